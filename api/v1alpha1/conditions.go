@@ -1,0 +1,163 @@
+package v1alpha1
+
+// Conditions of a NomadNodePool. All of them are always present. "Good" is the status of a healthy, steady pool.
+const (
+	// PoolReady (good: True) sums up: as many ready members as replicas, nothing on its way, nothing wrong.
+	PoolReady = "Ready"
+	// PoolScalingOut (good: False): members are being made or are joining.
+	PoolScalingOut = "ScalingOut"
+	// PoolScalingIn (good: False): members are draining or being removed.
+	PoolScalingIn = "ScalingIn"
+	// PoolUpToDate (good: True): every member was made from the pool's present template.
+	PoolUpToDate = "UpToDate"
+	// PoolNomadReachable (good: True): Nomad answers, and the token may see what must be seen before a VM is stopped.
+	PoolNomadReachable = "NomadReachable"
+	// PoolRegistrationHealthy (good: True): members made from the template do join Nomad.
+	PoolRegistrationHealthy = "RegistrationHealthy"
+	// PoolTemplateValid (good: True): everything the template names exists, and admission accepted its last VM.
+	PoolTemplateValid = "TemplateValid"
+	// PoolPaused (good: False): spec.paused holds the pool as it is.
+	PoolPaused = "Paused"
+)
+
+// PoolConditions lists the conditions of a NomadNodePool in the order in which they are shown.
+var PoolConditions = []string{
+	PoolReady, PoolScalingOut, PoolScalingIn, PoolUpToDate, PoolNomadReachable, PoolRegistrationHealthy, PoolTemplateValid, PoolPaused,
+}
+
+// Conditions of a NomadNode. All of them are always present.
+const (
+	// NodeReady (good: True): the Nomad node is ready and eligible.
+	NodeReady = "Ready"
+	// NodeVMReady (good: True): the VM exists and runs.
+	NodeVMReady = "VMReady"
+	// NodeRegistered (good: True): the guest has joined Nomad under the ID that was given to it.
+	NodeRegistered = "Registered"
+	// NodeDrained is False while the member is wanted, and True once no allocation is left on a node that leaves. It is
+	// never taken back: from here on the member can't be rescued.
+	NodeDrained = "Drained"
+)
+
+// NodeConditions lists the conditions of a NomadNode in the order in which they are shown.
+var NodeConditions = []string{NodeReady, NodeVMReady, NodeRegistered, NodeDrained}
+
+// Reasons of conditions. They are API: scripts and alerts may depend on them.
+const (
+	// ReasonAsWanted: nothing to do.
+	ReasonAsWanted = "AsWanted"
+	// ReasonUnknown: not observed yet.
+	ReasonUnknown = "Unknown"
+
+	// Pool.
+
+	// ReasonMembersMissing: fewer ready members than replicas.
+	ReasonMembersMissing = "MembersMissing"
+	// ReasonMembersLeaving: more members exist than replicas; the surplus is leaving.
+	ReasonMembersLeaving = "MembersLeaving"
+	// ReasonCreating: members are being made.
+	ReasonCreating = "Creating"
+	// ReasonJoining: VMs exist, their guests have not joined Nomad yet.
+	ReasonJoining = "Joining"
+	// ReasonCreateFailed: the last member could not be made; the message is the API server's, word for word.
+	ReasonCreateFailed = "CreateFailed"
+	// ReasonDraining: members are draining or being removed.
+	ReasonDraining = "Draining"
+	// ReasonAllProtected: fewer members may be chosen than should leave.
+	ReasonAllProtected = "AllProtected"
+	// ReasonStabilizing: the scale-in waits for scaleIn.stabilizationWindow.
+	ReasonStabilizing = "Stabilizing"
+	// ReasonMaxConcurrent: further members wait for scaleIn.maxConcurrent.
+	ReasonMaxConcurrent = "MaxConcurrent"
+	// ReasonNomadUnknown: held because Nomad can't be asked; unknown is not down.
+	ReasonNomadUnknown = "NomadUnknown"
+	// ReasonPaused: held by spec.paused.
+	ReasonPaused = "Paused"
+	// ReasonOutdatedMembers: members of an older revision exist.
+	ReasonOutdatedMembers = "OutdatedMembers"
+	// ReasonReachable: Nomad answers.
+	ReasonReachable = "Reachable"
+	// ReasonUnreachable: Nomad doesn't answer.
+	ReasonUnreachable = "Unreachable"
+	// ReasonCredentials: the Secret with the token or certificates is missing or unusable, or Nomad refuses the token.
+	ReasonCredentials = "CredentialsInvalid"
+	// ReasonTokenLacksReadJob: allocations of some namespaces are invisible to the token, so that busy nodes look empty.
+	ReasonTokenLacksReadJob = "TokenLacksReadJob"
+	// ReasonTokenLacksNodeWrite: the token may not drain nodes.
+	ReasonTokenLacksNodeWrite = "TokenLacksNodeWrite"
+	// ReasonJoinTimeouts: members did not join within health.joinTimeout.
+	ReasonJoinTimeouts = "JoinTimeouts"
+
+	// Template: what the pre-flight found, or what admission said.
+
+	// ReasonImageNotFound: a disk names a VirtualMachineImage that doesn't exist.
+	ReasonImageNotFound = "ImageNotFound"
+	// ReasonImageNotReady: an image is not imported yet, or has no storage class.
+	ReasonImageNotReady = "ImageNotReady"
+	// ReasonDiskTooSmall: a disk is smaller than its image.
+	ReasonDiskTooSmall = "DiskTooSmall"
+	// ReasonStorageClassNotFound: a disk names a storage class that doesn't exist.
+	ReasonStorageClassNotFound = "StorageClassNotFound"
+	// ReasonNetworkNotFound: a NetworkAttachmentDefinition doesn't exist.
+	ReasonNetworkNotFound = "NetworkNotFound"
+	// ReasonNetworkNotReady: a NetworkAttachmentDefinition isn't ready.
+	ReasonNetworkNotReady = "NetworkNotReady"
+	// ReasonKeyPairNotFound: an SSH key pair doesn't exist.
+	ReasonKeyPairNotFound = "KeyPairNotFound"
+	// ReasonSecretNotFound: a Secret, or a key in it, doesn't exist.
+	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonTemplateNotFound: the Harvester template named in template.from doesn't exist.
+	ReasonTemplateNotFound = "TemplateNotFound"
+	// ReasonTemplateInvalid: the template can't be rendered.
+	ReasonTemplateInvalid = "TemplateInvalid"
+	// ReasonAdmissionDenied: Harvester's, KubeVirt's or Kubernetes' admission refused the VM; the message is theirs.
+	ReasonAdmissionDenied = "AdmissionDenied"
+	// ReasonQuotaExceeded: a quota is in the way; the message is the server's.
+	ReasonQuotaExceeded = "QuotaExceeded"
+
+	// Node.
+
+	// ReasonProvisioning: Secret, disks and VM are being made.
+	ReasonProvisioning = "Provisioning"
+	// ReasonVMStarting: the VM exists and doesn't run yet.
+	ReasonVMStarting = "VMStarting"
+	// ReasonVMRunning: the VM runs.
+	ReasonVMRunning = "VMRunning"
+	// ReasonVMStopped: the VM is halted; somebody or something stopped it.
+	ReasonVMStopped = "VMStopped"
+	// ReasonVMFailed: the VM can't run; the message is KubeVirt's.
+	ReasonVMFailed = "VMFailed"
+	// ReasonVMGone: the VM is gone.
+	ReasonVMGone = "VMGone"
+	// ReasonVMDeletedByOthers: the VM is being deleted, and not by the controller.
+	ReasonVMDeletedByOthers = "VMDeletedByOthers"
+	// ReasonVMNameTaken: a VM of the member's name exists that is not the member's.
+	ReasonVMNameTaken = "VMNameTaken"
+	// ReasonRegistered: the guest has joined Nomad.
+	ReasonRegistered = "Registered"
+	// ReasonJoinTimeout: the guest didn't join Nomad within joinTimeout.
+	ReasonJoinTimeout = "JoinTimeout"
+	// ReasonNodeReady: the Nomad node is ready and eligible.
+	ReasonNodeReady = "NodeReady"
+	// ReasonNodeDown: the Nomad node is down or disconnected.
+	ReasonNodeDown = "NodeDown"
+	// ReasonIneligible: the Nomad node is ineligible, or drained, by somebody else's order.
+	ReasonIneligible = "Ineligible"
+	// ReasonWaitingForAllocations: allocations still live on the node.
+	ReasonWaitingForAllocations = "WaitingForAllocations"
+	// ReasonWaitingForSiblings: other members that leave with this one are made ineligible first.
+	ReasonWaitingForSiblings = "WaitingForSiblings"
+	// ReasonNotLeaving: the member is wanted.
+	ReasonNotLeaving = "NotLeaving"
+	// ReasonEmpty: no live allocation is left.
+	ReasonEmpty = "Empty"
+	// ReasonNeverJoined: there was never a Nomad node to drain.
+	ReasonNeverJoined = "NeverJoined"
+	// ReasonDeadline: the drain deadline passed with onTimeout Force.
+	ReasonDeadline = "DeadlinePassed"
+	// ReasonRetained: the drain deadline passed with onTimeout Retain; the VM is kept.
+	ReasonRetained = "DeadlineRetained"
+	// ReasonRemoving: VM, Nomad node, disks and Secret are being removed.
+	ReasonRemoving = "Removing"
+	// ReasonDeleteStuck: the VM doesn't go away; the message names what holds it.
+	ReasonDeleteStuck = "DeleteStuck"
+)

@@ -1,0 +1,46 @@
+package v1alpha1
+
+// Labels and annotations. Membership of a VM is never decided by a label alone: Harvester's "Clone" copies labels and
+// "Generate template" copies labels and annotations, so a VM is a member only if PoolLabel, MemberAnnotation (naming
+// this very VM) and PoolUIDAnnotation all agree with its record.
+const (
+	// PoolLabel names the pool; on NomadNodes, VMs, their instances, Secrets and claims.
+	PoolLabel = "nomad.harvesterhci.io/pool"
+	// NodeLabel names the NomadNode; on Secrets and claims, whose own names differ from it.
+	NodeLabel = "nomad.harvesterhci.io/node"
+	// RevisionLabel is the template revision that a member was made from; on NomadNodes and VMs.
+	RevisionLabel = "nomad.harvesterhci.io/revision"
+
+	// PoolUIDAnnotation is the UID of the pool, so that a pool of the same name made later never takes the VM for its own.
+	PoolUIDAnnotation = "nomad.harvesterhci.io/pool-uid"
+	// MemberAnnotation is the VM's own name; a copy of the VM carries another one's name and so is no member.
+	MemberAnnotation = "nomad.harvesterhci.io/member"
+	// NodeIDAnnotation is the Nomad node ID of the VM's guest.
+	NodeIDAnnotation = "nomad.harvesterhci.io/node-id"
+
+	// DeleteNextAnnotation on a NomadNode makes it the first to go when the pool shrinks. Any value.
+	DeleteNextAnnotation = "nomad.harvesterhci.io/delete-next"
+	// ProtectAnnotation on a NomadNode keeps it from being chosen when the pool shrinks. Any value.
+	ProtectAnnotation = "nomad.harvesterhci.io/protect"
+	// AllowDeleteAnnotation on a VM lets a DELETE of it through the admission policy. Any value.
+	AllowDeleteAnnotation = "nomad.harvesterhci.io/allow-delete"
+	// ScaleReasonAnnotation on a NomadNodePool says who asked for its present replicas, and why; written by the
+	// autoscaler plugin, shown in status.lastScale.reason.
+	ScaleReasonAnnotation = "nomad.harvesterhci.io/scale-reason"
+	// DryRunAnnotation on a NomadNodePool holds what the autoscaler would have asked for under dry-run.
+	DryRunAnnotation = "nomad.harvesterhci.io/dry-run-replicas"
+
+	// NodeFinalizer keeps a NomadNode until its Nomad node is drained and purged and its VM, disks and Secret are gone.
+	NodeFinalizer = "nomad.harvesterhci.io/node"
+)
+
+// Keys of the Nomad client's meta that say which member a Nomad node is. No dots: Nomad's filter language can't select
+// a dotted key (Nomad: go-bexpr selectors).
+const (
+	// MetaPoolUID is the UID of the NomadNodePool.
+	MetaPoolUID = "harvester_pool_uid"
+	// MetaPool is the pool as namespace/name.
+	MetaPool = "harvester_pool"
+	// MetaNode is the member's name, which is the name of its VM.
+	MetaNode = "harvester_node"
+)

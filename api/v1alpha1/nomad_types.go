@@ -1,0 +1,82 @@
+package v1alpha1
+
+// NomadSpec says which Nomad cluster the members join, as what, and how the controller talks to it.
+type NomadSpec struct {
+	NomadConnection `json:",inline"`
+	NomadClient     `json:",inline"`
+}
+
+// NomadConnection is how the controller talks to Nomad. A change takes effect for all members at once.
+type NomadConnection struct {
+	// address is the URL of Nomad's HTTP API, such as https://nomad.example.com:4646; unset: the controller's own
+	// NOMAD_ADDR.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/ ]+/?$')",messageExpression="'address: \"' + self + '\" is not the URL of a Nomad API; use http://host:port or https://host:port, usually with port 4646'"
+	// +optional
+	Address string `json:"address,omitempty"`
+
+	// region is the Nomad region; unset: that of the agent at address. The members join the same region.
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	Region string `json:"region,omitempty"`
+
+	// credentialsSecretRef names a Secret in the pool's namespace with the keys token, ca.crt, tls.crt and tls.key, each
+	// of them optional. Unset: the controller's own NOMAD_TOKEN, NOMAD_CACERT, NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY. The
+	// token needs node write and, in every namespace, read-job.
+	// +optional
+	CredentialsSecretRef *SecretRef `json:"credentialsSecretRef,omitempty"`
+}
+
+// SecretRef names a Secret in the same namespace.
+type SecretRef struct {
+	// name of the Secret.
+	// +kubebuilder:validation:MinLength=1
+	Name string `json:"name"`
+}
+
+// NomadClient is what the members are in Nomad: the configuration that is rendered into their cloud-init. It is part of
+// the revision.
+type NomadClient struct {
+	// servers are the addresses of Nomad servers that the members join, as host or host:port (4647).
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Servers []string `json:"servers"`
+
+	// nodePool is Nomad's node pool; unset: "default".
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9_-]{1,128}$') && self != 'all'",messageExpression="'nodePool: \"' + self + '\" is not a node pool that a client can be in; use 1 to 128 letters, digits, dashes and underscores, and not \"all\"'"
+	// +optional
+	NodePool string `json:"nodePool,omitempty"`
+
+	// nodeClass is the client's node class; unset: the pool's name. The autoscaler's nomad-apm selects by it, so give
+	// each pool its own.
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	NodeClass string `json:"nodeClass,omitempty"`
+
+	// datacenter is the client's datacenter; unset: "dc1".
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	Datacenter string `json:"datacenter,omitempty"`
+
+	// meta is added to the client's meta.
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('harvester_'))",message="meta: keys that begin with harvester_ belong to the controller; choose another name"
+	// +optional
+	Meta map[string]string `json:"meta,omitempty"`
+
+	// introductionToken says if members get a Nomad client introduction token (Nomad 1.11 and later): Auto when the
+	// server has them, Always, or Never.
+	// +kubebuilder:validation:Enum=Auto;Always;Never
+	// +kubebuilder:default=Auto
+	// +optional
+	IntroductionToken IntroductionTokenMode `json:"introductionToken,omitempty"`
+}
+
+// IntroductionTokenMode says if members get an introduction token.
+type IntroductionTokenMode string
+
+// The modes.
+const (
+	IntroductionAuto   IntroductionTokenMode = "Auto"
+	IntroductionAlways IntroductionTokenMode = "Always"
+	IntroductionNever  IntroductionTokenMode = "Never"
+)

@@ -1,0 +1,190 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// NomadNode is the record of one member of a NomadNodePool: its VM, its disks and its node in Nomad, the last two of
+// which outlive the VM. Made by the pool; delete one (kubectl delete nn NAME) to have that member drained and removed,
+// and replaced if the pool is then short.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=nn,categories=nomad
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name="Pool",type=string,JSONPath=`.spec.poolName`
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="VM",type=string,JSONPath=`.status.vm.status`
+// +kubebuilder:printcolumn:name="Node",type=string,JSONPath=`.status.nomad.shortID`
+// +kubebuilder:printcolumn:name="Nomad",type=string,JSONPath=`.status.nomad.status`
+// +kubebuilder:printcolumn:name="Allocs",type=integer,JSONPath=`.status.nomad.allocations`
+// +kubebuilder:printcolumn:name="Host",type=string,JSONPath=`.status.vm.host`,priority=1
+// +kubebuilder:printcolumn:name="Revision",type=string,JSONPath=`.spec.revision`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type NomadNode struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what the member is.
+	Spec NomadNodeSpec `json:"spec"`
+	// status is what was found, written by the controller.
+	// +optional
+	Status NomadNodeStatus `json:"status,omitempty"`
+}
+
+// NomadNodeList is a list of NomadNodes.
+//
+// +kubebuilder:object:root=true
+type NomadNodeList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []NomadNode `json:"items"`
+}
+
+// NomadNodeSpec is what a member is. Made by the pool from its own spec: template, client configuration and identity
+// stay as they are for the member's life, the rest is kept in step with the pool.
+//
+// +kubebuilder:validation:XValidation:rule="self.poolName == oldSelf.poolName && self.poolUID == oldSelf.poolUID && self.nodeID == oldSelf.nodeID && self.revision == oldSelf.revision",message="spec: poolName, poolUID, nodeID and revision are the member's identity and can't be changed"
+type NomadNodeSpec struct {
+	// poolName is the pool that made the member.
+	// +kubebuilder:validation:MinLength=1
+	PoolName string `json:"poolName"`
+	// poolUID is the UID of that pool.
+	// +kubebuilder:validation:MinLength=1
+	PoolUID string `json:"poolUID"`
+	// nodeID is the ID of the member's Nomad node, chosen before the VM is made and given to the guest.
+	// +kubebuilder:validation:Pattern=`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`
+	NodeID string `json:"nodeID"`
+	// revision is the hash of the template that the member was made from.
+	// +kubebuilder:validation:MinLength=1
+	Revision string `json:"revision"`
+
+	// connection is how the controller talks to Nomad; kept in step with the pool.
+	// +optional
+	Connection NomadConnection `json:"connection,omitempty"`
+	// client is the member's configuration as a Nomad client.
+	Client NomadClient `json:"client"`
+	// template is the member's virtual machine.
+	Template NodeTemplate `json:"template"`
+	// drainPolicy is how the member is drained; kept in step with the pool.
+	// +kubebuilder:default={}
+	// +optional
+	DrainPolicy DrainPolicy `json:"drainPolicy,omitempty"`
+	// joinTimeout is how long the member may take to join; kept in step with the pool.
+	// +optional
+	JoinTimeout metav1.Duration `json:"joinTimeout,omitzero"`
+	// purge removes the member's node from Nomad in the end; kept in step with the pool.
+	// +kubebuilder:default=true
+	// +optional
+	Purge *bool `json:"purge,omitempty"`
+
+	// drain is the order to leave: written before anything is done about it, so that a crash anywhere resumes. Unset:
+	// the member is wanted.
+	// +optional
+	Drain *DrainIntent `json:"drain,omitempty"`
+}
+
+// DrainReason says why a member leaves.
+type DrainReason string
+
+// The reasons.
+const (
+	// DrainScaleIn: the pool has more members than replicas.
+	DrainScaleIn DrainReason = "ScaleIn"
+	// DrainDeleted: the NomadNode was deleted, by a user or with its pool.
+	DrainDeleted DrainReason = "Deleted"
+	// DrainVMDeleted: somebody deleted the member's VM.
+	DrainVMDeleted DrainReason = "VMDeleted"
+)
+
+// DrainIntent is the order to leave.
+type DrainIntent struct {
+	// id marks the drain in Nomad (LastDrain.Meta), so that it is known again after a crash.
+	ID string `json:"id"`
+	// reason is why the member leaves.
+	Reason DrainReason `json:"reason"`
+	// time is when it was ordered.
+	Time metav1.Time `json:"time"`
+	// deadline is when the drain must be done. It is fixed here, because Nomad starts anew on every request to drain.
+	Deadline metav1.Time `json:"deadline"`
+}
+
+// NodePhase sums up where in its life a member is. For people: programs read the conditions.
+//
+// +kubebuilder:validation:Enum=Pending;Provisioning;Joining;Ready;Unhealthy;Draining;Drained;Deleting;Purging
+type NodePhase string
+
+// The phases.
+const (
+	NodePending      NodePhase = "Pending"
+	NodeProvisioning NodePhase = "Provisioning"
+	NodeJoining      NodePhase = "Joining"
+	NodePhaseReady   NodePhase = "Ready"
+	NodeUnhealthy    NodePhase = "Unhealthy"
+	NodeDraining     NodePhase = "Draining"
+	NodePhaseDrained NodePhase = "Drained"
+	NodeDeleting     NodePhase = "Deleting"
+	NodePurging      NodePhase = "Purging"
+)
+
+// NomadNodeStatus is what was found of a member.
+type NomadNodeStatus struct {
+	// observedGeneration is the metadata.generation that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// phase sums up where in its life the member is.
+	// +optional
+	Phase NodePhase `json:"phase,omitempty"`
+	// claims are the disks' PersistentVolumeClaims, recorded before the VM is made.
+	// +optional
+	Claims []string `json:"claims,omitempty"`
+	// joinedTime is when the Nomad node was first seen ready.
+	// +optional
+	JoinedTime *metav1.Time `json:"joinedTime,omitempty"`
+	// kickedDrain is the id of the drain that was sent to Nomad a second time, because it had stalled.
+	// +optional
+	KickedDrain string `json:"kickedDrain,omitempty"`
+	// vm is the member's virtual machine.
+	// +optional
+	VM VMStatus `json:"vm,omitempty"`
+	// nomad is the member's node in Nomad.
+	// +optional
+	Nomad NomadStatus `json:"nomad,omitempty"`
+	// conditions: Ready, VMReady, Registered, Drained.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// VMStatus is what was found of a member's virtual machine, which has the member's name.
+type VMStatus struct {
+	// uid of the VM; empty while there is none.
+	// +optional
+	UID string `json:"uid,omitempty"`
+	// status as KubeVirt and Harvester's UI show it, such as Running.
+	// +optional
+	Status string `json:"status,omitempty"`
+	// host is the Harvester host that the VM runs on.
+	// +optional
+	Host string `json:"host,omitempty"`
+	// address is the guest's address, known only with qemu-guest-agent.
+	// +optional
+	Address string `json:"address,omitempty"`
+}
+
+// NomadStatus is what was found of a member's Nomad node.
+type NomadStatus struct {
+	// shortID is the start of the node's ID, as nomad node status shows it; empty until it has registered.
+	// +optional
+	ShortID string `json:"shortID,omitempty"`
+	// status is ready, ineligible, draining, down, disconnected or initializing; empty until it has registered.
+	// +optional
+	Status string `json:"status,omitempty"`
+	// allocations is how many live allocations the node has; only while it leaves.
+	// +optional
+	Allocations *int32 `json:"allocations,omitempty"`
+	// blocking names some of the allocations that the drain waits for.
+	// +listType=atomic
+	// +optional
+	Blocking []string `json:"blocking,omitempty"`
+}

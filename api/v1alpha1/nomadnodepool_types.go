@@ -1,0 +1,241 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// NomadNodePool declares how many Nomad clients there should be, and what each of them is: a virtual machine on
+// Harvester that joins a Nomad cluster. The controller makes, drains, repairs and removes them. Change spec.replicas
+// (kubectl scale, GitOps, or the Nomad Autoscaler through the nomad-harvester plugin) to scale it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=nnp,categories=nomad
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
+// +kubebuilder:printcolumn:name="Desired",type=integer,JSONPath=`.spec.replicas`
+// +kubebuilder:printcolumn:name="Ready",type=integer,JSONPath=`.status.readyReplicas`
+// +kubebuilder:printcolumn:name="Joining",type=integer,JSONPath=`.status.joiningReplicas`
+// +kubebuilder:printcolumn:name="Draining",type=integer,JSONPath=`.status.drainingReplicas`
+// +kubebuilder:printcolumn:name="Updated",type=integer,JSONPath=`.status.updatedReplicas`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",messageExpression="'metadata.name: \"' + self.metadata.name + '\" has ' + string(size(self.metadata.name)) + ' characters; use at most 40, because members are named <pool>-<suffix> and that name is a hostname'"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",messageExpression="'metadata.name: \"' + self.metadata.name + '\" can\\'t be the start of a hostname; use lower-case letters, digits and dashes, beginning with a letter'"
+type NomadNodePool struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what is wanted.
+	Spec NomadNodePoolSpec `json:"spec"`
+	// status is what was found, written by the controller.
+	// +optional
+	Status NomadNodePoolStatus `json:"status,omitempty"`
+}
+
+// NomadNodePoolList is a list of NomadNodePools.
+//
+// +kubebuilder:object:root=true
+type NomadNodePoolList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []NomadNodePool `json:"items"`
+}
+
+// NomadNodePoolSpec is what is wanted of a pool.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",messageExpression="'spec.minReplicas: ' + string(self.minReplicas) + ' is more than spec.maxReplicas ' + string(self.maxReplicas) + '; lower minReplicas or raise maxReplicas'"
+// +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || self.replicas >= self.minReplicas",messageExpression="'spec.replicas: ' + string(self.replicas) + ' is less than spec.minReplicas ' + string(self.minReplicas) + '; ask for at least that many or lower minReplicas'"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxReplicas) || self.replicas <= self.maxReplicas",messageExpression="'spec.replicas: ' + string(self.replicas) + ' is more than spec.maxReplicas ' + string(self.maxReplicas) + '; ask for at most that many or raise maxReplicas'"
+type NomadNodePoolSpec struct {
+	// replicas is how many Nomad clients the pool should have. Members that drain or are being removed don't count.
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	// +optional
+	Replicas int32 `json:"replicas"`
+
+	// minReplicas is the least that replicas may be set to; unset: 0. It holds for everybody, the autoscaler included.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	MinReplicas *int32 `json:"minReplicas,omitempty"`
+
+	// maxReplicas is the most that replicas may be set to; unset: 1000. It holds for everybody, the autoscaler included.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	// +optional
+	MaxReplicas *int32 `json:"maxReplicas,omitempty"`
+
+	// paused holds the pool as it is: no member is made, chosen to leave or replaced. Members that are already leaving
+	// finish, and deleting the pool works.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+
+	// nomad says which Nomad cluster the members join and how the controller talks to it.
+	Nomad NomadSpec `json:"nomad"`
+
+	// template is the virtual machine of a member. A change of it makes a new revision: existing members are replaced,
+	// never edited.
+	Template NodeTemplate `json:"template"`
+
+	// scaleIn says how members leave when replicas goes down.
+	// +kubebuilder:default={}
+	// +optional
+	ScaleIn ScaleInSpec `json:"scaleIn,omitempty"`
+
+	// health says how long a member may take to join.
+	// +kubebuilder:default={}
+	// +optional
+	Health HealthSpec `json:"health,omitempty"`
+}
+
+// ScaleInStrategy names the way in which members are chosen to leave. The names and meanings are the Nomad
+// Autoscaler's node selector strategies.
+//
+// +kubebuilder:validation:Enum=LeastBusy;NewestCreateIndex;OldestCreateIndex;Empty;EmptyIgnoreSystem
+type ScaleInStrategy string
+
+// The strategies.
+const (
+	LeastBusy         ScaleInStrategy = "LeastBusy"
+	NewestCreateIndex ScaleInStrategy = "NewestCreateIndex"
+	OldestCreateIndex ScaleInStrategy = "OldestCreateIndex"
+	Empty             ScaleInStrategy = "Empty"
+	EmptyIgnoreSystem ScaleInStrategy = "EmptyIgnoreSystem"
+)
+
+// ScaleInSpec says how members leave.
+type ScaleInSpec struct {
+	// strategy chooses who leaves, among the members that are ready: LeastBusy (least CPU and memory allocated),
+	// NewestCreateIndex, OldestCreateIndex, Empty (only members without allocations), EmptyIgnoreSystem (the same, but
+	// system jobs don't count). Members that never joined, or are broken, always leave first.
+	// +kubebuilder:default=LeastBusy
+	// +optional
+	Strategy ScaleInStrategy `json:"strategy,omitempty"`
+
+	// drain says how a member's allocations are moved away before its VM is deleted.
+	// +kubebuilder:default={}
+	// +optional
+	Drain DrainPolicy `json:"drain,omitempty"`
+
+	// maxConcurrent is how many members may be leaving at the same time; unset: no limit.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	MaxConcurrent *int32 `json:"maxConcurrent,omitempty"`
+
+	// stabilizationWindow is how long the pool waits after the last change of replicas before members leave, so that a
+	// value that jumps up and down drains nobody; a Go duration such as 2m; unset: no wait.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +optional
+	StabilizationWindow *metav1.Duration `json:"stabilizationWindow,omitempty"`
+
+	// purge removes a member's node from Nomad once its VM is gone. false leaves it there as "down" until Nomad's own
+	// garbage collection.
+	// +kubebuilder:default=true
+	// +optional
+	Purge *bool `json:"purge,omitempty"`
+}
+
+// DrainTimeoutAction says what happens when a drain is not done by its deadline.
+//
+// +kubebuilder:validation:Enum=Force;Retain
+type DrainTimeoutAction string
+
+// The actions.
+const (
+	// DrainForce stops what is left and deletes the VM.
+	DrainForce DrainTimeoutAction = "Force"
+	// DrainRetain keeps the VM, ineligible, and lets what is left on it run to its end.
+	DrainRetain DrainTimeoutAction = "Retain"
+)
+
+// DrainPolicy says how a member's allocations are moved away.
+type DrainPolicy struct {
+	// deadline is how long allocations get to move or, for batch jobs, to end; a Go duration such as 15m or 1h30m.
+	// +kubebuilder:default="15m"
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'deadline: \"' + self + '\" is not longer than 0s; Nomad would read 0s as no deadline at all and a negative one as stop everything now; use a duration such as 15m'"
+	// +optional
+	Deadline metav1.Duration `json:"deadline,omitzero"`
+
+	// ignoreSystemJobs leaves allocations of system jobs running until the VM is deleted.
+	// +optional
+	IgnoreSystemJobs bool `json:"ignoreSystemJobs,omitempty"`
+
+	// onTimeout says what happens to allocations that are still there at the deadline: Force stops them and removes the
+	// member, Retain keeps the member, ineligible, until they have ended.
+	// +kubebuilder:default=Force
+	// +optional
+	OnTimeout DrainTimeoutAction `json:"onTimeout,omitempty"`
+}
+
+// HealthSpec says how long a member may take to join.
+type HealthSpec struct {
+	// joinTimeout is how long a member may take from its creation to being ready in Nomad; a Go duration. A member that
+	// takes longer is reported as JoinTimeout and no longer holds back the autoscaler.
+	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'joinTimeout: \"' + self + '\" is not longer than 0s; use a duration such as 10m'"
+	// +optional
+	JoinTimeout metav1.Duration `json:"joinTimeout,omitzero"`
+}
+
+// NomadNodePoolStatus is what was found of a pool.
+type NomadNodePoolStatus struct {
+	// observedGeneration is the metadata.generation that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// replicas is how many members there are, without those that are leaving.
+	// +optional
+	Replicas int32 `json:"replicas"`
+	// readyReplicas is how many members are ready and eligible in Nomad.
+	// +optional
+	ReadyReplicas int32 `json:"readyReplicas"`
+	// updatedReplicas is how many members were made from the present template.
+	// +optional
+	UpdatedReplicas int32 `json:"updatedReplicas"`
+	// joiningReplicas is how many members were made and have not joined Nomad yet, within joinTimeout.
+	// +optional
+	JoiningReplicas int32 `json:"joiningReplicas"`
+	// drainingReplicas is how many members are leaving: draining, drained or being removed.
+	// +optional
+	DrainingReplicas int32 `json:"drainingReplicas"`
+	// unhealthyReplicas is how many members have joined once and are not ready now, or have not joined within joinTimeout.
+	// +optional
+	UnhealthyReplicas int32 `json:"unhealthyReplicas"`
+	// selector selects the NomadNodes of the pool, for kubectl scale and autoscalers.
+	// +optional
+	Selector string `json:"selector,omitempty"`
+	// revision is the hash of the present template.
+	// +optional
+	Revision string `json:"revision,omitempty"`
+	// nextOrdinal numbers the members ever made, so that a name is never used again.
+	// +optional
+	NextOrdinal int64 `json:"nextOrdinal,omitempty"`
+	// lastScale is the last change of replicas.
+	// +optional
+	LastScale *ScaleRecord `json:"lastScale,omitempty"`
+	// conditions: Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, RegistrationHealthy, TemplateValid, Paused.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// ScaleRecord is a change of replicas.
+type ScaleRecord struct {
+	// time is when the controller saw the change.
+	Time metav1.Time `json:"time"`
+	// from is the number of replicas before; -1 when the pool was new.
+	From int32 `json:"from"`
+	// to is the number of replicas after.
+	To int32 `json:"to"`
+	// reason is who asked, and why, as far as it is known.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+}

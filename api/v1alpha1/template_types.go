@@ -1,0 +1,138 @@
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// NodeTemplate is the virtual machine of a member, in Harvester's terms.
+type NodeTemplate struct {
+	// cpu is the number of virtual CPUs (cores of one socket).
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=256
+	CPU int32 `json:"cpu"`
+
+	// memory is the guest's memory limit, such as 8Gi.
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('128Mi')) >= 0",messageExpression="'memory: \"' + self + '\" is less than 128Mi, with which no guest boots; use a quantity such as 8Gi'"
+	Memory resource.Quantity `json:"memory"`
+
+	// os is the guest's operating system in Harvester's spelling; it sets the icon and defaults in Harvester's UI.
+	// +kubebuilder:validation:Enum=windows;linux;SLEs;debian;fedora;gentoo;oracle;redhat;openSUSE;ubuntu;otherLinux
+	// +kubebuilder:default=linux
+	// +optional
+	OS string `json:"os,omitempty"`
+
+	// description is shown under the VM's name in Harvester's UI; unset: a sentence naming the pool.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Description string `json:"description,omitempty"`
+
+	// disks are the VM's disks; the first one is the root disk and needs an image. Their data goes with the member.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:XValidation:rule="has(self[0].image)",message="disks[0].image is missing: the first disk is the root disk; name the VirtualMachineImage that the VM boots from"
+	Disks []Disk `json:"disks"`
+
+	// networks are the VM's networks, each a VLAN network of Harvester. The members need addresses of their own that the
+	// Nomad servers can reach.
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Networks []Network `json:"networks"`
+
+	// sshKeys are Harvester key pairs, as namespace/name, whose public keys may log in to the guest.
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'sshKeys: \"' + self + '\" is not namespace/name of a KeyPair'"
+	// +optional
+	SSHKeys []string `json:"sshKeys,omitempty"`
+
+	// cloudInit is added to the cloud-init that a Nomad client needs.
+	// +kubebuilder:default={}
+	// +optional
+	CloudInit CloudInit `json:"cloudInit,omitempty"`
+
+	// labels are put on the VM and its instances. Keys of the controller, Harvester and KubeVirt are refused.
+	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.matches('(^|[.])(harvesterhci[.]io|kubevirt[.]io|cattle[.]io)/'))",message="labels: keys of harvesterhci.io, kubevirt.io and cattle.io belong to the platform; choose another prefix"
+	// +optional
+	Labels map[string]string `json:"labels,omitempty"`
+
+	// annotations are put on the VM. Keys of the controller, Harvester and KubeVirt are refused.
+	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.matches('(^|[.])(harvesterhci[.]io|kubevirt[.]io|cattle[.]io)/'))",message="annotations: keys of harvesterhci.io, kubevirt.io and cattle.io belong to the platform; choose another prefix"
+	// +optional
+	Annotations map[string]string `json:"annotations,omitempty"`
+
+	// virtualMachine is laid over the rendered VM's spec: a KubeVirt VirtualMachineSpec with only the fields to change.
+	// Misspelt fields, and those that the pool depends on, are refused.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=object
+	// +optional
+	VirtualMachine *runtime.RawExtension `json:"virtualMachine,omitempty"`
+}
+
+// Disk is a disk of a VM. Exactly one of image and storageClassName says what it is made of.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.image) != has(self.storageClassName)",messageExpression="'disk \"' + self.name + '\": set either image (a disk filled from a VirtualMachineImage) or storageClassName (an empty disk)'"
+type Disk struct {
+	// name of the disk, unique within the template.
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$`
+	Name string `json:"name"`
+	// size of the disk, such as 40Gi; at least the image's virtual size.
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",messageExpression="'size: \"' + self + '\" must be more than 0; use a quantity such as 40Gi'"
+	Size resource.Quantity `json:"size"`
+	// image is the VirtualMachineImage that fills the disk, as namespace/name (image-xxxxx, not the display name).
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'image: \"' + self + '\" is not namespace/name of a VirtualMachineImage'"
+	// +optional
+	Image string `json:"image,omitempty"`
+	// storageClassName is the storage class of an empty disk.
+	// +kubebuilder:validation:MinLength=1
+	// +optional
+	StorageClassName string `json:"storageClassName,omitempty"`
+}
+
+// Network is a network of a VM.
+type Network struct {
+	// name of the NetworkAttachmentDefinition, as namespace/name.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'name: \"' + self + '\" is not namespace/name of a network'"
+	Name string `json:"name"`
+}
+
+// CloudInit is what the user adds to a member's cloud-init.
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.userData) && has(self.userDataSecretRef))",message="cloudInit: set userData or userDataSecretRef, not both"
+// +kubebuilder:validation:XValidation:rule="!(has(self.networkData) && has(self.networkDataSecretRef))",message="cloudInit: set networkData or networkDataSecretRef, not both"
+type CloudInit struct {
+	// userData is a #cloud-config document that is merged with the controller's: lists are appended, and where both set
+	// the same thing, what Nomad needs wins.
+	// +kubebuilder:validation:MaxLength=65536
+	// +optional
+	UserData string `json:"userData,omitempty"`
+	// userDataSecretRef names a key of a Secret in the pool's namespace that holds the userData.
+	// +optional
+	UserDataSecretRef *SecretKeyRef `json:"userDataSecretRef,omitempty"`
+	// networkData is a NoCloud network configuration (version 1 or 2); unset: DHCP on every Ethernet interface.
+	// +kubebuilder:validation:MaxLength=65536
+	// +optional
+	NetworkData string `json:"networkData,omitempty"`
+	// networkDataSecretRef names a key of a Secret in the pool's namespace that holds the networkData.
+	// +optional
+	NetworkDataSecretRef *SecretKeyRef `json:"networkDataSecretRef,omitempty"`
+	// guestAgent installs and starts qemu-guest-agent, without which Harvester can't show the VM's address. false: the
+	// image has it already, or has no way to install packages.
+	// +kubebuilder:default=false
+	// +optional
+	GuestAgent bool `json:"guestAgent,omitempty"`
+}
+
+// SecretKeyRef names a key of a Secret in the same namespace.
+type SecretKeyRef struct {
+	// name of the Secret.
+	// +kubebuilder:validation:MinLength=1
+	Name string `json:"name"`
+	// key in the Secret.
+	// +kubebuilder:validation:MinLength=1
+	Key string `json:"key"`
+}
