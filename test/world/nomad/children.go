@@ -1,0 +1,62 @@
+package nomad
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+)
+
+// childID tells a process from a later one with the same process ID.
+type childID struct {
+	parent  int
+	started string // in clock ticks since boot, as /proc has it
+}
+
+// recordChildren remembers the children of the agent, so that they can be ended by process ID even when
+// the agent died without ending them.
+func (a *Autoscaler) recordChildren() {
+	agent := a.Process()
+	if agent == nil {
+		return
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if id, err := readChild(pid); err == nil && id.parent == agent.Pid() {
+			a.children[pid] = id
+		}
+	}
+}
+
+// readChild reads parent and start time: fields 4 and 22 of /proc/<pid>/stat. A zombie counts as gone.
+func readChild(pid int) (childID, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return childID{}, err
+	}
+	// The name, field 2, is in parentheses and may hold anything.
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	const state, parent, started = 3 - 3, 4 - 3, 22 - 3
+	if len(fields) <= started || string(fields[state]) == "Z" {
+		return childID{}, os.ErrNotExist
+	}
+	ppid, err := strconv.Atoi(string(fields[parent]))
+	return childID{parent: ppid, started: string(fields[started])}, err
+}
+
+// killOne ends one process, not its group; one that is gone already is fine.
+func killOne(pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("kill %d: %w", pid, err)
+	}
+	return nil
+}

@@ -1,0 +1,6 @@
+// Package nomad runs a real Nomad server and a real Nomad Autoscaler agent on loopback for the test world.
+//
+// Both are the unmodified upstream programs; what differs from production is their configuration, which is
+// made for speed: heartbeats of a second, one server, every listener on 127.0.0.1. FakePrometheus is the
+// only stand-in here, and is named as one.
+package nomad

@@ -1,0 +1,168 @@
+package nomad
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+)
+
+const (
+	// Region is the region of the server, and what its certificates are made for.
+	Region = "global"
+	// Datacenter is the datacenter of the server; clients may have another one.
+	Datacenter = "dc1"
+)
+
+const (
+	startTimeout = 60 * time.Second
+	pollInterval = 50 * time.Millisecond
+)
+
+// ServerOptions say what kind of Nomad server to run.
+type ServerOptions struct {
+	// Bin is the path of the nomad binary.
+	Bin string
+	// Dir holds configuration, data and log; it's made if missing and kept by Stop.
+	Dir string
+	// ACL turns the ACL system on and bootstraps it.
+	ACL bool
+	// TLS serves HTTP and RPC with mutual TLS, as Nomad's production guide asks: clients need a certificate.
+	TLS bool
+	// Introduction is client_introduction.enforcement: none, warn or strict. Empty leaves the block out,
+	// which Nomad takes as warn.
+	Introduction string
+	// Progress receives a line when the server is up; nil discards it.
+	Progress io.Writer
+}
+
+// Server is a running Nomad server. Its addresses, token and certificates stay the same over restarts.
+type Server struct {
+	// Addr is the HTTP address with scheme, as in NOMAD_ADDR.
+	Addr string
+	// RPCAddr is host:port of the RPC listener: what clients put in `servers`.
+	RPCAddr string
+	// Token is the management token, empty without ACLs.
+	Token string
+	// CACert, ClientCert and ClientKey are PEM files, empty without TLS. The client certificate serves
+	// client agents (client.global.nomad) as well as the command line and the API (cli.global.nomad).
+	CACert, ClientCert, ClientKey string
+	// Client is an API client with the management token.
+	Client *api.Client
+
+	service *process.Service
+}
+
+// StartServer starts a server and returns when it leads its cluster of one and, with ACLs, is bootstrapped.
+// When it fails, nothing keeps running.
+func StartServer(ctx context.Context, o ServerOptions) (*Server, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	began := time.Now()
+	s, err := newServer(o)
+	if err != nil {
+		return nil, fmt.Errorf("configure nomad server: %w", err)
+	}
+	if err := s.service.Start(ctx); err != nil {
+		return nil, fmt.Errorf("start nomad server: %w", err)
+	}
+	if o.ACL {
+		if err := s.bootstrapACL(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("bootstrap nomad ACLs: %w", err), s.Stop())
+		}
+	}
+	if o.Progress != nil {
+		fmt.Fprintf(o.Progress, "nomad server leads at %s after %.1fs\n", s.Addr, time.Since(began).Seconds())
+	}
+	return s, nil
+}
+
+func newServer(o ServerOptions) (*Server, error) {
+	// Nomad wants absolute paths in its configuration.
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	config := serverConfig{Dir: dir, ACL: o.ACL, Introduction: o.Introduction}
+	for _, port := range []*int{&config.HTTPPort, &config.RPCPort, &config.SerfPort} {
+		if *port, err = process.FreePort(); err != nil {
+			return nil, err
+		}
+	}
+	s := &Server{
+		Addr:    fmt.Sprintf("http://127.0.0.1:%d", config.HTTPPort),
+		RPCAddr: fmt.Sprintf("127.0.0.1:%d", config.RPCPort),
+	}
+	if o.TLS {
+		if config.Certificates, err = writeCertificates(filepath.Join(dir, "tls"), time.Now()); err != nil {
+			return nil, err
+		}
+		s.Addr = fmt.Sprintf("https://127.0.0.1:%d", config.HTTPPort)
+		s.CACert, s.ClientCert, s.ClientKey = config.Certificates.CA, config.Certificates.ClientCert, config.Certificates.ClientKey
+	}
+	file := filepath.Join(dir, "server.hcl")
+	if err := config.write(file); err != nil {
+		return nil, err
+	}
+	if s.Client, err = s.ClientWithToken(""); err != nil {
+		return nil, err
+	}
+	s.service = &process.Service{
+		Spec: process.Spec{
+			Name:    "nomad server",
+			Path:    o.Bin,
+			Args:    []string{"agent", "-config", file},
+			Env:     cleanEnv(os.Environ()),
+			LogFile: filepath.Join(dir, "server.log"),
+		},
+		Ready: s.leads,
+	}
+	return s, nil
+}
+
+// leads fails unless the server is the leader of its cluster.
+func (s *Server) leads(ctx context.Context) error {
+	var leader string // Status().Leader() would know no context
+	_, err := s.Client.Raw().Query("/v1/status/leader", &leader, (&api.QueryOptions{}).WithContext(ctx))
+	if err == nil && leader == "" {
+		err = errors.New("no leader yet")
+	}
+	return err
+}
+
+// ClientWithToken returns an API client that acts with the given secret ID; an empty one is anonymous.
+func (s *Server) ClientWithToken(secretID string) (*api.Client, error) {
+	config := &api.Config{Address: s.Addr, Region: Region, SecretID: secretID}
+	if s.CACert != "" {
+		config.TLSConfig = &api.TLSConfig{CACert: s.CACert, ClientCert: s.ClientCert, ClientKey: s.ClientKey}
+	}
+	return api.NewClient(config)
+}
+
+// Process is the present life of the server, for Kill, Pause and Resume.
+func (s *Server) Process() *process.Process { return s.service.Process() }
+
+// Restart ends the server if it runs and starts it again with the same ports and data, and returns when it
+// leads again. Heartbeat timers start anew then, so that clients that died meanwhile look ready for five
+// more seconds (failover_heartbeat_ttl; five minutes in production).
+func (s *Server) Restart(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := s.service.Restart(ctx); err != nil {
+		return fmt.Errorf("restart nomad server: %w", err)
+	}
+	return nil
+}
+
+// Stop ends the server and waits for its end. Its directory stays.
+func (s *Server) Stop() error { return s.service.Stop() }

@@ -1,0 +1,120 @@
+package nomad
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"text/template"
+)
+
+// serverConfig is what varies between servers of different worlds.
+type serverConfig struct {
+	Dir                         string
+	HTTPPort, RPCPort, SerfPort int
+	ACL                         bool
+	Introduction                string
+	Certificates                *certificates
+}
+
+// advertise is needed although bind_addr is given: Nomad refuses to default it to loopback outside dev mode.
+// The limits are off because all clients of a world share one address (default: 100 connections each).
+// ui only has an effect in builds with the tag `ui`, which the test binary lacks.
+var serverTemplate = template.Must(template.New("server").Funcs(template.FuncMap{"q": quote}).Parse(`name       = "server-1"
+region     = "` + Region + `"
+datacenter = "` + Datacenter + `"
+data_dir   = {{ printf "%s/data" .Dir | q }}
+bind_addr  = "127.0.0.1"
+log_level  = "DEBUG"
+
+disable_update_check        = true
+disable_anonymous_signature = true
+leave_on_interrupt          = false
+leave_on_terminate          = false
+
+ports {
+  http = {{ .HTTPPort }}
+  rpc  = {{ .RPCPort }}
+  serf = {{ .SerfPort }}
+}
+advertise {
+  http = "127.0.0.1"
+  rpc  = "127.0.0.1"
+  serf = "127.0.0.1"
+}
+server {
+  enabled                   = true
+  bootstrap_expect          = 1
+  raft_multiplier           = 1
+  num_schedulers            = 2
+  heartbeat_grace           = "1s"
+  min_heartbeat_ttl         = "1s"
+  max_heartbeats_per_second = 1000.0
+  failover_heartbeat_ttl    = "5s"
+{{- if .Introduction }}
+  client_introduction {
+    enforcement          = {{ q .Introduction }}
+    default_identity_ttl = "5m"
+    max_identity_ttl     = "30m"
+  }
+{{- end }}
+}
+limits {
+  http_max_conns_per_client = 0
+  rpc_max_conns_per_client  = 0
+}
+consul {
+  server_auto_join = false
+  client_auto_join = false
+  auto_advertise   = false
+}
+client {
+  enabled = false
+}
+acl {
+  enabled = {{ .ACL }}
+}
+ui {
+  enabled = true
+}
+{{- with .Certificates }}
+tls {
+  http                   = true
+  rpc                    = true
+  verify_server_hostname = true
+  verify_https_client    = true
+
+  ca_file   = {{ q .CA }}
+  cert_file = {{ q .ServerCert }}
+  key_file  = {{ q .ServerKey }}
+}
+{{- end }}
+`))
+
+func (c serverConfig) write(file string) error {
+	var b bytes.Buffer
+	if err := serverTemplate.Execute(&b, c); err != nil {
+		return err
+	}
+	return os.WriteFile(file, b.Bytes(), 0o600)
+}
+
+// quote writes s as a string of HCL. Interpolation is none of what these files need.
+func quote(s string) string {
+	return strings.ReplaceAll(fmt.Sprintf("%q", s), "${", "$${")
+}
+
+// cleanEnv removes what would make a program talk to something outside of its world.
+func cleanEnv(env []string) []string {
+	var kept []string
+	for _, kv := range env {
+		foreign := false
+		for _, prefix := range []string{"NOMAD_", "CONSUL_", "VAULT_", "KUBECONFIG=", "KUBERNETES_", "HARVESTER_"} {
+			foreign = foreign || strings.HasPrefix(kv, prefix)
+		}
+		if !foreign {
+			kept = append(kept, kv)
+		}
+	}
+	return kept
+}
