@@ -1,0 +1,140 @@
+// Package binaries provides the programs the test world runs: etcd, the
+// Kubernetes and KubeVirt control planes, Harvester's own admission handlers and
+// VM controller, Nomad and its autoscaler. Each is built once from the side
+// modules under tools/ and kept in a cache, so that a test asks for a program
+// and gets a path, whoever built it and whenever.
+package binaries
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Tool is the name of a program, which is also its file name.
+type Tool string
+
+// The programs of the test world. Nomad is built without its `release` tag,
+// because only such a build has the mock_driver task driver, and without its UI.
+const (
+	Etcd                  Tool = "etcd"
+	KubeAPIServer         Tool = "kube-apiserver"
+	KubeControllerManager Tool = "kube-controller-manager"
+	Kubectl               Tool = "kubectl"
+	VirtAPI               Tool = "virt-api"
+	VirtController        Tool = "virt-controller"
+	// KVManifests writes the manifests KubeVirt's operator would apply.
+	KVManifests Tool = "kvmanifests"
+	// HarvesterLite runs Harvester's unmodified admission handlers and VM controllers.
+	HarvesterLite   Tool = "harvester-lite"
+	Nomad           Tool = "nomad"
+	NomadAutoscaler Tool = "nomad-autoscaler"
+)
+
+// The programs that check and generate our own code.
+const (
+	GolangciLint  Tool = "golangci-lint"
+	ControllerGen Tool = "controller-gen"
+)
+
+// World lists the programs of the test world in the order in which they are
+// best built: what most tests need comes first.
+func World() []Tool {
+	return []Tool{
+		Etcd, KubeAPIServer, KubeControllerManager, Kubectl,
+		KVManifests, VirtController, VirtAPI,
+		Nomad, HarvesterLite, NomadAutoscaler,
+	}
+}
+
+// Development lists the programs that check and generate our own code.
+func Development() []Tool {
+	return []Tool{ControllerGen, GolangciLint}
+}
+
+// Ensure returns the absolute path of every tool asked for, building those that
+// are missing, one after the other. Processes that need the same cache wait for
+// each other instead of building twice. A line is written to progress (nil:
+// nowhere) whenever there is something to wait for; a cached tool is silent.
+// The error of a failed build holds the end of the compiler's output and the
+// path of its log.
+func Ensure(ctx context.Context, progress io.Writer, tools ...Tool) (map[Tool]string, error) {
+	if progress == nil {
+		progress = io.Discard
+	}
+	shop, err := openWorkshop(progress)
+	if err != nil {
+		return nil, err
+	}
+	paths := make(map[Tool]string, len(tools))
+	for _, tool := range tools {
+		path, err := shop.ensure(ctx, tool)
+		if err != nil {
+			return nil, err
+		}
+		paths[tool] = path
+	}
+	return paths, nil
+}
+
+// workshop is one process's view of the side modules and of the cache.
+type workshop struct {
+	root     string // of the repository
+	cache    string
+	progress io.Writer
+}
+
+func openWorkshop(progress io.Writer) (*workshop, error) {
+	root, err := repositoryRoot()
+	if err != nil {
+		return nil, err
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	return &workshop{root: root, cache: cache, progress: progress}, nil
+}
+
+// ensure returns the path of one tool: installed by the user, else cached, else built.
+func (s *workshop) ensure(ctx context.Context, tool Tool) (string, error) {
+	plan, err := s.plan(tool)
+	if err != nil {
+		return "", err
+	}
+	if path, err := installed(ctx, plan); path != "" || err != nil {
+		return path, err
+	}
+	if isExecutable(plan.path) {
+		return plan.path, nil
+	}
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return "", fmt.Errorf("waiting to build %s: %w", tool, err)
+	}
+	defer unlock()
+	if isExecutable(plan.path) { // another process has built it meanwhile
+		return plan.path, nil
+	}
+	return plan.path, s.build(ctx, plan)
+}
+
+// cacheDir is $NOMAD_HARVESTER_CACHE, or nomad-harvester in the user's cache
+// directory. Everything in it can be deleted at any time.
+func cacheDir() (string, error) {
+	if dir := os.Getenv("NOMAD_HARVESTER_CACHE"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no cache directory, set NOMAD_HARVESTER_CACHE: %w", err)
+	}
+	return filepath.Join(dir, "nomad-harvester"), nil
+}
+
+func isExecutable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
+}
