@@ -18,6 +18,8 @@ var errNotRunning = errors.New("not running")
 type Service struct {
 	// Spec is used for every start.
 	Spec Spec
+	// Prepare runs before every start, to clear what an earlier life left behind; nil means nothing to do.
+	Prepare func(context.Context) error
 	// Ready tells whether the service serves; nil means it does as soon as it was started.
 	Ready func(context.Context) error
 	// Grace is how long Stop waits before it kills; zero means ten seconds.
@@ -29,6 +31,11 @@ type Service struct {
 
 // Start starts the program and waits until it is ready. On failure nothing keeps running.
 func (s *Service) Start(ctx context.Context) error {
+	if s.Prepare != nil {
+		if err := s.Prepare(ctx); err != nil {
+			return fmt.Errorf("prepare %s: %w", s.Spec.Name, err)
+		}
+	}
 	p, err := Start(ctx, s.Spec)
 	if err != nil {
 		return err
