@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,7 +34,7 @@ func (s *workshop) build(ctx context.Context, p plan) error {
 	unfinished := p.path + ".unfinished"
 	defer os.Remove(unfinished)
 
-	fmt.Fprintf(s.progress, "building %s (about %s on 2 cores)…\n", p, p.typical)
+	fmt.Fprintf(s.progress, "building %s (about %.0f min on 2 cores)…\n", p, math.Ceil(p.typical.Minutes()))
 	began := time.Now()
 	stop := s.report(p, began)
 	err = goCommand(ctx, p.dir, log, append([]string{"build", "-o", unfinished}, p.args()...)...)

@@ -38,22 +38,10 @@ func startFakeProvisioner(ctx context.Context, restConfig *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	factory := informers.NewSharedInformerFactory(client, 0)
-	claims, classes := factory.Core().V1().PersistentVolumeClaims(), factory.Storage().V1().StorageClasses()
-	p := &fakeProvisioner{
-		client:  client,
-		claims:  claims.Lister(),
-		classes: classes.Lister(),
-		queue:   workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[cache.ObjectName]()),
-	}
-	_, err = claims.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    p.enqueue,
-		UpdateFunc: func(_, claim any) { p.enqueue(claim) },
-	})
+	p, factory, err := newFakeProvisioner(client)
 	if err != nil {
 		return err
 	}
-	classes.Informer()
 	factory.Start(ctx.Done())
 	for kind, synced := range factory.WaitForCacheSync(ctx.Done()) {
 		if !synced {
@@ -63,6 +51,23 @@ func startFakeProvisioner(ctx context.Context, restConfig *rest.Config) error {
 	go p.work(ctx)
 	context.AfterFunc(ctx, p.queue.ShutDown)
 	return nil
+}
+
+// newFakeProvisioner wires the provisioner to caches that are yet to be started.
+func newFakeProvisioner(client kubernetes.Interface) (*fakeProvisioner, informers.SharedInformerFactory, error) {
+	factory := informers.NewSharedInformerFactory(client, 0)
+	claims, classes := factory.Core().V1().PersistentVolumeClaims(), factory.Storage().V1().StorageClasses()
+	p := &fakeProvisioner{
+		client:  client,
+		claims:  claims.Lister(),
+		classes: classes.Lister(),
+		queue:   workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[cache.ObjectName]()),
+	}
+	_, err := claims.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    p.enqueue,
+		UpdateFunc: func(_, claim any) { p.enqueue(claim) },
+	})
+	return p, factory, err
 }
 
 func (p *fakeProvisioner) enqueue(object any) {
