@@ -1,0 +1,121 @@
+package nomad
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// nodesPerRequest bounds the length of the URL that a filter makes.
+const nodesPerRequest = 100
+
+// liveFilter selects the live allocations of the nodes. "unknown" is live: the client is out of touch, and its VM may
+// well run on. One expression rather than a hundred "or": Nomad evaluates the filter for each allocation there is. The
+// IDs are checked, so that nothing in them needs quoting.
+func liveFilter(nodeIDs []string) string {
+	return `(ClientStatus == "pending" or ClientStatus == "running" or ClientStatus == "unknown") and NodeID matches "^(` +
+		strings.Join(nodeIDs, "|") + `)$"`
+}
+
+// listLive calls each with every live allocation of the nodes. It asks for all namespaces: the list of one node's
+// allocations leaves out what the token may not see and says nothing about it, this one is refused when the token may
+// see none (Nomad: nomad/node_endpoint.go, GetAllocs; nomad/alloc_endpoint.go, List).
+func (r *remote) listLive(ctx context.Context, nodeIDs []string, resources bool, each func(*api.AllocationListStub)) error {
+	for _, id := range nodeIDs {
+		if err := checkNodeID(id); err != nil {
+			return err
+		}
+	}
+	params := map[string]string{"task_states": "false"}
+	if resources {
+		params["resources"] = "true"
+	}
+	for chunk := range slices.Chunk(nodeIDs, nodesPerRequest) {
+		q := api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: liveFilter(chunk), Params: params}
+		err := r.query(ctx, "list allocations", q, func(q *api.QueryOptions) error {
+			stubs, _, err := r.api.Allocations().List(q)
+			if err != nil {
+				return err
+			}
+			for _, stub := range stubs {
+				each(stub)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// liveAllocations returns the live allocations of the nodes, with an entry for each node, each sorted by ID.
+func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string) (map[string][]Allocation, error) {
+	live := make(map[string][]Allocation, len(nodeIDs))
+	for _, id := range nodeIDs {
+		live[id] = nil
+	}
+	err := r.listLive(ctx, nodeIDs, false, func(s *api.AllocationListStub) {
+		live[s.NodeID] = append(live[s.NodeID], allocationFromStub(s))
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, allocs := range live {
+		slices.SortFunc(allocs, func(a, b Allocation) int { return strings.Compare(a.ID, b.ID) })
+	}
+	return live, nil
+}
+
+func allocationFromStub(s *api.AllocationListStub) Allocation {
+	return Allocation{
+		ID: s.ID, NodeID: s.NodeID, Namespace: s.Namespace, JobID: s.JobID, JobType: s.JobType, Name: s.Name,
+		ClientStatus: s.ClientStatus, DesiredStatus: s.DesiredStatus,
+		CreateTime: time.Unix(0, s.CreateTime).UTC(),
+	}
+}
+
+// usage adds up what lives on each node.
+func (r *remote) usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error) {
+	usage := make(map[string]Usage, len(nodeIDs))
+	for _, id := range nodeIDs {
+		usage[id] = Usage{}
+	}
+	err := r.listLive(ctx, nodeIDs, true, func(s *api.AllocationListStub) {
+		usage[s.NodeID] = usage[s.NodeID].plus(s)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return usage, nil
+}
+
+func (u Usage) plus(s *api.AllocationListStub) Usage {
+	u.Allocations++
+	if s.JobType == api.JobTypeSystem {
+		u.SystemAllocations++
+	}
+	// Nomad Autoscaler: sdk/helper/scaleutils/nodeselector/least_busy.go counts running ones only.
+	if s.ClientStatus != api.AllocClientStatusRunning || s.AllocatedResources == nil {
+		return u
+	}
+	for _, task := range s.AllocatedResources.Tasks {
+		u.CPU += task.Cpu.CpuShares
+		u.MemoryMB += task.Memory.MemoryMB
+	}
+	return u
+}
+
+// changedAllocations lists the IDs of nodes whose live allocations changed, or were not known before.
+func changedAllocations(before, after map[string][]Allocation) []string {
+	var ids []string
+	for id, now := range after {
+		if then, known := before[id]; !known || !slices.Equal(then, now) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,39 @@
+package nomad
+
+import (
+	"context"
+	"time"
+)
+
+// Cluster is one Nomad cluster as the controllers see it. All methods may be called at the same time.
+//
+// The errors are, by errors.Is, ErrNodeNotFound, ErrForbidden, ErrUnreachable, or something else that Nomad said; none of
+// them holds a secret.
+type Cluster interface {
+	// View is the latest known state of the nodes; it never blocks.
+	View() View
+	// Allocations is the latest known state of the tracked nodes' allocations; it never blocks.
+	Allocations() AllocationsView
+	// TrackAllocations says if a node's allocations are of interest. The poll runs only while some are.
+	TrackAllocations(nodeID string, on bool)
+	// Inspect asks the leader for the node, and then for its live allocations. A missing node is no error.
+	Inspect(ctx context.Context, nodeID string) (Inspection, error)
+	// Usage says how busy the nodes are; each gets an entry. It takes one request per hundred nodes.
+	Usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error)
+	// Cordon makes a node ineligible.
+	Cordon(ctx context.Context, nodeID string) error
+	// Uncordon ends a drain if there is one, and makes the node eligible.
+	Uncordon(ctx context.Context, nodeID string) error
+	// Drain starts to drain a node, unless it drains, or did drain, under this intent already: Nomad would count the
+	// deadline from the start again. A drain of somebody else's is taken over.
+	Drain(ctx context.Context, nodeID string, r DrainRequest) error
+	// KickDrain sends the drain again, to wake one that Nomad has forgotten. The deadline of a drain under this intent
+	// doesn't move later.
+	KickDrain(ctx context.Context, nodeID string, r DrainRequest) error
+	// Purge makes Nomad forget a node. A missing node is success. The node's VM has to be gone: a client that still lives
+	// registers again within seconds, eligible.
+	Purge(ctx context.Context, nodeID string) error
+	// IntroductionToken makes a token that lets a client of that name join that node pool. Servers clamp the ttl (to 30
+	// minutes, unless told otherwise). Servers without such tokens, those before 1.11, give supported=false and no error.
+	IntroductionToken(ctx context.Context, name, nodePool string, ttl time.Duration) (jwt string, supported bool, err error)
+}

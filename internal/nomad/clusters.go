@@ -1,0 +1,150 @@
+package nomad
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/utils/clock"
+)
+
+// Options of NewClusters. The zero value of each is a sane default.
+type Options struct {
+	// Clock; nil: the real one.
+	Clock clock.WithTicker
+	// Log; zero: nothing is logged.
+	Log logr.Logger
+	// OnChange is called after these nodes, or the live allocations of them while they are tracked, changed; nil means that
+	// the health changed, which concerns everybody. It is called from the watchers, at the same time from several, and must
+	// not block. nil: nobody is told.
+	OnChange func(nodeIDs []string)
+	// PollNodes is how long a list of nodes waits for a change before it is answered anyway: how old a View may be while
+	// all is well. Default 10 s.
+	PollNodes time.Duration
+	// MinInterval is the least time between the starts of two lists of nodes, and the first pause after a failure.
+	// Default 500 ms.
+	MinInterval time.Duration
+	// PollAllocations is the time between two lists of allocations while some are tracked. Default 1 s.
+	PollAllocations time.Duration
+	// CheckToken is the time between two looks at what the token grants. Default 3 min.
+	CheckToken time.Duration
+	// RequestTimeout of a single request, on top of PollNodes where that applies. Default 10 s.
+	RequestTimeout time.Duration
+	// IdleAfter is how long a cluster is watched after it was last asked for anything. Default 10 min.
+	IdleAfter time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	if o.OnChange == nil {
+		o.OnChange = func([]string) {}
+	}
+	if o.Log.GetSink() == nil {
+		o.Log = logr.Discard()
+	}
+	o.PollNodes = cmp.Or(o.PollNodes, 10*time.Second)
+	o.MinInterval = cmp.Or(o.MinInterval, 500*time.Millisecond)
+	o.PollAllocations = cmp.Or(o.PollAllocations, time.Second)
+	o.CheckToken = cmp.Or(o.CheckToken, 3*time.Minute)
+	o.RequestTimeout = cmp.Or(o.RequestTimeout, 10*time.Second)
+	o.IdleAfter = cmp.Or(o.IdleAfter, 10*time.Minute)
+	return o
+}
+
+// Clusters has one Cluster for each distinct Connection. It is a Runnable of controller-runtime's manager.
+type Clusters struct {
+	o Options
+
+	mu      sync.Mutex
+	entries map[string]*entry
+	ctx     context.Context // of Start; nil before it
+	watches sync.WaitGroup
+}
+
+type entry struct {
+	cluster *cluster
+	stop    context.CancelFunc // nil: not watched
+}
+
+// NewClusters returns an empty set. Nothing is watched before Start.
+func NewClusters(o Options) *Clusters {
+	return &Clusters{o: o.withDefaults(), entries: map[string]*entry{}}
+}
+
+// Get returns the Cluster of the connection, and has it watched from now on. Call it each time rather than keep the
+// result: one that wasn't used for long is given up, and its View then grows old. Requests work before Start as well.
+func (c *Clusters) Get(conn Connection) Cluster {
+	key := conn.key()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[key]
+	if e == nil {
+		e = &entry{cluster: newCluster(conn, c.o)}
+		c.entries[key] = e
+		c.watch(e)
+	}
+	e.cluster.use()
+	return e.cluster
+}
+
+// watch is called with the lock held.
+func (c *Clusters) watch(e *entry) {
+	if c.ctx == nil || c.ctx.Err() != nil || e.stop != nil || e.cluster.remote.broken != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(c.ctx)
+	e.stop = cancel
+	c.watches.Go(func() { e.cluster.run(ctx) })
+}
+
+// NeedLeaderElection has only the leader watch: the others would double the load for nothing.
+func (c *Clusters) NeedLeaderElection() bool { return true }
+
+// Start watches until ctx ends, and returns when all watchers have.
+func (c *Clusters) Start(ctx context.Context) error {
+	c.mu.Lock()
+	if c.ctx != nil {
+		c.mu.Unlock()
+		return errors.New("the watchers of Nomad were started twice")
+	}
+	c.ctx = ctx
+	for _, e := range c.entries {
+		c.watch(e)
+	}
+	c.mu.Unlock()
+
+	ticker := c.o.Clock.NewTicker(max(c.o.IdleAfter/10, time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			c.mu.Lock() // whoever holds it may be starting a watcher; after this nobody does
+			defer c.mu.Unlock()
+			c.watches.Wait()
+			return nil
+		case <-ticker.C():
+			c.dropIdle()
+		}
+	}
+}
+
+// dropIdle gives up the clusters that nobody asked for lately: those of deleted pools and of rotated tokens.
+func (c *Clusters) dropIdle() {
+	limit := c.o.Clock.Now().Add(-c.o.IdleAfter)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, e := range c.entries {
+		if e.cluster.idleSince().After(limit) {
+			continue
+		}
+		if e.stop != nil {
+			e.stop()
+		}
+		delete(c.entries, key)
+	}
+}

@@ -1,0 +1,110 @@
+package nomad
+
+import (
+	"context"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+const (
+	// forceNow is Nomad's deadline for "now". Zero, the natural value, is Nomad's "never".
+	forceNow = -1 * time.Second
+	// kickMargin is what a kick takes off the deadline, for the way to the server: Nomad counts from when it arrives.
+	kickMargin = 2 * time.Second
+)
+
+// drain sends the drain unless Nomad has it. Nomad sets the deadline anew with each request (Nomad:
+// nomad/node_endpoint.go, UpdateDrain), so that a drain that is sent again and again never comes to its end.
+func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest) error {
+	node, err := r.info(ctx, nodeID)
+	if err != nil {
+		return err
+	}
+	if hasDrained(nodeFromInfo(node), d.IntentID) {
+		return nil
+	}
+	return r.sendDrain(ctx, nodeID, d)
+}
+
+// hasDrained reports if the node drains under the intent, or did and was left ineligible, as Nomad leaves it.
+func hasDrained(n Node, intentID string) bool {
+	if n.LastDrain == nil || intentID == "" || n.LastDrain.IntentID != intentID {
+		return false
+	}
+	return n.Draining || n.LastDrain.Status == DrainComplete && !n.Eligible
+}
+
+// kick sends the drain again, bounded by the deadline that Nomad has for it.
+func (r *remote) kick(ctx context.Context, nodeID string, d DrainRequest, now time.Time) error {
+	node, err := r.info(ctx, nodeID)
+	if err != nil {
+		return err
+	}
+	d.Remaining = kickRemaining(node, d, now)
+	return r.sendDrain(ctx, nodeID, d)
+}
+
+// kickRemaining is the time to give to a drain that is sent again: never one that ends later than what it has.
+func kickRemaining(node *api.Node, d DrainRequest, now time.Time) time.Duration {
+	if !hasDrained(nodeFromInfo(node), d.IntentID) || node.DrainStrategy == nil || node.DrainStrategy.ForceDeadline.IsZero() {
+		return d.Remaining
+	}
+	return min(d.Remaining, node.DrainStrategy.ForceDeadline.Sub(now)-kickMargin)
+}
+
+func (r *remote) sendDrain(ctx context.Context, nodeID string, d DrainRequest) error {
+	spec := &api.DrainSpec{Deadline: d.Remaining, IgnoreSystemJobs: d.IgnoreSystemJobs}
+	if d.Remaining <= 0 {
+		spec.Deadline = forceNow
+	}
+	return r.write(ctx, "drain node "+nodeID, func(w *api.WriteOptions) error {
+		_, err := r.api.Nodes().UpdateDrainOpts(nodeID, &api.DrainOptions{
+			DrainSpec: spec,
+			Meta: map[string]string{
+				metaIntent:        d.IntentID,
+				v1alpha1.MetaPool: d.Pool,
+				v1alpha1.MetaNode: d.Member,
+				"message":         "nomad-harvester takes this node away",
+			},
+		}, w)
+		return err
+	})
+}
+
+// cordon is one request, and none that writes when the node is ineligible already (Nomad: nomad/node_endpoint.go,
+// UpdateEligibility).
+func (r *remote) cordon(ctx context.Context, nodeID string) error {
+	if err := checkNodeID(nodeID); err != nil {
+		return err
+	}
+	return r.setEligibility(ctx, "cordon node ", nodeID, false)
+}
+
+// uncordon ends the drain first: Nomad refuses to make a draining node eligible. It doesn't let the end of the drain
+// do both, because older servers then leave blocked evaluations waiting (hashicorp/nomad#27488).
+func (r *remote) uncordon(ctx context.Context, nodeID string) error {
+	node, err := r.info(ctx, nodeID)
+	if err != nil {
+		return err
+	}
+	if node.DrainStrategy != nil {
+		err := r.write(ctx, "cancel drain of node "+nodeID, func(w *api.WriteOptions) error {
+			_, err := r.api.Nodes().UpdateDrainOpts(nodeID, &api.DrainOptions{}, w)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return r.setEligibility(ctx, "uncordon node ", nodeID, true)
+}
+
+func (r *remote) setEligibility(ctx context.Context, doing, nodeID string, eligible bool) error {
+	return r.write(ctx, doing+nodeID, func(w *api.WriteOptions) error {
+		_, err := r.api.Nodes().ToggleEligibility(nodeID, eligible, w)
+		return err
+	})
+}

@@ -1,0 +1,118 @@
+package nomad
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// What an error of a Cluster means, for errors.Is. The text of the error is Nomad's own.
+var (
+	// ErrNodeNotFound: Nomad has no node of that ID.
+	ErrNodeNotFound = errors.New("node not found in Nomad")
+	// ErrForbidden: Nomad refuses the token, or the token may not do this.
+	ErrForbidden = errors.New("refused by Nomad")
+	// ErrUnreachable: no answer, or an answer that says that Nomad can't work at the moment. Nothing is known about
+	// whether a write took effect.
+	ErrUnreachable = errors.New("no answer from Nomad")
+)
+
+// errNoResponse is the answer to a request that was made with a nil error but makes no sense.
+var errNoResponse = errors.New("the answer is not what Nomad's API gives")
+
+// classify says what an error of the client means and what was being done; nil stays nil.
+func classify(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if kind := kindOf(err); kind != nil {
+		return fmt.Errorf("%s: %w: %w", doing, kind, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+func kindOf(err error) error {
+	var response api.UnexpectedResponseError
+	if errors.As(err, &response) {
+		return kindOfResponse(response)
+	}
+	if errors.Is(err, context.Canceled) {
+		return nil // the caller gave up, which says nothing about Nomad
+	}
+	return ErrUnreachable
+}
+
+// kindOfResponse goes by the text where the code says too little: for drain, eligibility and purge a missing node is a
+// 500, and so is an expired token (Nomad: command/agent/http.go, errCodeFromHandler).
+func kindOfResponse(response api.UnexpectedResponseError) error {
+	body := response.Body()
+	switch code := response.StatusCode(); {
+	case code == http.StatusForbidden, code == http.StatusUnauthorized,
+		code == http.StatusInternalServerError && strings.Contains(body, "ACL token "):
+		return ErrForbidden
+	case strings.Contains(body, "node not found") && (code == http.StatusNotFound || code == http.StatusInternalServerError):
+		return ErrNodeNotFound
+	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout,
+		code == http.StatusTooManyRequests,
+		strings.Contains(body, "No cluster leader"), strings.Contains(body, "No path to region"):
+		return ErrUnreachable
+	}
+	return nil
+}
+
+// statusOf is the HTTP status and text of the answer that err stands for; 0: there was none.
+func statusOf(err error) (int, string) {
+	var response api.UnexpectedResponseError
+	if !errors.As(err, &response) {
+		return 0, ""
+	}
+	return response.StatusCode(), response.Body()
+}
+
+// cause says why a request failed in words that stay the same while the reason does: without the ports and times that
+// the text of a network error has. It goes into conditions, and a condition that changes each time is a write each time.
+func cause(err error) string {
+	if code, body := statusOf(err); code != 0 {
+		if body == "" {
+			body = http.StatusText(code)
+		}
+		return fmt.Sprintf("%d %s", code, body)
+	}
+	var (
+		dns     *net.DNSError
+		expired x509.CertificateInvalidError
+		errno   syscall.Errno
+		timeout net.Error
+		network *net.OpError
+		request *url.Error
+	)
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Sprintf("no such host: %s", dns.Name)
+	case errors.As(err, &dns):
+		return fmt.Sprintf("the name %s can't be resolved", dns.Name)
+	case errors.As(err, &expired) && expired.Reason == x509.Expired:
+		return "the certificate has expired or is not yet valid"
+	case errors.As(err, &errno):
+		return errno.Error()
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
+		errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time"
+	case errors.As(err, &network):
+		return network.Err.Error()
+	case errors.As(err, &request):
+		return request.Err.Error()
+	case errors.Is(err, errNoRules):
+		return errNoRules.Error()
+	}
+	return errNoResponse.Error()
+}

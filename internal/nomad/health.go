@@ -1,0 +1,74 @@
+package nomad
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// policyText is the least that the token has to be granted.
+const policyText = `node { policy = "write" } namespace "*" { capabilities = ["list-jobs", "read-job"] }`
+
+func healthy(address string) Health {
+	return Health{OK: true, Reason: v1alpha1.ReasonReachable, Message: fmt.Sprintf("Nomad at %s answers", address)}
+}
+
+func healthUnknown(address string) Health {
+	return Health{Reason: v1alpha1.ReasonUnknown, Message: fmt.Sprintf("Nomad at %s has not answered yet", address)}
+}
+
+func healthBroken(err error) Health {
+	return Health{Reason: v1alpha1.ReasonCredentials, Message: err.Error() + "; correct spec.nomad or the Secret that it names"}
+}
+
+func healthUnreachable(address string, err error) Health {
+	return Health{Reason: v1alpha1.ReasonUnreachable, Message: fmt.Sprintf(
+		"Nomad at %s can't be asked: %s; check that spec.nomad.address is right and that the controller can reach it. Nothing is drained or deleted meanwhile",
+		address, cause(err))}
+}
+
+func healthRefused(address string, err error) Health {
+	return Health{Reason: v1alpha1.ReasonCredentials, Message: fmt.Sprintf(
+		"Nomad at %s refuses the token: %s; put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names, with the policy: %s",
+		address, cause(err), policyText)}
+}
+
+// healthUnverifiable: what can't be verified is not relied on.
+func healthUnverifiable(address string, err error) Health {
+	return Health{Reason: v1alpha1.ReasonTokenLacksReadJob, Message: fmt.Sprintf(
+		"Nomad at %s does not show what the token grants (%s), so it is unknown if the token sees every allocation; use a token that may read its own policies, with the policy: %s",
+		address, cause(err), policyText)}
+}
+
+// healthOf turns what the token grants into a verdict. Read-job comes first: without it busy nodes look empty.
+func healthOf(address string, g grants) Health {
+	if len(g.hiddenNamespaces) > 0 {
+		blocks := make([]string, 0, len(g.hiddenNamespaces))
+		for _, ns := range g.hiddenNamespaces {
+			blocks = append(blocks, fmt.Sprintf("namespace %q { capabilities = [\"read-job\"] }", ns))
+		}
+		return Health{Reason: v1alpha1.ReasonTokenLacksReadJob, Message: fmt.Sprintf(
+			"the token for Nomad at %s does not see the allocations of every namespace, and busy nodes would look empty; have the token's policies grant: %s",
+			address, strings.Join(blocks, " "))}
+	}
+	if !g.nodeWrite {
+		return Health{Reason: v1alpha1.ReasonTokenLacksNodeWrite, Message: fmt.Sprintf(
+			"the token for Nomad at %s may not drain nodes; have the token's policies grant: node { policy = \"write\" }", address)}
+	}
+	return healthy(address)
+}
+
+// healthFrom sums up: a failing list says more than what was found about the token earlier.
+func healthFrom(address string, listErr error, token Health) Health {
+	switch {
+	case errors.Is(listErr, ErrForbidden) && token.OK:
+		return healthRefused(address, listErr)
+	case errors.Is(listErr, ErrForbidden):
+		return token
+	case listErr != nil:
+		return healthUnreachable(address, listErr)
+	}
+	return token
+}

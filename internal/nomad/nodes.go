@@ -1,0 +1,157 @@
+package nomad
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// membersFilter selects the nodes of all pools, whichever controller made them.
+const membersFilter = `"` + v1alpha1.MetaPoolUID + `" in Meta`
+
+// metaIntent is the key of the intent's ID in a drain's meta.
+const metaIntent = "harvester_drain_intent"
+
+// listNodes lists the members and returns the index to wait for next. With an index it returns when that has passed, or
+// after wait. Only the leader answers: a view that lags behind one's own writes helps nobody.
+func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration) (map[string]Node, uint64, error) {
+	q := api.QueryOptions{Filter: membersFilter, Params: map[string]string{"resources": "true"}, WaitIndex: index}
+	if index != 0 {
+		q.WaitTime = wait
+	}
+	var (
+		nodes = map[string]Node{}
+		next  uint64
+	)
+	err := r.query(ctx, "list nodes", q, func(q *api.QueryOptions) error {
+		stubs, meta, err := r.api.Nodes().List(q)
+		if err != nil {
+			return err
+		}
+		for _, stub := range stubs {
+			nodes[stub.ID] = nodeFromStub(stub)
+		}
+		next = nextIndex(index, meta.LastIndex)
+		return nil
+	})
+	return nodes, next, err
+}
+
+// nextIndex is the index to wait for after an answer that carries got. An index that went back means that the servers
+// were restored from a snapshot: the old index may not come again for long, so the next request must not wait.
+func nextIndex(waited, got uint64) uint64 {
+	if got < waited {
+		return 0
+	}
+	return got
+}
+
+// info reads one node; a missing one gives ErrNodeNotFound.
+func (r *remote) info(ctx context.Context, nodeID string) (*api.Node, error) {
+	if err := checkNodeID(nodeID); err != nil {
+		return nil, err
+	}
+	var node *api.Node
+	err := r.query(ctx, "read node "+nodeID, api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
+		node, _, err = r.api.Nodes().Info(nodeID, q)
+		return err
+	})
+	return node, err
+}
+
+// inspect reads the node first: what the allocations then show is at least as new.
+func (r *remote) inspect(ctx context.Context, nodeID string) (Inspection, error) {
+	node, err := r.info(ctx, nodeID)
+	if errors.Is(err, ErrNodeNotFound) {
+		return Inspection{}, nil
+	}
+	if err != nil {
+		return Inspection{}, err
+	}
+	live, err := r.liveAllocations(ctx, []string{nodeID})
+	if err != nil {
+		return Inspection{}, err
+	}
+	return Inspection{Found: true, Node: nodeFromInfo(node), Live: live[nodeID]}, nil
+}
+
+func nodeFromStub(s *api.NodeListStub) Node {
+	n := Node{
+		ID: s.ID, Name: s.Name, Status: s.Status,
+		NodePool: s.NodePool, NodeClass: s.NodeClass, Datacenter: s.Datacenter,
+		Version: s.Version, Address: s.Address,
+		Eligible: s.SchedulingEligibility == api.NodeSchedulingEligible,
+		Draining: s.Drain, LastDrain: drainFrom(s.LastDrain),
+		CreateIndex: s.CreateIndex,
+	}
+	n.CPU, n.MemoryMB = usable(s.NodeResources, s.ReservedResources)
+	return n
+}
+
+func nodeFromInfo(i *api.Node) Node {
+	n := Node{
+		ID: i.ID, Name: i.Name, Status: i.Status,
+		NodePool: i.NodePool, NodeClass: i.NodeClass, Datacenter: i.Datacenter,
+		Version:  i.Attributes["nomad.version"],
+		Eligible: i.SchedulingEligibility == api.NodeSchedulingEligible,
+		Draining: i.DrainStrategy != nil, LastDrain: drainFrom(i.LastDrain),
+		CreateIndex: i.CreateIndex,
+	}
+	if host, _, err := net.SplitHostPort(i.HTTPAddr); err == nil {
+		n.Address = host
+	}
+	n.CPU, n.MemoryMB = usable(i.NodeResources, i.ReservedResources)
+	return n
+}
+
+func drainFrom(d *api.DrainMetadata) *Drain {
+	if d == nil {
+		return nil
+	}
+	return &Drain{Status: string(d.Status), IntentID: d.Meta[metaIntent], AccessorID: d.AccessorID, StartedAt: d.StartedAt}
+}
+
+func usable(total *api.NodeResources, reserved *api.NodeReservedResources) (cpu, memoryMB int64) {
+	if total == nil {
+		return 0, 0
+	}
+	cpu, memoryMB = total.Cpu.CpuShares, total.Memory.MemoryMB
+	if reserved != nil {
+		cpu -= int64(reserved.Cpu.CpuShares)
+		memoryMB -= int64(reserved.Memory.MemoryMB)
+	}
+	return max(cpu, 0), max(memoryMB, 0)
+}
+
+// changedNodes lists the IDs of nodes that came, went or changed.
+func changedNodes(before, after map[string]Node) []string {
+	var ids []string
+	for id, now := range after {
+		if then, known := before[id]; !known || !sameNode(then, now) {
+			ids = append(ids, id)
+		}
+	}
+	for id := range maps.Keys(before) {
+		if _, still := after[id]; !still {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func sameNode(a, b Node) bool {
+	if (a.LastDrain == nil) != (b.LastDrain == nil) {
+		return false
+	}
+	if a.LastDrain != nil && *a.LastDrain != *b.LastDrain {
+		return false
+	}
+	a.LastDrain, b.LastDrain = nil, nil
+	return a == b
+}

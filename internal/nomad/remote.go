@@ -1,0 +1,106 @@
+package nomad
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// dialTimeout bounds each step of making a connection.
+const dialTimeout = 10 * time.Second
+
+// remote sends single requests to one cluster. It keeps no state and no Connection: what holds a Connection in a field
+// can print its secrets.
+type remote struct {
+	address string
+	api     *api.Client
+	// broken is why there is no client; every request fails with it.
+	broken error
+	// timeout of a request that doesn't wait for a change.
+	timeout time.Duration
+}
+
+func newRemote(conn Connection, timeout time.Duration) *remote {
+	r := &remote{address: conn.Address, timeout: timeout}
+	client, err := newAPIClient(conn)
+	if err != nil {
+		r.broken = fmt.Errorf("connection to Nomad at %s: %w", conn.Address, err)
+	}
+	r.api = client
+	return r
+}
+
+// newAPIClient gives each connection a transport of its own and takes nothing from the environment.
+func newAPIClient(conn Connection) (*api.Client, error) {
+	if conn.Address == "" {
+		return nil, errors.New("no address")
+	}
+	client := &http.Client{
+		// HTTP/1.1 only, as in Nomad's own client: one request that hangs then holds up no other.
+		Transport: &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout}).DialContext,
+			TLSHandshakeTimeout: dialTimeout,
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+			MaxIdleConnsPerHost: 4,
+			IdleConnTimeout:     90 * time.Second,
+		},
+		// Nomad's API never redirects, and the header with the token would go along to wherever the redirect leads.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	err := api.ConfigureTLS(client, &api.TLSConfig{
+		CACertPEM:     conn.CACert,
+		ClientCertPEM: conn.ClientCert,
+		ClientKeyPEM:  conn.ClientKey,
+		TLSServerName: conn.TLSServerName,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.NewClient(&api.Config{Address: conn.Address, Region: conn.Region, SecretID: conn.Token, HttpClient: client})
+}
+
+// query does one read, and gives up when the timeout has passed on top of the time that the server may wait.
+func (r *remote) query(ctx context.Context, doing string, q api.QueryOptions, do func(*api.QueryOptions) error) error {
+	if r.broken != nil {
+		return r.broken
+	}
+	// The server adds up to a sixteenth to the wait (Nomad: nomad/rpc.go, blockingRPC).
+	ctx, cancel := context.WithTimeout(ctx, q.WaitTime+q.WaitTime/16+r.timeout)
+	defer cancel()
+	return classify(doing, do(q.WithContext(ctx)))
+}
+
+// write does one write.
+func (r *remote) write(ctx context.Context, doing string, do func(*api.WriteOptions) error) error {
+	if r.broken != nil {
+		return r.broken
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	return classify(doing, do((&api.WriteOptions{}).WithContext(ctx)))
+}
+
+func (r *remote) close() {
+	if r.api != nil {
+		r.api.Close()
+	}
+}
+
+var nodeIDPattern = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// checkNodeID keeps anything but a whole node ID out of request paths and filters: Nomad would take a part of one for a
+// prefix of many.
+func checkNodeID(id string) error {
+	if !nodeIDPattern.MatchString(id) {
+		return fmt.Errorf("%q is not a Nomad node ID", id)
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package nomad
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/url"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// The keys of a Secret with credentials. Other keys are left alone.
+const (
+	secretToken      = "token"
+	secretCACert     = "ca.crt"
+	secretClientCert = corev1.TLSCertKey
+	secretClientKey  = corev1.TLSPrivateKeyKey
+)
+
+// ConnectionFromEnv reads the controller's own connection from the environment variables that Nomad's own programs
+// read: NOMAD_ADDR, NOMAD_REGION, NOMAD_TOKEN, NOMAD_CACERT, NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY (these three are
+// files) and NOMAD_TLS_SERVER_NAME. Without NOMAD_ADDR the address stays empty, and each pool has to give its own.
+func ConnectionFromEnv(getenv func(string) string, readFile func(string) ([]byte, error)) (Connection, error) {
+	conn := Connection{
+		Region:        getenv("NOMAD_REGION"),
+		TLSServerName: getenv("NOMAD_TLS_SERVER_NAME"),
+	}
+	var err error
+	if addr := getenv("NOMAD_ADDR"); addr != "" {
+		if conn.Address, err = checkAddress("NOMAD_ADDR", addr); err != nil {
+			return Connection{}, err
+		}
+	}
+	if conn.Token, err = checkToken("NOMAD_TOKEN", getenv("NOMAD_TOKEN")); err != nil {
+		return Connection{}, err
+	}
+	for name, into := range map[string]*[]byte{
+		"NOMAD_CACERT": &conn.CACert, "NOMAD_CLIENT_CERT": &conn.ClientCert, "NOMAD_CLIENT_KEY": &conn.ClientKey,
+	} {
+		file := getenv(name)
+		if file == "" {
+			continue
+		}
+		if *into, err = readFile(file); err != nil {
+			return Connection{}, fmt.Errorf("%s: %w; mount the file into the controller's Pod or unset the variable", name, err)
+		}
+	}
+	if err := checkPEM("NOMAD_CACERT", conn.CACert, "NOMAD_CLIENT_CERT", conn.ClientCert, "NOMAD_CLIENT_KEY", conn.ClientKey); err != nil {
+		return Connection{}, err
+	}
+	return conn, nil
+}
+
+// Resolve says how to reach the Nomad cluster of a pool: what its spec and Secret say, and for the rest the
+// controller's own connection. The secret is the one that spec.credentialsSecretRef names; nil: there is none.
+//
+// The controller's own token, client certificate and server name are only used with the controller's own address. A
+// pool may name any address, and whoever may write a pool must not be able to have the controller's token sent there.
+func Resolve(defaults Connection, spec v1alpha1.NomadConnection, secret *corev1.Secret) (Connection, error) {
+	if spec.CredentialsSecretRef != nil && secret == nil {
+		return Connection{}, fmt.Errorf("spec.nomad.credentialsSecretRef: Secret %q does not exist; create it in the pool's namespace with the key %q",
+			spec.CredentialsSecretRef.Name, secretToken)
+	}
+	conn, err := inherit(defaults, spec)
+	if err != nil {
+		return Connection{}, err
+	}
+	if secret == nil {
+		return conn, nil
+	}
+	return withSecret(conn, secret)
+}
+
+// inherit takes from the controller's own connection what the spec leaves open.
+func inherit(defaults Connection, spec v1alpha1.NomadConnection) (Connection, error) {
+	if spec.Address == "" && defaults.Address == "" {
+		return Connection{}, fmt.Errorf("spec.nomad.address is not set, and the controller has no NOMAD_ADDR; set one of them, as in https://nomad.example.com:4646")
+	}
+	address := defaults.Address
+	if spec.Address != "" {
+		var err error
+		if address, err = checkAddress("spec.nomad.address", spec.Address); err != nil {
+			return Connection{}, err
+		}
+	}
+	if address != defaults.Address {
+		return Connection{Address: address, Region: spec.Region, CACert: defaults.CACert}, nil
+	}
+	conn := defaults
+	conn.Region = cmp.Or(spec.Region, defaults.Region)
+	return conn, nil
+}
+
+// withSecret puts the Secret's credentials in place of those that the connection has. Certificate and key go together.
+func withSecret(conn Connection, secret *corev1.Secret) (Connection, error) {
+	key := func(name string) string {
+		return fmt.Sprintf("Secret %q, key %q", secret.Namespace+"/"+secret.Name, name)
+	}
+	found := false
+	if raw, ok := secret.Data[secretToken]; ok {
+		token, err := checkToken(key(secretToken), string(raw))
+		if err != nil {
+			return Connection{}, err
+		}
+		conn.Token, found = token, true
+	}
+	if raw, ok := secret.Data[secretCACert]; ok {
+		conn.CACert, found = raw, true
+	}
+	cert, hasCert := secret.Data[secretClientCert]
+	private, hasKey := secret.Data[secretClientKey]
+	if hasCert || hasKey {
+		conn.ClientCert, conn.ClientKey, found = cert, private, true
+	}
+	if !found {
+		return Connection{}, fmt.Errorf("Secret %q has none of the keys %q, %q, %q and %q; add the one with the token at least", //nolint:staticcheck // "Secret" is the name of a kind
+			secret.Namespace+"/"+secret.Name, secretToken, secretCACert, secretClientCert, secretClientKey)
+	}
+	err := checkPEM(key(secretCACert), conn.CACert, key(secretClientCert), conn.ClientCert, key(secretClientKey), conn.ClientKey)
+	if err != nil {
+		return Connection{}, err
+	}
+	return conn, nil
+}
+
+// checkAddress returns the address without a trailing slash, so that two spellings of one address are one cluster.
+func checkAddress(field, address string) (string, error) {
+	u, err := url.Parse(address)
+	// The address itself stays out of the text where it may hold a password.
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%s is not a URL; use http://host:port or https://host:port, usually with port 4646", field)
+	case u.User != nil:
+		return "", fmt.Errorf("%s: %q holds a user name or password; use an ACL token instead", field, u.Redacted())
+	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", strings.Trim(u.Path, "/") != "", u.RawQuery != "", u.Fragment != "":
+		return "", fmt.Errorf("%s: %q is not the URL of a Nomad API; use http://host:port or https://host:port, usually with port 4646", field, address)
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// checkToken returns the token without the white space around it that editors and `echo` leave.
+func checkToken(field, token string) (string, error) {
+	token = strings.TrimSpace(token)
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return "", fmt.Errorf("%s holds more than a token: there is white space or a control character in it; put the token's secret ID there and nothing else", field)
+	}
+	return token, nil
+}
+
+// checkPEM reads the certificates once, so that a mistake in them is found here and told by the name of its field.
+func checkPEM(caField string, ca []byte, certField string, cert []byte, keyField string, key []byte) error {
+	if len(ca) > 0 && !x509.NewCertPool().AppendCertsFromPEM(ca) {
+		return fmt.Errorf("%s holds no certificate in PEM; put the CA certificate of Nomad's agents there", caField)
+	}
+	switch {
+	case len(cert) == 0 && len(key) == 0:
+		return nil
+	case len(cert) == 0:
+		return fmt.Errorf("%s is missing while %s is given; give both or neither", certField, keyField)
+	case len(key) == 0:
+		return fmt.Errorf("%s is missing while %s is given; give both or neither", keyField, certField)
+	}
+	if _, err := tls.X509KeyPair(cert, key); err != nil {
+		return fmt.Errorf("%s and %s are no usable pair: %w; put a PEM certificate and its own private key there", certField, keyField, err)
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package nomad
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+)
+
+// cluster is the one Cluster of a connection.
+type cluster struct {
+	o      Options
+	log    logr.Logger
+	remote *remote
+	state  *state
+	// lastUsed is in nanoseconds since 1970.
+	lastUsed atomic.Int64
+
+	wakeNodes, wakeToken, wakePoll chan struct{}
+}
+
+var _ Cluster = (*cluster)(nil)
+
+func newCluster(conn Connection, o Options) *cluster {
+	remote := newRemote(conn, o.RequestTimeout)
+	initial := healthUnknown(conn.Address)
+	if remote.broken != nil {
+		initial = healthBroken(remote.broken)
+	}
+	return &cluster{
+		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(conn.Address, initial),
+		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
+	}
+}
+
+func (c *cluster) use() { c.lastUsed.Store(c.o.Clock.Now().UnixNano()) }
+
+func (c *cluster) idleSince() time.Time { return time.Unix(0, c.lastUsed.Load()) }
+
+func (c *cluster) View() View {
+	c.use()
+	return c.state.view()
+}
+
+func (c *cluster) Allocations() AllocationsView {
+	c.use()
+	return c.state.allocationsView()
+}
+
+func (c *cluster) TrackAllocations(nodeID string, on bool) {
+	c.use()
+	if on && checkNodeID(nodeID) != nil {
+		return // Nomad can't have such a node, and one bad ID would spoil the poll for all
+	}
+	if c.state.track(nodeID, on) {
+		wake(c.wakePoll)
+	}
+}
+
+func (c *cluster) Inspect(ctx context.Context, nodeID string) (Inspection, error) {
+	c.use()
+	inspection, err := c.remote.inspect(ctx, nodeID)
+	c.noteError(err)
+	return inspection, err
+}
+
+func (c *cluster) Usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error) {
+	c.use()
+	usage, err := c.remote.usage(ctx, nodeIDs)
+	c.noteError(err)
+	return usage, err
+}
+
+func (c *cluster) Cordon(ctx context.Context, nodeID string) error {
+	return c.wrote(c.remote.cordon(ctx, nodeID))
+}
+
+func (c *cluster) Uncordon(ctx context.Context, nodeID string) error {
+	return c.wrote(c.remote.uncordon(ctx, nodeID))
+}
+
+func (c *cluster) Drain(ctx context.Context, nodeID string, r DrainRequest) error {
+	return c.wrote(c.remote.drain(ctx, nodeID, r))
+}
+
+func (c *cluster) KickDrain(ctx context.Context, nodeID string, r DrainRequest) error {
+	return c.wrote(c.remote.kick(ctx, nodeID, r, c.o.Clock.Now()))
+}
+
+func (c *cluster) Purge(ctx context.Context, nodeID string) error {
+	return c.wrote(c.remote.purge(ctx, nodeID))
+}
+
+func (c *cluster) IntroductionToken(ctx context.Context, name, nodePool string, ttl time.Duration) (string, bool, error) {
+	c.use()
+	jwt, supported, err := c.remote.introductionToken(ctx, name, nodePool, ttl)
+	c.noteError(err)
+	return jwt, supported, err
+}
+
+// wrote follows each write. A list that waits at the server returns by itself when the write took effect; one that
+// pauses after a failure now has a reason to try again.
+func (c *cluster) wrote(err error) error {
+	c.use()
+	c.noteError(err)
+	if err == nil {
+		wake(c.wakeNodes)
+	}
+	return err
+}

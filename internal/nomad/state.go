@@ -1,0 +1,114 @@
+package nomad
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// state is what is known of one cluster. Its maps are replaced, never written to, so that readers may keep them.
+type state struct {
+	address string
+
+	mu      sync.RWMutex
+	nodes   map[string]Node
+	taken   time.Time
+	listErr error  // of the latest list
+	token   Health // what the latest look at the token found
+	health  Health // what follows from listErr and token
+
+	allocations AllocationsView
+	tracked     map[string]struct{}
+}
+
+func newState(address string, initial Health) *state {
+	return &state{address: address, token: initial, health: initial, tracked: map[string]struct{}{}}
+}
+
+func (s *state) view() View {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health}
+}
+
+func (s *state) allocationsView() AllocationsView {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.allocations
+}
+
+// listed records an answer and returns the nodes that it changes, and if it changes the health.
+func (s *state) listed(nodes map[string]Node, at time.Time) (changed []string, health bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed = changedNodes(s.nodes, nodes)
+	s.nodes, s.taken, s.listErr = nodes, at, nil
+	return changed, s.judge()
+}
+
+// listFailed records that there was no answer. The nodes stay, and grow old.
+func (s *state) listFailed(err error) (health bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listErr = err
+	return s.judge()
+}
+
+// judged records what was found out about the token.
+func (s *state) judged(token Health) (health bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token = token
+	return s.judge()
+}
+
+// judge is called with the lock held.
+func (s *state) judge() (changed bool) {
+	before := s.health
+	s.health = healthFrom(s.address, s.listErr, s.token)
+	return s.health != before
+}
+
+// track returns true when a node that was not tracked now is.
+func (s *state) track(nodeID string, on bool) (added bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, tracked := s.tracked[nodeID]
+	switch {
+	case on && !tracked:
+		s.tracked[nodeID] = struct{}{}
+		return true
+	case !on && tracked:
+		delete(s.tracked, nodeID)
+		// A later look must not take what is known today for news.
+		s.allocations.Live = maps.Clone(s.allocations.Live)
+		delete(s.allocations.Live, nodeID)
+	}
+	return false
+}
+
+func (s *state) trackedNodes() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Sorted(maps.Keys(s.tracked))
+}
+
+// polled records the answer to a poll that began at started, and returns the nodes that it changes.
+func (s *state) polled(live map[string][]Allocation, started time.Time) (changed []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(live, func(id string, _ []Allocation) bool {
+		_, tracked := s.tracked[id]
+		return !tracked
+	})
+	changed = changedAllocations(s.allocations.Live, live)
+	s.allocations = AllocationsView{Started: started, Live: live}
+	return changed
+}
+
+func (s *state) pollFailed(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.allocations.Err = err
+}

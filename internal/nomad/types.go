@@ -1,0 +1,130 @@
+package nomad
+
+import "time"
+
+// Node is one Nomad client as Nomad sees it.
+type Node struct {
+	ID, Name string
+	// Status is initializing, ready, down or disconnected.
+	Status string
+	// NodePool, NodeClass and Datacenter are what the client claims to be in.
+	NodePool, NodeClass, Datacenter string
+	// Version is Nomad's, as in 1.11.3.
+	Version string
+	// Address is the host of the client's HTTP API: the address of the VM.
+	Address string
+	// Eligible is independent of Status: a node that is down may be eligible.
+	Eligible bool
+	// Draining: a drain is set. One that is over, or a node without allocations, may still show it; and a node that
+	// doesn't show it may still have live allocations. Count these.
+	Draining bool
+	// LastDrain is the present or else the latest drain; nil: never. It survives a rescue and a reboot.
+	LastDrain *Drain
+	// CreateIndex orders nodes by when they first joined.
+	CreateIndex uint64
+	// CPU in shares (MHz) and MemoryMB in MiB are what allocations may use: the total less what is reserved.
+	CPU, MemoryMB int64
+}
+
+// Drain is one drain of a node.
+type Drain struct {
+	// Status is one of the Drain constants.
+	Status string
+	// IntentID is the mark that Cluster.Drain left; empty: somebody else's drain.
+	IntentID string
+	// AccessorID says whose: "token:<accessor>", or "client:<node>" for a client that drains itself when it stops.
+	AccessorID string
+	// StartedAt has a precision of one second.
+	StartedAt time.Time
+}
+
+// Values of Drain.Status.
+const (
+	DrainDraining = "draining"
+	DrainComplete = "complete"
+	DrainCanceled = "canceled"
+)
+
+// Values of Node.Status.
+const (
+	NodeInitializing = "initializing"
+	NodeReady        = "ready"
+	NodeDown         = "down"
+	NodeDisconnected = "disconnected"
+)
+
+// Health says if Nomad answers and if the token grants what the controllers rely on. While it is not OK, what the token
+// can see may be less than there is, and nothing destructive may be based on it.
+type Health struct {
+	OK bool
+	// Reason is one of v1alpha1's: Reachable, Unreachable, CredentialsInvalid, TokenLacksReadJob, TokenLacksNodeWrite, or
+	// Unknown before the first answer.
+	Reason string
+	// Message says what to do, and stays the same while the reason does: no times, no counters.
+	Message string
+}
+
+// View is the latest that is known of the nodes of one cluster.
+type View struct {
+	// Taken is when Nomad last answered. It advances every few seconds even when nothing changes. Zero: never.
+	Taken time.Time
+	// Nodes by ID: all that carry a pool's UID in their meta. Shared; not to be written to.
+	Nodes map[string]Node
+	// Health is as of now, not as of Taken.
+	Health Health
+}
+
+// Allocation is one live allocation.
+type Allocation struct {
+	ID, NodeID, Namespace, JobID string
+	// JobType is service, batch, system or sysbatch.
+	JobType string
+	Name    string
+	// ClientStatus is pending, running or unknown; DesiredStatus is run, stop or evict.
+	ClientStatus, DesiredStatus string
+	CreateTime                  time.Time
+}
+
+// AllocationsView is the latest that is known of the live allocations of the tracked nodes.
+type AllocationsView struct {
+	// Started is when the request was sent that Live is the answer to: what Live doesn't show was not there then. Zero:
+	// never asked.
+	Started time.Time
+	// Live has an entry for each node that was asked about, an empty one when nothing lives there. No entry means "not
+	// asked", which is not "empty". An allocation is live while its client status is pending, running or unknown. Shared;
+	// not to be written to.
+	Live map[string][]Allocation
+	// Err is why the latest poll failed; Started and Live then are those of the last one that didn't.
+	Err error
+}
+
+// Inspection is a fresh look at one node.
+type Inspection struct {
+	// Found: Nomad has the node. The rest is empty otherwise.
+	Found bool
+	Node  Node
+	// Live are its live allocations, read after the node: when the node was ineligible, none came since.
+	Live []Allocation
+}
+
+// Usage is how busy a node is.
+type Usage struct {
+	// CPU in shares and MemoryMB in MiB are what running allocations have reserved, as Nomad Autoscaler's least_busy
+	// counts it.
+	CPU, MemoryMB int64
+	// Allocations counts the live ones, those of system jobs included; SystemAllocations those of system jobs alone.
+	Allocations, SystemAllocations int
+}
+
+// DrainRequest is one intent to drain a node.
+type DrainRequest struct {
+	// IntentID names the intent. A node that drains under it already is left alone.
+	IntentID string
+	// Remaining is how long allocations may still take; zero or less: stop them now. It is what is left of the intent's
+	// deadline, because Nomad counts from each request anew.
+	Remaining time.Duration
+	// IgnoreSystemJobs leaves allocations of system jobs running.
+	IgnoreSystemJobs bool
+	// Pool as namespace/name and Member are recorded with the drain, for people.
+	Pool, Member string
+}

@@ -1,0 +1,170 @@
+package nomad
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// maxBackoff bounds the pause after repeated failures; it is also how late a recovery is noticed at worst.
+const maxBackoff = 10 * time.Second
+
+// backoff is the pause after the n-th failure in a row: it doubles, and is drawn at random between half and all of that,
+// so that the watchers of many controllers don't come back at the same moment.
+func backoff(base time.Duration, n int) time.Duration {
+	pause := base
+	for range n - 1 {
+		if pause >= maxBackoff {
+			break
+		}
+		pause *= 2
+	}
+	pause = min(pause, maxBackoff)
+	return pause/2 + rand.N(pause/2+1)
+}
+
+// run watches until ctx ends.
+func (c *cluster) run(ctx context.Context) {
+	defer c.remote.close()
+	done := make(chan struct{}, 2)
+	go func() { c.watchToken(ctx); done <- struct{}{} }()
+	go func() { c.watchAllocations(ctx); done <- struct{}{} }()
+	c.watchNodes(ctx)
+	<-done
+	<-done
+}
+
+// watchNodes keeps the list of nodes fresh: each request waits at the server until some node changes, or returns after
+// PollNodes, which shows that Nomad still answers.
+func (c *cluster) watchNodes(ctx context.Context) {
+	var (
+		index    uint64
+		failures int
+	)
+	for ctx.Err() == nil {
+		began := c.o.Clock.Now()
+		nodes, next, err := c.remote.listNodes(ctx, index, c.o.PollNodes)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			index, failures = 0, failures+1
+			c.noteHealth(c.state.listFailed(err))
+			c.noteError(err)
+			c.pause(ctx, backoff(c.o.MinInterval, failures), c.wakeNodes)
+			continue
+		}
+		index, failures = next, 0
+		changed, health := c.state.listed(nodes, c.o.Clock.Now())
+		c.noteHealth(health)
+		c.noteChanged(changed)
+		// Any write to any node of the whole cluster ends the wait, ours or not.
+		c.pause(ctx, c.o.MinInterval-c.o.Clock.Since(began), nil)
+	}
+}
+
+// tokenPatience is after how many failures in a row it counts as unknown what the token grants.
+const tokenPatience = 3
+
+// watchToken looks at the token at the start, every few minutes, and soon after a request was refused.
+func (c *cluster) watchToken(ctx context.Context) {
+	failures := 0
+	for ctx.Err() == nil {
+		health, err := c.remote.tokenHealth(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			// For a moment what was found earlier stands: when Nomad is away the list of nodes fails as well, and says so.
+			if failures++; failures >= tokenPatience {
+				c.noteHealth(c.state.judged(healthUnverifiable(c.remote.address, err)))
+			}
+			c.pause(ctx, backoff(c.o.MinInterval, failures), nil)
+			continue
+		}
+		failures = 0
+		c.noteHealth(c.state.judged(health))
+		c.pause(ctx, tokenFloor(c.o.CheckToken), nil)
+		c.pause(ctx, c.o.CheckToken, c.wakeToken)
+	}
+}
+
+// tokenFloor keeps a token that is refused each second from being looked at each second.
+func tokenFloor(interval time.Duration) time.Duration { return min(interval, 5*time.Second) }
+
+// watchAllocations polls while something is tracked.
+func (c *cluster) watchAllocations(ctx context.Context) {
+	failures := 0
+	for ctx.Err() == nil {
+		ids := c.state.trackedNodes()
+		if len(ids) == 0 {
+			select {
+			case <-ctx.Done():
+			case <-c.wakePoll:
+			}
+			continue
+		}
+		started := c.o.Clock.Now()
+		live, err := c.remote.liveAllocations(ctx, ids)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			failures++
+			c.state.pollFailed(err)
+			c.noteError(err)
+			c.pause(ctx, backoff(c.o.PollAllocations, failures), nil)
+			continue
+		}
+		failures = 0
+		c.noteChanged(c.state.polled(live, started))
+		// Nodes are tracked one after the other: the first part of the pause lets them come together.
+		c.pause(ctx, c.o.PollAllocations/4, nil)
+		c.pause(ctx, c.o.PollAllocations*3/4, c.wakePoll)
+	}
+}
+
+// pause waits, unless ctx ends or something is sent on wake.
+func (c *cluster) pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	if d <= 0 {
+		return
+	}
+	timer := c.o.Clock.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wake:
+	case <-timer.C():
+	}
+}
+
+// wake sends without waiting: one that is pending already is enough.
+func wake(ch chan<- struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+func (c *cluster) noteChanged(ids []string) {
+	if len(ids) > 0 {
+		c.o.OnChange(ids)
+	}
+}
+
+func (c *cluster) noteHealth(changed bool) {
+	if !changed {
+		return
+	}
+	health := c.state.view().Health
+	c.log.Info("Nomad's health changed", "ok", health.OK, "reason", health.Reason, "message", health.Message)
+	c.o.OnChange(nil)
+}
+
+// noteError has the token looked at when it was refused.
+func (c *cluster) noteError(err error) {
+	if errors.Is(err, ErrForbidden) {
+		wake(c.wakeToken)
+	}
+}
