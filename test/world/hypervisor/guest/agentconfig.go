@@ -76,6 +76,9 @@ func readAgentConfig(root string, paths []string) (*agentConfig, error) {
 			merged.merge(c)
 		}
 	}
+	if merged.Region == "" {
+		merged.Region = "global"
+	}
 	return merged, nil
 }
 
