@@ -1,0 +1,189 @@
+package nomadtarget
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// A setting is a key of the agent's target block that can also come from the environment, which wins.
+type setting struct {
+	key string
+	env string // "": none
+}
+
+var (
+	settingURL        = setting{"harvester_url", "HARVESTER_URL"}
+	settingToken      = setting{"auth_token", "HARVESTER_TOKEN"}
+	settingCA         = setting{"ca_cert", "HARVESTER_CA_CERT"}
+	settingKubeconfig = setting{"kubeconfig", "KUBECONFIG"}
+	settingContext    = setting{"context", ""}
+)
+
+// A found setting: its value, and the name by which whoever wrote it knows it.
+type found struct {
+	value string // "": not set
+	name  string
+}
+
+func (s setting) find(config map[string]string, getenv func(string) string) found {
+	if s.env != "" {
+		if v := strings.TrimSpace(getenv(s.env)); v != "" {
+			return found{v, s.env}
+		}
+	}
+	return found{strings.TrimSpace(config[s.key]), s.key}
+}
+
+// A connection says how to reach the API server.
+type connection struct {
+	rest *rest.Config
+	// source says which setting decided.
+	source string
+	// ignored names settings that are present and have no effect.
+	ignored []string
+}
+
+func (c connection) explain(err error) error {
+	return fmt.Errorf("%s can't be used: %w", c.source, err)
+}
+
+// resolveConnection chooses, in this order: harvester_url with auth_token; kubeconfig; the service account of the pod
+// that the agent runs in. It reads files and never the network. Keys that it doesn't know are the agent's and are left
+// alone. Its errors name the setting and the remedy, and never a secret's value.
+func resolveConnection(config map[string]string, getenv func(string) string) (connection, error) {
+	find := func(s setting) found { return s.find(config, getenv) }
+	address, token, ca := find(settingURL), find(settingToken), find(settingCA)
+	kubeconfig, context := find(settingKubeconfig), find(settingContext)
+
+	switch {
+	case address.value != "":
+		cfg, err := bearerConfig(address, token, ca)
+		return connection{cfg, address.name, present(kubeconfig, context)}, err
+	case kubeconfig.value != "":
+		cfg, err := fromKubeconfig(kubeconfig, context)
+		return connection{cfg, kubeconfig.name, present(token, ca)}, err
+	}
+	if lost := present(token, ca, context); len(lost) > 0 {
+		return connection{}, fmt.Errorf("%s: set without a server to use it with; set harvester_url (or HARVESTER_URL), "+
+			"or kubeconfig (or KUBECONFIG), too", strings.Join(lost, ", "))
+	}
+	cfg, err := rest.InClusterConfig()
+	if errors.Is(err, rest.ErrNotInCluster) {
+		return connection{}, errors.New("no way to reach Harvester: set harvester_url and auth_token (or HARVESTER_URL and " +
+			"HARVESTER_TOKEN), or kubeconfig (or KUBECONFIG), or run the autoscaler as a pod in Harvester's cluster")
+	}
+	if err != nil {
+		return connection{}, fmt.Errorf("the pod's service account can't be used: %w", err)
+	}
+	return connection{rest: cfg, source: "the pod's service account"}, nil
+}
+
+func present(settings ...found) []string {
+	var names []string
+	for _, s := range settings {
+		if s.value != "" {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+func bearerConfig(address, token, ca found) (*rest.Config, error) {
+	u, err := url.Parse(address.value)
+	if err != nil || u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("%s: %q is not an https URL; use Harvester's, such as https://harvester.example.com or "+
+			"https://rancher.example.com/k8s/clusters/c-abcde", address.name, redactedHost(address.value))
+	}
+	if u.User != nil {
+		return nil, fmt.Errorf("%s: %q holds a user name or password; put a token into auth_token (or HARVESTER_TOKEN) instead",
+			address.name, redactedHost(address.value))
+	}
+	if token.value == "" {
+		return nil, fmt.Errorf("auth_token: missing, and %s is set; set auth_token (or HARVESTER_TOKEN) to a bearer token, "+
+			"such as an API key made in Harvester or Rancher", address.name)
+	}
+	if strings.ContainsFunc(token.value, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return nil, fmt.Errorf("%s: holds white space or control characters; use the token alone, on one line", token.name)
+	}
+	cfg := &rest.Config{Host: strings.TrimRight(address.value, "/"), BearerToken: token.value}
+	if ca.value == "" {
+		return cfg, nil
+	}
+	cfg.CAData, err = certificates(ca)
+	return cfg, err
+}
+
+// certificates reads PEM from the setting itself, or from the file that it names.
+func certificates(ca found) ([]byte, error) {
+	pem := []byte(ca.value)
+	shown := "the given text"
+	if !strings.HasPrefix(ca.value, "-----BEGIN") {
+		var err error
+		if pem, err = os.ReadFile(ca.value); err != nil {
+			return nil, fmt.Errorf("%s: %w; use the path of a readable PEM file, or the PEM text itself", ca.name, err)
+		}
+		shown = fmt.Sprintf("%q", ca.value)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s: %s holds no certificate; use PEM, beginning with -----BEGIN CERTIFICATE-----", ca.name, shown)
+	}
+	return pem, nil
+}
+
+// fromKubeconfig reads one file, or a list of them as kubectl does.
+func fromKubeconfig(kubeconfig, context found) (*rest.Config, error) {
+	if strings.Contains(kubeconfig.value, "\n") {
+		return nil, fmt.Errorf("%s: holds several lines, perhaps the kubeconfig itself; use the path of a kubeconfig file", kubeconfig.name)
+	}
+	rules := &clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig.value}
+	if paths := filepath.SplitList(kubeconfig.value); len(paths) > 1 {
+		rules = &clientcmd.ClientConfigLoadingRules{Precedence: paths}
+	}
+	overrides := &clientcmd.ConfigOverrides{CurrentContext: context.value}
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
+	raw, err := loader.RawConfig()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; use the path of a readable kubeconfig file", kubeconfig.name, err)
+	}
+	if err := checkContext(&raw, kubeconfig, context); err != nil {
+		return nil, err
+	}
+	cfg, err := loader.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %q: %w; check its current context, cluster and user", kubeconfig.name, kubeconfig.value, err)
+	}
+	return cfg, nil
+}
+
+func checkContext(raw *clientcmdapi.Config, kubeconfig, context found) error {
+	wanted := context.value
+	if wanted == "" {
+		wanted = raw.CurrentContext
+	}
+	if _, ok := raw.Contexts[wanted]; ok {
+		return nil
+	}
+	// Without this check clientcmd would fall back to the pod's service account, that is, to another cluster.
+	return fmt.Errorf("context: %q is not in %s %q; set context to one that \"kubectl config get-contexts\" lists",
+		wanted, kubeconfig.name, kubeconfig.value)
+}
+
+// redactedHost is a server's address as it may be shown. What is no URL at all isn't shown: url and token are easily
+// swapped.
+func redactedHost(host string) string {
+	u, err := url.Parse(host)
+	if err != nil || u.Host == "" {
+		return "(not shown: no URL, so perhaps a token)"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}

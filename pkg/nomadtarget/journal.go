@@ -1,0 +1,64 @@
+package nomadtarget
+
+import (
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// A journal remembers what was last said of each pool, so that a line is logged when something changes and not every
+// evaluation_interval. The zero value is ready for use.
+type journal struct {
+	mu      sync.Mutex
+	reasons map[types.NamespacedName]string
+	counts  map[types.NamespacedName]int64
+	said    map[types.NamespacedName]map[string]bool
+}
+
+// turned records the reason of a pool's verdict and reports if it is another one than before.
+func (j *journal) turned(pool types.NamespacedName, reason string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.reasons[pool] == reason {
+		return false
+	}
+	if j.reasons == nil {
+		j.reasons = map[types.NamespacedName]string{}
+	}
+	j.reasons[pool] = reason
+	return true
+}
+
+// counted records the replicas that were last read of a pool.
+func (j *journal) counted(pool types.NamespacedName, replicas int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.counts == nil {
+		j.counts = map[types.NamespacedName]int64{}
+	}
+	j.counts[pool] = replicas
+}
+
+// lastCount is the number of replicas last read of a pool; 0 when it was never read.
+func (j *journal) lastCount(pool types.NamespacedName) int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.counts[pool]
+}
+
+// firstTime reports if a remark is made on a pool for the first time.
+func (j *journal) firstTime(pool types.NamespacedName, remark string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.said[pool][remark] {
+		return false
+	}
+	if j.said == nil {
+		j.said = map[types.NamespacedName]map[string]bool{}
+	}
+	if j.said[pool] == nil {
+		j.said[pool] = map[string]bool{}
+	}
+	j.said[pool][remark] = true
+	return true
+}

@@ -1,0 +1,109 @@
+package nomadtarget
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Keys of a policy's target block. Those not named here belong to the agent or to nomad-apm and are left alone.
+const (
+	keyPool      = "node_pool_name"
+	keyNamespace = "namespace"
+
+	// Keys that nomad-apm reads (Nomad Autoscaler: sdk/target.go).
+	keyNodeClass  = "node_class"
+	keyNodePool   = "node_pool"
+	keyDatacenter = "datacenter"
+
+	// keyGRPCTimeout is set by the agent: how long it waits for Status (Nomad Autoscaler: plugins/shared).
+	keyGRPCTimeout = "_nomad_autoscaler_grpc_timeout"
+)
+
+// poolKeys are the names under which a policy may give its pool, the first that is set wins.
+var poolKeys = []string{keyPool, "name", "node_group_name"}
+
+// defaultNamespace is used when a policy has no namespace key. It is the one that Harvester's UI offers for VMs, and
+// deliberately not that of a kubeconfig's context: a policy means the same pool wherever the agent runs.
+const defaultNamespace = "default"
+
+// movedKeys are keys of older plugins that describe the VM, and where the pool has them now.
+var movedKeys = map[string]string{
+	"cpu_request":    "spec.template.cpu",
+	"memory_request": "spec.template.memory",
+}
+
+// poolOf reads which pool a policy scales. An error means that the policy has to be edited.
+func poolOf(config map[string]string) (types.NamespacedName, error) {
+	ref := types.NamespacedName{Namespace: strings.TrimSpace(config[keyNamespace])}
+	key := keyPool
+	for _, k := range poolKeys {
+		if v := strings.TrimSpace(config[k]); v != "" {
+			key, ref.Name = k, v
+			break
+		}
+	}
+	if ref.Name == "" {
+		return ref, fmt.Errorf("%s: missing in the policy's target block; set it to the name of a NomadNodePool (kubectl get nnp -A)", keyPool)
+	}
+	if ref.Namespace == "" {
+		ref.Namespace = defaultNamespace
+	}
+	if errs := validation.IsDNS1123Subdomain(ref.Name); len(errs) > 0 {
+		return ref, fmt.Errorf("%s: %q can't be the name of a NomadNodePool: %s; kubectl get nnp -A lists them", key, ref.Name, errs[0])
+	}
+	if errs := validation.IsDNS1123Label(ref.Namespace); len(errs) > 0 {
+		return ref, fmt.Errorf("%s: %q can't be a Kubernetes namespace: %s; use the one of the NomadNodePool", keyNamespace, ref.Namespace, errs[0])
+	}
+	return ref, nil
+}
+
+// callTimeout is the longest that a call may take; Kubernetes normally answers within milliseconds.
+const callTimeout = 5 * time.Second
+
+// statusTimeout is how long a Status may take: it has to answer before the agent stops waiting, because the agent then
+// reports an error of its own.
+func statusTimeout(config map[string]string) time.Duration {
+	agent, err := time.ParseDuration(config[keyGRPCTimeout])
+	if err != nil || agent <= 0 {
+		return callTimeout
+	}
+	return min(agent*8/10, callTimeout)
+}
+
+// advice are remarks on a policy's target block that don't stop it from working. pool is nil when it couldn't be read.
+func advice(config map[string]string, pool *v1alpha1.NomadNodePool) []string {
+	var remarks []string
+	for _, key := range []string{"cpu_request", "memory_request"} {
+		if _, ok := config[key]; ok {
+			remarks = append(remarks, fmt.Sprintf("%s has no effect in a policy; the size of the VMs is %s of the NomadNodePool", key, movedKeys[key]))
+		}
+	}
+	if pool == nil {
+		return remarks
+	}
+	nomad := pool.Spec.Nomad
+	for _, c := range []struct{ key, field, member string }{
+		{keyNodeClass, "nodeClass", orElse(nomad.NodeClass, pool.Name)},
+		{keyNodePool, "nodePool", orElse(nomad.NodePool, "default")},
+		{keyDatacenter, "datacenter", orElse(nomad.Datacenter, "dc1")},
+	} {
+		if v, ok := config[c.key]; ok && v != c.member {
+			remarks = append(remarks, fmt.Sprintf("%s: %q is not what the members of the NomadNodePool are (spec.nomad.%s: %q), so nomad-apm measures other nodes",
+				c.key, v, c.field, c.member))
+		}
+	}
+	return remarks
+}
+
+func orElse(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}

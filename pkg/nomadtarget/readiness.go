@@ -1,0 +1,69 @@
+package nomadtarget
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// A verdict says if the agent may scale a pool now, and why, or why not.
+type verdict struct {
+	ready   bool
+	reason  string // one word, stable while the situation is the same
+	message string
+}
+
+// Reasons of a verdict on a pool that was read.
+const (
+	reasonSettled         = "Settled"
+	reasonDeleting        = "Deleting"
+	reasonPaused          = "Paused"
+	reasonNotObserved     = "NotObserved"
+	reasonCreating        = "Creating"
+	reasonCreationBlocked = "CreationBlocked"
+	reasonJoining         = "Joining"
+)
+
+// judge decides if a pool is ready to be scaled. Members that drain don't hold the agent back: capacity may be asked
+// for, or taken back, during a drain of 15 minutes. Members that are being made or join do: the metrics don't know them
+// yet, and a target-value strategy would multiply the new count by the load of the old members, again and again.
+//
+// That wait is bounded. A member that doesn't join within joinTimeout counts as unhealthy instead of joining; and when
+// members can't be made at all, the pool is ready so that it can still shrink, while Scale refuses to let it grow.
+func judge(pool *v1alpha1.NomadNodePool) verdict {
+	status := pool.Status
+	made := status.ReadyReplicas + status.UnhealthyReplicas
+	switch {
+	case !pool.DeletionTimestamp.IsZero():
+		return verdict{false, reasonDeleting, "the NomadNodePool is being deleted"}
+	case pool.Spec.Paused:
+		return verdict{false, reasonPaused, "the NomadNodePool is paused (spec.paused)"}
+	case status.ObservedGeneration != pool.Generation:
+		return verdict{false, reasonNotObserved, fmt.Sprintf("the controller has not seen generation %d of the NomadNodePool yet; its status is of generation %d",
+			pool.Generation, status.ObservedGeneration)}
+	case status.JoiningReplicas > 0:
+		return verdict{false, reasonJoining, fmt.Sprintf("%d of %d members are joining Nomad", status.JoiningReplicas, pool.Spec.Replicas)}
+	case made < pool.Spec.Replicas:
+		if why, blocked := creationBlocked(pool); blocked {
+			return verdict{true, reasonCreationBlocked, fmt.Sprintf("%d of %d members can't be made, so the pool may shrink but not grow: %s",
+				pool.Spec.Replicas-made, pool.Spec.Replicas, why)}
+		}
+		return verdict{false, reasonCreating, fmt.Sprintf("%d of %d members are not made yet", pool.Spec.Replicas-made, pool.Spec.Replicas)}
+	default:
+		return verdict{true, reasonSettled, "all members are made and none is joining"}
+	}
+}
+
+// creationBlocked reports if the controller says that it can't make members, and in which words.
+func creationBlocked(pool *v1alpha1.NomadNodePool) (string, bool) {
+	if c := meta.FindStatusCondition(pool.Status.Conditions, v1alpha1.PoolTemplateValid); c != nil && c.Status == metav1.ConditionFalse {
+		return c.Reason + ": " + c.Message, true
+	}
+	if c := meta.FindStatusCondition(pool.Status.Conditions, v1alpha1.PoolScalingOut); c != nil && c.Reason == v1alpha1.ReasonCreateFailed {
+		return c.Reason + ": " + c.Message, true
+	}
+	return "", false
+}

@@ -1,0 +1,88 @@
+package nomadtarget
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+func TestJudge(t *testing.T) {
+	condition := func(kind string, status metav1.ConditionStatus, reason string) func(*v1alpha1.NomadNodePool) {
+		return func(p *v1alpha1.NomadNodePool) {
+			p.Status.Conditions = append(p.Status.Conditions, metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "in the server's words"})
+		}
+	}
+	missing := func(p *v1alpha1.NomadNodePool) { p.Status.Replicas, p.Status.ReadyReplicas = 2, 2 }
+	type edits []func(*v1alpha1.NomadNodePool)
+	for _, c := range []struct {
+		name   string
+		edits  edits
+		ready  bool
+		reason string
+	}{
+		{"settled", nil, true, reasonSettled},
+		{"draining members don't count", edits{func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas = 2 }}, true, reasonSettled},
+		{"more ready than wanted, before the victims are chosen", edits{func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = 1 }}, true, reasonSettled},
+		{"no members wanted", edits{func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas, p.Status.Replicas, p.Status.ReadyReplicas = 0, 0, 0 }}, true, reasonSettled},
+		{"joining", edits{func(p *v1alpha1.NomadNodePool) { p.Status.ReadyReplicas, p.Status.JoiningReplicas = 2, 1 }}, false, reasonJoining},
+		{"joining beyond replicas, in a rollout", edits{func(p *v1alpha1.NomadNodePool) { p.Status.JoiningReplicas = 1 }}, false, reasonJoining},
+		{"past joinTimeout", edits{func(p *v1alpha1.NomadNodePool) { p.Status.ReadyReplicas, p.Status.UnhealthyReplicas = 2, 1 }}, true, reasonSettled},
+		{"not made yet", edits{missing}, false, reasonCreating},
+		{"can't be made", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionTrue, v1alpha1.ReasonCreateFailed)}, true, reasonCreationBlocked},
+		{"template invalid", edits{missing, condition(v1alpha1.PoolTemplateValid, metav1.ConditionFalse, v1alpha1.ReasonQuotaExceeded)}, true, reasonCreationBlocked},
+		{"template invalid, nobody missing", edits{condition(v1alpha1.PoolTemplateValid, metav1.ConditionFalse, v1alpha1.ReasonImageNotFound)}, true, reasonSettled},
+		{"template invalid, but some still join", edits{missing, condition(v1alpha1.PoolTemplateValid, metav1.ConditionFalse, v1alpha1.ReasonImageNotFound),
+			func(p *v1alpha1.NomadNodePool) { p.Status.JoiningReplicas = 1 }}, false, reasonJoining},
+		{"being made, as the condition says", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionTrue, v1alpha1.ReasonCreating)}, false, reasonCreating},
+		{"template not judged yet", edits{missing, condition(v1alpha1.PoolTemplateValid, metav1.ConditionUnknown, v1alpha1.ReasonUnknown)}, false, reasonCreating},
+		{"not observed", edits{func(p *v1alpha1.NomadNodePool) { p.Generation++ }}, false, reasonNotObserved},
+		{"never observed", edits{func(p *v1alpha1.NomadNodePool) { p.Status = v1alpha1.NomadNodePoolStatus{} }}, false, reasonNotObserved},
+		{"paused", edits{func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = true }}, false, reasonPaused},
+		{"deleting", edits{func(p *v1alpha1.NomadNodePool) {
+			p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
+			p.Spec.Paused = true
+		}}, false, reasonDeleting},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := settled(3)
+			for _, edit := range c.edits {
+				edit(p)
+			}
+			v := judge(p)
+			if v.ready != c.ready || v.reason != c.reason || v.message == "" {
+				t.Errorf("judge = %+v; want ready %v, reason %s", v, c.ready, c.reason)
+			}
+			if c.reason == reasonCreationBlocked && !strings.Contains(v.message, "in the server's words") {
+				t.Errorf("message %q doesn't repeat the condition's", v.message)
+			}
+		})
+	}
+}
+
+// Whatever the numbers are: ready means that nothing joins and nothing may still come; and once all members that are
+// missing have run into joinTimeout, the pool is ready, so that a policy is never frozen.
+func TestJudgeIsBounded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		few := rapid.Int32Range(0, 5)
+		p := settled(few.Draw(t, "replicas"))
+		p.Status.ReadyReplicas = few.Draw(t, "ready")
+		p.Status.JoiningReplicas = few.Draw(t, "joining")
+		p.Status.UnhealthyReplicas = few.Draw(t, "unhealthy")
+		p.Status.DrainingReplicas = few.Draw(t, "draining")
+		v := judge(p)
+		coming := p.Status.JoiningReplicas > 0 || p.Status.ReadyReplicas+p.Status.UnhealthyReplicas < p.Spec.Replicas
+		if v.ready == coming {
+			t.Fatalf("ready %v while members to come: %v (%+v)", v.ready, coming, p.Status)
+		}
+		p.Status.UnhealthyReplicas += p.Status.JoiningReplicas + p.Spec.Replicas
+		p.Status.JoiningReplicas = 0
+		if v := judge(p); !v.ready {
+			t.Fatalf("still not ready after every joinTimeout: %+v", v)
+		}
+	})
+}

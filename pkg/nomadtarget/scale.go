@@ -1,0 +1,146 @@
+package nomadtarget
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/hashicorp/nomad-autoscaler/sdk"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// scaleAttempts is how often a change is tried when the pool is written to by others in between, usually by the
+// controller to its status.
+const scaleAttempts = 3
+
+// maxCount is the most replicas that the API can express. What a pool allows is up to its maxReplicas.
+const maxCount = 1<<31 - 1
+
+// Scale implements target.Controller: it sets spec.replicas of the pool to action.Count and returns. The agent has no
+// time limit for it, so it has its own.
+//
+// It returns a *sdk.TargetScalingNoOpError, which starts no cooldown, when there is nothing to do or the pool may not
+// be scaled now. action.Direction is not looked at: with min and max in play it can say "down" for a count that is
+// higher (Nomad Autoscaler: sdk/strategy.go, CapCount). A count of -1 is a dry run.
+func (t *Target) Scale(action sdk.ScalingAction, config map[string]string) (err error) {
+	defer func() { err = scrub(err) }()
+	defer t.recoverAs(&err, "Scale")
+
+	ref, err := poolOf(config)
+	if err != nil {
+		return err
+	}
+	c, err := t.currentClient()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+
+	if action.Count == sdk.StrategyActionMetaValueDryRunCount {
+		t.dryRun(ctx, c, ref, action)
+		return nil
+	}
+	if action.Count < 0 || action.Count > maxCount {
+		return fmt.Errorf("NomadNodePool %s: %d is not a number of replicas; check the strategy of the policy", ref, action.Count)
+	}
+	return t.setReplicas(ctx, c, ref, int32(action.Count), scaleReason(action))
+}
+
+// setReplicas writes replicas to the pool as it was read: a decision made on a pool that has changed since is never
+// applied to it.
+func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.NamespacedName, replicas int32, reason string) error {
+	var decidedOn *int32
+	for attempt := 1; ; attempt++ {
+		pool := &v1alpha1.NomadNodePool{}
+		if err := c.Get(ctx, ref, pool); err != nil {
+			return fmt.Errorf("read NomadNodePool %s: %w", ref, err)
+		}
+		from := pool.Spec.Replicas
+		if decidedOn != nil && *decidedOn != from && from != replicas {
+			return sdk.NewTargetScalingNoOpError("NomadNodePool %s: somebody else changed its replicas from %d to %d meanwhile; the next evaluation decides anew",
+				ref, *decidedOn, from)
+		}
+		decidedOn = &from
+		if err := allowed(pool, replicas); err != nil {
+			return err
+		}
+		err := t.write(ctx, c, pool, replicas, reason)
+		if err == nil {
+			t.log.Info("scaled", "pool", ref.String(), "from", from, "to", replicas, "reason", reason)
+			return nil
+		}
+		if !apierrors.IsConflict(err) || attempt == scaleAttempts {
+			return fmt.Errorf("set NomadNodePool %s to %d replicas: %w", ref, replicas, err)
+		}
+	}
+}
+
+// allowed says why the pool can't be set to replicas now; nil if it can.
+func allowed(pool *v1alpha1.NomadNodePool, replicas int32) error {
+	ref := client.ObjectKeyFromObject(pool)
+	from := pool.Spec.Replicas
+	switch {
+	case replicas == from:
+		return sdk.NewTargetScalingNoOpError("NomadNodePool %s is at %d replicas already", ref, from)
+	case !pool.DeletionTimestamp.IsZero():
+		return sdk.NewTargetScalingNoOpError("NomadNodePool %s is being deleted", ref)
+	case pool.Spec.Paused:
+		return sdk.NewTargetScalingNoOpError("NomadNodePool %s is paused (spec.paused)", ref)
+	}
+	// The API server refuses this as well; found here, it costs no write at every evaluation.
+	if least := pool.Spec.MinReplicas; least != nil && replicas < *least {
+		return fmt.Errorf("NomadNodePool %s: %d replicas is less than its spec.minReplicas %d; raise min of the policy or lower minReplicas", ref, replicas, *least)
+	}
+	if most := pool.Spec.MaxReplicas; most != nil && replicas > *most {
+		return fmt.Errorf("NomadNodePool %s: %d replicas is more than its spec.maxReplicas %d; lower max of the policy or raise maxReplicas", ref, replicas, *most)
+	}
+	if v := judge(pool); v.reason == reasonCreationBlocked && replicas > from {
+		return sdk.NewTargetScalingNoOpError("NomadNodePool %s can't grow to %d: %s", ref, replicas, v.message)
+	}
+	return nil
+}
+
+// write says why first, so that the controller finds the reason when it sees the new number, and then sets the number
+// through the scale subresource. Both only if nobody wrote to the pool since it was read.
+func (t *Target) write(ctx context.Context, c client.Client, pool *v1alpha1.NomadNodePool, replicas int32, reason string) error {
+	key := client.ObjectKeyFromObject(pool)
+	switch err := annotate(ctx, c, pool, v1alpha1.ScaleReasonAnnotation, reason); {
+	case apierrors.IsConflict(err):
+		return err
+	case err != nil:
+		t.log.Warn("the reason of the scaling could not be noted on the pool", "pool", key.String(), "error", scrub(err))
+	}
+	data, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": pool.ResourceVersion},
+		"spec":     map[string]any{"replicas": replicas},
+	})
+	if err != nil {
+		return fmt.Errorf("encode the scale patch: %w", err)
+	}
+	return c.SubResource("scale").Patch(ctx, pool, client.RawPatch(types.MergePatchType, data),
+		client.WithSubResourceBody(&autoscalingv1.Scale{}), fieldOwner)
+}
+
+// annotate sets an annotation of the pool unless it has that value, and brings pool up to date when it does.
+func annotate(ctx context.Context, c client.Client, pool *v1alpha1.NomadNodePool, key, value string) error {
+	if pool.Annotations[key] == value {
+		return nil
+	}
+	changed := pool.DeepCopy()
+	if changed.Annotations == nil {
+		changed.Annotations = map[string]string{}
+	}
+	changed.Annotations[key] = value
+	patch := client.MergeFromWithOptions(pool.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	if err := c.Patch(ctx, changed, patch, fieldOwner); err != nil {
+		return err
+	}
+	*pool = *changed
+	return nil
+}
