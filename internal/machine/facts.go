@@ -1,0 +1,89 @@
+package machine
+
+import (
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Facts is everything of the cluster that rendering or checking a template needs. What a map has no entry for doesn't
+// exist.
+type Facts struct {
+	// Images are the VirtualMachineImages that disks name, by namespace/name.
+	Images map[string]Image
+	// StorageClasses are those of the images and of the empty disks, by name.
+	StorageClasses map[string]StorageClass
+	// Networks are the NetworkAttachmentDefinitions, by namespace/name.
+	Networks map[string]Network
+	// KeyPairs are the SSH key pairs, by namespace/name.
+	KeyPairs map[string]KeyPair
+	// Secrets are the values that cloudInit takes from Secrets, by the Secret's name and the key in it; of a Secret only
+	// the keys that are asked for.
+	Secrets map[string]map[string]string
+}
+
+// Image is what matters of a VirtualMachineImage.
+type Image struct {
+	// NotReady is why the image can't be used, in words; empty: it can.
+	NotReady string
+	// StorageClassName is the class of the volumes that are made from the image. It is the only source of that name:
+	// Harvester has composed it in different ways (Harvester issues 5165 and 9392).
+	StorageClassName string
+	// VirtualSize is the least size of a disk with this image, in bytes; 0: not known.
+	VirtualSize int64
+}
+
+// StorageClass is what matters of a StorageClass.
+type StorageClass struct {
+	// Shareable says if the VM of a volume can be migrated live, for which two hosts must have it at the same time.
+	Shareable bool
+}
+
+// Network is what matters of a NetworkAttachmentDefinition.
+type Network struct {
+	// NotReady says that Harvester has marked the network as not ready.
+	NotReady bool
+}
+
+// KeyPair is what matters of a KeyPair.
+type KeyPair struct {
+	// PublicKey is in OpenSSH's form; empty: the key pair has none.
+	PublicKey string
+}
+
+// text is one of the two documents of cloudInit, given either here or by a reference; ok is false if the reference leads
+// nowhere.
+func (f Facts) text(inline string, ref *v1alpha1.SecretKeyRef) (text string, ok bool) {
+	if ref == nil {
+		return inline, true
+	}
+	text, ok = f.Secrets[ref.Name][ref.Key]
+	return text, ok
+}
+
+// storageClass is the class of a disk: its image's, or its own.
+func (f Facts) storageClass(d v1alpha1.Disk) string {
+	if d.Image != "" {
+		return f.Images[d.Image].StorageClassName
+	}
+	return d.StorageClassName
+}
+
+// secretRefs are the references to Secrets in a template.
+func secretRefs(t *v1alpha1.NodeTemplate) []v1alpha1.SecretKeyRef {
+	var refs []v1alpha1.SecretKeyRef
+	for _, ref := range []*v1alpha1.SecretKeyRef{t.CloudInit.UserDataSecretRef, t.CloudInit.NetworkDataSecretRef} {
+		if ref != nil {
+			refs = append(refs, *ref)
+		}
+	}
+	return refs
+}
+
+// objectKey reads namespace/name; ok is false if it isn't that.
+func objectKey(ref string) (key client.ObjectKey, ok bool) {
+	namespace, name, ok := strings.Cut(ref, "/")
+	return client.ObjectKey{Namespace: namespace, Name: name}, ok && namespace != "" && name != ""
+}

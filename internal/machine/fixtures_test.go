@@ -1,0 +1,84 @@
+package machine
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+const (
+	testImage   = "default/image-x2k7p"
+	testNetwork = "default/vlan-120"
+	testKeyPair = "default/ops-key"
+	testClass   = "lh-2d0c7f0e-6a3f-4c1c-9f5b-0d1f5f6f7a11"
+	testNodeID  = "6f1c02d4-8a55-4a0e-9d3c-51b2f3a4c5d6"
+	testPoolUID = "6a1f7a55-2f3e-4b7e-9f0e-0d7d3c1a9f10"
+)
+
+// testTemplate has a root disk, a data disk, a network and a key pair.
+func testTemplate() v1alpha1.NodeTemplate {
+	return v1alpha1.NodeTemplate{
+		CPU:    8,
+		Memory: resource.MustParse("32Gi"),
+		OS:     "ubuntu",
+		Disks: []v1alpha1.Disk{
+			{Name: "root", Size: resource.MustParse("40Gi"), Image: testImage},
+			{Name: "data", Size: resource.MustParse("100Gi"), StorageClassName: "harvester-longhorn"},
+		},
+		Networks: []v1alpha1.Network{{Name: testNetwork}},
+		SSHKeys:  []string{testKeyPair},
+	}
+}
+
+func testClient() v1alpha1.NomadClient {
+	return v1alpha1.NomadClient{
+		Servers:  []string{"10.0.0.10:4647", "nomad-1.lan.example"},
+		NodePool: "batch",
+		Meta:     map[string]string{"rack": "r1"},
+	}
+}
+
+func testMember() Member {
+	t, c := testTemplate(), testClient()
+	return Member{
+		Namespace: "nomad-clients",
+		Name:      "batch-7f3k9",
+		PoolName:  "batch",
+		PoolUID:   testPoolUID,
+		NodeID:    testNodeID,
+		Revision:  Revision(&t, &c, ""),
+		Template:  t,
+		Client:    c,
+	}
+}
+
+// testFacts is a cluster in which everything that testTemplate names is as it should be.
+func testFacts() Facts {
+	return Facts{
+		Images: map[string]Image{testImage: {StorageClassName: testClass, VirtualSize: 10 << 30}},
+		StorageClasses: map[string]StorageClass{
+			testClass:            {Shareable: true},
+			"harvester-longhorn": {Shareable: true},
+			"local-lvm":          {Shareable: false},
+		},
+		Networks: map[string]Network{testNetwork: {}, "nomad-clients/storage": {}},
+		KeyPairs: map[string]KeyPair{testKeyPair: {PublicKey: "ssh-ed25519 AAAAC3Nza ops\n"}},
+		Secrets:  map[string]map[string]string{"site": {"user": "#cloud-config\ntimezone: Europe/Berlin\n", "net": "version: 1\nconfig: []\n"}},
+	}
+}
+
+func overlay(doc string) *runtime.RawExtension {
+	return &runtime.RawExtension{Raw: []byte(doc)}
+}
+
+func mustRender(t *testing.T, m Member, f Facts) *Rendered {
+	t.Helper()
+	r, err := Render(m, f)
+	if err != nil {
+		t.Fatalf("Render: %v", err)
+	}
+	return r
+}

@@ -1,0 +1,100 @@
+package machine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+)
+
+// merge lays over upon base, both as encoding/json decodes them, and returns the result; neither is changed. Objects are
+// merged key by key, null removes a key, and any other value replaces what was there (RFC 7386), with one addition: a
+// list in which each item has a name is merged by name. Its items that base has as well are merged in their place, the
+// others follow at the end, so an item can be changed or added but not removed.
+func merge(base, over any) any {
+	switch over := over.(type) {
+	case map[string]any:
+		object, _ := base.(map[string]any)
+		return mergeObjects(object, over)
+	case []any:
+		list, isList := base.([]any)
+		if isList && named(list) && named(over) {
+			return mergeNamed(list, over)
+		}
+		return withoutNulls(over)
+	default:
+		return over
+	}
+}
+
+func mergeObjects(base, over map[string]any) map[string]any {
+	merged := make(map[string]any, len(base)+len(over))
+	maps.Copy(merged, base)
+	for key, value := range over {
+		if value == nil {
+			delete(merged, key)
+			continue
+		}
+		merged[key] = merge(base[key], value)
+	}
+	return merged
+}
+
+func mergeNamed(base, over []any) []any {
+	merged := append([]any{}, base...)
+	position := make(map[string]int, len(base))
+	for i, item := range base {
+		position[nameOf(item)] = i
+	}
+	for _, item := range over {
+		if i, ok := position[nameOf(item)]; ok {
+			merged[i] = merge(merged[i], item)
+			continue
+		}
+		position[nameOf(item)] = len(merged)
+		merged = append(merged, merge(nil, item))
+	}
+	return merged
+}
+
+// withoutNulls is a list whose objects have lost their null keys, as merging them into nothing would have done.
+func withoutNulls(list []any) []any {
+	clean := make([]any, 0, len(list))
+	for _, item := range list {
+		clean = append(clean, merge(nil, item))
+	}
+	return clean
+}
+
+// named says if each item of a list is an object with a name. An empty list is, so laying one over changes nothing.
+func named(list []any) bool {
+	for _, item := range list {
+		if nameOf(item) == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// nameOf is the name of a list's item; empty: it has none.
+func nameOf(item any) string {
+	object, _ := item.(map[string]any)
+	name, _ := object["name"].(string)
+	return name
+}
+
+// decodeObject decodes one JSON object and keeps its numbers as they are written.
+func decodeObject(doc []byte) (map[string]any, error) {
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.UseNumber()
+	var object map[string]any
+	if err := d.Decode(&object); err != nil {
+		return nil, fmt.Errorf("not a JSON object: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("not a JSON object: more follows after it")
+	}
+	return object, nil
+}

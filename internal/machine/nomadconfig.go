@@ -1,0 +1,125 @@
+package machine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Nomad's own defaults, and the paths of the packaged installation (Nomad: .release/linux/package).
+const (
+	defaultRegion     = "global"
+	defaultNodePool   = "default"
+	defaultDatacenter = "dc1"
+
+	nomadDataDir    = "/opt/nomad/data"
+	nomadConfigFile = "/etc/nomad.d/nomad.hcl"
+	// nomadClientIDFile is read before the client would make an ID of its own (Nomad: client/client.go, nodeID). It may
+	// not end in a newline.
+	nomadClientIDFile = nomadDataDir + "/client/client-id"
+	// nomadIntroTokenFile is read when the client registers for the first time (Nomad: command/agent/agent.go).
+	nomadIntroTokenFile = nomadDataDir + "/client/intro_token.jwt"
+)
+
+// nomadConfig is the configuration of the guest's Nomad agent. It is complete, because it takes the place of the
+// packaged nomad.hcl, which would make every guest a server as well.
+//
+// Nothing in it lets the agent leave or drain when it stops: a guest that reboots would come back ineligible. Members
+// are drained by the controller.
+func nomadConfig(m Member) string {
+	f := hclwrite.NewEmptyFile()
+	body := f.Body()
+	body.SetAttributeRaw("name", quoted(m.Name))
+	if m.Region != "" {
+		body.SetAttributeRaw("region", quoted(m.Region))
+	}
+	body.SetAttributeRaw("datacenter", quoted(withDefault(m.Client.Datacenter, defaultDatacenter)))
+	body.SetAttributeRaw("data_dir", quoted(nomadDataDir))
+	body.SetAttributeRaw("bind_addr", quoted("0.0.0.0"))
+	body.SetAttributeValue("disable_update_check", cty.True)
+	body.SetAttributeValue("leave_on_interrupt", cty.False)
+	body.SetAttributeValue("leave_on_terminate", cty.False)
+	body.AppendNewline()
+	writeClient(body.AppendNewBlock("client", nil).Body(), m)
+	return string(f.Bytes())
+}
+
+func writeClient(client *hclwrite.Body, m Member) {
+	client.SetAttributeValue("enabled", cty.True)
+	client.SetAttributeRaw("node_pool", quoted(withDefault(m.Client.NodePool, defaultNodePool)))
+	client.SetAttributeRaw("node_class", quoted(withDefault(m.Client.NodeClass, m.PoolName)))
+	client.SetAttributeRaw("meta", quotedMap(nomadMeta(m)))
+	// These fingerprinters each wait seconds for a cloud's metadata service that isn't there.
+	client.SetAttributeRaw("options", quotedMap(map[string]string{
+		"fingerprint.denylist": "env_aws,env_azure,env_digitalocean,env_gce",
+	}))
+	client.AppendNewline()
+	join := client.AppendNewBlock("server_join", nil).Body()
+	join.SetAttributeRaw("retry_join", quotedList(m.Client.Servers))
+	join.SetAttributeRaw("retry_interval", quoted("15s"))
+}
+
+// nomadMeta is the client's meta: the user's, and which member it is.
+func nomadMeta(m Member) map[string]string {
+	meta := map[string]string{}
+	maps.Copy(meta, m.Client.Meta)
+	meta[v1alpha1.MetaPoolUID] = m.PoolUID
+	meta[v1alpha1.MetaPool] = m.Namespace + "/" + m.PoolName
+	meta[v1alpha1.MetaNode] = m.Name
+	return meta
+}
+
+// quoted is a string literal. hclwrite's own literals are for HCL 2, which writes "${" as "$${"; Nomad reads its
+// configuration with HCL 1, which has no such escape and would take a "${" that isn't closed for a syntax error. An
+// escaped code point is the same string to both.
+func quoted(s string) hclwrite.Tokens {
+	return hclwrite.Tokens{
+		{Type: hclsyntax.TokenOQuote, Bytes: []byte{'"'}},
+		{Type: hclsyntax.TokenQuotedLit, Bytes: []byte(escaped(s))},
+		{Type: hclsyntax.TokenCQuote, Bytes: []byte{'"'}},
+	}
+}
+
+func escaped(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '$' || r == '%' || !unicode.IsPrint(r) && r <= 0xffff:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		case !unicode.IsPrint(r):
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func quotedList(items []string) hclwrite.Tokens {
+	elems := make([]hclwrite.Tokens, 0, len(items))
+	for _, s := range items {
+		elems = append(elems, quoted(s))
+	}
+	return hclwrite.TokensForTuple(elems)
+}
+
+func quotedMap(items map[string]string) hclwrite.Tokens {
+	attrs := make([]hclwrite.ObjectAttrTokens, 0, len(items))
+	for _, k := range slices.Sorted(maps.Keys(items)) {
+		attrs = append(attrs, hclwrite.ObjectAttrTokens{Name: quoted(k), Value: quoted(items[k])})
+	}
+	return hclwrite.TokensForObject(attrs)
+}

@@ -1,0 +1,71 @@
+package machine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	kjson "sigs.k8s.io/json"
+)
+
+// overlayPath is where the overlay is in a NomadNodePool.
+const overlayPath = "spec.template.virtualMachine"
+
+// overlaid is the spec of the member's VM with the template's overlay. It fails, with one error for each field at fault,
+// if the overlay doesn't decode or changes what the controller or Harvester depends on.
+func overlaid(m Member) (*kubevirtv1.VirtualMachineSpec, error) {
+	base := baseSpec(m)
+	over, err := decodeOverlay(m.Template.VirtualMachine)
+	if err != nil {
+		return nil, err
+	}
+	if len(over) == 0 {
+		return base, nil
+	}
+	merged, err := mergeSpec(base, over)
+	if err != nil {
+		return nil, err
+	}
+	return merged, errors.Join(forbidden(base, merged)...)
+}
+
+// decodeOverlay reads the overlay, and refuses fields that KubeVirt doesn't know.
+func decodeOverlay(raw *runtime.RawExtension) (map[string]any, error) {
+	if canonical(raw) == nil {
+		return nil, nil
+	}
+	var typed kubevirtv1.VirtualMachineSpec
+	strict, err := kjson.UnmarshalStrict(raw.Raw, &typed)
+	if err != nil {
+		return nil, fmt.Errorf("%s: not a KubeVirt VirtualMachineSpec: %w", overlayPath, err)
+	}
+	for i := range strict {
+		strict[i] = fmt.Errorf("%s: %w; see kubectl explain virtualmachine.spec for what there is", overlayPath, strict[i])
+	}
+	if len(strict) > 0 {
+		return nil, errors.Join(strict...)
+	}
+	return decodeObject(raw.Raw)
+}
+
+func mergeSpec(base *kubevirtv1.VirtualMachineSpec, over map[string]any) (*kubevirtv1.VirtualMachineSpec, error) {
+	doc, err := json.Marshal(base)
+	if err != nil {
+		return nil, fmt.Errorf("marshalling the VM's spec: %w", err)
+	}
+	object, err := decodeObject(doc)
+	if err != nil {
+		return nil, fmt.Errorf("reading the VM's spec: %w", err)
+	}
+	doc, err = json.Marshal(merge(object, over))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", overlayPath, err)
+	}
+	merged := &kubevirtv1.VirtualMachineSpec{}
+	if err := json.Unmarshal(doc, merged); err != nil {
+		return nil, fmt.Errorf("%s: %w", overlayPath, err)
+	}
+	return merged, nil
+}

@@ -1,0 +1,181 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Problem is something in a template with which no member can be made or would start.
+type Problem struct {
+	// Reason is one of the API's reasons for TemplateValid.
+	Reason string
+	// Message names the field, what is wrong with it, and what to do.
+	Message string
+}
+
+// Check finds what in a template can't work. Harvester's admission accepts most of it: a VM with a missing image, Secret
+// or storage class starts for ever, with no condition that says why. The order of problems is the template's.
+func Check(t *v1alpha1.NodeTemplate, f Facts) []Problem {
+	c := &checker{facts: f}
+	for i, d := range t.Disks {
+		c.disk(fmt.Sprintf("spec.template.disks[%d]", i), d)
+	}
+	for i, n := range t.Networks {
+		c.network(fmt.Sprintf("spec.template.networks[%d].name", i), n.Name)
+	}
+	for i, ref := range t.SSHKeys {
+		c.keyPair(fmt.Sprintf("spec.template.sshKeys[%d]", i), ref)
+	}
+	c.cloudInit(t)
+	c.overlay(t)
+	return c.problems
+}
+
+type checker struct {
+	facts    Facts
+	problems []Problem
+}
+
+func (c *checker) report(reason, format string, args ...any) {
+	c.problems = append(c.problems, Problem{Reason: reason, Message: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) disk(field string, d v1alpha1.Disk) {
+	if d.Name == cloudInitDisk {
+		c.report(v1alpha1.ReasonTemplateInvalid,
+			`%s.name: %q is the name of the cloud-init disk; choose another one`, field, d.Name)
+	}
+	if d.Image == "" {
+		c.storageClass(field+".storageClassName", d.StorageClassName, "name another (kubectl get storageclasses)")
+		return
+	}
+	img, ok := c.facts.Images[d.Image]
+	if !ok {
+		c.report(v1alpha1.ReasonImageNotFound,
+			`%s.image: VirtualMachineImage %q doesn't exist; create it or name another, as namespace/name and not by its display name (kubectl get virtualmachineimages -A)`, field, d.Image)
+		return
+	}
+	if img.NotReady != "" {
+		c.report(v1alpha1.ReasonImageNotReady,
+			`%s.image: VirtualMachineImage %q can't be used: %s; wait for its import or see its status (kubectl get virtualmachineimages -A)`, field, d.Image, img.NotReady)
+		return
+	}
+	c.storageClass(field+".image", img.StorageClassName, fmt.Sprintf("it is the class of VirtualMachineImage %q; import the image again", d.Image))
+	if least := img.VirtualSize; d.Size.Value() < least {
+		c.report(v1alpha1.ReasonDiskTooSmall,
+			`%s.size: %s is less than the virtual size of VirtualMachineImage %q; use at least %s`, field, d.Size.String(), d.Image, wholeMi(least))
+	}
+}
+
+func (c *checker) storageClass(field, name, remedy string) {
+	if _, ok := c.facts.StorageClasses[name]; !ok {
+		c.report(v1alpha1.ReasonStorageClassNotFound, `%s: StorageClass %q doesn't exist; %s`, field, name, remedy)
+	}
+}
+
+func (c *checker) network(field, name string) {
+	network, ok := c.facts.Networks[name]
+	switch {
+	case !ok:
+		c.report(v1alpha1.ReasonNetworkNotFound,
+			`%s: NetworkAttachmentDefinition %q doesn't exist; create the network or name another (kubectl get network-attachment-definitions -A)`, field, name)
+	case network.NotReady:
+		c.report(v1alpha1.ReasonNetworkNotReady,
+			`%s: NetworkAttachmentDefinition %q has the label %s=false; see its cluster network in Harvester`, field, name, networkReadyLabel)
+	}
+}
+
+func (c *checker) keyPair(field, ref string) {
+	pair, ok := c.facts.KeyPairs[ref]
+	switch {
+	case !ok:
+		c.report(v1alpha1.ReasonKeyPairNotFound,
+			`%s: KeyPair %q doesn't exist; create it or name another (kubectl get keypairs.harvesterhci.io -A)`, field, ref)
+	case pair.PublicKey == "":
+		c.report(v1alpha1.ReasonKeyPairNotFound, `%s: KeyPair %q has no spec.publicKey; set it or name another`, field, ref)
+	}
+}
+
+func (c *checker) cloudInit(t *v1alpha1.NodeTemplate) {
+	const field = "spec.template.cloudInit"
+	init := t.CloudInit
+	if text, ok := c.text(field+".userData", init.UserData, init.UserDataSecretRef); ok {
+		if err := checkUserData(text); err != nil {
+			c.report(v1alpha1.ReasonTemplateInvalid, `%s: %v`, textField(field+".userData", init.UserDataSecretRef), err)
+		}
+	}
+	if text, ok := c.text(field+".networkData", init.NetworkData, init.NetworkDataSecretRef); ok {
+		if _, err := parseYAMLMapping(text); err != nil {
+			c.report(v1alpha1.ReasonTemplateInvalid, `%s: %v`, textField(field+".networkData", init.NetworkDataSecretRef), err)
+		}
+	}
+}
+
+// text is a document of cloudInit. If it is to come from a Secret that doesn't have it, that is reported.
+func (c *checker) text(field, inline string, ref *v1alpha1.SecretKeyRef) (string, bool) {
+	text, ok := c.facts.text(inline, ref)
+	if ok {
+		return text, true
+	}
+	if _, exists := c.facts.Secrets[ref.Name]; exists {
+		c.report(v1alpha1.ReasonSecretNotFound,
+			`%s.key: Secret %q has no key %q; add it or name another`, textField(field, ref), ref.Name, ref.Key)
+	} else {
+		c.report(v1alpha1.ReasonSecretNotFound,
+			`%s.name: Secret %q doesn't exist in the pool's namespace; create it or name another`, textField(field, ref), ref.Name)
+	}
+	return "", false
+}
+
+func textField(field string, ref *v1alpha1.SecretKeyRef) string {
+	if ref != nil {
+		return field + "SecretRef"
+	}
+	return field
+}
+
+// checkUserData says if a member's cloud-config can be made of the user's.
+func checkUserData(text string) error {
+	user, err := parseUserData(text)
+	if err != nil {
+		return err
+	}
+	_, err = mergeCloudConfig(user, everyList)
+	return err
+}
+
+// everyList has all the lists that memberCloudConfig may add to.
+var everyList = map[string]any{
+	"packages": []any{}, "runcmd": []any{}, "ssh_authorized_keys": []any{}, "write_files": []any{},
+}
+
+// overlay tries the overlay on a member: what it changes doesn't depend on which.
+func (c *checker) overlay(t *v1alpha1.NodeTemplate) {
+	_, err := overlaid(Member{Name: "member", PoolName: "pool", Template: *t})
+	for _, err := range each(err) {
+		c.report(v1alpha1.ReasonTemplateInvalid, "%v", err)
+	}
+}
+
+// each splits what errors.Join joined.
+func each(err error) []error {
+	var joined interface{ Unwrap() []error }
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &joined):
+		return joined.Unwrap()
+	default:
+		return []error{err}
+	}
+}
+
+// wholeMi writes a number of bytes as the next whole Mi, or Gi if it is that.
+func wholeMi(bytes int64) string {
+	const mi = 1 << 20
+	return resource.NewQuantity((bytes+mi-1)/mi*mi, resource.BinarySI).String()
+}

@@ -1,0 +1,118 @@
+package machine
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// revisionVersion is the way in which the hash is made. A change that gives an unchanged template another hash must raise
+// it, so that a controller can tell "made in another way" (compute both anew from the NomadNode) from "another template".
+const revisionVersion = "v1-"
+
+// revisionInput is what a revision is the hash of. Its fields are listed, and not taken over from the API types, so that
+// a field which a later controller adds to the API changes no hash while it is unset. Defaults are filled in, so that
+// writing one out is no change. IntroductionToken is left out: it matters only until a member has joined.
+type revisionInput struct {
+	CPU            int32             `json:"cpu"`
+	Memory         int64             `json:"memory"`
+	OS             string            `json:"os"`
+	Description    string            `json:"description,omitempty"`
+	Disks          []revisionDisk    `json:"disks"`
+	Networks       []string          `json:"networks"`
+	SSHKeys        []string          `json:"sshKeys,omitempty"`
+	CloudInit      revisionCloudInit `json:"cloudInit"`
+	Labels         map[string]string `json:"labels,omitempty"`
+	Annotations    map[string]string `json:"annotations,omitempty"`
+	VirtualMachine any               `json:"virtualMachine,omitempty"`
+
+	Region     string            `json:"region"`
+	Servers    []string          `json:"servers"`
+	NodePool   string            `json:"nodePool"`
+	NodeClass  string            `json:"nodeClass,omitempty"`
+	Datacenter string            `json:"datacenter"`
+	Meta       map[string]string `json:"meta,omitempty"`
+}
+
+type revisionDisk struct {
+	Name         string `json:"name"`
+	Size         int64  `json:"size"`
+	Image        string `json:"image,omitempty"`
+	StorageClass string `json:"storageClass,omitempty"`
+}
+
+type revisionCloudInit struct {
+	UserData       string                 `json:"userData,omitempty"`
+	UserDataRef    *v1alpha1.SecretKeyRef `json:"userDataRef,omitempty"`
+	NetworkData    string                 `json:"networkData,omitempty"`
+	NetworkDataRef *v1alpha1.SecretKeyRef `json:"networkDataRef,omitempty"`
+	GuestAgent     bool                   `json:"guestAgent,omitempty"`
+}
+
+// Revision is a short hash of what members are made from, valid as a label's value. It changes if and only if a member
+// made now would differ: writing out a default, another unit for the same size or another order of keys doesn't change
+// it. What the template only refers to (a Secret's or a key pair's content, an image) isn't part of it; nor is the default
+// of nodeClass, which is the pool's name.
+func Revision(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region string) string {
+	in := revisionInput{
+		CPU:         t.CPU,
+		Memory:      t.Memory.Value(),
+		OS:          withDefault(t.OS, defaultOS),
+		Description: t.Description,
+		SSHKeys:     t.SSHKeys,
+		CloudInit: revisionCloudInit{
+			UserData:       t.CloudInit.UserData,
+			UserDataRef:    t.CloudInit.UserDataSecretRef,
+			NetworkData:    t.CloudInit.NetworkData,
+			NetworkDataRef: t.CloudInit.NetworkDataSecretRef,
+			GuestAgent:     t.CloudInit.GuestAgent,
+		},
+		Labels:         t.Labels,
+		Annotations:    t.Annotations,
+		VirtualMachine: canonical(t.VirtualMachine),
+		Region:         withDefault(region, defaultRegion),
+		Servers:        c.Servers,
+		NodePool:       withDefault(c.NodePool, defaultNodePool),
+		NodeClass:      c.NodeClass,
+		Datacenter:     withDefault(c.Datacenter, defaultDatacenter),
+		Meta:           c.Meta,
+	}
+	for _, d := range t.Disks {
+		in.Disks = append(in.Disks, revisionDisk{d.Name, d.Size.Value(), d.Image, d.StorageClassName})
+	}
+	for _, n := range t.Networks {
+		in.Networks = append(in.Networks, n.Name)
+	}
+	// json.Marshal sorts the keys of maps, and nothing in revisionInput can fail to marshal.
+	doc, _ := json.Marshal(in)
+	sum := sha256.Sum256(doc)
+	return revisionVersion + hex.EncodeToString(sum[:5])
+}
+
+// canonical is an overlay without regard to the order of keys and white space; nil if it changes nothing. An overlay
+// that isn't JSON stands for itself, to be refused by Check.
+func canonical(raw *runtime.RawExtension) any {
+	if raw == nil || len(bytes.TrimSpace(raw.Raw)) == 0 {
+		return nil
+	}
+	doc, err := decodeObject(raw.Raw)
+	if err != nil {
+		return string(raw.Raw)
+	}
+	if len(doc) == 0 {
+		return nil
+	}
+	return doc
+}
+
+func withDefault(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}
