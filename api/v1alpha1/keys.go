@@ -34,6 +34,9 @@ const (
 	NodeFinalizer = "nomad.harvesterhci.io/node"
 )
 
+// AutoscalerFieldManager is the field manager under which the autoscaler plugin writes to pools.
+const AutoscalerFieldManager = "nomad-harvester-autoscaler"
+
 // Keys of the Nomad client's meta that say which member a Nomad node is. No dots: Nomad's filter language can't select
 // a dotted key (Nomad: go-bexpr selectors).
 const (

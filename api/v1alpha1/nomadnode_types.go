@@ -106,6 +106,10 @@ type DrainIntent struct {
 	Time metav1.Time `json:"time"`
 	// deadline is when the drain must be done. It is fixed here, because Nomad starts anew on every request to drain.
 	Deadline metav1.Time `json:"deadline"`
+	// canceled takes the order back: the Nomad node is made eligible again and the intent is cleared. It comes too late
+	// once the member is Drained or its NomadNode is deleted.
+	// +optional
+	Canceled bool `json:"canceled,omitempty"`
 }
 
 // NodePhase sums up where in its life a member is. For people: programs read the conditions.

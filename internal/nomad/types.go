@@ -123,6 +123,8 @@ type DrainRequest struct {
 	// Remaining is how long allocations may still take; zero or less: stop them now. It is what is left of the intent's
 	// deadline, because Nomad counts from each request anew.
 	Remaining time.Duration
+	// NoDeadline drains for as long as it takes; Remaining doesn't count then. Nomad: DrainSpec.Deadline 0.
+	NoDeadline bool
 	// IgnoreSystemJobs leaves allocations of system jobs running.
 	IgnoreSystemJobs bool
 	// Pool as namespace/name and Member are recorded with the drain, for people.

@@ -14,7 +14,7 @@ import (
 )
 
 // fieldOwner names the plugin in managedFields.
-const fieldOwner = client.FieldOwner("nomad-harvester-autoscaler")
+const fieldOwner = client.FieldOwner(v1alpha1.AutoscalerFieldManager)
 
 // newClient makes a client that knows NomadNodePools and nothing else. It doesn't talk to the API server: the REST
 // mapping is given, so that there is no discovery, now or later.

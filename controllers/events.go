@@ -1,0 +1,100 @@
+package controllers
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Events of pools and members. One function each, so that their wording stays the same everywhere. They are sent after
+// the change that they tell of has been written.
+type eventSink struct{ events.EventRecorder }
+
+func (e eventSink) normal(on, related runtime.Object, reason, action, format string, args ...any) {
+	e.Eventf(on, related, corev1.EventTypeNormal, reason, action, "%s", fmt.Sprintf(format, args...))
+}
+
+func (e eventSink) warn(on, related runtime.Object, reason, action, format string, args ...any) {
+	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", fmt.Sprintf(format, args...))
+}
+
+func (e eventSink) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.normal(p, n, "MemberCreated", "Create", "Created member %s", n.Name)
+}
+
+func (e eventSink) createFailed(p *v1alpha1.NomadNodePool, err error) {
+	e.warn(p, nil, "CreateFailed", "Create", "A member could not be created: %v", err)
+}
+
+func (e eventSink) victim(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.normal(p, n, "MemberLeaving", "ScaleIn", "Member %s leaves: the pool has more members than replicas", n.Name)
+}
+
+func (e eventSink) rescued(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.normal(p, n, "MemberRescued", "ScaleOut", "Member %s is called back from leaving: the pool needs it again", n.Name)
+}
+
+func (e eventSink) scaled(p *v1alpha1.NomadNodePool, r *v1alpha1.ScaleRecord) {
+	e.normal(p, nil, "Scaled", "Scale", "Replicas %d -> %d: %s", r.From, r.To, r.Reason)
+}
+
+func (e eventSink) vmCreated(n *v1alpha1.NomadNode) {
+	e.normal(n, nil, "VMCreated", "CreateVM", "Created VirtualMachine %s and its Secret", n.Name)
+}
+
+func (e eventSink) vmRefused(n *v1alpha1.NomadNode, message string) {
+	e.warn(n, nil, "VMRefused", "CreateVM", "%s", message)
+}
+
+func (e eventSink) joined(n *v1alpha1.NomadNode) {
+	e.normal(n, nil, "Joined", "Join", "Nomad node %s is ready", n.Spec.NodeID)
+}
+
+func (e eventSink) joinTimeout(n *v1alpha1.NomadNode) {
+	e.warn(n, nil, "JoinTimeout", "Join", "The guest didn't join Nomad within %s", n.Spec.JoinTimeout.Duration)
+}
+
+func (e eventSink) leaving(n *v1alpha1.NomadNode, reason v1alpha1.DrainReason) {
+	switch reason {
+	case v1alpha1.DrainVMDeleted:
+		e.warn(n, nil, "VMDeletedByOthers", "Drain", "Somebody deleted the VM without draining it; what is left of the member is cleaned up. To remove a member, delete its NomadNode.")
+	default:
+		e.normal(n, nil, "Leaving", "Drain", "The NomadNode was deleted: draining, then removing it")
+	}
+}
+
+func (e eventSink) drainStarted(n *v1alpha1.NomadNode) {
+	e.normal(n, nil, "DrainStarted", "Drain", "Draining Nomad node %s, deadline %s", n.Spec.NodeID, n.Spec.Drain.Deadline.UTC().Format("15:04:05Z"))
+}
+
+func (e eventSink) drainKicked(n *v1alpha1.NomadNode) {
+	e.warn(n, nil, "DrainStalled", "Drain", "Nomad's drain had stalled with only system allocations left; sent it again")
+}
+
+func (e eventSink) drainCanceled(n *v1alpha1.NomadNode) {
+	e.normal(n, nil, "DrainCanceled", "Rescue", "Nomad node %s is eligible again", n.Spec.NodeID)
+}
+
+func (e eventSink) drained(n *v1alpha1.NomadNode, message string) {
+	e.normal(n, nil, "Drained", "Drain", "%s", message)
+}
+
+func (e eventSink) drainForced(n *v1alpha1.NomadNode, message string) {
+	e.warn(n, nil, "DrainForced", "Drain", "%s", message)
+}
+
+func (e eventSink) vmDeleted(n *v1alpha1.NomadNode) {
+	e.normal(n, nil, "VMDeleted", "DeleteVM", "Deleted VirtualMachine %s with its disks", n.Name)
+}
+
+func (e eventSink) purged(n *v1alpha1.NomadNode) {
+	e.normal(n, nil, "Purged", "Purge", "Removed node %s from Nomad", n.Spec.NodeID)
+}
+
+func (e eventSink) purgeSkipped(n *v1alpha1.NomadNode) {
+	e.warn(n, nil, "PurgeSkipped", "Purge", "Nomad can't be asked; node %s is left to Nomad's own garbage collection", n.Spec.NodeID)
+}

@@ -1,0 +1,57 @@
+package controllers
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Metrics are by pool; a label by member would grow without end.
+var (
+	replicas = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "nomadnodepool_replicas",
+		Help: "Members of a pool by state: desired, active, ready, updated, joining, draining, unhealthy.",
+	}, []string{"namespace", "pool", "state"})
+	membersCreated = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "nomadnodepool_members_created_total", Help: "Members made.",
+	}, []string{"namespace", "pool"})
+	membersRemoved = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "nomadnodepool_members_removed_total", Help: "Members gone for good, by why they left.",
+	}, []string{"namespace", "pool", "reason"})
+	joinSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "nomadnodepool_join_duration_seconds", Help: "From the making of a member to its Nomad node being ready.",
+		Buckets: []float64{5, 10, 20, 40, 60, 90, 120, 180, 300, 600, 1200},
+	}, []string{"namespace", "pool"})
+	drainSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "nomadnodepool_drain_duration_seconds", Help: "From the order to leave to the last allocation's end, by how it ended.",
+		Buckets: []float64{1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600},
+	}, []string{"namespace", "pool", "result"})
+	nomadReachable = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "nomadnodepool_nomad_reachable", Help: "1 while Nomad answers and the token may see what it must.",
+	}, []string{"namespace", "pool"})
+)
+
+func init() {
+	metrics.Registry.MustRegister(replicas, membersCreated, membersRemoved, joinSeconds, drainSeconds, nomadReachable)
+}
+
+func reportPool(p *v1alpha1.NomadNodePool, known bool) {
+	for state, n := range map[string]int32{
+		"desired": p.Spec.Replicas, "active": p.Status.Replicas, "ready": p.Status.ReadyReplicas, "updated": p.Status.UpdatedReplicas,
+		"joining": p.Status.JoiningReplicas, "draining": p.Status.DrainingReplicas, "unhealthy": p.Status.UnhealthyReplicas,
+	} {
+		replicas.WithLabelValues(p.Namespace, p.Name, state).Set(float64(n))
+	}
+	reachable := 0.0
+	if known {
+		reachable = 1
+	}
+	nomadReachable.WithLabelValues(p.Namespace, p.Name).Set(reachable)
+}
+
+func forgetPool(namespace, name string) {
+	l := prometheus.Labels{"namespace": namespace, "pool": name}
+	replicas.DeletePartialMatch(l)
+	nomadReachable.DeletePartialMatch(l)
+}

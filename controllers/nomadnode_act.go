@@ -1,0 +1,240 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// removedClaimsAnnotation lists the claims that Harvester removes together with a VM.
+// Harvester: pkg/controller/master/virtualmachine/vm_controller.go.
+const removedClaimsAnnotation = "harvesterhci.io/removedPersistentVolumeClaims"
+
+// act takes a step. It returns true if anything may have changed.
+func (r *NomadNodeReconciler) act(ctx context.Context, s *nodeScope, d member.Decision) (bool, error) {
+	if c := s.link.Cluster; c != nil {
+		c.TrackAllocations(s.node.Spec.NodeID, s.observed.Record.Leaving() && !s.observed.Record.Drained && d.Step != member.Release)
+	}
+	step, ok := map[member.Step]func(context.Context, *nodeScope, member.Decision) error{
+		member.RecordClaims: r.recordClaims,
+		member.CreateSecret: r.createSecret,
+		member.CreateVM:     r.createVM,
+		member.RecordIntent: r.recordIntent,
+		member.Rescue:       r.rescue,
+		member.ClearIntent:  r.clearIntent,
+		member.Cordon:       r.cordon,
+		member.Drain:        r.drain,
+		member.RecordKick:   r.kick,
+		member.MarkDrained:  r.markDrained,
+		member.DeleteRecord: r.deleteRecord,
+		member.ListClaims:   r.listClaims,
+		member.DeleteVM:     r.deleteVM,
+		member.Purge:        r.purge,
+		member.DeleteClaims: r.deleteClaims,
+		member.DeleteSecret: r.deleteSecret,
+		member.Release:      r.release,
+	}[d.Step]
+	if !ok {
+		return false, nil
+	}
+	if err := step(ctx, s, d); err != nil {
+		return true, fmt.Errorf("%s: %w", d.Step, err)
+	}
+	return true, nil
+}
+
+func (r *NomadNodeReconciler) recordClaims(_ context.Context, s *nodeScope, _ member.Decision) error {
+	// Written with the rest of the status, and only then is the next step taken.
+	s.claims = machine.ClaimNames(machine.MemberOf(s.node))
+	return nil
+}
+
+func (r *NomadNodeReconciler) createSecret(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	m := machine.MemberOf(s.node)
+	token, err := r.introductionToken(ctx, s)
+	if err != nil {
+		return err
+	}
+	m.IntroductionToken = token
+	out, err := machine.Render(m, s.facts)
+	if err != nil {
+		return apierrors.NewBadRequest(err.Error())
+	}
+	err = r.Client.Create(ctx, out.Secret)
+	if apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("a Secret %s that isn't this member's is in the way: %w", out.Secret.Name, err)
+	}
+	return err
+}
+
+func (r *NomadNodeReconciler) createVM(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	out, err := machine.Render(machine.MemberOf(s.node), s.facts)
+	if err != nil {
+		return apierrors.NewBadRequest(err.Error())
+	}
+	if err := r.Client.Create(ctx, out.VM); err != nil {
+		if apierrors.IsAlreadyExists(err) {
+			return nil // Ours or not: the next look at it tells.
+		}
+		return err
+	}
+	s.vm, s.observed.VM = out.VM, vmFacts(s.node, out.VM)
+	r.Events.vmCreated(s.node)
+	return nil
+}
+
+func (r *NomadNodeReconciler) recordIntent(ctx context.Context, s *nodeScope, d member.Decision) error {
+	now := s.observed.Now
+	deadline := now.Add(s.node.Spec.DrainPolicy.Deadline.Duration)
+	if d.Reason == v1alpha1.DrainVMDeleted {
+		deadline = now
+	}
+	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
+		n.Spec.Drain = newIntent(d.Reason, now, deadline)
+	})
+	if err == nil {
+		r.Events.leaving(s.node, d.Reason)
+	}
+	return err
+}
+
+func (r *NomadNodeReconciler) clearIntent(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil })
+}
+
+// markDrained is the point of no return, so Nomad itself is asked once more, past all caches: the node first, then its
+// allocations, so that nothing can have been placed in between.
+func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d member.Decision) error {
+	if !d.Unchecked {
+		in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+		if err != nil {
+			return err
+		}
+		if in.Found && (in.Node.Eligible || len(waitedFor(in, s.node.Spec.DrainPolicy)) > 0) {
+			return nil
+		}
+	}
+	before := s.node.DeepCopy()
+	c := metav1.Condition{Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: d.Drained.Reason, Message: d.Drained.Message, ObservedGeneration: s.node.Generation}
+	meta.SetStatusCondition(&s.node.Status.Conditions, c)
+	if err := r.Client.Status().Patch(ctx, s.node, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		s.node = before
+		return err
+	}
+	s.observed.Record = record(s.node)
+	result := "drained"
+	if d.Unchecked && d.Drained.Reason == v1alpha1.ReasonDeadline {
+		result = "forced"
+		r.Events.drainForced(s.node, d.Drained.Message)
+	} else {
+		r.Events.drained(s.node, d.Drained.Message)
+	}
+	if s.node.Spec.Drain != nil {
+		drainSeconds.WithLabelValues(s.node.Namespace, s.node.Spec.PoolName, result).Observe(s.observed.Now.Sub(s.node.Spec.Drain.Time.Time).Seconds())
+	}
+	return nil
+}
+
+func waitedFor(in nomad.Inspection, p v1alpha1.DrainPolicy) []nomad.Allocation {
+	var out []nomad.Allocation
+	for _, a := range in.Live {
+		if !p.IgnoreSystemJobs || a.JobType != "system" && a.JobType != "sysbatch" {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func (r *NomadNodeReconciler) deleteRecord(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	return client.IgnoreNotFound(r.Client.Delete(ctx, s.node, exactly(s.node.UID)))
+}
+
+func (r *NomadNodeReconciler) listClaims(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	before := s.vm.DeepCopy()
+	after := s.vm.DeepCopy()
+	if after.Annotations == nil {
+		after.Annotations = map[string]string{}
+	}
+	after.Annotations[removedClaimsAnnotation] = strings.Join(s.node.Status.Claims, ",")
+	// A merge patch of this one key: a VM read through our types must never be written back whole.
+	return client.IgnoreNotFound(r.Client.Patch(ctx, after, client.MergeFrom(before)))
+}
+
+func (r *NomadNodeReconciler) deleteVM(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	// In the background: with foreground deletion the collector could remove what Harvester's own clean-up still needs.
+	err := r.Client.Delete(ctx, s.vm, exactly(s.vm.UID), client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if err == nil {
+		r.Events.vmDeleted(s.node)
+	}
+	return client.IgnoreNotFound(err)
+}
+
+func (r *NomadNodeReconciler) deleteClaims(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	var errs []error
+	for _, c := range s.observed.Claims {
+		if !c.Deleting {
+			pvc := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: s.node.Namespace, Name: c.Name}}
+			errs = append(errs, client.IgnoreNotFound(r.Client.Delete(ctx, pvc)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *NomadNodeReconciler) deleteSecret(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.node.Namespace, Name: machine.SecretName(machine.MemberOf(s.node))}}
+	return client.IgnoreNotFound(r.Client.Delete(ctx, secret))
+}
+
+// release lets the record go. Nomad is told once more, because a guest may have registered after the last look.
+func (r *NomadNodeReconciler) release(ctx context.Context, s *nodeScope, d member.Decision) error {
+	if d.Late {
+		r.Events.purgeSkipped(s.node)
+	} else if s.observed.Record.Purge {
+		if err := s.link.Cluster.Purge(ctx, s.node.Spec.NodeID); err != nil {
+			return err
+		}
+	}
+	reason := v1alpha1.DrainDeleted
+	if s.node.Spec.Drain != nil {
+		reason = s.node.Spec.Drain.Reason
+	}
+	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { controllerutil.RemoveFinalizer(n, v1alpha1.NodeFinalizer) })
+	if err == nil {
+		membersRemoved.WithLabelValues(s.node.Namespace, s.node.Spec.PoolName, string(reason)).Inc()
+	}
+	return client.IgnoreNotFound(err)
+}
+
+// patchNode changes the member's spec or metadata, if nobody else has written since it was read.
+func (r *NomadNodeReconciler) patchNode(ctx context.Context, s *nodeScope, change func(*v1alpha1.NomadNode)) error {
+	before := s.node.DeepCopy()
+	after := s.node.DeepCopy()
+	change(after)
+	if err := r.Client.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return err
+	}
+	s.node = after
+	return nil
+}
+
+func newIntent(reason v1alpha1.DrainReason, now, deadline time.Time) *v1alpha1.DrainIntent {
+	return &v1alpha1.DrainIntent{ID: uuid.NewString(), Reason: reason, Time: metav1.NewTime(now), Deadline: metav1.NewTime(deadline)}
+}
+
+func exactly(uid types.UID) client.Preconditions { return client.Preconditions{UID: &uid} }

@@ -1,0 +1,120 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+// NomadNodeReconciler leads each member through its life.
+type NomadNodeReconciler struct {
+	// Client reads from the cache and writes.
+	Client client.Client
+	// Live reads from the API server. What is absent from the cache is believed only when it is absent here too.
+	Live        client.Reader
+	Connections *Connections
+	Clock       clock.PassiveClock
+	Events      eventSink
+}
+
+// again is how soon to look once more after a step. Most steps also cause an event that comes sooner.
+const again = 200 * time.Millisecond
+
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes/status,verbs=patch
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes/finalizers,verbs=update
+// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachines,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachineinstances,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;delete
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;delete
+// +kubebuilder:rbac:groups=harvesterhci.io,resources=virtualmachineimages;keypairs;virtualmachinetemplates;virtualmachinetemplateversions,verbs=get
+// +kubebuilder:rbac:groups=k8s.cni.cncf.io,resources=network-attachment-definitions,verbs=get
+// +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=get
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile observes one member, takes the next step of its life and reports.
+func (r *NomadNodeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	n := &v1alpha1.NomadNode{}
+	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	s, err := r.observe(ctx, n)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	d := member.Decide(s.observed)
+	acted, actErr := r.act(ctx, s, d)
+	if p := refusal(actErr); p != nil && (d.Step == member.CreateVM || d.Step == member.CreateSecret) {
+		// Not an error of ours: said in a condition, tried again later.
+		s.observed.Record.Problem = p
+		d, actErr, acted = member.Decide(s.observed), nil, false
+	}
+	if d.Step == member.Release && actErr == nil {
+		return ctrl.Result{}, nil
+	}
+	// Described as it is after the step.
+	if err := r.report(ctx, s, member.Decide(s.observed)); err != nil {
+		actErr = errors.Join(actErr, err)
+	}
+	return result(ctx, acted, d.Wake, actErr)
+}
+
+// result turns the outcome of a step into when to look again. A conflict is no error: somebody else wrote, so that what
+// was observed is out of date.
+func result(ctx context.Context, acted bool, wake time.Duration, err error) (ctrl.Result, error) {
+	switch {
+	case apierrors.IsConflict(err):
+		log.FromContext(ctx).V(1).Info("out of date, looking again", "cause", err.Error())
+		return ctrl.Result{RequeueAfter: again}, nil
+	case err != nil:
+		return ctrl.Result{}, err
+	case acted:
+		return ctrl.Result{RequeueAfter: again}, nil
+	default:
+		return ctrl.Result{RequeueAfter: max(wake, 0)}, nil
+	}
+}
+
+// report writes the status, if it changed, and then tells of the changes.
+func (r *NomadNodeReconciler) report(ctx context.Context, s *nodeScope, d member.Decision) error {
+	before := s.node.DeepCopy()
+	setNodeStatus(s, d)
+	if equality.Semantic.DeepEqual(before.Status, s.node.Status) {
+		return nil
+	}
+	err := r.Client.Status().Patch(ctx, s.node, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	if err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if before.Status.Phase != s.node.Status.Phase {
+		log.FromContext(ctx).Info("phase", "from", before.Status.Phase, "to", s.node.Status.Phase)
+	}
+	r.tell(before, s.node)
+	return nil
+}
+
+// tell sends the events and metrics of what the written status shows for the first time.
+func (r *NomadNodeReconciler) tell(before, n *v1alpha1.NomadNode) {
+	if before.Status.JoinedTime == nil && n.Status.JoinedTime != nil {
+		r.Events.joined(n)
+		joinSeconds.WithLabelValues(n.Namespace, n.Spec.PoolName).Observe(n.Status.JoinedTime.Sub(n.CreationTimestamp.Time).Seconds())
+	}
+	was, is := condition(before, v1alpha1.NodeRegistered), condition(n, v1alpha1.NodeRegistered)
+	if is.Reason == v1alpha1.ReasonJoinTimeout && was.Reason != is.Reason {
+		r.Events.joinTimeout(n)
+	}
+	was, is = condition(before, v1alpha1.NodeVMReady), condition(n, v1alpha1.NodeVMReady)
+	if was.Reason != is.Reason && (is.Reason == v1alpha1.ReasonAdmissionDenied || is.Reason == v1alpha1.ReasonQuotaExceeded) {
+		r.Events.vmRefused(n, is.Message)
+	}
+}

@@ -1,0 +1,231 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+// nodeScope is one member in one reconcile: what was read, and what was made of it.
+type nodeScope struct {
+	node     *v1alpha1.NomadNode
+	vm       *kubevirtv1.VirtualMachine         // nil: none of this name
+	vmi      *kubevirtv1.VirtualMachineInstance // nil: none
+	link     Link
+	facts    machine.Facts // only while the VM is to be made
+	claims   []string      // to be recorded; nil: recorded already
+	observed member.Observed
+}
+
+func (r *NomadNodeReconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*nodeScope, error) {
+	s := &nodeScope{node: n.DeepCopy()}
+	s.observed = member.Observed{Now: r.Clock.Now(), Record: record(n)}
+	link, err := r.Connections.Link(ctx, n.Namespace, n.Spec.Connection)
+	if err != nil {
+		return nil, err
+	}
+	s.link = link
+	if err := r.observeVM(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := r.observeParts(ctx, s); err != nil {
+		return nil, err
+	}
+	siblings, err := r.siblings(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	observeNomad(s, siblings)
+	return s, nil
+}
+
+func record(n *v1alpha1.NomadNode) member.Record {
+	drained := condition(n, v1alpha1.NodeDrained)
+	rec := member.Record{
+		Created:        n.CreationTimestamp.Time,
+		Drain:          n.Spec.Drain,
+		Policy:         n.Spec.DrainPolicy,
+		Drained:        drained.Status == "True",
+		DrainedReason:  drained.Reason,
+		DrainedMessage: drained.Message,
+		Joined:         n.Status.JoinedTime != nil,
+		JoinTimeout:    n.Spec.JoinTimeout.Duration,
+		Kicked:         n.Status.KickedDrain,
+		ClaimsRecorded: len(n.Status.Claims) > 0,
+		VMMade:         n.Status.VM.UID != "",
+		Purge:          n.Spec.Purge == nil || *n.Spec.Purge,
+	}
+	if n.DeletionTimestamp != nil {
+		rec.DeletedAt = n.DeletionTimestamp.Time
+	}
+	return rec
+}
+
+// observeVM reads the VM and its instance. Presence is believed of the cache, absence only of the API server: a VM that
+// was made a moment ago is not in the cache yet, and to take a running guest for gone would be the worst mistake.
+func (r *NomadNodeReconciler) observeVM(ctx context.Context, s *nodeScope) error {
+	vm, vmi := &kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{}
+	key := client.ObjectKeyFromObject(s.node)
+	if found, err := r.get(ctx, key, vm); err != nil {
+		return err
+	} else if found {
+		s.vm = vm
+		s.observed.VM = vmFacts(s.node, vm)
+	}
+	found, err := r.get(ctx, key, vmi)
+	if err != nil {
+		return err
+	}
+	if found {
+		s.vmi = vmi
+		s.observed.Instance = member.Instance{Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running}
+	}
+	return nil
+}
+
+func (r *NomadNodeReconciler) get(ctx context.Context, key types.NamespacedName, o client.Object) (bool, error) {
+	err := r.Client.Get(ctx, key, o)
+	if apierrors.IsNotFound(err) {
+		err = r.Live.Get(ctx, key, o)
+	}
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading %T %s: %w", o, key, err)
+	}
+	return true, nil
+}
+
+func vmFacts(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) member.VM {
+	out := member.VM{
+		Exists:        true,
+		Ours:          machine.IsMember(vm, n.Spec.PoolName, n.Spec.PoolUID) && vm.Annotations[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID,
+		Deleting:      vm.DeletionTimestamp != nil,
+		Finalizers:    vm.Finalizers,
+		Halted:        vm.Spec.RunStrategy != nil && *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted,
+		Status:        string(vm.Status.PrintableStatus),
+		RemovalListed: vm.Annotations[removedClaimsAnnotation] == strings.Join(n.Status.Claims, ","),
+	}
+	if out.Deleting {
+		out.DeletingSince = vm.DeletionTimestamp.Time
+	}
+	for _, c := range vm.Status.Conditions {
+		if c.Type == kubevirtv1.VirtualMachineFailure && c.Status == corev1.ConditionTrue {
+			out.Failure = c.Message
+		}
+	}
+	return out
+}
+
+// observeParts reads what only a member that is being made or removed needs.
+func (r *NomadNodeReconciler) observeParts(ctx context.Context, s *nodeScope) error {
+	making := !s.observed.VM.Exists && !s.observed.Record.Leaving() && !s.observed.Record.VMMade
+	removing := s.observed.Record.Drained && !(s.observed.VM.Exists && s.observed.VM.Ours)
+	if !making && !removing {
+		return nil
+	}
+	secret := &corev1.Secret{}
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.node.Namespace, Name: machine.SecretName(machine.MemberOf(s.node))}, secret)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading the cloud-init Secret: %w", err)
+	}
+	s.observed.Secret = err == nil && secret.Labels[v1alpha1.NodeLabel] == s.node.Name
+	if removing {
+		return r.observeClaims(ctx, s)
+	}
+	if s.facts, err = machine.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template); err != nil {
+		return err
+	}
+	if ps := machine.Check(&s.node.Spec.Template, s.facts); len(ps) > 0 {
+		s.observed.Record.Problem = &member.Problem{Reason: ps[0].Reason, Message: ps[0].Message}
+	}
+	return nil
+}
+
+func (r *NomadNodeReconciler) observeClaims(ctx context.Context, s *nodeScope) error {
+	for _, name := range s.node.Status.Claims {
+		pvc := &corev1.PersistentVolumeClaim{}
+		err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.node.Namespace, Name: name}, pvc)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading claim %s: %w", name, err)
+		}
+		s.observed.Claims = append(s.observed.Claims, member.Claim{Name: name, Deleting: pvc.DeletionTimestamp != nil})
+	}
+	return nil
+}
+
+// siblings are the IDs of the Nomad nodes that are ordered to leave together with this one.
+func (r *NomadNodeReconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]string, error) {
+	if n.Spec.Drain == nil || condition(n, v1alpha1.NodeDrained).Status == "True" {
+		return nil, nil
+	}
+	var l v1alpha1.NomadNodeList
+	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace), client.MatchingLabels{v1alpha1.PoolLabel: n.Spec.PoolName}); err != nil {
+		return nil, fmt.Errorf("listing the members of pool %s: %w", n.Spec.PoolName, err)
+	}
+	var out []string
+	for _, o := range l.Items {
+		if o.Name != n.Name && o.Spec.Drain != nil && !o.Spec.Drain.Canceled {
+			out = append(out, o.Spec.NodeID)
+		}
+	}
+	return out, nil
+}
+
+func observeNomad(s *nodeScope, siblings []string) {
+	s.observed.Nomad = member.Nomad{Known: s.link.Known, Why: s.link.Message}
+	for _, id := range siblings {
+		if v, ok := s.link.View.Nodes[id]; ok && v.Eligible {
+			s.observed.SiblingsEligible = true
+		}
+	}
+	v, ok := s.link.View.Nodes[s.node.Spec.NodeID]
+	if !ok {
+		return
+	}
+	o := &s.observed.Nomad
+	o.Registered, o.Status, o.Eligible, o.Draining = true, v.Status, v.Eligible, v.Draining
+	if v.LastDrain != nil {
+		o.DrainIntent, o.DrainStarted, o.DrainCompleted = v.LastDrain.IntentID, v.LastDrain.StartedAt, v.LastDrain.Status == "complete"
+	}
+	if s.link.Cluster == nil || !s.observed.Record.Leaving() || s.observed.Record.Drained {
+		return
+	}
+	allocs := s.link.Cluster.Allocations()
+	live, asked := allocs.Live[s.node.Spec.NodeID]
+	o.LiveKnown = asked && s.observed.Now.Sub(allocs.Started) < viewLimit
+	for _, a := range live {
+		o.Live = append(o.Live, member.Allocation{System: a.JobType == "system" || a.JobType == "sysbatch", Name: a.Name + " (" + short(a.ID) + ")"})
+	}
+}
+
+func short(id string) string {
+	if len(id) > 8 {
+		return id[:8]
+	}
+	return id
+}
+
+// condition returns a condition of a member; one that is missing is Unknown.
+func condition(n *v1alpha1.NomadNode, t string) metav1.Condition {
+	if c := meta.FindStatusCondition(n.Status.Conditions, t); c != nil {
+		return *c
+	}
+	return metav1.Condition{Type: t, Status: "Unknown"}
+}

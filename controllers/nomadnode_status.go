@@ -1,0 +1,93 @@
+package controllers
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+const maxBlocking = 5
+
+// setNodeStatus writes what was observed and decided into the status of the member's object in memory.
+func setNodeStatus(s *nodeScope, d member.Decision) {
+	st, o := &s.node.Status, s.observed
+	st.ObservedGeneration = s.node.Generation
+	st.Phase = d.Phase
+	if s.claims != nil {
+		st.Claims = s.claims
+	}
+	setVMStatus(s)
+	setNomadStatus(s)
+	if st.JoinedTime == nil && o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
+		st.JoinedTime = &metav1.Time{Time: o.Now.Truncate(time.Second)}
+	}
+	for _, t := range v1alpha1.NodeConditions {
+		c := d.Conditions[t]
+		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
+			Type: t, Status: metav1.ConditionStatus(c.Status), Reason: c.Reason, Message: c.Message,
+			ObservedGeneration: s.node.Generation, LastTransitionTime: metav1.NewTime(o.Now),
+		})
+	}
+}
+
+func setVMStatus(s *nodeScope) {
+	v := &s.node.Status.VM
+	switch {
+	case s.vm == nil:
+		v.Status, v.Host, v.Address = "", "", ""
+		if v.UID != "" {
+			v.Status = "Gone"
+		}
+		return
+	case !s.observed.VM.Ours:
+		v.Status = "NameTaken"
+		return
+	}
+	v.UID, v.Status = string(s.vm.UID), s.observed.VM.Status
+	v.Host, v.Address = "", ""
+	if s.vmi != nil {
+		v.Host = s.vmi.Status.NodeName
+		for _, i := range s.vmi.Status.Interfaces {
+			if i.IP != "" {
+				v.Address = i.IP
+				break
+			}
+		}
+	}
+}
+
+func setNomadStatus(s *nodeScope) {
+	v, o := &s.node.Status.Nomad, s.observed.Nomad
+	v.Allocations, v.Blocking = nil, nil
+	if s.observed.Record.Leaving() && !s.observed.Record.Drained && o.LiveKnown {
+		n := int32(len(o.Live))
+		v.Allocations = &n
+		v.Blocking = member.Blocking(s.observed, maxBlocking)
+	}
+	switch {
+	case !o.Known:
+		// The last known state stays: unknown is not gone.
+		return
+	case !o.Registered:
+		v.Status = ""
+		if v.ShortID != "" {
+			v.Status = "gone"
+		}
+		return
+	}
+	v.ShortID = short(s.node.Spec.NodeID)
+	switch {
+	case o.Status != "ready":
+		v.Status = o.Status
+	case o.Draining:
+		v.Status = "draining"
+	case !o.Eligible:
+		v.Status = "ineligible"
+	default:
+		v.Status = "ready"
+	}
+}

@@ -1,0 +1,134 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// act does what the plan says. An error with one member doesn't stop the others.
+func (r *NomadNodePoolReconciler) act(ctx context.Context, s *poolScope, plan pool.Plan) error {
+	var errs []error
+	for _, name := range plan.Rescue {
+		errs = append(errs, r.callBack(ctx, s, s.members[name]))
+	}
+	// All intents are written before the members' own reconcilers act on one of them for long: a member waits until
+	// the others that leave are ineligible too.
+	for _, name := range plan.Victims {
+		errs = append(errs, r.letGo(ctx, s, s.members[name]))
+	}
+	if plan.Create > 0 {
+		errs = append(errs, r.create(ctx, s, plan.Create))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *NomadNodePoolReconciler) callBack(ctx context.Context, s *poolScope, n *v1alpha1.NomadNode) error {
+	before := n.DeepCopy()
+	n.Spec.Drain.Canceled = true
+	if err := r.patch(ctx, n, before); err != nil {
+		return fmt.Errorf("calling back %s: %w", n.Name, err)
+	}
+	r.Events.rescued(s.pool, n)
+	return nil
+}
+
+func (r *NomadNodePoolReconciler) letGo(ctx context.Context, s *poolScope, n *v1alpha1.NomadNode) error {
+	before := n.DeepCopy()
+	now := s.snapshot.Now
+	n.Spec.Drain = newIntent(v1alpha1.DrainScaleIn, now, now.Add(s.pool.Spec.ScaleIn.Drain.Deadline.Duration))
+	if err := r.patch(ctx, n, before); err != nil {
+		return fmt.Errorf("letting %s go: %w", n.Name, err)
+	}
+	r.Events.victim(s.pool, n)
+	return nil
+}
+
+func (r *NomadNodePoolReconciler) patch(ctx context.Context, n, before *v1alpha1.NomadNode) error {
+	return client.IgnoreNotFound(r.Client.Patch(ctx, n, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
+}
+
+// create makes members. Their names follow from their number, so that of two controllers that do this at the same time
+// one finds them taken, and so that a name is never used twice.
+func (r *NomadNodePoolReconciler) create(ctx context.Context, s *poolScope, n int) error {
+	var err error
+	next := s.pool.Status.NextOrdinal
+	for made := 0; made < n && err == nil; next++ {
+		node := newNode(s, pool.MemberName(s.pool.Name, string(s.pool.UID), next))
+		switch e := r.Client.Create(ctx, node); {
+		case apierrors.IsAlreadyExists(e) && s.members[node.Name] != nil:
+			// Made before a crash, and counted already.
+		case apierrors.IsAlreadyExists(e):
+			made++ // by another controller, just now
+		case e != nil:
+			err = fmt.Errorf("creating member %s: %w", node.Name, e)
+		default:
+			made++
+			r.Events.memberCreated(s.pool, node)
+			membersCreated.WithLabelValues(s.pool.Namespace, s.pool.Name).Inc()
+		}
+	}
+	if err == nil {
+		s.nextOrdinal = next
+		return nil
+	}
+	r.Events.createFailed(s.pool, err)
+	if p := refusal(err); p != nil {
+		s.snapshot.CreateError = &pool.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: p.Message}
+	}
+	return err
+}
+
+func newNode(s *poolScope, name string) *v1alpha1.NomadNode {
+	p := s.pool
+	n := &v1alpha1.NomadNode{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:  p.Namespace,
+			Name:       name,
+			Labels:     map[string]string{v1alpha1.PoolLabel: p.Name, v1alpha1.RevisionLabel: s.snapshot.Revision},
+			Finalizers: []string{v1alpha1.NodeFinalizer},
+			OwnerReferences: []metav1.OwnerReference{
+				*metav1.NewControllerRef(p, v1alpha1.GroupVersion.WithKind("NomadNodePool")),
+			},
+		},
+		Spec: v1alpha1.NomadNodeSpec{
+			PoolName: p.Name, PoolUID: string(p.UID), NodeID: uuid.NewString(), Revision: s.snapshot.Revision,
+			Client: *p.Spec.Nomad.NomadClient.DeepCopy(), Template: *p.Spec.Template.DeepCopy(),
+		},
+	}
+	inStep(p, n)
+	return n
+}
+
+// inStep copies what members keep in step with their pool.
+func inStep(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	n.Spec.Connection = *p.Spec.Nomad.NomadConnection.DeepCopy()
+	n.Spec.DrainPolicy = p.Spec.ScaleIn.Drain
+	n.Spec.JoinTimeout = p.Spec.Health.JoinTimeout
+	n.Spec.Purge = p.Spec.ScaleIn.Purge
+}
+
+// syncMembers brings members in step with their pool.
+func (r *NomadNodePoolReconciler) syncMembers(ctx context.Context, s *poolScope) error {
+	if s.snapshot.Deleting {
+		return nil
+	}
+	var errs []error
+	for _, n := range s.members {
+		before := n.DeepCopy()
+		inStep(s.pool, n)
+		if !equality.Semantic.DeepEqual(before.Spec, n.Spec) {
+			errs = append(errs, r.patch(ctx, n, before))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,92 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// NomadNodePoolReconciler keeps as many members as a pool's replicas ask for.
+type NomadNodePoolReconciler struct {
+	// Client reads from the cache and writes.
+	Client client.Client
+	// Live reads from the API server: before members are made or chosen to leave, they are counted there.
+	Live        client.Reader
+	Connections *Connections
+	Clock       clock.PassiveClock
+	Events      eventSink
+}
+
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools,verbs=get;list;watch
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools/status,verbs=patch
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools/finalizers,verbs=update
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;create;update
+
+// Reconcile observes one pool, does what is to be done about it and reports.
+func (r *NomadNodePoolReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	p := &v1alpha1.NomadNodePool{}
+	if err := r.Client.Get(ctx, req.NamespacedName, p); err != nil {
+		if apierrors.IsNotFound(err) {
+			forgetPool(req.Namespace, req.Name)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	s, err := r.observe(ctx, p, r.Client)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	plan := pool.Decide(s.snapshot)
+	var actErr error
+	if plan.Acts() {
+		s, plan, actErr = r.actOnFresh(ctx, s, plan)
+	}
+	if err := r.syncMembers(ctx, s); err != nil {
+		actErr = errors.Join(actErr, err)
+	}
+	if err := r.report(ctx, s, plan); err != nil {
+		actErr = errors.Join(actErr, err)
+	}
+	return result(ctx, plan.Acts(), plan.Wake, actErr)
+}
+
+// actOnFresh plans again with what the API server holds now, because the cache may not show what was written a moment
+// ago, and acts on that.
+func (r *NomadNodePoolReconciler) actOnFresh(ctx context.Context, old *poolScope, oldPlan pool.Plan) (*poolScope, pool.Plan, error) {
+	p := &v1alpha1.NomadNodePool{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(old.pool), p); err != nil {
+		return old, oldPlan, client.IgnoreNotFound(err)
+	}
+	s, err := r.observe(ctx, p, r.Live)
+	if err != nil {
+		return old, oldPlan, err
+	}
+	plan := pool.Decide(s.snapshot)
+	return s, plan, r.act(ctx, s, plan)
+}
+
+// report writes the status, if it changed, and then tells of the change.
+func (r *NomadNodePoolReconciler) report(ctx context.Context, s *poolScope, plan pool.Plan) error {
+	before := s.pool.DeepCopy()
+	setPoolStatus(s, plan)
+	if !equality.Semantic.DeepEqual(before.Status, s.pool.Status) {
+		err := r.Client.Status().Patch(ctx, s.pool, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+		if err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		if was, is := before.Status.LastScale, s.pool.Status.LastScale; is != nil && !equality.Semantic.DeepEqual(was, is) {
+			log.FromContext(ctx).Info("replicas changed", "from", is.From, "to", is.To, "reason", is.Reason)
+			r.Events.scaled(s.pool, is)
+		}
+	}
+	reportPool(s.pool, s.snapshot.NomadKnown)
+	return nil
+}

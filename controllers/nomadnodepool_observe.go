@@ -1,0 +1,149 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// poolScope is one pool in one reconcile: what was read, and what was made of it.
+type poolScope struct {
+	pool     *v1alpha1.NomadNodePool
+	members  map[string]*v1alpha1.NomadNode
+	link     Link
+	snapshot pool.Snapshot
+	scale    *v1alpha1.ScaleRecord // the last change of replicas
+	// nextOrdinal numbers the next member to be made.
+	nextOrdinal int64
+}
+
+func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, from client.Reader) (*poolScope, error) {
+	s := &poolScope{pool: p.DeepCopy(), members: map[string]*v1alpha1.NomadNode{}, nextOrdinal: p.Status.NextOrdinal}
+	link, err := r.Connections.Link(ctx, p.Namespace, p.Spec.Nomad.NomadConnection)
+	if err != nil {
+		return nil, err
+	}
+	s.link = link
+	s.snapshot = pool.Snapshot{
+		Now:          r.Clock.Now(),
+		Replicas:     int(p.Spec.Replicas),
+		Paused:       p.Spec.Paused,
+		Deleting:     p.DeletionTimestamp != nil,
+		Revision:     machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region),
+		ScaleIn:      p.Spec.ScaleIn,
+		NomadKnown:   link.Known,
+		NomadReason:  link.Reason,
+		NomadMessage: link.Message,
+	}
+	s.scale = lastScale(p, s.snapshot.Now)
+	s.snapshot.LastScale = s.scale.Time.Time
+	if err := r.observeMembers(ctx, s, from); err != nil {
+		return nil, err
+	}
+	if err := r.observeTemplate(ctx, s); err != nil {
+		return nil, err
+	}
+	r.observeUsage(ctx, s)
+	return s, nil
+}
+
+func (r *NomadNodePoolReconciler) observeMembers(ctx context.Context, s *poolScope, from client.Reader) error {
+	var l v1alpha1.NomadNodeList
+	if err := from.List(ctx, &l, client.InNamespace(s.pool.Namespace), client.MatchingLabels{v1alpha1.PoolLabel: s.pool.Name}); err != nil {
+		return fmt.Errorf("listing the members: %w", err)
+	}
+	for i := range l.Items {
+		n := &l.Items[i]
+		if n.Spec.PoolUID != string(s.pool.UID) {
+			continue // of a former pool of this name; its finalizer sees to it
+		}
+		s.members[n.Name] = n
+		s.snapshot.Members = append(s.snapshot.Members, memberFacts(n, s.link, s.snapshot.Now))
+	}
+	return nil
+}
+
+func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
+	rec := record(n)
+	m := pool.Member{
+		Name: n.Name, Revision: n.Spec.Revision, Created: rec.Created,
+		Leaving: rec.Leaving(), Joined: rec.Joined, JoinExpired: member.JoinExpired(rec, now), VMMade: rec.VMMade,
+		Ready: condition(n, v1alpha1.NodeReady).Status == "True",
+	}
+	if rec.Drain != nil {
+		m.LeavingSince = rec.Drain.Time.Time
+		m.Rescuable = rec.Drain.Reason == v1alpha1.DrainScaleIn && !rec.Drained && rec.DeletedAt.IsZero()
+	}
+	_, m.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
+	_, m.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
+	if v, ok := link.View.Nodes[n.Spec.NodeID]; ok {
+		m.CreateIndex = v.CreateIndex
+	}
+	if c := condition(n, v1alpha1.NodeVMReady); !rec.VMMade && templateReasons[c.Reason] {
+		m.Problem = &pool.Problem{Reason: c.Reason, Message: c.Message}
+	}
+	return m
+}
+
+// templateReasons are the reasons of a member's VMReady condition that say that its VM can't be made as things are.
+var templateReasons = map[string]bool{
+	v1alpha1.ReasonImageNotFound: true, v1alpha1.ReasonImageNotReady: true, v1alpha1.ReasonDiskTooSmall: true,
+	v1alpha1.ReasonStorageClassNotFound: true, v1alpha1.ReasonNetworkNotFound: true, v1alpha1.ReasonNetworkNotReady: true,
+	v1alpha1.ReasonKeyPairNotFound: true, v1alpha1.ReasonSecretNotFound: true, v1alpha1.ReasonTemplateNotFound: true,
+	v1alpha1.ReasonTemplateInvalid: true, v1alpha1.ReasonAdmissionDenied: true, v1alpha1.ReasonQuotaExceeded: true,
+}
+
+// observeTemplate runs the pre-flight, as long as members are to be made or something was wrong.
+func (r *NomadNodePoolReconciler) observeTemplate(ctx context.Context, s *poolScope) error {
+	checked := s.pool.Status.ObservedGeneration == s.pool.Generation && isTrue(s.pool, v1alpha1.PoolTemplateValid)
+	if s.snapshot.Deleting || checked && len(s.snapshot.Members) >= s.snapshot.Replicas {
+		return nil
+	}
+	facts, err := machine.Gather(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template)
+	if err != nil {
+		return err
+	}
+	for _, p := range machine.Check(&s.pool.Spec.Template, facts) {
+		s.snapshot.Problems = append(s.snapshot.Problems, pool.Problem{Reason: p.Reason, Message: p.Message})
+	}
+	return nil
+}
+
+// observeUsage asks Nomad how busy the members are, if members are about to be chosen. Without an answer nobody is.
+func (r *NomadNodePoolReconciler) observeUsage(ctx context.Context, s *poolScope) {
+	if !pool.NeedsUsage(s.snapshot) {
+		return
+	}
+	var ids []string
+	for _, n := range s.members {
+		if _, ok := s.link.View.Nodes[n.Spec.NodeID]; ok {
+			ids = append(ids, n.Spec.NodeID)
+		}
+	}
+	usage, err := s.link.Cluster.Usage(ctx, ids)
+	if err != nil {
+		s.snapshot.NomadKnown, s.snapshot.NomadReason, s.snapshot.NomadMessage = false, v1alpha1.ReasonUnreachable, err.Error()
+		return
+	}
+	s.snapshot.Usage = map[string]pool.Usage{}
+	for _, n := range s.members {
+		if u, ok := usage[n.Spec.NodeID]; ok {
+			s.snapshot.Usage[n.Name] = pool.Usage{Load: load(u, s.link.View.Nodes[n.Spec.NodeID]), Allocations: u.Allocations, System: u.SystemAllocations}
+		}
+	}
+}
+
+func load(u nomad.Usage, n nomad.Node) float64 {
+	if n.CPU <= 0 || n.MemoryMB <= 0 {
+		return 0
+	}
+	return (float64(u.CPU)/float64(n.CPU) + float64(u.MemoryMB)/float64(n.MemoryMB)) / 2
+}

@@ -1,0 +1,77 @@
+package controllers
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// setPoolStatus writes what was observed and decided into the status of the pool's object in memory.
+func setPoolStatus(s *poolScope, plan pool.Plan) {
+	st := &s.pool.Status
+	c := pool.Count(s.snapshot)
+	st.ObservedGeneration = s.pool.Generation
+	st.Replicas, st.ReadyReplicas, st.UpdatedReplicas = int32(c.Replicas), int32(c.Ready), int32(c.Updated)
+	st.JoiningReplicas, st.DrainingReplicas, st.UnhealthyReplicas = int32(c.Joining), int32(c.Draining), int32(c.Unhealthy)
+	st.Selector = v1alpha1.PoolLabel + "=" + s.pool.Name
+	st.Revision = s.snapshot.Revision
+	st.LastScale = s.scale
+	st.NextOrdinal = s.nextOrdinal
+	all := pool.Conditions(s.snapshot, plan)
+	for _, t := range v1alpha1.PoolConditions {
+		v := all[t]
+		status := metav1.ConditionFalse
+		switch {
+		case v.Unknown:
+			status = metav1.ConditionUnknown
+		case v.True:
+			status = metav1.ConditionTrue
+		}
+		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
+			Type: t, Status: status, Reason: v.Reason, Message: v.Message,
+			ObservedGeneration: s.pool.Generation, LastTransitionTime: metav1.NewTime(s.snapshot.Now),
+		})
+	}
+}
+
+func isTrue(p *v1alpha1.NomadNodePool, t string) bool {
+	return meta.IsStatusConditionTrue(p.Status.Conditions, t)
+}
+
+// lastScale is the record of the last change of replicas: the one in status, or a new one if replicas have changed since.
+func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleRecord {
+	last := p.Status.LastScale
+	if last != nil && last.To == p.Spec.Replicas {
+		return last
+	}
+	from := int32(-1)
+	if last != nil {
+		from = last.To
+	}
+	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.Spec.Replicas, Reason: scaleReason(p)}
+}
+
+// scaleReason says who changed replicas: what the autoscaler plugin left, if it speaks of this number, or else who wrote
+// to the object last.
+func scaleReason(p *v1alpha1.NomadNodePool) string {
+	var by string
+	var when metav1.Time
+	for _, f := range p.ManagedFields {
+		if f.Subresource == "status" || f.Time == nil || f.Time.Before(&when) {
+			continue
+		}
+		by, when = f.Manager, *f.Time
+	}
+	if r := p.Annotations[v1alpha1.ScaleReasonAnnotation]; r != "" && by == v1alpha1.AutoscalerFieldManager {
+		return r
+	}
+	if by == "" {
+		return "changed"
+	}
+	return fmt.Sprintf("changed by %s", by)
+}

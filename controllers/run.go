@@ -1,0 +1,100 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/go-logr/zapr"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// Config is what the controller command is started with.
+type Config struct {
+	// Kubeconfig is the path of a kubeconfig; empty: in-cluster.
+	Kubeconfig string
+	// MetricsAddress and ProbeAddress are where to listen; "0": not at all.
+	MetricsAddress, ProbeAddress string
+	// LeaderElect keeps all but one replica waiting.
+	LeaderElect bool
+	// LeaderElectionNamespace is where the lease lives; empty: the controller's own namespace.
+	LeaderElectionNamespace string
+	// Workers is how many members are reconciled at the same time.
+	Workers int
+	// LogLevel is debug, info, warn or error.
+	LogLevel string
+}
+
+// ParseFlags reads the flags of the controller command.
+func ParseFlags(args []string) (Config, error) {
+	var c Config
+	fs := flag.NewFlagSet("controller", flag.ContinueOnError)
+	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "path of a kubeconfig; unset: the Pod's own service account")
+	fs.StringVar(&c.MetricsAddress, "metrics-bind-address", ":8080", "address to serve Prometheus metrics on; 0: none")
+	fs.StringVar(&c.ProbeAddress, "health-probe-bind-address", ":8081", "address to serve /healthz and /readyz on; 0: none")
+	fs.BoolVar(&c.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
+	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the lease; unset: the Pod's own")
+	fs.IntVar(&c.Workers, "workers", 10, "members that are reconciled at the same time")
+	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
+	return c, fs.Parse(args)
+}
+
+// Run runs the controllers until the context ends. The connection to Nomad that pools may leave unset comes from the
+// environment: NOMAD_ADDR, NOMAD_TOKEN and so on.
+func Run(ctx context.Context, c Config) error {
+	level, err := zapcore.ParseLevel(c.LogLevel)
+	if err != nil {
+		return fmt.Errorf("--log-level: %q is none of debug, info, warn, error", c.LogLevel)
+	}
+	zc := zap.NewProductionConfig()
+	zc.Level = zap.NewAtomicLevelAt(level)
+	zc.EncoderConfig.EncodeTime = zapcore.RFC3339TimeEncoder
+	zl, err := zc.Build()
+	if err != nil {
+		return fmt.Errorf("building the logger: %w", err)
+	}
+	defer func() { _ = zl.Sync() }() // stderr can't always be synced
+	log := zapr.NewLogger(zl)
+	ctrl.SetLogger(log)
+	klog.SetLogger(log)
+
+	defaults, err := nomad.ConnectionFromEnv(os.Getenv, os.ReadFile)
+	if err != nil {
+		return err
+	}
+	rc, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
+	if err != nil {
+		return fmt.Errorf("--kubeconfig: %w", err)
+	}
+	rc.QPS, rc.Burst = 100, 200
+	mgr, err := ctrl.NewManager(rc, ctrl.Options{
+		Scheme:                        Scheme(),
+		Cache:                         CacheOptions(),
+		Metrics:                       metricsserver.Options{BindAddress: c.MetricsAddress},
+		HealthProbeBindAddress:        c.ProbeAddress,
+		LeaderElection:                c.LeaderElect,
+		LeaderElectionID:              "nomad-harvester.harvesterhci.io",
+		LeaderElectionNamespace:       c.LeaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       new(10 * time.Second),
+	})
+	if err != nil {
+		return fmt.Errorf("setting up: %w", err)
+	}
+	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping), Add(ctx, mgr, defaults, c.Workers))
+	if err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}

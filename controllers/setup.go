@@ -1,0 +1,81 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// Scheme holds the kinds that the controllers work with.
+func Scheme() *runtime.Scheme {
+	s := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(s))
+	utilruntime.Must(kubevirtv1.AddToScheme(s))
+	utilruntime.Must(v1alpha1.AddToScheme(s))
+	return s
+}
+
+// CacheOptions keeps in memory what the controllers watch, and no more: of the cluster's virtual machines only those of
+// pools.
+func CacheOptions() cache.Options {
+	ofPools, err := labels.NewRequirement(v1alpha1.PoolLabel, selection.Exists, nil)
+	utilruntime.Must(err)
+	only := cache.ByObject{Label: labels.NewSelector().Add(*ofPools), Transform: cache.TransformStripManagedFields()}
+	return cache.Options{ByObject: map[client.Object]cache.ByObject{
+		&kubevirtv1.VirtualMachine{}:         only,
+		&kubevirtv1.VirtualMachineInstance{}: only,
+	}}
+}
+
+// Add adds the reconcilers, and the Nomad watchers that wake them, to a manager. Defaults is the controller's own
+// connection to Nomad; workers is how many members are reconciled at the same time.
+func Add(ctx context.Context, mgr ctrl.Manager, defaults nomad.Connection, workers int) error {
+	index := func(o client.Object) []string { return []string{o.(*v1alpha1.NomadNode).Spec.NodeID} }
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.NomadNode{}, nodeIDIndex, index); err != nil {
+		return fmt.Errorf("indexing NomadNodes: %w", err)
+	}
+	n := &nudges{reader: mgr.GetClient()}
+	clusters := nomad.NewClusters(nomad.Options{Clock: clock.RealClock{}, Log: mgr.GetLogger().WithName("nomad"), OnChange: n.changed})
+	if err := mgr.Add(clusters); err != nil {
+		return err
+	}
+	c := &Connections{Reader: mgr.GetAPIReader(), Defaults: defaults, Clusters: clusters, Clock: clock.RealClock{}}
+	sink := eventSink{mgr.GetEventRecorder("nomad-harvester")}
+	pools := &NomadNodePoolReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: c, Clock: clock.RealClock{}, Events: sink}
+	err := ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNodePool{}).Owns(&v1alpha1.NomadNode{}).
+		WatchesRawSource(n.poolSource()).WithOptions(options(4)).Complete(pools)
+	if err != nil {
+		return err
+	}
+	nodes := &NomadNodeReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: c, Clock: clock.RealClock{}, Events: sink}
+	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNode{}).
+		Watches(&kubevirtv1.VirtualMachine{}, sameName()).Watches(&kubevirtv1.VirtualMachineInstance{}, sameName()).
+		WatchesRawSource(n.nodeSource()).WithOptions(options(workers)).Complete(nodes)
+}
+
+// sameName maps a VM or its instance to the member, which has its name.
+func sameName() handler.EventHandler { return &handler.EnqueueRequestForObject{} }
+
+func options(workers int) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: workers,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](100*time.Millisecond, time.Minute),
+	}
+}

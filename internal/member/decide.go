@@ -1,0 +1,86 @@
+package member
+
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Decide names the next step of a member.
+func Decide(o Observed) Decision {
+	d := next(o)
+	d.Phase = phase(o, d)
+	d.Conditions = conditions(o, d)
+	return d
+}
+
+func next(o Observed) Decision {
+	switch {
+	case o.Record.Drained:
+		return remove(o)
+	case o.Record.Drain != nil && o.Record.Drain.Canceled && o.Record.DeletedAt.IsZero():
+		return rescue(o)
+	case o.Record.Drain != nil:
+		return drain(o)
+	case !o.Record.DeletedAt.IsZero():
+		return Decision{Step: RecordIntent, Reason: v1alpha1.DrainDeleted}
+	case lostVM(o):
+		return Decision{Step: RecordIntent, Reason: v1alpha1.DrainVMDeleted}
+	case !o.VM.Exists:
+		return provision(o)
+	default:
+		return live(o)
+	}
+}
+
+// lostVM is true when somebody else deleted the member's VM. What is late is late: the member is handled as if it had
+// been ordered to leave at once.
+func lostVM(o Observed) bool {
+	return o.Record.VMMade && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting)
+}
+
+// provision makes what a member consists of, in the order in which each part needs the one before.
+func provision(o Observed) Decision {
+	switch {
+	case o.Record.Problem != nil:
+		return Decision{Step: Wait, Wake: problemRetry}
+	case !o.Record.ClaimsRecorded:
+		return Decision{Step: RecordClaims}
+	case !o.Secret:
+		return Decision{Step: CreateSecret}
+	default:
+		return Decision{Step: CreateVM}
+	}
+}
+
+// live waits for a member to join, and then for nothing.
+func live(o Observed) Decision {
+	if left := JoinDeadline(o.Record).Sub(o.Now); !o.Record.Joined && left > 0 {
+		return Decision{Step: Wait, Wake: left}
+	}
+	return Decision{Step: Wait}
+}
+
+// problemRetry is how long to wait before something that the member needs and that has no watch is looked for again.
+const problemRetry = 15 * time.Second
+
+// JoinDeadline is when a member should have joined.
+func JoinDeadline(r Record) time.Time { return r.Created.Add(r.JoinTimeout) }
+
+// JoinExpired is true for a member that should have joined and has not.
+func JoinExpired(r Record, now time.Time) bool {
+	return !r.Joined && !now.Before(JoinDeadline(r))
+}
+
+// rescue takes an order to leave back. The intent stays until Nomad has done it, so that a crash in between can't leave
+// a node ineligible without one.
+func rescue(o Observed) Decision {
+	switch {
+	case !o.Nomad.Known:
+		return Decision{Step: Wait}
+	case o.Nomad.Registered && (!o.Nomad.Eligible || o.Nomad.Draining):
+		return Decision{Step: Rescue}
+	default:
+		return Decision{Step: ClearIntent}
+	}
+}

@@ -1,0 +1,142 @@
+package member
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+func phase(o Observed, d Decision) v1alpha1.NodePhase {
+	r := o.Record
+	switch {
+	case r.Drained && o.VM.Exists && o.VM.Ours && !o.VM.Deleting:
+		return v1alpha1.NodePhaseDrained
+	case r.Drained && (o.VM.Exists && o.VM.Ours || o.Instance.Exists):
+		return v1alpha1.NodeDeleting
+	case r.Drained:
+		return v1alpha1.NodePurging
+	case r.Leaving() || d.Step == RecordIntent:
+		return v1alpha1.NodeDraining
+	case !r.ClaimsRecorded && !o.VM.Exists:
+		return v1alpha1.NodePending
+	case !o.VM.Exists || o.VM.Ours && !o.Instance.Running && !r.Joined && !o.VM.Halted && !JoinExpired(r, o.Now):
+		return v1alpha1.NodeProvisioning
+	case o.Nomad.Known && o.Nomad.Ready():
+		return v1alpha1.NodePhaseReady
+	case !o.Nomad.Known && r.Joined && o.Instance.Running:
+		// Unknown is not down: the last phase that is known to have been true.
+		return v1alpha1.NodePhaseReady
+	case !r.Joined && !JoinExpired(r, o.Now) && o.VM.Ours && !o.VM.Halted:
+		return v1alpha1.NodeJoining
+	default:
+		return v1alpha1.NodeUnhealthy
+	}
+}
+
+func conditions(o Observed, d Decision) map[string]Condition {
+	c := map[string]Condition{
+		v1alpha1.NodeVMReady:    vmReady(o),
+		v1alpha1.NodeRegistered: registered(o),
+		v1alpha1.NodeDrained:    drained(o, d),
+	}
+	c[v1alpha1.NodeReady] = ready(o, c)
+	return c
+}
+
+func vmReady(o Observed) Condition {
+	switch {
+	case !o.VM.Exists && o.Record.VMMade:
+		return no(v1alpha1.ReasonVMGone, "The VM is gone.")
+	case o.Record.Problem != nil && !o.VM.Exists:
+		return no(o.Record.Problem.Reason, o.Record.Problem.Message)
+	case !o.VM.Exists:
+		return no(v1alpha1.ReasonProvisioning, "Secret and VM are being made.")
+	case !o.VM.Ours:
+		return no(v1alpha1.ReasonVMNameTaken, "A VM of this name exists that is not this member's; it is left alone. Delete this NomadNode to get a member of another name.")
+	case o.VM.Deleting && !o.Record.Drained && o.Record.Drain == nil:
+		return no(v1alpha1.ReasonVMDeletedByOthers, "Somebody deleted the VM; to remove a member, delete its NomadNode instead.")
+	case o.VM.Deleting && !o.Now.Before(o.VM.DeletingSince.Add(stuckAfter)):
+		return no(v1alpha1.ReasonDeleteStuck, "The VM doesn't go away; finalizers: "+strings.Join(o.VM.Finalizers, ", ")+".")
+	case o.VM.Deleting:
+		return no(v1alpha1.ReasonRemoving, "The VM is shutting down.")
+	case o.VM.Failure != "":
+		return no(v1alpha1.ReasonVMFailed, o.VM.Failure)
+	case o.VM.Halted:
+		return no(v1alpha1.ReasonVMStopped, "The VM is halted; somebody stopped it, or a quota or host maintenance did. Start it, or delete this NomadNode.")
+	case o.Instance.Running:
+		return yes(v1alpha1.ReasonVMRunning, "The VM runs.")
+	default:
+		return no(v1alpha1.ReasonVMStarting, "The VM is starting.")
+	}
+}
+
+func registered(o Observed) Condition {
+	switch {
+	case !o.Nomad.Known && o.Record.Joined:
+		return yes(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
+	case !o.Nomad.Known:
+		return unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
+	case o.Nomad.Registered:
+		return yes(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
+	case o.Record.Joined:
+		return no(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost.")
+	case JoinExpired(o.Record, o.Now):
+		return no(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service), then delete this NomadNode to have it replaced.")
+	default:
+		return no(v1alpha1.ReasonJoining, "Waiting for the guest to join Nomad.")
+	}
+}
+
+func drained(o Observed, d Decision) Condition {
+	r := o.Record
+	switch {
+	case r.Drained:
+		return yes(r.DrainedReason, r.DrainedMessage)
+	case !r.Leaving():
+		return no(v1alpha1.ReasonNotLeaving, "The member is wanted.")
+	case d.Step == MarkDrained:
+		// Not before Nomad itself has been asked: the step writes it.
+		return no(v1alpha1.ReasonDraining, "Checking that nothing is left.")
+	case !o.Nomad.Known:
+		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: "+o.Nomad.Why)
+	case d.Step == Wait && o.SiblingsEligible && !o.Nomad.Draining:
+		return no(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
+	case r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && !o.Now.Before(r.Drain.Deadline.Time):
+		return no(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+".")
+	case o.Nomad.LiveKnown:
+		return no(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+".")
+	default:
+		return no(v1alpha1.ReasonDraining, "Telling Nomad to drain the node.")
+	}
+}
+
+func waiting(o Observed) string {
+	if b := Blocking(o, 3); len(b) > 0 {
+		return strings.Join(b, ", ")
+	}
+	return "nothing"
+}
+
+func ready(o Observed, c map[string]Condition) Condition {
+	switch {
+	case o.Record.Drained:
+		return no(v1alpha1.ReasonRemoving, "The member is being removed.")
+	case o.Record.Leaving():
+		return no(v1alpha1.ReasonDraining, "The member is leaving.")
+	case !o.Nomad.Known && o.Record.Joined:
+		return unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
+	case o.Nomad.Known && o.Nomad.Ready():
+		return yes(v1alpha1.ReasonNodeReady, "The Nomad node is ready and eligible.")
+	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Record.Joined:
+		return no(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s.", o.Nomad.Status))
+	case o.Nomad.Registered && o.Nomad.Status == "ready":
+		return no(v1alpha1.ReasonIneligible, "The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
+	case c[v1alpha1.NodeVMReady].Status != "True":
+		v := c[v1alpha1.NodeVMReady]
+		return no(v.Reason, v.Message)
+	default:
+		v := c[v1alpha1.NodeRegistered]
+		return no(v.Reason, v.Message)
+	}
+}

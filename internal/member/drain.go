@@ -1,0 +1,160 @@
+package member
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+const (
+	// siblingPatience bounds how long a drain waits for the members that leave with it to become ineligible, which
+	// keeps allocations from moving from victim to victim.
+	siblingPatience = 10 * time.Second
+	// ForceGrace is how long after its deadline a forced drain may take to stop the tasks: Nomad acts up to 5 s late
+	// (Nomad: nomad/drainer NodeDeadlineCoalesceWindow) and a client gives tasks up to max_kill_timeout, 30 s by default.
+	ForceGrace = 40 * time.Second
+	// stallPatience is how long a drain may stay open after the last allocation that it must wait for, before it is
+	// sent again. Nomad's drainer can miss the end of an allocation when several nodes drain at once.
+	stallPatience = 5 * time.Second
+)
+
+// drain leads a member with an intent to Drained.
+func drain(o Observed) Decision {
+	switch {
+	case !o.Instance.Exists && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting):
+		return markDrained(true, goneReason(o), "No guest runs: the VM is gone or was never made.")
+	case !o.Nomad.Known:
+		return drainBlind(o)
+	case !o.Nomad.Registered:
+		return markDrained(false, v1alpha1.ReasonNeverJoined, "Nomad has no node of this ID, so there is nothing to drain.")
+	case o.Nomad.Eligible:
+		return Decision{Step: Cordon}
+	}
+	if left := o.Record.Drain.Time.Add(siblingPatience).Sub(o.Now); o.SiblingsEligible && left > 0 && !o.Nomad.Draining {
+		return Decision{Step: Wait, Wake: left}
+	}
+	if !drainSent(o) || mustForce(o) {
+		return Decision{Step: Drain}
+	}
+	return await(o)
+}
+
+func goneReason(o Observed) string {
+	if o.Record.Joined || o.Record.VMMade {
+		return v1alpha1.ReasonVMGone
+	}
+	return v1alpha1.ReasonNeverJoined
+}
+
+// drainBlind handles a member whose Nomad can't be asked. Unknown is not down: it waits. Only a deletion that somebody
+// asked for ends all the same, when its deadline has passed, because a Nomad that is gone for good mustn't wedge it.
+func drainBlind(o Observed) Decision {
+	if o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
+		return Decision{Step: Wait}
+	}
+	end := o.Record.Drain.Deadline.Add(ForceGrace)
+	if left := end.Sub(o.Now); left > 0 {
+		return Decision{Step: Wait, Wake: left}
+	}
+	d := markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and Nomad can't be asked; the member was deleted, so it goes all the same.")
+	d.Late = true
+	return d
+}
+
+// drainSent is true when Nomad has this drain already, running or done, or when somebody else's drain is running, which
+// serves as well: to send another would move its deadline.
+func drainSent(o Observed) bool {
+	return o.Nomad.Draining || o.Nomad.DrainIntent == o.Record.Drain.ID
+}
+
+// mustForce is true when the deadline has passed and the drain that is running isn't ours, so that Nomad doesn't know
+// of the deadline.
+func mustForce(o Observed) bool {
+	return o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !o.Now.Before(o.Record.Drain.Deadline.Time) &&
+		o.Nomad.DrainIntent != o.Record.Drain.ID && len(waitedFor(o)) > 0
+}
+
+// await waits for the last allocation. What Nomad says of the drain itself doesn't count: it calls drains complete
+// whose allocations still run, and keeps drains open whose allocations have all ended.
+func await(o Observed) Decision {
+	if !o.Nomad.LiveKnown {
+		return Decision{Step: Wait, Wake: time.Second}
+	}
+	waited := waitedFor(o)
+	if len(waited) == 0 {
+		return markDrained(false, v1alpha1.ReasonEmpty, "No allocation is left on the Nomad node.")
+	}
+	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
+		return kickOr(o, Decision{Step: Wait, Wake: positive(o.Record.Drain.Deadline.Sub(o.Now))})
+	}
+	end := forceEnd(o)
+	if !o.Now.Before(end) {
+		return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and onTimeout is Force.")
+	}
+	return kickOr(o, Decision{Step: Wait, Wake: end.Sub(o.Now)})
+}
+
+// forceEnd is when a forced drain is over: after its deadline, or after it was sent if that was later, because a
+// controller that was away must not cut the tasks' time to stop.
+func forceEnd(o Observed) time.Time {
+	end := o.Record.Drain.Deadline.Time
+	if o.Nomad.DrainStarted.After(end) {
+		end = o.Nomad.DrainStarted
+	}
+	return end.Add(ForceGrace)
+}
+
+// kickOr sends a drain a second time, once, if only system allocations are left: Nomad stops them when everything else
+// has ended, and can miss that moment.
+func kickOr(o Observed, otherwise Decision) Decision {
+	for _, a := range o.Nomad.Live {
+		if !a.System {
+			return otherwise
+		}
+	}
+	if o.Record.Policy.IgnoreSystemJobs || !o.Nomad.Draining || o.Nomad.DrainIntent != o.Record.Drain.ID || o.Record.Kicked == o.Record.Drain.ID {
+		return otherwise
+	}
+	if left := o.Nomad.DrainStarted.Add(stallPatience).Sub(o.Now); left > 0 {
+		return Decision{Step: Wait, Wake: left}
+	}
+	return Decision{Step: RecordKick}
+}
+
+// waitedFor are the allocations that the drain waits for.
+func waitedFor(o Observed) []Allocation {
+	if !o.Record.Policy.IgnoreSystemJobs {
+		return o.Nomad.Live
+	}
+	var out []Allocation
+	for _, a := range o.Nomad.Live {
+		if !a.System {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func markDrained(unchecked bool, reason, message string) Decision {
+	return Decision{Step: MarkDrained, Unchecked: unchecked, Drained: yes(reason, message)}
+}
+
+func positive(d time.Duration) time.Duration {
+	if d < 0 {
+		return 0
+	}
+	return d
+}
+
+// Blocking names the allocations that a drain waits for, at most max of them.
+func Blocking(o Observed, max int) []string {
+	var out []string
+	for _, a := range waitedFor(o) {
+		if len(out) == max {
+			return append(out, fmt.Sprintf("and %d more", len(waitedFor(o))-max))
+		}
+		out = append(out, a.Name)
+	}
+	return out
+}

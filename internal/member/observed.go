@@ -1,0 +1,137 @@
+// Package member decides the life of one member of a pool: from what was observed of its record, its VM and its Nomad
+// node it names the next step, the phase and the conditions. It is pure: no clock, no client, no goroutine.
+package member
+
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Observed is everything that is known of one member at one moment.
+type Observed struct {
+	// Now is that moment.
+	Now time.Time
+	// Record is the NomadNode.
+	Record Record
+	// VM is the virtual machine of the member's name.
+	VM VM
+	// Instance is the VM's running instance; while it exists, the guest may run.
+	Instance Instance
+	// Secret is true while the cloud-init Secret exists.
+	Secret bool
+	// Claims are those of the recorded claims that still exist. Only observed for a member that is being removed.
+	Claims []Claim
+	// Nomad is the member's Nomad node.
+	Nomad Nomad
+	// SiblingsEligible is true while another member with an intent is still eligible in Nomad.
+	SiblingsEligible bool
+}
+
+// Record is what the NomadNode says.
+type Record struct {
+	Created time.Time
+	// DeletedAt is the deletionTimestamp; zero: not deleted.
+	DeletedAt time.Time
+	// Drain is the order to leave; nil: wanted.
+	Drain  *v1alpha1.DrainIntent
+	Policy v1alpha1.DrainPolicy
+	// Drained is true once it has been written that no allocation is left. There is no way back from it.
+	Drained bool
+	// DrainedReason and DrainedMessage are what was written with it.
+	DrainedReason, DrainedMessage string
+	// Joined is true once the Nomad node has been seen ready.
+	Joined      bool
+	JoinTimeout time.Duration
+	// Kicked is the intent whose stalled drain was sent a second time; empty: none.
+	Kicked string
+	// ClaimsRecorded is true once the names of the claims are in status, which must precede the VM.
+	ClaimsRecorded bool
+	// VMMade is true once the member's VM has been seen. A member's VM is never made twice.
+	VMMade bool
+	// Purge says if the Nomad node is to be removed from Nomad.
+	Purge bool
+	// Problem is why the member can't be rendered or made now; nil: it can.
+	Problem *Problem
+}
+
+// Problem is a reason and a message for a condition.
+type Problem struct{ Reason, Message string }
+
+// VM is what was seen of the VM of the member's name.
+type VM struct {
+	Exists bool
+	// Ours is false for a VM of the member's name that isn't the member's.
+	Ours bool
+	// Deleting is true once the VM has a deletionTimestamp: KubeVirt stops the guest then, whatever finalizers there are
+	// (KubeVirt: pkg/virt-controller/watch/vm/vm.go sync).
+	Deleting bool
+	// DeletingSince is the deletionTimestamp.
+	DeletingSince time.Time
+	// Finalizers hold a VM that is being deleted.
+	Finalizers []string
+	// Halted is true when the VM's runStrategy is Halted.
+	Halted bool
+	// Status is the printable status, for people.
+	Status string
+	// Failure is KubeVirt's explanation of why the VM can't run; empty: none.
+	Failure string
+	// RemovalListed is true when the VM names its claims to be removed with it.
+	RemovalListed bool
+}
+
+// Instance is what was seen of the VirtualMachineInstance.
+type Instance struct {
+	Exists bool
+	// Running is true when its phase is Running.
+	Running bool
+}
+
+// Claim is a PersistentVolumeClaim of the member.
+type Claim struct {
+	Name     string
+	Deleting bool
+}
+
+// Nomad is what is known of the member's Nomad node.
+type Nomad struct {
+	// Known is false when Nomad can't be asked, the answer is too old, or the token can't see all it must: then nothing
+	// below may be believed, and nothing may be destroyed.
+	Known bool
+	// Why explains an unknown Nomad.
+	Why string
+	// Registered is true when a node of the member's ID is there.
+	Registered bool
+	// Status is Nomad's: initializing, ready, down, disconnected.
+	Status string
+	// Eligible is the scheduling eligibility.
+	Eligible bool
+	// Draining is true while Nomad has a drain on the node, whoever ordered it.
+	Draining bool
+	// DrainIntent is our mark on the node's last drain; empty: somebody else's, or none.
+	DrainIntent string
+	// DrainCompleted is true when the last drain is complete.
+	DrainCompleted bool
+	// DrainStarted is when the last drain started.
+	DrainStarted time.Time
+	// LiveKnown is false until the live allocations have been read after the node became ineligible.
+	LiveKnown bool
+	// Live are the allocations that are pending, running or unknown.
+	Live []Allocation
+}
+
+// Ready is true when the node takes work.
+func (n Nomad) Ready() bool { return n.Registered && n.Status == "ready" && n.Eligible && !n.Draining }
+
+// Allocation is a live allocation.
+type Allocation struct {
+	// System is true for those of system and sysbatch jobs.
+	System bool
+	// Name is what people are shown: name and short ID.
+	Name string
+}
+
+// Leaving is true for a member that has been ordered to leave, by an intent that stands or by deletion.
+func (r Record) Leaving() bool {
+	return !r.DeletedAt.IsZero() || (r.Drain != nil && (!r.Drain.Canceled || r.Drained))
+}

@@ -1,0 +1,62 @@
+package member
+
+import "time"
+
+const (
+	// purgePatience bounds how long a member whose VM is gone waits for Nomad to answer. Nomad forgets a node that is
+	// down by itself, after node_gc_threshold.
+	purgePatience = 10 * time.Minute
+	// stuckAfter is how long a VM may take to go away before it is called stuck.
+	stuckAfter = 10 * time.Minute
+	// removePoll is how often things without a watch are looked at while a member is removed.
+	removePoll = time.Second
+)
+
+// remove takes a drained member away: record, VM, Nomad node, disks, Secret, and the finalizer last.
+func remove(o Observed) Decision {
+	switch vmOurs := o.VM.Exists && o.VM.Ours; {
+	case o.Record.DeletedAt.IsZero():
+		return Decision{Step: DeleteRecord}
+	case vmOurs && !o.VM.Deleting && !o.VM.RemovalListed:
+		return Decision{Step: ListClaims}
+	case vmOurs && !o.VM.Deleting:
+		return Decision{Step: DeleteVM}
+	case vmOurs:
+		return Decision{Step: Wait, Wake: positive(o.VM.DeletingSince.Add(stuckAfter).Sub(o.Now))}
+	case o.Instance.Exists:
+		// A purged client that lives registers again, eligible. The watch tells when it is gone.
+		return Decision{Step: Wait, Wake: removePoll}
+	}
+	if d, waiting := purge(o); waiting {
+		return d
+	}
+	return clean(o)
+}
+
+func purge(o Observed) (Decision, bool) {
+	switch {
+	case !o.Record.Purge:
+		return Decision{}, false
+	case !o.Nomad.Known:
+		left := o.Record.DeletedAt.Add(purgePatience).Sub(o.Now)
+		return Decision{Step: Wait, Wake: left}, left > 0
+	default:
+		return Decision{Step: Purge}, o.Nomad.Registered
+	}
+}
+
+func clean(o Observed) Decision {
+	for _, c := range o.Claims {
+		if !c.Deleting {
+			return Decision{Step: DeleteClaims}
+		}
+	}
+	switch {
+	case len(o.Claims) > 0:
+		return Decision{Step: Wait, Wake: removePoll}
+	case o.Secret:
+		return Decision{Step: DeleteSecret}
+	default:
+		return Decision{Step: Release, Late: o.Record.Purge && !o.Nomad.Known}
+	}
+}

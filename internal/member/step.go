@@ -1,0 +1,79 @@
+package member
+
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Step is one idempotent action. The process may die before, during or after it: what is observed next leads on.
+type Step string
+
+// The steps, in the order of a member's life.
+const (
+	// Wait: nothing to do until something changes or Decision.Wake has passed.
+	Wait Step = "Wait"
+	// RecordClaims writes the names of the claims into status.
+	RecordClaims Step = "RecordClaims"
+	// CreateSecret makes the cloud-init Secret. A VM without it would start for ever, so it comes first.
+	CreateSecret Step = "CreateSecret"
+	// CreateVM makes the VirtualMachine.
+	CreateVM Step = "CreateVM"
+	// RecordIntent writes spec.drain, with the reason of the decision.
+	RecordIntent Step = "RecordIntent"
+	// Rescue cancels the drain in Nomad and makes the node eligible.
+	Rescue Step = "Rescue"
+	// ClearIntent removes a canceled intent.
+	ClearIntent Step = "ClearIntent"
+	// Cordon makes the node ineligible.
+	Cordon Step = "Cordon"
+	// Drain tells Nomad to drain the node.
+	Drain Step = "Drain"
+	// RecordKick writes down that the drain is about to be sent again, and then sends it.
+	RecordKick Step = "RecordKick"
+	// MarkDrained checks with Nomad itself that the node is ineligible and empty, and writes the Drained condition.
+	MarkDrained Step = "MarkDrained"
+	// DeleteRecord deletes the NomadNode, which only the finalizer keeps from now on.
+	DeleteRecord Step = "DeleteRecord"
+	// ListClaims names the claims on the VM, so that Harvester removes them with it.
+	ListClaims Step = "ListClaims"
+	// DeleteVM deletes the VirtualMachine.
+	DeleteVM Step = "DeleteVM"
+	// Purge removes the node from Nomad.
+	Purge Step = "Purge"
+	// DeleteClaims deletes claims that Harvester left.
+	DeleteClaims Step = "DeleteClaims"
+	// DeleteSecret deletes the cloud-init Secret.
+	DeleteSecret Step = "DeleteSecret"
+	// Release takes the finalizer off.
+	Release Step = "Release"
+)
+
+// Condition is the state of a condition.
+type Condition struct {
+	// Status is True, False or Unknown.
+	Status          string
+	Reason, Message string
+}
+
+func yes(reason, message string) Condition     { return Condition{"True", reason, message} }
+func no(reason, message string) Condition      { return Condition{"False", reason, message} }
+func unknown(reason, message string) Condition { return Condition{"Unknown", reason, message} }
+
+// Decision is what to do with a member, and what to say about it.
+type Decision struct {
+	Step Step
+	// Reason is why, for RecordIntent.
+	Reason v1alpha1.DrainReason
+	// Unchecked tells MarkDrained not to ask Nomad: nothing runs, or the deadline has passed.
+	Unchecked bool
+	// Drained is the condition to write with MarkDrained.
+	Drained Condition
+	// Late is true if the member is removed although Nomad couldn't be asked.
+	Late bool
+	// Wake is when to look again at the latest; 0: only when something changes.
+	Wake time.Duration
+	// Phase and Conditions describe the member.
+	Phase      v1alpha1.NodePhase
+	Conditions map[string]Condition
+}

@@ -1,0 +1,25 @@
+package pool
+
+import "github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+
+// slowStart limits how many of the missing members are made now: as many as have had their VM accepted already, at
+// least one. A template that admission refuses costs one refusal and not a hundred, and a good one doubles.
+func slowStart(s Snapshot, missing int) (int, *Problem) {
+	accepted, pending := 0, 0
+	for _, m := range s.active() {
+		switch {
+		case m.Revision != s.Revision:
+		case m.VMMade:
+			accepted++
+		case m.Problem != nil:
+			return 0, m.Problem
+		default:
+			pending++
+		}
+	}
+	allowed := max(accepted, 1) - pending
+	if allowed >= missing {
+		return missing, nil
+	}
+	return max(allowed, 0), &Problem{v1alpha1.ReasonCreating, "More members are made as the VMs of the first ones are accepted."}
+}

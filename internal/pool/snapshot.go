@@ -1,0 +1,93 @@
+// Package pool decides what a pool does: how many members to make, which to rescue, which to let go, and what to say
+// about it. It is pure: no clock, no client, no goroutine. One policy, one file.
+//
+// A pool's later life (rollout, replacement of members that are unhealthy or never join, the breaker) belongs here too,
+// each as a file of its own that Decide asks in turn.
+package pool
+
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Snapshot is everything that is known of a pool at one moment.
+type Snapshot struct {
+	// Now is that moment.
+	Now time.Time
+	// Replicas is how many active members there should be.
+	Replicas int
+	// Paused holds the pool as it is.
+	Paused bool
+	// Deleting is true once the pool has a deletionTimestamp; its members are deleted by ownership.
+	Deleting bool
+	// Revision is that of the present template.
+	Revision string
+	// ScaleIn are the rules for leaving.
+	ScaleIn v1alpha1.ScaleInSpec
+	// LastScale is when replicas changed last; zero: never.
+	LastScale time.Time
+	// NomadKnown is false when Nomad can't be asked: then nothing may be destroyed.
+	NomadKnown bool
+	// NomadReason and NomadMessage say more about it, for the condition.
+	NomadReason, NomadMessage string
+	// Problems are what the pre-flight found wrong with the template.
+	Problems []Problem
+	// CreateError is how the last attempt to make a member failed; nil: it didn't.
+	CreateError *Problem
+	// Members are all NomadNodes of the pool, leaving ones included.
+	Members []Member
+	// Usage is what the members' Nomad nodes carry, by member name; nil: not asked. See NeedsUsage.
+	Usage map[string]Usage
+}
+
+// Problem is a reason and a message for a condition.
+type Problem struct{ Reason, Message string }
+
+// Member is one NomadNode.
+type Member struct {
+	Name     string
+	Revision string
+	Created  time.Time
+	// Leaving is true for a member with an intent or a deletionTimestamp; it doesn't count.
+	Leaving bool
+	// LeavingSince is the time of the intent.
+	LeavingSince time.Time
+	// Rescuable is true while an order to leave can be taken back.
+	Rescuable bool
+	// Joined is true once the Nomad node has been seen ready.
+	Joined bool
+	// Ready is true while the Nomad node is ready and eligible.
+	Ready bool
+	// JoinExpired is true for a member that should have joined and has not.
+	JoinExpired bool
+	// VMMade is true once the member's VM has been accepted by the API server.
+	VMMade bool
+	// Problem is why the member's VM can't be made; nil: it can.
+	Problem *Problem
+	// DeleteNext and Protected are the annotations.
+	DeleteNext, Protected bool
+	// CreateIndex is the Nomad node's; 0: unknown.
+	CreateIndex uint64
+}
+
+// Usage is what a Nomad node carries.
+type Usage struct {
+	// Load is the mean of the shares of CPU and memory that are allocated, from 0 to 1, as the Nomad Autoscaler's
+	// least_busy takes it (nomad-autoscaler: sdk/helper/scaleutils/nodeselector/least_busy.go).
+	Load float64
+	// Allocations are the live ones; System those of system jobs among them.
+	Allocations, System int
+}
+
+func (s Snapshot) active() []Member {
+	var out []Member
+	for _, m := range s.Members {
+		if !m.Leaving {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func (s Snapshot) leaving() int { return len(s.Members) - len(s.active()) }

@@ -1,0 +1,97 @@
+package pool
+
+import (
+	"sort"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Victims chooses up to n active members to leave, in a total order, so that two controllers with the same knowledge
+// choose the same: asked for by annotation, never joined, not ready, outdated, then by the strategy, then by name.
+// Protected members are never chosen. If there are too few, the problem says so.
+func Victims(s Snapshot, n int) ([]string, *Problem) {
+	var c []Member
+	protected := 0
+	for _, m := range s.active() {
+		switch {
+		case m.Protected:
+			protected++
+		case mayLeave(s, m):
+			c = append(c, m)
+		}
+	}
+	sort.Slice(c, func(i, j int) bool { return before(s, c[i], c[j]) })
+	if len(c) >= n {
+		return names(c[:n]), nil
+	}
+	if protected > 0 && len(c)+protected >= n {
+		return names(c), &Problem{v1alpha1.ReasonAllProtected, "Too few members may leave: the others carry the annotation " + v1alpha1.ProtectAnnotation + "."}
+	}
+	return names(c), &Problem{v1alpha1.ReasonWaitingForAllocations, "Too few members are empty, and scaleIn.strategy lets only empty ones leave."}
+}
+
+// mayLeave applies the strategies that let only empty members leave. A member that isn't ready is let go by all.
+func mayLeave(s Snapshot, m Member) bool {
+	if !m.Ready || m.DeleteNext {
+		return true
+	}
+	u, known := s.Usage[m.Name]
+	switch s.ScaleIn.Strategy {
+	case v1alpha1.Empty:
+		return known && u.Allocations == 0
+	case v1alpha1.EmptyIgnoreSystem:
+		return known && u.Allocations == u.System
+	default:
+		return true
+	}
+}
+
+func before(s Snapshot, a, b Member) bool {
+	for _, first := range []func(Member) bool{
+		func(m Member) bool { return m.DeleteNext },
+		func(m Member) bool { return !m.Joined },
+		func(m Member) bool { return !m.Ready },
+		func(m Member) bool { return m.Revision != s.Revision },
+	} {
+		if first(a) != first(b) {
+			return first(a)
+		}
+	}
+	if !a.Joined {
+		// The youngest has the least chance to be about to join.
+		if !a.Created.Equal(b.Created) {
+			return a.Created.After(b.Created)
+		}
+		return a.Name < b.Name
+	}
+	if c := compare(s, a, b); c != 0 {
+		return c < 0
+	}
+	return a.Name < b.Name
+}
+
+// compare orders two members by the strategy alone. The Nomad Autoscaler's empty strategies keep the order in which
+// Nomad lists nodes, which is the newest first.
+func compare(s Snapshot, a, b Member) int {
+	switch s.ScaleIn.Strategy {
+	case v1alpha1.OldestCreateIndex:
+		return sign(a.CreateIndex < b.CreateIndex, a.CreateIndex > b.CreateIndex)
+	case v1alpha1.LeastBusy, "":
+		x, y := s.Usage[a.Name].Load, s.Usage[b.Name].Load
+		if c := sign(x < y, x > y); c != 0 {
+			return c
+		}
+	}
+	return sign(a.CreateIndex > b.CreateIndex, a.CreateIndex < b.CreateIndex)
+}
+
+func sign(less, more bool) int {
+	switch {
+	case less:
+		return -1
+	case more:
+		return 1
+	default:
+		return 0
+	}
+}
