@@ -123,14 +123,19 @@ func (c *Clusters) Start(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			c.mu.Lock() // whoever holds it may be starting a watcher; after this nobody does
-			defer c.mu.Unlock()
+			c.settle()
 			c.watches.Wait()
 			return nil
 		case <-ticker.C():
 			c.dropIdle()
 		}
 	}
+}
+
+// settle returns when no Get is in the middle of starting a watcher; once the context has ended no other will.
+func (c *Clusters) settle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 }
 
 // dropIdle gives up the clusters that nobody asked for lately: those of deleted pools and of rotated tokens.

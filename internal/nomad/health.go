@@ -36,10 +36,10 @@ func healthRefused(address string, err error) Health {
 }
 
 // healthUnverifiable: what can't be verified is not relied on.
-func healthUnverifiable(address string, err error) Health {
+func healthUnverifiable(address, why string) Health {
 	return Health{Reason: v1alpha1.ReasonTokenLacksReadJob, Message: fmt.Sprintf(
 		"Nomad at %s does not show what the token grants (%s), so it is unknown if the token sees every allocation; use a token that may read its own policies, with the policy: %s",
-		address, cause(err), policyText)}
+		address, why, policyText)}
 }
 
 // healthOf turns what the token grants into a verdict. Read-job comes first: without it busy nodes look empty.

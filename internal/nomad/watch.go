@@ -78,7 +78,7 @@ func (c *cluster) watchToken(ctx context.Context) {
 		if err != nil {
 			// For a moment what was found earlier stands: when Nomad is away the list of nodes fails as well, and says so.
 			if failures++; failures >= tokenPatience {
-				c.noteHealth(c.state.judged(healthUnverifiable(c.remote.address, err)))
+				c.noteHealth(c.state.judged(healthUnverifiable(c.remote.address, cause(err))))
 			}
 			c.pause(ctx, backoff(c.o.MinInterval, failures), nil)
 			continue

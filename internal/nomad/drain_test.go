@@ -1,0 +1,195 @@
+package nomad
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+	"pgregory.net/rapid"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// direct returns a cluster that isn't watched.
+func direct(f *fakeServer) Cluster {
+	return NewClusters(Options{RequestTimeout: 2 * time.Second}).Get(Connection{Address: f.URL})
+}
+
+func TestDrainIsSentOncePerIntent(t *testing.T) {
+	f := newFakeServer(t)
+	f.nodes[nodeA] = fakeNode(nodeA)
+	c := direct(f)
+	request := DrainRequest{IntentID: "i1", Remaining: time.Hour, Pool: "ns/pool", Member: "pool-x"}
+	drains := func() int { return f.count("PUT /v1/node/" + nodeA + "/drain") }
+	drain := func(want int) {
+		t.Helper()
+		if err := c.Drain(t.Context(), nodeA, request); err != nil {
+			t.Fatal(err)
+		}
+		if got := drains(); got != want {
+			t.Fatalf("%d drains were sent, want %d", got, want)
+		}
+	}
+	drain(1)
+	if meta := f.nodes[nodeA].LastDrain.Meta; meta[metaIntent] != "i1" || meta[v1alpha1.MetaNode] != "pool-x" || meta[v1alpha1.MetaPool] != "ns/pool" {
+		t.Errorf("meta %v", meta)
+	}
+	drain(1)
+	f.locked(func() { f.nodes[nodeA].DrainStrategy, f.nodes[nodeA].LastDrain.Status = nil, api.DrainStatusComplete })
+	drain(1) // over, and left ineligible
+
+	f.locked(func() { f.nodes[nodeA].SchedulingEligibility = api.NodeSchedulingEligible })
+	drain(2) // somebody made it eligible: it may have work again
+
+	f.locked(func() { f.nodes[nodeA].LastDrain.Meta = map[string]string{"message": "operator"} })
+	drain(3) // taken over
+	request.IntentID = "i2"
+	drain(4)
+}
+
+func TestDrainDeadline(t *testing.T) {
+	f := newFakeServer(t)
+	c := direct(f)
+	for remaining, want := range map[time.Duration]time.Duration{time.Minute: time.Minute, 0: forceNow, -time.Hour: forceNow} {
+		f.locked(func() { f.nodes[nodeA] = fakeNode(nodeA) })
+		if err := c.Drain(t.Context(), nodeA, DrainRequest{IntentID: "i", Remaining: remaining, IgnoreSystemJobs: true}); err != nil {
+			t.Fatal(err)
+		}
+		if s := f.nodes[nodeA].DrainStrategy; s.Deadline != want || !s.IgnoreSystemJobs {
+			t.Errorf("%s became %+v", remaining, s)
+		}
+	}
+}
+
+func TestKickNeverExtendsADrain(t *testing.T) {
+	now := time.Now()
+	rapid.Check(t, func(t *rapid.T) {
+		left := time.Duration(rapid.Int64Range(-int64(time.Hour), int64(time.Hour)).Draw(t, "left"))
+		asked := time.Duration(rapid.Int64Range(-int64(time.Hour), int64(2*time.Hour)).Draw(t, "asked"))
+		delay := time.Duration(rapid.Int64Range(0, int64(kickMargin)).Draw(t, "delay"))
+		node := &api.Node{
+			DrainStrategy: &api.DrainStrategy{ForceDeadline: now.Add(left)},
+			LastDrain:     &api.DrainMetadata{Status: api.DrainStatusDraining, Meta: map[string]string{metaIntent: "i"}},
+		}
+		got := kickRemaining(node, DrainRequest{IntentID: "i", Remaining: asked}, now)
+		if got > asked || got > 0 && now.Add(delay+got).After(node.DrainStrategy.ForceDeadline) {
+			t.Fatalf("asked for %s with %s left, got %s", asked, left, got)
+		}
+	})
+}
+
+func TestKickIsSentAgain(t *testing.T) {
+	f := newFakeServer(t)
+	f.nodes[nodeA] = fakeNode(nodeA)
+	c, request := direct(f), DrainRequest{IntentID: "i", Remaining: time.Hour}
+	if err := c.Drain(t.Context(), nodeA, request); err != nil {
+		t.Fatal(err)
+	}
+	deadline := f.nodes[nodeA].DrainStrategy.ForceDeadline
+	if err := c.KickDrain(t.Context(), nodeA, request); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.count("PUT /v1/node/" + nodeA + "/drain"); got != 2 {
+		t.Errorf("%d drains were sent", got)
+	}
+	if got := f.nodes[nodeA].DrainStrategy.ForceDeadline; got.After(deadline) {
+		t.Errorf("the deadline moved from %s to %s", deadline, got)
+	}
+}
+
+func TestUncordonEndsTheDrainFirst(t *testing.T) {
+	f := newFakeServer(t)
+	f.nodes[nodeA] = fakeNode(nodeA)
+	c := direct(f)
+	if err := c.Cordon(t.Context(), nodeA); err != nil || f.nodes[nodeA].SchedulingEligibility != api.NodeSchedulingIneligible {
+		t.Fatalf("cordon: %v, %+v", err, f.nodes[nodeA])
+	}
+	if err := c.Drain(t.Context(), nodeA, DrainRequest{IntentID: "i", Remaining: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Uncordon(t.Context(), nodeA); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.nodes[nodeA]; n.DrainStrategy != nil || n.SchedulingEligibility != api.NodeSchedulingEligible || n.LastDrain.Meta[metaIntent] != "i" {
+		t.Errorf("got %+v", n)
+	}
+}
+
+func TestMissingNode(t *testing.T) {
+	f := newFakeServer(t)
+	c := direct(f)
+	for name, err := range map[string]error{
+		"cordon":   c.Cordon(t.Context(), nodeA),
+		"uncordon": c.Uncordon(t.Context(), nodeA),
+		"drain":    c.Drain(t.Context(), nodeA, DrainRequest{IntentID: "i"}),
+		"kick":     c.KickDrain(t.Context(), nodeA, DrainRequest{IntentID: "i"}),
+	} {
+		if !errors.Is(err, ErrNodeNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := c.Purge(t.Context(), nodeA); err != nil {
+		t.Errorf("purge: %v", err)
+	}
+	if got, err := c.Inspect(t.Context(), nodeA); err != nil || got.Found {
+		t.Errorf("inspect: %+v, %v", got, err)
+	}
+}
+
+func TestPartialNodeIDIsRefused(t *testing.T) {
+	f := newFakeServer(t)
+	c := direct(f)
+	for _, id := range []string{"", "aaaaaaaa", nodeA + "/purge", nodeA + "|" + nodeB} {
+		_, inspect := c.Inspect(t.Context(), id)
+		_, usage := c.Usage(t.Context(), []string{id})
+		for _, err := range []error{
+			inspect, usage, c.Cordon(t.Context(), id), c.Uncordon(t.Context(), id), c.Purge(t.Context(), id),
+			c.Drain(t.Context(), id, DrainRequest{}), c.KickDrain(t.Context(), id, DrainRequest{}),
+		} {
+			if err == nil {
+				t.Errorf("%q is taken for a node", id)
+			}
+		}
+	}
+	f.locked(func() {
+		if len(f.requests) > 0 {
+			t.Errorf("requests were sent: %q", f.requests)
+		}
+	})
+}
+
+func TestTokenStaysWithTheAddress(t *testing.T) {
+	other, f := newFakeServer(t), newFakeServer(t)
+	f.Config.Handler = http.RedirectHandler(other.URL+"/v1/node/"+nodeA, http.StatusTemporaryRedirect)
+	c := NewClusters(Options{}).Get(Connection{Address: f.URL, Token: secretWord})
+	if _, err := c.Inspect(t.Context(), nodeA); err == nil {
+		t.Error("the redirect was followed")
+	}
+	other.locked(func() {
+		if len(other.requests) > 0 {
+			t.Error("the token went to another server")
+		}
+	})
+}
+
+func TestIntroductionTokensOfOldServers(t *testing.T) {
+	f := newFakeServer(t)
+	c := direct(f)
+	for _, tc := range []struct {
+		refusal   refusal
+		supported bool
+		kind      error
+	}{
+		{refusal{http.StatusNotFound, "404 page not found"}, false, nil},
+		{refusal{http.StatusInternalServerError, "rpc error: all servers should be running version 1.11.0 or later"}, false, nil},
+		{refusal{http.StatusForbidden, "Permission denied"}, true, ErrForbidden},
+	} {
+		f.locked(func() { f.refuse["/v1/acl/identity"] = tc.refusal })
+		_, supported, err := c.IntroductionToken(t.Context(), "n", "default", time.Minute)
+		if supported != tc.supported || !errors.Is(err, tc.kind) {
+			t.Errorf("%+v: %v, %v", tc.refusal, supported, err)
+		}
+	}
+}

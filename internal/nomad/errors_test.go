@@ -1,0 +1,80 @@
+package nomad
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestErrorKinds(t *testing.T) {
+	for name, tc := range map[string]struct {
+		refusal refusal
+		kind    error
+	}{
+		"permission":          {refusal{http.StatusForbidden, "Permission denied"}, ErrForbidden},
+		"unknown token":       {refusal{http.StatusForbidden, "ACL token not found"}, ErrForbidden},
+		"expired token":       {refusal{http.StatusInternalServerError, "ACL token expired"}, ErrForbidden},
+		"missing, in a write": {refusal{http.StatusInternalServerError, "node not found"}, ErrNodeNotFound},
+		"no leader":           {refusal{http.StatusInternalServerError, "No cluster leader"}, ErrUnreachable},
+		"proxy":               {refusal{http.StatusBadGateway, "<html>"}, ErrUnreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFakeServer(t)
+			f.refuse["/v1/node/"] = tc.refusal
+			err := direct(f).Cordon(t.Context(), nodeA)
+			if !errors.Is(err, tc.kind) {
+				t.Errorf("got %v", err)
+			}
+			if !strings.Contains(err.Error(), tc.refusal.body) {
+				t.Errorf("%q lost what Nomad said", err)
+			}
+		})
+	}
+	f := newFakeServer(t)
+	f.refuse["/"] = refusal{http.StatusInternalServerError, "something else"}
+	err := direct(f).Cordon(t.Context(), nodeA)
+	for _, kind := range []error{ErrForbidden, ErrNodeNotFound, ErrUnreachable} {
+		if err == nil || errors.Is(err, kind) {
+			t.Errorf("%v is %v", err, kind)
+		}
+	}
+}
+
+func TestCallerGivingUpIsNotNomadsFault(t *testing.T) {
+	f := newFakeServer(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := direct(f).Cordon(ctx, nodeA); !errors.Is(err, context.Canceled) || errors.Is(err, ErrUnreachable) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The text of a cause goes into a condition: nothing in it may differ between two attempts.
+func TestCauseIsStable(t *testing.T) {
+	at := func(port int, inner error) error {
+		return &url.Error{Op: "Get", URL: "http://n", Err: &net.OpError{
+			Op: "read", Net: "tcp", Source: &net.TCPAddr{Port: port}, Addr: &net.TCPAddr{Port: 4646}, Err: inner,
+		}}
+	}
+	for want, errs := range map[string][2]error{
+		"connection reset by peer":                        {at(1, syscall.ECONNRESET), at(2, syscall.ECONNRESET)},
+		"use of closed":                                   {at(1, net.ErrClosed), at(2, net.ErrClosed)},
+		"no such host: nomad":                             {at(1, &net.DNSError{Name: "nomad", Server: "10.0.0.1:53", IsNotFound: true}), at(2, &net.DNSError{Name: "nomad", Server: "10.0.0.2:53", IsNotFound: true})},
+		"the name nomad can't be resolved":                {at(1, &net.DNSError{Name: "nomad", Err: "read udp 10.0.0.1:40000: timeout"}), at(2, &net.DNSError{Name: "nomad", Err: "read udp 10.0.0.1:40001: timeout"})},
+		"the certificate has expired or is not yet valid": {x509.CertificateInvalidError{Reason: x509.Expired, Detail: time.Unix(1, 0).String()}, x509.CertificateInvalidError{Reason: x509.Expired, Detail: time.Unix(2, 0).String()}},
+		"no answer in time":                               {fmt.Errorf("1: %w", context.DeadlineExceeded), fmt.Errorf("2: %w", context.DeadlineExceeded)},
+		errNoResponse.Error():                             {errors.New("invalid character '<'"), errors.New("invalid character 'x'")},
+	} {
+		if a, b := cause(errs[0]), cause(errs[1]); a != b || !strings.Contains(a, want) {
+			t.Errorf("%q and %q, want %q", a, b, want)
+		}
+	}
+}

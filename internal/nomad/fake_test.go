@@ -1,0 +1,303 @@
+package nomad
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// fakeServer answers like a Nomad server, as far as this package asks. It stands in where a real one can't be brought
+// into the state that the test is about; the rest is tested against a real one.
+type fakeServer struct {
+	*httptest.Server
+
+	mu       sync.Mutex
+	changed  chan struct{}
+	index    uint64
+	nodes    map[string]*api.Node
+	allocs   []*api.AllocationListStub
+	refuse   map[string]refusal // by path prefix
+	token    *api.ACLToken      // nil: ACLs are off
+	policies map[string]*policyRules
+	requests []string // method and path
+	waited   []uint64 // index of each list of nodes
+	headers  []http.Header
+}
+
+type refusal struct {
+	code int
+	body string
+}
+
+func newFakeServer(t *testing.T) *fakeServer {
+	f := &fakeServer{
+		changed: make(chan struct{}), index: 10,
+		nodes: map[string]*api.Node{}, refuse: map[string]refusal{}, policies: map[string]*policyRules{},
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/nodes", f.listNodes)
+	mux.HandleFunc("GET /v1/node/{id}", f.readNode)
+	mux.HandleFunc("PUT /v1/node/{id}/drain", f.writeNode)
+	mux.HandleFunc("PUT /v1/node/{id}/eligibility", f.writeNode)
+	mux.HandleFunc("PUT /v1/node/{id}/purge", f.writeNode)
+	mux.HandleFunc("GET /v1/allocations", f.listAllocations)
+	mux.HandleFunc("GET /v1/acl/token/self", f.self)
+	mux.HandleFunc("GET /v1/acl/policies", f.listPolicies)
+	mux.HandleFunc("GET /v1/acl/policy/{name}", f.readPolicy)
+	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		f.requests = append(f.requests, r.Method+" "+r.URL.Path)
+		f.headers = append(f.headers, r.Header.Clone())
+		for prefix, refusal := range f.refuse {
+			if strings.HasPrefix(r.URL.Path, prefix) {
+				f.mu.Unlock()
+				http.Error(w, refusal.body, refusal.code)
+				return
+			}
+		}
+		f.mu.Unlock()
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(f.Close)
+	return f
+}
+
+// change runs do and lets the waiting lists answer with the next index.
+func (f *fakeServer) change(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.index++
+	do()
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+func (f *fakeServer) locked(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do()
+}
+
+// count says how many requests there were of a method and path.
+func (f *fakeServer) count(request string) (n int) {
+	f.locked(func() {
+		for _, r := range f.requests {
+			if r == request {
+				n++
+			}
+		}
+	})
+	return n
+}
+
+func (f *fakeServer) listNodes(w http.ResponseWriter, r *http.Request) {
+	index, _ := strconv.ParseUint(r.URL.Query().Get("index"), 10, 64)
+	wait, _ := time.ParseDuration(r.URL.Query().Get("wait"))
+	f.mu.Lock()
+	f.waited = append(f.waited, index)
+	changed, now := f.changed, f.index
+	f.mu.Unlock()
+	if index != 0 && now == index {
+		select {
+		case <-changed:
+		case <-time.After(wait):
+		case <-r.Context().Done():
+			return
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	stubs := []*api.NodeListStub{}
+	for _, n := range f.nodes {
+		stubs = append(stubs, &api.NodeListStub{
+			ID: n.ID, Name: n.Name, Status: n.Status, SchedulingEligibility: n.SchedulingEligibility,
+			Drain: n.DrainStrategy != nil, LastDrain: n.LastDrain, CreateIndex: n.CreateIndex,
+			NodeResources: n.NodeResources, ReservedResources: n.ReservedResources,
+		})
+	}
+	f.answer(w, stubs)
+}
+
+// answer is called with the lock held.
+func (f *fakeServer) answer(w http.ResponseWriter, v any) {
+	w.Header().Set("X-Nomad-Index", strconv.FormatUint(f.index, 10))
+	w.Header().Set("X-Nomad-LastContact", "0")
+	w.Header().Set("X-Nomad-KnownLeader", "true")
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func (f *fakeServer) readNode(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.nodes[r.PathValue("id")]
+	if n == nil {
+		http.Error(w, "node not found", http.StatusNotFound)
+		return
+	}
+	f.answer(w, n)
+}
+
+// writeNode does to the node what Nomad does: a missing one is a 500 here, and the deadline of a drain starts anew.
+func (f *fakeServer) writeNode(w http.ResponseWriter, r *http.Request) {
+	f.change(func() {
+		n := f.nodes[r.PathValue("id")]
+		if n == nil {
+			http.Error(w, "node not found", http.StatusInternalServerError)
+			return
+		}
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/purge"):
+			delete(f.nodes, n.ID)
+		case strings.HasSuffix(r.URL.Path, "/eligibility"):
+			var req api.NodeUpdateEligibilityRequest
+			_ = json.NewDecoder(r.Body).Decode(&req)
+			if req.Eligibility == api.NodeSchedulingEligible && n.DrainStrategy != nil {
+				http.Error(w, "can not set node's scheduling eligibility to eligible while it is draining", http.StatusInternalServerError)
+				return
+			}
+			n.SchedulingEligibility = req.Eligibility
+		default:
+			var req api.NodeUpdateDrainRequest
+			_ = json.NewDecoder(r.Body).Decode(&req)
+			drainFake(n, req)
+		}
+		f.answer(w, struct{}{})
+	})
+}
+
+func drainFake(n *api.Node, req api.NodeUpdateDrainRequest) {
+	if req.DrainSpec == nil {
+		n.DrainStrategy = nil
+		n.LastDrain.Status = api.DrainStatusCanceled
+		return
+	}
+	n.DrainStrategy = &api.DrainStrategy{DrainSpec: *req.DrainSpec}
+	if req.DrainSpec.Deadline > 0 {
+		n.DrainStrategy.ForceDeadline = time.Now().Add(req.DrainSpec.Deadline)
+	}
+	n.SchedulingEligibility = api.NodeSchedulingIneligible
+	n.LastDrain = &api.DrainMetadata{Status: api.DrainStatusDraining, Meta: req.Meta}
+}
+
+func (f *fakeServer) listAllocations(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	filter := r.URL.Query().Get("filter")
+	stubs := []*api.AllocationListStub{}
+	for _, a := range f.allocs {
+		if strings.Contains(filter, a.NodeID) && strings.Contains(filter, strconv.Quote(a.ClientStatus)) {
+			stubs = append(stubs, a)
+		}
+	}
+	f.answer(w, stubs)
+}
+
+func (f *fakeServer) self(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.token == nil {
+		http.Error(w, "ACL support disabled", http.StatusBadRequest)
+		return
+	}
+	f.answer(w, f.token)
+}
+
+func (f *fakeServer) listPolicies(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	stubs := []*api.ACLPolicyListStub{}
+	for name := range f.policies {
+		stubs = append(stubs, &api.ACLPolicyListStub{Name: name})
+	}
+	f.answer(w, stubs)
+}
+
+func (f *fakeServer) readPolicy(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	name := r.PathValue("name")
+	f.answer(w, map[string]any{"Name": name, "RulesJSON": f.policies[name]})
+}
+
+const (
+	nodeA = "aaaaaaaa-0000-4000-8000-000000000001"
+	nodeB = "bbbbbbbb-0000-4000-8000-000000000002"
+)
+
+func fakeNode(id string) *api.Node {
+	return &api.Node{ID: id, Name: "n", Status: NodeReady, SchedulingEligibility: api.NodeSchedulingEligible}
+}
+
+// changes collects what OnChange was told.
+type changes struct {
+	mu    sync.Mutex
+	calls [][]string
+}
+
+func (c *changes) note(ids []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls = append(c.calls, slices.Sorted(slices.Values(ids)))
+}
+
+func (c *changes) of(id string) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ids := range c.calls {
+		if slices.Contains(ids, id) {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *changes) ofHealth() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ids := range c.calls {
+		if ids == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// watched returns the cluster at the address, watched in a hurry until the test ends.
+func watched(t *testing.T, conn Connection, seen *changes) Cluster {
+	t.Helper()
+	clusters := NewClusters(Options{
+		OnChange: seen.note, PollNodes: 200 * time.Millisecond, MinInterval: 10 * time.Millisecond,
+		PollAllocations: 20 * time.Millisecond, CheckToken: time.Second, RequestTimeout: 500 * time.Millisecond,
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- clusters.Start(t.Context()) }()
+	t.Cleanup(func() {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return clusters.Get(conn)
+}
+
+// eventually waits for what the watchers do at their own pace.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-deadline:
+			t.Fatalf("not in time: %s", what)
+		case <-tick.C:
+		}
+	}
+}

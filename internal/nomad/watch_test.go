@@ -1,0 +1,246 @@
+package nomad
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+	"pgregory.net/rapid"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+func TestWatchFollowsNodes(t *testing.T) {
+	f, seen := newFakeServer(t), &changes{}
+	f.nodes[nodeA] = fakeNode(nodeA)
+	c := watched(t, Connection{Address: f.URL}, seen)
+
+	eventually(t, "first list", func() bool { return c.View().Health.OK && len(c.View().Nodes) == 1 })
+	f.change(func() { f.nodes[nodeA].Status = NodeDown })
+	eventually(t, "status", func() bool { return c.View().Nodes[nodeA].Status == NodeDown })
+	before := seen.of(nodeA)
+	f.change(func() { delete(f.nodes, nodeA) })
+	eventually(t, "a node that vanished without a trace", func() bool { return len(c.View().Nodes) == 0 })
+	eventually(t, "to be told", func() bool { return seen.of(nodeA) > before })
+
+	told, taken := seen.of(nodeA), c.View().Taken
+	eventually(t, "the view to stay fresh without changes", func() bool { return c.View().Taken.Sub(taken) > 400*time.Millisecond })
+	if now := seen.of(nodeA); now != told {
+		t.Errorf("told of changes %d times while nothing changed", now-told)
+	}
+}
+
+func TestWatchStartsAnewWhenTheIndexGoesBack(t *testing.T) {
+	f, seen := newFakeServer(t), &changes{}
+	f.index = 1000
+	c := watched(t, Connection{Address: f.URL}, seen)
+	eventually(t, "the list to wait", func() bool { return slices.Contains(lockedWaits(f), 1000) })
+	f.change(func() { // a snapshot is restored
+		f.index = 5
+		f.nodes[nodeA] = fakeNode(nodeA)
+	})
+	eventually(t, "the restored node", func() bool { return len(c.View().Nodes) == 1 })
+	eventually(t, "to wait for the new index", func() bool { return slices.Contains(lockedWaits(f), 5) })
+	f.change(func() { f.nodes[nodeB] = fakeNode(nodeB) })
+	eventually(t, "the next change", func() bool { return len(c.View().Nodes) == 2 })
+}
+
+func lockedWaits(f *fakeServer) (waited []uint64) {
+	f.locked(func() { waited = slices.Clone(f.waited) })
+	return waited
+}
+
+func TestUnreachableKeepsTheOldView(t *testing.T) {
+	f, seen := newFakeServer(t), &changes{}
+	f.nodes[nodeA] = fakeNode(nodeA)
+	c := watched(t, Connection{Address: f.URL}, seen)
+	eventually(t, "first list", func() bool { return c.View().Health.OK })
+
+	f.locked(func() { f.refuse["/"] = refusal{http.StatusBadGateway, "bad gateway"} })
+	eventually(t, "to notice", func() bool { return c.View().Health.Reason == v1alpha1.ReasonUnreachable })
+	stale, told := c.View(), seen.ofHealth()
+	if len(stale.Nodes) != 1 {
+		t.Errorf("the nodes are forgotten: %+v", stale)
+	}
+	eventually(t, "more failures", func() bool { return f.count("GET /v1/nodes") > 5 })
+	if now := c.View(); now.Taken != stale.Taken || now.Health != stale.Health {
+		t.Errorf("%+v became %+v without an answer", stale, now)
+	}
+	if seen.ofHealth() != told {
+		t.Errorf("told again of the same health")
+	}
+	f.locked(func() { clear(f.refuse) })
+	eventually(t, "to recover", func() bool { v := c.View(); return v.Health.OK && v.Taken.After(stale.Taken) })
+}
+
+func TestHangingServerMakesTheViewStale(t *testing.T) {
+	f, seen := newFakeServer(t), &changes{}
+	c := watched(t, Connection{Address: f.URL}, seen)
+	eventually(t, "first list", func() bool { return c.View().Health.OK })
+	f.mu.Lock() // the server accepts and never answers
+	taken := c.View().Taken
+	eventually(t, "to give up", func() bool { return c.View().Health.Reason == v1alpha1.ReasonUnreachable })
+	f.mu.Unlock()
+	if late := c.View().Taken.Sub(taken); late > 200*time.Millisecond {
+		t.Errorf("the view got fresher by %s while nothing answered", late)
+	}
+	if m := c.View().Health.Message; !strings.Contains(m, "no answer in time") && !c.View().Health.OK {
+		t.Errorf("got %q", m)
+	}
+}
+
+func TestNothingListens(t *testing.T) {
+	f, seen := newFakeServer(t), &changes{}
+	f.Close()
+	c := watched(t, Connection{Address: f.URL, Token: secretWord}, seen)
+	eventually(t, "to notice", func() bool { return c.View().Health.Reason == v1alpha1.ReasonUnreachable })
+	if h := c.View().Health; h.OK || !strings.Contains(h.Message, "connection refused") || strings.Contains(h.Message, secretWord) {
+		t.Errorf("got %+v", h)
+	}
+	if !c.View().Taken.IsZero() {
+		t.Error("the view claims to be taken")
+	}
+}
+
+func TestTokenIsJudgedAgainAfterARefusal(t *testing.T) {
+	f, seen := newFakeServer(t), &changes{}
+	f.token = &api.ACLToken{Type: "client"}
+	f.policies["p"] = &policyRules{Node: &struct{ Policy string }{"write"}, Namespaces: []namespaceRule{namespace("*", "read-job")}}
+	c := watched(t, Connection{Address: f.URL, Token: "t"}, seen)
+	eventually(t, "a good token", func() bool { return c.View().Health.OK })
+	f.locked(func() { f.policies["p"] = &policyRules{Namespaces: []namespaceRule{namespace("*", "read-job")}} })
+	f.locked(func() { f.refuse["/v1/node/"] = refusal{http.StatusForbidden, "Permission denied"} })
+	if err := c.Cordon(t.Context(), nodeA); err == nil {
+		t.Fatal("no error")
+	}
+	eventually(t, "the lack to be noticed", func() bool { return c.View().Health.Reason == v1alpha1.ReasonTokenLacksNodeWrite })
+	f.locked(func() { f.refuse["/v1/acl/"] = refusal{http.StatusForbidden, "ACL token not found"} })
+	eventually(t, "the token to be gone", func() bool { return c.View().Health.Reason == v1alpha1.ReasonCredentials })
+}
+
+func TestUnverifiableTokenIsNotTrusted(t *testing.T) {
+	for name, refuse := range map[string]refusal{
+		"forbidden": {http.StatusForbidden, "Permission denied"},
+		"failing":   {http.StatusInternalServerError, "out of order"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, seen := newFakeServer(t), &changes{}
+			f.token, f.policies["p"] = &api.ACLToken{Type: "client"}, &policyRules{}
+			f.refuse["/v1/acl/policy/"] = refuse
+			c := watched(t, Connection{Address: f.URL}, seen)
+			eventually(t, "a verdict", func() bool { return c.View().Health.Reason == v1alpha1.ReasonTokenLacksReadJob })
+			if h := c.View().Health; h.OK || !strings.Contains(h.Message, "read-job") || !strings.Contains(h.Message, refuse.body) {
+				t.Errorf("got %+v", h)
+			}
+		})
+	}
+}
+
+func TestAllocationsArePolledOnlyWhileTracked(t *testing.T) {
+	f, seen := newFakeServer(t), &changes{}
+	f.allocs = []*api.AllocationListStub{
+		{ID: "1", NodeID: nodeA, ClientStatus: "running", CreateTime: 5},
+		{ID: "2", NodeID: nodeA, ClientStatus: "complete"},
+		{ID: "0", NodeID: nodeA, ClientStatus: "unknown"},
+	}
+	c := watched(t, Connection{Address: f.URL}, seen)
+	eventually(t, "first list", func() bool { return c.View().Health.OK })
+	if n := f.count("GET /v1/allocations"); n != 0 {
+		t.Fatalf("%d polls without interest", n)
+	}
+	c.TrackAllocations("not an ID", true)
+	c.TrackAllocations(nodeA, true)
+	c.TrackAllocations(nodeB, true)
+	eventually(t, "both nodes", func() bool { return len(c.Allocations().Live) == 2 })
+	live := c.Allocations().Live
+	if got := live[nodeA]; len(got) != 2 || got[0].ID != "0" || got[1].CreateTime != time.Unix(0, 5).UTC() {
+		t.Errorf("got %+v", got)
+	}
+	if got, asked := live[nodeB]; !asked || len(got) != 0 {
+		t.Errorf("an empty node is not told from one that wasn't asked about: %+v", live)
+	}
+
+	told := seen.of(nodeA)
+	f.locked(func() { f.allocs[0].ClientStatus = "complete" })
+	eventually(t, "to be told of the end", func() bool { return seen.of(nodeA) > told && len(c.Allocations().Live[nodeA]) == 1 })
+
+	f.locked(func() { f.refuse["/v1/allocations"] = refusal{http.StatusForbidden, "Permission denied"} })
+	eventually(t, "the error", func() bool { return c.Allocations().Err != nil })
+	if v := c.Allocations(); len(v.Live[nodeA]) != 1 || v.Started.IsZero() {
+		t.Errorf("a failed poll emptied the view: %+v", v)
+	}
+	c.TrackAllocations(nodeA, false)
+	if _, asked := c.Allocations().Live[nodeA]; asked {
+		t.Error("an untracked node is still shown")
+	}
+}
+
+func TestClustersAreShared(t *testing.T) {
+	clusters := NewClusters(Options{})
+	a := clusters.Get(Connection{Address: "http://127.0.0.1:1", Token: "a"})
+	if clusters.Get(Connection{Address: "http://127.0.0.1:1", Token: "a"}) != a {
+		t.Error("two clusters for one connection")
+	}
+	if clusters.Get(Connection{Address: "http://127.0.0.1:1", Token: "b"}) == a {
+		t.Error("one cluster for two tokens")
+	}
+	if v := a.View(); v.Health.OK || v.Health.Reason != v1alpha1.ReasonUnknown || !v.Taken.IsZero() {
+		t.Errorf("got %+v before the first answer", v)
+	}
+	broken := clusters.Get(Connection{Address: "https://127.0.0.1:1", CACert: []byte("x")})
+	if h := broken.View().Health; h.OK || h.Reason != v1alpha1.ReasonCredentials {
+		t.Errorf("got %+v", h)
+	}
+	if err := broken.Purge(t.Context(), nodeA); err == nil {
+		t.Error("a broken connection purges")
+	}
+}
+
+func TestIdleClustersAreGivenUp(t *testing.T) {
+	f := newFakeServer(t)
+	clusters := NewClusters(Options{IdleAfter: 100 * time.Millisecond, PollNodes: 50 * time.Millisecond, MinInterval: 10 * time.Millisecond})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	first := clusters.Get(Connection{Address: f.URL})
+	go func() { ended <- clusters.Start(ctx) }()
+	eventually(t, "a list", func() bool { return f.count("GET /v1/nodes") > 0 })
+	eventually(t, "to be given up", func() bool {
+		clusters.mu.Lock()
+		defer clusters.mu.Unlock()
+		return len(clusters.entries) == 0
+	})
+	if clusters.Get(Connection{Address: f.URL}) == first {
+		t.Error("the given up one came back")
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := clusters.Start(t.Context()); err == nil {
+		t.Error("started twice")
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		base := time.Duration(rapid.Int64Range(1, int64(maxBackoff)).Draw(t, "base"))
+		n := rapid.IntRange(1, 1000).Draw(t, "n")
+		if d := backoff(base, n); d < base/2 || d > maxBackoff {
+			t.Fatalf("%s after failure %d with base %s", d, n, base)
+		}
+	})
+}
+
+func TestNextIndexNeverWaitsForThePast(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		waited, got := rapid.Uint64().Draw(t, "waited"), rapid.Uint64().Draw(t, "got")
+		next := nextIndex(waited, got)
+		if next != 0 && (next != got || next < waited) {
+			t.Fatalf("waits for %d", next)
+		}
+	})
+}
