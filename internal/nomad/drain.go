@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// forceNow is Nomad's deadline for "now". Zero, the natural value, is Nomad's "never".
-	forceNow = -1 * time.Second
+	// noDeadline and forceNow are Nomad's deadlines for "never" and "now".
+	noDeadline = 0
+	forceNow   = -1 * time.Second
 	// kickMargin is what a kick takes off the deadline, for the way to the server: Nomad counts from when it arrives.
 	kickMargin = 2 * time.Second
 )
@@ -43,23 +44,35 @@ func (r *remote) kick(ctx context.Context, nodeID string, d DrainRequest, now ti
 	if err != nil {
 		return err
 	}
-	d.Remaining = kickRemaining(node, d, now)
-	return r.sendDrain(ctx, nodeID, d)
+	return r.sendDrain(ctx, nodeID, kickRequest(node, d, now))
 }
 
-// kickRemaining is the time to give to a drain that is sent again: never one that ends later than what it has.
-func kickRemaining(node *api.Node, d DrainRequest, now time.Time) time.Duration {
+// kickRequest is the request to send again: never one that ends later than what the drain has.
+func kickRequest(node *api.Node, d DrainRequest, now time.Time) DrainRequest {
 	if !hasDrained(nodeFromInfo(node), d.IntentID) || node.DrainStrategy == nil || node.DrainStrategy.ForceDeadline.IsZero() {
-		return d.Remaining
+		return d
 	}
-	return min(d.Remaining, node.DrainStrategy.ForceDeadline.Sub(now)-kickMargin)
+	left := node.DrainStrategy.ForceDeadline.Sub(now) - kickMargin
+	if d.NoDeadline || left < d.Remaining {
+		d.Remaining = left
+	}
+	d.NoDeadline = false
+	return d
+}
+
+// deadline is what Nomad calls the deadline: how long from when the request arrives.
+func (d DrainRequest) deadline() time.Duration {
+	switch {
+	case d.NoDeadline:
+		return noDeadline
+	case d.Remaining <= 0:
+		return forceNow
+	}
+	return d.Remaining
 }
 
 func (r *remote) sendDrain(ctx context.Context, nodeID string, d DrainRequest) error {
-	spec := &api.DrainSpec{Deadline: d.Remaining, IgnoreSystemJobs: d.IgnoreSystemJobs}
-	if d.Remaining <= 0 {
-		spec.Deadline = forceNow
-	}
+	spec := &api.DrainSpec{Deadline: d.deadline(), IgnoreSystemJobs: d.IgnoreSystemJobs}
 	return r.write(ctx, "drain node "+nodeID, func(w *api.WriteOptions) error {
 		_, err := r.api.Nodes().UpdateDrainOpts(nodeID, &api.DrainOptions{
 			DrainSpec: spec,

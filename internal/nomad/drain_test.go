@@ -52,13 +52,20 @@ func TestDrainIsSentOncePerIntent(t *testing.T) {
 func TestDrainDeadline(t *testing.T) {
 	f := newFakeServer(t)
 	c := direct(f)
-	for remaining, want := range map[time.Duration]time.Duration{time.Minute: time.Minute, 0: forceNow, -time.Hour: forceNow} {
+	for request, want := range map[DrainRequest]time.Duration{
+		{Remaining: time.Minute}:                   time.Minute,
+		{Remaining: 0}:                             forceNow,
+		{Remaining: -time.Hour}:                    forceNow,
+		{Remaining: time.Minute, NoDeadline: true}: 0,
+		{NoDeadline: true}:                         0,
+	} {
 		f.locked(func() { f.nodes[nodeA] = fakeNode(nodeA) })
-		if err := c.Drain(t.Context(), nodeA, DrainRequest{IntentID: "i", Remaining: remaining, IgnoreSystemJobs: true}); err != nil {
+		request.IntentID, request.IgnoreSystemJobs = "i", true
+		if err := c.Drain(t.Context(), nodeA, request); err != nil {
 			t.Fatal(err)
 		}
 		if s := f.nodes[nodeA].DrainStrategy; s.Deadline != want || !s.IgnoreSystemJobs {
-			t.Errorf("%s became %+v", remaining, s)
+			t.Errorf("%+v became %+v", request, s)
 		}
 	}
 }
@@ -73,8 +80,9 @@ func TestKickNeverExtendsADrain(t *testing.T) {
 			DrainStrategy: &api.DrainStrategy{ForceDeadline: now.Add(left)},
 			LastDrain:     &api.DrainMetadata{Status: api.DrainStatusDraining, Meta: map[string]string{metaIntent: "i"}},
 		}
-		got := kickRemaining(node, DrainRequest{IntentID: "i", Remaining: asked}, now)
-		if got > asked || got > 0 && now.Add(delay+got).After(node.DrainStrategy.ForceDeadline) {
+		never := rapid.Bool().Draw(t, "never")
+		got := kickRequest(node, DrainRequest{IntentID: "i", Remaining: asked, NoDeadline: never}, now).deadline()
+		if got == noDeadline || !never && got > max(asked, 0) || got > 0 && now.Add(delay+got).After(node.DrainStrategy.ForceDeadline) {
 			t.Fatalf("asked for %s with %s left, got %s", asked, left, got)
 		}
 	})
