@@ -1,0 +1,55 @@
+# The commands of the project. Each says what it needs; none needs more than Go, make, git and the Debian packages that
+# hack/needs.sh names.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+IMAGE ?= nomad-harvester:$(VERSION)
+TEST_TIMEOUT ?= 40m
+
+.PHONY: help
+help: ## Show the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: needs ## Scale a pool out and in on an embedded world, start to end
+	@go run ./hack/demo
+
+.PHONY: world
+world: needs ## Leave the embedded world running; source .world/env to use it
+	@go run ./hack/world
+
+.PHONY: tools
+tools: needs ## Build the programs of the embedded world into the cache
+	@go run ./hack/tools
+
+.PHONY: test
+test: needs ## Run everything that CI runs: unit, integration and end-to-end tests
+	go vet ./...
+	go test -timeout $(TEST_TIMEOUT) -p 1 ./...
+
+.PHONY: unit
+unit: ## Run the tests that need no embedded world
+	go test ./api/... ./controllers/... ./internal/... ./pkg/... -short
+
+.PHONY: generate
+generate: ## Write the generated code and manifests anew
+	@gen=$$(go run ./hack/tools -print controller-gen) && \
+	$$gen object crd paths=./api/... output:crd:artifacts:config=config/crd/bases && \
+	$$gen rbac:roleName=nomad-harvester-controller paths=./controllers/... output:rbac:artifacts:config=config/rbac
+
+.PHONY: verify
+verify: needs generate ## Check generated files, formatting, linters and go.mod: a clean tree or failure
+	@hack/verify.sh
+
+.PHONY: build
+build: ## Build bin/nomad-harvester
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/nomad-harvester .
+
+.PHONY: image
+image: build ## Build the container image
+	docker build -t $(IMAGE) .
+
+.PHONY: needs
+needs:
+	@hack/needs.sh

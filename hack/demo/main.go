@@ -1,0 +1,41 @@
+// Command demo shows the main job on an embedded world, start to end. It exits with 0 only if all of it happened.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"github.com/nomad-harvester/nomad-harvester/test/scenario"
+	"github.com/nomad-harvester/nomad-harvester/test/world"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "demo: failed:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	fmt.Println("demo: starting Kubernetes, KubeVirt, Harvester and Nomad on loopback; building them the first time takes about half an hour")
+	w, err := world.Start(ctx, world.Options{ACL: true, Progress: os.Stdout})
+	if err != nil {
+		return err
+	}
+	summary, err := scenario.Play(ctx, w, os.Stdout, term.IsTerminal(int(os.Stdout.Fd())))
+	if stopErr := w.Stop(); err == nil {
+		err = stopErr
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Println(summary)
+	return nil
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Checks for what the embedded world needs and names the Debian package of what is missing.
+set -euo pipefail
+missing=()
+need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
+need git git
+need unshare util-linux
+need mount mount
+if ! command -v go >/dev/null 2>&1; then
+	echo "needs: Go $(awk '$1 == "go" {print $2}' go.mod) or newer is not installed" >&2
+	exit 1
+fi
+if ((${#missing[@]})); then
+	echo "needs: missing Debian packages; run: apt-get install --no-install-recommends ${missing[*]}" >&2
+	exit 1
+fi

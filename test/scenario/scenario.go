@@ -1,0 +1,156 @@
+// Package scenario plays the main job from start to end on an embedded world: demand for a real Nomad job makes the real
+// Nomad Autoscaler ask for more clients, VMs come, real clients join; demand falls, members drain, running work moves,
+// VMs go. The demo shows it, the end-to-end test asserts it.
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/world"
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	poolName = "demo"
+	nodePool = "demo"
+	// peak and rest are the job's counts. One member has room for 4 allocations; the autoscaler aims at 70 %.
+	peak, rest = 8, 2
+	// wanted is how many members peak asks for: ceil(8 allocations / (4 × 0.7)).
+	wanted = 3
+	// phaseTimeout bounds each part of the story.
+	phaseTimeout = 3 * time.Minute
+)
+
+// Summary is what happened.
+type Summary struct {
+	// Peak is how many members were ready at the same time.
+	Peak int
+	// Drained is how many Nomad nodes were drained before their VMs went.
+	Drained int
+	// Moved is how many allocations Nomad itself stopped or migrated.
+	Moved int
+	// Lost is how many allocations ended in any other way.
+	Lost int
+	// Took is the time from the pool's making to the end.
+	Took time.Duration
+}
+
+// String is the demo's last line.
+func (s Summary) String() string {
+	return fmt.Sprintf("demo: scaled 1 -> %d -> 1; %d nodes drained; %d allocations lost; %.0f s", s.Peak, s.Drained, s.Lost, s.Took.Seconds())
+}
+
+// Err says what of the story didn't happen; nil: all of it did.
+func (s Summary) Err() error {
+	var errs []error
+	if s.Peak < wanted {
+		errs = append(errs, fmt.Errorf("the pool reached %d ready members, not %d", s.Peak, wanted))
+	}
+	if s.Drained < s.Peak-1 {
+		errs = append(errs, fmt.Errorf("%d of %d removed members were drained", s.Drained, s.Peak-1))
+	}
+	if s.Moved == 0 {
+		errs = append(errs, errors.New("no running allocation had to move, so nothing was shown"))
+	}
+	if s.Lost > 0 {
+		errs = append(errs, fmt.Errorf("%d allocations ended otherwise than by Nomad's own stop or migration", s.Lost))
+	}
+	return errors.Join(errs...)
+}
+
+// Play plays the story on a world that has no pool yet. It tells it on out: as a live table if live is true, else as
+// lines.
+func Play(ctx context.Context, w *world.World, out io.Writer, live bool) (Summary, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if _, err := w.StartController(ctx, world.ControllerOptions{}); err != nil {
+		return Summary{}, err
+	}
+	_, err := w.StartAutoscaler(ctx, world.AutoscalerOptions{Policies: map[string]string{"demo.hcl": policy}})
+	if err != nil {
+		return Summary{}, err
+	}
+	t := newTeller(w, out, live)
+	l := newLedger(w.Nomad)
+	done := make(chan struct{})
+	go func() { defer close(done); t.run(ctx, l) }()
+	s, err := play(ctx, w, t, l)
+	cancel()
+	<-done
+	if err != nil {
+		return s, err
+	}
+	return s, s.Err()
+}
+
+func play(ctx context.Context, w *world.World, t *teller, l *ledger) (Summary, error) {
+	start := time.Now()
+	var s Summary
+	for _, step := range []struct {
+		say  string
+		do   func() error
+		what string
+		done func(state) bool
+	}{
+		{"A pool of 1 is applied.", func() error { return w.Client.Create(ctx, pool(w)) }, "the first member to be ready", func(st state) bool { return st.ready == 1 }},
+		{fmt.Sprintf("A Nomad job asks for %d allocations; one member has room for 4.", peak), func() error { return runJob(w.Nomad, peak) }, "the pool to scale out", func(st state) bool { return st.ready >= wanted && st.running == peak }},
+		{fmt.Sprintf("Demand falls to %d allocations.", rest), func() error { s.Peak = t.state().ready; return runJob(w.Nomad, rest) }, "the pool to scale in", func(st state) bool { return st.members == 1 && st.ready == 1 && st.vms == 1 && st.running == rest }},
+	} {
+		t.say(step.say)
+		if err := step.do(); err != nil {
+			return s, err
+		}
+		if err := t.wait(ctx, step.what, step.done); err != nil {
+			return s, err
+		}
+	}
+	s.Took = time.Since(start)
+	s.Drained = t.drained()
+	var err error
+	s.Moved, s.Lost, err = l.count()
+	return s, err
+}
+
+func (t *teller) wait(ctx context.Context, what string, done func(state) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, phaseTimeout)
+	defer cancel()
+	return process.WaitFor(ctx, 200*time.Millisecond, what, func(context.Context) error {
+		if st := t.state(); !done(st) {
+			return fmt.Errorf("now: %s", st)
+		}
+		return nil
+	})
+}
+
+func pool(w *world.World) *v1alpha1.NomadNodePool {
+	return &v1alpha1.NomadNodePool{
+		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: poolName},
+		Spec: v1alpha1.NomadNodePoolSpec{
+			Replicas: 1,
+			Nomad: v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{
+				Servers: []string{w.NomadServer.RPCAddr}, NodePool: nodePool, NodeClass: poolName,
+			}},
+			Template: v1alpha1.NodeTemplate{
+				CPU: 2, Memory: resource.MustParse("2Gi"), OS: "linux",
+				Disks:    []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("20Gi"), Image: fixtures.Image}},
+				Networks: []v1alpha1.Network{{Name: fixtures.Network}},
+			},
+			ScaleIn: v1alpha1.ScaleInSpec{Drain: v1alpha1.DrainPolicy{Deadline: metav1.Duration{Duration: 2 * time.Minute}}},
+			Health:  v1alpha1.HealthSpec{JoinTimeout: metav1.Duration{Duration: 2 * time.Minute}},
+		},
+	}
+}
+
+// ofPool selects the pool's objects.
+func ofPool() []client.ListOption {
+	return []client.ListOption{client.InNamespace(fixtures.Namespace), client.MatchingLabels{v1alpha1.PoolLabel: poolName}}
+}
