@@ -1,0 +1,259 @@
+package nomadtarget
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/nomad-autoscaler/sdk"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// panicking is a client of which every call panics: its interface is nil.
+var panicking client.Client = panickingClient{}
+
+type panickingClient struct{ client.Client }
+
+func (panickingClient) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	panic("boom: EOF")
+}
+
+func to(count int64) sdk.ScalingAction {
+	return sdk.ScalingAction{Count: count, Reason: "scaling up because\nfactor is 1.5", Direction: sdk.ScaleDirectionUp,
+		Meta: map[string]any{"nomad_policy_id": "p-1"}}
+}
+
+func isNoOp(err error) bool {
+	var noop *sdk.TargetScalingNoOpError
+	return errors.As(err, &noop)
+}
+
+const (
+	poolPath  = "/apis/nomad.harvesterhci.io/v1alpha1/namespaces/default/nomadnodepools/workers"
+	annotated = "PATCH " + poolPath
+	scaled    = "PATCH " + poolPath + "/scale"
+)
+
+func TestScaleSetsReplicasAndSaysWhy(t *testing.T) {
+	server := newAPIServer(t, settled(3))
+	target, logs := newConfiguredTarget(t, server)
+	if err := target.Scale(to(5), workers); err != nil {
+		t.Fatal(err)
+	}
+	if got := server.pool().Spec.Replicas; got != 5 {
+		t.Errorf("replicas = %d; want 5", got)
+	}
+	want := "5 replicas asked for by the Nomad Autoscaler policy p-1: scaling up because factor is 1.5"
+	if got := server.pool().Annotations[v1alpha1.ScaleReasonAnnotation]; got != want {
+		t.Errorf("reason = %q; want %q", got, want)
+	}
+	if got := strings.Join(server.writes(), ", "); got != annotated+", "+scaled {
+		t.Errorf("writes = %s; want the reason first, then the number", got)
+	}
+	if len(logs.lines(`"@level":"info"`, `"scaled"`, `"from":3`, `"to":5`)) != 1 {
+		t.Errorf("log:\n%s", logs)
+	}
+}
+
+func TestScaleRefusals(t *testing.T) {
+	blocked := func(p *v1alpha1.NomadNodePool) {
+		p.Status.ReadyReplicas = 2
+		p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.PoolTemplateValid, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonQuotaExceeded, Message: "exceeded quota: vms"}}
+	}
+	for _, c := range []struct {
+		name  string
+		edit  func(*v1alpha1.NomadNodePool)
+		count int64
+		noop  bool
+		text  string // "": allowed
+	}{
+		{"same count", nil, 3, true, "at 3 replicas already"},
+		{"paused", func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = true }, 5, true, "paused"},
+		{"deleting", func(p *v1alpha1.NomadNodePool) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }, 5, true, "being deleted"},
+		{"above max", func(p *v1alpha1.NomadNodePool) { p.Spec.MaxReplicas = ptr.To[int32](4) }, 5, false, "5 replicas is more than its spec.maxReplicas 4"},
+		{"below min", func(p *v1alpha1.NomadNodePool) { p.Spec.MinReplicas = ptr.To[int32](3) }, 2, false, "2 replicas is less than its spec.minReplicas 3"},
+		{"grow while members can't be made", blocked, 5, true, "exceeded quota: vms"},
+		{"shrink while members can't be made", blocked, 2, false, ""},
+		{"negative", nil, -2, false, "not a number of replicas"},
+		{"too large", nil, 1 << 31, false, "not a number of replicas"},
+		{"to zero", nil, 0, false, ""},
+		{"while others drain", func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas = 2 }, 5, false, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pool := settled(3)
+			if c.edit != nil {
+				c.edit(pool)
+			}
+			server := newAPIServer(t, pool)
+			target, _ := newConfiguredTarget(t, server)
+			err := target.Scale(to(c.count), workers)
+			if c.text == "" {
+				if err != nil || int64(server.pool().Spec.Replicas) != c.count {
+					t.Errorf("Scale = %v, replicas = %d; want %d", err, server.pool().Spec.Replicas, c.count)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.text) || isNoOp(err) != c.noop {
+				t.Errorf("Scale = %v (no-op %v); want %q (no-op %v)", err, isNoOp(err), c.text, c.noop)
+			}
+			if writes := server.writes(); len(writes) > 0 {
+				t.Errorf("wrote %v", writes)
+			}
+		})
+	}
+}
+
+// once answers the n-th write with f instead of the server.
+func (s *apiServer) onWrite(n int, f func(http.ResponseWriter) bool) {
+	seen := 0
+	s.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet {
+			return false
+		}
+		seen++
+		return seen == n && f(w)
+	}
+}
+
+func TestScaleTriesAgainWhenOnlyTheStatusChanged(t *testing.T) {
+	for _, write := range []int{1, 2} { // the annotation, the number
+		server := newAPIServer(t, settled(3))
+		server.onWrite(write, func(http.ResponseWriter) bool {
+			server.change(func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas = 1 })
+			return false
+		})
+		target, _ := newConfiguredTarget(t, server)
+		if err := target.Scale(to(5), workers); err != nil || server.pool().Spec.Replicas != 5 {
+			t.Errorf("Scale = %v, replicas = %d; want 5", err, server.pool().Spec.Replicas)
+		}
+	}
+}
+
+func TestScaleDoesNotOverwriteSomebodyElsesNumber(t *testing.T) {
+	server := newAPIServer(t, settled(3))
+	server.onWrite(1, func(http.ResponseWriter) bool {
+		server.change(func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = 8 })
+		return false
+	})
+	target, _ := newConfiguredTarget(t, server)
+	if err := target.Scale(to(5), workers); !isNoOp(err) || !strings.Contains(err.Error(), "from 3 to 8") {
+		t.Errorf("Scale = %v; want a no-op", err)
+	}
+	if got := server.pool().Spec.Replicas; got != 8 {
+		t.Errorf("replicas = %d; want the other's 8", got)
+	}
+}
+
+func TestScaleGivesUpOnLastingConflicts(t *testing.T) {
+	server := newAPIServer(t, settled(3))
+	server.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPatch {
+			server.change(func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas++ })
+		}
+		return false
+	}
+	target, _ := newConfiguredTarget(t, server)
+	if err := target.Scale(to(5), workers); err == nil || !apierrors.IsConflict(err) {
+		t.Errorf("Scale = %v; want the conflict", err)
+	}
+	if got := len(server.writes()); got != scaleAttempts {
+		t.Errorf("%d writes; want %d", got, scaleAttempts)
+	}
+}
+
+func TestScaleWorksWithoutTheRightToAnnotate(t *testing.T) {
+	server := newAPIServer(t, settled(3))
+	server.onWrite(1, func(w http.ResponseWriter) bool {
+		refuse(w, apierrors.NewForbidden(schema.GroupResource{Resource: "nomadnodepools"}, "workers", nil))
+		return true
+	})
+	target, logs := newConfiguredTarget(t, server)
+	if err := target.Scale(to(5), workers); err != nil || server.pool().Spec.Replicas != 5 {
+		t.Errorf("Scale = %v, replicas = %d; want 5", err, server.pool().Spec.Replicas)
+	}
+	if len(logs.lines(`"@level":"warn"`, "could not be noted")) != 1 {
+		t.Errorf("log:\n%s", logs)
+	}
+}
+
+// The bounds may change between the read and the write: then the API server refuses, and its words come through.
+func TestScaleRepeatsTheServersRefusal(t *testing.T) {
+	server := newAPIServer(t, settled(3))
+	server.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/scale") {
+			server.mu.Lock()
+			server.pools["default/workers"].Spec.MaxReplicas = ptr.To[int32](4)
+			server.mu.Unlock()
+		}
+		return false
+	}
+	target, _ := newConfiguredTarget(t, server)
+	err := target.Scale(to(5), workers)
+	if err == nil || isNoOp(err) || !strings.Contains(err.Error(), "default/workers") || !strings.Contains(err.Error(), "5 is more than spec.maxReplicas 4") {
+		t.Errorf("Scale = %v", err)
+	}
+}
+
+func TestScaleErrorsAreHarmless(t *testing.T) {
+	server := newAPIServer(t, settled(3))
+	target, _ := newConfiguredTarget(t, server)
+	server.Close()
+	if err := target.Scale(to(5), workers); err == nil || harmful(err.Error()) {
+		t.Errorf("Scale = %v; want an error without harmful text", err)
+	}
+	target.client.Store(&panicking)
+	if err := target.Scale(to(5), workers); err == nil || harmful(err.Error()) {
+		t.Errorf("Scale = %v; want an error without harmful text", err)
+	}
+	unconfigured, _ := newTestTarget(t)
+	if err := unconfigured.Scale(to(5), workers); !errors.Is(err, errNotConfigured) {
+		t.Errorf("Scale before SetConfig = %v", err)
+	}
+	if err := unconfigured.Scale(to(5), nil); err == nil {
+		t.Error("Scale without a pool succeeded")
+	}
+}
+
+func TestDryRunOnlyTells(t *testing.T) {
+	server := newAPIServer(t, settled(3))
+	target, logs := newConfiguredTarget(t, server)
+	action := to(7)
+	action.SetDryRun()
+	for range 2 {
+		if err := target.Scale(action, workers); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := server.pool(); got.Spec.Replicas != 3 || got.Annotations[v1alpha1.DryRunAnnotation] != "7" {
+		t.Errorf("replicas = %d, annotations = %v; want 3 and the dry run's 7", got.Spec.Replicas, got.Annotations)
+	}
+	if got := strings.Join(server.writes(), ", "); got != annotated {
+		t.Errorf("writes = %s; want the annotation, once", got)
+	}
+	if len(logs.lines("dry run", `"would_be":7`)) != 2 {
+		t.Errorf("log:\n%s", logs)
+	}
+	server.Close()
+	if err := target.Scale(action, workers); err != nil {
+		t.Errorf("dry run with the server down = %v", err)
+	}
+}
+
+func TestScaleReasonIsBounded(t *testing.T) {
+	action := to(5)
+	action.Reason = strings.Repeat("é", maxReason)
+	action.Meta = nil
+	got := scaleReason(action)
+	if len(got) > maxReason || !strings.HasPrefix(got, "5 replicas asked for by the Nomad Autoscaler: é") || strings.ContainsRune(got, '\uFFFD') {
+		t.Errorf("reason of %d bytes: %q", len(got), got)
+	}
+}

@@ -1,0 +1,133 @@
+package nomadtarget
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	plugin "github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/nomad-autoscaler/plugins"
+	"github.com/hashicorp/nomad-autoscaler/plugins/base"
+	targetplugin "github.com/hashicorp/nomad-autoscaler/plugins/target"
+	"github.com/hashicorp/nomad-autoscaler/sdk"
+	"k8s.io/klog/v2"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+const testChatter = "NOMADTARGET_TEST_CHATTER"
+
+// TestMain lets the test binary be the plugin, chosen as the product's binary chooses.
+func TestMain(m *testing.M) {
+	if IsPluginLaunch(os.Environ()) {
+		if os.Getenv(testChatter) != "" {
+			go func() {
+				// Serve sets the loggers; until then these lines are lost.
+				for range time.Tick(20 * time.Millisecond) {
+					klog.InfoS("a line of klog")
+					ctrllog.Log.Info("a line of controller-runtime")
+				}
+			}()
+		}
+		Serve()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// launch starts the test binary under a name of its own, as the agent starts a driver from its plugin_dir.
+func launch(t *testing.T, name string, env ...string) (targetplugin.Target, *logBuffer) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.Symlink(self, path); err != nil {
+		t.Fatal(err)
+	}
+	logs := &logBuffer{}
+	cmd := exec.Command(path)
+	cmd.Env = append([]string{"KUBECONFIG=", "HARVESTER_URL=", "HARVESTER_TOKEN=", "HARVESTER_CA_CERT="}, env...)
+	host := plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig:  plugins.Handshake,
+		Plugins:          map[string]plugin.Plugin{sdk.PluginTypeBase: &base.PluginBase{}, sdk.PluginTypeTarget: &targetplugin.PluginTarget{}},
+		Cmd:              cmd,
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: logs}),
+	})
+	t.Cleanup(host.Kill)
+	rpc, err := host.Client()
+	if err != nil {
+		t.Fatalf("start the plugin: %v\n%s", err, logs)
+	}
+	raw, err := rpc.Dispense(sdk.PluginTypeTarget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw.(targetplugin.Target), logs
+}
+
+// A real process, over real gRPC.
+func TestPluginProcess(t *testing.T) {
+	server := newAPIServer(t, settled(3))
+	target, logs := launch(t, "any-name-at-all")
+
+	info, err := target.PluginInfo()
+	if err != nil || info.Name != "any-name-at-all" || info.PluginType != sdk.PluginTypeTarget {
+		t.Errorf("PluginInfo = %+v, %v; want the name it was launched under", info, err)
+	}
+	if err := target.SetConfig(map[string]string{"nomad_token": "n0mad-s3cr3t"}); err == nil || !strings.Contains(err.Error(), "harvester_url") {
+		t.Errorf("SetConfig without a connection = %v", err)
+	}
+	if err := target.SetConfig(server.agentConfig()); err != nil {
+		t.Fatal(err)
+	}
+	policy := map[string]string{"node_pool_name": "workers", "node_class": "workers", keyGRPCTimeout: "7.5s"}
+	if status, err := target.Status(policy); err != nil || !status.Ready || status.Count != 3 {
+		t.Errorf("Status = %+v, %v", status, err)
+	}
+	if err := target.Scale(to(5), policy); err != nil {
+		t.Errorf("Scale = %v", err)
+	}
+	if err := target.Scale(to(5), policy); !isNoOp(err) {
+		t.Errorf("second Scale = %v; want a no-op error", err)
+	}
+	dry := to(9)
+	dry.SetDryRun()
+	if err := target.Scale(dry, policy); err != nil {
+		t.Errorf("dry run = %v", err)
+	}
+	if got := server.pool(); got.Spec.Replicas != 5 || got.Annotations[v1alpha1.DryRunAnnotation] != "9" {
+		t.Errorf("replicas %d, annotations %v; want 5 and the dry run's 9", got.Spec.Replicas, got.Annotations)
+	}
+	server.Close()
+	if status, err := target.Status(policy); err != nil || status.Ready || status.Count != 3 {
+		t.Errorf("Status with the server down = %+v, %v; want not ready and the count last read", status, err)
+	}
+	if err := target.Scale(to(6), policy); err == nil || harmful(err.Error()) {
+		t.Errorf("Scale with the server down = %v", err)
+	}
+	if strings.Contains(logs.String(), "s3cr3t") || len(logs.lines("[WARN]", "Unreachable")) != 1 {
+		t.Errorf("the agent's log:\n%s", logs)
+	}
+}
+
+// What client-go and controller-runtime log reaches the agent although stdout and stderr are replaced.
+func TestLibraryLogsReachTheAgent(t *testing.T) {
+	_, logs := launch(t, "harvester", testChatter+"=1")
+	deadline := time.Now().Add(10 * time.Second)
+	for _, line := range []string{"a line of klog", "a line of controller-runtime"} {
+		for len(logs.lines("[INFO]", line)) == 0 {
+			if time.Now().After(deadline) {
+				t.Fatalf("%q never came:\n%s", line, logs)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+}
