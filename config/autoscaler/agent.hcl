@@ -1,0 +1,48 @@
+# Configuration of the Nomad Autoscaler agent (0.5.0) with the nomad-harvester target plugin.
+#
+# The binary nomad-harvester, copied or linked to <plugin_dir>/harvester, is the plugin.
+
+plugin_dir = "/plugins"
+
+nomad {
+  address = "http://nomad.example.com:4646"
+}
+
+policy {
+  dir = "/policies"
+}
+
+http {
+  bind_address = "0.0.0.0"
+}
+
+telemetry {
+  prometheus_metrics = true
+  disable_hostname   = true
+}
+
+apm "nomad-apm" {
+  driver = "nomad-apm"
+
+  config = {
+    # Otherwise one member that drains or joins stops the evaluation of the whole pool. The plugin itself holds the
+    # policy back while members join.
+    node_filter_ignore_drain = "true"
+    node_filter_ignore_init  = "true"
+  }
+}
+
+target "harvester" {
+  driver = "harvester"
+
+  # Without any of these the plugin uses the service account of the pod that the agent runs in.
+  config = {
+    harvester_url = "https://harvester.example.com"
+    ca_cert       = "/secrets/harvester-ca.pem"
+    # auth_token comes from the environment: HARVESTER_TOKEN
+
+    # or:
+    # kubeconfig = "/secrets/kubeconfig"
+    # context    = "harvester"
+  }
+}
