@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	kjson "sigs.k8s.io/json"
@@ -31,13 +32,24 @@ func overlaid(m Member) (*kubevirtv1.VirtualMachineSpec, error) {
 	return merged, errors.Join(forbidden(base, merged)...)
 }
 
+// overlayFields are the fields that an overlay may have. A VirtualMachineInstanceSpec decodes itself, and with that lets
+// unknown fields pass; a type of the same fields without its methods doesn't.
+type overlayFields struct {
+	kubevirtv1.VirtualMachineSpec `json:",inline"`
+	Template                      *struct {
+		Metadata metav1.ObjectMeta `json:"metadata"`
+		Spec     instanceFields    `json:"spec"`
+	} `json:"template"`
+}
+
+type instanceFields kubevirtv1.VirtualMachineInstanceSpec
+
 // decodeOverlay reads the overlay, and refuses fields that KubeVirt doesn't know.
 func decodeOverlay(raw *runtime.RawExtension) (map[string]any, error) {
 	if canonical(raw) == nil {
 		return nil, nil
 	}
-	var typed kubevirtv1.VirtualMachineSpec
-	strict, err := kjson.UnmarshalStrict(raw.Raw, &typed)
+	strict, err := kjson.UnmarshalStrict(raw.Raw, &overlayFields{})
 	if err != nil {
 		return nil, fmt.Errorf("%s: not a KubeVirt VirtualMachineSpec: %w", overlayPath, err)
 	}

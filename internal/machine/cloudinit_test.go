@@ -1,0 +1,221 @@
+package machine
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+	"sigs.k8s.io/yaml"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// cloudConfig is a #cloud-config as cloud-init reads it.
+type cloudConfig struct {
+	Hostname       string      `json:"hostname"`
+	Timezone       string      `json:"timezone"`
+	PackageUpdate  *bool       `json:"package_update"`
+	Packages       []string    `json:"packages"`
+	AuthorizedKeys *[]string   `json:"ssh_authorized_keys"`
+	WriteFiles     []writeFile `json:"write_files"`
+	RunCmd         []any       `json:"runcmd"`
+}
+
+type writeFile struct {
+	Path        string `json:"path"`
+	Permissions string `json:"permissions"`
+	Content     string `json:"content"`
+}
+
+func renderUserData(t *testing.T, m Member) (string, cloudConfig) {
+	t.Helper()
+	text := string(mustRender(t, m, testFacts()).Secret.Data["userdata"])
+	var config cloudConfig
+	if err := yaml.Unmarshal([]byte(text), &config); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return text, config
+}
+
+func TestUserDataOfAPlainTemplate(t *testing.T) {
+	m := testMember()
+	text, got := renderUserData(t, m)
+	if !strings.HasPrefix(text, "#cloud-config\n") {
+		t.Errorf("begins with %.20q", text)
+	}
+	want := cloudConfig{
+		Hostname:       "batch-7f3k9",
+		AuthorizedKeys: &[]string{"ssh-ed25519 AAAAC3Nza ops"},
+		WriteFiles: []writeFile{
+			{"/opt/nomad/data/client/client-id", "0600", testNodeID},
+			{"/etc/nomad.d/nomad.hcl", "0640", nomadConfig(m)},
+		},
+		RunCmd: []any{
+			[]any{"systemctl", "enable", "nomad.service"},
+			[]any{"systemctl", "restart", "nomad.service"},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !strings.Contains(text, "content: "+testNodeID+"\n") {
+		t.Errorf("the client ID is not a plain scalar:\n%s", text)
+	}
+}
+
+func TestUserDataMerge(t *testing.T) {
+	m := testMember()
+	m.IntroductionToken = "eyJ.abc.def"
+	m.Template.CloudInit = v1alpha1.CloudInit{GuestAgent: true, UserData: `#cloud-config
+hostname: mine
+timezone: Europe/Berlin
+package_update: false
+packages: [jq]
+ssh_authorized_keys: [ssh-rsa mine]
+write_files:
+- {path: /etc/motd, permissions: "0644", content: hi}
+runcmd:
+- echo first
+`}
+	yes := true
+	want := cloudConfig{
+		Hostname:       "batch-7f3k9",
+		Timezone:       "Europe/Berlin",
+		PackageUpdate:  &yes,
+		Packages:       []string{"jq", "qemu-guest-agent"},
+		AuthorizedKeys: &[]string{"ssh-rsa mine", "ssh-ed25519 AAAAC3Nza ops"},
+		WriteFiles: []writeFile{
+			{"/etc/motd", "0644", "hi"},
+			{"/opt/nomad/data/client/client-id", "0600", testNodeID},
+			{"/opt/nomad/data/client/intro_token.jwt", "0600", "eyJ.abc.def"},
+			{"/etc/nomad.d/nomad.hcl", "0640", nomadConfig(m)},
+		},
+		RunCmd: []any{
+			"echo first",
+			[]any{"systemctl", "enable", "--now", "qemu-guest-agent.service"},
+			[]any{"systemctl", "enable", "nomad.service"},
+			[]any{"systemctl", "restart", "nomad.service"},
+		},
+	}
+	if _, got := renderUserData(t, m); !cmp.Equal(want, got) {
+		t.Errorf("(-want +got):\n%s", cmp.Diff(want, got))
+	}
+}
+
+func TestUserDataWithoutKeysHasNoEmptyList(t *testing.T) {
+	m := testMember()
+	m.Template.SSHKeys = nil
+	m.Template.CloudInit.UserData = "#cloud-config\npackages:\n"
+	text, got := renderUserData(t, m)
+	if got.AuthorizedKeys != nil {
+		t.Errorf("ssh_authorized_keys is there:\n%s", text)
+	}
+}
+
+func TestCloudInitFromSecrets(t *testing.T) {
+	m := testMember()
+	m.Template.CloudInit = v1alpha1.CloudInit{
+		UserDataSecretRef:    &v1alpha1.SecretKeyRef{Name: "site", Key: "user"},
+		NetworkDataSecretRef: &v1alpha1.SecretKeyRef{Name: "site", Key: "net"},
+	}
+	if _, got := renderUserData(t, m); got.Timezone != "Europe/Berlin" {
+		t.Errorf("timezone = %q", got.Timezone)
+	}
+	if got := string(mustRender(t, m, testFacts()).Secret.Data["networkdata"]); got != "version: 1\nconfig: []\n" {
+		t.Errorf("networkdata = %q", got)
+	}
+}
+
+func TestNetworkDataDefault(t *testing.T) {
+	var got any
+	if err := yaml.Unmarshal(mustRender(t, testMember(), testFacts()).Secret.Data["networkdata"], &got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"version": float64(2), "ethernets": map[string]any{
+		"nics": map[string]any{"match": map[string]any{"name": "e*"}, "dhcp4": true},
+	}}
+	if diff := cmp.Diff(any(want), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestParseUserDataRefuses(t *testing.T) {
+	tests := map[string]struct{ text, want string }{
+		"a script":           {"#!/bin/sh\ntrue\n", "the first line is not #cloud-config"},
+		"multi-part":         {"Content-Type: multipart/mixed\n", "the first line is not #cloud-config"},
+		"a jinja template":   {"## template: jinja\n#cloud-config\n", "the first line is not #cloud-config"},
+		"a longer word":      {"#cloud-config-archive\n- a\n", "the first line is not #cloud-config"},
+		"bad YAML":           {"#cloud-config\na: [\n", "not valid YAML"},
+		"a key twice":        {"#cloud-config\na: 1\na: 2\n", "not valid YAML"},
+		"a list":             {"#cloud-config\n- a\n", "not a mapping"},
+		"a scalar":           {"#cloud-config\nhello\n", "not a mapping"},
+		"two documents":      {"#cloud-config\na: 1\n---\nb: 2\n", "more than one YAML document"},
+		"no list to add to":  {"#cloud-config\nruncmd: reboot\n", "runcmd is not a list"},
+		"our configuration":  {"#cloud-config\nwrite_files:\n- path: /etc/nomad.d//nomad.hcl\n", "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
+		"our ID":             {"#cloud-config\nwrite_files:\n- path: /a\n- path: /opt/nomad/data/client/client-id\n", "write_files[1].path: /opt/nomad/data/client/client-id belongs to the controller"},
+		"our token":          {"#cloud-config\nwrite_files:\n- path: /opt/nomad/data/client/intro_token.jwt\n", "belongs to the controller"},
+		"files not a list":   {"#cloud-config\nwrite_files: /a\n", "write_files is not a list"},
+		"packages a mapping": {"#cloud-config\npackages: {apt: [jq]}\n", "packages is not a list"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if err := checkUserData(tt.text); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestParseUserDataAccepts(t *testing.T) {
+	for _, text := range []string{
+		"", " \n", "#cloud-config", "#cloud-config\n", "#cloud-config \r\na: 1\r\n", "#cloud-config\n# nothing\n", "#cloud-config\n---\na: 1\n",
+		"#cloud-config\nwrite_files: [{path: /etc/nomad.d/50-site.hcl, content: x}]\n", "#cloud-config\nruncmd:\n",
+	} {
+		if err := checkUserData(text); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// Numbers and words that YAML could take for something else reach the guest as they were written.
+func TestUserDataKeepsValues(t *testing.T) {
+	m := testMember()
+	m.Template.CloudInit.UserData = "#cloud-config\nsite: {big: 12345678901234567890, frac: 1.50, mode: \"0644\", word: \"yes\", text: \"a\\nb\\n\"}\n"
+	text, _ := renderUserData(t, m)
+	for _, want := range []string{"big: 12345678901234567890\n", "frac: 1.5", `mode: "0644"`, `word: "yes"`, "text: |\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+}
+
+// The user's items of a list stay, first and in their order; what the member needs follows.
+func TestMergeCloudConfigKeepsBoth(t *testing.T) {
+	keys := rapid.SampledFrom([]string{"hostname", "runcmd", "packages", "other"})
+	items := rapid.SliceOfN(rapid.StringMatching(`[a-z]`), 0, 3)
+	rapid.Check(t, func(t *rapid.T) {
+		user, ours := map[string]any{}, map[string]any{}
+		for _, config := range []map[string]any{user, ours} {
+			for key, list := range rapid.MapOf(keys, items).Draw(t, "config") {
+				all := []any{}
+				for _, item := range list {
+					all = append(all, item)
+				}
+				config[key] = all
+			}
+		}
+		got, err := mergeCloudConfig(user, ours)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{"hostname", "runcmd", "packages", "other"} {
+			first, _ := user[key].([]any)
+			second, _ := ours[key].([]any)
+			all, _ := got[key].([]any)
+			if want := append(append([]any{}, first...), second...); len(want)+len(all) > 0 && !cmp.Equal(want, all) {
+				t.Fatalf("%s: %v and %v give %v", key, first, second, all)
+			}
+		}
+	})
+}

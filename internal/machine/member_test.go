@@ -1,0 +1,92 @@
+package machine
+
+import (
+	"maps"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"pgregory.net/rapid"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+func TestIsMember(t *testing.T) {
+	tests := map[string]struct {
+		copy func(vm *kubevirtv1.VirtualMachine)
+		want bool
+	}{
+		"the member itself": {func(*kubevirtv1.VirtualMachine) {}, true},
+		"a clone made in Harvester's UI, which copies labels": {func(vm *kubevirtv1.VirtualMachine) {
+			vm.Name, vm.Annotations = "clone", map[string]string{}
+		}, false},
+		"a VM made from a generated template, which copies labels and annotations": {func(vm *kubevirtv1.VirtualMachine) {
+			vm.Name = "from-template"
+		}, false},
+		"the member after an edit in Harvester's UI": {func(vm *kubevirtv1.VirtualMachine) {
+			vm.Labels[creatorLabel] = "harvester"
+			vm.Annotations[claimTemplatesAnnotation] = "[]"
+		}, true},
+		"a member of an older pool of the same name": {func(vm *kubevirtv1.VirtualMachine) {
+			vm.Annotations[v1alpha1.PoolUIDAnnotation] = "other"
+		}, false},
+		"a VM that lost its label": {func(vm *kubevirtv1.VirtualMachine) {
+			delete(vm.Labels, v1alpha1.PoolLabel)
+		}, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := testMember()
+			vm := mustRender(t, m, testFacts()).VM
+			vm.Labels, vm.Annotations = maps.Clone(vm.Labels), maps.Clone(vm.Annotations)
+			tt.copy(vm)
+			if got := IsMember(vm, m.PoolName, m.PoolUID); got != tt.want {
+				t.Errorf("IsMember = %v, want %v", got, tt.want)
+			}
+		})
+	}
+	if IsMember(&kubevirtv1.VirtualMachine{}, "", "") {
+		t.Error("a VM without marks is a member of a pool without a name")
+	}
+}
+
+func TestMemberOf(t *testing.T) {
+	want := testMember()
+	want.Region = "eu"
+	n := &v1alpha1.NomadNode{
+		ObjectMeta: metav1.ObjectMeta{Namespace: want.Namespace, Name: want.Name},
+		Spec: v1alpha1.NomadNodeSpec{
+			PoolName: want.PoolName, PoolUID: want.PoolUID, NodeID: want.NodeID, Revision: want.Revision,
+			Connection: v1alpha1.NomadConnection{Region: "eu"}, Client: want.Client, Template: want.Template,
+		},
+	}
+	got := mustRender(t, MemberOf(n), testFacts())
+	if a, b := yamlOf(t, got), yamlOf(t, mustRender(t, want, testFacts())); a != b {
+		t.Errorf("a member rendered from its record differs:\n%s\nwant:\n%s", a, b)
+	}
+}
+
+// Two members never share a claim or a Secret, even when they follow each other under one name, or when one's name with
+// the name of a disk gives the other's.
+func TestNamesAreNewForEachMember(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringMatching(`[a-z]{1,3}(-[a-z]{1,2})?`)
+		id := rapid.StringMatching(`[0-9a-f]{8}-4a55`)
+		a, b := testMember(), testMember()
+		a.Name, a.NodeID = name.Draw(t, "name a"), id.Draw(t, "id a")
+		b.Name, b.NodeID = name.Draw(t, "name b"), id.Draw(t, "id b")
+		if a.NodeID == b.NodeID {
+			t.Skip("the same member")
+		}
+		if SecretName(a) == SecretName(b) {
+			t.Fatalf("both have the Secret %s", SecretName(a))
+		}
+		taken := map[string]bool{}
+		for _, claim := range append(ClaimNames(a), ClaimNames(b)...) {
+			if taken[claim] {
+				t.Fatalf("both have the claim %s", claim)
+			}
+			taken[claim] = true
+		}
+	})
+}

@@ -1,0 +1,167 @@
+package machine
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func TestMerge(t *testing.T) {
+	tests := map[string]struct{ base, over, want string }{
+		"a new key":                   {`{"a":1}`, `{"b":2}`, `{"a":1,"b":2}`},
+		"a nested key":                {`{"a":{"x":1}}`, `{"a":{"y":2}}`, `{"a":{"x":1,"y":2}}`},
+		"null removes":                {`{"a":1,"b":2}`, `{"a":null}`, `{"b":2}`},
+		"null in what is new":         {`{}`, `{"a":{"x":null,"y":1}}`, `{"a":{"y":1}}`},
+		"another kind replaces":       {`{"a":[1]}`, `{"a":{"x":1}}`, `{"a":{"x":1}}`},
+		"a list of values replaces":   {`{"a":[1,2]}`, `{"a":[3]}`, `{"a":[3]}`},
+		"named items merge":           {`{"a":[{"name":"x","v":1},{"name":"y","v":2}]}`, `{"a":[{"name":"y","w":3}]}`, `{"a":[{"name":"x","v":1},{"name":"y","v":2,"w":3}]}`},
+		"named items are added last":  {`{"a":[{"name":"x"}]}`, `{"a":[{"name":"z"},{"name":"x","v":1}]}`, `{"a":[{"name":"x","v":1},{"name":"z"}]}`},
+		"a name twice":                {`{"a":[]}`, `{"a":[{"name":"x","v":1},{"name":"x","w":2}]}`, `{"a":[{"name":"x","v":1,"w":2}]}`},
+		"null in a named item":        {`{"a":[{"name":"x","v":1}]}`, `{"a":[{"name":"x","v":null}]}`, `{"a":[{"name":"x"}]}`},
+		"an empty list of named ones": {`{"a":[{"name":"x"}]}`, `{"a":[]}`, `{"a":[{"name":"x"}]}`},
+		"items without names replace": {`{"a":[{"name":"x"}]}`, `{"a":[{"key":"k","v":null}]}`, `{"a":[{"key":"k"}]}`},
+		"a list where none was":       {`{}`, `{"a":[{"name":"x"}]}`, `{"a":[{"name":"x"}]}`},
+		"numbers stay as written":     {`{"a":1}`, `{"a":12345678901234567890}`, `{"a":12345678901234567890}`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := merge(decoded(t, tt.base), decoded(t, tt.over))
+			if diff := cmp.Diff(any(decoded(t, tt.want)), got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func decoded(t interface{ Fatal(...any) }, doc string) map[string]any {
+	object, err := decodeObject([]byte(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+// object generates JSON objects of few keys, so that two of them have some in common.
+func object(nulls bool) *rapid.Generator[map[string]any] {
+	var value func(depth int) *rapid.Generator[any]
+	fields := func(depth int) *rapid.Generator[map[string]any] {
+		return rapid.MapOfN(rapid.SampledFrom([]string{"a", "b", "c"}), value(depth), 0, 3)
+	}
+	value = func(depth int) *rapid.Generator[any] {
+		kinds := []*rapid.Generator[any]{rapid.Int8().AsAny(), rapid.StringMatching(`[xy]`).AsAny()}
+		if nulls {
+			kinds = append(kinds, rapid.Just[any](nil))
+		}
+		if depth > 0 {
+			named := rapid.Custom(func(t *rapid.T) any {
+				item := fields(depth-1).Draw(t, "item")
+				item["name"] = rapid.SampledFrom([]string{"p", "q", "r"}).Draw(t, "name")
+				return item
+			})
+			name := func(item any) string { return nameOf(item) }
+			kinds = append(kinds,
+				rapid.Deferred(func() *rapid.Generator[any] { return fields(depth - 1).AsAny() }),
+				rapid.Deferred(func() *rapid.Generator[any] { return rapid.SliceOfN(rapid.Int8().AsAny(), 0, 2).AsAny() }),
+				rapid.Deferred(func() *rapid.Generator[any] { return rapid.SliceOfNDistinct(named, 0, 3, name).AsAny() }),
+			)
+		}
+		return rapid.OneOf(kinds...)
+	}
+	return fields(2)
+}
+
+func copied(t *rapid.T, v any) any {
+	doc, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decoded(t, string(doc))
+}
+
+func TestMergeProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		base := copied(t, object(false).Draw(t, "base"))
+		over := copied(t, object(true).Draw(t, "over"))
+		baseBefore, overBefore := copied(t, base), copied(t, over)
+		once := merge(base, over)
+		if diff := cmp.Diff(once, merge(once, over)); diff != "" {
+			t.Fatalf("a second time changes more (-once +twice):\n%s", diff)
+		}
+		if diff := cmp.Diff(base, merge(base, map[string]any{})); diff != "" {
+			t.Fatalf("nothing changes something:\n%s", diff)
+		}
+		if diff := cmp.Diff(once, merge(base, over)); diff != "" {
+			t.Fatalf("not deterministic:\n%s", diff)
+		}
+		if !cmp.Equal(base, baseBefore) || !cmp.Equal(over, overBefore) {
+			t.Fatal("an input was changed")
+		}
+		if path := nullIn(once); path != "" {
+			t.Fatalf("%s is null in %v", path, once)
+		}
+		for key, value := range over.(map[string]any) {
+			got, there := once.(map[string]any)[key]
+			if value == nil && there {
+				t.Fatalf("%s was to be removed", key)
+			}
+			switch value.(type) {
+			case string, json.Number:
+				if got != value {
+					t.Fatalf("%s = %v, want %v", key, got, value)
+				}
+			}
+		}
+	})
+}
+
+// nullIn is where a null is; empty: nowhere.
+func nullIn(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "value"
+	case map[string]any:
+		for key, value := range v {
+			if path := nullIn(value); path != "" {
+				return key + "." + path
+			}
+		}
+	case []any:
+		for _, value := range v {
+			if path := nullIn(value); path != "" {
+				return "item." + path
+			}
+		}
+	}
+	return ""
+}
+
+// What is in a list by name keeps its place.
+func TestMergeKeepsOrder(t *testing.T) {
+	list := rapid.SliceOfDistinct(rapid.StringMatching(`[a-e]`), rapid.ID[string])
+	rapid.Check(t, func(t *rapid.T) {
+		items := func(names []string) []any {
+			all := []any{}
+			for _, name := range names {
+				all = append(all, map[string]any{"name": name})
+			}
+			return all
+		}
+		base, over := list.Draw(t, "base"), list.Draw(t, "over")
+		merged := merge(items(base), items(over)).([]any)
+		seen := map[string]bool{}
+		for i, item := range merged {
+			name := nameOf(item)
+			if i < len(base) && name != base[i] || seen[name] {
+				t.Fatalf("%v with %v gives %v", base, over, merged)
+			}
+			seen[name] = true
+		}
+		for _, name := range append(base, over...) {
+			if !seen[name] {
+				t.Fatalf("%s is missing in %v", name, merged)
+			}
+		}
+	})
+}

@@ -1,0 +1,110 @@
+package machine
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// yamlOf is the two objects as they are sent, with the Secret's data in clear text.
+func yamlOf(t *testing.T, r *Rendered) string {
+	t.Helper()
+	secret := r.Secret.DeepCopy()
+	secret.StringData = map[string]string{}
+	for key, value := range secret.Data {
+		secret.StringData[key] = string(value)
+	}
+	secret.Data = nil
+	var text string
+	for _, obj := range []any{secret, r.VM} {
+		doc, err := yaml.Marshal(obj)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += "---\n" + string(doc)
+	}
+	return text
+}
+
+// A change of the golden files is a change of what runs at users: members of the same revision would then differ.
+func TestRenderGolden(t *testing.T) {
+	full := testMember()
+	full.Region, full.IntroductionToken = "eu", "eyJ.abc.def"
+	full.Client.NodeClass, full.Client.Datacenter = "big", "fra1"
+	full.Template.CloudInit = v1alpha1.CloudInit{
+		UserData:    "#cloud-config\npackages: [jq]\nruncmd:\n- echo hello\n",
+		NetworkData: "version: 2\nethernets:\n  enp1s0: {dhcp4: true}\n",
+		GuestAgent:  true,
+	}
+	full.Template.Labels = map[string]string{"team": "data"}
+	full.Template.Annotations = map[string]string{"note": "x"}
+	full.Template.VirtualMachine = overlay(`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"data","cache":"none"}]}}}}}`)
+
+	for name, m := range map[string]Member{"plain": testMember(), "full": full} {
+		t.Run(name, func(t *testing.T) {
+			got := yamlOf(t, mustRender(t, m, testFacts()))
+			golden := filepath.Join("testdata", name+".yaml")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("%s differs (go test -update writes it anew):\n%s", golden, got)
+			}
+		})
+	}
+}
+
+func TestRenderIsDeterministic(t *testing.T) {
+	for name, m := range matrix() {
+		first := yamlOf(t, mustRender(t, m, testFacts()))
+		for range 5 {
+			if again := yamlOf(t, mustRender(t, m, testFacts())); again != first {
+				t.Fatalf("%s: two renders differ:\n%s\n%s", name, first, again)
+			}
+		}
+	}
+}
+
+func TestRenderLeavesItsInputAlone(t *testing.T) {
+	m, f := testMember(), testFacts()
+	r := mustRender(t, m, f)
+	before := yamlOf(t, r)
+	r.VM.Labels["x"], r.VM.Spec.Template.ObjectMeta.Labels["x"] = "y", "y"
+	r.VM.Spec.Template.Spec.Domain.Devices.Disks[0].Name = "x"
+	if after := yamlOf(t, mustRender(t, m, f)); after != before {
+		t.Errorf("changing what was rendered changed the next render:\n%s", after)
+	}
+}
+
+func TestRenderRefusesWhatCheckFinds(t *testing.T) {
+	f := testFacts()
+	delete(f.Images, testImage)
+	delete(f.KeyPairs, testKeyPair)
+	m := testMember()
+	_, err := Render(m, f)
+	var invalid *InvalidError
+	if !errors.As(err, &invalid) {
+		t.Fatalf("Render = %v, want an InvalidError", err)
+	}
+	if want := Check(&m.Template, f); !slices.Equal(invalid.Problems, want) || len(want) != 2 {
+		t.Errorf("problems %v, want %v", invalid.Problems, want)
+	}
+	if want := invalid.Problems[0].Message + "; " + invalid.Problems[1].Message; err.Error() != want {
+		t.Errorf("Error() = %q, want %q", err, want)
+	}
+}
