@@ -21,10 +21,10 @@ func (r *remote) tokenHealth(ctx context.Context) (Health, error) {
 	switch {
 	case saysDisabled(err):
 		return healthy(r.address), nil
-	case errors.Is(err, ErrForbidden):
-		return healthRefused(r.address, err), nil
-	case err != nil:
+	case errors.Is(err, ErrUnreachable), errors.Is(err, context.Canceled):
 		return Health{}, err
+	case err != nil: // what isn't a token at all is a 500, in words that differ from version to version
+		return healthRefused(r.address, err), nil
 	case self.AccessorID == disabledAccessor, self.Type == managementType:
 		return healthy(r.address), nil
 	}

@@ -1,0 +1,111 @@
+package nomad
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/nomad/api"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	world "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
+)
+
+const enough = `node { policy = "write" } namespace "*" { capabilities = ["list-jobs", "read-job"] }`
+
+func TestTokenVerdictsOfNomad(t *testing.T) {
+	server := startNomad(t, world.ServerOptions{ACL: true})
+	for _, tc := range []struct{ name, rules, reason string }{
+		{"enough", enough, v1alpha1.ReasonReachable},
+		{"shorthand", `node { policy = "write" } namespace "*" { policy = "read" }`, v1alpha1.ReasonReachable},
+		{"no-read-job", `node { policy = "write" } namespace "*" { capabilities = ["list-jobs"] }`, v1alpha1.ReasonTokenLacksReadJob},
+		{"default-only", `node { policy = "write" } namespace "default" { policy = "read" }`, v1alpha1.ReasonTokenLacksReadJob},
+		{"narrowed", enough + ` namespace "prod" { capabilities = ["submit-job"] }`, v1alpha1.ReasonTokenLacksReadJob},
+		{"narrowed-by-deny", enough + ` namespace "pr*" { policy = "deny" }`, v1alpha1.ReasonTokenLacksReadJob},
+		{"node-read", `node { policy = "read" } namespace "*" { policy = "read" }`, v1alpha1.ReasonTokenLacksNodeWrite},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			expectReason(t, server, token(t, server, tc.name, tc.rules), tc.reason)
+		})
+	}
+	t.Run("management", func(t *testing.T) { expectReason(t, server, server.Token, v1alpha1.ReasonReachable) })
+	t.Run("unknown token", func(t *testing.T) { expectReason(t, server, uuid.NewString(), v1alpha1.ReasonCredentials) })
+	t.Run("no token", func(t *testing.T) { expectReason(t, server, "", v1alpha1.ReasonTokenLacksReadJob) })
+	t.Run("not a token", func(t *testing.T) { expectReason(t, server, "x", v1alpha1.ReasonCredentials) })
+	t.Run("through a role", func(t *testing.T) {
+		role, _, err := server.Client.ACLRoles().Create(&api.ACLRole{Name: "r", Policies: []*api.ACLRolePolicyLink{{Name: "enough"}}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok, _, err := server.Client.ACLTokens().Create(&api.ACLToken{Type: "client", Roles: []*api.ACLTokenRoleLink{{ID: role.ID}}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expectReason(t, server, tok.SecretID, v1alpha1.ReasonReachable)
+	})
+}
+
+func expectReason(t *testing.T, server *world.Server, secret, reason string) {
+	t.Helper()
+	c := watched(t, Connection{Address: server.Addr, Token: secret}, &changes{})
+	t.Cleanup(func() { t.Logf("%+v", c.View().Health) })
+	eventually(t, reason, func() bool { return c.View().Health.Reason == reason })
+	h := c.View().Health
+	if h.OK != (reason == v1alpha1.ReasonReachable) || secret != "" && secret != "x" && strings.Contains(h.Message, secret) {
+		t.Errorf("got %+v", h)
+	}
+}
+
+func TestWithoutACLsAnyTokenWillDo(t *testing.T) {
+	server := startNomad(t, world.ServerOptions{})
+	expectReason(t, server, "", v1alpha1.ReasonReachable)
+	expectReason(t, server, uuid.NewString(), v1alpha1.ReasonReachable)
+}
+
+// This is why the token has to be judged: a token that sees too little isn't refused, it is shown an empty node.
+func TestBusyNodeLooksEmptyToANarrowToken(t *testing.T) {
+	server := startNomad(t, world.ServerOptions{ACL: true})
+	if _, err := server.Client.Namespaces().Register(&api.Namespace{Name: "prod"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	node := member(t, server, "pool-a")
+	runJob(t, server, "prod", "batch", "job", node, 1)
+	for rules, live := range map[string]int{enough: 1, enough + ` namespace "prod" { capabilities = ["submit-job"] }`: 0} {
+		c := watched(t, Connection{Address: server.Addr, Token: token(t, server, "p", rules)}, &changes{})
+		got, err := c.Inspect(t.Context(), node)
+		if err != nil || len(got.Live) != live {
+			t.Errorf("%s: %+v, %v", rules, got, err)
+		}
+		eventually(t, "the verdict", func() bool {
+			return c.View().Health.OK == (live == 1) && c.View().Health.Reason != v1alpha1.ReasonUnknown
+		})
+	}
+	blind := NewClusters(Options{}).Get(Connection{Address: server.Addr, Token: token(t, server, "blind", `node { policy = "write" }`)})
+	if _, err := blind.Inspect(t.Context(), node); !errors.Is(err, ErrForbidden) {
+		t.Errorf("a blind token inspects: %v", err)
+	}
+}
+
+func TestRevokedTokenIsNoticed(t *testing.T) {
+	server := startNomad(t, world.ServerOptions{ACL: true})
+	secret := token(t, server, "p", enough)
+	c := watched(t, Connection{Address: server.Addr, Token: secret}, &changes{})
+	eventually(t, "a good token", func() bool { return c.View().Health.OK })
+	list, _, err := server.Client.ACLTokens().List(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stub := range list {
+		if stub.Type == "client" {
+			if _, err := server.Client.ACLTokens().Delete(stub.AccessorID, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	eventually(t, "the refusal", func() bool { return c.View().Health.Reason == v1alpha1.ReasonCredentials })
+	err = c.Cordon(t.Context(), uuid.NewString())
+	if !errors.Is(err, ErrForbidden) || strings.Contains(err.Error(), secret) {
+		t.Errorf("got %v", err)
+	}
+}
