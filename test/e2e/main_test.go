@@ -1,0 +1,209 @@
+// Package e2e tests controller and plugin on the embedded world, each as its own service account.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/world"
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+)
+
+var (
+	w *world.World
+	// controller is the one that all tests share; those that stop it start it again.
+	controller *world.Controller
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(world.Main(m, world.Options{ACL: true, Progress: os.Stderr}, func(started *world.World) {
+		w = started
+		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: []string{"--leader-elect=false"}})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			_ = w.Stop()
+			os.Exit(1)
+		}
+		controller = c
+	}))
+}
+
+// newPool is a pool of real Nomad clients in the world; tests change what they are about.
+func newPool(name string, replicas int32, change ...func(*v1alpha1.NomadNodePool)) *v1alpha1.NomadNodePool {
+	p := &v1alpha1.NomadNodePool{
+		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},
+		Spec: v1alpha1.NomadNodePoolSpec{
+			Replicas: replicas,
+			Nomad: v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{
+				Servers: []string{w.NomadServer.RPCAddr}, NodePool: name,
+			}},
+			Template: v1alpha1.NodeTemplate{
+				CPU: 2, Memory: resource.MustParse("2Gi"),
+				Disks:    []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("20Gi"), Image: fixtures.Image}},
+				Networks: []v1alpha1.Network{{Name: fixtures.Network}},
+			},
+		},
+	}
+	for _, c := range change {
+		c(p)
+	}
+	return p
+}
+
+// create makes a pool, and in the end deletes it and checks that nothing is left of it.
+func create(t *testing.T, p *v1alpha1.NomadNodePool) {
+	t.Helper()
+	if err := w.Client.Create(t.Context(), p); err != nil {
+		t.Fatalf("creating pool %s: %v", p.Name, err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+		defer cancel()
+		if t.Failed() {
+			t.Log(describe(ctx, p.Name))
+		}
+		_ = client.IgnoreNotFound(w.Client.Delete(ctx, p))
+		if err := gone(ctx, p.Name); err != nil {
+			t.Error(err)
+			t.Log(describe(ctx, p.Name))
+		}
+	})
+}
+
+// gone waits until nothing is left of a pool: no record, VM, claim, Secret or Nomad node.
+func gone(ctx context.Context, pool string) error {
+	return process.WaitFor(ctx, 200*time.Millisecond, "nothing to be left of pool "+pool, func(ctx context.Context) error {
+		var left []string
+		for _, l := range []client.ObjectList{&v1alpha1.NomadNodeList{}, &kubevirtv1.VirtualMachineList{}, &corev1.PersistentVolumeClaimList{}, &corev1.SecretList{}} {
+			if err := w.Client.List(ctx, l, of(pool)...); err != nil {
+				return err
+			}
+			if err := meta.EachListItem(l, func(o runtime.Object) error {
+				left = append(left, fmt.Sprintf("%T %s", o, o.(client.Object).GetName()))
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		for _, n := range nomadNodes(pool) {
+			left = append(left, "Nomad node "+n.Name+" "+n.Status)
+		}
+		if len(left) > 0 {
+			return fmt.Errorf("left: %s", strings.Join(left, ", "))
+		}
+		return nil
+	})
+}
+
+func of(pool string) []client.ListOption {
+	return []client.ListOption{client.InNamespace(fixtures.Namespace), client.MatchingLabels{v1alpha1.PoolLabel: pool}}
+}
+
+func nomadNodes(pool string) []*api.NodeListStub {
+	l, _, err := w.Nomad.Nodes().List(&api.QueryOptions{Filter: fmt.Sprintf("NodePool == %q", pool)})
+	if err != nil {
+		return []*api.NodeListStub{{Name: err.Error()}}
+	}
+	return l
+}
+
+// eventually waits for a pool to satisfy a condition.
+func eventually(t *testing.T, pool, what string, within time.Duration, check func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	err := process.WaitFor(ctx, 100*time.Millisecond, what, func(ctx context.Context) error {
+		p, nodes, err := read(ctx, pool)
+		if err != nil {
+			return err
+		}
+		return check(p, nodes)
+	})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+}
+
+func read(ctx context.Context, pool string) (*v1alpha1.NomadNodePool, []v1alpha1.NomadNode, error) {
+	p := &v1alpha1.NomadNodePool{}
+	if err := w.Client.Get(ctx, client.ObjectKey{Namespace: fixtures.Namespace, Name: pool}, p); err != nil {
+		return nil, nil, err
+	}
+	var l v1alpha1.NomadNodeList
+	if err := w.Client.List(ctx, &l, of(pool)...); err != nil {
+		return nil, nil, err
+	}
+	return p, l.Items, nil
+}
+
+// settled is satisfied when a pool has exactly n members, all ready, and says so.
+func settled(n int) func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+	return func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolReady)
+		if int(p.Status.ReadyReplicas) == n && len(nodes) == n && ready != nil && ready.Status == metav1.ConditionTrue && p.Status.ObservedGeneration == p.Generation {
+			return nil
+		}
+		var phases []string
+		for _, n := range nodes {
+			phases = append(phases, n.Name+"="+string(n.Status.Phase))
+		}
+		return fmt.Errorf("ready %d of %d, members %v, condition Ready %+v", p.Status.ReadyReplicas, n, phases, ready)
+	}
+}
+
+// says is satisfied when a pool's condition has a reason and a message that holds all the parts.
+func says(condition, reason string, parts ...string) func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+	return func(p *v1alpha1.NomadNodePool, _ []v1alpha1.NomadNode) error {
+		c := meta.FindStatusCondition(p.Status.Conditions, condition)
+		if c == nil {
+			return fmt.Errorf("no condition %s", condition)
+		}
+		if c.Reason != reason {
+			return fmt.Errorf("condition %s is %s/%s: %s", condition, c.Status, c.Reason, c.Message)
+		}
+		for _, part := range parts {
+			if !strings.Contains(c.Message, part) {
+				return fmt.Errorf("the message of %s lacks %q: %s", condition, part, c.Message)
+			}
+		}
+		return nil
+	}
+}
+
+// scale does what kubectl scale does.
+func scale(t *testing.T, pool string, replicas int32) error {
+	t.Helper()
+	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: pool}}
+	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
+	return w.Client.SubResource("scale").Patch(t.Context(), p, client.RawPatch("application/merge-patch+json", patch))
+}
+
+// describe is what an operator would look at.
+func describe(ctx context.Context, pool string) string {
+	var b strings.Builder
+	p, nodes, err := read(ctx, pool)
+	if err != nil {
+		return err.Error()
+	}
+	fmt.Fprintf(&b, "pool %s: %d replicas, status %+v\n", pool, p.Spec.Replicas, p.Status)
+	for _, n := range nodes {
+		fmt.Fprintf(&b, "member %s: deleted %v drain %+v status %+v\n", n.Name, n.DeletionTimestamp, n.Spec.Drain, n.Status)
+	}
+	fmt.Fprintf(&b, "controller:\n%s", controller.Process().Tail(40))
+	return b.String()
+}
