@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -118,6 +119,44 @@ func TestLockWaitEndsWithItsContext(t *testing.T) {
 		t.Fatalf("lock not released: %v", err)
 	}
 	unlockAgain()
+}
+
+// A process that builds one tool after the other must not starve one that waits.
+func TestLockGoesToTheOneThatWaits(t *testing.T) {
+	progress := &syncBuffer{}
+	shop := &workshop{cache: t.TempDir(), progress: progress}
+	unlock, err := shop.lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := make(chan string, 2)
+	var both sync.WaitGroup
+	both.Go(func() {
+		unlock, err := shop.lock(t.Context())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		order <- "waiter"
+		unlock()
+	})
+	for !strings.Contains(progress.String(), "waiting") {
+		runtime.Gosched()
+	}
+	unlock()
+	both.Go(func() {
+		unlock, err := shop.lock(t.Context())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		order <- "overtaker"
+		unlock()
+	})
+	both.Wait()
+	if first := <-order; first != "waiter" {
+		t.Errorf("%s came first", first)
+	}
 }
 
 func TestCachedToolIsNotBuiltAgain(t *testing.T) {

@@ -16,32 +16,50 @@ const lockPoll = 200 * time.Millisecond
 // lock waits until no other process builds into this cache. There is one lock
 // for all tools on purpose: a Go build uses every core by itself. The kernel
 // drops the lock with the process that holds it, however that ends.
+//
+// Whoever waits holds the turn meanwhile, so that a process which has just built
+// one tool and wants to build the next can't overtake it.
 func (s *workshop) lock(ctx context.Context) (unlock func(), err error) {
 	if err := os.MkdirAll(s.cache, 0o755); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(s.cache, "build.lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	var told bool
+	tell := func() {
+		if !told {
+			fmt.Fprintf(s.progress, "waiting for another process that builds into %s\n", s.cache)
+		}
+		told = true
+	}
+	yield, err := waitForLock(ctx, filepath.Join(s.cache, "turn.lock"), tell)
 	if err != nil {
 		return nil, err
 	}
+	defer yield()
+	return waitForLock(ctx, filepath.Join(s.cache, "build.lock"), tell)
+}
+
+// waitForLock locks a file; waiting is called each time somebody else has it.
+func waitForLock(ctx context.Context, path string, waiting func()) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	unlock = func() { _ = file.Close() }
 	poll := time.NewTicker(lockPoll)
 	defer poll.Stop()
-	for told := false; ; {
+	for {
 		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
-			return func() { _ = file.Close() }, nil
+			return unlock, nil
 		}
 		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			_ = file.Close()
-			return nil, fmt.Errorf("locking %s: %w", file.Name(), err)
+			unlock()
+			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
-		if !told {
-			fmt.Fprintf(s.progress, "waiting for another process that builds into %s\n", s.cache)
-			told = true
-		}
+		waiting()
 		select {
 		case <-ctx.Done():
-			_ = file.Close()
+			unlock()
 			return nil, ctx.Err()
 		case <-poll.C:
 		}
