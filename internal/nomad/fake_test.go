@@ -290,7 +290,7 @@ func watched(t *testing.T, conn Connection, seen *changes) Cluster {
 // eventually waits for what the watchers do at their own pace.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

@@ -117,7 +117,7 @@ func withSecret(conn Connection, secret *corev1.Secret) (Connection, error) {
 		conn.ClientCert, conn.ClientKey, found = cert, private, true
 	}
 	if !found {
-		return Connection{}, fmt.Errorf("Secret %q has none of the keys %q, %q, %q and %q; add the one with the token at least", //nolint:staticcheck // "Secret" is the name of a kind
+		return Connection{}, fmt.Errorf("credentials Secret %q has none of the keys %q, %q, %q and %q; add the one with the token at least",
 			secret.Namespace+"/"+secret.Name, secretToken, secretCACert, secretClientCert, secretClientKey)
 	}
 	err := checkPEM(key(secretCACert), conn.CACert, key(secretClientCert), conn.ClientCert, key(secretClientKey), conn.ClientKey)
