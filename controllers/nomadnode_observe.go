@@ -58,6 +58,7 @@ func record(n *v1alpha1.NomadNode) member.Record {
 		Drain:          n.Spec.Drain,
 		Policy:         n.Spec.DrainPolicy,
 		Drained:        drained.Status == "True",
+		DrainedAt:      drained.LastTransitionTime.Time,
 		DrainedReason:  drained.Reason,
 		DrainedMessage: drained.Message,
 		Joined:         n.Status.JoinedTime != nil,
@@ -88,7 +89,8 @@ func (r *NomadNodeReconciler) observeVM(ctx context.Context, s *nodeScope) error
 	if err != nil {
 		return err
 	}
-	if found {
+	// The instance of a stranger's VM of this name is a stranger's too, and must not hold the member's removal.
+	if found && (s.observed.VM.Ours || s.vm == nil || !metav1.IsControlledBy(vmi, s.vm)) {
 		s.vmi = vmi
 		s.observed.Instance = member.Instance{Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running}
 	}

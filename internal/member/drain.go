@@ -27,7 +27,7 @@ func drain(o Observed) Decision {
 	case !o.Nomad.Known:
 		return drainBlind(o)
 	case !o.Nomad.Registered:
-		return markDrained(false, v1alpha1.ReasonNeverJoined, "Nomad has no node of this ID, so there is nothing to drain.")
+		return markDrained(false, absentReason(o), "Nomad has no node of this ID, so there is nothing to drain.")
 	case o.Nomad.Eligible:
 		return Decision{Step: Cordon}
 	}
@@ -43,6 +43,13 @@ func drain(o Observed) Decision {
 func goneReason(o Observed) string {
 	if o.Record.Joined || o.Record.VMMade {
 		return v1alpha1.ReasonVMGone
+	}
+	return v1alpha1.ReasonNeverJoined
+}
+
+func absentReason(o Observed) string {
+	if o.Record.Joined {
+		return v1alpha1.ReasonEmpty
 	}
 	return v1alpha1.ReasonNeverJoined
 }
@@ -63,9 +70,9 @@ func drainBlind(o Observed) Decision {
 }
 
 // drainSent is true when Nomad has this drain already, running or done, or when somebody else's drain is running, which
-// serves as well: to send another would move its deadline.
+// serves as well: to send another would move its deadline. One of ours that was canceled in Nomad is neither.
 func drainSent(o Observed) bool {
-	return o.Nomad.Draining || o.Nomad.DrainIntent == o.Record.Drain.ID
+	return o.Nomad.Draining || o.Nomad.DrainCompleted && o.Nomad.DrainIntent == o.Record.Drain.ID
 }
 
 // mustForce is true when the deadline has passed and the drain that is running isn't ours, so that Nomad doesn't know

@@ -38,6 +38,8 @@ type Record struct {
 	Policy v1alpha1.DrainPolicy
 	// Drained is true once it has been written that no allocation is left. There is no way back from it.
 	Drained bool
+	// DrainedAt is when that was written.
+	DrainedAt time.Time
 	// DrainedReason and DrainedMessage are what was written with it.
 	DrainedReason, DrainedMessage string
 	// Joined is true once the Nomad node has been seen ready.
@@ -80,7 +82,7 @@ type VM struct {
 	RemovalListed bool
 }
 
-// Instance is what was seen of the VirtualMachineInstance.
+// Instance is what was seen of the VirtualMachineInstance. That of a VM that isn't the member's doesn't count.
 type Instance struct {
 	Exists bool
 	// Running is true when its phase is Running.

@@ -38,11 +38,19 @@ func purge(o Observed) (Decision, bool) {
 	case !o.Record.Purge:
 		return Decision{}, false
 	case !o.Nomad.Known:
-		left := o.Record.DeletedAt.Add(purgePatience).Sub(o.Now)
+		left := removedSince(o.Record).Add(purgePatience).Sub(o.Now)
 		return Decision{Step: Wait, Wake: left}, left > 0
 	default:
 		return Decision{Step: Purge}, o.Nomad.Registered
 	}
+}
+
+// removedSince is when the removal could begin. A member may drain for longer than it waits for Nomad afterwards.
+func removedSince(r Record) time.Time {
+	if r.DrainedAt.After(r.DeletedAt) {
+		return r.DrainedAt
+	}
+	return r.DeletedAt
 }
 
 func clean(o Observed) Decision {

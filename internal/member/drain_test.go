@@ -1,0 +1,164 @@
+package member_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+const grace = member.ForceGrace
+
+func TestDrainInOrder(t *testing.T) {
+	runSteps(t, []stepCase{
+		{name: "eligible", o: ordered(), step: member.Cordon},
+		{name: "ineligible", o: ordered(cordoned), step: member.Drain},
+		{name: "sent, allocations not read yet", o: draining(nil, func(o *member.Observed) { o.Nomad.LiveKnown = false }), step: member.Wait, wake: time.Second},
+		{name: "allocations left", o: draining(service("web")), step: member.Wait, wake: 14*time.Minute + grace},
+		{name: "empty", o: draining(nil), step: member.MarkDrained},
+		{name: "complete and empty", o: draining(nil, complete), step: member.MarkDrained},
+		{name: "complete, but allocations still run", o: draining(service("web"), complete), step: member.Wait, wake: 14*time.Minute + grace},
+		{name: "open for ever, but empty", o: draining(nil, later(5*time.Minute)), step: member.MarkDrained},
+		{name: "made eligible by somebody", o: draining(service("web"), func(o *member.Observed) { o.Nomad.Eligible, o.Nomad.Draining = true, false }), step: member.Cordon},
+		{name: "node down: Nomad completes it", o: ordered(cordoned, func(o *member.Observed) { o.Nomad.Status = "down" }), step: member.Drain},
+		{name: "lost allocations count until they end", o: draining(service("web"), func(o *member.Observed) { o.Nomad.Status = "disconnected" }), step: member.Wait, wake: 14*time.Minute + grace},
+	})
+}
+
+func complete(o *member.Observed) { o.Nomad.Draining, o.Nomad.DrainCompleted = false, true }
+
+func TestDrainIsSentOncePerIntent(t *testing.T) {
+	lastDrain := func(id string, complete bool) change {
+		return func(o *member.Observed) {
+			o.Nomad.Draining, o.Nomad.DrainIntent, o.Nomad.DrainCompleted = false, id, complete
+		}
+	}
+	runSteps(t, []stepCase{
+		{name: "complete under this intent", o: draining(service("web"), lastDrain(intentID, true)), step: member.Wait, wake: 14*time.Minute + grace},
+		{name: "complete under an older intent", o: draining(service("web"), lastDrain("intent-0", true)), step: member.Drain},
+		{name: "canceled in Nomad by somebody", o: draining(service("web"), lastDrain(intentID, false)), step: member.Drain},
+		{name: "complete by somebody else's order", o: draining(service("web"), lastDrain("", true)), step: member.Drain},
+		{name: "somebody else's drain serves as well", o: draining(service("web"), foreign), step: member.Wait, wake: 14*time.Minute + grace},
+	})
+}
+
+func foreign(o *member.Observed) { o.Nomad.DrainIntent = "" }
+
+func TestDeadline(t *testing.T) {
+	runSteps(t, []stepCase{
+		{name: "force: tasks get time to stop", o: draining(service("web"), overdue(0)), step: member.Wait, wake: grace},
+		{name: "force: a moment before the end", o: draining(service("web"), overdue(grace-time.Second)), step: member.Wait, wake: time.Second},
+		{name: "force: over", o: draining(service("web"), overdue(grace)), step: member.MarkDrained},
+		{name: "force: sent late, counted from then", o: draining(service("web"), overdue(time.Hour), func(o *member.Observed) { o.Nomad.DrainStarted = o.Now.Add(-time.Second) }), step: member.Wait, wake: grace - time.Second},
+		{name: "force: somebody else's drain doesn't know of it", o: draining(service("web"), foreign, overdue(0)), step: member.Drain},
+		{name: "force: somebody else's drain, empty", o: draining(nil, foreign, overdue(0)), step: member.MarkDrained},
+		{name: "retain: before", o: draining(service("web"), retain), step: member.Wait, wake: 14 * time.Minute},
+		{name: "retain: after, for as long as it takes", o: draining(service("web"), retain, overdue(time.Hour)), step: member.Wait},
+		{name: "retain: somebody else's drain is left alone", o: draining(service("web"), retain, foreign, overdue(time.Hour)), step: member.Wait},
+		{name: "retain: empty in the end", o: draining(nil, retain, overdue(time.Hour)), step: member.MarkDrained},
+	})
+	for _, c := range []struct {
+		o         member.Observed
+		unchecked bool
+		reason    string
+	}{
+		{draining(nil), false, v1alpha1.ReasonEmpty},
+		{draining(nil, retain, overdue(time.Hour)), false, v1alpha1.ReasonEmpty},
+		{draining(service("web"), overdue(grace)), true, v1alpha1.ReasonDeadline},
+		{booting(ordering), false, v1alpha1.ReasonNeverJoined},
+		{ordered(notInNomad), false, v1alpha1.ReasonEmpty},
+		{fresh(ordering), true, v1alpha1.ReasonNeverJoined},
+		{fresh(ordering, nomadUnknown), true, v1alpha1.ReasonNeverJoined},
+		{ordered(noVM, nomadUnknown), true, v1alpha1.ReasonVMGone},
+	} {
+		d := member.Decide(c.o)
+		if d.Step != member.MarkDrained || d.Unchecked != c.unchecked || d.Drained.Reason != c.reason || d.Drained.Status != "True" || d.Drained.Message == "" {
+			t.Errorf("got %s unchecked=%t %+v, want unchecked=%t %s", d.Step, d.Unchecked, d.Drained, c.unchecked, c.reason)
+		}
+	}
+}
+
+// ordering orders a member of any kind to leave.
+func ordering(o *member.Observed) { o.Record.Drain = ordered().Record.Drain }
+
+func TestUnknownIsNotDown(t *testing.T) {
+	runSteps(t, []stepCase{
+		{name: "before the cordon", o: ordered(nomadUnknown), step: member.Wait, wake: 15 * time.Second},
+		{name: "looks empty", o: draining(nil, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
+		{name: "long after the deadline", o: draining(service("web"), nomadUnknown, overdue(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "deleted, deadline to come", o: draining(nil, nomadUnknown, deleted), step: member.Wait, wake: 15 * time.Second},
+		{name: "deleted, within the grace", o: draining(nil, nomadUnknown, deleted, overdue(grace-time.Second)), step: member.Wait, wake: time.Second},
+		{name: "deleted, deadline passed: ends all the same", o: draining(nil, nomadUnknown, deleted, overdue(grace)), step: member.MarkDrained},
+		{name: "deleted, but retained", o: draining(nil, nomadUnknown, deleted, retain, overdue(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "no guest runs: nothing to ask", o: ordered(noVM, nomadUnknown), step: member.MarkDrained},
+		{name: "VM deleted by somebody, guest stopping", o: ordered(vmDeleting, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
+		{name: "VM deleted by somebody, guest stopped", o: ordered(vmDeleting, noInstance, nomadUnknown), step: member.MarkDrained},
+		{name: "halted: it may be started again", o: ordered(noInstance, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
+	})
+	d := member.Decide(draining(nil, nomadUnknown, deleted, overdue(grace)))
+	if !d.Unchecked || !d.Late || d.Drained.Reason != v1alpha1.ReasonDeadline {
+		t.Errorf("a deletion that ends without Nomad must say so: %+v", d)
+	}
+}
+
+func TestSiblingsAreWaitedForButNotForLong(t *testing.T) {
+	siblings := func(o *member.Observed) { o.SiblingsEligible = true }
+	just := func(o *member.Observed) {
+		o.Record.Drain = intent(o.Now.Add(-4*time.Second), o.Now.Add(15*time.Minute))
+	}
+	runSteps(t, []stepCase{
+		{name: "itself first", o: ordered(just, siblings), step: member.Cordon},
+		{name: "then it waits", o: ordered(just, siblings, cordoned), step: member.Wait, wake: 6 * time.Second},
+		{name: "all ineligible", o: ordered(just, cordoned), step: member.Drain},
+		{name: "patience over", o: ordered(just, siblings, cordoned, later(6*time.Second)), step: member.Drain},
+		{name: "drains already", o: draining(service("web"), just, siblings), step: member.Wait, wake: 15*time.Minute + grace},
+	})
+}
+
+func TestStalledDrainIsKickedOnce(t *testing.T) {
+	started := func(ago time.Duration) change {
+		return func(o *member.Observed) { o.Nomad.DrainStarted = o.Now.Add(-ago) }
+	}
+	kicked := func(id string) change { return func(o *member.Observed) { o.Record.Kicked = id } }
+	ignoreSystem := func(o *member.Observed) { o.Record.Policy.IgnoreSystemJobs = true }
+	stalled := system("logs")
+	wait := 14*time.Minute + grace
+	runSteps(t, []stepCase{
+		{name: "Nomad gets a moment", o: draining(stalled, started(2*time.Second)), step: member.Wait, wake: 3 * time.Second},
+		{name: "stalled", o: draining(stalled, started(5*time.Second)), step: member.RecordKick},
+		{name: "stalled under retain", o: draining(stalled, retain), step: member.RecordKick},
+		{name: "kicked: never again", o: draining(stalled, kicked(intentID)), step: member.Wait, wake: wait},
+		{name: "a former intent was kicked", o: draining(stalled, kicked("intent-0")), step: member.RecordKick},
+		{name: "work is left", o: draining(append(service("web"), stalled...)), step: member.Wait, wake: wait},
+		{name: "complete: they are stopping", o: draining(stalled, complete), step: member.Wait, wake: wait},
+		{name: "somebody else's drain isn't ours to send", o: draining(stalled, foreign), step: member.Wait, wake: wait},
+		{name: "system jobs ignored: it is empty", o: draining(stalled, ignoreSystem), step: member.MarkDrained},
+		{name: "system jobs ignored: work is left", o: draining(append(service("web"), stalled...), ignoreSystem), step: member.Wait, wake: wait},
+		{name: "no kick past the end", o: draining(stalled, overdue(grace)), step: member.MarkDrained},
+	})
+}
+
+func TestBlockingNamesSome(t *testing.T) {
+	o := draining(append(service("a", "b", "c"), system("s")...))
+	for _, c := range []struct {
+		max          int
+		ignoreSystem bool
+		want         []string
+	}{
+		{5, false, []string{"a", "b", "c", "s"}},
+		{4, false, []string{"a", "b", "c", "s"}},
+		{2, false, []string{"a", "b", "and 2 more"}},
+		{2, true, []string{"a", "b", "and 1 more"}},
+		{3, true, []string{"a", "b", "c"}},
+	} {
+		o.Record.Policy.IgnoreSystemJobs = c.ignoreSystem
+		if got := member.Blocking(o, c.max); !slices.Equal(got, c.want) {
+			t.Errorf("at most %d, ignoring system jobs %t: got %q, want %q", c.max, c.ignoreSystem, got, c.want)
+		}
+	}
+	if got := member.Blocking(steady(), 3); got != nil {
+		t.Errorf("nothing blocks, got %q", got)
+	}
+}

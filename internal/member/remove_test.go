@@ -1,0 +1,73 @@
+package member_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+func TestMemberIsRemovedInOrder(t *testing.T) {
+	listed := func(o *member.Observed) { o.VM.RemovalListed = true }
+	claims := func(deleting ...bool) change {
+		return func(o *member.Observed) {
+			for _, d := range deleting {
+				o.Claims = append(o.Claims, member.Claim{Name: "disk", Deleting: d})
+			}
+		}
+	}
+	secret := func(o *member.Observed) { o.Secret = true }
+	runSteps(t, []stepCase{
+		{name: "the record goes first, so that nothing new begins", o: removing(func(o *member.Observed) { o.Record.DeletedAt = time.Time{} }), step: member.DeleteRecord},
+		{name: "then Harvester learns of the claims", o: removing(), step: member.ListClaims},
+		{name: "then the VM", o: removing(listed), step: member.DeleteVM},
+		{name: "shutting down", o: removing(listed, vmDeleting), step: member.Wait, wake: 10*time.Minute - 10*time.Second},
+		{name: "deleted by somebody, claims not listed", o: removing(vmDeleting), step: member.Wait, wake: 10*time.Minute - 10*time.Second},
+		{name: "stuck", o: removing(listed, vmDeleting, later(time.Hour)), step: member.Wait},
+		{name: "VM gone, guest may still run", o: removing(func(o *member.Observed) { o.VM = member.VM{} }), step: member.Wait, wake: time.Second},
+		{name: "guest gone", o: removing(noVM, claims(false), secret), step: member.Purge},
+		{name: "purged", o: removing(noVM, notInNomad, claims(true, false), secret), step: member.DeleteClaims},
+		{name: "claims going", o: removing(noVM, notInNomad, claims(true, true), secret), step: member.Wait, wake: time.Second},
+		{name: "claims gone", o: removing(noVM, notInNomad, secret), step: member.DeleteSecret},
+		{name: "all gone", o: removing(noVM, notInNomad), step: member.Release},
+		{name: "a guest came back after the purge", o: removing(noVM, claims(true)), step: member.Purge},
+	})
+}
+
+func TestStrangersVMIsLeftAloneAndHoldsNothing(t *testing.T) {
+	runSteps(t, []stepCase{
+		{name: "never made ours", o: fresh(strangersVM, ordering), step: member.MarkDrained},
+		{name: "drained", o: removing(strangersVM, notInNomad), step: member.Release},
+		{name: "drained, node to be purged", o: removing(strangersVM), step: member.Purge},
+		{name: "our guest still runs beside it", o: removing(func(o *member.Observed) { o.VM = member.VM{Exists: true} }), step: member.Wait, wake: time.Second},
+	})
+}
+
+func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
+	keep := func(o *member.Observed) { o.Record.Purge = false }
+	longDrain := func(o *member.Observed) {
+		o.Record.DeletedAt = o.Now.Add(-time.Hour)
+		o.Record.DrainedAt = o.Now.Add(-10*time.Minute + 3*time.Second)
+	}
+	runSteps(t, []stepCase{
+		{name: "no purge wanted", o: removing(noVM, keep), step: member.Release},
+		{name: "no purge wanted, Nomad unknown", o: removing(noVM, keep, nomadUnknown), step: member.Release},
+		{name: "Nomad unknown", o: removing(noVM, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
+		{name: "Nomad unknown, patience over", o: removing(noVM, nomadUnknown, later(time.Hour)), step: member.Release},
+		{name: "the drain took an hour: that isn't counted", o: removing(noVM, nomadUnknown, longDrain), step: member.Wait, wake: 3 * time.Second},
+		{name: "Nomad unknown, VM still there: patience doesn't matter", o: removing(nomadUnknown, later(time.Hour)), step: member.ListClaims},
+	})
+	for _, c := range []struct {
+		name string
+		o    member.Observed
+		late bool
+	}{
+		{"purged", removing(noVM, notInNomad), false},
+		{"not wanted", removing(noVM, keep, nomadUnknown), false},
+		{"never answered", removing(noVM, nomadUnknown, later(time.Hour)), true},
+	} {
+		if d := member.Decide(c.o); d.Step != member.Release || d.Late != c.late {
+			t.Errorf("%s: got %s late=%t, want Release late=%t", c.name, d.Step, d.Late, c.late)
+		}
+	}
+}
