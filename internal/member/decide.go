@@ -8,7 +8,13 @@ import (
 
 // Decide names the next step of a member.
 func Decide(o Observed) Decision {
+	if !o.Nomad.Known {
+		o.Nomad = Nomad{Why: o.Nomad.Why} // the rest may be old, or only a part of what there is
+	}
 	d := next(o)
+	if d.Step == Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > unknownRetry) {
+		d.Wake = unknownRetry
+	}
 	d.Phase = phase(o, d)
 	d.Conditions = conditions(o, d)
 	return d
@@ -18,14 +24,16 @@ func next(o Observed) Decision {
 	switch {
 	case o.Record.Drained:
 		return remove(o)
-	case o.Record.Drain != nil && o.Record.Drain.Canceled && o.Record.DeletedAt.IsZero():
-		return rescue(o)
-	case o.Record.Drain != nil:
+	case o.Record.Drain != nil && !o.Record.Drain.Canceled:
 		return drain(o)
+	// An intent that was taken back is over, though its rescue may be half done: what forces the member to leave after
+	// all is an intent of its own, so that a drain that was canceled in Nomad isn't taken for one that was sent.
 	case !o.Record.DeletedAt.IsZero():
 		return Decision{Step: RecordIntent, Reason: v1alpha1.DrainDeleted}
 	case lostVM(o):
 		return Decision{Step: RecordIntent, Reason: v1alpha1.DrainVMDeleted}
+	case o.Record.Drain != nil:
+		return rescue(o)
 	case !o.VM.Exists:
 		return provision(o)
 	default:
@@ -63,6 +71,10 @@ func live(o Observed) Decision {
 
 // problemRetry is how long to wait before something that the member needs and that has no watch is looked for again.
 const problemRetry = 15 * time.Second
+
+// unknownRetry is how long to wait before Nomad is looked for again. Mostly its watcher tells when it is back, but nobody
+// watches the credentials Secret that a connection lacks, nor how old the last answer is.
+const unknownRetry = 15 * time.Second
 
 // JoinDeadline is when a member should have joined.
 func JoinDeadline(r Record) time.Time { return r.Created.Add(r.JoinTimeout) }

@@ -1,0 +1,95 @@
+package member_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+func TestMemberIsMadeInOrder(t *testing.T) {
+	claims := func(o *member.Observed) { o.Record.ClaimsRecorded = true }
+	secret := func(o *member.Observed) { o.Secret = true }
+	runSteps(t, []stepCase{
+		{name: "nothing exists", o: fresh(), step: member.RecordClaims},
+		{name: "died before the claims were recorded", o: fresh(secret), step: member.RecordClaims},
+		{name: "claims recorded", o: fresh(claims), step: member.CreateSecret},
+		{name: "a VM without its Secret would start for ever", o: fresh(claims, secret), step: member.CreateVM},
+		{name: "VM made, joining", o: booting(), step: member.Wait, wake: 9 * time.Minute},
+		{name: "VM made, not yet seen to be", o: booting(func(o *member.Observed) { o.Record.VMMade = false }), step: member.Wait, wake: 9 * time.Minute},
+		{name: "steady: nothing to wait for", o: steady(), step: member.Wait},
+		{name: "Nomad unknown: a VM may be made all the same", o: fresh(claims, secret, nomadUnknown), step: member.CreateVM},
+	})
+}
+
+func TestProblemHoldsCreationAndIsLookedAtAgain(t *testing.T) {
+	problem := func(o *member.Observed) {
+		o.Record.Problem = &member.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "Image is at 30 %."}
+	}
+	runSteps(t, []stepCase{
+		{name: "before the claims", o: fresh(problem), step: member.Wait, wake: 15 * time.Second},
+		{name: "before the VM", o: fresh(problem, func(o *member.Observed) { o.Record.ClaimsRecorded, o.Secret = true, true }), step: member.Wait, wake: 15 * time.Second},
+		{name: "a VM that runs doesn't care", o: steady(problem), step: member.Wait},
+		{name: "leaving doesn't care", o: fresh(problem, deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
+	})
+}
+
+func TestJoinDeadlineWakesOnce(t *testing.T) {
+	runSteps(t, []stepCase{
+		{name: "a second before", o: booting(later(9*time.Minute - time.Second)), step: member.Wait, wake: time.Second},
+		{name: "at the deadline", o: booting(later(9 * time.Minute)), step: member.Wait},
+		{name: "long after", o: booting(later(time.Hour)), step: member.Wait},
+		{name: "joined once, down now", o: steady(func(o *member.Observed) { o.Nomad.Status = "down" }), step: member.Wait},
+		{name: "somebody else's VM has the name", o: fresh(strangersVM), step: member.Wait, wake: 9 * time.Minute},
+	})
+	r := booting().Record
+	for _, c := range []struct {
+		at   time.Time
+		want bool
+	}{{r.Created, false}, {member.JoinDeadline(r).Add(-1), false}, {member.JoinDeadline(r), true}, {now.Add(time.Hour), true}} {
+		if got := member.JoinExpired(r, c.at); got != c.want {
+			t.Errorf("JoinExpired at %s is %t, want %t", c.at, got, c.want)
+		}
+	}
+	r.Joined = true
+	if member.JoinExpired(r, now.Add(time.Hour)) {
+		t.Error("a member that has joined is never late")
+	}
+}
+
+func TestDeletionAndLostVMBecomeIntents(t *testing.T) {
+	runSteps(t, []stepCase{
+		{name: "deleted while wanted", o: steady(deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
+		{name: "deleted before anything was made", o: fresh(deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
+		{name: "VM being deleted by somebody", o: steady(vmDeleting), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
+		{name: "VM gone", o: steady(noVM), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
+		{name: "VM gone before it joined", o: booting(noVM), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
+		{name: "VM gone and another one of the name", o: steady(strangersVM), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
+		{name: "VM gone while Nomad is unknown", o: steady(noVM, nomadUnknown), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
+		{name: "deleted, VM gone too", o: steady(noVM, deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
+		{name: "a halted VM isn't lost", o: steady(noInstance, func(o *member.Observed) { o.VM.Halted = true }), step: member.Wait},
+	})
+}
+
+func TestRescueIsDoneInNomadBeforeTheIntentGoes(t *testing.T) {
+	runSteps(t, []stepCase{
+		{name: "draining", o: draining(service("web"), canceled), step: member.Rescue},
+		{name: "drain complete, still ineligible", o: ordered(canceled, cordoned), step: member.Rescue},
+		{name: "drain canceled, died before it was eligible", o: ordered(canceled, cordoned, func(o *member.Observed) { o.Nomad.DrainIntent = intentID }), step: member.Rescue},
+		{name: "eligible again, died before the intent went", o: ordered(canceled), step: member.ClearIntent},
+		{name: "not in Nomad", o: booting(func(o *member.Observed) { o.Record.Drain = intent(now, now) }, canceled), step: member.ClearIntent},
+		{name: "Nomad unknown", o: draining(nil, canceled, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
+		{name: "too late: drained", o: draining(nil, canceled, func(o *member.Observed) { o.Record.Drained = true }), step: member.DeleteRecord},
+	})
+}
+
+// A rescue may be half done: the drain under the old intent canceled, the node open for work again. To go on under that
+// intent would take the canceled drain for one that was sent, and stop at the deadline what nobody has drained.
+func TestWhatOverridesARescueIsAnIntentOfItsOwn(t *testing.T) {
+	runSteps(t, []stepCase{
+		{name: "deleted before the rescue", o: draining(service("web"), canceled, deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
+		{name: "deleted half-way", o: ordered(canceled, deleted, func(o *member.Observed) { o.Nomad.DrainIntent = intentID }), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
+		{name: "VM lost: a dying guest is not opened for work", o: draining(service("web"), canceled, vmDeleting), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
+	})
+}
