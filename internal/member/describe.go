@@ -135,6 +135,8 @@ func ready(o Observed, c map[string]Condition) Condition {
 	case c[v1alpha1.NodeVMReady].Status != "True":
 		v := c[v1alpha1.NodeVMReady]
 		return no(v.Reason, v.Message)
+	case o.Nomad.Registered:
+		return no(v1alpha1.ReasonJoining, fmt.Sprintf("The Nomad node is %s.", o.Nomad.Status))
 	default:
 		v := c[v1alpha1.NodeRegistered]
 		return no(v.Reason, v.Message)

@@ -1,0 +1,173 @@
+package member_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+func TestPhases(t *testing.T) {
+	halted := func(o *member.Observed) { o.VM.Halted = true }
+	claims := func(o *member.Observed) { o.Record.ClaimsRecorded = true }
+	down := func(o *member.Observed) { o.Nomad.Status = "down" }
+	for _, c := range []struct {
+		name string
+		o    member.Observed
+		want v1alpha1.NodePhase
+	}{
+		{"nothing made", fresh(), v1alpha1.NodePending},
+		{"parts being made", fresh(claims), v1alpha1.NodeProvisioning},
+		{"VM starting", booting(noInstance), v1alpha1.NodeProvisioning},
+		{"guest runs", booting(), v1alpha1.NodeJoining},
+		{"too late to join", booting(later(time.Hour)), v1alpha1.NodeUnhealthy},
+		{"never started, too late", booting(noInstance, later(time.Hour)), v1alpha1.NodeUnhealthy},
+		{"halted before it joined", booting(halted, noInstance), v1alpha1.NodeUnhealthy},
+		{"name taken", fresh(strangersVM), v1alpha1.NodeUnhealthy},
+		{"steady", steady(), v1alpha1.NodePhaseReady},
+		{"unknown is not down", steady(nomadUnknown), v1alpha1.NodePhaseReady},
+		{"unknown, and the guest has stopped", steady(nomadUnknown, noInstance), v1alpha1.NodeUnhealthy},
+		{"down", steady(down), v1alpha1.NodeUnhealthy},
+		{"ineligible", steady(cordoned), v1alpha1.NodeUnhealthy},
+		{"purged by somebody", steady(notInNomad), v1alpha1.NodeUnhealthy},
+		{"ordered to leave", ordered(), v1alpha1.NodeDraining},
+		{"about to be ordered to leave", steady(deleted), v1alpha1.NodeDraining},
+		{"VM lost", steady(noVM), v1alpha1.NodeDraining},
+		{"drained", removing(), v1alpha1.NodePhaseDrained},
+		{"VM shutting down", removing(vmDeleting), v1alpha1.NodeDeleting},
+		{"guest still runs", removing(func(o *member.Observed) { o.VM = member.VM{} }), v1alpha1.NodeDeleting},
+		{"guest gone", removing(noVM), v1alpha1.NodePurging},
+		{"purged", removing(noVM, notInNomad), v1alpha1.NodePurging},
+		{"drained, a stranger's VM", removing(strangersVM), v1alpha1.NodePurging},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := member.Decide(c.o).Phase; got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// conditionCase is an observation and what one condition must say of it.
+type conditionCase struct {
+	name           string
+	o              member.Observed
+	status, reason string
+	says           string // part of the message
+}
+
+func runConditions(t *testing.T, kind string, cases []conditionCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got := member.Decide(c.o).Conditions[kind]
+			if got.Status != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
+				t.Errorf("%s is %+v, want %s %s saying %q", kind, got, c.status, c.reason, c.says)
+			}
+		})
+	}
+}
+
+func TestVMReady(t *testing.T) {
+	problem := func(o *member.Observed) {
+		o.Record.Problem = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "admission webhook said no"}
+	}
+	stuck := func(o *member.Observed) {
+		vmDeleting(o)
+		o.VM.DeletingSince, o.VM.Finalizers = o.Now.Add(-10*time.Minute), []string{"a/b", "c/d"}
+	}
+	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
+		{"being made", fresh(), "False", v1alpha1.ReasonProvisioning, ""},
+		{"refused, word for word", fresh(problem), "False", v1alpha1.ReasonAdmissionDenied, "admission webhook said no"},
+		{"starting", booting(noInstance), "False", v1alpha1.ReasonVMStarting, ""},
+		{"runs", steady(), "True", v1alpha1.ReasonVMRunning, ""},
+		{"runs, whatever the template's problem", steady(problem), "True", v1alpha1.ReasonVMRunning, ""},
+		{"can't run, KubeVirt's words", booting(noInstance, func(o *member.Observed) { o.VM.Failure = "no PVC" }), "False", v1alpha1.ReasonVMFailed, "no PVC"},
+		{"halted", steady(noInstance, func(o *member.Observed) { o.VM.Halted = true }), "False", v1alpha1.ReasonVMStopped, "Start it"},
+		{"gone", steady(noVM), "False", v1alpha1.ReasonVMGone, ""},
+		{"name taken", fresh(strangersVM), "False", v1alpha1.ReasonVMNameTaken, "left alone"},
+		{"deleted by somebody", steady(vmDeleting), "False", v1alpha1.ReasonVMDeletedByOthers, "delete its NomadNode"},
+		{"removed by us", removing(vmDeleting), "False", v1alpha1.ReasonRemoving, ""},
+		{"stuck names what holds it", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "a/b, c/d"},
+	})
+}
+
+func TestRegistered(t *testing.T) {
+	runConditions(t, v1alpha1.NodeRegistered, []conditionCase{
+		{"joining", booting(), "False", v1alpha1.ReasonJoining, ""},
+		{"too late", booting(later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, "console"},
+		{"joined", steady(), "True", v1alpha1.ReasonRegistered, ""},
+		{"down is registered", steady(func(o *member.Observed) { o.Nomad.Status = "down" }), "True", v1alpha1.ReasonRegistered, ""},
+		{"unknown, has joined", steady(nomadUnknown), "True", v1alpha1.ReasonRegistered, ""},
+		{"unknown, has not joined", booting(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
+		{"purged by somebody", steady(notInNomad), "False", v1alpha1.ReasonNodeDown, "purged"},
+	})
+}
+
+func TestReady(t *testing.T) {
+	status := func(s string) change { return func(o *member.Observed) { o.Nomad.Status = s } }
+	registered := func(o *member.Observed) {
+		o.Nomad = member.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true}
+	}
+	runConditions(t, v1alpha1.NodeReady, []conditionCase{
+		{"steady", steady(), "True", v1alpha1.ReasonNodeReady, ""},
+		{"first seen ready", booting(registered), "True", v1alpha1.ReasonNodeReady, ""},
+		{"unknown", steady(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
+		{"what was seen of an unknown Nomad isn't believed", booting(registered, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
+		{"down", steady(status("down")), "False", v1alpha1.ReasonNodeDown, "down"},
+		{"disconnected", steady(status("disconnected")), "False", v1alpha1.ReasonNodeDown, "disconnected"},
+		{"on its way", booting(registered, status("initializing")), "False", v1alpha1.ReasonJoining, "initializing"},
+		{"ineligible by somebody", steady(cordoned), "False", v1alpha1.ReasonIneligible, "eligibility -enable"},
+		{"drained by somebody", steady(func(o *member.Observed) { o.Nomad.Draining = true }), "False", v1alpha1.ReasonIneligible, ""},
+		{"the VM's trouble first", booting(noInstance), "False", v1alpha1.ReasonVMStarting, ""},
+		{"joining", booting(), "False", v1alpha1.ReasonJoining, ""},
+		{"too late", booting(later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, ""},
+		{"leaving", ordered(), "False", v1alpha1.ReasonDraining, ""},
+		{"deleted", steady(deleted), "False", v1alpha1.ReasonDraining, ""},
+		{"drained", removing(), "False", v1alpha1.ReasonRemoving, ""},
+	})
+}
+
+func TestDrained(t *testing.T) {
+	siblings := func(o *member.Observed) {
+		o.SiblingsEligible = true
+		o.Record.Drain = intent(o.Now.Add(-time.Second), o.Now.Add(time.Hour))
+	}
+	runConditions(t, v1alpha1.NodeDrained, []conditionCase{
+		{"wanted", steady(), "False", v1alpha1.ReasonNotLeaving, ""},
+		{"called back", ordered(canceled), "False", v1alpha1.ReasonNotLeaving, ""},
+		{"ordered", ordered(), "False", v1alpha1.ReasonDraining, ""},
+		{"siblings first", ordered(cordoned, siblings), "False", v1alpha1.ReasonWaitingForSiblings, ""},
+		{"waiting", draining(service("web", "db")), "False", v1alpha1.ReasonWaitingForAllocations, "web, db"},
+		{"retained", draining(service("batch"), retain, overdue(0)), "False", v1alpha1.ReasonRetained, "batch"},
+		{"not retained before the deadline", draining(service("batch"), retain), "False", v1alpha1.ReasonWaitingForAllocations, "batch"},
+		{"empty is not drained until Nomad was asked once more", draining(nil), "False", v1alpha1.ReasonDraining, "Checking"},
+		{"held", draining(nil, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "Held"},
+		{"drained: what was written stays", removing(), "True", v1alpha1.ReasonEmpty, "No allocation is left"},
+		{"drained stays when Nomad is unknown", removing(nomadUnknown), "True", v1alpha1.ReasonEmpty, "No allocation is left"},
+	})
+}
+
+// A member to which nothing happens writes nothing: what is said of it must not change by the passing of time.
+func TestMessagesDontChangeWithTime(t *testing.T) {
+	for name, o := range map[string]member.Observed{
+		"joining":  booting(),
+		"late":     booting(later(time.Hour)),
+		"steady":   steady(),
+		"unknown":  steady(nomadUnknown),
+		"draining": draining(service("web", "db", "cache", "queue")),
+		"retained": draining(service("web"), retain, overdue(time.Minute)),
+		"held":     draining(nil, nomadUnknown),
+		"stuck":    removing(vmDeleting, later(time.Hour)),
+		"purging":  removing(noVM, nomadUnknown),
+	} {
+		before := member.Decide(o).Conditions
+		for kind, c := range member.Decide(with(o, later(73*time.Second))).Conditions {
+			if c != before[kind] {
+				t.Errorf("%s: %s went from %+v to %+v while nothing but time passed", name, kind, before[kind], c)
+			}
+		}
+	}
+}
