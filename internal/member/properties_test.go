@@ -1,0 +1,207 @@
+package member_test
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+// anyTime is around now, with the moments at which something ends more often than chance would have it.
+func anyTime(t *rapid.T, label string) time.Time {
+	offsets := []time.Duration{-time.Hour, -15 * time.Minute, -10 * time.Minute, -member.ForceGrace, -10 * time.Second, -5 * time.Second, 0, time.Second, 10 * time.Minute}
+	return now.Add(rapid.SampledFrom(offsets).Draw(t, label)).Add(time.Duration(rapid.Int64Range(-1, 1).Draw(t, label+" jitter")))
+}
+
+func flag(t *rapid.T, label string) bool { return rapid.Bool().Draw(t, label) }
+
+func anyRecord(t *rapid.T) member.Record {
+	r := member.Record{
+		Created: anyTime(t, "created"), JoinTimeout: joinTimeout, Joined: flag(t, "joined"), Drained: flag(t, "drained"),
+		ClaimsRecorded: flag(t, "claims recorded"), VMMade: flag(t, "VM made"), Purge: flag(t, "purge"),
+		Kicked: rapid.SampledFrom([]string{"", intentID, "intent-0"}).Draw(t, "kicked"),
+		Policy: v1alpha1.DrainPolicy{
+			IgnoreSystemJobs: flag(t, "ignore system jobs"),
+			OnTimeout:        rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{v1alpha1.DrainForce, v1alpha1.DrainRetain, ""}).Draw(t, "on timeout"),
+		},
+	}
+	if flag(t, "deleted") {
+		r.DeletedAt = anyTime(t, "deleted at")
+	}
+	if flag(t, "intent") {
+		r.Drain = &v1alpha1.DrainIntent{
+			ID: intentID, Reason: v1alpha1.DrainScaleIn, Canceled: flag(t, "canceled"),
+			Time: metav1.NewTime(anyTime(t, "ordered at")), Deadline: metav1.NewTime(anyTime(t, "deadline")),
+		}
+	}
+	if r.Drained {
+		r.DrainedAt, r.DrainedReason = anyTime(t, "drained at"), v1alpha1.ReasonEmpty
+	}
+	if flag(t, "problem") {
+		r.Problem = &member.Problem{Reason: v1alpha1.ReasonImageNotFound, Message: "No such image."}
+	}
+	return r
+}
+
+func anyNomad(t *rapid.T) member.Nomad {
+	n := member.Nomad{Known: flag(t, "Nomad known"), Why: "Nomad doesn't answer.", LiveKnown: flag(t, "live known")}
+	if n.Registered = flag(t, "registered"); !n.Registered {
+		return n
+	}
+	n.Status = rapid.SampledFrom([]string{"initializing", "ready", "down", "disconnected"}).Draw(t, "status")
+	n.Eligible, n.Draining, n.DrainCompleted = flag(t, "eligible"), flag(t, "draining"), flag(t, "complete")
+	n.DrainIntent = rapid.SampledFrom([]string{"", intentID, "intent-0"}).Draw(t, "last drain")
+	n.DrainStarted = anyTime(t, "drain started")
+	for range rapid.IntRange(0, 3).Draw(t, "allocations") {
+		n.Live = append(n.Live, member.Allocation{Name: "a", System: flag(t, "system")})
+	}
+	return n
+}
+
+func anyObserved(t *rapid.T) member.Observed {
+	o := member.Observed{Now: now, Record: anyRecord(t), Nomad: anyNomad(t), Secret: flag(t, "secret"), SiblingsEligible: flag(t, "siblings")}
+	if flag(t, "VM") {
+		o.VM = member.VM{Exists: true, Ours: flag(t, "ours"), Deleting: flag(t, "VM deleting"), Halted: flag(t, "halted"), RemovalListed: flag(t, "listed")}
+		o.VM.DeletingSince = anyTime(t, "VM deleting since")
+	}
+	o.Instance.Exists = flag(t, "instance")
+	o.Instance.Running = o.Instance.Exists && flag(t, "running")
+	for range rapid.IntRange(0, 2).Draw(t, "claims") {
+		o.Claims = append(o.Claims, member.Claim{Name: "disk", Deleting: flag(t, "claim deleting")})
+	}
+	return o
+}
+
+var (
+	making   = []member.Step{member.RecordClaims, member.CreateSecret, member.CreateVM}
+	inNomad  = []member.Step{member.Rescue, member.Cordon, member.Drain, member.RecordKick, member.Purge}
+	removals = []member.Step{member.DeleteRecord, member.ListClaims, member.DeleteVM, member.Purge, member.DeleteClaims, member.DeleteSecret, member.Release}
+)
+
+// Whatever is observed, and most of it never should be, these hold.
+func TestDecisionsAreSafe(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := anyObserved(t)
+		d := member.Decide(o)
+		r, wanted := o.Record, o.Record.Drain == nil && o.Record.DeletedAt.IsZero() && !o.Record.Drained
+		must := func(ok bool, what string) {
+			if !ok {
+				t.Errorf("%s, but the step is %s", what, d.Step)
+			}
+		}
+		must(d.Step != "", "there is always a step")
+		must(d.Wake >= 0 && (d.Wake == 0 || d.Step == member.Wait), "only a wait has an end, and that lies ahead")
+		if slices.Contains(removals, d.Step) {
+			must(r.Drained, "only what is drained is removed")
+		} else {
+			must(!r.Drained || d.Step == member.Wait, "there is no way back from Drained")
+		}
+		if slices.Contains(inNomad, d.Step) {
+			must(o.Nomad.Known && o.Nomad.Registered, "nothing is asked of a Nomad that is unknown, or of a node that isn't there")
+			must(!wanted, "a member that is wanted is left alone in Nomad")
+		}
+		if slices.Contains(making, d.Step) {
+			must(wanted && !o.VM.Exists && !r.VMMade, "a VM is made once, and only of what is wanted")
+		}
+		checkDrain(o, d, must)
+		checkRemoval(o, d, must)
+	})
+}
+
+func checkDrain(o member.Observed, d member.Decision, must func(bool, string)) {
+	in := o.Record.Drain
+	switch d.Step {
+	case member.Cordon, member.Drain, member.RecordKick, member.MarkDrained:
+		must(in != nil && !in.Canceled, "draining needs an intent that stands")
+	case member.Rescue, member.ClearIntent:
+		must(in != nil && in.Canceled && o.Record.DeletedAt.IsZero(), "only an intent that was taken back is undone")
+	case member.RecordIntent:
+		must(d.Reason != "" && (in == nil || in.Canceled), "an intent that stands is never replaced")
+	}
+	switch {
+	case d.Step == member.Drain:
+		must(!o.Nomad.Eligible, "a node is ineligible before it is drained")
+		forced := o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.Deadline.Time)
+		must(!o.Nomad.Draining || forced && o.Nomad.DrainIntent != in.ID, "a drain that runs is sent again only to put an end to somebody else's")
+	case d.Step == member.RecordKick:
+		must(o.Record.Kicked != in.ID && o.Nomad.DrainIntent == in.ID, "our drain is kicked once")
+	case d.Step == member.MarkDrained && !d.Unchecked:
+		must(o.Nomad.Known, "Nomad is asked only when it is known")
+		must(!o.Nomad.Registered || !o.Nomad.Eligible && o.Nomad.LiveKnown, "an empty node is ineligible and its allocations were read")
+	case d.Step == member.MarkDrained:
+		dead := !o.Instance.Exists && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting)
+		over := o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.Deadline.Add(member.ForceGrace))
+		must(dead || over && (o.Nomad.Known || !o.Record.DeletedAt.IsZero()), "unchecked, only a guest that is gone or a deadline that has passed ends a drain")
+		must(d.Drained.Status == "True", "MarkDrained brings what to write")
+	}
+}
+
+func checkRemoval(o member.Observed, d member.Decision, must func(bool, string)) {
+	vm := o.VM.Exists && o.VM.Ours
+	switch d.Step {
+	case member.ListClaims, member.DeleteVM:
+		must(vm && !o.VM.Deleting, "nothing but our own VM is written to")
+		must(d.Step == member.ListClaims || o.VM.RemovalListed, "Harvester knows of the claims before the VM goes")
+	case member.Purge, member.DeleteClaims, member.DeleteSecret, member.Release:
+		must(!vm && !o.Instance.Exists, "nothing is taken from under a guest")
+		must(!o.Record.DeletedAt.IsZero(), "the record goes first")
+	}
+	switch d.Step {
+	case member.Purge:
+		must(o.Record.Purge, "purge false leaves the Nomad node")
+	case member.DeleteSecret:
+		must(len(o.Claims) == 0, "claims go before the Secret")
+	case member.Release:
+		must(len(o.Claims) == 0 && !o.Secret, "nothing of the member is left")
+		must(d.Late || !o.Record.Purge || o.Nomad.Known && !o.Nomad.Registered, "no Nomad node is left behind silently")
+	}
+}
+
+func TestDecisionsAreComplete(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := anyObserved(t)
+		d := member.Decide(o)
+		if again := member.Decide(o); !reflect.DeepEqual(d, again) {
+			t.Errorf("the same observation gave %+v and then %+v", d, again)
+		}
+		if d.Phase == "" {
+			t.Error("no phase")
+		}
+		if len(d.Conditions) != len(v1alpha1.NodeConditions) {
+			t.Errorf("%d conditions, want %d", len(d.Conditions), len(v1alpha1.NodeConditions))
+		}
+		for _, kind := range v1alpha1.NodeConditions {
+			c := d.Conditions[kind]
+			if !slices.Contains([]string{"True", "False", "Unknown"}, c.Status) || c.Reason == "" {
+				t.Errorf("%s is %+v, which isn't a condition", kind, c)
+			}
+		}
+		ready := d.Conditions[v1alpha1.NodeReady].Status == "True"
+		if want := o.Nomad.Known && o.Nomad.Ready() && !o.Record.Leaving() && !o.Record.Drained; ready != want {
+			t.Errorf("Ready is %t, want %t", ready, want)
+		}
+		if d.Step == member.Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > 15*time.Second) {
+			t.Errorf("an unknown Nomad is looked for again after %s", d.Wake)
+		}
+	})
+}
+
+// Two controllers, or one before and after a crash, that see the same but for what an unknown Nomad last said, agree.
+func TestUnknownNomadIsForgotten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := anyObserved(t)
+		o.Nomad.Known = false
+		other := o
+		other.Nomad = anyNomad(t)
+		other.Nomad.Known, other.Nomad.Why = false, o.Nomad.Why
+		if a, b := member.Decide(o), member.Decide(other); !reflect.DeepEqual(a, b) {
+			t.Errorf("what can't be believed was acted upon: %+v or %+v", a, b)
+		}
+	})
+}
