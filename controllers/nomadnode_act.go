@@ -154,7 +154,7 @@ func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d m
 func waitedFor(in nomad.Inspection, p v1alpha1.DrainPolicy) []nomad.Allocation {
 	var out []nomad.Allocation
 	for _, a := range in.Live {
-		if !p.IgnoreSystemJobs || a.JobType != "system" && a.JobType != "sysbatch" {
+		if !p.IgnoreSystemJobs || a.JobType != "system" {
 			out = append(out, a)
 		}
 	}

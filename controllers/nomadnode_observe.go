@@ -213,7 +213,7 @@ func observeNomad(s *nodeScope, siblings []string) {
 	live, asked := allocs.Live[s.node.Spec.NodeID]
 	o.LiveKnown = asked && s.observed.Now.Sub(allocs.Started) < viewLimit
 	for _, a := range live {
-		o.Live = append(o.Live, member.Allocation{System: a.JobType == "system" || a.JobType == "sysbatch", Name: a.Name + " (" + short(a.ID) + ")"})
+		o.Live = append(o.Live, member.Allocation{System: a.JobType == "system", Name: a.Name + " (" + short(a.ID) + ")"})
 	}
 }
 

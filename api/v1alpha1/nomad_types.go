@@ -20,8 +20,9 @@ type NomadConnection struct {
 	Region string `json:"region,omitempty"`
 
 	// credentialsSecretRef names a Secret in the pool's namespace with the keys token, ca.crt, tls.crt and tls.key, each
-	// of them optional. Unset: the controller's own NOMAD_TOKEN, NOMAD_CACERT, NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY. The
-	// token needs node write and, in every namespace, read-job.
+	// of them optional. Unset, and address is unset or the controller's own: the controller's own NOMAD_TOKEN,
+	// NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY; they are never sent to another address. The token needs node write and, in
+	// every namespace, read-job.
 	// +optional
 	CredentialsSecretRef *SecretRef `json:"credentialsSecretRef,omitempty"`
 }

@@ -127,7 +127,7 @@ func (n Nomad) Ready() bool { return n.Registered && n.Status == "ready" && n.El
 
 // Allocation is a live allocation.
 type Allocation struct {
-	// System is true for those of system and sysbatch jobs.
+	// System is true for those of system jobs. A sysbatch job runs to its end, as a batch job does.
 	System bool
 	// Name is what people are shown: name and short ID.
 	Name string
