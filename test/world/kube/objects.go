@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -48,13 +49,14 @@ func Decode(stream []byte) ([]*unstructured.Unstructured, error) {
 }
 
 // DecodeDir reads the objects of all YAML files of a directory, in the order of the files' names.
+// The error of a directory without any wraps fs.ErrNotExist.
 func DecodeDir(dir string) ([]*unstructured.Unstructured, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("no YAML files in %s", dir)
+		return nil, fmt.Errorf("no YAML files in %s: %w", dir, fs.ErrNotExist)
 	}
 	var all []*unstructured.Unstructured
 	for _, file := range files {
@@ -143,6 +145,9 @@ func isUnknownResource(err error) bool {
 
 // InstallCRDs creates CustomResourceDefinitions and waits until they are established.
 func InstallCRDs(ctx context.Context, c client.Client, crds ...*unstructured.Unstructured) error {
+	for _, crd := range crds {
+		delete(crd.Object, "status") // generators leave an empty one in
+	}
 	if err := Create(ctx, c, crds...); err != nil {
 		return err
 	}

@@ -1,0 +1,221 @@
+// Package world composes everything that nomad-harvester meets in production, on loopback and without
+// privileges beyond namespaces: Kubernetes, KubeVirt and Harvester's control planes, a hypervisor that boots
+// guests, and Nomad with its autoscaler. What is real and what stands in is said where it is started.
+//
+// Several worlds can run at once. A process that dies takes its world with it.
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
+	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
+	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubevirt"
+	"github.com/nomad-harvester/nomad-harvester/test/world/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+)
+
+// Options say which world to start. The zero value is a useful one.
+type Options struct {
+	// Dir holds all files of the world. It must be empty or missing, and Stop leaves it. Empty means a
+	// temporary directory, which Stop removes unless Keep is set.
+	Dir string
+	// Keep leaves a temporary directory behind, for its logs. $NOMAD_HARVESTER_KEEP_WORLD sets it too.
+	Keep bool
+	// Progress receives a line for each step; nil discards them.
+	Progress io.Writer
+
+	// ACL and TLS turn on Nomad's ACL system and mutual TLS.
+	ACL, TLS bool
+	// Introduction is Nomad's client_introduction.enforcement: none, warn, strict, or empty for its default.
+	Introduction string
+	// NoNomad leaves Nomad out.
+	NoNomad bool
+
+	// NoHarvester leaves out Harvester's webhooks and VM controllers, so that claims aren't made.
+	NoHarvester bool
+
+	// Hosts is the number of hypervisor hosts; zero means 3.
+	Hosts int
+	// Guest is what a booted VM is; empty means a real Nomad agent.
+	Guest hypervisor.GuestKind
+	// BootDelay and ShutdownDelay are how long guests take to boot and to power off.
+	BootDelay, ShutdownDelay time.Duration
+
+	// Product is a nomad-harvester binary; empty means that it's built from this repository when first needed.
+	Product string
+}
+
+// World is a running world. Fields are read-only and nil or empty where Options left the part out.
+type World struct {
+	// Dir holds all files; logs/ those of the control planes.
+	Dir string
+
+	// Kubeconfig, RESTConfig and Client are a cluster administrator's. Client knows the built-in kinds,
+	// KubeVirt's and ours; it reads without a cache.
+	Kubeconfig string
+	RESTConfig *rest.Config
+	Client     client.Client
+	// Kube is the Kubernetes control plane, for kubeconfigs of service accounts.
+	Kube *kube.ControlPlane
+	// APIFaults is the proxy through which controllers reach the API server.
+	APIFaults *faultproxy.Proxy
+
+	// NomadAddr and NomadToken are the HTTP address, with scheme, and the management token (empty without ACL).
+	NomadAddr, NomadToken string
+	// Nomad is an API client with that token.
+	Nomad *api.Client
+	// NomadServer is the server, for its certificates and RPC address.
+	NomadServer *nomad.Server
+
+	// Hypervisor stands in for scheduler, kubelets and virt-handlers.
+	Hypervisor *hypervisor.Hypervisor
+
+	options   Options
+	bins      map[binaries.Tool]string
+	kubevirt  *kubevirt.KubeVirt
+	harvester *process.Service
+	temporary bool
+
+	mu          sync.Mutex
+	controllers []*Controller
+	autoscalers []*nomad.Autoscaler
+	installed   bool
+
+	build    sync.Once
+	product  string
+	buildErr error
+
+	stop    sync.Once
+	stopErr error
+}
+
+// Scheme knows the built-in kinds, KubeVirt's and ours.
+func Scheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	return s, errors.Join(clientgoscheme.AddToScheme(s), kubevirtv1.AddToScheme(s), v1alpha1.AddToScheme(s))
+}
+
+// prepare makes the directory and the World around it.
+func prepare(o Options) (*World, error) {
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	o.Progress = &syncWriter{w: o.Progress}
+	if o.Hosts == 0 {
+		o.Hosts = 3
+	}
+	if os.Getenv("NOMAD_HARVESTER_KEEP_WORLD") != "" {
+		o.Keep = true
+	}
+	w := &World{Dir: o.Dir, options: o, temporary: o.Dir == ""}
+	var err error
+	if w.temporary {
+		w.Dir, err = os.MkdirTemp("", "nomad-harvester-world-")
+		return w, err
+	}
+	if w.Dir, err = filepath.Abs(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(w.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(w.Dir)
+	if err == nil && len(entries) > 0 {
+		err = fmt.Errorf("world directory %s isn't empty", w.Dir)
+	}
+	return w, err
+}
+
+// Stop ends everything in reverse order of its start, waits for it, and removes a temporary directory. It
+// may be called any number of times.
+func (w *World) Stop() error {
+	w.stop.Do(func() { w.stopErr = w.end() })
+	return w.stopErr
+}
+
+func (w *World) end() error {
+	w.mu.Lock()
+	controllers, autoscalers := w.controllers, w.autoscalers
+	w.mu.Unlock()
+	var errs []error
+	for _, a := range autoscalers {
+		errs = append(errs, a.Stop())
+	}
+	for _, c := range controllers {
+		errs = append(errs, c.Stop())
+	}
+	if w.Hypervisor != nil {
+		errs = append(errs, w.Hypervisor.Stop())
+	}
+	if w.NomadServer != nil {
+		errs = append(errs, w.NomadServer.Stop())
+	}
+	if w.APIFaults != nil {
+		errs = append(errs, w.APIFaults.Close())
+	}
+	if w.harvester != nil {
+		errs = append(errs, w.harvester.Stop())
+	}
+	if w.kubevirt != nil {
+		errs = append(errs, w.kubevirt.Stop())
+	}
+	if w.Kube != nil {
+		errs = append(errs, w.Kube.Stop())
+	}
+	if w.temporary && !w.options.Keep {
+		errs = append(errs, os.RemoveAll(w.Dir))
+	}
+	return errors.Join(errs...)
+}
+
+// Tests is what TestMain gets; *testing.M is one.
+type Tests interface{ Run() int }
+
+// Main is for TestMain: it starts a world for all tests of a package, hands it to use, runs the tests, stops
+// the world and returns the exit code.
+func Main(m Tests, o Options, use func(*World)) int {
+	w, err := Start(context.Background(), o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	use(w)
+	code := m.Run()
+	if err := w.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if o.Keep {
+		fmt.Fprintln(os.Stderr, "world left in", w.Dir)
+	}
+	return code
+}
+
+type syncWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (s *syncWriter) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.w.Write(b)
+}
