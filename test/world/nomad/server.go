@@ -130,14 +130,25 @@ func newServer(o ServerOptions) (*Server, error) {
 	return s, nil
 }
 
-// leads fails unless the server is the leader of its cluster.
+// leads fails unless the server is the leader of its cluster, and has made the keys that identities are
+// signed with: that takes a moment longer, and until then every introduction token is refused with a 500.
 func (s *Server) leads(ctx context.Context) error {
+	options := (&api.QueryOptions{}).WithContext(ctx)
 	var leader string // Status().Leader() would know no context
-	_, err := s.Client.Raw().Query("/v1/status/leader", &leader, (&api.QueryOptions{}).WithContext(ctx))
-	if err == nil && leader == "" {
-		err = errors.New("no leader yet")
+	if _, err := s.Client.Raw().Query("/v1/status/leader", &leader, options); err != nil {
+		return err
 	}
-	return err
+	if leader == "" {
+		return errors.New("no leader yet")
+	}
+	var public struct{ Keys []any }
+	if _, err := s.Client.Raw().Query("/.well-known/jwks.json", &public, options); err != nil {
+		return err
+	}
+	if len(public.Keys) == 0 {
+		return errors.New("no signing key yet")
+	}
+	return nil
 }
 
 // ClientWithToken returns an API client that acts with the given secret ID; an empty one is anonymous.

@@ -25,8 +25,8 @@ func TestServerWithACLAndTLSSurvivesRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := anonymous.ACLPolicies().List(nil); err == nil {
-		t.Error("server lets anonymous clients list policies")
+	if _, _, err := anonymous.Nodes().List(nil); err == nil {
+		t.Error("server lets anonymous clients list nodes")
 	}
 	noCertificate, err := api.NewClient(&api.Config{Address: server.Addr, TLSConfig: &api.TLSConfig{CACert: server.CACert}})
 	if err != nil {

@@ -2,11 +2,15 @@ package guest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor/cloudinit"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
@@ -111,12 +115,45 @@ type agentGuest struct {
 // NodeID reads the file that the client keeps its ID in: seeded by cloud-init, else made by the client.
 func (g *agentGuest) NodeID() string { return readNodeID(g.stateDir) }
 
-// PowerOff kills the first process of the guest's namespaces, and with it everything in the guest.
+// powerOffTimeout is far more than the kernel needs to end the processes of a guest.
+const powerOffTimeout = 20 * time.Second
+
+// PowerOff kills the first process of the guest's namespaces: the kernel then kills all others in there and
+// waits for them, and unshare waits for the first. Killing unshare instead would have the same end, some
+// time after PowerOff returned.
 func (g *agentGuest) PowerOff() error {
+	select {
+	case <-g.Done(): // its process ID may be somebody else's by now
+		return nil
+	default:
+	}
+	if first := childOf(g.Pid()); first != 0 {
+		err := syscall.Kill(first, syscall.SIGKILL)
+		if err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("power off %s: %w", g.Name(), err)
+		}
+		if err := g.Resume(); err != nil { // a paused unshare doesn't wait for anybody
+			return err
+		}
+		select {
+		case <-g.Done():
+		case <-time.After(powerOffTimeout):
+		}
+	}
 	if err := g.Kill(); err != nil {
 		return err
 	}
 	return removeCgroups(g.machine.cgroup())
+}
+
+// childOf is the one child of unshare, 0 if it has none yet.
+func childOf(pid int) int {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return 0
+	}
+	child, _ := strconv.Atoi(strings.TrimSpace(string(b))) // no number: no child
+	return child
 }
 
 func readNodeID(stateDir string) string {
