@@ -19,7 +19,7 @@ import (
 // +kubebuilder:printcolumn:name="Updated",type=integer,JSONPath=`.status.updatedReplicas`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",messageExpression="'metadata.name: \"' + self.metadata.name + '\" has ' + string(size(self.metadata.name)) + ' characters; use at most 40, because members are named <pool>-<suffix> and that name is a hostname'"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",messageExpression="'metadata.name: \"%s\" has %d characters; use at most 40, because members are named <pool>-<suffix> and that name is a hostname'.format([self.metadata.name, size(self.metadata.name)])"
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",messageExpression="'metadata.name: \"' + self.metadata.name + '\" can\\'t be the start of a hostname; use lower-case letters, digits and dashes, beginning with a letter'"
 type NomadNodePool struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -43,9 +43,9 @@ type NomadNodePoolList struct {
 
 // NomadNodePoolSpec is what is wanted of a pool.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",messageExpression="'spec.minReplicas: ' + string(self.minReplicas) + ' is more than spec.maxReplicas ' + string(self.maxReplicas) + '; lower minReplicas or raise maxReplicas'"
-// +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || self.replicas >= self.minReplicas",messageExpression="'spec.replicas: ' + string(self.replicas) + ' is less than spec.minReplicas ' + string(self.minReplicas) + '; ask for at least that many or lower minReplicas'"
-// +kubebuilder:validation:XValidation:rule="!has(self.maxReplicas) || self.replicas <= self.maxReplicas",messageExpression="'spec.replicas: ' + string(self.replicas) + ' is more than spec.maxReplicas ' + string(self.maxReplicas) + '; ask for at most that many or raise maxReplicas'"
+// +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",messageExpression="'spec.minReplicas: %d is more than spec.maxReplicas %d; lower minReplicas or raise maxReplicas'.format([self.minReplicas, self.maxReplicas])"
+// +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || self.replicas >= self.minReplicas",messageExpression="'spec.replicas: %d is less than spec.minReplicas %d; ask for at least that many or lower minReplicas'.format([self.replicas, self.minReplicas])"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxReplicas) || self.replicas <= self.maxReplicas",messageExpression="'spec.replicas: %d is more than spec.maxReplicas %d; ask for at most that many or raise maxReplicas'.format([self.replicas, self.maxReplicas])"
 type NomadNodePoolSpec struct {
 	// replicas is how many Nomad clients the pool should have. Members that drain or are being removed don't count.
 	// +kubebuilder:default=1

@@ -29,7 +29,7 @@ type NodeTemplate struct {
 
 	// disks are the VM's disks; the first one is the root disk and needs an image. Their data goes with the member.
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:MaxItems=12
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:XValidation:rule="has(self[0].image)",message="disks[0].image is missing: the first disk is the root disk; name the VirtualMachineImage that the VM boots from"
@@ -43,6 +43,7 @@ type NodeTemplate struct {
 
 	// sshKeys are Harvester key pairs, as namespace/name, whose public keys may log in to the guest.
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=317
 	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'sshKeys: \"' + self + '\" is not namespace/name of a KeyPair'"
 	// +optional
 	SSHKeys []string `json:"sshKeys,omitempty"`
@@ -84,6 +85,7 @@ type Disk struct {
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",messageExpression="'size: \"' + self + '\" must be more than 0; use a quantity such as 40Gi'"
 	Size resource.Quantity `json:"size"`
 	// image is the VirtualMachineImage that fills the disk, as namespace/name (image-xxxxx, not the display name).
+	// +kubebuilder:validation:MaxLength=317
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'image: \"' + self + '\" is not namespace/name of a VirtualMachineImage'"
 	// +optional
 	Image string `json:"image,omitempty"`
@@ -96,6 +98,7 @@ type Disk struct {
 // Network is a network of a VM.
 type Network struct {
 	// name of the NetworkAttachmentDefinition, as namespace/name.
+	// +kubebuilder:validation:MaxLength=317
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'name: \"' + self + '\" is not namespace/name of a network'"
 	Name string `json:"name"`
 }
