@@ -8,8 +8,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
-// Program is one part of the world to crash, hang and bring back.
-type Program interface {
+// Faulty is one part of the world to crash, hang and bring back.
+type Faulty interface {
 	// Kill ends it as a crash would.
 	Kill() error
 	// Pause makes it hang with its sockets open, until Resume.
@@ -24,7 +24,7 @@ type Program interface {
 // kube-controller-manager, virt-api, virt-controller, harvester-lite or nomad. Any other name, and a part
 // that this world was started without, is a mistake in the test and panics. The controller and the
 // autoscaler are not here: starting them returns them.
-func (w *World) Process(name string) Program {
+func (w *World) Process(name string) Faulty {
 	services := map[string]*process.Service{
 		"etcd":                    w.Kube.Etcd,
 		"kube-apiserver":          w.Kube.APIServer,

@@ -7,11 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
 )
 
@@ -59,41 +59,13 @@ func (w *World) InstallProduct(ctx context.Context) error {
 	return nil
 }
 
-// apply does what kustomize would: it leaves out kustomizations and puts all else into the product's namespace.
+// apply applies the objects in order; kustomizations are not objects.
 func (w *World) apply(ctx context.Context, objects []*unstructured.Unstructured) error {
-	for _, o := range objects {
-		if o.GetKind() == "Kustomization" {
-			continue
-		}
-		if err := w.adopt(o); err != nil {
-			return fmt.Errorf("install nomad-harvester: %w", err)
-		}
-		if err := kube.Apply(ctx, w.Client, "nomad-harvester-install", o); err != nil {
-			return fmt.Errorf("install nomad-harvester: %w", err)
-		}
+	objects = slices.DeleteFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetKind() == "Kustomization" })
+	if err := kube.Apply(ctx, w.Client, "nomad-harvester-install", objects...); err != nil {
+		return fmt.Errorf("install nomad-harvester: %w", err)
 	}
 	return nil
-}
-
-// adopt sets the namespace of an object and of the service accounts it binds.
-func (w *World) adopt(o *unstructured.Unstructured) error {
-	namespaced, err := w.Client.IsObjectNamespaced(o)
-	if err != nil {
-		return err
-	}
-	if namespaced && o.GetNamespace() == "" {
-		o.SetNamespace(fixtures.ProductNamespace)
-	}
-	subjects, _, err := unstructured.NestedSlice(o.Object, "subjects")
-	if err != nil || len(subjects) == 0 {
-		return err
-	}
-	for _, s := range subjects {
-		if subject, ok := s.(map[string]any); ok && subject["kind"] == "ServiceAccount" {
-			subject["namespace"] = fixtures.ProductNamespace
-		}
-	}
-	return unstructured.SetNestedSlice(o.Object, subjects, "subjects")
 }
 
 // buildTimeout bounds the build of the product: minutes with an empty build cache.

@@ -6,12 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
@@ -205,11 +210,32 @@ func (w *World) startHypervisor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	log, err := w.logger("hypervisor")
+	if err != nil {
+		return err
+	}
 	w.Hypervisor, err = hypervisor.Start(ctx, hypervisor.Options{
 		RESTConfig: w.RESTConfig, HandlerRESTConfig: handler,
 		Hosts: w.options.Hosts, Dir: filepath.Join(w.Dir, "guests"),
 		Guest: w.options.Guest, NomadBin: w.bins[binaries.Nomad],
 		Boot: w.options.BootDelay, Shutdown: w.options.ShutdownDelay,
+		Log: log,
 	})
 	return err
+}
+
+// quietRuntime silences the global logger of controller-runtime, which otherwise complains that it wasn't set.
+var quietRuntime = sync.OnceFunc(func() { ctrllog.SetLogger(logr.Discard()) })
+
+// logger writes to a file beside the logs of the programs; Stop closes it.
+func (w *World) logger(name string) (logr.Logger, error) {
+	quietRuntime()
+	file, err := os.OpenFile(w.Kube.LogFile(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return logr.Discard(), err
+	}
+	w.logs = append(w.logs, file)
+	return funcr.New(func(prefix, args string) {
+		fmt.Fprintln(file, time.Now().UTC().Format(time.RFC3339Nano), prefix, args)
+	}, funcr.Options{}), nil
 }

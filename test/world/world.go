@@ -93,6 +93,7 @@ type World struct {
 	kubevirt  *kubevirt.KubeVirt
 	harvester *process.Service
 	temporary bool
+	logs      []io.Closer
 
 	mu          sync.Mutex
 	controllers []*Controller
@@ -112,6 +113,9 @@ func Scheme() (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
 	return s, errors.Join(clientgoscheme.AddToScheme(s), kubevirtv1.AddToScheme(s), v1alpha1.AddToScheme(s))
 }
+
+// Program is the path of a program that this world runs.
+func (w *World) Program(t binaries.Tool) string { return w.bins[t] }
 
 // prepare makes the directory and the World around it.
 func prepare(o Options) (*World, error) {
@@ -180,6 +184,9 @@ func (w *World) end() error {
 	if w.Kube != nil {
 		errs = append(errs, w.Kube.Stop())
 	}
+	for _, log := range w.logs {
+		errs = append(errs, log.Close())
+	}
 	if w.temporary && !w.options.Keep {
 		errs = append(errs, os.RemoveAll(w.Dir))
 	}
@@ -203,7 +210,7 @@ func Main(m Tests, o Options, use func(*World)) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if o.Keep {
+	if w.options.Keep {
 		fmt.Fprintln(os.Stderr, "world left in", w.Dir)
 	}
 	return code

@@ -37,6 +37,9 @@ func eventually(t *testing.T, what string, check func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := process.WaitFor(ctx, 100*time.Millisecond, what, check); err != nil {
+		for _, e := range shared.Hypervisor.Trace() {
+			t.Logf("%+v", e)
+		}
 		t.Fatal(err)
 	}
 }

@@ -169,7 +169,8 @@ func (cp *ControlPlane) startControllerManager(ctx context.Context, bin string) 
 			"--kube-api-qps=200", "--kube-api-burst=400",
 		}},
 		Ready: Healthy(c, fmt.Sprintf("https://127.0.0.1:%d/healthz", port)),
-		Grace: 3 * time.Second,
+		// Asked to end, it waits seconds for its controllers. It keeps no state, so there's nothing to wait for.
+		Grace: 200 * time.Millisecond,
 	}
 	return cp.ControllerManager.Start(ctx)
 }

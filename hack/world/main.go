@@ -1,0 +1,156 @@
+// Command world runs the test world for people: `make world`. It starts everything on loopback, with our
+// controller unless CONTROLLER=no, writes .world/env for shells to source, and ends all of it at Ctrl-C.
+//
+// More settings by environment: ACL=yes, TLS=yes, GUEST=simulated, HOSTS=5.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/nomad-harvester/nomad-harvester/test/world"
+	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Stdout); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "world:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer) (err error) {
+	o, err := options(out)
+	if err != nil {
+		return err
+	}
+	dir, err := claim(".world")
+	if err != nil {
+		return err
+	}
+	o.Dir = filepath.Join(dir, "data")
+	env := filepath.Join(dir, "env")
+	defer func() { err = errors.Join(err, os.RemoveAll(o.Dir), os.RemoveAll(env)) }()
+
+	tools, err := binaries.Ensure(ctx, out, binaries.Kubectl)
+	if err != nil {
+		return err
+	}
+	w, err := world.Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		fmt.Fprintln(out, "ending the world…")
+		err = errors.Join(err, w.Stop())
+	}()
+	if err := startProduct(ctx, w, out); err != nil {
+		return err
+	}
+	if err := os.WriteFile(env, []byte(environment(w, tools[binaries.Kubectl])), 0o600); err != nil {
+		return err
+	}
+	explain(out, w, env)
+	<-ctx.Done()
+	return nil
+}
+
+// options reads the settings from the environment.
+func options(out io.Writer) (world.Options, error) {
+	o := world.Options{
+		Progress: out,
+		ACL:      isYes("ACL"), TLS: isYes("TLS"),
+		Introduction: os.Getenv("INTRODUCTION"),
+		Guest:        hypervisor.GuestKind(os.Getenv("GUEST")),
+	}
+	if hosts := os.Getenv("HOSTS"); hosts != "" {
+		var err error
+		if o.Hosts, err = strconv.Atoi(hosts); err != nil {
+			return o, fmt.Errorf("HOSTS: %w", err)
+		}
+	}
+	return o, nil
+}
+
+func isYes(name string) bool { return os.Getenv(name) == "yes" }
+
+// claim makes the directory for this run and locks it against another one; what a killed one left behind
+// is removed.
+func claim(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return "", err
+	}
+	// Held until this process ends.
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return "", fmt.Errorf("another world runs in %s: %w", dir, err)
+	}
+	return dir, os.RemoveAll(filepath.Join(dir, "data"))
+}
+
+func startProduct(ctx context.Context, w *world.World, out io.Writer) error {
+	if os.Getenv("CONTROLLER") == "no" {
+		return w.InstallProduct(ctx)
+	}
+	c, err := w.StartController(ctx, world.ControllerOptions{})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "controller runs, log in %s, metrics at %s\n", c.Spec.LogFile, c.MetricsURL)
+	return nil
+}
+
+// environment is what a shell needs to use the world.
+func environment(w *world.World, kubectl string) string {
+	var b strings.Builder
+	set := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "export %s=%s\n", name, quote(value))
+		}
+	}
+	set("KUBECONFIG", w.Kubeconfig)
+	set("NOMAD_ADDR", w.NomadAddr)
+	set("NOMAD_TOKEN", w.NomadToken)
+	set("NOMAD_CACERT", w.NomadServer.CACert)
+	set("NOMAD_CLIENT_CERT", w.NomadServer.ClientCert)
+	set("NOMAD_CLIENT_KEY", w.NomadServer.ClientKey)
+	set("NOMAD_RPC", w.NomadServer.RPCAddr)
+	fmt.Fprintf(&b, "export PATH=%s:%s:\"$PATH\"\n", quote(filepath.Dir(kubectl)), quote(filepath.Dir(w.Program(binaries.Nomad))))
+	return b.String()
+}
+
+// quote makes one word of a value for a POSIX shell.
+func quote(value string) string { return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'" }
+
+func explain(out io.Writer, w *world.World, env string) {
+	fmt.Fprintf(out, `
+The world is up. In another shell:
+
+  . %s
+  kubectl get nodes
+  kubectl get nomadnodepools,nomadnodes,vm -n %s
+  nomad node status
+
+Pools can use image %s, network %s, SSH key %s and servers ["%s"].
+Logs are in %s. Ctrl-C ends everything.
+`, env, fixtures.Namespace, fixtures.Image, fixtures.Network, fixtures.KeyPair, w.NomadServer.RPCAddr, filepath.Join(w.Dir, "logs"))
+}
