@@ -10,7 +10,7 @@ type NomadSpec struct {
 type NomadConnection struct {
 	// address is the URL of Nomad's HTTP API, such as https://nomad.example.com:4646; unset: the controller's own
 	// NOMAD_ADDR.
-	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/ ]+/?$')",messageExpression="'address: \"' + self + '\" is not the URL of a Nomad API; use http://host:port or https://host:port, usually with port 4646'"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/ ]+/?$')",messageExpression="'address: \"%s\" is not the URL of a Nomad API; use http://host:port or https://host:port, usually with port 4646'.format([self])"
 	// +optional
 	Address string `json:"address,omitempty"`
 
@@ -43,7 +43,7 @@ type NomadClient struct {
 	Servers []string `json:"servers"`
 
 	// nodePool is Nomad's node pool; unset: "default".
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9_-]{1,128}$') && self != 'all'",messageExpression="'nodePool: \"' + self + '\" is not a node pool that a client can be in; use 1 to 128 letters, digits, dashes and underscores, and not \"all\"'"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9_-]{1,128}$') && self != 'all'",messageExpression="'nodePool: \"%s\" is not a node pool that a client can be in; use 1 to 128 letters, digits, dashes and underscores, and not \"all\"'.format([self])"
 	// +optional
 	NodePool string `json:"nodePool,omitempty"`
 

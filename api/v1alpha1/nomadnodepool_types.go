@@ -20,7 +20,7 @@ import (
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",messageExpression="'metadata.name: \"%s\" has %d characters; use at most 40, because members are named <pool>-<suffix> and that name is a hostname'.format([self.metadata.name, size(self.metadata.name)])"
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",messageExpression="'metadata.name: \"' + self.metadata.name + '\" can\\'t be the start of a hostname; use lower-case letters, digits and dashes, beginning with a letter'"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",messageExpression="'metadata.name: \"%s\" does not make a hostname; use lower-case letters, digits and dashes, beginning with a letter'.format([self.metadata.name])"
 type NomadNodePool struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -157,7 +157,7 @@ type DrainPolicy struct {
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'deadline: \"' + self + '\" is not longer than 0s; Nomad would read 0s as no deadline at all and a negative one as stop everything now; use a duration such as 15m'"
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'deadline: \"%s\" is not longer than 0s; Nomad would read 0s as no deadline at all and a negative one as stop everything now; use a duration such as 15m'.format([self])"
 	// +optional
 	Deadline metav1.Duration `json:"deadline,omitzero"`
 
@@ -180,7 +180,7 @@ type HealthSpec struct {
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'joinTimeout: \"' + self + '\" is not longer than 0s; use a duration such as 10m'"
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'joinTimeout: \"%s\" is not longer than 0s; use a duration such as 10m'.format([self])"
 	// +optional
 	JoinTimeout metav1.Duration `json:"joinTimeout,omitzero"`
 }

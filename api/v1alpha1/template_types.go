@@ -13,7 +13,7 @@ type NodeTemplate struct {
 	CPU int32 `json:"cpu"`
 
 	// memory is the guest's memory limit, such as 8Gi.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('128Mi')) >= 0",messageExpression="'memory: \"' + self + '\" is less than 128Mi, with which no guest boots; use a quantity such as 8Gi'"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('128Mi')) >= 0",messageExpression="'memory: \"%s\" is less than 128Mi, with which no guest boots; use a quantity such as 8Gi'.format([self])"
 	Memory resource.Quantity `json:"memory"`
 
 	// os is the guest's operating system in Harvester's spelling; it sets the icon and defaults in Harvester's UI.
@@ -44,7 +44,8 @@ type NodeTemplate struct {
 	// sshKeys are Harvester key pairs, as namespace/name, whose public keys may log in to the guest.
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=317
-	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'sshKeys: \"' + self + '\" is not namespace/name of a KeyPair'"
+	// +kubebuilder:validation:items:MaxLength=127
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'sshKeys: \"%s\" is not namespace/name of a KeyPair'.format([self])"
 	// +optional
 	SSHKeys []string `json:"sshKeys,omitempty"`
 
@@ -76,17 +77,18 @@ type NodeTemplate struct {
 
 // Disk is a disk of a VM. Exactly one of image and storageClassName says what it is made of.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.image) != has(self.storageClassName)",messageExpression="'disk \"' + self.name + '\": set either image (a disk filled from a VirtualMachineImage) or storageClassName (an empty disk)'"
+// +kubebuilder:validation:XValidation:rule="has(self.image) != has(self.storageClassName)",messageExpression="'disk \"%s\": set either image (a disk filled from a VirtualMachineImage) or storageClassName (an empty disk)'.format([self.name])"
 type Disk struct {
 	// name of the disk, unique within the template.
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$`
 	Name string `json:"name"`
 	// size of the disk, such as 40Gi; at least the image's virtual size.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",messageExpression="'size: \"' + self + '\" must be more than 0; use a quantity such as 40Gi'"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",messageExpression="'size: \"%s\" must be more than 0; use a quantity such as 40Gi'.format([self])"
 	Size resource.Quantity `json:"size"`
 	// image is the VirtualMachineImage that fills the disk, as namespace/name (image-xxxxx, not the display name).
+	// +kubebuilder:validation:MaxLength=127
 	// +kubebuilder:validation:MaxLength=317
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'image: \"' + self + '\" is not namespace/name of a VirtualMachineImage'"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'image: \"%s\" is not namespace/name of a VirtualMachineImage'.format([self])"
 	// +optional
 	Image string `json:"image,omitempty"`
 	// storageClassName is the storage class of an empty disk.
@@ -98,8 +100,9 @@ type Disk struct {
 // Network is a network of a VM.
 type Network struct {
 	// name of the NetworkAttachmentDefinition, as namespace/name.
+	// +kubebuilder:validation:MaxLength=127
 	// +kubebuilder:validation:MaxLength=317
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'name: \"' + self + '\" is not namespace/name of a network'"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'name: \"%s\" is not namespace/name of a network'.format([self])"
 	Name string `json:"name"`
 }
 
