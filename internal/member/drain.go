@@ -120,7 +120,9 @@ func kickOr(o Observed, otherwise Decision) Decision {
 			return otherwise
 		}
 	}
-	if o.Record.Policy.IgnoreSystemJobs || !o.Nomad.Draining || o.Nomad.DrainIntent != o.Record.Drain.ID || o.Record.Kicked == o.Record.Drain.ID {
+	// Somebody else's drain is left alone until the deadline, and may have none of its own.
+	ours := o.Nomad.DrainIntent == o.Record.Drain.ID || !o.Now.Before(o.Record.Drain.Deadline.Time)
+	if o.Record.Policy.IgnoreSystemJobs || !o.Nomad.Draining || !ours || o.Record.Kicked == o.Record.Drain.ID {
 		return otherwise
 	}
 	if left := o.Nomad.DrainStarted.Add(stallPatience).Sub(o.Now); left > 0 {

@@ -134,6 +134,7 @@ func TestStalledDrainIsKickedOnce(t *testing.T) {
 		{name: "work is left", o: draining(append(service("web"), stalled...)), step: member.Wait, wake: wait},
 		{name: "complete: they are stopping", o: draining(stalled, complete), step: member.Wait, wake: wait},
 		{name: "somebody else's drain isn't ours to send", o: draining(stalled, foreign), step: member.Wait, wake: wait},
+		{name: "somebody else's drain, retained past our deadline", o: draining(stalled, foreign, retain, overdue(0)), step: member.RecordKick},
 		{name: "system jobs ignored: it is empty", o: draining(stalled, ignoreSystem), step: member.MarkDrained},
 		{name: "system jobs ignored: work is left", o: draining(append(service("web"), stalled...), ignoreSystem), step: member.Wait, wake: wait},
 		{name: "no kick past the end", o: draining(stalled, overdue(grace)), step: member.MarkDrained},

@@ -130,7 +130,8 @@ func checkDrain(o member.Observed, d member.Decision, must func(bool, string)) {
 		forced := o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.Deadline.Time)
 		must(!o.Nomad.Draining || forced && o.Nomad.DrainIntent != in.ID, "a drain that runs is sent again only to put an end to somebody else's")
 	case d.Step == member.RecordKick:
-		must(o.Record.Kicked != in.ID && o.Nomad.DrainIntent == in.ID, "our drain is kicked once")
+		must(o.Record.Kicked != in.ID, "a drain is kicked once")
+		must(o.Nomad.DrainIntent == in.ID || !now.Before(in.Deadline.Time), "somebody else's drain is left alone until the deadline")
 	case d.Step == member.MarkDrained && !d.Unchecked:
 		must(o.Nomad.Known, "Nomad is asked only when it is known")
 		must(!o.Nomad.Registered || !o.Nomad.Eligible && o.Nomad.LiveKnown, "an empty node is ineligible and its allocations were read")

@@ -1,0 +1,162 @@
+package member_test
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+// others are what people, the pool and Nomad do to a member in the course of its life.
+var others = map[string]func(*world){
+	"pool lets it go": func(w *world) {
+		if r := w.is.Record; r.Drain == nil && r.DeletedAt.IsZero() && !r.Drained {
+			w.order(v1alpha1.DrainScaleIn)
+		}
+	},
+	"pool calls it back": func(w *world) {
+		if r := &w.is.Record; r.Drain != nil && !r.Drained && r.DeletedAt.IsZero() && r.Drain.Reason == v1alpha1.DrainScaleIn {
+			canceled(&w.is)
+		}
+	},
+	"VM deleted by somebody": func(w *world) {
+		if w.is.VM.Exists && !w.is.VM.Deleting {
+			w.is.VM.Deleting, w.is.VM.DeletingSince = true, w.is.Now
+		}
+	},
+	"VM halted by somebody": func(w *world) {
+		if w.is.VM.Exists {
+			w.is.VM.Halted, w.is.Instance = true, member.Instance{}
+		}
+	},
+	"drain canceled by somebody": func(w *world) {
+		if n := &w.is.Nomad; n.Draining {
+			n.Draining, n.Eligible, w.forceAt = false, true, time.Time{}
+		}
+	},
+	"drained by somebody": func(w *world) {
+		if n := &w.is.Nomad; n.Registered {
+			n.Eligible, n.Draining, n.DrainCompleted, n.DrainIntent, n.DrainStarted = false, true, false, "", w.is.Now
+			w.forceAt = time.Time{}
+		}
+	},
+	"Nomad away": func(w *world) { w.outage = w.is.Now.Add(time.Minute) },
+	"nothing":    func(*world) {},
+}
+
+func anyWorld(t *rapid.T) *world {
+	w := &world{
+		t: t, kicks: map[string]int{}, is: fresh(),
+		boot: rapid.IntRange(1, 60).Draw(t, "boot"), shutdown: rapid.IntRange(1, 90).Draw(t, "shutdown"),
+		drainPace: rapid.IntRange(1, 400).Draw(t, "drain pace"),
+		stalls:    flag(t, "stalls"), sweeps: flag(t, "sweeps"),
+	}
+	w.is.Record.Created = w.is.Now
+	w.is.Record.Purge = flag(t, "purge")
+	w.is.Record.Policy.IgnoreSystemJobs = flag(t, "ignore system jobs")
+	w.is.Record.Policy.OnTimeout = rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{v1alpha1.DrainForce, v1alpha1.DrainRetain}).Draw(t, "on timeout")
+	w.is.Record.Policy.Deadline.Duration = rapid.SampledFrom([]time.Duration{10 * time.Second, time.Minute, 15 * time.Minute}).Draw(t, "deadline")
+	return w
+}
+
+// step looks, decides and acts, and now and then dies in between or acts upon what it saw before.
+func (w *world) step() {
+	version, o := w.version, w.observe()
+	d := member.Decide(o)
+	if d.Step == member.Wait {
+		w.wait(o, d.Wake)
+		return
+	}
+	switch rapid.SampledFrom([]string{"well", "well", "well", "dies before", "two at once", "slow"}).Draw(w.t, "process") {
+	case "well":
+		w.do(d, version)
+		w.second()
+	case "dies before":
+		w.second()
+	case "two at once":
+		w.do(d, version)
+		if !w.released {
+			w.do(d, version)
+		}
+	case "slow":
+		w.do(d, version)
+		for range 20 {
+			w.second()
+		}
+	}
+}
+
+// Whatever others do to a member, and wherever its controller dies, once it is deleted it goes, in a bounded number of
+// steps, and leaves nothing behind.
+func TestEveryLifeEnds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := anyWorld(t)
+		for range rapid.IntRange(0, 12).Draw(t, "events") {
+			for range rapid.IntRange(0, 12).Draw(t, "steps before the next event") {
+				if !w.released {
+					w.step()
+				}
+			}
+			what := rapid.SampledFrom([]string{
+				"pool lets it go", "pool lets it go", "pool calls it back", "VM deleted by somebody", "VM halted by somebody",
+				"drain canceled by somebody", "drained by somebody", "Nomad away", "nothing",
+			}).Draw(t, "event")
+			w.log = append(w.log, what)
+			w.version++
+			others[what](w)
+		}
+		if w.is.Record.DeletedAt.IsZero() {
+			w.is.Record.DeletedAt = w.is.Now
+			w.version++
+		}
+		gone := w.is.Record.Policy.OnTimeout == v1alpha1.DrainForce && flag(t, "Nomad gone for good")
+		if gone {
+			w.outage = w.is.Now.Add(1000 * time.Hour)
+		}
+		for n := 0; !w.released; n++ {
+			if n > 5000 {
+				w.failf("no end after %d steps", n)
+			}
+			w.step()
+		}
+		w.checkNothingLeft(gone)
+	})
+}
+
+func (w *world) checkNothingLeft(nomadGone bool) {
+	o := w.is
+	switch {
+	case o.VM.Exists || o.Instance.Exists:
+		w.failf("the VM is left")
+	case len(o.Claims) > 0 || o.Secret:
+		w.failf("claims %v, Secret %t are left", o.Claims, o.Secret)
+	case o.Nomad.Registered && o.Record.Purge && !w.late:
+		w.failf("the Nomad node is left")
+	case w.late && !nomadGone && !o.Now.Before(w.outage):
+		w.failf("released late although Nomad answers")
+	}
+}
+
+// Left alone, a member comes to rest: nothing is done any more, and nothing said of it changes.
+func TestWantedMemberComesToRest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := anyWorld(t)
+		for range 2000 {
+			if o := w.observe(); member.Decide(o).Phase == v1alpha1.NodePhaseReady && o.Record.Joined {
+				break
+			}
+			w.step()
+		}
+		o := w.observe()
+		d := member.Decide(o)
+		if d.Step != member.Wait || d.Wake != 0 || d.Phase != v1alpha1.NodePhaseReady {
+			w.failf("no rest: %s, %s, wake %s", d.Phase, d.Step, d.Wake)
+		}
+		if at := o.Now.Sub(o.Record.Created); at > joinTimeout {
+			w.failf("joined after %s", at)
+		}
+	})
+}

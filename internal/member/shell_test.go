@@ -1,0 +1,161 @@
+package member_test
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+// do carries a step out, based on what was observed at a version of the record.
+func (w *world) do(d member.Decision, version int) {
+	w.log = append(w.log, string(d.Step))
+	switch d.Step {
+	case member.RecordClaims, member.RecordIntent, member.ClearIntent, member.RecordKick, member.MarkDrained, member.DeleteRecord, member.Release:
+		if version == w.version {
+			w.version++
+			w.write(d)
+		}
+	case member.CreateSecret:
+		w.is.Secret = true
+	case member.CreateVM:
+		w.createVM()
+	case member.ListClaims:
+		w.is.VM.RemovalListed = w.is.VM.Exists
+	case member.DeleteVM:
+		w.deleteVM()
+	case member.DeleteClaims:
+		for i := range w.is.Claims {
+			w.is.Claims[i].Deleting = true
+		}
+	case member.DeleteSecret:
+		w.is.Secret = false
+	default:
+		if !w.is.Now.Before(w.outage) && w.is.Nomad.Registered {
+			w.ask(d)
+		}
+	}
+}
+
+// write changes the record.
+func (w *world) write(d member.Decision) {
+	r := &w.is.Record
+	switch d.Step {
+	case member.RecordClaims:
+		r.ClaimsRecorded = true
+	case member.RecordIntent:
+		w.order(d.Reason)
+	case member.ClearIntent:
+		r.Drain = nil
+	case member.RecordKick:
+		r.Kicked = r.Drain.ID
+		if w.kicks[r.Drain.ID]++; w.kicks[r.Drain.ID] > 1 {
+			w.failf("kicked twice")
+		}
+		w.sendDrain()
+	case member.MarkDrained:
+		n := w.is.Nomad
+		if !d.Unchecked && (w.is.Now.Before(w.outage) || n.Registered && (n.Eligible || len(w.waitedFor()) > 0)) {
+			return
+		}
+		r.Drained, r.DrainedAt, r.DrainedReason, r.DrainedMessage = true, w.is.Now, d.Drained.Reason, d.Drained.Message
+	case member.DeleteRecord:
+		r.DeletedAt = w.is.Now
+	case member.Release:
+		w.released, w.late = true, d.Late
+	}
+}
+
+func (w *world) order(reason v1alpha1.DrainReason) {
+	w.intents++
+	deadline := w.is.Now.Add(w.is.Record.Policy.Deadline.Duration)
+	if reason == v1alpha1.DrainVMDeleted {
+		deadline = w.is.Now
+	}
+	w.is.Record.Drain = &v1alpha1.DrainIntent{
+		ID: intentID + string(rune('a'+w.intents)), Reason: reason, Time: metav1.NewTime(w.is.Now), Deadline: metav1.NewTime(deadline),
+	}
+}
+
+func (w *world) waitedFor() []member.Allocation {
+	var out []member.Allocation
+	for _, a := range w.is.Nomad.Live {
+		if !a.System || !w.is.Record.Policy.IgnoreSystemJobs {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func (w *world) createVM() {
+	if !w.is.VM.Exists {
+		if !w.is.Secret {
+			w.failf("a VM was made before its Secret")
+		}
+		w.is.VM, w.bootedFor, w.stoppedFor = member.VM{Exists: true, Ours: true}, 0, 0
+		w.is.Claims = []member.Claim{{Name: "root"}, {Name: "data"}}
+	}
+}
+
+func (w *world) deleteVM() {
+	r := w.is.Record
+	over := r.Policy.OnTimeout != v1alpha1.DrainRetain && !w.is.Now.Before(r.Drain.Deadline.Time)
+	// A guest that boots may join after Nomad was asked and before its VM is deleted; nothing can keep it from that.
+	joinedSince := r.DrainedReason == v1alpha1.ReasonNeverJoined
+	if n := len(w.waitedFor()); n > 0 && !over && !joinedSince {
+		w.failf("the guest is stopped under %d live allocations", n)
+	}
+	if w.is.VM.Exists && !w.is.VM.Deleting {
+		w.is.VM.Deleting, w.is.VM.DeletingSince = true, w.is.Now
+	}
+}
+
+// ask does what is asked of Nomad.
+func (w *world) ask(d member.Decision) {
+	n := &w.is.Nomad
+	switch d.Step {
+	case member.Cordon:
+		n.Eligible = false
+	case member.Drain:
+		if id := w.is.Record.Drain; id != nil && n.DrainIntent == id.ID && (n.Draining || n.DrainCompleted && !n.Eligible) {
+			return // the client looks first
+		}
+		w.sendDrain()
+	case member.Rescue:
+		if n.Draining {
+			n.Draining, n.DrainCompleted, w.forceAt = false, false, time.Time{}
+		}
+		n.Eligible = true
+	case member.Purge:
+		if w.is.Instance.Exists {
+			w.failf("purged under a guest that may run")
+		}
+		*n = member.Nomad{Known: true}
+	}
+}
+
+// sendDrain is Nomad's drain request, which sets its deadline anew.
+func (w *world) sendDrain() {
+	n, in := &w.is.Nomad, w.is.Record.Drain
+	if in == nil || !n.Registered || w.is.Now.Before(w.outage) {
+		return
+	}
+	deadline := time.Time{}
+	if w.is.Record.Policy.OnTimeout != v1alpha1.DrainRetain || in.Reason == v1alpha1.DrainVMDeleted {
+		deadline = in.Deadline.Time
+		if deadline.Before(w.is.Now) {
+			deadline = w.is.Now
+		}
+	}
+	if n.Draining && n.DrainIntent == in.ID && deadline.After(w.forceAt) {
+		w.failf("Nomad's deadline was moved from %s to %s", w.forceAt, deadline)
+	}
+	if n.Draining {
+		w.stalls = false // Nomad looks at all of the node's allocations again
+	} else {
+		n.DrainStarted = w.is.Now
+	}
+	n.Eligible, n.Draining, n.DrainCompleted, n.DrainIntent, w.forceAt = false, true, false, in.ID, deadline
+}

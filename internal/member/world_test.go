@@ -1,0 +1,166 @@
+package member_test
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+// world is one member and all that it consists of. It carries out steps as the controller's shell does, and moves on by
+// the second as KubeVirt, Harvester and Nomad do, with a temper drawn for each life.
+type world struct {
+	t *rapid.T
+	// is what is so; the member observes it as Nomad's mood allows.
+	is      member.Observed
+	version int // of the record: a write based on another one is refused
+	intents int
+	kicks   map[string]int
+	log     []string
+
+	forceAt time.Time // Nomad's deadline of the drain that runs; zero: none
+	stopAt  time.Time // when the tasks that Nomad has stopped are gone; zero: none is stopping
+	outage  time.Time // until when Nomad doesn't answer
+	polled  int       // seconds for which allocations have been polled
+
+	boot, shutdown, drainPace int  // seconds that each takes
+	stalls, sweeps            bool // Nomad misses the end of a drain; Harvester removes the claims itself
+	bootedFor, stoppedFor     int
+	placed                    int // allocations that came while the node was eligible
+	released, late            bool
+}
+
+func (w *world) failf(format string, args ...any) {
+	w.t.Helper()
+	w.t.Fatalf("%s at %s; so far: %v", fmt.Sprintf(format, args...), w.is.Now.Format(time.TimeOnly), w.log)
+}
+
+func (w *world) observe() member.Observed {
+	o := w.is
+	o.Nomad.Live = append([]member.Allocation(nil), o.Nomad.Live...)
+	o.Nomad.LiveKnown = w.polled > 0
+	if o.Now.Before(w.outage) {
+		o.Nomad.Known, o.Nomad.Why = false, "Nomad doesn't answer."
+	}
+	if w.is.VM.Exists && w.is.VM.Ours {
+		o.Record.VMMade = true // the report writes it down
+		w.is.Record.VMMade = true
+	}
+	if o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
+		w.is.Record.Joined = true
+	}
+	return o
+}
+
+// wakes is what of an observation somebody watches. Time, claims and Secrets are not among it.
+func wakes(o member.Observed) member.Observed {
+	o.Now, o.Claims, o.Secret = time.Time{}, nil, false
+	return o
+}
+
+// wait lets time pass until the wake or until something that is watched changes. Only a member that nobody has deleted
+// may wait for something that never comes.
+func (w *world) wait(before member.Observed, wake time.Duration) {
+	const patience = 3 * time.Hour
+	before = wakes(before)
+	wanted := before.Record.DeletedAt.IsZero()
+	for passed := time.Duration(0); ; {
+		w.second()
+		passed += time.Second
+		if wake > 0 && passed >= wake || !reflect.DeepEqual(wakes(w.observe()), before) || wanted && passed > time.Minute {
+			return
+		}
+		if passed > patience {
+			w.failf("a wait that nothing ends")
+		}
+	}
+}
+
+// second is what happens in the world meanwhile.
+func (w *world) second() {
+	w.is.Now = w.is.Now.Add(time.Second)
+	if w.is.Record.Leaving() && !w.is.Record.Drained {
+		w.polled++
+	} else {
+		w.polled = 0
+	}
+	w.guest()
+	w.disks()
+	w.drainer()
+}
+
+func (w *world) guest() {
+	vm, n := &w.is.VM, &w.is.Nomad
+	switch {
+	case vm.Exists && vm.Deleting:
+		if w.stoppedFor++; w.stoppedFor >= w.shutdown {
+			w.is.Instance = member.Instance{}
+		}
+		if w.stoppedFor > w.shutdown {
+			*vm = member.VM{}
+		}
+	case vm.Exists && !vm.Halted:
+		if w.bootedFor++; w.bootedFor >= w.boot {
+			w.is.Instance = member.Instance{Exists: true, Running: true}
+		}
+		if w.bootedFor >= 2*w.boot && !n.Registered {
+			*n = member.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true}
+		}
+	}
+	if n.Registered && !w.is.Instance.Exists {
+		n.Status, n.Live = "down", nil
+	}
+	if n.Ready() && w.placed < 4 && w.is.Now.Second()%7 == 0 {
+		w.placed++
+		n.Live = append(n.Live, member.Allocation{Name: fmt.Sprintf("alloc-%d", w.placed), System: w.placed%4 == 3})
+	}
+}
+
+func (w *world) disks() {
+	var left []member.Claim
+	for _, c := range w.is.Claims {
+		if !c.Deleting {
+			left = append(left, c)
+		}
+	}
+	if !w.is.VM.Exists && w.is.Record.Drained && w.sweeps {
+		left = nil
+	}
+	w.is.Claims = left
+}
+
+// drainer does what Nomad does with a drain: work moves away one by one, system jobs stop when it is the last, and at
+// the deadline it calls the drain complete while tasks are still stopping.
+func (w *world) drainer() {
+	n := &w.is.Nomad
+	if !w.stopAt.IsZero() && !w.is.Now.Before(w.stopAt) {
+		n.Live, w.stopAt = nil, time.Time{}
+	}
+	if !n.Draining {
+		return
+	}
+	forced := !w.forceAt.IsZero() && !w.is.Now.Before(w.forceAt)
+	work := -1
+	for i, a := range n.Live {
+		if !a.System {
+			work = i
+		}
+	}
+	switch {
+	case forced || n.Status == "down":
+		w.stopAt = w.is.Now.Add(20 * time.Second)
+	case work >= 0:
+		if w.drainPace > 0 && w.is.Now.Unix()%int64(w.drainPace) == 0 {
+			n.Live = append(append([]member.Allocation(nil), n.Live[:work]...), n.Live[work+1:]...)
+		}
+		return
+	case w.stalls:
+		return
+	case !w.is.Record.Policy.IgnoreSystemJobs:
+		w.stopAt = w.is.Now.Add(2 * time.Second)
+	}
+	n.Draining, n.DrainCompleted = false, true
+}
