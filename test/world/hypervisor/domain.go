@@ -213,5 +213,5 @@ func (s *domains) nextIP() string {
 
 // diskOf is the directory for a claim, or for a guest without one.
 func (h *Hypervisor) diskOf(namespace, name string) string {
-	return filepath.Join(h.diskDir(), namespace, name)
+	return filepath.Join(h.options.diskDir(), namespace, name)
 }

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	virtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -125,12 +126,24 @@ func (h *Hypervisor) VMIVanishes(ctx context.Context, vm types.NamespacedName) e
 	if err := h.Delete(ctx, instance, client.Preconditions{UID: &instance.UID}); err != nil {
 		return err
 	}
-	noFinalizers := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
-	errs := []error{client.IgnoreNotFound(h.instances.Patch(ctx, instance, noFinalizers))}
+	errs := []error{client.IgnoreNotFound(h.dropFinalizers(ctx, instance))}
 	for i := range pods {
 		errs = append(errs, client.IgnoreNotFound(h.Delete(ctx, &pods[i], client.GracePeriodSeconds(0))))
 	}
 	return errors.Join(errs...)
+}
+
+// dropFinalizers updates rather than patches: virt-handler may only do that.
+func (h *Hypervisor) dropFinalizers(ctx context.Context, instance *virtv1.VirtualMachineInstance) error {
+	key, uid := client.ObjectKeyFromObject(instance), instance.UID
+	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		err := h.direct.Get(ctx, key, instance)
+		if err != nil || instance.UID != uid {
+			return err
+		}
+		instance.Finalizers = nil
+		return h.instances.Update(ctx, instance)
+	})
 }
 
 // HostFails takes the power from a host: its guests end, and nobody is left to report it. KubeVirt gives the

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -62,7 +63,7 @@ type Options struct {
 	Shutdown time.Duration
 	// StopDelay is how long an allocation of a SimulatedGuest takes to stop.
 	StopDelay time.Duration
-	// Log receives errors and events; the zero value discards them.
+	// Log receives errors; the zero value writes them to Dir/logs/hypervisor.log.
 	Log logr.Logger
 }
 
@@ -96,7 +97,7 @@ func Start(ctx context.Context, o Options) (*Hypervisor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure hypervisor: %w", err)
 	}
-	life, cancel := context.WithCancel(context.Background())
+	life, cancel := context.WithCancel(logr.NewContext(context.Background(), h.options.Log))
 	h.cancel, h.ended = cancel, life.Done()
 	failed := make(chan error, 1)
 	h.running.Go(func() {
@@ -126,6 +127,12 @@ func newHypervisor(o Options) (*Hypervisor, ctrl.Manager, error) {
 		return nil, nil, err
 	}
 	o.Dir = dir
+	if err := os.MkdirAll(o.logDir(), 0o755); err != nil {
+		return nil, nil, err
+	}
+	if o.Log.GetSink() == nil {
+		o.Log = logToFile(filepath.Join(o.logDir(), "hypervisor.log"))
+	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), virtv1.AddToScheme(scheme)); err != nil {
 		return nil, nil, err
@@ -154,9 +161,6 @@ func newHypervisor(o Options) (*Hypervisor, ctrl.Manager, error) {
 	default:
 		return nil, nil, fmt.Errorf("unknown kind of guest %q", o.Guest)
 	}
-	if err := os.MkdirAll(h.logDir(), 0o755); err != nil {
-		return nil, nil, err
-	}
 	h.hosts = newHosts(o.Hosts)
 	h.domains = newDomains()
 	return h, manager, errors.Join(h.watchPods(manager), h.watchInstances(manager), h.watchClaims(manager))
@@ -169,8 +173,20 @@ func unlimited(config *rest.Config) *rest.Config {
 	return config
 }
 
-func (h *Hypervisor) logDir() string  { return filepath.Join(h.options.Dir, "logs") }
-func (h *Hypervisor) diskDir() string { return filepath.Join(h.options.Dir, "disks") }
+func (o Options) logDir() string  { return filepath.Join(o.Dir, "logs") }
+func (o Options) diskDir() string { return filepath.Join(o.Dir, "disks") }
+
+// logToFile opens the file for each line: there are few, and none may be lost.
+func logToFile(file string) logr.Logger {
+	return funcr.New(func(prefix, args string) {
+		f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+		if err != nil {
+			return
+		}
+		defer f.Close()
+		_, _ = fmt.Fprintln(f, prefix, args)
+	}, funcr.Options{LogTimestamp: true})
+}
 
 // Stop powers off every guest and removes their disks. The nodes stay, and become unresponsive.
 func (h *Hypervisor) Stop() error {
@@ -184,5 +200,5 @@ func (h *Hypervisor) Stop() error {
 		off.Go(func() { errs[i] = d.powerOff(false) })
 	}
 	off.Wait()
-	return errors.Join(append(errs, os.RemoveAll(h.diskDir()))...)
+	return errors.Join(append(errs, os.RemoveAll(h.options.diskDir()))...)
 }

@@ -29,7 +29,7 @@ func (h *Hypervisor) machineOf(ctx context.Context, instance *virtv1.VirtualMach
 		Namespace: instance.Namespace,
 		Name:      instance.Name,
 		Disk:      h.diskOf(instance.Namespace, disk),
-		LogFile:   filepath.Join(h.logDir(), instance.Namespace+"_"+instance.Name+".log"),
+		LogFile:   filepath.Join(h.options.logDir(), instance.Namespace+"_"+instance.Name+".log"),
 		CPUs:      cpus(instance.Spec.Domain),
 		MemoryMiB: memoryMiB(instance.Spec.Domain),
 		UserData:  userData,
