@@ -116,6 +116,11 @@ func (t *Target) write(ctx context.Context, c client.Client, pool *v1alpha1.Noma
 	case err != nil:
 		t.log.Warn("the reason of the scaling could not be noted on the pool", "pool", key.String(), "error", scrub(err))
 	}
+	return setScale(ctx, c, pool, replicas)
+}
+
+// setScale sets the number through the scale subresource, if nobody wrote to the pool since it was read.
+func setScale(ctx context.Context, c client.Client, pool *v1alpha1.NomadNodePool, replicas int32) error {
 	data, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"resourceVersion": pool.ResourceVersion},
 		"spec":     map[string]any{"replicas": replicas},
