@@ -112,7 +112,7 @@ func TestScaleRefusals(t *testing.T) {
 	}
 }
 
-// once answers the n-th write with f instead of the server.
+// onWrite lets f see the n-th write first, and answer it by returning true.
 func (s *apiServer) onWrite(n int, f func(http.ResponseWriter) bool) {
 	seen := 0
 	s.before = func(w http.ResponseWriter, r *http.Request) bool {
