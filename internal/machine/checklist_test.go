@@ -204,10 +204,13 @@ var diskRows = []row{
 	}},
 	{"14 cloud-init volume", func(_ Member, r *Rendered) string {
 		volumes := r.VM.Spec.Template.Spec.Volumes
-		last := volumes[len(volumes)-1]
-		source := last.CloudInitNoCloud
-		if last.Name != "cloudinitdisk" || source == nil || source.UserDataSecretRef == nil || source.NetworkDataSecretRef == nil {
-			return fmt.Sprintf("%+v", last)
+		at := slices.IndexFunc(volumes, func(v kubevirtv1.Volume) bool { return v.Name == "cloudinitdisk" })
+		if at < 0 || volumes[at].CloudInitNoCloud == nil {
+			return fmt.Sprintf("%+v", volumes)
+		}
+		source := volumes[at].CloudInitNoCloud
+		if source.UserDataSecretRef == nil || source.NetworkDataSecretRef == nil {
+			return fmt.Sprintf("%+v", source)
 		}
 		inline := source.UserData + source.UserDataBase64 + source.NetworkData + source.NetworkDataBase64
 		return unless(source.UserDataSecretRef.Name == r.Secret.Name && source.NetworkDataSecretRef.Name == r.Secret.Name && inline == "", "%+v", source)

@@ -178,6 +178,18 @@ func TestParseUserDataAccepts(t *testing.T) {
 	}
 }
 
+// Check tries the user's document against every list that a member's own may have.
+func TestEveryListIsChecked(t *testing.T) {
+	m := testMember()
+	m.IntroductionToken, m.Template.CloudInit.GuestAgent = "x", true
+	for key, value := range memberCloudConfig(m, testFacts()) {
+		_, isList := value.([]any)
+		if _, checked := everyList[key]; checked != isList {
+			t.Errorf("%s: is a list: %v, is checked: %v", key, isList, checked)
+		}
+	}
+}
+
 // Numbers and words that YAML could take for something else reach the guest as they were written.
 func TestUserDataKeepsValues(t *testing.T) {
 	m := testMember()

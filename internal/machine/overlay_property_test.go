@@ -1,0 +1,149 @@
+package machine
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// changeable are the rows of the checklist that speak of fields which an overlay may change.
+var changeable = map[string]bool{
+	"12, 13 disks and volumes":       true, // the bus of a disk
+	"18 cpu":                         true, // its model
+	"20 computed by the server":      true, // huge pages
+	"21 acpi":                        true,
+	"22 tablet":                      true,
+	"23 eviction":                    true,
+	"24 grace":                       true,
+	"29, 30 networks":                true, // the binding of an interface
+	"members prefer different hosts": true,
+	"27 labels on VM and template":   true, // the user's own labels
+}
+
+// Whatever an overlay sets, empties or removes, at whatever depth: either Check refuses it, or the member is still what
+// Harvester wants.
+func TestNoOverlayBreaksTheMember(t *testing.T) {
+	m := testMember()
+	m.Template.Labels = nil
+	doc, err := json.Marshal(baseSpec(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := decodeObject(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := pathsOf(base)
+	value := rapid.SampledFrom([]any{nil, nil, map[string]any{}, []any{}, "x", "1", 1, true, map[string]any{"x": "y"}, map[string]any{"name": "x"}})
+	accepted := 0
+	rapid.Check(t, func(t *rapid.T) {
+		var over any = map[string]any{}
+		for range rapid.IntRange(1, 3).Draw(t, "changes") {
+			path := rapid.SampledFrom(paths).Draw(t, "path")
+			set := nested(path, value.Draw(t, "value"))
+			over = combine(over, set)
+		}
+		doc, err := json.Marshal(over)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := m
+		changed.Template.VirtualMachine = overlay(string(doc))
+		r, err := Render(changed, testFacts())
+		var invalid *InvalidError
+		if errors.As(err, &invalid) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%s: Check found nothing, Render failed: %v", doc, err)
+		}
+		accepted++
+		for _, row := range slices.Concat(metadataRows, diskRows, specRows) {
+			if changeable[row.name] {
+				continue
+			}
+			if wrong := row.check(changed, r); wrong != "" {
+				t.Fatalf("%s: %s: %s", doc, row.name, wrong)
+			}
+		}
+	})
+	if accepted == 0 {
+		t.Error("no overlay was accepted: the test has seen nothing")
+	}
+}
+
+// step is a key of an object, or the name of a list's item.
+type step struct {
+	key    string
+	isItem bool
+}
+
+// pathsOf are the paths to every value in a document.
+func pathsOf(doc any) [][]step {
+	paths := [][]step{}
+	add := func(s step, value any) {
+		paths = append(paths, []step{s})
+		for _, rest := range pathsOf(value) {
+			paths = append(paths, append([]step{s}, rest...))
+		}
+	}
+	switch doc := doc.(type) {
+	case map[string]any:
+		for key, value := range doc {
+			add(step{key: key}, value)
+		}
+	case []any:
+		for _, item := range doc {
+			if name := nameOf(item); name != "" {
+				add(step{key: name, isItem: true}, item)
+			}
+		}
+	}
+	slices.SortFunc(paths, func(a, b []step) int {
+		return slices.CompareFunc(a, b, func(x, y step) int { return slices.Compare([]string{x.key}, []string{y.key}) })
+	})
+	return paths
+}
+
+// nested is the overlay that sets one path.
+func nested(path []step, value any) any {
+	if len(path) == 0 {
+		return value
+	}
+	inner := nested(path[1:], value)
+	if !path[0].isItem {
+		return map[string]any{path[0].key: inner}
+	}
+	item, ok := inner.(map[string]any)
+	if !ok {
+		return []any{inner}
+	}
+	named := map[string]any{"name": path[0].key}
+	for key, value := range item {
+		named[key] = value
+	}
+	return []any{named}
+}
+
+// combine is merge, but keeps nulls: they are what is tested.
+func combine(a, b any) any {
+	x, isX := a.(map[string]any)
+	y, isY := b.(map[string]any)
+	if !isX || !isY {
+		return b
+	}
+	both := map[string]any{}
+	for key, value := range x {
+		both[key] = value
+	}
+	for key, value := range y {
+		if _, there := both[key]; there {
+			value = combine(both[key], value)
+		}
+		both[key] = value
+	}
+	return both
+}
