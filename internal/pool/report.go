@@ -102,10 +102,8 @@ func templateValid(s Snapshot) Condition {
 	if len(s.Problems) > 0 {
 		return Condition{Reason: s.Problems[0].Reason, Message: joinMessages(s.Problems)}
 	}
-	for _, m := range s.Members {
-		if !m.Leaving && m.Problem != nil {
-			return Condition{Reason: m.Problem.Reason, Message: m.Problem.Message}
-		}
+	if p := s.refused(func(Member) bool { return true }); p != nil {
+		return Condition{Reason: p.Reason, Message: p.Message}
 	}
 	return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Everything that the template names exists, and no VM was refused."}
 }

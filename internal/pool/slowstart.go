@@ -5,14 +5,15 @@ import "github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 // slowStart limits how many of the missing members are made now: as many as have had their VM accepted already, at
 // least one. A template that admission refuses costs one refusal and not a hundred, and a good one doubles.
 func slowStart(s Snapshot, missing int) (int, *Problem) {
+	if p := s.refused(func(m Member) bool { return m.Revision == s.Revision }); p != nil {
+		return 0, p
+	}
 	accepted, pending := 0, 0
 	for _, m := range s.active() {
 		switch {
 		case m.Revision != s.Revision:
 		case m.VMMade:
 			accepted++
-		case m.Problem != nil:
-			return 0, m.Problem
 		default:
 			pending++
 		}

@@ -90,4 +90,19 @@ func (s Snapshot) active() []Member {
 	return out
 }
 
+// refused is what keeps the VM of an active member from being made; nil: nothing. Members come in any order, and what is
+// said of the pool must not change with it, so it is that of the first by name.
+func (s Snapshot) refused(of func(Member) bool) *Problem {
+	var first *Member
+	for _, m := range s.active() {
+		if m.Problem != nil && of(m) && (first == nil || m.Name < first.Name) {
+			first = &m
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return first.Problem
+}
+
 func (s Snapshot) leaving() int { return len(s.Members) - len(s.active()) }

@@ -1,0 +1,130 @@
+package pool_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+const (
+	present = "rev-2"
+	former  = "rev-1"
+)
+
+// snapshot is a pool that is as its replicas ask, but for its members.
+func snapshot(replicas int, members ...pool.Member) pool.Snapshot {
+	return pool.Snapshot{
+		Now: now, Replicas: replicas, Revision: present, Members: members,
+		NomadKnown: true, NomadReason: v1alpha1.ReasonReachable, NomadMessage: "Nomad answers.",
+	}
+}
+
+type memberChange func(*pool.Member)
+
+func member(name string, changes ...memberChange) pool.Member {
+	m := pool.Member{Name: name, Revision: present, Created: now.Add(-time.Hour), Joined: true, Ready: true, VMMade: true, CreateIndex: 10}
+	for _, c := range changes {
+		c(&m)
+	}
+	return m
+}
+
+func pending(m *pool.Member)    { m.Joined, m.Ready, m.VMMade, m.CreateIndex = false, false, false, 0 }
+func joining(m *pool.Member)    { m.Joined, m.Ready, m.CreateIndex = false, false, 0 }
+func late(m *pool.Member)       { joining(m); m.JoinExpired = true }
+func notReady(m *pool.Member)   { m.Ready = false }
+func outdated(m *pool.Member)   { m.Revision = former }
+func protected(m *pool.Member)  { m.Protected = true }
+func deleteNext(m *pool.Member) { m.DeleteNext = true }
+
+func refused(m *pool.Member) {
+	pending(m)
+	m.Problem = &pool.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "webhook said no"}
+}
+
+// leaving was ordered to leave so long ago.
+func leaving(ago time.Duration) memberChange {
+	return func(m *pool.Member) { m.Leaving, m.Ready, m.LeavingSince = true, false, now.Add(-ago) }
+}
+
+// rescuable is leaving, and may be called back.
+func rescuable(ago time.Duration) memberChange {
+	return func(m *pool.Member) { leaving(ago)(m); m.Rescuable = true }
+}
+
+func index(i uint64) memberChange { return func(m *pool.Member) { m.CreateIndex = i } }
+func age(d time.Duration) memberChange {
+	return func(m *pool.Member) { m.Created = now.Add(-d) }
+}
+
+// some are n members called <prefix>0, <prefix>1 and so on.
+func some(n int, prefix string, changes ...memberChange) []pool.Member {
+	var out []pool.Member
+	for i := range n {
+		out = append(out, member(fmt.Sprint(prefix, i), changes...))
+	}
+	return out
+}
+
+func all(groups ...[]pool.Member) []pool.Member {
+	var out []pool.Member
+	for _, g := range groups {
+		out = append(out, g...)
+	}
+	return out
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func window(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
+
+func reason(p *pool.Problem) string {
+	if p == nil {
+		return ""
+	}
+	return p.Reason
+}
+
+// planCase is a pool and what must be planned for it.
+type planCase struct {
+	name            string
+	s               pool.Snapshot
+	change          func(*pool.Snapshot)
+	create          int
+	rescue, victims []string
+	holdOut, holdIn string // reasons
+	wake            time.Duration
+}
+
+func runPlans(t *testing.T, cases []planCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if c.change != nil {
+				c.change(&c.s)
+			}
+			p := pool.Decide(c.s)
+			got := fmt.Sprintf("create %d, rescue %q, victims %q, held out by %q, held in by %q, wake %s", p.Create, p.Rescue, p.Victims, reason(p.HoldOut), reason(p.HoldIn), p.Wake)
+			want := fmt.Sprintf("create %d, rescue %q, victims %q, held out by %q, held in by %q, wake %s", c.create, c.rescue, c.victims, c.holdOut, c.holdIn, c.wake)
+			if got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			if acts := c.create > 0 || len(c.rescue) > 0 || len(c.victims) > 0; p.Acts() != acts {
+				t.Errorf("Acts is %t, want %t", p.Acts(), acts)
+			}
+		})
+	}
+}
+
+func paused(s *pool.Snapshot)   { s.Paused = true }
+func deleting(s *pool.Snapshot) { s.Deleting = true }
+func nomadUnknown(s *pool.Snapshot) {
+	s.NomadKnown, s.NomadReason, s.NomadMessage = false, v1alpha1.ReasonUnreachable, "Nomad doesn't answer."
+}

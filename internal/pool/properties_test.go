@@ -1,0 +1,207 @@
+package pool_test
+
+import (
+	"fmt"
+	"math/rand"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+func flag(t *rapid.T, label string) bool { return rapid.Bool().Draw(t, label) }
+
+func anyMember(t *rapid.T, name string) pool.Member {
+	m := pool.Member{
+		Name: name, Revision: rapid.SampledFrom([]string{present, former}).Draw(t, "revision"),
+		Created: now.Add(-time.Duration(rapid.IntRange(0, 3).Draw(t, "age")) * time.Minute),
+		VMMade:  flag(t, "VM made"), Joined: flag(t, "joined"), Leaving: rapid.IntRange(0, 3).Draw(t, "leaving") == 0,
+		DeleteNext: flag(t, "delete next"), Protected: rapid.IntRange(0, 3).Draw(t, "protected") == 0,
+		CreateIndex: rapid.Uint64Range(0, 4).Draw(t, "create index"),
+	}
+	m.Ready = m.Joined && flag(t, "ready")
+	m.JoinExpired = !m.Joined && flag(t, "late")
+	if m.Leaving {
+		m.Rescuable = flag(t, "rescuable")
+		m.LeavingSince = now.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "leaving for")) * time.Minute)
+	}
+	if !m.VMMade && rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
+		m.Problem = &pool.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "exceeded quota"}
+	}
+	return m
+}
+
+func anySnapshot(t *rapid.T) pool.Snapshot {
+	s := snapshot(rapid.IntRange(0, 12).Draw(t, "replicas"))
+	for i := range rapid.IntRange(0, 12).Draw(t, "members") {
+		s.Members = append(s.Members, anyMember(t, fmt.Sprint("m", i)))
+	}
+	s.Paused, s.Deleting = rapid.IntRange(0, 5).Draw(t, "paused") == 0, rapid.IntRange(0, 5).Draw(t, "deleting") == 0
+	if rapid.IntRange(0, 3).Draw(t, "Nomad") == 0 {
+		nomadUnknown(&s)
+	}
+	s.ScaleIn.Strategy = rapid.SampledFrom([]v1alpha1.ScaleInStrategy{
+		"", v1alpha1.LeastBusy, v1alpha1.NewestCreateIndex, v1alpha1.OldestCreateIndex, v1alpha1.Empty, v1alpha1.EmptyIgnoreSystem,
+	}).Draw(t, "strategy")
+	if flag(t, "limited") {
+		s.ScaleIn.MaxConcurrent = ptr(rapid.Int32Range(1, 4).Draw(t, "max concurrent"))
+	}
+	if flag(t, "window") {
+		s.ScaleIn.StabilizationWindow = window(time.Minute)
+		s.LastScale = now.Add(-time.Duration(rapid.IntRange(0, 120).Draw(t, "scaled")) * time.Second)
+	}
+	if rapid.IntRange(0, 3).Draw(t, "problems") == 0 {
+		s.Problems = []pool.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}}
+	}
+	if pool.NeedsUsage(s) {
+		s.Usage = map[string]pool.Usage{}
+		for _, m := range s.Members {
+			if flag(t, "usage known") {
+				n := rapid.IntRange(0, 2).Draw(t, "allocations")
+				s.Usage[m.Name] = pool.Usage{Load: float64(n) / 4, Allocations: n, System: rapid.IntRange(0, n).Draw(t, "system")}
+			}
+		}
+	}
+	return s
+}
+
+func TestPlansAreSafe(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySnapshot(t)
+		p := pool.Decide(s)
+		must := func(ok bool, what string) {
+			if !ok {
+				t.Errorf("%s, but the plan is %+v", what, p)
+			}
+		}
+		byName := map[string]pool.Member{}
+		active, leaves := 0, 0
+		for _, m := range s.Members {
+			byName[m.Name] = m
+			if m.Leaving {
+				leaves++
+			} else {
+				active++
+			}
+		}
+		must(p.Wake >= 0, "a wake lies ahead")
+		must(!p.Acts() || !s.Paused && !s.Deleting, "a pool that is paused or deleted is left alone")
+		must(p.Create >= 0 && p.Create+len(p.Rescue) <= max(s.Replicas-active, 0), "no more members than asked for")
+		must(len(p.Victims) <= max(active-s.Replicas, 0), "no fewer members than asked for")
+		must(p.Create == 0 || len(s.Problems) == 0, "nothing is made of a template that has problems")
+		must(s.NomadKnown || len(p.Victims)+len(p.Rescue) == 0, "without Nomad nobody is chosen")
+		if c := s.ScaleIn.MaxConcurrent; c != nil {
+			must(len(p.Victims) == 0 || leaves+len(p.Victims) <= int(*c), "maxConcurrent holds")
+		}
+		for _, v := range p.Victims {
+			m := byName[v]
+			must(!m.Protected && !m.Leaving, "a victim may leave")
+			if u := s.Usage[v]; s.ScaleIn.Strategy == v1alpha1.Empty && m.Ready && !m.DeleteNext {
+				must(u.Allocations == 0, "strategy Empty lets only empty ones leave")
+			}
+		}
+		for _, r := range p.Rescue {
+			must(byName[r].Rescuable && byName[r].Leaving, "only who leaves is called back")
+		}
+		distinct := slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(p.Victims), p.Rescue...))))
+		must(len(distinct) == len(p.Victims)+len(p.Rescue), "nobody is named twice")
+	})
+}
+
+// What isn't done although replicas ask for it is held by something, which is said, or comes about by what is under way.
+func TestPlansAreComplete(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySnapshot(t)
+		p := pool.Decide(s)
+		active := pool.Count(s).Replicas
+		if !s.Deleting && active+p.Create+len(p.Rescue) < s.Replicas && p.HoldOut == nil {
+			t.Errorf("members are missing and nothing says why: %+v", p)
+		}
+		if !s.Deleting && active-len(p.Victims) > s.Replicas && p.HoldIn == nil {
+			t.Errorf("members should leave and nothing says why they don't: %+v", p)
+		}
+		all := pool.Conditions(s, p)
+		if len(all) != len(v1alpha1.PoolConditions) {
+			t.Errorf("%d conditions, want %d", len(all), len(v1alpha1.PoolConditions))
+		}
+		for _, kind := range v1alpha1.PoolConditions {
+			if c := all[kind]; c.Reason == "" || c.Message == "" || c.True && c.Unknown {
+				t.Errorf("%s is %+v, which isn't a condition", kind, c)
+			}
+		}
+	})
+}
+
+func TestPlansDontDependOnTheOrderOfMembers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySnapshot(t)
+		for i, m := range s.Members {
+			if m.Problem != nil {
+				s.Members[i].Problem = &pool.Problem{Reason: m.Problem.Reason, Message: m.Name + ": " + m.Problem.Message}
+			}
+		}
+		want := pool.Decide(s)
+		wantSaid := pool.Conditions(s, want)
+		s.Members = slices.Clone(s.Members)
+		rand.New(rand.NewSource(rapid.Int64().Draw(t, "seed"))).Shuffle(len(s.Members), func(i, j int) {
+			s.Members[i], s.Members[j] = s.Members[j], s.Members[i]
+		})
+		if got := pool.Decide(s); !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v after shuffling, want %+v", got, want)
+		}
+		if said := pool.Conditions(s, want); !reflect.DeepEqual(said, wantSaid) {
+			t.Errorf("said %+v after shuffling, want %+v", said, wantSaid)
+		}
+	})
+}
+
+// A pool that is left alone, whose members do as they are told, is as wanted after a few rounds, and then at rest.
+func TestPoolsComeToRest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySnapshot(t)
+		s.Paused, s.Deleting, s.NomadKnown, s.Problems, s.ScaleIn.Strategy = false, false, true, nil, v1alpha1.OldestCreateIndex
+		for i := range s.Members {
+			s.Members[i].Protected, s.Members[i].Problem = false, nil
+		}
+		for round := 0; ; round++ {
+			p := pool.Decide(s)
+			if c := pool.Count(s); c.Replicas == s.Replicas && c.Draining == 0 {
+				break
+			}
+			if round > 30 {
+				t.Fatalf("no rest after %d rounds: %+v", round, p)
+			}
+			s = obeyed(s, p, round)
+		}
+		if p := pool.Decide(s); p.Acts() || p.Wake != 0 || p.HoldIn != nil || p.HoldOut != nil {
+			t.Errorf("at rest, but %+v", p)
+		}
+	})
+}
+
+// obeyed is the pool after its plan was carried out and some time has passed.
+func obeyed(s pool.Snapshot, p pool.Plan, round int) pool.Snapshot {
+	var members []pool.Member
+	for _, m := range s.Members {
+		switch {
+		case slices.Contains(p.Rescue, m.Name):
+			m.Leaving = false
+		case m.Leaving:
+			continue // gone
+		case slices.Contains(p.Victims, m.Name):
+			m.Leaving = true
+		}
+		m.VMMade, m.Joined, m.Ready, m.JoinExpired = true, true, !m.Leaving, false
+		members = append(members, m)
+	}
+	for i := range p.Create {
+		members = append(members, member(fmt.Sprintf("new-%d-%d", round, i), pending))
+	}
+	s.Members, s.Now = members, s.Now.Add(time.Minute)
+	return s
+}

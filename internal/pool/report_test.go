@@ -1,0 +1,159 @@
+package pool_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+func TestCounts(t *testing.T) {
+	s := snapshot(9,
+		member("ready"), member("old", outdated), member("pending", pending), member("joining", joining),
+		member("late", late), member("down", notReady), member("leaving", leaving(time.Minute)), member("going", leaving(time.Hour)),
+	)
+	got, want := pool.Count(s), pool.Counts{Replicas: 6, Ready: 2, Updated: 5, Joining: 2, Draining: 2, Unhealthy: 2}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := pool.Count(snapshot(0)); got != (pool.Counts{}) {
+		t.Errorf("an empty pool counts %+v", got)
+	}
+}
+
+// reportCase is a pool and what one condition must say of it.
+type reportCase struct {
+	name   string
+	s      pool.Snapshot
+	change func(*pool.Snapshot)
+	status bool
+	reason string
+	says   string // part of the message
+}
+
+func runReports(t *testing.T, kind string, cases []reportCase) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if c.change != nil {
+				c.change(&c.s)
+			}
+			got := pool.Conditions(c.s, pool.Decide(c.s))[kind]
+			if got.True != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
+				t.Errorf("%s is %+v, want %t %s saying %q", kind, got, c.status, c.reason, c.says)
+			}
+		})
+	}
+}
+
+func createError(s *pool.Snapshot) {
+	s.CreateError = &pool.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "exceeded quota: members"}
+}
+
+func badImage(s *pool.Snapshot) {
+	s.Problems = []pool.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}}
+}
+
+func TestScalingOutCondition(t *testing.T) {
+	runReports(t, v1alpha1.PoolScalingOut, []reportCase{
+		{name: "as wanted", s: snapshot(1, member("a")), status: false, reason: v1alpha1.ReasonAsWanted},
+		{name: "creating", s: snapshot(1), status: true, reason: v1alpha1.ReasonCreating},
+		{name: "rescuing", s: snapshot(1, member("a", rescuable(0))), status: true, reason: v1alpha1.ReasonCreating},
+		{name: "slow start", s: snapshot(9, member("a", pending)), status: true, reason: v1alpha1.ReasonCreating},
+		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonJoining},
+		{name: "late ones no longer count as on their way", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonAsWanted},
+		{name: "refused, word for word", s: snapshot(2, member("a")), change: createError, status: true, reason: v1alpha1.ReasonCreateFailed, says: "exceeded quota: members"},
+		{name: "held by the template", s: snapshot(2, member("a")), change: badImage, status: true, reason: v1alpha1.ReasonImageNotFound, says: "no image"},
+		{name: "paused", s: snapshot(2, member("a")), change: paused, status: true, reason: v1alpha1.ReasonPaused},
+	})
+}
+
+func TestScalingInCondition(t *testing.T) {
+	runReports(t, v1alpha1.PoolScalingIn, []reportCase{
+		{name: "as wanted", s: snapshot(1, member("a")), reason: v1alpha1.ReasonAsWanted},
+		{name: "chosen", s: snapshot(0, member("a")), status: true, reason: v1alpha1.ReasonDraining},
+		{name: "draining", s: snapshot(0, member("a", leaving(0))), status: true, reason: v1alpha1.ReasonDraining},
+		{name: "Nomad unknown", s: snapshot(0, member("a")), change: nomadUnknown, status: true, reason: v1alpha1.ReasonNomadUnknown, says: "doesn't answer"},
+		{name: "protected", s: snapshot(0, member("a", protected)), status: true, reason: v1alpha1.ReasonAllProtected, says: v1alpha1.ProtectAnnotation},
+		{name: "paused", s: snapshot(0, member("a")), change: paused, status: true, reason: v1alpha1.ReasonPaused},
+	})
+}
+
+func TestOtherConditions(t *testing.T) {
+	unknownYet := func(s *pool.Snapshot) { nomadUnknown(s); s.NomadReason = v1alpha1.ReasonUnknown }
+	runReports(t, v1alpha1.PoolUpToDate, []reportCase{
+		{name: "present template", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "outdated", s: snapshot(1, member("a", outdated)), reason: v1alpha1.ReasonOutdatedMembers},
+		{name: "outdated ones that leave don't count", s: snapshot(1, member("a"), member("b", outdated, leaving(0))), status: true, reason: v1alpha1.ReasonAsWanted},
+	})
+	runReports(t, v1alpha1.PoolNomadReachable, []reportCase{
+		{name: "answers", s: snapshot(0), status: true, reason: v1alpha1.ReasonReachable, says: "answers"},
+		{name: "doesn't", s: snapshot(0), change: nomadUnknown, reason: v1alpha1.ReasonUnreachable, says: "doesn't answer"},
+		{name: "not asked yet", s: snapshot(0), change: unknownYet, reason: v1alpha1.ReasonUnknown},
+	})
+	runReports(t, v1alpha1.PoolRegistrationHealthy, []reportCase{
+		{name: "joined", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "late", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonJoinTimeouts, says: "console"},
+		{name: "late ones that leave don't count", s: snapshot(1, member("a"), member("b", late, leaving(0))), status: true, reason: v1alpha1.ReasonAsWanted},
+	})
+	runReports(t, v1alpha1.PoolTemplateValid, []reportCase{
+		{name: "valid", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "pre-flight", s: snapshot(1, member("a")), change: badImage, reason: v1alpha1.ReasonImageNotFound, says: "no image"},
+		{name: "admission, word for word", s: snapshot(1, member("a", refused)), reason: v1alpha1.ReasonAdmissionDenied, says: "webhook said no"},
+		{name: "a refused one that leaves doesn't count", s: snapshot(0, member("a", refused, leaving(0))), status: true, reason: v1alpha1.ReasonAsWanted},
+	})
+	runReports(t, v1alpha1.PoolPaused, []reportCase{
+		{name: "not paused", s: snapshot(0), reason: v1alpha1.ReasonAsWanted},
+		{name: "paused", s: snapshot(0), change: paused, status: true, reason: v1alpha1.ReasonPaused},
+	})
+	s := snapshot(0)
+	unknownYet(&s)
+	if c := pool.Conditions(s, pool.Decide(s))[v1alpha1.PoolNomadReachable]; !c.Unknown {
+		t.Errorf("a Nomad that wasn't asked yet is unknown: %+v", c)
+	}
+}
+
+// What an operator must act on comes first.
+func TestReadyCondition(t *testing.T) {
+	everything := func(s *pool.Snapshot) { badImage(s); nomadUnknown(s); createError(s) }
+	runReports(t, v1alpha1.PoolReady, []reportCase{
+		{name: "as wanted", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "none wanted", s: snapshot(0), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "the surplus is leaving", s: snapshot(1, member("a"), member("b", leaving(0))), status: true, reason: v1alpha1.ReasonMembersLeaving},
+		{name: "the surplus can't leave", s: snapshot(1, some(2, "a", protected)...), status: true, reason: v1alpha1.ReasonMembersLeaving},
+		{name: "joining", s: snapshot(2, member("a"), member("b", joining)), reason: v1alpha1.ReasonJoining},
+		{name: "creating", s: snapshot(1), reason: v1alpha1.ReasonJoining},
+		{name: "down", s: snapshot(1, member("a", notReady)), reason: v1alpha1.ReasonMembersMissing},
+		{name: "called back", s: snapshot(1, member("a", rescuable(0))), reason: v1alpha1.ReasonMembersMissing},
+		{name: "deleting", s: snapshot(1, member("a")), change: deleting, reason: v1alpha1.ReasonRemoving},
+		{name: "template", s: snapshot(1), change: everything, reason: v1alpha1.ReasonImageNotFound},
+		{name: "Nomad", s: snapshot(1, member("a")), change: nomadUnknown, reason: v1alpha1.ReasonUnreachable},
+		{name: "late", s: snapshot(2, member("a", late), member("b", joining)), reason: v1alpha1.ReasonJoinTimeouts},
+		{name: "refused", s: snapshot(1), change: createError, reason: v1alpha1.ReasonCreateFailed},
+		{name: "paused and short", s: snapshot(2, member("a")), change: paused, reason: v1alpha1.ReasonPaused},
+		{name: "paused with a surplus", s: snapshot(0, member("a")), change: paused, reason: v1alpha1.ReasonPaused},
+		{name: "paused as wanted", s: snapshot(1, member("a")), change: paused, status: true, reason: v1alpha1.ReasonAsWanted},
+	})
+}
+
+// A pool to which nothing happens writes nothing: what is said of it must not change by the passing of time.
+func TestMessagesDontChangeWithTime(t *testing.T) {
+	stabilizing := snapshot(0, member("a"))
+	stabilizing.ScaleIn.StabilizationWindow, stabilizing.LastScale = window(time.Hour), now
+	unreachable := snapshot(0, member("a"))
+	nomadUnknown(&unreachable)
+	for name, s := range map[string]pool.Snapshot{
+		"steady": snapshot(1, member("a")), "late": snapshot(1, member("a", late)), "stabilizing": stabilizing,
+		"unreachable": unreachable, "protected": snapshot(0, member("a", protected)), "draining": snapshot(0, member("a", leaving(0))),
+	} {
+		before := pool.Conditions(s, pool.Decide(s))
+		s.Now = s.Now.Add(73 * time.Second)
+		if after := pool.Conditions(s, pool.Decide(s)); !reflect.DeepEqual(before, after) {
+			t.Errorf("%s: went from %+v to %+v while nothing but time passed", name, before, after)
+		}
+	}
+}
