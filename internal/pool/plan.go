@@ -24,6 +24,14 @@ func (p Plan) Acts() bool { return p.Create > 0 || len(p.Rescue) > 0 || len(p.Vi
 // Decide plans a pool's next step. Leaving members don't count: draining may take a quarter of an hour, while capacity
 // is asked for now.
 func Decide(s Snapshot) Plan {
+	p := decide(s)
+	if !s.NomadKnown && (p.Wake == 0 || p.Wake > problemRetry) {
+		p.Wake = problemRetry
+	}
+	return p
+}
+
+func decide(s Snapshot) Plan {
 	if s.Deleting {
 		return Plan{}
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // Victims chooses up to n active members to leave, in a total order, so that two controllers with the same knowledge
-// choose the same: asked for by annotation, never joined, not ready, outdated, then by the strategy, then by name.
+// choose the same: asked for by annotation, failed to join in time, not joined yet, not ready, outdated, then by the strategy, then by name.
 // Protected members are never chosen. If there are too few, the problem says so.
 func Victims(s Snapshot, n int) ([]string, *Problem) {
 	var c []Member
@@ -49,6 +49,7 @@ func mayLeave(s Snapshot, m Member) bool {
 func before(s Snapshot, a, b Member) bool {
 	for _, first := range []func(Member) bool{
 		func(m Member) bool { return m.DeleteNext },
+		func(m Member) bool { return m.JoinExpired },
 		func(m Member) bool { return !m.Joined },
 		func(m Member) bool { return !m.Ready },
 		func(m Member) bool { return m.Revision != s.Revision },
