@@ -107,15 +107,16 @@ func (s *workshop) ensure(ctx context.Context, tool Tool) (string, error) {
 	if path, err := installed(ctx, plan); path != "" || err != nil {
 		return path, err
 	}
-	if isExecutable(plan.path) {
+	built := func() bool { return isExecutable(plan.path) }
+	if built() {
 		return plan.path, nil
 	}
-	unlock, err := s.lock(ctx)
+	unlock, err := s.lock(ctx, built)
 	if err != nil {
 		return "", fmt.Errorf("waiting to build %s: %w", tool, err)
 	}
 	defer unlock()
-	if isExecutable(plan.path) { // another process has built it meanwhile
+	if built() { // by another process, meanwhile
 		return plan.path, nil
 	}
 	return plan.path, s.build(ctx, plan)

@@ -70,6 +70,22 @@ func TestFailedBuildShowsCompilerAndLeavesNoProgram(t *testing.T) {
 	}
 }
 
+func never() bool { return false }
+
+func TestLockWaitEndsWhenNothingIsLeftToBuild(t *testing.T) {
+	shop := &workshop{cache: t.TempDir(), progress: &syncBuffer{}}
+	unlock, err := shop.lock(t.Context(), never)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	leave, err := shop.lock(t.Context(), func() bool { return true })
+	if err != nil {
+		t.Fatalf("still waited for the lock: %v", err)
+	}
+	leave()
+}
+
 func TestLockLetsOneIn(t *testing.T) {
 	shop := &workshop{cache: t.TempDir(), progress: &syncBuffer{}}
 	var inside, worst int
@@ -83,7 +99,7 @@ func TestLockLetsOneIn(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			unlock, err := shop.lock(t.Context())
+			unlock, err := shop.lock(t.Context(), never)
 			if err != nil {
 				t.Error(err)
 				return
@@ -101,20 +117,20 @@ func TestLockLetsOneIn(t *testing.T) {
 
 func TestLockWaitEndsWithItsContext(t *testing.T) {
 	shop := &workshop{cache: t.TempDir(), progress: &syncBuffer{}}
-	unlock, err := shop.lock(t.Context())
+	unlock, err := shop.lock(t.Context(), never)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := shop.lock(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := shop.lock(ctx, never); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("waiting for a held lock ended with %v", err)
 	}
 	if said := shop.progress.(*syncBuffer).String(); strings.Count(said, "waiting") != 1 {
 		t.Errorf("progress: %q", said)
 	}
 	unlock()
-	unlockAgain, err := shop.lock(t.Context())
+	unlockAgain, err := shop.lock(t.Context(), never)
 	if err != nil {
 		t.Fatalf("lock not released: %v", err)
 	}
@@ -125,14 +141,14 @@ func TestLockWaitEndsWithItsContext(t *testing.T) {
 func TestLockGoesToTheOneThatWaits(t *testing.T) {
 	progress := &syncBuffer{}
 	shop := &workshop{cache: t.TempDir(), progress: progress}
-	unlock, err := shop.lock(t.Context())
+	unlock, err := shop.lock(t.Context(), never)
 	if err != nil {
 		t.Fatal(err)
 	}
 	order := make(chan string, 2)
 	var both sync.WaitGroup
 	both.Go(func() {
-		unlock, err := shop.lock(t.Context())
+		unlock, err := shop.lock(t.Context(), never)
 		if err != nil {
 			t.Error(err)
 			return
@@ -145,7 +161,7 @@ func TestLockGoesToTheOneThatWaits(t *testing.T) {
 	}
 	unlock()
 	both.Go(func() {
-		unlock, err := shop.lock(t.Context())
+		unlock, err := shop.lock(t.Context(), never)
 		if err != nil {
 			t.Error(err)
 			return

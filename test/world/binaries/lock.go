@@ -18,28 +18,31 @@ const lockPoll = 200 * time.Millisecond
 // drops the lock with the process that holds it, however that ends.
 //
 // Whoever waits holds the turn meanwhile, so that a process which has just built
-// one tool and wants to build the next can't overtake it.
-func (s *workshop) lock(ctx context.Context) (unlock func(), err error) {
+// one tool and wants to build the next can't overtake it. Waiting ends early,
+// without the lock, once needless says that there is nothing left to build.
+func (s *workshop) lock(ctx context.Context, needless func() bool) (unlock func(), err error) {
 	if err := os.MkdirAll(s.cache, 0o755); err != nil {
 		return nil, err
 	}
 	var told bool
-	tell := func() {
+	giveUp := func() bool {
 		if !told {
 			fmt.Fprintf(s.progress, "waiting for another process that builds into %s\n", s.cache)
 		}
 		told = true
+		return needless()
 	}
-	yield, err := waitForLock(ctx, filepath.Join(s.cache, "turn.lock"), tell)
+	yield, err := waitForLock(ctx, filepath.Join(s.cache, "turn.lock"), giveUp)
 	if err != nil {
 		return nil, err
 	}
 	defer yield()
-	return waitForLock(ctx, filepath.Join(s.cache, "build.lock"), tell)
+	return waitForLock(ctx, filepath.Join(s.cache, "build.lock"), giveUp)
 }
 
-// waitForLock locks a file; waiting is called each time somebody else has it.
-func waitForLock(ctx context.Context, path string, waiting func()) (unlock func(), err error) {
+// waitForLock locks a file. Each time somebody else has it, giveUp is asked
+// whether to return without it.
+func waitForLock(ctx context.Context, path string, giveUp func() bool) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
@@ -56,7 +59,9 @@ func waitForLock(ctx context.Context, path string, waiting func()) (unlock func(
 			unlock()
 			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
-		waiting()
+		if giveUp() {
+			return unlock, nil // merely closes the file
+		}
 		select {
 		case <-ctx.Done():
 			unlock()
