@@ -1,6 +1,8 @@
 # The commands of the project. Each says what it needs; none needs more than Go, make, git and the Debian packages that
 # hack/needs.sh names.
 SHELL := /bin/bash
+# One build cache for everything, and static binaries.
+export CGO_ENABLED := 0
 .DEFAULT_GOAL := help
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -44,7 +46,7 @@ verify: needs generate ## Check generated files, formatting, linters and go.mod:
 
 .PHONY: build
 build: ## Build bin/nomad-harvester
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/nomad-harvester .
+	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/nomad-harvester .
 
 .PHONY: image
 image: build ## Build the container image
