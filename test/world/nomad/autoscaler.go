@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
@@ -43,7 +45,9 @@ type Autoscaler struct {
 	// PolicyDir is where policies are; the agent takes added and removed files on SIGHUP, edited ones on Restart.
 	PolicyDir string
 
-	service  *process.Service
+	service *process.Service
+
+	mu       sync.Mutex
 	children map[int]childID // every plugin process seen; some may be orphans by now
 }
 
@@ -120,12 +124,15 @@ func (a *Autoscaler) Process() *process.Process { return a.service.Process() }
 // PluginPids are the plugin processes that live now: those of the agent, and orphans of earlier ones.
 func (a *Autoscaler) PluginPids() []int {
 	a.recordChildren()
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	var pids []int
 	for pid, id := range a.children {
 		if now, err := readChild(pid); err == nil && now.started == id.started {
 			pids = append(pids, pid)
 		}
 	}
+	slices.Sort(pids)
 	return pids
 }
 

@@ -22,6 +22,8 @@ func (a *Autoscaler) recordChildren() {
 	if agent == nil {
 		return
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return
