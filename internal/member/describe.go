@@ -9,29 +9,44 @@ import (
 
 func phase(o Observed, d Decision) v1alpha1.NodePhase {
 	r := o.Record
+	// Still within the time that it has for joining.
+	coming := o.VM.Ours && !o.VM.Halted && !r.Joined && !JoinExpired(r, o.Now)
 	switch {
-	case r.Drained && o.VM.Exists && o.VM.Ours && !o.VM.Deleting:
-		return v1alpha1.NodePhaseDrained
-	case r.Drained && (o.VM.Exists && o.VM.Ours || o.Instance.Exists):
-		return v1alpha1.NodeDeleting
 	case r.Drained:
-		return v1alpha1.NodePurging
+		return removalPhase(o)
 	case r.Leaving() || d.Step == RecordIntent:
 		return v1alpha1.NodeDraining
-	case !r.ClaimsRecorded && !o.VM.Exists:
+	case !o.VM.Exists && !r.ClaimsRecorded:
 		return v1alpha1.NodePending
-	case !o.VM.Exists || o.VM.Ours && !o.Instance.Running && !r.Joined && !o.VM.Halted && !JoinExpired(r, o.Now):
+	case !o.VM.Exists || coming && !o.Instance.Running:
 		return v1alpha1.NodeProvisioning
-	case o.Nomad.Known && o.Nomad.Ready():
+	case works(o):
 		return v1alpha1.NodePhaseReady
-	case !o.Nomad.Known && r.Joined && o.Instance.Running:
-		// Unknown is not down: the last phase that is known to have been true.
-		return v1alpha1.NodePhaseReady
-	case !r.Joined && !JoinExpired(r, o.Now) && o.VM.Ours && !o.VM.Halted:
+	case coming:
 		return v1alpha1.NodeJoining
 	default:
 		return v1alpha1.NodeUnhealthy
 	}
+}
+
+func removalPhase(o Observed) v1alpha1.NodePhase {
+	switch vm := o.VM.Exists && o.VM.Ours; {
+	case vm && !o.VM.Deleting:
+		return v1alpha1.NodePhaseDrained
+	case vm || o.Instance.Exists:
+		return v1alpha1.NodeDeleting
+	default:
+		return v1alpha1.NodePurging
+	}
+}
+
+// works is true for a member that takes work. Unknown is not down: of a Nomad that can't be asked, the last that is known
+// to have been true.
+func works(o Observed) bool {
+	if !o.Nomad.Known {
+		return o.Record.Joined && o.Instance.Running
+	}
+	return o.Nomad.Ready()
 }
 
 func conditions(o Observed, d Decision) map[string]Condition {
@@ -46,12 +61,8 @@ func conditions(o Observed, d Decision) map[string]Condition {
 
 func vmReady(o Observed) Condition {
 	switch {
-	case !o.VM.Exists && o.Record.VMMade:
-		return no(v1alpha1.ReasonVMGone, "The VM is gone.")
-	case o.Record.Problem != nil && !o.VM.Exists:
-		return no(o.Record.Problem.Reason, o.Record.Problem.Message)
 	case !o.VM.Exists:
-		return no(v1alpha1.ReasonProvisioning, "Secret and VM are being made.")
+		return noVM(o.Record)
 	case !o.VM.Ours:
 		return no(v1alpha1.ReasonVMNameTaken, "A VM of this name exists that is not this member's; it is left alone. Delete this NomadNode to get a member of another name.")
 	case o.VM.Deleting && !o.Record.Drained && o.Record.Drain == nil:
@@ -68,6 +79,17 @@ func vmReady(o Observed) Condition {
 		return yes(v1alpha1.ReasonVMRunning, "The VM runs.")
 	default:
 		return no(v1alpha1.ReasonVMStarting, "The VM is starting.")
+	}
+}
+
+func noVM(r Record) Condition {
+	switch {
+	case r.VMMade:
+		return no(v1alpha1.ReasonVMGone, "The VM is gone.")
+	case r.Problem != nil:
+		return no(r.Problem.Reason, r.Problem.Message)
+	default:
+		return no(v1alpha1.ReasonProvisioning, "Secret and VM are being made.")
 	}
 }
 
