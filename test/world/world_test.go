@@ -14,6 +14,7 @@ import (
 	nomadapi "github.com/hashicorp/nomad/api"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -85,6 +86,24 @@ func waitRunning(t *testing.T, w *world.World, vm *kubevirtv1.VirtualMachine) {
 	})
 }
 
+func waitReady(t *testing.T, w *world.World, nodeID string) {
+	t.Helper()
+	eventually(t, "the Nomad node", func(ctx context.Context) error {
+		node, _, err := w.Nomad.Nodes().Info(nodeID, (&nomadapi.QueryOptions{}).WithContext(ctx))
+		if err != nil {
+			return err
+		}
+		if node.Status != nomadapi.NodeStatusReady {
+			return fmt.Errorf("node is %s", node.Status)
+		}
+		return nil
+	})
+}
+
+func secretNamed(name string) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name}}
+}
+
 func claims(ctx context.Context, w *world.World, vm string) ([]corev1.PersistentVolumeClaim, error) {
 	var list corev1.PersistentVolumeClaimList
 	err := w.Client.List(ctx, &list, client.InNamespace(fixtures.Namespace), client.MatchingLabels{"world-test/vm": vm})
@@ -119,16 +138,7 @@ func TestVMRunsJoinsNomadAndGoesWithItsDisks(t *testing.T) {
 			t.Errorf("claim %s is %s", pvc.Name, pvc.Status.Phase)
 		}
 	}
-	eventually(t, "the Nomad node", func(ctx context.Context) error {
-		node, _, err := w.Nomad.Nodes().Info(nodeID, (&nomadapi.QueryOptions{}).WithContext(ctx))
-		if err != nil {
-			return err
-		}
-		if node.Status != nomadapi.NodeStatusReady {
-			return fmt.Errorf("node is %s", node.Status)
-		}
-		return nil
-	})
+	waitReady(t, w, nodeID)
 
 	patch := client.RawPatch("application/merge-patch+json", []byte(
 		`{"metadata":{"annotations":{"harvesterhci.io/removedPersistentVolumeClaims":"whole-life-disk-0,whole-life-disk-1"}}}`))
