@@ -40,6 +40,8 @@ type NomadClient struct {
 	// servers are the addresses of Nomad servers that the members join, as host or host:port (4647).
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^:/ ]+(:[0-9]+)?$') || self.matches('^[[][0-9a-fA-F:]+[]](:[0-9]+)?$')",messageExpression="'servers: \"%s\" is not a host or host:port; name Nomad servers, whose RPC port is usually 4647'.format([self])"
 	Servers []string `json:"servers"`
 
 	// nodePool is Nomad's node pool; unset: "default".

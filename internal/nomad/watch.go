@@ -55,7 +55,8 @@ func (c *cluster) watchNodes(ctx context.Context) {
 			c.pause(ctx, backoff(c.o.MinInterval, failures), c.wakeNodes)
 			continue
 		}
-		index, failures = next, 0
+		// In a cluster that never had a node the index is 0, which would mean not to wait.
+		index, failures = max(next, 1), 0
 		changed, health := c.state.listed(nodes, c.o.Clock.Now())
 		c.noteHealth(health)
 		c.noteChanged(changed)
