@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -41,12 +42,13 @@ func FreePort() (int, error) {
 
 func isFree(port int) bool {
 	address := fmt.Sprintf("127.0.0.1:%d", port)
-	l, err := net.Listen("tcp", address)
+	var config net.ListenConfig
+	l, err := config.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return false
 	}
 	defer l.Close()
-	u, err := net.ListenPacket("udp", address)
+	u, err := config.ListenPacket(context.Background(), "udp", address)
 	if err != nil {
 		return false
 	}

@@ -49,7 +49,7 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", s.Name, err)
 	}
-	cmd := command(s)
+	cmd := command(context.WithoutCancel(ctx), s)
 	if s.LogFile != "" {
 		log, err := os.OpenFile(s.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 		if err != nil {
@@ -69,12 +69,12 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 	return p, nil
 }
 
-func command(s Spec) *exec.Cmd {
-	cmd := exec.Command(s.Path, s.Args...)
+func command(ctx context.Context, s Spec) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, s.Path, s.Args...)
 	if len(s.Unshare) > 0 {
 		args := append([]string{}, s.Unshare...)
 		args = append(args, "--", s.Path)
-		cmd = exec.Command("unshare", append(args, s.Args...)...)
+		cmd = exec.CommandContext(ctx, "unshare", append(args, s.Args...)...)
 	}
 	cmd.Env, cmd.Dir = s.Env, s.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

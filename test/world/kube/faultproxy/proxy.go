@@ -78,7 +78,7 @@ type armed struct {
 // Start serves on a free port of 127.0.0.1 with the given certificate, in front of target. Credentials in
 // headers pass through; client certificates can't.
 func Start(target *url.URL, serving tls.Certificate, transport http.RoundTripper) (*Proxy, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("fault proxy: %w", err)
 	}

@@ -78,10 +78,22 @@ kind: Service
 metadata: {name: virt-api, namespace: %[1]s}
 spec: {type: ExternalName, externalName: localhost}
 ---
+# Harvester: deploy/charts/harvester/values.yaml (kubevirt.spec.configuration), and software emulation.
 apiVersion: kubevirt.io/v1
 kind: KubeVirt
 metadata: {name: kubevirt, namespace: %[1]s}
-spec: {configuration: {vmRolloutStrategy: LiveUpdate, developerConfiguration: {useEmulation: true}}}
+spec:
+  configuration:
+    vmRolloutStrategy: LiveUpdate
+    vmStateStorageClass: vmstate-persistence
+    developerConfiguration:
+      useEmulation: true
+      featureGates: [CPUManager, DeclarativeHotplugVolumes, ExpandDisks, EnableVirtioFsConfigVolumes, HostDevices]
+    network:
+      defaultNetworkInterface: bridge
+      permitBridgeInterfaceOnPodNetwork: true
+      binding: {managedtap: {domainAttachmentType: managedTap}}
+  workloadUpdateStrategy: {workloadUpdateMethods: [LiveMigrate]}
 # Without a phase KubeVirt ignores the configuration.
 status: {phase: Deployed, defaultArchitecture: amd64}
 `, Namespace, o.ControlPlane.CA.PEM))
