@@ -148,12 +148,19 @@ func (a *Autoscaler) Crash() error {
 	return nil
 }
 
-// Restart ends the agent if it runs, starts it again and waits for its health.
+// Restart ends the agent if it runs, starts it again and waits for its health. After a Crash the orphaned
+// plugin stays: stopping the dead agent would end it, being of the same process group.
 func (a *Autoscaler) Restart(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	a.recordChildren()
-	if err := a.service.Restart(ctx); err != nil {
+	again := a.service.Restart
+	select {
+	case <-a.Process().Done():
+		again = a.service.Start
+	default:
+	}
+	if err := again(ctx); err != nil {
 		return fmt.Errorf("restart nomad-autoscaler: %w", err)
 	}
 	a.recordChildren()
