@@ -20,7 +20,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// foreign is an object of a kind without a Go type here; fields are pairs of a dotted path's last two parts and a value.
+// foreign is an object of a kind that has no Go type here.
 func foreign(kind schema.GroupVersionKind, ref string, content map[string]any) *unstructured.Unstructured {
 	key, _ := objectKey(ref)
 	obj := &unstructured.Unstructured{Object: content}
