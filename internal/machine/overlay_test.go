@@ -136,7 +136,7 @@ func TestOverlayNamesEachFieldAtFault(t *testing.T) {
 	tmpl := testTemplate()
 	for doc, want := range map[string]int{
 		`{"running":true,"template":{"spec":{"hostname":"x","nodeSelector":{"a":"b"}}}}`: 3,
-		`{"nothing":true,"template":{"spec":{"hostnam":"x"}}}`:                            2,
+		`{"nothing":true,"template":{"spec":{"hostnam":"x"}}}`:                           2,
 	} {
 		tmpl.VirtualMachine = overlay(doc)
 		if problems := Check(&tmpl, testFacts()); len(problems) != want {
