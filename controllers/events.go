@@ -39,6 +39,10 @@ func (e eventSink) rescued(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 }
 
 func (e eventSink) scaled(p *v1alpha1.NomadNodePool, r *v1alpha1.ScaleRecord) {
+	if r.From < 0 {
+		e.normal(p, nil, "Scaled", "Scale", "Replicas %d: %s", r.To, r.Reason)
+		return
+	}
 	e.normal(p, nil, "Scaled", "Scale", "Replicas %d -> %d: %s", r.From, r.To, r.Reason)
 }
 

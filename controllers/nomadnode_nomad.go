@@ -51,8 +51,8 @@ func (r *NomadNodeReconciler) rescue(ctx context.Context, s *nodeScope, _ member
 }
 
 func (r *NomadNodeReconciler) drain(ctx context.Context, s *nodeScope, _ member.Decision) error {
-	err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
-	if err == nil {
+	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
+	if sent {
 		r.Events.drainStarted(s.node)
 	}
 	return gone(err)

@@ -30,6 +30,7 @@ type NomadNodePoolReconciler struct {
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools/status,verbs=patch
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools/finalizers,verbs=update
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nomad-harvester-system,resources=leases,verbs=get;create;update
+// +kubebuilder:rbac:groups="",namespace=nomad-harvester-system,resources=events,verbs=create;patch
 
 // Reconcile observes one pool, does what is to be done about it and reports.
 func (r *NomadNodePoolReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {

@@ -1,7 +1,7 @@
 package controllers
 
 import (
-	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -56,22 +56,21 @@ func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleRecord {
 	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.Spec.Replicas, Reason: scaleReason(p)}
 }
 
-// scaleReason says who changed replicas: what the autoscaler plugin left, if it speaks of this number, or else who wrote
-// to the object last.
+// scaleReason says who changed replicas: what the autoscaler plugin left, if it was the plugin, or else the field manager
+// that owns spec.replicas since.
 func scaleReason(p *v1alpha1.NomadNodePool) string {
-	var by string
-	var when metav1.Time
+	by := ""
 	for _, f := range p.ManagedFields {
-		if f.Subresource == "status" || f.Time == nil || f.Time.Before(&when) {
-			continue
+		if f.Subresource != "status" && f.FieldsV1 != nil && strings.Contains(f.FieldsV1.GetRawString(), `"f:replicas"`) {
+			by = f.Manager
 		}
-		by, when = f.Manager, *f.Time
 	}
-	if r := p.Annotations[v1alpha1.ScaleReasonAnnotation]; r != "" && by == v1alpha1.AutoscalerFieldManager {
-		return r
-	}
-	if by == "" {
+	switch reason := p.Annotations[v1alpha1.ScaleReasonAnnotation]; {
+	case by == "":
 		return "changed"
+	case by == v1alpha1.AutoscalerFieldManager && reason != "":
+		return reason
+	default:
+		return "changed by " + by
 	}
-	return fmt.Sprintf("changed by %s", by)
 }

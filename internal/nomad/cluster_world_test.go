@@ -69,13 +69,13 @@ func TestDrainOfARealNode(t *testing.T) {
 	must(c.Cordon(t.Context(), node))
 	must(c.Cordon(t.Context(), node))
 	eventually(t, "ineligible", func() bool { n, ok := c.View().Nodes[node]; return ok && !n.Eligible && !n.Draining })
-	must(c.Drain(t.Context(), node, request))
+	must(errorOf(c.Drain(t.Context(), node, request)))
 	first := forceDeadline(t, server, node)
 	eventually(t, "our drain", func() bool {
 		n := c.View().Nodes[node]
 		return n.Draining && n.LastDrain != nil && n.LastDrain.IntentID == "i1" && n.LastDrain.Status == DrainDraining
 	})
-	must(c.Drain(t.Context(), node, request))
+	must(errorOf(c.Drain(t.Context(), node, request)))
 	if again := forceDeadline(t, server, node); !again.Equal(first) {
 		t.Errorf("a second drain moved the deadline from %s to %s", first, again)
 	}
@@ -94,14 +94,14 @@ func TestDrainOfARealNode(t *testing.T) {
 	}
 
 	request.IntentID, request.Remaining = "i2", 0
-	must(c.Drain(t.Context(), node, request))
+	must(errorOf(c.Drain(t.Context(), node, request)))
 	c.TrackAllocations(node, true)
 	eventually(t, "forced", func() bool {
 		live, asked := c.Allocations().Live[node]
 		n := c.View().Nodes[node]
 		return asked && len(live) == 0 && !n.Draining && n.LastDrain.Status == DrainComplete && n.LastDrain.IntentID == "i2"
 	})
-	must(c.Drain(t.Context(), node, request)) // over; must not begin again
+	must(errorOf(c.Drain(t.Context(), node, request))) // over; must not begin again
 	if n := c.View().Nodes[node]; n.Draining {
 		t.Errorf("drains again: %+v", n)
 	}
@@ -112,7 +112,7 @@ func TestDrainWithoutDeadlineOfARealNode(t *testing.T) {
 	c := NewClusters(Options{}).Get(Connection{Address: server.Addr})
 	node := member(t, server, "pool-a")
 	runJob(t, server, "default", "batch", "job", node, 1)
-	if err := c.Drain(t.Context(), node, DrainRequest{IntentID: "i", NoDeadline: true}); err != nil {
+	if _, err := c.Drain(t.Context(), node, DrainRequest{IntentID: "i", NoDeadline: true}); err != nil {
 		t.Fatal(err)
 	}
 	if at := forceDeadline(t, server, node); !at.IsZero() {
@@ -140,7 +140,7 @@ func TestPurgeOfARealNode(t *testing.T) {
 	for name, err := range map[string]error{
 		"cordon":   c.Cordon(t.Context(), client.ID()),
 		"uncordon": c.Uncordon(t.Context(), client.ID()),
-		"drain":    c.Drain(t.Context(), client.ID(), DrainRequest{IntentID: "i"}),
+		"drain":    errorOf(c.Drain(t.Context(), client.ID(), DrainRequest{IntentID: "i"})),
 	} {
 		if !errors.Is(err, ErrNodeNotFound) {
 			t.Errorf("%s: %v", name, err)

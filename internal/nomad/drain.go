@@ -19,15 +19,13 @@ const (
 
 // drain sends the drain unless Nomad has it. Nomad sets the deadline anew with each request (Nomad:
 // nomad/node_endpoint.go, UpdateDrain), so that a drain that is sent again and again never comes to its end.
-func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest) error {
+func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest) (sent bool, err error) {
 	node, err := r.info(ctx, nodeID)
-	if err != nil {
-		return err
+	if err != nil || hasDrained(nodeFromInfo(node), d.IntentID) {
+		return false, err
 	}
-	if hasDrained(nodeFromInfo(node), d.IntentID) {
-		return nil
-	}
-	return r.sendDrain(ctx, nodeID, d)
+	err = r.sendDrain(ctx, nodeID, d)
+	return err == nil, err
 }
 
 // hasDrained reports if the node drains under the intent, or did and was left ineligible, as Nomad leaves it.

@@ -80,8 +80,9 @@ func (c *cluster) Uncordon(ctx context.Context, nodeID string) error {
 	return c.wrote(c.remote.uncordon(ctx, nodeID))
 }
 
-func (c *cluster) Drain(ctx context.Context, nodeID string, r DrainRequest) error {
-	return c.wrote(c.remote.drain(ctx, nodeID, r))
+func (c *cluster) Drain(ctx context.Context, nodeID string, r DrainRequest) (bool, error) {
+	sent, err := c.remote.drain(ctx, nodeID, r)
+	return sent, c.wrote(err)
 }
 
 func (c *cluster) KickDrain(ctx context.Context, nodeID string, r DrainRequest) error {

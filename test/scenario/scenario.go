@@ -144,7 +144,8 @@ func pool(w *world.World) *v1alpha1.NomadNodePool {
 				Disks:    []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("20Gi"), Image: fixtures.Image}},
 				Networks: []v1alpha1.Network{{Name: fixtures.Network}},
 			},
-			ScaleIn: v1alpha1.ScaleInSpec{Drain: v1alpha1.DrainPolicy{Deadline: metav1.Duration{Duration: 2 * time.Minute}}},
+			// The oldest leave, which are those with the work that stays, so that it has to move.
+			ScaleIn: v1alpha1.ScaleInSpec{Strategy: v1alpha1.OldestCreateIndex, Drain: v1alpha1.DrainPolicy{Deadline: metav1.Duration{Duration: 2 * time.Minute}}},
 			Health:  v1alpha1.HealthSpec{JoinTimeout: metav1.Duration{Duration: 2 * time.Minute}},
 		},
 	}
