@@ -10,12 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -93,6 +95,7 @@ type World struct {
 	kubevirt  *kubevirt.KubeVirt
 	harvester *process.Service
 	temporary bool
+	failed    bool // tests did
 	logs      []io.Closer
 
 	mu          sync.Mutex
@@ -156,48 +159,79 @@ func (w *World) Stop() error {
 }
 
 func (w *World) end() error {
-	w.mu.Lock()
-	controllers, autoscalers := w.controllers, w.autoscalers
-	w.mu.Unlock()
 	var errs []error
-	for _, a := range autoscalers {
-		errs = append(errs, a.Stop())
-	}
-	for _, c := range controllers {
-		errs = append(errs, c.Stop())
-	}
-	if w.Hypervisor != nil {
-		errs = append(errs, w.Hypervisor.Stop())
-	}
-	if w.NomadServer != nil {
-		errs = append(errs, w.NomadServer.Stop())
-	}
-	if w.APIFaults != nil {
-		errs = append(errs, w.APIFaults.Close())
-	}
-	if w.harvester != nil {
-		errs = append(errs, w.harvester.Stop())
-	}
-	if w.kubevirt != nil {
-		errs = append(errs, w.kubevirt.Stop())
-	}
-	if w.Kube != nil {
-		errs = append(errs, w.Kube.Stop())
+	for _, layer := range w.layers() {
+		var g errgroup.Group
+		for _, stop := range layer {
+			g.Go(stop)
+		}
+		errs = append(errs, g.Wait())
 	}
 	for _, log := range w.logs {
 		errs = append(errs, log.Close())
 	}
-	if w.temporary && !w.options.Keep {
-		errs = append(errs, os.RemoveAll(w.Dir))
+	return errors.Join(append(errs, w.clear())...)
+}
+
+// layers are what to stop, the highest first; what is in one layer doesn't need the rest of it.
+func (w *World) layers() [][]func() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var product, below, platform, base []func() error
+	for _, a := range w.autoscalers {
+		product = append(product, a.Stop)
 	}
-	return errors.Join(errs...)
+	for _, c := range w.controllers {
+		product = append(product, c.Stop)
+	}
+	if w.Hypervisor != nil {
+		below = append(below, w.Hypervisor.Stop)
+	}
+	if w.APIFaults != nil {
+		below = append(below, w.APIFaults.Close)
+	}
+	if w.NomadServer != nil {
+		platform = append(platform, w.NomadServer.Stop)
+	}
+	if w.harvester != nil {
+		platform = append(platform, w.harvester.Stop)
+	}
+	if w.kubevirt != nil {
+		platform = append(platform, w.kubevirt.Stop)
+	}
+	if w.Kube != nil {
+		base = append(base, w.Kube.Stop)
+	}
+	return [][]func() error{product, below, platform, base}
+}
+
+// clear removes a temporary directory, but leaves the logs of failed tests.
+func (w *World) clear() error {
+	switch {
+	case !w.temporary || w.options.Keep:
+		return nil
+	case w.failed:
+		return leaveLogs(w.Dir)
+	default:
+		return os.RemoveAll(w.Dir)
+	}
+}
+
+// leaveLogs removes all files below dir that aren't logs.
+func leaveLogs(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) == ".log" {
+			return err
+		}
+		return os.Remove(path)
+	})
 }
 
 // Tests is what TestMain gets; *testing.M is one.
 type Tests interface{ Run() int }
 
 // Main is for TestMain: it starts a world for all tests of a package, hands it to use, runs the tests, stops
-// the world and returns the exit code.
+// the world and returns the exit code. When tests fail it leaves the logs and says where.
 func Main(m Tests, o Options, use func(*World)) int {
 	w, err := Start(context.Background(), o)
 	if err != nil {
@@ -206,12 +240,13 @@ func Main(m Tests, o Options, use func(*World)) int {
 	}
 	use(w)
 	code := m.Run()
+	w.failed = code != 0
 	if err := w.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if w.options.Keep {
-		fmt.Fprintln(os.Stderr, "world left in", w.Dir)
+	if w.failed || w.options.Keep {
+		fmt.Fprintln(os.Stderr, "logs left in", w.Dir)
 	}
 	return code
 }
