@@ -156,12 +156,12 @@ func positive(d time.Duration) time.Duration {
 	return d
 }
 
-// Blocking names the allocations that a drain waits for, at most max of them.
-func Blocking(o Observed, max int) []string {
+// Blocking names the allocations that a drain waits for, at most limit of them.
+func Blocking(o Observed, limit int) []string {
 	var out []string
 	for _, a := range waitedFor(o) {
-		if len(out) == max {
-			return append(out, fmt.Sprintf("and %d more", len(waitedFor(o))-max))
+		if len(out) == limit {
+			return append(out, fmt.Sprintf("and %d more", len(waitedFor(o))-limit))
 		}
 		out = append(out, a.Name)
 	}

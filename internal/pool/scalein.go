@@ -68,7 +68,8 @@ func NeedsUsage(s Snapshot) bool {
 	switch s.ScaleIn.Strategy {
 	case v1alpha1.NewestCreateIndex, v1alpha1.OldestCreateIndex:
 		return false
+	default:
+		free, _ := concurrent(s, 1)
+		return len(s.active()) > s.Replicas && free > 0
 	}
-	free, _ := concurrent(s, 1)
-	return len(s.active()) > s.Replicas && free > 0
 }

@@ -34,7 +34,7 @@ func scaleOut(s Snapshot, missing int) Plan {
 }
 
 // rescuable are the members to call back: the youngest drain first, because it has moved the least.
-func rescuable(s Snapshot, max int) []string {
+func rescuable(s Snapshot, limit int) []string {
 	var c []Member
 	for _, m := range s.Members {
 		if m.Leaving && m.Rescuable {
@@ -47,8 +47,8 @@ func rescuable(s Snapshot, max int) []string {
 		}
 		return c[i].Name < c[j].Name
 	})
-	if len(c) > max {
-		c = c[:max]
+	if len(c) > limit {
+		c = c[:limit]
 	}
 	return names(c)
 }

@@ -74,16 +74,19 @@ func before(s Snapshot, a, b Member) bool {
 // compare orders two members by the strategy alone. The Nomad Autoscaler's empty strategies keep the order in which
 // Nomad lists nodes, which is the newest first.
 func compare(s Snapshot, a, b Member) int {
+	newest := sign(a.CreateIndex > b.CreateIndex, a.CreateIndex < b.CreateIndex)
 	switch s.ScaleIn.Strategy {
 	case v1alpha1.OldestCreateIndex:
-		return sign(a.CreateIndex < b.CreateIndex, a.CreateIndex > b.CreateIndex)
+		return -newest
 	case v1alpha1.LeastBusy, "":
 		x, y := s.Usage[a.Name].Load, s.Usage[b.Name].Load
 		if c := sign(x < y, x > y); c != 0 {
 			return c
 		}
+		return newest
+	default:
+		return newest
 	}
-	return sign(a.CreateIndex > b.CreateIndex, a.CreateIndex < b.CreateIndex)
 }
 
 func sign(less, more bool) int {
