@@ -14,7 +14,7 @@ type NomadConnection struct {
 	// +optional
 	Address string `json:"address,omitempty"`
 
-	// region is the Nomad region; unset: that of the agent at address. The members join the same region.
+	// region is the Nomad region, the controller's and the members'; unset: "global", as Nomad has it.
 	// +kubebuilder:validation:MaxLength=64
 	// +optional
 	Region string `json:"region,omitempty"`
