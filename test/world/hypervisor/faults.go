@@ -28,13 +28,13 @@ func Named(names ...string) Match {
 	return func(vm types.NamespacedName) bool { return slices.Contains(names, vm.Name) }
 }
 
-// faults are standing ones: they hold for guests of today and of later, until cleared.
+// faults are standing ones: they hold for guests of today and of later, until lifted.
 type faults struct {
 	mu                     sync.Mutex
 	boots, joins, shutdown []*Match
 }
 
-func (f *faults) add(list *[]*Match, match Match) (clear func()) {
+func (f *faults) add(list *[]*Match, match Match) (lift func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	entry := &match
@@ -56,20 +56,20 @@ func (f *faults) neverBoots(vm types.NamespacedName) bool      { return f.any(&f
 func (f *faults) neverJoins(vm types.NamespacedName) bool      { return f.any(&f.joins, vm) }
 func (f *faults) ignoresShutdown(vm types.NamespacedName) bool { return f.any(&f.shutdown, vm) }
 
-// GuestNeverBoots keeps the instances of matching VMs in phase Scheduled. Cleared, they boot.
-func (h *Hypervisor) GuestNeverBoots(match Match) (clear func()) {
+// GuestNeverBoots keeps the instances of matching VMs in phase Scheduled. Once lifted, they boot.
+func (h *Hypervisor) GuestNeverBoots(match Match) (lift func()) {
 	return h.faults.add(&h.faults.boots, match)
 }
 
-// GuestNeverJoins lets matching VMs run without starting their Nomad client. Cleared, it holds on for the
+// GuestNeverJoins lets matching VMs run without starting their Nomad client. Once lifted, it holds on for the
 // guests that are up already.
-func (h *Hypervisor) GuestNeverJoins(match Match) (clear func()) {
+func (h *Hypervisor) GuestNeverJoins(match Match) (lift func()) {
 	return h.faults.add(&h.faults.joins, match)
 }
 
 // GuestIgnoresShutdown lets matching VMs run on until their grace period has passed when they are asked to
 // power off.
-func (h *Hypervisor) GuestIgnoresShutdown(match Match) (clear func()) {
+func (h *Hypervisor) GuestIgnoresShutdown(match Match) (lift func()) {
 	return h.faults.add(&h.faults.shutdown, match)
 }
 

@@ -183,7 +183,7 @@ func logToFile(file string) logr.Logger {
 		if err != nil {
 			return
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		_, _ = fmt.Fprintln(f, prefix, args)
 	}, funcr.Options{LogTimestamp: true})
 }
@@ -194,11 +194,12 @@ func (h *Hypervisor) Stop() error {
 	h.running.Wait()
 	h.ending.Wait()
 	all := h.domains.all()
-	errs := make([]error, len(all))
+	errs := make([]error, len(all)+1)
 	var off sync.WaitGroup
 	for i, d := range all {
 		off.Go(func() { errs[i] = d.powerOff(false) })
 	}
 	off.Wait()
-	return errors.Join(append(errs, os.RemoveAll(h.options.diskDir()))...)
+	errs[len(all)] = os.RemoveAll(h.options.diskDir())
+	return errors.Join(errs...)
 }

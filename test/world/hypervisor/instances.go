@@ -2,6 +2,7 @@ package hypervisor
 
 import (
 	"context"
+	"math"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -43,30 +44,35 @@ func (h *Hypervisor) reconcileInstance(ctx context.Context, request ctrl.Request
 	if instance.IsFinal() || (phase != virtv1.Scheduled && phase != virtv1.Running) || !h.hosts.lives(instance.Status.NodeName) {
 		return ctrl.Result{}, nil
 	}
-	d := h.domains.get(instance.UID)
-	if d == nil {
-		if instance.DeletionTimestamp != nil || phase == virtv1.Running { // its guest ended with an earlier hypervisor
-			return ctrl.Result{}, h.setPhase(ctx, &instance, virtv1.Failed)
-		}
-		if h.faults.neverBoots(request.NamespacedName) {
-			return ctrl.Result{RequeueAfter: waitInterval}, nil
-		}
-		var err error
-		if d, err = h.startDomain(ctx, &instance); err != nil {
-			return ctrl.Result{}, err
-		}
+	if d := h.domains.get(instance.UID); d != nil {
+		return ctrl.Result{}, h.follow(ctx, &instance, d)
 	}
 	switch {
-	case d.isOff() && d.hasFailed():
+	case instance.DeletionTimestamp != nil || phase == virtv1.Running: // its guest ended with an earlier hypervisor
 		return ctrl.Result{}, h.setPhase(ctx, &instance, virtv1.Failed)
-	case d.isOff():
-		return ctrl.Result{}, h.setPhase(ctx, &instance, virtv1.Succeeded)
-	case instance.DeletionTimestamp != nil:
-		h.powerDown(d, defaultGrace*1000) // the instance's own grace period is shorter
-	case phase == virtv1.Scheduled:
-		return ctrl.Result{}, h.setPhase(ctx, &instance, virtv1.Running)
+	case h.faults.neverBoots(request.NamespacedName):
+		return ctrl.Result{RequeueAfter: waitInterval}, nil
 	}
-	return ctrl.Result{}, nil
+	d, err := h.startDomain(ctx, &instance)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{}, h.follow(ctx, &instance, d)
+}
+
+// follow makes the instance say what its guest does, and the guest do what the instance says.
+func (h *Hypervisor) follow(ctx context.Context, instance *virtv1.VirtualMachineInstance, d *domain) error {
+	switch {
+	case d.isOff() && d.hasFailed():
+		return h.setPhase(ctx, instance, virtv1.Failed)
+	case d.isOff():
+		return h.setPhase(ctx, instance, virtv1.Succeeded)
+	case instance.DeletionTimestamp != nil:
+		h.powerDown(d, math.MaxInt32) // within the instance's own grace period
+	case instance.Status.Phase == virtv1.Scheduled:
+		return h.setPhase(ctx, instance, virtv1.Running)
+	}
+	return nil
 }
 
 // clearAway ends guests of the VM whose instance is gone, as virt-handler does with what it finds in libvirt.

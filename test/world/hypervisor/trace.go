@@ -12,19 +12,19 @@ import (
 type EventKind string
 
 const (
-	// GuestStarted: the domain runs (its instance is Running); services in the guest start Options.Boot later.
+	// GuestStarted says that the domain runs (its instance is Running); services in the guest start Options.Boot later.
 	GuestStarted EventKind = "GuestStarted"
-	// ClientStarted: the guest's Nomad client was started.
+	// ClientStarted says that the guest's Nomad client was started.
 	ClientStarted EventKind = "ClientStarted"
-	// ClientAbsent: the guest booted and runs no Nomad client; Detail tells why.
+	// ClientAbsent says that the guest booted and runs no Nomad client; Detail tells why.
 	ClientAbsent EventKind = "ClientAbsent"
-	// ClientEnded: the Nomad client ended while the guest goes on.
+	// ClientEnded says that the Nomad client ended while the guest goes on.
 	ClientEnded EventKind = "ClientEnded"
-	// GuestStopping: the guest was asked to power off.
+	// GuestStopping says that the guest was asked to power off.
 	GuestStopping EventKind = "GuestStopping"
-	// GuestStopped: nothing of the guest is left; Detail tells if it crashed.
+	// GuestStopped says that nothing of the guest is left; Detail tells if it crashed.
 	GuestStopped EventKind = "GuestStopped"
-	// DiskRemoved: the disk of a guest was removed with its claim.
+	// DiskRemoved says that the disk of a guest was removed with its claim.
 	DiskRemoved EventKind = "DiskRemoved"
 )
 

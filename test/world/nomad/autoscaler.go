@@ -111,7 +111,7 @@ func (a *Autoscaler) healthy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("health: %s", response.Status)
 	}

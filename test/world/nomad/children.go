@@ -47,7 +47,7 @@ func readChild(pid int) (childID, error) {
 	}
 	// The name, field 2, is in parentheses and may hold anything.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	const state, parent, started = 3 - 3, 4 - 3, 22 - 3
+	const state, parent, started = 0, 1, 19 // counted from the third, the first here
 	if len(fields) <= started || string(fields[state]) == "Z" {
 		return childID{}, os.ErrNotExist
 	}

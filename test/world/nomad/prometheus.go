@@ -1,6 +1,7 @@
 package nomad
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -22,7 +23,7 @@ type FakePrometheus struct {
 
 // StartFakePrometheus serves on a free port of 127.0.0.1 until Stop.
 func StartFakePrometheus(value float64) (*FakePrometheus, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -79,7 +79,7 @@ func StartServer(ctx context.Context, o ServerOptions) (*Server, error) {
 		}
 	}
 	if o.Progress != nil {
-		fmt.Fprintf(o.Progress, "nomad server leads at %s after %.1fs\n", s.Addr, time.Since(began).Seconds())
+		_, _ = fmt.Fprintf(o.Progress, "nomad server leads at %s after %.1fs\n", s.Addr, time.Since(began).Seconds())
 	}
 	return s, nil
 }

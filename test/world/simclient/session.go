@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/rpc"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // session registers the node and plays it until something fails: the connection, or the server's patience,
@@ -12,6 +14,7 @@ import (
 func (c *Client) session(ctx context.Context, server string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	work, ctx := errgroup.WithContext(ctx)
 	conn, err := dial(ctx, server, c.options.TLS)
 	if err != nil {
 		return err
@@ -33,13 +36,9 @@ func (c *Client) session(ctx context.Context, server string) error {
 	if err != nil {
 		return err
 	}
-	failed := make(chan error, 2)
-	go func() { failed <- c.heartbeat(ctx, beats) }()
-	go func() { failed <- c.watchAllocations(ctx, watch, reports) }()
-	err = <-failed
-	cancel()
-	<-failed
-	return err
+	work.Go(func() error { return c.heartbeat(ctx, beats) })
+	work.Go(func() error { return c.watchAllocations(ctx, watch, reports) })
+	return work.Wait()
 }
 
 // call sends a request with what every request of a client has.

@@ -70,7 +70,7 @@ func multiplex(ctx context.Context, conn net.Conn, config *tls.Config) (*yamux.S
 
 // open makes a stream to call methods on.
 func (c *connection) open() (*rpc.Client, error) {
-	stream, err := c.Session.Open()
+	stream, err := c.Open()
 	if err != nil {
 		return nil, err
 	}

@@ -104,7 +104,7 @@ func reportTo(file string) func(error) {
 		if openErr != nil {
 			return
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		line := "ready"
 		if err != nil {
 			line = "not ready: " + err.Error()
