@@ -44,7 +44,7 @@ var recipes = map[Tool]recipe{
 	KVManifests:           {module: "kubevirt", pkg: "./kvmanifests", version: kubevirt, typical: 2 * time.Minute},
 	HarvesterLite:         {module: "harvester", pkg: "./harvester-lite", version: harvester, typical: 5 * time.Minute},
 	Nomad:                 {module: "nomad", pkg: nomad, version: nomad, tags: "hashicorpmetrics codegen_generated", typical: 6 * time.Minute},
-	NomadAutoscaler:       {module: "nomad-autoscaler", pkg: autoscaler, version: autoscaler, typical: 2 * time.Minute},
+	NomadAutoscaler:       {module: "nomad-autoscaler", pkg: autoscaler, version: autoscaler, typical: 4 * time.Minute},
 	GolangciLint:          {module: "lint", pkg: golangci + "/cmd/golangci-lint", version: golangci, typical: 4 * time.Minute},
 	ControllerGen:         {module: "lint", pkg: controlTool + "/cmd/controller-gen", version: controlTool, typical: time.Minute},
 }
