@@ -53,7 +53,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() {
-		fmt.Fprintln(out, "ending the world…")
+		_, _ = fmt.Fprintln(out, "ending the world…")
 		err = errors.Join(err, w.Stop())
 	}()
 	if err := startProduct(ctx, w, out); err != nil {
@@ -115,7 +115,7 @@ func startProduct(ctx context.Context, w *world.World, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "controller runs, log in %s, metrics at %s\n", c.Spec.LogFile, c.MetricsURL)
+	_, _ = fmt.Fprintf(out, "controller runs, log in %s, metrics at %s\n", c.Spec.LogFile, c.MetricsURL)
 	return nil
 }
 
@@ -142,7 +142,7 @@ func environment(w *world.World, kubectl string) string {
 func quote(value string) string { return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'" }
 
 func explain(out io.Writer, w *world.World, env string) {
-	fmt.Fprintf(out, `
+	_, _ = fmt.Fprintf(out, `
 The world is up. In another shell:
 
   . %s

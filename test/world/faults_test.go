@@ -107,7 +107,7 @@ func TestControllerStartsAndServesMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		t.Error(fmt.Errorf("metrics: %s", resp.Status))
 	}

@@ -97,7 +97,7 @@ func (w *World) step(name string, do func() error) error {
 	if err := do(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w.options.Progress, "%s up after %.1fs\n", name, time.Since(began).Seconds())
+	_, _ = fmt.Fprintf(w.options.Progress, "%s up after %.1fs\n", name, time.Since(began).Seconds())
 	return nil
 }
 
@@ -236,6 +236,6 @@ func (w *World) logger(name string) (logr.Logger, error) {
 	}
 	w.logs = append(w.logs, file)
 	return funcr.New(func(prefix, args string) {
-		fmt.Fprintln(file, time.Now().UTC().Format(time.RFC3339Nano), prefix, args)
+		_, _ = fmt.Fprintln(file, time.Now().UTC().Format(time.RFC3339Nano), prefix, args)
 	}, funcr.Options{}), nil
 }

@@ -153,7 +153,7 @@ func TestVMRunsJoinsNomadAndGoesWithItsDisks(t *testing.T) {
 	})
 	eventually(t, "the end of its claims", func(ctx context.Context) error {
 		if pvcs, err := claims(ctx, w, vm.Name); err != nil || len(pvcs) > 0 {
-			return fmt.Errorf("%d claims left, %v", len(pvcs), err)
+			return errors.Join(fmt.Errorf("%d claims left", len(pvcs)), err)
 		}
 		return nil
 	})

@@ -47,7 +47,7 @@ func isFree(port int) bool {
 	if err != nil {
 		return false
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	u, err := config.ListenPacket(context.Background(), "udp", address)
 	if err != nil {
 		return false

@@ -55,7 +55,7 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 		if err != nil {
 			return nil, fmt.Errorf("start %s: %w", s.Name, err)
 		}
-		defer log.Close()
+		defer func() { _ = log.Close() }()
 		cmd.Stdout, cmd.Stderr = log, log
 	}
 	if err := spawn(cmd); err != nil {
@@ -161,7 +161,7 @@ func (p *Process) Tail(n int) string {
 	if err != nil {
 		return ""
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if info, err := f.Stat(); err == nil && info.Size() > tailBytes {
 		if _, err := f.Seek(-tailBytes, io.SeekEnd); err != nil {
 			return ""

@@ -22,7 +22,7 @@ func backend(t *testing.T) (*httptest.Server, *atomic.Int32) {
 	var requests atomic.Int32
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
-		fmt.Fprintln(w, r.Header.Get("Authorization"))
+		_, _ = fmt.Fprintln(w, r.Header.Get("Authorization"))
 		if strings.HasSuffix(r.URL.Path, "/watch") {
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
@@ -59,7 +59,7 @@ func get(c *http.Client, url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
 	return strings.TrimSpace(string(b)), err
 }
@@ -120,7 +120,7 @@ func TestPartitionBreaksWatchesAndHeals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	lines := bufio.NewReader(resp.Body)
 	if _, err := lines.ReadString('\n'); err != nil {
 		t.Fatal(err)

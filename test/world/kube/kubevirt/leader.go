@@ -20,7 +20,7 @@ func leading(c *http.Client, url string) func(context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer resp.Body.Close()
+		defer func() { _ = resp.Body.Close() }()
 		body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 		if err != nil {
 			return fmt.Errorf("GET %s: %w", url, err)
