@@ -104,7 +104,7 @@ func claim(dir string) (string, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return "", fmt.Errorf("another world runs in %s: %w", dir, err)
 	}
-	return dir, os.RemoveAll(filepath.Join(dir, "data"))
+	return dir, errors.Join(os.RemoveAll(filepath.Join(dir, "data")), os.RemoveAll(filepath.Join(dir, "env")))
 }
 
 func startProduct(ctx context.Context, w *world.World, out io.Writer) error {
