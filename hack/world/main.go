@@ -1,5 +1,5 @@
 // Command world runs the test world for people: `make world`. It starts everything on loopback, with our
-// controller unless CONTROLLER=no, writes .world/env for shells to source, and ends all of it at Ctrl-C.
+// controller and an autoscaler unless CONTROLLER=no, writes .world/env for shells to source, and ends all of it at Ctrl-C.
 //
 // More settings by environment: ACL=yes, TLS=yes, GUEST=simulated, HOSTS=5.
 package main
@@ -116,6 +116,11 @@ func startProduct(ctx context.Context, w *world.World, out io.Writer) error {
 		return err
 	}
 	_, _ = fmt.Fprintf(out, "controller runs, log in %s, metrics at %s\n", c.Spec.LogFile, c.MetricsURL)
+	a, err := w.StartAutoscaler(ctx, world.AutoscalerOptions{})
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "autoscaler runs, log in %s\n  give it policies (docs/autoscaler.md): put them into %s, then kill -HUP %d\n", a.LogFile, a.PolicyDir, a.Process().Pid())
 	return nil
 }
 
@@ -146,8 +151,8 @@ func explain(out io.Writer, w *world.World, env string) {
 The world is up. In another shell:
 
   . %s
-  kubectl get nodes
-  kubectl get nomadnodepools,nomadnodes,vm -n %s
+  kubectl apply -f config/samples/minimal.yaml
+  kubectl get nnp,nn,vm,vmi,pvc -n %s
   nomad node status
 
 Pools can use image %s, network %s, SSH key %s and servers ["%s"].

@@ -21,6 +21,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor/guest"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/harvester"
@@ -205,6 +206,9 @@ func (w *World) startPlatform(ctx context.Context, manifests *kubevirt.Manifests
 	return w.step("hypervisor", func() error { return w.startHypervisor(ctx) })
 }
 
+// NomadName is what the samples call the Nomad servers; the guests' DNS leads it to the world's.
+const NomadName = "nomad.example.com"
+
 func (w *World) startHypervisor(ctx context.Context) error {
 	handler, err := w.Kube.RESTConfigFor(ctx, kubevirt.Namespace, kubevirt.HandlerServiceAccount)
 	if err != nil {
@@ -214,10 +218,14 @@ func (w *World) startHypervisor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	names := guest.Names{}
+	if w.NomadServer != nil {
+		names[NomadName] = w.NomadServer.RPCAddr
+	}
 	w.Hypervisor, err = hypervisor.Start(ctx, hypervisor.Options{
 		RESTConfig: w.RESTConfig, HandlerRESTConfig: handler,
 		Hosts: w.options.Hosts, Dir: filepath.Join(w.Dir, "guests"),
-		Guest: w.options.Guest, NomadBin: w.bins[binaries.Nomad],
+		Guest: w.options.Guest, NomadBin: w.bins[binaries.Nomad], Names: names,
 		Boot: w.options.BootDelay, Shutdown: w.options.ShutdownDelay,
 		Log: log,
 	})

@@ -57,6 +57,8 @@ type Options struct {
 	Guest GuestKind
 	// NomadBin is the nomad binary for AgentGuest.
 	NomadBin string
+	// Names are what the guests' DNS knows of Nomad servers.
+	Names guest.Names
 	// Boot is the time from an instance's Running to the start of services in the guest.
 	Boot time.Duration
 	// Shutdown is the time a guest takes to power off when asked to; at most its grace period.
@@ -155,9 +157,9 @@ func newHypervisor(o Options) (*Hypervisor, ctrl.Manager, error) {
 	}
 	switch o.Guest {
 	case AgentGuest, "":
-		h.launcher = guest.Agent{Bin: o.NomadBin}
+		h.launcher = guest.Agent{Bin: o.NomadBin, Names: o.Names}
 	case SimulatedGuest:
-		h.launcher = guest.Simulated{StopDelay: o.StopDelay}
+		h.launcher = guest.Simulated{StopDelay: o.StopDelay, Names: o.Names}
 	default:
 		return nil, nil, fmt.Errorf("unknown kind of guest %q", o.Guest)
 	}

@@ -20,6 +20,8 @@ import (
 type Agent struct {
 	// Bin is the path of the nomad binary.
 	Bin string
+	// Names are what the guest's DNS knows of Nomad servers.
+	Names Names
 }
 
 // namespaces make a process group a guest: what is in it ends with its first process (tasks have left the
@@ -53,7 +55,7 @@ func (a Agent) Boot(ctx context.Context, m Machine) (Guest, error) {
 	for _, path := range paths {
 		args = append(args, "-config", cloudinit.Inside(m.root(), path))
 	}
-	adaptation, err := loopbackAdaptation(m, config)
+	adaptation, err := loopbackAdaptation(m, config, a.Names)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,8 @@ const deniedFingerprints = "env_aws,env_gce,env_azure,env_digitalocean,consul,va
 //   - All guests share one kernel: size from the machine, a cgroup of its own, fewer fingerprints, and only
 //     the drivers that work without a container runtime (raw_exec, mock_driver), with raw_exec switched on.
 //   - There is no Consul.
-func loopbackAdaptation(m Machine, c *agentConfig) (map[string]any, error) {
+//   - There is no DNS: names of servers that Names knows are replaced, and all others are left as they are.
+func loopbackAdaptation(m Machine, c *agentConfig, names Names) (map[string]any, error) {
 	ports := map[string]int{}
 	for _, name := range []string{"http", "rpc", "serf"} {
 		port, err := process.FreePort()
@@ -45,6 +46,9 @@ func loopbackAdaptation(m Machine, c *agentConfig) (map[string]any, error) {
 			"fingerprint.denylist": joinLists(c.Client.Options["fingerprint.denylist"], deniedFingerprints),
 			"driver.allowlist":     "raw_exec,mock_driver",
 		},
+	}
+	if servers := c.Client.serverAddresses(); names.knowsAny(servers) {
+		client["server_join"] = map[string]any{"retry_join": names.resolve(servers), "retry_interval": "15s"}
 	}
 	file := map[string]any{
 		"bind_addr":                   "127.0.0.1",

@@ -19,6 +19,8 @@ import (
 type Simulated struct {
 	// StopDelay is how long an allocation takes to stop.
 	StopDelay time.Duration
+	// Names are what the guest's DNS knows of Nomad servers.
+	Names Names
 }
 
 // Boot is that of Agent: cloud-init does the same, and the client takes the same configuration.
@@ -54,7 +56,7 @@ func (s Simulated) options(m Machine, c *agentConfig) (simclient.Options, error)
 		}
 	}
 	o := simclient.Options{
-		Servers:    c.Client.serverAddresses(),
+		Servers:    s.Names.resolve(c.Client.serverAddresses()),
 		Name:       name,
 		Region:     c.Region,
 		Datacenter: c.Datacenter,
