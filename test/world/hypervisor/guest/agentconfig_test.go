@@ -91,7 +91,7 @@ func TestLoopbackAdaptationStaysInsideTheGuest(t *testing.T) {
 		Client: &clientConfig{AllocDir: "/alloc", Options: map[string]string{"fingerprint.denylist": "env_hetzner"}},
 		TLS:    &tlsConfig{CAFile: "/etc/ca.pem"},
 	}
-	file, err := loopbackAdaptation(m, c)
+	file, err := loopbackAdaptation(m, c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
