@@ -38,6 +38,10 @@ func (e eventSink) rescued(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	e.normal(p, n, "MemberRescued", "ScaleOut", "Member %s is called back from leaving: the pool needs it again", n.Name)
 }
 
+func (e eventSink) replaced(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.normal(p, n, "MemberReplaced", "Replace", "Member %s is replaced: its VM was refused, and the template has changed since", n.Name)
+}
+
 func (e eventSink) scaled(p *v1alpha1.NomadNodePool, r *v1alpha1.ScaleRecord) {
 	if r.From < 0 {
 		e.normal(p, nil, "Scaled", "Scale", "Replicas %d: %s", r.To, r.Reason)

@@ -26,6 +26,9 @@ func (r *NomadNodePoolReconciler) act(ctx context.Context, s *poolScope, plan po
 	for _, name := range plan.Victims {
 		errs = append(errs, r.letGo(ctx, s, s.members[name]))
 	}
+	for _, name := range plan.Replace {
+		errs = append(errs, r.replace(ctx, s, s.members[name]))
+	}
 	if plan.Create > 0 {
 		errs = append(errs, r.create(ctx, s, plan.Create))
 	}
@@ -50,6 +53,15 @@ func (r *NomadNodePoolReconciler) letGo(ctx context.Context, s *poolScope, n *v1
 		return fmt.Errorf("letting %s go: %w", n.Name, err)
 	}
 	r.Events.victim(s.pool, n)
+	return nil
+}
+
+// replace deletes the record of a member; the next look finds one missing.
+func (r *NomadNodePoolReconciler) replace(ctx context.Context, s *poolScope, n *v1alpha1.NomadNode) error {
+	if err := r.Client.Delete(ctx, n, exactly(n.UID)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("replacing %s: %w", n.Name, err)
+	}
+	r.Events.replaced(s.pool, n)
 	return nil
 }
 
@@ -119,9 +131,6 @@ func inStep(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 
 // syncMembers brings members in step with their pool.
 func (r *NomadNodePoolReconciler) syncMembers(ctx context.Context, s *poolScope) error {
-	if s.snapshot.Deleting {
-		return nil
-	}
 	var errs []error
 	for _, n := range s.members {
 		before := n.DeepCopy()

@@ -12,6 +12,8 @@ type Plan struct {
 	Rescue []string
 	// Victims are members that are to leave.
 	Victims []string
+	// Replace are members without a VM that are to be deleted, for others to be made in their place.
+	Replace []string
 	// HoldOut and HoldIn say why less is done than replicas ask for; nil: nothing is held.
 	HoldOut, HoldIn *Problem
 	// Wake is when to look again at the latest; 0: only when something changes.
@@ -19,7 +21,9 @@ type Plan struct {
 }
 
 // Acts is true when the plan changes anything.
-func (p Plan) Acts() bool { return p.Create > 0 || len(p.Rescue) > 0 || len(p.Victims) > 0 }
+func (p Plan) Acts() bool {
+	return p.Create > 0 || len(p.Rescue) > 0 || len(p.Victims) > 0 || len(p.Replace) > 0
+}
 
 // Decide plans a pool's next step. Leaving members don't count: draining may take a quarter of an hour, while capacity
 // is asked for now.
@@ -36,12 +40,13 @@ func decide(s Snapshot) Plan {
 		return Plan{}
 	}
 	diff := s.Replicas - len(s.active())
-	switch {
-	case diff > 0:
-		return scaleOut(s, diff)
-	case diff < 0:
+	if diff < 0 {
 		return scaleIn(s, -diff)
-	default:
-		return Plan{}
 	}
+	var p Plan
+	if diff > 0 {
+		p = scaleOut(s, diff)
+	}
+	p.Replace = obsolete(s)
+	return p
 }

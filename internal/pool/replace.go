@@ -1,0 +1,21 @@
+package pool
+
+import "slices"
+
+// obsolete are the members to be replaced: those whose VM was refused, of a template that has changed since. Nothing of
+// them exists but their record, so nobody loses anything; kept, they would be tried again for ever and tell of a mistake
+// that was corrected.
+func obsolete(s Snapshot) []string {
+	if s.Paused {
+		return nil
+	}
+	var out []Member
+	for _, m := range s.active() {
+		if m.Problem != nil && !m.VMMade && m.Revision != s.Revision && !m.Protected {
+			out = append(out, m)
+		}
+	}
+	replace := names(out)
+	slices.Sort(replace)
+	return replace
+}

@@ -1,0 +1,42 @@
+package pool_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+func TestRefusedMembersOfAFormerTemplateAreReplaced(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		s       pool.Snapshot
+		change  func(*pool.Snapshot)
+		replace []string
+	}{
+		{name: "the template was corrected", s: snapshot(3, member("a", outdated, refused)), replace: []string{"a"}},
+		{name: "beside members that were made", s: snapshot(3, member("a"), member("b", outdated), member("c", outdated, refused)), replace: []string{"c"}},
+		{name: "though Nomad is unknown: there is no node", s: snapshot(1, member("a", outdated, refused)), change: nomadUnknown, replace: []string{"a"}},
+		{name: "surplus: it leaves as a victim", s: snapshot(1, member("a"), member("b", outdated, refused))},
+		{name: "of the present template", s: snapshot(3, member("a", refused))},
+		{name: "outdated, and on its way", s: snapshot(3, member("a", outdated, pending))},
+		{name: "leaving already", s: snapshot(0, member("a", outdated, refused, leaving(time.Second)))},
+		{name: "protected", s: snapshot(1, member("a", outdated, refused, protected))},
+		{name: "paused", s: snapshot(1, member("a", outdated, refused)), change: paused},
+		{name: "deleting", s: snapshot(1, member("a", outdated, refused)), change: deleting},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.change != nil {
+				c.change(&c.s)
+			}
+			p := pool.Decide(c.s)
+			if !slices.Equal(p.Replace, c.replace) {
+				t.Errorf("replaced are %q, want %q", p.Replace, c.replace)
+			}
+			if len(p.Replace) > 0 && (!p.Acts() || len(p.Victims) > 0) {
+				t.Errorf("plan %+v does nothing, or lets members go", p)
+			}
+		})
+	}
+}
