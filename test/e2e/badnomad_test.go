@@ -1,0 +1,182 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+)
+
+// A Nomad that can't be reached is told with its address. VMs may be made meanwhile, and all is well once the address is right.
+func TestUnreachableNomadIsTold(t *testing.T) {
+	port, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("http://127.0.0.1:%d", port)
+	create(t, newPool("nowhere", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = address }))
+	eventually(t, "nowhere", "the pool to tell of it", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable,
+		"Nomad at "+address, "connection refused", "check that spec.nomad.address is right and that the controller can reach it"))
+	eventually(t, "nowhere", "a VM to be made all the same", time.Minute, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		if len(nodes) != 1 || nodes[0].Status.VM.UID == "" {
+			return fmt.Errorf("members: %+v", nodes)
+		}
+		return nil
+	})
+	change(t, "nowhere", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = "" })
+	eventually(t, "nowhere", "the pool to heal", time.Minute, settled(1))
+}
+
+// A token that Nomad doesn't know, and a Secret that isn't there, are told as such, and heal.
+func TestUselessCredentialsAreTold(t *testing.T) {
+	create(t, newPool("token", 0, credentials("token")))
+	eventually(t, "token", "the missing Secret to be told", 30*time.Second, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
+		"spec.nomad.credentialsSecretRef", fmt.Sprintf("Secret %q doesn't exist", fixtures.Namespace+"/token"), "create it with the keys token"))
+
+	secret := tokenSecret(t, "token", "12345678-1234-1234-1234-123456789abc")
+	eventually(t, "token", "the wrong token to be told", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
+		"refuses the token", "put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names", `node { policy = "write" }`))
+	eventually(t, "token", "the pool to say that it isn't ready", 10*time.Second, says(v1alpha1.PoolReady, v1alpha1.ReasonCredentials))
+
+	putToken(t, secret, w.NomadToken)
+	eventually(t, "token", "the valid token to be used", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
+	eventually(t, "token", "the pool to settle", 10*time.Second, settled(0))
+}
+
+// To a token without read-job busy nodes look empty. So nobody leaves, and the message holds the policy to add.
+func TestTokenWithoutReadJobHoldsTheScaleIn(t *testing.T) {
+	blind, err := w.NomadServer.TokenWithPolicy("blind", `node { policy = "write" }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, newPool("blind", 2))
+	eventually(t, "blind", "the pool to settle", 90*time.Second, settled(2))
+	sleepers(t, "blind", 4)
+	secret := tokenSecret(t, "blind", blind)
+	change(t, "blind", credentials("blind"))
+	const policy = `namespace "*" { capabilities = ["read-job"] }`
+	eventually(t, "blind", "the blind token to be told", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksReadJob,
+		"does not see the allocations of every namespace, and busy nodes would look empty", "have the token's policies grant: "+policy))
+
+	if err := scale(t, "blind", 1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "blind", "the scale-in to be held", 30*time.Second, says(v1alpha1.PoolScalingIn, v1alpha1.ReasonNomadUnknown, policy))
+	stays(t, "blind", "nobody leaves", 5*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		return errors.Join(nobodyLeaves(nodes), allRun("blind", 4))
+	})
+
+	putToken(t, secret, w.NomadToken)
+	eventually(t, "blind", "the scale-in to go on", 2*time.Minute, settled(1))
+	if err := onlyNomadStopped("blind"); err != nil {
+		t.Error(err)
+	}
+}
+
+func nobodyLeaves(nodes []v1alpha1.NomadNode) error {
+	for _, n := range nodes {
+		found, _, err := w.Nomad.Nodes().Info(n.Spec.NodeID, nil)
+		if err != nil {
+			return err
+		}
+		if n.Spec.Drain != nil || found.SchedulingEligibility != api.NodeSchedulingEligible || found.DrainStrategy != nil {
+			return fmt.Errorf("member %s: drain %+v, Nomad node %s", n.Name, n.Spec.Drain, found.SchedulingEligibility)
+		}
+	}
+	if len(nodes) != 2 {
+		return fmt.Errorf("%d members, not 2", len(nodes))
+	}
+	return nil
+}
+
+func credentials(secret string) func(*v1alpha1.NomadNodePool) {
+	return func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.CredentialsSecretRef = &v1alpha1.SecretRef{Name: secret} }
+}
+
+func tokenSecret(t *testing.T, name, token string) *corev1.Secret {
+	t.Helper()
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name}, StringData: map[string]string{"token": token}}
+	if err := w.Client.Create(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func putToken(t *testing.T, s *corev1.Secret, token string) {
+	t.Helper()
+	before := s.DeepCopy()
+	s.Data = map[string][]byte{"token": []byte(token)}
+	if err := w.Client.Patch(t.Context(), s, client.MergeFrom(before)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sleepers runs a job of that many real tasks in a pool's node pool until the test ends.
+func sleepers(t *testing.T, pool string, count int) {
+	t.Helper()
+	task := api.NewTask("sleep", "raw_exec").SetConfig("command", "sleep").SetConfig("args", []string{"86400"}).
+		Require(&api.Resources{CPU: ptr.To(50), MemoryMB: ptr.To(32)})
+	task.KillTimeout = ptr.To(2 * time.Second)
+	group := api.NewTaskGroup("sleep", count).AddTask(task)
+	group.Migrate = &api.MigrateStrategy{MaxParallel: ptr.To(count), HealthCheck: ptr.To("task_states"),
+		MinHealthyTime: ptr.To(time.Duration(0)), HealthyDeadline: ptr.To(time.Minute)}
+	job := api.NewServiceJob(pool, pool, "global", 50).AddDatacenter("dc1").AddTaskGroup(group)
+	job.NodePool = ptr.To(pool)
+	if _, _, err := w.Nomad.Jobs().Register(job, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _, _ = w.Nomad.Jobs().Deregister(pool, true, nil) })
+	eventually(t, pool, "the job to run", time.Minute, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error { return allRun(pool, count) })
+}
+
+func allRun(job string, count int) error {
+	all, _, err := w.Nomad.Jobs().Allocations(job, true, nil)
+	if err != nil {
+		return err
+	}
+	running := 0
+	for _, a := range all {
+		if a.ClientStatus == api.AllocClientStatusRunning && a.DesiredStatus == api.AllocDesiredStatusRun {
+			running++
+		}
+	}
+	if running != count {
+		return fmt.Errorf("%d of %d allocations run", running, count)
+	}
+	return nil
+}
+
+// onlyNomadStopped checks that no allocation of a job ended but by Nomad's own order.
+func onlyNomadStopped(job string) error {
+	all, _, err := w.Nomad.Jobs().Allocations(job, true, nil)
+	if err != nil {
+		return err
+	}
+	return endedByOrder(all)
+}
+
+func endedByOrder(all []*api.AllocationListStub) error {
+	var errs []error
+	for _, a := range all {
+		switch a.ClientStatus {
+		case api.AllocClientStatusPending, api.AllocClientStatusRunning:
+		case api.AllocClientStatusComplete:
+			if a.DesiredStatus == api.AllocDesiredStatusRun {
+				errs = append(errs, fmt.Errorf("allocation %s ended by itself", a.Name))
+			}
+		default:
+			errs = append(errs, fmt.Errorf("allocation %s is %s: %s", a.Name, a.ClientStatus, a.ClientDescription))
+		}
+	}
+	return errors.Join(errs...)
+}

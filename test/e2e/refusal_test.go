@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
+)
+
+// What Harvester's or KubeVirt's admission refuses is said in their words, costs one attempt and not one for each
+// member, and heals when the template is corrected.
+func TestRefusedVMIsToldWordForWord(t *testing.T) {
+	for _, c := range []struct{ name, overlay, text string }{
+		// Harvester: pkg/util/virtualmachine, SupportInsertCdRomVolume.
+		{"harvester-says-no", `{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"cd","cdrom":{"bus":"virtio"}}]}}}}}`,
+			`admission webhook "validator.harvesterhci.io" denied the request: empty cd-rom device should connect via SATA bus`},
+		// KubeVirt: pkg/virt-api/webhooks/validating-webhook/admitters/vmi-create-admitter.go.
+		{"kubevirt-says-no", `{"template":{"spec":{"evictionStrategy":"Sometimes"}}}`,
+			`denied the request: spec.template.spec.evictionStrategy is set with an unrecognized option: Sometimes`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			create(t, newPool(c.name, 3, func(p *v1alpha1.NomadNodePool) {
+				p.Spec.Template.VirtualMachine = &runtime.RawExtension{Raw: []byte(c.overlay)}
+			}))
+			eventually(t, c.name, "the pool to tell of the refusal", 30*time.Second, says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAdmissionDenied, c.text))
+			eventually(t, c.name, "the pool to sum it up", 10*time.Second, says(v1alpha1.PoolReady, v1alpha1.ReasonAdmissionDenied, c.text))
+			stays(t, c.name, "one member is tried", 5*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+				return onlyOneRefused(nodes, v1alpha1.ReasonAdmissionDenied, c.text)
+			})
+			told(t, c.name, "VMRefused", c.text)
+
+			change(t, c.name, func(p *v1alpha1.NomadNodePool) { p.Spec.Template.VirtualMachine = nil })
+			eventually(t, c.name, "the corrected pool to settle", 2*time.Minute, settled(3))
+			eventually(t, c.name, "the template to be valid", 10*time.Second, says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAsWanted))
+			eventually(t, c.name, "all members to be of the corrected template", 10*time.Second, says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAsWanted))
+		})
+	}
+}
+
+// A quota is nobody's mistake in the template: the same member goes on once there is room.
+func TestQuotaHoldsThePoolUntilThereIsRoom(t *testing.T) {
+	const count = "count/virtualmachines.kubevirt.io"
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "few-vms"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{count: resource.MustParse("1")}},
+	}
+	if err := w.Client.Create(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), quota) })
+	create(t, newPool("quota", 4))
+	eventually(t, "quota", "the pool to tell of the quota", time.Minute,
+		says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonQuotaExceeded, "exceeded quota: few-vms", "limited: "+count+"=1"))
+	stays(t, "quota", "one member above the quota is tried", 5*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		if len(nodes) != 2 {
+			return fmt.Errorf("%d members, not 2", len(nodes))
+		}
+		return nil
+	})
+	told(t, "quota", "VMRefused", "exceeded quota: few-vms")
+	if err := w.Client.Delete(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "quota", "the pool to settle", 2*time.Minute, settled(4))
+}
+
+func onlyOneRefused(nodes []v1alpha1.NomadNode, reason, text string) error {
+	if len(nodes) != 1 {
+		return fmt.Errorf("%d members were made, not 1", len(nodes))
+	}
+	if c := memberCondition(nodes[0], v1alpha1.NodeVMReady); c.Status != metav1.ConditionFalse || c.Reason != reason || !strings.Contains(c.Message, text) {
+		return fmt.Errorf("member %s: VMReady is %s/%s: %s", nodes[0].Name, c.Status, c.Reason, c.Message)
+	}
+	return nil
+}
+
+// told waits for an event of a pool or of one of its members.
+func told(t *testing.T, pool, reason, text string) {
+	t.Helper()
+	eventually(t, pool, "event "+reason, 15*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+		var l eventsv1.EventList
+		if err := w.Client.List(t.Context(), &l, client.InNamespace(fixtures.Namespace)); err != nil {
+			return err
+		}
+		for _, e := range l.Items {
+			ours := e.Regarding.Name == pool || strings.HasPrefix(e.Regarding.Name, pool+"-")
+			if ours && e.Reason == reason && strings.Contains(e.Note, text) {
+				return nil
+			}
+		}
+		return fmt.Errorf("none of %d events says %q", len(l.Items), text)
+	})
+}
+
+// Harvester's admission refuses every change of a VM whose network has been deleted, but not its deletion: members still leave.
+func TestMembersLeaveThoughTheirNetworkIsGone(t *testing.T) {
+	network := decode(t, lateNetwork)
+	if err := kube.Create(t.Context(), w.Client, network...); err != nil {
+		t.Fatal(err)
+	}
+	create(t, newPool("no-way-back", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.Template.Networks[0].Name = "default/vlan-late" }))
+	eventually(t, "no-way-back", "the pool to settle", time.Minute, settled(1))
+	if err := w.Client.Delete(t.Context(), network[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := scale(t, "no-way-back", 0); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "no-way-back", "the member to leave", time.Minute, settled(0))
+}
