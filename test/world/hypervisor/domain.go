@@ -129,8 +129,11 @@ func (d *domain) client() (guest.Guest, error) {
 }
 
 func (d *domain) record(kind EventKind, detail string) {
+	d.mu.Lock()
+	g := d.guest // also of a guest that is off
+	d.mu.Unlock()
 	id := ""
-	if g, err := d.client(); err == nil {
+	if g != nil {
 		id = g.NodeID()
 	}
 	d.trace.add(Event{Kind: kind, VM: d.vm, Instance: d.uid, NodeID: id, Detail: detail})
