@@ -91,6 +91,10 @@ func (e eventSink) drained(n *v1alpha1.NomadNode, message string) {
 	e.normal(n, nil, "Drained", "Drain", "%s", message)
 }
 
+func (e eventSink) reopened(n *v1alpha1.NomadNode) {
+	e.warn(n, nil, "DrainReopened", "Drain", "The Nomad node takes work again, or has some, after it was drained; draining it once more")
+}
+
 func (e eventSink) drainForced(n *v1alpha1.NomadNode, message string) {
 	e.warn(n, nil, "DrainForced", "Drain", "%s", message)
 }

@@ -29,7 +29,7 @@ const removedClaimsAnnotation = "harvesterhci.io/removedPersistentVolumeClaims"
 // act takes a step. It returns true if anything may have changed.
 func (r *NomadNodeReconciler) act(ctx context.Context, s *nodeScope, d member.Decision) (bool, error) {
 	if c := s.link.Cluster; c != nil {
-		c.TrackAllocations(s.node.Spec.NodeID, s.observed.Record.Leaving() && !s.observed.Record.Drained && d.Step != member.Release)
+		c.TrackAllocations(s.node.Spec.NodeID, s.observed.Record.Emptying() && d.Step != member.Release)
 	}
 	step, ok := map[member.Step]func(context.Context, *nodeScope, member.Decision) error{
 		member.RecordClaims: r.recordClaims,
@@ -40,7 +40,7 @@ func (r *NomadNodeReconciler) act(ctx context.Context, s *nodeScope, d member.De
 		member.ClearIntent:  r.clearIntent,
 		member.Cordon:       r.cordon,
 		member.Drain:        r.drain,
-		member.RecordKick:   r.kick,
+		member.Kick:         r.kick,
 		member.MarkDrained:  r.markDrained,
 		member.DeleteRecord: r.deleteRecord,
 		member.ListClaims:   r.listClaims,
@@ -126,18 +126,18 @@ func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d m
 		if err != nil {
 			return err
 		}
-		if in.Found && (in.Node.Eligible || len(waitedFor(in, s.node.Spec.DrainPolicy)) > 0) {
+		if open(in, s.node.Spec.DrainPolicy) {
 			return nil
 		}
 	}
-	before := s.node.DeepCopy()
-	c := metav1.Condition{Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: d.Drained.Reason, Message: d.Drained.Message, ObservedGeneration: s.node.Generation}
-	meta.SetStatusCondition(&s.node.Status.Conditions, c)
-	if err := r.Client.Status().Patch(ctx, s.node, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
-		s.node = before
+	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
+		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
+			Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: d.Drained.Reason, Message: d.Drained.Message, ObservedGeneration: s.node.Generation,
+		})
+	})
+	if err != nil {
 		return err
 	}
-	s.observed.Record = record(s.node)
 	result := "drained"
 	if d.Unchecked && d.Drained.Reason == v1alpha1.ReasonDeadline {
 		result = "forced"
@@ -149,6 +149,25 @@ func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d m
 		drainSeconds.WithLabelValues(s.node.Namespace, s.node.Spec.PoolName, result).Observe(s.observed.Now.Sub(s.node.Spec.Drain.Time.Time).Seconds())
 	}
 	return nil
+}
+
+// reopen takes the Drained condition back, so that the drain goes on.
+func (r *NomadNodeReconciler) reopen(ctx context.Context, s *nodeScope) error {
+	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
+		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
+			Type: v1alpha1.NodeDrained, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDraining, ObservedGeneration: s.node.Generation,
+			Message: "The Nomad node takes work again, or has some; it is drained once more.",
+		})
+	})
+	if err == nil {
+		r.Events.reopened(s.node)
+	}
+	return err
+}
+
+// open is true for a node that may have, or may get, what a drain waits for.
+func open(in nomad.Inspection, p v1alpha1.DrainPolicy) bool {
+	return in.Found && (in.Node.Eligible || len(waitedFor(in, p)) > 0)
 }
 
 func waitedFor(in nomad.Inspection, p v1alpha1.DrainPolicy) []nomad.Allocation {
@@ -165,7 +184,7 @@ func (r *NomadNodeReconciler) deleteRecord(ctx context.Context, s *nodeScope, _ 
 	return client.IgnoreNotFound(r.Client.Delete(ctx, s.node, exactly(s.node.UID)))
 }
 
-func (r *NomadNodeReconciler) listClaims(ctx context.Context, s *nodeScope, _ member.Decision) error {
+func (r *NomadNodeReconciler) listClaims(ctx context.Context, s *nodeScope, d member.Decision) error {
 	before := s.vm.DeepCopy()
 	after := s.vm.DeepCopy()
 	if after.Annotations == nil {
@@ -173,10 +192,26 @@ func (r *NomadNodeReconciler) listClaims(ctx context.Context, s *nodeScope, _ me
 	}
 	after.Annotations[removedClaimsAnnotation] = strings.Join(s.node.Status.Claims, ",")
 	// A merge patch of this one key: a VM read through our types must never be written back whole.
-	return client.IgnoreNotFound(r.Client.Patch(ctx, after, client.MergeFrom(before)))
+	err := r.Client.Patch(ctx, after, client.MergeFrom(before))
+	if refusal(err) != nil {
+		// Harvester refuses every change of a VM whose network is gone, but not its deletion. The claims are then removed
+		// one by one.
+		return r.deleteVM(ctx, s, d)
+	}
+	return client.IgnoreNotFound(err)
 }
 
 func (r *NomadNodeReconciler) deleteVM(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	if s.observed.Record.DrainedReason != v1alpha1.ReasonDeadline && s.link.Known {
+		// Since it was drained a guest that booted late may have joined, or somebody may have made the node eligible.
+		in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+		if err != nil {
+			return err
+		}
+		if open(in, s.node.Spec.DrainPolicy) {
+			return r.reopen(ctx, s)
+		}
+	}
 	// In the background: with foreground deletion the collector could remove what Harvester's own clean-up still needs.
 	err := r.Client.Delete(ctx, s.vm, exactly(s.vm.UID), client.PropagationPolicy(metav1.DeletePropagationBackground))
 	if err == nil {
@@ -230,6 +265,17 @@ func (r *NomadNodeReconciler) patchNode(ctx context.Context, s *nodeScope, chang
 		return err
 	}
 	s.node = after
+	return nil
+}
+
+// patchStatus changes the member's status, if nobody else has written since it was read.
+func (r *NomadNodeReconciler) patchStatus(ctx context.Context, s *nodeScope, change func(*v1alpha1.NomadNodeStatus)) error {
+	after := s.node.DeepCopy()
+	change(&after.Status)
+	if err := r.Client.Status().Patch(ctx, after, client.MergeFromWithOptions(s.node, client.MergeFromWithOptimisticLock{})); err != nil {
+		return err
+	}
+	s.node, s.observed.Record = after, record(after)
 	return nil
 }
 

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -58,20 +56,17 @@ func (r *NomadNodeReconciler) drain(ctx context.Context, s *nodeScope, _ member.
 	return gone(err)
 }
 
-// kick sends a stalled drain again. That it is about to be sent is written first: a drain is kicked once, whatever
-// happens in between.
+// kick sends a stalled drain again, and then writes that down. A crash in between kicks it twice, which does no harm: the
+// deadline doesn't move later. The other way round, a kick that was lost would be missed for ever.
 func (r *NomadNodeReconciler) kick(ctx context.Context, s *nodeScope, _ member.Decision) error {
-	before := s.node.DeepCopy()
-	s.node.Status.KickedDrain = s.node.Spec.Drain.ID
-	if err := r.Client.Status().Patch(ctx, s.node, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
-		s.node = before
+	if err := gone(s.link.Cluster.KickDrain(ctx, s.node.Spec.NodeID, drainRequest(s))); err != nil {
 		return err
 	}
-	err := s.link.Cluster.KickDrain(ctx, s.node.Spec.NodeID, drainRequest(s))
-	if err == nil {
-		r.Events.drainKicked(s.node)
+	if err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.KickedDrain = s.node.Spec.Drain.ID }); err != nil {
+		return err
 	}
-	return gone(err)
+	r.Events.drainKicked(s.node)
+	return nil
 }
 
 func (r *NomadNodeReconciler) purge(ctx context.Context, s *nodeScope, _ member.Decision) error {

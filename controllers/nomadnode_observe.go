@@ -206,7 +206,7 @@ func observeNomad(s *nodeScope, siblings []string) {
 	if v.LastDrain != nil {
 		o.DrainIntent, o.DrainStarted, o.DrainCompleted = v.LastDrain.IntentID, v.LastDrain.StartedAt, v.LastDrain.Status == "complete"
 	}
-	if s.link.Cluster == nil || !s.observed.Record.Leaving() || s.observed.Record.Drained {
+	if s.link.Cluster == nil || !s.observed.Record.Emptying() {
 		return
 	}
 	allocs := s.link.Cluster.Allocations()

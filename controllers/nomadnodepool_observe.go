@@ -84,8 +84,11 @@ func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 	}
 	_, m.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
 	_, m.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
-	if v, ok := link.View.Nodes[n.Spec.NodeID]; ok {
-		m.CreateIndex = v.CreateIndex
+	v, found := link.View.Nodes[n.Spec.NodeID]
+	m.CreateIndex = v.CreateIndex
+	if link.Known {
+		// The member's own condition may be old when Nomad has just come back, and a busy member would look broken.
+		m.Ready = found && v.Status == nomad.NodeReady && v.Eligible && !v.Draining
 	}
 	if c := condition(n, v1alpha1.NodeVMReady); !rec.VMMade && templateReasons[c.Reason] {
 		m.Problem = &pool.Problem{Reason: c.Reason, Message: c.Message}

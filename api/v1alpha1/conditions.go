@@ -33,8 +33,8 @@ const (
 	NodeVMReady = "VMReady"
 	// NodeRegistered (good: True): the guest has joined Nomad under the ID that was given to it.
 	NodeRegistered = "Registered"
-	// NodeDrained is False while the member is wanted, and True once no allocation is left on a node that leaves. It is
-	// never taken back: from here on the member can't be rescued.
+	// NodeDrained is False while the member is wanted, and True once no allocation is left on a node that leaves. From
+	// here on the member can't be rescued; only if its node gets work once more before its VM is deleted, it drains again.
 	NodeDrained = "Drained"
 )
 

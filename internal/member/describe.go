@@ -120,6 +120,8 @@ func drained(o Observed, d Decision) Condition {
 	case d.Step == MarkDrained:
 		// Not before Nomad itself has been asked: the step writes it.
 		return no(v1alpha1.ReasonDraining, "Checking that nothing is left.")
+	case !o.Nomad.Known && !r.DeletedAt.IsZero() && r.Policy.OnTimeout == v1alpha1.DrainRetain:
+		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why)
 	case !o.Nomad.Known:
 		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: "+o.Nomad.Why)
 	case d.Step == Wait && o.SiblingsEligible && !o.Nomad.Draining:

@@ -28,6 +28,9 @@ func drain(o Observed) Decision {
 		return drainBlind(o)
 	case !o.Nomad.Registered:
 		return markDrained(false, absentReason(o), "Nomad has no node of this ID, so there is nothing to drain.")
+	case o.Nomad.Eligible && !o.Nomad.Draining && o.Nomad.DrainCompleted && o.Nomad.DrainIntent == o.Record.Drain.ID:
+		// Somebody made the node eligible after it was drained, so there may be new work on it.
+		return Decision{Step: Drain}
 	case o.Nomad.Eligible:
 		return Decision{Step: Cordon}
 	}
@@ -128,7 +131,7 @@ func kickOr(o Observed, otherwise Decision) Decision {
 	if left := o.Nomad.DrainStarted.Add(stallPatience).Sub(o.Now); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
-	return Decision{Step: RecordKick}
+	return Decision{Step: Kick}
 }
 
 // waitedFor are the allocations that the drain waits for.

@@ -22,6 +22,7 @@ func TestDrainInOrder(t *testing.T) {
 		{name: "complete, but allocations still run", o: draining(service("web"), complete), step: member.Wait, wake: 14*time.Minute + grace},
 		{name: "open for ever, but empty", o: draining(nil, later(5*time.Minute)), step: member.MarkDrained},
 		{name: "made eligible by somebody", o: draining(service("web"), func(o *member.Observed) { o.Nomad.Eligible, o.Nomad.Draining = true, false }), step: member.Cordon},
+		{name: "made eligible after it was drained: there may be new work", o: draining(service("web"), complete, func(o *member.Observed) { o.Nomad.Eligible = true }), step: member.Drain},
 		{name: "node down: Nomad completes it", o: ordered(cordoned, func(o *member.Observed) { o.Nomad.Status = "down" }), step: member.Drain},
 		{name: "lost allocations count until they end", o: draining(service("web"), func(o *member.Observed) { o.Nomad.Status = "disconnected" }), step: member.Wait, wake: 14*time.Minute + grace},
 	})
@@ -127,14 +128,14 @@ func TestStalledDrainIsKickedOnce(t *testing.T) {
 	wait := 14*time.Minute + grace
 	runSteps(t, []stepCase{
 		{name: "Nomad gets a moment", o: draining(stalled, started(2*time.Second)), step: member.Wait, wake: 3 * time.Second},
-		{name: "stalled", o: draining(stalled, started(5*time.Second)), step: member.RecordKick},
-		{name: "stalled under retain", o: draining(stalled, retain), step: member.RecordKick},
+		{name: "stalled", o: draining(stalled, started(5*time.Second)), step: member.Kick},
+		{name: "stalled under retain", o: draining(stalled, retain), step: member.Kick},
 		{name: "kicked: never again", o: draining(stalled, kicked(intentID)), step: member.Wait, wake: wait},
-		{name: "a former intent was kicked", o: draining(stalled, kicked("intent-0")), step: member.RecordKick},
+		{name: "a former intent was kicked", o: draining(stalled, kicked("intent-0")), step: member.Kick},
 		{name: "work is left", o: draining(append(service("web"), stalled...)), step: member.Wait, wake: wait},
 		{name: "complete: they are stopping", o: draining(stalled, complete), step: member.Wait, wake: wait},
 		{name: "somebody else's drain isn't ours to send", o: draining(stalled, foreign), step: member.Wait, wake: wait},
-		{name: "somebody else's drain, retained past our deadline", o: draining(stalled, foreign, retain, overdue(0)), step: member.RecordKick},
+		{name: "somebody else's drain, retained past our deadline", o: draining(stalled, foreign, retain, overdue(0)), step: member.Kick},
 		{name: "system jobs ignored: it is empty", o: draining(stalled, ignoreSystem), step: member.MarkDrained},
 		{name: "system jobs ignored: work is left", o: draining(append(service("web"), stalled...), ignoreSystem), step: member.Wait, wake: wait},
 		{name: "no kick past the end", o: draining(stalled, overdue(grace)), step: member.MarkDrained},

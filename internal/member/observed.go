@@ -36,7 +36,7 @@ type Record struct {
 	// Drain is the order to leave; nil: wanted.
 	Drain  *v1alpha1.DrainIntent
 	Policy v1alpha1.DrainPolicy
-	// Drained is true once it has been written that no allocation is left. There is no way back from it.
+	// Drained is true once it has been written that no allocation is left. The member can't be called back from there.
 	Drained bool
 	// DrainedAt is when that was written.
 	DrainedAt time.Time
@@ -137,3 +137,6 @@ type Allocation struct {
 func (r Record) Leaving() bool {
 	return !r.DeletedAt.IsZero() || (r.Drain != nil && (!r.Drain.Canceled || r.Drained))
 }
+
+// Emptying is true while it matters which allocations live on the member's node.
+func (r Record) Emptying() bool { return r.Leaving() && !r.Drained }

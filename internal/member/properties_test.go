@@ -80,7 +80,7 @@ func anyObserved(t *rapid.T) member.Observed {
 
 var (
 	making   = []member.Step{member.RecordClaims, member.CreateSecret, member.CreateVM}
-	inNomad  = []member.Step{member.Rescue, member.Cordon, member.Drain, member.RecordKick, member.Purge}
+	inNomad  = []member.Step{member.Rescue, member.Cordon, member.Drain, member.Kick, member.Purge}
 	removals = []member.Step{member.DeleteRecord, member.ListClaims, member.DeleteVM, member.Purge, member.DeleteClaims, member.DeleteSecret, member.Release}
 )
 
@@ -117,7 +117,7 @@ func TestDecisionsAreSafe(t *testing.T) {
 func checkDrain(o member.Observed, d member.Decision, must func(bool, string)) {
 	in := o.Record.Drain
 	switch d.Step {
-	case member.Cordon, member.Drain, member.RecordKick, member.MarkDrained:
+	case member.Cordon, member.Drain, member.Kick, member.MarkDrained:
 		must(in != nil && !in.Canceled, "draining needs an intent that stands")
 	case member.Rescue, member.ClearIntent:
 		must(in != nil && in.Canceled && o.Record.DeletedAt.IsZero(), "only an intent that was taken back is undone")
@@ -126,10 +126,11 @@ func checkDrain(o member.Observed, d member.Decision, must func(bool, string)) {
 	}
 	switch {
 	case d.Step == member.Drain:
-		must(!o.Nomad.Eligible, "a node is ineligible before it is drained")
+		again := o.Nomad.DrainCompleted && o.Nomad.DrainIntent == in.ID
+		must(!o.Nomad.Eligible || again, "a node is ineligible before it is drained for the first time")
 		forced := o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.Deadline.Time)
 		must(!o.Nomad.Draining || forced && o.Nomad.DrainIntent != in.ID, "a drain that runs is sent again only to put an end to somebody else's")
-	case d.Step == member.RecordKick:
+	case d.Step == member.Kick:
 		must(o.Record.Kicked != in.ID, "a drain is kicked once")
 		must(o.Nomad.DrainIntent == in.ID || !now.Before(in.Deadline.Time), "somebody else's drain is left alone until the deadline")
 	case d.Step == member.MarkDrained && !d.Unchecked:

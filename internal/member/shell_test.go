@@ -13,7 +13,7 @@ import (
 func (w *world) do(d member.Decision, version int) {
 	w.log = append(w.log, string(d.Step))
 	switch d.Step {
-	case member.RecordClaims, member.RecordIntent, member.ClearIntent, member.RecordKick, member.MarkDrained, member.DeleteRecord, member.Release:
+	case member.RecordClaims, member.RecordIntent, member.ClearIntent, member.Kick, member.MarkDrained, member.DeleteRecord, member.Release:
 		if version == w.version {
 			w.version++
 			w.write(d)
@@ -49,7 +49,7 @@ func (w *world) write(d member.Decision) {
 		w.order(d.Reason)
 	case member.ClearIntent:
 		r.Drain = nil
-	case member.RecordKick:
+	case member.Kick:
 		r.Kicked = r.Drain.ID
 		if w.kicks[r.Drain.ID]++; w.kicks[r.Drain.ID] > 1 {
 			w.failf("kicked twice")
@@ -101,10 +101,13 @@ func (w *world) createVM() {
 
 func (w *world) deleteVM() {
 	r := w.is.Record
+	away := w.is.Now.Before(w.outage)
+	if n := w.is.Nomad; r.DrainedReason != v1alpha1.ReasonDeadline && !away && n.Registered && (n.Eligible || len(w.waitedFor()) > 0) {
+		w.is.Record.Drained = false // the shell asks Nomad once more
+		return
+	}
 	over := r.Policy.OnTimeout != v1alpha1.DrainRetain && !w.is.Now.Before(r.Drain.Deadline.Time)
-	// A guest that boots may join after Nomad was asked and before its VM is deleted; nothing can keep it from that.
-	joinedSince := r.DrainedReason == v1alpha1.ReasonNeverJoined
-	if n := len(w.waitedFor()); n > 0 && !over && !joinedSince {
+	if n := len(w.waitedFor()); n > 0 && !over && !away {
 		w.failf("the guest is stopped under %d live allocations", n)
 	}
 	if w.is.VM.Exists && !w.is.VM.Deleting {

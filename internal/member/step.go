@@ -29,8 +29,8 @@ const (
 	Cordon Step = "Cordon"
 	// Drain tells Nomad to drain the node.
 	Drain Step = "Drain"
-	// RecordKick writes down that the drain is about to be sent again, and then sends it.
-	RecordKick Step = "RecordKick"
+	// Kick sends a stalled drain again, and writes that down.
+	Kick Step = "Kick"
 	// MarkDrained checks with Nomad itself that the node is ineligible and empty, and writes the Drained condition.
 	MarkDrained Step = "MarkDrained"
 	// DeleteRecord deletes the NomadNode, which only the finalizer keeps from now on.

@@ -82,7 +82,7 @@ func (w *world) wait(before member.Observed, wake time.Duration) {
 // second is what happens in the world meanwhile.
 func (w *world) second() {
 	w.is.Now = w.is.Now.Add(time.Second)
-	if w.is.Record.Leaving() && !w.is.Record.Drained {
+	if w.is.Record.Emptying() {
 		w.polled++
 	} else {
 		w.polled = 0
