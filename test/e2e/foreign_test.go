@@ -1,0 +1,234 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+)
+
+// A VM that somebody deletes takes its member with it, of which nothing is left, and the member is replaced.
+func TestVMDeletedByOthersIsReplaced(t *testing.T) {
+	create(t, newPool("swept", 2))
+	eventually(t, "swept", "the pool to settle", time.Minute, settled(2))
+	lost := members(t, "swept")[0]
+	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: lost.Namespace, Name: lost.Name}}
+	allow := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation))
+	if err := errors.Join(w.Client.Patch(t.Context(), vm, allow), w.Client.Delete(t.Context(), vm)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "swept", "the member to be replaced", time.Minute, both(without(lost.Name), settled(2)))
+	onlyMembersLeft(t, "swept")
+	eventually(t, "swept", "an event", 10*time.Second, eventAbout(t, lost.Name, "VMDeletedByOthers"))
+}
+
+// To delete a NomadNode is to drain it: its allocations move before its guest stops.
+func TestDeletedNomadNodeIsDrainedAndReplaced(t *testing.T) {
+	create(t, newPool("deleted", 2))
+	eventually(t, "deleted", "the pool to settle", time.Minute, settled(2))
+	service(t, "deleted", "deleted-service", 2)
+	leaving := members(t, "deleted")[0]
+	if err := w.Client.Delete(t.Context(), &leaving); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "deleted", "the member to be replaced", time.Minute, both(without(leaving.Name), settled(2)))
+	running(t, "deleted-service", 2)
+	if noneLost(t, "deleted-service") != 1 {
+		t.Error("the member's allocation wasn't moved")
+	}
+	onlyMembersLeft(t, "deleted")
+}
+
+// VMs that aren't members are never touched: neither one that was cloned in the UI, which has a member's labels, nor one
+// that has taken a member's name.
+func TestStrangersAreNeverTouched(t *testing.T) {
+	p := newPool("strange", 1)
+	create(t, p)
+	eventually(t, "strange", "the pool to settle", time.Minute, settled(1))
+	original := vms(t, "strange")[0]
+	clone := stranger(t, original.Name+"-clone", original.Labels)
+	squatter := stranger(t, pool.MemberName("strange", string(p.UID), nextOrdinal(t, "strange")), nil)
+	if err := scale(t, "strange", 2); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "strange", "the member to say that its name is taken", 30*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		for _, n := range nodes {
+			if c := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeVMReady); n.Name == squatter.Name && c != nil && c.Reason == v1alpha1.ReasonVMNameTaken {
+				return nil
+			}
+		}
+		return errNotYet
+	})
+	if err := scale(t, "strange", 1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "strange", "the member without a VM to go", time.Minute, both(without(squatter.Name), settled(1)))
+	if err := w.Client.Delete(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	eventuallyGone(t, "strange")
+	for _, vm := range []*kubevirtv1.VirtualMachine{clone, squatter} {
+		var now kubevirtv1.VirtualMachine
+		if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(vm), &now); err != nil {
+			t.Errorf("the stranger's VM %s: %v", vm.Name, err)
+			continue
+		}
+		if now.UID != vm.UID || now.DeletionTimestamp != nil || !equality.Semantic.DeepEqual(now.Spec, vm.Spec) {
+			t.Errorf("the stranger's VM %s was changed: %+v", vm.Name, now.ObjectMeta)
+		}
+		if _, marked := now.Annotations["harvesterhci.io/removedPersistentVolumeClaims"]; marked {
+			t.Errorf("the stranger's VM %s was marked for removal", vm.Name)
+		}
+	}
+}
+
+// A deleted pool drains its members before they go, whatever the garbage collector is told, and although it is paused.
+func TestDeletedPoolDrains(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		propagation metav1.DeletionPropagation
+		paused      bool
+	}{
+		{"foreground", metav1.DeletePropagationForeground, false},
+		{"paused", metav1.DeletePropagationBackground, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPool(c.name, 2, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = 5 * time.Second })
+			create(t, p)
+			eventually(t, c.name, "the pool to settle", time.Minute, settled(2))
+			service(t, c.name, c.name+"-service", 2)
+			if c.paused {
+				if err := w.Client.Patch(t.Context(), p, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"paused":true}}`))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Client.Delete(t.Context(), p, client.PropagationPolicy(c.propagation)); err != nil {
+				t.Fatal(err)
+			}
+			eventuallyGone(t, c.name)
+			if moved := noneLost(t, c.name+"-service"); moved < 2 {
+				t.Errorf("%d allocations were stopped by a drain, not 2", moved)
+			}
+		})
+	}
+}
+
+// A member that drains is called back when the pool grows again, and what still runs on it stays.
+func TestScaleOutCallsDrainingMembersBack(t *testing.T) {
+	create(t, newPool("rescue", 2))
+	eventually(t, "rescue", "the pool to settle", time.Minute, settled(2))
+	batch(t, "rescue", "rescue-batch", 2, forever)
+	allocs, machines := allocations(t, "rescue-batch"), vmUIDs(t, "rescue")
+	if err := scale(t, "rescue", 1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "rescue", "a member to drain in Nomad", 30*time.Second, nomadStatus("draining", 1))
+	made := len(madeVMs())
+	if err := scale(t, "rescue", 2); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "rescue", "the member to be back", 30*time.Second, both(settled(2), func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		for _, n := range nodes {
+			if n.Spec.Drain != nil {
+				return fmt.Errorf("%s is still ordered to leave", n.Name)
+			}
+		}
+		return nil
+	}))
+	if got := len(madeVMs()) - made; got != 0 {
+		t.Errorf("%d VMs were made", got)
+	}
+	for uid := range vmUIDs(t, "rescue") {
+		if !machines[uid] {
+			t.Errorf("VM %s is a new one", uid)
+		}
+	}
+	for _, n := range nomadNodes("rescue") {
+		if n.Drain || n.SchedulingEligibility != "eligible" || n.Status != "ready" {
+			t.Errorf("Nomad node %s: %s, %s, draining %v", n.Name, n.Status, n.SchedulingEligibility, n.Drain)
+		}
+	}
+	now := map[string]string{}
+	for _, a := range allocations(t, "rescue-batch") {
+		now[a.ID] = a.ClientStatus + "/" + a.DesiredStatus
+	}
+	for _, a := range allocs {
+		if now[a.ID] != "running/run" || len(now) != len(allocs) {
+			t.Errorf("the allocations are %v, and %s was among %d", now, a.ID, len(allocs))
+		}
+	}
+}
+
+func members(t *testing.T, pool string) []v1alpha1.NomadNode {
+	t.Helper()
+	_, nodes, err := read(t.Context(), pool)
+	if err != nil || len(nodes) == 0 {
+		t.Fatalf("the members of %s: %d, %v", pool, len(nodes), err)
+	}
+	return nodes
+}
+
+func nextOrdinal(t *testing.T, pool string) int64 {
+	t.Helper()
+	p, _, err := read(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Status.NextOrdinal
+}
+
+// stranger makes a halted VM that belongs to no pool.
+func stranger(t *testing.T, name string, labels map[string]string) *kubevirtv1.VirtualMachine {
+	t.Helper()
+	vm := &kubevirtv1.VirtualMachine{
+		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name, Labels: labels},
+		Spec: kubevirtv1.VirtualMachineSpec{
+			RunStrategy: new(kubevirtv1.RunStrategyHalted),
+			Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{Spec: kubevirtv1.VirtualMachineInstanceSpec{Domain: kubevirtv1.DomainSpec{
+				CPU: &kubevirtv1.CPU{Cores: 1},
+				Resources: kubevirtv1.ResourceRequirements{
+					Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("1Gi")},
+				},
+			}}},
+		},
+	}
+	if err := w.Client.Create(t.Context(), vm); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Client.Delete(context.Background(), vm.DeepCopy()); client.IgnoreNotFound(err) != nil {
+			t.Error(err)
+		}
+	})
+	return vm
+}
+
+// eventAbout is satisfied when there is an event about a member.
+func eventAbout(t *testing.T, name, reason string) check {
+	return func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+		var l eventsv1.EventList
+		if err := w.Client.List(t.Context(), &l, client.InNamespace(fixtures.Namespace)); err != nil {
+			return err
+		}
+		for _, e := range l.Items {
+			if e.Regarding.Kind == "NomadNode" && e.Regarding.Name == name && e.Reason == reason {
+				return nil
+			}
+		}
+		return fmt.Errorf("no event %s about %s", reason, name)
+	}
+}
