@@ -226,7 +226,7 @@ func (w *World) startHypervisor(ctx context.Context) error {
 		RESTConfig: w.RESTConfig, HandlerRESTConfig: handler,
 		Hosts: w.options.Hosts, Dir: filepath.Join(w.Dir, "guests"),
 		Guest: w.options.Guest, NomadBin: w.bins[binaries.Nomad], Names: names,
-		Boot: w.options.BootDelay, Shutdown: w.options.ShutdownDelay,
+		Boot: w.options.BootDelay, Shutdown: w.options.ShutdownDelay, StopDelay: w.options.StopDelay,
 		Log: log,
 	})
 	return err

@@ -60,6 +60,8 @@ type Options struct {
 	Guest hypervisor.GuestKind
 	// BootDelay and ShutdownDelay are how long guests take to boot and to power off.
 	BootDelay, ShutdownDelay time.Duration
+	// StopDelay is how long an allocation of a simulated guest takes to stop.
+	StopDelay time.Duration
 
 	// Product is a nomad-harvester binary; empty means that it's built from this repository when first needed.
 	Product string
