@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+const (
+	// drainLook is how often Nomad is looked at.
+	drainLook = 300 * time.Millisecond
+	// stallAfter is how long a node may be "draining" without live allocations before it counts as stalled. Nomad's
+	// drainer completes a drain within its batch of one second (Nomad: nomad/drainer/drainer.go).
+	stallAfter = 1500 * time.Millisecond
+)
+
+// drainWatch looks for drains that don't complete though nothing is left to be moved.
+type drainWatch struct {
+	nomad *api.Client
+	end   context.CancelFunc
+	ended chan error
+
+	mu    sync.Mutex
+	since map[string]time.Time     // since when a node is draining and empty
+	held  map[string]time.Duration // for how long it has been at most
+}
+
+func watchDrains(c *api.Client) *drainWatch {
+	ctx, cancel := context.WithCancel(context.Background())
+	d := &drainWatch{nomad: c, end: cancel, ended: make(chan error, 1), since: map[string]time.Time{}, held: map[string]time.Duration{}}
+	go func() { d.ended <- d.run(ctx) }()
+	return d
+}
+
+// stop ends the watch and returns the stalled nodes by name, and for how long each was seen so.
+func (d *drainWatch) stop(t *testing.T) map[string]time.Duration {
+	t.Helper()
+	d.end()
+	if err := <-d.ended; err != nil {
+		t.Fatalf("watching the drains: %v", err)
+	}
+	return d.stalled()
+}
+
+func (d *drainWatch) stalled() map[string]time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := maps.Clone(d.held)
+	maps.DeleteFunc(out, func(_ string, held time.Duration) bool { return held < stallAfter })
+	return out
+}
+
+func (d *drainWatch) run(ctx context.Context) error {
+	tick := time.NewTicker(drainLook)
+	defer tick.Stop()
+	for {
+		if err := d.look(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// look reads the allocations first: a node that drains afterwards can't have got one in between.
+func (d *drainWatch) look(ctx context.Context) error {
+	live := map[string]int{}
+	q := &api.QueryOptions{Namespace: "*", Filter: `ClientStatus == "running" or ClientStatus == "pending" or ClientStatus == "unknown"`}
+	allocations, _, err := d.nomad.Allocations().List(q.WithContext(ctx))
+	if err != nil {
+		return err
+	}
+	for _, a := range allocations {
+		live[a.NodeID]++
+	}
+	read := time.Now()
+	nodes, _, err := d.nomad.Nodes().List((&api.QueryOptions{}).WithContext(ctx))
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, n := range nodes {
+		if !n.Drain || live[n.ID] > 0 {
+			delete(d.since, n.ID)
+			continue
+		}
+		if _, known := d.since[n.ID]; !known {
+			d.since[n.ID] = time.Now()
+		}
+		d.held[n.Name] = max(d.held[n.Name], read.Sub(d.since[n.ID]))
+	}
+	return nil
+}
