@@ -73,7 +73,7 @@ func (c *Connections) Link(ctx context.Context, namespace string, spec v1alpha1.
 	}
 	conn, err := nomad.Resolve(c.Defaults, spec, secret)
 	if err != nil {
-		return Link{Reason: v1alpha1.ReasonCredentials, Message: err.Error()}, nil
+		return Link{Reason: v1alpha1.ReasonCredentials, Message: err.Error()}, nil //nolint:nilerr // said in a condition, for the user to mend
 	}
 	cluster := c.Clusters.Get(conn)
 	l := Link{Cluster: cluster, View: cluster.View()}

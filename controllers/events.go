@@ -18,8 +18,8 @@ func (e eventSink) normal(on, related runtime.Object, reason, action, format str
 	e.Eventf(on, related, corev1.EventTypeNormal, reason, action, "%s", fmt.Sprintf(format, args...))
 }
 
-func (e eventSink) warn(on, related runtime.Object, reason, action, format string, args ...any) {
-	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", fmt.Sprintf(format, args...))
+func (e eventSink) warn(on runtime.Object, reason, action, format string, args ...any) {
+	e.Eventf(on, nil, corev1.EventTypeWarning, reason, action, "%s", fmt.Sprintf(format, args...))
 }
 
 func (e eventSink) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
@@ -27,7 +27,7 @@ func (e eventSink) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNod
 }
 
 func (e eventSink) createFailed(p *v1alpha1.NomadNodePool, err error) {
-	e.warn(p, nil, "CreateFailed", "Create", "A member could not be created: %v", err)
+	e.warn(p, "CreateFailed", "Create", "A member could not be created: %v", err)
 }
 
 func (e eventSink) victim(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
@@ -55,7 +55,7 @@ func (e eventSink) vmCreated(n *v1alpha1.NomadNode) {
 }
 
 func (e eventSink) vmRefused(n *v1alpha1.NomadNode, message string) {
-	e.warn(n, nil, "VMRefused", "CreateVM", "%s", message)
+	e.warn(n, "VMRefused", "CreateVM", "%s", message)
 }
 
 func (e eventSink) joined(n *v1alpha1.NomadNode) {
@@ -63,13 +63,13 @@ func (e eventSink) joined(n *v1alpha1.NomadNode) {
 }
 
 func (e eventSink) joinTimeout(n *v1alpha1.NomadNode) {
-	e.warn(n, nil, "JoinTimeout", "Join", "The guest didn't join Nomad within %s", n.Spec.JoinTimeout.Duration)
+	e.warn(n, "JoinTimeout", "Join", "The guest didn't join Nomad within %s", n.Spec.JoinTimeout.Duration)
 }
 
 func (e eventSink) leaving(n *v1alpha1.NomadNode, reason v1alpha1.DrainReason) {
 	switch reason {
 	case v1alpha1.DrainVMDeleted:
-		e.warn(n, nil, "VMDeletedByOthers", "Drain", "Somebody deleted the VM without draining it; what is left of the member is cleaned up. To remove a member, delete its NomadNode.")
+		e.warn(n, "VMDeletedByOthers", "Drain", "Somebody deleted the VM without draining it; what is left of the member is cleaned up. To remove a member, delete its NomadNode.")
 	default:
 		e.normal(n, nil, "Leaving", "Drain", "The NomadNode was deleted: draining, then removing it")
 	}
@@ -80,7 +80,7 @@ func (e eventSink) drainStarted(n *v1alpha1.NomadNode) {
 }
 
 func (e eventSink) drainKicked(n *v1alpha1.NomadNode) {
-	e.warn(n, nil, "DrainStalled", "Drain", "Nomad's drain had stalled with only system allocations left; sent it again")
+	e.warn(n, "DrainStalled", "Drain", "Nomad's drain had stalled with only system allocations left; sent it again")
 }
 
 func (e eventSink) drainCanceled(n *v1alpha1.NomadNode) {
@@ -92,11 +92,11 @@ func (e eventSink) drained(n *v1alpha1.NomadNode, message string) {
 }
 
 func (e eventSink) reopened(n *v1alpha1.NomadNode) {
-	e.warn(n, nil, "DrainReopened", "Drain", "The Nomad node takes work again, or has some, after it was drained; draining it once more")
+	e.warn(n, "DrainReopened", "Drain", "The Nomad node takes work again, or has some, after it was drained; draining it once more")
 }
 
 func (e eventSink) drainForced(n *v1alpha1.NomadNode, message string) {
-	e.warn(n, nil, "DrainForced", "Drain", "%s", message)
+	e.warn(n, "DrainForced", "Drain", "%s", message)
 }
 
 func (e eventSink) vmDeleted(n *v1alpha1.NomadNode) {
@@ -108,5 +108,5 @@ func (e eventSink) purged(n *v1alpha1.NomadNode) {
 }
 
 func (e eventSink) purgeSkipped(n *v1alpha1.NomadNode) {
-	e.warn(n, nil, "PurgeSkipped", "Purge", "Nomad can't be asked; node %s is left to Nomad's own garbage collection", n.Spec.NodeID)
+	e.warn(n, "PurgeSkipped", "Purge", "Nomad can't be asked; node %s is left to Nomad's own garbage collection", n.Spec.NodeID)
 }

@@ -135,7 +135,7 @@ func vmFacts(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) member.VM {
 // observeParts reads what only a member that is being made or removed needs.
 func (r *NomadNodeReconciler) observeParts(ctx context.Context, s *nodeScope) error {
 	making := !s.observed.VM.Exists && !s.observed.Record.Leaving() && !s.observed.Record.VMMade
-	removing := s.observed.Record.Drained && !(s.observed.VM.Exists && s.observed.VM.Ours)
+	removing := s.observed.Record.Drained && (!s.observed.VM.Exists || !s.observed.VM.Ours)
 	if !making && !removing {
 		return nil
 	}

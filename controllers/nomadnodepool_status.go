@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -66,6 +67,8 @@ func scaleReason(p *v1alpha1.NomadNodePool) string {
 		}
 	}
 	switch reason := p.Annotations[v1alpha1.ScaleReasonAnnotation]; {
+	case by == "" && explainedSince(p, reason):
+		return reason
 	case by == "":
 		return "changed"
 	case by == v1alpha1.AutoscalerFieldManager && reason != "":
@@ -73,4 +76,18 @@ func scaleReason(p *v1alpha1.NomadNodePool) string {
 	default:
 		return "changed by " + by
 	}
+}
+
+// explainedSince is true when the plugin has explained this number of replicas since the last change. It stands in for
+// the owner of spec.replicas, which nobody is after a scaling to 0 (Kubernetes: autoscaling/v1 Scale omits a 0).
+func explainedSince(p *v1alpha1.NomadNodePool, reason string) bool {
+	if !strings.HasPrefix(reason, fmt.Sprintf("%d replicas ", p.Spec.Replicas)) {
+		return false
+	}
+	for _, f := range p.ManagedFields {
+		if f.Manager == v1alpha1.AutoscalerFieldManager && f.Subresource == "" && f.Time != nil {
+			return p.Status.LastScale == nil || !f.Time.Before(&p.Status.LastScale.Time)
+		}
+	}
+	return false
 }

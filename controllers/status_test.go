@@ -93,3 +93,29 @@ func TestLoadIsTheMeanOfCPUAndMemory(t *testing.T) {
 		t.Errorf("a node of unknown size has the load %v", got)
 	}
 }
+
+func TestLastScaleToZeroHasNoOwnerButAReason(t *testing.T) {
+	const reason = "0 replicas asked for by policy p"
+	last := metav1.NewTime(now.Add(-time.Minute))
+	for name, c := range map[string]struct {
+		explained time.Time
+		reason    string
+		want      string
+	}{
+		"explained just now":         {now, reason, reason},
+		"explained before":           {now.Add(-time.Hour), reason, "changed"},
+		"another number explained":   {now, "2 replicas asked for by policy p", "changed"},
+		"never explained, by nobody": {now, "", "changed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &v1alpha1.NomadNodePool{Status: v1alpha1.NomadNodePoolStatus{LastScale: &v1alpha1.ScaleRecord{Time: last, To: 2}}}
+			p.Annotations = map[string]string{v1alpha1.ScaleReasonAnnotation: c.reason}
+			entry := owner(v1alpha1.AutoscalerFieldManager, "", `{"f:metadata":{"f:annotations":{}}}`)
+			entry.Time = &metav1.Time{Time: c.explained}
+			p.ManagedFields = []metav1.ManagedFieldsEntry{entry}
+			if got := lastScale(p, now); got.Reason != c.want {
+				t.Errorf("reason is %q, want %q", got.Reason, c.want)
+			}
+		})
+	}
+}

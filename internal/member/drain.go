@@ -28,11 +28,8 @@ func drain(o Observed) Decision {
 		return drainBlind(o)
 	case !o.Nomad.Registered:
 		return markDrained(false, absentReason(o), "Nomad has no node of this ID, so there is nothing to drain.")
-	case o.Nomad.Eligible && !o.Nomad.Draining && o.Nomad.DrainCompleted && o.Nomad.DrainIntent == o.Record.Drain.ID:
-		// Somebody made the node eligible after it was drained, so there may be new work on it.
-		return Decision{Step: Drain}
 	case o.Nomad.Eligible:
-		return Decision{Step: Cordon}
+		return cordon(o)
 	}
 	if left := o.Record.Drain.Time.Add(siblingPatience).Sub(o.Now); o.SiblingsEligible && left > 0 && !o.Nomad.Draining {
 		return Decision{Step: Wait, Wake: left}
@@ -41,6 +38,15 @@ func drain(o Observed) Decision {
 		return Decision{Step: Drain}
 	}
 	return await(o)
+}
+
+// cordon makes the node ineligible before it is drained. A node that somebody made eligible after it was drained may have
+// new work, so it is drained anew, which makes it ineligible as well.
+func cordon(o Observed) Decision {
+	if !o.Nomad.Draining && o.Nomad.DrainCompleted && o.Nomad.DrainIntent == o.Record.Drain.ID {
+		return Decision{Step: Drain}
+	}
+	return Decision{Step: Cordon}
 }
 
 func goneReason(o Observed) string {

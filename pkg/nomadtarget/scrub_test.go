@@ -20,7 +20,7 @@ func TestScrub(t *testing.T) {
 		t.Errorf("scrub(nil) = %v", err)
 	}
 	plain := errors.New("nothing harmful")
-	if got := scrub(plain); got != plain {
+	if got := scrub(plain); !errors.Is(got, plain) || got.Error() != plain.Error() {
 		t.Errorf("a harmless error was changed: %v", got)
 	}
 	got := scrub(fmt.Errorf("read pool: dial tcp 127.0.0.1:1: connect: connection refused: %w", io.ErrUnexpectedEOF))
