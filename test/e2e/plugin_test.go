@@ -124,17 +124,20 @@ func (a *agent) checkSound(t *testing.T) {
 	}
 }
 
-// The plugin in the real agent: one agent, six policies, of which no one's trouble is another's.
+// The plugin in the real agent: one agent, seven policies, of which no one's trouble is another's.
 func TestPluginInTheRealAgent(t *testing.T) {
 	create(t, newPool("held", 0, func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = true }))
 	create(t, newPool("dry", 0))
 	create(t, newPool("capped", 0, func(p *v1alpha1.NomadNodePool) { p.Spec.MaxReplicas = ptr.To[int32](2) }))
 	create(t, newPool("floored", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.MinReplicas = ptr.To[int32](1) }))
 	create(t, newPool("grows", 0))
+	create(t, newPool("sinks", 1))
 	for _, pool := range []string{"dry", "capped", "grows"} {
 		eventually(t, pool, "the empty pool to settle", 30*time.Second, settled(0))
 	}
+	eventually(t, "sinks", "the pool to settle", time.Minute, settled(1))
 	a := startAgent(t, map[string]string{
+		"sinks.hcl":   fixedPolicy("sinks", 0),
 		"later.hcl":   fixedPolicy("later", 1),
 		"held.hcl":    fixedPolicy("held", 3),
 		"dry.hcl":     fixedPolicy("dry", 4, `dry-run = "true"`),
@@ -143,6 +146,16 @@ func TestPluginInTheRealAgent(t *testing.T) {
 		"grows.hcl":   fixedPolicy("grows", 1, `cpu_request = "4"`, `memory_request = "8Gi"`),
 	})
 	t.Run("scale out", func(t *testing.T) { scalesOut(t, a) })
+	t.Run("scale in to none", func(t *testing.T) {
+		eventually(t, "sinks", "the pool to be empty", time.Minute, settled(0))
+		p, _, err := read(t.Context(), "sinks")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := p.Status.LastScale; !strings.HasPrefix(last.Reason, "0 replicas asked for by the Nomad Autoscaler policy ") {
+			t.Errorf("lastScale is %+v", last)
+		}
+	})
 	t.Run("paused", func(t *testing.T) {
 		a.logs(t, "[INFO]", "pool is not ready to be scaled", fixtures.Namespace+"/held", "reason=Paused")
 		unmoved(t, "held", 0)

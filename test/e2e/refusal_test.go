@@ -118,5 +118,10 @@ func TestMembersLeaveThoughTheirNetworkIsGone(t *testing.T) {
 	if err := scale(t, "no-way-back", 0); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "no-way-back", "the member to leave", time.Minute, settled(0))
+	eventually(t, "no-way-back", "the member to leave", time.Minute, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		if len(nodes) > 0 {
+			return fmt.Errorf("member %s: phase %s, VM %s", nodes[0].Name, nodes[0].Status.Phase, nodes[0].Status.VM.Status)
+		}
+		return nil
+	})
 }
