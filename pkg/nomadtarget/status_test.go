@@ -67,7 +67,10 @@ func TestStatusSurvivesFaults(t *testing.T) {
 		{"403", "Forbidden", refusal(apierrors.NewForbidden(resource, "workers", nil))},
 		{"404", "NotFound", refusal(apierrors.NewNotFound(resource, "workers"))},
 		{"429", "TooManyRequests", refusal(apierrors.NewTooManyRequests("busy", 60))},
-		{"500", "ServerError", func(w http.ResponseWriter, _ *http.Request) bool { http.Error(w, "etcd: EOF", http.StatusInternalServerError); return true }},
+		{"500", "ServerError", func(w http.ResponseWriter, _ *http.Request) bool {
+			http.Error(w, "etcd: EOF", http.StatusInternalServerError)
+			return true
+		}},
 		// client-go tries again, until the time is up.
 		{"connection closed", "Timeout", func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }},
 		{"no answer", "Timeout", func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }},
