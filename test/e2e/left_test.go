@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
 // onlyMembersLeft checks that every VM, claim, Secret and Nomad node of a pool belongs to a member that it still has. The
@@ -79,8 +78,4 @@ func objects(t *testing.T, l client.ObjectList, pool string) []client.Object {
 		return nil
 	})
 	return out
-}
-
-func key(name string) client.ObjectKey {
-	return client.ObjectKey{Namespace: fixtures.Namespace, Name: name}
 }
