@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,10 +103,23 @@ func TestLostAnswersMakeNoSecondVM(t *testing.T) {
 		{http.MethodGet, "", faultproxy.Pass, http.StatusInternalServerError},
 	} {
 		pattern := regexp.MustCompile(f.path)
-		t.Cleanup(w.APIFaults.Inject(faultproxy.Fault{
-			Match:  func(r *http.Request) bool { return r.Method == f.method && pattern.MatchString(r.URL.Path) },
+		var hits atomic.Int32
+		disarm := w.APIFaults.Inject(faultproxy.Fault{
+			Match: func(r *http.Request) bool {
+				hit := r.Method == f.method && pattern.MatchString(r.URL.Path)
+				if hit {
+					hits.Add(1)
+				}
+				return hit
+			},
 			Effect: f.effect, Status: f.status, Times: 2,
-		}))
+		})
+		t.Cleanup(func() {
+			disarm()
+			if hits.Load() == 0 {
+				t.Errorf("no request was hit by the fault of %s %s", f.method, f.path)
+			}
+		})
 	}
 	made := len(madeVMs())
 	if err := scale(t, "flaky", 4); err != nil {
