@@ -191,21 +191,27 @@ type NomadNodePoolStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// replicas is how many members there are, without those that are leaving.
+	// +kubebuilder:default=0
 	// +optional
 	Replicas int32 `json:"replicas"`
 	// readyReplicas is how many members are ready and eligible in Nomad.
+	// +kubebuilder:default=0
 	// +optional
 	ReadyReplicas int32 `json:"readyReplicas"`
 	// updatedReplicas is how many members were made from the present template.
+	// +kubebuilder:default=0
 	// +optional
 	UpdatedReplicas int32 `json:"updatedReplicas"`
 	// joiningReplicas is how many members were made and have not joined Nomad yet, within joinTimeout.
+	// +kubebuilder:default=0
 	// +optional
 	JoiningReplicas int32 `json:"joiningReplicas"`
 	// drainingReplicas is how many members are leaving: draining, drained or being removed.
+	// +kubebuilder:default=0
 	// +optional
 	DrainingReplicas int32 `json:"drainingReplicas"`
 	// unhealthyReplicas is how many members have joined once and are not ready now, or have not joined within joinTimeout.
+	// +kubebuilder:default=0
 	// +optional
 	UnhealthyReplicas int32 `json:"unhealthyReplicas"`
 	// selector selects the NomadNodes of the pool, for kubectl scale and autoscalers.

@@ -42,7 +42,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	}
 	o.Dir = filepath.Join(dir, "data")
 	env := filepath.Join(dir, "env")
-	defer func() { err = errors.Join(err, os.RemoveAll(o.Dir), os.RemoveAll(env)) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
 	tools, err := binaries.Ensure(ctx, out, binaries.Kubectl)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,11 +25,12 @@ type Spec struct {
 	// Path is the program. With Unshare set it's still the program, not unshare.
 	Path string
 	Args []string
-	// Env is the complete environment; nil inherits ours.
+	// Env is the complete environment but for TMPDIR, see LogFile; nil inherits ours.
 	Env []string
 	// Dir is the working directory; empty means ours.
 	Dir string
-	// LogFile receives stdout and stderr, appended; empty discards them.
+	// LogFile receives stdout and stderr, appended; empty discards them. Temporary files go into a directory tmp beside
+	// it, to be removed with it: programs that are killed leave theirs.
 	LogFile string
 	// Unshare holds flags of unshare(1): if non-empty, the program runs as `unshare <flags> -- path args`.
 	Unshare []string
@@ -57,6 +59,9 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 		}
 		defer func() { _ = log.Close() }()
 		cmd.Stdout, cmd.Stderr = log, log
+		if err := ownTemp(cmd, s.LogFile); err != nil {
+			return nil, fmt.Errorf("start %s: %w", s.Name, err)
+		}
 	}
 	if err := spawn(cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", s.Name, err)
@@ -67,6 +72,19 @@ func Start(ctx context.Context, s Spec) (*Process, error) {
 		close(p.done)
 	}()
 	return p, nil
+}
+
+// ownTemp gives the program a directory for temporary files beside its log.
+func ownTemp(cmd *exec.Cmd, logFile string) error {
+	dir, err := filepath.Abs(filepath.Join(filepath.Dir(logFile), "tmp"))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	cmd.Env = append(cmd.Environ(), "TMPDIR="+dir)
+	return nil
 }
 
 func command(ctx context.Context, s Spec) *exec.Cmd {
