@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+)
+
+// person is a client for a user who may do everything with VMs in a namespace, and nothing else.
+func person(t *testing.T, namespace string) client.Client {
+	t.Helper()
+	name := strings.ToLower(t.Name())
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
+	objects := []client.Object{
+		&corev1.ServiceAccount{ObjectMeta: meta},
+		&rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{APIGroups: []string{"kubevirt.io"}, Resources: []string{"virtualmachines"}, Verbs: []string{"*"}}}},
+		&rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name}, Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: namespace, Name: name}}},
+	}
+	for _, o := range objects {
+		if err := w.Client.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = w.Client.Delete(context.Background(), o) })
+	}
+	config, err := w.Kube.RESTConfigFor(t.Context(), namespace, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(config, client.Options{Scheme: w.Client.Scheme(), Mapper: w.Client.RESTMapper()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Nobody but the controller deletes a member's VM, unless they say that they mean it. What isn't a member is not protected.
+func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
+	create(t, newPool("guarded", 1))
+	eventually(t, "guarded", "the pool to settle", time.Minute, settled(1))
+	member := vms(t, "guarded")[0]
+	clone := stranger(t, member.Name+"-clone", member.Labels)
+	user := person(t, fixtures.Namespace)
+
+	refused := func(c client.Client, vm *kubevirtv1.VirtualMachine) error {
+		err := c.Delete(t.Context(), vm, client.DryRunAll)
+		if !apierrors.IsInvalid(err) && !apierrors.IsForbidden(err) {
+			return fmt.Errorf("deleting %s: %w", vm.Name, errors.Join(errNotYet, err))
+		}
+		for _, words := range []string{"kubectl -n " + vm.Namespace + " delete nomadnode " + vm.Name, "NomadNodePool guarded", v1alpha1.AllowDeleteAnnotation} {
+			if !strings.Contains(err.Error(), words) {
+				return fmt.Errorf("the refusal doesn't say %q: %w", words, err)
+			}
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := process.WaitFor(ctx, 100*time.Millisecond, "the policy to be in force", func(context.Context) error { return refused(user, &member) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := refused(w.Client, &member); err != nil {
+		t.Errorf("an administrator: %v", err)
+	}
+	if err := user.Delete(t.Context(), clone, client.DryRunAll); err != nil {
+		t.Errorf("a clone can't be deleted: %v", err)
+	}
+	allow := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation))
+	if err := errors.Join(user.Patch(t.Context(), member.DeepCopy(), allow), user.Delete(t.Context(), &member)); err != nil {
+		t.Errorf("with the annotation: %v", err)
+	}
+	eventually(t, "guarded", "the member to be replaced", time.Minute, both(without(member.Name), settled(1)))
+}
+
+// A namespace that is deleted goes, with the pools in it, and leaves no Nomad node behind.
+func TestNamespaceOfAPoolCanBeDeleted(t *testing.T) {
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "nomad-going"}}
+	p := newPool("going", 1, func(p *v1alpha1.NomadNodePool) { p.Namespace = ns.Name })
+	if err := errors.Join(w.Client.Create(t.Context(), ns), w.Client.Create(t.Context(), p)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	wait := func(what string, check func() error) {
+		t.Helper()
+		if err := process.WaitFor(ctx, 200*time.Millisecond, what, func(context.Context) error { return check() }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait("the member to be ready", func() error {
+		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(p), p); err != nil || p.Status.ReadyReplicas == 1 {
+			return err
+		}
+		return errNotYet
+	})
+	if err := w.Client.Delete(ctx, ns); err != nil {
+		t.Fatal(err)
+	}
+	wait("the namespace to be gone", func() error {
+		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(ns), ns); !apierrors.IsNotFound(err) {
+			return errors.Join(errNotYet, err)
+		}
+		return nil
+	})
+	if left := nomadNodes("going"); len(left) > 0 {
+		t.Errorf("Nomad still has %s", left[0].Name)
+	}
+}
