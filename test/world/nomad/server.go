@@ -164,8 +164,8 @@ func (s *Server) ClientWithToken(secretID string) (*api.Client, error) {
 func (s *Server) Process() *process.Process { return s.service.Process() }
 
 // Restart ends the server if it runs and starts it again with the same ports and data, and returns when it
-// leads again. Heartbeat timers start anew then, so that clients that died meanwhile look ready for five
-// more seconds (failover_heartbeat_ttl; five minutes in production).
+// leads again. Heartbeat timers start anew then, so that clients that died meanwhile look ready for half
+// a minute more (failover_heartbeat_ttl; five minutes in production).
 func (s *Server) Restart(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

@@ -50,7 +50,7 @@ server {
   heartbeat_grace           = "1s"
   min_heartbeat_ttl         = "1s"
   max_heartbeats_per_second = 1000.0
-  failover_heartbeat_ttl    = "5s"
+  failover_heartbeat_ttl    = "30s"
 {{- if .Introduction }}
   client_introduction {
     enforcement          = {{ q .Introduction }}
