@@ -49,6 +49,7 @@ func person(t *testing.T, namespace string) client.Client {
 
 // Nobody but the controller deletes a member's VM, unless they say that they mean it. What isn't a member is not protected.
 func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
+	t.Parallel()
 	create(t, newPool("guarded", 1))
 	eventually(t, "guarded", "the pool to settle", time.Minute, settled(1))
 	member := vms(t, "guarded")[0]
@@ -87,6 +88,7 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 
 // A namespace that is deleted goes, with the pools in it, and leaves no Nomad node behind.
 func TestNamespaceOfAPoolCanBeDeleted(t *testing.T) {
+	t.Parallel()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "nomad-going"}}
 	p := newPool("going", 1, func(p *v1alpha1.NomadNodePool) { p.Namespace = ns.Name })
 	if err := errors.Join(w.Client.Create(t.Context(), ns), w.Client.Create(t.Context(), p)); err != nil {

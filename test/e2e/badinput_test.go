@@ -23,6 +23,7 @@ import (
 
 // A mistake in a pool is refused when it is written, with the field, the value and the remedy.
 func TestMistakesAreRefusedByTheAPIServer(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		change func(map[string]any)
@@ -89,6 +90,7 @@ func refused(t *testing.T, err error, says ...string) {
 
 // The limits of a pool hold for kubectl scale and autoscalers too, which know only the scale subresource.
 func TestScaleOutsideOfTheLimitsIsRefused(t *testing.T) {
+	t.Parallel()
 	create(t, newPool("limits", 2, func(p *v1alpha1.NomadNodePool) {
 		p.Spec.MinReplicas, p.Spec.MaxReplicas, p.Spec.Paused = ptr.To[int32](1), ptr.To[int32](3), true
 	}))
@@ -138,6 +140,7 @@ stringData: {cloud: "#cloud-config\ntimezone: UTC\n"}
 
 // What a template names and doesn't exist is told, nothing is made meanwhile, and it heals when it appears.
 func TestMissingPartsOfTheTemplate(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, reason string
 		change       func(*v1alpha1.NodeTemplate)

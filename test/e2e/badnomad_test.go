@@ -19,6 +19,7 @@ import (
 
 // A Nomad that can't be reached is told with its address. VMs may be made meanwhile, and all is well once the address is right.
 func TestUnreachableNomadIsTold(t *testing.T) {
+	t.Parallel()
 	port, err := process.FreePort()
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +40,7 @@ func TestUnreachableNomadIsTold(t *testing.T) {
 
 // A token that Nomad doesn't know, and a Secret that isn't there, are told as such, and heal.
 func TestUselessCredentialsAreTold(t *testing.T) {
+	t.Parallel()
 	create(t, newPool("token", 0, credentials("token")))
 	eventually(t, "token", "the missing Secret to be told", 30*time.Second, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
 		"spec.nomad.credentialsSecretRef", fmt.Sprintf("Secret %q doesn't exist", fixtures.Namespace+"/token"), "create it with the keys token"))
@@ -55,6 +57,7 @@ func TestUselessCredentialsAreTold(t *testing.T) {
 
 // To a token without read-job busy nodes look empty. So nobody leaves, and the message holds the policy to add.
 func TestTokenWithoutReadJobHoldsTheScaleIn(t *testing.T) {
+	t.Parallel()
 	blind, err := w.NomadServer.TokenWithPolicy("blind", `node { policy = "write" }`)
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 
 // A VM that somebody deletes takes its member with it, of which nothing is left, and the member is replaced.
 func TestVMDeletedByOthersIsReplaced(t *testing.T) {
+	t.Parallel()
 	create(t, newPool("swept", 2))
 	eventually(t, "swept", "the pool to settle", time.Minute, settled(2))
 	lost := members(t, "swept")[0]
@@ -38,6 +39,7 @@ func TestVMDeletedByOthersIsReplaced(t *testing.T) {
 
 // To delete a NomadNode is to drain it: its allocations move before its guest stops.
 func TestDeletedNomadNodeIsDrainedAndReplaced(t *testing.T) {
+	t.Parallel()
 	create(t, newPool("deleted", 2))
 	eventually(t, "deleted", "the pool to settle", time.Minute, settled(2))
 	service(t, "deleted", "deleted-service", 2)
@@ -56,6 +58,7 @@ func TestDeletedNomadNodeIsDrainedAndReplaced(t *testing.T) {
 // VMs that aren't members are never touched: neither one that was cloned in the UI, which has a member's labels, nor one
 // that has taken a member's name.
 func TestStrangersAreNeverTouched(t *testing.T) {
+	t.Parallel()
 	p := newPool("strange", 1)
 	create(t, p)
 	eventually(t, "strange", "the pool to settle", time.Minute, settled(1))
@@ -98,6 +101,7 @@ func TestStrangersAreNeverTouched(t *testing.T) {
 
 // A deleted pool drains its members before they go, whatever the garbage collector is told, and although it is paused.
 func TestDeletedPoolDrains(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name        string
 		propagation metav1.DeletionPropagation
@@ -129,6 +133,7 @@ func TestDeletedPoolDrains(t *testing.T) {
 
 // A member that drains is called back when the pool grows again, and what still runs on it stays.
 func TestScaleOutCallsDrainingMembersBack(t *testing.T) {
+	t.Parallel()
 	create(t, newPool("rescue", 2))
 	eventually(t, "rescue", "the pool to settle", time.Minute, settled(2))
 	batch(t, "rescue", "rescue-batch", 2, forever)

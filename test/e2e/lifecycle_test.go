@@ -9,6 +9,7 @@ import (
 
 // A pool scales out and in by the scale subresource, and its deletion leaves nothing.
 func TestPoolScalesAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	create(t, newPool("life", 1))
 	eventually(t, "life", "the first member", time.Minute, settled(1))
 	for _, n := range []int32{4, 2} {

@@ -1,4 +1,7 @@
 // Package e2e tests controller and plugin on the embedded world, each as its own service account.
+//
+// Tests that disturb what all share (the controller, Nomad, the API server, the namespace) run one after the other; those
+// that only have pools of their own run in parallel, after them.
 package e2e
 
 import (

@@ -126,6 +126,7 @@ func (a *agent) checkSound(t *testing.T) {
 
 // The plugin in the real agent: one agent, seven policies, of which no one's trouble is another's.
 func TestPluginInTheRealAgent(t *testing.T) {
+	t.Parallel()
 	create(t, newPool("held", 0, func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = true }))
 	create(t, newPool("dry", 0))
 	create(t, newPool("capped", 0, func(p *v1alpha1.NomadNodePool) { p.Spec.MaxReplicas = ptr.To[int32](2) }))

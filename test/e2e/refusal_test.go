@@ -22,6 +22,7 @@ import (
 // What Harvester's or KubeVirt's admission refuses is said in their words, costs one attempt and not one for each
 // member, and heals when the template is corrected.
 func TestRefusedVMIsToldWordForWord(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, overlay, text string }{
 		// Harvester: pkg/util/virtualmachine, SupportInsertCdRomVolume.
 		{"harvester-says-no", `{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"cd","cdrom":{"bus":"virtio"}}]}}}}}`,

@@ -10,6 +10,7 @@ import (
 
 // The story of the demo, with its assertions, in a world of its own.
 func TestDemandScalesThePoolOutAndIn(t *testing.T) {
+	t.Parallel()
 	own, err := world.Start(t.Context(), world.Options{ACL: true, Progress: os.Stderr})
 	if err != nil {
 		t.Fatal(err)

@@ -40,6 +40,7 @@ const (
 // Nomad's drainer can miss the last allocation of a node when many drain at once, and then keeps the node "draining",
 // empty, until the deadline (Nomad: nomad/drainer/watch_jobs.go). Members go all the same, as soon as they are empty.
 func TestThirtyBusyMembersLeaveThoughNomadStalls(t *testing.T) {
+	t.Parallel()
 	s := startStall(t)
 	for round := 1; ; round++ {
 		stalled := s.round(t)
