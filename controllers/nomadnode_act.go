@@ -114,7 +114,15 @@ func (r *NomadNodeReconciler) recordIntent(ctx context.Context, s *nodeScope, d 
 	return err
 }
 
-func (r *NomadNodeReconciler) clearIntent(ctx context.Context, s *nodeScope, _ member.Decision) error {
+func (r *NomadNodeReconciler) clearIntent(ctx context.Context, s *nodeScope, d member.Decision) error {
+	// The view may be older than our own cordon. Without an intent nobody would make the node eligible again.
+	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+	if err != nil {
+		return err
+	}
+	if in.Found && (!in.Node.Eligible || in.Node.Draining) {
+		return r.rescue(ctx, s, d)
+	}
 	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil })
 }
 

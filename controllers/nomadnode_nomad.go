@@ -18,6 +18,9 @@ const introductionTTL = 30 * time.Minute
 func (r *NomadNodeReconciler) introductionToken(ctx context.Context, s *nodeScope) (string, error) {
 	c := s.node.Spec.Client
 	mode := c.IntroductionToken
+	if mode == v1alpha1.IntroductionAlways && s.link.Cluster == nil {
+		return "", errors.New("getting an introduction token: " + s.link.Message)
+	}
 	if mode == v1alpha1.IntroductionNever || s.link.Cluster == nil || (mode != v1alpha1.IntroductionAlways && !s.link.Known) {
 		return "", nil
 	}

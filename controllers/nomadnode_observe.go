@@ -111,10 +111,19 @@ func (r *NomadNodeReconciler) get(ctx context.Context, key types.NamespacedName,
 	return true, nil
 }
 
+// ours is true for the member's VM: the one that was recorded as such, whatever has become of its marks since, or else
+// one that carries all of them.
+func ours(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) bool {
+	if recorded := n.Status.VM.UID; recorded != "" {
+		return recorded == string(vm.UID)
+	}
+	return machine.IsMember(vm, n.Spec.PoolName, n.Spec.PoolUID) && vm.Annotations[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID
+}
+
 func vmFacts(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) member.VM {
 	out := member.VM{
 		Exists:        true,
-		Ours:          machine.IsMember(vm, n.Spec.PoolName, n.Spec.PoolUID) && vm.Annotations[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID,
+		Ours:          ours(n, vm),
 		Deleting:      vm.DeletionTimestamp != nil,
 		Finalizers:    vm.Finalizers,
 		Halted:        vm.Spec.RunStrategy != nil && *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted,

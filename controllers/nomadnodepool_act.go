@@ -133,6 +133,9 @@ func inStep(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 func (r *NomadNodePoolReconciler) syncMembers(ctx context.Context, s *poolScope) error {
 	var errs []error
 	for _, n := range s.members {
+		if n.DeletionTimestamp != nil {
+			continue // its drain policy may have been changed to let it go
+		}
 		before := n.DeepCopy()
 		inStep(s.pool, n)
 		if !equality.Semantic.DeepEqual(before.Spec, n.Spec) {

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -56,8 +57,16 @@ func (r *NomadNodePoolReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	if err := r.report(ctx, s, plan); err != nil {
 		actErr = errors.Join(actErr, err)
 	}
-	return result(ctx, plan.Acts(), plan.Wake, actErr)
+	wake := plan.Wake
+	if wake == 0 || wake > linkRefresh {
+		wake = linkRefresh
+	}
+	return result(ctx, plan.Acts(), wake, actErr)
 }
+
+// linkRefresh is how often each pool shows that its Nomad cluster is still of interest, whose watcher would end otherwise
+// (internal/nomad: Options.IdleAfter). Nothing is written for it.
+const linkRefresh = 3 * time.Minute
 
 // actOnFresh plans again with what the API server holds now, because the cache may not show what was written a moment
 // ago, and acts on that.

@@ -3,9 +3,11 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
@@ -78,14 +80,15 @@ func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 		Leaving: rec.Leaving(), Joined: rec.Joined, JoinExpired: member.JoinExpired(rec, now), VMMade: rec.VMMade,
 		Ready: condition(n, v1alpha1.NodeReady).Status == "True",
 	}
-	if rec.Drain != nil {
-		m.LeavingSince = rec.Drain.Time.Time
-		m.Rescuable = rec.Drain.Reason == v1alpha1.DrainScaleIn && !rec.Drained && rec.DeletedAt.IsZero()
-	}
 	_, m.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
 	_, m.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
 	v, found := link.View.Nodes[n.Spec.NodeID]
 	m.CreateIndex = v.CreateIndex
+	if rec.Drain != nil {
+		m.LeavingSince = rec.Drain.Time.Time
+		// One whose node is down would fill the place of one that works.
+		m.Rescuable = rec.Drain.Reason == v1alpha1.DrainScaleIn && !rec.Drained && rec.DeletedAt.IsZero() && found && v.Status == nomad.NodeReady
+	}
 	if link.Known {
 		// The member's own condition may be old when Nomad has just come back, and a busy member would look broken.
 		m.Ready = found && v.Status == nomad.NodeReady && v.Eligible && !v.Draining
@@ -131,9 +134,13 @@ func (r *NomadNodePoolReconciler) observeUsage(ctx context.Context, s *poolScope
 			ids = append(ids, n.Spec.NodeID)
 		}
 	}
+	slices.Sort(ids)
 	usage, err := s.link.Cluster.Usage(ctx, ids)
 	if err != nil {
-		s.snapshot.NomadKnown, s.snapshot.NomadReason, s.snapshot.NomadMessage = false, v1alpha1.ReasonUnreachable, err.Error()
+		// The text of the error differs each time; in a condition it would be written each time.
+		log.FromContext(ctx).Info("Nomad doesn't tell how busy the members are", "error", err.Error())
+		s.snapshot.NomadKnown, s.snapshot.NomadReason = false, v1alpha1.ReasonUnreachable
+		s.snapshot.NomadMessage = "Nomad doesn't tell how busy the members are, so none can be chosen to leave; see the controller's log."
 		return
 	}
 	s.snapshot.Usage = map[string]pool.Usage{}

@@ -124,6 +124,8 @@ func drained(o Observed, d Decision) Condition {
 		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why)
 	case !o.Nomad.Known:
 		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: "+o.Nomad.Why)
+	case d.Step == Wait && !o.Nomad.Registered:
+		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
 	case d.Step == Wait && o.SiblingsEligible && !o.Nomad.Draining:
 		return no(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
 	case r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && !o.Now.Before(r.Drain.Deadline.Time):

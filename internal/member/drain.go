@@ -26,6 +26,8 @@ func drain(o Observed) Decision {
 		return markDrained(true, goneReason(o), "No guest runs: the VM is gone or was never made.")
 	case !o.Nomad.Known:
 		return drainBlind(o)
+	case !o.Nomad.Registered && missing(o) > 0:
+		return Decision{Step: Wait, Wake: missing(o)}
 	case !o.Nomad.Registered:
 		return markDrained(false, absentReason(o), "Nomad has no node of this ID, so there is nothing to drain.")
 	case o.Nomad.Eligible:
@@ -47,6 +49,15 @@ func cordon(o Observed) Decision {
 		return Decision{Step: Drain}
 	}
 	return Decision{Step: Cordon}
+}
+
+// missing is how much longer a node is waited for that had joined and that Nomad doesn't know, while its guest runs. A
+// client that lives registers again: Nomad may have been restored from a snapshot, or be another cluster than before.
+func missing(o Observed) time.Duration {
+	if !o.Record.Joined || !o.Instance.Exists {
+		return 0
+	}
+	return o.Record.Drain.Deadline.Add(ForceGrace).Sub(o.Now)
 }
 
 func goneReason(o Observed) string {

@@ -69,7 +69,8 @@ func TestDeadline(t *testing.T) {
 		{draining(nil, retain, overdue(time.Hour)), false, v1alpha1.ReasonEmpty},
 		{draining(service("web"), overdue(grace)), true, v1alpha1.ReasonDeadline},
 		{booting(ordering), false, v1alpha1.ReasonNeverJoined},
-		{ordered(notInNomad), false, v1alpha1.ReasonEmpty},
+		{ordered(notInNomad, overdue(grace)), false, v1alpha1.ReasonEmpty},
+		{ordered(notInNomad, noInstance), false, v1alpha1.ReasonEmpty},
 		{fresh(ordering), true, v1alpha1.ReasonNeverJoined},
 		{fresh(ordering, nomadUnknown), true, v1alpha1.ReasonNeverJoined},
 		{ordered(noVM, nomadUnknown), true, v1alpha1.ReasonVMGone},
@@ -79,6 +80,17 @@ func TestDeadline(t *testing.T) {
 			t.Errorf("got %s unchecked=%t %+v, want unchecked=%t %s", d.Step, d.Unchecked, d.Drained, c.unchecked, c.reason)
 		}
 	}
+}
+
+// A client that lives registers again, with its allocations.
+func TestNodeThatNomadHasForgottenIsWaitedFor(t *testing.T) {
+	runSteps(t, []stepCase{
+		{name: "its guest runs", o: ordered(notInNomad), step: member.Wait, wake: 14*time.Minute + grace},
+		{name: "a moment before the end", o: ordered(notInNomad, overdue(grace-time.Second)), step: member.Wait, wake: time.Second},
+		{name: "until the deadline", o: ordered(notInNomad, overdue(grace)), step: member.MarkDrained},
+		{name: "no guest runs", o: ordered(notInNomad, noInstance), step: member.MarkDrained},
+		{name: "it never joined", o: booting(ordering), step: member.MarkDrained},
+	})
 }
 
 // ordering orders a member of any kind to leave.

@@ -1,6 +1,10 @@
 package member
 
-import "time"
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
 
 const (
 	// purgePatience bounds how long a member whose VM is gone waits for Nomad to answer. Nomad forgets a node that is
@@ -17,6 +21,8 @@ func remove(o Observed) Decision {
 	switch vmOurs := o.VM.Exists && o.VM.Ours; {
 	case o.Record.DeletedAt.IsZero():
 		return Decision{Step: DeleteRecord}
+	case vmOurs && !o.VM.Deleting && unsure(o) > 0:
+		return Decision{Step: Wait, Wake: unsure(o)}
 	case vmOurs && !o.VM.Deleting && !o.VM.RemovalListed:
 		return Decision{Step: ListClaims}
 	case vmOurs && !o.VM.Deleting:
@@ -31,6 +37,15 @@ func remove(o Observed) Decision {
 		return d
 	}
 	return clean(o)
+}
+
+// unsure is how much longer the VM of a drained member is kept because Nomad can't be asked if its node has got work since.
+// It is bounded: the node was ineligible and empty, or had never joined.
+func unsure(o Observed) time.Duration {
+	if o.Nomad.Known || o.Record.DrainedReason == v1alpha1.ReasonDeadline || o.Record.DrainedReason == v1alpha1.ReasonVMGone {
+		return 0
+	}
+	return removedSince(o.Record).Add(purgePatience).Sub(o.Now)
 }
 
 func purge(o Observed) (Decision, bool) {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
@@ -34,6 +35,19 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 	})
 }
 
+// Since it was drained the node may have got work, and only Nomad could tell.
+func TestVMIsKeptWhileNomadCantBeAsked(t *testing.T) {
+	listed := func(o *member.Observed) { o.VM.RemovalListed = true }
+	just := func(o *member.Observed) { o.Record.DeletedAt, o.Record.DrainedAt = o.Now, o.Now }
+	forced := func(o *member.Observed) { o.Record.DrainedReason = v1alpha1.ReasonDeadline }
+	runSteps(t, []stepCase{
+		{name: "claims not listed yet", o: removing(nomadUnknown, just), step: member.Wait, wake: 15 * time.Second},
+		{name: "claims listed", o: removing(nomadUnknown, just, listed), step: member.Wait, wake: 15 * time.Second},
+		{name: "not for ever", o: removing(nomadUnknown, just, listed, later(10*time.Minute)), step: member.DeleteVM},
+		{name: "the deadline had passed anyway", o: removing(nomadUnknown, just, listed, forced), step: member.DeleteVM},
+	})
+}
+
 func TestStrangersVMIsLeftAloneAndHoldsNothing(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "never made ours", o: fresh(strangersVM, ordering), step: member.MarkDrained},
@@ -55,7 +69,7 @@ func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
 		{name: "Nomad unknown", o: removing(noVM, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
 		{name: "Nomad unknown, patience over", o: removing(noVM, nomadUnknown, later(time.Hour)), step: member.Release},
 		{name: "the drain took an hour: that isn't counted", o: removing(noVM, nomadUnknown, longDrain), step: member.Wait, wake: 3 * time.Second},
-		{name: "Nomad unknown, VM still there: patience doesn't matter", o: removing(nomadUnknown, later(time.Hour)), step: member.ListClaims},
+		{name: "Nomad unknown, VM still there, patience over", o: removing(nomadUnknown, later(time.Hour)), step: member.ListClaims},
 	})
 	for _, c := range []struct {
 		name string
