@@ -110,6 +110,14 @@ func registered(o Observed) Condition {
 	}
 }
 
+// held says why a member that leaves doesn't get on, and what can be done if Nomad is gone for good.
+func held(o Observed) Condition {
+	if o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout != v1alpha1.DrainRetain {
+		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: "+o.Nomad.Why)
+	}
+	return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why)
+}
+
 func drained(o Observed, d Decision) Condition {
 	r := o.Record
 	switch {
@@ -120,10 +128,8 @@ func drained(o Observed, d Decision) Condition {
 	case d.Step == MarkDrained:
 		// Not before Nomad itself has been asked: the step writes it.
 		return no(v1alpha1.ReasonDraining, "Checking that nothing is left.")
-	case !o.Nomad.Known && !r.DeletedAt.IsZero() && r.Policy.OnTimeout == v1alpha1.DrainRetain:
-		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why)
 	case !o.Nomad.Known:
-		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: "+o.Nomad.Why)
+		return held(o)
 	case d.Step == Wait && !o.Nomad.Registered:
 		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
 	case d.Step == Wait && o.SiblingsEligible && !o.Nomad.Draining:
