@@ -55,6 +55,24 @@ func TestUselessCredentialsAreTold(t *testing.T) {
 	eventually(t, "token", "the pool to settle", 10*time.Second, settled(0))
 }
 
+// A token that expires is told as such, and the next one is used.
+func TestExpiredTokenIsTold(t *testing.T) {
+	t.Parallel()
+	const rules = `node { policy = "write" } namespace "*" { capabilities = ["read-job"] }`
+	expiring, err := w.NomadServer.ExpiringToken("expiring", rules, 20*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := tokenSecret(t, "expiring", expiring)
+	create(t, newPool("expiring", 0, credentials("expiring")))
+	eventually(t, "expiring", "the token to be used", 15*time.Second, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
+	eventually(t, "expiring", "the expired token to be told", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
+		"put the secret ID of a valid token into the Secret"))
+
+	putToken(t, secret, w.NomadToken)
+	eventually(t, "expiring", "the next token to be used", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
+}
+
 // To a token without read-job busy nodes look empty. So nobody leaves, and the message holds the policy to add.
 func TestTokenWithoutReadJobHoldsTheScaleIn(t *testing.T) {
 	t.Parallel()

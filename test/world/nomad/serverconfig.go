@@ -72,7 +72,8 @@ client {
   enabled = false
 }
 acl {
-  enabled = {{ .ACL }}
+  enabled                  = {{ .ACL }}
+  token_min_expiration_ttl = "1s"
 }
 ui {
   enabled = true
