@@ -175,17 +175,7 @@ func (r *NomadNodeReconciler) reopen(ctx context.Context, s *nodeScope) error {
 
 // open is true for a node that may have, or may get, what a drain waits for.
 func open(in nomad.Inspection, p v1alpha1.DrainPolicy) bool {
-	return in.Found && (in.Node.Eligible || len(waitedFor(in, p)) > 0)
-}
-
-func waitedFor(in nomad.Inspection, p v1alpha1.DrainPolicy) []nomad.Allocation {
-	var out []nomad.Allocation
-	for _, a := range in.Live {
-		if !p.IgnoreSystemJobs || a.JobType != "system" {
-			out = append(out, a)
-		}
-	}
-	return out
+	return in.Found && (in.Node.Eligible || len(member.WaitedFor(memberAllocations(in.Live), p)) > 0)
 }
 
 func (r *NomadNodeReconciler) deleteRecord(ctx context.Context, s *nodeScope, _ member.Decision) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // nodeScope is one member in one reconcile: what was read, and what was made of it.
@@ -221,9 +222,15 @@ func observeNomad(s *nodeScope, siblings []string) {
 	allocs := s.link.Cluster.Allocations()
 	live, asked := allocs.Live[s.node.Spec.NodeID]
 	o.LiveKnown = asked && s.observed.Now.Sub(allocs.Started) < viewLimit
+	o.Live = memberAllocations(live)
+}
+
+func memberAllocations(live []nomad.Allocation) []member.Allocation {
+	var out []member.Allocation
 	for _, a := range live {
-		o.Live = append(o.Live, member.Allocation{System: a.JobType == "system", Name: a.Name + " (" + short(a.ID) + ")"})
+		out = append(out, member.Allocation{System: a.JobType == "system", Name: a.Name + " (" + short(a.ID) + ")"})
 	}
+	return out
 }
 
 func short(id string) string {

@@ -151,13 +151,15 @@ func kickOr(o Observed, otherwise Decision) Decision {
 	return Decision{Step: Kick}
 }
 
-// waitedFor are the allocations that the drain waits for.
-func waitedFor(o Observed) []Allocation {
-	if !o.Record.Policy.IgnoreSystemJobs {
-		return o.Nomad.Live
+func waitedFor(o Observed) []Allocation { return WaitedFor(o.Nomad.Live, o.Record.Policy) }
+
+// WaitedFor are those of a node's live allocations that a drain waits for.
+func WaitedFor(live []Allocation, p v1alpha1.DrainPolicy) []Allocation {
+	if !p.IgnoreSystemJobs {
+		return live
 	}
 	var out []Allocation
-	for _, a := range o.Nomad.Live {
+	for _, a := range live {
 		if !a.System {
 			out = append(out, a)
 		}
