@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -105,8 +104,9 @@ func (r *NomadNodeReconciler) recordIntent(ctx context.Context, s *nodeScope, d 
 	if d.Reason == v1alpha1.DrainVMDeleted {
 		deadline = now
 	}
+	id := r.NewID()
 	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
-		n.Spec.Drain = newIntent(d.Reason, now, deadline)
+		n.Spec.Drain = newIntent(id, d.Reason, now, deadline)
 	})
 	if err == nil {
 		r.Events.leaving(s.node, d.Reason)
@@ -277,8 +277,8 @@ func (r *NomadNodeReconciler) patchStatus(ctx context.Context, s *nodeScope, cha
 	return nil
 }
 
-func newIntent(reason v1alpha1.DrainReason, now, deadline time.Time) *v1alpha1.DrainIntent {
-	return &v1alpha1.DrainIntent{ID: uuid.NewString(), Reason: reason, Time: metav1.NewTime(now), Deadline: metav1.NewTime(deadline)}
+func newIntent(id string, reason v1alpha1.DrainReason, now, deadline time.Time) *v1alpha1.DrainIntent {
+	return &v1alpha1.DrainIntent{ID: id, Reason: reason, Time: metav1.NewTime(now), Deadline: metav1.NewTime(deadline)}
 }
 
 func exactly(uid types.UID) client.Preconditions { return client.Preconditions{UID: &uid} }

@@ -25,6 +25,10 @@ type NomadNodeReconciler struct {
 	Connections *Connections
 	Clock       clock.PassiveClock
 	Events      eventSink
+	// Decide is member.Decide.
+	Decide func(member.Observed) member.Decision
+	// NewID makes the IDs of intents.
+	NewID func() string
 }
 
 // again is how soon to look once more after a step. Most steps also cause an event that comes sooner.
@@ -52,18 +56,18 @@ func (r *NomadNodeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	d := member.Decide(s.observed)
+	d := r.Decide(s.observed)
 	acted, actErr := r.act(ctx, s, d)
 	if p := refusal(actErr); p != nil && (d.Step == member.CreateVM || d.Step == member.CreateSecret) {
 		// Not an error of ours: said in a condition, tried again later.
 		s.observed.Record.Problem = p
-		d, actErr, acted = member.Decide(s.observed), nil, false
+		d, actErr, acted = r.Decide(s.observed), nil, false
 	}
 	if d.Step == member.Release && actErr == nil {
 		return ctrl.Result{}, nil
 	}
 	// Described as it is after the step.
-	if err := r.report(ctx, s, member.Decide(s.observed)); err != nil {
+	if err := r.report(ctx, s, r.Decide(s.observed)); err != nil {
 		actErr = errors.Join(actErr, err)
 	}
 	return result(ctx, acted, d.Wake, actErr)

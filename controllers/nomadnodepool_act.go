@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/google/uuid"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -48,7 +47,7 @@ func (r *NomadNodePoolReconciler) callBack(ctx context.Context, s *poolScope, n 
 func (r *NomadNodePoolReconciler) letGo(ctx context.Context, s *poolScope, n *v1alpha1.NomadNode) error {
 	before := n.DeepCopy()
 	now := s.snapshot.Now
-	n.Spec.Drain = newIntent(v1alpha1.DrainScaleIn, now, now.Add(s.pool.Spec.ScaleIn.Drain.Deadline.Duration))
+	n.Spec.Drain = newIntent(r.NewID(), v1alpha1.DrainScaleIn, now, now.Add(s.pool.Spec.ScaleIn.Drain.Deadline.Duration))
 	if err := r.patch(ctx, n, before); err != nil {
 		return fmt.Errorf("letting %s go: %w", n.Name, err)
 	}
@@ -75,7 +74,7 @@ func (r *NomadNodePoolReconciler) create(ctx context.Context, s *poolScope, n in
 	var err error
 	next := s.pool.Status.NextOrdinal
 	for made := 0; made < n && err == nil; next++ {
-		node := newNode(s, pool.MemberName(s.pool.Name, string(s.pool.UID), next))
+		node := newNode(s, pool.MemberName(s.pool.Name, string(s.pool.UID), next), r.NewID())
 		switch e := r.Client.Create(ctx, node); {
 		case apierrors.IsAlreadyExists(e) && s.members[node.Name] != nil:
 			// Made before a crash, and counted already.
@@ -100,7 +99,7 @@ func (r *NomadNodePoolReconciler) create(ctx context.Context, s *poolScope, n in
 	return err
 }
 
-func newNode(s *poolScope, name string) *v1alpha1.NomadNode {
+func newNode(s *poolScope, name, nodeID string) *v1alpha1.NomadNode {
 	p := s.pool
 	n := &v1alpha1.NomadNode{
 		ObjectMeta: metav1.ObjectMeta{
@@ -113,7 +112,7 @@ func newNode(s *poolScope, name string) *v1alpha1.NomadNode {
 			},
 		},
 		Spec: v1alpha1.NomadNodeSpec{
-			PoolName: p.Name, PoolUID: string(p.UID), NodeID: uuid.NewString(), Revision: s.snapshot.Revision,
+			PoolName: p.Name, PoolUID: string(p.UID), NodeID: nodeID, Revision: s.snapshot.Revision,
 			Client: *p.Spec.Nomad.NomadClient.DeepCopy(), Template: *p.Spec.Template.DeepCopy(),
 		},
 	}

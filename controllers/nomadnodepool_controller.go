@@ -25,6 +25,10 @@ type NomadNodePoolReconciler struct {
 	Connections *Connections
 	Clock       clock.PassiveClock
 	Events      eventSink
+	// Decide is pool.Decide.
+	Decide func(pool.Snapshot) pool.Plan
+	// NewID makes the IDs of intents and of Nomad nodes: lower-case UUIDs, never the same twice.
+	NewID func() string
 }
 
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools,verbs=get;list;watch
@@ -46,7 +50,7 @@ func (r *NomadNodePoolReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	plan := pool.Decide(s.snapshot)
+	plan := r.Decide(s.snapshot)
 	var actErr error
 	if plan.Acts() {
 		s, plan, actErr = r.actOnFresh(ctx, s, plan)
@@ -79,7 +83,7 @@ func (r *NomadNodePoolReconciler) actOnFresh(ctx context.Context, old *poolScope
 	if err != nil {
 		return old, oldPlan, err
 	}
-	plan := pool.Decide(s.snapshot)
+	plan := r.Decide(s.snapshot)
 	return s, plan, r.act(ctx, s, plan)
 }
 

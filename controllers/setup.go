@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	kubevirtv1 "kubevirt.io/api/core/v1"
@@ -20,7 +22,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
 // Scheme holds the kinds that the controllers work with.
@@ -57,17 +61,38 @@ func Add(ctx context.Context, mgr ctrl.Manager, defaults nomad.Connection, worke
 		return err
 	}
 	c := &Connections{Reader: mgr.GetAPIReader(), Defaults: defaults, Clusters: clusters, Clock: clock.RealClock{}}
-	sink := eventSink{mgr.GetEventRecorder("nomad-harvester")}
-	pools := &NomadNodePoolReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: c, Clock: clock.RealClock{}, Events: sink}
+	d := Deps{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: c, Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("nomad-harvester"), NewID: uuid.NewString}
 	err := ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNodePool{}).Owns(&v1alpha1.NomadNode{}).
-		WatchesRawSource(n.poolSource()).WithOptions(options(4)).Complete(pools)
+		WatchesRawSource(n.poolSource()).WithOptions(options(4)).Complete(NewPoolReconciler(d))
 	if err != nil {
 		return err
 	}
-	nodes := &NomadNodeReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: c, Clock: clock.RealClock{}, Events: sink}
 	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNode{}).
 		Watches(&kubevirtv1.VirtualMachine{}, sameName()).Watches(&kubevirtv1.VirtualMachineInstance{}, sameName()).
-		WatchesRawSource(n.nodeSource()).WithOptions(options(workers)).Complete(nodes)
+		WatchesRawSource(n.nodeSource()).WithOptions(options(workers)).Complete(NewNodeReconciler(d))
+}
+
+// Deps is what the reconcilers touch the world with.
+type Deps struct {
+	// Client reads from the cache and writes; Live reads from the API server.
+	Client client.Client
+	Live   client.Reader
+	// Connections lead to Nomad.
+	Connections *Connections
+	Clock       clock.PassiveClock
+	Recorder    events.EventRecorder
+	// NewID makes lower-case UUIDs, never the same twice.
+	NewID func() string
+}
+
+// NewPoolReconciler makes the reconciler of pools.
+func NewPoolReconciler(d Deps) *NomadNodePoolReconciler {
+	return &NomadNodePoolReconciler{Client: d.Client, Live: d.Live, Connections: d.Connections, Clock: d.Clock, Events: eventSink{d.Recorder}, Decide: pool.Decide, NewID: d.NewID}
+}
+
+// NewNodeReconciler makes the reconciler of members.
+func NewNodeReconciler(d Deps) *NomadNodeReconciler {
+	return &NomadNodeReconciler{Client: d.Client, Live: d.Live, Connections: d.Connections, Clock: d.Clock, Events: eventSink{d.Recorder}, Decide: member.Decide, NewID: d.NewID}
 }
 
 // sameName maps a VM or its instance to the member, which has its name.

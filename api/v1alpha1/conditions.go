@@ -86,6 +86,24 @@ const (
 	ReasonTokenLacksNodeWrite = "TokenLacksNodeWrite"
 	// ReasonJoinTimeouts: members did not join within health.joinTimeout.
 	ReasonJoinTimeouts = "JoinTimeouts"
+	// ReasonJoinsFailing: so many members in a row did not join that no more are made until the cause is removed.
+	ReasonJoinsFailing = "JoinsFailing"
+	// ReasonBackOff: the next member waits because the last ones didn't join.
+	ReasonBackOff = "BackOff"
+	// ReasonRollingOut: members of an older template are being replaced.
+	ReasonRollingOut = "RollingOut"
+	// ReasonOnDelete: members of an older template stay until they are deleted.
+	ReasonOnDelete = "OnDelete"
+	// ReasonRepairing: unhealthy members are being replaced.
+	ReasonRepairing = "Repairing"
+	// ReasonTooManyUnhealthy: more members than health.maxUnhealthy are unhealthy, so none is replaced.
+	ReasonTooManyUnhealthy = "TooManyUnhealthy"
+	// ReasonUpgradeRunning: nobody is replaced while Harvester is being upgraded.
+	ReasonUpgradeRunning = "UpgradeRunning"
+	// ReasonHostMaintenance: nobody is replaced whose host is in maintenance.
+	ReasonHostMaintenance = "HostMaintenance"
+	// ReasonSettling: Nomad has just come back or changed its leader.
+	ReasonSettling = "Settling"
 
 	// Template: what the pre-flight found, or what admission said.
 

@@ -24,6 +24,9 @@ const (
 	ProtectAnnotation = "nomad.harvesterhci.io/protect"
 	// AllowDeleteAnnotation on a VM lets a DELETE of it through the admission policy. Any value.
 	AllowDeleteAnnotation = "nomad.harvesterhci.io/allow-delete"
+	// RetryJoinsAnnotation on a NomadNodePool, when its value changes, has the pool make members again after too many in a
+	// row didn't join. Any value; a date is a good one.
+	RetryJoinsAnnotation = "nomad.harvesterhci.io/retry-joins"
 	// ScaleReasonAnnotation on a NomadNodePool says who asked for its present replicas, and why; written by the
 	// autoscaler plugin, shown in status.lastScale.reason.
 	ScaleReasonAnnotation = "nomad.harvesterhci.io/scale-reason"

@@ -94,6 +94,14 @@ const (
 	DrainDeleted DrainReason = "Deleted"
 	// DrainVMDeleted: somebody deleted the member's VM.
 	DrainVMDeleted DrainReason = "VMDeleted"
+	// DrainRollout: the member was made from an older template.
+	DrainRollout DrainReason = "Rollout"
+	// DrainJoinTimeout: the guest didn't join Nomad within joinTimeout.
+	DrainJoinTimeout DrainReason = "JoinTimeout"
+	// DrainUnhealthy: the Nomad node was down, or unknown to Nomad, for longer than unhealthyTimeout.
+	DrainUnhealthy DrainReason = "Unhealthy"
+	// DrainEvacuation: KubeVirt asks to free the host, and the template's evictionStrategy is External.
+	DrainEvacuation DrainReason = "Evacuation"
 )
 
 // DrainIntent is the order to leave.
@@ -106,6 +114,11 @@ type DrainIntent struct {
 	Time metav1.Time `json:"time"`
 	// deadline is when the drain must be done. It is fixed here, because Nomad starts anew on every request to drain.
 	Deadline metav1.Time `json:"deadline"`
+	// onlyIf takes the order back if the member turns out not to be empty once its node is ineligible: Empty, or
+	// EmptyIgnoreSystem. A job may have landed after the member was chosen. Unset: the member leaves in any case.
+	// +kubebuilder:validation:Enum=Empty;EmptyIgnoreSystem
+	// +optional
+	OnlyIf ScaleInStrategy `json:"onlyIf,omitempty"`
 	// canceled takes the order back: the Nomad node is made eligible again and the intent is cleared. It comes too late
 	// once the member is Drained or its NomadNode is deleted.
 	// +optional
@@ -144,6 +157,10 @@ type NomadNodeStatus struct {
 	// joinedTime is when the Nomad node was first seen ready.
 	// +optional
 	JoinedTime *metav1.Time `json:"joinedTime,omitempty"`
+	// unhealthySince is since when the member, having joined, has been found not to work: its Nomad node is down,
+	// disconnected or gone. Unset: it works, or that can't be told.
+	// +optional
+	UnhealthySince *metav1.Time `json:"unhealthySince,omitempty"`
 	// kickedDrain is the id of the drain that was sent to Nomad a second time, because it had stalled.
 	// +optional
 	KickedDrain string `json:"kickedDrain,omitempty"`

@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // NomadNodePool declares how many Nomad clients there should be, and what each of them is: a virtual machine on
@@ -82,7 +83,12 @@ type NomadNodePoolSpec struct {
 	// +optional
 	ScaleIn ScaleInSpec `json:"scaleIn,omitempty"`
 
-	// health says how long a member may take to join.
+	// rollout says how members are replaced when the template changes.
+	// +kubebuilder:default={}
+	// +optional
+	Rollout RolloutSpec `json:"rollout,omitempty"`
+
+	// health says when a member is replaced because it doesn't join, or no longer works.
 	// +kubebuilder:default={}
 	// +optional
 	Health HealthSpec `json:"health,omitempty"`
@@ -172,10 +178,58 @@ type DrainPolicy struct {
 	OnTimeout DrainTimeoutAction `json:"onTimeout,omitempty"`
 }
 
-// HealthSpec says how long a member may take to join.
+// RolloutType names the way in which members of an older template are replaced.
+//
+// +kubebuilder:validation:Enum=RollingUpdate;OnDelete
+type RolloutType string
+
+// The types.
+const (
+	// RollingUpdate replaces them by and by.
+	RollingUpdate RolloutType = "RollingUpdate"
+	// OnDelete leaves them until somebody deletes their NomadNodes, or the pool shrinks.
+	OnDelete RolloutType = "OnDelete"
+)
+
+// RolloutSpec says how members are replaced when the template changes. Each is drained before it goes, as in a scale-in.
+//
+// +kubebuilder:validation:XValidation:rule="!((self.maxSurge == 0 || self.maxSurge == '0%') && (self.maxUnavailable == 0 || self.maxUnavailable == '0%'))",message="spec.rollout: maxSurge and maxUnavailable are both 0, so that no member could ever be replaced; set one of them to at least 1"
+type RolloutSpec struct {
+	// type is RollingUpdate (replace outdated members by and by) or OnDelete (leave them until their NomadNodes are deleted).
+	// +kubebuilder:default=RollingUpdate
+	// +optional
+	Type RolloutType `json:"type,omitempty"`
+
+	// maxSurge is how many members more than replicas there may be during a rollout, as a number or as a share of replicas
+	// such as 25% (rounded up). Members that are leaving don't count.
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:Pattern="^(100|[0-9]{1,2})%$"
+	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0",messageExpression="'maxSurge: %s is negative; use a number of members such as 1, or a share such as 25%%'.format([self])"
+	// +optional
+	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
+
+	// maxUnavailable is how many members fewer than replicas may be ready during a rollout, as a number or as a share of
+	// replicas such as 25% (rounded down). With 0, an old member drains only when a new one is ready.
+	// +kubebuilder:default=0
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:Pattern="^(100|[0-9]{1,2})%$"
+	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0",messageExpression="'maxUnavailable: %s is negative; use a number of members such as 1, or a share such as 25%%'.format([self])"
+	// +optional
+	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+
+	// minReadySeconds is how long a new member must have been ready before the rollout counts on it.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	MinReadySeconds int32 `json:"minReadySeconds,omitempty"`
+}
+
+// HealthSpec says when a member is replaced because it doesn't join, or no longer works. While Nomad can't be asked, or
+// has just come back, nobody is replaced.
 type HealthSpec struct {
 	// joinTimeout is how long a member may take from its creation to being ready in Nomad; a Go duration. A member that
-	// takes longer is reported as JoinTimeout and no longer holds back the autoscaler.
+	// takes longer is replaced, each time after a longer pause. When three in a row fail, the pool stops making members
+	// and keeps those that failed, to be looked at: see the condition RegistrationHealthy.
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -183,6 +237,32 @@ type HealthSpec struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'joinTimeout: \"%s\" is not longer than 0s; use a duration such as 10m'.format([self])"
 	// +optional
 	JoinTimeout metav1.Duration `json:"joinTimeout,omitzero"`
+
+	// unhealthyTimeout is how long the node of a member that has joined may be down, disconnected or unknown to Nomad
+	// before the member is replaced; a Go duration. A member whose VM somebody has halted is left alone.
+	// +kubebuilder:default="5m"
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'unhealthyTimeout: \"%s\" is not longer than 0s; use a duration such as 5m'.format([self])"
+	// +optional
+	UnhealthyTimeout metav1.Duration `json:"unhealthyTimeout,omitzero"`
+
+	// maxUnhealthy is how many members may be unhealthy for any of them to be replaced, as a number or as a share of
+	// replicas such as 40% (rounded up). When more are, the cause is taken to lie elsewhere, and nobody is replaced.
+	// +kubebuilder:default="40%"
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:Pattern="^(100|[0-9]{1,2})%$"
+	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0",messageExpression="'maxUnhealthy: %s is negative; use a number of members such as 1, or a share such as 40%%'.format([self])"
+	// +optional
+	MaxUnhealthy *intstr.IntOrString `json:"maxUnhealthy,omitempty"`
+
+	// maxInFlight is how many members may be on the way of being replaced for their health at a time: leaving, or joining
+	// in the place of one that left.
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	MaxInFlight *int32 `json:"maxInFlight,omitempty"`
 }
 
 // NomadNodePoolStatus is what was found of a pool.
@@ -226,6 +306,9 @@ type NomadNodePoolStatus struct {
 	// lastScale is the last change of replicas.
 	// +optional
 	LastScale *ScaleRecord `json:"lastScale,omitempty"`
+	// registration is how the last members of the present template fared when they tried to join Nomad.
+	// +optional
+	Registration *RegistrationStatus `json:"registration,omitempty"`
 	// conditions: Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, RegistrationHealthy, TemplateValid, Paused.
 	// +listType=map
 	// +listMapKey=type
@@ -244,4 +327,29 @@ type ScaleRecord struct {
 	// reason is who asked, and why, as far as it is known.
 	// +optional
 	Reason string `json:"reason,omitempty"`
+}
+
+// RegistrationStatus is the evidence for the condition RegistrationHealthy. It begins anew when the template or the
+// connection to Nomad changes, or when the annotation nomad.harvesterhci.io/retry-joins gets another value.
+type RegistrationStatus struct {
+	// key stands for the template, the connection and the annotation that the evidence belongs to.
+	Key string `json:"key"`
+	// since is when the evidence began.
+	Since metav1.Time `json:"since"`
+	// results are the last ones, the newest last.
+	// +listType=map
+	// +listMapKey=member
+	// +kubebuilder:validation:MaxItems=10
+	// +optional
+	Results []RegistrationResult `json:"results,omitempty"`
+}
+
+// RegistrationResult is how one member fared.
+type RegistrationResult struct {
+	// member is its name.
+	Member string `json:"member"`
+	// joined is true if it joined, and false if it didn't within joinTimeout.
+	Joined bool `json:"joined"`
+	// time is when that was known.
+	Time metav1.Time `json:"time"`
 }
