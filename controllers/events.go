@@ -8,6 +8,7 @@ import (
 	"k8s.io/client-go/tools/events"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
 // Events of pools and members. One function each, so that their wording stays the same everywhere. They are sent after
@@ -66,12 +67,15 @@ func (e eventSink) joinTimeout(n *v1alpha1.NomadNode) {
 	e.warn(n, "JoinTimeout", "Join", "The guest didn't join Nomad within %s", n.Spec.JoinTimeout.Duration)
 }
 
-func (e eventSink) leaving(n *v1alpha1.NomadNode, reason v1alpha1.DrainReason) {
+// leaving tells of an order to leave. host is the one that the member runs on, as far as it is known.
+func (e eventSink) leaving(n *v1alpha1.NomadNode, reason v1alpha1.DrainReason, host string) {
 	switch reason {
 	case v1alpha1.DrainVMDeleted:
 		e.warn(n, "VMDeletedByOthers", "Drain", "Somebody deleted the VM without draining it; what is left of the member is cleaned up. To remove a member, delete its NomadNode.")
+	case v1alpha1.DrainEvacuation:
+		e.normal(n, nil, "Evacuating", "Drain", "Host %s is to be freed: draining, then removing the member, which is replaced elsewhere", host)
 	default:
-		e.normal(n, nil, "Leaving", "Drain", "The NomadNode was deleted: draining, then removing it")
+		e.normal(n, nil, "Leaving", "Drain", "Draining, then removing the member: %s", member.Because(reason))
 	}
 }
 

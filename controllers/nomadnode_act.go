@@ -109,7 +109,7 @@ func (r *NomadNodeReconciler) recordIntent(ctx context.Context, s *nodeScope, d 
 		n.Spec.Drain = newIntent(id, d.Reason, now, deadline)
 	})
 	if err == nil {
-		r.Events.leaving(s.node, d.Reason)
+		r.Events.leaving(s.node, d.Reason, s.observed.Instance.EvacuatedFrom)
 	}
 	return err
 }

@@ -64,6 +64,7 @@ func record(n *v1alpha1.NomadNode) member.Record {
 		DrainedMessage: drained.Message,
 		Joined:         n.Status.JoinedTime != nil,
 		JoinTimeout:    n.Spec.JoinTimeout.Duration,
+		Said:           said(n),
 		Kicked:         n.Status.KickedDrain,
 		ClaimsRecorded: len(n.Status.Claims) > 0,
 		VMMade:         n.Status.VM.UID != "",
@@ -72,7 +73,18 @@ func record(n *v1alpha1.NomadNode) member.Record {
 	if n.DeletionTimestamp != nil {
 		rec.DeletedAt = n.DeletionTimestamp.Time
 	}
+	if since := n.Status.UnhealthySince; since != nil {
+		rec.UnhealthySince = since.Time
+	}
 	return rec
+}
+
+func said(n *v1alpha1.NomadNode) map[string]member.Condition {
+	out := map[string]member.Condition{}
+	for _, c := range n.Status.Conditions {
+		out[c.Type] = member.Condition{Status: string(c.Status), Reason: c.Reason, Message: c.Message}
+	}
+	return out
 }
 
 // observeVM reads the VM and its instance. Presence is believed of the cache, absence only of the API server: a VM that
@@ -93,9 +105,17 @@ func (r *NomadNodeReconciler) observeVM(ctx context.Context, s *nodeScope) error
 	// The instance of a stranger's VM of this name is a stranger's too, and must not hold the member's removal.
 	if found && (s.observed.VM.Ours || s.vm == nil || !metav1.IsControlledBy(vmi, s.vm)) {
 		s.vmi = vmi
-		s.observed.Instance = member.Instance{Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running}
+		s.observed.Instance = member.Instance{Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running, EvacuatedFrom: evacuatedFrom(vmi)}
 	}
 	return nil
+}
+
+// evacuatedFrom is the host that KubeVirt wants freed of an instance and leaves to us to free.
+func evacuatedFrom(vmi *kubevirtv1.VirtualMachineInstance) string {
+	if s := vmi.Spec.EvictionStrategy; s == nil || *s != kubevirtv1.EvictionStrategyExternal {
+		return ""
+	}
+	return vmi.Status.EvacuationNodeName
 }
 
 func (r *NomadNodeReconciler) get(ctx context.Context, key types.NamespacedName, o client.Object) (bool, error) {
@@ -201,7 +221,7 @@ func (r *NomadNodeReconciler) siblings(ctx context.Context, n *v1alpha1.NomadNod
 }
 
 func observeNomad(s *nodeScope, siblings []string) {
-	s.observed.Nomad = member.Nomad{Known: s.link.Known, Why: s.link.Message}
+	s.observed.Nomad = member.Nomad{Known: s.link.Known, Why: s.link.Message, NotAsked: s.link.Reason == v1alpha1.ReasonUnknown}
 	for _, id := range siblings {
 		if v, ok := s.link.View.Nodes[id]; ok && v.Eligible {
 			s.observed.SiblingsEligible = true

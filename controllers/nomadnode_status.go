@@ -25,6 +25,10 @@ func setNodeStatus(s *nodeScope, d member.Decision) {
 	if st.JoinedTime == nil && o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
 		st.JoinedTime = &metav1.Time{Time: o.Now.Truncate(time.Second)}
 	}
+	st.UnhealthySince = nil
+	if !d.UnhealthySince.IsZero() {
+		st.UnhealthySince = &metav1.Time{Time: d.UnhealthySince}
+	}
 	for _, t := range v1alpha1.NodeConditions {
 		c := d.Conditions[t]
 		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
@@ -62,6 +66,9 @@ func setVMStatus(s *nodeScope) {
 
 func setNomadStatus(s *nodeScope) {
 	v, o := &s.node.Status.Nomad, s.observed.Nomad
+	if o.NotAsked {
+		return // for a moment, just after a start
+	}
 	v.Allocations, v.Blocking = nil, nil
 	if s.observed.Record.Leaving() && !s.observed.Record.Drained && o.LiveKnown {
 		n := int32(len(o.Live))

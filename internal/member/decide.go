@@ -9,12 +9,13 @@ import (
 // Decide names the next step of a member.
 func Decide(o Observed) Decision {
 	if !o.Nomad.Known {
-		o.Nomad = Nomad{Why: o.Nomad.Why} // the rest may be old, or only a part of what there is
+		o.Nomad = Nomad{Why: o.Nomad.Why, NotAsked: o.Nomad.NotAsked} // the rest may be old, or only a part of what there is
 	}
 	d := next(o)
 	if d.Step == Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > unknownRetry) {
 		d.Wake = unknownRetry
 	}
+	d.UnhealthySince = unhealthySince(o)
 	d.Phase = phase(o, d)
 	d.Conditions = conditions(o, d)
 	return d
@@ -32,6 +33,8 @@ func next(o Observed) Decision {
 		return Decision{Step: RecordIntent, Reason: v1alpha1.DrainDeleted}
 	case lostVM(o):
 		return Decision{Step: RecordIntent, Reason: v1alpha1.DrainVMDeleted}
+	case evacuated(o):
+		return Decision{Step: RecordIntent, Reason: v1alpha1.DrainEvacuation}
 	case o.Record.Drain != nil:
 		return rescue(o)
 	case !o.VM.Exists:

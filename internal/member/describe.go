@@ -44,6 +44,9 @@ func removalPhase(o Observed) v1alpha1.NodePhase {
 // to have been true.
 func works(o Observed) bool {
 	if !o.Nomad.Known {
+		if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Status == "False" {
+			return false
+		}
 		return o.Record.Joined && o.Instance.Running
 	}
 	return o.Nomad.Ready()
@@ -94,6 +97,9 @@ func noVM(r Record) Condition {
 }
 
 func registered(o Observed) Condition {
+	if was, ok := stands(o, v1alpha1.NodeRegistered); ok {
+		return was
+	}
 	switch {
 	case !o.Nomad.Known && o.Record.Joined:
 		return yes(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
@@ -129,6 +135,9 @@ func drained(o Observed, d Decision) Condition {
 		// Not before Nomad itself has been asked: the step writes it.
 		return no(v1alpha1.ReasonDraining, "Checking that nothing is left.")
 	case !o.Nomad.Known:
+		if was, ok := stands(o, v1alpha1.NodeDrained); ok && was.Reason != v1alpha1.ReasonNotLeaving {
+			return was
+		}
 		return held(o)
 	case d.Step == Wait && !o.Nomad.Registered:
 		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
@@ -155,7 +164,12 @@ func ready(o Observed, c map[string]Condition) Condition {
 	case o.Record.Drained:
 		return no(v1alpha1.ReasonRemoving, "The member is being removed.")
 	case o.Record.Leaving():
-		return no(v1alpha1.ReasonDraining, "The member is leaving.")
+		return no(v1alpha1.ReasonDraining, "The member is leaving: "+leavesBecause(o.Record)+".")
+	}
+	if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Reason != v1alpha1.ReasonDraining {
+		return was
+	}
+	switch {
 	case !o.Nomad.Known && o.Record.Joined:
 		return unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
 	case o.Nomad.Known && o.Nomad.Ready():

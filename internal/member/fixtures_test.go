@@ -152,3 +152,8 @@ func runSteps(t *testing.T, cases []stepCase) {
 		})
 	}
 }
+
+// notAsked is a Nomad that this process has not asked yet.
+func notAsked(o *member.Observed) {
+	o.Nomad.Known, o.Nomad.NotAsked, o.Nomad.Why = false, true, "Nomad has not answered yet."
+}

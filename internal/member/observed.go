@@ -45,6 +45,10 @@ type Record struct {
 	// Joined is true once the Nomad node has been seen ready.
 	Joined      bool
 	JoinTimeout time.Duration
+	// UnhealthySince is what was last written of it; zero: nothing.
+	UnhealthySince time.Time
+	// Said are the conditions as they were last written.
+	Said map[string]Condition
 	// Kicked is the intent whose stalled drain was sent a second time; empty: none.
 	Kicked string
 	// ClaimsRecorded is true once the names of the claims are in status, which must precede the VM.
@@ -87,6 +91,9 @@ type Instance struct {
 	Exists bool
 	// Running is true when its phase is Running.
 	Running bool
+	// EvacuatedFrom is the host that KubeVirt asks to have freed of the instance, which nobody but us will do, because its
+	// evictionStrategy is External; empty: none.
+	EvacuatedFrom string
 }
 
 // Claim is a PersistentVolumeClaim of the member.
@@ -102,6 +109,9 @@ type Nomad struct {
 	Known bool
 	// Why explains an unknown Nomad.
 	Why string
+	// NotAsked is true for an unknown Nomad that this process merely has not asked yet, just after it has started: what was
+	// found before that stands for the moment.
+	NotAsked bool
 	// Registered is true when a node of the member's ID is there.
 	Registered bool
 	// Status is Nomad's: initializing, ready, down, disconnected.

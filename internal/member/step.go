@@ -73,6 +73,8 @@ type Decision struct {
 	Late bool
 	// Wake is when to look again at the latest; 0: only when something changes.
 	Wake time.Duration
+	// UnhealthySince is since when the member, having joined, hasn't worked; zero: it works, or that can't be told.
+	UnhealthySince time.Time
 	// Phase and Conditions describe the member.
 	Phase      v1alpha1.NodePhase
 	Conditions map[string]Condition

@@ -1,0 +1,8 @@
+package member
+
+// stands returns a condition as it was last written, if nothing new can be known yet because this process has only just
+// started: a restart of the controller mustn't show, nor write, a doubt that is over in a moment.
+func stands(o Observed, kind string) (Condition, bool) {
+	was, ok := o.Record.Said[kind]
+	return was, ok && o.Nomad.NotAsked && !o.Nomad.Known && was.Reason != ""
+}

@@ -1,0 +1,58 @@
+package member_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+// written is an observation of whose member everything has been written down that there is to say.
+func written(o member.Observed) member.Observed {
+	o.Record.Said = member.Decide(o).Conditions
+	return o
+}
+
+// A controller that has just been restarted doesn't doubt aloud what it will know again in a moment.
+func TestRestartKeepsWhatWasSaid(t *testing.T) {
+	down := func(o *member.Observed) { o.Nomad.Status = "down" }
+	for name, o := range map[string]member.Observed{
+		"steady":             steady(),
+		"down":               steady(down),
+		"ineligible":         steady(cordoned),
+		"purged by somebody": steady(notInNomad),
+		"joining":            booting(),
+		"joined too late":    booting(later(time.Hour)),
+		"draining":           draining(service("web")),
+		"retained":           draining(service("web"), retain, overdue(time.Hour)),
+		"drained, purging":   removing(noVM),
+		"Nomad away before":  steady(nomadUnknown),
+		"held by Nomad away": draining(service("web"), nomadUnknown),
+		"VM being made":      fresh(func(o *member.Observed) { o.Record.ClaimsRecorded = true }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := written(o)
+			was, is := member.Decide(before), member.Decide(with(before, notAsked))
+			if was.Phase != is.Phase || !reflect.DeepEqual(was.Conditions, is.Conditions) {
+				t.Errorf("went from %s %v\nto %s %v", was.Phase, was.Conditions, is.Phase, is.Conditions)
+			}
+		})
+	}
+}
+
+func TestRestartSaysWhatIsNew(t *testing.T) {
+	runConditions(t, v1alpha1.NodeReady, []conditionCase{
+		{"never said anything", steady(notAsked), "Unknown", v1alpha1.ReasonNomadUnknown, "not answered yet"},
+		{"ordered to leave meanwhile", with(written(steady()), notAsked, ordering), "False", v1alpha1.ReasonDraining, "leaving"},
+		{"called back meanwhile", with(written(ordered()), notAsked, canceled), "Unknown", v1alpha1.ReasonNomadUnknown, ""},
+		{"asked, and no answer", with(written(steady()), nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
+	})
+	runConditions(t, v1alpha1.NodeDrained, []conditionCase{
+		{"ordered to leave meanwhile", with(written(steady()), notAsked, ordering), "False", v1alpha1.ReasonNomadUnknown, "Held"},
+	})
+	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
+		{"the VM needs no Nomad", with(written(steady()), notAsked, noInstance), "False", v1alpha1.ReasonVMStarting, ""},
+	})
+}

@@ -1,0 +1,22 @@
+package member
+
+import "time"
+
+// unhealthySince is since when a member that had joined has been down, disconnected or gone in Nomad. What can't be told
+// isn't counted, and patience begins anew when it can be told again; but a controller that has merely been restarted, and
+// has not asked Nomad yet, doesn't begin anew. Nor does it count while somebody keeps the VM halted.
+func unhealthySince(o Observed) time.Time {
+	was := o.Record.UnhealthySince
+	switch {
+	case !o.Record.Joined, o.Record.Leaving(), o.VM.Ours && o.VM.Halted:
+		return time.Time{}
+	case o.Nomad.NotAsked:
+		return was
+	case !o.Nomad.Known, o.Nomad.Registered && o.Nomad.Status == "ready":
+		return time.Time{}
+	case was.IsZero():
+		return o.Now.Truncate(time.Second)
+	default:
+		return was
+	}
+}

@@ -1,0 +1,45 @@
+package member_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+func TestUnhealthySince(t *testing.T) {
+	const since = -3 * time.Minute
+	was := func(o *member.Observed) { o.Record.UnhealthySince = now.Add(since) }
+	status := func(s string) change { return func(o *member.Observed) { o.Nomad.Status = s } }
+	halted := func(o *member.Observed) { o.VM.Halted, o.Instance = true, member.Instance{} }
+	for _, c := range []struct {
+		name string
+		o    member.Observed
+		want time.Time
+	}{
+		{"works", steady(), time.Time{}},
+		{"works again", steady(was), time.Time{}},
+		{"down, to the second", steady(status("down"), later(300*time.Millisecond)), now},
+		{"disconnected", steady(status("disconnected")), now},
+		{"initializing", steady(status("initializing")), now},
+		{"purged by somebody", steady(notInNomad), now},
+		{"for a while", steady(status("down"), was), now.Add(since)},
+		{"another trouble than before", steady(notInNomad, was), now.Add(since)},
+		{"ineligible is somebody's wish", steady(cordoned), time.Time{}},
+		{"never joined", booting(), time.Time{}},
+		{"halted by somebody", steady(status("down"), halted, was), time.Time{}},
+		{"a stranger's VM is halted: ours is lost", steady(strangersVM, status("down"), func(o *member.Observed) { o.VM.Halted = true }), now},
+		{"leaving", ordered(status("down"), was), time.Time{}},
+		{"deleted", steady(status("down"), was, deleted), time.Time{}},
+		{"called back", ordered(canceled, status("down")), now},
+		{"unknown is not down", steady(status("down"), was, nomadUnknown), time.Time{}},
+		{"not asked yet: patience goes on", steady(status("down"), was, notAsked), now.Add(since)},
+		{"not asked yet, was well", steady(notAsked), time.Time{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := member.Decide(c.o).UnhealthySince; !got.Equal(c.want) {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
