@@ -141,6 +141,7 @@ func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d m
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
 		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
 			Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: d.Drained.Reason, Message: d.Drained.Message, ObservedGeneration: s.node.Generation,
+			LastTransitionTime: metav1.NewTime(s.observed.Now),
 		})
 	})
 	if err != nil {
@@ -164,7 +165,8 @@ func (r *NomadNodeReconciler) reopen(ctx context.Context, s *nodeScope) error {
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
 		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
 			Type: v1alpha1.NodeDrained, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDraining, ObservedGeneration: s.node.Generation,
-			Message: "The Nomad node takes work again, or has some; it is drained once more.",
+			LastTransitionTime: metav1.NewTime(s.observed.Now),
+			Message:            "The Nomad node takes work again, or has some; it is drained once more.",
 		})
 	})
 	if err == nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -131,7 +133,8 @@ func inStep(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 // syncMembers brings members in step with their pool.
 func (r *NomadNodePoolReconciler) syncMembers(ctx context.Context, s *poolScope) error {
 	var errs []error
-	for _, n := range s.members {
+	for _, name := range slices.Sorted(maps.Keys(s.members)) {
+		n := s.members[name]
 		if n.DeletionTimestamp != nil {
 			continue // its drain policy may have been changed to let it go
 		}
