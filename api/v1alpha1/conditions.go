@@ -72,8 +72,6 @@ const (
 	ReasonNomadUnknown = "NomadUnknown"
 	// ReasonPaused: held by spec.paused.
 	ReasonPaused = "Paused"
-	// ReasonOutdatedMembers: members of an older revision exist.
-	ReasonOutdatedMembers = "OutdatedMembers"
 	// ReasonReachable: Nomad answers.
 	ReasonReachable = "Reachable"
 	// ReasonUnreachable: Nomad doesn't answer.

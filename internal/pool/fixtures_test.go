@@ -18,10 +18,11 @@ const (
 	former  = "rev-1"
 )
 
-// snapshot is a pool that is as its replicas ask, but for its members.
+// snapshot is a pool that is as its replicas ask, but for its members. It leaves outdated ones alone.
 func snapshot(replicas int, members ...pool.Member) pool.Snapshot {
 	return pool.Snapshot{
 		Now: now, Replicas: replicas, Revision: present, Members: members,
+		Rollout:    v1alpha1.RolloutSpec{Type: v1alpha1.OnDelete},
 		NomadKnown: true, NomadReason: v1alpha1.ReasonReachable, NomadMessage: "Nomad answers.",
 	}
 }
@@ -38,7 +39,7 @@ func member(name string, changes ...memberChange) pool.Member {
 
 func pending(m *pool.Member)    { m.Joined, m.Ready, m.VMMade, m.CreateIndex = false, false, false, 0 }
 func joining(m *pool.Member)    { m.Joined, m.Ready, m.CreateIndex = false, false, 0 }
-func late(m *pool.Member)       { joining(m); m.JoinExpired = true }
+func late(m *pool.Member)       { joining(m); m.JoinExpired, m.JoinDeadline = true, now.Add(-time.Minute) }
 func notReady(m *pool.Member)   { m.Ready = false }
 func outdated(m *pool.Member)   { m.Revision = former }
 func protected(m *pool.Member)  { m.Protected = true }

@@ -10,27 +10,47 @@ type Plan struct {
 	Create int
 	// Rescue are members whose order to leave is to be taken back.
 	Rescue []string
-	// Victims are members that are to leave.
+	// Victims are members that are to leave because there are more than replicas.
 	Victims []string
+	// Outdated are members that are to leave because others of the present template take their place.
+	Outdated []string
+	// Failed are members that are to leave because they didn't join in time.
+	Failed []string
+	// Unhealthy are members that are to leave because they no longer work.
+	Unhealthy []string
 	// Replace are members without a VM that are to be deleted, for others to be made in their place.
 	Replace []string
 	// HoldOut and HoldIn say why less is done than replicas ask for; nil: nothing is held.
 	HoldOut, HoldIn *Problem
+	// HoldRollout and HoldRepair say why no outdated, or no failed or unhealthy member leaves; nil: nothing is held.
+	HoldRollout, HoldRepair *Problem
 	// Wake is when to look again at the latest; 0: only when something changes.
 	Wake time.Duration
 }
 
 // Acts is true when the plan changes anything.
 func (p Plan) Acts() bool {
-	return p.Create > 0 || len(p.Rescue) > 0 || len(p.Victims) > 0 || len(p.Replace) > 0
+	return p.Create > 0 || len(p.Rescue) > 0 || len(p.Replace) > 0 || p.departures() > 0
+}
+
+// departures is how many members the plan orders to leave.
+func (p Plan) departures() int {
+	return len(p.Victims) + len(p.Outdated) + len(p.Failed) + len(p.Unhealthy)
+}
+
+// wakeIn has the plan looked at again after d at the latest; d <= 0 is no wish.
+func (p *Plan) wakeIn(d time.Duration) {
+	if d > 0 && (p.Wake == 0 || d < p.Wake) {
+		p.Wake = d
+	}
 }
 
 // Decide plans a pool's next step. Leaving members don't count: draining may take a quarter of an hour, while capacity
 // is asked for now.
 func Decide(s Snapshot) Plan {
 	p := decide(s)
-	if !s.NomadKnown && (p.Wake == 0 || p.Wake > problemRetry) {
-		p.Wake = problemRetry
+	if !s.NomadKnown {
+		p.wakeIn(problemRetry)
 	}
 	return p
 }
@@ -39,14 +59,16 @@ func decide(s Snapshot) Plan {
 	if s.Deleting {
 		return Plan{}
 	}
-	diff := s.Replicas - len(s.active())
-	if diff < 0 {
-		return scaleIn(s, -diff)
+	most := s.Replicas + surge(s)
+	if active := len(s.active()); active > most {
+		return scaleIn(s, active-most)
 	}
 	var p Plan
-	if diff > 0 {
-		p = scaleOut(s, diff)
+	if missing := missing(s); missing > 0 {
+		p = scaleOut(s, missing)
 	}
 	p.Replace = obsolete(s)
+	repair(s, &p)
+	rollOut(s, &p)
 	return p
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"pgregory.net/rapid"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -20,14 +22,21 @@ func anyMember(t *rapid.T, name string) pool.Member {
 	m := pool.Member{
 		Name: name, Revision: rapid.SampledFrom([]string{present, former}).Draw(t, "revision"),
 		Created: now.Add(-time.Duration(rapid.IntRange(0, 3).Draw(t, "age")) * time.Minute),
-		VMMade:  flag(t, "VM made"), Joined: flag(t, "joined"), Leaving: rapid.IntRange(0, 3).Draw(t, "leaving") == 0,
+		VMMade:  flag(t, "VM made"), Leaving: rapid.IntRange(0, 3).Draw(t, "leaving") == 0,
 		DeleteNext: flag(t, "delete next"), Protected: rapid.IntRange(0, 3).Draw(t, "protected") == 0,
 		CreateIndex: rapid.Uint64Range(0, 4).Draw(t, "create index"),
 	}
+	m.Joined = m.VMMade && flag(t, "joined")
 	m.Ready = m.Joined && flag(t, "ready")
-	m.JoinExpired = !m.Joined && flag(t, "late")
+	m.JoinExpired = !m.Joined && m.VMMade && flag(t, "late")
+	m.JoinDeadline, m.JoinedAt, m.ReadySince = m.Created.Add(time.Minute), m.Created.Add(time.Minute), m.Created.Add(time.Minute)
+	m.Halted = rapid.IntRange(0, 9).Draw(t, "halted") == 0
+	if m.Joined && !m.Ready && flag(t, "unhealthy") {
+		m.UnhealthySince = m.Created
+	}
 	if m.Leaving {
-		m.Rescuable = flag(t, "rescuable")
+		m.LeavingReason = rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainRollout, v1alpha1.DrainUnhealthy, v1alpha1.DrainJoinTimeout}).Draw(t, "reason")
+		m.Rescuable = flag(t, "rescuable") && (m.LeavingReason == v1alpha1.DrainScaleIn || m.LeavingReason == v1alpha1.DrainRollout)
 		m.LeavingSince = now.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "leaving for")) * time.Minute)
 	}
 	if !m.VMMade && rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
@@ -58,6 +67,18 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 	if rapid.IntRange(0, 3).Draw(t, "problems") == 0 {
 		s.Problems = []pool.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}}
 	}
+	s.Rollout = v1alpha1.RolloutSpec{
+		Type:            rapid.SampledFrom([]v1alpha1.RolloutType{"", v1alpha1.RollingUpdate, v1alpha1.OnDelete}).Draw(t, "rollout"),
+		MaxSurge:        ptr(intstr.FromInt(rapid.IntRange(1, 3).Draw(t, "surge"))),
+		MaxUnavailable:  ptr(intstr.FromInt(rapid.IntRange(0, 3).Draw(t, "unavailable"))),
+		MinReadySeconds: rapid.SampledFrom([]int32{0, 90}).Draw(t, "min ready"),
+	}
+	s.Health = v1alpha1.HealthSpec{
+		UnhealthyTimeout: metav1.Duration{Duration: time.Minute},
+		MaxUnhealthy:     ptr(intstr.FromString("40%")),
+		MaxInFlight:      ptr(rapid.Int32Range(1, 3).Draw(t, "in flight")),
+	}
+	s.Joins = s.Joins.Record("key", now.Add(-time.Hour), s.Members, s.NomadKnown)
 	if pool.NeedsUsage(s) {
 		s.Usage = map[string]pool.Usage{}
 		for _, m := range s.Members {
@@ -91,13 +112,24 @@ func TestPlansAreSafe(t *testing.T) {
 		}
 		must(p.Wake >= 0, "a wake lies ahead")
 		must(!p.Acts() || !s.Paused && !s.Deleting, "a pool that is paused or deleted is left alone")
-		must(p.Create >= 0 && p.Create+len(p.Rescue) <= max(s.Replicas-active, 0), "no more members than asked for")
+		must(p.Create >= 0 && active+p.Create+len(p.Rescue) <= max(s.Replicas+surge(s), active), "no more members than asked for and may surge")
 		must(len(p.Victims) <= max(active-s.Replicas, 0), "no fewer members than asked for")
 		must(p.Create == 0 || len(s.Problems) == 0, "nothing is made of a template that has problems")
-		must(s.NomadKnown || len(p.Victims)+len(p.Rescue) == 0, "without Nomad nobody is chosen")
+		out := departures(p)
+		must(s.NomadKnown || len(out)+len(p.Rescue) == 0, "without Nomad nobody is chosen")
 		if c := s.ScaleIn.MaxConcurrent; c != nil {
-			must(len(p.Victims) == 0 || leaves+len(p.Victims) <= int(*c), "maxConcurrent holds")
+			must(len(out) == 0 || leaves+len(out) <= int(*c), "maxConcurrent holds")
 		}
+		for _, name := range out {
+			must(!byName[name].Protected && !byName[name].Leaving, "who is protected stays")
+		}
+		for _, name := range slices.Concat(p.Failed, p.Unhealthy) {
+			must(!byName[name].Halted && !byName[name].Ready, "only what doesn't work is repaired")
+		}
+		if s.Joins.BreakerOpen() {
+			must(p.Create == 0 && len(p.Outdated)+len(p.Failed)+len(p.Unhealthy) == 0, "nothing is made or replaced while joins fail")
+		}
+		must(enoughStay(s, p), "a rollout leaves enough that are available")
 		for _, v := range p.Victims {
 			m := byName[v]
 			must(!m.Protected && !m.Leaving, "a victim may leave")
@@ -108,9 +140,40 @@ func TestPlansAreSafe(t *testing.T) {
 		for _, r := range p.Rescue {
 			must(byName[r].Rescuable && byName[r].Leaving, "only who leaves is called back")
 		}
-		distinct := slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(p.Victims), p.Rescue...))))
-		must(len(distinct) == len(p.Victims)+len(p.Rescue), "nobody is named twice")
+		named := slices.Concat(out, p.Rescue, p.Replace)
+		must(len(slices.Compact(slices.Sorted(slices.Values(named)))) == len(named), "nobody is named twice")
 	})
+}
+
+func departures(p pool.Plan) []string {
+	return slices.Concat(p.Victims, p.Outdated, p.Failed, p.Unhealthy)
+}
+
+// surge is how many members more than replicas there may be.
+func surge(s pool.Snapshot) int {
+	rolling := slices.ContainsFunc(s.Members, func(m pool.Member) bool {
+		return !m.Leaving && !m.Protected && m.Revision != s.Revision && s.Rollout.Type != v1alpha1.OnDelete
+	})
+	if !rolling {
+		return 0
+	}
+	return s.Rollout.MaxSurge.IntValue()
+}
+
+// enoughStay is true if the plan takes no available member for the rollout, or leaves at least replicas - maxUnavailable.
+func enoughStay(s pool.Snapshot, p pool.Plan) bool {
+	taken, stay := 0, 0
+	for _, m := range s.Members {
+		if m.Leaving || !m.Ready || s.Now.Sub(m.ReadySince) < time.Duration(s.Rollout.MinReadySeconds)*time.Second {
+			continue
+		}
+		if slices.Contains(p.Outdated, m.Name) {
+			taken++
+		} else {
+			stay++
+		}
+	}
+	return taken == 0 || stay >= s.Replicas-s.Rollout.MaxUnavailable.IntValue()
 }
 
 // What isn't done although replicas ask for it is held by something, which is said, or comes about by what is under way.
@@ -122,7 +185,7 @@ func TestPlansAreComplete(t *testing.T) {
 		if !s.Deleting && active+p.Create+len(p.Rescue) < s.Replicas && p.HoldOut == nil {
 			t.Errorf("members are missing and nothing says why: %+v", p)
 		}
-		if !s.Deleting && active-len(p.Victims) > s.Replicas && p.HoldIn == nil {
+		if !s.Deleting && active-len(p.Victims) > s.Replicas+surge(s) && p.HoldIn == nil {
 			t.Errorf("members should leave and nothing says why they don't: %+v", p)
 		}
 		all := pool.Conditions(s, p)
@@ -166,14 +229,15 @@ func TestPoolsComeToRest(t *testing.T) {
 		s := anySnapshot(t)
 		s.Paused, s.Deleting, s.NomadKnown, s.Problems, s.ScaleIn.Strategy = false, false, true, nil, v1alpha1.OldestCreateIndex
 		for i := range s.Members {
-			s.Members[i].Protected, s.Members[i].Problem = false, nil
+			s.Members[i].Protected, s.Members[i].Problem, s.Members[i].Halted = false, nil, false
 		}
+		s.Joins = pool.Joins{}
 		for round := 0; ; round++ {
 			p := pool.Decide(s)
-			if c := pool.Count(s); c.Replicas == s.Replicas && c.Draining == 0 {
+			if c := pool.Count(s); c.Replicas == s.Replicas && c.Draining == 0 && surge(s) == 0 && c.Ready == c.Replicas {
 				break
 			}
-			if round > 30 {
+			if round > 90 {
 				t.Fatalf("no rest after %d rounds: %+v", round, p)
 			}
 			s = obeyed(s, p, round)
@@ -193,10 +257,15 @@ func obeyed(s pool.Snapshot, p pool.Plan, round int) pool.Snapshot {
 			m.Leaving = false
 		case m.Leaving:
 			continue // gone
-		case slices.Contains(p.Victims, m.Name):
+		case slices.Contains(p.Replace, m.Name):
+			continue
+		case slices.Contains(departures(p), m.Name):
 			m.Leaving = true
 		}
-		m.VMMade, m.Joined, m.Ready, m.JoinExpired = true, true, !m.Leaving, false
+		if m.VMMade, m.Joined, m.Ready, m.JoinExpired = true, true, !m.Leaving, false; m.ReadySince.IsZero() {
+			m.ReadySince = s.Now
+		}
+		m.UnhealthySince = time.Time{}
 		members = append(members, m)
 	}
 	for i := range p.Create {

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
@@ -46,7 +47,7 @@ func Conditions(s Snapshot, p Plan) map[string]Condition {
 	out := map[string]Condition{
 		v1alpha1.PoolScalingOut:          scalingOut(s, p, c),
 		v1alpha1.PoolScalingIn:           scalingIn(p, c),
-		v1alpha1.PoolUpToDate:            upToDate(c),
+		v1alpha1.PoolUpToDate:            upToDate(s, p, c),
 		v1alpha1.PoolNomadReachable:      {True: s.NomadKnown, Unknown: s.NomadReason == v1alpha1.ReasonUnknown, Reason: s.NomadReason, Message: s.NomadMessage},
 		v1alpha1.PoolRegistrationHealthy: registration(s),
 		v1alpha1.PoolTemplateValid:       templateValid(s),
@@ -82,20 +83,45 @@ func scalingIn(p Plan, c Counts) Condition {
 	}
 }
 
-func upToDate(c Counts) Condition {
-	if c.Updated < c.Replicas {
-		return Condition{Reason: v1alpha1.ReasonOutdatedMembers, Message: "Some members were made from an older template. They stay until they leave; delete a NomadNode to have it replaced."}
+func upToDate(s Snapshot, p Plan, c Counts) Condition {
+	switch {
+	case c.Updated == c.Replicas:
+		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Every member was made from the present template."}
+	case s.Rollout.Type == v1alpha1.OnDelete:
+		return Condition{Reason: v1alpha1.ReasonOnDelete, Message: "Some members were made from an older template. rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced."}
+	case p.HoldRollout != nil:
+		return Condition{Reason: p.HoldRollout.Reason, Message: p.HoldRollout.Message}
+	case len(outdated(s)) == 0:
+		return Condition{Reason: v1alpha1.ReasonAllProtected, Message: "The members that were made from an older template carry the annotation " + v1alpha1.ProtectAnnotation + ", so they stay."}
+	default:
+		return Condition{Reason: v1alpha1.ReasonRollingOut, Message: "Members of an older template are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is."}
 	}
-	return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Every member was made from the present template."}
 }
 
 func registration(s Snapshot) Condition {
-	for _, m := range s.Members {
-		if !m.Leaving && m.JoinExpired {
-			return Condition{Reason: v1alpha1.ReasonJoinTimeouts, Message: "Members didn't join Nomad within health.joinTimeout. Look at the console of one of them in Harvester, and at kubectl describe nn."}
-		}
+	switch {
+	case s.Joins.BreakerOpen():
+		return Condition{Reason: v1alpha1.ReasonJoinsFailing, Message: fmt.Sprintf("The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more, and their VMs are kept. "+
+			"Look at the console of one of them in Harvester, and at kubectl describe nn. Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the pool.", breakerOpensAt, v1alpha1.RetryJoinsAnnotation)}
+	case joinsFail(s):
+		return Condition{Reason: v1alpha1.ReasonJoinTimeouts, Message: "The last member that should have joined Nomad didn't within health.joinTimeout; it is replaced. Look at the console of one of them in Harvester, and at kubectl describe nn."}
+	case s.Joins.flaky():
+		return Condition{Reason: v1alpha1.ReasonJoinTimeouts, Message: "At least half of the last members didn't join Nomad within health.joinTimeout, though others did; see status.registration."}
+	default:
+		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Members join Nomad in time."}
 	}
-	return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Members join Nomad in time."}
+}
+
+// joinsFail is true while members fail to join.
+func joinsFail(s Snapshot) bool {
+	if n, _ := s.Joins.failures(); n > 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired })
+}
+
+func leavesFor(s Snapshot, reason v1alpha1.DrainReason) bool {
+	return slices.ContainsFunc(s.Members, func(m Member) bool { return m.Leaving && m.LeavingReason == reason })
 }
 
 func templateValid(s Snapshot) Condition {
@@ -121,7 +147,7 @@ func ready(s Snapshot, p Plan, c Counts, all map[string]Condition) Condition {
 		return Condition{Reason: v1alpha1.ReasonRemoving, Message: "The pool is being deleted; its members drain."}
 	}
 	for _, t := range []string{v1alpha1.PoolTemplateValid, v1alpha1.PoolNomadReachable, v1alpha1.PoolRegistrationHealthy} {
-		if !all[t].True {
+		if !all[t].True && (t != v1alpha1.PoolRegistrationHealthy || joinsFail(s)) {
 			return Condition{Reason: all[t].Reason, Message: all[t].Message}
 		}
 	}
@@ -131,6 +157,10 @@ func ready(s Snapshot, p Plan, c Counts, all map[string]Condition) Condition {
 	switch {
 	case s.Paused && (c.Ready < s.Replicas || c.Replicas > s.Replicas):
 		return Condition{Reason: v1alpha1.ReasonPaused, Message: "spec.paused holds the pool, which isn't as replicas ask."}
+	case p.HoldRepair != nil:
+		return Condition{Reason: p.HoldRepair.Reason, Message: p.HoldRepair.Message}
+	case len(p.Unhealthy) > 0 || leavesFor(s, v1alpha1.DrainUnhealthy):
+		return Condition{Reason: v1alpha1.ReasonRepairing, Message: "A member that no longer works is being replaced; see kubectl get nn."}
 	case c.Joining > 0 || p.Create > 0:
 		return Condition{Reason: v1alpha1.ReasonJoining, Message: "Members are on their way to join Nomad."}
 	case c.Ready < s.Replicas:

@@ -86,7 +86,7 @@ func TestOtherConditions(t *testing.T) {
 	unknownYet := func(s *pool.Snapshot) { nomadUnknown(s); s.NomadReason = v1alpha1.ReasonUnknown }
 	runReports(t, v1alpha1.PoolUpToDate, []reportCase{
 		{name: "present template", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "outdated", s: snapshot(1, member("a", outdated)), reason: v1alpha1.ReasonOutdatedMembers},
+		{name: "outdated", s: snapshot(1, member("a", outdated)), reason: v1alpha1.ReasonOnDelete},
 		{name: "outdated ones that leave don't count", s: snapshot(1, member("a"), member("b", outdated, leaving(0))), status: true, reason: v1alpha1.ReasonAsWanted},
 	})
 	runReports(t, v1alpha1.PoolNomadReachable, []reportCase{

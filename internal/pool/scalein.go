@@ -18,14 +18,18 @@ func scaleIn(s Snapshot, surplus int) Plan {
 	if left := stabilizing(s); left > 0 {
 		return Plan{HoldIn: &Problem{v1alpha1.ReasonStabilizing, "Nobody leaves before scaleIn.stabilizationWindow has passed since the last change of replicas."}, Wake: left}
 	}
-	allowed, hold := concurrent(s, surplus)
+	var p Plan
+	allowed := mayLeaveNow(s)
+	if allowed < surplus {
+		p.HoldIn = maxConcurrent(s)
+	}
 	candidates, tooFew := Victims(s, surplus)
 	if len(candidates) > allowed {
 		candidates = candidates[:allowed]
 	} else if tooFew != nil {
-		hold = tooFew
+		p.HoldIn = tooFew
 	}
-	p := Plan{Victims: candidates, HoldIn: hold}
+	p.Victims = candidates
 	if tooFew != nil {
 		p.Wake = emptyRetry
 	}
@@ -44,32 +48,32 @@ func stabilizing(s Snapshot) time.Duration {
 	return s.LastScale.Add(w.Duration).Sub(s.Now)
 }
 
-// concurrent is how many of the surplus may leave now.
-func concurrent(s Snapshot, surplus int) (int, *Problem) {
+// mayLeaveNow is how many more members may leave at this time.
+func mayLeaveNow(s Snapshot) int {
 	if s.ScaleIn.MaxConcurrent == nil {
-		return surplus, nil
+		return len(s.Members)
 	}
-	free := int(*s.ScaleIn.MaxConcurrent) - s.leaving()
-	if free >= surplus {
-		return surplus, nil
+	return max(int(*s.ScaleIn.MaxConcurrent)-s.leaving(), 0)
+}
+
+func maxConcurrent(s Snapshot) *Problem {
+	if s.ScaleIn.MaxConcurrent == nil {
+		return nil
 	}
-	if free < 0 {
-		free = 0
-	}
-	return free, &Problem{v1alpha1.ReasonMaxConcurrent, fmt.Sprintf("At most %d members leave at a time (scaleIn.maxConcurrent).", *s.ScaleIn.MaxConcurrent)}
+	return &Problem{v1alpha1.ReasonMaxConcurrent, fmt.Sprintf("At most %d members leave at a time (scaleIn.maxConcurrent).", *s.ScaleIn.MaxConcurrent)}
 }
 
 // NeedsUsage is true when the plan depends on what the members' nodes carry. Asking costs requests to Nomad, so it is
 // done only when members are about to be chosen.
 func NeedsUsage(s Snapshot) bool {
-	if s.Usage != nil || s.Deleting || s.Paused || !s.NomadKnown || stabilizing(s) > 0 {
+	switch {
+	case s.Usage != nil, s.Deleting, s.Paused, !s.NomadKnown, mayLeaveNow(s) == 0:
 		return false
-	}
-	switch s.ScaleIn.Strategy {
-	case v1alpha1.NewestCreateIndex, v1alpha1.OldestCreateIndex:
+	case s.ScaleIn.Strategy == v1alpha1.NewestCreateIndex, s.ScaleIn.Strategy == v1alpha1.OldestCreateIndex:
 		return false
+	case len(s.active()) > s.Replicas+surge(s):
+		return stabilizing(s) <= 0
 	default:
-		free, _ := concurrent(s, 1)
-		return len(s.active()) > s.Replicas && free > 0
+		return len(decide(s).Outdated) > 0
 	}
 }

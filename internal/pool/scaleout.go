@@ -29,28 +29,40 @@ func scaleOut(s Snapshot, missing int) Plan {
 		p.Wake = problemRetry
 	default:
 		p.Create, p.HoldOut = slowStart(s, missing)
+		probe(s, &p)
 	}
 	return p
 }
 
-// rescuable are the members to call back: the youngest drain first, because it has moved the least.
+// rescuable are the members to call back: those of the present template first, and of these the youngest drain first,
+// because it has moved the least. One of an older template is called back only if it was there to be had before a
+// rollout wanted it gone, and only to fill up to replicas.
 func rescuable(s Snapshot, limit int) []string {
-	var c []Member
+	var current, old []Member
 	for _, m := range s.Members {
-		if m.Leaving && m.Rescuable {
-			c = append(c, m)
+		switch {
+		case !m.Leaving || !m.Rescuable:
+		case m.Revision == s.Revision:
+			current = append(current, m)
+		case m.LeavingReason != v1alpha1.DrainRollout:
+			old = append(old, m)
 		}
 	}
-	sort.Slice(c, func(i, j int) bool {
-		if !c[i].LeavingSince.Equal(c[j].LeavingSince) {
-			return c[i].LeavingSince.After(c[j].LeavingSince)
+	youngest(current)
+	youngest(old)
+	current = current[:min(limit, len(current))]
+	short := max(s.Replicas-len(s.active())-len(current), 0)
+	return append(names(current), names(old[:min(short, len(old))])...)
+}
+
+// youngest puts the members that were ordered to leave last first.
+func youngest(ms []Member) {
+	sort.Slice(ms, func(i, j int) bool {
+		if !ms[i].LeavingSince.Equal(ms[j].LeavingSince) {
+			return ms[i].LeavingSince.After(ms[j].LeavingSince)
 		}
-		return c[i].Name < c[j].Name
+		return ms[i].Name < ms[j].Name
 	})
-	if len(c) > limit {
-		c = c[:limit]
-	}
-	return names(c)
 }
 
 func names(ms []Member) []string {

@@ -1,8 +1,5 @@
 // Package pool decides what a pool does: how many members to make, which to rescue, which to let go, and what to say
 // about it. It is pure: no clock, no client, no goroutine. One policy, one file.
-//
-// A pool's later life (rollout, replacement of members that are unhealthy or never join, the breaker) belongs here too,
-// each as a file of its own that Decide asks in turn.
 package pool
 
 import (
@@ -25,10 +22,21 @@ type Snapshot struct {
 	Revision string
 	// ScaleIn are the rules for leaving.
 	ScaleIn v1alpha1.ScaleInSpec
+	// Rollout are the rules for replacing members of an older template.
+	Rollout v1alpha1.RolloutSpec
+	// Health are the rules for replacing members that don't join or no longer work.
+	Health v1alpha1.HealthSpec
+	// Joins is how the last members fared that tried to join. See Joins.Record.
+	Joins Joins
 	// LastScale is when replicas changed last; zero: never.
 	LastScale time.Time
 	// NomadKnown is false when Nomad can't be asked: then nothing may be destroyed.
 	NomadKnown bool
+	// NomadSettled is when Nomad came back or changed its leader last; zero: long ago. For a while after it, what Nomad
+	// says of its nodes' health isn't acted upon.
+	NomadSettled time.Time
+	// Upgrading is true while Harvester is being upgraded, which stops and moves VMs. Only observed when NeedsHosts.
+	Upgrading bool
 	// NomadReason and NomadMessage say more about it, for the condition.
 	NomadReason, NomadMessage string
 	// Problems are what the pre-flight found wrong with the template.
@@ -53,14 +61,27 @@ type Member struct {
 	Leaving bool
 	// LeavingSince is the time of the intent.
 	LeavingSince time.Time
+	// LeavingReason is the intent's.
+	LeavingReason v1alpha1.DrainReason
 	// Rescuable is true while an order to leave can be taken back.
 	Rescuable bool
 	// Joined is true once the Nomad node has been seen ready.
 	Joined bool
+	// JoinedAt is when that was.
+	JoinedAt time.Time
 	// Ready is true while the Nomad node is ready and eligible.
 	Ready bool
-	// JoinExpired is true for a member that should have joined and has not.
-	JoinExpired bool
+	// ReadySince is since when.
+	ReadySince time.Time
+	// JoinExpired is true for a member that should have joined by JoinDeadline and has not.
+	JoinExpired  bool
+	JoinDeadline time.Time
+	// UnhealthySince is since when a member that has joined doesn't work; zero: it does, or that isn't known.
+	UnhealthySince time.Time
+	// Halted is true for a member whose VM somebody stopped.
+	Halted bool
+	// HostMaintenance is true for a member whose host is in maintenance. Only observed when NeedsHosts.
+	HostMaintenance bool
 	// VMMade is true once the member's VM has been accepted by the API server.
 	VMMade bool
 	// Problem is why the member's VM can't be made; nil: it can.

@@ -1,0 +1,161 @@
+package pool
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+const (
+	// keptResults is how many results are kept.
+	keptResults = 10
+	// judgedResults is how many of them, the newest, say if registration is healthy.
+	judgedResults = 4
+	// breakerOpensAt is how many members in a row must have failed to join for no more to be made.
+	breakerOpensAt = 3
+	// backOffBase is how long the next member waits after one that failed to join. It doubles with each further one.
+	backOffBase = 10 * time.Second
+	// backOffMost bounds that.
+	backOffMost = 10 * time.Minute
+)
+
+// Joins is how the last members fared that tried to join Nomad: the evidence for whether the template works at all.
+type Joins struct {
+	// Key stands for what the evidence belongs to: template, connection, and the user's wish to try again.
+	Key string
+	// Since is when the evidence began. What happened before doesn't count.
+	Since time.Time
+	// Results are ordered by time.
+	Results []JoinResult
+}
+
+// JoinResult is how one member fared.
+type JoinResult struct {
+	Member string
+	Joined bool
+	Time   time.Time
+}
+
+// Record adds what can be seen of the members by now. It gives the same again until something new is seen. While Nomad
+// isn't known nothing is recorded: nobody could have been seen to join.
+func (j Joins) Record(key string, now time.Time, members []Member, nomadKnown bool) Joins {
+	if j.Key != key {
+		j = Joins{Key: key, Since: now.Truncate(time.Second)}
+	}
+	if !nomadKnown {
+		return j
+	}
+	results := slices.Clone(j.Results)
+	for _, m := range members {
+		r, ok := resultOf(m)
+		at := slices.IndexFunc(results, func(old JoinResult) bool { return old.Member == m.Name })
+		switch {
+		case !ok || !r.Time.After(j.Since):
+		case at >= 0 && r.Joined && !results[at].Joined:
+			results[at] = r // later than it should have, but it did
+		case at >= 0:
+		case len(results) >= keptResults && !r.Time.After(results[0].Time):
+			// Older than all that are kept: forgotten before.
+		default:
+			results = append(results, r)
+		}
+	}
+	slices.SortFunc(results, func(a, b JoinResult) int {
+		if c := a.Time.Compare(b.Time); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Member, b.Member)
+	})
+	j.Results = results[max(len(results)-keptResults, 0):]
+	return j
+}
+
+// resultOf is how a member fared; ok is false while that is open. A member that left before its time was up says nothing.
+func resultOf(m Member) (r JoinResult, ok bool) {
+	switch {
+	case m.Joined:
+		return JoinResult{m.Name, true, m.JoinedAt.Truncate(time.Second)}, !m.JoinedAt.IsZero()
+	case m.JoinExpired && !m.Halted && (!m.Leaving || m.LeavingReason == v1alpha1.DrainJoinTimeout):
+		return JoinResult{m.Name, false, m.JoinDeadline.Truncate(time.Second)}, true
+	default:
+		return JoinResult{}, false
+	}
+}
+
+// failures is how many of the newest results in a row are failures, and when the last of them was.
+func (j Joins) failures() (n int, last time.Time) {
+	for i := len(j.Results) - 1; i >= 0 && !j.Results[i].Joined; i-- {
+		n++
+	}
+	if n > 0 {
+		last = j.Results[len(j.Results)-1].Time
+	}
+	return n, last
+}
+
+// BreakerOpen is true when so many members in a row didn't join that the template, the image or the network plainly
+// doesn't work: nothing is made and nothing replaced until that changes, and the VMs that failed stay, to be looked at.
+func (j Joins) BreakerOpen() bool {
+	n, _ := j.failures()
+	return n >= breakerOpensAt
+}
+
+// flaky is true when two or more of the newest results are failures, and at least half of them.
+func (j Joins) flaky() bool {
+	newest := j.Results[max(len(j.Results)-judgedResults, 0):]
+	failed := 0
+	for _, r := range newest {
+		if !r.Joined {
+			failed++
+		}
+	}
+	return failed >= 2 && 2*failed >= len(newest)
+}
+
+// backOff is how much longer the next member waits.
+func backOff(s Snapshot) time.Duration {
+	n, last := s.Joins.failures()
+	if n == 0 {
+		return 0
+	}
+	pause := backOffMost
+	if n <= 6 {
+		pause = min(backOffBase<<(n-1), backOffMost)
+	}
+	return last.Add(pause).Sub(s.Now)
+}
+
+// probe limits what is made after a failure: one member at a time, and not before the back-off has passed.
+func probe(s Snapshot, p *Plan) {
+	if p.Create == 0 {
+		return
+	}
+	n, _ := s.Joins.failures()
+	switch left := backOff(s); {
+	case n == 0:
+	case n >= breakerOpensAt:
+		p.Create = 0
+		p.HoldOut = &Problem{v1alpha1.ReasonJoinsFailing, "No member is made, because the last ones didn't join Nomad; see the condition RegistrationHealthy."}
+	case left > 0:
+		p.Create = 0
+		p.HoldOut = &Problem{v1alpha1.ReasonBackOff, "The next member waits for a while, because the last one didn't join Nomad."}
+		p.wakeIn(left)
+	default:
+		if p.Create = min(p.Create, max(1-joining(s), 0)); p.Create == 0 {
+			p.HoldOut = &Problem{v1alpha1.ReasonBackOff, "Members are made one at a time until one joins Nomad, because the last one didn't."}
+		}
+	}
+}
+
+// joining is how many members are on their way to join.
+func joining(s Snapshot) int {
+	n := 0
+	for _, m := range s.active() {
+		if !m.Joined && !m.JoinExpired {
+			n++
+		}
+	}
+	return n
+}

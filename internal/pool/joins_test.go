@@ -1,0 +1,112 @@
+package pool_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// joins is evidence in a word: + joined, - didn't, one a minute, the last so long ago.
+func joins(word string, ago time.Duration) pool.Joins {
+	j := pool.Joins{Key: "key", Since: now.Add(-24 * time.Hour)}
+	for i, c := range word {
+		at := now.Add(-ago - time.Duration(len(word)-1-i)*time.Minute)
+		j.Results = append(j.Results, pool.JoinResult{Member: fmt.Sprint("m", i), Joined: c == '+', Time: at})
+	}
+	return j
+}
+
+func word(j pool.Joins) string {
+	var w strings.Builder
+	for _, r := range j.Results {
+		w.WriteString(map[bool]string{true: "+", false: "-"}[r.Joined])
+	}
+	return w.String()
+}
+
+func joinedAt(ago time.Duration) memberChange {
+	return func(m *pool.Member) { m.JoinedAt = now.Add(-ago) }
+}
+
+func lateSince(ago time.Duration) memberChange {
+	return func(m *pool.Member) { late(m); m.JoinDeadline = now.Add(-ago) }
+}
+
+func TestJoinsAreRecordedOnce(t *testing.T) {
+	unknown := false
+	cases := []struct {
+		name    string
+		before  pool.Joins
+		key     string
+		members []pool.Member
+		nomad   *bool
+		want    string
+	}{
+		{name: "joined", members: []pool.Member{member("a", joinedAt(time.Minute))}, want: "+"},
+		{name: "failed", members: []pool.Member{member("a", lateSince(time.Minute))}, want: "-"},
+		{name: "open", members: []pool.Member{member("a", joining)}, want: ""},
+		{name: "in the order of time", members: []pool.Member{member("a", lateSince(time.Minute)), member("b", joinedAt(time.Hour))}, want: "+-"},
+		{name: "Nomad unknown: who could have been seen to join?", members: []pool.Member{member("a", lateSince(time.Minute))}, nomad: &unknown, want: ""},
+		{name: "left early", members: []pool.Member{member("a", lateSince(time.Minute), leaving(0))}, want: ""},
+		{name: "leaves because it failed", members: []pool.Member{member("a", lateSince(time.Minute), leavingFor(v1alpha1.DrainJoinTimeout))}, want: "-"},
+		{name: "stopped by somebody", members: []pool.Member{member("a", lateSince(time.Minute), halted)}, want: ""},
+		{name: "joined after all", before: joins("-", time.Minute), members: []pool.Member{member("m0", joinedAt(0))}, want: "+"},
+		{name: "known already", before: joins("-", time.Minute), members: []pool.Member{member("m0", lateSince(2*time.Minute))}, want: "-"},
+		{name: "forgotten before", before: joins("++++++++++", time.Minute), members: []pool.Member{member("old", joinedAt(time.Hour))}, want: "++++++++++"},
+		{name: "only the last ones are kept", before: joins("++++++++++", time.Minute), members: []pool.Member{member("new", lateSince(0))}, want: "+++++++++-"},
+		{name: "another template: evidence begins anew", before: joins("---", time.Minute), key: "other", members: []pool.Member{member("m0", lateSince(time.Minute))}, want: ""},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if c.before.Key == "" {
+				c.before = joins("", 0)
+			}
+			if c.key == "" {
+				c.key = "key"
+			}
+			got := c.before.Record(c.key, now, c.members, c.nomad == nil)
+			if word(got) != c.want {
+				t.Errorf("got %q, want %q", word(got), c.want)
+			}
+			if again := got.Record(c.key, now.Add(time.Hour), c.members, c.nomad == nil); fmt.Sprint(again) != fmt.Sprint(got) {
+				t.Errorf("recorded again it is %v, was %v", again, got)
+			}
+		})
+	}
+}
+
+func withJoins(w string, ago time.Duration) func(*pool.Snapshot) {
+	return func(s *pool.Snapshot) { s.Joins = joins(w, ago) }
+}
+
+func TestMembersThatFailToJoinSlowDownTheNext(t *testing.T) {
+	three := func(ms ...pool.Member) pool.Snapshot { return snapshot(3, ms...) }
+	runPlans(t, []planCase{
+		{name: "none failed", s: three(some(2, "m")...), change: withJoins("++", time.Hour), create: 1},
+		{name: "one failed just now", s: three(some(2, "m")...), change: withJoins("+-", 4*time.Second), holdOut: v1alpha1.ReasonBackOff, wake: 6 * time.Second},
+		{name: "one failed a while ago", s: three(some(2, "m")...), change: withJoins("+-", 10*time.Second), create: 1},
+		{name: "two failed: twice as long", s: three(some(2, "m")...), change: withJoins("--", 10*time.Second), holdOut: v1alpha1.ReasonBackOff, wake: 10 * time.Second},
+		{name: "one at a time", s: three(member("m", joining)), change: withJoins("-", time.Minute), holdOut: v1alpha1.ReasonBackOff},
+		{name: "only one of many", s: snapshot(5, some(3, "m")...), change: withJoins("+-", time.Minute), create: 1},
+		{name: "a success ends it", s: three(some(2, "m")...), change: withJoins("--+", time.Second), create: 1},
+		{name: "three failed: no more", s: three(some(2, "m")...), change: withJoins("+---", time.Hour), holdOut: v1alpha1.ReasonJoinsFailing},
+		{name: "a scale-in works all the same", s: snapshot(1, some(2, "m", index(1))...), change: withJoins("---", time.Hour), victims: []string{"m0"}},
+	})
+}
+
+func TestRegistrationHealthyCondition(t *testing.T) {
+	one := snapshot(1, member("a"))
+	runReports(t, v1alpha1.PoolRegistrationHealthy, []reportCase{
+		{name: "nobody tried", s: one, status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "all joined", s: one, change: withJoins("++", 0), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "the last failed", s: one, change: withJoins("+-", 0), reason: v1alpha1.ReasonJoinTimeouts, says: "replaced"},
+		{name: "one of two failed", s: one, change: withJoins("-+", 0), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "half of the last failed", s: one, change: withJoins("+-+-+", 0), reason: v1alpha1.ReasonJoinTimeouts, says: "half"},
+		{name: "long ago", s: one, change: withJoins("---+++", 0), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "breaker", s: one, change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: v1alpha1.RetryJoinsAnnotation},
+	})
+}

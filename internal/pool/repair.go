@@ -1,0 +1,131 @@
+package pool
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// settling is how long what Nomad says of its nodes' health isn't acted upon after it came back or changed its leader:
+// clients need that long to be heard of again.
+const settling = time.Minute
+
+// repair lets members go that didn't join in time or no longer work, so that others are made in their place. Whatever
+// looks like a cause outside of the single member holds it.
+func repair(s Snapshot, p *Plan) {
+	failed, unhealthy, wake := broken(s)
+	p.wakeIn(wake)
+	if len(failed)+len(unhealthy) == 0 {
+		return
+	}
+	if p.HoldRepair = heldRepair(s, p); p.HoldRepair != nil {
+		return
+	}
+	free := min(maxInFlight(s)-repairing(s), mayLeaveNow(s))
+	if free <= 0 {
+		return
+	}
+	if tooMany(s) {
+		unhealthy = nil
+		p.HoldRepair = &Problem{v1alpha1.ReasonTooManyUnhealthy, "More members are unhealthy than health.maxUnhealthy, so that the cause must lie elsewhere (Nomad's servers, the network, a host): none is replaced."}
+	}
+	p.Failed = names(failed[:min(free, len(failed))])
+	p.Unhealthy = names(unhealthy[:min(free-len(p.Failed), len(unhealthy))])
+}
+
+// broken are the members to be replaced, by name, and how long until the next one's time is up.
+func broken(s Snapshot) (failed, unhealthy []Member, wake time.Duration) {
+	for _, m := range s.active() {
+		switch left := m.UnhealthySince.Add(s.Health.UnhealthyTimeout.Duration).Sub(s.Now); {
+		case m.Protected || m.Halted || m.HostMaintenance:
+		case m.JoinExpired && m.VMMade:
+			failed = append(failed, m)
+		case m.UnhealthySince.IsZero() || s.Health.UnhealthyTimeout.Duration <= 0:
+		case left > 0:
+			if wake == 0 || left < wake {
+				wake = left
+			}
+		default:
+			unhealthy = append(unhealthy, m)
+		}
+	}
+	byName := func(a, b Member) int { return strings.Compare(a.Name, b.Name) }
+	slices.SortFunc(failed, byName)
+	slices.SortFunc(unhealthy, byName)
+	return failed, unhealthy, wake
+}
+
+func heldRepair(s Snapshot, p *Plan) *Problem {
+	left := s.NomadSettled.Add(settling).Sub(s.Now)
+	switch {
+	case s.Paused:
+		return &Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is replaced."}
+	case !s.NomadKnown:
+		return &Problem{v1alpha1.ReasonNomadUnknown, "Nobody is replaced while Nomad can't be asked: " + s.NomadMessage}
+	case s.Joins.BreakerOpen():
+		return &Problem{v1alpha1.ReasonJoinsFailing, "Nobody is replaced, because members made anew don't join Nomad; see the condition RegistrationHealthy."}
+	case s.Upgrading:
+		p.wakeIn(problemRetry)
+		return &Problem{v1alpha1.ReasonUpgradeRunning, "Nobody is replaced while Harvester is being upgraded."}
+	case !s.NomadSettled.IsZero() && left > 0:
+		p.wakeIn(left)
+		return &Problem{v1alpha1.ReasonSettling, "Nobody is replaced yet, because Nomad has just come back or changed its leader."}
+	default:
+		return nil
+	}
+}
+
+// repairing is how many members are on the way of being replaced.
+func repairing(s Snapshot) int {
+	n := joining(s)
+	for _, m := range s.Members {
+		if m.Leaving && (m.LeavingReason == v1alpha1.DrainJoinTimeout || m.LeavingReason == v1alpha1.DrainUnhealthy) {
+			n++
+		}
+	}
+	return n
+}
+
+func maxInFlight(s Snapshot) int {
+	if s.Health.MaxInFlight == nil {
+		return 1
+	}
+	return int(*s.Health.MaxInFlight)
+}
+
+// tooMany is true when more members that had joined don't work than the pool takes for accidents.
+func tooMany(s Snapshot) bool {
+	n := 0
+	for _, m := range s.active() {
+		if !m.UnhealthySince.IsZero() && !m.Halted {
+			n++
+		}
+	}
+	return n > share(s.Health.MaxUnhealthy, s.Replicas, true, s.Replicas)
+}
+
+// share is a number of members, given as such or as a share of all; unset if it isn't given.
+func share(v *intstr.IntOrString, all int, roundUp bool, unset int) int {
+	if v == nil {
+		return unset
+	}
+	n, err := intstr.GetScaledValueFromIntOrPercent(v, all, roundUp)
+	if err != nil {
+		return unset // the API server lets nothing else through
+	}
+	return n
+}
+
+// NeedsHosts is true when the plan depends on what Harvester does with the hosts and itself, which is asked for only
+// then.
+func NeedsHosts(s Snapshot) bool {
+	if s.Deleting || s.Paused || !s.NomadKnown {
+		return false
+	}
+	failed, unhealthy, _ := broken(s)
+	return len(failed)+len(unhealthy) > 0
+}

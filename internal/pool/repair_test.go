@@ -1,0 +1,96 @@
+package pool_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+func unhealthy(ago time.Duration) memberChange {
+	return func(m *pool.Member) { m.Ready, m.UnhealthySince = false, now.Add(-ago) }
+}
+
+func halted(m *pool.Member)        { m.Halted = true }
+func inMaintenance(m *pool.Member) { m.HostMaintenance = true }
+
+func leavingFor(reason v1alpha1.DrainReason) memberChange {
+	return func(m *pool.Member) { leaving(time.Minute)(m); m.LeavingReason = reason }
+}
+
+// tended is a pool of 5 whose rules for repair are the defaults, unless changed.
+func tended(members []pool.Member, changes ...func(*pool.Snapshot)) pool.Snapshot {
+	s := snapshot(5, members...)
+	s.Health = v1alpha1.HealthSpec{
+		UnhealthyTimeout: metav1.Duration{Duration: 5 * time.Minute}, MaxUnhealthy: ptr(intstr.FromString("40%")), MaxInFlight: ptr(int32(1)),
+	}
+	for _, c := range changes {
+		c(&s)
+	}
+	return s
+}
+
+func TestRepair(t *testing.T) {
+	const long = 10 * time.Minute
+	settledAgo := func(d time.Duration) func(*pool.Snapshot) {
+		return func(s *pool.Snapshot) { s.NomadSettled = now.Add(-d) }
+	}
+	down := func(n int, changes ...memberChange) []pool.Member {
+		return all(some(5-n, "up"), some(n, "down", append([]memberChange{unhealthy(long)}, changes...)...))
+	}
+	cases := []struct {
+		name              string
+		s                 pool.Snapshot
+		failed, unhealthy []string
+		held              string
+		wake              time.Duration
+	}{
+		{name: "all work", s: tended(some(5, "up"))},
+		{name: "down for long", s: tended(down(1)), unhealthy: []string{"down0"}},
+		{name: "down, but not for long", s: tended(all(some(4, "up"), some(1, "down", unhealthy(time.Minute)))), wake: 4 * time.Minute},
+		{name: "two are down: one at a time", s: tended(down(2)), unhealthy: []string{"down0"}},
+		{name: "two at a time", s: tended(down(2), func(s *pool.Snapshot) { s.Health.MaxInFlight = ptr(int32(2)) }), unhealthy: []string{"down0", "down1"}},
+		{name: "one is being replaced already", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainUnhealthy))))},
+		{name: "one is joining", s: tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", joining)))},
+		{name: "more than maxUnhealthy, 2 of 5", s: tended(down(3)), held: v1alpha1.ReasonTooManyUnhealthy},
+		{name: "a pool of one", s: func() pool.Snapshot {
+			s := tended(some(1, "down", unhealthy(long)))
+			s.Replicas = 1
+			return s
+		}(), unhealthy: []string{"down0"}},
+		{name: "stopped by somebody", s: tended(down(1, halted))},
+		{name: "protected", s: tended(down(1, protected))},
+		{name: "its host is in maintenance", s: tended(down(1, inMaintenance))},
+		{name: "Harvester is being upgraded", s: tended(down(1), func(s *pool.Snapshot) { s.Upgrading = true }), held: v1alpha1.ReasonUpgradeRunning, wake: 15 * time.Second},
+		{name: "Nomad is away", s: tended(down(1), nomadUnknown), held: v1alpha1.ReasonNomadUnknown, wake: 15 * time.Second},
+		{name: "Nomad is back", s: tended(down(1), settledAgo(20*time.Second)), held: v1alpha1.ReasonSettling, wake: 40 * time.Second},
+		{name: "Nomad is back for long", s: tended(down(1), settledAgo(time.Minute)), unhealthy: []string{"down0"}},
+		{name: "paused", s: tended(down(1), paused), held: v1alpha1.ReasonPaused},
+		{name: "joins fail", s: tended(down(1), withJoins("---", time.Hour)), held: v1alpha1.ReasonJoinsFailing},
+		{name: "at most as many as may leave", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainScaleIn))), func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) })},
+		{name: "didn't join", s: tended(all(some(4, "up"), some(1, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
+		{name: "didn't join: maxUnhealthy is about those that had", s: tended(all(some(1, "up"), some(4, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
+		{name: "didn't join, the third", s: tended(all(some(4, "up"), some(1, "late", late)), withJoins("---", time.Hour)), held: v1alpha1.ReasonJoinsFailing},
+		{name: "those that didn't join come first", s: tended(all(down(1)[1:], some(1, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			p := pool.Decide(c.s)
+			got := fmt.Sprintf("failed %q, unhealthy %q, held by %q, wake %s", p.Failed, p.Unhealthy, reason(p.HoldRepair), p.Wake)
+			want := fmt.Sprintf("failed %q, unhealthy %q, held by %q, wake %s", c.failed, c.unhealthy, c.held, c.wake)
+			if got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			if c.held != "" && c.s.NomadKnown {
+				if r := pool.Conditions(c.s, p)[v1alpha1.PoolReady]; r.True || r.Reason != c.held {
+					t.Errorf("Ready is %+v, want the reason %s", r, c.held)
+				}
+			}
+		})
+	}
+}

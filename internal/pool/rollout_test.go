@@ -1,0 +1,105 @@
+package pool_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+func readySince(ago time.Duration) memberChange {
+	return func(m *pool.Member) { m.ReadySince = now.Add(-ago) }
+}
+
+// rolling is a pool of 3 whose template has changed; outdated members are to be replaced one at a time, each after a new
+// one is ready, unless changed.
+func rolling(members []pool.Member, changes ...func(*pool.Snapshot)) pool.Snapshot {
+	s := snapshot(3, members...)
+	s.Rollout = v1alpha1.RolloutSpec{Type: v1alpha1.RollingUpdate, MaxSurge: ptr(intstr.FromInt(1)), MaxUnavailable: ptr(intstr.FromInt(0))}
+	s.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
+	for _, c := range changes {
+		c(&s)
+	}
+	return s
+}
+
+func budget(surge, unavailable string) func(*pool.Snapshot) {
+	return func(s *pool.Snapshot) {
+		s.Rollout.MaxSurge, s.Rollout.MaxUnavailable = ptr(intstr.Parse(surge)), ptr(intstr.Parse(unavailable))
+	}
+}
+
+func TestRollout(t *testing.T) {
+	old := func(n int, changes ...memberChange) []pool.Member {
+		return some(n, "old", append([]memberChange{outdated}, changes...)...)
+	}
+	fresh := func(n int, changes ...memberChange) []pool.Member { return some(n, "new", changes...) }
+	minReady := func(s *pool.Snapshot) { s.Rollout.MinReadySeconds = 60 }
+	cases := []struct {
+		name   string
+		s      pool.Snapshot
+		create int
+		rescue []string
+		out    []string
+		victim []string
+		held   string
+		wake   time.Duration
+	}{
+		{name: "up to date", s: rolling(fresh(3))},
+		{name: "begins with a surge", s: rolling(old(3)), create: 1},
+		{name: "waits for the new one", s: rolling(all(old(3), fresh(1, joining)))},
+		{name: "one old leaves for the new one", s: rolling(all(old(3), fresh(1))), out: []string{"old0"}},
+		{name: "the next is made while the old one leaves", s: rolling(all(old(2), fresh(1), some(1, "out", outdated, leavingFor(v1alpha1.DrainRollout)))), create: 1},
+		{name: "the last old one", s: rolling(all(old(1), fresh(3))), out: []string{"old0"}},
+		{name: "not ready for long enough", s: rolling(all(old(3, readySince(time.Hour)), fresh(1, readySince(20*time.Second))), minReady), wake: 40 * time.Second},
+		{name: "ready for long enough", s: rolling(all(old(3, readySince(time.Hour)), fresh(1, readySince(time.Minute))), minReady), out: []string{"old0"}},
+		{name: "without surge: the old one first", s: rolling(old(3), budget("0", "1")), out: []string{"old0"}},
+		{name: "without surge: then the new one", s: rolling(all(old(2), some(1, "out", outdated, leavingFor(v1alpha1.DrainRollout))), budget("0", "1")), create: 1},
+		{name: "without surge: not more than may be missing", s: rolling(all(old(2), fresh(1, joining)), budget("0", "1"))},
+		{name: "shares: a surge is rounded up, what may be missing down", s: rolling(old(3), budget("10%", "10%")), create: 1},
+		{name: "both", s: rolling(old(3), budget("1", "1")), create: 1, out: []string{"old0"}},
+		{name: "an old one that doesn't work goes first", s: rolling(all(old(2), some(1, "sick", outdated, notReady)), budget("1", "1")), create: 1, out: []string{"sick0"}},
+		{name: "an old one that doesn't work costs nothing once a new one works", s: rolling(all(old(2), some(1, "sick", outdated, notReady), fresh(1))), out: []string{"sick0"}},
+		{name: "more are missing as well", s: rolling(old(2)), create: 1},
+		{name: "protected ones stay, the others don't", s: rolling(all(old(2), some(1, "kept", outdated, protected), fresh(1))), out: []string{"old0"}},
+		{name: "only protected ones are left", s: rolling(all(some(1, "kept", outdated, protected), fresh(2)))},
+		{name: "OnDelete", s: rolling(old(3), func(s *pool.Snapshot) { s.Rollout.Type = v1alpha1.OnDelete })},
+		{name: "scaled in meanwhile: the old ones are the victims", s: rolling(all(old(3), fresh(2)), func(s *pool.Snapshot) { s.Replicas = 1 }), victim: []string{"old0", "old1", "old2"}},
+		{name: "reverted: who is still on the way out comes back", s: rolling(all(some(2, "new", outdated), fresh(0), some(1, "back", rescuable(time.Minute), forRollout))), create: 1, rescue: []string{"back0"}},
+		{name: "who makes room isn't called back", s: rolling(all(old(1), fresh(1), some(1, "out", outdated, rescuable(time.Minute), forRollout)), budget("0", "1")), create: 1},
+		{name: "paused", s: rolling(all(old(3), fresh(1)), paused), held: v1alpha1.ReasonPaused},
+		{name: "Nomad unknown", s: rolling(all(old(3), fresh(1)), nomadUnknown), held: v1alpha1.ReasonNomadUnknown, wake: 15 * time.Second},
+		{name: "new ones don't join", s: rolling(all(old(3), fresh(1, late)), withJoins("---", time.Hour)), held: v1alpha1.ReasonJoinsFailing},
+		{name: "new ones are refused", s: rolling(all(old(3), fresh(1, refused)), budget("1", "1")), held: v1alpha1.ReasonAdmissionDenied},
+		{name: "the image is gone", s: rolling(old(3), budget("1", "1"), badImage), held: v1alpha1.ReasonImageNotFound, wake: 15 * time.Second},
+		{name: "maxConcurrent", s: rolling(all(old(2), fresh(2), some(1, "out", leavingFor(v1alpha1.DrainScaleIn))), func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) }), held: v1alpha1.ReasonMaxConcurrent},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			p := pool.Decide(c.s)
+			got := fmt.Sprintf("create %d, rescue %q, outdated %q, victims %q, held by %q, wake %s", p.Create, p.Rescue, p.Outdated, p.Victims, reason(p.HoldRollout), p.Wake)
+			want := fmt.Sprintf("create %d, rescue %q, outdated %q, victims %q, held by %q, wake %s", c.create, c.rescue, c.out, c.victim, c.held, c.wake)
+			if got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			if up := pool.Conditions(c.s, p)[v1alpha1.PoolUpToDate]; c.held != "" && (up.True || up.Reason != c.held) {
+				t.Errorf("UpToDate is %+v, want the reason %s", up, c.held)
+			}
+		})
+	}
+}
+
+func forRollout(m *pool.Member) { m.LeavingReason = v1alpha1.DrainRollout }
+
+func TestUpToDateCondition(t *testing.T) {
+	runReports(t, v1alpha1.PoolUpToDate, []reportCase{
+		{name: "up to date", s: rolling(some(3, "new")), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "under way", s: rolling(some(3, "old", outdated)), reason: v1alpha1.ReasonRollingOut, says: "updatedReplicas"},
+		{name: "protected", s: rolling(all(some(2, "new"), some(1, "old", outdated, protected))), reason: v1alpha1.ReasonAllProtected, says: v1alpha1.ProtectAnnotation},
+		{name: "OnDelete", s: snapshot(1, member("old", outdated)), reason: v1alpha1.ReasonOnDelete, says: "delete a NomadNode"},
+	})
+}
