@@ -31,8 +31,25 @@ func (e eventSink) createFailed(p *v1alpha1.NomadNodePool, err error) {
 	e.warn(p, "CreateFailed", "Create", "A member could not be created: %v", err)
 }
 
-func (e eventSink) victim(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
-	e.normal(p, n, "MemberLeaving", "ScaleIn", "Member %s leaves: the pool has more members than replicas", n.Name)
+func (e eventSink) letGo(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, reason v1alpha1.DrainReason) {
+	switch reason {
+	case v1alpha1.DrainRollout:
+		e.normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it was made from an older template", n.Name)
+	case v1alpha1.DrainJoinTimeout:
+		e.warn(p, "MemberNotJoined", "Replace", "Member %s is replaced: its guest didn't join Nomad within %s", n.Name, n.Spec.JoinTimeout.Duration)
+	case v1alpha1.DrainUnhealthy:
+		e.warn(p, "MemberUnhealthy", "Replace", "Member %s is replaced: its Nomad node has not been ready for longer than %s", n.Name, p.Spec.Health.UnhealthyTimeout.Duration)
+	default:
+		e.normal(p, n, "MemberLeaving", "ScaleIn", "Member %s leaves: the pool has more members than replicas", n.Name)
+	}
+}
+
+func (e eventSink) joinsFailing(p *v1alpha1.NomadNodePool, message string) {
+	e.warn(p, "BreakerOpened", "Join", "%s", message)
+}
+
+func (e eventSink) joinsTriedAgain(p *v1alpha1.NomadNodePool) {
+	e.normal(p, nil, "BreakerClosed", "Join", "Members are made and replaced again")
 }
 
 func (e eventSink) rescued(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
@@ -81,6 +98,10 @@ func (e eventSink) leaving(n *v1alpha1.NomadNode, reason v1alpha1.DrainReason, h
 
 func (e eventSink) drainStarted(n *v1alpha1.NomadNode) {
 	e.normal(n, nil, "DrainStarted", "Drain", "Draining Nomad node %s, deadline %s", n.Spec.NodeID, n.Spec.Drain.Deadline.UTC().Format("15:04:05Z"))
+}
+
+func (e eventSink) drainWithdrawn(n *v1alpha1.NomadNode, allocation string) {
+	e.normal(n, nil, "DrainWithdrawn", "Rescue", "The member was to leave only if it is empty, but got allocation %s before its node was ineligible; it stays", allocation)
 }
 
 func (e eventSink) drainKicked(n *v1alpha1.NomadNode) {

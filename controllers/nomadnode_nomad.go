@@ -52,6 +52,9 @@ func (r *NomadNodeReconciler) rescue(ctx context.Context, s *nodeScope, _ member
 }
 
 func (r *NomadNodeReconciler) drain(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	if goOn, err := r.recheck(ctx, s); err != nil || !goOn {
+		return err
+	}
 	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
 	if sent {
 		r.Events.drainStarted(s.node)

@@ -70,6 +70,9 @@ func record(n *v1alpha1.NomadNode) member.Record {
 		VMMade:         n.Status.VM.UID != "",
 		Purge:          n.Spec.Purge == nil || *n.Spec.Purge,
 	}
+	if made := n.Status.VM.Created; made != nil {
+		rec.Created = made.Time
+	}
 	if n.DeletionTimestamp != nil {
 		rec.DeletedAt = n.DeletionTimestamp.Time
 	}
@@ -232,10 +235,7 @@ func observeNomad(s *nodeScope, siblings []string) {
 		return
 	}
 	o := &s.observed.Nomad
-	o.Registered, o.Status, o.Eligible, o.Draining = true, v.Status, v.Eligible, v.Draining
-	if v.LastDrain != nil {
-		o.DrainIntent, o.DrainStarted, o.DrainCompleted = v.LastDrain.IntentID, v.LastDrain.StartedAt, v.LastDrain.Status == "complete"
-	}
+	setNodeFacts(o, v)
 	if s.link.Cluster == nil || !s.observed.Record.Emptying() {
 		return
 	}
@@ -243,6 +243,13 @@ func observeNomad(s *nodeScope, siblings []string) {
 	live, asked := allocs.Live[s.node.Spec.NodeID]
 	o.LiveKnown = asked && s.observed.Now.Sub(allocs.Started) < viewLimit
 	o.Live = memberAllocations(live)
+}
+
+func setNodeFacts(o *member.Nomad, v nomad.Node) {
+	o.Registered, o.Status, o.Eligible, o.Draining = true, v.Status, v.Eligible, v.Draining
+	if v.LastDrain != nil {
+		o.DrainIntent, o.DrainStarted, o.DrainCompleted = v.LastDrain.IntentID, v.LastDrain.StartedAt, v.LastDrain.Status == nomad.DrainComplete
+	}
 }
 
 func memberAllocations(live []nomad.Allocation) []member.Allocation {

@@ -82,9 +82,9 @@ const unknownRetry = 15 * time.Second
 // JoinDeadline is when a member should have joined.
 func JoinDeadline(r Record) time.Time { return r.Created.Add(r.JoinTimeout) }
 
-// JoinExpired is true for a member that should have joined and has not.
+// JoinExpired is true for a member that should have joined and has not. One whose VM is refused has not begun to.
 func JoinExpired(r Record, now time.Time) bool {
-	return !r.Joined && !now.Before(JoinDeadline(r))
+	return r.VMMade && !r.Joined && !now.Before(JoinDeadline(r))
 }
 
 // rescue takes an order to leave back. The intent stays until Nomad has done it, so that a crash in between can't leave

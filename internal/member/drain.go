@@ -148,6 +148,9 @@ func kickOr(o Observed, otherwise Decision) Decision {
 	if left := o.Nomad.DrainStarted.Add(stallPatience).Sub(o.Now); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
+	if Rechecks(o) {
+		return Decision{Step: Drain} // somebody else's drain is taken over only if the order still holds
+	}
 	return Decision{Step: Kick}
 }
 

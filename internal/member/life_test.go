@@ -17,6 +17,17 @@ var others = map[string]func(*world){
 			w.order(v1alpha1.DrainScaleIn)
 		}
 	},
+	"pool lets it go if it is empty": func(w *world) {
+		if r := w.is.Record; r.Drain == nil && r.DeletedAt.IsZero() && !r.Drained {
+			w.order(v1alpha1.DrainScaleIn)
+			w.is.Record.Drain.OnlyIf = v1alpha1.Empty
+		}
+	},
+	"host to be freed": func(w *world) {
+		if w.is.Instance.Exists {
+			w.is.Instance.EvacuatedFrom = "host-1"
+		}
+	},
 	"pool calls it back": func(w *world) {
 		if r := &w.is.Record; r.Drain != nil && !r.Drained && r.DeletedAt.IsZero() && r.Drain.Reason == v1alpha1.DrainScaleIn {
 			canceled(&w.is)
@@ -101,7 +112,7 @@ func TestEveryLifeEnds(t *testing.T) {
 				}
 			}
 			what := rapid.SampledFrom([]string{
-				"pool lets it go", "pool lets it go", "pool calls it back", "VM deleted by somebody", "VM halted by somebody",
+				"pool lets it go", "pool lets it go", "pool lets it go if it is empty", "pool calls it back", "host to be freed", "VM deleted by somebody", "VM halted by somebody",
 				"drain canceled by somebody", "drained by somebody", "Nomad away", "nothing",
 			}).Draw(t, "event")
 			w.log = append(w.log, what)

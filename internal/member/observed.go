@@ -30,6 +30,7 @@ type Observed struct {
 
 // Record is what the NomadNode says.
 type Record struct {
+	// Created is when the VM was made, from where the time to join counts; while there is none, when the record was.
 	Created time.Time
 	// DeletedAt is the deletionTimestamp; zero: not deleted.
 	DeletedAt time.Time

@@ -37,7 +37,8 @@ func anyRecord(t *rapid.T) member.Record {
 	if flag(t, "intent") {
 		r.Drain = &v1alpha1.DrainIntent{
 			ID: intentID, Reason: v1alpha1.DrainScaleIn, Canceled: flag(t, "canceled"),
-			Time: metav1.NewTime(anyTime(t, "ordered at")), Deadline: metav1.NewTime(anyTime(t, "deadline")),
+			OnlyIf: rapid.SampledFrom([]v1alpha1.ScaleInStrategy{"", v1alpha1.Empty, v1alpha1.EmptyIgnoreSystem}).Draw(t, "only if"),
+			Time:   metav1.NewTime(anyTime(t, "ordered at")), Deadline: metav1.NewTime(anyTime(t, "deadline")),
 		}
 	}
 	if r.Drained {
@@ -129,9 +130,10 @@ func checkDrain(o member.Observed, d member.Decision, must func(bool, string)) {
 		again := o.Nomad.DrainCompleted && o.Nomad.DrainIntent == in.ID
 		must(!o.Nomad.Eligible || again, "a node is ineligible before it is drained for the first time")
 		forced := o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.Deadline.Time)
-		must(!o.Nomad.Draining || forced && o.Nomad.DrainIntent != in.ID, "a drain that runs is sent again only to put an end to somebody else's")
+		must(!o.Nomad.Draining || (forced || member.Rechecks(o) && !now.Before(in.Deadline.Time)) && o.Nomad.DrainIntent != in.ID, "a drain that runs is sent again only to put an end to somebody else's")
 	case d.Step == member.Kick:
 		must(o.Record.Kicked != in.ID, "a drain is kicked once")
+		must(!member.Rechecks(o), "nothing is drained of a member that leaves only if it is empty, before Nomad was asked")
 		must(o.Nomad.DrainIntent == in.ID || !now.Before(in.Deadline.Time), "somebody else's drain is left alone until the deadline")
 	case d.Step == member.MarkDrained && !d.Unchecked:
 		must(o.Nomad.Known, "Nomad is asked only when it is known")

@@ -125,6 +125,9 @@ func (w *world) ask(d member.Decision) {
 		if id := w.is.Record.Drain; id != nil && n.DrainIntent == id.ID && (n.Draining || n.DrainCompleted && !n.Eligible) {
 			return // the client looks first
 		}
+		if w.recheck() {
+			return
+		}
 		w.sendDrain()
 	case member.Rescue:
 		if n.Draining {
@@ -139,9 +142,32 @@ func (w *world) ask(d member.Decision) {
 	}
 }
 
+// recheck takes the order back if it holds only for an empty member. Whoever acts upon the order as it was before does the
+// same, and then finds that it has been written to.
+func (w *world) recheck() (withdrawn bool) {
+	if w.is.Record.Drain == nil {
+		return false
+	}
+	asOrdered := w.is
+	in := asOrdered.Record.Drain.DeepCopy()
+	in.Canceled = false
+	asOrdered.Record.Drain = in
+	if _, occupied := member.Occupant(w.is.Nomad.Live, in.OnlyIf); !occupied || !member.Rechecks(asOrdered) {
+		return false
+	}
+	if !w.is.Record.Drain.Canceled {
+		canceled(&w.is)
+		w.version++
+	}
+	return true
+}
+
 // sendDrain is Nomad's drain request, which sets its deadline anew.
 func (w *world) sendDrain() {
 	n, in := &w.is.Nomad, w.is.Record.Drain
+	if in != nil && in.OnlyIf == v1alpha1.Empty && len(n.Live) > 0 && w.is.Record.DeletedAt.IsZero() && n.Status == "ready" && n.DrainIntent != in.ID {
+		w.failf("%d allocations are drained of a member that was to leave only if it is empty", len(n.Live))
+	}
 	if in == nil || !n.Registered || w.is.Now.Before(w.outage) {
 		return
 	}

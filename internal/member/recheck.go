@@ -1,0 +1,23 @@
+package member
+
+import "github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+
+// Rechecks is true for a member that was ordered to leave only if it is empty, as long as no drain was sent under this
+// order: now that its node is ineligible, and nothing can land on it any more, Nomad itself is to be asked what did since it
+// was chosen. A member that was deleted leaves in any case, and so does one whose node is down.
+func Rechecks(o Observed) bool {
+	in := o.Record.Drain
+	return in != nil && !in.Canceled && in.OnlyIf != "" && o.Record.DeletedAt.IsZero() &&
+		o.Nomad.Registered && o.Nomad.Status == "ready" && o.Nomad.DrainIntent != in.ID
+}
+
+// Occupant is the first of a node's live allocations for whose sake an order is taken back that holds only for an empty
+// member.
+func Occupant(live []Allocation, onlyIf v1alpha1.ScaleInStrategy) (Allocation, bool) {
+	for _, a := range live {
+		if !a.System || onlyIf != v1alpha1.EmptyIgnoreSystem {
+			return a, true
+		}
+	}
+	return Allocation{}, false
+}

@@ -1,0 +1,60 @@
+package member_test
+
+import (
+	"testing"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+func onlyIf(s v1alpha1.ScaleInStrategy) change {
+	return func(o *member.Observed) {
+		d := o.Record.Drain.DeepCopy()
+		d.OnlyIf = s
+		o.Record.Drain = d
+	}
+}
+
+func TestRecheckBeforeTheFirstDrain(t *testing.T) {
+	empty := onlyIf(v1alpha1.Empty)
+	for _, c := range []struct {
+		name string
+		o    member.Observed
+		want bool
+	}{
+		{"ineligible, not drained yet", ordered(cordoned, empty), true},
+		{"system jobs don't count", ordered(cordoned, onlyIf(v1alpha1.EmptyIgnoreSystem)), true},
+		{"leaves in any case", ordered(cordoned), false},
+		{"wanted", steady(), false},
+		{"drain sent", draining(service("web"), empty), false},
+		{"drain done", draining(service("web"), complete, empty), false},
+		{"drained under an older order", draining(nil, complete, empty, func(o *member.Observed) { o.Nomad.DrainIntent = "intent-0" }), true},
+		{"somebody else's drain", draining(service("web"), foreign, empty), true},
+		{"taken back", ordered(cordoned, empty, canceled), false},
+		{"deleted", ordered(cordoned, empty, deleted), false},
+		{"never joined", ordered(empty, notInNomad), false},
+		{"down", ordered(cordoned, empty, func(o *member.Observed) { o.Nomad.Status = "down" }), false},
+	} {
+		if got := member.Rechecks(c.o); got != c.want {
+			t.Errorf("%s: got %t", c.name, got)
+		}
+	}
+}
+
+func TestOccupant(t *testing.T) {
+	for _, c := range []struct {
+		live   []member.Allocation
+		onlyIf v1alpha1.ScaleInStrategy
+		want   string
+	}{
+		{nil, v1alpha1.Empty, ""},
+		{system("logs"), v1alpha1.Empty, "logs"},
+		{system("logs"), v1alpha1.EmptyIgnoreSystem, ""},
+		{append(system("logs"), service("web", "db")...), v1alpha1.EmptyIgnoreSystem, "web"},
+	} {
+		got, found := member.Occupant(c.live, c.onlyIf)
+		if got.Name != c.want || found != (c.want != "") {
+			t.Errorf("%v, %s: got %q, %t", c.live, c.onlyIf, got.Name, found)
+		}
+	}
+}
