@@ -52,6 +52,7 @@ func setVMStatus(s *nodeScope) {
 		return
 	}
 	v.UID, v.Status = string(s.vm.UID), s.observed.VM.Status
+	v.Created = &metav1.Time{Time: s.vm.CreationTimestamp.Time}
 	v.Host, v.Address = "", ""
 	if s.vmi != nil {
 		v.Host = s.vmi.Status.NodeName

@@ -24,8 +24,16 @@ func (r *NomadNodePoolReconciler) act(ctx context.Context, s *poolScope, plan po
 	}
 	// All intents are written before the members' own reconcilers act on one of them for long: a member waits until
 	// the others that leave are ineligible too.
-	for _, name := range plan.Victims {
-		errs = append(errs, r.letGo(ctx, s, s.members[name]))
+	for _, group := range []struct {
+		reason v1alpha1.DrainReason
+		names  []string
+	}{
+		{v1alpha1.DrainScaleIn, plan.Victims}, {v1alpha1.DrainRollout, plan.Outdated},
+		{v1alpha1.DrainJoinTimeout, plan.Failed}, {v1alpha1.DrainUnhealthy, plan.Unhealthy},
+	} {
+		for _, name := range group.names {
+			errs = append(errs, r.letGo(ctx, s, s.members[name], group.reason))
+		}
 	}
 	for _, name := range plan.Replace {
 		errs = append(errs, r.replace(ctx, s, s.members[name]))
@@ -46,14 +54,17 @@ func (r *NomadNodePoolReconciler) callBack(ctx context.Context, s *poolScope, n 
 	return nil
 }
 
-func (r *NomadNodePoolReconciler) letGo(ctx context.Context, s *poolScope, n *v1alpha1.NomadNode) error {
+func (r *NomadNodePoolReconciler) letGo(ctx context.Context, s *poolScope, n *v1alpha1.NomadNode, reason v1alpha1.DrainReason) error {
 	before := n.DeepCopy()
 	now := s.snapshot.Now
-	n.Spec.Drain = newIntent(r.NewID(), v1alpha1.DrainScaleIn, now, now.Add(s.pool.Spec.ScaleIn.Drain.Deadline.Duration))
+	n.Spec.Drain = newIntent(r.NewID(), reason, now, now.Add(s.pool.Spec.ScaleIn.Drain.Deadline.Duration))
+	if reason == v1alpha1.DrainScaleIn {
+		n.Spec.Drain.OnlyIf = pool.OnlyIf(s.snapshot, n.Name)
+	}
 	if err := r.patch(ctx, n, before); err != nil {
 		return fmt.Errorf("letting %s go: %w", n.Name, err)
 	}
-	r.Events.victim(s.pool, n)
+	r.Events.letGo(s.pool, n, reason)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -100,7 +101,18 @@ func (r *NomadNodePoolReconciler) report(ctx context.Context, s *poolScope, plan
 			log.FromContext(ctx).Info("replicas changed", "from", is.From, "to", is.To, "reason", is.Reason)
 			r.Events.scaled(s.pool, is)
 		}
+		r.reportBreaker(before, s)
 	}
 	reportPool(s.pool, s.snapshot.NomadKnown)
 	return nil
+}
+
+// reportBreaker tells when members are no longer made because they don't join, and when they are again.
+func (r *NomadNodePoolReconciler) reportBreaker(before *v1alpha1.NomadNodePool, s *poolScope) {
+	switch was, is := joinsOf(before.Status.Registration).BreakerOpen(), s.snapshot.Joins.BreakerOpen(); {
+	case is && !was:
+		r.Events.joinsFailing(s.pool, meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolRegistrationHealthy).Message)
+	case was && !is:
+		r.Events.joinsTriedAgain(s.pool)
+	}
 }

@@ -41,6 +41,9 @@ func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.Nomad
 		Deleting:     p.DeletionTimestamp != nil,
 		Revision:     machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region),
 		ScaleIn:      p.Spec.ScaleIn,
+		Rollout:      p.Spec.Rollout,
+		Health:       p.Spec.Health,
+		NomadSettled: link.View.SettledSince,
 		NomadKnown:   link.Known,
 		NomadReason:  link.Reason,
 		NomadMessage: link.Message,
@@ -50,7 +53,11 @@ func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.Nomad
 	if err := r.observeMembers(ctx, s, from); err != nil {
 		return nil, err
 	}
+	observeJoins(s)
 	if err := r.observeTemplate(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := r.observeHosts(ctx, s); err != nil {
 		return nil, err
 	}
 	r.observeUsage(ctx, s)
@@ -77,21 +84,30 @@ func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 	rec := record(n)
 	m := pool.Member{
 		Name: n.Name, Revision: n.Spec.Revision, Created: rec.Created,
-		Leaving: rec.Leaving(), Joined: rec.Joined, JoinExpired: member.JoinExpired(rec, now), VMMade: rec.VMMade,
-		Ready: condition(n, v1alpha1.NodeReady).Status == "True",
+		Leaving: rec.Leaving(), Joined: rec.Joined, VMMade: rec.VMMade,
+		JoinExpired: member.JoinExpired(rec, now), JoinDeadline: member.JoinDeadline(rec),
+		JoinedAt: timeOf(n.Status.JoinedTime), UnhealthySince: timeOf(n.Status.UnhealthySince),
+		Halted: condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonVMStopped,
+	}
+	if c := condition(n, v1alpha1.NodeReady); c.Status == "True" {
+		m.Ready, m.ReadySince = true, c.LastTransitionTime.Time
 	}
 	_, m.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
 	_, m.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
 	v, found := link.View.Nodes[n.Spec.NodeID]
 	m.CreateIndex = v.CreateIndex
 	if rec.Drain != nil {
-		m.LeavingSince = rec.Drain.Time.Time
+		m.LeavingSince, m.LeavingReason = rec.Drain.Time.Time, rec.Drain.Reason
+		wanted := rec.Drain.Reason == v1alpha1.DrainScaleIn || rec.Drain.Reason == v1alpha1.DrainRollout
 		// One whose node is down would fill the place of one that works.
-		m.Rescuable = rec.Drain.Reason == v1alpha1.DrainScaleIn && !rec.Drained && rec.DeletedAt.IsZero() && found && v.Status == nomad.NodeReady
+		m.Rescuable = wanted && !rec.Drained && rec.DeletedAt.IsZero() && found && v.Status == nomad.NodeReady
 	}
 	if link.Known {
 		// The member's own condition may be old when Nomad has just come back, and a busy member would look broken.
 		m.Ready = found && v.Status == nomad.NodeReady && v.Eligible && !v.Draining
+		if m.Ready && m.ReadySince.IsZero() {
+			m.ReadySince = now
+		}
 	}
 	if c := condition(n, v1alpha1.NodeVMReady); !rec.VMMade && templateReasons[c.Reason] {
 		m.Problem = &pool.Problem{Reason: c.Reason, Message: c.Message}

@@ -69,7 +69,7 @@ type NomadNodeSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	DrainPolicy DrainPolicy `json:"drainPolicy,omitempty"`
-	// joinTimeout is how long the member may take to join; kept in step with the pool.
+	// joinTimeout is how long the member may take to join, from the making of its VM; kept in step with the pool.
 	// +optional
 	JoinTimeout metav1.Duration `json:"joinTimeout,omitzero"`
 	// purge removes the member's node from Nomad in the end; kept in step with the pool.
@@ -182,6 +182,9 @@ type VMStatus struct {
 	// uid of the VM; empty while there is none.
 	// +optional
 	UID string `json:"uid,omitempty"`
+	// created is when the VM was made; joinTimeout counts from there.
+	// +optional
+	Created *metav1.Time `json:"created,omitempty"`
 	// status as KubeVirt and Harvester's UI show it, such as Running.
 	// +optional
 	Status string `json:"status,omitempty"`

@@ -193,7 +193,7 @@ const (
 
 // RolloutSpec says how members are replaced when the template changes. Each is drained before it goes, as in a scale-in.
 //
-// +kubebuilder:validation:XValidation:rule="!((self.maxSurge == 0 || self.maxSurge == '0%') && (self.maxUnavailable == 0 || self.maxUnavailable == '0%'))",message="spec.rollout: maxSurge and maxUnavailable are both 0, so that no member could ever be replaced; set one of them to at least 1"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxSurge) || !(self.maxSurge == 0 || self.maxSurge == '0%') || has(self.maxUnavailable) && !(self.maxUnavailable == 0 || self.maxUnavailable == '0%')",message="spec.rollout: maxSurge and maxUnavailable are both 0, so that no member could ever be replaced; set one of them to at least 1"
 type RolloutSpec struct {
 	// type is RollingUpdate (replace outdated members by and by) or OnDelete (leave them until their NomadNodes are deleted).
 	// +kubebuilder:default=RollingUpdate
@@ -227,7 +227,7 @@ type RolloutSpec struct {
 // HealthSpec says when a member is replaced because it doesn't join, or no longer works. While Nomad can't be asked, or
 // has just come back, nobody is replaced.
 type HealthSpec struct {
-	// joinTimeout is how long a member may take from its creation to being ready in Nomad; a Go duration. A member that
+	// joinTimeout is how long a member may take from the making of its VM to being ready in Nomad; a Go duration. A member that
 	// takes longer is replaced, each time after a longer pause. When three in a row fail, the pool stops making members
 	// and keeps those that failed, to be looked at: see the condition RegistrationHealthy.
 	// +kubebuilder:default="10m"
@@ -290,7 +290,8 @@ type NomadNodePoolStatus struct {
 	// +kubebuilder:default=0
 	// +optional
 	DrainingReplicas int32 `json:"drainingReplicas"`
-	// unhealthyReplicas is how many members have joined once and are not ready now, or have not joined within joinTimeout.
+	// unhealthyReplicas is how many members have joined once and are not ready now, have not joined within joinTimeout, or
+	// have their VM refused.
 	// +kubebuilder:default=0
 	// +optional
 	UnhealthyReplicas int32 `json:"unhealthyReplicas"`

@@ -72,6 +72,14 @@ type View struct {
 	Nodes map[string]Node
 	// Health is as of now, not as of Taken.
 	Health Health
+	// SettledSince is the later of when the health became OK and when the servers last changed their leader; zero: never OK.
+	// For a while after it nothing may be judged by a node's absence or by its being down: clients that live may not have
+	// been heard of yet, and a new leader counts heartbeats from the start (Nomad: nomad/heartbeat.go,
+	// initializeHeartbeatTimers).
+	SettledSince time.Time
+	// SettledSince is the later of when Nomad became healthy and when its leader changed last. For a while after it,
+	// nothing may be concluded from a node that is down or absent. Zero: never healthy.
+	SettledSince time.Time
 }
 
 // Allocation is one live allocation.

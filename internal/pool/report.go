@@ -25,7 +25,7 @@ func Count(s Snapshot) Counts {
 		switch {
 		case m.Ready:
 			c.Ready++
-		case m.Joined || m.JoinExpired:
+		case m.Joined || m.JoinExpired || m.Problem != nil:
 			c.Unhealthy++
 		default:
 			c.Joining++

@@ -46,6 +46,20 @@ func mayLeave(s Snapshot, m Member) bool {
 	}
 }
 
+// OnlyIf is what a victim's intent depends on: with a strategy that lets only empty members leave, one that works leaves
+// only if it is empty still when its node no longer takes work. Empty: it leaves in any case.
+func OnlyIf(s Snapshot, name string) v1alpha1.ScaleInStrategy {
+	if s.ScaleIn.Strategy != v1alpha1.Empty && s.ScaleIn.Strategy != v1alpha1.EmptyIgnoreSystem {
+		return ""
+	}
+	for _, m := range s.Members {
+		if m.Name == name && m.Ready && !m.DeleteNext {
+			return s.ScaleIn.Strategy
+		}
+	}
+	return ""
+}
+
 func before(s Snapshot, a, b Member) bool {
 	for _, first := range []func(Member) bool{
 		func(m Member) bool { return m.DeleteNext },

@@ -36,6 +36,7 @@ const (
 func judge(pool *v1alpha1.NomadNodePool) verdict {
 	status := pool.Status
 	made := status.ReadyReplicas + status.UnhealthyReplicas
+	why, blocked := creationBlocked(pool)
 	switch {
 	case !pool.DeletionTimestamp.IsZero():
 		return verdict{false, reasonDeleting, "the NomadNodePool is being deleted"}
@@ -46,11 +47,9 @@ func judge(pool *v1alpha1.NomadNodePool) verdict {
 			pool.Generation, status.ObservedGeneration)}
 	case status.JoiningReplicas > 0:
 		return verdict{false, reasonJoining, fmt.Sprintf("%d of %d members are joining Nomad", status.JoiningReplicas, pool.Spec.Replicas)}
+	case blocked:
+		return verdict{true, reasonCreationBlocked, "members can't be made, so the pool may shrink but not grow: " + why}
 	case made < pool.Spec.Replicas:
-		if why, blocked := creationBlocked(pool); blocked {
-			return verdict{true, reasonCreationBlocked, fmt.Sprintf("%d of %d members can't be made, so the pool may shrink but not grow: %s",
-				pool.Spec.Replicas-made, pool.Spec.Replicas, why)}
-		}
 		return verdict{false, reasonCreating, fmt.Sprintf("%d of %d members are not made yet", pool.Spec.Replicas-made, pool.Spec.Replicas)}
 	default:
 		return verdict{true, reasonSettled, "all members are made and none is joining"}
@@ -63,6 +62,10 @@ func creationBlocked(pool *v1alpha1.NomadNodePool) (string, bool) {
 		return c.Reason + ": " + c.Message, true
 	}
 	if c := meta.FindStatusCondition(pool.Status.Conditions, v1alpha1.PoolScalingOut); c != nil && c.Reason == v1alpha1.ReasonCreateFailed {
+		return c.Reason + ": " + c.Message, true
+	}
+	// Of a template whose members don't join, more would only cost: their VMs run and take no work.
+	if c := meta.FindStatusCondition(pool.Status.Conditions, v1alpha1.PoolRegistrationHealthy); c != nil && c.Reason == v1alpha1.ReasonJoinsFailing {
 		return c.Reason + ": " + c.Message, true
 	}
 	return "", false
