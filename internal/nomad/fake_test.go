@@ -22,6 +22,7 @@ type fakeServer struct {
 	mu       sync.Mutex
 	changed  chan struct{}
 	index    uint64
+	leader   string // as RPC address
 	nodes    map[string]*api.Node
 	allocs   []*api.AllocationListStub
 	refuse   map[string]refusal // by path prefix
@@ -49,6 +50,11 @@ func newFakeServer(t *testing.T) *fakeServer {
 	mux.HandleFunc("PUT /v1/node/{id}/eligibility", f.writeNode)
 	mux.HandleFunc("PUT /v1/node/{id}/purge", f.writeNode)
 	mux.HandleFunc("GET /v1/allocations", f.listAllocations)
+	mux.HandleFunc("GET /v1/status/leader", func(w http.ResponseWriter, _ *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.answer(w, f.leader)
+	})
 	mux.HandleFunc("GET /v1/acl/token/self", f.self)
 	mux.HandleFunc("GET /v1/acl/policies", f.listPolicies)
 	mux.HandleFunc("GET /v1/acl/policy/{name}", f.readPolicy)

@@ -17,6 +17,7 @@ type state struct {
 	listErr error  // of the latest list
 	token   Health // what the latest look at the token found
 	health  Health // what follows from listErr and token
+	settled settled
 
 	allocations AllocationsView
 	tracked     map[string]struct{}
@@ -29,7 +30,7 @@ func newState(address string, initial Health) *state {
 func (s *state) view() View {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health}
+	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health, SettledSince: s.settled.since()}
 }
 
 func (s *state) allocationsView() AllocationsView {
@@ -44,29 +45,37 @@ func (s *state) listed(nodes map[string]Node, at time.Time) (changed []string, h
 	defer s.mu.Unlock()
 	changed = changedNodes(s.nodes, nodes)
 	s.nodes, s.taken, s.listErr = nodes, at, nil
-	return changed, s.judge()
+	return changed, s.judge(at)
+}
+
+// led records who leads the servers.
+func (s *state) led(leader string, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settled.led(leader, at)
 }
 
 // listFailed records that there was no answer. The nodes stay, and grow old.
-func (s *state) listFailed(err error) (health bool) {
+func (s *state) listFailed(err error, at time.Time) (health bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listErr = err
-	return s.judge()
+	return s.judge(at)
 }
 
 // judged records what was found out about the token.
-func (s *state) judged(token Health) (health bool) {
+func (s *state) judged(token Health, at time.Time) (health bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.token = token
-	return s.judge()
+	return s.judge(at)
 }
 
 // judge is called with the lock held.
-func (s *state) judge() (changed bool) {
+func (s *state) judge(at time.Time) (changed bool) {
 	before := s.health
 	s.health = healthFrom(s.address, s.listErr, s.token)
+	s.settled.became(s.health.OK, at)
 	return s.health != before
 }
 

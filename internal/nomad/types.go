@@ -77,9 +77,6 @@ type View struct {
 	// been heard of yet, and a new leader counts heartbeats from the start (Nomad: nomad/heartbeat.go,
 	// initializeHeartbeatTimers).
 	SettledSince time.Time
-	// SettledSince is the later of when Nomad became healthy and when its leader changed last. For a while after it,
-	// nothing may be concluded from a node that is down or absent. Zero: never healthy.
-	SettledSince time.Time
 }
 
 // Allocation is one live allocation.

@@ -41,6 +41,7 @@ func (c *cluster) watchNodes(ctx context.Context) {
 	var (
 		index    uint64
 		failures int
+		askedFor time.Time // the leader
 	)
 	for ctx.Err() == nil {
 		began := c.o.Clock.Now()
@@ -49,15 +50,21 @@ func (c *cluster) watchNodes(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			index, failures = 0, failures+1
-			c.noteHealth(c.state.listFailed(err))
+			index, failures, askedFor = 0, failures+1, time.Time{}
+			c.noteHealth(c.state.listFailed(err, c.o.Clock.Now()))
 			c.noteError(err)
 			c.pause(ctx, backoff(c.o.MinInterval, failures), c.wakeNodes)
 			continue
 		}
 		// In a cluster that never had a node the index is 0, which would mean not to wait.
 		index, failures = max(next, 1), 0
-		changed, health := c.state.listed(nodes, c.o.Clock.Now())
+		answered := c.o.Clock.Now()
+		// Before the nodes are shown: what they look like may come of a change.
+		if answered.Sub(askedFor) >= c.o.PollNodes {
+			askedFor = answered
+			c.noteLeader(ctx)
+		}
+		changed, health := c.state.listed(nodes, answered)
 		c.noteHealth(health)
 		c.noteChanged(changed)
 		// Any write to any node of the whole cluster ends the wait, ours or not.
@@ -79,13 +86,13 @@ func (c *cluster) watchToken(ctx context.Context) {
 		if err != nil {
 			// For a moment what was found earlier stands: when Nomad is away the list of nodes fails as well, and says so.
 			if failures++; failures >= tokenPatience {
-				c.noteHealth(c.state.judged(healthUnverifiable(c.remote.address, cause(err))))
+				c.noteHealth(c.state.judged(healthUnverifiable(c.remote.address, cause(err)), c.o.Clock.Now()))
 			}
 			c.pause(ctx, backoff(c.o.MinInterval, failures), nil)
 			continue
 		}
 		failures = 0
-		c.noteHealth(c.state.judged(health))
+		c.noteHealth(c.state.judged(health, c.o.Clock.Now()))
 		c.pause(ctx, tokenFloor(c.o.CheckToken), nil)
 		c.pause(ctx, c.o.CheckToken, c.wakeToken)
 	}

@@ -1,0 +1,57 @@
+package nomad
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+func TestSettledSinceTheLaterOfHealthAndLeader(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	for name, c := range map[string]struct {
+		happens func(*settled)
+		want    time.Time
+	}{
+		"never healthy":          {func(s *settled) { s.became(false, at(1)); s.led("a", at(2)) }, time.Time{}},
+		"healthy":                {func(s *settled) { s.became(true, at(1)); s.became(true, at(9)) }, at(1)},
+		"the first leader":       {func(s *settled) { s.became(true, at(1)); s.led("a", at(2)) }, at(1)},
+		"the same leader":        {func(s *settled) { s.became(true, at(1)); s.led("a", at(2)); s.led("a", at(3)) }, at(1)},
+		"another leader":         {func(s *settled) { s.became(true, at(1)); s.led("a", at(2)); s.led("b", at(3)) }, at(3)},
+		"between two leaders":    {func(s *settled) { s.became(true, at(1)); s.led("a", at(2)); s.led("", at(3)) }, at(1)},
+		"the same one afterward": {func(s *settled) { s.led("a", at(2)); s.led("", at(3)); s.became(true, at(4)); s.led("a", at(5)) }, at(4)},
+		"away and back":          {func(s *settled) { s.became(true, at(1)); s.became(false, at(5)); s.became(true, at(7)) }, at(7)},
+		"back after a change":    {func(s *settled) { s.led("a", at(1)); s.led("b", at(3)); s.became(true, at(7)) }, at(7)},
+	} {
+		var s settled
+		if c.happens(&s); !s.since().Equal(c.want) {
+			t.Errorf("%s: got %s, want %s", name, s.since(), c.want)
+		}
+	}
+}
+
+func TestViewTellsOfANewLeader(t *testing.T) {
+	f, seen := newFakeServer(t), &changes{}
+	f.leader = "10.0.0.1:4647"
+	began := time.Now()
+	c := watched(t, Connection{Address: f.URL}, seen)
+	eventually(t, "first list", func() bool { return c.View().Health.OK })
+	first := c.View().SettledSince
+	if first.Before(began) || first.After(time.Now()) {
+		t.Fatalf("settled since %s, which is not when the first answer came", first)
+	}
+	eventually(t, "the leader to be asked for again", func() bool { return f.count("GET /v1/status/leader") > 1 })
+	asked := f.count("GET /v1/status/leader")
+	f.locked(func() { f.refuse["/v1/status/leader"] = refusal{http.StatusInternalServerError, "No cluster leader"} })
+	eventually(t, "a refusal", func() bool { return f.count("GET /v1/status/leader") > asked+1 })
+	if v := c.View(); !v.Health.OK || !v.SettledSince.Equal(first) {
+		t.Errorf("a refusal was taken for a change: %+v", v)
+	}
+	f.locked(func() { delete(f.refuse, "/v1/status/leader"); f.leader = "10.0.0.2:4647" })
+	eventually(t, "the change", func() bool { return c.View().SettledSince.After(first) })
+
+	second := c.View().SettledSince
+	f.locked(func() { f.refuse["/v1/nodes"] = refusal{http.StatusBadGateway, "bad gateway"} })
+	eventually(t, "an outage", func() bool { return !c.View().Health.OK })
+	f.locked(func() { clear(f.refuse) })
+	eventually(t, "the end of the outage", func() bool { v := c.View(); return v.Health.OK && v.SettledSince.After(second) })
+}
