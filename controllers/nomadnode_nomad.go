@@ -88,7 +88,7 @@ func drainRequest(s *nodeScope) nomad.DrainRequest {
 	return nomad.DrainRequest{
 		IntentID:         in.ID,
 		Remaining:        in.Deadline.Sub(s.observed.Now),
-		NoDeadline:       p.OnTimeout == v1alpha1.DrainRetain && in.Reason != v1alpha1.DrainVMDeleted,
+		NoDeadline:       record(s.node).DrainOnTimeout() == v1alpha1.DrainRetain,
 		IgnoreSystemJobs: p.IgnoreSystemJobs,
 		Pool:             s.node.Namespace + "/" + s.node.Spec.PoolName,
 		Member:           s.node.Name,

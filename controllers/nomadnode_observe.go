@@ -248,7 +248,8 @@ func observeNomad(s *nodeScope, siblings []string) {
 func setNodeFacts(o *member.Nomad, v nomad.Node) {
 	o.Registered, o.Status, o.Eligible, o.Draining = true, v.Status, v.Eligible, v.Draining
 	if v.LastDrain != nil {
-		o.DrainIntent, o.DrainStarted, o.DrainCompleted = v.LastDrain.IntentID, v.LastDrain.StartedAt, v.LastDrain.Status == nomad.DrainComplete
+		o.DrainIntent, o.DrainOnTimeout, o.DrainCompleted = v.LastDrain.IntentID, v.LastDrain.OnTimeout, v.LastDrain.Status == nomad.DrainComplete
+		o.DrainStarted, o.DrainUpdated = v.LastDrain.StartedAt, v.LastDrain.UpdatedAt
 	}
 }
 

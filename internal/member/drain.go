@@ -36,7 +36,7 @@ func drain(o Observed) Decision {
 	if left := o.Record.Drain.Time.Add(siblingPatience).Sub(o.Now); o.SiblingsEligible && left > 0 && !o.Nomad.Draining {
 		return Decision{Step: Wait, Wake: left}
 	}
-	if !drainSent(o) || mustForce(o) {
+	if !drainSent(o) || mustForce(o) || changedMind(o) {
 		return Decision{Step: Drain}
 	}
 	return await(o)
@@ -122,12 +122,14 @@ func await(o Observed) Decision {
 	return kickOr(o, Decision{Step: Wait, Wake: end.Sub(o.Now)})
 }
 
-// forceEnd is when a forced drain is over: after its deadline, or after it was sent if that was later, because a
-// controller that was away must not cut the tasks' time to stop.
+// forceEnd is when a forced drain is over: after its deadline, or after it was last sent or ended if that was later, because
+// a controller that was away, or was told late to force, must not cut the tasks' time to stop.
 func forceEnd(o Observed) time.Time {
 	end := o.Record.Drain.Deadline.Time
-	if o.Nomad.DrainStarted.After(end) {
-		end = o.Nomad.DrainStarted
+	for _, told := range []time.Time{o.Nomad.DrainStarted, o.Nomad.DrainUpdated} {
+		if told.After(end) {
+			end = told
+		}
 	}
 	return end.Add(ForceGrace)
 }

@@ -82,6 +82,33 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// Somebody changes onTimeout while the member drains: what Nomad was told then is no longer what is wanted.
+func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
+	sent := func(a v1alpha1.DrainTimeoutAction) change {
+		return func(o *member.Observed) { o.Nomad.DrainOnTimeout = a }
+	}
+	sentForce, sentRetain := sent(v1alpha1.DrainForce), sent(v1alpha1.DrainRetain)
+	vmDeletedByOthers := func(o *member.Observed) { o.Record.Drain.Reason = v1alpha1.DrainVMDeleted }
+	updated := func(ago time.Duration) change {
+		return func(o *member.Observed) { o.Nomad.DrainUpdated = o.Now.Add(-ago) }
+	}
+	wait := 14*time.Minute + grace
+	runSteps(t, []stepCase{
+		{name: "force, as sent", o: draining(service("web"), sentForce), step: member.Wait, wake: wait},
+		{name: "retain, as sent", o: draining(service("web"), sentRetain, retain), step: member.Wait, wake: 14 * time.Minute},
+		{name: "sent by an older version", o: draining(service("web")), step: member.Wait, wake: wait},
+		{name: "to force, before the deadline", o: draining(service("web"), sentRetain), step: member.Drain},
+		{name: "to force, after it", o: draining(service("web"), sentRetain, overdue(time.Hour)), step: member.Drain},
+		{name: "to force, and told so: tasks get time to stop", o: draining(service("web"), sentForce, overdue(time.Hour), updated(time.Second)), step: member.Wait, wake: grace - time.Second},
+		{name: "to force, Nomad has stopped them: they get time", o: draining(service("web"), sentForce, complete, overdue(time.Hour), updated(time.Second)), step: member.Wait, wake: grace - time.Second},
+		{name: "to force, over", o: draining(service("web"), sentForce, complete, overdue(time.Hour), updated(grace)), step: member.MarkDrained},
+		{name: "to retain, before the deadline", o: draining(service("web"), sentForce, retain), step: member.Drain},
+		{name: "to retain, too late: Nomad is done", o: draining(service("web"), sentForce, retain, complete, overdue(0)), step: member.Wait},
+		{name: "somebody else's drain", o: draining(service("web"), foreign, retain), step: member.Wait, wake: 14 * time.Minute},
+		{name: "the VM is lost: sent with a deadline whatever the policy", o: draining(service("web"), vmDeletedByOthers, sentForce, retain), step: member.Wait, wake: 14 * time.Minute},
+	})
+}
+
 // A client that lives registers again, with its allocations.
 func TestNodeThatNomadHasForgottenIsWaitedFor(t *testing.T) {
 	runSteps(t, []stepCase{

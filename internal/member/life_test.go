@@ -51,7 +51,15 @@ var others = map[string]func(*world){
 	"drained by somebody": func(w *world) {
 		if n := &w.is.Nomad; n.Registered {
 			n.Eligible, n.Draining, n.DrainCompleted, n.DrainIntent, n.DrainStarted = false, true, false, "", w.is.Now
-			w.forceAt = time.Time{}
+			w.forceAt, n.DrainOnTimeout = time.Time{}, ""
+		}
+	},
+	"onTimeout changed": func(w *world) {
+		p := &w.is.Record.Policy
+		if p.OnTimeout == v1alpha1.DrainRetain {
+			p.OnTimeout = v1alpha1.DrainForce
+		} else {
+			p.OnTimeout = v1alpha1.DrainRetain
 		}
 	},
 	"Nomad away": func(w *world) { w.outage = w.is.Now.Add(time.Minute) },
@@ -113,7 +121,7 @@ func TestEveryLifeEnds(t *testing.T) {
 			}
 			what := rapid.SampledFrom([]string{
 				"pool lets it go", "pool lets it go", "pool lets it go if it is empty", "pool calls it back", "host to be freed", "VM deleted by somebody", "VM halted by somebody",
-				"drain canceled by somebody", "drained by somebody", "Nomad away", "nothing",
+				"drain canceled by somebody", "drained by somebody", "onTimeout changed", "Nomad away", "nothing",
 			}).Draw(t, "event")
 			w.log = append(w.log, what)
 			w.version++

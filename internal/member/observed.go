@@ -123,10 +123,13 @@ type Nomad struct {
 	Draining bool
 	// DrainIntent is our mark on the node's last drain; empty: somebody else's, or none.
 	DrainIntent string
+	// DrainOnTimeout is what our last drain told Nomad to do at the deadline: Force, by giving it the deadline, or Retain, by
+	// giving none; empty: not ours, or not known.
+	DrainOnTimeout v1alpha1.DrainTimeoutAction
 	// DrainCompleted is true when the last drain is complete.
 	DrainCompleted bool
-	// DrainStarted is when the last drain started.
-	DrainStarted time.Time
+	// DrainStarted is when the last drain started, and DrainUpdated when it was last sent, or ended.
+	DrainStarted, DrainUpdated time.Time
 	// LiveKnown is false until the live allocations have been read after the node became ineligible.
 	LiveKnown bool
 	// Live are the allocations that are pending, running or unknown.

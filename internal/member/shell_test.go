@@ -60,6 +60,9 @@ func (w *world) write(d member.Decision) {
 		if !d.Unchecked && (w.is.Now.Before(w.outage) || n.Registered && (n.Eligible || len(w.waitedFor()) > 0)) {
 			return
 		}
+		if n.Draining && w.forceAt.IsZero() && d.Drained.Reason == v1alpha1.ReasonDeadline && !w.is.Now.Before(w.outage) {
+			w.failf("the guest is to be stopped under tasks that Nomad was never told to stop")
+		}
 		r.Drained, r.DrainedAt, r.DrainedReason, r.DrainedMessage = true, w.is.Now, d.Drained.Reason, d.Drained.Message
 	case member.DeleteRecord:
 		r.DeletedAt = w.is.Now
@@ -122,7 +125,8 @@ func (w *world) ask(d member.Decision) {
 	case member.Cordon:
 		n.Eligible = false
 	case member.Drain:
-		if id := w.is.Record.Drain; id != nil && n.DrainIntent == id.ID && (n.Draining || n.DrainCompleted && !n.Eligible) {
+		if id := w.is.Record.Drain; id != nil && n.DrainIntent == id.ID &&
+			(n.Draining && n.DrainOnTimeout == w.is.Record.DrainOnTimeout() || !n.Draining && n.DrainCompleted && !n.Eligible) {
 			return // the client looks first
 		}
 		if w.recheck() {
@@ -171,14 +175,14 @@ func (w *world) sendDrain() {
 	if in == nil || !n.Registered || w.is.Now.Before(w.outage) {
 		return
 	}
-	deadline := time.Time{}
-	if w.is.Record.Policy.OnTimeout != v1alpha1.DrainRetain || in.Reason == v1alpha1.DrainVMDeleted {
+	deadline, onTimeout := time.Time{}, w.is.Record.DrainOnTimeout()
+	if onTimeout == v1alpha1.DrainForce {
 		deadline = in.Deadline.Time
 		if deadline.Before(w.is.Now) {
 			deadline = w.is.Now
 		}
 	}
-	if n.Draining && n.DrainIntent == in.ID && deadline.After(w.forceAt) {
+	if n.Draining && n.DrainIntent == in.ID && n.DrainOnTimeout == onTimeout && deadline.After(w.forceAt) {
 		w.failf("Nomad's deadline was moved from %s to %s", w.forceAt, deadline)
 	}
 	if n.Draining {
@@ -187,4 +191,5 @@ func (w *world) sendDrain() {
 		n.DrainStarted = w.is.Now
 	}
 	n.Eligible, n.Draining, n.DrainCompleted, n.DrainIntent, w.forceAt = false, true, false, in.ID, deadline
+	n.DrainUpdated, n.DrainOnTimeout = w.is.Now, onTimeout
 }

@@ -162,5 +162,5 @@ func (w *world) drainer() {
 	case !w.is.Record.Policy.IgnoreSystemJobs:
 		w.stopAt = w.is.Now.Add(2 * time.Second)
 	}
-	n.Draining, n.DrainCompleted = false, true
+	n.Draining, n.DrainCompleted, n.DrainUpdated = false, true, w.is.Now
 }

@@ -25,7 +25,8 @@ type Cluster interface {
 	// Uncordon ends a drain if there is one, and makes the node eligible.
 	Uncordon(ctx context.Context, nodeID string) error
 	// Drain starts to drain a node, unless it drains, or did drain, under this intent already: Nomad would count the
-	// deadline from the start again. A drain of somebody else's is taken over. It says if it was sent.
+	// deadline from the start again. A drain of somebody else's is taken over, and one that runs under this intent is sent
+	// again if it was sent with a deadline and is to have none, or the other way round. It says if it was sent.
 	Drain(ctx context.Context, nodeID string, r DrainRequest) (sent bool, err error)
 	// KickDrain sends the drain again, to wake one that Nomad has forgotten. The deadline of a drain under this intent
 	// doesn't move later.

@@ -17,15 +17,27 @@ const (
 	kickMargin = 2 * time.Second
 )
 
-// drain sends the drain unless Nomad has it. Nomad sets the deadline anew with each request (Nomad:
+// drain sends the drain unless Nomad has it as it is wanted now: a drain under the intent that was sent with a deadline, and
+// is to have none any more, or the other way round, is sent once more. Nomad sets the deadline anew with each request (Nomad:
 // nomad/node_endpoint.go, UpdateDrain), so that a drain that is sent again and again never comes to its end.
 func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest) (sent bool, err error) {
 	node, err := r.info(ctx, nodeID)
-	if err != nil || hasDrained(nodeFromInfo(node), d.IntentID) {
+	if err != nil {
 		return false, err
+	}
+	if n := nodeFromInfo(node); hasDrained(n, d.IntentID) && !(n.Draining && n.LastDrain.OnTimeout != d.onTimeout()) {
+		return false, nil
 	}
 	err = r.sendDrain(ctx, nodeID, d)
 	return err == nil, err
+}
+
+// onTimeout is what the request has Nomad do when the time is over.
+func (d DrainRequest) onTimeout() v1alpha1.DrainTimeoutAction {
+	if d.NoDeadline {
+		return v1alpha1.DrainRetain
+	}
+	return v1alpha1.DrainForce
 }
 
 // hasDrained reports if the node drains under the intent, or did and was left ineligible, as Nomad leaves it.
@@ -76,6 +88,7 @@ func (r *remote) sendDrain(ctx context.Context, nodeID string, d DrainRequest) e
 			DrainSpec: spec,
 			Meta: map[string]string{
 				metaIntent:        d.IntentID,
+				metaOnTimeout:     string(d.onTimeout()),
 				v1alpha1.MetaPool: d.Pool,
 				v1alpha1.MetaNode: d.Member,
 				"message":         "nomad-harvester takes this node away",

@@ -49,6 +49,34 @@ func TestDrainIsSentOncePerIntent(t *testing.T) {
 	drain(4)
 }
 
+func TestDrainIsSentAgainWhenItsEndHasChanged(t *testing.T) {
+	f := newFakeServer(t)
+	f.nodes[nodeA] = fakeNode(nodeA)
+	c := direct(f)
+	send := func(r DrainRequest, wantSent, wantDeadline bool) {
+		t.Helper()
+		r.IntentID = "i"
+		sent, err := c.Drain(t.Context(), nodeA, r)
+		if err != nil || sent != wantSent {
+			t.Errorf("sent %t, %v; want %t", sent, err, wantSent)
+		}
+		if s := f.nodes[nodeA].DrainStrategy; s != nil && s.ForceDeadline.IsZero() == wantDeadline {
+			t.Errorf("got %+v, want a deadline: %t", s, wantDeadline)
+		}
+	}
+	force, retain := DrainRequest{Remaining: time.Hour}, DrainRequest{Remaining: time.Hour, NoDeadline: true}
+	send(retain, true, false)
+	send(retain, false, false)
+	send(force, true, true)
+	send(force, false, true)
+	send(retain, true, false)
+	if n := nodeFromInfo(f.nodes[nodeA]); n.LastDrain.OnTimeout != v1alpha1.DrainRetain {
+		t.Errorf("got %+v", n.LastDrain)
+	}
+	f.locked(func() { f.nodes[nodeA].DrainStrategy, f.nodes[nodeA].LastDrain.Status = nil, api.DrainStatusComplete })
+	send(force, false, false) // over: nothing is left to force
+}
+
 func TestDrainDeadline(t *testing.T) {
 	f := newFakeServer(t)
 	c := direct(f)

@@ -15,8 +15,12 @@ import (
 // membersFilter selects the nodes of all pools, whichever controller made them.
 const membersFilter = `"` + v1alpha1.MetaPoolUID + `" in Meta`
 
-// metaIntent is the key of the intent's ID in a drain's meta.
-const metaIntent = "harvester_drain_intent"
+// Keys of a drain's meta: the intent's ID, and Force or Retain. The list of nodes shows the meta of the last drain, but
+// neither its strategy nor its deadline.
+const (
+	metaIntent    = "harvester_drain_intent"
+	metaOnTimeout = "harvester_drain_on_timeout"
+)
 
 // listNodes lists the members and returns the index to wait for next. With an index it returns when that has passed, or
 // after wait. Only the leader answers: a view that lags behind one's own writes helps nobody.
@@ -114,7 +118,10 @@ func drainFrom(d *api.DrainMetadata) *Drain {
 	if d == nil {
 		return nil
 	}
-	return &Drain{Status: string(d.Status), IntentID: d.Meta[metaIntent], AccessorID: d.AccessorID, StartedAt: d.StartedAt}
+	return &Drain{
+		Status: string(d.Status), IntentID: d.Meta[metaIntent], OnTimeout: v1alpha1.DrainTimeoutAction(d.Meta[metaOnTimeout]),
+		AccessorID: d.AccessorID, StartedAt: d.StartedAt, UpdatedAt: d.UpdatedAt,
+	}
 }
 
 func usable(total *api.NodeResources, reserved *api.NodeReservedResources) (cpu, memoryMB int64) {

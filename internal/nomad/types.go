@@ -1,6 +1,10 @@
 package nomad
 
-import "time"
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
 
 // Node is one Nomad client as Nomad sees it.
 type Node struct {
@@ -32,10 +36,12 @@ type Drain struct {
 	Status string
 	// IntentID is the mark that Cluster.Drain left; empty: somebody else's drain.
 	IntentID string
+	// OnTimeout is what the drain was sent for: Force with a deadline, Retain without; empty: not by Cluster.Drain.
+	OnTimeout v1alpha1.DrainTimeoutAction
 	// AccessorID says whose: "token:<accessor>", or "client:<node>" for a client that drains itself when it stops.
 	AccessorID string
-	// StartedAt has a precision of one second.
-	StartedAt time.Time
+	// StartedAt, and UpdatedAt, when it was last sent or ended, have a precision of one second.
+	StartedAt, UpdatedAt time.Time
 }
 
 // Values of Drain.Status.
