@@ -19,7 +19,14 @@ const settling = time.Minute
 func repair(s Snapshot, p *Plan) {
 	failed, unhealthy, wake := broken(s)
 	p.wakeIn(wake)
+	maintenance := slices.ContainsFunc(s.active(), func(m Member) bool { return m.HostMaintenance })
+	if maintenance {
+		p.wakeIn(problemRetry) // nothing tells of its end
+	}
 	if len(failed)+len(unhealthy) == 0 {
+		if maintenance {
+			p.HoldRepair = &Problem{v1alpha1.ReasonHostMaintenance, "Members that don't work are left alone while their hosts are in maintenance; see kubectl get nodes."}
+		}
 		return
 	}
 	if p.HoldRepair = heldRepair(s, p); p.HoldRepair != nil {
