@@ -103,7 +103,14 @@ func TestScaleOutsideOfTheLimitsIsRefused(t *testing.T) {
 }
 
 const (
+	// The image has a storage class of its own, as in Harvester, which finds the volumes that use an image by it.
 	lateImage = `
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: lh-late}
+provisioner: driver.longhorn.io
+parameters: {migratable: "true"}
+---
 apiVersion: harvesterhci.io/v1beta1
 kind: VirtualMachineImage
 metadata: {name: image-late, namespace: default}
@@ -111,7 +118,7 @@ spec: {displayName: late, sourceType: download, url: https://images.example.inva
 status:
   progress: 100
   virtualSize: 10737418240
-  storageClassName: ` + fixtures.ImageStorageClass + `
+  storageClassName: lh-late
   conditions: [{type: Imported, status: "True"}]
 `
 	lateNetwork = `
