@@ -135,6 +135,8 @@ func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d m
 			return err
 		}
 		if open(in, s.node.Spec.DrainPolicy) {
+			// The view says otherwise, and catches up in a moment; if it doesn't, Nomad mustn't be asked each moment.
+			s.pause = disagreement
 			return nil
 		}
 	}

@@ -34,6 +34,9 @@ type NomadNodeReconciler struct {
 // again is how soon to look once more after a step. Most steps also cause an event that comes sooner.
 const again = 200 * time.Millisecond
 
+// disagreement is how soon to look once more when Nomad's leader says something else than the view does.
+const disagreement = 2 * time.Second
+
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes/status,verbs=patch
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes/finalizers,verbs=update
@@ -69,6 +72,9 @@ func (r *NomadNodeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	// Described as it is after the step.
 	if err := r.report(ctx, s, r.Decide(s.observed)); err != nil {
 		actErr = errors.Join(actErr, err)
+	}
+	if s.pause > 0 && actErr == nil {
+		return ctrl.Result{RequeueAfter: s.pause}, nil
 	}
 	return result(ctx, acted, d.Wake, actErr)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,6 +28,7 @@ type nodeScope struct {
 	link     Link
 	facts    machine.Facts // only while the VM is to be made
 	claims   []string      // to be recorded; nil: recorded already
+	pause    time.Duration // before the next look, after a step that found something in its way; 0: none
 	observed member.Observed
 }
 
@@ -243,6 +245,9 @@ func observeNomad(s *nodeScope, siblings []string) {
 	live, asked := allocs.Live[s.node.Spec.NodeID]
 	o.LiveKnown = asked && s.observed.Now.Sub(allocs.Started) < viewLimit
 	o.Live = memberAllocations(live)
+	if allocs.Err != nil {
+		o.LiveProblem = nomad.Cause(allocs.Err)
+	}
 }
 
 func setNodeFacts(o *member.Nomad, v nomad.Node) {

@@ -145,6 +145,8 @@ func drained(o Observed, d Decision) Condition {
 		return no(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
 	case r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && !o.Now.Before(r.Drain.Deadline.Time):
 		return no(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+".")
+	case d.Step == Wait && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
+		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad doesn't list allocations: "+o.Nomad.LiveProblem)
 	case o.Nomad.LiveKnown:
 		return no(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+".")
 	default:

@@ -144,10 +144,17 @@ func TestDrained(t *testing.T) {
 		{"retained", draining(service("batch"), retain, overdue(0)), "False", v1alpha1.ReasonRetained, "batch"},
 		{"not retained before the deadline", draining(service("batch"), retain), "False", v1alpha1.ReasonWaitingForAllocations, "batch"},
 		{"empty is not drained until Nomad was asked once more", draining(nil), "False", v1alpha1.ReasonDraining, "Checking"},
+		{"allocations not read yet", draining(nil, unread("")), "False", v1alpha1.ReasonDraining, ""},
+		{"allocations can't be read", draining(nil, unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown, "doesn't list allocations: no answer in time"},
+		{"allocations can't be read, but those of a moment ago will do", draining(service("web"), func(o *member.Observed) { o.Nomad.LiveProblem = "no answer in time" }), "False", v1alpha1.ReasonWaitingForAllocations, "web"},
 		{"held", draining(nil, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "Held"},
 		{"drained: what was written stays", removing(), "True", v1alpha1.ReasonEmpty, "No allocation is left"},
 		{"drained stays when Nomad is unknown", removing(nomadUnknown), "True", v1alpha1.ReasonEmpty, "No allocation is left"},
 	})
+}
+
+func unread(problem string) change {
+	return func(o *member.Observed) { o.Nomad.LiveKnown, o.Nomad.LiveProblem = false, problem }
 }
 
 // A member to which nothing happens writes nothing: what is said of it must not change by the passing of time.

@@ -132,6 +132,9 @@ type Nomad struct {
 	DrainStarted, DrainUpdated time.Time
 	// LiveKnown is false until the live allocations have been read after the node became ineligible.
 	LiveKnown bool
+	// LiveProblem is why the live allocations can't be read at present, in words that stay the same while the cause does;
+	// empty: they can.
+	LiveProblem string
 	// Live are the allocations that are pending, running or unknown.
 	Live []Allocation
 }

@@ -78,9 +78,9 @@ func statusOf(err error) (int, string) {
 	return response.StatusCode(), response.Body()
 }
 
-// cause says why a request failed in words that stay the same while the reason does: without the ports and times that
+// Cause says why a request failed in words that stay the same while the reason does: without the ports and times that
 // the text of a network error has. It goes into conditions, and a condition that changes each time is a write each time.
-func cause(err error) string {
+func Cause(err error) string {
 	if code, body := statusOf(err); code != 0 {
 		if body == "" {
 			body = http.StatusText(code)

@@ -73,7 +73,7 @@ func TestCauseIsStable(t *testing.T) {
 		"no answer in time":                               {fmt.Errorf("1: %w", context.DeadlineExceeded), fmt.Errorf("2: %w", context.DeadlineExceeded)},
 		errNoResponse.Error():                             {errors.New("invalid character '<'"), errors.New("invalid character 'x'")},
 	} {
-		if a, b := cause(errs[0]), cause(errs[1]); a != b || !strings.Contains(a, want) {
+		if a, b := Cause(errs[0]), Cause(errs[1]); a != b || !strings.Contains(a, want) {
 			t.Errorf("%q and %q, want %q", a, b, want)
 		}
 	}

@@ -26,13 +26,13 @@ func healthBroken(err error) Health {
 func healthUnreachable(address string, err error) Health {
 	return Health{Reason: v1alpha1.ReasonUnreachable, Message: fmt.Sprintf(
 		"Nomad at %s can't be asked: %s; check that spec.nomad.address is right and that the controller can reach it. Nothing is drained or deleted meanwhile",
-		address, cause(err))}
+		address, Cause(err))}
 }
 
 func healthRefused(address string, err error) Health {
 	return Health{Reason: v1alpha1.ReasonCredentials, Message: fmt.Sprintf(
 		"Nomad at %s refuses the token: %s; put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names, with the policy: %s",
-		address, cause(err), policyText)}
+		address, Cause(err), policyText)}
 }
 
 // healthUnverifiable: what can't be verified is not relied on.

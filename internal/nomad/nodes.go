@@ -106,6 +106,7 @@ func nodeFromInfo(i *api.Node) Node {
 		Eligible: i.SchedulingEligibility == api.NodeSchedulingEligible,
 		Draining: i.DrainStrategy != nil, LastDrain: drainFrom(i.LastDrain),
 		CreateIndex: i.CreateIndex,
+		PoolUID:     i.Meta[v1alpha1.MetaPoolUID], Member: i.Meta[v1alpha1.MetaNode],
 	}
 	if host, _, err := net.SplitHostPort(i.HTTPAddr); err == nil {
 		n.Address = host

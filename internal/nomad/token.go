@@ -40,7 +40,7 @@ func (r *remote) tokenHealth(ctx context.Context) (Health, error) {
 		rules, err := r.policyRules(ctx, name)
 		switch code, _ := statusOf(err); {
 		case errors.Is(err, ErrForbidden), errors.Is(err, errNoRules):
-			return healthUnverifiable(r.address, fmt.Sprintf("policy %q: %s", name, cause(err))), nil
+			return healthUnverifiable(r.address, fmt.Sprintf("policy %q: %s", name, Cause(err))), nil
 		case code == http.StatusNotFound: // deleted meanwhile: it grants nothing
 			continue
 		case err != nil:

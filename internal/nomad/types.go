@@ -28,6 +28,8 @@ type Node struct {
 	CreateIndex uint64
 	// CPU in shares (MHz) and MemoryMB in MiB are what allocations may use: the total less what is reserved.
 	CPU, MemoryMB int64
+	// PoolUID and Member are what the client's meta says. Only Inspect fills them: Nomad's list of nodes has no meta.
+	PoolUID, Member string
 }
 
 // Drain is one drain of a node.
