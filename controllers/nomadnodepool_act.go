@@ -85,7 +85,7 @@ func (r *NomadNodePoolReconciler) patch(ctx context.Context, n, before *v1alpha1
 // one finds them taken, and so that a name is never used twice.
 func (r *NomadNodePoolReconciler) create(ctx context.Context, s *poolScope, n int) error {
 	var err error
-	next := s.pool.Status.NextOrdinal
+	next := s.nextOrdinal
 	for made := 0; made < n && err == nil; next++ {
 		node := newNode(s, pool.MemberName(s.pool.Name, string(s.pool.UID), next), r.NewID())
 		switch e := r.Client.Create(ctx, node); {

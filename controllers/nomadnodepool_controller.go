@@ -91,6 +91,9 @@ func (r *NomadNodePoolReconciler) actOnFresh(ctx context.Context, old *poolScope
 // report writes the status, if it changed, and then tells of the change.
 func (r *NomadNodePoolReconciler) report(ctx context.Context, s *poolScope, plan pool.Plan) error {
 	before := s.pool.DeepCopy()
+	if justStarted(s) && !plan.Acts() {
+		return nil
+	}
 	setPoolStatus(s, plan)
 	if !equality.Semantic.DeepEqual(before.Status, s.pool.Status) {
 		err := r.Client.Status().Patch(ctx, s.pool, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
@@ -105,6 +108,12 @@ func (r *NomadNodePoolReconciler) report(ctx context.Context, s *poolScope, plan
 	}
 	reportPool(s.pool, s.snapshot.NomadKnown)
 	return nil
+}
+
+// justStarted is true while Nomad has not been asked yet and the pool's status tells what an earlier process knew: a restart
+// of the controller mustn't show, nor write, a doubt that is over in a moment.
+func justStarted(s *poolScope) bool {
+	return s.link.Reason == v1alpha1.ReasonUnknown && meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolReady) != nil
 }
 
 // reportBreaker tells when members are no longer made because they don't join, and when they are again.

@@ -28,7 +28,7 @@ type poolScope struct {
 }
 
 func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, from client.Reader) (*poolScope, error) {
-	s := &poolScope{pool: p.DeepCopy(), members: map[string]*v1alpha1.NomadNode{}, nextOrdinal: p.Status.NextOrdinal}
+	s := &poolScope{pool: p.DeepCopy(), members: map[string]*v1alpha1.NomadNode{}}
 	link, err := r.Connections.Link(ctx, p.Namespace, p.Spec.Nomad.NomadConnection)
 	if err != nil {
 		return nil, err
@@ -77,6 +77,8 @@ func (r *NomadNodePoolReconciler) observeMembers(ctx context.Context, s *poolSco
 		s.members[n.Name] = n
 		s.snapshot.Members = append(s.snapshot.Members, memberFacts(n, s.link, s.snapshot.Now))
 	}
+	made := func(name string) bool { return s.members[name] != nil }
+	s.nextOrdinal = pool.NextOrdinal(s.pool.Name, string(s.pool.UID), s.pool.Status.NextOrdinal, made)
 	return nil
 }
 

@@ -68,3 +68,29 @@ func TestMemberNamesAreHostnames(t *testing.T) {
 		}
 	})
 }
+
+func TestOrdinalsGoOnAfterALostRecord(t *testing.T) {
+	for name, c := range map[string]struct {
+		recorded int64
+		made     []int64
+		want     int64
+	}{
+		"none was ever made":            {0, nil, 0},
+		"all are recorded":              {3, []int64{0, 2}, 3},
+		"the last one isn't recorded":   {3, []int64{2, 3}, 4},
+		"an earlier one is gone":        {3, []int64{5}, 6},
+		"many were made at once":        {1, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18}, 19},
+		"an old one far behind is left": {40, []int64{0}, 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			exist := map[string]bool{}
+			for _, n := range c.made {
+				exist[pool.MemberName("p", "uid", n)] = true
+			}
+			got := pool.NextOrdinal("p", "uid", c.recorded, func(name string) bool { return exist[name] })
+			if got != c.want {
+				t.Errorf("got %d, want %d", got, c.want)
+			}
+		})
+	}
+}
