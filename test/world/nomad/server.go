@@ -57,7 +57,10 @@ type Server struct {
 	// Client is an API client with the management token.
 	Client *api.Client
 
+	options ServerOptions
+	config  serverConfig
 	service *process.Service
+	peers   []*process.Service
 }
 
 // StartServer starts a server and returns when it leads its cluster of one and, with ACLs, is bootstrapped.
@@ -93,11 +96,9 @@ func newServer(o ServerOptions) (*Server, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	config := serverConfig{Dir: dir, ACL: o.ACL, Introduction: o.Introduction}
-	for _, port := range []*int{&config.HTTPPort, &config.RPCPort, &config.SerfPort} {
-		if *port, err = process.FreePort(); err != nil {
-			return nil, err
-		}
+	config := serverConfig{Name: "server-1", Dir: dir, ACL: o.ACL, Introduction: o.Introduction}
+	if err := config.freePorts(); err != nil {
+		return nil, err
 	}
 	s := &Server{
 		Addr:    fmt.Sprintf("http://127.0.0.1:%d", config.HTTPPort),
@@ -117,17 +118,22 @@ func newServer(o ServerOptions) (*Server, error) {
 	if s.Client, err = s.ClientWithToken(""); err != nil {
 		return nil, err
 	}
-	s.service = &process.Service{
+	s.options, s.config = o, config
+	s.service = serverProcess(o.Bin, file, config.Name, s.leads)
+	return s, nil
+}
+
+func serverProcess(bin, file, name string, ready func(context.Context) error) *process.Service {
+	return &process.Service{
 		Spec: process.Spec{
-			Name:    "nomad server",
-			Path:    o.Bin,
+			Name:    "nomad " + name,
+			Path:    bin,
 			Args:    []string{"agent", "-config", file},
 			Env:     cleanEnv(os.Environ()),
-			LogFile: filepath.Join(dir, "server.log"),
+			LogFile: filepath.Join(filepath.Dir(file), "server.log"),
 		},
-		Ready: s.leads,
+		Ready: ready,
 	}
-	return s, nil
 }
 
 // leads fails unless the server is the leader of its cluster, and has made the keys that identities are
@@ -163,8 +169,8 @@ func (s *Server) ClientWithToken(secretID string) (*api.Client, error) {
 // Process is the present life of the server, for Kill, Pause and Resume.
 func (s *Server) Process() *process.Process { return s.service.Process() }
 
-// Restart ends the server if it runs and starts it again with the same ports and data, and returns when it
-// leads again. Heartbeat timers start anew then, so that clients that died meanwhile look ready for half
+// Restart ends the server if it runs and starts it again with the same ports and data, and returns when its
+// cluster has a leader again. Heartbeat timers start anew then, so that clients that died meanwhile look ready for half
 // a minute more (failover_heartbeat_ttl; five minutes in production).
 func (s *Server) Restart(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -175,5 +181,11 @@ func (s *Server) Restart(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the server and waits for its end. Its directory stays.
-func (s *Server) Stop() error { return s.service.Stop() }
+// Stop ends the server and its peers, and waits for their end. Their directories stay.
+func (s *Server) Stop() error {
+	var errs []error
+	for _, p := range append(s.peers, s.service) {
+		errs = append(errs, p.Stop())
+	}
+	return errors.Join(errs...)
+}

@@ -47,6 +47,32 @@ func TestServerWithACLAndTLSSurvivesRestart(t *testing.T) {
 	}
 }
 
+// The cluster goes on under another leader each time, and the first server's address stays good.
+func TestServerLosesLeadership(t *testing.T) {
+	server := start(t, nomad.ServerOptions{ACL: true, TLS: true})
+	seen := map[string]bool{}
+	for range 3 {
+		leader, err := server.Client.Status().Leader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[leader] = true
+		if err := server.LoseLeadership(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		next, err := server.Client.Status().Leader()
+		if err != nil || next == leader {
+			t.Errorf("after %s the leader is %s, %v", leader, next, err)
+		}
+	}
+	if len(seen) < 2 {
+		t.Errorf("only %v ever led", seen)
+	}
+	if _, _, err := server.Client.Nodes().List(nil); err != nil {
+		t.Errorf("the cluster doesn't answer under its new leader: %v", err)
+	}
+}
+
 func TestTokenWithPolicy(t *testing.T) {
 	server := start(t, nomad.ServerOptions{ACL: true})
 	secret, err := server.TokenWithPolicy("nodes", `node { policy = "read" }`)

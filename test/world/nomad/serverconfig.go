@@ -6,11 +6,15 @@ import (
 	"os"
 	"strings"
 	"text/template"
+
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
 // serverConfig is what varies between servers of different worlds.
 type serverConfig struct {
-	Dir                         string
+	Name, Dir string
+	// Join is the serf address of the server to join; empty: the server is the first.
+	Join                        string
 	HTTPPort, RPCPort, SerfPort int
 	ACL                         bool
 	Introduction                string
@@ -20,7 +24,7 @@ type serverConfig struct {
 // advertise is needed although bind_addr is given: Nomad refuses to default it to loopback outside dev mode.
 // The limits are off because all clients of a world share one address (default: 100 connections each).
 // ui only has an effect in builds with the tag `ui`, which the test binary lacks.
-var serverTemplate = template.Must(template.New("server").Funcs(template.FuncMap{"q": quote}).Parse(`name       = "server-1"
+var serverTemplate = template.Must(template.New("server").Funcs(template.FuncMap{"q": quote}).Parse(`name       = {{ q .Name }}
 region     = "` + Region + `"
 datacenter = "` + Datacenter + `"
 data_dir   = {{ printf "%s/data" .Dir | q }}
@@ -44,7 +48,14 @@ advertise {
 }
 server {
   enabled                   = true
+{{- if .Join }}
+  server_join {
+    retry_join     = [{{ q .Join }}]
+    retry_interval = "1s"
+  }
+{{- else }}
   bootstrap_expect          = 1
+{{- end }}
   raft_multiplier           = 1
   num_schedulers            = 2
   heartbeat_grace           = "1s"
@@ -58,6 +69,9 @@ server {
     max_identity_ttl     = "30m"
   }
 {{- end }}
+}
+autopilot {
+  server_stabilization_time = "1s"
 }
 limits {
   http_max_conns_per_client = 0
@@ -91,6 +105,15 @@ tls {
 }
 {{- end }}
 `))
+
+func (c *serverConfig) freePorts() (err error) {
+	for _, port := range []*int{&c.HTTPPort, &c.RPCPort, &c.SerfPort} {
+		if *port, err = process.FreePort(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (c serverConfig) write(file string) error {
 	var b bytes.Buffer
