@@ -30,11 +30,24 @@ func batch(t *testing.T, pool, id string, count int, sleep time.Duration) {
 
 func run(t *testing.T, job *api.Job, pool string, count int, sleep time.Duration) {
 	t.Helper()
+	register(t, job, pool, count, sleep)
+	running(t, *job.ID, count)
+}
+
+// register runs a job and doesn't wait for its allocations.
+func register(t *testing.T, job *api.Job, pool string, count int, sleep time.Duration) {
+	t.Helper()
 	task := api.NewTask("sleep", "raw_exec").
 		SetConfig("command", "sleep").SetConfig("args", []string{strconv.Itoa(int(sleep.Seconds()))}).
 		Require(&api.Resources{CPU: new(50), MemoryMB: new(16)})
 	task.KillTimeout = new(2 * time.Second)
-	group := api.NewTaskGroup("sleep", count).AddTask(task).AddSpread(api.NewSpread("${node.unique.id}", 100, nil))
+	group := api.NewTaskGroup("sleep", count).AddTask(task)
+	switch *job.Type {
+	case api.JobTypeSystem, api.JobTypeSysbatch:
+		group.Count = new(1) // on each node
+	default:
+		group.AddSpread(api.NewSpread("${node.unique.id}", 100, nil))
+	}
 	if *job.Type == api.JobTypeService {
 		job.Update = &api.UpdateStrategy{MaxParallel: new(0)} // no deployments, which would write for some time
 		group.Migrate = &api.MigrateStrategy{
@@ -50,7 +63,6 @@ func run(t *testing.T, job *api.Job, pool string, count int, sleep time.Duration
 			t.Errorf("removing job %s: %v", *job.ID, err)
 		}
 	})
-	running(t, *job.ID, count)
 }
 
 // running waits until a job has as many allocations as it wants; of a batch job, some may have run already.

@@ -1,0 +1,112 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// rolloutLook is how often a rollout is looked at.
+const rolloutLook = 200 * time.Millisecond
+
+// rolloutWatch looks at a pool, and at a service that runs on it, all through a rollout.
+type rolloutWatch struct {
+	pool, service string
+	end           context.CancelFunc
+	ended         sync.WaitGroup
+
+	// What was seen, for stop.
+	looks    int
+	fewest   int // allocations that ran at a time
+	most     int // members that weren't leaving at a time
+	upToDate []string
+	errs     []error
+}
+
+func watchRollout(pool, service string) *rolloutWatch {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &rolloutWatch{pool: pool, service: service, end: cancel, fewest: 1000}
+	r.ended.Go(func() { r.run(ctx) })
+	return r
+}
+
+// stop ends the watch; what it has seen may be read then.
+func (r *rolloutWatch) stop(t *testing.T) {
+	t.Helper()
+	r.end()
+	r.ended.Wait()
+	for _, err := range r.errs {
+		t.Errorf("watching the rollout of %s: %v", r.pool, err)
+	}
+	t.Logf("at %d looks, at least %d allocations of %s ran, and at most %d members of %s were wanted; UpToDate was %v", r.looks, r.fewest, r.service, r.most, r.pool, r.upToDate)
+}
+
+func (r *rolloutWatch) run(ctx context.Context) {
+	tick := time.NewTicker(rolloutLook)
+	defer tick.Stop()
+	for {
+		if err := r.look(ctx); err != nil && ctx.Err() == nil {
+			r.errs = append(r.errs, err)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *rolloutWatch) look(ctx context.Context) error {
+	all, _, err := w.Nomad.Jobs().Allocations(r.service, true, (&api.QueryOptions{}).WithContext(ctx))
+	if err != nil {
+		return err
+	}
+	p, nodes, err := read(ctx, r.pool)
+	if err != nil {
+		return err
+	}
+	running, wanted := 0, 0
+	for _, a := range all {
+		if a.ClientStatus == api.AllocClientStatusRunning {
+			running++
+		}
+	}
+	for _, n := range nodes {
+		if n.Spec.Drain == nil && n.DeletionTimestamp == nil {
+			wanted++
+		}
+	}
+	r.looks, r.fewest, r.most = r.looks+1, min(r.fewest, running), max(r.most, wanted)
+	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolUpToDate); c != nil {
+		if last := len(r.upToDate) - 1; last < 0 || r.upToDate[last] != c.Reason {
+			r.upToDate = append(r.upToDate, c.Reason)
+		}
+	}
+	return nil
+}
+
+// rolledOut is satisfied when a pool has n members, all ready and of its present template, and says so.
+func rolledOut(n int) check {
+	return func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		if err := both(settled(n), says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAsWanted))(p, nodes); err != nil {
+			return err
+		}
+		if int(p.Status.UpdatedReplicas) != n {
+			return fmt.Errorf("%d members are up to date, not %d", p.Status.UpdatedReplicas, n)
+		}
+		for _, m := range nodes {
+			if m.Spec.Revision != p.Status.Revision || m.Labels[v1alpha1.RevisionLabel] != p.Status.Revision {
+				return fmt.Errorf("%s is of revision %s, with label %s", m.Name, m.Spec.Revision, m.Labels[v1alpha1.RevisionLabel])
+			}
+		}
+		return nil
+	}
+}
