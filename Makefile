@@ -7,6 +7,7 @@ export CGO_ENABLED := 0
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMAGE ?= nomad-harvester:$(VERSION)
+CONTAINER_TOOL ?= docker
 TEST_TIMEOUT ?= 40m
 
 .PHONY: help
@@ -60,8 +61,8 @@ build: ## Build bin/nomad-harvester
 	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/nomad-harvester .
 
 .PHONY: image
-image: build ## Build the container image
-	docker build -t $(IMAGE) .
+image: build ## Build the container image, with docker or CONTAINER_TOOL=podman or buildah
+	$(CONTAINER_TOOL) build -t $(IMAGE) .
 
 .PHONY: needs
 needs:
