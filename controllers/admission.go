@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -8,6 +9,15 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
+
+// problemOf is what a member's conditions say about an error; nil: it is tried again without a word.
+func problemOf(err error) *member.Problem {
+	var p problemError
+	if errors.As(err, &p) {
+		return &p.Problem
+	}
+	return refusal(err)
+}
 
 // refusal tells a write that was refused, which no retry mends by itself, from one that failed. The message is the
 // server's, word for word: it is the only explanation that a user gets.

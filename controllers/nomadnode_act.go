@@ -33,6 +33,7 @@ func (r *NomadNodeReconciler) act(ctx context.Context, s *nodeScope, d member.De
 	step, ok := map[member.Step]func(context.Context, *nodeScope, member.Decision) error{
 		member.RecordClaims: r.recordClaims,
 		member.CreateSecret: r.createSecret,
+		member.RenewSecret:  r.renewSecret,
 		member.CreateVM:     r.createVM,
 		member.RecordIntent: r.recordIntent,
 		member.Rescue:       r.rescue,
@@ -62,24 +63,6 @@ func (r *NomadNodeReconciler) recordClaims(_ context.Context, s *nodeScope, _ me
 	// Written with the rest of the status, and only then is the next step taken.
 	s.claims = machine.ClaimNames(machine.MemberOf(s.node))
 	return nil
-}
-
-func (r *NomadNodeReconciler) createSecret(ctx context.Context, s *nodeScope, _ member.Decision) error {
-	m := machine.MemberOf(s.node)
-	token, err := r.introductionToken(ctx, s)
-	if err != nil {
-		return err
-	}
-	m.IntroductionToken = token
-	out, err := machine.Render(m, s.facts)
-	if err != nil {
-		return apierrors.NewBadRequest(err.Error())
-	}
-	err = r.Client.Create(ctx, out.Secret)
-	if apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("a Secret %s that isn't this member's is in the way: %w", out.Secret.Name, err)
-	}
-	return err
 }
 
 func (r *NomadNodeReconciler) createVM(ctx context.Context, s *nodeScope, _ member.Decision) error {
@@ -231,11 +214,6 @@ func (r *NomadNodeReconciler) deleteClaims(ctx context.Context, s *nodeScope, _ 
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (r *NomadNodeReconciler) deleteSecret(ctx context.Context, s *nodeScope, _ member.Decision) error {
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.node.Namespace, Name: machine.SecretName(machine.MemberOf(s.node))}}
-	return client.IgnoreNotFound(r.Client.Delete(ctx, secret))
 }
 
 // release lets the record go. Nomad is told once more, because a guest may have registered after the last look.

@@ -61,7 +61,7 @@ func (r *NomadNodeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	}
 	d := r.Decide(s.observed)
 	acted, actErr := r.act(ctx, s, d)
-	if p := refusal(actErr); p != nil && (d.Step == member.CreateVM || d.Step == member.CreateSecret) {
+	if p := problemOf(actErr); p != nil && (d.Step == member.CreateVM || d.Step == member.CreateSecret || d.Step == member.RenewSecret) {
 		// Not an error of ours: said in a condition, tried again later.
 		s.observed.Record.Problem = p
 		d, actErr, acted = r.Decide(s.observed), nil, false

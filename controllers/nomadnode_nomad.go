@@ -3,41 +3,11 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
-
-// introductionTTL is as long as a server allows by default (Nomad: client_introduction.max_identity_ttl): a VM that boots
-// later than that can't join under strict introduction.
-const introductionTTL = 30 * time.Minute
-
-func (r *NomadNodeReconciler) introductionToken(ctx context.Context, s *nodeScope) (string, error) {
-	c := s.node.Spec.Client
-	mode := c.IntroductionToken
-	if mode == v1alpha1.IntroductionAlways && s.link.Cluster == nil {
-		return "", errors.New("getting an introduction token: " + s.link.Message)
-	}
-	if mode == v1alpha1.IntroductionNever || s.link.Cluster == nil || (mode != v1alpha1.IntroductionAlways && !s.link.Known) {
-		return "", nil
-	}
-	nodePool := c.NodePool
-	if nodePool == "" {
-		nodePool = "default"
-	}
-	token, supported, err := s.link.Cluster.IntroductionToken(ctx, s.node.Name, nodePool, introductionTTL)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("getting an introduction token: %w", err)
-	case !supported && mode == v1alpha1.IntroductionAlways:
-		return "", errors.New("spec.nomad.introductionToken is Always, but the Nomad servers don't have introduction tokens (Nomad 1.11 and later); use Auto")
-	default:
-		return token, nil
-	}
-}
 
 func (r *NomadNodeReconciler) cordon(ctx context.Context, s *nodeScope, _ member.Decision) error {
 	return gone(s.link.Cluster.Cordon(ctx, s.node.Spec.NodeID))

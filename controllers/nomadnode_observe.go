@@ -174,18 +174,17 @@ func (r *NomadNodeReconciler) observeParts(ctx context.Context, s *nodeScope) er
 	if !making && !removing {
 		return nil
 	}
-	secret := &corev1.Secret{}
-	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.node.Namespace, Name: machine.SecretName(machine.MemberOf(s.node))}, secret)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("reading the cloud-init Secret: %w", err)
+	if err := r.observeSecret(ctx, s); err != nil {
+		return err
 	}
-	s.observed.Secret = err == nil && secret.Labels[v1alpha1.NodeLabel] == s.node.Name
 	if removing {
 		return r.observeClaims(ctx, s)
 	}
-	if s.facts, err = machine.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template); err != nil {
+	facts, err := machine.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template)
+	if err != nil {
 		return err
 	}
+	s.facts = facts
 	if ps := machine.Check(&s.node.Spec.Template, s.facts); len(ps) > 0 {
 		s.observed.Record.Problem = &member.Problem{Reason: ps[0].Reason, Message: ps[0].Message}
 	}

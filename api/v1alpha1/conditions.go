@@ -134,6 +134,8 @@ const (
 
 	// ReasonProvisioning: Secret, disks and VM are being made.
 	ReasonProvisioning = "Provisioning"
+	// ReasonIntroductionToken: Nomad gives no introduction token for the guest.
+	ReasonIntroductionToken = "IntroductionTokenMissing"
 	// ReasonVMStarting: the VM exists and doesn't run yet.
 	ReasonVMStarting = "VMStarting"
 	// ReasonVMRunning: the VM runs.

@@ -59,6 +59,8 @@ func provision(o Observed) Decision {
 		return Decision{Step: RecordClaims}
 	case !o.Secret:
 		return Decision{Step: CreateSecret}
+	case o.SecretStale:
+		return Decision{Step: RenewSecret}
 	default:
 		return Decision{Step: CreateVM}
 	}

@@ -11,11 +11,15 @@ import (
 func TestMemberIsMadeInOrder(t *testing.T) {
 	claims := func(o *member.Observed) { o.Record.ClaimsRecorded = true }
 	secret := func(o *member.Observed) { o.Secret = true }
+	stale := func(o *member.Observed) { o.SecretStale = true }
 	runSteps(t, []stepCase{
 		{name: "nothing exists", o: fresh(), step: member.RecordClaims},
 		{name: "died before the claims were recorded", o: fresh(secret), step: member.RecordClaims},
 		{name: "claims recorded", o: fresh(claims), step: member.CreateSecret},
 		{name: "a VM without its Secret would start for ever", o: fresh(claims, secret), step: member.CreateVM},
+		{name: "its introduction token is about to run out", o: fresh(claims, secret, stale), step: member.RenewSecret},
+		{name: "nothing to renew before it is there", o: fresh(claims, stale), step: member.CreateSecret},
+		{name: "a VM that runs has read it", o: booting(secret, stale), step: member.Wait, wake: 9 * time.Minute},
 		{name: "VM made, joining", o: booting(), step: member.Wait, wake: 9 * time.Minute},
 		{name: "VM made, not yet seen to be", o: booting(func(o *member.Observed) { o.Record.VMMade = false }), step: member.Wait, wake: 9 * time.Minute},
 		{name: "steady: nothing to wait for", o: steady(), step: member.Wait},

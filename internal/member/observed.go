@@ -20,6 +20,9 @@ type Observed struct {
 	Instance Instance
 	// Secret is true while the cloud-init Secret exists.
 	Secret bool
+	// SecretStale is true when the introduction token in the Secret may run out before a guest made now has joined. Only
+	// observed while the VM is to be made.
+	SecretStale bool
 	// Claims are those of the recorded claims that still exist. Only observed for a member that is being removed.
 	Claims []Claim
 	// Nomad is the member's Nomad node.

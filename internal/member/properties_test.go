@@ -67,7 +67,7 @@ func anyNomad(t *rapid.T) member.Nomad {
 }
 
 func anyObserved(t *rapid.T) member.Observed {
-	o := member.Observed{Now: now, Record: anyRecord(t), Nomad: anyNomad(t), Secret: flag(t, "secret"), SiblingsEligible: flag(t, "siblings")}
+	o := member.Observed{Now: now, Record: anyRecord(t), Nomad: anyNomad(t), Secret: flag(t, "secret"), SecretStale: flag(t, "secret stale"), SiblingsEligible: flag(t, "siblings")}
 	if flag(t, "VM") {
 		o.VM = member.VM{Exists: true, Ours: flag(t, "ours"), Deleting: flag(t, "VM deleting"), Halted: flag(t, "halted"), RemovalListed: flag(t, "listed")}
 		o.VM.DeletingSince = anyTime(t, "VM deleting since")
@@ -81,7 +81,7 @@ func anyObserved(t *rapid.T) member.Observed {
 }
 
 var (
-	making   = []member.Step{member.RecordClaims, member.CreateSecret, member.CreateVM}
+	making   = []member.Step{member.RecordClaims, member.CreateSecret, member.RenewSecret, member.CreateVM}
 	inNomad  = []member.Step{member.Rescue, member.Cordon, member.Drain, member.Kick, member.Purge}
 	removals = []member.Step{member.DeleteRecord, member.ListClaims, member.DeleteVM, member.Purge, member.DeleteClaims, member.DeleteSecret, member.Release}
 )

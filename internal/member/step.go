@@ -17,6 +17,8 @@ const (
 	RecordClaims Step = "RecordClaims"
 	// CreateSecret makes the cloud-init Secret. A VM without it would start for ever, so it comes first.
 	CreateSecret Step = "CreateSecret"
+	// RenewSecret makes it anew, with an introduction token that will still be good when the guest joins.
+	RenewSecret Step = "RenewSecret"
 	// CreateVM makes the VirtualMachine.
 	CreateVM Step = "CreateVM"
 	// RecordIntent writes spec.drain, with the reason of the decision.
