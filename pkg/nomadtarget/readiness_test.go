@@ -30,7 +30,7 @@ func TestJudge(t *testing.T) {
 		{"more ready than wanted, before the victims are chosen", edits{func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = 1 }}, true, reasonSettled},
 		{"no members wanted", edits{func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas, p.Status.Replicas, p.Status.ReadyReplicas = 0, 0, 0 }}, true, reasonSettled},
 		{"joining", edits{func(p *v1alpha1.NomadNodePool) { p.Status.ReadyReplicas, p.Status.JoiningReplicas = 2, 1 }}, false, reasonJoining},
-		{"joining beyond replicas, in a rollout", edits{func(p *v1alpha1.NomadNodePool) { p.Status.JoiningReplicas = 1 }}, false, reasonJoining},
+		{"joining beyond replicas, in a rollout", edits{func(p *v1alpha1.NomadNodePool) { p.Status.JoiningReplicas = 1 }}, true, reasonSettled},
 		{"past joinTimeout", edits{func(p *v1alpha1.NomadNodePool) { p.Status.ReadyReplicas, p.Status.UnhealthyReplicas = 2, 1 }}, true, reasonSettled},
 		{"not made yet", edits{missing}, false, reasonCreating},
 		{"can't be made", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionTrue, v1alpha1.ReasonCreateFailed)}, true, reasonCreationBlocked},
@@ -77,7 +77,7 @@ func TestJudgeIsBounded(t *testing.T) {
 		p.Status.UnhealthyReplicas = few.Draw(t, "unhealthy")
 		p.Status.DrainingReplicas = few.Draw(t, "draining")
 		v := judge(p)
-		coming := p.Status.JoiningReplicas > 0 || p.Status.ReadyReplicas+p.Status.UnhealthyReplicas < p.Spec.Replicas
+		coming := p.Status.ReadyReplicas+p.Status.UnhealthyReplicas < p.Spec.Replicas
 		if v.ready == coming {
 			t.Fatalf("ready %v while members to come: %v (%+v)", v.ready, coming, p.Status)
 		}
