@@ -124,6 +124,10 @@ func (e eventSink) drainForced(n *v1alpha1.NomadNode, message string) {
 	e.warn(n, "DrainForced", "Drain", "%s", message)
 }
 
+func (e eventSink) drainSkipped(n *v1alpha1.NomadNode, message string) {
+	e.warn(n, "DrainSkipped", "Drain", "%s", message)
+}
+
 func (e eventSink) vmDeleted(n *v1alpha1.NomadNode) {
 	e.normal(n, nil, "VMDeleted", "DeleteVM", "Deleted VirtualMachine %s with its disks", n.Name)
 }

@@ -133,10 +133,14 @@ func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d m
 		return err
 	}
 	result := "drained"
-	if d.Unchecked && d.Drained.Reason == v1alpha1.ReasonDeadline {
+	switch {
+	case d.Late:
+		result = "forced"
+		r.Events.drainSkipped(s.node, d.Drained.Message)
+	case d.Unchecked && d.Drained.Reason == v1alpha1.ReasonDeadline:
 		result = "forced"
 		r.Events.drainForced(s.node, d.Drained.Message)
-	} else {
+	default:
 		r.Events.drained(s.node, d.Drained.Message)
 	}
 	if s.node.Spec.Drain != nil {

@@ -257,14 +257,6 @@ func setNodeFacts(o *member.Nomad, v nomad.Node) {
 	}
 }
 
-func memberAllocations(live []nomad.Allocation) []member.Allocation {
-	var out []member.Allocation
-	for _, a := range live {
-		out = append(out, member.Allocation{System: a.JobType == "system", Name: a.Name + " (" + short(a.ID) + ")"})
-	}
-	return out
-}
-
 func short(id string) string {
 	if len(id) > 8 {
 		return id[:8]

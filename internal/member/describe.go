@@ -156,7 +156,7 @@ func drained(o Observed, d Decision) Condition {
 
 func waiting(o Observed) string {
 	if b := Blocking(o, 3); len(b) > 0 {
-		return strings.Join(b, ", ")
+		return strings.Join(b, "; ")
 	}
 	return "nothing"
 }

@@ -71,7 +71,7 @@ type Decision struct {
 	Unchecked bool
 	// Drained is the condition to write with MarkDrained.
 	Drained Condition
-	// Late is true if the member is removed although Nomad couldn't be asked.
+	// Late is true if the member is taken for drained, or its node is left in Nomad, because Nomad couldn't be asked in time.
 	Late bool
 	// Wake is when to look again at the latest; 0: only when something changes.
 	Wake time.Duration
