@@ -14,6 +14,9 @@ import (
 // clients need that long to be heard of again.
 const settling = time.Minute
 
+// joinSlack is within what time of its first joining a member that becomes ready has only joined, and not come back.
+const joinSlack = 5 * time.Second
+
 // repair lets members go that didn't join in time or no longer work, so that others are made in their place. Whatever
 // looks like a cause outside of the single member holds it.
 func repair(s Snapshot, p *Plan) {
@@ -36,9 +39,10 @@ func repair(s Snapshot, p *Plan) {
 	if free <= 0 {
 		return
 	}
-	if tooMany(s) {
+	if many, wake := tooMany(s); many {
 		unhealthy = nil
-		p.HoldRepair = &Problem{v1alpha1.ReasonTooManyUnhealthy, "More members are unhealthy than health.maxUnhealthy, so that the cause must lie elsewhere (Nomad's servers, the network, a host): none is replaced."}
+		p.wakeIn(wake)
+		p.HoldRepair = &Problem{v1alpha1.ReasonTooManyUnhealthy, "More members are unhealthy than health.maxUnhealthy, or were until a minute ago, so that the cause must lie elsewhere (Nomad's servers, the network, a host): none is replaced."}
 	}
 	p.Failed = names(failed[:min(free, len(failed))])
 	p.Unhealthy = names(unhealthy[:min(free-len(p.Failed), len(unhealthy))])
@@ -104,15 +108,25 @@ func maxInFlight(s Snapshot) int {
 	return int(*s.Health.MaxInFlight)
 }
 
-// tooMany is true when more members that had joined don't work than the pool takes for accidents.
-func tooMany(s Snapshot) bool {
+// tooMany is true when more members that had joined don't work than the pool takes for accidents. Those that have just
+// come back count as well: when a common cause has gone, members return one by one, and the last of them aren't to be
+// replaced for being the last. wake is how long until one of them no longer counts; 0: none is just back.
+func tooMany(s Snapshot) (many bool, wake time.Duration) {
 	n := 0
 	for _, m := range s.active() {
-		if !m.UnhealthySince.IsZero() && !m.Halted {
+		left := m.ReadySince.Add(settling).Sub(s.Now)
+		switch {
+		case m.Halted:
+		case !m.UnhealthySince.IsZero():
 			n++
+		case m.Ready && left > 0 && m.ReadySince.Sub(m.JoinedAt) > joinSlack:
+			n++
+			if wake == 0 || left < wake {
+				wake = left
+			}
 		}
 	}
-	return n > share(s.Health.MaxUnhealthy, s.Replicas, true, s.Replicas)
+	return n > share(s.Health.MaxUnhealthy, s.Replicas, true, s.Replicas), wake
 }
 
 // share is a number of members, given as such or as a share of all; unset if it isn't given.

@@ -16,6 +16,16 @@ func unhealthy(ago time.Duration) memberChange {
 	return func(m *pool.Member) { m.Ready, m.UnhealthySince = false, now.Add(-ago) }
 }
 
+// back was down and is ready again since.
+func back(ago time.Duration) memberChange {
+	return func(m *pool.Member) { m.JoinedAt, m.ReadySince = now.Add(-time.Hour), now.Add(-ago) }
+}
+
+// fresh has just joined.
+func fresh(m *pool.Member) {
+	m.JoinedAt, m.ReadySince = now.Add(-10*time.Second), now.Add(-9*time.Second)
+}
+
 func halted(m *pool.Member)        { m.Halted = true }
 func inMaintenance(m *pool.Member) { m.HostMaintenance = true }
 
@@ -58,6 +68,9 @@ func TestRepair(t *testing.T) {
 		{name: "one is being replaced already", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainUnhealthy))))},
 		{name: "one is joining", s: tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", joining)))},
 		{name: "more than maxUnhealthy, 2 of 5", s: tended(down(3)), held: v1alpha1.ReasonTooManyUnhealthy},
+		{name: "two are just back: the third may follow", s: tended(all(some(2, "up"), some(2, "back", back(20*time.Second)), down(1)[4:])), held: v1alpha1.ReasonTooManyUnhealthy, wake: 40 * time.Second},
+		{name: "two are back for long", s: tended(all(some(2, "up"), some(2, "back", back(time.Minute)), down(1)[4:])), unhealthy: []string{"down0"}},
+		{name: "two have just joined", s: tended(all(some(2, "up"), some(2, "new", fresh), down(1)[4:])), unhealthy: []string{"down0"}},
 		{name: "a pool of one", s: func() pool.Snapshot {
 			s := tended(some(1, "down", unhealthy(long)))
 			s.Replicas = 1
