@@ -1,0 +1,62 @@
+package sweep
+
+import "time"
+
+// Kind is what a leftover is; the values are those of the metric's label.
+type Kind string
+
+// The kinds.
+const (
+	NomadNode Kind = "nomad_node"
+	Claim     Kind = "claim"
+	Secret    Kind = "secret"
+	// VM is only told of: a guest runs in it, which nobody but a person can drain.
+	VM Kind = "vm"
+)
+
+// Key names something in a namespace.
+type Key struct{ Namespace, Name string }
+
+// Leftover is something that carries the marks of a member.
+type Leftover struct {
+	Kind Kind
+	// Key of it. The name of a Nomad node is its ID, in the namespace of its pool.
+	Key
+	// Member is the name of the member, in the same namespace.
+	Member string
+	// PoolUID is the member's pool's.
+	PoolUID string
+	// Secret is the name of the member's cloud-init Secret, as it follows from the leftover; empty: it doesn't.
+	Secret string
+}
+
+// Owner is the member's key.
+func (l Leftover) Owner() Key { return Key{l.Namespace, l.Member} }
+
+// Pool is what a pool says about its leftovers.
+type Pool struct {
+	// Paused: nothing of it is swept.
+	Paused bool
+	// KeepsNodes: Nomad nodes are left to Nomad's own garbage collection.
+	KeepsNodes bool
+}
+
+// Observed is what was seen at one look. What carries marks was read before the records of the members, and these before
+// the machines: a member's record is made first, so what was seen without one has none.
+type Observed struct {
+	// Now is when.
+	Now time.Time
+	// Leftovers are candidates: Nomad nodes that are down in a Nomad that is known and settled, claims that aren't being
+	// deleted, and VMs.
+	Leftovers []Leftover
+	// Pools are those that exist, by UID.
+	Pools map[string]Pool
+	// Members are those that have a record.
+	Members map[Key]bool
+	// NodeIDs are those of the members that have a record.
+	NodeIDs map[string]bool
+	// Machines are the VMs and instances, whoever's, in the namespaces of the Suspects.
+	Machines map[Key]bool
+	// Mentioned are the Suspects, and their Secrets, that some VM or instance there names in whatever place, whoever's it is.
+	Mentioned map[Key]bool
+}

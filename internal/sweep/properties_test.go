@@ -1,0 +1,105 @@
+package sweep_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
+)
+
+// anyLook is a look at a small world: two members, whose things come and go.
+func anyLook(t *rapid.T, at time.Time) sweep.Observed {
+	o := sweep.Observed{
+		Now: at, Pools: map[string]sweep.Pool{}, Members: map[sweep.Key]bool{}, NodeIDs: map[string]bool{},
+		Machines: map[sweep.Key]bool{}, Mentioned: map[sweep.Key]bool{},
+	}
+	some := func(label string) bool { return rapid.IntRange(0, 9).Draw(t, label) == 0 }
+	if !some("pool gone") {
+		o.Pools["u"] = sweep.Pool{Paused: some("paused"), KeepsNodes: some("keeps nodes")}
+	}
+	for _, m := range []string{"a", "b"} {
+		o.Members[named(m)], o.Machines[named(m)] = some("record"), some("machine")
+		id, secret := m+"-id", m+"-cloudinit"
+		o.NodeIDs[id], o.Mentioned[named(m+"-root")], o.Mentioned[named(secret)] = some("ID"), some("claim used"), some("Secret used")
+		for kind, name := range map[sweep.Kind]string{sweep.Claim: m + "-root", sweep.NomadNode: id, sweep.VM: m} {
+			if !some("no " + string(kind)) {
+				o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: kind, Key: named(name), Member: m, PoolUID: "u", Secret: secret})
+			}
+		}
+	}
+	return o
+}
+
+// orphan is true for something that is nobody's at one look.
+func orphan(o sweep.Observed, l sweep.Leftover) bool {
+	present := slices.ContainsFunc(o.Leftovers, func(x sweep.Leftover) bool { return x.Kind == l.Kind && x.Key == l.Key })
+	pool, exists := o.Pools["u"]
+	free := present && !o.Members[l.Owner()] && !pool.Paused && !o.Mentioned[l.Key]
+	switch l.Kind {
+	case sweep.VM:
+		return free
+	case sweep.NomadNode:
+		return free && !o.Machines[l.Owner()] && exists && !pool.KeepsNodes && !o.NodeIDs[l.Name]
+	default:
+		return free && !o.Machines[l.Owner()]
+	}
+}
+
+// Something is removed exactly when it has been nobody's at every look of the grace, and a Secret only with such a thing.
+func TestOnlyWhatIsNobodysForLongIsRemoved(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var history []sweep.Observed
+		var seen sweep.Seen
+		at := now
+		for range rapid.IntRange(1, 12).Draw(t, "looks") {
+			at = at.Add(time.Duration(rapid.IntRange(1, 10).Draw(t, "minutes")) * time.Minute)
+			o := anyLook(t, at)
+			history = append(history, o)
+			plan, next := sweep.Decide(o, seen, grace)
+			seen = next
+			check(t, history, plan)
+		}
+	})
+}
+
+func check(t *rapid.T, history []sweep.Observed, plan sweep.Plan) {
+	o := history[len(history)-1]
+	since := func(l sweep.Leftover) time.Time {
+		first := o.Now.Add(time.Hour)
+		for _, past := range slices.Backward(history) {
+			if !orphan(past, l) {
+				break
+			}
+			first = past.Now
+		}
+		return first
+	}
+	removed := map[string]bool{}
+	for _, l := range plan.Remove {
+		removed[l.Member+string(l.Kind)] = true
+		if l.Kind != sweep.Secret && o.Now.Sub(since(l)) < grace {
+			t.Fatalf("%v is removed after %s", l, o.Now.Sub(since(l)))
+		}
+		if l.Kind == sweep.Secret && (o.Mentioned[l.Key] || o.Members[l.Owner()] || o.Machines[l.Owner()]) {
+			t.Fatalf("Secret %v is removed, which is used", l)
+		}
+		if l.Kind == sweep.VM {
+			t.Fatalf("VM %v is removed", l)
+		}
+	}
+	for _, l := range o.Leftovers {
+		if due := o.Now.Sub(since(l)) >= grace; l.Kind != sweep.VM && due != removed[l.Member+string(l.Kind)] {
+			t.Fatalf("%v: due %v, removed %v", l, due, !due)
+		}
+	}
+	if !slices.IsSortedFunc(plan.Remove, func(a, b sweep.Leftover) int {
+		rank := []sweep.Kind{sweep.Secret, sweep.Claim, sweep.NomadNode}
+		return slices.Index(rank, a.Kind) - slices.Index(rank, b.Kind)
+	}) {
+		t.Fatalf("the order is %v", names(plan.Remove))
+	}
+}
