@@ -9,6 +9,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
 )
 
 // Events of pools and members. One function each, so that their wording stays the same everywhere. They are sent after
@@ -138,4 +139,13 @@ func (e eventSink) purged(n *v1alpha1.NomadNode) {
 
 func (e eventSink) purgeSkipped(n *v1alpha1.NomadNode) {
 	e.warn(n, "PurgeSkipped", "Purge", "Nomad can't be asked; node %s is left to Nomad's own garbage collection", n.Spec.NodeID)
+}
+
+func (e eventSink) swept(p *v1alpha1.NomadNodePool, l sweep.Leftover) {
+	what := map[sweep.Kind]string{sweep.NomadNode: "Nomad node", sweep.Claim: "claim", sweep.Secret: "Secret"}[l.Kind]
+	e.normal(p, nil, "Swept", "Sweep", "Removed %s %s, which was left of member %s without a record", what, l.Name, l.Member)
+}
+
+func (e eventSink) unrecorded(p *v1alpha1.NomadNodePool, vm string) {
+	e.warn(p, "VMWithoutRecord", "Sweep", "VM %s is a member's, but its NomadNode is gone, so nobody looks after it: drain its Nomad node, annotate the VM %s and delete it", vm, v1alpha1.AllowDeleteAnnotation)
 }

@@ -5,6 +5,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
 )
 
 // Metrics are by pool; a label by member would grow without end.
@@ -30,10 +31,16 @@ var (
 	nomadReachable = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "nomadnodepool_nomad_reachable", Help: "1 while Nomad answers and the token may see what it must.",
 	}, []string{"namespace", "pool"})
+	swept = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "nomadnodepool_swept_total", Help: "Things left of members without a record that were removed, by kind: nomad_node, claim, secret.",
+	}, []string{"kind"})
 )
 
 func init() {
-	metrics.Registry.MustRegister(replicas, membersCreated, membersRemoved, joinSeconds, drainSeconds, nomadReachable)
+	metrics.Registry.MustRegister(replicas, membersCreated, membersRemoved, joinSeconds, drainSeconds, nomadReachable, swept)
+	for _, kind := range []sweep.Kind{sweep.NomadNode, sweep.Claim, sweep.Secret} {
+		swept.WithLabelValues(string(kind)) // shown as 0
+	}
 }
 
 func reportPool(p *v1alpha1.NomadNodePool, known bool) {

@@ -32,6 +32,8 @@ type Config struct {
 	LeaderElectionNamespace string
 	// Workers is how many members are reconciled at the same time.
 	Workers int
+	// SweepInterval and SweepGrace are the Sweeper's Interval and Grace.
+	SweepInterval, SweepGrace time.Duration
 	// LogLevel is debug, info, warn or error.
 	LogLevel string
 }
@@ -46,6 +48,8 @@ func ParseFlags(args []string) (Config, error) {
 	fs.BoolVar(&c.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
 	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the lease; unset: the Pod's own")
 	fs.IntVar(&c.Workers, "workers", 10, "members that are reconciled at the same time")
+	fs.DurationVar(&c.SweepInterval, "sweep-interval", 5*time.Minute, "time between two looks for Nomad nodes, claims and Secrets of members whose NomadNode is gone; 0: never look")
+	fs.DurationVar(&c.SweepGrace, "sweep-grace", 15*time.Minute, "how long these must have been without a NomadNode and without a VM, at every look, before they are removed; begins anew when the controller starts")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	return c, fs.Parse(args)
 }
@@ -92,7 +96,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}
-	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping), Add(ctx, mgr, defaults, c.Workers))
+	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping), Add(ctx, mgr, defaults, c))
 	if err != nil {
 		return err
 	}

@@ -48,9 +48,9 @@ func CacheOptions() cache.Options {
 	}}
 }
 
-// Add adds the reconcilers, and the Nomad watchers that wake them, to a manager. Defaults is the controller's own
-// connection to Nomad; workers is how many members are reconciled at the same time.
-func Add(ctx context.Context, mgr ctrl.Manager, defaults nomad.Connection, workers int) error {
+// Add adds the reconcilers, the sweeper, and the Nomad watchers that wake the reconcilers, to a manager. Defaults is the
+// controller's own connection to Nomad.
+func Add(ctx context.Context, mgr ctrl.Manager, defaults nomad.Connection, config Config) error {
 	index := func(o client.Object) []string { return []string{o.(*v1alpha1.NomadNode).Spec.NodeID} }
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.NomadNode{}, nodeIDIndex, index); err != nil {
 		return fmt.Errorf("indexing NomadNodes: %w", err)
@@ -62,6 +62,9 @@ func Add(ctx context.Context, mgr ctrl.Manager, defaults nomad.Connection, worke
 	}
 	c := &Connections{Reader: mgr.GetAPIReader(), Defaults: defaults, Clusters: clusters, Clock: clock.RealClock{}}
 	d := Deps{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: c, Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("nomad-harvester"), NewID: uuid.NewString}
+	if err := mgr.Add(NewSweeper(d, clock.RealClock{}, config)); err != nil {
+		return err
+	}
 	err := ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNodePool{}).Owns(&v1alpha1.NomadNode{}).
 		WatchesRawSource(n.poolSource()).WithOptions(options(4)).Complete(NewPoolReconciler(d))
 	if err != nil {
@@ -69,7 +72,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, defaults nomad.Connection, worke
 	}
 	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNode{}).
 		Watches(&kubevirtv1.VirtualMachine{}, sameName()).Watches(&kubevirtv1.VirtualMachineInstance{}, sameName()).
-		WatchesRawSource(n.nodeSource()).WithOptions(options(workers)).Complete(NewNodeReconciler(d))
+		WatchesRawSource(n.nodeSource()).WithOptions(options(config.Workers)).Complete(NewNodeReconciler(d))
 }
 
 // Deps is what the reconcilers touch the world with.
@@ -93,6 +96,11 @@ func NewPoolReconciler(d Deps) *NomadNodePoolReconciler {
 // NewNodeReconciler makes the reconciler of members.
 func NewNodeReconciler(d Deps) *NomadNodeReconciler {
 	return &NomadNodeReconciler{Client: d.Client, Live: d.Live, Connections: d.Connections, Clock: d.Clock, Events: eventSink{d.Recorder}, Decide: member.Decide, NewID: d.NewID}
+}
+
+// NewSweeper makes the sweeper.
+func NewSweeper(d Deps, ticking clock.WithTicker, c Config) *Sweeper {
+	return &Sweeper{Client: d.Client, Live: d.Live, Connections: d.Connections, Clock: ticking, Events: eventSink{d.Recorder}, Interval: c.SweepInterval, Grace: c.SweepGrace}
 }
 
 // sameName maps a VM or its instance to the member, which has its name.
