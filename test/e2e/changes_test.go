@@ -21,6 +21,15 @@ func ofGeneration(name string) func(*v1alpha1.NomadNodePool) {
 	return func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Meta = map[string]string{generation: name} }
 }
 
+// changes makes several changes one.
+func changes(all ...func(*v1alpha1.NomadNodePool)) func(*v1alpha1.NomadNodePool) {
+	return func(p *v1alpha1.NomadNodePool) {
+		for _, c := range all {
+			c(p)
+		}
+	}
+}
+
 // orders are the members of a pool by name, with the reason why each is to leave; empty: it isn't.
 func orders(nodes []v1alpha1.NomadNode) map[string]string {
 	out := map[string]string{}
@@ -78,8 +87,8 @@ func newGuests(t *testing.T, pool string) hypervisor.Match {
 	return func(vm types.NamespacedName) bool { return strings.HasPrefix(vm.Name, pool+"-") && !known[vm.Name] }
 }
 
-// allocationIDs are the allocations of a job, each with its state.
-func allocationIDs(t *testing.T, job string) map[string]string {
+// allocationStates are the allocations of a job, each with its state.
+func allocationStates(t *testing.T, job string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	for _, a := range allocations(t, job) {

@@ -88,7 +88,7 @@ func checkReplaced(t *testing.T, pool string, old []v1alpha1.NomadNode) {
 func cameToTheirEnd(t *testing.T, job string) {
 	t.Helper()
 	eventually(t, "roll", "the end of "+job, time.Minute, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
-		for id, state := range allocationIDs(t, job) {
+		for id, state := range allocationStates(t, job) {
 			if state == "running/run" || state == "pending/run" {
 				return fmt.Errorf("allocation %s is %s", id, state)
 			}
@@ -115,7 +115,7 @@ func TestRolloutHoldsAndTurnsBack(t *testing.T) {
 	create(t, newPool("turn", 3, ofGeneration("first")))
 	eventually(t, "turn", "the pool to settle", time.Minute, settled(3))
 	batch(t, "turn", "turn-batch", 3, forever) // so that who drains stays
-	old, work, machines := orders(members(t, "turn")), allocationIDs(t, "turn-batch"), vmUIDs(t, "turn")
+	old, work, machines := orders(members(t, "turn")), allocationStates(t, "turn-batch"), vmUIDs(t, "turn")
 
 	change(t, "turn", ofGeneration("second"))
 	eventually(t, "turn", "a member to drain in Nomad", time.Minute, nomadStatus("draining", 1))
@@ -131,7 +131,7 @@ func TestRolloutHoldsAndTurnsBack(t *testing.T) {
 	if got := vmUIDs(t, "turn"); !maps.Equal(got, machines) {
 		t.Errorf("the VMs are %v, not %v", got, machines)
 	}
-	if got := allocationIDs(t, "turn-batch"); !maps.Equal(got, work) {
+	if got := allocationStates(t, "turn-batch"); !maps.Equal(got, work) {
 		t.Errorf("the allocations are %v, not %v", got, work)
 	}
 	for _, n := range nomadNodes("turn") {

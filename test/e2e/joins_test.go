@@ -1,0 +1,145 @@
+package e2e
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+const (
+	// impatient is for guests that never join, and patient for those that do, on a busy machine.
+	impatient = 5 * time.Second
+	patient   = 5 * time.Minute
+	// firstPause is how long the next member waits after the first that didn't join.
+	firstPause = 10 * time.Second
+	// settling is how long nobody is replaced after the controller has found Nomad.
+	settling = time.Minute
+)
+
+func joinWithin(d time.Duration) func(*v1alpha1.NomadNodePool) {
+	return func(p *v1alpha1.NomadNodePool) { p.Spec.Health.JoinTimeout = metav1.Duration{Duration: d} }
+}
+
+// A rollout to a template whose guests never join stops before it costs anything, and ends when the template is taken
+// back.
+func TestRolloutStopsWhenNobodyJoins(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("stuck", 2, ofGeneration("first"), func(p *v1alpha1.NomadNodePool) {
+		p.Spec.Rollout.MaxSurge = new(intstr.FromInt32(3)) // so that three fail at once
+	}))
+	eventually(t, "stuck", "the pool to settle", time.Minute, settled(2))
+	service(t, "stuck", "stuck-service", 2)
+	old, work, machines := orders(members(t, "stuck")), allocationStates(t, "stuck-service"), vmUIDs(t, "stuck")
+	t.Cleanup(w.Hypervisor.GuestNeverJoins(newGuests(t, "stuck")))
+
+	change(t, "stuck", changes(ofGeneration("broken"), joinWithin(impatient)))
+	eventually(t, "stuck", "the breaker to open", 2*time.Minute, both(
+		says(v1alpha1.PoolRegistrationHealthy, v1alpha1.ReasonJoinsFailing, v1alpha1.RetryJoinsAnnotation),
+		both(says(v1alpha1.PoolUpToDate, v1alpha1.ReasonJoinsFailing), says(v1alpha1.PoolReady, v1alpha1.ReasonJoinsFailing))))
+	told(t, "stuck", "BreakerOpened", "")
+	rests(t, "stuck", 5*time.Second)
+	kept := vmUIDs(t, "stuck")
+	if len(kept) <= len(machines) {
+		t.Error("no VM that failed is kept")
+	}
+	for uid := range machines {
+		if !kept[uid] {
+			t.Errorf("VM %s, which worked, is gone", uid)
+		}
+	}
+
+	change(t, "stuck", ofGeneration("first"))
+	eventually(t, "stuck", "the members of before", time.Minute, both(rolledOut(2), are(old)))
+	eventually(t, "stuck", "joins to be well", 10*time.Second, says(v1alpha1.PoolRegistrationHealthy, v1alpha1.ReasonAsWanted))
+	told(t, "stuck", "BreakerClosed", "")
+	if got := allocationStates(t, "stuck-service"); !maps.Equal(got, work) {
+		t.Errorf("the allocations are %v, not %v", got, work)
+	}
+	onlyMembersLeft(t, "stuck")
+}
+
+// A member whose guest never joins is replaced after a pause. When three in a row fail, no more are made until the user
+// says so.
+func TestMembersThatNeverJoin(t *testing.T) {
+	t.Parallel()
+	lift := w.Hypervisor.GuestNeverJoins(func(vm types.NamespacedName) bool { return strings.HasPrefix(vm.Name, "probe-") })
+	t.Cleanup(func() { lift() })
+	create(t, newPool("probe", 1, joinWithin(impatient)))
+	lost := replaced(t)
+	lift()
+	change(t, "probe", joinWithin(patient))
+	eventually(t, "probe", "the pause to be told", 30*time.Second, says(v1alpha1.PoolScalingOut, v1alpha1.ReasonBackOff))
+	eventually(t, "probe", "the next member to join", time.Minute, settled(1))
+	checkPause(t, lost)
+
+	lift = w.Hypervisor.GuestNeverJoins(newGuests(t, "probe"))
+	change(t, "probe", changes(joinWithin(impatient), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = 4 }))
+	eventually(t, "probe", "the breaker to open", 2*time.Minute, says(v1alpha1.PoolReady, v1alpha1.ReasonJoinsFailing))
+	told(t, "probe", "BreakerOpened", "")
+	rests(t, "probe", 3*time.Second)
+	if err := scale(t, "probe", 2); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "probe", "the user's scale-in to be done", time.Minute, atMost(t, 2))
+	lift()
+	change(t, "probe", func(p *v1alpha1.NomadNodePool) {
+		p.Annotations = map[string]string{v1alpha1.RetryJoinsAnnotation: "now"}
+	})
+	eventually(t, "probe", "the member that failed to be replaced", time.Minute, ordered(v1alpha1.DrainJoinTimeout, 1))
+	change(t, "probe", joinWithin(patient))
+	told(t, "probe", "BreakerClosed", "")
+	eventually(t, "probe", "the pool to be well", time.Minute, both(settled(2), says(v1alpha1.PoolRegistrationHealthy, v1alpha1.ReasonAsWanted)))
+	onlyMembersLeft(t, "probe")
+}
+
+// replaced waits until the only member of the pool, which never joins, is to be replaced. If that is late, because the
+// controller has only just found Nomad, the pause after it has passed meanwhile, so the next one must fail as well.
+func replaced(t *testing.T) (lost []string) {
+	t.Helper()
+	for late := true; late; {
+		eventually(t, "probe", "the member to be replaced", settling+time.Minute, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			for _, n := range nodes {
+				if n.Spec.Drain == nil || n.Spec.Drain.Reason != v1alpha1.DrainJoinTimeout || slices.Contains(lost, n.Name) {
+					continue
+				}
+				late = n.Spec.Drain.Time.Sub(n.Status.VM.Created.Add(impatient)) > firstPause/2
+				lost = append(lost, n.Name)
+				return nil
+			}
+			return errNotYet
+		})
+		told(t, "probe", "MemberNotJoined", lost[len(lost)-1])
+	}
+	return lost
+}
+
+// checkPause checks that the only member joined after those that are lost, and that it was made long enough after them.
+func checkPause(t *testing.T, lost []string) {
+	t.Helper()
+	p, nodes, err := read(t.Context(), "probe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	results := p.Status.Registration.Results
+	var failed []string
+	for _, r := range results[:len(results)-1] {
+		if !r.Joined {
+			failed = append(failed, r.Member)
+		}
+	}
+	if last := results[len(results)-1]; !slices.Equal(failed, lost) || last.Member != nodes[0].Name || !last.Joined {
+		t.Fatalf("%v didn't join and %s did; recorded is %+v", lost, nodes[0].Name, results)
+	}
+	want := firstPause << (len(lost) - 1)
+	if pause := nodes[0].CreationTimestamp.Sub(results[len(lost)-1].Time.Time); pause < want {
+		t.Errorf("the next member was made %s after the last had failed, not after %s", pause, want)
+	}
+}
