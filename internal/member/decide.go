@@ -68,6 +68,9 @@ func provision(o Observed) Decision {
 
 // live waits for a member to join, and then for nothing.
 func live(o Observed) Decision {
+	if !o.VM.Ours {
+		return Decision{Step: Wait, Wake: problemRetry} // nobody watches a stranger's VM, which may go
+	}
 	if left := JoinDeadline(o.Record).Sub(o.Now); !o.Record.Joined && left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}

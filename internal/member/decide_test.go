@@ -45,7 +45,7 @@ func TestJoinDeadlineWakesOnce(t *testing.T) {
 		{name: "at the deadline", o: booting(later(9 * time.Minute)), step: member.Wait},
 		{name: "long after", o: booting(later(time.Hour)), step: member.Wait},
 		{name: "joined once, down now", o: steady(func(o *member.Observed) { o.Nomad.Status = "down" }), step: member.Wait},
-		{name: "somebody else's VM has the name", o: fresh(strangersVM), step: member.Wait, wake: 9 * time.Minute},
+		{name: "somebody else's VM has the name", o: fresh(strangersVM), step: member.Wait, wake: 15 * time.Second},
 	})
 	r := booting().Record
 	for _, c := range []struct {
