@@ -46,6 +46,12 @@ test-rest:
 unit: ## Run the tests that need no embedded world
 	go test ./api/... ./controllers/... ./internal/... ./pkg/... -short
 
+SCHEDULES ?= 1000
+SEED ?= 1
+.PHONY: sim
+sim: ## Run SCHEDULES=1000 schedules of the simulator, from SEED=1 on
+	@go run ./test/sim/cmd -schedules $(SCHEDULES) -seed $(SEED)
+
 .PHONY: generate
 generate: ## Write the generated code and manifests anew
 	@gen=$$(go run ./hack/tools -print controller-gen) && \

@@ -1,0 +1,98 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// cachedKinds are what a process watches (controllers/setup.go).
+var cachedKinds = []string{kindPool, kindNode, kindVM, kindInstance}
+
+// cache is what one process knows of the API server. It never goes back, but each kind may lag behind, by its own amount.
+type cache struct {
+	p       *process
+	shelves map[string]*shelf
+	// seen is when the latest event of a kind arrives: those that follow arrive later.
+	seen map[string]time.Time
+	// stuck is until when no event of a kind arrives.
+	stuck map[string]time.Time
+}
+
+// newCache lists everything.
+func newCache(p *process) *cache {
+	c := &cache{p: p, shelves: map[string]*shelf{}, seen: map[string]time.Time{}, stuck: map[string]time.Time{}}
+	for _, kind := range cachedKinds {
+		c.shelves[kind] = &shelf{objects: map[id]client.Object{}}
+		for _, o := range p.w.store.all(kind) {
+			c.take(nil, o)
+		}
+	}
+	return c
+}
+
+// watch is told of each change in the store and sees it later.
+func (c *cache) watch(was, is client.Object) {
+	kind := ""
+	if is != nil {
+		kind = kindOf(is)
+	} else {
+		kind = kindOf(was)
+	}
+	if !slices.Contains(cachedKinds, kind) {
+		return
+	}
+	w := c.p.w
+	at := w.now.Add(c.lag(kind))
+	if last := c.seen[kind]; at.Before(last) {
+		at = last
+	}
+	c.seen[kind] = at
+	w.after(at.Sub(w.now), func() {
+		if !c.p.dead {
+			c.take(was, is)
+			c.p.saw(was, is)
+		}
+	})
+}
+
+func (c *cache) lag(kind string) time.Duration {
+	w := c.p.w
+	s := w.chance.of("lag")
+	if w.faulty && s.once(w.Faults.Lag) {
+		c.stuck[kind] = w.now.Add(s.between(100*time.Millisecond, 20*time.Second))
+	}
+	return max(s.between(time.Millisecond, 20*time.Millisecond), c.stuck[kind].Sub(w.now))
+}
+
+// watched applies the selectors of the cache: of VMs and their instances only those with a pool's label.
+func watched(o client.Object) bool {
+	if o == nil {
+		return false
+	}
+	kind := kindOf(o)
+	return kind == kindPool || kind == kindNode || o.GetLabels()[v1alpha1.PoolLabel] != ""
+}
+
+func (c *cache) take(was, is client.Object) {
+	of := is
+	if of == nil {
+		of = was
+	}
+	i := idOf(of)
+	sh := c.shelves[i.kind]
+	at, found := slices.BinarySearchFunc(sh.order, i, id.less)
+	switch {
+	case watched(is):
+		if !found {
+			sh.order = slices.Insert(sh.order, at, i)
+		}
+		sh.objects[i] = is
+	case found:
+		sh.order = slices.Delete(sh.order, at, at+1)
+		delete(sh.objects, i)
+	}
+}

@@ -1,0 +1,262 @@
+package sim
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+)
+
+// Violation is an invariant that didn't hold.
+type Violation struct {
+	// Invariant is the design's name of it: I1 to I10.
+	Invariant string
+	// About is the member or pool that it concerns; empty: the world.
+	About string
+	// Text says what happened, and At when, since the beginning.
+	Text string
+	At   time.Duration
+}
+
+func (v *Violation) String() string {
+	return fmt.Sprintf("%s violated after %s, %s: %s", v.Invariant, v.At.Round(time.Millisecond), v.About, v.Text)
+}
+
+// kind is what violations of one cause have in common: the words without names and numbers.
+func (v *Violation) kind() string { return v.Invariant + particular.ReplaceAllString(v.Text, "*") }
+
+var particular = regexp.MustCompile(`[a-z]*-[a-z0-9.-]+|[0-9][0-9a-z.]*`)
+
+// checks holds what is true of the world whatever the controllers believe, and watches over the invariants.
+type checks struct {
+	w         *World
+	violation *Violation
+	members   map[string]*memberTruth // by name
+	byNodeID  map[string]*memberTruth
+	ours      map[types.UID]string // the VMs that the controllers made, and whose
+	secrets   map[types.UID]bool   // the Secrets that they made
+	asked     []asked              // what was asked of pools, the oldest first
+}
+
+// memberTruth is what the controllers have done about a member.
+type memberTruth struct {
+	name, nodeID, poolUID string
+	claims                []string
+	intents               map[string]time.Time // by ID: when they were recorded
+	protected             time.Time            // since when; zero: not
+	drainedAt             time.Time            // when Drained was written last; zero: never
+	forced                bool                 // rightly at its deadline
+	kicked                map[string]time.Time // by intent: when it was recorded that its drain was kicked
+	released              time.Time            // when its record went; zero: it is there
+	unpurged              bool                 // released with purge false
+	late                  bool                 // released although Nomad couldn't be asked
+}
+
+func newChecks(w *World) *checks {
+	c := &checks{w: w, members: map[string]*memberTruth{}, byNodeID: map[string]*memberTruth{}, ours: map[types.UID]string{}, secrets: map[types.UID]bool{}}
+	w.store.watchers = append(w.store.watchers, c.watch)
+	return c
+}
+
+func (c *checks) failed() bool { return c.violation != nil }
+
+// violate records the first violation, which ends the schedule.
+func (w *World) violate(invariant, about, format string, args ...any) {
+	if w.checks.violation == nil {
+		v := &Violation{Invariant: invariant, About: about, Text: fmt.Sprintf(format, args...), At: w.now.Sub(dawn)}
+		w.checks.violation = v
+		w.note("VIOLATION", about, "%s: %s", invariant, v.Text)
+	}
+}
+
+// watch keeps the books on what others do as well.
+func (c *checks) watch(was, is client.Object) {
+	switch is := is.(type) {
+	case *v1alpha1.NomadNodePool:
+		c.ask(is)
+	case *v1alpha1.NomadNode:
+		m := c.members[is.Name]
+		if m == nil {
+			return
+		}
+		if _, protected := is.Annotations[v1alpha1.ProtectAnnotation]; !protected {
+			m.protected = time.Time{}
+		} else if m.protected.IsZero() {
+			m.protected = c.w.now
+		}
+	}
+}
+
+// told hears the controllers' Events.
+func (c *checks) told(name, reason string) {
+	if m := c.members[name]; m != nil && reason == "PurgeSkipped" {
+		m.late = true
+	}
+}
+
+func (w *World) nodeName(nodeID string) string {
+	if m := w.checks.byNodeID[nodeID]; m != nil {
+		return m.name
+	}
+	return nodeID
+}
+
+// after checks a write to Kubernetes that took effect.
+func (c *checks) after(t *task, made call, before client.Object) {
+	is := c.w.store.get(made.id)
+	switch made.id.kind {
+	case kindPool:
+		if !made.status {
+			c.w.violate("I6", made.id.name, "the pool's spec or metadata was written: %s %s", made.verb, made.patch)
+		}
+	case kindNode:
+		c.afterNode(t, made, before, is)
+	case kindVM:
+		c.afterVM(t, made, before)
+	case kindSecret:
+		if made.verb == "create" {
+			c.secrets[is.GetUID()] = true
+		} else if !c.secrets[before.GetUID()] {
+			c.w.violate("I6", made.id.name, "a Secret that isn't a member's: %s", made.verb)
+		}
+	case kindClaim:
+		c.afterClaim(made)
+	default:
+		c.w.violate("I6", made.id.name, "%s of a %s", made.verb, made.id.kind)
+	}
+}
+
+func (c *checks) afterNode(t *task, made call, before, is client.Object) {
+	if made.verb == "create" {
+		c.created(t, is.(*v1alpha1.NomadNode))
+		return
+	}
+	m := c.members[made.id.name]
+	if m == nil || before.(*v1alpha1.NomadNode).Spec.NodeID != m.nodeID {
+		c.w.violate("I6", made.id.name, "a NomadNode that no pool made: %s", made.verb)
+		return
+	}
+	was := before.(*v1alpha1.NomadNode)
+	now, _ := is.(*v1alpha1.NomadNode)
+	switch {
+	case made.verb == "delete":
+		c.recordDeleted(t, m)
+	case made.status:
+		c.status(t, m, was, now)
+	case now == nil:
+		c.released(m, was)
+	default:
+		c.intent(t, m, was, now)
+	}
+}
+
+// created checks a new member.
+func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
+	if c.members[n.Name] != nil && c.members[n.Name].nodeID != n.Spec.NodeID {
+		c.w.violate("I2", n.Name, "a member's name was used again")
+	}
+	m := &memberTruth{
+		name: n.Name, nodeID: n.Spec.NodeID, poolUID: n.Spec.PoolUID, claims: machine.ClaimNames(machine.MemberOf(n)),
+		intents: map[string]time.Time{}, kicked: map[string]time.Time{},
+	}
+	c.members[n.Name], c.byNodeID[m.nodeID] = m, m
+	c.notTooMany(t, n, "a member was made")
+	c.breakerHolds(t, n, "a member was made")
+}
+
+// status checks what is written of a member.
+func (c *checks) status(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
+	if k := is.Status.KickedDrain; k != "" && was.Status.KickedDrain != k {
+		m.kicked[k] = c.w.now
+	}
+	before, after := meta.IsStatusConditionTrue(was.Status.Conditions, v1alpha1.NodeDrained), meta.IsStatusConditionTrue(is.Status.Conditions, v1alpha1.NodeDrained)
+	if after && !before {
+		c.drained(t, m, is)
+	}
+}
+
+func (c *checks) afterVM(t *task, made call, before client.Object) {
+	if made.verb == "create" {
+		vm := c.w.store.get(made.id).(*kubevirtv1.VirtualMachine)
+		c.ours[vm.UID] = vm.Name
+		c.vmMade(vm)
+		return
+	}
+	vm := before.(*kubevirtv1.VirtualMachine)
+	name := c.ours[vm.UID]
+	if name == "" {
+		c.w.violate("I6", vm.Name, "a VM that isn't a member's: %s", made.verb)
+		return
+	}
+	if made.verb == "delete" {
+		c.vmDeleted(t, c.members[name], vm)
+	}
+}
+
+func (c *checks) vmMade(vm *kubevirtv1.VirtualMachine) {
+	m := c.members[vm.Name]
+	if m == nil {
+		c.w.violate("I6", vm.Name, "a VM was made that no record tells of")
+		return
+	}
+	if !c.w.kubevirt.bootable(vm) {
+		c.w.violate("I7", vm.Name, "a VM was made before its Secret, so that it starts for ever")
+	}
+	for uid, name := range c.ours {
+		if name == vm.Name && uid != vm.UID {
+			c.w.violate("I2", vm.Name, "a member's VM was made twice")
+		}
+	}
+}
+
+func (c *checks) afterClaim(made call) {
+	for _, m := range c.members {
+		if !slices.Contains(m.claims, made.id.name) {
+			continue
+		}
+		if vm := c.vmOf(m); vm != nil {
+			c.w.violate("I6", m.name, "claim %s was deleted while the VM exists", made.id.name)
+		}
+		return
+	}
+	c.w.violate("I6", made.id.name, "a claim that isn't a member's: %s", made.verb)
+}
+
+// vmOf is a member's VM, if it exists.
+func (c *checks) vmOf(m *memberTruth) *kubevirtv1.VirtualMachine {
+	for _, o := range c.w.store.all(kindVM) {
+		if c.ours[o.GetUID()] == m.name {
+			return o.(*kubevirtv1.VirtualMachine)
+		}
+	}
+	return nil
+}
+
+// instanceOf is a member's instance, if it exists.
+func (c *checks) instanceOf(m *memberTruth) *kubevirtv1.VirtualMachineInstance {
+	for _, o := range c.w.store.all(kindInstance) {
+		if ref := metav1.GetControllerOf(o); ref != nil && c.ours[ref.UID] == m.name {
+			return o.(*kubevirtv1.VirtualMachineInstance)
+		}
+	}
+	return nil
+}
+
+// guestOf is a member's guest, if one runs.
+func (c *checks) guestOf(m *memberTruth) *guest {
+	for _, o := range c.w.store.all(kindVM) {
+		if g := c.w.kubevirt.guests[o.GetUID()]; g != nil && c.ours[o.GetUID()] == m.name {
+			return g
+		}
+	}
+	return nil
+}

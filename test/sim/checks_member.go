@@ -1,0 +1,124 @@
+package sim
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// purgePatience is how long a drained member waits for a Nomad that can't be asked (internal/member: purgePatience).
+const purgePatience = 10 * time.Minute
+
+// waitedFor are the allocations that a member's drain waits for.
+func (c *checks) waitedFor(m *memberTruth, p v1alpha1.DrainPolicy) []*alloc {
+	var out []*alloc
+	for _, a := range c.w.nomad.on(m.nodeID) {
+		if a.job.kind != system || !p.IgnoreSystemJobs {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// drained checks that the point of no return is passed rightly.
+func (c *checks) drained(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
+	m.drainedAt = c.w.now
+	d := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeDrained)
+	if n.Spec.Drain == nil {
+		c.w.violate("I1", m.name, "Drained without an intent")
+		return
+	}
+	if d.Reason == v1alpha1.ReasonDeadline {
+		if c.w.now.Before(n.Spec.Drain.Deadline.Time) || n.Spec.DrainPolicy.OnTimeout == v1alpha1.DrainRetain {
+			c.w.violate("I1", m.name, "given up at a deadline that hasn't passed, or with onTimeout Retain")
+		}
+		m.forced = true
+		return
+	}
+	g := c.guestOf(m)
+	if g == nil || !g.lives {
+		return
+	}
+	if vm := c.vmOf(m); vm == nil || vm.DeletionTimestamp != nil {
+		return // somebody else's doing
+	}
+	seen, looked := t.looks[m.nodeID]
+	for _, a := range c.waitedFor(m, n.Spec.DrainPolicy) {
+		if !looked || seen.open || a.placed.Before(seen.at) {
+			c.w.violate("I1", m.name, "called drained (%s) while %s lives", d.Reason, a.name())
+		}
+	}
+}
+
+// vmDeleted checks I1: no guest with live allocations is stopped by us unless its deadline has passed.
+func (c *checks) vmDeleted(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachine) {
+	n, _ := c.w.store.get(id{kindNode, vm.Namespace, m.name}).(*v1alpha1.NomadNode)
+	switch {
+	case n == nil:
+		c.w.violate("I1", m.name, "the VM was deleted without a record")
+		return
+	case m.drainedAt.IsZero():
+		c.w.violate("I1", m.name, "the VM was deleted before Drained was written")
+		return
+	case vm.DeletionTimestamp != nil:
+		return // stopped by somebody else
+	}
+	if m.forced && meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrained) {
+		return
+	}
+	if g := c.guestOf(m); g == nil || !g.lives {
+		return
+	}
+	seen, looked := t.looks[m.nodeID]
+	for _, a := range c.waitedFor(m, n.Spec.DrainPolicy) {
+		switch {
+		case looked && !seen.open && a.placed.After(seen.at):
+			// Placed while the request to delete was on its way: nothing can see that.
+		case !looked && a.placed.After(m.drainedAt) && c.w.now.Sub(m.drainedAt) >= purgePatience-time.Second:
+			// Nomad couldn't be asked for all that time.
+		default:
+			c.w.violate("I1", m.name, "the guest was stopped under %s", a.name())
+		}
+	}
+}
+
+// recordDeleted checks the deletion of a NomadNode by a controller: of a drained member's, or of one that never got a VM.
+func (c *checks) recordDeleted(t *task, m *memberTruth) {
+	if t.what == "pool" {
+		c.notProtected(t, m, "replaced")
+		if c.vmOf(m) != nil {
+			c.w.violate("I1", m.name, "replaced, though it has a VM")
+		}
+		return
+	}
+	if m.drainedAt.IsZero() {
+		c.w.violate("I1", m.name, "its record was deleted before it was drained")
+	}
+}
+
+// released checks that nothing of a member is left when its record goes.
+func (c *checks) released(m *memberTruth, was *v1alpha1.NomadNode) {
+	m.released = c.w.now
+	switch {
+	case c.vmOf(m) != nil || c.instanceOf(m) != nil:
+		c.w.violate("I7", m.name, "the record went before the VM")
+	case was.Spec.Purge != nil && !*was.Spec.Purge:
+		m.unpurged = true
+	case m.late:
+	case c.w.nomad.nodes[m.nodeID] != nil:
+		c.w.violate("I7", m.name, "the record went before the Nomad node")
+	}
+	for _, claim := range m.claims {
+		if c.w.store.get(id{kindClaim, was.Namespace, claim}) != nil {
+			c.w.violate("I7", m.name, "the record went before claim %s", claim)
+		}
+	}
+	for _, o := range c.w.store.all(kindSecret) {
+		if c.secrets[o.GetUID()] && o.GetLabels()[v1alpha1.NodeLabel] == m.name {
+			c.w.violate("I7", m.name, "the record went before its Secret")
+		}
+	}
+}

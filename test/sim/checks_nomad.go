@@ -1,0 +1,75 @@
+package sim
+
+import (
+	"strings"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// onTheWay is by how much the times of a request may be off because it was long on its way.
+const onTheWay = 90 * time.Second
+
+// record is a member's NomadNode.
+func (c *checks) record(m *memberTruth) *v1alpha1.NomadNode {
+	for _, o := range c.w.store.all(kindNode) {
+		if n := o.(*v1alpha1.NomadNode); n.Spec.NodeID == m.nodeID {
+			return n
+		}
+	}
+	return nil
+}
+
+// asksNomad checks a write to Nomad before it takes effect.
+func (c *checks) asksNomad(_ *task, doing, nodeID string) {
+	m := c.byNodeID[nodeID]
+	if m == nil {
+		c.w.violate("I6", nodeID, "%s of a Nomad node that isn't a member's", doing)
+		return
+	}
+	switch {
+	case doing == "purge" && c.instanceOf(m) != nil:
+		c.w.violate("I4", m.name, "purged while its instance exists")
+	case doing == "cordon" && len(m.intents) == 0:
+		c.w.violate("I3", m.name, "%s without an intent", doing)
+	}
+}
+
+// drains checks a drain that a controller sends, found to be needed at looked, before it takes effect.
+func (c *checks) drains(_ *task, doing, nodeID string, d *drain, looked time.Time) {
+	m, x := c.byNodeID[nodeID], c.w.nomad.nodes[nodeID]
+	if m == nil || x == nil {
+		return
+	}
+	recorded, known := m.intents[d.intent]
+	if !known || recorded.After(c.w.now) {
+		c.w.violate("I3", m.name, "a drain without an intent")
+		return
+	}
+	kick := strings.HasPrefix(doing, "kick")
+	if at, kicked := m.kicked[d.intent]; kick && kicked && at.Before(looked.Add(-onTheWay)) {
+		c.w.violate("I3", m.name, "kicked again")
+	}
+	ours := x.last != nil && x.last.AccessorID == "token:us"
+	same := ours && x.last.IntentID == d.intent
+	switch {
+	case same && x.drain != nil && x.last.OnTimeout != d.onTimeout:
+		// A user changed onTimeout while the member drains, which Nomad must be told.
+	case same && !kick && !x.touched.After(looked) && (x.drain != nil || x.last.Status == "complete" && !x.eligible):
+		c.w.violate("I3", m.name, "the drain was sent again under the same intent")
+	case x.drain != nil && ours && !x.drain.force.IsZero() && (d.force.IsZero() || d.force.After(x.drain.force.Add(onTheWay))):
+		c.w.violate("I3", m.name, "Nomad's deadline moved from %s to %s", x.drain.force.Sub(dawn), d.force.Sub(dawn))
+	}
+	c.notTooSoon(m, d)
+}
+
+// notTooSoon checks that no drain stops allocations before the intent's deadline.
+func (c *checks) notTooSoon(m *memberTruth, d *drain) {
+	n := c.record(m)
+	if n == nil || n.Spec.Drain == nil || n.Spec.Drain.ID != d.intent || d.force.IsZero() {
+		return
+	}
+	if d.force.Before(n.Spec.Drain.Deadline.Add(-10 * time.Second)) {
+		c.w.violate("I1", m.name, "Nomad was told to stop everything at %s, but the deadline is %s", d.force.Sub(dawn), n.Spec.Drain.Deadline.Sub(dawn))
+	}
+}

@@ -1,0 +1,213 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+)
+
+// asked is what was asked of a pool, from a moment on.
+type asked struct {
+	at                 time.Time
+	pool               string // its UID
+	replicas           int
+	surge, unavailable int
+	breaker            bool // the breaker was open, and written to be
+	retried            string
+	key, void          string // of the evidence, and of such as counts no more
+}
+
+// ask notes what is asked of a pool from now on.
+func (c *checks) ask(p *v1alpha1.NomadNodePool) {
+	a := asked{at: c.w.now, pool: string(p.UID), replicas: int(p.Spec.Replicas)}
+	a.surge = share(p.Spec.Rollout.MaxSurge, 1, a.replicas, true)
+	a.unavailable = share(p.Spec.Rollout.MaxUnavailable, 0, a.replicas, false)
+	healthy := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolRegistrationHealthy)
+	a.breaker = healthy != nil && healthy.Reason == v1alpha1.ReasonJoinsFailing && healthy.ObservedGeneration == p.Generation
+	a.retried = p.Annotations[v1alpha1.RetryJoinsAnnotation]
+	if r := p.Status.Registration; r != nil {
+		a.key = r.Key
+	}
+	if before := c.askedSince(a.pool, c.w.now); len(before) > 0 {
+		// What was written before the user asked for another try doesn't count any more.
+		if was := before[len(before)-1]; was.retried != a.retried {
+			a.void = a.key
+		} else {
+			a.void = was.void
+		}
+	}
+	a.breaker = a.breaker && a.key != a.void
+	c.asked = append(c.asked, a)
+}
+
+func share(v *intstr.IntOrString, otherwise, of int, up bool) int {
+	if v == nil {
+		return otherwise
+	}
+	n, err := intstr.GetScaledValueFromIntOrPercent(v, of, up)
+	if err != nil {
+		return otherwise
+	}
+	return n
+}
+
+// askedSince is what was asked of a pool at any time since.
+func (c *checks) askedSince(pool string, since time.Time) []asked {
+	var out []asked
+	for _, a := range c.asked {
+		if a.pool != pool {
+			continue
+		}
+		if !a.at.After(since) {
+			out = out[:0]
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// leaving is true for a member that doesn't count.
+func leaving(n *v1alpha1.NomadNode) bool {
+	drained := meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrained)
+	return n.DeletionTimestamp != nil || n.Spec.Drain != nil && (!n.Spec.Drain.Canceled || drained)
+}
+
+func (c *checks) membersOf(poolUID string) []*v1alpha1.NomadNode {
+	var out []*v1alpha1.NomadNode
+	for _, o := range c.w.store.all(kindNode) {
+		if n := o.(*v1alpha1.NomadNode); n.Spec.PoolUID == poolUID {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func (c *checks) poolOf(n *v1alpha1.NomadNode) *v1alpha1.NomadNodePool {
+	p, _ := c.w.store.get(id{kindPool, n.Namespace, n.Spec.PoolName}).(*v1alpha1.NomadNodePool)
+	if p == nil || string(p.UID) != n.Spec.PoolUID {
+		return nil
+	}
+	return p
+}
+
+func revisionOf(p *v1alpha1.NomadNodePool) string {
+	return machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
+}
+
+// notTooMany checks I2 whenever a member begins to count: what was asked for while the reconcile ran must allow it.
+func (c *checks) notTooMany(t *task, n *v1alpha1.NomadNode, what string) {
+	p := c.poolOf(n)
+	if p == nil {
+		return // deleted meanwhile
+	}
+	active, outdated := 0, false
+	for _, o := range c.membersOf(n.Spec.PoolUID) {
+		if !leaving(o) {
+			active++
+			outdated = outdated || o.Spec.Revision != revisionOf(p)
+		}
+	}
+	most := 0
+	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
+		allowed := a.replicas
+		if outdated {
+			allowed += a.surge
+		}
+		most = max(most, allowed)
+	}
+	if active > most {
+		c.w.violate("I2", n.Name, "%s: %d members, but at most %d were asked for", what, active, most)
+	}
+}
+
+// breakerHolds checks I9: while the breaker is open nothing is made, and nothing leaves but for a user's wish.
+func (c *checks) breakerHolds(t *task, n *v1alpha1.NomadNode, what string) {
+	since := c.askedSince(n.Spec.PoolUID, t.began)
+	for _, a := range since {
+		if !a.breaker || a.retried != since[0].retried {
+			return
+		}
+	}
+	if len(since) > 0 && !c.newlyJoined(n) {
+		c.w.violate("I9", n.Name, "the breaker is open, but %s", what)
+	}
+}
+
+// newlyJoined is true when somebody joined and the pool's status doesn't tell of it yet, which closes the breaker.
+func (c *checks) newlyJoined(n *v1alpha1.NomadNode) bool {
+	p := c.poolOf(n)
+	if p == nil || p.Status.Registration == nil {
+		return true
+	}
+	for _, o := range c.membersOf(n.Spec.PoolUID) {
+		told := slices.ContainsFunc(p.Status.Registration.Results, func(r v1alpha1.RegistrationResult) bool { return r.Member == o.Name && r.Joined })
+		if j := o.Status.JoinedTime; j != nil && !told && j.After(p.Status.Registration.Since.Time) {
+			return true
+		}
+	}
+	return false
+}
+
+// notProtected checks I5, unless the protection came while the reconcile ran.
+func (c *checks) notProtected(t *task, m *memberTruth, what string) {
+	if !m.protected.IsZero() && m.protected.Before(t.began) {
+		c.w.violate("I5", m.name, "a protected member was %s", what)
+	}
+}
+
+// intent checks a change of a member's order to leave.
+func (c *checks) intent(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
+	before, after := was.Spec.Drain, is.Spec.Drain
+	switch {
+	case after == nil:
+		return
+	case before == nil || before.ID != after.ID:
+		m.intents[after.ID] = c.w.now
+		m.forced = false
+		if before != nil && !before.Canceled {
+			c.w.violate("I3", m.name, "a second intent in the place of one that stands")
+		}
+		if t.what == "pool" {
+			c.chosen(t, m, is)
+		}
+	case !before.Deadline.Equal(&after.Deadline) || !before.Time.Equal(&after.Time):
+		c.w.violate("I3", m.name, "the intent's deadline was changed from %s to %s", before.Deadline.Sub(dawn), after.Deadline.Sub(dawn))
+	case after.Canceled && !before.Canceled:
+		c.notTooMany(t, is, "a member was called back")
+	}
+}
+
+// chosen checks the pool's choice of a member to leave.
+func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
+	c.notProtected(t, m, "chosen")
+	switch n.Spec.Drain.Reason {
+	case v1alpha1.DrainRollout, v1alpha1.DrainJoinTimeout, v1alpha1.DrainUnhealthy:
+		c.breakerHolds(t, n, "a member leaves")
+	default:
+		c.notTooFew(t, m, n)
+	}
+}
+
+// notTooFew checks that a scale-in takes no more than the surplus.
+func (c *checks) notTooFew(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
+	active := 0
+	for _, o := range c.membersOf(n.Spec.PoolUID) {
+		if !leaving(o) {
+			active++
+		}
+	}
+	least := -1
+	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
+		if least < 0 || a.replicas < least {
+			least = a.replicas
+		}
+	}
+	if active < least {
+		c.w.violate("I2", m.name, "a member was let go though only %d stay and %d are asked for", active, least)
+	}
+}

@@ -1,0 +1,26 @@
+// Command cmd runs schedules of the simulator and ends with one line that sums up.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/nomad-harvester/nomad-harvester/test/sim"
+)
+
+func main() {
+	schedules := flag.Int("schedules", 1000, "how many schedules to run")
+	seed := flag.Uint64("seed", 1, "the first one's seed; the others follow")
+	workers := flag.Int("workers", runtime.NumCPU(), "how many to run at the same time")
+	brief := flag.Bool("brief", false, "name each violation in one line, instead of telling the first ones' stories")
+	whole := flag.Bool("whole", false, "tell the whole stories of violations, and of everybody")
+	flag.Parse()
+	o := sim.Options{First: *seed, Schedules: *schedules, Workers: *workers, Tell: func(story string) { fmt.Println(story) }, Brief: *brief, Whole: *whole}
+	summary := sim.RunMany(o)
+	fmt.Println(summary)
+	if summary.Violations > 0 {
+		os.Exit(1)
+	}
+}

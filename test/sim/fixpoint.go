@@ -1,0 +1,124 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// unrest says why the world isn't as it was asked for, and about whom; empty: it is.
+func (w *World) unrest() (about, why string) {
+	p := w.pool()
+	members := map[string]bool{}
+	for _, o := range w.store.all(kindNode) {
+		n := o.(*v1alpha1.NomadNode)
+		if why := w.unrestOf(p, n); why != "" {
+			return n.Name, "the member " + why
+		}
+		members[n.Name] = true
+	}
+	if p != nil && len(members) != int(p.Spec.Replicas) {
+		return "", fmt.Sprintf("%d members, %d asked for", len(members), p.Spec.Replicas)
+	}
+	return w.leaks(members)
+}
+
+func (w *World) unrestOf(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) string {
+	m := w.checks.members[n.Name]
+	switch {
+	case p == nil || n.Spec.PoolUID != string(p.UID):
+		return "is of a pool that is gone"
+	case leaving(n) || n.Spec.Drain != nil:
+		return "leaves"
+	case m == nil || w.checks.vmOf(m) == nil:
+		return "has no VM"
+	}
+	vmi, x := w.checks.instanceOf(m), w.nomad.nodes[m.nodeID]
+	switch {
+	case vmi == nil || vmi.Status.Phase != kubevirtv1.Running:
+		return "doesn't run"
+	case x == nil || x.status != nomad.NodeReady:
+		return "isn't ready in Nomad"
+	case !x.eligible:
+		return "is ineligible in Nomad"
+	}
+	return ""
+}
+
+// leaks names something that the controllers made and that belongs to no member.
+func (w *World) leaks(members map[string]bool) (about, what string) {
+	for _, o := range w.store.all(kindVM) {
+		if name := w.checks.ours[o.GetUID()]; name != "" && !members[name] {
+			return name, "its VM is left"
+		}
+	}
+	for _, o := range w.store.all(kindSecret) {
+		if w.checks.secrets[o.GetUID()] && !members[o.GetLabels()[v1alpha1.NodeLabel]] {
+			return o.GetLabels()[v1alpha1.NodeLabel], "its Secret is left"
+		}
+	}
+	for _, o := range w.store.all(kindClaim) {
+		for _, m := range w.checks.members {
+			if !members[m.name] && len(m.claims) > 0 && m.claims[0] == o.GetName() {
+				return m.name, "its claim is left"
+			}
+		}
+	}
+	for _, nodeID := range w.nomad.order {
+		m := w.checks.byNodeID[nodeID]
+		if m == nil || members[m.name] || m.late || m.unpurged || !w.nomad.answers() {
+			continue
+		}
+		return m.name, "its Nomad node is left"
+	}
+	return "", ""
+}
+
+// nurse is what an operator does about members that can't get on by themselves: their name is taken, or their
+// guests didn't join.
+func (w *World) nurse() {
+	for _, o := range w.store.all(kindVM) {
+		if w.isStranger(o) && w.checks.members[o.GetName()] != nil {
+			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
+		}
+	}
+	w.sweep()
+	p := w.pool()
+	if p == nil {
+		w.free()
+		return
+	}
+	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolRegistrationHealthy); c != nil && c.Reason == v1alpha1.ReasonJoinsFailing {
+		w.edit("has mended the cause, and asks for another try", func(p *v1alpha1.NomadNodePool) {
+			p.Annotations = map[string]string{v1alpha1.RetryJoinsAnnotation: w.now.Format(time.RFC3339)}
+		})
+	}
+}
+
+// free has the members of a pool that is gone removed at their deadline, as the condition of one that is held says.
+func (w *World) free() {
+	for _, o := range w.store.all(kindNode) {
+		change(w.store, o.(*v1alpha1.NomadNode), func(n *v1alpha1.NomadNode) { n.Spec.DrainPolicy.OnTimeout = v1alpha1.DrainForce })
+	}
+}
+
+// sweep removes what a controller that no longer led made after the record had gone.
+func (w *World) sweep() {
+	for _, kind := range []string{kindVM, kindSecret} {
+		for _, o := range w.store.all(kind) {
+			name := w.checks.ours[o.GetUID()]
+			if w.checks.secrets[o.GetUID()] {
+				name = o.GetLabels()[v1alpha1.NodeLabel]
+			}
+			m := w.checks.members[name]
+			if m != nil && !m.released.IsZero() && !o.GetCreationTimestamp().Time.Before(m.released.Truncate(time.Second)) {
+				_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
+			}
+		}
+	}
+}

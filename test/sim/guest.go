@@ -1,0 +1,68 @@
+package sim
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+)
+
+// guest is what runs in a VM: a Nomad client, if its VM is a member's.
+type guest struct {
+	w        *World
+	name     string
+	vm       types.UID
+	nodeID   string
+	lives    bool // the client runs
+	stopping bool
+}
+
+func newGuest(w *World, vm *kubevirtv1.VirtualMachine) *guest {
+	g := &guest{w: w, name: vm.Name, vm: vm.UID}
+	// The guest of a copy of a member's VM doesn't join under the member's ID.
+	if w.checks.ours[vm.UID] != "" {
+		g.nodeID = w.checks.members[vm.Name].nodeID
+	}
+	return g
+}
+
+// boot brings the client up after a while, or never.
+func (g *guest) boot() {
+	s := g.w.chance.of("guests")
+	if g.nodeID == "" || g.w.faulty && s.once(g.w.Faults.Broken) {
+		g.w.note("guest", g.name, "doesn't join")
+		return
+	}
+	least := g.w.Boot / 4
+	wait := s.between(least, g.w.Boot)
+	if g.w.faulty && s.once(g.w.Faults.Late) {
+		wait = s.between(g.w.Boot, 2*g.w.JoinTimeout)
+	}
+	g.w.after(wait, func() {
+		if !g.stopping {
+			g.lives = true
+			g.w.nomad.register(g)
+		}
+	})
+}
+
+// stop ends the client; Nomad notices later.
+func (g *guest) stop() {
+	g.lives = false
+	g.w.nomad.lost(g)
+}
+
+// restart is a reboot of the guest, or of its client alone.
+func (g *guest) restart(away time.Duration) {
+	if g.stopping || !g.lives {
+		return
+	}
+	g.w.note("guest", g.name, "its client is away for %s", away.Truncate(time.Second))
+	g.stop()
+	g.w.after(away, func() {
+		if !g.stopping && !g.lives {
+			g.lives = true
+			g.w.nomad.register(g)
+		}
+	})
+}

@@ -1,0 +1,131 @@
+package sim
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+)
+
+const (
+	claimTemplates  = "harvesterhci.io/volumeClaimTemplates"
+	removedClaims   = "harvesterhci.io/removedPersistentVolumeClaims"
+	claimProtection = "kubernetes.io/pvc-protection"
+)
+
+// harvester makes the claims of VMs and removes those that a removed VM names. Its admission refuses things at times.
+type harvester struct {
+	w *World
+	// refusing is until when VMs are refused, and frozen until when no change of a VM is accepted.
+	refusing, frozen time.Time
+}
+
+func newHarvester(w *World) *harvester {
+	h := &harvester{w: w}
+	w.store.watchers = append(w.store.watchers, func(was, is client.Object) {
+		if vm, ok := is.(*kubevirtv1.VirtualMachine); ok && was == nil {
+			w.after(w.chance.of("harvester").between(50*time.Millisecond, 3*time.Second), func() { h.claim(vm) })
+		}
+		if c, ok := is.(*corev1.PersistentVolumeClaim); ok && was != nil && was.GetDeletionTimestamp() == nil && c.DeletionTimestamp != nil {
+			w.after(w.chance.of("harvester").between(100*time.Millisecond, 8*time.Second), func() { h.release(c) })
+		}
+	})
+	return h
+}
+
+// named are the claims that a VM's annotation asks for.
+func named(vm *kubevirtv1.VirtualMachine) []string {
+	var entries []struct {
+		Metadata struct {
+			Name string `json:"name"`
+		} `json:"metadata"`
+	}
+	if json.Unmarshal([]byte(vm.Annotations[claimTemplates]), &entries) != nil {
+		return nil
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Metadata.Name)
+	}
+	return out
+}
+
+// claim makes the claims of a VM.
+func (h *harvester) claim(vm *kubevirtv1.VirtualMachine) {
+	now, _ := h.w.store.get(idOf(vm)).(*kubevirtv1.VirtualMachine)
+	if now == nil || now.UID != vm.UID || now.DeletionTimestamp != nil {
+		return
+	}
+	for _, name := range named(now) {
+		claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{
+			Namespace: vm.Namespace, Name: name, Finalizers: []string{claimProtection}, Labels: map[string]string{"vm": vm.Name},
+		}}
+		_ = h.w.store.create(claim) // one that exists is adopted
+	}
+}
+
+// ready is true once a VM has what it needs to start.
+func (h *harvester) ready(vm *kubevirtv1.VirtualMachine) bool {
+	for _, name := range named(vm) {
+		if h.w.store.get(id{kindClaim, vm.Namespace, name}) == nil {
+			return false
+		}
+	}
+	return h.w.kubevirt.bootable(vm)
+}
+
+// removed cleans up after a VM whose guest is gone, and takes Harvester's finalizer off. It doesn't always get to all
+// claims.
+func (h *harvester) removed(seen *kubevirtv1.VirtualMachine) {
+	s := h.w.chance.of("harvester")
+	h.w.after(s.between(50*time.Millisecond, 3*time.Second), func() {
+		vm, _ := h.w.store.get(idOf(seen)).(*kubevirtv1.VirtualMachine)
+		if vm == nil || vm.UID != seen.UID {
+			return
+		}
+		for name := range strings.SplitSeq(vm.Annotations[removedClaims], ",") {
+			if name != "" && !s.once(h.w.Faults.ClaimsLeft) {
+				_ = h.w.store.remove(id{kindClaim, vm.Namespace, name}, "") // gone already is as good
+			}
+		}
+		change(h.w.store, vm, func(vm *kubevirtv1.VirtualMachine) { controllerutil.RemoveFinalizer(vm, harvesterFinalizer) })
+		h.w.note("Harvester", vm.Name, "the VM is gone")
+	})
+}
+
+// release lets a claim go once no VM uses it.
+func (h *harvester) release(c *corev1.PersistentVolumeClaim) {
+	for _, o := range h.w.store.all(kindVM) {
+		if slices.Contains(named(o.(*kubevirtv1.VirtualMachine)), c.Name) && h.w.kubevirt.guests[o.GetUID()] != nil {
+			h.w.after(2*time.Second, func() { h.release(c) })
+			return
+		}
+	}
+	change(h.w.store, c, func(c *corev1.PersistentVolumeClaim) { c.Finalizers = nil })
+}
+
+var (
+	errAway    = errors.New("simulated")
+	errRefused = errors.New(`admission webhook "validator.harvesterhci.io" denied the request: simulated`)
+)
+
+// refuses is Harvester's admission.
+func (h *harvester) refuses(s *stream, c call) error {
+	switch {
+	case c.id.kind == kindVM && c.verb == "create" && h.w.now.Before(h.refusing):
+		return apierrors.NewForbidden(resourceOf(kindVM), c.id.name, errRefused)
+	case c.id.kind == kindVM && c.verb == "patch" && h.w.now.Before(h.frozen):
+		return apierrors.NewBadRequest(errRefused.Error())
+	case c.id.kind == kindClaim && c.verb == "delete" && s.once(h.w.Faults.Errors):
+		return apierrors.NewInternalError(errAway)
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package sim
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// nomadServer is the truth of Nomad's servers.
+type nomadServer struct {
+	w      *World
+	index  uint64
+	nodes  map[string]*node
+	order  []string // node IDs, the oldest first
+	allocs []*alloc // that live
+	jobs   []*job
+	made   int
+	// away is until when the servers do nothing: no answers, no drainer, no scheduler.
+	away    time.Time
+	waiting []*cluster
+	// past are earlier states, for answers that go back.
+	past []map[string]nomad.Node
+}
+
+// node is a client as the servers see it.
+type node struct {
+	id, name    string
+	ours        bool // shown to the controllers: it carries a pool's UID
+	guest       *guest
+	status      string
+	eligible    bool
+	drain       *drain
+	last        *nomad.Drain
+	createIndex uint64
+	touched     time.Time // when its drain or eligibility changed last
+	missed      bool      // the drainer has missed the end of the last allocation
+}
+
+// drain is a drain that runs.
+type drain struct {
+	intent       string
+	onTimeout    v1alpha1.DrainTimeoutAction // as the controllers note it
+	force        time.Time                   // zero: never
+	ignoreSystem bool
+}
+
+func newNomadServer(w *World) *nomadServer {
+	n := &nomadServer{w: w, nodes: map[string]*node{}, index: 1}
+	n.nodes["stranger"] = &node{id: "stranger", name: "stranger", status: nomad.NodeReady, eligible: true}
+	n.order = []string{"stranger"}
+	return n
+}
+
+// answers is true while the servers work.
+func (n *nomadServer) answers() bool { return !n.w.now.Before(n.away) }
+
+// when has the servers do something later, or once they are back.
+func (n *nomadServer) when(d time.Duration, what func()) {
+	n.w.after(d, func() {
+		if n.answers() {
+			what()
+			return
+		}
+		n.when(n.away.Sub(n.w.now)+time.Second, what)
+	})
+}
+
+// changed ends the waiting of blocking queries.
+func (n *nomadServer) changed() {
+	n.index++
+	waiting := n.waiting
+	n.waiting = nil
+	for _, c := range waiting {
+		c.answer()
+	}
+}
+
+// snapshot is the list of nodes that the controllers see.
+func (n *nomadServer) snapshot() map[string]nomad.Node {
+	out := map[string]nomad.Node{}
+	for _, x := range n.nodes {
+		if x.ours {
+			out[x.id] = x.seen()
+		}
+	}
+	n.past = append(n.past, out)
+	if len(n.past) > 4 {
+		n.past = n.past[1:]
+	}
+	return out
+}
+
+func (x *node) seen() nomad.Node {
+	out := nomad.Node{
+		ID: x.id, Name: x.name, Status: x.status, Eligible: x.eligible, Draining: x.drain != nil,
+		CreateIndex: x.createIndex, CPU: 1000, MemoryMB: 1000,
+	}
+	if x.last != nil {
+		last := *x.last
+		out.LastDrain = &last
+	}
+	return out
+}
+
+// register is a client's first or next appearance.
+func (n *nomadServer) register(g *guest) {
+	if !g.lives {
+		return
+	}
+	if !n.answers() {
+		n.when(0, func() { n.register(g) })
+		return
+	}
+	x := n.nodes[g.nodeID]
+	if x == nil {
+		x = &node{id: g.nodeID, name: g.name, ours: true, eligible: true, createIndex: n.index}
+		n.nodes[x.id] = x
+		n.order = append(n.order, x.id)
+	}
+	x.guest, x.status = g, nomad.NodeInitializing
+	n.w.note("Nomad", g.name, "the client registers")
+	n.changed()
+	n.when(n.w.chance.of("nomad").between(200*time.Millisecond, 3*time.Second), func() {
+		if n.nodes[x.id] == x && x.guest == g && g.lives && x.status == nomad.NodeInitializing {
+			x.status = nomad.NodeReady
+			n.w.note("Nomad", x.name, "the node is ready")
+			n.changed()
+			n.evaluate()
+		}
+	})
+}
+
+// lost is called when a client has stopped: its node is down when heartbeats have been missed.
+func (n *nomadServer) lost(g *guest) {
+	n.when(n.w.chance.of("nomad").between(10*time.Second, 30*time.Second), func() {
+		x := n.nodes[g.nodeID]
+		if x == nil || x.guest != g || g.lives || x.status == nomad.NodeDown {
+			return
+		}
+		x.status = nomad.NodeDown
+		n.w.note("Nomad", x.name, "the node is down")
+		for _, a := range n.on(x.id) {
+			n.ended(a, "lost")
+		}
+		n.changed()
+		n.look(x)
+	})
+}
+
+var (
+	errNotFound = errors.New("node not found")
+	errDraining = errors.New("can not set node's scheduling eligibility to eligible while it is draining")
+)
+
+func (n *nomadServer) setEligible(nodeID string, eligible bool) error {
+	x := n.nodes[nodeID]
+	switch {
+	case x == nil:
+		return errNotFound
+	case eligible && x.drain != nil:
+		return errDraining
+	case x.eligible == eligible:
+		return nil
+	}
+	x.eligible, x.touched = eligible, n.w.now
+	n.changed()
+	n.evaluate()
+	return nil
+}
+
+// setDrain starts or updates a drain: its deadline counts from now, each time. A nil drain cancels.
+func (n *nomadServer) setDrain(nodeID string, d *drain, by string) error {
+	x := n.nodes[nodeID]
+	if x == nil {
+		return errNotFound
+	}
+	if d == nil {
+		if x.drain != nil {
+			x.drain = nil
+			x.last.Status, x.last.UpdatedAt, x.touched = nomad.DrainCanceled, n.w.now.Truncate(time.Second), n.w.now
+			n.changed()
+		}
+		return nil
+	}
+	if x.drain == nil {
+		x.last = &nomad.Drain{StartedAt: n.w.now.Truncate(time.Second)}
+	}
+	x.last.Status, x.last.IntentID, x.last.AccessorID, x.last.OnTimeout = nomad.DrainDraining, d.intent, by, d.onTimeout
+	x.last.UpdatedAt = n.w.now.Truncate(time.Second)
+	x.drain, x.eligible, x.missed, x.touched = d, false, false, n.w.now
+	n.changed()
+	n.watchDrain(x, d)
+	return nil
+}
+
+// purge forgets a node. Its client, if it lives, registers again at once.
+func (n *nomadServer) purge(nodeID string) error {
+	x := n.nodes[nodeID]
+	if x == nil {
+		return errNotFound
+	}
+	for _, a := range n.on(nodeID) {
+		n.ended(a, "lost")
+	}
+	delete(n.nodes, nodeID)
+	n.order = slices.DeleteFunc(n.order, func(s string) bool { return s == nodeID })
+	n.changed()
+	if g := x.guest; g != nil && g.lives {
+		n.when(1400*time.Millisecond, func() {
+			if n.nodes[nodeID] == nil {
+				n.register(g)
+			}
+		})
+	}
+	return nil
+}

@@ -1,0 +1,303 @@
+package sim
+
+import (
+	"maps"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// act is something that somebody else does.
+type act struct {
+	name string
+	do   func(*World, *stream)
+}
+
+// acts are what operators, autoscalers and the weather do.
+var acts = []act{
+	{"scale", scale}, {"scale", scale}, {"scale", scale}, {"scale", scale}, {"scale", scale},
+	{"jitter", func(w *World, s *stream) {
+		scale(w, s)
+		w.after(s.between(time.Second, 20*time.Second), func() { scale(w, s) })
+	}},
+	{"delete member", deleteMember},
+	{"annotate", annotate}, {"annotate", annotate},
+	{"pause", func(w *World, s *stream) {
+		w.edit("pauses, or goes on", func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = !p.Spec.Paused && s.once(2) })
+	}},
+	{"policy", policy},
+	{"delete VM", deleteVM},
+	{"unmark VM", unmarkVM},
+	{"halt VM", haltVM},
+	{"copy VM", copyVM},
+	{"take name", takeName},
+	{"cordon node", cordonNode},
+	{"drain node", drainNode},
+	{"cancel drain", cancelDrain},
+	{"purge node", purgeNode},
+	{"restart guest", restartGuest}, {"restart guest", restartGuest},
+	{"dispatch", dispatch},
+	{"refuse VMs", func(w *World, s *stream) {
+		w.harvester.refusing = w.now.Add(s.between(time.Second, 2*time.Minute))
+		w.note("Harvester", "", "refuses VMs for a while")
+	}},
+	{"freeze VMs", func(w *World, s *stream) {
+		w.harvester.frozen = w.now.Add(s.between(time.Second, 3*time.Minute))
+		w.note("Harvester", "", "refuses changes of VMs for a while")
+	}},
+	{"delete pool", deletePool},
+}
+
+// operate schedules the acts of others.
+func (w *World) operate() {
+	s := w.chance.of("operator")
+	for range w.Acts {
+		a := acts[s.IntN(len(acts))]
+		at := s.between(0, w.Span)
+		own := w.chance.of("operator: " + a.name)
+		if w.Without[a.name] {
+			continue
+		}
+		w.after(at, func() {
+			if w.faulty {
+				a.do(w, own)
+			}
+		})
+	}
+}
+
+// edit changes the pool's spec.
+func (w *World) edit(what string, f func(*v1alpha1.NomadNodePool)) {
+	if p := w.pool(); p != nil {
+		w.note("operator", poolName, "%s", what)
+		change(w.store, p, f)
+	}
+}
+
+func scale(w *World, s *stream) {
+	n := int32(s.IntN(6))
+	if p := w.pool(); p != nil {
+		w.note("autoscaler", poolName, "scales from %d to %d", p.Spec.Replicas, n)
+		change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = n })
+	}
+}
+
+func policy(w *World, s *stream) {
+	w.edit("changes the policies", func(p *v1alpha1.NomadNodePool) {
+		next := anyPool(s, w.Scenario)
+		p.Spec.ScaleIn, p.Spec.Health = next.ScaleIn, next.Health
+	})
+}
+
+// anyMember is one of the members that there are; nil: none.
+func (w *World) anyMember(s *stream) *v1alpha1.NomadNode {
+	all := w.store.all(kindNode)
+	if len(all) == 0 {
+		return nil
+	}
+	return all[s.IntN(len(all))].(*v1alpha1.NomadNode)
+}
+
+func deleteMember(w *World, s *stream) {
+	if n := w.anyMember(s); n != nil {
+		w.note("operator", n.Name, "deletes the NomadNode")
+		_ = w.store.remove(idOf(n), n.UID) // it was there a moment ago
+	}
+}
+
+func annotate(w *World, s *stream) {
+	n := w.anyMember(s)
+	if n == nil {
+		return
+	}
+	key := pick(s, v1alpha1.ProtectAnnotation, v1alpha1.ProtectAnnotation, v1alpha1.DeleteNextAnnotation)
+	change(w.store, n, func(n *v1alpha1.NomadNode) {
+		if _, set := n.Annotations[key]; set {
+			w.note("operator", n.Name, "takes the annotation %s off", key)
+			delete(n.Annotations, key)
+			return
+		}
+		w.note("operator", n.Name, "annotates %s", key)
+		n.Annotations = map[string]string{key: "yes"}
+	})
+}
+
+// anyVM is one of the members' VMs.
+func (w *World) anyVM(s *stream) *kubevirtv1.VirtualMachine {
+	var ours []*kubevirtv1.VirtualMachine
+	for _, o := range w.store.all(kindVM) {
+		if w.checks.ours[o.GetUID()] != "" {
+			ours = append(ours, o.(*kubevirtv1.VirtualMachine))
+		}
+	}
+	if len(ours) == 0 {
+		return nil
+	}
+	return ours[s.IntN(len(ours))]
+}
+
+func deleteVM(w *World, s *stream) {
+	if vm := w.anyVM(s); vm != nil {
+		w.note("operator", vm.Name, "deletes the VM")
+		_ = w.store.remove(idOf(vm), vm.UID) // it was there a moment ago
+	}
+}
+
+func unmarkVM(w *World, s *stream) {
+	if vm := w.anyVM(s); vm != nil {
+		w.note("operator", vm.Name, "takes the VM's labels and annotations off")
+		change(w.store, vm, func(vm *kubevirtv1.VirtualMachine) {
+			templates := vm.Annotations[claimTemplates]
+			vm.Labels, vm.Annotations = nil, map[string]string{claimTemplates: templates}
+		})
+	}
+}
+
+func haltVM(w *World, s *stream) {
+	vm := w.anyVM(s)
+	if vm == nil {
+		return
+	}
+	w.note("operator", vm.Name, "halts the VM")
+	w.kubevirt.halt(vm, true)
+	w.after(s.between(10*time.Second, 4*time.Minute), func() {
+		w.note("operator", vm.Name, "starts the VM again")
+		w.kubevirt.halt(vm, false)
+	})
+}
+
+// copyVM does what Harvester's templates do: the copy carries the labels and the annotations of the original.
+func copyVM(w *World, s *stream) {
+	vm := w.anyVM(s)
+	if vm == nil {
+		return
+	}
+	c := clone(vm)
+	c.ObjectMeta = metav1.ObjectMeta{Namespace: vm.Namespace, Name: vm.Name + "-copy", Labels: vm.Labels, Annotations: maps.Clone(vm.Annotations)}
+	c.Annotations[claimTemplates] = "[]"
+	if w.store.create(c) == nil {
+		w.note("operator", vm.Name, "makes a copy of the VM")
+	}
+}
+
+// takeName makes a VM of the name that the next member will have.
+func takeName(w *World, _ *stream) {
+	p := w.pool()
+	if p == nil {
+		return
+	}
+	name := pool.MemberName(p.Name, string(p.UID), p.Status.NextOrdinal)
+	always := kubevirtv1.RunStrategyAlways
+	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	vm.Spec.RunStrategy, vm.Spec.Template = &always, &kubevirtv1.VirtualMachineInstanceTemplateSpec{}
+	if w.store.create(vm) == nil {
+		w.note("operator", name, "makes a VM of this name")
+	}
+}
+
+// anyNode is one of the members' nodes in Nomad.
+func (w *World) anyNode(s *stream) *node {
+	var ours []*node
+	for _, nodeID := range w.nomad.order {
+		if x := w.nomad.nodes[nodeID]; x.ours {
+			ours = append(ours, x)
+		}
+	}
+	if len(ours) == 0 || !w.nomad.answers() {
+		return nil
+	}
+	return ours[s.IntN(len(ours))]
+}
+
+func cordonNode(w *World, s *stream) {
+	x := w.anyNode(s)
+	if x == nil {
+		return
+	}
+	w.note("operator", x.name, "toggles the node's eligibility in Nomad, and sets it back later")
+	was := x.eligible
+	_ = w.nomad.setEligible(x.id, !was) // refused while it drains
+	w.after(s.between(5*time.Second, 3*time.Minute), func() {
+		if !was && !w.wanted(x.id) {
+			return
+		}
+		_ = w.nomad.setEligible(x.id, was) // gone by now, perhaps
+	})
+}
+
+// wanted is true for the node of a member that is wanted.
+func (w *World) wanted(nodeID string) bool {
+	m := w.checks.byNodeID[nodeID]
+	if m == nil {
+		return false
+	}
+	n := w.checks.record(m)
+	return n != nil && !leaving(n) && n.Spec.Drain == nil
+}
+
+func drainNode(w *World, s *stream) {
+	if x := w.anyNode(s); x != nil {
+		w.note("operator", x.name, "drains the node in Nomad")
+		d := &drain{ignoreSystem: s.once(2)}
+		if s.once(2) {
+			d.force = w.now.Add(s.between(time.Second, 10*time.Minute))
+		}
+		_ = w.nomad.setDrain(x.id, d, "token:operator") // it was there a moment ago
+	}
+}
+
+func cancelDrain(w *World, s *stream) {
+	if x := w.anyNode(s); x != nil {
+		w.note("operator", x.name, "cancels the drain in Nomad, and makes the node eligible")
+		_ = w.nomad.setDrain(x.id, nil, "token:operator") // it was there a moment ago
+		_ = w.nomad.setEligible(x.id, true)
+	}
+}
+
+func purgeNode(w *World, s *stream) {
+	if x := w.anyNode(s); x != nil {
+		w.note("operator", x.name, "purges the node in Nomad")
+		_ = w.nomad.purge(x.id) // it was there a moment ago
+	}
+}
+
+func restartGuest(w *World, s *stream) {
+	vm := w.anyVM(s)
+	if vm == nil {
+		return
+	}
+	if g := w.kubevirt.guests[vm.UID]; g != nil {
+		g.restart(pick(s, 3*time.Second, 40*time.Second, 3*time.Minute))
+	}
+}
+
+func dispatch(w *World, s *stream) {
+	for _, j := range w.nomad.jobs {
+		if j.kind == batch || j.kind == sysbatch {
+			j.left += 1 + s.IntN(3)
+		}
+	}
+	w.nomad.evaluate()
+}
+
+func deletePool(w *World, s *stream) {
+	p := w.pool()
+	if p == nil {
+		return
+	}
+	w.note("operator", poolName, "deletes the pool, and makes another of its name later")
+	_ = w.store.remove(idOf(p), p.UID) // it was there a moment ago
+	w.after(s.between(time.Second, 2*time.Minute), func() {
+		if w.faulty {
+			w.order()
+		}
+	})
+}
+
+// isStranger is true for VMs that the controllers didn't make.
+func (w *World) isStranger(o client.Object) bool { return w.checks.ours[o.GetUID()] == "" }

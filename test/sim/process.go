@@ -1,0 +1,245 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/nomad-harvester/nomad-harvester/controllers"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// process is one life of the controller: from its start, with empty memory, until it dies.
+type process struct {
+	w     *World
+	name  string
+	dying bool
+	dead  bool
+
+	cache *cache
+	nomad *cluster
+	pools *queue
+	nodes *queue
+	tasks []*task
+}
+
+// boot starts a controller.
+func (w *World) boot() *process {
+	p := &process{w: w, name: fmt.Sprintf("controller-%d", len(w.processes)+1)}
+	w.processes = append(w.processes, p)
+	w.note(p.name, "", "starts")
+	p.nomad = newCluster(p)
+	pools, nodes := w.reconcilers(p)
+	p.pools = newQueue(p, "pool", 4, pools)
+	p.nodes = newQueue(p, "node", 3, nodes)
+	p.cache = newCache(p)
+	w.store.watchers = append(w.store.watchers, p.watch)
+	for _, kind := range cachedKinds {
+		sh := p.cache.shelves[kind]
+		for _, i := range sh.order {
+			p.saw(nil, sh.objects[i])
+		}
+	}
+	p.nomad.start()
+	return p
+}
+
+// reconcilers makes the real reconcilers, as controllers.Add does, and lets the mutation have its way with them.
+func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler) {
+	cached, live := &apiClient{p: p}, &apiClient{p: p, live: true}
+	d := controllers.Deps{
+		Client: cached, Live: live, Clock: w, Recorder: recorder{p}, NewID: w.newID,
+	}
+	m := w.Mutation
+	if m.Client != nil {
+		d.Client = m.Client(p, d.Client)
+	}
+	if m.Live != nil {
+		d.Live = m.Live(d.Client, d.Live)
+	}
+	d.Connections = &controllers.Connections{
+		Reader: d.Live, Defaults: nomad.Connection{Address: "http://nomad.example.com:4646"}, Clusters: p, Clock: w,
+	}
+	pr, nr := controllers.NewPoolReconciler(d), controllers.NewNodeReconciler(d)
+	if m.Pool != nil {
+		m.Pool(p, pr)
+	}
+	if m.Node != nil {
+		m.Node(p, nr)
+	}
+	return pr, nr
+}
+
+// Get is controllers.Clusters': there is one cluster.
+func (p *process) Get(nomad.Connection) nomad.Cluster {
+	if m := p.w.Mutation.Cluster; m != nil {
+		return m(p, p.nomad)
+	}
+	return p.nomad
+}
+
+// bury is the end of a process.
+func (p *process) bury() {
+	if p.dead {
+		return
+	}
+	p.dead = true
+	for _, t := range p.tasks {
+		if t != p.w.running {
+			t.stop()
+		}
+	}
+	p.tasks = nil
+}
+
+// watch passes a change in the API server on to the cache.
+func (p *process) watch(was, is client.Object) {
+	if !p.dead {
+		p.cache.watch(was, is)
+	}
+}
+
+// saw wakes whom an event concerns (controllers/setup.go).
+func (p *process) saw(was, is client.Object) {
+	o := is
+	if o == nil {
+		o = was
+	}
+	key := types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
+	switch kindOf(o) {
+	case kindPool:
+		p.pools.add(ctrl.Request{NamespacedName: key})
+	case kindNode:
+		p.nodes.add(ctrl.Request{NamespacedName: key})
+		for _, of := range []client.Object{was, is} {
+			if of == nil {
+				continue
+			}
+			for _, ref := range of.GetOwnerReferences() {
+				if ref.Kind == kindPool {
+					p.pools.add(ctrl.Request{NamespacedName: types.NamespacedName{Namespace: key.Namespace, Name: ref.Name}})
+				}
+			}
+		}
+	default:
+		if watched(was) || watched(is) {
+			p.nodes.add(ctrl.Request{NamespacedName: key})
+		}
+	}
+}
+
+// quiet is a context in which nothing is logged.
+var quiet = log.IntoContext(context.Background(), logr.Discard())
+
+// queue is a work queue with its workers: no key twice at a time, failures come again later and later.
+type queue struct {
+	p       *process
+	what    string
+	does    reconcile.Reconciler
+	free    int
+	waiting []ctrl.Request
+	dirty   map[ctrl.Request]bool
+	busy    map[ctrl.Request]bool
+	later   map[ctrl.Request]time.Time
+	failed  map[ctrl.Request]int
+}
+
+func newQueue(p *process, what string, workers int, does reconcile.Reconciler) *queue {
+	return &queue{
+		p: p, what: what, does: does, free: workers, dirty: map[ctrl.Request]bool{}, busy: map[ctrl.Request]bool{},
+		later: map[ctrl.Request]time.Time{}, failed: map[ctrl.Request]int{},
+	}
+}
+
+func (q *queue) add(r ctrl.Request) {
+	if q.dirty[r] {
+		return
+	}
+	q.dirty[r] = true
+	if !q.busy[r] {
+		q.waiting = append(q.waiting, r)
+		q.work()
+	}
+}
+
+// work starts a worker, if one is free, a moment later.
+func (q *queue) work() {
+	s := q.p.w.chance.of("workers")
+	q.p.w.after(s.between(0, 3*time.Millisecond), func() {
+		if q.p.dead || q.free == 0 || len(q.waiting) == 0 {
+			return
+		}
+		n := s.IntN(len(q.waiting))
+		r := q.waiting[n]
+		q.waiting = append(q.waiting[:n], q.waiting[n+1:]...)
+		delete(q.dirty, r)
+		q.busy[r] = true
+		q.free--
+		q.reconcile(r)
+	})
+}
+
+func (q *queue) reconcile(r ctrl.Request) {
+	t := &task{p: q.p, what: q.what, request: r}
+	q.p.tasks = append(q.p.tasks, t)
+	var result ctrl.Result
+	var err error
+	q.p.w.begin(t, func() { result, err = q.does.Reconcile(quiet, r) }, func() {
+		q.p.forget(t)
+		delete(q.busy, r)
+		q.free++
+		q.again(r, result, err)
+		if q.dirty[r] {
+			q.waiting = append(q.waiting, r)
+		}
+		for range q.waiting {
+			q.work()
+		}
+	})
+}
+
+func (p *process) forget(t *task) {
+	for n, o := range p.tasks {
+		if o == t {
+			p.tasks = append(p.tasks[:n], p.tasks[n+1:]...)
+			return
+		}
+	}
+}
+
+// again is what controller-runtime makes of the outcome of a reconcile.
+func (q *queue) again(r ctrl.Request, result ctrl.Result, err error) {
+	switch {
+	case err != nil:
+		wait := min(100*time.Millisecond<<min(q.failed[r], 10), time.Minute)
+		q.failed[r]++
+		q.addAfter(r, wait)
+	case result.RequeueAfter > 0:
+		delete(q.failed, r)
+		q.addAfter(r, result.RequeueAfter)
+	default:
+		delete(q.failed, r)
+	}
+}
+
+// addAfter adds later; of several wishes the earliest counts.
+func (q *queue) addAfter(r ctrl.Request, d time.Duration) {
+	at := q.p.w.now.Add(d)
+	if due, waits := q.later[r]; waits && !at.Before(due) {
+		return
+	}
+	q.later[r] = at
+	q.p.w.after(d, func() {
+		if !q.p.dead && q.later[r].Equal(at) {
+			delete(q.later, r)
+			q.add(r)
+		}
+	})
+}

@@ -1,0 +1,157 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Result is what came of a schedule.
+type Result struct {
+	Steps, Crashes int
+	// Violation is nil if everything held.
+	Violation *Violation
+	trace     *trace
+}
+
+// Run runs one schedule.
+func Run(sc Scenario) Result { return run(sc, false) }
+
+func run(sc Scenario, traced bool) Result {
+	w := newWorld(sc)
+	w.trace.on = traced
+	w.order()
+	w.boot()
+	w.operate()
+	w.weather()
+	w.run(dawn.Add(sc.Span))
+	w.settle()
+	for _, p := range w.processes {
+		p.bury()
+	}
+	return Result{Steps: w.steps, Crashes: w.crashes, Violation: w.checks.violation, trace: w.trace}
+}
+
+func newWorld(sc Scenario) *World {
+	w := &World{Scenario: sc, now: dawn, chance: newChance(sc.Seed), faulty: true, trace: &trace{}}
+	w.store = newStore(w)
+	w.nomad = newNomadServer(w)
+	w.checks = newChecks(w)
+	w.kubevirt = newKubevirt(w)
+	w.harvester = newHarvester(w)
+	w.collect()
+	w.furnish()
+	w.employ()
+	return w
+}
+
+// settle ends the faults, tidies up what others left behind, and waits for the world to come to rest.
+func (w *World) settle() {
+	if w.checks.failed() {
+		return
+	}
+	w.note("", "", "---- the faults end")
+	w.faulty = false
+	w.harvester.refusing, w.harvester.frozen, w.nomad.away = w.now, w.now, w.now
+	for _, p := range w.processes[:len(w.processes)-1] {
+		w.kill(p, "ends")
+	}
+	w.processes[len(w.processes)-1].nomad.cut = w.now
+	w.tidy()
+	if w.End != Stays {
+		w.end()
+	}
+	w.await()
+	w.rest()
+}
+
+// end deletes the pool.
+func (w *World) end() {
+	w.note("operator", poolName, "deletes the pool for good")
+	if p := w.pool(); p != nil {
+		_ = w.store.remove(idOf(p), p.UID) // it was there a moment ago
+	}
+	if w.End == DeletedBlind {
+		w.note("Nomad", "", "is gone for good")
+		w.nomad.away = w.now.Add(1000 * time.Hour)
+	}
+	w.free()
+}
+
+// tidy is what an operator does in the end: take back what would hold the pool for ever.
+func (w *World) tidy() {
+	if w.pool() == nil {
+		w.order()
+	}
+	w.edit("lets the pool go on", func(p *v1alpha1.NomadNodePool) {
+		p.Spec.Paused = false
+		p.Spec.ScaleIn.Drain.OnTimeout = v1alpha1.DrainForce
+		p.Spec.ScaleIn.Strategy = v1alpha1.LeastBusy
+		p.Spec.ScaleIn.StabilizationWindow = nil
+	})
+	for _, o := range w.store.all(kindNode) {
+		change(w.store, o.(*v1alpha1.NomadNode), func(n *v1alpha1.NomadNode) { delete(n.Annotations, v1alpha1.ProtectAnnotation) })
+	}
+	for _, o := range w.store.all(kindVM) {
+		if vm := o.(*kubevirtv1.VirtualMachine); halted(vm) {
+			w.kubevirt.halt(vm, false)
+		}
+	}
+	for _, nodeID := range w.nomad.order {
+		if x := w.nomad.nodes[nodeID]; x.ours && !x.eligible && w.wanted(nodeID) {
+			_ = w.nomad.setDrain(nodeID, nil, "token:operator") // it is there
+			_ = w.nomad.setEligible(nodeID, true)
+		}
+	}
+}
+
+// mostRest is how long the world may take to come to rest: for a drain, for a Nomad that can't be asked, and for members
+// that are replaced one by one.
+const mostRest = 3 * time.Hour
+
+// await waits for the fixpoint.
+func (w *World) await() {
+	about, why := "", ""
+	for end := w.now.Add(mostRest); w.now.Before(end); {
+		w.run(w.now.Add(10 * time.Second))
+		if w.checks.failed() {
+			return
+		}
+		if about, why = w.unrest(); why == "" {
+			return
+		}
+		w.nurse()
+	}
+	w.violate(map[bool]string{true: "I10", false: "I7"}[w.End == DeletedBlind], about, "no fixpoint after %s: %s", mostRest, why)
+}
+
+// rest checks I8: at the fixpoint nothing is written, not even by a controller that was started anew.
+func (w *World) rest() {
+	w.run(w.now.Add(2 * time.Minute))
+	for _, what := range []string{"at the fixpoint"} {
+		if w.checks.failed() {
+			return
+		}
+		if about, why := w.unrest(); why != "" {
+			w.violate("I7", about, "the fixpoint didn't last: %s", why)
+			return
+		}
+		before := w.writes
+		w.run(w.now.Add(7 * time.Minute))
+		if n := w.writes - before; n > 0 {
+			w.violate("I8", "", "%d writes %s", n, what)
+			return
+		}
+		w.kill(w.processes[len(w.processes)-1], "is restarted")
+	}
+}
+
+// Summary sums up many schedules.
+type Summary struct{ Schedules, Steps, Crashes, Violations int }
+
+func (s Summary) String() string {
+	return fmt.Sprintf("sim: %d schedules, %d steps, %d crashes, %d violations", s.Schedules, s.Steps, s.Crashes, s.Violations)
+}

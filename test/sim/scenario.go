@@ -1,0 +1,83 @@
+package sim
+
+import (
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// Scenario is what a seed makes of a schedule. Turning something off leaves the rest as alike as can be.
+type Scenario struct {
+	Seed   uint64
+	Faults Faults
+	// Pool is what is asked for in the beginning.
+	Pool v1alpha1.NomadNodePoolSpec
+	// Boot is how long VM and guest take to come up at most, and Shutdown how long a guest takes to stop.
+	Boot, Shutdown time.Duration
+	JoinTimeout    time.Duration
+	// Span is how long there are faults, and others do things.
+	Span time.Duration
+	// Acts is how many things others do in that time.
+	Acts int
+	// Without are acts of others that don't happen.
+	Without map[string]bool
+	// End is what becomes of the pool in the end.
+	End Ending
+	// Mutation is a deliberate bug; its zero value is none.
+	Mutation Mutation
+}
+
+// Ending is what becomes of the pool in the end.
+type Ending int
+
+// The endings.
+const (
+	// Stays: the pool must come to rest as asked.
+	Stays Ending = iota
+	// Deleted: the pool is deleted and nothing may be left.
+	Deleted
+	// DeletedBlind: the same, with Nomad gone for good.
+	DeletedBlind
+)
+
+// Faults are how often things go wrong: once in so many times; 0: never.
+type Faults struct {
+	Lag, Errors, Crashes, Conflicts, Freezes int
+	// Stalls: Nomad's drainer misses an end. Back: a list of nodes is older than one before.
+	Stalls, Back int
+	// ClaimsLeft: Harvester doesn't remove a claim. Broken and Late: a guest never joins, or too late.
+	ClaimsLeft, Broken, Late int
+	// Outages of Nomad, and second Leaders beside the first: how many.
+	Outages, Leaders int
+}
+
+// Mutation is a deliberate bug, put in at the seams; nil parts change nothing.
+type Mutation struct {
+	Name    string
+	Client  func(*process, client.Client) client.Client
+	Live    func(cached client.Client, live client.Reader) client.Reader
+	Cluster func(*process, nomad.Cluster) nomad.Cluster
+	Pool    func(*process, *controllers.NomadNodePoolReconciler)
+	Node    func(*process, *controllers.NomadNodeReconciler)
+}
+
+// FromSeed draws a scenario.
+func FromSeed(seed uint64) Scenario {
+	s := newChance(seed).of("scenario")
+	sc := Scenario{
+		Seed: seed, Boot: s.between(5*time.Second, 90*time.Second), Shutdown: s.between(5*time.Second, 90*time.Second),
+		JoinTimeout: s.between(2*time.Minute, 5*time.Minute), Span: s.between(4*time.Minute, 15*time.Minute), Acts: s.IntN(16),
+	}
+	sc.Faults = Faults{
+		Lag: pick(s, 0, 50, 200), Errors: pick(s, 0, 20, 100), Crashes: pick(s, 0, 20, 60), Conflicts: pick(s, 0, 15), Freezes: pick(s, 0, 0, 100),
+		Stalls: pick(s, 0, 2, 8), Back: pick(s, 0, 20), ClaimsLeft: pick(s, 0, 2), Broken: pick(s, 0, 0, 0, 3, 10), Late: pick(s, 0, 0, 6),
+		Outages: pick(s, 0, 0, 1, 2), Leaders: pick(s, 0, 0, 1, 2),
+	}
+	sc.End = pick(s, Stays, Stays, Stays, Deleted, DeletedBlind)
+	sc.Pool = anyPool(s, sc)
+	return sc
+}

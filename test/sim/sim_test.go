@@ -1,0 +1,30 @@
+package sim_test
+
+import (
+	"testing"
+
+	"github.com/nomad-harvester/nomad-harvester/test/sim"
+)
+
+// The first schedules, each time the same.
+func TestSchedules(t *testing.T) {
+	schedules := 1000
+	if testing.Short() {
+		schedules = 50
+	}
+	summary := sim.RunMany(sim.Options{First: 1, Schedules: schedules, Workers: 2, Tell: func(story string) { t.Error(story) }})
+	t.Log(summary)
+	if summary.Schedules < schedules && summary.Violations == 0 {
+		t.Errorf("only %d schedules were run", summary.Schedules)
+	}
+}
+
+// The same seed gives the same schedule, to the letter.
+func TestSchedulesRepeat(t *testing.T) {
+	for seed := range uint64(10) {
+		sc := sim.FromSeed(seed)
+		if a, b := sim.Story(sc), sim.Story(sc); a != b {
+			t.Errorf("seed %d tells two stories", seed)
+		}
+	}
+}

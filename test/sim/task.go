@@ -1,0 +1,93 @@
+package sim
+
+import (
+	"fmt"
+	"iter"
+	"runtime/debug"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+)
+
+// task is one reconcile. It runs as a coroutine that gives way at each request, so that others may do anything in between.
+type task struct {
+	p       *process
+	what    string // pool or node
+	request ctrl.Request
+	began   time.Time
+	looks   map[string]look // by Nomad node ID: the latest look at it within this task
+	resume  func() (time.Duration, bool)
+	stop    func()
+	yield   func(time.Duration) bool
+	last    string // what it did last, for the trace
+}
+
+// look is what a task saw of a Nomad node when it asked Nomad itself.
+type look struct {
+	at   time.Time
+	open bool
+}
+
+// died unwinds a task whose process is gone.
+type died struct{}
+
+// begin starts a task; then is called when it has come to its end, and never if its process dies.
+func (w *World) begin(t *task, body, then func()) {
+	t.began, t.looks = w.now, map[string]look{}
+	ended := false
+	t.resume, t.stop = iter.Pull(func(yield func(time.Duration) bool) {
+		t.yield = yield
+		defer func() {
+			switch r := recover(); r {
+			case nil, died{}:
+			default:
+				w.violate("no panic", t.request.Name, "%v\n%s", r, debug.Stack())
+			}
+		}()
+		body()
+		ended = true
+	})
+	w.goOn(t, func() {
+		if ended {
+			then()
+		}
+	})
+}
+
+// goOn lets a task run until it gives way again.
+func (w *World) goOn(t *task, then func()) {
+	if t.p.dead {
+		t.stop()
+		return
+	}
+	was := w.running
+	w.running = t
+	wait, more := t.resume()
+	w.running = was
+	switch {
+	case t.p.dying:
+		t.p.bury()
+		t.p.w.lead()
+	case more:
+		w.after(wait, func() { w.goOn(t, then) })
+	default:
+		then()
+	}
+}
+
+// pass gives way for a while.
+func (t *task) pass(d time.Duration) {
+	if !t.yield(d) {
+		panic(died{})
+	}
+}
+
+// die ends the task's process here and now.
+func (t *task) die(why string) {
+	t.p.w.crashes++
+	t.p.w.note(t.p.name, t.request.Name, "dies %s", why)
+	t.p.dying = true
+	panic(died{})
+}
+
+func (t *task) String() string { return fmt.Sprintf("%s %s %s", t.p.name, t.what, t.request.Name) }

@@ -1,0 +1,139 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// trace is the story of a schedule, line by line. It is written only when asked for: a schedule of interest is run again.
+type trace struct {
+	on    bool
+	lines []line
+}
+
+// line is one thing that happened.
+type line struct {
+	at           time.Time
+	actor, about string
+	text         string
+}
+
+func (l line) String() string {
+	return fmt.Sprintf("%9.3fs  %-13s %-14s %s", l.at.Sub(dawn).Seconds(), l.actor, l.about, l.text)
+}
+
+// note adds a line to the story.
+func (w *World) note(actor, about, format string, args ...any) {
+	if w.trace.on {
+		w.trace.lines = append(w.trace.lines, line{w.now, actor, about, fmt.Sprintf(format, args...)})
+	}
+}
+
+// tail are the last lines that concern somebody; empty: all.
+func (t *trace) tail(about string, most int) string {
+	var out []string
+	for _, l := range t.lines {
+		if about == "" || l.about == "" || l.about == poolName || strings.HasPrefix(l.about, about) {
+			out = append(out, l.String())
+		}
+	}
+	if len(out) > most {
+		out = append([]string{fmt.Sprintf("(%d lines before)", len(out)-most)}, out[len(out)-most:]...)
+	}
+	return strings.Join(out, "\n")
+}
+
+func (w *World) noteCall(t *task, c call, before client.Object, err error) {
+	if !w.trace.on {
+		return
+	}
+	what := c.verb
+	if c.status {
+		what += " status of"
+	}
+	outcome := ""
+	switch {
+	case apierrors.IsConflict(err):
+		outcome = ": conflict"
+	case err != nil:
+		outcome = ": " + err.Error()
+	case c.verb == "patch" && before != nil && w.store.get(c.id) == before:
+		outcome = ": no change"
+	case c.verb == "patch":
+		outcome = difference(before, w.store.get(c.id), c)
+	}
+	w.note(t.p.name, t.request.Name, "%s %s %s%s", what, c.id.kind, c.id.name, outcome)
+}
+
+// recorder writes Events of the controllers into the story.
+type recorder struct{ p *process }
+
+// Eventf is events.EventRecorder's.
+func (r recorder) Eventf(on, _ runtime.Object, _, reason, _, note string, args ...any) {
+	w := r.p.w
+	name := ""
+	if o, ok := on.(client.Object); ok {
+		name = o.GetName()
+	}
+	w.checks.told(name, reason)
+	if w.trace.on {
+		w.note(r.p.name, name, "Event %s: %s", reason, fmt.Sprintf(note, args...))
+	}
+}
+
+// difference says in a few words what a patch has changed.
+func difference(before, after client.Object, c call) string {
+	switch was := before.(type) {
+	case *v1alpha1.NomadNode:
+		is, ok := after.(*v1alpha1.NomadNode)
+		switch {
+		case !ok:
+			return ": finalizer off"
+		case c.status:
+			return nodeDifference(was, is)
+		case is.Spec.Drain == nil:
+			return ": no intent"
+		default:
+			d := is.Spec.Drain
+			return fmt.Sprintf(": intent %s %s, deadline %s, canceled %t", d.ID[:8], d.Reason, d.Deadline.Sub(dawn), d.Canceled)
+		}
+	case *v1alpha1.NomadNodePool:
+		is, ok := after.(*v1alpha1.NomadNodePool)
+		if ok {
+			return fmt.Sprintf(": %d of %d, %d ready, %d joining, %d leaving, next %d%s", is.Status.Replicas, is.Spec.Replicas, is.Status.ReadyReplicas,
+				is.Status.JoiningReplicas, is.Status.DrainingReplicas, is.Status.NextOrdinal, conditionsDifference(was.Status.Conditions, is.Status.Conditions))
+		}
+	}
+	return " " + string(c.patch)
+}
+
+func nodeDifference(was, is *v1alpha1.NomadNode) string {
+	out := ": " + string(is.Status.Phase)
+	if is.Status.Nomad.Status != was.Status.Nomad.Status {
+		out += fmt.Sprintf(", Nomad %q", is.Status.Nomad.Status)
+	}
+	if is.Status.VM.Status != was.Status.VM.Status {
+		out += fmt.Sprintf(", VM %q", is.Status.VM.Status)
+	}
+	return out + conditionsDifference(was.Status.Conditions, is.Status.Conditions)
+}
+
+func conditionsDifference(was, is []metav1.Condition) string {
+	out := ""
+	for _, c := range is {
+		before := meta.FindStatusCondition(was, c.Type)
+		if before == nil || before.Reason != c.Reason || before.Status != c.Status {
+			out += fmt.Sprintf(", %s %s (%s)", c.Type, c.Status, c.Reason)
+		}
+	}
+	return out
+}

@@ -1,0 +1,245 @@
+package sim
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+const (
+	// pollNodes and minInterval are internal/nomad's Options of these names, pollAllocations too.
+	pollNodes       = 10 * time.Second
+	minInterval     = 500 * time.Millisecond
+	pollAllocations = time.Second
+)
+
+func notFound(err error) bool { return errors.Is(err, nomad.ErrNodeNotFound) }
+
+func newCluster(p *process) *cluster {
+	c := &cluster{p: p, tracked: map[string]bool{}}
+	c.judge()
+	return c
+}
+
+// start watches Nomad from now on, as internal/nomad does for each connection.
+func (c *cluster) start() {
+	c.list(0)
+	c.p.w.after(c.p.w.chance.of("watch").between(5*time.Millisecond, 100*time.Millisecond), c.checkToken)
+}
+
+func (c *cluster) checkToken() {
+	switch {
+	case c.p.dead:
+	case c.reaches():
+		c.tokenKnown = true
+		c.judge()
+	default:
+		c.p.w.after(2*time.Second, c.checkToken)
+	}
+}
+
+// judge says how Nomad is, and wakes everybody if that has changed.
+func (c *cluster) judge() {
+	h := nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable, Message: "Nomad answers."}
+	switch {
+	case c.listErr != nil:
+		h = nomad.Health{Reason: v1alpha1.ReasonUnreachable, Message: "Nomad can't be asked."}
+	case !c.tokenKnown:
+		h = nomad.Health{Reason: v1alpha1.ReasonUnknown, Message: "Nomad has not answered yet."}
+	}
+	if h == c.view.Health {
+		return
+	}
+	was := c.view.Health
+	c.view.Health = h
+	if h.OK {
+		c.view.SettledSince = c.p.w.now
+	}
+	if was.Reason == "" {
+		return
+	}
+	c.p.w.note(c.p.name, "", "Nomad is %s", h.Reason)
+	for _, o := range c.p.cache.shelves[kindPool].order {
+		c.p.pools.add(ctrl.Request{NamespacedName: types.NamespacedName{Namespace: o.namespace, Name: o.name}})
+	}
+	for _, o := range c.p.cache.shelves[kindNode].order {
+		c.p.nodes.add(ctrl.Request{NamespacedName: types.NamespacedName{Namespace: o.namespace, Name: o.name}})
+	}
+}
+
+// list sends a list that waits for the index to pass.
+func (c *cluster) list(index uint64) {
+	w := c.p.w
+	s := w.chance.of("watch")
+	w.after(s.between(time.Millisecond, 10*time.Millisecond), func() {
+		c.round++
+		round := c.round
+		c.asked = index
+		switch {
+		case c.p.dead:
+		case !c.reaches():
+			w.after(s.between(0, requestTimeout), c.listFailed)
+		case index == 0 || w.nomad.index > index:
+			c.answer()
+		default:
+			w.nomad.waiting = append(w.nomad.waiting, c)
+			w.after(pollNodes, func() {
+				if c.round == round && slices.Contains(w.nomad.waiting, c) {
+					w.nomad.waiting = slices.DeleteFunc(w.nomad.waiting, func(o *cluster) bool { return o == c })
+					c.answer()
+				}
+			})
+		}
+	})
+}
+
+// answer is the end of a list: what it shows is as of now, and arrives later. Once in a while a server answers that is
+// behind the others, and the index goes back.
+func (c *cluster) answer() {
+	w := c.p.w
+	if c.p.dead {
+		return
+	}
+	s := w.chance.of("watch")
+	if !c.reaches() {
+		w.after(s.between(0, requestTimeout), c.listFailed)
+		return
+	}
+	nodes, index := w.nomad.snapshot(), w.nomad.index
+	if w.faulty && s.once(w.Faults.Back) {
+		nodes, index = w.nomad.past[0], 0
+	}
+	late := s.between(time.Millisecond, 10*time.Millisecond)
+	if w.faulty && s.once(w.Faults.Lag) {
+		late = s.between(0, 2*time.Second)
+	}
+	w.after(late, func() {
+		if c.p.dead {
+			return
+		}
+		c.failures = 0
+		was := c.view.Nodes
+		c.view.Nodes, c.view.Taken, c.listErr = nodes, w.now, nil
+		c.judge()
+		c.nudge(was, nodes)
+		w.after(minInterval, func() { c.list(index) })
+	})
+}
+
+func (c *cluster) listFailed() {
+	if c.p.dead {
+		return
+	}
+	c.listErr = nomad.ErrUnreachable
+	c.judge()
+	c.failures++
+	wait := min(minInterval<<min(c.failures, 6), 10*time.Second)
+	c.p.w.after(c.p.w.chance.of("watch").between(wait/2, wait), func() { c.list(0) })
+}
+
+// nudge wakes the members whose nodes have changed.
+func (c *cluster) nudge(was, is map[string]nomad.Node) {
+	c.wake(func(nodeID string) bool {
+		a, before := was[nodeID]
+		b, after := is[nodeID]
+		if before != after {
+			return true
+		}
+		if (a.LastDrain == nil) != (b.LastDrain == nil) || a.LastDrain != nil && *a.LastDrain != *b.LastDrain {
+			return true
+		}
+		a.LastDrain, b.LastDrain = nil, nil
+		return a != b
+	})
+}
+
+func (c *cluster) wake(changed func(nodeID string) bool) {
+	sh := c.p.cache.shelves[kindNode]
+	for _, i := range sh.order {
+		if changed(sh.objects[i].(*v1alpha1.NomadNode).Spec.NodeID) {
+			c.p.nodes.add(ctrl.Request{NamespacedName: types.NamespacedName{Namespace: i.namespace, Name: i.name}})
+		}
+	}
+}
+
+// TrackAllocations is nomad.Cluster's.
+func (c *cluster) TrackAllocations(nodeID string, on bool) {
+	switch {
+	case on && !c.tracked[nodeID]:
+		c.tracked[nodeID] = true
+		if !c.polling {
+			c.polling = true
+			c.p.w.after(10*time.Millisecond, c.poll)
+		}
+	case !on && c.tracked[nodeID]:
+		delete(c.tracked, nodeID)
+		live := map[string][]nomad.Allocation{}
+		for k, v := range c.allocations.Live {
+			if k != nodeID {
+				live[k] = v
+			}
+		}
+		c.allocations.Live = live
+	}
+}
+
+// poll lists the live allocations of the tracked nodes.
+func (c *cluster) poll() {
+	w := c.p.w
+	if c.p.dead || len(c.tracked) == 0 {
+		c.polling = false
+		return
+	}
+	if !c.reaches() {
+		c.allocations.Err = nomad.ErrUnreachable
+		w.after(5*time.Second, c.poll)
+		return
+	}
+	started := w.now
+	live := map[string][]nomad.Allocation{}
+	for nodeID := range c.tracked {
+		live[nodeID] = w.nomad.listed(nodeID)
+	}
+	s := w.chance.of("watch")
+	late := s.between(time.Millisecond, 10*time.Millisecond)
+	if w.faulty && s.once(w.Faults.Lag) {
+		late = s.between(0, 2*time.Second)
+	}
+	w.after(late, func() {
+		for nodeID := range live {
+			if !c.tracked[nodeID] {
+				delete(live, nodeID)
+			}
+		}
+		was := c.allocations.Live
+		c.allocations = nomad.AllocationsView{Started: started, Live: live}
+		c.wake(func(nodeID string) bool {
+			b, after := live[nodeID]
+			a, before := was[nodeID]
+			return after && (!before || !slices.Equal(a, b))
+		})
+		w.after(pollAllocations, c.poll)
+	})
+}
+
+// listed are a node's live allocations as Nomad lists them.
+func (n *nomadServer) listed(nodeID string) []nomad.Allocation {
+	var out []nomad.Allocation
+	for _, a := range n.on(nodeID) {
+		desired := "run"
+		if a.stopping {
+			desired = "stop"
+		}
+		out = append(out, nomad.Allocation{
+			ID: a.id, NodeID: nodeID, Namespace: "default", JobID: a.job.name, JobType: a.job.kind, Name: a.job.name,
+			ClientStatus: a.status, DesiredStatus: desired, CreateTime: a.placed,
+		})
+	}
+	return out
+}

@@ -1,0 +1,168 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// The types of jobs.
+const (
+	service  = "service"
+	batch    = "batch"
+	system   = "system"
+	sysbatch = "sysbatch"
+)
+
+// perNode is how many allocations of services fit on a node.
+const perNode = 4
+
+type job struct {
+	name, kind      string
+	count, parallel int
+	lasts           time.Duration // of batch and sysbatch
+	left            int           // batch: how many are still to be run
+}
+
+// alloc is one allocation that lives. Those that have ended are forgotten.
+type alloc struct {
+	id       string
+	job      *job
+	node     *node
+	status   string // pending or running
+	stopping bool
+	healthy  bool
+	placed   time.Time
+}
+
+func (a *alloc) name() string { return a.job.name + "." + a.id[:4] }
+
+// on are the allocations that live on a node.
+func (n *nomadServer) on(nodeID string) []*alloc {
+	var out []*alloc
+	for _, a := range n.allocs {
+		if a.node.id == nodeID {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// evaluate has the scheduler look at all jobs soon.
+func (n *nomadServer) evaluate() {
+	n.when(n.w.chance.of("scheduler").between(50*time.Millisecond, 500*time.Millisecond), func() {
+		for _, j := range n.jobs {
+			n.schedule(j)
+		}
+	})
+}
+
+func (n *nomadServer) schedule(j *job) {
+	switch j.kind {
+	case system, sysbatch:
+		for _, nodeID := range n.order {
+			x := n.nodes[nodeID]
+			if x.ours && x.takes() && !n.has(x, j) && (j.kind == system || j.left > 0) {
+				j.left--
+				n.place(j, x)
+			}
+		}
+	default:
+		for n.missing(j) > 0 {
+			x := n.roomiest()
+			if x == nil {
+				return
+			}
+			j.left--
+			n.place(j, x)
+		}
+	}
+}
+
+func (n *nomadServer) missing(j *job) int {
+	if j.kind == batch {
+		return j.left
+	}
+	missing := j.count
+	for _, a := range n.allocs {
+		if a.job == j && !a.stopping {
+			missing--
+		}
+	}
+	return missing
+}
+
+func (n *nomadServer) has(x *node, j *job) bool {
+	return slices.ContainsFunc(n.allocs, func(a *alloc) bool { return a.node == x && a.job == j })
+}
+
+func (x *node) takes() bool { return x.status == nomad.NodeReady && x.eligible && x.drain == nil }
+
+func (n *nomadServer) roomiest() *node {
+	var best *node
+	least := perNode
+	for _, nodeID := range n.order {
+		x := n.nodes[nodeID]
+		used := 0
+		for _, a := range n.on(nodeID) {
+			if a.job.kind != system && a.job.kind != sysbatch {
+				used++
+			}
+		}
+		if x.takes() && x.ours && used < least {
+			best, least = x, used
+		}
+	}
+	return best
+}
+
+func (n *nomadServer) place(j *job, x *node) {
+	n.made++
+	a := &alloc{id: fmt.Sprintf("%04x-alloc", n.made), job: j, node: x, status: "pending", placed: n.w.now}
+	n.allocs = append(n.allocs, a)
+	n.w.note("Nomad", x.name, "places %s", a.name())
+	s := n.w.chance.of("scheduler")
+	n.when(s.between(300*time.Millisecond, 3*time.Second), func() {
+		if n.lives(a) && !a.stopping {
+			a.status = "running"
+		}
+	})
+	n.when(s.between(3*time.Second, 12*time.Second), func() {
+		if n.lives(a) && !a.stopping {
+			a.healthy = true
+			n.drainsOn(s.between(100*time.Millisecond, time.Second))
+		}
+	})
+	if j.lasts > 0 {
+		n.when(s.between(j.lasts/2, j.lasts), func() { n.ended(a, "complete") })
+	}
+}
+
+func (n *nomadServer) lives(a *alloc) bool { return slices.Contains(n.allocs, a) }
+
+// stopAlloc tells a client to stop an allocation, for which its tasks get some time.
+func (n *nomadServer) stopAlloc(a *alloc) {
+	if a.stopping {
+		return
+	}
+	a.stopping = true
+	n.when(n.w.chance.of("scheduler").rarely(4, 3*time.Second, 30*time.Second), func() { n.ended(a, "complete") })
+	n.evaluate()
+}
+
+// ended is the end of an allocation. A lost one is run anew.
+func (n *nomadServer) ended(a *alloc, how string) {
+	if !n.lives(a) {
+		return
+	}
+	n.allocs = slices.DeleteFunc(n.allocs, func(o *alloc) bool { return o == a })
+	if a.job.kind == batch && how == "lost" {
+		a.job.left++
+	}
+	n.w.note("Nomad", a.node.name, "%s is %s", a.name(), how)
+	n.lastEnded(a.node, a)
+	n.drainsOn(n.w.chance.of("drainer").between(150*time.Millisecond, 1200*time.Millisecond))
+	n.evaluate()
+}
