@@ -99,7 +99,7 @@ func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 	v, found := link.View.Nodes[n.Spec.NodeID]
 	m.CreateIndex = v.CreateIndex
 	if rec.Drain != nil {
-		m.LeavingSince, m.LeavingReason = rec.Drain.Time.Time, rec.Drain.Reason
+		m.LeavingSince, m.LeavingReason, m.Returning = rec.Drain.Time.Time, rec.Drain.Reason, !rec.Leaving()
 		wanted := rec.Drain.Reason == v1alpha1.DrainScaleIn || rec.Drain.Reason == v1alpha1.DrainRollout
 		// One whose node is down would fill the place of one that works.
 		m.Rescuable = wanted && !rec.Drained && rec.DeletedAt.IsZero() && found && v.Status == nomad.NodeReady

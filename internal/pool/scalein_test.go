@@ -67,6 +67,7 @@ func TestAnnotationsAreObeyed(t *testing.T) {
 		{name: "all protected", s: snapshot(0, member("a", protected)), holdIn: v1alpha1.ReasonAllProtected, wake: 10 * time.Second},
 		{name: "protected outranks delete-next", s: snapshot(1, member("a", protected, deleteNext), member("b")), victims: []string{"b"}},
 		{name: "delete-next outranks the strategy", s: snapshot(1, member("a"), member("b", deleteNext)), change: strategy(v1alpha1.Empty, busy), victims: []string{"b"}},
+		{name: "one whose order is taken back isn't broken", s: snapshot(1, member("a", notReady, returning), member("b")), change: strategy(v1alpha1.Empty, busy), holdIn: v1alpha1.ReasonWaitingForAllocations, wake: 10 * time.Second},
 		{name: "broken ones needn't be empty", s: snapshot(1, member("a", notReady), member("b")), change: strategy(v1alpha1.Empty, busy), victims: []string{"a"}},
 	})
 }
@@ -131,6 +132,28 @@ func TestUsageIsAskedForOnlyWhenMembersAreChosen(t *testing.T) {
 		}
 		if got := pool.NeedsUsage(c.s); got != c.want {
 			t.Errorf("%s: got %t, want %t", c.name, got, c.want)
+		}
+	}
+}
+
+func TestOrderDependsOnTheMemberBeingEmpty(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		strategy v1alpha1.ScaleInStrategy
+		m        pool.Member
+		want     v1alpha1.ScaleInStrategy
+	}{
+		{"ready", v1alpha1.Empty, member("a"), v1alpha1.Empty},
+		{"but for system jobs", v1alpha1.EmptyIgnoreSystem, member("a"), v1alpha1.EmptyIgnoreSystem},
+		{"being called back", v1alpha1.Empty, member("a", notReady, returning), v1alpha1.Empty},
+		{"broken", v1alpha1.Empty, member("a", notReady), ""},
+		{"asked for by name", v1alpha1.Empty, member("a", deleteNext), ""},
+		{"another strategy", v1alpha1.LeastBusy, member("a"), ""},
+	} {
+		s := snapshot(0, c.m)
+		s.ScaleIn.Strategy = c.strategy
+		if got := pool.OnlyIf(s, "a"); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}
 }

@@ -65,6 +65,8 @@ type Member struct {
 	LeavingReason v1alpha1.DrainReason
 	// Rescuable is true while an order to leave can be taken back.
 	Rescuable bool
+	// Returning is true while an order to leave is being taken back: the node isn't eligible yet, but nothing is wrong with it.
+	Returning bool
 	// Joined is true once the Nomad node has been seen ready.
 	Joined bool
 	// JoinedAt is when that was.

@@ -30,9 +30,10 @@ func Victims(s Snapshot, n int) ([]string, *Problem) {
 	return names(c), &Problem{v1alpha1.ReasonWaitingForAllocations, "Too few members are empty, and scaleIn.strategy lets only empty ones leave."}
 }
 
-// mayLeave applies the strategies that let only empty members leave. A member that isn't ready is let go by all.
+// mayLeave applies the strategies that let only empty members leave. A member that isn't ready is let go by all, unless it
+// is on its way back from an order to leave, which may have been taken back just because it isn't empty.
 func mayLeave(s Snapshot, m Member) bool {
-	if !m.Ready || m.DeleteNext {
+	if !m.Ready && !m.Returning || m.DeleteNext {
 		return true
 	}
 	u, known := s.Usage[m.Name]
@@ -53,7 +54,7 @@ func OnlyIf(s Snapshot, name string) v1alpha1.ScaleInStrategy {
 		return ""
 	}
 	for _, m := range s.Members {
-		if m.Name == name && m.Ready && !m.DeleteNext {
+		if m.Name == name && (m.Ready || m.Returning) && !m.DeleteNext {
 			return s.ScaleIn.Strategy
 		}
 	}
