@@ -149,3 +149,7 @@ func (e eventSink) swept(p *v1alpha1.NomadNodePool, l sweep.Leftover) {
 func (e eventSink) unrecorded(p *v1alpha1.NomadNodePool, vm string) {
 	e.warn(p, "VMWithoutRecord", "Sweep", "VM %s is a member's, but its NomadNode is gone, so nobody looks after it: drain its Nomad node, annotate the VM %s and delete it", vm, v1alpha1.AllowDeleteAnnotation)
 }
+
+func (e eventSink) poolGone(n *v1alpha1.NomadNode) {
+	e.warn(n, "PoolGone", "Sweep", "NomadNodePool %s, which made this member, is gone, so nobody scales, updates or replaces it; delete this NomadNode to have it drained and removed", n.Spec.PoolName)
+}

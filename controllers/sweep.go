@@ -71,10 +71,7 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	plan, seen := sweep.Decide(o.Observed, s.seen, s.Grace)
 	s.seen = seen
 	for _, l := range plan.Tell {
-		log.FromContext(ctx).Info("a member's VM runs without a record", "namespace", l.Namespace, "vm", l.Name)
-		if p := o.pools[l.PoolUID]; p != nil {
-			s.Events.unrecorded(p, l.Name)
-		}
+		s.tell(ctx, o, l)
 	}
 	var errs []error
 	failed := map[sweep.Key]bool{}
@@ -91,6 +88,18 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+func (s *Sweeper) tell(ctx context.Context, o *sweepScope, l sweep.Leftover) {
+	if l.Kind == sweep.Record {
+		log.FromContext(ctx).Info("a member has no pool any more", "namespace", l.Namespace, "member", l.Name)
+		s.Events.poolGone(o.records[l.Key])
+		return
+	}
+	log.FromContext(ctx).Info("a member's VM has no record any more", "namespace", l.Namespace, "vm", l.Name)
+	if p := o.pools[l.PoolUID]; p != nil {
+		s.Events.unrecorded(p, l.Name)
+	}
+}
+
 func (s *Sweeper) remove(ctx context.Context, o *sweepScope, l sweep.Leftover) error {
 	var removed bool
 	var err error
@@ -101,6 +110,7 @@ func (s *Sweeper) remove(ctx context.Context, o *sweepScope, l sweep.Leftover) e
 		removed, err = s.removeClaim(ctx, o, l)
 	case sweep.NomadNode:
 		removed, err = s.purge(ctx, o, l)
+	case sweep.VM, sweep.Record: // only told of
 	}
 	if err != nil || !removed {
 		return err

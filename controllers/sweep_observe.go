@@ -26,6 +26,7 @@ const sweepSettling = time.Minute
 type sweepScope struct {
 	sweep.Observed
 	pools    map[string]*v1alpha1.NomadNodePool // by UID
+	records  map[sweep.Key]*v1alpha1.NomadNode
 	claims   map[sweep.Key]types.UID
 	clusters map[sweep.Key]nomad.Cluster // of Nomad nodes
 	down     []downNode
@@ -46,7 +47,7 @@ func (s *Sweeper) observe(ctx context.Context) (*sweepScope, error) {
 			Now: s.Clock.Now(), Pools: map[string]sweep.Pool{}, Members: map[sweep.Key]bool{}, NodeIDs: map[string]bool{},
 			Machines: map[sweep.Key]bool{}, Mentioned: map[sweep.Key]bool{},
 		},
-		pools: map[string]*v1alpha1.NomadNodePool{}, claims: map[sweep.Key]types.UID{}, clusters: map[sweep.Key]nomad.Cluster{},
+		pools: map[string]*v1alpha1.NomadNodePool{}, records: map[sweep.Key]*v1alpha1.NomadNode{}, claims: map[sweep.Key]types.UID{}, clusters: map[sweep.Key]nomad.Cluster{},
 	}
 	for _, step := range []func(context.Context, *sweepScope) error{
 		s.observePools, s.observeClaims, s.observeVMs, s.observeMembers, s.observeNodes, s.observeMachines,
@@ -123,9 +124,13 @@ func (s *Sweeper) observeMembers(ctx context.Context, o *sweepScope) error {
 	if err := s.Live.List(ctx, &l); err != nil {
 		return fmt.Errorf("listing the members: %w", err)
 	}
-	for _, n := range l.Items {
-		o.Members[sweep.Key{Namespace: n.Namespace, Name: n.Name}] = true
-		o.NodeIDs[n.Spec.NodeID] = true
+	for i := range l.Items {
+		n := &l.Items[i]
+		key := sweep.Key{Namespace: n.Namespace, Name: n.Name}
+		o.Members[key], o.NodeIDs[n.Spec.NodeID], o.records[key] = true, true, n
+		if n.DeletionTimestamp == nil {
+			o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: sweep.Record, Key: key, Member: n.Name, PoolUID: n.Spec.PoolUID})
+		}
 	}
 	return nil
 }
@@ -167,7 +172,7 @@ func (s *Sweeper) observeNodes(ctx context.Context, o *sweepScope) error {
 func (s *Sweeper) observeMachines(ctx context.Context, o *sweepScope) error {
 	suspects := map[string][]sweep.Leftover{}
 	for _, l := range sweep.Suspects(o.Observed) {
-		if l.Kind != sweep.VM {
+		if l.Removable() {
 			suspects[l.Namespace] = append(suspects[l.Namespace], l)
 		}
 	}

@@ -25,14 +25,15 @@ type Plan struct {
 	Tell []Leftover
 }
 
-// Suspects are the leftovers without a record, of pools that don't mind. Of claims and VMs, which are in this Kubernetes
+// Suspects are the leftovers without a record, of pools that don't mind, and the records without a pool. Of claims and VMs, which are in this Kubernetes
 // cluster, no pool need exist any more. A Nomad node whose pool isn't here may belong to the controller of another Harvester.
 func Suspects(o Observed) []Leftover {
 	var out []Leftover
 	for _, l := range o.Leftovers {
 		pool, exists := o.Pools[l.PoolUID]
 		switch {
-		case l.PoolUID == "", l.Member == "", o.Members[l.Owner()], pool.Paused:
+		case l.PoolUID == "", l.Member == "", pool.Paused:
+		case l.Kind == Record && exists, l.Kind != Record && o.Members[l.Owner()]:
 		case l.Kind == NomadNode && (!exists || pool.KeepsNodes || o.NodeIDs[l.Name]):
 		default:
 			out = append(out, l)
@@ -47,7 +48,7 @@ func Decide(o Observed, seen Seen, grace time.Duration) (Plan, Seen) {
 	var plan Plan
 	next := Seen{last: o.Now, since: map[kindKey]time.Time{}}
 	for _, l := range Suspects(o) {
-		if l.Kind != VM && o.Machines[l.Owner()] || o.Mentioned[l.Key] {
+		if l.Removable() && (o.Machines[l.Owner()] || o.Mentioned[l.Key]) {
 			continue
 		}
 		k := kindKey{l.Kind, l.Key}
@@ -59,7 +60,7 @@ func Decide(o Observed, seen Seen, grace time.Duration) (Plan, Seen) {
 		due := since.Add(grace)
 		switch {
 		case o.Now.Before(due):
-		case l.Kind != VM:
+		case l.Removable():
 			plan.Remove = append(plan.Remove, l)
 		case !known || due.After(seen.last):
 			plan.Tell = append(plan.Tell, l)

@@ -124,6 +124,20 @@ func TestGraceBeginsAnewWhenItWasUsedInBetween(t *testing.T) {
 	}
 }
 
+func TestRecordWithoutPoolIsToldOf(t *testing.T) {
+	t.Parallel()
+	record := func(o *sweep.Observed) {
+		o.Leftovers, o.Members[named("p-1")] = []sweep.Leftover{leftover(sweep.Record, "p-1")}, true
+	}
+	if plan := after(left(record), 0, grace); len(plan.Tell) > 0 || len(plan.Remove) > 0 {
+		t.Errorf("with a pool: told of %v, removed %v", names(plan.Tell), names(plan.Remove))
+	}
+	orphaned := left(record, func(o *sweep.Observed) { delete(o.Pools, "u") })
+	if plan := after(orphaned, 0, grace); len(plan.Tell) != 1 || len(plan.Remove) > 0 {
+		t.Errorf("without: told of %v, removed %v", names(plan.Tell), names(plan.Remove))
+	}
+}
+
 func TestVMWithoutRecordIsToldOfOnce(t *testing.T) {
 	t.Parallel()
 	o := left(func(o *sweep.Observed) {

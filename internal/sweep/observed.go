@@ -12,6 +12,8 @@ const (
 	Secret    Kind = "secret"
 	// VM is only told of: a guest runs in it, which nobody but a person can drain.
 	VM Kind = "vm"
+	// Record is a NomadNode whose pool is gone. It goes on without one, so it is only told of.
+	Record Kind = "record"
 )
 
 // Key names something in a namespace.
@@ -33,6 +35,9 @@ type Leftover struct {
 // Owner is the member's key.
 func (l Leftover) Owner() Key { return Key{l.Namespace, l.Member} }
 
+// Removable is false for what is only told of.
+func (l Leftover) Removable() bool { return l.Kind != VM && l.Kind != Record }
+
 // Pool is what a pool says about its leftovers.
 type Pool struct {
 	// Paused: nothing of it is swept.
@@ -47,7 +52,7 @@ type Observed struct {
 	// Now is when.
 	Now time.Time
 	// Leftovers are candidates: Nomad nodes that are down in a Nomad that is known and settled, claims that aren't being
-	// deleted, and VMs.
+	// deleted, VMs, and the records of members.
 	Leftovers []Leftover
 	// Pools are those that exist, by UID.
 	Pools map[string]Pool

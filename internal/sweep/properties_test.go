@@ -24,7 +24,7 @@ func anyLook(t *rapid.T, at time.Time) sweep.Observed {
 		o.Members[named(m)], o.Machines[named(m)] = some("record"), some("machine")
 		id, secret := m+"-id", m+"-cloudinit"
 		o.NodeIDs[id], o.Mentioned[named(m+"-root")], o.Mentioned[named(secret)] = some("ID"), some("claim used"), some("Secret used")
-		for kind, name := range map[sweep.Kind]string{sweep.Claim: m + "-root", sweep.NomadNode: id, sweep.VM: m} {
+		for kind, name := range map[sweep.Kind]string{sweep.Claim: m + "-root", sweep.NomadNode: id, sweep.VM: m, sweep.Record: m} {
 			if !some("no " + string(kind)) {
 				o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: kind, Key: named(name), Member: m, PoolUID: "u", Secret: secret})
 			}
@@ -41,6 +41,8 @@ func orphan(o sweep.Observed, l sweep.Leftover) bool {
 	switch l.Kind {
 	case sweep.VM:
 		return free
+	case sweep.Record:
+		return present && !exists
 	case sweep.NomadNode:
 		return free && !o.Machines[l.Owner()] && exists && !pool.KeepsNodes && !o.NodeIDs[l.Name]
 	default:
@@ -87,12 +89,12 @@ func check(t *rapid.T, history []sweep.Observed, plan sweep.Plan) {
 		if l.Kind == sweep.Secret && (o.Mentioned[l.Key] || o.Members[l.Owner()] || o.Machines[l.Owner()]) {
 			t.Fatalf("Secret %v is removed, which is used", l)
 		}
-		if l.Kind == sweep.VM {
-			t.Fatalf("VM %v is removed", l)
+		if !l.Removable() {
+			t.Fatalf("%v is removed", l)
 		}
 	}
 	for _, l := range o.Leftovers {
-		if due := o.Now.Sub(since(l)) >= grace; l.Kind != sweep.VM && due != removed[l.Member+string(l.Kind)] {
+		if due := o.Now.Sub(since(l)) >= grace; l.Removable() && due != removed[l.Member+string(l.Kind)] {
 			t.Fatalf("%v: due %v, removed %v", l, due, !due)
 		}
 	}
