@@ -17,6 +17,6 @@ func TestHostIsFreedByReplacingTheMember(t *testing.T) {
 		{name: "called back: leaves after all, under an intent of its own", o: ordered(canceled, evacuated), step: member.RecordIntent, reason: v1alpha1.DrainEvacuation},
 		{name: "deleted", o: steady(evacuated, deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
 		{name: "VM lost", o: steady(evacuated, vmDeleting), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
-		{name: "a stranger's VM", o: fresh(strangersVM, evacuated), step: member.Wait, wake: joinTimeout - 60e9},
+		{name: "a stranger's VM", o: fresh(strangersVM, evacuated), step: member.Wait, wake: 15e9},
 	})
 }
