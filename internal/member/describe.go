@@ -110,7 +110,7 @@ func registered(o Observed) Condition {
 	case o.Record.Joined:
 		return no(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost.")
 	case JoinExpired(o.Record, o.Now):
-		return no(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service), then delete this NomadNode to have it replaced.")
+		return no(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition RegistrationHealthy says so.")
 	default:
 		return no(v1alpha1.ReasonJoining, "Waiting for the guest to join Nomad.")
 	}
