@@ -19,6 +19,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
 // removedClaimsAnnotation lists the claims that Harvester removes together with a VM.
@@ -222,6 +223,9 @@ func (r *NomadNodeReconciler) deleteClaims(ctx context.Context, s *nodeScope, _ 
 
 // release lets the record go. Nomad is told once more, because a guest may have registered after the last look.
 func (r *NomadNodeReconciler) release(ctx context.Context, s *nodeScope, d member.Decision) error {
+	if err := r.counted(ctx, s.node); err != nil {
+		return err
+	}
 	if d.Late {
 		r.Events.purgeSkipped(s.node)
 	} else if s.observed.Record.Purge {
@@ -238,6 +242,23 @@ func (r *NomadNodeReconciler) release(ctx context.Context, s *nodeScope, d membe
 		membersRemoved.WithLabelValues(s.node.Namespace, s.node.Spec.PoolName, string(reason)).Inc()
 	}
 	return client.IgnoreNotFound(err)
+}
+
+// counted is nil once the pool has counted the member, whose name it would use again otherwise. A pool that is gone makes no
+// more members.
+func (r *NomadNodeReconciler) counted(ctx context.Context, n *v1alpha1.NomadNode) error {
+	p := &v1alpha1.NomadNodePool{}
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.PoolName}, p)
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && string(p.UID) != n.Spec.PoolUID:
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading pool %s: %w", n.Spec.PoolName, err)
+	}
+	if recorded := p.Status.NextOrdinal; pool.NextOrdinal(p.Name, string(p.UID), recorded, func(name string) bool { return name == n.Name }) != recorded {
+		return fmt.Errorf("pool %s has not counted the member yet", p.Name)
+	}
+	return nil
 }
 
 // patchNode changes the member's spec or metadata, if nobody else has written since it was read.
