@@ -4,8 +4,11 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
@@ -141,13 +144,24 @@ func (e eventSink) purgeSkipped(n *v1alpha1.NomadNode) {
 	e.warn(n, "PurgeSkipped", "Purge", "Nomad can't be asked; node %s is left to Nomad's own garbage collection", n.Spec.NodeID)
 }
 
+// swept relates each event to what it tells of, without which Kubernetes would take them all for one.
 func (e eventSink) swept(p *v1alpha1.NomadNodePool, l sweep.Leftover) {
-	what := map[sweep.Kind]string{sweep.NomadNode: "Nomad node", sweep.Claim: "claim", sweep.Secret: "Secret"}[l.Kind]
-	e.normal(p, nil, "Swept", "Sweep", "Removed %s %s, which was left of member %s without a record", what, l.Name, l.Member)
+	what, related := "claim", client.Object(&corev1.PersistentVolumeClaim{})
+	switch l.Kind {
+	case sweep.NomadNode:
+		what, related = "Nomad node", &v1alpha1.NomadNode{}
+	case sweep.Secret:
+		what, related = "Secret", &corev1.Secret{}
+	default:
+	}
+	related.SetNamespace(l.Namespace)
+	related.SetName(l.Name)
+	e.normal(p, related, "Swept", "Sweep", "Removed %s %s, which was left of member %s without a record", what, l.Name, l.Member)
 }
 
-func (e eventSink) unrecorded(p *v1alpha1.NomadNodePool, vm string) {
-	e.warn(p, "VMWithoutRecord", "Sweep", "VM %s is a member's, but its NomadNode is gone, so nobody looks after it: drain its Nomad node, annotate the VM %s and delete it", vm, v1alpha1.AllowDeleteAnnotation)
+func (e eventSink) unrecorded(p *v1alpha1.NomadNodePool, l sweep.Leftover) {
+	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: l.Name}}
+	e.Eventf(p, vm, corev1.EventTypeWarning, "VMWithoutRecord", "Sweep", "VM %s is a member's, but its NomadNode is gone, so nobody looks after it: drain its Nomad node, annotate the VM %s and delete it", l.Name, v1alpha1.AllowDeleteAnnotation)
 }
 
 func (e eventSink) poolGone(n *v1alpha1.NomadNode) {

@@ -96,7 +96,7 @@ func (s *Sweeper) tell(ctx context.Context, o *sweepScope, l sweep.Leftover) {
 	}
 	log.FromContext(ctx).Info("a member's VM has no record any more", "namespace", l.Namespace, "vm", l.Name)
 	if p := o.pools[l.PoolUID]; p != nil {
-		s.Events.unrecorded(p, l.Name)
+		s.Events.unrecorded(p, l)
 	}
 }
 
