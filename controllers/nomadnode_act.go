@@ -104,7 +104,8 @@ func (r *NomadNodeReconciler) clearIntent(ctx context.Context, s *nodeScope, d m
 	if err != nil {
 		return err
 	}
-	if in.Found && (!in.Node.Eligible || in.Node.Draining) {
+	foreign := in.Node.Draining && (in.Node.LastDrain == nil || in.Node.LastDrain.IntentID != s.node.Spec.Drain.ID)
+	if in.Found && !foreign && (!in.Node.Eligible || in.Node.Draining) {
 		return r.rescue(ctx, s, d)
 	}
 	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil })

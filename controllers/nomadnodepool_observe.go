@@ -101,8 +101,9 @@ func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 	if rec.Drain != nil {
 		m.LeavingSince, m.LeavingReason, m.Returning = rec.Drain.Time.Time, rec.Drain.Reason, !rec.Leaving()
 		wanted := rec.Drain.Reason == v1alpha1.DrainScaleIn || rec.Drain.Reason == v1alpha1.DrainRollout
-		// One whose node is down would fill the place of one that works.
-		m.Rescuable = wanted && !rec.Drained && rec.DeletedAt.IsZero() && found && v.Status == nomad.NodeReady
+		foreign := v.Draining && (v.LastDrain == nil || v.LastDrain.IntentID != rec.Drain.ID)
+		// One whose node is down, or that somebody else drains, would fill the place of one that works.
+		m.Rescuable = wanted && !rec.Drained && rec.DeletedAt.IsZero() && found && v.Status == nomad.NodeReady && !foreign
 	}
 	if link.Known {
 		// The member's own condition may be old when Nomad has just come back, and a busy member would look broken.

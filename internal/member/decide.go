@@ -98,6 +98,8 @@ func rescue(o Observed) Decision {
 	switch {
 	case !o.Nomad.Known:
 		return Decision{Step: Wait}
+	case o.Nomad.Registered && o.Nomad.Draining && o.Nomad.DrainIntent != o.Record.Drain.ID:
+		return Decision{Step: ClearIntent} // somebody else drains the node, and means it
 	case o.Nomad.Registered && (!o.Nomad.Eligible || o.Nomad.Draining):
 		return Decision{Step: Rescue}
 	default:

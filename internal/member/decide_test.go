@@ -81,6 +81,7 @@ func TestRescueIsDoneInNomadBeforeTheIntentGoes(t *testing.T) {
 		{name: "draining", o: draining(service("web"), canceled), step: member.Rescue},
 		{name: "drain complete, still ineligible", o: ordered(canceled, cordoned), step: member.Rescue},
 		{name: "drain canceled, died before it was eligible", o: ordered(canceled, cordoned, func(o *member.Observed) { o.Nomad.DrainIntent = intentID }), step: member.Rescue},
+		{name: "somebody else drains it: that stays as it is", o: draining(service("web"), canceled, foreign), step: member.ClearIntent},
 		{name: "eligible again, died before the intent went", o: ordered(canceled), step: member.ClearIntent},
 		{name: "not in Nomad", o: booting(func(o *member.Observed) { o.Record.Drain = intent(now, now) }, canceled), step: member.ClearIntent},
 		{name: "Nomad unknown", o: draining(nil, canceled, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
