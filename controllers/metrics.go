@@ -28,6 +28,9 @@ var (
 		Name: "nomadnodepool_drain_duration_seconds", Help: "From the order to leave to the last allocation's end, by how it ended.",
 		Buckets: []float64{1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600},
 	}, []string{"namespace", "pool", "result"})
+	breakerOpen = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "nomadnodepool_breaker_open", Help: "1 while no member is made or replaced because the last ones didn't join Nomad.",
+	}, []string{"namespace", "pool"})
 	nomadReachable = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "nomadnodepool_nomad_reachable", Help: "1 while Nomad answers and the token may see what it must.",
 	}, []string{"namespace", "pool"})
@@ -37,7 +40,7 @@ var (
 )
 
 func init() {
-	metrics.Registry.MustRegister(replicas, membersCreated, membersRemoved, joinSeconds, drainSeconds, nomadReachable, swept)
+	metrics.Registry.MustRegister(replicas, membersCreated, membersRemoved, joinSeconds, drainSeconds, breakerOpen, nomadReachable, swept)
 	for _, kind := range []sweep.Kind{sweep.NomadNode, sweep.Claim, sweep.Secret} {
 		swept.WithLabelValues(string(kind)) // shown as 0
 	}
@@ -50,15 +53,20 @@ func reportPool(p *v1alpha1.NomadNodePool, known bool) {
 	} {
 		replicas.WithLabelValues(p.Namespace, p.Name, state).Set(float64(n))
 	}
-	reachable := 0.0
-	if known {
-		reachable = 1
+	nomadReachable.WithLabelValues(p.Namespace, p.Name).Set(oneIf(known))
+	breakerOpen.WithLabelValues(p.Namespace, p.Name).Set(oneIf(joinsOf(p.Status.Registration).BreakerOpen()))
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
 	}
-	nomadReachable.WithLabelValues(p.Namespace, p.Name).Set(reachable)
+	return 0
 }
 
 func forgetPool(namespace, name string) {
 	l := prometheus.Labels{"namespace": namespace, "pool": name}
 	replicas.DeletePartialMatch(l)
 	nomadReachable.DeletePartialMatch(l)
+	breakerOpen.DeletePartialMatch(l)
 }
