@@ -32,11 +32,11 @@ func joinWithin(d time.Duration) func(*v1alpha1.NomadNodePool) {
 // back.
 func TestRolloutStopsWhenNobodyJoins(t *testing.T) {
 	t.Parallel()
-	create(t, newPool("stuck", 2, ofGeneration("first"), func(p *v1alpha1.NomadNodePool) {
+	create(t, newPool("stuck", 3, ofGeneration("first"), func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Rollout.MaxSurge = new(intstr.FromInt32(3)) // so that three fail at once
 	}))
-	eventually(t, "stuck", "the pool to settle", time.Minute, settled(2))
-	service(t, "stuck", "stuck-service", 2)
+	eventually(t, "stuck", "the pool to settle", time.Minute, settled(3))
+	service(t, "stuck", "stuck-service", 3)
 	old, work, machines := orders(members(t, "stuck")), allocationStates(t, "stuck-service"), vmUIDs(t, "stuck")
 	t.Cleanup(w.Hypervisor.GuestNeverJoins(newGuests(t, "stuck")))
 
@@ -57,7 +57,7 @@ func TestRolloutStopsWhenNobodyJoins(t *testing.T) {
 	}
 
 	change(t, "stuck", ofGeneration("first"))
-	eventually(t, "stuck", "the members of before", time.Minute, both(rolledOut(2), are(old)))
+	eventually(t, "stuck", "the members of before", time.Minute, both(rolledOut(3), are(old)))
 	eventually(t, "stuck", "joins to be well", 10*time.Second, says(v1alpha1.PoolRegistrationHealthy, v1alpha1.ReasonAsWanted))
 	told(t, "stuck", "BreakerClosed", "")
 	if got := allocationStates(t, "stuck-service"); !maps.Equal(got, work) {

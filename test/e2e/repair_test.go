@@ -50,7 +50,7 @@ func TestMembersThatNoLongerWork(t *testing.T) {
 	nodes := members(t, "sick")
 	halted, broken := nodes[0], nodes[1]
 
-	halt(t, halted)
+	runStrategy(t, halted, kubevirtv1.RunStrategyHalted)
 	eventually(t, "sick", "the member to be down", 30*time.Second, nomadStatus("down", 1))
 	theCauseLiesElsewhere(t, broken)
 
@@ -118,11 +118,11 @@ func noneIsToLeave(t *testing.T, pool string) {
 	}
 }
 
-// halt stops a member's VM, as Harvester's UI does.
-func halt(t *testing.T, n v1alpha1.NomadNode) {
+// runStrategy starts or stops a member's VM, as Harvester's UI does.
+func runStrategy(t *testing.T, n v1alpha1.NomadNode, strategy kubevirtv1.VirtualMachineRunStrategy) {
 	t.Helper()
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: n.Name}}
-	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"runStrategy":%q}}`, kubevirtv1.RunStrategyHalted))
+	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"runStrategy":%q}}`, strategy))
 	if err := w.Client.Patch(t.Context(), vm, patch); err != nil {
 		t.Fatal(err)
 	}
