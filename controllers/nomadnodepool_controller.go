@@ -62,11 +62,7 @@ func (r *NomadNodePoolReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	if err := r.report(ctx, s, plan); err != nil {
 		actErr = errors.Join(actErr, err)
 	}
-	wake := plan.Wake
-	if wake == 0 || wake > linkRefresh {
-		wake = linkRefresh
-	}
-	return result(ctx, plan.Acts(), wake, actErr)
+	return result(ctx, plan.Acts(), nextLook(s, plan.Wake), actErr)
 }
 
 // linkRefresh is how often each pool shows that its Nomad cluster is still of interest, whose watcher would end otherwise

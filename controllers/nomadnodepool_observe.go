@@ -23,6 +23,8 @@ type poolScope struct {
 	link     Link
 	snapshot pool.Snapshot
 	scale    *v1alpha1.ScaleRecord // the last change of replicas
+	// unresolved says why the Harvester template that the pool names can't be used; empty: it names none, or it can.
+	unresolved []pool.Problem
 	// nextOrdinal numbers the next member to be made.
 	nextOrdinal int64
 }
@@ -39,7 +41,6 @@ func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.Nomad
 		Replicas:     int(p.Spec.Replicas),
 		Paused:       p.Spec.Paused,
 		Deleting:     p.DeletionTimestamp != nil,
-		Revision:     machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region),
 		ScaleIn:      p.Spec.ScaleIn,
 		Rollout:      p.Spec.Rollout,
 		Health:       p.Spec.Health,
@@ -50,6 +51,9 @@ func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.Nomad
 	}
 	s.scale = lastScale(p, s.snapshot.Now)
 	s.snapshot.LastScale = s.scale.Time.Time
+	if err := r.resolveTemplate(ctx, s); err != nil {
+		return nil, err
+	}
 	if err := r.observeMembers(ctx, s, from); err != nil {
 		return nil, err
 	}
@@ -128,7 +132,11 @@ var templateReasons = map[string]bool{
 
 // observeTemplate runs the pre-flight, as long as members are to be made or something was wrong.
 func (r *NomadNodePoolReconciler) observeTemplate(ctx context.Context, s *poolScope) error {
-	checked := s.pool.Status.ObservedGeneration == s.pool.Generation && isTrue(s.pool, v1alpha1.PoolTemplateValid)
+	if s.snapshot.Problems = s.unresolved; len(s.unresolved) > 0 {
+		return nil
+	}
+	checked := s.pool.Status.ObservedGeneration == s.pool.Generation && s.pool.Status.Revision == s.snapshot.Revision &&
+		isTrue(s.pool, v1alpha1.PoolTemplateValid)
 	if s.snapshot.Deleting || checked && len(s.snapshot.Members) >= s.snapshot.Replicas {
 		return nil
 	}

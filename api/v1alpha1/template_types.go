@@ -6,19 +6,32 @@ import (
 )
 
 // NodeTemplate is the virtual machine of a member, in Harvester's terms.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.cpu) || has(self.from)",fieldPath=".cpu",reason=FieldValueRequired,message="cpu is missing: set it, or take it from a Harvester template with spec.template.from"
+// +kubebuilder:validation:XValidation:rule="has(self.memory) || has(self.from)",fieldPath=".memory",reason=FieldValueRequired,message="memory is missing: set it, or take it from a Harvester template with spec.template.from"
+// +kubebuilder:validation:XValidation:rule="has(self.disks) || has(self.from)",fieldPath=".disks",reason=FieldValueRequired,message="disks is missing: name at least the root disk, or take the disks from a Harvester template with spec.template.from"
+// +kubebuilder:validation:XValidation:rule="has(self.networks) || has(self.from)",fieldPath=".networks",reason=FieldValueRequired,message="networks is missing: name at least one, or take the networks from a Harvester template with spec.template.from"
 type NodeTemplate struct {
+	// from is a template of Harvester's for whatever isn't set here: cpu, memory, os, description, disks (all or none),
+	// networks (all or none), sshKeys (all or none), cloud-init, labels, annotations and the rest of the VM. What is set
+	// here is laid over it. In a NomadNode it is the version that the member was made from.
+	// +optional
+	From *TemplateSource `json:"from,omitempty"`
+
 	// cpu is the number of virtual CPUs (cores of one socket).
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=256
-	CPU int32 `json:"cpu"`
+	// +optional
+	CPU int32 `json:"cpu,omitempty"`
 
 	// memory is the guest's memory limit, such as 8Gi.
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('128Mi')) >= 0",messageExpression="'memory: \"%s\" is less than 128Mi, with which no guest boots; use a quantity such as 8Gi'.format([self])"
-	Memory resource.Quantity `json:"memory"`
+	// +optional
+	Memory resource.Quantity `json:"memory,omitzero"`
 
-	// os is the guest's operating system in Harvester's spelling; it sets the icon and defaults in Harvester's UI.
+	// os is the guest's operating system in Harvester's spelling; it sets the icon and defaults in Harvester's UI. Unset:
+	// linux, or what the Harvester template says.
 	// +kubebuilder:validation:Enum=windows;linux;SLEs;debian;fedora;gentoo;oracle;redhat;openSUSE;ubuntu;otherLinux
-	// +kubebuilder:default=linux
 	// +optional
 	OS string `json:"os,omitempty"`
 
@@ -33,13 +46,15 @@ type NodeTemplate struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:XValidation:rule="has(self[0].image)",message="disks[0].image is missing: the first disk is the root disk; name the VirtualMachineImage that the VM boots from"
-	Disks []Disk `json:"disks"`
+	// +optional
+	Disks []Disk `json:"disks,omitempty"`
 
 	// networks are the VM's networks, each a VLAN network of Harvester. The members need addresses of their own that the
 	// Nomad servers can reach.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
-	Networks []Network `json:"networks"`
+	// +optional
+	Networks []Network `json:"networks,omitempty"`
 
 	// sshKeys are Harvester key pairs, as namespace/name, whose public keys may log in to the guest.
 	// +kubebuilder:validation:MaxItems=32
@@ -54,15 +69,17 @@ type NodeTemplate struct {
 	// +optional
 	CloudInit CloudInit `json:"cloudInit,omitempty"`
 
-	// labels are put on the VM and its instances. Keys of the controller, Harvester and KubeVirt are refused.
+	// labels are put on the VM and its instances. Keys of the controller, Harvester and KubeVirt are refused, but for
+	// harvesterhci.io/maintain-mode-strategy and those of tag.harvesterhci.io.
 	// +kubebuilder:validation:MaxProperties=32
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.matches('(^|[.])(harvesterhci[.]io|kubevirt[.]io|cattle[.]io)/'))",message="labels: keys of harvesterhci.io, kubevirt.io and cattle.io belong to the platform; choose another prefix"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k == 'harvesterhci.io/maintain-mode-strategy' || k.startsWith('tag.harvesterhci.io/') || !k.matches('(^|[.])(harvesterhci[.]io|kubevirt[.]io|cattle[.]io)/'))",message="labels: keys of harvesterhci.io, kubevirt.io and cattle.io belong to the platform; choose another prefix"
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`
 
-	// annotations are put on the VM. Keys of the controller, Harvester and KubeVirt are refused.
+	// annotations are put on the VM. Keys of the controller, Harvester and KubeVirt are refused, but for
+	// harvesterhci.io/reservedMemory.
 	// +kubebuilder:validation:MaxProperties=32
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.matches('(^|[.])(harvesterhci[.]io|kubevirt[.]io|cattle[.]io)/'))",message="annotations: keys of harvesterhci.io, kubevirt.io and cattle.io belong to the platform; choose another prefix"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k == 'harvesterhci.io/reservedMemory' || !k.matches('(^|[.])(harvesterhci[.]io|kubevirt[.]io|cattle[.]io)/'))",message="annotations: keys of harvesterhci.io, kubevirt.io and cattle.io belong to the platform; choose another prefix"
 	// +optional
 	Annotations map[string]string `json:"annotations,omitempty"`
 
@@ -73,6 +90,30 @@ type NodeTemplate struct {
 	// +kubebuilder:validation:Type=object
 	// +optional
 	VirtualMachine *runtime.RawExtension `json:"virtualMachine,omitempty"`
+}
+
+// OperatingSystems are the spellings of NodeTemplate.OS (Harvester UI: mixins/harvester-vm/impl.js, OS).
+var OperatingSystems = []string{"windows", "linux", "SLEs", "debian", "fedora", "gentoo", "oracle", "redhat", "openSUSE", "ubuntu", "otherLinux"}
+
+// The kinds of Harvester templates.
+const (
+	// KindTemplate is a template whose default version is followed: choosing another one in Harvester's UI is a change of
+	// the pool's template.
+	KindTemplate = "VirtualMachineTemplate"
+	// KindTemplateVersion is one version, which never changes.
+	KindTemplateVersion = "VirtualMachineTemplateVersion"
+)
+
+// TemplateSource names a template of Harvester's.
+type TemplateSource struct {
+	// kind is VirtualMachineTemplate, whose default version is followed, so that choosing another one in Harvester's UI
+	// replaces the members as any change of the template does; or VirtualMachineTemplateVersion, which never changes.
+	// +kubebuilder:validation:Enum=VirtualMachineTemplate;VirtualMachineTemplateVersion
+	Kind string `json:"kind"`
+	// name of the template or version, as namespace/name.
+	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'name: \"%s\" is not namespace/name of a VirtualMachineTemplate or VirtualMachineTemplateVersion'.format([self])"
+	Name string `json:"name"`
 }
 
 // Disk is a disk of a VM. Exactly one of image and storageClassName says what it is made of.

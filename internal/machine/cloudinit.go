@@ -22,13 +22,13 @@ ethernets:
     dhcp4: true
 `
 
-// userData is the user's #cloud-config with what a Nomad client needs.
+// userData is the Harvester template's #cloud-config, if there is one, under the user's, under what a Nomad client needs.
 func userData(m Member, f Facts) (string, error) {
 	text, ok := f.text(m.Template.CloudInit.UserData, m.Template.CloudInit.UserDataSecretRef)
 	if !ok {
 		return "", fmt.Errorf("no userData in Secret %q", m.Template.CloudInit.UserDataSecretRef.Name)
 	}
-	user, err := parseUserData(text)
+	user, err := stackUserData(f.From, text)
 	if err != nil {
 		return "", fmt.Errorf("userData: %w", err)
 	}
@@ -42,6 +42,19 @@ func userData(m Member, f Facts) (string, error) {
 		return "", fmt.Errorf("marshalling the user data: %w", err)
 	}
 	return cloudConfigHeader + "\n" + string(doc), nil
+}
+
+// stackUserData is the user's document over the Harvester template's, which may be nil.
+func stackUserData(from *TemplateCloudInit, text string) (map[string]any, error) {
+	user, err := parseUserData(text)
+	if err != nil || from == nil {
+		return user, err
+	}
+	under, err := parseUserData(from.UserData)
+	if err != nil {
+		return nil, err
+	}
+	return mergeCloudConfig(under, user)
 }
 
 // memberCloudConfig is what a Nomad client needs: its identity and configuration, then the agent started anew, for it may

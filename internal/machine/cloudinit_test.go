@@ -160,7 +160,7 @@ func TestParseUserDataRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if err := checkUserData(tt.text); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if err := checkUserData(nil, tt.text); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
@@ -172,7 +172,7 @@ func TestParseUserDataAccepts(t *testing.T) {
 		"", " \n", "#cloud-config", "#cloud-config\n", "#cloud-config \r\na: 1\r\n", "#cloud-config\n# nothing\n", "#cloud-config\n---\na: 1\n",
 		"#cloud-config\nwrite_files: [{path: /etc/nomad.d/50-site.hcl, content: x}]\n", "#cloud-config\nruncmd:\n",
 	} {
-		if err := checkUserData(text); err != nil {
+		if err := checkUserData(nil, text); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -22,6 +22,9 @@ type Facts struct {
 	// Secrets are the values that cloudInit takes from Secrets, by the Secret's name and the key in it; of a Secret only
 	// the keys that are asked for.
 	Secrets map[string]map[string]string
+	// From is the cloud-init of the Harvester template that the template names; nil: it names none, or one that doesn't
+	// exist.
+	From *TemplateCloudInit
 }
 
 // Image is what matters of a VirtualMachineImage.

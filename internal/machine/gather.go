@@ -22,6 +22,10 @@ var (
 	ImageKind = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: "VirtualMachineImage"}
 	// KeyPairKind is Harvester's SSH key pair.
 	KeyPairKind = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: "KeyPair"}
+	// TemplateKind is Harvester's VirtualMachineTemplate.
+	TemplateKind = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: v1alpha1.KindTemplate}
+	// TemplateVersionKind is Harvester's VirtualMachineTemplateVersion.
+	TemplateVersionKind = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: v1alpha1.KindTemplateVersion}
 	// NetworkKind is Multus' NetworkAttachmentDefinition.
 	NetworkKind = schema.GroupVersionKind{Group: "k8s.cni.cncf.io", Version: "v1", Kind: "NetworkAttachmentDefinition"}
 )
@@ -45,6 +49,9 @@ func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.
 		Secrets:        map[string]map[string]string{},
 	}
 	g := gatherer{ctx: ctx, reader: r}
+	if t.From != nil {
+		f.From = g.templateCloudInit(namespace, *t.From)
+	}
 	for _, d := range t.Disks {
 		if d.Image == "" {
 			continue

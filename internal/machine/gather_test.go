@@ -44,7 +44,7 @@ func reader(t *testing.T, objects ...client.Object) client.Reader {
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []schema.GroupVersionKind{ImageKind, KeyPairKind, NetworkKind} {
+	for _, kind := range []schema.GroupVersionKind{ImageKind, KeyPairKind, NetworkKind, TemplateKind, TemplateVersionKind} {
 		scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
 	}
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()

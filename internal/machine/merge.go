@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 )
 
 // merge lays over upon base, both as encoding/json decodes them, and returns the result; neither is changed. Objects are
@@ -83,6 +84,39 @@ func nameOf(item any) string {
 	object, _ := item.(map[string]any)
 	name, _ := object["name"].(string)
 	return name
+}
+
+// stack is the one document that, merged into any base, does what merging first under and then over would do: merge with
+// the nulls of over kept. Neither is changed. under must have no nulls.
+func stack(under, over map[string]any) map[string]any {
+	stacked := make(map[string]any, len(under)+len(over))
+	maps.Copy(stacked, under)
+	for key, value := range over {
+		stacked[key] = stackValues(under[key], value)
+	}
+	return stacked
+}
+
+func stackValues(under, over any) any {
+	object, isObject := under.(map[string]any)
+	if overObject, ok := over.(map[string]any); ok && isObject {
+		return stack(object, overObject)
+	}
+	list, isList := under.([]any)
+	overList, ok := over.([]any)
+	if !ok || !isList || !named(list) || !named(overList) {
+		return over
+	}
+	stacked := append([]any{}, list...)
+	for _, item := range overList {
+		same := func(o any) bool { return nameOf(o) == nameOf(item) }
+		if i := slices.IndexFunc(stacked, same); i >= 0 {
+			stacked[i] = stackValues(stacked[i], item)
+			continue
+		}
+		stacked = append(stacked, item)
+	}
+	return stacked
 }
 
 // decodeObject decodes one JSON object and keeps its numbers as they are written.

@@ -21,6 +21,7 @@ type Problem struct {
 // or storage class starts for ever, with no condition that says why. The order of problems is the template's.
 func Check(t *v1alpha1.NodeTemplate, f Facts) []Problem {
 	c := &checker{facts: f}
+	c.from(t)
 	for i, d := range t.Disks {
 		c.disk(fmt.Sprintf("spec.template.disks[%d]", i), d)
 	}
@@ -104,7 +105,7 @@ func (c *checker) cloudInit(t *v1alpha1.NodeTemplate) {
 	const field = "spec.template.cloudInit"
 	init := t.CloudInit
 	if text, ok := c.text(field+".userData", init.UserData, init.UserDataSecretRef); ok {
-		if err := checkUserData(text); err != nil {
+		if err := checkUserData(c.facts.From, text); err != nil {
 			c.report(v1alpha1.ReasonTemplateInvalid, `%s: %v`, textField(field+".userData", init.UserDataSecretRef), err)
 		}
 	}
@@ -138,9 +139,30 @@ func textField(field string, ref *v1alpha1.SecretKeyRef) string {
 	return field
 }
 
-// checkUserData says if a member's cloud-config can be made of the user's.
-func checkUserData(text string) error {
-	user, err := parseUserData(text)
+// from reports what is wrong with the Harvester template, and then does without it.
+func (c *checker) from(t *v1alpha1.NodeTemplate) {
+	if t.From == nil {
+		return
+	}
+	from := c.facts.From
+	c.facts.From = nil
+	switch {
+	case from == nil:
+		c.problems = append(c.problems, templateNotFound(*t.From))
+	case from.Problem != nil:
+		c.problems = append(c.problems, *from.Problem)
+	default:
+		if err := from.check(); err != nil {
+			c.report(v1alpha1.ReasonTemplateInvalid, "%s: its cloud-init: %v; correct it in a new version", fromField(*t.From), err)
+			return
+		}
+		c.facts.From = from
+	}
+}
+
+// checkUserData says if a member's cloud-config can be made of the user's and the Harvester template's.
+func checkUserData(from *TemplateCloudInit, text string) error {
+	user, err := stackUserData(from, text)
 	if err != nil {
 		return err
 	}
@@ -155,10 +177,14 @@ var everyList = map[string]any{
 
 // overlay tries the overlay on a member: what it changes doesn't depend on which.
 func (c *checker) overlay(t *v1alpha1.NodeTemplate) {
-	_, err := overlaid(Member{Name: "member", PoolName: "pool", Template: *t})
-	for _, err := range each(err) {
+	for _, err := range overlayErrors(t) {
 		c.report(v1alpha1.ReasonTemplateInvalid, "%v", err)
 	}
+}
+
+func overlayErrors(t *v1alpha1.NodeTemplate) []error {
+	_, err := overlaid(Member{Name: "member", PoolName: "pool", Template: *t})
+	return each(err)
 }
 
 // each splits what errors.Join joined.

@@ -19,6 +19,8 @@ const revisionVersion = "v1-"
 // a field which a later controller adds to the API changes no hash while it is unset. Defaults are filled in, so that
 // writing one out is no change. IntroductionToken is left out: it matters only until a member has joined.
 type revisionInput struct {
+	// From is the version of a Harvester template, for what isn't copied from it: its cloud-init.
+	From           string            `json:"from,omitempty"`
 	CPU            int32             `json:"cpu"`
 	Memory         int64             `json:"memory"`
 	OS             string            `json:"os"`
@@ -57,7 +59,7 @@ type revisionCloudInit struct {
 // Revision is a short hash of what members are made from, valid as a label's value. It changes if and only if a member
 // made now would differ: writing out a default, another unit for the same size or another order of keys doesn't change
 // it. What the template only refers to (a Secret's or a key pair's content, an image) isn't part of it; nor is the default
-// of nodeClass, which is the pool's name.
+// of nodeClass, which is the pool's name. A template that names one of Harvester's must be given as Resolve returned it.
 func Revision(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region string) string {
 	in := revisionInput{
 		CPU:         t.CPU,
@@ -81,6 +83,9 @@ func Revision(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region string) 
 		NodeClass:      c.NodeClass,
 		Datacenter:     withDefault(c.Datacenter, defaultDatacenter),
 		Meta:           c.Meta,
+	}
+	if t.From != nil {
+		in.From = t.From.Name
 	}
 	for _, d := range t.Disks {
 		in.Disks = append(in.Disks, revisionDisk{d.Name, d.Size.Value(), d.Image, d.StorageClassName})

@@ -28,6 +28,9 @@ func secret(m Member, f Facts) (*corev1.Secret, error) {
 	if !ok {
 		return nil, fmt.Errorf("no networkData in Secret %q", m.Template.CloudInit.NetworkDataSecretRef.Name)
 	}
+	if networkData == "" && f.From != nil {
+		networkData = f.From.NetworkData
+	}
 	labels := dependentLabels(m)
 	labels[cloudInitLabel] = "harvester"
 	return &corev1.Secret{

@@ -164,7 +164,7 @@ func networking(t *v1alpha1.NodeTemplate) ([]kubevirtv1.Interface, []kubevirtv1.
 	interfaces := make([]kubevirtv1.Interface, 0, len(t.Networks))
 	networks := make([]kubevirtv1.Network, 0, len(t.Networks))
 	for i, n := range t.Networks {
-		name := "nic-" + strconv.Itoa(i)
+		name := nicName(i)
 		interfaces = append(interfaces, kubevirtv1.Interface{
 			Name:  name,
 			Model: kubevirtv1.VirtIO,
@@ -179,6 +179,8 @@ func networking(t *v1alpha1.NodeTemplate) ([]kubevirtv1.Interface, []kubevirtv1.
 	}
 	return interfaces, networks
 }
+
+func nicName(i int) string { return "nic-" + strconv.Itoa(i) }
 
 // spread prefers a host for each member of a pool, so that the loss of a host takes few of them. It only prefers: a pool
 // may have more members than there are hosts.
