@@ -24,6 +24,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/world"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
@@ -33,10 +34,14 @@ var (
 	controller *world.Controller
 )
 
+// guests is what the VMs run: real Nomad agents, or, for the tests of what others do to a pool, simulated ones, of which many
+// fit in.
+var guests = hypervisor.GuestKind(os.Getenv("NOMAD_HARVESTER_GUESTS"))
+
 func TestMain(m *testing.M) {
-	os.Exit(world.Main(m, world.Options{ACL: true, Progress: os.Stderr}, func(started *world.World) {
+	os.Exit(world.Main(m, world.Options{ACL: true, Progress: os.Stderr, Guest: guests}, func(started *world.World) {
 		w = started
-		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: []string{"--leader-elect=false"}})
+		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: append([]string{"--leader-elect=false"}, sweepArgs...)})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			_ = w.Stop()
