@@ -77,6 +77,25 @@ func TestOthersUseTheUI(t *testing.T) {
 	}
 }
 
+// A guest whose Secret was deleted runs on, but can't boot again: its member is then replaced, and removed without it.
+func TestOthersDeleteASecret(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("unbootable", 2, func(p *v1alpha1.NomadNodePool) {
+		p.Spec.Health.UnhealthyTimeout = metav1.Duration{Duration: unhealthyFor}
+	}))
+	eventually(t, "unbootable", "the pool to settle", time.Minute, settled(2))
+	broken := members(t, "unbootable")[0]
+	if err := w.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: broken.Namespace, Name: machine.SecretName(machine.MemberOf(&broken))}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Hypervisor.KillGuest(client.ObjectKeyFromObject(&broken)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "unbootable", "the member to be replaced", settling+time.Minute, both(without(broken.Name), settled(2)))
+	told(t, "unbootable", "MemberUnhealthy", broken.Name)
+	onlyMembersLeft(t, "unbootable")
+}
+
 // sameVMs is satisfied while the members are those that there were, each with its VM.
 func sameVMs(t *testing.T, before []v1alpha1.NomadNode, uids map[types.UID]bool) check {
 	return func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
