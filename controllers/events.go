@@ -24,7 +24,12 @@ func (e eventSink) normal(on, related runtime.Object, reason, action, format str
 }
 
 func (e eventSink) warn(on runtime.Object, reason, action, format string, args ...any) {
-	e.Eventf(on, nil, corev1.EventTypeWarning, reason, action, "%s", fmt.Sprintf(format, args...))
+	e.warnOf(on, nil, reason, action, format, args...)
+}
+
+// warnOf names the object that the warning is about: of two Events that differ in their text alone the recorder keeps one.
+func (e eventSink) warnOf(on, related runtime.Object, reason, action, format string, args ...any) {
+	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", fmt.Sprintf(format, args...))
 }
 
 func (e eventSink) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
@@ -40,9 +45,9 @@ func (e eventSink) letGo(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, reaso
 	case v1alpha1.DrainRollout:
 		e.normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it was made from an older template", n.Name)
 	case v1alpha1.DrainJoinTimeout:
-		e.warn(p, "MemberNotJoined", "Replace", "Member %s is replaced: its guest didn't join Nomad within %s", n.Name, n.Spec.JoinTimeout.Duration)
+		e.warnOf(p, n, "MemberNotJoined", "Replace", "Member %s is replaced: its guest didn't join Nomad within %s", n.Name, n.Spec.JoinTimeout.Duration)
 	case v1alpha1.DrainUnhealthy:
-		e.warn(p, "MemberUnhealthy", "Replace", "Member %s is replaced: its Nomad node has not been ready for longer than %s", n.Name, p.Spec.Health.UnhealthyTimeout.Duration)
+		e.warnOf(p, n, "MemberUnhealthy", "Replace", "Member %s is replaced: its Nomad node has not been ready for longer than %s", n.Name, p.Spec.Health.UnhealthyTimeout.Duration)
 	default:
 		e.normal(p, n, "MemberLeaving", "ScaleIn", "Member %s leaves: the pool has more members than replicas", n.Name)
 	}

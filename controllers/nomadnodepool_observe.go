@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
-	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
@@ -84,50 +82,6 @@ func (r *NomadNodePoolReconciler) observeMembers(ctx context.Context, s *poolSco
 	made := func(name string) bool { return s.members[name] != nil }
 	s.nextOrdinal = pool.NextOrdinal(s.pool.Name, string(s.pool.UID), s.pool.Status.NextOrdinal, made)
 	return nil
-}
-
-func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
-	rec := record(n)
-	m := pool.Member{
-		Name: n.Name, Revision: n.Spec.Revision, Created: rec.Created,
-		Leaving: rec.Leaving(), Joined: rec.Joined, VMMade: rec.VMMade,
-		JoinExpired: member.JoinExpired(rec, now), JoinDeadline: member.JoinDeadline(rec),
-		JoinedAt: timeOf(n.Status.JoinedTime), UnhealthySince: timeOf(n.Status.UnhealthySince),
-		Halted: condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonVMStopped,
-	}
-	if c := condition(n, v1alpha1.NodeReady); c.Status == "True" {
-		m.Ready, m.ReadySince = true, c.LastTransitionTime.Time
-	}
-	_, m.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
-	_, m.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
-	v, found := link.View.Nodes[n.Spec.NodeID]
-	m.CreateIndex = v.CreateIndex
-	if rec.Drain != nil {
-		m.LeavingSince, m.LeavingReason, m.Returning = rec.Drain.Time.Time, rec.Drain.Reason, !rec.Leaving()
-		wanted := rec.Drain.Reason == v1alpha1.DrainScaleIn || rec.Drain.Reason == v1alpha1.DrainRollout
-		foreign := v.Draining && (v.LastDrain == nil || v.LastDrain.IntentID != rec.Drain.ID)
-		// One whose node is down, or that somebody else drains, would fill the place of one that works.
-		m.Rescuable = wanted && !rec.Drained && rec.DeletedAt.IsZero() && found && v.Status == nomad.NodeReady && !foreign
-	}
-	if link.Known {
-		// The member's own condition may be old when Nomad has just come back, and a busy member would look broken.
-		m.Ready = found && v.Status == nomad.NodeReady && v.Eligible && !v.Draining
-		if m.Ready && m.ReadySince.IsZero() {
-			m.ReadySince = now
-		}
-	}
-	if c := condition(n, v1alpha1.NodeVMReady); !rec.VMMade && templateReasons[c.Reason] {
-		m.Problem = &pool.Problem{Reason: c.Reason, Message: c.Message}
-	}
-	return m
-}
-
-// templateReasons are the reasons of a member's VMReady condition that say that its VM can't be made as things are.
-var templateReasons = map[string]bool{
-	v1alpha1.ReasonImageNotFound: true, v1alpha1.ReasonImageNotReady: true, v1alpha1.ReasonDiskTooSmall: true,
-	v1alpha1.ReasonStorageClassNotFound: true, v1alpha1.ReasonNetworkNotFound: true, v1alpha1.ReasonNetworkNotReady: true,
-	v1alpha1.ReasonKeyPairNotFound: true, v1alpha1.ReasonSecretNotFound: true, v1alpha1.ReasonTemplateNotFound: true,
-	v1alpha1.ReasonTemplateInvalid: true, v1alpha1.ReasonAdmissionDenied: true, v1alpha1.ReasonQuotaExceeded: true,
 }
 
 // observeTemplate runs the pre-flight, as long as members are to be made or something was wrong.

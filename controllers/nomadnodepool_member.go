@@ -1,0 +1,64 @@
+package controllers
+
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// memberFacts is what a pool knows of one of its members.
+func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
+	rec := record(n)
+	m := pool.Member{
+		Name: n.Name, Revision: n.Spec.Revision, Created: rec.Created,
+		Leaving: rec.Leaving(), Joined: rec.Joined, VMMade: rec.VMMade,
+		JoinExpired: member.JoinExpired(rec, now), JoinDeadline: member.JoinDeadline(rec),
+		JoinedAt: timeOf(n.Status.JoinedTime), UnhealthySince: timeOf(n.Status.UnhealthySince),
+		Halted: condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonVMStopped,
+	}
+	_, m.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
+	_, m.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
+	v, found := link.View.Nodes[n.Spec.NodeID]
+	m.CreateIndex = v.CreateIndex
+	if c := condition(n, v1alpha1.NodeReady); c.Status == "True" {
+		m.Ready, m.ReadySince = true, c.LastTransitionTime.Time
+	}
+	if link.Known {
+		// The member's own condition may be old when Nomad has just come back, and a busy member would look broken.
+		m.Ready = found && v.Status == nomad.NodeReady && v.Eligible && !v.Draining
+		if m.Ready && m.ReadySince.IsZero() {
+			m.ReadySince = now
+		}
+	}
+	if rec.Drain != nil {
+		m.LeavingSince, m.LeavingReason, m.Returning = rec.Drain.Time.Time, rec.Drain.Reason, !rec.Leaving()
+		m.Rescuable = rescuable(rec, v, found)
+	}
+	if c := condition(n, v1alpha1.NodeVMReady); !rec.VMMade && templateReasons[c.Reason] {
+		m.Problem = &pool.Problem{Reason: c.Reason, Message: c.Message}
+	}
+	return m
+}
+
+// rescuable is true while a member's order to leave can be taken back, and that is of use: one whose node is down, or that
+// somebody else drains, would fill the place of one that works.
+func rescuable(rec member.Record, v nomad.Node, found bool) bool {
+	if rec.Drained || !rec.DeletedAt.IsZero() || !found || v.Status != nomad.NodeReady {
+		return false
+	}
+	if v.Draining && (v.LastDrain == nil || v.LastDrain.IntentID != rec.Drain.ID) {
+		return false
+	}
+	return rec.Drain.Reason == v1alpha1.DrainScaleIn || rec.Drain.Reason == v1alpha1.DrainRollout
+}
+
+// templateReasons are the reasons of a member's VMReady condition that say that its VM can't be made as things are.
+var templateReasons = map[string]bool{
+	v1alpha1.ReasonImageNotFound: true, v1alpha1.ReasonImageNotReady: true, v1alpha1.ReasonDiskTooSmall: true,
+	v1alpha1.ReasonStorageClassNotFound: true, v1alpha1.ReasonNetworkNotFound: true, v1alpha1.ReasonNetworkNotReady: true,
+	v1alpha1.ReasonKeyPairNotFound: true, v1alpha1.ReasonSecretNotFound: true, v1alpha1.ReasonTemplateNotFound: true,
+	v1alpha1.ReasonTemplateInvalid: true, v1alpha1.ReasonAdmissionDenied: true, v1alpha1.ReasonQuotaExceeded: true,
+}
