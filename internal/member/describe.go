@@ -139,13 +139,22 @@ func drained(o Observed, d Decision) Condition {
 			return was
 		}
 		return held(o)
-	case d.Step == Wait && !o.Nomad.Registered:
+	default:
+		return drains(o, d)
+	}
+}
+
+// drains says what a drain waits for.
+func drains(o Observed, d Decision) Condition {
+	r, waits := o.Record, d.Step == Wait
+	switch {
+	case waits && !o.Nomad.Registered:
 		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
-	case d.Step == Wait && o.SiblingsEligible && !o.Nomad.Draining:
+	case waits && o.SiblingsEligible && !o.Nomad.Draining:
 		return no(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
 	case r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && !o.Now.Before(r.Drain.Deadline.Time):
 		return no(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+".")
-	case d.Step == Wait && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
+	case waits && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
 		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad doesn't list allocations: "+o.Nomad.LiveProblem)
 	case o.Nomad.LiveKnown:
 		return no(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+".")

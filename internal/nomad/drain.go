@@ -25,7 +25,7 @@ func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest) (sent
 	if err != nil {
 		return false, err
 	}
-	if n := nodeFromInfo(node); hasDrained(n, d.IntentID) && !(n.Draining && n.LastDrain.OnTimeout != d.onTimeout()) {
+	if n := nodeFromInfo(node); hasDrained(n, d.IntentID) && (!n.Draining || n.LastDrain.OnTimeout == d.onTimeout()) {
 		return false, nil
 	}
 	err = r.sendDrain(ctx, nodeID, d)

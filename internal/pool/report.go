@@ -154,17 +154,37 @@ func ready(s Snapshot, p Plan, c Counts, all map[string]Condition) Condition {
 	if s.CreateError != nil {
 		return Condition{Reason: s.CreateError.Reason, Message: s.CreateError.Message}
 	}
-	switch {
-	case s.Paused && (c.Ready < s.Replicas || c.Replicas > s.Replicas):
+	if s.Paused && c.Ready < s.Replicas || s.Paused && c.Replicas > s.Replicas {
 		return Condition{Reason: v1alpha1.ReasonPaused, Message: "spec.paused holds the pool, which isn't as replicas ask."}
-	case p.HoldRepair != nil:
+	}
+	if p.HoldRepair != nil {
 		return Condition{Reason: p.HoldRepair.Reason, Message: p.HoldRepair.Message}
+	}
+	if c.Ready < s.Replicas {
+		return short(s, p, c)
+	}
+	return full(s, p, c)
+}
+
+// short describes a pool that has fewer ready members than replicas.
+func short(s Snapshot, p Plan, c Counts) Condition {
+	switch {
 	case len(p.Unhealthy) > 0 || leavesFor(s, v1alpha1.DrainUnhealthy):
 		return Condition{Reason: v1alpha1.ReasonRepairing, Message: "A member that no longer works is being replaced; see kubectl get nn."}
 	case c.Joining > 0 || p.Create > 0:
 		return Condition{Reason: v1alpha1.ReasonJoining, Message: "Members are on their way to join Nomad."}
-	case c.Ready < s.Replicas:
+	default:
 		return Condition{Reason: v1alpha1.ReasonMembersMissing, Message: fmt.Sprintf("Fewer than %d members are ready in Nomad; see kubectl get nn.", s.Replicas)}
+	}
+}
+
+// full describes a pool that has as many ready members as replicas.
+func full(s Snapshot, p Plan, c Counts) Condition {
+	switch {
+	case len(outdated(s)) > 0 && p.HoldRollout == nil:
+		return Condition{True: true, Reason: v1alpha1.ReasonRollingOut, Message: "As many members are ready as asked for; those of an older template are being replaced."}
+	case c.Joining > 0 || p.Create > 0:
+		return Condition{Reason: v1alpha1.ReasonJoining, Message: "Members are on their way to join Nomad."}
 	case c.Draining > 0 || c.Replicas > s.Replicas:
 		return Condition{True: true, Reason: v1alpha1.ReasonMembersLeaving, Message: "As many members are ready as asked for; the surplus is leaving."}
 	default:

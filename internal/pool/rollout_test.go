@@ -103,3 +103,11 @@ func TestUpToDateCondition(t *testing.T) {
 		{name: "OnDelete", s: snapshot(1, member("old", outdated)), reason: v1alpha1.ReasonOnDelete, says: "delete a NomadNode"},
 	})
 }
+
+func TestReadyDuringARollout(t *testing.T) {
+	runReports(t, v1alpha1.PoolReady, []reportCase{
+		{name: "as many as asked for work all the time", s: rolling(all(some(3, "old", outdated), some(1, "new", joining))), status: true, reason: v1alpha1.ReasonRollingOut},
+		{name: "one is missing, as it may", s: rolling(all(some(2, "old", outdated), some(1, "new", joining)), budget("0", "1")), reason: v1alpha1.ReasonJoining},
+		{name: "held: UpToDate tells", s: rolling(some(3, "old", outdated), paused), status: true, reason: v1alpha1.ReasonAsWanted},
+	})
+}
