@@ -43,6 +43,7 @@ type checks struct {
 	members   map[string]*memberTruth // by name
 	byNodeID  map[string]*memberTruth
 	ours      map[types.UID]string // the VMs that the controllers made, and whose
+	strays    map[types.UID]bool   // VMs that were made for members that another leader had let go
 	secrets   map[types.UID]bool   // the Secrets that they made
 	asked     []asked              // what was asked of pools, the oldest first
 }
@@ -53,6 +54,7 @@ type memberTruth struct {
 	claims                []string
 	intents               map[string]time.Time // by ID: when they were recorded
 	protected             time.Time            // since when; zero: not
+	left                  time.Time            // since when it leaves; zero: it doesn't
 	drainedAt             time.Time            // when Drained was written last; zero: never
 	forced                bool                 // rightly at its deadline
 	kicked                map[string]time.Time // by intent: when it was recorded that its drain was kicked
@@ -62,7 +64,7 @@ type memberTruth struct {
 }
 
 func newChecks(w *World) *checks {
-	c := &checks{w: w, members: map[string]*memberTruth{}, byNodeID: map[string]*memberTruth{}, ours: map[types.UID]string{}, secrets: map[types.UID]bool{}}
+	c := &checks{w: w, members: map[string]*memberTruth{}, byNodeID: map[string]*memberTruth{}, ours: map[types.UID]string{}, strays: map[types.UID]bool{}, secrets: map[types.UID]bool{}}
 	w.store.watchers = append(w.store.watchers, c.watch)
 	return c
 }
@@ -87,6 +89,11 @@ func (c *checks) watch(was, is client.Object) {
 		m := c.members[is.Name]
 		if m == nil {
 			return
+		}
+		if !leaving(is) {
+			m.left = time.Time{}
+		} else if m.left.IsZero() {
+			m.left = c.w.now
 		}
 		if _, protected := is.Annotations[v1alpha1.ProtectAnnotation]; !protected {
 			m.protected = time.Time{}
@@ -187,8 +194,7 @@ func (c *checks) status(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
 func (c *checks) afterVM(t *task, made call, before client.Object) {
 	if made.verb == "create" {
 		vm := c.w.store.get(made.id).(*kubevirtv1.VirtualMachine)
-		c.ours[vm.UID] = vm.Name
-		c.vmMade(vm)
+		c.vmMade(t, vm)
 		return
 	}
 	vm := before.(*kubevirtv1.VirtualMachine)
@@ -202,13 +208,21 @@ func (c *checks) afterVM(t *task, made call, before client.Object) {
 	}
 }
 
-func (c *checks) vmMade(vm *kubevirtv1.VirtualMachine) {
+func (c *checks) vmMade(t *task, vm *kubevirtv1.VirtualMachine) {
 	m := c.members[vm.Name]
 	if m == nil {
 		c.w.violate("I6", vm.Name, "a VM was made that no record tells of")
 		return
 	}
-	if !c.w.kubevirt.bootable(vm) {
+	n := c.record(m)
+	if (n == nil || n.Status.VM.UID != "") && !c.alone(t) {
+		// One of two leaders was late by so much that the other has let the member go meanwhile. Nothing in Kubernetes can
+		// fence that off; people are told of such a VM.
+		c.strays[vm.UID] = true
+		return
+	}
+	c.ours[vm.UID] = vm.Name
+	if !c.w.kubevirt.bootable(vm) && (n == nil || !leaving(n)) {
 		c.w.violate("I7", vm.Name, "a VM was made before its Secret, so that it starts for ever")
 	}
 	for uid, name := range c.ours {

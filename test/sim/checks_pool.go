@@ -181,33 +181,3 @@ func (c *checks) intent(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
 		c.notTooMany(t, is, "a member was called back")
 	}
 }
-
-// chosen checks the pool's choice of a member to leave.
-func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
-	c.notProtected(t, m, "chosen")
-	switch n.Spec.Drain.Reason {
-	case v1alpha1.DrainRollout, v1alpha1.DrainJoinTimeout, v1alpha1.DrainUnhealthy:
-		c.breakerHolds(t, n, "a member leaves")
-	default:
-		c.notTooFew(t, m, n)
-	}
-}
-
-// notTooFew checks that a scale-in takes no more than the surplus.
-func (c *checks) notTooFew(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
-	active := 0
-	for _, o := range c.membersOf(n.Spec.PoolUID) {
-		if !leaving(o) {
-			active++
-		}
-	}
-	least := -1
-	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
-		if least < 0 || a.replicas < least {
-			least = a.replicas
-		}
-	}
-	if active < least {
-		c.w.violate("I2", m.name, "a member was let go though only %d stay and %d are asked for", active, least)
-	}
-}

@@ -35,6 +35,8 @@ func (w *World) unrestOf(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) strin
 		return "is of a pool that is gone"
 	case leaving(n) || n.Spec.Drain != nil:
 		return "leaves"
+	case p.Spec.Rollout.Type == v1alpha1.RollingUpdate && n.Spec.Revision != revisionOf(p):
+		return "is outdated"
 	case m == nil || w.checks.vmOf(m) == nil:
 		return "has no VM"
 	}
@@ -42,8 +44,12 @@ func (w *World) unrestOf(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) strin
 	switch {
 	case vmi == nil || vmi.Status.Phase != kubevirtv1.Running:
 		return "doesn't run"
+	case !w.checks.guestOf(m).lives:
+		return "is restarting"
 	case x == nil || x.status != nomad.NodeReady:
 		return "isn't ready in Nomad"
+	case x.guest != w.checks.guestOf(m) || !x.guest.joined:
+		return "hasn't registered since its restart"
 	case !x.eligible:
 		return "is ineligible in Nomad"
 	}
@@ -88,9 +94,9 @@ func (w *World) nurse() {
 		}
 	}
 	w.sweep()
+	w.free()
 	p := w.pool()
 	if p == nil {
-		w.free()
 		return
 	}
 	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolRegistrationHealthy); c != nil && c.Reason == v1alpha1.ReasonJoinsFailing {
@@ -103,22 +109,30 @@ func (w *World) nurse() {
 // free has the members of a pool that is gone removed at their deadline, as the condition of one that is held says.
 func (w *World) free() {
 	for _, o := range w.store.all(kindNode) {
-		change(w.store, o.(*v1alpha1.NomadNode), func(n *v1alpha1.NomadNode) { n.Spec.DrainPolicy.OnTimeout = v1alpha1.DrainForce })
+		if n := o.(*v1alpha1.NomadNode); w.checks.poolOf(n) == nil {
+			change(w.store, n, func(n *v1alpha1.NomadNode) { n.Spec.DrainPolicy.OnTimeout = v1alpha1.DrainForce })
+		}
 	}
 }
 
-// sweep removes what a controller that no longer led made after the record had gone.
+// sweep removes what a controller that no longer led made after the record had gone. Of such a VM people are told.
 func (w *World) sweep() {
-	for _, kind := range []string{kindVM, kindSecret} {
-		for _, o := range w.store.all(kind) {
-			name := w.checks.ours[o.GetUID()]
-			if w.checks.secrets[o.GetUID()] {
-				name = o.GetLabels()[v1alpha1.NodeLabel]
+	for _, o := range w.store.all(kindVM) {
+		if w.checks.strays[o.GetUID()] {
+			w.note("operator", o.GetName(), "deletes the VM that a controller made late")
+			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
+			for _, name := range claimsOf(o.(*kubevirtv1.VirtualMachine)) {
+				w.late = append(w.late, id{kindClaim, o.GetNamespace(), name})
 			}
-			m := w.checks.members[name]
-			if m != nil && !m.released.IsZero() && !o.GetCreationTimestamp().Time.Before(m.released.Truncate(time.Second)) {
-				_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
-			}
+		}
+	}
+	for _, i := range w.late {
+		_ = w.store.remove(i, "") // gone already is as good
+	}
+	for _, o := range w.store.all(kindSecret) {
+		m := w.checks.members[o.GetLabels()[v1alpha1.NodeLabel]]
+		if m != nil && w.checks.secrets[o.GetUID()] && !m.released.IsZero() && !o.GetCreationTimestamp().Time.Before(m.released.Truncate(time.Second)) {
+			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
 		}
 	}
 }

@@ -14,7 +14,9 @@ type guest struct {
 	vm       types.UID
 	nodeID   string
 	lives    bool // the client runs
+	joined   bool // and Nomad has heard of it
 	stopping bool
+	orphan   bool // its VM is gone without it
 }
 
 func newGuest(w *World, vm *kubevirtv1.VirtualMachine) *guest {
@@ -29,7 +31,7 @@ func newGuest(w *World, vm *kubevirtv1.VirtualMachine) *guest {
 // boot brings the client up after a while, or never.
 func (g *guest) boot() {
 	s := g.w.chance.of("guests")
-	if g.nodeID == "" || g.w.faulty && s.once(g.w.Faults.Broken) {
+	if g.nodeID == "" || s.once(g.w.Faults.Broken) {
 		g.w.note("guest", g.name, "doesn't join")
 		return
 	}
@@ -48,7 +50,7 @@ func (g *guest) boot() {
 
 // stop ends the client; Nomad notices later.
 func (g *guest) stop() {
-	g.lives = false
+	g.lives, g.joined = false, false
 	g.w.nomad.lost(g)
 }
 

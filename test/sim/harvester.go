@@ -41,8 +41,8 @@ func newHarvester(w *World) *harvester {
 	return h
 }
 
-// named are the claims that a VM's annotation asks for.
-func named(vm *kubevirtv1.VirtualMachine) []string {
+// claimsOf are the claims that a VM's annotation asks for.
+func claimsOf(vm *kubevirtv1.VirtualMachine) []string {
 	var entries []struct {
 		Metadata struct {
 			Name string `json:"name"`
@@ -64,7 +64,7 @@ func (h *harvester) claim(vm *kubevirtv1.VirtualMachine) {
 	if now == nil || now.UID != vm.UID || now.DeletionTimestamp != nil {
 		return
 	}
-	for _, name := range named(now) {
+	for _, name := range claimsOf(now) {
 		claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{
 			Namespace: vm.Namespace, Name: name, Finalizers: []string{claimProtection}, Labels: map[string]string{"vm": vm.Name},
 		}}
@@ -74,7 +74,7 @@ func (h *harvester) claim(vm *kubevirtv1.VirtualMachine) {
 
 // ready is true once a VM has what it needs to start.
 func (h *harvester) ready(vm *kubevirtv1.VirtualMachine) bool {
-	for _, name := range named(vm) {
+	for _, name := range claimsOf(vm) {
 		if h.w.store.get(id{kindClaim, vm.Namespace, name}) == nil {
 			return false
 		}
@@ -104,7 +104,7 @@ func (h *harvester) removed(seen *kubevirtv1.VirtualMachine) {
 // release lets a claim go once no VM uses it.
 func (h *harvester) release(c *corev1.PersistentVolumeClaim) {
 	for _, o := range h.w.store.all(kindVM) {
-		if slices.Contains(named(o.(*kubevirtv1.VirtualMachine)), c.Name) && h.w.kubevirt.guests[o.GetUID()] != nil {
+		if slices.Contains(claimsOf(o.(*kubevirtv1.VirtualMachine)), c.Name) && h.w.kubevirt.guests[o.GetUID()] != nil {
 			h.w.after(2*time.Second, func() { h.release(c) })
 			return
 		}

@@ -66,7 +66,7 @@ var groups = map[string]string{
 // copyInto fills dst with a copy of src.
 func copyInto(dst, src client.Object) {
 	if partial, ok := dst.(*metav1.PartialObjectMetadata); ok {
-		src.(metav1.ObjectMetaAccessor).GetObjectMeta().(*metav1.ObjectMeta).DeepCopyInto(&partial.ObjectMeta)
+		metaOf(src).DeepCopyInto(&partial.ObjectMeta)
 		return
 	}
 	reflect.ValueOf(dst).Elem().Set(reflect.ValueOf(src.DeepCopyObject()).Elem())

@@ -112,7 +112,7 @@ func (k *kubevirt) show(vm *kubevirtv1.VirtualMachine, status kubevirtv1.Virtual
 // stop shuts the guest down, which takes up to its grace period.
 func (k *kubevirt) stop(vm *kubevirtv1.VirtualMachine) {
 	g := k.guests[vm.UID]
-	if g == nil || g.stopping {
+	if g == nil || g.stopping || g.orphan {
 		return
 	}
 	g.stopping = true

@@ -13,6 +13,9 @@ func TestMutantsAreFound(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}
+	if n := len(sim.Mutants()); n < 25 {
+		t.Errorf("only %d deliberate bugs", n)
+	}
 	for _, m := range sim.Mutants() {
 		t.Run(m.Name, func(t *testing.T) {
 			t.Parallel()

@@ -120,7 +120,7 @@ func (n *nomadServer) register(g *guest) {
 		n.nodes[x.id] = x
 		n.order = append(n.order, x.id)
 	}
-	x.guest, x.status = g, nomad.NodeInitializing
+	x.guest, x.status, g.joined = g, nomad.NodeInitializing, true
 	n.w.note("Nomad", g.name, "the client registers")
 	n.changed()
 	n.when(n.w.chance.of("nomad").between(200*time.Millisecond, 3*time.Second), func() {

@@ -32,6 +32,7 @@ var acts = []act{
 	}},
 	{"policy", policy},
 	{"delete VM", deleteVM},
+	{"orphan instance", orphanInstance},
 	{"unmark VM", unmarkVM},
 	{"halt VM", haltVM},
 	{"copy VM", copyVM},
@@ -51,6 +52,7 @@ var acts = []act{
 		w.note("Harvester", "", "refuses changes of VMs for a while")
 	}},
 	{"delete pool", deletePool},
+	{"template", template}, {"template", template},
 }
 
 // operate schedules the acts of others.
@@ -85,6 +87,11 @@ func scale(w *World, s *stream) {
 		w.note("autoscaler", poolName, "scales from %d to %d", p.Spec.Replicas, n)
 		change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = n })
 	}
+}
+
+// template changes the template, or turns the change back.
+func template(w *World, s *stream) {
+	w.edit("changes the template", func(p *v1alpha1.NomadNodePool) { p.Spec.Template.CPU = int32(2 + s.IntN(3)) })
 }
 
 func policy(w *World, s *stream) {
@@ -148,8 +155,33 @@ func deleteVM(w *World, s *stream) {
 	}
 }
 
+// orphanInstance is kubectl delete vm --cascade=orphan: the guest runs on without its VM, until somebody stops it.
+func orphanInstance(w *World, s *stream) {
+	vm := w.anyVM(s)
+	if vm == nil || w.kubevirt.guests[vm.UID] == nil || vm.DeletionTimestamp != nil {
+		return
+	}
+	g := w.kubevirt.guests[vm.UID]
+	if g.stopping {
+		return
+	}
+	w.note("operator", vm.Name, "deletes the VM, but not its instance")
+	g.orphan = true
+	w.store.drop(idOf(vm))
+	w.after(s.between(10*time.Second, 4*time.Minute), func() {
+		w.note("operator", vm.Name, "deletes the instance")
+		g.orphan = false
+		w.kubevirt.stop(vm)
+	})
+}
+
+// unmarkVM takes the marks off a VM that the controllers have written down. Before that it can't be known again.
 func unmarkVM(w *World, s *stream) {
-	if vm := w.anyVM(s); vm != nil {
+	vm := w.anyVM(s)
+	if vm == nil {
+		return
+	}
+	if n := w.checks.record(w.checks.members[vm.Name]); n != nil && n.Status.VM.UID == string(vm.UID) {
 		w.note("operator", vm.Name, "takes the VM's labels and annotations off")
 		change(w.store, vm, func(vm *kubevirtv1.VirtualMachine) {
 			templates := vm.Annotations[claimTemplates]
@@ -223,8 +255,8 @@ func cordonNode(w *World, s *stream) {
 	was := x.eligible
 	_ = w.nomad.setEligible(x.id, !was) // refused while it drains
 	w.after(s.between(5*time.Second, 3*time.Minute), func() {
-		if !was && !w.wanted(x.id) {
-			return
+		if !w.faulty || !was && !w.wanted(x.id) {
+			return // tidied up by then, or leaving
 		}
 		_ = w.nomad.setEligible(x.id, was) // gone by now, perhaps
 	})

@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -29,24 +31,33 @@ func (s *store) patch(i id, data []byte, status bool) (client.Object, error) {
 	if status {
 		part = "Status"
 	}
-	field := map[string]string{"Spec": "spec", "Status": "status"}[part]
-	if raw, ok := doc[field]; ok && (status || hasStatus(i.kind)) {
-		if err := mergeField(reflect.ValueOf(is).Elem().FieldByName(part), raw); err != nil {
+	partChanged := false
+	if raw, ok := doc[strings.ToLower(part)]; ok && (status || hasStatus(i.kind)) {
+		field := reflect.ValueOf(is).Elem().FieldByName(part)
+		if err := mergeField(field, raw); err != nil {
 			return nil, apierrors.NewBadRequest(err.Error())
 		}
+		partChanged = !equality.Semantic.DeepEqual(field.Interface(), reflect.ValueOf(was).Elem().FieldByName(part).Interface())
 	}
-	s.replace(was, is)
+	if !partChanged && (status || equality.Semantic.DeepEqual(metaOf(was), metaOf(is))) {
+		return was, nil
+	}
+	s.commit(was, is, partChanged && !status)
 	if now := s.get(i); now != nil {
 		return now, nil
 	}
 	return is, nil
 }
 
+func metaOf(o client.Object) *metav1.ObjectMeta {
+	return o.(metav1.ObjectMetaAccessor).GetObjectMeta().(*metav1.ObjectMeta)
+}
+
 func patchMeta(i id, is client.Object, raw json.RawMessage, status bool) error {
 	if raw == nil {
 		return nil
 	}
-	meta := is.(metav1.ObjectMetaAccessor).GetObjectMeta().(*metav1.ObjectMeta)
+	meta := metaOf(is)
 	var lock struct {
 		ResourceVersion string `json:"resourceVersion"`
 		UID             string `json:"uid"`
@@ -69,49 +80,89 @@ func patchMeta(i id, is client.Object, raw json.RawMessage, status bool) error {
 	return nil
 }
 
-// mergeField merges a patch into one field of an object.
+// mergeField merges a patch into one field of an object, as RFC 7386 says. Only what the patch names is decoded.
 func mergeField(field reflect.Value, patch json.RawMessage) error {
-	before, err := json.Marshal(field.Interface())
-	if err != nil {
+	if bytes.Equal(patch, null) {
+		field.SetZero()
+		return nil
+	}
+	whole := patch[0] != '{' || field.CanAddr() && field.Addr().Type().Implements(unmarshaler)
+	switch kind := field.Kind(); {
+	case whole || kind != reflect.Struct && kind != reflect.Map && kind != reflect.Pointer:
+		return mergeWhole(field, patch)
+	case kind == reflect.Pointer:
+		fresh := reflect.New(field.Type().Elem())
+		if !field.IsNil() {
+			fresh.Elem().Set(field.Elem())
+		}
+		field.Set(fresh)
+		return mergeField(fresh.Elem(), patch)
+	}
+	var doc map[string]json.RawMessage
+	if err := json.Unmarshal(patch, &doc); err != nil {
 		return err
 	}
-	var doc, change any
-	if err := json.Unmarshal(before, &doc); err != nil {
-		return err
+	for name, raw := range doc {
+		if err := mergeMember(field, name, raw); err != nil {
+			return err
+		}
 	}
-	if err := json.Unmarshal(patch, &change); err != nil {
-		return err
-	}
-	after, err := json.Marshal(merge(doc, change))
-	if err != nil {
-		return err
-	}
+	return nil
+}
+
+var (
+	null        = []byte("null")
+	unmarshaler = reflect.TypeFor[json.Unmarshaler]()
+)
+
+func mergeWhole(field reflect.Value, patch json.RawMessage) error {
 	fresh := reflect.New(field.Type())
-	if err := json.Unmarshal(after, fresh.Interface()); err != nil {
+	if err := json.Unmarshal(patch, fresh.Interface()); err != nil {
 		return err
 	}
 	field.Set(fresh.Elem())
 	return nil
 }
 
-// merge is RFC 7386.
-func merge(target, patch any) any {
-	p, ok := patch.(map[string]any)
-	if !ok {
-		return patch
+// mergeMember merges one member of a struct or a map.
+func mergeMember(field reflect.Value, name string, raw json.RawMessage) error {
+	if field.Kind() == reflect.Struct {
+		f := named(field, name)
+		if !f.IsValid() {
+			return fmt.Errorf("%s has no field %s", field.Type(), name)
+		}
+		return mergeField(f, raw)
 	}
-	t, ok := target.(map[string]any)
-	if !ok {
-		t = map[string]any{}
+	if field.IsNil() {
+		field.Set(reflect.MakeMap(field.Type()))
 	}
-	for k, v := range p {
-		if v == nil {
-			delete(t, k)
-		} else {
-			t[k] = merge(t[k], v)
+	key := reflect.ValueOf(name).Convert(field.Type().Key())
+	if bytes.Equal(raw, null) {
+		field.SetMapIndex(key, reflect.Value{})
+		return nil
+	}
+	value := reflect.New(field.Type().Elem()).Elem()
+	if err := mergeField(value, raw); err != nil {
+		return err
+	}
+	field.SetMapIndex(key, value)
+	return nil
+}
+
+// named is the field of a struct, or of one that it embeds, with a name in JSON.
+func named(v reflect.Value, name string) reflect.Value {
+	for n := range v.NumField() {
+		tag, _, _ := strings.Cut(v.Type().Field(n).Tag.Get("json"), ",")
+		switch {
+		case tag == name:
+			return v.Field(n)
+		case tag == "" && v.Type().Field(n).Anonymous:
+			if f := named(v.Field(n), name); f.IsValid() {
+				return f
+			}
 		}
 	}
-	return t
+	return reflect.Value{}
 }
 
 func unchanged(was, is client.Object) bool { return equality.Semantic.DeepEqual(was, is) }

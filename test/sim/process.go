@@ -22,6 +22,7 @@ type process struct {
 	name  string
 	dying bool
 	dead  bool
+	died  time.Time
 
 	cache *cache
 	nomad *cluster
@@ -90,7 +91,7 @@ func (p *process) bury() {
 	if p.dead {
 		return
 	}
-	p.dead = true
+	p.dead, p.died = true, p.w.now
 	for _, t := range p.tasks {
 		if t != p.w.running {
 			t.stop()

@@ -60,7 +60,7 @@ func (p *process) delay(s *stream) time.Duration {
 	case !w.faulty:
 		return s.between(time.Millisecond, 10*time.Millisecond)
 	case w.chance.of("freeze").once(w.Faults.Freezes):
-		return s.between(time.Second, 40*time.Second)
+		return s.between(time.Second, 10*time.Second) // then its lease is over, and so is the process
 	default:
 		return s.rarely(20, 10*time.Millisecond, 2*time.Second)
 	}

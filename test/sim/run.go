@@ -54,7 +54,7 @@ func (w *World) settle() {
 		return
 	}
 	w.note("", "", "---- the faults end")
-	w.faulty = false
+	w.faulty, w.Faults.Broken = false, 0
 	w.harvester.refusing, w.harvester.frozen, w.nomad.away = w.now, w.now, w.now
 	for _, p := range w.processes[:len(w.processes)-1] {
 		w.kill(p, "ends")
@@ -140,7 +140,7 @@ func (w *World) rest() {
 			return
 		}
 		before := w.writes
-		w.run(w.now.Add(7 * time.Minute))
+		w.run(w.now.Add(4 * time.Minute))
 		if n := w.writes - before; n > 0 {
 			w.violate("I8", "", "%d writes %s", n, what)
 			return

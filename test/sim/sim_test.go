@@ -1,10 +1,17 @@
 package sim_test
 
 import (
+	"os"
+	"runtime/debug"
 	"testing"
 
 	"github.com/nomad-harvester/nomad-harvester/test/sim"
 )
+
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // short-lived worlds: memory is cheaper than time
+	os.Exit(m.Run())
+}
 
 // The first schedules, each time the same.
 func TestSchedules(t *testing.T) {

@@ -120,10 +120,13 @@ func change[T client.Object](s *store, o T, f func(T)) {
 
 // replace puts is in the place of was, with what the API server does on the way.
 func (s *store) replace(was, is client.Object) {
-	if unchanged(was, is) {
-		return
+	if !unchanged(was, is) {
+		s.commit(was, is, specChanged(was, is))
 	}
-	if specChanged(was, is) {
+}
+
+func (s *store) commit(was, is client.Object, spec bool) {
+	if spec {
 		is.SetGeneration(was.GetGeneration() + 1)
 	}
 	if is.GetDeletionTimestamp() != nil && len(is.GetFinalizers()) == 0 {

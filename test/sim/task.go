@@ -7,6 +7,8 @@ import (
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // task is one reconcile. It runs as a coroutine that gives way at each request, so that others may do anything in between.
@@ -19,7 +21,9 @@ type task struct {
 	resume  func() (time.Duration, bool)
 	stop    func()
 	yield   func(time.Duration) bool
-	last    string // what it did last, for the trace
+	chose   map[*memberTruth]bool // whom it ordered to leave
+	seen    map[string]nomad.Node // the view of Nomad when it began
+	known   bool                  // Nomad was known then
 }
 
 // look is what a task saw of a Nomad node when it asked Nomad itself.
@@ -34,6 +38,8 @@ type died struct{}
 // begin starts a task; then is called when it has come to its end, and never if its process dies.
 func (w *World) begin(t *task, body, then func()) {
 	t.began, t.looks = w.now, map[string]look{}
+	t.chose = map[*memberTruth]bool{}
+	t.seen, t.known = t.p.nomad.view.Nodes, t.p.nomad.known()
 	ended := false
 	t.resume, t.stop = iter.Pull(func(yield func(time.Duration) bool) {
 		t.yield = yield

@@ -17,6 +17,8 @@ const (
 	pollNodes       = 10 * time.Second
 	minInterval     = 500 * time.Millisecond
 	pollAllocations = time.Second
+	// viewLimit is how old a view may be (controllers: viewLimit).
+	viewLimit = 30 * time.Second
 )
 
 func notFound(err error) bool { return errors.Is(err, nomad.ErrNodeNotFound) }
@@ -71,6 +73,11 @@ func (c *cluster) judge() {
 	for _, o := range c.p.cache.shelves[kindNode].order {
 		c.p.nodes.add(ctrl.Request{NamespacedName: types.NamespacedName{Namespace: o.namespace, Name: o.name}})
 	}
+}
+
+// known is true while what is seen of Nomad may be acted upon.
+func (c *cluster) known() bool {
+	return c.view.Health.OK && c.p.w.now.Sub(c.view.Taken) <= viewLimit
 }
 
 // list sends a list that waits for the index to pass.

@@ -30,7 +30,8 @@ type World struct {
 	ids       uint64
 	steps     int
 	crashes   int
-	writes    int // of our processes, to Kubernetes and to Nomad
+	late      []id // claims of VMs that were made late
+	writes    int  // of our processes, to Kubernetes and to Nomad
 }
 
 // Now is the virtual time.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -85,8 +86,10 @@ func memberMutants() []Mutation {
 		instead("let the record go at once", member.Release, func(o member.Observed, d member.Decision) bool {
 			return d.Step == member.Wait && o.Record.Drained && o.VM.Deleting
 		}),
-		instead("delete the claims before the VM", member.DeleteClaims, func(o member.Observed, d member.Decision) bool {
-			return d.Step == member.Wait && o.Record.Drained && o.Instance.Exists && len(o.Claims) > 0
+		sees("take claims that are going for gone", func(o *member.Observed) {
+			if len(o.Claims) > 0 && o.Claims[0].Deleting {
+				o.Claims = nil
+			}
 		}),
 		decides("a second intent in the place of the first", func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
 			d := decide(o)
@@ -100,7 +103,6 @@ func memberMutants() []Mutation {
 		sees("forget the claims", func(o *member.Observed) { o.Claims = nil }),
 		sees("forget the Secret in the end", func(o *member.Observed) { o.Secret = o.Secret && !o.Record.Drained }),
 		sees("make the VM before its Secret", func(o *member.Observed) { o.Secret = o.Secret || !o.Record.Leaving() }),
-		sees("make a lost VM anew", func(o *member.Observed) { o.Record.VMMade = false }),
 		sees("a clock that is ahead", func(o *member.Observed) {
 			if o.Record.Leaving() {
 				o.Now = o.Now.Add(3 * time.Minute)
@@ -143,6 +145,13 @@ func poolMutants() []Mutation {
 		}),
 		poolSees("choose while Nomad can't be asked", func(s *pool.Snapshot) { s.NomadKnown = true }),
 		poolSees("forget the breaker", func(s *pool.Snapshot) { s.Joins = pool.Joins{} }),
+		poolSees("surge without a limit", func(s *pool.Snapshot) { ten := intstr.FromInt32(10); s.Rollout.MaxSurge = &ten }),
+		poolSees("roll everything out at once", func(s *pool.Snapshot) { all := intstr.FromInt32(100); s.Rollout.MaxUnavailable = &all }),
+		poolSees("count on members that aren't ready", func(s *pool.Snapshot) {
+			for i := range s.Members {
+				s.Members[i].Ready, s.Members[i].ReadySince = true, s.Members[i].Created
+			}
+		}),
 		poolSees("forget who leaves", func(s *pool.Snapshot) {
 			for i := range s.Members {
 				s.Members[i].Leaving = s.Members[i].Leaving && s.Members[i].LeavingReason == v1alpha1.DrainScaleIn
@@ -168,7 +177,6 @@ func seamMutants() []Mutation {
 		clusterOf("trust the view instead of asking", func(_ *process, c nomad.Cluster) nomad.Cluster { return viewing{c} }),
 		clusterOf("take no answer for no allocations", func(_ *process, c nomad.Cluster) nomad.Cluster { return deaf{c} }),
 		clusterOf("rescue by half", func(_ *process, c nomad.Cluster) nomad.Cluster { return halfRescue{c} }),
-		clusterOf("purge, and take an error for success", func(_ *process, c nomad.Cluster) nomad.Cluster { return deafPurge{c} }),
 	}
 }
 
@@ -258,15 +266,6 @@ type halfRescue struct{ nomad.Cluster }
 func (h halfRescue) Uncordon(_ context.Context, nodeID string) error {
 	c := h.Cluster.(*cluster)
 	return c.write("cancel drain", nodeID, func() error { return c.p.w.nomad.setDrain(nodeID, nil, "token:us") })
-}
-
-// deafPurge takes an error for success.
-type deafPurge struct{ nomad.Cluster }
-
-// Purge never fails.
-func (d deafPurge) Purge(ctx context.Context, nodeID string) error {
-	_ = d.Cluster.Purge(ctx, nodeID) // the bug
-	return nil
 }
 
 // unlocked takes the lock out of patches.

@@ -1,0 +1,93 @@
+package sim
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// chosen checks the pool's choice of a member to leave.
+func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
+	c.notProtected(t, m, "chosen")
+	if !t.known && !t.p.nomad.known() {
+		c.w.violate("I1", m.name, "a member was chosen though Nomad couldn't be asked")
+	}
+	switch n.Spec.Drain.Reason {
+	case v1alpha1.DrainRollout:
+		c.breakerHolds(t, n, "a member leaves")
+		c.enoughWork(t, m, n)
+	case v1alpha1.DrainJoinTimeout, v1alpha1.DrainUnhealthy:
+		c.breakerHolds(t, n, "a member leaves")
+	default:
+		c.notTooFew(t, m, n)
+	}
+}
+
+// stay are the members that count, but for one; those that somebody else has ordered to leave while the reconcile ran
+// count as well, because it couldn't know.
+func (c *checks) stay(t *task, but *memberTruth, n *v1alpha1.NomadNode) []*memberTruth {
+	var out []*memberTruth
+	for _, o := range c.membersOf(n.Spec.PoolUID) {
+		m := c.members[o.Name]
+		if m != but && (!leaving(o) || m.left.After(t.began) && !t.chose[m]) {
+			out = append(out, m)
+		}
+	}
+	t.chose[but] = true
+	return out
+}
+
+// alone is true while one process leads: two may choose differently at the same time, which is put right later.
+func (c *checks) alone(t *task) bool {
+	for _, p := range c.w.processes {
+		if p != t.p && (!p.dead || p.died.After(t.began)) {
+			return false
+		}
+	}
+	return true
+}
+
+// notTooFew checks that a scale-in takes no more than the surplus.
+func (c *checks) notTooFew(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
+	stay := len(c.stay(t, m, n))
+	least := -1
+	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
+		if least < 0 || a.replicas < least {
+			least = a.replicas
+		}
+	}
+	if stay < least && c.alone(t) {
+		c.w.violate("I2", m.name, "a member was let go though only %d stay and %d are asked for", stay, least)
+	}
+}
+
+// enoughWork checks that a rollout leaves enough members that take work.
+func (c *checks) enoughWork(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
+	now := t.p.nomad.view.Nodes
+	works := func(m *memberTruth) bool { return takesWork(t.seen[m.nodeID]) || takesWork(now[m.nodeID]) }
+	left := 0
+	for _, o := range c.stay(t, m, n) {
+		if works(o) {
+			left++
+		}
+	}
+	least := -1
+	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
+		if least < 0 || a.replicas-a.unavailable < least {
+			least = a.replicas - a.unavailable
+		}
+	}
+	ready := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeReady)
+	p := c.poolOf(n)
+	if p == nil || ready == nil || t.began.Sub(ready.LastTransitionTime.Time) < time.Duration(p.Spec.Rollout.MinReadySeconds)*time.Second {
+		return // not counted on yet
+	}
+	if takesWork(t.seen[m.nodeID]) && takesWork(now[m.nodeID]) && left < least && c.alone(t) {
+		c.w.violate("I2", m.name, "a rollout leaves %d members that take work, and %d is the least", left, least)
+	}
+}
+
+func takesWork(x nomad.Node) bool { return x.Status == nomad.NodeReady && x.Eligible && !x.Draining }
