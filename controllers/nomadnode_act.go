@@ -67,6 +67,9 @@ func (r *NomadNodeReconciler) recordClaims(_ context.Context, s *nodeScope, _ me
 }
 
 func (r *NomadNodeReconciler) createVM(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	if err := r.upToDate(ctx, s.node); err != nil {
+		return err
+	}
 	out, err := machine.Render(machine.MemberOf(s.node), s.facts)
 	if err != nil {
 		return apierrors.NewBadRequest(err.Error())
@@ -79,6 +82,19 @@ func (r *NomadNodeReconciler) createVM(ctx context.Context, s *nodeScope, _ memb
 	}
 	s.vm, s.observed.VM = out.VM, vmFacts(s.node, out.VM)
 	r.Events.vmCreated(s.node)
+	return nil
+}
+
+// upToDate is a conflict if the member's record isn't the latest. One that lags behind may not tell yet that the member's VM
+// was made, and has been lost since, or that the member leaves.
+func (r *NomadNodeReconciler) upToDate(ctx context.Context, n *v1alpha1.NomadNode) error {
+	now := &v1alpha1.NomadNode{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), now); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading the member's record again: %w", err)
+	}
+	if now.UID != n.UID || now.ResourceVersion != n.ResourceVersion {
+		return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("nomadnodes").GroupResource(), n.Name, errors.New("its record has changed"))
+	}
 	return nil
 }
 
