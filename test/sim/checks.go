@@ -54,6 +54,7 @@ type memberTruth struct {
 	claims                []string
 	intents               map[string]time.Time // by ID: when they were recorded
 	protected             time.Time            // since when; zero: not
+	vmKnown               time.Time            // when its VM was written down; zero: it wasn't
 	left                  time.Time            // since when it leaves; zero: it doesn't
 	drainedAt             time.Time            // when Drained was written last; zero: never
 	forced                bool                 // rightly at its deadline
@@ -89,6 +90,9 @@ func (c *checks) watch(was, is client.Object) {
 		m := c.members[is.Name]
 		if m == nil {
 			return
+		}
+		if is.Status.VM.UID != "" && m.vmKnown.IsZero() {
+			m.vmKnown = c.w.now
 		}
 		if !leaving(is) {
 			m.left = time.Time{}
@@ -225,10 +229,9 @@ func (c *checks) vmMade(t *task, vm *kubevirtv1.VirtualMachine) {
 	if !c.w.kubevirt.bootable(vm) && (n == nil || !leaving(n)) {
 		c.w.violate("I7", vm.Name, "a VM was made before its Secret, so that it starts for ever")
 	}
-	for uid, name := range c.ours {
-		if name == vm.Name && uid != vm.UID {
-			c.w.violate("I2", vm.Name, "a member's VM was made twice")
-		}
+	// One that was lost before it could be written down can't be known of.
+	if m.vmKnown.Before(t.began) && !m.vmKnown.IsZero() {
+		c.w.violate("I2", vm.Name, "a member's VM was made twice")
 	}
 }
 

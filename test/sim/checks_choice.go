@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -82,7 +83,7 @@ func (c *checks) enoughWork(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	}
 	ready := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeReady)
 	p := c.poolOf(n)
-	if p == nil || ready == nil || t.began.Sub(ready.LastTransitionTime.Time) < time.Duration(p.Spec.Rollout.MinReadySeconds)*time.Second {
+	if p == nil || ready == nil || ready.Status != metav1.ConditionTrue || t.began.Sub(ready.LastTransitionTime.Time) < time.Duration(p.Spec.Rollout.MinReadySeconds)*time.Second {
 		return // not counted on yet
 	}
 	if takesWork(t.seen[m.nodeID]) && takesWork(now[m.nodeID]) && left < least && c.alone(t) {

@@ -115,8 +115,12 @@ func (c *checks) notTooMany(t *task, n *v1alpha1.NomadNode, what string) {
 	most := 0
 	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
 		allowed := a.replicas
-		if outdated {
-			allowed += a.surge
+		switch alone := c.alone(t); {
+		case outdated:
+			allowed += max(a.surge, map[bool]int{false: 1}[alone])
+		case !alone:
+			// One calls a member back while the other makes one: for a moment there is one too many.
+			allowed += max(a.surge, 1)
 		}
 		most = max(most, allowed)
 	}

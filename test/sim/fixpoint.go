@@ -106,10 +106,11 @@ func (w *World) nurse() {
 	}
 }
 
-// free has the members of a pool that is gone removed at their deadline, as the condition of one that is held says.
+// free has members that were deleted removed at their deadline, as the condition of one that is held says: their policy
+// doesn't follow the pool's any more.
 func (w *World) free() {
 	for _, o := range w.store.all(kindNode) {
-		if n := o.(*v1alpha1.NomadNode); w.checks.poolOf(n) == nil {
+		if n := o.(*v1alpha1.NomadNode); w.checks.poolOf(n) == nil || n.DeletionTimestamp != nil {
 			change(w.store, n, func(n *v1alpha1.NomadNode) { n.Spec.DrainPolicy.OnTimeout = v1alpha1.DrainForce })
 		}
 	}

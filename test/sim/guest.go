@@ -15,6 +15,7 @@ type guest struct {
 	nodeID   string
 	lives    bool // the client runs
 	joined   bool // and Nomad has heard of it
+	knocks   bool // it tries to reach servers that are away
 	stopping bool
 	orphan   bool // its VM is gone without it
 }

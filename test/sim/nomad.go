@@ -111,7 +111,10 @@ func (n *nomadServer) register(g *guest) {
 		return
 	}
 	if !n.answers() {
-		n.when(0, func() { n.register(g) })
+		if !g.knocks {
+			g.knocks = true
+			n.when(0, func() { g.knocks = false; n.register(g) })
+		}
 		return
 	}
 	x := n.nodes[g.nodeID]
