@@ -89,6 +89,8 @@ func (s story) tell() string {
 	sc.Pool.Replicas = s.replicas
 	w := newWorld(sc)
 	w.trace.on, w.faulty = true, false
+	w.chance = newChance(sc.Seed)
+	w.chance.calm = true
 	w.nomad.jobs = s.jobs
 	w.order()
 	w.boot()
