@@ -57,10 +57,15 @@ func (c *checks) drains(_ *task, doing, nodeID string, d *drain, looked time.Tim
 		// A user changed onTimeout while the member drains, which Nomad must be told.
 	case same && !kick && !x.touched.After(looked) && (x.drain != nil || x.last.Status == "complete" && !x.eligible):
 		c.w.violate("I3", m.name, "the drain was sent again under the same intent")
-	case x.drain != nil && ours && !x.drain.force.IsZero() && (d.force.IsZero() || d.force.After(x.drain.force.Add(onTheWay))):
+	case ours && later(x.drain, d):
 		c.w.violate("I3", m.name, "Nomad's deadline moved from %s to %s", x.drain.force.Sub(dawn), d.force.Sub(dawn))
 	}
 	c.notTooSoon(m, d)
+}
+
+// later is true if a drain would end later than the one that runs.
+func later(runs, d *drain) bool {
+	return runs != nil && !runs.force.IsZero() && (d.force.IsZero() || d.force.After(runs.force.Add(onTheWay)))
 }
 
 // notTooSoon checks that no drain stops allocations before the intent's deadline.

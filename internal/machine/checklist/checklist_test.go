@@ -67,10 +67,10 @@ func TestRenderedMemberPasses(t *testing.T) {
 // Each row finds what it is there for, and only that.
 func TestEachRowFindsItsMistake(t *testing.T) {
 	vmi := func(s *checklist.Subject) *kubevirtv1.VirtualMachineInstanceSpec { return &s.VM.Spec.Template.Spec }
-	claims := func(old, new string) func(*checklist.Subject) {
+	claims := func(is, becomes string) func(*checklist.Subject) {
 		return func(s *checklist.Subject) {
 			const key = "harvesterhci.io/volumeClaimTemplates"
-			s.VM.Annotations[key] = strings.Replace(s.VM.Annotations[key], old, new, 1)
+			s.VM.Annotations[key] = strings.Replace(s.VM.Annotations[key], is, becomes, 1)
 		}
 	}
 	for demand, spoil := range map[string]func(*checklist.Subject){
