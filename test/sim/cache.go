@@ -36,12 +36,11 @@ func newCache(p *process) *cache {
 
 // watch is told of each change in the store and sees it later.
 func (c *cache) watch(was, is client.Object) {
-	kind := ""
-	if is != nil {
-		kind = kindOf(is)
-	} else {
-		kind = kindOf(was)
+	of := is
+	if of == nil {
+		of = was
 	}
+	kind := kindOf(of)
 	if !slices.Contains(cachedKinds, kind) {
 		return
 	}

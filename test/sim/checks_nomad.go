@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // onTheWay is by how much the times of a request may be off because it was long on its way.
@@ -50,22 +51,30 @@ func (c *checks) drains(_ *task, doing, nodeID string, d *drain, looked time.Tim
 	if at, kicked := m.kicked[d.intent]; kick && kicked && at.Before(looked.Add(-onTheWay)) {
 		c.w.violate("I3", m.name, "kicked again")
 	}
-	ours := x.last != nil && x.last.AccessorID == "token:us"
-	same := ours && x.last.IntentID == d.intent
-	switch {
-	case same && x.drain != nil && x.last.OnTimeout != d.onTimeout:
-		// A user changed onTimeout while the member drains, which Nomad must be told.
-	case same && !kick && !x.touched.After(looked) && (x.drain != nil || x.last.Status == "complete" && !x.eligible):
-		c.w.violate("I3", m.name, "the drain was sent again under the same intent")
-	case ours && later(x.drain, d):
-		c.w.violate("I3", m.name, "Nomad's deadline moved from %s to %s", x.drain.force.Sub(dawn), d.force.Sub(dawn))
+	if x.last != nil && x.last.AccessorID == "token:us" {
+		c.sentOnce(m, x, d, kick || x.touched.After(looked))
 	}
 	c.notTooSoon(m, d)
 }
 
-// later is true if a drain would end later than the one that runs.
-func later(runs, d *drain) bool {
-	return runs != nil && !runs.force.IsZero() && (d.force.IsZero() || d.force.After(runs.force.Add(onTheWay)))
+// sentOnce checks a drain that follows one of ours. It is excused if it is a kick, or if the node has changed since it was
+// found to be needed.
+func (c *checks) sentOnce(m *memberTruth, x *node, d *drain, excused bool) {
+	same := x.last.IntentID == d.intent
+	stands := x.drain != nil || x.last.Status == nomad.DrainComplete && !x.eligible
+	switch {
+	case same && x.drain != nil && x.last.OnTimeout != d.onTimeout:
+		// A user changed onTimeout while the member drains, which Nomad must be told.
+	case same && stands && !excused:
+		c.w.violate("I3", m.name, "the drain was sent again under the same intent")
+	case x.drain != nil && x.drain.endsBefore(d):
+		c.w.violate("I3", m.name, "Nomad's deadline moved from %s to %s", x.drain.force.Sub(dawn), d.force.Sub(dawn))
+	}
+}
+
+// endsBefore is true if d ends plainly earlier than the other.
+func (d *drain) endsBefore(o *drain) bool {
+	return !d.force.IsZero() && (o.force.IsZero() || o.force.After(d.force.Add(onTheWay)))
 }
 
 // notTooSoon checks that no drain stops allocations before the intent's deadline.

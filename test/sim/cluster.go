@@ -171,7 +171,7 @@ func (c *cluster) Uncordon(_ context.Context, nodeID string) error {
 // hasDrained).
 func (c *cluster) Drain(_ context.Context, nodeID string, r nomad.DrainRequest) (bool, error) {
 	x, seen, err := c.info(nodeID)
-	if err != nil || hasDrained(x, r.IntentID) && !(x.Draining && x.LastDrain.OnTimeout != onTimeout(r)) {
+	if err != nil || hasDrained(x, r.IntentID) && (!x.Draining || x.LastDrain.OnTimeout == onTimeout(r)) {
 		return false, err
 	}
 	err = c.sendDrain("drain", nodeID, r, seen.at)

@@ -40,10 +40,15 @@ func (w *World) unrestOf(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) strin
 	case m == nil || w.checks.vmOf(m) == nil:
 		return "has no VM"
 	}
-	vmi, x := w.checks.instanceOf(m), w.nomad.nodes[m.nodeID]
-	switch {
-	case vmi == nil || vmi.Status.Phase != kubevirtv1.Running:
+	if vmi := w.checks.instanceOf(m); vmi == nil || vmi.Status.Phase != kubevirtv1.Running {
 		return "doesn't run"
+	}
+	return w.unrestInNomad(m)
+}
+
+func (w *World) unrestInNomad(m *memberTruth) string {
+	x := w.nomad.nodes[m.nodeID]
+	switch {
 	case !w.checks.guestOf(m).lives:
 		return "is restarting"
 	case x == nil || x.status != nomad.NodeReady:
@@ -75,6 +80,10 @@ func (w *World) leaks(members map[string]bool) (about, what string) {
 			}
 		}
 	}
+	return w.leakInNomad(members)
+}
+
+func (w *World) leakInNomad(members map[string]bool) (about, what string) {
 	for _, nodeID := range w.nomad.order {
 		m := w.checks.byNodeID[nodeID]
 		if m == nil || members[m.name] || m.late || m.unpurged || !w.nomad.answers() {

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -16,7 +17,9 @@ import (
 )
 
 // Mutants are deliberate bugs, each of which the simulator must find: so it is known that it can fail.
-func Mutants() []Mutation { return append(append(memberMutants(), poolMutants()...), seamMutants()...) }
+func Mutants() []Mutation {
+	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), seamMutants())
+}
 
 // sees changes what a member's decision is based on.
 func sees(name string, f func(*member.Observed)) Mutation {
@@ -62,26 +65,40 @@ func poolDecides(name string, f func(pool.Snapshot, func(pool.Snapshot) pool.Pla
 	}}
 }
 
-func standing(o member.Observed) bool { return o.Record.Drain != nil && !o.Record.Drain.Canceled }
+func draining(o member.Observed) bool {
+	return o.Record.Drain != nil && !o.Record.Drain.Canceled && !o.Record.Drained
+}
 
-func memberMutants() []Mutation {
+func drainMutants() []Mutation {
 	again := instead("drain again on each reconcile", member.Drain, func(o member.Observed, d member.Decision) bool {
-		return d.Step == member.Wait && standing(o) && !o.Record.Drained && o.Nomad.Draining
+		return d.Step == member.Wait && draining(o) && o.Nomad.Draining
 	})
 	again.Cluster = func(_ *process, c nomad.Cluster) nomad.Cluster { return sendsAlways{c} }
 	return []Mutation{
 		again,
 		instead("delete the VM before it is drained", member.DeleteVM, func(o member.Observed, d member.Decision) bool {
-			return d.Step == member.Wait && standing(o) && !o.Record.Drained && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && o.Nomad.Registered
+			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && o.Nomad.Registered
 		}),
 		instead("delete the record before it is drained", member.DeleteRecord, func(o member.Observed, d member.Decision) bool {
 			return d.Step == member.Cordon && o.Record.DeletedAt.IsZero()
 		}),
+		instead("kick a drain on each reconcile", member.Kick, func(o member.Observed, d member.Decision) bool {
+			return d.Step == member.Wait && draining(o) && o.Nomad.Draining
+		}),
+		decides("a second intent in the place of the first", func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
+			d := decide(o)
+			if draining(o) && !o.Record.DeletedAt.IsZero() && o.Record.Drain.Reason == v1alpha1.DrainScaleIn {
+				d.Step, d.Reason = member.RecordIntent, v1alpha1.DrainDeleted
+			}
+			return d
+		}),
+	}
+}
+
+func removalMutants() []Mutation {
+	return []Mutation{
 		instead("purge before the instance is gone", member.Purge, func(o member.Observed, d member.Decision) bool {
 			return d.Step == member.Wait && o.Record.Drained && o.VM.Deleting && o.Nomad.Registered
-		}),
-		instead("kick a drain on each reconcile", member.Kick, func(o member.Observed, d member.Decision) bool {
-			return d.Step == member.Wait && standing(o) && !o.Record.Drained && o.Nomad.Draining
 		}),
 		instead("let the record go at once", member.Release, func(o member.Observed, d member.Decision) bool {
 			return d.Step == member.Wait && o.Record.Drained && o.VM.Deleting
@@ -91,17 +108,16 @@ func memberMutants() []Mutation {
 				o.Claims = nil
 			}
 		}),
-		decides("a second intent in the place of the first", func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
-			d := decide(o)
-			if standing(o) && !o.Record.Drained && !o.Record.DeletedAt.IsZero() && o.Record.Drain.Reason == v1alpha1.DrainScaleIn {
-				d.Step, d.Reason = member.RecordIntent, v1alpha1.DrainDeleted
-			}
-			return d
-		}),
-		sees("take any VM of the name", func(o *member.Observed) { o.VM.Ours = o.VM.Exists }),
 		sees("forget to purge", func(o *member.Observed) { o.Record.Purge = false }),
 		sees("forget the claims", func(o *member.Observed) { o.Claims = nil }),
 		sees("forget the Secret in the end", func(o *member.Observed) { o.Secret = o.Secret && !o.Record.Drained }),
+		sees("take instances for gone", func(o *member.Observed) { o.Instance = member.Instance{} }),
+	}
+}
+
+func sightMutants() []Mutation {
+	return []Mutation{
+		sees("take any VM of the name", func(o *member.Observed) { o.VM.Ours = o.VM.Exists }),
 		sees("make the VM before its Secret", func(o *member.Observed) { o.Secret = o.Secret || !o.Record.Leaving() }),
 		sees("a clock that is ahead", func(o *member.Observed) {
 			if o.Record.Leaving() {
@@ -109,7 +125,6 @@ func memberMutants() []Mutation {
 			}
 		}),
 		sees("force what is to be retained", func(o *member.Observed) { o.Record.Policy.OnTimeout = v1alpha1.DrainForce }),
-		sees("take instances for gone", func(o *member.Observed) { o.Instance = member.Instance{} }),
 		decides("tell the time", func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
 			d := decide(o)
 			c := d.Conditions[v1alpha1.NodeReady]

@@ -32,7 +32,7 @@ type process struct {
 }
 
 // boot starts a controller.
-func (w *World) boot() *process {
+func (w *World) boot() {
 	p := &process{w: w, name: fmt.Sprintf("controller-%d", len(w.processes)+1)}
 	w.processes = append(w.processes, p)
 	w.note(p.name, "", "starts")
@@ -49,7 +49,6 @@ func (w *World) boot() *process {
 		}
 	}
 	p.nomad.start()
-	return p
 }
 
 // reconcilers makes the real reconcilers, as controllers.Add does, and lets the mutation have its way with them.

@@ -76,11 +76,6 @@ func (w *World) after(d time.Duration, what func()) {
 	heap.Push(&w.events, event{at: w.now.Add(max(d, 0)), seq: w.seq, what: what})
 }
 
-// every has something happen again and again, the first time after d.
-func (w *World) every(d time.Duration, what func()) {
-	w.after(d, func() { what(); w.every(d, what) })
-}
-
 // mostSteps bounds a schedule: one that takes more has something in it that never rests.
 const mostSteps = 400_000
 
