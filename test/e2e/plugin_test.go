@@ -139,7 +139,7 @@ func TestPluginInTheRealAgent(t *testing.T) {
 	eventually(t, "sinks", "the pool to settle", time.Minute, settled(1))
 	a := startAgent(t, map[string]string{
 		"sinks.hcl":   fixedPolicy("sinks", 0),
-		"later.hcl":   fixedPolicy("later", 1),
+		"not-yet.hcl": fixedPolicy("not-yet", 1),
 		"held.hcl":    fixedPolicy("held", 3),
 		"dry.hcl":     fixedPolicy("dry", 4, `dry-run = "true"`),
 		"capped.hcl":  fixedPolicy("capped", 5),
@@ -178,10 +178,10 @@ func TestPluginInTheRealAgent(t *testing.T) {
 		unmoved(t, "floored", 1)
 	})
 	t.Run("pool that doesn't exist yet", func(t *testing.T) {
-		a.logs(t, "[WARN]", "it can't be read", "pool="+fixtures.Namespace+"/later", "reason=NotFound", "create the NomadNodePool")
+		a.logs(t, "[WARN]", "it can't be read", "pool="+fixtures.Namespace+"/not-yet", "reason=NotFound", "create the NomadNodePool")
 		a.checkSound(t)
-		create(t, newPool("later", 0))
-		eventually(t, "later", "the new pool to be scaled", 90*time.Second, settled(1))
+		create(t, newPool("not-yet", 0))
+		eventually(t, "not-yet", "the new pool to be scaled", 90*time.Second, settled(1))
 	})
 	a.checkSound(t)
 }

@@ -2,9 +2,12 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,17 +52,40 @@ func TestSteadyPoolsWriteNothing(t *testing.T) {
 		}
 		return nil
 	}))
-	time.Sleep(20 * time.Second) // this is what is tested
-	if changed := differences(before, fingerprint(t)); len(changed) > 0 {
-		t.Errorf("in 20 s, with nothing to do: %v\ncontroller:\n%s", changed, controller.Process().Tail(10))
+	// A machine that is slow for a moment makes Nomad miss a heartbeat; a pool that tells of it is right to. What the
+	// controller does by itself, it does each time.
+	for range 3 {
+		before = fingerprint(t)
+		time.Sleep(20 * time.Second) // this is what is tested
+		changed := differences(before, fingerprint(t))
+		if len(changed) == 0 {
+			return
+		}
+		t.Logf("in 20 s: %v", changed)
 	}
+	t.Errorf("three times in 20 s, with nothing to do, something changed; controller:\n%s", controller.Process().Tail(10))
+}
+
+var steadyPools = []string{"steady", "held", "short"}
+
+// ofSteadyPools tells whether something is of these pools by its name, or by that of what it is about. Other tests'
+// pools may have an Event left to write: the recorder ends a series minutes after its last one.
+func ofSteadyPools(name string) bool {
+	return slices.ContainsFunc(steadyPools, func(pool string) bool {
+		return name == pool || strings.HasPrefix(name, pool+"-") || strings.HasPrefix(name, pool+".")
+	})
 }
 
 // fingerprint is the version of everything that the controller could write to.
 func fingerprint(t *testing.T) map[string]string {
 	t.Helper()
-	out := map[string]string{"writes of the controller": fmt.Sprint(len(w.APIFaults.Writes()))}
-	for _, pool := range []string{"steady", "held", "short"} {
+	out := map[string]string{}
+	for i, write := range w.APIFaults.Writes() {
+		if ofSteadyPools(path.Base(strings.TrimSuffix(write.Path, "/status"))) || write.Method == http.MethodPost {
+			out[fmt.Sprintf("write %d: %s %s", i, write.Method, write.Path)] = fmt.Sprint(write.Status)
+		}
+	}
+	for _, pool := range steadyPools {
 		p, _, err := read(t.Context(), pool)
 		if err != nil {
 			t.Fatal(err)
@@ -81,16 +107,16 @@ func fingerprint(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	for _, e := range events.Items {
-		if e.ReportingController == "nomad-harvester" {
-			out["event "+e.Name] = e.ResourceVersion
+		if e.ReportingController == "nomad-harvester" && ofSteadyPools(e.InvolvedObject.Name) {
+			out["event "+e.Name+": "+e.Message] = e.ResourceVersion
 		}
 	}
 	out["Nomad's nodes"] = nodesIndex(t)
-	info, err := os.Stat(controllerLog(t))
+	log, err := os.ReadFile(controllerLog(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	out["the controller's log"] = fmt.Sprint(info.Size())
+	out["the controller's log"] = fmt.Sprint(len(log))
 	return out
 }
 

@@ -58,7 +58,7 @@ server {
 {{- end }}
   raft_multiplier           = 1
   num_schedulers            = 2
-  heartbeat_grace           = "1s"
+  heartbeat_grace           = "2s"
   min_heartbeat_ttl         = "1s"
   max_heartbeats_per_second = 1000.0
   failover_heartbeat_ttl    = "30s"
