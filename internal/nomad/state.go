@@ -74,7 +74,10 @@ func (s *state) judged(token Health, at time.Time) (health bool) {
 // judge is called with the lock held.
 func (s *state) judge(at time.Time) (changed bool) {
 	before := s.health
-	s.health = healthFrom(s.address, s.listErr, s.token)
+	// A good token alone shows no nodes: until they are listed, nothing is known.
+	if now := healthFrom(s.address, s.listErr, s.token); !now.OK || !s.taken.IsZero() {
+		s.health = now
+	}
 	s.settled.became(s.health.OK, at)
 	return s.health != before
 }
