@@ -39,7 +39,7 @@ test: needs ## Run everything that CI runs: unit, integration and end-to-end tes
 
 .PHONY: test-e2e test-rest
 test-e2e:
-	$(GOTEST) ./test/e2e -skip '$(CRASHES)|$(OTHERS)'
+	$(GOTEST) ./test/e2e -skip '$(CRASHES)|$(OTHERS)' -parallel 4
 test-rest:
 	$(GOTEST) -p 1 $$(go list ./... | grep -v '/test/e2e$$')
 	$(GOTEST) ./test/e2e -run '$(CRASHES)'
