@@ -141,6 +141,10 @@ func (e eventSink) vmDeleted(n *v1alpha1.NomadNode) {
 	e.normal(n, nil, "VMDeleted", "DeleteVM", "Deleted VirtualMachine %s with its disks", n.Name)
 }
 
+func (e eventSink) deleteStuck(n *v1alpha1.NomadNode, message string) {
+	e.warn(n, "DeleteStuck", "DeleteVM", "%s", message)
+}
+
 func (e eventSink) purged(n *v1alpha1.NomadNode) {
 	e.normal(n, nil, "Purged", "Purge", "Removed node %s from Nomad", n.Spec.NodeID)
 }

@@ -46,6 +46,7 @@ func (r *NomadNodeReconciler) act(ctx context.Context, s *nodeScope, d member.De
 		member.DeleteRecord: r.deleteRecord,
 		member.ListClaims:   r.listClaims,
 		member.DeleteVM:     r.deleteVM,
+		member.HaltVM:       r.haltVM,
 		member.Purge:        r.purge,
 		member.DeleteClaims: r.deleteClaims,
 		member.DeleteSecret: r.deleteSecret,

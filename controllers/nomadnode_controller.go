@@ -34,6 +34,9 @@ type NomadNodeReconciler struct {
 // again is how soon to look once more after a step. Most steps also cause an event that comes sooner.
 const again = 200 * time.Millisecond
 
+// holdRetry is how soon a VM that admission holds is halted once more, when that was refused as well.
+const holdRetry = 15 * time.Second
+
 // disagreement is how soon to look once more when Nomad's leader says something else than the view does.
 const disagreement = 2 * time.Second
 
@@ -126,5 +129,8 @@ func (r *NomadNodeReconciler) tell(before, n *v1alpha1.NomadNode) {
 	was, is = condition(before, v1alpha1.NodeVMReady), condition(n, v1alpha1.NodeVMReady)
 	if was.Reason != is.Reason && (is.Reason == v1alpha1.ReasonAdmissionDenied || is.Reason == v1alpha1.ReasonQuotaExceeded) {
 		r.Events.vmRefused(n, is.Message)
+	}
+	if was.Reason != is.Reason && is.Reason == v1alpha1.ReasonDeleteStuck {
+		r.Events.deleteStuck(n, is.Message)
 	}
 }

@@ -43,6 +43,7 @@ func (r *NomadNodeReconciler) observe(ctx context.Context, n *v1alpha1.NomadNode
 	if err := r.observeVM(ctx, s); err != nil {
 		return nil, err
 	}
+	r.observeHold(ctx, s)
 	if err := r.observeParts(ctx, s); err != nil {
 		return nil, err
 	}

@@ -70,10 +70,8 @@ func vmReady(o Observed) Condition {
 		return no(v1alpha1.ReasonVMNameTaken, "A VM of this name exists that is not this member's; it is left alone. Delete this NomadNode to get a member of another name.")
 	case o.VM.Deleting && !o.Record.Drained && o.Record.Drain == nil:
 		return no(v1alpha1.ReasonVMDeletedByOthers, "Somebody deleted the VM; to remove a member, delete its NomadNode instead.")
-	case o.VM.Deleting && !o.Now.Before(o.VM.DeletingSince.Add(stuckAfter)):
-		return no(v1alpha1.ReasonDeleteStuck, "The VM doesn't go away; finalizers: "+strings.Join(o.VM.Finalizers, ", ")+".")
 	case o.VM.Deleting:
-		return no(v1alpha1.ReasonRemoving, "The VM is shutting down.")
+		return vmDeleting(o)
 	case o.VM.Failure != "":
 		return no(v1alpha1.ReasonVMFailed, o.VM.Failure)
 	case o.VM.Halted:
@@ -83,6 +81,13 @@ func vmReady(o Observed) Condition {
 	default:
 		return no(v1alpha1.ReasonVMStarting, "The VM is starting.")
 	}
+}
+
+func vmDeleting(o Observed) Condition {
+	if c, ok := stuck(o); ok {
+		return c
+	}
+	return no(v1alpha1.ReasonRemoving, "The VM is shutting down.")
 }
 
 func noVM(r Record) Condition {

@@ -10,7 +10,6 @@ import (
 )
 
 func TestPhases(t *testing.T) {
-	halted := func(o *member.Observed) { o.VM.Halted = true }
 	claims := func(o *member.Observed) { o.Record.ClaimsRecorded = true }
 	down := func(o *member.Observed) { o.Nomad.Status = "down" }
 	for _, c := range []struct {
@@ -91,6 +90,10 @@ func TestVMReady(t *testing.T) {
 		{"deleted by somebody", steady(vmDeleting), "False", v1alpha1.ReasonVMDeletedByOthers, "delete its NomadNode"},
 		{"removed by us", removing(vmDeleting), "False", v1alpha1.ReasonRemoving, ""},
 		{"stuck names what holds it", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "a/b, c/d"},
+		{"held by a quota, word for word", removing(vmDeleting, noInstance, held), "False", v1alpha1.ReasonDeleteStuck, "raise the quota. The refusal: cpu insufficient resources due to resource quota"},
+		{"held by something else", removing(vmDeleting, noInstance, held, func(o *member.Observed) {
+			o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "no such network"}
+		}), "False", v1alpha1.ReasonDeleteStuck, "Remove what it objects to; it is tried again all the while. The refusal: no such network"},
 	})
 }
 
@@ -168,6 +171,7 @@ func TestMessagesDontChangeWithTime(t *testing.T) {
 		"retained": draining(service("web"), retain, overdue(time.Minute)),
 		"held":     draining(nil, nomadUnknown),
 		"stuck":    removing(vmDeleting, later(time.Hour)),
+		"quota":    removing(vmDeleting, noInstance, held),
 		"purging":  removing(noVM, nomadUnknown),
 	} {
 		before := member.Decide(o).Conditions

@@ -99,6 +99,10 @@ func strangersVM(o *member.Observed) {
 func vmDeleting(o *member.Observed) {
 	o.VM.Deleting, o.VM.DeletingSince = true, o.Now.Add(-10*time.Second)
 }
+func halted(o *member.Observed) { o.VM.Halted = true }
+func held(o *member.Observed) {
+	o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "cpu insufficient resources due to resource quota"}
+}
 func canceled(o *member.Observed) {
 	d := o.Record.Drain.DeepCopy()
 	d.Canceled = true

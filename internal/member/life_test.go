@@ -71,7 +71,7 @@ func anyWorld(t *rapid.T) *world {
 		t: t, kicks: map[string]int{}, is: fresh(),
 		boot: rapid.IntRange(1, 60).Draw(t, "boot"), shutdown: rapid.IntRange(1, 90).Draw(t, "shutdown"),
 		drainPace: rapid.IntRange(1, 400).Draw(t, "drain pace"),
-		stalls:    flag(t, "stalls"), sweeps: flag(t, "sweeps"),
+		stalls:    flag(t, "stalls"), sweeps: flag(t, "sweeps"), quota: flag(t, "quota"),
 	}
 	w.is.Record.Created = w.is.Now
 	w.is.Record.Purge = flag(t, "purge")

@@ -86,6 +86,9 @@ type VM struct {
 	Status string
 	// Failure is KubeVirt's explanation of why the VM can't run; empty: none.
 	Failure string
+	// Held is why admission refuses every change of a deleted VM, in its words, and with it the removal of finalizers; nil: it
+	// doesn't. Only observed while LooksHeld.
+	Held *Problem
 	// RemovalListed is true when the VM names its claims to be removed with it.
 	RemovalListed bool
 }

@@ -71,6 +71,9 @@ func anyObserved(t *rapid.T) member.Observed {
 	if flag(t, "VM") {
 		o.VM = member.VM{Exists: true, Ours: flag(t, "ours"), Deleting: flag(t, "VM deleting"), Halted: flag(t, "halted"), RemovalListed: flag(t, "listed")}
 		o.VM.DeletingSince = anyTime(t, "VM deleting since")
+		if flag(t, "held") {
+			held(&o)
+		}
 	}
 	o.Instance.Exists = flag(t, "instance")
 	o.Instance.Running = o.Instance.Exists && flag(t, "running")
@@ -83,7 +86,7 @@ func anyObserved(t *rapid.T) member.Observed {
 var (
 	making   = []member.Step{member.RecordClaims, member.CreateSecret, member.RenewSecret, member.CreateVM}
 	inNomad  = []member.Step{member.Rescue, member.Cordon, member.Drain, member.Kick, member.Purge}
-	removals = []member.Step{member.DeleteRecord, member.ListClaims, member.DeleteVM, member.Purge, member.DeleteClaims, member.DeleteSecret, member.Release}
+	removals = []member.Step{member.DeleteRecord, member.ListClaims, member.DeleteVM, member.HaltVM, member.Purge, member.DeleteClaims, member.DeleteSecret, member.Release}
 )
 
 // Whatever is observed, and most of it never should be, these hold.
@@ -154,6 +157,8 @@ func checkRemoval(o member.Observed, d member.Decision, must func(bool, string))
 	case member.ListClaims, member.DeleteVM:
 		must(vm && !o.VM.Deleting, "nothing but our own VM is written to")
 		must(d.Step == member.ListClaims || o.VM.RemovalListed, "Harvester knows of the claims before the VM goes")
+	case member.HaltVM:
+		must(vm && o.VM.Deleting && !o.Instance.Exists, "only a VM that can't start again is halted")
 	case member.Purge, member.DeleteClaims, member.DeleteSecret, member.Release:
 		must(!vm && !o.Instance.Exists, "nothing is taken from under a guest")
 		must(!o.Record.DeletedAt.IsZero(), "the record goes first")

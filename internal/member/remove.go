@@ -28,7 +28,7 @@ func remove(o Observed) Decision {
 	case vmOurs && !o.VM.Deleting:
 		return Decision{Step: DeleteVM}
 	case vmOurs:
-		return Decision{Step: Wait, Wake: positive(o.VM.DeletingSince.Add(stuckAfter).Sub(o.Now))}
+		return outlive(o)
 	case o.Instance.Exists:
 		// A purged client that lives registers again, eligible. The watch tells when it is gone.
 		return Decision{Step: Wait, Wake: removePoll}

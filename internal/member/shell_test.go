@@ -26,6 +26,8 @@ func (w *world) do(d member.Decision, version int) {
 		w.is.VM.RemovalListed = w.is.VM.Exists
 	case member.DeleteVM:
 		w.deleteVM()
+	case member.HaltVM:
+		w.is.VM.Halted = true
 	case member.DeleteClaims:
 		for i := range w.is.Claims {
 			w.is.Claims[i].Deleting = true

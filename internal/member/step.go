@@ -41,6 +41,8 @@ const (
 	ListClaims Step = "ListClaims"
 	// DeleteVM deletes the VirtualMachine.
 	DeleteVM Step = "DeleteVM"
+	// HaltVM halts a deleted VM whose guest is gone and that admission holds, so that it is let go.
+	HaltVM Step = "HaltVM"
 	// Purge removes the node from Nomad.
 	Purge Step = "Purge"
 	// DeleteClaims deletes claims that Harvester left.

@@ -28,6 +28,7 @@ type world struct {
 
 	boot, shutdown, drainPace int  // seconds that each takes
 	stalls, sweeps            bool // Nomad misses the end of a drain; Harvester removes the claims itself
+	quota                     bool // holds a VM that isn't halted
 	bootedFor, stoppedFor     int
 	placed                    int // allocations that came while the node was eligible
 	released, late            bool
@@ -49,15 +50,18 @@ func (w *world) observe() member.Observed {
 		o.Record.VMMade = true // the report writes it down
 		w.is.Record.VMMade = true
 	}
+	if w.quota && !o.VM.Halted && member.LooksHeld(o) {
+		held(&o)
+	}
 	if o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
 		w.is.Record.Joined = true
 	}
 	return o
 }
 
-// wakes is what of an observation somebody watches. Time, claims and Secrets are not among it.
+// wakes is what of an observation somebody watches. Time, claims, Secrets and quotas are not among it.
 func wakes(o member.Observed) member.Observed {
-	o.Now, o.Claims, o.Secret = time.Time{}, nil, false
+	o.Now, o.Claims, o.Secret, o.VM.Held = time.Time{}, nil, false, nil
 	return o
 }
 
@@ -99,7 +103,7 @@ func (w *world) guest() {
 		if w.stoppedFor++; w.stoppedFor >= w.shutdown {
 			w.is.Instance = member.Instance{}
 		}
-		if w.stoppedFor > w.shutdown {
+		if w.stoppedFor > w.shutdown && (!w.quota || vm.Halted) {
 			*vm = member.VM{}
 		}
 	case vm.Exists && !vm.Halted:

@@ -1,0 +1,54 @@
+package member
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// heldAfter is how long a deleted VM may take before it is asked what holds it.
+const heldAfter = 5 * time.Second
+
+// LooksHeld is true for a deleted VM that has outlived its guest. KubeVirt and Harvester then take their finalizers off in a
+// moment, unless admission refuses that as well. Harvester's asks of every VM that isn't halted, even of one that is being
+// deleted, if it could start within its namespace's quota: one that was lowered, or that others have used up since, keeps the
+// VM (Harvester: pkg/webhook/resources/virtualmachine/validator.go checkVMSpec).
+func LooksHeld(o Observed) bool {
+	return o.Record.Drained && o.VM.Ours && o.VM.Deleting && !o.Instance.Exists && !o.Now.Before(o.VM.DeletingSince.Add(heldAfter))
+}
+
+// outlive waits for the end of a deleted VM, and frees it of what holds it: a halted VM isn't held to the quota, and this one
+// won't start again.
+func outlive(o Observed) Decision {
+	switch {
+	case LooksHeld(o) && aboveQuota(o) && !o.VM.Halted:
+		return Decision{Step: HaltVM}
+	case o.Instance.Exists:
+		return Decision{Step: Wait, Wake: positive(o.VM.DeletingSince.Add(stuckAfter).Sub(o.Now))}
+	case !LooksHeld(o):
+		return Decision{Step: Wait, Wake: o.VM.DeletingSince.Add(heldAfter).Sub(o.Now)}
+	default:
+		// Nobody watches quotas and whatever else admission looks at.
+		return Decision{Step: Wait, Wake: problemRetry}
+	}
+}
+
+func aboveQuota(o Observed) bool {
+	return o.VM.Held != nil && o.VM.Held.Reason == v1alpha1.ReasonQuotaExceeded
+}
+
+// stuck says what keeps a deleted VM; false: nothing does, or it isn't known yet.
+func stuck(o Observed) (Condition, bool) {
+	switch h := o.VM.Held; {
+	case aboveQuota(o):
+		return no(v1alpha1.ReasonDeleteStuck, "The guest is gone, but its VM isn't let go, because Harvester still holds it to the namespace's quota. It is halted, so that this ends; should it stay, raise the quota. The refusal: "+h.Message), true
+	case h != nil:
+		return no(v1alpha1.ReasonDeleteStuck, "The guest is gone, but admission refuses every change of its VM, and so nobody can take a finalizer off. Remove what it objects to; it is tried again all the while. The refusal: "+h.Message), true
+	case !o.Now.Before(o.VM.DeletingSince.Add(stuckAfter)):
+		return no(v1alpha1.ReasonDeleteStuck, fmt.Sprintf("The VM doesn't go away; finalizers: %s.", strings.Join(o.VM.Finalizers, ", "))), true
+	default:
+		return Condition{}, false
+	}
+}
