@@ -9,7 +9,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400) // short-lived worlds: memory is cheaper than time
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(512 << 20) // short-lived worlds: memory is cheaper than time
 	os.Exit(m.Run())
 }
 

@@ -18,7 +18,8 @@ func main() {
 	brief := flag.Bool("brief", false, "name each violation in one line, instead of telling the first ones' stories")
 	whole := flag.Bool("whole", false, "tell the whole stories of violations, and of everybody")
 	flag.Parse()
-	debug.SetGCPercent(400) // short-lived worlds: memory is cheaper than time
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(512 << 20) // short-lived worlds: memory is cheaper than time
 	o := sim.Options{First: *seed, Schedules: *schedules, Workers: *workers, Tell: func(story string) { fmt.Println(story) }, Brief: *brief, Whole: *whole}
 	summary := sim.RunMany(o)
 	fmt.Println(summary)
