@@ -181,12 +181,12 @@ func (r *NomadNodeReconciler) observeParts(ctx context.Context, s *nodeScope) er
 	if removing {
 		return r.observeClaims(ctx, s)
 	}
-	facts, err := machine.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template)
+	facts, err := machine.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template, &s.node.Spec.Client)
 	if err != nil {
 		return err
 	}
 	s.facts = facts
-	if ps := machine.Check(&s.node.Spec.Template, s.facts); len(ps) > 0 {
+	if ps := machine.Check(&s.node.Spec.Template, &s.node.Spec.Client, s.facts); len(ps) > 0 {
 		s.observed.Record.Problem = &member.Problem{Reason: ps[0].Reason, Message: ps[0].Message}
 	}
 	return nil

@@ -94,11 +94,11 @@ func (r *NomadNodePoolReconciler) observeTemplate(ctx context.Context, s *poolSc
 	if s.snapshot.Deleting || checked && len(s.snapshot.Members) >= s.snapshot.Replicas {
 		return nil
 	}
-	facts, err := machine.Gather(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template)
+	facts, err := machine.Gather(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient)
 	if err != nil {
 		return err
 	}
-	for _, p := range machine.Check(&s.pool.Spec.Template, facts) {
+	for _, p := range machine.Check(&s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient, facts) {
 		s.snapshot.Problems = append(s.snapshot.Problems, pool.Problem{Reason: p.Reason, Message: p.Message})
 	}
 	return nil

@@ -1,5 +1,7 @@
 package v1alpha1
 
+import "k8s.io/apimachinery/pkg/api/resource"
+
 // NomadSpec says which Nomad cluster the members join, as what, and how the controller talks to it.
 type NomadSpec struct {
 	NomadConnection `json:",inline"`
@@ -66,12 +68,45 @@ type NomadClient struct {
 	// +optional
 	Meta map[string]string `json:"meta,omitempty"`
 
+	// reserved is what a client keeps from jobs, for the rest of its guest; unset: nothing, as Nomad has it.
+	// +optional
+	Reserved *NomadReserved `json:"reserved,omitempty"`
+
+	// install says how Nomad gets into the guest; unset: the image has it, with its systemd unit, and nothing has to be
+	// reached for it.
+	// +optional
+	Install *NomadInstall `json:"install,omitempty"`
+
+	// clientTLSSecretRef names a Secret in the pool's namespace with the keys ca.crt, tls.crt and tls.key, with which the
+	// members and Nomad's servers trust each other; unset: no TLS. The certificate needs the name client.REGION.nomad.
+	// Whoever may read Secrets in the namespace, or the VM's disks, can read it: don't give the controller's own.
+	// +optional
+	ClientTLSSecretRef *SecretRef `json:"clientTLSSecretRef,omitempty"`
+
 	// introductionToken says if members get a Nomad client introduction token (Nomad 1.11 and later): Auto when the
 	// server has them, Always, or Never.
 	// +kubebuilder:validation:Enum=Auto;Always;Never
 	// +kubebuilder:default=Auto
 	// +optional
 	IntroductionToken IntroductionTokenMode `json:"introductionToken,omitempty"`
+}
+
+// NomadReserved is a client's reserved block in Nomad's configuration.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.cpu) || has(self.memory) || has(self.disk)",message="reserved: it is empty; set cpu, memory or disk, or leave it out"
+type NomadReserved struct {
+	// cpu in MHz.
+	// +kubebuilder:validation:Minimum=1
+	// +optional
+	CPU int32 `json:"cpu,omitempty"`
+	// memory, such as 512Mi; less than the VM's.
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",messageExpression="'memory: \"%s\" must be more than 0; use a quantity such as 512Mi'.format([self])"
+	// +optional
+	Memory resource.Quantity `json:"memory,omitzero"`
+	// disk of the file system with Nomad's data, such as 2Gi.
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",messageExpression="'disk: \"%s\" must be more than 0; use a quantity such as 2Gi'.format([self])"
+	// +optional
+	Disk resource.Quantity `json:"disk,omitzero"`
 }
 
 // IntroductionTokenMode says if members get an introduction token.

@@ -160,7 +160,8 @@ type CloudInit struct {
 	// userDataSecretRef names a key of a Secret in the pool's namespace that holds the userData.
 	// +optional
 	UserDataSecretRef *SecretKeyRef `json:"userDataSecretRef,omitempty"`
-	// networkData is a NoCloud network configuration (version 1 or 2); unset: DHCP on every Ethernet interface.
+	// networkData is a NoCloud network configuration (version 1 or 2); unset: DHCP. A template with several networks needs
+	// an image that uses netplan for that, as Debian's and Ubuntu's do.
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
 	NetworkData string `json:"networkData,omitempty"`

@@ -28,7 +28,7 @@ func read(ctx context.Context, c client.Client, key client.ObjectKey) (checklist
 	if err := readSecret(ctx, c, &s); err != nil {
 		return s, err
 	}
-	facts, err := machine.Gather(ctx, c, key.Namespace, &v1alpha1.NodeTemplate{Disks: disksOf(s.VM)})
+	facts, err := machine.Gather(ctx, c, key.Namespace, &v1alpha1.NodeTemplate{Disks: disksOf(s.VM)}, &v1alpha1.NomadClient{})
 	if err != nil {
 		return s, err
 	}

@@ -1,19 +1,21 @@
 package machine
 
 import (
-	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 )
 
 const cloudConfigHeader = "#cloud-config"
 
-// dhcpOnAll is the networkdata of a template that sets none.
+// dhcpOnAll is the networkdata of a template with several networks that sets none. Only netplan, which Debian's and
+// Ubuntu's images use, knows names with wildcards. With one network there is better: without any networkdata cloud-init
+// itself sets up DHCP, on the interface that it finds, in every image (cloud-init: cloudinit/net/__init__.py,
+// generate_fallback_config).
 const dhcpOnAll = `version: 2
 ethernets:
   nics:
@@ -36,6 +38,8 @@ func userData(m Member, f Facts) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("userData: %w", err)
 	}
+	// A key without a value is as good as none to cloud-init, but doesn't pass its schema.
+	maps.DeleteFunc(merged, func(_ string, value any) bool { return value == nil })
 	// yaml.Marshal sorts the keys; cloud-init runs its modules in an order of its own.
 	doc, err := yaml.Marshal(merged)
 	if err != nil {
@@ -57,21 +61,27 @@ func stackUserData(from *TemplateCloudInit, text string) (map[string]any, error)
 	return mergeCloudConfig(under, user)
 }
 
-// memberCloudConfig is what a Nomad client needs: its identity and configuration, then the agent started anew, for it may
-// have started with the image's own configuration.
+// memberCloudConfig is what a Nomad client needs: Nomad itself if the image doesn't have it, its identity and
+// configuration, then the agent started anew, for it may have started with the image's own configuration.
+//
+// cloud-init runs bootcmd first, then writes the files, both before the guest's network is up and with it the agent;
+// then it sets up sources, installs packages, and runs runcmd last (cloud-init: config/cloud.cfg.tmpl).
 func memberCloudConfig(m Member, f Facts) map[string]any {
-	config := map[string]any{"hostname": m.Name}
-	files := []any{file(nomadClientIDFile, "0600", m.NodeID)}
-	if m.IntroductionToken != "" {
-		files = append(files, file(nomadIntroTokenFile, "0600", m.IntroductionToken))
+	in := installationOf(m.Client.Install)
+	config := map[string]any{
+		"hostname": m.Name,
+		// An image of a machine on which Nomad has run would give all members one secret ID.
+		"bootcmd": []any{[]any{"cloud-init-per", "instance", "nomad-client-state", "rm", "-rf", nomadStateDir}},
 	}
-	config["write_files"] = append(files, file(nomadConfigFile, "0640", nomadConfig(m)))
+	maps.Copy(config, in.config)
+	config["write_files"] = slices.Concat(memberFiles(m, f), in.files)
 
-	var commands []any
+	commands := in.commands
 	if m.Template.CloudInit.GuestAgent {
 		// In this very form, which Harvester's UI recognises (Harvester UI: mixins/harvester-vm, mergeQGA).
+		packages, _ := config["packages"].([]any)
 		config["package_update"] = true
-		config["packages"] = []any{"qemu-guest-agent"}
+		config["packages"] = append(packages, "qemu-guest-agent")
 		commands = append(commands, []any{"systemctl", "enable", "--now", "qemu-guest-agent.service"})
 	}
 	config["runcmd"] = append(commands,
@@ -84,6 +94,23 @@ func memberCloudConfig(m Member, f Facts) map[string]any {
 		config["ssh_authorized_keys"] = keys
 	}
 	return config
+}
+
+// memberFiles are the member's identity and configuration.
+func memberFiles(m Member, f Facts) []any {
+	files := []any{file(nomadClientIDFile, "0600", m.NodeID)}
+	if m.IntroductionToken != "" {
+		files = append(files, file(nomadIntroTokenFile, "0600", m.IntroductionToken))
+	}
+	if ref := m.Client.ClientTLSSecretRef; ref != nil {
+		values := f.Secrets[ref.Name]
+		files = append(files,
+			file(nomadCAFile, "0644", values[caKey]),
+			file(nomadCertFile, "0644", values[corev1.TLSCertKey]),
+			file(nomadKeyFile, "0600", values[corev1.TLSPrivateKeyKey]),
+		)
+	}
+	return append(files, file(nomadConfigFile, "0640", nomadConfig(m)))
 }
 
 func file(path, permissions, content string) map[string]any {
@@ -100,89 +127,46 @@ func publicKeys(m Member, f Facts) []any {
 	return keys
 }
 
-// parseUserData reads a #cloud-config document. Other kinds of user data are refused: they can't be merged, and an edit
-// in Harvester's UI would put "#cloud-config" in front of them. Empty text is an empty document.
-func parseUserData(text string) (map[string]any, error) {
-	if strings.TrimSpace(text) == "" {
-		return map[string]any{}, nil
-	}
-	header, _, _ := strings.Cut(text, "\n")
-	if strings.TrimRight(header, " \t\r") != cloudConfigHeader {
-		return nil, fmt.Errorf("the first line is not %s; scripts and multi-part documents are not supported, put commands under runcmd", cloudConfigHeader)
-	}
-	config, err := parseYAMLMapping(text)
-	if err != nil {
-		return nil, err
-	}
-	return config, checkFiles(config["write_files"])
-}
-
-// parseYAMLMapping reads a YAML document that is a mapping, or is empty.
-func parseYAMLMapping(text string) (map[string]any, error) {
-	if severalDocuments(text) {
-		return nil, errors.New("it holds more than one YAML document; cloud-init reads only one")
-	}
-	doc, err := yaml.YAMLToJSONStrict([]byte(text))
-	if err != nil {
-		return nil, fmt.Errorf("not valid YAML: %w", err)
-	}
-	if string(doc) == "null" {
-		return map[string]any{}, nil
-	}
-	config, err := decodeObject(doc)
-	if err != nil {
-		return nil, errors.New("it is not a mapping of keys to values")
-	}
-	return config, nil
-}
-
-// severalDocuments says if a document separator follows some content. In YAML nothing else can begin a line with it.
-func severalDocuments(text string) bool {
-	content := false
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, " \t\r\n")
-		separator := line == "---" || strings.HasPrefix(line, "--- ")
-		if separator && content {
-			return true
-		}
-		content = content || separator || line != "" && !strings.HasPrefix(line, "#")
-	}
-	return false
-}
-
-// checkFiles refuses files that are the member's own. Ours come later in the list and would win, unless the user's is
-// deferred; either way it can't be what was meant.
-func checkFiles(files any) error {
-	list, _ := files.([]any) // Another kind is refused by the merge.
-	for i, f := range list {
-		entry, _ := f.(map[string]any)
-		name, _ := entry["path"].(string)
-		switch name = path.Clean(name); name {
-		case nomadConfigFile:
-			return fmt.Errorf("write_files[%d].path: %s belongs to the controller; put additions into a file of another name beside it, such as /etc/nomad.d/50-site.hcl", i, name)
-		case nomadClientIDFile, nomadIntroTokenFile:
-			return fmt.Errorf("write_files[%d].path: %s belongs to the controller; leave it out", i, name)
-		}
-	}
-	return nil
-}
-
 // mergeCloudConfig lays what the member needs over the user's document: lists are the user's items followed by ours, so
-// that ours are written and run last, and of other values ours wins.
+// that ours are written and run last, mappings are merged key by key, and of other values ours wins. It is what
+// cloud-init does with ours as the first part and the user's as a second one with the merge_how
+// "dict(no_replace,recurse_list)+list(prepend)+str()" (cloud-init: doc/rtd/reference/merging.rst), but that ours
+// wins, or the user's is refused, where one is of another kind than the other.
 func mergeCloudConfig(user, ours map[string]any) (map[string]any, error) {
-	merged := maps.Clone(user)
+	return mergeMappings("", user, ours)
+}
+
+func mergeMappings(field string, user, ours map[string]any) (map[string]any, error) {
+	merged := make(map[string]any, len(user)+len(ours))
+	maps.Copy(merged, user)
 	for _, key := range slices.Sorted(maps.Keys(ours)) {
-		value := ours[key]
-		added, isList := value.([]any)
-		if !isList || user[key] == nil {
-			merged[key] = value
-			continue
+		value, err := mergeCloudConfigValue(field+key, user[key], ours[key])
+		if err != nil {
+			return nil, err
 		}
-		list, ok := user[key].([]any)
-		if !ok {
-			return nil, fmt.Errorf("%s is not a list; write it as one, to which the controller can add its own items", key)
-		}
-		merged[key] = slices.Concat(list, added)
+		merged[key] = value
 	}
 	return merged, nil
+}
+
+func mergeCloudConfigValue(field string, user, ours any) (any, error) {
+	if user == nil {
+		return ours, nil
+	}
+	switch ours := ours.(type) {
+	case []any:
+		list, ok := user.([]any)
+		if !ok {
+			return nil, fmt.Errorf("%s is not a list; write it as one, to which the controller can add its own items", field)
+		}
+		return append(append([]any{}, list...), ours...), nil // not nil, which is no list in YAML
+	case map[string]any:
+		mapping, ok := user.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("%s is not a mapping; write it as one, to which the controller can add its own keys", field)
+		}
+		return mergeMappings(field+".", mapping, ours)
+	default:
+		return ours, nil
+	}
 }

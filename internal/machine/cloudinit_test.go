@@ -19,8 +19,12 @@ type cloudConfig struct {
 	Packages       []string    `json:"packages"`
 	AuthorizedKeys *[]string   `json:"ssh_authorized_keys"`
 	WriteFiles     []writeFile `json:"write_files"`
+	BootCmd        []any       `json:"bootcmd"`
 	RunCmd         []any       `json:"runcmd"`
 }
+
+// clearState is the command with which every member begins.
+var clearState = []any{"cloud-init-per", "instance", "nomad-client-state", "rm", "-rf", "/opt/nomad/data/client"}
 
 type writeFile struct {
 	Path        string `json:"path"`
@@ -51,6 +55,7 @@ func TestUserDataOfAPlainTemplate(t *testing.T) {
 			{"/opt/nomad/data/client/client-id", "0600", testNodeID},
 			{"/etc/nomad.d/nomad.hcl", "0640", nomadConfig(m)},
 		},
+		BootCmd: []any{clearState},
 		RunCmd: []any{
 			[]any{"systemctl", "enable", "nomad.service"},
 			[]any{"systemctl", "restart", "nomad.service"},
@@ -75,6 +80,8 @@ packages: [jq]
 ssh_authorized_keys: [ssh-rsa mine]
 write_files:
 - {path: /etc/motd, permissions: "0644", content: hi}
+bootcmd:
+- echo zeroth
 runcmd:
 - echo first
 `}
@@ -91,6 +98,7 @@ runcmd:
 			{"/opt/nomad/data/client/intro_token.jwt", "0600", "eyJ.abc.def"},
 			{"/etc/nomad.d/nomad.hcl", "0640", nomadConfig(m)},
 		},
+		BootCmd: []any{"echo zeroth", clearState},
 		RunCmd: []any{
 			"echo first",
 			[]any{"systemctl", "enable", "--now", "qemu-guest-agent.service"},
@@ -108,8 +116,8 @@ func TestUserDataWithoutKeysHasNoEmptyList(t *testing.T) {
 	m.Template.SSHKeys = nil
 	m.Template.CloudInit.UserData = "#cloud-config\npackages:\n"
 	text, got := renderUserData(t, m)
-	if got.AuthorizedKeys != nil {
-		t.Errorf("ssh_authorized_keys is there:\n%s", text)
+	if got.AuthorizedKeys != nil || strings.Contains(text, "packages") {
+		t.Errorf("ssh_authorized_keys or packages is there:\n%s", text)
 	}
 }
 
@@ -127,9 +135,15 @@ func TestCloudInitFromSecrets(t *testing.T) {
 	}
 }
 
+// With one network cloud-init knows better; the key has to be there for Harvester's UI.
 func TestNetworkDataDefault(t *testing.T) {
+	m := testMember()
+	if text, ok := mustRender(t, m, testFacts()).Secret.Data["networkdata"]; !ok || len(text) > 0 {
+		t.Errorf("for one network: %q, %v", text, ok)
+	}
+	m.Template.Networks = append(m.Template.Networks, v1alpha1.Network{Name: "nomad-clients/storage"})
 	var got any
-	if err := yaml.Unmarshal(mustRender(t, testMember(), testFacts()).Secret.Data["networkdata"], &got); err != nil {
+	if err := yaml.Unmarshal(mustRender(t, m, testFacts()).Secret.Data["networkdata"], &got); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]any{"version": float64(2), "ethernets": map[string]any{
@@ -141,26 +155,44 @@ func TestNetworkDataDefault(t *testing.T) {
 }
 
 func TestParseUserDataRefuses(t *testing.T) {
-	tests := map[string]struct{ text, want string }{
-		"a script":           {"#!/bin/sh\ntrue\n", "the first line is not #cloud-config"},
-		"multi-part":         {"Content-Type: multipart/mixed\n", "the first line is not #cloud-config"},
-		"a jinja template":   {"## template: jinja\n#cloud-config\n", "the first line is not #cloud-config"},
-		"a longer word":      {"#cloud-config-archive\n- a\n", "the first line is not #cloud-config"},
-		"bad YAML":           {"#cloud-config\na: [\n", "not valid YAML"},
-		"a key twice":        {"#cloud-config\na: 1\na: 2\n", "not valid YAML"},
-		"a list":             {"#cloud-config\n- a\n", "not a mapping"},
-		"a scalar":           {"#cloud-config\nhello\n", "not a mapping"},
-		"two documents":      {"#cloud-config\na: 1\n---\nb: 2\n", "more than one YAML document"},
-		"no list to add to":  {"#cloud-config\nruncmd: reboot\n", "runcmd is not a list"},
-		"our configuration":  {"#cloud-config\nwrite_files:\n- path: /etc/nomad.d//nomad.hcl\n", "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
-		"our ID":             {"#cloud-config\nwrite_files:\n- path: /a\n- path: /opt/nomad/data/client/client-id\n", "write_files[1].path: /opt/nomad/data/client/client-id belongs to the controller"},
-		"our token":          {"#cloud-config\nwrite_files:\n- path: /opt/nomad/data/client/intro_token.jwt\n", "belongs to the controller"},
-		"files not a list":   {"#cloud-config\nwrite_files: /a\n", "write_files is not a list"},
-		"packages a mapping": {"#cloud-config\npackages: {apt: [jq]}\n", "packages is not a list"},
+	apt, download := &v1alpha1.NomadInstall{Apt: testApt()}, &v1alpha1.NomadInstall{Download: testDownload()}
+	tests := map[string]struct {
+		text, want string
+		install    *v1alpha1.NomadInstall
+	}{
+		"a script":           {text: "#!/bin/sh\ntrue\n", want: "the first line is not #cloud-config, it is a script; only such documents"},
+		"multi-part":         {text: "Content-Type: multipart/mixed\n", want: "the first line is not #cloud-config, it is a multi-part document"},
+		"a jinja template":   {text: "## template: jinja\n#cloud-config\n", want: "the first line is not #cloud-config"},
+		"a longer word":      {text: "#cloud-config-archive\n- a\n", want: "the first line is not #cloud-config, it is an archive"},
+		"words":              {text: "password: secret\n", want: "the first line is not #cloud-config; only such documents"},
+		"bad YAML":           {text: "#cloud-config\na: [\n", want: "not valid YAML"},
+		"a key twice":        {text: "#cloud-config\na: 1\na: 2\n", want: "not valid YAML"},
+		"a list":             {text: "#cloud-config\n- a\n", want: "not a mapping"},
+		"a scalar":           {text: "#cloud-config\nhello\n", want: "not a mapping"},
+		"two documents":      {text: "#cloud-config\na: 1\n---\nb: 2\n", want: "more than one YAML document"},
+		"no list to add to":  {text: "#cloud-config\nruncmd: reboot\n", want: "runcmd is not a list"},
+		"our configuration":  {text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d//nomad.hcl\n", want: "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
+		"our ID":             {text: "#cloud-config\nwrite_files:\n- path: /a\n- path: /opt/nomad/data/client/client-id\n", want: "write_files[1].path: /opt/nomad/data/client/client-id belongs to the controller"},
+		"our token":          {text: "#cloud-config\nwrite_files:\n- path: /opt/nomad/data/client/intro_token.jwt\n", want: "belongs to the controller"},
+		"files not a list":   {text: "#cloud-config\nwrite_files: /a\n", want: "write_files is not a list"},
+		"packages a mapping": {text: "#cloud-config\npackages: {apt: [jq]}\n", want: "packages is not a list"},
+		"apt a list":         {text: "#cloud-config\napt: [jq]\n", want: "apt is not a mapping; write it as one"},
+		"its sources a list": {text: "#cloud-config\napt: {sources: [a]}\n", want: "apt.sources is not a mapping; write it as one"},
+		"our certificate":    {text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d/tls/tls.crt\n", want: "belongs to the controller"},
+		"its own merge":      {text: "#cloud-config\nmerge_how: list(append)\n", want: "merge_how can't be chosen"},
+		"its own merge type": {text: "#cloud-config\nmerge_type: list(append)\n", want: "merge_type can't be chosen"},
+		"a mount over the ID": {
+			text: "#cloud-config\nmounts:\n- [vdb, none, swap]\n- [LABEL=data, /opt/nomad/]\n",
+			want: "mounts[1]: /opt/nomad/ would hide /opt/nomad/data/client, which is written before anything is mounted; mount a disk for the data of jobs at /opt/nomad/data/alloc",
+		},
+		"a mount over the configuration": {text: "#cloud-config\nmounts: [[vdb, /etc/nomad.d]]\n", want: "mounts[0]: /etc/nomad.d would hide /etc/nomad.d"},
+		"our unit":                       {text: "#cloud-config\nwrite_files:\n- path: /etc/systemd/system/nomad.service\n", want: "belongs to the controller", install: download},
+		"our installer":                  {text: "#cloud-config\nwrite_files:\n- path: /usr/local/sbin/install-nomad\n", want: "belongs to the controller", install: download},
+		"our key":                        {text: "#cloud-config\nwrite_files:\n- path: /etc/apt/keyrings/nomad-harvester.asc\n", want: "belongs to the controller", install: apt},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if err := checkUserData(nil, tt.text); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if err := checkUserData(nil, tt.text, tt.install); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
@@ -171,21 +203,27 @@ func TestParseUserDataAccepts(t *testing.T) {
 	for _, text := range []string{
 		"", " \n", "#cloud-config", "#cloud-config\n", "#cloud-config \r\na: 1\r\n", "#cloud-config\n# nothing\n", "#cloud-config\n---\na: 1\n",
 		"#cloud-config\nwrite_files: [{path: /etc/nomad.d/50-site.hcl, content: x}]\n", "#cloud-config\nruncmd:\n",
+		"#cloud-config\nmounts: [[vdb, /opt/nomad/data/alloc], [vdc], /x, [LABEL=root, /], [vdd, /opt/nomad-data]]\n",
+		"#cloud-config\nwrite_files: [{path: /etc/systemd/system/nomad.service, content: x}]\n",
 	} {
-		if err := checkUserData(nil, text); err != nil {
+		if err := checkUserData(nil, text, nil); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
 
-// Check tries the user's document against every list that a member's own may have.
-func TestEveryListIsChecked(t *testing.T) {
+// Check tries the user's document against every list and mapping that a member's own may have.
+func TestEveryKeyIsChecked(t *testing.T) {
 	m := testMember()
 	m.IntroductionToken, m.Template.CloudInit.GuestAgent = "x", true
-	for key, value := range memberCloudConfig(m, testFacts()) {
-		_, isList := value.([]any)
-		if _, checked := everyList[key]; checked != isList {
-			t.Errorf("%s: is a list: %v, is checked: %v", key, isList, checked)
+	for _, install := range []*v1alpha1.NomadInstall{nil, {Apt: testApt()}, {Download: testDownload()}} {
+		m.Client.Install = install
+		for key, value := range memberCloudConfig(m, testFacts()) {
+			_, isList := value.([]any)
+			_, isMapping := value.(map[string]any)
+			if _, checked := everyKey[key]; checked != (isList || isMapping) {
+				t.Errorf("%s: is a list or mapping: %v, is checked: %v", key, isList || isMapping, checked)
+			}
 		}
 	}
 }
@@ -193,7 +231,7 @@ func TestEveryListIsChecked(t *testing.T) {
 // Numbers and words that YAML could take for something else reach the guest as they were written.
 func TestUserDataKeepsValues(t *testing.T) {
 	m := testMember()
-	m.Template.CloudInit.UserData = "#cloud-config\nsite: {big: 12345678901234567890, frac: 1.50, mode: \"0644\", word: \"yes\", text: \"a\\nb\\n\"}\n"
+	m.Template.CloudInit.UserData = "#cloud-config\nsalt_minion: {conf: {big: 12345678901234567890, frac: 1.50, mode: \"0644\", word: \"yes\", text: \"a\\nb\\n\"}}\n"
 	text, _ := renderUserData(t, m)
 	for _, want := range []string{"big: 12345678901234567890\n", "frac: 1.5", `mode: "0644"`, `word: "yes"`, "text: |\n"} {
 		if !strings.Contains(text, want) {

@@ -3,6 +3,7 @@ package machine
 import (
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -19,7 +20,7 @@ type Facts struct {
 	Networks map[string]Network
 	// KeyPairs are the SSH key pairs, by namespace/name.
 	KeyPairs map[string]KeyPair
-	// Secrets are the values that cloudInit takes from Secrets, by the Secret's name and the key in it; of a Secret only
+	// Secrets are the values that cloudInit and clientTLSSecretRef take from Secrets, by the Secret's name and the key in it; of a Secret only
 	// the keys that are asked for.
 	Secrets map[string]map[string]string
 	// From is the cloud-init of the Harvester template that the template names; nil: it names none, or one that doesn't
@@ -74,9 +75,17 @@ func (f Facts) storageClass(d v1alpha1.Disk) string {
 	return d.StorageClassName
 }
 
-// secretRefs are the references to Secrets in a template.
-func secretRefs(t *v1alpha1.NodeTemplate) []v1alpha1.SecretKeyRef {
+// caKey is the key of a CA's certificate in a Secret, beside those of Kubernetes' TLS Secrets.
+const caKey = "ca.crt"
+
+// secretRefs are the references to Secrets in a template and a client's configuration.
+func secretRefs(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient) []v1alpha1.SecretKeyRef {
 	var refs []v1alpha1.SecretKeyRef
+	if ref := c.ClientTLSSecretRef; ref != nil {
+		for _, key := range []string{caKey, corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
+			refs = append(refs, v1alpha1.SecretKeyRef{Name: ref.Name, Key: key})
+		}
+	}
 	for _, ref := range []*v1alpha1.SecretKeyRef{t.CloudInit.UserDataSecretRef, t.CloudInit.NetworkDataSecretRef} {
 		if ref != nil {
 			refs = append(refs, *ref)

@@ -41,6 +41,21 @@ func testClient() v1alpha1.NomadClient {
 	}
 }
 
+func testApt() *v1alpha1.AptInstall {
+	return &v1alpha1.AptInstall{
+		Source:  "deb [arch=amd64] https://apt.lan.example/hashicorp $RELEASE main",
+		Key:     "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQINBGO9u+MBEADmE9i8rpt8xhRqxbzlBG06z3qe+e1DI+SyjscyVVRcGDrEfo+J\n=o24U\n-----END PGP PUBLIC KEY BLOCK-----\n",
+		Version: "1.11.*",
+	}
+}
+
+func testDownload() *v1alpha1.DownloadInstall {
+	return &v1alpha1.DownloadInstall{
+		URL:    "https://files.lan.example/nomad_1.11.3_linux_amd64.zip?a=%20b&c=d",
+		SHA256: "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08",
+	}
+}
+
 func testMember() Member {
 	t, c := testTemplate(), testClient()
 	return Member{
@@ -80,5 +95,6 @@ func mustRender(t *testing.T, m Member, f Facts) *Rendered {
 	if err != nil {
 		t.Fatalf("Render: %v", err)
 	}
+	remember(t.Name(), r.Secret.Data)
 	return r
 }

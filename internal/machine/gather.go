@@ -38,9 +38,9 @@ const (
 	networkReadyLabel = "network.harvesterhci.io/ready"
 )
 
-// Gather reads what a template refers to. References that lead nowhere are not errors but missing Facts, for Check to
+// Gather reads what a template and a client's configuration refer to. References that lead nowhere are not errors but missing Facts, for Check to
 // name; an error means that the API server didn't answer. Secrets are read in the given namespace, the pool's.
-func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate) (Facts, error) {
+func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient) (Facts, error) {
 	f := Facts{
 		Images:         map[string]Image{},
 		StorageClasses: map[string]StorageClass{},
@@ -74,7 +74,7 @@ func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.
 			f.KeyPairs[ref] = KeyPair{PublicKey: key}
 		}
 	}
-	for _, ref := range secretRefs(t) {
+	for _, ref := range secretRefs(t, c) {
 		g.secretKey(namespace, ref, f.Secrets)
 	}
 	return f, g.err

@@ -76,7 +76,7 @@ func TestGather(t *testing.T) {
 			Data:       map[string][]byte{"user": []byte("#cloud-config\n"), "net": []byte("version: 2\n"), "other": []byte("x")},
 		},
 	)
-	got, err := Gather(context.Background(), r, "nomad-clients", &tmpl)
+	got, err := Gather(context.Background(), r, "nomad-clients", &tmpl, &v1alpha1.NomadClient{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestGather(t *testing.T) {
 func TestGatherOfNothing(t *testing.T) {
 	tmpl := testTemplate()
 	tmpl.CloudInit.UserDataSecretRef = &v1alpha1.SecretKeyRef{Name: "site", Key: "user"}
-	f, err := Gather(context.Background(), reader(t), "nomad-clients", &tmpl)
+	f, err := Gather(context.Background(), reader(t), "nomad-clients", &tmpl, &v1alpha1.NomadClient{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestGatherOfNothing(t *testing.T) {
 		v1alpha1.ReasonKeyPairNotFound: true, v1alpha1.ReasonSecretNotFound: true,
 	}
 	got := map[string]bool{}
-	for _, p := range Check(&tmpl, f) {
+	for _, p := range Check(&tmpl, &v1alpha1.NomadClient{}, f) {
 		got[p.Reason] = true
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -162,12 +162,12 @@ func (f failing) Get(context.Context, client.ObjectKey, client.Object, ...client
 func TestGatherFailsOnlyWhenTheAPIDoes(t *testing.T) {
 	tmpl := testTemplate()
 	down := errors.New("connection refused")
-	_, err := Gather(context.Background(), failing{err: down}, "nomad-clients", &tmpl)
+	_, err := Gather(context.Background(), failing{err: down}, "nomad-clients", &tmpl, &v1alpha1.NomadClient{})
 	if want := `reading VirtualMachineImage "default/image-x2k7p": connection refused`; !errors.Is(err, down) || err.Error() != want {
 		t.Errorf("Gather = %v, want %s", err, want)
 	}
 	noKind := &meta.NoKindMatchError{GroupKind: ImageKind.GroupKind()}
-	f, err := Gather(context.Background(), failing{err: noKind}, "nomad-clients", &tmpl)
+	f, err := Gather(context.Background(), failing{err: noKind}, "nomad-clients", &tmpl, &v1alpha1.NomadClient{})
 	if err != nil || len(f.Images) > 0 {
 		t.Errorf("without the kinds: %v, %v", f, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
@@ -20,13 +21,20 @@ const (
 	defaultNodePool   = "default"
 	defaultDatacenter = "dc1"
 
-	nomadDataDir    = "/opt/nomad/data"
-	nomadConfigFile = "/etc/nomad.d/nomad.hcl"
+	nomadConfigDir  = "/etc/nomad.d"
+	nomadConfigFile = nomadConfigDir + "/nomad.hcl"
+	nomadCAFile     = nomadConfigDir + "/tls/ca.crt"
+	nomadCertFile   = nomadConfigDir + "/tls/tls.crt"
+	nomadKeyFile    = nomadConfigDir + "/tls/tls.key"
+
+	nomadDataDir  = "/opt/nomad/data"
+	nomadStateDir = nomadDataDir + "/client"
+	nomadAllocDir = nomadDataDir + "/alloc"
 	// nomadClientIDFile is read before the client would make an ID of its own (Nomad: client/client.go, nodeID). It may
 	// not end in a newline.
-	nomadClientIDFile = nomadDataDir + "/client/client-id"
+	nomadClientIDFile = nomadStateDir + "/client-id"
 	// nomadIntroTokenFile is read when the client registers for the first time (Nomad: command/agent/agent.go).
-	nomadIntroTokenFile = nomadDataDir + "/client/intro_token.jwt"
+	nomadIntroTokenFile = nomadStateDir + "/intro_token.jwt"
 )
 
 // nomadConfig is the configuration of the guest's Nomad agent. It is complete, because it takes the place of the
@@ -49,6 +57,10 @@ func nomadConfig(m Member) string {
 	body.SetAttributeValue("leave_on_terminate", cty.False)
 	body.AppendNewline()
 	writeClient(body.AppendNewBlock("client", nil).Body(), m)
+	if m.Client.ClientTLSSecretRef != nil {
+		body.AppendNewline()
+		writeTLS(body.AppendNewBlock("tls", nil).Body())
+	}
 	return string(f.Bytes())
 }
 
@@ -61,10 +73,43 @@ func writeClient(client *hclwrite.Body, m Member) {
 	client.SetAttributeRaw("options", quotedMap(map[string]string{
 		"fingerprint.denylist": "env_aws,env_azure,env_digitalocean,env_gce",
 	}))
+	if r := m.Client.Reserved; r != nil {
+		client.AppendNewline()
+		writeReserved(client.AppendNewBlock("reserved", nil).Body(), *r)
+	}
 	client.AppendNewline()
 	join := client.AppendNewBlock("server_join", nil).Body()
 	join.SetAttributeRaw("retry_join", quotedList(m.Client.Servers))
 	join.SetAttributeRaw("retry_interval", quoted("15s"))
+}
+
+func writeReserved(reserved *hclwrite.Body, r v1alpha1.NomadReserved) {
+	if r.CPU > 0 {
+		reserved.SetAttributeValue("cpu", cty.NumberIntVal(int64(r.CPU)))
+	}
+	if mb := megabytes(r.Memory); mb > 0 {
+		reserved.SetAttributeValue("memory", cty.NumberIntVal(mb))
+	}
+	if mb := megabytes(r.Disk); mb > 0 {
+		reserved.SetAttributeValue("disk", cty.NumberIntVal(mb))
+	}
+}
+
+// megabytes are Nomad's, of 2^20 bytes (Nomad: client/fingerprint/memory.go, storage.go), rounded up.
+func megabytes(q resource.Quantity) int64 {
+	const mb = 1 << 20
+	return (q.Value() + mb - 1) / mb
+}
+
+// writeTLS has the client know servers by their certificate's name, so that nobody else with a certificate of the same
+// authority can be one.
+func writeTLS(tls *hclwrite.Body) {
+	tls.SetAttributeValue("http", cty.True)
+	tls.SetAttributeValue("rpc", cty.True)
+	tls.SetAttributeRaw("ca_file", quoted(nomadCAFile))
+	tls.SetAttributeRaw("cert_file", quoted(nomadCertFile))
+	tls.SetAttributeRaw("key_file", quoted(nomadKeyFile))
+	tls.SetAttributeValue("verify_server_hostname", cty.True)
 }
 
 // nomadMeta is the client's meta: the user's, and which member it is.

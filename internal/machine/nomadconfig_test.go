@@ -7,7 +7,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl"
 	"github.com/hashicorp/hcl/v2/hclparse"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"pgregory.net/rapid"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // agentConfig is the part of Nomad's agent configuration that is rendered, with Nomad's tags (Nomad:
@@ -22,6 +25,7 @@ type agentConfig struct {
 	LeaveOnInt         *bool         `hcl:"leave_on_interrupt"`
 	LeaveOnTerm        *bool         `hcl:"leave_on_terminate"`
 	Client             *clientConfig `hcl:"client"`
+	TLS                *tlsConfig    `hcl:"tls"`
 }
 
 type clientConfig struct {
@@ -31,6 +35,22 @@ type clientConfig struct {
 	Meta       map[string]string `hcl:"meta"`
 	Options    map[string]string `hcl:"options"`
 	ServerJoin *serverJoin       `hcl:"server_join"`
+	Reserved   *reserved         `hcl:"reserved"`
+}
+
+type reserved struct {
+	CPU    int `hcl:"cpu"`
+	Memory int `hcl:"memory"`
+	Disk   int `hcl:"disk"`
+}
+
+type tlsConfig struct {
+	HTTP     bool   `hcl:"http"`
+	RPC      bool   `hcl:"rpc"`
+	Verify   bool   `hcl:"verify_server_hostname"`
+	CAFile   string `hcl:"ca_file"`
+	CertFile string `hcl:"cert_file"`
+	KeyFile  string `hcl:"key_file"`
 }
 
 type serverJoin struct {
@@ -73,6 +93,13 @@ func TestNomadConfig(t *testing.T) {
 	want.Region, want.Datacenter = "eu", "fra1"
 	want.Client.NodePool, want.Client.NodeClass = "batch", "big"
 	want.Client.Meta["rack"] = "r1"
+	m.Client.Reserved = &v1alpha1.NomadReserved{CPU: 500, Memory: resource.MustParse("500M"), Disk: resource.MustParse("2Gi")}
+	want.Client.Reserved = &reserved{CPU: 500, Memory: 477, Disk: 2048}
+	m.Client.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "nomad-tls"}
+	want.TLS = &tlsConfig{
+		HTTP: true, RPC: true, Verify: true,
+		CAFile: "/etc/nomad.d/tls/ca.crt", CertFile: "/etc/nomad.d/tls/tls.crt", KeyFile: "/etc/nomad.d/tls/tls.key",
+	}
 	if diff := cmp.Diff(want, parsed(t, nomadConfig(m))); diff != "" {
 		t.Errorf("with everything set (-want +got):\n%s", diff)
 	}

@@ -119,7 +119,7 @@ func TestOverlayIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tmpl := testTemplate()
 			tmpl.VirtualMachine = overlay(tt.overlay)
-			problems := Check(&tmpl, testFacts())
+			problems := Check(&tmpl, &v1alpha1.NomadClient{}, testFacts())
 			if len(problems) != 1 {
 				t.Fatalf("problems: %v", problems)
 			}
@@ -139,7 +139,7 @@ func TestOverlayNamesEachFieldAtFault(t *testing.T) {
 		`{"nothing":true,"template":{"spec":{"hostnam":"x"}}}`:                           2,
 	} {
 		tmpl.VirtualMachine = overlay(doc)
-		if problems := Check(&tmpl, testFacts()); len(problems) != want {
+		if problems := Check(&tmpl, &v1alpha1.NomadClient{}, testFacts()); len(problems) != want {
 			t.Errorf("%s: %d problems, want %d: %v", doc, len(problems), want, problems)
 		}
 	}

@@ -17,11 +17,12 @@ type Problem struct {
 	Message string
 }
 
-// Check finds what in a template can't work. Harvester's admission accepts most of it: a VM with a missing image, Secret
-// or storage class starts for ever, with no condition that says why. The order of problems is the template's.
-func Check(t *v1alpha1.NodeTemplate, f Facts) []Problem {
+// Check finds what in a template and a client's configuration can't work. Harvester's admission accepts most of it: a VM with a missing image, Secret
+// or storage class starts for ever, with no condition that says why. The order of problems is the template's,
+// then the configuration's.
+func Check(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient, f Facts) []Problem {
 	c := &checker{facts: f}
-	c.from(t)
+	c.from(t, n.Install)
 	for i, d := range t.Disks {
 		c.disk(fmt.Sprintf("spec.template.disks[%d]", i), d)
 	}
@@ -31,8 +32,9 @@ func Check(t *v1alpha1.NodeTemplate, f Facts) []Problem {
 	for i, ref := range t.SSHKeys {
 		c.keyPair(fmt.Sprintf("spec.template.sshKeys[%d]", i), ref)
 	}
-	c.cloudInit(t)
+	c.cloudInit(t, n.Install)
 	c.overlay(t)
+	c.client(t, n)
 	return c.problems
 }
 
@@ -101,11 +103,11 @@ func (c *checker) keyPair(field, ref string) {
 	}
 }
 
-func (c *checker) cloudInit(t *v1alpha1.NodeTemplate) {
+func (c *checker) cloudInit(t *v1alpha1.NodeTemplate, install *v1alpha1.NomadInstall) {
 	const field = "spec.template.cloudInit"
 	init := t.CloudInit
 	if text, ok := c.text(field+".userData", init.UserData, init.UserDataSecretRef); ok {
-		if err := checkUserData(c.facts.From, text); err != nil {
+		if err := checkUserData(c.facts.From, text, install); err != nil {
 			c.report(v1alpha1.ReasonTemplateInvalid, `%s: %v`, textField(field+".userData", init.UserDataSecretRef), err)
 		}
 	}
@@ -140,7 +142,7 @@ func textField(field string, ref *v1alpha1.SecretKeyRef) string {
 }
 
 // from reports what is wrong with the Harvester template, and then does without it.
-func (c *checker) from(t *v1alpha1.NodeTemplate) {
+func (c *checker) from(t *v1alpha1.NodeTemplate, install *v1alpha1.NomadInstall) {
 	if t.From == nil {
 		return
 	}
@@ -152,7 +154,7 @@ func (c *checker) from(t *v1alpha1.NodeTemplate) {
 	case from.Problem != nil:
 		c.problems = append(c.problems, *from.Problem)
 	default:
-		if err := from.check(); err != nil {
+		if err := from.check(install); err != nil {
 			c.report(v1alpha1.ReasonTemplateInvalid, "%s: its cloud-init: %v; correct it in a new version", fromField(*t.From), err)
 			return
 		}
@@ -161,17 +163,25 @@ func (c *checker) from(t *v1alpha1.NodeTemplate) {
 }
 
 // checkUserData says if a member's cloud-config can be made of the user's and the Harvester template's.
-func checkUserData(from *TemplateCloudInit, text string) error {
+func checkUserData(from *TemplateCloudInit, text string, install *v1alpha1.NomadInstall) error {
+	own, err := parseUserData(text)
+	if err != nil {
+		return err
+	}
+	if err := checkOwned(own, install); err != nil {
+		return err
+	}
 	user, err := stackUserData(from, text)
 	if err != nil {
 		return err
 	}
-	_, err = mergeCloudConfig(user, everyList)
+	_, err = mergeCloudConfig(user, everyKey)
 	return err
 }
 
-// everyList has all the lists that memberCloudConfig may add to.
-var everyList = map[string]any{
+// everyKey has all the lists and mappings that memberCloudConfig may add to.
+var everyKey = map[string]any{
+	"apt": map[string]any{"sources": map[string]any{aptSourceName: map[string]any{}}}, "bootcmd": []any{},
 	"packages": []any{}, "runcmd": []any{}, "ssh_authorized_keys": []any{}, "write_files": []any{},
 }
 

@@ -75,7 +75,7 @@ func TestCheck(t *testing.T) {
 		}}},
 		"user data of a Secret wrong": {userRef("site", "net"), []Problem{{
 			v1alpha1.ReasonTemplateInvalid,
-			`spec.template.cloudInit.userDataSecretRef: the first line is not #cloud-config; scripts and multi-part documents are not supported, put commands under runcmd`,
+			`spec.template.cloudInit.userDataSecretRef: the first line is not #cloud-config; only such documents can be merged with what Nomad needs: put commands under runcmd, files under write_files`,
 		}}},
 		"user data wrong": {func(t *v1alpha1.NodeTemplate, _ *Facts) { t.CloudInit.UserData = "#cloud-config\nruncmd: reboot\n" }, []Problem{{
 			v1alpha1.ReasonTemplateInvalid,
@@ -100,9 +100,9 @@ func TestCheck(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			tmpl, f := testTemplate(), testFacts()
+			tmpl, c, f := testTemplate(), testClient(), testFacts()
 			tt.change(&tmpl, &f)
-			if diff := cmp.Diff(tt.want, Check(&tmpl, f)); diff != "" {
+			if diff := cmp.Diff(tt.want, Check(&tmpl, &c, f)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -110,13 +110,13 @@ func TestCheck(t *testing.T) {
 }
 
 func TestCheckFindsAllInOrder(t *testing.T) {
-	tmpl := testTemplate()
+	tmpl, c := testTemplate(), testClient()
 	tmpl.Disks[0].Size = resource.MustParse("1Gi")
 	tmpl.VirtualMachine = overlay(`{"running":true}`)
 	f := testFacts()
 	f.KeyPairs, f.Networks = nil, nil
 	var reasons []string
-	for _, p := range Check(&tmpl, f) {
+	for _, p := range Check(&tmpl, &c, f) {
 		reasons = append(reasons, p.Reason)
 	}
 	want := []string{

@@ -33,7 +33,7 @@ func (e *InvalidError) Error() string {
 // Render makes a member's objects. The same member and the same facts give the same bytes. It fails with an InvalidError
 // if Check finds a problem.
 func Render(m Member, f Facts) (*Rendered, error) {
-	if problems := Check(&m.Template, f); len(problems) > 0 {
+	if problems := Check(&m.Template, &m.Client, f); len(problems) > 0 {
 		return nil, &InvalidError{Problems: problems}
 	}
 	s, err := secret(m, f)

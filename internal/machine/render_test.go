@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -49,7 +50,14 @@ func TestRenderGolden(t *testing.T) {
 	full.Template.Annotations = map[string]string{"note": "x"}
 	full.Template.VirtualMachine = overlay(`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"data","cache":"none"}]}}}}}`)
 
-	for name, m := range map[string]Member{"plain": testMember(), "full": full} {
+	full.Client.Reserved = &v1alpha1.NomadReserved{CPU: 500, Memory: resource.MustParse("512Mi"), Disk: resource.MustParse("2Gi")}
+
+	fromApt, fetched := testMember(), testMember()
+	fromApt.Template.CloudInit = v1alpha1.CloudInit{GuestAgent: true, UserData: "#cloud-config\napt: {conf: 'Acquire::Retries \"3\";'}\npackages: [docker.io]\n"}
+	fromApt.Client.Install = &v1alpha1.NomadInstall{Apt: testApt()}
+	fetched.Client.Install = &v1alpha1.NomadInstall{Download: testDownload()}
+
+	for name, m := range map[string]Member{"plain": testMember(), "full": full, "apt": fromApt, "download": fetched} {
 		t.Run(name, func(t *testing.T) {
 			got := yamlOf(t, mustRender(t, m, testFacts()))
 			golden := filepath.Join("testdata", name+".yaml")
@@ -101,7 +109,7 @@ func TestRenderRefusesWhatCheckFinds(t *testing.T) {
 	if !errors.As(err, &invalid) {
 		t.Fatalf("Render = %v, want an InvalidError", err)
 	}
-	if want := Check(&m.Template, f); !slices.Equal(invalid.Problems, want) || len(want) != 2 {
+	if want := Check(&m.Template, &m.Client, f); !slices.Equal(invalid.Problems, want) || len(want) != 2 {
 		t.Errorf("problems %v, want %v", invalid.Problems, want)
 	}
 	if want := invalid.Problems[0].Message + "; " + invalid.Problems[1].Message; err.Error() != want {

@@ -328,8 +328,8 @@ func TestCloudInitOfTheVersionIsBelow(t *testing.T) {
 	if got := string(r.Secret.Data["networkdata"]); got != "version: 2\n" {
 		t.Errorf("networkdata %q", got)
 	}
-	m.Template.CloudInit.NetworkData = "version: 1\n"
-	if got := string(mustRender(t, m, testFactsFrom()).Secret.Data["networkdata"]); got != "version: 1\n" {
+	m.Template.CloudInit.NetworkData = "version: 1\nconfig: []\n"
+	if got := string(mustRender(t, m, testFactsFrom()).Secret.Data["networkdata"]); got != "version: 1\nconfig: []\n" {
 		t.Errorf("networkdata %q", got)
 	}
 }
@@ -344,14 +344,14 @@ func TestCheckOfAHarvesterTemplate(t *testing.T) {
 			`spec.template.from.name: VirtualMachineTemplateVersion "default/build-1" doesn't exist; create it or name another, as namespace/name (kubectl get virtualmachinetemplateversions.harvesterhci.io -A)`}},
 		"secret gone": {&TemplateCloudInit{Problem: &Problem{v1alpha1.ReasonSecretNotFound, "x"}}, Problem{v1alpha1.ReasonSecretNotFound, "x"}},
 		"a script": {&TemplateCloudInit{UserData: "#!/bin/sh\n"}, Problem{v1alpha1.ReasonTemplateInvalid,
-			`spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": its cloud-init: the first line is not #cloud-config; scripts and multi-part documents are not supported, put commands under runcmd; correct it in a new version`}},
+			`spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": its cloud-init: the first line is not #cloud-config, it is a script; only such documents can be merged with what Nomad needs: put commands under runcmd, files under write_files; correct it in a new version`}},
 		"of a member": {&TemplateCloudInit{UserData: "#cloud-config\nwrite_files: [{path: /etc/nomad.d/nomad.hcl}]\n"}, Problem{v1alpha1.ReasonTemplateInvalid,
 			`spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": its cloud-init: write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller; put additions into a file of another name beside it, such as /etc/nomad.d/50-site.hcl; correct it in a new version`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := testFacts()
 			f.From = tt.from
-			if diff := cmp.Diff([]Problem{tt.want}, Check(base, f)); diff != "" {
+			if diff := cmp.Diff([]Problem{tt.want}, Check(base, &v1alpha1.NomadClient{}, f)); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -39,6 +40,23 @@ type revisionInput struct {
 	NodeClass  string            `json:"nodeClass,omitempty"`
 	Datacenter string            `json:"datacenter"`
 	Meta       map[string]string `json:"meta,omitempty"`
+	Reserved   *revisionReserved `json:"reserved,omitempty"`
+	Install    *revisionInstall  `json:"install,omitempty"`
+	ClientTLS  string            `json:"clientTLS,omitempty"`
+}
+
+type revisionReserved struct {
+	CPU    int32 `json:"cpu,omitempty"`
+	Memory int64 `json:"memory,omitempty"`
+	Disk   int64 `json:"disk,omitempty"`
+}
+
+type revisionInstall struct {
+	AptSource  string `json:"aptSource,omitempty"`
+	AptKey     string `json:"aptKey,omitempty"`
+	AptVersion string `json:"aptVersion,omitempty"`
+	URL        string `json:"url,omitempty"`
+	SHA256     string `json:"sha256,omitempty"`
 }
 
 type revisionDisk struct {
@@ -83,6 +101,11 @@ func Revision(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region string) 
 		NodeClass:      c.NodeClass,
 		Datacenter:     withDefault(c.Datacenter, defaultDatacenter),
 		Meta:           c.Meta,
+		Reserved:       reservedRevision(c.Reserved),
+		Install:        installRevision(c.Install),
+	}
+	if c.ClientTLSSecretRef != nil {
+		in.ClientTLS = c.ClientTLSSecretRef.Name
 	}
 	if t.From != nil {
 		in.From = t.From.Name
@@ -97,6 +120,26 @@ func Revision(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region string) 
 	doc, _ := json.Marshal(in)
 	sum := sha256.Sum256(doc)
 	return revisionVersion + hex.EncodeToString(sum[:5])
+}
+
+func reservedRevision(r *v1alpha1.NomadReserved) *revisionReserved {
+	if r == nil {
+		return nil
+	}
+	return &revisionReserved{r.CPU, megabytes(r.Memory), megabytes(r.Disk)}
+}
+
+func installRevision(i *v1alpha1.NomadInstall) *revisionInstall {
+	switch {
+	case i == nil:
+		return nil
+	case i.Apt != nil:
+		return &revisionInstall{AptSource: i.Apt.Source, AptKey: i.Apt.Key, AptVersion: i.Apt.Version}
+	case i.Download != nil:
+		return &revisionInstall{URL: i.Download.URL, SHA256: strings.ToLower(i.Download.SHA256)}
+	default:
+		return nil
+	}
 }
 
 // canonical is an overlay without regard to the order of keys and white space; nil if it changes nothing. An overlay

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -28,6 +29,20 @@ func TestRevisionIsStable(t *testing.T) {
 	}
 	if errs := validation.IsValidLabelValue(Revision(&tmpl, &client, "eu")); len(errs) > 0 {
 		t.Error(errs)
+	}
+}
+
+func installs(i v1alpha1.NomadInstall) func(*v1alpha1.NodeTemplate, *v1alpha1.NomadClient, *string) {
+	return func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) { c.Install = &i }
+}
+
+func TestRevisionOfAChecksumHasNoCase(t *testing.T) {
+	tmpl, client := testTemplate(), testClient()
+	client.Install = &v1alpha1.NomadInstall{Download: testDownload()}
+	upper := Revision(&tmpl, &client, "")
+	client.Install.Download.SHA256 = strings.ToLower(client.Install.Download.SHA256)
+	if lower := Revision(&tmpl, &client, ""); lower != upper {
+		t.Errorf("%s and %s", upper, lower)
 	}
 }
 
@@ -96,6 +111,23 @@ func TestRevisionChanges(t *testing.T) {
 		"node pool":        func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) { c.NodePool = "x" },
 		"node class":       func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) { c.NodeClass = "x" },
 		"datacenter":       func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) { c.Datacenter = "x" },
+		"reserved": func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) {
+			c.Reserved = &v1alpha1.NomadReserved{CPU: 500}
+		},
+		"reserved memory": func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) {
+			c.Reserved = &v1alpha1.NomadReserved{Memory: resource.MustParse("500Mi")}
+		},
+		"reserved disk": func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) {
+			c.Reserved = &v1alpha1.NomadReserved{Disk: resource.MustParse("500Mi")}
+		},
+		"client TLS": func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) {
+			c.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "tls"}
+		},
+		"apt":                 installs(v1alpha1.NomadInstall{Apt: &v1alpha1.AptInstall{Source: "deb https://a b"}}),
+		"apt key":             installs(v1alpha1.NomadInstall{Apt: &v1alpha1.AptInstall{Source: "deb https://a b", Key: "k"}}),
+		"apt version":         installs(v1alpha1.NomadInstall{Apt: &v1alpha1.AptInstall{Source: "deb https://a b", Version: "1"}}),
+		"download":            installs(v1alpha1.NomadInstall{Download: &v1alpha1.DownloadInstall{URL: "https://a/b", SHA256: "ab"}}),
+		"download's checksum": installs(v1alpha1.NomadInstall{Download: &v1alpha1.DownloadInstall{URL: "https://a/b", SHA256: "ac"}}),
 		"meta": func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) {
 			c.Meta = map[string]string{"rack": "r2"}
 		},

@@ -31,6 +31,9 @@ func secret(m Member, f Facts) (*corev1.Secret, error) {
 	if networkData == "" && f.From != nil {
 		networkData = f.From.NetworkData
 	}
+	if networkData == "" && len(m.Template.Networks) > 1 {
+		networkData = dhcpOnAll
+	}
 	labels := dependentLabels(m)
 	labels[cloudInitLabel] = "harvester"
 	return &corev1.Secret{
@@ -47,7 +50,7 @@ func secret(m Member, f Facts) (*corev1.Secret, error) {
 		Type: corev1.SecretTypeOpaque,
 		Data: map[string][]byte{
 			userDataKey:    []byte(userData),
-			networkDataKey: []byte(withDefault(networkData, dhcpOnAll)),
+			networkDataKey: []byte(networkData),
 		},
 	}, nil
 }

@@ -174,11 +174,15 @@ func belongsToTemplate(s *corev1.Secret) bool {
 }
 
 // check says if the user data can be merged.
-func (c *TemplateCloudInit) check() error {
-	if _, err := parseUserData(c.UserData); err != nil {
+func (c *TemplateCloudInit) check(install *v1alpha1.NomadInstall) error {
+	config, err := parseUserData(c.UserData)
+	if err != nil {
 		return err
 	}
-	_, err := parseYAMLMapping(c.NetworkData)
+	if err := checkOwned(config, install); err != nil {
+		return err
+	}
+	_, err = parseYAMLMapping(c.NetworkData)
 	return err
 }
 

@@ -127,7 +127,7 @@ func TestCloudInitOfAVersion(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tmpl := v1alpha1.NodeTemplate{From: &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion, Name: name}}
-			f, err := Gather(t.Context(), r, "pools", &tmpl)
+			f, err := Gather(t.Context(), r, "pools", &tmpl, &v1alpha1.NomadClient{})
 			if err != nil {
 				t.Fatal(err)
 			}

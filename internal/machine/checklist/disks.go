@@ -125,7 +125,9 @@ var disks = []demand{
 		}
 		ok := s.Secret.Name == source.UserDataSecretRef.Name && s.Secret.Namespace == s.VM.Namespace &&
 			s.Secret.Labels["harvesterhci.io/cloud-init-template"] == "harvester" &&
-			strings.HasPrefix(string(s.Secret.Data["userdata"]), "#cloud-config\n") && len(s.Secret.Data["networkdata"]) > 0
+			strings.HasPrefix(string(s.Secret.Data["userdata"]), "#cloud-config\n")
+		_, hasNetwork := s.Secret.Data["networkdata"]
+		ok = ok && hasNetwork
 		return unless(ok, "%s/%s, labels %v", s.Secret.Namespace, s.Secret.Name, s.Secret.Labels)
 	}},
 	// Harvester: pkg/api/vm/handler.go; the UI shows no disks that were made in this way.
