@@ -32,7 +32,10 @@ func outlived(t *testing.T, refuse func(patch string) error) *memberShell {
 		}}
 		always := kubevirtv1.RunStrategyAlways
 		vm.Spec.RunStrategy = &always
-		return []client.Object{vm}
+		// KubeVirt holds the instance until it has written its end into the VM.
+		vmi := &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", DeletionTimestamp: &ago, Finalizers: []string{"c/d"}}}
+		vmi.Status.Phase = kubevirtv1.Succeeded
+		return []client.Object{vm, vmi}
 	})
 	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
 		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {

@@ -111,7 +111,7 @@ func (r *NomadNodeReconciler) observeVM(ctx context.Context, s *nodeScope) error
 	// The instance of a stranger's VM of this name is a stranger's too, and must not hold the member's removal.
 	if found && (s.observed.VM.Ours || s.vm == nil || !metav1.IsControlledBy(vmi, s.vm)) {
 		s.vmi = vmi
-		s.observed.Instance = member.Instance{Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running, EvacuatedFrom: evacuatedFrom(vmi)}
+		s.observed.Instance = member.Instance{Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running, Ended: vmi.IsFinal(), EvacuatedFrom: evacuatedFrom(vmi)}
 	}
 	return nil
 }

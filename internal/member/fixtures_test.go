@@ -91,6 +91,7 @@ func cordoned(o *member.Observed)   { o.Nomad.Eligible = false }
 func retain(o *member.Observed)     { o.Record.Policy.OnTimeout = v1alpha1.DrainRetain }
 func deleted(o *member.Observed)    { o.Record.DeletedAt = o.Now.Add(-time.Minute) }
 func noInstance(o *member.Observed) { o.Instance = member.Instance{} }
+func ended(o *member.Observed)      { o.Instance = member.Instance{Exists: true, Ended: true} }
 func noVM(o *member.Observed)       { o.VM, o.Instance = member.VM{}, member.Instance{} }
 func notInNomad(o *member.Observed) { o.Nomad = member.Nomad{Known: true} }
 func strangersVM(o *member.Observed) {

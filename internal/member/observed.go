@@ -98,6 +98,8 @@ type Instance struct {
 	Exists bool
 	// Running is true when its phase is Running.
 	Running bool
+	// Ended is true once its phase is Succeeded or Failed: the guest has stopped.
+	Ended bool
 	// EvacuatedFrom is the host that KubeVirt asks to have freed of the instance, which nobody but us will do, because its
 	// evictionStrategy is External; empty: none.
 	EvacuatedFrom string

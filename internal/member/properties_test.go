@@ -76,7 +76,8 @@ func anyObserved(t *rapid.T) member.Observed {
 		}
 	}
 	o.Instance.Exists = flag(t, "instance")
-	o.Instance.Running = o.Instance.Exists && flag(t, "running")
+	o.Instance.Ended = o.Instance.Exists && flag(t, "ended")
+	o.Instance.Running = o.Instance.Exists && !o.Instance.Ended && flag(t, "running")
 	for range rapid.IntRange(0, 2).Draw(t, "claims") {
 		o.Claims = append(o.Claims, member.Claim{Name: "disk", Deleting: flag(t, "claim deleting")})
 	}
@@ -158,7 +159,7 @@ func checkRemoval(o member.Observed, d member.Decision, must func(bool, string))
 		must(vm && !o.VM.Deleting, "nothing but our own VM is written to")
 		must(d.Step == member.ListClaims || o.VM.RemovalListed, "Harvester knows of the claims before the VM goes")
 	case member.HaltVM:
-		must(vm && o.VM.Deleting && !o.Instance.Exists, "only a VM that can't start again is halted")
+		must(vm && o.VM.Deleting && (!o.Instance.Exists || o.Instance.Ended), "only a VM that can't start again is halted")
 	case member.Purge, member.DeleteClaims, member.DeleteSecret, member.Release:
 		must(!vm && !o.Instance.Exists, "nothing is taken from under a guest")
 		must(!o.Record.DeletedAt.IsZero(), "the record goes first")

@@ -28,6 +28,8 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 		{name: "the guest is gone, the VM goes in a moment", o: removing(listed, vmDeleting, noInstance, later(-7*time.Second)), step: member.Wait, wake: 2 * time.Second},
 		{name: "the guest is gone, the VM isn't", o: removing(listed, vmDeleting, noInstance), step: member.Wait, wake: 15 * time.Second},
 		{name: "held by a quota", o: removing(listed, vmDeleting, noInstance, held), step: member.HaltVM},
+		{name: "held by a quota, and its instance with it", o: removing(listed, vmDeleting, ended, held), step: member.HaltVM},
+		{name: "its instance has ended a moment ago", o: removing(listed, vmDeleting, ended, later(-7*time.Second)), step: member.Wait, wake: 2 * time.Second},
 		{name: "halted, and held all the same", o: removing(listed, vmDeleting, noInstance, held, halted), step: member.Wait, wake: 15 * time.Second},
 		{name: "held by something that halting doesn't help", o: removing(listed, vmDeleting, noInstance, func(o *member.Observed) { o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied} }), step: member.Wait, wake: 15 * time.Second},
 		{name: "VM gone, guest may still run", o: removing(func(o *member.Observed) { o.VM = member.VM{} }), step: member.Wait, wake: time.Second},
