@@ -33,7 +33,8 @@ OTHERS := ^(TestOthers|TestVMDeletedByOthers|TestStrangers|TestMembersVMsCant|Te
 GOTEST := go test -timeout $(TEST_TIMEOUT)
 
 .PHONY: test
-test: needs ## Run everything that CI runs: unit, integration and end-to-end tests
+test: ## Run everything that CI runs: unit, integration and end-to-end tests
+	@hack/needs.sh test
 	go vet ./...
 	@$(MAKE) --no-print-directory -j2 --output-sync=target test-e2e test-rest
 

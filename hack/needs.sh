@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# Checks for what the embedded world needs and names the Debian package of what is missing.
+# Checks for what the embedded world needs and names the Debian package of what is missing. With the argument `test`, also for
+# what the tests need.
 set -euo pipefail
 missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
 need git git
 need unshare util-linux
 need mount mount
+if [[ ${1:-} == test ]]; then
+	# Where a machine isn't to be set up by it, touch /etc/cloud/cloud-init.disabled first.
+	need cloud-init cloud-init
+fi
 if ! command -v go >/dev/null 2>&1; then
 	echo "needs: Go $(awk '$1 == "go" {print $2}' go.mod) or newer is not installed" >&2
 	exit 1

@@ -20,7 +20,7 @@ type AptInstall struct {
 	// source is where the package comes from, as one line of a sources.list, such as "deb
 	// https://apt.example.com/hashicorp $RELEASE main". The guest puts its own release in place of $RELEASE.
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule="self.matches('^deb ([[][ -#%-Z^-~]+[]] )?https?://[!-#%-~]+( ([!-#%-~]|[$]RELEASE)+)+$')",messageExpression="'source: \"%s\" is not a line of a sources.list with an http or https address; use \"deb https://HOST/PATH $RELEASE main\"'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^deb ([[][ -#%-Z^-~]+[]] )?https?://[!-#%-~]+( ([!-#%-~]|[$]RELEASE)+)+$')",message="source: it is more than one line; use one line of a sources.list, and its key in key",messageExpression="'source: \"%s\" is not a line of a sources.list with an http or https address; use \"deb https://HOST/PATH $RELEASE main\"'.format([self])"
 	Source string `json:"source"`
 	// key is the public key that signs the source, ASCII-armored; unset: the image trusts it already.
 	// +kubebuilder:validation:MaxLength=32768

@@ -47,7 +47,7 @@ func judge() error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	errs := []error{
 		judgeEach(rendered.userData, func(n int, text string) error {
 			name := filepath.Join(dir, fmt.Sprintf("user-%d.yaml", n))
