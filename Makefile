@@ -33,7 +33,7 @@ OTHERS := ^(TestOthers|TestVMDeletedByOthers|TestStrangers|TestMembersVMsCant|Te
 GOTEST := go test -timeout $(TEST_TIMEOUT)
 
 .PHONY: test
-test: ## Run everything that CI runs: unit, integration and end-to-end tests
+test: ## Run the unit, integration and end-to-end tests
 	@hack/needs.sh test
 	go vet ./...
 	@$(MAKE) --no-print-directory -j2 --output-sync=target test-e2e test-rest
@@ -42,9 +42,14 @@ test: ## Run everything that CI runs: unit, integration and end-to-end tests
 test-e2e:
 	$(GOTEST) ./test/e2e -skip '$(CRASHES)|$(OTHERS)' -parallel 4
 test-rest:
-	$(GOTEST) -p 1 $$(go list ./... | grep -v '/test/e2e$$')
+	$(GOTEST) -p 1 $$(go list ./... | grep -vE '/test/(e2e|guest)$$')
 	$(GOTEST) ./test/e2e -run '$(CRASHES)'
 	NOMAD_HARVESTER_GUESTS=simulated $(GOTEST) ./test/e2e -run '$(OTHERS)' -parallel 8
+
+.PHONY: test-guest
+test-guest: ## Boot whole machines with qemu, and scale a pool of them; CI runs it too
+	@hack/needs.sh guest
+	$(GOTEST) -v ./test/guest
 
 .PHONY: unit
 unit: ## Run the tests that need no embedded world

@@ -47,6 +47,7 @@ func Start(ctx context.Context, o Options) (*World, error) {
 }
 
 func (w *World) start(ctx context.Context) error {
+	quietRuntime()
 	tools, err := binaries.Ensure(ctx, w.options.Progress, w.tools()...)
 	if err != nil {
 		return err
@@ -56,6 +57,9 @@ func (w *World) start(ctx context.Context) error {
 		return err
 	}
 	w.bins = tools
+	if err := w.prepareGuests(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 
@@ -145,10 +149,14 @@ func (w *World) startProxy() error {
 }
 
 func (w *World) startNomad(ctx context.Context) error {
-	s, err := nomad.StartServer(ctx, nomad.ServerOptions{
+	o := nomad.ServerOptions{
 		Bin: w.bins[binaries.Nomad], Dir: filepath.Join(w.Dir, "nomad"),
 		ACL: w.options.ACL, TLS: w.options.TLS, Introduction: w.options.Introduction,
-	})
+	}
+	if w.options.Guest == hypervisor.QemuGuest {
+		o.Advertise, o.HeartbeatGrace = guest.QemuHost, machineGrace
+	}
+	s, err := nomad.StartServer(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -225,7 +233,7 @@ func (w *World) startHypervisor(ctx context.Context) error {
 	w.Hypervisor, err = hypervisor.Start(ctx, hypervisor.Options{
 		RESTConfig: w.RESTConfig, HandlerRESTConfig: handler,
 		Hosts: w.options.Hosts, Dir: filepath.Join(w.Dir, "guests"),
-		Guest: w.options.Guest, NomadBin: w.bins[binaries.Nomad], Names: names,
+		Guest: w.options.Guest, NomadBin: w.bins[binaries.Nomad], Qemu: w.qemu, Names: names,
 		Boot: w.options.BootDelay, Shutdown: w.options.ShutdownDelay, StopDelay: w.options.StopDelay,
 		Log: log,
 	})
@@ -237,7 +245,6 @@ var quietRuntime = sync.OnceFunc(func() { ctrllog.SetLogger(logr.Discard()) })
 
 // logger writes to a file beside the logs of the programs; Stop closes it.
 func (w *World) logger(name string) (logr.Logger, error) {
-	quietRuntime()
 	file, err := os.OpenFile(w.Kube.LogFile(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return logr.Discard(), err

@@ -27,6 +27,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor/guest"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubevirt"
@@ -94,6 +95,7 @@ type World struct {
 
 	options   Options
 	bins      map[binaries.Tool]string
+	qemu      guest.Qemu
 	kubevirt  *kubevirt.KubeVirt
 	harvester *process.Service
 	temporary bool

@@ -1,6 +1,7 @@
 package hypervisor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"hash/fnv"
@@ -12,8 +13,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	virtv1 "kubevirt.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor/guest"
 )
 
 // watchClaims removes the disks of claims that are gone. A claim made anew under an old name is a new disk.
@@ -39,6 +43,40 @@ func (h *Hypervisor) reconcileClaim(ctx context.Context, request ctrl.Request) (
 	}
 	h.trace.add(Event{Kind: DiskRemoved, VM: request.NamespacedName})
 	return ctrl.Result{}, nil
+}
+
+// readDisks finds the disks that have claims, and how large they are. The root disk is another if it has none.
+func (h *Hypervisor) readDisks(ctx context.Context, instance *virtv1.VirtualMachineInstance, m *guest.Machine) error {
+	root := rootClaim(instance)
+	if root == "" {
+		m.Disk = h.diskOf(instance.Namespace, ephemeralDisk(instance))
+	}
+	for _, name := range claimsOf(instance) {
+		var claim corev1.PersistentVolumeClaim
+		if err := h.Get(ctx, types.NamespacedName{Namespace: instance.Namespace, Name: name}, &claim); err != nil {
+			return err
+		}
+		disk := guest.Disk{Dir: h.diskOf(instance.Namespace, name), Bytes: claim.Spec.Resources.Requests.Storage().Value()}
+		if name == root {
+			m.Disk, m.DiskBytes = disk.Dir, disk.Bytes
+		} else {
+			m.Data = append(m.Data, disk)
+		}
+	}
+	return nil
+}
+
+// macsOf are the addresses of an instance's interfaces, in the order of its networks.
+func macsOf(instance *virtv1.VirtualMachineInstance) []string {
+	given := map[string]string{}
+	for _, i := range instance.Spec.Domain.Devices.Interfaces {
+		given[i.Name] = i.MacAddress
+	}
+	var macs []string
+	for i, network := range instance.Spec.Networks {
+		macs = append(macs, cmp.Or(given[network.Name], generatedMAC(instance.UID, i)))
+	}
+	return macs
 }
 
 // generatedMAC is stable for an interface of an instance, and in the range that KVM uses.

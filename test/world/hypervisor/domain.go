@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,8 +22,9 @@ type domain struct {
 	vm        types.NamespacedName
 	host      string
 	machine   guest.Machine
-	ephemeral bool          // the disk goes with the guest
-	grace     time.Duration // of the instance's spec
+	ephemeral bool               // the disk goes with the guest
+	ended     func(crashed bool) // called when the machine powers off by itself
+	grace     time.Duration      // of the instance's spec
 	trace     *trace
 
 	cancelBoot context.CancelFunc
@@ -31,6 +33,7 @@ type domain struct {
 	mu       sync.Mutex
 	guest    guest.Guest // nil without a Nomad client
 	stopping time.Time   // zero until asked to power off
+	cut      bool        // we are ending the guest
 	off      bool
 	failed   bool
 }
@@ -55,6 +58,10 @@ func (d *domain) boot(ctx context.Context, delay time.Duration, faults *faults, 
 	d.mu.Lock()
 	d.guest = g
 	d.mu.Unlock()
+	if c, ok := g.(guest.Computer); ok {
+		go d.watchPower(c)
+		return
+	}
 	d.record(ClientStarted, "")
 	go func() {
 		<-g.Done()
@@ -64,12 +71,35 @@ func (d *domain) boot(ctx context.Context, delay time.Duration, faults *faults, 
 	}()
 }
 
+// watchPower passes on that the operating system has powered off, or that the machine has crashed.
+func (d *domain) watchPower(c guest.Computer) {
+	<-c.Done()
+	d.mu.Lock()
+	cut := d.cut
+	d.mu.Unlock()
+	if !cut {
+		d.ended(c.Err() != nil)
+	}
+}
+
+// pressPowerButton returns what is closed when the guest is off, nil if it has no power button.
+func (d *domain) pressPowerButton() (<-chan struct{}, error) {
+	d.mu.Lock()
+	c, ok := d.guest.(guest.Computer)
+	d.mu.Unlock()
+	if !ok {
+		return nil, nil
+	}
+	return c.Done(), c.PressPowerButton()
+}
+
 // powerOff ends everything in the guest at once and returns when it's gone. crashed makes it a failure.
 func (d *domain) powerOff(crashed bool) error {
 	d.cancelBoot()
 	<-d.booted
 	d.mu.Lock()
 	g, off := d.guest, d.off
+	d.cut = true
 	d.mu.Unlock()
 	if off {
 		return nil
@@ -196,10 +226,11 @@ func (s *domains) of(vm types.NamespacedName) []*domain {
 	return found
 }
 
-// uses tells whether a guest runs on the disk.
+// uses tells whether a guest runs with the disk.
 func (s *domains) uses(disk string) bool {
 	for _, d := range s.all() {
-		if d.machine.Disk == disk && !d.isOff() {
+		used := d.machine.Disk == disk || slices.ContainsFunc(d.machine.Data, func(other guest.Disk) bool { return other.Dir == disk })
+		if used && !d.isOff() {
 			return true
 		}
 	}

@@ -85,7 +85,7 @@ func (h *Hypervisor) KillGuest(vm types.NamespacedName) error {
 }
 
 // KillClient ends the Nomad client in the guest, with all its tasks, and leaves the guest running: no service
-// manager starts the client again.
+// manager starts the client again. A QemuGuest crashes.
 func (h *Hypervisor) KillClient(vm types.NamespacedName) error {
 	return h.withClient(vm, guest.Guest.PowerOff)
 }

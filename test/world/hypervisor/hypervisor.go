@@ -5,7 +5,7 @@
 // Pods are bound to hosts in turn (of selectors only the hostname counts; affinity, taints and resources
 // don't), wait for their Secrets and claims as a kubelet does, and run at once. Guests boot from the
 // cloud-config in the VM's Secret; see package guest. Absent: migration, hotplug, snapshots, guest agent,
-// networks: every guest is on this machine's loopback.
+// networks: every guest is on this machine's loopback, or has one of its own that leads there.
 package hypervisor
 
 import (
@@ -40,6 +40,8 @@ const (
 	AgentGuest GuestKind = "agent"
 	// SimulatedGuest is a simulated Nomad client per guest, all in this process.
 	SimulatedGuest GuestKind = "simulated"
+	// QemuGuest is a whole machine per guest, which takes about a minute to boot when it is emulated.
+	QemuGuest GuestKind = "qemu"
 )
 
 // Options say what hosts to stand in for.
@@ -57,11 +59,14 @@ type Options struct {
 	Guest GuestKind
 	// NomadBin is the nomad binary for AgentGuest.
 	NomadBin string
+	// Qemu is what a QemuGuest boots from.
+	Qemu guest.Qemu
 	// Names are what the guests' DNS knows of Nomad servers.
 	Names guest.Names
 	// Boot is the time from an instance's Running to the start of services in the guest.
 	Boot time.Duration
-	// Shutdown is the time a guest takes to power off when asked to; at most its grace period.
+	// Shutdown is the time a guest takes to power off when asked to, at most its grace period. A QemuGuest takes the time
+	// that it takes.
 	Shutdown time.Duration
 	// StopDelay is how long an allocation of a SimulatedGuest takes to stop.
 	StopDelay time.Duration
@@ -69,7 +74,7 @@ type Options struct {
 	Log logr.Logger
 }
 
-// launcher boots guests of one kind. Implemented by guest.Agent and guest.Simulated.
+// launcher boots guests of one kind. Implemented by guest.Agent, guest.Simulated and guest.Qemu.
 type launcher interface {
 	Boot(context.Context, guest.Machine) (guest.Guest, error)
 }
@@ -160,6 +165,8 @@ func newHypervisor(o Options) (*Hypervisor, ctrl.Manager, error) {
 		h.launcher = guest.Agent{Bin: o.NomadBin, Names: o.Names}
 	case SimulatedGuest:
 		h.launcher = guest.Simulated{StopDelay: o.StopDelay, Names: o.Names}
+	case QemuGuest:
+		h.launcher = o.Qemu
 	default:
 		return nil, nil, fmt.Errorf("unknown kind of guest %q", o.Guest)
 	}

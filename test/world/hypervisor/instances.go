@@ -107,6 +107,7 @@ func (h *Hypervisor) startDomain(ctx context.Context, instance *virtv1.VirtualMa
 		cancelBoot: cancel,
 		booted:     make(chan struct{}),
 	}
+	d.ended = func(crashed bool) { h.powerOff(d, crashed) }
 	if !h.domains.add(d) {
 		cancel()
 		return h.domains.get(d.uid), nil
@@ -123,12 +124,18 @@ func (h *Hypervisor) powerDown(d *domain, graceSeconds int64) {
 	}
 	grace := min(d.grace, time.Duration(graceSeconds)*time.Second)
 	delay := min(h.options.Shutdown, grace)
+	var off <-chan struct{}
 	if h.faults.ignoresShutdown(d.vm) {
 		delay = grace
+	} else if done, err := d.pressPowerButton(); err != nil {
+		h.options.Log.Error(err, "power down", "vm", d.vm)
+	} else if done != nil {
+		delay, off = grace, done
 	}
 	d.record(GuestStopping, "")
 	h.ending.Go(func() {
 		select {
+		case <-off:
 		case <-time.After(delay):
 		case <-h.ended:
 		}
@@ -171,17 +178,10 @@ func describe(instance *virtv1.VirtualMachineInstance, pods []corev1.Pod) {
 		ip = pod.Status.PodIP
 	}
 	instance.Status.Interfaces = nil
-	macs := map[string]string{}
-	for _, i := range instance.Spec.Domain.Devices.Interfaces {
-		macs[i.Name] = i.MacAddress
-	}
+	macs := macsOf(instance)
 	for i, network := range instance.Spec.Networks {
-		mac := macs[network.Name]
-		if mac == "" {
-			mac = generatedMAC(instance.UID, i)
-		}
 		instance.Status.Interfaces = append(instance.Status.Interfaces, virtv1.VirtualMachineInstanceNetworkInterface{
-			Name: network.Name, IP: ip, IPs: []string{ip}, MAC: mac, QueueCount: 1, InfoSource: "domain",
+			Name: network.Name, IP: ip, IPs: []string{ip}, MAC: macs[i], QueueCount: 1, InfoSource: "domain",
 		})
 	}
 	instance.Status.Machine = &virtv1.Machine{Type: "pc-q35-rhel9.6.0"}

@@ -3,37 +3,34 @@ package hypervisor
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"math"
 	"path/filepath"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	virtv1 "kubevirt.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor/guest"
 )
 
-// machineOf reads what the guest boots on, the Secret with its user data included.
+// machineOf reads what the guest boots on, the Secrets with its user and network data included.
 func (h *Hypervisor) machineOf(ctx context.Context, instance *virtv1.VirtualMachineInstance) (guest.Machine, error) {
-	userData, err := h.userData(ctx, instance)
-	if err != nil {
-		return guest.Machine{}, err
-	}
-	disk := rootClaim(instance)
-	if disk == "" {
-		disk = ephemeralDisk(instance)
-	}
-	return guest.Machine{
+	m := guest.Machine{
 		Namespace: instance.Namespace,
 		Name:      instance.Name,
-		Disk:      h.diskOf(instance.Namespace, disk),
+		Hostname:  cmp.Or(instance.Spec.Hostname, instance.Name),
 		LogFile:   filepath.Join(h.options.logDir(), instance.Namespace+"_"+instance.Name+".log"),
 		CPUs:      cpus(instance.Spec.Domain),
 		MemoryMiB: memoryMiB(instance.Spec.Domain),
-		UserData:  userData,
-	}, nil
+		MACs:      macsOf(instance),
+	}
+	if firmware := instance.Spec.Domain.Firmware; firmware != nil {
+		m.UUID, m.Serial = string(firmware.UUID), firmware.Serial
+	}
+	if err := h.readDisks(ctx, instance, &m); err != nil {
+		return guest.Machine{}, err
+	}
+	err := h.readCloudInit(ctx, instance, &m)
+	return m, err
 }
 
 func ephemeralDisk(instance *virtv1.VirtualMachineInstance) string {
@@ -56,47 +53,24 @@ func rootClaim(instance *virtv1.VirtualMachineInstance) string {
 	return ""
 }
 
+// claimsOf are the claims of an instance's disks, in the order of the disks.
+func claimsOf(instance *virtv1.VirtualMachineInstance) []string {
+	var claims []string
+	for _, disk := range instance.Spec.Domain.Devices.Disks {
+		for _, volume := range instance.Spec.Volumes {
+			if volume.Name == disk.Name && volume.PersistentVolumeClaim != nil {
+				claims = append(claims, volume.PersistentVolumeClaim.ClaimName)
+			}
+		}
+	}
+	return claims
+}
+
 func bootOrder(d virtv1.Disk) uint {
 	if d.BootOrder == nil {
 		return math.MaxUint
 	}
 	return *d.BootOrder
-}
-
-// userData finds the user data of the first NoCloud or ConfigDrive volume.
-func (h *Hypervisor) userData(ctx context.Context, instance *virtv1.VirtualMachineInstance) ([]byte, error) {
-	for _, volume := range instance.Spec.Volumes {
-		var inline, encoded string
-		var secret *corev1.LocalObjectReference
-		switch noCloud, drive := volume.CloudInitNoCloud, volume.CloudInitConfigDrive; {
-		case noCloud != nil:
-			inline, encoded, secret = noCloud.UserData, noCloud.UserDataBase64, noCloud.UserDataSecretRef
-		case drive != nil:
-			inline, encoded, secret = drive.UserData, drive.UserDataBase64, drive.UserDataSecretRef
-		default:
-			continue
-		}
-		switch {
-		case secret != nil:
-			return h.userDataOf(ctx, client.ObjectKey{Namespace: instance.Namespace, Name: secret.Name})
-		case encoded != "":
-			return base64.StdEncoding.DecodeString(encoded)
-		}
-		return []byte(inline), nil
-	}
-	return nil, nil
-}
-
-// userDataOf reads the Secret under either of the keys that KubeVirt knows.
-func (h *Hypervisor) userDataOf(ctx context.Context, key client.ObjectKey) ([]byte, error) {
-	var secret corev1.Secret
-	if err := h.direct.Get(ctx, key, &secret); err != nil {
-		return nil, err
-	}
-	if data, ok := secret.Data["userdata"]; ok {
-		return data, nil
-	}
-	return secret.Data["userData"], nil
 }
 
 func cpus(d virtv1.DomainSpec) int {

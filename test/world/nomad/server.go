@@ -1,6 +1,7 @@
 package nomad
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,11 @@ type ServerOptions struct {
 	// Introduction is client_introduction.enforcement: none, warn or strict. Empty leaves the block out,
 	// which Nomad takes as warn.
 	Introduction string
+	// Advertise is the address of the RPC listener for clients that can't reach 127.0.0.1 under that name; empty for those
+	// that can. Nobody on this machine connects to it: servers among themselves use what is advertised for serf.
+	Advertise string
+	// HeartbeatGrace is how long a client may be late before its node is down; zero means 2 s.
+	HeartbeatGrace time.Duration
 	// Progress receives a line when the server is up; nil discards it.
 	Progress io.Writer
 }
@@ -47,7 +53,7 @@ type ServerOptions struct {
 type Server struct {
 	// Addr is the HTTP address with scheme, as in NOMAD_ADDR.
 	Addr string
-	// RPCAddr is host:port of the RPC listener: what clients put in `servers`.
+	// RPCAddr is host:port of the RPC listener as advertised: what clients put in `servers`.
 	RPCAddr string
 	// Token is the management token, empty without ACLs.
 	Token string
@@ -97,12 +103,13 @@ func newServer(o ServerOptions) (*Server, error) {
 		return nil, err
 	}
 	config := serverConfig{Name: "server-1", Dir: dir, ACL: o.ACL, Introduction: o.Introduction}
+	config.Advertise, config.HeartbeatGrace = cmp.Or(o.Advertise, "127.0.0.1"), cmp.Or(o.HeartbeatGrace, 2*time.Second)
 	if err := config.freePorts(); err != nil {
 		return nil, err
 	}
 	s := &Server{
 		Addr:    fmt.Sprintf("http://127.0.0.1:%d", config.HTTPPort),
-		RPCAddr: fmt.Sprintf("127.0.0.1:%d", config.RPCPort),
+		RPCAddr: fmt.Sprintf("%s:%d", config.Advertise, config.RPCPort),
 	}
 	if o.TLS {
 		if config.Certificates, err = writeCertificates(filepath.Join(dir, "tls"), time.Now()); err != nil {

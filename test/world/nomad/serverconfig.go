@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
@@ -18,7 +19,10 @@ type serverConfig struct {
 	HTTPPort, RPCPort, SerfPort int
 	ACL                         bool
 	Introduction                string
-	Certificates                *certificates
+	HeartbeatGrace              time.Duration
+	// Advertise is the address that clients are told.
+	Advertise    string
+	Certificates *certificates
 }
 
 // advertise is needed although bind_addr is given: Nomad refuses to default it to loopback outside dev mode.
@@ -43,7 +47,7 @@ ports {
 }
 advertise {
   http = "127.0.0.1"
-  rpc  = "127.0.0.1"
+  rpc  = {{ q .Advertise }}
   serf = "127.0.0.1"
 }
 server {
@@ -58,7 +62,7 @@ server {
 {{- end }}
   raft_multiplier           = 1
   num_schedulers            = 2
-  heartbeat_grace           = "2s"
+  heartbeat_grace           = "{{ .HeartbeatGrace }}"
   min_heartbeat_ttl         = "1s"
   max_heartbeats_per_second = 1000.0
   failover_heartbeat_ttl    = "30s"

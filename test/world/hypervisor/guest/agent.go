@@ -158,8 +158,11 @@ func childOf(pid int) int {
 	return child
 }
 
+// clientIDFile is where the client keeps its ID, in its state directory.
+const clientIDFile = "client-id"
+
 func readNodeID(stateDir string) string {
-	b, err := os.ReadFile(filepath.Join(stateDir, "client-id"))
+	b, err := os.ReadFile(filepath.Join(stateDir, clientIDFile))
 	if err != nil {
 		return ""
 	}

@@ -21,13 +21,22 @@ type Guest interface {
 	NodeID() string
 	// Pid is a process whose group holds everything of the guest, 0 if it has no process of its own.
 	Pid() int
-	// Done is closed when the Nomad client has ended, by itself or by PowerOff.
+	// Done is closed when the Nomad client has ended, by itself or by PowerOff; of a Computer, when that is off.
 	Done() <-chan struct{}
 	// PowerOff ends everything in the guest at once, tasks included, and returns when nothing is left.
 	PowerOff() error
 	// Pause freezes the guest, Resume thaws it: heartbeats stop, nothing else does.
 	Pause() error
 	Resume() error
+}
+
+// Computer is a guest that is a whole machine: when it is done it is off.
+type Computer interface {
+	Guest
+	// PressPowerButton asks the operating system to power off. It answers before that has happened, if it ever does.
+	PressPowerButton() error
+	// Err tells how the machine ended: nil while it runs and when its operating system has powered it off.
+	Err() error
 }
 
 // Machine is what a guest boots on.
@@ -37,17 +46,33 @@ type Machine struct {
 	// Disk is the directory that plays the root disk. It's filled at the first boot, and outlives the guest
 	// as a claim outlives a VirtualMachineInstance.
 	Disk string
+	// DiskBytes is the size of the root disk, 0 if unknown. Data are the other disks. Only a Computer has them.
+	DiskBytes int64
+	Data      []Disk
 	// LogFile receives the output of the client, appended.
 	LogFile string
 	// CPUs is the number of virtual CPUs, MemoryMiB the memory the guest sees.
 	CPUs, MemoryMiB int
-	// UserData is that of the NoCloud data source; nil if the machine has none.
-	UserData []byte
+	// UUID and Serial are those of the firmware (SMBIOS).
+	UUID, Serial string
+	// MACs are the addresses of the network interfaces. Only a Computer has them.
+	MACs []string
+	// UserData and NetworkData are those of the NoCloud data source; nil if the machine has none.
+	UserData, NetworkData []byte
+	// Hostname is what the NoCloud meta-data calls the machine.
+	Hostname string
 }
 
-// instanceID is what KubeVirt puts into the NoCloud meta-data: it doesn't change when a VM is started again,
-// so cloud-init doesn't run a second time. Source: KubeVirt v1.7.0, pkg/cloud-init/cloud-init.go.
-func (m Machine) instanceID() string { return m.Name + "." + m.Namespace }
+// Disk is a disk other than the root disk.
+type Disk struct {
+	// Dir is the directory that plays the disk.
+	Dir   string
+	Bytes int64
+}
+
+// instanceID is what KubeVirt puts into the NoCloud meta-data: the UUID of the firmware, which doesn't change when a VM is
+// started again, so cloud-init doesn't run a second time. Source: KubeVirt v1.7.0, pkg/cloud-init/cloud-init.go.
+func (m Machine) instanceID() string { return m.UUID }
 
 // root is the directory that is "/" for the guest.
 func (m Machine) root() string { return filepath.Join(m.Disk, "root") }
