@@ -23,6 +23,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/world"
+	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
@@ -38,8 +39,11 @@ var (
 // fit in.
 var guests = hypervisor.GuestKind(os.Getenv("NOMAD_HARVESTER_GUESTS"))
 
+// platform is which version of Harvester there is: empty, or the harvester-lite of another one.
+var platform = binaries.Tool(os.Getenv("NOMAD_HARVESTER_PLATFORM"))
+
 func TestMain(m *testing.M) {
-	os.Exit(world.Main(m, world.Options{ACL: true, Progress: os.Stderr, Guest: guests}, func(started *world.World) {
+	os.Exit(world.Main(m, world.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform}, func(started *world.World) {
 		w = started
 		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: append([]string{"--leader-elect=false"}, sweepArgs...)})
 		if err != nil {

@@ -52,7 +52,7 @@ func (w *World) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	chart, err := binaries.HarvesterCRDDir(ctx, w.options.Progress)
+	chart, err := binaries.HarvesterCRDDir(ctx, w.options.Progress, w.options.Harvester)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (w *World) tools() []binaries.Tool {
 		binaries.KVManifests, binaries.VirtAPI, binaries.VirtController,
 	}
 	if !w.options.NoHarvester {
-		tools = append(tools, binaries.HarvesterLite)
+		tools = append(tools, w.options.Harvester)
 	}
 	if !w.options.NoNomad {
 		tools = append(tools, binaries.Nomad)
@@ -203,7 +203,7 @@ func (w *World) startPlatform(ctx context.Context, manifests *kubevirt.Manifests
 	if !w.options.NoHarvester {
 		g.Go(func() error {
 			return w.step("harvester", func() (err error) {
-				w.harvester, err = harvester.Start(gctx, w.Kube, w.bins[binaries.HarvesterLite], w.Dir)
+				w.harvester, err = harvester.Start(gctx, w.Kube, w.bins[w.options.Harvester], w.Dir)
 				return err
 			})
 		})

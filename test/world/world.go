@@ -6,6 +6,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,8 @@ type Options struct {
 	// NoNomad leaves Nomad out.
 	NoNomad bool
 
+	// Harvester is which harvester-lite runs; empty means binaries.HarvesterLite.
+	Harvester binaries.Tool
 	// NoHarvester leaves out Harvester's webhooks and VM controllers, so that claims aren't made.
 	NoHarvester bool
 
@@ -130,9 +133,7 @@ func prepare(o Options) (*World, error) {
 		o.Progress = io.Discard
 	}
 	o.Progress = &syncWriter{w: o.Progress}
-	if o.Hosts == 0 {
-		o.Hosts = 3
-	}
+	o.Hosts, o.Harvester = cmp.Or(o.Hosts, 3), cmp.Or(o.Harvester, binaries.HarvesterLite)
 	if os.Getenv("NOMAD_HARVESTER_KEEP_WORLD") != "" {
 		o.Keep = true
 	}

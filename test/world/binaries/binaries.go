@@ -28,7 +28,9 @@ const (
 	// KVManifests writes the manifests KubeVirt's operator would apply.
 	KVManifests Tool = "kvmanifests"
 	// HarvesterLite runs Harvester's unmodified admission handlers and VM controllers.
-	HarvesterLite   Tool = "harvester-lite"
+	HarvesterLite Tool = "harvester-lite"
+	// HarvesterLite15 runs those of the oldest version that we keep to, whose rules differ.
+	HarvesterLite15 Tool = "harvester-lite-1.5"
 	Nomad           Tool = "nomad"
 	NomadAutoscaler Tool = "nomad-autoscaler"
 )
@@ -45,7 +47,7 @@ func World() []Tool {
 	return []Tool{
 		Etcd, KubeAPIServer, KubeControllerManager, Kubectl,
 		KVManifests, VirtController, VirtAPI,
-		Nomad, HarvesterLite, NomadAutoscaler,
+		Nomad, HarvesterLite, NomadAutoscaler, HarvesterLite15,
 	}
 }
 

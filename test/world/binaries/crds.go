@@ -17,11 +17,11 @@ import (
 const chartCRDs = "deploy/charts/harvester-crd/templates"
 
 // HarvesterCRDDir returns a directory of plain YAML files: the custom resource
-// definitions Harvester's chart installs, of the version harvester-lite is built
-// from. Left out are KubeVirt's, which kvmanifests writes, and those of
+// definitions Harvester's chart installs, of the version that lite, one of the
+// harvester-lites, is built from. Left out are KubeVirt's, which kvmanifests writes, and those of
 // whereabouts, which nothing here uses. They are taken from Harvester's module
 // (Apache-2.0) rather than committed.
-func HarvesterCRDDir(ctx context.Context, progress io.Writer) (string, error) {
+func HarvesterCRDDir(ctx context.Context, progress io.Writer, lite Tool) (string, error) {
 	if progress == nil {
 		progress = io.Discard
 	}
@@ -29,7 +29,7 @@ func HarvesterCRDDir(ctx context.Context, progress io.Writer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	plan, err := shop.plan(HarvesterLite)
+	plan, err := shop.plan(lite)
 	if err != nil {
 		return "", err
 	}
@@ -38,7 +38,7 @@ func HarvesterCRDDir(ctx context.Context, progress io.Writer) (string, error) {
 		return target, nil
 	}
 	fmt.Fprintf(progress, "fetching the custom resource definitions of Harvester %s…\n", plan.release)
-	source, err := moduleDir(ctx, plan.dir, harvester+"@v"+plan.release)
+	source, err := moduleDir(ctx, plan, harvester+"@v"+plan.release)
 	if err != nil {
 		return "", err
 	}
@@ -46,9 +46,9 @@ func HarvesterCRDDir(ctx context.Context, progress io.Writer) (string, error) {
 }
 
 // moduleDir downloads a module if need be and returns where its files are.
-func moduleDir(ctx context.Context, dir, module string) (string, error) {
+func moduleDir(ctx context.Context, p plan, module string) (string, error) {
 	var output bytes.Buffer
-	err := goCommand(ctx, dir, &output, "mod", "download", "-json", module)
+	err := goCommand(ctx, p.dir, &output, "mod", "download", "-modfile="+p.goMod(), "-json", module)
 	if err != nil {
 		return "", fmt.Errorf("downloading %s: %w: %s", module, err, output.String())
 	}

@@ -22,7 +22,7 @@ var buildEnv = []string{"CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly"}
 func (p plan) key() (string, error) {
 	h := sha256.New()
 	fmt.Fprintln(h, runtime.GOOS, runtime.GOARCH, buildEnv, p.args())
-	for _, name := range []string{"go.mod", "go.sum"} {
+	for _, name := range []string{p.goMod(), strings.TrimSuffix(p.goMod(), ".mod") + ".sum"} {
 		if err := hashFile(h, p.dir, name); err != nil {
 			return "", err
 		}

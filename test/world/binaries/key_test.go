@@ -59,9 +59,10 @@ func TestKeyChangesWithWhatGoesIntoTheProgram(t *testing.T) {
 			f["cmd/renamed.go"] = f["cmd/main.go"]
 			delete(f, "cmd/main.go")
 		}, false},
-		"tags":    {func(_ map[string]string, p *plan) { p.tags = "ui" }, false},
-		"stamps":  {func(_ map[string]string, p *plan) { p.stamps = []string{"x.version"} }, false},
-		"package": {func(_ map[string]string, p *plan) { p.pkg = "./other" }, false},
+		"another go.mod": {func(f map[string]string, p *plan) { f["old.mod"], f["old.sum"], p.modfile = f["go.mod"], "", "old.mod" }, false},
+		"tags":           {func(_ map[string]string, p *plan) { p.tags = "ui" }, false},
+		"stamps":         {func(_ map[string]string, p *plan) { p.stamps = []string{"x.version"} }, false},
+		"package":        {func(_ map[string]string, p *plan) { p.pkg = "./other" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := key(test.change); (got == unchanged) != test.same {

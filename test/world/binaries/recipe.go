@@ -1,6 +1,7 @@
 package binaries
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 type recipe struct {
 	module  string // directory under tools/
 	pkg     string // package to build; "./x" is source of ours
+	modfile string // instead of go.mod, with a .sum of its own beside it; empty: go.mod
 	version string // path of the required module whose version is the tool's
 	tags    string
 	stamps  []string      // variables set to "v<version>", as the upstream release build does
@@ -43,6 +45,7 @@ var recipes = map[Tool]recipe{
 	VirtController:        {module: "kubevirt", pkg: kubevirt + "/cmd/virt-controller", version: kubevirt, stamps: kubevirtStamps, typical: 3 * time.Minute},
 	KVManifests:           {module: "kubevirt", pkg: "./kvmanifests", version: kubevirt, typical: 2 * time.Minute},
 	HarvesterLite:         {module: "harvester", pkg: "./harvester-lite", version: harvester, typical: 5 * time.Minute},
+	HarvesterLite15:       {module: "harvester", modfile: "v1.5.mod", pkg: "./harvester-lite", version: harvester, tags: "harvester15", typical: 4 * time.Minute},
 	Nomad:                 {module: "nomad", pkg: nomad, version: nomad, tags: "hashicorpmetrics codegen_generated", typical: 6 * time.Minute},
 	NomadAutoscaler:       {module: "nomad-autoscaler", pkg: autoscaler, version: autoscaler, typical: 4 * time.Minute},
 	GolangciLint:          {module: "lint", pkg: golangci + "/cmd/golangci-lint", version: golangci, typical: 4 * time.Minute},
@@ -65,12 +68,12 @@ func (s *workshop) plan(tool Tool) (plan, error) {
 		return plan{}, fmt.Errorf("no recipe to build %q", tool)
 	}
 	p := plan{recipe: r, tool: tool, dir: filepath.Join(s.root, "tools", r.module)}
-	goMod, err := os.ReadFile(filepath.Join(p.dir, "go.mod"))
+	goMod, err := os.ReadFile(filepath.Join(p.dir, p.goMod()))
 	if err != nil {
 		return plan{}, err
 	}
 	if p.release, err = requiredVersion(string(goMod), r.version); err != nil {
-		return plan{}, fmt.Errorf("%s: %w", filepath.Join(p.dir, "go.mod"), err)
+		return plan{}, fmt.Errorf("%s: %w", filepath.Join(p.dir, p.goMod()), err)
 	}
 	key, err := p.key()
 	if err != nil {
@@ -80,6 +83,9 @@ func (s *workshop) plan(tool Tool) (plan, error) {
 	return p, nil
 }
 
+// goMod is the file that says which versions go into the tool.
+func (r recipe) goMod() string { return cmp.Or(r.modfile, "go.mod") }
+
 // args are those of `go build`, without the output file.
 func (p plan) args() []string {
 	ldflags := []string{"-s", "-w"}
@@ -87,6 +93,9 @@ func (p plan) args() []string {
 		ldflags = append(ldflags, "-X", variable+"=v"+p.release)
 	}
 	args := []string{"-trimpath", "-buildvcs=false", "-ldflags", strings.Join(ldflags, " ")}
+	if p.modfile != "" {
+		args = append(args, "-modfile="+p.modfile)
+	}
 	if p.tags != "" {
 		args = append(args, "-tags", p.tags)
 	}

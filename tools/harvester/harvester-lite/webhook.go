@@ -14,7 +14,6 @@ import (
 	"github.com/harvester/harvester/pkg/webhook/clients"
 	whconfig "github.com/harvester/harvester/pkg/webhook/config"
 	whindexeres "github.com/harvester/harvester/pkg/webhook/indexeres"
-	"github.com/harvester/harvester/pkg/webhook/server"
 	"github.com/harvester/harvester/pkg/webhook/types"
 	"k8s.io/client-go/rest"
 )
@@ -60,7 +59,7 @@ func startWebhook(ctx context.Context, restConfig *rest.Config, o options) (*web
 }
 
 func newHandlers(ctx context.Context, restConfig *rest.Config, o options) (*handlers, error) {
-	c, err := clients.New(ctx, restConfig, o.workers, false)
+	c, err := newClients(ctx, restConfig, o.workers)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +75,10 @@ func newHandlers(ctx context.Context, restConfig *rest.Config, o options) (*hand
 		GarbageCollectionUsername:   o.collectorUser,
 	}
 	h := &handlers{clients: c}
-	if h.validation, h.validated, err = server.Validation(c, opts, false); err != nil {
+	if h.validation, h.validated, err = validation(c, opts); err != nil {
 		return nil, fmt.Errorf("validators: %w", err)
 	}
-	if h.mutation, h.mutated, err = server.Mutation(c, opts, false); err != nil {
+	if h.mutation, h.mutated, err = mutation(c, opts); err != nil {
 		return nil, fmt.Errorf("mutators: %w", err)
 	}
 	return h, nil

@@ -7,7 +7,7 @@ import (
 )
 
 // foreign are the kinds of other projects that Harvester's and KubeVirt's informers watch: each as
-// "plural.group version Kind", one string per kind, to be read as a table.
+// "plural.group version Kind", one string per kind, to be read as a table. Those of snapshots are in the chart of later versions.
 var foreign = map[string][]string{
 	"Namespaced": {
 		"network-attachment-definitions.k8s.cni.cncf.io v1 NetworkAttachmentDefinition",
@@ -25,6 +25,7 @@ var foreign = map[string][]string{
 		"backingimages.longhorn.io v1beta2 BackingImage",
 		"datavolumes.cdi.kubevirt.io v1beta1 DataVolume",
 		"datasources.cdi.kubevirt.io v1beta1 DataSource",
+		"volumesnapshots.snapshot.storage.k8s.io v1 VolumeSnapshot",
 		"dataimportcrons.cdi.kubevirt.io v1beta1 DataImportCron",
 	},
 	"Cluster": {
@@ -32,6 +33,8 @@ var foreign = map[string][]string{
 		"clusternetworks.network.harvesterhci.io v1beta1 ClusterNetwork",
 		"vlanconfigs.network.harvesterhci.io v1beta1 VlanConfig",
 		"vlanstatuses.network.harvesterhci.io v1beta1 VlanStatus",
+		"volumesnapshotclasses.snapshot.storage.k8s.io v1 VolumeSnapshotClass",
+		"volumesnapshotcontents.snapshot.storage.k8s.io v1 VolumeSnapshotContent",
 		"storageprofiles.cdi.kubevirt.io v1beta1 StorageProfile",
 		"cdiconfigs.cdi.kubevirt.io v1beta1 CDIConfig",
 		"cdis.cdi.kubevirt.io v1beta1 CDI",
@@ -55,7 +58,8 @@ func stub(scope, name, version, kind string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "apiextensions.k8s.io/v1",
 		"kind":       "CustomResourceDefinition",
-		"metadata":   map[string]any{"name": name},
+		// Kubernetes wants this of kinds in its own groups.
+		"metadata": map[string]any{"name": name, "annotations": map[string]any{"api-approved.kubernetes.io": "unapproved, a stub"}},
 		"spec": map[string]any{
 			"group": group,
 			"scope": scope,

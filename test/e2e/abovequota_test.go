@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+)
+
+// Harvester holds even a VM that is being deleted to its namespace's quota, and refuses that KubeVirt and Harvester's own
+// controller let it go once its guest is gone. A namespace that comes under a quota of less than it uses would keep its VMs for ever.
+func TestVMAboveItsQuotaIsLetGo(t *testing.T) {
+	create(t, newPool("above", 2))
+	eventually(t, "above", "the pool to settle", time.Minute, settled(2))
+	comeUnderQuota(t)
+	if err := scale(t, "above", 0); err != nil {
+		t.Fatal(err)
+	}
+	told(t, "above", "DeleteStuck", "cpu insufficient resources due to resource quota")
+	eventually(t, "above", "the members to leave", 30*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		if len(nodes) > 0 {
+			return fmt.Errorf("%d members, VMReady of one: %+v", len(nodes), memberCondition(nodes[0], v1alpha1.NodeVMReady))
+		}
+		return nil
+	})
+}
+
+// comeUnderQuota gives the namespace less than one VM needs, as Rancher does with a namespace that is moved into a project
+// with a quota.
+func comeUnderQuota(t *testing.T) {
+	t.Helper()
+	annotate := func(ctx context.Context, limit string) error {
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fixtures.Namespace}}
+		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"field.cattle.io/resourceQuota":%s}}}`, limit)
+		return w.Client.Patch(ctx, namespace, client.RawPatch(types.MergePatchType, patch))
+	}
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: fixtures.Namespace, Name: "default",
+			Labels: map[string]string{"resourcequota.management.cattle.io/default-resource-quota": "true"},
+		},
+		Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceLimitsCPU: resource.MustParse("1")}},
+	}
+	t.Cleanup(func() {
+		_ = w.Client.Delete(context.Background(), quota)
+		if err := annotate(context.Background(), "null"); err != nil {
+			t.Error(err)
+		}
+	})
+	// In this order: once there is a ResourceQuota, Harvester refuses limits below what is in use.
+	if err := annotate(t.Context(), `"{\"limit\":{\"limitsCpu\":\"1\"}}"`); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Client.Create(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+}
