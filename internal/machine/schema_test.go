@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -63,7 +65,7 @@ func judge() error {
 	return errors.Join(errs...)
 }
 
-// judgeEach judges as many documents at a time as there are processors in use elsewhere in the tests: two.
+// judgeEach judges two documents at a time.
 func judgeEach(documents map[string]string, judge func(n int, text string) error) error {
 	var (
 		wait sync.WaitGroup
@@ -71,15 +73,13 @@ func judgeEach(documents map[string]string, judge func(n int, text string) error
 		errs []error
 		free = make(chan struct{}, 2)
 	)
-	n := 0
-	for text, test := range documents {
-		n++
+	for n, text := range slices.Sorted(maps.Keys(documents)) {
 		free <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-free }()
 			if err := judge(n, text); err != nil {
 				lock.Lock()
-				errs = append(errs, fmt.Errorf("rendered in %s: %w\n%s", test, err, text))
+				errs = append(errs, fmt.Errorf("rendered in %s: %w\n%s", documents[text], err, text))
 				lock.Unlock()
 			}
 		})
