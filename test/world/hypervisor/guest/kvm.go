@@ -51,7 +51,7 @@ func ProbeKVM(ctx context.Context, kernel string) error {
 		return errors.Join(fmt.Errorf("no kernel booted within %s", kvmProbeTime), p.Kill())
 	}
 	if !strings.Contains(p.Tail(1000), "Kernel panic") { // for want of a disk, as its last words
-		return fmt.Errorf("no kernel booted (%v): %s", p.Err(), p.Tail(3))
+		return errors.Join(fmt.Errorf("no kernel booted: %s", p.Tail(3)), p.Err())
 	}
 	return nil
 }

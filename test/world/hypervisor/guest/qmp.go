@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,7 +15,9 @@ const qmpTimeout = 10 * time.Second
 // PressPowerButton is the ACPI event on which the guest's operating system powers off, if it's up.
 func (g *qemuGuest) PressPowerButton() error {
 	// Through the process's directory: socket paths are limited to about a hundred bytes.
-	conn, err := net.DialTimeout("unix", fmt.Sprintf("/proc/%d/cwd/%s", g.Pid(), qmpSocket), qmpTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), qmpTimeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", fmt.Sprintf("/proc/%d/cwd/%s", g.Pid(), qmpSocket))
 	if err != nil {
 		return fmt.Errorf("power button of %s: %w", g.Name(), err)
 	}
