@@ -109,6 +109,25 @@ func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
 	})
 }
 
+// Somebody changes ignoreSystemJobs while the member drains. A drain that ignored them is complete while they run.
+func TestChangeOfIgnoreSystemJobsReachesNomad(t *testing.T) {
+	sent := func(ignore bool) change {
+		return func(o *member.Observed) {
+			o.Nomad.DrainOnTimeout, o.Nomad.DrainIgnoreSystemJobs = v1alpha1.DrainForce, ignore
+		}
+	}
+	wait := 14*time.Minute + grace
+	runSteps(t, []stepCase{
+		{name: "ignored, as sent", o: draining(service("web"), sent(true), ignoreSystem), step: member.Wait, wake: wait},
+		{name: "to ignore", o: draining(service("web"), sent(false), ignoreSystem), step: member.Drain},
+		{name: "not to ignore", o: draining(service("web"), sent(true)), step: member.Drain},
+		{name: "not to ignore, complete", o: draining(system("dns"), sent(true), complete), step: member.Drain},
+		{name: "to ignore, complete", o: draining(system("dns"), sent(false), complete, ignoreSystem), step: member.MarkDrained},
+		{name: "not to ignore, and told so", o: draining(service("web"), sent(false)), step: member.Wait, wake: wait},
+		{name: "somebody else's drain", o: draining(service("web"), foreign, sent(true)), step: member.Wait, wake: wait},
+	})
+}
+
 // A client that lives registers again, with its allocations.
 func TestNodeThatNomadHasForgottenIsWaitedFor(t *testing.T) {
 	runSteps(t, []stepCase{

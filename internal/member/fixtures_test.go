@@ -87,13 +87,14 @@ func intent(at, deadline time.Time) *v1alpha1.DrainIntent {
 	return &v1alpha1.DrainIntent{ID: intentID, Reason: v1alpha1.DrainScaleIn, Time: metav1.NewTime(at), Deadline: metav1.NewTime(deadline)}
 }
 
-func cordoned(o *member.Observed)   { o.Nomad.Eligible = false }
-func retain(o *member.Observed)     { o.Record.Policy.OnTimeout = v1alpha1.DrainRetain }
-func deleted(o *member.Observed)    { o.Record.DeletedAt = o.Now.Add(-time.Minute) }
-func noInstance(o *member.Observed) { o.Instance = member.Instance{} }
-func ended(o *member.Observed)      { o.Instance = member.Instance{Exists: true, Ended: true} }
-func noVM(o *member.Observed)       { o.VM, o.Instance = member.VM{}, member.Instance{} }
-func notInNomad(o *member.Observed) { o.Nomad = member.Nomad{Known: true} }
+func cordoned(o *member.Observed)     { o.Nomad.Eligible = false }
+func retain(o *member.Observed)       { o.Record.Policy.OnTimeout = v1alpha1.DrainRetain }
+func ignoreSystem(o *member.Observed) { o.Record.Policy.IgnoreSystemJobs = true }
+func deleted(o *member.Observed)      { o.Record.DeletedAt = o.Now.Add(-time.Minute) }
+func noInstance(o *member.Observed)   { o.Instance = member.Instance{} }
+func ended(o *member.Observed)        { o.Instance = member.Instance{Exists: true, Ended: true} }
+func noVM(o *member.Observed)         { o.VM, o.Instance = member.VM{}, member.Instance{} }
+func notInNomad(o *member.Observed)   { o.Nomad = member.Nomad{Known: true} }
 func strangersVM(o *member.Observed) {
 	o.VM, o.Instance = member.VM{Exists: true}, member.Instance{}
 }

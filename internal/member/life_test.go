@@ -51,7 +51,7 @@ var others = map[string]func(*world){
 	"drained by somebody": func(w *world) {
 		if n := &w.is.Nomad; n.Registered {
 			n.Eligible, n.Draining, n.DrainCompleted, n.DrainIntent, n.DrainStarted = false, true, false, "", w.is.Now
-			w.forceAt, n.DrainOnTimeout = time.Time{}, ""
+			w.forceAt, n.DrainOnTimeout, n.DrainIgnoreSystemJobs = time.Time{}, "", false
 		}
 	},
 	"onTimeout changed": func(w *world) {
@@ -62,8 +62,9 @@ var others = map[string]func(*world){
 			p.OnTimeout = v1alpha1.DrainRetain
 		}
 	},
-	"Nomad away": func(w *world) { w.outage = w.is.Now.Add(time.Minute) },
-	"nothing":    func(*world) {},
+	"ignoreSystemJobs changed": func(w *world) { w.is.Record.Policy.IgnoreSystemJobs = !w.is.Record.Policy.IgnoreSystemJobs },
+	"Nomad away":               func(w *world) { w.outage = w.is.Now.Add(time.Minute) },
+	"nothing":                  func(*world) {},
 }
 
 func anyWorld(t *rapid.T) *world {
@@ -121,7 +122,7 @@ func TestEveryLifeEnds(t *testing.T) {
 			}
 			what := rapid.SampledFrom([]string{
 				"pool lets it go", "pool lets it go", "pool lets it go if it is empty", "pool calls it back", "host to be freed", "VM deleted by somebody", "VM halted by somebody",
-				"drain canceled by somebody", "drained by somebody", "onTimeout changed", "Nomad away", "nothing",
+				"drain canceled by somebody", "drained by somebody", "onTimeout changed", "ignoreSystemJobs changed", "Nomad away", "nothing",
 			}).Draw(t, "event")
 			w.log = append(w.log, what)
 			w.version++

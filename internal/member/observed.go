@@ -134,6 +134,8 @@ type Nomad struct {
 	// DrainOnTimeout is what our last drain told Nomad to do at the deadline: Force, by giving it the deadline, or Retain, by
 	// giving none; empty: not ours, or not known.
 	DrainOnTimeout v1alpha1.DrainTimeoutAction
+	// DrainIgnoreSystemJobs is true when our last drain told Nomad to leave system jobs running.
+	DrainIgnoreSystemJobs bool
 	// DrainCompleted is true when the last drain is complete.
 	DrainCompleted bool
 	// DrainStarted is when the last drain started, and DrainUpdated when it was last sent, or ended.

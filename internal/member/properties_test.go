@@ -60,6 +60,7 @@ func anyNomad(t *rapid.T) member.Nomad {
 	n.DrainIntent = rapid.SampledFrom([]string{"", intentID, "intent-0"}).Draw(t, "last drain")
 	n.DrainStarted, n.DrainUpdated = anyTime(t, "drain started"), anyTime(t, "drain updated")
 	n.DrainOnTimeout = rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{"", v1alpha1.DrainForce, v1alpha1.DrainRetain}).Draw(t, "drain on timeout")
+	n.DrainIgnoreSystemJobs = flag(t, "drain ignores system jobs")
 	for range rapid.IntRange(0, 3).Draw(t, "allocations") {
 		n.Live = append(n.Live, member.Allocation{Name: "a", System: flag(t, "system")})
 	}
@@ -135,8 +136,9 @@ func checkDrain(o member.Observed, d member.Decision, must func(bool, string)) {
 		again := o.Nomad.DrainCompleted && o.Nomad.DrainIntent == in.ID
 		must(!o.Nomad.Eligible || again, "a node is ineligible before it is drained for the first time")
 		forced := o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.Deadline.Time)
-		other := o.Nomad.DrainIntent == in.ID && o.Nomad.DrainOnTimeout != "" && o.Nomad.DrainOnTimeout != o.Record.DrainOnTimeout()
-		must(!o.Nomad.Draining || other || (forced || member.Rechecks(o) && !now.Before(in.Deadline.Time)) && o.Nomad.DrainIntent != in.ID, "a drain that runs is sent again only to put an end to somebody else's, or to tell Nomad that onTimeout was changed")
+		other := o.Nomad.DrainIntent == in.ID && o.Nomad.DrainOnTimeout != "" &&
+			(o.Nomad.DrainOnTimeout != o.Record.DrainOnTimeout() || o.Nomad.DrainIgnoreSystemJobs != o.Record.Policy.IgnoreSystemJobs)
+		must(!o.Nomad.Draining || other || (forced || member.Rechecks(o) && !now.Before(in.Deadline.Time)) && o.Nomad.DrainIntent != in.ID, "a drain that runs is sent again only to put an end to somebody else's, or to tell Nomad that the policy was changed")
 	case d.Step == member.Kick:
 		must(o.Record.Kicked != in.ID, "a drain is kicked once")
 		must(!member.Rechecks(o), "nothing is drained of a member that leaves only if it is empty, before Nomad was asked")

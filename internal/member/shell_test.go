@@ -128,7 +128,7 @@ func (w *world) ask(d member.Decision) {
 		n.Eligible = false
 	case member.Drain:
 		if id := w.is.Record.Drain; id != nil && n.DrainIntent == id.ID &&
-			(n.Draining && n.DrainOnTimeout == w.is.Record.DrainOnTimeout() || !n.Draining && n.DrainCompleted && !n.Eligible) {
+			(n.Draining && w.asTold() || !n.Draining && n.DrainCompleted && !n.Eligible && (!n.DrainIgnoreSystemJobs || w.is.Record.Policy.IgnoreSystemJobs)) {
 			return // the client looks first
 		}
 		if w.recheck() {
@@ -168,6 +168,11 @@ func (w *world) recheck() (withdrawn bool) {
 	return true
 }
 
+// asTold is true while the drain is what it was sent for.
+func (w *world) asTold() bool {
+	return w.is.Nomad.DrainOnTimeout == w.is.Record.DrainOnTimeout() && w.is.Nomad.DrainIgnoreSystemJobs == w.is.Record.Policy.IgnoreSystemJobs
+}
+
 // sendDrain is Nomad's drain request, which sets its deadline anew.
 func (w *world) sendDrain() {
 	n, in := &w.is.Nomad, w.is.Record.Drain
@@ -193,5 +198,5 @@ func (w *world) sendDrain() {
 		n.DrainStarted = w.is.Now
 	}
 	n.Eligible, n.Draining, n.DrainCompleted, n.DrainIntent, w.forceAt = false, true, false, in.ID, deadline
-	n.DrainUpdated, n.DrainOnTimeout = w.is.Now, onTimeout
+	n.DrainUpdated, n.DrainOnTimeout, n.DrainIgnoreSystemJobs = w.is.Now, onTimeout, w.is.Record.Policy.IgnoreSystemJobs
 }

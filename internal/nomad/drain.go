@@ -2,6 +2,7 @@ package nomad
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
@@ -17,16 +18,19 @@ const (
 	kickMargin = 2 * time.Second
 )
 
-// drain sends the drain unless Nomad has it as it is wanted now: a drain under the intent that was sent with a deadline, and
-// is to have none any more, or the other way round, is sent once more. Nomad sets the deadline anew with each request (Nomad:
-// nomad/node_endpoint.go, UpdateDrain), so that a drain that is sent again and again never comes to its end.
-func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest) (sent bool, err error) {
+// drain sends the drain unless Nomad has it as it is wanted now: one that was sent under the intent for another end than it is
+// to have is sent once more. Nomad sets the deadline anew with each request (Nomad: nomad/node_endpoint.go, UpdateDrain), so
+// that a drain that is sent again and again never comes to its end.
+func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest, now time.Time) (sent bool, err error) {
 	node, err := r.info(ctx, nodeID)
 	if err != nil {
 		return false, err
 	}
-	if n := nodeFromInfo(node); hasDrained(n, d.IntentID) && (!n.Draining || n.LastDrain.OnTimeout == d.onTimeout()) {
+	if n := nodeFromInfo(node); hasDrained(n, d.IntentID) && d.servedBy(n) {
 		return false, nil
+	}
+	if !d.NoDeadline {
+		d = kickRequest(node, d, now)
 	}
 	err = r.sendDrain(ctx, nodeID, d)
 	return err == nil, err
@@ -38,6 +42,15 @@ func (d DrainRequest) onTimeout() v1alpha1.DrainTimeoutAction {
 		return v1alpha1.DrainRetain
 	}
 	return v1alpha1.DrainForce
+}
+
+// servedBy is true when the node's drain, which is that of the request's intent, does what the request asks for. What has
+// been drained already with system jobs is empty whatever is asked for now.
+func (d DrainRequest) servedBy(n Node) bool {
+	if !n.Draining {
+		return d.IgnoreSystemJobs || !n.LastDrain.IgnoreSystemJobs
+	}
+	return n.LastDrain.OnTimeout == d.onTimeout() && n.LastDrain.IgnoreSystemJobs == d.IgnoreSystemJobs
 }
 
 // hasDrained reports if the node drains under the intent, or did and was left ineligible, as Nomad leaves it.
@@ -87,11 +100,12 @@ func (r *remote) sendDrain(ctx context.Context, nodeID string, d DrainRequest) e
 		_, err := r.api.Nodes().UpdateDrainOpts(nodeID, &api.DrainOptions{
 			DrainSpec: spec,
 			Meta: map[string]string{
-				metaIntent:        d.IntentID,
-				metaOnTimeout:     string(d.onTimeout()),
-				v1alpha1.MetaPool: d.Pool,
-				v1alpha1.MetaNode: d.Member,
-				"message":         "nomad-harvester takes this node away",
+				metaIntent:           d.IntentID,
+				metaOnTimeout:        string(d.onTimeout()),
+				metaIgnoreSystemJobs: strconv.FormatBool(d.IgnoreSystemJobs),
+				v1alpha1.MetaPool:    d.Pool,
+				v1alpha1.MetaNode:    d.Member,
+				"message":            "nomad-harvester takes this node away",
 			},
 		}, w)
 		return err

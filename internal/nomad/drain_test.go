@@ -77,6 +77,44 @@ func TestDrainIsSentAgainWhenItsEndHasChanged(t *testing.T) {
 	send(force, false, false) // over: nothing is left to force
 }
 
+func TestDrainIsSentAgainWhenSystemJobsCountAnew(t *testing.T) {
+	f := newFakeServer(t)
+	f.nodes[nodeA] = fakeNode(nodeA)
+	c := direct(f)
+	var end time.Time
+	send := func(ignore, wantSent bool) {
+		t.Helper()
+		sent, err := c.Drain(t.Context(), nodeA, DrainRequest{IntentID: "i", Remaining: time.Hour, IgnoreSystemJobs: ignore})
+		if err != nil || sent != wantSent {
+			t.Errorf("sent %t, %v; want %t", sent, err, wantSent)
+		}
+		s := f.nodes[nodeA].DrainStrategy
+		if s == nil {
+			return
+		}
+		if s.IgnoreSystemJobs != ignore {
+			t.Errorf("got %+v, want system jobs ignored: %t", s, ignore)
+		}
+		if !end.IsZero() && s.ForceDeadline.After(end) {
+			t.Errorf("the deadline moved from %s to %s", end, s.ForceDeadline)
+		}
+		end = s.ForceDeadline
+	}
+	send(false, true)
+	send(true, true)
+	send(true, false)
+	send(false, true)
+	complete := func() {
+		f.locked(func() { f.nodes[nodeA].DrainStrategy, f.nodes[nodeA].LastDrain.Status = nil, api.DrainStatusComplete })
+		end = time.Time{}
+	}
+	complete()
+	send(true, false) // nothing is left to be ignored
+	end = time.Now().Add(2 * time.Hour)
+	f.locked(func() { f.nodes[nodeA].LastDrain.Meta[metaIgnoreSystemJobs] = "true" })
+	send(false, true) // system jobs were left, and have to go after all
+}
+
 func TestDrainDeadline(t *testing.T) {
 	f := newFakeServer(t)
 	c := direct(f)

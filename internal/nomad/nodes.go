@@ -15,11 +15,12 @@ import (
 // membersFilter selects the nodes of all pools, whichever controller made them.
 const membersFilter = `"` + v1alpha1.MetaPoolUID + `" in Meta`
 
-// Keys of a drain's meta: the intent's ID, and Force or Retain. The list of nodes shows the meta of the last drain, but
+// Keys of a drain's meta: the intent's ID, Force or Retain, and true or false. The list of nodes shows the meta of the last drain, but
 // neither its strategy nor its deadline.
 const (
-	metaIntent    = "harvester_drain_intent"
-	metaOnTimeout = "harvester_drain_on_timeout"
+	metaIntent           = "harvester_drain_intent"
+	metaOnTimeout        = "harvester_drain_on_timeout"
+	metaIgnoreSystemJobs = "harvester_drain_ignore_system_jobs"
 )
 
 // listNodes lists the members and returns the index to wait for next. With an index it returns when that has passed, or
@@ -121,7 +122,8 @@ func drainFrom(d *api.DrainMetadata) *Drain {
 	}
 	return &Drain{
 		Status: string(d.Status), IntentID: d.Meta[metaIntent], OnTimeout: v1alpha1.DrainTimeoutAction(d.Meta[metaOnTimeout]),
-		AccessorID: d.AccessorID, StartedAt: d.StartedAt, UpdatedAt: d.UpdatedAt,
+		IgnoreSystemJobs: d.Meta[metaIgnoreSystemJobs] == "true",
+		AccessorID:       d.AccessorID, StartedAt: d.StartedAt, UpdatedAt: d.UpdatedAt,
 	}
 }
 

@@ -81,7 +81,7 @@ func (c *cluster) Uncordon(ctx context.Context, nodeID string) error {
 }
 
 func (c *cluster) Drain(ctx context.Context, nodeID string, r DrainRequest) (bool, error) {
-	sent, err := c.remote.drain(ctx, nodeID, r)
+	sent, err := c.remote.drain(ctx, nodeID, r, c.o.Clock.Now())
 	return sent, c.wrote(err)
 }
 

@@ -40,6 +40,8 @@ type Drain struct {
 	IntentID string
 	// OnTimeout is what the drain was sent for: Force with a deadline, Retain without; empty: not by Cluster.Drain.
 	OnTimeout v1alpha1.DrainTimeoutAction
+	// IgnoreSystemJobs is true when Cluster.Drain sent it so.
+	IgnoreSystemJobs bool
 	// AccessorID says whose: "token:<accessor>", or "client:<node>" for a client that drains itself when it stops.
 	AccessorID string
 	// StartedAt, and UpdatedAt, when it was last sent or ended, have a precision of one second.

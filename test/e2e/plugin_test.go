@@ -89,7 +89,7 @@ next:
 // logs waits for a line with all the words.
 func (a *agent) logs(t *testing.T, words ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), slack*30*time.Second)
 	defer cancel()
 	var line string
 	err := process.WaitFor(ctx, 200*time.Millisecond, fmt.Sprintf("a line with %q in the autoscaler's log", words), func(context.Context) error {

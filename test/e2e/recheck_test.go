@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/nomad/api"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -96,6 +97,41 @@ func TestChangeOfOnTimeoutReachesADrain(t *testing.T) {
 	onlyMembersLeft(t, "mind")
 }
 
+// System jobs that a drain was to ignore are stopped by Nomad as well once they are to count, though it has called the drain
+// complete.
+func TestChangeOfIgnoreSystemJobsReachesADrain(t *testing.T) {
+	t.Parallel()
+	ignore := func(yes bool) func(*v1alpha1.NomadNodePool) {
+		return func(p *v1alpha1.NomadNodePool) {
+			p.Spec.ScaleIn.Drain.IgnoreSystemJobs, p.Spec.ScaleIn.Drain.OnTimeout = yes, v1alpha1.DrainRetain
+		}
+	}
+	create(t, newPool("system", 2, ignore(true)))
+	eventually(t, "system", "the pool to settle", time.Minute, settled(2))
+	run(t, api.NewSystemJob("system-each", "system-each", "global", 50), "system", 2, forever)
+	batch(t, "system", "system-batch", 2, forever)
+	if err := scale(t, "system", 1); err != nil {
+		t.Fatal(err)
+	}
+	ignored := func(want bool) check {
+		return drainIs(func(s *api.DrainStrategy) bool { return s.IgnoreSystemJobs == want })
+	}
+	eventually(t, "system", "system jobs to be ignored", 10*time.Second, ignored(true))
+	change(t, "system", ignore(false))
+	eventually(t, "system", "system jobs to count", 10*time.Second, ignored(false))
+	change(t, "system", ignore(true))
+	eventually(t, "system", "system jobs to be ignored again", 10*time.Second, ignored(true))
+	change(t, "system", ignore(false))
+	if _, _, err := w.Nomad.Jobs().Deregister("system-batch", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "system", "the member to go", time.Minute, settled(1))
+	if stopped := noneLost(t, "system-each"); stopped != 1 {
+		t.Errorf("Nomad stopped %d allocations, not 1", stopped)
+	}
+	onlyMembersLeft(t, "system")
+}
+
 func onTimeout(t *testing.T, pool string, a v1alpha1.DrainTimeoutAction) {
 	t.Helper()
 	change(t, pool, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.OnTimeout = a })
@@ -103,13 +139,18 @@ func onTimeout(t *testing.T, pool string, a v1alpha1.DrainTimeoutAction) {
 
 // drainEnds is satisfied when one of a pool's nodes drains in Nomad, with or without a deadline.
 func drainEnds(want bool) check {
+	return drainIs(func(s *api.DrainStrategy) bool { return !s.ForceDeadline.IsZero() == want })
+}
+
+// drainIs is satisfied when one of a pool's nodes drains in Nomad as is wanted.
+func drainIs(wanted func(*api.DrainStrategy) bool) check {
 	return func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		for _, n := range nodes {
 			node, _, err := w.Nomad.Nodes().Info(n.Spec.NodeID, nil)
 			if err != nil {
 				return err
 			}
-			if s := node.DrainStrategy; s != nil && !s.ForceDeadline.IsZero() == want {
+			if node.DrainStrategy != nil && wanted(node.DrainStrategy) {
 				return nil
 			}
 		}

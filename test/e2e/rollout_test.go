@@ -60,7 +60,7 @@ func TestRolloutUnderLoad(t *testing.T) {
 func checkReplaced(t *testing.T, pool string, old []v1alpha1.NomadNode) {
 	t.Helper()
 	for _, n := range old {
-		eventually(t, pool, "a member to be gone", time.Second, without(n.Name))
+		eventually(t, pool, "a member to be gone", 15*time.Second, without(n.Name))
 		told(t, pool, "MemberOutdated", n.Name)
 	}
 	onlyMembersLeft(t, pool)

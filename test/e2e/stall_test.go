@@ -140,7 +140,7 @@ func (s *stall) checkDrains(t *testing.T) {
 
 func (s *stall) await(t *testing.T, what string, within time.Duration, check func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), within)
+	ctx, cancel := context.WithTimeout(t.Context(), slack*within)
 	defer cancel()
 	if err := process.WaitFor(ctx, 250*time.Millisecond, what, check); err != nil {
 		t.Fatal(err)

@@ -40,7 +40,7 @@ func TestPoolFollowsAHarvesterTemplate(t *testing.T) {
 	t.Cleanup(func() { chooseDefault(t, fixtures.TemplateVersion) })
 	// It looks once a minute.
 	eventually(t, "follows", "the pool to roll", 3*time.Minute, both(settled(1), from(fixtures.OtherTemplateVersion, 3)))
-	eventually(t, "fixed", "the other pool to stay", time.Second, both(settled(1), from(fixtures.TemplateVersion, 2)))
+	eventually(t, "fixed", "the other pool to stay", 15*time.Second, both(settled(1), from(fixtures.TemplateVersion, 2)))
 }
 
 // from is satisfied when all members were made from a version and have as many CPUs.

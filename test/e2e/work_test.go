@@ -68,7 +68,7 @@ func register(t *testing.T, job *api.Job, pool string, count int, sleep time.Dur
 // running waits until a job has as many allocations as it wants; of a batch job, some may have run already.
 func running(t *testing.T, job string, count int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), slack*time.Minute)
 	defer cancel()
 	err := process.WaitFor(ctx, 100*time.Millisecond, fmt.Sprintf("%d allocations of job %s", count, job), func(context.Context) error {
 		got := 0

@@ -65,7 +65,7 @@ func (c *checks) sentOnce(m *memberTruth, x *node, d *drain, excused bool) {
 	switch {
 	case same && x.drain != nil && x.last.OnTimeout != d.onTimeout:
 		// A user changed onTimeout while the member drains, which Nomad must be told.
-	case same && stands && !excused:
+	case same && stands && !excused && x.last.IgnoreSystemJobs == d.ignoreSystem: // or a user has changed that
 		c.w.violate("I3", m.name, "the drain was sent again under the same intent")
 	case x.drain != nil && x.drain.endsBefore(d):
 		c.w.violate("I3", m.name, "Nomad's deadline moved from %s to %s", x.drain.force.Sub(dawn), d.force.Sub(dawn))

@@ -167,12 +167,15 @@ func (c *cluster) Uncordon(_ context.Context, nodeID string) error {
 	return c.write("uncordon", nodeID, func() error { return c.p.w.nomad.setEligible(nodeID, true) })
 }
 
-// Drain is nomad.Cluster's: nothing is sent if the node drains, or did drain, under the intent (internal/nomad:
-// hasDrained).
+// Drain is nomad.Cluster's: nothing is sent if the node drains, or did drain, under the intent as it is to (internal/nomad:
+// hasDrained, servedBy).
 func (c *cluster) Drain(_ context.Context, nodeID string, r nomad.DrainRequest) (bool, error) {
 	x, seen, err := c.info(nodeID)
-	if err != nil || hasDrained(x, r.IntentID) && (!x.Draining || x.LastDrain.OnTimeout == onTimeout(r)) {
+	if err != nil || hasDrained(x, r.IntentID) && servedBy(x, r) {
 		return false, err
+	}
+	if !r.NoDeadline {
+		r = c.kickRequest(x, seen, r)
 	}
 	err = c.sendDrain("drain", nodeID, r, seen.at)
 	return err == nil, err
@@ -183,6 +186,13 @@ func onTimeout(r nomad.DrainRequest) v1alpha1.DrainTimeoutAction {
 		return v1alpha1.DrainRetain
 	}
 	return v1alpha1.DrainForce
+}
+
+func servedBy(x nomad.Node, r nomad.DrainRequest) bool {
+	if !x.Draining {
+		return r.IgnoreSystemJobs || !x.LastDrain.IgnoreSystemJobs
+	}
+	return x.LastDrain.OnTimeout == onTimeout(r) && x.LastDrain.IgnoreSystemJobs == r.IgnoreSystemJobs
 }
 
 func hasDrained(x nomad.Node, intent string) bool {
@@ -198,14 +208,21 @@ func (c *cluster) KickDrain(_ context.Context, nodeID string, r nomad.DrainReque
 	if err != nil {
 		return err
 	}
-	if d := seen.drain; hasDrained(x, r.IntentID) && d != nil && !d.force.IsZero() {
-		left := d.force.Sub(c.p.w.now) - 2*time.Second
-		if r.NoDeadline || left < r.Remaining {
-			r.Remaining = left
-		}
-		r.NoDeadline = false
+	return c.sendDrain("kick drain", nodeID, c.kickRequest(x, seen, r), seen.at)
+}
+
+// kickRequest never asks for an end that is later than what the drain has.
+func (c *cluster) kickRequest(x nomad.Node, seen sight, r nomad.DrainRequest) nomad.DrainRequest {
+	d := seen.drain
+	if !hasDrained(x, r.IntentID) || d == nil || d.force.IsZero() {
+		return r
 	}
-	return c.sendDrain("kick drain", nodeID, r, seen.at)
+	left := d.force.Sub(c.p.w.now) - 2*time.Second
+	if r.NoDeadline || left < r.Remaining {
+		r.Remaining = left
+	}
+	r.NoDeadline = false
+	return r
 }
 
 // sendDrain sends a drain that was found to be needed at looked.

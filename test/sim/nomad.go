@@ -192,6 +192,7 @@ func (n *nomadServer) setDrain(nodeID string, d *drain, by string) error {
 		x.last = &nomad.Drain{StartedAt: n.w.now.Truncate(time.Second)}
 	}
 	x.last.Status, x.last.IntentID, x.last.AccessorID, x.last.OnTimeout = nomad.DrainDraining, d.intent, by, d.onTimeout
+	x.last.IgnoreSystemJobs = d.ignoreSystem
 	x.last.UpdatedAt = n.w.now.Truncate(time.Second)
 	x.drain, x.eligible, x.missed, x.touched = d, false, false, n.w.now
 	n.changed()
