@@ -122,7 +122,7 @@ func (r *NomadNodeReconciler) clearIntent(ctx context.Context, s *nodeScope, d m
 		return err
 	}
 	foreign := in.Node.Draining && (in.Node.LastDrain == nil || in.Node.LastDrain.IntentID != s.node.Spec.Drain.ID)
-	if in.Found && !foreign && (!in.Node.Eligible || in.Node.Draining) {
+	if in.Found && !foreign && (in.Node.Draining || !in.Node.Eligible && s.observed.Record.Cordoned()) {
 		return r.rescue(ctx, s, d)
 	}
 	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil })

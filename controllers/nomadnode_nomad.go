@@ -10,11 +10,27 @@ import (
 )
 
 func (r *NomadNodeReconciler) cordon(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	if err := r.recordCordon(ctx, s); err != nil {
+		return err
+	}
 	return gone(s.link.Cluster.Cordon(ctx, s.node.Spec.NodeID))
 }
 
+// recordCordon writes down that the node is made ineligible for the intent, before it is, so that it isn't taken for an
+// operator's doing later.
+func (r *NomadNodeReconciler) recordCordon(ctx context.Context, s *nodeScope) error {
+	if s.observed.Record.Cordoned() {
+		return nil
+	}
+	return r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.CordonedDrain = s.node.Spec.Drain.ID })
+}
+
 func (r *NomadNodeReconciler) rescue(ctx context.Context, s *nodeScope, _ member.Decision) error {
-	err := gone(s.link.Cluster.Uncordon(ctx, s.node.Spec.NodeID))
+	undo := s.link.Cluster.CancelDrain
+	if s.observed.Record.Cordoned() {
+		undo = s.link.Cluster.Uncordon
+	}
+	err := gone(undo(ctx, s.node.Spec.NodeID))
 	if err == nil {
 		r.Events.drainCanceled(s.node)
 	}

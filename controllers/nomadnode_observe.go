@@ -68,6 +68,7 @@ func record(n *v1alpha1.NomadNode) member.Record {
 		Joined:         n.Status.JoinedTime != nil,
 		JoinTimeout:    n.Spec.JoinTimeout.Duration,
 		Said:           said(n),
+		CordonedFor:    n.Status.CordonedDrain,
 		Kicked:         n.Status.KickedDrain,
 		ClaimsRecorded: len(n.Status.Claims) > 0,
 		VMMade:         n.Status.VM.UID != "",

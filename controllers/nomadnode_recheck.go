@@ -5,27 +5,39 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// recheck takes an order back that holds only for an empty member, if Nomad says that the member isn't: it was empty when
-// the pool chose it, but its node took work until it was made ineligible. Nomad's leader is asked for the node first and
-// then for its allocations, so that none can have been placed since. It returns true if the member is to be drained.
+// recheck asks Nomad's leader once more before a drain, for the node first and then for its allocations, so that none can have
+// been placed since. It returns true if the member is to be drained.
 func (r *NomadNodeReconciler) recheck(ctx context.Context, s *nodeScope) (bool, error) {
-	if !member.Rechecks(s.observed) {
+	conditional := member.Rechecks(s.observed)
+	if !conditional && s.observed.Record.Cordoned() {
 		return true, nil
 	}
 	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
 	if err != nil {
 		return false, err
 	}
-	fresh := s.observed
-	fresh.Nomad = member.Nomad{Known: true}
-	if in.Found {
-		setNodeFacts(&fresh.Nomad, in.Node)
+	if conditional {
+		fresh := s.observed
+		fresh.Nomad = member.Nomad{Known: true}
+		if in.Found {
+			setNodeFacts(&fresh.Nomad, in.Node)
+		}
+		if member.Rechecks(fresh) { // it hasn't gone down, and no other one of us has sent the drain
+			return r.stillEmpty(ctx, s, in)
+		}
 	}
-	if !member.Rechecks(fresh) {
-		return true, nil // it has gone down, or another one of us has sent the drain
+	if in.Found && in.Node.Eligible { // the view that said otherwise is older than the end of an earlier rescue
+		return true, r.recordCordon(ctx, s)
 	}
+	return true, nil
+}
+
+// stillEmpty takes an order back that holds only for an empty member, if the member isn't: it was empty when the pool chose it,
+// but its node took work until it was made ineligible. It returns true if the member is to be drained.
+func (r *NomadNodeReconciler) stillEmpty(ctx context.Context, s *nodeScope, in nomad.Inspection) (bool, error) {
 	if in.Node.Eligible {
 		return false, r.cordon(ctx, s, member.Decision{})
 	}

@@ -36,6 +36,9 @@ func (r *NomadNodeReconciler) createSecret(ctx context.Context, s *nodeScope, _ 
 	if err != nil || secret == nil {
 		return err
 	}
+	if err := r.upToDate(ctx, s.node); err != nil {
+		return err
+	}
 	return r.writeSecret(ctx, secret)
 }
 

@@ -39,6 +39,7 @@ func (n *nomadStub) Allocations() nomad.AllocationsView         { return n.alloc
 func (n *nomadStub) TrackAllocations(string, bool)              {}
 func (n *nomadStub) called(what string)                         { n.calls = append(n.calls, what) }
 func (n *nomadStub) Cordon(context.Context, string) error       { n.called("cordon"); return nil }
+func (n *nomadStub) CancelDrain(context.Context, string) error  { n.called("cancel drain"); return nil }
 func (n *nomadStub) Uncordon(_ context.Context, _ string) error { n.called("uncordon"); return nil }
 
 func (n *nomadStub) Inspect(context.Context, string) (nomad.Inspection, error) {

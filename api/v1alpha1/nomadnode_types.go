@@ -161,6 +161,10 @@ type NomadNodeStatus struct {
 	// disconnected or gone. Unset: it works, or that can't be told.
 	// +optional
 	UnhealthySince *metav1.Time `json:"unhealthySince,omitempty"`
+	// cordonedDrain is the id of the drain for which the Nomad node was made ineligible. When a drain is taken back, only a
+	// node that was made ineligible for it becomes eligible again: what an operator did before stays.
+	// +optional
+	CordonedDrain string `json:"cordonedDrain,omitempty"`
 	// kickedDrain is the id of the drain that was sent to Nomad a second time, because it had stalled.
 	// +optional
 	KickedDrain string `json:"kickedDrain,omitempty"`

@@ -93,14 +93,14 @@ func JoinExpired(r Record, now time.Time) bool {
 }
 
 // rescue takes an order to leave back. The intent stays until Nomad has done it, so that a crash in between can't leave
-// a node ineligible without one.
+// a node ineligible without one. A node that was ineligible before the order stays so: somebody means it.
 func rescue(o Observed) Decision {
 	switch {
 	case !o.Nomad.Known:
 		return Decision{Step: Wait}
 	case o.Nomad.Registered && o.Nomad.Draining && o.Nomad.DrainIntent != o.Record.Drain.ID:
 		return Decision{Step: ClearIntent} // somebody else drains the node, and means it
-	case o.Nomad.Registered && (!o.Nomad.Eligible || o.Nomad.Draining):
+	case o.Nomad.Registered && (o.Nomad.Draining || !o.Nomad.Eligible && o.Record.Cordoned()):
 		return Decision{Step: Rescue}
 	default:
 		return Decision{Step: ClearIntent}

@@ -79,6 +79,8 @@ func TestDeletionAndLostVMBecomeIntents(t *testing.T) {
 func TestRescueIsDoneInNomadBeforeTheIntentGoes(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "draining", o: draining(service("web"), canceled), step: member.Rescue},
+		{name: "draining, ineligible before", o: draining(service("web"), canceled, func(o *member.Observed) { o.Record.CordonedFor = "intent-0" }), step: member.Rescue},
+		{name: "ineligible before", o: ordered(canceled, ineligible), step: member.ClearIntent},
 		{name: "drain complete, still ineligible", o: ordered(canceled, cordoned), step: member.Rescue},
 		{name: "drain canceled, died before it was eligible", o: ordered(canceled, cordoned, func(o *member.Observed) { o.Nomad.DrainIntent = intentID }), step: member.Rescue},
 		{name: "somebody else drains it: that stays as it is", o: draining(service("web"), canceled, foreign), step: member.ClearIntent},

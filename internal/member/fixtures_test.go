@@ -87,7 +87,8 @@ func intent(at, deadline time.Time) *v1alpha1.DrainIntent {
 	return &v1alpha1.DrainIntent{ID: intentID, Reason: v1alpha1.DrainScaleIn, Time: metav1.NewTime(at), Deadline: metav1.NewTime(deadline)}
 }
 
-func cordoned(o *member.Observed)     { o.Nomad.Eligible = false }
+func ineligible(o *member.Observed)   { o.Nomad.Eligible = false }
+func cordoned(o *member.Observed)     { o.Nomad.Eligible, o.Record.CordonedFor = false, intentID }
 func retain(o *member.Observed)       { o.Record.Policy.OnTimeout = v1alpha1.DrainRetain }
 func ignoreSystem(o *member.Observed) { o.Record.Policy.IgnoreSystemJobs = true }
 func deleted(o *member.Observed)      { o.Record.DeletedAt = o.Now.Add(-time.Minute) }

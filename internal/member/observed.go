@@ -53,6 +53,8 @@ type Record struct {
 	UnhealthySince time.Time
 	// Said are the conditions as they were last written.
 	Said map[string]Condition
+	// CordonedFor is the intent for which the node was made ineligible; empty: none.
+	CordonedFor string
 	// Kicked is the intent whose stalled drain was sent a second time; empty: none.
 	Kicked string
 	// ClaimsRecorded is true once the names of the claims are in status, which must precede the VM.
@@ -164,6 +166,10 @@ type Allocation struct {
 func (r Record) Leaving() bool {
 	return !r.DeletedAt.IsZero() || (r.Drain != nil && (!r.Drain.Canceled || r.Drained))
 }
+
+// Cordoned is true when the node was made ineligible, or is about to be, for the member's intent. Otherwise somebody else had
+// made it ineligible before.
+func (r Record) Cordoned() bool { return r.Drain != nil && r.CordonedFor == r.Drain.ID }
 
 // Emptying is true while it matters which allocations live on the member's node.
 func (r Record) Emptying() bool { return r.Leaving() && !r.Drained }

@@ -125,7 +125,7 @@ func (w *world) ask(d member.Decision) {
 	n := &w.is.Nomad
 	switch d.Step {
 	case member.Cordon:
-		n.Eligible = false
+		w.cordon()
 	case member.Drain:
 		if id := w.is.Record.Drain; id != nil && n.DrainIntent == id.ID &&
 			(n.Draining && w.asTold() || !n.Draining && n.DrainCompleted && !n.Eligible && (!n.DrainIgnoreSystemJobs || w.is.Record.Policy.IgnoreSystemJobs)) {
@@ -139,13 +139,21 @@ func (w *world) ask(d member.Decision) {
 		if n.Draining {
 			n.Draining, n.DrainCompleted, w.forceAt = false, false, time.Time{}
 		}
-		n.Eligible = true
+		n.Eligible = n.Eligible || w.is.Record.Cordoned()
 	case member.Purge:
 		if w.is.Instance.Exists {
 			w.failf("purged under a guest that may run")
 		}
 		*n = member.Nomad{Known: true}
 	}
+}
+
+// cordon writes the intent down for which it makes the node ineligible.
+func (w *world) cordon() {
+	if in := w.is.Record.Drain; in != nil && w.is.Nomad.Eligible {
+		w.is.Record.CordonedFor = in.ID
+	}
+	w.is.Nomad.Eligible = false
 }
 
 // recheck takes the order back if it holds only for an empty member. Whoever acts upon the order as it was before does the
@@ -197,6 +205,7 @@ func (w *world) sendDrain() {
 	} else {
 		n.DrainStarted = w.is.Now
 	}
-	n.Eligible, n.Draining, n.DrainCompleted, n.DrainIntent, w.forceAt = false, true, false, in.ID, deadline
+	w.cordon()
+	n.Draining, n.DrainCompleted, n.DrainIntent, w.forceAt = true, false, in.ID, deadline
 	n.DrainUpdated, n.DrainOnTimeout, n.DrainIgnoreSystemJobs = w.is.Now, onTimeout, w.is.Record.Policy.IgnoreSystemJobs
 }

@@ -23,7 +23,7 @@ const (
 	CreateVM Step = "CreateVM"
 	// RecordIntent writes spec.drain, with the reason of the decision.
 	RecordIntent Step = "RecordIntent"
-	// Rescue cancels the drain in Nomad and makes the node eligible.
+	// Rescue cancels the drain in Nomad, and makes the node eligible if it was made ineligible for the intent.
 	Rescue Step = "Rescue"
 	// ClearIntent removes a canceled intent.
 	ClearIntent Step = "ClearIntent"

@@ -22,6 +22,8 @@ type Cluster interface {
 	Usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error)
 	// Cordon makes a node ineligible.
 	Cordon(ctx context.Context, nodeID string) error
+	// CancelDrain ends a drain if there is one, and leaves the node ineligible.
+	CancelDrain(ctx context.Context, nodeID string) error
 	// Uncordon ends a drain if there is one, and makes the node eligible.
 	Uncordon(ctx context.Context, nodeID string) error
 	// Drain starts to drain a node, unless it drains, or did drain, under this intent already: Nomad would count the

@@ -124,20 +124,21 @@ func (r *remote) cordon(ctx context.Context, nodeID string) error {
 // uncordon ends the drain first: Nomad refuses to make a draining node eligible. It doesn't let the end of the drain
 // do both, because older servers then leave blocked evaluations waiting (hashicorp/nomad#27488).
 func (r *remote) uncordon(ctx context.Context, nodeID string) error {
-	node, err := r.info(ctx, nodeID)
-	if err != nil {
+	if err := r.cancelDrain(ctx, nodeID); err != nil {
 		return err
 	}
-	if node.DrainStrategy != nil {
-		err := r.write(ctx, "cancel drain of node "+nodeID, func(w *api.WriteOptions) error {
-			_, err := r.api.Nodes().UpdateDrainOpts(nodeID, &api.DrainOptions{}, w)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
 	return r.setEligibility(ctx, "uncordon node ", nodeID, true)
+}
+
+func (r *remote) cancelDrain(ctx context.Context, nodeID string) error {
+	node, err := r.info(ctx, nodeID)
+	if err != nil || node.DrainStrategy == nil {
+		return err
+	}
+	return r.write(ctx, "cancel drain of node "+nodeID, func(w *api.WriteOptions) error {
+		_, err := r.api.Nodes().UpdateDrainOpts(nodeID, &api.DrainOptions{}, w)
+		return err
+	})
 }
 
 func (r *remote) setEligibility(ctx context.Context, doing, nodeID string, eligible bool) error {

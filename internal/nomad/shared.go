@@ -76,6 +76,10 @@ func (c *cluster) Cordon(ctx context.Context, nodeID string) error {
 	return c.wrote(c.remote.cordon(ctx, nodeID))
 }
 
+func (c *cluster) CancelDrain(ctx context.Context, nodeID string) error {
+	return c.wrote(c.remote.cancelDrain(ctx, nodeID))
+}
+
 func (c *cluster) Uncordon(ctx context.Context, nodeID string) error {
 	return c.wrote(c.remote.uncordon(ctx, nodeID))
 }

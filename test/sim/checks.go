@@ -43,7 +43,7 @@ type checks struct {
 	members   map[string]*memberTruth // by name
 	byNodeID  map[string]*memberTruth
 	ours      map[types.UID]string // the VMs that the controllers made, and whose
-	strays    map[types.UID]bool   // VMs that were made for members that another leader had let go
+	strays    map[types.UID]bool   // VMs and Secrets that were made for members that another leader had let go
 	secrets   map[types.UID]bool   // the Secrets that they made
 	asked     []asked              // what was asked of pools, the oldest first
 }
@@ -54,6 +54,7 @@ type memberTruth struct {
 	claims                []string
 	intents               map[string]time.Time // by ID: when they were recorded
 	protected             time.Time            // since when; zero: not
+	vmMade                time.Time            // when its VM was made last
 	vmKnown               time.Time            // when its VM was written down; zero: it wasn't
 	left                  time.Time            // since when it leaves; zero: it doesn't
 	drainedAt             time.Time            // when Drained was written last; zero: never
@@ -135,7 +136,7 @@ func (c *checks) after(t *task, made call, before client.Object) {
 		c.afterVM(t, made, before)
 	case kindSecret:
 		if made.verb == "create" {
-			c.secrets[is.GetUID()] = true
+			c.secretMade(t, is)
 		} else if !c.secrets[before.GetUID()] {
 			c.w.violate("I6", made.id.name, "a Secret that isn't a member's: %s", made.verb)
 		}
@@ -172,7 +173,8 @@ func (c *checks) afterNode(t *task, made call, before, is client.Object) {
 
 // created checks a new member.
 func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
-	if c.members[n.Name] != nil && c.members[n.Name].nodeID != n.Spec.NodeID {
+	// What is made for a pool that has just been deleted is collected by Kubernetes.
+	if c.members[n.Name] != nil && c.members[n.Name].nodeID != n.Spec.NodeID && c.poolOf(n) != nil {
 		c.w.violate("I2", n.Name, "a member's name was used again")
 	}
 	m := &memberTruth{
@@ -212,6 +214,14 @@ func (c *checks) afterVM(t *task, made call, before client.Object) {
 	}
 }
 
+func (c *checks) secretMade(t *task, secret client.Object) {
+	c.secrets[secret.GetUID()] = true
+	m := c.members[secret.GetLabels()[v1alpha1.NodeLabel]]
+	if m != nil && !m.drainedAt.IsZero() && !c.alone(t) {
+		c.strays[secret.GetUID()] = true // as a VM may be
+	}
+}
+
 func (c *checks) vmMade(t *task, vm *kubevirtv1.VirtualMachine) {
 	m := c.members[vm.Name]
 	if m == nil {
@@ -225,7 +235,7 @@ func (c *checks) vmMade(t *task, vm *kubevirtv1.VirtualMachine) {
 		c.strays[vm.UID] = true
 		return
 	}
-	c.ours[vm.UID] = vm.Name
+	c.ours[vm.UID], m.vmMade = vm.Name, c.w.now
 	if !c.w.kubevirt.bootable(vm) && (n == nil || !leaving(n)) {
 		c.w.violate("I7", vm.Name, "a VM was made before its Secret, so that it starts for ever")
 	}

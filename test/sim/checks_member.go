@@ -89,7 +89,7 @@ func (c *checks) vmDeleted(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachin
 func (c *checks) recordDeleted(t *task, m *memberTruth) {
 	if t.what == "pool" {
 		c.notProtected(t, m, "replaced")
-		if c.vmOf(m) != nil {
+		if c.vmOf(m) != nil && m.vmMade.Before(t.began) {
 			c.w.violate("I1", m.name, "replaced, though it has a VM")
 		}
 		return
@@ -117,7 +117,7 @@ func (c *checks) released(m *memberTruth, was *v1alpha1.NomadNode) {
 		}
 	}
 	for _, o := range c.w.store.all(kindSecret) {
-		if c.secrets[o.GetUID()] && o.GetLabels()[v1alpha1.NodeLabel] == m.name {
+		if c.secrets[o.GetUID()] && !c.strays[o.GetUID()] && o.GetLabels()[v1alpha1.NodeLabel] == m.name {
 			c.w.violate("I7", m.name, "the record went before its Secret")
 		}
 	}

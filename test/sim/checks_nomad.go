@@ -51,10 +51,23 @@ func (c *checks) drains(_ *task, doing, nodeID string, d *drain, looked time.Tim
 	if at, kicked := m.kicked[d.intent]; kick && kicked && at.Before(looked.Add(-onTheWay)) {
 		c.w.violate("I3", m.name, "kicked again")
 	}
-	if x.last != nil && x.last.AccessorID == "token:us" {
+	if x.last != nil && x.last.AccessorID == us {
 		c.sentOnce(m, x, d, kick || x.touched.After(looked))
 	}
 	c.notTooSoon(m, d)
+}
+
+// uncordons checks that a node which somebody else made ineligible, well before its member was ordered to leave, isn't made
+// eligible.
+func (c *checks) uncordons(nodeID string) {
+	m, x := c.byNodeID[nodeID], c.w.nomad.nodes[nodeID]
+	if m == nil || x == nil || x.eligible || x.cordonedBy == us {
+		return
+	}
+	n := c.record(m)
+	if n != nil && n.Spec.Drain != nil && x.cordonedAt.Before(n.Spec.Drain.Time.Add(-onTheWay)) {
+		c.w.violate("I6", m.name, "a node that somebody else made ineligible was made eligible")
+	}
 }
 
 // sentOnce checks a drain that follows one of ours. It is excused if it is a kick, or if the node has changed since it was

@@ -149,22 +149,27 @@ func (c *cluster) Usage(_ context.Context, nodeIDs []string) (map[string]nomad.U
 
 // Cordon is nomad.Cluster's.
 func (c *cluster) Cordon(_ context.Context, nodeID string) error {
-	return c.write("cordon", nodeID, func() error { return c.p.w.nomad.setEligible(nodeID, false) })
+	return c.write("cordon", nodeID, func() error { return c.p.w.nomad.setEligible(nodeID, false, us) })
 }
 
 // Uncordon is nomad.Cluster's: a drain is canceled first.
-func (c *cluster) Uncordon(_ context.Context, nodeID string) error {
-	x, _, err := c.info(nodeID)
-	if err != nil {
+func (c *cluster) Uncordon(ctx context.Context, nodeID string) error {
+	if err := c.CancelDrain(ctx, nodeID); err != nil {
 		return err
 	}
-	if x.Draining {
-		err := c.write("cancel drain", nodeID, func() error { return c.p.w.nomad.setDrain(nodeID, nil, "token:us") })
-		if err != nil {
-			return err
-		}
+	return c.write("uncordon", nodeID, func() error {
+		c.p.w.checks.uncordons(nodeID)
+		return c.p.w.nomad.setEligible(nodeID, true, us)
+	})
+}
+
+// CancelDrain is nomad.Cluster's.
+func (c *cluster) CancelDrain(_ context.Context, nodeID string) error {
+	x, _, err := c.info(nodeID)
+	if err != nil || !x.Draining {
+		return err
 	}
-	return c.write("uncordon", nodeID, func() error { return c.p.w.nomad.setEligible(nodeID, true) })
+	return c.write("cancel drain", nodeID, func() error { return c.p.w.nomad.setDrain(nodeID, nil, us) })
 }
 
 // Drain is nomad.Cluster's: nothing is sent if the node drains, or did drain, under the intent as it is to (internal/nomad:
@@ -234,7 +239,7 @@ func (c *cluster) sendDrain(doing, nodeID string, r nomad.DrainRequest, looked t
 			d.force = w.now.Add(max(r.Remaining, 0))
 		}
 		w.checks.drains(w.running, doing, nodeID, d, looked)
-		return w.nomad.setDrain(nodeID, d, "token:us")
+		return w.nomad.setDrain(nodeID, d, us)
 	})
 }
 

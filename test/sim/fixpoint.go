@@ -104,6 +104,7 @@ func (w *World) nurse() {
 	}
 	w.sweep()
 	w.free()
+	w.uncordon()
 	p := w.pool()
 	if p == nil {
 		return
@@ -112,6 +113,16 @@ func (w *World) nurse() {
 		w.edit("has mended the cause, and asks for another try", func(p *v1alpha1.NomadNodePool) {
 			p.Annotations = map[string]string{v1alpha1.RetryJoinsAnnotation: w.now.Format(time.RFC3339)}
 		})
+	}
+}
+
+// uncordon makes nodes eligible that an operator had made ineligible before their members were ordered to leave, and called
+// back.
+func (w *World) uncordon() {
+	for _, nodeID := range w.nomad.order {
+		if x := w.nomad.nodes[nodeID]; x.ours && !x.eligible && x.cordonedBy == operator && w.wanted(nodeID) {
+			_ = w.nomad.setEligible(nodeID, true, operator) // it is there
+		}
 	}
 }
 
@@ -141,7 +152,8 @@ func (w *World) sweep() {
 	}
 	for _, o := range w.store.all(kindSecret) {
 		m := w.checks.members[o.GetLabels()[v1alpha1.NodeLabel]]
-		if m != nil && w.checks.secrets[o.GetUID()] && !m.released.IsZero() && !o.GetCreationTimestamp().Time.Before(m.released.Truncate(time.Second)) {
+		late := m != nil && !m.released.IsZero() && !o.GetCreationTimestamp().Time.Before(m.released.Truncate(time.Second))
+		if w.checks.secrets[o.GetUID()] && (late || w.checks.strays[o.GetUID()]) {
 			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
 		}
 	}

@@ -35,6 +35,8 @@ type node struct {
 	drain       *drain
 	last        *nomad.Drain
 	createIndex uint64
+	cordonedBy  string    // who made it ineligible
+	cordonedAt  time.Time // when
 	touched     time.Time // when its drain or eligibility changed last
 	missed      bool      // the drainer has missed the end of the last allocation
 }
@@ -153,12 +155,15 @@ func (n *nomadServer) lost(g *guest) {
 	})
 }
 
+// Whose tokens change nodes.
+const us, operator = "token:us", "token:operator"
+
 var (
 	errNotFound = errors.New("node not found")
 	errDraining = errors.New("can not set node's scheduling eligibility to eligible while it is draining")
 )
 
-func (n *nomadServer) setEligible(nodeID string, eligible bool) error {
+func (n *nomadServer) setEligible(nodeID string, eligible bool, by string) error {
 	x := n.nodes[nodeID]
 	switch {
 	case x == nil:
@@ -168,10 +173,20 @@ func (n *nomadServer) setEligible(nodeID string, eligible bool) error {
 	case x.eligible == eligible:
 		return nil
 	}
+	if !eligible {
+		x.cordoned(by, n.w.now)
+	}
 	x.eligible, x.touched = eligible, n.w.now
 	n.changed()
 	n.evaluate()
 	return nil
+}
+
+// cordoned notes who made a node ineligible.
+func (x *node) cordoned(by string, at time.Time) {
+	if x.eligible {
+		x.cordonedBy, x.cordonedAt = by, at
+	}
 }
 
 // setDrain starts or updates a drain: its deadline counts from now, each time. A nil drain cancels.
@@ -194,6 +209,7 @@ func (n *nomadServer) setDrain(nodeID string, d *drain, by string) error {
 	x.last.Status, x.last.IntentID, x.last.AccessorID, x.last.OnTimeout = nomad.DrainDraining, d.intent, by, d.onTimeout
 	x.last.IgnoreSystemJobs = d.ignoreSystem
 	x.last.UpdatedAt = n.w.now.Truncate(time.Second)
+	x.cordoned(by, n.w.now)
 	x.drain, x.eligible, x.missed, x.touched = d, false, false, n.w.now
 	n.changed()
 	n.watchDrain(x, d)

@@ -253,12 +253,12 @@ func cordonNode(w *World, s *stream) {
 	}
 	w.note("operator", x.name, "toggles the node's eligibility in Nomad, and sets it back later")
 	was := x.eligible
-	_ = w.nomad.setEligible(x.id, !was) // refused while it drains
+	_ = w.nomad.setEligible(x.id, !was, operator) // refused while it drains
 	w.after(s.between(5*time.Second, 3*time.Minute), func() {
 		if !w.faulty || !was && !w.wanted(x.id) {
 			return // tidied up by then, or leaving
 		}
-		_ = w.nomad.setEligible(x.id, was) // gone by now, perhaps
+		_ = w.nomad.setEligible(x.id, was, operator) // gone by now, perhaps
 	})
 }
 
@@ -279,15 +279,15 @@ func drainNode(w *World, s *stream) {
 		if s.once(2) {
 			d.force = w.now.Add(s.between(time.Second, 10*time.Minute))
 		}
-		_ = w.nomad.setDrain(x.id, d, "token:operator") // it was there a moment ago
+		_ = w.nomad.setDrain(x.id, d, operator) // it was there a moment ago
 	}
 }
 
 func cancelDrain(w *World, s *stream) {
 	if x := w.anyNode(s); x != nil {
 		w.note("operator", x.name, "cancels the drain in Nomad, and makes the node eligible")
-		_ = w.nomad.setDrain(x.id, nil, "token:operator") // it was there a moment ago
-		_ = w.nomad.setEligible(x.id, true)
+		_ = w.nomad.setDrain(x.id, nil, operator) // it was there a moment ago
+		_ = w.nomad.setEligible(x.id, true, operator)
 	}
 }
 

@@ -102,8 +102,8 @@ func (w *World) tidy() {
 	}
 	for _, nodeID := range w.nomad.order {
 		if x := w.nomad.nodes[nodeID]; x.ours && !x.eligible && w.wanted(nodeID) {
-			_ = w.nomad.setDrain(nodeID, nil, "token:operator") // it is there
-			_ = w.nomad.setEligible(nodeID, true)
+			_ = w.nomad.setDrain(nodeID, nil, operator) // it is there
+			_ = w.nomad.setEligible(nodeID, true, operator)
 		}
 	}
 }
