@@ -99,14 +99,20 @@ func said(n *v1alpha1.NomadNode) map[string]member.Condition {
 func (r *NomadNodeReconciler) observeVM(ctx context.Context, s *nodeScope) error {
 	vm, vmi := &kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{}
 	key := client.ObjectKeyFromObject(s.node)
-	if found, err := r.get(ctx, key, vm); err != nil {
+	found, err := r.get(ctx, key, vm)
+	if recorded := s.node.Status.VM.UID; err == nil && found && recorded != "" && recorded != string(vm.UID) {
+		// Another VM of this name: the cache may not know yet that it is gone, and that the member's is there.
+		vm = &kubevirtv1.VirtualMachine{}
+		found, err = r.getLive(ctx, key, vm)
+	}
+	if err != nil {
 		return err
-	} else if found {
+	}
+	if found {
 		s.vm = vm
 		s.observed.VM = vmFacts(s.node, vm)
 	}
-	found, err := r.get(ctx, key, vmi)
-	if err != nil {
+	if found, err = r.get(ctx, key, vmi); err != nil {
 		return err
 	}
 	// The instance of a stranger's VM of this name is a stranger's too, and must not hold the member's removal.
@@ -128,15 +134,20 @@ func evacuatedFrom(vmi *kubevirtv1.VirtualMachineInstance) string {
 func (r *NomadNodeReconciler) get(ctx context.Context, key types.NamespacedName, o client.Object) (bool, error) {
 	err := r.Client.Get(ctx, key, o)
 	if apierrors.IsNotFound(err) {
-		err = r.Live.Get(ctx, key, o)
-	}
-	if apierrors.IsNotFound(err) {
-		return false, nil
+		return r.getLive(ctx, key, o)
 	}
 	if err != nil {
 		return false, fmt.Errorf("reading %T %s: %w", o, key, err)
 	}
 	return true, nil
+}
+
+func (r *NomadNodeReconciler) getLive(ctx context.Context, key types.NamespacedName, o client.Object) (bool, error) {
+	err := r.Live.Get(ctx, key, o)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("reading %T %s: %w", o, key, err)
+	}
+	return err == nil, nil
 }
 
 // ours is true for the member's VM: the one that was recorded as such, whatever has become of its marks since, or else

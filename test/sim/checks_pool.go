@@ -181,7 +181,7 @@ func (c *checks) intent(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
 		}
 	case !before.Deadline.Equal(&after.Deadline) || !before.Time.Equal(&after.Time):
 		c.w.violate("I3", m.name, "the intent's deadline was changed from %s to %s", before.Deadline.Sub(dawn), after.Deadline.Sub(dawn))
-	case after.Canceled && !before.Canceled:
+	case after.Canceled && !before.Canceled && t.what == "pool": // and not the member itself, which isn't empty any more
 		c.notTooMany(t, is, "a member was called back")
 	}
 }
