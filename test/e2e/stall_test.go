@@ -70,11 +70,7 @@ func startStall(t *testing.T) *stall {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := own.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { stopsWithoutATrace(t, own) })
 	if _, err := own.StartController(t.Context(), world.ControllerOptions{Args: []string{"--leader-elect=false"}}); err != nil {
 		t.Fatal(err)
 	}

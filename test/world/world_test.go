@@ -20,7 +20,6 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/test/world"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
-	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
@@ -177,48 +176,4 @@ func TestHarvesterRefusesAMissingNetwork(t *testing.T) {
 	if err := shared.Client.Create(t.Context(), vm); err == nil || !strings.Contains(err.Error(), "vlan-999") {
 		t.Errorf("creating a VM on a network that doesn't exist: %v", err)
 	}
-}
-
-func TestTwoWorldsAtOnce(t *testing.T) {
-	w, err := world.Start(t.Context(), world.Options{Progress: os.Stderr, Guest: hypervisor.SimulatedGuest, Hosts: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.Stop() })
-	vm, _ := createVM(t, w, "other-world")
-	waitRunning(t, w, vm)
-	if err := expectGone(shared.Client.Get(t.Context(), client.ObjectKeyFromObject(vm), vm)); err != nil {
-		t.Errorf("the VM of another world: %v", err)
-	}
-
-	if err := w.Stop(); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Stat(w.Dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("directory after Stop: %v", err)
-	}
-	if left := processesMentioning(t, w.Dir); len(left) > 0 {
-		t.Errorf("processes left after Stop: %q", left)
-	}
-	if err := w.Stop(); err != nil {
-		t.Errorf("second Stop: %v", err)
-	}
-}
-
-// processesMentioning returns the command lines that contain a text; every program of a world is started
-// with paths below the world's directory.
-func processesMentioning(t *testing.T, text string) []string {
-	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found []string
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err == nil && strings.Contains(string(b), text) { // a process may end while we look
-			found = append(found, strings.ReplaceAll(string(b), "\x00", " "))
-		}
-	}
-	return found
 }
