@@ -115,7 +115,12 @@ func (n *nomadServer) register(g *guest) {
 	if !n.answers() {
 		if !g.knocks {
 			g.knocks = true
-			n.when(0, func() { g.knocks = false; n.register(g) })
+			n.when(0, func() {
+				g.knocks = false
+				if !g.joined { // when it was started again, the outage being over earlier than was known
+					n.register(g)
+				}
+			})
 		}
 		return
 	}
