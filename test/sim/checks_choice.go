@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -54,11 +55,9 @@ func (c *checks) alone(t *task) bool {
 // notTooFew checks that a scale-in takes no more than the surplus.
 func (c *checks) notTooFew(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	stay := len(c.stay(t, m, n))
-	least := -1
+	least := math.MaxInt
 	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
-		if least < 0 || a.replicas < least {
-			least = a.replicas
-		}
+		least = min(least, a.replicas)
 	}
 	if stay < least && c.alone(t) {
 		c.w.violate("I2", m.name, "a member was let go though only %d stay and %d are asked for", stay, least)
@@ -75,11 +74,9 @@ func (c *checks) enoughWork(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 			left++
 		}
 	}
-	least := -1
+	least := math.MaxInt
 	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
-		if least < 0 || a.replicas-a.unavailable < least {
-			least = a.replicas - a.unavailable
-		}
+		least = min(least, a.replicas-a.unavailable)
 	}
 	ready := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeReady)
 	p := c.poolOf(n)
