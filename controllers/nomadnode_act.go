@@ -281,10 +281,9 @@ func (r *NomadNodeReconciler) counted(ctx context.Context, n *v1alpha1.NomadNode
 
 // patchNode changes the member's spec or metadata, if nobody else has written since it was read.
 func (r *NomadNodeReconciler) patchNode(ctx context.Context, s *nodeScope, change func(*v1alpha1.NomadNode)) error {
-	before := s.node.DeepCopy()
 	after := s.node.DeepCopy()
 	change(after)
-	if err := r.Client.Patch(ctx, after, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+	if err := r.Client.Patch(ctx, after, locked(s.node)); err != nil {
 		return err
 	}
 	s.node = after
@@ -293,9 +292,10 @@ func (r *NomadNodeReconciler) patchNode(ctx context.Context, s *nodeScope, chang
 
 // patchStatus changes the member's status, if nobody else has written since it was read.
 func (r *NomadNodeReconciler) patchStatus(ctx context.Context, s *nodeScope, change func(*v1alpha1.NomadNodeStatus)) error {
-	after := s.node.DeepCopy()
-	change(&after.Status)
-	if err := r.Client.Status().Patch(ctx, after, client.MergeFromWithOptions(s.node, client.MergeFromWithOptimisticLock{})); err != nil {
+	status := s.node.Status.DeepCopy()
+	change(status)
+	after, err := writeNodeStatus(ctx, r.Client, s.node, *status)
+	if err != nil {
 		return err
 	}
 	s.node, s.observed.Record = after, record(after)

@@ -100,19 +100,21 @@ func result(ctx context.Context, acted bool, wake time.Duration, err error) (ctr
 
 // report writes the status, if it changed, and then tells of the changes.
 func (r *NomadNodeReconciler) report(ctx context.Context, s *nodeScope, d member.Decision) error {
-	before := s.node.DeepCopy()
+	before := *s.node
+	before.Status = *s.node.Status.DeepCopy()
 	setNodeStatus(s, d)
 	if equality.Semantic.DeepEqual(before.Status, s.node.Status) {
 		return nil
 	}
-	err := r.Client.Status().Patch(ctx, s.node, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	after, err := writeNodeStatus(ctx, r.Client, &before, s.node.Status)
 	if err != nil {
 		return client.IgnoreNotFound(err)
 	}
+	s.node = after
 	if before.Status.Phase != s.node.Status.Phase {
 		log.FromContext(ctx).Info("phase", "from", before.Status.Phase, "to", s.node.Status.Phase)
 	}
-	r.tell(before, s.node)
+	r.tell(&before, s.node)
 	return nil
 }
 

@@ -29,7 +29,7 @@ func (r *NomadNodeReconciler) haltVM(ctx context.Context, s *nodeScope, _ member
 	after, halted := s.vm.DeepCopy(), kubevirtv1.RunStrategyHalted
 	after.Spec.RunStrategy = &halted
 	// Nobody else's VM that has got the name since.
-	err := r.Client.Patch(ctx, after, client.MergeFromWithOptions(s.vm, client.MergeFromWithOptimisticLock{}))
+	err := r.Client.Patch(ctx, after, locked(s.vm))
 	if p := refusal(err); p != nil {
 		s.observed.VM.Held, s.pause = p, holdRetry
 		return nil

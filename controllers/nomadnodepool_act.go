@@ -78,7 +78,7 @@ func (r *NomadNodePoolReconciler) replace(ctx context.Context, s *poolScope, n *
 }
 
 func (r *NomadNodePoolReconciler) patch(ctx context.Context, n, before *v1alpha1.NomadNode) error {
-	return client.IgnoreNotFound(r.Client.Patch(ctx, n, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
+	return client.IgnoreNotFound(r.Client.Patch(ctx, n, locked(before)))
 }
 
 // create makes members. Their names follow from their number, so that of two controllers that do this at the same time

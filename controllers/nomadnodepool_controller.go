@@ -86,21 +86,23 @@ func (r *NomadNodePoolReconciler) actOnFresh(ctx context.Context, old *poolScope
 
 // report writes the status, if it changed, and then tells of the change.
 func (r *NomadNodePoolReconciler) report(ctx context.Context, s *poolScope, plan pool.Plan) error {
-	before := s.pool.DeepCopy()
+	before := *s.pool
+	before.Status = *s.pool.Status.DeepCopy()
 	if justStarted(s) && !plan.Acts() {
 		return nil
 	}
 	setPoolStatus(s, plan)
 	if !equality.Semantic.DeepEqual(before.Status, s.pool.Status) {
-		err := r.Client.Status().Patch(ctx, s.pool, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+		after, err := writePoolStatus(ctx, r.Client, &before, s.pool.Status)
 		if err != nil {
 			return client.IgnoreNotFound(err)
 		}
+		s.pool = after
 		if was, is := before.Status.LastScale, s.pool.Status.LastScale; is != nil && !equality.Semantic.DeepEqual(was, is) {
 			log.FromContext(ctx).Info("replicas changed", "from", is.From, "to", is.To, "reason", is.Reason)
 			r.Events.scaled(s.pool, is)
 		}
-		r.reportBreaker(before, s)
+		r.reportBreaker(&before, s)
 	}
 	reportPool(s.pool, s.snapshot.NomadKnown)
 	return nil
