@@ -4,7 +4,7 @@
 #
 #	hack/guest-image.sh NOMAD DIRECTORY    writes disk.raw (sparse), vmlinuz and initrd into the directory
 #
-# Needs mmdebstrap and e2fsprogs, and an apt-get that has seen `apt-get update`.
+# Needs mmdebstrap and e2fsprogs, and an apt-get that has seen `apt-get update` or may do it.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
 
@@ -102,6 +102,10 @@ before | after)
 	self=$(realpath "${BASH_SOURCE[0]}")
 	suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 	list=$(sources)
+	if [[ $list != *" $suite "* ]]; then
+		apt-get update -qq || true # a fresh machine hasn't seen one
+		list=$(sources)
+	fi
 	if [[ $list != *" $suite "* ]]; then
 		echo "guest-image: apt knows no archive of Debian $suite; this needs a Debian machine and \`apt-get update\`" >&2
 		exit 1
