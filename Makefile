@@ -26,8 +26,8 @@ world: needs ## Leave the embedded world running; source .world/env to use it
 tools: needs ## Build the programs of the embedded world into the cache
 	@go run ./hack/tools
 
-# End-to-end tests that kill controllers take as long as the others together; they get a world of their own, beside them.
-CRASHES := ^(TestCrashes|TestTwoControllers)
+# End-to-end tests that kill controllers, and those that wait for minutes, get a world of their own, beside the others.
+CRASHES := ^(TestCrashes|TestTwoControllers|TestLeaderOfNomad)
 # Those of what others do to pools need no real agents in the guests, and many of them fit into a world of simulated ones.
 # With them are those of how Harvester's and KubeVirt's control planes take our VMs, whatever runs in these.
 OTHERS := ^(TestOthers|TestVMDeletedByOthers|TestStrangers|TestMembersVMsCant|TestNamespaceOfAPool|TestTemplateMatrix|TestRefusalsAreTold|TestVMAboveItsQuota|TestMissingHarvesterTemplate)
@@ -52,6 +52,12 @@ test-rest:
 	$(GOTEST) ./test/e2e -run '$(CRASHES)'
 	NOMAD_HARVESTER_GUESTS=simulated $(GOTEST) ./test/e2e -run '$(OTHERS)' -parallel 8
 	NOMAD_HARVESTER_GUESTS=simulated NOMAD_HARVESTER_PLATFORM=harvester-lite-1.5 $(GOTEST) ./test/e2e -run '$(ANY_HARVESTER)'
+
+MESSAGES := docs/messages.txt
+.PHONY: messages
+messages: ## Gather what the controllers say during the tests into docs/messages.txt; troubleshooting is held to it
+	@rm -f $(MESSAGES)
+	NOMAD_HARVESTER_RECORD=$(CURDIR)/$(MESSAGES) $(MAKE) test-e2e test-rest
 
 .PHONY: test-guest
 test-guest: ## Boot whole machines with qemu, and scale a pool of them; CI runs it too

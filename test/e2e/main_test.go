@@ -43,16 +43,29 @@ var guests = hypervisor.GuestKind(os.Getenv("NOMAD_HARVESTER_GUESTS"))
 var platform = binaries.Tool(os.Getenv("NOMAD_HARVESTER_PLATFORM"))
 
 func TestMain(m *testing.M) {
-	os.Exit(world.Main(m, world.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform}, func(started *world.World) {
+	var tests world.Tests = m
+	seen := &output{seen: map[string][]string{}}
+	if recordTo != "" {
+		tests = recording{m, seen}
+	}
+	os.Exit(world.Main(tests, world.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform}, func(started *world.World) {
 		w = started
+		if err := seen.watchIfWanted(w); err != nil {
+			exit(err)
+		}
 		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: append([]string{"--leader-elect=false"}, sweepArgs...)})
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			_ = w.Stop()
-			os.Exit(1)
+			exit(err)
 		}
 		controller = c
 	}))
+}
+
+// exit ends everything when there can't be any tests.
+func exit(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	_ = w.Stop()
+	os.Exit(1)
 }
 
 // newPool is a pool of real Nomad clients in the world; tests change what they are about.

@@ -1,0 +1,129 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers"
+	"github.com/nomad-harvester/nomad-harvester/test/world"
+)
+
+// recordTo is the file to which what the controllers said during the tests is added, if it is set. docs/messages.txt is made
+// so (make messages), and docs/troubleshooting.md is held to it.
+var recordTo = os.Getenv("NOMAD_HARVESTER_RECORD")
+
+// mostMessages is how many different messages of one condition's reason are kept, to show what varies.
+const mostMessages = 2
+
+// output is what `kubectl describe` would have shown of pools and members, at any moment.
+type output struct {
+	mu   sync.Mutex
+	seen map[string][]string // by kind and condition or Event
+}
+
+// recording runs tests and then adds what was seen to a file.
+type recording struct {
+	world.Tests
+	seen *output
+}
+
+// Run runs the tests.
+func (r recording) Run() int {
+	code := r.Tests.Run()
+	if err := r.seen.addTo(recordTo); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// watchIfWanted records until the world's end.
+func (o *output) watchIfWanted(w *world.World) error {
+	if recordTo == "" {
+		return nil
+	}
+	ctx := context.Background()
+	c, err := client.NewWithWatch(w.RESTConfig, client.Options{Scheme: controllers.Scheme()})
+	if err != nil {
+		return err
+	}
+	for _, l := range []client.ObjectList{&v1alpha1.NomadNodePoolList{}, &v1alpha1.NomadNodeList{}, &eventsv1.EventList{}} {
+		changes, err := c.Watch(ctx, l)
+		if err != nil {
+			return err
+		}
+		go func() {
+			for change := range changes.ResultChan() {
+				o.note(change.Object.(client.Object))
+			}
+		}()
+	}
+	return nil
+}
+
+func (o *output) note(about client.Object) {
+	switch about := about.(type) {
+	case *v1alpha1.NomadNodePool:
+		o.conditions("pool", about.Status.Conditions)
+	case *v1alpha1.NomadNode:
+		o.conditions("member", about.Status.Conditions)
+	case *eventsv1.Event:
+		switch about.Regarding.Kind {
+		case "NomadNodePool":
+			o.add("pool Event "+about.Reason, about.Note)
+		case "NomadNode":
+			o.add("member Event "+about.Reason, about.Note)
+		}
+	}
+}
+
+func (o *output) conditions(kind string, all []metav1.Condition) {
+	for _, c := range all {
+		o.add(fmt.Sprintf("%s %s/%s %s", kind, c.Type, c.Reason, c.Status), c.Message)
+	}
+}
+
+func (o *output) add(what, message string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if got := o.seen[what]; len(got) < mostMessages && !slices.Contains(got, message) {
+		o.seen[what] = append(got, message)
+	}
+}
+
+// addTo adds what was seen to what the file holds already: the tests run in several worlds.
+func (o *output) addTo(file string) error {
+	old, err := os.Open(file)
+	switch {
+	case os.IsNotExist(err):
+	case err != nil:
+		return err
+	default:
+		defer func() { _ = old.Close() }()
+		for lines := bufio.NewScanner(old); lines.Scan(); {
+			if what, message, ok := strings.Cut(lines.Text(), ": "); ok {
+				o.add(what, message)
+			}
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var b strings.Builder
+	for _, what := range slices.Sorted(maps.Keys(o.seen)) {
+		for _, message := range slices.Sorted(slices.Values(o.seen[what])) {
+			fmt.Fprintf(&b, "%s: %s\n", what, strings.ReplaceAll(message, "\n", " "))
+		}
+	}
+	return os.WriteFile(file, []byte(b.String()), 0o644)
+}
