@@ -50,14 +50,14 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(world.Main(tests, world.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform}, func(started *world.World) {
 		w = started
-		if err := seen.watchIfWanted(w); err != nil {
-			exit(err)
-		}
 		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: append([]string{"--leader-elect=false"}, sweepArgs...)})
 		if err != nil {
 			exit(err)
 		}
 		controller = c
+		if err := seen.watchIfWanted(w); err != nil {
+			exit(err)
+		}
 	}))
 }
 
