@@ -161,8 +161,10 @@ func drains(o Observed, d Decision) Condition {
 		return no(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+".")
 	case waits && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
 		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad doesn't list allocations: "+o.Nomad.LiveProblem)
-	case o.Nomad.LiveKnown:
+	case o.Nomad.LiveKnown && len(waitedFor(o)) > 0:
 		return no(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+".")
+	case o.Nomad.Draining:
+		return no(v1alpha1.ReasonDraining, "Checking that nothing is left.")
 	default:
 		return no(v1alpha1.ReasonDraining, "Telling Nomad to drain the node.")
 	}

@@ -143,6 +143,7 @@ func TestDrained(t *testing.T) {
 		{"called back", ordered(canceled), "False", v1alpha1.ReasonNotLeaving, ""},
 		{"ordered", ordered(), "False", v1alpha1.ReasonDraining, ""},
 		{"siblings first", ordered(cordoned, siblings), "False", v1alpha1.ReasonWaitingForSiblings, ""},
+		{"nothing to wait for", draining(nil), "False", v1alpha1.ReasonDraining, "Checking that nothing is left"},
 		{"waiting", draining(service("web", "db")), "False", v1alpha1.ReasonWaitingForAllocations, "web; db"},
 		{"retained", draining(service("batch"), retain, overdue(0)), "False", v1alpha1.ReasonRetained, "batch"},
 		{"not retained before the deadline", draining(service("batch"), retain), "False", v1alpha1.ReasonWaitingForAllocations, "batch"},
