@@ -176,6 +176,46 @@ func TestScaleOutCallsDrainingMembersBack(t *testing.T) {
 			t.Errorf("the allocations are %v, and %s was among %d", now, a.ID, len(allocs))
 		}
 	}
+	operatorsWordStands(t, "rescue")
+}
+
+// operatorsWordStands checks that a node which an operator made ineligible before its member was ordered to leave is so still
+// when the member has been called back.
+func operatorsWordStands(t *testing.T, pool string) {
+	t.Helper()
+	id := members(t, pool)[0].Spec.NodeID
+	if _, err := w.Nomad.Nodes().ToggleEligibility(id, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	ineligible := func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		for _, n := range nodes {
+			if n.Spec.NodeID == id && n.Spec.Drain == nil && memberCondition(n, v1alpha1.NodeReady).Reason == v1alpha1.ReasonIneligible {
+				return nil
+			}
+		}
+		return errNotYet
+	}
+	eventually(t, pool, "the member to say that it is ineligible", 30*time.Second, ineligible)
+	if err := scale(t, pool, 1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, pool, "it to drain, as the one that takes no work anyway", 30*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+		if n, _, err := w.Nomad.Nodes().Info(id, nil); err != nil || n.DrainStrategy == nil {
+			return errNotYet
+		}
+		return nil
+	})
+	if err := scale(t, pool, 2); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, pool, "it to be back, and ineligible", 30*time.Second, holds(2*time.Second, ineligible))
+	if n, _, err := w.Nomad.Nodes().Info(id, nil); err != nil || n.DrainStrategy != nil {
+		t.Errorf("its Nomad node drains: %+v, %v", n, err)
+	}
+	if _, err := w.Nomad.Nodes().ToggleEligibility(id, true, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, pool, "the pool to settle", time.Minute, settled(2))
 }
 
 func members(t *testing.T, pool string) []v1alpha1.NomadNode {

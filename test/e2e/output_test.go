@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -59,20 +61,21 @@ func (o *output) watchIfWanted(w *world.World) error {
 		return err
 	}
 	for _, l := range []client.ObjectList{&v1alpha1.NomadNodePoolList{}, &v1alpha1.NomadNodeList{}, &eventsv1.EventList{}} {
-		changes, err := c.Watch(ctx, l)
-		if err != nil {
-			return err
-		}
 		go func() {
-			for change := range changes.ResultChan() {
-				o.note(change.Object.(client.Object))
+			for { // the tests cut connections
+				if changes, err := c.Watch(ctx, l); err == nil {
+					for change := range changes.ResultChan() {
+						o.note(change.Object)
+					}
+				}
+				time.Sleep(look)
 			}
 		}()
 	}
 	return nil
 }
 
-func (o *output) note(about client.Object) {
+func (o *output) note(about runtime.Object) {
 	switch about := about.(type) {
 	case *v1alpha1.NomadNodePool:
 		o.conditions("pool", about.Status.Conditions)

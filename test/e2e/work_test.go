@@ -99,6 +99,9 @@ func allocations(t *testing.T, job string) []*api.AllocationListStub {
 // migrating is how Nomad explains that it moves an allocation (Nomad: scheduler/reconciler, allocMigrating).
 const migrating = "alloc is being migrated"
 
+// tainted is how it explains that it stops one of a system job, which can't be moved (Nomad: scheduler/reconciler, allocNodeTainted).
+const tainted = "alloc not needed as node is tainted"
+
 // noneLost checks that each allocation of a job runs, was moved by a drain, or (of a batch job) came to its own end; and
 // that it had ended before its guest was told to power off. It returns how many were moved.
 func noneLost(t *testing.T, job string) int {
@@ -121,7 +124,7 @@ func noneLost(t *testing.T, job string) int {
 			continue
 		case a.ClientStatus != api.AllocClientStatusComplete:
 			t.Errorf("%s is %s (%s, %s)", what, a.ClientStatus, a.ClientDescription, a.DesiredDescription)
-		case a.DesiredStatus == api.AllocDesiredStatusStop && a.DesiredDescription == migrating:
+		case a.DesiredStatus == api.AllocDesiredStatusStop && (a.DesiredDescription == migrating || a.JobType == api.JobTypeSystem && a.DesiredDescription == tainted):
 			moved++
 		case a.DesiredStatus == api.AllocDesiredStatusStop || a.JobType != api.JobTypeBatch:
 			t.Errorf("%s ended as %s: %s", what, a.DesiredStatus, a.DesiredDescription)
