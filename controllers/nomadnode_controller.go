@@ -29,6 +29,8 @@ type NomadNodeReconciler struct {
 	Decide func(member.Observed) member.Decision
 	// NewID makes the IDs of intents.
 	NewID func() string
+	// PurgePatience is for how long the removal of a member waits for a Nomad that can't be asked.
+	PurgePatience time.Duration
 }
 
 // again is how soon to look once more after a step. Most steps also cause an event that comes sooner.

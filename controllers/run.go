@@ -20,6 +20,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
+// DefaultPurgePatience is Config.PurgePatience if nobody says otherwise.
+const DefaultPurgePatience = 10 * time.Minute
+
 // Config is what the controller command is started with.
 type Config struct {
 	// Kubeconfig is the path of a kubeconfig; empty: in-cluster.
@@ -34,6 +37,8 @@ type Config struct {
 	Workers int
 	// SweepInterval and SweepGrace are the Sweeper's Interval and Grace.
 	SweepInterval, SweepGrace time.Duration
+	// PurgePatience is for how long the removal of a member waits for a Nomad that can't be asked.
+	PurgePatience time.Duration
 	// LogLevel is debug, info, warn or error.
 	LogLevel string
 }
@@ -50,6 +55,7 @@ func ParseFlags(args []string) (Config, error) {
 	fs.IntVar(&c.Workers, "workers", 10, "members that are reconciled at the same time")
 	fs.DurationVar(&c.SweepInterval, "sweep-interval", 5*time.Minute, "time between two looks for Nomad nodes, claims and Secrets of members whose NomadNode is gone; 0: never look")
 	fs.DurationVar(&c.SweepGrace, "sweep-grace", 15*time.Minute, "how long these must have been without a NomadNode and without a VM, at every look, before they are removed; begins anew when the controller starts")
+	fs.DurationVar(&c.PurgePatience, "purge-patience", DefaultPurgePatience, "how long a drained member waits for a Nomad that can't be asked, before its VM goes and its node is left to Nomad's own garbage collection")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	return c, fs.Parse(args)
 }

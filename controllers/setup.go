@@ -72,7 +72,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, defaults nomad.Connection, confi
 	}
 	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNode{}).
 		Watches(&kubevirtv1.VirtualMachine{}, sameName()).Watches(&kubevirtv1.VirtualMachineInstance{}, sameName()).
-		WatchesRawSource(n.nodeSource()).WithOptions(options(config.Workers)).Complete(NewNodeReconciler(d))
+		WatchesRawSource(n.nodeSource()).WithOptions(options(config.Workers)).Complete(NewNodeReconciler(d, config))
 }
 
 // Deps is what the reconcilers touch the world with.
@@ -94,8 +94,8 @@ func NewPoolReconciler(d Deps) *NomadNodePoolReconciler {
 }
 
 // NewNodeReconciler makes the reconciler of members.
-func NewNodeReconciler(d Deps) *NomadNodeReconciler {
-	return &NomadNodeReconciler{Client: d.Client, Live: d.Live, Connections: d.Connections, Clock: d.Clock, Events: eventSink{d.Recorder}, Decide: member.Decide, NewID: d.NewID}
+func NewNodeReconciler(d Deps, c Config) *NomadNodeReconciler {
+	return &NomadNodeReconciler{Client: d.Client, Live: d.Live, Connections: d.Connections, Clock: d.Clock, Events: eventSink{d.Recorder}, Decide: member.Decide, NewID: d.NewID, PurgePatience: c.PurgePatience}
 }
 
 // NewSweeper makes the sweeper.

@@ -33,7 +33,7 @@ func with(base member.Observed, changes ...change) member.Observed {
 // fresh is a member of which nothing but the record exists.
 func fresh(changes ...change) member.Observed {
 	return with(member.Observed{
-		Now: now,
+		Now: now, PurgePatience: 10 * time.Minute,
 		Record: member.Record{
 			Created: now.Add(-time.Minute), JoinTimeout: joinTimeout, Purge: true,
 			Policy: v1alpha1.DrainPolicy{Deadline: metav1.Duration{Duration: 15 * time.Minute}, OnTimeout: v1alpha1.DrainForce},

@@ -27,6 +27,9 @@ type Observed struct {
 	Claims []Claim
 	// Nomad is the member's Nomad node.
 	Nomad Nomad
+	// PurgePatience bounds how long the removal of a drained member waits for a Nomad that can't be asked. Nomad forgets a
+	// node that is down by itself, after node_gc_threshold.
+	PurgePatience time.Duration
 	// SiblingsEligible is true while another member with an intent is still eligible in Nomad.
 	SiblingsEligible bool
 }

@@ -7,9 +7,6 @@ import (
 )
 
 const (
-	// purgePatience bounds how long a member whose VM is gone waits for Nomad to answer. Nomad forgets a node that is
-	// down by itself, after node_gc_threshold.
-	purgePatience = 10 * time.Minute
 	// stuckAfter is how long a VM may take to go away before it is called stuck.
 	stuckAfter = 10 * time.Minute
 	// removePoll is how often things without a watch are looked at while a member is removed.
@@ -45,7 +42,7 @@ func unsure(o Observed) time.Duration {
 	if o.Nomad.Known || o.Record.DrainedReason == v1alpha1.ReasonDeadline || o.Record.DrainedReason == v1alpha1.ReasonVMGone {
 		return 0
 	}
-	return removedSince(o.Record).Add(purgePatience).Sub(o.Now)
+	return removedSince(o.Record).Add(o.PurgePatience).Sub(o.Now)
 }
 
 func purge(o Observed) (Decision, bool) {
@@ -53,7 +50,7 @@ func purge(o Observed) (Decision, bool) {
 	case !o.Record.Purge:
 		return Decision{}, false
 	case !o.Nomad.Known:
-		left := removedSince(o.Record).Add(purgePatience).Sub(o.Now)
+		left := removedSince(o.Record).Add(o.PurgePatience).Sub(o.Now)
 		return Decision{Step: Wait, Wake: left}, left > 0
 	default:
 		return Decision{Step: Purge}, o.Nomad.Registered

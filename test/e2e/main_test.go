@@ -42,6 +42,11 @@ var guests = hypervisor.GuestKind(os.Getenv("NOMAD_HARVESTER_GUESTS"))
 // platform is which version of Harvester there is: empty, or the harvester-lite of another one.
 var platform = binaries.Tool(os.Getenv("NOMAD_HARVESTER_PLATFORM"))
 
+// purgePatience is for how long a member's removal waits for a Nomad that can't be asked: not long, for the tests' sake.
+const purgePatience = 20 * time.Second
+
+var controllerArgs = append([]string{"--leader-elect=false", "--purge-patience=" + purgePatience.String()}, sweepArgs...)
+
 func TestMain(m *testing.M) {
 	var tests world.Tests = m
 	seen := &output{seen: map[string][]string{}}
@@ -50,7 +55,7 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(world.Main(tests, world.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform}, func(started *world.World) {
 		w = started
-		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: append([]string{"--leader-elect=false"}, sweepArgs...)})
+		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: controllerArgs})
 		if err != nil {
 			exit(err)
 		}

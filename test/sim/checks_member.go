@@ -7,10 +7,8 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers"
 )
-
-// purgePatience is how long a drained member waits for a Nomad that can't be asked (internal/member: purgePatience).
-const purgePatience = 10 * time.Minute
 
 // waitedFor are the allocations that a member's drain waits for.
 func (c *checks) waitedFor(m *memberTruth, p v1alpha1.DrainPolicy) []*alloc {
@@ -77,7 +75,7 @@ func (c *checks) vmDeleted(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachin
 		switch {
 		case looked && !seen.open && a.placed.After(seen.at):
 			// Placed while the request to delete was on its way: nothing can see that.
-		case !looked && a.placed.After(m.drainedAt) && c.w.now.Sub(m.drainedAt) >= purgePatience-time.Second:
+		case !looked && a.placed.After(m.drainedAt) && c.w.now.Sub(m.drainedAt) >= controllers.DefaultPurgePatience-time.Second:
 			// Nomad couldn't be asked for all that time.
 		default:
 			c.w.violate("I1", m.name, "the guest was stopped under %s", a.name())

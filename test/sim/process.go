@@ -67,7 +67,7 @@ func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler) {
 	d.Connections = &controllers.Connections{
 		Reader: d.Live, Defaults: nomad.Connection{Address: "http://nomad.example.com:4646"}, Clusters: p, Clock: w,
 	}
-	pr, nr := controllers.NewPoolReconciler(d), controllers.NewNodeReconciler(d)
+	pr, nr := controllers.NewPoolReconciler(d), controllers.NewNodeReconciler(d, controllers.Config{PurgePatience: controllers.DefaultPurgePatience})
 	if m.Pool != nil {
 		m.Pool(p, pr)
 	}
