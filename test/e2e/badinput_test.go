@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -131,6 +132,22 @@ metadata:
 spec:
   config: '{"cniVersion":"0.3.1","name":"vlan-late","type":"bridge","bridge":"data-br","promiscMode":true,"vlan":121,"ipam":{}}'
 `
+	unreadyNetwork = `
+apiVersion: k8s.cni.cncf.io/v1
+kind: NetworkAttachmentDefinition
+metadata:
+  name: vlan-unready
+  namespace: default
+  labels: {network.harvesterhci.io/clusternetwork: data, network.harvesterhci.io/type: L2VlanNetwork, network.harvesterhci.io/vlan-id: "122", network.harvesterhci.io/ready: "false"}
+spec:
+  config: '{"cniVersion":"0.3.1","name":"vlan-unready","type":"bridge","bridge":"data-br","promiscMode":true,"vlan":122,"ipam":{}}'
+`
+	lateClass = `
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: late}
+provisioner: driver.longhorn.io
+`
 	lateKeyPair = `
 apiVersion: harvesterhci.io/v1beta1
 kind: KeyPair
@@ -160,6 +177,11 @@ func TestMissingPartsOfTheTemplate(t *testing.T) {
 		{"no-network", v1alpha1.ReasonNetworkNotFound,
 			func(n *v1alpha1.NodeTemplate) { n.Networks[0].Name = "default/vlan-late" },
 			[]string{"spec.template.networks[0].name", `NetworkAttachmentDefinition "default/vlan-late" doesn't exist`, "create the network or name another"}, lateNetwork},
+		{"no-class", v1alpha1.ReasonStorageClassNotFound,
+			func(n *v1alpha1.NodeTemplate) {
+				n.Disks = append(n.Disks, v1alpha1.Disk{Name: "data", Size: resource.MustParse("1Gi"), StorageClassName: "late"})
+			},
+			[]string{"spec.template.disks[1].storageClassName", `StorageClass "late" doesn't exist`, "name another (kubectl get storageclasses)"}, lateClass},
 		{"no-key", v1alpha1.ReasonKeyPairNotFound,
 			func(n *v1alpha1.NodeTemplate) { n.SSHKeys = []string{"default/late"} },
 			[]string{"spec.template.sshKeys[0]", `KeyPair "default/late" doesn't exist`, "create it or name another"}, lateKeyPair},
@@ -181,6 +203,38 @@ func TestMissingPartsOfTheTemplate(t *testing.T) {
 			}
 			eventually(t, c.name, "the pool to heal", 90*time.Second, settled(1))
 			eventually(t, c.name, "the template to be valid", 10*time.Second, says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAsWanted))
+		})
+	}
+}
+
+// What can be seen of a template not to work is told before anything is made.
+func TestTemplatesThatCantWork(t *testing.T) {
+	t.Parallel()
+	if err := kube.Create(t.Context(), w.Client, decode(t, unreadyNetwork)...); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, reason string
+		change       func(*v1alpha1.NodeTemplate)
+		says         []string
+	}{
+		{"unready-network", v1alpha1.ReasonNetworkNotReady,
+			func(n *v1alpha1.NodeTemplate) { n.Networks[0].Name = "default/vlan-unready" },
+			[]string{"spec.template.networks[0].name", `NetworkAttachmentDefinition "default/vlan-unready" has the label network.harvesterhci.io/ready=false`, "see its cluster network"}},
+		{"small-disk", v1alpha1.ReasonDiskTooSmall,
+			func(n *v1alpha1.NodeTemplate) { n.Disks[0].Size = resource.MustParse("5Gi") },
+			[]string{"spec.template.disks[0].size", fmt.Sprintf("5Gi is less than the virtual size of VirtualMachineImage %q", fixtures.Image), "use at least 10Gi"}},
+		{"misspelt", v1alpha1.ReasonTemplateInvalid,
+			func(n *v1alpha1.NodeTemplate) {
+				n.VirtualMachine = &runtime.RawExtension{Raw: []byte(`{"template":{"spec":{"evictionStrategie":"External"}}}`)}
+			},
+			[]string{"spec.template.virtualMachine", "template.spec.evictionStrategie"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			create(t, newPool(c.name, 1, func(p *v1alpha1.NomadNodePool) { c.change(&p.Spec.Template) }))
+			eventually(t, c.name, "the mistake to be told", 30*time.Second, both(says(v1alpha1.PoolTemplateValid, c.reason, c.says...), says(v1alpha1.PoolReady, c.reason, c.says...)))
+			nothingMade(t, c.name)
 		})
 	}
 }

@@ -73,6 +73,31 @@ func TestExpiredTokenIsTold(t *testing.T) {
 	eventually(t, "expiring", "the next token to be used", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
 }
 
+// A token that may not drain can't have a guest introduced either. Both are told, with the right that is missing, and heal.
+func TestTokenWithoutNodeWriteIsTold(t *testing.T) {
+	t.Parallel()
+	powerless, err := w.NomadServer.TokenWithPolicy("powerless", `node { policy = "read" } namespace "*" { capabilities = ["read-job"] }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := tokenSecret(t, "powerless", powerless)
+	create(t, newPool("powerless", 1, credentials("powerless"), func(p *v1alpha1.NomadNodePool) {
+		p.Spec.Nomad.IntroductionToken = v1alpha1.IntroductionAlways
+	}))
+	eventually(t, "powerless", "the lack to be told", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksNodeWrite, `node { policy = "write" }`))
+	eventually(t, "powerless", "the member to say that it gets no introduction token", time.Minute, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		if len(nodes) != 1 {
+			return errNotYet
+		}
+		if c := memberCondition(nodes[0], v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonIntroductionToken {
+			return fmt.Errorf("VMReady is %s: %s", c.Reason, c.Message)
+		}
+		return nil
+	})
+	putToken(t, secret, w.NomadToken)
+	eventually(t, "powerless", "the pool to heal", 90*time.Second, settled(1))
+}
+
 // To a token without read-job busy nodes look empty. So nobody leaves, and the message holds the policy to add.
 func TestTokenWithoutReadJobHoldsTheScaleIn(t *testing.T) {
 	t.Parallel()

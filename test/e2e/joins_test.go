@@ -85,6 +85,11 @@ func TestMembersThatNeverJoin(t *testing.T) {
 	eventually(t, "probe", "the breaker to open", 2*time.Minute, says(v1alpha1.PoolReady, v1alpha1.ReasonJoinsFailing))
 	told(t, "probe", "BreakerOpened", "")
 	rests(t, "probe", 3*time.Second)
+	if err := scale(t, "probe", 5); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "probe", "the pool to say that no member is made", 30*time.Second, says(v1alpha1.PoolScalingOut, v1alpha1.ReasonJoinsFailing))
+	rests(t, "probe", time.Second)
 	if err := scale(t, "probe", 2); err != nil {
 		t.Fatal(err)
 	}

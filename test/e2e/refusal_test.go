@@ -17,6 +17,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
 // What Harvester's or KubeVirt's admission refuses is said in their words, costs one attempt and not one for each
@@ -91,9 +92,17 @@ func onlyOneRefused(nodes []v1alpha1.NomadNode, reason, text string) error {
 // told waits for an event of a pool or of one of its members.
 func told(t *testing.T, pool, reason, text string) {
 	t.Helper()
-	eventually(t, pool, "event "+reason, 15*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+	toldWithin(t, 15*time.Second, pool, reason, text)
+}
+
+// toldWithin is told for what comes later than soon, on an idle machine. The pool itself may be gone by then.
+func toldWithin(t *testing.T, within time.Duration, pool, reason, text string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), slack*within)
+	defer cancel()
+	err := process.WaitFor(ctx, look, "event "+reason, func(ctx context.Context) error {
 		var l eventsv1.EventList
-		if err := w.Client.List(t.Context(), &l, client.InNamespace(fixtures.Namespace)); err != nil {
+		if err := w.Client.List(ctx, &l, client.InNamespace(fixtures.Namespace)); err != nil {
 			return err
 		}
 		for _, e := range l.Items {
@@ -104,6 +113,9 @@ func told(t *testing.T, pool, reason, text string) {
 		}
 		return fmt.Errorf("none of %d events says %q", len(l.Items), text)
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Harvester's admission refuses every change of a VM whose network has been deleted, but not its deletion: members still leave.

@@ -34,13 +34,16 @@ func run(t *testing.T, job *api.Job, pool string, count int, sleep time.Duration
 	running(t, *job.ID, count)
 }
 
-// register runs a job and doesn't wait for its allocations.
-func register(t *testing.T, job *api.Job, pool string, count int, sleep time.Duration) {
+// register runs a job, whose task may be changed, and doesn't wait for its allocations.
+func register(t *testing.T, job *api.Job, pool string, count int, sleep time.Duration, change ...func(*api.Task)) {
 	t.Helper()
 	task := api.NewTask("sleep", "raw_exec").
 		SetConfig("command", "sleep").SetConfig("args", []string{strconv.Itoa(int(sleep.Seconds()))}).
 		Require(&api.Resources{CPU: new(50), MemoryMB: new(16)})
 	task.KillTimeout = new(2 * time.Second)
+	for _, c := range change {
+		c(task)
+	}
 	group := api.NewTaskGroup("sleep", count).AddTask(task)
 	switch *job.Type {
 	case api.JobTypeSystem, api.JobTypeSysbatch:

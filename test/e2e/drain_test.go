@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+)
+
+// Nomad's drainer doesn't see the end of a sysbatch allocation, and then leaves the system allocations, which it stops last,
+// running until the deadline. The drain is sent again, and the member goes long before.
+func TestStalledDrainIsSentAgain(t *testing.T) {
+	t.Parallel()
+	const deadline = 10 * time.Minute
+	create(t, newPool("stalls", 2, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = deadline }))
+	eventually(t, "stalls", "the pool to settle", time.Minute, settled(2))
+	run(t, api.NewSystemJob("stalls-system", "stalls-system", "global", 50), "stalls", 2, forever)
+	run(t, api.NewSysbatchJob("stalls-sysbatch", "stalls-sysbatch", "global", 50), "stalls", 2, 20*time.Second)
+	if err := scale(t, "stalls", 1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "stalls", "the drain to be in Nomad", 15*time.Second, nomadStatus("draining", 1))
+	eventually(t, "stalls", "the member to go", time.Minute, settled(1))
+	told(t, "stalls", "DrainStalled", "")
+	if stopped := noneLost(t, "stalls-system"); stopped != 1 {
+		t.Errorf("Nomad stopped %d system allocations, not 1", stopped)
+	}
+	noneLost(t, "stalls-sysbatch")
+	onlyMembersLeft(t, "stalls")
+}
+
+// With onTimeout Force a member goes when its deadline has passed and Nomad has had its time to stop what was left, though a
+// task is still there.
+func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
+	t.Parallel()
+	const deadline = 5 * time.Second
+	create(t, newPool("forced", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = deadline }))
+	eventually(t, "forced", "the pool to settle", time.Minute, settled(1))
+	job := api.NewBatchJob("forced-batch", "forced-batch", "global", 50)
+	register(t, job, "forced", 1, forever, func(task *api.Task) { task.ShutdownDelay = time.Hour })
+	running(t, "forced-batch", 1)
+	began := time.Now()
+	if err := scale(t, "forced", 0); err != nil {
+		t.Fatal(err)
+	}
+	told(t, "forced", "MemberLeaving", "")
+	stays(t, "forced", "the member waits for its deadline", deadline, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		if len(nodes) != 1 || drained(nodes[0]) {
+			return errNotYet
+		}
+		return nil
+	})
+	eventually(t, "forced", "the member to go all the same", 90*time.Second, settled(0))
+	if took := time.Since(began); took < deadline+forceGrace {
+		t.Errorf("the guest was stopped after %s, within %s of its deadline", took, forceGrace)
+	}
+	told(t, "forced", "DrainForced", "onTimeout is Force")
+}
+
+// forceGrace is how long Nomad and its client may take to stop what is left at a deadline (internal/member.ForceGrace).
+const forceGrace = 40 * time.Second
+
+// A member that was drained drains once more if its node is made eligible, and may have got work, before its VM is deleted.
+func TestDrainedNodeThatTakesWorkIsDrainedAgain(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("reopen", 1))
+	eventually(t, "reopen", "the pool to settle", time.Minute, settled(1))
+	leaving := members(t, "reopen")[0]
+	undeletable := w.APIFaults.Inject(faultproxy.Fault{
+		Match: func(r *http.Request) bool {
+			return r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, "/virtualmachines/"+leaving.Name)
+		},
+		Status: http.StatusInternalServerError,
+	})
+	t.Cleanup(undeletable)
+	if err := scale(t, "reopen", 0); err != nil {
+		t.Fatal(err)
+	}
+	told(t, "reopen", "Drained", "")
+	register(t, api.NewServiceJob("reopen-service", "reopen-service", "global", 50), "reopen", 1, forever) // waits for a node
+	if _, err := w.Nomad.Nodes().ToggleEligibility(leaving.Spec.NodeID, true, nil); err != nil {
+		t.Fatal(err)
+	}
+	told(t, "reopen", "DrainReopened", "")
+	undeletable()
+	eventually(t, "reopen", "the member to go", time.Minute, settled(0))
+	noneLost(t, "reopen-service")
+}
+
+// A pool can be deleted though its Nomad is gone for good: its members wait for their deadline, then for Nomad, and go.
+func TestDeletedPoolGoesThoughNomadIsGone(t *testing.T) {
+	t.Parallel()
+	port, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPool("bereft", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = 5 * time.Second })
+	create(t, p)
+	eventually(t, "bereft", "the pool to settle", time.Minute, settled(1))
+	left := members(t, "bereft")[0]
+	change(t, "bereft", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = fmt.Sprintf("http://127.0.0.1:%d", port) })
+	eventually(t, "bereft", "Nomad to be away", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
+	if err := w.Client.Delete(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	toldWithin(t, 5*time.Second+forceGrace+10*time.Second, "bereft", "DrainSkipped", "Nomad can't be asked")
+	toldWithin(t, purgePatience+20*time.Second, "bereft", "PurgeSkipped", left.Spec.NodeID)
+	eventuallyGone(t, "bereft")
+	if _, _, err := w.Nomad.Nodes().Purge(left.Spec.NodeID, nil); err != nil { // as Nomad's own garbage collection would
+		t.Error(err)
+	}
+}

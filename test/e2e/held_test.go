@@ -1,0 +1,143 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+)
+
+// Guard rails hold a scale-in: nobody leaves within the stabilisation window, and then no more at a time than may.
+func TestHeldScaleInSaysWhy(t *testing.T) {
+	t.Parallel()
+	const window = 10 * time.Second
+	create(t, newPool("slowly", 3, func(p *v1alpha1.NomadNodePool) {
+		p.Spec.ScaleIn.MaxConcurrent = ptr.To[int32](1)
+		p.Spec.ScaleIn.StabilizationWindow = &metav1.Duration{Duration: window}
+	}))
+	eventually(t, "slowly", "the pool to settle", time.Minute, settled(3))
+	batch(t, "slowly", "slowly-batch", 3, forever) // so that who leaves takes its time
+	if err := scale(t, "slowly", 1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "slowly", "the window to be told", window/2, both(says(v1alpha1.PoolScalingIn, v1alpha1.ReasonStabilizing), ordered(v1alpha1.DrainScaleIn, 0)))
+	eventually(t, "slowly", "one member to leave", window+30*time.Second, both(says(v1alpha1.PoolScalingIn, v1alpha1.ReasonMaxConcurrent), ordered(v1alpha1.DrainScaleIn, 1)))
+	p, nodes, err := read(t.Context(), "slowly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range nodes {
+		if n.Spec.Drain != nil && n.Spec.Drain.Time.Sub(p.Status.LastScale.Time.Time) < window {
+			t.Errorf("%s was ordered to leave at %s, within %s of the change of replicas at %s", n.Name, n.Spec.Drain.Time, window, p.Status.LastScale.Time)
+		}
+	}
+	stays(t, "slowly", "only one leaves", 3*time.Second, ordered(v1alpha1.DrainScaleIn, 1))
+	if _, _, err := w.Nomad.Jobs().Deregister("slowly-batch", false, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "slowly", "both to have left", time.Minute, settled(1))
+	onlyMembersLeft(t, "slowly")
+}
+
+// A rollout that can't go on says what holds it, and goes on when that is over.
+func TestHeldRolloutSaysWhy(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("waits", 1, ofGeneration("first")))
+	eventually(t, "waits", "the pool to settle", time.Minute, settled(1))
+	old := members(t, "waits")[0]
+
+	annotate(t, old, v1alpha1.ProtectAnnotation, `""`)
+	change(t, "waits", ofGeneration("second"))
+	eventually(t, "waits", "the protection to be told", 30*time.Second, says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAllProtected, v1alpha1.ProtectAnnotation))
+	rests(t, "waits", time.Second)
+
+	change(t, "waits", credentials("missing"))
+	eventually(t, "waits", "Nomad to be unknown", 30*time.Second, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials))
+	annotate(t, old, v1alpha1.ProtectAnnotation, "null")
+	eventually(t, "waits", "an unknown Nomad to be told", 30*time.Second, says(v1alpha1.PoolUpToDate, v1alpha1.ReasonNomadUnknown))
+	eventually(t, "waits", "the old member to stay", 30*time.Second, holds(time.Second, hasNoOrder(old.Name)))
+
+	change(t, "waits", func(p *v1alpha1.NomadNodePool) {
+		p.Spec.Nomad.CredentialsSecretRef = nil
+		p.Spec.Template.VirtualMachine = &runtime.RawExtension{Raw: []byte(`{"template":{"spec":{"evictionStrategy":"Sometimes"}}}`)}
+	})
+	eventually(t, "waits", "the refusal to be told", 30*time.Second, says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAdmissionDenied, "unrecognized option: Sometimes"))
+	eventually(t, "waits", "the old member to stay", 30*time.Second, holds(time.Second, hasNoOrder(old.Name)))
+
+	change(t, "waits", func(p *v1alpha1.NomadNodePool) { p.Spec.Template.VirtualMachine = nil })
+	eventually(t, "waits", "the rollout to end", time.Minute, both(rolledOut(1), without(old.Name)))
+	onlyMembersLeft(t, "waits")
+}
+
+// What keeps even the record of a member from being made is told in the words of whoever refuses it, and heals.
+func TestRefusedRecordIsTold(t *testing.T) {
+	t.Parallel()
+	policy := decode(t, noRecords)
+	if err := kube.Create(t.Context(), w.Client, policy...); err != nil {
+		t.Fatal(err)
+	}
+	refuses := func(ctx context.Context) error {
+		n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "unrecorded-0"}, Spec: v1alpha1.NomadNodeSpec{PoolName: "unrecorded"}}
+		if err := w.Client.Create(ctx, n, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "not here") {
+			return fmt.Errorf("the policy isn't in force yet: %w", err)
+		}
+		return nil
+	}
+	if err := process.WaitFor(t.Context(), look, "the policy to be in force", refuses); err != nil {
+		t.Fatal(err)
+	}
+	create(t, newPool("unrecorded", 1))
+	eventually(t, "unrecorded", "the refusal to be told", 30*time.Second, both(
+		says(v1alpha1.PoolScalingOut, v1alpha1.ReasonCreateFailed, "not here"), says(v1alpha1.PoolReady, v1alpha1.ReasonCreateFailed, "not here")))
+	told(t, "unrecorded", "CreateFailed", "not here")
+	if err := w.Client.Delete(t.Context(), policy[1]); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "unrecorded", "the pool to heal", time.Minute, settled(1))
+}
+
+const noRecords = `
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: no-records}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [nomad.harvesterhci.io], apiVersions: ["*"], operations: [CREATE], resources: [nomadnodes]}]
+  validations: [{expression: "object.spec.poolName != 'unrecorded'", message: not here}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: no-records}
+spec: {policyName: no-records, validationActions: [Deny]}
+`
+
+// hasNoOrder is satisfied while a member isn't to leave.
+func hasNoOrder(name string) check {
+	return func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		if reason, there := orders(nodes)[name]; !there || reason != "" {
+			return fmt.Errorf("%s is to leave or is gone: %v", name, orders(nodes))
+		}
+		return nil
+	}
+}
+
+// annotate sets an annotation of a member to a JSON string, or takes it off by null.
+func annotate(t *testing.T, n v1alpha1.NomadNode, key, value string) {
+	t.Helper()
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%s}}}`, key, value)
+	if err := w.Client.Patch(t.Context(), &v1alpha1.NomadNode{ObjectMeta: nameOf(n)}, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		t.Fatal(err)
+	}
+}
