@@ -144,6 +144,11 @@ const (
 	ReasonVMStopped = "VMStopped"
 	// ReasonVMFailed: the VM can't run; the message is KubeVirt's.
 	ReasonVMFailed = "VMFailed"
+	// ReasonVMUnschedulable: the cluster has no room for the VM, or no host that it may run on; the message is the scheduler's.
+	ReasonVMUnschedulable = "VMUnschedulable"
+	// ReasonVMAboveQuota: Harvester has halted the VM, or doesn't start it, because it is above its namespace's quota; the
+	// message is Harvester's (Harvester: annotation harvesterhci.io/insufficient-resource-quota).
+	ReasonVMAboveQuota = "VMAboveQuota"
 	// ReasonVMGone: the VM is gone.
 	ReasonVMGone = "VMGone"
 	// ReasonVMDeletedByOthers: the VM is being deleted, and not by the controller.
