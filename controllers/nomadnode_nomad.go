@@ -51,7 +51,12 @@ func (r *NomadNodeReconciler) drain(ctx context.Context, s *nodeScope, _ member.
 // kick sends a stalled drain again, and then writes that down. A crash in between kicks it twice, which does no harm: the
 // deadline doesn't move later. The other way round, a kick that was lost would be missed for ever.
 func (r *NomadNodeReconciler) kick(ctx context.Context, s *nodeScope, _ member.Decision) error {
-	if err := gone(s.link.Cluster.KickDrain(ctx, s.node.Spec.NodeID, drainRequest(s))); err != nil {
+	err := gone(s.link.Cluster.KickDrain(ctx, s.node.Spec.NodeID, drainRequest(s)))
+	if errors.Is(err, nomad.ErrNotDraining) { // it has ended since; the view catches up in a moment
+		s.pause = disagreement
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.KickedDrain = s.node.Spec.Drain.ID }); err != nil {

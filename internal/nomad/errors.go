@@ -24,6 +24,8 @@ var (
 	// ErrUnreachable: no answer, or an answer that says that Nomad can't work at the moment. Nothing is known about
 	// whether a write took effect.
 	ErrUnreachable = errors.New("no answer from Nomad")
+	// ErrNotDraining: a drain isn't sent again, because the node doesn't drain under it any more.
+	ErrNotDraining = errors.New("the node doesn't drain any more")
 )
 
 // errNoResponse is the answer to a request that was made with a nil error but makes no sense.

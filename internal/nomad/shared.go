@@ -85,12 +85,12 @@ func (c *cluster) Uncordon(ctx context.Context, nodeID string) error {
 }
 
 func (c *cluster) Drain(ctx context.Context, nodeID string, r DrainRequest) (bool, error) {
-	sent, err := c.remote.drain(ctx, nodeID, r, c.o.Clock.Now())
+	sent, err := c.remote.drain(ctx, nodeID, r, c.o.Clock.Now)
 	return sent, c.wrote(err)
 }
 
 func (c *cluster) KickDrain(ctx context.Context, nodeID string, r DrainRequest) error {
-	return c.wrote(c.remote.kick(ctx, nodeID, r, c.o.Clock.Now()))
+	return c.wrote(c.remote.kick(ctx, nodeID, r, c.o.Clock.Now))
 }
 
 func (c *cluster) Purge(ctx context.Context, nodeID string) error {

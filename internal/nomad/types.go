@@ -30,6 +30,9 @@ type Node struct {
 	CPU, MemoryMB int64
 	// PoolUID and Member are what the client's meta says. Only Inspect fills them: Nomad's list of nodes has no meta.
 	PoolUID, Member string
+	// ForceDeadline is when Nomad stops what is left under the drain that is set, by the servers' clock; zero: never, or at
+	// once. Only Inspect fills it.
+	ForceDeadline time.Time
 }
 
 // Drain is one drain of a node.
