@@ -12,7 +12,7 @@ import (
 	world "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
 )
 
-const enough = `node { policy = "write" } namespace "*" { capabilities = ["list-jobs", "read-job"] }`
+const enough = `node { policy = "write" } namespace "*" { capabilities = ["read-job"] }`
 
 func TestTokenVerdictsOfNomad(t *testing.T) {
 	server := startNomad(t, world.ServerOptions{ACL: true})

@@ -9,7 +9,7 @@ import (
 )
 
 // policyText is the least that the token has to be granted.
-const policyText = `node { policy = "write" } namespace "*" { capabilities = ["list-jobs", "read-job"] }`
+const policyText = `node { policy = "write" } namespace "*" { capabilities = ["read-job"] }`
 
 func healthy(address string) Health {
 	return Health{OK: true, Reason: v1alpha1.ReasonReachable, Message: fmt.Sprintf("Nomad at %s answers", address)}
