@@ -16,7 +16,8 @@ type Cluster interface {
 	Allocations() AllocationsView
 	// TrackAllocations says if a node's allocations are of interest. The poll runs only while some are.
 	TrackAllocations(nodeID string, on bool)
-	// Inspect asks the leader for the node, and then for its live allocations. A missing node is no error.
+	// Inspect asks the leader for the node, then for its live allocations, and then if the token still sees all of them. It
+	// is an error if it doesn't, and the health tells why. A missing node is none.
 	Inspect(ctx context.Context, nodeID string) (Inspection, error)
 	// Usage says how busy the nodes are; each gets an entry. It takes one request per hundred nodes.
 	Usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error)

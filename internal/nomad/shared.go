@@ -14,6 +14,7 @@ type cluster struct {
 	log    logr.Logger
 	remote *remote
 	state  *state
+	looks  *looks
 	// lastUsed is in nanoseconds since 1970.
 	lastUsed atomic.Int64
 
@@ -29,7 +30,7 @@ func newCluster(conn Connection, o Options) *cluster {
 		initial = healthBroken(remote.broken)
 	}
 	return &cluster{
-		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(conn.Address, initial),
+		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(conn.Address, initial), looks: newLooks(),
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 	}
 }
@@ -61,8 +62,14 @@ func (c *cluster) TrackAllocations(nodeID string, on bool) {
 func (c *cluster) Inspect(ctx context.Context, nodeID string) (Inspection, error) {
 	c.use()
 	inspection, err := c.remote.inspect(ctx, nodeID)
+	if err == nil && inspection.Found {
+		err = c.verify(ctx)
+	}
 	c.noteError(err)
-	return inspection, err
+	if err != nil {
+		return Inspection{}, err
+	}
+	return inspection, nil
 }
 
 func (c *cluster) Usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error) {

@@ -79,7 +79,7 @@ const tokenPatience = 3
 func (c *cluster) watchToken(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
-		health, err := c.remote.tokenHealth(ctx)
+		_, err := c.lookAtToken(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -92,7 +92,6 @@ func (c *cluster) watchToken(ctx context.Context) {
 			continue
 		}
 		failures = 0
-		c.noteHealth(c.state.judged(health, c.o.Clock.Now()))
 		c.pause(ctx, tokenFloor(c.o.CheckToken), nil)
 		c.pause(ctx, c.o.CheckToken, c.wakeToken)
 	}
