@@ -263,9 +263,9 @@ func TestIntroductionTokensOfOldServers(t *testing.T) {
 		supported bool
 		kind      error
 	}{
-		{refusal{http.StatusNotFound, "404 page not found"}, false, nil},
-		{refusal{http.StatusInternalServerError, "rpc error: all servers should be running version 1.11.0 or later"}, false, nil},
-		{refusal{http.StatusForbidden, "Permission denied"}, true, ErrForbidden},
+		{refusal{code: http.StatusNotFound, body: "404 page not found"}, false, nil},
+		{refusal{code: http.StatusInternalServerError, body: "rpc error: all servers should be running version 1.11.0 or later"}, false, nil},
+		{refusal{code: http.StatusForbidden, body: "Permission denied"}, true, ErrForbidden},
 	} {
 		f.locked(func() { f.refuse["/v1/acl/identity"] = tc.refusal })
 		_, supported, err := c.IntroductionToken(t.Context(), "n", "default", time.Minute)

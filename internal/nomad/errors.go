@@ -93,7 +93,6 @@ func Cause(err error) string {
 		dns     *net.DNSError
 		expired x509.CertificateInvalidError
 		errno   syscall.Errno
-		timeout net.Error
 		network *net.OpError
 		request *url.Error
 	)
@@ -106,8 +105,7 @@ func Cause(err error) string {
 		return "the certificate has expired or is not yet valid"
 	case errors.As(err, &errno):
 		return errno.Error()
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
-		errors.As(err, &timeout) && timeout.Timeout():
+	case timedOut(err):
 		return "no answer in time"
 	case errors.As(err, &network):
 		return network.Err.Error()
@@ -117,4 +115,11 @@ func Cause(err error) string {
 		return errNoRules.Error()
 	}
 	return errNoResponse.Error()
+}
+
+// timedOut reports if err is that there was no answer in time.
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &timeout) && timeout.Timeout()
 }

@@ -36,6 +36,8 @@ type fakeServer struct {
 type refusal struct {
 	code int
 	body string
+	// times is how often; 0: until it is taken out.
+	times int
 }
 
 func newFakeServer(t *testing.T) *fakeServer {
@@ -64,6 +66,11 @@ func newFakeServer(t *testing.T) *fakeServer {
 		f.headers = append(f.headers, r.Header.Clone())
 		for prefix, refusal := range f.refuse {
 			if strings.HasPrefix(r.URL.Path, prefix) {
+				if refusal.times--; refusal.times == 0 {
+					delete(f.refuse, prefix)
+				} else if refusal.times > 0 {
+					f.refuse[prefix] = refusal
+				}
 				f.mu.Unlock()
 				http.Error(w, refusal.body, refusal.code)
 				return

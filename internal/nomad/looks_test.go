@@ -49,7 +49,7 @@ func TestInspectDoesNotBelieveATokenThatSeesLess(t *testing.T) {
 	if _, err := c.Inspect(t.Context(), nodeA); err != nil || !c.View().Health.OK {
 		t.Errorf("with all grants back: %v, %+v", err, c.View().Health)
 	}
-	f.locked(func() { f.refuse["/v1/acl/"] = refusal{http.StatusBadGateway, "bad gateway"} })
+	f.locked(func() { f.refuse["/v1/acl/"] = refusal{code: http.StatusBadGateway, body: "bad gateway"} })
 	if in, err := c.Inspect(t.Context(), nodeA); !errors.Is(err, ErrUnreachable) || in.Found {
 		t.Errorf("unverified: %+v, %v", in, err)
 	}

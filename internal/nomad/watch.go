@@ -24,6 +24,18 @@ func backoff(base time.Duration, n int) time.Duration {
 	return pause/2 + rand.N(pause/2+1)
 }
 
+// listPatience is how many lists in a row have to fail for Nomad to count as unreachable. They take a second or two if each
+// fails at once. A single connection that is cut, or a request that arrives while the servers choose a leader, would otherwise
+// make everything unknown for a moment, and every clock of what doesn't work begin anew: too often, and nobody is ever replaced.
+// How old the view is limits meanwhile what may be based on it.
+const listPatience = 3
+
+// counts reports if a list that failed, as the n-th in a row, says something about Nomad: a refusal is an answer, and one that
+// ran out of time was patient already.
+func counts(err error, n int) bool {
+	return n >= listPatience || errors.Is(err, ErrForbidden) || timedOut(err)
+}
+
 // run watches until ctx ends.
 func (c *cluster) run(ctx context.Context) {
 	defer c.remote.close()
@@ -51,7 +63,9 @@ func (c *cluster) watchNodes(ctx context.Context) {
 		}
 		if err != nil {
 			index, failures, askedFor = 0, failures+1, time.Time{}
-			c.noteHealth(c.state.listFailed(err, c.o.Clock.Now()))
+			if counts(err, failures) {
+				c.noteHealth(c.state.listFailed(err, c.o.Clock.Now()))
+			}
 			c.noteError(err)
 			c.pause(ctx, backoff(c.o.MinInterval, failures), c.wakeNodes)
 			continue
