@@ -273,6 +273,13 @@ func TestIntroductionTokensOfOldServers(t *testing.T) {
 			t.Errorf("%+v: %v, %v", tc.refusal, supported, err)
 		}
 	}
+	if c.View().Introduces {
+		t.Error("a server that gave no token is said to have given one")
+	}
+	f.locked(func() { clear(f.refuse) })
+	if jwt, supported, err := c.IntroductionToken(t.Context(), "n", "default", time.Minute); jwt != "jwt" || !supported || err != nil || !c.View().Introduces {
+		t.Errorf("got %q, %v, %v, and %+v", jwt, supported, err, c.View())
+	}
 }
 
 // errorOf drops whether a drain was sent.

@@ -57,6 +57,11 @@ func newFakeServer(t *testing.T) *fakeServer {
 		defer f.mu.Unlock()
 		f.answer(w, f.leader)
 	})
+	mux.HandleFunc("PUT /v1/acl/identity/client-introduction-token", func(w http.ResponseWriter, _ *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.answer(w, api.ACLIdentityClientIntroductionTokenResponse{JWT: "jwt"})
+	})
 	mux.HandleFunc("GET /v1/acl/token/self", f.self)
 	mux.HandleFunc("GET /v1/acl/policies", f.listPolicies)
 	mux.HandleFunc("GET /v1/acl/policy/{name}", f.readPolicy)

@@ -108,6 +108,9 @@ func (c *cluster) IntroductionToken(ctx context.Context, name, nodePool string, 
 	c.use()
 	jwt, supported, err := c.remote.introductionToken(ctx, name, nodePool, ttl)
 	c.noteError(err)
+	if jwt != "" {
+		c.state.introduced()
+	}
 	return jwt, supported, err
 }
 

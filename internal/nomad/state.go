@@ -18,6 +18,8 @@ type state struct {
 	token   Health // what the latest look at the token found
 	health  Health // what follows from listErr and token
 	settled settled
+	// introduces: an introduction token was given.
+	introduces bool
 
 	allocations AllocationsView
 	tracked     map[string]struct{}
@@ -30,7 +32,7 @@ func newState(address string, initial Health) *state {
 func (s *state) view() View {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health, SettledSince: s.settled.since()}
+	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health, SettledSince: s.settled.since(), Introduces: s.introduces}
 }
 
 func (s *state) allocationsView() AllocationsView {
@@ -53,6 +55,13 @@ func (s *state) led(leader string, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settled.led(leader, at)
+}
+
+// introduced records that Nomad gives introduction tokens.
+func (s *state) introduced() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.introduces = true
 }
 
 // listFailed records that there was no answer. The nodes stay, and grow old.

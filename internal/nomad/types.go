@@ -90,6 +90,8 @@ type View struct {
 	// been heard of yet, and a new leader counts heartbeats from the start (Nomad: nomad/heartbeat.go,
 	// initializeHeartbeatTimers).
 	SettledSince time.Time
+	// Introduces: Nomad has given an introduction token to this process, so that it may insist on them.
+	Introduces bool
 }
 
 // Allocation is one live allocation.
