@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+	clocktesting "k8s.io/utils/clock/testing"
 	"pgregory.net/rapid"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -263,6 +264,34 @@ func TestIdleClustersAreGivenUp(t *testing.T) {
 	}
 	if err := clusters.Start(t.Context()); err == nil {
 		t.Error("started twice")
+	}
+}
+
+// To look at what is known of a cluster is enough to keep it: a member that drains asks for nothing else.
+func TestLookedAtClustersAreKept(t *testing.T) {
+	for name, look := range map[string]func(Cluster){
+		"view":        func(c Cluster) { c.View() },
+		"allocations": func(c Cluster) { c.Allocations() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := clocktesting.NewFakeClock(time.Unix(0, 0))
+			clusters := NewClusters(Options{Clock: clock, IdleAfter: time.Minute})
+			conn := Connection{Address: "http://127.0.0.1:1"}
+			c := clusters.Get(conn)
+			for range 5 {
+				clock.Step(59 * time.Second)
+				look(c)
+				clusters.dropIdle()
+			}
+			if clusters.Get(conn) != c {
+				t.Error("given up while it was looked at")
+			}
+			clock.Step(61 * time.Second)
+			clusters.dropIdle()
+			if clusters.Get(conn) == c {
+				t.Error("kept while nobody looks")
+			}
+		})
 	}
 }
 
