@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -19,7 +20,7 @@ import (
 const (
 	// viewLimit is how old the last answer of Nomad may be. Older ones count as unknown, and unknown is not down.
 	viewLimit = 30 * time.Second
-	// credentialsTTL is how long a credentials Secret isn't read again.
+	// credentialsTTL is how long credentials aren't read again.
 	credentialsTTL = 5 * time.Second
 )
 
@@ -34,11 +35,21 @@ type Connections struct {
 	Reader client.Reader
 	// Defaults is the controller's own connection, for what a pool leaves unset.
 	Defaults nomad.Connection
+	// Own reads the controller's own connection anew, and takes the place of Defaults; nil: it stays as it is.
+	Own      func() (nomad.Connection, error)
 	Clusters Clusters
 	Clock    clock.PassiveClock
 
 	mu      sync.Mutex
+	own     ownConnection
 	secrets map[types.NamespacedName]cachedSecret
+}
+
+// ownConnection is the controller's own connection as it was last read.
+type ownConnection struct {
+	conn nomad.Connection // the latest that was in order
+	err  error            // of the last time
+	read time.Time        // zero: never
 }
 
 type cachedSecret struct {
@@ -57,28 +68,36 @@ type Link struct {
 	Reason, Message string
 }
 
-// Link returns the way to Nomad for a connection. The error is about Kubernetes only.
-func (c *Connections) Link(ctx context.Context, namespace string, spec v1alpha1.NomadConnection) (Link, error) {
+// Link returns the way to Nomad of a pool or member, by its connection. The error is about Kubernetes only.
+func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.NomadConnection) (Link, error) {
 	var secret *corev1.Secret
 	if ref := spec.CredentialsSecretRef; ref != nil {
-		key := types.NamespacedName{Namespace: namespace, Name: ref.Name}
-		s, err := c.secret(ctx, key)
-		if err != nil {
+		var err error
+		key := types.NamespacedName{Namespace: of.GetNamespace(), Name: ref.Name}
+		if secret, err = c.secret(ctx, key); err != nil {
 			return Link{}, err
 		}
-		if s == nil {
-			return Link{Reason: v1alpha1.ReasonCredentials, Message: fmt.Sprintf("spec.nomad.credentialsSecretRef: Secret %q doesn't exist; create it with the keys token, ca.crt, tls.crt and tls.key, as far as they are needed.", key)}, nil
+		if secret == nil {
+			return unusable(fmt.Sprintf("spec.nomad.credentialsSecretRef: Secret %q doesn't exist; create it with the keys token, ca.crt, tls.crt and tls.key, as far as they are needed.", key)), nil
 		}
-		secret = s
 	}
-	conn, err := nomad.Resolve(c.Defaults, spec, secret)
-	if err != nil {
-		return Link{Reason: v1alpha1.ReasonCredentials, Message: err.Error()}, nil //nolint:nilerr // said in a condition, for the user to mend
+	own, problem := c.defaults(ctx)
+	if problem != nil && (spec.Address == "" || secret == nil) { // with both it needs nothing of the controller's
+		return unusable("The controller's own connection to Nomad can't be used. " + problem.Error()), nil
+	}
+	conn, problem := nomad.Resolve(own, spec, secret)
+	if problem != nil {
+		return unusable(problem.Error()), nil
 	}
 	cluster := c.Clusters.Get(conn)
 	l := Link{Cluster: cluster, View: cluster.View()}
 	l.Known, l.Reason, l.Message = judge(l.View, c.Clock.Now())
 	return l, nil
+}
+
+// unusable is the way to a Nomad that the user has to mend first, as the message says.
+func unusable(message string) Link {
+	return Link{Reason: v1alpha1.ReasonCredentials, Message: message}
 }
 
 func judge(v nomad.View, now time.Time) (bool, string, string) {
@@ -92,6 +111,31 @@ func judge(v nomad.View, now time.Time) (bool, string, string) {
 	default:
 		return true, v1alpha1.ReasonReachable, "Nomad answers, and the token may see and do what it must."
 	}
+}
+
+// defaults is the controller's own connection. With an error, which names the file or variable to mend, it is the latest that was
+// in order.
+func (c *Connections) defaults(ctx context.Context) (nomad.Connection, error) {
+	if c.Own == nil {
+		return c.Defaults, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, before := c.Clock.Now(), c.own
+	if !before.read.IsZero() && now.Sub(before.read) < credentialsTTL {
+		return before.conn, before.err
+	}
+	conn, err := c.Own()
+	if c.own.read, c.own.err = now, err; err == nil {
+		c.own.conn = conn
+	}
+	switch {
+	case err != nil && (before.err == nil || before.err.Error() != err.Error()):
+		log.FromContext(ctx).Info("the controller's own connection to Nomad can't be used", "cause", err.Error())
+	case err == nil && before.err != nil:
+		log.FromContext(ctx).Info("the controller's own connection to Nomad is in order again")
+	}
+	return c.own.conn, err
 }
 
 func (c *Connections) secret(ctx context.Context, key types.NamespacedName) (*corev1.Secret, error) {

@@ -35,7 +35,7 @@ type nodeScope struct {
 func (r *NomadNodeReconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*nodeScope, error) {
 	s := &nodeScope{node: n.DeepCopy()}
 	s.observed = member.Observed{Now: r.Clock.Now(), Record: record(n), PurgePatience: r.PurgePatience}
-	link, err := r.Connections.Link(ctx, n.Namespace, n.Spec.Connection)
+	link, err := r.Connections.Link(ctx, n, n.Spec.Connection)
 	if err != nil {
 		return nil, err
 	}

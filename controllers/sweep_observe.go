@@ -68,7 +68,7 @@ func (s *Sweeper) observePools(ctx context.Context, o *sweepScope) error {
 		p := &l.Items[i]
 		o.pools[string(p.UID)] = p
 		o.Pools[string(p.UID)] = sweep.Pool{Paused: p.Spec.Paused, KeepsNodes: p.Spec.ScaleIn.Purge != nil && !*p.Spec.ScaleIn.Purge}
-		link, err := s.Connections.Link(ctx, p.Namespace, p.Spec.Nomad.NomadConnection)
+		link, err := s.Connections.Link(ctx, p, p.Spec.Nomad.NomadConnection)
 		if err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func newCluster(conn Connection, o Options) *cluster {
 		initial = healthBroken(remote.broken)
 	}
 	return &cluster{
-		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(conn.Address, initial), looks: newLooks(),
+		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(originOf(conn), initial), looks: newLooks(),
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // state is what is known of one cluster. Its maps are replaced, never written to, so that readers may keep them.
 type state struct {
-	address string
+	origin origin
 
 	mu      sync.RWMutex
 	nodes   map[string]Node
@@ -25,8 +25,8 @@ type state struct {
 	tracked     map[string]struct{}
 }
 
-func newState(address string, initial Health) *state {
-	return &state{address: address, token: initial, health: initial, tracked: map[string]struct{}{}}
+func newState(o origin, initial Health) *state {
+	return &state{origin: o, token: initial, health: initial, tracked: map[string]struct{}{}}
 }
 
 func (s *state) view() View {
@@ -84,7 +84,7 @@ func (s *state) judged(token Health, at time.Time) (health bool) {
 func (s *state) judge(at time.Time) (changed bool) {
 	before := s.health
 	// A good token alone shows no nodes: until they are listed, nothing is known.
-	if now := healthFrom(s.address, s.listErr, s.token); !now.OK || !s.taken.IsZero() {
+	if now := healthFrom(s.origin, s.listErr, s.token); !now.OK || !s.taken.IsZero() {
 		s.health = now
 	}
 	s.settled.became(s.health.OK, at)

@@ -100,7 +100,7 @@ func (c *cluster) watchToken(ctx context.Context) {
 		if err != nil {
 			// For a moment what was found earlier stands: when Nomad is away the list of nodes fails as well, and says so.
 			if failures++; failures >= tokenPatience {
-				c.noteHealth(c.state.judged(healthUnverifiable(c.remote.address, Cause(err)), c.o.Clock.Now()))
+				c.noteHealth(c.state.judged(healthUnverifiable(c.remote.origin.address, Cause(err)), c.o.Clock.Now()))
 			}
 			c.pause(ctx, backoff(c.o.MinInterval, failures), nil)
 			continue
