@@ -3,12 +3,14 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -22,6 +24,9 @@ const (
 	viewLimit = 30 * time.Second
 	// credentialsTTL is how long credentials aren't read again.
 	credentialsTTL = 5 * time.Second
+	// credentialsKept is how long a credentials Secret is remembered after it was last needed. Who needs one looks more often,
+	// however long it waits (linkRefresh).
+	credentialsKept = time.Hour
 )
 
 // Clusters hands out the Nomad cluster behind a connection.
@@ -29,7 +34,7 @@ type Clusters interface {
 	Get(nomad.Connection) nomad.Cluster
 }
 
-// Connections finds the Nomad cluster that a pool or a member belongs to.
+// Connections finds the Nomad cluster that a pool or a member belongs to. It is a Runnable of controller-runtime's manager.
 type Connections struct {
 	// Reader reads credentials Secrets, uncached: the controller may not list Secrets.
 	Reader client.Reader
@@ -42,7 +47,7 @@ type Connections struct {
 
 	mu      sync.Mutex
 	own     ownConnection
-	secrets map[types.NamespacedName]cachedSecret
+	secrets map[types.NamespacedName]*cachedSecret
 }
 
 // ownConnection is the controller's own connection as it was last read.
@@ -54,7 +59,9 @@ type ownConnection struct {
 
 type cachedSecret struct {
 	secret *corev1.Secret // nil: not found
-	read   time.Time
+	// last is what the Secret held when it was last seen; nil: never.
+	last       *corev1.Secret
+	read, used time.Time
 }
 
 // Link is a member's or pool's way to Nomad at one moment.
@@ -68,13 +75,15 @@ type Link struct {
 	Reason, Message string
 }
 
-// Link returns the way to Nomad of a pool or member, by its connection. The error is about Kubernetes only.
+// Link returns the way to Nomad of a pool or member, by its connection. For one that is being deleted a credentials Secret that
+// was deleted as well, as with `kubectl delete -f`, is remembered: its nodes are still to be drained. The error is about
+// Kubernetes only.
 func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.NomadConnection) (Link, error) {
 	var secret *corev1.Secret
 	if ref := spec.CredentialsSecretRef; ref != nil {
 		var err error
 		key := types.NamespacedName{Namespace: of.GetNamespace(), Name: ref.Name}
-		if secret, err = c.secret(ctx, key); err != nil {
+		if secret, err = c.secret(ctx, key, of.GetDeletionTimestamp() != nil); err != nil {
 			return Link{}, err
 		}
 		if secret == nil {
@@ -138,14 +147,12 @@ func (c *Connections) defaults(ctx context.Context) (nomad.Connection, error) {
 	return c.own.conn, err
 }
 
-func (c *Connections) secret(ctx context.Context, key types.NamespacedName) (*corev1.Secret, error) {
+// secret is nil if there is none of this name. To who is leaving it is as it was last seen.
+func (c *Connections) secret(ctx context.Context, key types.NamespacedName, leaving bool) (*corev1.Secret, error) {
 	now := c.Clock.Now()
-	c.mu.Lock()
-	if e, ok := c.secrets[key]; ok && now.Sub(e.read) < credentialsTTL {
-		c.mu.Unlock()
-		return e.secret, nil
+	if e, ok := c.remembered(key, now); ok {
+		return e.forWhom(leaving), nil
 	}
-	c.mu.Unlock()
 	s := &corev1.Secret{}
 	switch err := c.Reader.Get(ctx, key, s); {
 	case apierrors.IsNotFound(err):
@@ -155,9 +162,51 @@ func (c *Connections) secret(ctx context.Context, key types.NamespacedName) (*co
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.secrets == nil {
-		c.secrets = map[types.NamespacedName]cachedSecret{}
+	e := c.secrets[key]
+	if e == nil {
+		if c.secrets == nil {
+			c.secrets = map[types.NamespacedName]*cachedSecret{}
+		}
+		e = &cachedSecret{}
+		c.secrets[key] = e
 	}
-	c.secrets[key] = cachedSecret{s, now}
-	return s, nil
+	if s == nil && e.secret != nil {
+		log.FromContext(ctx).Info("the credentials Secret is gone; what is being deleted uses what it held", "secret", key.String())
+	}
+	if e.secret, e.read, e.used = s, now, now; s != nil {
+		e.last = s
+	}
+	return e.forWhom(leaving), nil
+}
+
+func (e *cachedSecret) forWhom(leaving bool) *corev1.Secret {
+	if e.secret == nil && leaving {
+		return e.last
+	}
+	return e.secret
+}
+
+// remembered is what was read a moment ago.
+func (c *Connections) remembered(key types.NamespacedName, now time.Time) (cachedSecret, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.secrets[key]
+	if e == nil || now.Sub(e.read) >= credentialsTTL {
+		return cachedSecret{}, false
+	}
+	e.used = now
+	return *e, true
+}
+
+// Start lets go of Secrets that nobody has needed for long, because no pool names them any more, until ctx ends.
+func (c *Connections) Start(ctx context.Context) error {
+	wait.UntilWithContext(ctx, func(context.Context) { c.forget() }, credentialsKept/10)
+	return nil
+}
+
+func (c *Connections) forget() {
+	now := c.Clock.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.secrets, func(_ types.NamespacedName, e *cachedSecret) bool { return now.Sub(e.used) > credentialsKept })
 }

@@ -39,16 +39,54 @@ func tokenSecret() *corev1.Secret {
 }
 
 var (
-	staying = &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "stays"}}
-	byRef   = v1alpha1.NomadConnection{CredentialsSecretRef: &v1alpha1.SecretRef{Name: "creds"}}
+	staying    = &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "stays"}}
+	deletedOne = &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "goes", DeletionTimestamp: &metav1.Time{Time: now}}}
+	byRef      = v1alpha1.NomadConnection{CredentialsSecretRef: &v1alpha1.SecretRef{Name: "creds"}}
 )
+
+// A pool that is deleted together with its credentials is drained all the same. Others are told that their Secret is gone.
+func TestDeletedSecretServesWhatIsBeingDeleted(t *testing.T) {
+	secret := tokenSecret()
+	c, d, clock, api := credentials(secret)
+	link := func(of client.Object) Link {
+		t.Helper()
+		l, err := c.Link(t.Context(), of, byRef)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	if l := link(staying); !l.Known || d.last.Token != "theirs" {
+		t.Fatalf("got %+v by %s", l, d.last)
+	}
+	if err := api.Delete(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		clock.SetTime(clock.Now().Add(credentialsKept / 10))
+		c.forget()
+		d.last = nomad.Connection{}
+		if l := link(deletedOne); l.Cluster == nil || d.last.Token != "theirs" {
+			t.Fatalf("what is being deleted is left with %+v by %s", l, d.last)
+		}
+		if l := link(staying); l.Cluster != nil || l.Known || l.Reason != v1alpha1.ReasonCredentials || !strings.Contains(l.Message, `Secret "ns/creds" doesn't exist`) {
+			t.Fatalf("got %+v", l)
+		}
+	}
+
+	clock.SetTime(clock.Now().Add(credentialsKept + time.Second))
+	c.forget()
+	if l := link(deletedOne); l.Cluster != nil || len(c.secrets) != 1 {
+		t.Errorf("the token was kept while nobody needed it: %+v", l)
+	}
+}
 
 func TestCredentialsSecretIsReadAgain(t *testing.T) {
 	c, d, clock, api := credentials(tokenSecret())
 	token := func(after time.Duration) string {
 		t.Helper()
 		clock.SetTime(clock.Now().Add(after))
-		if _, err := c.Link(t.Context(), staying, byRef); err != nil {
+		if _, err := c.Link(t.Context(), deletedOne, byRef); err != nil {
 			t.Fatal(err)
 		}
 		return d.last.Token

@@ -61,6 +61,9 @@ func Add(ctx context.Context, mgr ctrl.Manager, own func() (nomad.Connection, er
 		return err
 	}
 	c := &Connections{Reader: mgr.GetAPIReader(), Own: own, Clusters: clusters, Clock: clock.RealClock{}}
+	if err := mgr.Add(c); err != nil {
+		return err
+	}
 	d := Deps{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: c, Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("nomad-harvester"), NewID: uuid.NewString}
 	if err := mgr.Add(NewSweeper(d, clock.RealClock{}, config)); err != nil {
 		return err
