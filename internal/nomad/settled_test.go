@@ -57,3 +57,26 @@ func TestViewTellsOfANewLeader(t *testing.T) {
 	f.locked(func() { clear(f.refuse) })
 	eventually(t, "the end of the outage", func() bool { v := c.View(); return v.Health.OK && v.SettledSince.After(second) })
 }
+
+// Servers that had no leader when they were asked are asked again with the next list, not only after a while.
+func TestLeaderIsAskedForUntilThereIsOne(t *testing.T) {
+	f := newFakeServer(t)
+	f.leader = "10.0.0.1:4647"
+	f.refuse["/v1/status/leader"] = refusal{http.StatusInternalServerError, "No cluster leader", 1}
+	clusters := NewClusters(Options{PollNodes: time.Hour, MinInterval: time.Millisecond})
+	go func() { _ = clusters.Start(t.Context()) }()
+	c := clusters.Get(Connection{Address: f.URL})
+	eventually(t, "first list", func() bool { return c.View().Health.OK })
+	eventually(t, "the leader to be asked for again", func() bool {
+		f.change(func() {})
+		return f.count("GET /v1/status/leader") == 2
+	})
+	for range 3 {
+		lists := f.count("GET /v1/nodes")
+		f.change(func() {})
+		eventually(t, "another list", func() bool { return f.count("GET /v1/nodes") > lists })
+	}
+	if n := f.count("GET /v1/status/leader"); n != 2 {
+		t.Errorf("asked %d times", n)
+	}
+}

@@ -74,9 +74,8 @@ func (c *cluster) watchNodes(ctx context.Context) {
 		index, failures = max(next, 1), 0
 		answered := c.o.Clock.Now()
 		// Before the nodes are shown: what they look like may come of a change.
-		if answered.Sub(askedFor) >= c.o.PollNodes {
+		if answered.Sub(askedFor) >= c.o.PollNodes && c.noteLeader(ctx) {
 			askedFor = answered
-			c.noteLeader(ctx)
 		}
 		changed, health := c.state.listed(nodes, answered)
 		c.noteHealth(health)
