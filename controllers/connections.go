@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,7 +93,7 @@ func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.
 	}
 	own, problem := c.defaults(ctx)
 	if problem != nil && (spec.Address == "" || secret == nil) { // with both it needs nothing of the controller's
-		return unusable("The controller's own connection to Nomad can't be used. " + problem.Error()), nil
+		return unusable("The controller's own connection to Nomad can't be used: " + strings.ReplaceAll(problem.Error(), "\n", "; ")), nil
 	}
 	conn, problem := nomad.Resolve(own, spec, secret)
 	if problem != nil {

@@ -131,10 +131,10 @@ func TestOwnConnectionIsReadAgain(t *testing.T) {
 		t.Errorf("after a rotation the token is %q", d.last.Token)
 	}
 
-	conn, problem = nomad.Connection{}, errors.New("key NOMAD_ADDR: it is no URL; use another")
+	conn, problem = nomad.Connection{}, errors.Join(errors.New("key NOMAD_ADDR: it is no URL; use another"), errors.New("key ca.crt: x"))
 	clock.SetTime(clock.Now().Add(credentialsTTL))
 	for _, spec := range []v1alpha1.NomadConnection{{}, {Address: "http://other:4646"}, byRef} {
-		if l := link(spec); l.Cluster != nil || l.Reason != v1alpha1.ReasonCredentials || !strings.Contains(l.Message, "controller's own") || !strings.Contains(l.Message, "key NOMAD_ADDR") {
+		if l := link(spec); l.Cluster != nil || l.Reason != v1alpha1.ReasonCredentials || !strings.Contains(l.Message, "controller's own") || !strings.Contains(l.Message, "another; key ca.crt") {
 			t.Errorf("got %+v", l)
 		}
 	}
