@@ -75,9 +75,10 @@ func absentReason(o Observed) string {
 }
 
 // drainBlind handles a member whose Nomad can't be asked. Unknown is not down: it waits. Only a deletion that somebody
-// asked for ends all the same, when its deadline has passed, because a Nomad that is gone for good mustn't wedge it.
+// asked for ends all the same, when its deadline has passed, because a Nomad that is gone for good mustn't wedge it. One that
+// merely hasn't been asked yet may answer in a moment, however long ago the deadline was.
 func drainBlind(o Observed) Decision {
-	if o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
+	if o.Nomad.NotAsked || o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
 		return Decision{Step: Wait}
 	}
 	end := o.Record.Drain.Deadline.Add(ForceGrace)

@@ -156,6 +156,10 @@ func TestUnknownIsNotDown(t *testing.T) {
 		{name: "VM deleted by somebody, guest stopped", o: ordered(vmDeleting, noInstance, nomadUnknown), step: member.MarkDrained},
 		{name: "halted: it may be started again", o: ordered(noInstance, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
 	})
+	runSteps(t, []stepCase{
+		{name: "deleted, deadline passed while the controller was away: Nomad is asked first", o: draining(nil, notAsked, deleted, overdue(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "no guest runs: nothing to ask, not even once", o: ordered(noVM, notAsked), step: member.MarkDrained},
+	})
 	d := member.Decide(draining(nil, nomadUnknown, deleted, overdue(grace)))
 	if !d.Unchecked || !d.Late || d.Drained.Reason != v1alpha1.ReasonDeadline {
 		t.Errorf("a deletion that ends without Nomad must say so: %+v", d)

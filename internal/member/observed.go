@@ -124,7 +124,8 @@ type Nomad struct {
 	// Why explains an unknown Nomad.
 	Why string
 	// NotAsked is true for an unknown Nomad that this process merely has not asked yet, just after it has started: what was
-	// found before that stands for the moment.
+	// found before that stands for the moment, and no patience with Nomad ends. It doesn't last: within a minute or two there
+	// is an answer, or the failure to get one (internal/nomad: RequestTimeout, tokenPatience).
 	NotAsked bool
 	// Registered is true when a node of the member's ID is there.
 	Registered bool

@@ -42,6 +42,15 @@ func unsure(o Observed) time.Duration {
 	if o.Nomad.Known || o.Record.DrainedReason == v1alpha1.ReasonDeadline || o.Record.DrainedReason == v1alpha1.ReasonVMGone {
 		return 0
 	}
+	return patience(o)
+}
+
+// patience is how much longer a drained member waits for a Nomad that can't be asked. A Nomad that this process has not asked
+// yet is no such one: it may answer in a moment, however long this controller was away.
+func patience(o Observed) time.Duration {
+	if o.Nomad.NotAsked {
+		return unknownRetry
+	}
 	return removedSince(o.Record).Add(o.PurgePatience).Sub(o.Now)
 }
 
@@ -50,7 +59,7 @@ func purge(o Observed) (Decision, bool) {
 	case !o.Record.Purge:
 		return Decision{}, false
 	case !o.Nomad.Known:
-		left := removedSince(o.Record).Add(o.PurgePatience).Sub(o.Now)
+		left := patience(o)
 		return Decision{Step: Wait, Wake: left}, left > 0
 	default:
 		return Decision{Step: Purge}, o.Nomad.Registered

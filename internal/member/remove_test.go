@@ -51,6 +51,7 @@ func TestVMIsKeptWhileNomadCantBeAsked(t *testing.T) {
 		{name: "claims not listed yet", o: removing(nomadUnknown, just), step: member.Wait, wake: 15 * time.Second},
 		{name: "claims listed", o: removing(nomadUnknown, just, listed), step: member.Wait, wake: 15 * time.Second},
 		{name: "not for ever", o: removing(nomadUnknown, just, listed, later(10*time.Minute)), step: member.DeleteVM},
+		{name: "not asked yet, however long the controller was away", o: removing(notAsked, just, listed, later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "the deadline had passed anyway", o: removing(nomadUnknown, just, listed, forced), step: member.DeleteVM},
 	})
 }
@@ -75,6 +76,7 @@ func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
 		{name: "no purge wanted, Nomad unknown", o: removing(noVM, keep, nomadUnknown), step: member.Release},
 		{name: "Nomad unknown", o: removing(noVM, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
 		{name: "Nomad unknown, patience over", o: removing(noVM, nomadUnknown, later(time.Hour)), step: member.Release},
+		{name: "not asked yet, however long the controller was away", o: removing(noVM, notAsked, later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "the drain took an hour: that isn't counted", o: removing(noVM, nomadUnknown, longDrain), step: member.Wait, wake: 3 * time.Second},
 		{name: "Nomad unknown, VM still there, patience over", o: removing(nomadUnknown, later(time.Hour)), step: member.ListClaims},
 	})
