@@ -265,13 +265,9 @@ func (r *NomadNodeReconciler) release(ctx context.Context, s *nodeScope, d membe
 // counted is nil once the pool has counted the member, whose name it would use again otherwise. A pool that is gone makes no
 // more members.
 func (r *NomadNodeReconciler) counted(ctx context.Context, n *v1alpha1.NomadNode) error {
-	p := &v1alpha1.NomadNodePool{}
-	err := r.Live.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.PoolName}, p)
-	switch {
-	case apierrors.IsNotFound(err) || err == nil && string(p.UID) != n.Spec.PoolUID:
-		return nil
-	case err != nil:
-		return fmt.Errorf("reading pool %s: %w", n.Spec.PoolName, err)
+	p, err := r.poolOf(ctx, n)
+	if err != nil || p == nil {
+		return err
 	}
 	if recorded := p.Status.NextOrdinal; pool.NextOrdinal(p.Name, string(p.UID), recorded, func(name string) bool { return name == n.Name }) != recorded {
 		return fmt.Errorf("pool %s has not counted the member yet", p.Name)

@@ -52,7 +52,30 @@ func (r *NomadNodeReconciler) observe(ctx context.Context, n *v1alpha1.NomadNode
 		return nil, err
 	}
 	observeNomad(s, siblings)
-	return s, nil
+	return s, r.observePool(ctx, s)
+}
+
+// observePool looks if the member still has a pool, while that matters.
+func (r *NomadNodeReconciler) observePool(ctx context.Context, s *nodeScope) error {
+	if !member.MindsPool(s.observed) {
+		return nil
+	}
+	p, err := r.poolOf(ctx, s.node)
+	s.observed.Disowned = err == nil && (p == nil || p.DeletionTimestamp != nil)
+	return err
+}
+
+// poolOf is the pool that made the member, as the API server has it; nil: it is gone.
+func (r *NomadNodeReconciler) poolOf(ctx context.Context, n *v1alpha1.NomadNode) (*v1alpha1.NomadNodePool, error) {
+	p := &v1alpha1.NomadNodePool{}
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.PoolName}, p)
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && string(p.UID) != n.Spec.PoolUID:
+		return nil, nil //nolint:nilerr,nilnil // gone, which is no error
+	case err != nil:
+		return nil, fmt.Errorf("reading pool %s: %w", n.Spec.PoolName, err)
+	}
+	return p, nil
 }
 
 func record(n *v1alpha1.NomadNode) member.Record {

@@ -177,8 +177,26 @@ func waiting(o Observed) string {
 	return "nothing"
 }
 
+// keptVM says why the VM of a drained member stays.
+func keptVM(o Observed) Condition {
+	const kept = "Drained, but its VM stays until Nomad has been asked if the node has got work since. "
+	switch was := o.Record.Said[v1alpha1.NodeReady]; {
+	case o.Nomad.NotAsked && was.Reason == v1alpha1.ReasonNomadUnknown:
+		return was
+	case o.Nomad.NotAsked:
+		return no(v1alpha1.ReasonRemoving, "The member is being removed.")
+	case wantsGone(o):
+		return no(v1alpha1.ReasonNomadUnknown, kept+"Its deletion was asked for, so it goes all the same when the controller's --purge-patience is over. Nomad can't be asked: "+o.Nomad.Why)
+	default:
+		return no(v1alpha1.ReasonNomadUnknown, kept+"That may take as long as it will, because nobody asked for its deletion. Should Nomad be gone for good, delete the NomadNodePool, or annotate the VM "+
+			v1alpha1.AllowDeleteAnnotation+" and delete it, if nothing runs on it. Nomad can't be asked: "+o.Nomad.Why)
+	}
+}
+
 func ready(o Observed, c map[string]Condition) Condition {
 	switch {
+	case o.Record.Drained && holdsVM(o):
+		return keptVM(o)
 	case o.Record.Drained:
 		return no(v1alpha1.ReasonRemoving, "The member is being removed.")
 	case o.Record.Leaving():

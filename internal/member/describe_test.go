@@ -130,6 +130,10 @@ func TestReady(t *testing.T) {
 		{"leaving", ordered(), "False", v1alpha1.ReasonDraining, ""},
 		{"deleted", steady(deleted), "False", v1alpha1.ReasonDraining, ""},
 		{"drained", removing(), "False", v1alpha1.ReasonRemoving, ""},
+		{"drained, VM kept", removing(nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "delete the NomadNodePool"},
+		{"drained, VM kept for a while", removing(nomadUnknown, disowned), "False", v1alpha1.ReasonNomadUnknown, "--purge-patience"},
+		{"drained, VM gone", removing(nomadUnknown, noVM), "False", v1alpha1.ReasonRemoving, ""},
+		{"drained, Nomad not asked yet", removing(notAsked), "False", v1alpha1.ReasonRemoving, ""},
 	})
 }
 
@@ -174,6 +178,7 @@ func TestMessagesDontChangeWithTime(t *testing.T) {
 		"stuck":    removing(vmDeleting, later(time.Hour)),
 		"quota":    removing(vmDeleting, noInstance, held),
 		"purging":  removing(noVM, nomadUnknown),
+		"kept":     removing(nomadUnknown),
 	} {
 		before := member.Decide(o).Conditions
 		for kind, c := range member.Decide(with(o, later(73*time.Second))).Conditions {

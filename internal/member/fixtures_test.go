@@ -92,6 +92,7 @@ func cordoned(o *member.Observed)     { o.Nomad.Eligible, o.Record.CordonedFor =
 func retain(o *member.Observed)       { o.Record.Policy.OnTimeout = v1alpha1.DrainRetain }
 func ignoreSystem(o *member.Observed) { o.Record.Policy.IgnoreSystemJobs = true }
 func deleted(o *member.Observed)      { o.Record.DeletedAt = o.Now.Add(-time.Minute) }
+func disowned(o *member.Observed)     { o.Disowned = true }
 func noInstance(o *member.Observed)   { o.Instance = member.Instance{} }
 func ended(o *member.Observed)        { o.Instance = member.Instance{Exists: true, Ended: true} }
 func noVM(o *member.Observed)         { o.VM, o.Instance = member.VM{}, member.Instance{} }
@@ -106,6 +107,16 @@ func halted(o *member.Observed) { o.VM.Halted = true }
 func held(o *member.Observed) {
 	o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "cpu insufficient resources due to resource quota"}
 }
+
+// leaves gives the reason for which an ordered member leaves.
+func leaves(reason v1alpha1.DrainReason) change {
+	return func(o *member.Observed) {
+		d := o.Record.Drain.DeepCopy()
+		d.Reason = reason
+		o.Record.Drain = d
+	}
+}
+
 func canceled(o *member.Observed) {
 	d := o.Record.Drain.DeepCopy()
 	d.Canceled = true

@@ -30,6 +30,8 @@ type Observed struct {
 	// PurgePatience bounds how long the removal of a drained member waits for a Nomad that can't be asked. Nomad forgets a
 	// node that is down by itself, after node_gc_threshold.
 	PurgePatience time.Duration
+	// Disowned is true when the member's pool is gone, or is being deleted. Only observed while MindsPool.
+	Disowned bool
 	// SiblingsEligible is true while another member with an intent is still eligible in Nomad.
 	SiblingsEligible bool
 }

@@ -18,8 +18,8 @@ func remove(o Observed) Decision {
 	switch vmOurs := o.VM.Exists && o.VM.Ours; {
 	case o.Record.DeletedAt.IsZero():
 		return Decision{Step: DeleteRecord}
-	case vmOurs && !o.VM.Deleting && unsure(o) > 0:
-		return Decision{Step: Wait, Wake: unsure(o)}
+	case vmOurs && !o.VM.Deleting && unsure(o):
+		return Decision{Step: Wait, Wake: untilSure(o)}
 	case vmOurs && !o.VM.Deleting && !o.VM.RemovalListed:
 		return Decision{Step: ListClaims}
 	case vmOurs && !o.VM.Deleting:
@@ -36,13 +36,37 @@ func remove(o Observed) Decision {
 	return clean(o)
 }
 
-// unsure is how much longer the VM of a drained member is kept because Nomad can't be asked if its node has got work since.
-// It is bounded: the node was ineligible and empty, or had never joined.
-func unsure(o Observed) time.Duration {
-	if o.Nomad.Known || o.Record.DrainedReason == v1alpha1.ReasonDeadline || o.Record.DrainedReason == v1alpha1.ReasonVMGone {
+// holdsVM is true for a drained member whose VM stays because Nomad can't be asked if its node has got work since: the node may
+// have been made eligible, and a guest that never joined may have joined late.
+func holdsVM(o Observed) bool {
+	return o.Record.Drained && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.Nomad.Known &&
+		o.Record.DrainedReason != v1alpha1.ReasonDeadline && o.Record.DrainedReason != v1alpha1.ReasonVMGone
+}
+
+// unsure is true while the VM of a drained member is kept because Nomad can't be asked. Unknown is not down: it is bounded only
+// if somebody asked for the deletion, because a Nomad that is gone for good mustn't wedge that.
+func unsure(o Observed) bool {
+	return holdsVM(o) && (o.Nomad.NotAsked || !wantsGone(o) || patience(o) > 0)
+}
+
+// untilSure is when to look again at the latest; 0: there is no such end.
+func untilSure(o Observed) time.Duration {
+	if !wantsGone(o) {
 		return 0
 	}
 	return patience(o)
+}
+
+// wantsGone is true for a member whose deletion somebody asked for. That its record is deleted doesn't tell: the controller does
+// that itself once a member is drained, whatever it leaves for.
+func wantsGone(o Observed) bool {
+	in := o.Record.Drain
+	return o.Disowned || in != nil && (in.Reason == v1alpha1.DrainDeleted || in.Reason == v1alpha1.DrainVMDeleted)
+}
+
+// MindsPool is true while it matters if the member's pool is there.
+func MindsPool(o Observed) bool {
+	return holdsVM(o) && !o.Nomad.NotAsked && !wantsGone(o)
 }
 
 // patience is how much longer a drained member waits for a Nomad that can't be asked. A Nomad that this process has not asked

@@ -50,8 +50,13 @@ func TestVMIsKeptWhileNomadCantBeAsked(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "claims not listed yet", o: removing(nomadUnknown, just), step: member.Wait, wake: 15 * time.Second},
 		{name: "claims listed", o: removing(nomadUnknown, just, listed), step: member.Wait, wake: 15 * time.Second},
-		{name: "not for ever", o: removing(nomadUnknown, just, listed, later(10*time.Minute)), step: member.DeleteVM},
-		{name: "not asked yet, however long the controller was away", o: removing(notAsked, just, listed, later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "for as long as it takes, as nobody asked for the deletion", o: removing(nomadUnknown, just, listed, later(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "never joined, and may have since", o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainJoinTimeout), later(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "a user deleted it: almost as long", o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainDeleted), later(10*time.Minute-time.Second)), step: member.Wait, wake: time.Second},
+		{name: "a user deleted it: not for ever", o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainDeleted), later(10*time.Minute)), step: member.DeleteVM},
+		{name: "somebody deleted its VM: not for ever", o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainVMDeleted), later(10*time.Minute)), step: member.DeleteVM},
+		{name: "its pool is deleted: not for ever", o: removing(nomadUnknown, just, listed, disowned, later(10*time.Minute)), step: member.DeleteVM},
+		{name: "not asked yet, however long the controller was away", o: removing(notAsked, just, listed, disowned, later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "the deadline had passed anyway", o: removing(nomadUnknown, just, listed, forced), step: member.DeleteVM},
 	})
 }
@@ -78,7 +83,7 @@ func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
 		{name: "Nomad unknown, patience over", o: removing(noVM, nomadUnknown, later(time.Hour)), step: member.Release},
 		{name: "not asked yet, however long the controller was away", o: removing(noVM, notAsked, later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "the drain took an hour: that isn't counted", o: removing(noVM, nomadUnknown, longDrain), step: member.Wait, wake: 3 * time.Second},
-		{name: "Nomad unknown, VM still there, patience over", o: removing(nomadUnknown, later(time.Hour)), step: member.ListClaims},
+		{name: "Nomad unknown, VM still there, patience over", o: removing(nomadUnknown, disowned, later(time.Hour)), step: member.ListClaims},
 	})
 	for _, c := range []struct {
 		name string
@@ -91,6 +96,28 @@ func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
 	} {
 		if d := member.Decide(c.o); d.Step != member.Release || d.Late != c.late {
 			t.Errorf("%s: got %s late=%t, want Release late=%t", c.name, d.Step, d.Late, c.late)
+		}
+	}
+}
+
+func TestPoolMattersOnlyWhileAVMIsHeld(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    member.Observed
+		want bool
+	}{
+		"held":               {removing(nomadUnknown), true},
+		"not asked yet":      {removing(notAsked), false},
+		"Nomad answers":      {removing(), false},
+		"deleted by a user":  {removing(nomadUnknown, leaves(v1alpha1.DrainDeleted)), false},
+		"not drained":        {draining(nil, nomadUnknown), false},
+		"VM being deleted":   {removing(nomadUnknown, vmDeleting), false},
+		"a stranger's VM":    {removing(nomadUnknown, strangersVM), false},
+		"ends in any case":   {removing(nomadUnknown, func(o *member.Observed) { o.Record.DrainedReason = v1alpha1.ReasonDeadline }), false},
+		"no guest runs":      {removing(nomadUnknown, noVM), false},
+		"wanted, and steady": {steady(nomadUnknown), false},
+	} {
+		if got := member.MindsPool(c.o); got != c.want {
+			t.Errorf("%s: got %t", name, got)
 		}
 	}
 }
