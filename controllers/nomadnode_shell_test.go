@@ -198,7 +198,7 @@ func TestUnreadAllocationsAreSaid(t *testing.T) {
 		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
 	})
 	s.reconcile(t)
-	if c := condition(s.node(t), v1alpha1.NodeDrained); !strings.Contains(c.Message, "doesn't list allocations: no answer in time") {
+	if c := condition(s.node(t), v1alpha1.NodeDrained); !strings.Contains(c.Message, "Held until Nomad lists allocations again") {
 		t.Errorf("got %+v", c)
 	}
 }

@@ -157,10 +157,10 @@ func drains(o Observed, d Decision) Condition {
 		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
 	case waits && o.SiblingsEligible && !o.Nomad.Draining:
 		return no(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
+	case (waits || Rechecks(o)) && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
+		return unread(o)
 	case r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && !o.Now.Before(r.Drain.Deadline.Time):
 		return no(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+".")
-	case waits && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
-		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad doesn't list allocations: "+o.Nomad.LiveProblem)
 	case o.Nomad.LiveKnown && len(waitedFor(o)) > 0:
 		return no(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+".")
 	case o.Nomad.Draining:
@@ -168,6 +168,15 @@ func drains(o Observed, d Decision) Condition {
 	default:
 		return no(v1alpha1.ReasonDraining, "Telling Nomad to drain the node.")
 	}
+}
+
+// unread says what becomes of a drain whose allocations can't be listed.
+func unread(o Observed) Condition {
+	ends := "; at the drain deadline Nomad stops what is left, and the member goes."
+	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
+		ends = "; onTimeout is Retain, so that may take as long as it will. Only Force ends it at the drain deadline."
+	}
+	return no(v1alpha1.ReasonNomadUnknown, "Held until Nomad lists allocations again"+ends+" What it answers: "+o.Nomad.LiveProblem)
 }
 
 func waiting(o Observed) string {

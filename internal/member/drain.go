@@ -97,17 +97,17 @@ func drainSent(o Observed) bool {
 }
 
 // mustForce is true when the deadline has passed and the drain that is running isn't ours, so that Nomad doesn't know
-// of the deadline.
+// of the deadline. Allocations that can't be listed may be there.
 func mustForce(o Observed) bool {
 	return o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !o.Now.Before(o.Record.Drain.Deadline.Time) &&
-		o.Nomad.DrainIntent != o.Record.Drain.ID && len(waitedFor(o)) > 0
+		o.Nomad.DrainIntent != o.Record.Drain.ID && (!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
 }
 
 // await waits for the last allocation. What Nomad says of the drain itself doesn't count: it calls drains complete
 // whose allocations still run, and keeps drains open whose allocations have all ended.
 func await(o Observed) Decision {
 	if !o.Nomad.LiveKnown {
-		return Decision{Step: Wait, Wake: time.Second}
+		return awaitUnread(o)
 	}
 	waited := waitedFor(o)
 	if len(waited) == 0 {
@@ -121,6 +121,23 @@ func await(o Observed) Decision {
 		return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and onTimeout is Force.")
 	}
 	return kickOr(o, Decision{Step: Wait, Wake: end.Sub(o.Now)})
+}
+
+// awaitUnread waits for the allocations to be listed. Nomad knows of a forced drain's deadline and stops the tasks itself, so
+// that the drain ends then even if nobody can see that it has.
+func awaitUnread(o Observed) Decision {
+	poll := time.Second
+	if o.Nomad.LiveProblem != "" {
+		poll = problemRetry
+	}
+	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
+		return Decision{Step: Wait, Wake: poll}
+	}
+	left := forceEnd(o).Sub(o.Now)
+	if left <= 0 {
+		return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and onTimeout is Force. If allocations were left can't be told, because Nomad doesn't list them.")
+	}
+	return Decision{Step: Wait, Wake: min(poll, left)}
 }
 
 // forceEnd is when a forced drain is over: after its deadline, or after it was last sent or ended if that was later, because

@@ -82,6 +82,25 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+func TestDrainWhoseAllocationsCantBeListed(t *testing.T) {
+	waitingToStop := func(o *member.Observed) { o.Nomad.DrainUpdated = o.Now.Add(-time.Second) }
+	runSteps(t, []stepCase{
+		{name: "not read yet", o: draining(nil, unread("")), step: member.Wait, wake: time.Second},
+		{name: "can't be read", o: draining(nil, unread("no answer in time")), step: member.Wait, wake: 15 * time.Second},
+		{name: "force: Nomad stops the tasks at the deadline", o: draining(nil, unread("500"), overdue(0)), step: member.Wait, wake: 15 * time.Second},
+		{name: "force: a moment before the end", o: draining(nil, unread("500"), overdue(grace-time.Second)), step: member.Wait, wake: time.Second},
+		{name: "force: over", o: draining(nil, unread("500"), overdue(grace)), step: member.MarkDrained},
+		{name: "force: sent late, counted from then", o: draining(nil, unread("500"), overdue(time.Hour), waitingToStop), step: member.Wait, wake: 15 * time.Second},
+		{name: "force: somebody else's drain doesn't know of the deadline", o: draining(nil, unread("500"), foreign, overdue(time.Hour)), step: member.Drain},
+		{name: "force: somebody else's drain, before the deadline", o: draining(nil, unread("500"), foreign), step: member.Wait, wake: 15 * time.Second},
+		{name: "force: deleted", o: draining(nil, unread("500"), deleted, overdue(grace)), step: member.MarkDrained},
+		{name: "retain: for as long as it takes", o: draining(nil, unread("500"), retain, deleted, overdue(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
+	})
+	if d := member.Decide(draining(nil, unread("500"), overdue(grace))); !d.Unchecked || d.Late || d.Drained.Reason != v1alpha1.ReasonDeadline {
+		t.Errorf("got %+v", d)
+	}
+}
+
 // Somebody changes onTimeout while the member drains: what Nomad was told then is no longer what is wanted.
 func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
 	sent := func(a v1alpha1.DrainTimeoutAction) change {
