@@ -19,6 +19,23 @@ func problemOf(err error) *member.Problem {
 	return refusal(err)
 }
 
+// explain notes what the member's conditions say of a step that failed. It returns true for what a retry doesn't mend by itself:
+// that is no error of ours, and is tried again later.
+func explain(o *member.Observed, step member.Step, err error) (refused bool) {
+	switch p := problemOf(err); {
+	case err == nil:
+		return false
+	case step.Removing():
+		o.Refused = p
+		return p != nil
+	case !step.Making():
+		return false
+	default:
+		o.Record.Problem = p
+		return p != nil
+	}
+}
+
 // refusal tells a write that was refused, which no retry mends by itself, from one that failed. The message is the
 // server's, word for word: it is the only explanation that a user gets.
 func refusal(err error) *member.Problem {

@@ -66,9 +66,7 @@ func (r *NomadNodeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	}
 	d := r.Decide(s.observed)
 	acted, actErr := r.act(ctx, s, d)
-	if p := problemOf(actErr); p != nil && (d.Step == member.CreateVM || d.Step == member.CreateSecret || d.Step == member.RenewSecret) {
-		// Not an error of ours: said in a condition, tried again later.
-		s.observed.Record.Problem = p
+	if explain(&s.observed, d.Step, actErr) {
 		d, actErr, acted = r.Decide(s.observed), nil, false
 	}
 	if d.Step == member.Release && actErr == nil {

@@ -16,7 +16,7 @@ import (
 func drained(health nomad.Health, change func(n *v1alpha1.NomadNode) []client.Object) *memberShell {
 	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
 		objects := running(n, s, nomad.Node{Status: nomad.NodeReady})
-		s.nomad.view = nomad.View{Health: health}
+		s.nomad.view.Health = health
 		ago := metav1.NewTime(now.Add(-time.Hour))
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
 		n.Spec.Drain = newIntent("intent-1", v1alpha1.DrainScaleIn, ago.Time, ago.Time)

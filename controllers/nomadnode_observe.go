@@ -141,9 +141,19 @@ func (r *NomadNodeReconciler) observeVM(ctx context.Context, s *nodeScope) error
 	// The instance of a stranger's VM of this name is a stranger's too, and must not hold the member's removal.
 	if found && (s.observed.VM.Ours || s.vm == nil || !metav1.IsControlledBy(vmi, s.vm)) {
 		s.vmi = vmi
-		s.observed.Instance = member.Instance{Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running, Ended: vmi.IsFinal(), EvacuatedFrom: evacuatedFrom(vmi)}
+		s.observed.Instance = instanceFacts(vmi)
 	}
 	return nil
+}
+
+func instanceFacts(vmi *kubevirtv1.VirtualMachineInstance) member.Instance {
+	out := member.Instance{
+		Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running, Ended: vmi.IsFinal(), Host: vmi.Status.NodeName, EvacuatedFrom: evacuatedFrom(vmi),
+	}
+	if vmi.DeletionTimestamp != nil {
+		out.DeletingSince = vmi.DeletionTimestamp.Time
+	}
+	return out
 }
 
 // evacuatedFrom is the host that KubeVirt wants freed of an instance and leaves to us to free.
@@ -237,7 +247,11 @@ func (r *NomadNodeReconciler) observeClaims(ctx context.Context, s *nodeScope) e
 		if err != nil {
 			return fmt.Errorf("reading claim %s: %w", name, err)
 		}
-		s.observed.Claims = append(s.observed.Claims, member.Claim{Name: name, Deleting: pvc.DeletionTimestamp != nil})
+		c := member.Claim{Name: name, Finalizers: pvc.Finalizers}
+		if pvc.DeletionTimestamp != nil {
+			c.Deleting, c.DeletingSince = true, pvc.DeletionTimestamp.Time
+		}
+		s.observed.Claims = append(s.observed.Claims, c)
 	}
 	return nil
 }

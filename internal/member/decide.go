@@ -50,6 +50,9 @@ func lostVM(o Observed) bool {
 	return o.Record.VMMade && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting)
 }
 
+// Making is true for a step that makes something in Kubernetes.
+func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s == CreateVM }
+
 // provision makes what a member consists of, in the order in which each part needs the one before.
 func provision(o Observed) Decision {
 	switch {

@@ -63,6 +63,9 @@ func conditions(o Observed, d Decision) map[string]Condition {
 }
 
 func vmReady(o Observed) Condition {
+	if c, ok := stuck(o); ok {
+		return c
+	}
 	switch {
 	case !o.VM.Exists:
 		return noVM(o.Record)
@@ -71,7 +74,7 @@ func vmReady(o Observed) Condition {
 	case o.VM.Deleting && !o.Record.Drained && o.Record.Drain == nil:
 		return no(v1alpha1.ReasonVMDeletedByOthers, "Somebody deleted the VM; to remove a member, delete its NomadNode instead.")
 	case o.VM.Deleting:
-		return vmDeleting(o)
+		return no(v1alpha1.ReasonRemoving, "The VM is shutting down.")
 	case o.VM.Failure != "":
 		return no(v1alpha1.ReasonVMFailed, o.VM.Failure)
 	case o.VM.Halted:
@@ -81,13 +84,6 @@ func vmReady(o Observed) Condition {
 	default:
 		return no(v1alpha1.ReasonVMStarting, "The VM is starting.")
 	}
-}
-
-func vmDeleting(o Observed) Condition {
-	if c, ok := stuck(o); ok {
-		return c
-	}
-	return no(v1alpha1.ReasonRemoving, "The VM is shutting down.")
 }
 
 func noVM(r Record) Condition {

@@ -77,6 +77,7 @@ func TestVMReady(t *testing.T) {
 		vmDeleting(o)
 		o.VM.DeletingSince, o.VM.Finalizers = o.Now.Add(-10*time.Minute), []string{"a/b", "c/d"}
 	}
+	just := func(o *member.Observed) { o.Record.DrainedAt = o.Now }
 	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
 		{"being made", fresh(), "False", v1alpha1.ReasonProvisioning, ""},
 		{"refused, word for word", fresh(problem), "False", v1alpha1.ReasonAdmissionDenied, "admission webhook said no"},
@@ -90,6 +91,17 @@ func TestVMReady(t *testing.T) {
 		{"deleted by somebody", steady(vmDeleting), "False", v1alpha1.ReasonVMDeletedByOthers, "delete its NomadNode"},
 		{"removed by us", removing(vmDeleting), "False", v1alpha1.ReasonRemoving, ""},
 		{"stuck names what holds it", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "a/b, c/d"},
+		{"stuck on a host", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "its guest may still run on host host-1"},
+		{"stuck on a host: what not to do", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "Don't take KubeVirt's finalizers off"},
+		{"stuck without a guest", removing(stuck, noInstance), "False", v1alpha1.ReasonDeleteStuck, "The guest is gone, but its VM doesn't go away; finalizers: a/b, c/d"},
+		{"refused, word for word", removing(refused), "False", v1alpha1.ReasonDeleteStuck, "may not delete virtualmachines"},
+		{"refused without a VM", removing(noVM, notInNomad, refused), "False", v1alpha1.ReasonDeleteStuck, "may not delete virtualmachines"},
+		{"VM gone, its instance not yet", removing(vmOnlyGone, just), "False", v1alpha1.ReasonVMGone, ""},
+		{"VM gone, its instance left to itself", removing(vmOnlyGone), "False", v1alpha1.ReasonDeleteStuck, "kubectl delete vmi"},
+		{"VM gone, its instance is going", removing(vmOnlyGone, going(10*time.Minute-1)), "False", v1alpha1.ReasonVMGone, ""},
+		{"VM gone, its instance is stuck", removing(vmOnlyGone, going(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck, "may still run on host host-1"},
+		{"claims are going", removing(noVM, notInNomad, terminating(10*time.Minute-1)), "False", v1alpha1.ReasonVMGone, ""},
+		{"claims are stuck", removing(noVM, notInNomad, terminating(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck, "data, root; finalizers: kubernetes.io/pvc-protection. See"},
 		{"held by a quota, word for word", removing(vmDeleting, noInstance, held), "False", v1alpha1.ReasonDeleteStuck, "raise the quota. The refusal: cpu insufficient resources due to resource quota"},
 		{"held by something else", removing(vmDeleting, noInstance, held, func(o *member.Observed) {
 			o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "no such network"}

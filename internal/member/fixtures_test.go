@@ -47,7 +47,7 @@ func booting(changes ...change) member.Observed {
 	return with(fresh(func(o *member.Observed) {
 		o.Record.ClaimsRecorded, o.Record.VMMade = true, true
 		o.VM = member.VM{Exists: true, Ours: true, Status: "Running"}
-		o.Instance = member.Instance{Exists: true, Running: true}
+		o.Instance = member.Instance{Exists: true, Running: true, Host: "host-1"}
 	}), changes...)
 }
 
@@ -104,6 +104,25 @@ func vmDeleting(o *member.Observed) {
 	o.VM.Deleting, o.VM.DeletingSince = true, o.Now.Add(-10*time.Second)
 }
 func halted(o *member.Observed) { o.VM.Halted = true }
+func refused(o *member.Observed) {
+	o.Refused = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "may not delete virtualmachines"}
+}
+func vmOnlyGone(o *member.Observed) { o.VM = member.VM{} }
+
+// going is when the instance has been deleted for so long.
+func going(d time.Duration) change {
+	return func(o *member.Observed) { o.Instance.DeletingSince = o.Now.Add(-d) }
+}
+
+// terminating is when two claims have been deleted for so long.
+func terminating(d time.Duration) change {
+	return func(o *member.Observed) {
+		for _, name := range []string{"data", "root"} {
+			o.Claims = append(o.Claims, member.Claim{Name: name, Deleting: true, DeletingSince: o.Now.Add(-d), Finalizers: []string{"kubernetes.io/pvc-protection"}})
+		}
+	}
+}
+
 func held(o *member.Observed) {
 	o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "cpu insufficient resources due to resource quota"}
 }

@@ -27,6 +27,8 @@ type Observed struct {
 	Claims []Claim
 	// Nomad is the member's Nomad node.
 	Nomad Nomad
+	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not.
+	Refused *Problem
 	// PurgePatience bounds how long the removal of a drained member waits for a Nomad that can't be asked. Nomad forgets a
 	// node that is down by itself, after node_gc_threshold.
 	PurgePatience time.Duration
@@ -103,6 +105,10 @@ type VM struct {
 // Instance is what was seen of the VirtualMachineInstance. That of a VM that isn't the member's doesn't count.
 type Instance struct {
 	Exists bool
+	// DeletingSince is the deletionTimestamp; zero: it isn't being deleted.
+	DeletingSince time.Time
+	// Host is the Harvester host that it runs on; empty: none yet.
+	Host string
 	// Running is true when its phase is Running.
 	Running bool
 	// Ended is true once its phase is Succeeded or Failed: the guest has stopped.
@@ -116,6 +122,10 @@ type Instance struct {
 type Claim struct {
 	Name     string
 	Deleting bool
+	// DeletingSince is the deletionTimestamp.
+	DeletingSince time.Time
+	// Finalizers hold a claim that is being deleted.
+	Finalizers []string
 }
 
 // Nomad is what is known of the member's Nomad node.

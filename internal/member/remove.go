@@ -6,15 +6,37 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-const (
-	// stuckAfter is how long a VM may take to go away before it is called stuck.
-	stuckAfter = 10 * time.Minute
-	// removePoll is how often things without a watch are looked at while a member is removed.
-	removePoll = time.Second
-)
+// removePoll is how often things without a watch are looked at while a member is removed.
+const removePoll = time.Second
+
+// poll is how soon to look again at what should go away: less often once it is stuck.
+func poll(stuck bool) time.Duration {
+	if stuck {
+		return problemRetry
+	}
+	return removePoll
+}
+
+// Removing is true for a step that removes something from Kubernetes, which admission or missing rights may refuse.
+func (s Step) Removing() bool {
+	switch s {
+	case ListClaims, DeleteVM, DeleteClaims, DeleteSecret, DeleteRecord:
+		return true
+	default:
+		return false
+	}
+}
 
 // remove takes a drained member away: record, VM, Nomad node, disks, Secret, and the finalizer last.
 func remove(o Observed) Decision {
+	d := nextRemoval(o)
+	if o.Refused != nil && d.Step.Removing() {
+		return Decision{Step: Wait, Wake: problemRetry} // nobody tells when it would be accepted
+	}
+	return d
+}
+
+func nextRemoval(o Observed) Decision {
 	switch vmOurs := o.VM.Exists && o.VM.Ours; {
 	case o.Record.DeletedAt.IsZero():
 		return Decision{Step: DeleteRecord}
@@ -28,7 +50,7 @@ func remove(o Observed) Decision {
 		return outlive(o)
 	case o.Instance.Exists:
 		// A purged client that lives registers again, eligible. The watch tells when it is gone.
-		return Decision{Step: Wait, Wake: removePoll}
+		return Decision{Step: Wait, Wake: poll(instanceStuck(o))}
 	}
 	if d, waiting := purge(o); waiting {
 		return d
@@ -106,7 +128,7 @@ func clean(o Observed) Decision {
 	}
 	switch {
 	case len(o.Claims) > 0:
-		return Decision{Step: Wait, Wake: removePoll}
+		return Decision{Step: Wait, Wake: poll(stuckClaims(o) != "")}
 	case o.Secret:
 		return Decision{Step: DeleteSecret}
 	default:

@@ -13,7 +13,7 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 	claims := func(deleting ...bool) change {
 		return func(o *member.Observed) {
 			for _, d := range deleting {
-				o.Claims = append(o.Claims, member.Claim{Name: "disk", Deleting: d})
+				o.Claims = append(o.Claims, member.Claim{Name: "disk", Deleting: d, DeletingSince: now})
 			}
 		}
 	}
@@ -32,7 +32,12 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 		{name: "its instance has ended a moment ago", o: removing(listed, vmDeleting, ended, later(-7*time.Second)), step: member.Wait, wake: 2 * time.Second},
 		{name: "halted, and held all the same", o: removing(listed, vmDeleting, noInstance, held, halted), step: member.Wait, wake: 15 * time.Second},
 		{name: "held by something that halting doesn't help", o: removing(listed, vmDeleting, noInstance, func(o *member.Observed) { o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied} }), step: member.Wait, wake: 15 * time.Second},
-		{name: "VM gone, guest may still run", o: removing(func(o *member.Observed) { o.VM = member.VM{} }), step: member.Wait, wake: time.Second},
+		{name: "VM gone, guest may still run", o: removing(vmOnlyGone, going(time.Second)), step: member.Wait, wake: time.Second},
+		{name: "VM gone, guest may run for long", o: removing(vmOnlyGone, going(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "VM gone, its instance left to itself", o: removing(vmOnlyGone), step: member.Wait, wake: 15 * time.Second},
+		{name: "claims are stuck", o: removing(noVM, notInNomad, terminating(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "refused", o: removing(listed, refused), step: member.Wait, wake: 15 * time.Second},
+		{name: "refused before, done since by others", o: removing(noVM, refused), step: member.Purge},
 		{name: "guest gone", o: removing(noVM, claims(false), secret), step: member.Purge},
 		{name: "purged", o: removing(noVM, notInNomad, claims(true, false), secret), step: member.DeleteClaims},
 		{name: "claims going", o: removing(noVM, notInNomad, claims(true, true), secret), step: member.Wait, wake: time.Second},
@@ -66,7 +71,7 @@ func TestStrangersVMIsLeftAloneAndHoldsNothing(t *testing.T) {
 		{name: "never made ours", o: fresh(strangersVM, ordering), step: member.MarkDrained},
 		{name: "drained", o: removing(strangersVM, notInNomad), step: member.Release},
 		{name: "drained, node to be purged", o: removing(strangersVM), step: member.Purge},
-		{name: "our guest still runs beside it", o: removing(func(o *member.Observed) { o.VM = member.VM{Exists: true} }), step: member.Wait, wake: time.Second},
+		{name: "our guest still runs beside it", o: removing(going(0), func(o *member.Observed) { o.VM = member.VM{Exists: true} }), step: member.Wait, wake: time.Second},
 	})
 }
 
