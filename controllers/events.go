@@ -85,6 +85,10 @@ func (e eventSink) vmRefused(n *v1alpha1.NomadNode, message string) {
 	e.warn(n, "VMRefused", "CreateVM", "%s", message)
 }
 
+func (e eventSink) vmNotMade(n *v1alpha1.NomadNode, message string) {
+	e.warn(n, "CreateFailed", "CreateVM", "The VM could not be made. %s", message)
+}
+
 func (e eventSink) joined(n *v1alpha1.NomadNode) {
 	e.normal(n, nil, "Joined", "Join", "Nomad node %s is ready", n.Spec.NodeID)
 }

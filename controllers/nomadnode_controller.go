@@ -129,10 +129,15 @@ func (r *NomadNodeReconciler) tell(before, n *v1alpha1.NomadNode) {
 		r.Events.joinTimeout(n)
 	}
 	was, is = condition(before, v1alpha1.NodeVMReady), condition(n, v1alpha1.NodeVMReady)
-	if was.Reason != is.Reason && (is.Reason == v1alpha1.ReasonAdmissionDenied || is.Reason == v1alpha1.ReasonQuotaExceeded) {
-		r.Events.vmRefused(n, is.Message)
+	if was.Reason == is.Reason {
+		return
 	}
-	if was.Reason != is.Reason && is.Reason == v1alpha1.ReasonDeleteStuck {
+	switch is.Reason {
+	case v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonQuotaExceeded:
+		r.Events.vmRefused(n, is.Message)
+	case v1alpha1.ReasonCreateFailed:
+		r.Events.vmNotMade(n, is.Message)
+	case v1alpha1.ReasonDeleteStuck:
 		r.Events.deleteStuck(n, is.Message)
 	}
 }

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kubevirtv1 "kubevirt.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -115,5 +117,79 @@ func patchVM(t *testing.T, s *memberShell, annotations map[string]string) {
 	vm.Annotations = annotations
 	if err := s.Client.Update(t.Context(), vm); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What keeps a VM from being made without refusing it is said too, and tried again soon.
+func TestFailedCreationIsSaid(t *testing.T) {
+	webhook := apierrors.NewInternalError(errors.New(`failed calling webhook "validator.harvesterhci.io": dial tcp 10.53.0.7:443: connect: connection refused`))
+	port := 43210
+	reset := func() error {
+		port++
+		return fmt.Errorf("Post https://webhook: read tcp 127.0.0.1:%d->10.53.0.7:443: read: connection reset by peer", port)
+	}
+	secret := func(o client.Object) bool { _, is := o.(*corev1.Secret); return is }
+	for name, c := range map[string]struct {
+		fails func(verb string, o client.Object) error
+		says  string
+	}{
+		"webhook away": {func(verb string, o client.Object) error {
+			if verb == "create" && !secret(o) {
+				return webhook
+			}
+			return nil
+		}, "connect: connection refused"},
+		"another port each time": {func(verb string, o client.Object) error {
+			if secret(o) {
+				return reset()
+			}
+			return nil
+		}, "read tcp 10.53.0.7:443: read: connection reset by peer"},
+		"a stranger's Secret": {func(verb string, o client.Object) error {
+			if secret(o) {
+				return apierrors.NewAlreadyExists(schema.GroupResource{Resource: "secrets"}, o.GetName())
+			}
+			return nil
+		}, "that isn't this member's is in the way"},
+		"a conflict says nothing": {func(verb string, o client.Object) error {
+			return apierrors.NewConflict(schema.GroupResource{Resource: "secrets"}, o.GetName(), errors.New("changed"))
+		}, ""},
+		"the controller's end says nothing": {func(string, client.Object) error { return context.Canceled }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := unmade(0, v1alpha1.IntroductionNever)
+			s.fails(c.fails)
+			for range 3 { // Secret, VM, and once more
+				_, _ = s.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p-1"}})
+			}
+			n := s.node(t)
+			is := condition(n, v1alpha1.NodeVMReady)
+			if (is.Reason == v1alpha1.ReasonCreateFailed) != (c.says != "") || !strings.Contains(is.Message, c.says) {
+				t.Errorf("got %+v", is)
+			}
+			if e := s.event(); strings.Contains(e, "CreateFailed") != (c.says != "") {
+				t.Errorf("event %q", e)
+			}
+			_, err := s.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p-1"}})
+			if (err != nil) != (c.says != "" || name == "the controller's end says nothing") {
+				t.Errorf("tried again at leisure: %v", err)
+			}
+			if e := s.event(); e != "" || s.node(t).ResourceVersion != n.ResourceVersion {
+				t.Errorf("said once more: event %q", e)
+			}
+		})
+	}
+}
+
+func TestErrorsAreSaidTheSameEachTime(t *testing.T) {
+	for text, want := range map[string]string{
+		"read tcp 10.52.0.1:43210->10.53.0.7:443: read: connection reset by peer":                  "read tcp 10.53.0.7:443: read: connection reset by peer",
+		"write tcp [fd00::1]:43210->[fd00::7]:443: broken pipe":                                    "write tcp [fd00::7]:443: broken pipe",
+		"certificate has expired: current time 2026-11-23T11:00:00Z is after 2026-01-01T00:00:00Z": "certificate has expired: is after 2026-01-01T00:00:00Z",
+		"dial tcp 10.53.0.7:443: connect: connection refused":                                      "dial tcp 10.53.0.7:443: connect: connection refused",
+	} {
+		if got := steady(errors.New(text)); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
