@@ -81,8 +81,17 @@ func (e eventSink) vmCreated(n *v1alpha1.NomadNode) {
 	e.normal(n, nil, "VMCreated", "CreateVM", "Created VirtualMachine %s and its Secret", n.Name)
 }
 
+func (e eventSink) vmStarted(n *v1alpha1.NomadNode) {
+	e.normal(n, nil, "VMStarted", "StartVM", "Started VirtualMachine %s, which Harvester had halted for the namespace's quota", n.Name)
+}
+
 func (e eventSink) vmRefused(n *v1alpha1.NomadNode, message string) {
 	e.warn(n, "VMRefused", "CreateVM", "%s", message)
+}
+
+// noRoom says why a VM that was accepted doesn't run.
+func (e eventSink) noRoom(n *v1alpha1.NomadNode, message string) {
+	e.warn(n, "NoRoom", "StartVM", "%s", message)
 }
 
 func (e eventSink) vmNotMade(n *v1alpha1.NomadNode, message string) {

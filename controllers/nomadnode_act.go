@@ -36,6 +36,7 @@ func (r *NomadNodeReconciler) act(ctx context.Context, s *nodeScope, d member.De
 		member.CreateSecret: r.createSecret,
 		member.RenewSecret:  r.renewSecret,
 		member.CreateVM:     r.createVM,
+		member.StartVM:      r.startVM,
 		member.RecordIntent: r.recordIntent,
 		member.Rescue:       r.rescue,
 		member.ClearIntent:  r.clearIntent,

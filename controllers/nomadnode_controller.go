@@ -135,6 +135,8 @@ func (r *NomadNodeReconciler) tell(before, n *v1alpha1.NomadNode) {
 	switch is.Reason {
 	case v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonQuotaExceeded:
 		r.Events.vmRefused(n, is.Message)
+	case v1alpha1.ReasonVMAboveQuota, v1alpha1.ReasonVMUnschedulable:
+		r.Events.noRoom(n, is.Message)
 	case v1alpha1.ReasonCreateFailed:
 		r.Events.vmNotMade(n, is.Message)
 	case v1alpha1.ReasonDeleteStuck:

@@ -100,6 +100,9 @@ func record(n *v1alpha1.NomadNode) member.Record {
 	if made := n.Status.VM.Created; made != nil {
 		rec.Created = made.Time
 	}
+	if room := n.Status.VM.RoomSince; room != nil {
+		rec.RoomSince = room.Time
+	}
 	if n.DeletionTimestamp != nil {
 		rec.DeletedAt = n.DeletionTimestamp.Time
 	}
@@ -153,6 +156,13 @@ func instanceFacts(vmi *kubevirtv1.VirtualMachineInstance) member.Instance {
 	if vmi.DeletionTimestamp != nil {
 		out.DeletingSince = vmi.DeletionTimestamp.Time
 	}
+	// KubeVirt copies the Pod's condition (KubeVirt: pkg/virt-controller/watch/vmi/lifecycle.go). While a claim isn't there yet it
+	// writes the same, but then there is no Pod, and the phase is Pending.
+	for _, c := range vmi.Status.Conditions {
+		if vmi.IsScheduling() && string(c.Type) == string(corev1.PodScheduled) && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+			out.Unschedulable, out.UnschedulableSince = c.Message, c.LastTransitionTime.Time
+		}
+	}
 	return out
 }
 
@@ -200,6 +210,7 @@ func vmFacts(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) member.VM {
 		Finalizers:    vm.Finalizers,
 		Halted:        vm.Spec.RunStrategy != nil && *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted,
 		Status:        string(vm.Status.PrintableStatus),
+		AboveQuota:    vm.Annotations[aboveQuotaAnnotation],
 		RemovalListed: vm.Annotations[removedClaimsAnnotation] == strings.Join(n.Status.Claims, ","),
 	}
 	if out.Deleting {

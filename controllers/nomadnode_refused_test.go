@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	kubevirtv1 "kubevirt.io/api/core/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -160,7 +159,7 @@ func TestFailedCreationIsSaid(t *testing.T) {
 			s := unmade(0, v1alpha1.IntroductionNever)
 			s.fails(c.fails)
 			for range 3 { // Secret, VM, and once more
-				_, _ = s.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p-1"}})
+				_, _ = s.Reconcile(t.Context(), request)
 			}
 			n := s.node(t)
 			is := condition(n, v1alpha1.NodeVMReady)
@@ -170,7 +169,7 @@ func TestFailedCreationIsSaid(t *testing.T) {
 			if e := s.event(); strings.Contains(e, "CreateFailed") != (c.says != "") {
 				t.Errorf("event %q", e)
 			}
-			_, err := s.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p-1"}})
+			_, err := s.Reconcile(t.Context(), request)
 			if (err != nil) != (c.says != "" || name == "the controller's end says nothing") {
 				t.Errorf("tried again at leisure: %v", err)
 			}

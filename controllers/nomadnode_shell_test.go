@@ -21,6 +21,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
+// request is to look at the member.
+var request = ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p-1"}}
+
 const shellNodeID = "aaaaaaaa-0000-4000-8000-000000000001"
 
 // nomadStub is a Nomad cluster of one node. What isn't stubbed isn't asked.
@@ -99,7 +102,7 @@ func running(n *v1alpha1.NomadNode, s *memberShell, node nomad.Node) []client.Ob
 
 func (s *memberShell) reconcile(t *testing.T) ctrl.Result {
 	t.Helper()
-	res, err := s.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p-1"}})
+	res, err := s.Reconcile(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
 	}

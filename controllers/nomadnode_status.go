@@ -29,6 +29,9 @@ func setNodeStatus(s *nodeScope, d member.Decision) {
 	if !d.UnhealthySince.IsZero() {
 		st.UnhealthySince = &metav1.Time{Time: d.UnhealthySince}
 	}
+	if !d.RoomSince.IsZero() {
+		st.VM.RoomSince = &metav1.Time{Time: d.RoomSince.Truncate(time.Second)}
+	}
 	for _, t := range v1alpha1.NodeConditions {
 		c := d.Conditions[t]
 		meta.SetStatusCondition(&st.Conditions, metav1.Condition{

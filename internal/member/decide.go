@@ -15,7 +15,7 @@ func Decide(o Observed) Decision {
 	if d.Step == Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > unknownRetry) {
 		d.Wake = unknownRetry
 	}
-	d.UnhealthySince = unhealthySince(o)
+	d.UnhealthySince, d.RoomSince = unhealthySince(o), roomSince(o)
 	d.Phase = phase(o, d)
 	d.Conditions = conditions(o, d)
 	return d
@@ -74,10 +74,17 @@ func live(o Observed) Decision {
 	if !o.VM.Ours {
 		return Decision{Step: Wait, Wake: problemRetry} // nobody watches a stranger's VM, which may go
 	}
-	if left := JoinDeadline(o.Record).Sub(o.Now); !o.Record.Joined && left > 0 {
-		return Decision{Step: Wait, Wake: left}
+	if d, halted := startHalted(o); halted {
+		return d
 	}
-	return Decision{Step: Wait}
+	if _, lacks := lacksRoom(o); o.Record.Joined || lacks {
+		return Decision{Step: Wait}
+	}
+	left := JoinDeadline(o.Record).Sub(o.Now)
+	if room := o.Instance.UnschedulableSince.Add(roomPatience).Sub(o.Now); o.Instance.Unschedulable != "" && room > 0 {
+		left = min(left, room)
+	}
+	return Decision{Step: Wait, Wake: positive(left)}
 }
 
 // problemRetry is how long to wait before something that the member needs and that has no watch is looked for again.
@@ -87,12 +94,18 @@ const problemRetry = 15 * time.Second
 // watches the credentials Secret that a connection lacks, nor how old the last answer is.
 const unknownRetry = 15 * time.Second
 
-// JoinDeadline is when a member should have joined.
-func JoinDeadline(r Record) time.Time { return r.Created.Add(r.JoinTimeout) }
+// JoinDeadline is when a member should have joined: its time begins when its VM is made, or has room at last.
+func JoinDeadline(r Record) time.Time {
+	if r.RoomSince.After(r.Created) {
+		return r.RoomSince.Add(r.JoinTimeout)
+	}
+	return r.Created.Add(r.JoinTimeout)
+}
 
-// JoinExpired is true for a member that should have joined and has not. One whose VM is refused has not begun to.
+// JoinExpired is true for a member that should have joined and has not. One whose VM is refused, or has no room, has not begun
+// to.
 func JoinExpired(r Record, now time.Time) bool {
-	return r.VMMade && !r.Joined && !now.Before(JoinDeadline(r))
+	return r.VMMade && !r.Joined && !r.lackedRoom() && !now.Before(JoinDeadline(r))
 }
 
 // rescue takes an order to leave back. The intent stays until Nomad has done it, so that a crash in between can't leave

@@ -10,7 +10,7 @@ import (
 func phase(o Observed, d Decision) v1alpha1.NodePhase {
 	r := o.Record
 	// Still within the time that it has for joining.
-	coming := o.VM.Ours && !o.VM.Halted && !r.Joined && !JoinExpired(r, o.Now)
+	coming := o.VM.Ours && (!o.VM.Halted || o.VM.AboveQuota != "") && !r.Joined && !joinExpired(o)
 	switch {
 	case r.Drained:
 		return removalPhase(o)
@@ -66,6 +66,9 @@ func vmReady(o Observed) Condition {
 	if c, ok := stuck(o); ok {
 		return c
 	}
+	if c, ok := lacksRoom(o); ok {
+		return c
+	}
 	switch {
 	case !o.VM.Exists:
 		return noVM(o.Record)
@@ -78,7 +81,7 @@ func vmReady(o Observed) Condition {
 	case o.VM.Failure != "":
 		return no(v1alpha1.ReasonVMFailed, o.VM.Failure)
 	case o.VM.Halted:
-		return no(v1alpha1.ReasonVMStopped, "The VM is halted; somebody stopped it, or a quota or host maintenance did. Start it, or delete this NomadNode.")
+		return no(v1alpha1.ReasonVMStopped, "The VM is halted; somebody stopped it, or host maintenance did. Start it, or delete this NomadNode.")
 	case o.Instance.Running:
 		return yes(v1alpha1.ReasonVMRunning, "The VM runs.")
 	default:
@@ -110,7 +113,7 @@ func registered(o Observed) Condition {
 		return yes(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
 	case o.Record.Joined:
 		return no(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost.")
-	case JoinExpired(o.Record, o.Now):
+	case joinExpired(o):
 		return no(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition RegistrationHealthy says so.")
 	default:
 		return no(v1alpha1.ReasonJoining, "Waiting for the guest to join Nomad.")

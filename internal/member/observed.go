@@ -42,6 +42,8 @@ type Observed struct {
 type Record struct {
 	// Created is when the VM was made, from where the time to join counts; while there is none, when the record was.
 	Created time.Time
+	// RoomSince is what was last written of it; zero: nothing.
+	RoomSince time.Time
 	// DeletedAt is the deletionTimestamp; zero: not deleted.
 	DeletedAt time.Time
 	// Drain is the order to leave; nil: wanted.
@@ -91,6 +93,9 @@ type VM struct {
 	Finalizers []string
 	// Halted is true when the VM's runStrategy is Halted.
 	Halted bool
+	// AboveQuota is why Harvester has halted the VM, in its words, if it did so for the namespace's quota; empty: it didn't, or
+	// the VM has run since.
+	AboveQuota string
 	// Status is the printable status, for people.
 	Status string
 	// Failure is KubeVirt's explanation of why the VM can't run; empty: none.
@@ -113,6 +118,10 @@ type Instance struct {
 	Running bool
 	// Ended is true once its phase is Succeeded or Failed: the guest has stopped.
 	Ended bool
+	// Unschedulable is why no host can take the instance, in the scheduler's words; empty: one can, or that isn't known.
+	Unschedulable string
+	// UnschedulableSince is since when.
+	UnschedulableSince time.Time
 	// EvacuatedFrom is the host that KubeVirt asks to have freed of the instance, which nobody but us will do, because its
 	// evictionStrategy is External; empty: none.
 	EvacuatedFrom string

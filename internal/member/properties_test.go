@@ -73,6 +73,9 @@ func anyObserved(t *rapid.T) member.Observed {
 	if flag(t, "VM") {
 		o.VM = member.VM{Exists: true, Ours: flag(t, "ours"), Deleting: flag(t, "VM deleting"), Halted: flag(t, "halted"), RemovalListed: flag(t, "listed")}
 		o.VM.DeletingSince = anyTime(t, "VM deleting since")
+		if flag(t, "above quota") {
+			o.VM.AboveQuota = "cpu"
+		}
 		if flag(t, "held") {
 			held(&o)
 		}
@@ -118,6 +121,9 @@ func TestDecisionsAreSafe(t *testing.T) {
 			must(wanted && !o.VM.Exists && !r.VMMade, "a VM is made once, and only of what is wanted")
 		}
 		must(!d.Late || !o.Nomad.NotAsked, "no patience with Nomad ends before it was asked")
+		if d.Step == member.StartVM {
+			must(wanted && o.VM.Ours && o.VM.Halted && o.VM.AboveQuota != "" && !r.Joined && !o.VM.Deleting, "only what Harvester halted for a quota before it joined is started")
+		}
 		checkDrain(o, d, must)
 		checkRemoval(o, d, must)
 	})
