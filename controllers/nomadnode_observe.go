@@ -96,18 +96,14 @@ func record(n *v1alpha1.NomadNode) member.Record {
 		ClaimsRecorded: len(n.Status.Claims) > 0,
 		VMMade:         n.Status.VM.UID != "",
 		Purge:          n.Spec.Purge == nil || *n.Spec.Purge,
+
+		RoomSince: timeOf(n.Status.VM.RoomSince), UnhealthySince: timeOf(n.Status.UnhealthySince), OnlySystemSince: timeOf(n.Status.Nomad.OnlySystemSince),
 	}
 	if made := n.Status.VM.Created; made != nil {
 		rec.Created = made.Time
 	}
-	if room := n.Status.VM.RoomSince; room != nil {
-		rec.RoomSince = room.Time
-	}
 	if n.DeletionTimestamp != nil {
 		rec.DeletedAt = n.DeletionTimestamp.Time
-	}
-	if since := n.Status.UnhealthySince; since != nil {
-		rec.UnhealthySince = since.Time
 	}
 	return rec
 }

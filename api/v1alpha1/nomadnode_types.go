@@ -215,6 +215,10 @@ type NomadStatus struct {
 	// allocations is how many live allocations the node has; only while it leaves.
 	// +optional
 	Allocations *int32 `json:"allocations,omitempty"`
+	// onlySystemSince is since when the allocations of system jobs alone have been left on a node that drains: Nomad stops them
+	// then, and may miss that moment. Unset: others are left too, or none.
+	// +optional
+	OnlySystemSince *metav1.Time `json:"onlySystemSince,omitempty"`
 	// blocking names some of the allocations that the drain waits for.
 	// +listType=atomic
 	// +optional

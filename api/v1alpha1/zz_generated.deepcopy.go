@@ -590,6 +590,10 @@ func (in *NomadStatus) DeepCopyInto(out *NomadStatus) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.OnlySystemSince != nil {
+		in, out := &in.OnlySystemSince, &out.OnlySystemSince
+		*out = (*in).DeepCopy()
+	}
 	if in.Blocking != nil {
 		in, out := &in.Blocking, &out.Blocking
 		*out = make([]string, len(*in))

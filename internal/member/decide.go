@@ -15,7 +15,7 @@ func Decide(o Observed) Decision {
 	if d.Step == Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > unknownRetry) {
 		d.Wake = unknownRetry
 	}
-	d.UnhealthySince, d.RoomSince = unhealthySince(o), roomSince(o)
+	d.UnhealthySince, d.RoomSince, d.OnlySystemSince = unhealthySince(o), roomSince(o), onlySystemSince(o)
 	d.Phase = phase(o, d)
 	d.Conditions = conditions(o, d)
 	return d

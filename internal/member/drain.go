@@ -2,6 +2,7 @@ package member
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -14,8 +15,8 @@ const (
 	// ForceGrace is how long after its deadline a forced drain may take to stop the tasks: Nomad acts up to 5 s late
 	// (Nomad: nomad/drainer NodeDeadlineCoalesceWindow) and a client gives tasks up to max_kill_timeout, 30 s by default.
 	ForceGrace = 40 * time.Second
-	// stallPatience is how long a drain may stay open after the last allocation that it must wait for, before it is
-	// sent again. Nomad's drainer can miss the end of an allocation when several nodes drain at once.
+	// stallPatience is how long a drain may stay open after the last allocation has ended that isn't a system job's, before
+	// it is sent again. Nomad's drainer can miss the end of an allocation when several nodes drain at once.
 	stallPatience = 5 * time.Second
 )
 
@@ -155,23 +156,39 @@ func forceEnd(o Observed) time.Time {
 // kickOr sends a drain a second time, once, if only system allocations are left: Nomad stops them when everything else
 // has ended, and can miss that moment.
 func kickOr(o Observed, otherwise Decision) Decision {
-	for _, a := range o.Nomad.Live {
-		if !a.System {
-			return otherwise
-		}
+	since := onlySystemSince(o)
+	if since.IsZero() {
+		return otherwise
 	}
 	// Somebody else's drain is left alone until the deadline, and may have none of its own.
 	ours := o.Nomad.DrainIntent == o.Record.Drain.ID || !o.Now.Before(o.Record.Drain.Deadline.Time)
 	if o.Record.Policy.IgnoreSystemJobs || !o.Nomad.Draining || !ours || o.Record.Kicked == o.Record.Drain.ID {
 		return otherwise
 	}
-	if left := o.Nomad.DrainStarted.Add(stallPatience).Sub(o.Now); left > 0 {
+	if left := since.Add(stallPatience).Sub(o.Now); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
 	if Rechecks(o) {
 		return Decision{Step: Drain} // somebody else's drain is taken over only if the order still holds
 	}
 	return Decision{Step: Kick}
+}
+
+// onlySystemSince is since when nothing but allocations of system jobs has been seen on a node that drains; zero: there is
+// something else, or nothing, or it doesn't drain. What can't be told stays as it was.
+func onlySystemSince(o Observed) time.Time {
+	switch was := o.Record.OnlySystemSince; {
+	case !o.Record.Emptying():
+		return time.Time{}
+	case !o.Nomad.LiveKnown:
+		return was
+	case !o.Nomad.Draining || len(o.Nomad.Live) == 0 || slices.ContainsFunc(o.Nomad.Live, func(a Allocation) bool { return !a.System }):
+		return time.Time{}
+	case was.IsZero():
+		return o.Now.Truncate(time.Second)
+	default:
+		return was
+	}
 }
 
 func waitedFor(o Observed) []Allocation { return WaitedFor(o.Nomad.Live, o.Record.Policy) }

@@ -200,27 +200,53 @@ func TestSiblingsAreWaitedForButNotForLong(t *testing.T) {
 }
 
 func TestStalledDrainIsKickedOnce(t *testing.T) {
-	started := func(ago time.Duration) change {
-		return func(o *member.Observed) { o.Nomad.DrainStarted = o.Now.Add(-ago) }
+	since := func(ago time.Duration) change {
+		return func(o *member.Observed) { o.Record.OnlySystemSince = o.Now.Add(-ago) }
 	}
+	long := since(time.Minute)
 	kicked := func(id string) change { return func(o *member.Observed) { o.Record.Kicked = id } }
 	ignoreSystem := func(o *member.Observed) { o.Record.Policy.IgnoreSystemJobs = true }
 	stalled := system("logs")
 	wait := 14*time.Minute + grace
 	runSteps(t, []stepCase{
-		{name: "Nomad gets a moment", o: draining(stalled, started(2*time.Second)), step: member.Wait, wake: 3 * time.Second},
-		{name: "stalled", o: draining(stalled, started(5*time.Second)), step: member.Kick},
-		{name: "stalled under retain", o: draining(stalled, retain), step: member.Kick},
+		{name: "the last other one has just ended, of a drain that began long ago", o: draining(stalled), step: member.Wait, wake: 5 * time.Second},
+		{name: "Nomad gets a moment", o: draining(stalled, since(2*time.Second)), step: member.Wait, wake: 3 * time.Second},
+		{name: "stalled", o: draining(stalled, since(5*time.Second)), step: member.Kick},
+		{name: "stalled under retain", o: draining(stalled, retain, long), step: member.Kick},
 		{name: "kicked: never again", o: draining(stalled, kicked(intentID)), step: member.Wait, wake: wait},
-		{name: "a former intent was kicked", o: draining(stalled, kicked("intent-0")), step: member.Kick},
+		{name: "a former intent was kicked", o: draining(stalled, kicked("intent-0"), long), step: member.Kick},
 		{name: "work is left", o: draining(append(service("web"), stalled...)), step: member.Wait, wake: wait},
 		{name: "complete: they are stopping", o: draining(stalled, complete), step: member.Wait, wake: wait},
 		{name: "somebody else's drain isn't ours to send", o: draining(stalled, foreign), step: member.Wait, wake: wait},
-		{name: "somebody else's drain, retained past our deadline", o: draining(stalled, foreign, retain, overdue(0)), step: member.Kick},
+		{name: "somebody else's drain, retained past our deadline", o: draining(stalled, foreign, retain, overdue(0), long), step: member.Kick},
 		{name: "system jobs ignored: it is empty", o: draining(stalled, ignoreSystem), step: member.MarkDrained},
 		{name: "system jobs ignored: work is left", o: draining(append(service("web"), stalled...), ignoreSystem), step: member.Wait, wake: wait},
 		{name: "no kick past the end", o: draining(stalled, overdue(grace)), step: member.MarkDrained},
 	})
+}
+
+func TestOnlySystemSince(t *testing.T) {
+	was := func(o *member.Observed) { o.Record.OnlySystemSince = now.Add(-time.Minute) }
+	for _, c := range []struct {
+		name string
+		o    member.Observed
+		want time.Time
+	}{
+		{"for the first time, to the second", draining(system("logs"), later(300*time.Millisecond)), now},
+		{"since a while", draining(system("logs"), was), now.Add(-time.Minute)},
+		{"something else as well", draining(append(service("web"), system("logs")...), was), time.Time{}},
+		{"nothing", draining(nil, was), time.Time{}},
+		{"it can't be told", draining(system("logs"), was, unread("500")), now.Add(-time.Minute)},
+		{"Nomad is unknown", draining(system("logs"), was, nomadUnknown), now.Add(-time.Minute)},
+		{"the drain is complete", draining(system("logs"), was, complete), time.Time{}},
+		{"called back", draining(system("logs"), was, canceled), time.Time{}},
+		{"drained", removing(was), time.Time{}},
+		{"wanted", steady(was), time.Time{}},
+	} {
+		if got := member.Decide(c.o).OnlySystemSince; !got.Equal(c.want) {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
 }
 
 func TestBlockingNamesSome(t *testing.T) {

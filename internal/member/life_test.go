@@ -86,6 +86,7 @@ func anyWorld(t *rapid.T) *world {
 func (w *world) step() {
 	version, o := w.version, w.observe()
 	d := member.Decide(o)
+	w.is.Record.OnlySystemSince = d.OnlySystemSince // the report writes it down
 	if d.Step == member.Wait {
 		w.wait(o, d.Wake)
 		return

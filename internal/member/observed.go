@@ -60,6 +60,8 @@ type Record struct {
 	JoinTimeout time.Duration
 	// UnhealthySince is what was last written of it; zero: nothing.
 	UnhealthySince time.Time
+	// OnlySystemSince is what was last written of it; zero: nothing.
+	OnlySystemSince time.Time
 	// Said are the conditions as they were last written.
 	Said map[string]Condition
 	// CordonedFor is the intent for which the node was made ineligible; empty: none.

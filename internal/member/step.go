@@ -83,6 +83,9 @@ type Decision struct {
 	UnhealthySince time.Time
 	// RoomSince is when there was room for the VM at last, after there had been none; zero: it never lacked any.
 	RoomSince time.Time
+	// OnlySystemSince is since when allocations of system jobs alone have been left on a node that drains; zero: others are, or
+	// none.
+	OnlySystemSince time.Time
 	// Phase and Conditions describe the member.
 	Phase      v1alpha1.NodePhase
 	Conditions map[string]Condition
