@@ -130,8 +130,13 @@ func (e eventSink) drainKicked(n *v1alpha1.NomadNode) {
 	e.warn(n, "DrainStalled", "Drain", "Nomad's drain had stalled with only system allocations left; sent it again")
 }
 
-func (e eventSink) drainCanceled(n *v1alpha1.NomadNode) {
-	e.normal(n, nil, "DrainCanceled", "Rescue", "Nomad node %s is eligible again", n.Spec.NodeID)
+// drainCanceled tells what a rescue has undone: a node that was ineligible before the order to leave stays so.
+func (e eventSink) drainCanceled(n *v1alpha1.NomadNode, eligible bool) {
+	if eligible {
+		e.normal(n, nil, "DrainCanceled", "Rescue", "Nomad node %s is eligible again", n.Spec.NodeID)
+		return
+	}
+	e.normal(n, nil, "DrainCanceled", "Rescue", "The drain of Nomad node %s is canceled; it stays ineligible, as it was before its member was ordered to leave", n.Spec.NodeID)
 }
 
 func (e eventSink) drained(n *v1alpha1.NomadNode, message string) {

@@ -39,7 +39,7 @@ func (r *NomadNodeReconciler) act(ctx context.Context, s *nodeScope, d member.De
 		member.StartVM:      r.startVM,
 		member.RecordIntent: r.recordIntent,
 		member.Rescue:       r.rescue,
-		member.ClearIntent:  r.clearIntent,
+		member.ClearIntent:  r.rescue,
 		member.Cordon:       r.cordon,
 		member.Drain:        r.drain,
 		member.Kick:         r.kick,
@@ -114,19 +114,6 @@ func (r *NomadNodeReconciler) recordIntent(ctx context.Context, s *nodeScope, d 
 		r.Events.leaving(s.node, d.Reason, s.observed.Instance.EvacuatedFrom)
 	}
 	return err
-}
-
-func (r *NomadNodeReconciler) clearIntent(ctx context.Context, s *nodeScope, d member.Decision) error {
-	// The view may be older than our own cordon. Without an intent nobody would make the node eligible again.
-	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
-	if err != nil {
-		return err
-	}
-	foreign := in.Node.Draining && (in.Node.LastDrain == nil || in.Node.LastDrain.IntentID != s.node.Spec.Drain.ID)
-	if in.Found && !foreign && (in.Node.Draining || !in.Node.Eligible && s.observed.Record.Cordoned()) {
-		return r.rescue(ctx, s, d)
-	}
-	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil })
 }
 
 // markDrained is the point of no return, so Nomad itself is asked once more, past all caches: the node first, then its

@@ -45,6 +45,8 @@ func (n *nomadStub) Cordon(context.Context, string) error       { n.called("cord
 func (n *nomadStub) CancelDrain(context.Context, string) error  { n.called("cancel drain"); return nil }
 func (n *nomadStub) Uncordon(_ context.Context, _ string) error { n.called("uncordon"); return nil }
 
+func (n *nomadStub) Purge(context.Context, string) error { n.called("purge"); return nil }
+
 func (n *nomadStub) Inspect(context.Context, string) (nomad.Inspection, error) {
 	n.called("inspect")
 	return n.inside, nil

@@ -114,11 +114,22 @@ func rescue(o Observed) Decision {
 	switch {
 	case !o.Nomad.Known:
 		return Decision{Step: Wait}
-	case o.Nomad.Registered && o.Nomad.Draining && o.Nomad.DrainIntent != o.Record.Drain.ID:
-		return Decision{Step: ClearIntent} // somebody else drains the node, and means it
-	case o.Nomad.Registered && (o.Nomad.Draining || !o.Nomad.Eligible && o.Record.Cordoned()):
+	case rescuing(o):
 		return Decision{Step: Rescue}
 	default:
 		return Decision{Step: ClearIntent}
 	}
+}
+
+// rescuing is true while there is something to be undone in Nomad for an order to leave that was taken back. If somebody else
+// drains the node, he means it.
+func rescuing(o Observed) bool {
+	in := o.Record.Drain
+	if in == nil || !in.Canceled || !o.Nomad.Registered {
+		return false
+	}
+	if o.Nomad.Draining {
+		return o.Nomad.DrainIntent == in.ID
+	}
+	return !o.Nomad.Eligible && o.Record.Cordoned()
 }

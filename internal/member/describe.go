@@ -220,6 +220,8 @@ func ready(o Observed, c map[string]Condition) Condition {
 		return yes(v1alpha1.ReasonNodeReady, "The Nomad node is ready and eligible.")
 	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Record.Joined:
 		return no(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s.", o.Nomad.Status))
+	case o.Nomad.Registered && o.Nomad.Status == "ready" && rescuing(o):
+		return no(v1alpha1.ReasonRescuing, "The member is called back: its order to leave was taken back, and its drain is being ended in Nomad.")
 	case o.Nomad.Registered && o.Nomad.Status == "ready":
 		return no(v1alpha1.ReasonIneligible, "The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
 	case c[v1alpha1.NodeVMReady].Status != "True":
