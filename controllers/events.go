@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"fmt"
+	"time"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,7 +22,7 @@ import (
 type eventSink struct{ events.EventRecorder }
 
 func (e eventSink) normal(on, related runtime.Object, reason, action, format string, args ...any) {
-	e.Eventf(on, related, corev1.EventTypeNormal, reason, action, "%s", fmt.Sprintf(format, args...))
+	e.Eventf(on, related, corev1.EventTypeNormal, reason, action, "%s", note(fmt.Sprintf(format, args...)))
 }
 
 func (e eventSink) warn(on runtime.Object, reason, action, format string, args ...any) {
@@ -29,7 +31,24 @@ func (e eventSink) warn(on runtime.Object, reason, action, format string, args .
 
 // warnOf names the object that the warning is about: of two Events that differ in their text alone the recorder keeps one.
 func (e eventSink) warnOf(on, related runtime.Object, reason, action, format string, args ...any) {
-	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", fmt.Sprintf(format, args...))
+	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", note(fmt.Sprintf(format, args...)))
+}
+
+// maxNote is how many bytes an Event may say. The API server drops one that says more (Kubernetes: pkg/apis/core/validation,
+// NoteLengthLimit).
+const maxNote = 1024
+
+// note is text as far as an Event may hold it. The conditions have all of it.
+func note(text string) string {
+	const more = "…"
+	if len(text) <= maxNote {
+		return text
+	}
+	end := maxNote - len(more)
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + more
 }
 
 func (e eventSink) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
@@ -119,7 +138,11 @@ func (e eventSink) leaving(n *v1alpha1.NomadNode, reason v1alpha1.DrainReason, h
 }
 
 func (e eventSink) drainStarted(n *v1alpha1.NomadNode) {
-	e.normal(n, nil, "DrainStarted", "Drain", "Draining Nomad node %s, deadline %s", n.Spec.NodeID, n.Spec.Drain.Deadline.UTC().Format("15:04:05Z"))
+	if record(n).DrainOnTimeout() == v1alpha1.DrainRetain {
+		e.normal(n, nil, "DrainStarted", "Drain", "Draining Nomad node %s for as long as its allocations run, because onTimeout is Retain", n.Spec.NodeID)
+		return
+	}
+	e.normal(n, nil, "DrainStarted", "Drain", "Draining Nomad node %s, deadline %s", n.Spec.NodeID, n.Spec.Drain.Deadline.UTC().Format(time.RFC3339))
 }
 
 func (e eventSink) drainWithdrawn(n *v1alpha1.NomadNode, allocation string) {
@@ -188,7 +211,7 @@ func (e eventSink) swept(p *v1alpha1.NomadNodePool, l sweep.Leftover) {
 
 func (e eventSink) unrecorded(p *v1alpha1.NomadNodePool, l sweep.Leftover) {
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: l.Name}}
-	e.Eventf(p, vm, corev1.EventTypeWarning, "VMWithoutRecord", "Sweep", "VM %s is a member's, but its NomadNode is gone, so nobody looks after it: drain its Nomad node, annotate the VM %s and delete it", l.Name, v1alpha1.AllowDeleteAnnotation)
+	e.warnOf(p, vm, "VMWithoutRecord", "Sweep", "VM %s is a member's, but its NomadNode is gone, so nobody looks after it: drain its Nomad node, annotate the VM %s and delete it", l.Name, v1alpha1.AllowDeleteAnnotation)
 }
 
 func (e eventSink) poolGone(n *v1alpha1.NomadNode) {
