@@ -28,9 +28,7 @@ const removedClaimsAnnotation = "harvesterhci.io/removedPersistentVolumeClaims"
 
 // act takes a step. It returns true if anything may have changed.
 func (r *NomadNodeReconciler) act(ctx context.Context, s *nodeScope, d member.Decision) (bool, error) {
-	if c := s.link.Cluster; c != nil {
-		c.TrackAllocations(s.node.Spec.NodeID, s.observed.Record.Emptying() && d.Step != member.Release)
-	}
+	r.track(s, d)
 	step, ok := map[member.Step]func(context.Context, *nodeScope, member.Decision) error{
 		member.RecordClaims: r.recordClaims,
 		member.CreateSecret: r.createSecret,
@@ -60,6 +58,15 @@ func (r *NomadNodeReconciler) act(ctx context.Context, s *nodeScope, d member.De
 		return true, fmt.Errorf("%s: %w", d.Step, err)
 	}
 	return true, nil
+}
+
+// track has the member's allocations polled while it matters which live.
+func (r *NomadNodeReconciler) track(s *nodeScope, d member.Decision) {
+	cluster := s.link.Cluster
+	if !s.observed.Record.Emptying() || d.Step == member.Release {
+		cluster = nil
+	}
+	r.tracking.set(client.ObjectKeyFromObject(s.node), cluster, s.node.Spec.NodeID)
 }
 
 func (r *NomadNodeReconciler) recordClaims(_ context.Context, s *nodeScope, _ member.Decision) error {

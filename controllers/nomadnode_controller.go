@@ -31,6 +31,8 @@ type NomadNodeReconciler struct {
 	NewID func() string
 	// PurgePatience is for how long the removal of a member waits for a Nomad that can't be asked.
 	PurgePatience time.Duration
+
+	tracking tracking
 }
 
 // again is how soon to look once more after a step. Most steps also cause an event that comes sooner.
@@ -58,6 +60,9 @@ const disagreement = 2 * time.Second
 func (r *NomadNodeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	n := &v1alpha1.NomadNode{}
 	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.tracking.set(req.NamespacedName, nil, "")
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	s, err := r.observe(ctx, n)
