@@ -12,6 +12,8 @@ const (
 	// siblingPatience bounds how long a drain waits for the members that leave with it to become ineligible, which
 	// keeps allocations from moving from victim to victim.
 	siblingPatience = 10 * time.Second
+	// siblingPoll is how often they are looked at meanwhile: a change of one's node wakes that one alone.
+	siblingPoll = time.Second
 	// ForceGrace is how long after its deadline a forced drain may take to stop the tasks: Nomad acts up to 5 s late
 	// (Nomad: nomad/drainer NodeDeadlineCoalesceWindow) and a client gives tasks up to max_kill_timeout, 30 s by default.
 	ForceGrace = 40 * time.Second
@@ -35,7 +37,7 @@ func drain(o Observed) Decision {
 		return cordon(o)
 	}
 	if left := o.Record.Drain.Time.Add(siblingPatience).Sub(o.Now); o.SiblingsEligible && left > 0 && !o.Nomad.Draining {
-		return Decision{Step: Wait, Wake: left}
+		return Decision{Step: Wait, Wake: min(left, siblingPoll)}
 	}
 	if !drainSent(o) || mustForce(o) || changedMind(o) {
 		return Decision{Step: Drain}

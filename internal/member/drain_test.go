@@ -192,7 +192,8 @@ func TestSiblingsAreWaitedForButNotForLong(t *testing.T) {
 	}
 	runSteps(t, []stepCase{
 		{name: "itself first", o: ordered(just, siblings), step: member.Cordon},
-		{name: "then it waits", o: ordered(just, siblings, cordoned), step: member.Wait, wake: 6 * time.Second},
+		{name: "then it waits, and looks: nobody tells it when they are", o: ordered(just, siblings, cordoned), step: member.Wait, wake: time.Second},
+		{name: "for a moment yet", o: ordered(just, siblings, cordoned, later(5500*time.Millisecond)), step: member.Wait, wake: 500 * time.Millisecond},
 		{name: "all ineligible", o: ordered(just, cordoned), step: member.Drain},
 		{name: "patience over", o: ordered(just, siblings, cordoned, later(6*time.Second)), step: member.Drain},
 		{name: "drains already", o: draining(service("web"), just, siblings), step: member.Wait, wake: 15*time.Minute + grace},
