@@ -136,9 +136,9 @@ func TestAllocationNameSaysWhatToLookFor(t *testing.T) {
 	elsewhere, pending := alloc, alloc
 	elsewhere.Namespace, pending.ClientStatus = "shop", "pending"
 	for want, a := range map[string]nomad.Allocation{
-		"web.app[0] (1a2b3c4d), running since 2026-11-23T11:00:00Z":      alloc,
-		"shop/web.app[0] (1a2b3c4d), running since 2026-11-23T11:00:00Z": elsewhere,
-		"web.app[0] (1a2b3c4d), pending, placed 2026-11-23T11:00:00Z":    pending,
+		"web.app[0] (1a2b3c4d), running, placed 2026-11-23T11:00:00Z":      alloc,
+		"shop/web.app[0] (1a2b3c4d), running, placed 2026-11-23T11:00:00Z": elsewhere,
+		"web.app[0] (1a2b3c4d), pending, placed 2026-11-23T11:00:00Z":      pending,
 	} {
 		if got := allocationName(a); got != want {
 			t.Errorf("got %q, want %q", got, want)

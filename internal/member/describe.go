@@ -85,9 +85,19 @@ func vmReady(o Observed) Condition {
 	case o.Instance.Running:
 		return yes(v1alpha1.ReasonVMRunning, "The VM runs.")
 	default:
-		return no(v1alpha1.ReasonVMStarting, "The VM is starting.")
+		return no(v1alpha1.ReasonVMStarting, starting(o.VM))
 	}
 }
+
+func starting(vm VM) string {
+	if vm.Status == "" {
+		return "The VM is starting."
+	}
+	return "The VM is starting; Harvester shows it as " + vm.Status + "."
+}
+
+// ifItLasts says what becomes of a member that no longer works.
+const ifItLasts = " If that lasts for health.unhealthyTimeout the member is replaced, unless something speaks against it, which the pool's condition Ready then says."
 
 func noVM(r Record) Condition {
 	switch {
@@ -112,7 +122,7 @@ func registered(o Observed) Condition {
 	case o.Nomad.Registered:
 		return yes(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
 	case o.Record.Joined:
-		return no(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost.")
+		return no(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; if it doesn't, look at the console of its VM (nomad.service)."+ifItLasts)
 	case joinExpired(o):
 		return no(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition RegistrationHealthy says so.")
 	default:
@@ -219,7 +229,7 @@ func ready(o Observed, c map[string]Condition) Condition {
 	case o.Nomad.Known && o.Nomad.Ready():
 		return yes(v1alpha1.ReasonNodeReady, "The Nomad node is ready and eligible.")
 	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Record.Joined:
-		return no(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s.", o.Nomad.Status))
+		return no(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+ifItLasts)
 	case o.Nomad.Registered && o.Nomad.Status == "ready" && rescuing(o):
 		return no(v1alpha1.ReasonRescuing, "The member is called back: its order to leave was taken back, and its drain is being ended in Nomad.")
 	case o.Nomad.Registered && o.Nomad.Status == "ready":

@@ -81,7 +81,8 @@ func TestVMReady(t *testing.T) {
 	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
 		{"being made", fresh(), "False", v1alpha1.ReasonProvisioning, ""},
 		{"refused, word for word", fresh(problem), "False", v1alpha1.ReasonAdmissionDenied, "admission webhook said no"},
-		{"starting", booting(noInstance), "False", v1alpha1.ReasonVMStarting, ""},
+		{"starting", booting(noInstance, func(o *member.Observed) { o.VM.Status = "Provisioning" }), "False", v1alpha1.ReasonVMStarting, "shows it as Provisioning."},
+		{"starting, no more is known", booting(noInstance, func(o *member.Observed) { o.VM.Status = "" }), "False", v1alpha1.ReasonVMStarting, "The VM is starting."},
 		{"runs", steady(), "True", v1alpha1.ReasonVMRunning, ""},
 		{"runs, whatever the template's problem", steady(problem), "True", v1alpha1.ReasonVMRunning, ""},
 		{"can't run, KubeVirt's words", booting(noInstance, func(o *member.Observed) { o.VM.Failure = "no PVC" }), "False", v1alpha1.ReasonVMFailed, "no PVC"},
@@ -117,7 +118,7 @@ func TestRegistered(t *testing.T) {
 		{"down is registered", steady(func(o *member.Observed) { o.Nomad.Status = "down" }), "True", v1alpha1.ReasonRegistered, ""},
 		{"unknown, has joined", steady(nomadUnknown), "True", v1alpha1.ReasonRegistered, ""},
 		{"unknown, has not joined", booting(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
-		{"purged by somebody", steady(notInNomad), "False", v1alpha1.ReasonNodeDown, "purged"},
+		{"purged by somebody", steady(notInNomad), "False", v1alpha1.ReasonNodeDown, "If that lasts for health.unhealthyTimeout the member is replaced"},
 	})
 }
 
@@ -131,7 +132,7 @@ func TestReady(t *testing.T) {
 		{"first seen ready", booting(registered), "True", v1alpha1.ReasonNodeReady, ""},
 		{"unknown", steady(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
 		{"what was seen of an unknown Nomad isn't believed", booting(registered, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
-		{"down", steady(status("down")), "False", v1alpha1.ReasonNodeDown, "down"},
+		{"down", steady(status("down")), "False", v1alpha1.ReasonNodeDown, "If that lasts for health.unhealthyTimeout the member is replaced"},
 		{"disconnected", steady(status("disconnected")), "False", v1alpha1.ReasonNodeDown, "disconnected"},
 		{"on its way", booting(registered, status("initializing")), "False", v1alpha1.ReasonJoining, "initializing"},
 		{"ineligible by somebody", steady(cordoned), "False", v1alpha1.ReasonIneligible, "eligibility -enable"},

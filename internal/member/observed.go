@@ -185,7 +185,7 @@ func (n Nomad) Ready() bool { return n.Registered && n.Status == "ready" && n.El
 type Allocation struct {
 	// System is true for those of system jobs. A sysbatch job runs to its end, as a batch job does.
 	System bool
-	// Name is what people are shown: name, short ID, and since when it has been there.
+	// Name is what people are shown: name, short ID, and when it was placed.
 	Name string
 }
 
