@@ -68,12 +68,9 @@ func (r *NomadNodeReconciler) observePool(ctx context.Context, s *nodeScope) err
 // poolOf is the pool that made the member, as the API server has it; nil: it is gone.
 func (r *NomadNodeReconciler) poolOf(ctx context.Context, n *v1alpha1.NomadNode) (*v1alpha1.NomadNodePool, error) {
 	p := &v1alpha1.NomadNodePool{}
-	err := r.Live.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.PoolName}, p)
-	switch {
-	case apierrors.IsNotFound(err) || err == nil && string(p.UID) != n.Spec.PoolUID:
-		return nil, nil //nolint:nilerr,nilnil // gone, which is no error
-	case err != nil:
-		return nil, fmt.Errorf("reading pool %s: %w", n.Spec.PoolName, err)
+	found, err := r.getLive(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.PoolName}, p)
+	if err != nil || !found || string(p.UID) != n.Spec.PoolUID {
+		return nil, err
 	}
 	return p, nil
 }

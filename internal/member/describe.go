@@ -213,13 +213,26 @@ func keptVM(o Observed) Condition {
 
 func ready(o Observed, c map[string]Condition) Condition {
 	switch {
-	case o.Record.Drained && holdsVM(o):
+	case holdsVM(o):
 		return keptVM(o)
 	case o.Record.Drained:
 		return no(v1alpha1.ReasonRemoving, "The member is being removed.")
 	case o.Record.Leaving():
 		return no(v1alpha1.ReasonDraining, "The member is leaving: "+leavesBecause(o.Record)+".")
+	default:
+		return wantedReady(o, c)
 	}
+}
+
+// noWork says why a node that is up takes no work.
+func noWork(o Observed) Condition {
+	if rescuing(o) {
+		return no(v1alpha1.ReasonRescuing, "The member is called back: its order to leave was taken back, and its drain is being ended in Nomad.")
+	}
+	return no(v1alpha1.ReasonIneligible, "The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
+}
+
+func wantedReady(o Observed, c map[string]Condition) Condition {
 	if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Reason != v1alpha1.ReasonDraining {
 		return was
 	}
@@ -230,10 +243,8 @@ func ready(o Observed, c map[string]Condition) Condition {
 		return yes(v1alpha1.ReasonNodeReady, "The Nomad node is ready and eligible.")
 	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Record.Joined:
 		return no(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+ifItLasts)
-	case o.Nomad.Registered && o.Nomad.Status == "ready" && rescuing(o):
-		return no(v1alpha1.ReasonRescuing, "The member is called back: its order to leave was taken back, and its drain is being ended in Nomad.")
 	case o.Nomad.Registered && o.Nomad.Status == "ready":
-		return no(v1alpha1.ReasonIneligible, "The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
+		return noWork(o)
 	case c[v1alpha1.NodeVMReady].Status != "True":
 		v := c[v1alpha1.NodeVMReady]
 		return no(v.Reason, v.Message)
