@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -27,6 +28,7 @@ func TestKickThatCameTooLateIsNotRecorded(t *testing.T) {
 	system.JobType = "system"
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
 		n.Spec.Drain = newIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now.Add(time.Minute))
+		n.Status.Nomad.OnlySystemSince = &metav1.Time{Time: now.Add(-time.Minute)}
 		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: {system}}}
 		last := &nomad.Drain{Status: nomad.DrainDraining, IntentID: "intent-1", OnTimeout: v1alpha1.DrainForce, StartedAt: now.Add(-time.Minute)}
 		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: last})
