@@ -26,6 +26,10 @@ func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 	if c := condition(n, v1alpha1.NodeReady); c.Status == "True" {
 		m.Ready, m.ReadySince = true, c.LastTransitionTime.Time
 	}
+	if link.Known && found && v.Status == nomad.NodeReady {
+		// Seen before the member's own record tells.
+		m.Joined, m.JoinExpired = true, false
+	}
 	if link.Known {
 		// The member's own condition may be old when Nomad has just come back, and a busy member would look broken.
 		m.Ready = found && v.Status == nomad.NodeReady && v.Eligible && !v.Draining

@@ -55,11 +55,11 @@ func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.Nomad
 	if err := r.observeMembers(ctx, s, from); err != nil {
 		return nil, err
 	}
-	observeJoins(s)
-	if err := r.observeTemplate(ctx, s); err != nil {
+	if err := r.observeHosts(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := r.observeHosts(ctx, s); err != nil {
+	observeJoins(s)
+	if err := r.observeTemplate(ctx, s); err != nil {
 		return nil, err
 	}
 	r.observeUsage(ctx, s)

@@ -38,18 +38,21 @@ type JoinResult struct {
 	Time   time.Time
 }
 
-// Record adds what can be seen of the members by now. It gives the same again until something new is seen. While Nomad
-// isn't known nothing is recorded: nobody could have been seen to join.
-func (j Joins) Record(key string, now time.Time, members []Member, nomadKnown bool) Joins {
+// Record adds what can be seen of the members of the present template by now: how others fare says nothing of it. It gives the
+// same again until something new is seen. While Nomad isn't known nothing is recorded: nobody could have been seen to join.
+func (j Joins) Record(key string, s Snapshot) Joins {
 	if j.Key != key {
-		j = Joins{Key: key, Since: now.Truncate(time.Second)}
+		j = Joins{Key: key, Since: s.Now.Truncate(time.Second)}
 	}
-	if !nomadKnown {
+	if !s.NomadKnown {
 		return j
 	}
 	results := slices.Clone(j.Results)
-	for _, m := range members {
-		r, ok := resultOf(m)
+	for _, m := range s.Members {
+		if m.Revision != s.Revision {
+			continue
+		}
+		r, ok := resultOf(s, m)
 		at := slices.IndexFunc(results, func(old JoinResult) bool { return old.Member == m.Name })
 		switch {
 		case !ok || !r.Time.After(j.Since):
@@ -72,11 +75,15 @@ func (j Joins) Record(key string, now time.Time, members []Member, nomadKnown bo
 	return j
 }
 
-// resultOf is how a member fared; ok is false while that is open. A member that left before its time was up says nothing.
-func resultOf(m Member) (r JoinResult, ok bool) {
+// resultOf is how a member fared; ok is false while that is open. A member that left before its time was up says nothing, nor
+// does one that may be kept from joining by something else than the template: a Nomad that its clients couldn't reach until a
+// moment ago, or Harvester, while it is upgraded or the host is in maintenance.
+func resultOf(s Snapshot, m Member) (r JoinResult, ok bool) {
 	switch {
 	case m.Joined:
 		return JoinResult{m.Name, true, m.JoinedAt.Truncate(time.Second)}, !m.JoinedAt.IsZero()
+	case unsettled(s) > 0 || s.Upgrading || m.HostMaintenance:
+		return JoinResult{}, false
 	case m.JoinExpired && !m.Halted && (!m.Leaving || m.LeavingReason == v1alpha1.DrainJoinTimeout):
 		return JoinResult{m.Name, false, m.JoinDeadline.Truncate(time.Second)}, true
 	default:

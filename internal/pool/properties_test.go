@@ -78,7 +78,10 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 		MaxUnhealthy:     ptr(intstr.FromString("40%")),
 		MaxInFlight:      ptr(rapid.Int32Range(1, 3).Draw(t, "in flight")),
 	}
-	s.Joins = s.Joins.Record("key", now.Add(-time.Hour), s.Members, s.NomadKnown)
+	if rapid.IntRange(0, 3).Draw(t, "settled") == 0 {
+		s.NomadSettled = now.Add(-time.Duration(rapid.IntRange(0, 90).Draw(t, "settled for")) * time.Second)
+	}
+	s.Joins = pool.Joins{Key: "key", Since: now.Add(-time.Hour)}.Record("key", s)
 	if pool.NeedsUsage(s) {
 		s.Usage = map[string]pool.Usage{}
 		for _, m := range s.Members {
@@ -125,6 +128,9 @@ func TestPlansAreSafe(t *testing.T) {
 		}
 		for _, name := range slices.Concat(p.Failed, p.Unhealthy) {
 			must(!byName[name].Halted && !byName[name].Ready, "only what doesn't work is repaired")
+		}
+		for _, r := range s.Joins.Results {
+			must(byName[r.Member].Revision == s.Revision, "how members of another template fare proves nothing")
 		}
 		if s.Joins.BreakerOpen() {
 			must(p.Create == 0 && len(p.Outdated)+len(p.Failed)+len(p.Unhealthy) == 0, "nothing is made or replaced while joins fail")

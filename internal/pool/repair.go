@@ -70,8 +70,16 @@ func broken(s Snapshot) (failed, unhealthy []Member, wake time.Duration) {
 	return failed, unhealthy, wake
 }
 
+// unsettled is for how much longer what Nomad says of its nodes' health isn't acted upon.
+func unsettled(s Snapshot) time.Duration {
+	if s.NomadSettled.IsZero() {
+		return 0
+	}
+	return max(s.NomadSettled.Add(settling).Sub(s.Now), 0)
+}
+
 func heldRepair(s Snapshot, p *Plan) *Problem {
-	left := s.NomadSettled.Add(settling).Sub(s.Now)
+	left := unsettled(s)
 	switch {
 	case s.Paused:
 		return &Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is replaced."}
@@ -82,7 +90,7 @@ func heldRepair(s Snapshot, p *Plan) *Problem {
 	case s.Upgrading:
 		p.wakeIn(problemRetry)
 		return &Problem{v1alpha1.ReasonUpgradeRunning, "Nobody is replaced while Harvester is being upgraded."}
-	case !s.NomadSettled.IsZero() && left > 0:
+	case left > 0:
 		p.wakeIn(left)
 		return &Problem{v1alpha1.ReasonSettling, "Nobody is replaced yet, because Nomad has just come back or changed its leader."}
 	default:
@@ -119,7 +127,7 @@ func tooMany(s Snapshot) (many bool, wake time.Duration) {
 		case m.Halted:
 		case !m.UnhealthySince.IsZero():
 			n++
-		case m.Ready && left > 0 && m.ReadySince.Sub(m.JoinedAt) > joinSlack:
+		case m.Ready && left > 0 && !m.JoinedAt.IsZero() && m.ReadySince.Sub(m.JoinedAt) > joinSlack:
 			n++
 			if wake == 0 || left < wake {
 				wake = left
@@ -141,12 +149,12 @@ func share(v *intstr.IntOrString, all int, roundUp bool, unset int) int {
 	return n
 }
 
-// NeedsHosts is true when the plan depends on what Harvester does with the hosts and itself, which is asked for only
-// then.
+// NeedsHosts is true when the plan, or what is recorded of members that don't join, depends on what Harvester does with the
+// hosts and itself, which is asked for only then.
 func NeedsHosts(s Snapshot) bool {
 	if s.Deleting || s.Paused || !s.NomadKnown {
 		return false
 	}
 	failed, unhealthy, _ := broken(s)
-	return len(failed)+len(unhealthy) > 0
+	return len(failed)+len(unhealthy) > 0 || slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && !m.Halted })
 }

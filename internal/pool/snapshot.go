@@ -69,7 +69,7 @@ type Member struct {
 	Returning bool
 	// Joined is true once the Nomad node has been seen ready.
 	Joined bool
-	// JoinedAt is when that was.
+	// JoinedAt is when that was, as it was written down; zero: it isn't yet.
 	JoinedAt time.Time
 	// Ready is true while the Nomad node is ready and eligible.
 	Ready bool
