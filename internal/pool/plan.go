@@ -59,9 +59,8 @@ func decide(s Snapshot) Plan {
 	if s.Deleting {
 		return Plan{}
 	}
-	most := s.Replicas + surge(s)
-	if active := len(s.active()); active > most {
-		return scaleIn(s, active-most)
+	if n := surplus(s); n > 0 {
+		return scaleIn(s, n)
 	}
 	var p Plan
 	if missing := missing(s); missing > 0 {

@@ -194,6 +194,9 @@ func TestPlansAreComplete(t *testing.T) {
 		if !s.Deleting && active-len(p.Victims) > s.Replicas+surge(s) && p.HoldIn == nil {
 			t.Errorf("members should leave and nothing says why they don't: %+v", p)
 		}
+		if held := p.HoldRollout; !s.Deleting && held != nil && byTemplate[held.Reason] && working(s)-len(p.Victims) > s.Replicas && p.HoldIn == nil {
+			t.Errorf("more work than asked for, for as long as the rollout is held: %+v", p)
+		}
 		all := pool.Conditions(s, p)
 		if len(all) != len(v1alpha1.PoolConditions) {
 			t.Errorf("%d conditions, want %d", len(all), len(v1alpha1.PoolConditions))
@@ -204,6 +207,20 @@ func TestPlansAreComplete(t *testing.T) {
 			}
 		}
 	})
+}
+
+// byTemplate are the reasons for which a rollout is held because of its template.
+var byTemplate = map[string]bool{v1alpha1.ReasonJoinsFailing: true, v1alpha1.ReasonImageNotFound: true, v1alpha1.ReasonQuotaExceeded: true}
+
+// working is how many members there are that have joined.
+func working(s pool.Snapshot) int {
+	n := 0
+	for _, m := range s.Members {
+		if !m.Leaving && m.Joined {
+			n++
+		}
+	}
+	return n
 }
 
 func TestPlansDontDependOnTheOrderOfMembers(t *testing.T) {

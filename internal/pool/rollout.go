@@ -79,6 +79,14 @@ func heldRollout(s Snapshot) *Problem {
 		return &Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no outdated member is replaced."}
 	case !s.NomadKnown:
 		return &Problem{v1alpha1.ReasonNomadUnknown, "No outdated member is replaced while Nomad can't be asked: " + s.NomadMessage}
+	default:
+		return heldByTemplate(s)
+	}
+}
+
+// heldByTemplate is what holds a rollout because of the template that it leads to, and doesn't hold a scale-in.
+func heldByTemplate(s Snapshot) *Problem {
+	switch {
 	case s.Joins.BreakerOpen():
 		return &Problem{v1alpha1.ReasonJoinsFailing, "The rollout is held, because members of the present template don't join Nomad; see the condition RegistrationHealthy."}
 	case len(s.Problems) > 0:

@@ -69,6 +69,12 @@ func TestRollout(t *testing.T) {
 		{name: "only protected ones are left", s: rolling(all(some(1, "kept", outdated, protected), fresh(2)))},
 		{name: "OnDelete", s: rolling(old(3), func(s *pool.Snapshot) { s.Rollout.Type = v1alpha1.OnDelete })},
 		{name: "scaled in meanwhile: the old ones are the victims", s: rolling(all(old(3), fresh(2)), func(s *pool.Snapshot) { s.Replicas = 1 }), victim: []string{"old0", "old1", "old2"}},
+		{name: "scaled in, the image is gone: who works leaves all the same", s: rolling(old(2), to(1), badImage), victim: []string{"old0"}},
+		{name: "scaled in, the new one is refused: it is tried again", s: rolling(all(old(2), fresh(1, refused)), to(1)), victim: []string{"old0"}},
+		{name: "scaled in, new ones don't join: those to be looked at stay", s: rolling(all(old(3), fresh(3, late)), to(2), budget("3", "0"), withJoins("---", time.Hour)), victim: []string{"old0"}},
+		{name: "held: no more stay than may surge", s: rolling(all(old(3), fresh(3, late)), withJoins("---", time.Hour)), victim: []string{"new0", "new1"}},
+		{name: "held: one that has joined is not surplus but works", s: rolling(all(old(3), fresh(1)), badImage), victim: []string{"old0"}},
+		{name: "held: who is asked for by name isn't kept", s: rolling(all(old(3), fresh(1, late, deleteNext)), withJoins("---", time.Hour)), victim: []string{"new0"}},
 		{name: "reverted: who is still on the way out comes back", s: rolling(all(some(2, "new", outdated), fresh(0), some(1, "back", rescuable(time.Minute), forRollout))), create: 1, rescue: []string{"back0"}},
 		{name: "who makes room isn't called back", s: rolling(all(old(1), fresh(1), some(1, "out", outdated, rescuable(time.Minute), forRollout)), budget("0", "1")), create: 1},
 		{name: "paused", s: rolling(all(old(3), fresh(1)), paused), held: v1alpha1.ReasonPaused},
@@ -91,6 +97,10 @@ func TestRollout(t *testing.T) {
 			}
 		})
 	}
+}
+
+func to(replicas int) func(*pool.Snapshot) {
+	return func(s *pool.Snapshot) { s.Replicas = replicas }
 }
 
 func forRollout(m *pool.Member) { m.LeavingReason = v1alpha1.DrainRollout }

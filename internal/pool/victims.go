@@ -11,9 +11,10 @@ import (
 // Protected members are never chosen. If there are too few, the problem says so.
 func Victims(s Snapshot, n int) ([]string, *Problem) {
 	var c []Member
-	protected := 0
+	protected, stay := 0, kept(s)
 	for _, m := range s.active() {
 		switch {
+		case stay[m.Name]:
 		case m.Protected:
 			protected++
 		case mayLeave(s, m):
