@@ -59,15 +59,20 @@ func decide(s Snapshot) Plan {
 	if s.Deleting {
 		return Plan{}
 	}
-	if n := surplus(s); n > 0 {
-		return scaleIn(s, n)
-	}
 	var p Plan
-	if missing := missing(s); missing > 0 {
+	surplus := surplus(s)
+	if surplus > 0 {
+		p = scaleIn(s, surplus)
+	} else if missing := missing(s); missing > 0 {
 		p = scaleOut(s, missing)
 	}
-	p.Replace = obsolete(s)
+	// A scale-in may be held for long, while members go on to break.
+	p.Replace = obsolete(s, p.Victims)
 	repair(s, &p)
+	if surplus > 0 {
+		p.HoldRollout = behindScaleIn(s, p)
+		return p
+	}
 	rollOut(s, &p)
 	return p
 }

@@ -22,6 +22,8 @@ const joinSlack = 5 * time.Second
 func repair(s Snapshot, p *Plan) {
 	failed, unhealthy, wake := broken(s)
 	p.wakeIn(wake)
+	leaves := func(m Member) bool { return slices.Contains(p.Victims, m.Name) }
+	failed, unhealthy = slices.DeleteFunc(failed, leaves), slices.DeleteFunc(unhealthy, leaves)
 	maintenance := slices.ContainsFunc(s.active(), func(m Member) bool { return m.HostMaintenance })
 	if maintenance {
 		p.wakeIn(problemRetry) // nothing tells of its end
@@ -35,7 +37,7 @@ func repair(s Snapshot, p *Plan) {
 	if p.HoldRepair = heldRepair(s, p); p.HoldRepair != nil {
 		return
 	}
-	free := min(maxInFlight(s)-repairing(s), mayLeaveNow(s))
+	free := min(maxInFlight(s)-repairing(s), mayLeaveNow(s)-p.departures())
 	if free <= 0 {
 		return
 	}

@@ -53,6 +53,11 @@ func TestRepair(t *testing.T) {
 	down := func(n int, changes ...memberChange) []pool.Member {
 		return all(some(5-n, "up"), some(n, "down", append([]memberChange{unhealthy(long)}, changes...)...))
 	}
+	// more is a pool whose scale-in to 4 waits.
+	more := func(s *pool.Snapshot) {
+		s.Replicas, s.LastScale, s.ScaleIn.StabilizationWindow = 4, now, window(time.Hour)
+	}
+	empty := func(s *pool.Snapshot) { s.Replicas, s.ScaleIn.Strategy = 4, v1alpha1.Empty }
 	cases := []struct {
 		name              string
 		s                 pool.Snapshot
@@ -87,6 +92,10 @@ func TestRepair(t *testing.T) {
 		{name: "paused", s: tended(down(1), paused), held: v1alpha1.ReasonPaused},
 		{name: "joins fail", s: tended(down(1), withJoins("---", time.Hour)), held: v1alpha1.ReasonJoinsFailing},
 		{name: "at most as many as may leave", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainScaleIn))), func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) })},
+		{name: "though a scale-in waits for the stabilisation window", s: tended(down(1), more), unhealthy: []string{"down0"}, wake: time.Hour},
+		{name: "didn't join, and a scale-in waits", s: tended(all(some(4, "up"), some(1, "late", late)), withJoins("-", time.Hour), more), failed: []string{"late0"}, wake: time.Hour},
+		{name: "though nobody is empty: who doesn't work is the victim", s: tended(down(1), empty)},
+		{name: "though nobody else is empty", s: tended(down(2), empty), unhealthy: []string{"down1"}},
 		{name: "didn't join", s: tended(all(some(4, "up"), some(1, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
 		{name: "didn't join: maxUnhealthy is about those that had", s: tended(all(some(1, "up"), some(4, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
 		{name: "didn't join, the third", s: tended(all(some(4, "up"), some(1, "late", late)), withJoins("---", time.Hour)), held: v1alpha1.ReasonJoinsFailing},

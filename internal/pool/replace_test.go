@@ -19,6 +19,7 @@ func TestRefusedMembersOfAFormerTemplateAreReplaced(t *testing.T) {
 		{name: "beside members that were made", s: snapshot(3, member("a"), member("b", outdated), member("c", outdated, refused)), replace: []string{"c"}},
 		{name: "though Nomad is unknown: there is no node", s: snapshot(1, member("a", outdated, refused)), change: nomadUnknown, replace: []string{"a"}},
 		{name: "surplus: it leaves as a victim", s: snapshot(1, member("a"), member("b", outdated, refused))},
+		{name: "though a scale-in waits", s: snapshot(1, member("a"), member("b", outdated, refused)), change: func(s *pool.Snapshot) { s.LastScale, s.ScaleIn.StabilizationWindow = now, window(time.Hour) }, replace: []string{"b"}},
 		{name: "of the present template", s: snapshot(3, member("a", refused))},
 		{name: "outdated, and on its way", s: snapshot(3, member("a", outdated, pending))},
 		{name: "leaving already", s: snapshot(0, member("a", outdated, refused, leaving(time.Second)))},

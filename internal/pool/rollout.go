@@ -73,6 +73,18 @@ func rollOut(s Snapshot, p *Plan) {
 	p.Outdated = append(names(first), names(then)...)
 }
 
+// behindScaleIn says why no outdated member is replaced while there are more members than may surge: each that left would be the
+// scale-in that is held. nil: the surplus leaves right now.
+func behindScaleIn(s Snapshot, p Plan) *Problem {
+	if len(outdated(s)) == 0 {
+		return nil
+	}
+	if held := heldRollout(s); held != nil || p.HoldIn == nil {
+		return held
+	}
+	return &Problem{p.HoldIn.Reason, "The rollout goes on when the pool's surplus has left: " + p.HoldIn.Message}
+}
+
 func heldRollout(s Snapshot) *Problem {
 	switch {
 	case s.Paused:
