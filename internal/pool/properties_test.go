@@ -5,6 +5,8 @@ import (
 	"math/rand"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,6 +47,11 @@ func anyMember(t *rapid.T, name string) pool.Member {
 	return m
 }
 
+// anyBudget is a number of members, or a share of replicas.
+func anyBudget(t *rapid.T, label string) *intstr.IntOrString {
+	return ptr(intstr.Parse(rapid.SampledFrom([]string{"0", "1", "2", "3", "0%", "00%", "10%", "25%", "50%", "100%"}).Draw(t, label)))
+}
+
 func anySnapshot(t *rapid.T) pool.Snapshot {
 	s := snapshot(rapid.IntRange(0, 12).Draw(t, "replicas"))
 	for i := range rapid.IntRange(0, 12).Draw(t, "members") {
@@ -69,13 +76,13 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 	}
 	s.Rollout = v1alpha1.RolloutSpec{
 		Type:            rapid.SampledFrom([]v1alpha1.RolloutType{"", v1alpha1.RollingUpdate, v1alpha1.OnDelete}).Draw(t, "rollout"),
-		MaxSurge:        ptr(intstr.FromInt(rapid.IntRange(1, 3).Draw(t, "surge"))),
-		MaxUnavailable:  ptr(intstr.FromInt(rapid.IntRange(0, 3).Draw(t, "unavailable"))),
+		MaxSurge:        anyBudget(t, "surge"),
+		MaxUnavailable:  anyBudget(t, "unavailable"),
 		MinReadySeconds: rapid.SampledFrom([]int32{0, 90}).Draw(t, "min ready"),
 	}
 	s.Health = v1alpha1.HealthSpec{
 		UnhealthyTimeout: metav1.Duration{Duration: time.Minute},
-		MaxUnhealthy:     ptr(intstr.FromString("40%")),
+		MaxUnhealthy:     anyBudget(t, "max unhealthy"),
 		MaxInFlight:      ptr(rapid.Int32Range(1, 3).Draw(t, "in flight")),
 	}
 	if rapid.IntRange(0, 3).Draw(t, "settled") == 0 {
@@ -157,13 +164,34 @@ func departures(p pool.Plan) []string {
 
 // surge is how many members more than replicas there may be.
 func surge(s pool.Snapshot) int {
-	rolling := slices.ContainsFunc(s.Members, func(m pool.Member) bool {
-		return !m.Leaving && !m.Protected && m.Revision != s.Revision && s.Rollout.Type != v1alpha1.OnDelete
-	})
-	if !rolling {
+	if !rolls(s) {
 		return 0
 	}
-	return s.Rollout.MaxSurge.IntValue()
+	beyond, _ := budgets(s)
+	return beyond
+}
+
+// rolls is true while there are members to be replaced by a rollout.
+func rolls(s pool.Snapshot) bool {
+	return slices.ContainsFunc(s.Members, func(m pool.Member) bool {
+		return !m.Leaving && !m.Protected && m.Revision != s.Revision && s.Rollout.Type != v1alpha1.OnDelete
+	})
+}
+
+// budgets are maxSurge, rounded up, and maxUnavailable, rounded down: by one of them at least a rollout must be able to move.
+func budgets(s pool.Snapshot) (beyond, unavailable int) {
+	part := func(v *intstr.IntOrString, up int) int {
+		if v.Type == intstr.Int {
+			return v.IntValue()
+		}
+		percent, _ := strconv.Atoi(strings.TrimSuffix(v.StrVal, "%"))
+		return (percent*s.Replicas + up) / 100
+	}
+	beyond, unavailable = part(s.Rollout.MaxSurge, 99), part(s.Rollout.MaxUnavailable, 0)
+	if beyond+unavailable == 0 {
+		unavailable = 1
+	}
+	return beyond, unavailable
 }
 
 // enoughStay is true if the plan takes no available member for the rollout, or leaves at least replicas - maxUnavailable.
@@ -179,7 +207,8 @@ func enoughStay(s pool.Snapshot, p pool.Plan) bool {
 			stay++
 		}
 	}
-	return taken == 0 || stay >= s.Replicas-s.Rollout.MaxUnavailable.IntValue()
+	_, unavailable := budgets(s)
+	return taken == 0 || stay >= s.Replicas-unavailable
 }
 
 // What isn't done although replicas ask for it is held by something, which is said, or comes about by what is under way.
@@ -257,7 +286,7 @@ func TestPoolsComeToRest(t *testing.T) {
 		s.Joins = pool.Joins{}
 		for round := 0; ; round++ {
 			p := pool.Decide(s)
-			if c := pool.Count(s); c.Replicas == s.Replicas && c.Draining == 0 && surge(s) == 0 && c.Ready == c.Replicas {
+			if c := pool.Count(s); c.Replicas == s.Replicas && c.Draining == 0 && !rolls(s) && c.Ready == c.Replicas {
 				break
 			}
 			if round > 90 {
@@ -283,7 +312,10 @@ func obeyed(s pool.Snapshot, p pool.Plan, round int) pool.Snapshot {
 		case slices.Contains(p.Replace, m.Name):
 			continue
 		case slices.Contains(departures(p), m.Name):
-			m.Leaving = true
+			m.Leaving, m.LeavingReason = true, v1alpha1.DrainScaleIn
+			if slices.Contains(p.Outdated, m.Name) {
+				m.LeavingReason = v1alpha1.DrainRollout
+			}
 		}
 		if m.VMMade, m.Joined, m.Ready, m.JoinExpired = true, true, !m.Leaving, false; m.ReadySince.IsZero() {
 			m.ReadySince = s.Now

@@ -26,7 +26,19 @@ func surge(s Snapshot) int {
 	if len(outdated(s)) == 0 {
 		return 0
 	}
-	return share(s.Rollout.MaxSurge, s.Replicas, true, 1)
+	beyond, _ := budgets(s)
+	return beyond
+}
+
+// budgets are maxSurge and maxUnavailable in members. Shares of few replicas may both come to nothing, and then no member could
+// ever be replaced, so that one may be missing (Kubernetes: pkg/controller/deployment/util ResolveFenceposts).
+func budgets(s Snapshot) (beyond, unavailable int) {
+	beyond = share(s.Rollout.MaxSurge, s.Replicas, true, 1)
+	unavailable = share(s.Rollout.MaxUnavailable, s.Replicas, false, 0)
+	if beyond == 0 && unavailable == 0 {
+		return 0, 1
+	}
+	return beyond, unavailable
 }
 
 // missing is how many members are to be made or called back: up to replicas always, and during a rollout up to as many
@@ -59,7 +71,8 @@ func rollOut(s Snapshot, p *Plan) {
 	}
 	unavailableOld, availableOld, available, comingNew, wake := split(s, old, p)
 	p.wakeIn(wake)
-	least := s.Replicas - share(s.Rollout.MaxUnavailable, s.Replicas, false, 0)
+	_, unavailable := budgets(s)
+	least := max(s.Replicas-unavailable, 0)
 	spare := len(s.active()) - p.departures() - least - comingNew
 	if free := mayLeaveNow(s) - p.departures(); free < spare {
 		spare, p.HoldRollout = free, maxConcurrent(s)
