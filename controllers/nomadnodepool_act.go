@@ -73,6 +73,10 @@ func (r *NomadNodePoolReconciler) replace(ctx context.Context, s *poolScope, n *
 	if err := r.Client.Delete(ctx, n, exactly(n.UID)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("replacing %s: %w", n.Name, err)
 	}
+	if condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonVMNameTaken {
+		r.Events.nameTaken(s.pool, n)
+		return nil
+	}
 	r.Events.replaced(s.pool, n)
 	return nil
 }

@@ -49,3 +49,40 @@ func TestMemberThatIsSeenReadyHasJoined(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatIsInTheWayOfAMember(t *testing.T) {
+	unmade := func(n *v1alpha1.NomadNode) { n.Status.VM.UID, n.Status.VM.Created = "", nil }
+	for name, c := range map[string]struct {
+		reason string
+		made   bool
+		link   Link
+		want   bool
+	}{
+		"nothing is known yet":           {"", false, linkTo(nil), false},
+		"on its way":                     {v1alpha1.ReasonProvisioning, false, linkTo(nil), false},
+		"made a moment ago":              {v1alpha1.ReasonVMStarting, false, linkTo(nil), false},
+		"the template":                   {v1alpha1.ReasonImageNotFound, false, linkTo(nil), true},
+		"Nomad's token":                  {v1alpha1.ReasonIntroductionToken, false, linkTo(nil), true},
+		"whatever the server says":       {v1alpha1.ReasonCreateFailed, false, linkTo(nil), true},
+		"a stranger's VM":                {v1alpha1.ReasonVMNameTaken, false, linkTo(nil), true},
+		"what nobody has thought of yet": {"Meteorite", false, linkTo(nil), true},
+		"no room":                        {v1alpha1.ReasonVMUnschedulable, true, linkTo(nil), true},
+		"no room in the quota":           {v1alpha1.ReasonVMAboveQuota, true, linkTo(nil), true},
+		"no room, but it works":          {v1alpha1.ReasonVMUnschedulable, true, linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), false},
+		"a VM that was stopped":          {v1alpha1.ReasonVMStopped, true, linkTo(nil), false},
+		"a VM that fails":                {v1alpha1.ReasonVMFailed, true, linkTo(nil), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := factMember(nil)
+			if !c.made {
+				unmade(n)
+			}
+			if c.reason != "" {
+				n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeVMReady, Status: metav1.ConditionFalse, Reason: c.reason, Message: "m"}}
+			}
+			if m := memberFacts(n, c.link, now); (m.Problem != nil) != c.want || c.want && (m.Problem.Reason != c.reason || m.Problem.Message != "m") {
+				t.Errorf("problem %+v", m.Problem)
+			}
+		})
+	}
+}

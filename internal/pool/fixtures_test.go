@@ -51,6 +51,20 @@ func refused(m *pool.Member) {
 	m.Problem = &pool.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "webhook said no"}
 }
 
+// lacks is a member without a VM, for a reason that isn't its template's.
+func lacks(reason string) memberChange {
+	return func(m *pool.Member) {
+		pending(m)
+		m.Problem = &pool.Problem{Reason: reason, Message: "in the server's words"}
+	}
+}
+
+// noRoom is a member whose VM can't run for lack of room.
+func noRoom(m *pool.Member) {
+	joining(m)
+	m.Problem = &pool.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "0/3 nodes are available"}
+}
+
 // leaving was ordered to leave so long ago.
 func leaving(ago time.Duration) memberChange {
 	return func(m *pool.Member) { m.Leaving, m.Ready, m.LeavingSince = true, false, now.Add(-ago) }

@@ -42,7 +42,12 @@ func anyMember(t *rapid.T, name string) pool.Member {
 		m.LeavingSince = now.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "leaving for")) * time.Minute)
 	}
 	if !m.VMMade && rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
-		m.Problem = &pool.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "exceeded quota"}
+		m.Problem = &pool.Problem{Reason: rapid.SampledFrom([]string{
+			v1alpha1.ReasonQuotaExceeded, v1alpha1.ReasonIntroductionToken, v1alpha1.ReasonCreateFailed, v1alpha1.ReasonVMNameTaken,
+		}).Draw(t, "its reason"), Message: "in the way"}
+	}
+	if m.VMMade && !m.Ready && rapid.IntRange(0, 5).Draw(t, "no room") == 0 {
+		m.Problem = &pool.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "no room"}
 	}
 	return m
 }
@@ -127,6 +132,10 @@ func TestPlansAreSafe(t *testing.T) {
 		must(p.Create == 0 || len(s.Problems) == 0, "nothing is made of a template that has problems")
 		out := departures(p)
 		must(s.NomadKnown || len(out)+len(p.Rescue) == 0, "without Nomad nobody is chosen")
+		for _, m := range s.Members {
+			held := !m.Leaving && m.Problem != nil && m.Revision == s.Revision && m.Problem.Reason != v1alpha1.ReasonVMNameTaken
+			must(p.Create == 0 || !held, "no more are made of what another can't be made of")
+		}
 		if c := s.ScaleIn.MaxConcurrent; c != nil {
 			must(len(out) == 0 || leaves+len(out) <= int(*c), "maxConcurrent holds")
 		}
@@ -239,7 +248,7 @@ func TestPlansAreComplete(t *testing.T) {
 }
 
 // byTemplate are the reasons for which a rollout is held because of its template.
-var byTemplate = map[string]bool{v1alpha1.ReasonJoinsFailing: true, v1alpha1.ReasonImageNotFound: true, v1alpha1.ReasonQuotaExceeded: true}
+var byTemplate = map[string]bool{v1alpha1.ReasonJoinsFailing: true, v1alpha1.ReasonImageNotFound: true, v1alpha1.ReasonQuotaExceeded: true, v1alpha1.ReasonIntroductionToken: true, v1alpha1.ReasonCreateFailed: true}
 
 // working is how many members there are that have joined.
 func working(s pool.Snapshot) int {

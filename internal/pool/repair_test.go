@@ -98,6 +98,8 @@ func TestRepair(t *testing.T) {
 		{name: "though nobody else is empty", s: tended(down(2), empty), unhealthy: []string{"down1"}},
 		{name: "didn't join", s: tended(all(some(4, "up"), some(1, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
 		{name: "didn't join: maxUnhealthy is about those that had", s: tended(all(some(1, "up"), some(4, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
+		{name: "didn't join for lack of room", s: tended(all(some(4, "up"), some(1, "late", late, noRoom)))},
+		{name: "down for lack of room", s: tended(all(some(4, "up"), some(1, "down", noRoom, func(m *pool.Member) { m.Joined = true }, unhealthy(long))))},
 		{name: "didn't join, the third", s: tended(all(some(4, "up"), some(1, "late", late)), withJoins("---", time.Hour)), held: v1alpha1.ReasonJoinsFailing},
 		{name: "those that didn't join come first", s: tended(all(down(1)[1:], some(1, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
 	}

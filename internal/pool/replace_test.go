@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -21,6 +22,9 @@ func TestRefusedMembersOfAFormerTemplateAreReplaced(t *testing.T) {
 		{name: "surplus: it leaves as a victim", s: snapshot(1, member("a"), member("b", outdated, refused))},
 		{name: "though a scale-in waits", s: snapshot(1, member("a"), member("b", outdated, refused)), change: func(s *pool.Snapshot) { s.LastScale, s.ScaleIn.StabilizationWindow = now, window(time.Hour) }, replace: []string{"b"}},
 		{name: "of the present template", s: snapshot(3, member("a", refused))},
+		{name: "its name is taken", s: snapshot(1, member("a", lacks(v1alpha1.ReasonVMNameTaken))), replace: []string{"a"}},
+		{name: "Nomad gives no token", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken)))},
+		{name: "no room for its VM, which drains", s: snapshot(1, member("a", outdated, noRoom))},
 		{name: "outdated, and on its way", s: snapshot(3, member("a", outdated, pending))},
 		{name: "leaving already", s: snapshot(0, member("a", outdated, refused, leaving(time.Second)))},
 		{name: "protected", s: snapshot(1, member("a", outdated, refused, protected))},

@@ -58,6 +58,7 @@ func Conditions(s Snapshot, p Plan) map[string]Condition {
 }
 
 func scalingOut(s Snapshot, p Plan, c Counts) Condition {
+	lacks := s.refused(anyProblem)
 	switch {
 	case s.CreateError != nil:
 		return Condition{True: true, Reason: s.CreateError.Reason, Message: s.CreateError.Message}
@@ -65,6 +66,8 @@ func scalingOut(s Snapshot, p Plan, c Counts) Condition {
 		return Condition{True: true, Reason: p.HoldOut.Reason, Message: p.HoldOut.Message}
 	case p.Create > 0 || len(p.Rescue) > 0:
 		return Condition{True: true, Reason: v1alpha1.ReasonCreating, Message: "Members are being made, or called back from leaving."}
+	case lacks != nil:
+		return Condition{True: true, Reason: lacks.Reason, Message: lacks.Message}
 	case c.Joining > 0:
 		return Condition{True: true, Reason: v1alpha1.ReasonJoining, Message: "Members are on their way to join Nomad; see kubectl get nn."}
 	default:
@@ -117,7 +120,7 @@ func joinsFail(s Snapshot) bool {
 	if n, _ := s.Joins.failures(); n > 0 {
 		return true
 	}
-	return slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired })
+	return slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && m.Problem == nil })
 }
 
 func leavesFor(s Snapshot, reason v1alpha1.DrainReason) bool {
@@ -128,7 +131,7 @@ func templateValid(s Snapshot) Condition {
 	if len(s.Problems) > 0 {
 		return Condition{Reason: s.Problems[0].Reason, Message: joinMessages(s.Problems)}
 	}
-	if p := s.refused(func(Member) bool { return true }); p != nil {
+	if p := s.refused(func(m Member) bool { return ofTemplate[m.Problem.Reason] }); p != nil {
 		return Condition{Reason: p.Reason, Message: p.Message}
 	}
 	return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Everything that the template names exists, and no VM was refused."}
@@ -153,6 +156,9 @@ func ready(s Snapshot, p Plan, c Counts, all map[string]Condition) Condition {
 	}
 	if s.CreateError != nil {
 		return Condition{Reason: s.CreateError.Reason, Message: s.CreateError.Message}
+	}
+	if lacks := s.refused(anyProblem); lacks != nil {
+		return Condition{Reason: lacks.Reason, Message: lacks.Message}
 	}
 	if s.Paused && c.Ready < s.Replicas || s.Paused && c.Replicas > s.Replicas {
 		return Condition{Reason: v1alpha1.ReasonPaused, Message: "spec.paused holds the pool, which isn't as replicas ask."}

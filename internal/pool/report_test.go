@@ -13,9 +13,10 @@ import (
 func TestCounts(t *testing.T) {
 	s := snapshot(9,
 		member("ready"), member("old", outdated), member("pending", pending), member("joining", joining),
-		member("late", late), member("down", notReady), member("leaving", leaving(time.Minute)), member("going", leaving(time.Hour)),
+		member("late", late), member("down", notReady),
+		member("without-token", lacks(v1alpha1.ReasonIntroductionToken)), member("without-room", noRoom), member("leaving", leaving(time.Minute)), member("going", leaving(time.Hour)),
 	)
-	got, want := pool.Count(s), pool.Counts{Replicas: 6, Ready: 2, Updated: 5, Joining: 2, Draining: 2, Unhealthy: 2}
+	got, want := pool.Count(s), pool.Counts{Replicas: 8, Ready: 2, Updated: 7, Joining: 2, Draining: 2, Unhealthy: 4}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -66,6 +67,8 @@ func TestScalingOutCondition(t *testing.T) {
 		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonJoining},
 		{name: "late ones no longer count as on their way", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonAsWanted},
 		{name: "refused, word for word", s: snapshot(2, member("a")), change: createError, status: true, reason: v1alpha1.ReasonCreateFailed, says: "exceeded quota: members"},
+		{name: "no token, though nobody is missing", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))), status: true, reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
+		{name: "no room, though nobody is missing", s: snapshot(2, member("a"), member("b", noRoom)), status: true, reason: v1alpha1.ReasonVMUnschedulable, says: "0/3"},
 		{name: "held by the template", s: snapshot(2, member("a")), change: badImage, status: true, reason: v1alpha1.ReasonImageNotFound, says: "no image"},
 		{name: "paused", s: snapshot(2, member("a")), change: paused, status: true, reason: v1alpha1.ReasonPaused},
 	})
@@ -104,6 +107,8 @@ func TestOtherConditions(t *testing.T) {
 		{name: "valid", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "pre-flight", s: snapshot(1, member("a")), change: badImage, reason: v1alpha1.ReasonImageNotFound, says: "no image"},
 		{name: "admission, word for word", s: snapshot(1, member("a", refused)), reason: v1alpha1.ReasonAdmissionDenied, says: "webhook said no"},
+		{name: "no token: not the template's fault", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "no room: not the template's fault", s: snapshot(1, member("a", noRoom)), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "a refused one that leaves doesn't count", s: snapshot(0, member("a", refused, leaving(0))), status: true, reason: v1alpha1.ReasonAsWanted},
 	})
 	runReports(t, v1alpha1.PoolPaused, []reportCase{
@@ -134,6 +139,8 @@ func TestReadyCondition(t *testing.T) {
 		{name: "Nomad", s: snapshot(1, member("a")), change: nomadUnknown, reason: v1alpha1.ReasonUnreachable},
 		{name: "late", s: snapshot(2, member("a", late), member("b", joining)), reason: v1alpha1.ReasonJoinTimeouts},
 		{name: "refused", s: snapshot(1), change: createError, reason: v1alpha1.ReasonCreateFailed},
+		{name: "no token", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))), reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
+		{name: "no room", s: snapshot(2, member("a"), member("b", noRoom)), reason: v1alpha1.ReasonVMUnschedulable},
 		{name: "paused and short", s: snapshot(2, member("a")), change: paused, reason: v1alpha1.ReasonPaused},
 		{name: "paused with a surplus", s: snapshot(0, member("a")), change: paused, reason: v1alpha1.ReasonPaused},
 		{name: "paused as wanted", s: snapshot(1, member("a")), change: paused, status: true, reason: v1alpha1.ReasonAsWanted},

@@ -78,6 +78,9 @@ func rollOut(s Snapshot, p *Plan) {
 		spare, p.HoldRollout = free, maxConcurrent(s)
 	}
 	if spare <= 0 {
+		if lacks := s.refused(s.holdsOthers); p.HoldRollout == nil && lacks != nil {
+			p.HoldRollout = lacks
+		}
 		return
 	}
 	first := unavailableOld[:min(spare, len(unavailableOld))]
@@ -117,7 +120,8 @@ func heldByTemplate(s Snapshot) *Problem {
 	case len(s.Problems) > 0:
 		return &s.Problems[0]
 	default:
-		return s.refused(func(m Member) bool { return m.Revision == s.Revision })
+		// One that only lacks room doesn't hold: members that leave make it.
+		return s.refused(func(m Member) bool { return s.holdsOthers(m) && !m.VMMade })
 	}
 }
 

@@ -85,6 +85,9 @@ func TestRollout(t *testing.T) {
 		{name: "Nomad unknown", s: rolling(all(old(3), fresh(1)), nomadUnknown), held: v1alpha1.ReasonNomadUnknown, wake: 15 * time.Second},
 		{name: "new ones don't join", s: rolling(all(old(3), fresh(1, late)), withJoins("---", time.Hour)), held: v1alpha1.ReasonJoinsFailing},
 		{name: "new ones are refused", s: rolling(all(old(3), fresh(1, refused)), budget("1", "1")), held: v1alpha1.ReasonAdmissionDenied},
+		{name: "no room for new ones", s: rolling(all(old(3), fresh(1, noRoom))), held: v1alpha1.ReasonVMUnschedulable},
+		{name: "no room for new ones: an old one that may be missing makes it", s: rolling(all(old(3), fresh(1, noRoom)), budget("1", "1")), out: []string{"old0"}},
+		{name: "an old one without room goes first", s: rolling(all(old(2), some(1, "sick", outdated, noRoom)), budget("0", "1")), out: []string{"sick0"}},
 		{name: "the image is gone", s: rolling(old(3), budget("1", "1"), badImage), held: v1alpha1.ReasonImageNotFound, wake: 15 * time.Second},
 		{name: "maxConcurrent", s: rolling(all(old(2), fresh(2), some(1, "out", leavingFor(v1alpha1.DrainScaleIn))), func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) }), held: v1alpha1.ReasonMaxConcurrent},
 	}

@@ -86,8 +86,11 @@ type Member struct {
 	HostMaintenance bool
 	// VMMade is true once the member's VM has been accepted by the API server.
 	VMMade bool
-	// Problem is why the member's VM can't be made; nil: it can.
+	// Problem is why the member's VM can't be made or, once it is made, can't begin to run for lack of room; nil: nothing is in
+	// its way.
 	Problem *Problem
+	// Stuck is true for a member that leaves and whose VM doesn't go away, for whatever holds it.
+	Stuck bool
 	// DeleteNext and Protected are the annotations.
 	DeleteNext, Protected bool
 	// CreateIndex is the Nomad node's; 0: unknown.
@@ -111,21 +114,6 @@ func (s Snapshot) active() []Member {
 		}
 	}
 	return out
-}
-
-// refused is what keeps the VM of an active member from being made; nil: nothing. Members come in any order, and what is
-// said of the pool must not change with it, so it is that of the first by name.
-func (s Snapshot) refused(of func(Member) bool) *Problem {
-	var first *Member
-	for _, m := range s.active() {
-		if m.Problem != nil && of(m) && (first == nil || m.Name < first.Name) {
-			first = &m
-		}
-	}
-	if first == nil {
-		return nil
-	}
-	return first.Problem
 }
 
 func (s Snapshot) leaving() int { return len(s.Members) - len(s.active()) }
