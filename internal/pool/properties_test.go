@@ -39,6 +39,7 @@ func anyMember(t *rapid.T, name string) pool.Member {
 	if m.Leaving {
 		m.LeavingReason = rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainRollout, v1alpha1.DrainUnhealthy, v1alpha1.DrainJoinTimeout}).Draw(t, "reason")
 		m.Rescuable = flag(t, "rescuable") && (m.LeavingReason == v1alpha1.DrainScaleIn || m.LeavingReason == v1alpha1.DrainRollout)
+		m.Stuck = rapid.IntRange(0, 5).Draw(t, "stuck") == 0
 		m.LeavingSince = now.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "leaving for")) * time.Minute)
 	}
 	if !m.VMMade && rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
@@ -119,10 +120,11 @@ func TestPlansAreSafe(t *testing.T) {
 		active, leaves := 0, 0
 		for _, m := range s.Members {
 			byName[m.Name] = m
-			if m.Leaving {
-				leaves++
-			} else {
+			switch {
+			case !m.Leaving:
 				active++
+			case !m.Stuck:
+				leaves++
 			}
 		}
 		must(p.Wake >= 0, "a wake lies ahead")
@@ -235,6 +237,11 @@ func TestPlansAreComplete(t *testing.T) {
 		if held := p.HoldRollout; !s.Deleting && held != nil && byTemplate[held.Reason] && working(s)-len(p.Victims) > s.Replicas && p.HoldIn == nil {
 			t.Errorf("more work than asked for, for as long as the rollout is held: %+v", p)
 		}
+		for _, m := range s.Members {
+			if !s.Deleting && failing(s, m) && !slices.Contains(departures(p), m.Name) && p.HoldRepair == nil && len(p.Failed)+len(p.Unhealthy) == 0 {
+				t.Errorf("%s doesn't work and nothing says why it stays: %+v", m.Name, p)
+			}
+		}
 		all := pool.Conditions(s, p)
 		if len(all) != len(v1alpha1.PoolConditions) {
 			t.Errorf("%d conditions, want %d", len(all), len(v1alpha1.PoolConditions))
@@ -245,6 +252,12 @@ func TestPlansAreComplete(t *testing.T) {
 			}
 		}
 	})
+}
+
+// failing is true for a member that a repair should replace.
+func failing(s pool.Snapshot, m pool.Member) bool {
+	late := m.JoinExpired || !m.UnhealthySince.IsZero() && !s.Now.Before(m.UnhealthySince.Add(s.Health.UnhealthyTimeout.Duration))
+	return late && !m.Leaving && !m.Protected && !m.Halted && m.Problem == nil
 }
 
 // byTemplate are the reasons for which a rollout is held because of its template.

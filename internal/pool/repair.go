@@ -39,6 +39,7 @@ func repair(s Snapshot, p *Plan) {
 	}
 	free := min(maxInFlight(s)-repairing(s), mayLeaveNow(s)-p.departures())
 	if free <= 0 {
+		p.HoldRepair = &Problem{v1alpha1.ReasonRepairing, "Members that don't work wait for those that are leaving or joining: at most health.maxInFlight are replaced, and scaleIn.maxConcurrent leave, at a time; see kubectl get nn."}
 		return
 	}
 	if many, wake := tooMany(s); many {
@@ -100,11 +101,12 @@ func heldRepair(s Snapshot, p *Plan) *Problem {
 	}
 }
 
-// repairing is how many members are on the way of being replaced.
+// repairing is how many members are on the way of being replaced. One that is stuck on its way out no longer counts, because
+// nothing says that it ever ends.
 func repairing(s Snapshot) int {
 	n := joining(s)
 	for _, m := range s.Members {
-		if m.Leaving && (m.LeavingReason == v1alpha1.DrainJoinTimeout || m.LeavingReason == v1alpha1.DrainUnhealthy) {
+		if m.Leaving && !m.Stuck && (m.LeavingReason == v1alpha1.DrainJoinTimeout || m.LeavingReason == v1alpha1.DrainUnhealthy) {
 			n++
 		}
 	}

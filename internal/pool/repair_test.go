@@ -27,6 +27,7 @@ func fresh(m *pool.Member) {
 }
 
 func halted(m *pool.Member)        { m.Halted = true }
+func stuck(m *pool.Member)         { m.Stuck = true }
 func inMaintenance(m *pool.Member) { m.HostMaintenance = true }
 
 func leavingFor(reason v1alpha1.DrainReason) memberChange {
@@ -70,8 +71,11 @@ func TestRepair(t *testing.T) {
 		{name: "down, but not for long", s: tended(all(some(4, "up"), some(1, "down", unhealthy(time.Minute)))), wake: 4 * time.Minute},
 		{name: "two are down: one at a time", s: tended(down(2)), unhealthy: []string{"down0"}},
 		{name: "two at a time", s: tended(down(2), func(s *pool.Snapshot) { s.Health.MaxInFlight = ptr(int32(2)) }), unhealthy: []string{"down0", "down1"}},
-		{name: "one is being replaced already", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainUnhealthy))))},
-		{name: "one is joining", s: tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", joining)))},
+		{name: "one is being replaced already", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainUnhealthy)))), held: v1alpha1.ReasonRepairing},
+		{name: "one is being replaced already, but its VM doesn't go", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainUnhealthy), stuck))), unhealthy: []string{"down0"}},
+		{name: "one is joining", s: tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", joining))), held: v1alpha1.ReasonRepairing},
+		{name: "one can't be made: it isn't waited for", s: tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", refused))), unhealthy: []string{"down0"}},
+		{name: "one has no room: it isn't waited for", s: tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", noRoom))), unhealthy: []string{"down0"}},
 		{name: "more than maxUnhealthy, 2 of 5", s: tended(down(3)), held: v1alpha1.ReasonTooManyUnhealthy},
 		{name: "two are just back: the third may follow", s: tended(all(some(2, "up"), some(2, "back", back(20*time.Second)), down(1)[4:])), held: v1alpha1.ReasonTooManyUnhealthy, wake: 40 * time.Second},
 		{name: "two are back for long", s: tended(all(some(2, "up"), some(2, "back", back(time.Minute)), down(1)[4:])), unhealthy: []string{"down0"}},
@@ -91,7 +95,8 @@ func TestRepair(t *testing.T) {
 		{name: "Nomad is back for long", s: tended(down(1), settledAgo(time.Minute)), unhealthy: []string{"down0"}},
 		{name: "paused", s: tended(down(1), paused), held: v1alpha1.ReasonPaused},
 		{name: "joins fail", s: tended(down(1), withJoins("---", time.Hour)), held: v1alpha1.ReasonJoinsFailing},
-		{name: "at most as many as may leave", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainScaleIn))), func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) })},
+		{name: "at most as many as may leave", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainScaleIn))), func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) }), held: v1alpha1.ReasonRepairing},
+		{name: "whose VM doesn't go no longer leaves", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainScaleIn), stuck)), func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) }), unhealthy: []string{"down0"}},
 		{name: "though a scale-in waits for the stabilisation window", s: tended(down(1), more), unhealthy: []string{"down0"}, wake: time.Hour},
 		{name: "didn't join, and a scale-in waits", s: tended(all(some(4, "up"), some(1, "late", late)), withJoins("-", time.Hour), more), failed: []string{"late0"}, wake: time.Hour},
 		{name: "though nobody is empty: who doesn't work is the victim", s: tended(down(1), empty)},

@@ -98,6 +98,7 @@ func TestMaxConcurrent(t *testing.T) {
 	runPlans(t, []planCase{
 		{name: "no limit", s: snapshot(0, some(3, "a")...), victims: []string{"a0", "a1", "a2"}},
 		{name: "limit", s: snapshot(0, some(3, "a")...), change: limit(2), victims: []string{"a0", "a1"}, holdIn: held},
+		{name: "one whose VM doesn't go takes nobody's turn", s: snapshot(0, all(some(3, "a"), some(1, "z", leaving(time.Hour), stuck))...), change: limit(2), victims: []string{"a0", "a1"}, holdIn: held},
 		{name: "limit just enough", s: snapshot(1, some(3, "a")...), change: limit(2), victims: []string{"a0", "a1"}},
 		{name: "one leaves already", s: snapshot(0, all(some(3, "a"), some(1, "z", leaving(time.Minute)))...), change: limit(2), victims: []string{"a0"}, holdIn: held},
 		{name: "as many as may leave already", s: snapshot(0, all(some(3, "a"), some(2, "z", leaving(time.Minute)))...), change: limit(2), holdIn: held},

@@ -116,4 +116,13 @@ func (s Snapshot) active() []Member {
 	return out
 }
 
-func (s Snapshot) leaving() int { return len(s.Members) - len(s.active()) }
+// leaving is how many members are on their way out. Those that are stuck there hold nobody else.
+func (s Snapshot) leaving() int {
+	n := 0
+	for _, m := range s.Members {
+		if m.Leaving && !m.Stuck {
+			n++
+		}
+	}
+	return n
+}
