@@ -42,6 +42,7 @@ func anyMember(t *rapid.T, name string) pool.Member {
 		m.Stuck = rapid.IntRange(0, 5).Draw(t, "stuck") == 0
 		m.LeavingSince = now.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "leaving for")) * time.Minute)
 	}
+	m.Returning = !m.Leaving && m.Joined && !m.Ready && flag(t, "returning")
 	if !m.VMMade && rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
 		m.Problem = &pool.Problem{Reason: rapid.SampledFrom([]string{
 			v1alpha1.ReasonQuotaExceeded, v1alpha1.ReasonIntroductionToken, v1alpha1.ReasonCreateFailed, v1alpha1.ReasonVMNameTaken,
@@ -143,6 +144,7 @@ func TestPlansAreSafe(t *testing.T) {
 		}
 		for _, name := range out {
 			must(!byName[name].Protected && !byName[name].Leaving, "who is protected stays")
+			must(!byName[name].Returning, "an order that is being taken back isn't overwritten")
 		}
 		for _, name := range slices.Concat(p.Failed, p.Unhealthy) {
 			must(!byName[name].Halted && !byName[name].Ready, "only what doesn't work is repaired")
@@ -257,7 +259,7 @@ func TestPlansAreComplete(t *testing.T) {
 // failing is true for a member that a repair should replace.
 func failing(s pool.Snapshot, m pool.Member) bool {
 	late := m.JoinExpired || !m.UnhealthySince.IsZero() && !s.Now.Before(m.UnhealthySince.Add(s.Health.UnhealthyTimeout.Duration))
-	return late && !m.Leaving && !m.Protected && !m.Halted && m.Problem == nil
+	return late && !m.Leaving && !m.Protected && !m.Halted && !m.Returning && m.Problem == nil
 }
 
 // byTemplate are the reasons for which a rollout is held because of its template.
@@ -339,7 +341,10 @@ func obeyed(s pool.Snapshot, p pool.Plan, round int) pool.Snapshot {
 				m.LeavingReason = v1alpha1.DrainRollout
 			}
 		}
-		if m.VMMade, m.Joined, m.Ready, m.JoinExpired = true, true, !m.Leaving, false; m.ReadySince.IsZero() {
+		if m.Returning = false; slices.Contains(p.Rescue, m.Name) {
+			m.Returning = true
+		}
+		if m.VMMade, m.Joined, m.Ready, m.JoinExpired = true, true, !m.Leaving && !m.Returning, false; m.ReadySince.IsZero() {
 			m.ReadySince = s.Now
 		}
 		m.UnhealthySince = time.Time{}

@@ -55,7 +55,7 @@ func repair(s Snapshot, p *Plan) {
 func broken(s Snapshot) (failed, unhealthy []Member, wake time.Duration) {
 	for _, m := range s.active() {
 		switch left := m.UnhealthySince.Add(s.Health.UnhealthyTimeout.Duration).Sub(s.Now); {
-		case m.Protected || m.Halted || m.HostMaintenance || m.Problem != nil: // of those with a problem another would fare the same
+		case m.Protected || m.Returning || m.Halted || m.HostMaintenance || m.Problem != nil: // of those with a problem another would fare the same
 		case m.JoinExpired && m.VMMade:
 			failed = append(failed, m)
 		case m.UnhealthySince.IsZero() || s.Health.UnhealthyTimeout.Duration <= 0:

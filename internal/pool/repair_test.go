@@ -87,6 +87,7 @@ func TestRepair(t *testing.T) {
 		}(), unhealthy: []string{"down0"}},
 		{name: "stopped by somebody", s: tended(down(1, halted))},
 		{name: "protected", s: tended(down(1, protected))},
+		{name: "being called back", s: tended(down(1, returning))},
 		{name: "its host is in maintenance", s: tended(down(1, inMaintenance)), held: v1alpha1.ReasonHostMaintenance, wake: 15 * time.Second},
 		{name: "the host of one of two is in maintenance", s: tended(all(down(1)[1:], some(1, "kept", unhealthy(long), inMaintenance))), unhealthy: []string{"down0"}, wake: 15 * time.Second},
 		{name: "Harvester is being upgraded", s: tended(down(1), func(s *pool.Snapshot) { s.Upgrading = true }), held: v1alpha1.ReasonUpgradeRunning, wake: 15 * time.Second},

@@ -125,8 +125,8 @@ func heldByTemplate(s Snapshot) *Problem {
 	}
 }
 
-// split sorts the outdated members by availability, each in the order of victims, leaving out those that leave anyway,
-// and counts all that are available and those of the present template that aren't yet.
+// split sorts the outdated members by availability, each in the order of victims, leaving out those that leave anyway
+// or are being called back, and counts all that are available and those of the present template that aren't yet.
 func split(s Snapshot, old []Member, p *Plan) (unavailableOld, availableOld []Member, available, comingNew int, wake time.Duration) {
 	leaving := map[string]bool{}
 	for _, group := range [][]string{p.Failed, p.Unhealthy, p.Replace} {
@@ -138,7 +138,7 @@ func split(s Snapshot, old []Member, p *Plan) (unavailableOld, availableOld []Me
 	for _, m := range old {
 		ok, _ := isAvailable(s, m)
 		switch {
-		case leaving[m.Name]:
+		case leaving[m.Name] || m.Returning:
 		case ok:
 			availableOld = append(availableOld, m)
 		default:

@@ -64,6 +64,7 @@ func TestRollout(t *testing.T) {
 		{name: "shares that come to nothing: one may be missing", s: rolling(old(3), budget("0", "25%")), out: []string{"old0"}},
 		{name: "shares that come to nothing: not two", s: rolling(all(old(2), fresh(1, joining)), budget("0%", "25%"))},
 		{name: "both 0, which admission lets through as 00%", s: rolling(old(3), budget("00%", "0")), out: []string{"old0"}},
+		{name: "an old one that comes back leaves when it is back", s: rolling(all(old(2), some(1, "back", outdated, notReady, returning)), budget("0", "1"))},
 		{name: "both", s: rolling(old(3), budget("1", "1")), create: 1, out: []string{"old0"}},
 		{name: "an old one that doesn't work goes first", s: rolling(all(old(2), some(1, "sick", outdated, notReady)), budget("1", "1")), create: 1, out: []string{"sick0"}},
 		{name: "an old one that doesn't work costs nothing once a new one works", s: rolling(all(old(2), some(1, "sick", outdated, notReady), fresh(1))), out: []string{"sick0"}},

@@ -67,7 +67,10 @@ func TestAnnotationsAreObeyed(t *testing.T) {
 		{name: "all protected", s: snapshot(0, member("a", protected)), holdIn: v1alpha1.ReasonAllProtected, wake: 10 * time.Second},
 		{name: "protected outranks delete-next", s: snapshot(1, member("a", protected, deleteNext), member("b")), victims: []string{"b"}},
 		{name: "delete-next outranks the strategy", s: snapshot(1, member("a"), member("b", deleteNext)), change: strategy(v1alpha1.Empty, busy), victims: []string{"b"}},
-		{name: "one whose order is taken back isn't broken", s: snapshot(1, member("a", notReady, returning), member("b")), change: strategy(v1alpha1.Empty, busy), holdIn: v1alpha1.ReasonWaitingForAllocations, wake: 10 * time.Second},
+		{name: "one that comes back isn't chosen", s: snapshot(1, member("a", notReady, returning), member("b")), victims: []string{"b"}},
+		{name: "nobody else: it is waited for", s: snapshot(0, member("a", notReady, returning), member("b")), victims: []string{"b"}, holdIn: v1alpha1.ReasonDraining, wake: 10 * time.Second},
+		{name: "one that comes back is waited for if it is asked for by name", s: snapshot(1, member("a", notReady, returning, deleteNext), member("b")), holdIn: v1alpha1.ReasonDraining, wake: 10 * time.Second},
+		{name: "and others leave meanwhile", s: snapshot(1, member("a", notReady, returning, deleteNext), member("b"), member("c")), victims: []string{"b"}, holdIn: v1alpha1.ReasonDraining, wake: 10 * time.Second},
 		{name: "broken ones needn't be empty", s: snapshot(1, member("a", notReady), member("b")), change: strategy(v1alpha1.Empty, busy), victims: []string{"a"}},
 	})
 }
@@ -146,7 +149,6 @@ func TestOrderDependsOnTheMemberBeingEmpty(t *testing.T) {
 	}{
 		{"ready", v1alpha1.Empty, member("a"), v1alpha1.Empty},
 		{"but for system jobs", v1alpha1.EmptyIgnoreSystem, member("a"), v1alpha1.EmptyIgnoreSystem},
-		{"being called back", v1alpha1.Empty, member("a", notReady, returning), v1alpha1.Empty},
 		{"broken", v1alpha1.Empty, member("a", notReady), ""},
 		{"asked for by name", v1alpha1.Empty, member("a", deleteNext), ""},
 		{"another strategy", v1alpha1.LeastBusy, member("a"), ""},

@@ -65,7 +65,9 @@ type Member struct {
 	LeavingReason v1alpha1.DrainReason
 	// Rescuable is true while an order to leave can be taken back.
 	Rescuable bool
-	// Returning is true while an order to leave is being taken back: the node isn't eligible yet, but nothing is wrong with it.
+	// Returning is true while an order to leave is being taken back: the node isn't eligible yet, but nothing is wrong with it. It
+	// isn't ordered to leave again until that is done: the new order would take the place of the old one, and with it what is
+	// known of whose doing it is that the node is ineligible.
 	Returning bool
 	// Joined is true once the Nomad node has been seen ready.
 	Joined bool

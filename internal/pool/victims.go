@@ -8,22 +8,35 @@ import (
 
 // Victims chooses up to n active members to leave, in a total order, so that two controllers with the same knowledge
 // choose the same: asked for by annotation, failed to join in time, not joined yet, not ready, outdated, then by the strategy, then by name.
-// Protected members are never chosen. If there are too few, the problem says so.
+// Protected members are never chosen, nor are those that are being called back. If there are too few, the problem says so.
 func Victims(s Snapshot, n int) ([]string, *Problem) {
 	var c []Member
-	protected, stay := 0, kept(s)
+	wanted := n
+	protected, returning, stay := 0, 0, kept(s)
 	for _, m := range s.active() {
 		switch {
 		case stay[m.Name]:
 		case m.Protected:
 			protected++
+		case m.Returning:
+			returning++
+			if m.DeleteNext {
+				n-- // its place is kept until it may be chosen
+			}
 		case mayLeave(s, m):
 			c = append(c, m)
 		}
 	}
 	sort.Slice(c, func(i, j int) bool { return before(s, c[i], c[j]) })
 	if len(c) >= n {
-		return names(c[:n]), nil
+		chosen, waits := names(c[:max(n, 0)]), (*Problem)(nil)
+		if n < wanted {
+			waits = comingBack
+		}
+		return chosen, waits
+	}
+	if len(c)+returning >= n {
+		return names(c), comingBack
 	}
 	if protected > 0 && len(c)+protected >= n {
 		return names(c), &Problem{v1alpha1.ReasonAllProtected, "Too few members may leave: the others carry the annotation " + v1alpha1.ProtectAnnotation + "."}
@@ -31,10 +44,12 @@ func Victims(s Snapshot, n int) ([]string, *Problem) {
 	return names(c), &Problem{v1alpha1.ReasonWaitingForAllocations, "Too few members are empty, and scaleIn.strategy lets only empty ones leave."}
 }
 
-// mayLeave applies the strategies that let only empty members leave. A member that isn't ready is let go by all, unless it
-// is on its way back from an order to leave, which may have been taken back just because it isn't empty.
+// comingBack holds a scale-in for moments.
+var comingBack = &Problem{v1alpha1.ReasonDraining, "Members whose order to leave is being taken back are ordered to leave again only when that is done."}
+
+// mayLeave applies the strategies that let only empty members leave. A member that isn't ready is let go by all.
 func mayLeave(s Snapshot, m Member) bool {
-	if !m.Ready && !m.Returning || m.DeleteNext {
+	if !m.Ready || m.DeleteNext {
 		return true
 	}
 	u, known := s.Usage[m.Name]
@@ -55,7 +70,7 @@ func OnlyIf(s Snapshot, name string) v1alpha1.ScaleInStrategy {
 		return ""
 	}
 	for _, m := range s.Members {
-		if m.Name == name && (m.Ready || m.Returning) && !m.DeleteNext {
+		if m.Name == name && m.Ready && !m.DeleteNext {
 			return s.ScaleIn.Strategy
 		}
 	}
