@@ -30,6 +30,7 @@ func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 		// Seen before the member's own record tells.
 		m.Joined, m.JoinExpired = true, false
 	}
+	m.Down = link.Known && found && v.Status == nomad.NodeDown
 	if link.Known {
 		// The member's own condition may be old when Nomad has just come back, and a busy member would look broken.
 		m.Ready = found && v.Status == nomad.NodeReady && v.Eligible && !v.Draining

@@ -50,6 +50,23 @@ func TestMemberThatIsSeenReadyHasJoined(t *testing.T) {
 	}
 }
 
+func TestOnlyANodeThatIsDownIsDown(t *testing.T) {
+	for name, c := range map[string]struct {
+		link Link
+		want bool
+	}{
+		"down":                 {linkTo(&nomad.Node{Status: nomad.NodeDown}), true},
+		"disconnected":         {linkTo(&nomad.Node{Status: nomad.NodeDisconnected}), false},
+		"ineligible":           {linkTo(&nomad.Node{Status: nomad.NodeReady}), false},
+		"unknown to Nomad":     {linkTo(nil), false},
+		"Nomad can't be asked": {Link{View: linkTo(&nomad.Node{Status: nomad.NodeDown}).View}, false},
+	} {
+		if m := memberFacts(factMember(nil), c.link, now); m.Down != c.want {
+			t.Errorf("%s: down is %t", name, m.Down)
+		}
+	}
+}
+
 func TestWhatIsInTheWayOfAMember(t *testing.T) {
 	unmade := func(n *v1alpha1.NomadNode) { n.Status.VM.UID, n.Status.VM.Created = "", nil }
 	for name, c := range map[string]struct {

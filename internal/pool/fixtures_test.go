@@ -41,6 +41,7 @@ func pending(m *pool.Member)    { m.Joined, m.Ready, m.VMMade, m.CreateIndex = f
 func joining(m *pool.Member)    { m.Joined, m.Ready, m.CreateIndex = false, false, 0 }
 func late(m *pool.Member)       { joining(m); m.JoinExpired, m.JoinDeadline = true, now.Add(-time.Minute) }
 func notReady(m *pool.Member)   { m.Ready = false }
+func down(m *pool.Member)       { notReady(m); m.Down = true }
 func returning(m *pool.Member)  { m.Returning = true }
 func outdated(m *pool.Member)   { m.Revision = former }
 func protected(m *pool.Member)  { m.Protected = true }

@@ -42,6 +42,7 @@ func anyMember(t *rapid.T, name string) pool.Member {
 		m.Stuck = rapid.IntRange(0, 5).Draw(t, "stuck") == 0
 		m.LeavingSince = now.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "leaving for")) * time.Minute)
 	}
+	m.Down = m.Joined && !m.Ready && flag(t, "down")
 	m.Returning = !m.Leaving && m.Joined && !m.Ready && flag(t, "returning")
 	if !m.VMMade && rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
 		m.Problem = &pool.Problem{Reason: rapid.SampledFrom([]string{
@@ -159,8 +160,9 @@ func TestPlansAreSafe(t *testing.T) {
 		for _, v := range p.Victims {
 			m := byName[v]
 			must(!m.Protected && !m.Leaving, "a victim may leave")
-			if u := s.Usage[v]; s.ScaleIn.Strategy == v1alpha1.Empty && m.Ready && !m.DeleteNext {
-				must(u.Allocations == 0, "strategy Empty lets only empty ones leave")
+			if u, known := s.Usage[v]; s.ScaleIn.Strategy == v1alpha1.Empty && m.Joined && !m.Down && !m.DeleteNext {
+				must(known && u.Allocations == 0, "strategy Empty lets only empty ones leave")
+				must(pool.OnlyIf(s, v) == v1alpha1.Empty, "and only if they still are")
 			}
 		}
 		for _, r := range p.Rescue {

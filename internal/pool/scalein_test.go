@@ -71,7 +71,30 @@ func TestAnnotationsAreObeyed(t *testing.T) {
 		{name: "nobody else: it is waited for", s: snapshot(0, member("a", notReady, returning), member("b")), victims: []string{"b"}, holdIn: v1alpha1.ReasonDraining, wake: 10 * time.Second},
 		{name: "one that comes back is waited for if it is asked for by name", s: snapshot(1, member("a", notReady, returning, deleteNext), member("b")), holdIn: v1alpha1.ReasonDraining, wake: 10 * time.Second},
 		{name: "and others leave meanwhile", s: snapshot(1, member("a", notReady, returning, deleteNext), member("b"), member("c")), victims: []string{"b"}, holdIn: v1alpha1.ReasonDraining, wake: 10 * time.Second},
-		{name: "broken ones needn't be empty", s: snapshot(1, member("a", notReady), member("b")), change: strategy(v1alpha1.Empty, busy), victims: []string{"a"}},
+	})
+}
+
+// A member that isn't ready may have work all the same: an operator made its node ineligible, say.
+func TestEmptyIsAskedOfWhoeverMayHaveWork(t *testing.T) {
+	busy := map[string]pool.Usage{"a": {Allocations: 1}, "b": {Allocations: 1}}
+	held := v1alpha1.ReasonWaitingForAllocations
+	justSettled := func(s *pool.Snapshot) { s.NomadSettled = now.Add(-time.Second) }
+	with := func(changes ...func(*pool.Snapshot)) func(*pool.Snapshot) {
+		return func(s *pool.Snapshot) {
+			for _, c := range changes {
+				c(s)
+			}
+		}
+	}
+	runPlans(t, []planCase{
+		{name: "ineligible and busy", s: snapshot(1, member("a", notReady), member("b")), change: strategy(v1alpha1.Empty, busy), holdIn: held, wake: 10 * time.Second},
+		{name: "ineligible and empty", s: snapshot(1, member("a", notReady), member("b")), change: strategy(v1alpha1.Empty, map[string]pool.Usage{"a": {}, "b": {}}), victims: []string{"a"}},
+		{name: "unknown to Nomad", s: snapshot(1, member("a", notReady), member("b")), change: strategy(v1alpha1.Empty, nil), holdIn: held, wake: 10 * time.Second},
+		{name: "down", s: snapshot(1, member("a", down), member("b")), change: strategy(v1alpha1.Empty, busy), victims: []string{"a"}},
+		{name: "down in the eyes of a Nomad that has just come back", s: snapshot(1, member("a", down), member("b")), change: with(strategy(v1alpha1.Empty, busy), justSettled), holdIn: held, wake: 10 * time.Second},
+		{name: "never joined", s: snapshot(1, member("a", joining), member("b")), change: strategy(v1alpha1.Empty, busy), victims: []string{"a"}},
+		{name: "another strategy", s: snapshot(1, member("a", notReady, index(1)), member("b")), change: strategy(v1alpha1.NewestCreateIndex, nil), victims: []string{"a"}},
+		{name: "another strategy, Nomad has just come back", s: snapshot(1, member("a", notReady, index(1)), member("b")), change: with(strategy(v1alpha1.NewestCreateIndex, nil), justSettled), victims: []string{"b"}},
 	})
 }
 
@@ -149,7 +172,9 @@ func TestOrderDependsOnTheMemberBeingEmpty(t *testing.T) {
 	}{
 		{"ready", v1alpha1.Empty, member("a"), v1alpha1.Empty},
 		{"but for system jobs", v1alpha1.EmptyIgnoreSystem, member("a"), v1alpha1.EmptyIgnoreSystem},
-		{"broken", v1alpha1.Empty, member("a", notReady), ""},
+		{"not ready", v1alpha1.Empty, member("a", notReady), v1alpha1.Empty},
+		{"down", v1alpha1.Empty, member("a", down), ""},
+		{"never joined", v1alpha1.Empty, member("a", joining), ""},
 		{"asked for by name", v1alpha1.Empty, member("a", deleteNext), ""},
 		{"another strategy", v1alpha1.LeastBusy, member("a"), ""},
 	} {

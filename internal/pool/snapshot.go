@@ -77,6 +77,9 @@ type Member struct {
 	Ready bool
 	// ReadySince is since when.
 	ReadySince time.Time
+	// Down is true while Nomad says that the member's node is down: nothing runs there. A node that is unknown to Nomad, or
+	// disconnected, may have work.
+	Down bool
 	// JoinExpired is true for a member that should have joined by JoinDeadline and has not.
 	JoinExpired  bool
 	JoinDeadline time.Time

@@ -47,9 +47,9 @@ func Victims(s Snapshot, n int) ([]string, *Problem) {
 // comingBack holds a scale-in for moments.
 var comingBack = &Problem{v1alpha1.ReasonDraining, "Members whose order to leave is being taken back are ordered to leave again only when that is done."}
 
-// mayLeave applies the strategies that let only empty members leave. A member that isn't ready is let go by all.
+// mayLeave applies the strategies that let only empty members leave.
 func mayLeave(s Snapshot, m Member) bool {
-	if !m.Ready || m.DeleteNext {
+	if leavesAnyway(s, m) {
 		return true
 	}
 	u, known := s.Usage[m.Name]
@@ -63,14 +63,20 @@ func mayLeave(s Snapshot, m Member) bool {
 	}
 }
 
-// OnlyIf is what a victim's intent depends on: with a strategy that lets only empty members leave, one that works leaves
+// leavesAnyway is true for a member that leaves whatever the strategy says of its allocations: it is asked for by name, or it has
+// none. One that is merely not ready, because an operator made its node ineligible or Nomad has lost sight of it, may have some.
+func leavesAnyway(s Snapshot, m Member) bool {
+	return m.DeleteNext || !m.Joined || m.Down && unsettled(s) == 0
+}
+
+// OnlyIf is what a victim's intent depends on: with a strategy that lets only empty members leave, one that may have work leaves
 // only if it is empty still when its node no longer takes work. Empty: it leaves in any case.
 func OnlyIf(s Snapshot, name string) v1alpha1.ScaleInStrategy {
 	if s.ScaleIn.Strategy != v1alpha1.Empty && s.ScaleIn.Strategy != v1alpha1.EmptyIgnoreSystem {
 		return ""
 	}
 	for _, m := range s.Members {
-		if m.Name == name && m.Ready && !m.DeleteNext {
+		if m.Name == name && !leavesAnyway(s, m) {
 			return s.ScaleIn.Strategy
 		}
 	}
@@ -82,7 +88,7 @@ func before(s Snapshot, a, b Member) bool {
 		func(m Member) bool { return m.DeleteNext },
 		func(m Member) bool { return m.JoinExpired },
 		func(m Member) bool { return !m.Joined },
-		func(m Member) bool { return !m.Ready },
+		func(m Member) bool { return !m.Ready && unsettled(s) == 0 }, // before, it may be ready in a moment
 		func(m Member) bool { return m.Revision != s.Revision },
 	} {
 		if first(a) != first(b) {
