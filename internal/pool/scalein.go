@@ -55,6 +55,9 @@ func scaleIn(s Snapshot, surplus int) Plan {
 	if allowed < surplus {
 		p.HoldIn = maxConcurrent(s)
 	}
+	if allowed == 0 {
+		return p // how busy the members are isn't even asked
+	}
 	candidates, tooFew := Victims(s, surplus)
 	if len(candidates) > allowed {
 		candidates = candidates[:allowed]

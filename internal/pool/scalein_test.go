@@ -128,6 +128,7 @@ func TestMaxConcurrent(t *testing.T) {
 		{name: "limit just enough", s: snapshot(1, some(3, "a")...), change: limit(2), victims: []string{"a0", "a1"}},
 		{name: "one leaves already", s: snapshot(0, all(some(3, "a"), some(1, "z", leaving(time.Minute)))...), change: limit(2), victims: []string{"a0"}, holdIn: held},
 		{name: "as many as may leave already", s: snapshot(0, all(some(3, "a"), some(2, "z", leaving(time.Minute)))...), change: limit(2), holdIn: held},
+		{name: "as many as may leave already, and nobody was asked if they are empty", s: snapshot(0, all(some(3, "a"), some(2, "z", leaving(time.Minute)))...), change: func(s *pool.Snapshot) { limit(2)(s); s.ScaleIn.Strategy = v1alpha1.Empty }, holdIn: held},
 		{name: "more leave than may, the limit was lowered", s: snapshot(0, all(some(3, "a"), some(5, "z", leaving(time.Minute)))...), change: limit(2), holdIn: held},
 		{name: "protection is the tighter bound", s: snapshot(0, all(some(2, "a", protected), some(1, "b"))...), change: limit(2), victims: []string{"b0"}, holdIn: v1alpha1.ReasonAllProtected, wake: 10 * time.Second},
 	})
