@@ -45,7 +45,7 @@ func repair(s Snapshot, p *Plan) {
 	if many, wake := tooMany(s); many {
 		unhealthy = nil
 		p.wakeIn(wake)
-		p.HoldRepair = &Problem{v1alpha1.ReasonTooManyUnhealthy, "More members are unhealthy than health.maxUnhealthy, or were until a minute ago, so that the cause must lie elsewhere (Nomad's servers, the network, a host): none is replaced."}
+		p.HoldRepair = &Problem{v1alpha1.ReasonTooManyUnhealthy, "More members are unhealthy than health.maxUnhealthy, or were until a minute ago, so that the cause must lie elsewhere (Nomad's servers, the network, a host): none of those that had joined is replaced."}
 	}
 	p.Failed = names(failed[:min(free, len(failed))])
 	p.Unhealthy = names(unhealthy[:min(free-len(p.Failed), len(unhealthy))])

@@ -49,7 +49,7 @@ func Conditions(s Snapshot, p Plan) map[string]Condition {
 		v1alpha1.PoolScalingIn:           scalingIn(p, c),
 		v1alpha1.PoolUpToDate:            upToDate(s, p, c),
 		v1alpha1.PoolNomadReachable:      {True: s.NomadKnown, Unknown: s.NomadReason == v1alpha1.ReasonUnknown, Reason: s.NomadReason, Message: s.NomadMessage},
-		v1alpha1.PoolRegistrationHealthy: registration(s),
+		v1alpha1.PoolRegistrationHealthy: registration(s, p),
 		v1alpha1.PoolTemplateValid:       templateValid(s),
 		v1alpha1.PoolPaused:              paused(s),
 	}
@@ -99,28 +99,6 @@ func upToDate(s Snapshot, p Plan, c Counts) Condition {
 	default:
 		return Condition{Reason: v1alpha1.ReasonRollingOut, Message: "Members of an older template are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is."}
 	}
-}
-
-func registration(s Snapshot) Condition {
-	switch {
-	case s.Joins.BreakerOpen():
-		return Condition{Reason: v1alpha1.ReasonJoinsFailing, Message: fmt.Sprintf("The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more, and their VMs are kept. "+
-			"Look at the console of one of them in Harvester, and at kubectl describe nn. Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the pool.", breakerOpensAt, v1alpha1.RetryJoinsAnnotation)}
-	case joinsFail(s):
-		return Condition{Reason: v1alpha1.ReasonJoinTimeouts, Message: "The last member that should have joined Nomad didn't within health.joinTimeout; it is replaced. Look at the console of one of them in Harvester, and at kubectl describe nn."}
-	case s.Joins.flaky():
-		return Condition{Reason: v1alpha1.ReasonJoinTimeouts, Message: "At least half of the last members didn't join Nomad within health.joinTimeout, though others did; see status.registration."}
-	default:
-		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Members join Nomad in time."}
-	}
-}
-
-// joinsFail is true while members fail to join.
-func joinsFail(s Snapshot) bool {
-	if n, _ := s.Joins.failures(); n > 0 {
-		return true
-	}
-	return slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && m.Problem == nil })
 }
 
 func leavesFor(s Snapshot, reason v1alpha1.DrainReason) bool {
@@ -191,8 +169,10 @@ func full(s Snapshot, p Plan, c Counts) Condition {
 		return Condition{True: true, Reason: v1alpha1.ReasonRollingOut, Message: "As many members are ready as asked for; those of an older template are being replaced."}
 	case c.Joining > 0 || p.Create > 0:
 		return Condition{Reason: v1alpha1.ReasonJoining, Message: "Members are on their way to join Nomad."}
-	case c.Draining > 0 || c.Replicas > s.Replicas:
-		return Condition{True: true, Reason: v1alpha1.ReasonMembersLeaving, Message: "As many members are ready as asked for; the surplus is leaving."}
+	case p.HoldIn != nil && c.Draining == 0:
+		return Condition{True: true, Reason: p.HoldIn.Reason, Message: "As many members are ready as asked for; the surplus stays for now. " + p.HoldIn.Message}
+	case c.Draining > 0 || len(p.Victims) > 0:
+		return Condition{True: true, Reason: v1alpha1.ReasonMembersLeaving, Message: "As many members are ready as asked for; others are leaving."}
 	default:
 		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "As many members are ready in Nomad as asked for."}
 	}

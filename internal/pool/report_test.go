@@ -100,7 +100,12 @@ func TestOtherConditions(t *testing.T) {
 	runReports(t, v1alpha1.PoolRegistrationHealthy, []reportCase{
 		{name: "joined", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "late", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonJoinTimeouts, says: "console"},
+		{name: "late", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonJoinTimeouts, says: "It is replaced. Look at its console"},
+		{name: "late and protected", s: snapshot(1, member("a", late, protected)), reason: v1alpha1.ReasonJoinTimeouts, says: "It stays, because it carries the annotation " + v1alpha1.ProtectAnnotation},
+		{name: "late and halted", s: snapshot(1, member("a", late, halted)), reason: v1alpha1.ReasonJoinTimeouts, says: "It stays, because its VM is halted"},
+		{name: "late and held", s: snapshot(1, member("a", late)), change: nomadUnknown, reason: v1alpha1.ReasonJoinTimeouts, says: "It stays for now. Nobody is replaced while Nomad can't be asked"},
+		{name: "late and in maintenance", s: snapshot(1, member("a", late, inMaintenance)), reason: v1alpha1.ReasonJoinTimeouts, says: "It stays while its host is in maintenance"},
+		{name: "late for lack of room: nothing is wrong with it", s: snapshot(1, member("a", late, noRoom)), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "late ones that leave don't count", s: snapshot(1, member("a"), member("b", late, leaving(0))), status: true, reason: v1alpha1.ReasonAsWanted},
 	})
 	runReports(t, v1alpha1.PoolTemplateValid, []reportCase{
@@ -129,7 +134,8 @@ func TestReadyCondition(t *testing.T) {
 		{name: "as wanted", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "none wanted", s: snapshot(0), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "the surplus is leaving", s: snapshot(1, member("a"), member("b", leaving(0))), status: true, reason: v1alpha1.ReasonMembersLeaving},
-		{name: "the surplus can't leave", s: snapshot(1, some(2, "a", protected)...), status: true, reason: v1alpha1.ReasonMembersLeaving},
+		{name: "the surplus can't leave", s: snapshot(1, some(2, "a", protected)...), status: true, reason: v1alpha1.ReasonAllProtected, says: "the surplus stays for now"},
+		{name: "some of the surplus can't leave", s: snapshot(1, all(some(2, "a", protected), some(1, "b", leaving(0)))...), status: true, reason: v1alpha1.ReasonMembersLeaving},
 		{name: "joining", s: snapshot(2, member("a"), member("b", joining)), reason: v1alpha1.ReasonJoining},
 		{name: "creating", s: snapshot(1), reason: v1alpha1.ReasonJoining},
 		{name: "down", s: snapshot(1, member("a", notReady)), reason: v1alpha1.ReasonMembersMissing},
