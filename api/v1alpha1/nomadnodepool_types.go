@@ -228,7 +228,7 @@ type RolloutSpec struct {
 // has just come back, nobody is replaced.
 type HealthSpec struct {
 	// joinTimeout is how long a member may take from the making of its VM to being ready in Nomad; a Go duration. A member that
-	// takes longer is replaced, each time after a longer pause. When three in a row fail, the pool stops making members
+	// takes longer is replaced after a pause. When three in a row fail, the pool stops making members
 	// and keeps those that failed, to be looked at: see the condition RegistrationHealthy.
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Schemaless
@@ -291,7 +291,7 @@ type NomadNodePoolStatus struct {
 	// +optional
 	DrainingReplicas int32 `json:"drainingReplicas"`
 	// unhealthyReplicas is how many members have joined once and are not ready now, have not joined within joinTimeout, or
-	// have their VM refused.
+	// can't be made or run as things are.
 	// +kubebuilder:default=0
 	// +optional
 	UnhealthyReplicas int32 `json:"unhealthyReplicas"`

@@ -15,10 +15,9 @@ const (
 	judgedResults = 4
 	// breakerOpensAt is how many members in a row must have failed to join for no more to be made.
 	breakerOpensAt = 3
-	// backOffBase is how long the next member waits after one that failed to join. It doubles with each further one.
-	backOffBase = 10 * time.Second
-	// backOffMost bounds that.
-	backOffMost = 10 * time.Minute
+	// backOffStep is how long the next member waits after one that failed to join, and as long again for each one before that.
+	// After the third no more are made.
+	backOffStep = 10 * time.Second
 )
 
 // Joins is how the last members fared that tried to join Nomad: the evidence for whether the template works at all.
@@ -127,11 +126,7 @@ func backOff(s Snapshot) time.Duration {
 	if n == 0 {
 		return 0
 	}
-	pause := backOffMost
-	if n <= 6 {
-		pause = min(backOffBase<<(n-1), backOffMost)
-	}
-	return last.Add(pause).Sub(s.Now)
+	return last.Add(time.Duration(n) * backOffStep).Sub(s.Now)
 }
 
 // probe limits what is made after a failure: one member at a time, and not before the back-off has passed.
