@@ -64,6 +64,10 @@ func (r *NomadNodePoolReconciler) letGo(ctx context.Context, s *poolScope, n *v1
 	if err := r.patch(ctx, n, before); err != nil {
 		return fmt.Errorf("letting %s go: %w", n.Name, err)
 	}
+	if reason == v1alpha1.DrainRollout && n.Spec.Revision == s.snapshot.Revision {
+		r.Events.aged(s.pool, n)
+		return nil
+	}
 	r.Events.letGo(s.pool, n, reason)
 	return nil
 }

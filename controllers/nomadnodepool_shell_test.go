@@ -1,10 +1,12 @@
 package controllers
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/tools/events"
 	clocktesting "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -12,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -94,5 +97,36 @@ func TestSiblingsNeedNoLabels(t *testing.T) {
 	got, err := (&NomadNodeReconciler{Client: c}).siblings(t.Context(), n)
 	if err != nil || len(got) != 1 || got[0] != "p-2" {
 		t.Errorf("siblings %v, %v", got, err)
+	}
+}
+
+// A member that is replaced for its age isn't said to be of an older template.
+func TestWhyAMemberIsOutdatedIsTold(t *testing.T) {
+	for says, c := range map[string]struct {
+		revision  string
+		restarted time.Duration
+	}{
+		"MemberOutdated Member p-1 leaves: it was made from an older template":                                     {"older", time.Hour * 2},
+		"MemberOutdated Member p-1 leaves: it was made before rollout.restartedAt or is older than rollout.maxAge": {"", time.Minute},
+	} {
+		s := newPoolShell(func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+			p.Spec.Rollout.MaxSurge, p.Spec.Rollout.MaxUnavailable = new(intstr.FromInt32(0)), new(intstr.FromInt32(1))
+			p.Spec.Rollout.RestartedAt = &metav1.Time{Time: now.Add(-c.restarted)}
+			p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
+			if n.Spec.Revision = c.revision; c.revision == "" {
+				n.Spec.Revision = machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
+			}
+			// What the template names was found before.
+			p.Status.Revision = machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
+			p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.PoolTemplateValid, Status: metav1.ConditionTrue}}
+		})
+		s.reconcile(t)
+		var e string
+		for len(s.events.Events) > 0 && !strings.Contains(e, "MemberOutdated") {
+			e = <-s.events.Events
+		}
+		if !strings.Contains(e, says) {
+			t.Errorf("told is %q, want %q", e, says)
+		}
 	}
 }

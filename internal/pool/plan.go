@@ -12,7 +12,7 @@ type Plan struct {
 	Rescue []string
 	// Victims are members that are to leave because there are more than replicas.
 	Victims []string
-	// Outdated are members that are to leave because others of the present template take their place.
+	// Outdated are members that are to leave because others of the present template, or younger ones, take their place.
 	Outdated []string
 	// Failed are members that are to leave because they didn't join in time.
 	Failed []string

@@ -88,6 +88,12 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 		MaxUnavailable:  anyBudget(t, "unavailable"),
 		MinReadySeconds: rapid.SampledFrom([]int32{0, 90}).Draw(t, "min ready"),
 	}
+	if restarted := rapid.IntRange(-1, 4).Draw(t, "restarted"); restarted < 4 {
+		s.Rollout.RestartedAt = &metav1.Time{Time: now.Add(-time.Duration(restarted) * time.Minute)}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "ages") == 0 {
+		s.Rollout.MaxAge = window(2 * time.Minute)
+	}
 	s.Health = v1alpha1.HealthSpec{
 		UnhealthyTimeout: metav1.Duration{Duration: time.Minute},
 		MaxUnhealthy:     anyBudget(t, "max unhealthy"),
@@ -147,6 +153,9 @@ func TestPlansAreSafe(t *testing.T) {
 			must(!byName[name].Protected && !byName[name].Leaving, "who is protected stays")
 			must(!byName[name].Returning, "an order that is being taken back isn't overwritten")
 		}
+		for _, name := range p.Outdated {
+			must(isOutdated(s, byName[name]), "a rollout replaces what is outdated")
+		}
 		for _, name := range slices.Concat(p.Failed, p.Unhealthy) {
 			must(!byName[name].Halted && !byName[name].Ready, "only what doesn't work is repaired")
 		}
@@ -186,10 +195,17 @@ func surge(s pool.Snapshot) int {
 	return beyond
 }
 
+func isOutdated(s pool.Snapshot, m pool.Member) bool {
+	if at := s.Rollout.RestartedAt; at != nil && !at.After(s.Now) && m.Created.Before(at.Time) {
+		return true
+	}
+	return m.Revision != s.Revision || s.Rollout.MaxAge != nil && s.Now.Sub(m.Created) >= s.Rollout.MaxAge.Duration
+}
+
 // rolls is true while there are members to be replaced by a rollout.
 func rolls(s pool.Snapshot) bool {
 	return slices.ContainsFunc(s.Members, func(m pool.Member) bool {
-		return !m.Leaving && !m.Protected && m.Revision != s.Revision && s.Rollout.Type != v1alpha1.OnDelete
+		return !m.Leaving && !m.Protected && isOutdated(s, m) && s.Rollout.Type != v1alpha1.OnDelete
 	})
 }
 
@@ -309,7 +325,10 @@ func TestPoolsComeToRest(t *testing.T) {
 		for i := range s.Members {
 			s.Members[i].Protected, s.Members[i].Problem, s.Members[i].Halted = false, nil, false
 		}
-		s.Joins = pool.Joins{}
+		s.Joins, s.Rollout.MaxAge = pool.Joins{}, nil
+		if at := s.Rollout.RestartedAt; at != nil && at.After(now) {
+			s.Rollout.RestartedAt = nil
+		}
 		for round := 0; ; round++ {
 			p := pool.Decide(s)
 			if c := pool.Count(s); c.Replicas == s.Replicas && c.Draining == 0 && !rolls(s) && c.Ready == c.Replicas {
@@ -353,7 +372,7 @@ func obeyed(s pool.Snapshot, p pool.Plan, round int) pool.Snapshot {
 		members = append(members, m)
 	}
 	for i := range p.Create {
-		members = append(members, member(fmt.Sprintf("new-%d-%d", round, i), pending))
+		members = append(members, member(fmt.Sprintf("new-%d-%d", round, i), pending, func(m *pool.Member) { m.Created = s.Now }))
 	}
 	s.Members, s.Now = members, s.Now.Add(time.Minute)
 	return s

@@ -19,7 +19,7 @@ func Count(s Snapshot) Counts {
 			continue
 		}
 		c.Replicas++
-		if m.Revision == s.Revision {
+		if s.upToDate(m) {
 			c.Updated++
 		}
 		switch {
@@ -89,16 +89,24 @@ func scalingIn(p Plan, c Counts) Condition {
 func upToDate(s Snapshot, p Plan, c Counts) Condition {
 	switch {
 	case c.Updated == c.Replicas:
-		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Every member was made from the present template."}
+		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Every member was made from the present template, and none is to be replaced for its age."}
 	case s.Rollout.Type == v1alpha1.OnDelete:
-		return Condition{Reason: v1alpha1.ReasonOnDelete, Message: "Some members were made from an older template. rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced."}
+		return Condition{Reason: v1alpha1.ReasonOnDelete, Message: "Some members " + because(s) + ". rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced."}
 	case p.HoldRollout != nil:
 		return Condition{Reason: p.HoldRollout.Reason, Message: p.HoldRollout.Message}
 	case len(outdated(s)) == 0:
-		return Condition{Reason: v1alpha1.ReasonAllProtected, Message: "The members that were made from an older template carry the annotation " + v1alpha1.ProtectAnnotation + ", so they stay."}
+		return Condition{Reason: v1alpha1.ReasonAllProtected, Message: "The members that " + because(s) + " carry the annotation " + v1alpha1.ProtectAnnotation + ", so they stay."}
 	default:
-		return Condition{Reason: v1alpha1.ReasonRollingOut, Message: "Members of an older template are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is."}
+		return Condition{Reason: v1alpha1.ReasonRollingOut, Message: "Members that " + because(s) + " are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is."}
 	}
+}
+
+// because says why members are outdated.
+func because(s Snapshot) string {
+	if slices.ContainsFunc(s.active(), func(m Member) bool { return m.Revision != s.Revision }) {
+		return "were made from an older template"
+	}
+	return "were made before rollout.restartedAt or are older than rollout.maxAge"
 }
 
 func leavesFor(s Snapshot, reason v1alpha1.DrainReason) bool {
@@ -166,7 +174,7 @@ func short(s Snapshot, p Plan, c Counts) Condition {
 func full(s Snapshot, p Plan, c Counts) Condition {
 	switch {
 	case len(outdated(s)) > 0 && p.HoldRollout == nil:
-		return Condition{True: true, Reason: v1alpha1.ReasonRollingOut, Message: "As many members are ready as asked for; those of an older template are being replaced."}
+		return Condition{True: true, Reason: v1alpha1.ReasonRollingOut, Message: "As many members are ready as asked for; those that are outdated are being replaced."}
 	case c.Joining > 0 || p.Create > 0:
 		return Condition{Reason: v1alpha1.ReasonJoining, Message: "Members are on their way to join Nomad."}
 	case p.HoldIn != nil && c.Draining == 0:

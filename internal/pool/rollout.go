@@ -7,14 +7,14 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// outdated are the active members of an older template that a rollout may replace.
+// outdated are the active members that a rollout may replace.
 func outdated(s Snapshot) []Member {
 	if s.Rollout.Type == v1alpha1.OnDelete {
 		return nil
 	}
 	var out []Member
 	for _, m := range s.active() {
-		if m.Revision != s.Revision && !m.Protected {
+		if !s.upToDate(m) && !m.Protected {
 			out = append(out, m)
 		}
 	}
@@ -51,11 +51,11 @@ func missing(s Snapshot) int {
 	}
 	updated, old := 0, len(outdated(s))
 	for _, m := range s.active() {
-		if m.Revision == s.Revision {
+		if s.upToDate(m) {
 			updated++
 		}
 	}
-	staying := active - updated - old // of an older template, but protected or only replaced on deletion
+	staying := active - updated - old // outdated, but protected or only replaced on deletion
 	return max(short, min(short+surge(s), s.Replicas-staying-updated))
 }
 
@@ -63,6 +63,9 @@ func missing(s Snapshot) int {
 // aren't available first, then as many of the others as can be spared).
 func rollOut(s Snapshot, p *Plan) {
 	old := outdated(s)
+	if s.Rollout.Type != v1alpha1.OnDelete && !s.Paused {
+		p.wakeIn(s.nextAged())
+	}
 	if len(old) == 0 {
 		return
 	}
@@ -150,7 +153,7 @@ func split(s Snapshot, old []Member, p *Plan) (unavailableOld, availableOld []Me
 		switch {
 		case ok:
 			available++
-		case m.Revision == s.Revision:
+		case s.upToDate(m):
 			comingNew++
 			if left > 0 && (wake == 0 || left < wake) {
 				wake = left

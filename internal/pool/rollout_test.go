@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -112,6 +113,44 @@ func to(replicas int) func(*pool.Snapshot) {
 }
 
 func forRollout(m *pool.Member) { m.LeavingReason = v1alpha1.DrainRollout }
+
+// Members are an hour old.
+func TestRolloutForTheirAge(t *testing.T) {
+	restart := func(ago time.Duration) func(*pool.Snapshot) {
+		return func(s *pool.Snapshot) { s.Rollout.RestartedAt = &metav1.Time{Time: now.Add(-ago)} }
+	}
+	maxAge := func(d time.Duration) func(*pool.Snapshot) {
+		return func(s *pool.Snapshot) { s.Rollout.MaxAge = window(d) }
+	}
+	runAges := func(name string, s pool.Snapshot, want string, updated int) {
+		t.Run(name, func(t *testing.T) {
+			p := pool.Decide(s)
+			got := fmt.Sprintf("create %d, outdated %q, wake %s", p.Create, p.Outdated, p.Wake)
+			if got != want || pool.Count(s).Updated != updated {
+				t.Errorf("got  %s, %d updated\nwant %s, %d updated", got, pool.Count(s).Updated, want, updated)
+			}
+		})
+	}
+	young := age(time.Minute)
+	runAges("restarted since", rolling(some(3, "m"), restart(time.Minute)), `create 1, outdated [], wake 0s`, 0)
+	runAges("one is made anew", rolling(all(some(3, "m"), some(1, "new", age(time.Second))), restart(time.Minute)), `create 0, outdated ["m0"], wake 0s`, 1)
+	runAges("made after it", rolling(some(3, "m"), restart(2*time.Hour)), `create 0, outdated [], wake 0s`, 3)
+	runAges("made in the same second", rolling(some(3, "m"), restart(time.Hour)), `create 0, outdated [], wake 0s`, 3)
+	runAges("to be restarted later", rolling(some(3, "m"), restart(-time.Minute)), `create 0, outdated [], wake 1m0s`, 3)
+	runAges("old enough", rolling(some(3, "m"), maxAge(time.Hour)), `create 1, outdated [], wake 0s`, 0)
+	runAges("old enough soon", rolling(some(3, "m"), maxAge(61*time.Minute)), `create 0, outdated [], wake 1m0s`, 3)
+	runAges("one is old enough, and may be missing", rolling(all(some(1, "m"), some(2, "young", young)), maxAge(time.Hour), budget("0", "1")), `create 0, outdated ["m0"], wake 59m0s`, 2)
+	runAges("all at once: the budgets hold", rolling(some(3, "m"), maxAge(time.Hour), budget("0", "1")), `create 0, outdated ["m0"], wake 0s`, 0)
+	runAges("protected", rolling(some(3, "m", protected), maxAge(time.Hour)), `create 0, outdated [], wake 0s`, 0)
+	runAges("OnDelete", rolling(some(3, "m"), maxAge(time.Hour), restart(time.Minute), func(s *pool.Snapshot) { s.Rollout.Type = v1alpha1.OnDelete }), `create 0, outdated [], wake 0s`, 0)
+	runAges("paused", rolling(some(3, "m"), maxAge(61*time.Minute), paused), `create 0, outdated [], wake 0s`, 3)
+	runAges("who left for it isn't called back", rolling(all(some(2, "young", young), some(1, "m", rescuable(time.Minute), forRollout)), maxAge(time.Hour)), `create 1, outdated [], wake 59m0s`, 2)
+	runReports(t, v1alpha1.PoolUpToDate, []reportCase{
+		{name: "under way", s: rolling(some(3, "m"), restart(time.Minute)), reason: v1alpha1.ReasonRollingOut, says: "restartedAt"},
+		{name: "protected", s: rolling(all(some(2, "young", young), some(1, "m", protected)), maxAge(time.Hour)), reason: v1alpha1.ReasonAllProtected, says: "maxAge"},
+		{name: "OnDelete", s: rolling(some(3, "m"), restart(time.Minute), func(s *pool.Snapshot) { s.Rollout.Type = v1alpha1.OnDelete }), reason: v1alpha1.ReasonOnDelete, says: "restartedAt"},
+	})
+}
 
 func TestUpToDateCondition(t *testing.T) {
 	runReports(t, v1alpha1.PoolUpToDate, []reportCase{

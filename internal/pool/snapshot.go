@@ -22,7 +22,7 @@ type Snapshot struct {
 	Revision string
 	// ScaleIn are the rules for leaving.
 	ScaleIn v1alpha1.ScaleInSpec
-	// Rollout are the rules for replacing members of an older template.
+	// Rollout are the rules for replacing members of an older template, or for their age.
 	Rollout v1alpha1.RolloutSpec
 	// Health are the rules for replacing members that don't join or no longer work.
 	Health v1alpha1.HealthSpec
@@ -56,7 +56,8 @@ type Problem struct{ Reason, Message string }
 type Member struct {
 	Name     string
 	Revision string
-	Created  time.Time
+	// Created is when the member's record was made, with which its Secret and VM were rendered.
+	Created time.Time
 	// Leaving is true for a member with an intent or a deletionTimestamp; it doesn't count.
 	Leaving bool
 	// LeavingSince is the time of the intent.

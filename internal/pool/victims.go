@@ -89,7 +89,7 @@ func before(s Snapshot, a, b Member) bool {
 		func(m Member) bool { return m.JoinExpired },
 		func(m Member) bool { return !m.Joined },
 		func(m Member) bool { return !m.Ready && unsettled(s) == 0 }, // before, it may be ready in a moment
-		func(m Member) bool { return m.Revision != s.Revision },
+		func(m Member) bool { return !s.upToDate(m) },
 	} {
 		if first(a) != first(b) {
 			return first(a)
