@@ -67,7 +67,7 @@ func decide(s Snapshot) Plan {
 		p = scaleOut(s, missing)
 	}
 	// A scale-in may be held for long, while members go on to break.
-	p.Replace = obsolete(s, p.Victims)
+	replace(s, &p)
 	repair(s, &p)
 	if surplus > 0 {
 		p.HoldRollout = behindScaleIn(s, p)

@@ -67,7 +67,7 @@ func TestStrangersAreNeverTouched(t *testing.T) {
 	if err := scale(t, "strange", 2); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "strange", "a member of another name in its place", time.Minute, both(without(squatter.Name), settled(2)))
+	eventually(t, "strange", "a member of another name in its place", 2*time.Minute, both(without(squatter.Name), settled(2)))
 	told(t, "strange", "MemberReplaced", squatter.Name+" is replaced by one of another name")
 	if err := w.Client.Delete(t.Context(), p); err != nil {
 		t.Fatal(err)
