@@ -217,3 +217,11 @@ func (e eventSink) unrecorded(p *v1alpha1.NomadNodePool, l sweep.Leftover) {
 func (e eventSink) poolGone(n *v1alpha1.NomadNode) {
 	e.warn(n, "PoolGone", "Sweep", "NomadNodePool %s, which made this member, is gone, so nobody scales, updates or replaces it; delete this NomadNode to have it drained and removed", n.Spec.PoolName)
 }
+
+func (e eventSink) nameTaken(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.normal(p, n, "MemberReplaced", "Replace", "Member %s is replaced by one of another name: a VM of this name exists that isn't its own, and is left alone", n.Name)
+}
+
+func (e eventSink) aged(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it was made before rollout.restartedAt or is older than rollout.maxAge", n.Name)
+}

@@ -266,12 +266,12 @@ func (r *NomadNodeReconciler) siblings(ctx context.Context, n *v1alpha1.NomadNod
 		return nil, nil
 	}
 	var l v1alpha1.NomadNodeList
-	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace), client.MatchingLabels{v1alpha1.PoolLabel: n.Spec.PoolName}); err != nil {
+	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing the members of pool %s: %w", n.Spec.PoolName, err)
 	}
 	var out []string
 	for _, o := range l.Items {
-		if o.Name != n.Name && o.Spec.Drain != nil && !o.Spec.Drain.Canceled {
+		if o.Name != n.Name && o.Spec.PoolUID == n.Spec.PoolUID && o.Spec.Drain != nil && !o.Spec.Drain.Canceled {
 			out = append(out, o.Spec.NodeID)
 		}
 	}
