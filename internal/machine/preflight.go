@@ -175,7 +175,7 @@ func checkUserData(from *TemplateCloudInit, text string, install *v1alpha1.Nomad
 	if err != nil {
 		return err
 	}
-	_, err = mergeCloudConfig(user, everyKey)
+	_, err = mergeCloudConfig(user, yamlNode(everyKey))
 	return err
 }
 

@@ -182,6 +182,9 @@ func (c *TemplateCloudInit) check(install *v1alpha1.NomadInstall) error {
 	if err := checkOwned(config, install); err != nil {
 		return err
 	}
+	if _, err := mergeCloudConfig(config, yamlNode(everyKey)); err != nil {
+		return err
+	}
 	_, err = parseYAMLMapping(c.NetworkData)
 	return err
 }
