@@ -59,6 +59,9 @@ func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.Nomad
 	if err := r.observeTemplate(ctx, s); err != nil {
 		return nil, err
 	}
+	if err := r.observeQuota(ctx, s); err != nil {
+		return nil, err
+	}
 	if err := r.observeHosts(ctx, s); err != nil {
 		return nil, err
 	}
