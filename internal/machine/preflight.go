@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -74,7 +75,15 @@ func (c *checker) disk(field string, d v1alpha1.Disk) {
 	}
 }
 
+// reservedClasses are refused by Harvester (Harvester: pkg/webhook/resources/persistentvolumeclaim/validator.go,
+// validateInternalUsage). It makes a VM's claims itself, so the refusal would be told in its log alone.
+var reservedClasses = []string{"longhorn-static", "vmstate-persistence"}
+
 func (c *checker) storageClass(field, name, remedy string) {
+	if slices.Contains(reservedClasses, name) {
+		c.report(v1alpha1.ReasonTemplateInvalid, `%s: Harvester keeps StorageClass %q for itself and refuses volumes of it; %s`, field, name, remedy)
+		return
+	}
 	if _, ok := c.facts.StorageClasses[name]; !ok {
 		c.report(v1alpha1.ReasonStorageClassNotFound, `%s: StorageClass %q doesn't exist; %s`, field, name, remedy)
 	}
@@ -98,6 +107,9 @@ func (c *checker) keyPair(field, ref string) {
 	case !ok:
 		c.report(v1alpha1.ReasonKeyPairNotFound,
 			`%s: KeyPair %q doesn't exist; create it or name another (kubectl get keypairs.harvesterhci.io -A)`, field, ref)
+	case pair.Invalid:
+		c.report(v1alpha1.ReasonKeyPairNotFound,
+			`%s: Harvester can't read the public key of KeyPair %q (its condition validated is False); make the key pair anew or name another`, field, ref)
 	case pair.PublicKey == "":
 		c.report(v1alpha1.ReasonKeyPairNotFound, `%s: KeyPair %q has no spec.publicKey; set it or name another`, field, ref)
 	}
