@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ type TemplateVersion struct {
 	Template string
 	// KeyPairs are its SSH key pairs, as namespace/name.
 	KeyPairs []string
-	// Labels and Annotations are those of its VM.
+	// Labels and Annotations are those of its VM over its own.
 	Labels, Annotations map[string]string
 	// Spec is its VM's spec, KubeVirt's VirtualMachineSpec, as JSON is decoded.
 	Spec map[string]any
@@ -85,7 +86,15 @@ func versionOf(obj *unstructured.Unstructured, name string) (*TemplateVersion, e
 	keys, _, _ := unstructured.NestedStringSlice(obj.Object, "spec", "keyPairIds")
 	template, _, _ := unstructured.NestedString(obj.Object, "spec", "templateId")
 	spec, _ := vm["spec"].(map[string]any)
-	return &TemplateVersion{Name: name, Template: template, KeyPairs: keys, Labels: labels, Annotations: annotations, Spec: spec}, nil
+	return &TemplateVersion{Name: name, Template: template, KeyPairs: keys, Labels: over(obj.GetLabels(), labels), Annotations: over(obj.GetAnnotations(), annotations), Spec: spec}, nil
+}
+
+func over(all, upper map[string]string) map[string]string {
+	if all == nil {
+		return upper
+	}
+	maps.Copy(all, upper)
+	return all
 }
 
 // typed is the version's VM in KubeVirt's type.
