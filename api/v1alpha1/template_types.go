@@ -59,7 +59,6 @@ type NodeTemplate struct {
 	// sshKeys are Harvester key pairs, as namespace/name, whose public keys may log in to the guest.
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=317
-	// +kubebuilder:validation:items:MaxLength=127
 	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'sshKeys: \"%s\" is not namespace/name of a KeyPair'.format([self])"
 	// +optional
 	SSHKeys []string `json:"sshKeys,omitempty"`
@@ -127,7 +126,6 @@ type Disk struct {
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",messageExpression="'size: \"%s\" must be more than 0; use a quantity such as 40Gi'.format([self])"
 	Size resource.Quantity `json:"size"`
 	// image is the VirtualMachineImage that fills the disk, as namespace/name (image-xxxxx, not the display name).
-	// +kubebuilder:validation:MaxLength=127
 	// +kubebuilder:validation:MaxLength=317
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'image: \"%s\" is not namespace/name of a VirtualMachineImage'.format([self])"
 	// +optional
@@ -141,7 +139,6 @@ type Disk struct {
 // Network is a network of a VM.
 type Network struct {
 	// name of the NetworkAttachmentDefinition, as namespace/name.
-	// +kubebuilder:validation:MaxLength=127
 	// +kubebuilder:validation:MaxLength=317
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'name: \"%s\" is not namespace/name of a network'.format([self])"
 	Name string `json:"name"`

@@ -27,6 +27,10 @@ func TestRevisionIsStable(t *testing.T) {
 	if got, want := Revision(&tmpl, &client, "eu"), "v1-18dfb5ff9b"; got != want {
 		t.Errorf("Revision = %q, want %q", got, want)
 	}
+	from := resolved(t, v1alpha1.NodeTemplate{}, version(t))
+	if got, want := Revision(from, &client, ""), "v1-5fa03d07b2"; got != want {
+		t.Errorf("of a resolved template: %q, want %q", got, want)
+	}
 	if errs := validation.IsValidLabelValue(Revision(&tmpl, &client, "eu")); len(errs) > 0 {
 		t.Error(errs)
 	}
