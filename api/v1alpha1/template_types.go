@@ -158,7 +158,8 @@ type CloudInit struct {
 	// +optional
 	UserDataSecretRef *SecretKeyRef `json:"userDataSecretRef,omitempty"`
 	// networkData is a NoCloud network configuration (version 1 or 2); unset: DHCP. A template with several networks needs
-	// an image that uses netplan for that, as Debian's and Ubuntu's do.
+	// an image that uses netplan for that, as Debian's and Ubuntu's do; the default route is then the first network's, and
+	// its address the one at which Nomad knows the client.
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
 	NetworkData string `json:"networkData,omitempty"`

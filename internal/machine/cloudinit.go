@@ -16,12 +16,32 @@ const cloudConfigHeader = "#cloud-config"
 // Ubuntu's images use, knows names with wildcards. With one network there is better: without any networkdata cloud-init
 // itself sets up DHCP, on the interface that it finds, in every image (cloud-init: cloudinit/net/__init__.py,
 // generate_fallback_config).
+//
+// Each network may offer a default route. That of the first network has the least metric, for Nomad takes the interface of
+// the default route for the client's own (Nomad: client/fingerprint/network.go, and command/agent/config.go,
+// normalizeAdvertise): it mustn't be a storage network's. The first interface is called by the first slot of the q35
+// machine, or eth0 where names aren't predictable; if it is called neither, all have the same metric. An interface that
+// several of these match gets the first, by name.
 const dhcpOnAll = `version: 2
 ethernets:
-  nics:
+  first:
+    match:
+      name: enp1s0
+    dhcp4: true
+    dhcp4-overrides:
+      route-metric: 100
+  first-eth:
+    match:
+      name: eth0
+    dhcp4: true
+    dhcp4-overrides:
+      route-metric: 100
+  others:
     match:
       name: "e*"
     dhcp4: true
+    dhcp4-overrides:
+      route-metric: 1000
 `
 
 // userData is the Harvester template's #cloud-config, if there is one, under the user's, under what a Nomad client needs.

@@ -138,7 +138,8 @@ func TestCloudInitFromSecrets(t *testing.T) {
 	}
 }
 
-// With one network cloud-init knows better; the key has to be there for Harvester's UI.
+// With one network cloud-init knows better; the key has to be there for Harvester's UI. With several, the default route is
+// the first one's.
 func TestNetworkDataDefault(t *testing.T) {
 	m := testMember()
 	if text, ok := mustRender(t, m, testFacts()).Secret.Data["networkdata"]; !ok || len(text) > 0 {
@@ -149,8 +150,11 @@ func TestNetworkDataDefault(t *testing.T) {
 	if err := yaml.Unmarshal(mustRender(t, m, testFacts()).Secret.Data["networkdata"], &got); err != nil {
 		t.Fatal(err)
 	}
+	nic := func(name string, metric float64) map[string]any {
+		return map[string]any{"match": map[string]any{"name": name}, "dhcp4": true, "dhcp4-overrides": map[string]any{"route-metric": metric}}
+	}
 	want := map[string]any{"version": float64(2), "ethernets": map[string]any{
-		"nics": map[string]any{"match": map[string]any{"name": "e*"}, "dhcp4": true},
+		"first": nic("enp1s0", 100), "first-eth": nic("eth0", 100), "others": nic("e*", 1000),
 	}}
 	if diff := cmp.Diff(any(want), got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
