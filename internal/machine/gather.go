@@ -64,6 +64,9 @@ func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.
 		g.storageClass(f.storageClass(d), f.StorageClasses)
 	}
 	for _, n := range t.Networks {
+		if n.Management {
+			continue
+		}
 		if obj := g.object(NetworkKind, n.Name); obj != nil {
 			f.Networks[n.Name] = Network{NotReady: obj.GetLabels()[networkReadyLabel] == "false"}
 		}

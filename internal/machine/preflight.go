@@ -28,6 +28,9 @@ func Check(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient, f Facts) []Problem
 		c.disk(fmt.Sprintf("spec.template.disks[%d]", i), d)
 	}
 	for i, n := range t.Networks {
+		if n.Management {
+			continue
+		}
 		c.network(fmt.Sprintf("spec.template.networks[%d].name", i), n.Name)
 	}
 	for i, ref := range t.SSHKeys {

@@ -45,6 +45,9 @@ func (r *resolver) limits() {
 		}
 	}
 	for _, n := range t.Networks {
+		if n.Management {
+			continue
+		}
 		r.named(fmt.Sprintf("its network %q", n.Name), n.Name, "networks")
 	}
 	for _, key := range t.SSHKeys {

@@ -86,7 +86,10 @@ func TestRevisionChanges(t *testing.T) {
 		"image":         func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.Disks[0].Image = "a/b" },
 		"storage class": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.Disks[1].StorageClassName = "x" },
 		"network":       func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.Networks[0].Name = "a/b" },
-		"key pair":      func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.SSHKeys = []string{"a/b"} },
+		"management": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) {
+			t.Networks[0] = v1alpha1.Network{Management: true}
+		},
+		"key pair": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.SSHKeys = []string{"a/b"} },
 		"user data": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) {
 			t.CloudInit.UserData = "#cloud-config"
 		},

@@ -128,6 +128,20 @@ func TestEachRowFindsItsMistake(t *testing.T) {
 	}
 }
 
+// A member may be told to have the management network, and then has it in Harvester's own way.
+func TestManagementNetworkPasses(t *testing.T) {
+	s := subject(t)
+	vmi := &s.VM.Spec.Template.Spec
+	vmi.Networks[0].NetworkSource = kubevirtv1.NetworkSource{Pod: &kubevirtv1.PodNetwork{}}
+	if found := wrong(s); len(found) != 1 {
+		t.Errorf("bridged: %q", found)
+	}
+	vmi.Domain.Devices.Interfaces[0].InterfaceBindingMethod = kubevirtv1.InterfaceBindingMethod{Masquerade: &kubevirtv1.InterfaceMasquerade{}}
+	if found := wrong(s); len(found) > 0 {
+		t.Errorf("masqueraded: %q", found)
+	}
+}
+
 // Two mistakes touch what other rows build on.
 func TestMistakesThatSeveralRowsFind(t *testing.T) {
 	for demand, spoil := range map[string]func(*checklist.Subject){
