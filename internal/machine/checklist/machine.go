@@ -45,7 +45,8 @@ var machine = []demand{
 	}},
 	{"evictionStrategy: set, so that a host can be freed", func(s Subject) string {
 		strategy := s.VM.Spec.Template.Spec.EvictionStrategy
-		return unless(strategy != nil && *strategy != "" && *strategy != kubevirtv1.EvictionStrategyNone, "%v", strategy)
+		frees := []kubevirtv1.EvictionStrategy{kubevirtv1.EvictionStrategyLiveMigrateIfPossible, kubevirtv1.EvictionStrategyLiveMigrate, kubevirtv1.EvictionStrategyExternal}
+		return unless(strategy != nil && slices.Contains(frees, *strategy), "%v", strategy)
 	}},
 	// Harvester: virtualmachine/validator.go.
 	{"terminationGracePeriodSeconds: set", func(s Subject) string {
