@@ -59,14 +59,11 @@ func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.Nomad
 	if err := r.observeTemplate(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := r.observeQuota(ctx, s); err != nil {
-		return nil, err
-	}
 	if err := r.observeHosts(ctx, s); err != nil {
 		return nil, err
 	}
 	r.observeUsage(ctx, s)
-	return s, nil
+	return s, r.observeQuota(ctx, s)
 }
 
 func (r *NomadNodePoolReconciler) observeMembers(ctx context.Context, s *poolScope, from client.Reader) error {
