@@ -231,7 +231,7 @@ func (r *NomadNodeReconciler) deleteClaims(ctx context.Context, s *nodeScope, _ 
 			errs = append(errs, client.IgnoreNotFound(r.Client.Delete(ctx, pvc)))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, r.deleteDataVolumes(ctx, s)...)...)
 }
 
 // release lets the record go. Nomad is told once more, because a guest may have registered after the last look.

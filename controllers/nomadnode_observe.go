@@ -30,6 +30,9 @@ type nodeScope struct {
 	claims   []string      // to be recorded; nil: recorded already
 	pause    time.Duration // before the next look, after a step that found something in its way; 0: none
 	observed member.Observed
+
+	// dataVolumes are those of the member's claims that aren't being deleted; only while the member is being removed.
+	dataVolumes []string
 }
 
 func (r *NomadNodeReconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*nodeScope, error) {
@@ -228,7 +231,10 @@ func (r *NomadNodeReconciler) observeParts(ctx context.Context, s *nodeScope) er
 		return err
 	}
 	if removing {
-		return r.observeClaims(ctx, s)
+		if err := r.observeClaims(ctx, s); err != nil {
+			return err
+		}
+		return r.observeDataVolumes(ctx, s)
 	}
 	facts, err := machine.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template, &s.node.Spec.Client)
 	if err != nil {

@@ -63,7 +63,7 @@ func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.Nomad
 		return nil, err
 	}
 	r.observeUsage(ctx, s)
-	return s, nil
+	return s, r.observeQuota(ctx, s)
 }
 
 // observeMembers finds a pool's members by the pool's UID in their spec, which nobody can change. Labels may be taken off, and a

@@ -32,6 +32,9 @@ const (
 	// ScaleReasonAnnotation on a NomadNodePool says who asked for its present replicas, and why; written by the
 	// autoscaler plugin, shown in status.lastScale.reason.
 	ScaleReasonAnnotation = "nomad.harvesterhci.io/scale-reason"
+	// ShareCloudInitAnnotation of a VirtualMachineTemplate names the namespaces, separated by commas, whose pools may have the
+	// cloud-init Secrets of its versions; "*": all. Pools of its own namespace always may.
+	ShareCloudInitAnnotation = "nomad.harvesterhci.io/share-cloud-init"
 	// DryRunAnnotation on a NomadNodePool holds what the autoscaler would have asked for under dry-run.
 	DryRunAnnotation = "nomad.harvesterhci.io/dry-run-replicas"
 

@@ -120,6 +120,9 @@ func templateValid(s Snapshot) Condition {
 	if p := s.refused(func(m Member) bool { return ofTemplate[m.Problem.Reason] }); p != nil {
 		return Condition{Reason: p.Reason, Message: p.Message}
 	}
+	if _, p := fit(s, wanted(s)); p != nil {
+		return Condition{Reason: p.Reason, Message: p.Message}
+	}
 	return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Everything that the template names exists, and no VM was refused."}
 }
 

@@ -28,8 +28,15 @@ func scaleOut(s Snapshot, missing int) Plan {
 		p.HoldOut = &Problem{s.Problems[0].Reason, joinMessages(s.Problems)}
 		p.Wake = problemRetry
 	default:
-		p.Create, p.HoldOut = slowStart(s, missing)
+		room, full := fit(s, missing)
+		p.Create, p.HoldOut = slowStart(s, room)
 		probe(s, &p)
+		if full != nil {
+			p.wakeIn(problemRetry)
+			if p.HoldOut == nil {
+				p.HoldOut = full
+			}
+		}
 	}
 	return p
 }

@@ -41,6 +41,8 @@ type Snapshot struct {
 	NomadReason, NomadMessage string
 	// Problems are what the pre-flight found wrong with the template.
 	Problems []Problem
+	// Quota is what the namespace's quotas leave for new members; nil: they aren't in the way. Only observed when NeedsQuota.
+	Quota *Quota
 	// CreateError is how the last attempt to make a member failed; nil: it didn't.
 	CreateError *Problem
 	// Members are all NomadNodes of the pool, leaving ones included.
