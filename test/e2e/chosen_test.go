@@ -212,7 +212,7 @@ func longAgo(name string, d time.Duration) check {
 func waitsFor(t *testing.T, n v1alpha1.NomadNode) check {
 	t.Helper()
 	a := allocations(t, jobOn(n))[0]
-	name := fmt.Sprintf("%s.sleep[0] (%s), running since %s", jobOn(n), strings.Split(a.ID, "-")[0], time.Unix(0, a.CreateTime).UTC().Format(time.RFC3339))
+	name := fmt.Sprintf("%s.sleep[0] (%s), running, placed %s", jobOn(n), strings.Split(a.ID, "-")[0], time.Unix(0, a.CreateTime).UTC().Format(time.RFC3339))
 	return func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		for _, m := range nodes {
 			if m.Name != n.Name {

@@ -11,15 +11,19 @@ import (
 // the scheduler, counts no failure to join, replaces nobody, and goes on when there is room.
 func TestHeldForLackOfRoom(t *testing.T) {
 	t.Parallel()
-	const words = "0/3 nodes are available: 3 Insufficient memory."
+	const (
+		words = "0/3 nodes are available: 3 Insufficient memory."
+		// toJoin is more than the scheduler is given before it counts as having found no host (internal/member: roomPatience).
+		toJoin = 45 * time.Second
+	)
 	create(t, newPool("roomless", 1, joinWithin(patient)))
 	eventually(t, "roomless", "the pool to settle", time.Minute, settled(1))
 	lift := w.Hypervisor.NoRoomFor(newGuests(t, "roomless"))
 	t.Cleanup(lift)
-	change(t, "roomless", changes(joinWithin(impatient), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = 2 }))
+	change(t, "roomless", changes(joinWithin(toJoin), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = 2 }))
 	eventually(t, "roomless", "the member to say that there is no room", time.Minute, memberSays(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMUnschedulable, words))
 	eventually(t, "roomless", "the pool to say so", 15*time.Second, says(v1alpha1.PoolReady, v1alpha1.ReasonVMUnschedulable, words))
-	rests(t, "roomless", 2*impatient)
+	rests(t, "roomless", 20*time.Second) // and its time to join passes
 	p, _, err := read(t.Context(), "roomless")
 	if err != nil {
 		t.Fatal(err)
