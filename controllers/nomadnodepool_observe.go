@@ -29,7 +29,7 @@ type poolScope struct {
 
 func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, from client.Reader) (*poolScope, error) {
 	s := &poolScope{pool: p.DeepCopy(), members: map[string]*v1alpha1.NomadNode{}}
-	link, err := r.Connections.Link(ctx, p.Namespace, p.Spec.Nomad.NomadConnection)
+	link, err := r.Connections.Link(ctx, p, p.Spec.Nomad.NomadConnection)
 	if err != nil {
 		return nil, err
 	}

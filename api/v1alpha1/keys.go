@@ -20,7 +20,9 @@ const (
 
 	// DeleteNextAnnotation on a NomadNode makes it the first to go when the pool shrinks. Any value.
 	DeleteNextAnnotation = "nomad.harvesterhci.io/delete-next"
-	// ProtectAnnotation on a NomadNode keeps it from being chosen when the pool shrinks. Any value.
+	// ProtectAnnotation on a NomadNode keeps the pool from letting it go: when the pool shrinks, in a rollout, when it doesn't
+	// join and when it no longer works. It doesn't keep it from being deleted, nor, with evictionStrategy External, from
+	// leaving a host that is to be freed. Any value.
 	ProtectAnnotation = "nomad.harvesterhci.io/protect"
 	// AllowDeleteAnnotation on a VM lets a DELETE of it through the admission policy. Any value.
 	AllowDeleteAnnotation = "nomad.harvesterhci.io/allow-delete"

@@ -590,6 +590,10 @@ func (in *NomadStatus) DeepCopyInto(out *NomadStatus) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.OnlySystemSince != nil {
+		in, out := &in.OnlySystemSince, &out.OnlySystemSince
+		*out = (*in).DeepCopy()
+	}
 	if in.Blocking != nil {
 		in, out := &in.Blocking, &out.Blocking
 		*out = make([]string, len(*in))
@@ -777,6 +781,10 @@ func (in *VMStatus) DeepCopyInto(out *VMStatus) {
 	*out = *in
 	if in.Created != nil {
 		in, out := &in.Created, &out.Created
+		*out = (*in).DeepCopy()
+	}
+	if in.RoomSince != nil {
+		in, out := &in.RoomSince, &out.RoomSince
 		*out = (*in).DeepCopy()
 	}
 }
