@@ -38,7 +38,11 @@ func (r *NomadNodeReconciler) observeDataVolumes(ctx context.Context, s *nodeSco
 			s.dataVolumes = append(s.dataVolumes, name)
 		}
 		if !slices.ContainsFunc(s.observed.Claims, func(c member.Claim) bool { return c.Name == name }) {
-			s.observed.Claims = append(s.observed.Claims, member.Claim{Name: name, Deleting: volume.DeletionTimestamp != nil})
+			c := member.Claim{Name: name, Deleting: volume.DeletionTimestamp != nil, Finalizers: volume.Finalizers}
+			if c.Deleting {
+				c.DeletingSince = volume.DeletionTimestamp.Time
+			}
+			s.observed.Claims = append(s.observed.Claims, c)
 		}
 	}
 	return nil

@@ -11,7 +11,6 @@ import (
 // Protected members are never chosen, nor are those that are being called back. If there are too few, the problem says so.
 func Victims(s Snapshot, n int) ([]string, *Problem) {
 	var c []Member
-	wanted := n
 	protected, returning, stay := 0, 0, kept(s)
 	for _, m := range s.active() {
 		switch {
@@ -20,20 +19,13 @@ func Victims(s Snapshot, n int) ([]string, *Problem) {
 			protected++
 		case m.Returning:
 			returning++
-			if m.DeleteNext {
-				n-- // its place is kept until it may be chosen
-			}
 		case mayLeave(s, m):
 			c = append(c, m)
 		}
 	}
 	sort.Slice(c, func(i, j int) bool { return before(s, c[i], c[j]) })
 	if len(c) >= n {
-		chosen, waits := names(c[:max(n, 0)]), (*Problem)(nil)
-		if n < wanted {
-			waits = comingBack
-		}
-		return chosen, waits
+		return names(c[:n]), nil
 	}
 	if len(c)+returning >= n {
 		return names(c), comingBack
