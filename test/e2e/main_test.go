@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,9 @@ const purgePatience = 20 * time.Second
 
 var controllerArgs = append([]string{"--leader-elect=false", "--purge-patience=" + purgePatience.String()}, sweepArgs...)
 
+// ownCredentials is where the controller's own credentials may be put, as a Secret is mounted.
+var ownCredentials string
+
 func TestMain(m *testing.M) {
 	var tests world.Tests = m
 	seen := &output{seen: map[string][]string{}}
@@ -55,7 +59,12 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(world.Main(tests, world.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform}, func(started *world.World) {
 		w = started
-		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: controllerArgs})
+		ownCredentials = filepath.Join(w.Dir, "own-credentials")
+		if err := os.Mkdir(ownCredentials, 0o755); err != nil {
+			exit(err)
+		}
+		args := append(controllerArgs, "--nomad-credentials-dir="+ownCredentials)
+		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: args})
 		if err != nil {
 			exit(err)
 		}
