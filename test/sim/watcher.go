@@ -52,7 +52,7 @@ func (c *cluster) judge() {
 	switch {
 	case c.listErr != nil:
 		h = nomad.Health{Reason: v1alpha1.ReasonUnreachable, Message: "Nomad can't be asked."}
-	case !c.tokenKnown:
+	case !c.tokenKnown, c.view.Taken.IsZero(): // a good token alone shows no nodes
 		h = nomad.Health{Reason: v1alpha1.ReasonUnknown, Message: "Nomad has not answered yet."}
 	}
 	if h == c.view.Health {
