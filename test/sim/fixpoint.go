@@ -116,12 +116,13 @@ func (w *World) nurse() {
 	}
 }
 
-// uncordon makes nodes eligible that an operator had made ineligible before their members were ordered to leave, and called
-// back.
+// uncordon makes nodes of wanted members eligible that an operator has made ineligible, or has drained. Those that the
+// controllers made so they must make eligible themselves.
 func (w *World) uncordon() {
 	for _, nodeID := range w.nomad.order {
 		if x := w.nomad.nodes[nodeID]; x.ours && !x.eligible && x.cordonedBy == operator && w.wanted(nodeID) {
-			_ = w.nomad.setEligible(nodeID, true, operator) // it is there
+			_ = w.nomad.setDrain(nodeID, nil, operator) // it is there
+			_ = w.nomad.setEligible(nodeID, true, operator)
 		}
 	}
 }

@@ -187,9 +187,9 @@ func (n *nomadServer) setEligible(nodeID string, eligible bool, by string) error
 	return nil
 }
 
-// cordoned notes who made a node ineligible.
+// cordoned notes who made a node ineligible. An operator who drains one that is ineligible already means it, too.
 func (x *node) cordoned(by string, at time.Time) {
-	if x.eligible {
+	if x.eligible || by == operator {
 		x.cordonedBy, x.cordonedAt = by, at
 	}
 }

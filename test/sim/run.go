@@ -81,7 +81,8 @@ func (w *World) end() {
 	w.free()
 }
 
-// tidy is what an operator does in the end: take back what would hold the pool for ever.
+// tidy is what an operator does in the end: take back what operators did and what would hold the pool for ever. What the
+// controllers did they must take back themselves.
 func (w *World) tidy() {
 	if w.pool() == nil {
 		w.order()
@@ -100,12 +101,7 @@ func (w *World) tidy() {
 			w.kubevirt.halt(vm, false)
 		}
 	}
-	for _, nodeID := range w.nomad.order {
-		if x := w.nomad.nodes[nodeID]; x.ours && !x.eligible && w.wanted(nodeID) {
-			_ = w.nomad.setDrain(nodeID, nil, operator) // it is there
-			_ = w.nomad.setEligible(nodeID, true, operator)
-		}
-	}
+	w.uncordon()
 }
 
 // mostRest is how long the world may take to come to rest: for a drain, for a Nomad that can't be asked, and for members
