@@ -37,7 +37,7 @@ func (c *cluster) reaches() bool { return c.p.w.nomad.answers() && !c.p.w.now.Be
 func (c *cluster) ask(doing string, writes bool, effect func() error) error {
 	w, t := c.p.w, c.p.w.running
 	s, e := w.chance.of("nomad requests"), w.chance.of("errors")
-	t.pass(c.p.delay(s))
+	t.pass(c.p.delay(s) + w.nomad.delay(s))
 	if !c.reaches() {
 		t.pass(s.between(0, requestTimeout))
 		return fmt.Errorf("%s: %w", doing, nomad.ErrUnreachable)

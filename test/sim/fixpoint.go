@@ -47,13 +47,13 @@ func (w *World) unrestOf(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) strin
 }
 
 func (w *World) unrestInNomad(m *memberTruth) string {
-	x := w.nomad.nodes[m.nodeID]
+	x, g := w.nomad.nodes[m.nodeID], w.checks.guestOf(m)
 	switch {
-	case !w.checks.guestOf(m).lives:
+	case g == nil || !g.lives:
 		return "is restarting"
 	case x == nil || x.status != nomad.NodeReady:
 		return "isn't ready in Nomad"
-	case x.guest != w.checks.guestOf(m) || !x.guest.joined:
+	case x.guest != g || !g.joined:
 		return "hasn't registered since its restart"
 	case !x.eligible:
 		return "is ineligible in Nomad"

@@ -19,7 +19,9 @@ type nomadServer struct {
 	jobs   []*job
 	made   int
 	// away is until when the servers do nothing: no answers, no drainer, no scheduler.
-	away    time.Time
+	away time.Time
+	// slow is until when requests take seconds.
+	slow    time.Time
 	waiting []*cluster
 	// past are earlier states, for answers that go back.
 	past []map[string]nomad.Node
@@ -58,6 +60,14 @@ func newNomadServer(w *World) *nomadServer {
 
 // answers is true while the servers work.
 func (n *nomadServer) answers() bool { return !n.w.now.Before(n.away) }
+
+// delay is how much longer than usual a request takes.
+func (n *nomadServer) delay(s *stream) time.Duration {
+	if n.w.faulty && n.w.now.Before(n.slow) {
+		return s.between(0, 4*time.Second)
+	}
+	return 0
+}
 
 // when has the servers do something later, or once they are back.
 func (n *nomadServer) when(d time.Duration, what func()) {

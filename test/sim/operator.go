@@ -25,6 +25,7 @@ var acts = []act{
 		scale(w, s)
 		w.after(s.between(time.Second, 20*time.Second), func() { scale(w, s) })
 	}},
+	{"flap", flap}, {"flap", flap},
 	{"delete member", deleteMember},
 	{"annotate", annotate}, {"annotate", annotate},
 	{"pause", func(w *World, s *stream) {
@@ -51,6 +52,7 @@ var acts = []act{
 		w.harvester.frozen = w.now.Add(s.between(time.Second, 3*time.Minute))
 		w.note("Harvester", "", "refuses changes of VMs for a while")
 	}},
+	{"slow Nomad", slowNomad},
 	{"delete pool", deletePool},
 	{"template", template}, {"template", template},
 }
@@ -86,6 +88,29 @@ func scale(w *World, s *stream) {
 	if p := w.pool(); p != nil {
 		w.note("autoscaler", poolName, "scales from %d to %d", p.Spec.Replicas, n)
 		change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = n })
+	}
+}
+
+func slowNomad(w *World, s *stream) {
+	w.nomad.slow = w.now.Add(s.between(10*time.Second, 3*time.Minute))
+	w.note("Nomad", "", "is slow for a while")
+}
+
+// flap asks for one member less and one more again, faster than a member can be rescued.
+func flap(w *World, s *stream) {
+	if s.once(2) {
+		slowNomad(w, s)
+	}
+	at := time.Duration(0)
+	for n := range 3 + s.IntN(3) {
+		by := int32(2*(n%2) - 1)
+		at += s.between(10*time.Millisecond, 3*time.Second)
+		w.after(at, func() {
+			if p := w.pool(); p != nil && w.faulty && p.Spec.Replicas+by >= 0 {
+				w.note("autoscaler", poolName, "scales from %d to %d", p.Spec.Replicas, p.Spec.Replicas+by)
+				change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas += by })
+			}
+		})
 	}
 }
 
