@@ -60,6 +60,11 @@ type memberTruth struct {
 	drainedAt             time.Time            // when Drained was written last; zero: never
 	forced                bool                 // rightly at its deadline
 	kicked                map[string]time.Time // by intent: when it was recorded that its drain was kicked
+	order                 string               // the intent that stands; empty: none
+	over                  map[string]time.Time // by ID: when intents ceased to stand
+	marked                string               // the intent that is recorded, even if it was taken back; empty: none
+	unmarked              time.Time            // when the last one ceased to be recorded
+	deletedByUser         bool                 // its record, or its pool
 	released              time.Time            // when its record went; zero: it is there
 	unpurged              bool                 // released with purge false
 	late                  bool                 // released although Nomad couldn't be asked
@@ -87,11 +92,17 @@ func (c *checks) watch(was, is client.Object) {
 	switch is := is.(type) {
 	case *v1alpha1.NomadNodePool:
 		c.ask(is)
+	case nil:
+		if was, ok := was.(*v1alpha1.NomadNode); ok && c.members[was.Name] != nil {
+			c.members[was.Name].ordered(nil, c.w.now)
+		}
 	case *v1alpha1.NomadNode:
 		m := c.members[is.Name]
 		if m == nil {
 			return
 		}
+		m.ordered(is.Spec.Drain, c.w.now)
+		m.deletedByUser = m.deletedByUser || is.DeletionTimestamp != nil && was.GetDeletionTimestamp() == nil && c.w.running == nil
 		if is.Status.VM.UID != "" && m.vmKnown.IsZero() {
 			m.vmKnown = c.w.now
 		}
@@ -179,7 +190,7 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 	}
 	m := &memberTruth{
 		name: n.Name, nodeID: n.Spec.NodeID, poolUID: n.Spec.PoolUID, claims: machine.ClaimNames(machine.MemberOf(n)),
-		intents: map[string]time.Time{}, kicked: map[string]time.Time{},
+		intents: map[string]time.Time{}, kicked: map[string]time.Time{}, over: map[string]time.Time{},
 	}
 	c.members[n.Name], c.byNodeID[m.nodeID] = m, m
 	c.notTooMany(t, n, "a member was made")
@@ -210,7 +221,16 @@ func (c *checks) afterVM(t *task, made call, before client.Object) {
 		return
 	}
 	if made.verb == "delete" {
-		c.vmDeleted(t, c.members[name], vm)
+		c.vmStopped(t, c.members[name], vm)
+		return
+	}
+	now, _ := c.w.store.get(made.id).(*kubevirtv1.VirtualMachine)
+	switch {
+	case now == nil || !specChanged(vm, now):
+	case halted(now) && !halted(vm):
+		c.vmStopped(t, c.members[name], vm)
+	default:
+		c.w.violate("I6", vm.Name, "the VM's spec was edited: %s", made.patch)
 	}
 }
 

@@ -15,6 +15,7 @@ type cluster struct {
 	p *process
 
 	view        nomad.View
+	asOf        time.Time // when the servers read what the view shows
 	listErr     error
 	tokenKnown  bool
 	allocations nomad.AllocationsView

@@ -24,7 +24,13 @@ type nomadServer struct {
 	slow    time.Time
 	waiting []*cluster
 	// past are earlier states, for answers that go back.
-	past []map[string]nomad.Node
+	past []snapshot
+}
+
+// snapshot is the list of nodes at a moment.
+type snapshot struct {
+	at    time.Time
+	nodes map[string]nomad.Node
 }
 
 // node is a client as the servers see it.
@@ -91,11 +97,11 @@ func (n *nomadServer) changed() {
 }
 
 // snapshot is the list of nodes that the controllers see.
-func (n *nomadServer) snapshot() map[string]nomad.Node {
-	out := map[string]nomad.Node{}
+func (n *nomadServer) snapshot() snapshot {
+	out := snapshot{n.w.now, map[string]nomad.Node{}}
 	for _, x := range n.nodes {
 		if x.ours {
-			out[x.id] = x.seen()
+			out.nodes[x.id] = x.seen()
 		}
 	}
 	n.past = append(n.past, out)

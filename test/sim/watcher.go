@@ -118,9 +118,9 @@ func (c *cluster) answer() {
 		w.after(s.between(0, requestTimeout), c.listFailed)
 		return
 	}
-	nodes, index := w.nomad.snapshot(), w.nomad.index
+	seen, index := w.nomad.snapshot(), w.nomad.index
 	if w.faulty && s.once(w.Faults.Back) {
-		nodes, index = w.nomad.past[0], 0
+		seen, index = w.nomad.past[0], 0
 	}
 	late := s.between(time.Millisecond, 10*time.Millisecond)
 	if w.faulty && s.once(w.Faults.Lag) {
@@ -132,9 +132,9 @@ func (c *cluster) answer() {
 		}
 		c.failures = 0
 		was := c.view.Nodes
-		c.view.Nodes, c.view.Taken, c.listErr = nodes, w.now, nil
+		c.view.Nodes, c.view.Taken, c.listErr, c.asOf = seen.nodes, w.now, nil, seen.at
 		c.judge()
-		c.nudge(was, nodes)
+		c.nudge(was, seen.nodes)
 		w.after(minInterval, func() { c.list(index) })
 	})
 }
