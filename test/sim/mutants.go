@@ -192,6 +192,7 @@ func seamMutants() []Mutation {
 		clusterOf("trust the view instead of asking", func(_ *process, c nomad.Cluster) nomad.Cluster { return viewing{c} }),
 		clusterOf("take no answer for no allocations", func(_ *process, c nomad.Cluster) nomad.Cluster { return deaf{c} }),
 		clusterOf("rescue by half", func(_ *process, c nomad.Cluster) nomad.Cluster { return halfRescue{c} }),
+		clusterOf("rescue from operators as well", func(_ *process, c nomad.Cluster) nomad.Cluster { return fullRescue{c} }),
 	}
 }
 
@@ -281,6 +282,14 @@ type halfRescue struct{ nomad.Cluster }
 func (h halfRescue) Uncordon(_ context.Context, nodeID string) error {
 	c := h.Cluster.(*cluster)
 	return c.write("cancel drain", nodeID, func() error { return c.p.w.nomad.setDrain(nodeID, nil, us) })
+}
+
+// fullRescue makes nodes eligible whoever made them ineligible.
+type fullRescue struct{ nomad.Cluster }
+
+// CancelDrain does all that Uncordon does.
+func (f fullRescue) CancelDrain(ctx context.Context, nodeID string) error {
+	return f.Uncordon(ctx, nodeID)
 }
 
 // unlocked takes the lock out of patches.

@@ -38,7 +38,7 @@ var acts = []act{
 	{"halt VM", haltVM},
 	{"copy VM", copyVM},
 	{"take name", takeName},
-	{"cordon node", cordonNode},
+	{"cordon node", cordonNode}, {"cordon and flap", cordonAndFlap},
 	{"drain node", drainNode},
 	{"cancel drain", cancelDrain},
 	{"purge node", purgeNode},
@@ -105,12 +105,7 @@ func flap(w *World, s *stream) {
 	for n := range 3 + s.IntN(3) {
 		by := int32(2*(n%2) - 1)
 		at += s.between(10*time.Millisecond, 3*time.Second)
-		w.after(at, func() {
-			if p := w.pool(); p != nil && w.faulty && p.Spec.Replicas+by >= 0 {
-				w.note("autoscaler", poolName, "scales from %d to %d", p.Spec.Replicas, p.Spec.Replicas+by)
-				change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas += by })
-			}
-		})
+		w.after(at, func() { toAdd(w, by) })
 	}
 }
 
@@ -276,15 +271,40 @@ func cordonNode(w *World, s *stream) {
 	if x == nil {
 		return
 	}
-	w.note("operator", x.name, "toggles the node's eligibility in Nomad, and sets it back later")
+	w.note("operator", x.name, "toggles the node's eligibility in Nomad")
 	was := x.eligible
 	_ = w.nomad.setEligible(x.id, !was, operator) // refused while it drains
+	if was && s.once(2) {
+		return // for good: until the end
+	}
 	w.after(s.between(5*time.Second, 3*time.Minute), func() {
 		if !w.faulty || !was && !w.wanted(x.id) {
 			return // tidied up by then, or leaving
 		}
 		_ = w.nomad.setEligible(x.id, was, operator) // gone by now, perhaps
 	})
+}
+
+// cordonAndFlap makes a node ineligible for good, well before its member is ordered to leave and called back.
+func cordonAndFlap(w *World, s *stream) {
+	x := w.anyNode(s)
+	if x == nil {
+		return
+	}
+	w.note("operator", x.name, "makes the node ineligible in Nomad")
+	_ = w.nomad.setEligible(x.id, false, operator) // it was there a moment ago
+	w.after(onTheWay+s.between(0, time.Minute), func() {
+		toAdd(w, -1)
+		w.after(s.between(500*time.Millisecond, 20*time.Second), func() { toAdd(w, 1) })
+	})
+}
+
+// toAdd has the autoscaler ask for more, or for less.
+func toAdd(w *World, by int32) {
+	if p := w.pool(); p != nil && w.faulty && p.Spec.Replicas+by >= 0 {
+		w.note("autoscaler", poolName, "scales from %d to %d", p.Spec.Replicas, p.Spec.Replicas+by)
+		change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas += by })
+	}
 }
 
 // wanted is true for the node of a member that is wanted.
