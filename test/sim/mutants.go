@@ -79,6 +79,9 @@ func drainMutants() []Mutation {
 		instead("delete the VM before it is drained", member.DeleteVM, func(o member.Observed, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && o.Nomad.Registered
 		}),
+		instead("halt the VM before it is drained", member.HaltVM, func(o member.Observed, d member.Decision) bool {
+			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.VM.Halted && o.Nomad.Registered
+		}),
 		instead("delete the record before it is drained", member.DeleteRecord, func(o member.Observed, d member.Decision) bool {
 			return d.Step == member.Cordon && o.Record.DeletedAt.IsZero()
 		}),
