@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,6 +27,7 @@ type Scenario struct {
 	Acts int
 	// Without are acts of others that don't happen.
 	Without map[string]bool
+	off     []string // the names of the faults that were turned off
 	// End is what becomes of the pool in the end.
 	End Ending
 	// Mutation is a deliberate bug; its zero value is none.
@@ -53,6 +56,36 @@ type Faults struct {
 	ClaimsLeft, Broken, Late int
 	// Outages of Nomad, and second Leaders beside the first: how many.
 	Outages, Leaders int
+}
+
+// fault is a kind of fault that can be turned off.
+type fault struct {
+	name string
+	off  func(*Faults)
+}
+
+var faults = []fault{
+	{"crashes", func(f *Faults) { f.Crashes = 0 }}, {"errors", func(f *Faults) { f.Errors = 0 }}, {"conflicts", func(f *Faults) { f.Conflicts = 0 }},
+	{"freezes", func(f *Faults) { f.Freezes = 0 }}, {"lag", func(f *Faults) { f.Lag = 0 }}, {"leaders", func(f *Faults) { f.Leaders = 0 }},
+	{"outages", func(f *Faults) { f.Outages = 0 }}, {"stalls", func(f *Faults) { f.Stalls = 0 }}, {"back", func(f *Faults) { f.Back = 0 }},
+	{"claims-left", func(f *Faults) { f.ClaimsLeft = 0 }}, {"broken", func(f *Faults) { f.Broken = 0 }}, {"late", func(f *Faults) { f.Late = 0 }},
+}
+
+// turnOff leaves out a kind of fault.
+func (sc Scenario) turnOff(f fault) Scenario {
+	f.off(&sc.Faults)
+	sc.off = append(slices.Clone(sc.off), f.name)
+	return sc
+}
+
+// without leaves out an act.
+func (sc Scenario) without(name string) Scenario {
+	sc.Without = maps.Clone(sc.Without)
+	if sc.Without == nil {
+		sc.Without = map[string]bool{}
+	}
+	sc.Without[name] = true
+	return sc
 }
 
 // Mutation is a deliberate bug, put in at the seams; nil parts change nothing.

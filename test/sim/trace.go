@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,16 +39,16 @@ func (w *World) note(actor, about, format string, args ...any) {
 	}
 }
 
-// tail are the last lines that concern somebody; empty: all.
-func (t *trace) tail(about string, most int) string {
+// excerpt are the first and the last lines that concern somebody; empty: everybody.
+func (t *trace) excerpt(about string, first, last int) string {
 	var out []string
 	for _, l := range t.lines {
 		if about == "" || l.about == "" || l.about == poolName || strings.HasPrefix(l.about, about) {
 			out = append(out, l.String())
 		}
 	}
-	if len(out) > most {
-		out = append([]string{fmt.Sprintf("(%d lines before)", len(out)-most)}, out[len(out)-most:]...)
+	if left := len(out) - first - last; left > 0 {
+		out = slices.Concat(out[:first], []string{fmt.Sprintf("           (%d lines)", left)}, out[first+left:])
 	}
 	return strings.Join(out, "\n")
 }
