@@ -126,8 +126,18 @@ func (sc Scenario) command() string {
 	return out + " -whole"
 }
 
-// shrink leaves out what isn't needed for the violation.
+// shrink leaves out what isn't needed for the violation, until nothing more can be left out.
 func shrink(sc Scenario, v *Violation) Scenario {
+	for {
+		simpler := simplify(sc, v)
+		if len(simpler.off) == len(sc.off) && len(simpler.Without) == len(sc.Without) {
+			return sc
+		}
+		sc = simpler
+	}
+}
+
+func simplify(sc Scenario, v *Violation) Scenario {
 	try := func(simpler Scenario) {
 		if r := Run(simpler); r.Violation != nil && r.Violation.kind() == v.kind() {
 			sc = simpler
