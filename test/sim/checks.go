@@ -65,6 +65,8 @@ type memberTruth struct {
 	marked                string               // the intent that is recorded, even if it was taken back; empty: none
 	unmarked              time.Time            // when the last one ceased to be recorded
 	deletedByUser         bool                 // its record, or its pool
+	gone                  time.Time            // when its record went, whoever removed it
+	told                  bool                 // people know that its VM is there without a record
 	released              time.Time            // when its record went; zero: it is there
 	unpurged              bool                 // released with purge false
 	late                  bool                 // released although Nomad couldn't be asked
@@ -95,6 +97,7 @@ func (c *checks) watch(was, is client.Object) {
 	case nil:
 		if was, ok := was.(*v1alpha1.NomadNode); ok && c.members[was.Name] != nil {
 			c.members[was.Name].ordered(nil, c.w.now)
+			c.members[was.Name].gone = c.w.now
 		}
 	case *v1alpha1.NomadNode:
 		m := c.members[is.Name]
@@ -120,9 +123,17 @@ func (c *checks) watch(was, is client.Object) {
 }
 
 // told hears the controllers' Events.
-func (c *checks) told(name, reason string) {
-	if m := c.members[name]; m != nil && reason == "PurgeSkipped" {
+func (c *checks) told(p *process, name, reason string) {
+	m := c.members[name]
+	switch {
+	case m == nil:
+	case reason == "VMWithoutRecord":
+		m.told = true
+	case reason == "PurgeSkipped":
 		m.late = true
+		if t := c.w.running; t.notAsked || t.known && p.nomad.known() {
+			c.w.violate("I7", name, "left to Nomad, though it wasn't asked in vain")
+		}
 	}
 }
 
@@ -148,11 +159,14 @@ func (c *checks) after(t *task, made call, before client.Object) {
 	case kindSecret:
 		if made.verb == "create" {
 			c.secretMade(t, is)
-		} else if !c.secrets[before.GetUID()] {
+			break
+		}
+		c.sweeps(t, c.members[before.GetLabels()[v1alpha1.NodeLabel]], "a Secret")
+		if !c.secrets[before.GetUID()] {
 			c.w.violate("I6", made.id.name, "a Secret that isn't a member's: %s", made.verb)
 		}
 	case kindClaim:
-		c.afterClaim(made)
+		c.afterClaim(t, made)
 	default:
 		c.w.violate("I6", made.id.name, "%s of a %s", made.verb, made.id.kind)
 	}
@@ -265,11 +279,12 @@ func (c *checks) vmMade(t *task, vm *kubevirtv1.VirtualMachine) {
 	}
 }
 
-func (c *checks) afterClaim(made call) {
+func (c *checks) afterClaim(t *task, made call) {
 	for _, m := range c.members {
 		if !slices.Contains(m.claims, made.id.name) {
 			continue
 		}
+		c.sweeps(t, m, "a claim")
 		if vm := c.vmOf(m); vm != nil {
 			c.w.violate("I6", m.name, "claim %s was deleted while the VM exists", made.id.name)
 		}

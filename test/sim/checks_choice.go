@@ -29,12 +29,17 @@ func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 }
 
 // stay are the members that count, but for one; those that somebody else has ordered to leave while the reconcile ran
-// count as well, because it couldn't know.
+// count as well, because it couldn't know, and so do those whose record was removed by force.
 func (c *checks) stay(t *task, but *memberTruth, n *v1alpha1.NomadNode) []*memberTruth {
 	var out []*memberTruth
 	for _, o := range c.membersOf(n.Spec.PoolUID) {
 		m := c.members[o.Name]
 		if m != but && (!leaving(o) || m.left.After(t.began) && !t.chose[m]) {
+			out = append(out, m)
+		}
+	}
+	for _, m := range c.members {
+		if m != but && m.poolUID == n.Spec.PoolUID && m.forcedOff() && m.gone.After(t.began) && !t.chose[m] {
 			out = append(out, m)
 		}
 	}

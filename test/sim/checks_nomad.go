@@ -28,6 +28,9 @@ func (c *checks) asksNomad(t *task, doing, nodeID string) {
 		c.w.violate("I6", nodeID, "%s of a Nomad node that isn't a member's", doing)
 		return
 	}
+	if doing == "purge" {
+		c.sweeps(t, m, "its Nomad node")
+	}
 	switch {
 	case doing == "purge" && c.instanceOf(m) != nil:
 		c.w.violate("I4", m.name, "purged while its instance exists")

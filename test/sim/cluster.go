@@ -115,7 +115,7 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 	if err != nil {
 		return nomad.Inspection{}, err
 	}
-	in := nomad.Inspection{Found: true, Node: x}
+	in := nomad.Inspection{Found: true, Node: c.p.w.nomad.withMeta(x)}
 	err = c.ask("list allocations", false, func() error {
 		in.Live = c.p.w.nomad.listed(nodeID)
 		return nil

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -86,7 +87,7 @@ func (w *World) leaks(members map[string]bool) (about, what string) {
 func (w *World) leakInNomad(members map[string]bool) (about, what string) {
 	for _, nodeID := range w.nomad.order {
 		m := w.checks.byNodeID[nodeID]
-		if m == nil || members[m.name] || m.late || m.unpurged || !w.nomad.answers() {
+		if m == nil || members[m.name] || (m.late || m.unpurged || m.forcedOff()) && !w.sweptInNomad(m) || !w.nomad.answers() {
 			continue
 		}
 		return m.name, "its Nomad node is left"
@@ -94,11 +95,15 @@ func (w *World) leakInNomad(members map[string]bool) (about, what string) {
 	return "", ""
 }
 
+// forcedOff is true for a member whose record somebody else removed.
+func (m *memberTruth) forcedOff() bool { return !m.gone.IsZero() && m.released.IsZero() }
+
 // nurse is what an operator does about members that can't get on by themselves: their name is taken, or their
 // guests didn't join.
 func (w *World) nurse() {
 	for _, o := range w.store.all(kindVM) {
-		if w.isStranger(o) && w.checks.members[o.GetName()] != nil {
+		of := w.checks.members[strings.TrimSuffix(o.GetName(), copied)]
+		if w.isStranger(o) && of != nil && (of.name == o.GetName() || !of.gone.IsZero()) { // a copy names the member's Secret
 			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
 		}
 	}
@@ -137,25 +142,38 @@ func (w *World) free() {
 	}
 }
 
-// sweep removes what a controller that no longer led made after the record had gone. Of such a VM people are told.
+// sweep removes what nobody else can: VMs that a controller which no longer led made after the record had gone, or whose
+// record was removed by force, of both of which people are told; and Secrets that nothing leads to any more.
 func (w *World) sweep() {
 	for _, o := range w.store.all(kindVM) {
-		if w.checks.strays[o.GetUID()] {
-			w.note("operator", o.GetName(), "deletes the VM that a controller made late")
+		if w.checks.strays[o.GetUID()] || w.checks.unrecorded(o) {
+			w.note("operator", o.GetName(), "deletes the VM that has no record")
 			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
-			for _, name := range claimsOf(o.(*kubevirtv1.VirtualMachine)) {
-				w.late = append(w.late, id{kindClaim, o.GetNamespace(), name})
-			}
 		}
-	}
-	for _, i := range w.late {
-		_ = w.store.remove(i, "") // gone already is as good
 	}
 	for _, o := range w.store.all(kindSecret) {
 		m := w.checks.members[o.GetLabels()[v1alpha1.NodeLabel]]
-		late := m != nil && !m.released.IsZero() && !o.GetCreationTimestamp().Time.Before(m.released.Truncate(time.Second))
-		if w.checks.secrets[o.GetUID()] && (late || w.checks.strays[o.GetUID()]) {
+		if w.checks.secrets[o.GetUID()] && (w.checks.strays[o.GetUID()] || m != nil && !m.gone.IsZero()) && !w.traced(m) {
 			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
 		}
 	}
+}
+
+// traced is true while something of a member leads to its Secret.
+func (w *World) traced(m *memberTruth) bool {
+	if w.nomad.nodes[m.nodeID] != nil && w.sweptInNomad(m) {
+		return true
+	}
+	for _, claim := range m.claims {
+		if w.store.get(id{kindClaim, namespace, claim}) != nil {
+			return true
+		}
+	}
+	return w.store.get(id{kindVM, namespace, m.name}) != nil
+}
+
+// sweptInNomad is true for members whose Nomad nodes aren't left to Nomad's own garbage collection.
+func (w *World) sweptInNomad(m *memberTruth) bool {
+	p := w.pool()
+	return p != nil && string(p.UID) == m.poolUID && (p.Spec.ScaleIn.Purge == nil || *p.Spec.ScaleIn.Purge) && w.nomad.answers()
 }

@@ -43,17 +43,25 @@ func newHarvester(w *World) *harvester {
 
 // claimsOf are the claims that a VM's annotation asks for.
 func claimsOf(vm *kubevirtv1.VirtualMachine) []string {
-	var entries []struct {
-		Metadata struct {
-			Name string `json:"name"`
-		} `json:"metadata"`
-	}
-	if json.Unmarshal([]byte(vm.Annotations[claimTemplates]), &entries) != nil {
-		return nil
-	}
 	var out []string
-	for _, e := range entries {
-		out = append(out, e.Metadata.Name)
+	for _, t := range templatesOf(vm) {
+		out = append(out, t.Metadata.Name)
+	}
+	return out
+}
+
+type claimTemplate struct {
+	Metadata struct {
+		Name        string            `json:"name"`
+		Labels      map[string]string `json:"labels"`
+		Annotations map[string]string `json:"annotations"`
+	} `json:"metadata"`
+}
+
+func templatesOf(vm *kubevirtv1.VirtualMachine) []claimTemplate {
+	var out []claimTemplate
+	if json.Unmarshal([]byte(vm.Annotations[claimTemplates]), &out) != nil {
+		return nil
 	}
 	return out
 }
@@ -64,9 +72,9 @@ func (h *harvester) claim(vm *kubevirtv1.VirtualMachine) {
 	if now == nil || now.UID != vm.UID || now.DeletionTimestamp != nil {
 		return
 	}
-	for _, name := range claimsOf(now) {
+	for _, t := range templatesOf(now) {
 		claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{
-			Namespace: vm.Namespace, Name: name, Finalizers: []string{claimProtection}, Labels: map[string]string{"vm": vm.Name},
+			Namespace: vm.Namespace, Name: t.Metadata.Name, Finalizers: []string{claimProtection}, Labels: t.Metadata.Labels, Annotations: t.Metadata.Annotations,
 		}}
 		_ = h.w.store.create(claim) // one that exists is adopted
 	}

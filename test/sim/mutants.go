@@ -18,7 +18,7 @@ import (
 
 // Mutants are deliberate bugs, each of which the simulator must find: so it is known that it can fail.
 func Mutants() []Mutation {
-	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), seamMutants())
+	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), seamMutants(), sweepMutants())
 }
 
 // sees changes what a member's decision is based on.

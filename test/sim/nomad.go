@@ -36,6 +36,7 @@ type snapshot struct {
 // node is a client as the servers see it.
 type node struct {
 	id, name    string
+	poolUID     string
 	ours        bool // shown to the controllers: it carries a pool's UID
 	guest       *guest
 	status      string
@@ -123,6 +124,14 @@ func (x *node) seen() nomad.Node {
 	return out
 }
 
+// withMeta adds what only a look at the single node tells.
+func (n *nomadServer) withMeta(seen nomad.Node) nomad.Node {
+	if x := n.nodes[seen.ID]; x != nil && x.ours {
+		seen.PoolUID, seen.Member = x.poolUID, x.name
+	}
+	return seen
+}
+
 // register is a client's first or next appearance.
 func (n *nomadServer) register(g *guest) {
 	if !g.lives {
@@ -142,7 +151,7 @@ func (n *nomadServer) register(g *guest) {
 	}
 	x := n.nodes[g.nodeID]
 	if x == nil {
-		x = &node{id: g.nodeID, name: g.name, ours: true, eligible: true, createIndex: n.index}
+		x = &node{id: g.nodeID, name: g.name, poolUID: n.w.checks.members[g.name].poolUID, ours: true, eligible: true, createIndex: n.index}
 		n.nodes[x.id] = x
 		n.order = append(n.order, x.id)
 	}

@@ -26,7 +26,7 @@ var acts = []act{
 		w.after(s.between(time.Second, 20*time.Second), func() { scale(w, s) })
 	}},
 	{"flap", flap}, {"flap", flap},
-	{"delete member", deleteMember},
+	{"delete member", deleteMember}, {"remove by force", removeByForce},
 	{"annotate", annotate}, {"annotate", annotate},
 	{"pause", func(w *World, s *stream) {
 		w.edit("pauses, or goes on", func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = !p.Spec.Paused && s.once(2) })
@@ -223,6 +223,9 @@ func haltVM(w *World, s *stream) {
 	})
 }
 
+// copied is what the name of a copy ends with.
+const copied = "-copy"
+
 // copyVM does what Harvester's templates do: the copy carries the labels and the annotations of the original.
 func copyVM(w *World, s *stream) {
 	vm := w.anyVM(s)
@@ -230,7 +233,7 @@ func copyVM(w *World, s *stream) {
 		return
 	}
 	c := clone(vm)
-	c.ObjectMeta = metav1.ObjectMeta{Namespace: vm.Namespace, Name: vm.Name + "-copy", Labels: vm.Labels, Annotations: maps.Clone(vm.Annotations)}
+	c.ObjectMeta = metav1.ObjectMeta{Namespace: vm.Namespace, Name: vm.Name + copied, Labels: vm.Labels, Annotations: maps.Clone(vm.Annotations)}
 	c.Annotations[claimTemplates] = "[]"
 	if w.store.create(c) == nil {
 		w.note("operator", vm.Name, "makes a copy of the VM")

@@ -37,7 +37,7 @@ func (w *World) boot() {
 	w.processes = append(w.processes, p)
 	w.note(p.name, "", "starts")
 	p.nomad = newCluster(p)
-	pools, nodes := w.reconcilers(p)
+	pools, nodes, sweeper := w.reconcilers(p)
 	p.pools = newQueue(p, "pool", 4, pools)
 	p.nodes = newQueue(p, "node", 3, nodes)
 	p.cache = newCache(p)
@@ -49,10 +49,11 @@ func (w *World) boot() {
 		}
 	}
 	p.nomad.start()
+	p.sweeping(sweeper)
 }
 
 // reconcilers makes the real reconcilers, as controllers.Add does, and lets the mutation have its way with them.
-func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler) {
+func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, sweeper *controllers.Sweeper) {
 	cached, live := &apiClient{p: p}, &apiClient{p: p, live: true}
 	d := controllers.Deps{
 		Client: cached, Live: live, Clock: w, Recorder: recorder{p}, NewID: w.newID,
@@ -67,14 +68,18 @@ func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler) {
 	d.Connections = &controllers.Connections{
 		Reader: d.Live, Defaults: nomad.Connection{Address: "http://nomad.example.com:4646"}, Clusters: p, Clock: w,
 	}
-	pr, nr := controllers.NewPoolReconciler(d), controllers.NewNodeReconciler(d, controllers.Config{PurgePatience: controllers.DefaultPurgePatience})
+	config := controllers.Config{PurgePatience: controllers.DefaultPurgePatience, SweepInterval: w.SweepInterval, SweepGrace: w.SweepGrace}
+	pr, nr, sw := controllers.NewPoolReconciler(d), controllers.NewNodeReconciler(d, config), controllers.NewSweeper(d, sweepClock{w: w}, config)
 	if m.Pool != nil {
 		m.Pool(p, pr)
 	}
 	if m.Node != nil {
 		m.Node(p, nr)
 	}
-	return pr, nr
+	if m.Sweep != nil {
+		m.Sweep(p, sw)
+	}
+	return pr, nr, sw
 }
 
 // Get is controllers.Clusters': there is one cluster.

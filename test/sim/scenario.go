@@ -23,6 +23,8 @@ type Scenario struct {
 	JoinTimeout    time.Duration
 	// Span is how long there are faults, and others do things.
 	Span time.Duration
+	// SweepInterval and SweepGrace are the sweeper's.
+	SweepInterval, SweepGrace time.Duration
 	// Acts is how many things others do in that time.
 	Acts int
 	// Without are acts of others that don't happen.
@@ -96,6 +98,7 @@ type Mutation struct {
 	Cluster func(*process, nomad.Cluster) nomad.Cluster
 	Pool    func(*process, *controllers.NomadNodePoolReconciler)
 	Node    func(*process, *controllers.NomadNodeReconciler)
+	Sweep   func(*process, *controllers.Sweeper)
 }
 
 // FromSeed draws a scenario.
@@ -111,6 +114,7 @@ func FromSeed(seed uint64) Scenario {
 		Outages: pick(s, 0, 0, 1, 2), Leaders: pick(s, 0, 0, 1, 2),
 	}
 	sc.End = pick(s, Stays, Stays, Stays, Deleted, DeletedBlind)
+	sc.SweepInterval, sc.SweepGrace = pick(s, 20*time.Second, time.Minute), pick(s, time.Minute, 3*time.Minute)
 	sc.Pool = anyPool(s, sc)
 	return sc
 }

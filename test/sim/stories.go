@@ -93,7 +93,7 @@ func Golden() map[string]string {
 }
 
 func (s story) tell() string {
-	sc := Scenario{Seed: 1, Pool: basePool(), Boot: 40 * time.Second, Shutdown: 10 * time.Second, JoinTimeout: 10 * time.Minute, Span: s.lasts}
+	sc := Scenario{Seed: 1, Pool: basePool(), Boot: 40 * time.Second, Shutdown: 10 * time.Second, JoinTimeout: 10 * time.Minute, Span: s.lasts, SweepInterval: 5 * time.Minute, SweepGrace: 15 * time.Minute}
 	sc.Pool.Replicas = s.replicas
 	w := newWorld(sc)
 	w.trace.on, w.faulty = true, false

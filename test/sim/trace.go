@@ -79,13 +79,17 @@ func (w *World) noteCall(t *task, c call, before client.Object, err error) {
 type recorder struct{ p *process }
 
 // Eventf is events.EventRecorder's.
-func (r recorder) Eventf(on, _ runtime.Object, _, reason, _, note string, args ...any) {
+func (r recorder) Eventf(on, related runtime.Object, _, reason, _, note string, args ...any) {
 	w := r.p.w
 	name := ""
 	if o, ok := on.(client.Object); ok {
 		name = o.GetName()
 	}
-	w.checks.told(name, reason)
+	of := name
+	if o, ok := related.(client.Object); ok {
+		of = o.GetName()
+	}
+	w.checks.told(r.p, of, reason)
 	if w.trace.on {
 		w.note(r.p.name, name, "Event %s: %s", reason, fmt.Sprintf(note, args...))
 	}
