@@ -65,6 +65,7 @@ type memberTruth struct {
 	marked                string               // the intent that is recorded, even if it was taken back; empty: none
 	unmarked              time.Time            // when the last one ceased to be recorded
 	deletedByUser         bool                 // its record, or its pool
+	secretTaken           bool                 // somebody else deleted its Secret
 	gone                  time.Time            // when its record went, whoever removed it
 	told                  bool                 // people know that its VM is there without a record
 	released              time.Time            // when its record went; zero: it is there
@@ -270,7 +271,7 @@ func (c *checks) vmMade(t *task, vm *kubevirtv1.VirtualMachine) {
 		return
 	}
 	c.ours[vm.UID], m.vmMade = vm.Name, c.w.now
-	if !c.w.kubevirt.bootable(vm) && (n == nil || !leaving(n)) {
+	if !c.w.kubevirt.bootable(vm) && !m.secretTaken && (n == nil || !leaving(n)) {
 		c.w.violate("I7", vm.Name, "a VM was made before its Secret, so that it starts for ever")
 	}
 	// One that was lost before it could be written down can't be known of.

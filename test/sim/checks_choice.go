@@ -79,13 +79,12 @@ func (c *checks) enoughWork(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 			left++
 		}
 	}
-	least := math.MaxInt
+	least, minReady := math.MaxInt, time.Duration(0)
 	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
-		least = min(least, a.replicas-a.unavailable)
+		least, minReady = min(least, a.replicas-a.unavailable), max(minReady, a.minReady)
 	}
 	ready := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeReady)
-	p := c.poolOf(n)
-	if p == nil || ready == nil || ready.Status != metav1.ConditionTrue || t.began.Sub(ready.LastTransitionTime.Time) < time.Duration(p.Spec.Rollout.MinReadySeconds)*time.Second {
+	if c.poolOf(n) == nil || ready == nil || ready.Status != metav1.ConditionTrue || t.began.Sub(ready.LastTransitionTime.Time) < minReady {
 		return // not counted on yet
 	}
 	if takesWork(t.seen[m.nodeID]) && takesWork(now[m.nodeID]) && left < least && c.alone(t) {

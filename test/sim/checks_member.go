@@ -68,14 +68,14 @@ func (c *checks) atStake(m *memberTruth, n *v1alpha1.NomadNode) []*alloc {
 func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachine) {
 	n, _ := c.w.store.get(id{kindNode, vm.Namespace, m.name}).(*v1alpha1.NomadNode)
 	switch {
-	case n == nil:
+	case n == nil && m.gone.Before(t.began):
 		c.w.violate("I1", m.name, "the VM was stopped without a record")
 		return
 	case m.drainedAt.IsZero():
 		c.w.violate("I1", m.name, "the VM was stopped before Drained was written")
 		return
-	case vm.DeletionTimestamp != nil:
-		return // stopped by somebody else
+	case vm.DeletionTimestamp != nil, n == nil:
+		return // stopped by somebody else, or its record removed while the request was on its way
 	}
 	if m.forced && meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrained) {
 		return

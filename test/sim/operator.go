@@ -32,6 +32,12 @@ var acts = []act{
 		w.edit("pauses, or goes on", func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = !p.Spec.Paused && s.once(2) })
 	}},
 	{"policy", policy},
+	{"retry joins", func(w *World, _ *stream) {
+		w.edit("asks for another try to join", func(p *v1alpha1.NomadNodePool) {
+			p.Annotations = map[string]string{v1alpha1.RetryJoinsAnnotation: w.now.Format(time.RFC3339)}
+		})
+	}},
+	{"delete Secret", deleteSecret},
 	{"delete VM", deleteVM},
 	{"orphan instance", orphanInstance},
 	{"unmark VM", unmarkVM},
@@ -117,7 +123,7 @@ func template(w *World, s *stream) {
 func policy(w *World, s *stream) {
 	w.edit("changes the policies", func(p *v1alpha1.NomadNodePool) {
 		next := anyPool(s, w.Scenario)
-		p.Spec.ScaleIn, p.Spec.Health = next.ScaleIn, next.Health
+		p.Spec.ScaleIn, p.Spec.Health, p.Spec.Rollout = next.ScaleIn, next.Health, next.Rollout
 	})
 }
 
@@ -166,6 +172,20 @@ func (w *World) anyVM(s *stream) *kubevirtv1.VirtualMachine {
 		return nil
 	}
 	return ours[s.IntN(len(ours))]
+}
+
+func deleteSecret(w *World, s *stream) {
+	all := w.store.all(kindSecret)
+	if len(all) == 0 {
+		return
+	}
+	secret := all[s.IntN(len(all))]
+	name := secret.GetLabels()[v1alpha1.NodeLabel]
+	w.note("operator", name, "deletes the Secret")
+	if m := w.checks.members[name]; m != nil {
+		m.secretTaken = true
+	}
+	_ = w.store.remove(idOf(secret), secret.GetUID()) // it was there a moment ago
 }
 
 func deleteVM(w *World, s *stream) {
@@ -252,97 +272,6 @@ func takeName(w *World, _ *stream) {
 	vm.Spec.RunStrategy, vm.Spec.Template = &always, &kubevirtv1.VirtualMachineInstanceTemplateSpec{}
 	if w.store.create(vm) == nil {
 		w.note("operator", name, "makes a VM of this name")
-	}
-}
-
-// anyNode is one of the members' nodes in Nomad.
-func (w *World) anyNode(s *stream) *node {
-	var ours []*node
-	for _, nodeID := range w.nomad.order {
-		if x := w.nomad.nodes[nodeID]; x.ours {
-			ours = append(ours, x)
-		}
-	}
-	if len(ours) == 0 || !w.nomad.answers() {
-		return nil
-	}
-	return ours[s.IntN(len(ours))]
-}
-
-func cordonNode(w *World, s *stream) {
-	x := w.anyNode(s)
-	if x == nil {
-		return
-	}
-	w.note("operator", x.name, "toggles the node's eligibility in Nomad")
-	was := x.eligible
-	_ = w.nomad.setEligible(x.id, !was, operator) // refused while it drains
-	if was && s.once(2) {
-		return // for good: until the end
-	}
-	w.after(s.between(5*time.Second, 3*time.Minute), func() {
-		if !w.faulty || !was && !w.wanted(x.id) {
-			return // tidied up by then, or leaving
-		}
-		_ = w.nomad.setEligible(x.id, was, operator) // gone by now, perhaps
-	})
-}
-
-// cordonAndFlap makes a node ineligible for good, well before its member is ordered to leave and called back.
-func cordonAndFlap(w *World, s *stream) {
-	x := w.anyNode(s)
-	if x == nil {
-		return
-	}
-	w.note("operator", x.name, "makes the node ineligible in Nomad")
-	_ = w.nomad.setEligible(x.id, false, operator) // it was there a moment ago
-	w.after(onTheWay+s.between(0, time.Minute), func() {
-		toAdd(w, -1)
-		w.after(s.between(500*time.Millisecond, 20*time.Second), func() { toAdd(w, 1) })
-	})
-}
-
-// toAdd has the autoscaler ask for more, or for less.
-func toAdd(w *World, by int32) {
-	if p := w.pool(); p != nil && w.faulty && p.Spec.Replicas+by >= 0 {
-		w.note("autoscaler", poolName, "scales from %d to %d", p.Spec.Replicas, p.Spec.Replicas+by)
-		change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas += by })
-	}
-}
-
-// wanted is true for the node of a member that is wanted.
-func (w *World) wanted(nodeID string) bool {
-	m := w.checks.byNodeID[nodeID]
-	if m == nil {
-		return false
-	}
-	n := w.checks.record(m)
-	return n != nil && !leaving(n) && n.Spec.Drain == nil
-}
-
-func drainNode(w *World, s *stream) {
-	if x := w.anyNode(s); x != nil {
-		w.note("operator", x.name, "drains the node in Nomad")
-		d := &drain{ignoreSystem: s.once(2)}
-		if s.once(2) {
-			d.force = w.now.Add(s.between(time.Second, 10*time.Minute))
-		}
-		_ = w.nomad.setDrain(x.id, d, operator) // it was there a moment ago
-	}
-}
-
-func cancelDrain(w *World, s *stream) {
-	if x := w.anyNode(s); x != nil {
-		w.note("operator", x.name, "cancels the drain in Nomad, and makes the node eligible")
-		_ = w.nomad.setDrain(x.id, nil, operator) // it was there a moment ago
-		_ = w.nomad.setEligible(x.id, true, operator)
-	}
-}
-
-func purgeNode(w *World, s *stream) {
-	if x := w.anyNode(s); x != nil {
-		w.note("operator", x.name, "purges the node in Nomad")
-		_ = w.nomad.purge(x.id) // it was there a moment ago
 	}
 }
 

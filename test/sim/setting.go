@@ -42,12 +42,20 @@ func anyPool(s *stream, sc Scenario) v1alpha1.NomadNodePoolSpec {
 	}
 	purge := !s.once(6)
 	p.ScaleIn.Purge = &purge
-	surge, unavailable := intstr.FromInt32(int32(s.IntN(3))), intstr.FromInt32(int32(s.IntN(2)))
-	if surge.IntVal == 0 {
+	p.Rollout = anyRollout(s)
+	return p
+}
+
+func anyRollout(s *stream) v1alpha1.RolloutSpec {
+	surge := pick(s, intstr.FromInt32(0), intstr.FromInt32(1), intstr.FromInt32(2), intstr.FromString("34%"))
+	unavailable := pick(s, intstr.FromInt32(0), intstr.FromInt32(1), intstr.FromString("34%"))
+	if surge == intstr.FromInt32(0) {
 		unavailable = intstr.FromInt32(1)
 	}
-	p.Rollout = v1alpha1.RolloutSpec{Type: pick(s, v1alpha1.RollingUpdate, v1alpha1.RollingUpdate, v1alpha1.OnDelete), MaxSurge: &surge, MaxUnavailable: &unavailable, MinReadySeconds: int32(s.IntN(2) * 20)}
-	return p
+	return v1alpha1.RolloutSpec{
+		Type: pick(s, v1alpha1.RollingUpdate, v1alpha1.RollingUpdate, v1alpha1.OnDelete), MaxSurge: &surge, MaxUnavailable: &unavailable,
+		MinReadySeconds: int32(s.IntN(2) * 20),
+	}
 }
 
 // basePool is a plain pool.
