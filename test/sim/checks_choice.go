@@ -23,6 +23,7 @@ func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		c.enoughWork(t, m, n)
 	case v1alpha1.DrainJoinTimeout, v1alpha1.DrainUnhealthy:
 		c.breakerHolds(t, n, "a member leaves")
+		c.patient(t, m, n)
 	default:
 		c.notTooFew(t, m, n)
 	}

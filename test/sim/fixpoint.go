@@ -43,6 +43,8 @@ func (w *World) unrestOf(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) strin
 	}
 	if vmi := w.checks.instanceOf(m); vmi == nil || vmi.Status.Phase != kubevirtv1.Running {
 		return "doesn't run"
+	} else if e := vmi.Spec.EvictionStrategy; vmi.Status.EvacuationNodeName != "" && e != nil && *e == kubevirtv1.EvictionStrategyExternal {
+		return "is to be moved from its host"
 	}
 	return w.unrestInNomad(m)
 }

@@ -26,16 +26,19 @@ type harvester struct {
 	w *World
 	// refusing is until when VMs are refused, and frozen until when no change of a VM is accepted.
 	refusing, frozen time.Time
+	// maintained is since when hosts are in maintenance, and upgrading since when Harvester is being upgraded.
+	maintained map[string]time.Time
+	upgrading  time.Time
 }
 
 func newHarvester(w *World) *harvester {
-	h := &harvester{w: w}
+	h := &harvester{w: w, maintained: map[string]time.Time{}}
 	w.store.watchers = append(w.store.watchers, func(was, is client.Object) {
 		if vm, ok := is.(*kubevirtv1.VirtualMachine); ok && was == nil {
 			w.after(w.chance.of("harvester").between(50*time.Millisecond, 3*time.Second), func() { h.claim(vm) })
 		}
 		if c, ok := is.(*corev1.PersistentVolumeClaim); ok && was != nil && was.GetDeletionTimestamp() == nil && c.DeletionTimestamp != nil {
-			w.after(w.chance.of("harvester").between(100*time.Millisecond, 8*time.Second), func() { h.release(c) })
+			w.after(w.chance.of("harvester").rarely(w.Faults.Holds, 8*time.Second, 12*time.Minute), func() { h.release(c) })
 		}
 	})
 	return h
@@ -94,9 +97,13 @@ func (h *harvester) ready(vm *kubevirtv1.VirtualMachine) bool {
 // claims.
 func (h *harvester) removed(seen *kubevirtv1.VirtualMachine) {
 	s := h.w.chance.of("harvester")
-	h.w.after(s.between(50*time.Millisecond, 3*time.Second), func() {
+	h.w.after(s.rarely(h.w.Faults.Holds, 3*time.Second, 12*time.Minute), func() {
 		vm, _ := h.w.store.get(idOf(seen)).(*kubevirtv1.VirtualMachine)
-		if vm == nil || vm.UID != seen.UID {
+		switch {
+		case vm == nil || vm.UID != seen.UID:
+			return
+		case h.w.now.Before(h.frozen): // nobody can take finalizers off
+			h.removed(seen)
 			return
 		}
 		for name := range strings.SplitSeq(vm.Annotations[removedClaims], ",") {

@@ -122,6 +122,7 @@ func sightMutants() []Mutation {
 	return []Mutation{
 		sees("take any VM of the name", func(o *member.Observed) { o.VM.Ours = o.VM.Exists }),
 		sees("make the VM before its Secret", func(o *member.Observed) { o.Secret = o.Secret || !o.Record.Leaving() }),
+		sees("forget evacuations", func(o *member.Observed) { o.Instance.EvacuatedFrom = "" }),
 		sees("a clock that is ahead", func(o *member.Observed) {
 			if o.Record.Leaving() {
 				o.Now = o.Now.Add(3 * time.Minute)
@@ -162,6 +163,13 @@ func poolMutants() []Mutation {
 			}
 		}),
 		poolSees("choose while Nomad can't be asked", func(s *pool.Snapshot) { s.NomadKnown = true }),
+		poolSees("forget upgrades", func(s *pool.Snapshot) { s.Upgrading = false }),
+		poolSees("forget maintenance", func(s *pool.Snapshot) {
+			for i := range s.Members {
+				s.Members[i].HostMaintenance = false
+			}
+		}),
+		poolSees("trust a Nomad that has just come back", func(s *pool.Snapshot) { s.NomadSettled = time.Time{} }),
 		poolSees("forget the breaker", func(s *pool.Snapshot) { s.Joins = pool.Joins{} }),
 		poolSees("surge without a limit", func(s *pool.Snapshot) { ten := intstr.FromInt32(10); s.Rollout.MaxSurge = &ten }),
 		poolSees("roll everything out at once", func(s *pool.Snapshot) { all := intstr.FromInt32(100); s.Rollout.MaxUnavailable = &all }),

@@ -55,7 +55,7 @@ func (w *World) settle() {
 	}
 	w.note("", "", "---- the faults end")
 	w.faulty, w.Faults.Broken = false, 0
-	w.harvester.refusing, w.harvester.frozen, w.nomad.away = w.now, w.now, w.now
+	w.harvester.refusing, w.harvester.frozen, w.nomad.away, w.Faults.Holds = w.now, w.now, w.now, 0
 	for _, p := range w.processes[:len(w.processes)-1] {
 		w.kill(p, "ends")
 	}
@@ -86,6 +86,10 @@ func (w *World) end() {
 func (w *World) tidy() {
 	if w.pool() == nil {
 		w.order()
+	}
+	w.endUpgrade()
+	for _, host := range hosts {
+		w.endMaintenance(host)
 	}
 	w.edit("lets the pool go on", func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Paused = false

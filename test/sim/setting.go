@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -43,6 +44,9 @@ func anyPool(s *stream, sc Scenario) v1alpha1.NomadNodePoolSpec {
 	purge := !s.once(6)
 	p.ScaleIn.Purge = &purge
 	p.Rollout = anyRollout(s)
+	if s.once(3) {
+		p.Template.VirtualMachine = &runtime.RawExtension{Raw: []byte(`{"template":{"spec":{"evictionStrategy":"External"}}}`)}
+	}
 	return p
 }
 
@@ -99,7 +103,9 @@ func (w *World) furnish() {
 	_ = w.store.create(image) // an empty store takes everything
 	_ = w.store.create(network)
 	_ = w.store.create(&storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: storageClass}, Provisioner: "driver.longhorn.io", Parameters: map[string]string{"migratable": "true"}})
-	_ = w.store.create(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "host-1"}})
+	for _, host := range hosts {
+		_ = w.store.create(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: host}})
+	}
 }
 
 // employ gives Nomad jobs to run.
