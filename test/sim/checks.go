@@ -132,7 +132,7 @@ func (c *checks) told(p *process, name, reason string) {
 		m.told = true
 	case reason == "PurgeSkipped":
 		m.late = true
-		if t := c.w.running; t.notAsked || t.known && p.nomad.known() {
+		if t := c.w.running; t.notAsked || t.known && p.clusterOf(t).known() {
 			c.w.violate("I7", name, "left to Nomad, though it wasn't asked in vain")
 		}
 	}

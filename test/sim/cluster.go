@@ -18,6 +18,9 @@ type cluster struct {
 	asOf        time.Time // when the servers read what the view shows
 	listErr     error
 	tokenKnown  bool
+	blind       bool // the token was found not to see all allocations
+	watched     bool
+	address     string // nowhere: nobody answers
 	allocations nomad.AllocationsView
 	tracked     map[string]bool
 	polling     bool
@@ -32,7 +35,9 @@ var _ nomad.Cluster = (*cluster)(nil)
 // requestTimeout is how long a request may take (internal/nomad: Options.RequestTimeout).
 const requestTimeout = 10 * time.Second
 
-func (c *cluster) reaches() bool { return c.p.w.nomad.answers() && !c.p.w.now.Before(c.cut) }
+func (c *cluster) reaches() bool {
+	return c.address != nowhere && c.p.w.nomad.answers() && !c.p.w.now.Before(c.cut)
+}
 
 // ask sends one request. What it does to Nomad may fail before, and its answer may be lost after.
 func (c *cluster) ask(doing string, writes bool, effect func() error) error {
@@ -123,6 +128,9 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 	if err != nil {
 		return nomad.Inspection{}, err
 	}
+	if err := c.verify(); err != nil {
+		return nomad.Inspection{}, err
+	}
 	c.p.w.running.looks[nodeID] = look{at: c.p.w.now, open: x.Eligible}
 	return in, nil
 }
@@ -133,11 +141,11 @@ func (c *cluster) Usage(_ context.Context, nodeIDs []string) (map[string]nomad.U
 	err := c.ask("list allocations", false, func() error {
 		for _, nodeID := range nodeIDs {
 			u := nomad.Usage{}
-			for _, a := range c.p.w.nomad.on(nodeID) {
+			for _, a := range c.p.w.nomad.listed(nodeID) {
 				u.Allocations++
 				u.CPU += 100
 				u.MemoryMB += 100
-				if a.job.kind == system {
+				if a.JobType == system {
 					u.SystemAllocations++
 				}
 			}

@@ -23,6 +23,10 @@ type nomadServer struct {
 	// slow is until when requests take seconds.
 	slow    time.Time
 	waiting []*cluster
+	// ledSince is since when the present leader leads; zero: from the beginning.
+	ledSince time.Time
+	// blind is until when our token lacks read-job: lists of allocations are empty, without an error.
+	blind time.Time
 	// past are earlier states, for answers that go back.
 	past []snapshot
 }
@@ -30,6 +34,7 @@ type nomadServer struct {
 // snapshot is the list of nodes at a moment.
 type snapshot struct {
 	at    time.Time
+	led   time.Time // since when the leader leads
 	nodes map[string]nomad.Node
 }
 
@@ -99,7 +104,7 @@ func (n *nomadServer) changed() {
 
 // snapshot is the list of nodes that the controllers see.
 func (n *nomadServer) snapshot() snapshot {
-	out := snapshot{n.w.now, map[string]nomad.Node{}}
+	out := snapshot{n.w.now, n.ledSince, map[string]nomad.Node{}}
 	for _, x := range n.nodes {
 		if x.ours {
 			out.nodes[x.id] = x.seen()
@@ -134,7 +139,7 @@ func (n *nomadServer) withMeta(seen nomad.Node) nomad.Node {
 
 // register is a client's first or next appearance.
 func (n *nomadServer) register(g *guest) {
-	if !g.lives {
+	if !g.lives || g.cut {
 		return
 	}
 	if !n.answers() {
@@ -161,6 +166,7 @@ func (n *nomadServer) register(g *guest) {
 	n.when(n.w.chance.of("nomad").between(200*time.Millisecond, 3*time.Second), func() {
 		if n.nodes[x.id] == x && x.guest == g && g.lives && x.status == nomad.NodeInitializing {
 			x.status = nomad.NodeReady
+			n.back(x)
 			n.w.note("Nomad", x.name, "the node is ready")
 			n.changed()
 			n.evaluate()
@@ -172,7 +178,10 @@ func (n *nomadServer) register(g *guest) {
 func (n *nomadServer) lost(g *guest) {
 	n.when(n.w.chance.of("nomad").between(10*time.Second, 30*time.Second), func() {
 		x := n.nodes[g.nodeID]
-		if x == nil || x.guest != g || g.lives || x.status == nomad.NodeDown {
+		if x == nil || x.guest != g || g.joined || g.lives && !g.cut || x.status == nomad.NodeDown {
+			return
+		}
+		if n.disconnected(x) {
 			return
 		}
 		x.status = nomad.NodeDown
@@ -183,6 +192,55 @@ func (n *nomadServer) lost(g *guest) {
 		n.changed()
 		n.look(x)
 	})
+}
+
+// disconnected has a node whose allocations may be out of touch for a while be called so, instead of down.
+func (n *nomadServer) disconnected(x *node) bool {
+	if x.status == nomad.NodeDisconnected || !slices.ContainsFunc(n.on(x.id), func(a *alloc) bool { return a.job.disconnect > 0 }) {
+		return false
+	}
+	x.status = nomad.NodeDisconnected
+	n.w.note("Nomad", x.name, "the node is disconnected")
+	for _, a := range n.on(x.id) {
+		if a.job.disconnect > 0 {
+			a.status = "unknown"
+			n.when(a.job.disconnect, func() {
+				if a.status == "unknown" {
+					n.ended(a, "lost")
+				}
+			})
+		} else {
+			n.ended(a, "lost")
+		}
+	}
+	n.changed()
+	n.when(longest(n.jobs), func() {
+		if n.nodes[x.id] == x && x.status == nomad.NodeDisconnected {
+			x.status = nomad.NodeDown
+			n.w.note("Nomad", x.name, "the node is down")
+			n.changed()
+			n.look(x)
+		}
+	})
+	return true
+}
+
+// longest is how long a node stays disconnected at most.
+func longest(jobs []*job) time.Duration {
+	var out time.Duration
+	for _, j := range jobs {
+		out = max(out, j.disconnect)
+	}
+	return out
+}
+
+// back has the allocations of a node that is in touch again go on.
+func (n *nomadServer) back(x *node) {
+	for _, a := range n.on(x.id) {
+		if a.status == "unknown" {
+			a.status = "running"
+		}
+	}
 }
 
 // Whose tokens change nodes.

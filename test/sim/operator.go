@@ -53,7 +53,8 @@ var acts = []act{
 	{"drain node", drainNode},
 	{"cancel drain", cancelDrain},
 	{"purge node", purgeNode},
-	{"restart guest", restartGuest}, {"restart guest", restartGuest},
+	{"restart guest", restartGuest}, {"restart guest", restartGuest}, {"cut guest off", cutGuestOff},
+	{"change leader", changeLeader}, {"take read-job away", takeReadJob}, {"wrong address", wrongAddress},
 	{"dispatch", dispatch},
 	{"refuse VMs", func(w *World, s *stream) {
 		w.harvester.refusing = w.now.Add(s.between(time.Second, 2*time.Minute))

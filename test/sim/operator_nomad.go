@@ -96,3 +96,38 @@ func purgeNode(w *World, s *stream) {
 		_ = w.nomad.purge(x.id) // it was there a moment ago
 	}
 }
+
+func cutGuestOff(w *World, s *stream) {
+	if vm := w.anyVM(s); vm != nil {
+		if g := w.kubevirt.guests[vm.UID]; g != nil {
+			g.cutOff(s.between(5*time.Second, 8*time.Minute))
+		}
+	}
+}
+
+// changeLeader leaves the servers without one for a moment.
+func changeLeader(w *World, s *stream) {
+	w.note("Nomad", "", "changes its leader")
+	w.nomad.ledSince = w.now
+	if w.nomad.answers() {
+		w.nomad.away = w.now.Add(s.between(100*time.Millisecond, 8*time.Second))
+	}
+}
+
+// takeReadJob has our token see no allocations for a while, which no answer tells.
+func takeReadJob(w *World, s *stream) {
+	w.note("operator", "", "takes read-job from the controllers' token for a while")
+	w.nomad.blind = w.now.Add(s.between(time.Second, 4*time.Minute))
+}
+
+// wrongAddress has the pool look for Nomad where there is none, for a while.
+func wrongAddress(w *World, s *stream) {
+	w.edit("changes the address of Nomad to one where nobody answers", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = nowhere })
+	w.after(s.between(time.Second, 4*time.Minute), w.rightAddress)
+}
+
+func (w *World) rightAddress() {
+	if p := w.pool(); p != nil && p.Spec.Nomad.Address != "" {
+		w.edit("corrects the address of Nomad", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = "" })
+	}
+}

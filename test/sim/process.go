@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
@@ -26,9 +27,11 @@ type process struct {
 
 	cache *cache
 	nomad *cluster
-	pools *queue
-	nodes *queue
-	tasks []*task
+	// nowhere is the cluster at an address where nobody answers.
+	nowhere *cluster
+	pools   *queue
+	nodes   *queue
+	tasks   []*task
 }
 
 // boot starts a controller.
@@ -36,7 +39,7 @@ func (w *World) boot() {
 	p := &process{w: w, name: fmt.Sprintf("controller-%d", len(w.processes)+1)}
 	w.processes = append(w.processes, p)
 	w.note(p.name, "", "starts")
-	p.nomad = newCluster(p)
+	p.nomad, p.nowhere = newCluster(p, ""), newCluster(p, nowhere)
 	pools, nodes, sweeper := w.reconcilers(p)
 	p.pools = newQueue(p, "pool", 4, pools)
 	p.nodes = newQueue(p, "node", 3, nodes)
@@ -82,12 +85,31 @@ func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, swee
 	return pr, nr, sw
 }
 
-// Get is controllers.Clusters': there is one cluster.
-func (p *process) Get(nomad.Connection) nomad.Cluster {
-	if m := p.w.Mutation.Cluster; m != nil {
-		return m(p, p.nomad)
+// nowhere is an address where nobody answers.
+const nowhere = "http://nowhere.example.com:4646"
+
+// clusterOf is the cluster that the member of a task is, or was last, a client of.
+func (p *process) clusterOf(t *task) *cluster {
+	n, ok := p.cache.shelves[kindNode].objects[id{kindNode, t.request.Namespace, t.request.Name}].(*v1alpha1.NomadNode)
+	if ok && n.Spec.Connection.Address == nowhere {
+		return p.nowhere
 	}
 	return p.nomad
+}
+
+// Get is controllers.Clusters'. A cluster is watched from when it is asked for.
+func (p *process) Get(conn nomad.Connection) nomad.Cluster {
+	c := p.nomad
+	if conn.Address == nowhere {
+		if c = p.nowhere; !c.watched {
+			c.watched = true
+			c.start()
+		}
+	}
+	if m := p.w.Mutation.Cluster; m != nil {
+		return m(p, c)
+	}
+	return c
 }
 
 // bury is the end of a process.

@@ -56,6 +56,7 @@ func (w *World) settle() {
 	w.note("", "", "---- the faults end")
 	w.faulty, w.Faults.Broken = false, 0
 	w.harvester.refusing, w.harvester.frozen, w.nomad.away, w.Faults.Holds = w.now, w.now, w.now, 0
+	w.nomad.blind = w.now
 	for _, p := range w.processes[:len(w.processes)-1] {
 		w.kill(p, "ends")
 	}
@@ -88,6 +89,7 @@ func (w *World) tidy() {
 		w.order()
 	}
 	w.endUpgrade()
+	w.rightAddress()
 	for _, host := range hosts {
 		w.endMaintenance(host)
 	}

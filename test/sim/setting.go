@@ -119,6 +119,9 @@ func (w *World) employ() {
 		{name: "scan", kind: sysbatch, left: s.IntN(3), lasts: s.between(5*time.Second, time.Minute)},
 	}
 	for _, j := range jobs {
+		if j.kind == service && s.once(3) {
+			j.disconnect = s.between(time.Minute, 6*time.Minute)
+		}
 		if !s.once(3) {
 			w.nomad.jobs = append(w.nomad.jobs, j)
 		}

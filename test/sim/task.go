@@ -43,7 +43,7 @@ type died struct{}
 func (w *World) begin(t *task, body, then func()) {
 	t.began, t.looks = w.now, map[string]look{}
 	t.chose = map[*memberTruth]bool{}
-	n := t.p.nomad
+	n := t.p.clusterOf(t)
 	t.seen, t.known, t.notAsked, t.asOf = n.view.Nodes, n.known(), n.view.Health.Reason == v1alpha1.ReasonUnknown, n.asOf
 	t.settled = n.view.SettledSince
 	ended := false

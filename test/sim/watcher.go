@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -17,14 +18,16 @@ const (
 	pollNodes       = 10 * time.Second
 	minInterval     = 500 * time.Millisecond
 	pollAllocations = time.Second
+	// checkToken is how often the token is looked at. The real ones take 3 min, and look at once when they are refused.
+	checkToken = time.Minute
 	// viewLimit is how old a view may be (controllers: viewLimit).
 	viewLimit = 30 * time.Second
 )
 
 func notFound(err error) bool { return errors.Is(err, nomad.ErrNodeNotFound) }
 
-func newCluster(p *process) *cluster {
-	c := &cluster{p: p, tracked: map[string]bool{}}
+func newCluster(p *process, address string) *cluster {
+	c := &cluster{p: p, tracked: map[string]bool{}, address: address}
 	c.judge()
 	return c
 }
@@ -39,11 +42,30 @@ func (c *cluster) checkToken() {
 	switch {
 	case c.p.dead:
 	case c.reaches():
-		c.tokenKnown = true
-		c.judge()
+		c.lookAtToken()
+		c.p.w.after(checkToken, c.checkToken)
 	default:
 		c.p.w.after(2*time.Second, c.checkToken)
 	}
+}
+
+// lookAtToken finds out if the token sees all allocations.
+func (c *cluster) lookAtToken() {
+	c.tokenKnown, c.blind = true, c.p.w.now.Before(c.p.w.nomad.blind)
+	c.judge()
+}
+
+// verify looks at the token after a list of allocations, which may be believed only if the token sees all of them
+// (internal/nomad: verify).
+func (c *cluster) verify() error {
+	err := c.ask("read own token", false, func() error {
+		c.lookAtToken()
+		return nil
+	})
+	if err == nil && c.blind {
+		return fmt.Errorf("list allocations: %w", nomad.ErrForbidden)
+	}
+	return err
 }
 
 // judge says how Nomad is, and wakes everybody if that has changed.
@@ -52,6 +74,8 @@ func (c *cluster) judge() {
 	switch {
 	case c.listErr != nil:
 		h = nomad.Health{Reason: v1alpha1.ReasonUnreachable, Message: "Nomad can't be asked."}
+	case c.tokenKnown && c.blind:
+		h = nomad.Health{Reason: v1alpha1.ReasonTokenLacksReadJob, Message: "The token doesn't see all allocations."}
 	case !c.tokenKnown, c.view.Taken.IsZero(): // a good token alone shows no nodes
 		h = nomad.Health{Reason: v1alpha1.ReasonUnknown, Message: "Nomad has not answered yet."}
 	}
@@ -134,6 +158,9 @@ func (c *cluster) answer() {
 		was := c.view.Nodes
 		c.view.Nodes, c.view.Taken, c.listErr, c.asOf = seen.nodes, w.now, nil, seen.at
 		c.judge()
+		if c.view.SettledSince.Before(seen.led) {
+			c.view.SettledSince = seen.led
+		}
 		c.nudge(was, seen.nodes)
 		w.after(minInterval, func() { c.list(index) })
 	})
@@ -238,6 +265,9 @@ func (c *cluster) poll() {
 // listed are a node's live allocations as Nomad lists them.
 func (n *nomadServer) listed(nodeID string) []nomad.Allocation {
 	var out []nomad.Allocation
+	if n.w.now.Before(n.blind) {
+		return nil
+	}
 	for _, a := range n.on(nodeID) {
 		desired := "run"
 		if a.stopping {
