@@ -65,7 +65,7 @@ func (c *checks) notTooFew(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
 		least = min(least, a.replicas)
 	}
-	if stay < least && c.alone(t) {
+	if stay < least {
 		c.w.violate("I2", m.name, "a member was let go though only %d stay and %d are asked for", stay, least)
 	}
 }
@@ -88,7 +88,7 @@ func (c *checks) enoughWork(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	if c.poolOf(n) == nil || ready == nil || ready.Status != metav1.ConditionTrue || t.began.Sub(ready.LastTransitionTime.Time) < minReady {
 		return // not counted on yet
 	}
-	if takesWork(t.seen[m.nodeID]) && takesWork(now[m.nodeID]) && left < least && c.alone(t) {
+	if takesWork(t.seen[m.nodeID]) && takesWork(now[m.nodeID]) && left < least {
 		c.w.violate("I2", m.name, "a rollout leaves %d members that take work, and %d is the least", left, least)
 	}
 }

@@ -122,7 +122,7 @@ func (c *checks) notTooMany(t *task, n *v1alpha1.NomadNode, what string) {
 			allowed += max(a.surge, map[bool]int{false: 1}[alone])
 		case !alone:
 			// One calls a member back while the other makes one: for a moment there is one too many.
-			allowed += max(a.surge, 1)
+			allowed++
 		}
 		most = max(most, allowed)
 	}
