@@ -135,7 +135,11 @@ func upgradeHarvester(w *World, s *stream) {
 	for _, host := range hosts {
 		for _, vmi := range w.kubevirt.on(host) {
 			if g := w.kubevirt.guestIn(vmi); g != nil && s.once(3) {
-				w.after(s.between(0, time.Minute), func() { g.restart(pick(s, 40*time.Second, 3*time.Minute)) })
+				w.after(s.between(0, time.Minute), func() {
+					if w.faulty {
+						g.restart(pick(s, 40*time.Second, 3*time.Minute))
+					}
+				})
 			}
 		}
 	}
