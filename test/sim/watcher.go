@@ -15,8 +15,10 @@ import (
 
 const (
 	// pollNodes and minInterval are internal/nomad's Options of these names, pollAllocations too.
-	pollNodes       = 10 * time.Second
-	minInterval     = 500 * time.Millisecond
+	pollNodes   = 10 * time.Second
+	minInterval = 500 * time.Millisecond
+	// listPatience is internal/nomad's.
+	listPatience    = 3
 	pollAllocations = time.Second
 	// checkToken is how often the token is looked at. The real ones take 3 min, and look at once when they are refused.
 	checkToken = time.Minute
@@ -115,7 +117,7 @@ func (c *cluster) list(index uint64) {
 		switch {
 		case c.p.dead:
 		case !c.reaches():
-			w.after(s.between(0, requestTimeout), c.listFailed)
+			c.refused(s)
 		case index == 0 || w.nomad.index > index:
 			c.answer()
 		default:
@@ -139,7 +141,7 @@ func (c *cluster) answer() {
 	}
 	s := w.chance.of("watch")
 	if !c.reaches() {
-		w.after(s.between(0, requestTimeout), c.listFailed)
+		c.refused(s)
 		return
 	}
 	seen, index := w.nomad.snapshot(), w.nomad.index
@@ -166,13 +168,25 @@ func (c *cluster) answer() {
 	})
 }
 
-func (c *cluster) listFailed() {
+// refused is the failure of a list, at once or when its time is over.
+func (c *cluster) refused(s *stream) {
+	if s.once(2) {
+		c.p.w.after(requestTimeout, func() { c.listFailed(true) })
+		return
+	}
+	c.p.w.after(s.between(0, 100*time.Millisecond), func() { c.listFailed(false) })
+}
+
+// listFailed counts as an outage after several times in a row, or if the time has run out (internal/nomad: counts).
+func (c *cluster) listFailed(timedOut bool) {
 	if c.p.dead {
 		return
 	}
-	c.listErr = nomad.ErrUnreachable
-	c.judge()
 	c.failures++
+	if timedOut || c.failures >= listPatience {
+		c.listErr = nomad.ErrUnreachable
+		c.judge()
+	}
 	wait := min(minInterval<<min(c.failures, 6), 10*time.Second)
 	c.p.w.after(c.p.w.chance.of("watch").between(wait/2, wait), func() { c.list(0) })
 }
