@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"fmt"
+	"time"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,7 +22,7 @@ import (
 type eventSink struct{ events.EventRecorder }
 
 func (e eventSink) normal(on, related runtime.Object, reason, action, format string, args ...any) {
-	e.Eventf(on, related, corev1.EventTypeNormal, reason, action, "%s", fmt.Sprintf(format, args...))
+	e.Eventf(on, related, corev1.EventTypeNormal, reason, action, "%s", note(fmt.Sprintf(format, args...)))
 }
 
 func (e eventSink) warn(on runtime.Object, reason, action, format string, args ...any) {
@@ -29,7 +31,24 @@ func (e eventSink) warn(on runtime.Object, reason, action, format string, args .
 
 // warnOf names the object that the warning is about: of two Events that differ in their text alone the recorder keeps one.
 func (e eventSink) warnOf(on, related runtime.Object, reason, action, format string, args ...any) {
-	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", fmt.Sprintf(format, args...))
+	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", note(fmt.Sprintf(format, args...)))
+}
+
+// maxNote is how many bytes an Event may say. The API server drops one that says more (Kubernetes: pkg/apis/core/validation,
+// NoteLengthLimit).
+const maxNote = 1024
+
+// note is text as far as an Event may hold it. The conditions have all of it.
+func note(text string) string {
+	const more = "…"
+	if len(text) <= maxNote {
+		return text
+	}
+	end := maxNote - len(more)
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + more
 }
 
 func (e eventSink) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
@@ -81,8 +100,21 @@ func (e eventSink) vmCreated(n *v1alpha1.NomadNode) {
 	e.normal(n, nil, "VMCreated", "CreateVM", "Created VirtualMachine %s and its Secret", n.Name)
 }
 
+func (e eventSink) vmStarted(n *v1alpha1.NomadNode) {
+	e.normal(n, nil, "VMStarted", "StartVM", "Started VirtualMachine %s, which Harvester had halted for the namespace's quota", n.Name)
+}
+
 func (e eventSink) vmRefused(n *v1alpha1.NomadNode, message string) {
 	e.warn(n, "VMRefused", "CreateVM", "%s", message)
+}
+
+// noRoom says why a VM that was accepted doesn't run.
+func (e eventSink) noRoom(n *v1alpha1.NomadNode, message string) {
+	e.warn(n, "NoRoom", "StartVM", "%s", message)
+}
+
+func (e eventSink) vmNotMade(n *v1alpha1.NomadNode, message string) {
+	e.warn(n, "CreateFailed", "CreateVM", "The VM could not be made. %s", message)
 }
 
 func (e eventSink) joined(n *v1alpha1.NomadNode) {
@@ -106,7 +138,11 @@ func (e eventSink) leaving(n *v1alpha1.NomadNode, reason v1alpha1.DrainReason, h
 }
 
 func (e eventSink) drainStarted(n *v1alpha1.NomadNode) {
-	e.normal(n, nil, "DrainStarted", "Drain", "Draining Nomad node %s, deadline %s", n.Spec.NodeID, n.Spec.Drain.Deadline.UTC().Format("15:04:05Z"))
+	if record(n).DrainOnTimeout() == v1alpha1.DrainRetain {
+		e.normal(n, nil, "DrainStarted", "Drain", "Draining Nomad node %s for as long as its allocations run, because onTimeout is Retain", n.Spec.NodeID)
+		return
+	}
+	e.normal(n, nil, "DrainStarted", "Drain", "Draining Nomad node %s, deadline %s", n.Spec.NodeID, n.Spec.Drain.Deadline.UTC().Format(time.RFC3339))
 }
 
 func (e eventSink) drainWithdrawn(n *v1alpha1.NomadNode, allocation string) {
@@ -117,8 +153,13 @@ func (e eventSink) drainKicked(n *v1alpha1.NomadNode) {
 	e.warn(n, "DrainStalled", "Drain", "Nomad's drain had stalled with only system allocations left; sent it again")
 }
 
-func (e eventSink) drainCanceled(n *v1alpha1.NomadNode) {
-	e.normal(n, nil, "DrainCanceled", "Rescue", "Nomad node %s is eligible again", n.Spec.NodeID)
+// drainCanceled tells what a rescue has undone: a node that was ineligible before the order to leave stays so.
+func (e eventSink) drainCanceled(n *v1alpha1.NomadNode, eligible bool) {
+	if eligible {
+		e.normal(n, nil, "DrainCanceled", "Rescue", "Nomad node %s is eligible again", n.Spec.NodeID)
+		return
+	}
+	e.normal(n, nil, "DrainCanceled", "Rescue", "The drain of Nomad node %s is canceled; it stays ineligible, as it was before its member was ordered to leave", n.Spec.NodeID)
 }
 
 func (e eventSink) drained(n *v1alpha1.NomadNode, message string) {
@@ -170,9 +211,17 @@ func (e eventSink) swept(p *v1alpha1.NomadNodePool, l sweep.Leftover) {
 
 func (e eventSink) unrecorded(p *v1alpha1.NomadNodePool, l sweep.Leftover) {
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: l.Name}}
-	e.Eventf(p, vm, corev1.EventTypeWarning, "VMWithoutRecord", "Sweep", "VM %s is a member's, but its NomadNode is gone, so nobody looks after it: drain its Nomad node, annotate the VM %s and delete it", l.Name, v1alpha1.AllowDeleteAnnotation)
+	e.warnOf(p, vm, "VMWithoutRecord", "Sweep", "VM %s is a member's, but its NomadNode is gone, so nobody looks after it: drain its Nomad node, annotate the VM %s and delete it", l.Name, v1alpha1.AllowDeleteAnnotation)
 }
 
 func (e eventSink) poolGone(n *v1alpha1.NomadNode) {
 	e.warn(n, "PoolGone", "Sweep", "NomadNodePool %s, which made this member, is gone, so nobody scales, updates or replaces it; delete this NomadNode to have it drained and removed", n.Spec.PoolName)
+}
+
+func (e eventSink) nameTaken(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.normal(p, n, "MemberReplaced", "Replace", "Member %s is replaced by one of another name: a VM of this name exists that isn't its own, and is left alone", n.Name)
+}
+
+func (e eventSink) aged(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it was made before rollout.restartedAt or is older than rollout.maxAge", n.Name)
 }

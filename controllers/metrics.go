@@ -39,8 +39,11 @@ var (
 	}, []string{"kind"})
 )
 
+// collectors are all of them.
+var collectors = []prometheus.Collector{replicas, membersCreated, membersRemoved, joinSeconds, drainSeconds, breakerOpen, nomadReachable, swept}
+
 func init() {
-	metrics.Registry.MustRegister(replicas, membersCreated, membersRemoved, joinSeconds, drainSeconds, breakerOpen, nomadReachable, swept)
+	metrics.Registry.MustRegister(collectors...)
 	for _, kind := range []sweep.Kind{sweep.NomadNode, sweep.Claim, sweep.Secret} {
 		swept.WithLabelValues(string(kind)) // shown as 0
 	}
@@ -64,9 +67,15 @@ func oneIf(yes bool) float64 {
 	return 0
 }
 
+// forgetPool takes a deleted pool out of all metrics: nobody ever looks at it again, and a name that comes again starts from 0. It
+// is called once more when the last of its members, which outlive it, is gone.
 func forgetPool(namespace, name string) {
 	l := prometheus.Labels{"namespace": namespace, "pool": name}
-	replicas.DeletePartialMatch(l)
-	nomadReachable.DeletePartialMatch(l)
-	breakerOpen.DeletePartialMatch(l)
+	for _, c := range collectors {
+		if v, ok := c.(interface {
+			DeletePartialMatch(prometheus.Labels) int
+		}); ok {
+			v.DeletePartialMatch(l)
+		}
+	}
 }

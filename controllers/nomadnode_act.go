@@ -28,17 +28,16 @@ const removedClaimsAnnotation = "harvesterhci.io/removedPersistentVolumeClaims"
 
 // act takes a step. It returns true if anything may have changed.
 func (r *NomadNodeReconciler) act(ctx context.Context, s *nodeScope, d member.Decision) (bool, error) {
-	if c := s.link.Cluster; c != nil {
-		c.TrackAllocations(s.node.Spec.NodeID, s.observed.Record.Emptying() && d.Step != member.Release)
-	}
+	r.track(s, d)
 	step, ok := map[member.Step]func(context.Context, *nodeScope, member.Decision) error{
 		member.RecordClaims: r.recordClaims,
 		member.CreateSecret: r.createSecret,
 		member.RenewSecret:  r.renewSecret,
 		member.CreateVM:     r.createVM,
+		member.StartVM:      r.startVM,
 		member.RecordIntent: r.recordIntent,
 		member.Rescue:       r.rescue,
-		member.ClearIntent:  r.clearIntent,
+		member.ClearIntent:  r.rescue,
 		member.Cordon:       r.cordon,
 		member.Drain:        r.drain,
 		member.Kick:         r.kick,
@@ -59,6 +58,15 @@ func (r *NomadNodeReconciler) act(ctx context.Context, s *nodeScope, d member.De
 		return true, fmt.Errorf("%s: %w", d.Step, err)
 	}
 	return true, nil
+}
+
+// track has the member's allocations polled while it matters which live.
+func (r *NomadNodeReconciler) track(s *nodeScope, d member.Decision) {
+	cluster := s.link.Cluster
+	if !s.observed.Record.Emptying() || d.Step == member.Release {
+		cluster = nil
+	}
+	r.tracking.set(client.ObjectKeyFromObject(s.node), cluster, s.node.Spec.NodeID)
 }
 
 func (r *NomadNodeReconciler) recordClaims(_ context.Context, s *nodeScope, _ member.Decision) error {
@@ -113,19 +121,6 @@ func (r *NomadNodeReconciler) recordIntent(ctx context.Context, s *nodeScope, d 
 		r.Events.leaving(s.node, d.Reason, s.observed.Instance.EvacuatedFrom)
 	}
 	return err
-}
-
-func (r *NomadNodeReconciler) clearIntent(ctx context.Context, s *nodeScope, d member.Decision) error {
-	// The view may be older than our own cordon. Without an intent nobody would make the node eligible again.
-	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
-	if err != nil {
-		return err
-	}
-	foreign := in.Node.Draining && (in.Node.LastDrain == nil || in.Node.LastDrain.IntentID != s.node.Spec.Drain.ID)
-	if in.Found && !foreign && (in.Node.Draining || !in.Node.Eligible && s.observed.Record.Cordoned()) {
-		return r.rescue(ctx, s, d)
-	}
-	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil })
 }
 
 // markDrained is the point of no return, so Nomad itself is asked once more, past all caches: the node first, then its
@@ -236,7 +231,7 @@ func (r *NomadNodeReconciler) deleteClaims(ctx context.Context, s *nodeScope, _ 
 			errs = append(errs, client.IgnoreNotFound(r.Client.Delete(ctx, pvc)))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, r.deleteDataVolumes(ctx, s)...)...)
 }
 
 // release lets the record go. Nomad is told once more, because a guest may have registered after the last look.
@@ -265,13 +260,9 @@ func (r *NomadNodeReconciler) release(ctx context.Context, s *nodeScope, d membe
 // counted is nil once the pool has counted the member, whose name it would use again otherwise. A pool that is gone makes no
 // more members.
 func (r *NomadNodeReconciler) counted(ctx context.Context, n *v1alpha1.NomadNode) error {
-	p := &v1alpha1.NomadNodePool{}
-	err := r.Live.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.PoolName}, p)
-	switch {
-	case apierrors.IsNotFound(err) || err == nil && string(p.UID) != n.Spec.PoolUID:
-		return nil
-	case err != nil:
-		return fmt.Errorf("reading pool %s: %w", n.Spec.PoolName, err)
+	p, err := r.poolOf(ctx, n)
+	if err != nil || p == nil {
+		return err
 	}
 	if recorded := p.Status.NextOrdinal; pool.NextOrdinal(p.Name, string(p.UID), recorded, func(name string) bool { return name == n.Name }) != recorded {
 		return fmt.Errorf("pool %s has not counted the member yet", p.Name)

@@ -15,17 +15,13 @@ func memberAllocations(live []nomad.Allocation) []member.Allocation {
 	return out
 }
 
-// allocationName tells an operator what to look for: job, group and index, as nomad job status shows them, the ID, and since
-// when the allocation has been there. The text stays the same for as long as nothing happens to the allocation, because it
+// allocationName tells an operator what to look for: job, group and index, as nomad job status shows them, the ID, and when the
+// allocation was placed; since when it runs the list of allocations doesn't say. The text stays the same for as long as nothing happens to the allocation, because it
 // goes into conditions.
 func allocationName(a nomad.Allocation) string {
 	name := a.Name + " (" + short(a.ID) + "), " + a.ClientStatus
 	if a.Namespace != "" && a.Namespace != "default" {
 		name = a.Namespace + "/" + name
 	}
-	since := a.CreateTime.UTC().Format(time.RFC3339)
-	if a.ClientStatus == "running" {
-		return name + " since " + since
-	}
-	return name + ", placed " + since
+	return name + ", placed " + a.CreateTime.UTC().Format(time.RFC3339)
 }

@@ -31,6 +31,8 @@ type NomadNodeReconciler struct {
 	NewID func() string
 	// PurgePatience is for how long the removal of a member waits for a Nomad that can't be asked.
 	PurgePatience time.Duration
+
+	tracking tracking
 }
 
 // again is how soon to look once more after a step. Most steps also cause an event that comes sooner.
@@ -58,6 +60,9 @@ const disagreement = 2 * time.Second
 func (r *NomadNodeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	n := &v1alpha1.NomadNode{}
 	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.tracking.set(req.NamespacedName, nil, "")
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	s, err := r.observe(ctx, n)
@@ -66,9 +71,7 @@ func (r *NomadNodeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	}
 	d := r.Decide(s.observed)
 	acted, actErr := r.act(ctx, s, d)
-	if p := problemOf(actErr); p != nil && (d.Step == member.CreateVM || d.Step == member.CreateSecret || d.Step == member.RenewSecret) {
-		// Not an error of ours: said in a condition, tried again later.
-		s.observed.Record.Problem = p
+	if explain(&s.observed, d.Step, actErr) {
 		d, actErr, acted = r.Decide(s.observed), nil, false
 	}
 	if d.Step == member.Release && actErr == nil {
@@ -81,7 +84,16 @@ func (r *NomadNodeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	if s.pause > 0 && actErr == nil {
 		return ctrl.Result{RequeueAfter: s.pause}, nil
 	}
-	return result(ctx, acted, d.Wake, actErr)
+	return result(ctx, acted, nextMemberLook(s.observed.Record, d.Wake), actErr)
+}
+
+// nextMemberLook is when to look again. A member that leaves needs Nomad's watcher, which ends when nobody has asked for it for long,
+// and of a pool that is deleted nobody else does.
+func nextMemberLook(r member.Record, wake time.Duration) time.Duration {
+	if r.Leaving() && (wake <= 0 || wake > linkRefresh) {
+		return linkRefresh
+	}
+	return wake
 }
 
 // result turns the outcome of a step into when to look again. A conflict is no error: somebody else wrote, so that what
@@ -131,10 +143,17 @@ func (r *NomadNodeReconciler) tell(before, n *v1alpha1.NomadNode) {
 		r.Events.joinTimeout(n)
 	}
 	was, is = condition(before, v1alpha1.NodeVMReady), condition(n, v1alpha1.NodeVMReady)
-	if was.Reason != is.Reason && (is.Reason == v1alpha1.ReasonAdmissionDenied || is.Reason == v1alpha1.ReasonQuotaExceeded) {
-		r.Events.vmRefused(n, is.Message)
+	if was.Reason == is.Reason {
+		return
 	}
-	if was.Reason != is.Reason && is.Reason == v1alpha1.ReasonDeleteStuck {
+	switch is.Reason {
+	case v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonQuotaExceeded:
+		r.Events.vmRefused(n, is.Message)
+	case v1alpha1.ReasonVMAboveQuota, v1alpha1.ReasonVMUnschedulable:
+		r.Events.noRoom(n, is.Message)
+	case v1alpha1.ReasonCreateFailed:
+		r.Events.vmNotMade(n, is.Message)
+	case v1alpha1.ReasonDeleteStuck:
 		r.Events.deleteStuck(n, is.Message)
 	}
 }

@@ -25,16 +25,36 @@ func (r *NomadNodeReconciler) recordCordon(ctx context.Context, s *nodeScope) er
 	return r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.CordonedDrain = s.node.Spec.Drain.ID })
 }
 
+// rescue undoes in Nomad what was done for an order to leave that was taken back, and clears the order once nothing is left to be
+// undone. Nomad itself is asked what is: the view may be older than our own cordon, and without an order nobody would make the node
+// eligible again; or older than its end, which isn't to be told of twice.
 func (r *NomadNodeReconciler) rescue(ctx context.Context, s *nodeScope, _ member.Decision) error {
+	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+	if err != nil {
+		return err
+	}
+	cordoned := !in.Node.Eligible && s.observed.Record.Cordoned()
+	foreign := in.Node.Draining && (in.Node.LastDrain == nil || in.Node.LastDrain.IntentID != s.node.Spec.Drain.ID)
+	if !in.Found || foreign || !in.Node.Draining && !cordoned {
+		return r.clearIntent(ctx, s)
+	}
 	undo := s.link.Cluster.CancelDrain
-	if s.observed.Record.Cordoned() {
+	if cordoned {
 		undo = s.link.Cluster.Uncordon
 	}
-	err := gone(undo(ctx, s.node.Spec.NodeID))
-	if err == nil {
-		r.Events.drainCanceled(s.node)
+	if err := gone(undo(ctx, s.node.Spec.NodeID)); err != nil {
+		return err
 	}
-	return err
+	r.Events.drainCanceled(s.node, cordoned)
+	return nil
+}
+
+// clearIntent removes an order to leave, and with it the wish that the member be the next to go: that was for this time.
+func (r *NomadNodeReconciler) clearIntent(ctx context.Context, s *nodeScope) error {
+	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
+		n.Spec.Drain = nil
+		delete(n.Annotations, v1alpha1.DeleteNextAnnotation)
+	})
 }
 
 func (r *NomadNodeReconciler) drain(ctx context.Context, s *nodeScope, _ member.Decision) error {
@@ -51,7 +71,12 @@ func (r *NomadNodeReconciler) drain(ctx context.Context, s *nodeScope, _ member.
 // kick sends a stalled drain again, and then writes that down. A crash in between kicks it twice, which does no harm: the
 // deadline doesn't move later. The other way round, a kick that was lost would be missed for ever.
 func (r *NomadNodeReconciler) kick(ctx context.Context, s *nodeScope, _ member.Decision) error {
-	if err := gone(s.link.Cluster.KickDrain(ctx, s.node.Spec.NodeID, drainRequest(s))); err != nil {
+	err := gone(s.link.Cluster.KickDrain(ctx, s.node.Spec.NodeID, drainRequest(s)))
+	if errors.Is(err, nomad.ErrNotDraining) { // it has ended since; the view catches up in a moment
+		s.pause = disagreement
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.KickedDrain = s.node.Spec.Drain.ID }); err != nil {
@@ -61,12 +86,18 @@ func (r *NomadNodeReconciler) kick(ctx context.Context, s *nodeScope, _ member.D
 	return nil
 }
 
+// purge removes the node from Nomad, if it is there: the view shows it for a moment after it has gone.
 func (r *NomadNodeReconciler) purge(ctx context.Context, s *nodeScope, _ member.Decision) error {
-	err := s.link.Cluster.Purge(ctx, s.node.Spec.NodeID)
-	if err == nil {
-		r.Events.purged(s.node)
+	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+	if err != nil || !in.Found {
+		s.pause = disagreement
+		return err
 	}
-	return err
+	if err := s.link.Cluster.Purge(ctx, s.node.Spec.NodeID); err != nil {
+		return err
+	}
+	r.Events.purged(s.node)
+	return nil
 }
 
 func drainRequest(s *nodeScope) nomad.DrainRequest {

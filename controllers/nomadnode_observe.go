@@ -30,12 +30,15 @@ type nodeScope struct {
 	claims   []string      // to be recorded; nil: recorded already
 	pause    time.Duration // before the next look, after a step that found something in its way; 0: none
 	observed member.Observed
+
+	// dataVolumes are those of the member's claims that aren't being deleted; only while the member is being removed.
+	dataVolumes []string
 }
 
 func (r *NomadNodeReconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*nodeScope, error) {
 	s := &nodeScope{node: n.DeepCopy()}
 	s.observed = member.Observed{Now: r.Clock.Now(), Record: record(n), PurgePatience: r.PurgePatience}
-	link, err := r.Connections.Link(ctx, n.Namespace, n.Spec.Connection)
+	link, err := r.Connections.Link(ctx, n, n.Spec.Connection)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +55,27 @@ func (r *NomadNodeReconciler) observe(ctx context.Context, n *v1alpha1.NomadNode
 		return nil, err
 	}
 	observeNomad(s, siblings)
-	return s, nil
+	return s, r.observePool(ctx, s)
+}
+
+// observePool looks if the member still has a pool, while that matters.
+func (r *NomadNodeReconciler) observePool(ctx context.Context, s *nodeScope) error {
+	if !member.MindsPool(s.observed) {
+		return nil
+	}
+	p, err := r.poolOf(ctx, s.node)
+	s.observed.Disowned = err == nil && (p == nil || p.DeletionTimestamp != nil)
+	return err
+}
+
+// poolOf is the pool that made the member, as the API server has it; nil: it is gone.
+func (r *NomadNodeReconciler) poolOf(ctx context.Context, n *v1alpha1.NomadNode) (*v1alpha1.NomadNodePool, error) {
+	p := &v1alpha1.NomadNodePool{}
+	found, err := r.getLive(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.PoolName}, p)
+	if err != nil || !found || string(p.UID) != n.Spec.PoolUID {
+		return nil, err
+	}
+	return p, nil
 }
 
 func record(n *v1alpha1.NomadNode) member.Record {
@@ -73,15 +96,14 @@ func record(n *v1alpha1.NomadNode) member.Record {
 		ClaimsRecorded: len(n.Status.Claims) > 0,
 		VMMade:         n.Status.VM.UID != "",
 		Purge:          n.Spec.Purge == nil || *n.Spec.Purge,
+
+		RoomSince: timeOf(n.Status.VM.RoomSince), UnhealthySince: timeOf(n.Status.UnhealthySince), OnlySystemSince: timeOf(n.Status.Nomad.OnlySystemSince),
 	}
 	if made := n.Status.VM.Created; made != nil {
 		rec.Created = made.Time
 	}
 	if n.DeletionTimestamp != nil {
 		rec.DeletedAt = n.DeletionTimestamp.Time
-	}
-	if since := n.Status.UnhealthySince; since != nil {
-		rec.UnhealthySince = since.Time
 	}
 	return rec
 }
@@ -118,9 +140,26 @@ func (r *NomadNodeReconciler) observeVM(ctx context.Context, s *nodeScope) error
 	// The instance of a stranger's VM of this name is a stranger's too, and must not hold the member's removal.
 	if found && (s.observed.VM.Ours || s.vm == nil || !metav1.IsControlledBy(vmi, s.vm)) {
 		s.vmi = vmi
-		s.observed.Instance = member.Instance{Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running, Ended: vmi.IsFinal(), EvacuatedFrom: evacuatedFrom(vmi)}
+		s.observed.Instance = instanceFacts(vmi)
 	}
 	return nil
+}
+
+func instanceFacts(vmi *kubevirtv1.VirtualMachineInstance) member.Instance {
+	out := member.Instance{
+		Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running, Ended: vmi.IsFinal(), Host: vmi.Status.NodeName, EvacuatedFrom: evacuatedFrom(vmi),
+	}
+	if vmi.DeletionTimestamp != nil {
+		out.DeletingSince = vmi.DeletionTimestamp.Time
+	}
+	// KubeVirt copies the Pod's condition (KubeVirt: pkg/virt-controller/watch/vmi/lifecycle.go). While a claim isn't there yet it
+	// writes the same, but then there is no Pod, and the phase is Pending.
+	for _, c := range vmi.Status.Conditions {
+		if vmi.IsScheduling() && string(c.Type) == string(corev1.PodScheduled) && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+			out.Unschedulable, out.UnschedulableSince = c.Message, c.LastTransitionTime.Time
+		}
+	}
+	return out
 }
 
 // evacuatedFrom is the host that KubeVirt wants freed of an instance and leaves to us to free.
@@ -167,6 +206,7 @@ func vmFacts(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) member.VM {
 		Finalizers:    vm.Finalizers,
 		Halted:        vm.Spec.RunStrategy != nil && *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted,
 		Status:        string(vm.Status.PrintableStatus),
+		AboveQuota:    vm.Annotations[aboveQuotaAnnotation],
 		RemovalListed: vm.Annotations[removedClaimsAnnotation] == strings.Join(n.Status.Claims, ","),
 	}
 	if out.Deleting {
@@ -191,7 +231,10 @@ func (r *NomadNodeReconciler) observeParts(ctx context.Context, s *nodeScope) er
 		return err
 	}
 	if removing {
-		return r.observeClaims(ctx, s)
+		if err := r.observeClaims(ctx, s); err != nil {
+			return err
+		}
+		return r.observeDataVolumes(ctx, s)
 	}
 	facts, err := machine.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template, &s.node.Spec.Client)
 	if err != nil {
@@ -214,7 +257,11 @@ func (r *NomadNodeReconciler) observeClaims(ctx context.Context, s *nodeScope) e
 		if err != nil {
 			return fmt.Errorf("reading claim %s: %w", name, err)
 		}
-		s.observed.Claims = append(s.observed.Claims, member.Claim{Name: name, Deleting: pvc.DeletionTimestamp != nil})
+		c := member.Claim{Name: name, Finalizers: pvc.Finalizers}
+		if pvc.DeletionTimestamp != nil {
+			c.Deleting, c.DeletingSince = true, pvc.DeletionTimestamp.Time
+		}
+		s.observed.Claims = append(s.observed.Claims, c)
 	}
 	return nil
 }
@@ -225,12 +272,12 @@ func (r *NomadNodeReconciler) siblings(ctx context.Context, n *v1alpha1.NomadNod
 		return nil, nil
 	}
 	var l v1alpha1.NomadNodeList
-	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace), client.MatchingLabels{v1alpha1.PoolLabel: n.Spec.PoolName}); err != nil {
+	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing the members of pool %s: %w", n.Spec.PoolName, err)
 	}
 	var out []string
 	for _, o := range l.Items {
-		if o.Name != n.Name && o.Spec.Drain != nil && !o.Spec.Drain.Canceled {
+		if o.Name != n.Name && o.Spec.PoolUID == n.Spec.PoolUID && o.Spec.Drain != nil && !o.Spec.Drain.Canceled {
 			out = append(out, o.Spec.NodeID)
 		}
 	}

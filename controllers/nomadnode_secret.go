@@ -90,11 +90,13 @@ func (r *NomadNodeReconciler) renderSecret(ctx context.Context, s *nodeScope) (*
 func (r *NomadNodeReconciler) introductionToken(ctx context.Context, s *nodeScope) (string, error) {
 	c := s.node.Spec.Client
 	mode := c.IntroductionToken
-	if mode == v1alpha1.IntroductionAlways && s.link.Cluster == nil {
-		return "", noToken(s.link.Message)
-	}
-	if mode == v1alpha1.IntroductionNever || s.link.Cluster == nil || (mode != v1alpha1.IntroductionAlways && !s.link.Known) {
+	// A Nomad that has given tokens may insist on them, and a guest that was made without one could then never join.
+	must := mode == v1alpha1.IntroductionAlways || s.link.View.Introduces
+	switch {
+	case mode == v1alpha1.IntroductionNever, !must && !s.link.Known:
 		return "", nil
+	case s.link.Cluster == nil:
+		return "", noToken(s.link.Message)
 	}
 	nodePool := c.NodePool
 	if nodePool == "" {

@@ -21,6 +21,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
+// request is to look at the member.
+var request = ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p-1"}}
+
 const shellNodeID = "aaaaaaaa-0000-4000-8000-000000000001"
 
 // nomadStub is a Nomad cluster of one node. What isn't stubbed isn't asked.
@@ -31,16 +34,19 @@ type nomadStub struct {
 	inside nomad.Inspection // what the leader says
 	token  error
 	calls  []string
+	tracks bool
 }
 
 func (n *nomadStub) Get(nomad.Connection) nomad.Cluster         { return n }
 func (n *nomadStub) View() nomad.View                           { return n.view }
 func (n *nomadStub) Allocations() nomad.AllocationsView         { return n.allocs }
-func (n *nomadStub) TrackAllocations(string, bool)              {}
+func (n *nomadStub) TrackAllocations(_ string, on bool)         { n.tracks = on }
 func (n *nomadStub) called(what string)                         { n.calls = append(n.calls, what) }
 func (n *nomadStub) Cordon(context.Context, string) error       { n.called("cordon"); return nil }
 func (n *nomadStub) CancelDrain(context.Context, string) error  { n.called("cancel drain"); return nil }
 func (n *nomadStub) Uncordon(_ context.Context, _ string) error { n.called("uncordon"); return nil }
+
+func (n *nomadStub) Purge(context.Context, string) error { n.called("purge"); return nil }
 
 func (n *nomadStub) Inspect(context.Context, string) (nomad.Inspection, error) {
 	n.called("inspect")
@@ -99,7 +105,7 @@ func running(n *v1alpha1.NomadNode, s *memberShell, node nomad.Node) []client.Ob
 
 func (s *memberShell) reconcile(t *testing.T) ctrl.Result {
 	t.Helper()
-	res, err := s.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p-1"}})
+	res, err := s.Reconcile(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,9 +136,9 @@ func TestAllocationNameSaysWhatToLookFor(t *testing.T) {
 	elsewhere, pending := alloc, alloc
 	elsewhere.Namespace, pending.ClientStatus = "shop", "pending"
 	for want, a := range map[string]nomad.Allocation{
-		"web.app[0] (1a2b3c4d), running since 2026-11-23T11:00:00Z":      alloc,
-		"shop/web.app[0] (1a2b3c4d), running since 2026-11-23T11:00:00Z": elsewhere,
-		"web.app[0] (1a2b3c4d), pending, placed 2026-11-23T11:00:00Z":    pending,
+		"web.app[0] (1a2b3c4d), running, placed 2026-11-23T11:00:00Z":      alloc,
+		"shop/web.app[0] (1a2b3c4d), running, placed 2026-11-23T11:00:00Z": elsewhere,
+		"web.app[0] (1a2b3c4d), pending, placed 2026-11-23T11:00:00Z":      pending,
 	} {
 		if got := allocationName(a); got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -198,7 +204,7 @@ func TestUnreadAllocationsAreSaid(t *testing.T) {
 		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
 	})
 	s.reconcile(t)
-	if c := condition(s.node(t), v1alpha1.NodeDrained); !strings.Contains(c.Message, "doesn't list allocations: no answer in time") {
+	if c := condition(s.node(t), v1alpha1.NodeDrained); !strings.Contains(c.Message, "Held until Nomad lists allocations again") {
 		t.Errorf("got %+v", c)
 	}
 }

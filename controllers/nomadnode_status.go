@@ -25,10 +25,7 @@ func setNodeStatus(s *nodeScope, d member.Decision) {
 	if st.JoinedTime == nil && o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
 		st.JoinedTime = &metav1.Time{Time: o.Now.Truncate(time.Second)}
 	}
-	st.UnhealthySince = nil
-	if !d.UnhealthySince.IsZero() {
-		st.UnhealthySince = &metav1.Time{Time: d.UnhealthySince}
-	}
+	st.UnhealthySince, st.Nomad.OnlySystemSince, st.VM.RoomSince = metaTime(d.UnhealthySince), metaTime(d.OnlySystemSince), metaTime(d.RoomSince)
 	for _, t := range v1alpha1.NodeConditions {
 		c := d.Conditions[t]
 		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
@@ -36,6 +33,14 @@ func setNodeStatus(s *nodeScope, d member.Decision) {
 			ObservedGeneration: s.node.Generation, LastTransitionTime: metav1.NewTime(o.Now),
 		})
 	}
+}
+
+// metaTime is nil for no time at all. The API server keeps whole seconds.
+func metaTime(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t.Truncate(time.Second)}
 }
 
 func setVMStatus(s *nodeScope) {

@@ -64,6 +64,10 @@ func (r *NomadNodePoolReconciler) letGo(ctx context.Context, s *poolScope, n *v1
 	if err := r.patch(ctx, n, before); err != nil {
 		return fmt.Errorf("letting %s go: %w", n.Name, err)
 	}
+	if reason == v1alpha1.DrainRollout && n.Spec.Revision == s.snapshot.Revision {
+		r.Events.aged(s.pool, n)
+		return nil
+	}
 	r.Events.letGo(s.pool, n, reason)
 	return nil
 }
@@ -72,6 +76,10 @@ func (r *NomadNodePoolReconciler) letGo(ctx context.Context, s *poolScope, n *v1
 func (r *NomadNodePoolReconciler) replace(ctx context.Context, s *poolScope, n *v1alpha1.NomadNode) error {
 	if err := r.Client.Delete(ctx, n, exactly(n.UID)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("replacing %s: %w", n.Name, err)
+	}
+	if condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonVMNameTaken {
+		r.Events.nameTaken(s.pool, n)
+		return nil
 	}
 	r.Events.replaced(s.pool, n)
 	return nil
@@ -118,7 +126,6 @@ func newNode(s *poolScope, name, nodeID string) *v1alpha1.NomadNode {
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace:  p.Namespace,
 			Name:       name,
-			Labels:     map[string]string{v1alpha1.PoolLabel: p.Name, v1alpha1.RevisionLabel: s.snapshot.Revision},
 			Finalizers: []string{v1alpha1.NodeFinalizer},
 			OwnerReferences: []metav1.OwnerReference{
 				*metav1.NewControllerRef(p, v1alpha1.GroupVersion.WithKind("NomadNodePool")),
@@ -133,8 +140,12 @@ func newNode(s *poolScope, name, nodeID string) *v1alpha1.NomadNode {
 	return n
 }
 
-// inStep copies what members keep in step with their pool.
+// inStep copies what members keep in step with their pool, and puts back the labels by which people and their tools find them.
 func inStep(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	if n.Labels == nil {
+		n.Labels = map[string]string{}
+	}
+	n.Labels[v1alpha1.PoolLabel], n.Labels[v1alpha1.RevisionLabel] = p.Name, n.Spec.Revision
 	n.Spec.Connection = *p.Spec.Nomad.NomadConnection.DeepCopy()
 	n.Spec.DrainPolicy = p.Spec.ScaleIn.Drain
 	n.Spec.JoinTimeout = p.Spec.Health.JoinTimeout
@@ -151,7 +162,7 @@ func (r *NomadNodePoolReconciler) syncMembers(ctx context.Context, s *poolScope)
 		}
 		before := n.DeepCopy()
 		inStep(s.pool, n)
-		if !equality.Semantic.DeepEqual(before.Spec, n.Spec) {
+		if !equality.Semantic.DeepEqual(before.Spec, n.Spec) || !maps.Equal(before.Labels, n.Labels) {
 			errs = append(errs, r.patch(ctx, n, before))
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // observeJoins adds how the members fared to what is recorded in status.
 func observeJoins(s *poolScope) {
 	before := joinsOf(s.pool.Status.Registration)
-	s.snapshot.Joins = before.Record(joinsKey(s), s.snapshot.Now, s.snapshot.Members, s.snapshot.NomadKnown)
+	s.snapshot.Joins = before.Record(joinsKey(s), s.snapshot)
 }
 
 // joinsKey stands for all that may make members join that didn't: the template, the cluster, and the user's word.

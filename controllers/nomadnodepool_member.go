@@ -13,7 +13,7 @@ import (
 func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 	rec := record(n)
 	m := pool.Member{
-		Name: n.Name, Revision: n.Spec.Revision, Created: rec.Created,
+		Name: n.Name, Revision: n.Spec.Revision, Created: n.CreationTimestamp.Time,
 		Leaving: rec.Leaving(), Joined: rec.Joined, VMMade: rec.VMMade,
 		JoinExpired: member.JoinExpired(rec, now), JoinDeadline: member.JoinDeadline(rec),
 		JoinedAt: timeOf(n.Status.JoinedTime), UnhealthySince: timeOf(n.Status.UnhealthySince),
@@ -26,6 +26,11 @@ func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 	if c := condition(n, v1alpha1.NodeReady); c.Status == "True" {
 		m.Ready, m.ReadySince = true, c.LastTransitionTime.Time
 	}
+	if link.Known && found && v.Status == nomad.NodeReady {
+		// Seen before the member's own record tells.
+		m.Joined, m.JoinExpired = true, false
+	}
+	m.Down = link.Known && found && v.Status == nomad.NodeDown
 	if link.Known {
 		// The member's own condition may be old when Nomad has just come back, and a busy member would look broken.
 		m.Ready = found && v.Status == nomad.NodeReady && v.Eligible && !v.Draining
@@ -37,10 +42,24 @@ func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 		m.LeavingSince, m.LeavingReason, m.Returning = rec.Drain.Time.Time, rec.Drain.Reason, !rec.Leaving()
 		m.Rescuable = rescuable(rec, v, found)
 	}
-	if c := condition(n, v1alpha1.NodeVMReady); !rec.VMMade && templateReasons[c.Reason] {
+	if c := condition(n, v1alpha1.NodeVMReady); !m.Ready && inTheWay(c.Reason, rec.VMMade) {
 		m.Problem = &pool.Problem{Reason: c.Reason, Message: c.Message}
 	}
+	m.Stuck = condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonDeleteStuck
 	return m
+}
+
+// inTheWay is true for a reason of a member's VMReady condition that says that the member can't be made, or can't begin to run,
+// as things are. Of one without a VM that is every reason but those that it has on its way.
+func inTheWay(reason string, made bool) bool {
+	switch reason {
+	case v1alpha1.ReasonVMUnschedulable, v1alpha1.ReasonVMAboveQuota:
+		return true
+	case "", v1alpha1.ReasonUnknown, v1alpha1.ReasonProvisioning, v1alpha1.ReasonVMStarting, v1alpha1.ReasonVMRunning:
+		return false
+	default:
+		return !made
+	}
 }
 
 // rescuable is true while a member's order to leave can be taken back, and that is of use: one whose node is down, or that
@@ -53,12 +72,4 @@ func rescuable(rec member.Record, v nomad.Node, found bool) bool {
 		return false
 	}
 	return rec.Drain.Reason == v1alpha1.DrainScaleIn || rec.Drain.Reason == v1alpha1.DrainRollout
-}
-
-// templateReasons are the reasons of a member's VMReady condition that say that its VM can't be made as things are.
-var templateReasons = map[string]bool{
-	v1alpha1.ReasonImageNotFound: true, v1alpha1.ReasonImageNotReady: true, v1alpha1.ReasonDiskTooSmall: true,
-	v1alpha1.ReasonStorageClassNotFound: true, v1alpha1.ReasonNetworkNotFound: true, v1alpha1.ReasonNetworkNotReady: true,
-	v1alpha1.ReasonKeyPairNotFound: true, v1alpha1.ReasonSecretNotFound: true, v1alpha1.ReasonTemplateNotFound: true,
-	v1alpha1.ReasonTemplateInvalid: true, v1alpha1.ReasonAdmissionDenied: true, v1alpha1.ReasonQuotaExceeded: true,
 }

@@ -29,7 +29,7 @@ type poolScope struct {
 
 func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, from client.Reader) (*poolScope, error) {
 	s := &poolScope{pool: p.DeepCopy(), members: map[string]*v1alpha1.NomadNode{}}
-	link, err := r.Connections.Link(ctx, p.Namespace, p.Spec.Nomad.NomadConnection)
+	link, err := r.Connections.Link(ctx, p, p.Spec.Nomad.NomadConnection)
 	if err != nil {
 		return nil, err
 	}
@@ -55,26 +55,28 @@ func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.Nomad
 	if err := r.observeMembers(ctx, s, from); err != nil {
 		return nil, err
 	}
+	if err := r.observeHosts(ctx, s); err != nil {
+		return nil, err
+	}
 	observeJoins(s)
 	if err := r.observeTemplate(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := r.observeHosts(ctx, s); err != nil {
-		return nil, err
-	}
 	r.observeUsage(ctx, s)
-	return s, nil
+	return s, r.observeQuota(ctx, s)
 }
 
+// observeMembers finds a pool's members by the pool's UID in their spec, which nobody can change. Labels may be taken off, and a
+// pool that forgets a member makes another.
 func (r *NomadNodePoolReconciler) observeMembers(ctx context.Context, s *poolScope, from client.Reader) error {
 	var l v1alpha1.NomadNodeList
-	if err := from.List(ctx, &l, client.InNamespace(s.pool.Namespace), client.MatchingLabels{v1alpha1.PoolLabel: s.pool.Name}); err != nil {
+	if err := from.List(ctx, &l, client.InNamespace(s.pool.Namespace)); err != nil {
 		return fmt.Errorf("listing the members: %w", err)
 	}
 	for i := range l.Items {
 		n := &l.Items[i]
 		if n.Spec.PoolUID != string(s.pool.UID) {
-			continue // of a former pool of this name; its finalizer sees to it
+			continue // of another pool, or of a former one of this name; its finalizer sees to it
 		}
 		s.members[n.Name] = n
 		s.snapshot.Members = append(s.snapshot.Members, memberFacts(n, s.link, s.snapshot.Now))

@@ -39,6 +39,8 @@ type Config struct {
 	SweepInterval, SweepGrace time.Duration
 	// PurgePatience is for how long the removal of a member waits for a Nomad that can't be asked.
 	PurgePatience time.Duration
+	// NomadCredentialsDir holds files that go before the environment (nomad.OwnConnection); empty: there are none.
+	NomadCredentialsDir string
 	// LogLevel is debug, info, warn or error.
 	LogLevel string
 }
@@ -55,13 +57,14 @@ func ParseFlags(args []string) (Config, error) {
 	fs.IntVar(&c.Workers, "workers", 10, "members that are reconciled at the same time")
 	fs.DurationVar(&c.SweepInterval, "sweep-interval", 5*time.Minute, "time between two looks for Nomad nodes, claims and Secrets of members whose NomadNode is gone; 0: never look")
 	fs.DurationVar(&c.SweepGrace, "sweep-grace", 15*time.Minute, "how long these must have been without a NomadNode and without a VM, at every look, before they are removed; begins anew when the controller starts")
-	fs.DurationVar(&c.PurgePatience, "purge-patience", DefaultPurgePatience, "how long a drained member waits for a Nomad that can't be asked, before its VM goes and its node is left to Nomad's own garbage collection")
+	fs.DurationVar(&c.PurgePatience, "purge-patience", DefaultPurgePatience, "for how long the removal of a member whose deletion was asked for, or whose VM is gone, waits for a Nomad that can't be asked, before it goes on without and leaves the node to Nomad's own garbage collection")
+	fs.StringVar(&c.NomadCredentialsDir, "nomad-credentials-dir", "", "directory with the files NOMAD_ADDR, NOMAD_TOKEN, ca.crt and so on, as a Secret is mounted; each counts before the environment variable, and is read again when it changes; unset: the environment alone")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	return c, fs.Parse(args)
 }
 
-// Run runs the controllers until the context ends. The connection to Nomad that pools may leave unset comes from the
-// environment: NOMAD_ADDR, NOMAD_TOKEN and so on.
+// Run runs the controllers until the context ends. The connection to Nomad that pools may leave unset comes from
+// NomadCredentialsDir and the environment: NOMAD_ADDR, NOMAD_TOKEN and so on.
 func Run(ctx context.Context, c Config) error {
 	level, err := zapcore.ParseLevel(c.LogLevel)
 	if err != nil {
@@ -79,8 +82,8 @@ func Run(ctx context.Context, c Config) error {
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 
-	defaults, err := nomad.ConnectionFromEnv(os.Getenv, os.ReadFile)
-	if err != nil {
+	own := func() (nomad.Connection, error) { return nomad.OwnConnection(c.NomadCredentialsDir, os.Getenv) }
+	if _, err := own(); err != nil && c.NomadCredentialsDir == "" { // the environment doesn't change by itself; a Secret may
 		return err
 	}
 	rc, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
@@ -102,7 +105,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}
-	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping), Add(ctx, mgr, defaults, c))
+	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping), Add(ctx, mgr, own, c))
 	if err != nil {
 		return err
 	}

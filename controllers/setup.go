@@ -48,9 +48,9 @@ func CacheOptions() cache.Options {
 	}}
 }
 
-// Add adds the reconcilers, the sweeper, and the Nomad watchers that wake the reconcilers, to a manager. Defaults is the
+// Add adds the reconcilers, the sweeper, and the Nomad watchers that wake the reconcilers, to a manager. Own reads the
 // controller's own connection to Nomad.
-func Add(ctx context.Context, mgr ctrl.Manager, defaults nomad.Connection, config Config) error {
+func Add(ctx context.Context, mgr ctrl.Manager, own func() (nomad.Connection, error), config Config) error {
 	index := func(o client.Object) []string { return []string{o.(*v1alpha1.NomadNode).Spec.NodeID} }
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.NomadNode{}, nodeIDIndex, index); err != nil {
 		return fmt.Errorf("indexing NomadNodes: %w", err)
@@ -60,7 +60,10 @@ func Add(ctx context.Context, mgr ctrl.Manager, defaults nomad.Connection, confi
 	if err := mgr.Add(clusters); err != nil {
 		return err
 	}
-	c := &Connections{Reader: mgr.GetAPIReader(), Defaults: defaults, Clusters: clusters, Clock: clock.RealClock{}}
+	c := &Connections{Reader: mgr.GetAPIReader(), Own: own, Clusters: clusters, Clock: clock.RealClock{}}
+	if err := mgr.Add(c); err != nil {
+		return err
+	}
 	d := Deps{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Connections: c, Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("nomad-harvester"), NewID: uuid.NewString}
 	if err := mgr.Add(NewSweeper(d, clock.RealClock{}, config)); err != nil {
 		return err

@@ -68,12 +68,12 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 		s.seen = sweep.Seen{} // what wasn't looked at may have changed since
 		return err
 	}
+	errs := o.unseen // of single pools, which hold up no other
 	plan, seen := sweep.Decide(o.Observed, s.seen, s.Grace)
 	s.seen = seen
 	for _, l := range plan.Tell {
 		s.tell(ctx, o, l)
 	}
-	var errs []error
 	failed := map[sweep.Key]bool{}
 	for _, l := range plan.Remove {
 		secret := sweep.Key{Namespace: l.Namespace, Name: l.Secret}

@@ -30,6 +30,7 @@ type sweepScope struct {
 	claims   map[sweep.Key]types.UID
 	clusters map[sweep.Key]nomad.Cluster // of Nomad nodes
 	down     []downNode
+	unseen   []error // why Nomad nodes of some pools weren't looked at; their grace begins anew
 }
 
 // downNode is a Nomad node that is down, of a cluster that a pool belongs to.
@@ -68,9 +69,10 @@ func (s *Sweeper) observePools(ctx context.Context, o *sweepScope) error {
 		p := &l.Items[i]
 		o.pools[string(p.UID)] = p
 		o.Pools[string(p.UID)] = sweep.Pool{Paused: p.Spec.Paused, KeepsNodes: p.Spec.ScaleIn.Purge != nil && !*p.Spec.ScaleIn.Purge}
-		link, err := s.Connections.Link(ctx, p.Namespace, p.Spec.Nomad.NomadConnection)
+		link, err := s.Connections.Link(ctx, p, p.Spec.Nomad.NomadConnection)
 		if err != nil {
-			return err
+			o.unseen = append(o.unseen, fmt.Errorf("pool %s/%s: %w", p.Namespace, p.Name, err))
+			continue
 		}
 		settled := !link.View.SettledSince.IsZero() && !o.Now.Before(link.View.SettledSince.Add(sweepSettling))
 		if !link.Known || !settled {
@@ -135,15 +137,16 @@ func (s *Sweeper) observeMembers(ctx context.Context, o *sweepScope) error {
 	return nil
 }
 
-// observeNodes asks Nomad what the nodes say they are that no member has the ID of.
+// observeNodes asks Nomad what the nodes say they are that no member has the ID of. A Nomad that doesn't answer once isn't asked
+// again.
 func (s *Sweeper) observeNodes(ctx context.Context, o *sweepScope) error {
 	type question struct {
 		cluster nomad.Cluster
 		id      string
 	}
-	asked := map[question]nomad.Inspection{}
+	asked, silent := map[question]nomad.Inspection{}, map[nomad.Cluster]bool{}
 	for _, d := range o.down {
-		if o.NodeIDs[d.id] {
+		if o.NodeIDs[d.id] || silent[d.cluster] {
 			continue
 		}
 		q := question{d.cluster, d.id}
@@ -151,7 +154,8 @@ func (s *Sweeper) observeNodes(ctx context.Context, o *sweepScope) error {
 		if !done {
 			var err error
 			if in, err = d.cluster.Inspect(ctx, d.id); err != nil {
-				return fmt.Errorf("asking Nomad for node %s: %w", d.id, err)
+				o.unseen, silent[d.cluster] = append(o.unseen, fmt.Errorf("asking Nomad for node %s: %w", d.id, err)), true
+				continue
 			}
 			asked[q] = in
 		}

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -9,11 +10,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	clocktesting "k8s.io/utils/clock/testing"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -25,6 +28,8 @@ type sweptNomad struct {
 	nomad.Cluster
 	view   nomad.View
 	inside map[string]nomad.Node
+	silent bool // it doesn't answer
+	asked  int
 	purged []string
 }
 
@@ -32,6 +37,9 @@ func (n *sweptNomad) Get(nomad.Connection) nomad.Cluster { return n }
 func (n *sweptNomad) View() nomad.View                   { return n.view }
 
 func (n *sweptNomad) Inspect(_ context.Context, id string) (nomad.Inspection, error) {
+	if n.asked++; n.silent {
+		return nomad.Inspection{}, context.DeadlineExceeded
+	}
 	node, ok := n.inside[id]
 	return nomad.Inspection{Found: ok, Node: node}, nil
 }
@@ -120,6 +128,47 @@ func sweptSecrets(t *testing.T) float64 {
 	t.Fatal("there is no such metric")
 	return 0
 }
+
+// A Nomad that doesn't answer, or a pool whose credentials can't be read, holds up nobody else's leftovers.
+func TestOnePoolsNomadHoldsUpNoOther(t *testing.T) {
+	pool := func(name string) *v1alpha1.NomadNodePool {
+		p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}}
+		p.Spec.Nomad.Address = "http://127.0.0.1:4647"
+		return p
+	}
+	unreadable := pool("unreadable")
+	unreadable.Spec.Nomad.CredentialsSecretRef = &v1alpha1.SecretRef{Name: "no-right-to-read"}
+	s := newSweepShell(pool("away"), unreadable)
+	nodes := map[string]nomad.Node{"bbbbbbbb-0000-4000-8000-000000000001": {Status: nomad.NodeDown}, "bbbbbbbb-0000-4000-8000-000000000002": {Status: nomad.NodeDown}}
+	away := &sweptNomad{silent: true, view: s.nomad.view}
+	away.view.Nodes = nodes
+	s.Connections.Clusters = sweptByAddress{"http://127.0.0.1:4646": s.nomad, "http://127.0.0.1:4647": away}
+	s.Connections.Reader = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			if key.Name == "no-right-to-read" {
+				return errors.New("no right to read it")
+			}
+			return c.Get(ctx, key, o, opts...)
+		},
+	})
+	for looks := 1; looks <= 4; looks++ {
+		s.nomad.view.Taken, away.view.Taken = s.clock.Now(), s.clock.Now()
+		if err := s.Sweep(t.Context()); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "ns/unreadable") {
+			t.Errorf("got %v", err)
+		}
+		if away.asked != looks {
+			t.Errorf("the Nomad that doesn't answer was asked %d times in %d looks", away.asked, looks)
+		}
+		s.clock.Step(s.Interval)
+	}
+	if !slices.Contains(s.nomad.purged, lostID) {
+		t.Error("what is left of the lost member was not swept")
+	}
+}
+
+type sweptByAddress map[string]*sweptNomad
+
+func (b sweptByAddress) Get(c nomad.Connection) nomad.Cluster { return b[c.Address] }
 
 func TestLeftoversOfALostMemberAreSwept(t *testing.T) {
 	s := newSweepShell()

@@ -163,6 +163,8 @@ const (
 	ReasonNodeReady = "NodeReady"
 	// ReasonNodeDown: the Nomad node is down or disconnected.
 	ReasonNodeDown = "NodeDown"
+	// ReasonRescuing: the order to leave was taken back, and what was done for it is being undone in Nomad.
+	ReasonRescuing = "Rescuing"
 	// ReasonIneligible: the Nomad node is ineligible, or drained, by somebody else's order.
 	ReasonIneligible = "Ineligible"
 	// ReasonWaitingForAllocations: allocations still live on the node.

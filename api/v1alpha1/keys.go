@@ -20,7 +20,9 @@ const (
 
 	// DeleteNextAnnotation on a NomadNode makes it the first to go when the pool shrinks. Any value.
 	DeleteNextAnnotation = "nomad.harvesterhci.io/delete-next"
-	// ProtectAnnotation on a NomadNode keeps it from being chosen when the pool shrinks. Any value.
+	// ProtectAnnotation on a NomadNode keeps the pool from letting it go: when the pool shrinks, in a rollout, when it doesn't
+	// join and when it no longer works. It doesn't keep it from being deleted, nor, with evictionStrategy External, from
+	// leaving a host that is to be freed. Any value.
 	ProtectAnnotation = "nomad.harvesterhci.io/protect"
 	// AllowDeleteAnnotation on a VM lets a DELETE of it through the admission policy. Any value.
 	AllowDeleteAnnotation = "nomad.harvesterhci.io/allow-delete"
@@ -30,6 +32,9 @@ const (
 	// ScaleReasonAnnotation on a NomadNodePool says who asked for its present replicas, and why; written by the
 	// autoscaler plugin, shown in status.lastScale.reason.
 	ScaleReasonAnnotation = "nomad.harvesterhci.io/scale-reason"
+	// ShareCloudInitAnnotation of a VirtualMachineTemplate names the namespaces, separated by commas, whose pools may have the
+	// cloud-init Secrets of its versions; "*": all. Pools of its own namespace always may.
+	ShareCloudInitAnnotation = "nomad.harvesterhci.io/share-cloud-init"
 	// DryRunAnnotation on a NomadNodePool holds what the autoscaler would have asked for under dry-run.
 	DryRunAnnotation = "nomad.harvesterhci.io/dry-run-replicas"
 

@@ -84,7 +84,9 @@ type NomadClient struct {
 	ClientTLSSecretRef *SecretRef `json:"clientTLSSecretRef,omitempty"`
 
 	// introductionToken says if members get a Nomad client introduction token (Nomad 1.11 and later): Auto when the
-	// server has them, Always, or Never.
+	// server has them, Always, or Never. With Auto a member that is made while Nomad can't be asked gets none, unless
+	// Nomad has given some since the controller started. Where client_introduction.enforcement is "strict" such a member
+	// could never join: set Always there, and members wait for their tokens.
 	// +kubebuilder:validation:Enum=Auto;Always;Never
 	// +kubebuilder:default=Auto
 	// +optional

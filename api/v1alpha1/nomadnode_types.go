@@ -186,9 +186,13 @@ type VMStatus struct {
 	// uid of the VM; empty while there is none.
 	// +optional
 	UID string `json:"uid,omitempty"`
-	// created is when the VM was made; joinTimeout counts from there.
+	// created is when the VM was made; joinTimeout counts from there, or from roomSince if that is later.
 	// +optional
 	Created *metav1.Time `json:"created,omitempty"`
+	// roomSince is when there was room for the VM at last, on a host and within its namespace's quota, after there had been
+	// none. Unset: it never lacked any.
+	// +optional
+	RoomSince *metav1.Time `json:"roomSince,omitempty"`
 	// status as KubeVirt and Harvester's UI show it, such as Running.
 	// +optional
 	Status string `json:"status,omitempty"`
@@ -211,6 +215,10 @@ type NomadStatus struct {
 	// allocations is how many live allocations the node has; only while it leaves.
 	// +optional
 	Allocations *int32 `json:"allocations,omitempty"`
+	// onlySystemSince is since when the allocations of system jobs alone have been left on a node that drains: Nomad stops them
+	// then, and may miss that moment. Unset: others are left too, or none.
+	// +optional
+	OnlySystemSince *metav1.Time `json:"onlySystemSince,omitempty"`
 	// blocking names some of the allocations that the drain waits for.
 	// +listType=atomic
 	// +optional

@@ -83,7 +83,7 @@ type NomadNodePoolSpec struct {
 	// +optional
 	ScaleIn ScaleInSpec `json:"scaleIn,omitempty"`
 
-	// rollout says how members are replaced when the template changes.
+	// rollout says how members are replaced when the template changes, when somebody asks for it, or for their age.
 	// +kubebuilder:default={}
 	// +optional
 	Rollout RolloutSpec `json:"rollout,omitempty"`
@@ -191,7 +191,7 @@ const (
 	OnDelete RolloutType = "OnDelete"
 )
 
-// RolloutSpec says how members are replaced when the template changes. Each is drained before it goes, as in a scale-in.
+// RolloutSpec says how members are replaced when the template changes, when somebody asks for it, or for their age. Each is drained before it goes, as in a scale-in.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.maxSurge) || !(self.maxSurge == 0 || self.maxSurge == '0%') || has(self.maxUnavailable) && !(self.maxUnavailable == 0 || self.maxUnavailable == '0%')",message="spec.rollout: maxSurge and maxUnavailable are both 0, so that no member could ever be replaced; set one of them to at least 1"
 type RolloutSpec struct {
@@ -222,13 +222,27 @@ type RolloutSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	MinReadySeconds int32 `json:"minReadySeconds,omitempty"`
+
+	// restartedAt has members that were made before this time replaced as if the template had changed; a time such as
+	// 2026-03-01T12:00:00Z. One that lies ahead is waited for; unset: nobody is replaced for it.
+	// +optional
+	RestartedAt *metav1.Time `json:"restartedAt,omitempty"`
+
+	// maxAge is how old a member may become before it is replaced as if the template had changed; a Go duration of at least 1h,
+	// such as 720h; unset: as old as may be.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1h')",messageExpression="'maxAge: \"%s\" is shorter than 1h, and members would be replaced all the time; use a duration such as 720h'.format([self])"
+	// +optional
+	MaxAge *metav1.Duration `json:"maxAge,omitempty"`
 }
 
 // HealthSpec says when a member is replaced because it doesn't join, or no longer works. While Nomad can't be asked, or
 // has just come back, nobody is replaced.
 type HealthSpec struct {
 	// joinTimeout is how long a member may take from the making of its VM to being ready in Nomad; a Go duration. A member that
-	// takes longer is replaced, each time after a longer pause. When three in a row fail, the pool stops making members
+	// takes longer is replaced after a pause. When three in a row fail, the pool stops making members
 	// and keeps those that failed, to be looked at: see the condition RegistrationHealthy.
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Schemaless
@@ -278,7 +292,8 @@ type NomadNodePoolStatus struct {
 	// +kubebuilder:default=0
 	// +optional
 	ReadyReplicas int32 `json:"readyReplicas"`
-	// updatedReplicas is how many members were made from the present template.
+	// updatedReplicas is how many members were made from the present template, and aren't to be replaced for rollout.restartedAt or
+	// rollout.maxAge.
 	// +kubebuilder:default=0
 	// +optional
 	UpdatedReplicas int32 `json:"updatedReplicas"`
@@ -291,7 +306,7 @@ type NomadNodePoolStatus struct {
 	// +optional
 	DrainingReplicas int32 `json:"drainingReplicas"`
 	// unhealthyReplicas is how many members have joined once and are not ready now, have not joined within joinTimeout, or
-	// have their VM refused.
+	// can't be made or run as things are.
 	// +kubebuilder:default=0
 	// +optional
 	UnhealthyReplicas int32 `json:"unhealthyReplicas"`

@@ -50,16 +50,16 @@ type NodeTemplate struct {
 	Disks []Disk `json:"disks,omitempty"`
 
 	// networks are the VM's networks, each a VLAN network of Harvester. The members need addresses of their own that the
-	// Nomad servers can reach.
+	// Nomad servers can reach. The first one is that at which Nomad knows the client.
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:XValidation:rule="self.filter(n, has(n.management) && n.management).size() <= 1",message="networks: a VM can have the management network only once"
 	// +optional
 	Networks []Network `json:"networks,omitempty"`
 
 	// sshKeys are Harvester key pairs, as namespace/name, whose public keys may log in to the guest.
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=317
-	// +kubebuilder:validation:items:MaxLength=127
 	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'sshKeys: \"%s\" is not namespace/name of a KeyPair'.format([self])"
 	// +optional
 	SSHKeys []string `json:"sshKeys,omitempty"`
@@ -127,7 +127,6 @@ type Disk struct {
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",messageExpression="'size: \"%s\" must be more than 0; use a quantity such as 40Gi'.format([self])"
 	Size resource.Quantity `json:"size"`
 	// image is the VirtualMachineImage that fills the disk, as namespace/name (image-xxxxx, not the display name).
-	// +kubebuilder:validation:MaxLength=127
 	// +kubebuilder:validation:MaxLength=317
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'image: \"%s\" is not namespace/name of a VirtualMachineImage'.format([self])"
 	// +optional
@@ -138,13 +137,20 @@ type Disk struct {
 	StorageClassName string `json:"storageClassName,omitempty"`
 }
 
-// Network is a network of a VM.
+// Network is a network of a VM. Exactly one of name and management says which.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.name) != (has(self.management) && self.management)",message="networks: set either name (a VLAN network, as namespace/name) or management: true"
 type Network struct {
 	// name of the NetworkAttachmentDefinition, as namespace/name.
-	// +kubebuilder:validation:MaxLength=127
 	// +kubebuilder:validation:MaxLength=317
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'name: \"%s\" is not namespace/name of a network'.format([self])"
-	Name string `json:"name"`
+	// +optional
+	Name string `json:"name,omitempty"`
+	// management is Harvester's management network, by masquerade. Every guest has the same address in it, 10.0.2.2, and
+	// tells it to Nomad: nobody reaches the guest or the services on it, Nomad's servers reach it only over the connection
+	// that it has opened, and its address changes with each migration. For jobs that only reach out, where there is no VLAN.
+	// +optional
+	Management bool `json:"management,omitempty"`
 }
 
 // CloudInit is what the user adds to a member's cloud-init.
@@ -161,7 +167,8 @@ type CloudInit struct {
 	// +optional
 	UserDataSecretRef *SecretKeyRef `json:"userDataSecretRef,omitempty"`
 	// networkData is a NoCloud network configuration (version 1 or 2); unset: DHCP. A template with several networks needs
-	// an image that uses netplan for that, as Debian's and Ubuntu's do.
+	// an image that uses netplan for that, as Debian's and Ubuntu's do; the default route is then the first network's, and
+	// its address the one at which Nomad knows the client.
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
 	NetworkData string `json:"networkData,omitempty"`

@@ -590,6 +590,10 @@ func (in *NomadStatus) DeepCopyInto(out *NomadStatus) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.OnlySystemSince != nil {
+		in, out := &in.OnlySystemSince, &out.OnlySystemSince
+		*out = (*in).DeepCopy()
+	}
 	if in.Blocking != nil {
 		in, out := &in.Blocking, &out.Blocking
 		*out = make([]string, len(*in))
@@ -657,6 +661,15 @@ func (in *RolloutSpec) DeepCopyInto(out *RolloutSpec) {
 	if in.MaxUnavailable != nil {
 		in, out := &in.MaxUnavailable, &out.MaxUnavailable
 		*out = new(intstr.IntOrString)
+		**out = **in
+	}
+	if in.RestartedAt != nil {
+		in, out := &in.RestartedAt, &out.RestartedAt
+		*out = (*in).DeepCopy()
+	}
+	if in.MaxAge != nil {
+		in, out := &in.MaxAge, &out.MaxAge
+		*out = new(v1.Duration)
 		**out = **in
 	}
 }
@@ -768,6 +781,10 @@ func (in *VMStatus) DeepCopyInto(out *VMStatus) {
 	*out = *in
 	if in.Created != nil {
 		in, out := &in.Created, &out.Created
+		*out = (*in).DeepCopy()
+	}
+	if in.RoomSince != nil {
+		in, out := &in.RoomSince, &out.RoomSince
 		*out = (*in).DeepCopy()
 	}
 }

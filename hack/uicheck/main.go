@@ -71,11 +71,17 @@ func connect() (client.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no cluster to look at: %w; run make world, or set KUBECONFIG", err)
 	}
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), kubevirtv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+	scheme, err := kinds()
+	if err != nil {
 		return nil, err
 	}
 	return client.New(config, client.Options{Scheme: scheme})
+}
+
+// kinds are those that are read by their Go types.
+func kinds() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	return scheme, errors.Join(clientgoscheme.AddToScheme(scheme), kubevirtv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme))
 }
 
 var kubeconfigLine = regexp.MustCompile(`(?m)^export KUBECONFIG='?([^'\n]+)'?$`)

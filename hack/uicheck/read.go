@@ -20,11 +20,17 @@ func read(ctx context.Context, c client.Client, key client.ObjectKey) (checklist
 	if err := c.Get(ctx, key, s.VM); err != nil {
 		return s, fmt.Errorf("reading the VM %s: %w", key, err)
 	}
-	p := &v1alpha1.NomadNodePool{}
-	if err := c.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: s.VM.Labels[v1alpha1.PoolLabel]}, p); client.IgnoreNotFound(err) != nil {
-		return s, fmt.Errorf("reading the pool of %s: %w", key, err)
+	namespace := &corev1.Namespace{}
+	if err := c.Get(ctx, client.ObjectKey{Name: key.Namespace}, namespace); err == nil { // Who may only see one namespace goes without.
+		s.Namespace = namespace
 	}
-	s.PoolUID = string(p.UID)
+	if pool := s.VM.Labels[v1alpha1.PoolLabel]; pool != "" {
+		p := &v1alpha1.NomadNodePool{}
+		if err := c.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: pool}, p); client.IgnoreNotFound(err) != nil {
+			return s, fmt.Errorf("reading the pool of %s: %w", key, err)
+		}
+		s.PoolUID = string(p.UID)
+	}
 	if err := readSecret(ctx, c, &s); err != nil {
 		return s, err
 	}

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
 )
 
 const cloudConfigHeader = "#cloud-config"
@@ -16,12 +16,32 @@ const cloudConfigHeader = "#cloud-config"
 // Ubuntu's images use, knows names with wildcards. With one network there is better: without any networkdata cloud-init
 // itself sets up DHCP, on the interface that it finds, in every image (cloud-init: cloudinit/net/__init__.py,
 // generate_fallback_config).
+//
+// Each network may offer a default route. That of the first network has the least metric, for Nomad takes the interface of
+// the default route for the client's own (Nomad: client/fingerprint/network.go, and command/agent/config.go,
+// normalizeAdvertise): it mustn't be a storage network's. The first interface is called by the first slot of the q35
+// machine, or eth0 where names aren't predictable; if it is called neither, all have the same metric. An interface that
+// several of these match gets the first, by name.
 const dhcpOnAll = `version: 2
 ethernets:
-  nics:
+  first:
+    match:
+      name: enp1s0
+    dhcp4: true
+    dhcp4-overrides:
+      route-metric: 100
+  first-eth:
+    match:
+      name: eth0
+    dhcp4: true
+    dhcp4-overrides:
+      route-metric: 100
+  others:
     match:
       name: "e*"
     dhcp4: true
+    dhcp4-overrides:
+      route-metric: 1000
 `
 
 // userData is the Harvester template's #cloud-config, if there is one, under the user's, under what a Nomad client needs.
@@ -34,22 +54,30 @@ func userData(m Member, f Facts) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("userData: %w", err)
 	}
-	merged, err := mergeCloudConfig(user, memberCloudConfig(m, f))
+	merged, err := mergeCloudConfig(user, yamlNode(memberCloudConfig(m, f)))
 	if err != nil {
 		return "", fmt.Errorf("userData: %w", err)
 	}
-	// A key without a value is as good as none to cloud-init, but doesn't pass its schema.
-	maps.DeleteFunc(merged, func(_ string, value any) bool { return value == nil })
-	// yaml.Marshal sorts the keys; cloud-init runs its modules in an order of its own.
-	doc, err := yaml.Marshal(merged)
+	doc, err := writeYAML(withoutEmptyKeys(merged))
 	if err != nil {
-		return "", fmt.Errorf("marshalling the user data: %w", err)
+		return "", fmt.Errorf("writing the user data: %w", err)
 	}
-	return cloudConfigHeader + "\n" + string(doc), nil
+	return cloudConfigHeader + "\n" + doc, nil
+}
+
+// withoutEmptyKeys leaves out keys without a value, which are as good as none to cloud-init, but don't pass its schema.
+func withoutEmptyKeys(config *yaml.Node) *yaml.Node {
+	out := &yaml.Node{Kind: yaml.MappingNode}
+	for i := 0; i+1 < len(config.Content); i += 2 {
+		if key, value := config.Content[i], config.Content[i+1]; !isNull(value) {
+			out.Content = append(out.Content, key, value)
+		}
+	}
+	return out
 }
 
 // stackUserData is the user's document over the Harvester template's, which may be nil.
-func stackUserData(from *TemplateCloudInit, text string) (map[string]any, error) {
+func stackUserData(from *TemplateCloudInit, text string) (*yaml.Node, error) {
 	user, err := parseUserData(text)
 	if err != nil || from == nil {
 		return user, err
@@ -58,7 +86,7 @@ func stackUserData(from *TemplateCloudInit, text string) (map[string]any, error)
 	if err != nil {
 		return nil, err
 	}
-	return mergeCloudConfig(under, user)
+	return merger{}.mappings("", under, user)
 }
 
 // memberCloudConfig is what a Nomad client needs: Nomad itself if the image doesn't have it, its identity and
@@ -132,41 +160,48 @@ func publicKeys(m Member, f Facts) []any {
 // cloud-init does with ours as the first part and the user's as a second one with the merge_how
 // "dict(no_replace,recurse_list)+list(prepend)+str()" (cloud-init: doc/rtd/reference/merging.rst), but that ours
 // wins, or the user's is refused, where one is of another kind than the other.
-func mergeCloudConfig(user, ours map[string]any) (map[string]any, error) {
-	return mergeMappings("", user, ours)
+func mergeCloudConfig(user, ours *yaml.Node) (*yaml.Node, error) {
+	return merger{refuses: true}.mappings("", user, ours)
 }
 
-func mergeMappings(field string, user, ours map[string]any) (map[string]any, error) {
-	merged := make(map[string]any, len(user)+len(ours))
-	maps.Copy(merged, user)
-	for _, key := range slices.Sorted(maps.Keys(ours)) {
-		value, err := mergeCloudConfigValue(field+key, user[key], ours[key])
+// merger lays one document over another.
+type merger struct {
+	// refuses says that it is an error if there is no list or mapping where the upper document has one; else the upper
+	// one's takes its place.
+	refuses bool
+}
+
+func (m merger) mappings(field string, under, over *yaml.Node) (*yaml.Node, error) {
+	merged := &yaml.Node{Kind: yaml.MappingNode, Content: slices.Clone(under.Content)}
+	for i := 0; i+1 < len(over.Content); i += 2 {
+		key, value := over.Content[i], over.Content[i+1]
+		at := find(merged.Content, key)
+		if at < 0 {
+			merged.Content = append(merged.Content, key, value)
+			continue
+		}
+		both, err := m.values(field+key.Value, merged.Content[at+1], value)
 		if err != nil {
 			return nil, err
 		}
-		merged[key] = value
+		merged.Content[at+1] = both
 	}
 	return merged, nil
 }
 
-func mergeCloudConfigValue(field string, user, ours any) (any, error) {
-	if user == nil {
-		return ours, nil
-	}
-	switch ours := ours.(type) {
-	case []any:
-		list, ok := user.([]any)
-		if !ok {
-			return nil, fmt.Errorf("%s is not a list; write it as one, to which the controller can add its own items", field)
-		}
-		return append(append([]any{}, list...), ours...), nil // not nil, which is no list in YAML
-	case map[string]any:
-		mapping, ok := user.(map[string]any)
-		if !ok {
-			return nil, fmt.Errorf("%s is not a mapping; write it as one, to which the controller can add its own keys", field)
-		}
-		return mergeMappings(field+".", mapping, ours)
+func (m merger) values(field string, under, over *yaml.Node) (*yaml.Node, error) {
+	switch {
+	case isNull(under):
+		return over, nil
+	case isList(over) && isList(under):
+		return &yaml.Node{Kind: yaml.SequenceNode, Content: slices.Concat(under.Content, over.Content)}, nil
+	case isMapping(over) && isMapping(under):
+		return m.mappings(field+".", under, over)
+	case isList(over) && m.refuses:
+		return nil, fmt.Errorf("%s is not a list; write it as one, to which the controller can add its own items", field)
+	case isMapping(over) && m.refuses:
+		return nil, fmt.Errorf("%s is not a mapping; write it as one, to which the controller can add its own keys", field)
 	default:
-		return ours, nil
+		return over, nil
 	}
 }

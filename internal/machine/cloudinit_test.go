@@ -1,10 +1,13 @@
 package machine
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	yamlv3 "go.yaml.in/yaml/v3"
 	"pgregory.net/rapid"
 	"sigs.k8s.io/yaml"
 
@@ -135,7 +138,8 @@ func TestCloudInitFromSecrets(t *testing.T) {
 	}
 }
 
-// With one network cloud-init knows better; the key has to be there for Harvester's UI.
+// With one network cloud-init knows better; the key has to be there for Harvester's UI. With several, the default route is
+// the first one's.
 func TestNetworkDataDefault(t *testing.T) {
 	m := testMember()
 	if text, ok := mustRender(t, m, testFacts()).Secret.Data["networkdata"]; !ok || len(text) > 0 {
@@ -146,13 +150,25 @@ func TestNetworkDataDefault(t *testing.T) {
 	if err := yaml.Unmarshal(mustRender(t, m, testFacts()).Secret.Data["networkdata"], &got); err != nil {
 		t.Fatal(err)
 	}
+	nic := func(name string, metric float64) map[string]any {
+		return map[string]any{"match": map[string]any{"name": name}, "dhcp4": true, "dhcp4-overrides": map[string]any{"route-metric": metric}}
+	}
 	want := map[string]any{"version": float64(2), "ethernets": map[string]any{
-		"nics": map[string]any{"match": map[string]any{"name": "e*"}, "dhcp4": true},
+		"first": nic("enp1s0", 100), "first-eth": nic("eth0", 100), "others": nic("e*", 1000),
 	}}
 	if diff := cmp.Diff(any(want), got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// laughs stands for a billion words.
+var laughs = func() string {
+	text := "a0: &a0 [lol]\n"
+	for i := range 9 {
+		text += fmt.Sprintf("a%d: &a%d [%s]\n", i+1, i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i), 10), ", "))
+	}
+	return text
+}()
 
 func TestParseUserDataRefuses(t *testing.T) {
 	apt, download := &v1alpha1.NomadInstall{Apt: testApt()}, &v1alpha1.NomadInstall{Download: testDownload()}
@@ -166,10 +182,17 @@ func TestParseUserDataRefuses(t *testing.T) {
 		"a longer word":      {text: "#cloud-config-archive\n- a\n", want: "the first line is not #cloud-config, it is an archive"},
 		"words":              {text: "password: secret\n", want: "the first line is not #cloud-config; only such documents"},
 		"bad YAML":           {text: "#cloud-config\na: [\n", want: "not valid YAML"},
-		"a key twice":        {text: "#cloud-config\na: 1\na: 2\n", want: "not valid YAML"},
+		"a key twice":        {text: "#cloud-config\na: 1\n'a': 2\n", want: "not valid YAML: line 3: a key that the same mapping has already"},
+		"a key of a list":    {text: "#cloud-config\n? [a]\n: b\n", want: "not valid YAML: line 2: a key that is a list or a mapping"},
+		"no such anchor":     {text: "#cloud-config\na: 1\npassword: *S3cret\n", want: "not valid YAML: line 3: an alias (*name) of what has no such anchor (&name); quote the value"},
+		"within itself":      {text: "#cloud-config\na: &a\n- *a\n", want: "not valid YAML: line 3: an alias within what it stands for"},
+		"a merged list":      {text: "#cloud-config\na: {<<: [1]}\n", want: "not valid YAML: line 2: a merge key (<<) of what is neither"},
+		"an unknown tag":     {text: "#cloud-config\na: 1\nb: !vault S3cret\n", want: "not valid YAML: line 3: cloud-init doesn't know this tag"},
+		"aliases of aliases": {text: "#cloud-config\n" + laughs, want: "longer than 1 MiB with what its aliases stand for"},
 		"a list":             {text: "#cloud-config\n- a\n", want: "not a mapping"},
 		"a scalar":           {text: "#cloud-config\nhello\n", want: "not a mapping"},
-		"two documents":      {text: "#cloud-config\na: 1\n---\nb: 2\n", want: "more than one YAML document"},
+		"after the end":      {text: "#cloud-config\na: 1\n...\nb: 2\n", want: "not valid YAML: line 3: did not find expected <document start>"},
+		"two documents":      {text: "#cloud-config\na: 1\n...\nb: 2\n", want: "not valid YAML: line 3: did not find expected <document start>"},
 		"no list to add to":  {text: "#cloud-config\nruncmd: reboot\n", want: "runcmd is not a list"},
 		"our configuration":  {text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d//nomad.hcl\n", want: "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
 		"our ID":             {text: "#cloud-config\nwrite_files:\n- path: /a\n- path: /opt/nomad/data/client/client-id\n", want: "write_files[1].path: /opt/nomad/data/client/client-id belongs to the controller"},
@@ -183,7 +206,7 @@ func TestParseUserDataRefuses(t *testing.T) {
 		"its own merge type": {text: "#cloud-config\nmerge_type: list(append)\n", want: "merge_type can't be chosen"},
 		"a mount over the ID": {
 			text: "#cloud-config\nmounts:\n- [vdb, none, swap]\n- [LABEL=data, /opt/nomad/]\n",
-			want: "mounts[1]: /opt/nomad/ would hide /opt/nomad/data/client, which is written before anything is mounted; mount a disk for the data of jobs at /opt/nomad/data/alloc",
+			want: "mounts[1]: /opt/nomad would hide /opt/nomad/data/client, which is written before anything is mounted; mount a disk for the data of jobs at /opt/nomad/data/alloc",
 		},
 		"a mount over the configuration": {text: "#cloud-config\nmounts: [[vdb, /etc/nomad.d]]\n", want: "mounts[0]: /etc/nomad.d would hide /etc/nomad.d"},
 		"our unit":                       {text: "#cloud-config\nwrite_files:\n- path: /etc/systemd/system/nomad.service\n", want: "belongs to the controller", install: download},
@@ -212,6 +235,49 @@ func TestParseUserDataAccepts(t *testing.T) {
 	}
 }
 
+// Secrets' contents don't get into conditions, however wrong they are.
+func TestProblemsDoNotTellSecrets(t *testing.T) {
+	const secret = "S3cret"
+	var texts []string
+	for _, doc := range append(awkwardDocuments()[:800], "password: *k", "k: ", "? ", "k: [", "k: !k", "k: {k: }", "- k", "k: &k *k", "\tk: k", "k: @k", "k: `k`", "k: \"\\k\"", "runcmd: {k: k}", "mounts: [[k, /opt/k/..]]") {
+		doc = strings.ReplaceAll(doc, "k", secret)
+		texts = append(texts, doc, "#cloud-config\n"+doc, "#cloud-config\nruncmd: "+doc)
+	}
+	ref := &v1alpha1.SecretKeyRef{Name: "site", Key: "user"}
+	tmpl, c := testTemplate(), testClient()
+	tmpl.CloudInit = v1alpha1.CloudInit{UserDataSecretRef: ref, NetworkDataSecretRef: ref}
+	stacked, under := testTemplate(), &TemplateCloudInit{}
+	stacked.From = &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion, Name: "default/a"}
+	found := 0
+	for _, text := range texts {
+		f := testFacts()
+		f.Secrets["site"]["user"], f.From = text, under
+		under.UserData, under.NetworkData = text, text
+		for _, p := range append(Check(&tmpl, &c, f), Check(&stacked, &c, f)...) {
+			found++
+			if strings.Contains(p.Message, secret) {
+				t.Fatalf("%q: %s", text, p.Message)
+			}
+		}
+	}
+	if found < 1000 {
+		t.Errorf("only %d problems found", found)
+	}
+}
+
+// What the pool sets takes the place of what the Harvester template has of another kind.
+func TestStackOfOtherKinds(t *testing.T) {
+	from := &TemplateCloudInit{UserData: "#cloud-config\nusers: jim\nntp: [a]\npackages: [jq]\n"}
+	stacked, err := stackUserData(from, "#cloud-config\nusers: [joe]\nntp: {enabled: true}\npackages: [vim]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := writeYAML(stacked)
+	if want := "users:\n- joe\nntp:\n  enabled: true\npackages:\n- jq\n- vim\n"; got != want || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 // Check tries the user's document against every list and mapping that a member's own may have.
 func TestEveryKeyIsChecked(t *testing.T) {
 	m := testMember()
@@ -231,13 +297,39 @@ func TestEveryKeyIsChecked(t *testing.T) {
 // Numbers and words that YAML could take for something else reach the guest as they were written.
 func TestUserDataKeepsValues(t *testing.T) {
 	m := testMember()
-	m.Template.CloudInit.UserData = "#cloud-config\nsalt_minion: {conf: {big: 12345678901234567890, frac: 1.50, mode: \"0644\", word: \"yes\", text: \"a\\nb\\n\"}}\n"
+	m.Template.CloudInit.UserData = "#cloud-config\nsalt_minion: {conf: {big: 12345678901234567890, frac: 1.50, mode: \"0644\", word: \"yes\", text: \"a\\nb\\n\", " +
+		"short: y, octal: 0899, power: 7E10, data: !!binary aGVsbG8=, oct: 0o17, time: 12:30:45, folded: '0899'}}\n"
 	text, _ := renderUserData(t, m)
-	for _, want := range []string{"big: 12345678901234567890\n", "frac: 1.5", `mode: "0644"`, `word: "yes"`, "text: |\n"} {
+	for _, want := range []string{"big: 12345678901234567890\n", "frac: 1.50\n", `mode: "0644"`, `word: "yes"`, "text: |\n",
+		"short: y\n", "octal: 0899\n", "power: 7E10\n", "data: !!binary aGVsbG8=\n", "oct: 0o17\n", "time: 12:30:45\n", "folded: \"0899\"\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}
 	}
+}
+
+// mergedMaps is mergeCloudConfig of what two documents say.
+func mergedMaps(user, ours map[string]any) (map[string]any, error) {
+	var nodes [2]*yamlv3.Node
+	for i, config := range []map[string]any{user, ours} {
+		doc, err := json.Marshal(config)
+		if err != nil {
+			return nil, err
+		}
+		if nodes[i], err = parseYAMLMapping(string(doc)); err != nil {
+			return nil, err
+		}
+	}
+	merged, err := mergeCloudConfig(nodes[0], nodes[1])
+	if err != nil {
+		return nil, err
+	}
+	text, err := writeYAML(merged)
+	if err != nil {
+		return nil, err
+	}
+	var config map[string]any
+	return config, yaml.Unmarshal([]byte(text), &config)
 }
 
 // The user's items of a list stay, first and in their order; what the member needs follows.
@@ -255,7 +347,7 @@ func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 				config[key] = all
 			}
 		}
-		got, err := mergeCloudConfig(user, ours)
+		got, err := mergedMaps(user, ours)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,7 +47,8 @@ type StorageClass struct {
 
 // Network is what matters of a NetworkAttachmentDefinition.
 type Network struct {
-	// NotReady says that Harvester has marked the network as not ready.
+	// NotReady says that Harvester has marked the network as not ready. One without a mark is ready: Harvester's network
+	// controller marks those that go through its webhook.
 	NotReady bool
 }
 
@@ -55,6 +56,8 @@ type Network struct {
 type KeyPair struct {
 	// PublicKey is in OpenSSH's form; empty: the key pair has none.
 	PublicKey string
+	// Invalid says that Harvester couldn't read it.
+	Invalid bool
 }
 
 // text is one of the two documents of cloudInit, given either here or by a reference; ok is false if the reference leads

@@ -95,9 +95,9 @@ var deviceGuards = []guarded{
 		func(s, base *kubevirtv1.VirtualMachineSpec) any {
 			return ownDisks(s, len(base.Template.Spec.Domain.Devices.Disks))
 		}},
-	{"template.spec.volumes", "claims and cloud-init belong to one VM alone; use spec.template.disks and spec.template.cloudInit",
+	{"template.spec.volumes", "claims, disks of the host and cloud-init belong to one VM alone; use spec.template.disks and spec.template.cloudInit",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return ownedVolumes(s.Template.Spec.Volumes) }},
-	{"template.spec.networks", "the networks of the members are spec.template.networks; others can be added, as multus networks of the form namespace/name",
+	{"template.spec.networks", "the networks of the members are spec.template.networks, in which management: true is the pod network; others can be added, as multus networks of the form namespace/name",
 		func(s, base *kubevirtv1.VirtualMachineSpec) any {
 			return guardedNetworks(s.Template.Spec.Networks, len(base.Template.Spec.Networks))
 		}},
@@ -106,7 +106,7 @@ var deviceGuards = []guarded{
 			return firstNames(s.Template.Spec.Domain.Devices.Interfaces, len(base.Template.Spec.Networks),
 				func(i kubevirtv1.Interface) string { return i.Name })
 		}},
-	{"template.spec.domain.devices.interfaces", "masquerade gives each guest the same address, 10.0.2.2, at which no Nomad server can reach it; keep bridge",
+	{"template.spec.domain.devices.interfaces", "masquerade gives each guest the same address, 10.0.2.2, at which no Nomad server can reach it; keep bridge, or if that will do set management: true in spec.template.networks",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any {
 			return interfacesWith(s, func(i kubevirtv1.Interface) bool { return i.Masquerade != nil })
 		}},
@@ -170,11 +170,11 @@ func ownDisks(s *kubevirtv1.VirtualMachineSpec, n int) any {
 	}{disks, all[n-1]}
 }
 
-// ownedVolumes are the volumes that are made for one VM: claims, however they are named, and cloud-init.
+// ownedVolumes are the volumes that can be one VM's alone: claims, however they are named, files of the host, and cloud-init.
 func ownedVolumes(all []kubevirtv1.Volume) []kubevirtv1.Volume {
 	var own []kubevirtv1.Volume
 	for _, v := range all {
-		if v.PersistentVolumeClaim != nil || v.DataVolume != nil || v.Ephemeral != nil || v.MemoryDump != nil ||
+		if v.PersistentVolumeClaim != nil || v.DataVolume != nil || v.Ephemeral != nil || v.MemoryDump != nil || v.HostDisk != nil ||
 			v.CloudInitNoCloud != nil || v.CloudInitConfigDrive != nil || v.Sysprep != nil {
 			own = append(own, v)
 		}

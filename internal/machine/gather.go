@@ -64,6 +64,9 @@ func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.
 		g.storageClass(f.storageClass(d), f.StorageClasses)
 	}
 	for _, n := range t.Networks {
+		if n.Management {
+			continue
+		}
 		if obj := g.object(NetworkKind, n.Name); obj != nil {
 			f.Networks[n.Name] = Network{NotReady: obj.GetLabels()[networkReadyLabel] == "false"}
 		}
@@ -71,7 +74,7 @@ func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.
 	for _, ref := range t.SSHKeys {
 		if obj := g.object(KeyPairKind, ref); obj != nil {
 			key, _, _ := unstructured.NestedString(obj.Object, "spec", "publicKey")
-			f.KeyPairs[ref] = KeyPair{PublicKey: key}
+			f.KeyPairs[ref] = KeyPair{PublicKey: key, Invalid: condition(obj, "validated") == "False"}
 		}
 	}
 	for _, ref := range secretRefs(t, c) {
@@ -141,7 +144,7 @@ func (g *gatherer) secretKey(namespace string, ref v1alpha1.SecretKeyRef, into m
 
 // shareable says if volumes of a class can be attached to two hosts at once. Harvester's UI decides likewise: LVM volumes
 // can't, and of Longhorn's only those that are migratable can (Harvester UI: VirtualMachineVolume/type/volume.vue,
-// getAccessMode). Other drivers are trusted to.
+// getAccessMode). Other drivers are trusted to: what they can isn't written anywhere that every version of Harvester has.
 func shareable(class *storagev1.StorageClass) bool {
 	switch class.Provisioner {
 	case lvmProvisioner:

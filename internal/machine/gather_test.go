@@ -132,6 +132,18 @@ func TestImageOf(t *testing.T) {
 	}
 }
 
+func TestKeyPairThatHarvesterCannotRead(t *testing.T) {
+	pair := foreign(KeyPairKind, testKeyPair, map[string]any{
+		"spec":   map[string]any{"publicKey": "ssh-rsa x"},
+		"status": map[string]any{"conditions": []any{map[string]any{"type": "validated", "status": "False"}}},
+	})
+	tmpl := v1alpha1.NodeTemplate{SSHKeys: []string{testKeyPair}}
+	f, err := Gather(context.Background(), reader(t, pair), "nomad-clients", &tmpl, &v1alpha1.NomadClient{})
+	if want := (KeyPair{PublicKey: "ssh-rsa x", Invalid: true}); err != nil || f.KeyPairs[testKeyPair] != want {
+		t.Errorf("%+v, %v", f.KeyPairs, err)
+	}
+}
+
 func TestShareable(t *testing.T) {
 	tests := map[string]struct {
 		class *storagev1.StorageClass

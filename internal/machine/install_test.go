@@ -53,7 +53,7 @@ func newGuest(t *testing.T, url, checksum string) guest {
 	g := guest{dir: t.TempDir()}
 	in := downloadInstallation(v1alpha1.DownloadInstall{URL: url, SHA256: checksum})
 	for _, f := range in.files {
-		if pathOf(f) == nomadInstallFile {
+		if pathOf(yamlNode(f)) == nomadInstallFile {
 			g.script = filepath.Join(g.dir, "install-nomad")
 			text := strings.ReplaceAll(f.(map[string]any)["content"].(string), "/usr/local/", g.dir+"/")
 			if err := os.WriteFile(g.script, []byte(text), 0o755); err != nil {

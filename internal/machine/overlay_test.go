@@ -105,6 +105,7 @@ func TestOverlayIsRefused(t *testing.T) {
 		"no disks":           {devices + `{"disks":null}}}}}`, "template.spec.domain.devices.disks", "spec.template.disks"},
 		"our claim":          {`{"template":{"spec":{"volumes":[{"name":"root","persistentVolumeClaim":{"claimName":"x"}}]}}}`, "template.spec.volumes", "use spec.template.disks"},
 		"another claim":      {`{"template":{"spec":{"volumes":[{"name":"x","persistentVolumeClaim":{"claimName":"x"}}]}}}`, "template.spec.volumes", "use spec.template.disks"},
+		"a host's file":      {`{"template":{"spec":{"volumes":[{"name":"x","hostDisk":{"path":"/x","type":"Disk"}}]}}}`, "template.spec.volumes", "disks of the host"},
 		"another cloud-init": {`{"template":{"spec":{"volumes":[{"name":"x","cloudInitNoCloud":{"userData":"x"}}]}}}`, "template.spec.volumes", "spec.template.cloudInit"},
 		"our cloud-init":     {`{"template":{"spec":{"volumes":[{"name":"cloudinitdisk","cloudInitNoCloud":{"secretRef":{"name":"x"}}}]}}}`, "template.spec.volumes", "spec.template.cloudInit"},
 		"no volumes":         {`{"template":{"spec":{"volumes":null}}}`, "template.spec.volumes", "use spec.template.disks"},

@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -27,6 +28,9 @@ func Check(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient, f Facts) []Problem
 		c.disk(fmt.Sprintf("spec.template.disks[%d]", i), d)
 	}
 	for i, n := range t.Networks {
+		if n.Management {
+			continue
+		}
 		c.network(fmt.Sprintf("spec.template.networks[%d].name", i), n.Name)
 	}
 	for i, ref := range t.SSHKeys {
@@ -74,7 +78,15 @@ func (c *checker) disk(field string, d v1alpha1.Disk) {
 	}
 }
 
+// reservedClasses are refused by Harvester (Harvester: pkg/webhook/resources/persistentvolumeclaim/validator.go,
+// validateInternalUsage). It makes a VM's claims itself, so the refusal would be told in its log alone.
+var reservedClasses = []string{"longhorn-static", "vmstate-persistence"}
+
 func (c *checker) storageClass(field, name, remedy string) {
+	if slices.Contains(reservedClasses, name) {
+		c.report(v1alpha1.ReasonTemplateInvalid, `%s: Harvester keeps StorageClass %q for itself and refuses volumes of it; %s`, field, name, remedy)
+		return
+	}
 	if _, ok := c.facts.StorageClasses[name]; !ok {
 		c.report(v1alpha1.ReasonStorageClassNotFound, `%s: StorageClass %q doesn't exist; %s`, field, name, remedy)
 	}
@@ -98,6 +110,9 @@ func (c *checker) keyPair(field, ref string) {
 	case !ok:
 		c.report(v1alpha1.ReasonKeyPairNotFound,
 			`%s: KeyPair %q doesn't exist; create it or name another (kubectl get keypairs.harvesterhci.io -A)`, field, ref)
+	case pair.Invalid:
+		c.report(v1alpha1.ReasonKeyPairNotFound,
+			`%s: Harvester can't read the public key of KeyPair %q (its condition validated is False); make the key pair anew or name another`, field, ref)
 	case pair.PublicKey == "":
 		c.report(v1alpha1.ReasonKeyPairNotFound, `%s: KeyPair %q has no spec.publicKey; set it or name another`, field, ref)
 	}
@@ -175,7 +190,7 @@ func checkUserData(from *TemplateCloudInit, text string, install *v1alpha1.Nomad
 	if err != nil {
 		return err
 	}
-	_, err = mergeCloudConfig(user, everyKey)
+	_, err = mergeCloudConfig(user, yamlNode(everyKey))
 	return err
 }
 

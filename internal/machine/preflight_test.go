@@ -45,6 +45,13 @@ func TestCheck(t *testing.T) {
 			v1alpha1.ReasonStorageClassNotFound,
 			`spec.template.disks[1].storageClassName: StorageClass "fast" doesn't exist; name another (kubectl get storageclasses)`,
 		}}},
+		"class reserved": {func(t *v1alpha1.NodeTemplate, f *Facts) {
+			t.Disks[1].StorageClassName = "longhorn-static"
+			f.StorageClasses["longhorn-static"] = StorageClass{}
+		}, []Problem{{
+			v1alpha1.ReasonTemplateInvalid,
+			`spec.template.disks[1].storageClassName: Harvester keeps StorageClass "longhorn-static" for itself and refuses volumes of it; name another (kubectl get storageclasses)`,
+		}}},
 		"disk named like cloud-init's": {func(t *v1alpha1.NodeTemplate, _ *Facts) { t.Disks[1].Name = "cloudinitdisk" }, []Problem{{
 			v1alpha1.ReasonTemplateInvalid,
 			`spec.template.disks[1].name: "cloudinitdisk" is the name of the cloud-init disk; choose another one`,
@@ -64,6 +71,12 @@ func TestCheck(t *testing.T) {
 		"key pair empty": {func(_ *v1alpha1.NodeTemplate, f *Facts) { f.KeyPairs[testKeyPair] = KeyPair{} }, []Problem{{
 			v1alpha1.ReasonKeyPairNotFound,
 			`spec.template.sshKeys[0]: KeyPair "default/ops-key" has no spec.publicKey; set it or name another`,
+		}}},
+		"key pair unreadable": {func(_ *v1alpha1.NodeTemplate, f *Facts) {
+			f.KeyPairs[testKeyPair] = KeyPair{PublicKey: "ssh-rsa x", Invalid: true}
+		}, []Problem{{
+			v1alpha1.ReasonKeyPairNotFound,
+			`spec.template.sshKeys[0]: Harvester can't read the public key of KeyPair "default/ops-key" (its condition validated is False); make the key pair anew or name another`,
 		}}},
 		"Secret missing": {userRef("gone", "user"), []Problem{{
 			v1alpha1.ReasonSecretNotFound,

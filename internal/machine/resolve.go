@@ -43,6 +43,7 @@ func Resolve(t *v1alpha1.NodeTemplate, v *TemplateVersion) (*v1alpha1.NodeTempla
 	if len(t.SSHKeys) == 0 {
 		r.out.SSHKeys = slices.Clone(v.KeyPairs)
 	}
+	r.limits()
 	if len(r.problems) == 0 {
 		r.rest()
 	}
@@ -105,21 +106,24 @@ func (r *resolver) metadata() {
 	if r.out.Description == "" {
 		r.out.Description = v.Annotations[descriptionAnnotation]
 	}
-	r.out.Labels = under(r.out.Labels, v.Labels)
-	r.out.Annotations = under(r.out.Annotations, v.Annotations)
+	r.out.Labels = under(r.out.Labels, v.Labels, chosenLabel)
+	r.out.Annotations = under(r.out.Annotations, v.Annotations, chosenAnnotation)
 }
 
 // platformKey matches the keys that belong to Kubernetes, Harvester and their parts: they say something about the VM that
 // a template was made of.
 var platformKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|kubevirt\.io|cattle\.io|kubernetes\.io|k8s\.io)/`)
 
-// chosenKey matches those of them that a user chooses in Harvester's UI, and that the API lets pools set.
-var chosenKey = regexp.MustCompile(`^(harvesterhci\.io/maintain-mode-strategy|harvesterhci\.io/reservedMemory|tag\.harvesterhci\.io/.*)$`)
+// chosenLabel and chosenAnnotation match those of them that a user chooses in Harvester's UI, and that the API lets pools set.
+var (
+	chosenLabel      = regexp.MustCompile(`^(harvesterhci\.io/maintain-mode-strategy|tag\.harvesterhci\.io/.*)$`)
+	chosenAnnotation = regexp.MustCompile(`^harvesterhci\.io/reservedMemory$`)
+)
 
 // under is the labels or annotations of a Harvester template under the template's own.
-func under(own, theirs map[string]string) map[string]string {
+func under(own, theirs map[string]string, chosen *regexp.Regexp) map[string]string {
 	all := maps.Clone(theirs)
-	maps.DeleteFunc(all, func(key, _ string) bool { return platformKey.MatchString(key) && !chosenKey.MatchString(key) })
+	maps.DeleteFunc(all, func(key, _ string) bool { return platformKey.MatchString(key) && !chosen.MatchString(key) })
 	if len(all) == 0 {
 		return own
 	}
@@ -143,7 +147,7 @@ func (r *resolver) networks() {
 		case !ok:
 			r.report("its network %q has no interface; correct it in a new version or set spec.template.networks", network.Name)
 		case network.Multus == nil || !bridged(nic):
-			r.report("its network %q is not a VLAN network with an interface of type bridge, and no Nomad server could reach the guest; change it in a new version or set spec.template.networks", network.Name)
+			r.report("its network %q is not a VLAN network with an interface of type bridge, and no Nomad server could reach the guest; change it in a new version or set spec.template.networks, to management: true if that will do", network.Name)
 		case !strings.Contains(network.Multus.NetworkName, "/"):
 			r.report("its network %q names %q without a namespace; correct it in a new version or set spec.template.networks", network.Name, network.Multus.NetworkName)
 		default:

@@ -98,14 +98,24 @@ func (r *resolver) isCDROM(name string) bool {
 	})
 }
 
-// nameDisks keeps the names of the volumes if all of them are short enough to be a part of claims' names.
+// nameDisks keeps the names of the volumes if all of them are short enough to be a part of claims' names. Otherwise they are
+// numbered, by numbers that volumes without claims leave free.
 func (r *resolver) nameDisks(volumes []kubevirtv1.Volume) {
 	r.diskNames = map[string]string{}
 	short := !slices.ContainsFunc(volumes, func(v kubevirtv1.Volume) bool { return !diskName.MatchString(v.Name) || v.Name == cloudInitDisk })
-	for i, v := range volumes {
+	others := map[string]bool{}
+	for _, v := range r.spec.Template.Spec.Volumes {
+		others[v.Name] = v.PersistentVolumeClaim == nil
+	}
+	number := 0
+	for _, v := range volumes {
 		r.diskNames[v.Name] = v.Name
-		if !short {
-			r.diskNames[v.Name] = fmt.Sprintf("disk-%d", i)
+		for !short {
+			name := fmt.Sprintf("disk-%d", number)
+			if number++; !others[name] {
+				r.diskNames[v.Name] = name
+				break
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"maps"
+	"regexp"
 
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -26,18 +27,21 @@ func (r *resolver) remainder() map[string]any {
 	for _, path := range leftBehind {
 		remove(doc, path)
 	}
-	for _, kind := range []string{"labels", "annotations"} {
-		edit(doc, []string{"template", "metadata", kind}, func(value any) any { return withoutPlatform(value) })
-	}
+	edit(doc, []string{"template", "metadata", "labels"}, func(value any) any { return without(platformKey, value) })
+	edit(doc, []string{"template", "metadata", "annotations"}, func(value any) any { return without(observedKey, value) })
 	edit(doc, []string{"template", "spec", "volumes"}, r.otherVolumes)
 	edit(doc, []string{"template", "spec", "domain", "devices", "disks"}, r.diskChanges)
 	edit(doc, []string{"template", "spec", "domain", "devices", "interfaces"}, r.nicChanges)
 	return doc
 }
 
-func withoutPlatform(value any) any {
+// observedKey matches the annotations of an instance that say something about the VM that the template was made of. KubeVirt's
+// are wishes, such as hooks.kubevirt.io/hookSidecars, which must not be dropped in silence.
+var observedKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|cattle\.io|kubernetes\.io|k8s\.io)/`)
+
+func without(keys *regexp.Regexp, value any) any {
 	all, _ := value.(map[string]any)
-	maps.DeleteFunc(all, func(key string, _ any) bool { return platformKey.MatchString(key) })
+	maps.DeleteFunc(all, func(key string, _ any) bool { return keys.MatchString(key) })
 	return all
 }
 

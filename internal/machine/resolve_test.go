@@ -80,12 +80,16 @@ spec:
       - {name: cloudinitdisk, cloudInitNoCloud: {secretRef: {name: tv}, networkDataSecretRef: {name: tv}}}
 `
 
-// version reads spec.vm of a version, changed by the edits: a path of dots and the YAML of the value, or none to delete it.
+// version reads spec.vm of a version, changed by the edits: a path of dots, in which a zero byte stands for a dot in a key, and
+// the YAML of the value, or none to delete it.
 func version(t *testing.T, edits ...[2]string) *TemplateVersion {
 	t.Helper()
 	vm := yamlObject(t, testVersion)
 	for _, e := range edits {
 		path := strings.Split(e[0], ".")
+		for i := range path {
+			path[i] = strings.ReplaceAll(path[i], "\x00", ".")
+		}
 		at := vm
 		for _, key := range path[:len(path)-1] {
 			at = at[key].(map[string]any)

@@ -16,6 +16,9 @@ import (
 // it, so that a controller can tell "made in another way" (compute both anew from the NomadNode) from "another template".
 const revisionVersion = "v1-"
 
+// managementNetwork stands for a network without a name. No other is called so.
+const managementNetwork = "management"
+
 // revisionInput is what a revision is the hash of. Its fields are listed, and not taken over from the API types, so that
 // a field which a later controller adds to the API changes no hash while it is unset. Defaults are filled in, so that
 // writing one out is no change. IntroductionToken is left out: it matters only until a member has joined.
@@ -114,7 +117,11 @@ func Revision(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region string) 
 		in.Disks = append(in.Disks, revisionDisk{d.Name, d.Size.Value(), d.Image, d.StorageClassName})
 	}
 	for _, n := range t.Networks {
-		in.Networks = append(in.Networks, n.Name)
+		name := n.Name
+		if n.Management {
+			name = managementNetwork
+		}
+		in.Networks = append(in.Networks, name)
 	}
 	// json.Marshal sorts the keys of maps, and nothing in revisionInput can fail to marshal.
 	doc, _ := json.Marshal(in)

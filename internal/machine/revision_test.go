@@ -27,6 +27,10 @@ func TestRevisionIsStable(t *testing.T) {
 	if got, want := Revision(&tmpl, &client, "eu"), "v1-18dfb5ff9b"; got != want {
 		t.Errorf("Revision = %q, want %q", got, want)
 	}
+	from := resolved(t, v1alpha1.NodeTemplate{}, version(t))
+	if got, want := Revision(from, &client, ""), "v1-5fa03d07b2"; got != want {
+		t.Errorf("of a resolved template: %q, want %q", got, want)
+	}
 	if errs := validation.IsValidLabelValue(Revision(&tmpl, &client, "eu")); len(errs) > 0 {
 		t.Error(errs)
 	}
@@ -82,7 +86,10 @@ func TestRevisionChanges(t *testing.T) {
 		"image":         func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.Disks[0].Image = "a/b" },
 		"storage class": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.Disks[1].StorageClassName = "x" },
 		"network":       func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.Networks[0].Name = "a/b" },
-		"key pair":      func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.SSHKeys = []string{"a/b"} },
+		"management": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) {
+			t.Networks[0] = v1alpha1.Network{Management: true}
+		},
+		"key pair": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.SSHKeys = []string{"a/b"} },
 		"user data": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) {
 			t.CloudInit.UserData = "#cloud-config"
 		},

@@ -141,7 +141,7 @@ func TestMergeIsCloudInits(t *testing.T) {
 		if !sameKinds(p.User, p.Ours) {
 			continue
 		}
-		merged, err := mergeCloudConfig(p.User, p.Ours)
+		merged, err := mergedMaps(p.User, p.Ours)
 		if err != nil {
 			t.Fatal(err)
 		}

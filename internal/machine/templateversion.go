@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,9 +24,11 @@ import (
 type TemplateVersion struct {
 	// Name is the version's, as namespace/name.
 	Name string
+	// Template is the VirtualMachineTemplate that it belongs to, as namespace/name.
+	Template string
 	// KeyPairs are its SSH key pairs, as namespace/name.
 	KeyPairs []string
-	// Labels and Annotations are those of its VM.
+	// Labels and Annotations are those of its VM over its own.
 	Labels, Annotations map[string]string
 	// Spec is its VM's spec, KubeVirt's VirtualMachineSpec, as JSON is decoded.
 	Spec map[string]any
@@ -80,8 +84,17 @@ func versionOf(obj *unstructured.Unstructured, name string) (*TemplateVersion, e
 		return nil, errors.New("its spec.vm.metadata is not an object with labels and annotations")
 	}
 	keys, _, _ := unstructured.NestedStringSlice(obj.Object, "spec", "keyPairIds")
+	template, _, _ := unstructured.NestedString(obj.Object, "spec", "templateId")
 	spec, _ := vm["spec"].(map[string]any)
-	return &TemplateVersion{Name: name, KeyPairs: keys, Labels: labels, Annotations: annotations, Spec: spec}, nil
+	return &TemplateVersion{Name: name, Template: template, KeyPairs: keys, Labels: over(obj.GetLabels(), labels), Annotations: over(obj.GetAnnotations(), annotations), Spec: spec}, nil
+}
+
+func over(all, upper map[string]string) map[string]string {
+	if all == nil {
+		return upper
+	}
+	maps.Copy(all, upper)
+	return all
 }
 
 // typed is the version's VM in KubeVirt's type.
@@ -146,6 +159,13 @@ func (g *gatherer) cloudInitText(out *TemplateCloudInit, namespace string, v *Te
 		return string(text)
 	}
 	home, _ := objectKey(v.Name)
+	if home.Namespace != namespace && !g.shared(v, namespace) {
+		out.Problem = &Problem{v1alpha1.ReasonTemplateInvalid, fmt.Sprintf(
+			"%s: its cloud-init Secret is in namespace %q, and whoever makes pools in namespace %q might not be allowed to read it there; copy the template into the pool's namespace, "+
+				"or have somebody who may share it say so (kubectl annotate virtualmachinetemplates.harvesterhci.io -n %s %s %s=%s)",
+			field, home.Namespace, namespace, home.Namespace, withDefault(nameIn(v.Template), "TEMPLATE"), v1alpha1.ShareCloudInitAnnotation, namespace)}
+		return ""
+	}
 	secret := &corev1.Secret{}
 	if !g.get(client.ObjectKey{Namespace: home.Namespace, Name: ref.Name}, secret, "Secret") {
 		out.Problem = &Problem{v1alpha1.ReasonSecretNotFound, fmt.Sprintf("%s: its cloud-init Secret %q doesn't exist in namespace %q; make a new version", field, ref.Name, home.Namespace)}
@@ -164,6 +184,28 @@ func (g *gatherer) cloudInitText(out *TemplateCloudInit, namespace string, v *Te
 	return ""
 }
 
+// shared says if the template of a version lets pools of a namespace have the cloud-init Secrets of its versions.
+func (g *gatherer) shared(v *TemplateVersion, namespace string) bool {
+	home, _ := objectKey(v.Name)
+	if template, _ := objectKey(v.Template); template.Namespace != home.Namespace {
+		return false
+	}
+	template := g.object(TemplateKind, v.Template)
+	if template == nil {
+		return false
+	}
+	return slices.ContainsFunc(strings.Split(template.GetAnnotations()[v1alpha1.ShareCloudInitAnnotation], ","), func(name string) bool {
+		name = strings.TrimSpace(name)
+		return name == "*" || name == namespace
+	})
+}
+
+// nameIn is the name in a reference of the form namespace/name.
+func nameIn(ref string) string {
+	_, name, _ := strings.Cut(ref, "/")
+	return name
+}
+
 // belongsToTemplate says if a Secret was made for a template: by Harvester's UI, which labels it, or by "Generate
 // template", whose Secrets the version owns. Others stay where they are: who may make a pool here might not be allowed to
 // read them there.
@@ -180,6 +222,9 @@ func (c *TemplateCloudInit) check(install *v1alpha1.NomadInstall) error {
 		return err
 	}
 	if err := checkOwned(config, install); err != nil {
+		return err
+	}
+	if _, err := mergeCloudConfig(config, yamlNode(everyKey)); err != nil {
 		return err
 	}
 	_, err = parseYAMLMapping(c.NetworkData)

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -18,7 +19,7 @@ func templateObject(ref, defaultVersion string) client.Object {
 
 // versionObject has one volume, of cloud-init.
 func versionObject(ref string, cloudInit map[string]any) client.Object {
-	return foreign(TemplateVersionKind, ref, map[string]any{"spec": map[string]any{"vm": map[string]any{
+	return foreign(TemplateVersionKind, ref, map[string]any{"spec": map[string]any{"templateId": "default/build", "vm": map[string]any{
 		"metadata": map[string]any{"labels": map[string]any{"team": "data"}},
 		"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"volumes": []any{
 			map[string]any{"name": "cloudinitdisk", "cloudInitNoCloud": cloudInit},
@@ -84,6 +85,20 @@ func TestReadTemplateFailsWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// shared is a template that shares its cloud-init.
+func shared(ref, namespaces string) client.Object {
+	template := templateObject(ref, "")
+	template.SetAnnotations(map[string]string{v1alpha1.ShareCloudInitAnnotation: namespaces})
+	return template
+}
+
+// of is a version of another template than default/build.
+func of(template string, version client.Object) client.Object {
+	version.(*unstructured.Unstructured).Object["spec"].(map[string]any)["templateId"] = template
+	return version
+}
+
+// Who may make pools here might not be allowed to read Secrets elsewhere.
 func TestCloudInitOfAVersion(t *testing.T) {
 	secret := func(namespace, name string, mark func(*corev1.Secret)) *corev1.Secret {
 		s := &corev1.Secret{
@@ -108,16 +123,31 @@ func TestCloudInitOfAVersion(t *testing.T) {
 		versionObject("default/thief", both("password")), versionObject("pools/own", both("own")), versionObject("default/dangling", both("gone")),
 		versionObject("default/inline", map[string]any{"userData": "user", "networkDataBase64": "bmV0"}),
 		versionObject("default/garbled", map[string]any{"userDataBase64": "%"}),
+		shared("default/build", " other, pools"),
+		secret("private", "by-ui", func(s *corev1.Secret) { s.Labels = map[string]string{cloudInitLabel: "harvester"} }),
+		shared("private/other", "others"), of("private/other", versionObject("private/unshared", both("by-ui"))),
+		shared("private/public", "*"), of("private/public", versionObject("private/for-all", both("by-ui"))),
+		of("private/none", versionObject("private/orphan", both("by-ui"))),
+		of("default/build", versionObject("private/of-another", both("by-ui"))),
 	)
+	refused := func(version, template string) string {
+		return `spec.template.from.name: VirtualMachineTemplateVersion "` + version + `": its cloud-init Secret is in namespace "private", and whoever makes pools ` +
+			`in namespace "pools" might not be allowed to read it there; copy the template into the pool's namespace, or have somebody who may share it say so ` +
+			`(kubectl annotate virtualmachinetemplates.harvesterhci.io -n private ` + template + ` nomad.harvesterhci.io/share-cloud-init=pools)`
+	}
 	has := &TemplateCloudInit{UserData: "user", NetworkData: "net"}
 	for name, tt := range map[string]struct {
 		want    *TemplateCloudInit
 		problem string
 	}{
-		"default/by-ui":     {has, ""},
-		"default/generated": {has, ""},
-		"default/inline":    {has, ""},
-		"pools/own":         {has, ""},
+		"default/by-ui":      {has, ""},
+		"default/generated":  {has, ""},
+		"default/inline":     {has, ""},
+		"pools/own":          {has, ""},
+		"private/for-all":    {has, ""},
+		"private/unshared":   {nil, refused("private/unshared", "other")},
+		"private/orphan":     {nil, refused("private/orphan", "none")},
+		"private/of-another": {nil, refused("private/of-another", "build")},
 		"default/thief": {nil, `spec.template.from.name: VirtualMachineTemplateVersion "default/thief": its cloud-init Secret "password" is in another namespace ` +
 			`than the pool and isn't marked as a template's; make a new version in Harvester's UI, which marks it`},
 		"default/dangling": {nil, `spec.template.from.name: VirtualMachineTemplateVersion "default/dangling": its cloud-init Secret "gone" doesn't exist in namespace "default"; make a new version`},

@@ -158,24 +158,22 @@ func instanceSpec(m Member) kubevirtv1.VirtualMachineInstanceSpec {
 	}
 }
 
-// networking is one bridge interface for each network of the template. Bridged on a VLAN, a guest has an address of its
-// own, which survives live migration. The MAC address is Harvester's to choose.
+// networking is one interface for each network of the template. Bridged on a VLAN, a guest has an address of its own, which
+// survives live migration. The MAC address is Harvester's to choose.
 func networking(t *v1alpha1.NodeTemplate) ([]kubevirtv1.Interface, []kubevirtv1.Network) {
 	interfaces := make([]kubevirtv1.Interface, 0, len(t.Networks))
 	networks := make([]kubevirtv1.Network, 0, len(t.Networks))
 	for i, n := range t.Networks {
 		name := nicName(i)
-		interfaces = append(interfaces, kubevirtv1.Interface{
-			Name:  name,
-			Model: kubevirtv1.VirtIO,
-			InterfaceBindingMethod: kubevirtv1.InterfaceBindingMethod{
-				Bridge: &kubevirtv1.InterfaceBridge{},
-			},
-		})
-		networks = append(networks, kubevirtv1.Network{
-			Name:          name,
-			NetworkSource: kubevirtv1.NetworkSource{Multus: &kubevirtv1.MultusNetwork{NetworkName: n.Name}},
-		})
+		binding := kubevirtv1.InterfaceBindingMethod{Bridge: &kubevirtv1.InterfaceBridge{}}
+		source := kubevirtv1.NetworkSource{Multus: &kubevirtv1.MultusNetwork{NetworkName: n.Name}}
+		if n.Management {
+			// Bridged, the VM couldn't be migrated.
+			binding = kubevirtv1.InterfaceBindingMethod{Masquerade: &kubevirtv1.InterfaceMasquerade{}}
+			source = kubevirtv1.NetworkSource{Pod: &kubevirtv1.PodNetwork{}}
+		}
+		interfaces = append(interfaces, kubevirtv1.Interface{Name: name, Model: kubevirtv1.VirtIO, InterfaceBindingMethod: binding})
+		networks = append(networks, kubevirtv1.Network{Name: name, NetworkSource: source})
 	}
 	return interfaces, networks
 }

@@ -15,7 +15,7 @@ func Decide(o Observed) Decision {
 	if d.Step == Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > unknownRetry) {
 		d.Wake = unknownRetry
 	}
-	d.UnhealthySince = unhealthySince(o)
+	d.UnhealthySince, d.RoomSince, d.OnlySystemSince = unhealthySince(o), roomSince(o), onlySystemSince(o)
 	d.Phase = phase(o, d)
 	d.Conditions = conditions(o, d)
 	return d
@@ -50,6 +50,9 @@ func lostVM(o Observed) bool {
 	return o.Record.VMMade && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting)
 }
 
+// Making is true for a step that makes something in Kubernetes.
+func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s == CreateVM }
+
 // provision makes what a member consists of, in the order in which each part needs the one before.
 func provision(o Observed) Decision {
 	switch {
@@ -71,10 +74,17 @@ func live(o Observed) Decision {
 	if !o.VM.Ours {
 		return Decision{Step: Wait, Wake: problemRetry} // nobody watches a stranger's VM, which may go
 	}
-	if left := JoinDeadline(o.Record).Sub(o.Now); !o.Record.Joined && left > 0 {
-		return Decision{Step: Wait, Wake: left}
+	if d, halted := startHalted(o); halted {
+		return d
 	}
-	return Decision{Step: Wait}
+	if _, lacks := lacksRoom(o); o.Record.Joined || lacks {
+		return Decision{Step: Wait}
+	}
+	left := JoinDeadline(o.Record).Sub(o.Now)
+	if room := o.Instance.UnschedulableSince.Add(roomPatience).Sub(o.Now); o.Instance.Unschedulable != "" && room > 0 {
+		left = min(left, room)
+	}
+	return Decision{Step: Wait, Wake: positive(left)}
 }
 
 // problemRetry is how long to wait before something that the member needs and that has no watch is looked for again.
@@ -84,12 +94,18 @@ const problemRetry = 15 * time.Second
 // watches the credentials Secret that a connection lacks, nor how old the last answer is.
 const unknownRetry = 15 * time.Second
 
-// JoinDeadline is when a member should have joined.
-func JoinDeadline(r Record) time.Time { return r.Created.Add(r.JoinTimeout) }
+// JoinDeadline is when a member should have joined: its time begins when its VM is made, or has room at last.
+func JoinDeadline(r Record) time.Time {
+	if r.RoomSince.After(r.Created) {
+		return r.RoomSince.Add(r.JoinTimeout)
+	}
+	return r.Created.Add(r.JoinTimeout)
+}
 
-// JoinExpired is true for a member that should have joined and has not. One whose VM is refused has not begun to.
+// JoinExpired is true for a member that should have joined and has not. One whose VM is refused, or has no room, has not begun
+// to.
 func JoinExpired(r Record, now time.Time) bool {
-	return r.VMMade && !r.Joined && !now.Before(JoinDeadline(r))
+	return r.VMMade && !r.Joined && !r.lackedRoom() && !now.Before(JoinDeadline(r))
 }
 
 // rescue takes an order to leave back. The intent stays until Nomad has done it, so that a crash in between can't leave
@@ -98,11 +114,22 @@ func rescue(o Observed) Decision {
 	switch {
 	case !o.Nomad.Known:
 		return Decision{Step: Wait}
-	case o.Nomad.Registered && o.Nomad.Draining && o.Nomad.DrainIntent != o.Record.Drain.ID:
-		return Decision{Step: ClearIntent} // somebody else drains the node, and means it
-	case o.Nomad.Registered && (o.Nomad.Draining || !o.Nomad.Eligible && o.Record.Cordoned()):
+	case rescuing(o):
 		return Decision{Step: Rescue}
 	default:
 		return Decision{Step: ClearIntent}
 	}
+}
+
+// rescuing is true while there is something to be undone in Nomad for an order to leave that was taken back. If somebody else
+// drains the node, he means it.
+func rescuing(o Observed) bool {
+	in := o.Record.Drain
+	if in == nil || !in.Canceled || !o.Nomad.Registered {
+		return false
+	}
+	if o.Nomad.Draining {
+		return o.Nomad.DrainIntent == in.ID
+	}
+	return !o.Nomad.Eligible && o.Record.Cordoned()
 }

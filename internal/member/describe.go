@@ -10,7 +10,7 @@ import (
 func phase(o Observed, d Decision) v1alpha1.NodePhase {
 	r := o.Record
 	// Still within the time that it has for joining.
-	coming := o.VM.Ours && !o.VM.Halted && !r.Joined && !JoinExpired(r, o.Now)
+	coming := o.VM.Ours && (!o.VM.Halted || o.VM.AboveQuota != "") && !r.Joined && !joinExpired(o)
 	switch {
 	case r.Drained:
 		return removalPhase(o)
@@ -63,6 +63,12 @@ func conditions(o Observed, d Decision) map[string]Condition {
 }
 
 func vmReady(o Observed) Condition {
+	if c, ok := stuck(o); ok {
+		return c
+	}
+	if c, ok := lacksRoom(o); ok {
+		return c
+	}
 	switch {
 	case !o.VM.Exists:
 		return noVM(o.Record)
@@ -71,24 +77,27 @@ func vmReady(o Observed) Condition {
 	case o.VM.Deleting && !o.Record.Drained && o.Record.Drain == nil:
 		return no(v1alpha1.ReasonVMDeletedByOthers, "Somebody deleted the VM; to remove a member, delete its NomadNode instead.")
 	case o.VM.Deleting:
-		return vmDeleting(o)
+		return no(v1alpha1.ReasonRemoving, "The VM is shutting down.")
 	case o.VM.Failure != "":
 		return no(v1alpha1.ReasonVMFailed, o.VM.Failure)
 	case o.VM.Halted:
-		return no(v1alpha1.ReasonVMStopped, "The VM is halted; somebody stopped it, or a quota or host maintenance did. Start it, or delete this NomadNode.")
+		return no(v1alpha1.ReasonVMStopped, "The VM is halted; somebody stopped it, or host maintenance did. Start it, or delete this NomadNode.")
 	case o.Instance.Running:
 		return yes(v1alpha1.ReasonVMRunning, "The VM runs.")
 	default:
-		return no(v1alpha1.ReasonVMStarting, "The VM is starting.")
+		return no(v1alpha1.ReasonVMStarting, starting(o.VM))
 	}
 }
 
-func vmDeleting(o Observed) Condition {
-	if c, ok := stuck(o); ok {
-		return c
+func starting(vm VM) string {
+	if vm.Status == "" {
+		return "The VM is starting."
 	}
-	return no(v1alpha1.ReasonRemoving, "The VM is shutting down.")
+	return "The VM is starting; Harvester shows it as " + vm.Status + "."
 }
+
+// ifItLasts says what becomes of a member that no longer works.
+const ifItLasts = " If that lasts for health.unhealthyTimeout the member is replaced, unless something speaks against it, which the pool's condition Ready then says."
 
 func noVM(r Record) Condition {
 	switch {
@@ -113,8 +122,8 @@ func registered(o Observed) Condition {
 	case o.Nomad.Registered:
 		return yes(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
 	case o.Record.Joined:
-		return no(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost.")
-	case JoinExpired(o.Record, o.Now):
+		return no(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; if it doesn't, look at the console of its VM (nomad.service)."+ifItLasts)
+	case joinExpired(o):
 		return no(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition RegistrationHealthy says so.")
 	default:
 		return no(v1alpha1.ReasonJoining, "Waiting for the guest to join Nomad.")
@@ -157,10 +166,10 @@ func drains(o Observed, d Decision) Condition {
 		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
 	case waits && o.SiblingsEligible && !o.Nomad.Draining:
 		return no(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
+	case (waits || Rechecks(o)) && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
+		return unread(o)
 	case r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && !o.Now.Before(r.Drain.Deadline.Time):
 		return no(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+".")
-	case waits && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
-		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad doesn't list allocations: "+o.Nomad.LiveProblem)
 	case o.Nomad.LiveKnown && len(waitedFor(o)) > 0:
 		return no(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+".")
 	case o.Nomad.Draining:
@@ -170,6 +179,15 @@ func drains(o Observed, d Decision) Condition {
 	}
 }
 
+// unread says what becomes of a drain whose allocations can't be listed.
+func unread(o Observed) Condition {
+	ends := "; at the drain deadline Nomad stops what is left, and the member goes."
+	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
+		ends = "; onTimeout is Retain, so that may take as long as it will. Only Force ends it at the drain deadline."
+	}
+	return no(v1alpha1.ReasonNomadUnknown, "Held until Nomad lists allocations again"+ends+" What it answers: "+o.Nomad.LiveProblem)
+}
+
 func waiting(o Observed) string {
 	if b := Blocking(o, 3); len(b) > 0 {
 		return strings.Join(b, "; ")
@@ -177,13 +195,44 @@ func waiting(o Observed) string {
 	return "nothing"
 }
 
+// keptVM says why the VM of a drained member stays.
+func keptVM(o Observed) Condition {
+	const kept = "Drained, but its VM stays until Nomad has been asked if the node has got work since. "
+	switch was := o.Record.Said[v1alpha1.NodeReady]; {
+	case o.Nomad.NotAsked && was.Reason == v1alpha1.ReasonNomadUnknown:
+		return was
+	case o.Nomad.NotAsked:
+		return no(v1alpha1.ReasonRemoving, "The member is being removed.")
+	case wantsGone(o):
+		return no(v1alpha1.ReasonNomadUnknown, kept+"Its deletion was asked for, so it goes all the same when the controller's --purge-patience is over. Nomad can't be asked: "+o.Nomad.Why)
+	default:
+		return no(v1alpha1.ReasonNomadUnknown, kept+"That may take as long as it will, because nobody asked for its deletion. Should Nomad be gone for good, delete the NomadNodePool, or annotate the VM "+
+			v1alpha1.AllowDeleteAnnotation+" and delete it, if nothing runs on it. Nomad can't be asked: "+o.Nomad.Why)
+	}
+}
+
 func ready(o Observed, c map[string]Condition) Condition {
 	switch {
+	case holdsVM(o):
+		return keptVM(o)
 	case o.Record.Drained:
 		return no(v1alpha1.ReasonRemoving, "The member is being removed.")
 	case o.Record.Leaving():
 		return no(v1alpha1.ReasonDraining, "The member is leaving: "+leavesBecause(o.Record)+".")
+	default:
+		return wantedReady(o, c)
 	}
+}
+
+// noWork says why a node that is up takes no work.
+func noWork(o Observed) Condition {
+	if rescuing(o) {
+		return no(v1alpha1.ReasonRescuing, "The member is called back: its order to leave was taken back, and its drain is being ended in Nomad.")
+	}
+	return no(v1alpha1.ReasonIneligible, "The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
+}
+
+func wantedReady(o Observed, c map[string]Condition) Condition {
 	if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Reason != v1alpha1.ReasonDraining {
 		return was
 	}
@@ -193,9 +242,9 @@ func ready(o Observed, c map[string]Condition) Condition {
 	case o.Nomad.Known && o.Nomad.Ready():
 		return yes(v1alpha1.ReasonNodeReady, "The Nomad node is ready and eligible.")
 	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Record.Joined:
-		return no(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s.", o.Nomad.Status))
+		return no(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+ifItLasts)
 	case o.Nomad.Registered && o.Nomad.Status == "ready":
-		return no(v1alpha1.ReasonIneligible, "The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
+		return noWork(o)
 	case c[v1alpha1.NodeVMReady].Status != "True":
 		v := c[v1alpha1.NodeVMReady]
 		return no(v.Reason, v.Message)

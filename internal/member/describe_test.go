@@ -77,10 +77,12 @@ func TestVMReady(t *testing.T) {
 		vmDeleting(o)
 		o.VM.DeletingSince, o.VM.Finalizers = o.Now.Add(-10*time.Minute), []string{"a/b", "c/d"}
 	}
+	just := func(o *member.Observed) { o.Record.DrainedAt = o.Now }
 	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
 		{"being made", fresh(), "False", v1alpha1.ReasonProvisioning, ""},
 		{"refused, word for word", fresh(problem), "False", v1alpha1.ReasonAdmissionDenied, "admission webhook said no"},
-		{"starting", booting(noInstance), "False", v1alpha1.ReasonVMStarting, ""},
+		{"starting", booting(noInstance, func(o *member.Observed) { o.VM.Status = "Provisioning" }), "False", v1alpha1.ReasonVMStarting, "shows it as Provisioning."},
+		{"starting, no more is known", booting(noInstance, func(o *member.Observed) { o.VM.Status = "" }), "False", v1alpha1.ReasonVMStarting, "The VM is starting."},
 		{"runs", steady(), "True", v1alpha1.ReasonVMRunning, ""},
 		{"runs, whatever the template's problem", steady(problem), "True", v1alpha1.ReasonVMRunning, ""},
 		{"can't run, KubeVirt's words", booting(noInstance, func(o *member.Observed) { o.VM.Failure = "no PVC" }), "False", v1alpha1.ReasonVMFailed, "no PVC"},
@@ -90,6 +92,17 @@ func TestVMReady(t *testing.T) {
 		{"deleted by somebody", steady(vmDeleting), "False", v1alpha1.ReasonVMDeletedByOthers, "delete its NomadNode"},
 		{"removed by us", removing(vmDeleting), "False", v1alpha1.ReasonRemoving, ""},
 		{"stuck names what holds it", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "a/b, c/d"},
+		{"stuck on a host", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "its guest may still run on host host-1"},
+		{"stuck on a host: what not to do", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "Don't take KubeVirt's finalizers off"},
+		{"stuck without a guest", removing(stuck, noInstance), "False", v1alpha1.ReasonDeleteStuck, "The guest is gone, but its VM doesn't go away; finalizers: a/b, c/d"},
+		{"refused, word for word", removing(refused), "False", v1alpha1.ReasonDeleteStuck, "may not delete virtualmachines"},
+		{"refused without a VM", removing(noVM, notInNomad, refused), "False", v1alpha1.ReasonDeleteStuck, "may not delete virtualmachines"},
+		{"VM gone, its instance not yet", removing(vmOnlyGone, just), "False", v1alpha1.ReasonVMGone, ""},
+		{"VM gone, its instance left to itself", removing(vmOnlyGone), "False", v1alpha1.ReasonDeleteStuck, "kubectl delete vmi"},
+		{"VM gone, its instance is going", removing(vmOnlyGone, going(10*time.Minute-1)), "False", v1alpha1.ReasonVMGone, ""},
+		{"VM gone, its instance is stuck", removing(vmOnlyGone, going(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck, "may still run on host host-1"},
+		{"claims are going", removing(noVM, notInNomad, terminating(10*time.Minute-1)), "False", v1alpha1.ReasonVMGone, ""},
+		{"claims are stuck", removing(noVM, notInNomad, terminating(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck, "data, root; finalizers: kubernetes.io/pvc-protection. See"},
 		{"held by a quota, word for word", removing(vmDeleting, noInstance, held), "False", v1alpha1.ReasonDeleteStuck, "raise the quota. The refusal: cpu insufficient resources due to resource quota"},
 		{"held by something else", removing(vmDeleting, noInstance, held, func(o *member.Observed) {
 			o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "no such network"}
@@ -105,7 +118,7 @@ func TestRegistered(t *testing.T) {
 		{"down is registered", steady(func(o *member.Observed) { o.Nomad.Status = "down" }), "True", v1alpha1.ReasonRegistered, ""},
 		{"unknown, has joined", steady(nomadUnknown), "True", v1alpha1.ReasonRegistered, ""},
 		{"unknown, has not joined", booting(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
-		{"purged by somebody", steady(notInNomad), "False", v1alpha1.ReasonNodeDown, "purged"},
+		{"purged by somebody", steady(notInNomad), "False", v1alpha1.ReasonNodeDown, "If that lasts for health.unhealthyTimeout the member is replaced"},
 	})
 }
 
@@ -119,7 +132,7 @@ func TestReady(t *testing.T) {
 		{"first seen ready", booting(registered), "True", v1alpha1.ReasonNodeReady, ""},
 		{"unknown", steady(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
 		{"what was seen of an unknown Nomad isn't believed", booting(registered, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
-		{"down", steady(status("down")), "False", v1alpha1.ReasonNodeDown, "down"},
+		{"down", steady(status("down")), "False", v1alpha1.ReasonNodeDown, "If that lasts for health.unhealthyTimeout the member is replaced"},
 		{"disconnected", steady(status("disconnected")), "False", v1alpha1.ReasonNodeDown, "disconnected"},
 		{"on its way", booting(registered, status("initializing")), "False", v1alpha1.ReasonJoining, "initializing"},
 		{"ineligible by somebody", steady(cordoned), "False", v1alpha1.ReasonIneligible, "eligibility -enable"},
@@ -129,7 +142,16 @@ func TestReady(t *testing.T) {
 		{"too late", booting(later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, ""},
 		{"leaving", ordered(), "False", v1alpha1.ReasonDraining, ""},
 		{"deleted", steady(deleted), "False", v1alpha1.ReasonDraining, ""},
+		{"called back", draining(service("web"), canceled), "False", v1alpha1.ReasonRescuing, "called back"},
+		{"called back, not eligible yet", ordered(cordoned, canceled), "False", v1alpha1.ReasonRescuing, "called back"},
+		{"called back, but ineligible before", ordered(ineligible, canceled), "False", v1alpha1.ReasonIneligible, ""},
+		{"called back, but somebody else drains it", draining(service("web"), canceled, foreign), "False", v1alpha1.ReasonIneligible, ""},
+		{"called back, and done", ordered(canceled), "True", v1alpha1.ReasonNodeReady, ""},
 		{"drained", removing(), "False", v1alpha1.ReasonRemoving, ""},
+		{"drained, VM kept", removing(nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "delete the NomadNodePool"},
+		{"drained, VM kept for a while", removing(nomadUnknown, disowned), "False", v1alpha1.ReasonNomadUnknown, "--purge-patience"},
+		{"drained, VM gone", removing(nomadUnknown, noVM), "False", v1alpha1.ReasonRemoving, ""},
+		{"drained, Nomad not asked yet", removing(notAsked), "False", v1alpha1.ReasonRemoving, ""},
 	})
 }
 
@@ -149,7 +171,9 @@ func TestDrained(t *testing.T) {
 		{"not retained before the deadline", draining(service("batch"), retain), "False", v1alpha1.ReasonWaitingForAllocations, "batch"},
 		{"empty is not drained until Nomad was asked once more", draining(nil), "False", v1alpha1.ReasonDraining, "Checking"},
 		{"allocations not read yet", draining(nil, unread("")), "False", v1alpha1.ReasonDraining, ""},
-		{"allocations can't be read", draining(nil, unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown, "doesn't list allocations: no answer in time"},
+		{"allocations can't be read", draining(nil, unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown, "the member goes. What it answers: no answer in time"},
+		{"allocations can't be read, retained", draining(nil, unread("no answer in time"), retain, overdue(time.Hour)), "False", v1alpha1.ReasonNomadUnknown, "Only Force ends it"},
+		{"allocations can't be read, and an order for empty ones can't be checked", ordered(cordoned, onlyIf(v1alpha1.Empty), unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown, "no answer in time"},
 		{"allocations can't be read, but those of a moment ago will do", draining(service("web"), func(o *member.Observed) { o.Nomad.LiveProblem = "no answer in time" }), "False", v1alpha1.ReasonWaitingForAllocations, "web"},
 		{"held", draining(nil, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "Held"},
 		{"drained: what was written stays", removing(), "True", v1alpha1.ReasonEmpty, "No allocation is left"},
@@ -174,6 +198,7 @@ func TestMessagesDontChangeWithTime(t *testing.T) {
 		"stuck":    removing(vmDeleting, later(time.Hour)),
 		"quota":    removing(vmDeleting, noInstance, held),
 		"purging":  removing(noVM, nomadUnknown),
+		"kept":     removing(nomadUnknown),
 	} {
 		before := member.Decide(o).Conditions
 		for kind, c := range member.Decide(with(o, later(73*time.Second))).Conditions {

@@ -2,6 +2,7 @@ package member
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -11,11 +12,13 @@ const (
 	// siblingPatience bounds how long a drain waits for the members that leave with it to become ineligible, which
 	// keeps allocations from moving from victim to victim.
 	siblingPatience = 10 * time.Second
+	// siblingPoll is how often they are looked at meanwhile: a change of one's node wakes that one alone.
+	siblingPoll = time.Second
 	// ForceGrace is how long after its deadline a forced drain may take to stop the tasks: Nomad acts up to 5 s late
 	// (Nomad: nomad/drainer NodeDeadlineCoalesceWindow) and a client gives tasks up to max_kill_timeout, 30 s by default.
 	ForceGrace = 40 * time.Second
-	// stallPatience is how long a drain may stay open after the last allocation that it must wait for, before it is
-	// sent again. Nomad's drainer can miss the end of an allocation when several nodes drain at once.
+	// stallPatience is how long a drain may stay open after the last allocation has ended that isn't a system job's, before
+	// it is sent again. Nomad's drainer can miss the end of an allocation when several nodes drain at once.
 	stallPatience = 5 * time.Second
 )
 
@@ -34,7 +37,7 @@ func drain(o Observed) Decision {
 		return cordon(o)
 	}
 	if left := o.Record.Drain.Time.Add(siblingPatience).Sub(o.Now); o.SiblingsEligible && left > 0 && !o.Nomad.Draining {
-		return Decision{Step: Wait, Wake: left}
+		return Decision{Step: Wait, Wake: min(left, siblingPoll)}
 	}
 	if !drainSent(o) || mustForce(o) || changedMind(o) {
 		return Decision{Step: Drain}
@@ -75,9 +78,10 @@ func absentReason(o Observed) string {
 }
 
 // drainBlind handles a member whose Nomad can't be asked. Unknown is not down: it waits. Only a deletion that somebody
-// asked for ends all the same, when its deadline has passed, because a Nomad that is gone for good mustn't wedge it.
+// asked for ends all the same, when its deadline has passed, because a Nomad that is gone for good mustn't wedge it. One that
+// merely hasn't been asked yet may answer in a moment, however long ago the deadline was.
 func drainBlind(o Observed) Decision {
-	if o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
+	if o.Nomad.NotAsked || o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
 		return Decision{Step: Wait}
 	}
 	end := o.Record.Drain.Deadline.Add(ForceGrace)
@@ -96,17 +100,17 @@ func drainSent(o Observed) bool {
 }
 
 // mustForce is true when the deadline has passed and the drain that is running isn't ours, so that Nomad doesn't know
-// of the deadline.
+// of the deadline. Allocations that can't be listed may be there.
 func mustForce(o Observed) bool {
 	return o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !o.Now.Before(o.Record.Drain.Deadline.Time) &&
-		o.Nomad.DrainIntent != o.Record.Drain.ID && len(waitedFor(o)) > 0
+		o.Nomad.DrainIntent != o.Record.Drain.ID && (!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
 }
 
 // await waits for the last allocation. What Nomad says of the drain itself doesn't count: it calls drains complete
 // whose allocations still run, and keeps drains open whose allocations have all ended.
 func await(o Observed) Decision {
 	if !o.Nomad.LiveKnown {
-		return Decision{Step: Wait, Wake: time.Second}
+		return awaitUnread(o)
 	}
 	waited := waitedFor(o)
 	if len(waited) == 0 {
@@ -120,6 +124,23 @@ func await(o Observed) Decision {
 		return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and onTimeout is Force.")
 	}
 	return kickOr(o, Decision{Step: Wait, Wake: end.Sub(o.Now)})
+}
+
+// awaitUnread waits for the allocations to be listed. Nomad knows of a forced drain's deadline and stops the tasks itself, so
+// that the drain ends then even if nobody can see that it has.
+func awaitUnread(o Observed) Decision {
+	poll := time.Second
+	if o.Nomad.LiveProblem != "" {
+		poll = problemRetry
+	}
+	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
+		return Decision{Step: Wait, Wake: poll}
+	}
+	left := forceEnd(o).Sub(o.Now)
+	if left <= 0 {
+		return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and onTimeout is Force. If allocations were left can't be told, because Nomad doesn't list them.")
+	}
+	return Decision{Step: Wait, Wake: min(poll, left)}
 }
 
 // forceEnd is when a forced drain is over: after its deadline, or after it was last sent or ended if that was later, because
@@ -137,23 +158,39 @@ func forceEnd(o Observed) time.Time {
 // kickOr sends a drain a second time, once, if only system allocations are left: Nomad stops them when everything else
 // has ended, and can miss that moment.
 func kickOr(o Observed, otherwise Decision) Decision {
-	for _, a := range o.Nomad.Live {
-		if !a.System {
-			return otherwise
-		}
+	since := onlySystemSince(o)
+	if since.IsZero() {
+		return otherwise
 	}
 	// Somebody else's drain is left alone until the deadline, and may have none of its own.
 	ours := o.Nomad.DrainIntent == o.Record.Drain.ID || !o.Now.Before(o.Record.Drain.Deadline.Time)
 	if o.Record.Policy.IgnoreSystemJobs || !o.Nomad.Draining || !ours || o.Record.Kicked == o.Record.Drain.ID {
 		return otherwise
 	}
-	if left := o.Nomad.DrainStarted.Add(stallPatience).Sub(o.Now); left > 0 {
+	if left := since.Add(stallPatience).Sub(o.Now); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
 	if Rechecks(o) {
 		return Decision{Step: Drain} // somebody else's drain is taken over only if the order still holds
 	}
 	return Decision{Step: Kick}
+}
+
+// onlySystemSince is since when nothing but allocations of system jobs has been seen on a node that drains; zero: there is
+// something else, or nothing, or it doesn't drain. What can't be told stays as it was.
+func onlySystemSince(o Observed) time.Time {
+	switch was := o.Record.OnlySystemSince; {
+	case !o.Record.Emptying():
+		return time.Time{}
+	case !o.Nomad.LiveKnown:
+		return was
+	case !o.Nomad.Draining || len(o.Nomad.Live) == 0 || slices.ContainsFunc(o.Nomad.Live, func(a Allocation) bool { return !a.System }):
+		return time.Time{}
+	case was.IsZero():
+		return o.Now.Truncate(time.Second)
+	default:
+		return was
+	}
 }
 
 func waitedFor(o Observed) []Allocation { return WaitedFor(o.Nomad.Live, o.Record.Policy) }

@@ -82,6 +82,25 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+func TestDrainWhoseAllocationsCantBeListed(t *testing.T) {
+	waitingToStop := func(o *member.Observed) { o.Nomad.DrainUpdated = o.Now.Add(-time.Second) }
+	runSteps(t, []stepCase{
+		{name: "not read yet", o: draining(nil, unread("")), step: member.Wait, wake: time.Second},
+		{name: "can't be read", o: draining(nil, unread("no answer in time")), step: member.Wait, wake: 15 * time.Second},
+		{name: "force: Nomad stops the tasks at the deadline", o: draining(nil, unread("500"), overdue(0)), step: member.Wait, wake: 15 * time.Second},
+		{name: "force: a moment before the end", o: draining(nil, unread("500"), overdue(grace-time.Second)), step: member.Wait, wake: time.Second},
+		{name: "force: over", o: draining(nil, unread("500"), overdue(grace)), step: member.MarkDrained},
+		{name: "force: sent late, counted from then", o: draining(nil, unread("500"), overdue(time.Hour), waitingToStop), step: member.Wait, wake: 15 * time.Second},
+		{name: "force: somebody else's drain doesn't know of the deadline", o: draining(nil, unread("500"), foreign, overdue(time.Hour)), step: member.Drain},
+		{name: "force: somebody else's drain, before the deadline", o: draining(nil, unread("500"), foreign), step: member.Wait, wake: 15 * time.Second},
+		{name: "force: deleted", o: draining(nil, unread("500"), deleted, overdue(grace)), step: member.MarkDrained},
+		{name: "retain: for as long as it takes", o: draining(nil, unread("500"), retain, deleted, overdue(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
+	})
+	if d := member.Decide(draining(nil, unread("500"), overdue(grace))); !d.Unchecked || d.Late || d.Drained.Reason != v1alpha1.ReasonDeadline {
+		t.Errorf("got %+v", d)
+	}
+}
+
 // Somebody changes onTimeout while the member drains: what Nomad was told then is no longer what is wanted.
 func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
 	sent := func(a v1alpha1.DrainTimeoutAction) change {
@@ -156,6 +175,10 @@ func TestUnknownIsNotDown(t *testing.T) {
 		{name: "VM deleted by somebody, guest stopped", o: ordered(vmDeleting, noInstance, nomadUnknown), step: member.MarkDrained},
 		{name: "halted: it may be started again", o: ordered(noInstance, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
 	})
+	runSteps(t, []stepCase{
+		{name: "deleted, deadline passed while the controller was away: Nomad is asked first", o: draining(nil, notAsked, deleted, overdue(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "no guest runs: nothing to ask, not even once", o: ordered(noVM, notAsked), step: member.MarkDrained},
+	})
 	d := member.Decide(draining(nil, nomadUnknown, deleted, overdue(grace)))
 	if !d.Unchecked || !d.Late || d.Drained.Reason != v1alpha1.ReasonDeadline {
 		t.Errorf("a deletion that ends without Nomad must say so: %+v", d)
@@ -169,7 +192,8 @@ func TestSiblingsAreWaitedForButNotForLong(t *testing.T) {
 	}
 	runSteps(t, []stepCase{
 		{name: "itself first", o: ordered(just, siblings), step: member.Cordon},
-		{name: "then it waits", o: ordered(just, siblings, cordoned), step: member.Wait, wake: 6 * time.Second},
+		{name: "then it waits, and looks: nobody tells it when they are", o: ordered(just, siblings, cordoned), step: member.Wait, wake: time.Second},
+		{name: "for a moment yet", o: ordered(just, siblings, cordoned, later(5500*time.Millisecond)), step: member.Wait, wake: 500 * time.Millisecond},
 		{name: "all ineligible", o: ordered(just, cordoned), step: member.Drain},
 		{name: "patience over", o: ordered(just, siblings, cordoned, later(6*time.Second)), step: member.Drain},
 		{name: "drains already", o: draining(service("web"), just, siblings), step: member.Wait, wake: 15*time.Minute + grace},
@@ -177,27 +201,53 @@ func TestSiblingsAreWaitedForButNotForLong(t *testing.T) {
 }
 
 func TestStalledDrainIsKickedOnce(t *testing.T) {
-	started := func(ago time.Duration) change {
-		return func(o *member.Observed) { o.Nomad.DrainStarted = o.Now.Add(-ago) }
+	since := func(ago time.Duration) change {
+		return func(o *member.Observed) { o.Record.OnlySystemSince = o.Now.Add(-ago) }
 	}
+	long := since(time.Minute)
 	kicked := func(id string) change { return func(o *member.Observed) { o.Record.Kicked = id } }
 	ignoreSystem := func(o *member.Observed) { o.Record.Policy.IgnoreSystemJobs = true }
 	stalled := system("logs")
 	wait := 14*time.Minute + grace
 	runSteps(t, []stepCase{
-		{name: "Nomad gets a moment", o: draining(stalled, started(2*time.Second)), step: member.Wait, wake: 3 * time.Second},
-		{name: "stalled", o: draining(stalled, started(5*time.Second)), step: member.Kick},
-		{name: "stalled under retain", o: draining(stalled, retain), step: member.Kick},
+		{name: "the last other one has just ended, of a drain that began long ago", o: draining(stalled), step: member.Wait, wake: 5 * time.Second},
+		{name: "Nomad gets a moment", o: draining(stalled, since(2*time.Second)), step: member.Wait, wake: 3 * time.Second},
+		{name: "stalled", o: draining(stalled, since(5*time.Second)), step: member.Kick},
+		{name: "stalled under retain", o: draining(stalled, retain, long), step: member.Kick},
 		{name: "kicked: never again", o: draining(stalled, kicked(intentID)), step: member.Wait, wake: wait},
-		{name: "a former intent was kicked", o: draining(stalled, kicked("intent-0")), step: member.Kick},
+		{name: "a former intent was kicked", o: draining(stalled, kicked("intent-0"), long), step: member.Kick},
 		{name: "work is left", o: draining(append(service("web"), stalled...)), step: member.Wait, wake: wait},
 		{name: "complete: they are stopping", o: draining(stalled, complete), step: member.Wait, wake: wait},
 		{name: "somebody else's drain isn't ours to send", o: draining(stalled, foreign), step: member.Wait, wake: wait},
-		{name: "somebody else's drain, retained past our deadline", o: draining(stalled, foreign, retain, overdue(0)), step: member.Kick},
+		{name: "somebody else's drain, retained past our deadline", o: draining(stalled, foreign, retain, overdue(0), long), step: member.Kick},
 		{name: "system jobs ignored: it is empty", o: draining(stalled, ignoreSystem), step: member.MarkDrained},
 		{name: "system jobs ignored: work is left", o: draining(append(service("web"), stalled...), ignoreSystem), step: member.Wait, wake: wait},
 		{name: "no kick past the end", o: draining(stalled, overdue(grace)), step: member.MarkDrained},
 	})
+}
+
+func TestOnlySystemSince(t *testing.T) {
+	was := func(o *member.Observed) { o.Record.OnlySystemSince = now.Add(-time.Minute) }
+	for _, c := range []struct {
+		name string
+		o    member.Observed
+		want time.Time
+	}{
+		{"for the first time, to the second", draining(system("logs"), later(300*time.Millisecond)), now},
+		{"since a while", draining(system("logs"), was), now.Add(-time.Minute)},
+		{"something else as well", draining(append(service("web"), system("logs")...), was), time.Time{}},
+		{"nothing", draining(nil, was), time.Time{}},
+		{"it can't be told", draining(system("logs"), was, unread("500")), now.Add(-time.Minute)},
+		{"Nomad is unknown", draining(system("logs"), was, nomadUnknown), now.Add(-time.Minute)},
+		{"the drain is complete", draining(system("logs"), was, complete), time.Time{}},
+		{"called back", draining(system("logs"), was, canceled), time.Time{}},
+		{"drained", removing(was), time.Time{}},
+		{"wanted", steady(was), time.Time{}},
+	} {
+		if got := member.Decide(c.o).OnlySystemSince; !got.Equal(c.want) {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
 }
 
 func TestBlockingNamesSome(t *testing.T) {

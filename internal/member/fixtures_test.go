@@ -47,7 +47,7 @@ func booting(changes ...change) member.Observed {
 	return with(fresh(func(o *member.Observed) {
 		o.Record.ClaimsRecorded, o.Record.VMMade = true, true
 		o.VM = member.VM{Exists: true, Ours: true, Status: "Running"}
-		o.Instance = member.Instance{Exists: true, Running: true}
+		o.Instance = member.Instance{Exists: true, Running: true, Host: "host-1"}
 	}), changes...)
 }
 
@@ -92,6 +92,7 @@ func cordoned(o *member.Observed)     { o.Nomad.Eligible, o.Record.CordonedFor =
 func retain(o *member.Observed)       { o.Record.Policy.OnTimeout = v1alpha1.DrainRetain }
 func ignoreSystem(o *member.Observed) { o.Record.Policy.IgnoreSystemJobs = true }
 func deleted(o *member.Observed)      { o.Record.DeletedAt = o.Now.Add(-time.Minute) }
+func disowned(o *member.Observed)     { o.Disowned = true }
 func noInstance(o *member.Observed)   { o.Instance = member.Instance{} }
 func ended(o *member.Observed)        { o.Instance = member.Instance{Exists: true, Ended: true} }
 func noVM(o *member.Observed)         { o.VM, o.Instance = member.VM{}, member.Instance{} }
@@ -103,9 +104,38 @@ func vmDeleting(o *member.Observed) {
 	o.VM.Deleting, o.VM.DeletingSince = true, o.Now.Add(-10*time.Second)
 }
 func halted(o *member.Observed) { o.VM.Halted = true }
+func refused(o *member.Observed) {
+	o.Refused = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "may not delete virtualmachines"}
+}
+func vmOnlyGone(o *member.Observed) { o.VM = member.VM{} }
+
+// going is when the instance has been deleted for so long.
+func going(d time.Duration) change {
+	return func(o *member.Observed) { o.Instance.DeletingSince = o.Now.Add(-d) }
+}
+
+// terminating is when two claims have been deleted for so long.
+func terminating(d time.Duration) change {
+	return func(o *member.Observed) {
+		for _, name := range []string{"data", "root"} {
+			o.Claims = append(o.Claims, member.Claim{Name: name, Deleting: true, DeletingSince: o.Now.Add(-d), Finalizers: []string{"kubernetes.io/pvc-protection"}})
+		}
+	}
+}
+
 func held(o *member.Observed) {
 	o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "cpu insufficient resources due to resource quota"}
 }
+
+// leaves gives the reason for which an ordered member leaves.
+func leaves(reason v1alpha1.DrainReason) change {
+	return func(o *member.Observed) {
+		d := o.Record.Drain.DeepCopy()
+		d.Reason = reason
+		o.Record.Drain = d
+	}
+}
+
 func canceled(o *member.Observed) {
 	d := o.Record.Drain.DeepCopy()
 	d.Canceled = true

@@ -1,8 +1,6 @@
 package member
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -41,18 +39,4 @@ func outlive(o Observed) Decision {
 
 func aboveQuota(o Observed) bool {
 	return o.VM.Held != nil && o.VM.Held.Reason == v1alpha1.ReasonQuotaExceeded
-}
-
-// stuck says what keeps a deleted VM; false: nothing does, or it isn't known yet.
-func stuck(o Observed) (Condition, bool) {
-	switch h := o.VM.Held; {
-	case aboveQuota(o):
-		return no(v1alpha1.ReasonDeleteStuck, "The guest is gone, but its VM isn't let go, because Harvester still holds it to the namespace's quota. It is halted, so that this ends; should it stay, raise the quota. The refusal: "+h.Message), true
-	case h != nil:
-		return no(v1alpha1.ReasonDeleteStuck, "The guest is gone, but admission refuses every change of its VM, and so nobody can take a finalizer off. Remove what it objects to; it is tried again all the while. The refusal: "+h.Message), true
-	case !o.Now.Before(o.VM.DeletingSince.Add(stuckAfter)):
-		return no(v1alpha1.ReasonDeleteStuck, fmt.Sprintf("The VM doesn't go away; finalizers: %s.", strings.Join(o.VM.Finalizers, ", "))), true
-	default:
-		return Condition{}, false
-	}
 }

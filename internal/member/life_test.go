@@ -86,6 +86,7 @@ func anyWorld(t *rapid.T) *world {
 func (w *world) step() {
 	version, o := w.version, w.observe()
 	d := member.Decide(o)
+	w.is.Record.OnlySystemSince = d.OnlySystemSince // the report writes it down
 	if d.Step == member.Wait {
 		w.wait(o, d.Wake)
 		return
@@ -135,6 +136,7 @@ func TestEveryLifeEnds(t *testing.T) {
 		gone := w.is.Record.Policy.OnTimeout == v1alpha1.DrainForce && flag(t, "Nomad gone for good")
 		if gone {
 			w.outage = w.is.Now.Add(1000 * time.Hour)
+			w.is.Disowned = true // what only scales in waits for Nomad as long as there is a pool
 		}
 		for n := 0; !w.released; n++ {
 			if n > 5000 {

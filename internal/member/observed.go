@@ -27,9 +27,13 @@ type Observed struct {
 	Claims []Claim
 	// Nomad is the member's Nomad node.
 	Nomad Nomad
+	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not.
+	Refused *Problem
 	// PurgePatience bounds how long the removal of a drained member waits for a Nomad that can't be asked. Nomad forgets a
 	// node that is down by itself, after node_gc_threshold.
 	PurgePatience time.Duration
+	// Disowned is true when the member's pool is gone, or is being deleted. Only observed while MindsPool.
+	Disowned bool
 	// SiblingsEligible is true while another member with an intent is still eligible in Nomad.
 	SiblingsEligible bool
 }
@@ -38,6 +42,8 @@ type Observed struct {
 type Record struct {
 	// Created is when the VM was made, from where the time to join counts; while there is none, when the record was.
 	Created time.Time
+	// RoomSince is what was last written of it; zero: nothing.
+	RoomSince time.Time
 	// DeletedAt is the deletionTimestamp; zero: not deleted.
 	DeletedAt time.Time
 	// Drain is the order to leave; nil: wanted.
@@ -54,6 +60,8 @@ type Record struct {
 	JoinTimeout time.Duration
 	// UnhealthySince is what was last written of it; zero: nothing.
 	UnhealthySince time.Time
+	// OnlySystemSince is what was last written of it; zero: nothing.
+	OnlySystemSince time.Time
 	// Said are the conditions as they were last written.
 	Said map[string]Condition
 	// CordonedFor is the intent for which the node was made ineligible; empty: none.
@@ -87,6 +95,9 @@ type VM struct {
 	Finalizers []string
 	// Halted is true when the VM's runStrategy is Halted.
 	Halted bool
+	// AboveQuota is why Harvester has halted the VM, in its words, if it did so for the namespace's quota; empty: it didn't, or
+	// the VM has run since.
+	AboveQuota string
 	// Status is the printable status, for people.
 	Status string
 	// Failure is KubeVirt's explanation of why the VM can't run; empty: none.
@@ -101,10 +112,18 @@ type VM struct {
 // Instance is what was seen of the VirtualMachineInstance. That of a VM that isn't the member's doesn't count.
 type Instance struct {
 	Exists bool
+	// DeletingSince is the deletionTimestamp; zero: it isn't being deleted.
+	DeletingSince time.Time
+	// Host is the Harvester host that it runs on; empty: none yet.
+	Host string
 	// Running is true when its phase is Running.
 	Running bool
 	// Ended is true once its phase is Succeeded or Failed: the guest has stopped.
 	Ended bool
+	// Unschedulable is why no host can take the instance, in the scheduler's words; empty: one can, or that isn't known.
+	Unschedulable string
+	// UnschedulableSince is since when.
+	UnschedulableSince time.Time
 	// EvacuatedFrom is the host that KubeVirt asks to have freed of the instance, which nobody but us will do, because its
 	// evictionStrategy is External; empty: none.
 	EvacuatedFrom string
@@ -114,6 +133,10 @@ type Instance struct {
 type Claim struct {
 	Name     string
 	Deleting bool
+	// DeletingSince is the deletionTimestamp.
+	DeletingSince time.Time
+	// Finalizers hold a claim that is being deleted.
+	Finalizers []string
 }
 
 // Nomad is what is known of the member's Nomad node.
@@ -124,7 +147,8 @@ type Nomad struct {
 	// Why explains an unknown Nomad.
 	Why string
 	// NotAsked is true for an unknown Nomad that this process merely has not asked yet, just after it has started: what was
-	// found before that stands for the moment.
+	// found before that stands for the moment, and no patience with Nomad ends. It doesn't last: within a minute or two there
+	// is an answer, or the failure to get one (internal/nomad: RequestTimeout, tokenPatience).
 	NotAsked bool
 	// Registered is true when a node of the member's ID is there.
 	Registered bool
@@ -161,7 +185,7 @@ func (n Nomad) Ready() bool { return n.Registered && n.Status == "ready" && n.El
 type Allocation struct {
 	// System is true for those of system jobs. A sysbatch job runs to its end, as a batch job does.
 	System bool
-	// Name is what people are shown: name, short ID, and since when it has been there.
+	// Name is what people are shown: name, short ID, and when it was placed.
 	Name string
 }
 

@@ -36,13 +36,13 @@ func anyRecord(t *rapid.T) member.Record {
 	}
 	if flag(t, "intent") {
 		r.Drain = &v1alpha1.DrainIntent{
-			ID: intentID, Reason: v1alpha1.DrainScaleIn, Canceled: flag(t, "canceled"),
+			ID: intentID, Reason: rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainDeleted}).Draw(t, "reason"), Canceled: flag(t, "canceled"),
 			OnlyIf: rapid.SampledFrom([]v1alpha1.ScaleInStrategy{"", v1alpha1.Empty, v1alpha1.EmptyIgnoreSystem}).Draw(t, "only if"),
 			Time:   metav1.NewTime(anyTime(t, "ordered at")), Deadline: metav1.NewTime(anyTime(t, "deadline")),
 		}
 	}
 	if r.Drained {
-		r.DrainedAt, r.DrainedReason = anyTime(t, "drained at"), v1alpha1.ReasonEmpty
+		r.DrainedAt, r.DrainedReason = anyTime(t, "drained at"), rapid.SampledFrom([]string{v1alpha1.ReasonEmpty, v1alpha1.ReasonDeadline}).Draw(t, "drained for")
 	}
 	if flag(t, "problem") {
 		r.Problem = &member.Problem{Reason: v1alpha1.ReasonImageNotFound, Message: "No such image."}
@@ -52,6 +52,7 @@ func anyRecord(t *rapid.T) member.Record {
 
 func anyNomad(t *rapid.T) member.Nomad {
 	n := member.Nomad{Known: flag(t, "Nomad known"), Why: "Nomad doesn't answer.", LiveKnown: flag(t, "live known")}
+	n.NotAsked = !n.Known && flag(t, "not asked")
 	if n.Registered = flag(t, "registered"); !n.Registered {
 		return n
 	}
@@ -68,10 +69,13 @@ func anyNomad(t *rapid.T) member.Nomad {
 }
 
 func anyObserved(t *rapid.T) member.Observed {
-	o := member.Observed{Now: now, Record: anyRecord(t), Nomad: anyNomad(t), Secret: flag(t, "secret"), SecretStale: flag(t, "secret stale"), SiblingsEligible: flag(t, "siblings")}
+	o := member.Observed{Now: now, Record: anyRecord(t), Nomad: anyNomad(t), Secret: flag(t, "secret"), SecretStale: flag(t, "secret stale"), SiblingsEligible: flag(t, "siblings"), Disowned: flag(t, "disowned")}
 	if flag(t, "VM") {
 		o.VM = member.VM{Exists: true, Ours: flag(t, "ours"), Deleting: flag(t, "VM deleting"), Halted: flag(t, "halted"), RemovalListed: flag(t, "listed")}
 		o.VM.DeletingSince = anyTime(t, "VM deleting since")
+		if flag(t, "above quota") {
+			o.VM.AboveQuota = "cpu"
+		}
 		if flag(t, "held") {
 			held(&o)
 		}
@@ -116,6 +120,10 @@ func TestDecisionsAreSafe(t *testing.T) {
 		if slices.Contains(making, d.Step) {
 			must(wanted && !o.VM.Exists && !r.VMMade, "a VM is made once, and only of what is wanted")
 		}
+		must(!d.Late || !o.Nomad.NotAsked, "no patience with Nomad ends before it was asked")
+		if d.Step == member.StartVM {
+			must(wanted && o.VM.Ours && o.VM.Halted && o.VM.AboveQuota != "" && !r.Joined && !o.VM.Deleting, "only what Harvester halted for a quota before it joined is started")
+		}
 		checkDrain(o, d, must)
 		checkRemoval(o, d, must)
 	})
@@ -159,6 +167,9 @@ func checkRemoval(o member.Observed, d member.Decision, must func(bool, string))
 	switch d.Step {
 	case member.ListClaims, member.DeleteVM:
 		must(vm && !o.VM.Deleting, "nothing but our own VM is written to")
+		asked := o.Disowned || o.Record.Drain != nil && o.Record.Drain.Reason == v1alpha1.DrainDeleted
+		over := o.Record.DrainedReason == v1alpha1.ReasonDeadline
+		must(o.Nomad.Known || over || asked && !o.Nomad.NotAsked, "while Nomad is unknown a VM goes only if its deletion was asked for")
 		must(d.Step == member.ListClaims || o.VM.RemovalListed, "Harvester knows of the claims before the VM goes")
 	case member.HaltVM:
 		must(vm && o.VM.Deleting && (!o.Instance.Exists || o.Instance.Ended), "only a VM that can't start again is halted")
@@ -213,7 +224,7 @@ func TestUnknownNomadIsForgotten(t *testing.T) {
 		o.Nomad.Known = false
 		other := o
 		other.Nomad = anyNomad(t)
-		other.Nomad.Known, other.Nomad.Why = false, o.Nomad.Why
+		other.Nomad.Known, other.Nomad.Why, other.Nomad.NotAsked = false, o.Nomad.Why, o.Nomad.NotAsked
 		if a, b := member.Decide(o), member.Decide(other); !reflect.DeepEqual(a, b) {
 			t.Errorf("what can't be believed was acted upon: %+v or %+v", a, b)
 		}

@@ -6,7 +6,7 @@ var becauseOf = map[v1alpha1.DrainReason]string{
 	v1alpha1.DrainScaleIn:     "the pool has more members than replicas",
 	v1alpha1.DrainDeleted:     "its NomadNode was deleted",
 	v1alpha1.DrainVMDeleted:   "somebody deleted its VM",
-	v1alpha1.DrainRollout:     "it was made from an older template and is replaced",
+	v1alpha1.DrainRollout:     "it is outdated and is replaced",
 	v1alpha1.DrainJoinTimeout: "its guest didn't join Nomad within health.joinTimeout, and it is replaced",
 	v1alpha1.DrainUnhealthy:   "its Nomad node didn't work for longer than health.unhealthyTimeout, and it is replaced",
 	v1alpha1.DrainEvacuation:  "KubeVirt asks to free its host, and with evictionStrategy External nobody migrates it",

@@ -14,7 +14,7 @@ func TestReadySaysWhyAMemberLeaves(t *testing.T) {
 	}
 	runConditions(t, v1alpha1.NodeReady, []conditionCase{
 		{"scale-in", leaving(v1alpha1.DrainScaleIn), "False", v1alpha1.ReasonDraining, "more members than replicas"},
-		{"rollout", leaving(v1alpha1.DrainRollout), "False", v1alpha1.ReasonDraining, "older template"},
+		{"rollout", leaving(v1alpha1.DrainRollout), "False", v1alpha1.ReasonDraining, "it is outdated"},
 		{"join timeout", leaving(v1alpha1.DrainJoinTimeout), "False", v1alpha1.ReasonDraining, "joinTimeout"},
 		{"unhealthy", leaving(v1alpha1.DrainUnhealthy), "False", v1alpha1.ReasonDraining, "unhealthyTimeout"},
 		{"evacuation", leaving(v1alpha1.DrainEvacuation), "False", v1alpha1.ReasonDraining, "free its host"},

@@ -6,20 +6,42 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-const (
-	// stuckAfter is how long a VM may take to go away before it is called stuck.
-	stuckAfter = 10 * time.Minute
-	// removePoll is how often things without a watch are looked at while a member is removed.
-	removePoll = time.Second
-)
+// removePoll is how often things without a watch are looked at while a member is removed.
+const removePoll = time.Second
+
+// poll is how soon to look again at what should go away: less often once it is stuck.
+func poll(stuck bool) time.Duration {
+	if stuck {
+		return problemRetry
+	}
+	return removePoll
+}
+
+// Removing is true for a step that removes something from Kubernetes, which admission or missing rights may refuse.
+func (s Step) Removing() bool {
+	switch s {
+	case ListClaims, DeleteVM, DeleteClaims, DeleteSecret, DeleteRecord:
+		return true
+	default:
+		return false
+	}
+}
 
 // remove takes a drained member away: record, VM, Nomad node, disks, Secret, and the finalizer last.
 func remove(o Observed) Decision {
+	d := nextRemoval(o)
+	if o.Refused != nil && d.Step.Removing() {
+		return Decision{Step: Wait, Wake: problemRetry} // nobody tells when it would be accepted
+	}
+	return d
+}
+
+func nextRemoval(o Observed) Decision {
 	switch vmOurs := o.VM.Exists && o.VM.Ours; {
 	case o.Record.DeletedAt.IsZero():
 		return Decision{Step: DeleteRecord}
-	case vmOurs && !o.VM.Deleting && unsure(o) > 0:
-		return Decision{Step: Wait, Wake: unsure(o)}
+	case vmOurs && !o.VM.Deleting && unsure(o):
+		return Decision{Step: Wait, Wake: untilSure(o)}
 	case vmOurs && !o.VM.Deleting && !o.VM.RemovalListed:
 		return Decision{Step: ListClaims}
 	case vmOurs && !o.VM.Deleting:
@@ -28,7 +50,7 @@ func remove(o Observed) Decision {
 		return outlive(o)
 	case o.Instance.Exists:
 		// A purged client that lives registers again, eligible. The watch tells when it is gone.
-		return Decision{Step: Wait, Wake: removePoll}
+		return Decision{Step: Wait, Wake: poll(instanceStuck(o))}
 	}
 	if d, waiting := purge(o); waiting {
 		return d
@@ -36,11 +58,44 @@ func remove(o Observed) Decision {
 	return clean(o)
 }
 
-// unsure is how much longer the VM of a drained member is kept because Nomad can't be asked if its node has got work since.
-// It is bounded: the node was ineligible and empty, or had never joined.
-func unsure(o Observed) time.Duration {
-	if o.Nomad.Known || o.Record.DrainedReason == v1alpha1.ReasonDeadline || o.Record.DrainedReason == v1alpha1.ReasonVMGone {
+// holdsVM is true for a drained member whose VM stays because Nomad can't be asked if its node has got work since: the node may
+// have been made eligible, and a guest that never joined may have joined late.
+func holdsVM(o Observed) bool {
+	return o.Record.Drained && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.Nomad.Known &&
+		o.Record.DrainedReason != v1alpha1.ReasonDeadline && o.Record.DrainedReason != v1alpha1.ReasonVMGone
+}
+
+// unsure is true while the VM of a drained member is kept because Nomad can't be asked. Unknown is not down: it is bounded only
+// if somebody asked for the deletion, because a Nomad that is gone for good mustn't wedge that.
+func unsure(o Observed) bool {
+	return holdsVM(o) && (o.Nomad.NotAsked || !wantsGone(o) || patience(o) > 0)
+}
+
+// untilSure is when to look again at the latest; 0: there is no such end.
+func untilSure(o Observed) time.Duration {
+	if !wantsGone(o) {
 		return 0
+	}
+	return patience(o)
+}
+
+// wantsGone is true for a member whose deletion somebody asked for. That its record is deleted doesn't tell: the controller does
+// that itself once a member is drained, whatever it leaves for.
+func wantsGone(o Observed) bool {
+	in := o.Record.Drain
+	return o.Disowned || in != nil && (in.Reason == v1alpha1.DrainDeleted || in.Reason == v1alpha1.DrainVMDeleted)
+}
+
+// MindsPool is true while it matters if the member's pool is there.
+func MindsPool(o Observed) bool {
+	return holdsVM(o) && !o.Nomad.NotAsked && !wantsGone(o)
+}
+
+// patience is how much longer a drained member waits for a Nomad that can't be asked. A Nomad that this process has not asked
+// yet is no such one: it may answer in a moment, however long this controller was away.
+func patience(o Observed) time.Duration {
+	if o.Nomad.NotAsked {
+		return unknownRetry
 	}
 	return removedSince(o.Record).Add(o.PurgePatience).Sub(o.Now)
 }
@@ -50,7 +105,7 @@ func purge(o Observed) (Decision, bool) {
 	case !o.Record.Purge:
 		return Decision{}, false
 	case !o.Nomad.Known:
-		left := removedSince(o.Record).Add(o.PurgePatience).Sub(o.Now)
+		left := patience(o)
 		return Decision{Step: Wait, Wake: left}, left > 0
 	default:
 		return Decision{Step: Purge}, o.Nomad.Registered
@@ -73,7 +128,7 @@ func clean(o Observed) Decision {
 	}
 	switch {
 	case len(o.Claims) > 0:
-		return Decision{Step: Wait, Wake: removePoll}
+		return Decision{Step: Wait, Wake: poll(stuckClaims(o) != "")}
 	case o.Secret:
 		return Decision{Step: DeleteSecret}
 	default:

@@ -13,7 +13,7 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 	claims := func(deleting ...bool) change {
 		return func(o *member.Observed) {
 			for _, d := range deleting {
-				o.Claims = append(o.Claims, member.Claim{Name: "disk", Deleting: d})
+				o.Claims = append(o.Claims, member.Claim{Name: "disk", Deleting: d, DeletingSince: now})
 			}
 		}
 	}
@@ -32,7 +32,12 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 		{name: "its instance has ended a moment ago", o: removing(listed, vmDeleting, ended, later(-7*time.Second)), step: member.Wait, wake: 2 * time.Second},
 		{name: "halted, and held all the same", o: removing(listed, vmDeleting, noInstance, held, halted), step: member.Wait, wake: 15 * time.Second},
 		{name: "held by something that halting doesn't help", o: removing(listed, vmDeleting, noInstance, func(o *member.Observed) { o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied} }), step: member.Wait, wake: 15 * time.Second},
-		{name: "VM gone, guest may still run", o: removing(func(o *member.Observed) { o.VM = member.VM{} }), step: member.Wait, wake: time.Second},
+		{name: "VM gone, guest may still run", o: removing(vmOnlyGone, going(time.Second)), step: member.Wait, wake: time.Second},
+		{name: "VM gone, guest may run for long", o: removing(vmOnlyGone, going(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "VM gone, its instance left to itself", o: removing(vmOnlyGone), step: member.Wait, wake: 15 * time.Second},
+		{name: "claims are stuck", o: removing(noVM, notInNomad, terminating(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "refused", o: removing(listed, refused), step: member.Wait, wake: 15 * time.Second},
+		{name: "refused before, done since by others", o: removing(noVM, refused), step: member.Purge},
 		{name: "guest gone", o: removing(noVM, claims(false), secret), step: member.Purge},
 		{name: "purged", o: removing(noVM, notInNomad, claims(true, false), secret), step: member.DeleteClaims},
 		{name: "claims going", o: removing(noVM, notInNomad, claims(true, true), secret), step: member.Wait, wake: time.Second},
@@ -50,7 +55,13 @@ func TestVMIsKeptWhileNomadCantBeAsked(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "claims not listed yet", o: removing(nomadUnknown, just), step: member.Wait, wake: 15 * time.Second},
 		{name: "claims listed", o: removing(nomadUnknown, just, listed), step: member.Wait, wake: 15 * time.Second},
-		{name: "not for ever", o: removing(nomadUnknown, just, listed, later(10*time.Minute)), step: member.DeleteVM},
+		{name: "for as long as it takes, as nobody asked for the deletion", o: removing(nomadUnknown, just, listed, later(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "never joined, and may have since", o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainJoinTimeout), later(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "a user deleted it: almost as long", o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainDeleted), later(10*time.Minute-time.Second)), step: member.Wait, wake: time.Second},
+		{name: "a user deleted it: not for ever", o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainDeleted), later(10*time.Minute)), step: member.DeleteVM},
+		{name: "somebody deleted its VM: not for ever", o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainVMDeleted), later(10*time.Minute)), step: member.DeleteVM},
+		{name: "its pool is deleted: not for ever", o: removing(nomadUnknown, just, listed, disowned, later(10*time.Minute)), step: member.DeleteVM},
+		{name: "not asked yet, however long the controller was away", o: removing(notAsked, just, listed, disowned, later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "the deadline had passed anyway", o: removing(nomadUnknown, just, listed, forced), step: member.DeleteVM},
 	})
 }
@@ -60,7 +71,7 @@ func TestStrangersVMIsLeftAloneAndHoldsNothing(t *testing.T) {
 		{name: "never made ours", o: fresh(strangersVM, ordering), step: member.MarkDrained},
 		{name: "drained", o: removing(strangersVM, notInNomad), step: member.Release},
 		{name: "drained, node to be purged", o: removing(strangersVM), step: member.Purge},
-		{name: "our guest still runs beside it", o: removing(func(o *member.Observed) { o.VM = member.VM{Exists: true} }), step: member.Wait, wake: time.Second},
+		{name: "our guest still runs beside it", o: removing(going(0), func(o *member.Observed) { o.VM = member.VM{Exists: true} }), step: member.Wait, wake: time.Second},
 	})
 }
 
@@ -75,8 +86,9 @@ func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
 		{name: "no purge wanted, Nomad unknown", o: removing(noVM, keep, nomadUnknown), step: member.Release},
 		{name: "Nomad unknown", o: removing(noVM, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
 		{name: "Nomad unknown, patience over", o: removing(noVM, nomadUnknown, later(time.Hour)), step: member.Release},
+		{name: "not asked yet, however long the controller was away", o: removing(noVM, notAsked, later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "the drain took an hour: that isn't counted", o: removing(noVM, nomadUnknown, longDrain), step: member.Wait, wake: 3 * time.Second},
-		{name: "Nomad unknown, VM still there, patience over", o: removing(nomadUnknown, later(time.Hour)), step: member.ListClaims},
+		{name: "Nomad unknown, VM still there, patience over", o: removing(nomadUnknown, disowned, later(time.Hour)), step: member.ListClaims},
 	})
 	for _, c := range []struct {
 		name string
@@ -89,6 +101,28 @@ func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
 	} {
 		if d := member.Decide(c.o); d.Step != member.Release || d.Late != c.late {
 			t.Errorf("%s: got %s late=%t, want Release late=%t", c.name, d.Step, d.Late, c.late)
+		}
+	}
+}
+
+func TestPoolMattersOnlyWhileAVMIsHeld(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    member.Observed
+		want bool
+	}{
+		"held":               {removing(nomadUnknown), true},
+		"not asked yet":      {removing(notAsked), false},
+		"Nomad answers":      {removing(), false},
+		"deleted by a user":  {removing(nomadUnknown, leaves(v1alpha1.DrainDeleted)), false},
+		"not drained":        {draining(nil, nomadUnknown), false},
+		"VM being deleted":   {removing(nomadUnknown, vmDeleting), false},
+		"a stranger's VM":    {removing(nomadUnknown, strangersVM), false},
+		"ends in any case":   {removing(nomadUnknown, func(o *member.Observed) { o.Record.DrainedReason = v1alpha1.ReasonDeadline }), false},
+		"no guest runs":      {removing(nomadUnknown, noVM), false},
+		"wanted, and steady": {steady(nomadUnknown), false},
+	} {
+		if got := member.MindsPool(c.o); got != c.want {
+			t.Errorf("%s: got %t", name, got)
 		}
 	}
 }

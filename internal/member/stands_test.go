@@ -30,6 +30,7 @@ func TestRestartKeepsWhatWasSaid(t *testing.T) {
 		"drained, purging":   removing(noVM),
 		"Nomad away before":  steady(nomadUnknown),
 		"held by Nomad away": draining(service("web"), nomadUnknown),
+		"drained, VM kept":   removing(nomadUnknown),
 		"VM being made":      fresh(func(o *member.Observed) { o.Record.ClaimsRecorded = true }),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -21,6 +21,8 @@ const (
 	RenewSecret Step = "RenewSecret"
 	// CreateVM makes the VirtualMachine.
 	CreateVM Step = "CreateVM"
+	// StartVM starts a VM that Harvester has halted for its namespace's quota.
+	StartVM Step = "StartVM"
 	// RecordIntent writes spec.drain, with the reason of the decision.
 	RecordIntent Step = "RecordIntent"
 	// Rescue cancels the drain in Nomad, and makes the node eligible if it was made ineligible for the intent.
@@ -79,6 +81,11 @@ type Decision struct {
 	Wake time.Duration
 	// UnhealthySince is since when the member, having joined, hasn't worked; zero: it works, or that can't be told.
 	UnhealthySince time.Time
+	// RoomSince is when there was room for the VM at last, after there had been none; zero: it never lacked any.
+	RoomSince time.Time
+	// OnlySystemSince is since when allocations of system jobs alone have been left on a node that drains; zero: others are, or
+	// none.
+	OnlySystemSince time.Time
 	// Phase and Conditions describe the member.
 	Phase      v1alpha1.NodePhase
 	Conditions map[string]Condition

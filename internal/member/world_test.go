@@ -61,7 +61,7 @@ func (w *world) observe() member.Observed {
 
 // wakes is what of an observation somebody watches. Time, claims, Secrets and quotas are not among it.
 func wakes(o member.Observed) member.Observed {
-	o.Now, o.Claims, o.Secret, o.VM.Held = time.Time{}, nil, false, nil
+	o.Now, o.Claims, o.Secret, o.VM.Held, o.Record.OnlySystemSince = time.Time{}, nil, false, nil, time.Time{}
 	return o
 }
 

@@ -7,7 +7,7 @@ import (
 
 // Cluster is one Nomad cluster as the controllers see it. All methods may be called at the same time.
 //
-// The errors are, by errors.Is, ErrNodeNotFound, ErrForbidden, ErrUnreachable, or something else that Nomad said; none of
+// The errors are, by errors.Is, ErrNodeNotFound, ErrForbidden, ErrUnreachable, where it is said ErrNotDraining, or something else that Nomad said; none of
 // them holds a secret.
 type Cluster interface {
 	// View is the latest known state of the nodes; it never blocks.
@@ -16,7 +16,8 @@ type Cluster interface {
 	Allocations() AllocationsView
 	// TrackAllocations says if a node's allocations are of interest. The poll runs only while some are.
 	TrackAllocations(nodeID string, on bool)
-	// Inspect asks the leader for the node, and then for its live allocations. A missing node is no error.
+	// Inspect asks the leader for the node, then for its live allocations, and then if the token still sees all of them. It
+	// is an error if it doesn't, and the health tells why. A missing node is none.
 	Inspect(ctx context.Context, nodeID string) (Inspection, error)
 	// Usage says how busy the nodes are; each gets an entry. It takes one request per hundred nodes.
 	Usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error)
@@ -31,7 +32,7 @@ type Cluster interface {
 	// again if it was sent with a deadline and is to have none, or the other way round. It says if it was sent.
 	Drain(ctx context.Context, nodeID string, r DrainRequest) (sent bool, err error)
 	// KickDrain sends the drain again, to wake one that Nomad has forgotten. The deadline of a drain under this intent
-	// doesn't move later.
+	// doesn't move later. ErrNotDraining: nothing was sent, because the drain has ended or been canceled meanwhile.
 	KickDrain(ctx context.Context, nodeID string, r DrainRequest) error
 	// Purge makes Nomad forget a node. A missing node is success. The node's VM has to be gone: a client that still lives
 	// registers again within seconds, eligible.

@@ -33,7 +33,11 @@ type Options struct {
 	CheckToken time.Duration
 	// RequestTimeout of a single request, on top of PollNodes where that applies. Default 10 s.
 	RequestTimeout time.Duration
-	// IdleAfter is how long a cluster is watched after it was last asked for anything. Default 10 min.
+	// IdleAfter is how long a cluster is watched after it was last asked for anything, View and Allocations included. Nobody
+	// is told by OnChange any more after that. So whoever waits for a change has to look again now and then, well within
+	// this time, if only at the View that it gets from Clusters.Get; it is the same for a pool and for a member that drains
+	// alone, its pool gone or moved to another cluster. The reconcilers do each 3 min (controllers: linkRefresh). Default
+	// 10 min.
 	IdleAfter time.Duration
 }
 

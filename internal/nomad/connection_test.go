@@ -2,9 +2,7 @@ package nomad
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -30,7 +28,7 @@ func TestConnectionNeverPrintsSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := append(logged, string(encoded), newRemote(conn, 0).address)
+	texts := append(logged, string(encoded), newRemote(conn, 0).origin.address)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		texts = append(texts, fmt.Sprintf(verb, conn), fmt.Sprintf(verb, &conn), fmt.Sprintf(verb, []Connection{conn}))
 	}
@@ -50,11 +48,11 @@ func TestConnectionKeyTellsFieldsApart(t *testing.T) {
 		return Connection{
 			Address: s.Draw(t, "address"), Region: s.Draw(t, "region"), Token: s.Draw(t, "token"),
 			CACert: []byte(s.Draw(t, "ca")), ClientCert: []byte(s.Draw(t, "cert")), ClientKey: []byte(s.Draw(t, "key")),
-			TLSServerName: s.Draw(t, "name"),
+			TLSServerName: s.Draw(t, "name"), AddressIn: s.Draw(t, "address in"), TokenIn: s.Draw(t, "token in"),
 		}
 	})
-	fields := func(c Connection) [7]string {
-		return [7]string{c.Address, c.Region, c.Token, string(c.CACert), string(c.ClientCert), string(c.ClientKey), c.TLSServerName}
+	fields := func(c Connection) [9]string {
+		return [9]string{c.Address, c.Region, c.Token, string(c.CACert), string(c.ClientCert), string(c.ClientKey), c.TLSServerName, c.AddressIn, c.TokenIn}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := gen.Draw(t, "a"), gen.Draw(t, "b")
@@ -62,29 +60,6 @@ func TestConnectionKeyTellsFieldsApart(t *testing.T) {
 			t.Fatalf("%q and %q", fields(a), fields(b))
 		}
 	})
-}
-
-func TestConnectionFromEnv(t *testing.T) {
-	env := map[string]string{
-		"NOMAD_ADDR": "https://nomad:4646/", "NOMAD_REGION": "eu", "NOMAD_TOKEN": " t0 \n", "NOMAD_TLS_SERVER_NAME": "server.eu.nomad",
-	}
-	files := func(string) ([]byte, error) { return nil, os.ErrNotExist }
-	got, err := ConnectionFromEnv(func(k string) string { return env[k] }, files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Connection{Address: "https://nomad:4646", Region: "eu", Token: "t0", TLSServerName: "server.eu.nomad"}
-	if got.key() != want.key() {
-		t.Errorf("got %s", got)
-	}
-
-	env["NOMAD_CACERT"] = "/absent"
-	if _, err = ConnectionFromEnv(func(k string) string { return env[k] }, files); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "NOMAD_CACERT") {
-		t.Errorf("got %v", err)
-	}
-	if got, err = ConnectionFromEnv(func(string) string { return "" }, files); err != nil || got.key() != (Connection{}).key() {
-		t.Errorf("an empty environment gave %s, %v", got, err)
-	}
 }
 
 func secretWith(data map[string]string) *corev1.Secret {
@@ -96,7 +71,7 @@ func secretWith(data map[string]string) *corev1.Secret {
 }
 
 func TestResolve(t *testing.T) {
-	defaults := Connection{Address: "https://own:4646", Region: "eu", Token: "own", TLSServerName: "server.eu.nomad"}
+	defaults := Connection{Address: "https://own:4646", Region: "eu", Token: "own", TLSServerName: "server.eu.nomad", TokenIn: inOwnSecret}
 	for name, tc := range map[string]struct {
 		spec   v1alpha1.NomadConnection
 		secret *corev1.Secret
@@ -109,16 +84,21 @@ func TestResolve(t *testing.T) {
 		},
 		"other region": {
 			spec: v1alpha1.NomadConnection{Region: "us"},
-			want: Connection{Address: "https://own:4646", Region: "us", Token: "own", TLSServerName: "server.eu.nomad"},
+			want: Connection{Address: "https://own:4646", Region: "us", Token: "own", TLSServerName: "server.eu.nomad", TokenIn: inOwnSecret},
 		},
 		"own credentials stay at the own address": {
 			spec: v1alpha1.NomadConnection{Address: "https://other:4646"},
-			want: Connection{Address: "https://other:4646"},
+			want: Connection{Address: "https://other:4646", TokenIn: inNoSecret},
 		},
 		"token of the Secret": {
 			spec:   v1alpha1.NomadConnection{Address: "https://other:4646"},
 			secret: secretWith(map[string]string{"token": "theirs\n", "unrelated": "x"}),
 			want:   Connection{Address: "https://other:4646", Token: "theirs"},
+		},
+		"a CA alone in the Secret": {
+			spec:   v1alpha1.NomadConnection{Address: "https://other:4646"},
+			secret: secretWith(map[string]string{"ca.crt": ""}),
+			want:   Connection{Address: "https://other:4646"},
 		},
 		"token of the Secret at the own address": {
 			secret: secretWith(map[string]string{"token": "theirs"}),

@@ -2,7 +2,8 @@
 // cluster, and the credentials for both.
 //
 // However many pools and members point to a cluster, the load on it stays the same: one filtered, blocking list of
-// nodes, one list of allocations while something drains, and one look at the token every few minutes. What they saw is
+// nodes, one list of allocations while something drains, and one look at the token every few minutes and before a node counts as
+// empty. What they saw is
 // kept as a View and an AllocationsView, together with when it was seen, so that the deciding code can tell "is not
 // there" from "was not asked".
 //

@@ -2,6 +2,7 @@ package nomad
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -10,98 +11,41 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-const (
-	// noDeadline and forceNow are Nomad's deadlines for "never" and "now".
-	noDeadline = 0
-	forceNow   = -1 * time.Second
-	// kickMargin is what a kick takes off the deadline, for the way to the server: Nomad counts from when it arrives.
-	kickMargin = 2 * time.Second
-)
-
-// drain sends the drain unless Nomad has it as it is wanted now: one that was sent under the intent for another end than it is
-// to have is sent once more. Nomad sets the deadline anew with each request (Nomad: nomad/node_endpoint.go, UpdateDrain), so
-// that a drain that is sent again and again never comes to its end.
-func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest, now time.Time) (sent bool, err error) {
+// drain sends what DrainToSend says. The time is taken when the node has been read: until then it may have taken long.
+func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest, now func() time.Time) (sent bool, err error) {
 	node, err := r.info(ctx, nodeID)
 	if err != nil {
 		return false, err
 	}
-	if n := nodeFromInfo(node); hasDrained(n, d.IntentID) && d.servedBy(n) {
+	send, due := DrainToSend(nodeFromInfo(node), d, now())
+	if !due {
 		return false, nil
 	}
-	if !d.NoDeadline {
-		d = kickRequest(node, d, now)
-	}
-	err = r.sendDrain(ctx, nodeID, d)
+	err = r.sendDrain(ctx, nodeID, send)
 	return err == nil, err
 }
 
-// onTimeout is what the request has Nomad do when the time is over.
-func (d DrainRequest) onTimeout() v1alpha1.DrainTimeoutAction {
-	if d.NoDeadline {
-		return v1alpha1.DrainRetain
-	}
-	return v1alpha1.DrainForce
-}
-
-// servedBy is true when the node's drain, which is that of the request's intent, does what the request asks for. What has
-// been drained already with system jobs is empty whatever is asked for now.
-func (d DrainRequest) servedBy(n Node) bool {
-	if !n.Draining {
-		return d.IgnoreSystemJobs || !n.LastDrain.IgnoreSystemJobs
-	}
-	return n.LastDrain.OnTimeout == d.onTimeout() && n.LastDrain.IgnoreSystemJobs == d.IgnoreSystemJobs
-}
-
-// hasDrained reports if the node drains under the intent, or did and was left ineligible, as Nomad leaves it.
-func hasDrained(n Node, intentID string) bool {
-	if n.LastDrain == nil || intentID == "" || n.LastDrain.IntentID != intentID {
-		return false
-	}
-	return n.Draining || n.LastDrain.Status == DrainComplete && !n.Eligible
-}
-
-// kick sends the drain again, bounded by the deadline that Nomad has for it.
-func (r *remote) kick(ctx context.Context, nodeID string, d DrainRequest, now time.Time) error {
+// kick sends what KickToSend says.
+func (r *remote) kick(ctx context.Context, nodeID string, d DrainRequest, now func() time.Time) error {
 	node, err := r.info(ctx, nodeID)
 	if err != nil {
 		return err
 	}
-	return r.sendDrain(ctx, nodeID, kickRequest(node, d, now))
-}
-
-// kickRequest is the request to send again: never one that ends later than what the drain has.
-func kickRequest(node *api.Node, d DrainRequest, now time.Time) DrainRequest {
-	if !hasDrained(nodeFromInfo(node), d.IntentID) || node.DrainStrategy == nil || node.DrainStrategy.ForceDeadline.IsZero() {
-		return d
+	send, due := KickToSend(nodeFromInfo(node), d, now())
+	if !due {
+		return fmt.Errorf("kick drain of node %s: %w", nodeID, ErrNotDraining)
 	}
-	left := node.DrainStrategy.ForceDeadline.Sub(now) - kickMargin
-	if d.NoDeadline || left < d.Remaining {
-		d.Remaining = left
-	}
-	d.NoDeadline = false
-	return d
-}
-
-// deadline is what Nomad calls the deadline: how long from when the request arrives.
-func (d DrainRequest) deadline() time.Duration {
-	switch {
-	case d.NoDeadline:
-		return noDeadline
-	case d.Remaining <= 0:
-		return forceNow
-	}
-	return d.Remaining
+	return r.sendDrain(ctx, nodeID, send)
 }
 
 func (r *remote) sendDrain(ctx context.Context, nodeID string, d DrainRequest) error {
-	spec := &api.DrainSpec{Deadline: d.deadline(), IgnoreSystemJobs: d.IgnoreSystemJobs}
+	spec := &api.DrainSpec{Deadline: d.Deadline(), IgnoreSystemJobs: d.IgnoreSystemJobs}
 	return r.write(ctx, "drain node "+nodeID, func(w *api.WriteOptions) error {
 		_, err := r.api.Nodes().UpdateDrainOpts(nodeID, &api.DrainOptions{
 			DrainSpec: spec,
 			Meta: map[string]string{
 				metaIntent:           d.IntentID,
-				metaOnTimeout:        string(d.onTimeout()),
+				metaOnTimeout:        string(d.OnTimeout()),
 				metaIgnoreSystemJobs: strconv.FormatBool(d.IgnoreSystemJobs),
 				v1alpha1.MetaPool:    d.Pool,
 				v1alpha1.MetaNode:    d.Member,
@@ -121,20 +65,35 @@ func (r *remote) cordon(ctx context.Context, nodeID string) error {
 	return r.setEligibility(ctx, "cordon node ", nodeID, false)
 }
 
-// uncordon ends the drain first: Nomad refuses to make a draining node eligible. It doesn't let the end of the drain
-// do both, because older servers then leave blocked evaluations waiting (hashicorp/nomad#27488).
 func (r *remote) uncordon(ctx context.Context, nodeID string) error {
-	if err := r.cancelDrain(ctx, nodeID); err != nil {
-		return err
-	}
-	return r.setEligibility(ctx, "uncordon node ", nodeID, true)
+	return r.apply(ctx, nodeID, UncordonWrites)
 }
 
 func (r *remote) cancelDrain(ctx context.Context, nodeID string) error {
+	return r.apply(ctx, nodeID, CancelWrites)
+}
+
+// apply reads the node and does the writes that follow, one after the other.
+func (r *remote) apply(ctx context.Context, nodeID string, writes func(Node) []NodeWrite) error {
 	node, err := r.info(ctx, nodeID)
-	if err != nil || node.DrainStrategy == nil {
+	if err != nil {
 		return err
 	}
+	for _, w := range writes(nodeFromInfo(node)) {
+		switch w {
+		case WriteCancelDrain:
+			err = r.endDrain(ctx, nodeID)
+		case WriteEligible:
+			err = r.setEligibility(ctx, "uncordon node ", nodeID, true)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *remote) endDrain(ctx context.Context, nodeID string) error {
 	return r.write(ctx, "cancel drain of node "+nodeID, func(w *api.WriteOptions) error {
 		_, err := r.api.Nodes().UpdateDrainOpts(nodeID, &api.DrainOptions{}, w)
 		return err

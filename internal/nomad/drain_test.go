@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
-	"pgregory.net/rapid"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
@@ -136,24 +135,6 @@ func TestDrainDeadline(t *testing.T) {
 	}
 }
 
-func TestKickNeverExtendsADrain(t *testing.T) {
-	now := time.Now()
-	rapid.Check(t, func(t *rapid.T) {
-		left := time.Duration(rapid.Int64Range(-int64(time.Hour), int64(time.Hour)).Draw(t, "left"))
-		asked := time.Duration(rapid.Int64Range(-int64(time.Hour), int64(2*time.Hour)).Draw(t, "asked"))
-		delay := time.Duration(rapid.Int64Range(0, int64(kickMargin)).Draw(t, "delay"))
-		node := &api.Node{
-			DrainStrategy: &api.DrainStrategy{ForceDeadline: now.Add(left)},
-			LastDrain:     &api.DrainMetadata{Status: api.DrainStatusDraining, Meta: map[string]string{metaIntent: "i"}},
-		}
-		never := rapid.Bool().Draw(t, "never")
-		got := kickRequest(node, DrainRequest{IntentID: "i", Remaining: asked, NoDeadline: never}, now).deadline()
-		if got == noDeadline || !never && got > max(asked, 0) || got > 0 && now.Add(delay+got).After(node.DrainStrategy.ForceDeadline) {
-			t.Fatalf("asked for %s with %s left, got %s", asked, left, got)
-		}
-	})
-}
-
 func TestKickIsSentAgain(t *testing.T) {
 	f := newFakeServer(t)
 	f.nodes[nodeA] = fakeNode(nodeA)
@@ -170,6 +151,32 @@ func TestKickIsSentAgain(t *testing.T) {
 	}
 	if got := f.nodes[nodeA].DrainStrategy.ForceDeadline; got.After(deadline) {
 		t.Errorf("the deadline moved from %s to %s", deadline, got)
+	}
+}
+
+// What has ended, or was called off by somebody, while the view still showed the drain isn't begun anew by a kick.
+func TestKickStartsNoDrain(t *testing.T) {
+	for name, end := range map[string]func(*api.Node){
+		"complete": func(n *api.Node) { n.DrainStrategy, n.LastDrain.Status = nil, api.DrainStatusComplete },
+		"canceled": func(n *api.Node) {
+			n.DrainStrategy, n.LastDrain.Status, n.SchedulingEligibility = nil, api.DrainStatusCanceled, api.NodeSchedulingEligible
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFakeServer(t)
+			f.nodes[nodeA] = fakeNode(nodeA)
+			c, request := direct(f), DrainRequest{IntentID: "i", Remaining: time.Hour}
+			if _, err := c.Drain(t.Context(), nodeA, request); err != nil {
+				t.Fatal(err)
+			}
+			f.locked(func() { end(f.nodes[nodeA]) })
+			if err := c.KickDrain(t.Context(), nodeA, request); !errors.Is(err, ErrNotDraining) {
+				t.Errorf("got %v", err)
+			}
+			if got := f.count("PUT /v1/node/" + nodeA + "/drain"); got != 1 {
+				t.Errorf("%d drains were sent", got)
+			}
+		})
 	}
 }
 
@@ -256,15 +263,22 @@ func TestIntroductionTokensOfOldServers(t *testing.T) {
 		supported bool
 		kind      error
 	}{
-		{refusal{http.StatusNotFound, "404 page not found"}, false, nil},
-		{refusal{http.StatusInternalServerError, "rpc error: all servers should be running version 1.11.0 or later"}, false, nil},
-		{refusal{http.StatusForbidden, "Permission denied"}, true, ErrForbidden},
+		{refusal{code: http.StatusNotFound, body: "404 page not found"}, false, nil},
+		{refusal{code: http.StatusInternalServerError, body: "rpc error: all servers should be running version 1.11.0 or later"}, false, nil},
+		{refusal{code: http.StatusForbidden, body: "Permission denied"}, true, ErrForbidden},
 	} {
 		f.locked(func() { f.refuse["/v1/acl/identity"] = tc.refusal })
 		_, supported, err := c.IntroductionToken(t.Context(), "n", "default", time.Minute)
 		if supported != tc.supported || !errors.Is(err, tc.kind) {
 			t.Errorf("%+v: %v, %v", tc.refusal, supported, err)
 		}
+	}
+	if c.View().Introduces {
+		t.Error("a server that gave no token is said to have given one")
+	}
+	f.locked(func() { clear(f.refuse) })
+	if jwt, supported, err := c.IntroductionToken(t.Context(), "n", "default", time.Minute); jwt != "jwt" || !supported || err != nil || !c.View().Introduces {
+		t.Errorf("got %q, %v, %v, and %+v", jwt, supported, err, c.View())
 	}
 }
 

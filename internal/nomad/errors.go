@@ -24,6 +24,8 @@ var (
 	// ErrUnreachable: no answer, or an answer that says that Nomad can't work at the moment. Nothing is known about
 	// whether a write took effect.
 	ErrUnreachable = errors.New("no answer from Nomad")
+	// ErrNotDraining: a drain isn't sent again, because the node doesn't drain under it any more.
+	ErrNotDraining = errors.New("the node doesn't drain any more")
 )
 
 // errNoResponse is the answer to a request that was made with a nil error but makes no sense.
@@ -91,7 +93,6 @@ func Cause(err error) string {
 		dns     *net.DNSError
 		expired x509.CertificateInvalidError
 		errno   syscall.Errno
-		timeout net.Error
 		network *net.OpError
 		request *url.Error
 	)
@@ -104,8 +105,7 @@ func Cause(err error) string {
 		return "the certificate has expired or is not yet valid"
 	case errors.As(err, &errno):
 		return errno.Error()
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
-		errors.As(err, &timeout) && timeout.Timeout():
+	case timedOut(err):
 		return "no answer in time"
 	case errors.As(err, &network):
 		return network.Err.Error()
@@ -115,4 +115,11 @@ func Cause(err error) string {
 		return errNoRules.Error()
 	}
 	return errNoResponse.Error()
+}
+
+// timedOut reports if err is that there was no answer in time.
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &timeout) && timeout.Timeout()
 }

@@ -19,12 +19,12 @@ func TestErrorKinds(t *testing.T) {
 		refusal refusal
 		kind    error
 	}{
-		"permission":          {refusal{http.StatusForbidden, "Permission denied"}, ErrForbidden},
-		"unknown token":       {refusal{http.StatusForbidden, "ACL token not found"}, ErrForbidden},
-		"expired token":       {refusal{http.StatusInternalServerError, "ACL token expired"}, ErrForbidden},
-		"missing, in a write": {refusal{http.StatusInternalServerError, "node not found"}, ErrNodeNotFound},
-		"no leader":           {refusal{http.StatusInternalServerError, "No cluster leader"}, ErrUnreachable},
-		"proxy":               {refusal{http.StatusBadGateway, "<html>"}, ErrUnreachable},
+		"permission":          {refusal{code: http.StatusForbidden, body: "Permission denied"}, ErrForbidden},
+		"unknown token":       {refusal{code: http.StatusForbidden, body: "ACL token not found"}, ErrForbidden},
+		"expired token":       {refusal{code: http.StatusInternalServerError, body: "ACL token expired"}, ErrForbidden},
+		"missing, in a write": {refusal{code: http.StatusInternalServerError, body: "node not found"}, ErrNodeNotFound},
+		"no leader":           {refusal{code: http.StatusInternalServerError, body: "No cluster leader"}, ErrUnreachable},
+		"proxy":               {refusal{code: http.StatusBadGateway, body: "<html>"}, ErrUnreachable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeServer(t)
@@ -39,7 +39,7 @@ func TestErrorKinds(t *testing.T) {
 		})
 	}
 	f := newFakeServer(t)
-	f.refuse["/"] = refusal{http.StatusInternalServerError, "something else"}
+	f.refuse["/"] = refusal{code: http.StatusInternalServerError, body: "something else"}
 	err := direct(f).Cordon(t.Context(), nodeA)
 	for _, kind := range []error{ErrForbidden, ErrNodeNotFound, ErrUnreachable} {
 		if err == nil || errors.Is(err, kind) {

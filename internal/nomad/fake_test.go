@@ -36,6 +36,8 @@ type fakeServer struct {
 type refusal struct {
 	code int
 	body string
+	// times is how often; 0: until it is taken out.
+	times int
 }
 
 func newFakeServer(t *testing.T) *fakeServer {
@@ -55,6 +57,11 @@ func newFakeServer(t *testing.T) *fakeServer {
 		defer f.mu.Unlock()
 		f.answer(w, f.leader)
 	})
+	mux.HandleFunc("PUT /v1/acl/identity/client-introduction-token", func(w http.ResponseWriter, _ *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.answer(w, api.ACLIdentityClientIntroductionTokenResponse{JWT: "jwt"})
+	})
 	mux.HandleFunc("GET /v1/acl/token/self", f.self)
 	mux.HandleFunc("GET /v1/acl/policies", f.listPolicies)
 	mux.HandleFunc("GET /v1/acl/policy/{name}", f.readPolicy)
@@ -64,6 +71,11 @@ func newFakeServer(t *testing.T) *fakeServer {
 		f.headers = append(f.headers, r.Header.Clone())
 		for prefix, refusal := range f.refuse {
 			if strings.HasPrefix(r.URL.Path, prefix) {
+				if refusal.times--; refusal.times == 0 {
+					delete(f.refuse, prefix)
+				} else if refusal.times > 0 {
+					f.refuse[prefix] = refusal
+				}
 				f.mu.Unlock()
 				http.Error(w, refusal.body, refusal.code)
 				return

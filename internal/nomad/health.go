@@ -1,6 +1,7 @@
 package nomad
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,7 +10,14 @@ import (
 )
 
 // policyText is the least that the token has to be granted.
-const policyText = `node { policy = "write" } namespace "*" { capabilities = ["list-jobs", "read-job"] }`
+const policyText = `node { policy = "write" } namespace "*" { capabilities = ["read-job"] }`
+
+// origin is which Nomad a message is about, and where to mend what leads there.
+type origin struct{ address, addressIn, tokenIn string }
+
+func originOf(c Connection) origin {
+	return origin{c.Address, cmp.Or(c.AddressIn, "spec.nomad.address"), cmp.Or(c.TokenIn, inSpec)}
+}
 
 func healthy(address string) Health {
 	return Health{OK: true, Reason: v1alpha1.ReasonReachable, Message: fmt.Sprintf("Nomad at %s answers", address)}
@@ -20,19 +28,19 @@ func healthUnknown(address string) Health {
 }
 
 func healthBroken(err error) Health {
-	return Health{Reason: v1alpha1.ReasonCredentials, Message: err.Error() + "; correct spec.nomad or the Secret that it names"}
+	return Health{Reason: v1alpha1.ReasonCredentials, Message: err.Error() + "; correct spec.nomad, the Secret that it names, or the controller's own Secret " + OwnSecret}
 }
 
-func healthUnreachable(address string, err error) Health {
+func healthUnreachable(o origin, err error) Health {
 	return Health{Reason: v1alpha1.ReasonUnreachable, Message: fmt.Sprintf(
-		"Nomad at %s can't be asked: %s; check that spec.nomad.address is right and that the controller can reach it. Nothing is drained or deleted meanwhile",
-		address, Cause(err))}
+		"Nomad at %s can't be asked: %s; check that %s is right and that the controller can reach it. Nothing is drained or deleted meanwhile",
+		o.address, Cause(err), o.addressIn)}
 }
 
-func healthRefused(address string, err error) Health {
+func healthRefused(o origin, err error) Health {
 	return Health{Reason: v1alpha1.ReasonCredentials, Message: fmt.Sprintf(
-		"Nomad at %s refuses the token: %s; put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names, with the policy: %s",
-		address, Cause(err), policyText)}
+		"Nomad at %s refuses the token: %s; put the secret ID of a valid token into %s, with the policy: %s",
+		o.address, Cause(err), o.tokenIn, policyText)}
 }
 
 // healthUnverifiable: what can't be verified is not relied on.
@@ -61,14 +69,14 @@ func healthOf(address string, g grants) Health {
 }
 
 // healthFrom sums up: a failing list says more than what was found about the token earlier.
-func healthFrom(address string, listErr error, token Health) Health {
+func healthFrom(o origin, listErr error, token Health) Health {
 	switch {
 	case errors.Is(listErr, ErrForbidden) && token.OK:
-		return healthRefused(address, listErr)
+		return healthRefused(o, listErr)
 	case errors.Is(listErr, ErrForbidden):
 		return token
 	case listErr != nil:
-		return healthUnreachable(address, listErr)
+		return healthUnreachable(o, listErr)
 	}
 	return token
 }

@@ -109,6 +109,9 @@ func nodeFromInfo(i *api.Node) Node {
 		CreateIndex: i.CreateIndex,
 		PoolUID:     i.Meta[v1alpha1.MetaPoolUID], Member: i.Meta[v1alpha1.MetaNode],
 	}
+	if i.DrainStrategy != nil {
+		n.ForceDeadline = i.DrainStrategy.ForceDeadline
+	}
 	if host, _, err := net.SplitHostPort(i.HTTPAddr); err == nil {
 		n.Address = host
 	}

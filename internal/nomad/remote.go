@@ -19,8 +19,8 @@ const dialTimeout = 10 * time.Second
 // remote sends single requests to one cluster. It keeps no state and no Connection: what holds a Connection in a field
 // can print its secrets.
 type remote struct {
-	address string
-	api     *api.Client
+	origin origin
+	api    *api.Client
 	// broken is why there is no client; every request fails with it.
 	broken error
 	// timeout of a request that doesn't wait for a change.
@@ -28,7 +28,7 @@ type remote struct {
 }
 
 func newRemote(conn Connection, timeout time.Duration) *remote {
-	r := &remote{address: conn.Address, timeout: timeout}
+	r := &remote{origin: originOf(conn), timeout: timeout}
 	client, err := newAPIClient(conn)
 	if err != nil {
 		r.broken = fmt.Errorf("connection to Nomad at %s: %w", conn.Address, err)

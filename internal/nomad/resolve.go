@@ -21,40 +21,6 @@ const (
 	secretClientKey  = corev1.TLSPrivateKeyKey
 )
 
-// ConnectionFromEnv reads the controller's own connection from the environment variables that Nomad's own programs
-// read: NOMAD_ADDR, NOMAD_REGION, NOMAD_TOKEN, NOMAD_CACERT, NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY (these three are
-// files) and NOMAD_TLS_SERVER_NAME. Without NOMAD_ADDR the address stays empty, and each pool has to give its own.
-func ConnectionFromEnv(getenv func(string) string, readFile func(string) ([]byte, error)) (Connection, error) {
-	conn := Connection{
-		Region:        getenv("NOMAD_REGION"),
-		TLSServerName: getenv("NOMAD_TLS_SERVER_NAME"),
-	}
-	var err error
-	if addr := getenv("NOMAD_ADDR"); addr != "" {
-		if conn.Address, err = checkAddress("NOMAD_ADDR", addr); err != nil {
-			return Connection{}, err
-		}
-	}
-	if conn.Token, err = checkToken("NOMAD_TOKEN", getenv("NOMAD_TOKEN")); err != nil {
-		return Connection{}, err
-	}
-	for name, into := range map[string]*[]byte{
-		"NOMAD_CACERT": &conn.CACert, "NOMAD_CLIENT_CERT": &conn.ClientCert, "NOMAD_CLIENT_KEY": &conn.ClientKey,
-	} {
-		file := getenv(name)
-		if file == "" {
-			continue
-		}
-		if *into, err = readFile(file); err != nil {
-			return Connection{}, fmt.Errorf("%s: %w; mount the file into the controller's Pod or unset the variable", name, err)
-		}
-	}
-	if err := checkPEM("NOMAD_CACERT", conn.CACert, "NOMAD_CLIENT_CERT", conn.ClientCert, "NOMAD_CLIENT_KEY", conn.ClientKey); err != nil {
-		return Connection{}, err
-	}
-	return conn, nil
-}
-
 // Resolve says how to reach the Nomad cluster of a pool: what its spec and Secret say, and for the rest the
 // controller's own connection. The secret is the one that spec.credentialsSecretRef names; nil: there is none.
 //
@@ -78,7 +44,7 @@ func Resolve(defaults Connection, spec v1alpha1.NomadConnection, secret *corev1.
 // inherit takes from the controller's own connection what the spec leaves open.
 func inherit(defaults Connection, spec v1alpha1.NomadConnection) (Connection, error) {
 	if spec.Address == "" && defaults.Address == "" {
-		return Connection{}, fmt.Errorf("spec.nomad.address is not set, and the controller has no NOMAD_ADDR; set one of them, as in https://nomad.example.com:4646")
+		return Connection{}, fmt.Errorf("spec.nomad.address is not set, and the controller has no NOMAD_ADDR; set one of them, as in https://nomad.example.com:4646, the controller's in the Secret %s of its namespace", OwnSecret)
 	}
 	address := defaults.Address
 	if spec.Address != "" {
@@ -88,7 +54,7 @@ func inherit(defaults Connection, spec v1alpha1.NomadConnection) (Connection, er
 		}
 	}
 	if address != defaults.Address {
-		return Connection{Address: address, Region: spec.Region, CACert: defaults.CACert}, nil
+		return Connection{Address: address, Region: spec.Region, CACert: defaults.CACert, TokenIn: inNoSecret}, nil
 	}
 	conn := defaults
 	conn.Region = cmp.Or(spec.Region, defaults.Region)
@@ -101,12 +67,15 @@ func withSecret(conn Connection, secret *corev1.Secret) (Connection, error) {
 		return fmt.Sprintf("Secret %q, key %q", secret.Namespace+"/"+secret.Name, name)
 	}
 	found := false
+	if conn.Token == "" {
+		conn.TokenIn = "" // there is a Secret to put one into
+	}
 	if raw, ok := secret.Data[secretToken]; ok {
 		token, err := checkToken(key(secretToken), string(raw))
 		if err != nil {
 			return Connection{}, err
 		}
-		conn.Token, found = token, true
+		conn.Token, conn.TokenIn, found = token, "", true
 	}
 	if raw, ok := secret.Data[secretCACert]; ok {
 		conn.CACert, found = raw, true

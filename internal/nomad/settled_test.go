@@ -41,7 +41,9 @@ func TestViewTellsOfANewLeader(t *testing.T) {
 	}
 	eventually(t, "the leader to be asked for again", func() bool { return f.count("GET /v1/status/leader") > 1 })
 	asked := f.count("GET /v1/status/leader")
-	f.locked(func() { f.refuse["/v1/status/leader"] = refusal{http.StatusInternalServerError, "No cluster leader"} })
+	f.locked(func() {
+		f.refuse["/v1/status/leader"] = refusal{code: http.StatusInternalServerError, body: "No cluster leader"}
+	})
 	eventually(t, "a refusal", func() bool { return f.count("GET /v1/status/leader") > asked+1 })
 	if v := c.View(); !v.Health.OK || !v.SettledSince.Equal(first) {
 		t.Errorf("a refusal was taken for a change: %+v", v)
@@ -50,8 +52,31 @@ func TestViewTellsOfANewLeader(t *testing.T) {
 	eventually(t, "the change", func() bool { return c.View().SettledSince.After(first) })
 
 	second := c.View().SettledSince
-	f.locked(func() { f.refuse["/v1/nodes"] = refusal{http.StatusBadGateway, "bad gateway"} })
+	f.locked(func() { f.refuse["/v1/nodes"] = refusal{code: http.StatusBadGateway, body: "bad gateway"} })
 	eventually(t, "an outage", func() bool { return !c.View().Health.OK })
 	f.locked(func() { clear(f.refuse) })
 	eventually(t, "the end of the outage", func() bool { v := c.View(); return v.Health.OK && v.SettledSince.After(second) })
+}
+
+// Servers that had no leader when they were asked are asked again with the next list, not only after a while.
+func TestLeaderIsAskedForUntilThereIsOne(t *testing.T) {
+	f := newFakeServer(t)
+	f.leader = "10.0.0.1:4647"
+	f.refuse["/v1/status/leader"] = refusal{http.StatusInternalServerError, "No cluster leader", 1}
+	clusters := NewClusters(Options{PollNodes: time.Hour, MinInterval: time.Millisecond})
+	go func() { _ = clusters.Start(t.Context()) }()
+	c := clusters.Get(Connection{Address: f.URL})
+	eventually(t, "first list", func() bool { return c.View().Health.OK })
+	eventually(t, "the leader to be asked for again", func() bool {
+		f.change(func() {})
+		return f.count("GET /v1/status/leader") == 2
+	})
+	for range 3 {
+		lists := f.count("GET /v1/nodes")
+		f.change(func() {})
+		eventually(t, "another list", func() bool { return f.count("GET /v1/nodes") > lists })
+	}
+	if n := f.count("GET /v1/status/leader"); n != 2 {
+		t.Errorf("asked %d times", n)
+	}
 }

@@ -14,6 +14,7 @@ type cluster struct {
 	log    logr.Logger
 	remote *remote
 	state  *state
+	looks  *looks
 	// lastUsed is in nanoseconds since 1970.
 	lastUsed atomic.Int64
 
@@ -29,7 +30,7 @@ func newCluster(conn Connection, o Options) *cluster {
 		initial = healthBroken(remote.broken)
 	}
 	return &cluster{
-		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(conn.Address, initial),
+		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(originOf(conn), initial), looks: newLooks(),
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 	}
 }
@@ -61,8 +62,14 @@ func (c *cluster) TrackAllocations(nodeID string, on bool) {
 func (c *cluster) Inspect(ctx context.Context, nodeID string) (Inspection, error) {
 	c.use()
 	inspection, err := c.remote.inspect(ctx, nodeID)
+	if err == nil && inspection.Found {
+		err = c.verify(ctx)
+	}
 	c.noteError(err)
-	return inspection, err
+	if err != nil {
+		return Inspection{}, err
+	}
+	return inspection, nil
 }
 
 func (c *cluster) Usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error) {
@@ -85,12 +92,12 @@ func (c *cluster) Uncordon(ctx context.Context, nodeID string) error {
 }
 
 func (c *cluster) Drain(ctx context.Context, nodeID string, r DrainRequest) (bool, error) {
-	sent, err := c.remote.drain(ctx, nodeID, r, c.o.Clock.Now())
+	sent, err := c.remote.drain(ctx, nodeID, r, c.o.Clock.Now)
 	return sent, c.wrote(err)
 }
 
 func (c *cluster) KickDrain(ctx context.Context, nodeID string, r DrainRequest) error {
-	return c.wrote(c.remote.kick(ctx, nodeID, r, c.o.Clock.Now()))
+	return c.wrote(c.remote.kick(ctx, nodeID, r, c.o.Clock.Now))
 }
 
 func (c *cluster) Purge(ctx context.Context, nodeID string) error {
@@ -101,6 +108,9 @@ func (c *cluster) IntroductionToken(ctx context.Context, name, nodePool string, 
 	c.use()
 	jwt, supported, err := c.remote.introductionToken(ctx, name, nodePool, ttl)
 	c.noteError(err)
+	if jwt != "" {
+		c.state.introduced()
+	}
 	return jwt, supported, err
 }
 

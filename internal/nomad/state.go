@@ -9,7 +9,7 @@ import (
 
 // state is what is known of one cluster. Its maps are replaced, never written to, so that readers may keep them.
 type state struct {
-	address string
+	origin origin
 
 	mu      sync.RWMutex
 	nodes   map[string]Node
@@ -18,19 +18,21 @@ type state struct {
 	token   Health // what the latest look at the token found
 	health  Health // what follows from listErr and token
 	settled settled
+	// introduces: an introduction token was given.
+	introduces bool
 
 	allocations AllocationsView
 	tracked     map[string]struct{}
 }
 
-func newState(address string, initial Health) *state {
-	return &state{address: address, token: initial, health: initial, tracked: map[string]struct{}{}}
+func newState(o origin, initial Health) *state {
+	return &state{origin: o, token: initial, health: initial, tracked: map[string]struct{}{}}
 }
 
 func (s *state) view() View {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health, SettledSince: s.settled.since()}
+	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health, SettledSince: s.settled.since(), Introduces: s.introduces}
 }
 
 func (s *state) allocationsView() AllocationsView {
@@ -55,6 +57,13 @@ func (s *state) led(leader string, at time.Time) {
 	s.settled.led(leader, at)
 }
 
+// introduced records that Nomad gives introduction tokens.
+func (s *state) introduced() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.introduces = true
+}
+
 // listFailed records that there was no answer. The nodes stay, and grow old.
 func (s *state) listFailed(err error, at time.Time) (health bool) {
 	s.mu.Lock()
@@ -75,7 +84,7 @@ func (s *state) judged(token Health, at time.Time) (health bool) {
 func (s *state) judge(at time.Time) (changed bool) {
 	before := s.health
 	// A good token alone shows no nodes: until they are listed, nothing is known.
-	if now := healthFrom(s.address, s.listErr, s.token); !now.OK || !s.taken.IsZero() {
+	if now := healthFrom(s.origin, s.listErr, s.token); !now.OK || !s.taken.IsZero() {
 		s.health = now
 	}
 	s.settled.became(s.health.OK, at)

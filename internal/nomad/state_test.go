@@ -12,7 +12,7 @@ import (
 func TestHealthIsNotKnownBeforeTheFirstList(t *testing.T) {
 	at := time.Unix(1, 0)
 	connecting, good := Health{Reason: v1alpha1.ReasonUnreachable, Message: "not asked yet"}, Health{OK: true}
-	s := newState("http://127.0.0.1:4646", connecting)
+	s := newState(origin{}, connecting)
 	if changed := s.judged(good, at); changed || s.view().Health != connecting {
 		t.Errorf("without a list the health is %+v", s.view().Health)
 	}

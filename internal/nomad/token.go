@@ -20,17 +20,17 @@ func (r *remote) tokenHealth(ctx context.Context) (Health, error) {
 	self, err := r.tokenSelf(ctx)
 	switch {
 	case saysDisabled(err):
-		return healthy(r.address), nil
+		return healthy(r.origin.address), nil
 	case errors.Is(err, ErrUnreachable), errors.Is(err, context.Canceled):
 		return Health{}, err
 	case err != nil: // what isn't a token at all is a 500, in words that differ from version to version
-		return healthRefused(r.address, err), nil
+		return healthRefused(r.origin, err), nil
 	case self.AccessorID == disabledAccessor, self.Type == managementType:
-		return healthy(r.address), nil
+		return healthy(r.origin.address), nil
 	}
 	names, err := r.policyNames(ctx)
 	if errors.Is(err, ErrForbidden) {
-		return healthRefused(r.address, err), nil
+		return healthRefused(r.origin, err), nil
 	}
 	if err != nil {
 		return Health{}, err
@@ -40,7 +40,7 @@ func (r *remote) tokenHealth(ctx context.Context) (Health, error) {
 		rules, err := r.policyRules(ctx, name)
 		switch code, _ := statusOf(err); {
 		case errors.Is(err, ErrForbidden), errors.Is(err, errNoRules):
-			return healthUnverifiable(r.address, fmt.Sprintf("policy %q: %s", name, Cause(err))), nil
+			return healthUnverifiable(r.origin.address, fmt.Sprintf("policy %q: %s", name, Cause(err))), nil
 		case code == http.StatusNotFound: // deleted meanwhile: it grants nothing
 			continue
 		case err != nil:
@@ -48,7 +48,7 @@ func (r *remote) tokenHealth(ctx context.Context) (Health, error) {
 		}
 		policies = append(policies, *rules)
 	}
-	return healthOf(r.address, grantsOf(policies)), nil
+	return healthOf(r.origin.address, grantsOf(policies)), nil
 }
 
 // saysDisabled reports if the error means that the cluster runs without ACLs; newer servers answer with a token of that

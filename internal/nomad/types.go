@@ -30,6 +30,9 @@ type Node struct {
 	CPU, MemoryMB int64
 	// PoolUID and Member are what the client's meta says. Only Inspect fills them: Nomad's list of nodes has no meta.
 	PoolUID, Member string
+	// ForceDeadline is when Nomad stops what is left under the drain that is set, by the servers' clock; zero: never, or at
+	// once. Only Inspect fills it.
+	ForceDeadline time.Time
 }
 
 // Drain is one drain of a node.
@@ -87,6 +90,8 @@ type View struct {
 	// been heard of yet, and a new leader counts heartbeats from the start (Nomad: nomad/heartbeat.go,
 	// initializeHeartbeatTimers).
 	SettledSince time.Time
+	// Introduces: Nomad has given an introduction token to this process, so that it may insist on them.
+	Introduces bool
 }
 
 // Allocation is one live allocation.

@@ -24,6 +24,18 @@ func backoff(base time.Duration, n int) time.Duration {
 	return pause/2 + rand.N(pause/2+1)
 }
 
+// listPatience is how many lists in a row have to fail for Nomad to count as unreachable. They take a second or two if each
+// fails at once. A single connection that is cut, or a request that arrives while the servers choose a leader, would otherwise
+// make everything unknown for a moment, and every clock of what doesn't work begin anew: too often, and nobody is ever replaced.
+// How old the view is limits meanwhile what may be based on it.
+const listPatience = 3
+
+// counts reports if a list that failed, as the n-th in a row, says something about Nomad: a refusal is an answer, and one that
+// ran out of time was patient already.
+func counts(err error, n int) bool {
+	return n >= listPatience || errors.Is(err, ErrForbidden) || timedOut(err)
+}
+
 // run watches until ctx ends.
 func (c *cluster) run(ctx context.Context) {
 	defer c.remote.close()
@@ -51,7 +63,9 @@ func (c *cluster) watchNodes(ctx context.Context) {
 		}
 		if err != nil {
 			index, failures, askedFor = 0, failures+1, time.Time{}
-			c.noteHealth(c.state.listFailed(err, c.o.Clock.Now()))
+			if counts(err, failures) {
+				c.noteHealth(c.state.listFailed(err, c.o.Clock.Now()))
+			}
 			c.noteError(err)
 			c.pause(ctx, backoff(c.o.MinInterval, failures), c.wakeNodes)
 			continue
@@ -60,9 +74,8 @@ func (c *cluster) watchNodes(ctx context.Context) {
 		index, failures = max(next, 1), 0
 		answered := c.o.Clock.Now()
 		// Before the nodes are shown: what they look like may come of a change.
-		if answered.Sub(askedFor) >= c.o.PollNodes {
+		if answered.Sub(askedFor) >= c.o.PollNodes && c.noteLeader(ctx) {
 			askedFor = answered
-			c.noteLeader(ctx)
 		}
 		changed, health := c.state.listed(nodes, answered)
 		c.noteHealth(health)
@@ -79,20 +92,19 @@ const tokenPatience = 3
 func (c *cluster) watchToken(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
-		health, err := c.remote.tokenHealth(ctx)
+		_, err := c.lookAtToken(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
 			// For a moment what was found earlier stands: when Nomad is away the list of nodes fails as well, and says so.
 			if failures++; failures >= tokenPatience {
-				c.noteHealth(c.state.judged(healthUnverifiable(c.remote.address, Cause(err)), c.o.Clock.Now()))
+				c.noteHealth(c.state.judged(healthUnverifiable(c.remote.origin.address, Cause(err)), c.o.Clock.Now()))
 			}
 			c.pause(ctx, backoff(c.o.MinInterval, failures), nil)
 			continue
 		}
 		failures = 0
-		c.noteHealth(c.state.judged(health, c.o.Clock.Now()))
 		c.pause(ctx, tokenFloor(c.o.CheckToken), nil)
 		c.pause(ctx, c.o.CheckToken, c.wakeToken)
 	}

@@ -2,13 +2,18 @@ package nomad
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+	clocktesting "k8s.io/utils/clock/testing"
 	"pgregory.net/rapid"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -60,7 +65,7 @@ func TestUnreachableKeepsTheOldView(t *testing.T) {
 	c := watched(t, Connection{Address: f.URL}, seen)
 	eventually(t, "first list", func() bool { return c.View().Health.OK })
 
-	f.locked(func() { f.refuse["/"] = refusal{http.StatusBadGateway, "bad gateway"} })
+	f.locked(func() { f.refuse["/"] = refusal{code: http.StatusBadGateway, body: "bad gateway"} })
 	eventually(t, "to notice", func() bool { return c.View().Health.Reason == v1alpha1.ReasonUnreachable })
 	stale, told := c.View(), seen.ofHealth()
 	if len(stale.Nodes) != 1 {
@@ -75,6 +80,43 @@ func TestUnreachableKeepsTheOldView(t *testing.T) {
 	}
 	f.locked(func() { clear(f.refuse) })
 	eventually(t, "to recover", func() bool { v := c.View(); return v.Health.OK && v.Taken.After(stale.Taken) })
+}
+
+// One request that fails isn't an outage: nothing becomes unknown, and nothing begins to settle anew.
+func TestSingleFailureIsNotAnOutage(t *testing.T) {
+	f, seen := newFakeServer(t), &changes{}
+	c := watched(t, Connection{Address: f.URL}, seen)
+	eventually(t, "first list", func() bool { return c.View().Health.OK })
+	before, told := c.View(), seen.ofHealth()
+	f.locked(func() {
+		f.refuse["/v1/nodes"] = refusal{http.StatusInternalServerError, "No cluster leader", listPatience - 1}
+	})
+	eventually(t, "the failures", func() (over bool) { f.locked(func() { over = len(f.refuse) == 0 }); return over })
+	failed := time.Now()
+	eventually(t, "an answer", func() bool { return c.View().Taken.After(failed) })
+	if v := c.View(); v.Health != before.Health || !v.SettledSince.Equal(before.SettledSince) || seen.ofHealth() != told {
+		t.Errorf("%+v became %+v, told %d times", before, v, seen.ofHealth()-told)
+	}
+}
+
+func TestFailuresThatCount(t *testing.T) {
+	refused := classify("list nodes", &url.Error{Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}})
+	for name, c := range map[string]struct {
+		err  error
+		n    int
+		want bool
+	}{
+		"first":             {refused, 1, false},
+		"second":            {refused, listPatience - 1, false},
+		"third":             {refused, listPatience, true},
+		"long after":        {refused, 100, true},
+		"no answer in time": {classify("list nodes", fmt.Errorf("x: %w", context.DeadlineExceeded)), 1, true},
+		"refused token":     {fmt.Errorf("x: %w", ErrForbidden), 1, true},
+	} {
+		if got := counts(c.err, c.n); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
 }
 
 func TestHangingServerMakesTheViewStale(t *testing.T) {
@@ -113,19 +155,19 @@ func TestTokenIsJudgedAgainAfterARefusal(t *testing.T) {
 	c := watched(t, Connection{Address: f.URL, Token: "t"}, seen)
 	eventually(t, "a good token", func() bool { return c.View().Health.OK })
 	f.locked(func() { f.policies["p"] = &policyRules{Namespaces: []namespaceRule{namespace("*", "read-job")}} })
-	f.locked(func() { f.refuse["/v1/node/"] = refusal{http.StatusForbidden, "Permission denied"} })
+	f.locked(func() { f.refuse["/v1/node/"] = refusal{code: http.StatusForbidden, body: "Permission denied"} })
 	if err := c.Cordon(t.Context(), nodeA); err == nil {
 		t.Fatal("no error")
 	}
 	eventually(t, "the lack to be noticed", func() bool { return c.View().Health.Reason == v1alpha1.ReasonTokenLacksNodeWrite })
-	f.locked(func() { f.refuse["/v1/acl/"] = refusal{http.StatusForbidden, "ACL token not found"} })
+	f.locked(func() { f.refuse["/v1/acl/"] = refusal{code: http.StatusForbidden, body: "ACL token not found"} })
 	eventually(t, "the token to be gone", func() bool { return c.View().Health.Reason == v1alpha1.ReasonCredentials })
 }
 
 func TestUnverifiableTokenIsNotTrusted(t *testing.T) {
 	for name, refuse := range map[string]refusal{
-		"forbidden": {http.StatusForbidden, "Permission denied"},
-		"failing":   {http.StatusInternalServerError, "out of order"},
+		"forbidden": {code: http.StatusForbidden, body: "Permission denied"},
+		"failing":   {code: http.StatusInternalServerError, body: "out of order"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, seen := newFakeServer(t), &changes{}
@@ -168,7 +210,7 @@ func TestAllocationsArePolledOnlyWhileTracked(t *testing.T) {
 	f.locked(func() { f.allocs[0].ClientStatus = "complete" })
 	eventually(t, "to be told of the end", func() bool { return seen.of(nodeA) > told && len(c.Allocations().Live[nodeA]) == 1 })
 
-	f.locked(func() { f.refuse["/v1/allocations"] = refusal{http.StatusForbidden, "Permission denied"} })
+	f.locked(func() { f.refuse["/v1/allocations"] = refusal{code: http.StatusForbidden, body: "Permission denied"} })
 	eventually(t, "the error", func() bool { return c.Allocations().Err != nil })
 	if v := c.Allocations(); len(v.Live[nodeA]) != 1 || v.Started.IsZero() {
 		t.Errorf("a failed poll emptied the view: %+v", v)
@@ -222,6 +264,34 @@ func TestIdleClustersAreGivenUp(t *testing.T) {
 	}
 	if err := clusters.Start(t.Context()); err == nil {
 		t.Error("started twice")
+	}
+}
+
+// To look at what is known of a cluster is enough to keep it: a member that drains asks for nothing else.
+func TestLookedAtClustersAreKept(t *testing.T) {
+	for name, look := range map[string]func(Cluster){
+		"view":        func(c Cluster) { c.View() },
+		"allocations": func(c Cluster) { c.Allocations() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := clocktesting.NewFakeClock(time.Unix(0, 0))
+			clusters := NewClusters(Options{Clock: clock, IdleAfter: time.Minute})
+			conn := Connection{Address: "http://127.0.0.1:1"}
+			c := clusters.Get(conn)
+			for range 5 {
+				clock.Step(59 * time.Second)
+				look(c)
+				clusters.dropIdle()
+			}
+			if clusters.Get(conn) != c {
+				t.Error("given up while it was looked at")
+			}
+			clock.Step(61 * time.Second)
+			clusters.dropIdle()
+			if clusters.Get(conn) == c {
+				t.Error("kept while nobody looks")
+			}
+		})
 	}
 }
 

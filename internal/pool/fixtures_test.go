@@ -41,6 +41,7 @@ func pending(m *pool.Member)    { m.Joined, m.Ready, m.VMMade, m.CreateIndex = f
 func joining(m *pool.Member)    { m.Joined, m.Ready, m.CreateIndex = false, false, 0 }
 func late(m *pool.Member)       { joining(m); m.JoinExpired, m.JoinDeadline = true, now.Add(-time.Minute) }
 func notReady(m *pool.Member)   { m.Ready = false }
+func down(m *pool.Member)       { notReady(m); m.Down = true }
 func returning(m *pool.Member)  { m.Returning = true }
 func outdated(m *pool.Member)   { m.Revision = former }
 func protected(m *pool.Member)  { m.Protected = true }
@@ -49,6 +50,20 @@ func deleteNext(m *pool.Member) { m.DeleteNext = true }
 func refused(m *pool.Member) {
 	pending(m)
 	m.Problem = &pool.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "webhook said no"}
+}
+
+// lacks is a member without a VM, for a reason that isn't its template's.
+func lacks(reason string) memberChange {
+	return func(m *pool.Member) {
+		pending(m)
+		m.Problem = &pool.Problem{Reason: reason, Message: "in the server's words"}
+	}
+}
+
+// noRoom is a member whose VM can't run for lack of room.
+func noRoom(m *pool.Member) {
+	joining(m)
+	m.Problem = &pool.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "0/3 nodes are available"}
 }
 
 // leaving was ordered to leave so long ago.

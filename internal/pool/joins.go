@@ -15,10 +15,9 @@ const (
 	judgedResults = 4
 	// breakerOpensAt is how many members in a row must have failed to join for no more to be made.
 	breakerOpensAt = 3
-	// backOffBase is how long the next member waits after one that failed to join. It doubles with each further one.
-	backOffBase = 10 * time.Second
-	// backOffMost bounds that.
-	backOffMost = 10 * time.Minute
+	// backOffStep is how long the next member waits after one that failed to join, and as long again for each one before that.
+	// After the third no more are made.
+	backOffStep = 10 * time.Second
 )
 
 // Joins is how the last members fared that tried to join Nomad: the evidence for whether the template works at all.
@@ -38,18 +37,21 @@ type JoinResult struct {
 	Time   time.Time
 }
 
-// Record adds what can be seen of the members by now. It gives the same again until something new is seen. While Nomad
-// isn't known nothing is recorded: nobody could have been seen to join.
-func (j Joins) Record(key string, now time.Time, members []Member, nomadKnown bool) Joins {
+// Record adds what can be seen of the members of the present template by now: how others fare says nothing of it. It gives the
+// same again until something new is seen. While Nomad isn't known nothing is recorded: nobody could have been seen to join.
+func (j Joins) Record(key string, s Snapshot) Joins {
 	if j.Key != key {
-		j = Joins{Key: key, Since: now.Truncate(time.Second)}
+		j = Joins{Key: key, Since: s.Now.Truncate(time.Second)}
 	}
-	if !nomadKnown {
+	if !s.NomadKnown {
 		return j
 	}
 	results := slices.Clone(j.Results)
-	for _, m := range members {
-		r, ok := resultOf(m)
+	for _, m := range s.Members {
+		if m.Revision != s.Revision {
+			continue
+		}
+		r, ok := resultOf(s, m)
 		at := slices.IndexFunc(results, func(old JoinResult) bool { return old.Member == m.Name })
 		switch {
 		case !ok || !r.Time.After(j.Since):
@@ -72,12 +74,16 @@ func (j Joins) Record(key string, now time.Time, members []Member, nomadKnown bo
 	return j
 }
 
-// resultOf is how a member fared; ok is false while that is open. A member that left before its time was up says nothing.
-func resultOf(m Member) (r JoinResult, ok bool) {
+// resultOf is how a member fared; ok is false while that is open. A member that left before its time was up says nothing, nor
+// does one that may be kept from joining by something else than the template: a Nomad that its clients couldn't reach until a
+// moment ago, or Harvester, while it is upgraded or the host is in maintenance.
+func resultOf(s Snapshot, m Member) (r JoinResult, ok bool) {
 	switch {
 	case m.Joined:
 		return JoinResult{m.Name, true, m.JoinedAt.Truncate(time.Second)}, !m.JoinedAt.IsZero()
-	case m.JoinExpired && !m.Halted && (!m.Leaving || m.LeavingReason == v1alpha1.DrainJoinTimeout):
+	case unsettled(s) > 0 || s.Upgrading || m.HostMaintenance:
+		return JoinResult{}, false
+	case m.JoinExpired && !m.Halted && m.Problem == nil && (!m.Leaving || m.LeavingReason == v1alpha1.DrainJoinTimeout):
 		return JoinResult{m.Name, false, m.JoinDeadline.Truncate(time.Second)}, true
 	default:
 		return JoinResult{}, false
@@ -120,11 +126,7 @@ func backOff(s Snapshot) time.Duration {
 	if n == 0 {
 		return 0
 	}
-	pause := backOffMost
-	if n <= 6 {
-		pause = min(backOffBase<<(n-1), backOffMost)
-	}
-	return last.Add(pause).Sub(s.Now)
+	return last.Add(time.Duration(n) * backOffStep).Sub(s.Now)
 }
 
 // probe limits what is made after a failure: one member at a time, and not before the back-off has passed.
@@ -149,11 +151,11 @@ func probe(s Snapshot, p *Plan) {
 	}
 }
 
-// joining is how many members are on their way to join.
+// joining is how many members are on their way to join. One that can't be made, or can't run, isn't.
 func joining(s Snapshot) int {
 	n := 0
 	for _, m := range s.active() {
-		if !m.Joined && !m.JoinExpired {
+		if !m.Joined && !m.JoinExpired && m.Problem == nil {
 			n++
 		}
 	}

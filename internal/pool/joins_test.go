@@ -37,23 +37,32 @@ func lateSince(ago time.Duration) memberChange {
 }
 
 func TestJoinsAreRecordedOnce(t *testing.T) {
-	unknown := false
+	settledAgo := func(d time.Duration) func(*pool.Snapshot) {
+		return func(s *pool.Snapshot) { s.NomadSettled = now.Add(-d) }
+	}
 	cases := []struct {
 		name    string
 		before  pool.Joins
 		key     string
 		members []pool.Member
-		nomad   *bool
+		change  func(*pool.Snapshot)
 		want    string
 	}{
 		{name: "joined", members: []pool.Member{member("a", joinedAt(time.Minute))}, want: "+"},
 		{name: "failed", members: []pool.Member{member("a", lateSince(time.Minute))}, want: "-"},
 		{name: "open", members: []pool.Member{member("a", joining)}, want: ""},
 		{name: "in the order of time", members: []pool.Member{member("a", lateSince(time.Minute)), member("b", joinedAt(time.Hour))}, want: "+-"},
-		{name: "Nomad unknown: who could have been seen to join?", members: []pool.Member{member("a", lateSince(time.Minute))}, nomad: &unknown, want: ""},
+		{name: "Nomad unknown: who could have been seen to join?", members: []pool.Member{member("a", lateSince(time.Minute))}, change: nomadUnknown, want: ""},
 		{name: "left early", members: []pool.Member{member("a", lateSince(time.Minute), leaving(0))}, want: ""},
 		{name: "leaves because it failed", members: []pool.Member{member("a", lateSince(time.Minute), leavingFor(v1alpha1.DrainJoinTimeout))}, want: "-"},
 		{name: "stopped by somebody", members: []pool.Member{member("a", lateSince(time.Minute), halted)}, want: ""},
+		{name: "of an older template", members: []pool.Member{member("a", lateSince(time.Minute), outdated), member("b", joinedAt(time.Minute), outdated)}, want: ""},
+		{name: "Nomad has just come back: who could have registered?", members: []pool.Member{member("a", lateSince(time.Minute)), member("b", joinedAt(time.Hour))}, change: settledAgo(59 * time.Second), want: "+"},
+		{name: "Nomad is back for long", members: []pool.Member{member("a", lateSince(time.Minute))}, change: settledAgo(time.Minute), want: "-"},
+		{name: "Harvester is being upgraded", members: []pool.Member{member("a", lateSince(time.Minute))}, change: func(s *pool.Snapshot) { s.Upgrading = true }, want: ""},
+		{name: "its host is in maintenance", members: []pool.Member{member("a", lateSince(time.Minute), inMaintenance)}, want: ""},
+		{name: "seen ready, but not written down yet", members: []pool.Member{member("a")}, want: ""},
+		{name: "no room for its VM", members: []pool.Member{member("a", lateSince(time.Minute), func(m *pool.Member) { m.Problem = &pool.Problem{Reason: v1alpha1.ReasonVMAboveQuota} })}, want: ""},
 		{name: "joined after all", before: joins("-", time.Minute), members: []pool.Member{member("m0", joinedAt(0))}, want: "+"},
 		{name: "known already", before: joins("-", time.Minute), members: []pool.Member{member("m0", lateSince(2*time.Minute))}, want: "-"},
 		{name: "forgotten before", before: joins("++++++++++", time.Minute), members: []pool.Member{member("old", joinedAt(time.Hour))}, want: "++++++++++"},
@@ -68,11 +77,15 @@ func TestJoinsAreRecordedOnce(t *testing.T) {
 			if c.key == "" {
 				c.key = "key"
 			}
-			got := c.before.Record(c.key, now, c.members, c.nomad == nil)
+			s := snapshot(1, c.members...)
+			if c.change != nil {
+				c.change(&s)
+			}
+			got := c.before.Record(c.key, s)
 			if word(got) != c.want {
 				t.Errorf("got %q, want %q", word(got), c.want)
 			}
-			if again := got.Record(c.key, now.Add(time.Hour), c.members, c.nomad == nil); fmt.Sprint(again) != fmt.Sprint(got) {
+			if again := got.Record(c.key, s); fmt.Sprint(again) != fmt.Sprint(got) {
 				t.Errorf("recorded again it is %v, was %v", again, got)
 			}
 		})

@@ -12,7 +12,7 @@ type Plan struct {
 	Rescue []string
 	// Victims are members that are to leave because there are more than replicas.
 	Victims []string
-	// Outdated are members that are to leave because others of the present template take their place.
+	// Outdated are members that are to leave because others of the present template, or younger ones, take their place.
 	Outdated []string
 	// Failed are members that are to leave because they didn't join in time.
 	Failed []string
@@ -59,16 +59,20 @@ func decide(s Snapshot) Plan {
 	if s.Deleting {
 		return Plan{}
 	}
-	most := s.Replicas + surge(s)
-	if active := len(s.active()); active > most {
-		return scaleIn(s, active-most)
-	}
 	var p Plan
-	if missing := missing(s); missing > 0 {
+	surplus := surplus(s)
+	if surplus > 0 {
+		p = scaleIn(s, surplus)
+	} else if missing := missing(s); missing > 0 {
 		p = scaleOut(s, missing)
 	}
-	p.Replace = obsolete(s)
+	// A scale-in may be held for long, while members go on to break.
+	replace(s, &p)
 	repair(s, &p)
+	if surplus > 0 {
+		p.HoldRollout = behindScaleIn(s, p)
+		return p
+	}
 	rollOut(s, &p)
 	return p
 }

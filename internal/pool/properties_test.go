@@ -5,6 +5,8 @@ import (
 	"math/rand"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,12 +39,25 @@ func anyMember(t *rapid.T, name string) pool.Member {
 	if m.Leaving {
 		m.LeavingReason = rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainRollout, v1alpha1.DrainUnhealthy, v1alpha1.DrainJoinTimeout}).Draw(t, "reason")
 		m.Rescuable = flag(t, "rescuable") && (m.LeavingReason == v1alpha1.DrainScaleIn || m.LeavingReason == v1alpha1.DrainRollout)
+		m.Stuck = rapid.IntRange(0, 5).Draw(t, "stuck") == 0
 		m.LeavingSince = now.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "leaving for")) * time.Minute)
 	}
+	m.Down = m.Joined && !m.Ready && flag(t, "down")
+	m.Returning = !m.Leaving && m.Joined && !m.Ready && flag(t, "returning")
 	if !m.VMMade && rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
-		m.Problem = &pool.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "exceeded quota"}
+		m.Problem = &pool.Problem{Reason: rapid.SampledFrom([]string{
+			v1alpha1.ReasonQuotaExceeded, v1alpha1.ReasonIntroductionToken, v1alpha1.ReasonCreateFailed, v1alpha1.ReasonVMNameTaken,
+		}).Draw(t, "its reason"), Message: "in the way"}
+	}
+	if m.VMMade && !m.Ready && rapid.IntRange(0, 5).Draw(t, "no room") == 0 {
+		m.Problem = &pool.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "no room"}
 	}
 	return m
+}
+
+// anyBudget is a number of members, or a share of replicas.
+func anyBudget(t *rapid.T, label string) *intstr.IntOrString {
+	return ptr(intstr.Parse(rapid.SampledFrom([]string{"0", "1", "2", "3", "0%", "00%", "10%", "25%", "50%", "100%"}).Draw(t, label)))
 }
 
 func anySnapshot(t *rapid.T) pool.Snapshot {
@@ -69,16 +84,25 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 	}
 	s.Rollout = v1alpha1.RolloutSpec{
 		Type:            rapid.SampledFrom([]v1alpha1.RolloutType{"", v1alpha1.RollingUpdate, v1alpha1.OnDelete}).Draw(t, "rollout"),
-		MaxSurge:        ptr(intstr.FromInt(rapid.IntRange(1, 3).Draw(t, "surge"))),
-		MaxUnavailable:  ptr(intstr.FromInt(rapid.IntRange(0, 3).Draw(t, "unavailable"))),
+		MaxSurge:        anyBudget(t, "surge"),
+		MaxUnavailable:  anyBudget(t, "unavailable"),
 		MinReadySeconds: rapid.SampledFrom([]int32{0, 90}).Draw(t, "min ready"),
+	}
+	if restarted := rapid.IntRange(-1, 4).Draw(t, "restarted"); restarted < 4 {
+		s.Rollout.RestartedAt = &metav1.Time{Time: now.Add(-time.Duration(restarted) * time.Minute)}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "ages") == 0 {
+		s.Rollout.MaxAge = window(2 * time.Minute)
 	}
 	s.Health = v1alpha1.HealthSpec{
 		UnhealthyTimeout: metav1.Duration{Duration: time.Minute},
-		MaxUnhealthy:     ptr(intstr.FromString("40%")),
+		MaxUnhealthy:     anyBudget(t, "max unhealthy"),
 		MaxInFlight:      ptr(rapid.Int32Range(1, 3).Draw(t, "in flight")),
 	}
-	s.Joins = s.Joins.Record("key", now.Add(-time.Hour), s.Members, s.NomadKnown)
+	if rapid.IntRange(0, 3).Draw(t, "settled") == 0 {
+		s.NomadSettled = now.Add(-time.Duration(rapid.IntRange(0, 90).Draw(t, "settled for")) * time.Second)
+	}
+	s.Joins = pool.Joins{Key: "key", Since: now.Add(-time.Hour)}.Record("key", s)
 	if pool.NeedsUsage(s) {
 		s.Usage = map[string]pool.Usage{}
 		for _, m := range s.Members {
@@ -104,10 +128,11 @@ func TestPlansAreSafe(t *testing.T) {
 		active, leaves := 0, 0
 		for _, m := range s.Members {
 			byName[m.Name] = m
-			if m.Leaving {
-				leaves++
-			} else {
+			switch {
+			case !m.Leaving:
 				active++
+			case !m.Stuck:
+				leaves++
 			}
 		}
 		must(p.Wake >= 0, "a wake lies ahead")
@@ -117,14 +142,25 @@ func TestPlansAreSafe(t *testing.T) {
 		must(p.Create == 0 || len(s.Problems) == 0, "nothing is made of a template that has problems")
 		out := departures(p)
 		must(s.NomadKnown || len(out)+len(p.Rescue) == 0, "without Nomad nobody is chosen")
+		for _, m := range s.Members {
+			held := !m.Leaving && m.Problem != nil && m.Revision == s.Revision && m.Problem.Reason != v1alpha1.ReasonVMNameTaken
+			must(p.Create == 0 || !held, "no more are made of what another can't be made of")
+		}
 		if c := s.ScaleIn.MaxConcurrent; c != nil {
 			must(len(out) == 0 || leaves+len(out) <= int(*c), "maxConcurrent holds")
 		}
 		for _, name := range out {
 			must(!byName[name].Protected && !byName[name].Leaving, "who is protected stays")
+			must(!byName[name].Returning, "an order that is being taken back isn't overwritten")
+		}
+		for _, name := range p.Outdated {
+			must(isOutdated(s, byName[name]), "a rollout replaces what is outdated")
 		}
 		for _, name := range slices.Concat(p.Failed, p.Unhealthy) {
 			must(!byName[name].Halted && !byName[name].Ready, "only what doesn't work is repaired")
+		}
+		for _, r := range s.Joins.Results {
+			must(byName[r.Member].Revision == s.Revision, "how members of another template fare proves nothing")
 		}
 		if s.Joins.BreakerOpen() {
 			must(p.Create == 0 && len(p.Outdated)+len(p.Failed)+len(p.Unhealthy) == 0, "nothing is made or replaced while joins fail")
@@ -133,8 +169,9 @@ func TestPlansAreSafe(t *testing.T) {
 		for _, v := range p.Victims {
 			m := byName[v]
 			must(!m.Protected && !m.Leaving, "a victim may leave")
-			if u := s.Usage[v]; s.ScaleIn.Strategy == v1alpha1.Empty && m.Ready && !m.DeleteNext {
-				must(u.Allocations == 0, "strategy Empty lets only empty ones leave")
+			if u, known := s.Usage[v]; s.ScaleIn.Strategy == v1alpha1.Empty && m.Joined && !m.Down && !m.DeleteNext {
+				must(known && u.Allocations == 0, "strategy Empty lets only empty ones leave")
+				must(pool.OnlyIf(s, v) == v1alpha1.Empty, "and only if they still are")
 			}
 		}
 		for _, r := range p.Rescue {
@@ -151,13 +188,41 @@ func departures(p pool.Plan) []string {
 
 // surge is how many members more than replicas there may be.
 func surge(s pool.Snapshot) int {
-	rolling := slices.ContainsFunc(s.Members, func(m pool.Member) bool {
-		return !m.Leaving && !m.Protected && m.Revision != s.Revision && s.Rollout.Type != v1alpha1.OnDelete
-	})
-	if !rolling {
+	if !rolls(s) {
 		return 0
 	}
-	return s.Rollout.MaxSurge.IntValue()
+	beyond, _ := budgets(s)
+	return beyond
+}
+
+func isOutdated(s pool.Snapshot, m pool.Member) bool {
+	if at := s.Rollout.RestartedAt; at != nil && !at.After(s.Now) && m.Created.Before(at.Time) {
+		return true
+	}
+	return m.Revision != s.Revision || s.Rollout.MaxAge != nil && s.Now.Sub(m.Created) >= s.Rollout.MaxAge.Duration
+}
+
+// rolls is true while there are members to be replaced by a rollout.
+func rolls(s pool.Snapshot) bool {
+	return slices.ContainsFunc(s.Members, func(m pool.Member) bool {
+		return !m.Leaving && !m.Protected && isOutdated(s, m) && s.Rollout.Type != v1alpha1.OnDelete
+	})
+}
+
+// budgets are maxSurge, rounded up, and maxUnavailable, rounded down: by one of them at least a rollout must be able to move.
+func budgets(s pool.Snapshot) (beyond, unavailable int) {
+	part := func(v *intstr.IntOrString, up int) int {
+		if v.Type == intstr.Int {
+			return v.IntValue()
+		}
+		percent, _ := strconv.Atoi(strings.TrimSuffix(v.StrVal, "%"))
+		return (percent*s.Replicas + up) / 100
+	}
+	beyond, unavailable = part(s.Rollout.MaxSurge, 99), part(s.Rollout.MaxUnavailable, 0)
+	if beyond+unavailable == 0 {
+		unavailable = 1
+	}
+	return beyond, unavailable
 }
 
 // enoughStay is true if the plan takes no available member for the rollout, or leaves at least replicas - maxUnavailable.
@@ -173,7 +238,8 @@ func enoughStay(s pool.Snapshot, p pool.Plan) bool {
 			stay++
 		}
 	}
-	return taken == 0 || stay >= s.Replicas-s.Rollout.MaxUnavailable.IntValue()
+	_, unavailable := budgets(s)
+	return taken == 0 || stay >= s.Replicas-unavailable
 }
 
 // What isn't done although replicas ask for it is held by something, which is said, or comes about by what is under way.
@@ -188,6 +254,14 @@ func TestPlansAreComplete(t *testing.T) {
 		if !s.Deleting && active-len(p.Victims) > s.Replicas+surge(s) && p.HoldIn == nil {
 			t.Errorf("members should leave and nothing says why they don't: %+v", p)
 		}
+		if held := p.HoldRollout; !s.Deleting && held != nil && byTemplate[held.Reason] && working(s)-len(p.Victims) > s.Replicas && p.HoldIn == nil {
+			t.Errorf("more work than asked for, for as long as the rollout is held: %+v", p)
+		}
+		for _, m := range s.Members {
+			if !s.Deleting && failing(s, m) && !slices.Contains(departures(p), m.Name) && p.HoldRepair == nil && len(p.Failed)+len(p.Unhealthy) == 0 {
+				t.Errorf("%s doesn't work and nothing says why it stays: %+v", m.Name, p)
+			}
+		}
 		all := pool.Conditions(s, p)
 		if len(all) != len(v1alpha1.PoolConditions) {
 			t.Errorf("%d conditions, want %d", len(all), len(v1alpha1.PoolConditions))
@@ -198,6 +272,26 @@ func TestPlansAreComplete(t *testing.T) {
 			}
 		}
 	})
+}
+
+// failing is true for a member that a repair should replace.
+func failing(s pool.Snapshot, m pool.Member) bool {
+	late := m.JoinExpired || !m.UnhealthySince.IsZero() && !s.Now.Before(m.UnhealthySince.Add(s.Health.UnhealthyTimeout.Duration))
+	return late && !m.Leaving && !m.Protected && !m.Halted && !m.Returning && m.Problem == nil
+}
+
+// byTemplate are the reasons for which a rollout is held because of its template.
+var byTemplate = map[string]bool{v1alpha1.ReasonJoinsFailing: true, v1alpha1.ReasonImageNotFound: true, v1alpha1.ReasonQuotaExceeded: true, v1alpha1.ReasonIntroductionToken: true, v1alpha1.ReasonCreateFailed: true}
+
+// working is how many members there are that have joined.
+func working(s pool.Snapshot) int {
+	n := 0
+	for _, m := range s.Members {
+		if !m.Leaving && m.Joined {
+			n++
+		}
+	}
+	return n
 }
 
 func TestPlansDontDependOnTheOrderOfMembers(t *testing.T) {
@@ -231,10 +325,13 @@ func TestPoolsComeToRest(t *testing.T) {
 		for i := range s.Members {
 			s.Members[i].Protected, s.Members[i].Problem, s.Members[i].Halted = false, nil, false
 		}
-		s.Joins = pool.Joins{}
+		s.Joins, s.Rollout.MaxAge = pool.Joins{}, nil
+		if at := s.Rollout.RestartedAt; at != nil && at.After(now) {
+			s.Rollout.RestartedAt = nil
+		}
 		for round := 0; ; round++ {
 			p := pool.Decide(s)
-			if c := pool.Count(s); c.Replicas == s.Replicas && c.Draining == 0 && surge(s) == 0 && c.Ready == c.Replicas {
+			if c := pool.Count(s); c.Replicas == s.Replicas && c.Draining == 0 && !rolls(s) && c.Ready == c.Replicas {
 				break
 			}
 			if round > 90 {
@@ -260,16 +357,22 @@ func obeyed(s pool.Snapshot, p pool.Plan, round int) pool.Snapshot {
 		case slices.Contains(p.Replace, m.Name):
 			continue
 		case slices.Contains(departures(p), m.Name):
-			m.Leaving = true
+			m.Leaving, m.LeavingReason = true, v1alpha1.DrainScaleIn
+			if slices.Contains(p.Outdated, m.Name) {
+				m.LeavingReason = v1alpha1.DrainRollout
+			}
 		}
-		if m.VMMade, m.Joined, m.Ready, m.JoinExpired = true, true, !m.Leaving, false; m.ReadySince.IsZero() {
+		if m.Returning = false; slices.Contains(p.Rescue, m.Name) {
+			m.Returning = true
+		}
+		if m.VMMade, m.Joined, m.Ready, m.JoinExpired = true, true, !m.Leaving && !m.Returning, false; m.ReadySince.IsZero() {
 			m.ReadySince = s.Now
 		}
 		m.UnhealthySince = time.Time{}
 		members = append(members, m)
 	}
 	for i := range p.Create {
-		members = append(members, member(fmt.Sprintf("new-%d-%d", round, i), pending))
+		members = append(members, member(fmt.Sprintf("new-%d-%d", round, i), pending, func(m *pool.Member) { m.Created = s.Now }))
 	}
 	s.Members, s.Now = members, s.Now.Add(time.Minute)
 	return s

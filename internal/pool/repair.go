@@ -22,6 +22,8 @@ const joinSlack = 5 * time.Second
 func repair(s Snapshot, p *Plan) {
 	failed, unhealthy, wake := broken(s)
 	p.wakeIn(wake)
+	leaves := func(m Member) bool { return slices.Contains(p.Victims, m.Name) }
+	failed, unhealthy = slices.DeleteFunc(failed, leaves), slices.DeleteFunc(unhealthy, leaves)
 	maintenance := slices.ContainsFunc(s.active(), func(m Member) bool { return m.HostMaintenance })
 	if maintenance {
 		p.wakeIn(problemRetry) // nothing tells of its end
@@ -35,14 +37,15 @@ func repair(s Snapshot, p *Plan) {
 	if p.HoldRepair = heldRepair(s, p); p.HoldRepair != nil {
 		return
 	}
-	free := min(maxInFlight(s)-repairing(s), mayLeaveNow(s))
+	free := min(maxInFlight(s)-repairing(s), mayLeaveNow(s)-p.departures())
 	if free <= 0 {
+		p.HoldRepair = &Problem{v1alpha1.ReasonRepairing, "Members that don't work wait for those that are leaving or joining: at most health.maxInFlight are replaced, and scaleIn.maxConcurrent leave, at a time; see kubectl get nn."}
 		return
 	}
 	if many, wake := tooMany(s); many {
 		unhealthy = nil
 		p.wakeIn(wake)
-		p.HoldRepair = &Problem{v1alpha1.ReasonTooManyUnhealthy, "More members are unhealthy than health.maxUnhealthy, or were until a minute ago, so that the cause must lie elsewhere (Nomad's servers, the network, a host): none is replaced."}
+		p.HoldRepair = &Problem{v1alpha1.ReasonTooManyUnhealthy, "More members are unhealthy than health.maxUnhealthy, or were until a minute ago, so that the cause must lie elsewhere (Nomad's servers, the network, a host): none of those that had joined is replaced."}
 	}
 	p.Failed = names(failed[:min(free, len(failed))])
 	p.Unhealthy = names(unhealthy[:min(free-len(p.Failed), len(unhealthy))])
@@ -52,7 +55,7 @@ func repair(s Snapshot, p *Plan) {
 func broken(s Snapshot) (failed, unhealthy []Member, wake time.Duration) {
 	for _, m := range s.active() {
 		switch left := m.UnhealthySince.Add(s.Health.UnhealthyTimeout.Duration).Sub(s.Now); {
-		case m.Protected || m.Halted || m.HostMaintenance:
+		case m.Protected || m.Returning || m.Halted || m.HostMaintenance || m.Problem != nil: // of those with a problem another would fare the same
 		case m.JoinExpired && m.VMMade:
 			failed = append(failed, m)
 		case m.UnhealthySince.IsZero() || s.Health.UnhealthyTimeout.Duration <= 0:
@@ -70,8 +73,16 @@ func broken(s Snapshot) (failed, unhealthy []Member, wake time.Duration) {
 	return failed, unhealthy, wake
 }
 
+// unsettled is for how much longer what Nomad says of its nodes' health isn't acted upon.
+func unsettled(s Snapshot) time.Duration {
+	if s.NomadSettled.IsZero() {
+		return 0
+	}
+	return max(s.NomadSettled.Add(settling).Sub(s.Now), 0)
+}
+
 func heldRepair(s Snapshot, p *Plan) *Problem {
-	left := s.NomadSettled.Add(settling).Sub(s.Now)
+	left := unsettled(s)
 	switch {
 	case s.Paused:
 		return &Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is replaced."}
@@ -82,7 +93,7 @@ func heldRepair(s Snapshot, p *Plan) *Problem {
 	case s.Upgrading:
 		p.wakeIn(problemRetry)
 		return &Problem{v1alpha1.ReasonUpgradeRunning, "Nobody is replaced while Harvester is being upgraded."}
-	case !s.NomadSettled.IsZero() && left > 0:
+	case left > 0:
 		p.wakeIn(left)
 		return &Problem{v1alpha1.ReasonSettling, "Nobody is replaced yet, because Nomad has just come back or changed its leader."}
 	default:
@@ -90,11 +101,12 @@ func heldRepair(s Snapshot, p *Plan) *Problem {
 	}
 }
 
-// repairing is how many members are on the way of being replaced.
+// repairing is how many members are on the way of being replaced. One that is stuck on its way out no longer counts, because
+// nothing says that it ever ends.
 func repairing(s Snapshot) int {
 	n := joining(s)
 	for _, m := range s.Members {
-		if m.Leaving && (m.LeavingReason == v1alpha1.DrainJoinTimeout || m.LeavingReason == v1alpha1.DrainUnhealthy) {
+		if m.Leaving && !m.Stuck && (m.LeavingReason == v1alpha1.DrainJoinTimeout || m.LeavingReason == v1alpha1.DrainUnhealthy) {
 			n++
 		}
 	}
@@ -119,7 +131,7 @@ func tooMany(s Snapshot) (many bool, wake time.Duration) {
 		case m.Halted:
 		case !m.UnhealthySince.IsZero():
 			n++
-		case m.Ready && left > 0 && m.ReadySince.Sub(m.JoinedAt) > joinSlack:
+		case m.Ready && left > 0 && !m.JoinedAt.IsZero() && m.ReadySince.Sub(m.JoinedAt) > joinSlack:
 			n++
 			if wake == 0 || left < wake {
 				wake = left
@@ -141,12 +153,12 @@ func share(v *intstr.IntOrString, all int, roundUp bool, unset int) int {
 	return n
 }
 
-// NeedsHosts is true when the plan depends on what Harvester does with the hosts and itself, which is asked for only
-// then.
+// NeedsHosts is true when the plan, or what is recorded of members that don't join, depends on what Harvester does with the
+// hosts and itself, which is asked for only then.
 func NeedsHosts(s Snapshot) bool {
 	if s.Deleting || s.Paused || !s.NomadKnown {
 		return false
 	}
 	failed, unhealthy, _ := broken(s)
-	return len(failed)+len(unhealthy) > 0
+	return len(failed)+len(unhealthy) > 0 || slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && !m.Halted })
 }

@@ -27,6 +27,7 @@ func fresh(m *pool.Member) {
 }
 
 func halted(m *pool.Member)        { m.Halted = true }
+func stuck(m *pool.Member)         { m.Stuck = true }
 func inMaintenance(m *pool.Member) { m.HostMaintenance = true }
 
 func leavingFor(reason v1alpha1.DrainReason) memberChange {
@@ -53,6 +54,11 @@ func TestRepair(t *testing.T) {
 	down := func(n int, changes ...memberChange) []pool.Member {
 		return all(some(5-n, "up"), some(n, "down", append([]memberChange{unhealthy(long)}, changes...)...))
 	}
+	// more is a pool whose scale-in to 4 waits.
+	more := func(s *pool.Snapshot) {
+		s.Replicas, s.LastScale, s.ScaleIn.StabilizationWindow = 4, now, window(time.Hour)
+	}
+	empty := func(s *pool.Snapshot) { s.Replicas, s.ScaleIn.Strategy = 4, v1alpha1.Empty }
 	cases := []struct {
 		name              string
 		s                 pool.Snapshot
@@ -65,8 +71,11 @@ func TestRepair(t *testing.T) {
 		{name: "down, but not for long", s: tended(all(some(4, "up"), some(1, "down", unhealthy(time.Minute)))), wake: 4 * time.Minute},
 		{name: "two are down: one at a time", s: tended(down(2)), unhealthy: []string{"down0"}},
 		{name: "two at a time", s: tended(down(2), func(s *pool.Snapshot) { s.Health.MaxInFlight = ptr(int32(2)) }), unhealthy: []string{"down0", "down1"}},
-		{name: "one is being replaced already", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainUnhealthy))))},
-		{name: "one is joining", s: tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", joining)))},
+		{name: "one is being replaced already", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainUnhealthy)))), held: v1alpha1.ReasonRepairing},
+		{name: "one is being replaced already, but its VM doesn't go", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainUnhealthy), stuck))), unhealthy: []string{"down0"}},
+		{name: "one is joining", s: tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", joining))), held: v1alpha1.ReasonRepairing},
+		{name: "one can't be made: it isn't waited for", s: tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", refused))), unhealthy: []string{"down0"}},
+		{name: "one has no room: it isn't waited for", s: tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", noRoom))), unhealthy: []string{"down0"}},
 		{name: "more than maxUnhealthy, 2 of 5", s: tended(down(3)), held: v1alpha1.ReasonTooManyUnhealthy},
 		{name: "two are just back: the third may follow", s: tended(all(some(2, "up"), some(2, "back", back(20*time.Second)), down(1)[4:])), held: v1alpha1.ReasonTooManyUnhealthy, wake: 40 * time.Second},
 		{name: "two are back for long", s: tended(all(some(2, "up"), some(2, "back", back(time.Minute)), down(1)[4:])), unhealthy: []string{"down0"}},
@@ -78,6 +87,7 @@ func TestRepair(t *testing.T) {
 		}(), unhealthy: []string{"down0"}},
 		{name: "stopped by somebody", s: tended(down(1, halted))},
 		{name: "protected", s: tended(down(1, protected))},
+		{name: "being called back", s: tended(down(1, returning))},
 		{name: "its host is in maintenance", s: tended(down(1, inMaintenance)), held: v1alpha1.ReasonHostMaintenance, wake: 15 * time.Second},
 		{name: "the host of one of two is in maintenance", s: tended(all(down(1)[1:], some(1, "kept", unhealthy(long), inMaintenance))), unhealthy: []string{"down0"}, wake: 15 * time.Second},
 		{name: "Harvester is being upgraded", s: tended(down(1), func(s *pool.Snapshot) { s.Upgrading = true }), held: v1alpha1.ReasonUpgradeRunning, wake: 15 * time.Second},
@@ -86,9 +96,16 @@ func TestRepair(t *testing.T) {
 		{name: "Nomad is back for long", s: tended(down(1), settledAgo(time.Minute)), unhealthy: []string{"down0"}},
 		{name: "paused", s: tended(down(1), paused), held: v1alpha1.ReasonPaused},
 		{name: "joins fail", s: tended(down(1), withJoins("---", time.Hour)), held: v1alpha1.ReasonJoinsFailing},
-		{name: "at most as many as may leave", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainScaleIn))), func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) })},
+		{name: "at most as many as may leave", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainScaleIn))), func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) }), held: v1alpha1.ReasonRepairing},
+		{name: "whose VM doesn't go no longer leaves", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainScaleIn), stuck)), func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) }), unhealthy: []string{"down0"}},
+		{name: "though a scale-in waits for the stabilisation window", s: tended(down(1), more), unhealthy: []string{"down0"}, wake: time.Hour},
+		{name: "didn't join, and a scale-in waits", s: tended(all(some(4, "up"), some(1, "late", late)), withJoins("-", time.Hour), more), failed: []string{"late0"}, wake: time.Hour},
+		{name: "though a scale-in waits until somebody is empty", s: tended(down(1), empty), unhealthy: []string{"down0"}, wake: 10 * time.Second},
+		{name: "the victim isn't replaced as well", s: tended(down(2, func(m *pool.Member) { m.Down = true }), empty), unhealthy: []string{"down1"}},
 		{name: "didn't join", s: tended(all(some(4, "up"), some(1, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
 		{name: "didn't join: maxUnhealthy is about those that had", s: tended(all(some(1, "up"), some(4, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
+		{name: "didn't join for lack of room", s: tended(all(some(4, "up"), some(1, "late", late, noRoom)))},
+		{name: "down for lack of room", s: tended(all(some(4, "up"), some(1, "down", noRoom, func(m *pool.Member) { m.Joined = true }, unhealthy(long))))},
 		{name: "didn't join, the third", s: tended(all(some(4, "up"), some(1, "late", late)), withJoins("---", time.Hour)), held: v1alpha1.ReasonJoinsFailing},
 		{name: "those that didn't join come first", s: tended(all(down(1)[1:], some(1, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
 	}

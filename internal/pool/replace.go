@@ -1,21 +1,29 @@
 package pool
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
-// obsolete are the members to be replaced: those whose VM was refused, of a template that has changed since. Nothing of
-// them exists but their record, so nobody loses anything; kept, they would be tried again for ever and tell of a mistake
-// that was corrected.
-func obsolete(s Snapshot) []string {
+// namePatience is how old a member must be to be replaced because its name is taken. Its record goes at once, and its name must
+// not be used again by another controller that led until a moment ago and is still about to make the same member.
+const namePatience = 30 * time.Second
+
+// replace deletes the records of members of which nothing else exists, so that nobody loses anything: those whose VM was
+// refused, of a template that has changed since, and those whose name somebody else's VM has. Kept, they would be tried again for
+// ever, and the former would tell of a mistake that was corrected. Victims leave anyway.
+func replace(s Snapshot, p *Plan) {
 	if s.Paused {
-		return nil
+		return
 	}
-	var out []Member
 	for _, m := range s.active() {
-		if m.Problem != nil && !m.VMMade && m.Revision != s.Revision && !m.Protected {
-			out = append(out, m)
+		switch left := m.Created.Add(namePatience).Sub(s.Now); {
+		case m.Problem == nil || m.VMMade || m.Protected || slices.Contains(p.Victims, m.Name):
+		case m.Revision != s.Revision, nameTaken(m) && left <= 0:
+			p.Replace = append(p.Replace, m.Name)
+		case nameTaken(m):
+			p.wakeIn(left)
 		}
 	}
-	replace := names(out)
-	slices.Sort(replace)
-	return replace
+	slices.Sort(p.Replace)
 }

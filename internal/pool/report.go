@@ -19,7 +19,7 @@ func Count(s Snapshot) Counts {
 			continue
 		}
 		c.Replicas++
-		if m.Revision == s.Revision {
+		if s.upToDate(m) {
 			c.Updated++
 		}
 		switch {
@@ -49,7 +49,7 @@ func Conditions(s Snapshot, p Plan) map[string]Condition {
 		v1alpha1.PoolScalingIn:           scalingIn(p, c),
 		v1alpha1.PoolUpToDate:            upToDate(s, p, c),
 		v1alpha1.PoolNomadReachable:      {True: s.NomadKnown, Unknown: s.NomadReason == v1alpha1.ReasonUnknown, Reason: s.NomadReason, Message: s.NomadMessage},
-		v1alpha1.PoolRegistrationHealthy: registration(s),
+		v1alpha1.PoolRegistrationHealthy: registration(s, p),
 		v1alpha1.PoolTemplateValid:       templateValid(s),
 		v1alpha1.PoolPaused:              paused(s),
 	}
@@ -58,6 +58,7 @@ func Conditions(s Snapshot, p Plan) map[string]Condition {
 }
 
 func scalingOut(s Snapshot, p Plan, c Counts) Condition {
+	lacks := s.refused(anyProblem)
 	switch {
 	case s.CreateError != nil:
 		return Condition{True: true, Reason: s.CreateError.Reason, Message: s.CreateError.Message}
@@ -65,6 +66,8 @@ func scalingOut(s Snapshot, p Plan, c Counts) Condition {
 		return Condition{True: true, Reason: p.HoldOut.Reason, Message: p.HoldOut.Message}
 	case p.Create > 0 || len(p.Rescue) > 0:
 		return Condition{True: true, Reason: v1alpha1.ReasonCreating, Message: "Members are being made, or called back from leaving."}
+	case lacks != nil:
+		return Condition{True: true, Reason: lacks.Reason, Message: lacks.Message}
 	case c.Joining > 0:
 		return Condition{True: true, Reason: v1alpha1.ReasonJoining, Message: "Members are on their way to join Nomad; see kubectl get nn."}
 	default:
@@ -86,38 +89,24 @@ func scalingIn(p Plan, c Counts) Condition {
 func upToDate(s Snapshot, p Plan, c Counts) Condition {
 	switch {
 	case c.Updated == c.Replicas:
-		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Every member was made from the present template."}
+		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Every member was made from the present template, and none is to be replaced for its age."}
 	case s.Rollout.Type == v1alpha1.OnDelete:
-		return Condition{Reason: v1alpha1.ReasonOnDelete, Message: "Some members were made from an older template. rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced."}
+		return Condition{Reason: v1alpha1.ReasonOnDelete, Message: "Some members " + because(s) + ". rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced."}
 	case p.HoldRollout != nil:
 		return Condition{Reason: p.HoldRollout.Reason, Message: p.HoldRollout.Message}
 	case len(outdated(s)) == 0:
-		return Condition{Reason: v1alpha1.ReasonAllProtected, Message: "The members that were made from an older template carry the annotation " + v1alpha1.ProtectAnnotation + ", so they stay."}
+		return Condition{Reason: v1alpha1.ReasonAllProtected, Message: "The members that " + because(s) + " carry the annotation " + v1alpha1.ProtectAnnotation + ", so they stay."}
 	default:
-		return Condition{Reason: v1alpha1.ReasonRollingOut, Message: "Members of an older template are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is."}
+		return Condition{Reason: v1alpha1.ReasonRollingOut, Message: "Members that " + because(s) + " are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is."}
 	}
 }
 
-func registration(s Snapshot) Condition {
-	switch {
-	case s.Joins.BreakerOpen():
-		return Condition{Reason: v1alpha1.ReasonJoinsFailing, Message: fmt.Sprintf("The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more, and their VMs are kept. "+
-			"Look at the console of one of them in Harvester, and at kubectl describe nn. Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the pool.", breakerOpensAt, v1alpha1.RetryJoinsAnnotation)}
-	case joinsFail(s):
-		return Condition{Reason: v1alpha1.ReasonJoinTimeouts, Message: "The last member that should have joined Nomad didn't within health.joinTimeout; it is replaced. Look at the console of one of them in Harvester, and at kubectl describe nn."}
-	case s.Joins.flaky():
-		return Condition{Reason: v1alpha1.ReasonJoinTimeouts, Message: "At least half of the last members didn't join Nomad within health.joinTimeout, though others did; see status.registration."}
-	default:
-		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Members join Nomad in time."}
+// because says why members are outdated.
+func because(s Snapshot) string {
+	if slices.ContainsFunc(s.active(), func(m Member) bool { return m.Revision != s.Revision }) {
+		return "were made from an older template"
 	}
-}
-
-// joinsFail is true while members fail to join.
-func joinsFail(s Snapshot) bool {
-	if n, _ := s.Joins.failures(); n > 0 {
-		return true
-	}
-	return slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired })
+	return "were made before rollout.restartedAt or are older than rollout.maxAge"
 }
 
 func leavesFor(s Snapshot, reason v1alpha1.DrainReason) bool {
@@ -128,7 +117,10 @@ func templateValid(s Snapshot) Condition {
 	if len(s.Problems) > 0 {
 		return Condition{Reason: s.Problems[0].Reason, Message: joinMessages(s.Problems)}
 	}
-	if p := s.refused(func(Member) bool { return true }); p != nil {
+	if p := s.refused(func(m Member) bool { return ofTemplate[m.Problem.Reason] }); p != nil {
+		return Condition{Reason: p.Reason, Message: p.Message}
+	}
+	if _, p := fit(s, wanted(s)); p != nil {
 		return Condition{Reason: p.Reason, Message: p.Message}
 	}
 	return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Everything that the template names exists, and no VM was refused."}
@@ -153,6 +145,9 @@ func ready(s Snapshot, p Plan, c Counts, all map[string]Condition) Condition {
 	}
 	if s.CreateError != nil {
 		return Condition{Reason: s.CreateError.Reason, Message: s.CreateError.Message}
+	}
+	if lacks := s.refused(anyProblem); lacks != nil {
+		return Condition{Reason: lacks.Reason, Message: lacks.Message}
 	}
 	if s.Paused && c.Ready < s.Replicas || s.Paused && c.Replicas > s.Replicas {
 		return Condition{Reason: v1alpha1.ReasonPaused, Message: "spec.paused holds the pool, which isn't as replicas ask."}
@@ -182,11 +177,13 @@ func short(s Snapshot, p Plan, c Counts) Condition {
 func full(s Snapshot, p Plan, c Counts) Condition {
 	switch {
 	case len(outdated(s)) > 0 && p.HoldRollout == nil:
-		return Condition{True: true, Reason: v1alpha1.ReasonRollingOut, Message: "As many members are ready as asked for; those of an older template are being replaced."}
+		return Condition{True: true, Reason: v1alpha1.ReasonRollingOut, Message: "As many members are ready as asked for; those that are outdated are being replaced."}
 	case c.Joining > 0 || p.Create > 0:
 		return Condition{Reason: v1alpha1.ReasonJoining, Message: "Members are on their way to join Nomad."}
-	case c.Draining > 0 || c.Replicas > s.Replicas:
-		return Condition{True: true, Reason: v1alpha1.ReasonMembersLeaving, Message: "As many members are ready as asked for; the surplus is leaving."}
+	case p.HoldIn != nil && c.Draining == 0:
+		return Condition{True: true, Reason: p.HoldIn.Reason, Message: "As many members are ready as asked for; the surplus stays for now. " + p.HoldIn.Message}
+	case c.Draining > 0 || len(p.Victims) > 0:
+		return Condition{True: true, Reason: v1alpha1.ReasonMembersLeaving, Message: "As many members are ready as asked for; others are leaving."}
 	default:
 		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "As many members are ready in Nomad as asked for."}
 	}

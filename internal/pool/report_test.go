@@ -13,9 +13,10 @@ import (
 func TestCounts(t *testing.T) {
 	s := snapshot(9,
 		member("ready"), member("old", outdated), member("pending", pending), member("joining", joining),
-		member("late", late), member("down", notReady), member("leaving", leaving(time.Minute)), member("going", leaving(time.Hour)),
+		member("late", late), member("down", notReady),
+		member("without-token", lacks(v1alpha1.ReasonIntroductionToken)), member("without-room", noRoom), member("leaving", leaving(time.Minute)), member("going", leaving(time.Hour)),
 	)
-	got, want := pool.Count(s), pool.Counts{Replicas: 6, Ready: 2, Updated: 5, Joining: 2, Draining: 2, Unhealthy: 2}
+	got, want := pool.Count(s), pool.Counts{Replicas: 8, Ready: 2, Updated: 7, Joining: 2, Draining: 2, Unhealthy: 4}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -66,6 +67,8 @@ func TestScalingOutCondition(t *testing.T) {
 		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonJoining},
 		{name: "late ones no longer count as on their way", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonAsWanted},
 		{name: "refused, word for word", s: snapshot(2, member("a")), change: createError, status: true, reason: v1alpha1.ReasonCreateFailed, says: "exceeded quota: members"},
+		{name: "no token, though nobody is missing", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))), status: true, reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
+		{name: "no room, though nobody is missing", s: snapshot(2, member("a"), member("b", noRoom)), status: true, reason: v1alpha1.ReasonVMUnschedulable, says: "0/3"},
 		{name: "held by the template", s: snapshot(2, member("a")), change: badImage, status: true, reason: v1alpha1.ReasonImageNotFound, says: "no image"},
 		{name: "paused", s: snapshot(2, member("a")), change: paused, status: true, reason: v1alpha1.ReasonPaused},
 	})
@@ -97,13 +100,20 @@ func TestOtherConditions(t *testing.T) {
 	runReports(t, v1alpha1.PoolRegistrationHealthy, []reportCase{
 		{name: "joined", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "late", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonJoinTimeouts, says: "console"},
+		{name: "late", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonJoinTimeouts, says: "It is replaced. Look at its console"},
+		{name: "late and protected", s: snapshot(1, member("a", late, protected)), reason: v1alpha1.ReasonJoinTimeouts, says: "It stays, because it carries the annotation " + v1alpha1.ProtectAnnotation},
+		{name: "late and halted", s: snapshot(1, member("a", late, halted)), reason: v1alpha1.ReasonJoinTimeouts, says: "It stays, because its VM is halted"},
+		{name: "late and held", s: snapshot(1, member("a", late)), change: nomadUnknown, reason: v1alpha1.ReasonJoinTimeouts, says: "It stays for now. Nobody is replaced while Nomad can't be asked"},
+		{name: "late and in maintenance", s: snapshot(1, member("a", late, inMaintenance)), reason: v1alpha1.ReasonJoinTimeouts, says: "It stays while its host is in maintenance"},
+		{name: "late for lack of room: nothing is wrong with it", s: snapshot(1, member("a", late, noRoom)), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "late ones that leave don't count", s: snapshot(1, member("a"), member("b", late, leaving(0))), status: true, reason: v1alpha1.ReasonAsWanted},
 	})
 	runReports(t, v1alpha1.PoolTemplateValid, []reportCase{
 		{name: "valid", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "pre-flight", s: snapshot(1, member("a")), change: badImage, reason: v1alpha1.ReasonImageNotFound, says: "no image"},
 		{name: "admission, word for word", s: snapshot(1, member("a", refused)), reason: v1alpha1.ReasonAdmissionDenied, says: "webhook said no"},
+		{name: "no token: not the template's fault", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "no room: not the template's fault", s: snapshot(1, member("a", noRoom)), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "a refused one that leaves doesn't count", s: snapshot(0, member("a", refused, leaving(0))), status: true, reason: v1alpha1.ReasonAsWanted},
 	})
 	runReports(t, v1alpha1.PoolPaused, []reportCase{
@@ -124,7 +134,8 @@ func TestReadyCondition(t *testing.T) {
 		{name: "as wanted", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "none wanted", s: snapshot(0), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "the surplus is leaving", s: snapshot(1, member("a"), member("b", leaving(0))), status: true, reason: v1alpha1.ReasonMembersLeaving},
-		{name: "the surplus can't leave", s: snapshot(1, some(2, "a", protected)...), status: true, reason: v1alpha1.ReasonMembersLeaving},
+		{name: "the surplus can't leave", s: snapshot(1, some(2, "a", protected)...), status: true, reason: v1alpha1.ReasonAllProtected, says: "the surplus stays for now"},
+		{name: "some of the surplus can't leave", s: snapshot(1, all(some(2, "a", protected), some(1, "b", leaving(0)))...), status: true, reason: v1alpha1.ReasonMembersLeaving},
 		{name: "joining", s: snapshot(2, member("a"), member("b", joining)), reason: v1alpha1.ReasonJoining},
 		{name: "creating", s: snapshot(1), reason: v1alpha1.ReasonJoining},
 		{name: "down", s: snapshot(1, member("a", notReady)), reason: v1alpha1.ReasonMembersMissing},
@@ -134,6 +145,8 @@ func TestReadyCondition(t *testing.T) {
 		{name: "Nomad", s: snapshot(1, member("a")), change: nomadUnknown, reason: v1alpha1.ReasonUnreachable},
 		{name: "late", s: snapshot(2, member("a", late), member("b", joining)), reason: v1alpha1.ReasonJoinTimeouts},
 		{name: "refused", s: snapshot(1), change: createError, reason: v1alpha1.ReasonCreateFailed},
+		{name: "no token", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))), reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
+		{name: "no room", s: snapshot(2, member("a"), member("b", noRoom)), reason: v1alpha1.ReasonVMUnschedulable},
 		{name: "paused and short", s: snapshot(2, member("a")), change: paused, reason: v1alpha1.ReasonPaused},
 		{name: "paused with a surplus", s: snapshot(0, member("a")), change: paused, reason: v1alpha1.ReasonPaused},
 		{name: "paused as wanted", s: snapshot(1, member("a")), change: paused, status: true, reason: v1alpha1.ReasonAsWanted},

@@ -7,14 +7,14 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// outdated are the active members of an older template that a rollout may replace.
+// outdated are the active members that a rollout may replace.
 func outdated(s Snapshot) []Member {
 	if s.Rollout.Type == v1alpha1.OnDelete {
 		return nil
 	}
 	var out []Member
 	for _, m := range s.active() {
-		if m.Revision != s.Revision && !m.Protected {
+		if !s.upToDate(m) && !m.Protected {
 			out = append(out, m)
 		}
 	}
@@ -26,7 +26,19 @@ func surge(s Snapshot) int {
 	if len(outdated(s)) == 0 {
 		return 0
 	}
-	return share(s.Rollout.MaxSurge, s.Replicas, true, 1)
+	beyond, _ := budgets(s)
+	return beyond
+}
+
+// budgets are maxSurge and maxUnavailable in members. Shares of few replicas may both come to nothing, and then no member could
+// ever be replaced, so that one may be missing (Kubernetes: pkg/controller/deployment/util ResolveFenceposts).
+func budgets(s Snapshot) (beyond, unavailable int) {
+	beyond = share(s.Rollout.MaxSurge, s.Replicas, true, 1)
+	unavailable = share(s.Rollout.MaxUnavailable, s.Replicas, false, 0)
+	if beyond == 0 && unavailable == 0 {
+		return 0, 1
+	}
+	return beyond, unavailable
 }
 
 // missing is how many members are to be made or called back: up to replicas always, and during a rollout up to as many
@@ -39,11 +51,11 @@ func missing(s Snapshot) int {
 	}
 	updated, old := 0, len(outdated(s))
 	for _, m := range s.active() {
-		if m.Revision == s.Revision {
+		if s.upToDate(m) {
 			updated++
 		}
 	}
-	staying := active - updated - old // of an older template, but protected or only replaced on deletion
+	staying := active - updated - old // outdated, but protected or only replaced on deletion
 	return max(short, min(short+surge(s), s.Replicas-staying-updated))
 }
 
@@ -51,6 +63,9 @@ func missing(s Snapshot) int {
 // aren't available first, then as many of the others as can be spared).
 func rollOut(s Snapshot, p *Plan) {
 	old := outdated(s)
+	if s.Rollout.Type != v1alpha1.OnDelete && !s.Paused {
+		p.wakeIn(s.nextAged())
+	}
 	if len(old) == 0 {
 		return
 	}
@@ -59,12 +74,16 @@ func rollOut(s Snapshot, p *Plan) {
 	}
 	unavailableOld, availableOld, available, comingNew, wake := split(s, old, p)
 	p.wakeIn(wake)
-	least := s.Replicas - share(s.Rollout.MaxUnavailable, s.Replicas, false, 0)
+	_, unavailable := budgets(s)
+	least := max(s.Replicas-unavailable, 0)
 	spare := len(s.active()) - p.departures() - least - comingNew
 	if free := mayLeaveNow(s) - p.departures(); free < spare {
 		spare, p.HoldRollout = free, maxConcurrent(s)
 	}
 	if spare <= 0 {
+		if lacks := s.refused(s.holdsOthers); p.HoldRollout == nil && lacks != nil {
+			p.HoldRollout = lacks
+		}
 		return
 	}
 	first := unavailableOld[:min(spare, len(unavailableOld))]
@@ -73,23 +92,44 @@ func rollOut(s Snapshot, p *Plan) {
 	p.Outdated = append(names(first), names(then)...)
 }
 
+// behindScaleIn says why no outdated member is replaced while there are more members than may surge: each that left would be the
+// scale-in that is held. nil: the surplus leaves right now.
+func behindScaleIn(s Snapshot, p Plan) *Problem {
+	if len(outdated(s)) == 0 {
+		return nil
+	}
+	if held := heldRollout(s); held != nil || p.HoldIn == nil {
+		return held
+	}
+	return &Problem{p.HoldIn.Reason, "The rollout goes on when the pool's surplus has left: " + p.HoldIn.Message}
+}
+
 func heldRollout(s Snapshot) *Problem {
 	switch {
 	case s.Paused:
 		return &Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no outdated member is replaced."}
 	case !s.NomadKnown:
 		return &Problem{v1alpha1.ReasonNomadUnknown, "No outdated member is replaced while Nomad can't be asked: " + s.NomadMessage}
+	default:
+		return heldByTemplate(s)
+	}
+}
+
+// heldByTemplate is what holds a rollout because of the template that it leads to, and doesn't hold a scale-in.
+func heldByTemplate(s Snapshot) *Problem {
+	switch {
 	case s.Joins.BreakerOpen():
 		return &Problem{v1alpha1.ReasonJoinsFailing, "The rollout is held, because members of the present template don't join Nomad; see the condition RegistrationHealthy."}
 	case len(s.Problems) > 0:
 		return &s.Problems[0]
 	default:
-		return s.refused(func(m Member) bool { return m.Revision == s.Revision })
+		// One that only lacks room doesn't hold: members that leave make it.
+		return s.refused(func(m Member) bool { return s.holdsOthers(m) && !m.VMMade })
 	}
 }
 
-// split sorts the outdated members by availability, each in the order of victims, leaving out those that leave anyway,
-// and counts all that are available and those of the present template that aren't yet.
+// split sorts the outdated members by availability, each in the order of victims, leaving out those that leave anyway
+// or are being called back, and counts all that are available and those of the present template that aren't yet.
 func split(s Snapshot, old []Member, p *Plan) (unavailableOld, availableOld []Member, available, comingNew int, wake time.Duration) {
 	leaving := map[string]bool{}
 	for _, group := range [][]string{p.Failed, p.Unhealthy, p.Replace} {
@@ -101,7 +141,7 @@ func split(s Snapshot, old []Member, p *Plan) (unavailableOld, availableOld []Me
 	for _, m := range old {
 		ok, _ := isAvailable(s, m)
 		switch {
-		case leaving[m.Name]:
+		case leaving[m.Name] || m.Returning:
 		case ok:
 			availableOld = append(availableOld, m)
 		default:
@@ -113,7 +153,7 @@ func split(s Snapshot, old []Member, p *Plan) (unavailableOld, availableOld []Me
 		switch {
 		case ok:
 			available++
-		case m.Revision == s.Revision:
+		case s.upToDate(m):
 			comingNew++
 			if left > 0 && (wake == 0 || left < wake) {
 				wake = left

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -61,6 +62,10 @@ func TestRollout(t *testing.T) {
 		{name: "without surge: then the new one", s: rolling(all(old(2), some(1, "out", outdated, leavingFor(v1alpha1.DrainRollout))), budget("0", "1")), create: 1},
 		{name: "without surge: not more than may be missing", s: rolling(all(old(2), fresh(1, joining)), budget("0", "1"))},
 		{name: "shares: a surge is rounded up, what may be missing down", s: rolling(old(3), budget("10%", "10%")), create: 1},
+		{name: "shares that come to nothing: one may be missing", s: rolling(old(3), budget("0", "25%")), out: []string{"old0"}},
+		{name: "shares that come to nothing: not two", s: rolling(all(old(2), fresh(1, joining)), budget("0%", "25%"))},
+		{name: "both 0, which admission lets through as 00%", s: rolling(old(3), budget("00%", "0")), out: []string{"old0"}},
+		{name: "an old one that comes back leaves when it is back", s: rolling(all(old(2), some(1, "back", outdated, notReady, returning)), budget("0", "1"))},
 		{name: "both", s: rolling(old(3), budget("1", "1")), create: 1, out: []string{"old0"}},
 		{name: "an old one that doesn't work goes first", s: rolling(all(old(2), some(1, "sick", outdated, notReady)), budget("1", "1")), create: 1, out: []string{"sick0"}},
 		{name: "an old one that doesn't work costs nothing once a new one works", s: rolling(all(old(2), some(1, "sick", outdated, notReady), fresh(1))), out: []string{"sick0"}},
@@ -69,12 +74,22 @@ func TestRollout(t *testing.T) {
 		{name: "only protected ones are left", s: rolling(all(some(1, "kept", outdated, protected), fresh(2)))},
 		{name: "OnDelete", s: rolling(old(3), func(s *pool.Snapshot) { s.Rollout.Type = v1alpha1.OnDelete })},
 		{name: "scaled in meanwhile: the old ones are the victims", s: rolling(all(old(3), fresh(2)), func(s *pool.Snapshot) { s.Replicas = 1 }), victim: []string{"old0", "old1", "old2"}},
+		{name: "scaled in, the image is gone: who works leaves all the same", s: rolling(old(2), to(1), badImage), victim: []string{"old0"}, held: v1alpha1.ReasonImageNotFound},
+		{name: "scaled in, the new one is refused: it is tried again", s: rolling(all(old(2), fresh(1, refused)), to(1)), victim: []string{"old0"}, held: v1alpha1.ReasonAdmissionDenied},
+		{name: "scaled in, new ones don't join: those to be looked at stay", s: rolling(all(old(3), fresh(3, late)), to(2), budget("3", "0"), withJoins("---", time.Hour)), victim: []string{"old0"}, held: v1alpha1.ReasonJoinsFailing},
+		{name: "held: no more stay than may surge", s: rolling(all(old(3), fresh(3, late)), withJoins("---", time.Hour)), victim: []string{"new0", "new1"}, held: v1alpha1.ReasonJoinsFailing},
+		{name: "held: one that has joined is not surplus but works", s: rolling(all(old(3), fresh(1)), badImage), victim: []string{"old0"}, held: v1alpha1.ReasonImageNotFound},
+		{name: "held: who is asked for by name isn't kept", s: rolling(all(old(3), fresh(1, late, deleteNext)), withJoins("---", time.Hour)), victim: []string{"new0"}, held: v1alpha1.ReasonJoinsFailing},
+		{name: "waits for a scale-in that is held", s: rolling(all(old(3), fresh(2)), func(s *pool.Snapshot) { s.LastScale, s.ScaleIn.StabilizationWindow = now, window(time.Hour) }), held: v1alpha1.ReasonStabilizing, wake: time.Hour},
 		{name: "reverted: who is still on the way out comes back", s: rolling(all(some(2, "new", outdated), fresh(0), some(1, "back", rescuable(time.Minute), forRollout))), create: 1, rescue: []string{"back0"}},
 		{name: "who makes room isn't called back", s: rolling(all(old(1), fresh(1), some(1, "out", outdated, rescuable(time.Minute), forRollout)), budget("0", "1")), create: 1},
 		{name: "paused", s: rolling(all(old(3), fresh(1)), paused), held: v1alpha1.ReasonPaused},
 		{name: "Nomad unknown", s: rolling(all(old(3), fresh(1)), nomadUnknown), held: v1alpha1.ReasonNomadUnknown, wake: 15 * time.Second},
 		{name: "new ones don't join", s: rolling(all(old(3), fresh(1, late)), withJoins("---", time.Hour)), held: v1alpha1.ReasonJoinsFailing},
 		{name: "new ones are refused", s: rolling(all(old(3), fresh(1, refused)), budget("1", "1")), held: v1alpha1.ReasonAdmissionDenied},
+		{name: "no room for new ones", s: rolling(all(old(3), fresh(1, noRoom))), held: v1alpha1.ReasonVMUnschedulable},
+		{name: "no room for new ones: an old one that may be missing makes it", s: rolling(all(old(3), fresh(1, noRoom)), budget("1", "1")), out: []string{"old0"}},
+		{name: "an old one without room goes first", s: rolling(all(old(2), some(1, "sick", outdated, noRoom)), budget("0", "1")), out: []string{"sick0"}},
 		{name: "the image is gone", s: rolling(old(3), budget("1", "1"), badImage), held: v1alpha1.ReasonImageNotFound, wake: 15 * time.Second},
 		{name: "maxConcurrent", s: rolling(all(old(2), fresh(2), some(1, "out", leavingFor(v1alpha1.DrainScaleIn))), func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) }), held: v1alpha1.ReasonMaxConcurrent},
 	}
@@ -93,7 +108,49 @@ func TestRollout(t *testing.T) {
 	}
 }
 
+func to(replicas int) func(*pool.Snapshot) {
+	return func(s *pool.Snapshot) { s.Replicas = replicas }
+}
+
 func forRollout(m *pool.Member) { m.LeavingReason = v1alpha1.DrainRollout }
+
+// Members are an hour old.
+func TestRolloutForTheirAge(t *testing.T) {
+	restart := func(ago time.Duration) func(*pool.Snapshot) {
+		return func(s *pool.Snapshot) { s.Rollout.RestartedAt = &metav1.Time{Time: now.Add(-ago)} }
+	}
+	maxAge := func(d time.Duration) func(*pool.Snapshot) {
+		return func(s *pool.Snapshot) { s.Rollout.MaxAge = window(d) }
+	}
+	runAges := func(name string, s pool.Snapshot, want string, updated int) {
+		t.Run(name, func(t *testing.T) {
+			p := pool.Decide(s)
+			got := fmt.Sprintf("create %d, outdated %q, wake %s", p.Create, p.Outdated, p.Wake)
+			if got != want || pool.Count(s).Updated != updated {
+				t.Errorf("got  %s, %d updated\nwant %s, %d updated", got, pool.Count(s).Updated, want, updated)
+			}
+		})
+	}
+	young := age(time.Minute)
+	runAges("restarted since", rolling(some(3, "m"), restart(time.Minute)), `create 1, outdated [], wake 0s`, 0)
+	runAges("one is made anew", rolling(all(some(3, "m"), some(1, "new", age(time.Second))), restart(time.Minute)), `create 0, outdated ["m0"], wake 0s`, 1)
+	runAges("made after it", rolling(some(3, "m"), restart(2*time.Hour)), `create 0, outdated [], wake 0s`, 3)
+	runAges("made in the same second", rolling(some(3, "m"), restart(time.Hour)), `create 0, outdated [], wake 0s`, 3)
+	runAges("to be restarted later", rolling(some(3, "m"), restart(-time.Minute)), `create 0, outdated [], wake 1m0s`, 3)
+	runAges("old enough", rolling(some(3, "m"), maxAge(time.Hour)), `create 1, outdated [], wake 0s`, 0)
+	runAges("old enough soon", rolling(some(3, "m"), maxAge(61*time.Minute)), `create 0, outdated [], wake 1m0s`, 3)
+	runAges("one is old enough, and may be missing", rolling(all(some(1, "m"), some(2, "young", young)), maxAge(time.Hour), budget("0", "1")), `create 0, outdated ["m0"], wake 59m0s`, 2)
+	runAges("all at once: the budgets hold", rolling(some(3, "m"), maxAge(time.Hour), budget("0", "1")), `create 0, outdated ["m0"], wake 0s`, 0)
+	runAges("protected", rolling(some(3, "m", protected), maxAge(time.Hour)), `create 0, outdated [], wake 0s`, 0)
+	runAges("OnDelete", rolling(some(3, "m"), maxAge(time.Hour), restart(time.Minute), func(s *pool.Snapshot) { s.Rollout.Type = v1alpha1.OnDelete }), `create 0, outdated [], wake 0s`, 0)
+	runAges("paused", rolling(some(3, "m"), maxAge(61*time.Minute), paused), `create 0, outdated [], wake 0s`, 3)
+	runAges("who left for it isn't called back", rolling(all(some(2, "young", young), some(1, "m", rescuable(time.Minute), forRollout)), maxAge(time.Hour)), `create 1, outdated [], wake 59m0s`, 2)
+	runReports(t, v1alpha1.PoolUpToDate, []reportCase{
+		{name: "under way", s: rolling(some(3, "m"), restart(time.Minute)), reason: v1alpha1.ReasonRollingOut, says: "restartedAt"},
+		{name: "protected", s: rolling(all(some(2, "young", young), some(1, "m", protected)), maxAge(time.Hour)), reason: v1alpha1.ReasonAllProtected, says: "maxAge"},
+		{name: "OnDelete", s: rolling(some(3, "m"), restart(time.Minute), func(s *pool.Snapshot) { s.Rollout.Type = v1alpha1.OnDelete }), reason: v1alpha1.ReasonOnDelete, says: "restartedAt"},
+	})
+}
 
 func TestUpToDateCondition(t *testing.T) {
 	runReports(t, v1alpha1.PoolUpToDate, []reportCase{

@@ -2,10 +2,42 @@ package pool
 
 import (
 	"fmt"
+	"sort"
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
+
+// surplus is how many members there are beyond replicas, and what may surge.
+func surplus(s Snapshot) int {
+	beyond := surge(s)
+	if heldByTemplate(s) != nil {
+		beyond = len(kept(s))
+	}
+	return max(len(s.active())-s.Replicas-beyond, 0)
+}
+
+// kept are the members that may stay beyond replicas while a rollout is held by its own template: those of that template that
+// have not joined, to be looked at or to be tried again, at most as many as may surge. It is held for as long as nobody mends
+// the template, and a scale-in mustn't wait for that.
+func kept(s Snapshot) map[string]bool {
+	most := surge(s)
+	if most == 0 || heldByTemplate(s) == nil {
+		return nil
+	}
+	var stay []Member
+	for _, m := range s.active() {
+		if m.Revision == s.Revision && !m.Joined && !m.DeleteNext {
+			stay = append(stay, m)
+		}
+	}
+	sort.Slice(stay, func(i, j int) bool { return before(s, stay[i], stay[j]) })
+	out := map[string]bool{}
+	for _, m := range stay[max(len(stay)-most, 0):] {
+		out[m.Name] = true
+	}
+	return out
+}
 
 // scaleIn chooses who leaves, if anybody may leave now.
 func scaleIn(s Snapshot, surplus int) Plan {
@@ -22,6 +54,9 @@ func scaleIn(s Snapshot, surplus int) Plan {
 	allowed := mayLeaveNow(s)
 	if allowed < surplus {
 		p.HoldIn = maxConcurrent(s)
+	}
+	if allowed == 0 {
+		return p // how busy the members are isn't even asked
 	}
 	candidates, tooFew := Victims(s, surplus)
 	if len(candidates) > allowed {
@@ -71,7 +106,7 @@ func NeedsUsage(s Snapshot) bool {
 		return false
 	case s.ScaleIn.Strategy == v1alpha1.NewestCreateIndex, s.ScaleIn.Strategy == v1alpha1.OldestCreateIndex:
 		return false
-	case len(s.active()) > s.Replicas+surge(s):
+	case surplus(s) > 0:
 		return stabilizing(s) <= 0
 	default:
 		return len(decide(s).Outdated) > 0

@@ -67,8 +67,33 @@ func TestAnnotationsAreObeyed(t *testing.T) {
 		{name: "all protected", s: snapshot(0, member("a", protected)), holdIn: v1alpha1.ReasonAllProtected, wake: 10 * time.Second},
 		{name: "protected outranks delete-next", s: snapshot(1, member("a", protected, deleteNext), member("b")), victims: []string{"b"}},
 		{name: "delete-next outranks the strategy", s: snapshot(1, member("a"), member("b", deleteNext)), change: strategy(v1alpha1.Empty, busy), victims: []string{"b"}},
-		{name: "one whose order is taken back isn't broken", s: snapshot(1, member("a", notReady, returning), member("b")), change: strategy(v1alpha1.Empty, busy), holdIn: v1alpha1.ReasonWaitingForAllocations, wake: 10 * time.Second},
-		{name: "broken ones needn't be empty", s: snapshot(1, member("a", notReady), member("b")), change: strategy(v1alpha1.Empty, busy), victims: []string{"a"}},
+		{name: "one that comes back isn't chosen", s: snapshot(1, member("a", notReady, returning), member("b")), victims: []string{"b"}},
+		{name: "nobody else: it is waited for", s: snapshot(0, member("a", notReady, returning), member("b")), victims: []string{"b"}, holdIn: v1alpha1.ReasonDraining, wake: 10 * time.Second},
+		{name: "nor if it was asked for by name: that goes with the order", s: snapshot(1, member("a", notReady, returning, deleteNext), member("b")), victims: []string{"b"}},
+	})
+}
+
+// A member that isn't ready may have work all the same: an operator made its node ineligible, say.
+func TestEmptyIsAskedOfWhoeverMayHaveWork(t *testing.T) {
+	busy := map[string]pool.Usage{"a": {Allocations: 1}, "b": {Allocations: 1}}
+	held := v1alpha1.ReasonWaitingForAllocations
+	justSettled := func(s *pool.Snapshot) { s.NomadSettled = now.Add(-time.Second) }
+	with := func(changes ...func(*pool.Snapshot)) func(*pool.Snapshot) {
+		return func(s *pool.Snapshot) {
+			for _, c := range changes {
+				c(s)
+			}
+		}
+	}
+	runPlans(t, []planCase{
+		{name: "ineligible and busy", s: snapshot(1, member("a", notReady), member("b")), change: strategy(v1alpha1.Empty, busy), holdIn: held, wake: 10 * time.Second},
+		{name: "ineligible and empty", s: snapshot(1, member("a", notReady), member("b")), change: strategy(v1alpha1.Empty, map[string]pool.Usage{"a": {}, "b": {}}), victims: []string{"a"}},
+		{name: "unknown to Nomad", s: snapshot(1, member("a", notReady), member("b")), change: strategy(v1alpha1.Empty, nil), holdIn: held, wake: 10 * time.Second},
+		{name: "down", s: snapshot(1, member("a", down), member("b")), change: strategy(v1alpha1.Empty, busy), victims: []string{"a"}},
+		{name: "down in the eyes of a Nomad that has just come back", s: snapshot(1, member("a", down), member("b")), change: with(strategy(v1alpha1.Empty, busy), justSettled), holdIn: held, wake: 10 * time.Second},
+		{name: "never joined", s: snapshot(1, member("a", joining), member("b")), change: strategy(v1alpha1.Empty, busy), victims: []string{"a"}},
+		{name: "another strategy", s: snapshot(1, member("a", notReady, index(1)), member("b")), change: strategy(v1alpha1.NewestCreateIndex, nil), victims: []string{"a"}},
+		{name: "another strategy, Nomad has just come back", s: snapshot(1, member("a", notReady, index(1)), member("b")), change: with(strategy(v1alpha1.NewestCreateIndex, nil), justSettled), victims: []string{"b"}},
 	})
 }
 
@@ -98,9 +123,11 @@ func TestMaxConcurrent(t *testing.T) {
 	runPlans(t, []planCase{
 		{name: "no limit", s: snapshot(0, some(3, "a")...), victims: []string{"a0", "a1", "a2"}},
 		{name: "limit", s: snapshot(0, some(3, "a")...), change: limit(2), victims: []string{"a0", "a1"}, holdIn: held},
+		{name: "one whose VM doesn't go takes nobody's turn", s: snapshot(0, all(some(3, "a"), some(1, "z", leaving(time.Hour), stuck))...), change: limit(2), victims: []string{"a0", "a1"}, holdIn: held},
 		{name: "limit just enough", s: snapshot(1, some(3, "a")...), change: limit(2), victims: []string{"a0", "a1"}},
 		{name: "one leaves already", s: snapshot(0, all(some(3, "a"), some(1, "z", leaving(time.Minute)))...), change: limit(2), victims: []string{"a0"}, holdIn: held},
 		{name: "as many as may leave already", s: snapshot(0, all(some(3, "a"), some(2, "z", leaving(time.Minute)))...), change: limit(2), holdIn: held},
+		{name: "as many as may leave already, and nobody was asked if they are empty", s: snapshot(0, all(some(3, "a"), some(2, "z", leaving(time.Minute)))...), change: func(s *pool.Snapshot) { limit(2)(s); s.ScaleIn.Strategy = v1alpha1.Empty }, holdIn: held},
 		{name: "more leave than may, the limit was lowered", s: snapshot(0, all(some(3, "a"), some(5, "z", leaving(time.Minute)))...), change: limit(2), holdIn: held},
 		{name: "protection is the tighter bound", s: snapshot(0, all(some(2, "a", protected), some(1, "b"))...), change: limit(2), victims: []string{"b0"}, holdIn: v1alpha1.ReasonAllProtected, wake: 10 * time.Second},
 	})
@@ -145,8 +172,9 @@ func TestOrderDependsOnTheMemberBeingEmpty(t *testing.T) {
 	}{
 		{"ready", v1alpha1.Empty, member("a"), v1alpha1.Empty},
 		{"but for system jobs", v1alpha1.EmptyIgnoreSystem, member("a"), v1alpha1.EmptyIgnoreSystem},
-		{"being called back", v1alpha1.Empty, member("a", notReady, returning), v1alpha1.Empty},
-		{"broken", v1alpha1.Empty, member("a", notReady), ""},
+		{"not ready", v1alpha1.Empty, member("a", notReady), v1alpha1.Empty},
+		{"down", v1alpha1.Empty, member("a", down), ""},
+		{"never joined", v1alpha1.Empty, member("a", joining), ""},
 		{"asked for by name", v1alpha1.Empty, member("a", deleteNext), ""},
 		{"another strategy", v1alpha1.LeastBusy, member("a"), ""},
 	} {

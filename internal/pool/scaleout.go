@@ -28,21 +28,28 @@ func scaleOut(s Snapshot, missing int) Plan {
 		p.HoldOut = &Problem{s.Problems[0].Reason, joinMessages(s.Problems)}
 		p.Wake = problemRetry
 	default:
-		p.Create, p.HoldOut = slowStart(s, missing)
+		room, full := fit(s, missing)
+		p.Create, p.HoldOut = slowStart(s, room)
 		probe(s, &p)
+		if full != nil {
+			p.wakeIn(problemRetry)
+			if p.HoldOut == nil {
+				p.HoldOut = full
+			}
+		}
 	}
 	return p
 }
 
-// rescuable are the members to call back: those of the present template first, and of these the youngest drain first,
-// because it has moved the least. One of an older template is called back only if it was there to be had before a
+// rescuable are the members to call back: those that are up to date first, and of these the youngest drain first,
+// because it has moved the least. One that is outdated is called back only if it was there to be had before a
 // rollout wanted it gone, and only to fill up to replicas.
 func rescuable(s Snapshot, limit int) []string {
 	var current, old []Member
 	for _, m := range s.Members {
 		switch {
 		case !m.Leaving || !m.Rescuable:
-		case m.Revision == s.Revision:
+		case s.upToDate(m):
 			current = append(current, m)
 		case m.LeavingReason != v1alpha1.DrainRollout:
 			old = append(old, m)

@@ -52,6 +52,10 @@ func TestScaleOutIsHeld(t *testing.T) {
 		{name: "problems hold the rest", s: snapshot(2, member("a", rescuable(time.Minute))), change: problems, rescue: []string{"a"}, holdOut: v1alpha1.ReasonImageNotFound, wake: 15 * time.Second},
 		{name: "problems of a pool that is as wanted", s: snapshot(1, member("a")), change: problems},
 		{name: "a VM was refused: one refusal is enough", s: snapshot(9, all(some(4, "a"), []pool.Member{member("b", refused)})...), holdOut: v1alpha1.ReasonAdmissionDenied},
+		{name: "Nomad gives no token: one that waits is enough", s: snapshot(9, all(some(4, "a"), some(1, "b", lacks(v1alpha1.ReasonIntroductionToken)))...), holdOut: v1alpha1.ReasonIntroductionToken},
+		{name: "making a VM fails", s: snapshot(9, some(1, "b", lacks(v1alpha1.ReasonCreateFailed))...), holdOut: v1alpha1.ReasonCreateFailed},
+		{name: "no host has room", s: snapshot(9, all(some(4, "a"), some(1, "b", noRoom))...), holdOut: v1alpha1.ReasonVMUnschedulable},
+		{name: "a name that is taken is the matter of one, even if it stays", s: snapshot(3, member("a"), member("b", lacks(v1alpha1.ReasonVMNameTaken), protected)), create: 1},
 		{name: "a VM of the former template was refused", s: snapshot(3, member("a"), member("b", refused, outdated)), create: 1},
 		{name: "Nomad unknown, as wanted", s: snapshot(1, member("a")), change: nomadUnknown, wake: 15 * time.Second},
 	})

@@ -5,13 +5,13 @@ import "github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 // slowStart limits how many of the missing members are made now: as many as have had their VM accepted already, at
 // least one. A template that admission refuses costs one refusal and not a hundred, and a good one doubles.
 func slowStart(s Snapshot, missing int) (int, *Problem) {
-	if p := s.refused(func(m Member) bool { return m.Revision == s.Revision }); p != nil {
+	if p := s.refused(s.holdsOthers); p != nil {
 		return 0, p
 	}
 	accepted, pending := 0, 0
 	for _, m := range s.active() {
 		switch {
-		case m.Revision != s.Revision:
+		case m.Revision != s.Revision || nameTaken(m):
 		case m.VMMade:
 			accepted++
 		default:

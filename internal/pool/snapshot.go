@@ -22,7 +22,7 @@ type Snapshot struct {
 	Revision string
 	// ScaleIn are the rules for leaving.
 	ScaleIn v1alpha1.ScaleInSpec
-	// Rollout are the rules for replacing members of an older template.
+	// Rollout are the rules for replacing members of an older template, or for their age.
 	Rollout v1alpha1.RolloutSpec
 	// Health are the rules for replacing members that don't join or no longer work.
 	Health v1alpha1.HealthSpec
@@ -41,6 +41,8 @@ type Snapshot struct {
 	NomadReason, NomadMessage string
 	// Problems are what the pre-flight found wrong with the template.
 	Problems []Problem
+	// Quota is what the namespace's quotas leave for new members; nil: they aren't in the way. Only observed when NeedsQuota.
+	Quota *Quota
 	// CreateError is how the last attempt to make a member failed; nil: it didn't.
 	CreateError *Problem
 	// Members are all NomadNodes of the pool, leaving ones included.
@@ -56,7 +58,8 @@ type Problem struct{ Reason, Message string }
 type Member struct {
 	Name     string
 	Revision string
-	Created  time.Time
+	// Created is when the member's record was made, with which its Secret and VM were rendered.
+	Created time.Time
 	// Leaving is true for a member with an intent or a deletionTimestamp; it doesn't count.
 	Leaving bool
 	// LeavingSince is the time of the intent.
@@ -65,16 +68,21 @@ type Member struct {
 	LeavingReason v1alpha1.DrainReason
 	// Rescuable is true while an order to leave can be taken back.
 	Rescuable bool
-	// Returning is true while an order to leave is being taken back: the node isn't eligible yet, but nothing is wrong with it.
+	// Returning is true while an order to leave is being taken back: the node isn't eligible yet, but nothing is wrong with it. It
+	// isn't ordered to leave again until that is done: the new order would take the place of the old one, and with it what is
+	// known of whose doing it is that the node is ineligible.
 	Returning bool
 	// Joined is true once the Nomad node has been seen ready.
 	Joined bool
-	// JoinedAt is when that was.
+	// JoinedAt is when that was, as it was written down; zero: it isn't yet.
 	JoinedAt time.Time
 	// Ready is true while the Nomad node is ready and eligible.
 	Ready bool
 	// ReadySince is since when.
 	ReadySince time.Time
+	// Down is true while Nomad says that the member's node is down: nothing runs there. A node that is unknown to Nomad, or
+	// disconnected, may have work.
+	Down bool
 	// JoinExpired is true for a member that should have joined by JoinDeadline and has not.
 	JoinExpired  bool
 	JoinDeadline time.Time
@@ -86,8 +94,11 @@ type Member struct {
 	HostMaintenance bool
 	// VMMade is true once the member's VM has been accepted by the API server.
 	VMMade bool
-	// Problem is why the member's VM can't be made; nil: it can.
+	// Problem is why the member's VM can't be made or, once it is made, can't begin to run for lack of room; nil: nothing is in
+	// its way.
 	Problem *Problem
+	// Stuck is true for a member that leaves and whose VM doesn't go away, for whatever holds it.
+	Stuck bool
 	// DeleteNext and Protected are the annotations.
 	DeleteNext, Protected bool
 	// CreateIndex is the Nomad node's; 0: unknown.
@@ -113,19 +124,13 @@ func (s Snapshot) active() []Member {
 	return out
 }
 
-// refused is what keeps the VM of an active member from being made; nil: nothing. Members come in any order, and what is
-// said of the pool must not change with it, so it is that of the first by name.
-func (s Snapshot) refused(of func(Member) bool) *Problem {
-	var first *Member
-	for _, m := range s.active() {
-		if m.Problem != nil && of(m) && (first == nil || m.Name < first.Name) {
-			first = &m
+// leaving is how many members are on their way out. Those that are stuck there hold nobody else.
+func (s Snapshot) leaving() int {
+	n := 0
+	for _, m := range s.Members {
+		if m.Leaving && !m.Stuck {
+			n++
 		}
 	}
-	if first == nil {
-		return nil
-	}
-	return first.Problem
+	return n
 }
-
-func (s Snapshot) leaving() int { return len(s.Members) - len(s.active()) }

@@ -8,14 +8,17 @@ import (
 
 // Victims chooses up to n active members to leave, in a total order, so that two controllers with the same knowledge
 // choose the same: asked for by annotation, failed to join in time, not joined yet, not ready, outdated, then by the strategy, then by name.
-// Protected members are never chosen. If there are too few, the problem says so.
+// Protected members are never chosen, nor are those that are being called back. If there are too few, the problem says so.
 func Victims(s Snapshot, n int) ([]string, *Problem) {
 	var c []Member
-	protected := 0
+	protected, returning, stay := 0, 0, kept(s)
 	for _, m := range s.active() {
 		switch {
+		case stay[m.Name]:
 		case m.Protected:
 			protected++
+		case m.Returning:
+			returning++
 		case mayLeave(s, m):
 			c = append(c, m)
 		}
@@ -24,16 +27,21 @@ func Victims(s Snapshot, n int) ([]string, *Problem) {
 	if len(c) >= n {
 		return names(c[:n]), nil
 	}
+	if len(c)+returning >= n {
+		return names(c), comingBack
+	}
 	if protected > 0 && len(c)+protected >= n {
 		return names(c), &Problem{v1alpha1.ReasonAllProtected, "Too few members may leave: the others carry the annotation " + v1alpha1.ProtectAnnotation + "."}
 	}
 	return names(c), &Problem{v1alpha1.ReasonWaitingForAllocations, "Too few members are empty, and scaleIn.strategy lets only empty ones leave."}
 }
 
-// mayLeave applies the strategies that let only empty members leave. A member that isn't ready is let go by all, unless it
-// is on its way back from an order to leave, which may have been taken back just because it isn't empty.
+// comingBack holds a scale-in for moments.
+var comingBack = &Problem{v1alpha1.ReasonDraining, "Members whose order to leave is being taken back are ordered to leave again only when that is done."}
+
+// mayLeave applies the strategies that let only empty members leave.
 func mayLeave(s Snapshot, m Member) bool {
-	if !m.Ready && !m.Returning || m.DeleteNext {
+	if leavesAnyway(s, m) {
 		return true
 	}
 	u, known := s.Usage[m.Name]
@@ -47,14 +55,20 @@ func mayLeave(s Snapshot, m Member) bool {
 	}
 }
 
-// OnlyIf is what a victim's intent depends on: with a strategy that lets only empty members leave, one that works leaves
+// leavesAnyway is true for a member that leaves whatever the strategy says of its allocations: it is asked for by name, or it has
+// none. One that is merely not ready, because an operator made its node ineligible or Nomad has lost sight of it, may have some.
+func leavesAnyway(s Snapshot, m Member) bool {
+	return m.DeleteNext || !m.Joined || m.Down && unsettled(s) == 0
+}
+
+// OnlyIf is what a victim's intent depends on: with a strategy that lets only empty members leave, one that may have work leaves
 // only if it is empty still when its node no longer takes work. Empty: it leaves in any case.
 func OnlyIf(s Snapshot, name string) v1alpha1.ScaleInStrategy {
 	if s.ScaleIn.Strategy != v1alpha1.Empty && s.ScaleIn.Strategy != v1alpha1.EmptyIgnoreSystem {
 		return ""
 	}
 	for _, m := range s.Members {
-		if m.Name == name && (m.Ready || m.Returning) && !m.DeleteNext {
+		if m.Name == name && !leavesAnyway(s, m) {
 			return s.ScaleIn.Strategy
 		}
 	}
@@ -66,8 +80,8 @@ func before(s Snapshot, a, b Member) bool {
 		func(m Member) bool { return m.DeleteNext },
 		func(m Member) bool { return m.JoinExpired },
 		func(m Member) bool { return !m.Joined },
-		func(m Member) bool { return !m.Ready },
-		func(m Member) bool { return m.Revision != s.Revision },
+		func(m Member) bool { return !m.Ready && unsettled(s) == 0 }, // before, it may be ready in a moment
+		func(m Member) bool { return !s.upToDate(m) },
 	} {
 		if first(a) != first(b) {
 			return first(a)

@@ -57,12 +57,16 @@ func judge(pool *v1alpha1.NomadNodePool) verdict {
 	}
 }
 
+// passes are the reasons of ScalingOut under which members come by themselves in bounded time. Under all others, such as a host
+// that is full or a token that Nomad doesn't give, they come when somebody has mended what the reason names.
+var passes = map[string]bool{v1alpha1.ReasonCreating: true, v1alpha1.ReasonJoining: true, v1alpha1.ReasonBackOff: true}
+
 // creationBlocked reports if the controller says that it can't make members, and in which words.
 func creationBlocked(pool *v1alpha1.NomadNodePool) (string, bool) {
 	if c := meta.FindStatusCondition(pool.Status.Conditions, v1alpha1.PoolTemplateValid); c != nil && c.Status == metav1.ConditionFalse {
 		return c.Reason + ": " + c.Message, true
 	}
-	if c := meta.FindStatusCondition(pool.Status.Conditions, v1alpha1.PoolScalingOut); c != nil && c.Reason == v1alpha1.ReasonCreateFailed {
+	if c := meta.FindStatusCondition(pool.Status.Conditions, v1alpha1.PoolScalingOut); c != nil && c.Status == metav1.ConditionTrue && !passes[c.Reason] {
 		return c.Reason + ": " + c.Message, true
 	}
 	// Of a template whose members don't join, more would only cost: their VMs run and take no work.

@@ -12,10 +12,13 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/world"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
@@ -47,12 +50,28 @@ func person(t *testing.T, namespace string) client.Client {
 	return c
 }
 
-// Nobody but the controller deletes a member's VM, unless they say that they mean it. What isn't a member is not protected.
+// as is a client for a service account that nobody has to make or to lend.
+func as(t *testing.T, namespace, account string) client.Client {
+	t.Helper()
+	config := rest.CopyConfig(w.RESTConfig)
+	config.Impersonate = rest.ImpersonationConfig{
+		UserName: "system:serviceaccount:" + namespace + ":" + account,
+		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
+	}
+	c, err := client.New(config, client.Options{Scheme: w.Client.Scheme(), Mapper: w.Client.RESTMapper()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Nobody but the controller and what clears away deletes a member's VM, unless they say that they mean it. What isn't a member
+// is not protected, nor is a VM that is being deleted anyway.
 func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	t.Parallel()
-	create(t, newPool("guarded", 1))
-	eventually(t, "guarded", "the pool to settle", time.Minute, settled(1))
-	member := vms(t, "guarded")[0]
+	create(t, newPool("guarded", 2))
+	eventually(t, "guarded", "the pool to settle", time.Minute, settled(2))
+	member, other := vms(t, "guarded")[0], vms(t, "guarded")[1]
 	clone := stranger(t, member.Name+"-clone", member.Labels)
 	user := person(t, fixtures.Namespace)
 
@@ -79,11 +98,46 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	if err := user.Delete(t.Context(), clone, client.DryRunAll); err != nil {
 		t.Errorf("a clone can't be deleted: %v", err)
 	}
+	collector := as(t, metav1.NamespaceSystem, "generic-garbage-collector")
+	for name, c := range map[string]client.Client{
+		"the garbage collector": collector, "the namespace controller": as(t, metav1.NamespaceSystem, "namespace-controller"),
+		"the controller": as(t, fixtures.ProductNamespace, world.ControllerServiceAccount),
+	} {
+		if err := c.Delete(t.Context(), member.DeepCopy(), client.DryRunAll); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	release := hold(t, &other)
+	if err := errors.Join(collector.Delete(t.Context(), other.DeepCopy()), user.Delete(t.Context(), other.DeepCopy())); err != nil {
+		t.Errorf("once more, while it is being deleted: %v", err)
+	}
+	release()
+	eventually(t, "guarded", "its member to be replaced", time.Minute, both(without(other.Name), settled(2)))
 	allow := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation))
 	if err := errors.Join(user.Patch(t.Context(), member.DeepCopy(), allow), user.Delete(t.Context(), &member)); err != nil {
 		t.Errorf("with the annotation: %v", err)
 	}
-	eventually(t, "guarded", "the member to be replaced", time.Minute, both(without(member.Name), settled(1)))
+	eventually(t, "guarded", "the member to be replaced", time.Minute, both(without(member.Name), settled(2)))
+}
+
+// hold keeps a VM that is deleted, until it is released.
+func hold(t *testing.T, vm *kubevirtv1.VirtualMachine) (release func()) {
+	t.Helper()
+	const finalizer = "test.example.org/hold"
+	patch := func(change func(client.Object, string) bool) {
+		t.Helper()
+		awaitFor(t, "the hold on "+vm.Name+" to change", func(ctx context.Context) error {
+			now := &kubevirtv1.VirtualMachine{}
+			if err := w.Client.Get(ctx, client.ObjectKeyFromObject(vm), now); err != nil {
+				return err
+			}
+			before := now.DeepCopy()
+			change(now, finalizer)
+			return w.Client.Patch(ctx, now, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+		})
+	}
+	patch(controllerutil.AddFinalizer)
+	return func() { patch(controllerutil.RemoveFinalizer) }
 }
 
 // A namespace that is deleted goes, with the pools in it, and leaves no Nomad node behind.

@@ -47,6 +47,7 @@ func TestMistakesAreRefusedByTheAPIServer(t *testing.T) {
 			[]string{"spec.scaleIn.drain.deadline", `deadline: "0s" is not longer than 0s; Nomad would read 0s as no deadline at all`, "use a duration such as 15m"}},
 		{"negative deadline", spec("-1s", "scaleIn", "drain", "deadline"),
 			[]string{"spec.scaleIn.drain.deadline", `deadline: "-1s" is not longer than 0s`, "a negative one as stop everything now", "use a duration such as 15m"}},
+		{"maxAge of nothing", spec("10m", "rollout", "maxAge"), []string{`maxAge: "10m" is shorter than 1h, and members would be replaced all the time; use a duration such as 720h`}},
 		{"name too long", func(p map[string]any) {
 			p["metadata"].(map[string]any)["name"] = strings.Repeat("a", 41)
 		}, []string{`metadata.name: "` + strings.Repeat("a", 41) + `" has 41 characters; use at most 40`}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +59,24 @@ func nomadStatus(status string, n int) check {
 		}
 		if len(got) != n {
 			return fmt.Errorf("%v are %s", got, status)
+		}
+		return nil
+	}
+}
+
+// memberSays is satisfied when n members of a pool have a condition with a reason and a message that holds the words.
+func memberSays(n int, condition, reason, words string) check {
+	return func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		got, all := 0, []string{}
+		for _, m := range nodes {
+			c := memberCondition(m, condition)
+			if c.Reason == reason && strings.Contains(c.Message, words) {
+				got++
+			}
+			all = append(all, fmt.Sprintf("%s: %s: %s", m.Name, c.Reason, c.Message))
+		}
+		if got != n {
+			return fmt.Errorf("%d say so; %s are %q", got, condition, all)
 		}
 		return nil
 	}

@@ -32,7 +32,7 @@ func TestStalledDrainIsSentAgain(t *testing.T) {
 	if stopped := noneLost(t, "stalls-system"); stopped != 1 {
 		t.Errorf("Nomad stopped %d system allocations, not 1", stopped)
 	}
-	noneLost(t, "stalls-sysbatch")
+	cameToTheirEnd(t, "stalls", "stalls-sysbatch")
 	onlyMembersLeft(t, "stalls")
 }
 

@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/nomad/api"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
 // kubectl drain of a host evicts the pods of its VMs. KubeVirt leaves those with evictionStrategy External to us: the member
@@ -35,11 +39,38 @@ func TestHostIsFreedWithoutLosingWork(t *testing.T) {
 	onlyMembersLeft(t, "evicted")
 }
 
+// The members of a template that says nothing of evictions are migrated by KubeVirt when their host is to be freed: work runs
+// on, Nomad sees nothing, and nobody leaves.
+func TestMigratedMembersStay(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("migrated", 2))
+	eventually(t, "migrated", "the pool to settle", time.Minute, settled(2))
+	batch(t, "migrated", "migrated-batch", 2, forever)
+	work, machines := allocationStates(t, "migrated-batch"), vmUIDs(t, "migrated")
+	nodes := members(t, "migrated")
+	evict(t, nodes[0].Name)
+	eventually(t, "migrated", "the member to be on another host", time.Minute, func(_ *v1alpha1.NomadNodePool, now []v1alpha1.NomadNode) error {
+		if from, host := nodes[0].Status.VM.Host, now[0].Status.VM.Host; now[0].Name != nodes[0].Name || host == "" || host == from {
+			return fmt.Errorf("it was on %s and is on %s", from, host)
+		}
+		return nil
+	})
+	stays(t, "migrated", "all stay", 2*time.Second, both(settled(2), both(ordered("", 2), sameVMs(t, nodes, machines))))
+	if got := allocationStates(t, "migrated-batch"); !maps.Equal(got, work) {
+		t.Errorf("the allocations are %v, not %v", got, work)
+	}
+	for _, n := range nomadNodes("migrated") {
+		if n.LastDrain != nil || n.SchedulingEligibility != api.NodeSchedulingEligible {
+			t.Errorf("Nomad node %s is %s, its last drain %+v", n.Name, n.SchedulingEligibility, n.LastDrain)
+		}
+	}
+}
+
 // evict asks for the eviction of a VM's pod, as kubectl drain does, and expects KubeVirt to refuse it and to take note.
 func evict(t *testing.T, vm string) {
 	t.Helper()
 	var pods corev1.PodList
-	if err := w.Client.List(t.Context(), &pods, client.InNamespace(members(t, "evicted")[0].Namespace), client.MatchingLabels{"vm.kubevirt.io/name": vm}); err != nil {
+	if err := w.Client.List(t.Context(), &pods, client.InNamespace(fixtures.Namespace), client.MatchingLabels{"vm.kubevirt.io/name": vm}); err != nil {
 		t.Fatal(err)
 	}
 	if len(pods.Items) != 1 {

@@ -63,8 +63,10 @@ func TestOthersLoseARecord(t *testing.T) {
 	for _, what := range append([]string{lost.Spec.NodeID, machine.SecretName(machine.MemberOf(&lost))}, lost.Status.Claims...) {
 		told(t, "lost", "Swept", what)
 	}
-	if got := metric(t, `nomadnodepool_swept_total{kind="nomad_node"}`); got == "" || got == "0" {
-		t.Errorf("the metric says %q", got)
+	for _, kind := range []string{"nomad_node", "claim", "secret"} {
+		if got := metric(t, fmt.Sprintf("nomadnodepool_swept_total{kind=%q}", kind)); got == "" || got == "0" {
+			t.Errorf("of kind %s the metric says %q", kind, got)
+		}
 	}
 
 	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(stray), stray); err != nil || stray.DeletionTimestamp != nil {

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/nomad/api"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
@@ -21,11 +21,13 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
-// A VM that somebody deletes takes its member with it, of which nothing is left, and the member is replaced.
+// A VM that somebody deletes takes its member with it, and what ran on it. Nothing is left of it, it is replaced, and Nomad
+// starts what was lost anew.
 func TestVMDeletedByOthersIsReplaced(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("swept", 2))
 	eventually(t, "swept", "the pool to settle", time.Minute, settled(2))
+	service(t, "swept", "swept-service", 2)
 	lost := members(t, "swept")[0]
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: lost.Namespace, Name: lost.Name}}
 	allow := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation))
@@ -35,6 +37,19 @@ func TestVMDeletedByOthersIsReplaced(t *testing.T) {
 	eventually(t, "swept", "the member to be replaced", time.Minute, both(without(lost.Name), settled(2)))
 	onlyMembersLeft(t, "swept")
 	eventually(t, "swept", "an event", 10*time.Second, eventAbout(t, lost.Name, "VMDeletedByOthers"))
+	running(t, "swept-service", 2)
+	were := 0
+	for _, a := range allocations(t, "swept-service") {
+		if a.NodeID != lost.Spec.NodeID {
+			continue
+		}
+		if were++; a.ClientStatus == api.AllocClientStatusRunning || a.ClientStatus == api.AllocClientStatusPending {
+			t.Errorf("allocation %s of the VM that is gone is %s", a.ID, a.ClientStatus)
+		}
+	}
+	if were == 0 {
+		t.Error("nothing ran on it")
+	}
 }
 
 // To delete a NomadNode is to drain it: its allocations move before its guest stops.
@@ -68,18 +83,8 @@ func TestStrangersAreNeverTouched(t *testing.T) {
 	if err := scale(t, "strange", 2); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "strange", "the member to say that its name is taken", 30*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		for _, n := range nodes {
-			if c := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeVMReady); n.Name == squatter.Name && c != nil && c.Reason == v1alpha1.ReasonVMNameTaken {
-				return nil
-			}
-		}
-		return errNotYet
-	})
-	if err := scale(t, "strange", 1); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "strange", "the member without a VM to go", time.Minute, both(without(squatter.Name), settled(1)))
+	eventually(t, "strange", "a member of another name in its place", 2*time.Minute, both(without(squatter.Name), settled(2)))
+	told(t, "strange", "MemberReplaced", squatter.Name+" is replaced by one of another name")
 	if err := w.Client.Delete(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}

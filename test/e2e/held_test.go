@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
@@ -88,17 +87,26 @@ func TestRefusedRecordIsTold(t *testing.T) {
 	if err := kube.Create(t.Context(), w.Client, policy...); err != nil {
 		t.Fatal(err)
 	}
-	refuses := func(ctx context.Context) error {
-		n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "unrecorded-0"}, Spec: v1alpha1.NomadNodeSpec{PoolName: "unrecorded"}}
-		if err := w.Client.Create(ctx, n, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "not here") {
-			return fmt.Errorf("the policy isn't in force yet: %w", err)
+	p := newPool("unrecorded", 1)
+	record := &v1alpha1.NomadNode{
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: "unrecorded-0"},
+		Spec: v1alpha1.NomadNodeSpec{
+			PoolName: p.Name, PoolUID: "a-pool", NodeID: "11111111-0000-4000-8000-000000000002", Revision: "r",
+			Client: p.Spec.Nomad.NomadClient, Template: p.Spec.Template,
+		},
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err := process.WaitFor(ctx, look, "the policy to be in force", func(ctx context.Context) error {
+		if err := w.Client.Create(ctx, record.DeepCopy(), client.DryRunAll); err == nil || !strings.Contains(err.Error(), "not here") {
+			return fmt.Errorf("it isn't: %w", err)
 		}
 		return nil
-	}
-	if err := process.WaitFor(t.Context(), look, "the policy to be in force", refuses); err != nil {
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	create(t, newPool("unrecorded", 1))
+	create(t, p)
 	eventually(t, "unrecorded", "the refusal to be told", 30*time.Second, both(
 		says(v1alpha1.PoolScalingOut, v1alpha1.ReasonCreateFailed, "not here"), says(v1alpha1.PoolReady, v1alpha1.ReasonCreateFailed, "not here")))
 	told(t, "unrecorded", "CreateFailed", "not here")

@@ -227,8 +227,11 @@ func says(condition, reason string, parts ...string) func(*v1alpha1.NomadNodePoo
 func scale(t *testing.T, pool string, replicas int32) error {
 	t.Helper()
 	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: pool}}
-	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
-	return w.Client.SubResource("scale").Patch(t.Context(), p, client.RawPatch("application/merge-patch+json", patch))
+	return w.Client.SubResource("scale").Patch(t.Context(), p, replicasPatch(replicas))
+}
+
+func replicasPatch(replicas int32) client.Patch {
+	return client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
 }
 
 // describe is what an operator would look at.

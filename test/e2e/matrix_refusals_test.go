@@ -10,6 +10,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/test/templates"
 )
 
 // refusals are templates that only admission finds fault with. Of two webhooks that refuse the same VM
@@ -31,26 +32,26 @@ var refusals = []struct {
 	{"reserved-word", func(t *v1alpha1.NodeTemplate) {
 		t.Annotations = map[string]string{"harvesterhci.io/reservedMemory": "much"}
 	}},
-	{"cd-rom-bus", inDevices(`{"disks":[{"name":"cd","cdrom":{"bus":"scsi"}}]}`)},
+	{"cd-rom-bus", templates.InDevices(`{"disks":[{"name":"cd","cdrom":{"bus":"scsi"}}]}`)},
 	// KubeVirt: pkg/virt-api/webhooks/validating-webhook/admitters/vmi-create-admitter.go and those beside it.
-	{"secure-boot-without-smm", inInstance(`{"domain":{"firmware":{"bootloader":{"efi":{"secureBoot":true}}}}}`)},
-	{"eviction", inInstance(`{"evictionStrategy":"Never"}`)},
-	{"start", inInstance(`{"startStrategy":"Later"}`)},
-	{"disk-bus", inDevices(`{"disks":[{"name":"root","disk":{"bus":"floppy"}}]}`)},
-	{"disk-cache", inDevices(`{"disks":[{"name":"root","cache":"always"}]}`)},
-	{"disk-serial", inDevices(`{"disks":[{"name":"root","serial":"a b"}]}`)},
-	{"nic-model", inDevices(`{"interfaces":[{"name":"nic-0","model":"token-ring"}]}`)},
-	{"nic-boots-first", inDevices(`{"interfaces":[{"name":"nic-0","bootOrder":1}]}`)},
-	{"machine-type", inInstance(`{"domain":{"machine":{"type":"pc-1.0"}}}`)},
-	{"mouse", inDevices(`{"inputs":[{"name":"mouse","type":"mouse","bus":"usb"}]}`)},
-	{"io-threads", inInstance(`{"domain":{"ioThreadsPolicy":"many"}}`)},
-	{"dns-policy", inInstance(`{"dnsPolicy":"Mine"}`)},
-	{"dns-none", inInstance(`{"dnsPolicy":"None"}`)},
-	{"huge-pages", inInstance(`{"domain":{"memory":{"hugepages":{"pageSize":"3Gi"}}}}`)},
-	{"cpu-feature", inInstance(`{"domain":{"cpu":{"features":[{"name":"vmx","policy":"maybe"}]}}}`)},
-	{"subdomain", inInstance(`{"subdomain":"not a name"}`)},
-	{"sound", inDevices(`{"sound":{"name":"s","model":"loud"}}`)},
-	{"probe", inInstance(`{"livenessProbe":{"periodSeconds":5}}`)},
+	{"secure-boot-without-smm", templates.InInstance(`{"domain":{"firmware":{"bootloader":{"efi":{"secureBoot":true}}}}}`)},
+	{"eviction", templates.InInstance(`{"evictionStrategy":"Never"}`)},
+	{"start", templates.InInstance(`{"startStrategy":"Later"}`)},
+	{"disk-bus", templates.InDevices(`{"disks":[{"name":"root","disk":{"bus":"floppy"}}]}`)},
+	{"disk-cache", templates.InDevices(`{"disks":[{"name":"root","cache":"always"}]}`)},
+	{"disk-serial", templates.InDevices(`{"disks":[{"name":"root","serial":"a b"}]}`)},
+	{"nic-model", templates.InDevices(`{"interfaces":[{"name":"nic-0","model":"token-ring"}]}`)},
+	{"nic-boots-first", templates.InDevices(`{"interfaces":[{"name":"nic-0","bootOrder":1}]}`)},
+	{"machine-type", templates.InInstance(`{"domain":{"machine":{"type":"pc-1.0"}}}`)},
+	{"mouse", templates.InDevices(`{"inputs":[{"name":"mouse","type":"mouse","bus":"usb"}]}`)},
+	{"io-threads", templates.InInstance(`{"domain":{"ioThreadsPolicy":"many"}}`)},
+	{"dns-policy", templates.InInstance(`{"dnsPolicy":"Mine"}`)},
+	{"dns-none", templates.InInstance(`{"dnsPolicy":"None"}`)},
+	{"huge-pages", templates.InInstance(`{"domain":{"memory":{"hugepages":{"pageSize":"3Gi"}}}}`)},
+	{"cpu-feature", templates.InInstance(`{"domain":{"cpu":{"features":[{"name":"vmx","policy":"maybe"}]}}}`)},
+	{"subdomain", templates.InInstance(`{"subdomain":"not a name"}`)},
+	{"sound", templates.InDevices(`{"sound":{"name":"s","model":"loud"}}`)},
+	{"probe", templates.InInstance(`{"livenessProbe":{"periodSeconds":5}}`)},
 }
 
 // Every refusal of a VM is told by the pool in the very words that whoever made the VM by hand would have got.

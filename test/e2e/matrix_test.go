@@ -21,6 +21,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine/checklist"
+	"github.com/nomad-harvester/nomad-harvester/test/templates"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
@@ -70,12 +71,12 @@ func TestTemplateMatrix(t *testing.T) {
 // makeMatrix creates Secrets and VMs, in this order, as the controller does.
 func makeMatrix(t *testing.T) []made {
 	t.Helper()
-	templates := matrixTemplates()
+	wanted := templates.All()
 	var all []made
-	for i, name := range slices.Sorted(maps.Keys(templates)) {
+	for i, name := range slices.Sorted(maps.Keys(wanted)) {
 		m := machine.Member{
 			Namespace: matrixNamespace, Name: name, PoolName: "matrix", PoolUID: matrixPoolUID,
-			NodeID: fmt.Sprintf("%08x-0000-4000-8000-000000000000", i+1), Template: templates[name],
+			NodeID: fmt.Sprintf("%08x-0000-4000-8000-000000000000", i+1), Template: wanted[name],
 			Client: v1alpha1.NomadClient{Servers: []string{"10.0.0.10"}},
 		}
 		m.Revision = machine.Revision(&m.Template, &m.Client, "")

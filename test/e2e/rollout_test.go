@@ -48,7 +48,7 @@ func TestRolloutUnderLoad(t *testing.T) {
 		t.Errorf("UpToDate was %v, not %v", watch.upToDate, want)
 	}
 	for _, job := range ending {
-		cameToTheirEnd(t, job)
+		cameToTheirEnd(t, "roll", job)
 	}
 	if moved := noneLost(t, "roll-service"); moved < size {
 		t.Errorf("only %d allocations of the service were moved", moved)
@@ -85,9 +85,9 @@ func checkReplaced(t *testing.T, pool string, old []v1alpha1.NomadNode) {
 }
 
 // cameToTheirEnd checks that each task of a job that ends by itself did, at its first start.
-func cameToTheirEnd(t *testing.T, job string) {
+func cameToTheirEnd(t *testing.T, pool, job string) {
 	t.Helper()
-	eventually(t, "roll", "the end of "+job, time.Minute, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+	eventually(t, pool, "the end of "+job, time.Minute, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 		for id, state := range allocationStates(t, job) {
 			if state == "running/run" || state == "pending/run" {
 				return fmt.Errorf("allocation %s is %s", id, state)

@@ -16,15 +16,16 @@ import (
 // rolloutLook is how often a rollout is looked at.
 const rolloutLook = 200 * time.Millisecond
 
-// rolloutWatch looks at a pool, and at a service that runs on it, all through a rollout.
+// rolloutWatch looks at a pool, and at a service that runs on it if there is one, all through a rollout.
 type rolloutWatch struct {
-	pool, service string
+	pool, service string // service may be empty
 	end           context.CancelFunc
 	ended         sync.WaitGroup
 
 	// What was seen, for stop.
 	looks    int
 	fewest   int // allocations that ran at a time
+	ready    int // the fewest nodes at a time that took work
 	most     int // members that weren't leaving at a time
 	upToDate []string
 	errs     []error
@@ -32,7 +33,7 @@ type rolloutWatch struct {
 
 func watchRollout(pool, service string) *rolloutWatch {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &rolloutWatch{pool: pool, service: service, end: cancel, fewest: 1000}
+	r := &rolloutWatch{pool: pool, service: service, end: cancel, fewest: 1000, ready: 1000}
 	r.ended.Go(func() { r.run(ctx) })
 	return r
 }
@@ -45,7 +46,7 @@ func (r *rolloutWatch) stop(t *testing.T) {
 	for _, err := range r.errs {
 		t.Errorf("watching the rollout of %s: %v", r.pool, err)
 	}
-	t.Logf("at %d looks, at least %d allocations of %s ran, and at most %d members of %s were wanted; UpToDate was %v", r.looks, r.fewest, r.service, r.most, r.pool, r.upToDate)
+	t.Logf("at %d looks, at least %d allocations of %s ran, at least %d nodes took work, and at most %d members of %s were wanted; UpToDate was %v", r.looks, r.fewest, r.service, r.ready, r.most, r.pool, r.upToDate)
 }
 
 func (r *rolloutWatch) run(ctx context.Context) {
@@ -65,7 +66,7 @@ func (r *rolloutWatch) run(ctx context.Context) {
 }
 
 func (r *rolloutWatch) look(ctx context.Context) error {
-	all, _, err := w.Nomad.Jobs().Allocations(r.service, true, (&api.QueryOptions{}).WithContext(ctx))
+	running, err := r.running(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,10 +74,10 @@ func (r *rolloutWatch) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	running, wanted := 0, 0
-	for _, a := range all {
-		if a.ClientStatus == api.AllocClientStatusRunning {
-			running++
+	ready, wanted := 0, 0
+	for _, n := range nomadNodes(r.pool) {
+		if n.Status == api.NodeStatusReady && n.SchedulingEligibility == api.NodeSchedulingEligible {
+			ready++
 		}
 	}
 	for _, n := range nodes {
@@ -84,13 +85,28 @@ func (r *rolloutWatch) look(ctx context.Context) error {
 			wanted++
 		}
 	}
-	r.looks, r.fewest, r.most = r.looks+1, min(r.fewest, running), max(r.most, wanted)
+	r.looks, r.fewest, r.ready, r.most = r.looks+1, min(r.fewest, running), min(r.ready, ready), max(r.most, wanted)
 	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolUpToDate); c != nil {
 		if last := len(r.upToDate) - 1; last < 0 || r.upToDate[last] != c.Reason {
 			r.upToDate = append(r.upToDate, c.Reason)
 		}
 	}
 	return nil
+}
+
+// running is how many allocations of the service run.
+func (r *rolloutWatch) running(ctx context.Context) (int, error) {
+	if r.service == "" {
+		return 0, nil
+	}
+	all, _, err := w.Nomad.Jobs().Allocations(r.service, true, (&api.QueryOptions{}).WithContext(ctx))
+	n := 0
+	for _, a := range all {
+		if a.ClientStatus == api.AllocClientStatusRunning {
+			n++
+		}
+	}
+	return n, err
 }
 
 // rolledOut is satisfied when a pool has n members, all ready and of its present template, and says so.

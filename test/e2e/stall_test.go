@@ -145,8 +145,7 @@ func (s *stall) await(t *testing.T, what string, within time.Duration, check fun
 
 func (s *stall) scale(t *testing.T, replicas int32) {
 	t.Helper()
-	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
-	if err := s.Client.SubResource("scale").Patch(t.Context(), s.pool.DeepCopy(), client.RawPatch("application/merge-patch+json", patch)); err != nil {
+	if err := s.Client.SubResource("scale").Patch(t.Context(), s.pool.DeepCopy(), replicasPatch(replicas)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubevirt"
 )
 
 // uiActions are what people do to a member's VM in Harvester's UI, or with kubectl, that is no reason to replace it.
@@ -176,34 +175,18 @@ func stopAndStart(t *testing.T, n v1alpha1.NomadNode) error {
 	return nil
 }
 
-// migrate has the instance say what it says when a live migration has ended: the same guest on another host.
+// migrate has KubeVirt migrate the guest, as "Migrate" does.
 func migrate(t *testing.T, n v1alpha1.NomadNode) error {
 	t.Helper()
-	config, err := w.Kube.RESTConfigFor(t.Context(), kubevirt.Namespace, kubevirt.HandlerServiceAccount)
-	if err != nil {
-		return err
-	}
-	handler, err := client.New(config, client.Options{Scheme: w.Client.Scheme(), Mapper: w.Client.RESTMapper()})
-	if err != nil {
-		return err
-	}
-	instance := &kubevirtv1.VirtualMachineInstance{}
-	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(&n), instance); err != nil {
-		return err
-	}
-	from, to := instance.Status.NodeName, "host-1"
-	if from == to {
-		to = "host-2"
-	}
-	now := metav1.Now()
-	instance.Status.NodeName = to
-	instance.Status.MigrationState = &kubevirtv1.VirtualMachineInstanceMigrationState{SourceNode: from, TargetNode: to, StartTimestamp: &now, EndTimestamp: &now, Completed: true}
-	if err := handler.Update(t.Context(), instance); err != nil {
+	if err := w.Client.Create(t.Context(), &kubevirtv1.VirtualMachineInstanceMigration{
+		ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, GenerateName: n.Name + "-"},
+		Spec:       kubevirtv1.VirtualMachineInstanceMigrationSpec{VMIName: n.Name},
+	}); err != nil {
 		return err
 	}
 	eventually(t, n.Spec.PoolName, "the member to name its new host", 30*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		for _, m := range nodes {
-			if m.Name == n.Name && m.Status.VM.Host == to {
+			if m.Name == n.Name && m.Status.VM.Host != "" && m.Status.VM.Host != n.Status.VM.Host {
 				return nil
 			}
 		}

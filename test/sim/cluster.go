@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -83,25 +82,22 @@ func (c *cluster) write(doing, nodeID string, effect func() error) error {
 	})
 }
 
-// info reads a node; it says what drain there was, and when.
-func (c *cluster) info(nodeID string) (nomad.Node, sight, error) {
+// info reads a node, and says when the servers did.
+func (c *cluster) info(nodeID string) (nomad.Node, time.Time, error) {
 	var out nomad.Node
-	var s sight
+	var at time.Time
 	err := c.ask("read node", false, func() error {
 		x := c.p.w.nomad.nodes[nodeID]
 		if x == nil {
 			return errNotFound
 		}
-		out, s = x.seen(), sight{x.drain, c.p.w.now}
+		out, at = x.seen(), c.p.w.now
+		if x.drain != nil {
+			out.ForceDeadline = x.drain.force
+		}
 		return nil
 	})
-	return out, s, err
-}
-
-// sight is the drain that a node had at a moment; nil: none.
-type sight struct {
-	drain *drain
-	at    time.Time
+	return out, at, err
 }
 
 // View is nomad.Cluster's.
@@ -162,90 +158,70 @@ func (c *cluster) Cordon(_ context.Context, nodeID string) error {
 }
 
 // Uncordon is nomad.Cluster's: a drain is canceled first.
-func (c *cluster) Uncordon(ctx context.Context, nodeID string) error {
-	if err := c.CancelDrain(ctx, nodeID); err != nil {
-		return err
-	}
-	return c.write("uncordon", nodeID, func() error {
-		c.p.w.checks.uncordons(nodeID)
-		return c.p.w.nomad.setEligible(nodeID, true, us)
-	})
+func (c *cluster) Uncordon(_ context.Context, nodeID string) error {
+	return c.apply(nodeID, nomad.UncordonWrites)
 }
 
 // CancelDrain is nomad.Cluster's.
 func (c *cluster) CancelDrain(_ context.Context, nodeID string) error {
+	return c.apply(nodeID, nomad.CancelWrites)
+}
+
+// apply reads the node and does the writes that follow.
+func (c *cluster) apply(nodeID string, writes func(nomad.Node) []nomad.NodeWrite) error {
 	x, _, err := c.info(nodeID)
-	if err != nil || !x.Draining {
+	if err != nil {
 		return err
 	}
-	return c.write("cancel drain", nodeID, func() error { return c.p.w.nomad.setDrain(nodeID, nil, us) })
+	for _, doing := range writes(x) {
+		err := c.write(string(doing), nodeID, func() error {
+			if doing == nomad.WriteCancelDrain {
+				return c.p.w.nomad.setDrain(nodeID, nil, us)
+			}
+			c.p.w.checks.uncordons(nodeID)
+			return c.p.w.nomad.setEligible(nodeID, true, us)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Drain is nomad.Cluster's: nothing is sent if the node drains, or did drain, under the intent as it is to (internal/nomad:
-// hasDrained, servedBy).
+// Drain is nomad.Cluster's: nothing is sent if the node drains, or did drain, under the intent as it is to.
 func (c *cluster) Drain(_ context.Context, nodeID string, r nomad.DrainRequest) (bool, error) {
-	x, seen, err := c.info(nodeID)
-	if err != nil || hasDrained(x, r.IntentID) && servedBy(x, r) {
+	x, at, err := c.info(nodeID)
+	if err != nil {
 		return false, err
 	}
-	if !r.NoDeadline {
-		r = c.kickRequest(x, seen, r)
+	r, due := nomad.DrainToSend(x, r, c.p.w.now)
+	if !due {
+		return false, nil
 	}
-	err = c.sendDrain("drain", nodeID, r, seen.at)
+	err = c.sendDrain("drain", nodeID, r, at)
 	return err == nil, err
-}
-
-func onTimeout(r nomad.DrainRequest) v1alpha1.DrainTimeoutAction {
-	if r.NoDeadline {
-		return v1alpha1.DrainRetain
-	}
-	return v1alpha1.DrainForce
-}
-
-func servedBy(x nomad.Node, r nomad.DrainRequest) bool {
-	if !x.Draining {
-		return r.IgnoreSystemJobs || !x.LastDrain.IgnoreSystemJobs
-	}
-	return x.LastDrain.OnTimeout == onTimeout(r) && x.LastDrain.IgnoreSystemJobs == r.IgnoreSystemJobs
-}
-
-func hasDrained(x nomad.Node, intent string) bool {
-	if x.LastDrain == nil || intent == "" || x.LastDrain.IntentID != intent {
-		return false
-	}
-	return x.Draining || x.LastDrain.Status == nomad.DrainComplete && !x.Eligible
 }
 
 // KickDrain is nomad.Cluster's.
 func (c *cluster) KickDrain(_ context.Context, nodeID string, r nomad.DrainRequest) error {
-	x, seen, err := c.info(nodeID)
+	x, at, err := c.info(nodeID)
 	if err != nil {
 		return err
 	}
-	return c.sendDrain("kick drain", nodeID, c.kickRequest(x, seen, r), seen.at)
+	r, due := nomad.KickToSend(x, r, c.p.w.now)
+	if !due {
+		return fmt.Errorf("kick drain: %w", nomad.ErrNotDraining)
+	}
+	return c.sendDrain("kick drain", nodeID, r, at)
 }
 
-// kickRequest never asks for an end that is later than what the drain has.
-func (c *cluster) kickRequest(x nomad.Node, seen sight, r nomad.DrainRequest) nomad.DrainRequest {
-	d := seen.drain
-	if !hasDrained(x, r.IntentID) || d == nil || d.force.IsZero() {
-		return r
-	}
-	left := d.force.Sub(c.p.w.now) - 2*time.Second
-	if r.NoDeadline || left < r.Remaining {
-		r.Remaining = left
-	}
-	r.NoDeadline = false
-	return r
-}
-
-// sendDrain sends a drain that was found to be needed at looked.
+// sendDrain sends a drain that was found to be needed at looked. Its end counts from when it arrives.
 func (c *cluster) sendDrain(doing, nodeID string, r nomad.DrainRequest, looked time.Time) error {
 	return c.write(doing, nodeID, func() error {
 		w := c.p.w
-		d := &drain{intent: r.IntentID, onTimeout: onTimeout(r), ignoreSystem: r.IgnoreSystemJobs}
-		if !r.NoDeadline {
-			d.force = w.now.Add(max(r.Remaining, 0))
+		d := &drain{intent: r.IntentID, onTimeout: r.OnTimeout(), ignoreSystem: r.IgnoreSystemJobs}
+		if left := r.Deadline(); left != 0 {
+			d.force = w.now.Add(max(left, 0))
 		}
 		w.checks.drains(w.running, doing, nodeID, d, looked)
 		return w.nomad.setDrain(nodeID, d, us)

@@ -16,6 +16,8 @@ type Subject struct {
 	VM *kubevirtv1.VirtualMachine
 	// Secret is the one of the cloud-init volume; nil: there is none of this name.
 	Secret *corev1.Secret
+	// Namespace is the VM's; nil: only its name is known.
+	Namespace *corev1.Namespace
 	// PoolUID is the UID of the NomadNodePool that the pool label names; empty: there is none of this name.
 	PoolUID string
 	// Images are the VirtualMachineImages of the disks, by namespace/name. What is missing doesn't exist.

@@ -128,6 +128,73 @@ func TestEachRowFindsItsMistake(t *testing.T) {
 	}
 }
 
+// The UI hides namespaces by their name, and by what others have marked them with.
+func TestHiddenNamespaces(t *testing.T) {
+	for name, want := range map[string]bool{
+		"nomad-clients": false, "rancher-jobs": false, "kubernetes": false, "pools": false, "nomad-system": true, "c-m-abc": true, "p-x7": true, "user-1": true,
+		"local": true, "fleet-default": true, "kube-public": true, "cert-manager": true,
+	} {
+		s := subject(t)
+		s.VM.Namespace, s.Secret.Namespace = name, name
+		if found := wrong(s); (len(found) == 1) != want {
+			t.Errorf("%s: %q", name, found)
+		}
+	}
+	for _, n := range []*corev1.Namespace{
+		{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"management.cattle.io/system-namespace": "true"}}},
+		{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"fleet.cattle.io/managed": "true"}}},
+	} {
+		s := subject(t)
+		s.Namespace = n
+		if found := wrong(s); len(found) != 1 {
+			t.Errorf("%+v: %q", n.ObjectMeta, found)
+		}
+	}
+}
+
+// Of one demand there may be several ways to miss it.
+func TestRowsFindMore(t *testing.T) {
+	vmi := func(s *checklist.Subject) *kubevirtv1.VirtualMachineInstanceSpec { return &s.VM.Spec.Template.Spec }
+	for name, c := range map[string]struct {
+		demand string
+		spoil  func(*checklist.Subject)
+	}{
+		"no bus":              {"disks and volumes", func(s *checklist.Subject) { vmi(s).Domain.Devices.Disks[0].Disk.Bus = "" }},
+		"an unknown eviction": {"evictionStrategy", func(s *checklist.Subject) { vmi(s).EvictionStrategy = ptr.To(kubevirtv1.EvictionStrategy("Sometimes")) }},
+		"one claim twice": {"annotation harvesterhci.io/volumeClaim", func(s *checklist.Subject) {
+			const key = "harvesterhci.io/volumeClaimTemplates"
+			s.VM.Annotations[key] = strings.Replace(s.VM.Annotations[key], "batch-7f3k9-data", "batch-7f3k9-root", 1)
+			vmi(s).Volumes[1].PersistentVolumeClaim.ClaimName = vmi(s).Volumes[0].PersistentVolumeClaim.ClaimName
+		}},
+	} {
+		s := subject(t)
+		c.spoil(&s)
+		if found := wrong(s); len(found) != 1 || !strings.HasPrefix(found[0], c.demand) {
+			t.Errorf("%s: %q", name, found)
+		}
+	}
+	s := subject(t)
+	s.VM.CreationTimestamp, s.Secret.CreationTimestamp = metav1.Unix(1, 0), metav1.Unix(2, 0)
+	s.Live = true
+	if found := strings.Join(wrong(s), "\n"); !strings.Contains(found, "its Secret") {
+		t.Errorf("a Secret made after the VM: %q", found)
+	}
+}
+
+// A member may be told to have the management network, and then has it in Harvester's own way.
+func TestManagementNetworkPasses(t *testing.T) {
+	s := subject(t)
+	vmi := &s.VM.Spec.Template.Spec
+	vmi.Networks[0].NetworkSource = kubevirtv1.NetworkSource{Pod: &kubevirtv1.PodNetwork{}}
+	if found := wrong(s); len(found) != 1 {
+		t.Errorf("bridged: %q", found)
+	}
+	vmi.Domain.Devices.Interfaces[0].InterfaceBindingMethod = kubevirtv1.InterfaceBindingMethod{Masquerade: &kubevirtv1.InterfaceMasquerade{}}
+	if found := wrong(s); len(found) > 0 {
+		t.Errorf("masqueraded: %q", found)
+	}
+}
+
 // Two mistakes touch what other rows build on.
 func TestMistakesThatSeveralRowsFind(t *testing.T) {
 	for demand, spoil := range map[string]func(*checklist.Subject){

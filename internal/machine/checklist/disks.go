@@ -59,7 +59,8 @@ var disks = []demand{
 				named = append(named, v.PersistentVolumeClaim.ClaimName)
 			}
 		}
-		return unless(len(made) > 0 && slices.Equal(made, named) && !slices.Contains(made, ""), "%v and %v", made, named)
+		once := len(slices.Compact(slices.Sorted(slices.Values(made)))) == len(made)
+		return unless(len(made) > 0 && slices.Equal(made, named) && once && !slices.Contains(made, ""), "%v and %v", made, named)
 	}},
 	// Harvester UI: models/kubevirt.io.virtualmachine.js, rootImageId; Harvester: vm_controller.go.
 	{"claims' annotation harvesterhci.io/imageId: namespace/name on the root disk, absent on empty disks", eachClaim(func(_ Subject, i int, c corev1.PersistentVolumeClaim) string {
@@ -94,14 +95,14 @@ var disks = []demand{
 		return unless(ok, "%d volumes, %d claims", len(volumes), len(all))
 	}},
 	// Harvester UI: mixins/harvester-vm, getDiskRows.
-	{"disks and volumes: paired by name and place; the claims' boot in their order", func(s Subject) string {
+	{"disks and volumes: paired by name and place; the claims' boot in their order, each on a bus", func(s Subject) string {
 		spec := s.VM.Spec.Template.Spec
 		if len(spec.Domain.Devices.Disks) < len(spec.Volumes) {
 			return fmt.Sprintf("%d disks, %d volumes", len(spec.Domain.Devices.Disks), len(spec.Volumes))
 		}
 		for i, v := range spec.Volumes {
 			d := spec.Domain.Devices.Disks[i]
-			boots := d.BootOrder != nil && *d.BootOrder == uint(i+1) && d.Disk != nil
+			boots := d.BootOrder != nil && *d.BootOrder == uint(i+1) && d.Disk != nil && d.Disk.Bus != ""
 			if d.Name != v.Name || v.PersistentVolumeClaim != nil && !boots {
 				return fmt.Sprintf("disk %d is %q, its volume %q, its boot order %v", i, d.Name, v.Name, d.BootOrder)
 			}
@@ -118,7 +119,7 @@ var disks = []demand{
 		return unless(source.UserDataSecretRef.Name == source.NetworkDataSecretRef.Name && inline == "", "%+v", source)
 	}},
 	// Harvester issue 9387: a VM whose Secret is missing starts for ever.
-	{"its Secret: exists, marked for the UI, userdata a #cloud-config, networkdata", func(s Subject) string {
+	{"its Secret: as old as the VM, marked for the UI, userdata a #cloud-config, networkdata", func(s Subject) string {
 		source := cloudInit(s)
 		if s.Secret == nil || source == nil || source.UserDataSecretRef == nil {
 			return "missing"
@@ -128,6 +129,9 @@ var disks = []demand{
 			strings.HasPrefix(string(s.Secret.Data["userdata"]), "#cloud-config\n")
 		_, hasNetwork := s.Secret.Data["networkdata"]
 		ok = ok && hasNetwork
+		if s.Live && s.VM.CreationTimestamp.Before(&s.Secret.CreationTimestamp) {
+			return fmt.Sprintf("%s/%s was made after the VM", s.Secret.Namespace, s.Secret.Name)
+		}
 		return unless(ok, "%s/%s, labels %v", s.Secret.Namespace, s.Secret.Name, s.Secret.Labels)
 	}},
 	// Harvester: pkg/api/vm/handler.go; the UI shows no disks that were made in this way.

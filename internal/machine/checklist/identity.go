@@ -2,6 +2,7 @@ package checklist
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,8 +12,31 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// hidden are the namespaces whose VMs the UI doesn't show (Rancher shell: models/namespace.js, isSystem).
-var hidden = regexp.MustCompile(`-system$|^(c-|p-|user-|local|cattle-|fleet-|kube-|rancher-)`)
+// The namespaces whose VMs the UI doesn't show (Harvester UI: models/harvester/namespace.js, isSystem; Rancher shell:
+// config/system-namespaces.js; Rancher: the setting system-namespaces).
+var (
+	hiddenName = regexp.MustCompile(`-system$|^(c-|p-|user-|local)`)
+	hiddenList = []string{
+		"calico-apiserver", "cattle-alerting", "cattle-dashboards", "cattle-global-data", "cattle-global-nt", "cattle-istio", "cattle-logging", "cattle-pipeline",
+		"cattle-prometheus", "cert-manager", "fleet-default", "fleet-local", "ingress-nginx", "kube-node-lease", "kube-public", "linkerd", "security-scan",
+		"tekton-pipelines", "tigera-operator",
+	}
+)
+
+// hidden says why the UI doesn't show the VMs of the subject's namespace; empty: it does.
+func hidden(s Subject) string {
+	name := s.VM.Namespace
+	if name == "" || hiddenName.MatchString(name) || slices.Contains(hiddenList, name) {
+		return fmt.Sprintf("%q", name)
+	}
+	if n := s.Namespace; n != nil && n.Annotations["management.cattle.io/system-namespace"] == "true" {
+		return fmt.Sprintf("%q is annotated as the system's", name)
+	}
+	if n := s.Namespace; n != nil && n.Labels["fleet.cattle.io/managed"] == "true" {
+		return fmt.Sprintf("%q is labelled as Fleet's", name)
+	}
+	return ""
+}
 
 // identity is what a VM is called, and whose it is.
 var identity = []demand{
@@ -27,9 +51,7 @@ var identity = []demand{
 	{"metadata.name: a hostname", func(s Subject) string {
 		return unless(len(validation.IsDNS1123Label(s.VM.Name)) == 0, "%q", s.VM.Name)
 	}},
-	{"metadata.namespace: one that the UI shows", func(s Subject) string {
-		return unless(s.VM.Namespace != "" && !hidden.MatchString(s.VM.Namespace), "%q", s.VM.Namespace)
-	}},
+	{"metadata.namespace: one that the UI shows", hidden},
 	// Harvester: pkg/controller/master/virtualmachine/vmi_controller.go treats the node driver's VMs in another way.
 	{"label harvesterhci.io/creator: set, and not the Rancher node driver", func(s Subject) string {
 		creator := s.VM.Labels["harvesterhci.io/creator"]

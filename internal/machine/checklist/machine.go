@@ -45,7 +45,8 @@ var machine = []demand{
 	}},
 	{"evictionStrategy: set, so that a host can be freed", func(s Subject) string {
 		strategy := s.VM.Spec.Template.Spec.EvictionStrategy
-		return unless(strategy != nil && *strategy != "" && *strategy != kubevirtv1.EvictionStrategyNone, "%v", strategy)
+		frees := []kubevirtv1.EvictionStrategy{kubevirtv1.EvictionStrategyLiveMigrateIfPossible, kubevirtv1.EvictionStrategyLiveMigrate, kubevirtv1.EvictionStrategyExternal}
+		return unless(strategy != nil && slices.Contains(frees, *strategy), "%v", strategy)
 	}},
 	// Harvester: virtualmachine/validator.go.
 	{"terminationGracePeriodSeconds: set", func(s Subject) string {
@@ -55,7 +56,7 @@ var machine = []demand{
 	{"hostname: the VM's name", func(s Subject) string {
 		return unless(s.VM.Spec.Template.Spec.Hostname == s.VM.Name, "%q", s.VM.Spec.Template.Spec.Hostname)
 	}},
-	{"interfaces and networks: paired by name; VLAN networks by namespace/name, bridged", networks},
+	{"interfaces and networks: paired by name; VLAN networks by namespace/name, bridged, or the management network, masqueraded", networks},
 	// Harvester: virtualmachine/mutator.go gives each interface an address of its own, since 1.7.
 	{"interfaces' macAddress: Harvester's to set, each another one", func(s Subject) string {
 		seen := map[string]bool{}
@@ -82,7 +83,8 @@ func networks(s Subject) string {
 	for i, net := range spec.Networks {
 		// Harvester turns bridges into taps of its own (Harvester: virtualmachine/mutator.go, managedTap).
 		bridged := nics[i].Bridge != nil || s.Live && nics[i].Binding != nil && nics[i].Binding.Name == "managedtap"
-		if nics[i].Name != net.Name || !bridged || net.Multus == nil || !strings.Contains(net.Multus.NetworkName, "/") {
+		vlan := bridged && net.Multus != nil && strings.Contains(net.Multus.NetworkName, "/")
+		if nics[i].Name != net.Name || !vlan && (nics[i].Masquerade == nil || net.Pod == nil) {
 			return fmt.Sprintf("interface %q, bridged %v, network %+v", nics[i].Name, bridged, net)
 		}
 	}

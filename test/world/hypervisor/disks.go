@@ -56,6 +56,9 @@ func (h *Hypervisor) readDisks(ctx context.Context, instance *virtv1.VirtualMach
 		if err := h.Get(ctx, types.NamespacedName{Namespace: instance.Namespace, Name: name}, &claim); err != nil {
 			return err
 		}
+		if err := h.fill(&claim); err != nil {
+			return err
+		}
 		disk := guest.Disk{Dir: h.diskOf(instance.Namespace, name), Bytes: claim.Spec.Resources.Requests.Storage().Value()}
 		if name == root {
 			m.Disk, m.DiskBytes = disk.Dir, disk.Bytes
@@ -64,6 +67,23 @@ func (h *Hypervisor) readDisks(ctx context.Context, instance *virtv1.VirtualMach
 		}
 	}
 	return nil
+}
+
+// fill makes the disk of a claim that is a copy of another claim, if it wasn't booted from yet.
+func (h *Hypervisor) fill(claim *corev1.PersistentVolumeClaim) error {
+	source := claim.Spec.DataSource
+	if source == nil || source.Kind != "PersistentVolumeClaim" {
+		return nil
+	}
+	disk := h.diskOf(claim.Namespace, claim.Name)
+	if _, err := os.Stat(disk); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := os.CopyFS(disk, os.DirFS(h.diskOf(claim.Namespace, source.Name)))
+	if err != nil {
+		err = errors.Join(err, os.RemoveAll(disk)) // half a copy would be booted from
+	}
+	return err
 }
 
 // macsOf are the addresses of an instance's interfaces, in the order of its networks.

@@ -20,7 +20,6 @@ import (
 type domain struct {
 	uid       types.UID
 	vm        types.NamespacedName
-	host      string
 	machine   guest.Machine
 	ephemeral bool               // the disk goes with the guest
 	ended     func(crashed bool) // called when the machine powers off by itself
@@ -31,9 +30,11 @@ type domain struct {
 	booted     chan struct{} // closed when boot has ended, one way or the other
 
 	mu       sync.Mutex
-	guest    guest.Guest // nil without a Nomad client
-	stopping time.Time   // zero until asked to power off
-	cut      bool        // we are ending the guest
+	host     string
+	left     map[string]bool // pods that the guest was migrated away from
+	guest    guest.Guest     // nil without a Nomad client
+	stopping time.Time       // zero until asked to power off
+	cut      bool            // we are ending the guest
 	off      bool
 	failed   bool
 }

@@ -30,8 +30,8 @@ func Named(names ...string) Match {
 
 // faults are standing ones: they hold for guests of today and of later, until lifted.
 type faults struct {
-	mu                     sync.Mutex
-	boots, joins, shutdown []*Match
+	mu                           sync.Mutex
+	room, boots, joins, shutdown []*Match
 }
 
 func (f *faults) add(list *[]*Match, match Match) (lift func()) {
@@ -52,9 +52,16 @@ func (f *faults) any(list *[]*Match, vm types.NamespacedName) bool {
 	return slices.ContainsFunc(*list, func(m *Match) bool { return (*m)(vm) })
 }
 
+func (f *faults) hasNoRoom(vm types.NamespacedName) bool       { return f.any(&f.room, vm) }
 func (f *faults) neverBoots(vm types.NamespacedName) bool      { return f.any(&f.boots, vm) }
 func (f *faults) neverJoins(vm types.NamespacedName) bool      { return f.any(&f.joins, vm) }
 func (f *faults) ignoresShutdown(vm types.NamespacedName) bool { return f.any(&f.shutdown, vm) }
+
+// NoRoomFor keeps the pods of matching VMs from being bound to any host, and says so as the scheduler does when every host
+// lacks memory. Once lifted, they are bound.
+func (h *Hypervisor) NoRoomFor(match Match) (lift func()) {
+	return h.faults.add(&h.faults.room, match)
+}
 
 // GuestNeverBoots keeps the instances of matching VMs in phase Scheduled. Once lifted, they boot.
 func (h *Hypervisor) GuestNeverBoots(match Match) (lift func()) {
@@ -154,7 +161,7 @@ func (h *Hypervisor) HostFails(ctx context.Context, name string) error {
 	}
 	errs := []error{h.setNodeReady(ctx, name, corev1.ConditionUnknown, "NodeStatusUnknown")}
 	for _, d := range h.domains.all() {
-		if d.host == name {
+		if d.hostName() == name {
 			errs = append(errs, d.powerOff(true))
 		}
 	}
@@ -170,7 +177,7 @@ func (h *Hypervisor) HostReturns(ctx context.Context, name string) error {
 		return err
 	}
 	for _, d := range h.domains.all() {
-		if d.host == name {
+		if d.hostName() == name {
 			h.powerOff(d, true)
 		}
 	}

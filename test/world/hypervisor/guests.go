@@ -27,7 +27,7 @@ type GuestInfo struct {
 func (h *Hypervisor) Guests() []GuestInfo {
 	var guests []GuestInfo
 	for _, d := range h.domains.all() {
-		info := GuestInfo{VM: d.vm, Instance: d.uid, Host: d.host, Running: !d.isOff(), LogFile: d.machine.LogFile}
+		info := GuestInfo{VM: d.vm, Instance: d.uid, Host: d.hostName(), Running: !d.isOff(), LogFile: d.machine.LogFile}
 		if client, err := d.client(); err == nil {
 			info.NodeID, info.Pid = client.NodeID(), client.Pid()
 		}

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	virtv1 "kubevirt.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -71,11 +72,16 @@ func (h *hosts) next(candidates []string) string {
 	return candidates[h.turn%len(candidates)]
 }
 
-// schedule picks a host for the pod: alive, not cordoned, and the one it names if it names one.
+// schedule picks a host for the pod: alive, not cordoned, the one it names if it names one, and not the one that its guest
+// is to be migrated from.
 func (h *Hypervisor) schedule(ctx context.Context, pod *corev1.Pod) (string, error) {
+	from := h.domains.get(types.UID(pod.Labels[virtv1.CreatedByLabel]))
 	var candidates []string
 	for _, name := range h.hosts.living() {
 		if wanted := pod.Spec.NodeSelector[corev1.LabelHostname]; wanted != "" && wanted != name {
+			continue
+		}
+		if from != nil && from.hostName() == name {
 			continue
 		}
 		var node corev1.Node
@@ -136,6 +142,8 @@ func (h *Hypervisor) beatNode(ctx context.Context, name string) error {
 			corev1.LabelArchStable:    "amd64",
 			corev1.LabelOSStable:      "linux",
 			"harvesterhci.io/managed": "true",
+			// A guest is migrated to where this is as well.
+			virtv1.HostModelCPULabel + "EPYC": "true",
 		})
 		setAll(&node.Annotations, map[string]string{virtv1.VirtHandlerHeartbeat: strings.Trim(string(heartbeat), `"`)})
 		// Admission gives every new node this taint, for the node controller to take away.

@@ -4,7 +4,7 @@
 //
 // Pods are bound to hosts in turn (of selectors only the hostname counts; affinity, taints and resources
 // don't), wait for their Secrets and claims as a kubelet does, and run at once. Guests boot from the
-// cloud-config in the VM's Secret; see package guest. Absent: migration, hotplug, snapshots, guest agent,
+// cloud-config in the VM's Secret; see package guest. Live migrations take no time. Absent: hotplug, snapshots, guest agent,
 // networks: every guest is on this machine's loopback, or has one of its own that leads there.
 package hypervisor
 

@@ -58,7 +58,7 @@ func (h *Hypervisor) reconcilePod(ctx context.Context, request ctrl.Request) (ct
 	switch {
 	case pod.DeletionTimestamp != nil:
 		return h.terminate(ctx, &pod, domain)
-	case pod.Status.Phase == corev1.PodRunning && domain != nil && domain.isOff():
+	case pod.Status.Phase == corev1.PodRunning && domain != nil && (domain.isOff() || domain.hasLeft(&pod)):
 		finishPod(&pod, domain.hasFailed())
 		return ctrl.Result{}, ignoreConflict(h.Status().Update(ctx, &pod))
 	case pod.Status.Phase == corev1.PodPending || pod.Status.Phase == "":
@@ -75,6 +75,10 @@ func (h *Hypervisor) bind(ctx context.Context, pod *corev1.Pod) (ctrl.Result, er
 	if reason, err := h.claimsMissing(ctx, pod); reason != "" || err != nil {
 		return h.unschedulable(ctx, pod, reason, err)
 	}
+	if h.faults.hasNoRoom(vmOf(pod)) {
+		// The scheduler's words (Kubernetes: pkg/scheduler/framework/types.go FitError.Error).
+		return h.unschedulable(ctx, pod, fmt.Sprintf("0/%[1]d nodes are available: %[1]d Insufficient memory.", h.options.Hosts), nil)
+	}
 	host, err := h.schedule(ctx, pod)
 	if err != nil || host == "" {
 		return h.unschedulable(ctx, pod, "0 nodes are available", err)
@@ -85,6 +89,11 @@ func (h *Hypervisor) bind(ctx context.Context, pod *corev1.Pod) (ctrl.Result, er
 	}
 	err = h.SubResource("binding").Create(ctx, pod, binding)
 	return ctrl.Result{}, client.IgnoreNotFound(ignoreConflict(err))
+}
+
+// vmOf is the VM that a virt-launcher pod is for; without a name for any other pod.
+func vmOf(pod *corev1.Pod) types.NamespacedName {
+	return types.NamespacedName{Namespace: pod.Namespace, Name: pod.Annotations[virtv1.DomainAnnotation]}
 }
 
 // unschedulable says so as the scheduler does, which KubeVirt passes on to the VM's status.
@@ -140,7 +149,7 @@ func (h *Hypervisor) runPod(ctx context.Context, pod *corev1.Pod) (ctrl.Result, 
 
 // terminate passes the end of a virt-launcher pod on to its guest, and lets the pod go after it.
 func (h *Hypervisor) terminate(ctx context.Context, pod *corev1.Pod, d *domain) (ctrl.Result, error) {
-	if d != nil && !d.isOff() {
+	if d != nil && !d.isOff() && d.isOn(pod) {
 		h.powerDown(d, ptr.Deref(pod.DeletionGracePeriodSeconds, 0))
 		return ctrl.Result{RequeueAfter: waitInterval}, nil
 	}

@@ -24,6 +24,8 @@ const (
 	GuestStopping EventKind = "GuestStopping"
 	// GuestStopped says that nothing of the guest is left; Detail tells if it crashed.
 	GuestStopped EventKind = "GuestStopped"
+	// GuestMigrated says that the guest was migrated to another host, live; Detail names it.
+	GuestMigrated EventKind = "GuestMigrated"
 	// DiskRemoved says that the disk of a guest was removed with its claim.
 	DiskRemoved EventKind = "DiskRemoved"
 )

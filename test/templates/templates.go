@@ -1,4 +1,6 @@
-package e2e
+// Package templates holds pool templates that must work: what is rendered of them is judged by cloud-init and by the list of
+// what Harvester wants, and in the world by Harvester's and KubeVirt's own admission and controllers.
+package templates
 
 import (
 	"fmt"
@@ -18,9 +20,9 @@ var firmwares = []struct{ name, overlay string }{
 	{"secure-boot", `{"template":{"spec":{"domain":{"firmware":{"bootloader":{"efi":{"secureBoot":true}}},"features":{"smm":{"enabled":true}},"devices":{"tpm":{}}}}}}`},
 }
 
-// matrixTemplates are the templates of the matrix by name: each combination of disks, networks, firmware, keys and
+// All are the templates by name: each combination of disks, networks, firmware, keys and
 // cloud-init, and then the nasty ones.
-func matrixTemplates() map[string]v1alpha1.NodeTemplate {
+func All() map[string]v1alpha1.NodeTemplate {
 	all := map[string]v1alpha1.NodeTemplate{}
 	n := 0
 	for _, disks := range []int{1, 3} {
@@ -28,7 +30,7 @@ func matrixTemplates() map[string]v1alpha1.NodeTemplate {
 			for _, firmware := range firmwares {
 				for _, keys := range []bool{false, true} {
 					for _, userData := range []string{"", "#cloud-config\npackages: [jq]\n"} {
-						t := plainTemplate()
+						t := Plain()
 						t.OS = v1alpha1.OperatingSystems[n%len(v1alpha1.OperatingSystems)]
 						for i := 1; i < disks; i++ {
 							t.Disks = append(t.Disks, v1alpha1.Disk{Name: fmt.Sprintf("data-%d", i), Size: resource.MustParse("100Gi"), StorageClassName: fixtures.StorageClass})
@@ -49,14 +51,15 @@ func matrixTemplates() map[string]v1alpha1.NodeTemplate {
 		}
 	}
 	for name, change := range nasty {
-		t := plainTemplate()
+		t := Plain()
 		change(&t)
 		all["n-"+name] = t
 	}
 	return all
 }
 
-func plainTemplate() v1alpha1.NodeTemplate {
+// Plain has what a template must have, and no more.
+func Plain() v1alpha1.NodeTemplate {
 	return v1alpha1.NodeTemplate{
 		CPU: 2, Memory: resource.MustParse("2Gi"),
 		Disks:    []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("20Gi"), Image: fixtures.Image}},
@@ -64,16 +67,19 @@ func plainTemplate() v1alpha1.NodeTemplate {
 	}
 }
 
-func overlaying(doc string) func(*v1alpha1.NodeTemplate) {
+// Overlaying sets the template's overlay.
+func Overlaying(doc string) func(*v1alpha1.NodeTemplate) {
 	return func(t *v1alpha1.NodeTemplate) { t.VirtualMachine = &runtime.RawExtension{Raw: []byte(doc)} }
 }
 
-func inInstance(doc string) func(*v1alpha1.NodeTemplate) {
-	return overlaying(`{"template":{"spec":` + doc + `}}`)
+// InInstance sets an overlay of the VM's instance.
+func InInstance(doc string) func(*v1alpha1.NodeTemplate) {
+	return Overlaying(`{"template":{"spec":` + doc + `}}`)
 }
 
-func inDevices(doc string) func(*v1alpha1.NodeTemplate) {
-	return inInstance(`{"domain":{"devices":` + doc + `}}`)
+// InDevices sets an overlay of the instance's devices.
+func InDevices(doc string) func(*v1alpha1.NodeTemplate) {
+	return InInstance(`{"domain":{"devices":` + doc + `}}`)
 }
 
 // nasty are templates at the edge of what is allowed.
@@ -105,18 +111,27 @@ var nasty = map[string]func(*v1alpha1.NodeTemplate){
 		t.Labels = map[string]string{"harvesterhci.io/maintain-mode-strategy": "ShutdownAndRestartAfterEnable", "tag.harvesterhci.io/team": "ci", "team": "a.b_c"}
 		t.Annotations = map[string]string{"harvesterhci.io/reservedMemory": "256Mi", "example.com/json": `{"a":["b"]}`}
 	},
-	"cd-rom":        inDevices(`{"disks":[{"name":"cd","cdrom":{"bus":"sata"}}]}`),
-	"drivers":       overlaying(`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"drivers","cdrom":{"bus":"sata"}}]}},"volumes":[{"name":"drivers","containerDisk":{"image":"registry.example/drivers:1"}}]}}}`),
-	"scratch":       overlaying(`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"scratch","disk":{"bus":"virtio"}}]}},"volumes":[{"name":"scratch","emptyDisk":{"capacity":"1Gi"}}]}}}`),
-	"bus":           inDevices(`{"disks":[{"name":"root","disk":{"bus":"sata"},"cache":"writethrough","serial":"ROOT"}]}`),
-	"nic":           inDevices(`{"interfaces":[{"name":"nic-0","model":"e1000"}]}`),
-	"third-network": overlaying(`{"template":{"spec":{"domain":{"devices":{"interfaces":[{"name":"extra","bridge":{}}]}},"networks":[{"name":"extra","multus":{"networkName":"` + fixtures.StorageNetwork + `"}}]}}}`),
-	"cpu-model":     inInstance(`{"domain":{"cpu":{"model":"host-passthrough"}}}`),
-	"dedicated":     inInstance(`{"domain":{"cpu":{"dedicatedCpuPlacement":true}}}`),
-	"affinity":      inInstance(`{"affinity":{"nodeAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"weight":1,"preference":{"matchExpressions":[{"key":"zone","operator":"In","values":["a","b"]}]}}]}},"tolerations":[{"key":"x","operator":"Exists"}]}`),
-	"no-affinity":   inInstance(`{"affinity":null}`),
-	"no-grace":      inInstance(`{"terminationGracePeriodSeconds":0,"evictionStrategy":"External"}`),
-	"watchdog":      inDevices(`{"watchdog":{"name":"dog","i6300esb":{"action":"reset"}},"rng":{},"autoattachMemBalloon":false}`),
-	"clock":         inInstance(`{"domain":{"clock":{"timezone":"Europe/Berlin","timer":{"hpet":{"present":false}}}},"dnsPolicy":"None","dnsConfig":{"nameservers":["10.0.0.1"]}}`),
-	"scheduler":     inInstance(`{"schedulerName":"default-scheduler"}`),
+	"management": func(t *v1alpha1.NodeTemplate) {
+		t.Networks = []v1alpha1.Network{{Management: true}, {Name: fixtures.Network}}
+	},
+	"yaml-1-1": func(t *v1alpha1.NodeTemplate) {
+		t.CloudInit.UserData = "#cloud-config\nsalt_minion: {conf: {a: y, b: 0899, c: 1e3, d: !!binary aGVsbG8=}}\nwrite_files:\n- {path: /y, content: &c '0899', permissions: '0644'}\n- {path: /z, content: *c}\n"
+	},
+	"network-data": func(t *v1alpha1.NodeTemplate) {
+		t.CloudInit.NetworkData = "version: 1\nconfig:\n- {type: physical, name: enp1s0, subnets: [{type: dhcp}]}\n"
+	},
+	"cd-rom":        InDevices(`{"disks":[{"name":"cd","cdrom":{"bus":"sata"}}]}`),
+	"drivers":       Overlaying(`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"drivers","cdrom":{"bus":"sata"}}]}},"volumes":[{"name":"drivers","containerDisk":{"image":"registry.example/drivers:1"}}]}}}`),
+	"scratch":       Overlaying(`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"scratch","disk":{"bus":"virtio"}}]}},"volumes":[{"name":"scratch","emptyDisk":{"capacity":"1Gi"}}]}}}`),
+	"bus":           InDevices(`{"disks":[{"name":"root","disk":{"bus":"sata"},"cache":"writethrough","serial":"ROOT"}]}`),
+	"nic":           InDevices(`{"interfaces":[{"name":"nic-0","model":"e1000"}]}`),
+	"third-network": Overlaying(`{"template":{"spec":{"domain":{"devices":{"interfaces":[{"name":"extra","bridge":{}}]}},"networks":[{"name":"extra","multus":{"networkName":"` + fixtures.StorageNetwork + `"}}]}}}`),
+	"cpu-model":     InInstance(`{"domain":{"cpu":{"model":"host-passthrough"}}}`),
+	"dedicated":     InInstance(`{"domain":{"cpu":{"dedicatedCpuPlacement":true}}}`),
+	"affinity":      InInstance(`{"affinity":{"nodeAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"weight":1,"preference":{"matchExpressions":[{"key":"zone","operator":"In","values":["a","b"]}]}}]}},"tolerations":[{"key":"x","operator":"Exists"}]}`),
+	"no-affinity":   InInstance(`{"affinity":null}`),
+	"no-grace":      InInstance(`{"terminationGracePeriodSeconds":0,"evictionStrategy":"External"}`),
+	"watchdog":      InDevices(`{"watchdog":{"name":"dog","i6300esb":{"action":"reset"}},"rng":{},"autoattachMemBalloon":false}`),
+	"clock":         InInstance(`{"domain":{"clock":{"timezone":"Europe/Berlin","timer":{"hpet":{"present":false}}}},"dnsPolicy":"None","dnsConfig":{"nameservers":["10.0.0.1"]}}`),
+	"scheduler":     InInstance(`{"schedulerName":"default-scheduler"}`),
 }

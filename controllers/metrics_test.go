@@ -1,0 +1,88 @@
+package controllers
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// docs/metrics.md has a row for each metric, with its labels.
+func TestMetricsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if m := regexp.MustCompile("^\\| `(nomadnodepool_[a-z_]+)` \\|").FindStringSubmatch(line); m != nil {
+			rows[m[1]] = line
+		}
+	}
+	described := regexp.MustCompile(`fqName: "([^"]+)".*variableLabels: {([^}]*)}`)
+	for _, c := range collectors {
+		ch := make(chan *prometheus.Desc, 1)
+		c.Describe(ch)
+		m := described.FindStringSubmatch((<-ch).String())
+		row, ok := rows[m[1]]
+		if !ok {
+			t.Errorf("%s has no row", m[1])
+		}
+		for label := range strings.SplitSeq(m[2], ",") {
+			if !strings.Contains(row, "`"+label+"`") {
+				t.Errorf("the row of %s lacks the label %s", m[1], label)
+			}
+		}
+		delete(rows, m[1])
+	}
+	for name := range rows {
+		t.Errorf("there is no metric %s", name)
+	}
+}
+
+// Whatever package has a metric of pools registers it here, where it is documented.
+func TestMetricsAreInOnePlace(t *testing.T) {
+	files, err := filepath.Glob("../*/*/*.go")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		for s := range stringsIn(t, file) {
+			if strings.HasPrefix(s, "nomadnodepool_") && !strings.HasPrefix(file, "../test/") {
+				t.Errorf("%s has the metric %s", file, s)
+			}
+		}
+	}
+}
+
+func TestDeletedPoolLeavesNoMetrics(t *testing.T) {
+	count := func() int {
+		n := 0
+		for _, c := range collectors {
+			ch := make(chan prometheus.Metric, 1000)
+			c.Collect(ch)
+			n += len(ch)
+		}
+		return n
+	}
+	before := count()
+	p := &v1alpha1.NomadNodePool{}
+	p.Namespace, p.Name = "ns", "forgotten"
+	reportPool(p, true)
+	membersCreated.WithLabelValues("ns", "forgotten").Inc()
+	membersRemoved.WithLabelValues("ns", "forgotten", "ScaleIn").Inc()
+	joinSeconds.WithLabelValues("ns", "forgotten").Observe(1)
+	drainSeconds.WithLabelValues("ns", "forgotten", "drained").Observe(1)
+	if got := count(); got != before+7+2+1+1+1+1 {
+		t.Fatalf("%d series, and %d before", got, before)
+	}
+	forgetPool("ns", "forgotten")
+	if got := count(); got != before {
+		t.Errorf("%d series are left, and %d were there before", got, before)
+	}
+}

@@ -1,0 +1,132 @@
+package controllers
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/tools/events"
+	clocktesting "k8s.io/utils/clock/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// poolShell is the shell around one pool of one member, which works.
+type poolShell struct {
+	*NomadNodePoolReconciler
+	nomad  *nomadStub
+	events *events.FakeRecorder
+}
+
+// newPoolShell makes them; change alters them.
+func newPoolShell(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)) *poolShell {
+	s := &poolShell{nomad: &nomadStub{}, events: events.NewFakeRecorder(100)}
+	s.nomad.view = nomad.View{
+		Taken: now, SettledSince: now.Add(-time.Hour), Health: nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable},
+		Nodes: map[string]nomad.Node{shellNodeID: {ID: shellNodeID, Status: nomad.NodeReady, Eligible: true}},
+	}
+	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p", UID: "u", CreationTimestamp: metav1.NewTime(now.Add(-2 * time.Hour))}}
+	p.Spec.Replicas = 1
+	p.Spec.Nomad.Address, p.Spec.Nomad.Servers = "http://127.0.0.1:4646", []string{"s"}
+	n := &v1alpha1.NomadNode{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{v1alpha1.PoolLabel: "p", v1alpha1.RevisionLabel: "r"}},
+		Spec:       v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r"},
+	}
+	n.Status.VM.UID, n.Status.JoinedTime = "vm", &metav1.Time{Time: now.Add(-time.Hour)}
+	change(p, n)
+	c := fake.NewClientBuilder().WithScheme(Scheme()).WithStatusSubresource(p, n).WithObjects(p, n).Build()
+	clock := clocktesting.NewFakePassiveClock(now)
+	s.NomadNodePoolReconciler = NewPoolReconciler(Deps{
+		Client: c, Live: c, Clock: clock, Recorder: s.events, NewID: func() string { return "new-id" },
+		Connections: &Connections{Reader: c, Clusters: s.nomad, Clock: clock},
+	})
+	return s
+}
+
+// reconcile looks once, and returns the pool and its member as they are then.
+func (s *poolShell) reconcile(t *testing.T) (*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {
+	t.Helper()
+	if _, err := s.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p"}}); err != nil {
+		t.Fatal(err)
+	}
+	p, n := &v1alpha1.NomadNodePool{}, &v1alpha1.NomadNode{}
+	if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p"}, p); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p-1"}, n); err != nil {
+		t.Fatal(err)
+	}
+	return p, n
+}
+
+// A pool knows its members whatever becomes of their labels, and puts the labels back.
+func TestMembersWithoutLabelsAreMembers(t *testing.T) {
+	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Labels = map[string]string{"mine": "too"} })
+	p, n := s.reconcile(t)
+	if p.Status.Replicas != 1 || p.Status.ReadyReplicas != 1 {
+		t.Errorf("the pool counts %d members, of which %d are ready", p.Status.Replicas, p.Status.ReadyReplicas)
+	}
+	if n.Labels[v1alpha1.PoolLabel] != "p" || n.Labels[v1alpha1.RevisionLabel] != "r" || n.Labels["mine"] != "too" {
+		t.Errorf("labels %v", n.Labels)
+	}
+}
+
+// Members of other pools are none, whatever their labels say.
+func TestMembersOfOthersAreNone(t *testing.T) {
+	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Spec.PoolUID = "other" })
+	if p, _ := s.reconcile(t); p.Status.Replicas != 0 {
+		t.Errorf("the pool counts %d members", p.Status.Replicas)
+	}
+}
+
+func TestSiblingsNeedNoLabels(t *testing.T) {
+	of := func(name, uid string) *v1alpha1.NomadNode {
+		n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name}, Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: uid, NodeID: name}}
+		n.Spec.Drain = newIntent("i", v1alpha1.DrainScaleIn, now, now)
+		return n
+	}
+	n := of("p-1", "u")
+	c := fake.NewClientBuilder().WithScheme(Scheme()).WithObjects(n, of("p-2", "u"), of("p-3", "other")).Build()
+	got, err := (&NomadNodeReconciler{Client: c}).siblings(t.Context(), n)
+	if err != nil || len(got) != 1 || got[0] != "p-2" {
+		t.Errorf("siblings %v, %v", got, err)
+	}
+}
+
+// A member that is replaced for its age isn't said to be of an older template.
+func TestWhyAMemberIsOutdatedIsTold(t *testing.T) {
+	for says, c := range map[string]struct {
+		revision  string
+		restarted time.Duration
+	}{
+		"MemberOutdated Member p-1 leaves: it was made from an older template":                                     {"older", time.Hour * 2},
+		"MemberOutdated Member p-1 leaves: it was made before rollout.restartedAt or is older than rollout.maxAge": {"", time.Minute},
+	} {
+		s := newPoolShell(func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+			p.Spec.Rollout.MaxSurge, p.Spec.Rollout.MaxUnavailable = new(intstr.FromInt32(0)), new(intstr.FromInt32(1))
+			p.Spec.Rollout.RestartedAt = &metav1.Time{Time: now.Add(-c.restarted)}
+			p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
+			if n.Spec.Revision = c.revision; c.revision == "" {
+				n.Spec.Revision = machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
+			}
+			// What the template names was found before.
+			p.Status.Revision = machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
+			p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.PoolTemplateValid, Status: metav1.ConditionTrue}}
+		})
+		s.reconcile(t)
+		var e string
+		for len(s.events.Events) > 0 && !strings.Contains(e, "MemberOutdated") {
+			e = <-s.events.Events
+		}
+		if !strings.Contains(e, says) {
+			t.Errorf("told is %q, want %q", e, says)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package machine
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// compareDocuments reads each pair of documents with cloud-init's own loader and tells, of those whose first one it can
+// read, which mean something else, and how many there are.
+const compareDocuments = `
+import json, sys
+from cloudinit import safeyaml
+read, different = 0, []
+for before, after in json.load(sys.stdin):
+    try:
+        want = repr(safeyaml.load(before))
+    except Exception:
+        continue
+    read += 1
+    try:
+        got = repr(safeyaml.load(after))
+    except Exception as e:
+        got = repr(e)
+    if want != got and not (want == "None" and got == "{}"):
+        different.append([before, after, want, got])
+print(json.dumps({"read": read, "different": different}))
+`
+
+// awkward are values that YAML's parsers read in different ways.
+var awkward = []string{
+	"y", "n", "yes", "No", "on", "OFF", "true", "TRUE", "~", "null", "Null", "0899", "0644", "0o17", "0x1F", "0b101", "1e3", "7E10", "1.5e3", "1.5e+3",
+	"12:30:45", "190:20:30.15", "1_000", "+12", "-0", ".5", "5.", ".inf", "-.INF", ".nan", "685_230.15", "12345678901234567890", "2001-12-14",
+	"2001-12-14t21:59:43.10-05:00", "2001-12-14 21:59:43.10 -5", "'y'", `"0899"`, `"a\nb\n"`, `"\ta "`, `"\u2028\x07"`, "|\n   a\n    b\n", "|2-\n     a\n   b\n",
+	">\n   0899\n", ">-\n   a\n   b\n\n   c\n", "|+\n   a\n\n", "|\n   $HOME \n   \tx\n", "!!str 12", "!!str y", "!!int '5'", "!!float 3", "!!binary aGVsbG8=", "!!binary |\n   aGVs\n   bG8=\n",
+	"! 12", "!!null ''", "!!set {a, b}", "!!omap [a: 1]", "!!pairs [a: 1, a: 2]", "[a, , ]", "{a, b: }", "[http://x:1/]", "{a: 0899}", "a b: c", "#x", "a #b", "a#b", "''", "", "-", "- 0899",
+	"é", "😀", "\u00a0", "'it''s'", "plain\n  over lines", "plain\n\n  over lines", "-1", "- - a\n  - 0899", "[[y], {n: y}]", "%a", "a: b", "@a", "*x", "&x a", "? a", "a\r\n", "=", "<<", "x: <<",
+}
+
+func awkwardDocuments() []string {
+	docs := []string{
+		"a: &x 0899\nb: *x\nc: [*x, *x]\n",
+		"base: &base {a: 0899, b: y}\nthis: {<<: *base, b: n}\n",
+		"base: &b {a: 1}\nmore: &m {a: 2, c: 3}\nthis:\n  <<: [*b, *m]\n  d: 4\nlast:\n  d: 4\n  a: 5\n  <<: *m\n",
+		"a: &a {x: 1}\nb: &b {<<: *a, y: 2}\nc: {<<: *b}\n",
+		"1: a\n'1': b\nyes: c\n~: d\n2001-01-01: e\n0x1F: f\n1.5: g\n",
+		"<<: {a: 1}\nb: 2\n", "'<<': {a: 1}\n", "!!merge <<: {a: 1}\n", "=: 1\n",
+		"a: 1\n...\n", "%YAML 1.1\n---\na: 1\n", "a: 1 # comment\n# another\nb:\n# a third\n- c\n", "? a\n: b\n", "? |\n  a\n  b\n: c\n", "? [a]\n: b\n",
+		"%TAG !y! tag:yaml.org,2002:\n---\na: !y!str 12\n", "# only a comment\n", "---\n", "a:\n- b\n-\n  - c\n", "\ufeffa: 1\n", "a: 1\r\nb: |\r\n  c\r\n  d\r\n",
+		strings.Repeat("k", 200) + ": v\n", "\"a\\nb\": c\n", "a: " + strings.Repeat("word ", 100) + "\n", "a: '" + strings.Repeat("word ", 100) + "'\n",
+	}
+	for _, v := range awkward {
+		docs = append(docs, "k: "+v+"\n", "k:\n- "+v+"\n- z\n", "k: ["+v+"]\n", v+": k\n", "{k: "+v+"}\n")
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	count, _ := strconv.Atoi(os.Getenv("YAML_DOCUMENTS"))
+	for range max(count, 2000) {
+		var b strings.Builder
+		for i := range 1 + random.IntN(4) {
+			between := []string{": ", ":\n- ", ":\n  - ", ": [", ": {a: ", ":", ":\n  x: "}[random.IntN(7)]
+			fmt.Fprintf(&b, "k%d%s", i, between)
+			for range 1 + random.IntN(3) {
+				b.WriteString(awkward[random.IntN(len(awkward))])
+				b.WriteString([]string{"", " ", "\n", ", ", "\n- ", "\n  ", "\n  y: ", "]", "}", "'", `"`, "\t"}[random.IntN(12)])
+			}
+			switch {
+			case strings.HasSuffix(between, "["):
+				b.WriteString("]")
+			case strings.Contains(between, "{"):
+				b.WriteString("}")
+			}
+			b.WriteString("\n")
+		}
+		docs = append(docs, b.String())
+	}
+	return docs
+}
+
+// Whatever of user data is accepted means to cloud-init what it meant before.
+func TestYAMLMeansTheSame(t *testing.T) {
+	var pairs [][2]string
+	for _, doc := range awkwardDocuments() {
+		root, err := parseYAMLMapping(doc)
+		if err != nil {
+			continue
+		}
+		again, err := writeYAML(root)
+		if err != nil {
+			t.Fatalf("%q: %v", doc, err)
+		}
+		pairs = append(pairs, [2]string{doc, again})
+	}
+	in, err := json.Marshal(pairs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	python := exec.Command("/usr/bin/python3", "-c", compareDocuments)
+	python.Stdin = bytes.NewReader(in)
+	var stderr bytes.Buffer
+	python.Stderr = &stderr
+	out, err := python.Output()
+	if err != nil {
+		t.Fatalf("%v: %s\n(%v)", err, stderr.Bytes(), errNoCloudInit)
+	}
+	var result struct {
+		Read      int
+		Different [][4]string
+	}
+	if err := json.Unmarshal(out, &result); err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range result.Different {
+		if i < 20 {
+			t.Errorf("%q is written as %q: %s, was %s", d[0], d[1], d[3], d[2])
+		}
+	}
+	t.Logf("%d documents, of which cloud-init reads %d", len(pairs), result.Read)
+	if result.Read < 400 {
+		t.Errorf("cloud-init reads only %d of the documents", result.Read)
+	}
+}

@@ -1,0 +1,72 @@
+package member
+
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+const (
+	// roomPatience is how long the scheduler may take. Until a new VM's disks are bound it finds no host either.
+	roomPatience = 30 * time.Second
+	// startRetry is how long after it was started a VM isn't started again that Harvester has halted once more. Its admission
+	// knows of quotas that Rancher has set; those that others set stop the VM only when it is about to run.
+	startRetry = time.Minute
+)
+
+// lacksRoom says why a VM doesn't run that can't be blamed for it; false: it runs, or something else is the matter.
+func lacksRoom(o Observed) (Condition, bool) {
+	switch {
+	case !o.VM.Ours || o.VM.Deleting || o.Instance.Running:
+		return Condition{}, false
+	case o.VM.AboveQuota != "":
+		// Harvester takes its word back when the VM runs.
+		return no(v1alpha1.ReasonVMAboveQuota, "Harvester keeps the VM halted, because the namespace's quota has no room for it: "+o.VM.AboveQuota+". Raise the quota or remove what uses it up"+thenStarted(o.Record)), true
+	case o.Instance.Unschedulable != "" && !o.Now.Before(o.Instance.UnschedulableSince.Add(roomPatience)):
+		return no(v1alpha1.ReasonVMUnschedulable, "No host can take the VM: "+o.Instance.Unschedulable+" Make room, add a host, or ask for less in spec.template; the VM starts by itself when it fits."), true
+	default:
+		return Condition{}, false
+	}
+}
+
+func thenStarted(r Record) string {
+	if r.Joined {
+		return "; then start the VM, or delete this NomadNode."
+	}
+	return "; the VM is then started by itself."
+}
+
+// lackedRoom is true for a member of which the last that was said is that there is no room for its VM. Its time to join has not
+// begun.
+func (r Record) lackedRoom() bool {
+	reason := r.Said[v1alpha1.NodeVMReady].Reason
+	return reason == v1alpha1.ReasonVMAboveQuota || reason == v1alpha1.ReasonVMUnschedulable
+}
+
+// roomSince is when there was room at last.
+func roomSince(o Observed) time.Time {
+	if _, lacks := lacksRoom(o); !lacks && o.VM.Ours && o.Record.lackedRoom() {
+		return o.Now.Truncate(time.Second)
+	}
+	return o.Record.RoomSince
+}
+
+// startHalted starts a VM that Harvester has halted for its namespace's quota: Harvester halts it as soon as it is made, and never
+// starts it again (Harvester: pkg/controller/master/virtualmachine/vm_controller.go SetHaltIfInsufficientResourceQuota). While
+// there is no room its admission refuses the start. One that has joined was stopped by somebody, or by its host's end, and a
+// person starts it; false: there is nothing to start.
+func startHalted(o Observed) (Decision, bool) {
+	if o.Record.Joined || !o.VM.Halted || o.VM.AboveQuota == "" {
+		return Decision{}, false
+	}
+	if left := o.Record.RoomSince.Add(startRetry).Sub(o.Now); left > 0 {
+		return Decision{Step: Wait, Wake: left}, true
+	}
+	return Decision{Step: StartVM}, true
+}
+
+// joinExpired is JoinExpired of what is observed.
+func joinExpired(o Observed) bool {
+	_, lacks := lacksRoom(o)
+	return !lacks && JoinExpired(o.Record, o.Now)
+}

@@ -1,0 +1,95 @@
+package member_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+// aboveQuota is a VM that Harvester has halted.
+func aboveQuota(o *member.Observed) {
+	o.VM.Halted, o.VM.AboveQuota, o.Instance = true, "cpu insufficient resources due to resource quota", member.Instance{}
+}
+
+// unschedulable is an instance for which the scheduler has found no host for so long.
+func unschedulable(d time.Duration) change {
+	return func(o *member.Observed) {
+		o.Instance = member.Instance{Exists: true, Unschedulable: "0/3 nodes are available: 3 Insufficient memory.", UnschedulableSince: o.Now.Add(-d)}
+	}
+}
+
+// said is when VMReady was last said to have a reason.
+func said(reason string) change {
+	return func(o *member.Observed) {
+		o.Record.Said = map[string]member.Condition{v1alpha1.NodeVMReady: {Status: "False", Reason: reason}}
+	}
+}
+
+func roomAt(at time.Time) change { return func(o *member.Observed) { o.Record.RoomSince = at } }
+
+func TestVMWithoutRoomSaysSo(t *testing.T) {
+	starting := func(o *member.Observed) { o.VM.Halted = false }
+	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
+		{"halted by Harvester", booting(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota, "cpu insufficient resources due to resource quota. Raise the quota"},
+		{"halted by Harvester: what becomes of it", booting(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota, "is then started by itself"},
+		{"halted by Harvester when it had joined", steady(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota, "then start the VM, or delete"},
+		{"started, not running yet", booting(aboveQuota, starting), "False", v1alpha1.ReasonVMAboveQuota, ""},
+		{"halted by somebody", booting(halted, noInstance), "False", v1alpha1.ReasonVMStopped, ""},
+		{"it runs again, Harvester takes its word back in a moment", booting(func(o *member.Observed) { o.VM.AboveQuota = "once" }), "True", v1alpha1.ReasonVMRunning, ""},
+		{"no host", booting(unschedulable(30 * time.Second)), "False", v1alpha1.ReasonVMUnschedulable, "3 Insufficient memory. Make room"},
+		{"no host yet", booting(unschedulable(30*time.Second - 1)), "False", v1alpha1.ReasonVMStarting, ""},
+		{"no host, and leaving", removing(vmDeleting, unschedulable(time.Hour)), "False", v1alpha1.ReasonRemoving, ""},
+	})
+	runConditions(t, v1alpha1.NodeReady, []conditionCase{
+		{"halted by Harvester", booting(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota, "Raise the quota"},
+		{"no host", booting(unschedulable(time.Hour)), "False", v1alpha1.ReasonVMUnschedulable, ""},
+	})
+	if got := member.Decide(booting(aboveQuota)).Phase; got != v1alpha1.NodeProvisioning {
+		t.Errorf("the phase of one that was halted by Harvester is %s", got)
+	}
+}
+
+func TestVMHaltedForItsQuotaIsStartedAgain(t *testing.T) {
+	runSteps(t, []stepCase{
+		{name: "halted by Harvester", o: booting(aboveQuota), step: member.StartVM},
+		{name: "long after it should have joined", o: booting(aboveQuota, said(v1alpha1.ReasonVMAboveQuota), later(time.Hour)), step: member.StartVM},
+		{name: "started, and halted at once: not each second", o: booting(aboveQuota, roomAt(now.Add(-20*time.Second))), step: member.Wait, wake: 40 * time.Second},
+		{name: "started a minute ago", o: booting(aboveQuota, roomAt(now.Add(-time.Minute))), step: member.StartVM},
+		{name: "halted by somebody", o: booting(halted, noInstance), step: member.Wait, wake: 9 * time.Minute},
+		{name: "has joined: somebody stopped it", o: steady(aboveQuota), step: member.Wait},
+		{name: "a stranger's VM", o: booting(aboveQuota, strangersVM, func(o *member.Observed) { o.VM.Halted, o.VM.AboveQuota, o.Record.VMMade = true, "cpu", false }), step: member.Wait, wake: 15 * time.Second},
+		{name: "leaving", o: booting(aboveQuota, ordering), step: member.MarkDrained},
+		{name: "the scheduler has time", o: booting(unschedulable(10 * time.Second)), step: member.Wait, wake: 20 * time.Second},
+		{name: "no host: the time to join doesn't run", o: booting(unschedulable(time.Minute)), step: member.Wait},
+	})
+}
+
+// What there was no room for has not failed to join.
+func TestTimeToJoinBeginsWithRoom(t *testing.T) {
+	late := later(time.Hour)
+	for name, c := range map[string]struct {
+		o       member.Observed
+		expired bool
+		since   time.Time
+	}{
+		"halted":              {booting(aboveQuota, said(v1alpha1.ReasonVMAboveQuota), late), false, time.Time{}},
+		"no host":             {booting(said(v1alpha1.ReasonVMUnschedulable), late, unschedulable(time.Hour)), false, time.Time{}},
+		"no host, just found": {booting(late, unschedulable(time.Hour)), true, time.Time{}}, // of the record alone
+		"runs at last":        {booting(said(v1alpha1.ReasonVMAboveQuota), late), false, now.Add(time.Hour)},
+		"has a host at last":  {booting(said(v1alpha1.ReasonVMUnschedulable), late, noInstance), false, now.Add(time.Hour)},
+		"had room in time":    {booting(said(v1alpha1.ReasonVMStarting), late, roomAt(now.Add(55*time.Minute))), false, now.Add(55 * time.Minute)},
+		"had room, too late":  {booting(said(v1alpha1.ReasonVMRunning), late, roomAt(now.Add(50*time.Minute))), true, now.Add(50 * time.Minute)},
+	} {
+		if got := member.JoinExpired(c.o.Record, c.o.Now); got != c.expired {
+			t.Errorf("%s: expired %t", name, got)
+		}
+		if d := member.Decide(c.o); !d.RoomSince.Equal(c.since) {
+			t.Errorf("%s: room since %s, not %s", name, d.RoomSince, c.since)
+		}
+	}
+	if c := member.Decide(booting(late, unschedulable(time.Hour))).Conditions[v1alpha1.NodeRegistered]; c.Reason != v1alpha1.ReasonJoining {
+		t.Errorf("no host, just found: %+v", c)
+	}
+}

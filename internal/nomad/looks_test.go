@@ -1,0 +1,129 @@
+package nomad
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+func seesAll() *policyRules {
+	return &policyRules{Node: &struct{ Policy string }{"write"}, Namespaces: []namespaceRule{namespace("*", "read-job")}}
+}
+
+// A token that loses read-job in a namespace isn't refused: the list of allocations gets shorter, and a busy node looks empty.
+func TestInspectDoesNotBelieveATokenThatSeesLess(t *testing.T) {
+	f, seen := newFakeServer(t), &changes{}
+	f.token, f.policies["p"], f.nodes[nodeA] = &api.ACLToken{Type: "client"}, seesAll(), fakeNode(nodeA)
+	f.allocs = []*api.AllocationListStub{{ID: "1", NodeID: nodeA, ClientStatus: "running"}}
+	clusters := NewClusters(Options{OnChange: seen.note, RequestTimeout: time.Second, CheckToken: time.Hour, PollNodes: time.Second})
+	go func() { _ = clusters.Start(t.Context()) }()
+	c := clusters.Get(Connection{Address: f.URL, Token: "t"})
+	eventually(t, "a good token", func() bool { return c.View().Health.OK })
+	if in, err := c.Inspect(t.Context(), nodeA); err != nil || len(in.Live) != 1 {
+		t.Fatalf("got %+v, %v", in, err)
+	}
+
+	f.locked(func() { // Nomad leaves out what the token may not see
+		f.policies["narrow"] = &policyRules{Namespaces: []namespaceRule{namespace("prod", "submit-job")}}
+		f.allocs = nil
+	})
+	in, err := c.Inspect(t.Context(), nodeA)
+	if !errors.Is(err, ErrForbidden) || in.Found || !strings.Contains(err.Error(), `namespace "prod"`) {
+		t.Errorf("got %+v, %v", in, err)
+	}
+	if h := c.View().Health; h.OK || h.Reason != v1alpha1.ReasonTokenLacksReadJob || seen.ofHealth() != 2 {
+		t.Errorf("the health is %+v, told %d times", h, seen.ofHealth())
+	}
+
+	f.locked(func() { delete(f.policies, "narrow") })
+	if _, err := c.Inspect(t.Context(), nodeA); err != nil || !c.View().Health.OK {
+		t.Errorf("with all grants back: %v, %+v", err, c.View().Health)
+	}
+	f.locked(func() { f.refuse["/v1/acl/"] = refusal{code: http.StatusBadGateway, body: "bad gateway"} })
+	if in, err := c.Inspect(t.Context(), nodeA); !errors.Is(err, ErrUnreachable) || in.Found {
+		t.Errorf("unverified: %+v, %v", in, err)
+	}
+}
+
+func TestInspectTakesOneRequestMoreWithoutACLs(t *testing.T) {
+	f := newFakeServer(t)
+	f.nodes[nodeA] = fakeNode(nodeA)
+	c := direct(f)
+	if _, err := c.Inspect(t.Context(), nodeA); err != nil {
+		t.Fatal(err)
+	}
+	f.locked(func() { f.token = &api.ACLToken{Type: managementType} })
+	if _, err := c.Inspect(t.Context(), nodeA); err != nil {
+		t.Fatal(err)
+	}
+	want := "GET /v1/node/" + nodeA + " GET /v1/allocations GET /v1/acl/token/self"
+	f.locked(func() {
+		if got := strings.Join(f.requests, " "); got != want+" "+want {
+			t.Errorf("asked for %s", got)
+		}
+	})
+}
+
+// Who comes while a look is under way waits for the next one, together with the others: the first may have begun too early.
+func TestLooksAreSharedAndNotTooOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, goOn := newLooks(), make(chan struct{})
+		var mu sync.Mutex
+		began, found := 0, map[string]int{}
+		ask := func() {
+			h, err := l.newer(t.Context(), func(context.Context) (Health, error) {
+				began++
+				me := fmt.Sprintf("look %d", began)
+				<-goOn
+				return Health{Message: me}, nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			found[h.Message]++
+			mu.Unlock()
+		}
+		go ask()
+		synctest.Wait()
+		for range 20 {
+			go ask()
+		}
+		synctest.Wait()
+		goOn <- struct{}{}
+		synctest.Wait()
+		if began != 2 || len(found) != 1 {
+			t.Fatalf("%d looks have begun, found %v", began, found)
+		}
+		goOn <- struct{}{}
+		synctest.Wait()
+		if began != 2 || found["look 1"] != 1 || found["look 2"] != 20 {
+			t.Errorf("%d looks for 21 who asked, found %v", began, found)
+		}
+	})
+}
+
+func TestLookThatWasGivenUpIsNotShared(t *testing.T) {
+	l := newLooks()
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := l.newer(ctx, func(ctx context.Context) (Health, error) { cancel(); return Health{}, ctx.Err() })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if l.done != 0 {
+		t.Error("the others are told of it")
+	}
+	if h, err := l.newer(t.Context(), func(context.Context) (Health, error) { return healthy("x"), nil }); err != nil || !h.OK {
+		t.Errorf("got %+v, %v", h, err)
+	}
+}

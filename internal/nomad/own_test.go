@@ -1,0 +1,195 @@
+package nomad
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// directory has files as a mounted Secret has them.
+func directory(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func environment(values map[string]string) func(string) string {
+	return func(name string) string { return values[name] }
+}
+
+// certificate is a certificate that signs itself, and its key.
+func certificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano())}, &x509.Certificate{}, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalECPrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw}))
+}
+
+func TestOwnConnection(t *testing.T) {
+	cert, key := certificate(t)
+	otherCert, otherKey := certificate(t)
+	env := map[string]string{"NOMAD_ADDR": "https://nomad:4646/", "NOMAD_REGION": "eu", "NOMAD_TOKEN": " t0 \n", "NOMAD_TLS_SERVER_NAME": "server.eu.nomad"}
+	pems := directory(t, map[string]string{"ca": otherCert, "cert": otherCert, "key": otherKey})
+	withTLS := map[string]string{"NOMAD_ADDR": "https://nomad:4646", "NOMAD_CACERT": pems + "/ca", "NOMAD_CLIENT_CERT": pems + "/cert", "NOMAD_CLIENT_KEY": pems + "/key"}
+	fromEnv := Connection{Address: "https://nomad:4646", Region: "eu", Token: "t0", TLSServerName: "server.eu.nomad", AddressIn: "the controller's NOMAD_ADDR", TokenIn: inEnvironment}
+	for name, c := range map[string]struct {
+		files map[string]string // nil: there is no directory
+		env   map[string]string
+		want  func(dir string) Connection
+	}{
+		"nothing": {nil, nil, func(string) Connection {
+			return Connection{AddressIn: "the controller's NOMAD_ADDR", TokenIn: inEnvironment}
+		}},
+		"environment":     {nil, env, func(string) Connection { return fromEnv }},
+		"empty directory": {map[string]string{}, env, func(string) Connection { return fromEnv }},
+		"directory over environment, each for itself": {
+			map[string]string{"NOMAD_TOKEN": "t1\n", "NOMAD_REGION": "us\n", "unrelated": "x"}, env,
+			func(string) Connection {
+				c := fromEnv
+				c.Token, c.Region, c.TokenIn = "t1", "us", inOwnSecret
+				return c
+			},
+		},
+		"an empty file counts": {map[string]string{"NOMAD_TOKEN": ""}, env, func(string) Connection {
+			c := fromEnv
+			c.Token, c.TokenIn = "", inOwnSecret
+			return c
+		}},
+		"directory alone": {
+			map[string]string{"NOMAD_ADDR": "https://n:4646\n", "NOMAD_TOKEN": "t1", "ca.crt": cert, "tls.crt": cert, "tls.key": key}, nil,
+			func(dir string) Connection {
+				return Connection{
+					Address: "https://n:4646", Token: "t1", CACert: []byte(cert), ClientCert: []byte(cert), ClientKey: []byte(key), TokenIn: inOwnSecret,
+					AddressIn: "key NOMAD_ADDR of the controller's own Secret nomad-harvester-nomad (file " + dir + "/NOMAD_ADDR)",
+				}
+			},
+		},
+		"no token anywhere": {map[string]string{}, map[string]string{"NOMAD_ADDR": "http://n:4646"}, func(string) Connection {
+			return Connection{Address: "http://n:4646", AddressIn: "the controller's NOMAD_ADDR", TokenIn: inOwnSecret}
+		}},
+		"PEM of the environment": {nil, withTLS, func(string) Connection {
+			return Connection{
+				Address: "https://nomad:4646", CACert: []byte(otherCert), ClientCert: []byte(otherCert), ClientKey: []byte(otherKey),
+				AddressIn: "the controller's NOMAD_ADDR", TokenIn: inEnvironment,
+			}
+		}},
+		"PEM of the directory over that": {map[string]string{"tls.crt": cert, "tls.key": key}, withTLS, func(string) Connection {
+			return Connection{
+				Address: "https://nomad:4646", CACert: []byte(otherCert), ClientCert: []byte(cert), ClientKey: []byte(key),
+				AddressIn: "the controller's NOMAD_ADDR", TokenIn: inOwnSecret,
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := ""
+			if c.files != nil {
+				dir = directory(t, c.files)
+			}
+			got, err := OwnConnection(dir, environment(c.env))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := c.want(dir); got.key() != want.key() {
+				t.Errorf("got %s (%s, %s), want %s (%s, %s)", got, got.AddressIn, got.TokenIn, want, want.AddressIn, want.TokenIn)
+			}
+		})
+	}
+}
+
+func TestOwnConnectionRefuses(t *testing.T) {
+	cert, _ := certificate(t)
+	_, otherKey := certificate(t)
+	for name, c := range map[string]struct {
+		files, env map[string]string
+		want       []string
+	}{
+		"address":           {map[string]string{"NOMAD_ADDR": "nomad:4646"}, nil, []string{"key NOMAD_ADDR", OwnSecret, "/NOMAD_ADDR", "https://host:port"}},
+		"address of env":    {nil, map[string]string{"NOMAD_ADDR": "nomad:4646"}, []string{`NOMAD_ADDR: "nomad:4646"`}},
+		"token":             {map[string]string{"NOMAD_TOKEN": secretWord + " x"}, nil, []string{"key NOMAD_TOKEN", "white space", "secret ID"}},
+		"CA":                {map[string]string{"ca.crt": "x"}, nil, []string{"key ca.crt", "PEM"}},
+		"key is missing":    {map[string]string{"tls.crt": cert}, nil, []string{"key tls.key", "is missing while key tls.crt"}},
+		"no pair":           {map[string]string{"tls.crt": cert, "tls.key": otherKey}, nil, []string{"key tls.crt", "key tls.key", "no usable pair"}},
+		"file that is none": {nil, map[string]string{"NOMAD_CACERT": "/absent"}, []string{"NOMAD_CACERT", "/absent", "mount the file"}},
+		"two at once":       {map[string]string{"NOMAD_ADDR": "x", "ca.crt": "x"}, nil, []string{"key NOMAD_ADDR", "key ca.crt"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := OwnConnection(directory(t, c.files), environment(c.env))
+			if err == nil {
+				t.Fatalf("got %s", conn)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q lacks %q", err, want)
+				}
+			}
+			if strings.Contains(err.Error(), secretWord) {
+				t.Errorf("a secret is in %q", err)
+			}
+		})
+	}
+	if conn, err := OwnConnection(filepath.Join(t.TempDir(), "absent"), environment(nil)); err != nil || conn.Address != "" {
+		t.Errorf("a Secret that comes later: %s, %v", conn, err)
+	}
+}
+
+// A Secret is exchanged as a whole while it is read: what is used is all of one, or all of the next.
+func TestOwnConnectionIsOfOneVersion(t *testing.T) {
+	dir := t.TempDir()
+	for _, v := range []string{"1", "2"} {
+		if err := os.Mkdir(filepath.Join(dir, ".."+v), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for name, content := range map[string]string{"NOMAD_ADDR": "http://nomad-" + v + ":4646", "NOMAD_TOKEN": "token-" + v} {
+			if err := os.WriteFile(filepath.Join(dir, ".."+v, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	point := func(v string) {
+		_ = os.Remove(filepath.Join(dir, "..data"))
+		if err := os.Symlink(".."+v, filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	point("1")
+	for _, name := range []string{"NOMAD_ADDR", "NOMAD_TOKEN"} {
+		if err := os.Symlink(filepath.Join("..data", name), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exchanged := false
+	getenv := func(string) string { // asked for what has no file, when the others have been read
+		if !exchanged {
+			exchanged = true
+			point("2")
+		}
+		return ""
+	}
+	conn, err := OwnConnection(dir, getenv)
+	if err != nil || conn.Address != "http://nomad-2:4646" || conn.Token != "token-2" {
+		t.Errorf("got %s with %q, %v", conn, conn.Token, err)
+	}
+}

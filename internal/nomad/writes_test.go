@@ -1,0 +1,123 @@
+package nomad
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+var writesNow = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// drainingUnder is a node that drains under an intent, with an hour left.
+func drainingUnder(intent string, change func(*Node)) Node {
+	n := Node{
+		Draining: true, ForceDeadline: writesNow.Add(time.Hour),
+		LastDrain: &Drain{Status: DrainDraining, IntentID: intent, OnTimeout: v1alpha1.DrainForce},
+	}
+	if change != nil {
+		change(&n)
+	}
+	return n
+}
+
+func TestDrainToSend(t *testing.T) {
+	ended := func(status string) func(*Node) {
+		return func(n *Node) { n.Draining, n.ForceDeadline, n.LastDrain.Status = false, time.Time{}, status }
+	}
+	force := DrainRequest{IntentID: "i", Remaining: 30 * time.Minute}
+	retain := DrainRequest{IntentID: "i", Remaining: 30 * time.Minute, NoDeadline: true}
+	for name, c := range map[string]struct {
+		node Node
+		ask  DrainRequest
+		sent bool
+		want time.Duration // the deadline that is sent
+	}{
+		"never drained":                  {Node{Eligible: true}, force, true, 30 * time.Minute},
+		"never drained, without an end":  {Node{Eligible: true}, retain, true, noDeadline},
+		"time is over":                   {Node{}, DrainRequest{IntentID: "i", Remaining: -time.Minute}, true, forceNow},
+		"drains as asked":                {drainingUnder("i", nil), force, false, 0},
+		"drains for somebody else":       {drainingUnder("other", nil), force, true, 30 * time.Minute},
+		"no intent to tell it by":        {drainingUnder("", nil), DrainRequest{Remaining: time.Minute}, true, time.Minute},
+		"has drained":                    {drainingUnder("i", ended(DrainComplete)), force, false, 0},
+		"has drained, and was opened":    {drainingUnder("i", func(n *Node) { ended(DrainComplete)(n); n.Eligible = true }), force, true, 30 * time.Minute},
+		"was canceled":                   {drainingUnder("i", ended(DrainCanceled)), force, true, 30 * time.Minute},
+		"is to have no end after all":    {drainingUnder("i", nil), retain, true, noDeadline},
+		"is to have an end after all":    {drainingUnder("i", func(n *Node) { n.ForceDeadline, n.LastDrain.OnTimeout = time.Time{}, v1alpha1.DrainRetain }), force, true, 30 * time.Minute},
+		"system jobs go too, less left":  {drainingUnder("i", func(n *Node) { n.ForceDeadline, n.LastDrain.IgnoreSystemJobs = writesNow.Add(time.Minute), true }), force, true, time.Minute - kickMargin},
+		"system jobs were left, and go":  {drainingUnder("i", func(n *Node) { ended(DrainComplete)(n); n.LastDrain.IgnoreSystemJobs = true }), force, true, 30 * time.Minute},
+		"system jobs went, and may stay": {drainingUnder("i", ended(DrainComplete)), DrainRequest{IntentID: "i", IgnoreSystemJobs: true}, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, sent := DrainToSend(c.node, c.ask, writesNow)
+			if sent != c.sent || sent && (got.Deadline() != c.want || got.IntentID != c.ask.IntentID) {
+				t.Errorf("sends %+v: %t", got, sent)
+			}
+		})
+	}
+}
+
+func TestKickToSend(t *testing.T) {
+	ask := DrainRequest{IntentID: "i", Remaining: 30 * time.Minute}
+	over := DrainRequest{IntentID: "i", Remaining: -time.Second}
+	for name, c := range map[string]struct {
+		node Node
+		ask  DrainRequest
+		sent bool
+		want time.Duration
+	}{
+		"still drains":                        {drainingUnder("i", nil), ask, true, 30 * time.Minute},
+		"still drains, less is left":          {drainingUnder("i", func(n *Node) { n.ForceDeadline = writesNow.Add(time.Minute) }), ask, true, time.Minute - kickMargin},
+		"complete":                            {drainingUnder("i", func(n *Node) { n.Draining, n.LastDrain.Status = false, DrainComplete }), ask, false, 0},
+		"canceled":                            {drainingUnder("i", func(n *Node) { n.Draining, n.LastDrain.Status, n.Eligible = false, DrainCanceled, true }), over, false, 0},
+		"never drained":                       {Node{Eligible: true}, over, false, 0},
+		"taken over by somebody":              {drainingUnder("other", nil), ask, false, 0},
+		"somebody else's, our time is over":   {drainingUnder("other", nil), over, true, forceNow},
+		"keeps the end that it has in Nomad":  {drainingUnder("i", nil), DrainRequest{IntentID: "i", Remaining: time.Minute, NoDeadline: true}, true, time.Hour - kickMargin},
+		"without an end, as it is in Nomad":   {drainingUnder("i", func(n *Node) { n.ForceDeadline = time.Time{} }), DrainRequest{IntentID: "i", NoDeadline: true}, true, noDeadline},
+		"the end is so near that it is there": {drainingUnder("i", func(n *Node) { n.ForceDeadline = writesNow.Add(time.Second) }), ask, true, forceNow},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, sent := KickToSend(c.node, c.ask, writesNow)
+			if sent != c.sent || sent && got.Deadline() != c.want {
+				t.Errorf("sends %+v: %t", got, sent)
+			}
+		})
+	}
+}
+
+func TestKickNeverExtendsADrain(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		left := time.Duration(rapid.Int64Range(-int64(time.Hour), int64(time.Hour)).Draw(t, "left"))
+		asked := time.Duration(rapid.Int64Range(-int64(time.Hour), int64(2*time.Hour)).Draw(t, "asked"))
+		delay := time.Duration(rapid.Int64Range(0, int64(kickMargin)).Draw(t, "delay"))
+		never := rapid.Bool().Draw(t, "never")
+		node := drainingUnder("i", func(n *Node) { n.ForceDeadline = writesNow.Add(left) })
+		sent, due := KickToSend(node, DrainRequest{IntentID: "i", Remaining: asked, NoDeadline: never}, writesNow)
+		got := sent.Deadline()
+		if !due || got == noDeadline || !never && got > max(asked, 0) || got > 0 && writesNow.Add(delay+got).After(node.ForceDeadline) {
+			t.Fatalf("asked for %s with %s left, got %s", asked, left, got)
+		}
+	})
+}
+
+func TestWritesThatEndADrain(t *testing.T) {
+	for name, c := range map[string]struct {
+		node             Node
+		cancel, uncordon []NodeWrite
+	}{
+		"draining":   {Node{Draining: true}, []NodeWrite{WriteCancelDrain}, []NodeWrite{WriteCancelDrain, WriteEligible}},
+		"ineligible": {Node{}, nil, []NodeWrite{WriteEligible}},
+		"eligible":   {Node{Eligible: true}, nil, []NodeWrite{WriteEligible}},
+	} {
+		if got := CancelWrites(c.node); !slices.Equal(got, c.cancel) {
+			t.Errorf("%s: to cancel %q", name, got)
+		}
+		if got := UncordonWrites(c.node); !slices.Equal(got, c.uncordon) {
+			t.Errorf("%s: to uncordon %q", name, got)
+		}
+	}
+}

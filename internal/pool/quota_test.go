@@ -1,0 +1,69 @@
+package pool_test
+
+import (
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+var full = pool.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "the quota is full"}
+
+func room(n int) func(*pool.Snapshot) {
+	return func(s *pool.Snapshot) { s.Quota = &pool.Quota{Room: n, Problem: full} }
+}
+
+// No more members are made than the quotas have room for. Nothing else waits for them.
+func TestQuota(t *testing.T) {
+	for name, c := range map[string]struct {
+		room, create int
+		full         bool
+		s            pool.Snapshot
+	}{
+		"room for all":               {5, 2, false, snapshot(4, member("a"), member("b"))},
+		"room for one":               {1, 1, true, snapshot(4, member("a"), member("b"))},
+		"no room":                    {0, 0, true, snapshot(4, member("a"), member("b"))},
+		"taken by one that has none": {1, 0, true, snapshot(4, member("a"), member("b"), member("c", pending))},
+		"nobody is missing":          {0, 0, false, snapshot(2, member("a"), member("b"))},
+		"too many":                   {0, 0, false, snapshot(1, member("a"), member("b"))},
+		"called back instead":        {0, 0, false, snapshot(2, member("a"), member("b", rescuable(time.Minute)))},
+		"a rollout's surge":          {0, 0, true, inRollout(0, 1, member("a", outdated), member("b", outdated))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			room(c.room)(&c.s)
+			p := pool.Decide(c.s)
+			if p.Create != c.create {
+				t.Errorf("makes %d, want %d", p.Create, c.create)
+			}
+			if held := p.HoldOut != nil && *p.HoldOut == full; held != c.full {
+				t.Errorf("held: %+v", p.HoldOut)
+			}
+			if c.full && p.Wake == 0 {
+				t.Error("no wake-up")
+			}
+			valid := pool.Conditions(c.s, p)[v1alpha1.PoolTemplateValid]
+			if valid.True == c.full || c.full && valid.Reason != full.Reason {
+				t.Errorf("TemplateValid: %+v", valid)
+			}
+		})
+	}
+}
+
+// inRollout is a pool in a rollout.
+func inRollout(unavailable, surge int, members ...pool.Member) pool.Snapshot {
+	s := snapshot(len(members), members...)
+	s.Rollout = v1alpha1.RolloutSpec{Type: v1alpha1.RollingUpdate, MaxSurge: ptr(intstr.FromInt(surge)), MaxUnavailable: ptr(intstr.FromInt(unavailable))}
+	return s
+}
+
+// A rollout that makes room for itself goes on though a quota is full.
+func TestQuotaDoesNotHoldARollout(t *testing.T) {
+	s := inRollout(1, 0, member("a", outdated), member("b"))
+	room(0)(&s)
+	if p := pool.Decide(s); len(p.Outdated) != 1 || p.HoldRollout != nil {
+		t.Errorf("%+v", p)
+	}
+}

@@ -1,0 +1,54 @@
+package pool
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+func registration(s Snapshot, p Plan) Condition {
+	switch {
+	case s.Joins.BreakerOpen():
+		return Condition{Reason: v1alpha1.ReasonJoinsFailing, Message: fmt.Sprintf("The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more, and their VMs are kept. "+
+			"Look at the console of one of them in Harvester, and at kubectl describe nn. Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the pool.", breakerOpensAt, v1alpha1.RetryJoinsAnnotation)}
+	case joinsFail(s):
+		return Condition{Reason: v1alpha1.ReasonJoinTimeouts, Message: "A member that should have joined Nomad didn't within health.joinTimeout. " + fate(s, p) + " Look at its console in Harvester, and at kubectl describe nn."}
+	case s.Joins.flaky():
+		return Condition{Reason: v1alpha1.ReasonJoinTimeouts, Message: "At least half of the last members didn't join Nomad within health.joinTimeout, though others did; see status.registration."}
+	default:
+		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Members join Nomad in time."}
+	}
+}
+
+// fate is what becomes of a member that didn't join in time: of the first by name that stays, or else of all of them.
+func fate(s Snapshot, p Plan) string {
+	var first *Member
+	for _, m := range s.active() {
+		if m.JoinExpired && m.Problem == nil && !slices.Contains(p.Failed, m.Name) && !slices.Contains(p.Victims, m.Name) && (first == nil || m.Name < first.Name) {
+			first = &m
+		}
+	}
+	switch {
+	case first == nil:
+		return "It is replaced."
+	case first.Protected:
+		return "It stays, because it carries the annotation " + v1alpha1.ProtectAnnotation + "."
+	case first.Halted:
+		return "It stays, because its VM is halted."
+	case first.HostMaintenance:
+		return "It stays while its host is in maintenance."
+	case p.HoldRepair != nil:
+		return "It stays for now. " + p.HoldRepair.Message
+	default:
+		return "It is replaced when its turn comes."
+	}
+}
+
+// joinsFail is true while members fail to join.
+func joinsFail(s Snapshot) bool {
+	if n, _ := s.Joins.failures(); n > 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && m.Problem == nil })
+}
