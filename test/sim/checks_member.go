@@ -85,7 +85,7 @@ func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachin
 		switch {
 		case looked && !seen.open && a.placed.After(seen.at):
 			// Placed while the request to delete was on its way: nothing can see that.
-		case !looked && m.deletedByUser && !t.notAsked && a.placed.After(m.drainedAt) && c.w.now.Sub(m.drainedAt) >= controllers.DefaultPurgePatience-time.Second:
+		case !looked && (m.deletedByUser || c.poolOf(n) == nil) && !t.notAsked && a.placed.After(m.drainedAt) && c.w.now.Sub(m.drainedAt) >= controllers.DefaultPurgePatience-time.Second:
 			// Nomad couldn't be asked for all that time, and a user wants the member gone.
 		default:
 			c.w.violate("I1", m.name, "the guest was stopped under %s", a.name())

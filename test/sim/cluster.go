@@ -117,8 +117,9 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 		return nomad.Inspection{}, err
 	}
 	in := nomad.Inspection{Found: true, Node: c.p.w.nomad.withMeta(x)}
+	at := c.p.w.now
 	err = c.ask("list allocations", false, func() error {
-		in.Live = c.p.w.nomad.listed(nodeID)
+		in.Live, at = c.p.w.nomad.listed(nodeID), c.p.w.now
 		return nil
 	})
 	if err != nil {
@@ -127,7 +128,7 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 	if err := c.verify(); err != nil {
 		return nomad.Inspection{}, err
 	}
-	c.p.w.running.looks[nodeID] = look{at: c.p.w.now, open: x.Eligible}
+	c.p.w.running.looks[nodeID] = look{at: at, open: x.Eligible}
 	return in, nil
 }
 

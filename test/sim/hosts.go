@@ -65,10 +65,10 @@ func maintainHost(w *World, s *stream) {
 	for _, vmi := range w.kubevirt.on(host) {
 		w.after(s.between(time.Second, 20*time.Second), func() { w.kubevirt.evict(vmi, host) })
 		if g := w.kubevirt.guestIn(vmi); g != nil && s.once(2) {
-			g.restart(pick(s, 3*time.Second, 40*time.Second, 3*time.Minute))
+			g.restart(pick(s, 3*time.Second, 40*time.Second, 5*time.Minute))
 		}
 	}
-	w.after(s.between(time.Minute, 6*time.Minute), func() { w.endMaintenance(host) })
+	w.after(s.between(time.Minute, 8*time.Minute), func() { w.endMaintenance(host) })
 }
 
 func (w *World) endMaintenance(host string) {

@@ -91,11 +91,6 @@ func drainMutants() []Mutation {
 		instead("take somebody else's drain over", member.Drain, func(o member.Observed, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.Nomad.Draining && o.Nomad.DrainIntent == ""
 		}),
-		sees("cancel somebody else's drain", func(o *member.Observed) {
-			if o.Record.Drain != nil && o.Record.Drain.Canceled {
-				o.Nomad.DrainIntent = o.Record.Drain.ID
-			}
-		}),
 		decides("a second intent in the place of the first", func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
 			d := decide(o)
 			if draining(o) && !o.Record.DeletedAt.IsZero() && o.Record.Drain.Reason == v1alpha1.DrainScaleIn {

@@ -108,7 +108,7 @@ func FromSeed(seed uint64) Scenario {
 	s := newChance(seed).of("scenario")
 	sc := Scenario{
 		Seed: seed, Boot: s.between(5*time.Second, 90*time.Second), Shutdown: s.between(5*time.Second, 90*time.Second),
-		JoinTimeout: s.between(2*time.Minute, 5*time.Minute), Span: s.between(3*time.Minute, 10*time.Minute), Acts: s.IntN(16),
+		JoinTimeout: s.between(2*time.Minute, 5*time.Minute), Span: s.between(3*time.Minute, 10*time.Minute), Acts: s.IntN(20),
 	}
 	sc.Faults = Faults{
 		Lag: pick(s, 0, 50, 200), Errors: pick(s, 0, 20, 100), Crashes: pick(s, 0, 20, 60), Conflicts: pick(s, 0, 15), Freezes: pick(s, 0, 0, 100),
