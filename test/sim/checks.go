@@ -101,25 +101,28 @@ func (c *checks) watch(was, is client.Object) {
 			c.members[was.Name].gone = c.w.now
 		}
 	case *v1alpha1.NomadNode:
-		m := c.members[is.Name]
-		if m == nil {
-			return
+		if m := c.members[is.Name]; m != nil {
+			m.deletedByUser = m.deletedByUser || is.DeletionTimestamp != nil && was.GetDeletionTimestamp() == nil && c.w.running == nil
+			m.shown(is, c.w.now)
 		}
-		m.ordered(is.Spec.Drain, c.w.now)
-		m.deletedByUser = m.deletedByUser || is.DeletionTimestamp != nil && was.GetDeletionTimestamp() == nil && c.w.running == nil
-		if is.Status.VM.UID != "" && m.vmKnown.IsZero() {
-			m.vmKnown = c.w.now
-		}
-		if !leaving(is) {
-			m.left = time.Time{}
-		} else if m.left.IsZero() {
-			m.left = c.w.now
-		}
-		if _, protected := is.Annotations[v1alpha1.ProtectAnnotation]; !protected {
-			m.protected = time.Time{}
-		} else if m.protected.IsZero() {
-			m.protected = c.w.now
-		}
+	}
+}
+
+// shown keeps the books on what a member's record says.
+func (m *memberTruth) shown(is *v1alpha1.NomadNode, now time.Time) {
+	m.ordered(is.Spec.Drain, now)
+	if is.Status.VM.UID != "" && m.vmKnown.IsZero() {
+		m.vmKnown = now
+	}
+	if !leaving(is) {
+		m.left = time.Time{}
+	} else if m.left.IsZero() {
+		m.left = now
+	}
+	if _, protected := is.Annotations[v1alpha1.ProtectAnnotation]; !protected {
+		m.protected = time.Time{}
+	} else if m.protected.IsZero() {
+		m.protected = now
 	}
 }
 

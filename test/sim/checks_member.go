@@ -80,17 +80,22 @@ func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachin
 	if m.forced && meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrained) {
 		return
 	}
-	seen, looked := t.looks[m.nodeID]
 	for _, a := range c.atStake(m, n) {
-		switch {
-		case looked && !seen.open && a.placed.After(seen.at):
-			// Placed while the request to delete was on its way: nothing can see that.
-		case !looked && (m.deletedByUser || c.poolOf(n) == nil) && !t.notAsked && a.placed.After(m.drainedAt) && c.w.now.Sub(m.drainedAt) >= controllers.DefaultPurgePatience-time.Second:
-			// Nomad couldn't be asked for all that time, and a user wants the member gone.
-		default:
+		if !c.unseeable(t, m, n, a) {
 			c.w.violate("I1", m.name, "the guest was stopped under %s", a.name())
 		}
 	}
+}
+
+// unseeable is true for an allocation that was placed while the request to stop the guest was on its way, or while a Nomad that
+// can't be asked was waited for with a member that a user wants gone.
+func (c *checks) unseeable(t *task, m *memberTruth, n *v1alpha1.NomadNode, a *alloc) bool {
+	seen, looked := t.looks[m.nodeID]
+	if looked {
+		return !seen.open && a.placed.After(seen.at)
+	}
+	wantedGone := m.deletedByUser || c.poolOf(n) == nil
+	return wantedGone && !t.notAsked && a.placed.After(m.drainedAt) && c.w.now.Sub(m.drainedAt) >= controllers.DefaultPurgePatience-time.Second
 }
 
 // recordDeleted checks the deletion of a NomadNode by a controller: of a drained member's, or of one that never got a VM.

@@ -36,9 +36,14 @@ func (c *checks) asksNomad(t *task, doing, nodeID string) {
 		c.w.violate("I4", m.name, "purged while its instance exists")
 	case doing == "cordon" && !m.stands("", t.readAt()):
 		c.w.violate("I3", m.name, "made ineligible without an intent that stands")
-	case doing == "cancel drain" && x != nil && x.drain != nil && x.last.AccessorID != us && x.touched.Before(t.asOf):
+	case doing == "cancel drain" && x != nil && x.foreign(t.asOf):
 		c.w.violate("I6", m.name, "somebody else's drain was canceled")
 	}
+}
+
+// foreign is true for a node that drains for somebody else, and did before.
+func (x *node) foreign(before time.Time) bool {
+	return x.drain != nil && x.last.AccessorID != us && x.touched.Before(before)
 }
 
 // drains checks a drain that a controller sends, found to be needed at looked, before it takes effect.
@@ -58,7 +63,7 @@ func (c *checks) drains(t *task, doing, nodeID string, d *drain, looked time.Tim
 	if x.last != nil && x.last.AccessorID == us {
 		c.sentOnce(m, x, d, kick || x.touched.After(looked))
 	}
-	if n := c.record(m); x.drain != nil && x.last.AccessorID != us && x.touched.Before(t.asOf) && n != nil && n.Spec.Drain != nil && c.w.now.Before(n.Spec.Drain.Deadline.Time) {
+	if n := c.record(m); x.foreign(t.asOf) && n != nil && n.Spec.Drain != nil && c.w.now.Before(n.Spec.Drain.Deadline.Time) {
 		c.w.violate("I3", m.name, "somebody else's drain was taken over before our own deadline")
 	}
 	c.notTooSoon(m, d)
