@@ -157,11 +157,12 @@ func (r *NomadNodePoolReconciler) syncMembers(ctx context.Context, s *poolScope)
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(s.members)) {
 		n := s.members[name]
-		if n.DeletionTimestamp != nil {
-			continue // its drain policy may have been changed to let it go
-		}
 		before := n.DeepCopy()
-		inStep(s.pool, n)
+		if n.DeletionTimestamp == nil {
+			inStep(s.pool, n)
+		} else { // its drain policy may have been changed to let it go
+			n.Spec.Connection = *s.pool.Spec.Nomad.NomadConnection.DeepCopy()
+		}
 		if !equality.Semantic.DeepEqual(before.Spec, n.Spec) || !maps.Equal(before.Labels, n.Labels) {
 			errs = append(errs, r.patch(ctx, n, before))
 		}

@@ -79,6 +79,18 @@ func TestMembersWithoutLabelsAreMembers(t *testing.T) {
 }
 
 // Members of other pools are none, whatever their labels say.
+// A member that is being removed follows its pool to where Nomad is, or a wrong address would hold it after it was corrected; but
+// its drain policy may have been changed to let it go.
+func TestMembersThatAreRemovedFollowTheConnection(t *testing.T) {
+	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
+		n.Spec.Connection.Address, n.Spec.DrainPolicy.OnTimeout = "http://wrong:4646", v1alpha1.DrainForce
+	})
+	if _, n := s.reconcile(t); n.Spec.Connection.Address != "http://127.0.0.1:4646" || n.Spec.DrainPolicy.OnTimeout != v1alpha1.DrainForce {
+		t.Errorf("its Nomad is at %s, and onTimeout %q", n.Spec.Connection.Address, n.Spec.DrainPolicy.OnTimeout)
+	}
+}
+
 func TestMembersOfOthersAreNone(t *testing.T) {
 	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Spec.PoolUID = "other" })
 	if p, _ := s.reconcile(t); p.Status.Replicas != 0 {

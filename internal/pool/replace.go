@@ -3,6 +3,8 @@ package pool
 import (
 	"slices"
 	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // namePatience is how old a member must be to be replaced because its name is taken. Its record goes at once, and its name must
@@ -11,14 +13,15 @@ const namePatience = 30 * time.Second
 
 // replace deletes the records of members of which nothing else exists, so that nobody loses anything: those whose VM was
 // refused, of a template that has changed since, and those whose name somebody else's VM has. Kept, they would be tried again for
-// ever, and the former would tell of a mistake that was corrected. Victims leave anyway.
+// ever, and the former would tell of a mistake that was corrected. Victims leave anyway. One whose VM could not be made for another
+// reason than a refusal may have one, since only the answer may have been lost.
 func replace(s Snapshot, p *Plan) {
 	if s.Paused {
 		return
 	}
 	for _, m := range s.active() {
 		switch left := m.Created.Add(namePatience).Sub(s.Now); {
-		case m.Problem == nil || m.VMMade || m.Protected || slices.Contains(p.Victims, m.Name):
+		case m.Problem == nil || m.Problem.Reason == v1alpha1.ReasonCreateFailed || m.VMMade || m.Protected || slices.Contains(p.Victims, m.Name):
 		case m.Revision != s.Revision, nameTaken(m) && left <= 0:
 			p.Replace = append(p.Replace, m.Name)
 		case nameTaken(m):

@@ -26,6 +26,7 @@ func TestRefusedMembersOfAFormerTemplateAreReplaced(t *testing.T) {
 		{name: "its name is taken", s: snapshot(1, member("a", lacks(v1alpha1.ReasonVMNameTaken))), replace: []string{"a"}},
 		{name: "its name is taken, and it was made just now", s: snapshot(1, member("a", lacks(v1alpha1.ReasonVMNameTaken), age(29*time.Second))), wake: time.Second},
 		{name: "Nomad gives no token", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken)))},
+		{name: "outdated, and nobody knows if its VM was made", s: snapshot(1, member("a", outdated, lacks(v1alpha1.ReasonCreateFailed)))},
 		{name: "no room for its VM, which drains", s: snapshot(1, member("a", outdated, noRoom))},
 		{name: "outdated, and on its way", s: snapshot(3, member("a", outdated, pending))},
 		{name: "leaving already", s: snapshot(0, member("a", outdated, refused, leaving(time.Second)))},

@@ -9,6 +9,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
+// mostLag is by how much a cache may lag behind.
+const mostLag = 20 * time.Second
+
 // cachedKinds are what a process watches (controllers/setup.go).
 var cachedKinds = []string{kindPool, kindNode, kindVM, kindInstance}
 
@@ -62,7 +65,7 @@ func (c *cache) lag(kind string) time.Duration {
 	w := c.p.w
 	s := w.chance.of("lag")
 	if w.faulty && s.once(w.Faults.Lag) {
-		c.stuck[kind] = w.now.Add(s.between(100*time.Millisecond, 20*time.Second))
+		c.stuck[kind] = w.now.Add(s.between(100*time.Millisecond, mostLag))
 	}
 	return max(s.between(time.Millisecond, 20*time.Millisecond), c.stuck[kind].Sub(w.now))
 }

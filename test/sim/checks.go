@@ -60,6 +60,14 @@ type memberTruth struct {
 	drainedAt             time.Time            // when Drained was written last; zero: never
 	forced                bool                 // rightly at its deadline
 	kicked                map[string]time.Time // by intent: when it was recorded that its drain was kicked
+	order                 string               // the intent that stands; empty: none
+	over                  map[string]time.Time // by ID: when intents ceased to stand
+	marked                string               // the intent that is recorded, even if it was taken back; empty: none
+	unmarked              time.Time            // when the last one ceased to be recorded
+	deletedByUser         bool                 // its record, or its pool
+	secretTaken           bool                 // somebody else deleted its Secret
+	gone                  time.Time            // when its record went, whoever removed it
+	told                  bool                 // people know that its VM is there without a record
 	released              time.Time            // when its record went; zero: it is there
 	unpurged              bool                 // released with purge false
 	late                  bool                 // released although Nomad couldn't be asked
@@ -87,31 +95,49 @@ func (c *checks) watch(was, is client.Object) {
 	switch is := is.(type) {
 	case *v1alpha1.NomadNodePool:
 		c.ask(is)
+	case nil:
+		if was, ok := was.(*v1alpha1.NomadNode); ok && c.members[was.Name] != nil {
+			c.members[was.Name].ordered(nil, c.w.now)
+			c.members[was.Name].gone = c.w.now
+		}
 	case *v1alpha1.NomadNode:
-		m := c.members[is.Name]
-		if m == nil {
-			return
-		}
-		if is.Status.VM.UID != "" && m.vmKnown.IsZero() {
-			m.vmKnown = c.w.now
-		}
-		if !leaving(is) {
-			m.left = time.Time{}
-		} else if m.left.IsZero() {
-			m.left = c.w.now
-		}
-		if _, protected := is.Annotations[v1alpha1.ProtectAnnotation]; !protected {
-			m.protected = time.Time{}
-		} else if m.protected.IsZero() {
-			m.protected = c.w.now
+		if m := c.members[is.Name]; m != nil {
+			m.deletedByUser = m.deletedByUser || is.DeletionTimestamp != nil && was.GetDeletionTimestamp() == nil && c.w.running == nil
+			m.shown(is, c.w.now)
 		}
 	}
 }
 
+// shown keeps the books on what a member's record says.
+func (m *memberTruth) shown(is *v1alpha1.NomadNode, now time.Time) {
+	m.ordered(is.Spec.Drain, now)
+	if is.Status.VM.UID != "" && m.vmKnown.IsZero() {
+		m.vmKnown = now
+	}
+	if !leaving(is) {
+		m.left = time.Time{}
+	} else if m.left.IsZero() {
+		m.left = now
+	}
+	if _, protected := is.Annotations[v1alpha1.ProtectAnnotation]; !protected {
+		m.protected = time.Time{}
+	} else if m.protected.IsZero() {
+		m.protected = now
+	}
+}
+
 // told hears the controllers' Events.
-func (c *checks) told(name, reason string) {
-	if m := c.members[name]; m != nil && reason == "PurgeSkipped" {
+func (c *checks) told(p *process, name, reason string) {
+	m := c.members[name]
+	switch {
+	case m == nil:
+	case reason == "VMWithoutRecord":
+		m.told = true
+	case reason == "PurgeSkipped":
 		m.late = true
+		if t := c.w.running; t.notAsked || t.known && p.clusterOf(t).known() {
+			c.w.violate("I7", name, "left to Nomad, though it wasn't asked in vain")
+		}
 	}
 }
 
@@ -137,11 +163,14 @@ func (c *checks) after(t *task, made call, before client.Object) {
 	case kindSecret:
 		if made.verb == "create" {
 			c.secretMade(t, is)
-		} else if !c.secrets[before.GetUID()] {
+			break
+		}
+		c.sweeps(t, c.members[before.GetLabels()[v1alpha1.NodeLabel]], "a Secret")
+		if !c.secrets[before.GetUID()] {
 			c.w.violate("I6", made.id.name, "a Secret that isn't a member's: %s", made.verb)
 		}
 	case kindClaim:
-		c.afterClaim(made)
+		c.afterClaim(t, made)
 	default:
 		c.w.violate("I6", made.id.name, "%s of a %s", made.verb, made.id.kind)
 	}
@@ -179,7 +208,7 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 	}
 	m := &memberTruth{
 		name: n.Name, nodeID: n.Spec.NodeID, poolUID: n.Spec.PoolUID, claims: machine.ClaimNames(machine.MemberOf(n)),
-		intents: map[string]time.Time{}, kicked: map[string]time.Time{},
+		intents: map[string]time.Time{}, kicked: map[string]time.Time{}, over: map[string]time.Time{},
 	}
 	c.members[n.Name], c.byNodeID[m.nodeID] = m, m
 	c.notTooMany(t, n, "a member was made")
@@ -210,7 +239,16 @@ func (c *checks) afterVM(t *task, made call, before client.Object) {
 		return
 	}
 	if made.verb == "delete" {
-		c.vmDeleted(t, c.members[name], vm)
+		c.vmStopped(t, c.members[name], vm)
+		return
+	}
+	now, _ := c.w.store.get(made.id).(*kubevirtv1.VirtualMachine)
+	switch {
+	case now == nil || !specChanged(vm, now):
+	case halted(now) && !halted(vm):
+		c.vmStopped(t, c.members[name], vm)
+	default:
+		c.w.violate("I6", vm.Name, "the VM's spec was edited: %s", made.patch)
 	}
 }
 
@@ -236,7 +274,7 @@ func (c *checks) vmMade(t *task, vm *kubevirtv1.VirtualMachine) {
 		return
 	}
 	c.ours[vm.UID], m.vmMade = vm.Name, c.w.now
-	if !c.w.kubevirt.bootable(vm) && (n == nil || !leaving(n)) {
+	if !c.w.kubevirt.bootable(vm) && !m.secretTaken && (n == nil || !leaving(n)) {
 		c.w.violate("I7", vm.Name, "a VM was made before its Secret, so that it starts for ever")
 	}
 	// One that was lost before it could be written down can't be known of.
@@ -245,11 +283,12 @@ func (c *checks) vmMade(t *task, vm *kubevirtv1.VirtualMachine) {
 	}
 }
 
-func (c *checks) afterClaim(made call) {
+func (c *checks) afterClaim(t *task, made call) {
 	for _, m := range c.members {
 		if !slices.Contains(m.claims, made.id.name) {
 			continue
 		}
+		c.sweeps(t, m, "a claim")
 		if vm := c.vmOf(m); vm != nil {
 			c.w.violate("I6", m.name, "claim %s was deleted while the VM exists", made.id.name)
 		}

@@ -23,18 +23,24 @@ func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		c.enoughWork(t, m, n)
 	case v1alpha1.DrainJoinTimeout, v1alpha1.DrainUnhealthy:
 		c.breakerHolds(t, n, "a member leaves")
+		c.patient(t, m, n)
 	default:
 		c.notTooFew(t, m, n)
 	}
 }
 
 // stay are the members that count, but for one; those that somebody else has ordered to leave while the reconcile ran
-// count as well, because it couldn't know.
+// count as well, because it couldn't know, and so do those whose record was removed by force.
 func (c *checks) stay(t *task, but *memberTruth, n *v1alpha1.NomadNode) []*memberTruth {
 	var out []*memberTruth
 	for _, o := range c.membersOf(n.Spec.PoolUID) {
 		m := c.members[o.Name]
 		if m != but && (!leaving(o) || m.left.After(t.began) && !t.chose[m]) {
+			out = append(out, m)
+		}
+	}
+	for _, m := range c.members {
+		if m != but && m.poolUID == n.Spec.PoolUID && m.forcedOff() && m.gone.After(t.began) && !t.chose[m] {
 			out = append(out, m)
 		}
 	}
@@ -59,7 +65,7 @@ func (c *checks) notTooFew(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
 		least = min(least, a.replicas)
 	}
-	if stay < least && c.alone(t) {
+	if stay < least {
 		c.w.violate("I2", m.name, "a member was let go though only %d stay and %d are asked for", stay, least)
 	}
 }
@@ -74,16 +80,15 @@ func (c *checks) enoughWork(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 			left++
 		}
 	}
-	least := math.MaxInt
+	least, minReady := math.MaxInt, time.Duration(0)
 	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
-		least = min(least, a.replicas-a.unavailable)
+		least, minReady = min(least, a.replicas-a.unavailable), max(minReady, a.minReady)
 	}
 	ready := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeReady)
-	p := c.poolOf(n)
-	if p == nil || ready == nil || ready.Status != metav1.ConditionTrue || t.began.Sub(ready.LastTransitionTime.Time) < time.Duration(p.Spec.Rollout.MinReadySeconds)*time.Second {
+	if c.poolOf(n) == nil || ready == nil || ready.Status != metav1.ConditionTrue || t.began.Sub(ready.LastTransitionTime.Time) < minReady {
 		return // not counted on yet
 	}
-	if takesWork(t.seen[m.nodeID]) && takesWork(now[m.nodeID]) && left < least && c.alone(t) {
+	if takesWork(t.seen[m.nodeID]) && takesWork(now[m.nodeID]) && left < least {
 		c.w.violate("I2", m.name, "a rollout leaves %d members that take work, and %d is the least", left, least)
 	}
 }

@@ -30,57 +30,72 @@ func (c *checks) drained(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		return
 	}
 	if d.Reason == v1alpha1.ReasonDeadline {
-		if c.w.now.Before(n.Spec.Drain.Deadline.Time) || n.Spec.DrainPolicy.OnTimeout == v1alpha1.DrainRetain {
-			c.w.violate("I1", m.name, "given up at a deadline that hasn't passed, or with onTimeout Retain")
-		}
-		m.forced = true
-		return
-	}
-	g := c.guestOf(m)
-	if g == nil || !g.lives {
+		c.givenUp(t, m, n)
 		return
 	}
 	if vm := c.vmOf(m); vm == nil || vm.DeletionTimestamp != nil {
 		return // somebody else's doing
 	}
 	seen, looked := t.looks[m.nodeID]
-	for _, a := range c.waitedFor(m, n.Spec.DrainPolicy) {
+	for _, a := range c.atStake(m, n) {
 		if !looked || seen.open || a.placed.Before(seen.at) {
 			c.w.violate("I1", m.name, "called drained (%s) while %s lives", d.Reason, a.name())
 		}
 	}
 }
 
-// vmDeleted checks I1: no guest with live allocations is stopped by us unless its deadline has passed.
-func (c *checks) vmDeleted(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachine) {
+// givenUp checks that a drain is given up only after its deadline, and unasked only if Nomad was asked in vain.
+func (c *checks) givenUp(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
+	m.forced = true
+	switch {
+	case c.w.now.Before(n.Spec.Drain.Deadline.Time) || n.Spec.DrainPolicy.OnTimeout == v1alpha1.DrainRetain:
+		c.w.violate("I1", m.name, "given up at a deadline that hasn't passed, or with onTimeout Retain")
+	case t.notAsked && len(c.atStake(m, n)) > 0:
+		c.w.violate("I1", m.name, "given up by a controller that has just started, and has not asked Nomad")
+	}
+}
+
+// atStake are the allocations that would be lost if the member's guest stopped now.
+func (c *checks) atStake(m *memberTruth, n *v1alpha1.NomadNode) []*alloc {
+	if g := c.guestOf(m); g == nil || !g.lives {
+		return nil
+	}
+	return c.waitedFor(m, n.Spec.DrainPolicy)
+}
+
+// vmStopped checks I1: no guest with live allocations is stopped by us, be it that its VM is deleted or halted, unless its
+// deadline has passed.
+func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachine) {
 	n, _ := c.w.store.get(id{kindNode, vm.Namespace, m.name}).(*v1alpha1.NomadNode)
 	switch {
-	case n == nil:
-		c.w.violate("I1", m.name, "the VM was deleted without a record")
+	case n == nil && m.gone.Before(t.began):
+		c.w.violate("I1", m.name, "the VM was stopped without a record")
 		return
 	case m.drainedAt.IsZero():
-		c.w.violate("I1", m.name, "the VM was deleted before Drained was written")
+		c.w.violate("I1", m.name, "the VM was stopped before Drained was written")
 		return
-	case vm.DeletionTimestamp != nil:
-		return // stopped by somebody else
+	case vm.DeletionTimestamp != nil, n == nil:
+		return // stopped by somebody else, or its record removed while the request was on its way
 	}
 	if m.forced && meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrained) {
 		return
 	}
-	if g := c.guestOf(m); g == nil || !g.lives {
-		return
-	}
-	seen, looked := t.looks[m.nodeID]
-	for _, a := range c.waitedFor(m, n.Spec.DrainPolicy) {
-		switch {
-		case looked && !seen.open && a.placed.After(seen.at):
-			// Placed while the request to delete was on its way: nothing can see that.
-		case !looked && a.placed.After(m.drainedAt) && c.w.now.Sub(m.drainedAt) >= controllers.DefaultPurgePatience-time.Second:
-			// Nomad couldn't be asked for all that time.
-		default:
+	for _, a := range c.atStake(m, n) {
+		if !c.unseeable(t, m, n, a) {
 			c.w.violate("I1", m.name, "the guest was stopped under %s", a.name())
 		}
 	}
+}
+
+// unseeable is true for an allocation that was placed while the request to stop the guest was on its way, or while a Nomad that
+// can't be asked was waited for with a member that a user wants gone.
+func (c *checks) unseeable(t *task, m *memberTruth, n *v1alpha1.NomadNode, a *alloc) bool {
+	seen, looked := t.looks[m.nodeID]
+	if looked {
+		return !seen.open && a.placed.After(seen.at)
+	}
+	wantedGone := m.deletedByUser || c.poolOf(n) == nil
+	return wantedGone && !t.notAsked && a.placed.After(m.drainedAt) && c.w.now.Sub(m.drainedAt) >= controllers.DefaultPurgePatience-time.Second
 }
 
 // recordDeleted checks the deletion of a NomadNode by a controller: of a drained member's, or of one that never got a VM.

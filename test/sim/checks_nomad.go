@@ -22,29 +22,38 @@ func (c *checks) record(m *memberTruth) *v1alpha1.NomadNode {
 }
 
 // asksNomad checks a write to Nomad before it takes effect.
-func (c *checks) asksNomad(_ *task, doing, nodeID string) {
-	m := c.byNodeID[nodeID]
+func (c *checks) asksNomad(t *task, doing, nodeID string) {
+	m, x := c.byNodeID[nodeID], c.w.nomad.nodes[nodeID]
 	if m == nil {
 		c.w.violate("I6", nodeID, "%s of a Nomad node that isn't a member's", doing)
 		return
 	}
+	if doing == "purge" {
+		c.sweeps(t, m, "its Nomad node")
+	}
 	switch {
 	case doing == "purge" && c.instanceOf(m) != nil:
 		c.w.violate("I4", m.name, "purged while its instance exists")
-	case doing == "cordon" && len(m.intents) == 0:
-		c.w.violate("I3", m.name, "%s without an intent", doing)
+	case doing == "cordon" && !m.stands("", t.readAt()):
+		c.w.violate("I3", m.name, "made ineligible without an intent that stands")
+	case doing == "cancel drain" && x != nil && x.foreign(t.asOf):
+		c.w.violate("I6", m.name, "somebody else's drain was canceled")
 	}
 }
 
+// foreign is true for a node that drains for somebody else, and did before.
+func (x *node) foreign(before time.Time) bool {
+	return x.drain != nil && x.last.AccessorID != us && x.touched.Before(before)
+}
+
 // drains checks a drain that a controller sends, found to be needed at looked, before it takes effect.
-func (c *checks) drains(_ *task, doing, nodeID string, d *drain, looked time.Time) {
+func (c *checks) drains(t *task, doing, nodeID string, d *drain, looked time.Time) {
 	m, x := c.byNodeID[nodeID], c.w.nomad.nodes[nodeID]
 	if m == nil || x == nil {
 		return
 	}
-	recorded, known := m.intents[d.intent]
-	if !known || recorded.After(c.w.now) {
-		c.w.violate("I3", m.name, "a drain without an intent")
+	if !m.stands(d.intent, t.readAt()) {
+		c.w.violate("I3", m.name, "a drain without an intent that stands")
 		return
 	}
 	kick := strings.HasPrefix(doing, "kick")
@@ -54,18 +63,25 @@ func (c *checks) drains(_ *task, doing, nodeID string, d *drain, looked time.Tim
 	if x.last != nil && x.last.AccessorID == us {
 		c.sentOnce(m, x, d, kick || x.touched.After(looked))
 	}
+	if n := c.record(m); x.foreign(t.asOf) && n != nil && n.Spec.Drain != nil && c.w.now.Before(n.Spec.Drain.Deadline.Time) {
+		c.w.violate("I3", m.name, "somebody else's drain was taken over before our own deadline")
+	}
 	c.notTooSoon(m, d)
 }
 
-// uncordons checks that a node which somebody else made ineligible, well before its member was ordered to leave, isn't made
-// eligible.
+// uncordons checks that a node is made eligible only to take an order back, and that one which somebody else made ineligible,
+// well before its member was ordered to leave, isn't.
 func (c *checks) uncordons(nodeID string) {
-	m, x := c.byNodeID[nodeID], c.w.nomad.nodes[nodeID]
-	if m == nil || x == nil || x.eligible || x.cordonedBy == us {
+	m, x, t := c.byNodeID[nodeID], c.w.nomad.nodes[nodeID], c.w.running
+	if m == nil || x == nil || x.eligible {
+		return
+	}
+	if m.marked == "" && m.unmarked.Before(t.readAt()) {
+		c.w.violate("I6", m.name, "made eligible without an intent that is taken back")
 		return
 	}
 	n := c.record(m)
-	if n != nil && n.Spec.Drain != nil && x.cordonedAt.Before(n.Spec.Drain.Time.Add(-onTheWay)) {
+	if x.cordonedBy != us && n != nil && n.Spec.Drain != nil && x.cordonedAt.Before(n.Spec.Drain.Time.Add(-onTheWay)) {
 		c.w.violate("I6", m.name, "a node that somebody else made ineligible was made eligible")
 	}
 }

@@ -17,6 +17,7 @@ type asked struct {
 	pool               string // its UID
 	replicas           int
 	surge, unavailable int
+	minReady           time.Duration
 	breaker            bool // the breaker was open, and written to be
 	retried            string
 	key, void          string // of the evidence, and of such as counts no more
@@ -27,6 +28,7 @@ func (c *checks) ask(p *v1alpha1.NomadNodePool) {
 	a := asked{at: c.w.now, pool: string(p.UID), replicas: int(p.Spec.Replicas)}
 	a.surge = share(p.Spec.Rollout.MaxSurge, 1, a.replicas, true)
 	a.unavailable = share(p.Spec.Rollout.MaxUnavailable, 0, a.replicas, false)
+	a.minReady = time.Duration(p.Spec.Rollout.MinReadySeconds) * time.Second
 	healthy := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolRegistrationHealthy)
 	a.breaker = healthy != nil && healthy.Reason == v1alpha1.ReasonJoinsFailing && healthy.ObservedGeneration == p.Generation
 	a.retried = p.Annotations[v1alpha1.RetryJoinsAnnotation]
@@ -120,7 +122,7 @@ func (c *checks) notTooMany(t *task, n *v1alpha1.NomadNode, what string) {
 			allowed += max(a.surge, map[bool]int{false: 1}[alone])
 		case !alone:
 			// One calls a member back while the other makes one: for a moment there is one too many.
-			allowed += max(a.surge, 1)
+			allowed++
 		}
 		most = max(most, allowed)
 	}

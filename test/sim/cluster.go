@@ -14,8 +14,12 @@ type cluster struct {
 	p *process
 
 	view        nomad.View
+	asOf        time.Time // when the servers read what the view shows
 	listErr     error
 	tokenKnown  bool
+	blind       bool // the token was found not to see all allocations
+	watched     bool
+	address     string // nowhere: nobody answers
 	allocations nomad.AllocationsView
 	tracked     map[string]bool
 	polling     bool
@@ -30,13 +34,15 @@ var _ nomad.Cluster = (*cluster)(nil)
 // requestTimeout is how long a request may take (internal/nomad: Options.RequestTimeout).
 const requestTimeout = 10 * time.Second
 
-func (c *cluster) reaches() bool { return c.p.w.nomad.answers() && !c.p.w.now.Before(c.cut) }
+func (c *cluster) reaches() bool {
+	return c.address != nowhere && c.p.w.nomad.answers() && !c.p.w.now.Before(c.cut)
+}
 
 // ask sends one request. What it does to Nomad may fail before, and its answer may be lost after.
 func (c *cluster) ask(doing string, writes bool, effect func() error) error {
 	w, t := c.p.w, c.p.w.running
 	s, e := w.chance.of("nomad requests"), w.chance.of("errors")
-	t.pass(c.p.delay(s))
+	t.pass(c.p.delay(s) + w.nomad.delay(s))
 	if !c.reaches() {
 		t.pass(s.between(0, requestTimeout))
 		return fmt.Errorf("%s: %w", doing, nomad.ErrUnreachable)
@@ -110,15 +116,19 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 	if err != nil {
 		return nomad.Inspection{}, err
 	}
-	in := nomad.Inspection{Found: true, Node: x}
+	in := nomad.Inspection{Found: true, Node: c.p.w.nomad.withMeta(x)}
+	at := c.p.w.now
 	err = c.ask("list allocations", false, func() error {
-		in.Live = c.p.w.nomad.listed(nodeID)
+		in.Live, at = c.p.w.nomad.listed(nodeID), c.p.w.now
 		return nil
 	})
 	if err != nil {
 		return nomad.Inspection{}, err
 	}
-	c.p.w.running.looks[nodeID] = look{at: c.p.w.now, open: x.Eligible}
+	if err := c.verify(); err != nil {
+		return nomad.Inspection{}, err
+	}
+	c.p.w.running.looks[nodeID] = look{at: at, open: x.Eligible}
 	return in, nil
 }
 
@@ -128,11 +138,11 @@ func (c *cluster) Usage(_ context.Context, nodeIDs []string) (map[string]nomad.U
 	err := c.ask("list allocations", false, func() error {
 		for _, nodeID := range nodeIDs {
 			u := nomad.Usage{}
-			for _, a := range c.p.w.nomad.on(nodeID) {
+			for _, a := range c.p.w.nomad.listed(nodeID) {
 				u.Allocations++
 				u.CPU += 100
 				u.MemoryMB += 100
-				if a.job.kind == system {
+				if a.JobType == system {
 					u.SystemAllocations++
 				}
 			}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -42,18 +43,20 @@ func (w *World) unrestOf(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) strin
 	}
 	if vmi := w.checks.instanceOf(m); vmi == nil || vmi.Status.Phase != kubevirtv1.Running {
 		return "doesn't run"
+	} else if e := vmi.Spec.EvictionStrategy; vmi.Status.EvacuationNodeName != "" && e != nil && *e == kubevirtv1.EvictionStrategyExternal {
+		return "is to be moved from its host"
 	}
 	return w.unrestInNomad(m)
 }
 
 func (w *World) unrestInNomad(m *memberTruth) string {
-	x := w.nomad.nodes[m.nodeID]
+	x, g := w.nomad.nodes[m.nodeID], w.checks.guestOf(m)
 	switch {
-	case !w.checks.guestOf(m).lives:
+	case g == nil || !g.lives:
 		return "is restarting"
 	case x == nil || x.status != nomad.NodeReady:
 		return "isn't ready in Nomad"
-	case x.guest != w.checks.guestOf(m) || !x.guest.joined:
+	case x.guest != g || !g.joined:
 		return "hasn't registered since its restart"
 	case !x.eligible:
 		return "is ineligible in Nomad"
@@ -86,7 +89,7 @@ func (w *World) leaks(members map[string]bool) (about, what string) {
 func (w *World) leakInNomad(members map[string]bool) (about, what string) {
 	for _, nodeID := range w.nomad.order {
 		m := w.checks.byNodeID[nodeID]
-		if m == nil || members[m.name] || m.late || m.unpurged || !w.nomad.answers() {
+		if m == nil || members[m.name] || (m.late || m.unpurged || m.forcedOff()) && !w.sweptInNomad(m) || !w.nomad.answers() {
 			continue
 		}
 		return m.name, "its Nomad node is left"
@@ -94,11 +97,15 @@ func (w *World) leakInNomad(members map[string]bool) (about, what string) {
 	return "", ""
 }
 
+// forcedOff is true for a member whose record somebody else removed.
+func (m *memberTruth) forcedOff() bool { return !m.gone.IsZero() && m.released.IsZero() }
+
 // nurse is what an operator does about members that can't get on by themselves: their name is taken, or their
 // guests didn't join.
 func (w *World) nurse() {
 	for _, o := range w.store.all(kindVM) {
-		if w.isStranger(o) && w.checks.members[o.GetName()] != nil {
+		of := w.checks.members[strings.TrimSuffix(o.GetName(), copied)]
+		if w.isStranger(o) && of != nil && (of.name == o.GetName() || !of.gone.IsZero()) { // a copy names the member's Secret
 			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
 		}
 	}
@@ -116,12 +123,13 @@ func (w *World) nurse() {
 	}
 }
 
-// uncordon makes nodes eligible that an operator had made ineligible before their members were ordered to leave, and called
-// back.
+// uncordon makes nodes of wanted members eligible that an operator has made ineligible, or has drained. Those that the
+// controllers made so they must make eligible themselves.
 func (w *World) uncordon() {
 	for _, nodeID := range w.nomad.order {
 		if x := w.nomad.nodes[nodeID]; x.ours && !x.eligible && x.cordonedBy == operator && w.wanted(nodeID) {
-			_ = w.nomad.setEligible(nodeID, true, operator) // it is there
+			_ = w.nomad.setDrain(nodeID, nil, operator) // it is there
+			_ = w.nomad.setEligible(nodeID, true, operator)
 		}
 	}
 }
@@ -136,25 +144,38 @@ func (w *World) free() {
 	}
 }
 
-// sweep removes what a controller that no longer led made after the record had gone. Of such a VM people are told.
+// sweep removes what nobody else can: VMs that a controller which no longer led made after the record had gone, or whose
+// record was removed by force, of both of which people are told; and Secrets that nothing leads to any more.
 func (w *World) sweep() {
 	for _, o := range w.store.all(kindVM) {
-		if w.checks.strays[o.GetUID()] {
-			w.note("operator", o.GetName(), "deletes the VM that a controller made late")
+		if w.checks.strays[o.GetUID()] || w.checks.unrecorded(o) {
+			w.note("operator", o.GetName(), "deletes the VM that has no record")
 			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
-			for _, name := range claimsOf(o.(*kubevirtv1.VirtualMachine)) {
-				w.late = append(w.late, id{kindClaim, o.GetNamespace(), name})
-			}
 		}
-	}
-	for _, i := range w.late {
-		_ = w.store.remove(i, "") // gone already is as good
 	}
 	for _, o := range w.store.all(kindSecret) {
 		m := w.checks.members[o.GetLabels()[v1alpha1.NodeLabel]]
-		late := m != nil && !m.released.IsZero() && !o.GetCreationTimestamp().Time.Before(m.released.Truncate(time.Second))
-		if w.checks.secrets[o.GetUID()] && (late || w.checks.strays[o.GetUID()]) {
+		if w.checks.secrets[o.GetUID()] && (w.checks.strays[o.GetUID()] || m != nil && !m.gone.IsZero()) && !w.traced(m) {
 			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
 		}
 	}
+}
+
+// traced is true while something of a member leads to its Secret.
+func (w *World) traced(m *memberTruth) bool {
+	if w.nomad.nodes[m.nodeID] != nil && w.sweptInNomad(m) {
+		return true
+	}
+	for _, claim := range m.claims {
+		if w.store.get(id{kindClaim, namespace, claim}) != nil {
+			return true
+		}
+	}
+	return w.store.get(id{kindVM, namespace, m.name}) != nil
+}
+
+// sweptInNomad is true for members whose Nomad nodes aren't left to Nomad's own garbage collection.
+func (w *World) sweptInNomad(m *memberTruth) bool {
+	p := w.pool()
+	return p != nil && string(p.UID) == m.poolUID && (p.Spec.ScaleIn.Purge == nil || *p.Spec.ScaleIn.Purge) && w.nomad.answers()
 }

@@ -16,6 +16,7 @@ type guest struct {
 	lives    bool // the client runs
 	joined   bool // and Nomad has heard of it
 	knocks   bool // it tries to reach servers that are away
+	cut      bool // nothing gets through between it and Nomad
 	stopping bool
 	orphan   bool // its VM is gone without it
 }
@@ -53,6 +54,22 @@ func (g *guest) boot() {
 func (g *guest) stop() {
 	g.lives, g.joined = false, false
 	g.w.nomad.lost(g)
+}
+
+// cutOff has a client go on, and Nomad hear nothing of it for a while.
+func (g *guest) cutOff(away time.Duration) {
+	if g.stopping || !g.lives || g.cut {
+		return
+	}
+	g.w.note("guest", g.name, "its client is out of touch for %s", away.Truncate(time.Second))
+	g.cut, g.joined = true, false
+	g.w.nomad.lost(g)
+	g.w.after(away, func() {
+		g.cut = false
+		if !g.stopping && g.lives {
+			g.w.nomad.register(g)
+		}
+	})
 }
 
 // restart is a reboot of the guest, or of its client alone.

@@ -26,16 +26,19 @@ type harvester struct {
 	w *World
 	// refusing is until when VMs are refused, and frozen until when no change of a VM is accepted.
 	refusing, frozen time.Time
+	// maintained is since when hosts are in maintenance, and upgrading since when Harvester is being upgraded.
+	maintained map[string]time.Time
+	upgrading  time.Time
 }
 
 func newHarvester(w *World) *harvester {
-	h := &harvester{w: w}
+	h := &harvester{w: w, maintained: map[string]time.Time{}}
 	w.store.watchers = append(w.store.watchers, func(was, is client.Object) {
 		if vm, ok := is.(*kubevirtv1.VirtualMachine); ok && was == nil {
 			w.after(w.chance.of("harvester").between(50*time.Millisecond, 3*time.Second), func() { h.claim(vm) })
 		}
 		if c, ok := is.(*corev1.PersistentVolumeClaim); ok && was != nil && was.GetDeletionTimestamp() == nil && c.DeletionTimestamp != nil {
-			w.after(w.chance.of("harvester").between(100*time.Millisecond, 8*time.Second), func() { h.release(c) })
+			w.after(w.chance.of("harvester").rarely(w.Faults.Holds, 8*time.Second, 12*time.Minute), func() { h.release(c) })
 		}
 	})
 	return h
@@ -43,17 +46,25 @@ func newHarvester(w *World) *harvester {
 
 // claimsOf are the claims that a VM's annotation asks for.
 func claimsOf(vm *kubevirtv1.VirtualMachine) []string {
-	var entries []struct {
-		Metadata struct {
-			Name string `json:"name"`
-		} `json:"metadata"`
-	}
-	if json.Unmarshal([]byte(vm.Annotations[claimTemplates]), &entries) != nil {
-		return nil
-	}
 	var out []string
-	for _, e := range entries {
-		out = append(out, e.Metadata.Name)
+	for _, t := range templatesOf(vm) {
+		out = append(out, t.Metadata.Name)
+	}
+	return out
+}
+
+type claimTemplate struct {
+	Metadata struct {
+		Name        string            `json:"name"`
+		Labels      map[string]string `json:"labels"`
+		Annotations map[string]string `json:"annotations"`
+	} `json:"metadata"`
+}
+
+func templatesOf(vm *kubevirtv1.VirtualMachine) []claimTemplate {
+	var out []claimTemplate
+	if json.Unmarshal([]byte(vm.Annotations[claimTemplates]), &out) != nil {
+		return nil
 	}
 	return out
 }
@@ -64,9 +75,9 @@ func (h *harvester) claim(vm *kubevirtv1.VirtualMachine) {
 	if now == nil || now.UID != vm.UID || now.DeletionTimestamp != nil {
 		return
 	}
-	for _, name := range claimsOf(now) {
+	for _, t := range templatesOf(now) {
 		claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{
-			Namespace: vm.Namespace, Name: name, Finalizers: []string{claimProtection}, Labels: map[string]string{"vm": vm.Name},
+			Namespace: vm.Namespace, Name: t.Metadata.Name, Finalizers: []string{claimProtection}, Labels: t.Metadata.Labels, Annotations: t.Metadata.Annotations,
 		}}
 		_ = h.w.store.create(claim) // one that exists is adopted
 	}
@@ -86,9 +97,13 @@ func (h *harvester) ready(vm *kubevirtv1.VirtualMachine) bool {
 // claims.
 func (h *harvester) removed(seen *kubevirtv1.VirtualMachine) {
 	s := h.w.chance.of("harvester")
-	h.w.after(s.between(50*time.Millisecond, 3*time.Second), func() {
+	h.w.after(s.rarely(h.w.Faults.Holds, 3*time.Second, 12*time.Minute), func() {
 		vm, _ := h.w.store.get(idOf(seen)).(*kubevirtv1.VirtualMachine)
-		if vm == nil || vm.UID != seen.UID {
+		switch {
+		case vm == nil || vm.UID != seen.UID:
+			return
+		case h.w.now.Before(h.frozen): // nobody can take finalizers off
+			h.removed(seen)
 			return
 		}
 		for name := range strings.SplitSeq(vm.Annotations[removedClaims], ",") {

@@ -33,7 +33,7 @@ func kindOf(o runtime.Object) string {
 		return kindPool
 	case *v1alpha1.NomadNode, *v1alpha1.NomadNodeList:
 		return kindNode
-	case *kubevirtv1.VirtualMachine:
+	case *kubevirtv1.VirtualMachine, *kubevirtv1.VirtualMachineList:
 		return kindVM
 	case *kubevirtv1.VirtualMachineInstance:
 		return kindInstance
@@ -67,6 +67,10 @@ var groups = map[string]string{
 func copyInto(dst, src client.Object) {
 	if partial, ok := dst.(*metav1.PartialObjectMetadata); ok {
 		metaOf(src).DeepCopyInto(&partial.ObjectMeta)
+		return
+	}
+	if u, ok := dst.(*unstructured.Unstructured); ok && reflect.TypeOf(src) != reflect.TypeOf(dst) {
+		u.Object, _ = runtime.DefaultUnstructuredConverter.ToUnstructured(src) // our own objects can be converted
 		return
 	}
 	reflect.ValueOf(dst).Elem().Set(reflect.ValueOf(src.DeepCopyObject()).Elem())

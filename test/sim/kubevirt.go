@@ -21,6 +21,8 @@ type kubevirt struct {
 	w *World
 	// guests by the UID of the VirtualMachine, one at a time for each.
 	guests map[types.UID]*guest
+	// full is until when there is no room for another instance.
+	full time.Time
 }
 
 func newKubevirt(w *World) *kubevirt {
@@ -94,15 +96,23 @@ func (k *kubevirt) start(vm *kubevirtv1.VirtualMachine) {
 	g := newGuest(k.w, vm)
 	k.guests[vm.UID] = g
 	k.show(vm, kubevirtv1.VirtualMachineStatusStarting)
-	k.w.after(k.w.chance.of("kubevirt").between(time.Second, k.w.Boot/2), func() {
-		if !g.stopping {
-			change(k.w.store, vmi, func(i *kubevirtv1.VirtualMachineInstance) {
-				i.Status.Phase, i.Status.NodeName = kubevirtv1.Running, "host-1"
-			})
-			k.show(vm, kubevirtv1.VirtualMachineStatusRunning)
-			g.boot()
-		}
-	})
+	k.w.after(k.w.chance.of("kubevirt").between(time.Second, k.w.Boot/2), func() { k.run(vm, vmi, g) })
+}
+
+// run brings an instance to a host, once there is room.
+func (k *kubevirt) run(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.VirtualMachineInstance, g *guest) {
+	switch {
+	case g.stopping:
+	case k.w.now.Before(k.full):
+		k.show(vm, kubevirtv1.VirtualMachineStatusUnschedulable)
+		k.w.after(k.full.Sub(k.w.now), func() { k.run(vm, vmi, g) })
+	default:
+		change(k.w.store, vmi, func(i *kubevirtv1.VirtualMachineInstance) {
+			i.Status.Phase, i.Status.NodeName = kubevirtv1.Running, k.host()
+		})
+		k.show(vm, kubevirtv1.VirtualMachineStatusRunning)
+		g.boot()
+	}
 }
 
 func (k *kubevirt) show(vm *kubevirtv1.VirtualMachine, status kubevirtv1.VirtualMachinePrintableStatus) {

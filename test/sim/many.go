@@ -2,6 +2,9 @@ package sim
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -18,8 +21,39 @@ type Options struct {
 	Workers int
 	// Tell is called with the story of each violation, one at a time.
 	Tell func(string)
+	// Off are the names of kinds of faults, and Without those of acts, that there are none of.
+	Off, Without []string
 	// Brief has violations named, and not told; Whole has all of their stories told.
 	Brief, Whole bool
+}
+
+// scenario draws one, and leaves out what is to be left out.
+func (o Options) scenario(seed uint64) Scenario {
+	sc := FromSeed(seed)
+	for _, f := range faults {
+		if slices.Contains(o.Off, f.name) {
+			sc = sc.turnOff(f)
+		}
+	}
+	for _, name := range o.Without {
+		sc = sc.without(name)
+	}
+	return sc
+}
+
+// Check returns an error for what can't be left out, because there is no such thing.
+func (o Options) Check() error {
+	for _, name := range o.Off {
+		if !slices.ContainsFunc(faults, func(f fault) bool { return f.name == name }) {
+			return fmt.Errorf("-off: there are no faults called %q", name)
+		}
+	}
+	for _, name := range o.Without {
+		if !slices.ContainsFunc(acts, func(a act) bool { return a.name == name }) {
+			return fmt.Errorf("-without: there is no act called %q", name)
+		}
+	}
+	return nil
 }
 
 // RunMany runs the schedules of consecutive seeds.
@@ -40,7 +74,7 @@ func RunMany(o Options) Summary {
 				if n >= uint64(o.Schedules) || enough {
 					return
 				}
-				sc := FromSeed(o.First + n)
+				sc := o.scenario(o.First + n)
 				r := Run(sc)
 				mu.Lock()
 				sum.Schedules++
@@ -62,50 +96,61 @@ func RunMany(o Options) Summary {
 	return sum
 }
 
-// mostLines is how many lines of a story a report shows.
-const mostLines = 60
+// firstLines and lastLines are how many lines of a story a report shows, from its beginning and from its end.
+const firstLines, lastLines = 25, 60
 
-// Report tells of a violation: the seed, the invariant, and the end of the story of those involved, with everything left
-// out that isn't needed for it.
+// Report tells of a violation: the seed, the invariant, how to have it again, and the beginning and the end of the story of
+// those involved, with everything left out that isn't needed for it.
 func Report(sc Scenario, v *Violation, whole bool) string {
 	small := shrink(sc, v)
 	r := run(small, true)
 	if r.Violation == nil {
 		return fmt.Sprintf("seed %d: %s\n(it doesn't happen again: the simulator isn't deterministic)", sc.Seed, v)
 	}
-	about, most := r.Violation.About, mostLines
+	about, first, last := r.Violation.About, firstLines, lastLines
 	if whole {
-		about, most = "", len(r.trace.lines)
+		about, last = "", len(r.trace.lines)
 	}
-	return fmt.Sprintf("seed %d: %s\n%s\n", sc.Seed, r.Violation, r.trace.tail(about, most))
+	return fmt.Sprintf("seed %d: %s\nthe whole of it: %s\n%s\n", sc.Seed, r.Violation, small.command(), r.trace.excerpt(about, first, last))
 }
 
-// shrink leaves out what isn't needed for the violation.
+// command runs the scenario again.
+func (sc Scenario) command() string {
+	out := fmt.Sprintf("go run ./test/sim/cmd -schedules 1 -seed %d", sc.Seed)
+	if len(sc.off) > 0 {
+		out += " -off " + strings.Join(sc.off, ",")
+	}
+	if len(sc.Without) > 0 {
+		out += fmt.Sprintf(" -without '%s'", strings.Join(slices.Sorted(maps.Keys(sc.Without)), ","))
+	}
+	return out + " -whole"
+}
+
+// shrink leaves out what isn't needed for the violation, until nothing more can be left out.
 func shrink(sc Scenario, v *Violation) Scenario {
+	for {
+		simpler := simplify(sc, v)
+		if len(simpler.off) == len(sc.off) && len(simpler.Without) == len(sc.Without) {
+			return sc
+		}
+		sc = simpler
+	}
+}
+
+func simplify(sc Scenario, v *Violation) Scenario {
 	try := func(simpler Scenario) {
 		if r := Run(simpler); r.Violation != nil && r.Violation.kind() == v.kind() {
 			sc = simpler
 		}
 	}
-	for _, off := range []func(*Faults){
-		func(f *Faults) { f.Crashes = 0 }, func(f *Faults) { f.Errors = 0 }, func(f *Faults) { f.Conflicts = 0 }, func(f *Faults) { f.Freezes = 0 },
-		func(f *Faults) { f.Lag = 0 }, func(f *Faults) { f.Leaders = 0 }, func(f *Faults) { f.Outages = 0 }, func(f *Faults) { f.Stalls = 0 },
-		func(f *Faults) { f.Back = 0 }, func(f *Faults) { f.ClaimsLeft = 0 }, func(f *Faults) { f.Broken = 0 }, func(f *Faults) { f.Late = 0 },
-	} {
-		simpler := sc
-		off(&simpler.Faults)
-		if simpler.Faults != sc.Faults {
+	for _, f := range faults {
+		if simpler := sc.turnOff(f); simpler.Faults != sc.Faults {
 			try(simpler)
 		}
 	}
 	for _, a := range acts {
 		if !sc.Without[a.name] {
-			simpler := sc
-			simpler.Without = map[string]bool{a.name: true}
-			for name := range sc.Without {
-				simpler.Without[name] = true
-			}
-			try(simpler)
+			try(sc.without(a.name))
 		}
 	}
 	return sc
@@ -114,5 +159,5 @@ func shrink(sc Scenario, v *Violation) Scenario {
 // Story tells a whole schedule.
 func Story(sc Scenario) string {
 	t := run(sc, true).trace
-	return t.tail("", len(t.lines))
+	return t.excerpt("", 0, len(t.lines))
 }

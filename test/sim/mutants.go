@@ -18,7 +18,7 @@ import (
 
 // Mutants are deliberate bugs, each of which the simulator must find: so it is known that it can fail.
 func Mutants() []Mutation {
-	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), seamMutants())
+	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), seamMutants(), sweepMutants())
 }
 
 // sees changes what a member's decision is based on.
@@ -79,11 +79,17 @@ func drainMutants() []Mutation {
 		instead("delete the VM before it is drained", member.DeleteVM, func(o member.Observed, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && o.Nomad.Registered
 		}),
+		instead("halt the VM before it is drained", member.HaltVM, func(o member.Observed, d member.Decision) bool {
+			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.VM.Halted && o.Nomad.Registered
+		}),
 		instead("delete the record before it is drained", member.DeleteRecord, func(o member.Observed, d member.Decision) bool {
 			return d.Step == member.Cordon && o.Record.DeletedAt.IsZero()
 		}),
 		instead("kick a drain on each reconcile", member.Kick, func(o member.Observed, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.Nomad.Draining
+		}),
+		instead("take somebody else's drain over", member.Drain, func(o member.Observed, d member.Decision) bool {
+			return d.Step == member.Wait && draining(o) && o.Nomad.Draining && o.Nomad.DrainIntent == ""
 		}),
 		decides("a second intent in the place of the first", func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
 			d := decide(o)
@@ -111,6 +117,7 @@ func removalMutants() []Mutation {
 		sees("forget to purge", func(o *member.Observed) { o.Record.Purge = false }),
 		sees("forget the claims", func(o *member.Observed) { o.Claims = nil }),
 		sees("forget the Secret in the end", func(o *member.Observed) { o.Secret = o.Secret && !o.Record.Drained }),
+		sees("wait for a Nomad that is gone for good", func(o *member.Observed) { o.PurgePatience = 1000 * time.Hour }),
 		sees("take instances for gone", func(o *member.Observed) { o.Instance = member.Instance{} }),
 	}
 }
@@ -119,6 +126,8 @@ func sightMutants() []Mutation {
 	return []Mutation{
 		sees("take any VM of the name", func(o *member.Observed) { o.VM.Ours = o.VM.Exists }),
 		sees("make the VM before its Secret", func(o *member.Observed) { o.Secret = o.Secret || !o.Record.Leaving() }),
+		sees("take a Nomad that wasn't asked for one that can't be", func(o *member.Observed) { o.Nomad.NotAsked = false }),
+		sees("forget evacuations", func(o *member.Observed) { o.Instance.EvacuatedFrom = "" }),
 		sees("a clock that is ahead", func(o *member.Observed) {
 			if o.Record.Leaving() {
 				o.Now = o.Now.Add(3 * time.Minute)
@@ -159,6 +168,13 @@ func poolMutants() []Mutation {
 			}
 		}),
 		poolSees("choose while Nomad can't be asked", func(s *pool.Snapshot) { s.NomadKnown = true }),
+		poolSees("forget upgrades", func(s *pool.Snapshot) { s.Upgrading = false }),
+		poolSees("forget maintenance", func(s *pool.Snapshot) {
+			for i := range s.Members {
+				s.Members[i].HostMaintenance = false
+			}
+		}),
+		poolSees("trust a Nomad that has just come back", func(s *pool.Snapshot) { s.NomadSettled = time.Time{} }),
 		poolSees("forget the breaker", func(s *pool.Snapshot) { s.Joins = pool.Joins{} }),
 		poolSees("surge without a limit", func(s *pool.Snapshot) { ten := intstr.FromInt32(10); s.Rollout.MaxSurge = &ten }),
 		poolSees("roll everything out at once", func(s *pool.Snapshot) { all := intstr.FromInt32(100); s.Rollout.MaxUnavailable = &all }),
@@ -191,96 +207,11 @@ func seamMutants() []Mutation {
 		clusterOf("trust Nomad when it says complete", func(_ *process, c nomad.Cluster) nomad.Cluster { return trusting{c} }),
 		clusterOf("trust the view instead of asking", func(_ *process, c nomad.Cluster) nomad.Cluster { return viewing{c} }),
 		clusterOf("take no answer for no allocations", func(_ *process, c nomad.Cluster) nomad.Cluster { return deaf{c} }),
+		clusterOf("believe a token that sees nothing", func(_ *process, c nomad.Cluster) nomad.Cluster { return credulous{c} }),
+		clusterOf("forget allocations that are out of touch", func(_ *process, c nomad.Cluster) nomad.Cluster { return inTouch{c} }),
 		clusterOf("rescue by half", func(_ *process, c nomad.Cluster) nomad.Cluster { return halfRescue{c} }),
+		clusterOf("rescue from operators as well", func(_ *process, c nomad.Cluster) nomad.Cluster { return fullRescue{c} }),
 	}
-}
-
-// sendsAlways doesn't look if the drain was sent.
-type sendsAlways struct{ nomad.Cluster }
-
-// Drain sends.
-func (s sendsAlways) Drain(_ context.Context, nodeID string, r nomad.DrainRequest) (bool, error) {
-	c := s.Cluster.(*cluster)
-	err := c.sendDrain("drain", nodeID, r, c.p.w.now)
-	return err == nil, err
-}
-
-// fullDeadline gives each drain the whole time.
-type fullDeadline struct{ sendsAlways }
-
-// Drain sends.
-func (f fullDeadline) Drain(ctx context.Context, nodeID string, r nomad.DrainRequest) (bool, error) {
-	r.Remaining = 5 * time.Minute
-	return f.sendsAlways.Drain(ctx, nodeID, r)
-}
-
-// KickDrain sends.
-func (f fullDeadline) KickDrain(ctx context.Context, nodeID string, r nomad.DrainRequest) error {
-	_, err := f.Drain(ctx, nodeID, r)
-	return err
-}
-
-// trusting sees no allocations on a node whose drain Nomad calls complete.
-type trusting struct{ nomad.Cluster }
-
-// Inspect believes Nomad.
-func (t trusting) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, error) {
-	in, err := t.Cluster.Inspect(ctx, nodeID)
-	if in.Found && !in.Node.Draining && !in.Node.Eligible {
-		in.Live = nil
-	}
-	return in, err
-}
-
-// Allocations believes Nomad.
-func (t trusting) Allocations() nomad.AllocationsView {
-	v := t.Cluster.Allocations()
-	live := map[string][]nomad.Allocation{}
-	for nodeID, as := range v.Live {
-		if x := t.View().Nodes[nodeID]; !x.Draining && !x.Eligible {
-			as = nil
-		}
-		live[nodeID] = as
-	}
-	v.Live = live
-	return v
-}
-
-// viewing answers from what was seen last.
-type viewing struct{ nomad.Cluster }
-
-// Inspect doesn't ask.
-func (v viewing) Inspect(_ context.Context, nodeID string) (nomad.Inspection, error) {
-	x, found := v.View().Nodes[nodeID]
-	return nomad.Inspection{Found: found, Node: x, Live: v.Allocations().Live[nodeID]}, nil
-}
-
-// deaf takes errors for answers.
-type deaf struct{ nomad.Cluster }
-
-// View is always fresh and well.
-func (d deaf) View() nomad.View {
-	v := d.Cluster.View()
-	v.Health.OK, v.Health.Reason, v.Taken = true, v1alpha1.ReasonReachable, d.Cluster.(*cluster).p.w.now
-	return v
-}
-
-// Inspect always has an answer.
-func (d deaf) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, error) {
-	in, err := d.Cluster.Inspect(ctx, nodeID)
-	if err != nil {
-		return nomad.Inspection{}, nil //nolint:nilerr // the bug
-	}
-	return in, nil
-}
-
-// halfRescue ends the drain and leaves the node ineligible.
-type halfRescue struct{ nomad.Cluster }
-
-// Uncordon only ends the drain.
-func (h halfRescue) Uncordon(_ context.Context, nodeID string) error {
-	c := h.Cluster.(*cluster)
-	return c.write("cancel drain", nodeID, func() error { return c.p.w.nomad.setDrain(nodeID, nil, us) })
 }
 
 // unlocked takes the lock out of patches.

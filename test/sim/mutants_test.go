@@ -13,7 +13,7 @@ func TestMutantsAreFound(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}
-	if n := len(sim.Mutants()); n < 25 {
+	if n := len(sim.Mutants()); n < 45 {
 		t.Errorf("only %d deliberate bugs", n)
 	}
 	for _, m := range sim.Mutants() {

@@ -19,15 +19,29 @@ type nomadServer struct {
 	jobs   []*job
 	made   int
 	// away is until when the servers do nothing: no answers, no drainer, no scheduler.
-	away    time.Time
+	away time.Time
+	// slow is until when requests take seconds.
+	slow    time.Time
 	waiting []*cluster
+	// ledSince is since when the present leader leads; zero: from the beginning.
+	ledSince time.Time
+	// blind is until when our token lacks read-job: lists of allocations are empty, without an error.
+	blind time.Time
 	// past are earlier states, for answers that go back.
-	past []map[string]nomad.Node
+	past []snapshot
+}
+
+// snapshot is the list of nodes at a moment.
+type snapshot struct {
+	at    time.Time
+	led   time.Time // since when the leader leads
+	nodes map[string]nomad.Node
 }
 
 // node is a client as the servers see it.
 type node struct {
 	id, name    string
+	poolUID     string
 	ours        bool // shown to the controllers: it carries a pool's UID
 	guest       *guest
 	status      string
@@ -59,6 +73,14 @@ func newNomadServer(w *World) *nomadServer {
 // answers is true while the servers work.
 func (n *nomadServer) answers() bool { return !n.w.now.Before(n.away) }
 
+// delay is how much longer than usual a request takes.
+func (n *nomadServer) delay(s *stream) time.Duration {
+	if n.w.faulty && n.w.now.Before(n.slow) {
+		return s.between(0, 4*time.Second)
+	}
+	return 0
+}
+
 // when has the servers do something later, or once they are back.
 func (n *nomadServer) when(d time.Duration, what func()) {
 	n.w.after(d, func() {
@@ -81,11 +103,11 @@ func (n *nomadServer) changed() {
 }
 
 // snapshot is the list of nodes that the controllers see.
-func (n *nomadServer) snapshot() map[string]nomad.Node {
-	out := map[string]nomad.Node{}
+func (n *nomadServer) snapshot() snapshot {
+	out := snapshot{n.w.now, n.ledSince, map[string]nomad.Node{}}
 	for _, x := range n.nodes {
 		if x.ours {
-			out[x.id] = x.seen()
+			out.nodes[x.id] = x.seen()
 		}
 	}
 	n.past = append(n.past, out)
@@ -107,9 +129,17 @@ func (x *node) seen() nomad.Node {
 	return out
 }
 
+// withMeta adds what only a look at the single node tells.
+func (n *nomadServer) withMeta(seen nomad.Node) nomad.Node {
+	if x := n.nodes[seen.ID]; x != nil && x.ours {
+		seen.PoolUID, seen.Member = x.poolUID, x.name
+	}
+	return seen
+}
+
 // register is a client's first or next appearance.
 func (n *nomadServer) register(g *guest) {
-	if !g.lives {
+	if !g.lives || g.cut {
 		return
 	}
 	if !n.answers() {
@@ -126,7 +156,7 @@ func (n *nomadServer) register(g *guest) {
 	}
 	x := n.nodes[g.nodeID]
 	if x == nil {
-		x = &node{id: g.nodeID, name: g.name, ours: true, eligible: true, createIndex: n.index}
+		x = &node{id: g.nodeID, name: g.name, poolUID: n.w.checks.members[g.name].poolUID, ours: true, eligible: true, createIndex: n.index}
 		n.nodes[x.id] = x
 		n.order = append(n.order, x.id)
 	}
@@ -136,6 +166,7 @@ func (n *nomadServer) register(g *guest) {
 	n.when(n.w.chance.of("nomad").between(200*time.Millisecond, 3*time.Second), func() {
 		if n.nodes[x.id] == x && x.guest == g && g.lives && x.status == nomad.NodeInitializing {
 			x.status = nomad.NodeReady
+			n.back(x)
 			n.w.note("Nomad", x.name, "the node is ready")
 			n.changed()
 			n.evaluate()
@@ -147,7 +178,10 @@ func (n *nomadServer) register(g *guest) {
 func (n *nomadServer) lost(g *guest) {
 	n.when(n.w.chance.of("nomad").between(10*time.Second, 30*time.Second), func() {
 		x := n.nodes[g.nodeID]
-		if x == nil || x.guest != g || g.lives || x.status == nomad.NodeDown {
+		if x == nil || x.guest != g || g.joined || g.lives && !g.cut || x.status == nomad.NodeDown {
+			return
+		}
+		if n.disconnected(x) {
 			return
 		}
 		x.status = nomad.NodeDown
@@ -158,6 +192,55 @@ func (n *nomadServer) lost(g *guest) {
 		n.changed()
 		n.look(x)
 	})
+}
+
+// disconnected has a node whose allocations may be out of touch for a while be called so, instead of down.
+func (n *nomadServer) disconnected(x *node) bool {
+	if x.status == nomad.NodeDisconnected || !slices.ContainsFunc(n.on(x.id), func(a *alloc) bool { return a.job.disconnect > 0 }) {
+		return false
+	}
+	x.status = nomad.NodeDisconnected
+	n.w.note("Nomad", x.name, "the node is disconnected")
+	for _, a := range n.on(x.id) {
+		if a.job.disconnect > 0 {
+			a.status = "unknown"
+			n.when(a.job.disconnect, func() {
+				if a.status == "unknown" {
+					n.ended(a, "lost")
+				}
+			})
+		} else {
+			n.ended(a, "lost")
+		}
+	}
+	n.changed()
+	n.when(longest(n.jobs), func() {
+		if n.nodes[x.id] == x && x.status == nomad.NodeDisconnected {
+			x.status = nomad.NodeDown
+			n.w.note("Nomad", x.name, "the node is down")
+			n.changed()
+			n.look(x)
+		}
+	})
+	return true
+}
+
+// longest is how long a node stays disconnected at most.
+func longest(jobs []*job) time.Duration {
+	var out time.Duration
+	for _, j := range jobs {
+		out = max(out, j.disconnect)
+	}
+	return out
+}
+
+// back has the allocations of a node that is in touch again go on.
+func (n *nomadServer) back(x *node) {
+	for _, a := range n.on(x.id) {
+		if a.status == "unknown" {
+			a.status = "running"
+		}
+	}
 }
 
 // Whose tokens change nodes.
@@ -187,9 +270,9 @@ func (n *nomadServer) setEligible(nodeID string, eligible bool, by string) error
 	return nil
 }
 
-// cordoned notes who made a node ineligible.
+// cordoned notes who made a node ineligible. An operator who drains one that is ineligible already means it, too.
 func (x *node) cordoned(by string, at time.Time) {
-	if x.eligible {
+	if x.eligible || by == operator {
 		x.cordonedBy, x.cordonedAt = by, at
 	}
 }

@@ -25,23 +25,36 @@ var acts = []act{
 		scale(w, s)
 		w.after(s.between(time.Second, 20*time.Second), func() { scale(w, s) })
 	}},
-	{"delete member", deleteMember},
+	{"flap", flap}, {"flap", flap},
+	{"delete member", deleteMember}, {"remove by force", removeByForce},
 	{"annotate", annotate}, {"annotate", annotate},
 	{"pause", func(w *World, s *stream) {
 		w.edit("pauses, or goes on", func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = !p.Spec.Paused && s.once(2) })
 	}},
 	{"policy", policy},
+	{"retry joins", func(w *World, _ *stream) {
+		w.edit("asks for another try to join", func(p *v1alpha1.NomadNodePool) {
+			p.Annotations = map[string]string{v1alpha1.RetryJoinsAnnotation: w.now.Format(time.RFC3339)}
+		})
+	}},
+	{"delete Secret", deleteSecret},
 	{"delete VM", deleteVM},
 	{"orphan instance", orphanInstance},
 	{"unmark VM", unmarkVM},
 	{"halt VM", haltVM},
 	{"copy VM", copyVM},
+	{"maintain host", maintainHost}, {"maintain host", maintainHost}, {"lose host", loseHost}, {"upgrade", upgradeHarvester},
+	{"no room", func(w *World, s *stream) {
+		w.kubevirt.full = w.now.Add(s.between(10*time.Second, 6*time.Minute))
+		w.note("KubeVirt", "", "has no room for more instances for a while")
+	}},
 	{"take name", takeName},
-	{"cordon node", cordonNode},
+	{"cordon node", cordonNode}, {"cordon and flap", cordonAndFlap}, {"cordon and flap", cordonAndFlap},
 	{"drain node", drainNode},
 	{"cancel drain", cancelDrain},
 	{"purge node", purgeNode},
-	{"restart guest", restartGuest}, {"restart guest", restartGuest},
+	{"restart guest", restartGuest}, {"restart guest", restartGuest}, {"cut guest off", cutGuestOff},
+	{"change leader", changeLeader}, {"take read-job away", takeReadJob}, {"wrong address", wrongAddress},
 	{"dispatch", dispatch},
 	{"refuse VMs", func(w *World, s *stream) {
 		w.harvester.refusing = w.now.Add(s.between(time.Second, 2*time.Minute))
@@ -51,6 +64,7 @@ var acts = []act{
 		w.harvester.frozen = w.now.Add(s.between(time.Second, 3*time.Minute))
 		w.note("Harvester", "", "refuses changes of VMs for a while")
 	}},
+	{"slow Nomad", slowNomad},
 	{"delete pool", deletePool},
 	{"template", template}, {"template", template},
 }
@@ -89,6 +103,24 @@ func scale(w *World, s *stream) {
 	}
 }
 
+func slowNomad(w *World, s *stream) {
+	w.nomad.slow = w.now.Add(s.between(10*time.Second, 3*time.Minute))
+	w.note("Nomad", "", "is slow for a while")
+}
+
+// flap asks for one member less and one more again, faster than a member can be rescued.
+func flap(w *World, s *stream) {
+	if s.once(2) {
+		slowNomad(w, s)
+	}
+	at := time.Duration(0)
+	for n := range 3 + s.IntN(3) {
+		by := int32(2*(n%2) - 1)
+		at += s.between(10*time.Millisecond, 3*time.Second)
+		w.after(at, func() { toAdd(w, by) })
+	}
+}
+
 // template changes the template, or turns the change back.
 func template(w *World, s *stream) {
 	w.edit("changes the template", func(p *v1alpha1.NomadNodePool) { p.Spec.Template.CPU = int32(2 + s.IntN(3)) })
@@ -97,7 +129,7 @@ func template(w *World, s *stream) {
 func policy(w *World, s *stream) {
 	w.edit("changes the policies", func(p *v1alpha1.NomadNodePool) {
 		next := anyPool(s, w.Scenario)
-		p.Spec.ScaleIn, p.Spec.Health = next.ScaleIn, next.Health
+		p.Spec.ScaleIn, p.Spec.Health, p.Spec.Rollout = next.ScaleIn, next.Health, next.Rollout
 	})
 }
 
@@ -146,6 +178,20 @@ func (w *World) anyVM(s *stream) *kubevirtv1.VirtualMachine {
 		return nil
 	}
 	return ours[s.IntN(len(ours))]
+}
+
+func deleteSecret(w *World, s *stream) {
+	all := w.store.all(kindSecret)
+	if len(all) == 0 {
+		return
+	}
+	secret := all[s.IntN(len(all))]
+	name := secret.GetLabels()[v1alpha1.NodeLabel]
+	w.note("operator", name, "deletes the Secret")
+	if m := w.checks.members[name]; m != nil {
+		m.secretTaken = true
+	}
+	_ = w.store.remove(idOf(secret), secret.GetUID()) // it was there a moment ago
 }
 
 func deleteVM(w *World, s *stream) {
@@ -203,6 +249,9 @@ func haltVM(w *World, s *stream) {
 	})
 }
 
+// copied is what the name of a copy ends with.
+const copied = "-copy"
+
 // copyVM does what Harvester's templates do: the copy carries the labels and the annotations of the original.
 func copyVM(w *World, s *stream) {
 	vm := w.anyVM(s)
@@ -210,7 +259,7 @@ func copyVM(w *World, s *stream) {
 		return
 	}
 	c := clone(vm)
-	c.ObjectMeta = metav1.ObjectMeta{Namespace: vm.Namespace, Name: vm.Name + "-copy", Labels: vm.Labels, Annotations: maps.Clone(vm.Annotations)}
+	c.ObjectMeta = metav1.ObjectMeta{Namespace: vm.Namespace, Name: vm.Name + copied, Labels: vm.Labels, Annotations: maps.Clone(vm.Annotations)}
 	c.Annotations[claimTemplates] = "[]"
 	if w.store.create(c) == nil {
 		w.note("operator", vm.Name, "makes a copy of the VM")
@@ -229,72 +278,6 @@ func takeName(w *World, _ *stream) {
 	vm.Spec.RunStrategy, vm.Spec.Template = &always, &kubevirtv1.VirtualMachineInstanceTemplateSpec{}
 	if w.store.create(vm) == nil {
 		w.note("operator", name, "makes a VM of this name")
-	}
-}
-
-// anyNode is one of the members' nodes in Nomad.
-func (w *World) anyNode(s *stream) *node {
-	var ours []*node
-	for _, nodeID := range w.nomad.order {
-		if x := w.nomad.nodes[nodeID]; x.ours {
-			ours = append(ours, x)
-		}
-	}
-	if len(ours) == 0 || !w.nomad.answers() {
-		return nil
-	}
-	return ours[s.IntN(len(ours))]
-}
-
-func cordonNode(w *World, s *stream) {
-	x := w.anyNode(s)
-	if x == nil {
-		return
-	}
-	w.note("operator", x.name, "toggles the node's eligibility in Nomad, and sets it back later")
-	was := x.eligible
-	_ = w.nomad.setEligible(x.id, !was, operator) // refused while it drains
-	w.after(s.between(5*time.Second, 3*time.Minute), func() {
-		if !w.faulty || !was && !w.wanted(x.id) {
-			return // tidied up by then, or leaving
-		}
-		_ = w.nomad.setEligible(x.id, was, operator) // gone by now, perhaps
-	})
-}
-
-// wanted is true for the node of a member that is wanted.
-func (w *World) wanted(nodeID string) bool {
-	m := w.checks.byNodeID[nodeID]
-	if m == nil {
-		return false
-	}
-	n := w.checks.record(m)
-	return n != nil && !leaving(n) && n.Spec.Drain == nil
-}
-
-func drainNode(w *World, s *stream) {
-	if x := w.anyNode(s); x != nil {
-		w.note("operator", x.name, "drains the node in Nomad")
-		d := &drain{ignoreSystem: s.once(2)}
-		if s.once(2) {
-			d.force = w.now.Add(s.between(time.Second, 10*time.Minute))
-		}
-		_ = w.nomad.setDrain(x.id, d, operator) // it was there a moment ago
-	}
-}
-
-func cancelDrain(w *World, s *stream) {
-	if x := w.anyNode(s); x != nil {
-		w.note("operator", x.name, "cancels the drain in Nomad, and makes the node eligible")
-		_ = w.nomad.setDrain(x.id, nil, operator) // it was there a moment ago
-		_ = w.nomad.setEligible(x.id, true, operator)
-	}
-}
-
-func purgeNode(w *World, s *stream) {
-	if x := w.anyNode(s); x != nil {
-		w.note("operator", x.name, "purges the node in Nomad")
-		_ = w.nomad.purge(x.id) // it was there a moment ago
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
@@ -26,9 +27,11 @@ type process struct {
 
 	cache *cache
 	nomad *cluster
-	pools *queue
-	nodes *queue
-	tasks []*task
+	// nowhere is the cluster at an address where nobody answers.
+	nowhere *cluster
+	pools   *queue
+	nodes   *queue
+	tasks   []*task
 }
 
 // boot starts a controller.
@@ -36,8 +39,8 @@ func (w *World) boot() {
 	p := &process{w: w, name: fmt.Sprintf("controller-%d", len(w.processes)+1)}
 	w.processes = append(w.processes, p)
 	w.note(p.name, "", "starts")
-	p.nomad = newCluster(p)
-	pools, nodes := w.reconcilers(p)
+	p.nomad, p.nowhere = newCluster(p, ""), newCluster(p, nowhere)
+	pools, nodes, sweeper := w.reconcilers(p)
 	p.pools = newQueue(p, "pool", 4, pools)
 	p.nodes = newQueue(p, "node", 3, nodes)
 	p.cache = newCache(p)
@@ -49,10 +52,11 @@ func (w *World) boot() {
 		}
 	}
 	p.nomad.start()
+	p.sweeping(sweeper)
 }
 
 // reconcilers makes the real reconcilers, as controllers.Add does, and lets the mutation have its way with them.
-func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler) {
+func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, sweeper *controllers.Sweeper) {
 	cached, live := &apiClient{p: p}, &apiClient{p: p, live: true}
 	d := controllers.Deps{
 		Client: cached, Live: live, Clock: w, Recorder: recorder{p}, NewID: w.newID,
@@ -67,22 +71,45 @@ func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler) {
 	d.Connections = &controllers.Connections{
 		Reader: d.Live, Defaults: nomad.Connection{Address: "http://nomad.example.com:4646"}, Clusters: p, Clock: w,
 	}
-	pr, nr := controllers.NewPoolReconciler(d), controllers.NewNodeReconciler(d, controllers.Config{PurgePatience: controllers.DefaultPurgePatience})
+	config := controllers.Config{PurgePatience: controllers.DefaultPurgePatience, SweepInterval: w.SweepInterval, SweepGrace: w.SweepGrace}
+	pr, nr, sw := controllers.NewPoolReconciler(d), controllers.NewNodeReconciler(d, config), controllers.NewSweeper(d, sweepClock{w: w}, config)
 	if m.Pool != nil {
 		m.Pool(p, pr)
 	}
 	if m.Node != nil {
 		m.Node(p, nr)
 	}
-	return pr, nr
+	if m.Sweep != nil {
+		m.Sweep(p, sw)
+	}
+	return pr, nr, sw
 }
 
-// Get is controllers.Clusters': there is one cluster.
-func (p *process) Get(nomad.Connection) nomad.Cluster {
-	if m := p.w.Mutation.Cluster; m != nil {
-		return m(p, p.nomad)
+// nowhere is an address where nobody answers.
+const nowhere = "http://nowhere.example.com:4646"
+
+// clusterOf is the cluster that the member of a task is, or was last, a client of.
+func (p *process) clusterOf(t *task) *cluster {
+	n, ok := p.cache.shelves[kindNode].objects[id{kindNode, t.request.Namespace, t.request.Name}].(*v1alpha1.NomadNode)
+	if ok && n.Spec.Connection.Address == nowhere {
+		return p.nowhere
 	}
 	return p.nomad
+}
+
+// Get is controllers.Clusters'. A cluster is watched from when it is asked for.
+func (p *process) Get(conn nomad.Connection) nomad.Cluster {
+	c := p.nomad
+	if conn.Address == nowhere {
+		if c = p.nowhere; !c.watched {
+			c.watched = true
+			c.start()
+		}
+	}
+	if m := p.w.Mutation.Cluster; m != nil {
+		return m(p, c)
+	}
+	return c
 }
 
 // bury is the end of a process.

@@ -55,7 +55,8 @@ func (w *World) settle() {
 	}
 	w.note("", "", "---- the faults end")
 	w.faulty, w.Faults.Broken = false, 0
-	w.harvester.refusing, w.harvester.frozen, w.nomad.away = w.now, w.now, w.now
+	w.harvester.refusing, w.harvester.frozen, w.nomad.away, w.Faults.Holds = w.now, w.now, w.now, 0
+	w.nomad.blind = w.now
 	for _, p := range w.processes[:len(w.processes)-1] {
 		w.kill(p, "ends")
 	}
@@ -81,10 +82,16 @@ func (w *World) end() {
 	w.free()
 }
 
-// tidy is what an operator does in the end: take back what would hold the pool for ever.
+// tidy is what an operator does in the end: take back what operators did and what would hold the pool for ever. What the
+// controllers did they must take back themselves.
 func (w *World) tidy() {
 	if w.pool() == nil {
 		w.order()
+	}
+	w.endUpgrade()
+	w.rightAddress()
+	for _, host := range hosts {
+		w.endMaintenance(host)
 	}
 	w.edit("lets the pool go on", func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Paused = false
@@ -100,12 +107,7 @@ func (w *World) tidy() {
 			w.kubevirt.halt(vm, false)
 		}
 	}
-	for _, nodeID := range w.nomad.order {
-		if x := w.nomad.nodes[nodeID]; x.ours && !x.eligible && w.wanted(nodeID) {
-			_ = w.nomad.setDrain(nodeID, nil, operator) // it is there
-			_ = w.nomad.setEligible(nodeID, true, operator)
-		}
-	}
+	w.uncordon()
 }
 
 // mostRest is how long the world may take to come to rest: for a drain, for a Nomad that can't be asked, and for members
@@ -128,24 +130,32 @@ func (w *World) await() {
 	w.violate(map[bool]string{true: "I10", false: "I7"}[w.End == DeletedBlind], about, "no fixpoint after %s: %s", mostRest, why)
 }
 
-// rest checks I8: at the fixpoint nothing is written, not even by a controller that was started anew.
+// rest checks I8: at the fixpoint nothing is written, and not by a controller that was started anew either.
 func (w *World) rest() {
+	if w.checks.failed() {
+		return
+	}
 	w.run(w.now.Add(2 * time.Minute))
-	for _, what := range []string{"at the fixpoint"} {
-		if w.checks.failed() {
-			return
-		}
-		if about, why := w.unrest(); why != "" {
-			w.violate("I7", about, "the fixpoint didn't last: %s", why)
-			return
-		}
-		before := w.writes
-		w.run(w.now.Add(4 * time.Minute))
-		if n := w.writes - before; n > 0 {
-			w.violate("I8", "", "%d writes %s", n, what)
-			return
-		}
-		w.kill(w.processes[len(w.processes)-1], "is restarted")
+	w.still("at the fixpoint")
+	if w.checks.failed() {
+		return
+	}
+	w.kill(w.processes[len(w.processes)-1], "is restarted")
+	w.still("after a restart at the fixpoint")
+}
+
+// still checks that nothing is written for a while, and that the fixpoint lasts.
+func (w *World) still(when string) {
+	before := w.writes
+	w.run(w.now.Add(4 * time.Minute))
+	if w.checks.failed() {
+		return
+	}
+	if n := w.writes - before; n > 0 {
+		w.violate("I8", "", "%d writes %s", n, when)
+	}
+	if about, why := w.unrest(); why != "" {
+		w.violate("I7", about, "the fixpoint didn't last: %s", why)
 	}
 }
 

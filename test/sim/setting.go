@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -42,12 +43,23 @@ func anyPool(s *stream, sc Scenario) v1alpha1.NomadNodePoolSpec {
 	}
 	purge := !s.once(6)
 	p.ScaleIn.Purge = &purge
-	surge, unavailable := intstr.FromInt32(int32(s.IntN(3))), intstr.FromInt32(int32(s.IntN(2)))
-	if surge.IntVal == 0 {
+	p.Rollout = anyRollout(s)
+	if s.once(3) {
+		p.Template.VirtualMachine = &runtime.RawExtension{Raw: []byte(`{"template":{"spec":{"evictionStrategy":"External"}}}`)}
+	}
+	return p
+}
+
+func anyRollout(s *stream) v1alpha1.RolloutSpec {
+	surge := pick(s, intstr.FromInt32(0), intstr.FromInt32(1), intstr.FromInt32(2), intstr.FromString("34%"))
+	unavailable := pick(s, intstr.FromInt32(0), intstr.FromInt32(1), intstr.FromString("34%"))
+	if surge == intstr.FromInt32(0) {
 		unavailable = intstr.FromInt32(1)
 	}
-	p.Rollout = v1alpha1.RolloutSpec{Type: pick(s, v1alpha1.RollingUpdate, v1alpha1.RollingUpdate, v1alpha1.OnDelete), MaxSurge: &surge, MaxUnavailable: &unavailable, MinReadySeconds: int32(s.IntN(2) * 20)}
-	return p
+	return v1alpha1.RolloutSpec{
+		Type: pick(s, v1alpha1.RollingUpdate, v1alpha1.RollingUpdate, v1alpha1.OnDelete), MaxSurge: &surge, MaxUnavailable: &unavailable,
+		MinReadySeconds: int32(s.IntN(2) * 20),
+	}
 }
 
 // basePool is a plain pool.
@@ -91,7 +103,9 @@ func (w *World) furnish() {
 	_ = w.store.create(image) // an empty store takes everything
 	_ = w.store.create(network)
 	_ = w.store.create(&storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: storageClass}, Provisioner: "driver.longhorn.io", Parameters: map[string]string{"migratable": "true"}})
-	_ = w.store.create(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "host-1"}})
+	for _, host := range hosts {
+		_ = w.store.create(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: host}})
+	}
 }
 
 // employ gives Nomad jobs to run.
@@ -105,6 +119,9 @@ func (w *World) employ() {
 		{name: "scan", kind: sysbatch, left: s.IntN(3), lasts: s.between(5*time.Second, time.Minute)},
 	}
 	for _, j := range jobs {
+		if j.kind == service && s.once(3) {
+			j.disconnect = s.between(time.Minute, 6*time.Minute)
+		}
 		if !s.once(3) {
 			w.nomad.jobs = append(w.nomad.jobs, j)
 		}

@@ -26,8 +26,9 @@ func stories() []story {
 			does: map[time.Duration]func(*World){2 * time.Minute: toReplicas(3)},
 		},
 		{
-			name: "scale-in", about: "One of two members is no longer needed. It drains, then its VM goes, and nothing of it is left.",
-			replicas: 2, jobs: web(2), lasts: 4 * time.Minute, does: map[time.Duration]func(*World){2 * time.Minute: toReplicas(1)},
+			name: "scale-in", about: "One of two members is no longer needed. Its work moves to the other, one allocation at a time, then its VM goes, and nothing of it is left.",
+			replicas: 2, lasts: 4 * time.Minute,
+			does: map[time.Duration]func(*World){time.Minute: runs(web(4)), 2 * time.Minute: toReplicas(1)},
 		},
 		{
 			name: "rescue", about: "Capacity is asked for again while a member drains a batch job. It is called back; no VM is made.",
@@ -68,6 +69,13 @@ func stories() []story {
 	}
 }
 
+func runs(jobs []*job) func(*World) {
+	return func(w *World) {
+		w.nomad.jobs = jobs
+		w.nomad.evaluate()
+	}
+}
+
 func toReplicas(n int32) func(*World) {
 	return func(w *World) {
 		w.note("autoscaler", poolName, "asks for %d replicas", n)
@@ -85,7 +93,7 @@ func Golden() map[string]string {
 }
 
 func (s story) tell() string {
-	sc := Scenario{Seed: 1, Pool: basePool(), Boot: 40 * time.Second, Shutdown: 10 * time.Second, JoinTimeout: 10 * time.Minute, Span: s.lasts}
+	sc := Scenario{Seed: 1, Pool: basePool(), Boot: 40 * time.Second, Shutdown: 10 * time.Second, JoinTimeout: 10 * time.Minute, Span: s.lasts, SweepInterval: 5 * time.Minute, SweepGrace: 15 * time.Minute}
 	sc.Pool.Replicas = s.replicas
 	w := newWorld(sc)
 	w.trace.on, w.faulty = true, false

@@ -8,22 +8,26 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // task is one reconcile. It runs as a coroutine that gives way at each request, so that others may do anything in between.
 type task struct {
-	p       *process
-	what    string // pool or node
-	request ctrl.Request
-	began   time.Time
-	looks   map[string]look // by Nomad node ID: the latest look at it within this task
-	resume  func() (time.Duration, bool)
-	stop    func()
-	yield   func(time.Duration) bool
-	chose   map[*memberTruth]bool // whom it ordered to leave
-	seen    map[string]nomad.Node // the view of Nomad when it began
-	known   bool                  // Nomad was known then
+	p        *process
+	what     string // pool or node
+	request  ctrl.Request
+	began    time.Time
+	looks    map[string]look // by Nomad node ID: the latest look at it within this task
+	resume   func() (time.Duration, bool)
+	stop     func()
+	yield    func(time.Duration) bool
+	chose    map[*memberTruth]bool // whom it ordered to leave
+	settled  time.Time             // since when Nomad has been what it was then
+	seen     map[string]nomad.Node // the view of Nomad when it began
+	known    bool                  // Nomad was known then
+	notAsked bool                  // or had not been asked by this process yet
+	asOf     time.Time             // since when the view tells nothing
 }
 
 // look is what a task saw of a Nomad node when it asked Nomad itself.
@@ -39,7 +43,9 @@ type died struct{}
 func (w *World) begin(t *task, body, then func()) {
 	t.began, t.looks = w.now, map[string]look{}
 	t.chose = map[*memberTruth]bool{}
-	t.seen, t.known = t.p.nomad.view.Nodes, t.p.nomad.known()
+	n := t.p.clusterOf(t)
+	t.seen, t.known, t.notAsked, t.asOf = n.view.Nodes, n.known(), n.view.Health.Reason == v1alpha1.ReasonUnknown, n.asOf
+	t.settled = n.view.SettledSince
 	ended := false
 	t.resume, t.stop = iter.Pull(func(yield func(time.Duration) bool) {
 		t.yield = yield

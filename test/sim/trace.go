@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,16 +39,16 @@ func (w *World) note(actor, about, format string, args ...any) {
 	}
 }
 
-// tail are the last lines that concern somebody; empty: all.
-func (t *trace) tail(about string, most int) string {
+// excerpt are the first and the last lines that concern somebody; empty: everybody.
+func (t *trace) excerpt(about string, first, last int) string {
 	var out []string
 	for _, l := range t.lines {
 		if about == "" || l.about == "" || l.about == poolName || strings.HasPrefix(l.about, about) {
 			out = append(out, l.String())
 		}
 	}
-	if len(out) > most {
-		out = append([]string{fmt.Sprintf("(%d lines before)", len(out)-most)}, out[len(out)-most:]...)
+	if left := len(out) - first - last; left > 0 {
+		out = slices.Concat(out[:first], []string{fmt.Sprintf("           (%d lines)", left)}, out[first+left:])
 	}
 	return strings.Join(out, "\n")
 }
@@ -78,13 +79,17 @@ func (w *World) noteCall(t *task, c call, before client.Object, err error) {
 type recorder struct{ p *process }
 
 // Eventf is events.EventRecorder's.
-func (r recorder) Eventf(on, _ runtime.Object, _, reason, _, note string, args ...any) {
+func (r recorder) Eventf(on, related runtime.Object, _, reason, _, note string, args ...any) {
 	w := r.p.w
 	name := ""
 	if o, ok := on.(client.Object); ok {
 		name = o.GetName()
 	}
-	w.checks.told(name, reason)
+	of := name
+	if o, ok := related.(client.Object); ok {
+		of = o.GetName()
+	}
+	w.checks.told(r.p, of, reason)
 	if w.trace.on {
 		w.note(r.p.name, name, "Event %s: %s", reason, fmt.Sprintf(note, args...))
 	}

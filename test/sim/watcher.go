@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,17 +15,21 @@ import (
 
 const (
 	// pollNodes and minInterval are internal/nomad's Options of these names, pollAllocations too.
-	pollNodes       = 10 * time.Second
-	minInterval     = 500 * time.Millisecond
+	pollNodes   = 10 * time.Second
+	minInterval = 500 * time.Millisecond
+	// listPatience is internal/nomad's.
+	listPatience    = 3
 	pollAllocations = time.Second
+	// checkToken is how often the token is looked at. The real ones take 3 min, and look at once when they are refused.
+	checkToken = time.Minute
 	// viewLimit is how old a view may be (controllers: viewLimit).
 	viewLimit = 30 * time.Second
 )
 
 func notFound(err error) bool { return errors.Is(err, nomad.ErrNodeNotFound) }
 
-func newCluster(p *process) *cluster {
-	c := &cluster{p: p, tracked: map[string]bool{}}
+func newCluster(p *process, address string) *cluster {
+	c := &cluster{p: p, tracked: map[string]bool{}, address: address}
 	c.judge()
 	return c
 }
@@ -39,11 +44,30 @@ func (c *cluster) checkToken() {
 	switch {
 	case c.p.dead:
 	case c.reaches():
-		c.tokenKnown = true
-		c.judge()
+		c.lookAtToken()
+		c.p.w.after(checkToken, c.checkToken)
 	default:
 		c.p.w.after(2*time.Second, c.checkToken)
 	}
+}
+
+// lookAtToken finds out if the token sees all allocations.
+func (c *cluster) lookAtToken() {
+	c.tokenKnown, c.blind = true, c.p.w.now.Before(c.p.w.nomad.blind)
+	c.judge()
+}
+
+// verify looks at the token after a list of allocations, which may be believed only if the token sees all of them
+// (internal/nomad: verify).
+func (c *cluster) verify() error {
+	err := c.ask("read own token", false, func() error {
+		c.lookAtToken()
+		return nil
+	})
+	if err == nil && c.blind {
+		return fmt.Errorf("list allocations: %w", nomad.ErrForbidden)
+	}
+	return err
 }
 
 // judge says how Nomad is, and wakes everybody if that has changed.
@@ -52,7 +76,9 @@ func (c *cluster) judge() {
 	switch {
 	case c.listErr != nil:
 		h = nomad.Health{Reason: v1alpha1.ReasonUnreachable, Message: "Nomad can't be asked."}
-	case !c.tokenKnown:
+	case c.tokenKnown && c.blind:
+		h = nomad.Health{Reason: v1alpha1.ReasonTokenLacksReadJob, Message: "The token doesn't see all allocations."}
+	case !c.tokenKnown, c.view.Taken.IsZero(): // a good token alone shows no nodes
 		h = nomad.Health{Reason: v1alpha1.ReasonUnknown, Message: "Nomad has not answered yet."}
 	}
 	if h == c.view.Health {
@@ -91,7 +117,7 @@ func (c *cluster) list(index uint64) {
 		switch {
 		case c.p.dead:
 		case !c.reaches():
-			w.after(s.between(0, requestTimeout), c.listFailed)
+			c.refused(s)
 		case index == 0 || w.nomad.index > index:
 			c.answer()
 		default:
@@ -115,12 +141,12 @@ func (c *cluster) answer() {
 	}
 	s := w.chance.of("watch")
 	if !c.reaches() {
-		w.after(s.between(0, requestTimeout), c.listFailed)
+		c.refused(s)
 		return
 	}
-	nodes, index := w.nomad.snapshot(), w.nomad.index
+	seen, index := w.nomad.snapshot(), w.nomad.index
 	if w.faulty && s.once(w.Faults.Back) {
-		nodes, index = w.nomad.past[0], 0
+		seen, index = w.nomad.past[0], 0
 	}
 	late := s.between(time.Millisecond, 10*time.Millisecond)
 	if w.faulty && s.once(w.Faults.Lag) {
@@ -132,20 +158,35 @@ func (c *cluster) answer() {
 		}
 		c.failures = 0
 		was := c.view.Nodes
-		c.view.Nodes, c.view.Taken, c.listErr = nodes, w.now, nil
+		c.view.Nodes, c.view.Taken, c.listErr, c.asOf = seen.nodes, w.now, nil, seen.at
 		c.judge()
-		c.nudge(was, nodes)
+		if c.view.SettledSince.Before(seen.led) {
+			c.view.SettledSince = seen.led
+		}
+		c.nudge(was, seen.nodes)
 		w.after(minInterval, func() { c.list(index) })
 	})
 }
 
-func (c *cluster) listFailed() {
+// refused is the failure of a list, at once or when its time is over.
+func (c *cluster) refused(s *stream) {
+	if s.once(2) {
+		c.p.w.after(requestTimeout, func() { c.listFailed(true) })
+		return
+	}
+	c.p.w.after(s.between(0, 100*time.Millisecond), func() { c.listFailed(false) })
+}
+
+// listFailed counts as an outage after several times in a row, or if the time has run out (internal/nomad: counts).
+func (c *cluster) listFailed(timedOut bool) {
 	if c.p.dead {
 		return
 	}
-	c.listErr = nomad.ErrUnreachable
-	c.judge()
 	c.failures++
+	if timedOut || c.failures >= listPatience {
+		c.listErr = nomad.ErrUnreachable
+		c.judge()
+	}
 	wait := min(minInterval<<min(c.failures, 6), 10*time.Second)
 	c.p.w.after(c.p.w.chance.of("watch").between(wait/2, wait), func() { c.list(0) })
 }
@@ -238,6 +279,9 @@ func (c *cluster) poll() {
 // listed are a node's live allocations as Nomad lists them.
 func (n *nomadServer) listed(nodeID string) []nomad.Allocation {
 	var out []nomad.Allocation
+	if n.w.now.Before(n.blind) {
+		return nil
+	}
 	for _, a := range n.on(nodeID) {
 		desired := "run"
 		if a.stopping {

@@ -23,6 +23,7 @@ type job struct {
 	name, kind      string
 	count, parallel int
 	lasts           time.Duration // of batch and sysbatch
+	disconnect      time.Duration // for how long its allocations may be out of touch; 0: not at all
 	left            int           // batch: how many are still to be run
 }
 

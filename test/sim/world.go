@@ -30,8 +30,7 @@ type World struct {
 	ids       uint64
 	steps     int
 	crashes   int
-	late      []id // claims of VMs that were made late
-	writes    int  // of our processes, to Kubernetes and to Nomad
+	writes    int // of our processes, to Kubernetes and to Nomad
 }
 
 // Now is the virtual time.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/nomad-harvester/nomad-harvester/test/sim"
 )
@@ -17,13 +18,29 @@ func main() {
 	workers := flag.Int("workers", runtime.NumCPU(), "how many to run at the same time")
 	brief := flag.Bool("brief", false, "name each violation in one line, instead of telling the first ones' stories")
 	whole := flag.Bool("whole", false, "tell the whole stories of violations, and of everybody")
+	off := flag.String("off", "", "kinds of faults that there are none of, separated by commas: crashes,lag")
+	without := flag.String("without", "", "acts of others that there are none of, separated by commas: scale,delete pool")
 	flag.Parse()
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(512 << 20) // short-lived worlds: memory is cheaper than time
-	o := sim.Options{First: *seed, Schedules: *schedules, Workers: *workers, Tell: func(story string) { fmt.Println(story) }, Brief: *brief, Whole: *whole}
+	o := sim.Options{
+		First: *seed, Schedules: *schedules, Workers: *workers, Tell: func(story string) { fmt.Println(story) }, Brief: *brief, Whole: *whole,
+		Off: names(*off), Without: names(*without),
+	}
+	if err := o.Check(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
 	summary := sim.RunMany(o)
 	fmt.Println(summary)
 	if summary.Violations > 0 {
 		os.Exit(1)
 	}
+}
+
+func names(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
 }

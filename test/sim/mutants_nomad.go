@@ -1,0 +1,142 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// sendsAlways doesn't look if the drain was sent.
+type sendsAlways struct{ nomad.Cluster }
+
+// Drain sends.
+func (s sendsAlways) Drain(_ context.Context, nodeID string, r nomad.DrainRequest) (bool, error) {
+	c := s.Cluster.(*cluster)
+	err := c.sendDrain("drain", nodeID, r, c.p.w.now)
+	return err == nil, err
+}
+
+// fullDeadline gives each drain the whole time.
+type fullDeadline struct{ sendsAlways }
+
+// Drain sends.
+func (f fullDeadline) Drain(ctx context.Context, nodeID string, r nomad.DrainRequest) (bool, error) {
+	r.Remaining = 5 * time.Minute
+	return f.sendsAlways.Drain(ctx, nodeID, r)
+}
+
+// KickDrain sends.
+func (f fullDeadline) KickDrain(ctx context.Context, nodeID string, r nomad.DrainRequest) error {
+	_, err := f.Drain(ctx, nodeID, r)
+	return err
+}
+
+// trusting sees no allocations on a node whose drain Nomad calls complete.
+type trusting struct{ nomad.Cluster }
+
+// Inspect believes Nomad.
+func (t trusting) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, error) {
+	in, err := t.Cluster.Inspect(ctx, nodeID)
+	if in.Found && !in.Node.Draining && !in.Node.Eligible {
+		in.Live = nil
+	}
+	return in, err
+}
+
+// Allocations believes Nomad.
+func (t trusting) Allocations() nomad.AllocationsView {
+	v := t.Cluster.Allocations()
+	live := map[string][]nomad.Allocation{}
+	for nodeID, as := range v.Live {
+		if x := t.View().Nodes[nodeID]; !x.Draining && !x.Eligible {
+			as = nil
+		}
+		live[nodeID] = as
+	}
+	v.Live = live
+	return v
+}
+
+// viewing answers from what was seen last.
+type viewing struct{ nomad.Cluster }
+
+// Inspect doesn't ask.
+func (v viewing) Inspect(_ context.Context, nodeID string) (nomad.Inspection, error) {
+	x, found := v.View().Nodes[nodeID]
+	return nomad.Inspection{Found: found, Node: x, Live: v.Allocations().Live[nodeID]}, nil
+}
+
+// deaf takes errors for answers.
+type deaf struct{ nomad.Cluster }
+
+// View is always fresh and well.
+func (d deaf) View() nomad.View {
+	v := d.Cluster.View()
+	v.Health.OK, v.Health.Reason, v.Taken = true, v1alpha1.ReasonReachable, d.Cluster.(*cluster).p.w.now
+	return v
+}
+
+// Inspect always has an answer.
+func (d deaf) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, error) {
+	in, err := d.Cluster.Inspect(ctx, nodeID)
+	if err != nil {
+		return nomad.Inspection{}, nil //nolint:nilerr // the bug
+	}
+	return in, nil
+}
+
+// halfRescue ends the drain and leaves the node ineligible.
+type halfRescue struct{ nomad.Cluster }
+
+// Uncordon only ends the drain.
+func (h halfRescue) Uncordon(_ context.Context, nodeID string) error {
+	c := h.Cluster.(*cluster)
+	return c.write("cancel drain", nodeID, func() error { return c.p.w.nomad.setDrain(nodeID, nil, us) })
+}
+
+// fullRescue makes nodes eligible whoever made them ineligible.
+type fullRescue struct{ nomad.Cluster }
+
+// CancelDrain does all that Uncordon does.
+func (f fullRescue) CancelDrain(ctx context.Context, nodeID string) error {
+	return f.Uncordon(ctx, nodeID)
+}
+
+// credulous believes a list of allocations whatever the token sees.
+type credulous struct{ nomad.Cluster }
+
+// Inspect shows the node without allocations if the token sees none.
+func (c credulous) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, error) {
+	in, err := c.Cluster.Inspect(ctx, nodeID)
+	if x, found := c.View().Nodes[nodeID]; errors.Is(err, nomad.ErrForbidden) && found {
+		return nomad.Inspection{Found: true, Node: x}, nil
+	}
+	return in, err
+}
+
+// inTouch doesn't count the allocations of which Nomad doesn't know how they are.
+type inTouch struct{ nomad.Cluster }
+
+func unheard(a nomad.Allocation) bool { return a.ClientStatus == "unknown" }
+
+// Inspect leaves them out.
+func (i inTouch) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, error) {
+	in, err := i.Cluster.Inspect(ctx, nodeID)
+	in.Live = slices.DeleteFunc(slices.Clone(in.Live), unheard)
+	return in, err
+}
+
+// Allocations leaves them out.
+func (i inTouch) Allocations() nomad.AllocationsView {
+	v := i.Cluster.Allocations()
+	live := map[string][]nomad.Allocation{}
+	for nodeID, as := range v.Live {
+		live[nodeID] = slices.DeleteFunc(slices.Clone(as), unheard)
+	}
+	v.Live = live
+	return v
+}

@@ -1,0 +1,133 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// anyNode is one of the members' nodes in Nomad.
+func (w *World) anyNode(s *stream) *node {
+	var ours []*node
+	for _, nodeID := range w.nomad.order {
+		if x := w.nomad.nodes[nodeID]; x.ours {
+			ours = append(ours, x)
+		}
+	}
+	if len(ours) == 0 || !w.nomad.answers() {
+		return nil
+	}
+	return ours[s.IntN(len(ours))]
+}
+
+func cordonNode(w *World, s *stream) {
+	x := w.anyNode(s)
+	if x == nil {
+		return
+	}
+	w.note("operator", x.name, "toggles the node's eligibility in Nomad")
+	was := x.eligible
+	_ = w.nomad.setEligible(x.id, !was, operator) // refused while it drains
+	if was && s.once(2) {
+		return // for good: until the end
+	}
+	w.after(s.between(5*time.Second, 3*time.Minute), func() {
+		if !w.faulty || !was && !w.wanted(x.id) {
+			return // tidied up by then, or leaving
+		}
+		_ = w.nomad.setEligible(x.id, was, operator) // gone by now, perhaps
+	})
+}
+
+// cordonAndFlap makes a node ineligible for good, well before its member is ordered to leave and called back.
+func cordonAndFlap(w *World, s *stream) {
+	x := w.anyNode(s)
+	if x == nil {
+		return
+	}
+	w.note("operator", x.name, "makes the node ineligible in Nomad")
+	_ = w.nomad.setEligible(x.id, false, operator) // it was there a moment ago
+	w.after(onTheWay+s.between(0, time.Minute), func() {
+		toAdd(w, -1)
+		w.after(s.between(500*time.Millisecond, 20*time.Second), func() { toAdd(w, 1) })
+	})
+}
+
+// toAdd has the autoscaler ask for more, or for less.
+func toAdd(w *World, by int32) {
+	if p := w.pool(); p != nil && w.faulty && p.Spec.Replicas+by >= 0 {
+		w.note("autoscaler", poolName, "scales from %d to %d", p.Spec.Replicas, p.Spec.Replicas+by)
+		change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas += by })
+	}
+}
+
+// wanted is true for the node of a member that is wanted.
+func (w *World) wanted(nodeID string) bool {
+	m := w.checks.byNodeID[nodeID]
+	if m == nil {
+		return false
+	}
+	n := w.checks.record(m)
+	return n != nil && !leaving(n) && n.Spec.Drain == nil
+}
+
+func drainNode(w *World, s *stream) {
+	if x := w.anyNode(s); x != nil {
+		w.note("operator", x.name, "drains the node in Nomad")
+		d := &drain{ignoreSystem: s.once(2)}
+		if s.once(2) {
+			d.force = w.now.Add(s.between(time.Second, 10*time.Minute))
+		}
+		_ = w.nomad.setDrain(x.id, d, operator) // it was there a moment ago
+	}
+}
+
+func cancelDrain(w *World, s *stream) {
+	if x := w.anyNode(s); x != nil {
+		w.note("operator", x.name, "cancels the drain in Nomad, and makes the node eligible")
+		_ = w.nomad.setDrain(x.id, nil, operator) // it was there a moment ago
+		_ = w.nomad.setEligible(x.id, true, operator)
+	}
+}
+
+func purgeNode(w *World, s *stream) {
+	if x := w.anyNode(s); x != nil {
+		w.note("operator", x.name, "purges the node in Nomad")
+		_ = w.nomad.purge(x.id) // it was there a moment ago
+	}
+}
+
+func cutGuestOff(w *World, s *stream) {
+	if vm := w.anyVM(s); vm != nil {
+		if g := w.kubevirt.guests[vm.UID]; g != nil {
+			g.cutOff(s.between(5*time.Second, 8*time.Minute))
+		}
+	}
+}
+
+// changeLeader leaves the servers without one for a moment.
+func changeLeader(w *World, s *stream) {
+	w.note("Nomad", "", "changes its leader")
+	w.nomad.ledSince = w.now
+	if w.nomad.answers() {
+		w.nomad.away = w.now.Add(s.between(100*time.Millisecond, 8*time.Second))
+	}
+}
+
+// takeReadJob has our token see no allocations for a while, which no answer tells.
+func takeReadJob(w *World, s *stream) {
+	w.note("operator", "", "takes read-job from the controllers' token for a while")
+	w.nomad.blind = w.now.Add(s.between(time.Second, 4*time.Minute))
+}
+
+// wrongAddress has the pool look for Nomad where there is none, for a while.
+func wrongAddress(w *World, s *stream) {
+	w.edit("changes the address of Nomad to one where nobody answers", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = nowhere })
+	w.after(s.between(time.Second, 4*time.Minute), w.rightAddress)
+}
+
+func (w *World) rightAddress() {
+	if p := w.pool(); p != nil && p.Spec.Nomad.Address != "" {
+		w.edit("corrects the address of Nomad", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = "" })
+	}
+}
