@@ -110,18 +110,22 @@ func create(t *testing.T, p *v1alpha1.NomadNodePool) {
 	if err := w.Client.Create(t.Context(), p); err != nil {
 		t.Fatalf("creating pool %s: %v", p.Name, err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-		defer cancel()
-		if t.Failed() {
-			t.Log(describe(ctx, p.Name))
-		}
-		_ = client.IgnoreNotFound(w.Client.Delete(ctx, p))
-		if err := gone(ctx, p.Name); err != nil {
-			t.Error(err)
-			t.Log(describe(ctx, p.Name))
-		}
-	})
+	t.Cleanup(func() { remove(t, p) })
+}
+
+// remove deletes a pool after its test, and checks that nothing is left of it.
+func remove(t *testing.T, p *v1alpha1.NomadNodePool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	if t.Failed() {
+		t.Log(describe(ctx, p.Name))
+	}
+	_ = client.IgnoreNotFound(w.Client.Delete(ctx, p))
+	if err := gone(ctx, p.Name); err != nil {
+		t.Error(err)
+		t.Log(describe(ctx, p.Name))
+	}
 }
 
 // gone waits until nothing is left of a pool: no record, VM, claim, Secret or Nomad node.
@@ -166,7 +170,7 @@ const (
 	// have to share them.
 	slack = 3
 	// look is how often a test looks at its pool. The API server has many tests to serve.
-	look = 250 * time.Millisecond
+	look = 400 * time.Millisecond
 )
 
 // eventually waits for a pool to satisfy a condition, which takes no longer than within on an idle machine.
