@@ -42,7 +42,9 @@ func TestVMAboveItsQuotaIsLetGo(t *testing.T) {
 // the VM is started once there is room.
 func TestVMAboveItsQuotaIsStartedWhenThereIsRoom(t *testing.T) {
 	made := w.APIFaults.Inject(faultproxy.Fault{ // after the quotas were looked at, and before the VM is there
-		Match:  func(r *http.Request) bool { return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/virtualmachines") },
+		Match: func(r *http.Request) bool {
+			return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/virtualmachines")
+		},
 		Status: http.StatusInternalServerError,
 	})
 	t.Cleanup(made)
@@ -51,7 +53,7 @@ func TestVMAboveItsQuotaIsStartedWhenThereIsRoom(t *testing.T) {
 	told(t, "halted", "CreateFailed", "The VM could not be made")
 	lift := comeUnderQuota(t)
 	made()
-	const words = "cpu insufficient resources due to resource quota"
+	const words = "exceeded quota: default"
 	eventually(t, "halted", "the member to say that it is halted", time.Minute, memberSays(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMAboveQuota, words))
 	eventually(t, "halted", "the pool to say so", 15*time.Second, both(says(v1alpha1.PoolScalingOut, v1alpha1.ReasonVMAboveQuota, words), says(v1alpha1.PoolReady, v1alpha1.ReasonVMAboveQuota, words)))
 	told(t, "halted", "NoRoom", words)
