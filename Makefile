@@ -30,34 +30,45 @@ tools: needs ## Build the programs of the embedded world into the cache
 CRASHES := ^(TestCrashes|TestTwoControllers|TestLeaderOfNomad)
 # Those of what others do to pools need no real agents in the guests, and many of them fit into a world of simulated ones.
 # With them are those of how Harvester's and KubeVirt's control planes take our VMs, whatever runs in these.
-OTHERS := ^(TestOthers|TestVMDeletedByOthers|TestStrangers|TestMembersVMsCant|TestNamespaceOfAPool|TestTemplateMatrix|TestRefusalsAreTold|TestVMAboveItsQuota|TestMissingHarvesterTemplate|TestHeld|TestRefusedRecord|TestChosen|TestPauses|TestBroken|TestMigrated|TestRolloutWithoutSurge)
+OTHERS := ^(TestOthers|TestVMDeletedByOthers|TestStrangers|TestMembersVMsCant|TestNamespaceOfAPool|TestTemplateMatrix|TestRefusalsAreTold|TestVMAboveItsQuota|TestMissingHarvesterTemplate|TestHeld|TestRefusedRecord|TestChosen|TestPauses|TestBroken|TestMigrated|TestRolloutWithoutSurge|TestManyBusy)
 # What must hold with the oldest Harvester that we keep to as well.
 ANY_HARVESTER := ^(TestTemplateMatrix)
 # Vetted before.
 GOTEST := go test -vet=off -timeout $(TEST_TIMEOUT)
+# What would else be linked for each world, and for each run of the end-to-end tests.
+BUILT := $(CURDIR)/bin/test
+E2E := cd test/e2e && $(BUILT)/e2e.test -test.timeout $(TEST_TIMEOUT)
+CHAINS := test-e2e test-others test-rest
 
 .PHONY: test
 test: ## Run the unit, integration and end-to-end tests
 	@hack/needs.sh test
 	go vet ./...
-	@$(MAKE) --no-print-directory -j2 --output-sync=target test-e2e test-rest
+	@$(MAKE) --no-print-directory -j3 --output-sync=target $(CHAINS)
 
-.PHONY: test-e2e test-rest
+# Three chains of tests side by side: each waits a lot, for Nomad's and Kubernetes' own time.
+.PHONY: $(CHAINS) test-built
 # Of memory there is enough, of processors there isn't: a quarter of an API server's time would go into collecting garbage.
-test-e2e test-rest test-guest: export GOGC := 400
+$(CHAINS) test-guest: export GOGC := 400
+$(CHAINS): export NOMAD_HARVESTER_PRODUCT := $(BUILT)/nomad-harvester
+$(CHAINS): test-built
+test-built:
+	@go build -o $(BUILT)/nomad-harvester .
+	@go test -vet=off -c -o $(BUILT)/e2e.test ./test/e2e
 test-e2e:
-	$(GOTEST) ./test/e2e -skip '$(CRASHES)|$(OTHERS)' -parallel 4
+	$(E2E) -test.skip '$(CRASHES)|$(OTHERS)' -test.parallel 6
+test-others:
+	export NOMAD_HARVESTER_GUESTS=simulated && $(E2E) -test.run '$(OTHERS)' -test.parallel 8
+	export NOMAD_HARVESTER_GUESTS=simulated NOMAD_HARVESTER_PLATFORM=harvester-lite-1.5 && $(E2E) -test.run '$(ANY_HARVESTER)'
 test-rest:
-	$(GOTEST) -p 1 $$(go list ./... | grep -vE '/test/(e2e|guest)$$')
-	$(GOTEST) ./test/e2e -run '$(CRASHES)'
-	NOMAD_HARVESTER_GUESTS=simulated $(GOTEST) ./test/e2e -run '$(OTHERS)' -parallel 8
-	NOMAD_HARVESTER_GUESTS=simulated NOMAD_HARVESTER_PLATFORM=harvester-lite-1.5 $(GOTEST) ./test/e2e -run '$(ANY_HARVESTER)'
+	$(E2E) -test.run '$(CRASHES)'
+	$(GOTEST) -p 3 $$(go list ./... | grep -vE '/test/(e2e|guest)$$')
 
 MESSAGES := docs/messages.txt
 .PHONY: messages
 messages: ## Gather what the controllers say during the tests into docs/messages.txt; troubleshooting is held to it
 	@rm -f $(MESSAGES)
-	NOMAD_HARVESTER_RECORD=$(CURDIR)/$(MESSAGES) $(MAKE) test-e2e test-rest
+	NOMAD_HARVESTER_RECORD=$(CURDIR)/$(MESSAGES) $(MAKE) $(CHAINS)
 
 .PHONY: test-guest
 test-guest: ## Boot whole machines with qemu, and scale a pool of them; CI runs it too

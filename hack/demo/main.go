@@ -29,7 +29,10 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	summary, err := scenario.Play(ctx, w, os.Stdout, term.IsTerminal(int(os.Stdout.Fd())))
+	var summary scenario.Summary
+	if _, err = w.StartController(ctx, world.ControllerOptions{}); err == nil {
+		summary, err = scenario.Play(ctx, w, os.Stdout, term.IsTerminal(int(os.Stdout.Fd())))
+	}
 	if stopErr := w.Stop(); err == nil {
 		err = stopErr
 	}

@@ -3,6 +3,9 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +17,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
 )
 
 // Harvester holds even a VM that is being deleted to its namespace's quota, and refuses that KubeVirt and Harvester's own
@@ -34,9 +38,33 @@ func TestVMAboveItsQuotaIsLetGo(t *testing.T) {
 	})
 }
 
+// Harvester admits a VM that is above its namespace's quota, and then halts it for good. What is lacking is told in its words, and
+// the VM is started once there is room.
+func TestVMAboveItsQuotaIsStartedWhenThereIsRoom(t *testing.T) {
+	made := w.APIFaults.Inject(faultproxy.Fault{ // after the quotas were looked at, and before the VM is there
+		Match: func(r *http.Request) bool {
+			return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/virtualmachines")
+		},
+		Status: http.StatusInternalServerError,
+	})
+	t.Cleanup(made)
+	create(t, newPool("halted", 1))
+	eventually(t, "halted", "the member to say that its VM isn't made", 30*time.Second, memberSays(1, v1alpha1.NodeVMReady, v1alpha1.ReasonCreateFailed, ""))
+	told(t, "halted", "CreateFailed", "The VM could not be made")
+	lift := comeUnderQuota(t)
+	made()
+	const words = "exceeded quota: default"
+	eventually(t, "halted", "the member to say that it is halted", time.Minute, memberSays(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMAboveQuota, words))
+	eventually(t, "halted", "the pool to say so", 15*time.Second, both(says(v1alpha1.PoolScalingOut, v1alpha1.ReasonVMAboveQuota, words), says(v1alpha1.PoolReady, v1alpha1.ReasonVMAboveQuota, words)))
+	told(t, "halted", "NoRoom", words)
+	lift()
+	eventually(t, "halted", "the pool to settle", 2*time.Minute, settled(1))
+	told(t, "halted", "VMStarted", "")
+}
+
 // comeUnderQuota gives the namespace less than one VM needs, as Rancher does with a namespace that is moved into a project
 // with a quota.
-func comeUnderQuota(t *testing.T) {
+func comeUnderQuota(t *testing.T) (lift func()) {
 	t.Helper()
 	annotate := func(ctx context.Context, limit string) error {
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fixtures.Namespace}}
@@ -50,12 +78,13 @@ func comeUnderQuota(t *testing.T) {
 		},
 		Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceLimitsCPU: resource.MustParse("1")}},
 	}
-	t.Cleanup(func() {
+	lift = sync.OnceFunc(func() {
 		_ = w.Client.Delete(context.Background(), quota)
 		if err := annotate(context.Background(), "null"); err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(lift)
 	// In this order: once there is a ResourceQuota, Harvester refuses limits below what is in use.
 	if err := annotate(t.Context(), `"{\"limit\":{\"limitsCpu\":\"1\"}}"`); err != nil {
 		t.Fatal(err)
@@ -63,4 +92,5 @@ func comeUnderQuota(t *testing.T) {
 	if err := w.Client.Create(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}
+	return lift
 }

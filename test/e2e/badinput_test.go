@@ -282,7 +282,7 @@ func change(t *testing.T, pool string, apply func(*v1alpha1.NomadNodePool)) {
 // stays fails the test if the condition doesn't hold all the time.
 func stays(t *testing.T, pool, what string, during time.Duration, check func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error) {
 	t.Helper()
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for end := time.After(during); ; {
 		p, nodes, err := read(t.Context(), pool)

@@ -3,6 +3,8 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -53,6 +55,34 @@ func TestUselessCredentialsAreTold(t *testing.T) {
 	putToken(t, secret, w.NomadToken)
 	eventually(t, "token", "the valid token to be used", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
 	eventually(t, "token", "the pool to settle", 10*time.Second, settled(0))
+}
+
+// The controller's own credentials are read again while it runs, as a Secret that is mounted changes, and what is wrong with
+// them is told by all pools that need them.
+func TestOwnCredentialsAreReadAgain(t *testing.T) {
+	write := func(key, content string) {
+		if err := os.WriteFile(filepath.Join(ownCredentials, key), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		for _, key := range []string{"NOMAD_TOKEN", "ca.crt"} {
+			if err := os.RemoveAll(filepath.Join(ownCredentials, key)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	create(t, newPool("own", 0))
+	eventually(t, "own", "the pool to settle", 30*time.Second, settled(0))
+	write("NOMAD_TOKEN", "12345678-1234-1234-1234-123456789abc")
+	eventually(t, "own", "the wrong token to be told", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials, "refuses the token"))
+	write("ca.crt", "no certificate")
+	eventually(t, "own", "the broken file to be told", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials, "The controller's own connection to Nomad can't be used", "ca.crt"))
+	if err := os.Remove(filepath.Join(ownCredentials, "ca.crt")); err != nil {
+		t.Fatal(err)
+	}
+	write("NOMAD_TOKEN", w.NomadToken)
+	eventually(t, "own", "the right token to be used", time.Minute, both(settled(0), says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable)))
 }
 
 // A token that expires is told as such, and the next one is used.

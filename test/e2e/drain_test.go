@@ -36,6 +36,43 @@ func TestStalledDrainIsSentAgain(t *testing.T) {
 	onlyMembersLeft(t, "stalls")
 }
 
+// The VM of a member that was drained stays while Nomad can't be asked: its node may have got work since.
+func TestDrainedMemberWaitsForNomad(t *testing.T) {
+	t.Parallel()
+	port, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, newPool("awaits", 1))
+	eventually(t, "awaits", "the pool to settle", time.Minute, settled(1))
+	leaving := members(t, "awaits")[0]
+	deletable := undeletable(t, leaving)
+	if err := scale(t, "awaits", 0); err != nil {
+		t.Fatal(err)
+	}
+	told(t, "awaits", "Drained", "")
+	change(t, "awaits", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = fmt.Sprintf("http://127.0.0.1:%d", port) })
+	waits := memberSays(1, v1alpha1.NodeReady, v1alpha1.ReasonNomadUnknown, "Drained, but its VM stays until Nomad has been asked")
+	eventually(t, "awaits", "the member to say that it waits", time.Minute, waits)
+	deletable()
+	eventually(t, "awaits", "it to wait for longer than a deletion would", 2*purgePatience, holds(purgePatience+5*time.Second, both(waits, nomadStatus("ineligible", 1))))
+	change(t, "awaits", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = "" })
+	eventually(t, "awaits", "the member to go", time.Minute, settled(0))
+}
+
+// undeletable keeps the controller from deleting a member's VM until the end of the test, or deletable.
+func undeletable(t *testing.T, n v1alpha1.NomadNode) (deletable func()) {
+	t.Helper()
+	deletable = w.APIFaults.Inject(faultproxy.Fault{
+		Match: func(r *http.Request) bool {
+			return r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, "/virtualmachines/"+n.Name)
+		},
+		Status: http.StatusInternalServerError,
+	})
+	t.Cleanup(deletable)
+	return deletable
+}
+
 // With onTimeout Force a member goes when its deadline has passed and Nomad has had its time to stop what was left, though a
 // task is still there.
 func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
@@ -73,13 +110,7 @@ func TestDrainedNodeThatTakesWorkIsDrainedAgain(t *testing.T) {
 	create(t, newPool("reopen", 1))
 	eventually(t, "reopen", "the pool to settle", time.Minute, settled(1))
 	leaving := members(t, "reopen")[0]
-	undeletable := w.APIFaults.Inject(faultproxy.Fault{
-		Match: func(r *http.Request) bool {
-			return r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, "/virtualmachines/"+leaving.Name)
-		},
-		Status: http.StatusInternalServerError,
-	})
-	t.Cleanup(undeletable)
+	deletable := undeletable(t, leaving)
 	if err := scale(t, "reopen", 0); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +120,7 @@ func TestDrainedNodeThatTakesWorkIsDrainedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	told(t, "reopen", "DrainReopened", "")
-	undeletable()
+	deletable()
 	eventually(t, "reopen", "the member to go", time.Minute, settled(0))
 	noneLost(t, "reopen-service")
 }

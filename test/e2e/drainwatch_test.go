@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"sync"
 	"testing"
@@ -18,9 +19,10 @@ const (
 	stallAfter = 1500 * time.Millisecond
 )
 
-// drainWatch looks for drains that don't complete though nothing is left to be moved.
+// drainWatch looks for drains of a pool's nodes that don't complete though nothing is left to be moved.
 type drainWatch struct {
 	nomad *api.Client
+	pool  string
 	end   context.CancelFunc
 	ended chan error
 
@@ -29,9 +31,9 @@ type drainWatch struct {
 	held  map[string]time.Duration // for how long it has been at most
 }
 
-func watchDrains(c *api.Client) *drainWatch {
+func watchDrains(c *api.Client, pool string) *drainWatch {
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &drainWatch{nomad: c, end: cancel, ended: make(chan error, 1), since: map[string]time.Time{}, held: map[string]time.Duration{}}
+	d := &drainWatch{nomad: c, pool: pool, end: cancel, ended: make(chan error, 1), since: map[string]time.Time{}, held: map[string]time.Duration{}}
 	go func() { d.ended <- d.run(ctx) }()
 	return d
 }
@@ -81,7 +83,7 @@ func (d *drainWatch) look(ctx context.Context) error {
 		live[a.NodeID]++
 	}
 	read := time.Now()
-	nodes, _, err := d.nomad.Nodes().List((&api.QueryOptions{}).WithContext(ctx))
+	nodes, _, err := d.nomad.Nodes().List((&api.QueryOptions{Filter: fmt.Sprintf("NodePool == %q", d.pool)}).WithContext(ctx))
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,39 @@ func TestVMDeletedByOthersIsReplaced(t *testing.T) {
 	}
 }
 
+// A guest can outlive its VM, if whoever deletes it says so. The member can't stop it, says what to do, and goes when it is done.
+func TestOthersOrphanAnInstance(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("orphan", 1))
+	eventually(t, "orphan", "the pool to settle", time.Minute, settled(1))
+	lost := members(t, "orphan")[0]
+	vm := &kubevirtv1.VirtualMachine{ObjectMeta: nameOf(lost)}
+	allow := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation))
+	if err := errors.Join(w.Client.Patch(t.Context(), vm, allow), w.Client.Delete(t.Context(), vm, client.PropagationPolicy(metav1.DeletePropagationOrphan))); err != nil {
+		t.Fatal(err)
+	}
+	toldWithin(t, 2*time.Minute, "orphan", "DeleteStuck", "its instance runs on without it")
+	if err := w.Client.Delete(t.Context(), &kubevirtv1.VirtualMachineInstance{ObjectMeta: nameOf(lost)}); err != nil {
+		t.Fatal(err)
+	}
+	// Harvester 1.8 keeps an instance whose VM is gone by a finalizer (Harvester: pkg/controller/master/virtualmachine,
+	// BackfillObservedNetworkMacAddress), which nobody but a person takes off.
+	unheld := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
+	eventually(t, "orphan", "the instance to have ended", 30*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+		vmi := &kubevirtv1.VirtualMachineInstance{}
+		err := w.Client.Get(t.Context(), client.ObjectKey{Namespace: lost.Namespace, Name: lost.Name}, vmi)
+		switch {
+		case err != nil:
+			return client.IgnoreNotFound(err)
+		case !vmi.IsFinal() || len(vmi.Finalizers) > 1:
+			return fmt.Errorf("it is %s, held by %v", vmi.Status.Phase, vmi.Finalizers)
+		}
+		return client.IgnoreNotFound(w.Client.Patch(t.Context(), vmi, unheld))
+	})
+	eventually(t, "orphan", "the member to go", time.Minute, both(without(lost.Name), settled(1)))
+	onlyMembersLeft(t, "orphan")
+}
+
 // To delete a NomadNode is to drain it: its allocations move before its guest stops.
 func TestDeletedNomadNodeIsDrainedAndReplaced(t *testing.T) {
 	t.Parallel()

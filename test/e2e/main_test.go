@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,9 @@ const purgePatience = 20 * time.Second
 
 var controllerArgs = append([]string{"--leader-elect=false", "--purge-patience=" + purgePatience.String()}, sweepArgs...)
 
+// ownCredentials is where the controller's own credentials may be put, as a Secret is mounted.
+var ownCredentials string
+
 func TestMain(m *testing.M) {
 	var tests world.Tests = m
 	seen := &output{seen: map[string][]string{}}
@@ -55,7 +59,12 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(world.Main(tests, world.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform}, func(started *world.World) {
 		w = started
-		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: controllerArgs})
+		ownCredentials = filepath.Join(w.Dir, "own-credentials")
+		if err := os.Mkdir(ownCredentials, 0o755); err != nil {
+			exit(err)
+		}
+		args := append(controllerArgs, "--nomad-credentials-dir="+ownCredentials)
+		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: args})
 		if err != nil {
 			exit(err)
 		}
@@ -101,18 +110,22 @@ func create(t *testing.T, p *v1alpha1.NomadNodePool) {
 	if err := w.Client.Create(t.Context(), p); err != nil {
 		t.Fatalf("creating pool %s: %v", p.Name, err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-		defer cancel()
-		if t.Failed() {
-			t.Log(describe(ctx, p.Name))
-		}
-		_ = client.IgnoreNotFound(w.Client.Delete(ctx, p))
-		if err := gone(ctx, p.Name); err != nil {
-			t.Error(err)
-			t.Log(describe(ctx, p.Name))
-		}
-	})
+	t.Cleanup(func() { remove(t, p) })
+}
+
+// remove deletes a pool after its test, and checks that nothing is left of it.
+func remove(t *testing.T, p *v1alpha1.NomadNodePool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	if t.Failed() {
+		t.Log(describe(ctx, p.Name))
+	}
+	_ = client.IgnoreNotFound(w.Client.Delete(ctx, p))
+	if err := gone(ctx, p.Name); err != nil {
+		t.Error(err)
+		t.Log(describe(ctx, p.Name))
+	}
 }
 
 // gone waits until nothing is left of a pool: no record, VM, claim, Secret or Nomad node.
@@ -157,7 +170,7 @@ const (
 	// have to share them.
 	slack = 3
 	// look is how often a test looks at its pool. The API server has many tests to serve.
-	look = 250 * time.Millisecond
+	look = 400 * time.Millisecond
 )
 
 // eventually waits for a pool to satisfy a condition, which takes no longer than within on an idle machine.

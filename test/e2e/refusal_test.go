@@ -79,6 +79,35 @@ func TestQuotaHoldsThePoolUntilThereIsRoom(t *testing.T) {
 	eventually(t, "quota", "the pool to settle", 2*time.Minute, settled(4))
 }
 
+// A quota of what VMs use, which Harvester holds them to only once they are made, is looked at before.
+func TestQuotaWithoutRoomIsToldBeforeAnythingIsMade(t *testing.T) {
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "few-cpus"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceLimitsCPU: resource.MustParse("1")}},
+	}
+	if err := w.Client.Create(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), quota) })
+	err := process.WaitFor(t.Context(), look, "the quota to be counted", func(ctx context.Context) error {
+		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(quota), quota); err != nil || len(quota.Status.Hard) == 0 {
+			return fmt.Errorf("status %+v (%w)", quota.Status, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(t, newPool("cpus", 1))
+	eventually(t, "cpus", "the pool to tell of the quota", 30*time.Second,
+		says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonQuotaExceeded, `ResourceQuota "few-cpus" allows limits.cpu 1 in the namespace, of which too little is left: each new member needs 2`))
+	nothingMade(t, "cpus")
+	if err := w.Client.Delete(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "cpus", "the pool to settle", 2*time.Minute, settled(1))
+}
+
 func onlyOneRefused(nodes []v1alpha1.NomadNode, reason, text string) error {
 	if len(nodes) != 1 {
 		return fmt.Errorf("%d members were made, not 1", len(nodes))

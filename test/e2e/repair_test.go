@@ -18,7 +18,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
 )
 
-// unhealthyFor is how long members of the test may be down. Nomad's server here takes a client for down after two
+// unhealthyFor is how long members of the test may be down. Nomad's server here takes a client for down after five
 // seconds or so.
 const unhealthyFor = 6 * time.Second
 

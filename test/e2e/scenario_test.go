@@ -4,23 +4,23 @@ import (
 	"os"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/scenario"
-	"github.com/nomad-harvester/nomad-harvester/test/world"
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
-// The story of the demo, with its assertions, in a world of its own.
+// The story of the demo, with its assertions.
 func TestDemandScalesThePoolOutAndIn(t *testing.T) {
 	t.Parallel()
-	own, err := world.Start(t.Context(), world.Options{ACL: true, Progress: os.Stderr})
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		if err := own.Stop(); err != nil {
+		if _, _, err := w.Nomad.Jobs().Deregister(scenario.JobID, true, nil); err != nil {
 			t.Error(err)
 		}
+		remove(t, &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: scenario.PoolName}})
 	})
-	s, err := scenario.Play(t.Context(), own, os.Stderr, false)
+	s, err := scenario.Play(t.Context(), w, os.Stderr, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,53 @@
 package e2e
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
 )
+
+// The cloud-init Secret of a template in another namespace is read only if the template says that it may.
+func TestHeldByATemplateThatIsNotShared(t *testing.T) {
+	t.Parallel()
+	template := decode(t, unsharedTemplate)[0]
+	version := &unstructured.Unstructured{}
+	version.SetGroupVersionKind(machine.TemplateVersionKind)
+	if err := w.Client.Get(t.Context(), client.ObjectKey{Namespace: "default", Name: "worker-1"}, version); err != nil {
+		t.Fatal(err)
+	}
+	version.Object["metadata"] = map[string]any{"namespace": "default", "name": "unshared-1"}
+	if err := errors.Join(unstructured.SetNestedField(version.Object, "default/unshared", "spec", "templateId"), kube.Create(t.Context(), w.Client, template, version)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), version) })
+	create(t, newPool("unshared", 1, fromHarvester(v1alpha1.KindTemplate, "default/unshared")))
+	eventually(t, "unshared", "the pool to say so", 30*time.Second, says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonTemplateInvalid,
+		`its cloud-init Secret is in namespace "default"`, "kubectl annotate virtualmachinetemplates.harvesterhci.io -n default unshared "+v1alpha1.ShareCloudInitAnnotation+"="+fixtures.Namespace))
+	nothingMade(t, "unshared")
+	share := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.ShareCloudInitAnnotation, fixtures.Namespace)
+	if err := w.Client.Patch(t.Context(), template, client.RawPatch(types.MergePatchType, share)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "unshared", "the pool to settle", 2*time.Minute, settled(1))
+}
+
+const unsharedTemplate = `
+apiVersion: harvesterhci.io/v1beta1
+kind: VirtualMachineTemplate
+metadata: {name: unshared, namespace: default}
+spec: {defaultVersionId: default/unshared-1}
+`
 
 const lateTemplate = `
 apiVersion: harvesterhci.io/v1beta1

@@ -37,7 +37,8 @@ scaling "demo" {
 }
 `
 
-const jobID = "web"
+// JobID is the story's job.
+const JobID = "web"
 
 // runJob registers the job with a count. Its tasks only sleep, but they are real processes under a real driver, and
 // migrate as a service does.
@@ -50,10 +51,10 @@ func runJob(c *api.Client, count int) error {
 	task.KillTimeout = ptr(5 * time.Second)
 	group := api.NewTaskGroup("web", count).AddTask(task)
 	group.Migrate = &migrate
-	job := api.NewServiceJob(jobID, jobID, "global", 50).AddDatacenter("dc1").AddTaskGroup(group)
+	job := api.NewServiceJob(JobID, JobID, "global", 50).AddDatacenter("dc1").AddTaskGroup(group)
 	job.NodePool = ptr(nodePool)
 	if _, _, err := c.Jobs().Register(job, nil); err != nil {
-		return fmt.Errorf("running job %s with count %d: %w", jobID, count, err)
+		return fmt.Errorf("running job %s with count %d: %w", JobID, count, err)
 	}
 	return nil
 }

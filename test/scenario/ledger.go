@@ -6,13 +6,13 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// ledger judges how allocations ended.
+// ledger judges how the job's allocations ended.
 type ledger struct{ nomad *api.Client }
 
 func newLedger(c *api.Client) *ledger { return &ledger{c} }
 
 func (l *ledger) allocations() ([]*api.AllocationListStub, error) {
-	a, _, err := l.nomad.Allocations().List(&api.QueryOptions{Namespace: "*"})
+	a, _, err := l.nomad.Jobs().Allocations(JobID, true, nil)
 	return a, err
 }
 

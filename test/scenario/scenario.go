@@ -21,7 +21,8 @@ import (
 )
 
 const (
-	poolName = "demo"
+	// PoolName is what the story's pool is called, and its job's node pool.
+	PoolName = "demo"
 	nodePool = "demo"
 	// peak and rest are the job's counts. One member has room for 4 allocations; the autoscaler aims at 70 %.
 	peak, rest = 8, 2
@@ -68,18 +69,16 @@ func (s Summary) Err() error {
 	return errors.Join(errs...)
 }
 
-// Play plays the story on a world that has no pool yet. It tells it on out: as a live table if live is true, else as
-// lines.
+// Play plays the story on a world with a controller, with a pool and a job of its own, which stay. It tells it on out: as a
+// live table if live is true, else as lines.
 func Play(ctx context.Context, w *world.World, out io.Writer, live bool) (Summary, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if _, err := w.StartController(ctx, world.ControllerOptions{}); err != nil {
-		return Summary{}, err
-	}
-	_, err := w.StartAutoscaler(ctx, world.AutoscalerOptions{Policies: map[string]string{"demo.hcl": policy}})
+	a, err := w.StartAutoscaler(ctx, world.AutoscalerOptions{Policies: map[string]string{"demo.hcl": policy}})
 	if err != nil {
 		return Summary{}, err
 	}
+	defer a.Stop() //nolint:errcheck // what it did was seen; and the world stops what is left
 	t := newTeller(w, out, live)
 	l := newLedger(w.Nomad)
 	done := make(chan struct{})
@@ -134,11 +133,11 @@ func (t *teller) wait(ctx context.Context, what string, done func(state) bool) e
 
 func pool(w *world.World) *v1alpha1.NomadNodePool {
 	return &v1alpha1.NomadNodePool{
-		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: poolName},
+		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: PoolName},
 		Spec: v1alpha1.NomadNodePoolSpec{
 			Replicas: 1,
 			Nomad: v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{
-				Servers: []string{w.NomadServer.RPCAddr}, NodePool: nodePool, NodeClass: poolName,
+				Servers: []string{w.NomadServer.RPCAddr}, NodePool: nodePool, NodeClass: PoolName,
 			}},
 			Template: v1alpha1.NodeTemplate{
 				CPU: 2, Memory: resource.MustParse("2Gi"), OS: "linux",
@@ -154,5 +153,5 @@ func pool(w *world.World) *v1alpha1.NomadNodePool {
 
 // ofPool selects the pool's objects.
 func ofPool() []client.ListOption {
-	return []client.ListOption{client.InNamespace(fixtures.Namespace), client.MatchingLabels{v1alpha1.PoolLabel: poolName}}
+	return []client.ListOption{client.InNamespace(fixtures.Namespace), client.MatchingLabels{v1alpha1.PoolLabel: PoolName}}
 }

@@ -96,6 +96,9 @@ func (t *teller) look(ctx context.Context, l *ledger) {
 	t.events(events.Items)
 	t.now = state{members: len(nodes.Items), vms: len(vms.Items), running: running}
 	for _, p := range pools.Items {
+		if p.Name != PoolName {
+			continue
+		}
 		t.now.desired, t.now.ready = int(p.Spec.Replicas), int(p.Status.ReadyReplicas)
 	}
 	t.show(table(t.now, nodes.Items, byNode))
@@ -104,7 +107,7 @@ func (t *teller) look(ctx context.Context, l *ledger) {
 func (t *teller) events(items []eventsv1.Event) {
 	slices.SortFunc(items, func(a, b eventsv1.Event) int { return a.EventTime.Compare(b.EventTime.Time) })
 	for _, e := range items {
-		if e.ReportingController != "nomad-harvester" || t.seen[string(e.UID)] {
+		if ours := e.Regarding.Name == PoolName || strings.HasPrefix(e.Regarding.Name, PoolName+"-"); !ours || e.ReportingController != "nomad-harvester" || t.seen[string(e.UID)] {
 			continue
 		}
 		t.seen[string(e.UID)] = true
@@ -137,7 +140,7 @@ func (t *teller) show(table string) {
 
 func table(s state, nodes []v1alpha1.NomadNode, allocs map[string]int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "pool %s: %s\n", poolName, s)
+	fmt.Fprintf(&b, "pool %s: %s\n", PoolName, s)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  MEMBER\tPHASE\tVM\tNODE\tNOMAD\tALLOCS")
 	for _, n := range nodes {

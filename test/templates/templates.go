@@ -30,6 +30,7 @@ func All() map[string]v1alpha1.NodeTemplate {
 			for _, firmware := range firmwares {
 				for _, keys := range []bool{false, true} {
 					for _, userData := range []string{"", "#cloud-config\npackages: [jq]\n"} {
+						n++
 						t := Plain()
 						t.OS = v1alpha1.OperatingSystems[n%len(v1alpha1.OperatingSystems)]
 						for i := 1; i < disks; i++ {
@@ -43,7 +44,6 @@ func All() map[string]v1alpha1.NodeTemplate {
 						}
 						t.CloudInit = v1alpha1.CloudInit{UserData: userData, GuestAgent: keys}
 						t.VirtualMachine = &runtime.RawExtension{Raw: []byte(firmware.overlay)}
-						n++
 						all[fmt.Sprintf("m-%s-%d-%d-%d", firmware.name, disks, networks, n)] = t
 					}
 				}

@@ -80,7 +80,7 @@ func (w *World) newController(ctx context.Context, o ControllerOptions) (*Contro
 				Name: name, Path: program, LogFile: w.Kube.LogFile(name),
 				Args: append([]string{
 					"controller", "--kubeconfig=" + kubeconfig,
-					"--leader-election-namespace=" + fixtures.ProductNamespace, "--leader-election-namespace=" + fixtures.ProductNamespace,
+					"--leader-election-namespace=" + fixtures.ProductNamespace,
 					fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", health),
 					fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", metrics),
 				}, o.Args...),

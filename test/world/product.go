@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,10 +72,10 @@ func (w *World) apply(ctx context.Context, objects []*unstructured.Unstructured)
 // buildTimeout bounds the build of the product: minutes with an empty build cache.
 const buildTimeout = 15 * time.Minute
 
-// productBinary is the nomad-harvester program, built from this repository once per world.
+// productBinary is the nomad-harvester program, built from this repository once per world unless one is given.
 func (w *World) productBinary(ctx context.Context) (string, error) {
-	if w.options.Product != "" {
-		return filepath.Abs(w.options.Product)
+	if given := cmp.Or(w.options.Product, os.Getenv("NOMAD_HARVESTER_PRODUCT")); given != "" {
+		return filepath.Abs(given)
 	}
 	w.build.Do(func() {
 		w.buildErr = w.step("build of nomad-harvester", func() (err error) {

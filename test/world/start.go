@@ -85,10 +85,7 @@ func (w *World) start(ctx context.Context) error {
 func (w *World) tools() []binaries.Tool {
 	tools := []binaries.Tool{
 		binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager,
-		binaries.KVManifests, binaries.VirtAPI, binaries.VirtController,
-	}
-	if !w.options.NoHarvester {
-		tools = append(tools, w.options.Harvester)
+		binaries.KVManifests, binaries.VirtAPI, binaries.VirtController, w.options.Harvester,
 	}
 	if !w.options.NoNomad {
 		tools = append(tools, binaries.Nomad)
@@ -200,14 +197,12 @@ func (w *World) startPlatform(ctx context.Context, manifests *kubevirt.Manifests
 			return err
 		})
 	})
-	if !w.options.NoHarvester {
-		g.Go(func() error {
-			return w.step("harvester", func() (err error) {
-				w.harvester, err = harvester.Start(gctx, w.Kube, w.bins[w.options.Harvester], w.Dir)
-				return err
-			})
+	g.Go(func() error {
+		return w.step("harvester", func() (err error) {
+			w.harvester, err = harvester.Start(gctx, w.Kube, w.bins[w.options.Harvester], w.Dir)
+			return err
 		})
-	}
+	})
 	if err := g.Wait(); err != nil {
 		return err
 	}
@@ -234,7 +229,7 @@ func (w *World) startHypervisor(ctx context.Context) error {
 		RESTConfig: w.RESTConfig, HandlerRESTConfig: handler,
 		Hosts: w.options.Hosts, Dir: filepath.Join(w.Dir, "guests"),
 		Guest: w.options.Guest, NomadBin: w.bins[binaries.Nomad], Qemu: w.qemu, Names: names,
-		Boot: w.options.BootDelay, Shutdown: w.options.ShutdownDelay, StopDelay: w.options.StopDelay,
+		Boot: w.options.BootDelay, Shutdown: w.options.ShutdownDelay,
 		Log: log,
 	})
 	return err

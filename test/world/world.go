@@ -6,6 +6,7 @@
 package world
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -55,8 +56,6 @@ type Options struct {
 
 	// Harvester is which harvester-lite runs; empty means binaries.HarvesterLite.
 	Harvester binaries.Tool
-	// NoHarvester leaves out Harvester's webhooks and VM controllers, so that claims aren't made.
-	NoHarvester bool
 
 	// Hosts is the number of hypervisor hosts; zero means 3.
 	Hosts int
@@ -64,10 +63,9 @@ type Options struct {
 	Guest hypervisor.GuestKind
 	// BootDelay and ShutdownDelay are how long guests take to boot and to power off.
 	BootDelay, ShutdownDelay time.Duration
-	// StopDelay is how long an allocation of a simulated guest takes to stop.
-	StopDelay time.Duration
 
-	// Product is a nomad-harvester binary; empty means that it's built from this repository when first needed.
+	// Product is a nomad-harvester binary; empty means $NOMAD_HARVESTER_PRODUCT, or that it's built from this repository when
+	// first needed.
 	Product string
 }
 
@@ -246,7 +244,7 @@ func Main(m Tests, o Options, use func(*World)) int {
 	use(w)
 	code := m.Run()
 	w.failed = code != 0
-	if err := w.Stop(); err != nil {
+	if err := errors.Join(w.Stop(), w.traces()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -254,6 +252,24 @@ func Main(m Tests, o Options, use func(*World)) int {
 		fmt.Fprintln(os.Stderr, "logs left in", w.Dir)
 	}
 	return code
+}
+
+// traces is an error if something of a stopped world is left, but its logs if it may leave them. Every program of a world is
+// started with paths below the world's directory.
+func (w *World) traces() error {
+	var errs []error
+	if _, err := os.Stat(w.Dir); w.temporary && !w.failed && !w.options.Keep && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, fmt.Errorf("%s is left of the world", w.Dir))
+	}
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	errs = append(errs, err)
+	for _, file := range files {
+		line, err := os.ReadFile(file)
+		if err == nil && bytes.Contains(line, []byte(w.Dir)) { // a process may end while we look
+			errs = append(errs, fmt.Errorf("a process is left of the world: %s", bytes.ReplaceAll(line, []byte{0}, []byte{' '})))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 type syncWriter struct {

@@ -27,7 +27,8 @@ import (
 var shared *world.World
 
 func TestMain(m *testing.M) {
-	os.Exit(world.Main(m, world.Options{Progress: os.Stderr, ACL: true}, func(w *world.World) { shared = w }))
+	options := world.Options{Progress: os.Stderr, ACL: true, ShutdownDelay: 300 * time.Millisecond}
+	os.Exit(world.Main(m, options, func(w *world.World) { shared = w }))
 }
 
 const patience = 60 * time.Second

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,6 +33,7 @@ func Named(names ...string) Match {
 type faults struct {
 	mu                           sync.Mutex
 	room, boots, joins, shutdown []*Match
+	slow                         []*slowness
 }
 
 func (f *faults) add(list *[]*Match, match Match) (lift func()) {
@@ -78,6 +80,39 @@ func (h *Hypervisor) GuestNeverJoins(match Match) (lift func()) {
 // power off.
 func (h *Hypervisor) GuestIgnoresShutdown(match Match) (lift func()) {
 	return h.faults.add(&h.faults.shutdown, match)
+}
+
+// slowness is how much time guests take for what else takes none.
+type slowness struct {
+	match          Match
+	shutdown, stop time.Duration
+}
+
+// SlowGuests has matching VMs take some time to power off, and, if they are booted from now on as a SimulatedGuest, their
+// allocations to stop.
+func (h *Hypervisor) SlowGuests(match Match, shutdown, stop time.Duration) (lift func()) {
+	entry := &slowness{match, shutdown, stop}
+	f := h.faults
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.slow = append(f.slow, entry)
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.slow = slices.DeleteFunc(f.slow, func(s *slowness) bool { return s == entry })
+	}
+}
+
+// slownessOf is how slow a VM's guest is; shutdown is what every guest takes.
+func (f *faults) slownessOf(vm types.NamespacedName, shutdown time.Duration) slowness {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.slow {
+		if s.match(vm) {
+			return *s
+		}
+	}
+	return slowness{shutdown: shutdown}
 }
 
 // KillGuest crashes the guest: its instance becomes Failed, and KubeVirt makes a new one as the VM's run

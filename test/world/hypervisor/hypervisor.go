@@ -68,8 +68,6 @@ type Options struct {
 	// Shutdown is the time a guest takes to power off when asked to, at most its grace period. A QemuGuest takes the time
 	// that it takes.
 	Shutdown time.Duration
-	// StopDelay is how long an allocation of a SimulatedGuest takes to stop.
-	StopDelay time.Duration
 	// Log receives errors; the zero value writes them to Dir/logs/hypervisor.log.
 	Log logr.Logger
 }
@@ -164,7 +162,7 @@ func newHypervisor(o Options) (*Hypervisor, ctrl.Manager, error) {
 	case AgentGuest, "":
 		h.launcher = guest.Agent{Bin: o.NomadBin, Names: o.Names}
 	case SimulatedGuest:
-		h.launcher = guest.Simulated{StopDelay: o.StopDelay, Names: o.Names}
+		h.launcher = guest.Simulated{Names: o.Names}
 	case QemuGuest:
 		h.launcher = o.Qemu
 	default:

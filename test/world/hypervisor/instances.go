@@ -97,6 +97,7 @@ func (h *Hypervisor) startDomain(ctx context.Context, instance *virtv1.VirtualMa
 	if err != nil {
 		return nil, err
 	}
+	machine.StopDelay = h.faults.slownessOf(client.ObjectKeyFromObject(instance), 0).stop
 	boot, cancel := context.WithCancel(context.Background())
 	d := &domain{
 		uid:        instance.UID,
@@ -125,7 +126,7 @@ func (h *Hypervisor) powerDown(d *domain, graceSeconds int64) {
 		return
 	}
 	grace := min(d.grace, time.Duration(graceSeconds)*time.Second)
-	delay := min(h.options.Shutdown, grace)
+	delay := min(h.faults.slownessOf(d.vm, h.options.Shutdown).shutdown, grace)
 	var off <-chan struct{}
 	if h.faults.ignoresShutdown(d.vm) {
 		delay = grace

@@ -43,7 +43,8 @@ type ServerOptions struct {
 	// Advertise is the address of the RPC listener for clients that can't reach 127.0.0.1 under that name; empty for those
 	// that can. Nobody on this machine connects to it: servers among themselves use what is advertised for serf.
 	Advertise string
-	// HeartbeatGrace is how long a client may be late before its node is down; zero means 2 s.
+	// HeartbeatGrace is how long a client may be late before its node is down; zero means 4 s, because a busy
+	// machine may not get to it for a while.
 	HeartbeatGrace time.Duration
 	// Progress receives a line when the server is up; nil discards it.
 	Progress io.Writer
@@ -103,7 +104,7 @@ func newServer(o ServerOptions) (*Server, error) {
 		return nil, err
 	}
 	config := serverConfig{Name: "server-1", Dir: dir, ACL: o.ACL, Introduction: o.Introduction}
-	config.Advertise, config.HeartbeatGrace = cmp.Or(o.Advertise, "127.0.0.1"), cmp.Or(o.HeartbeatGrace, 2*time.Second)
+	config.Advertise, config.HeartbeatGrace = cmp.Or(o.Advertise, "127.0.0.1"), cmp.Or(o.HeartbeatGrace, 4*time.Second)
 	if err := config.freePorts(); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ package guest
 import (
 	"errors"
 	"path/filepath"
+	"time"
 )
 
 // ErrNoClient is returned by Boot for a guest that came up and runs no Nomad client, because its user data
@@ -59,6 +60,8 @@ type Machine struct {
 	MACs []string
 	// UserData and NetworkData are those of the NoCloud data source; nil if the machine has none.
 	UserData, NetworkData []byte
+	// StopDelay is how long an allocation takes to stop. Only a Simulated guest knows it.
+	StopDelay time.Duration
 	// Hostname is what the NoCloud meta-data calls the machine.
 	Hostname string
 }

@@ -17,8 +17,6 @@ import (
 
 // Simulated boots guests with a simulated Nomad client, hundreds of them in our own process.
 type Simulated struct {
-	// StopDelay is how long an allocation takes to stop.
-	StopDelay time.Duration
 	// Names are what the guest's DNS knows of Nomad servers.
 	Names Names
 }
@@ -66,7 +64,7 @@ func (s Simulated) options(m Machine, c *agentConfig) (simclient.Options, error)
 		CPUMHz:     m.CPUs * mhzPerCPU,
 		MemoryMiB:  m.MemoryMiB,
 		StateDir:   cloudinit.Inside(m.root(), c.stateDir()),
-		StopDelay:  s.StopDelay,
+		StopDelay:  m.StopDelay,
 		Report:     reportTo(m.LogFile),
 	}
 	for _, kv := range environment(m.root()) {

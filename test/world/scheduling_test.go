@@ -1,4 +1,4 @@
-package hypervisor_test
+package world_test
 
 import (
 	"context"
@@ -19,13 +19,13 @@ import (
 func TestVMWithoutRoomSaysSoAndWaitsForIt(t *testing.T) {
 	lift := shared.Hypervisor.NoRoomFor(hypervisor.Named("roomless"))
 	t.Cleanup(lift)
-	vm := createVM(t, "roomless")
-	await(t, "the VM to be unschedulable", func(ctx context.Context) error {
+	vm := startVM(t, "roomless")
+	eventually(t, "the VM to be unschedulable", func(ctx context.Context) error {
 		now := &virtv1.VirtualMachine{}
 		if err := shared.Client.Get(ctx, vm.key, now); err != nil {
 			return err
 		}
-		const says = "0/2 nodes are available: 2 Insufficient memory."
+		const says = "0/3 nodes are available: 3 Insufficient memory."
 		said := slices.ContainsFunc(now.Status.Conditions, func(c virtv1.VirtualMachineCondition) bool {
 			return c.Type == virtv1.VirtualMachineConditionType(corev1.PodScheduled) && c.Status == corev1.ConditionFalse &&
 				c.Reason == corev1.PodReasonUnschedulable && c.Message == says
@@ -42,18 +42,18 @@ func TestVMWithoutRoomSaysSoAndWaitsForIt(t *testing.T) {
 	awaitNode(t, vm, "ready")
 }
 
-// KubeVirt's own controllers migrate a guest when somebody asks for it: it runs on, on the other host, and ends with its VM.
+// KubeVirt's own controllers migrate a guest when somebody asks for it: it runs on, on another host, and ends with its VM.
 func TestGuestIsMigratedAlive(t *testing.T) {
-	vm := createVM(t, "moving")
+	vm := startVM(t, "moving")
 	awaitNode(t, vm, "ready")
 	first := awaitInstance(t, vm, virtv1.Running)
-	for range 2 { // there and back
+	for range 2 {
 		from := awaitInstance(t, vm, virtv1.Running).Status.NodeName
 		create(t, &virtv1.VirtualMachineInstanceMigration{
 			ObjectMeta: metav1.ObjectMeta{Namespace: vm.key.Namespace, GenerateName: "moving-"},
 			Spec:       virtv1.VirtualMachineInstanceMigrationSpec{VMIName: vm.key.Name},
 		})
-		await(t, "the guest to be on the other host, in one pod", func(ctx context.Context) error {
+		eventually(t, "the guest to be on another host, in one pod", func(ctx context.Context) error {
 			now := &virtv1.VirtualMachineInstance{}
 			var migrations virtv1.VirtualMachineInstanceMigrationList
 			var pods corev1.PodList

@@ -1,9 +1,8 @@
-package hypervisor_test
+package world_test
 
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -18,22 +17,12 @@ import (
 	virtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
-// shared has no Harvester: what is tested here is what KubeVirt makes of us.
-var shared *world.World
-
-func TestMain(m *testing.M) {
-	options := world.Options{Progress: os.Stderr, NoHarvester: true, Hosts: 2, ShutdownDelay: 300 * time.Millisecond}
-	os.Exit(world.Main(m, options, func(w *world.World) { shared = w }))
-}
-
 func TestGuestLivesAsLongAsItsVM(t *testing.T) {
-	vm := createVM(t, "whole-life")
+	vm := startVM(t, "whole-life")
 	awaitNode(t, vm, "ready")
 	first := awaitInstance(t, vm, virtv1.Running)
 	if i := first.Status.Interfaces; len(i) != 1 || i[0].Name != "default" || i[0].IP == "" || i[0].MAC == "" {
@@ -61,7 +50,7 @@ func TestGuestLivesAsLongAsItsVM(t *testing.T) {
 }
 
 func TestCrashedGuestIsStartedAgain(t *testing.T) {
-	vm := createVM(t, "crashing")
+	vm := startVM(t, "crashing")
 	awaitNode(t, vm, "ready")
 	first := awaitInstance(t, vm, virtv1.Running)
 	must(t, shared.Hypervisor.KillGuest(vm.key))
@@ -73,7 +62,7 @@ func TestGuestThatNeverBootsAndNeverJoins(t *testing.T) {
 	boots := shared.Hypervisor.GuestNeverBoots(hypervisor.Named("stuck"))
 	joins := shared.Hypervisor.GuestNeverJoins(hypervisor.Named("stuck"))
 	t.Cleanup(joins)
-	vm := createVM(t, "stuck")
+	vm := startVM(t, "stuck")
 	awaitInstance(t, vm, virtv1.Scheduled)
 	boots()
 	awaitInstance(t, vm, virtv1.Running)
@@ -84,7 +73,7 @@ func TestGuestThatNeverBootsAndNeverJoins(t *testing.T) {
 }
 
 func TestClientThatDiesInARunningGuest(t *testing.T) {
-	vm := createVM(t, "clientless")
+	vm := startVM(t, "clientless")
 	awaitNode(t, vm, "ready")
 	must(t, shared.Hypervisor.KillClient(vm.key))
 	awaitNode(t, vm, "down")
@@ -92,7 +81,7 @@ func TestClientThatDiesInARunningGuest(t *testing.T) {
 }
 
 func TestVanishedInstanceTakesItsGuestAlong(t *testing.T) {
-	vm := createVM(t, "vanishing")
+	vm := startVM(t, "vanishing")
 	awaitNode(t, vm, "ready")
 	first := awaitInstance(t, vm, virtv1.Running)
 	must(t, shared.Hypervisor.VMIVanishes(t.Context(), vm.key))
@@ -110,7 +99,7 @@ func TestVanishedInstanceTakesItsGuestAlong(t *testing.T) {
 }
 
 func TestFailedHostTakesItsGuestsAlong(t *testing.T) {
-	vm := createVM(t, "hosted")
+	vm := startVM(t, "hosted")
 	awaitNode(t, vm, "ready")
 	first := awaitInstance(t, vm, virtv1.Running)
 	must(t, shared.Hypervisor.HostFails(t.Context(), first.Status.NodeName))
@@ -124,7 +113,6 @@ func TestFailedHostTakesItsGuestsAlong(t *testing.T) {
 func TestVMWithoutItsSecretWaitsForIt(t *testing.T) {
 	vm := newVM("secretless")
 	must(t, shared.Client.Create(t.Context(), vm.claim))
-	bindClaim(t, vm)
 	create(t, vm.object)
 	time.Sleep(time.Second) // nothing to wait for: nothing may happen
 	if i := awaitInstance(t, vm, virtv1.Scheduling); len(kindsOf(vm)) > 0 {
@@ -161,7 +149,7 @@ runcmd: [[systemctl, enable, --now, nomad]]
 	vm.claim = &corev1.PersistentVolumeClaim{ObjectMeta: meta, Spec: corev1.PersistentVolumeClaimSpec{
 		AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany},
 		Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
-		VolumeMode:  ptr.To(corev1.PersistentVolumeBlock),
+		VolumeMode:  ptr.To(corev1.PersistentVolumeBlock), StorageClassName: ptr.To(fixtures.StorageClass),
 	}}
 	disk := func(name string) virtv1.Disk {
 		return virtv1.Disk{Name: name, DiskDevice: virtv1.DiskDevice{Disk: &virtv1.DiskTarget{Bus: virtv1.DiskBusVirtio}}}
@@ -176,7 +164,8 @@ runcmd: [[systemctl, enable, --now, nomad]]
 				UserDataSecretRef: &corev1.LocalObjectReference{Name: name}}}},
 		},
 	}
-	spec.Domain.Resources.Requests = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("512Mi")}
+	spec.Domain.CPU = &virtv1.CPU{Cores: 1}
+	spec.Domain.Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("512Mi")}
 	spec.Domain.Devices.Disks = []virtv1.Disk{disk("root"), disk("cloudinitdisk")}
 	spec.Domain.Devices.Interfaces = []virtv1.Interface{*virtv1.DefaultMasqueradeNetworkInterface()}
 	vm.object = &virtv1.VirtualMachine{ObjectMeta: meta, Spec: virtv1.VirtualMachineSpec{
@@ -186,21 +175,13 @@ runcmd: [[systemctl, enable, --now, nomad]]
 	return vm
 }
 
-func createVM(t *testing.T, name string) testVM {
+func startVM(t *testing.T, name string) testVM {
 	t.Helper()
 	vm := newVM(name)
 	create(t, vm.secret)
 	create(t, vm.claim)
-	bindClaim(t, vm)
 	create(t, vm.object)
 	return vm
-}
-
-// bindClaim does the provisioner's work.
-func bindClaim(t *testing.T, vm testVM) {
-	t.Helper()
-	vm.claim.Status.Phase = corev1.ClaimBound
-	must(t, shared.Client.Status().Update(t.Context(), vm.claim))
 }
 
 func create(t *testing.T, o client.Object) {
@@ -215,7 +196,7 @@ func create(t *testing.T, o client.Object) {
 
 func awaitNode(t *testing.T, vm testVM, status string) {
 	t.Helper()
-	await(t, "Nomad node of "+vm.key.Name+" "+status, func(context.Context) error {
+	eventually(t, "Nomad node of "+vm.key.Name+" "+status, func(context.Context) error {
 		node, _, err := shared.Nomad.Nodes().Info(vm.nodeID, nil)
 		if err == nil && node.Status != status {
 			err = fmt.Errorf("node is %s", node.Status)
@@ -227,7 +208,7 @@ func awaitNode(t *testing.T, vm testVM, status string) {
 func awaitInstance(t *testing.T, vm testVM, phase virtv1.VirtualMachineInstancePhase) *virtv1.VirtualMachineInstance {
 	t.Helper()
 	var instance virtv1.VirtualMachineInstance
-	await(t, fmt.Sprintf("instance of %s %s", vm.key.Name, phase), func(ctx context.Context) error {
+	eventually(t, fmt.Sprintf("instance of %s %s", vm.key.Name, phase), func(ctx context.Context) error {
 		err := shared.Client.Get(ctx, vm.key, &instance)
 		if err == nil && instance.Status.Phase != phase {
 			err = fmt.Errorf("instance is %s", instance.Status.Phase)
@@ -239,7 +220,7 @@ func awaitInstance(t *testing.T, vm testVM, phase virtv1.VirtualMachineInstanceP
 
 func awaitNewInstance(t *testing.T, vm testVM, old types.UID) {
 	t.Helper()
-	await(t, "a new instance of "+vm.key.Name, func(ctx context.Context) error {
+	eventually(t, "a new instance of "+vm.key.Name, func(ctx context.Context) error {
 		var instance virtv1.VirtualMachineInstance
 		err := shared.Client.Get(ctx, vm.key, &instance)
 		if err == nil && (instance.UID == old || instance.Status.Phase != virtv1.Running) {
@@ -251,7 +232,7 @@ func awaitNewInstance(t *testing.T, vm testVM, old types.UID) {
 
 func awaitGone(t *testing.T, o client.Object) {
 	t.Helper()
-	await(t, "end of "+o.GetName(), func(ctx context.Context) error {
+	eventually(t, "end of "+o.GetName(), func(ctx context.Context) error {
 		err := shared.Client.Get(ctx, client.ObjectKeyFromObject(o), o.DeepCopyObject().(client.Object))
 		if err == nil {
 			return fmt.Errorf("still there")
@@ -265,7 +246,7 @@ func awaitGone(t *testing.T, o client.Object) {
 
 func awaitEvent(t *testing.T, kind hypervisor.EventKind, name string) {
 	t.Helper()
-	await(t, fmt.Sprintf("%s of %s", kind, name), func(context.Context) error {
+	eventually(t, fmt.Sprintf("%s of %s", kind, name), func(context.Context) error {
 		for _, e := range shared.Hypervisor.Trace() {
 			if e.Kind == kind && e.VM.Name == name {
 				return nil
@@ -283,15 +264,6 @@ func kindsOf(vm testVM) []hypervisor.EventKind {
 		}
 	}
 	return kinds
-}
-
-func await(t *testing.T, what string, check func(context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if err := process.WaitFor(ctx, 100*time.Millisecond, what, check); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func must(t *testing.T, err error) {
