@@ -52,8 +52,8 @@ func (k *kubevirt) guestIn(vmi *kubevirtv1.VirtualMachineInstance) *guest {
 	return k.guests[ref.UID]
 }
 
-// maintainHost frees a host: KubeVirt migrates its instances, or asks for those to be moved that are ours to move. Some guests
-// don't take it well.
+// maintainHost frees a host: KubeVirt migrates its instances, or asks for those to be moved that are ours to move. One of them may
+// not take it well.
 func maintainHost(w *World, s *stream) {
 	host := pick(s, hosts...)
 	if !w.maintenance(host).IsZero() {
@@ -62,13 +62,18 @@ func maintainHost(w *World, s *stream) {
 	w.note("operator", "", "puts %s into maintenance", host)
 	w.annotateHost(host, "running")
 	w.harvester.maintained[host] = w.now
-	for _, vmi := range w.kubevirt.on(host) {
-		w.after(s.between(time.Second, 20*time.Second), func() { w.kubevirt.evict(vmi, host) })
-		if g := w.kubevirt.guestIn(vmi); g != nil && s.once(2) {
-			g.restart(pick(s, 3*time.Second, 40*time.Second, 5*time.Minute))
+	for n, vmi := range w.kubevirt.on(host) {
+		if g := w.kubevirt.guestIn(vmi); g != nil && n == 0 && s.once(2) {
+			g.restart(pick(s, 3*time.Second, 5*time.Minute))
+			continue // it can't be migrated
 		}
+		w.after(s.rarely(2, 20*time.Second, 6*time.Minute), func() {
+			if w.faulty {
+				w.kubevirt.evict(vmi, host)
+			}
+		})
 	}
-	w.after(s.between(time.Minute, 8*time.Minute), func() { w.endMaintenance(host) })
+	w.after(s.between(2*time.Minute, 9*time.Minute), func() { w.endMaintenance(host) })
 }
 
 func (w *World) endMaintenance(host string) {

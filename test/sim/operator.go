@@ -43,13 +43,13 @@ var acts = []act{
 	{"unmark VM", unmarkVM},
 	{"halt VM", haltVM},
 	{"copy VM", copyVM},
-	{"maintain host", maintainHost}, {"maintain host", maintainHost}, {"lose host", loseHost}, {"upgrade", upgradeHarvester},
+	{"maintain host", maintainHost}, {"maintain host", maintainHost}, {"maintain host", maintainHost}, {"lose host", loseHost}, {"upgrade", upgradeHarvester},
 	{"no room", func(w *World, s *stream) {
 		w.kubevirt.full = w.now.Add(s.between(10*time.Second, 6*time.Minute))
 		w.note("KubeVirt", "", "has no room for more instances for a while")
 	}},
 	{"take name", takeName},
-	{"cordon node", cordonNode}, {"cordon and flap", cordonAndFlap}, {"cordon and flap", cordonAndFlap},
+	{"cordon node", cordonNode}, {"cordon and flap", cordonAndFlap}, {"cordon and flap", cordonAndFlap}, {"cordon and flap", cordonAndFlap},
 	{"drain node", drainNode},
 	{"cancel drain", cancelDrain},
 	{"purge node", purgeNode},

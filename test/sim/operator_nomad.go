@@ -39,9 +39,13 @@ func cordonNode(w *World, s *stream) {
 	})
 }
 
-// cordonAndFlap makes a node ineligible for good, well before its member is ordered to leave and called back.
+// cordonAndFlap makes a node ineligible for good, well before its member is ordered to leave and called back. One that is busy
+// takes longer to drain.
 func cordonAndFlap(w *World, s *stream) {
 	x := w.anyNode(s)
+	for n := 0; n < 3 && x != nil && len(w.nomad.on(x.id)) == 0; n++ {
+		x = w.anyNode(s)
+	}
 	if x == nil {
 		return
 	}
@@ -49,7 +53,7 @@ func cordonAndFlap(w *World, s *stream) {
 	_ = w.nomad.setEligible(x.id, false, operator) // it was there a moment ago
 	w.after(onTheWay+s.between(0, time.Minute), func() {
 		toAdd(w, -1)
-		w.after(s.between(500*time.Millisecond, 20*time.Second), func() { toAdd(w, 1) })
+		w.after(s.between(500*time.Millisecond, pick(s, 3*time.Second, 20*time.Second)), func() { toAdd(w, 1) })
 	})
 }
 
