@@ -67,8 +67,9 @@ test-rest:
 MESSAGES := docs/messages.txt
 .PHONY: messages
 messages: ## Gather what the controllers say during the tests into docs/messages.txt; troubleshooting is held to it
-	@rm -f $(MESSAGES)
-	NOMAD_HARVESTER_RECORD=$(CURDIR)/$(MESSAGES) $(MAKE) $(CHAINS)
+	@mkdir -p $(BUILT) && rm -f $(BUILT)/messages.txt
+	NOMAD_HARVESTER_RECORD=$(BUILT)/messages.txt $(MAKE) --no-print-directory -j3 --output-sync=target $(CHAINS)
+	mv $(BUILT)/messages.txt $(MESSAGES)
 
 .PHONY: test-guest
 test-guest: ## Boot whole machines with qemu, and scale a pool of them; CI runs it too

@@ -15,6 +15,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
 // The cloud-init Secret of a template in another namespace is read only if the template says that it may.
@@ -27,7 +28,12 @@ func TestHeldByATemplateThatIsNotShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	version.Object["metadata"] = map[string]any{"namespace": "default", "name": "unshared-1"}
-	if err := errors.Join(unstructured.SetNestedField(version.Object, "default/unshared", "spec", "templateId"), kube.Create(t.Context(), w.Client, template, version)); err != nil {
+	if err := errors.Join(unstructured.SetNestedField(version.Object, "default/unshared", "spec", "templateId"), kube.Create(t.Context(), w.Client, template)); err != nil {
+		t.Fatal(err)
+	}
+	// Harvester's admission must have seen the template first.
+	err := process.WaitFor(t.Context(), look, "a version of the template", func(ctx context.Context) error { return w.Client.Create(ctx, version) })
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), version) })
