@@ -56,7 +56,7 @@ func roomSince(o Observed) time.Time {
 // there is no room its admission refuses the start. One that has joined was stopped by somebody, or by its host's end, and a
 // person starts it; false: there is nothing to start.
 func startHalted(o Observed) (Decision, bool) {
-	if o.Record.Joined || !o.VM.Halted || o.VM.AboveQuota == "" {
+	if o.Record.Joined || !o.VM.Halted || o.VM.Deleting || o.VM.AboveQuota == "" {
 		return Decision{}, false
 	}
 	if left := o.Record.RoomSince.Add(startRetry).Sub(o.Now); left > 0 {

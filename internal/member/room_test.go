@@ -60,6 +60,7 @@ func TestVMHaltedForItsQuotaIsStartedAgain(t *testing.T) {
 		{name: "halted by somebody", o: booting(halted, noInstance), step: member.Wait, wake: 9 * time.Minute},
 		{name: "has joined: somebody stopped it", o: steady(aboveQuota), step: member.Wait},
 		{name: "a stranger's VM", o: booting(aboveQuota, strangersVM, func(o *member.Observed) { o.VM.Halted, o.VM.AboveQuota, o.Record.VMMade = true, "cpu", false }), step: member.Wait, wake: 15 * time.Second},
+		{name: "deleted by somebody before it was written down", o: booting(aboveQuota, vmDeleting, func(o *member.Observed) { o.Record.VMMade = false }), step: member.Wait, wake: 9 * time.Minute},
 		{name: "leaving", o: booting(aboveQuota, ordering), step: member.MarkDrained},
 		{name: "the scheduler has time", o: booting(unschedulable(10 * time.Second)), step: member.Wait, wake: 20 * time.Second},
 		{name: "no host: the time to join doesn't run", o: booting(unschedulable(time.Minute)), step: member.Wait},
