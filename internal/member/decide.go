@@ -78,7 +78,11 @@ func live(o Observed) Decision {
 		return d
 	}
 	if _, lacks := lacksRoom(o); o.Record.Joined || lacks {
-		return Decision{Step: Wait}
+		d := Decision{Step: Wait}
+		if o.VM.Halted {
+			d.Wake = problemRetry // a VM whose labels somebody took off isn't watched, and may have been started since
+		}
+		return d
 	}
 	left := JoinDeadline(o.Record).Sub(o.Now)
 	if room := o.Instance.UnschedulableSince.Add(roomPatience).Sub(o.Now); o.Instance.Unschedulable != "" && room > 0 {

@@ -72,7 +72,7 @@ func TestDeletionAndLostVMBecomeIntents(t *testing.T) {
 		{name: "VM gone and another one of the name", o: steady(strangersVM), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
 		{name: "VM gone while Nomad is unknown", o: steady(noVM, nomadUnknown), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
 		{name: "deleted, VM gone too", o: steady(noVM, deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
-		{name: "a halted VM isn't lost", o: steady(noInstance, func(o *member.Observed) { o.VM.Halted = true }), step: member.Wait},
+		{name: "a halted VM isn't lost, nor forgotten", o: steady(noInstance, func(o *member.Observed) { o.VM.Halted = true }), step: member.Wait, wake: 15 * time.Second},
 	})
 }
 

@@ -58,7 +58,7 @@ func TestVMHaltedForItsQuotaIsStartedAgain(t *testing.T) {
 		{name: "started, and halted at once: not each second", o: booting(aboveQuota, roomAt(now.Add(-20*time.Second))), step: member.Wait, wake: 40 * time.Second},
 		{name: "started a minute ago", o: booting(aboveQuota, roomAt(now.Add(-time.Minute))), step: member.StartVM},
 		{name: "halted by somebody", o: booting(halted, noInstance), step: member.Wait, wake: 9 * time.Minute},
-		{name: "has joined: somebody stopped it", o: steady(aboveQuota), step: member.Wait},
+		{name: "has joined: somebody stopped it", o: steady(aboveQuota), step: member.Wait, wake: 15 * time.Second},
 		{name: "a stranger's VM", o: booting(aboveQuota, strangersVM, func(o *member.Observed) { o.VM.Halted, o.VM.AboveQuota, o.Record.VMMade = true, "cpu", false }), step: member.Wait, wake: 15 * time.Second},
 		{name: "deleted by somebody before it was written down", o: booting(aboveQuota, vmDeleting, func(o *member.Observed) { o.Record.VMMade = false }), step: member.Wait, wake: 9 * time.Minute},
 		{name: "leaving", o: booting(aboveQuota, ordering), step: member.MarkDrained},

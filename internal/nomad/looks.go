@@ -11,6 +11,8 @@ import (
 type looks struct {
 	turn    chan struct{} // has room for whoever looks
 	started atomic.Int64  // the number of the look that was begun last
+	ended   atomic.Int64  // the number of the look that has come to its end last
+	denied  atomic.Int64  // the number of the look that last found the token wanting; 0: none has
 	// Of the latest look that has come to its end, with its number; for whoever has the turn.
 	done   int64
 	health Health
@@ -33,6 +35,7 @@ func (l *looks) newer(ctx context.Context, look func(context.Context) (Health, e
 	}
 	number := l.started.Add(1)
 	health, err := look(ctx)
+	l.ended.Store(number)
 	if ctx.Err() == nil { // that one gave up says nothing to the others
 		l.done, l.health, l.err = number, health, err
 	}
@@ -44,21 +47,28 @@ func (c *cluster) lookAtToken(ctx context.Context) (Health, error) {
 	return c.looks.newer(ctx, func(ctx context.Context) (Health, error) {
 		health, err := c.remote.tokenHealth(ctx)
 		if err == nil {
+			if !health.OK {
+				c.looks.denied.Store(c.looks.started.Load())
+			}
 			c.noteHealth(c.state.judged(health, c.o.Clock.Now()))
 		}
 		return health, err
 	})
 }
 
-// verify is nil if the token still sees every allocation, by a look that begins now. A list of allocations that was read before
-// can then be believed: with a token that had lost a grant it would have been shorter, and not refused.
-func (c *cluster) verify(ctx context.Context) error {
+// verify is nil if the token still sees every allocation, by a look that begins now, and no look has found otherwise since the
+// one of the given number ended. A list of allocations that was read in between can then be believed: with a token that had lost a
+// grant it would have been shorter, and not refused.
+func (c *cluster) verify(ctx context.Context, since int64) error {
 	health, err := c.lookAtToken(ctx)
 	if err != nil {
 		return err
 	}
 	if !health.OK {
 		return fmt.Errorf("what the list of allocations leaves out is unknown: %w: %s", ErrForbidden, health.Message)
+	}
+	if c.looks.denied.Load() > since {
+		return fmt.Errorf("what the list of allocations leaves out is unknown: %w: the token has been given back what it had lost since", ErrForbidden)
 	}
 	return nil
 }

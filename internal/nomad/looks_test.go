@@ -55,6 +55,28 @@ func TestInspectDoesNotBelieveATokenThatSeesLess(t *testing.T) {
 	}
 }
 
+// A token that gets back what it had lost while a list was read says nothing about that list.
+func TestListIsNotBelievedIfTheTokenWasDeniedMeanwhile(t *testing.T) {
+	f := newFakeServer(t)
+	f.token, f.policies["p"] = &api.ACLToken{Type: "client"}, seesAll()
+	c := newCluster(Connection{Address: f.URL, Token: "t"}, Options{OnChange: func([]string) {}}.withDefaults())
+	before := c.looks.ended.Load()
+	f.locked(func() {
+		f.policies["narrow"] = &policyRules{Namespaces: []namespaceRule{namespace("prod", "submit-job")}}
+	})
+	if health, err := c.lookAtToken(t.Context()); err != nil || health.OK {
+		t.Fatalf("got %+v, %v", health, err)
+	}
+	f.locked(func() { delete(f.policies, "narrow") })
+	after := c.looks.ended.Load()
+	if err := c.verify(t.Context(), before); !errors.Is(err, ErrForbidden) {
+		t.Errorf("a list that was read before and after: %v", err)
+	}
+	if err := c.verify(t.Context(), after); err != nil {
+		t.Errorf("a list that was read after: %v", err)
+	}
+}
+
 func TestInspectTakesOneRequestMoreWithoutACLs(t *testing.T) {
 	f := newFakeServer(t)
 	f.nodes[nodeA] = fakeNode(nodeA)

@@ -61,9 +61,10 @@ func (c *cluster) TrackAllocations(nodeID string, on bool) {
 
 func (c *cluster) Inspect(ctx context.Context, nodeID string) (Inspection, error) {
 	c.use()
+	since := c.looks.ended.Load()
 	inspection, err := c.remote.inspect(ctx, nodeID)
 	if err == nil && inspection.Found {
-		err = c.verify(ctx)
+		err = c.verify(ctx, since)
 	}
 	c.noteError(err)
 	if err != nil {

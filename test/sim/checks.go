@@ -203,7 +203,10 @@ func (c *checks) afterNode(t *task, made call, before, is client.Object) {
 // created checks a new member.
 func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 	// What is made for a pool that has just been deleted is collected by Kubernetes.
-	if c.members[n.Name] != nil && c.members[n.Name].nodeID != n.Spec.NodeID && c.poolOf(n) != nil {
+	former := c.members[n.Name]
+	if former != nil && former.nodeID != n.Spec.NodeID && c.poolOf(n) != nil && (c.alone(t) || former.released.Before(t.began)) {
+		// Of two leaders one may be late by so much that the other has let the member of that number go meanwhile. Its
+		// disks and its Nomad node have other names.
 		c.w.violate("I2", n.Name, "a member's name was used again")
 	}
 	m := &memberTruth{

@@ -173,7 +173,7 @@ func (c *checks) patient(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		c.w.violate("I9", m.name, "replaced while Harvester is being upgraded")
 	case !host.IsZero() && host.Before(t.readAt()):
 		c.w.violate("I9", m.name, "replaced while its host is in maintenance")
-	case !t.settled.IsZero() && t.began.Before(t.settled.Add(time.Minute)):
+	case !t.settled.IsZero() && t.viewed.Before(t.settled.Add(time.Minute)):
 		c.w.violate("I9", m.name, "replaced when Nomad had just come back, or changed its leader")
 	}
 }

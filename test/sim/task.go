@@ -24,6 +24,7 @@ type task struct {
 	yield    func(time.Duration) bool
 	chose    map[*memberTruth]bool // whom it ordered to leave
 	settled  time.Time             // since when Nomad has been what it was then
+	viewed   time.Time             // when that was
 	seen     map[string]nomad.Node // the view of Nomad when it began
 	known    bool                  // Nomad was known then
 	notAsked bool                  // or had not been asked by this process yet
@@ -45,7 +46,7 @@ func (w *World) begin(t *task, body, then func()) {
 	t.chose = map[*memberTruth]bool{}
 	n := t.p.clusterOf(t)
 	t.seen, t.known, t.notAsked, t.asOf = n.view.Nodes, n.known(), n.view.Health.Reason == v1alpha1.ReasonUnknown, n.asOf
-	t.settled = n.view.SettledSince
+	t.settled, t.viewed = n.view.SettledSince, n.p.w.now
 	ended := false
 	t.resume, t.stop = iter.Pull(func(yield func(time.Duration) bool) {
 		t.yield = yield

@@ -54,17 +54,20 @@ func (c *cluster) checkToken() {
 // lookAtToken finds out if the token sees all allocations.
 func (c *cluster) lookAtToken() {
 	c.tokenKnown, c.blind = true, c.p.w.now.Before(c.p.w.nomad.blind)
+	if c.blind {
+		c.denied = c.p.w.now
+	}
 	c.judge()
 }
 
-// verify looks at the token after a list of allocations, which may be believed only if the token sees all of them
-// (internal/nomad: verify).
-func (c *cluster) verify() error {
+// verify looks at the token after a list of allocations, which may be believed only if the token sees all of them, and no look
+// has found otherwise since it was asked for (internal/nomad: verify).
+func (c *cluster) verify(since time.Time) error {
 	err := c.ask("read own token", false, func() error {
 		c.lookAtToken()
 		return nil
 	})
-	if err == nil && c.blind {
+	if err == nil && !c.denied.Before(since) {
 		return fmt.Errorf("list allocations: %w", nomad.ErrForbidden)
 	}
 	return err
