@@ -102,7 +102,12 @@ func (c *cluster) info(nodeID string) (nomad.Node, time.Time, error) {
 }
 
 // View is nomad.Cluster's.
-func (c *cluster) View() nomad.View { return c.view }
+func (c *cluster) View() nomad.View {
+	if t := c.p.w.running; t != nil && t.p == c.p {
+		t.settled, t.viewed = c.view.SettledSince, c.p.w.now // what the task decides by
+	}
+	return c.view
+}
 
 // Allocations is nomad.Cluster's.
 func (c *cluster) Allocations() nomad.AllocationsView { return c.allocations }
