@@ -150,18 +150,7 @@ func TestMergeIsCloudInits(t *testing.T) {
 	if len(pairs) < 50 {
 		t.Fatalf("only %d of the pairs can be merged", len(pairs))
 	}
-	in, err := json.Marshal(pairs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	python := exec.Command("/usr/bin/python3", "-c", mergeParts)
-	python.Stdin = bytes.NewReader(in)
-	var stderr bytes.Buffer
-	python.Stderr = &stderr
-	out, err := python.Output()
-	if err != nil {
-		t.Fatalf("%v: %s\n(%v)", err, stderr.Bytes(), errNoCloudInit)
-	}
+	out := askCloudInit(t, mergeParts, pairs)
 	var got []map[string]any
 	if err := json.Unmarshal(out, &got); err != nil {
 		t.Fatal(err)
@@ -198,4 +187,22 @@ func asJSON(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(doc)
+}
+
+// askCloudInit runs a Python script, for which cloud-init's own modules are there, on a value as JSON, and returns what it says.
+func askCloudInit(t *testing.T, script string, about any) []byte {
+	t.Helper()
+	in, err := json.Marshal(about)
+	if err != nil {
+		t.Fatal(err)
+	}
+	python := exec.Command("/usr/bin/python3", "-c", script)
+	python.Stdin = bytes.NewReader(in)
+	var stderr bytes.Buffer
+	python.Stderr = &stderr
+	out, err := python.Output()
+	if err != nil {
+		t.Fatalf("%v: %s\n(%v)", err, stderr.Bytes(), errNoCloudInit)
+	}
+	return out
 }

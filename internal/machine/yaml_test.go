@@ -1,12 +1,10 @@
 package machine
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -96,18 +94,7 @@ func TestYAMLMeansTheSame(t *testing.T) {
 		}
 		pairs = append(pairs, [2]string{doc, again})
 	}
-	in, err := json.Marshal(pairs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	python := exec.Command("/usr/bin/python3", "-c", compareDocuments)
-	python.Stdin = bytes.NewReader(in)
-	var stderr bytes.Buffer
-	python.Stderr = &stderr
-	out, err := python.Output()
-	if err != nil {
-		t.Fatalf("%v: %s\n(%v)", err, stderr.Bytes(), errNoCloudInit)
-	}
+	out := askCloudInit(t, compareDocuments, pairs)
 	var result struct {
 		Read      int
 		Different [][4]string
