@@ -46,8 +46,11 @@ func TestInspectDoesNotBelieveATokenThatSeesLess(t *testing.T) {
 	}
 
 	f.locked(func() { delete(f.policies, "narrow") })
-	if _, err := c.Inspect(t.Context(), nodeA); err != nil || !c.View().Health.OK {
-		t.Errorf("with all grants back: %v, %+v", err, c.View().Health)
+	if _, err := c.Inspect(t.Context(), nodeA); !errors.Is(err, ErrForbidden) || !c.View().Health.OK {
+		t.Errorf("with all grants back since when, nobody knows: %v, %+v", err, c.View().Health)
+	}
+	if _, err := c.Inspect(t.Context(), nodeA); err != nil {
+		t.Errorf("with all grants back: %v", err)
 	}
 	f.locked(func() { f.refuse["/v1/acl/"] = refusal{code: http.StatusBadGateway, body: "bad gateway"} })
 	if in, err := c.Inspect(t.Context(), nodeA); !errors.Is(err, ErrUnreachable) || in.Found {
@@ -55,45 +58,27 @@ func TestInspectDoesNotBelieveATokenThatSeesLess(t *testing.T) {
 	}
 }
 
-// A token that gets back what it had lost while a list was read says nothing about that list.
-func TestListIsNotBelievedIfTheTokenWasDeniedMeanwhile(t *testing.T) {
-	f := newFakeServer(t)
-	f.token, f.policies["p"] = &api.ACLToken{Type: "client"}, seesAll()
-	c := newCluster(Connection{Address: f.URL, Token: "t"}, Options{OnChange: func([]string) {}}.withDefaults())
-	before := c.looks.ended.Load()
-	f.locked(func() {
-		f.policies["narrow"] = &policyRules{Namespaces: []namespaceRule{namespace("prod", "submit-job")}}
-	})
-	if health, err := c.lookAtToken(t.Context()); err != nil || health.OK {
-		t.Fatalf("got %+v, %v", health, err)
+// The first look is the watcher's elsewhere.
+func TestInspectTakesOneRequestMoreWithoutPolicies(t *testing.T) {
+	for name, token := range map[string]*api.ACLToken{"without ACLs": nil, "management": {Type: managementType, ModifyIndex: 7}} {
+		t.Run(name, func(t *testing.T) {
+			f := newFakeServer(t)
+			f.nodes[nodeA], f.token = fakeNode(nodeA), token
+			c := direct(f)
+			for range 2 {
+				if _, err := c.Inspect(t.Context(), nodeA); err != nil {
+					t.Fatal(err)
+				}
+			}
+			const self = "GET /v1/acl/token/self"
+			each := " GET /v1/node/" + nodeA + " GET /v1/allocations " + self
+			f.locked(func() {
+				if got := strings.Join(f.requests, " "); got != self+each+each {
+					t.Errorf("asked for %s", got)
+				}
+			})
+		})
 	}
-	f.locked(func() { delete(f.policies, "narrow") })
-	after := c.looks.ended.Load()
-	if err := c.verify(t.Context(), before); !errors.Is(err, ErrForbidden) {
-		t.Errorf("a list that was read before and after: %v", err)
-	}
-	if err := c.verify(t.Context(), after); err != nil {
-		t.Errorf("a list that was read after: %v", err)
-	}
-}
-
-func TestInspectTakesOneRequestMoreWithoutACLs(t *testing.T) {
-	f := newFakeServer(t)
-	f.nodes[nodeA] = fakeNode(nodeA)
-	c := direct(f)
-	if _, err := c.Inspect(t.Context(), nodeA); err != nil {
-		t.Fatal(err)
-	}
-	f.locked(func() { f.token = &api.ACLToken{Type: managementType} })
-	if _, err := c.Inspect(t.Context(), nodeA); err != nil {
-		t.Fatal(err)
-	}
-	want := "GET /v1/node/" + nodeA + " GET /v1/allocations GET /v1/acl/token/self"
-	f.locked(func() {
-		if got := strings.Join(f.requests, " "); got != want+" "+want {
-			t.Errorf("asked for %s", got)
-		}
-	})
 }
 
 // Who comes while a look is under way waits for the next one, together with the others: the first may have begun too early.
@@ -103,17 +88,17 @@ func TestLooksAreSharedAndNotTooOld(t *testing.T) {
 		var mu sync.Mutex
 		began, found := 0, map[string]int{}
 		ask := func() {
-			h, err := l.newer(t.Context(), func(context.Context) (Health, error) {
+			h, err := l.newer(t.Context(), func(context.Context) (tokenLook, error) {
 				began++
 				me := fmt.Sprintf("look %d", began)
 				<-goOn
-				return Health{Message: me}, nil
+				return tokenLook{health: Health{Message: me}}, nil
 			})
 			if err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
-			found[h.Message]++
+			found[h.health.Message]++
 			mu.Unlock()
 		}
 		go ask()
@@ -138,14 +123,15 @@ func TestLooksAreSharedAndNotTooOld(t *testing.T) {
 func TestLookThatWasGivenUpIsNotShared(t *testing.T) {
 	l := newLooks()
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := l.newer(ctx, func(ctx context.Context) (Health, error) { cancel(); return Health{}, ctx.Err() })
+	_, err := l.newer(ctx, func(ctx context.Context) (tokenLook, error) { cancel(); return tokenLook{}, ctx.Err() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if l.done != 0 {
+	if l.done != 0 || l.latest.Load() != nil {
 		t.Error("the others are told of it")
 	}
-	if h, err := l.newer(t.Context(), func(context.Context) (Health, error) { return healthy("x"), nil }); err != nil || !h.OK {
-		t.Errorf("got %+v, %v", h, err)
+	good := func(context.Context) (tokenLook, error) { return tokenLook{health: healthy("x")}, nil }
+	if found, err := l.newer(t.Context(), good); err != nil || !found.health.OK || *l.latest.Load() != found {
+		t.Errorf("got %+v, %v", found, err)
 	}
 }

@@ -61,16 +61,25 @@ func (c *cluster) TrackAllocations(nodeID string, on bool) {
 
 func (c *cluster) Inspect(ctx context.Context, nodeID string) (Inspection, error) {
 	c.use()
-	since := c.looks.ended.Load()
-	inspection, err := c.remote.inspect(ctx, nodeID)
-	if err == nil && inspection.Found {
-		err = c.verify(ctx, since)
-	}
+	inspection, err := c.inspect(ctx, nodeID)
 	c.noteError(err)
 	if err != nil {
 		return Inspection{}, err
 	}
 	return inspection, nil
+}
+
+// inspect reads the node and its allocations, and finds out if their list may be believed.
+func (c *cluster) inspect(ctx context.Context, nodeID string) (Inspection, error) {
+	before, err := c.lastLook(ctx)
+	if err != nil {
+		return Inspection{}, err
+	}
+	inspection, err := c.remote.inspect(ctx, nodeID)
+	if err != nil || !inspection.Found {
+		return inspection, err
+	}
+	return inspection, c.verify(ctx, before)
 }
 
 func (c *cluster) Usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error) {

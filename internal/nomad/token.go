@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/nomad/api"
@@ -14,33 +15,64 @@ import (
 // errNoRules: the server gave the policy without its rules.
 var errNoRules = errors.New("no rules in the answer")
 
-// tokenHealth asks what the token grants. It has to be asked for: with too few grants the lists of allocations are not
+// lookAtToken asks what the token grants. It has to be asked for: with too few grants the lists of allocations are not
 // refused, they are shorter. An error means that nothing could be found out this time.
-func (r *remote) tokenHealth(ctx context.Context) (Health, error) {
+func (r *remote) lookAtToken(ctx context.Context) (tokenLook, error) {
 	self, err := r.tokenSelf(ctx)
 	switch {
 	case saysDisabled(err):
-		return healthy(r.origin.address), nil
+		return tokenLook{health: healthy(r.origin.address)}, nil
 	case errors.Is(err, ErrUnreachable), errors.Is(err, context.Canceled):
-		return Health{}, err
+		return tokenLook{}, err
 	case err != nil: // what isn't a token at all is a 500, in words that differ from version to version
-		return healthRefused(r.origin, err), nil
-	case self.AccessorID == disabledAccessor, self.Type == managementType:
-		return healthy(r.origin.address), nil
+		return tokenLook{health: healthRefused(r.origin, err)}, nil
+	case self.AccessorID == disabledAccessor:
+		return tokenLook{health: healthy(r.origin.address)}, nil
+	case self.Type == managementType:
+		return tokenLook{health: healthy(r.origin.address), grants: versionOf(self, nil, nil)}, nil
 	}
-	names, err := r.policyNames(ctx)
-	if errors.Is(err, ErrForbidden) {
-		return healthRefused(r.origin, err), nil
-	}
+	// What stands for the grants is read before them: it may then be older, and a change too many is seen, never one too few.
+	roles, err := r.roles(ctx, self)
 	if err != nil {
-		return Health{}, err
+		return refusedOr(r.origin, err)
 	}
-	policies := make([]policyRules, 0, len(names))
-	for _, name := range names {
-		rules, err := r.policyRules(ctx, name)
+	policies, err := r.policies(ctx)
+	if err != nil {
+		return refusedOr(r.origin, err)
+	}
+	health, err := r.healthBy(ctx, policies)
+	return tokenLook{health: health, grants: versionOf(self, roles, policies)}, err
+}
+
+// refusedOr takes a refusal for an answer.
+func refusedOr(o origin, err error) (tokenLook, error) {
+	if errors.Is(err, ErrForbidden) {
+		return tokenLook{health: healthRefused(o, err)}, nil
+	}
+	return tokenLook{}, err
+}
+
+// versionOf names the state of the token, its roles and its policies by the index of the write that made it.
+func versionOf(self *api.ACLToken, roles []*api.ACLRoleListStub, policies []*api.ACLPolicyListStub) string {
+	parts := []string{fmt.Sprintf("token %s@%d", self.AccessorID, self.ModifyIndex)}
+	for _, role := range roles {
+		parts = append(parts, fmt.Sprintf("role %s@%d", role.ID, role.ModifyIndex))
+	}
+	for _, policy := range policies {
+		parts = append(parts, fmt.Sprintf("policy %s@%d", policy.Name, policy.ModifyIndex))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+// healthBy reads the policies' rules and judges what they grant.
+func (r *remote) healthBy(ctx context.Context, stubs []*api.ACLPolicyListStub) (Health, error) {
+	policies := make([]policyRules, 0, len(stubs))
+	for _, stub := range stubs {
+		rules, err := r.policyRules(ctx, stub.Name)
 		switch code, _ := statusOf(err); {
 		case errors.Is(err, ErrForbidden), errors.Is(err, errNoRules):
-			return healthUnverifiable(r.origin.address, fmt.Sprintf("policy %q: %s", name, Cause(err))), nil
+			return healthUnverifiable(r.origin.address, fmt.Sprintf("policy %q: %s", stub.Name, Cause(err))), nil
 		case code == http.StatusNotFound: // deleted meanwhile: it grants nothing
 			continue
 		case err != nil:
@@ -71,18 +103,27 @@ func (r *remote) tokenSelf(ctx context.Context) (*api.ACLToken, error) {
 	return self, err
 }
 
-// policyNames lists the policies of the token, those that it has through roles included: that is what this list is for
-// anybody who is not management (Nomad: nomad/acl_endpoint.go, ListPolicies).
-func (r *remote) policyNames(ctx context.Context) ([]string, error) {
-	var names []string
-	err := r.query(ctx, "list own policies", api.QueryOptions{}, func(q *api.QueryOptions) error {
-		stubs, _, err := r.api.ACLPolicies().List(q)
-		for _, stub := range stubs {
-			names = append(names, stub.Name)
-		}
+// roles lists the roles of the token, which is what this list is for anybody who is not management (Nomad: nomad/acl_endpoint.go,
+// ListRoles). Most tokens have none.
+func (r *remote) roles(ctx context.Context, self *api.ACLToken) (roles []*api.ACLRoleListStub, err error) {
+	if len(self.Roles) == 0 {
+		return nil, nil
+	}
+	err = r.query(ctx, "list own roles", api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
+		roles, _, err = r.api.ACLRoles().List(q)
 		return err
 	})
-	return names, err
+	return roles, err
+}
+
+// policies lists the policies of the token, those that it has through roles included: that is what this list is for
+// anybody who is not management (Nomad: nomad/acl_endpoint.go, ListPolicies).
+func (r *remote) policies(ctx context.Context) (policies []*api.ACLPolicyListStub, err error) {
+	err = r.query(ctx, "list own policies", api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
+		policies, _, err = r.api.ACLPolicies().List(q)
+		return err
+	})
+	return policies, err
 }
 
 // policyRules reads the parsed rules of one policy. The API's own type for policies leaves them out.

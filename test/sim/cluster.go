@@ -17,8 +17,8 @@ type cluster struct {
 	asOf        time.Time // when the servers read what the view shows
 	listErr     error
 	tokenKnown  bool
-	blind       bool      // the token was found not to see all allocations
-	denied      time.Time // when that was found last
+	blind       bool // the token was found not to see all allocations
+	grants      int  // what its grants were found to be (internal/nomad: tokenLook)
 	watched     bool
 	address     string // nowhere: nobody answers
 	allocations nomad.AllocationsView
@@ -114,7 +114,10 @@ func (c *cluster) Allocations() nomad.AllocationsView { return c.allocations }
 
 // Inspect is nomad.Cluster's: the node first, then its allocations.
 func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, error) {
-	began := c.p.w.now
+	before, err := c.lastLook()
+	if err != nil {
+		return nomad.Inspection{}, err
+	}
 	x, _, err := c.info(nodeID)
 	if notFound(err) {
 		c.p.w.running.looks[nodeID] = look{at: c.p.w.now}
@@ -132,7 +135,7 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 	if err != nil {
 		return nomad.Inspection{}, err
 	}
-	if err := c.verify(began); err != nil {
+	if err := c.verify(before); err != nil {
 		return nomad.Inspection{}, err
 	}
 	c.p.w.running.looks[nodeID] = look{at: at, open: x.Eligible}

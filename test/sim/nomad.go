@@ -27,6 +27,8 @@ type nomadServer struct {
 	ledSince time.Time
 	// blind is until when our token lacks read-job: lists of allocations are empty, without an error.
 	blind time.Time
+	// spells counts how often it has lost read-job.
+	spells int
 	// past are earlier states, for answers that go back.
 	past []snapshot
 }
@@ -324,4 +326,15 @@ func (n *nomadServer) purge(nodeID string) error {
 		})
 	}
 	return nil
+}
+
+// isBlind is true while our token lacks read-job.
+func (n *nomadServer) isBlind() bool { return n.w.now.Before(n.blind) }
+
+// grants is another number after each change of what our token may do, even if it has been undone since.
+func (n *nomadServer) grants() int {
+	if n.isBlind() {
+		return 2*n.spells - 1
+	}
+	return 2 * n.spells
 }

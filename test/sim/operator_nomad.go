@@ -121,6 +121,7 @@ func changeLeader(w *World, s *stream) {
 // takeReadJob has our token see no allocations for a while, which no answer tells.
 func takeReadJob(w *World, s *stream) {
 	w.note("operator", "", "takes read-job from the controllers' token for a while")
+	w.nomad.spells++
 	w.nomad.blind = w.now.Add(s.between(time.Second, 4*time.Minute))
 }
 

@@ -53,21 +53,29 @@ func (c *cluster) checkToken() {
 
 // lookAtToken finds out if the token sees all allocations.
 func (c *cluster) lookAtToken() {
-	c.tokenKnown, c.blind = true, c.p.w.now.Before(c.p.w.nomad.blind)
-	if c.blind {
-		c.denied = c.p.w.now
-	}
+	c.tokenKnown, c.blind, c.grants = true, c.p.w.nomad.isBlind(), c.p.w.nomad.grants()
 	c.judge()
 }
 
-// verify looks at the token after a list of allocations, which may be believed only if the token sees all of them, and no look
-// has found otherwise since it was asked for (internal/nomad: verify).
-func (c *cluster) verify(since time.Time) error {
+// lastLook is what the grants were found to be, by a look that is sent now if there was none (internal/nomad: lastLook).
+func (c *cluster) lastLook() (grants int, err error) {
+	if !c.tokenKnown {
+		err = c.ask("read own token", false, func() error {
+			c.lookAtToken()
+			return nil
+		})
+	}
+	return c.grants, err
+}
+
+// verify looks at the token after a list of allocations, which may be believed only if the token sees all of them, and its grants
+// are those that they were before (internal/nomad: verify).
+func (c *cluster) verify(before int) error {
 	err := c.ask("read own token", false, func() error {
 		c.lookAtToken()
 		return nil
 	})
-	if err == nil && !c.denied.Before(since) {
+	if err == nil && (c.blind || c.grants != before) {
 		return fmt.Errorf("list allocations: %w", nomad.ErrForbidden)
 	}
 	return err
@@ -282,7 +290,7 @@ func (c *cluster) poll() {
 // listed are a node's live allocations as Nomad lists them.
 func (n *nomadServer) listed(nodeID string) []nomad.Allocation {
 	var out []nomad.Allocation
-	if n.w.now.Before(n.blind) {
+	if n.isBlind() {
 		return nil
 	}
 	for _, a := range n.on(nodeID) {
