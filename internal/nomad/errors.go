@@ -31,8 +31,9 @@ var (
 // errNoResponse is the answer to a request that was made with a nil error but makes no sense.
 var errNoResponse = errors.New("the answer is not what Nomad's API gives")
 
-// classify says what an error of the client means and what was being done; nil stays nil.
-func classify(doing string, err error) error {
+// Classify says what an error of the API's client means, as one of the errors above, and what was being done; nil stays nil. The
+// simulator has its answers judged by it, too.
+func Classify(doing string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -100,7 +100,7 @@ func TestSingleFailureIsNotAnOutage(t *testing.T) {
 }
 
 func TestFailuresThatCount(t *testing.T) {
-	refused := classify("list nodes", &url.Error{Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}})
+	refused := Classify("list nodes", &url.Error{Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}})
 	for name, c := range map[string]struct {
 		err  error
 		n    int
@@ -110,7 +110,7 @@ func TestFailuresThatCount(t *testing.T) {
 		"second":            {refused, listPatience - 1, false},
 		"third":             {refused, listPatience, true},
 		"long after":        {refused, 100, true},
-		"no answer in time": {classify("list nodes", fmt.Errorf("x: %w", context.DeadlineExceeded)), 1, true},
+		"no answer in time": {Classify("list nodes", fmt.Errorf("x: %w", context.DeadlineExceeded)), 1, true},
 		"refused token":     {fmt.Errorf("x: %w", ErrForbidden), 1, true},
 	} {
 		if got := counts(c.err, c.n); got != c.want {

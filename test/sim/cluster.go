@@ -46,27 +46,23 @@ func (c *cluster) ask(doing string, writes bool, effect func() error) error {
 	t.pass(c.p.delay(s) + w.nomad.delay(s))
 	if !c.reaches() {
 		t.pass(s.between(0, requestTimeout))
-		return fmt.Errorf("%s: %w", doing, nomad.ErrUnreachable)
+		return lost(doing)
 	}
 	if w.faulty && e.once(w.Faults.Errors) {
-		return fmt.Errorf("%s: %w", doing, nomad.ErrUnreachable)
+		return answer(doing, writes, errNoLeader)
 	}
 	if writes && w.faulty && w.chance.of("crashes").once(2*w.Faults.Crashes) {
 		t.die("before a write to Nomad")
 	}
-	err := effect()
-	if err == errNotFound { //nolint:errorlint // it is our own, not wrapped
-		err = nomad.ErrNodeNotFound
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
+	if err := effect(); err != nil {
+		return answer(doing, writes, err)
 	}
 	if writes && w.faulty && w.chance.of("crashes").once(w.Faults.Crashes) {
 		t.die("after a write to Nomad")
 	}
 	if writes && w.faulty && e.once(w.Faults.Errors) {
 		t.pass(requestTimeout)
-		return fmt.Errorf("%s: the answer was lost: %w", doing, nomad.ErrUnreachable)
+		return lost(doing)
 	}
 	t.pass(s.between(0, 3*time.Millisecond))
 	return nil

@@ -248,10 +248,8 @@ func (n *nomadServer) back(x *node) {
 // Whose tokens change nodes.
 const us, operator = "token:us", "token:operator"
 
-var (
-	errNotFound = errors.New("node not found")
-	errDraining = errors.New("can not set node's scheduling eligibility to eligible while it is draining")
-)
+// errNotFound is told differently to who reads and who writes.
+var errNotFound = errors.New("node not found")
 
 func (n *nomadServer) setEligible(nodeID string, eligible bool, by string) error {
 	x := n.nodes[nodeID]
