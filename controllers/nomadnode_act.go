@@ -95,7 +95,7 @@ func (r *NomadNodeReconciler) createVM(ctx context.Context, s *nodeScope, _ memb
 }
 
 // upToDate is a conflict if the member's record isn't the latest. One that lags behind may not tell yet that the member's VM
-// was made, and has been lost since, or that the member leaves.
+// was made, and has been lost since, that the member leaves, or that it doesn't any more.
 func (r *NomadNodeReconciler) upToDate(ctx context.Context, n *v1alpha1.NomadNode) error {
 	now := &v1alpha1.NomadNode{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), now); client.IgnoreNotFound(err) != nil {

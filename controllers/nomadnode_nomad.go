@@ -61,6 +61,10 @@ func (r *NomadNodeReconciler) drain(ctx context.Context, s *nodeScope, _ member.
 	if goOn, err := r.recheck(ctx, s); err != nil || !goOn {
 		return err
 	}
+	// Another leader may have taken the order back, and forgotten it: nobody would then undo the drain.
+	if err := r.upToDate(ctx, s.node); err != nil {
+		return err
+	}
 	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
 	if sent {
 		r.Events.drainStarted(s.node)

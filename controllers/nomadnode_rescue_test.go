@@ -1,11 +1,13 @@
 package controllers
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -80,5 +82,32 @@ func TestPurgeIsToldOfOnce(t *testing.T) {
 	}
 	if e := s.event(); e != "" {
 		t.Errorf("event %q", e)
+	}
+}
+
+// A cache that lags behind still has the order that another leader has taken back, undone in Nomad and forgotten.
+func TestOrderThatHasBeenTakenBackIsNotSentToNomad(t *testing.T) {
+	for name, there := range map[string]bool{"taken back": true, "the member is gone": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+				n.Spec.Drain = newIntent("intent-1", v1alpha1.DrainScaleIn, now, now)
+				n.Status.CordonedDrain = "intent-1"
+				return running(n, s, nomad.Node{Status: nomad.NodeReady})
+			})
+			live := fake.NewClientBuilder().WithScheme(Scheme())
+			if there {
+				n := s.node(t)
+				n.Spec.Drain, n.ResourceVersion = nil, "1234"
+				live.WithObjects(n)
+			}
+			s.Live = live.Build()
+			if res := s.reconcile(t); res.RequeueAfter != again || slices.Contains(s.nomad.calls, "drain") {
+				t.Errorf("Nomad was asked to %q, and the next look is after %s", s.nomad.calls, res.RequeueAfter)
+			}
+			s.Live = s.Client
+			if s.reconcile(t); !slices.Contains(s.nomad.calls, "drain") {
+				t.Errorf("an order that stands: Nomad was asked to %q", s.nomad.calls)
+			}
+		})
 	}
 }
