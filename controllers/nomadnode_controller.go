@@ -84,13 +84,13 @@ func (r *NomadNodeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	if s.pause > 0 && actErr == nil {
 		return ctrl.Result{RequeueAfter: s.pause}, nil
 	}
-	return result(ctx, acted, nextMemberLook(s.observed.Record, d.Wake), actErr)
+	return result(ctx, acted, nextMemberLook(d.Wake), actErr)
 }
 
-// nextMemberLook is when to look again. A member that leaves needs Nomad's watcher, which ends when nobody has asked for it for long,
-// and of a pool that is deleted nobody else does.
-func nextMemberLook(r member.Record, wake time.Duration) time.Duration {
-	if r.Leaving() && (wake <= 0 || wake > linkRefresh) {
+// nextMemberLook is when to look again. A member needs Nomad's watcher, which ends when nobody has asked for it for long, and of a
+// pool that is gone, its members orphaned, nobody else does.
+func nextMemberLook(wake time.Duration) time.Duration {
+	if wake <= 0 || wake > linkRefresh {
 		return linkRefresh
 	}
 	return wake

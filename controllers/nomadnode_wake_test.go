@@ -11,13 +11,13 @@ import (
 )
 
 // The watcher of a Nomad that nobody asks for ends; a member that waits for its allocations for as long as it takes would then
-// never hear of their end.
-func TestLeavingMemberKeepsItsNomadWatched(t *testing.T) {
+// never hear of their end, and one whose pool is gone never show that its node went down.
+func TestMemberKeepsItsNomadWatched(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(n *v1alpha1.NomadNode)
 		want   time.Duration
 	}{
-		"wanted": {func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil }, 0},
+		"wanted": {func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil }, linkRefresh},
 		"retained": {func(n *v1alpha1.NomadNode) {
 			n.Spec.DrainPolicy.OnTimeout, n.Spec.Drain.Deadline.Time = v1alpha1.DrainRetain, now.Add(-time.Hour)
 		}, linkRefresh},

@@ -65,8 +65,8 @@ func (r *NomadNodePoolReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	return result(ctx, plan.Acts(), nextLook(s, plan.Wake), actErr)
 }
 
-// linkRefresh is how often each pool shows that its Nomad cluster is still of interest, whose watcher would end otherwise
-// (internal/nomad: Options.IdleAfter). Nothing is written for it.
+// linkRefresh is how often each pool and each member shows that its Nomad cluster is still of interest, whose watcher would end
+// otherwise (internal/nomad: Options.IdleAfter). Nothing is written for it.
 const linkRefresh = 3 * time.Minute
 
 // actOnFresh plans again with what the API server holds now, because the cache may not show what was written a moment
