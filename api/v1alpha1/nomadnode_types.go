@@ -44,6 +44,7 @@ type NomadNodeList struct {
 // stay as they are for the member's life, the rest is kept in step with the pool.
 //
 // +kubebuilder:validation:XValidation:rule="self.poolName == oldSelf.poolName && self.poolUID == oldSelf.poolUID && self.nodeID == oldSelf.nodeID && self.revision == oldSelf.revision",message="spec: poolName, poolUID, nodeID and revision are the member's identity and can't be changed"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.drain) || has(self.drain) || has(oldSelf.drain.canceled) && oldSelf.drain.canceled",message="spec.drain: an order to leave can't be removed, because Nomad would go on with the drain and the node stay ineligible; set spec.drain.canceled to true, and the order is taken back"
 type NomadNodeSpec struct {
 	// poolName is the pool that made the member.
 	// +kubebuilder:validation:MinLength=1
