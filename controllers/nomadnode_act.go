@@ -132,7 +132,10 @@ func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d m
 			return err
 		}
 		if open(in, s.node.Spec.DrainPolicy) {
-			// The view says otherwise, and catches up in a moment; if it doesn't, Nomad mustn't be asked each moment.
+			// The view says otherwise, and catches up in a moment; if it doesn't, Nomad mustn't be asked each moment. Until then
+			// the member is described by what the leader says.
+			setNodeFacts(&s.observed.Nomad, in.Node)
+			s.observed.Nomad.Live, s.observed.Nomad.LiveKnown = memberAllocations(in.Live), true
 			s.pause = disagreement
 			return nil
 		}

@@ -192,8 +192,8 @@ func TestLeaderThatDisagreesIsNotAskedEachMoment(t *testing.T) {
 	if res := s.reconcile(t); res.RequeueAfter != disagreement {
 		t.Errorf("looks again after %s", res.RequeueAfter)
 	}
-	if condition(s.node(t), v1alpha1.NodeDrained).Status == metav1.ConditionTrue {
-		t.Error("drained, whatever the leader says")
+	if c := condition(s.node(t), v1alpha1.NodeDrained); c.Status == metav1.ConditionTrue || !strings.Contains(c.Message, "web.app[0] (1a2b3c4d)") {
+		t.Errorf("whatever the leader says: %+v", c)
 	}
 }
 

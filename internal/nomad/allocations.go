@@ -12,29 +12,38 @@ import (
 // nodesPerRequest bounds the length of the URL that a filter makes.
 const nodesPerRequest = 100
 
-// liveFilter selects the live allocations of the nodes. "unknown" is live: the client is out of touch, and its VM may
-// well run on. One expression rather than a hundred "or": Nomad evaluates the filter for each allocation there is. The
-// IDs are checked, so that nothing in them needs quoting.
-func liveFilter(nodeIDs []string) string {
-	return `(ClientStatus == "pending" or ClientStatus == "running" or ClientStatus == "unknown") and NodeID matches "^(` +
-		strings.Join(nodeIDs, "|") + `)$"`
+// What an allocation may be, as a filter. "unknown" is live: the client is out of touch, and its VM may well run on.
+const (
+	isLive = `ClientStatus == "pending" or ClientStatus == "running" or ClientStatus == "unknown"`
+	// isLiveOrFailed: a task that fails makes its allocation failed, though the poststop tasks, which clean up or save what there
+	// is, are yet to run (Nomad: client/allocrunner/alloc_runner.go, handleTaskStateUpdates, getClientStatus).
+	isLiveOrFailed = isLive + ` or ClientStatus == "failed"`
+)
+
+// The parameters of a list of allocations.
+var (
+	brief      = map[string]string{"task_states": "false"}
+	withUsage  = map[string]string{"task_states": "false", "resources": "true"}
+	withStates = map[string]string{"task_states": "true"}
+)
+
+// filterFor selects the allocations of the nodes that are something. One expression rather than a hundred "or": Nomad evaluates the
+// filter for each allocation there is. The IDs are checked, so that nothing in them needs quoting.
+func filterFor(nodeIDs []string, is string) string {
+	return `(` + is + `) and NodeID matches "^(` + strings.Join(nodeIDs, "|") + `)$"`
 }
 
-// listLive calls each with every live allocation of the nodes. It asks for all namespaces: the list of one node's
+// listAllocations calls each with every allocation of the nodes that is something. It asks for all namespaces: the list of one node's
 // allocations leaves out what the token may not see and says nothing about it, this one is refused when the token may
 // see none (Nomad: nomad/node_endpoint.go, GetAllocs; nomad/alloc_endpoint.go, List).
-func (r *remote) listLive(ctx context.Context, nodeIDs []string, resources bool, each func(*api.AllocationListStub)) error {
+func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is string, params map[string]string, each func(*api.AllocationListStub)) error {
 	for _, id := range nodeIDs {
 		if err := checkNodeID(id); err != nil {
 			return err
 		}
 	}
-	params := map[string]string{"task_states": "false"}
-	if resources {
-		params["resources"] = "true"
-	}
 	for chunk := range slices.Chunk(nodeIDs, nodesPerRequest) {
-		q := api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: liveFilter(chunk), Params: params}
+		q := api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: filterFor(chunk, is), Params: params}
 		err := r.query(ctx, "list allocations", q, func(q *api.QueryOptions) error {
 			stubs, _, err := r.api.Allocations().List(q)
 			if err != nil {
@@ -58,17 +67,47 @@ func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string) (map[str
 	for _, id := range nodeIDs {
 		live[id] = nil
 	}
-	err := r.listLive(ctx, nodeIDs, false, func(s *api.AllocationListStub) {
+	err := r.listAllocations(ctx, nodeIDs, isLive, brief, func(s *api.AllocationListStub) {
 		live[s.NodeID] = append(live[s.NodeID], allocationFromStub(s))
 	})
 	if err != nil {
 		return nil, err
 	}
 	for _, allocs := range live {
-		slices.SortFunc(allocs, func(a, b Allocation) int { return strings.Compare(a.ID, b.ID) })
+		slices.SortFunc(allocs, byID)
 	}
 	return live, nil
 }
+
+func byID(a, b Allocation) int { return strings.Compare(a.ID, b.ID) }
+
+// occupants returns what is lost if the node's guest stops now: its live allocations and, while its client lives, those failed ones
+// that have a task which runs or is yet to run.
+func (r *remote) occupants(ctx context.Context, node *api.Node) ([]Allocation, error) {
+	var out []Allocation
+	err := r.listAllocations(ctx, []string{node.ID}, isLiveOrFailed, withStates, func(s *api.AllocationListStub) {
+		if s.ClientStatus != api.AllocClientStatusFailed || node.Status != NodeDown && !allDead(s) {
+			out = append(out, allocationFromStub(s))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(out, byID)
+	return out, nil
+}
+
+func allDead(s *api.AllocationListStub) bool {
+	for _, task := range s.TaskStates {
+		if task.State != taskDead {
+			return false
+		}
+	}
+	return true
+}
+
+// taskDead is the state of a task that has ended or will not be started any more (Nomad: nomad/structs/structs.go, TaskStateDead).
+const taskDead = "dead"
 
 func allocationFromStub(s *api.AllocationListStub) Allocation {
 	return Allocation{
@@ -84,7 +123,7 @@ func (r *remote) usage(ctx context.Context, nodeIDs []string) (map[string]Usage,
 	for _, id := range nodeIDs {
 		usage[id] = Usage{}
 	}
-	err := r.listLive(ctx, nodeIDs, true, func(s *api.AllocationListStub) {
+	err := r.listAllocations(ctx, nodeIDs, isLive, withUsage, func(s *api.AllocationListStub) {
 		usage[s.NodeID] = usage[s.NodeID].plus(s)
 	})
 	if err != nil {

@@ -79,11 +79,11 @@ func (r *remote) inspect(ctx context.Context, nodeID string) (Inspection, error)
 	if err != nil {
 		return Inspection{}, err
 	}
-	live, err := r.liveAllocations(ctx, []string{nodeID})
+	live, err := r.occupants(ctx, node)
 	if err != nil {
 		return Inspection{}, err
 	}
-	return Inspection{Found: true, Node: nodeFromInfo(node), Live: live[nodeID]}, nil
+	return Inspection{Found: true, Node: nodeFromInfo(node), Live: live}, nil
 }
 
 func nodeFromStub(s *api.NodeListStub) Node {

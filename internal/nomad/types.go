@@ -100,7 +100,7 @@ type Allocation struct {
 	// JobType is service, batch, system or sysbatch.
 	JobType string
 	Name    string
-	// ClientStatus is pending, running or unknown; DesiredStatus is run, stop or evict.
+	// ClientStatus is pending, running or unknown, or failed for one whose poststop tasks run; DesiredStatus is run, stop or evict.
 	ClientStatus, DesiredStatus string
 	CreateTime                  time.Time
 }
@@ -123,7 +123,8 @@ type Inspection struct {
 	// Found: Nomad has the node. The rest is empty otherwise.
 	Found bool
 	Node  Node
-	// Live are its live allocations, read after the node: when the node was ineligible, none came since.
+	// Live are its live allocations, read after the node: when the node was ineligible, none came since. Unlike in an
+	// AllocationsView, failed ones are among them until all their tasks are dead.
 	Live []Allocation
 }
 

@@ -3,11 +3,15 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
@@ -88,6 +92,8 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	told(t, "forced", "MemberLeaving", "")
+	err := w.Client.Patch(t.Context(), &members(t, "forced")[0], client.RawPatch(types.MergePatchType, []byte(`{"spec":{"drain":null}}`)))
+	refused(t, err, "spec.drain: an order to leave can't be removed", "set spec.drain.canceled to true")
 	stays(t, "forced", "the member waits for its deadline", deadline, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		if len(nodes) != 1 || drained(nodes[0]) {
 			return errNotYet
@@ -99,6 +105,42 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 		t.Errorf("the guest was stopped after %s, within %s of its deadline", took, forceGrace)
 	}
 	told(t, "forced", "DrainForced", "onTimeout is Force")
+}
+
+// A task that fails makes its allocation failed, and its poststop task, which may save what there is, runs only then: the guest waits
+// for that one, too.
+func TestFailedAllocationIsWaitedForUntilItsLastTaskHasRun(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("failing", 1))
+	eventually(t, "failing", "the pool to settle", time.Minute, settled(1))
+	dir := t.TempDir()
+	fail, done := filepath.Join(dir, "fail"), filepath.Join(dir, "done")
+	shell := func(name, script string) *api.Task {
+		task := api.NewTask(name, "raw_exec").SetConfig("command", "sh").SetConfig("args", []string{"-c", script}).
+			Require(&api.Resources{CPU: new(50), MemoryMB: new(16)})
+		return task
+	}
+	saves := shell("saves", "sleep 12; touch "+done)
+	saves.Lifecycle = &api.TaskLifecycle{Hook: api.TaskLifecycleHookPoststop}
+	job := api.NewBatchJob("failing-batch", "failing-batch", "global", 50).AddDatacenter("dc1")
+	group := api.NewTaskGroup("both", 1).AddTask(shell("fails", "until [ -e "+fail+" ]; do sleep 0.2; done; exit 1")).AddTask(saves)
+	group.RestartPolicy = &api.RestartPolicy{Attempts: new(0), Mode: new("fail")}
+	group.ReschedulePolicy = &api.ReschedulePolicy{Attempts: new(0), Unlimited: new(false)}
+	job.AddTaskGroup(group).NodePool = new("failing")
+	submit(t, job)
+	running(t, "failing-batch", 1)
+	if err := scale(t, "failing", 0); err != nil {
+		t.Fatal(err)
+	}
+	told(t, "failing", "DrainStarted", "")
+	if err := os.WriteFile(fail, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "failing", "the member to tell what it waits for", 30*time.Second, memberSays(1, v1alpha1.NodeDrained, v1alpha1.ReasonWaitingForAllocations, ", failed, placed"))
+	eventually(t, "failing", "the member to go", time.Minute, settled(0))
+	if _, err := os.Stat(done); err != nil {
+		t.Errorf("the guest was stopped under a task: %v", err)
+	}
 }
 
 // forceGrace is how long Nomad and its client may take to stop what is left at a deadline (internal/member.ForceGrace).

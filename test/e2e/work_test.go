@@ -58,6 +58,12 @@ func register(t *testing.T, job *api.Job, pool string, count int, sleep time.Dur
 		}
 	}
 	job.AddDatacenter("dc1").AddTaskGroup(group).NodePool = new(pool)
+	submit(t, job)
+}
+
+// submit registers a job that is gone once the test is over.
+func submit(t *testing.T, job *api.Job) {
+	t.Helper()
 	if _, _, err := w.Nomad.Jobs().Register(job, nil); err != nil {
 		t.Fatalf("running job %s: %v", *job.ID, err)
 	}

@@ -125,7 +125,7 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 	in := nomad.Inspection{Found: true, Node: c.p.w.nomad.withMeta(x)}
 	at := c.p.w.now
 	err = c.ask("list allocations", false, func() error {
-		in.Live, at = c.p.w.nomad.listed(nodeID), c.p.w.now
+		in.Live, at = c.p.w.nomad.listed(c.p.w.nomad.on(nodeID)), c.p.w.now
 		return nil
 	})
 	if err != nil {
@@ -144,7 +144,7 @@ func (c *cluster) Usage(_ context.Context, nodeIDs []string) (map[string]nomad.U
 	err := c.ask("list allocations", false, func() error {
 		for _, nodeID := range nodeIDs {
 			u := nomad.Usage{}
-			for _, a := range c.p.w.nomad.listed(nodeID) {
+			for _, a := range c.p.w.nomad.listed(c.p.w.nomad.live(nodeID)) {
 				u.Allocations++
 				u.CPU += 100
 				u.MemoryMB += 100

@@ -17,7 +17,7 @@ func (n *nomadServer) watchDrain(x *node, d *drain) {
 	n.when(max(d.force.Sub(n.w.now), 0)+s.between(time.Second, 5*time.Second), func() {
 		if x.drain == d {
 			n.w.note("Nomad", x.name, "the drain's deadline has passed: complete, while tasks are still stopping")
-			for _, a := range n.on(x.id) {
+			for _, a := range n.live(x.id) {
 				if a.job.kind != system || !d.ignoreSystem {
 					n.stopAlloc(a)
 				}
@@ -34,7 +34,7 @@ func (n *nomadServer) look(x *node) {
 	}
 	left := 0
 	var systems []*alloc
-	for _, a := range n.on(x.id) {
+	for _, a := range n.live(x.id) {
 		if a.job.kind == system {
 			systems = append(systems, a)
 			continue
@@ -58,7 +58,7 @@ func (n *nomadServer) look(x *node) {
 
 // complete calls a drain complete. What still stops doesn't matter to Nomad.
 func (n *nomadServer) complete(x *node) {
-	n.w.note("Nomad", x.name, "calls the drain complete, with %d allocations left", len(n.on(x.id)))
+	n.w.note("Nomad", x.name, "calls the drain complete, with %d allocations left", len(n.live(x.id)))
 	x.drain = nil
 	x.last.Status, x.last.UpdatedAt, x.touched = nomad.DrainComplete, n.w.now.Truncate(time.Second), n.w.now
 	n.changed()
@@ -90,7 +90,7 @@ func (n *nomadServer) lastEnded(x *node, a *alloc) {
 	if x.drain == nil {
 		return
 	}
-	for _, o := range n.on(x.id) {
+	for _, o := range n.live(x.id) {
 		if o.job.kind != system {
 			return
 		}

@@ -208,7 +208,8 @@ func seamMutants() []Mutation {
 		clusterOf("trust the view instead of asking", func(_ *process, c nomad.Cluster) nomad.Cluster { return viewing{c} }),
 		clusterOf("take no answer for no allocations", func(_ *process, c nomad.Cluster) nomad.Cluster { return deaf{c} }),
 		clusterOf("believe a token that sees nothing", func(_ *process, c nomad.Cluster) nomad.Cluster { return credulous{c} }),
-		clusterOf("forget allocations that are out of touch", func(_ *process, c nomad.Cluster) nomad.Cluster { return inTouch{c} }),
+		clusterOf("forget allocations that are out of touch", func(_ *process, c nomad.Cluster) nomad.Cluster { return overlooks{c, "unknown"} }),
+		clusterOf("forget allocations whose poststop task runs", func(_ *process, c nomad.Cluster) nomad.Cluster { return overlooks{c, failed} }),
 		clusterOf("rescue by half", func(_ *process, c nomad.Cluster) nomad.Cluster { return halfRescue{c} }),
 		clusterOf("rescue from operators as well", func(_ *process, c nomad.Cluster) nomad.Cluster { return fullRescue{c} }),
 	}

@@ -118,24 +118,27 @@ func (c credulous) Inspect(ctx context.Context, nodeID string) (nomad.Inspection
 	return in, err
 }
 
-// inTouch doesn't count the allocations of which Nomad doesn't know how they are.
-type inTouch struct{ nomad.Cluster }
+// overlooks doesn't count the allocations of one status.
+type overlooks struct {
+	nomad.Cluster
+	status string
+}
 
-func unheard(a nomad.Allocation) bool { return a.ClientStatus == "unknown" }
+func (o overlooks) isOf(a nomad.Allocation) bool { return a.ClientStatus == o.status }
 
 // Inspect leaves them out.
-func (i inTouch) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, error) {
-	in, err := i.Cluster.Inspect(ctx, nodeID)
-	in.Live = slices.DeleteFunc(slices.Clone(in.Live), unheard)
+func (o overlooks) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, error) {
+	in, err := o.Cluster.Inspect(ctx, nodeID)
+	in.Live = slices.DeleteFunc(slices.Clone(in.Live), o.isOf)
 	return in, err
 }
 
 // Allocations leaves them out.
-func (i inTouch) Allocations() nomad.AllocationsView {
-	v := i.Cluster.Allocations()
+func (o overlooks) Allocations() nomad.AllocationsView {
+	v := o.Cluster.Allocations()
 	live := map[string][]nomad.Allocation{}
 	for nodeID, as := range v.Live {
-		live[nodeID] = slices.DeleteFunc(slices.Clone(as), unheard)
+		live[nodeID] = slices.DeleteFunc(slices.Clone(as), o.isOf)
 	}
 	v.Live = live
 	return v

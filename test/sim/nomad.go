@@ -198,12 +198,12 @@ func (n *nomadServer) lost(g *guest) {
 
 // disconnected has a node whose allocations may be out of touch for a while be called so, instead of down.
 func (n *nomadServer) disconnected(x *node) bool {
-	if x.status == nomad.NodeDisconnected || !slices.ContainsFunc(n.on(x.id), func(a *alloc) bool { return a.job.disconnect > 0 }) {
+	if x.status == nomad.NodeDisconnected || !slices.ContainsFunc(n.live(x.id), func(a *alloc) bool { return a.job.disconnect > 0 }) {
 		return false
 	}
 	x.status = nomad.NodeDisconnected
 	n.w.note("Nomad", x.name, "the node is disconnected")
-	for _, a := range n.on(x.id) {
+	for _, a := range n.live(x.id) {
 		if a.job.disconnect > 0 {
 			a.status = "unknown"
 			n.when(a.job.disconnect, func() {
@@ -220,6 +220,9 @@ func (n *nomadServer) disconnected(x *node) bool {
 		if n.nodes[x.id] == x && x.status == nomad.NodeDisconnected {
 			x.status = nomad.NodeDown
 			n.w.note("Nomad", x.name, "the node is down")
+			for _, a := range n.on(x.id) {
+				n.ended(a, "lost") // what had failed
+			}
 			n.changed()
 			n.look(x)
 		}

@@ -263,7 +263,7 @@ func (c *cluster) poll() {
 	started := w.now
 	live := map[string][]nomad.Allocation{}
 	for nodeID := range c.tracked {
-		live[nodeID] = w.nomad.listed(nodeID)
+		live[nodeID] = w.nomad.listed(w.nomad.live(nodeID))
 	}
 	s := w.chance.of("watch")
 	late := s.between(time.Millisecond, 10*time.Millisecond)
@@ -287,19 +287,19 @@ func (c *cluster) poll() {
 	})
 }
 
-// listed are a node's live allocations as Nomad lists them.
-func (n *nomadServer) listed(nodeID string) []nomad.Allocation {
+// listed are allocations as Nomad lists them.
+func (n *nomadServer) listed(allocs []*alloc) []nomad.Allocation {
 	var out []nomad.Allocation
 	if n.isBlind() {
 		return nil
 	}
-	for _, a := range n.on(nodeID) {
+	for _, a := range allocs {
 		desired := "run"
 		if a.stopping {
 			desired = "stop"
 		}
 		out = append(out, nomad.Allocation{
-			ID: a.id, NodeID: nodeID, Namespace: "default", JobID: a.job.name, JobType: a.job.kind, Name: a.job.name,
+			ID: a.id, NodeID: a.node.id, Namespace: "default", JobID: a.job.name, JobType: a.job.kind, Name: a.job.name,
 			ClientStatus: a.status, DesiredStatus: desired, CreateTime: a.placed,
 		})
 	}

@@ -32,7 +32,7 @@ type alloc struct {
 	id       string
 	job      *job
 	node     *node
-	status   string // pending or running
+	status   string // pending or running; unknown while its node is disconnected; failed while its poststop task runs
 	stopping bool
 	healthy  bool
 	placed   time.Time
@@ -40,7 +40,12 @@ type alloc struct {
 
 func (a *alloc) name() string { return a.job.name + "." + a.id[:4] }
 
-// on are the allocations that live on a node.
+// live are the allocations on a node that Nomad calls live.
+func (n *nomadServer) live(nodeID string) []*alloc {
+	return slices.DeleteFunc(n.on(nodeID), func(a *alloc) bool { return a.status == failed })
+}
+
+// on are the allocations on a node whose tasks aren't all dead.
 func (n *nomadServer) on(nodeID string) []*alloc {
 	var out []*alloc
 	for _, a := range n.allocs {
@@ -137,8 +142,26 @@ func (n *nomadServer) place(j *job, x *node) {
 		}
 	})
 	if j.lasts > 0 {
-		n.when(s.between(j.lasts/2, j.lasts), func() { n.ended(a, "complete") })
+		end := func() { n.ended(a, "complete") }
+		if s.once(6) {
+			end = func() { n.fails(a) }
+		}
+		n.when(s.between(j.lasts/2, j.lasts), end)
 	}
+}
+
+// failed is the status of an allocation with a task that failed.
+const failed = "failed"
+
+// fails is the failure of a task. Its allocation's poststop task runs then, which Nomad's drainer doesn't wait for.
+func (n *nomadServer) fails(a *alloc) {
+	if !n.lives(a) || a.status == failed {
+		return
+	}
+	a.status = failed
+	n.w.note("Nomad", a.node.name, "%s fails, and cleans up", a.name())
+	n.when(n.w.chance.of("workload").between(time.Second, 40*time.Second), func() { n.ended(a, "cleaned up") })
+	n.overFor(a)
 }
 
 func (n *nomadServer) lives(a *alloc) bool { return slices.Contains(n.allocs, a) }
@@ -159,10 +182,15 @@ func (n *nomadServer) ended(a *alloc, how string) {
 		return
 	}
 	n.allocs = slices.DeleteFunc(n.allocs, func(o *alloc) bool { return o == a })
-	if a.job.kind == batch && how == "lost" {
+	if a.job.kind == batch && how == "lost" && a.status != failed {
 		a.job.left++
 	}
 	n.w.note("Nomad", a.node.name, "%s is %s", a.name(), how)
+	n.overFor(a)
+}
+
+// overFor has drainer and scheduler learn that an allocation is over.
+func (n *nomadServer) overFor(a *alloc) {
 	n.lastEnded(a.node, a)
 	n.drainsOn(n.w.chance.of("drainer").between(150*time.Millisecond, 1200*time.Millisecond))
 	n.evaluate()
