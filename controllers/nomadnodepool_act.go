@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -72,8 +73,16 @@ func (r *NomadNodePoolReconciler) letGo(ctx context.Context, s *poolScope, n *v1
 	return nil
 }
 
-// replace deletes the record of a member; the next look finds one missing.
+// replace deletes the record of a member that has no VM; the next look finds one missing. A VM that was made a moment ago isn't in
+// the record yet.
 func (r *NomadNodePoolReconciler) replace(ctx context.Context, s *poolScope, n *v1alpha1.NomadNode) error {
+	vm := &kubevirtv1.VirtualMachine{}
+	switch err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), vm); {
+	case client.IgnoreNotFound(err) != nil:
+		return fmt.Errorf("replacing %s: %w", n.Name, err)
+	case err == nil && ours(n, vm):
+		return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("nomadnodes").GroupResource(), n.Name, errors.New("its VM has been made"))
+	}
 	if err := r.Client.Delete(ctx, n, exactly(n.UID)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("replacing %s: %w", n.Name, err)
 	}

@@ -5,10 +5,12 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/tools/events"
 	clocktesting "k8s.io/utils/clock/testing"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -140,5 +142,39 @@ func TestWhyAMemberIsOutdatedIsTold(t *testing.T) {
 		if !strings.Contains(e, says) {
 			t.Errorf("told is %q, want %q", e, says)
 		}
+	}
+}
+
+// A member whose VM couldn't be made is replaced when its template is corrected, unless its VM was made a moment ago after all.
+func TestMemberWhoseVMWasJustMadeIsNotReplaced(t *testing.T) {
+	for name, c := range map[string]struct {
+		vm       *kubevirtv1.VirtualMachine
+		replaced bool
+	}{
+		"no VM":        {nil, true},
+		"a stranger's": {&kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}}, true},
+		"it has been made": {&kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "ns", Name: "p-1", Labels: map[string]string{v1alpha1.PoolLabel: "p"},
+			Annotations: map[string]string{v1alpha1.PoolUIDAnnotation: "u", v1alpha1.MemberAnnotation: "p-1", v1alpha1.NodeIDAnnotation: shellNodeID},
+		}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var member *v1alpha1.NomadNode
+			s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { member = n })
+			if c.vm != nil {
+				if err := s.Client.Create(t.Context(), c.vm); err != nil {
+					t.Fatal(err)
+				}
+			}
+			member.Status.VM.UID = ""
+			err := s.replace(t.Context(), &poolScope{pool: &v1alpha1.NomadNodePool{}}, member)
+			if apierrors.IsConflict(err) == c.replaced {
+				t.Errorf("got %v", err)
+			}
+			err = s.Client.Get(t.Context(), client.ObjectKeyFromObject(member), &v1alpha1.NomadNode{})
+			if apierrors.IsNotFound(err) != c.replaced {
+				t.Errorf("its record: %v", err)
+			}
+		})
 	}
 }
