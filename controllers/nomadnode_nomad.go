@@ -13,7 +13,16 @@ func (r *NomadNodeReconciler) cordon(ctx context.Context, s *nodeScope, _ member
 	if err := r.recordCordon(ctx, s); err != nil {
 		return err
 	}
+	if err := r.stillOrdered(ctx, s); err != nil {
+		return err
+	}
 	return gone(s.link.Cluster.Cordon(ctx, s.node.Spec.NodeID))
+}
+
+// stillOrdered is a conflict if the member's record isn't the latest: another leader may have taken the order back, and forgotten
+// it, so that nobody would undo what is done for it.
+func (r *NomadNodeReconciler) stillOrdered(ctx context.Context, s *nodeScope) error {
+	return r.upToDate(ctx, s.node)
 }
 
 // recordCordon writes down that the node is made ineligible for the intent, before it is, so that it isn't taken for an
@@ -61,8 +70,7 @@ func (r *NomadNodeReconciler) drain(ctx context.Context, s *nodeScope, _ member.
 	if goOn, err := r.recheck(ctx, s); err != nil || !goOn {
 		return err
 	}
-	// Another leader may have taken the order back, and forgotten it: nobody would then undo the drain.
-	if err := r.upToDate(ctx, s.node); err != nil {
+	if err := r.stillOrdered(ctx, s); err != nil {
 		return err
 	}
 	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))

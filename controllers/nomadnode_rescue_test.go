@@ -87,25 +87,32 @@ func TestPurgeIsToldOfOnce(t *testing.T) {
 
 // A cache that lags behind still has the order that another leader has taken back, undone in Nomad and forgotten.
 func TestOrderThatHasBeenTakenBackIsNotSentToNomad(t *testing.T) {
-	for name, there := range map[string]bool{"taken back": true, "the member is gone": false} {
+	for name, c := range map[string]struct {
+		there, eligible bool
+		step            string
+	}{
+		"taken back, to be cordoned":        {true, true, "cordon"},
+		"taken back, to be drained":         {true, false, "drain"},
+		"the member is gone, to be drained": {false, false, "drain"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
 				n.Spec.Drain = newIntent("intent-1", v1alpha1.DrainScaleIn, now, now)
 				n.Status.CordonedDrain = "intent-1"
-				return running(n, s, nomad.Node{Status: nomad.NodeReady})
+				return running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: c.eligible})
 			})
 			live := fake.NewClientBuilder().WithScheme(Scheme())
-			if there {
+			if c.there {
 				n := s.node(t)
 				n.Spec.Drain, n.ResourceVersion = nil, "1234"
 				live.WithObjects(n)
 			}
 			s.Live = live.Build()
-			if res := s.reconcile(t); res.RequeueAfter != again || slices.Contains(s.nomad.calls, "drain") {
+			if res := s.reconcile(t); res.RequeueAfter != again || slices.Contains(s.nomad.calls, c.step) {
 				t.Errorf("Nomad was asked to %q, and the next look is after %s", s.nomad.calls, res.RequeueAfter)
 			}
 			s.Live = s.Client
-			if s.reconcile(t); !slices.Contains(s.nomad.calls, "drain") {
+			if s.reconcile(t); !slices.Contains(s.nomad.calls, c.step) {
 				t.Errorf("an order that stands: Nomad was asked to %q", s.nomad.calls)
 			}
 		})
