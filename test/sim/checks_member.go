@@ -95,7 +95,16 @@ func (c *checks) unseeable(t *task, m *memberTruth, n *v1alpha1.NomadNode, a *al
 		return !seen.open && a.placed.After(seen.at)
 	}
 	wantedGone := m.deletedByUser || c.poolOf(n) == nil
-	return wantedGone && !t.notAsked && a.placed.After(m.drainedAt) && c.w.now.Sub(m.drainedAt) >= controllers.DefaultPurgePatience-time.Second
+	return wantedGone && !t.notAsked && a.placed.After(m.drainedAt) && c.w.now.Sub(saidDrained(n)) >= controllers.DefaultPurgePatience
+}
+
+// saidDrained is since when the member's record says that it is drained: since the look that found it so, which may have been on its
+// way for long.
+func saidDrained(n *v1alpha1.NomadNode) time.Time {
+	if d := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeDrained); d != nil {
+		return d.LastTransitionTime.Time
+	}
+	return time.Time{}
 }
 
 // recordDeleted checks the deletion of a NomadNode by a controller: of a drained member's, or of one that never got a VM.
