@@ -36,7 +36,10 @@ func TestRolloutWithoutSurge(t *testing.T) {
 				ready[n.Name] = c.LastTransitionTime.Time
 			}
 		}
-		return rolledOut(size)(p, nodes)
+		if err := rolledOut(size)(p, nodes); err != nil || len(ready) == size {
+			return err
+		}
+		return errNotYet // the members were listed before the pool, which counts the last one already
 	})
 	watch.stop(t)
 	if watch.most > size {
