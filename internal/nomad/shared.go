@@ -71,6 +71,9 @@ func (c *cluster) Inspect(ctx context.Context, nodeID string) (Inspection, error
 
 // inspect reads the node and its allocations, and finds out if their list may be believed.
 func (c *cluster) inspect(ctx context.Context, nodeID string) (Inspection, error) {
+	if err := checkNodeID(nodeID); err != nil {
+		return Inspection{}, err
+	}
 	before, err := c.lastLook(ctx)
 	if err != nil {
 		return Inspection{}, err
