@@ -1,8 +1,9 @@
 // Package binaries provides the programs the test world runs: etcd, the
 // Kubernetes and KubeVirt control planes, Harvester's own admission handlers and
-// VM controller, Nomad and its autoscaler. Each is built once from the side
+// VM controller, Nomad's autoscaler, and a Nomad. Each is built once from the side
 // modules under tools/ and kept in a cache, so that a test asks for a program
-// and gets a path, whoever built it and whenever.
+// and gets a path, whoever built it and whenever. Nomad alone isn't: it is the
+// user's own, or the stand-in for it in this repository (FindNomad).
 package binaries
 
 import (
@@ -16,8 +17,7 @@ import (
 // Tool is the name of a program, which is also its file name.
 type Tool string
 
-// The programs of the test world. Nomad is built without its `release` tag,
-// because only such a build has the mock_driver task driver, and without its UI.
+// The programs of the test world.
 const (
 	Etcd                  Tool = "etcd"
 	KubeAPIServer         Tool = "kube-apiserver"
@@ -31,6 +31,7 @@ const (
 	HarvesterLite Tool = "harvester-lite"
 	// HarvesterLite15 runs those of the oldest version that we keep to, whose rules differ.
 	HarvesterLite15 Tool = "harvester-lite-1.5"
+	// Nomad is the user's own, or the stand-in: see FindNomad.
 	Nomad           Tool = "nomad"
 	NomadAutoscaler Tool = "nomad-autoscaler"
 )
@@ -102,6 +103,10 @@ func openWorkshop(progress io.Writer) (*workshop, error) {
 
 // ensure returns the path of one tool: installed by the user, else cached, else built.
 func (s *workshop) ensure(ctx context.Context, tool Tool) (string, error) {
+	if tool == Nomad {
+		n, err := s.nomad(ctx)
+		return n.Path, err
+	}
 	plan, err := s.plan(tool)
 	if err != nil {
 		return "", err
@@ -109,19 +114,24 @@ func (s *workshop) ensure(ctx context.Context, tool Tool) (string, error) {
 	if path, err := installed(ctx, plan); path != "" || err != nil {
 		return path, err
 	}
-	built := func() bool { return isExecutable(plan.path) }
+	return plan.path, s.buildOnce(ctx, plan)
+}
+
+// buildOnce builds what isn't in the cache yet, one process at a time.
+func (s *workshop) buildOnce(ctx context.Context, p plan) error {
+	built := func() bool { return isExecutable(p.path) }
 	if built() {
-		return plan.path, nil
+		return nil
 	}
 	unlock, err := s.lock(ctx, built)
 	if err != nil {
-		return "", fmt.Errorf("waiting to build %s: %w", tool, err)
+		return fmt.Errorf("waiting to build %s: %w", p.tool, err)
 	}
 	defer unlock()
 	if built() { // by another process, meanwhile
-		return plan.path, nil
+		return nil
 	}
-	return plan.path, s.build(ctx, plan)
+	return s.build(ctx, p)
 }
 
 // cacheDir is $NOMAD_HARVESTER_CACHE, or nomad-harvester in the user's cache

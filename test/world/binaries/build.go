@@ -76,17 +76,23 @@ func (s *workshop) createLog(p plan) (*os.File, error) {
 	return os.Create(filepath.Join(dir, fmt.Sprintf("%s-%s.log", p.tool, p.release)))
 }
 
-// goCommand runs the go command in a side module. When ctx ends, the compilers
-// it has started end with it.
+// goCommand runs the go command in a module.
 func goCommand(ctx context.Context, dir string, output io.Writer, args ...string) error {
+	cmd := goProcess(ctx, dir, args...)
+	cmd.Stdout, cmd.Stderr = output, output
+	return cmd.Run()
+}
+
+// goProcess is the go command in a module. When ctx ends, the compilers it has
+// started end with it.
+func goProcess(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), append(buildEnv, "PWD="+dir)...)
-	cmd.Stdout, cmd.Stderr = output, output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
-	return cmd.Run()
+	return cmd
 }
 
 // tail returns the last lines of a file, each ended by a newline; what cannot be

@@ -201,25 +201,25 @@ func TestEnsureRefusesUnknownTool(t *testing.T) {
 }
 
 func TestInstalledToolHasToFitExactly(t *testing.T) {
-	p := plan{tool: Nomad, release: "1.11.3"}
+	p := plan{tool: Kubectl, release: "1.11.3"}
 	for _, test := range []struct {
 		prints  string
 		use     bool
 		chosen  bool
 		wantErr bool
 	}{
-		{prints: "Nomad v1.11.3", use: true},
-		{prints: "Nomad v1.11.3", use: true, chosen: true},
-		{prints: "Nomad v1.11.30"},
-		{prints: "Nomad v1.11.3-dev"},
-		{prints: "Nomad v1.10.5", chosen: true, wantErr: true},
+		{prints: "Client Version: v1.11.3", use: true},
+		{prints: "Client Version: v1.11.3", use: true, chosen: true},
+		{prints: "Client Version: v1.11.30"},
+		{prints: "Client Version: v1.11.3-dev"},
+		{prints: "Client Version: v1.10.5", chosen: true, wantErr: true},
 	} {
 		t.Run(fmt.Sprintf("%s chosen=%v", test.prints, test.chosen), func(t *testing.T) {
-			program := filepath.Join(t.TempDir(), "nomad")
+			program := filepath.Join(t.TempDir(), "kubectl")
 			writeProgram(t, program, "echo "+test.prints)
-			t.Setenv("NOMAD_BIN", "")
+			t.Setenv("KUBECTL_BIN", "")
 			if test.chosen {
-				t.Setenv("NOMAD_BIN", program)
+				t.Setenv("KUBECTL_BIN", program)
 			} else {
 				t.Setenv("PATH", filepath.Dir(program)+":"+os.Getenv("PATH"))
 			}

@@ -55,12 +55,10 @@ func EnsureGuestImage(ctx context.Context, progress io.Writer, nomad string) (Gu
 	return image, shop.buildGuestImage(ctx, nomad, dir)
 }
 
-// guestImageDir is where the image of this recipe with this Nomad belongs. The path of a program from the cache names its
-// version and what it was built from; one of the user's own is of the version planned.
+// guestImageDir is where the image of this recipe with this Nomad belongs: the user may put another one at the same path.
 func (s *workshop) guestImageDir(nomad string) (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, nomad)
-	for _, name := range []string{filepath.Join(s.root, guestImageScript), "/etc/os-release"} {
+	for _, name := range []string{nomad, filepath.Join(s.root, guestImageScript), "/etc/os-release"} {
 		if err := hashFile(h, filepath.Dir(name), filepath.Base(name)); err != nil {
 			return "", err
 		}

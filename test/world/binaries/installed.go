@@ -12,17 +12,15 @@ import (
 )
 
 // probes are the tools people have installed, with the arguments that make them
-// print their version. A Nomad of the user's own is a release build as a rule:
-// it has no mock_driver.
+// print their version. For Nomad other rules hold: see FindNomad.
 var probes = map[Tool][]string{
 	Etcd:    {"--version"},
 	Kubectl: {"version", "--client"},
-	Nomad:   {"version"},
 }
 
 // installed returns the user's own copy of a tool if it is of exactly the version
 // planned, else "". The one on PATH is taken silently or not at all; the one
-// that $ETCD_BIN, $KUBECTL_BIN or $NOMAD_BIN names has to fit.
+// that $ETCD_BIN or $KUBECTL_BIN names has to fit.
 func installed(ctx context.Context, p plan) (string, error) {
 	probe, ok := probes[p.tool]
 	if !ok {

@@ -24,7 +24,6 @@ const (
 	kubernetes  = "k8s.io/kubernetes"
 	kubevirt    = "kubevirt.io/kubevirt"
 	harvester   = "github.com/harvester/harvester"
-	nomad       = "github.com/hashicorp/nomad"
 	autoscaler  = "github.com/hashicorp/nomad-autoscaler"
 	etcdServer  = "go.etcd.io/etcd/server/v3"
 	golangci    = "github.com/golangci/golangci-lint/v2"
@@ -46,7 +45,6 @@ var recipes = map[Tool]recipe{
 	KVManifests:           {module: "kubevirt", pkg: "./kvmanifests", version: kubevirt, typical: 2 * time.Minute},
 	HarvesterLite:         {module: "harvester", pkg: "./harvester-lite", version: harvester, typical: 5 * time.Minute},
 	HarvesterLite15:       {module: "harvester", modfile: "v1.5.mod", pkg: "./harvester-lite", version: harvester, tags: "harvester15", typical: 4 * time.Minute},
-	Nomad:                 {module: "nomad", pkg: nomad, version: nomad, tags: "hashicorpmetrics codegen_generated", typical: 6 * time.Minute},
 	NomadAutoscaler:       {module: "nomad-autoscaler", pkg: autoscaler, version: autoscaler, typical: 4 * time.Minute},
 	GolangciLint:          {module: "lint", pkg: golangci + "/cmd/golangci-lint", version: golangci, typical: 4 * time.Minute},
 	ControllerGen:         {module: "lint", pkg: controlTool + "/cmd/controller-gen", version: controlTool, typical: time.Minute},
