@@ -14,8 +14,8 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// fakeServer answers like a Nomad server, as far as this package asks. It stands in where a real one can't be brought
-// into the state that the test is about; the rest is tested against a real one.
+// fakeServer answers like a Nomad server, as far as this package asks. It serves where the world's can't be brought
+// into the state that the test is about; the rest is tested against that one.
 type fakeServer struct {
 	*httptest.Server
 

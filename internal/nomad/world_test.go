@@ -16,17 +16,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
 )
 
-// startNomad starts a real Nomad server for one test.
+// startNomad starts a Nomad server, of the user's Nomad or the stand-in, for one test.
 func startNomad(t *testing.T, o world.ServerOptions) *world.Server {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs a Nomad server, which is part of the embedded world")
-	}
-	paths, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Nomad)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Bin, o.Dir, o.Progress = paths[binaries.Nomad], t.TempDir(), t.Output()
+	o.Bin, o.Dir, o.Progress = nomadBin(t), t.TempDir(), t.Output()
 	server, err := world.StartServer(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -37,6 +30,18 @@ func startNomad(t *testing.T, o world.ServerOptions) *world.Server {
 		}
 	})
 	return server
+}
+
+func nomadBin(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a Nomad server, which is part of the embedded world")
+	}
+	paths, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Nomad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths[binaries.Nomad]
 }
 
 // join has a simulated client join, and returns its ID when it is ready.

@@ -38,7 +38,7 @@ type ServerOptions struct {
 	// TLS serves HTTP and RPC with mutual TLS, as Nomad's production guide asks: clients need a certificate.
 	TLS bool
 	// Introduction is client_introduction.enforcement: none, warn or strict. Empty leaves the block out,
-	// which Nomad takes as warn.
+	// which Nomad takes as warn. Servers that give no introduction tokens refuse the block: see Introduces.
 	Introduction string
 	// Advertise is the address of the RPC listener for clients that can't reach 127.0.0.1 under that name; empty for those
 	// that can. Nobody on this machine connects to it: servers among themselves use what is advertised for serf.

@@ -13,7 +13,7 @@ import (
 )
 
 func TestServerWithACLAndTLSSurvivesRestart(t *testing.T) {
-	server := start(t, nomad.ServerOptions{ACL: true, TLS: true, Introduction: "strict"})
+	server := start(t, nomad.ServerOptions{ACL: true, TLS: true})
 	if server.Token == "" || server.Addr[:8] != "https://" {
 		t.Fatalf("server has token %q and address %s", server.Token, server.Addr)
 	}

@@ -53,9 +53,7 @@ runcmd:
 }
 
 func TestAgentGuestJoinsRunsAndLeavesNothing(t *testing.T) {
-	server := startServer(t, nomad.ServerOptions{ACL: true, Introduction: "strict"})
-	m := member{id: uuid.NewString(), name: "batch-1", pool: "batch", servers: server.RPCAddr}
-	m.introduction = introductionToken(t, server, m)
+	server, m := introduced(t, member{id: uuid.NewString(), name: "batch-1", pool: "batch"})
 	machine := machineFor(t, m)
 	g := boot(t, guest.Agent{Bin: nomadBin(t)}, machine)
 	if g.NodeID() != m.id {
@@ -142,9 +140,7 @@ func TestGuestsThatRunNoClient(t *testing.T) {
 }
 
 func TestSimulatedGuestTakesTheRenderedConfiguration(t *testing.T) {
-	server := startServer(t, nomad.ServerOptions{ACL: true, Introduction: "strict"})
-	m := member{id: uuid.NewString(), name: "batch-1", pool: "batch", servers: server.RPCAddr}
-	m.introduction = introductionToken(t, server, m)
+	server, m := introduced(t, member{id: uuid.NewString(), name: "batch-1", pool: "batch"})
 	machine := machineFor(t, m)
 	g := boot(t, guest.Simulated{}, machine)
 	checkNode(t, awaitNode(t, server, m.id, "ready"), m)
@@ -273,6 +269,26 @@ func processesOf(t *testing.T, disk string) []string {
 		}
 	}
 	return found
+}
+
+// introduced starts a server that wants members to be introduced, and gives the member what it needs; of a Nomad that
+// introduces nobody, one that takes it as it is.
+func introduced(t *testing.T, m member) (*nomad.Server, member) {
+	t.Helper()
+	introduces, err := nomad.Introduces(t.Context(), nomadBin(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := nomad.ServerOptions{ACL: true}
+	if introduces {
+		o.Introduction = "strict"
+	}
+	server := startServer(t, o)
+	m.servers = server.RPCAddr
+	if introduces {
+		m.introduction = introductionToken(t, server, m)
+	}
+	return server, m
 }
 
 func introductionToken(t *testing.T, server *nomad.Server, m member) string {
