@@ -39,12 +39,20 @@ GOTEST := go test -vet=off -timeout $(TEST_TIMEOUT)
 BUILT := $(CURDIR)/bin/test
 E2E := cd test/e2e && $(BUILT)/e2e.test -test.timeout $(TEST_TIMEOUT)
 CHAINS := test-e2e test-others test-rest
+# Wherever a test runs, it is the same file.
+ifneq ($(findstring /,$(NOMAD_BIN)),)
+export NOMAD_BIN := $(abspath $(NOMAD_BIN))
+endif
+WHICH_NOMAD := cd $(CURDIR) && go run ./hack/tools -nomad
+# The last line of a test says which Nomad it ran with, however it ends.
+say_nomad = trap '$(WHICH_NOMAD)' EXIT;
 
 .PHONY: test
 test: ## Run the unit, integration and end-to-end tests
 	@hack/needs.sh test
+	@$(WHICH_NOMAD)
 	go vet ./...
-	@$(MAKE) --no-print-directory -j3 --output-sync=target $(CHAINS)
+	@$(say_nomad) $(MAKE) --no-print-directory -j3 --output-sync=target $(CHAINS)
 
 # Three chains of tests side by side: each waits a lot, for Nomad's and Kubernetes' own time.
 .PHONY: $(CHAINS) test-built
@@ -56,13 +64,13 @@ test-built:
 	@go build -o $(BUILT)/nomad-harvester .
 	@go test -vet=off -c -o $(BUILT)/e2e.test ./test/e2e
 test-e2e:
-	$(E2E) -test.skip '$(CRASHES)|$(OTHERS)' -test.parallel 6
+	$(say_nomad) $(E2E) -test.skip '$(CRASHES)|$(OTHERS)' -test.parallel 6
 test-others:
-	export NOMAD_HARVESTER_GUESTS=simulated && $(E2E) -test.run '$(OTHERS)' -test.parallel 8
-	export NOMAD_HARVESTER_GUESTS=simulated NOMAD_HARVESTER_PLATFORM=harvester-lite-1.5 && $(E2E) -test.run '$(ANY_HARVESTER)'
+	$(say_nomad) export NOMAD_HARVESTER_GUESTS=simulated && $(E2E) -test.run '$(OTHERS)' -test.parallel 8
+	$(say_nomad) export NOMAD_HARVESTER_GUESTS=simulated NOMAD_HARVESTER_PLATFORM=harvester-lite-1.5 && $(E2E) -test.run '$(ANY_HARVESTER)'
 test-rest:
-	$(E2E) -test.run '$(CRASHES)'
-	$(GOTEST) -p 3 $$(go list ./... | grep -vE '/test/(e2e|guest)$$')
+	$(say_nomad) $(E2E) -test.run '$(CRASHES)'
+	$(say_nomad) $(GOTEST) -p 3 $$(go list ./... | grep -vE '/test/(e2e|guest)$$')
 
 MESSAGES := docs/messages.txt
 .PHONY: messages
@@ -74,7 +82,8 @@ messages: ## Gather what the controllers say during the tests into docs/messages
 .PHONY: test-guest
 test-guest: ## Boot whole machines with qemu, and scale a pool of them; CI runs it too
 	@hack/needs.sh guest
-	$(GOTEST) -v ./test/guest
+	@$(WHICH_NOMAD)
+	$(say_nomad) $(GOTEST) -v ./test/guest
 
 .PHONY: unit
 unit: ## Run the tests that need no embedded world

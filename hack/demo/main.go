@@ -12,6 +12,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/test/scenario"
 	"github.com/nomad-harvester/nomad-harvester/test/world"
+	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
 )
 
 func main() {
@@ -24,6 +25,11 @@ func main() {
 func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	nomad, err := binaries.FindNomad(ctx, os.Stdout)
+	if err != nil {
+		return err
+	}
+	fmt.Println(nomad)
 	fmt.Println("demo: starting Kubernetes, KubeVirt, Harvester and Nomad on loopback; building them the first time takes about half an hour")
 	w, err := world.Start(ctx, world.Options{ACL: true, Progress: os.Stdout})
 	if err != nil {

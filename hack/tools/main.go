@@ -4,6 +4,7 @@
 //	go run ./hack/tools                    everything the test world runs
 //	go run ./hack/tools nomad kubectl      only these
 //	go run ./hack/tools -print nomad       one path and nothing else, for scripts
+//	go run ./hack/tools -nomad             which Nomad the test world runs, in one line
 //
 // What is already in the cache is not built again.
 package main
@@ -22,9 +23,10 @@ import (
 
 func main() {
 	only := flag.String("print", "", "build this `tool` if need be and print its path only")
+	nomad := flag.Bool("nomad", false, "say which Nomad the test world runs, and nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, binaries.Tool(*only), flag.Args())
+	err := run(ctx, *nomad, binaries.Tool(*only), flag.Args())
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -32,7 +34,14 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, only binaries.Tool, names []string) error {
+func run(ctx context.Context, nomad bool, only binaries.Tool, names []string) error {
+	if nomad {
+		n, err := binaries.FindNomad(ctx, os.Stderr)
+		if err == nil {
+			fmt.Println(n)
+		}
+		return err
+	}
 	if only != "" && len(names) > 0 {
 		return errors.New("-print takes one tool and no further names")
 	}

@@ -44,6 +44,11 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	env := filepath.Join(dir, "env")
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
+	nomad, err := binaries.FindNomad(ctx, out)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintln(out, nomad)
 	tools, err := binaries.Ensure(ctx, out, binaries.Kubectl)
 	if err != nil {
 		return err

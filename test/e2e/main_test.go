@@ -36,7 +36,7 @@ var (
 	controller *world.Controller
 )
 
-// guests is what the VMs run: real Nomad agents, or, for the tests of what others do to a pool, simulated ones, of which many
+// guests is what the VMs run: Nomad agents, or, for the tests of what others do to a pool, simulated ones, of which many
 // fit in.
 var guests = hypervisor.GuestKind(os.Getenv("NOMAD_HARVESTER_GUESTS"))
 
@@ -82,7 +82,7 @@ func exit(err error) {
 	os.Exit(1)
 }
 
-// newPool is a pool of real Nomad clients in the world; tests change what they are about.
+// newPool is a pool of Nomad clients in the world; tests change what they are about.
 func newPool(name string, replicas int32, change ...func(*v1alpha1.NomadNodePool)) *v1alpha1.NomadNodePool {
 	p := &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},

@@ -59,7 +59,7 @@ type Options struct {
 
 	// Hosts is the number of hypervisor hosts; zero means 3.
 	Hosts int
-	// Guest is what a booted VM is; empty means a real Nomad agent.
+	// Guest is what a booted VM is; empty means a Nomad agent in namespaces of its own.
 	Guest hypervisor.GuestKind
 	// BootDelay and ShutdownDelay are how long guests take to boot and to power off.
 	BootDelay, ShutdownDelay time.Duration

@@ -36,7 +36,7 @@ import (
 type GuestKind string
 
 const (
-	// AgentGuest is a real Nomad client per guest, in namespaces of its own. The default.
+	// AgentGuest is a Nomad client per guest, of the user's Nomad or the stand-in, in namespaces of its own. The default.
 	AgentGuest GuestKind = "agent"
 	// SimulatedGuest is a simulated Nomad client per guest, all in this process.
 	SimulatedGuest GuestKind = "simulated"

@@ -1,4 +1,4 @@
-// Package simclient simulates Nomad clients: each registers with a real server over Nomad's RPC, sends
+// Package simclient simulates Nomad clients: each registers with a server over Nomad's RPC, sends
 // heartbeats, and reports the allocations placed on it as running and healthy, later as complete, without
 // running anything. One process plays hundreds of them, at about 0.1 MB each.
 //

@@ -16,7 +16,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
-// Agent boots guests with a real Nomad client.
+// Agent boots guests with a Nomad client, of the user's Nomad or the stand-in.
 type Agent struct {
 	// Bin is the path of the nomad binary.
 	Bin string
