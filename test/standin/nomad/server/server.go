@@ -2,13 +2,20 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"io"
-	"net"
+	"path/filepath"
+	"sync"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/acl"
+	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/drainer"
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/state"
 )
 
@@ -20,27 +27,98 @@ type Server struct {
 	keyring *acl.Keyring
 	// Events is the event broker.
 	Events *Broker
+
+	work    work
+	beats   heartbeats
+	cluster cluster
+	clients clients
+
+	mu       sync.Mutex // guards those below
+	drainer  drainer.Drainer
+	unplaced map[string]unplaced // by job key
+
+	cancel context.CancelFunc
+	done   sync.WaitGroup
 }
 
 // New makes a server, with the state that an earlier one left in DataDir. Start makes it work.
 func New(c Config) (*Server, error) {
 	c.defaults()
-	store, err := state.New()
+	s := &Server{config: c, log: c.Logger, Events: NewBroker(c.EventBufferSize), unplaced: map[string]unplaced{}}
+	var err error
+	if c.DataDir == "" {
+		if s.store, err = state.New(); err != nil {
+			return nil, err
+		}
+		s.keyring, err = acl.NewKeyring()
+	} else {
+		if s.store, err = state.Open(filepath.Join(c.DataDir, "server")); err != nil {
+			return nil, err
+		}
+		s.keyring, err = acl.LoadKeyring(filepath.Join(c.DataDir, "server", "keystore"))
+	}
 	if err != nil {
 		return nil, err
 	}
-	keyring, err := acl.NewKeyring()
-	if err != nil {
-		return nil, err
-	}
-	return &Server{config: c, log: c.Logger, store: store, keyring: keyring, Events: NewBroker(c.EventBufferSize)}, nil
+	s.drainer.Quirks = c.Quirks
+	s.work.init()
+	s.beats.init()
+	s.cluster.init(s)
+	s.clients.init()
+	return s, nil
 }
 
-// Start begins to lead or to join, to listen for clients, to schedule and to drain, and returns at once. All ends with ctx.
-func (s *Server) Start(ctx context.Context) error { return nil }
+// Start begins to lead or to join, to schedule and to drain, and returns at once. All ends with ctx.
+func (s *Server) Start(ctx context.Context) error {
+	ctx, s.cancel = context.WithCancel(ctx)
+	if len(s.config.RetryJoin) > 0 {
+		s.goOn(func() { s.cluster.join(ctx) })
+		return s.cluster.listen(ctx)
+	}
+	if err := s.makeDefaults(); err != nil {
+		return err
+	}
+	s.store.OnCommit = s.committed
+	s.cluster.lead(s.cluster.self.ID, time.Now())
+	s.goOn(func() { s.loop(ctx) })
+	return s.cluster.listen(ctx)
+}
+
+func (s *Server) goOn(f func()) {
+	s.done.Add(1)
+	go func() {
+		defer s.done.Done()
+		f()
+	}()
+}
+
+// makeDefaults makes what a cluster has before anybody asks for it.
+func (s *Server) makeDefaults() error {
+	_, err := s.store.Write(func(tx *state.Txn) error {
+		if state.Namespaces.Get(tx, api.DefaultNamespace) == nil {
+			state.Namespaces.Put(tx, &api.Namespace{Name: api.DefaultNamespace, Description: "Default shared namespace"})
+		}
+		for name, description := range map[string]string{
+			api.NodePoolDefault: "Node pool with all nodes that did not declare a node pool",
+			api.NodePoolAll:     "Node pool with all nodes in the cluster",
+		} {
+			if state.NodePools.Get(tx, name) == nil {
+				state.NodePools.Put(tx, &api.NodePool{Name: name, Description: description})
+			}
+		}
+		return nil
+	})
+	return err
+}
 
 // Stop ends the server and waits for its end.
-func (s *Server) Stop() error { return nil }
+func (s *Server) Stop() error {
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.done.Wait()
+	return s.store.Close()
+}
 
 // Config is what the server was made with, defaults filled in.
 func (s *Server) Config() Config { return s.config }
@@ -51,64 +129,53 @@ func (s *Server) Store() *state.Store { return s.store }
 // Keyring signs identities.
 func (s *Server) Keyring() *acl.Keyring { return s.keyring }
 
-// Leader is the RPC address of the leader, empty if there is none at the moment.
-func (s *Server) Leader() string { return "" }
-
-// IsLeader reports if this server leads.
-func (s *Server) IsLeader() bool { return false }
-
-// Peer is a server of the cluster.
-type Peer struct {
-	// ID is that of raft.
-	ID, Name string
-	// HTTPAddr, RPCAddr and SerfAddr are host:port.
-	HTTPAddr, RPCAddr, SerfAddr string
-	Leader, Voter               bool
-}
-
-// Peers are the servers of the cluster, this one included, by name.
-func (s *Server) Peers() []Peer { return nil }
-
-// Forward is the base URL (scheme and host:port) of the server that has the state, to which a peer forwards all of its HTTP; empty
-// if this one has it.
-func (s *Server) Forward() string { return "" }
-
-// TransferLeadership makes another server the leader.
-func (s *Server) TransferLeadership(id string) error { return nil }
-
-// Writable is ErrNoLeader while the cluster has no leader: then nothing can be written, or read without stale.
-func (s *Server) Writable() error { return nil }
-
-// ClientStream opens a stream to a node's client for a streaming RPC such as FileSystem.Logs: the caller writes the header and
-// reads the frames.
-func (s *Server) ClientStream(nodeID, method string) (net.Conn, error) { return nil, ErrNoNodeConn }
-
-// ClientCall calls a method of a node's client, such as ClientAllocations.Restart.
-func (s *Server) ClientCall(ctx context.Context, nodeID, method string, args, reply any) error {
-	return ErrNoNodeConn
-}
-
 // Snapshot writes all of the state, Restore takes it back: indexes may go back then.
-func (s *Server) Snapshot(w io.Writer) error { return nil }
+func (s *Server) Snapshot(w io.Writer) error { return s.store.Save(w) }
 
 // Restore replaces the state by a snapshot.
-func (s *Server) Restore(r io.Reader) error { return nil }
-
-// Blocked counts what waits for capacity, for nomad.nomad.blocked_evals.*.
-type Blocked struct {
-	Evals, Escaped int
-	// Jobs are the evaluations of each job; CPU and MemoryMB what its queued allocations ask for.
-	Jobs map[string]BlockedJob
+func (s *Server) Restore(r io.Reader) error {
+	err := s.store.Restore(r)
+	s.restart(time.Now())
+	return err
 }
 
-// BlockedJob is what a job waits for.
-type BlockedJob struct {
-	Namespace, Job, Datacenter, NodePool string
-	CPU, MemoryMB                        int
+// newID makes the ID of an object.
+func newID() string { return uuid.NewString() }
+
+// serverID is that of a server of this name in raft: the same after a restart.
+func serverID(region, name string) string {
+	sum := sha256.Sum256([]byte(region + "\x00" + name))
+	id, err := uuid.FromBytes(sum[:16])
+	if err != nil {
+		return name
+	}
+	return id.String()
 }
 
-// Blocked is what waits for capacity.
-func (s *Server) Blocked() Blocked { return Blocked{} }
+// write changes the state if there is a leader.
+func (s *Server) write(change func(*state.Txn) error) (uint64, error) {
+	if err := s.Writable(); err != nil {
+		return 0, err
+	}
+	return s.store.Write(change)
+}
 
-// JobSummary counts the allocations of a job, and what is queued.
-func (s *Server) JobSummary(r state.Reader, namespace, id string) *api.JobSummary { return nil }
+// IntroToken signs a client introduction token.
+func (s *Server) IntroToken(r api.ACLIdentityClientIntroductionTokenRequest) (string, error) {
+	if err := s.Writable(); err != nil {
+		return "", err
+	}
+	return s.keyring.Introduce(s.config.Region, r.NodeName, r.NodePool, time.Now(), s.config.Introduction.TTL(r.TTL))
+}
+
+var errNothing = errors.New("nothing changes")
+
+// quietly takes the error of a change that turned out to be none for success.
+func quietly(err error) error {
+	if errors.Is(err, errNothing) {
+		return nil
+	}
+	return err
+}
+
+func invalid(format string, args ...any) error { return Errorf(500, "%s", fmt.Sprintf(format, args...)) }

@@ -130,7 +130,7 @@ func (t *Table[T]) Delete(tx *Txn, id string) {
 	}
 	tx.fail(tx.txn.Delete(t.Name, old))
 	tx.touch(t.Name)
-	tx.changes = append(tx.changes, change{Table: t.Name, Deleted: id, gone: true})
+	tx.changes = append(tx.changes, change{Table: t.Name, Deleted: id})
 	tx.notice(t.Name, old)
 }
 

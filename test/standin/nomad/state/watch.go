@@ -65,3 +65,13 @@ func (s *Store) AwaitAllocs(ctx context.Context, node string, after uint64) uint
 		}
 	}
 }
+
+// reset wakes everybody: indexes may have gone back.
+func (w *allocWatches) reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.nodes {
+		close(a.changed)
+	}
+	w.nodes = map[string]*allocWatch{}
+}
