@@ -81,7 +81,7 @@ func (w *world) node(name string, meta map[string]string) string {
 	return n.ID
 }
 
-func status(err error) int {
+func statusOf(err error) int {
 	var unexpected api.UnexpectedResponseError
 	if errors.As(err, &unexpected) {
 		return unexpected.StatusCode()
@@ -104,7 +104,7 @@ func TestFilterOfNodes(t *testing.T) {
 		}
 	}
 	for _, filter := range []string{`Meta.x.y == "z"`, `Nothing == "x"`, `DrainStrategy.Deadline == 1`, `((`} {
-		if _, _, err := w.client.Nodes().List(&api.QueryOptions{Filter: filter}); status(err) != http.StatusBadRequest {
+		if _, _, err := w.client.Nodes().List(&api.QueryOptions{Filter: filter}); statusOf(err) != http.StatusBadRequest {
 			t.Errorf("%s: %v", filter, err)
 		}
 	}
@@ -130,14 +130,14 @@ func TestPagesPrefixesAndMissingNodes(t *testing.T) {
 			break
 		}
 	}
-	if _, _, err := w.client.Nodes().PrefixList("abc"); status(err) != http.StatusInternalServerError {
+	if _, _, err := w.client.Nodes().PrefixList("abc"); statusOf(err) != http.StatusInternalServerError {
 		t.Errorf("odd prefix: %v", err)
 	}
 	missing := uuid.NewString()
-	if _, _, err := w.client.Nodes().Info(missing, nil); status(err) != http.StatusNotFound || !strings.Contains(err.Error(), "node not found") {
+	if _, _, err := w.client.Nodes().Info(missing, nil); statusOf(err) != http.StatusNotFound || !strings.Contains(err.Error(), "node not found") {
 		t.Errorf("read: %v", err)
 	}
-	if _, _, err := w.client.Nodes().Purge(missing, nil); status(err) != http.StatusInternalServerError || !strings.Contains(err.Error(), "node not found") {
+	if _, _, err := w.client.Nodes().Purge(missing, nil); statusOf(err) != http.StatusInternalServerError || !strings.Contains(err.Error(), "node not found") {
 		t.Errorf("purge: %v", err)
 	}
 }
@@ -164,13 +164,13 @@ func TestTokensAndTheirPolicies(t *testing.T) {
 	w := newWorld(t, true)
 	boot, _, err := w.client.ACLTokens().Bootstrap(nil)
 	w.must(err)
-	if _, _, err := w.client.ACLTokens().Bootstrap(nil); status(err) != http.StatusBadRequest {
+	if _, _, err := w.client.ACLTokens().Bootstrap(nil); statusOf(err) != http.StatusBadRequest {
 		t.Errorf("second bootstrap: %v", err)
 	}
 	admin := w.as(boot.SecretID)
 	_, err = admin.ACLPolicies().Upsert(&api.ACLPolicy{Name: "p", Rules: `node { policy = "read" } namespace "default" { policy = "read" }`}, nil)
 	w.must(err)
-	if _, err := admin.ACLPolicies().Upsert(&api.ACLPolicy{Name: "q", Rules: `nod {}`}, nil); status(err) != http.StatusBadRequest {
+	if _, err := admin.ACLPolicies().Upsert(&api.ACLPolicy{Name: "q", Rules: `nod {}`}, nil); statusOf(err) != http.StatusBadRequest {
 		t.Errorf("bad policy: %v", err)
 	}
 	token, _, err := admin.ACLTokens().Create(&api.ACLToken{Type: "client", Policies: []string{"p"}}, nil)
@@ -178,7 +178,7 @@ func TestTokensAndTheirPolicies(t *testing.T) {
 	user := w.as(token.SecretID)
 	_, _, err = user.Nodes().List(nil)
 	w.must(err)
-	if _, err := user.Nodes().ToggleEligibility(uuid.NewString(), false, nil); status(err) != http.StatusForbidden {
+	if _, err := user.Nodes().ToggleEligibility(uuid.NewString(), false, nil); statusOf(err) != http.StatusForbidden {
 		t.Errorf("writes: %v", err)
 	}
 	stubs, _, err := user.ACLPolicies().List(nil)
@@ -194,7 +194,7 @@ func TestTokensAndTheirPolicies(t *testing.T) {
 	if err != nil || len(policy.RulesJSON.Namespaces) != 1 || len(policy.RulesJSON.Namespaces[0].Capabilities) < 3 {
 		t.Errorf("%+v, %v", policy, err)
 	}
-	if _, _, err := w.as(uuid.NewString()).ACLTokens().Self(nil); status(err) != http.StatusForbidden || !strings.Contains(err.Error(), "ACL token not found") {
+	if _, _, err := w.as(uuid.NewString()).ACLTokens().Self(nil); statusOf(err) != http.StatusForbidden || !strings.Contains(err.Error(), "ACL token not found") {
 		t.Errorf("unknown token: %v", err)
 	}
 	short, _, err := admin.ACLTokens().Create(&api.ACLToken{Type: "client", Policies: []string{"p"}, ExpirationTTL: time.Millisecond}, nil)
@@ -226,7 +226,7 @@ func TestAllocationsThatATokenMayNotSee(t *testing.T) {
 		t.Errorf("%d, %v", len(allocs), err)
 	}
 	everywhere := &api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: `(ClientStatus == "running") and NodeID matches "^(` + node + `)$"`}
-	if _, _, err := blind.Allocations().List(everywhere); status(err) != http.StatusForbidden {
+	if _, _, err := blind.Allocations().List(everywhere); statusOf(err) != http.StatusForbidden {
 		t.Errorf("refusal: %v", err)
 	}
 	if allocs, _, err := admin.Allocations().List(everywhere); err != nil || len(allocs) != 1 {
@@ -266,7 +266,7 @@ func TestSnapshotIsChecked(t *testing.T) {
 	w.must(err)
 	_, _, err = w.client.Nodes().Info(id, nil)
 	w.must(err)
-	if _, _, err := w.client.Nodes().Info(later, nil); status(err) != http.StatusNotFound {
+	if _, _, err := w.client.Nodes().Info(later, nil); statusOf(err) != http.StatusNotFound {
 		t.Errorf("what came later is there: %v", err)
 	}
 }
@@ -297,7 +297,7 @@ func TestWhatIsAskedOfAgents(t *testing.T) {
 	if err != nil || len(keys.Keys) != 1 {
 		t.Errorf("%+v, %v", keys, err)
 	}
-	if _, err := w.client.Status().RegionLeader("mars"); status(err) != http.StatusInternalServerError || !strings.Contains(err.Error(), "No path to region") {
+	if _, err := w.client.Status().RegionLeader("mars"); statusOf(err) != http.StatusInternalServerError || !strings.Contains(err.Error(), "No path to region") {
 		t.Errorf("region: %v", err)
 	}
 	pools, _, err := w.client.NodePools().List(nil)

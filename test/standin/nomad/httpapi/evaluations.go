@@ -8,6 +8,7 @@ import (
 )
 
 var evaluationRoutes = map[string]methods{
+	"/v1/evaluations/count":           {get: countEvaluations},
 	"/v1/evaluations":                 {get: listEvaluations},
 	"/v1/evaluation/{id}":             {get: readEvaluation},
 	"/v1/evaluation/{id}/allocations": {get: evaluationAllocations},

@@ -91,3 +91,9 @@ func noDeployment(c *call) (any, error) {
 func missingDeployment(*call) (any, error) { return nil, notFound("deployment") }
 
 func noSubmission(*call) (any, error) { return nil, notFound("job source") }
+
+// nothing is the list of what there is none of here: volumes, plugins, services. Nomad's own commands ask for them.
+func nothing(c *call) (any, error) {
+	c.setMeta(1)
+	return []any{}, nil
+}

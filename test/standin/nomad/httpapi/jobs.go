@@ -27,8 +27,10 @@ var jobRoutes = map[string]methods{
 	"/v1/job/{id}/services":    {get: noDeployments},
 	"/v1/deployment/{id}":      {get: missingDeployment},
 	"/v1/job/{id}/submission":  {get: noSubmission},
-	"/v1/services":             {get: noDeployments},
-	"/v1/evaluations/count":    {get: countEvaluations},
+	"/v1/services":             {get: nothing},
+	"/v1/volumes":              {get: nothing},
+	"/v1/plugins":              {get: nothing},
+	"/v1/vars":                 {get: nothing},
 }
 
 func listJobs(c *call) (any, error) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/nomad/api"
+
+	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/state"
 )
 
 // nodeStub is a node as lists show it: no Meta, no strategy and no deadline of its drain (facts/nomad.md §1).
@@ -120,7 +122,7 @@ func scaleStatus(j *api.Job, allocations []*api.Allocation) *api.JobScaleStatusR
 	}
 	for _, a := range allocations {
 		group, known := out.TaskGroups[a.TaskGroup]
-		if !known || a.DesiredStatus != api.AllocDesiredStatusRun || over(a) {
+		if !known || a.DesiredStatus != api.AllocDesiredStatusRun || state.Terminal(a) {
 			continue
 		}
 		group.Placed++
@@ -137,14 +139,6 @@ func scaleStatus(j *api.Job, allocations []*api.Allocation) *api.JobScaleStatusR
 		out.TaskGroups[a.TaskGroup] = group
 	}
 	return out
-}
-
-func over(a *api.Allocation) bool {
-	switch a.ClientStatus {
-	case api.AllocClientStatusComplete, api.AllocClientStatusFailed, api.AllocClientStatusLost:
-		return true
-	}
-	return false
 }
 
 // keysOf are the keys of a map in order.
