@@ -89,7 +89,7 @@ func readAllocation(c *call) (any, error) {
 		if err != nil {
 			return s.Index(state.Allocs.Name), nil, err
 		}
-		return a.ModifyIndex, a, nil
+		return a.ModifyIndex, shownAllocation(a), nil
 	})
 }
 

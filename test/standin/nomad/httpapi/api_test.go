@@ -213,10 +213,16 @@ func TestAllocationsThatATokenMayNotSee(t *testing.T) {
 	admin := w.as(boot.SecretID)
 	node := w.node("n", nil)
 	_, err = w.server.Store().Write(func(tx *state.Txn) error {
-		state.Allocs.Put(tx, &api.Allocation{ID: uuid.NewString(), Namespace: "default", NodeID: node, ClientStatus: state.ClientRunning, DesiredStatus: state.DesiredRun})
+		state.Allocs.Put(tx, &api.Allocation{ID: uuid.NewString(), Namespace: "default", NodeID: node, ClientStatus: state.ClientRunning, DesiredStatus: state.DesiredRun,
+			AllocatedResources: &api.AllocatedResources{Tasks: map[string]*api.AllocatedTaskResources{
+				"a": {Cpu: api.AllocatedCpuResources{CpuShares: 100}}, "b": {Memory: api.AllocatedMemoryResources{MemoryMB: 70}},
+			}}})
 		return nil
 	})
 	w.must(err)
+	if allocs, _, err := admin.Nodes().Allocations(node, nil); err != nil || len(allocs) != 1 || *allocs[0].Resources.CPU != 100 || *allocs[0].Resources.MemoryMB != 70 {
+		t.Errorf("what the autoscaler adds up: %+v, %v", allocs, err)
+	}
 	_, err = admin.ACLPolicies().Upsert(&api.ACLPolicy{Name: "blind", Rules: `node { policy = "write" }`}, nil)
 	w.must(err)
 	token, _, err := admin.ACLTokens().Create(&api.ACLToken{Type: "client", Policies: []string{"blind"}}, nil)

@@ -74,7 +74,7 @@ func nodeAllocations(c *call) (any, error) {
 		index := uint64(0)
 		for _, a := range state.Allocs.By(s, state.ByNode, c.id()) {
 			if c.may.AllowNamespaceOp(a.Namespace, acl.ReadJob) {
-				out = append(out, a)
+				out = append(out, shownAllocation(a))
 				index = max(index, a.ModifyIndex)
 			}
 		}
