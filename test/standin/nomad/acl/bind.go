@@ -1,6 +1,7 @@
 package acl
 
 import (
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -20,7 +21,7 @@ type Binding struct {
 func (b Binding) None() bool { return !b.Management && len(b.Policies) == 0 && len(b.Roles) == 0 }
 
 // ErrNoBinding refuses a login that no binding rule has something for.
-var ErrNoBinding = &Error{400, "no role or policy bindings matched"}
+var ErrNoBinding = &Error{http.StatusBadRequest, "no role or policy bindings matched"}
 
 var placeholder = regexp.MustCompile(`\$\{([^}]*)\}`)
 

@@ -137,7 +137,16 @@ func (k JWK) public() (any, error) {
 		if !ok {
 			return nil, fmt.Errorf("unknown curve %q", k.Curve)
 		}
-		return &ecdsa.PublicKey{Curve: curve, X: number(k.X), Y: number(k.Y)}, nil
+		size := (curve.Params().BitSize + 7) / 8
+		x, y := number(k.X), number(k.Y)
+		if x.BitLen() > size*8 || y.BitLen() > size*8 {
+			return nil, errors.New("the point is too long for its curve")
+		}
+		point := make([]byte, 1+2*size)
+		point[0] = 4 // both coordinates follow
+		x.FillBytes(point[1 : 1+size])
+		y.FillBytes(point[1+size:])
+		return ecdsa.ParseUncompressedPublicKey(curve, point)
 	case "OKP":
 		b, err := base64.RawURLEncoding.DecodeString(k.X)
 		return ed25519.PublicKey(b), err

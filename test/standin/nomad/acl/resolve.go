@@ -1,6 +1,7 @@
 package acl
 
 import (
+	"net/http"
 	"regexp"
 	"time"
 
@@ -26,13 +27,13 @@ func (e *Error) Error() string { return e.Message }
 
 // What Nomad says to whom it doesn't know or doesn't let (facts/nomad.md §1, §4).
 var (
-	ErrPermissionDenied = &Error{403, "Permission denied"}
-	ErrTokenNotFound    = &Error{403, "ACL token not found"}
+	ErrPermissionDenied = &Error{http.StatusForbidden, "Permission denied"}
+	ErrTokenNotFound    = &Error{http.StatusForbidden, "ACL token not found"}
 	// ErrTokenExpired is a 500, because Nomad's HTTP layer knows no code for it.
-	ErrTokenExpired = &Error{500, "ACL token expired"}
+	ErrTokenExpired = &Error{http.StatusInternalServerError, "ACL token expired"}
 	// ErrNoToken: what isn't shaped like a secret ID is taken for a JWT, and is none.
-	ErrNoToken  = &Error{500, "go-jose/go-jose: compact JWS format must have three parts"}
-	ErrDisabled = &Error{400, "ACL support disabled"}
+	ErrNoToken  = &Error{http.StatusInternalServerError, "go-jose/go-jose: compact JWS format must have three parts"}
+	ErrDisabled = &Error{http.StatusBadRequest, "ACL support disabled"}
 )
 
 // AnonymousToken is who acts without a secret; the policy of that name, if somebody writes one, is what it may do.

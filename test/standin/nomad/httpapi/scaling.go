@@ -14,14 +14,10 @@ var scalingRoutes = map[string]methods{
 
 // seesScaling: either of two capabilities will do.
 func (c *call) seesScaling(s *state.Snapshot, capability string) (func(string) bool, error) {
-	sees, err := c.seesNamespace(s, capability)
-	if err == nil {
+	if sees, err := c.seesNamespace(s, acl.ReadJob); err == nil {
 		return sees, nil
 	}
-	if sees, again := c.seesNamespace(s, acl.ReadJob); again == nil {
-		return sees, nil
-	}
-	return nil, err
+	return c.seesNamespace(s, capability)
 }
 
 // listPolicies is what the autoscaler's policy source waits on: the index moves with the jobs.
