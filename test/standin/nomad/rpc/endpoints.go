@@ -178,16 +178,3 @@ func (s *Status) Leader(_ *Request, reply *string) error {
 	*reply = s.server.Leader()
 	return nil
 }
-
-// HTTPReply says where the HTTP API of the servers is.
-type HTTPReply struct{ Address string }
-
-// HTTP is the base address of the server's HTTP API, for agents that pass on what they are asked.
-func (s *Status) HTTP(_ *Request, reply *HTTPReply) error {
-	c := s.server.Config()
-	reply.Address = "http://" + c.HTTPAddr
-	if c.HTTPTLS {
-		reply.Address = "https://" + c.HTTPAddr
-	}
-	return nil
-}

@@ -8,12 +8,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/rpc"
 	"sync"
 	"time"
 
-	"github.com/hashicorp/yamux"
 	msgpackrpc "github.com/hashicorp/net-rpc-msgpackrpc/v2"
+	"github.com/hashicorp/yamux"
 
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/server"
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/wire"
@@ -26,19 +27,20 @@ const greeting = 30 * time.Second
 type Listener struct {
 	server *server.Server
 	tls    *tls.Config
+	pages  http.Handler
 	listen net.Listener
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
 }
 
-// Listen listens on the server's RPC address until ctx ends.
-func Listen(ctx context.Context, s *server.Server) (*Listener, error) {
+// Listen listens on the server's RPC address until ctx ends. pages is the HTTP API, for agents that pass on what they are asked.
+func Listen(ctx context.Context, s *server.Server, pages http.Handler) (*Listener, error) {
 	listen, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Config().RPCBind)
 	if err != nil {
 		return nil, err
 	}
-	l := &Listener{server: s, tls: s.Config().RPCTLS, listen: listen, conns: map[net.Conn]bool{}}
+	l := &Listener{server: s, tls: s.Config().RPCTLS, pages: pages, listen: listen, conns: map[net.Conn]bool{}}
 	context.AfterFunc(ctx, func() { l.close() })
 	go l.accept(ctx)
 	return l, nil
@@ -119,7 +121,7 @@ func (l *Listener) serve(ctx context.Context, conn net.Conn, needTLS bool) {
 		defer cancel()
 		known := &nodes{server: l.server, session: session, ids: map[string]bool{}}
 		defer known.gone()
-		wire.Serve(session, l.endpoints(ctx, known))
+		wire.Serve(session, l.endpoints(ctx, known), l.pages)
 	}
 }
 

@@ -1,7 +1,7 @@
 package server
 
 import (
-	"context"
+	"net"
 	"sync"
 
 	"github.com/hashicorp/yamux"
@@ -33,13 +33,13 @@ func (s *Server) Disconnected(nodeID string, session *yamux.Session) {
 	}
 }
 
-// ClientCall calls a method of a node's client, such as ClientAllocations.Restart.
-func (s *Server) ClientCall(ctx context.Context, nodeID, method string, args, reply any) error {
+// ClientStream opens a stream to a node's client, which answers HTTP there as on its own listener.
+func (s *Server) ClientStream(nodeID, _ string) (net.Conn, error) {
 	s.clients.mu.Lock()
 	session := s.clients.sessions[nodeID]
 	s.clients.mu.Unlock()
 	if session == nil {
-		return ErrNoNodeConn
+		return nil, ErrNoNodeConn
 	}
-	return wire.Call(ctx, session, method, args, reply)
+	return wire.OpenHTTP(session)
 }

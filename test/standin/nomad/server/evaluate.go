@@ -39,7 +39,9 @@ func (s *Server) schedule(now time.Time) {
 }
 
 // wantsNodes reports if a change of a node may mean something to a job: nearly always, and to look is cheap.
-func (s *Server) wantsNodes(j *api.Job) bool { return !state.Value(j.Stop) || state.Value(j.Status) != state.JobDead }
+func (s *Server) wantsNodes(j *api.Job) bool {
+	return !state.Value(j.Stop) || state.Value(j.Status) != state.JobDead
+}
 
 func (s *Server) evaluate(key, trigger string, now time.Time) error {
 	namespace, id, _ := strings.Cut(key, "\x00")

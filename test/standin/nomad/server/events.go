@@ -137,4 +137,3 @@ func nodeEventType(n *state.Node, index uint64) string {
 		return "NodeRegistration"
 	}
 }
-

@@ -178,4 +178,6 @@ func quietly(err error) error {
 	return err
 }
 
-func invalid(format string, args ...any) error { return Errorf(500, "%s", fmt.Sprintf(format, args...)) }
+func invalid(format string, args ...any) error {
+	return Errorf(500, "%s", fmt.Sprintf(format, args...))
+}

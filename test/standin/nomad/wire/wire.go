@@ -8,8 +8,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/rpc"
 	"reflect"
+	"sync"
+	"time"
 
 	"github.com/hashicorp/go-msgpack/v2/codec"
 	msgpackrpc "github.com/hashicorp/net-rpc-msgpackrpc/v2"
@@ -21,6 +24,8 @@ const (
 	BytePlain     = 0x01
 	ByteTLS       = 0x04
 	ByteMultiplex = 0x06
+	// ByteHTTP is the stand-in's own: HTTP follows, in either direction. Nomad has an RPC for each of these requests.
+	ByteHTTP = 0x48
 )
 
 // Handle encodes as Nomad's own does.
@@ -99,20 +104,81 @@ func Call(ctx context.Context, session *yamux.Session, method string, args, repl
 	}
 }
 
-// Serve serves the streams that the other side opens, until the session ends.
-func Serve(session *yamux.Session, server *rpc.Server) {
+// OpenHTTP makes a stream that carries HTTP.
+func OpenHTTP(session *yamux.Session) (net.Conn, error) {
+	stream, err := session.Open()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := stream.Write([]byte{ByteHTTP}); err != nil {
+		return nil, errors.Join(err, stream.Close())
+	}
+	return stream, nil
+}
+
+// Serve serves the streams that the other side opens, until the session ends. Either may be nil.
+func Serve(session *yamux.Session, methods *rpc.Server, pages http.Handler) {
+	streams := newHandOver(session)
+	defer func() { _ = streams.Close() }()
+	if pages != nil {
+		server := &http.Server{Handler: pages, ReadHeaderTimeout: time.Minute}
+		go func() { _ = server.Serve(streams) }() // until the hand-over is closed
+	}
 	for {
 		stream, err := session.Accept()
 		if err != nil {
 			return
 		}
 		go func() {
-			defer func() { _ = stream.Close() }()
 			kind := []byte{0}
-			if _, err := io.ReadFull(stream, kind); err != nil || kind[0] != BytePlain {
-				return
+			_, err := io.ReadFull(stream, kind)
+			switch {
+			case err == nil && kind[0] == BytePlain && methods != nil:
+				methods.ServeCodec(msgpackrpc.NewCodecFromHandle(true, true, stream, Handle)) // closes the stream in the end
+			case err == nil && kind[0] == ByteHTTP && pages != nil:
+				streams.take(stream)
+			default:
+				_ = stream.Close()
 			}
-			server.ServeCodec(msgpackrpc.NewCodecFromHandle(true, true, stream, Handle))
 		}()
 	}
 }
+
+// handOver is a listener whose connections are handed to it.
+type handOver struct {
+	session *yamux.Session
+	conns   chan net.Conn
+	once    sync.Once
+	closed  chan struct{}
+}
+
+func newHandOver(session *yamux.Session) *handOver {
+	return &handOver{session: session, conns: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+func (h *handOver) take(conn net.Conn) {
+	select {
+	case h.conns <- conn:
+	case <-h.closed:
+		_ = conn.Close()
+	}
+}
+
+// Accept waits for the next connection.
+func (h *handOver) Accept() (net.Conn, error) {
+	select {
+	case conn := <-h.conns:
+		return conn, nil
+	case <-h.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close ends Accept.
+func (h *handOver) Close() error {
+	h.once.Do(func() { close(h.closed) })
+	return nil
+}
+
+// Addr is that of the session.
+func (h *handOver) Addr() net.Addr { return h.session.Addr() }
