@@ -1,0 +1,97 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/state"
+)
+
+// gauge is one number as /v1/metrics shows it.
+type gauge struct {
+	Name   string
+	Value  float64
+	Labels map[string]string
+}
+
+// metrics are those that an autoscaler looks at: what waits for capacity, and how many nodes there are of each status.
+func metrics(c *call) (any, error) {
+	if err := need(c.may.AllowAgentRead()); err != nil {
+		return nil, err
+	}
+	gauges := c.api.gauges()
+	switch format := c.q.values.Get("format"); format {
+	case "":
+		return map[string]any{
+			"Timestamp": c.api.now().UTC().Format("2006-01-02 15:04:05 -0700 MST"), "Gauges": gauges,
+			"Points": []any{}, "Counters": []any{}, "Samples": []any{},
+		}, nil
+	case "prometheus":
+		return raw{"text/plain; version=0.0.4; charset=utf-8", []byte(prometheus(gauges))}, nil
+	default:
+		return nil, fail(http.StatusBadRequest, "invalid format %q", format)
+	}
+}
+
+func (a *API) gauges() []gauge {
+	blocked := a.server.Blocked()
+	out := []gauge{
+		{"nomad.nomad.blocked_evals.total_blocked", float64(blocked.Evals), map[string]string{}},
+		{"nomad.nomad.blocked_evals.total_escaped", float64(blocked.Escaped), map[string]string{}},
+		{"nomad.nomad.blocked_evals.total_quota_limit", 0, map[string]string{}},
+	}
+	for _, key := range keysOf(blocked.Jobs) {
+		j := blocked.Jobs[key]
+		of := map[string]string{"namespace": j.Namespace, "job": j.Job}
+		where := map[string]string{"datacenter": j.Datacenter, "node_class": "", "node_pool": j.NodePool}
+		out = append(out,
+			gauge{"nomad.nomad.blocked_evals.job.cpu", float64(j.CPU), of}, gauge{"nomad.nomad.blocked_evals.job.memory", float64(j.MemoryMB), of})
+		out = added(out, gauge{"nomad.nomad.blocked_evals.cpu", float64(j.CPU), where})
+		out = added(out, gauge{"nomad.nomad.blocked_evals.memory", float64(j.MemoryMB), where})
+	}
+	counts := map[string]float64{}
+	for _, n := range state.Nodes.All(a.server.Store().Read()) {
+		counts[n.Status]++
+	}
+	for _, status := range keysOf(counts) {
+		out = append(out, gauge{"nomad.nomad.heartbeat.active." + status, counts[status], map[string]string{}})
+	}
+	return out
+}
+
+// added puts a number to that of the same name and labels.
+func added(all []gauge, g gauge) []gauge {
+	for i := range all {
+		if all[i].Name == g.Name && labels(all[i].Labels) == labels(g.Labels) {
+			all[i].Value += g.Value
+			return all
+		}
+	}
+	return append(all, g)
+}
+
+func prometheus(gauges []gauge) string {
+	var b strings.Builder
+	typed := map[string]bool{}
+	for _, g := range sortedBy(gauges, func(g gauge) string { return g.Name }) {
+		name := strings.NewReplacer(".", "_", "-", "_").Replace(g.Name)
+		if !typed[name] {
+			typed[name] = true
+			fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s gauge\n", name, name, name)
+		}
+		fmt.Fprintf(&b, "%s%s %g\n", name, labels(g.Labels), g.Value)
+	}
+	return b.String()
+}
+
+func labels(l map[string]string) string {
+	if len(l) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, key := range keysOf(l) {
+		parts = append(parts, fmt.Sprintf("%s=%q", key, l[key]))
+	}
+	return "{" + strings.Join(parts, ",") + "}"
+}
