@@ -103,10 +103,10 @@ func eventStream(c *call) (any, error) {
 		switch {
 		case c.r.Context().Err() != nil || errors.Is(err, io.EOF):
 			return nil, errAnswered
+		case !c.tokenLives():
+			err = acl.ErrTokenNotFound
 		case errors.Is(err, context.DeadlineExceeded):
 			err = send([]byte("{}"))
-		case err == nil && !c.tokenLives():
-			err = acl.ErrTokenNotFound
 		case err == nil:
 			err = sendEvents(send, batch, t, c.q.namespace)
 		}
