@@ -56,7 +56,8 @@ var (
 	writeCapabilities = append(slices.Clone(readCapabilities),
 		ScaleJob, SubmitJob, DispatchJob, ReadLogs, ReadFS, AllocExec, AllocLifecycle, CSIMountVolume, CSIWriteVolume,
 		SubmitRecommendation, HostVolumeCreate, HostVolumeRegister, HostVolumeWrite, HostVolumeDelete)
-	scaleCapabilities = []string{ListScalingPolicies, ReadScalingPolicy, ReadJobScaling, ScaleJob}
+	// With "scale" and the right to read nodes the autoscaler sees allocations (facts/test-world.md: tried on 1.11.3).
+	scaleCapabilities = []string{ListJobs, ReadJob, ListScalingPolicies, ReadScalingPolicy, ReadJobScaling, ScaleJob}
 
 	namespaceCapabilities = append(slices.Clone(writeCapabilities),
 		CapabilityDeny, AllocNodeExec, SentinelOverride, CSIRegisterPlugin)
