@@ -340,7 +340,7 @@ type ScaleRecord struct {
 	From int32 `json:"from"`
 	// to is the number of replicas after.
 	To int32 `json:"to"`
-	// reason is who asked, and why, as far as it is known.
+	// reason is who asked, as far as the API server has recorded it.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 }

@@ -100,7 +100,7 @@ func diagnose(err error) (reason, remedy string) {
 	case apierrors.IsUnauthorized(err):
 		return "Unauthorized", "renew auth_token or the kubeconfig's credentials, then reload the agent (SIGHUP)"
 	case apierrors.IsForbidden(err):
-		return "Forbidden", "bind the ClusterRole nomad-harvester-autoscaler to the user or service account of the autoscaler"
+		return "Forbidden", "bind the ClusterRole nomad-harvester-autoscaler to the autoscaler's service account, by a RoleBinding in the pool's namespace (config/autoscaler/role_binding.yaml)"
 	case apierrors.IsTooManyRequests(err):
 		return "TooManyRequests", "none needed unless it lasts: the API server is busy"
 	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err):

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad-autoscaler/plugins"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 func TestSetConfigNeverDials(t *testing.T) {
@@ -89,7 +87,9 @@ func TestConcurrentCalls(t *testing.T) {
 		})
 		wg.Go(func() {
 			for n := range rounds {
-				if err := target.Scale(to(int64(4+n)), config); err != nil && !isNoOp(err) {
+				action := to(int64(4 + n))
+				action.Meta = map[string]any{metaPolicyID: strconv.Itoa(4 + n)}
+				if err := target.Scale(action, config); err != nil && !isNoOp(err) {
 					t.Error(err)
 				}
 			}
@@ -109,8 +109,8 @@ func TestConcurrentCalls(t *testing.T) {
 		if p.Spec.Replicas != 4+rounds-1 {
 			t.Errorf("%s has %d replicas", name, p.Spec.Replicas)
 		}
-		if !strings.HasPrefix(p.Annotations[v1alpha1.ScaleReasonAnnotation], strconv.Itoa(int(p.Spec.Replicas))+" replicas") {
-			t.Errorf("%s has the reason of another change: %v", name, p.Annotations)
+		if got := scaledBy(p); got != "nomad-autoscaler/"+strconv.Itoa(int(p.Spec.Replicas)) {
+			t.Errorf("%s was scaled to %d by %s", name, p.Spec.Replicas, got)
 		}
 	}
 }
