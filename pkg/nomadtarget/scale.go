@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/nomad-autoscaler/sdk"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
@@ -33,6 +35,9 @@ func (t *Target) Scale(action sdk.ScalingAction, config map[string]string) (err 
 
 	ref, err := poolOf(config)
 	if err != nil {
+		return err
+	}
+	if err := t.refuseJobPolicy(config); err != nil {
 		return err
 	}
 	if action.Count == sdk.StrategyActionMetaValueDryRunCount {
@@ -74,11 +79,26 @@ func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.Nam
 		err := setScale(ctx, c, pool, replicas, fieldManager(action))
 		if err == nil {
 			t.log.Info("scaled", "pool", ref.String(), "from", from, "to", replicas, "policy", policyID(action), "reason", oneLine(action.Reason))
+			t.noteRival(ref, policyID(action))
 			return nil
 		}
 		if !apierrors.IsConflict(err) || attempt == scaleAttempts {
 			return fmt.Errorf("set NomadNodePool %s to %d replicas: %w", ref, replicas, err)
 		}
+	}
+}
+
+// noteRival warns when two policies scale one pool in turn: each undoes what the other does.
+func (t *Target) noteRival(ref types.NamespacedName, policy string) {
+	rival := t.told.scaledBy(ref, policy, t.now())
+	if rival == "" {
+		return
+	}
+	pair := []string{rival, policy}
+	slices.Sort(pair)
+	if t.told.firstTime(ref, "rivals "+strings.Join(pair, " ")) {
+		t.log.Warn("two policies scale one pool, and each may undo what the other does; make them one policy with several checks",
+			"pool", ref.String(), "policies", pair)
 	}
 }
 

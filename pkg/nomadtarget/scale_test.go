@@ -240,3 +240,34 @@ func TestFieldManager(t *testing.T) {
 		t.Errorf("without a policy: %q", got)
 	}
 }
+
+// Two policies for one pool are told of once per pair, if they scale it shortly after each other.
+func TestTwoPoliciesForOnePool(t *testing.T) {
+	server := newAPIServer(t, settled(3))
+	target, logs := newConfiguredTarget(t, server)
+	clock := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	target.now = func() time.Time { return clock }
+	scale := func(policy string, count int64, later time.Duration, warnings int) {
+		t.Helper()
+		clock = clock.Add(later)
+		action := to(count)
+		action.Meta = map[string]any{metaPolicyID: policy}
+		if err := target.Scale(action, workers); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(logs.lines(`"@level":"warn"`, "two policies scale one pool", `"pool":"default/workers"`)); got != warnings {
+			t.Errorf("%s to %d: %d warnings; want %d:\n%s", policy, count, got, warnings, logs)
+		}
+	}
+	scale("day", 4, time.Minute, 0)
+	scale("day", 5, time.Minute, 0)
+	scale("night", 1, time.Hour, 0)
+	scale("day", 5, time.Minute, 1)
+	scale("night", 1, time.Minute, 1)
+	scale("day", 5, time.Minute, 1)
+	scale("other", 2, time.Minute, 2)
+	scale("night", 3, time.Minute, 3)
+	if len(logs.lines("two policies scale one pool", `["day","night"]`)) != 1 {
+		t.Errorf("the pair isn't named:\n%s", logs)
+	}
+}

@@ -34,6 +34,9 @@ func (t *Target) Status(config map[string]string) (status *sdk.TargetStatus, err
 	if ref, err = poolOf(config); err != nil {
 		return nil, err
 	}
+	if err := t.refuseJobPolicy(config); err != nil {
+		return nil, err
+	}
 	c, err := t.currentClient()
 	if err != nil {
 		return nil, err
@@ -98,7 +101,7 @@ func diagnose(err error) (reason, remedy string) {
 	case apierrors.IsNotFound(err):
 		return "NotFound", "create the NomadNodePool, or correct node_pool_name and namespace in the policy; \"kubectl get nnp -A\" lists all"
 	case apierrors.IsUnauthorized(err):
-		return "Unauthorized", "renew auth_token or the kubeconfig's credentials, then reload the agent (SIGHUP)"
+		return "Unauthorized", "renew the token or the kubeconfig's credentials, then restart the agent; a reload (SIGHUP) does for what is in its configuration file, not for its environment"
 	case apierrors.IsForbidden(err):
 		return "Forbidden", "bind the ClusterRole nomad-harvester-autoscaler to the autoscaler's service account, by a RoleBinding in the pool's namespace (config/autoscaler/role_binding.yaml)"
 	case apierrors.IsTooManyRequests(err):
