@@ -66,7 +66,7 @@ func scaleReason(p *v1alpha1.NomadNodePool) string {
 		return "asked for by the Nomad Autoscaler's policy " + policy + ", whose reason is in the agent's log"
 	case by == v1alpha1.AutoscalerFieldManager:
 		return "asked for by the Nomad Autoscaler"
-	case by != "":
+	case by != "" && by != replicasKeeper:
 		return "changed by " + by
 	case p.Spec.Replicas == 0:
 		// Kubernetes: autoscaling/v1 Scale omits a 0, so nobody owns one that was patched.

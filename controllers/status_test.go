@@ -47,6 +47,11 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 			fields: []metav1.ManagedFieldsEntry{owner("nomad-autoscaler/p-1", "scale", spec), owner("flux", "", spec)},
 			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "asked for by the Nomad Autoscaler's policy p-1, whose reason is in the agent's log"},
 		},
+		"nobody, and so the controller keeps it": {
+			last:   &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{owner(replicasKeeper, "", spec)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed"},
+		},
 		"nobody": {
 			last: &v1alpha1.ScaleRecord{To: 5},
 			want: v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed"},
