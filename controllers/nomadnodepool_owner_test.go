@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,8 +117,8 @@ func TestWhoScalesFromZeroIsRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 		kept := read()
-		if by := scaledBy(kept); by != replicasKeeper || kept.Spec.Replicas != 0 || kept.Generation != p.Generation {
-			t.Errorf("kept by %q, with %d replicas, in generation %d after %d", by, kept.Spec.Replicas, kept.Generation, p.Generation)
+		if by := scaledBy(kept); by != replicasKeeper || kept.DesiredReplicas() != 0 || kept.Generation != p.Generation {
+			t.Errorf("kept by %q, with %d replicas, in generation %d after %d", by, kept.DesiredReplicas(), kept.Generation, p.Generation)
 		}
 		if err := keepReplicas(t.Context(), controller, p); err != nil {
 			t.Errorf("by a stale read: %v", err)
@@ -127,4 +128,45 @@ func TestWhoScalesFromZeroIsRecorded(t *testing.T) {
 			t.Errorf("scaled from 0 by %q: %+v", scaledBy(p), p.ManagedFields)
 		}
 	}
+}
+
+// Replicas that are left out are filled in: minReplicas in a new pool, and the number before in one that had some, as when
+// they are taken out of Git because an autoscaler is to decide.
+func TestReplicasThatAreLeftOutAreFilledIn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+	}
+	admin, controller := startAPIServer(t)
+	declare := func(replicas string) {
+		t.Helper()
+		objects, err := kube.Decode([]byte(strings.Replace(ownedPool, "  replicas: 3\n", replicas, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := kube.Apply(t.Context(), admin, "git", objects...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	filled := func(last *v1alpha1.ScaleRecord, want int32) {
+		t.Helper()
+		p, key := &v1alpha1.NomadNodePool{}, client.ObjectKey{Namespace: "default", Name: "workers"}
+		if err := controller.Get(t.Context(), key, p); err != nil {
+			t.Fatal(err)
+		}
+		if p.Spec.Replicas != nil && last == nil {
+			t.Errorf("replicas are %d before anybody has set them", *p.Spec.Replicas)
+		}
+		p.Status.LastScale = last
+		if err := keepReplicas(t.Context(), controller, p); err != nil {
+			t.Fatal(err)
+		}
+		if err := controller.Get(t.Context(), key, p); err != nil || p.Spec.Replicas == nil || *p.Spec.Replicas != want {
+			t.Errorf("replicas are %d, %v; want %d", p.DesiredReplicas(), err, want)
+		}
+	}
+	declare("  minReplicas: 3\n")
+	filled(nil, 3)
+	declare("  minReplicas: 3\n  replicas: 5\n")
+	declare("  minReplicas: 3\n")
+	filled(&v1alpha1.ScaleRecord{To: 5}, 5)
 }

@@ -47,14 +47,14 @@ func isTrue(p *v1alpha1.NomadNodePool, t string) bool {
 // lastScale is the record of the last change of replicas: the one in status, or a new one if replicas have changed since.
 func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleRecord {
 	last := p.Status.LastScale
-	if last != nil && last.To == p.Spec.Replicas {
+	if last != nil && last.To == p.DesiredReplicas() {
 		return last
 	}
 	from := int32(-1)
 	if last != nil {
 		from = last.To
 	}
-	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.Spec.Replicas, Reason: scaleReason(p)}
+	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.DesiredReplicas(), Reason: scaleReason(p)}
 }
 
 // scaleReason says who changed replicas: the policy of the Nomad Autoscaler, if it was the plugin, or else the field manager.
@@ -68,7 +68,7 @@ func scaleReason(p *v1alpha1.NomadNodePool) string {
 		return "asked for by the Nomad Autoscaler"
 	case by != "" && by != replicasKeeper:
 		return "changed by " + by
-	case p.Spec.Replicas == 0:
+	case p.DesiredReplicas() == 0:
 		// Kubernetes: autoscaling/v1 Scale omits a 0, so nobody owns one that was patched.
 		return "set to 0 by kubectl scale or an autoscaler, whose log tells; Kubernetes doesn't record which"
 	default:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -62,7 +63,7 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{Replicas: 3}, Status: v1alpha1.NomadNodePoolStatus{LastScale: c.last}}
+			p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{Replicas: ptr.To[int32](3)}, Status: v1alpha1.NomadNodePoolStatus{LastScale: c.last}}
 			p.ManagedFields = c.fields
 			if got := lastScale(p, now); *got != c.want {
 				t.Errorf("got %+v, want %+v", *got, c.want)
@@ -108,7 +109,7 @@ func TestLastScaleToZero(t *testing.T) {
 		"set to 0 by kubectl scale or an autoscaler, whose log tells; Kubernetes doesn't record which": {owner("helm", "", `{"f:spec":{"f:nomad":{}}}`)},
 		"changed by helm": {owner("helm", "", `{"f:spec":{"f:replicas":{}}}`)},
 	} {
-		p := &v1alpha1.NomadNodePool{Status: v1alpha1.NomadNodePoolStatus{LastScale: &v1alpha1.ScaleRecord{Time: metav1.NewTime(now), To: 2}}}
+		p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{Replicas: ptr.To[int32](0)}, Status: v1alpha1.NomadNodePoolStatus{LastScale: &v1alpha1.ScaleRecord{Time: metav1.NewTime(now), To: 2}}}
 		p.ManagedFields = fields
 		if got := lastScale(p, now); got.Reason != want {
 			t.Errorf("reason is %q, want %q", got.Reason, want)

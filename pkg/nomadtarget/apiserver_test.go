@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
@@ -158,7 +159,7 @@ func (s *apiServer) scale(w http.ResponseWriter, r *http.Request, p *v1alpha1.No
 		return
 	}
 	p = p.DeepCopy()
-	p.Spec.Replicas = body.Spec.Replicas
+	p.Spec.Replicas = ptr.To(body.Spec.Replicas)
 	p.Generation++
 	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: "scale"}}
 	s.version++
@@ -167,7 +168,7 @@ func (s *apiServer) scale(w http.ResponseWriter, r *http.Request, p *v1alpha1.No
 	answer(w, http.StatusOK, &autoscalingv1.Scale{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "autoscaling/v1", Kind: "Scale"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name, ResourceVersion: p.ResourceVersion},
-		Spec:       autoscalingv1.ScaleSpec{Replicas: p.Spec.Replicas},
+		Spec:       autoscalingv1.ScaleSpec{Replicas: p.DesiredReplicas()},
 	})
 }
 
@@ -205,7 +206,7 @@ func answer(w http.ResponseWriter, code int, body any) {
 func settled(replicas int32) *v1alpha1.NomadNodePool {
 	return &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "workers", Generation: 4},
-		Spec:       v1alpha1.NomadNodePoolSpec{Replicas: replicas},
+		Spec:       v1alpha1.NomadNodePoolSpec{Replicas: ptr.To(replicas)},
 		Status:     v1alpha1.NomadNodePoolStatus{ObservedGeneration: 4, Replicas: replicas, ReadyReplicas: replicas, UpdatedReplicas: replicas},
 	}
 }

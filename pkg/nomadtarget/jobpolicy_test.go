@@ -35,8 +35,8 @@ func TestJobsMayNotScalePools(t *testing.T) {
 			if err := target.SetConfig(config); err != nil {
 				t.Fatal(err)
 			}
-			if err := target.Scale(to(0), policy); err != nil || server.pool().Spec.Replicas != 0 {
-				t.Errorf("allowed, Scale = %v, and replicas are %d", err, server.pool().Spec.Replicas)
+			if err := target.Scale(to(0), policy); err != nil || server.pool().DesiredReplicas() != 0 {
+				t.Errorf("allowed, Scale = %v, and replicas are %d", err, server.pool().DesiredReplicas())
 			}
 			delete(config, keyJobPolicies)
 			if err := target.SetConfig(config); err != nil {

@@ -67,7 +67,7 @@ func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.Nam
 		if err := c.Get(ctx, ref, pool); err != nil {
 			return fmt.Errorf("read NomadNodePool %s: %w", ref, err)
 		}
-		from := pool.Spec.Replicas
+		from := pool.DesiredReplicas()
 		if decidedOn != nil && *decidedOn != from && from != replicas {
 			return sdk.NewTargetScalingNoOpError("NomadNodePool %s: somebody else changed its replicas from %d to %d meanwhile; the next evaluation decides anew",
 				ref, *decidedOn, from)
@@ -105,7 +105,7 @@ func (t *Target) noteRival(ref types.NamespacedName, policy string) {
 // allowed says why the pool can't be set to replicas now; nil if it can.
 func allowed(pool *v1alpha1.NomadNodePool, replicas int32) error {
 	ref := client.ObjectKeyFromObject(pool)
-	from := pool.Spec.Replicas
+	from := pool.DesiredReplicas()
 	switch {
 	case replicas == from:
 		return sdk.NewTargetScalingNoOpError("NomadNodePool %s is at %d replicas already", ref, from)

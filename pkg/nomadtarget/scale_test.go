@@ -46,7 +46,7 @@ func TestScaleSetsReplicasAndSaysWho(t *testing.T) {
 	if err := target.Scale(to(5), workers); err != nil {
 		t.Fatal(err)
 	}
-	if got := server.pool().Spec.Replicas; got != 5 {
+	if got := server.pool().DesiredReplicas(); got != 5 {
 		t.Errorf("replicas = %d; want 5", got)
 	}
 	if got := scaledBy(server.pool()); got != "nomad-autoscaler/p-1" {
@@ -93,8 +93,8 @@ func TestScaleRefusals(t *testing.T) {
 			target, _ := newConfiguredTarget(t, server)
 			err := target.Scale(to(c.count), workers)
 			if c.text == "" {
-				if err != nil || int64(server.pool().Spec.Replicas) != c.count {
-					t.Errorf("Scale = %v, replicas = %d; want %d", err, server.pool().Spec.Replicas, c.count)
+				if err != nil || int64(server.pool().DesiredReplicas()) != c.count {
+					t.Errorf("Scale = %v, replicas = %d; want %d", err, server.pool().DesiredReplicas(), c.count)
 				}
 				return
 			}
@@ -125,21 +125,21 @@ func TestScaleTriesAgainWhenOnlyTheStatusChanged(t *testing.T) {
 		server.change(func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas = 1 })
 	})
 	target, _ := newConfiguredTarget(t, server)
-	if err := target.Scale(to(5), workers); err != nil || server.pool().Spec.Replicas != 5 {
-		t.Errorf("Scale = %v, replicas = %d; want 5", err, server.pool().Spec.Replicas)
+	if err := target.Scale(to(5), workers); err != nil || server.pool().DesiredReplicas() != 5 {
+		t.Errorf("Scale = %v, replicas = %d; want 5", err, server.pool().DesiredReplicas())
 	}
 }
 
 func TestScaleDoesNotOverwriteSomebodyElsesNumber(t *testing.T) {
 	server := newAPIServer(t, settled(3))
 	server.beforeFirstWrite(func() {
-		server.change(func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = 8 })
+		server.change(func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](8) })
 	})
 	target, _ := newConfiguredTarget(t, server)
 	if err := target.Scale(to(5), workers); !isNoOp(err) || !strings.Contains(err.Error(), "from 3 to 8") {
 		t.Errorf("Scale = %v; want a no-op", err)
 	}
-	if got := server.pool().Spec.Replicas; got != 8 {
+	if got := server.pool().DesiredReplicas(); got != 8 {
 		t.Errorf("replicas = %d; want the other's 8", got)
 	}
 }
@@ -209,7 +209,7 @@ func TestDryRunOnlyTells(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := server.pool().Spec.Replicas; got != 3 || len(server.writes()) > 0 {
+	if got := server.pool().DesiredReplicas(); got != 3 || len(server.writes()) > 0 {
 		t.Errorf("replicas = %d, writes = %v; want 3 and none", got, server.writes())
 	}
 	if len(logs.lines(`"@level":"info"`, "dry run", `"pool":"default/workers"`, `"would_be":7`, `"policy":"p-1"`)) != 2 {

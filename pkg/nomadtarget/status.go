@@ -56,7 +56,7 @@ func (t *Target) Status(config map[string]string) (status *sdk.TargetStatus, err
 // found is the status of a pool that was read.
 func (t *Target) found(ref types.NamespacedName, pool *v1alpha1.NomadNodePool) *sdk.TargetStatus {
 	v := judge(pool)
-	count := int64(pool.Spec.Replicas)
+	count := int64(pool.DesiredReplicas())
 	t.told.counted(ref, count)
 	// The agent itself tells of a target that isn't ready at DEBUG only.
 	if t.told.turned(ref, v.reason) {

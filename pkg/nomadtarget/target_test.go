@@ -106,11 +106,11 @@ func TestConcurrentCalls(t *testing.T) {
 	server.mu.Lock()
 	defer server.mu.Unlock()
 	for name, p := range server.pools {
-		if p.Spec.Replicas != 4+rounds-1 {
-			t.Errorf("%s has %d replicas", name, p.Spec.Replicas)
+		if p.DesiredReplicas() != 4+rounds-1 {
+			t.Errorf("%s has %d replicas", name, p.DesiredReplicas())
 		}
-		if got := scaledBy(p); got != "nomad-autoscaler/"+strconv.Itoa(int(p.Spec.Replicas)) {
-			t.Errorf("%s was scaled to %d by %s", name, p.Spec.Replicas, got)
+		if got := scaledBy(p); got != "nomad-autoscaler/"+strconv.Itoa(int(p.DesiredReplicas())) {
+			t.Errorf("%s was scaled to %d by %s", name, p.DesiredReplicas(), got)
 		}
 	}
 }

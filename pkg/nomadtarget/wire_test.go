@@ -101,7 +101,7 @@ func TestPluginProcess(t *testing.T) {
 	if err := target.Scale(dry, policy); err != nil {
 		t.Errorf("dry run = %v", err)
 	}
-	if got := server.pool().Spec.Replicas; got != 5 {
+	if got := server.pool().DesiredReplicas(); got != 5 {
 		t.Errorf("replicas %d; want 5", got)
 	}
 	logs.await(t, "[INFO]", "dry run", "would_be=9")

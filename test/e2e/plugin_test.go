@@ -207,8 +207,8 @@ func scalesOut(t *testing.T, a *agent) {
 func unmoved(t *testing.T, pool string, replicas int32) {
 	t.Helper()
 	stays(t, pool, "replicas stay", 3*time.Second, func(p *v1alpha1.NomadNodePool, _ []v1alpha1.NomadNode) error {
-		if p.Spec.Replicas != replicas {
-			return fmt.Errorf("replicas are %d, not %d", p.Spec.Replicas, replicas)
+		if p.DesiredReplicas() != replicas {
+			return fmt.Errorf("replicas are %d, not %d", p.DesiredReplicas(), replicas)
 		}
 		return nil
 	})
@@ -249,10 +249,10 @@ func TestPluginOutlivesTheAPIServer(t *testing.T) {
 		t.Errorf("policies were loaded %d times, not %d", len(again), len(policies))
 	}
 	// The same policy still works.
-	change(t, "outage", func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = 0 })
+	change(t, "outage", func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](0) })
 	eventually(t, "outage", "the policy to scale again", time.Minute, func(p *v1alpha1.NomadNodePool, _ []v1alpha1.NomadNode) error {
-		if p.Spec.Replicas != 1 {
-			return fmt.Errorf("replicas are %d", p.Spec.Replicas)
+		if p.DesiredReplicas() != 1 {
+			return fmt.Errorf("replicas are %d", p.DesiredReplicas())
 		}
 		return nil
 	})
