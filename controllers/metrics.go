@@ -51,7 +51,7 @@ func init() {
 
 func reportPool(p *v1alpha1.NomadNodePool, known bool) {
 	for state, n := range map[string]int32{
-		"desired": p.Spec.Replicas, "active": p.Status.Replicas, "ready": p.Status.ReadyReplicas, "updated": p.Status.UpdatedReplicas,
+		"desired": p.DesiredReplicas(), "active": p.Status.Replicas, "ready": p.Status.ReadyReplicas, "updated": p.Status.UpdatedReplicas,
 		"joining": p.Status.JoiningReplicas, "draining": p.Status.DrainingReplicas, "unhealthy": p.Status.UnhealthyReplicas,
 	} {
 		replicas.WithLabelValues(p.Namespace, p.Name, state).Set(float64(n))

@@ -32,7 +32,7 @@ type NomadNodePoolReconciler struct {
 	NewID func() string
 }
 
-// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools,verbs=get;list;watch
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools/status,verbs=patch
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools/finalizers,verbs=update
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nomad-harvester-system,resources=leases,verbs=get;create;update
@@ -105,7 +105,7 @@ func (r *NomadNodePoolReconciler) report(ctx context.Context, s *poolScope, plan
 		r.reportBreaker(&before, s)
 	}
 	reportPool(s.pool, s.snapshot.NomadKnown)
-	return nil
+	return keepReplicas(ctx, r.Client, s.pool)
 }
 
 // justStarted is true while Nomad has not been asked yet and the pool's status tells what an earlier process knew: a restart

@@ -36,7 +36,7 @@ func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.Nomad
 	s.link = link
 	s.snapshot = pool.Snapshot{
 		Now:          r.Clock.Now(),
-		Replicas:     int(p.Spec.Replicas),
+		Replicas:     int(p.DesiredReplicas()),
 		Paused:       p.Spec.Paused,
 		Deleting:     p.DeletionTimestamp != nil,
 		ScaleIn:      p.Spec.ScaleIn,

@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -48,47 +47,47 @@ func isTrue(p *v1alpha1.NomadNodePool, t string) bool {
 // lastScale is the record of the last change of replicas: the one in status, or a new one if replicas have changed since.
 func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleRecord {
 	last := p.Status.LastScale
-	if last != nil && last.To == p.Spec.Replicas {
+	if last != nil && last.To == p.DesiredReplicas() {
 		return last
 	}
 	from := int32(-1)
 	if last != nil {
 		from = last.To
 	}
-	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.Spec.Replicas, Reason: scaleReason(p)}
+	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.DesiredReplicas(), Reason: scaleReason(p)}
 }
 
-// scaleReason says who changed replicas: what the autoscaler plugin left, if it was the plugin, or else the field manager
-// that owns spec.replicas since.
+// scaleReason says who changed replicas: the policy of the Nomad Autoscaler, if it was the plugin, or else the field manager.
 func scaleReason(p *v1alpha1.NomadNodePool) string {
+	by := scaledBy(p)
+	policy, isPolicy := strings.CutPrefix(by, v1alpha1.AutoscalerFieldManager+"/")
+	switch {
+	case isPolicy:
+		return "asked for by the Nomad Autoscaler's policy " + policy + ", whose reason is in the agent's log"
+	case by == v1alpha1.AutoscalerFieldManager:
+		return "asked for by the Nomad Autoscaler"
+	case by != "" && by != replicasKeeper:
+		return "changed by " + by
+	case p.DesiredReplicas() == 0:
+		// Kubernetes: autoscaling/v1 Scale omits a 0, so nobody owns one that was patched.
+		return "set to 0 by kubectl scale or an autoscaler, whose log tells; Kubernetes doesn't record which"
+	default:
+		return "changed"
+	}
+}
+
+// scaledBy is the field manager that owns spec.replicas. There is one, unless several apply the same number: then the one who
+// used the scale subresource is the one who scaled.
+func scaledBy(p *v1alpha1.NomadNodePool) string {
 	by := ""
 	for _, f := range p.ManagedFields {
-		if f.Subresource != "status" && f.FieldsV1 != nil && strings.Contains(f.FieldsV1.GetRawString(), `"f:replicas"`) {
-			by = f.Manager
+		if f.Subresource == "status" || f.FieldsV1 == nil || !strings.Contains(f.FieldsV1.GetRawString(), `"f:replicas"`) {
+			continue
 		}
-	}
-	switch reason := p.Annotations[v1alpha1.ScaleReasonAnnotation]; {
-	case by == "" && explainedSince(p, reason):
-		return reason
-	case by == "":
-		return "changed"
-	case by == v1alpha1.AutoscalerFieldManager && reason != "":
-		return reason
-	default:
-		return "changed by " + by
-	}
-}
-
-// explainedSince is true when the plugin has explained this number of replicas since the last change. It stands in for
-// the owner of spec.replicas, which nobody is after a scaling to 0 (Kubernetes: autoscaling/v1 Scale omits a 0).
-func explainedSince(p *v1alpha1.NomadNodePool, reason string) bool {
-	if !strings.HasPrefix(reason, fmt.Sprintf("%d replicas ", p.Spec.Replicas)) {
-		return false
-	}
-	for _, f := range p.ManagedFields {
-		if f.Manager == v1alpha1.AutoscalerFieldManager && f.Subresource == "" && f.Time != nil {
-			return p.Status.LastScale == nil || !f.Time.Before(&p.Status.LastScale.Time)
+		if f.Subresource == "scale" {
+			return f.Manager
 		}
+		by = f.Manager
 	}
-	return false
+	return by
 }

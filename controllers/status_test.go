@@ -5,6 +5,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -21,7 +22,6 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 	for name, c := range map[string]struct {
 		last   *v1alpha1.ScaleRecord
 		fields []metav1.ManagedFieldsEntry
-		reason string
 		want   v1alpha1.ScaleRecord
 	}{
 		"a new pool": {
@@ -33,17 +33,29 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 			fields: []metav1.ManagedFieldsEntry{owner("kubectl", "scale", spec), owner("nomad-harvester", "status", status), owner("helm", "", `{"f:spec":{"f:nomad":{}}}`)},
 			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 1, To: 3, Reason: "changed by kubectl"},
 		},
-		"the autoscaler": {
+		"a policy of the autoscaler": {
 			last:   &v1alpha1.ScaleRecord{To: 5},
-			fields: []metav1.ManagedFieldsEntry{owner(v1alpha1.AutoscalerFieldManager, "scale", spec)},
-			reason: "3 replicas asked for by policy p",
-			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "3 replicas asked for by policy p"},
+			fields: []metav1.ManagedFieldsEntry{owner("nomad-autoscaler/p-1", "scale", spec), owner("helm", "", `{"f:spec":{"f:nomad":{}}}`)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "asked for by the Nomad Autoscaler's policy p-1, whose reason is in the agent's log"},
 		},
-		"somebody else after the autoscaler": {
+		"the autoscaler, which doesn't say for which policy": {
 			last:   &v1alpha1.ScaleRecord{To: 5},
-			fields: []metav1.ManagedFieldsEntry{owner("kubectl", "scale", spec)},
-			reason: "3 replicas asked for by policy p",
-			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed by kubectl"},
+			fields: []metav1.ManagedFieldsEntry{owner("nomad-autoscaler", "scale", spec)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "asked for by the Nomad Autoscaler"},
+		},
+		"the autoscaler, and Git which asks for the same": {
+			last:   &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{owner("nomad-autoscaler/p-1", "scale", spec), owner("flux", "", spec)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "asked for by the Nomad Autoscaler's policy p-1, whose reason is in the agent's log"},
+		},
+		"nobody, and so the controller keeps it": {
+			last:   &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{owner(replicasKeeper, "", spec)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed"},
+		},
+		"nobody": {
+			last: &v1alpha1.ScaleRecord{To: 5},
+			want: v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed"},
 		},
 		"no change": {
 			last: &v1alpha1.ScaleRecord{From: 1, To: 3, Reason: "old"},
@@ -51,11 +63,8 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{Replicas: 3}, Status: v1alpha1.NomadNodePoolStatus{LastScale: c.last}}
+			p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{Replicas: ptr.To[int32](3)}, Status: v1alpha1.NomadNodePoolStatus{LastScale: c.last}}
 			p.ManagedFields = c.fields
-			if c.reason != "" {
-				p.Annotations = map[string]string{v1alpha1.ScaleReasonAnnotation: c.reason}
-			}
 			if got := lastScale(p, now); *got != c.want {
 				t.Errorf("got %+v, want %+v", *got, c.want)
 			}
@@ -94,28 +103,16 @@ func TestLoadIsTheMeanOfCPUAndMemory(t *testing.T) {
 	}
 }
 
-func TestLastScaleToZeroHasNoOwnerButAReason(t *testing.T) {
-	const reason = "0 replicas asked for by policy p"
-	last := metav1.NewTime(now.Add(-time.Minute))
-	for name, c := range map[string]struct {
-		explained time.Time
-		reason    string
-		want      string
-	}{
-		"explained just now":         {now, reason, reason},
-		"explained before":           {now.Add(-time.Hour), reason, "changed"},
-		"another number explained":   {now, "2 replicas asked for by policy p", "changed"},
-		"never explained, by nobody": {now, "", "changed"},
+// A 0 that was set through the scale subresource has no owner, whoever did it; one in the pool itself has.
+func TestLastScaleToZero(t *testing.T) {
+	for want, fields := range map[string][]metav1.ManagedFieldsEntry{
+		"set to 0 by kubectl scale or an autoscaler, whose log tells; Kubernetes doesn't record which": {owner("helm", "", `{"f:spec":{"f:nomad":{}}}`)},
+		"changed by helm": {owner("helm", "", `{"f:spec":{"f:replicas":{}}}`)},
 	} {
-		t.Run(name, func(t *testing.T) {
-			p := &v1alpha1.NomadNodePool{Status: v1alpha1.NomadNodePoolStatus{LastScale: &v1alpha1.ScaleRecord{Time: last, To: 2}}}
-			p.Annotations = map[string]string{v1alpha1.ScaleReasonAnnotation: c.reason}
-			entry := owner(v1alpha1.AutoscalerFieldManager, "", `{"f:metadata":{"f:annotations":{}}}`)
-			entry.Time = &metav1.Time{Time: c.explained}
-			p.ManagedFields = []metav1.ManagedFieldsEntry{entry}
-			if got := lastScale(p, now); got.Reason != c.want {
-				t.Errorf("reason is %q, want %q", got.Reason, c.want)
-			}
-		})
+		p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{Replicas: ptr.To[int32](0)}, Status: v1alpha1.NomadNodePoolStatus{LastScale: &v1alpha1.ScaleRecord{Time: metav1.NewTime(now), To: 2}}}
+		p.ManagedFields = fields
+		if got := lastScale(p, now); got.Reason != want {
+			t.Errorf("reason is %q, want %q", got.Reason, want)
+		}
 	}
 }

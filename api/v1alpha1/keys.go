@@ -29,21 +29,18 @@ const (
 	// RetryJoinsAnnotation on a NomadNodePool, when its value changes, has the pool make members again after too many in a
 	// row didn't join. Any value; a date is a good one.
 	RetryJoinsAnnotation = "nomad.harvesterhci.io/retry-joins"
-	// ScaleReasonAnnotation on a NomadNodePool says who asked for its present replicas, and why; written by the
-	// autoscaler plugin, shown in status.lastScale.reason.
-	ScaleReasonAnnotation = "nomad.harvesterhci.io/scale-reason"
 	// ShareCloudInitAnnotation of a VirtualMachineTemplate names the namespaces, separated by commas, whose pools may have the
 	// cloud-init Secrets of its versions; "*": all. Pools of its own namespace always may.
 	ShareCloudInitAnnotation = "nomad.harvesterhci.io/share-cloud-init"
-	// DryRunAnnotation on a NomadNodePool holds what the autoscaler would have asked for under dry-run.
-	DryRunAnnotation = "nomad.harvesterhci.io/dry-run-replicas"
 
 	// NodeFinalizer keeps a NomadNode until its Nomad node is drained and purged and its VM, disks and Secret are gone.
 	NodeFinalizer = "nomad.harvesterhci.io/node"
 )
 
-// AutoscalerFieldManager is the field manager under which the autoscaler plugin writes to pools.
-const AutoscalerFieldManager = "nomad-harvester-autoscaler"
+// AutoscalerFieldManager begins the field manager under which the autoscaler plugin sets a pool's replicas. A slash and the
+// ID of the policy that asked follow, so that the API server itself records who scaled a pool, and the plugin needs no right
+// but that to scale.
+const AutoscalerFieldManager = "nomad-autoscaler"
 
 // Keys of the Nomad client's meta that say which member a Nomad node is. No dots: Nomad's filter language can't select
 // a dotted key (Nomad: go-bexpr selectors).

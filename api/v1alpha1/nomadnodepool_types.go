@@ -33,6 +33,25 @@ type NomadNodePool struct {
 	Status NomadNodePoolStatus `json:"status,omitempty"`
 }
 
+// DesiredReplicas is spec.replicas or, while that isn't set, what the controller fills in: the number before or, in a new pool,
+// minReplicas but at least 1; within the bounds.
+func (p *NomadNodePool) DesiredReplicas() int32 {
+	if p.Spec.Replicas != nil {
+		return *p.Spec.Replicas
+	}
+	n := int32(1)
+	if p.Status.LastScale != nil {
+		n = p.Status.LastScale.To
+	}
+	if least := p.Spec.MinReplicas; least != nil {
+		n = max(n, *least)
+	}
+	if most := p.Spec.MaxReplicas; most != nil {
+		n = min(n, *most)
+	}
+	return n
+}
+
 // NomadNodePoolList is a list of NomadNodePools.
 //
 // +kubebuilder:object:root=true
@@ -45,15 +64,16 @@ type NomadNodePoolList struct {
 // NomadNodePoolSpec is what is wanted of a pool.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || !has(self.maxReplicas) || self.minReplicas <= self.maxReplicas",messageExpression="'spec.minReplicas: %d is more than spec.maxReplicas %d; lower minReplicas or raise maxReplicas'.format([self.minReplicas, self.maxReplicas])"
-// +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || self.replicas >= self.minReplicas",messageExpression="'spec.replicas: %d is less than spec.minReplicas %d; ask for at least that many or lower minReplicas'.format([self.replicas, self.minReplicas])"
-// +kubebuilder:validation:XValidation:rule="!has(self.maxReplicas) || self.replicas <= self.maxReplicas",messageExpression="'spec.replicas: %d is more than spec.maxReplicas %d; ask for at most that many or raise maxReplicas'.format([self.replicas, self.maxReplicas])"
+// +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || !has(self.replicas) || self.replicas >= self.minReplicas",messageExpression="'spec.replicas: %d is less than spec.minReplicas %d; ask for at least that many or lower minReplicas'.format([self.replicas, self.minReplicas])"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxReplicas) || !has(self.replicas) || self.replicas <= self.maxReplicas",messageExpression="'spec.replicas: %d is more than spec.maxReplicas %d; ask for at most that many or raise maxReplicas'.format([self.replicas, self.maxReplicas])"
 type NomadNodePoolSpec struct {
-	// replicas is how many Nomad clients the pool should have. Members that drain or are being removed don't count.
-	// +kubebuilder:default=1
+	// replicas is how many Nomad clients the pool should have. Members that drain or are being removed don't count. Leave it
+	// out of what you declare if an autoscaler is to decide: a new pool then begins with minReplicas, at least 1, and one
+	// that had replicas keeps its number. The controller fills it in.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	// +optional
-	Replicas int32 `json:"replicas"`
+	Replicas *int32 `json:"replicas,omitempty"`
 
 	// minReplicas is the least that replicas may be set to; unset: 0. It holds for everybody, the autoscaler included.
 	// +kubebuilder:validation:Minimum=0
@@ -340,7 +360,7 @@ type ScaleRecord struct {
 	From int32 `json:"from"`
 	// to is the number of replicas after.
 	To int32 `json:"to"`
-	// reason is who asked, and why, as far as it is known.
+	// reason is who asked, as far as the API server has recorded it.
 	// +optional
 	Reason string `json:"reason,omitempty"`
 }

@@ -10,6 +10,12 @@ nomad {
 
 policy {
   dir = "/policies"
+
+  # Policies in the scaling blocks of jobs: whoever may submit a job could scale any target of this agent. The plugin refuses
+  # them by itself, unless its job_policies says otherwise. Needed only if this agent scales jobs as well.
+  source "nomad" {
+    enabled = false
+  }
 }
 
 http {
@@ -20,6 +26,14 @@ telemetry {
   prometheus_metrics = true
   disable_hostname   = true
 }
+
+# For config/autoscaler/from-zero.hcl.
+# apm "prometheus" {
+#   driver = "prometheus"
+#   config = {
+#     address = "http://prometheus.example.com:9090"
+#   }
+# }
 
 apm "nomad-apm" {
   driver = "nomad-apm"

@@ -1,4 +1,4 @@
-# A policy for the NomadNodePool default/workers. Put it into the policy dir of the agent.
+# A policy for the NomadNodePool nomad-clients/workers of config/samples/typical.yaml. Put it into the policy dir of the agent.
 
 scaling "workers" {
   enabled = true
@@ -31,7 +31,7 @@ scaling "workers" {
     target "harvester" {
       # The NomadNodePool.
       node_pool_name = "workers"
-      namespace      = "default"
+      namespace      = "nomad-clients"
 
       # What nomad-apm measures. Members have the pool's name as their node class unless spec.nomad.nodeClass says
       # otherwise.

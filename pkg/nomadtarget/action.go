@@ -1,15 +1,13 @@
 package nomadtarget
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
-	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/nomad-autoscaler/sdk"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
@@ -20,25 +18,39 @@ const (
 	metaDryRunCount = "nomad_autoscaler.dry_run.count"
 )
 
-// maxReason bounds what is kept of a strategy's explanation, in bytes.
-const maxReason = 512
+// maxManager is the longest field manager that the API server takes (Kubernetes: metav1 validation, FieldManagerMaxLength).
+const maxManager = 128
 
-// scaleReason is the value of the scale-reason annotation. It begins with the count that it explains, so that it isn't
-// taken for the reason of a later change by somebody else.
-func scaleReason(action sdk.ScalingAction) string {
-	by := "the Nomad Autoscaler"
-	if id, ok := action.Meta[metaPolicyID].(string); ok && id != "" {
-		by += " policy " + id
+// policyID is the ID of the policy that asks; empty if the action doesn't say.
+func policyID(action sdk.ScalingAction) string {
+	id, ok := action.Meta[metaPolicyID].(string)
+	if !ok {
+		return ""
 	}
-	text := fmt.Sprintf("%d replicas asked for by %s", action.Count, by)
-	if why := strings.Join(strings.Fields(action.Reason), " "); why != "" {
-		text += ": " + why
-	}
-	if len(text) > maxReason {
-		text = strings.ToValidUTF8(text[:maxReason], "")
-	}
-	return text
+	return strings.TrimSpace(id)
 }
+
+// fieldManager is the name under which the API server records a scaling: the autoscaler's, and the ID of the policy that asks,
+// by which the agent's log tells of it too. The API server refuses what is too long or can't be printed.
+func fieldManager(action sdk.ScalingAction) string {
+	id := policyID(action)
+	if id == "" {
+		return v1alpha1.AutoscalerFieldManager
+	}
+	name := strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '_'
+		}
+		return r
+	}, v1alpha1.AutoscalerFieldManager+"/"+id)
+	if len(name) > maxManager {
+		name = strings.ToValidUTF8(name[:maxManager], "")
+	}
+	return name
+}
+
+// oneLine is a strategy's explanation as it is logged.
+func oneLine(reason string) string { return strings.Join(strings.Fields(reason), " ") }
 
 // dryRunCount is the count that a dry run would have set; ok is false if the action doesn't say. Numbers in Meta cross
 // gRPC as JSON and come out as float64.
@@ -58,20 +70,11 @@ func dryRunCount(action sdk.ScalingAction) (count int64, ok bool) {
 	}
 }
 
-// dryRun shows what would have been asked for: in the log, and as an annotation of the pool if that can be written.
-func (t *Target) dryRun(ctx context.Context, c client.Client, ref types.NamespacedName, action sdk.ScalingAction) {
-	count, ok := dryRunCount(action)
-	if !ok {
-		t.log.Info("dry run: the pool is left as it is", "pool", ref.String(), "reason", action.Reason)
-		return
+// dryRun tells the agent's log what would have been asked for.
+func (t *Target) dryRun(ref types.NamespacedName, action sdk.ScalingAction) {
+	fields := []any{"pool", ref.String(), "policy", policyID(action), "reason", oneLine(action.Reason)}
+	if count, ok := dryRunCount(action); ok {
+		fields = append(fields, "would_be", count)
 	}
-	t.log.Info("dry run: the pool is left as it is", "pool", ref.String(), "would_be", count, "reason", action.Reason)
-	pool := &v1alpha1.NomadNodePool{}
-	err := c.Get(ctx, ref, pool)
-	if err == nil {
-		err = annotate(ctx, c, pool, v1alpha1.DryRunAnnotation, strconv.FormatInt(count, 10))
-	}
-	if err != nil {
-		t.log.Warn("the result of the dry run could not be noted on the pool", "pool", ref.String(), "error", scrub(err))
-	}
+	t.log.Info("dry run: the pool is left as it is", fields...)
 }

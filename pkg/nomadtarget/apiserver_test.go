@@ -20,14 +20,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 const testToken = "token-abcde:s3cr3t-b3ar3r"
 
-// apiServer serves NomadNodePools over TLS the way a kube-apiserver does, as far as the plugin can tell: GET, merge
-// PATCH, the scale subresource, optimistic locking, a bearer token, and CEL's refusal of replicas out of bounds.
+// apiServer serves NomadNodePools over TLS the way a kube-apiserver does, as far as the plugin can tell: GET, merge PATCH of the
+// scale subresource and nothing else, for that is all that the plugin may; optimistic locking, a bearer token, and CEL's
+// refusal of replicas out of bounds.
 type apiServer struct {
 	*httptest.Server
 
@@ -126,63 +128,58 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodGet:
 		answer(w, http.StatusOK, typed(p))
 	case http.MethodPatch:
-		s.patch(w, r, p, len(parts) == 8 && parts[7] == "scale")
+		if len(parts) != 8 || parts[7] != "scale" {
+			refuse(w, apierrors.NewForbidden(schema.GroupResource{Group: parts[1], Resource: parts[5]}, parts[6], nil))
+			return
+		}
+		s.scale(w, r, p)
 	default:
 		http.Error(w, r.Method, http.StatusMethodNotAllowed)
 	}
 }
 
-// patch is called with the lock held.
-func (s *apiServer) patch(w http.ResponseWriter, r *http.Request, p *v1alpha1.NomadNodePool, scale bool) {
-	var body struct {
-		Metadata struct {
-			ResourceVersion string            `json:"resourceVersion"`
-			Annotations     map[string]string `json:"annotations"`
-		} `json:"metadata"`
-		Spec *struct {
-			Replicas int32 `json:"replicas"`
-		} `json:"spec"`
-	}
+// scale is called with the lock held.
+func (s *apiServer) scale(w http.ResponseWriter, r *http.Request, p *v1alpha1.NomadNodePool) {
+	var body autoscalingv1.Scale
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&body); err != nil || r.Header.Get("Content-Type") != "application/merge-patch+json" {
-		refuse(w, apierrors.NewBadRequest(fmt.Sprintf("not the patch that the plugin should send: %v", err)))
+	err, manager := decoder.Decode(&body), r.URL.Query().Get("fieldManager")
+	if err != nil || r.Header.Get("Content-Type") != "application/merge-patch+json" || manager == "" {
+		refuse(w, apierrors.NewBadRequest(fmt.Sprintf("not what the plugin should send: %v", err)))
 		return
 	}
-	resource := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "nomadnodepools"}
-	if body.Metadata.ResourceVersion != p.ResourceVersion {
+	if body.ResourceVersion != p.ResourceVersion {
+		resource := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "nomadnodepools"}
 		refuse(w, apierrors.NewConflict(resource, p.Name, fmt.Errorf("the object has been modified")))
 		return
 	}
-	p = p.DeepCopy()
-	if scale {
-		if most := p.Spec.MaxReplicas; most != nil && body.Spec.Replicas > *most {
-			cause := field.Invalid(field.NewPath("spec"), "object", fmt.Sprintf("spec.replicas: %d is more than spec.maxReplicas %d", body.Spec.Replicas, *most))
-			refuse(w, apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind("NomadNodePool").GroupKind(), p.Name, field.ErrorList{cause}))
-			return
-		}
-		p.Spec.Replicas = body.Spec.Replicas
-		p.Generation++
-	} else {
-		if p.Annotations == nil {
-			p.Annotations = map[string]string{}
-		}
-		for k, v := range body.Metadata.Annotations {
-			p.Annotations[k] = v
-		}
+	if most := p.Spec.MaxReplicas; most != nil && body.Spec.Replicas > *most {
+		cause := field.Invalid(field.NewPath("spec"), "object", fmt.Sprintf("spec.replicas: %d is more than spec.maxReplicas %d", body.Spec.Replicas, *most))
+		refuse(w, apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind("NomadNodePool").GroupKind(), p.Name, field.ErrorList{cause}))
+		return
 	}
+	p = p.DeepCopy()
+	p.Spec.Replicas = ptr.To(body.Spec.Replicas)
+	p.Generation++
+	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: "scale"}}
 	s.version++
 	p.ResourceVersion = strconv.Itoa(s.version)
 	s.pools[p.Namespace+"/"+p.Name] = p
-	if !scale {
-		answer(w, http.StatusOK, typed(p))
-		return
-	}
 	answer(w, http.StatusOK, &autoscalingv1.Scale{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "autoscaling/v1", Kind: "Scale"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name, ResourceVersion: p.ResourceVersion},
-		Spec:       autoscalingv1.ScaleSpec{Replicas: p.Spec.Replicas},
+		Spec:       autoscalingv1.ScaleSpec{Replicas: p.DesiredReplicas()},
 	})
+}
+
+// scaledBy is the field manager that set the replicas of the pool last, as the API server has recorded it.
+func scaledBy(p *v1alpha1.NomadNodePool) string {
+	for _, f := range p.ManagedFields {
+		if f.Subresource == "scale" {
+			return f.Manager
+		}
+	}
+	return ""
 }
 
 func typed(p *v1alpha1.NomadNodePool) *v1alpha1.NomadNodePool {
@@ -209,7 +206,7 @@ func answer(w http.ResponseWriter, code int, body any) {
 func settled(replicas int32) *v1alpha1.NomadNodePool {
 	return &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "workers", Generation: 4},
-		Spec:       v1alpha1.NomadNodePoolSpec{Replicas: replicas},
+		Spec:       v1alpha1.NomadNodePoolSpec{Replicas: ptr.To(replicas)},
 		Status:     v1alpha1.NomadNodePoolStatus{ObservedGeneration: 4, Replicas: replicas, ReadyReplicas: replicas, UpdatedReplicas: replicas},
 	}
 }

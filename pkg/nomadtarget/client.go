@@ -13,9 +13,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// fieldOwner names the plugin in managedFields.
-const fieldOwner = client.FieldOwner(v1alpha1.AutoscalerFieldManager)
-
 // newClient makes a client that knows NomadNodePools and nothing else. It doesn't talk to the API server: the REST
 // mapping is given, so that there is no discovery, now or later.
 func newClient(config *rest.Config) (client.Client, error) {

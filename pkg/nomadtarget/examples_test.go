@@ -1,12 +1,17 @@
 package nomadtarget
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"sigs.k8s.io/yaml"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // exampleBlock is the innermost block of an example file, found by the types of the blocks around it.
@@ -29,33 +34,118 @@ func exampleBlock(t *testing.T, file string, path ...string) *hclsyntax.Block {
 	return block
 }
 
-// The example files name the same target, a pool that can exist, and keys that the plugin reads.
-func TestExamples(t *testing.T) {
-	agent, policy := exampleBlock(t, "agent.hcl", "target"), exampleBlock(t, "policy.hcl", "scaling", "policy", "target")
-	if !slices.Equal(agent.Labels, policy.Labels) {
-		t.Errorf("the policy's target is %v, the agent's %v", policy.Labels, agent.Labels)
+// value is the text of an attribute, as the agent hands it to plugins.
+func value(t *testing.T, block *hclsyntax.Block, name string) string {
+	t.Helper()
+	attribute, ok := block.Body.Attributes[name]
+	if !ok {
+		t.Fatalf("%s has no %s", block.Type, name)
 	}
+	v, diags := attribute.Expr.Value(nil)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	switch v.Type().FriendlyName() {
+	case "bool":
+		return strconv.FormatBool(v.True())
+	case "number":
+		return v.AsBigFloat().String()
+	default:
+		return v.AsString()
+	}
+}
+
+// targetOf is the target block of an example policy as the plugin gets it.
+func targetOf(t *testing.T, file string) map[string]string {
+	t.Helper()
+	block := exampleBlock(t, file, "scaling", "policy", "target")
 	config := map[string]string{}
-	for name, attribute := range policy.Body.Attributes {
-		v, diags := attribute.Expr.Value(nil)
-		if diags.HasErrors() {
-			t.Fatal(diags)
+	for name := range block.Body.Attributes {
+		config[name] = value(t, block, name)
+	}
+	return config
+}
+
+// samples are the pools of config/samples as they are written, by namespace and name; set says if a pool has replicas.
+func samples(t *testing.T) (pools map[string]*v1alpha1.NomadNodePool, set map[string]bool) {
+	t.Helper()
+	files, err := filepath.Glob("../../config/samples/*.yaml")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	pools, set = map[string]*v1alpha1.NomadNodePool{}, map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
 		}
-		config[name] = v.AsString()
+		p, raw := &v1alpha1.NomadNodePool{}, struct{ Spec map[string]any }{}
+		if err := yaml.UnmarshalStrict(text, p); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if err := yaml.Unmarshal(text, &raw); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		key := p.Namespace + "/" + p.Name
+		if pools[key] != nil {
+			t.Errorf("two samples are the pool %s", key)
+		}
+		pools[key] = p
+		_, set[key] = raw.Spec["replicas"]
 	}
-	if ref, err := poolOf(config); err != nil || ref.String() != "default/workers" {
-		t.Errorf("poolOf(%v) = %v, %v", config, ref, err)
+	return pools, set
+}
+
+// The example policies name the agent's target, a pool of the samples and what its members are, and bounds that it allows.
+func TestExamplesFitTheSamples(t *testing.T) {
+	agent := exampleBlock(t, "agent.hcl", "target")
+	pools, set := samples(t)
+	for file, want := range map[string]string{"policy.hcl": "nomad-clients/workers", "from-zero.hcl": "nomad-clients/build-farm"} {
+		t.Run(file, func(t *testing.T) {
+			scaling := exampleBlock(t, file, "scaling")
+			if target := exampleBlock(t, file, "scaling", "policy", "target"); !slices.Equal(agent.Labels, target.Labels) {
+				t.Errorf("the policy's target is %v, the agent's %v", target.Labels, agent.Labels)
+			}
+			config := targetOf(t, file)
+			ref, err := poolOf(config)
+			if err != nil || ref.String() != want {
+				t.Fatalf("poolOf(%v) = %v, %v", config, ref, err)
+			}
+			pool := pools[want]
+			if pool == nil {
+				t.Fatalf("no sample is the pool %s", want)
+			}
+			if remarks := advice(config, pool); len(remarks) > 0 {
+				t.Errorf("earns remarks: %v", remarks)
+			}
+			least, most := value(t, scaling, "min"), value(t, scaling, "max")
+			if m := pool.Spec.MinReplicas; m != nil && least != strconv.Itoa(int(*m)) || m == nil && least != "0" {
+				t.Errorf("min %s is not the pool's minReplicas", least)
+			}
+			if m := pool.Spec.MaxReplicas; m == nil || most != strconv.Itoa(int(*m)) {
+				t.Errorf("max %s is not the pool's maxReplicas", most)
+			}
+		})
 	}
-	if remarks := advice(config, settled(1)); len(remarks) > 0 {
-		t.Errorf("the example policy earns remarks: %v", remarks)
+	if set["nomad-clients/workers"] {
+		t.Error("typical.yaml sets replicas, which are the autoscaler's: each apply would undo what it did")
 	}
-	keys, diags := agent.Body.Attributes["config"].Expr.Value(nil)
+}
+
+// The example agent sets keys that the plugin reads, and takes no policies from jobs.
+func TestExampleAgent(t *testing.T) {
+	known := []string{settingURL.key, settingToken.key, settingCA.key, settingKubeconfig.key, settingContext.key, keyJobPolicies}
+	keys, diags := exampleBlock(t, "agent.hcl", "target").Body.Attributes["config"].Expr.Value(nil)
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
 	for key := range keys.AsValueMap() {
-		if !slices.ContainsFunc([]setting{settingURL, settingToken, settingCA, settingKubeconfig, settingContext}, func(s setting) bool { return s.key == key }) {
-			t.Errorf("the example agent sets %q, which the plugin doesn't read", key)
+		if !slices.Contains(known, key) {
+			t.Errorf("it sets %q, which the plugin doesn't read", key)
 		}
+	}
+	source := exampleBlock(t, "agent.hcl", "policy", "source")
+	if !slices.Equal(source.Labels, []string{"nomad"}) || value(t, source, "enabled") != "false" {
+		t.Errorf("the source %v is enabled: %s", source.Labels, value(t, source, "enabled"))
 	}
 }

@@ -2,6 +2,7 @@ package nomadtarget
 
 import (
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -13,6 +14,32 @@ type journal struct {
 	reasons map[types.NamespacedName]string
 	counts  map[types.NamespacedName]int64
 	said    map[types.NamespacedName]map[string]bool
+	scalers map[types.NamespacedName]scaler
+}
+
+// A scaler is the policy that scaled a pool last, and when.
+type scaler struct {
+	policy string
+	at     time.Time
+}
+
+// rivalWindow is how soon after each other two policies must scale a pool to be called rivals. Policies that follow each other
+// in a day, by their schedules, are none; nor are those of an agent that has loaded its files anew, which gives them new IDs.
+const rivalWindow = 15 * time.Minute
+
+// scaledBy records which policy scaled a pool, and returns the other one that did so shortly before; empty: none did.
+func (j *journal) scaledBy(pool types.NamespacedName, policy string, now time.Time) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	last := j.scalers[pool]
+	if j.scalers == nil {
+		j.scalers = map[types.NamespacedName]scaler{}
+	}
+	j.scalers[pool] = scaler{policy: policy, at: now}
+	if policy == "" || last.policy == policy || now.Sub(last.at) > rivalWindow {
+		return ""
+	}
+	return last.policy
 }
 
 // turned records the reason of a pool's verdict and reports if it is another one than before.

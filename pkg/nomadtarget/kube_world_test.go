@@ -9,10 +9,13 @@ import (
 	"testing"
 	"time"
 
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -67,14 +70,19 @@ func install(ctx context.Context, c client.Client) error {
 	if err := c.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: systemNamespace}}); err != nil {
 		return err
 	}
-	for _, file := range []string{"autoscaler_role.yaml", "autoscaler_role_binding.yaml"} {
-		text, err := os.ReadFile(filepath.Join(config, "rbac", file))
+	for _, file := range []string{"rbac/autoscaler_role.yaml", "rbac/autoscaler_service_account.yaml", "autoscaler/role_binding.yaml"} {
+		text, err := os.ReadFile(filepath.Join(config, filepath.FromSlash(file)))
 		if err != nil {
 			return err
 		}
 		objects, err := kube.Decode(text)
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
+		}
+		for _, o := range objects {
+			if o.GetKind() == "RoleBinding" {
+				o.SetNamespace("default") // that of the pools, as with kubectl apply -n
+			}
 		}
 		if err := kube.Create(ctx, c, objects...); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
@@ -150,53 +158,138 @@ func TestRealAPIServer(t *testing.T) {
 	t.Run("scale", func(t *testing.T) { testRealScale(t, cp, target, logs) })
 	t.Run("optimistic lock", func(t *testing.T) { testRealConflict(t, cp, target) })
 	t.Run("limits", func(t *testing.T) { testRealLimits(t, target) })
+	t.Run("rights", func(t *testing.T) { testRealRights(t, target, kubeconfig) })
 }
 
-func testRealScale(t *testing.T, cp *kube.ControlPlane, target *Target, logs *logBuffer) {
-	if err := target.Scale(to(5), workers); err != nil {
-		t.Fatal(err)
-	}
-	pool := readWorkers(t, cp.Client)
-	if n := replicasOf(t, pool); n != 5 {
-		t.Errorf("replicas = %d; want 5", n)
-	}
-	if reason := pool.GetAnnotations()[v1alpha1.ScaleReasonAnnotation]; !strings.HasPrefix(reason, "5 replicas asked for by the Nomad Autoscaler policy p-1") {
-		t.Errorf("reason = %q", reason)
-	}
-	var scaledBy []string
+// scalers are the field managers that the API server has as owners of the pool's number, by the scale subresource or otherwise.
+func scalers(pool *unstructured.Unstructured) []string {
+	var all []string
 	for _, f := range pool.GetManagedFields() {
-		if f.Subresource == "scale" {
-			scaledBy = append(scaledBy, f.Manager)
+		if f.FieldsV1 != nil && strings.Contains(f.FieldsV1.GetRawString(), `"f:replicas"`) {
+			all = append(all, f.Subresource+":"+f.Manager)
 		}
 	}
-	if len(scaledBy) != 1 || scaledBy[0] != v1alpha1.AutoscalerFieldManager {
-		t.Errorf("the scale subresource was written by %v", scaledBy)
+	return all
+}
+
+// The API server records who scaled, and forgets the one before.
+func testRealScale(t *testing.T, cp *kube.ControlPlane, target *Target, logs *logBuffer) {
+	for _, step := range []struct {
+		policy   string
+		replicas int64
+	}{{"p-1", 5}, {"p-2", 4}, {strings.Repeat("é", 100), 2}, {"p-1", 5}} {
+		action := to(step.replicas)
+		action.Meta = map[string]any{metaPolicyID: step.policy}
+		if err := target.Scale(action, workers); err != nil {
+			t.Fatal(err)
+		}
+		pool, want := readWorkers(t, cp.Client), "scale:"+fieldManager(action)
+		if n := replicasOf(t, pool); n != step.replicas {
+			t.Errorf("replicas = %d; want %d", n, step.replicas)
+		}
+		if got := strings.Join(scalers(pool), ", "); got != want {
+			t.Errorf("scaled to %d by %q; want %q", step.replicas, got, want)
+		}
 	}
-	if len(logs.lines(`"@level":"warn"`, "could not be noted")) != 0 {
-		t.Errorf("the shipped rights don't suffice:\n%s", logs)
+	if said := logs.lines("orbidden"); len(said) > 0 {
+		t.Errorf("the shipped rights don't suffice:\n%s", said)
+	}
+	// After somebody else, it is somebody else's.
+	other := []byte(`{"spec":{"replicas":3}}`)
+	err := cp.Client.SubResource("scale").Patch(t.Context(), readWorkers(t, cp.Client), client.RawPatch(types.MergePatchType, other),
+		client.WithSubResourceBody(&autoscalingv1.Scale{}), client.FieldOwner("kubectl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := scalers(readWorkers(t, cp.Client)); len(got) != 1 || got[0] != "scale:kubectl" {
+		t.Errorf("after kubectl scale the number is %v's", got)
 	}
 }
 
 func testRealConflict(t *testing.T, cp *kube.ControlPlane, target *Target) {
 	c, pool := readAsPlugin(t, target)
-	if err := annotate(t.Context(), c, pool.DeepCopy(), "example.com/other", "writer"); err != nil {
+	other := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"example.com/other":"writer"}}}`))
+	if err := cp.Client.Patch(t.Context(), readWorkers(t, cp.Client), other); err != nil {
 		t.Fatal(err)
 	}
-	if err := setScale(t.Context(), c, pool, 4); !apierrors.IsConflict(err) {
+	if err := setScale(t.Context(), c, pool, 4, "p"); !apierrors.IsConflict(err) {
 		t.Errorf("scale of a stale read = %v; want a conflict", err)
 	}
-	if n := replicasOf(t, readWorkers(t, cp.Client)); n != 5 {
-		t.Errorf("replicas = %d; want 5", n)
+	if n := replicasOf(t, readWorkers(t, cp.Client)); n != 3 {
+		t.Errorf("replicas = %d; want 3", n)
 	}
 }
 
 func testRealLimits(t *testing.T, target *Target) {
 	c, pool := readAsPlugin(t, target)
-	if err := setScale(t.Context(), c, pool, 7); err == nil || !strings.Contains(err.Error(), "spec.replicas: 7 is more than spec.maxReplicas 6") {
+	if err := setScale(t.Context(), c, pool, 7, "p"); err == nil || !strings.Contains(err.Error(), "spec.replicas: 7 is more than spec.maxReplicas 6") {
 		t.Errorf("scale beyond maxReplicas = %v; want the CRD's own words", err)
 	}
-	if err := c.Delete(t.Context(), pool); !apierrors.IsForbidden(err) {
-		t.Errorf("deleting the pool = %v; want forbidden", err)
+}
+
+// With the plugin's credentials nobody gets further than the number of a pool, in the namespaces that were bound.
+func testRealRights(t *testing.T, target *Target, kubeconfig string) {
+	c, pool := readAsPlugin(t, target)
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubernetes, err := client.New(config, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	merge := func(text string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(text)) }
+	elsewhere := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: systemNamespace, Name: "workers"}}
+	scaleOf := client.WithSubResourceBody(&autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 1}})
+	for name, try := range map[string]func(ctx context.Context) error{
+		"annotate a pool": func(ctx context.Context) error {
+			return c.Patch(ctx, pool.DeepCopy(), merge(`{"metadata":{"annotations":{"a":"b"}}}`))
+		},
+		"label a pool": func(ctx context.Context) error {
+			return c.Patch(ctx, pool.DeepCopy(), merge(`{"metadata":{"labels":{"a":"b"}}}`))
+		},
+		"send a pool elsewhere": func(ctx context.Context) error {
+			return c.Patch(ctx, pool.DeepCopy(), merge(`{"spec":{"nomad":{"address":"https://evil.example.com"}}}`))
+		},
+		"replicas past the scale": func(ctx context.Context) error {
+			return c.Patch(ctx, pool.DeepCopy(), merge(`{"spec":{"replicas":1}}`))
+		},
+		"apply a pool": func(ctx context.Context) error {
+			return c.Patch(ctx, pool.DeepCopy(), client.RawPatch(types.ApplyPatchType, []byte(`{"apiVersion":"nomad.harvesterhci.io/v1alpha1","kind":"NomadNodePool","spec":{"paused":true}}`)), client.FieldOwner("p"))
+		},
+		"update a pool":  func(ctx context.Context) error { return c.Update(ctx, pool.DeepCopy()) },
+		"update a scale": func(ctx context.Context) error { return c.SubResource("scale").Update(ctx, pool.DeepCopy(), scaleOf) },
+		"write a status": func(ctx context.Context) error {
+			return c.Status().Patch(ctx, pool.DeepCopy(), merge(`{"status":{"replicas":1}}`))
+		},
+		"delete a pool": func(ctx context.Context) error { return c.Delete(ctx, pool.DeepCopy()) },
+		"delete all pools": func(ctx context.Context) error {
+			return c.DeleteAllOf(ctx, &v1alpha1.NomadNodePool{}, client.InNamespace("default"))
+		},
+		"list pools": func(ctx context.Context) error {
+			return c.List(ctx, &v1alpha1.NomadNodePoolList{}, client.InNamespace("default"))
+		},
+		"read a pool elsewhere": func(ctx context.Context) error {
+			return c.Get(ctx, client.ObjectKeyFromObject(elsewhere), elsewhere.DeepCopy())
+		},
+		"scale a pool elsewhere": func(ctx context.Context) error { return setScale(ctx, c, elsewhere, 1, "p") },
+		"read a Secret": func(ctx context.Context) error {
+			return kubernetes.Get(ctx, client.ObjectKey{Namespace: "default", Name: "s"}, &corev1.Secret{})
+		},
+		"list Secrets": func(ctx context.Context) error {
+			return kubernetes.List(ctx, &corev1.SecretList{}, client.InNamespace("default"))
+		},
+		"make a Secret": func(ctx context.Context) error {
+			return kubernetes.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "s"}})
+		},
+		"make a pod": func(ctx context.Context) error {
+			return kubernetes.Create(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "p"}})
+		},
+		"list namespaces": func(ctx context.Context) error { return kubernetes.List(ctx, &corev1.NamespaceList{}) },
+	} {
+		if err := try(t.Context()); !apierrors.IsForbidden(err) {
+			t.Errorf("%s: %v; want forbidden", name, err)
+		}
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // Keys of a policy's target block. Those not named here belong to the agent or to nomad-apm and are left alone.
@@ -31,12 +29,6 @@ var poolKeys = []string{keyPool, "name", "node_group_name"}
 // defaultNamespace is used when a policy has no namespace key. It is the one that Harvester's UI offers for VMs, and
 // deliberately not that of a kubeconfig's context: a policy means the same pool wherever the agent runs.
 const defaultNamespace = "default"
-
-// movedKeys are keys of older plugins that describe the VM, and where the pool has them now.
-var movedKeys = map[string]string{
-	"cpu_request":    "spec.template.cpu",
-	"memory_request": "spec.template.memory",
-}
 
 // poolOf reads which pool a policy scales. An error means that the policy has to be edited.
 func poolOf(config map[string]string) (types.NamespacedName, error) {
@@ -74,36 +66,4 @@ func statusTimeout(config map[string]string) time.Duration {
 		return callTimeout
 	}
 	return min(agent*8/10, callTimeout)
-}
-
-// advice are remarks on a policy's target block that don't stop it from working. pool is nil when it couldn't be read.
-func advice(config map[string]string, pool *v1alpha1.NomadNodePool) []string {
-	var remarks []string
-	for _, key := range []string{"cpu_request", "memory_request"} {
-		if _, ok := config[key]; ok {
-			remarks = append(remarks, fmt.Sprintf("%s has no effect in a policy; the size of the VMs is %s of the NomadNodePool", key, movedKeys[key]))
-		}
-	}
-	if pool == nil {
-		return remarks
-	}
-	nomad := pool.Spec.Nomad
-	for _, c := range []struct{ key, field, member string }{
-		{keyNodeClass, "nodeClass", orElse(nomad.NodeClass, pool.Name)},
-		{keyNodePool, "nodePool", orElse(nomad.NodePool, "default")},
-		{keyDatacenter, "datacenter", orElse(nomad.Datacenter, "dc1")},
-	} {
-		if v, ok := config[c.key]; ok && v != c.member {
-			remarks = append(remarks, fmt.Sprintf("%s: %q is not what the members of the NomadNodePool are (spec.nomad.%s: %q), so nomad-apm measures other nodes",
-				c.key, v, c.field, c.member))
-		}
-	}
-	return remarks
-}
-
-func orElse(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
 }

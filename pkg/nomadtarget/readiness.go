@@ -46,12 +46,12 @@ func judge(pool *v1alpha1.NomadNodePool) verdict {
 	case status.ObservedGeneration != pool.Generation:
 		return verdict{false, reasonNotObserved, fmt.Sprintf("the controller has not seen generation %d of the NomadNodePool yet; its status is of generation %d",
 			pool.Generation, status.ObservedGeneration)}
-	case status.JoiningReplicas > 0 && made < pool.Spec.Replicas:
-		return verdict{false, reasonJoining, fmt.Sprintf("%d of %d members are joining Nomad", status.JoiningReplicas, pool.Spec.Replicas)}
+	case status.JoiningReplicas > 0 && made < pool.DesiredReplicas():
+		return verdict{false, reasonJoining, fmt.Sprintf("%d of %d members are joining Nomad", status.JoiningReplicas, pool.DesiredReplicas())}
 	case blocked:
 		return verdict{true, reasonCreationBlocked, "members can't be made, so the pool may shrink but not grow: " + why}
-	case made < pool.Spec.Replicas:
-		return verdict{false, reasonCreating, fmt.Sprintf("%d of %d members are not made yet", pool.Spec.Replicas-made, pool.Spec.Replicas)}
+	case made < pool.DesiredReplicas():
+		return verdict{false, reasonCreating, fmt.Sprintf("%d of %d members are not made yet", pool.DesiredReplicas()-made, pool.DesiredReplicas())}
 	default:
 		return verdict{true, reasonSettled, "all members are made and none is joining"}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -27,8 +28,10 @@ func TestJudge(t *testing.T) {
 	}{
 		{"settled", nil, true, reasonSettled},
 		{"draining members don't count", edits{func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas = 2 }}, true, reasonSettled},
-		{"more ready than wanted, before the victims are chosen", edits{func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = 1 }}, true, reasonSettled},
-		{"no members wanted", edits{func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas, p.Status.Replicas, p.Status.ReadyReplicas = 0, 0, 0 }}, true, reasonSettled},
+		{"more ready than wanted, before the victims are chosen", edits{func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](1) }}, true, reasonSettled},
+		{"no members wanted", edits{func(p *v1alpha1.NomadNodePool) {
+			p.Spec.Replicas, p.Status.Replicas, p.Status.ReadyReplicas = ptr.To[int32](0), 0, 0
+		}}, true, reasonSettled},
 		{"joining", edits{func(p *v1alpha1.NomadNodePool) { p.Status.ReadyReplicas, p.Status.JoiningReplicas = 2, 1 }}, false, reasonJoining},
 		{"joining beyond replicas, in a rollout", edits{func(p *v1alpha1.NomadNodePool) { p.Status.JoiningReplicas = 1 }}, true, reasonSettled},
 		{"past joinTimeout", edits{func(p *v1alpha1.NomadNodePool) { p.Status.ReadyReplicas, p.Status.UnhealthyReplicas = 2, 1 }}, true, reasonSettled},
@@ -81,11 +84,11 @@ func TestJudgeIsBounded(t *testing.T) {
 		p.Status.UnhealthyReplicas = few.Draw(t, "unhealthy")
 		p.Status.DrainingReplicas = few.Draw(t, "draining")
 		v := judge(p)
-		coming := p.Status.ReadyReplicas+p.Status.UnhealthyReplicas < p.Spec.Replicas
+		coming := p.Status.ReadyReplicas+p.Status.UnhealthyReplicas < p.DesiredReplicas()
 		if v.ready == coming {
 			t.Fatalf("ready %v while members to come: %v (%+v)", v.ready, coming, p.Status)
 		}
-		p.Status.UnhealthyReplicas += p.Status.JoiningReplicas + p.Spec.Replicas
+		p.Status.UnhealthyReplicas += p.Status.JoiningReplicas + p.DesiredReplicas()
 		p.Status.JoiningReplicas = 0
 		if v := judge(p); !v.ready {
 			t.Fatalf("still not ready after every joinTimeout: %+v", v)

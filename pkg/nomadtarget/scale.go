@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/hashicorp/nomad-autoscaler/sdk"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
@@ -35,6 +37,13 @@ func (t *Target) Scale(action sdk.ScalingAction, config map[string]string) (err 
 	if err != nil {
 		return err
 	}
+	if err := t.refuseJobPolicy(config); err != nil {
+		return err
+	}
+	if action.Count == sdk.StrategyActionMetaValueDryRunCount {
+		t.dryRun(ref, action)
+		return nil
+	}
 	c, err := t.currentClient()
 	if err != nil {
 		return err
@@ -42,26 +51,23 @@ func (t *Target) Scale(action sdk.ScalingAction, config map[string]string) (err 
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 
-	if action.Count == sdk.StrategyActionMetaValueDryRunCount {
-		t.dryRun(ctx, c, ref, action)
-		return nil
-	}
 	if action.Count < 0 || action.Count > maxCount {
 		return fmt.Errorf("NomadNodePool %s: %d is not a number of replicas; check the strategy of the policy", ref, action.Count)
 	}
-	return t.setReplicas(ctx, c, ref, int32(action.Count), scaleReason(action))
+	return t.setReplicas(ctx, c, ref, action)
 }
 
 // setReplicas writes replicas to the pool as it was read: a decision made on a pool that has changed since is never
 // applied to it.
-func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.NamespacedName, replicas int32, reason string) error {
+func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.NamespacedName, action sdk.ScalingAction) error {
+	replicas := int32(action.Count)
 	var decidedOn *int32
 	for attempt := 1; ; attempt++ {
 		pool := &v1alpha1.NomadNodePool{}
 		if err := c.Get(ctx, ref, pool); err != nil {
 			return fmt.Errorf("read NomadNodePool %s: %w", ref, err)
 		}
-		from := pool.Spec.Replicas
+		from := pool.DesiredReplicas()
 		if decidedOn != nil && *decidedOn != from && from != replicas {
 			return sdk.NewTargetScalingNoOpError("NomadNodePool %s: somebody else changed its replicas from %d to %d meanwhile; the next evaluation decides anew",
 				ref, *decidedOn, from)
@@ -70,9 +76,10 @@ func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.Nam
 		if err := allowed(pool, replicas); err != nil {
 			return err
 		}
-		err := t.write(ctx, c, pool, replicas, reason)
+		err := setScale(ctx, c, pool, replicas, fieldManager(action))
 		if err == nil {
-			t.log.Info("scaled", "pool", ref.String(), "from", from, "to", replicas, "reason", reason)
+			t.log.Info("scaled", "pool", ref.String(), "from", from, "to", replicas, "policy", policyID(action), "reason", oneLine(action.Reason))
+			t.noteRival(ref, policyID(action))
 			return nil
 		}
 		if !apierrors.IsConflict(err) || attempt == scaleAttempts {
@@ -81,10 +88,24 @@ func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.Nam
 	}
 }
 
+// noteRival warns when two policies scale one pool in turn: each undoes what the other does.
+func (t *Target) noteRival(ref types.NamespacedName, policy string) {
+	rival := t.told.scaledBy(ref, policy, t.now())
+	if rival == "" {
+		return
+	}
+	pair := []string{rival, policy}
+	slices.Sort(pair)
+	if t.told.firstTime(ref, "rivals "+strings.Join(pair, " ")) {
+		t.log.Warn("two policies scale one pool, and each may undo what the other does; make them one policy with several checks",
+			"pool", ref.String(), "policies", pair)
+	}
+}
+
 // allowed says why the pool can't be set to replicas now; nil if it can.
 func allowed(pool *v1alpha1.NomadNodePool, replicas int32) error {
 	ref := client.ObjectKeyFromObject(pool)
-	from := pool.Spec.Replicas
+	from := pool.DesiredReplicas()
 	switch {
 	case replicas == from:
 		return sdk.NewTargetScalingNoOpError("NomadNodePool %s is at %d replicas already", ref, from)
@@ -106,21 +127,10 @@ func allowed(pool *v1alpha1.NomadNodePool, replicas int32) error {
 	return nil
 }
 
-// write says why first, so that the controller finds the reason when it sees the new number, and then sets the number
-// through the scale subresource. Both only if nobody wrote to the pool since it was read.
-func (t *Target) write(ctx context.Context, c client.Client, pool *v1alpha1.NomadNodePool, replicas int32, reason string) error {
-	key := client.ObjectKeyFromObject(pool)
-	switch err := annotate(ctx, c, pool, v1alpha1.ScaleReasonAnnotation, reason); {
-	case apierrors.IsConflict(err):
-		return err
-	case err != nil:
-		t.log.Warn("the reason of the scaling could not be noted on the pool", "pool", key.String(), "error", scrub(err))
-	}
-	return setScale(ctx, c, pool, replicas)
-}
-
-// setScale sets the number through the scale subresource, if nobody wrote to the pool since it was read.
-func setScale(ctx context.Context, c client.Client, pool *v1alpha1.NomadNodePool, replicas int32) error {
+// setScale sets the number through the scale subresource, if nobody wrote to the pool since it was read. The API server records
+// manager as the one who set it, but for a 0: it takes that for a field that isn't there (Kubernetes: autoscaling/v1 Scale omits
+// it), and custom resources' scales can't be applied (apiextensions-apiserver: a Scale isn't converted).
+func setScale(ctx context.Context, c client.Client, pool *v1alpha1.NomadNodePool, replicas int32, manager string) error {
 	data, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"resourceVersion": pool.ResourceVersion},
 		"spec":     map[string]any{"replicas": replicas},
@@ -129,23 +139,5 @@ func setScale(ctx context.Context, c client.Client, pool *v1alpha1.NomadNodePool
 		return fmt.Errorf("encode the scale patch: %w", err)
 	}
 	return c.SubResource("scale").Patch(ctx, pool, client.RawPatch(types.MergePatchType, data),
-		client.WithSubResourceBody(&autoscalingv1.Scale{}), fieldOwner)
-}
-
-// annotate sets an annotation of the pool unless it has that value, and brings pool up to date when it does.
-func annotate(ctx context.Context, c client.Client, pool *v1alpha1.NomadNodePool, key, value string) error {
-	if pool.Annotations[key] == value {
-		return nil
-	}
-	changed := pool.DeepCopy()
-	if changed.Annotations == nil {
-		changed.Annotations = map[string]string{}
-	}
-	changed.Annotations[key] = value
-	patch := client.MergeFromWithOptions(pool.DeepCopy(), client.MergeFromWithOptimisticLock{})
-	if err := c.Patch(ctx, changed, patch, fieldOwner); err != nil {
-		return err
-	}
-	*pool = *changed
-	return nil
+		client.WithSubResourceBody(&autoscalingv1.Scale{}), client.FieldOwner(manager))
 }

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/nomad-autoscaler/sdk"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -37,29 +37,25 @@ func isNoOp(err error) bool {
 	return errors.As(err, &noop)
 }
 
-const (
-	poolPath  = "/apis/nomad.harvesterhci.io/v1alpha1/namespaces/default/nomadnodepools/workers"
-	annotated = "PATCH " + poolPath
-	scaled    = "PATCH " + poolPath + "/scale"
-)
+const scaled = "PATCH /apis/nomad.harvesterhci.io/v1alpha1/namespaces/default/nomadnodepools/workers/scale"
 
-func TestScaleSetsReplicasAndSaysWhy(t *testing.T) {
+// The number is all that is written, and who asked for it travels with the request.
+func TestScaleSetsReplicasAndSaysWho(t *testing.T) {
 	server := newAPIServer(t, settled(3))
 	target, logs := newConfiguredTarget(t, server)
 	if err := target.Scale(to(5), workers); err != nil {
 		t.Fatal(err)
 	}
-	if got := server.pool().Spec.Replicas; got != 5 {
+	if got := server.pool().DesiredReplicas(); got != 5 {
 		t.Errorf("replicas = %d; want 5", got)
 	}
-	want := "5 replicas asked for by the Nomad Autoscaler policy p-1: scaling up because factor is 1.5"
-	if got := server.pool().Annotations[v1alpha1.ScaleReasonAnnotation]; got != want {
-		t.Errorf("reason = %q; want %q", got, want)
+	if got := scaledBy(server.pool()); got != "nomad-autoscaler/p-1" {
+		t.Errorf("scaled by %q; want the autoscaler and its policy", got)
 	}
-	if got := strings.Join(server.writes(), ", "); got != annotated+", "+scaled {
-		t.Errorf("writes = %s; want the reason first, then the number", got)
+	if got := strings.Join(server.writes(), ", "); got != scaled {
+		t.Errorf("writes = %s; want the number alone", got)
 	}
-	if len(logs.lines(`"@level":"info"`, `"scaled"`, `"from":3`, `"to":5`)) != 1 {
+	if len(logs.lines(`"@level":"info"`, `"scaled"`, `"from":3`, `"to":5`, `"policy":"p-1"`, `"reason":"scaling up because factor is 1.5"`)) != 1 {
 		t.Errorf("log:\n%s", logs)
 	}
 }
@@ -97,8 +93,8 @@ func TestScaleRefusals(t *testing.T) {
 			target, _ := newConfiguredTarget(t, server)
 			err := target.Scale(to(c.count), workers)
 			if c.text == "" {
-				if err != nil || int64(server.pool().Spec.Replicas) != c.count {
-					t.Errorf("Scale = %v, replicas = %d; want %d", err, server.pool().Spec.Replicas, c.count)
+				if err != nil || int64(server.pool().DesiredReplicas()) != c.count {
+					t.Errorf("Scale = %v, replicas = %d; want %d", err, server.pool().DesiredReplicas(), c.count)
 				}
 				return
 			}
@@ -112,43 +108,38 @@ func TestScaleRefusals(t *testing.T) {
 	}
 }
 
-// onWrite lets f see the n-th write first, and answer it by returning true.
-func (s *apiServer) onWrite(n int, f func(http.ResponseWriter) bool) {
-	seen := 0
-	s.before = func(w http.ResponseWriter, r *http.Request) bool {
-		if r.Method == http.MethodGet {
-			return false
+// beforeFirstWrite runs f before the first write is looked at.
+func (s *apiServer) beforeFirstWrite(f func()) {
+	var once sync.Once
+	s.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodGet {
+			once.Do(f)
 		}
-		seen++
-		return seen == n && f(w)
+		return false
 	}
 }
 
 func TestScaleTriesAgainWhenOnlyTheStatusChanged(t *testing.T) {
-	for _, write := range []int{1, 2} { // the annotation, the number
-		server := newAPIServer(t, settled(3))
-		server.onWrite(write, func(http.ResponseWriter) bool {
-			server.change(func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas = 1 })
-			return false
-		})
-		target, _ := newConfiguredTarget(t, server)
-		if err := target.Scale(to(5), workers); err != nil || server.pool().Spec.Replicas != 5 {
-			t.Errorf("Scale = %v, replicas = %d; want 5", err, server.pool().Spec.Replicas)
-		}
+	server := newAPIServer(t, settled(3))
+	server.beforeFirstWrite(func() {
+		server.change(func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas = 1 })
+	})
+	target, _ := newConfiguredTarget(t, server)
+	if err := target.Scale(to(5), workers); err != nil || server.pool().DesiredReplicas() != 5 {
+		t.Errorf("Scale = %v, replicas = %d; want 5", err, server.pool().DesiredReplicas())
 	}
 }
 
 func TestScaleDoesNotOverwriteSomebodyElsesNumber(t *testing.T) {
 	server := newAPIServer(t, settled(3))
-	server.onWrite(1, func(http.ResponseWriter) bool {
-		server.change(func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = 8 })
-		return false
+	server.beforeFirstWrite(func() {
+		server.change(func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](8) })
 	})
 	target, _ := newConfiguredTarget(t, server)
 	if err := target.Scale(to(5), workers); !isNoOp(err) || !strings.Contains(err.Error(), "from 3 to 8") {
 		t.Errorf("Scale = %v; want a no-op", err)
 	}
-	if got := server.pool().Spec.Replicas; got != 8 {
+	if got := server.pool().DesiredReplicas(); got != 8 {
 		t.Errorf("replicas = %d; want the other's 8", got)
 	}
 }
@@ -167,21 +158,6 @@ func TestScaleGivesUpOnLastingConflicts(t *testing.T) {
 	}
 	if got := len(server.writes()); got != scaleAttempts {
 		t.Errorf("%d writes; want %d", got, scaleAttempts)
-	}
-}
-
-func TestScaleWorksWithoutTheRightToAnnotate(t *testing.T) {
-	server := newAPIServer(t, settled(3))
-	server.onWrite(1, func(w http.ResponseWriter) bool {
-		refuse(w, apierrors.NewForbidden(schema.GroupResource{Resource: "nomadnodepools"}, "workers", nil))
-		return true
-	})
-	target, logs := newConfiguredTarget(t, server)
-	if err := target.Scale(to(5), workers); err != nil || server.pool().Spec.Replicas != 5 {
-		t.Errorf("Scale = %v, replicas = %d; want 5", err, server.pool().Spec.Replicas)
-	}
-	if len(logs.lines(`"@level":"warn"`, "could not be noted")) != 1 {
-		t.Errorf("log:\n%s", logs)
 	}
 }
 
@@ -233,13 +209,10 @@ func TestDryRunOnlyTells(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := server.pool(); got.Spec.Replicas != 3 || got.Annotations[v1alpha1.DryRunAnnotation] != "7" {
-		t.Errorf("replicas = %d, annotations = %v; want 3 and the dry run's 7", got.Spec.Replicas, got.Annotations)
+	if got := server.pool().DesiredReplicas(); got != 3 || len(server.writes()) > 0 {
+		t.Errorf("replicas = %d, writes = %v; want 3 and none", got, server.writes())
 	}
-	if got := strings.Join(server.writes(), ", "); got != annotated {
-		t.Errorf("writes = %s; want the annotation, once", got)
-	}
-	if len(logs.lines("dry run", `"would_be":7`)) != 2 {
+	if len(logs.lines(`"@level":"info"`, "dry run", `"pool":"default/workers"`, `"would_be":7`, `"policy":"p-1"`)) != 2 {
 		t.Errorf("log:\n%s", logs)
 	}
 	server.Close()
@@ -248,12 +221,53 @@ func TestDryRunOnlyTells(t *testing.T) {
 	}
 }
 
-func TestScaleReasonIsBounded(t *testing.T) {
-	action := to(5)
-	action.Reason = strings.Repeat("é", maxReason)
-	action.Meta = nil
-	got := scaleReason(action)
-	if len(got) > maxReason || !strings.HasPrefix(got, "5 replicas asked for by the Nomad Autoscaler: é") || strings.ContainsRune(got, '\uFFFD') {
-		t.Errorf("reason of %d bytes: %q", len(got), got)
+// The API server refuses a field manager of more than 128 bytes, and one that can't be printed.
+func TestFieldManager(t *testing.T) {
+	for id, want := range map[string]string{
+		"":                                     "nomad-autoscaler",
+		" p-1":                                 "nomad-autoscaler/p-1",
+		"5b1a4b5c-3a7c-1f0e-a1b2-0123456789ab": "nomad-autoscaler/5b1a4b5c-3a7c-1f0e-a1b2-0123456789ab",
+		"a\nb\x00c\xff":                        "nomad-autoscaler/a_b_c_",
+		strings.Repeat("é", 100):               "nomad-autoscaler/" + strings.Repeat("é", 55),
+	} {
+		action := to(5)
+		action.Meta = map[string]any{metaPolicyID: id}
+		if got := fieldManager(action); got != want {
+			t.Errorf("policy %q: %q; want %q", id, got, want)
+		}
+	}
+	if got := fieldManager(sdk.ScalingAction{}); got != "nomad-autoscaler" {
+		t.Errorf("without a policy: %q", got)
+	}
+}
+
+// Two policies for one pool are told of once per pair, if they scale it shortly after each other.
+func TestTwoPoliciesForOnePool(t *testing.T) {
+	server := newAPIServer(t, settled(3))
+	target, logs := newConfiguredTarget(t, server)
+	clock := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	target.now = func() time.Time { return clock }
+	scale := func(policy string, count int64, later time.Duration, warnings int) {
+		t.Helper()
+		clock = clock.Add(later)
+		action := to(count)
+		action.Meta = map[string]any{metaPolicyID: policy}
+		if err := target.Scale(action, workers); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(logs.lines(`"@level":"warn"`, "two policies scale one pool", `"pool":"default/workers"`)); got != warnings {
+			t.Errorf("%s to %d: %d warnings; want %d:\n%s", policy, count, got, warnings, logs)
+		}
+	}
+	scale("day", 4, time.Minute, 0)
+	scale("day", 5, time.Minute, 0)
+	scale("night", 1, time.Hour, 0)
+	scale("day", 5, time.Minute, 1)
+	scale("night", 1, time.Minute, 1)
+	scale("day", 5, time.Minute, 1)
+	scale("other", 2, time.Minute, 2)
+	scale("night", 3, time.Minute, 3)
+	if len(logs.lines("two policies scale one pool", `["day","night"]`)) != 1 {
+		t.Errorf("the pair isn't named:\n%s", logs)
 	}
 }

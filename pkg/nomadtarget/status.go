@@ -34,6 +34,9 @@ func (t *Target) Status(config map[string]string) (status *sdk.TargetStatus, err
 	if ref, err = poolOf(config); err != nil {
 		return nil, err
 	}
+	if err := t.refuseJobPolicy(config); err != nil {
+		return nil, err
+	}
 	c, err := t.currentClient()
 	if err != nil {
 		return nil, err
@@ -53,7 +56,7 @@ func (t *Target) Status(config map[string]string) (status *sdk.TargetStatus, err
 // found is the status of a pool that was read.
 func (t *Target) found(ref types.NamespacedName, pool *v1alpha1.NomadNodePool) *sdk.TargetStatus {
 	v := judge(pool)
-	count := int64(pool.Spec.Replicas)
+	count := int64(pool.DesiredReplicas())
 	t.told.counted(ref, count)
 	// The agent itself tells of a target that isn't ready at DEBUG only.
 	if t.told.turned(ref, v.reason) {
@@ -98,9 +101,9 @@ func diagnose(err error) (reason, remedy string) {
 	case apierrors.IsNotFound(err):
 		return "NotFound", "create the NomadNodePool, or correct node_pool_name and namespace in the policy; \"kubectl get nnp -A\" lists all"
 	case apierrors.IsUnauthorized(err):
-		return "Unauthorized", "renew auth_token or the kubeconfig's credentials, then reload the agent (SIGHUP)"
+		return "Unauthorized", "renew the token or the kubeconfig's credentials, then restart the agent; a reload (SIGHUP) does for what is in its configuration file, not for its environment"
 	case apierrors.IsForbidden(err):
-		return "Forbidden", "bind the ClusterRole nomad-harvester-autoscaler to the user or service account of the autoscaler"
+		return "Forbidden", "bind the ClusterRole nomad-harvester-autoscaler to the autoscaler's service account, by a RoleBinding in the pool's namespace (config/autoscaler/role_binding.yaml)"
 	case apierrors.IsTooManyRequests(err):
 		return "TooManyRequests", "none needed unless it lasts: the API server is busy"
 	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err):

@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
@@ -40,7 +41,7 @@ func TestStatusTellsOfTransitionsOnce(t *testing.T) {
 		}
 	}
 	step(true, 3, 1)
-	server.change(func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas, p.Generation = 5, 5 })
+	server.change(func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas, p.Generation = ptr.To[int32](5), 5 })
 	step(false, 5, 2)
 	server.change(func(p *v1alpha1.NomadNodePool) { p.Status.ObservedGeneration, p.Status.JoiningReplicas = 5, 2 })
 	step(false, 5, 3)

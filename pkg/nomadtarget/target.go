@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/nomad-autoscaler/plugins/base"
@@ -25,14 +26,17 @@ type Target struct {
 
 	// client is swapped as a whole by SetConfig; calls under way keep the one they began with.
 	client atomic.Pointer[client.Client]
-	told   journal
+	// jobPolicies says if the scaling blocks of jobs may scale pools.
+	jobPolicies atomic.Bool
+	now         func() time.Time
+	told        journal
 }
 
 var _ target.Target = (*Target)(nil)
 
 // New returns a plugin that is known to the agent by name and logs to log. It can do nothing before SetConfig.
 func New(log hclog.Logger, name string) *Target {
-	return &Target{name: name, log: log, getenv: os.Getenv}
+	return &Target{name: name, log: log, getenv: os.Getenv, now: time.Now}
 }
 
 // PluginInfo implements base.Base.
@@ -51,10 +55,15 @@ func (t *Target) SetConfig(config map[string]string) (err error) {
 	if err != nil {
 		return err
 	}
+	jobPolicies, err := allowsJobPolicies(config)
+	if err != nil {
+		return err
+	}
 	c, err := newClient(conn.rest)
 	if err != nil {
 		return conn.explain(err)
 	}
+	t.jobPolicies.Store(jobPolicies)
 	t.client.Store(&c)
 	t.log.Info("configured", "api_server", redactedHost(conn.rest.Host), "from", conn.source)
 	if len(conn.ignored) > 0 {

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad-autoscaler/plugins"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 func TestSetConfigNeverDials(t *testing.T) {
@@ -89,7 +87,9 @@ func TestConcurrentCalls(t *testing.T) {
 		})
 		wg.Go(func() {
 			for n := range rounds {
-				if err := target.Scale(to(int64(4+n)), config); err != nil && !isNoOp(err) {
+				action := to(int64(4 + n))
+				action.Meta = map[string]any{metaPolicyID: strconv.Itoa(4 + n)}
+				if err := target.Scale(action, config); err != nil && !isNoOp(err) {
 					t.Error(err)
 				}
 			}
@@ -106,11 +106,11 @@ func TestConcurrentCalls(t *testing.T) {
 	server.mu.Lock()
 	defer server.mu.Unlock()
 	for name, p := range server.pools {
-		if p.Spec.Replicas != 4+rounds-1 {
-			t.Errorf("%s has %d replicas", name, p.Spec.Replicas)
+		if p.DesiredReplicas() != 4+rounds-1 {
+			t.Errorf("%s has %d replicas", name, p.DesiredReplicas())
 		}
-		if !strings.HasPrefix(p.Annotations[v1alpha1.ScaleReasonAnnotation], strconv.Itoa(int(p.Spec.Replicas))+" replicas") {
-			t.Errorf("%s has the reason of another change: %v", name, p.Annotations)
+		if got := scaledBy(p); got != "nomad-autoscaler/"+strconv.Itoa(int(p.DesiredReplicas())) {
+			t.Errorf("%s was scaled to %d by %s", name, p.DesiredReplicas(), got)
 		}
 	}
 }

@@ -16,8 +16,6 @@ import (
 	"github.com/hashicorp/nomad-autoscaler/sdk"
 	"k8s.io/klog/v2"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 const testChatter = "NOMADTARGET_TEST_CHATTER"
@@ -103,9 +101,10 @@ func TestPluginProcess(t *testing.T) {
 	if err := target.Scale(dry, policy); err != nil {
 		t.Errorf("dry run = %v", err)
 	}
-	if got := server.pool(); got.Spec.Replicas != 5 || got.Annotations[v1alpha1.DryRunAnnotation] != "9" {
-		t.Errorf("replicas %d, annotations %v; want 5 and the dry run's 9", got.Spec.Replicas, got.Annotations)
+	if got := server.pool().DesiredReplicas(); got != 5 {
+		t.Errorf("replicas %d; want 5", got)
 	}
+	logs.await(t, "[INFO]", "dry run", "would_be=9")
 	server.Close()
 	if status, err := target.Status(policy); err != nil || status.Ready || status.Count != 3 {
 		t.Errorf("Status with the server down = %+v, %v; want not ready and the count last read", status, err)
@@ -121,13 +120,18 @@ func TestPluginProcess(t *testing.T) {
 // What client-go and controller-runtime log reaches the agent although stdout and stderr are replaced.
 func TestLibraryLogsReachTheAgent(t *testing.T) {
 	_, logs := launch(t, "harvester", testChatter+"=1")
+	logs.await(t, "[INFO]", "a line of klog")
+	logs.await(t, "[INFO]", "a line of controller-runtime")
+}
+
+// await waits for a line with all of the given texts: what a process logs comes a moment later.
+func (b *logBuffer) await(t *testing.T, containing ...string) {
+	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
-	for _, line := range []string{"a line of klog", "a line of controller-runtime"} {
-		for len(logs.lines("[INFO]", line)) == 0 {
-			if time.Now().After(deadline) {
-				t.Fatalf("%q never came:\n%s", line, logs)
-			}
-			time.Sleep(10 * time.Millisecond)
+	for len(b.lines(containing...)) == 0 {
+		if time.Now().After(deadline) {
+			t.Fatalf("%q never came:\n%s", containing, b)
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }

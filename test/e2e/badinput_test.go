@@ -99,8 +99,8 @@ func TestScaleOutsideOfTheLimitsIsRefused(t *testing.T) {
 	refused(t, scale(t, "limits", 4), "spec.replicas: 4 is more than spec.maxReplicas 3; ask for at most that many or raise maxReplicas")
 	refused(t, scale(t, "limits", 0), "spec.replicas: 0 is less than spec.minReplicas 1; ask for at least that many or lower minReplicas")
 	refused(t, scale(t, "limits", -1), "spec.replicas", "-1")
-	if p, _, err := read(t.Context(), "limits"); err != nil || p.Spec.Replicas != 2 {
-		t.Errorf("replicas are %d, not 2 (%v)", p.Spec.Replicas, err)
+	if p, _, err := read(t.Context(), "limits"); err != nil || p.DesiredReplicas() != 2 {
+		t.Errorf("replicas are %d, not 2 (%v)", p.DesiredReplicas(), err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -87,7 +88,7 @@ func TestMembersThatNeverJoin(t *testing.T) {
 	checkPause(t, lost)
 
 	lift = w.Hypervisor.GuestNeverJoins(newGuests(t, "probe"))
-	change(t, "probe", changes(joinWithin(impatient), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = 4 }))
+	change(t, "probe", changes(joinWithin(impatient), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](4) }))
 	eventually(t, "probe", "the breaker to open", 2*time.Minute, says(v1alpha1.PoolReady, v1alpha1.ReasonJoinsFailing))
 	told(t, "probe", "BreakerOpened", "")
 	rests(t, "probe", 3*time.Second)

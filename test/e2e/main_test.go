@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -87,7 +88,7 @@ func newPool(name string, replicas int32, change ...func(*v1alpha1.NomadNodePool
 	p := &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},
 		Spec: v1alpha1.NomadNodePoolSpec{
-			Replicas: replicas,
+			Replicas: ptr.To(replicas),
 			Nomad: v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{
 				Servers: []string{w.NomadServer.RPCAddr}, NodePool: name,
 			}},
@@ -254,7 +255,7 @@ func describe(ctx context.Context, pool string) string {
 	if err != nil {
 		return err.Error()
 	}
-	fmt.Fprintf(&b, "pool %s: %d replicas, status %+v\n", pool, p.Spec.Replicas, p.Status)
+	fmt.Fprintf(&b, "pool %s: %d replicas, status %+v\n", pool, p.DesiredReplicas(), p.Status)
 	for _, n := range nodes {
 		fmt.Fprintf(&b, "member %s: deleted %v drain %+v status %+v\n", n.Name, n.DeletionTimestamp, n.Spec.Drain, n.Status)
 	}

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
@@ -20,7 +22,7 @@ func TestHeldForLackOfRoom(t *testing.T) {
 	eventually(t, "roomless", "the pool to settle", time.Minute, settled(1))
 	lift := w.Hypervisor.NoRoomFor(newGuests(t, "roomless"))
 	t.Cleanup(lift)
-	change(t, "roomless", changes(joinWithin(toJoin), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = 2 }))
+	change(t, "roomless", changes(joinWithin(toJoin), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](2) }))
 	eventually(t, "roomless", "the member to say that there is no room", time.Minute, memberSays(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMUnschedulable, words))
 	eventually(t, "roomless", "the pool to say so", 15*time.Second, says(v1alpha1.PoolReady, v1alpha1.ReasonVMUnschedulable, words))
 	rests(t, "roomless", 20*time.Second) // and its time to join passes

@@ -135,7 +135,7 @@ func pool(w *world.World) *v1alpha1.NomadNodePool {
 	return &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: PoolName},
 		Spec: v1alpha1.NomadNodePoolSpec{
-			Replicas: 1,
+			Replicas: ptr(int32(1)),
 			Nomad: v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{
 				Servers: []string{w.NomadServer.RPCAddr}, NodePool: nodePool, NodeClass: PoolName,
 			}},

@@ -99,7 +99,7 @@ func (t *teller) look(ctx context.Context, l *ledger) {
 		if p.Name != PoolName {
 			continue
 		}
-		t.now.desired, t.now.ready = int(p.Spec.Replicas), int(p.Status.ReadyReplicas)
+		t.now.desired, t.now.ready = int(p.DesiredReplicas()), int(p.Status.ReadyReplicas)
 	}
 	t.show(table(t.now, nodes.Items, byNode))
 }

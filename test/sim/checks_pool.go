@@ -25,7 +25,7 @@ type asked struct {
 
 // ask notes what is asked of a pool from now on.
 func (c *checks) ask(p *v1alpha1.NomadNodePool) {
-	a := asked{at: c.w.now, pool: string(p.UID), replicas: int(p.Spec.Replicas)}
+	a := asked{at: c.w.now, pool: string(p.UID), replicas: int(p.DesiredReplicas())}
 	a.surge = share(p.Spec.Rollout.MaxSurge, 1, a.replicas, true)
 	a.unavailable = share(p.Spec.Rollout.MaxUnavailable, 0, a.replicas, false)
 	a.minReady = time.Duration(p.Spec.Rollout.MinReadySeconds) * time.Second

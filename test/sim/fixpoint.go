@@ -23,8 +23,8 @@ func (w *World) unrest() (about, why string) {
 		}
 		members[n.Name] = true
 	}
-	if p != nil && len(members) != int(p.Spec.Replicas) {
-		return "", fmt.Sprintf("%d members, %d asked for", len(members), p.Spec.Replicas)
+	if p != nil && len(members) != int(p.DesiredReplicas()) {
+		return "", fmt.Sprintf("%d members, %d asked for", len(members), p.DesiredReplicas())
 	}
 	return w.leaks(members)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -98,8 +99,8 @@ func (w *World) edit(what string, f func(*v1alpha1.NomadNodePool)) {
 func scale(w *World, s *stream) {
 	n := int32(s.IntN(6))
 	if p := w.pool(); p != nil {
-		w.note("autoscaler", poolName, "scales from %d to %d", p.Spec.Replicas, n)
-		change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = n })
+		w.note("autoscaler", poolName, "scales from %d to %d", p.DesiredReplicas(), n)
+		change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](n) })
 	}
 }
 

@@ -3,6 +3,8 @@ package sim
 import (
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
@@ -59,9 +61,9 @@ func cordonAndFlap(w *World, s *stream) {
 
 // toAdd has the autoscaler ask for more, or for less.
 func toAdd(w *World, by int32) {
-	if p := w.pool(); p != nil && w.faulty && p.Spec.Replicas+by >= 0 {
-		w.note("autoscaler", poolName, "scales from %d to %d", p.Spec.Replicas, p.Spec.Replicas+by)
-		change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas += by })
+	if p := w.pool(); p != nil && w.faulty && p.DesiredReplicas()+by >= 0 {
+		w.note("autoscaler", poolName, "scales from %d to %d", p.DesiredReplicas(), p.DesiredReplicas()+by)
+		change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To(p.DesiredReplicas() + by) })
 	}
 }
 

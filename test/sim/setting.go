@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
@@ -26,7 +27,7 @@ const (
 // anyPool draws what is asked for.
 func anyPool(s *stream, sc Scenario) v1alpha1.NomadNodePoolSpec {
 	p := basePool()
-	p.Replicas = int32(s.IntN(5))
+	p.Replicas = ptr.To(int32(s.IntN(5)))
 	p.Health.JoinTimeout.Duration = sc.JoinTimeout
 	p.Health.UnhealthyTimeout.Duration = s.between(30*time.Second, 4*time.Minute)
 	p.ScaleIn.Strategy = pick(s, v1alpha1.LeastBusy, v1alpha1.LeastBusy, v1alpha1.NewestCreateIndex, v1alpha1.OldestCreateIndex, v1alpha1.Empty, v1alpha1.EmptyIgnoreSystem)
@@ -137,6 +138,6 @@ func (w *World) pool() *v1alpha1.NomadNodePool {
 func (w *World) order() {
 	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: poolName}, Spec: *w.Pool.DeepCopy()}
 	if w.store.create(p) == nil {
-		w.note("operator", poolName, "makes the pool with %d replicas", p.Spec.Replicas)
+		w.note("operator", poolName, "makes the pool with %d replicas", p.DesiredReplicas())
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
@@ -79,7 +81,7 @@ func runs(jobs []*job) func(*World) {
 func toReplicas(n int32) func(*World) {
 	return func(w *World) {
 		w.note("autoscaler", poolName, "asks for %d replicas", n)
-		change(w.store, w.pool(), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = n })
+		change(w.store, w.pool(), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](n) })
 	}
 }
 
@@ -94,7 +96,7 @@ func Golden() map[string]string {
 
 func (s story) tell() string {
 	sc := Scenario{Seed: 1, Pool: basePool(), Boot: 40 * time.Second, Shutdown: 10 * time.Second, JoinTimeout: 10 * time.Minute, Span: s.lasts, SweepInterval: 5 * time.Minute, SweepGrace: 15 * time.Minute}
-	sc.Pool.Replicas = s.replicas
+	sc.Pool.Replicas = ptr.To(s.replicas)
 	w := newWorld(sc)
 	w.trace.on, w.faulty = true, false
 	w.chance = newChance(sc.Seed)

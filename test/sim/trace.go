@@ -114,7 +114,7 @@ func difference(before, after client.Object, c call) string {
 	case *v1alpha1.NomadNodePool:
 		is, ok := after.(*v1alpha1.NomadNodePool)
 		if ok {
-			return fmt.Sprintf(": %d of %d, %d ready, %d joining, %d leaving, next %d%s", is.Status.Replicas, is.Spec.Replicas, is.Status.ReadyReplicas,
+			return fmt.Sprintf(": %d of %d, %d ready, %d joining, %d leaving, next %d%s", is.Status.Replicas, is.DesiredReplicas(), is.Status.ReadyReplicas,
 				is.Status.JoiningReplicas, is.Status.DrainingReplicas, is.Status.NextOrdinal, conditionsDifference(was.Status.Conditions, is.Status.Conditions))
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
 )
 
@@ -56,8 +57,27 @@ func (w *World) InstallProduct(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.bindAutoscaler(ctx, root); err != nil {
+		return err
+	}
 	w.installed = true
 	return nil
+}
+
+// bindAutoscaler lets the autoscaler scale the pools of fixtures.Namespace, as the documentation says.
+func (w *World) bindAutoscaler(ctx context.Context, root string) error {
+	text, err := os.ReadFile(filepath.Join(root, "config", "autoscaler", "role_binding.yaml"))
+	if err != nil {
+		return fmt.Errorf("install nomad-harvester: %w", err)
+	}
+	objects, err := kube.Decode(text)
+	if err != nil {
+		return fmt.Errorf("install nomad-harvester: %w", err)
+	}
+	for _, o := range objects {
+		o.SetNamespace(fixtures.Namespace)
+	}
+	return w.apply(ctx, objects)
 }
 
 // apply applies the objects in order; kustomizations are not objects.
