@@ -223,6 +223,7 @@ func (c *checks) status(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
 	if k := is.Status.KickedDrain; k != "" && was.Status.KickedDrain != k {
 		m.kicked[k] = c.w.now
 	}
+	c.saysTrue(m, is)
 	before, after := meta.IsStatusConditionTrue(was.Status.Conditions, v1alpha1.NodeDrained), meta.IsStatusConditionTrue(is.Status.Conditions, v1alpha1.NodeDrained)
 	if after && !before {
 		c.drained(t, m, is)
