@@ -149,6 +149,9 @@ func TestPlansAreSafe(t *testing.T) {
 		if c := s.ScaleIn.MaxConcurrent; c != nil {
 			must(len(out) == 0 || leaves+len(out) <= int(*c), "maxConcurrent holds")
 		}
+		if w := s.ScaleIn.StabilizationWindow; w != nil && !s.LastScale.IsZero() && s.Now.Sub(s.LastScale) < w.Duration {
+			must(len(p.Victims)+len(p.Outdated) == 0, "within the window nobody is one too many or outdated")
+		}
 		for _, name := range out {
 			must(!byName[name].Protected && !byName[name].Leaving, "who is protected stays")
 			must(!byName[name].Returning, "an order that is being taken back isn't overwritten")

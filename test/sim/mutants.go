@@ -195,6 +195,17 @@ func poolMutants() []Mutation {
 				s.Members[i].Leaving = s.Members[i].Leaving && s.Members[i].LeavingReason == v1alpha1.DrainScaleIn
 			}
 		}),
+		poolSees("forget maxConcurrent", func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = nil }),
+		poolSees("forget maxInFlight", func(s *pool.Snapshot) { ten := int32(10); s.Health.MaxInFlight = &ten }),
+		poolSees("forget the stabilisation window", func(s *pool.Snapshot) { s.ScaleIn.StabilizationWindow = nil }),
+		poolDecides("hold only scale-ins within the window", func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
+			p := decide(s)
+			s.ScaleIn.StabilizationWindow = nil
+			if other := decide(s); len(other.Victims) == 0 {
+				p.Outdated = other.Outdated
+			}
+			return p
+		}),
 		poolDecides("tell the time of the pool", func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
 			p := decide(s)
 			p.HoldIn = &pool.Problem{Reason: v1alpha1.ReasonPaused, Message: s.Now.Format(time.RFC3339)}
