@@ -59,7 +59,8 @@ type NomadNodeSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	Revision string `json:"revision"`
 
-	// connection is how the controller talks to Nomad; kept in step with the pool.
+	// connection is how the controller talks to Nomad about the member; kept in step with the pool, but for a member that is in
+	// another cluster than the pool's.
 	// +optional
 	Connection NomadConnection `json:"connection,omitempty"`
 	// client is the member's configuration as a Nomad client.

@@ -29,6 +29,7 @@ func anyMember(t *rapid.T, name string) pool.Member {
 		CreateIndex: rapid.Uint64Range(0, 4).Draw(t, "create index"),
 	}
 	m.Joined = m.VMMade && flag(t, "joined")
+	m.Elsewhere = rapid.IntRange(0, 9).Draw(t, "elsewhere") == 0
 	m.Ready = m.Joined && flag(t, "ready")
 	m.JoinExpired = !m.Joined && m.VMMade && flag(t, "late")
 	m.JoinDeadline, m.JoinedAt, m.ReadySince = m.Created.Add(time.Minute), m.Created.Add(time.Minute), m.Created.Add(time.Minute)
@@ -202,7 +203,7 @@ func isOutdated(s pool.Snapshot, m pool.Member) bool {
 	if at := s.Rollout.RestartedAt; at != nil && !at.After(s.Now) && m.Created.Before(at.Time) {
 		return true
 	}
-	return m.Revision != s.Revision || s.Rollout.MaxAge != nil && s.Now.Sub(m.Created) >= s.Rollout.MaxAge.Duration
+	return m.Revision != s.Revision || m.Elsewhere || s.Rollout.MaxAge != nil && s.Now.Sub(m.Created) >= s.Rollout.MaxAge.Duration
 }
 
 // rolls is true while there are members to be replaced by a rollout.
