@@ -192,7 +192,7 @@ type VMStatus struct {
 	// +optional
 	Created *metav1.Time `json:"created,omitempty"`
 	// roomSince is when there was room for the VM at last, on a host and within its namespace's quota, after there had been
-	// none. Unset: it never lacked any.
+	// none, or when it was started again that somebody had halted before it joined. Unset: it never lacked any, nor was halted.
 	// +optional
 	RoomSince *metav1.Time `json:"roomSince,omitempty"`
 	// status as KubeVirt and Harvester's UI show it, such as Running.
