@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -49,21 +50,22 @@ func (c *checks) withinLimits(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	if repair {
 		t.repaired++
 	}
-	recorded, waited, concurrent, flying := false, false, false, false
-	for _, a := range c.askedSince(n.Spec.PoolUID, t.began) {
-		recorded = recorded || a.limits.recorded
-		waited = waited || a.limits.recorded && c.w.now.Sub(a.limits.scaled) >= a.limits.window
-		concurrent = concurrent || leave < a.limits.concurrent
-		flying = flying || inFlight < a.limits.inFlight
+	allowed := func(by func(limits) bool) bool {
+		return slices.ContainsFunc(c.askedSince(n.Spec.PoolUID, t.began), func(a asked) bool { return by(a.limits) })
 	}
-	switch {
-	case !recorded:
+	if !allowed(func(l limits) bool { return l.recorded }) {
 		c.w.violate("I2", m.name, "a member was let go for replicas that aren't written down")
-	case !repair && !waited:
+	}
+	if !repair && !allowed(func(l limits) bool { return l.recorded && c.w.now.Sub(l.scaled) >= l.window }) {
 		c.w.violate("I2", m.name, "a member was let go (%s) within the stabilisation window", reason)
-	case !concurrent && c.alone(t):
+	}
+	if !c.alone(t) {
+		return // two choose at the same time
+	}
+	if !allowed(func(l limits) bool { return leave < l.concurrent }) {
 		c.w.violate("I2", m.name, "a member was let go, and more than maxConcurrent leave: %d besides", leave)
-	case repair && !flying && c.alone(t):
+	}
+	if repair && !allowed(func(l limits) bool { return inFlight < l.inFlight }) {
 		c.w.violate("I9", m.name, "a member was replaced, and more than maxInFlight are on their way: %d besides", inFlight)
 	}
 }
