@@ -222,6 +222,11 @@ func (e eventSink) nameTaken(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	e.normal(p, n, "MemberReplaced", "Replace", "Member %s is replaced by one of another name: a VM of this name exists that isn't its own, and is left alone", n.Name)
 }
 
+// movedOn tells of a member that leaves because its pool was led to another Nomad cluster.
+func (e eventSink) movedOn(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it is in another Nomad cluster than the pool's, and drains there", n.Name)
+}
+
 func (e eventSink) aged(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	e.normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it was made before rollout.restartedAt or is older than rollout.maxAge", n.Name)
 }

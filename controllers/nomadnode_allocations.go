@@ -23,5 +23,8 @@ func allocationName(a nomad.Allocation) string {
 	if a.Namespace != "" && a.Namespace != "default" {
 		name = a.Namespace + "/" + name
 	}
+	if a.MovingTo != "" {
+		return name + ", its data is being moved to allocation " + short(a.MovingTo)
+	}
 	return name + ", placed " + a.CreateTime.UTC().Format(time.RFC3339)
 }

@@ -133,12 +133,15 @@ func (s *memberShell) event() string {
 var alloc = nomad.Allocation{ID: "1a2b3c4d-0000", JobType: "service", Namespace: "default", Name: "web.app[0]", ClientStatus: "running", CreateTime: now.Add(-time.Hour)}
 
 func TestAllocationNameSaysWhatToLookFor(t *testing.T) {
-	elsewhere, pending := alloc, alloc
+	elsewhere, pending, moving := alloc, alloc, alloc
+	moving.ClientStatus, moving.MovingTo = "complete", "9f8e7d6c-0000"
 	elsewhere.Namespace, pending.ClientStatus = "shop", "pending"
 	for want, a := range map[string]nomad.Allocation{
 		"web.app[0] (1a2b3c4d), running, placed 2026-11-23T11:00:00Z":      alloc,
 		"shop/web.app[0] (1a2b3c4d), running, placed 2026-11-23T11:00:00Z": elsewhere,
 		"web.app[0] (1a2b3c4d), pending, placed 2026-11-23T11:00:00Z":      pending,
+
+		"web.app[0] (1a2b3c4d), complete, its data is being moved to allocation 9f8e7d6c": moving,
 	} {
 		if got := allocationName(a); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -65,6 +65,10 @@ func (r *NomadNodePoolReconciler) letGo(ctx context.Context, s *poolScope, n *v1
 	if err := r.patch(ctx, n, before); err != nil {
 		return fmt.Errorf("letting %s go: %w", n.Name, err)
 	}
+	if reason == v1alpha1.DrainRollout && elsewhere(s.pool, n, s.link) {
+		r.Events.movedOn(s.pool, n)
+		return nil
+	}
 	if reason == v1alpha1.DrainRollout && n.Spec.Revision == s.snapshot.Revision {
 		r.Events.aged(s.pool, n)
 		return nil
@@ -146,6 +150,7 @@ func newNode(s *poolScope, name, nodeID string) *v1alpha1.NomadNode {
 		},
 	}
 	inStep(p, n)
+	n.Spec.Connection = *p.Spec.Nomad.NomadConnection.DeepCopy()
 	return n
 }
 
@@ -155,7 +160,6 @@ func inStep(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 		n.Labels = map[string]string{}
 	}
 	n.Labels[v1alpha1.PoolLabel], n.Labels[v1alpha1.RevisionLabel] = p.Name, n.Spec.Revision
-	n.Spec.Connection = *p.Spec.Nomad.NomadConnection.DeepCopy()
 	n.Spec.DrainPolicy = p.Spec.ScaleIn.Drain
 	n.Spec.JoinTimeout = p.Spec.Health.JoinTimeout
 	n.Spec.Purge = p.Spec.ScaleIn.Purge
@@ -168,10 +172,9 @@ func (r *NomadNodePoolReconciler) syncMembers(ctx context.Context, s *poolScope)
 		n := s.members[name]
 		before := n.DeepCopy()
 		if n.DeletionTimestamp == nil {
-			inStep(s.pool, n)
-		} else { // its drain policy may have been changed to let it go
-			n.Spec.Connection = *s.pool.Spec.Nomad.NomadConnection.DeepCopy()
+			inStep(s.pool, n) // one that is deleted may have had its drain policy changed to let it go
 		}
+		connect(s.pool, n, s.link)
 		if !equality.Semantic.DeepEqual(before.Spec, n.Spec) || !maps.Equal(before.Labels, n.Labels) {
 			errs = append(errs, r.patch(ctx, n, before))
 		}

@@ -53,7 +53,7 @@ func (r *NomadNodePoolReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	}
 	plan := r.Decide(s.snapshot)
 	var actErr error
-	if plan.Acts() {
+	if plan.Acts() && scaleRecorded(s) {
 		s, plan, actErr = r.actOnFresh(ctx, s, plan)
 	}
 	if err := r.syncMembers(ctx, s); err != nil {
@@ -81,7 +81,16 @@ func (r *NomadNodePoolReconciler) actOnFresh(ctx context.Context, old *poolScope
 		return old, oldPlan, err
 	}
 	plan := r.Decide(s.snapshot)
+	if !scaleRecorded(s) {
+		return s, plan, nil
+	}
 	return s, plan, r.act(ctx, s, plan)
+}
+
+// scaleRecorded is true if the last change of replicas is written down in the pool's status. One that isn't is written first, and
+// acted upon at the next look: if it were lost, members would leave as if nothing had changed for long.
+func scaleRecorded(s *poolScope) bool {
+	return equality.Semantic.DeepEqual(s.scale, s.pool.Status.LastScale)
 }
 
 // report writes the status, if it changed, and then tells of the change.

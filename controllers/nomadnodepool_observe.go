@@ -79,7 +79,13 @@ func (r *NomadNodePoolReconciler) observeMembers(ctx context.Context, s *poolSco
 			continue // of another pool, or of a former one of this name; its finalizer sees to it
 		}
 		s.members[n.Name] = n
-		s.snapshot.Members = append(s.snapshot.Members, memberFacts(n, s.link, s.snapshot.Now))
+		link, away, err := r.linkOf(ctx, s, n)
+		if err != nil {
+			return err
+		}
+		m := memberFacts(n, link, s.snapshot.Now)
+		m.Elsewhere = away && s.link.Known // a Nomad that can't be asked can't tell
+		s.snapshot.Members = append(s.snapshot.Members, m)
 	}
 	made := func(name string) bool { return s.members[name] != nil }
 	s.nextOrdinal = pool.NextOrdinal(s.pool.Name, string(s.pool.UID), s.pool.Status.NextOrdinal, made)

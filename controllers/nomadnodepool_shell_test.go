@@ -1,12 +1,15 @@
 package controllers
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/tools/events"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -15,6 +18,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
@@ -37,6 +41,7 @@ func newPoolShell(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode))
 	}
 	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p", UID: "u", CreationTimestamp: metav1.NewTime(now.Add(-2 * time.Hour))}}
 	p.Spec.Replicas = ptr.To[int32](1)
+	p.Status.LastScale = &v1alpha1.ScaleRecord{Time: metav1.NewTime(now.Add(-2 * time.Hour)), From: -1, To: 1}
 	p.Spec.Nomad.Address, p.Spec.Nomad.Servers = "http://127.0.0.1:4646", []string{"s"}
 	n := &v1alpha1.NomadNode{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{v1alpha1.PoolLabel: "p", v1alpha1.RevisionLabel: "r"}},
@@ -112,6 +117,36 @@ func TestSiblingsNeedNoLabels(t *testing.T) {
 	got, err := (&NomadNodeReconciler{Client: c}).siblings(t.Context(), n)
 	if err != nil || len(got) != 1 || got[0] != "p-2" {
 		t.Errorf("siblings %v, %v", got, err)
+	}
+}
+
+// A change of replicas is written down before it is acted upon: if that were lost, the stabilisation window would count from an
+// earlier one.
+func TestChangeOfReplicasIsWrittenDownFirst(t *testing.T) {
+	conflict := false
+	s := newPoolShell(func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) {
+		p.Spec.Replicas, p.Spec.ScaleIn.Strategy = ptr.To[int32](0), v1alpha1.NewestCreateIndex
+	})
+	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			if conflict {
+				return apierrors.NewConflict(schema.GroupResource{Resource: "nomadnodepools"}, o.GetName(), errors.New("somebody else has written"))
+			}
+			return c.SubResource(sub).Patch(ctx, o, p, opts...)
+		},
+	})
+	conflict = true
+	for range 3 {
+		if p, n := s.reconcile(t); n.Spec.Drain != nil || p.Status.LastScale.To != 1 {
+			t.Fatalf("acted upon a change that isn't written down: %+v", n.Spec.Drain)
+		}
+	}
+	conflict = false
+	if p, n := s.reconcile(t); n.Spec.Drain != nil || p.Status.LastScale.To != 0 || p.Status.LastScale.From != 1 {
+		t.Fatalf("the first look ordered %+v and wrote %+v", n.Spec.Drain, p.Status.LastScale)
+	}
+	if _, n := s.reconcile(t); n.Spec.Drain == nil {
+		t.Error("nobody leaves at the next look")
 	}
 }
 

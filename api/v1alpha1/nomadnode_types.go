@@ -59,7 +59,8 @@ type NomadNodeSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	Revision string `json:"revision"`
 
-	// connection is how the controller talks to Nomad; kept in step with the pool.
+	// connection is how the controller talks to Nomad about the member; kept in step with the pool, but for a member that is in
+	// another cluster than the pool's.
 	// +optional
 	Connection NomadConnection `json:"connection,omitempty"`
 	// client is the member's configuration as a Nomad client.
@@ -191,7 +192,7 @@ type VMStatus struct {
 	// +optional
 	Created *metav1.Time `json:"created,omitempty"`
 	// roomSince is when there was room for the VM at last, on a host and within its namespace's quota, after there had been
-	// none. Unset: it never lacked any.
+	// none, or when it was started again that somebody had halted before it joined. Unset: it never lacked any, nor was halted.
 	// +optional
 	RoomSince *metav1.Time `json:"roomSince,omitempty"`
 	// status as KubeVirt and Harvester's UI show it, such as Running.

@@ -43,9 +43,10 @@ func (r Record) lackedRoom() bool {
 	return reason == v1alpha1.ReasonVMAboveQuota || reason == v1alpha1.ReasonVMUnschedulable
 }
 
-// roomSince is when there was room at last.
+// roomSince is when there was room at last, or when a VM was started again that somebody had halted before its guest had joined.
 func roomSince(o Observed) time.Time {
-	if _, lacks := lacksRoom(o); !lacks && o.VM.Ours && o.Record.lackedRoom() {
+	started := !o.Record.Joined && !o.VM.Halted && o.Record.Said[v1alpha1.NodeVMReady].Reason == v1alpha1.ReasonVMStopped
+	if _, lacks := lacksRoom(o); !lacks && o.VM.Ours && (started || o.Record.lackedRoom()) {
 		return o.Now.Truncate(time.Second)
 	}
 	return o.Record.RoomSince

@@ -75,13 +75,16 @@ func TestTimeToJoinBeginsWithRoom(t *testing.T) {
 		expired bool
 		since   time.Time
 	}{
-		"halted":              {booting(aboveQuota, said(v1alpha1.ReasonVMAboveQuota), late), false, time.Time{}},
-		"no host":             {booting(said(v1alpha1.ReasonVMUnschedulable), late, unschedulable(time.Hour)), false, time.Time{}},
-		"no host, just found": {booting(late, unschedulable(time.Hour)), true, time.Time{}}, // of the record alone
-		"runs at last":        {booting(said(v1alpha1.ReasonVMAboveQuota), late), false, now.Add(time.Hour)},
-		"has a host at last":  {booting(said(v1alpha1.ReasonVMUnschedulable), late, noInstance), false, now.Add(time.Hour)},
-		"had room in time":    {booting(said(v1alpha1.ReasonVMStarting), late, roomAt(now.Add(55*time.Minute))), false, now.Add(55 * time.Minute)},
-		"had room, too late":  {booting(said(v1alpha1.ReasonVMRunning), late, roomAt(now.Add(50*time.Minute))), true, now.Add(50 * time.Minute)},
+		"halted":                             {booting(aboveQuota, said(v1alpha1.ReasonVMAboveQuota), late), false, time.Time{}},
+		"no host":                            {booting(said(v1alpha1.ReasonVMUnschedulable), late, unschedulable(time.Hour)), false, time.Time{}},
+		"no host, just found":                {booting(late, unschedulable(time.Hour)), true, time.Time{}}, // of the record alone
+		"runs at last":                       {booting(said(v1alpha1.ReasonVMAboveQuota), late), false, now.Add(time.Hour)},
+		"has a host at last":                 {booting(said(v1alpha1.ReasonVMUnschedulable), late, noInstance), false, now.Add(time.Hour)},
+		"started again by who had halted it": {booting(said(v1alpha1.ReasonVMStopped), late, noInstance), true, now.Add(time.Hour)}, // of the record alone
+		"halted by somebody":                 {booting(halted, noInstance, said(v1alpha1.ReasonVMStopped), late), true, time.Time{}},
+		"started again, joined long ago":     {steady(said(v1alpha1.ReasonVMStopped), late), false, time.Time{}},
+		"had room in time":                   {booting(said(v1alpha1.ReasonVMStarting), late, roomAt(now.Add(55*time.Minute))), false, now.Add(55 * time.Minute)},
+		"had room, too late":                 {booting(said(v1alpha1.ReasonVMRunning), late, roomAt(now.Add(50*time.Minute))), true, now.Add(50 * time.Minute)},
 	} {
 		if got := member.JoinExpired(c.o.Record, c.o.Now); got != c.expired {
 			t.Errorf("%s: expired %t", name, got)

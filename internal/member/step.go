@@ -81,7 +81,8 @@ type Decision struct {
 	Wake time.Duration
 	// UnhealthySince is since when the member, having joined, hasn't worked; zero: it works, or that can't be told.
 	UnhealthySince time.Time
-	// RoomSince is when there was room for the VM at last, after there had been none; zero: it never lacked any.
+	// RoomSince is when there was room for the VM at last, after there had been none, or when it was started again before it had
+	// joined; zero: neither was needed.
 	RoomSince time.Time
 	// OnlySystemSince is since when allocations of system jobs alone have been left on a node that drains; zero: others are, or
 	// none.

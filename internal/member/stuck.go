@@ -24,9 +24,11 @@ func stuck(o Observed) (Condition, bool) {
 		says = "The member's removal is refused. Remove what is objected to; it is tried again all the while. The refusal: " + o.Refused.Message
 	case o.VM.Ours && o.VM.Deleting:
 		says = stuckVM(o)
-	case o.Record.Drained && instanceStuck(o):
+	case !o.Record.Drained || o.VM.Exists && o.VM.Ours:
+		// A VM that stays isn't on its way out, and its instance and its claims aren't to go before it.
+	case instanceStuck(o):
 		says = stuckInstance(o)
-	case o.Record.Drained:
+	default:
 		says = stuckClaims(o)
 	}
 	return no(v1alpha1.ReasonDeleteStuck, says), says != ""

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
@@ -28,6 +29,10 @@ func TestUnhealthySince(t *testing.T) {
 		{"ineligible is somebody's wish", steady(cordoned), time.Time{}},
 		{"never joined", booting(), time.Time{}},
 		{"halted by somebody", steady(status("down"), halted, was), time.Time{}},
+		{"no host can take its VM", steady(status("down"), unschedulable(time.Minute), was), time.Time{}},
+		{"no host can take its VM, and Nomad wasn't asked yet", steady(notAsked, unschedulable(time.Minute), was), time.Time{}},
+		{"it has room again: it boots first", steady(status("down"), said(v1alpha1.ReasonVMUnschedulable)), now},
+		{"the scheduler may find a host in a moment", steady(status("down"), unschedulable(time.Second), was), now.Add(since)},
 		{"a stranger's VM is halted: ours is lost", steady(strangersVM, status("down"), func(o *member.Observed) { o.VM.Halted = true }), now},
 		{"leaving", ordered(status("down"), was), time.Time{}},
 		{"deleted", steady(status("down"), was, deleted), time.Time{}},

@@ -67,11 +67,23 @@ func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string) (map[str
 	for _, id := range nodeIDs {
 		live[id] = nil
 	}
-	err := r.listAllocations(ctx, nodeIDs, isLive, brief, func(s *api.AllocationListStub) {
+	former := replacedBy{}
+	err := r.listAllocations(ctx, nodeIDs, isLive+` or `+isReplaced, brief, func(s *api.AllocationListStub) {
+		if ended(s) {
+			former.add(s)
+			return
+		}
 		live[s.NodeID] = append(live[s.NodeID], allocationFromStub(s))
 	})
 	if err != nil {
 		return nil, err
+	}
+	moving, err := r.moving(ctx, former)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range moving {
+		live[a.NodeID] = append(live[a.NodeID], a)
 	}
 	for _, allocs := range live {
 		slices.SortFunc(allocs, byID)
@@ -85,16 +97,29 @@ func byID(a, b Allocation) int { return strings.Compare(a.ID, b.ID) }
 // that have a task which runs or is yet to run.
 func (r *remote) occupants(ctx context.Context, node *api.Node) ([]Allocation, error) {
 	var out []Allocation
-	err := r.listAllocations(ctx, []string{node.ID}, isLiveOrFailed, withStates, func(s *api.AllocationListStub) {
-		if s.ClientStatus != api.AllocClientStatusFailed || node.Status != NodeDown && !allDead(s) {
+	former := replacedBy{}
+	err := r.listAllocations(ctx, []string{node.ID}, isLiveOrFailed+` or `+isReplaced, withStates, func(s *api.AllocationListStub) {
+		switch failed := s.ClientStatus == api.AllocClientStatusFailed; {
+		case !ended(s), failed && node.Status != NodeDown && !allDead(s):
 			out = append(out, allocationFromStub(s))
+		case node.Status != NodeDown: // a client that is gone has nothing to give
+			former.add(s)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
+	moving, err := r.moving(ctx, former)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, moving...)
 	slices.SortFunc(out, byID)
 	return out, nil
+}
+
+func ended(s *api.AllocationListStub) bool {
+	return s.ClientStatus == api.AllocClientStatusComplete || s.ClientStatus == api.AllocClientStatusFailed
 }
 
 func allDead(s *api.AllocationListStub) bool {

@@ -25,8 +25,9 @@ type fakeServer struct {
 	leader   string // as RPC address
 	nodes    map[string]*api.Node
 	allocs   []*api.AllocationListStub
-	refuse   map[string]refusal // by path prefix
-	token    *api.ACLToken      // nil: ACLs are off
+	details  map[string]*api.Allocation // by ID
+	refuse   map[string]refusal         // by path prefix
+	token    *api.ACLToken              // nil: ACLs are off
 	policies map[string]*policyRules
 	requests []string // method and path
 	waited   []uint64 // index of each list of nodes
@@ -52,6 +53,11 @@ func newFakeServer(t *testing.T) *fakeServer {
 	mux.HandleFunc("PUT /v1/node/{id}/eligibility", f.writeNode)
 	mux.HandleFunc("PUT /v1/node/{id}/purge", f.writeNode)
 	mux.HandleFunc("GET /v1/allocations", f.listAllocations)
+	mux.HandleFunc("GET /v1/allocation/{id}", func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.answer(w, f.details[r.PathValue("id")])
+	})
 	mux.HandleFunc("GET /v1/status/leader", func(w http.ResponseWriter, _ *http.Request) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -211,7 +217,11 @@ func (f *fakeServer) listAllocations(w http.ResponseWriter, r *http.Request) {
 	filter := r.URL.Query().Get("filter")
 	stubs := []*api.AllocationListStub{}
 	for _, a := range f.allocs {
-		if strings.Contains(filter, a.NodeID) && strings.Contains(filter, strconv.Quote(a.ClientStatus)) {
+		of, replaced := a.NodeID, a.ClientStatus != api.AllocClientStatusComplete || a.NextAllocation != ""
+		if strings.Contains(filter, "and ID matches") {
+			of = a.ID
+		}
+		if strings.Contains(filter, of) && replaced && strings.Contains(filter, strconv.Quote(a.ClientStatus)) {
 			stubs = append(stubs, a)
 		}
 	}

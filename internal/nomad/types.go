@@ -103,6 +103,8 @@ type Allocation struct {
 	// ClientStatus is pending, running or unknown, or failed for one whose poststop tasks run; DesiredStatus is run, stop or evict.
 	ClientStatus, DesiredStatus string
 	CreateTime                  time.Time
+	// MovingTo is the next allocation, which is fetching this one's data from its node, though this one has ended; empty: none.
+	MovingTo string
 }
 
 // AllocationsView is the latest that is known of the live allocations of the tracked nodes.
@@ -111,8 +113,8 @@ type AllocationsView struct {
 	// never asked.
 	Started time.Time
 	// Live has an entry for each node that was asked about, an empty one when nothing lives there. No entry means "not
-	// asked", which is not "empty". An allocation is live while its client status is pending, running or unknown. Shared;
-	// not to be written to.
+	// asked", which is not "empty". An allocation is live while its client status is pending, running or unknown, and while
+	// another fetches its data. Shared; not to be written to.
 	Live map[string][]Allocation
 	// Err is why the latest poll failed; Started and Live then are those of the last one that didn't.
 	Err error

@@ -2,10 +2,10 @@ package pool
 
 import "time"
 
-// upToDate is true for a member that no rollout need replace: it was made from the present template, and neither before
-// rollout.restartedAt nor longer ago than rollout.maxAge.
+// upToDate is true for a member that no rollout need replace: it was made from the present template, neither before
+// rollout.restartedAt nor longer ago than rollout.maxAge, and is in the pool's Nomad cluster.
 func (s Snapshot) upToDate(m Member) bool {
-	return m.Revision == s.Revision && !s.aged(m)
+	return m.Revision == s.Revision && !m.Elsewhere && !s.aged(m)
 }
 
 // aged is true for a member that is to be replaced for the time at which it was made. A restartedAt that lies ahead says nothing

@@ -29,6 +29,7 @@ func anyMember(t *rapid.T, name string) pool.Member {
 		CreateIndex: rapid.Uint64Range(0, 4).Draw(t, "create index"),
 	}
 	m.Joined = m.VMMade && flag(t, "joined")
+	m.Elsewhere = rapid.IntRange(0, 9).Draw(t, "elsewhere") == 0
 	m.Ready = m.Joined && flag(t, "ready")
 	m.JoinExpired = !m.Joined && m.VMMade && flag(t, "late")
 	m.JoinDeadline, m.JoinedAt, m.ReadySince = m.Created.Add(time.Minute), m.Created.Add(time.Minute), m.Created.Add(time.Minute)
@@ -149,6 +150,9 @@ func TestPlansAreSafe(t *testing.T) {
 		if c := s.ScaleIn.MaxConcurrent; c != nil {
 			must(len(out) == 0 || leaves+len(out) <= int(*c), "maxConcurrent holds")
 		}
+		if w := s.ScaleIn.StabilizationWindow; w != nil && !s.LastScale.IsZero() && s.Now.Sub(s.LastScale) < w.Duration {
+			must(len(p.Victims)+len(p.Outdated) == 0, "within the window nobody is one too many or outdated")
+		}
 		for _, name := range out {
 			must(!byName[name].Protected && !byName[name].Leaving, "who is protected stays")
 			must(!byName[name].Returning, "an order that is being taken back isn't overwritten")
@@ -199,7 +203,7 @@ func isOutdated(s pool.Snapshot, m pool.Member) bool {
 	if at := s.Rollout.RestartedAt; at != nil && !at.After(s.Now) && m.Created.Before(at.Time) {
 		return true
 	}
-	return m.Revision != s.Revision || s.Rollout.MaxAge != nil && s.Now.Sub(m.Created) >= s.Rollout.MaxAge.Duration
+	return m.Revision != s.Revision || m.Elsewhere || s.Rollout.MaxAge != nil && s.Now.Sub(m.Created) >= s.Rollout.MaxAge.Duration
 }
 
 // rolls is true while there are members to be replaced by a rollout.

@@ -106,6 +106,9 @@ func because(s Snapshot) string {
 	if slices.ContainsFunc(s.active(), func(m Member) bool { return m.Revision != s.Revision }) {
 		return "were made from an older template"
 	}
+	if slices.ContainsFunc(s.active(), func(m Member) bool { return m.Elsewhere }) {
+		return "are in another Nomad cluster than spec.nomad leads to"
+	}
 	return "were made before rollout.restartedAt or are older than rollout.maxAge"
 }
 

@@ -81,6 +81,12 @@ func TestRollout(t *testing.T) {
 		{name: "held: one that has joined is not surplus but works", s: rolling(all(old(3), fresh(1)), badImage), victim: []string{"old0"}, held: v1alpha1.ReasonImageNotFound},
 		{name: "held: who is asked for by name isn't kept", s: rolling(all(old(3), fresh(1, late, deleteNext)), withJoins("---", time.Hour)), victim: []string{"new0"}, held: v1alpha1.ReasonJoinsFailing},
 		{name: "waits for a scale-in that is held", s: rolling(all(old(3), fresh(2)), func(s *pool.Snapshot) { s.LastScale, s.ScaleIn.StabilizationWindow = now, window(time.Hour) }), held: v1alpha1.ReasonStabilizing, wake: time.Hour},
+		{name: "scaled in by less than may surge: the window holds", s: rolling(old(20), to(16), budget("25%", "0"), within(20*time.Second)), held: v1alpha1.ReasonStabilizing, wake: 40 * time.Second},
+		{name: "scaled in by as many as may surge: the window holds", s: rolling(all(old(2), fresh(2)), within(20*time.Second)), held: v1alpha1.ReasonStabilizing, wake: 40 * time.Second},
+		{name: "the window holds nobody who is made", s: rolling(old(3), within(0)), create: 1, held: v1alpha1.ReasonStabilizing, wake: time.Minute},
+		{name: "the window holds whoever doesn't work, too", s: rolling(all(old(2), some(1, "sick", outdated, notReady)), budget("0", "1"), within(0)), held: v1alpha1.ReasonStabilizing, wake: time.Minute},
+		{name: "in another Nomad cluster: replaced as outdated", s: rolling(all(fresh(3), some(1, "away", func(m *pool.Member) { m.Elsewhere = true }))), out: []string{"away0"}},
+		{name: "the window is over", s: rolling(all(old(3), fresh(1)), within(time.Minute)), out: []string{"old0"}},
 		{name: "reverted: who is still on the way out comes back", s: rolling(all(some(2, "new", outdated), fresh(0), some(1, "back", rescuable(time.Minute), forRollout))), create: 1, rescue: []string{"back0"}},
 		{name: "who makes room isn't called back", s: rolling(all(old(1), fresh(1), some(1, "out", outdated, rescuable(time.Minute), forRollout)), budget("0", "1")), create: 1},
 		{name: "paused", s: rolling(all(old(3), fresh(1)), paused), held: v1alpha1.ReasonPaused},
@@ -110,6 +116,13 @@ func TestRollout(t *testing.T) {
 
 func to(replicas int) func(*pool.Snapshot) {
 	return func(s *pool.Snapshot) { s.Replicas = replicas }
+}
+
+// within is a pool whose replicas changed so long ago, with a window of a minute.
+func within(ago time.Duration) func(*pool.Snapshot) {
+	return func(s *pool.Snapshot) {
+		s.ScaleIn.StabilizationWindow, s.LastScale = window(time.Minute), now.Add(-ago)
+	}
 }
 
 func forRollout(m *pool.Member) { m.LeavingReason = v1alpha1.DrainRollout }

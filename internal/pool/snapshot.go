@@ -60,6 +60,8 @@ type Member struct {
 	Revision string
 	// Created is when the member's record was made, with which its Secret and VM were rendered.
 	Created time.Time
+	// Elsewhere is true for a member that is in another Nomad cluster than the pool's connection leads to now.
+	Elsewhere bool
 	// Leaving is true for a member with an intent or a deletionTimestamp; it doesn't count.
 	Leaving bool
 	// LeavingSince is the time of the intent.

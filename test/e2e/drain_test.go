@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
 // Nomad's drainer doesn't see the end of a sysbatch allocation, and then leaves the system allocations, which it stops last,
@@ -43,11 +41,9 @@ func TestStalledDrainIsSentAgain(t *testing.T) {
 // The VM of a member that was drained stays while Nomad can't be asked: its node may have got work since.
 func TestDrainedMemberWaitsForNomad(t *testing.T) {
 	t.Parallel()
-	port, err := process.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	create(t, newPool("awaits", 1))
+	way := wayToNomad(t)
+	tokenSecret(t, "awaits", w.NomadToken)
+	create(t, newPool("awaits", 1, credentials("awaits"), func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = way.URL }))
 	eventually(t, "awaits", "the pool to settle", time.Minute, settled(1))
 	leaving := members(t, "awaits")[0]
 	deletable := undeletable(t, leaving)
@@ -55,12 +51,12 @@ func TestDrainedMemberWaitsForNomad(t *testing.T) {
 		t.Fatal(err)
 	}
 	told(t, "awaits", "Drained", "")
-	change(t, "awaits", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = fmt.Sprintf("http://127.0.0.1:%d", port) })
+	way.cutOff()
 	waits := memberSays(1, v1alpha1.NodeReady, v1alpha1.ReasonNomadUnknown, "Drained, but its VM stays until Nomad has been asked")
 	eventually(t, "awaits", "the member to say that it waits", time.Minute, waits)
 	deletable()
 	eventually(t, "awaits", "it to wait for longer than a deletion would", 2*purgePatience, holds(purgePatience+5*time.Second, both(waits, nomadStatus("ineligible", 1))))
-	change(t, "awaits", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = "" })
+	way.cut.Store(false)
 	eventually(t, "awaits", "the member to go", time.Minute, settled(0))
 }
 
@@ -170,15 +166,15 @@ func TestDrainedNodeThatTakesWorkIsDrainedAgain(t *testing.T) {
 // A pool can be deleted though its Nomad is gone for good: its members wait for their deadline, then for Nomad, and go.
 func TestDeletedPoolGoesThoughNomadIsGone(t *testing.T) {
 	t.Parallel()
-	port, err := process.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := newPool("bereft", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = 5 * time.Second })
+	way := wayToNomad(t)
+	tokenSecret(t, "bereft", w.NomadToken)
+	p := newPool("bereft", 1, credentials("bereft"), func(p *v1alpha1.NomadNodePool) {
+		p.Spec.Nomad.Address, p.Spec.ScaleIn.Drain.Deadline.Duration = way.URL, 5*time.Second
+	})
 	create(t, p)
 	eventually(t, "bereft", "the pool to settle", time.Minute, settled(1))
 	left := members(t, "bereft")[0]
-	change(t, "bereft", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = fmt.Sprintf("http://127.0.0.1:%d", port) })
+	way.cutOff()
 	eventually(t, "bereft", "Nomad to be away", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
 	if err := w.Client.Delete(t.Context(), p); err != nil {
 		t.Fatal(err)

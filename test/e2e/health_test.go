@@ -109,8 +109,7 @@ func TestBrokenMemberStaysWhileItsNomadIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "cutoff", "it to be down", 30*time.Second, nomadStatus("down", 1))
-	way.cut.Store(true)
-	way.CloseClientConnections()
+	way.cutOff()
 	eventually(t, "cutoff", "the pool to say that Nomad is away", 30*time.Second, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
 	rests(t, "cutoff", timeUp)
 	noneIsToLeave(t, "cutoff")
@@ -130,6 +129,12 @@ func TestBrokenMemberStaysWhileItsNomadIsAway(t *testing.T) {
 type way struct {
 	*httptest.Server
 	cut atomic.Bool
+}
+
+// cutOff cuts it, and whoever is on it.
+func (v *way) cutOff() {
+	v.cut.Store(true)
+	v.CloseClientConnections()
 }
 
 func wayToNomad(t *testing.T) *way {

@@ -57,6 +57,7 @@ type memberTruth struct {
 	vmMade                time.Time            // when its VM was made last
 	vmKnown               time.Time            // when its VM was written down; zero: it wasn't
 	left                  time.Time            // since when it leaves; zero: it doesn't
+	stuck                 time.Time            // when its record last said that it doesn't go away
 	drainedAt             time.Time            // when Drained was written last; zero: never
 	forced                bool                 // rightly at its deadline
 	kicked                map[string]time.Time // by intent: when it was recorded that its drain was kicked
@@ -113,6 +114,11 @@ func (m *memberTruth) shown(is *v1alpha1.NomadNode, now time.Time) {
 	m.ordered(is.Spec.Drain, now)
 	if is.Status.VM.UID != "" && m.vmKnown.IsZero() {
 		m.vmKnown = now
+	}
+	if ready := meta.FindStatusCondition(is.Status.Conditions, v1alpha1.NodeVMReady); ready != nil && ready.Reason == v1alpha1.ReasonDeleteStuck {
+		m.stuck = mostTime
+	} else if m.stuck.Equal(mostTime) {
+		m.stuck = now
 	}
 	if !leaving(is) {
 		m.left = time.Time{}
@@ -223,6 +229,7 @@ func (c *checks) status(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
 	if k := is.Status.KickedDrain; k != "" && was.Status.KickedDrain != k {
 		m.kicked[k] = c.w.now
 	}
+	c.saysTrue(m, is)
 	before, after := meta.IsStatusConditionTrue(was.Status.Conditions, v1alpha1.NodeDrained), meta.IsStatusConditionTrue(is.Status.Conditions, v1alpha1.NodeDrained)
 	if after && !before {
 		c.drained(t, m, is)

@@ -17,6 +17,7 @@ func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	if !t.known && !t.p.nomad.known() {
 		c.w.violate("I1", m.name, "a member was chosen though Nomad couldn't be asked")
 	}
+	c.withinLimits(t, m, n)
 	switch n.Spec.Drain.Reason {
 	case v1alpha1.DrainRollout:
 		c.breakerHolds(t, n, "a member leaves")

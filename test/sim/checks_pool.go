@@ -21,6 +21,7 @@ type asked struct {
 	breaker            bool // the breaker was open, and written to be
 	retried            string
 	key, void          string // of the evidence, and of such as counts no more
+	limits             limits
 }
 
 // ask notes what is asked of a pool from now on.
@@ -31,6 +32,7 @@ func (c *checks) ask(p *v1alpha1.NomadNodePool) {
 	a.minReady = time.Duration(p.Spec.Rollout.MinReadySeconds) * time.Second
 	healthy := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolRegistrationHealthy)
 	a.breaker = healthy != nil && healthy.Reason == v1alpha1.ReasonJoinsFailing && healthy.ObservedGeneration == p.Generation
+	a.limits = limitsOf(p)
 	a.retried = p.Annotations[v1alpha1.RetryJoinsAnnotation]
 	if r := p.Status.Registration; r != nil {
 		a.key = r.Key

@@ -118,6 +118,13 @@ func removalMutants() []Mutation {
 		sees("forget the claims", func(o *member.Observed) { o.Claims = nil }),
 		sees("forget the Secret in the end", func(o *member.Observed) { o.Secret = o.Secret && !o.Record.Drained }),
 		sees("wait for a Nomad that is gone for good", func(o *member.Observed) { o.PurgePatience = 1000 * time.Hour }),
+		decides("call a VM that stays gone", func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
+			d := decide(o)
+			if o.Record.Drained && o.VM.Ours && !o.VM.Deleting && d.Step == member.Wait {
+				d.Conditions[v1alpha1.NodeVMReady] = member.Condition{Status: "False", Reason: v1alpha1.ReasonDeleteStuck, Message: "The VM is gone, but its instance runs on without it."}
+			}
+			return d
+		}),
 		sees("take instances for gone", func(o *member.Observed) { o.Instance = member.Instance{} }),
 	}
 }
@@ -187,6 +194,17 @@ func poolMutants() []Mutation {
 			for i := range s.Members {
 				s.Members[i].Leaving = s.Members[i].Leaving && s.Members[i].LeavingReason == v1alpha1.DrainScaleIn
 			}
+		}),
+		poolSees("forget maxConcurrent", func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = nil }),
+		poolSees("forget maxInFlight", func(s *pool.Snapshot) { ten := int32(10); s.Health.MaxInFlight = &ten }),
+		poolSees("forget the stabilisation window", func(s *pool.Snapshot) { s.ScaleIn.StabilizationWindow = nil }),
+		poolDecides("hold only scale-ins within the window", func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
+			p := decide(s)
+			s.ScaleIn.StabilizationWindow = nil
+			if other := decide(s); len(other.Victims) == 0 {
+				p.Outdated = other.Outdated
+			}
+			return p
 		}),
 		poolDecides("tell the time of the pool", func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
 			p := decide(s)

@@ -23,6 +23,8 @@ type task struct {
 	stop     func()
 	yield    func(time.Duration) bool
 	chose    map[*memberTruth]bool // whom it ordered to leave
+	ordered  int                   // how many it did
+	repaired int                   // how many of them because they don't work
 	settled  time.Time             // since when Nomad has been what it was then
 	viewed   time.Time             // when that was
 	seen     map[string]nomad.Node // the view of Nomad when it began
