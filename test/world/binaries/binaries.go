@@ -33,6 +33,8 @@ const (
 	HarvesterLite15 Tool = "harvester-lite-1.5"
 	Nomad           Tool = "nomad"
 	NomadAutoscaler Tool = "nomad-autoscaler"
+	// Helm installs charts.
+	Helm Tool = "helm"
 )
 
 // The programs that check and generate our own code.
@@ -47,7 +49,7 @@ func World() []Tool {
 	return []Tool{
 		Etcd, KubeAPIServer, KubeControllerManager, Kubectl,
 		KVManifests, VirtController, VirtAPI,
-		Nomad, HarvesterLite, NomadAutoscaler, HarvesterLite15,
+		Nomad, HarvesterLite, NomadAutoscaler, HarvesterLite15, Helm,
 	}
 }
 
