@@ -100,6 +100,9 @@ generate: ## Write the generated code and manifests anew
 	@gen=$$(go run ./hack/tools -print controller-gen) && \
 	$$gen object crd paths=./api/... output:crd:artifacts:config=config/crd/bases && \
 	$$gen rbac:roleName=nomad-harvester-controller paths=./controllers/... output:rbac:artifacts:config=config/rbac
+	@cd charts/nomad-harvester && rm -rf files && mkdir -p files/crds files/rbac files/admission files/manager && \
+	cp ../../config/crd/bases/*.yaml files/crds && for part in rbac admission manager; do cp ../../config/$$part/*.yaml files/$$part; done && \
+	rm files/*/kustomization.yaml files/manager/namespace.yaml files/manager/deployment.yaml # the chart has its own
 
 .PHONY: verify
 verify: needs generate ## Check generated files, formatting, linters and go.mod: a clean tree or failure

@@ -68,6 +68,9 @@ func Add(ctx context.Context, mgr ctrl.Manager, own func() (nomad.Connection, er
 	if err := mgr.Add(NewSweeper(d, clock.RealClock{}, config)); err != nil {
 		return err
 	}
+	if err := (&inUse{client: mgr.GetClient(), live: mgr.GetAPIReader()}).setup(mgr); err != nil {
+		return err
+	}
 	err := ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNodePool{}).Owns(&v1alpha1.NomadNode{}).
 		WatchesRawSource(n.poolSource()).WithOptions(options(4)).Complete(NewPoolReconciler(d))
 	if err != nil {

@@ -28,7 +28,7 @@ const (
 func (w *World) InstallProduct(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.installed {
+	if w.installed || w.options.Installed {
 		return nil
 	}
 	root, err := repositoryRoot()

@@ -64,6 +64,8 @@ type Options struct {
 	// BootDelay and ShutdownDelay are how long guests take to boot and to power off.
 	BootDelay, ShutdownDelay time.Duration
 
+	// Installed says that whoever starts the world installs the product: InstallProduct does nothing.
+	Installed bool
 	// Product is a nomad-harvester binary; empty means $NOMAD_HARVESTER_PRODUCT, or that it's built from this repository when
 	// first needed.
 	Product string

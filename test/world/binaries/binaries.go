@@ -34,6 +34,8 @@ const (
 	// Nomad is the user's own, or the stand-in: see FindNomad.
 	Nomad           Tool = "nomad"
 	NomadAutoscaler Tool = "nomad-autoscaler"
+	// Helm installs charts.
+	Helm Tool = "helm"
 )
 
 // The programs that check and generate our own code.
@@ -48,7 +50,7 @@ func World() []Tool {
 	return []Tool{
 		Etcd, KubeAPIServer, KubeControllerManager, Kubectl,
 		KVManifests, VirtController, VirtAPI,
-		Nomad, HarvesterLite, NomadAutoscaler, HarvesterLite15,
+		Nomad, HarvesterLite, NomadAutoscaler, HarvesterLite15, Helm,
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 	etcdServer  = "go.etcd.io/etcd/server/v3"
 	golangci    = "github.com/golangci/golangci-lint/v2"
 	controlTool = "sigs.k8s.io/controller-tools"
+	helm        = "helm.sh/helm/v4"
 )
 
 var (
@@ -46,6 +47,7 @@ var recipes = map[Tool]recipe{
 	HarvesterLite:         {module: "harvester", pkg: "./harvester-lite", version: harvester, typical: 5 * time.Minute},
 	HarvesterLite15:       {module: "harvester", modfile: "v1.5.mod", pkg: "./harvester-lite", version: harvester, tags: "harvester15", typical: 4 * time.Minute},
 	NomadAutoscaler:       {module: "nomad-autoscaler", pkg: autoscaler, version: autoscaler, typical: 4 * time.Minute},
+	Helm:                  {module: "helm", pkg: helm + "/cmd/helm", version: helm, typical: 2 * time.Minute},
 	GolangciLint:          {module: "lint", pkg: golangci + "/cmd/golangci-lint", version: golangci, typical: 4 * time.Minute},
 	ControllerGen:         {module: "lint", pkg: controlTool + "/cmd/controller-gen", version: controlTool, typical: time.Minute},
 }

@@ -1,0 +1,61 @@
+package chart
+
+import (
+	"maps"
+	"strings"
+	"testing"
+)
+
+const (
+	chart     = root + "/charts/nomad-harvester"
+	namespace = "nomad-harvester-system"
+	release   = "nomad-harvester"
+	// drainFirst is what every refusal names.
+	drainFirst = "kubectl delete nomadnodepools,nomadnodes --all --all-namespaces"
+)
+
+// The chart is installed and upgraded with a pool running, and removed by the documented way: the pools first.
+func TestChartIsInstalledUpgradedAndRemoved(t *testing.T) {
+	older := must(t, helm, "package", chart, "--version", "0.0.1", "--app-version", "0.0.1", "--destination", t.TempDir())
+	must(t, helm, "install", release, packaged(t, older), "--namespace", namespace, "--create-namespace")
+	stop := startController(t)
+	createPool(t, "charted")
+	before := members(t)
+
+	must(t, helm, "upgrade", release, chart, "--namespace", namespace)
+	upgraded := versions(t)
+	must(t, helm, "upgrade", release, chart, "--namespace", namespace)
+	if again := versions(t); again != upgraded {
+		t.Errorf("a second upgrade has changed something; before it\n%s\nafter it\n%s", upgraded, again)
+	}
+	if after := members(t); !maps.Equal(before, after) {
+		t.Errorf("members %v became %v", before, after)
+	}
+
+	awaitGuard(t, true)
+	out, err := run(t, helm, "uninstall", release, "--namespace", namespace)
+	if err == nil || !strings.Contains(out, drainFirst) {
+		t.Errorf("the release was uninstalled under its members, or nothing says what to do: %v\n%s", err, out)
+	}
+	if after := members(t); !maps.Equal(before, after) {
+		t.Errorf("after the attempt members %v became %v", before, after)
+	}
+	must(t, kubectl, "delete", "nomadnodepools,nomadnodes", "--all", "--all-namespaces", "--timeout=3m")
+	awaitGuard(t, false)
+	must(t, helm, "uninstall", release, "--namespace", namespace)
+	stop()
+	if left := objects(t); strings.Count(left, "\n") != 2 || !strings.Contains(left, "customresourcedefinition") {
+		t.Errorf("left, beside the two kinds that the chart keeps:\n%s", left)
+	}
+	must(t, kubectl, "delete", "crd", "nomadnodepools.nomad.harvesterhci.io", "nomadnodes.nomad.harvesterhci.io", "--timeout=1m")
+}
+
+// packaged finds the path in what `helm package` prints.
+func packaged(t *testing.T, out string) string {
+	t.Helper()
+	_, path, found := strings.Cut(strings.TrimSpace(out), "saved it to: ")
+	if !found {
+		t.Fatalf("no path in %q", out)
+	}
+	return path
+}

@@ -1,0 +1,138 @@
+package chart
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/world"
+	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+)
+
+const (
+	patience = 3 * time.Minute
+	// root of the repository, from here.
+	root = "../.."
+)
+
+var (
+	w             *world.World
+	helm, kubectl string
+)
+
+func TestMain(m *testing.M) {
+	o := world.Options{ACL: true, Guest: hypervisor.SimulatedGuest, Progress: os.Stderr, Installed: true}
+	os.Exit(world.Main(m, o, func(started *world.World) {
+		w = started
+		programs, err := binaries.Ensure(context.Background(), os.Stderr, binaries.Helm, binaries.Kubectl)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			_ = w.Stop()
+			os.Exit(1)
+		}
+		helm, kubectl = programs[binaries.Helm], programs[binaries.Kubectl]
+	}))
+}
+
+// run runs Helm or kubectl as the cluster's administrator.
+func run(t *testing.T, program string, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	home := filepath.Join(t.TempDir(), filepath.Base(program))
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+w.Kubeconfig, "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
+	out, err := cmd.CombinedOutput()
+	t.Logf("$ %s %v\n%s", filepath.Base(program), args, out)
+	return string(out), err
+}
+
+func must(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	out, err := run(t, program, args...)
+	if err != nil {
+		t.Fatalf("%s %v: %v\n%s", filepath.Base(program), args, err, out)
+	}
+	return out
+}
+
+// startController runs what the installation is for. Its Deployment makes no Pods here: the world's hosts run VMs alone.
+func startController(t *testing.T) (stop func()) {
+	t.Helper()
+	c, err := w.StartController(t.Context(), world.ControllerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop = func() {
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// createPool makes a pool of two members, and waits for them.
+func createPool(t *testing.T, name string) {
+	t.Helper()
+	p := &v1alpha1.NomadNodePool{
+		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},
+		Spec: v1alpha1.NomadNodePoolSpec{
+			Replicas: 2,
+			Nomad:    v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{Servers: []string{w.NomadServer.RPCAddr}, NodePool: name}},
+			Template: v1alpha1.NodeTemplate{
+				CPU: 2, Memory: resource.MustParse("2Gi"),
+				Disks:    []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("20Gi"), Image: fixtures.Image}},
+				Networks: []v1alpha1.Network{{Name: fixtures.Network}},
+			},
+		},
+	}
+	if err := w.Client.Create(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "two ready members", func(ctx context.Context) error {
+		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(p), p); err != nil {
+			return err
+		}
+		if p.Status.ReadyReplicas != 2 || !meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.PoolReady) {
+			return fmt.Errorf("status %+v", p.Status)
+		}
+		return nil
+	})
+}
+
+// members are the UIDs of all members' records.
+func members(t *testing.T) map[string]bool {
+	t.Helper()
+	var l v1alpha1.NomadNodeList
+	if err := w.Client.List(t.Context(), &l); err != nil {
+		t.Fatal(err)
+	}
+	uids := map[string]bool{}
+	for _, n := range l.Items {
+		if n.Spec.Drain == nil && n.DeletionTimestamp == nil {
+			uids[string(n.UID)] = true
+		}
+	}
+	return uids
+}
+
+func eventually(t *testing.T, what string, check func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := process.WaitFor(ctx, 200*time.Millisecond, what, check); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,66 @@
+package chart
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// kinds are those of which an installation consists. Helm's own records and what the controller makes for its leader election
+// aren't among them.
+const kinds = "customresourcedefinitions,clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings," +
+	"roles,rolebindings,serviceaccounts,deployments,services,poddisruptionbudgets"
+
+// listed are the objects of the installation that are there, a line each, with what the format adds. The account "default" is of
+// every namespace.
+func listed(t *testing.T, format string) string {
+	t.Helper()
+	all := must(t, kubectl, "get", kinds, "--all-namespaces", "-o",
+		`jsonpath={range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}`+format+`{"\n"}{end}`)
+	ours := slices.DeleteFunc(slices.Collect(strings.Lines(strings.ToLower(all))), func(line string) bool {
+		return strings.Contains(line, "/default") || !strings.Contains(line, "/nomad-harvester-") && !strings.Contains(line, "nomad.harvesterhci.io")
+	})
+	return strings.Join(ours, "")
+}
+
+func objects(t *testing.T) string { t.Helper(); return listed(t, "") }
+
+// versions change with each write of what was asked for: of what has no generation, with each write.
+func versions(t *testing.T) string {
+	t.Helper()
+	var out strings.Builder
+	for line := range strings.Lines(listed(t, " {.metadata.resourceVersion} {.metadata.generation}")) {
+		if f := strings.Fields(line); len(f) == 4 {
+			fmt.Fprintln(&out, f[0], f[1], "generation", f[3])
+		} else {
+			fmt.Fprint(&out, line)
+		}
+	}
+	return out.String()
+}
+
+// awaitGuard waits until the API server refuses to have a part of the installation deleted, or lets it: it takes a second to notice
+// that the controller has armed or disarmed the policy.
+func awaitGuard(t *testing.T, armed bool) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("the installation to be guarded: %v", armed), func(ctx context.Context) error {
+		role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "nomad-harvester-controller"}}
+		err := w.Client.Delete(ctx, role, client.DryRunAll)
+		if refused := apierrors.IsInvalid(err); refused != armed {
+			return fmt.Errorf("deleting %s: %v", role.Name, err)
+		}
+		return nil
+	})
+}
+
+func awaitKinds(t *testing.T) {
+	t.Helper()
+	must(t, kubectl, "wait", "--for=condition=Established", "--timeout=1m", "crd/nomadnodepools.nomad.harvesterhci.io", "crd/nomadnodes.nomad.harvesterhci.io")
+}
