@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -89,7 +90,7 @@ func createPool(t *testing.T, name string) {
 	p := &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},
 		Spec: v1alpha1.NomadNodePoolSpec{
-			Replicas: 2,
+			Replicas: ptr.To[int32](2),
 			Nomad:    v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{Servers: []string{w.NomadServer.RPCAddr}, NodePool: name}},
 			Template: v1alpha1.NodeTemplate{
 				CPU: 2, Memory: resource.MustParse("2Gi"),
