@@ -49,10 +49,10 @@ func TestStoreOutlivesTheProcess(t *testing.T) {
 		if got := state.Allocs.By(after, state.ByNode, "a"); len(got) != 1 || got[0].Job == nil || *got[0].Job.ID != "job" {
 			t.Errorf("allocations of a are %v", got)
 		}
-		next := write(t, again, func(tx *state.Txn) { state.Nodes.Put(tx, node("a")) })
-		if next <= before.Index() {
-			t.Errorf("index %d comes after %d", next, before.Index())
-		}
+	}
+	next := write(t, open(t, dir), func(tx *state.Txn) { state.Nodes.Put(tx, node("a")) })
+	if before := first.Read().Index(); next <= before {
+		t.Errorf("index %d comes after %d", next, before)
 	}
 }
 
