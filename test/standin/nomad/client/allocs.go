@@ -48,7 +48,7 @@ func (c *Client) follow(got []*api.Allocation, known map[string]uint64) {
 		switch {
 		case here != nil:
 			here.update(a)
-		case !state.Terminal(a): // never seen, and to be stopped already
+		default: // never seen, and to be stopped already
 			c.neverRan(a)
 		}
 	}
@@ -71,10 +71,13 @@ func (c *Client) follow(got []*api.Allocation, known map[string]uint64) {
 	}
 }
 
-// neverRan reports the end of what never began.
+// neverRan reports the end of what never began, unless the servers know of it.
 func (c *Client) neverRan(a *api.Allocation) {
 	here := newAlloc(c, a)
 	here.end()
+	if state.Terminal(a) {
+		here.reported(here.unreported())
+	}
 	c.mu.Lock()
 	c.allocs[a.ID] = here
 	c.mu.Unlock()

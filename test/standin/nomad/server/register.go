@@ -145,7 +145,8 @@ func (s *Server) ClientAllocs(ctx context.Context, id, secret string, minIndex u
 	index := s.store.AwaitAllocs(ctx, id, minIndex)
 	allocs := map[string]uint64{}
 	for _, a := range state.Allocs.By(s.store.Read(), state.ByNode, id) {
-		if !state.Terminal(a) || !state.ServerTerminal(a) {
+		// Of one that is lost the client may know nothing yet, and be running it.
+		if !state.Terminal(a) || !state.ServerTerminal(a) || a.ClientStatus == state.ClientLost {
 			allocs[a.ID] = a.AllocModifyIndex
 		}
 	}
