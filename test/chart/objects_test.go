@@ -2,6 +2,7 @@ package chart
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,6 +47,8 @@ func versions(t *testing.T) string {
 	return out.String()
 }
 
+var errUnexpected = errors.New("not what is awaited")
+
 // awaitGuard waits until the API server refuses to have a part of the installation deleted, or lets it: it takes a second to notice
 // that the controller has armed or disarmed the policy.
 func awaitGuard(t *testing.T, armed bool) {
@@ -54,7 +57,7 @@ func awaitGuard(t *testing.T, armed bool) {
 		role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "nomad-harvester-controller"}}
 		err := w.Client.Delete(ctx, role, client.DryRunAll)
 		if refused := apierrors.IsInvalid(err); refused != armed {
-			return fmt.Errorf("deleting %s: %v", role.Name, err)
+			return fmt.Errorf("deleting %s: %w", role.Name, errors.Join(errUnexpected, err))
 		}
 		return nil
 	})

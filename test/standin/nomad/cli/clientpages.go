@@ -67,7 +67,7 @@ func (a *running) mayClient(r *http.Request) error {
 		return err
 	}
 	namespace := a.client.NamespaceOf(r.URL.Path)
-	allowed := false
+	var allowed bool
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/v1/client/fs/logs/"):
 		allowed = may.AllowNamespaceOp(namespace, acl.ReadLogs) || may.AllowNamespaceOp(namespace, acl.ReadFS)

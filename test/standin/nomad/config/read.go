@@ -141,7 +141,7 @@ func oneOfList(from, to reflect.Type, data any) (any, error) {
 func (c *Agent) check() error {
 	switch {
 	case !c.Server.Enabled && !c.Client.Enabled:
-		return errors.New(`Must specify either server, client or dev mode for the agent.`) //nolint:staticcheck // Nomad's words
+		return errors.New(`Must specify either server, client or dev mode for the agent.`) //nolint:staticcheck,revive // Nomad's words
 	case c.DataDir == "":
 		return errors.New("Must specify \"data_dir\" config option or \"data-dir\" CLI flag") //nolint:staticcheck // Nomad's words
 	}
@@ -159,8 +159,10 @@ func (c *Agent) check() error {
 	return c.advertised()
 }
 
+const poolRunes = "-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 func validPool(name string) bool {
 	return name != "all" && name != "" && len(name) <= 128 && !strings.ContainsFunc(name, func(r rune) bool {
-		return !(r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
+		return !strings.ContainsRune(poolRunes, r)
 	})
 }

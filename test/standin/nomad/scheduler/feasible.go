@@ -96,17 +96,15 @@ func Satisfied(operand, left, right string, leftKnown, rightKnown bool) bool {
 	if !leftKnown || !rightKnown {
 		return false
 	}
+	return compared(operand, left, right)
+}
+
+func compared(operand, left, right string) bool {
 	switch operand {
 	case "", "=", "==", "is":
 		return left == right
-	case "<":
-		return left < right
-	case "<=":
-		return left <= right
-	case ">":
-		return left > right
-	case ">=":
-		return left >= right
+	case "<", "<=", ">", ">=":
+		return ordered(operand, strings.Compare(left, right))
 	case "regexp":
 		matched, err := regexp.MatchString(right, left)
 		return err == nil && matched
@@ -118,6 +116,10 @@ func Satisfied(operand, left, right string, leftKnown, rightKnown bool) bool {
 		return contains(left, right, false)
 	}
 	return false
+}
+
+func ordered(operand string, order int) bool {
+	return order == 0 && strings.HasSuffix(operand, "=") || order < 0 && operand[0] == '<' || order > 0 && operand[0] == '>'
 }
 
 func versionMatches(left, right string) bool {

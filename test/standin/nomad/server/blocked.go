@@ -112,17 +112,7 @@ func (s *Server) collectGarbage(now time.Time, nodes, jobs, evals time.Duration)
 				state.Jobs.Delete(tx, state.JobKey(j))
 			}
 		}
-		for _, a := range state.Allocs.All(tx) {
-			gone := state.Jobs.Get(tx, state.Key(a.Namespace, a.JobID)) == nil || state.ServerTerminal(a)
-			if state.Terminal(a) && gone && now.Sub(time.Unix(0, a.ModifyTime)) >= evals {
-				state.Allocs.Delete(tx, a.ID)
-			}
-		}
-		for _, e := range state.Evals.All(tx) {
-			if e.Status == state.EvalComplete && now.Sub(time.Unix(0, e.ModifyTime)) >= evals {
-				state.Evals.Delete(tx, e.ID)
-			}
-		}
+		collectEnded(tx, now, evals)
 		for _, n := range state.Nodes.All(tx) {
 			if n.Status == state.NodeDown && now.Sub(time.Unix(n.StatusUpdatedAt, 0)) >= nodes && !busy(tx, n.ID) {
 				state.Nodes.Delete(tx, n.ID)
@@ -131,6 +121,21 @@ func (s *Server) collectGarbage(now time.Time, nodes, jobs, evals time.Duration)
 		return nil
 	})
 	return err
+}
+
+// collectEnded removes allocations and evaluations that are over.
+func collectEnded(tx *state.Txn, now time.Time, after time.Duration) {
+	for _, a := range state.Allocs.All(tx) {
+		gone := state.Jobs.Get(tx, state.Key(a.Namespace, a.JobID)) == nil || state.ServerTerminal(a)
+		if state.Terminal(a) && gone && now.Sub(time.Unix(0, a.ModifyTime)) >= after {
+			state.Allocs.Delete(tx, a.ID)
+		}
+	}
+	for _, e := range state.Evals.All(tx) {
+		if e.Status == state.EvalComplete && now.Sub(time.Unix(0, e.ModifyTime)) >= after {
+			state.Evals.Delete(tx, e.ID)
+		}
+	}
 }
 
 func busy(tx *state.Txn, node string) bool {

@@ -49,7 +49,7 @@ func (s *Server) RegisterNode(n *state.Node, token string) (Registered, error) {
 	out.Index, err = s.write(func(tx *state.Txn) error {
 		old := state.Nodes.Get(tx, n.ID)
 		if old != nil && old.SecretID != n.SecretID {
-			return errors.New("node secret ID does not match. Not registering node.") //nolint:staticcheck // Nomad's words
+			return errors.New("node secret ID does not match. Not registering node.") //nolint:staticcheck,revive // Nomad's words
 		}
 		s.admit(tx, n, old, now)
 		if state.NodePools.Get(tx, n.NodePool) == nil {

@@ -102,13 +102,13 @@ func (s *Snapshot) Index(names ...string) uint64 {
 	return highest
 }
 
-// Write changes the database under one index: all that change does, or nothing if it returns an error. When Write returns,
+// Write changes the database under one index: all that do does, or nothing if it returns an error. When Write returns,
 // the change outlives the process.
-func (s *Store) Write(make func(*Txn) error) (uint64, error) {
+func (s *Store) Write(do func(*Txn) error) (uint64, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	t := &Txn{Index: s.last + 1, txn: s.db.Txn(true)}
-	if err := errors.Join(make(t), t.err); err != nil {
+	if err := errors.Join(do(t), t.err); err != nil {
 		t.txn.Abort()
 		return 0, err
 	}
@@ -135,7 +135,7 @@ func (t *Txn) touch(name string) {
 	t.fail(t.txn.Insert(indexTable, &tableIndex{Table: name, Index: t.Index}))
 }
 
-func (t *Txn) notice(name string, object any) { t.changed = append(t.changed, object) }
+func (t *Txn) notice(object any) { t.changed = append(t.changed, object) }
 
 // AllocsOf are the allocations of a job, those of an earlier job of that name included.
 func AllocsOf(r Reader, namespace, job string) []*api.Allocation {

@@ -119,7 +119,7 @@ func (t *Table[T]) Put(tx *Txn, object *T) {
 	tx.fail(tx.txn.Insert(t.Name, object))
 	tx.touch(t.Name)
 	tx.changes = append(tx.changes, change{Table: t.Name, object: object})
-	tx.notice(t.Name, object)
+	tx.notice(object)
 }
 
 // Delete removes an object, and does nothing if there is none.
@@ -131,7 +131,7 @@ func (t *Table[T]) Delete(tx *Txn, id string) {
 	tx.fail(tx.txn.Delete(t.Name, old))
 	tx.touch(t.Name)
 	tx.changes = append(tx.changes, change{Table: t.Name, Deleted: id})
-	tx.notice(t.Name, old)
+	tx.notice(old)
 }
 
 func add(watch memdb.WatchSet, channel <-chan struct{}) {
