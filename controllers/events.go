@@ -3,7 +3,6 @@ package controllers
 import (
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,7 +21,7 @@ import (
 type eventSink struct{ events.EventRecorder }
 
 func (e eventSink) normal(on, related runtime.Object, reason, action, format string, args ...any) {
-	e.Eventf(on, related, corev1.EventTypeNormal, reason, action, "%s", note(fmt.Sprintf(format, args...)))
+	e.Eventf(on, related, corev1.EventTypeNormal, reason, action, "%s", clamp(maxNote, fmt.Sprintf(format, args...)))
 }
 
 func (e eventSink) warn(on runtime.Object, reason, action, format string, args ...any) {
@@ -31,24 +30,7 @@ func (e eventSink) warn(on runtime.Object, reason, action, format string, args .
 
 // warnOf names the object that the warning is about: of two Events that differ in their text alone the recorder keeps one.
 func (e eventSink) warnOf(on, related runtime.Object, reason, action, format string, args ...any) {
-	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", note(fmt.Sprintf(format, args...)))
-}
-
-// maxNote is how many bytes an Event may say. The API server drops one that says more (Kubernetes: pkg/apis/core/validation,
-// NoteLengthLimit).
-const maxNote = 1024
-
-// note is text as far as an Event may hold it. The conditions have all of it.
-func note(text string) string {
-	const more = "…"
-	if len(text) <= maxNote {
-		return text
-	}
-	end := maxNote - len(more)
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + more
+	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", clamp(maxNote, fmt.Sprintf(format, args...)))
 }
 
 func (e eventSink) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {

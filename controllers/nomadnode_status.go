@@ -29,7 +29,7 @@ func setNodeStatus(s *nodeScope, d member.Decision) {
 	for _, t := range v1alpha1.NodeConditions {
 		c := d.Conditions[t]
 		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
-			Type: t, Status: metav1.ConditionStatus(c.Status), Reason: c.Reason, Message: c.Message,
+			Type: t, Status: metav1.ConditionStatus(c.Status), Reason: c.Reason, Message: clamp(maxMessage, c.Message),
 			ObservedGeneration: s.node.Generation, LastTransitionTime: metav1.NewTime(o.Now),
 		})
 	}

@@ -34,7 +34,7 @@ func setPoolStatus(s *poolScope, plan pool.Plan) {
 			status = metav1.ConditionTrue
 		}
 		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
-			Type: t, Status: status, Reason: v.Reason, Message: v.Message,
+			Type: t, Status: status, Reason: v.Reason, Message: clamp(maxMessage, v.Message),
 			ObservedGeneration: s.pool.Generation, LastTransitionTime: metav1.NewTime(s.snapshot.Now),
 		})
 	}

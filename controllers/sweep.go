@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -61,8 +62,14 @@ func (s *Sweeper) Start(ctx context.Context) error {
 	}
 }
 
-// Sweep looks once, and removes what has been left for long enough.
-func (s *Sweeper) Sweep(ctx context.Context) error {
+// Sweep looks once, and removes what has been left for long enough. A panic is an error as in a reconciler: the process is for all pools.
+func (s *Sweeper) Sweep(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.seen = sweep.Seen{}
+			err = fmt.Errorf("panic: %v [recovered]\n%s", p, debug.Stack())
+		}
+	}()
 	o, err := s.observe(ctx)
 	if err != nil {
 		s.seen = sweep.Seen{} // what wasn't looked at may have changed since

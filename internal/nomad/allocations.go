@@ -2,6 +2,7 @@ package nomad
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is strin
 		q := api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: filterFor(chunk, is), Params: params}
 		err := r.query(ctx, "list allocations", q, func(q *api.QueryOptions) error {
 			stubs, _, err := r.api.Allocations().List(q)
-			if err != nil {
+			if err := errors.Join(err, whole(stubs)); err != nil {
 				return err
 			}
 			for _, stub := range stubs {
@@ -124,7 +125,7 @@ func ended(s *api.AllocationListStub) bool {
 
 func allDead(s *api.AllocationListStub) bool {
 	for _, task := range s.TaskStates {
-		if task.State != taskDead {
+		if task == nil || task.State != taskDead { // one that isn't known isn't known to be over
 			return false
 		}
 	}

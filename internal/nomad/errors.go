@@ -85,10 +85,14 @@ func statusOf(err error) (int, string) {
 // the text of a network error has. It goes into conditions, and a condition that changes each time is a write each time.
 func Cause(err error) string {
 	if code, body := statusOf(err); code != 0 {
-		if body == "" {
-			body = http.StatusText(code)
+		text := quotable(body)
+		if text == "" {
+			text = http.StatusText(code)
 		}
-		return fmt.Sprintf("%d %s", code, body)
+		return strings.TrimSpace(fmt.Sprintf("%d %s", code, text))
+	}
+	if errors.Is(err, errUnusable) {
+		return errUnusable.Error()
 	}
 	var (
 		dns     *net.DNSError

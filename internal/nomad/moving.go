@@ -2,6 +2,7 @@ package nomad
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -57,12 +58,15 @@ func (r *remote) pending(ctx context.Context, next replacedBy) ([]string, error)
 		q := api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: filter, Params: brief}
 		err := r.query(ctx, "list allocations", q, func(q *api.QueryOptions) error {
 			stubs, _, err := r.api.Allocations().List(q)
+			if err := errors.Join(err, whole(stubs)); err != nil {
+				return err
+			}
 			for _, s := range stubs {
 				if s.NodeID != next[s.ID].NodeID { // on the same node nothing has to be moved off it
 					out = append(out, s.ID)
 				}
 			}
-			return err
+			return nil
 		})
 		if err != nil {
 			return nil, err
@@ -76,6 +80,9 @@ func (r *remote) fetches(ctx context.Context, id string, former Allocation) (boo
 	var next *api.Allocation
 	err := r.query(ctx, "read allocation "+id, api.QueryOptions{Namespace: former.Namespace}, func(q *api.QueryOptions) (err error) {
 		next, _, err = r.api.Allocations().Info(id, q)
+		if err == nil && (next == nil || next.ID != id) {
+			err = errUnusable
+		}
 		return err
 	})
 	if err != nil {

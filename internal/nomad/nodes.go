@@ -36,7 +36,7 @@ func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration
 	)
 	err := r.query(ctx, "list nodes", q, func(q *api.QueryOptions) error {
 		stubs, meta, err := r.api.Nodes().List(q)
-		if err != nil {
+		if err := errors.Join(err, whole(stubs)); err != nil {
 			return err
 		}
 		for _, stub := range stubs {
@@ -65,6 +65,9 @@ func (r *remote) info(ctx context.Context, nodeID string) (*api.Node, error) {
 	var node *api.Node
 	err := r.query(ctx, "read node "+nodeID, api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
 		node, _, err = r.api.Nodes().Info(nodeID, q)
+		if err == nil && (node == nil || node.ID != nodeID) {
+			err = errUnusable
+		}
 		return err
 	})
 	return node, err

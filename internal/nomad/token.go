@@ -95,6 +95,9 @@ func (r *remote) tokenSelf(ctx context.Context) (*api.ACLToken, error) {
 	var self *api.ACLToken
 	err := r.query(ctx, "read own token", api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
 		self, _, err = r.api.ACLTokens().Self(q)
+		if err == nil && (self == nil || slices.Contains(self.Roles, nil)) {
+			err = errUnusable
+		}
 		return err
 	})
 	if code, body := statusOf(err); code == http.StatusNotFound && strings.Contains(body, "ACL token not found") {
@@ -111,7 +114,7 @@ func (r *remote) roles(ctx context.Context, self *api.ACLToken) (roles []*api.AC
 	}
 	err = r.query(ctx, "list own roles", api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
 		roles, _, err = r.api.ACLRoles().List(q)
-		return err
+		return errors.Join(err, whole(roles))
 	})
 	return roles, err
 }
@@ -121,7 +124,7 @@ func (r *remote) roles(ctx context.Context, self *api.ACLToken) (roles []*api.AC
 func (r *remote) policies(ctx context.Context) (policies []*api.ACLPolicyListStub, err error) {
 	err = r.query(ctx, "list own policies", api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
 		policies, _, err = r.api.ACLPolicies().List(q)
-		return err
+		return errors.Join(err, whole(policies))
 	})
 	return policies, err
 }
