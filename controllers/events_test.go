@@ -54,7 +54,9 @@ func TestConditionsAreNotTooLong(t *testing.T) {
 	if got := clamp(maxMessage, page); len(got) > 4096 || !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
 		t.Errorf("%d bytes", len(got))
 	}
-	s := newPoolShell(func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) { p.Spec.Template.CloudInit.UserData = "#cloud-config\n" + page })
+	s := newPoolShell(func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) {
+		p.Spec.Template.CloudInit.UserData = "#cloud-config\n" + page
+	})
 	p, _ := s.reconcile(t)
 	for _, c := range p.Status.Conditions {
 		if len(c.Message) > maxMessage {

@@ -45,3 +45,24 @@ func TestMembersWaitForANomadThatIntroduces(t *testing.T) {
 		})
 	}
 }
+
+// Members look at tokens unless their Nomad is known to have none: an agent that doesn't lets everybody in who reaches it.
+func TestMembersEnforceACLs(t *testing.T) {
+	for name, c := range map[string]struct {
+		view nomad.View
+		on   bool
+	}{
+		"with ACLs":     {nomad.View{Taken: now, Health: nomad.Health{OK: true}}, true},
+		"without ACLs":  {nomad.View{Taken: now, Health: nomad.Health{OK: true}, NoACLs: true}, false},
+		"Nomad is away": {nomad.View{Health: nomad.Health{Reason: v1alpha1.ReasonUnreachable}}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := unmade(0, v1alpha1.IntroductionAuto)
+			s.nomad.view = c.view
+			s.reconcile(t)
+			if got := strings.Contains(s.userData(t), "acl {"); got != c.on || s.userData(t) == "" {
+				t.Errorf("acl: %t, in %q", got, s.userData(t))
+			}
+		})
+	}
+}

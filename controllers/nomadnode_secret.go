@@ -70,8 +70,9 @@ func (r *NomadNodeReconciler) deleteSecret(ctx context.Context, s *nodeScope, _ 
 // renderSecret returns nil if it is too early to say what goes into the Secret.
 func (r *NomadNodeReconciler) renderSecret(ctx context.Context, s *nodeScope) (*corev1.Secret, error) {
 	m := machine.MemberOf(s.node)
-	if m.Client.IntroductionToken != v1alpha1.IntroductionNever && s.observed.Nomad.NotAsked {
-		// Just after a start. Without this the first members would be made without a token, as if Nomad were away.
+	if s.observed.Nomad.NotAsked {
+		// Just after a start. Without this the first members would be made without a token, as if Nomad were away, and nobody would know
+		// if it has ACLs.
 		s.pause = time.Second
 		return nil, nil
 	}
@@ -80,6 +81,9 @@ func (r *NomadNodeReconciler) renderSecret(ctx context.Context, s *nodeScope) (*
 		return nil, err
 	}
 	m.IntroductionToken = token
+	// Where Nomad is away this isn't known. Then it's on: an agent that refuses too much can be told from its log, one that lets
+	// everybody in can't.
+	m.ACL = !s.link.View.NoACLs
 	out, err := machine.Render(m, s.facts)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())

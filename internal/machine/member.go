@@ -24,6 +24,10 @@ type Member struct {
 	Region string
 	// IntroductionToken is the JWT with which the guest introduces itself to Nomad; empty: none.
 	IntroductionToken string
+	// ACL has the guest's agent look at tokens. Without it an agent lets everybody who reaches its port read every file of its
+	// allocations, exec into them and change the node's meta, whatever the servers enforce (Nomad: client/acl.go, resolveTokenValue).
+	// It isn't part of the revision: the cluster says what it must be, and its change replaces nobody.
+	ACL bool
 
 	Template v1alpha1.NodeTemplate
 	Client   v1alpha1.NomadClient

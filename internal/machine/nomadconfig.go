@@ -61,6 +61,10 @@ func nomadConfig(m Member) string {
 		body.AppendNewline()
 		writeTLS(body.AppendNewBlock("tls", nil).Body())
 	}
+	if m.ACL {
+		body.AppendNewline()
+		body.AppendNewBlock("acl", nil).Body().SetAttributeValue("enabled", cty.True)
+	}
 	return string(f.Bytes())
 }
 

@@ -50,6 +50,7 @@ func TestRenderGolden(t *testing.T) {
 	full.Template.Annotations = map[string]string{"note": "x"}
 	full.Template.VirtualMachine = overlay(`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"data","cache":"none"}]}}}}}`)
 
+	full.ACL = true
 	full.Client.Reserved = &v1alpha1.NomadReserved{CPU: 500, Memory: resource.MustParse("512Mi"), Disk: resource.MustParse("2Gi")}
 
 	fromApt, fetched := testMember(), testMember()

@@ -121,3 +121,13 @@ func TestRevokedTokenIsNoticed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Whether the agents of members have to look at tokens.
+func TestViewTellsIfThereAreACLs(t *testing.T) {
+	for _, acl := range []bool{false, true} {
+		server := startNomad(t, world.ServerOptions{ACL: acl})
+		c := watched(t, Connection{Address: server.Addr, Token: server.Token}, &changes{})
+		eventually(t, "an answer", func() bool { return c.View().Health.OK })
+		eventually(t, "the look at the token", func() bool { return c.View().NoACLs != acl })
+	}
+}

@@ -148,11 +148,11 @@ func TestAnswersAreBounded(t *testing.T) {
 // Conditions repeat what Nomad says, and no page of somebody else's.
 func TestCauseQuotesNomadAlone(t *testing.T) {
 	for body, want := range map[string]string{
-		"Permission denied":                        "403 Permission denied",
-		"<html><body>internal page</body></html>":  "403 Forbidden",
-		`{"secret": "x"}`:                          "403 Forbidden",
-		strings.Repeat("x", 40_000):                "403 Forbidden",
-		"a\x00b":                                   "403 Forbidden",
+		"Permission denied":                       "403 Permission denied",
+		"<html><body>internal page</body></html>": "403 Forbidden",
+		`{"secret": "x"}`:                         "403 Forbidden",
+		strings.Repeat("x", 40_000):               "403 Forbidden",
+		"a\x00b":                                  "403 Forbidden",
 		"1 error occurred:\n\t* node not found\n": "403 1 error occurred: * node not found",
 	} {
 		_, err := answering(t, http.StatusForbidden, body).info(t.Context(), someNode)

@@ -12,6 +12,8 @@ type tokenLook struct {
 	// grants stands for what was granted, in the version that it had: any write to the token, its roles or its policies makes it
 	// another one, even if it has been undone since. Empty: the cluster runs without ACLs, or the token is none.
 	grants string
+	// noACLs: the cluster runs without ACLs.
+	noACLs bool
 }
 
 // looks lets one look at the token serve all who wait for one, so that a hundred members that are drained at once don't ask a

@@ -41,7 +41,11 @@ func (c *cluster) idleSince() time.Time { return time.Unix(0, c.lastUsed.Load())
 
 func (c *cluster) View() View {
 	c.use()
-	return c.state.view()
+	v := c.state.view()
+	if look := c.looks.latest.Load(); look != nil {
+		v.NoACLs = look.noACLs
+	}
+	return v
 }
 
 func (c *cluster) Allocations() AllocationsView {

@@ -21,13 +21,13 @@ func (r *remote) lookAtToken(ctx context.Context) (tokenLook, error) {
 	self, err := r.tokenSelf(ctx)
 	switch {
 	case saysDisabled(err):
-		return tokenLook{health: healthy(r.origin.address)}, nil
+		return tokenLook{health: healthy(r.origin.address), noACLs: true}, nil
 	case errors.Is(err, ErrUnreachable), errors.Is(err, context.Canceled):
 		return tokenLook{}, err
 	case err != nil: // what isn't a token at all is a 500, in words that differ from version to version
 		return tokenLook{health: healthRefused(r.origin, err)}, nil
 	case self.AccessorID == disabledAccessor:
-		return tokenLook{health: healthy(r.origin.address)}, nil
+		return tokenLook{health: healthy(r.origin.address), noACLs: true}, nil
 	case self.Type == managementType:
 		return tokenLook{health: healthy(r.origin.address), grants: versionOf(self, nil, nil)}, nil
 	}

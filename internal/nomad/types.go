@@ -92,6 +92,8 @@ type View struct {
 	SettledSince time.Time
 	// Introduces: Nomad has given an introduction token to this process, so that it may insist on them.
 	Introduces bool
+	// NoACLs: the latest look at the token has found that the cluster runs without ACLs. False as long as that isn't known.
+	NoACLs bool
 }
 
 // Allocation is one live allocation.
