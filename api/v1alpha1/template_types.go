@@ -159,7 +159,7 @@ type Network struct {
 // +kubebuilder:validation:XValidation:rule="!(has(self.networkData) && has(self.networkDataSecretRef))",message="cloudInit: set networkData or networkDataSecretRef, not both"
 type CloudInit struct {
 	// userData is a #cloud-config document that is merged with the controller's: lists are appended, and where both set
-	// the same thing, what Nomad needs wins.
+	// the same thing, what Nomad needs wins. Your runcmd runs before Nomad starts, in a shell of its own.
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
 	UserData string `json:"userData,omitempty"`

@@ -155,11 +155,10 @@ func publicKeys(m Member, f Facts) []any {
 	return keys
 }
 
-// mergeCloudConfig lays what the member needs over the user's document: lists are the user's items followed by ours, so
-// that ours are written and run last, mappings are merged key by key, and of other values ours wins. It is what
-// cloud-init does with ours as the first part and the user's as a second one with the merge_how
-// "dict(no_replace,recurse_list)+list(prepend)+str()" (cloud-init: doc/rtd/reference/merging.rst), but that ours
-// wins, or the user's is refused, where one is of another kind than the other.
+// mergeCloudConfig lays what the member needs over the user's document: lists are the user's items and ours, mappings are merged key by
+// key, and of other values ours wins, or the user's is refused where it is of another kind. Of lists ours come last, so that commands
+// of the user's run before Nomad starts; but files and boot commands of ours come first, and the user's commands run in a shell of
+// their own (commands.go): whatever goes wrong with the user's, the member gets its identity and its Nomad.
 func mergeCloudConfig(user, ours *yaml.Node) (*yaml.Node, error) {
 	return merger{refuses: true}.mappings("", user, ours)
 }
@@ -193,6 +192,10 @@ func (m merger) values(field string, under, over *yaml.Node) (*yaml.Node, error)
 	switch {
 	case isNull(under):
 		return over, nil
+	case isList(over) && isList(under) && m.refuses && slices.Contains(oursFirst, field):
+		return &yaml.Node{Kind: yaml.SequenceNode, Content: slices.Concat(over.Content, under.Content)}, nil
+	case isList(over) && isList(under) && m.refuses && field == "runcmd":
+		return &yaml.Node{Kind: yaml.SequenceNode, Content: slices.Concat(apart(under.Content), over.Content)}, nil
 	case isList(over) && isList(under):
 		return &yaml.Node{Kind: yaml.SequenceNode, Content: slices.Concat(under.Content, over.Content)}, nil
 	case isMapping(over) && isMapping(under):

@@ -3,6 +3,7 @@ package machine
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,14 +97,14 @@ runcmd:
 		Packages:       []string{"jq", "qemu-guest-agent"},
 		AuthorizedKeys: &[]string{"ssh-rsa mine", "ssh-ed25519 AAAAC3Nza ops"},
 		WriteFiles: []writeFile{
-			{"/etc/motd", "0644", "hi"},
 			{"/opt/nomad/data/client/client-id", "0600", testNodeID},
 			{"/opt/nomad/data/client/intro_token.jwt", "0600", "eyJ.abc.def"},
 			{"/etc/nomad.d/nomad.hcl", "0640", nomadConfig(m)},
+			{"/etc/motd", "0644", "hi"},
 		},
-		BootCmd: []any{"echo zeroth", clearState},
+		BootCmd: []any{clearState, "echo zeroth"},
 		RunCmd: []any{
-			"echo first",
+			ownShell, "echo first", endOfOwnShell,
 			[]any{"systemctl", "enable", "--now", "qemu-guest-agent.service"},
 			[]any{"systemctl", "enable", "nomad.service"},
 			[]any{"systemctl", "restart", "nomad.service"},
@@ -332,9 +333,10 @@ func mergedMaps(user, ours map[string]any) (map[string]any, error) {
 	return config, yaml.Unmarshal([]byte(text), &config)
 }
 
-// The user's items of a list stay, first and in their order; what the member needs follows.
+// The user's items of a list stay, first and in their order; what the member needs follows. Of files and boot commands it comes first, and
+// commands of the user's are in a shell of their own.
 func TestMergeCloudConfigKeepsBoth(t *testing.T) {
-	keys := rapid.SampledFrom([]string{"hostname", "runcmd", "packages", "other"})
+	keys := rapid.SampledFrom([]string{"hostname", "runcmd", "packages", "other", "write_files"})
 	items := rapid.SliceOfN(rapid.StringMatching(`[a-z]`), 0, 3)
 	rapid.Check(t, func(t *rapid.T) {
 		user, ours := map[string]any{}, map[string]any{}
@@ -351,10 +353,17 @@ func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, key := range []string{"hostname", "runcmd", "packages", "other"} {
+		for _, key := range []string{"hostname", "runcmd", "packages", "other", "write_files"} {
 			first, _ := user[key].([]any)
 			second, _ := ours[key].([]any)
 			all, _ := got[key].([]any)
+			_, both := ours[key]
+			switch {
+			case key == "write_files":
+				first, second = second, first
+			case key == "runcmd" && both && len(first) > 0:
+				first = slices.Concat([]any{ownShell}, first, []any{endOfOwnShell})
+			}
 			if want := append(append([]any{}, first...), second...); len(want)+len(all) > 0 && !cmp.Equal(want, all) {
 				t.Fatalf("%s: %v and %v give %v", key, first, second, all)
 			}

@@ -18,8 +18,10 @@ func parseUserData(text string) (*yaml.Node, error) {
 	if strings.TrimSpace(text) == "" {
 		return &yaml.Node{Kind: yaml.MappingNode}, nil
 	}
-	header, _, _ := strings.Cut(text, "\n")
-	if header = strings.TrimRight(header, " \t\r"); header != cloudConfigHeader {
+	// As cloud-init tells: without leading white space, in any case, whatever follows (cloud-init: cloudinit/handlers,
+	// type_from_starts_with).
+	header, _, _ := strings.Cut(strings.TrimLeft(text, " \t\r\n\v\f"), "\n")
+	if header = strings.ToLower(strings.TrimRight(header, " \t\r")); !strings.HasPrefix(header, cloudConfigHeader) || otherKind(header) != "" {
 		return nil, fmt.Errorf("the first line is not %s%s; only such documents can be merged with what Nomad needs: put commands under runcmd, files under write_files",
 			cloudConfigHeader, otherKind(header))
 	}
@@ -60,11 +62,11 @@ func otherKind(header string) string {
 
 // checkOwned refuses what would get in the way of the member's own files.
 func checkOwned(user *yaml.Node, install *v1alpha1.NomadInstall) error {
-	return errors.Join(checkFiles(valueOf(user, "write_files"), install), checkMounts(valueOf(user, "mounts")))
+	return errors.Join(checkFiles(valueOf(user, "write_files"), install), checkMounts(valueOf(user, "mounts")),
+		checkCommands(user, "bootcmd"), checkCommands(user, "runcmd"), checkModules(user))
 }
 
-// checkFiles refuses files that are the member's own. Ours come later in the list and would win, unless the user's is
-// deferred; either way it can't be what was meant.
+// checkFiles refuses files that are the member's own: the user's would come later, and win.
 func checkFiles(files *yaml.Node, install *v1alpha1.NomadInstall) error {
 	owned := []string{nomadClientIDFile, nomadIntroTokenFile, nomadCAFile, nomadCertFile, nomadKeyFile}
 	for _, f := range installationOf(install).files {

@@ -1,0 +1,63 @@
+package machine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// oursFirst are the lists in which an item that fails keeps those after it from being done: cloud-init writes files one after the other
+// until one of them has an owner that doesn't exist, or a content that can't be decoded, and makes one script of the boot commands
+// (cloud-init: cloudinit/config/cc_write_files.py, write_files; cc_bootcmd.py).
+var oursFirst = []string{"write_files", "bootcmd"}
+
+const (
+	// ownShell runs what follows, up to endOfOwnShell, in a shell of its own. It reads that as file 3, so that the commands' standard
+	// input stays what it was.
+	ownShell      = "sh /dev/fd/3 3<<'" + endOfOwnShell + "'"
+	endOfOwnShell = "END-OF-THE-POOLS-RUNCMD"
+)
+
+// apart puts the user's commands into a shell of their own. cloud-init makes one script of all commands (cloud-init:
+// cloudinit/util.py, shellify): an "exit 0" among them, a "set -e", an "exec" or a quote that isn't closed would be the end of ours.
+func apart(commands []*yaml.Node) []*yaml.Node {
+	if !slices.ContainsFunc(commands, func(c *yaml.Node) bool { return !isNull(c) }) {
+		return nil
+	}
+	return slices.Concat([]*yaml.Node{textNode(ownShell)}, commands, []*yaml.Node{textNode(endOfOwnShell)})
+}
+
+// checkCommands refuses what cloud-init can't make a script of: it would then run none of the commands, ours included.
+func checkCommands(user *yaml.Node, list string) error {
+	for i, c := range itemsOf(valueOf(user, list)) { // What is no list is refused by the merge.
+		kind := ""
+		switch {
+		case isText(c) && slices.Contains(strings.Split(c.Value, "\n"), endOfOwnShell):
+			return fmt.Errorf("%s[%d], line %d: a line of it is %s, by which the controller ends your commands; write another", list, i, c.Line, endOfOwnShell)
+		case isText(c), isList(c), isNull(c):
+			continue
+		case isMapping(c):
+			kind = "a mapping, as YAML takes a colon followed by a space"
+		case c.Kind == yaml.ScalarNode:
+			kind = "a number, a date or true or false"
+		default:
+			kind = "neither text nor a list"
+		}
+		return fmt.Errorf("%s[%d], line %d: it is %s, and cloud-init would run none of the commands; put the whole command into quotes, or write it as a list of words", list, i, c.Line, kind)
+	}
+	return nil
+}
+
+// ourModules are the lists of modules that a document can choose; ours are run by some of them.
+var ourModules = []string{"cloud_init_modules", "cloud_config_modules", "cloud_final_modules"}
+
+func checkModules(user *yaml.Node) error {
+	for _, key := range ourModules {
+		if valueOf(user, key) != nil {
+			return fmt.Errorf("%s can't be chosen: the controller's files and commands are done by modules that it may leave out; leave it out", key)
+		}
+	}
+	return nil
+}
