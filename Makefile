@@ -71,6 +71,11 @@ test-others:
 test-rest:
 	$(say_nomad) $(E2E) -test.run '$(CRASHES)'
 	$(say_nomad) $(GOTEST) -p 3 $$(go list ./... | grep -vE '/test/(e2e|guest)$$')
+	@$(MAKE) --no-print-directory test-race
+
+.PHONY: test-race
+test-race: ## Run what isn't end-to-end once more, with the race detector; needs gcc
+	CGO_ENABLED=1 $(GOTEST) -race -short ./api/... ./controllers/... ./internal/... ./pkg/... ./test/standin/...
 
 MESSAGES := docs/messages.txt
 .PHONY: messages

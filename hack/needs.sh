@@ -10,6 +10,8 @@ need mount mount
 if [[ ${1:-} == test ]]; then
 	# Where a machine isn't to be set up by it, touch /etc/cloud/cloud-init.disabled first.
 	need cloud-init cloud-init
+	need gcc gcc # for the race detector
+	[[ -e /usr/include/stdlib.h ]] || missing+=(libc6-dev)
 fi
 if [[ ${1:-} == guest ]]; then
 	need qemu-system-x86_64 qemu-system-x86
