@@ -35,7 +35,8 @@ func newPool() *v1alpha1.NomadNodePool {
 	return &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: pool},
 		Spec: v1alpha1.NomadNodePoolSpec{
-			Nomad: v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{Servers: []string{w.NomadServer.RPCAddr}, NodePool: pool}},
+			Replicas: new(int32),
+			Nomad:    v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{Servers: []string{w.NomadServer.RPCAddr}, NodePool: pool}},
 			Template: v1alpha1.NodeTemplate{
 				CPU: 1, Memory: resource.MustParse("1Gi"),
 				Disks: []v1alpha1.Disk{
