@@ -192,12 +192,8 @@ func (m merger) values(field string, under, over *yaml.Node) (*yaml.Node, error)
 	switch {
 	case isNull(under):
 		return over, nil
-	case isList(over) && isList(under) && m.refuses && slices.Contains(oursFirst, field):
-		return &yaml.Node{Kind: yaml.SequenceNode, Content: slices.Concat(over.Content, under.Content)}, nil
-	case isList(over) && isList(under) && m.refuses && field == "runcmd":
-		return &yaml.Node{Kind: yaml.SequenceNode, Content: slices.Concat(apart(under.Content), over.Content)}, nil
 	case isList(over) && isList(under):
-		return &yaml.Node{Kind: yaml.SequenceNode, Content: slices.Concat(under.Content, over.Content)}, nil
+		return &yaml.Node{Kind: yaml.SequenceNode, Content: m.items(field, under.Content, over.Content)}, nil
 	case isMapping(over) && isMapping(under):
 		return m.mappings(field+".", under, over)
 	case isList(over) && m.refuses:
@@ -206,5 +202,18 @@ func (m merger) values(field string, under, over *yaml.Node) (*yaml.Node, error)
 		return nil, fmt.Errorf("%s is not a mapping; write it as one, to which the controller can add its own keys", field)
 	default:
 		return over, nil
+	}
+}
+
+// items are those of both lists. Where the upper one is ours, files and boot commands of ours come first, and commands of the user's run in
+// a shell of their own.
+func (m merger) items(field string, under, over []*yaml.Node) []*yaml.Node {
+	switch {
+	case m.refuses && slices.Contains(oursFirst, field):
+		return slices.Concat(over, under)
+	case m.refuses && field == "runcmd":
+		return slices.Concat(apart(under), over)
+	default:
+		return slices.Concat(under, over)
 	}
 }

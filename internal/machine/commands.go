@@ -32,7 +32,7 @@ func apart(commands []*yaml.Node) []*yaml.Node {
 // checkCommands refuses what cloud-init can't make a script of: it would then run none of the commands, ours included.
 func checkCommands(user *yaml.Node, list string) error {
 	for i, c := range itemsOf(valueOf(user, list)) { // What is no list is refused by the merge.
-		kind := ""
+		var kind string
 		switch {
 		case isText(c) && slices.Contains(strings.Split(c.Value, "\n"), endOfOwnShell):
 			return fmt.Errorf("%s[%d], line %d: a line of it is %s, by which the controller ends your commands; write another", list, i, c.Line, endOfOwnShell)

@@ -9,8 +9,6 @@ const (
 	AsNomad Quirk = iota
 	// Never doesn't show it.
 	Never
-	// Always shows it whenever it is possible.
-	Always
 )
 
 // Quirks are the faults of Nomad's drainer (facts/nomad.md §2).
