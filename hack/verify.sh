@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what a reviewer shouldn't have to: generated files, formatting, vet, linters, go.mod. Prints what to do.
+# Checks what a reviewer shouldn't have to: generated files, formatting, vet, linters, licences, go.mod. Prints what to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 fail() { echo "verify: $1" >&2; exit 1; }
@@ -7,6 +7,7 @@ fail() { echo "verify: $1" >&2; exit 1; }
 [[ -z "$(gofmt -l $(git ls-files '*.go'))" ]] || { gofmt -l $(git ls-files '*.go'); fail "run gofmt -w on these files"; }
 go vet ./...
 "$(go run ./hack/tools -print golangci-lint)" run --allow-serial-runners ./...
+go run ./hack/licences
 go mod tidy
 changed="$(git status --porcelain)"
 [[ -z "$changed" ]] || { git --no-pager diff --stat; echo "$changed"; fail "generated files or go.mod are out of date; run make generate and go mod tidy, and commit"; }
