@@ -52,7 +52,7 @@ test: ## Run the unit, integration and end-to-end tests
 	@hack/needs.sh test
 	@$(WHICH_NOMAD)
 	go vet ./...
-	@$(say_nomad) $(MAKE) --no-print-directory -j3 --output-sync=target $(CHAINS)
+	@$(say_nomad) $(MAKE) --no-print-directory -j3 --output-sync=target $(CHAINS) && $(MAKE) --no-print-directory test-race
 
 # Three chains of tests side by side: each waits a lot, for Nomad's and Kubernetes' own time.
 .PHONY: $(CHAINS) test-built
@@ -88,6 +88,12 @@ test-guest: ## Boot whole machines with qemu, and scale a pool of them; CI runs 
 .PHONY: unit
 unit: ## Run the tests that need no embedded world
 	go test ./api/... ./controllers/... ./internal/... ./pkg/... -short
+
+.PHONY: test-race
+test-race: export CGO_ENABLED := 1
+test-race: ## Run the tests that need no embedded world with the race detector; it needs a C compiler
+	@hack/needs.sh race
+	go test -race -short -vet=off ./api/... ./controllers/... ./internal/... ./pkg/... ./test/standin/nomad/...
 
 SCHEDULES ?= 1000
 SEED ?= 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks for what the embedded world needs and names the Debian package of what is missing. With the argument `test`, also for
-# what the tests need; with `guest`, for what guests that are whole machines need.
+# what the tests need; with `race`, for what the race detector needs; with `guest`, for what guests that are whole machines need.
 set -euo pipefail
 missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
@@ -10,6 +10,9 @@ need mount mount
 if [[ ${1:-} == test ]]; then
 	# Where a machine isn't to be set up by it, touch /etc/cloud/cloud-init.disabled first.
 	need cloud-init cloud-init
+fi
+if [[ ${1:-} == test || ${1:-} == race ]]; then
+	need gcc "gcc libc6-dev"
 fi
 if [[ ${1:-} == guest ]]; then
 	need qemu-system-x86_64 qemu-system-x86
