@@ -53,6 +53,7 @@ func TestStoreOutlivesTheProcess(t *testing.T) {
 		if next <= before.Index() {
 			t.Errorf("index %d comes after %d", next, before.Index())
 		}
+		first = again // what it wrote is to outlive it, too
 	}
 }
 
