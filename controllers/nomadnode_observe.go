@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
@@ -55,6 +56,7 @@ func (r *NomadNodeReconciler) observe(ctx context.Context, n *v1alpha1.NomadNode
 		return nil, err
 	}
 	observeNomad(s, siblings)
+	r.observeStopTime(ctx, s)
 	return s, r.observePool(ctx, s)
 }
 
@@ -307,6 +309,20 @@ func observeNomad(s *nodeScope, siblings []string) {
 	if allocs.Err != nil {
 		o.LiveProblem = nomad.Cause(allocs.Err)
 	}
+}
+
+// observeStopTime asks how long what is left may take to stop, once that is what is waited for. Without an answer it gets the usual time.
+func (r *NomadNodeReconciler) observeStopTime(ctx context.Context, s *nodeScope) {
+	o := &s.observed.Nomad
+	if s.link.Cluster == nil || !o.LiveKnown || len(o.Live) == 0 || !member.PastDeadline(s.observed) {
+		return
+	}
+	longest, err := s.link.Cluster.StopTime(ctx, s.node.Spec.NodeID)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "how long its allocations may take to stop isn't known")
+		return
+	}
+	o.StopTime = longest
 }
 
 func setNodeFacts(o *member.Nomad, v nomad.Node) {

@@ -3,6 +3,7 @@ package member
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -16,11 +17,17 @@ const (
 	siblingPoll = time.Second
 	// ForceGrace is how long after its deadline a forced drain may take to stop the tasks: Nomad acts up to 5 s late
 	// (Nomad: nomad/drainer NodeDeadlineCoalesceWindow) and a client gives tasks up to max_kill_timeout, 30 s by default.
+	// Jobs may have been promised more: then they get that.
 	ForceGrace = 40 * time.Second
+	// stopMargin is for what Nomad and its client need on top of what a job was promised.
+	stopMargin = 10 * time.Second
 	// stallPatience is how long a drain may stay open after the last allocation has ended that isn't a system job's, before
 	// it is sent again. Nomad's drainer can miss the end of an allocation when several nodes drain at once.
 	stallPatience = 5 * time.Second
 )
+
+// maxCut is how many of the allocations that are cut off are named.
+const maxCut = 5
 
 // drain leads a member with an intent to Drained.
 func drain(o Observed) Decision {
@@ -121,7 +128,7 @@ func await(o Observed) Decision {
 	}
 	end := forceEnd(o)
 	if !o.Now.Before(end) {
-		return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and onTimeout is Force.")
+		return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and onTimeout is Force. Cut off: "+strings.Join(Blocking(o, maxCut), ", ")+".")
 	}
 	return kickOr(o, Decision{Step: Wait, Wake: end.Sub(o.Now)})
 }
@@ -152,7 +159,12 @@ func forceEnd(o Observed) time.Time {
 			end = told
 		}
 	}
-	return end.Add(ForceGrace)
+	return end.Add(max(ForceGrace, o.Nomad.StopTime+stopMargin))
+}
+
+// PastDeadline reports that a drain is at the point where what is left is stopped, so that it matters how long that may take.
+func PastDeadline(o Observed) bool {
+	return o.Record.Emptying() && o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !o.Now.Before(o.Record.Drain.Deadline.Time)
 }
 
 // kickOr sends a drain a second time, once, if only system allocations are left: Nomad stops them when everything else

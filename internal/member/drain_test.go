@@ -2,6 +2,7 @@ package member_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +53,9 @@ func TestDeadline(t *testing.T) {
 		{name: "force: tasks get time to stop", o: draining(service("web"), overdue(0)), step: member.Wait, wake: grace},
 		{name: "force: a moment before the end", o: draining(service("web"), overdue(grace-time.Second)), step: member.Wait, wake: time.Second},
 		{name: "force: over", o: draining(service("web"), overdue(grace)), step: member.MarkDrained},
+		{name: "force: tasks get what they were promised", o: draining(service("web"), overdue(grace), stops(10*time.Minute)), step: member.Wait, wake: 10*time.Minute + 10*time.Second - grace},
+		{name: "force: and no more", o: draining(service("web"), overdue(10*time.Minute+10*time.Second), stops(10*time.Minute)), step: member.MarkDrained},
+		{name: "force: promised less than usual", o: draining(service("web"), overdue(grace-time.Second), stops(time.Second)), step: member.Wait, wake: time.Second},
 		{name: "force: sent late, counted from then", o: draining(service("web"), overdue(time.Hour), func(o *member.Observed) { o.Nomad.DrainStarted = o.Now.Add(-time.Second) }), step: member.Wait, wake: grace - time.Second},
 		{name: "force: somebody else's drain doesn't know of it", o: draining(service("web"), foreign, overdue(0)), step: member.Drain},
 		{name: "force: somebody else's drain, empty", o: draining(nil, foreign, overdue(0)), step: member.MarkDrained},
@@ -270,5 +274,17 @@ func TestBlockingNamesSome(t *testing.T) {
 	}
 	if got := member.Blocking(steady(), 3); got != nil {
 		t.Errorf("nothing blocks, got %q", got)
+	}
+}
+
+// stops says how long what is left was promised to stop.
+func stops(d time.Duration) func(*member.Observed) {
+	return func(o *member.Observed) { o.Nomad.StopTime = d }
+}
+
+func TestWhatIsCutOffIsNamed(t *testing.T) {
+	d := member.Decide(draining(service("web"), overdue(grace)))
+	if want := "onTimeout is Force. Cut off: web."; !strings.Contains(d.Drained.Message, want) {
+		t.Errorf("%q doesn't say %q", d.Drained.Message, want)
 	}
 }

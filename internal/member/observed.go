@@ -176,6 +176,8 @@ type Nomad struct {
 	LiveProblem string
 	// Live are the allocations that are pending, running or unknown.
 	Live []Allocation
+	// StopTime is how long these may take to stop, as their jobs were promised. Zero: not asked yet, as before the deadline, or unknown.
+	StopTime time.Duration
 }
 
 // Ready is true when the node takes work.

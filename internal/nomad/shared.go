@@ -73,6 +73,13 @@ func (c *cluster) Inspect(ctx context.Context, nodeID string) (Inspection, error
 	return inspection, nil
 }
 
+func (c *cluster) StopTime(ctx context.Context, nodeID string) (time.Duration, error) {
+	c.use()
+	longest, err := c.remote.stopTime(ctx, nodeID)
+	c.noteError(err)
+	return longest, err
+}
+
 // inspect reads the node and its allocations, and finds out if their list may be believed.
 func (c *cluster) inspect(ctx context.Context, nodeID string) (Inspection, error) {
 	if err := checkNodeID(nodeID); err != nil {

@@ -73,15 +73,22 @@ func undeletable(t *testing.T, n v1alpha1.NomadNode) (deletable func()) {
 	return deletable
 }
 
-// With onTimeout Force a member goes when its deadline has passed and Nomad has had its time to stop what was left, though a
-// task is still there.
+// With onTimeout Force a member goes when its deadline has passed and what was left has had the time to stop that its job was promised, though
+// a task is still there: a poststop task, which nothing stops.
 func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 	t.Parallel()
-	const deadline = 5 * time.Second
+	const deadline, delay = 5 * time.Second, 50 * time.Second
 	create(t, newPool("forced", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = deadline }))
 	eventually(t, "forced", "the pool to settle", time.Minute, settled(1))
-	job := api.NewBatchJob("forced-batch", "forced-batch", "global", 50)
-	register(t, job, "forced", 1, forever, func(task *api.Task) { task.ShutdownDelay = time.Hour })
+	sleep := func(name string) *api.Task {
+		return api.NewTask(name, "raw_exec").SetConfig("command", "sleep").SetConfig("args", []string{"86400"}).Require(&api.Resources{CPU: new(50), MemoryMB: new(16)})
+	}
+	works, never := sleep("works"), sleep("never-ends")
+	works.ShutdownDelay = delay
+	never.Lifecycle = &api.TaskLifecycle{Hook: api.TaskLifecycleHookPoststop}
+	job := api.NewBatchJob("forced-batch", "forced-batch", "global", 50).AddDatacenter("dc1")
+	job.AddTaskGroup(api.NewTaskGroup("g", 1).AddTask(works).AddTask(never)).NodePool = new("forced")
+	submit(t, job)
 	running(t, "forced-batch", 1)
 	began := time.Now()
 	if err := scale(t, "forced", 0); err != nil {
@@ -97,10 +104,10 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 		return nil
 	})
 	eventually(t, "forced", "the member to go all the same", 90*time.Second, settled(0))
-	if took := time.Since(began); took < deadline+forceGrace {
-		t.Errorf("the guest was stopped after %s, within %s of its deadline", took, forceGrace)
+	if took := time.Since(began); took < deadline+max(forceGrace, delay) {
+		t.Errorf("the guest was stopped after %s, within %s of its deadline", took, max(forceGrace, delay))
 	}
-	told(t, "forced", "DrainForced", "onTimeout is Force")
+	told(t, "forced", "DrainForced", "onTimeout is Force. Cut off: forced-batch.g[0]")
 }
 
 // A task that fails makes its allocation failed, and its poststop task, which may save what there is, runs only then: the guest waits

@@ -108,6 +108,9 @@ func (c *cluster) View() nomad.View {
 // Allocations is nomad.Cluster's.
 func (c *cluster) Allocations() nomad.AllocationsView { return c.allocations }
 
+// StopTime is nomad.Cluster's. Simulated jobs were promised no more than the usual time.
+func (c *cluster) StopTime(context.Context, string) (time.Duration, error) { return 0, nil }
+
 // Inspect is nomad.Cluster's: the node first, then its allocations.
 func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, error) {
 	before, err := c.lastLook()
