@@ -164,7 +164,7 @@ func forceEnd(o Observed) time.Time {
 
 // PastDeadline reports that a drain is at the point where what is left is stopped, so that it matters how long that may take.
 func PastDeadline(o Observed) bool {
-	return o.Record.Emptying() && o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !o.Now.Before(o.Record.Drain.Deadline.Time)
+	return o.Record.Emptying() && o.Record.Drain != nil && o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !o.Now.Before(o.Record.Drain.Deadline.Time)
 }
 
 // kickOr sends a drain a second time, once, if only system allocations are left: Nomad stops them when everything else

@@ -288,3 +288,15 @@ func TestWhatIsCutOffIsNamed(t *testing.T) {
 		t.Errorf("%q doesn't say %q", d.Drained.Message, want)
 	}
 }
+
+// A member whose record is being deleted may have no order to leave yet.
+func TestPastDeadlineNeedsAnOrder(t *testing.T) {
+	o := draining(service("web"), overdue(grace))
+	if !member.PastDeadline(o) {
+		t.Error("a drain past its deadline isn't")
+	}
+	o.Record.Drain, o.Record.DeletedAt = nil, o.Now
+	if member.PastDeadline(o) {
+		t.Error("one without an order is")
+	}
+}
