@@ -172,10 +172,11 @@ type merger struct {
 
 func (m merger) mappings(field string, under, over *yaml.Node) (*yaml.Node, error) {
 	merged := &yaml.Node{Kind: yaml.MappingNode, Content: slices.Clone(under.Content)}
+	places := placesOf(merged.Content)
 	for i := 0; i+1 < len(over.Content); i += 2 {
 		key, value := over.Content[i], over.Content[i+1]
-		at := find(merged.Content, key)
-		if at < 0 {
+		at, known := places[nameOfKey(key)]
+		if !known {
 			merged.Content = append(merged.Content, key, value)
 			continue
 		}

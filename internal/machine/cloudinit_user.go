@@ -25,6 +25,9 @@ func parseUserData(text string) (*yaml.Node, error) {
 		return nil, fmt.Errorf("the first line is not %s%s; only such documents can be merged with what Nomad needs: put commands under runcmd, files under write_files",
 			cloudConfigHeader, otherKind(header))
 	}
+	if len(text) > mostBytes {
+		return nil, fmt.Errorf("it has %d bytes, and at most %d are taken; fetch the rest in the guest", len(text), mostBytes)
+	}
 	config, err := parseYAMLMapping(text)
 	if err != nil {
 		return nil, err

@@ -96,6 +96,13 @@ type expander struct {
 	open map[*yaml.Node]bool
 }
 
+// What a document may be at most: far more than people write.
+const (
+	mostKeys  = 1000
+	mostDepth = 100
+	mostBytes = 256 << 10
+)
+
 func (x *expander) node(n *yaml.Node) (*yaml.Node, error) {
 	if n.Kind == yaml.AliasNode {
 		if x.open[n.Alias] {
@@ -113,6 +120,9 @@ func (x *expander) node(n *yaml.Node) (*yaml.Node, error) {
 			return nil, atLine(n.Line, "cloud-init doesn't know this tag; leave it out")
 		}
 		out.Tag, out.Style = n.Tag, yaml.TaggedStyle
+	}
+	if len(x.open) > mostDepth {
+		return nil, atLine(n.Line, fmt.Sprintf("lists and mappings within each other, more than %d deep", mostDepth))
 	}
 	x.open[n] = true
 	defer delete(x.open, n)
@@ -144,6 +154,10 @@ func (x *expander) items(n *yaml.Node) ([]*yaml.Node, error) {
 // last value of a key counts (PyYAML: constructor.py, flatten_mapping). A key that is written twice is a mistake.
 func (x *expander) pairs(n *yaml.Node) ([]*yaml.Node, error) {
 	var merged, own []*yaml.Node
+	seen := map[keyName]int{}
+	if len(n.Content) > 2*mostKeys {
+		return nil, atLine(n.Line, fmt.Sprintf("a mapping with more than %d keys", mostKeys))
+	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if isMergeKey(n.Content[i]) {
 			more, err := x.merged(n.Content[i+1])
@@ -161,9 +175,13 @@ func (x *expander) pairs(n *yaml.Node) ([]*yaml.Node, error) {
 		switch {
 		case pair[0].Kind != yaml.ScalarNode:
 			return nil, atLine(key.Line, "a key that is a list or a mapping")
-		case find(own, pair[0]) >= 0:
+		case pair[0].Tag != "":
+			return nil, atLine(key.Line, "a key with a tag, by which cloud-init may take it for another; leave the tag out")
+		}
+		if _, again := seen[nameOfKey(pair[0])]; again {
 			return nil, atLine(key.Line, "a key that the same mapping has already")
 		}
+		seen[nameOfKey(pair[0])] = len(own)
 		own = append(own, pair...)
 	}
 	return overwritten(merged, own), nil
@@ -196,26 +214,41 @@ func isMergeKey(n *yaml.Node) bool {
 // overwritten are the pairs of both, each key once, with the last of its values.
 func overwritten(under, over []*yaml.Node) []*yaml.Node {
 	var all []*yaml.Node
+	at := map[keyName]int{}
 	for _, pairs := range [][]*yaml.Node{under, over} {
 		for i := 0; i+1 < len(pairs); i += 2 {
-			if at := find(all, pairs[i]); at >= 0 {
-				all[at+1] = pairs[i+1]
+			name := nameOfKey(pairs[i])
+			if here, known := at[name]; known {
+				all[here+1] = pairs[i+1]
 				continue
 			}
+			at[name] = len(all)
 			all = append(all, pairs[i], pairs[i+1])
 		}
 	}
 	return all
 }
 
-// find is where among pairs a key is; -1: it isn't there.
-func find(pairs []*yaml.Node, key *yaml.Node) int {
+// keyName tells keys apart as PyYAML does: text by what it says, however it is written, and what is none, such as a number, by its form
+// as well. By it a key is found without a look at all others: documents are others', and time is everybody's.
+type keyName struct{ form, value string }
+
+func nameOfKey(key *yaml.Node) keyName {
+	if isText(key) {
+		return keyName{"text", key.Value}
+	}
+	return keyName{fmt.Sprint(key.Kind, " ", key.Tag, " ", plain(key)), key.Value}
+}
+
+// placesOf says where among pairs each key is.
+func placesOf(pairs []*yaml.Node) map[keyName]int {
+	places := make(map[keyName]int, len(pairs)/2)
 	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i].Value == key.Value && (pairs[i].Tag == key.Tag && plain(pairs[i]) == plain(key) || isText(pairs[i]) && isText(key)) {
-			return i
+		if _, known := places[nameOfKey(pairs[i])]; !known {
+			places[nameOfKey(pairs[i])] = i
 		}
 	}
-	return -1
+	return places
 }
 
 // style is how a scalar is written: plain if it was, for quotes make text of what is none; else as text.
@@ -272,8 +305,10 @@ func valueOf(n *yaml.Node, key string) *yaml.Node {
 	if n == nil || !isMapping(n) {
 		return nil
 	}
-	if i := find(n.Content, textNode(key)); i >= 0 {
-		return n.Content[i+1]
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if nameOfKey(n.Content[i]) == nameOfKey(textNode(key)) {
+			return n.Content[i+1]
+		}
 	}
 	return nil
 }

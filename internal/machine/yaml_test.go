@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // compareDocuments reads each pair of documents with cloud-init's own loader and tells, of those whose first one it can
@@ -111,4 +112,47 @@ func TestYAMLMeansTheSame(t *testing.T) {
 	if result.Read < 400 {
 		t.Errorf("cloud-init reads only %d of the documents", result.Read)
 	}
+}
+
+// Whoever may make a pool must not take the time of all others.
+func TestYAMLIsLinear(t *testing.T) {
+	keys := func(n int, line string) string {
+		var b strings.Builder
+		b.WriteString("#cloud-config\n")
+		for i := range n {
+			fmt.Fprintf(&b, line, i)
+		}
+		return b.String()
+	}
+	for name, tt := range map[string]struct{ text, says string }{
+		"many keys":     {keys(35_000, "%d:\n"), "more than 1000 keys"},
+		"deep":          {"#cloud-config\na: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "more than 100 deep"},
+		"long":          {keys(60_000, "- %d\n"), "at most 262144 are taken"},
+		"many mappings": {"#cloud-config\n" + keysOf(200, 900), ""},
+		"a tagged key":  {"#cloud-config\nwrite_files: []\n!!python/unicode write_files: []\n", "a key with a tag"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			_, err := parseUserData(tt.text)
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("took %s", took)
+			}
+			if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %v, want %q", err, tt.says)
+			}
+		})
+	}
+}
+
+// keysOf are mappings with many keys each.
+func keysOf(mappings, keys int) string {
+	var b strings.Builder
+	for i := range mappings {
+		fmt.Fprintf(&b, "m%d: {", i)
+		for k := range keys / 10 {
+			fmt.Fprintf(&b, "k%d: , ", k)
+		}
+		b.WriteString("}\n")
+	}
+	return b.String()
 }
