@@ -42,16 +42,18 @@ func newAPIClient(conn Connection) (*api.Client, error) {
 	if conn.Address == "" {
 		return nil, errors.New("no address")
 	}
+	// HTTP/1.1 only, as in Nomad's own client: one request that hangs then holds up no other.
+	transport := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout}).DialContext,
+		TLSHandshakeTimeout:    dialTimeout,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		MaxIdleConnsPerHost:    4,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: maxHeader,
+	}
 	client := &http.Client{
-		// HTTP/1.1 only, as in Nomad's own client: one request that hangs then holds up no other.
-		Transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout}).DialContext,
-			TLSHandshakeTimeout: dialTimeout,
-			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
-			MaxIdleConnsPerHost: 4,
-			IdleConnTimeout:     90 * time.Second,
-		},
+		Transport: transport,
 		// Nomad's API never redirects, and the header with the token would go along to wherever the redirect leads.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -64,6 +66,7 @@ func newAPIClient(conn Connection) (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	client.Transport = boundedBy(transport)
 	return api.NewClient(&api.Config{Address: conn.Address, Region: conn.Region, SecretID: conn.Token, HttpClient: client})
 }
 
