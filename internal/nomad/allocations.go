@@ -1,6 +1,7 @@
 package nomad
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is strin
 		q := api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: filterFor(chunk, is), Params: params}
 		err := r.query(ctx, "list allocations", q, func(q *api.QueryOptions) error {
 			stubs, _, err := r.api.Allocations().List(q)
-			if err != nil {
+			if err := cmp.Or(err, whole(stubs)); err != nil {
 				return err
 			}
 			for _, stub := range stubs {
@@ -99,7 +100,7 @@ func (r *remote) occupants(ctx context.Context, node *api.Node) ([]Allocation, e
 
 func allDead(s *api.AllocationListStub) bool {
 	for _, task := range s.TaskStates {
-		if task.State != taskDead {
+		if task == nil || task.State != taskDead { // of a null nobody knows
 			return false
 		}
 	}

@@ -78,7 +78,7 @@ func (r *remote) query(ctx context.Context, doing string, q api.QueryOptions, do
 	// The server adds up to a sixteenth to the wait (Nomad: nomad/rpc.go, blockingRPC).
 	ctx, cancel := context.WithTimeout(ctx, q.WaitTime+q.WaitTime/16+r.timeout)
 	defer cancel()
-	return Classify(doing, do(q.WithContext(ctx)))
+	return Classify(doing, guarded(func() error { return do(q.WithContext(ctx)) }))
 }
 
 // write does one write.
@@ -88,7 +88,7 @@ func (r *remote) write(ctx context.Context, doing string, do func(*api.WriteOpti
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	return Classify(doing, do((&api.WriteOptions{}).WithContext(ctx)))
+	return Classify(doing, guarded(func() error { return do((&api.WriteOptions{}).WithContext(ctx)) }))
 }
 
 func (r *remote) close() {

@@ -40,9 +40,9 @@ func counts(err error, n int) bool {
 func (c *cluster) run(ctx context.Context) {
 	defer c.remote.close()
 	done := make(chan struct{}, 2)
-	go func() { c.watchToken(ctx); done <- struct{}{} }()
-	go func() { c.watchAllocations(ctx); done <- struct{}{} }()
-	c.watchNodes(ctx)
+	go func() { c.keep(ctx, "token", c.watchToken); done <- struct{}{} }()
+	go func() { c.keep(ctx, "allocations", c.watchAllocations); done <- struct{}{} }()
+	c.keep(ctx, "nodes", c.watchNodes)
 	<-done
 	<-done
 }

@@ -1,0 +1,26 @@
+package nomad
+
+import (
+	"fmt"
+	"slices"
+)
+
+// guarded takes a panic for an answer that can't be used. The API's client, and whoever reads its answer, may find a null where
+// Nomad never has one, and the server of one pool mustn't end the work for all others.
+func guarded(request func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w (%v)", errNoResponse, p)
+		}
+	}()
+	return request()
+}
+
+// whole refuses a list that has a null in it. To leave that out would be wrong: it may stand for an allocation, and a busy node would
+// look empty; for a node, which would look gone; or for a policy that takes a right away.
+func whole[T any](list []*T) error {
+	if slices.Contains(list, nil) {
+		return errNoResponse
+	}
+	return nil
+}
