@@ -3,7 +3,6 @@ package controllers
 import (
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,22 +33,8 @@ func (e eventSink) warnOf(on, related runtime.Object, reason, action, format str
 	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", note(fmt.Sprintf(format, args...)))
 }
 
-// maxNote is how many bytes an Event may say. The API server drops one that says more (Kubernetes: pkg/apis/core/validation,
-// NoteLengthLimit).
-const maxNote = 1024
-
-// note is text as far as an Event may hold it. The conditions have all of it.
-func note(text string) string {
-	const more = "…"
-	if len(text) <= maxNote {
-		return text
-	}
-	end := maxNote - len(more)
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + more
-}
+// note is text as far as an Event may hold it. The conditions have more of it.
+func note(text string) string { return clamp(text, maxNote) }
 
 func (e eventSink) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	e.normal(p, n, "MemberCreated", "Create", "Created member %s", n.Name)

@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -141,7 +140,7 @@ func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d m
 		}
 	}
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
-		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
+		setCondition(&st.Conditions, metav1.Condition{
 			Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: d.Drained.Reason, Message: d.Drained.Message, ObservedGeneration: s.node.Generation,
 			LastTransitionTime: metav1.NewTime(s.observed.Now),
 		})
@@ -169,7 +168,7 @@ func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d m
 // reopen takes the Drained condition back, so that the drain goes on.
 func (r *NomadNodeReconciler) reopen(ctx context.Context, s *nodeScope) error {
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
-		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
+		setCondition(&st.Conditions, metav1.Condition{
 			Type: v1alpha1.NodeDrained, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDraining, ObservedGeneration: s.node.Generation,
 			LastTransitionTime: metav1.NewTime(s.observed.Now),
 			Message:            "The Nomad node takes work again, or has some; it is drained once more.",

@@ -34,7 +34,7 @@ func setPoolStatus(s *poolScope, plan pool.Plan) {
 		case v.True:
 			status = metav1.ConditionTrue
 		}
-		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
+		setCondition(&st.Conditions, metav1.Condition{
 			Type: t, Status: status, Reason: v.Reason, Message: v.Message,
 			ObservedGeneration: s.pool.Generation, LastTransitionTime: metav1.NewTime(s.snapshot.Now),
 		})
@@ -55,7 +55,7 @@ func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleRecord {
 	if last != nil {
 		from = last.To
 	}
-	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.Spec.Replicas, Reason: scaleReason(p)}
+	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.Spec.Replicas, Reason: clamp(scaleReason(p), maxNote)}
 }
 
 // scaleReason says who changed replicas: what the autoscaler plugin left, if it was the plugin, or else the field manager
