@@ -126,7 +126,7 @@ func (r *NomadNodeReconciler) recordIntent(ctx context.Context, s *nodeScope, d 
 // allocations, so that nothing can have been placed in between.
 func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d member.Decision) error {
 	if !d.Unchecked {
-		in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+		in, err := r.inspect(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -209,7 +209,7 @@ func (r *NomadNodeReconciler) listClaims(ctx context.Context, s *nodeScope, d me
 func (r *NomadNodeReconciler) deleteVM(ctx context.Context, s *nodeScope, _ member.Decision) error {
 	if s.observed.Record.DrainedReason != v1alpha1.ReasonDeadline && s.link.Known {
 		// Since it was drained a guest that booted late may have joined, or somebody may have made the node eligible.
-		in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+		in, err := r.inspect(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -244,7 +244,7 @@ func (r *NomadNodeReconciler) release(ctx context.Context, s *nodeScope, d membe
 	if d.Late {
 		r.Events.purgeSkipped(s.node)
 	} else if s.observed.Record.Purge {
-		if err := s.link.Cluster.Purge(ctx, s.node.Spec.NodeID); err != nil {
+		if _, err := r.purgeOwn(ctx, s); err != nil {
 			return err
 		}
 	}

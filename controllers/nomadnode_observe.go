@@ -55,6 +55,7 @@ func (r *NomadNodeReconciler) observe(ctx context.Context, n *v1alpha1.NomadNode
 		return nil, err
 	}
 	observeNomad(s, siblings)
+	r.observeClosely(ctx, s)
 	return s, r.observePool(ctx, s)
 }
 
