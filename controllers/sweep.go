@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -54,11 +55,22 @@ func (s *Sweeper) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C():
-			if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+			if err := s.sweepSafely(ctx); err != nil && ctx.Err() == nil {
 				log.FromContext(ctx).Error(err, "not all that is left of former members could be looked at or removed; the next look tries again")
 			}
 		}
 	}
+}
+
+// sweepSafely has a panic end one look only: the process does other things as well.
+func (s *Sweeper) sweepSafely(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.seen = sweep.Seen{} // it may be half written
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return s.Sweep(ctx)
 }
 
 // Sweep looks once, and removes what has been left for long enough.
