@@ -82,14 +82,19 @@ func (b *bounded) quote(resp *http.Response) (_ string, err error) {
 		return "", err
 	}
 	text := string(bytes.TrimSpace(body))
-	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err != nil || len(kind) > 64 {
-		kind = "unknown"
-	}
+	kind := mediaType(resp.Header)
 	if text == "" || kind == "text/plain" && int64(len(text)) <= b.quoting && oneLine(text) {
 		return text, nil
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s (the body, of type %s, isn't shown)", http.StatusText(resp.StatusCode), kind)), nil
+}
+
+func mediaType(h http.Header) string {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || len(kind) > 64 {
+		return "unknown"
+	}
+	return kind
 }
 
 func oneLine(text string) bool {
