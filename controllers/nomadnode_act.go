@@ -236,7 +236,7 @@ func (r *NomadNodeReconciler) deleteClaims(ctx context.Context, s *nodeScope, _ 
 	return errors.Join(append(errs, r.deleteDataVolumes(ctx, s)...)...)
 }
 
-// release lets the record go. Nomad is told once more, because a guest may have registered after the last look.
+// release lets the record go. Nomad is asked once more, because a guest may have registered after the last look.
 func (r *NomadNodeReconciler) release(ctx context.Context, s *nodeScope, d member.Decision) error {
 	if err := r.counted(ctx, s.node); err != nil {
 		return err
