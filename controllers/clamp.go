@@ -1,25 +1,41 @@
 package controllers
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
 
-const (
-	// maxNote is how many bytes an Event may say. The API server drops one that says more (Kubernetes: pkg/apis/core/validation,
-	// NoteLengthLimit).
-	maxNote = 1024
-	// maxMessage is how many bytes a condition says. The API server refuses the whole status over 32,768 in one of them, and then
-	// nothing of it is written any more, whatever happens: the texts of others end up here, such as a proxy's page or a webhook's list.
-	maxMessage = 4096
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// clamp is the text, or its beginning if it is longer than most bytes.
-func clamp(most int, text string) string {
+// How many bytes a text may have that others write: Nomad, webhooks, whoever may annotate a pool. The API server refuses a status
+// whole if one message in it has more than 32768 (Kubernetes: apimachinery, metav1.Condition), and then nothing of it is recorded.
+const (
+	// maxNote is for Events. The API server drops one that says more (Kubernetes: pkg/apis/core/validation, NoteLengthLimit).
+	maxNote = 1024
+	// maxMessage is for conditions: what people read, and yet the whole answer of a webhook.
+	maxMessage = 4096
+	// maxWord is for single values of a status, as kubectl shows them in a column, and for the name of an allocation.
+	maxWord = 512
+)
+
+// clamp is text as far as limit bytes hold it. It is valid UTF-8: the API server would store other bytes as something else, so that
+// the status differed from what was written for ever.
+func clamp(text string, limit int) string {
 	const more = "…"
-	if len(text) <= most {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= limit {
 		return text
 	}
-	end := most - len(more)
+	end := limit - len(more)
 	for !utf8.RuneStart(text[end]) {
 		end--
 	}
 	return text[:end] + more
+}
+
+// setCondition is how every condition of pools and members is written.
+func setCondition(conditions *[]metav1.Condition, c metav1.Condition) {
+	c.Message = clamp(c.Message, maxMessage)
+	meta.SetStatusCondition(conditions, c)
 }

@@ -21,7 +21,7 @@ import (
 type eventSink struct{ events.EventRecorder }
 
 func (e eventSink) normal(on, related runtime.Object, reason, action, format string, args ...any) {
-	e.Eventf(on, related, corev1.EventTypeNormal, reason, action, "%s", clamp(maxNote, fmt.Sprintf(format, args...)))
+	e.Eventf(on, related, corev1.EventTypeNormal, reason, action, "%s", note(fmt.Sprintf(format, args...)))
 }
 
 func (e eventSink) warn(on runtime.Object, reason, action, format string, args ...any) {
@@ -30,8 +30,11 @@ func (e eventSink) warn(on runtime.Object, reason, action, format string, args .
 
 // warnOf names the object that the warning is about: of two Events that differ in their text alone the recorder keeps one.
 func (e eventSink) warnOf(on, related runtime.Object, reason, action, format string, args ...any) {
-	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", clamp(maxNote, fmt.Sprintf(format, args...)))
+	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", note(fmt.Sprintf(format, args...)))
 }
+
+// note is text as far as an Event may hold it. The conditions have more of it.
+func note(text string) string { return clamp(text, maxNote) }
 
 func (e eventSink) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	e.normal(p, n, "MemberCreated", "Create", "Created member %s", n.Name)

@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -127,7 +126,7 @@ func (r *NomadNodeReconciler) recordIntent(ctx context.Context, s *nodeScope, d 
 // allocations, so that nothing can have been placed in between.
 func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d member.Decision) error {
 	if !d.Unchecked {
-		in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+		in, err := r.inspect(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -141,7 +140,7 @@ func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d m
 		}
 	}
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
-		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
+		setCondition(&st.Conditions, metav1.Condition{
 			Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: d.Drained.Reason, Message: d.Drained.Message, ObservedGeneration: s.node.Generation,
 			LastTransitionTime: metav1.NewTime(s.observed.Now),
 		})
@@ -169,7 +168,7 @@ func (r *NomadNodeReconciler) markDrained(ctx context.Context, s *nodeScope, d m
 // reopen takes the Drained condition back, so that the drain goes on.
 func (r *NomadNodeReconciler) reopen(ctx context.Context, s *nodeScope) error {
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
-		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
+		setCondition(&st.Conditions, metav1.Condition{
 			Type: v1alpha1.NodeDrained, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDraining, ObservedGeneration: s.node.Generation,
 			LastTransitionTime: metav1.NewTime(s.observed.Now),
 			Message:            "The Nomad node takes work again, or has some; it is drained once more.",
@@ -210,7 +209,7 @@ func (r *NomadNodeReconciler) listClaims(ctx context.Context, s *nodeScope, d me
 func (r *NomadNodeReconciler) deleteVM(ctx context.Context, s *nodeScope, _ member.Decision) error {
 	if s.observed.Record.DrainedReason != v1alpha1.ReasonDeadline && s.link.Known {
 		// Since it was drained a guest that booted late may have joined, or somebody may have made the node eligible.
-		in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+		in, err := r.inspect(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -237,7 +236,7 @@ func (r *NomadNodeReconciler) deleteClaims(ctx context.Context, s *nodeScope, _ 
 	return errors.Join(append(errs, r.deleteDataVolumes(ctx, s)...)...)
 }
 
-// release lets the record go. Nomad is told once more, because a guest may have registered after the last look.
+// release lets the record go. Nomad is asked once more, because a guest may have registered after the last look.
 func (r *NomadNodeReconciler) release(ctx context.Context, s *nodeScope, d member.Decision) error {
 	if err := r.counted(ctx, s.node); err != nil {
 		return err
@@ -245,7 +244,7 @@ func (r *NomadNodeReconciler) release(ctx context.Context, s *nodeScope, d membe
 	if d.Late {
 		r.Events.purgeSkipped(s.node)
 	} else if s.observed.Record.Purge {
-		if err := s.link.Cluster.Purge(ctx, s.node.Spec.NodeID); err != nil {
+		if _, err := r.purgeOwn(ctx, s); err != nil {
 			return err
 		}
 	}

@@ -10,7 +10,7 @@ import (
 func memberAllocations(live []nomad.Allocation) []member.Allocation {
 	var out []member.Allocation
 	for _, a := range live {
-		out = append(out, member.Allocation{System: a.JobType == "system", Name: allocationName(a)})
+		out = append(out, member.Allocation{System: a.JobType == "system", Name: clamp(allocationName(a), maxWord)})
 	}
 	return out
 }

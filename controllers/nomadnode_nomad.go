@@ -38,7 +38,7 @@ func (r *NomadNodeReconciler) recordCordon(ctx context.Context, s *nodeScope) er
 // undone. Nomad itself is asked what is: the view may be older than our own cordon, and without an order nobody would make the node
 // eligible again; or older than its end, which isn't to be told of twice.
 func (r *NomadNodeReconciler) rescue(ctx context.Context, s *nodeScope, _ member.Decision) error {
-	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+	in, err := r.inspect(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -100,12 +100,9 @@ func (r *NomadNodeReconciler) kick(ctx context.Context, s *nodeScope, _ member.D
 
 // purge removes the node from Nomad, if it is there: the view shows it for a moment after it has gone.
 func (r *NomadNodeReconciler) purge(ctx context.Context, s *nodeScope, _ member.Decision) error {
-	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
-	if err != nil || !in.Found {
+	purged, err := r.purgeOwn(ctx, s)
+	if err != nil || !purged {
 		s.pause = disagreement
-		return err
-	}
-	if err := s.link.Cluster.Purge(ctx, s.node.Spec.NodeID); err != nil {
 		return err
 	}
 	r.Events.purged(s.node)

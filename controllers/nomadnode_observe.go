@@ -56,6 +56,7 @@ func (r *NomadNodeReconciler) observe(ctx context.Context, n *v1alpha1.NomadNode
 		return nil, err
 	}
 	observeNomad(s, siblings)
+	r.observeClosely(ctx, s)
 	r.observeStopTime(ctx, s)
 	return s, r.observePool(ctx, s)
 }

@@ -15,8 +15,8 @@ func (r *NomadNodeReconciler) recheck(ctx context.Context, s *nodeScope) (bool, 
 	if !conditional && s.observed.Record.Cordoned() {
 		return true, nil
 	}
-	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
-	if err != nil {
+	in, err := r.inspect(ctx, s)
+	if err != nil || s.observed.Nomad.Foreign != "" {
 		return false, err
 	}
 	if conditional {

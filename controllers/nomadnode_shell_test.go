@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -35,6 +36,7 @@ type nomadStub struct {
 	token  error
 	calls  []string
 	tracks bool
+	stops  time.Duration // what is left may take to
 }
 
 func (n *nomadStub) Get(nomad.Connection) nomad.Cluster         { return n }
@@ -45,6 +47,8 @@ func (n *nomadStub) called(what string)                         { n.calls = appe
 func (n *nomadStub) Cordon(context.Context, string) error       { n.called("cordon"); return nil }
 func (n *nomadStub) CancelDrain(context.Context, string) error  { n.called("cancel drain"); return nil }
 func (n *nomadStub) Uncordon(_ context.Context, _ string) error { n.called("uncordon"); return nil }
+
+func (n *nomadStub) StopTime(context.Context, string) (time.Duration, error) { return n.stops, nil }
 
 func (n *nomadStub) Purge(context.Context, string) error { n.called("purge"); return nil }
 
@@ -97,7 +101,7 @@ func running(n *v1alpha1.NomadNode, s *memberShell, node nomad.Node) []client.Ob
 	vmi.Status.Phase = kubevirtv1.Running
 	n.Status.VM.UID, n.Status.Claims = "vm", []string{"c"}
 	n.Status.JoinedTime = &metav1.Time{Time: now.Add(-time.Hour)}
-	node.ID = shellNodeID
+	node.ID, node.Name = shellNodeID, cmp.Or(node.Name, "p-1")
 	s.nomad.view.Nodes = map[string]nomad.Node{shellNodeID: node}
 	s.nomad.inside = nomad.Inspection{Found: true, Node: node}
 	return []client.Object{vm, vmi}
@@ -150,7 +154,7 @@ func TestAllocationNameSaysWhatToLookFor(t *testing.T) {
 }
 
 func TestOrderIsTakenBackIfTheMemberIsBusy(t *testing.T) {
-	ineligible := nomad.Node{Status: nomad.NodeReady}
+	ineligible := nomad.Node{Name: "p-1", Status: nomad.NodeReady}
 	for name, c := range map[string]struct {
 		inside   nomad.Inspection
 		calls    string
@@ -158,8 +162,8 @@ func TestOrderIsTakenBackIfTheMemberIsBusy(t *testing.T) {
 	}{
 		"busy":                       {nomad.Inspection{Found: true, Node: ineligible, Live: []nomad.Allocation{alloc}}, "inspect", true},
 		"empty":                      {nomad.Inspection{Found: true, Node: ineligible}, "inspect drain", false},
-		"eligible, whatever is seen": {nomad.Inspection{Found: true, Node: nomad.Node{Status: nomad.NodeReady, Eligible: true}}, "inspect cordon", false},
-		"gone down since":            {nomad.Inspection{Found: true, Node: nomad.Node{Status: nomad.NodeDown}, Live: []nomad.Allocation{alloc}}, "inspect drain", false},
+		"eligible, whatever is seen": {nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeReady, Eligible: true}}, "inspect cordon", false},
+		"gone down since":            {nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeDown}, Live: []nomad.Allocation{alloc}}, "inspect drain", false},
 		"gone":                       {nomad.Inspection{}, "inspect drain", false},
 	} {
 		t.Run(name, func(t *testing.T) {

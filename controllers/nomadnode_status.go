@@ -3,7 +3,6 @@ package controllers
 import (
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -28,8 +27,8 @@ func setNodeStatus(s *nodeScope, d member.Decision) {
 	st.UnhealthySince, st.Nomad.OnlySystemSince, st.VM.RoomSince = metaTime(d.UnhealthySince), metaTime(d.OnlySystemSince), metaTime(d.RoomSince)
 	for _, t := range v1alpha1.NodeConditions {
 		c := d.Conditions[t]
-		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
-			Type: t, Status: metav1.ConditionStatus(c.Status), Reason: c.Reason, Message: clamp(maxMessage, c.Message),
+		setCondition(&st.Conditions, metav1.Condition{
+			Type: t, Status: metav1.ConditionStatus(c.Status), Reason: c.Reason, Message: c.Message,
 			ObservedGeneration: s.node.Generation, LastTransitionTime: metav1.NewTime(o.Now),
 		})
 	}
@@ -95,7 +94,7 @@ func setNomadStatus(s *nodeScope) {
 	v.ShortID = short(s.node.Spec.NodeID)
 	switch {
 	case o.Status != "ready":
-		v.Status = o.Status
+		v.Status = clamp(o.Status, maxWord)
 	case o.Draining:
 		v.Status = "draining"
 	case !o.Eligible:

@@ -22,6 +22,9 @@ func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 	_, m.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
 	_, m.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
 	v, found := link.View.Nodes[n.Spec.NodeID]
+	if takenID(n) {
+		v, found = nomad.Node{}, false
+	}
 	m.CreateIndex = v.CreateIndex
 	if c := condition(n, v1alpha1.NodeReady); c.Status == "True" {
 		m.Ready, m.ReadySince = true, c.LastTransitionTime.Time

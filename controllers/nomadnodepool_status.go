@@ -33,8 +33,8 @@ func setPoolStatus(s *poolScope, plan pool.Plan) {
 		case v.True:
 			status = metav1.ConditionTrue
 		}
-		meta.SetStatusCondition(&st.Conditions, metav1.Condition{
-			Type: t, Status: status, Reason: v.Reason, Message: clamp(maxMessage, v.Message),
+		setCondition(&st.Conditions, metav1.Condition{
+			Type: t, Status: status, Reason: v.Reason, Message: v.Message,
 			ObservedGeneration: s.pool.Generation, LastTransitionTime: metav1.NewTime(s.snapshot.Now),
 		})
 	}
@@ -54,7 +54,7 @@ func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleRecord {
 	if last != nil {
 		from = last.To
 	}
-	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.DesiredReplicas(), Reason: scaleReason(p)}
+	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.DesiredReplicas(), Reason: clamp(scaleReason(p), maxNote)}
 }
 
 // scaleReason says who changed replicas: the policy of the Nomad Autoscaler, if it was the plugin, or else the field manager.

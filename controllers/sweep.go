@@ -55,21 +55,26 @@ func (s *Sweeper) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C():
-			if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+			if err := s.sweepSafely(ctx); err != nil && ctx.Err() == nil {
 				log.FromContext(ctx).Error(err, "not all that is left of former members could be looked at or removed; the next look tries again")
 			}
 		}
 	}
 }
 
-// Sweep looks once, and removes what has been left for long enough. A panic is an error as in a reconciler: the process is for all pools.
-func (s *Sweeper) Sweep(ctx context.Context) (err error) {
+// sweepSafely has a panic end one look only: the process does other things as well.
+func (s *Sweeper) sweepSafely(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.seen = sweep.Seen{}
-			err = fmt.Errorf("panic: %v [recovered]\n%s", p, debug.Stack())
+			s.seen = sweep.Seen{} // it may be half written
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	return s.Sweep(ctx)
+}
+
+// Sweep looks once, and removes what has been left for long enough.
+func (s *Sweeper) Sweep(ctx context.Context) error {
 	o, err := s.observe(ctx)
 	if err != nil {
 		s.seen = sweep.Seen{} // what wasn't looked at may have changed since

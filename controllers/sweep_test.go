@@ -276,3 +276,17 @@ func TestMarksThatDontAgreeAreNotEnough(t *testing.T) {
 		})
 	}
 }
+
+// A look that panics, as on an answer of Nomad that nobody thought of, doesn't end the process, nor what is looked at next.
+func TestSweepThatPanicsIsOverWithItself(t *testing.T) {
+	s := newSweepShell()
+	live := s.Live
+	s.Live = nil
+	if err := s.sweepSafely(t.Context()); err == nil || !strings.Contains(err.Error(), "panic") {
+		t.Errorf("got %v", err)
+	}
+	s.Live = live
+	if err := s.sweepSafely(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -157,6 +157,8 @@ const (
 	ReasonVMNameTaken = "VMNameTaken"
 	// ReasonRegistered: the guest has joined Nomad.
 	ReasonRegistered = "Registered"
+	// ReasonNodeIDTaken: a Nomad node of the member's ID exists that isn't the member's; nothing is done to it.
+	ReasonNodeIDTaken = "NodeIDTaken"
 	// ReasonJoinTimeout: the guest didn't join Nomad within joinTimeout.
 	ReasonJoinTimeout = "JoinTimeout"
 	// ReasonNodeReady: the Nomad node is ready and eligible.

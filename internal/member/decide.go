@@ -56,7 +56,7 @@ func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s 
 // provision makes what a member consists of, in the order in which each part needs the one before.
 func provision(o Observed) Decision {
 	switch {
-	case o.Record.Problem != nil:
+	case o.Record.Problem != nil, o.Nomad.Foreign != "":
 		return Decision{Step: Wait, Wake: problemRetry}
 	case !o.Record.ClaimsRecorded:
 		return Decision{Step: RecordClaims}

@@ -70,6 +70,8 @@ func vmReady(o Observed) Condition {
 		return c
 	}
 	switch {
+	case !o.VM.Exists && !o.Record.VMMade && o.Nomad.Foreign != "":
+		return taken(o)
 	case !o.VM.Exists:
 		return noVM(o.Record)
 	case !o.VM.Ours:
@@ -119,6 +121,8 @@ func registered(o Observed) Condition {
 		return yes(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
 	case !o.Nomad.Known:
 		return unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
+	case o.Nomad.Foreign != "":
+		return taken(o)
 	case o.Nomad.Registered:
 		return yes(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
 	case o.Record.Joined:
@@ -162,6 +166,8 @@ func drained(o Observed, d Decision) Condition {
 func drains(o Observed, d Decision) Condition {
 	r, waits := o.Record, d.Step == Wait
 	switch {
+	case o.Nomad.Foreign != "":
+		return taken(o)
 	case waits && !o.Nomad.Registered:
 		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
 	case waits && o.SiblingsEligible && !o.Nomad.Draining:

@@ -36,6 +36,8 @@ func drain(o Observed) Decision {
 		return markDrained(true, goneReason(o), "No guest runs: the VM is gone or was never made.")
 	case !o.Nomad.Known:
 		return drainBlind(o)
+	case o.Nomad.Foreign != "":
+		return drainNobody(o)
 	case !o.Nomad.Registered && missing(o) > 0:
 		return Decision{Step: Wait, Wake: missing(o)}
 	case !o.Nomad.Registered:

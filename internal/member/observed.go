@@ -150,8 +150,10 @@ type Nomad struct {
 	// found before that stands for the moment, and no patience with Nomad ends. It doesn't last: within a minute or two there
 	// is an answer, or the failure to get one (internal/nomad: RequestTimeout, tokenPatience).
 	NotAsked bool
-	// Registered is true when a node of the member's ID is there.
+	// Registered is true when a node of the member's ID is there that is the member's.
 	Registered bool
+	// Foreign says of a node of the member's ID that isn't the member's what it is; empty: there is none. See Owns.
+	Foreign string
 	// Status is Nomad's: initializing, ready, down, disconnected.
 	Status string
 	// Eligible is the scheduling eligibility.

@@ -1,8 +1,8 @@
 package nomad
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -47,7 +47,7 @@ func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is strin
 		q := api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: filterFor(chunk, is), Params: params}
 		err := r.query(ctx, "list allocations", q, func(q *api.QueryOptions) error {
 			stubs, _, err := r.api.Allocations().List(q)
-			if err := errors.Join(err, whole(stubs)); err != nil {
+			if err := cmp.Or(err, whole(stubs)); err != nil {
 				return err
 			}
 			for _, stub := range stubs {
@@ -125,7 +125,7 @@ func ended(s *api.AllocationListStub) bool {
 
 func allDead(s *api.AllocationListStub) bool {
 	for _, task := range s.TaskStates {
-		if task == nil || task.State != taskDead { // one that isn't known isn't known to be over
+		if task == nil || task.State != taskDead { // of a null nobody knows
 			return false
 		}
 	}

@@ -38,9 +38,28 @@ func Classify(doing string, err error) error {
 		return nil
 	}
 	if kind := kindOf(err); kind != nil {
-		return fmt.Errorf("%s: %w: %w", doing, kind, err)
+		return clip(fmt.Errorf("%s: %w: %w", doing, kind, err))
 	}
-	return fmt.Errorf("%s: %w", doing, err)
+	return clip(fmt.Errorf("%s: %w", doing, err))
+}
+
+// maxError is how many bytes the text of an error has at most. What the decoder couldn't read may be a part of it.
+const maxError = 1024
+
+// clipped is an error that says less than it could.
+type clipped struct {
+	error
+	text string
+}
+
+func (c clipped) Error() string { return c.text }
+func (c clipped) Unwrap() error { return c.error }
+
+func clip(err error) error {
+	if text := err.Error(); len(text) > maxError {
+		return clipped{err, strings.ToValidUTF8(text[:maxError], "") + "…"}
+	}
+	return err
 }
 
 func kindOf(err error) error {
@@ -85,14 +104,10 @@ func statusOf(err error) (int, string) {
 // the text of a network error has. It goes into conditions, and a condition that changes each time is a write each time.
 func Cause(err error) string {
 	if code, body := statusOf(err); code != 0 {
-		text := quotable(body)
-		if text == "" {
-			text = http.StatusText(code)
+		if body == "" {
+			body = http.StatusText(code)
 		}
-		return strings.TrimSpace(fmt.Sprintf("%d %s", code, text))
-	}
-	if errors.Is(err, errUnusable) {
-		return errUnusable.Error()
+		return fmt.Sprintf("%d %s", code, body)
 	}
 	var (
 		dns     *net.DNSError
@@ -108,18 +123,30 @@ func Cause(err error) string {
 		return fmt.Sprintf("the name %s can't be resolved", dns.Name)
 	case errors.As(err, &expired) && expired.Reason == x509.Expired:
 		return "the certificate has expired or is not yet valid"
+	case errors.Is(err, errTooLarge):
+		return errTooLarge.Error()
 	case errors.As(err, &errno):
 		return errno.Error()
 	case timedOut(err):
 		return "no answer in time"
+	case strings.Contains(err.Error(), "malformed "): // the rest of the text is what the server sent
+		return errNoResponse.Error()
 	case errors.As(err, &network):
-		return network.Err.Error()
+		return short(network.Err.Error())
 	case errors.As(err, &request):
-		return request.Err.Error()
+		return short(request.Err.Error())
 	case errors.Is(err, errNoRules):
 		return errNoRules.Error()
 	}
 	return errNoResponse.Error()
+}
+
+// short keeps a text out of conditions that isn't Go's own: names from a certificate may be in it.
+func short(text string) string {
+	if len(text) > maxQuote || !oneLine(text) {
+		return errNoResponse.Error()
+	}
+	return text
 }
 
 // timedOut reports if err is that there was no answer in time.

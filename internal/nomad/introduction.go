@@ -9,6 +9,9 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
+// maxToken is how many bytes an introduction token may have. It goes into the guest's user data.
+const maxToken = 16 << 10
+
 // introductionToken asks for a token. Servers before 1.11 don't know the path; among servers of several versions the
 // leader refuses until all know it.
 func (r *remote) introductionToken(ctx context.Context, name, nodePool string, ttl time.Duration) (string, bool, error) {
@@ -18,6 +21,9 @@ func (r *remote) introductionToken(ctx context.Context, name, nodePool string, t
 			&api.ACLIdentityClientIntroductionTokenRequest{TTL: ttl, NodeName: name, NodePool: nodePool}, w)
 		if err != nil {
 			return err
+		}
+		if len(answer.JWT) > maxToken {
+			return errNoResponse
 		}
 		jwt = answer.JWT
 		return nil

@@ -81,7 +81,7 @@ func (r *remote) fetches(ctx context.Context, id string, former Allocation) (boo
 	err := r.query(ctx, "read allocation "+id, api.QueryOptions{Namespace: former.Namespace}, func(q *api.QueryOptions) (err error) {
 		next, _, err = r.api.Allocations().Info(id, q)
 		if err == nil && (next == nil || next.ID != id) {
-			err = errUnusable
+			err = errNoResponse
 		}
 		return err
 	})

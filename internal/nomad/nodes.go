@@ -1,6 +1,7 @@
 package nomad
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -36,11 +37,14 @@ func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration
 	)
 	err := r.query(ctx, "list nodes", q, func(q *api.QueryOptions) error {
 		stubs, meta, err := r.api.Nodes().List(q)
-		if err := errors.Join(err, whole(stubs)); err != nil {
+		if err := cmp.Or(err, whole(stubs)); err != nil {
 			return err
 		}
 		for _, stub := range stubs {
-			nodes[stub.ID] = nodeFromStub(stub)
+			// No member has another kind of ID, but a client may give itself one.
+			if checkNodeID(stub.ID) == nil {
+				nodes[stub.ID] = nodeFromStub(stub)
+			}
 		}
 		next = nextIndex(index, meta.LastIndex)
 		return nil
@@ -66,7 +70,7 @@ func (r *remote) info(ctx context.Context, nodeID string) (*api.Node, error) {
 	err := r.query(ctx, "read node "+nodeID, api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
 		node, _, err = r.api.Nodes().Info(nodeID, q)
 		if err == nil && (node == nil || node.ID != nodeID) {
-			err = errUnusable
+			return errNoResponse // what is decided of the one mustn't be based on another
 		}
 		return err
 	})

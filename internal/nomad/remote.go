@@ -42,16 +42,18 @@ func newAPIClient(conn Connection) (*api.Client, error) {
 	if conn.Address == "" {
 		return nil, errors.New("no address")
 	}
+	// HTTP/1.1 only, as in Nomad's own client: one request that hangs then holds up no other.
+	transport := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout}).DialContext,
+		TLSHandshakeTimeout:    dialTimeout,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		MaxIdleConnsPerHost:    4,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: maxHeader,
+	}
 	client := &http.Client{
-		// HTTP/1.1 only, as in Nomad's own client: one request that hangs then holds up no other.
-		Transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout}).DialContext,
-			TLSHandshakeTimeout: dialTimeout,
-			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
-			MaxIdleConnsPerHost: 4,
-			IdleConnTimeout:     90 * time.Second,
-		},
+		Transport: transport,
 		// Nomad's API never redirects, and the header with the token would go along to wherever the redirect leads.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -64,7 +66,7 @@ func newAPIClient(conn Connection) (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client.Transport = bounded{client.Transport}
+	client.Transport = boundedBy(transport)
 	return api.NewClient(&api.Config{Address: conn.Address, Region: conn.Region, SecretID: conn.Token, HttpClient: client})
 }
 
@@ -76,7 +78,7 @@ func (r *remote) query(ctx context.Context, doing string, q api.QueryOptions, do
 	// The server adds up to a sixteenth to the wait (Nomad: nomad/rpc.go, blockingRPC).
 	ctx, cancel := context.WithTimeout(ctx, q.WaitTime+q.WaitTime/16+r.timeout)
 	defer cancel()
-	return Classify(doing, safely(func() error { return do(q.WithContext(ctx)) }))
+	return Classify(doing, guarded(func() error { return do(q.WithContext(ctx)) }))
 }
 
 // write does one write.
@@ -86,7 +88,7 @@ func (r *remote) write(ctx context.Context, doing string, do func(*api.WriteOpti
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	return Classify(doing, safely(func() error { return do((&api.WriteOptions{}).WithContext(ctx)) }))
+	return Classify(doing, guarded(func() error { return do((&api.WriteOptions{}).WithContext(ctx)) }))
 }
 
 func (r *remote) close() {

@@ -2,12 +2,13 @@ package nomad
 
 import (
 	"encoding/json"
-	"net/http"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
 )
+
+const someNode = "11111111-1111-4111-8111-111111111111"
 
 func TestStopTimeIsTheLongestPromise(t *testing.T) {
 	alloc := func(status string, group, delay, kill time.Duration) *api.Allocation {
@@ -31,13 +32,13 @@ func TestStopTimeIsTheLongestPromise(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := answering(t, http.StatusOK, string(body)).stopTime(t.Context(), someNode)
+			got, err := answering(t, saying(string(body))).StopTime(t.Context(), someNode)
 			if err != nil || got != tt.want {
 				t.Errorf("got %s, %v; want %s", got, err, tt.want)
 			}
 		})
 	}
-	if _, err := answering(t, http.StatusOK, "[null]").stopTime(t.Context(), someNode); err == nil {
+	if _, err := answering(t, saying("[null]")).StopTime(t.Context(), someNode); err == nil {
 		t.Error("a list with null in it is believed")
 	}
 }

@@ -1,6 +1,7 @@
 package nomad
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,8 +96,8 @@ func (r *remote) tokenSelf(ctx context.Context) (*api.ACLToken, error) {
 	var self *api.ACLToken
 	err := r.query(ctx, "read own token", api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
 		self, _, err = r.api.ACLTokens().Self(q)
-		if err == nil && (self == nil || slices.Contains(self.Roles, nil)) {
-			err = errUnusable
+		if err == nil && self == nil {
+			return errNoResponse
 		}
 		return err
 	})
@@ -114,7 +115,7 @@ func (r *remote) roles(ctx context.Context, self *api.ACLToken) (roles []*api.AC
 	}
 	err = r.query(ctx, "list own roles", api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
 		roles, _, err = r.api.ACLRoles().List(q)
-		return errors.Join(err, whole(roles))
+		return cmp.Or(err, whole(roles))
 	})
 	return roles, err
 }
@@ -124,7 +125,7 @@ func (r *remote) roles(ctx context.Context, self *api.ACLToken) (roles []*api.AC
 func (r *remote) policies(ctx context.Context) (policies []*api.ACLPolicyListStub, err error) {
 	err = r.query(ctx, "list own policies", api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
 		policies, _, err = r.api.ACLPolicies().List(q)
-		return errors.Join(err, whole(policies))
+		return cmp.Or(err, whole(policies))
 	})
 	return policies, err
 }

@@ -40,26 +40,11 @@ func counts(err error, n int) bool {
 func (c *cluster) run(ctx context.Context) {
 	defer c.remote.close()
 	done := make(chan struct{}, 2)
-	go func() { c.goOn(ctx, c.watchToken); done <- struct{}{} }()
-	go func() { c.goOn(ctx, c.watchAllocations); done <- struct{}{} }()
-	c.goOn(ctx, c.watchNodes)
+	go func() { c.keep(ctx, "token", c.watchToken); done <- struct{}{} }()
+	go func() { c.keep(ctx, "allocations", c.watchAllocations); done <- struct{}{} }()
+	c.keep(ctx, "nodes", c.watchNodes)
 	<-done
 	<-done
-}
-
-// restartPause is how long watching rests after it broke off.
-const restartPause = 10 * time.Second
-
-// goOn watches until ctx ends. A panic is told once and watched on from: it is about one cluster, and the others have pools as well.
-func (c *cluster) goOn(ctx context.Context, watch func(context.Context)) {
-	for ctx.Err() == nil {
-		err := safely(func() error { watch(ctx); return nil })
-		if err == nil {
-			continue // ctx has ended
-		}
-		c.o.Log.Error(err, "watching Nomad broke off; it begins anew", "address", c.remote.origin.address)
-		c.pause(ctx, restartPause, nil)
-	}
 }
 
 // watchNodes keeps the list of nodes fresh: each request waits at the server until some node changes, or returns after

@@ -49,7 +49,7 @@ func (o Options) Check() error {
 		}
 	}
 	for _, name := range o.Without {
-		if !slices.ContainsFunc(acts, func(a act) bool { return a.name == name }) {
+		if !slices.Contains(actNames(), name) {
 			return fmt.Errorf("-without: there is no act called %q", name)
 		}
 	}
@@ -148,9 +148,9 @@ func simplify(sc Scenario, v *Violation) Scenario {
 			try(simpler)
 		}
 	}
-	for _, a := range acts {
-		if !sc.Without[a.name] {
-			try(sc.without(a.name))
+	for _, name := range actNames() {
+		if !sc.Without[name] {
+			try(sc.without(name))
 		}
 	}
 	return sc

@@ -44,7 +44,8 @@ type snapshot struct {
 type node struct {
 	id, name    string
 	poolUID     string
-	ours        bool // shown to the controllers: it carries a pool's UID
+	ours        bool // a member's, by the meta that it was given
+	hidden      bool // a job has taken that out of its meta, so that it isn't listed for the controllers
 	guest       *guest
 	status      string
 	eligible    bool
@@ -108,7 +109,7 @@ func (n *nomadServer) changed() {
 func (n *nomadServer) snapshot() snapshot {
 	out := snapshot{n.w.now, n.ledSince, map[string]nomad.Node{}}
 	for _, x := range n.nodes {
-		if x.ours {
+		if x.ours && !x.hidden {
 			out.nodes[x.id] = x.seen()
 		}
 	}
@@ -133,7 +134,7 @@ func (x *node) seen() nomad.Node {
 
 // withMeta adds what only a look at the single node tells.
 func (n *nomadServer) withMeta(seen nomad.Node) nomad.Node {
-	if x := n.nodes[seen.ID]; x != nil && x.ours {
+	if x := n.nodes[seen.ID]; x != nil && x.ours && !x.hidden {
 		seen.PoolUID, seen.Member = x.poolUID, x.name
 	}
 	return seen

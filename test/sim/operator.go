@@ -72,6 +72,7 @@ var acts = []act{
 
 // operate schedules the acts of others.
 func (w *World) operate() {
+	w.hide()
 	s := w.chance.of("operator")
 	for range w.Acts {
 		a := acts[s.IntN(len(acts))]

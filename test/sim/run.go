@@ -107,6 +107,7 @@ func (w *World) tidy() {
 			w.kubevirt.halt(vm, false)
 		}
 	}
+	w.show()
 	w.uncordon()
 }
 

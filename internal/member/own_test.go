@@ -1,0 +1,103 @@
+package member_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+func TestOwns(t *testing.T) {
+	for name, c := range map[string]struct {
+		node member.Named
+		want bool
+	}{
+		"as it was made":                 {member.Named{Name: "p-1", PoolUID: "u", Member: "p-1"}, true},
+		"as the list shows it":           {member.Named{Name: "p-1"}, true},
+		"meta of another, set by a job":  {member.Named{Name: "p-1", PoolUID: "x", Member: "y"}, true},
+		"renamed by an operator":         {member.Named{Name: "n", PoolUID: "u", Member: "p-1"}, true},
+		"another member of the pool":     {member.Named{Name: "p-2", PoolUID: "u", Member: "p-2"}, false},
+		"a member of the name elsewhere": {member.Named{Name: "n", PoolUID: "x", Member: "p-1"}, false},
+		"no member":                      {member.Named{Name: "db"}, false},
+		"nothing that says what it is":   {member.Named{}, false},
+	} {
+		if got := member.Owns("p-1", "u", c.node); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// leaver leaves, its guest runs, and Nomad doesn't list its node.
+func leaver() member.Observed {
+	o := member.Observed{Now: now, VM: member.VM{Exists: true, Ours: true}, Instance: member.Instance{Exists: true, Running: true}}
+	o.Record.Joined, o.Record.VMMade, o.Record.ClaimsRecorded = true, true, true
+	o.Record.Policy.OnTimeout = v1alpha1.DrainForce
+	o.Record.Drain = &v1alpha1.DrainIntent{ID: "i", Reason: v1alpha1.DrainScaleIn}
+	o.Record.Drain.Time.Time, o.Record.Drain.Deadline.Time = now, now.Add(time.Hour)
+	o.Nomad.Known = true
+	return o
+}
+
+func TestNodeIsLookedForByItsID(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*member.Observed)
+		want   bool
+	}{
+		"leaves":                   {func(*member.Observed) {}, true},
+		"its instance runs alone":  {func(o *member.Observed) { o.VM = member.VM{} }, true},
+		"wanted":                   {func(o *member.Observed) { o.Record.Drain = nil }, false},
+		"called back":              {func(o *member.Observed) { o.Record.Drain.Canceled = true }, false},
+		"listed":                   {func(o *member.Observed) { o.Nomad.Registered = true }, false},
+		"Nomad can't be asked":     {func(o *member.Observed) { o.Nomad.Known = false }, false},
+		"drained":                  {func(o *member.Observed) { o.Record.Drained = true }, false},
+		"its guest is gone":        {func(o *member.Observed) { o.VM, o.Instance = member.VM{}, member.Instance{} }, false},
+		"a stranger's VM is there": {func(o *member.Observed) { o.VM.Ours, o.Instance = false, member.Instance{} }, false},
+	} {
+		o := leaver()
+		c.change(&o)
+		if got := member.Hides(o); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func TestForeignNode(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*member.Observed)
+		step   member.Step
+		reason string // of Drained, or why it isn't
+		wake   time.Duration
+	}{
+		"waits to the deadline": {func(*member.Observed) {}, member.Wait, v1alpha1.ReasonNodeIDTaken, time.Hour + member.ForceGrace},
+		"ends then":             {func(o *member.Observed) { o.Now = now.Add(2 * time.Hour) }, member.MarkDrained, v1alpha1.ReasonDeadline, 0},
+		"never with Retain": {func(o *member.Observed) {
+			o.Now, o.Record.Policy.OnTimeout = now.Add(2*time.Hour), v1alpha1.DrainRetain
+		}, member.Wait, v1alpha1.ReasonNodeIDTaken, 0},
+		"never joined":      {func(o *member.Observed) { o.Record.Joined = false }, member.MarkDrained, v1alpha1.ReasonNeverJoined, 0},
+		"the guest is gone": {func(o *member.Observed) { o.VM, o.Instance = member.VM{}, member.Instance{} }, member.MarkDrained, v1alpha1.ReasonVMGone, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := leaver()
+			o.Nomad.Foreign = `it is called "db"`
+			c.change(&o)
+			d := member.Decide(o)
+			reason := d.Conditions[v1alpha1.NodeDrained].Reason
+			if d.Step == member.MarkDrained {
+				reason = d.Drained.Reason
+			}
+			if d.Step != c.step || reason != c.reason || d.Wake != c.wake {
+				t.Errorf("%s, %s, wakes after %s", d.Step, reason, d.Wake)
+			}
+		})
+	}
+}
+
+func TestMemberIsNotMadeUnderAnIDThatIsTaken(t *testing.T) {
+	o := member.Observed{Now: now, Secret: true, Nomad: member.Nomad{Known: true, Foreign: `it is called "db"`}}
+	o.Record.ClaimsRecorded = true
+	d := member.Decide(o)
+	if d.Step != member.Wait || d.Wake == 0 || d.Conditions[v1alpha1.NodeVMReady].Reason != v1alpha1.ReasonNodeIDTaken {
+		t.Errorf("%s after %s: %+v", d.Step, d.Wake, d.Conditions)
+	}
+}
