@@ -29,17 +29,8 @@ func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 	if c := condition(n, v1alpha1.NodeReady); c.Status == "True" {
 		m.Ready, m.ReadySince = true, c.LastTransitionTime.Time
 	}
-	if link.Known && found && v.Status == nomad.NodeReady {
-		// Seen before the member's own record tells.
-		m.Joined, m.JoinExpired = true, false
-	}
-	m.Down = link.Known && found && v.Status == nomad.NodeDown
 	if link.Known {
-		// The member's own condition may be old when Nomad has just come back, and a busy member would look broken.
-		m.Ready = found && v.Status == nomad.NodeReady && v.Eligible && !v.Draining
-		if m.Ready && m.ReadySince.IsZero() {
-			m.ReadySince = now
-		}
+		setByNomad(&m, v, found, now)
 	}
 	if rec.Drain != nil {
 		m.LeavingSince, m.LeavingReason, m.Returning = rec.Drain.Time.Time, rec.Drain.Reason, !rec.Leaving()
@@ -50,6 +41,20 @@ func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 	}
 	m.Stuck = condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonDeleteStuck
 	return m
+}
+
+// setByNomad goes by what Nomad shows: the member's own condition may be old when Nomad has just come back, and a busy member would look
+// broken.
+func setByNomad(m *pool.Member, v nomad.Node, found bool, now time.Time) {
+	up := found && v.Status == nomad.NodeReady
+	if up { // seen before the member's own record tells
+		m.Joined, m.JoinExpired = true, false
+	}
+	m.Down = found && v.Status == nomad.NodeDown
+	m.Ready = up && v.Eligible && !v.Draining
+	if m.Ready && m.ReadySince.IsZero() {
+		m.ReadySince = now
+	}
 }
 
 // inTheWay is true for a reason of a member's VMReady condition that says that the member can't be made, or can't begin to run,

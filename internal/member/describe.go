@@ -164,7 +164,7 @@ func drained(o Observed, d Decision) Condition {
 
 // drains says what a drain waits for.
 func drains(o Observed, d Decision) Condition {
-	r, waits := o.Record, d.Step == Wait
+	waits := d.Step == Wait
 	switch {
 	case o.Nomad.Foreign != "":
 		return taken(o)
@@ -174,7 +174,7 @@ func drains(o Observed, d Decision) Condition {
 		return no(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
 	case (waits || Rechecks(o)) && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
 		return unread(o)
-	case r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && !o.Now.Before(r.Drain.Deadline.Time):
+	case retained(o):
 		return no(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+".")
 	case o.Nomad.LiveKnown && len(waitedFor(o)) > 0:
 		return no(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+".")
@@ -183,6 +183,12 @@ func drains(o Observed, d Decision) Condition {
 	default:
 		return no(v1alpha1.ReasonDraining, "Telling Nomad to drain the node.")
 	}
+}
+
+// retained reports that a drain is past its deadline and goes on.
+func retained(o Observed) bool {
+	r := o.Record
+	return r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && !o.Now.Before(r.Drain.Deadline.Time)
 }
 
 // unread says what becomes of a drain whose allocations can't be listed.

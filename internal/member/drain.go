@@ -38,10 +38,8 @@ func drain(o Observed) Decision {
 		return drainBlind(o)
 	case o.Nomad.Foreign != "":
 		return drainNobody(o)
-	case !o.Nomad.Registered && missing(o) > 0:
-		return Decision{Step: Wait, Wake: missing(o)}
 	case !o.Nomad.Registered:
-		return markDrained(false, absentReason(o), "Nomad has no node of this ID, so there is nothing to drain.")
+		return drainAbsent(o)
 	case o.Nomad.Eligible:
 		return cordon(o)
 	}
@@ -52,6 +50,14 @@ func drain(o Observed) Decision {
 		return Decision{Step: Drain}
 	}
 	return await(o)
+}
+
+// drainAbsent handles a member whose node Nomad doesn't know.
+func drainAbsent(o Observed) Decision {
+	if left := missing(o); left > 0 {
+		return Decision{Step: Wait, Wake: left}
+	}
+	return markDrained(false, absentReason(o), "Nomad has no node of this ID, so there is nothing to drain.")
 }
 
 // cordon makes the node ineligible before it is drained. A node that somebody made eligible after it was drained may have
