@@ -37,11 +37,12 @@ var Handle = func() *codec.MsgpackHandle {
 	return h
 }()
 
-// Settings are those of every session: quiet, and ready for thousands of streams.
+// Settings are those of every session: quiet. The backlog is small because each session has room for all of it from the beginning, and
+// there are thousands of them.
 func Settings() *yamux.Config {
 	c := yamux.DefaultConfig()
 	c.LogOutput = io.Discard
-	c.AcceptBacklog = 4096
+	c.AcceptBacklog = 64
 	return c
 }
 
