@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -122,6 +123,15 @@ func TestChangeOfIgnoreSystemJobsReachesADrain(t *testing.T) {
 	change(t, "system", ignore(true))
 	eventually(t, "system", "system jobs to be ignored again", 10*time.Second, ignored(true))
 	change(t, "system", ignore(false))
+	// A member goes by its own copy of the policy, which the pool's controller writes: what ended before that was ended under the old one.
+	eventually(t, "system", "the member to have the policy", 10*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		for _, n := range nodes {
+			if n.Spec.DrainPolicy.IgnoreSystemJobs {
+				return fmt.Errorf("%s ignores system jobs still", n.Name)
+			}
+		}
+		return nil
+	})
 	if _, _, err := w.Nomad.Jobs().Deregister("system-batch", false, nil); err != nil {
 		t.Fatal(err)
 	}
