@@ -46,12 +46,20 @@ func agent(s *shell, args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	defer outlive()()
 	if err := runAgent(ctx, c, s.out); err != nil {
 		return s.fail("==> Error starting agent: %s", err)
 	}
 	s.say("==> Nomad agent stopped")
 	return 0
+}
+
+// outlive keeps the agent alive when its terminal or a reader goes, until the function that it returns is called. It catches the
+// signals and drops them. If it ignored them, its tasks would inherit that.
+func outlive() (end func()) {
+	dropped := make(chan os.Signal, 1) // a full channel drops what comes
+	signal.Notify(dropped, syscall.SIGHUP, syscall.SIGPIPE)
+	return func() { signal.Stop(dropped) }
 }
 
 // running is an agent with its parts.

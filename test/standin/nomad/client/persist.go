@@ -27,8 +27,11 @@ type keptAlloc struct {
 	Handles map[string]*handle
 }
 
-// persist writes the state, so that the next agent knows what runs here.
+// persist writes the state, so that the next agent knows what runs here. It looks at the state when it's its turn to write: what it
+// saw before could be older than what another has written meanwhile.
 func (c *Client) persist() error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	c.mu.Lock()
 	kept := keptState{Identity: c.identity.signed, Meta: c.dynamic}
 	var allocs []*alloc
@@ -53,13 +56,24 @@ func (c *Client) persist() error {
 	if err != nil {
 		return err
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
 	path := filepath.Join(c.stateDir, stateFile)
-	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+	if err := writeThrough(path+".new", text); err != nil {
 		return err
 	}
 	return os.Rename(path+".new", path)
+}
+
+// writeThrough returns when the file is on the disk. A machine may lose its power right after the renaming, which would leave an
+// empty file under the name, and an agent that can't start.
+func writeThrough(path string, text []byte) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := file.Write(text); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	return errors.Join(file.Sync(), file.Close())
 }
 
 // restore takes up what an earlier agent left. Nothing is started before the servers have said that it is wanted still; what runs

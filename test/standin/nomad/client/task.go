@@ -63,18 +63,23 @@ func (t *task) awaitDead() { <-t.dead }
 func (t *task) skip() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.state.State != taskDead {
-		t.state.State, t.state.FinishedAt = taskDead, time.Now().UTC()
-		close(t.dead)
+	t.die()
+}
+
+// skipUnlessStarted looks and skips in one step, so that it can't begin in between.
+func (t *task) skipUnlessStarted() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.ran {
+		t.die()
 	}
 }
 
-func (t *task) skipUnlessStarted() {
-	t.mu.Lock()
-	ran := t.ran
-	t.mu.Unlock()
-	if !ran {
-		t.skip()
+// die has the task be dead if it isn't. The lock is held.
+func (t *task) die() {
+	if t.state.State != taskDead {
+		t.state.State, t.state.FinishedAt = taskDead, time.Now().UTC()
+		close(t.dead)
 	}
 }
 
@@ -100,9 +105,9 @@ func (t *task) event(kind, message string, change func(*api.TaskState)) {
 
 // run runs the task until it has ended for good, or killed is closed, and reports if it ended well.
 func (t *task) run(killed <-chan struct{}) bool {
-	t.mu.Lock()
-	t.ran = true
-	t.mu.Unlock()
+	if !t.begin() {
+		return true
+	}
 	t.event("Received", "Task received by client", nil)
 	var restarts []time.Time
 	for {
@@ -124,6 +129,17 @@ func (t *task) run(killed <-chan struct{}) bool {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// begin has the task count as run, unless the end of the others has come before it.
+func (t *task) begin() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state.State == taskDead {
+		return false
+	}
+	t.ran = true
+	return true
 }
 
 // restartsAlways reports if the task isn't meant to end.
