@@ -50,6 +50,11 @@ func (b behaviour) watch(ctx context.Context, p *place, patience time.Duration) 
 	go func() {
 		defer close(done)
 		defer c.clean()
+		defer func() { // an answer without what the check looks into
+			if r := recover(); r != nil {
+				c.failure = errors.Join(c.failure, fmt.Errorf("panic: %v", r))
+			}
+		}()
 		b.check(c)
 	}()
 	<-done
