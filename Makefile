@@ -73,6 +73,11 @@ test-rest:
 	$(say_nomad) $(GOTEST) -p 3 $$(go list ./... | grep -vE '/test/(e2e|guest)$$')
 	@$(MAKE) --no-print-directory test-race
 
+.PHONY: contract
+contract: ## Hold the Nomad that is there, NOMAD_BIN=<path> or the stand-in, to what we depend on
+	@$(WHICH_NOMAD)
+	@$(say_nomad) go test ./test/contract/... -v -count=1 -timeout 10m
+
 .PHONY: test-race
 test-race: ## Run what isn't end-to-end once more, with the race detector; needs gcc
 	CGO_ENABLED=1 $(GOTEST) -race -short ./api/... ./controllers/... ./internal/... ./pkg/... ./test/standin/...

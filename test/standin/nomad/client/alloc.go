@@ -79,6 +79,21 @@ func (a *alloc) destroy() {
 	}
 }
 
+// awaitShutdownDelay waits for the shutdown_delay of the group, before any task is asked to stop (facts/nomad.md §2); that of a task
+// comes after it.
+func (a *alloc) awaitShutdownDelay(ctx context.Context) {
+	a.mu.Lock()
+	group := a.group()
+	a.mu.Unlock()
+	if group == nil || state.Value(group.ShutdownDelay) <= 0 {
+		return
+	}
+	select {
+	case <-time.After(*group.ShutdownDelay):
+	case <-ctx.Done():
+	}
+}
+
 // end has the allocation be over without having begun.
 func (a *alloc) end() {
 	a.mu.Lock()
@@ -105,6 +120,7 @@ func (a *alloc) run(ctx context.Context) {
 	go func() {
 		select {
 		case <-a.stop:
+			a.awaitShutdownDelay(ctx)
 			killAll()
 		case <-ctx.Done():
 		}

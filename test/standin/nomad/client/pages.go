@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/nomad/api"
 )
@@ -26,11 +27,21 @@ func (c *Client) pages() http.Handler {
 	mux.HandleFunc("GET /v1/client/fs/logs/{id}", c.logs)
 	mux.HandleFunc("/v1/client/allocation/{id}/exec", c.exec)
 	mux.HandleFunc("GET /v1/client/allocation/{id}/stats", func(w http.ResponseWriter, _ *http.Request) { sendJSON(w, map[string]any{}) })
-	mux.HandleFunc("GET /v1/client/stats", func(w http.ResponseWriter, _ *http.Request) { sendJSON(w, map[string]any{"Timestamp": 0}) })
+	mux.HandleFunc("GET /v1/client/stats", sendStats)
 	mux.HandleFunc("GET /v1/client/metadata", func(w http.ResponseWriter, _ *http.Request) { c.sendMeta(w) })
 	mux.HandleFunc("PUT /v1/client/metadata", c.applyMeta)
 	mux.HandleFunc("POST /v1/client/metadata", c.applyMeta)
 	return mux
+}
+
+// sendStats tells of this node's memory, which is what is looked at; the rest of what Nomad tells is left out.
+func sendStats(w http.ResponseWriter, _ *http.Request) {
+	total, err := memoryMB()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	sendJSON(w, map[string]any{"Timestamp": time.Now().UnixNano(), "Memory": api.HostMemoryStats{Total: uint64(total) << 20}})
 }
 
 func sendJSON(w http.ResponseWriter, value any) {

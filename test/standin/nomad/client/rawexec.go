@@ -107,6 +107,9 @@ func environment(t *task) []string {
 	} {
 		env = append(env, key+"="+value)
 	}
+	if _, index, ok := strings.Cut(strings.TrimPrefix(a.Name, a.JobID+"."+a.TaskGroup), "["); ok {
+		env = append(env, "NOMAD_ALLOC_INDEX="+strings.TrimSuffix(index, "]"))
+	}
 	for key, value := range t.spec.Env {
 		env = append(env, key+"="+value)
 	}

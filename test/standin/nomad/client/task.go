@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -93,8 +94,12 @@ func (t *task) snapshot() *api.TaskState {
 }
 
 func (t *task) event(kind, message string, change func(*api.TaskState)) {
+	t.eventWith(kind, message, nil, change)
+}
+
+func (t *task) eventWith(kind, message string, details map[string]string, change func(*api.TaskState)) {
 	t.mu.Lock()
-	t.state.Events = append(t.state.Events, &api.TaskEvent{Type: kind, Time: time.Now().UnixNano(), DisplayMessage: message})
+	t.state.Events = append(t.state.Events, &api.TaskEvent{Type: kind, Time: time.Now().UnixNano(), DisplayMessage: message, Details: details})
 	t.state.Events = t.state.Events[max(0, len(t.state.Events)-keptEvents):]
 	if change != nil {
 		change(&t.state)
@@ -217,7 +222,8 @@ func (t *task) once(killed <-chan struct{}) (ok, stopped bool) {
 	select {
 	case <-p.done():
 		err := p.result()
-		t.event("Terminated", exitMessage(err), nil)
+		code := exitCode(err)
+		t.eventWith("Terminated", fmt.Sprintf("Exit Code: %d", code), map[string]string{"exit_code": strconv.Itoa(code)}, nil)
 		return err == nil, false
 	case <-killed:
 		t.kill(p)
@@ -231,12 +237,12 @@ func (t *task) keep() {
 	}
 }
 
-func exitMessage(err error) string {
+func exitCode(err error) int {
 	var exit *exitError
 	if errors.As(err, &exit) {
-		return fmt.Sprintf("Exit Code: %d", exit.code)
+		return exit.code
 	}
-	return "Exit Code: 0"
+	return 0
 }
 
 // kill waits for shutdown_delay, then asks the process to end, and after kill_timeout ends it.

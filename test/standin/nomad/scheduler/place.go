@@ -20,10 +20,11 @@ func (p *planner) place(group *api.TaskGroup, name string, former *api.Allocatio
 	ask := askOf(group)
 	var best *state.Node
 	bestScore := 0.0
-	exhausted := 0
+	exhausted, of := 0, map[string]int{}
 	for _, n := range nodes {
-		if !p.fits(n, ask) {
+		if lacks := p.lacks(n, ask); lacks != "" {
 			exhausted++
+			of[lacks]++
 			continue
 		}
 		score := p.score(group, n, ask)
@@ -37,7 +38,7 @@ func (p *planner) place(group *api.TaskGroup, name string, former *api.Allocatio
 	if best == nil {
 		metric := p.plan.Unplaced[state.Value(group.Name)]
 		if metric == nil {
-			metric = &api.AllocationMetric{NodesEvaluated: len(p.Nodes), NodesFiltered: len(p.Nodes) - len(nodes), NodesExhausted: exhausted}
+			metric = &api.AllocationMetric{NodesEvaluated: len(p.Nodes), NodesFiltered: len(p.Nodes) - len(nodes), NodesExhausted: exhausted, DimensionExhausted: of}
 			p.plan.Unplaced[state.Value(group.Name)] = metric
 		} else {
 			metric.CoalescedFailures++

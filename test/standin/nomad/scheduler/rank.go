@@ -35,9 +35,21 @@ func capacity(n *state.Node) ask {
 	return a
 }
 
-func (p *planner) fits(n *state.Node, want ask) bool {
-	has, u := capacity(n), p.used(n)
-	return u.cpu+want.cpu <= has.cpu && u.memory+want.memory <= has.memory && u.disk+want.disk <= has.disk
+func (p *planner) fits(n *state.Node, want ask) bool { return p.lacks(n, want) == "" }
+
+// lacks is the first thing of which the node has too little, as Nomad calls it in what it says of a blocked evaluation
+// (facts/nomad.md §10.20); empty if it has enough of all.
+func (p *planner) lacks(n *state.Node, want ask) string {
+	switch has, u := capacity(n), p.used(n); {
+	case u.cpu+want.cpu > has.cpu:
+		return "cpu"
+	case u.memory+want.memory > has.memory:
+		return "memory"
+	case u.disk+want.disk > has.disk:
+		return "disk"
+	default:
+		return ""
+	}
 }
 
 // score prefers full nodes, and those without allocations of the group; a spread over the nodes' IDs asks for the latter alone.

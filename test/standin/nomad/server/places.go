@@ -1,13 +1,21 @@
 package server
 
 import (
+	"regexp"
+
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/state"
 )
 
+// poolName is what a node pool may be called (facts/nomad.md §5).
+var poolName = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,128}$`)
+
 // UpsertNodePool creates or changes a node pool.
 func (s *Server) UpsertNodePool(pool *api.NodePool) (uint64, error) {
+	if !poolName.MatchString(pool.Name) {
+		return 0, invalid("invalid node pool: invalid name %q, must match regex %s", pool.Name, poolName)
+	}
 	return s.write(func(tx *state.Txn) error { state.NodePools.Put(tx, pool); return nil })
 }
 
