@@ -70,7 +70,7 @@ test-others:
 	$(say_nomad) export NOMAD_HARVESTER_GUESTS=simulated NOMAD_HARVESTER_PLATFORM=harvester-lite-1.5 && $(E2E) -test.run '$(ANY_HARVESTER)'
 test-rest:
 	$(say_nomad) $(E2E) -test.run '$(CRASHES)'
-	$(say_nomad) $(GOTEST) -p 3 $$(go list ./... | grep -vE '/test/(e2e|guest)$$')
+	$(say_nomad) $(GOTEST) -p 3 $$(go list ./... | grep -vE '/test/(e2e|guest|contract/.*)$$')
 	@$(MAKE) --no-print-directory test-race
 
 .PHONY: contract
