@@ -15,7 +15,8 @@ type gauge struct {
 	Labels map[string]string
 }
 
-// metrics are those that an autoscaler looks at: what waits for capacity, and how many nodes there are of each status.
+// metrics are those that an autoscaler looks at: what waits for capacity, how far the allocations of each job are, and how many
+// nodes there are of each status.
 func metrics(c *call) (any, error) {
 	if err := need(c.may.AllowAgentRead()); err != nil {
 		return nil, err
@@ -50,12 +51,34 @@ func (a *API) gauges() []gauge {
 		out = added(out, gauge{"nomad.nomad.blocked_evals.cpu", float64(j.CPU), where})
 		out = added(out, gauge{"nomad.nomad.blocked_evals.memory", float64(j.MemoryMB), where})
 	}
+	out = append(out, a.summaries()...)
 	counts := map[string]float64{}
 	for _, n := range state.Nodes.All(a.server.Store().Read()) {
 		counts[n.Status]++
 	}
 	for _, status := range keysOf(counts) {
 		out = append(out, gauge{"nomad.nomad.heartbeat.active." + status, counts[status], map[string]string{}})
+	}
+	return out
+}
+
+// summaries count the allocations of each task group. Nomad tells them with and without nodes.
+func (a *API) summaries() []gauge {
+	var out []gauge
+	snapshot := a.server.Store().Read()
+	for _, j := range state.Jobs.All(snapshot) {
+		namespace, id := state.Value(j.Namespace), state.Value(j.ID)
+		groups := a.server.JobSummary(snapshot, namespace, id).Summary
+		for _, group := range keysOf(groups) {
+			of := map[string]string{"namespace": namespace, "job": id, "task_group": group}
+			n := groups[group]
+			for status, count := range map[string]int{
+				"queued": n.Queued, "starting": n.Starting, "running": n.Running, "complete": n.Complete,
+				"failed": n.Failed, "lost": n.Lost, "unknown": n.Unknown,
+			} {
+				out = append(out, gauge{"nomad.nomad.job_summary." + status, float64(count), of})
+			}
+		}
 	}
 	return out
 }
