@@ -107,13 +107,21 @@ func stackValues(under, over any) any {
 	if !ok || !isList || !named(list) || !named(overList) {
 		return over
 	}
-	stacked := append([]any{}, list...)
-	for _, item := range overList {
-		same := func(o any) bool { return nameOf(o) == nameOf(item) }
-		if i := slices.IndexFunc(stacked, same); i >= 0 {
+	return stackNamed(list, overList)
+}
+
+func stackNamed(under, over []any) []any {
+	stacked := append([]any{}, under...)
+	position := make(map[string]int, len(under)+len(over))
+	for i, item := range slices.Backward(under) { // The first of a name counts.
+		position[nameOf(item)] = i
+	}
+	for _, item := range over {
+		if i, ok := position[nameOf(item)]; ok {
 			stacked[i] = stackValues(stacked[i], item)
 			continue
 		}
+		position[nameOf(item)] = len(stacked)
 		stacked = append(stacked, item)
 	}
 	return stacked

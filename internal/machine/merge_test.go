@@ -2,6 +2,8 @@ package machine
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -164,4 +166,30 @@ func TestMergeKeepsOrder(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Named lists are stacked in time that grows with their length alone.
+func TestStackOfLongLists(t *testing.T) {
+	const items = 20_000
+	under, over := []any{}, []any{}
+	for i := range items {
+		under = append(under, map[string]any{"name": fmt.Sprint("u", i), "a": i})
+		over = append(over, map[string]any{"name": fmt.Sprint("u", i+items/2), "b": i})
+	}
+	got, ok := stack(map[string]any{"l": under}, map[string]any{"l": over})["l"].([]any)
+	if !ok || len(got) != items*3/2 {
+		t.Fatalf("%d items", len(got))
+	}
+	both, _ := got[items-1].(map[string]any)
+	if both["a"] != items-1 || both["b"] != items/2-1 {
+		t.Errorf("the last of both is %v", both)
+	}
+}
+
+func TestOverlayThatIsTooLong(t *testing.T) {
+	m := testMember()
+	m.Template.VirtualMachine = overlay(`{"template":{"metadata":{"annotations":{"x":"` + strings.Repeat("y", maxOverlay) + `"}}}}`)
+	if _, err := Render(m, testFacts()); err == nil || !strings.Contains(err.Error(), "it is longer than 64 KiB") {
+		t.Errorf("%.200v", err)
+	}
 }

@@ -14,6 +14,9 @@ import (
 // overlayPath is where the overlay is in a NomadNodePool.
 const overlayPath = "spec.template.virtualMachine"
 
+// maxOverlay is how long an overlay may be: each member's record has a copy.
+const maxOverlay = 64 << 10
+
 // overlaid is the spec of the member's VM with the template's overlay. It fails, with one error for each field at fault,
 // if the overlay doesn't decode or changes what the controller or Harvester depends on.
 func overlaid(m Member) (*kubevirtv1.VirtualMachineSpec, error) {
@@ -46,6 +49,9 @@ type instanceFields kubevirtv1.VirtualMachineInstanceSpec
 
 // decodeOverlay reads the overlay, and refuses fields that KubeVirt doesn't know.
 func decodeOverlay(raw *runtime.RawExtension) (map[string]any, error) {
+	if raw != nil && len(raw.Raw) > maxOverlay {
+		return nil, fmt.Errorf("%s: it is longer than %d KiB; make it shorter", overlayPath, maxOverlay>>10)
+	}
 	if canonical(raw) == nil {
 		return nil, nil
 	}
