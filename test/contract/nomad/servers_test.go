@@ -238,10 +238,6 @@ var pools = []behaviour{
 		_, err := c.api.NodePools().Register(&api.NodePool{Name: "not a pool"}, nil)
 		c.holds("it's refused", err != nil && strings.Contains(err.Error(), "invalid name"), err)
 	}},
-	{"pool-of-a-job-must-be-there", "§5", func(c *check) {
-		_, _, err := c.api.Jobs().Register(c.job("service", 1), nil)
-		c.holds("known by name or refused", err == nil || strings.Contains(err.Error(), "node pool"), err)
-	}},
 	{"pools-all-and-default-are-there", "§5", func(c *check) {
 		list, _, err := c.api.NodePools().List(nil)
 		c.must(err)
