@@ -34,12 +34,13 @@ func sites() []site {
 	strict, none := acl, acl
 	strict.Introduction, none.Introduction = "strict", "none"
 	return []site{
-		{name: "plain", behaviours: join(nodeLists, nodeReads, eligibilities, drains, drainMetas, purges, heartbeats, allocationLists, jobs, placements, tasks, streams, agents, pools, clientAgents, clientFiles, commands)},
+		{name: "plain", behaviours: join(nodeLists, nodeReads, eligibilities, drains, drainMetas, purges, heartbeats, allocationLists, jobs, placements, tasks, agents, pools, clientAgents, clientFiles, commands)},
 		{name: "acl", options: acl, behaviours: join(tokens, policies, logins, aclClients)},
 		{name: "warn", options: acl, behaviours: introductions, introduces: true},
 		{name: "strict", options: strict, behaviours: strictIntroductions, introduces: true},
 		{name: "none", options: none, behaviours: noIntroductions, introduces: true},
 		{name: "tls", options: nomad.ServerOptions{ACL: true, TLS: true}, behaviours: secureConnections},
+		{name: "stream", behaviours: streams}, // on a server of their own: the buffer of events is short
 		{name: "restart", behaviours: restarts},
 		{name: "leader", behaviours: leaderChanges},
 	}

@@ -24,7 +24,7 @@ type plant struct {
 	name string
 	// method and path say which answers change; path is a pattern.
 	method, path string
-	// request changes what is asked, answer what is answered; one of them is nil.
+	// request changes what is asked, answer what is answered; either may be nil.
 	request func(*http.Request)
 	answer  func(*http.Response, string) string
 	// finds are behaviours that must notice.
@@ -87,7 +87,10 @@ var plainPlants = []plant{
 	{name: "filters are ignored", method: "GET", path: nodesPath, request: without("filter"), finds: []string{"list-filter-meta-bracket", "list-filter-class"}},
 	{name: "prefixes are ignored", method: "GET", path: nodesPath, request: without("prefix"), finds: []string{"list-odd-prefix-fails"}},
 	{name: "pages are endless", method: "GET", path: nodesPath, request: without("per_page"), finds: []string{"list-pages-in-order-of-id"}},
-	{name: "lists never block", method: "GET", path: nodesPath, request: without("index"), finds: []string{"list-blocks-until-a-node-changes"}},
+	{name: "the index of lists never grows", method: "GET", path: nodesPath, request: without("index"), answer: func(r *http.Response, body string) string {
+		r.Header.Set("X-Nomad-Index", "7")
+		return body
+	}, finds: []string{"list-blocks-until-a-node-changes"}},
 	{name: "reads never block", method: "GET", path: nodePath, request: without("index"), finds: []string{"read-blocks-no-longer-than-asked"}},
 	{name: "lists have no index", method: "GET", path: nodesPath, answer: func(r *http.Response, body string) string {
 		r.Header.Set("X-Nomad-Index", "0")
