@@ -9,7 +9,7 @@
 //
 // One behaviour: go test ./test/contract/nomad -run 'TestContract/plain/drain-' -v.
 //
-// A behaviour that fails with a Nomad is a difference between it and the stand-in, which passes all of them: either the
+// A behaviour that fails with a Nomad is a difference between it and the stand-in, or an expectation of the test that is wrong, which passes all of them: either the
 // stand-in is to be mended, or the difference is to be written down with the version. TestPlantedDifferences shows that the
 // behaviours notice: it puts wrong answers between the server and them.
 package nomad
