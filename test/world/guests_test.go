@@ -19,6 +19,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
 func TestGuestLivesAsLongAsItsVM(t *testing.T) {
@@ -188,9 +189,13 @@ func create(t *testing.T, o client.Object) {
 	t.Helper()
 	must(t, shared.Client.Create(t.Context(), o))
 	t.Cleanup(func() {
-		if err := client.IgnoreNotFound(shared.Client.Delete(context.Background(), o)); err != nil {
-			t.Error(err)
-		}
+		// Harvester refuses to delete a volume while its own watch hasn't seen yet that the VM is gone.
+		// The test's own context has ended here.
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		must(t, process.WaitFor(ctx, 100*time.Millisecond, "deletion of "+o.GetName(), func(ctx context.Context) error {
+			return client.IgnoreNotFound(shared.Client.Delete(ctx, o))
+		}))
 	})
 }
 

@@ -35,8 +35,6 @@ func capacity(n *state.Node) ask {
 	return a
 }
 
-func (p *planner) fits(n *state.Node, want ask) bool { return p.lacks(n, want) == "" }
-
 // lacks is the first thing of which the node has too little, as Nomad calls it in what it says of a blocked evaluation
 // (facts/nomad.md §10.20); empty if it has enough of all.
 func (p *planner) lacks(n *state.Node, want ask) string {
