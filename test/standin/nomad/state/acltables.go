@@ -6,35 +6,25 @@ import "github.com/hashicorp/nomad/api"
 var (
 	Tokens = table(&Table[api.ACLToken]{
 		Name: "acl_token", id: func(t *api.ACLToken) string { return t.AccessorID },
-		by: map[string]func(*api.ACLToken) string{BySecret: func(t *api.ACLToken) string { return t.SecretID }},
-		stamp: func(t, old *api.ACLToken, index uint64) {
-			t.CreateIndex, t.ModifyIndex = created(old, index, func(o *api.ACLToken) uint64 { return o.CreateIndex }), index
-		},
+		by:    map[string]func(*api.ACLToken) string{BySecret: func(t *api.ACLToken) string { return t.SecretID }},
+		stamp: stamped(func(t *api.ACLToken) (create, modify *uint64) { return &t.CreateIndex, &t.ModifyIndex }),
 	})
 	Policies = table(&Table[api.ACLPolicy]{
 		Name: "acl_policy", id: func(p *api.ACLPolicy) string { return p.Name },
-		stamp: func(p, old *api.ACLPolicy, index uint64) {
-			p.CreateIndex, p.ModifyIndex = created(old, index, func(o *api.ACLPolicy) uint64 { return o.CreateIndex }), index
-		},
+		stamp: stamped(func(p *api.ACLPolicy) (create, modify *uint64) { return &p.CreateIndex, &p.ModifyIndex }),
 	})
 	Roles = table(&Table[api.ACLRole]{
 		Name: "acl_roles", id: func(r *api.ACLRole) string { return r.ID },
-		stamp: func(r, old *api.ACLRole, index uint64) {
-			r.CreateIndex, r.ModifyIndex = created(old, index, func(o *api.ACLRole) uint64 { return o.CreateIndex }), index
-		},
+		stamp: stamped(func(r *api.ACLRole) (create, modify *uint64) { return &r.CreateIndex, &r.ModifyIndex }),
 	})
 	AuthMethods = table(&Table[api.ACLAuthMethod]{
 		Name: "acl_auth_methods", id: func(m *api.ACLAuthMethod) string { return m.Name },
-		stamp: func(m, old *api.ACLAuthMethod, index uint64) {
-			m.CreateIndex, m.ModifyIndex = created(old, index, func(o *api.ACLAuthMethod) uint64 { return o.CreateIndex }), index
-		},
+		stamp: stamped(func(m *api.ACLAuthMethod) (create, modify *uint64) { return &m.CreateIndex, &m.ModifyIndex }),
 	})
 	BindingRules = table(&Table[api.ACLBindingRule]{
 		Name: "acl_binding_rules", id: func(r *api.ACLBindingRule) string { return r.ID },
-		by: map[string]func(*api.ACLBindingRule) string{ByMethod: func(r *api.ACLBindingRule) string { return r.AuthMethod }},
-		stamp: func(r, old *api.ACLBindingRule, index uint64) {
-			r.CreateIndex, r.ModifyIndex = created(old, index, func(o *api.ACLBindingRule) uint64 { return o.CreateIndex }), index
-		},
+		by:    map[string]func(*api.ACLBindingRule) string{ByMethod: func(r *api.ACLBindingRule) string { return r.AuthMethod }},
+		stamp: stamped(func(r *api.ACLBindingRule) (create, modify *uint64) { return &r.CreateIndex, &r.ModifyIndex }),
 	})
 )
 

@@ -10,9 +10,7 @@ import (
 var (
 	Nodes = table(&Table[Node]{
 		Name: "nodes", id: func(n *Node) string { return n.ID },
-		stamp: func(n, old *Node, index uint64) {
-			n.CreateIndex, n.ModifyIndex = created(old, index, func(o *Node) uint64 { return o.CreateIndex }), index
-		},
+		stamp: stamped(func(n *Node) (create, modify *uint64) { return &n.CreateIndex, &n.ModifyIndex }),
 	})
 	Allocs = table(&Table[api.Allocation]{
 		Name: "allocs", id: func(a *api.Allocation) string { return a.ID },
@@ -21,15 +19,16 @@ var (
 			ByJob:  func(a *api.Allocation) string { return Key(a.Namespace, a.JobID) },
 			ByEval: func(a *api.Allocation) string { return a.EvalID },
 		},
-		stamp: func(a, old *api.Allocation, index uint64) {
-			a.CreateIndex, a.ModifyIndex = created(old, index, func(o *api.Allocation) uint64 { return o.CreateIndex }), index
-		},
+		stamp: stamped(func(a *api.Allocation) (create, modify *uint64) { return &a.CreateIndex, &a.ModifyIndex }),
 	})
 	Jobs = table(&Table[api.Job]{
 		Name: "jobs", id: JobKey,
 		stamp: func(j, old *api.Job, index uint64) {
-			create := created(old, index, func(o *api.Job) uint64 { return Value(o.CreateIndex) })
-			j.CreateIndex, j.ModifyIndex = &create, &index
+			create := index
+			if old != nil {
+				create = Value(old.CreateIndex)
+			}
+			j.CreateIndex, j.ModifyIndex = &create, &index // never in place: copies of a job share them
 		},
 	})
 	JobVersions = table(&Table[JobVersion]{
@@ -43,27 +42,19 @@ var (
 			ByJob:    func(e *api.Evaluation) string { return Key(e.Namespace, e.JobID) },
 			ByStatus: func(e *api.Evaluation) string { return e.Status },
 		},
-		stamp: func(e, old *api.Evaluation, index uint64) {
-			e.CreateIndex, e.ModifyIndex = created(old, index, func(o *api.Evaluation) uint64 { return o.CreateIndex }), index
-		},
+		stamp: stamped(func(e *api.Evaluation) (create, modify *uint64) { return &e.CreateIndex, &e.ModifyIndex }),
 	})
 	Namespaces = table(&Table[api.Namespace]{
 		Name: "namespaces", id: func(n *api.Namespace) string { return n.Name },
-		stamp: func(n, old *api.Namespace, index uint64) {
-			n.CreateIndex, n.ModifyIndex = created(old, index, func(o *api.Namespace) uint64 { return o.CreateIndex }), index
-		},
+		stamp: stamped(func(n *api.Namespace) (create, modify *uint64) { return &n.CreateIndex, &n.ModifyIndex }),
 	})
 	NodePools = table(&Table[api.NodePool]{
 		Name: "node_pools", id: func(p *api.NodePool) string { return p.Name },
-		stamp: func(p, old *api.NodePool, index uint64) {
-			p.CreateIndex, p.ModifyIndex = created(old, index, func(o *api.NodePool) uint64 { return o.CreateIndex }), index
-		},
+		stamp: stamped(func(p *api.NodePool) (create, modify *uint64) { return &p.CreateIndex, &p.ModifyIndex }),
 	})
 	Settings = table(&Table[Setting]{
 		Name: "settings", id: func(s *Setting) string { return s.Name },
-		stamp: func(s, old *Setting, index uint64) {
-			s.CreateIndex, s.ModifyIndex = created(old, index, func(o *Setting) uint64 { return o.CreateIndex }), index
-		},
+		stamp: stamped(func(s *Setting) (create, modify *uint64) { return &s.CreateIndex, &s.ModifyIndex }),
 	})
 )
 
@@ -77,10 +68,15 @@ const (
 	ByMethod = "method"
 )
 
-// created is the index at which an object was first put.
-func created[T any](old *T, index uint64, of func(*T) uint64) uint64 {
-	if old == nil {
-		return index
+// stamped sets the index at which an object was first put, and that of now.
+func stamped[T any](indexes func(*T) (create, modify *uint64)) func(object, old *T, index uint64) {
+	return func(object, old *T, index uint64) {
+		first := index
+		if old != nil {
+			create, _ := indexes(old)
+			first = *create
+		}
+		create, modify := indexes(object)
+		*create, *modify = first, index
 	}
-	return of(old)
 }
