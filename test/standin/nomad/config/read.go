@@ -18,7 +18,7 @@ func Read(paths ...string) (*Agent, error) {
 	merged := map[string]any{}
 	var files []string
 	for _, path := range paths {
-		found, err := configFiles(path)
+		found, err := Files(path)
 		if err != nil {
 			return nil, fmt.Errorf("Error loading configuration from %s: %w", path, err) //nolint:staticcheck // Nomad's words
 		}
@@ -46,8 +46,8 @@ func Read(paths ...string) (*Agent, error) {
 	return &c, c.check()
 }
 
-// configFiles are the files at the path: itself, or the *.hcl and *.json of a directory.
-func configFiles(path string) ([]string, error) {
+// Files are what Nomad reads at the path: itself, or the *.hcl and *.json of a directory.
+func Files(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil || !info.IsDir() {
 		return []string{path}, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl"
 
+	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/config"
 	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor/cloudinit"
 )
 
@@ -60,7 +61,7 @@ type tlsConfig struct {
 func readAgentConfig(root string, paths []string) (*agentConfig, error) {
 	merged := &agentConfig{Client: &clientConfig{}, Server: &serverConfig{}, TLS: &tlsConfig{}}
 	for _, path := range paths {
-		files, err := configFiles(cloudinit.Inside(root, path))
+		files, err := config.Files(cloudinit.Inside(root, path))
 		if err != nil {
 			return nil, err
 		}
@@ -80,29 +81,6 @@ func readAgentConfig(root string, paths []string) (*agentConfig, error) {
 		merged.Region = "global"
 	}
 	return merged, nil
-}
-
-// configFiles are the files Nomad reads at the path: itself, or the *.hcl and *.json of a directory.
-func configFiles(path string) ([]string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		return []string{path}, nil
-	}
-	entries, err := os.ReadDir(path) // sorted by name
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	for _, entry := range entries {
-		ext := filepath.Ext(entry.Name())
-		if !entry.IsDir() && (ext == ".hcl" || ext == ".json") {
-			files = append(files, filepath.Join(path, entry.Name()))
-		}
-	}
-	return files, nil
 }
 
 func (c *agentConfig) merge(o agentConfig) {
