@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/wire"
 )
 
 // session registers the node and plays it until something fails: the connection, or the server's patience,
@@ -15,24 +17,24 @@ func (c *Client) session(ctx context.Context, server string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	work, ctx := errgroup.WithContext(ctx)
-	conn, err := dial(ctx, server, c.options.TLS)
+	conn, err := wire.Dial(ctx, server, c.options.TLS)
 	if err != nil {
 		return err
 	}
 	// Closing the connection also ends the calls under way in it.
 	context.AfterFunc(ctx, func() { _ = conn.Close() })
-	beats, err := conn.open()
+	beats, err := wire.Open(conn)
 	if err != nil {
 		return err
 	}
 	if err := c.register(beats); err != nil {
 		return fmt.Errorf("register: %w", err)
 	}
-	watch, err := conn.open()
+	watch, err := wire.Open(conn)
 	if err != nil {
 		return err
 	}
-	reports, err := conn.open()
+	reports, err := wire.Open(conn)
 	if err != nil {
 		return err
 	}

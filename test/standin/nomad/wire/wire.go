@@ -19,7 +19,7 @@ import (
 	"github.com/hashicorp/yamux"
 )
 
-// The first byte of a connection, or of a stream in it, says what follows.
+// The first byte of a connection, or of a stream in it, says what follows. Nomad: helper/pool/conn.go.
 const (
 	BytePlain     = 0x01
 	ByteTLS       = 0x04
@@ -28,7 +28,7 @@ const (
 	ByteHTTP = 0x48
 )
 
-// Handle encodes as Nomad's own does.
+// Handle encodes as Nomad's own does: structs.MsgpackHandle.
 var Handle = func() *codec.MsgpackHandle {
 	h := &codec.MsgpackHandle{}
 	h.RawToString = true
