@@ -1,6 +1,7 @@
 package nomadtarget
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -35,7 +36,7 @@ var movedKeys = []movedKey{
 		return err == nil && b == (in.Purge == nil || *in.Purge)
 	}},
 	{sdk.TargetConfigNodeSelectorStrategy, "spec.scaleIn.strategy", func(given string, in v1alpha1.ScaleInSpec) bool {
-		return strings.EqualFold(strings.ReplaceAll(given, "_", ""), orElse(string(in.Strategy), string(v1alpha1.LeastBusy)))
+		return strings.EqualFold(strings.ReplaceAll(given, "_", ""), cmp.Or(string(in.Strategy), string(v1alpha1.LeastBusy)))
 	}},
 }
 
@@ -65,9 +66,9 @@ func measured(config map[string]string, pool *v1alpha1.NomadNodePool) []string {
 	var remarks []string
 	nomad := pool.Spec.Nomad
 	for _, c := range []struct{ key, field, member string }{
-		{keyNodeClass, "nodeClass", orElse(nomad.NodeClass, pool.Name)},
-		{keyNodePool, "nodePool", orElse(nomad.NodePool, "default")},
-		{keyDatacenter, "datacenter", orElse(nomad.Datacenter, "dc1")},
+		{keyNodeClass, "nodeClass", cmp.Or(nomad.NodeClass, pool.Name)},
+		{keyNodePool, "nodePool", cmp.Or(nomad.NodePool, "default")},
+		{keyDatacenter, "datacenter", cmp.Or(nomad.Datacenter, "dc1")},
 	} {
 		if v, ok := config[c.key]; ok && v != c.member {
 			remarks = append(remarks, fmt.Sprintf("%s: %q is not what the members of the NomadNodePool are (spec.nomad.%s: %q), so nomad-apm measures other nodes",
@@ -75,11 +76,4 @@ func measured(config map[string]string, pool *v1alpha1.NomadNodePool) []string {
 		}
 	}
 	return remarks
-}
-
-func orElse(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
 }

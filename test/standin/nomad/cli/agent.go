@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -117,7 +118,7 @@ func (a *running) startServer(ctx context.Context) error {
 	}
 	o := c.Server
 	a.server, err = server.New(server.Config{
-		Name: orElse(c.Name, hostname()), Region: c.Region, Datacenter: c.Datacenter, DataDir: c.DataDir,
+		Name: cmp.Or(c.Name, hostname()), Region: c.Region, Datacenter: c.Datacenter, DataDir: c.DataDir,
 		HTTPAddr: c.Advertise.HTTP, RPCAddr: c.Advertise.RPC, SerfAddr: c.Advertise.Serf,
 		RPCBind: c.RPCBind(), SerfBind: c.SerfBind(), BootstrapExpect: o.BootstrapExpect,
 		RetryJoin: append(o.RetryJoin, o.ServerJoin.RetryJoin...), RetryInterval: o.ServerJoin.RetryInterval,
@@ -225,11 +226,4 @@ func notify(state string) {
 	}
 	_, _ = conn.Write([]byte(state))
 	_ = conn.Close()
-}
-
-func orElse(value, other string) string {
-	if value != "" {
-		return value
-	}
-	return other
 }
