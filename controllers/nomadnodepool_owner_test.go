@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,8 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubetest"
 )
 
 const ownedPool = `
@@ -40,41 +39,33 @@ spec:
 // service account with the rights that are shipped.
 func startAPIServer(t *testing.T) (admin, controller client.Client) {
 	t.Helper()
-	paths, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cp, err := kube.Start(ctx, kube.Options{Etcd: paths[binaries.Etcd], APIServer: paths[binaries.KubeAPIServer],
-		ControllerManager: paths[binaries.KubeControllerManager], Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cp.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
 	const system = "nomad-harvester-system"
-	must := func(err error) {
-		t.Helper()
+	cp := kubetest.Start(t, time.Minute, func(ctx context.Context, cp *kube.ControlPlane) error {
+		crds, err := kube.DecodeDir(filepath.Join("..", "config", "crd", "bases"))
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
-	}
-	crds, err := kube.DecodeDir(filepath.Join("..", "config", "crd", "bases"))
-	must(err)
-	must(kube.InstallCRDs(ctx, cp.Client, crds...))
-	must(cp.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: system}}))
-	roles, err := kube.DecodeDir(filepath.Join("..", "config", "rbac"))
-	must(err)
-	roles = slices.DeleteFunc(roles, func(o *unstructured.Unstructured) bool { return o.GetKind() == "Kustomization" })
-	must(kube.Apply(ctx, cp.Client, "test", roles...))
-	config, err := cp.RESTConfigFor(ctx, system, "nomad-harvester-controller")
-	must(err)
-	controller, err = client.New(config, client.Options{Scheme: Scheme()})
-	must(err)
+		if err := kube.InstallCRDs(ctx, cp.Client, crds...); err != nil {
+			return err
+		}
+		if err := cp.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: system}}); err != nil {
+			return err
+		}
+		roles, err := kube.DecodeDir(filepath.Join("..", "config", "rbac"))
+		if err != nil {
+			return err
+		}
+		roles = slices.DeleteFunc(roles, func(o *unstructured.Unstructured) bool { return o.GetKind() == "Kustomization" })
+		if err := kube.Apply(ctx, cp.Client, "test", roles...); err != nil {
+			return err
+		}
+		config, err := cp.RESTConfigFor(ctx, system, "nomad-harvester-controller")
+		if err != nil {
+			return err
+		}
+		controller, err = client.New(config, client.Options{Scheme: Scheme()})
+		return err
+	})
 	return cp.Client, controller
 }
 

@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubetest"
 )
 
 const (
@@ -36,26 +36,7 @@ func startKubernetes(t *testing.T) *kube.ControlPlane {
 	if testing.Short() {
 		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
 	}
-	paths, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), worldPatience)
-	defer cancel()
-	cp, err := kube.Start(ctx, kube.Options{Etcd: paths[binaries.Etcd], APIServer: paths[binaries.KubeAPIServer],
-		ControllerManager: paths[binaries.KubeControllerManager], Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cp.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := install(ctx, cp.Client); err != nil {
-		t.Fatal(err)
-	}
-	return cp
+	return kubetest.Start(t, worldPatience, func(ctx context.Context, cp *kube.ControlPlane) error { return install(ctx, cp.Client) })
 }
 
 func install(ctx context.Context, c client.Client) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,8 +14,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubetest"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
@@ -24,27 +23,7 @@ const patience = 60 * time.Second
 
 func startControlPlane(t *testing.T) *kube.ControlPlane {
 	t.Helper()
-	bins, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	began := time.Now()
-	cp, err := kube.Start(ctx, kube.Options{
-		Etcd: bins[binaries.Etcd], APIServer: bins[binaries.KubeAPIServer], ControllerManager: bins[binaries.KubeControllerManager],
-		Dir: t.TempDir(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("up after %s", time.Since(began))
-	t.Cleanup(func() {
-		if err := cp.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return cp
+	return kubetest.Start(t, patience, nil)
 }
 
 func eventually(t *testing.T, what string, check func(context.Context) error) {
