@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
@@ -19,18 +20,20 @@ type alloc struct {
 	id     string
 	dir    string
 
-	mu      sync.Mutex
-	spec    *api.Allocation
+	spec    atomic.Pointer[api.Allocation] // as the servers have it; never changed, but replaced
 	tasks   []*task
+	stop    chan struct{} // closed when it is to stop
+	stopped sync.Once
+
+	mu      sync.Mutex
 	healthy *bool
 	over    bool // before it began
 	last    *api.Allocation
-	stop    chan struct{} // closed when it is to stop
-	stopped sync.Once
 }
 
 func newAlloc(c *Client, spec *api.Allocation) *alloc {
-	a := &alloc{client: c, id: spec.ID, dir: filepath.Join(c.allocDir, spec.ID), spec: spec, stop: make(chan struct{})}
+	a := &alloc{client: c, id: spec.ID, dir: filepath.Join(c.allocDir, spec.ID), stop: make(chan struct{})}
+	a.spec.Store(spec)
 	if group := a.group(); group != nil {
 		for _, t := range group.Tasks {
 			a.tasks = append(a.tasks, newTask(a, t, spec.TaskStates[t.Name]))
@@ -40,11 +43,12 @@ func newAlloc(c *Client, spec *api.Allocation) *alloc {
 }
 
 func (a *alloc) group() *api.TaskGroup {
-	if a.spec.Job == nil {
+	spec := a.spec.Load()
+	if spec.Job == nil {
 		return nil
 	}
-	for _, g := range a.spec.Job.TaskGroups {
-		if state.Value(g.Name) == a.spec.TaskGroup {
+	for _, g := range spec.Job.TaskGroups {
+		if state.Value(g.Name) == spec.TaskGroup {
 			return g
 		}
 	}
@@ -52,17 +56,11 @@ func (a *alloc) group() *api.TaskGroup {
 }
 
 // version is that of the servers' last change.
-func (a *alloc) version() uint64 {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.spec.AllocModifyIndex
-}
+func (a *alloc) version() uint64 { return a.spec.Load().AllocModifyIndex }
 
 // update takes what the servers have changed.
 func (a *alloc) update(spec *api.Allocation) {
-	a.mu.Lock()
-	a.spec = spec
-	a.mu.Unlock()
+	a.spec.Store(spec)
 	if spec.DesiredStatus != state.DesiredRun {
 		a.stopped.Do(func() { close(a.stop) })
 	}
@@ -82,9 +80,7 @@ func (a *alloc) destroy() {
 // awaitShutdownDelay waits for the shutdown_delay of the group, before any task is asked to stop (facts/nomad.md §2); that of a task
 // comes after it.
 func (a *alloc) awaitShutdownDelay(ctx context.Context) {
-	a.mu.Lock()
 	group := a.group()
-	a.mu.Unlock()
 	if group == nil || state.Value(group.ShutdownDelay) <= 0 {
 		return
 	}
@@ -199,7 +195,7 @@ func isPoststop(t *task) bool  { return hook(t) == api.TaskLifecycleHookPoststop
 // (facts/nomad.md §2).
 func (a *alloc) watchHealth(ctx context.Context) {
 	group := a.group()
-	if group == nil || state.Value(a.spec.Job.Type) != state.TypeService {
+	if group == nil || state.Value(a.spec.Load().Job.Type) != state.TypeService {
 		return
 	}
 	least, deadline := 10*time.Second, 5*time.Minute
@@ -279,10 +275,11 @@ func (a *alloc) status() (string, map[string]*api.TaskState) {
 // unreported is what the servers don't know yet, nil if they know all.
 func (a *alloc) unreported() *api.Allocation {
 	status, states := a.status()
+	spec := a.spec.Load()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r := &api.Allocation{
-		ID: a.id, NodeID: a.client.identity.id, Namespace: a.spec.Namespace, JobID: a.spec.JobID, TaskGroup: a.spec.TaskGroup,
+		ID: a.id, NodeID: a.client.identity.id, Namespace: spec.Namespace, JobID: spec.JobID, TaskGroup: spec.TaskGroup,
 		ClientStatus: status, TaskStates: states, ClientDescription: describe(status),
 	}
 	if a.healthy != nil {

@@ -95,7 +95,7 @@ func TestStopRunsPoststop(t *testing.T) {
 	for a.tasks[0].snapshot().State != taskRunning {
 		time.Sleep(time.Millisecond)
 	}
-	stop := *a.spec
+	stop := *a.spec.Load()
 	stop.DesiredStatus = state.DesiredStop
 	a.update(&stop)
 	await(t, ended)

@@ -40,10 +40,7 @@ func (c *Client) persist() error {
 	}
 	c.mu.Unlock()
 	for _, a := range allocs {
-		k := keptAlloc{States: map[string]*api.TaskState{}, Handles: map[string]*handle{}}
-		a.mu.Lock()
-		k.Alloc = a.spec
-		a.mu.Unlock()
+		k := keptAlloc{Alloc: a.spec.Load(), States: map[string]*api.TaskState{}, Handles: map[string]*handle{}}
 		for _, t := range a.tasks {
 			k.States[t.spec.Name] = t.snapshot()
 			t.mu.Lock()

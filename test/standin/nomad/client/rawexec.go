@@ -98,7 +98,7 @@ func environment(t *task) []string {
 			env = append(env, kv)
 		}
 	}
-	a := t.alloc.spec
+	a := t.alloc.spec.Load()
 	for key, value := range map[string]string{
 		"NOMAD_ALLOC_DIR": filepath.Join(t.alloc.dir, "alloc"), "NOMAD_TASK_DIR": filepath.Join(t.dir(), "local"), "NOMAD_SECRETS_DIR": filepath.Join(t.dir(), "secrets"),
 		"NOMAD_ALLOC_ID": a.ID, "NOMAD_ALLOC_NAME": a.Name, "NOMAD_TASK_NAME": t.spec.Name, "NOMAD_GROUP_NAME": a.TaskGroup,

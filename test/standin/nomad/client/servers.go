@@ -75,7 +75,7 @@ func (c *Client) NamespaceOf(path string) string {
 	defer c.mu.Unlock()
 	for part := range strings.SplitSeq(path, "/") {
 		if a := c.allocs[part]; a != nil {
-			return a.spec.Namespace
+			return a.spec.Load().Namespace
 		}
 	}
 	return ""

@@ -152,7 +152,7 @@ func (t *task) restartsAlways() bool {
 	if t.spec.Lifecycle != nil {
 		return t.isSidecar()
 	}
-	kind := state.Value(t.alloc.spec.Job.Type)
+	kind := state.Value(t.alloc.spec.Load().Job.Type)
 	return kind == state.TypeService || kind == state.TypeSystem
 }
 

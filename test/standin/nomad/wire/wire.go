@@ -86,8 +86,17 @@ func Open(session *yamux.Session) (*rpc.Client, error) {
 	if _, err := stream.Write([]byte{BytePlain}); err != nil {
 		return nil, errors.Join(err, stream.Close())
 	}
-	return rpc.NewClientWithCodec(msgpackrpc.NewCodecFromHandle(true, true, stream, Handle)), nil
+	return rpc.NewClientWithCodec(clientCodec{msgpackrpc.NewCodecFromHandle(true, true, stream, Handle), stream}), nil
 }
+
+// clientCodec closes the stream alone: its own codec's Close sets a flag that a read under way looks at without a lock.
+type clientCodec struct {
+	*msgpackrpc.MsgpackCodec
+	stream net.Conn
+}
+
+// Close closes the stream.
+func (c clientCodec) Close() error { return c.stream.Close() }
 
 // Call calls a method on a stream of its own, until ctx ends.
 func Call(ctx context.Context, session *yamux.Session, method string, args, reply any) error {
