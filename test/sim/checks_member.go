@@ -68,6 +68,8 @@ func (c *checks) atStake(m *memberTruth, n *v1alpha1.NomadNode) []*alloc {
 func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachine) {
 	n, _ := c.w.store.get(id{kindNode, vm.Namespace, m.name}).(*v1alpha1.NomadNode)
 	switch {
+	case n == nil && vm.DeletionTimestamp != nil:
+		return // deleted before, when there was one: a cache that lags has it deleted once more, and that changes nothing
 	case n == nil && m.gone.Before(t.began):
 		c.w.violate("I1", m.name, "the VM was stopped without a record")
 		return
