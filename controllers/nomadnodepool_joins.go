@@ -45,6 +45,20 @@ func registrationStatus(j pool.Joins) *v1alpha1.RegistrationStatus {
 	return st
 }
 
+func suspensionOf(st *v1alpha1.SuspensionStatus) pool.Suspension {
+	if st == nil {
+		return pool.Suspension{}
+	}
+	return pool.Suspension{Since: st.Since.Time, Until: timeOf(st.Until)}
+}
+
+func suspensionStatus(u pool.Suspension) *v1alpha1.SuspensionStatus {
+	if u.Since.IsZero() {
+		return nil
+	}
+	return &v1alpha1.SuspensionStatus{Since: metav1.NewTime(u.Since), Until: metaTime(u.Until)}
+}
+
 // timeOf is a time that may be unset; zero then.
 func timeOf(t *metav1.Time) time.Time {
 	if t == nil {

@@ -55,9 +55,13 @@ func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.Nomad
 	if err := r.observeMembers(ctx, s, from); err != nil {
 		return nil, err
 	}
+	s.snapshot.Suspension = suspensionOf(p.Status.Suspension)
+	s.snapshot = s.snapshot.Resumed()
 	if err := r.observeHosts(ctx, s); err != nil {
 		return nil, err
 	}
+	s.snapshot.Suspension = s.snapshot.Suspension.Record(s.snapshot)
+	s.snapshot = s.snapshot.Resumed()
 	observeJoins(s)
 	if err := r.observeTemplate(ctx, s); err != nil {
 		return nil, err

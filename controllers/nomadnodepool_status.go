@@ -23,6 +23,7 @@ func setPoolStatus(s *poolScope, plan pool.Plan) {
 	st.LastScale = s.scale
 	st.NextOrdinal = s.nextOrdinal
 	st.Registration = registrationStatus(s.snapshot.Joins)
+	st.Suspension = suspensionStatus(s.snapshot.Suspension)
 	all := pool.Conditions(s.snapshot, plan)
 	for _, t := range v1alpha1.PoolConditions {
 		v := all[t]

@@ -345,6 +345,10 @@ type NomadNodePoolStatus struct {
 	// registration is how the last members of the present template fared when they tried to join Nomad.
 	// +optional
 	Registration *RegistrationStatus `json:"registration,omitempty"`
+	// suspension is the last time during which it wasn't judged if members work, because Harvester was being upgraded, or hosts of
+	// members that didn't work were in maintenance. After it joinTimeout and unhealthyTimeout begin anew.
+	// +optional
+	Suspension *SuspensionStatus `json:"suspension,omitempty"`
 	// conditions: Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, RegistrationHealthy, TemplateValid, Paused.
 	// +listType=map
 	// +listMapKey=type
@@ -363,6 +367,15 @@ type ScaleRecord struct {
 	// reason is who asked, as far as the API server has recorded it.
 	// +optional
 	Reason string `json:"reason,omitempty"`
+}
+
+// SuspensionStatus is a time during which it wasn't judged if members work.
+type SuspensionStatus struct {
+	// since is when it was seen to begin.
+	Since metav1.Time `json:"since"`
+	// until is when it was seen to be over; unset while it goes on.
+	// +optional
+	Until *metav1.Time `json:"until,omitempty"`
 }
 
 // RegistrationStatus is the evidence for the condition RegistrationHealthy. It begins anew when the template or the

@@ -25,7 +25,7 @@ func repair(s Snapshot, p *Plan) {
 	leaves := func(m Member) bool { return slices.Contains(p.Victims, m.Name) }
 	failed, unhealthy = slices.DeleteFunc(failed, leaves), slices.DeleteFunc(unhealthy, leaves)
 	maintenance := slices.ContainsFunc(s.active(), func(m Member) bool { return m.HostMaintenance })
-	if maintenance {
+	if maintenance || s.Suspension.open() {
 		p.wakeIn(problemRetry) // nothing tells of its end
 	}
 	if len(failed)+len(unhealthy) == 0 {
@@ -58,11 +58,11 @@ func broken(s Snapshot) (failed, unhealthy []Member, wake time.Duration) {
 		case m.Protected || m.Returning || m.Halted || m.HostMaintenance || m.Problem != nil: // of those with a problem another would fare the same
 		case m.JoinExpired && m.VMMade:
 			failed = append(failed, m)
+		case !m.Joined && m.VMMade && m.JoinDeadline.After(s.Now): // its own record may have said long ago that its time is up
+			wake = sooner(wake, m.JoinDeadline.Sub(s.Now))
 		case m.UnhealthySince.IsZero() || s.Health.UnhealthyTimeout.Duration <= 0:
 		case left > 0:
-			if wake == 0 || left < wake {
-				wake = left
-			}
+			wake = sooner(wake, left)
 		default:
 			unhealthy = append(unhealthy, m)
 		}
@@ -71,6 +71,14 @@ func broken(s Snapshot) (failed, unhealthy []Member, wake time.Duration) {
 	slices.SortFunc(failed, byName)
 	slices.SortFunc(unhealthy, byName)
 	return failed, unhealthy, wake
+}
+
+// sooner is the earlier of two waits; 0: none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // unsettled is for how much longer what Nomad says of its nodes' health isn't acted upon.
@@ -133,9 +141,7 @@ func tooMany(s Snapshot) (many bool, wake time.Duration) {
 			n++
 		case m.Ready && left > 0 && !m.JoinedAt.IsZero() && m.ReadySince.Sub(m.JoinedAt) > joinSlack:
 			n++
-			if wake == 0 || left < wake {
-				wake = left
-			}
+			wake = sooner(wake, left)
 		}
 	}
 	return n > share(s.Health.MaxUnhealthy, s.Replicas, true, s.Replicas), wake
@@ -156,9 +162,9 @@ func share(v *intstr.IntOrString, all int, roundUp bool, unset int) int {
 // NeedsHosts is true when the plan, or what is recorded of members that don't join, depends on what Harvester does with the
 // hosts and itself, which is asked for only then.
 func NeedsHosts(s Snapshot) bool {
-	if s.Deleting || s.Paused || !s.NomadKnown {
+	if s.Deleting || !s.NomadKnown {
 		return false
 	}
 	failed, unhealthy, _ := broken(s)
-	return len(failed)+len(unhealthy) > 0 || slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && !m.Halted })
+	return s.Suspension.open() || len(failed)+len(unhealthy) > 0 || slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && !m.Halted })
 }

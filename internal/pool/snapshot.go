@@ -37,6 +37,8 @@ type Snapshot struct {
 	NomadSettled time.Time
 	// Upgrading is true while Harvester is being upgraded, which stops and moves VMs. Only observed when NeedsHosts.
 	Upgrading bool
+	// Suspension is the last time during which it wasn't judged if members work. See Suspension.Record.
+	Suspension Suspension
 	// NomadReason and NomadMessage say more about it, for the condition.
 	NomadReason, NomadMessage string
 	// Problems are what the pre-flight found wrong with the template.

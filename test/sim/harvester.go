@@ -29,6 +29,8 @@ type harvester struct {
 	// maintained is since when hosts are in maintenance, and upgrading since when Harvester is being upgraded.
 	maintained map[string]time.Time
 	upgrading  time.Time
+	// upgraded is when the last upgrade was over.
+	upgraded time.Time
 }
 
 func newHarvester(w *World) *harvester {

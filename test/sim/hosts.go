@@ -156,7 +156,7 @@ func (w *World) endUpgrade() {
 		return
 	}
 	w.note("operator", "", "the upgrade of Harvester is complete")
-	w.harvester.upgrading = time.Time{}
+	w.harvester.upgrading, w.harvester.upgraded = time.Time{}, w.now
 	if u, ok := w.store.get(id{"Upgrade", "harvester-system", "upgrade"}).(*unstructured.Unstructured); ok {
 		change(w.store, u, func(u *unstructured.Unstructured) {
 			u.Object["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Completed", "status": "True"}}}
@@ -175,5 +175,22 @@ func (c *checks) patient(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		c.w.violate("I9", m.name, "replaced while its host is in maintenance")
 	case !t.settled.IsZero() && t.viewed.Before(t.settled.Add(time.Minute)):
 		c.w.violate("I9", m.name, "replaced when Nomad had just come back, or changed its leader")
+	case c.rushed(t, n):
+		c.w.violate("I9", m.name, "replaced when Harvester had just been upgraded")
 	}
+}
+
+// rushed is true for a member whose time was up while Harvester was upgraded, as its controller must have seen, and that didn't get
+// it anew when the upgrade was over.
+func (c *checks) rushed(t *task, n *v1alpha1.NomadNode) bool {
+	p, over := c.poolOf(n), c.w.harvester.upgraded
+	if p == nil || over.IsZero() {
+		return false
+	}
+	began, patience := n.Status.UnhealthySince, p.Spec.Health.UnhealthyTimeout.Duration
+	if n.Spec.Drain.Reason == v1alpha1.DrainJoinTimeout {
+		began, patience = n.Status.VM.Created, n.Spec.JoinTimeout.Duration
+	}
+	const lag = time.Minute // of the controller behind the world
+	return began != nil && t.p.booted.Before(began.Time) && began.Add(patience+lag).Before(over) && over.Add(patience).After(c.w.now)
 }

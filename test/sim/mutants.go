@@ -181,6 +181,17 @@ func poolMutants() []Mutation {
 				s.Members[i].HostMaintenance = false
 			}
 		}),
+		poolSees("count the time of a suspension", func(s *pool.Snapshot) {
+			for i := range s.Members {
+				m := &s.Members[i]
+				if !m.UnhealthySince.IsZero() && m.UnhealthySince.Equal(s.Suspension.Until) {
+					m.UnhealthySince = s.Suspension.Since.Add(-time.Hour)
+				}
+				if !m.Joined && m.VMMade && m.JoinDeadline.Equal(s.Suspension.Until.Add(s.Health.JoinTimeout.Duration)) {
+					m.JoinExpired = true
+				}
+			}
+		}),
 		poolSees("trust a Nomad that has just come back", func(s *pool.Snapshot) { s.NomadSettled = time.Time{} }),
 		poolSees("forget the breaker", func(s *pool.Snapshot) { s.Joins = pool.Joins{} }),
 		poolSees("surge without a limit", func(s *pool.Snapshot) { ten := intstr.FromInt32(10); s.Rollout.MaxSurge = &ten }),

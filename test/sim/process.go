@@ -24,6 +24,8 @@ type process struct {
 	dying bool
 	dead  bool
 	died  time.Time
+	// booted is when it started.
+	booted time.Time
 
 	cache *cache
 	nomad *cluster
@@ -36,7 +38,7 @@ type process struct {
 
 // boot starts a controller.
 func (w *World) boot() {
-	p := &process{w: w, name: fmt.Sprintf("controller-%d", len(w.processes)+1)}
+	p := &process{w: w, name: fmt.Sprintf("controller-%d", len(w.processes)+1), booted: w.now}
 	w.processes = append(w.processes, p)
 	w.note(p.name, "", "starts")
 	p.nomad, p.nowhere = newCluster(p, ""), newCluster(p, nowhere)
