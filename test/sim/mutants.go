@@ -18,7 +18,7 @@ import (
 
 // Mutants are deliberate bugs, each of which the simulator must find: so it is known that it can fail.
 func Mutants() []Mutation {
-	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), seamMutants(), sweepMutants())
+	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), healthMutants(), seamMutants(), sweepMutants())
 }
 
 // sees changes what a member's decision is based on.
@@ -175,24 +175,6 @@ func poolMutants() []Mutation {
 			}
 		}),
 		poolSees("choose while Nomad can't be asked", func(s *pool.Snapshot) { s.NomadKnown = true }),
-		poolSees("forget upgrades", func(s *pool.Snapshot) { s.Upgrading = false }),
-		poolSees("forget maintenance", func(s *pool.Snapshot) {
-			for i := range s.Members {
-				s.Members[i].HostMaintenance = false
-			}
-		}),
-		poolSees("count the time of a suspension", func(s *pool.Snapshot) {
-			for i := range s.Members {
-				m := &s.Members[i]
-				if !m.UnhealthySince.IsZero() && m.UnhealthySince.Equal(s.Suspension.Until) {
-					m.UnhealthySince = s.Suspension.Since.Add(-time.Hour)
-				}
-				if !m.Joined && m.VMMade && m.JoinDeadline.Equal(s.Suspension.Until.Add(s.Health.JoinTimeout.Duration)) {
-					m.JoinExpired = true
-				}
-			}
-		}),
-		poolSees("trust a Nomad that has just come back", func(s *pool.Snapshot) { s.NomadSettled = time.Time{} }),
 		poolSees("forget the breaker", func(s *pool.Snapshot) { s.Joins = pool.Joins{} }),
 		poolSees("surge without a limit", func(s *pool.Snapshot) { ten := intstr.FromInt32(10); s.Rollout.MaxSurge = &ten }),
 		poolSees("roll everything out at once", func(s *pool.Snapshot) { all := intstr.FromInt32(100); s.Rollout.MaxUnavailable = &all }),
@@ -222,6 +204,30 @@ func poolMutants() []Mutation {
 			p.HoldIn = &pool.Problem{Reason: v1alpha1.ReasonPaused, Message: s.Now.Format(time.RFC3339)}
 			return p
 		}),
+	}
+}
+
+// healthMutants judge members when they mustn't.
+func healthMutants() []Mutation {
+	return []Mutation{
+		poolSees("forget upgrades", func(s *pool.Snapshot) { s.Upgrading = false }),
+		poolSees("forget maintenance", func(s *pool.Snapshot) {
+			for i := range s.Members {
+				s.Members[i].HostMaintenance = false
+			}
+		}),
+		poolSees("count the time of a suspension", func(s *pool.Snapshot) {
+			for i := range s.Members {
+				m := &s.Members[i]
+				if !m.UnhealthySince.IsZero() && m.UnhealthySince.Equal(s.Suspension.Until) {
+					m.UnhealthySince = s.Suspension.Since.Add(-time.Hour)
+				}
+				if !m.Joined && m.VMMade && m.JoinDeadline.Equal(s.Suspension.Until.Add(s.Health.JoinTimeout.Duration)) {
+					m.JoinExpired = true
+				}
+			}
+		}),
+		poolSees("trust a Nomad that has just come back", func(s *pool.Snapshot) { s.NomadSettled = time.Time{} }),
 	}
 }
 
