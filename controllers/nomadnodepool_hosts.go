@@ -53,6 +53,7 @@ func (r *NomadNodePoolReconciler) observeHosts(ctx context.Context, s *poolScope
 		}
 		m.HostMaintenance = inMaintenance[host]
 	}
+	s.snapshot.HostsKnown = true
 	return nil
 }
 

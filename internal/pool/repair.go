@@ -162,7 +162,7 @@ func share(v *intstr.IntOrString, all int, roundUp bool, unset int) int {
 // NeedsHosts is true when the plan, or what is recorded of members that don't join, depends on what Harvester does with the
 // hosts and itself, which is asked for only then.
 func NeedsHosts(s Snapshot) bool {
-	if s.Deleting || !s.NomadKnown {
+	if s.Deleting {
 		return false
 	}
 	failed, unhealthy, _ := broken(s)

@@ -35,6 +35,8 @@ type Snapshot struct {
 	// NomadSettled is when Nomad came back or changed its leader last; zero: long ago. For a while after it, what Nomad
 	// says of its nodes' health isn't acted upon.
 	NomadSettled time.Time
+	// HostsKnown is true if somebody looked at what Harvester does with its hosts and itself. See NeedsHosts.
+	HostsKnown bool
 	// Upgrading is true while Harvester is being upgraded, which stops and moves VMs. Only observed when NeedsHosts.
 	Upgrading bool
 	// Suspension is the last time during which it wasn't judged if members work. See Suspension.Record.

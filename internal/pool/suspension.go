@@ -17,12 +17,12 @@ type Suspension struct {
 // open is true while it goes on.
 func (u Suspension) open() bool { return !u.Since.IsZero() && u.Until.IsZero() }
 
-// Record adds what is seen now. While nobody looks at the hosts it stays as it is: see NeedsHosts.
+// Record adds what is seen now. While nobody looks at the hosts it stays as it is.
 func (u Suspension) Record(s Snapshot) Suspension {
 	now := s.Now.Truncate(time.Second)
 	suspended := s.Upgrading || slices.ContainsFunc(s.active(), func(m Member) bool { return m.HostMaintenance })
 	switch {
-	case !NeedsHosts(s):
+	case !s.HostsKnown:
 		return u
 	case suspended && !u.open():
 		return Suspension{Since: now}

@@ -15,7 +15,7 @@ func TestSuspensionIsRecorded(t *testing.T) {
 	open := pool.Suspension{Since: ago(time.Hour)}
 	over := pool.Suspension{Since: ago(time.Hour), Until: ago(time.Minute)}
 	upgrading := func(s *pool.Snapshot) { s.Upgrading = true }
-	unknown := func(s *pool.Snapshot) { s.NomadKnown = false }
+	nobodyLooks := func(s *pool.Snapshot) { s.HostsKnown = false }
 	late := some(1, "late", late)
 	for name, test := range map[string]struct {
 		was     pool.Suspension
@@ -23,21 +23,19 @@ func TestSuspensionIsRecorded(t *testing.T) {
 		change  func(*pool.Snapshot)
 		want    pool.Suspension
 	}{
-		"nothing":                           {pool.Suspension{}, late, nil, pool.Suspension{}},
-		"an upgrade begins":                 {pool.Suspension{}, late, upgrading, pool.Suspension{Since: now}},
-		"a maintenance begins":              {pool.Suspension{}, some(1, "late", joining, inMaintenance, func(m *pool.Member) { m.JoinExpired = true }), nil, pool.Suspension{Since: now}},
-		"it goes on":                        {open, late, upgrading, open},
-		"it goes on, and all work":          {open, some(1, "up"), upgrading, open},
-		"it ends":                           {open, late, nil, pool.Suspension{Since: open.Since, Until: now}},
-		"it ends, and all work":             {open, some(1, "up"), nil, pool.Suspension{Since: open.Since, Until: now}},
-		"it ended before":                   {over, late, nil, over},
-		"another begins":                    {over, late, upgrading, pool.Suspension{Since: now}},
-		"nobody looks: Nomad isn't known":   {open, late, unknown, open},
-		"nobody needs to look: all work":    {over, some(1, "up"), upgrading, over},
-		"nobody looks: the pool is deleted": {open, late, func(s *pool.Snapshot) { s.Deleting = true }, open},
+		"nothing":                  {pool.Suspension{}, late, nil, pool.Suspension{}},
+		"an upgrade begins":        {pool.Suspension{}, late, upgrading, pool.Suspension{Since: now}},
+		"a maintenance begins":     {pool.Suspension{}, some(1, "down", unhealthy(time.Hour), inMaintenance), nil, pool.Suspension{Since: now}},
+		"it goes on":               {open, late, upgrading, open},
+		"it goes on, and all work": {open, some(1, "up"), upgrading, open},
+		"it ends":                  {open, late, nil, pool.Suspension{Since: open.Since, Until: now}},
+		"it ends, and all work":    {open, some(1, "up"), nil, pool.Suspension{Since: open.Since, Until: now}},
+		"it ended before":          {over, late, nil, over},
+		"another begins":           {over, late, upgrading, pool.Suspension{Since: now}},
+		"nobody looks":             {open, late, nobodyLooks, open},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := tended(test.members, func(s *pool.Snapshot) { s.Suspension = test.was })
+			s := tended(test.members, func(s *pool.Snapshot) { s.Suspension, s.HostsKnown = test.was, true })
 			if test.change != nil {
 				test.change(&s)
 			}

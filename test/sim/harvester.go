@@ -29,8 +29,8 @@ type harvester struct {
 	// maintained is since when hosts are in maintenance, and upgrading since when Harvester is being upgraded.
 	maintained map[string]time.Time
 	upgrading  time.Time
-	// upgraded is when the last upgrade was over.
-	upgraded time.Time
+	// upgradedFrom and upgraded are when the last upgrade that is over began and ended.
+	upgradedFrom, upgraded time.Time
 }
 
 func newHarvester(w *World) *harvester {

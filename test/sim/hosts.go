@@ -156,7 +156,7 @@ func (w *World) endUpgrade() {
 		return
 	}
 	w.note("operator", "", "the upgrade of Harvester is complete")
-	w.harvester.upgrading, w.harvester.upgraded = time.Time{}, w.now
+	w.harvester.upgradedFrom, w.harvester.upgraded, w.harvester.upgrading = w.harvester.upgrading, w.now, time.Time{}
 	if u, ok := w.store.get(id{"Upgrade", "harvester-system", "upgrade"}).(*unstructured.Unstructured); ok {
 		change(w.store, u, func(u *unstructured.Unstructured) {
 			u.Object["status"] = map[string]any{"conditions": []any{map[string]any{"type": "Completed", "status": "True"}}}
@@ -180,7 +180,7 @@ func (c *checks) patient(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	}
 }
 
-// rushed is true for a member whose time was up while Harvester was upgraded, as its controller must have seen, and that didn't get
+// rushed is true for a member whose time ran out while Harvester was upgraded, as its controller must have seen, and that didn't get
 // it anew when the upgrade was over.
 func (c *checks) rushed(t *task, n *v1alpha1.NomadNode) bool {
 	p, over := c.poolOf(n), c.w.harvester.upgraded
@@ -192,5 +192,9 @@ func (c *checks) rushed(t *task, n *v1alpha1.NomadNode) bool {
 		began, patience = n.Status.VM.Created, n.Spec.JoinTimeout.Duration
 	}
 	const lag = time.Minute // of the controller behind the world
-	return began != nil && t.p.booted.Before(began.Time) && began.Add(patience+lag).Before(over) && over.Add(patience).After(c.w.now)
+	if began == nil || !t.p.booted.Before(began.Time) {
+		return false
+	}
+	out := began.Add(patience)
+	return c.w.harvester.upgradedFrom.Before(out) && out.Add(lag).Before(over) && over.Add(patience-time.Second).After(c.w.now)
 }
