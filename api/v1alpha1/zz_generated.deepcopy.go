@@ -600,6 +600,11 @@ func (in *NomadStatus) DeepCopyInto(out *NomadStatus) {
 		*out = new(int32)
 		**out = **in
 	}
+	if in.StopTime != nil {
+		in, out := &in.StopTime, &out.StopTime
+		*out = new(v1.Duration)
+		**out = **in
+	}
 	if in.OnlySystemSince != nil {
 		in, out := &in.OnlySystemSince, &out.OnlySystemSince
 		*out = (*in).DeepCopy()
