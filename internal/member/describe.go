@@ -169,10 +169,8 @@ func drains(o Observed, d Decision) Condition {
 	switch {
 	case o.Nomad.Foreign != "":
 		return taken(o)
-	case waits && !o.Nomad.Registered && retainedAbsent(o):
-		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs. onTimeout is Retain, so the member's VM stays until the node is back and empty, or its guest is gone: if nothing runs on it, set spec.drainPolicy.onTimeout of this NomadNode to Force.")
 	case waits && !o.Nomad.Registered:
-		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
+		return absent(o)
 	case waits && o.SiblingsEligible && !o.Nomad.Draining:
 		return no(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
 	case (waits || Rechecks(o)) && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
@@ -186,6 +184,14 @@ func drains(o Observed, d Decision) Condition {
 	default:
 		return no(v1alpha1.ReasonDraining, "Telling Nomad to drain the node.")
 	}
+}
+
+// absent says what becomes of a member whose node Nomad doesn't know.
+func absent(o Observed) Condition {
+	if retainedAbsent(o) {
+		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs. onTimeout is Retain, so the member's VM stays until the node is back and empty, or its guest is gone: if nothing runs on it, set spec.drainPolicy.onTimeout of this NomadNode to Force.")
+	}
+	return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
 }
 
 // atTheLatest says when a member goes whose deadline has passed.
