@@ -20,6 +20,7 @@ func TestKustomizationIsAppliedTwiceAndRemoved(t *testing.T) {
 	stop := startController(t)
 	createPool(t, "kustomized")
 	awaitGuard(t, true)
+	checkCollections(t)
 	before := members(t)
 	for attempt := range 2 { // the first one deletes the policies, which nothing can refuse; they stay in force
 		out, err := run(t, kubectl, "delete", "-k", dir, "--wait=false")
