@@ -30,6 +30,10 @@ const (
 	credentialsKept = time.Hour
 )
 
+// linkRefresh is how often each pool and each member shows that its Nomad cluster is still of interest, whose watcher would end
+// otherwise (internal/nomad: Options.IdleAfter). Nothing is written for it.
+const linkRefresh = 3 * time.Minute
+
 // Clusters hands out the Nomad cluster behind a connection.
 type Clusters interface {
 	Get(nomad.Connection) nomad.Cluster

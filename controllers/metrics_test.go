@@ -8,8 +8,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // docs/metrics.md has a row for each metric, with its labels.
@@ -57,32 +55,5 @@ func TestMetricsAreInOnePlace(t *testing.T) {
 				t.Errorf("%s has the metric %s", file, s)
 			}
 		}
-	}
-}
-
-func TestDeletedPoolLeavesNoMetrics(t *testing.T) {
-	count := func() int {
-		n := 0
-		for _, c := range collectors {
-			ch := make(chan prometheus.Metric, 1000)
-			c.Collect(ch)
-			n += len(ch)
-		}
-		return n
-	}
-	before := count()
-	p := &v1alpha1.NomadNodePool{}
-	p.Namespace, p.Name = "ns", "forgotten"
-	reportPool(p, true)
-	membersCreated.WithLabelValues("ns", "forgotten").Inc()
-	membersRemoved.WithLabelValues("ns", "forgotten", "ScaleIn").Inc()
-	joinSeconds.WithLabelValues("ns", "forgotten").Observe(1)
-	drainSeconds.WithLabelValues("ns", "forgotten", "drained").Observe(1)
-	if got := count(); got != before+7+2+1+1+1+1 {
-		t.Fatalf("%d series, and %d before", got, before)
-	}
-	forgetPool("ns", "forgotten")
-	if got := count(); got != before {
-		t.Errorf("%d series are left, and %d were there before", got, before)
 	}
 }

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -324,9 +322,3 @@ func (r *NomadNodeReconciler) patchStatus(ctx context.Context, s *nodeScope, cha
 	s.node, s.observed.Record = after, record(after)
 	return nil
 }
-
-func newIntent(id string, reason v1alpha1.DrainReason, now, deadline time.Time) *v1alpha1.DrainIntent {
-	return &v1alpha1.DrainIntent{ID: id, Reason: reason, Time: metav1.NewTime(now), Deadline: metav1.NewTime(deadline)}
-}
-
-func exactly(uid types.UID) client.Preconditions { return client.Preconditions{UID: &uid} }

@@ -16,6 +16,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
+// DefaultPurgePatience is how long the removal of a drained member waits for a Nomad that can't be asked, if nobody says otherwise.
+const DefaultPurgePatience = 10 * time.Minute
+
 // NomadNodeReconciler leads each member through its life.
 type NomadNodeReconciler struct {
 	// Client reads from the cache and writes.
@@ -24,7 +27,7 @@ type NomadNodeReconciler struct {
 	Live        client.Reader
 	Connections *Connections
 	Clock       clock.PassiveClock
-	Events      eventSink
+	Events      nodeEvents
 	// Decide is member.Decide.
 	Decide func(member.Observed) member.Decision
 	// NewID makes the IDs of intents.
@@ -34,9 +37,6 @@ type NomadNodeReconciler struct {
 
 	tracking tracking
 }
-
-// again is how soon to look once more after a step. Most steps also cause an event that comes sooner.
-const again = 200 * time.Millisecond
 
 // holdRetry is how soon a VM that admission holds is halted once more, when that was refused as well.
 const holdRetry = 15 * time.Second
@@ -96,22 +96,6 @@ func nextMemberLook(wake time.Duration) time.Duration {
 	return wake
 }
 
-// result turns the outcome of a step into when to look again. A conflict is no error: somebody else wrote, so that what
-// was observed is out of date.
-func result(ctx context.Context, acted bool, wake time.Duration, err error) (ctrl.Result, error) {
-	switch {
-	case apierrors.IsConflict(err):
-		log.FromContext(ctx).V(1).Info("out of date, looking again", "cause", err.Error())
-		return ctrl.Result{RequeueAfter: again}, nil
-	case err != nil:
-		return ctrl.Result{}, err
-	case acted:
-		return ctrl.Result{RequeueAfter: again}, nil
-	default:
-		return ctrl.Result{RequeueAfter: max(wake, 0)}, nil
-	}
-}
-
 // report writes the status, if it changed, and then tells of the changes.
 func (r *NomadNodeReconciler) report(ctx context.Context, s *nodeScope, d member.Decision) error {
 	before := *s.node
@@ -156,4 +140,9 @@ func (r *NomadNodeReconciler) tell(before, n *v1alpha1.NomadNode) {
 	case v1alpha1.ReasonDeleteStuck:
 		r.Events.deleteStuck(n, is.Message)
 	}
+}
+
+// NewNodeReconciler makes the reconciler of members. The removal of a drained one waits for purgePatience for a Nomad that can't be asked.
+func NewNodeReconciler(d Deps, c *Connections, purgePatience time.Duration) *NomadNodeReconciler {
+	return &NomadNodeReconciler{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock, Events: nodeEvents{eventSink{d.Recorder}}, Decide: member.Decide, NewID: d.NewID, PurgePatience: purgePatience}
 }

@@ -9,7 +9,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
@@ -80,47 +79,6 @@ func (r *NomadNodeReconciler) poolOf(ctx context.Context, n *v1alpha1.NomadNode)
 		return nil, err
 	}
 	return p, nil
-}
-
-func record(n *v1alpha1.NomadNode) member.Record {
-	drained := condition(n, v1alpha1.NodeDrained)
-	rec := member.Record{
-		Created:        n.CreationTimestamp.Time,
-		Drain:          n.Spec.Drain,
-		Policy:         n.Spec.DrainPolicy,
-		Drained:        drained.Status == "True",
-		DrainedAt:      drained.LastTransitionTime.Time,
-		DrainedReason:  drained.Reason,
-		DrainedMessage: drained.Message,
-		Joined:         n.Status.JoinedTime != nil,
-		JoinTimeout:    n.Spec.JoinTimeout.Duration,
-		Said:           said(n),
-		CordonedFor:    n.Status.CordonedDrain,
-		Kicked:         n.Status.KickedDrain,
-		ClaimsRecorded: len(n.Status.Claims) > 0,
-		VMMade:         n.Status.VM.UID != "",
-		Purge:          n.Spec.Purge == nil || *n.Spec.Purge,
-
-		RoomSince: timeOf(n.Status.VM.RoomSince), UnhealthySince: timeOf(n.Status.UnhealthySince), OnlySystemSince: timeOf(n.Status.Nomad.OnlySystemSince),
-	}
-	if stop := n.Status.Nomad.StopTime; stop != nil {
-		rec.StopTime = &stop.Duration
-	}
-	if made := n.Status.VM.Created; made != nil {
-		rec.Created = made.Time
-	}
-	if n.DeletionTimestamp != nil {
-		rec.DeletedAt = n.DeletionTimestamp.Time
-	}
-	return rec
-}
-
-func said(n *v1alpha1.NomadNode) map[string]member.Condition {
-	out := map[string]member.Condition{}
-	for _, c := range n.Status.Conditions {
-		out[c.Type] = member.Condition{Status: string(c.Status), Reason: c.Reason, Message: c.Message}
-	}
-	return out
 }
 
 // observeVM reads the VM and its instance. Presence is believed of the cache, absence only of the API server: a VM that
@@ -194,15 +152,6 @@ func (r *NomadNodeReconciler) getLive(ctx context.Context, key types.NamespacedN
 		return false, fmt.Errorf("reading %T %s: %w", o, key, err)
 	}
 	return err == nil, nil
-}
-
-// ours is true for the member's VM: the one that was recorded as such, whatever has become of its marks since, or else
-// one that carries all of them.
-func ours(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) bool {
-	if recorded := n.Status.VM.UID; recorded != "" {
-		return recorded == string(vm.UID)
-	}
-	return machine.IsMember(vm, n.Spec.PoolName, n.Spec.PoolUID) && vm.Annotations[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID
 }
 
 func vmFacts(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) member.VM {
@@ -346,12 +295,4 @@ func short(id string) string {
 		return id[:8]
 	}
 	return id
-}
-
-// condition returns a condition of a member; one that is missing is Unknown.
-func condition(n *v1alpha1.NomadNode, t string) metav1.Condition {
-	if c := meta.FindStatusCondition(n.Status.Conditions, t); c != nil {
-		return *c
-	}
-	return metav1.Condition{Type: t, Status: "Unknown"}
 }

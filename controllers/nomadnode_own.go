@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
@@ -67,9 +66,4 @@ func (r *NomadNodeReconciler) purgeOwn(ctx context.Context, s *nodeScope) (bool,
 		return false, err
 	}
 	return true, s.link.Cluster.Purge(ctx, s.node.Spec.NodeID)
-}
-
-// takenID is true for a member whose ID is another's in Nomad, as it was found last.
-func takenID(n *v1alpha1.NomadNode) bool {
-	return condition(n, v1alpha1.NodeRegistered).Reason == v1alpha1.ReasonNodeIDTaken
 }

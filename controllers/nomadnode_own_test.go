@@ -194,15 +194,3 @@ func onlyLooked(t *testing.T, s *memberShell) {
 		}
 	}
 }
-
-// Nor does the pool count on it.
-func TestForeignNodeIsNoReadyMember(t *testing.T) {
-	for reason, want := range map[string]bool{v1alpha1.ReasonRegistered: true, v1alpha1.ReasonNodeIDTaken: false} {
-		n := factMember(func(n *v1alpha1.NomadNode) {
-			setCondition(&n.Status.Conditions, metav1.Condition{Type: v1alpha1.NodeRegistered, Status: "False", Reason: reason})
-		})
-		if m := memberFacts(n, linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), now); m.Ready != want || m.Joined != want {
-			t.Errorf("%s: ready %t, joined %t", reason, m.Ready, m.Joined)
-		}
-	}
-}

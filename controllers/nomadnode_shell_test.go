@@ -95,8 +95,7 @@ func newMemberShell(change func(n *v1alpha1.NomadNode, s *memberShell) []client.
 	c := fake.NewClientBuilder().WithScheme(Scheme()).WithStatusSubresource(n).WithObjects(objects...).Build()
 	s.NomadNodeReconciler = NewNodeReconciler(Deps{
 		Client: c, Live: c, Clock: s.clock, Recorder: s.events, NewID: func() string { return "intent-2" },
-		Connections: &Connections{Reader: c, Clusters: s.nomad, Clock: s.clock},
-	}, Config{PurgePatience: DefaultPurgePatience})
+	}, &Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, DefaultPurgePatience)
 	return s
 }
 

@@ -34,14 +34,6 @@ func setNodeStatus(s *nodeScope, d member.Decision) {
 	}
 }
 
-// metaTime is nil for no time at all. The API server keeps whole seconds.
-func metaTime(t time.Time) *metav1.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &metav1.Time{Time: t.Truncate(time.Second)}
-}
-
 func setVMStatus(s *nodeScope) {
 	v := &s.node.Status.VM
 	switch {

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"errors"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -25,7 +24,7 @@ type NomadNodePoolReconciler struct {
 	Live        client.Reader
 	Connections *Connections
 	Clock       clock.PassiveClock
-	Events      eventSink
+	Events      poolEvents
 	// Decide is pool.Decide.
 	Decide func(pool.Snapshot) pool.Plan
 	// NewID makes the IDs of intents and of Nomad nodes: lower-case UUIDs, never the same twice.
@@ -64,10 +63,6 @@ func (r *NomadNodePoolReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	}
 	return result(ctx, plan.Acts(), nextLook(s, plan.Wake), actErr)
 }
-
-// linkRefresh is how often each pool and each member shows that its Nomad cluster is still of interest, whose watcher would end
-// otherwise (internal/nomad: Options.IdleAfter). Nothing is written for it.
-const linkRefresh = 3 * time.Minute
 
 // actOnFresh plans again with what the API server holds now, because the cache may not show what was written a moment
 // ago, and acts on that.
@@ -131,4 +126,9 @@ func (r *NomadNodePoolReconciler) reportBreaker(before *v1alpha1.NomadNodePool, 
 	case was && !is:
 		r.Events.joinsTriedAgain(s.pool)
 	}
+}
+
+// NewPoolReconciler makes the reconciler of pools.
+func NewPoolReconciler(d Deps, c *Connections) *NomadNodePoolReconciler {
+	return &NomadNodePoolReconciler{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock, Events: poolEvents{eventSink{d.Recorder}}, Decide: pool.Decide, NewID: d.NewID}
 }

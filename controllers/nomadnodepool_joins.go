@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -57,12 +56,4 @@ func suspensionStatus(u pool.Suspension) *v1alpha1.SuspensionStatus {
 		return nil
 	}
 	return &v1alpha1.SuspensionStatus{Upgrading: u.Upgrading, Hosts: u.Hosts, ResumedTime: metaTime(u.Resumed)}
-}
-
-// timeOf is a time that may be unset; zero then.
-func timeOf(t *metav1.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.Time
 }

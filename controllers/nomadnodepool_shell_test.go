@@ -53,8 +53,7 @@ func newPoolShell(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode))
 	clock := clocktesting.NewFakePassiveClock(now)
 	s.NomadNodePoolReconciler = NewPoolReconciler(Deps{
 		Client: c, Live: c, Clock: clock, Recorder: s.events, NewID: func() string { return "new-id" },
-		Connections: &Connections{Reader: c, Clusters: s.nomad, Clock: clock},
-	})
+	}, &Connections{Reader: c, Clusters: s.nomad, Clock: clock})
 	return s
 }
 
@@ -103,20 +102,6 @@ func TestMembersOfOthersAreNone(t *testing.T) {
 	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Spec.PoolUID = "other" })
 	if p, _ := s.reconcile(t); p.Status.Replicas != 0 {
 		t.Errorf("the pool counts %d members", p.Status.Replicas)
-	}
-}
-
-func TestSiblingsNeedNoLabels(t *testing.T) {
-	of := func(name, uid string) *v1alpha1.NomadNode {
-		n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name}, Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: uid, NodeID: name}}
-		n.Spec.Drain = newIntent("i", v1alpha1.DrainScaleIn, now, now)
-		return n
-	}
-	n := of("p-1", "u")
-	c := fake.NewClientBuilder().WithScheme(Scheme()).WithObjects(n, of("p-2", "u"), of("p-3", "other")).Build()
-	got, err := (&NomadNodeReconciler{Client: c}).siblings(t.Context(), n)
-	if err != nil || len(got) != 1 || got[0] != "p-2" {
-		t.Errorf("siblings %v, %v", got, err)
 	}
 }
 

@@ -20,9 +20,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// DefaultPurgePatience is Config.PurgePatience if nobody says otherwise.
-const DefaultPurgePatience = 10 * time.Minute
-
 // Config is what the controller command is started with.
 type Config struct {
 	// Kubeconfig is the path of a kubeconfig; empty: in-cluster.

@@ -27,7 +27,7 @@ type Sweeper struct {
 	Live        client.Reader
 	Connections *Connections
 	Clock       clock.WithTicker
-	Events      eventSink
+	Events      gcEvents
 	// Interval is the time between two looks; 0: never.
 	Interval time.Duration
 	// Grace is for how long something must have been left, at every look, before it is removed. It begins anew when the
@@ -164,3 +164,8 @@ func (s *Sweeper) purge(ctx context.Context, o *sweepScope, l sweep.Leftover) (b
 }
 
 func deleted(err error) (bool, error) { return err == nil, client.IgnoreNotFound(err) }
+
+// NewSweeper makes the sweeper, which looks at each interval.
+func NewSweeper(d Deps, c *Connections, ticking clock.WithTicker, interval, grace time.Duration) *Sweeper {
+	return &Sweeper{Client: d.Client, Live: d.Live, Connections: c, Clock: ticking, Events: gcEvents{eventSink{d.Recorder}}, Interval: interval, Grace: grace}
+}

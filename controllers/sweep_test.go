@@ -82,9 +82,7 @@ func newSweepShell(more ...client.Object) *sweepShell {
 		Taken: now, Health: nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable}, SettledSince: now.Add(-time.Hour),
 		Nodes: map[string]nomad.Node{lostID: {ID: lostID, Name: "p-1", Status: nomad.NodeDown}},
 	}
-	s.Sweeper = NewSweeper(Deps{
-		Client: c, Live: c, Recorder: s.events, Connections: &Connections{Reader: c, Clusters: s.nomad, Clock: s.clock},
-	}, s.clock, Config{SweepInterval: 5 * time.Minute, SweepGrace: 15 * time.Minute})
+	s.Sweeper = NewSweeper(Deps{Client: c, Live: c, Recorder: s.events}, &Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, s.clock, 5*time.Minute, 15*time.Minute)
 	return s
 }
 

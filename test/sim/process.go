@@ -70,11 +70,11 @@ func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, swee
 	if m.Live != nil {
 		d.Live = m.Live(d.Client, d.Live)
 	}
-	d.Connections = &controllers.Connections{
+	connections := &controllers.Connections{
 		Reader: d.Live, Defaults: nomad.Connection{Address: "http://nomad.example.com:4646"}, Clusters: p, Clock: w,
 	}
-	config := controllers.Config{PurgePatience: controllers.DefaultPurgePatience, SweepInterval: w.SweepInterval, SweepGrace: w.SweepGrace}
-	pr, nr, sw := controllers.NewPoolReconciler(d), controllers.NewNodeReconciler(d, config), controllers.NewSweeper(d, sweepClock{w: w}, config)
+	pr, nr := controllers.NewPoolReconciler(d, connections), controllers.NewNodeReconciler(d, connections, controllers.DefaultPurgePatience)
+	sw := controllers.NewSweeper(d, connections, sweepClock{w: w}, w.SweepInterval, w.SweepGrace)
 	if m.Pool != nil {
 		m.Pool(p, pr)
 	}

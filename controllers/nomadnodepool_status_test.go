@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -10,8 +9,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
-
-var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func owner(manager, subresource, fields string) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, FieldsV1: metav1.NewFieldsV1(fields)}
@@ -67,27 +64,6 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 			p.ManagedFields = c.fields
 			if got := lastScale(p, now); *got != c.want {
 				t.Errorf("got %+v, want %+v", *got, c.want)
-			}
-		})
-	}
-}
-
-func TestJudgeTakesOldAnswersForUnknown(t *testing.T) {
-	fine := nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable}
-	for name, c := range map[string]struct {
-		view   nomad.View
-		known  bool
-		reason string
-	}{
-		"never asked":         {nomad.View{}, false, v1alpha1.ReasonUnknown},
-		"fresh":               {nomad.View{Taken: now.Add(-viewLimit), Health: fine}, true, v1alpha1.ReasonReachable},
-		"old":                 {nomad.View{Taken: now.Add(-viewLimit - 1), Health: fine}, false, v1alpha1.ReasonUnreachable},
-		"fresh but not whole": {nomad.View{Taken: now, Health: nomad.Health{Reason: v1alpha1.ReasonTokenLacksReadJob, Message: "m"}}, false, v1alpha1.ReasonTokenLacksReadJob},
-	} {
-		t.Run(name, func(t *testing.T) {
-			known, reason, message := judge(c.view, now)
-			if known != c.known || reason != c.reason || message == "" {
-				t.Errorf("got %v, %s, %q", known, reason, message)
 			}
 		})
 	}
