@@ -17,6 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/node"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -54,7 +56,7 @@ func ParseFlags(args []string) (Config, error) {
 	fs.IntVar(&c.Workers, "workers", 10, "members that are reconciled at the same time")
 	fs.DurationVar(&c.SweepInterval, "sweep-interval", 5*time.Minute, "time between two looks for Nomad nodes, claims and Secrets of members whose NomadNode is gone; 0: never look")
 	fs.DurationVar(&c.SweepGrace, "sweep-grace", 15*time.Minute, "how long these must have been without a NomadNode and without a VM, at every look, before they are removed; begins anew when the controller starts")
-	fs.DurationVar(&c.PurgePatience, "purge-patience", DefaultPurgePatience, "for how long the removal of a member whose deletion was asked for, or whose VM is gone, waits for a Nomad that can't be asked, before it goes on without and leaves the node to Nomad's own garbage collection")
+	fs.DurationVar(&c.PurgePatience, "purge-patience", node.DefaultPurgePatience, "for how long the removal of a member whose deletion was asked for, or whose VM is gone, waits for a Nomad that can't be asked, before it goes on without and leaves the node to Nomad's own garbage collection")
 	fs.StringVar(&c.NomadCredentialsDir, "nomad-credentials-dir", "", "directory with the files NOMAD_ADDR, NOMAD_TOKEN, ca.crt and so on, as a Secret is mounted; each counts before the environment variable, and is read again when it changes; unset: the environment alone")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	err := fs.Parse(args)
@@ -94,7 +96,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	rc.QPS, rc.Burst = 100, 200
 	mgr, err := ctrl.NewManager(rc, ctrl.Options{
-		Scheme:                        Scheme(),
+		Scheme:                        kube.Scheme(),
 		Cache:                         CacheOptions(),
 		Metrics:                       metricsserver.Options{BindAddress: c.MetricsAddress},
 		HealthProbeBindAddress:        c.ProbeAddress,

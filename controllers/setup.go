@@ -16,6 +16,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/gc"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/node"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/controllers/pool"
+	"github.com/nomad-harvester/nomad-harvester/controllers/uninstall"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -35,33 +41,33 @@ func CacheOptions() cache.Options {
 // controller's own connection to Nomad.
 func Add(ctx context.Context, mgr ctrl.Manager, own func() (nomad.Connection, error), config Config) error {
 	index := func(o client.Object) []string { return []string{o.(*v1alpha1.NomadNode).Spec.NodeID} }
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.NomadNode{}, nodeIDIndex, index); err != nil {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.NomadNode{}, nomadlink.NodeIDIndex, index); err != nil {
 		return fmt.Errorf("indexing NomadNodes: %w", err)
 	}
-	n := &nomadSource{reader: mgr.GetClient()}
-	clusters := nomad.NewClusters(nomad.Options{Clock: clock.RealClock{}, Log: mgr.GetLogger().WithName("nomad"), OnChange: n.changed})
+	n := &nomadlink.NomadSource{Reader: mgr.GetClient()}
+	clusters := nomad.NewClusters(nomad.Options{Clock: clock.RealClock{}, Log: mgr.GetLogger().WithName("nomad"), OnChange: n.Changed})
 	if err := mgr.Add(clusters); err != nil {
 		return err
 	}
-	c := &Connections{Reader: mgr.GetAPIReader(), Own: own, Clusters: clusters, Clock: clock.RealClock{}}
+	c := &nomadlink.Connections{Reader: mgr.GetAPIReader(), Own: own, Clusters: clusters, Clock: clock.RealClock{}}
 	if err := mgr.Add(c); err != nil {
 		return err
 	}
-	d := Deps{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("nomad-harvester"), NewID: uuid.NewString}
-	if err := mgr.Add(NewSweeper(d, c, clock.RealClock{}, config.SweepInterval, config.SweepGrace)); err != nil {
+	d := kube.Deps{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("nomad-harvester"), NewID: uuid.NewString}
+	if err := mgr.Add(gc.New(d, c, clock.RealClock{}, config.SweepInterval, config.SweepGrace)); err != nil {
 		return err
 	}
-	if err := (&inUse{client: mgr.GetClient(), live: mgr.GetAPIReader()}).setup(mgr); err != nil {
+	if err := (&uninstall.Guard{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}).Setup(mgr); err != nil {
 		return err
 	}
 	err := ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNodePool{}).Owns(&v1alpha1.NomadNode{}).
-		WatchesRawSource(n.ofPools()).WithOptions(options(4)).Complete(NewPoolReconciler(d, c))
+		WatchesRawSource(n.OfPools()).WithOptions(kube.Options(4)).Complete(pool.New(d, c))
 	if err != nil {
 		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNode{}).
 		Watches(&kubevirtv1.VirtualMachine{}, sameName()).Watches(&kubevirtv1.VirtualMachineInstance{}, sameName()).
-		WatchesRawSource(n.ofNodes()).WithOptions(options(config.Workers)).Complete(NewNodeReconciler(d, c, config.PurgePatience))
+		WatchesRawSource(n.OfNodes()).WithOptions(kube.Options(config.Workers)).Complete(node.New(d, c, config.PurgePatience))
 }
 
 // sameName maps a VM or its instance to the member, which has its name.

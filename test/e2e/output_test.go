@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/test/world"
 )
 
@@ -56,7 +56,7 @@ func (o *output) watchIfWanted(w *world.World) error {
 		return nil
 	}
 	ctx := context.Background()
-	c, err := client.NewWithWatch(w.RESTConfig, client.Options{Scheme: controllers.Scheme()})
+	c, err := client.NewWithWatch(w.RESTConfig, client.Options{Scheme: kube.Scheme()})
 	if err != nil {
 		return err
 	}

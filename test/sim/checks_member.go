@@ -7,7 +7,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers"
+	nodectrl "github.com/nomad-harvester/nomad-harvester/controllers/node"
 )
 
 // waitedFor are the allocations that a member's drain waits for.
@@ -97,7 +97,7 @@ func (c *checks) unseeable(t *task, m *memberTruth, n *v1alpha1.NomadNode, a *al
 		return !seen.open && a.placed.After(seen.at)
 	}
 	wantedGone := m.deletedByUser || c.poolOf(n) == nil
-	return wantedGone && !t.notAsked && a.placed.After(m.drainedAt) && c.w.now.Sub(saidDrained(n)) >= controllers.DefaultPurgePatience
+	return wantedGone && !t.notAsked && a.placed.After(m.drainedAt) && c.w.now.Sub(saidDrained(n)) >= nodectrl.DefaultPurgePatience
 }
 
 // saidDrained is since when the member's record says that it is drained: since the look that found it so, which may have been on its

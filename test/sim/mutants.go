@@ -10,7 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers"
+	nodectrl "github.com/nomad-harvester/nomad-harvester/controllers/node"
+	poolctrl "github.com/nomad-harvester/nomad-harvester/controllers/pool"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
@@ -31,7 +32,7 @@ func sees(name string, f func(*member.Observed)) Mutation {
 
 // decides changes a member's decision.
 func decides(name string, f func(member.Observed, func(member.Observed) member.Decision) member.Decision) Mutation {
-	return Mutation{Name: name, Node: func(_ *process, r *controllers.NomadNodeReconciler) {
+	return Mutation{Name: name, Node: func(_ *process, r *nodectrl.Reconciler) {
 		decide := r.Decide
 		r.Decide = func(o member.Observed) member.Decision { return f(o, decide) }
 	}}
@@ -59,7 +60,7 @@ func poolSees(name string, f func(*pool.Snapshot)) Mutation {
 
 // poolDecides changes a pool's plan.
 func poolDecides(name string, f func(pool.Snapshot, func(pool.Snapshot) pool.Plan) pool.Plan) Mutation {
-	return Mutation{Name: name, Pool: func(_ *process, r *controllers.NomadNodePoolReconciler) {
+	return Mutation{Name: name, Pool: func(_ *process, r *poolctrl.Reconciler) {
 		decide := r.Decide
 		r.Decide = func(s pool.Snapshot) pool.Plan { return f(s, decide) }
 	}}

@@ -7,17 +7,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers"
+	"github.com/nomad-harvester/nomad-harvester/controllers/gc"
 )
 
 func sweepMutants() []Mutation {
-	sweeps := func(name string, f func(*controllers.Sweeper)) Mutation {
-		return Mutation{Name: name, Sweep: func(_ *process, s *controllers.Sweeper) { f(s) }}
+	sweeps := func(name string, f func(*gc.Sweeper)) Mutation {
+		return Mutation{Name: name, Sweep: func(_ *process, s *gc.Sweeper) { f(s) }}
 	}
 	return []Mutation{
-		sweeps("sweep without a grace", func(s *controllers.Sweeper) { s.Grace = 0 }),
-		sweeps("never sweep", func(s *controllers.Sweeper) { s.Interval = 1000 * time.Hour }),
-		sweeps("sweep what has a record", func(s *controllers.Sweeper) { s.Live = recordless{s.Live} }),
+		sweeps("sweep without a grace", func(s *gc.Sweeper) { s.Grace = 0 }),
+		sweeps("never sweep", func(s *gc.Sweeper) { s.Interval = 1000 * time.Hour }),
+		sweeps("sweep what has a record", func(s *gc.Sweeper) { s.Live = recordless{s.Live} }),
 	}
 }
 

@@ -13,7 +13,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers"
+	"github.com/nomad-harvester/nomad-harvester/controllers/gc"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	nodectrl "github.com/nomad-harvester/nomad-harvester/controllers/node"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	poolctrl "github.com/nomad-harvester/nomad-harvester/controllers/pool"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -58,9 +62,9 @@ func (w *World) boot() {
 }
 
 // reconcilers makes the real reconcilers, as controllers.Add does, and lets the mutation have its way with them.
-func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, sweeper *controllers.Sweeper) {
+func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, sweeper *gc.Sweeper) {
 	cached, live := &apiClient{p: p}, &apiClient{p: p, live: true}
-	d := controllers.Deps{
+	d := kube.Deps{
 		Client: cached, Live: live, Clock: w, Recorder: recorder{p}, NewID: w.newID,
 	}
 	m := w.Mutation
@@ -70,11 +74,11 @@ func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, swee
 	if m.Live != nil {
 		d.Live = m.Live(d.Client, d.Live)
 	}
-	connections := &controllers.Connections{
+	connections := &nomadlink.Connections{
 		Reader: d.Live, Defaults: nomad.Connection{Address: "http://nomad.example.com:4646"}, Clusters: p, Clock: w,
 	}
-	pr, nr := controllers.NewPoolReconciler(d, connections), controllers.NewNodeReconciler(d, connections, controllers.DefaultPurgePatience)
-	sw := controllers.NewSweeper(d, connections, sweepClock{w: w}, w.SweepInterval, w.SweepGrace)
+	pr, nr := poolctrl.New(d, connections), nodectrl.New(d, connections, nodectrl.DefaultPurgePatience)
+	sw := gc.New(d, connections, sweepClock{w: w}, w.SweepInterval, w.SweepGrace)
 	if m.Pool != nil {
 		m.Pool(p, pr)
 	}
@@ -99,7 +103,7 @@ func (p *process) clusterOf(t *task) *cluster {
 	return p.nomad
 }
 
-// Get is controllers.Clusters'. A cluster is watched from when it is asked for.
+// Get is nomadlink.Clusters'. A cluster is watched from when it is asked for.
 func (p *process) Get(conn nomad.Connection) nomad.Cluster {
 	c := p.nomad
 	if conn.Address == nowhere {

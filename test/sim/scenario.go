@@ -8,7 +8,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers"
+	"github.com/nomad-harvester/nomad-harvester/controllers/gc"
+	nodectrl "github.com/nomad-harvester/nomad-harvester/controllers/node"
+	poolctrl "github.com/nomad-harvester/nomad-harvester/controllers/pool"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -98,9 +100,9 @@ type Mutation struct {
 	Client  func(*process, client.Client) client.Client
 	Live    func(cached client.Client, live client.Reader) client.Reader
 	Cluster func(*process, nomad.Cluster) nomad.Cluster
-	Pool    func(*process, *controllers.NomadNodePoolReconciler)
-	Node    func(*process, *controllers.NomadNodeReconciler)
-	Sweep   func(*process, *controllers.Sweeper)
+	Pool    func(*process, *poolctrl.Reconciler)
+	Node    func(*process, *nodectrl.Reconciler)
+	Sweep   func(*process, *gc.Sweeper)
 }
 
 // FromSeed draws a scenario.

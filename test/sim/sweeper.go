@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers"
+	"github.com/nomad-harvester/nomad-harvester/controllers/gc"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -23,7 +23,7 @@ type sweepClock struct {
 func (c sweepClock) Now() time.Time { return c.w.now }
 
 // sweeping has the process's sweeper look at every interval.
-func (p *process) sweeping(s *controllers.Sweeper) {
+func (p *process) sweeping(s *gc.Sweeper) {
 	p.w.after(s.Interval, func() {
 		if p.dead {
 			return

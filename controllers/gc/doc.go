@@ -1,0 +1,2 @@
+// Package gc is the shell around internal/sweep: it removes what is left of members whose NomadNode is gone.
+package gc

@@ -1,0 +1,216 @@
+package gc
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
+)
+
+// sweepSettling is how long a Nomad must have been healthy under one leader before a node that is down counts as such.
+const settling = time.Minute
+
+// sweepScope is one look: what was read, and what was made of it.
+type scope struct {
+	sweep.Observed
+	pools    map[string]*v1alpha1.NomadNodePool // by UID
+	records  map[sweep.Key]*v1alpha1.NomadNode
+	claims   map[sweep.Key]types.UID
+	clusters map[sweep.Key]nomad.Cluster // of Nomad nodes
+	down     []downNode
+	unseen   []error // why Nomad nodes of some pools weren't looked at; their grace begins anew
+}
+
+// downNode is a Nomad node that is down, of a cluster that a pool belongs to.
+type downNode struct {
+	pool    *v1alpha1.NomadNodePool
+	cluster nomad.Cluster
+	id      string
+}
+
+// observe reads what carries marks before the records, and the records before the VMs. A member's record is made first and
+// goes last, so what was read without one has none.
+func (s *Sweeper) observe(ctx context.Context) (*scope, error) {
+	o := &scope{
+		Observed: sweep.Observed{
+			Now: s.Clock.Now(), Pools: map[string]sweep.Pool{}, Members: map[sweep.Key]bool{}, NodeIDs: map[string]bool{},
+			Machines: map[sweep.Key]bool{}, Mentioned: map[sweep.Key]bool{},
+		},
+		pools: map[string]*v1alpha1.NomadNodePool{}, records: map[sweep.Key]*v1alpha1.NomadNode{}, claims: map[sweep.Key]types.UID{}, clusters: map[sweep.Key]nomad.Cluster{},
+	}
+	for _, step := range []func(context.Context, *scope) error{
+		s.observePools, s.observeClaims, s.observeVMs, s.observeMembers, s.observeNodes, s.observeMachines,
+	} {
+		if err := step(ctx, o); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+func (s *Sweeper) observePools(ctx context.Context, o *scope) error {
+	var l v1alpha1.NomadNodePoolList
+	if err := s.Live.List(ctx, &l); err != nil {
+		return fmt.Errorf("listing the pools: %w", err)
+	}
+	for i := range l.Items {
+		p := &l.Items[i]
+		o.pools[string(p.UID)] = p
+		o.Pools[string(p.UID)] = sweep.Pool{Paused: p.Spec.Paused, KeepsNodes: p.Spec.ScaleIn.Purge != nil && !*p.Spec.ScaleIn.Purge}
+		link, err := s.Connections.Link(ctx, p, p.Spec.Nomad.NomadConnection)
+		if err != nil {
+			o.unseen = append(o.unseen, fmt.Errorf("pool %s/%s: %w", p.Namespace, p.Name, err))
+			continue
+		}
+		settled := !link.View.SettledSince.IsZero() && !o.Now.Before(link.View.SettledSince.Add(settling))
+		if !link.Known || !settled {
+			continue
+		}
+		for id, n := range link.View.Nodes {
+			if n.Status == nomad.NodeDown {
+				o.down = append(o.down, downNode{p, link.Cluster, id})
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Sweeper) observeClaims(ctx context.Context, o *scope) error {
+	l := &metav1.PartialObjectMetadataList{}
+	l.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaimList"))
+	if err := s.Live.List(ctx, l, client.HasLabels{v1alpha1.PoolLabel, v1alpha1.NodeLabel}); err != nil {
+		return fmt.Errorf("listing the claims of members: %w", err)
+	}
+	for _, c := range l.Items {
+		member := c.Labels[v1alpha1.NodeLabel]
+		secret, named := machine.SecretOfClaim(member, c.Name)
+		if !named || c.DeletionTimestamp != nil {
+			continue
+		}
+		key := sweep.Key{Namespace: c.Namespace, Name: c.Name}
+		o.claims[key] = c.UID
+		o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: sweep.Claim, Key: key, Member: member, PoolUID: c.Annotations[v1alpha1.PoolUIDAnnotation], Secret: secret})
+	}
+	return nil
+}
+
+// observeVMs reads the VMs of pools from the cache: they are only told of.
+func (s *Sweeper) observeVMs(ctx context.Context, o *scope) error {
+	var l kubevirtv1.VirtualMachineList
+	if err := s.Client.List(ctx, &l, client.HasLabels{v1alpha1.PoolLabel}); err != nil {
+		return fmt.Errorf("listing the VMs of pools: %w", err)
+	}
+	for i := range l.Items {
+		vm := &l.Items[i]
+		if uid := vm.Annotations[v1alpha1.PoolUIDAnnotation]; machine.IsMember(vm, vm.Labels[v1alpha1.PoolLabel], uid) && vm.DeletionTimestamp == nil {
+			o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: sweep.VM, Key: sweep.Key{Namespace: vm.Namespace, Name: vm.Name}, Member: vm.Name, PoolUID: uid})
+		}
+	}
+	return nil
+}
+
+func (s *Sweeper) observeMembers(ctx context.Context, o *scope) error {
+	var l v1alpha1.NomadNodeList
+	if err := s.Live.List(ctx, &l); err != nil {
+		return fmt.Errorf("listing the members: %w", err)
+	}
+	for i := range l.Items {
+		n := &l.Items[i]
+		key := sweep.Key{Namespace: n.Namespace, Name: n.Name}
+		o.Members[key], o.NodeIDs[n.Spec.NodeID], o.records[key] = true, true, n
+		if n.DeletionTimestamp == nil {
+			o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: sweep.Record, Key: key, Member: n.Name, PoolUID: n.Spec.PoolUID})
+		}
+	}
+	return nil
+}
+
+// observeNodes asks Nomad what the nodes say they are that no member has the ID of. A Nomad that doesn't answer once isn't asked
+// again.
+func (s *Sweeper) observeNodes(ctx context.Context, o *scope) error {
+	type question struct {
+		cluster nomad.Cluster
+		id      string
+	}
+	asked, silent := map[question]nomad.Inspection{}, map[nomad.Cluster]bool{}
+	for _, d := range o.down {
+		if o.NodeIDs[d.id] || silent[d.cluster] {
+			continue
+		}
+		q := question{d.cluster, d.id}
+		in, done := asked[q]
+		if !done {
+			var err error
+			if in, err = d.cluster.Inspect(ctx, d.id); err != nil {
+				o.unseen, silent[d.cluster] = append(o.unseen, fmt.Errorf("asking Nomad for node %s: %w", d.id, err)), true
+				continue
+			}
+			asked[q] = in
+		}
+		// One that is called otherwise than its member isn't set up by our cloud-init alone.
+		if n := in.Node; in.Found && n.Status == nomad.NodeDown && n.PoolUID == string(d.pool.UID) && n.Name == n.Member {
+			key := sweep.Key{Namespace: d.pool.Namespace, Name: d.id}
+			o.clusters[key] = d.cluster
+			o.Leftovers = append(o.Leftovers, sweep.Leftover{
+				Kind: sweep.NomadNode, Key: key, Member: n.Member, PoolUID: n.PoolUID,
+				Secret: machine.SecretName(machine.Member{Name: n.Member, NodeID: d.id}),
+			})
+		}
+	}
+	return nil
+}
+
+// observeMachines reads all VMs and instances of the namespaces in which something may be left. There are seldom any.
+func (s *Sweeper) observeMachines(ctx context.Context, o *scope) error {
+	suspects := map[string][]sweep.Leftover{}
+	for _, l := range sweep.Suspects(o.Observed) {
+		if l.Removable() {
+			suspects[l.Namespace] = append(suspects[l.Namespace], l)
+		}
+	}
+	for namespace, left := range suspects {
+		for _, kind := range []string{"VirtualMachineList", "VirtualMachineInstanceList"} {
+			// Untyped, because a newer KubeVirt may name claims in fields that our types lack.
+			l := &unstructured.UnstructuredList{}
+			l.SetGroupVersionKind(kubevirtv1.SchemeGroupVersion.WithKind(kind))
+			if err := s.Live.List(ctx, l, client.InNamespace(namespace)); err != nil {
+				return fmt.Errorf("listing the VMs of namespace %s: %w", namespace, err)
+			}
+			for i := range l.Items {
+				if err := o.mention(&l.Items[i], left); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// mention notes that a VM exists, and which of what may be left it names in whatever place.
+func (o *scope) mention(vm *unstructured.Unstructured, left []sweep.Leftover) error {
+	o.Machines[sweep.Key{Namespace: vm.GetNamespace(), Name: vm.GetName()}] = true
+	text, err := vm.MarshalJSON()
+	if err != nil {
+		return fmt.Errorf("reading VM %s: %w", vm.GetName(), err)
+	}
+	for _, l := range left {
+		for _, name := range []string{l.Name, l.Secret} {
+			if name != "" && bytes.Contains(text, []byte(name)) {
+				o.Mentioned[sweep.Key{Namespace: l.Namespace, Name: name}] = true
+			}
+		}
+	}
+	return nil
+}

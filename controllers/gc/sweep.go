@@ -1,0 +1,173 @@
+package gc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
+)
+
+// Sweeper removes what is left of members whose record is gone: their Nomad nodes, claims and Secrets. It is a Runnable of
+// controller-runtime's manager, and only the leader's works.
+type Sweeper struct {
+	// Client writes, and reads the VMs of pools from the cache.
+	Client client.Client
+	// Live reads from the API server: nothing is removed on what a cache doesn't show.
+	Live        client.Reader
+	Connections *nomadlink.Connections
+	Clock       clock.WithTicker
+	Events      emitter
+	// Interval is the time between two looks; 0: never.
+	Interval time.Duration
+	// Grace is for how long something must have been left, at every look, before it is removed. It begins anew when the
+	// controller is restarted.
+	Grace time.Duration
+
+	seen sweep.Seen
+}
+
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=list
+
+// NeedLeaderElection has only the leader sweep.
+func (s *Sweeper) NeedLeaderElection() bool { return true }
+
+// Start looks at every interval until the context ends.
+func (s *Sweeper) Start(ctx context.Context) error {
+	if s.Interval <= 0 {
+		return nil
+	}
+	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("sweep"))
+	ticker := s.Clock.NewTicker(s.Interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C():
+			if err := s.sweepSafely(ctx); err != nil && ctx.Err() == nil {
+				log.FromContext(ctx).Error(err, "not all that is left of former members could be looked at or removed; the next look tries again")
+			}
+		}
+	}
+}
+
+// sweepSafely has a panic end one look only: the process does other things as well.
+func (s *Sweeper) sweepSafely(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.seen = sweep.Seen{} // it may be half written
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return s.Sweep(ctx)
+}
+
+// Sweep looks once, and removes what has been left for long enough.
+func (s *Sweeper) Sweep(ctx context.Context) error {
+	o, err := s.observe(ctx)
+	if err != nil {
+		s.seen = sweep.Seen{} // what wasn't looked at may have changed since
+		return err
+	}
+	errs := o.unseen // of single pools, which hold up no other
+	plan, seen := sweep.Decide(o.Observed, s.seen, s.Grace)
+	s.seen = seen
+	for _, l := range plan.Tell {
+		s.tell(ctx, o, l)
+	}
+	failed := map[sweep.Key]bool{}
+	for _, l := range plan.Remove {
+		secret := sweep.Key{Namespace: l.Namespace, Name: l.Secret}
+		if failed[secret] {
+			continue // it couldn't be found any more without this one
+		}
+		if err := s.remove(ctx, o, l); err != nil {
+			errs = append(errs, fmt.Errorf("removing %s %s/%s: %w", l.Kind, l.Namespace, l.Name, err))
+			failed[secret] = true
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Sweeper) tell(ctx context.Context, o *scope, l sweep.Leftover) {
+	if l.Kind == sweep.Record {
+		log.FromContext(ctx).Info("a member has no pool any more", "namespace", l.Namespace, "member", l.Name)
+		s.Events.poolGone(o.records[l.Key])
+		return
+	}
+	log.FromContext(ctx).Info("a member's VM has no record any more", "namespace", l.Namespace, "vm", l.Name)
+	if p := o.pools[l.PoolUID]; p != nil {
+		s.Events.unrecorded(p, l)
+	}
+}
+
+func (s *Sweeper) remove(ctx context.Context, o *scope, l sweep.Leftover) error {
+	var removed bool
+	var err error
+	switch l.Kind {
+	case sweep.Secret:
+		removed, err = s.removeSecret(ctx, l)
+	case sweep.Claim:
+		removed, err = s.removeClaim(ctx, o, l)
+	case sweep.NomadNode:
+		removed, err = s.purge(ctx, o, l)
+	case sweep.VM, sweep.Record: // only told of
+	}
+	if err != nil || !removed {
+		return err
+	}
+	log.FromContext(ctx).Info("removed what was left of a former member", "kind", l.Kind, "namespace", l.Namespace, "name", l.Name, "member", l.Member, "poolUID", l.PoolUID)
+	swept.WithLabelValues(string(l.Kind)).Inc()
+	if p := o.pools[l.PoolUID]; p != nil {
+		s.Events.swept(p, l)
+	}
+	return nil
+}
+
+// removeSecret removes a Secret whose name was derived, if it says itself that it is the member's.
+func (s *Sweeper) removeSecret(ctx context.Context, l sweep.Leftover) (bool, error) {
+	secret := &corev1.Secret{}
+	if err := s.Live.Get(ctx, client.ObjectKey{Namespace: l.Namespace, Name: l.Name}, secret); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	marked := secret.Labels[v1alpha1.PoolLabel] != "" && secret.Labels[v1alpha1.NodeLabel] == l.Member && secret.Annotations[v1alpha1.PoolUIDAnnotation] == l.PoolUID
+	if !marked || secret.DeletionTimestamp != nil {
+		return false, nil
+	}
+	return deleted(s.Client.Delete(ctx, secret, kube.Exactly(secret.UID)))
+}
+
+func (s *Sweeper) removeClaim(ctx context.Context, o *scope, l sweep.Leftover) (bool, error) {
+	pvc := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: l.Name}}
+	return deleted(s.Client.Delete(ctx, pvc, kube.Exactly(o.claims[l.Key])))
+}
+
+// purge asks Nomad once more: a client that has come back in the meantime lives.
+func (s *Sweeper) purge(ctx context.Context, o *scope, l sweep.Leftover) (bool, error) {
+	cluster := o.clusters[l.Key]
+	in, err := cluster.Inspect(ctx, l.Name)
+	if err != nil || !in.Found || in.Node.Status != nomad.NodeDown || in.Node.PoolUID != l.PoolUID || in.Node.Member != l.Member {
+		return false, err
+	}
+	return true, cluster.Purge(ctx, l.Name)
+}
+
+func deleted(err error) (bool, error) { return err == nil, client.IgnoreNotFound(err) }
+
+// New makes the sweeper, which looks at each interval.
+func New(d kube.Deps, c *nomadlink.Connections, ticking clock.WithTicker, interval, grace time.Duration) *Sweeper {
+	return &Sweeper{Client: d.Client, Live: d.Live, Connections: c, Clock: ticking, Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Interval: interval, Grace: grace}
+}

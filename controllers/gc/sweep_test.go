@@ -1,0 +1,292 @@
+package gc
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	clocktesting "k8s.io/utils/clock/testing"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// sweptNomad is a Nomad of several nodes.
+type sweptNomad struct {
+	nomad.Cluster
+	view   nomad.View
+	inside map[string]nomad.Node
+	silent bool // it doesn't answer
+	asked  int
+	purged []string
+}
+
+func (n *sweptNomad) Get(nomad.Connection) nomad.Cluster { return n }
+func (n *sweptNomad) View() nomad.View                   { return n.view }
+
+func (n *sweptNomad) Inspect(_ context.Context, id string) (nomad.Inspection, error) {
+	if n.asked++; n.silent {
+		return nomad.Inspection{}, context.DeadlineExceeded
+	}
+	node, ok := n.inside[id]
+	return nomad.Inspection{Found: ok, Node: node}, nil
+}
+
+func (n *sweptNomad) Purge(_ context.Context, id string) error {
+	n.purged = append(n.purged, id)
+	return nil
+}
+
+type sweepShell struct {
+	*Sweeper
+	nomad  *sweptNomad
+	clock  *clocktesting.FakeClock
+	events *events.FakeRecorder
+}
+
+const (
+	lostID    = "aaaaaaaa-0000-4000-8000-000000000001"
+	lostClaim = "p-1-root-aaaaaaaa"
+	lostName  = "p-1-aaaaaaaa-cloudinit"
+)
+
+// newSweepShell holds what is left of member p-1 of pool p, beside what more there is.
+func newSweepShell(more ...client.Object) *sweepShell {
+	marks := func(name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{
+			Namespace: "ns", Name: name, Labels: map[string]string{v1alpha1.PoolLabel: "p", v1alpha1.NodeLabel: "p-1"},
+			Annotations: map[string]string{v1alpha1.PoolUIDAnnotation: "u"},
+		}
+	}
+	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p", UID: "u"}}
+	pool.Spec.Nomad.Address = "http://127.0.0.1:4646"
+	objects := append([]client.Object{
+		pool, &corev1.PersistentVolumeClaim{ObjectMeta: marks(lostClaim)}, &corev1.Secret{ObjectMeta: marks(lostName)},
+	}, more...)
+	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(objects...).Build()
+	down := nomad.Node{ID: lostID, Name: "p-1", Member: "p-1", PoolUID: "u", Status: nomad.NodeDown}
+	s := &sweepShell{nomad: &sweptNomad{inside: map[string]nomad.Node{lostID: down}}, clock: clocktesting.NewFakeClock(now), events: events.NewFakeRecorder(100)}
+	s.nomad.view = nomad.View{
+		Taken: now, Health: nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable}, SettledSince: now.Add(-time.Hour),
+		Nodes: map[string]nomad.Node{lostID: {ID: lostID, Name: "p-1", Status: nomad.NodeDown}},
+	}
+	s.Sweeper = New(kube.Deps{Client: c, Live: c, Recorder: s.events}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, s.clock, 5*time.Minute, 15*time.Minute)
+	return s
+}
+
+// sweepFor looks every five minutes, and returns what is left in the end.
+func (s *sweepShell) sweepFor(t *testing.T, d time.Duration) []string {
+	t.Helper()
+	for passed := time.Duration(0); passed <= d; passed += s.Interval {
+		s.nomad.view.Taken = s.clock.Now()
+		if err := s.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.clock.Step(s.Interval)
+	}
+	var left []string
+	for name, o := range map[string]client.Object{lostClaim: &corev1.PersistentVolumeClaim{}, lostName: &corev1.Secret{}} {
+		if s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: name}, o) == nil {
+			left = append(left, name)
+		}
+	}
+	if !slices.Contains(s.nomad.purged, lostID) {
+		left = append(left, lostID)
+	}
+	slices.Sort(left)
+	return left
+}
+
+// sweptSecrets is what the metric says.
+func sweptSecrets(t *testing.T) float64 {
+	t.Helper()
+	families, err := metrics.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "nomadnodepool_swept_total" && m.GetLabel()[0].GetValue() == "secret" {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	t.Fatal("there is no such metric")
+	return 0
+}
+
+// A Nomad that doesn't answer, or a pool whose credentials can't be read, holds up nobody else's leftovers.
+func TestOnePoolsNomadHoldsUpNoOther(t *testing.T) {
+	pool := func(name string) *v1alpha1.NomadNodePool {
+		p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}}
+		p.Spec.Nomad.Address = "http://127.0.0.1:4647"
+		return p
+	}
+	unreadable := pool("unreadable")
+	unreadable.Spec.Nomad.CredentialsSecretRef = &v1alpha1.SecretRef{Name: "no-right-to-read"}
+	s := newSweepShell(pool("away"), unreadable)
+	nodes := map[string]nomad.Node{"bbbbbbbb-0000-4000-8000-000000000001": {Status: nomad.NodeDown}, "bbbbbbbb-0000-4000-8000-000000000002": {Status: nomad.NodeDown}}
+	away := &sweptNomad{silent: true, view: s.nomad.view}
+	away.view.Nodes = nodes
+	s.Connections.Clusters = sweptByAddress{"http://127.0.0.1:4646": s.nomad, "http://127.0.0.1:4647": away}
+	s.Connections.Reader = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			if key.Name == "no-right-to-read" {
+				return errors.New("no right to read it")
+			}
+			return c.Get(ctx, key, o, opts...)
+		},
+	})
+	for looks := 1; looks <= 4; looks++ {
+		s.nomad.view.Taken, away.view.Taken = s.clock.Now(), s.clock.Now()
+		if err := s.Sweep(t.Context()); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "ns/unreadable") {
+			t.Errorf("got %v", err)
+		}
+		if away.asked != looks {
+			t.Errorf("the Nomad that doesn't answer was asked %d times in %d looks", away.asked, looks)
+		}
+		s.clock.Step(s.Interval)
+	}
+	if !slices.Contains(s.nomad.purged, lostID) {
+		t.Error("what is left of the lost member was not swept")
+	}
+}
+
+type sweptByAddress map[string]*sweptNomad
+
+func (b sweptByAddress) Get(c nomad.Connection) nomad.Cluster { return b[c.Address] }
+
+func TestLeftoversOfALostMemberAreSwept(t *testing.T) {
+	s := newSweepShell()
+	before := sweptSecrets(t)
+	if left := s.sweepFor(t, 10*time.Minute); len(left) != 3 {
+		t.Errorf("before the grace has passed only %v is left", left)
+	}
+	if left := s.sweepFor(t, 5*time.Minute); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	if got := sweptSecrets(t) - before; got != 1 {
+		t.Errorf("%v Secrets were counted", got)
+	}
+	told := ""
+	for range 3 {
+		told += <-s.events.Events + "\n"
+	}
+	for _, words := range []string{lostName, lostClaim, lostID} {
+		if !strings.Contains(told, words) {
+			t.Errorf("no event tells of %s: %s", words, told)
+		}
+	}
+}
+
+func TestWhatIsStillSomebodysIsNotSwept(t *testing.T) {
+	record := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}, Spec: v1alpha1.NomadNodeSpec{NodeID: lostID}}
+	other := func(change func(*kubevirtv1.VirtualMachine)) *kubevirtv1.VirtualMachine {
+		vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "other"}, Spec: kubevirtv1.VirtualMachineSpec{Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{}}}
+		change(vm)
+		return vm
+	}
+	volume := func(s kubevirtv1.VolumeSource) func(*kubevirtv1.VirtualMachine) {
+		return func(vm *kubevirtv1.VirtualMachine) {
+			vm.Spec.Template.Spec.Volumes = []kubevirtv1.Volume{{Name: "v", VolumeSource: s}}
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		more   client.Object
+		change func(*sweepShell)
+		want   []string
+	}{
+		{name: "a member's", more: record, want: []string{lostID, lostName, lostClaim}},
+		{name: "a VM's of its name", more: other(func(vm *kubevirtv1.VirtualMachine) { vm.Name = "p-1" }), want: []string{lostID, lostName, lostClaim}},
+		{name: "an instance's of its name", more: &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}}, want: []string{lostID, lostName, lostClaim}},
+		{name: "a disk that another VM has", more: other(volume(kubevirtv1.VolumeSource{PersistentVolumeClaim: &kubevirtv1.PersistentVolumeClaimVolumeSource{PersistentVolumeClaimVolumeSource: corev1.PersistentVolumeClaimVolumeSource{ClaimName: lostClaim}}})), want: []string{lostClaim}},
+		{name: "a Secret that another VM has", more: other(volume(kubevirtv1.VolumeSource{CloudInitNoCloud: &kubevirtv1.CloudInitNoCloudSource{UserDataSecretRef: &corev1.LocalObjectReference{Name: lostName}}})), want: []string{lostName}},
+		{name: "a node that Nomad is about to hear of again", change: func(s *sweepShell) { s.nomad.view.SettledSince = s.clock.Now().Add(time.Hour) }, want: []string{lostID}},
+		{name: "a node of another pool", change: func(s *sweepShell) { s.edit(func(n *nomad.Node) { n.PoolUID = "another" }) }, want: []string{lostID}},
+		{name: "a node that has come back", change: func(s *sweepShell) { s.edit(func(n *nomad.Node) { n.Status = nomad.NodeReady }) }, want: []string{lostID}},
+		{name: "a node of another name", change: func(s *sweepShell) { s.edit(func(n *nomad.Node) { n.Name = "renamed" }) }, want: []string{lostID}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var more []client.Object
+			if c.more != nil {
+				more = append(more, c.more)
+			}
+			s := newSweepShell(more...)
+			if c.change != nil {
+				c.change(s)
+			}
+			slices.Sort(c.want)
+			if left := s.sweepFor(t, time.Hour); !slices.Equal(left, c.want) {
+				t.Errorf("left: %v, want %v", left, c.want)
+			}
+		})
+	}
+}
+
+// edit changes what Nomad says of the node when it is asked.
+func (s *sweepShell) edit(change func(*nomad.Node)) {
+	n := s.nomad.inside[lostID]
+	change(&n)
+	s.nomad.inside[lostID] = n
+}
+
+// Whatever carries a mark or two of ours without being ours stays.
+func TestMarksThatDontAgreeAreNotEnough(t *testing.T) {
+	for name, change := range map[string]func(*metav1.ObjectMeta){
+		"a label without a pool's UID": func(m *metav1.ObjectMeta) { m.Annotations = nil },
+		"no label":                     func(m *metav1.ObjectMeta) { delete(m.Labels, v1alpha1.PoolLabel) },
+		"another member's":             func(m *metav1.ObjectMeta) { m.Labels[v1alpha1.NodeLabel] = "p-2" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSweepShell()
+			for _, o := range []client.Object{&corev1.PersistentVolumeClaim{}, &corev1.Secret{}} {
+				key := client.ObjectKey{Namespace: "ns", Name: lostClaim}
+				if _, secret := o.(*corev1.Secret); secret {
+					key.Name = lostName
+				}
+				if err := s.Client.Get(t.Context(), key, o); err != nil {
+					t.Fatal(err)
+				}
+				m := metav1.ObjectMeta{Labels: o.GetLabels(), Annotations: o.GetAnnotations()}
+				change(&m)
+				o.SetLabels(m.Labels)
+				o.SetAnnotations(m.Annotations)
+				if err := s.Client.Update(t.Context(), o); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if left := s.sweepFor(t, time.Hour); !slices.Contains(left, lostClaim) || !slices.Contains(left, lostName) {
+				t.Errorf("left: only %v", left)
+			}
+		})
+	}
+}
+
+// A look that panics, as on an answer of Nomad that nobody thought of, doesn't end the process, nor what is looked at next.
+func TestSweepThatPanicsIsOverWithItself(t *testing.T) {
+	s := newSweepShell()
+	live := s.Live
+	s.Live = nil
+	if err := s.sweepSafely(t.Context()); err == nil || !strings.Contains(err.Error(), "panic") {
+		t.Errorf("got %v", err)
+	}
+	s.Live = live
+	if err := s.sweepSafely(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,44 @@
+package kube
+
+import (
+	"context"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// Again is how soon to look once more after a step. Most steps also cause an event that comes sooner.
+const Again = 200 * time.Millisecond
+
+// Result turns the outcome of a step into when to look again. A conflict is no error: somebody else wrote, so that what
+// was observed is out of date.
+func Result(ctx context.Context, acted bool, wake time.Duration, err error) (ctrl.Result, error) {
+	switch {
+	case apierrors.IsConflict(err):
+		log.FromContext(ctx).V(1).Info("out of date, looking again", "cause", err.Error())
+		return ctrl.Result{RequeueAfter: Again}, nil
+	case err != nil:
+		return ctrl.Result{}, err
+	case acted:
+		return ctrl.Result{RequeueAfter: Again}, nil
+	default:
+		return ctrl.Result{RequeueAfter: max(wake, 0)}, nil
+	}
+}
+
+// Exactly is the condition that the object is still the one of this UID.
+func Exactly(uid types.UID) client.Preconditions { return client.Preconditions{UID: &uid} }
+
+// Options are those of each controller.
+func Options(workers int) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: workers,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](100*time.Millisecond, time.Minute),
+	}
+}

@@ -1,0 +1,326 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// removedClaimsAnnotation lists the claims that Harvester removes together with a VM.
+// Harvester: pkg/controller/master/virtualmachine/vm_controller.go.
+const removedClaimsAnnotation = "harvesterhci.io/removedPersistentVolumeClaims"
+
+// act takes a step. It returns true if anything may have changed.
+func (r *Reconciler) act(ctx context.Context, s *scope, d member.Decision) (bool, error) {
+	r.track(s, d)
+	step := r.stepOf(d.Step)
+	if step == nil {
+		return false, nil
+	}
+	if err := step(ctx, s, d); err != nil {
+		return true, fmt.Errorf("%s: %w", d.Step, err)
+	}
+	return true, nil
+}
+
+// stepOf is what takes a step; nil: there is nothing to be done.
+//
+//nolint:gocyclo,funlen // one line a step, and the linter exhaustive holds that none is missing
+func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, member.Decision) error {
+	switch step {
+	case member.Wait:
+		return nil
+	case member.RecordClaims:
+		return r.recordClaims
+	case member.CreateSecret:
+		return r.createSecret
+	case member.RenewSecret:
+		return r.renewSecret
+	case member.CreateVM:
+		return r.createVM
+	case member.StartVM:
+		return r.startVM
+	case member.RecordIntent:
+		return r.recordIntent
+	case member.Rescue:
+		return r.rescue
+	case member.ClearIntent:
+		return r.rescue
+	case member.Cordon:
+		return r.cordon
+	case member.Drain:
+		return r.drain
+	case member.Kick:
+		return r.kick
+	case member.MarkDrained:
+		return r.markDrained
+	case member.DeleteRecord:
+		return r.deleteRecord
+	case member.ListClaims:
+		return r.listClaims
+	case member.DeleteVM:
+		return r.deleteVM
+	case member.HaltVM:
+		return r.haltVM
+	case member.Purge:
+		return r.purge
+	case member.DeleteClaims:
+		return r.deleteClaims
+	case member.DeleteSecret:
+		return r.deleteSecret
+	case member.Release:
+		return r.release
+	}
+	return nil
+}
+
+// track has the member's allocations polled while it matters which live.
+func (r *Reconciler) track(s *scope, d member.Decision) {
+	cluster := s.link.Cluster
+	if !s.observed.Record.Emptying() || d.Step == member.Release {
+		cluster = nil
+	}
+	r.tracking.set(client.ObjectKeyFromObject(s.node), cluster, s.node.Spec.NodeID)
+}
+
+func (r *Reconciler) recordClaims(_ context.Context, s *scope, _ member.Decision) error {
+	// Written with the rest of the status, and only then is the next step taken.
+	s.claims = machine.ClaimNames(machine.MemberOf(s.node))
+	return nil
+}
+
+func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision) error {
+	if err := r.upToDate(ctx, s.node); err != nil {
+		return err
+	}
+	out, err := machine.Render(machine.MemberOf(s.node), s.facts)
+	if err != nil {
+		return apierrors.NewBadRequest(err.Error())
+	}
+	if err := r.Client.Create(ctx, out.VM); err != nil {
+		if apierrors.IsAlreadyExists(err) {
+			return nil // Ours or not: the next look at it tells.
+		}
+		return err
+	}
+	s.vm, s.observed.VM = out.VM, vmFacts(s.node, out.VM)
+	r.Events.vmCreated(s.node)
+	return nil
+}
+
+// upToDate is a conflict if the member's record isn't the latest. One that lags behind may not tell yet that the member's VM
+// was made, and has been lost since, that the member leaves, or that it doesn't any more.
+func (r *Reconciler) upToDate(ctx context.Context, n *v1alpha1.NomadNode) error {
+	now := &v1alpha1.NomadNode{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), now); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading the member's record again: %w", err)
+	}
+	if now.UID != n.UID || now.ResourceVersion != n.ResourceVersion {
+		return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("nomadnodes").GroupResource(), n.Name, errors.New("its record has changed"))
+	}
+	return nil
+}
+
+func (r *Reconciler) recordIntent(ctx context.Context, s *scope, d member.Decision) error {
+	now := s.observed.Now
+	deadline := now.Add(s.node.Spec.DrainPolicy.Deadline.Duration)
+	if d.Reason == v1alpha1.DrainVMDeleted {
+		deadline = now
+	}
+	id := r.NewID()
+	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
+		n.Spec.Drain = record.NewIntent(id, d.Reason, now, deadline)
+	})
+	if err == nil {
+		r.Events.leaving(s.node, d.Reason, s.observed.Instance.EvacuatedFrom)
+	}
+	return err
+}
+
+// markDrained is the point of no return, so Nomad itself is asked once more, past all caches: the node first, then its
+// allocations, so that nothing can have been placed in between.
+func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decision) error {
+	if !d.Unchecked {
+		in, err := r.inspect(ctx, s)
+		if err != nil {
+			return err
+		}
+		if open(in, s.node.Spec.DrainPolicy) {
+			// The view says otherwise, and catches up in a moment; if it doesn't, Nomad mustn't be asked each moment. Until then
+			// the member is described by what the leader says.
+			setNodeFacts(&s.observed.Nomad, in.Node)
+			s.observed.Nomad.Live, s.observed.Nomad.LiveKnown = memberAllocations(in.Live), true
+			s.pause = disagreement
+			return nil
+		}
+	}
+	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
+		kube.SetCondition(&st.Conditions, metav1.Condition{
+			Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: d.Drained.Reason, Message: d.Drained.Message, ObservedGeneration: s.node.Generation,
+			LastTransitionTime: metav1.NewTime(s.observed.Now),
+		})
+	})
+	if err != nil {
+		return err
+	}
+	result := "drained"
+	switch {
+	case d.Late:
+		result = "forced"
+		r.Events.drainSkipped(s.node, d.Drained.Message)
+	case d.Unchecked && d.Drained.Reason == v1alpha1.ReasonDeadline:
+		result = "forced"
+		r.Events.drainForced(s.node, d.Drained.Message)
+	default:
+		r.Events.drained(s.node, d.Drained.Message)
+	}
+	if s.node.Spec.Drain != nil {
+		drainSeconds.WithLabelValues(s.node.Namespace, s.node.Spec.PoolName, result).Observe(s.observed.Now.Sub(s.node.Spec.Drain.Time.Time).Seconds())
+	}
+	return nil
+}
+
+// reopen takes the Drained condition back, so that the drain goes on.
+func (r *Reconciler) reopen(ctx context.Context, s *scope) error {
+	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
+		kube.SetCondition(&st.Conditions, metav1.Condition{
+			Type: v1alpha1.NodeDrained, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDraining, ObservedGeneration: s.node.Generation,
+			LastTransitionTime: metav1.NewTime(s.observed.Now),
+			Message:            "The Nomad node takes work again, or has some; it is drained once more.",
+		})
+	})
+	if err == nil {
+		r.Events.reopened(s.node)
+	}
+	return err
+}
+
+// open is true for a node that may have, or may get, what a drain waits for.
+func open(in nomad.Inspection, p v1alpha1.DrainPolicy) bool {
+	return in.Found && (in.Node.Eligible || len(member.WaitedFor(memberAllocations(in.Live), p)) > 0)
+}
+
+func (r *Reconciler) deleteRecord(ctx context.Context, s *scope, _ member.Decision) error {
+	return client.IgnoreNotFound(r.Client.Delete(ctx, s.node, kube.Exactly(s.node.UID)))
+}
+
+func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision) error {
+	before := s.vm.DeepCopy()
+	after := s.vm.DeepCopy()
+	if after.Annotations == nil {
+		after.Annotations = map[string]string{}
+	}
+	after.Annotations[removedClaimsAnnotation] = strings.Join(s.node.Status.Claims, ",")
+	// A merge patch of this one key: a VM read through our types must never be written back whole.
+	err := r.Client.Patch(ctx, after, client.MergeFrom(before))
+	if kube.Refusal(err) != nil {
+		// Harvester refuses every change of a VM whose network is gone, but not its deletion. The claims are then removed
+		// one by one.
+		return r.deleteVM(ctx, s, d)
+	}
+	return client.IgnoreNotFound(err)
+}
+
+func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision) error {
+	if s.observed.Record.DrainedReason != v1alpha1.ReasonDeadline && s.link.Known {
+		// Since it was drained a guest that booted late may have joined, or somebody may have made the node eligible.
+		in, err := r.inspect(ctx, s)
+		if err != nil {
+			return err
+		}
+		if open(in, s.node.Spec.DrainPolicy) {
+			return r.reopen(ctx, s)
+		}
+	}
+	// In the background: with foreground deletion the collector could remove what Harvester's own clean-up still needs.
+	err := r.Client.Delete(ctx, s.vm, kube.Exactly(s.vm.UID), client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if err == nil {
+		r.Events.vmDeleted(s.node)
+	}
+	return client.IgnoreNotFound(err)
+}
+
+func (r *Reconciler) deleteClaims(ctx context.Context, s *scope, _ member.Decision) error {
+	var errs []error
+	for _, c := range s.observed.Claims {
+		if !c.Deleting {
+			pvc := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: s.node.Namespace, Name: c.Name}}
+			errs = append(errs, client.IgnoreNotFound(r.Client.Delete(ctx, pvc)))
+		}
+	}
+	return errors.Join(append(errs, r.deleteDataVolumes(ctx, s)...)...)
+}
+
+// release lets the record go. Nomad is asked once more, because a guest may have registered after the last look.
+func (r *Reconciler) release(ctx context.Context, s *scope, d member.Decision) error {
+	if err := r.counted(ctx, s.node); err != nil {
+		return err
+	}
+	if d.Late {
+		r.Events.purgeSkipped(s.node)
+	} else if s.observed.Record.Purge {
+		if _, err := r.purgeOwn(ctx, s); err != nil {
+			return err
+		}
+	}
+	reason := v1alpha1.DrainDeleted
+	if s.node.Spec.Drain != nil {
+		reason = s.node.Spec.Drain.Reason
+	}
+	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { controllerutil.RemoveFinalizer(n, v1alpha1.NodeFinalizer) })
+	if err == nil {
+		membersRemoved.WithLabelValues(s.node.Namespace, s.node.Spec.PoolName, string(reason)).Inc()
+	}
+	return client.IgnoreNotFound(err)
+}
+
+// counted is nil once the pool has counted the member, whose name it would use again otherwise. A pool that is gone makes no
+// more members.
+func (r *Reconciler) counted(ctx context.Context, n *v1alpha1.NomadNode) error {
+	p, err := r.poolOf(ctx, n)
+	if err != nil || p == nil {
+		return err
+	}
+	if recorded := p.Status.NextOrdinal; pool.NextOrdinal(p.Name, string(p.UID), recorded, func(name string) bool { return name == n.Name }) != recorded {
+		return fmt.Errorf("pool %s has not counted the member yet", p.Name)
+	}
+	return nil
+}
+
+// patchNode changes the member's spec or metadata, if nobody else has written since it was read.
+func (r *Reconciler) patchNode(ctx context.Context, s *scope, change func(*v1alpha1.NomadNode)) error {
+	after := s.node.DeepCopy()
+	change(after)
+	if err := r.Client.Patch(ctx, after, kube.Locked(s.node)); err != nil {
+		return err
+	}
+	s.node = after
+	return nil
+}
+
+// patchStatus changes the member's status, if nobody else has written since it was read.
+func (r *Reconciler) patchStatus(ctx context.Context, s *scope, change func(*v1alpha1.NomadNodeStatus)) error {
+	status := s.node.Status.DeepCopy()
+	change(status)
+	after, err := kube.PatchNodeStatus(ctx, r.Client, s.node, *status)
+	if err != nil {
+		return err
+	}
+	s.node, s.observed.Record = after, record.Of(after)
+	return nil
+}

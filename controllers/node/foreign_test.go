@@ -1,0 +1,22 @@
+package node
+
+import (
+	"testing"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// An operator who gives the Nomad client of a member another name doesn't take it from its member.
+func TestRenamedNomadNodeIsStillTheMembers(t *testing.T) {
+	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		return running(n, s, nomad.Node{Name: "renamed", Status: nomad.NodeReady, Eligible: true})
+	})
+	s.reconcile(t)
+	n := s.node(t)
+	if n.Status.Phase != v1alpha1.NodePhaseReady || n.Spec.Drain != nil {
+		t.Errorf("phase %s, drain %v", n.Status.Phase, n.Spec.Drain)
+	}
+}

@@ -1,0 +1,99 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+)
+
+// outlived is a drained member whose VM is still there, though it has been deleted and its guest is gone. refuse is what
+// admission says to a change of the VM; nil: it is accepted.
+func outlived(t *testing.T, refuse func(patch string) error) *memberShell {
+	t.Helper()
+	s := newMemberShell(func(n *v1alpha1.NomadNode, _ *memberShell) []client.Object {
+		ago := metav1.NewTime(now.Add(-time.Minute))
+		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
+		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, ago.Time, now)
+		n.Status.VM.UID, n.Status.Claims = "vm", []string{"c"}
+		n.Status.JoinedTime = &ago
+		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrained, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
+		vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "ns", Name: "p-1", UID: "vm", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), DeletionTimestamp: &ago, Finalizers: []string{"a/b"},
+		}}
+		always := kubevirtv1.RunStrategyAlways
+		vm.Spec.RunStrategy = &always
+		// KubeVirt holds the instance until it has written its end into the VM.
+		vmi := &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", DeletionTimestamp: &ago, Finalizers: []string{"c/d"}}}
+		vmi.Status.Phase = kubevirtv1.Succeeded
+		return []client.Object{vm, vmi}
+	})
+	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			if _, ok := o.(*kubevirtv1.VirtualMachine); ok {
+				data, err := p.Data(o)
+				if err = errors.Join(err, refuse(string(data))); err != nil {
+					return err
+				}
+			}
+			return c.Patch(ctx, o, p, opts...)
+		},
+	})
+	return s
+}
+
+func denied(text string) error {
+	return apierrors.NewBadRequest(`admission webhook "validator.harvesterhci.io" denied the request: ` + text)
+}
+
+func TestDeletedVMThatAdmissionHolds(t *testing.T) {
+	const quota = "cpu insufficient resources due to resource quota"
+	for name, c := range map[string]struct {
+		refuse func(patch string) error
+		halted bool
+		says   string // of VMReady; empty: not that it is stuck
+	}{
+		"going":              {func(string) error { return nil }, false, ""},
+		"webhook away":       {func(string) error { return apierrors.NewInternalError(errors.New("no endpoints")) }, false, ""},
+		"something else":     {func(string) error { return denied("no such network") }, false, "no such network"},
+		"halting is refused": {func(string) error { return denied(quota) }, false, quota},
+		"above the quota": {func(patch string) error {
+			if strings.Contains(patch, "Halted") {
+				return nil
+			}
+			return denied(quota)
+		}, true, quota},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := outlived(t, c.refuse)
+			res := s.reconcile(t)
+			vm := &kubevirtv1.VirtualMachine{}
+			if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p-1"}, vm); err != nil {
+				t.Fatal(err)
+			}
+			if got := *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted; got != c.halted {
+				t.Errorf("halted: %t", got)
+			}
+			if !c.halted && res.RequeueAfter != holdRetry {
+				t.Errorf("looks again after %s", res.RequeueAfter)
+			}
+			is := record.Condition(s.node(t), v1alpha1.NodeVMReady)
+			if (is.Reason == v1alpha1.ReasonDeleteStuck) != (c.says != "") || !strings.Contains(is.Message, c.says) {
+				t.Errorf("got %+v", is)
+			}
+			if e := s.event(); strings.Contains(e, "DeleteStuck") != (c.says != "") {
+				t.Errorf("event %q", e)
+			}
+		})
+	}
+}

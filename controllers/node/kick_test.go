@@ -1,0 +1,47 @@
+package node
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// ended is a Nomad in which the drain that the view still shows is over.
+type ended struct{ *nomadStub }
+
+func (e ended) Get(nomad.Connection) nomad.Cluster { return e }
+
+func (e ended) KickDrain(context.Context, string, nomad.DrainRequest) error {
+	e.called("kick")
+	return nomad.ErrNotDraining
+}
+
+// A drain that has ended in the meantime isn't kicked, nor is it said that it was: the next one may have to be.
+func TestKickThatCameTooLateIsNotRecorded(t *testing.T) {
+	system := alloc
+	system.JobType = "system"
+	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now.Add(time.Minute))
+		n.Status.Nomad.OnlySystemSince = &metav1.Time{Time: now.Add(-time.Minute)}
+		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: {system}}}
+		last := &nomad.Drain{Status: nomad.DrainDraining, IntentID: "intent-1", OnTimeout: v1alpha1.DrainForce, StartedAt: now.Add(-time.Minute)}
+		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: last})
+	})
+	s.Connections.Clusters = ended{s.nomad}
+	if res := s.reconcile(t); len(s.nomad.calls) != 1 || s.nomad.calls[0] != "kick" || res.RequeueAfter != disagreement {
+		t.Errorf("asked for %q, looks again after %s", s.nomad.calls, res.RequeueAfter)
+	}
+	if got := s.node(t).Status.KickedDrain; got != "" {
+		t.Errorf("kicked %q", got)
+	}
+	if e := s.event(); e != "" {
+		t.Errorf("event %q", e)
+	}
+}

@@ -1,0 +1,131 @@
+package node
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision) error {
+	if err := r.recordCordon(ctx, s); err != nil {
+		return err
+	}
+	if err := r.stillOrdered(ctx, s); err != nil {
+		return err
+	}
+	return gone(s.link.Cluster.Cordon(ctx, s.node.Spec.NodeID))
+}
+
+// stillOrdered is a conflict if the member's record isn't the latest: another leader may have taken the order back, and forgotten
+// it, so that nobody would undo what is done for it.
+func (r *Reconciler) stillOrdered(ctx context.Context, s *scope) error {
+	return r.upToDate(ctx, s.node)
+}
+
+// recordCordon writes down that the node is made ineligible for the intent, before it is, so that it isn't taken for an
+// operator's doing later.
+func (r *Reconciler) recordCordon(ctx context.Context, s *scope) error {
+	if s.observed.Record.Cordoned() {
+		return nil
+	}
+	return r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.CordonedDrain = s.node.Spec.Drain.ID })
+}
+
+// rescue undoes in Nomad what was done for an order to leave that was taken back, and clears the order once nothing is left to be
+// undone. Nomad itself is asked what is: the view may be older than our own cordon, and without an order nobody would make the node
+// eligible again; or older than its end, which isn't to be told of twice.
+func (r *Reconciler) rescue(ctx context.Context, s *scope, _ member.Decision) error {
+	in, err := r.inspect(ctx, s)
+	if err != nil {
+		return err
+	}
+	cordoned := !in.Node.Eligible && s.observed.Record.Cordoned()
+	foreign := in.Node.Draining && (in.Node.LastDrain == nil || in.Node.LastDrain.IntentID != s.node.Spec.Drain.ID)
+	if !in.Found || foreign || !in.Node.Draining && !cordoned {
+		return r.clearIntent(ctx, s)
+	}
+	undo := s.link.Cluster.CancelDrain
+	if cordoned {
+		undo = s.link.Cluster.Uncordon
+	}
+	if err := gone(undo(ctx, s.node.Spec.NodeID)); err != nil {
+		return err
+	}
+	r.Events.drainCanceled(s.node, cordoned)
+	return nil
+}
+
+// clearIntent removes an order to leave, and with it the wish that the member be the next to go: that was for this time.
+func (r *Reconciler) clearIntent(ctx context.Context, s *scope) error {
+	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
+		n.Spec.Drain = nil
+		delete(n.Annotations, v1alpha1.DeleteNextAnnotation)
+	})
+}
+
+func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision) error {
+	if goOn, err := r.recheck(ctx, s); err != nil || !goOn {
+		return err
+	}
+	if err := r.stillOrdered(ctx, s); err != nil {
+		return err
+	}
+	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
+	if sent {
+		r.Events.drainStarted(s.node)
+	}
+	return gone(err)
+}
+
+// kick sends a stalled drain again, and then writes that down. A crash in between kicks it twice, which does no harm: the
+// deadline doesn't move later. The other way round, a kick that was lost would be missed for ever.
+func (r *Reconciler) kick(ctx context.Context, s *scope, _ member.Decision) error {
+	err := gone(s.link.Cluster.KickDrain(ctx, s.node.Spec.NodeID, drainRequest(s)))
+	if errors.Is(err, nomad.ErrNotDraining) { // it has ended since; the view catches up in a moment
+		s.pause = disagreement
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.KickedDrain = s.node.Spec.Drain.ID }); err != nil {
+		return err
+	}
+	r.Events.drainKicked(s.node)
+	return nil
+}
+
+// purge removes the node from Nomad, if it is there: the view shows it for a moment after it has gone.
+func (r *Reconciler) purge(ctx context.Context, s *scope, _ member.Decision) error {
+	purged, err := r.purgeOwn(ctx, s)
+	if err != nil || !purged {
+		s.pause = disagreement
+		return err
+	}
+	r.Events.purged(s.node)
+	return nil
+}
+
+func drainRequest(s *scope) nomad.DrainRequest {
+	p, in := s.node.Spec.DrainPolicy, s.node.Spec.Drain
+	return nomad.DrainRequest{
+		IntentID:         in.ID,
+		Remaining:        in.Deadline.Sub(s.observed.Now),
+		NoDeadline:       record.Of(s.node).DrainOnTimeout() == v1alpha1.DrainRetain,
+		IgnoreSystemJobs: p.IgnoreSystemJobs,
+		Pool:             s.node.Namespace + "/" + s.node.Spec.PoolName,
+		Member:           s.node.Name,
+	}
+}
+
+// gone takes a node that Nomad doesn't know for done.
+func gone(err error) error {
+	if errors.Is(err, nomad.ErrNodeNotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,300 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// nodeScope is one member in one reconcile: what was read, and what was made of it.
+type scope struct {
+	node     *v1alpha1.NomadNode
+	vm       *kubevirtv1.VirtualMachine         // nil: none of this name
+	vmi      *kubevirtv1.VirtualMachineInstance // nil: none
+	link     nomadlink.Link
+	facts    machine.Facts // only while the VM is to be made
+	claims   []string      // to be recorded; nil: recorded already
+	pause    time.Duration // before the next look, after a step that found something in its way; 0: none
+	observed member.Observed
+
+	// dataVolumes are those of the member's claims that aren't being deleted; only while the member is being removed.
+	dataVolumes []string
+}
+
+func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope, error) {
+	s := &scope{node: n.DeepCopy()}
+	s.observed = member.Observed{Now: r.Clock.Now(), Record: record.Of(n), PurgePatience: r.PurgePatience}
+	link, err := r.Connections.Link(ctx, n, n.Spec.Connection)
+	if err != nil {
+		return nil, err
+	}
+	s.link = link.Of(n)
+	if err := r.observeVM(ctx, s); err != nil {
+		return nil, err
+	}
+	r.observeHold(ctx, s)
+	if err := r.observeParts(ctx, s); err != nil {
+		return nil, err
+	}
+	siblings, err := r.siblings(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	observeNomad(s, siblings)
+	r.observeClosely(ctx, s)
+	r.observeStopTime(ctx, s)
+	return s, r.observePool(ctx, s)
+}
+
+// observePool looks if the member still has a pool, while that matters.
+func (r *Reconciler) observePool(ctx context.Context, s *scope) error {
+	if !member.MindsPool(s.observed) {
+		return nil
+	}
+	p, err := r.poolOf(ctx, s.node)
+	s.observed.Disowned = err == nil && (p == nil || p.DeletionTimestamp != nil)
+	return err
+}
+
+// poolOf is the pool that made the member, as the API server has it; nil: it is gone.
+func (r *Reconciler) poolOf(ctx context.Context, n *v1alpha1.NomadNode) (*v1alpha1.NomadNodePool, error) {
+	p := &v1alpha1.NomadNodePool{}
+	found, err := r.getLive(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.PoolName}, p)
+	if err != nil || !found || string(p.UID) != n.Spec.PoolUID {
+		return nil, err
+	}
+	return p, nil
+}
+
+// observeVM reads the VM and its instance. Presence is believed of the cache, absence only of the API server: a VM that
+// was made a moment ago is not in the cache yet, and to take a running guest for gone would be the worst mistake.
+func (r *Reconciler) observeVM(ctx context.Context, s *scope) error {
+	vm, vmi := &kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{}
+	key := client.ObjectKeyFromObject(s.node)
+	found, err := r.get(ctx, key, vm)
+	if recorded := s.node.Status.VM.UID; err == nil && found && recorded != "" && recorded != string(vm.UID) {
+		// Another VM of this name: the cache may not know yet that it is gone, and that the member's is there.
+		vm = &kubevirtv1.VirtualMachine{}
+		found, err = r.getLive(ctx, key, vm)
+	}
+	if err != nil {
+		return err
+	}
+	if found {
+		s.vm = vm
+		s.observed.VM = vmFacts(s.node, vm)
+	}
+	if found, err = r.get(ctx, key, vmi); err != nil {
+		return err
+	}
+	// The instance of a stranger's VM of this name is a stranger's too, and must not hold the member's removal.
+	if found && (s.observed.VM.Ours || s.vm == nil || !metav1.IsControlledBy(vmi, s.vm)) {
+		s.vmi = vmi
+		s.observed.Instance = instanceFacts(vmi)
+	}
+	return nil
+}
+
+func instanceFacts(vmi *kubevirtv1.VirtualMachineInstance) member.Instance {
+	out := member.Instance{
+		Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running, Ended: vmi.IsFinal(), Host: vmi.Status.NodeName, EvacuatedFrom: evacuatedFrom(vmi),
+	}
+	if vmi.DeletionTimestamp != nil {
+		out.DeletingSince = vmi.DeletionTimestamp.Time
+	}
+	// KubeVirt copies the Pod's condition (KubeVirt: pkg/virt-controller/watch/vmi/lifecycle.go). While a claim isn't there yet it
+	// writes the same, but then there is no Pod, and the phase is Pending.
+	for _, c := range vmi.Status.Conditions {
+		if vmi.IsScheduling() && string(c.Type) == string(corev1.PodScheduled) && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+			out.Unschedulable, out.UnschedulableSince = c.Message, c.LastTransitionTime.Time
+		}
+	}
+	return out
+}
+
+// evacuatedFrom is the host that KubeVirt wants freed of an instance and leaves to us to free.
+func evacuatedFrom(vmi *kubevirtv1.VirtualMachineInstance) string {
+	if s := vmi.Spec.EvictionStrategy; s == nil || *s != kubevirtv1.EvictionStrategyExternal {
+		return ""
+	}
+	return vmi.Status.EvacuationNodeName
+}
+
+func (r *Reconciler) get(ctx context.Context, key types.NamespacedName, o client.Object) (bool, error) {
+	err := r.Client.Get(ctx, key, o)
+	if apierrors.IsNotFound(err) {
+		return r.getLive(ctx, key, o)
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading %T %s: %w", o, key, err)
+	}
+	return true, nil
+}
+
+func (r *Reconciler) getLive(ctx context.Context, key types.NamespacedName, o client.Object) (bool, error) {
+	err := r.Live.Get(ctx, key, o)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("reading %T %s: %w", o, key, err)
+	}
+	return err == nil, nil
+}
+
+func vmFacts(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) member.VM {
+	out := member.VM{
+		Exists:        true,
+		Ours:          record.Ours(n, vm),
+		Deleting:      vm.DeletionTimestamp != nil,
+		Finalizers:    vm.Finalizers,
+		Halted:        vm.Spec.RunStrategy != nil && *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted,
+		Status:        string(vm.Status.PrintableStatus),
+		AboveQuota:    vm.Annotations[aboveQuotaAnnotation],
+		RemovalListed: vm.Annotations[removedClaimsAnnotation] == strings.Join(n.Status.Claims, ","),
+	}
+	if out.Deleting {
+		out.DeletingSince = vm.DeletionTimestamp.Time
+	}
+	for _, c := range vm.Status.Conditions {
+		if c.Type == kubevirtv1.VirtualMachineFailure && c.Status == corev1.ConditionTrue {
+			out.Failure = c.Message
+		}
+	}
+	return out
+}
+
+// observeParts reads what only a member that is being made or removed needs.
+func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
+	making := !s.observed.VM.Exists && !s.observed.Record.Leaving() && !s.observed.Record.VMMade
+	removing := s.observed.Record.Drained && (!s.observed.VM.Exists || !s.observed.VM.Ours)
+	if !making && !removing {
+		return nil
+	}
+	if err := r.observeSecret(ctx, s); err != nil {
+		return err
+	}
+	if removing {
+		if err := r.observeClaims(ctx, s); err != nil {
+			return err
+		}
+		return r.observeDataVolumes(ctx, s)
+	}
+	facts, err := machine.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template, &s.node.Spec.Client)
+	if err != nil {
+		return err
+	}
+	s.facts = facts
+	if ps := machine.Check(&s.node.Spec.Template, &s.node.Spec.Client, s.facts); len(ps) > 0 {
+		s.observed.Record.Problem = &member.Problem{Reason: ps[0].Reason, Message: ps[0].Message}
+	}
+	return nil
+}
+
+func (r *Reconciler) observeClaims(ctx context.Context, s *scope) error {
+	for _, name := range s.node.Status.Claims {
+		pvc := &corev1.PersistentVolumeClaim{}
+		err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.node.Namespace, Name: name}, pvc)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading claim %s: %w", name, err)
+		}
+		c := member.Claim{Name: name, Finalizers: pvc.Finalizers}
+		if pvc.DeletionTimestamp != nil {
+			c.Deleting, c.DeletingSince = true, pvc.DeletionTimestamp.Time
+		}
+		s.observed.Claims = append(s.observed.Claims, c)
+	}
+	return nil
+}
+
+// siblings are the IDs of the Nomad nodes that are ordered to leave together with this one.
+func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]string, error) {
+	if n.Spec.Drain == nil || record.Condition(n, v1alpha1.NodeDrained).Status == "True" {
+		return nil, nil
+	}
+	var l v1alpha1.NomadNodeList
+	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace)); err != nil {
+		return nil, fmt.Errorf("listing the members of pool %s: %w", n.Spec.PoolName, err)
+	}
+	var out []string
+	for _, o := range l.Items {
+		if o.Name != n.Name && o.Spec.PoolUID == n.Spec.PoolUID && o.Spec.Drain != nil && !o.Spec.Drain.Canceled {
+			out = append(out, o.Spec.NodeID)
+		}
+	}
+	return out, nil
+}
+
+func observeNomad(s *scope, siblings []string) {
+	s.observed.Nomad = member.Nomad{Known: s.link.Known, Why: s.link.Message, NotAsked: s.link.Reason == v1alpha1.ReasonUnknown}
+	for _, id := range siblings {
+		if v, ok := s.link.View.Nodes[id]; ok && v.Eligible {
+			s.observed.SiblingsEligible = true
+		}
+	}
+	v, ok := s.link.View.Nodes[s.node.Spec.NodeID]
+	if !ok {
+		return
+	}
+	o := &s.observed.Nomad
+	setNodeFacts(o, v)
+	if s.link.Cluster == nil || !s.observed.Record.Emptying() {
+		return
+	}
+	allocs := s.link.Cluster.Allocations()
+	live, asked := allocs.Live[s.node.Spec.NodeID]
+	if v.Status == nomad.NodeDown { // nobody can fetch data from it
+		live = slices.DeleteFunc(slices.Clone(live), func(a nomad.Allocation) bool { return a.MovingTo != "" })
+	}
+	o.LiveKnown = asked && s.observed.Now.Sub(allocs.Started) < nomadlink.ViewLimit
+	o.Live = memberAllocations(live)
+	if allocs.Err != nil {
+		o.LiveProblem = nomad.Cause(allocs.Err)
+	}
+}
+
+// observeStopTime asks how long what is left may take to stop. Without an answer that is as it was written down last.
+func (r *Reconciler) observeStopTime(ctx context.Context, s *scope) {
+	if s.link.Cluster == nil || !member.AsksStopTime(s.observed) {
+		return
+	}
+	longest, err := s.link.Cluster.StopTime(ctx, s.node.Spec.NodeID)
+	if err != nil {
+		log.FromContext(ctx).Info("how long the allocations may take to stop isn't known", "cause", nomad.Cause(err))
+		return
+	}
+	s.observed.Nomad.StopTime = &longest
+}
+
+func setNodeFacts(o *member.Nomad, v nomad.Node) {
+	o.Registered, o.Status, o.Eligible, o.Draining = true, v.Status, v.Eligible, v.Draining
+	if v.LastDrain != nil {
+		o.DrainIntent, o.DrainOnTimeout, o.DrainCompleted = v.LastDrain.IntentID, v.LastDrain.OnTimeout, v.LastDrain.Status == nomad.DrainComplete
+		o.DrainIgnoreSystemJobs = v.LastDrain.IgnoreSystemJobs
+		o.DrainStarted, o.DrainUpdated = v.LastDrain.StartedAt, v.LastDrain.UpdatedAt
+	}
+}
+
+func short(id string) string {
+	if len(id) > 8 {
+		return id[:8]
+	}
+	return id
+}

@@ -1,0 +1,197 @@
+package node
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// hidden is a member that leaves and whose node isn't in Nomad's list, though Nomad has it.
+func hidden(inside nomad.Inspection, change func(*v1alpha1.NomadNode)) *memberShell {
+	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainUnhealthy, now, now.Add(15*time.Minute))
+		objects := running(n, s, inside.Node)
+		inside.Node = s.nomad.inside.Node
+		s.nomad.view.Nodes, s.nomad.inside = nil, inside
+		change(n)
+		return objects
+	})
+}
+
+func asIs(*v1alpha1.NomadNode) {}
+
+// A job can take its node out of the list, by changing the node's meta. Its member is emptied all the same, and goes at its deadline.
+func TestHiddenNodeIsDrained(t *testing.T) {
+	sent := &nomad.Drain{Status: nomad.DrainDraining, IntentID: "intent-1", OnTimeout: v1alpha1.DrainForce}
+	for name, c := range map[string]struct {
+		node    nomad.Node
+		after   time.Duration
+		calls   string
+		drained string
+	}{
+		"eligible":              {nomad.Node{Status: nomad.NodeReady, Eligible: true}, 0, "inspect cordon", ""},
+		"ineligible":            {nomad.Node{Status: nomad.NodeReady}, 0, "inspect inspect drain", ""},
+		"draining":              {nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: sent}, 0, "inspect", ""},
+		"draining too long":     {nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: sent}, 16 * time.Minute, "inspect", v1alpha1.ReasonDeadline},
+		"with meta of another":  {nomad.Node{Status: nomad.NodeReady, Eligible: true, PoolUID: "x", Member: "y"}, 0, "inspect cordon", ""},
+		"called otherwise":      {nomad.Node{Name: "renamed", Status: nomad.NodeReady, Eligible: true, PoolUID: "u", Member: "p-1"}, 0, "inspect cordon", ""},
+		"eligible and too long": {nomad.Node{Status: nomad.NodeReady, Eligible: true}, 16 * time.Minute, "inspect cordon", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := hidden(nomad.Inspection{Found: true, Node: c.node, Live: []nomad.Allocation{alloc}}, asIs)
+			s.clock.SetTime(now.Add(c.after))
+			s.nomad.view.Taken = s.clock.Now()
+			res := s.reconcile(t)
+			if calls := strings.Join(s.nomad.calls, " "); calls != c.calls {
+				t.Errorf("Nomad was asked to %q, want %q", calls, c.calls)
+			}
+			d := record.Condition(s.node(t), v1alpha1.NodeDrained)
+			if got := d.Status == metav1.ConditionTrue; got != (c.drained != "") || got && d.Reason != c.drained {
+				t.Errorf("drained: %+v", d)
+			}
+			if res.RequeueAfter <= 0 || res.RequeueAfter > disagreement {
+				t.Errorf("looks again after %s", res.RequeueAfter)
+			}
+		})
+	}
+}
+
+// A node that Nomad doesn't have is looked for when the member is looked at, and no more often than before.
+func TestAbsentNodeIsNotAskedForEachMoment(t *testing.T) {
+	s := hidden(nomad.Inspection{}, asIs)
+	if res := s.reconcile(t); res.RequeueAfter < time.Minute || strings.Join(s.nomad.calls, " ") != "inspect" {
+		t.Errorf("asked %q, and looks again after %s", s.nomad.calls, res.RequeueAfter)
+	}
+}
+
+// silent doesn't tell of single nodes.
+type silent struct{ *nomadStub }
+
+func (s silent) Get(nomad.Connection) nomad.Cluster { return s }
+
+func (s silent) Inspect(context.Context, string) (nomad.Inspection, error) {
+	return nomad.Inspection{}, nomad.ErrUnreachable
+}
+
+// Unknown is not gone: the member waits, unless somebody asked for its deletion, and then to its deadline only.
+func TestHiddenNodeThatIsNotToldOf(t *testing.T) {
+	for _, deleted := range []bool{false, true} {
+		s := hidden(nomad.Inspection{}, func(n *v1alpha1.NomadNode) {
+			if deleted {
+				n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
+			}
+		})
+		s.Connections.Clusters = silent{s.nomad}
+		s.clock.SetTime(now.Add(16 * time.Minute))
+		s.nomad.view.Taken = s.clock.Now()
+		s.reconcile(t)
+		if d := record.Condition(s.node(t), v1alpha1.NodeDrained); (d.Status == metav1.ConditionTrue) != deleted || len(s.nomad.calls) > 0 {
+			t.Errorf("deleted %t: %+v, asked %q", deleted, d, s.nomad.calls)
+		}
+	}
+}
+
+// Nothing is done to a node of the member's ID that isn't the member's, whatever becomes of the member.
+func TestForeignNodeIsLeftAlone(t *testing.T) {
+	foreign := nomad.Node{ID: shellNodeID, Name: "web-7", Status: nomad.NodeReady, Eligible: true, PoolUID: "x", Member: "web-7"}
+	for name, c := range map[string]struct {
+		policy  v1alpha1.DrainTimeoutAction
+		listed  bool
+		after   time.Duration
+		drained bool
+	}{
+		"before the deadline":         {v1alpha1.DrainForce, true, 0, false},
+		"hidden, before the deadline": {v1alpha1.DrainForce, false, 0, false},
+		"at the deadline":             {v1alpha1.DrainForce, true, 16 * time.Minute, true},
+		"Retain":                      {v1alpha1.DrainRetain, true, 16 * time.Minute, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := hidden(nomad.Inspection{Found: true, Node: foreign, Live: []nomad.Allocation{alloc}}, func(n *v1alpha1.NomadNode) {
+				n.Spec.DrainPolicy.OnTimeout = c.policy
+			})
+			if c.listed {
+				listed := foreign
+				listed.PoolUID, listed.Member = "", ""
+				s.nomad.view.Nodes = map[string]nomad.Node{shellNodeID: listed}
+			}
+			s.clock.SetTime(now.Add(c.after))
+			s.nomad.view.Taken = s.clock.Now()
+			s.reconcile(t)
+			onlyLooked(t, s)
+			d := record.Condition(s.node(t), v1alpha1.NodeDrained)
+			if (d.Status == metav1.ConditionTrue) != c.drained {
+				t.Errorf("drained: %+v", d)
+			}
+			if !c.drained && (d.Reason != v1alpha1.ReasonNodeIDTaken || !strings.Contains(d.Message, `"web-7" of the pool with the UID "x"`)) {
+				t.Errorf("said: %+v", d)
+			}
+		})
+	}
+}
+
+// A member whose node turned out to be another's goes in the end, and that node stays.
+func TestMemberOfAForeignNodeGoes(t *testing.T) {
+	foreign := nomad.Node{ID: shellNodeID, Name: "web-7", Status: nomad.NodeReady, Eligible: true, PoolUID: "x", Member: "web-7"}
+	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		running(n, s, foreign)
+		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainUnhealthy, now.Add(-time.Hour), now.Add(-time.Minute))
+		n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
+		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline, LastTransitionTime: metav1.NewTime(now)}}
+		return nil // the VM is gone
+	})
+	for range 20 {
+		s.reconcile(t)
+		if err := s.Client.Get(t.Context(), request.NamespacedName, &v1alpha1.NomadNode{}); apierrors.IsNotFound(err) {
+			onlyLooked(t, s)
+			return
+		}
+	}
+	t.Errorf("it is there: %+v", s.node(t).Status)
+}
+
+// A record that is a copy of another has the ID of a node that isn't its own, and never will be.
+func TestCopyOfAMemberDoesNothingToItsNode(t *testing.T) {
+	for _, deleted := range []bool{false, true} {
+		s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+			running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true, PoolUID: "u", Member: "p-1"})
+			n.Status = v1alpha1.NomadNodeStatus{}
+			if deleted {
+				n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
+			}
+			return nil
+		})
+		for range 10 {
+			if _, err := s.Reconcile(t.Context(), request); err != nil {
+				t.Fatal(err)
+			}
+		}
+		onlyLooked(t, s)
+		n := &v1alpha1.NomadNode{}
+		err := s.Client.Get(t.Context(), request.NamespacedName, n)
+		switch {
+		case deleted && err == nil:
+			t.Errorf("still there: %+v", n.Status.Conditions)
+		case !deleted && (record.Condition(n, v1alpha1.NodeVMReady).Reason != v1alpha1.ReasonNodeIDTaken || n.Status.Nomad.Status != ""):
+			t.Errorf("said: %+v, %v", n.Status, err)
+		}
+	}
+}
+
+func onlyLooked(t *testing.T, s *memberShell) {
+	t.Helper()
+	for _, call := range s.nomad.calls {
+		if call != "inspect" {
+			t.Errorf("Nomad was asked to %q", s.nomad.calls)
+			return
+		}
+	}
+}

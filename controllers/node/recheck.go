@@ -1,0 +1,53 @@
+package node
+
+import (
+	"context"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// recheck asks Nomad's leader once more before a drain, for the node first and then for its allocations, so that none can have
+// been placed since. It returns true if the member is to be drained.
+func (r *Reconciler) recheck(ctx context.Context, s *scope) (bool, error) {
+	conditional := member.Rechecks(s.observed)
+	if !conditional && s.observed.Record.Cordoned() {
+		return true, nil
+	}
+	in, err := r.inspect(ctx, s)
+	if err != nil || s.observed.Nomad.Foreign != "" {
+		return false, err
+	}
+	if conditional {
+		fresh := s.observed
+		fresh.Nomad = member.Nomad{Known: true}
+		if in.Found {
+			setNodeFacts(&fresh.Nomad, in.Node)
+		}
+		if member.Rechecks(fresh) { // it hasn't gone down, and no other one of us has sent the drain
+			return r.stillEmpty(ctx, s, in)
+		}
+	}
+	if in.Found && in.Node.Eligible { // the view that said otherwise is older than the end of an earlier rescue
+		return true, r.recordCordon(ctx, s)
+	}
+	return true, nil
+}
+
+// stillEmpty takes an order back that holds only for an empty member, if the member isn't: it was empty when the pool chose it,
+// but its node took work until it was made ineligible. It returns true if the member is to be drained.
+func (r *Reconciler) stillEmpty(ctx context.Context, s *scope, in nomad.Inspection) (bool, error) {
+	if in.Node.Eligible {
+		return false, r.cordon(ctx, s, member.Decision{})
+	}
+	occupant, occupied := member.Occupant(memberAllocations(in.Live), s.node.Spec.Drain.OnlyIf)
+	if !occupied {
+		return true, nil
+	}
+	if err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain.Canceled = true }); err != nil {
+		return false, err
+	}
+	r.Events.drainWithdrawn(s.node, occupant.Name)
+	return false, nil
+}

@@ -1,0 +1,195 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// fails has the API server answer DELETE, CREATE and PATCH of other objects than members with an error, if what gives one.
+func (s *memberShell) fails(what func(verb string, o client.Object) error) {
+	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			if err := what("delete", o); err != nil {
+				return err
+			}
+			return c.Delete(ctx, o, opts...)
+		},
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if err := what("create", o); err != nil {
+				return err
+			}
+			return c.Create(ctx, o, opts...)
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			if err := what("patch", o); err != nil {
+				return err
+			}
+			return c.Patch(ctx, o, p, opts...)
+		},
+	})
+}
+
+// A removal that is refused says so, once, and is tried again at leisure.
+func TestRefusedRemovalIsSaid(t *testing.T) {
+	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "things"}, "p-1", errors.New("no right to do that"))
+	well := nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable}
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "c"}}
+	for name, c := range map[string]struct {
+		refused func(verb string, o client.Object) bool
+		vm      bool
+	}{
+		"listing the claims": {func(verb string, o client.Object) bool { _, vm := o.(*kubevirtv1.VirtualMachine); return vm }, true},
+		"deleting the VM": {func(verb string, o client.Object) bool {
+			_, vm := o.(*kubevirtv1.VirtualMachine)
+			return vm && verb == "delete"
+		}, true},
+		"deleting the claims": {func(verb string, o client.Object) bool { _, pvc := o.(*corev1.PersistentVolumeClaim); return pvc }, false},
+		"deleting the records": {func(verb string, o client.Object) bool {
+			_, nn := o.(*v1alpha1.NomadNode)
+			return nn && verb == "delete"
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := drained(well, func(n *v1alpha1.NomadNode) []client.Object {
+				if name == "deleting the records" {
+					n.DeletionTimestamp = nil
+				}
+				return []client.Object{claim.DeepCopy()}
+			})
+			if name == "listing the claims" {
+				patchVM(t, s, map[string]string{removedClaimsAnnotation: "other"})
+			}
+			if !c.vm {
+				s.nomad.view.Nodes = nil
+				for _, o := range []client.Object{&kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{}} {
+					o.SetNamespace("ns")
+					o.SetName("p-1")
+					if err := s.Client.Delete(t.Context(), o); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			s.fails(func(verb string, o client.Object) error {
+				if c.refused(verb, o) {
+					return forbidden
+				}
+				return nil
+			})
+			if res := s.reconcile(t); res.RequeueAfter != holdRetry {
+				t.Errorf("looks again after %s", res.RequeueAfter)
+			}
+			n := s.node(t)
+			if is := record.Condition(n, v1alpha1.NodeVMReady); is.Reason != v1alpha1.ReasonDeleteStuck || !strings.Contains(is.Message, "no right to do that") {
+				t.Errorf("got %+v", is)
+			}
+			if e := s.event(); !strings.Contains(e, "DeleteStuck") {
+				t.Errorf("event %q", e)
+			}
+			s.reconcile(t)
+			if e := s.event(); e != "" || s.node(t).ResourceVersion != n.ResourceVersion {
+				t.Errorf("said once more: event %q, %+v", e, s.node(t).Status)
+			}
+		})
+	}
+}
+
+func patchVM(t *testing.T, s *memberShell, annotations map[string]string) {
+	t.Helper()
+	vm := &kubevirtv1.VirtualMachine{}
+	if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p-1"}, vm); err != nil {
+		t.Fatal(err)
+	}
+	vm.Annotations = annotations
+	if err := s.Client.Update(t.Context(), vm); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What keeps a VM from being made without refusing it is said too, and tried again soon.
+func TestFailedCreationIsSaid(t *testing.T) {
+	webhook := apierrors.NewInternalError(errors.New(`failed calling webhook "validator.harvesterhci.io": dial tcp 10.53.0.7:443: connect: connection refused`))
+	port := 43210
+	reset := func() error {
+		port++
+		return fmt.Errorf("Post https://webhook: read tcp 127.0.0.1:%d->10.53.0.7:443: read: connection reset by peer", port)
+	}
+	secret := func(o client.Object) bool { _, is := o.(*corev1.Secret); return is }
+	for name, c := range map[string]struct {
+		fails func(verb string, o client.Object) error
+		says  string
+	}{
+		"webhook away": {func(verb string, o client.Object) error {
+			if verb == "create" && !secret(o) {
+				return webhook
+			}
+			return nil
+		}, "connect: connection refused"},
+		"another port each time": {func(verb string, o client.Object) error {
+			if secret(o) {
+				return reset()
+			}
+			return nil
+		}, "read tcp 10.53.0.7:443: read: connection reset by peer"},
+		"a stranger's Secret": {func(verb string, o client.Object) error {
+			if secret(o) {
+				return apierrors.NewAlreadyExists(schema.GroupResource{Resource: "secrets"}, o.GetName())
+			}
+			return nil
+		}, "that isn't this member's is in the way"},
+		"a conflict says nothing": {func(verb string, o client.Object) error {
+			return apierrors.NewConflict(schema.GroupResource{Resource: "secrets"}, o.GetName(), errors.New("changed"))
+		}, ""},
+		"the controller's end says nothing": {func(string, client.Object) error { return context.Canceled }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := unmade(0, v1alpha1.IntroductionNever)
+			s.fails(c.fails)
+			for range 3 { // Secret, VM, and once more
+				_, _ = s.Reconcile(t.Context(), request)
+			}
+			n := s.node(t)
+			is := record.Condition(n, v1alpha1.NodeVMReady)
+			if (is.Reason == v1alpha1.ReasonCreateFailed) != (c.says != "") || !strings.Contains(is.Message, c.says) {
+				t.Errorf("got %+v", is)
+			}
+			if e := s.event(); strings.Contains(e, "CreateFailed") != (c.says != "") {
+				t.Errorf("event %q", e)
+			}
+			_, err := s.Reconcile(t.Context(), request)
+			if (err != nil) != (c.says != "" || name == "the controller's end says nothing") {
+				t.Errorf("tried again at leisure: %v", err)
+			}
+			if e := s.event(); e != "" || s.node(t).ResourceVersion != n.ResourceVersion {
+				t.Errorf("said once more: event %q", e)
+			}
+		})
+	}
+}
+
+func TestErrorsAreSaidTheSameEachTime(t *testing.T) {
+	for text, want := range map[string]string{
+		"read tcp 10.52.0.1:43210->10.53.0.7:443: read: connection reset by peer":                  "read tcp 10.53.0.7:443: read: connection reset by peer",
+		"write tcp [fd00::1]:43210->[fd00::7]:443: broken pipe":                                    "write tcp [fd00::7]:443: broken pipe",
+		"certificate has expired: current time 2026-11-23T11:00:00Z is after 2026-01-01T00:00:00Z": "certificate has expired: is after 2026-01-01T00:00:00Z",
+		"dial tcp 10.53.0.7:443: connect: connection refused":                                      "dial tcp 10.53.0.7:443: connect: connection refused",
+	} {
+		if got := steady(errors.New(text)); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

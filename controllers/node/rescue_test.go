@@ -1,0 +1,122 @@
+package node
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// calledBack is a member whose order to leave was taken back while it drained, or after it had drained.
+func calledBack(cordonedFor string, draining bool) *memberShell {
+	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now)
+		n.Spec.Drain.Canceled, n.Status.CordonedDrain = true, cordonedFor
+		n.Annotations = map[string]string{v1alpha1.DeleteNextAnnotation: "", v1alpha1.ProtectAnnotation: ""}
+		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: draining, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
+	})
+}
+
+func TestRescueUndoesWhatWasDone(t *testing.T) {
+	for name, c := range map[string]struct {
+		cordonedFor string
+		calls, says string
+	}{
+		"we made it ineligible":  {"intent-1", "uncordon", "is eligible again"},
+		"an operator did before": {"", "cancel drain", "stays ineligible"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := calledBack(c.cordonedFor, true)
+			s.reconcile(t)
+			if calls := strings.Join(s.nomad.calls, " "); calls != "inspect "+c.calls {
+				t.Errorf("Nomad was asked to %q", calls)
+			}
+			if e := s.event(); !strings.Contains(e, "DrainCanceled") || !strings.Contains(e, c.says) {
+				t.Errorf("event %q", e)
+			}
+			// The view lags behind.
+			s.nomad.inside.Node.Draining, s.nomad.inside.Node.Eligible = false, c.cordonedFor != ""
+			s.reconcile(t)
+			if calls := strings.Join(s.nomad.calls, " "); calls != "inspect "+c.calls+" inspect" {
+				t.Errorf("Nomad was asked to %q", calls)
+			}
+			if e := s.event(); e != "" {
+				t.Errorf("event %q", e)
+			}
+			n := s.node(t)
+			if _, marked := n.Annotations[v1alpha1.DeleteNextAnnotation]; marked || n.Spec.Drain != nil {
+				t.Errorf("the order is %+v, and it is marked to go next: %t", n.Spec.Drain, marked)
+			}
+			if _, protected := n.Annotations[v1alpha1.ProtectAnnotation]; !protected {
+				t.Error("it isn't protected any more")
+			}
+		})
+	}
+}
+
+func TestPurgeIsToldOfOnce(t *testing.T) {
+	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		running(n, s, nomad.Node{Status: nomad.NodeDown})
+		ago := metav1.NewTime(now)
+		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
+		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now)
+		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrained, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
+		return nil
+	})
+	s.reconcile(t)
+	if e := s.event(); !strings.Contains(e, "Purged") {
+		t.Errorf("event %q", e)
+	}
+	s.nomad.inside = nomad.Inspection{} // the view lags behind
+	if res := s.reconcile(t); res.RequeueAfter != disagreement {
+		t.Errorf("looks again after %s", res.RequeueAfter)
+	}
+	if calls := strings.Join(s.nomad.calls, " "); calls != "inspect purge inspect" {
+		t.Errorf("Nomad was asked to %q", calls)
+	}
+	if e := s.event(); e != "" {
+		t.Errorf("event %q", e)
+	}
+}
+
+// A cache that lags behind still has the order that another leader has taken back, undone in Nomad and forgotten.
+func TestOrderThatHasBeenTakenBackIsNotSentToNomad(t *testing.T) {
+	for name, c := range map[string]struct {
+		there, eligible bool
+		step            string
+	}{
+		"taken back, to be cordoned":        {true, true, "cordon"},
+		"taken back, to be drained":         {true, false, "drain"},
+		"the member is gone, to be drained": {false, false, "drain"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+				n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now)
+				n.Status.CordonedDrain = "intent-1"
+				return running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: c.eligible})
+			})
+			live := fake.NewClientBuilder().WithScheme(kube.Scheme())
+			if c.there {
+				n := s.node(t)
+				n.Spec.Drain, n.ResourceVersion = nil, "1234"
+				live.WithObjects(n)
+			}
+			s.Live = live.Build()
+			if res := s.reconcile(t); res.RequeueAfter != kube.Again || slices.Contains(s.nomad.calls, c.step) {
+				t.Errorf("Nomad was asked to %q, and the next look is after %s", s.nomad.calls, res.RequeueAfter)
+			}
+			s.Live = s.Client
+			if s.reconcile(t); !slices.Contains(s.nomad.calls, c.step) {
+				t.Errorf("an order that stands: Nomad was asked to %q", s.nomad.calls)
+			}
+		})
+	}
+}

@@ -1,0 +1,135 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+const (
+	// introductionTTL is as long as a server allows by default (Nomad: client_introduction.max_identity_ttl): a VM that
+	// boots later than that can't join under strict introduction.
+	introductionTTL = 30 * time.Minute
+	// introductionUse is how long after it was made a token is put into a new VM, which then has the rest of the time to
+	// boot. The VM can be long in coming: until a quota is raised, or an image is there.
+	introductionUse = 20 * time.Minute
+)
+
+// problemError is an error that doesn't go away by itself, and that the member's conditions tell of.
+type problemError struct{ member.Problem }
+
+func (e problemError) Error() string { return e.Message }
+
+func (r *Reconciler) createSecret(ctx context.Context, s *scope, _ member.Decision) error {
+	secret, err := r.renderSecret(ctx, s)
+	if err != nil || secret == nil {
+		return err
+	}
+	if err := r.upToDate(ctx, s.node); err != nil {
+		return err
+	}
+	return r.writeSecret(ctx, secret)
+}
+
+// renewSecret has the new token before it deletes the Secret with the old one.
+func (r *Reconciler) renewSecret(ctx context.Context, s *scope, d member.Decision) error {
+	secret, err := r.renderSecret(ctx, s)
+	if err != nil || secret == nil {
+		return err
+	}
+	if err := r.deleteSecret(ctx, s, d); err != nil {
+		return err
+	}
+	return r.writeSecret(ctx, secret)
+}
+
+func (r *Reconciler) writeSecret(ctx context.Context, secret *corev1.Secret) error {
+	err := r.Client.Create(ctx, secret)
+	if apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("a Secret %s that isn't this member's is in the way: %w", secret.Name, err)
+	}
+	return err
+}
+
+func (r *Reconciler) deleteSecret(ctx context.Context, s *scope, _ member.Decision) error {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.node.Namespace, Name: machine.SecretName(machine.MemberOf(s.node))}}
+	return client.IgnoreNotFound(r.Client.Delete(ctx, secret))
+}
+
+// renderSecret returns nil if it is too early to say what goes into the Secret.
+func (r *Reconciler) renderSecret(ctx context.Context, s *scope) (*corev1.Secret, error) {
+	m := machine.MemberOf(s.node)
+	if s.observed.Nomad.NotAsked {
+		// Just after a start. Without this the first members would be made without a token, as if Nomad were away, and nobody would know
+		// if it has ACLs.
+		s.pause = time.Second
+		return nil, nil
+	}
+	token, err := r.introductionToken(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	m.IntroductionToken = token
+	// Where Nomad is away this isn't known. Then it's on: an agent that refuses too much can be told from its log, one that lets
+	// everybody in can't.
+	m.ACL = !s.link.View.NoACLs
+	out, err := machine.Render(m, s.facts)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	return out.Secret, nil
+}
+
+func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, error) {
+	c := s.node.Spec.Client
+	mode := c.IntroductionToken
+	// A Nomad that has given tokens may insist on them, and a guest that was made without one could then never join.
+	must := mode == v1alpha1.IntroductionAlways || s.link.View.Introduces
+	switch {
+	case mode == v1alpha1.IntroductionNever, !must && !s.link.Known:
+		return "", nil
+	case s.link.Cluster == nil:
+		return "", noToken(s.link.Message)
+	}
+	nodePool := c.NodePool
+	if nodePool == "" {
+		nodePool = "default"
+	}
+	token, supported, err := s.link.Cluster.IntroductionToken(ctx, s.node.Name, nodePool, introductionTTL)
+	switch {
+	case err != nil:
+		return "", noToken(nomad.Cause(err))
+	case !supported && mode == v1alpha1.IntroductionAlways:
+		return "", noToken("its servers don't have them (Nomad 1.11 and later do), but spec.nomad.introductionToken is Always; use Auto")
+	default:
+		return token, nil
+	}
+}
+
+func noToken(why string) error {
+	return problemError{member.Problem{Reason: v1alpha1.ReasonIntroductionToken, Message: "Nomad gives no introduction token for the guest: " + why}}
+}
+
+// observeSecret looks for the cloud-init Secret.
+func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
+	secret := &corev1.Secret{}
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.node.Namespace, Name: machine.SecretName(machine.MemberOf(s.node))}, secret)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading the cloud-init Secret: %w", err)
+	}
+	s.observed.Secret = err == nil && secret.Labels[v1alpha1.NodeLabel] == s.node.Name
+	s.observed.SecretStale = s.observed.Secret && s.node.Spec.Client.IntroductionToken != v1alpha1.IntroductionNever &&
+		s.observed.Now.Sub(secret.CreationTimestamp.Time) > introductionUse
+	return nil
+}

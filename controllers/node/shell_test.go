@@ -1,0 +1,350 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	clocktesting "k8s.io/utils/clock/testing"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// request is to look at the member.
+var request = ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p-1"}}
+
+const shellNodeID = "aaaaaaaa-0000-4000-8000-000000000001"
+
+// nomadStub is a Nomad cluster of one node. What isn't stubbed isn't asked.
+type nomadStub struct {
+	nomad.Cluster
+	view   nomad.View
+	allocs nomad.AllocationsView
+	inside nomad.Inspection // what the leader says
+	token  error
+	calls  []string
+	tracks bool
+	stops  time.Duration // what is left may take to
+	mute   bool          // doesn't tell that
+}
+
+func (n *nomadStub) Get(nomad.Connection) nomad.Cluster         { return n }
+func (n *nomadStub) View() nomad.View                           { return n.view }
+func (n *nomadStub) Allocations() nomad.AllocationsView         { return n.allocs }
+func (n *nomadStub) TrackAllocations(_ string, on bool)         { n.tracks = on }
+func (n *nomadStub) called(what string)                         { n.calls = append(n.calls, what) }
+func (n *nomadStub) Cordon(context.Context, string) error       { n.called("cordon"); return nil }
+func (n *nomadStub) CancelDrain(context.Context, string) error  { n.called("cancel drain"); return nil }
+func (n *nomadStub) Uncordon(_ context.Context, _ string) error { n.called("uncordon"); return nil }
+
+func (n *nomadStub) StopTime(context.Context, string) (time.Duration, error) {
+	if n.mute {
+		return 0, nomad.ErrUnreachable
+	}
+	return n.stops, nil
+}
+
+func (n *nomadStub) Purge(context.Context, string) error { n.called("purge"); return nil }
+
+func (n *nomadStub) Inspect(context.Context, string) (nomad.Inspection, error) {
+	n.called("inspect")
+	return n.inside, nil
+}
+
+func (n *nomadStub) Drain(context.Context, string, nomad.DrainRequest) (bool, error) {
+	n.called("drain")
+	return true, nil
+}
+
+func (n *nomadStub) IntroductionToken(context.Context, string, string, time.Duration) (string, bool, error) {
+	n.called("token")
+	return "jwt-of-now", true, n.token
+}
+
+// memberShell is the shell around one member.
+type memberShell struct {
+	*Reconciler
+	nomad  *nomadStub
+	events *events.FakeRecorder
+	clock  *clocktesting.FakePassiveClock
+}
+
+// newMemberShell makes a member that runs well; change alters it, and adds objects beside it.
+func newMemberShell(change func(n *v1alpha1.NomadNode, s *memberShell) []client.Object) *memberShell {
+	s := &memberShell{nomad: &nomadStub{}, events: events.NewFakeRecorder(100), clock: clocktesting.NewFakePassiveClock(now)}
+	s.nomad.view = nomad.View{Taken: now, Health: nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable}}
+	n := &v1alpha1.NomadNode{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{v1alpha1.PoolLabel: "p"}},
+		Spec:       v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r", Client: v1alpha1.NomadClient{Servers: []string{"s"}}},
+	}
+	n.Spec.Connection.Address = "http://127.0.0.1:4646"
+	n.Spec.JoinTimeout.Duration, n.Spec.DrainPolicy.Deadline.Duration = 10*time.Minute, 15*time.Minute
+	objects := append(change(n, s), n)
+	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithStatusSubresource(n).WithObjects(objects...).Build()
+	s.Reconciler = New(kube.Deps{
+		Client: c, Live: c, Clock: s.clock, Recorder: s.events, NewID: func() string { return "intent-2" },
+	}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, DefaultPurgePatience)
+	return s
+}
+
+// running gives the member a VM and a Nomad node.
+func running(n *v1alpha1.NomadNode, s *memberShell, node nomad.Node) []client.Object {
+	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "vm", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour))}}
+	vmi := &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}}
+	vmi.Status.Phase = kubevirtv1.Running
+	n.Status.VM.UID, n.Status.Claims = "vm", []string{"c"}
+	n.Status.JoinedTime = &metav1.Time{Time: now.Add(-time.Hour)}
+	node.ID, node.Name = shellNodeID, cmp.Or(node.Name, "p-1")
+	s.nomad.view.Nodes = map[string]nomad.Node{shellNodeID: node}
+	s.nomad.inside = nomad.Inspection{Found: true, Node: node}
+	return []client.Object{vm, vmi}
+}
+
+func (s *memberShell) reconcile(t *testing.T) ctrl.Result {
+	t.Helper()
+	res, err := s.Reconcile(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+func (s *memberShell) node(t *testing.T) *v1alpha1.NomadNode {
+	t.Helper()
+	n := &v1alpha1.NomadNode{}
+	if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p-1"}, n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func (s *memberShell) event() string {
+	select {
+	case e := <-s.events.Events:
+		return e
+	default:
+		return ""
+	}
+}
+
+var alloc = nomad.Allocation{ID: "1a2b3c4d-0000", JobType: "service", Namespace: "default", Name: "web.app[0]", ClientStatus: "running", CreateTime: now.Add(-time.Hour)}
+
+func TestAllocationNameSaysWhatToLookFor(t *testing.T) {
+	elsewhere, pending, moving := alloc, alloc, alloc
+	moving.ClientStatus, moving.MovingTo = "complete", "9f8e7d6c-0000"
+	elsewhere.Namespace, pending.ClientStatus = "shop", "pending"
+	for want, a := range map[string]nomad.Allocation{
+		"web.app[0] (1a2b3c4d), running, placed 2026-11-23T11:00:00Z":      alloc,
+		"shop/web.app[0] (1a2b3c4d), running, placed 2026-11-23T11:00:00Z": elsewhere,
+		"web.app[0] (1a2b3c4d), pending, placed 2026-11-23T11:00:00Z":      pending,
+
+		"web.app[0] (1a2b3c4d), complete, its data is being moved to allocation 9f8e7d6c": moving,
+	} {
+		if got := allocationName(a); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestOrderIsTakenBackIfTheMemberIsBusy(t *testing.T) {
+	ineligible := nomad.Node{Name: "p-1", Status: nomad.NodeReady}
+	for name, c := range map[string]struct {
+		inside   nomad.Inspection
+		calls    string
+		canceled bool
+	}{
+		"busy":                       {nomad.Inspection{Found: true, Node: ineligible, Live: []nomad.Allocation{alloc}}, "inspect", true},
+		"empty":                      {nomad.Inspection{Found: true, Node: ineligible}, "inspect drain", false},
+		"eligible, whatever is seen": {nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeReady, Eligible: true}}, "inspect cordon", false},
+		"gone down since":            {nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeDown}, Live: []nomad.Allocation{alloc}}, "inspect drain", false},
+		"gone":                       {nomad.Inspection{}, "inspect drain", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+				n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
+				n.Spec.Drain.OnlyIf = v1alpha1.Empty
+				return running(n, s, ineligible)
+			})
+			s.nomad.inside = c.inside
+			s.reconcile(t)
+			if calls := strings.Join(s.nomad.calls, " "); calls != c.calls {
+				t.Errorf("Nomad was asked to %q, want %q", calls, c.calls)
+			}
+			if got := s.node(t).Spec.Drain.Canceled; got != c.canceled {
+				t.Errorf("canceled is %t", got)
+			}
+			if e := s.event(); strings.Contains(e, "DrainWithdrawn") != c.canceled || c.canceled && !strings.Contains(e, "web.app[0] (1a2b3c4d)") {
+				t.Errorf("event %q", e)
+			}
+		})
+	}
+}
+
+func TestLeaderThatDisagreesIsNotAskedEachMoment(t *testing.T) {
+	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
+		last := &nomad.Drain{Status: nomad.DrainComplete, IntentID: "intent-1"}
+		objects := running(n, s, nomad.Node{Status: nomad.NodeReady, LastDrain: last})
+		s.nomad.inside.Live = []nomad.Allocation{alloc}
+		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: nil}}
+		return objects
+	})
+	if res := s.reconcile(t); res.RequeueAfter != disagreement {
+		t.Errorf("looks again after %s", res.RequeueAfter)
+	}
+	if c := record.Condition(s.node(t), v1alpha1.NodeDrained); c.Status == metav1.ConditionTrue || !strings.Contains(c.Message, "web.app[0] (1a2b3c4d)") {
+		t.Errorf("whatever the leader says: %+v", c)
+	}
+}
+
+func TestUnreadAllocationsAreSaid(t *testing.T) {
+	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
+		s.nomad.allocs.Err = context.DeadlineExceeded
+		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
+	})
+	s.reconcile(t)
+	if c := record.Condition(s.node(t), v1alpha1.NodeDrained); !strings.Contains(c.Message, "Held until Nomad lists allocations again") {
+		t.Errorf("got %+v", c)
+	}
+}
+
+// unmade is a member whose Secret is about to be made, or was made a while ago.
+func unmade(age time.Duration, mode v1alpha1.IntroductionTokenMode) *memberShell {
+	return newMemberShell(func(n *v1alpha1.NomadNode, _ *memberShell) []client.Object {
+		n.Status.Claims, n.Spec.Client.IntroductionToken = []string{"c"}, mode
+		if age == 0 {
+			return nil
+		}
+		return []client.Object{&corev1.Secret{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "ns", Name: machine.SecretName(machine.MemberOf(n)), Labels: map[string]string{v1alpha1.NodeLabel: "p-1"},
+			CreationTimestamp: metav1.NewTime(now.Add(-age)),
+		}}}
+	})
+}
+
+func (s *memberShell) userData(t *testing.T) string {
+	t.Helper()
+	secret := &corev1.Secret{}
+	key := client.ObjectKey{Namespace: "ns", Name: machine.SecretName(machine.MemberOf(s.node(t)))}
+	if err := s.Client.Get(t.Context(), key, secret); client.IgnoreNotFound(err) != nil {
+		t.Fatal(err)
+	}
+	return string(secret.Data["userdata"])
+}
+
+func TestMissingIntroductionTokenIsSaid(t *testing.T) {
+	s := unmade(0, v1alpha1.IntroductionAlways)
+	s.nomad.token = errors.New("Permission denied")
+	if res := s.reconcile(t); res.RequeueAfter < time.Second {
+		t.Errorf("tries again after %s", res.RequeueAfter)
+	}
+	if c := record.Condition(s.node(t), v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonIntroductionToken || !strings.Contains(c.Message, "introduction token") {
+		t.Errorf("got %+v", c)
+	}
+	s.nomad.token = nil
+	s.reconcile(t)
+	if !strings.Contains(s.userData(t), "jwt-of-now") {
+		t.Error("the Secret has no token")
+	}
+}
+
+func TestSecretWaitsForNomadToBeAskedOnce(t *testing.T) {
+	s := unmade(0, "")
+	s.nomad.view = nomad.View{}
+	if res := s.reconcile(t); res.RequeueAfter != time.Second || s.userData(t) != "" {
+		t.Errorf("looks again after %s, the Secret is %q", res.RequeueAfter, s.userData(t))
+	}
+	s.nomad.view.Health = nomad.Health{Reason: v1alpha1.ReasonUnreachable, Message: "No answer."}
+	s.reconcile(t)
+	if data := s.userData(t); data == "" || strings.Contains(data, "jwt-of-now") {
+		t.Errorf("with Nomad away the Secret is %q", data)
+	}
+}
+
+func TestOldIntroductionTokenIsRenewedBeforeTheVM(t *testing.T) {
+	for name, c := range map[string]struct {
+		age     time.Duration
+		mode    v1alpha1.IntroductionTokenMode
+		renewed bool
+	}{
+		"fresh":            {introductionUse, "", false},
+		"old":              {introductionUse + time.Second, "", true},
+		"old, but no JWTs": {time.Hour, v1alpha1.IntroductionNever, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := unmade(c.age, c.mode)
+			s.reconcile(t)
+			if got := strings.Contains(s.userData(t), "jwt-of-now"); got != c.renewed {
+				t.Errorf("renewed: %t", got)
+			}
+			vm := &kubevirtv1.VirtualMachine{}
+			if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p-1"}, vm); (err == nil) == c.renewed {
+				t.Errorf("the VM: %v", err)
+			}
+		})
+	}
+}
+
+func TestRestartWritesNothing(t *testing.T) {
+	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		return running(n, s, nomad.Node{Status: nomad.NodeDown})
+	})
+	s.reconcile(t)
+	before := s.node(t)
+	if since := before.Status.UnhealthySince; since == nil || !since.Equal(&metav1.Time{Time: now}) {
+		t.Fatalf("unhealthy since %v", since)
+	}
+	s.nomad.view = nomad.View{}
+	s.clock.SetTime(now.Add(time.Minute))
+	s.reconcile(t)
+	if after := s.node(t); after.ResourceVersion != before.ResourceVersion {
+		t.Errorf("%+v\nbecame %+v", before.Status, after.Status)
+	}
+}
+
+func TestEvacuationIsAskedForOnlyOfExternal(t *testing.T) {
+	external, migrate := kubevirtv1.EvictionStrategyExternal, kubevirtv1.EvictionStrategyLiveMigrate
+	for name, c := range map[string]struct {
+		strategy *kubevirtv1.EvictionStrategy
+		host     string
+		leaves   bool
+	}{
+		"external":               {&external, "host-1", true},
+		"external, not asked":    {&external, "", false},
+		"KubeVirt migrates":      {&migrate, "host-1", false},
+		"the cluster's strategy": {nil, "host-1", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+				objects := running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true})
+				vmi := objects[1].(*kubevirtv1.VirtualMachineInstance)
+				vmi.Spec.EvictionStrategy, vmi.Status.EvacuationNodeName = c.strategy, c.host
+				return objects
+			})
+			s.reconcile(t)
+			in := s.node(t).Spec.Drain
+			if (in != nil && in.Reason == v1alpha1.DrainEvacuation) != c.leaves {
+				t.Errorf("got %+v", in)
+			}
+			if e := s.event(); strings.Contains(e, "Evacuating") != c.leaves || c.leaves && !strings.Contains(e, "host-1") {
+				t.Errorf("event %q", e)
+			}
+		})
+	}
+}

@@ -1,0 +1,42 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+const (
+	// aboveQuotaAnnotation is why Harvester has halted a VM. Harvester: pkg/util/constants.go AnnotationInsufficientResourceQuota.
+	aboveQuotaAnnotation = "harvesterhci.io/insufficient-resource-quota"
+	// runStrategyAnnotation is what a halted VM is started with. Harvester: pkg/webhook/resources/virtualmachine/mutator.go.
+	runStrategyAnnotation = "harvesterhci.io/vmRunStrategy"
+	// roomRetry is how soon to ask once more if a VM has room within its namespace's quota: nobody watches quotas.
+	roomRetry = 15 * time.Second
+)
+
+// startVM starts a VM that Harvester has halted for its namespace's quota. While there is no room Harvester refuses that, and
+// nothing is written.
+func (r *Reconciler) startVM(ctx context.Context, s *scope, _ member.Decision) error {
+	after, strategy := s.vm.DeepCopy(), kubevirtv1.RunStrategyAlways
+	if kept := s.vm.Annotations[runStrategyAnnotation]; kept != "" {
+		strategy = kubevirtv1.VirtualMachineRunStrategy(kept)
+	}
+	after.Spec.RunStrategy = &strategy
+	// A merge patch of this one key, of the VM that was looked at.
+	err := r.Client.Patch(ctx, after, kube.Locked(s.vm))
+	if kube.Refusal(err) != nil {
+		s.pause = roomRetry
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.observed.VM.Halted, s.observed.Record.RoomSince = false, s.observed.Now
+	r.Events.vmStarted(s.node)
+	return nil
+}

@@ -1,0 +1,104 @@
+package node
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+const maxBlocking = 5
+
+// setNodeStatus writes what was observed and decided into the status of the member's object in memory.
+func setStatus(s *scope, d member.Decision) {
+	st, o := &s.node.Status, s.observed
+	st.ObservedGeneration = s.node.Generation
+	st.Phase = d.Phase
+	if s.claims != nil {
+		st.Claims = s.claims
+	}
+	setVMStatus(s)
+	setNomadStatus(s)
+	if st.JoinedTime == nil && o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
+		st.JoinedTime = &metav1.Time{Time: o.Now.Truncate(time.Second)}
+	}
+	st.UnhealthySince, st.Nomad.OnlySystemSince, st.VM.RoomSince = record.MetaTime(d.UnhealthySince), record.MetaTime(d.OnlySystemSince), record.MetaTime(d.RoomSince)
+	for _, t := range v1alpha1.NodeConditions {
+		c := d.Conditions[t]
+		kube.SetCondition(&st.Conditions, metav1.Condition{
+			Type: t, Status: metav1.ConditionStatus(c.Status), Reason: c.Reason, Message: c.Message,
+			ObservedGeneration: s.node.Generation, LastTransitionTime: metav1.NewTime(o.Now),
+		})
+	}
+}
+
+func setVMStatus(s *scope) {
+	v := &s.node.Status.VM
+	switch {
+	case s.vm == nil:
+		v.Status, v.Host, v.Address = "", "", ""
+		if v.UID != "" {
+			v.Status = "Gone"
+		}
+		return
+	case !s.observed.VM.Ours:
+		v.Status = "NameTaken"
+		return
+	}
+	v.UID, v.Status = string(s.vm.UID), s.observed.VM.Status
+	v.Created = &metav1.Time{Time: s.vm.CreationTimestamp.Time}
+	v.Host, v.Address = "", ""
+	if s.vmi != nil {
+		v.Host = s.vmi.Status.NodeName
+		for _, i := range s.vmi.Status.Interfaces {
+			if i.IP != "" {
+				v.Address = i.IP
+				break
+			}
+		}
+	}
+}
+
+func setNomadStatus(s *scope) {
+	v, o := &s.node.Status.Nomad, s.observed.Nomad
+	if o.NotAsked {
+		return // for a moment, just after a start
+	}
+	v.Allocations, v.Blocking = nil, nil
+	if !s.observed.Record.Leaving() {
+		v.StopTime = nil
+	} else if stop := o.StopTime; stop != nil && (v.StopTime == nil || v.StopTime.Duration < *stop) {
+		v.StopTime = &metav1.Duration{Duration: *stop}
+	}
+	if s.observed.Record.Leaving() && !s.observed.Record.Drained && o.LiveKnown {
+		n := int32(len(o.Live))
+		v.Allocations = &n
+		v.Blocking = member.Blocking(s.observed, maxBlocking)
+	}
+	switch {
+	case !o.Known:
+		// The last known state stays: unknown is not gone.
+		return
+	case !o.Registered:
+		v.Status = ""
+		if v.ShortID != "" {
+			v.Status = "gone"
+		}
+		return
+	}
+	v.ShortID, v.Cluster = short(s.node.Spec.NodeID), s.link.Where
+	switch {
+	case o.Status != "ready":
+		v.Status = kube.Clamp(o.Status, kube.MaxWord)
+	case o.Draining:
+		v.Status = "draining"
+	case !o.Eligible:
+		v.Status = "ineligible"
+	default:
+		v.Status = "ready"
+	}
+}

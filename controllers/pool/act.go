@@ -1,0 +1,185 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// act does what the plan says. An error with one member doesn't stop the others.
+func (r *Reconciler) act(ctx context.Context, s *scope, plan pool.Plan) error {
+	var errs []error
+	for _, name := range plan.Rescue {
+		errs = append(errs, r.callBack(ctx, s, s.members[name]))
+	}
+	// All intents are written before the members' own reconcilers act on one of them for long: a member waits until
+	// the others that leave are ineligible too.
+	for _, group := range []struct {
+		reason v1alpha1.DrainReason
+		names  []string
+	}{
+		{v1alpha1.DrainScaleIn, plan.Victims}, {v1alpha1.DrainRollout, plan.Outdated},
+		{v1alpha1.DrainJoinTimeout, plan.Failed}, {v1alpha1.DrainUnhealthy, plan.Unhealthy},
+	} {
+		for _, name := range group.names {
+			errs = append(errs, r.letGo(ctx, s, s.members[name], group.reason))
+		}
+	}
+	for _, name := range plan.Replace {
+		errs = append(errs, r.replace(ctx, s, s.members[name]))
+	}
+	if plan.Create > 0 {
+		errs = append(errs, r.create(ctx, s, plan.Create))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Reconciler) callBack(ctx context.Context, s *scope, n *v1alpha1.NomadNode) error {
+	before := n.DeepCopy()
+	n.Spec.Drain.Canceled = true
+	if err := r.patch(ctx, n, before); err != nil {
+		return fmt.Errorf("calling back %s: %w", n.Name, err)
+	}
+	r.Events.rescued(s.pool, n)
+	return nil
+}
+
+func (r *Reconciler) letGo(ctx context.Context, s *scope, n *v1alpha1.NomadNode, reason v1alpha1.DrainReason) error {
+	before := n.DeepCopy()
+	now := s.snapshot.Now
+	n.Spec.Drain = record.NewIntent(r.NewID(), reason, now, now.Add(s.pool.Spec.ScaleIn.Drain.Deadline.Duration))
+	if reason == v1alpha1.DrainScaleIn {
+		n.Spec.Drain.OnlyIf = pool.OnlyIf(s.snapshot, n.Name)
+	}
+	if err := r.patch(ctx, n, before); err != nil {
+		return fmt.Errorf("letting %s go: %w", n.Name, err)
+	}
+	if reason == v1alpha1.DrainRollout && elsewhere(s.pool, n, s.link) {
+		r.Events.movedOn(s.pool, n)
+		return nil
+	}
+	if reason == v1alpha1.DrainRollout && n.Spec.Revision == s.snapshot.Revision {
+		r.Events.aged(s.pool, n)
+		return nil
+	}
+	r.Events.letGo(s.pool, n, reason)
+	return nil
+}
+
+// replace deletes the record of a member that has no VM; the next look finds one missing. A VM that was made a moment ago isn't in
+// the record yet.
+func (r *Reconciler) replace(ctx context.Context, s *scope, n *v1alpha1.NomadNode) error {
+	vm := &kubevirtv1.VirtualMachine{}
+	switch err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), vm); {
+	case client.IgnoreNotFound(err) != nil:
+		return fmt.Errorf("replacing %s: %w", n.Name, err)
+	case err == nil && record.Ours(n, vm):
+		return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("nomadnodes").GroupResource(), n.Name, errors.New("its VM has been made"))
+	}
+	if err := r.Client.Delete(ctx, n, kube.Exactly(n.UID)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("replacing %s: %w", n.Name, err)
+	}
+	if record.Condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonVMNameTaken {
+		r.Events.nameTaken(s.pool, n)
+		return nil
+	}
+	r.Events.replaced(s.pool, n)
+	return nil
+}
+
+func (r *Reconciler) patch(ctx context.Context, n, before *v1alpha1.NomadNode) error {
+	return client.IgnoreNotFound(r.Client.Patch(ctx, n, kube.Locked(before)))
+}
+
+// create makes members. Their names follow from their number, so that of two controllers that do this at the same time
+// one finds them taken, and so that a name is never used twice.
+func (r *Reconciler) create(ctx context.Context, s *scope, n int) error {
+	var err error
+	next := s.nextOrdinal
+	for made := 0; made < n && err == nil; next++ {
+		node := newNode(s, pool.MemberName(s.pool.Name, string(s.pool.UID), next), r.NewID())
+		switch e := r.Client.Create(ctx, node); {
+		case apierrors.IsAlreadyExists(e) && s.members[node.Name] != nil:
+			// Made before a crash, and counted already.
+		case apierrors.IsAlreadyExists(e):
+			made++ // by another controller, just now
+		case e != nil:
+			err = fmt.Errorf("creating member %s: %w", node.Name, e)
+		default:
+			made++
+			r.Events.memberCreated(s.pool, node)
+			membersCreated.WithLabelValues(s.pool.Namespace, s.pool.Name).Inc()
+		}
+	}
+	if err == nil {
+		s.nextOrdinal = next
+		return nil
+	}
+	r.Events.createFailed(s.pool, err)
+	if p := kube.Refusal(err); p != nil {
+		s.snapshot.CreateError = &pool.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: p.Message}
+	}
+	return err
+}
+
+func newNode(s *scope, name, nodeID string) *v1alpha1.NomadNode {
+	p := s.pool
+	n := &v1alpha1.NomadNode{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:  p.Namespace,
+			Name:       name,
+			Finalizers: []string{v1alpha1.NodeFinalizer},
+			OwnerReferences: []metav1.OwnerReference{
+				*metav1.NewControllerRef(p, v1alpha1.GroupVersion.WithKind("NomadNodePool")),
+			},
+		},
+		Spec: v1alpha1.NomadNodeSpec{
+			PoolName: p.Name, PoolUID: string(p.UID), NodeID: nodeID, Revision: s.snapshot.Revision,
+			Client: *p.Spec.Nomad.NomadClient.DeepCopy(), Template: *p.Spec.Template.DeepCopy(),
+		},
+	}
+	inStep(p, n)
+	n.Spec.Connection = *p.Spec.Nomad.NomadConnection.DeepCopy()
+	return n
+}
+
+// inStep copies what members keep in step with their pool, and puts back the labels by which people and their tools find them.
+func inStep(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	if n.Labels == nil {
+		n.Labels = map[string]string{}
+	}
+	n.Labels[v1alpha1.PoolLabel], n.Labels[v1alpha1.RevisionLabel] = p.Name, n.Spec.Revision
+	n.Spec.DrainPolicy = p.Spec.ScaleIn.Drain
+	n.Spec.JoinTimeout = p.Spec.Health.JoinTimeout
+	n.Spec.Purge = p.Spec.ScaleIn.Purge
+}
+
+// syncMembers brings members in step with their pool.
+func (r *Reconciler) syncMembers(ctx context.Context, s *scope) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(s.members)) {
+		n := s.members[name]
+		before := n.DeepCopy()
+		if n.DeletionTimestamp == nil {
+			inStep(s.pool, n) // one that is deleted may have had its drain policy changed to let it go
+		}
+		connect(s.pool, n, s.link)
+		if !equality.Semantic.DeepEqual(before.Spec, n.Spec) || !maps.Equal(before.Labels, n.Labels) {
+			errs = append(errs, r.patch(ctx, n, before))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,136 @@
+package pool
+
+import (
+	"context"
+	"errors"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// Reconciler keeps as many members as a pool's replicas ask for.
+type Reconciler struct {
+	// Client reads from the cache and writes.
+	Client client.Client
+	// Live reads from the API server: before members are made or chosen to leave, they are counted there.
+	Live        client.Reader
+	Connections *nomadlink.Connections
+	Clock       clock.PassiveClock
+	Events      emitter
+	// Decide is pool.Decide.
+	Decide func(pool.Snapshot) pool.Plan
+	// NewID makes the IDs of intents and of Nomad nodes: lower-case UUIDs, never the same twice.
+	NewID func() string
+}
+
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools/status,verbs=patch
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools/finalizers,verbs=update
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nomad-harvester-system,resources=leases,verbs=get;create;update
+// +kubebuilder:rbac:groups="",namespace=nomad-harvester-system,resources=events,verbs=create;patch
+
+// Reconcile observes one pool, does what is to be done about it and reports.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	p := &v1alpha1.NomadNodePool{}
+	if err := r.Client.Get(ctx, req.NamespacedName, p); err != nil {
+		if apierrors.IsNotFound(err) {
+			kube.ForgetMetrics(req.Namespace, req.Name)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	s, err := r.observe(ctx, p, r.Client)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	plan := r.Decide(s.snapshot)
+	var actErr error
+	if plan.Acts() && scaleRecorded(s) {
+		s, plan, actErr = r.actOnFresh(ctx, s, plan)
+	}
+	if err := r.syncMembers(ctx, s); err != nil {
+		actErr = errors.Join(actErr, err)
+	}
+	if err := r.report(ctx, s, plan); err != nil {
+		actErr = errors.Join(actErr, err)
+	}
+	return kube.Result(ctx, plan.Acts(), nextLook(s, plan.Wake), actErr)
+}
+
+// actOnFresh plans again with what the API server holds now, because the cache may not show what was written a moment
+// ago, and acts on that.
+func (r *Reconciler) actOnFresh(ctx context.Context, old *scope, oldPlan pool.Plan) (*scope, pool.Plan, error) {
+	p := &v1alpha1.NomadNodePool{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(old.pool), p); err != nil {
+		return old, oldPlan, client.IgnoreNotFound(err)
+	}
+	s, err := r.observe(ctx, p, r.Live)
+	if err != nil {
+		return old, oldPlan, err
+	}
+	plan := r.Decide(s.snapshot)
+	if !scaleRecorded(s) {
+		return s, plan, nil
+	}
+	return s, plan, r.act(ctx, s, plan)
+}
+
+// scaleRecorded is true if the last change of replicas is written down in the pool's status. One that isn't is written first, and
+// acted upon at the next look: if it were lost, members would leave as if nothing had changed for long.
+func scaleRecorded(s *scope) bool {
+	return equality.Semantic.DeepEqual(s.scale, s.pool.Status.LastScale)
+}
+
+// report writes the status, if it changed, and then tells of the change.
+func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan) error {
+	before := *s.pool
+	before.Status = *s.pool.Status.DeepCopy()
+	if justStarted(s) && !plan.Acts() {
+		return nil
+	}
+	setStatus(s, plan)
+	if !equality.Semantic.DeepEqual(before.Status, s.pool.Status) {
+		after, err := kube.PatchPoolStatus(ctx, r.Client, &before, s.pool.Status)
+		if err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		s.pool = after
+		if was, is := before.Status.LastScale, s.pool.Status.LastScale; is != nil && !equality.Semantic.DeepEqual(was, is) {
+			log.FromContext(ctx).Info("replicas changed", "from", is.From, "to", is.To, "reason", is.Reason)
+			r.Events.scaled(s.pool, is)
+		}
+		r.reportBreaker(&before, s)
+	}
+	reportPool(s.pool, s.snapshot.NomadKnown)
+	return keepReplicas(ctx, r.Client, s.pool)
+}
+
+// justStarted is true while Nomad has not been asked yet and the pool's status tells what an earlier process knew: a restart
+// of the controller mustn't show, nor write, a doubt that is over in a moment.
+func justStarted(s *scope) bool {
+	return s.link.Reason == v1alpha1.ReasonUnknown && meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolReady) != nil
+}
+
+// reportBreaker tells when members are no longer made because they don't join, and when they are again.
+func (r *Reconciler) reportBreaker(before *v1alpha1.NomadNodePool, s *scope) {
+	switch was, is := joinsOf(before.Status.Registration).BreakerOpen(), s.snapshot.Joins.BreakerOpen(); {
+	case is && !was:
+		r.Events.joinsFailing(s.pool, meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolRegistrationHealthy).Message)
+	case was && !is:
+		r.Events.joinsTriedAgain(s.pool)
+	}
+}
+
+// New makes the reconciler of pools.
+func New(d kube.Deps, c *nomadlink.Connections) *Reconciler {
+	return &Reconciler{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock, Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Decide: pool.Decide, NewID: d.NewID}
+}

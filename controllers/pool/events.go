@@ -1,0 +1,68 @@
+package pool
+
+import (
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+)
+
+// poolEvents are the Events of pools. One function each, so that their wording stays the same everywhere. They are sent after the change that
+// they tell of has been written.
+type emitter struct{ kube.EventSink }
+
+func (e emitter) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.Normal(p, n, "MemberCreated", "Create", "Created member %s", n.Name)
+}
+
+func (e emitter) createFailed(p *v1alpha1.NomadNodePool, err error) {
+	e.Warn(p, "CreateFailed", "Create", "A member could not be created: %v", err)
+}
+
+func (e emitter) letGo(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, reason v1alpha1.DrainReason) {
+	switch reason {
+	case v1alpha1.DrainRollout:
+		e.Normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it was made from an older template", n.Name)
+	case v1alpha1.DrainJoinTimeout:
+		e.WarnOf(p, n, "MemberNotJoined", "Replace", "Member %s is replaced: its guest didn't join Nomad within %s", n.Name, n.Spec.JoinTimeout.Duration)
+	case v1alpha1.DrainUnhealthy:
+		e.WarnOf(p, n, "MemberUnhealthy", "Replace", "Member %s is replaced: its Nomad node has not been ready for longer than %s", n.Name, p.Spec.Health.UnhealthyTimeout.Duration)
+	default:
+		e.Normal(p, n, "MemberLeaving", "ScaleIn", "Member %s leaves: the pool has more members than replicas", n.Name)
+	}
+}
+
+func (e emitter) joinsFailing(p *v1alpha1.NomadNodePool, message string) {
+	e.Warn(p, "BreakerOpened", "Join", "%s", message)
+}
+
+func (e emitter) joinsTriedAgain(p *v1alpha1.NomadNodePool) {
+	e.Normal(p, nil, "BreakerClosed", "Join", "Members are made and replaced again")
+}
+
+func (e emitter) rescued(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.Normal(p, n, "MemberRescued", "ScaleOut", "Member %s is called back from leaving: the pool needs it again", n.Name)
+}
+
+func (e emitter) replaced(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.Normal(p, n, "MemberReplaced", "Replace", "Member %s is replaced: its VM was refused, and the template has changed since", n.Name)
+}
+
+func (e emitter) scaled(p *v1alpha1.NomadNodePool, r *v1alpha1.ScaleRecord) {
+	if r.From < 0 {
+		e.Normal(p, nil, "Scaled", "Scale", "Replicas %d: %s", r.To, r.Reason)
+		return
+	}
+	e.Normal(p, nil, "Scaled", "Scale", "Replicas %d -> %d: %s", r.From, r.To, r.Reason)
+}
+
+func (e emitter) nameTaken(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.Normal(p, n, "MemberReplaced", "Replace", "Member %s is replaced by one of another name: a VM of this name exists that isn't its own, and is left alone", n.Name)
+}
+
+// movedOn tells of a member that leaves because its pool was led to another Nomad cluster.
+func (e emitter) movedOn(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.Normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it is in another Nomad cluster than the pool's, and drains there", n.Name)
+}
+
+func (e emitter) aged(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	e.Normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it was made before rollout.restartedAt or is older than rollout.maxAge", n.Name)
+}

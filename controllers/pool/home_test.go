@@ -1,0 +1,126 @@
+package pool
+
+import (
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+const formerAddress = "http://former:4646"
+
+// twoNomads are two living clusters, by address and region.
+type twoNomads map[string]*nomadStub
+
+func (t twoNomads) Get(c nomad.Connection) nomad.Cluster { return t[c.Address+c.Region] }
+
+// moved is a pool that was led from one living Nomad to another, of which one or the other has the member's node.
+func moved(knownHere bool, change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)) *poolShell {
+	is, was := "", ""
+	s := newPoolShell(func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		p.Spec.Rollout.MaxSurge, p.Spec.Rollout.MaxUnavailable = new(intstr.FromInt32(0)), new(intstr.FromInt32(1))
+		p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
+		n.Spec.Connection, n.Spec.Client = v1alpha1.NomadConnection{Address: formerAddress}, *p.Spec.Nomad.NomadClient.DeepCopy()
+		change(p, n)
+		is, was = p.Spec.Nomad.Address+p.Spec.Nomad.Region, n.Spec.Connection.Address+n.Spec.Connection.Region
+		revision := machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
+		n.Spec.Revision, p.Status.Revision = revision, revision
+		p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.PoolTemplateValid, Status: metav1.ConditionTrue}}
+	})
+	former := &nomadStub{}
+	former.view = s.nomad.view
+	if !knownHere {
+		s.nomad.view.Nodes = map[string]nomad.Node{}
+	} else {
+		former.view.Nodes = map[string]nomad.Node{}
+	}
+	s.Connections.Clusters = twoNomads{was: former, is: s.nomad}
+	return s
+}
+
+// A pool that is led to another cluster takes nobody along who is in the former one.
+func TestMembersStayInTheClusterThatTheyJoined(t *testing.T) {
+	never := func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Status.JoinedTime = nil }
+	for name, c := range map[string]struct {
+		here    bool
+		change  func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)
+		follows bool
+	}{
+		"joined there":                     {false, func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {}, false},
+		"the same cluster by another name": {true, func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {}, true},
+		"an address is corrected":          {false, never, true},
+		"other servers, may have joined": {false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+			never(p, n)
+			n.Spec.Client.Servers = []string{"former"}
+		}, false},
+		"another region, may have joined": {false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+			never(p, n)
+			p.Spec.Nomad.Region = "eu"
+		}, false},
+		"another region by the same address": {false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+			n.Spec.Connection.Address, p.Spec.Nomad.Region = p.Spec.Nomad.Address, "eu"
+		}, false},
+		"being deleted": {false, func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+			n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, n := moved(c.here, c.change).reconcile(t)
+			if follows := n.Spec.Connection.Address == p.Spec.Nomad.Address && n.Spec.Connection.Region == p.Spec.Nomad.Region; follows != c.follows {
+				t.Errorf("it follows: %t, to %+v", follows, n.Spec.Connection)
+			}
+		})
+	}
+}
+
+// Who is in another cluster is replaced as by a rollout, and is looked for where it is until it has gone.
+func TestMembersElsewhereAreReplaced(t *testing.T) {
+	s := moved(false, func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) {
+		p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
+	})
+	p, n := s.reconcile(t)
+	if p.Status.UpdatedReplicas != 0 {
+		t.Error("it counts as up to date")
+	}
+	if n.Spec.Drain == nil || n.Spec.Drain.Reason != v1alpha1.DrainRollout {
+		t.Errorf("it is ordered %+v", n.Spec.Drain)
+	}
+	told := ""
+	for len(s.events.Events) > 0 {
+		told += <-s.events.Events
+	}
+	if !strings.Contains(told, "MemberOutdated Member p-1 leaves: it is in another Nomad cluster than the pool's") {
+		t.Errorf("told is %q", told)
+	}
+}
+
+// Its own cluster says if it works, and a new one that can't be asked says nothing about it.
+func TestMembersElsewhereAreJudgedByTheirOwnCluster(t *testing.T) {
+	s := moved(false, func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) { p.Spec.Rollout.Type = v1alpha1.OnDelete })
+	if p, _ := s.reconcile(t); p.Status.ReadyReplicas != 1 {
+		t.Error("it works, but isn't counted")
+	}
+	s = moved(false, func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {})
+	s.nomad.view.Health = nomad.Health{Reason: v1alpha1.ReasonUnreachable, Message: "No answer."}
+	if p, n := s.reconcile(t); n.Spec.Drain != nil || p.Status.UpdatedReplicas != 1 || n.Spec.Connection.Address != formerAddress {
+		t.Errorf("for an address where nobody answers it is ordered %+v, of %d up to date, its own address is %s", n.Spec.Drain, p.Status.UpdatedReplicas, n.Spec.Connection.Address)
+	}
+}
+
+// The controller's own address leads elsewhere: members that aren't known there are replaced, and never taken for broken or empty.
+func TestMembersOfTheFormerOwnAddressAreHeld(t *testing.T) {
+	s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		n.Spec.Connection = p.Spec.Nomad.NomadConnection
+		n.Status.Nomad.Cluster = formerAddress
+	})
+	s.Connections.Clusters = s.nomad
+	p, n := s.reconcile(t)
+	if p.Status.UpdatedReplicas != 0 || n.Spec.Drain == nil || n.Spec.Drain.Reason != v1alpha1.DrainRollout {
+		t.Errorf("%d up to date, ordered %+v", p.Status.UpdatedReplicas, n.Spec.Drain)
+	}
+}

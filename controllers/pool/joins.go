@@ -1,0 +1,60 @@
+package pool
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// observeJoins adds how the members fared to what is recorded in status.
+func observeJoins(s *scope) {
+	before := joinsOf(s.pool.Status.Registration)
+	s.snapshot.Joins = before.Record(joinsKey(s), s.snapshot)
+}
+
+// joinsKey stands for all that may make members join that didn't: the template, the cluster, and the user's word.
+func joinsKey(s *scope) string {
+	// Nothing in it can fail to marshal.
+	doc, _ := json.Marshal([]any{s.pool.Spec.Nomad.NomadConnection, s.pool.Spec.Nomad.IntroductionToken, s.pool.Annotations[v1alpha1.RetryJoinsAnnotation]})
+	sum := sha256.Sum256(doc)
+	return s.snapshot.Revision + "-" + hex.EncodeToString(sum[:4])
+}
+
+func joinsOf(st *v1alpha1.RegistrationStatus) pool.Joins {
+	if st == nil {
+		return pool.Joins{}
+	}
+	j := pool.Joins{Key: st.Key, Since: st.Since.Time}
+	for _, r := range st.Results {
+		j.Results = append(j.Results, pool.JoinResult{Member: r.Member, Joined: r.Joined, Time: r.Time.Time})
+	}
+	return j
+}
+
+func registrationStatus(j pool.Joins) *v1alpha1.RegistrationStatus {
+	st := &v1alpha1.RegistrationStatus{Key: j.Key, Since: metav1.NewTime(j.Since)}
+	for _, r := range j.Results {
+		st.Results = append(st.Results, v1alpha1.RegistrationResult{Member: r.Member, Joined: r.Joined, Time: metav1.NewTime(r.Time)})
+	}
+	return st
+}
+
+func suspensionOf(st *v1alpha1.SuspensionStatus) pool.Suspension {
+	if st == nil {
+		return pool.Suspension{}
+	}
+	return pool.Suspension{Upgrading: st.Upgrading, Hosts: st.Hosts, Resumed: record.TimeOf(st.ResumedTime)}
+}
+
+func suspensionStatus(u pool.Suspension) *v1alpha1.SuspensionStatus {
+	if !u.Upgrading && len(u.Hosts) == 0 && u.Resumed.IsZero() {
+		return nil
+	}
+	return &v1alpha1.SuspensionStatus{Upgrading: u.Upgrading, Hosts: u.Hosts, ResumedTime: record.MetaTime(u.Resumed)}
+}

@@ -1,0 +1,119 @@
+package pool
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// factMember is a member whose VM was made an hour ago; change alters it.
+func factMember(change func(*v1alpha1.NomadNode)) *v1alpha1.NomadNode {
+	made := metav1.NewTime(now.Add(-time.Hour))
+	n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Name: "p-1", CreationTimestamp: made}, Spec: v1alpha1.NomadNodeSpec{NodeID: shellNodeID, Revision: "r"}}
+	n.Spec.JoinTimeout.Duration = 10 * time.Minute
+	n.Status.VM.UID, n.Status.VM.Created = "vm", &made
+	if change != nil {
+		change(n)
+	}
+	return n
+}
+
+// linkTo is a way to a Nomad that has the member's node; nil: it has none.
+func linkTo(node *nomad.Node) nomadlink.Link {
+	l := nomadlink.Link{Known: true, View: nomad.View{Taken: now, Nodes: map[string]nomad.Node{}}}
+	if node != nil {
+		l.View.Nodes[shellNodeID] = *node
+	}
+	return l
+}
+
+func TestMemberThatIsSeenReadyHasJoined(t *testing.T) {
+	for name, c := range map[string]struct {
+		link            nomadlink.Link
+		joined, expired bool
+	}{
+		"never seen":                      {linkTo(nil), false, true},
+		"down":                            {linkTo(&nomad.Node{Status: nomad.NodeDown}), false, true},
+		"ready, not written down yet":     {linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), true, false},
+		"ready, and somebody drains it":   {linkTo(&nomad.Node{Status: nomad.NodeReady, Draining: true}), true, false},
+		"ready in a view that is unknown": {nomadlink.Link{View: linkTo(&nomad.Node{Status: nomad.NodeReady}).View}, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if m := memberFacts(factMember(nil), c.link, now); m.Joined != c.joined || m.JoinExpired != c.expired {
+				t.Errorf("joined %t, expired %t", m.Joined, m.JoinExpired)
+			}
+		})
+	}
+}
+
+func TestOnlyANodeThatIsDownIsDown(t *testing.T) {
+	for name, c := range map[string]struct {
+		link nomadlink.Link
+		want bool
+	}{
+		"down":                 {linkTo(&nomad.Node{Status: nomad.NodeDown}), true},
+		"disconnected":         {linkTo(&nomad.Node{Status: nomad.NodeDisconnected}), false},
+		"ineligible":           {linkTo(&nomad.Node{Status: nomad.NodeReady}), false},
+		"unknown to Nomad":     {linkTo(nil), false},
+		"Nomad can't be asked": {nomadlink.Link{View: linkTo(&nomad.Node{Status: nomad.NodeDown}).View}, false},
+	} {
+		if m := memberFacts(factMember(nil), c.link, now); m.Down != c.want {
+			t.Errorf("%s: down is %t", name, m.Down)
+		}
+	}
+}
+
+func TestWhatIsInTheWayOfAMember(t *testing.T) {
+	unmade := func(n *v1alpha1.NomadNode) { n.Status.VM.UID, n.Status.VM.Created = "", nil }
+	for name, c := range map[string]struct {
+		reason string
+		made   bool
+		link   nomadlink.Link
+		want   bool
+	}{
+		"nothing is known yet":           {"", false, linkTo(nil), false},
+		"on its way":                     {v1alpha1.ReasonProvisioning, false, linkTo(nil), false},
+		"made a moment ago":              {v1alpha1.ReasonVMStarting, false, linkTo(nil), false},
+		"the template":                   {v1alpha1.ReasonImageNotFound, false, linkTo(nil), true},
+		"Nomad's token":                  {v1alpha1.ReasonIntroductionToken, false, linkTo(nil), true},
+		"whatever the server says":       {v1alpha1.ReasonCreateFailed, false, linkTo(nil), true},
+		"a stranger's VM":                {v1alpha1.ReasonVMNameTaken, false, linkTo(nil), true},
+		"what nobody has thought of yet": {"Meteorite", false, linkTo(nil), true},
+		"no room":                        {v1alpha1.ReasonVMUnschedulable, true, linkTo(nil), true},
+		"no room in the quota":           {v1alpha1.ReasonVMAboveQuota, true, linkTo(nil), true},
+		"no room, but it works":          {v1alpha1.ReasonVMUnschedulable, true, linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), false},
+		"a VM that was stopped":          {v1alpha1.ReasonVMStopped, true, linkTo(nil), false},
+		"a VM that fails":                {v1alpha1.ReasonVMFailed, true, linkTo(nil), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := factMember(nil)
+			if !c.made {
+				unmade(n)
+			}
+			if c.reason != "" {
+				n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeVMReady, Status: metav1.ConditionFalse, Reason: c.reason, Message: "m"}}
+			}
+			if m := memberFacts(n, c.link, now); (m.Problem != nil) != c.want || c.want && (m.Problem.Reason != c.reason || m.Problem.Message != "m") {
+				t.Errorf("problem %+v", m.Problem)
+			}
+		})
+	}
+}
+
+// Nor does the pool count on it.
+func TestForeignNodeIsNoReadyMember(t *testing.T) {
+	for reason, want := range map[string]bool{v1alpha1.ReasonRegistered: true, v1alpha1.ReasonNodeIDTaken: false} {
+		n := factMember(func(n *v1alpha1.NomadNode) {
+			kube.SetCondition(&n.Status.Conditions, metav1.Condition{Type: v1alpha1.NodeRegistered, Status: "False", Reason: reason})
+		})
+		if m := memberFacts(n, linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), now); m.Ready != want || m.Joined != want {
+			t.Errorf("%s: ready %t, joined %t", reason, m.Ready, m.Joined)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package pool
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// poolScope is one pool in one reconcile: what was read, and what was made of it.
+type scope struct {
+	pool     *v1alpha1.NomadNodePool
+	members  map[string]*v1alpha1.NomadNode
+	link     nomadlink.Link
+	snapshot pool.Snapshot
+	scale    *v1alpha1.ScaleRecord // the last change of replicas
+	// unresolved says why the Harvester template that the pool names can't be used; empty: it names none, or it can.
+	unresolved []pool.Problem
+	// nextOrdinal numbers the next member to be made.
+	nextOrdinal int64
+}
+
+func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, from client.Reader) (*scope, error) {
+	s := &scope{pool: p.DeepCopy(), members: map[string]*v1alpha1.NomadNode{}}
+	link, err := r.Connections.Link(ctx, p, p.Spec.Nomad.NomadConnection)
+	if err != nil {
+		return nil, err
+	}
+	s.link = link
+	s.snapshot = pool.Snapshot{
+		Now:          r.Clock.Now(),
+		Replicas:     int(p.DesiredReplicas()),
+		Paused:       p.Spec.Paused,
+		Deleting:     p.DeletionTimestamp != nil,
+		ScaleIn:      p.Spec.ScaleIn,
+		Rollout:      p.Spec.Rollout,
+		Health:       p.Spec.Health,
+		NomadSettled: link.View.SettledSince,
+		NomadKnown:   link.Known,
+		NomadReason:  link.Reason,
+		NomadMessage: link.Message,
+	}
+	s.scale = lastScale(p, s.snapshot.Now)
+	s.snapshot.LastScale = s.scale.Time.Time
+	if err := r.resolveTemplate(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := r.observeMembers(ctx, s, from); err != nil {
+		return nil, err
+	}
+	s.snapshot.Suspension = suspensionOf(p.Status.Suspension)
+	s.snapshot = s.snapshot.Resumed()
+	if err := r.observeHosts(ctx, s); err != nil {
+		return nil, err
+	}
+	s.snapshot.Suspension = s.snapshot.Suspension.Record(s.snapshot)
+	s.snapshot = s.snapshot.Resumed()
+	observeJoins(s)
+	if err := r.observeTemplate(ctx, s); err != nil {
+		return nil, err
+	}
+	r.observeUsage(ctx, s)
+	return s, r.observeQuota(ctx, s)
+}
+
+// observeMembers finds a pool's members by the pool's UID in their spec, which nobody can change. Labels may be taken off, and a
+// pool that forgets a member makes another.
+func (r *Reconciler) observeMembers(ctx context.Context, s *scope, from client.Reader) error {
+	var l v1alpha1.NomadNodeList
+	if err := from.List(ctx, &l, client.InNamespace(s.pool.Namespace)); err != nil {
+		return fmt.Errorf("listing the members: %w", err)
+	}
+	for i := range l.Items {
+		n := &l.Items[i]
+		if n.Spec.PoolUID != string(s.pool.UID) {
+			continue // of another pool, or of a former one of this name; its finalizer sees to it
+		}
+		s.members[n.Name] = n
+		link, away, err := r.linkOf(ctx, s, n)
+		if err != nil {
+			return err
+		}
+		m := memberFacts(n, link, s.snapshot.Now)
+		m.Elsewhere = away && s.link.Known // a Nomad that can't be asked can't tell
+		s.snapshot.Members = append(s.snapshot.Members, m)
+	}
+	made := func(name string) bool { return s.members[name] != nil }
+	s.nextOrdinal = pool.NextOrdinal(s.pool.Name, string(s.pool.UID), s.pool.Status.NextOrdinal, made)
+	return nil
+}
+
+// observeTemplate runs the pre-flight, as long as members are to be made or something was wrong.
+func (r *Reconciler) observeTemplate(ctx context.Context, s *scope) error {
+	if s.snapshot.Problems = s.unresolved; len(s.unresolved) > 0 {
+		return nil
+	}
+	checked := s.pool.Status.ObservedGeneration == s.pool.Generation && s.pool.Status.Revision == s.snapshot.Revision &&
+		isTrue(s.pool, v1alpha1.PoolTemplateValid)
+	if s.snapshot.Deleting || checked && len(s.snapshot.Members) >= s.snapshot.Replicas {
+		return nil
+	}
+	facts, err := machine.Gather(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient)
+	if err != nil {
+		return err
+	}
+	for _, p := range machine.Check(&s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient, facts) {
+		s.snapshot.Problems = append(s.snapshot.Problems, pool.Problem{Reason: p.Reason, Message: p.Message})
+	}
+	return nil
+}
+
+// observeUsage asks Nomad how busy the members are, if members are about to be chosen. Without an answer nobody is.
+func (r *Reconciler) observeUsage(ctx context.Context, s *scope) {
+	if !pool.NeedsUsage(s.snapshot) {
+		return
+	}
+	var ids []string
+	for _, n := range s.members {
+		if _, ok := s.link.View.Nodes[n.Spec.NodeID]; ok {
+			ids = append(ids, n.Spec.NodeID)
+		}
+	}
+	slices.Sort(ids)
+	usage, err := s.link.Cluster.Usage(ctx, ids)
+	if err != nil {
+		// The text of the error differs each time; in a condition it would be written each time.
+		log.FromContext(ctx).Info("Nomad doesn't tell how busy the members are", "error", err.Error())
+		s.snapshot.NomadKnown, s.snapshot.NomadReason = false, v1alpha1.ReasonUnreachable
+		s.snapshot.NomadMessage = "Nomad doesn't tell how busy the members are, so none can be chosen to leave; see the controller's log."
+		return
+	}
+	s.snapshot.Usage = map[string]pool.Usage{}
+	for _, n := range s.members {
+		if u, ok := usage[n.Spec.NodeID]; ok {
+			s.snapshot.Usage[n.Name] = pool.Usage{Load: load(u, s.link.View.Nodes[n.Spec.NodeID]), Allocations: u.Allocations, System: u.SystemAllocations}
+		}
+	}
+}
+
+func load(u nomad.Usage, n nomad.Node) float64 {
+	if n.CPU <= 0 || n.MemoryMB <= 0 {
+		return 0
+	}
+	return (float64(u.CPU)/float64(n.CPU) + float64(u.MemoryMB)/float64(n.MemoryMB)) / 2
+}

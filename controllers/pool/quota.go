@@ -1,0 +1,23 @@
+package pool
+
+import (
+	"context"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// +kubebuilder:rbac:groups="",resources=resourcequotas,verbs=list
+
+// observeQuota looks at what the namespace's quotas leave, if members are to be made.
+func (r *Reconciler) observeQuota(ctx context.Context, s *scope) error {
+	if !pool.NeedsQuota(s.snapshot) {
+		return nil
+	}
+	room, err := machine.ReadRoom(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template)
+	if err != nil || room == nil {
+		return err
+	}
+	s.snapshot.Quota = &pool.Quota{Room: room.Members, Problem: pool.Problem{Reason: room.Problem.Reason, Message: room.Problem.Message}}
+	return nil
+}

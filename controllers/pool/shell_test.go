@@ -1,0 +1,214 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/tools/events"
+	clocktesting "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+const shellNodeID = "aaaaaaaa-0000-4000-8000-000000000001"
+
+// nomadStub is a Nomad cluster that shows what it is told. What isn't stubbed isn't asked.
+type nomadStub struct {
+	nomad.Cluster
+	view nomad.View
+}
+
+func (n *nomadStub) Get(nomad.Connection) nomad.Cluster { return n }
+func (n *nomadStub) View() nomad.View                   { return n.view }
+
+// poolShell is the shell around one pool of one member, which works.
+type poolShell struct {
+	*Reconciler
+	nomad  *nomadStub
+	events *events.FakeRecorder
+}
+
+// newPoolShell makes them; change alters them.
+func newPoolShell(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)) *poolShell {
+	s := &poolShell{nomad: &nomadStub{}, events: events.NewFakeRecorder(100)}
+	s.nomad.view = nomad.View{
+		Taken: now, SettledSince: now.Add(-time.Hour), Health: nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable},
+		Nodes: map[string]nomad.Node{shellNodeID: {ID: shellNodeID, Status: nomad.NodeReady, Eligible: true}},
+	}
+	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p", UID: "u", CreationTimestamp: metav1.NewTime(now.Add(-2 * time.Hour))}}
+	p.Spec.Replicas = ptr.To[int32](1)
+	p.Status.LastScale = &v1alpha1.ScaleRecord{Time: metav1.NewTime(now.Add(-2 * time.Hour)), From: -1, To: 1}
+	p.Spec.Nomad.Address, p.Spec.Nomad.Servers = "http://127.0.0.1:4646", []string{"s"}
+	n := &v1alpha1.NomadNode{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{v1alpha1.PoolLabel: "p", v1alpha1.RevisionLabel: "r"}},
+		Spec:       v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r"},
+	}
+	n.Status.VM.UID, n.Status.JoinedTime = "vm", &metav1.Time{Time: now.Add(-time.Hour)}
+	change(p, n)
+	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithStatusSubresource(p, n).WithObjects(p, n).Build()
+	clock := clocktesting.NewFakePassiveClock(now)
+	s.Reconciler = New(kube.Deps{
+		Client: c, Live: c, Clock: clock, Recorder: s.events, NewID: func() string { return "new-id" },
+	}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: clock})
+	return s
+}
+
+// reconcile looks once, and returns the pool and its member as they are then.
+func (s *poolShell) reconcile(t *testing.T) (*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {
+	t.Helper()
+	if _, err := s.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p"}}); err != nil {
+		t.Fatal(err)
+	}
+	p, n := &v1alpha1.NomadNodePool{}, &v1alpha1.NomadNode{}
+	if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p"}, p); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p-1"}, n); err != nil {
+		t.Fatal(err)
+	}
+	return p, n
+}
+
+// A pool knows its members whatever becomes of their labels, and puts the labels back.
+func TestMembersWithoutLabelsAreMembers(t *testing.T) {
+	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Labels = map[string]string{"mine": "too"} })
+	p, n := s.reconcile(t)
+	if p.Status.Replicas != 1 || p.Status.ReadyReplicas != 1 {
+		t.Errorf("the pool counts %d members, of which %d are ready", p.Status.Replicas, p.Status.ReadyReplicas)
+	}
+	if n.Labels[v1alpha1.PoolLabel] != "p" || n.Labels[v1alpha1.RevisionLabel] != "r" || n.Labels["mine"] != "too" {
+		t.Errorf("labels %v", n.Labels)
+	}
+}
+
+// Members of other pools are none, whatever their labels say.
+// A member that is being removed follows its pool to where Nomad is, or a wrong address would hold it after it was corrected; but
+// its drain policy may have been changed to let it go.
+func TestMembersThatAreRemovedFollowTheConnection(t *testing.T) {
+	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
+		n.Spec.Connection.Address, n.Spec.DrainPolicy.OnTimeout = "http://wrong:4646", v1alpha1.DrainForce
+	})
+	if _, n := s.reconcile(t); n.Spec.Connection.Address != "http://127.0.0.1:4646" || n.Spec.DrainPolicy.OnTimeout != v1alpha1.DrainForce {
+		t.Errorf("its Nomad is at %s, and onTimeout %q", n.Spec.Connection.Address, n.Spec.DrainPolicy.OnTimeout)
+	}
+}
+
+func TestMembersOfOthersAreNone(t *testing.T) {
+	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Spec.PoolUID = "other" })
+	if p, _ := s.reconcile(t); p.Status.Replicas != 0 {
+		t.Errorf("the pool counts %d members", p.Status.Replicas)
+	}
+}
+
+// A change of replicas is written down before it is acted upon: if that were lost, the stabilisation window would count from an
+// earlier one.
+func TestChangeOfReplicasIsWrittenDownFirst(t *testing.T) {
+	conflict := false
+	s := newPoolShell(func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) {
+		p.Spec.Replicas, p.Spec.ScaleIn.Strategy = ptr.To[int32](0), v1alpha1.NewestCreateIndex
+	})
+	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			if conflict {
+				return apierrors.NewConflict(schema.GroupResource{Resource: "nomadnodepools"}, o.GetName(), errors.New("somebody else has written"))
+			}
+			return c.SubResource(sub).Patch(ctx, o, p, opts...)
+		},
+	})
+	conflict = true
+	for range 3 {
+		if p, n := s.reconcile(t); n.Spec.Drain != nil || p.Status.LastScale.To != 1 {
+			t.Fatalf("acted upon a change that isn't written down: %+v", n.Spec.Drain)
+		}
+	}
+	conflict = false
+	if p, n := s.reconcile(t); n.Spec.Drain != nil || p.Status.LastScale.To != 0 || p.Status.LastScale.From != 1 {
+		t.Fatalf("the first look ordered %+v and wrote %+v", n.Spec.Drain, p.Status.LastScale)
+	}
+	if _, n := s.reconcile(t); n.Spec.Drain == nil {
+		t.Error("nobody leaves at the next look")
+	}
+}
+
+// A member that is replaced for its age isn't said to be of an older template.
+func TestWhyAMemberIsOutdatedIsTold(t *testing.T) {
+	for says, c := range map[string]struct {
+		revision  string
+		restarted time.Duration
+	}{
+		"MemberOutdated Member p-1 leaves: it was made from an older template":                                     {"older", time.Hour * 2},
+		"MemberOutdated Member p-1 leaves: it was made before rollout.restartedAt or is older than rollout.maxAge": {"", time.Minute},
+	} {
+		s := newPoolShell(func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+			p.Spec.Rollout.MaxSurge, p.Spec.Rollout.MaxUnavailable = new(intstr.FromInt32(0)), new(intstr.FromInt32(1))
+			p.Spec.Rollout.RestartedAt = &metav1.Time{Time: now.Add(-c.restarted)}
+			p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
+			if n.Spec.Revision = c.revision; c.revision == "" {
+				n.Spec.Revision = machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
+			}
+			// What the template names was found before.
+			p.Status.Revision = machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
+			p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.PoolTemplateValid, Status: metav1.ConditionTrue}}
+		})
+		s.reconcile(t)
+		var e string
+		for len(s.events.Events) > 0 && !strings.Contains(e, "MemberOutdated") {
+			e = <-s.events.Events
+		}
+		if !strings.Contains(e, says) {
+			t.Errorf("told is %q, want %q", e, says)
+		}
+	}
+}
+
+// A member whose VM couldn't be made is replaced when its template is corrected, unless its VM was made a moment ago after all.
+func TestMemberWhoseVMWasJustMadeIsNotReplaced(t *testing.T) {
+	for name, c := range map[string]struct {
+		vm       *kubevirtv1.VirtualMachine
+		replaced bool
+	}{
+		"no VM":        {nil, true},
+		"a stranger's": {&kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}}, true},
+		"it has been made": {&kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{
+			Namespace: "ns", Name: "p-1", Labels: map[string]string{v1alpha1.PoolLabel: "p"},
+			Annotations: map[string]string{v1alpha1.PoolUIDAnnotation: "u", v1alpha1.MemberAnnotation: "p-1", v1alpha1.NodeIDAnnotation: shellNodeID},
+		}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var member *v1alpha1.NomadNode
+			s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { member = n })
+			if c.vm != nil {
+				if err := s.Client.Create(t.Context(), c.vm); err != nil {
+					t.Fatal(err)
+				}
+			}
+			member.Status.VM.UID = ""
+			err := s.replace(t.Context(), &scope{pool: &v1alpha1.NomadNodePool{}}, member)
+			if apierrors.IsConflict(err) == c.replaced {
+				t.Errorf("got %v", err)
+			}
+			err = s.Client.Get(t.Context(), client.ObjectKeyFromObject(member), &v1alpha1.NomadNode{})
+			if apierrors.IsNotFound(err) != c.replaced {
+				t.Errorf("its record: %v", err)
+			}
+		})
+	}
+}

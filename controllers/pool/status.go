@@ -1,0 +1,95 @@
+package pool
+
+import (
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// setPoolStatus writes what was observed and decided into the status of the pool's object in memory.
+func setStatus(s *scope, plan pool.Plan) {
+	st := &s.pool.Status
+	c := pool.Count(s.snapshot)
+	st.ObservedGeneration = s.pool.Generation
+	st.Replicas, st.ReadyReplicas, st.UpdatedReplicas = int32(c.Replicas), int32(c.Ready), int32(c.Updated)
+	st.JoiningReplicas, st.DrainingReplicas, st.UnhealthyReplicas = int32(c.Joining), int32(c.Draining), int32(c.Unhealthy)
+	st.Selector = v1alpha1.PoolLabel + "=" + s.pool.Name
+	st.Revision = s.snapshot.Revision
+	st.LastScale = s.scale
+	st.NextOrdinal = s.nextOrdinal
+	st.Registration = registrationStatus(s.snapshot.Joins)
+	st.Suspension = suspensionStatus(s.snapshot.Suspension)
+	all := pool.Conditions(s.snapshot, plan)
+	for _, t := range v1alpha1.PoolConditions {
+		v := all[t]
+		status := metav1.ConditionFalse
+		switch {
+		case v.Unknown:
+			status = metav1.ConditionUnknown
+		case v.True:
+			status = metav1.ConditionTrue
+		}
+		kube.SetCondition(&st.Conditions, metav1.Condition{
+			Type: t, Status: status, Reason: v.Reason, Message: v.Message,
+			ObservedGeneration: s.pool.Generation, LastTransitionTime: metav1.NewTime(s.snapshot.Now),
+		})
+	}
+}
+
+func isTrue(p *v1alpha1.NomadNodePool, t string) bool {
+	return meta.IsStatusConditionTrue(p.Status.Conditions, t)
+}
+
+// lastScale is the record of the last change of replicas: the one in status, or a new one if replicas have changed since.
+func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleRecord {
+	last := p.Status.LastScale
+	if last != nil && last.To == p.DesiredReplicas() {
+		return last
+	}
+	from := int32(-1)
+	if last != nil {
+		from = last.To
+	}
+	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.DesiredReplicas(), Reason: kube.Clamp(scaleReason(p), kube.MaxNote)}
+}
+
+// scaleReason says who changed replicas: the policy of the Nomad Autoscaler, if it was the plugin, or else the field manager.
+func scaleReason(p *v1alpha1.NomadNodePool) string {
+	by := scaledBy(p)
+	policy, isPolicy := strings.CutPrefix(by, v1alpha1.AutoscalerFieldManager+"/")
+	switch {
+	case isPolicy:
+		return "asked for by the Nomad Autoscaler's policy " + policy + ", whose reason is in the agent's log"
+	case by == v1alpha1.AutoscalerFieldManager:
+		return "asked for by the Nomad Autoscaler"
+	case by != "" && by != replicasKeeper:
+		return "changed by " + by
+	case p.DesiredReplicas() == 0:
+		// Kubernetes: autoscaling/v1 Scale omits a 0, so nobody owns one that was patched.
+		return "set to 0 by kubectl scale or an autoscaler, whose log tells; Kubernetes doesn't record which"
+	default:
+		return "changed"
+	}
+}
+
+// scaledBy is the field manager that owns spec.replicas. There is one, unless several apply the same number: then the one who
+// used the scale subresource is the one who scaled.
+func scaledBy(p *v1alpha1.NomadNodePool) string {
+	by := ""
+	for _, f := range p.ManagedFields {
+		if f.Subresource == "status" || f.FieldsV1 == nil || !strings.Contains(f.FieldsV1.GetRawString(), `"f:replicas"`) {
+			continue
+		}
+		if f.Subresource == "scale" {
+			return f.Manager
+		}
+		by = f.Manager
+	}
+	return by
+}

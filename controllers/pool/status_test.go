@@ -1,0 +1,94 @@
+package pool
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+func owner(manager, subresource, fields string) metav1.ManagedFieldsEntry {
+	return metav1.ManagedFieldsEntry{Manager: manager, Subresource: subresource, FieldsV1: metav1.NewFieldsV1(fields)}
+}
+
+func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
+	spec, status := `{"f:spec":{"f:replicas":{}}}`, `{"f:status":{"f:replicas":{}}}`
+	for name, c := range map[string]struct {
+		last   *v1alpha1.ScaleRecord
+		fields []metav1.ManagedFieldsEntry
+		want   v1alpha1.ScaleRecord
+	}{
+		"a new pool": {
+			fields: []metav1.ManagedFieldsEntry{owner("kubectl-create", "", spec)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: -1, To: 3, Reason: "changed by kubectl-create"},
+		},
+		"kubectl scale after an apply": {
+			last:   &v1alpha1.ScaleRecord{To: 1},
+			fields: []metav1.ManagedFieldsEntry{owner("kubectl", "scale", spec), owner("nomad-harvester", "status", status), owner("helm", "", `{"f:spec":{"f:nomad":{}}}`)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 1, To: 3, Reason: "changed by kubectl"},
+		},
+		"a policy of the autoscaler": {
+			last:   &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{owner("nomad-autoscaler/p-1", "scale", spec), owner("helm", "", `{"f:spec":{"f:nomad":{}}}`)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "asked for by the Nomad Autoscaler's policy p-1, whose reason is in the agent's log"},
+		},
+		"the autoscaler, which doesn't say for which policy": {
+			last:   &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{owner("nomad-autoscaler", "scale", spec)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "asked for by the Nomad Autoscaler"},
+		},
+		"the autoscaler, and Git which asks for the same": {
+			last:   &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{owner("nomad-autoscaler/p-1", "scale", spec), owner("flux", "", spec)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "asked for by the Nomad Autoscaler's policy p-1, whose reason is in the agent's log"},
+		},
+		"nobody, and so the controller keeps it": {
+			last:   &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{owner(replicasKeeper, "", spec)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed"},
+		},
+		"nobody": {
+			last: &v1alpha1.ScaleRecord{To: 5},
+			want: v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed"},
+		},
+		"no change": {
+			last: &v1alpha1.ScaleRecord{From: 1, To: 3, Reason: "old"},
+			want: v1alpha1.ScaleRecord{From: 1, To: 3, Reason: "old"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{Replicas: ptr.To[int32](3)}, Status: v1alpha1.NomadNodePoolStatus{LastScale: c.last}}
+			p.ManagedFields = c.fields
+			if got := lastScale(p, now); *got != c.want {
+				t.Errorf("got %+v, want %+v", *got, c.want)
+			}
+		})
+	}
+}
+
+func TestLoadIsTheMeanOfCPUAndMemory(t *testing.T) {
+	node := nomad.Node{CPU: 1000, MemoryMB: 1000}
+	if got := load(nomad.Usage{CPU: 500, MemoryMB: 100}, node); got != 0.3 {
+		t.Errorf("got %v, want 0.3", got)
+	}
+	if got := load(nomad.Usage{CPU: 500}, nomad.Node{}); got != 0 {
+		t.Errorf("a node of unknown size has the load %v", got)
+	}
+}
+
+// A 0 that was set through the scale subresource has no owner, whoever did it; one in the pool itself has.
+func TestLastScaleToZero(t *testing.T) {
+	for want, fields := range map[string][]metav1.ManagedFieldsEntry{
+		"set to 0 by kubectl scale or an autoscaler, whose log tells; Kubernetes doesn't record which": {owner("helm", "", `{"f:spec":{"f:nomad":{}}}`)},
+		"changed by helm": {owner("helm", "", `{"f:spec":{"f:replicas":{}}}`)},
+	} {
+		p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{Replicas: ptr.To[int32](0)}, Status: v1alpha1.NomadNodePoolStatus{LastScale: &v1alpha1.ScaleRecord{Time: metav1.NewTime(now), To: 2}}}
+		p.ManagedFields = fields
+		if got := lastScale(p, now); got.Reason != want {
+			t.Errorf("reason is %q, want %q", got.Reason, want)
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package pool
+
+import (
+	"context"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// templateRefresh is how often a pool with a Harvester template looks for another default version. Nothing is written for
+// it.
+const templateRefresh = time.Minute
+
+// resolveTemplate puts the Harvester template that the pool's template names under it, in the scope only. It is read from
+// the API server, because no cache of these kinds is worth its memory. While it can't be had, the pool keeps its revision:
+// nobody is outdated by a template that nobody knows.
+func (r *Reconciler) resolveTemplate(ctx context.Context, s *scope) error {
+	own := &s.pool.Spec.Template
+	if own.From == nil {
+		s.snapshot.Revision = machine.Revision(own, &s.pool.Spec.Nomad.NomadClient, s.pool.Spec.Nomad.Region)
+		return nil
+	}
+	s.snapshot.Revision = s.pool.Status.Revision
+	if s.snapshot.Deleting {
+		return nil
+	}
+	version, problem, err := machine.ReadTemplate(ctx, r.Live, *own.From)
+	if err != nil {
+		return err
+	}
+	if problem != nil {
+		s.unresolved = []pool.Problem{{Reason: problem.Reason, Message: problem.Message}}
+		return nil
+	}
+	resolved, problems := machine.Resolve(own, version)
+	for _, p := range problems {
+		s.unresolved = append(s.unresolved, pool.Problem{Reason: p.Reason, Message: p.Message})
+	}
+	if len(problems) == 0 {
+		s.pool.Spec.Template = *resolved
+		s.snapshot.Revision = machine.Revision(resolved, &s.pool.Spec.Nomad.NomadClient, s.pool.Spec.Nomad.Region)
+	}
+	return nil
+}
+
+// nextLook is when to look at a pool again, if nothing happens before: after wake, unless that is 0, and soon enough for
+// what no event tells of.
+func nextLook(s *scope, wake time.Duration) time.Duration {
+	limit := nomadlink.Refresh
+	if s.pool.Spec.Template.From != nil {
+		limit = templateRefresh
+	}
+	if wake == 0 || wake > limit {
+		return limit
+	}
+	return wake
+}

@@ -1,5 +1,0 @@
-package controllers
-
-import "time"
-
-var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
