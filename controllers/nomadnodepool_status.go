@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -82,7 +83,7 @@ func scaleReason(p *v1alpha1.NomadNodePool) string {
 func scaledBy(p *v1alpha1.NomadNodePool) string {
 	by := ""
 	for _, f := range p.ManagedFields {
-		if f.Subresource == "status" || f.FieldsV1 == nil || !strings.Contains(f.FieldsV1.GetRawString(), `"f:replicas"`) {
+		if f.Subresource == "status" || !ownsReplicas(f.FieldsV1) {
 			continue
 		}
 		if f.Subresource == "scale" {
@@ -91,4 +92,19 @@ func scaledBy(p *v1alpha1.NomadNodePool) string {
 		by = f.Manager
 	}
 	return by
+}
+
+// ownsReplicas tells if spec.replicas is among the fields. Labels, metadata of Nomad's and other objects may have a key of that name.
+func ownsReplicas(fields *metav1.FieldsV1) bool {
+	if fields == nil {
+		return false
+	}
+	var owned struct {
+		Spec map[string]json.RawMessage `json:"f:spec"`
+	}
+	if err := json.Unmarshal(fields.GetRawBytes(), &owned); err != nil {
+		return false
+	}
+	_, owns := owned.Spec["f:replicas"]
+	return owns
 }

@@ -57,6 +57,26 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 			last: &v1alpha1.ScaleRecord{To: 5},
 			want: v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed"},
 		},
+		"others own what has the name elsewhere": {
+			last: &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{
+				owner("kubectl", "scale", spec),
+				owner("flux", "", `{"f:spec":{"f:nomad":{"f:meta":{"f:replicas":{}}}}}`),
+				owner("labeller", "", `{"f:metadata":{"f:labels":{"f:replicas":{}}}}`),
+				owner("older", "scale", `{"f:status":{"f:replicas":{}}}`),
+			},
+			want: v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed by kubectl"},
+		},
+		"nobody, though a label has the name": {
+			last:   &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{owner("labeller", "", `{"f:metadata":{"f:labels":{"f:replicas":{}}}}`)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed"},
+		},
+		"fields that can't be read": {
+			last:   &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{owner("odd", "", `{"f:spec":["f:replicas"]}`), owner("helm", "", spec)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed by helm"},
+		},
 		"no change": {
 			last: &v1alpha1.ScaleRecord{From: 1, To: 3, Reason: "old"},
 			want: v1alpha1.ScaleRecord{From: 1, To: 3, Reason: "old"},
