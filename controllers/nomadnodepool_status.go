@@ -59,6 +59,9 @@ func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleRecord {
 	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.DesiredReplicas(), Reason: clamp(scaleReason(p), maxNote)}
 }
 
+// wentUp tells if replicas are more than before, as far as that is known.
+func wentUp(r *v1alpha1.ScaleRecord) bool { return r.From >= 0 && r.To > r.From }
+
 // scaleReason says who changed replicas: the policy of the Nomad Autoscaler, if it was the plugin, or else the field manager.
 func scaleReason(p *v1alpha1.NomadNodePool) string {
 	by := scaledBy(p)

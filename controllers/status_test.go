@@ -92,6 +92,17 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 	}
 }
 
+func TestReplicasWentUp(t *testing.T) {
+	for _, c := range []struct {
+		from, to int32
+		want     bool
+	}{{3, 4, true}, {0, 1, true}, {4, 3, false}, {1, 0, false}, {-1, 3, false}} { // -1: what they were is lost, or never was
+		if got := wentUp(&v1alpha1.ScaleRecord{From: c.from, To: c.to}); got != c.want {
+			t.Errorf("%d -> %d: %v", c.from, c.to, got)
+		}
+	}
+}
+
 func TestJudgeTakesOldAnswersForUnknown(t *testing.T) {
 	fine := nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable}
 	for name, c := range map[string]struct {

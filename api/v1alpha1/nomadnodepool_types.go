@@ -148,8 +148,9 @@ type ScaleInSpec struct {
 	// +optional
 	MaxConcurrent *int32 `json:"maxConcurrent,omitempty"`
 
-	// stabilizationWindow is how long the pool waits after the last change of replicas before members leave, as surplus
-	// or for a rollout, so that a value that jumps up and down drains nobody; a Go duration such as 2m; unset: no wait.
+	// stabilizationWindow is how long the pool waits after the last change of replicas before members leave as surplus,
+	// so that a value that jumps up and down drains nobody. If replicas went down, a rollout waits as well.
+	// A Go duration such as 2m; unset: no wait.
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
