@@ -92,6 +92,32 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 	}
 }
 
+func TestReplicasThatNobodyHasSet(t *testing.T) {
+	scaled := func(to int32) *v1alpha1.ScaleRecord { return &v1alpha1.ScaleRecord{To: to} }
+	for name, c := range map[string]struct {
+		least, most *int32
+		last        *v1alpha1.ScaleRecord
+		want        int32
+	}{
+		"a new pool":                           {want: 1},
+		"a new pool with a least number":       {least: ptr.To[int32](3), want: 3},
+		"a new pool that may begin with none":  {least: ptr.To[int32](0), want: 0},
+		"a new pool that may have none":        {most: ptr.To[int32](0), want: 0},
+		"one that had some":                    {least: ptr.To[int32](0), last: scaled(5), want: 5},
+		"one that had none":                    {last: scaled(0), want: 0},
+		"one that had less than it may have":   {least: ptr.To[int32](2), last: scaled(0), want: 2},
+		"one that had more than it may have":   {most: ptr.To[int32](4), last: scaled(5), want: 4},
+		"a new pool, bounded on both its ends": {least: ptr.To[int32](2), most: ptr.To[int32](4), want: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{MinReplicas: c.least, MaxReplicas: c.most}, Status: v1alpha1.NomadNodePoolStatus{LastScale: c.last}}
+			if got := p.DesiredReplicas(); got != c.want {
+				t.Errorf("got %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
 func TestReplicasWentUp(t *testing.T) {
 	for _, c := range []struct {
 		from, to int32
