@@ -89,7 +89,7 @@ bootcmd:
 runcmd:
 - echo first
 `}
-	yes := true
+	yes, mark := true, endOf(list(t, "echo first"))
 	want := cloudConfig{
 		Hostname:       "batch-7f3k9",
 		Timezone:       "Europe/Berlin",
@@ -104,7 +104,7 @@ runcmd:
 		},
 		BootCmd: []any{clearState, "echo zeroth"},
 		RunCmd: []any{
-			ownShell, "echo first", endOfOwnShell,
+			ownShell(mark), "echo first", mark,
 			[]any{"systemctl", "enable", "--now", "qemu-guest-agent.service"},
 			[]any{"systemctl", "enable", "nomad.service"},
 			[]any{"systemctl", "restart", "nomad.service"},
@@ -309,6 +309,19 @@ func TestUserDataKeepsValues(t *testing.T) {
 	}
 }
 
+// list are the items of a list as they are read.
+func list(t interface{ Fatal(args ...any) }, items ...any) []*yamlv3.Node {
+	text, err := json.Marshal(map[string]any{"list": items})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := parseYAMLMapping(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return itemsOf(valueOf(config, "list"))
+}
+
 // mergedMaps is mergeCloudConfig of what two documents say.
 func mergedMaps(user, ours map[string]any) (map[string]any, error) {
 	var nodes [2]*yamlv3.Node
@@ -362,7 +375,8 @@ func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 			case key == "write_files":
 				first, second = second, first
 			case key == "runcmd" && both && len(first) > 0:
-				first = slices.Concat([]any{ownShell}, first, []any{endOfOwnShell})
+				mark := endOf(list(t, first...))
+				first = slices.Concat([]any{ownShell(mark)}, first, []any{mark})
 			}
 			if want := append(append([]any{}, first...), second...); len(want)+len(all) > 0 && !cmp.Equal(want, all) {
 				t.Fatalf("%s: %v and %v give %v", key, first, second, all)
