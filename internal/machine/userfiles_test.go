@@ -23,6 +23,7 @@ var whatever = map[string]string{
 	"an unknown encoding":        "#cloud-config\nwrite_files:\n- {path: /etc/x, encoding: rot13, content: x}\n",
 	"permissions that aren't":    "#cloud-config\nwrite_files:\n- {path: /etc/x, permissions: rwx, content: x}\n",
 	"a file without a path":      "#cloud-config\nwrite_files:\n- {content: x}\n",
+	"a file whose path is null":  "#cloud-config\nwrite_files:\n- {path: , content: x}\n- {path: '', content: x}\n",
 	"a deferred file":            "#cloud-config\nwrite_files:\n- {path: /etc/x, owner: 'nomad:nomad', defer: true, content: x}\n",
 	"an appended file":           "#cloud-config\nwrite_files:\n- {path: /etc/environment, append: true, content: 'A=b'}\n",
 	"a good file":                "#cloud-config\nwrite_files:\n- {path: /etc/nomad.d/50-site.hcl, content: 'log_level = \"debug\"'}\n",
