@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -42,5 +43,20 @@ func TestDeploymentMountsTheOwnCredentials(t *testing.T) {
 func TestStrayArgumentsAreRefused(t *testing.T) {
 	if _, err := ParseFlags([]string{"--workers=3", "leader-elect"}); err == nil || !strings.Contains(err.Error(), `"leader-elect"`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A host can be drained of the controller however many replicas there are: the chart lets people have one.
+func TestABudgetLetsASingleControllerBeEvicted(t *testing.T) {
+	text, err := os.ReadFile("../config/manager/disruption_budget.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &policyv1.PodDisruptionBudget{}
+	if err := yaml.UnmarshalStrict(text, b); err != nil {
+		t.Fatal(err)
+	}
+	if b.Spec.MinAvailable != nil || b.Spec.MaxUnavailable == nil || b.Spec.MaxUnavailable.String() != "1" {
+		t.Errorf("got minAvailable %v, maxUnavailable %v; want maxUnavailable 1 alone", b.Spec.MinAvailable, b.Spec.MaxUnavailable)
 	}
 }

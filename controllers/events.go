@@ -215,3 +215,8 @@ func (e eventSink) movedOn(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 func (e eventSink) aged(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	e.normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it was made before rollout.restartedAt or is older than rollout.maxAge", n.Name)
 }
+
+// guardBroken tells of an admission policy of the installation, or its binding, that is missing or being deleted under members.
+func (e eventSink) guardBroken(o client.Object, message string) {
+	e.warn(o, "GuardBroken", "Guard", "%s", message)
+}

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -35,14 +39,23 @@ var selectsNothing = &admissionv1.MatchResources{ObjectSelector: &metav1.LabelSe
 
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-uninstall;nomad-harvester-member-delete,verbs=get;patch
 
+// guardInterval is how long a look at the policies counts: somebody may delete or apply them meanwhile, and they aren't watched.
+const guardInterval = 5 * time.Minute
+
 // inUse keeps an installation from being taken away under its members: without the controller, its roles or its kinds nobody
 // drains them, and their records can't go.
 type inUse struct {
 	client client.Client
 	// live reads past the cache, which would otherwise watch every admission policy there is.
-	live client.Reader
+	live   client.Reader
+	clock  clock.PassiveClock
+	events eventSink
 	// guarded is what was last written; nil: nothing yet.
 	guarded *bool
+	// looked is when the policies were looked at last.
+	looked time.Time
+	// told is what was last said to be amiss with them.
+	told string
 }
 
 func (u *inUse) setup(mgr ctrl.Manager) error {
@@ -56,15 +69,63 @@ func (u *inUse) setup(mgr ctrl.Manager) error {
 
 func (u *inUse) reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
 	used, err := u.used(ctx)
-	if err != nil || u.guarded != nil && *u.guarded == used {
+	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if err := u.guard(ctx, used); err != nil {
+	now, toggled := u.clock.Now(), u.guarded == nil || *u.guarded != used
+	if left := u.looked.Add(guardInterval).Sub(now); !toggled && left > 0 {
+		return ctrl.Result{RequeueAfter: left}, nil
+	}
+	unsafe, err := u.guard(ctx, used)
+	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("guarding the installation: %w", err)
 	}
-	u.guarded = &used
-	log.FromContext(ctx).Info("guarded the installation against removal", "guarded", used)
-	return ctrl.Result{}, nil
+	u.guarded, u.looked = &used, now
+	u.tell(ctx, unsafe)
+	if toggled {
+		log.FromContext(ctx).Info("looked to the guards against the installation's removal", "inUse", used, "complete", len(unsafe) == 0)
+	}
+	return ctrl.Result{RequeueAfter: guardInterval}, nil
+}
+
+// tell says once what is amiss with the policies, and once more if something else is.
+func (u *inUse) tell(ctx context.Context, unsafe []unguarded) {
+	message := saysUnguarded(unsafe)
+	if message != "" && message != u.told {
+		log.FromContext(ctx).Info(message)
+		u.events.guardBroken(unsafe[0].object, message)
+	}
+	u.told = message
+}
+
+// unguarded is a policy or binding that isn't there, or is about to go, while there are members.
+type unguarded struct {
+	object client.Object
+	name   string // as kubectl takes it
+	ending bool
+}
+
+// saysUnguarded says what that leads to, and what to do; empty: nothing is amiss.
+func saysUnguarded(all []unguarded) string {
+	var missing, ending []string
+	for _, g := range all {
+		if g.ending {
+			ending = append(ending, g.name)
+		} else {
+			missing = append(missing, g.name)
+		}
+	}
+	var says []string
+	if len(ending) > 0 {
+		names := strings.Join(ending, " ")
+		says = append(says, "Somebody deleted "+names+": it is in force until the last pool and member are gone, and guards no later ones. "+
+			"To keep it take the finalizer off (kubectl patch "+names+" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'), and apply the installation again.")
+	}
+	if len(missing) > 0 {
+		says = append(says, "There is no "+strings.Join(missing, " ")+": what it guards can be deleted under the members. "+
+			"Apply the installation again, unless it was left out on purpose.")
+	}
+	return strings.Join(says, " ")
 }
 
 // used tells if there is a pool or a member.
@@ -78,12 +139,21 @@ func (u *inUse) used(ctx context.Context) (bool, error) {
 	return len(pools.Items) > 0, err
 }
 
-// guard arms or disarms what there is of the policies and bindings: an installation may do without them.
-func (u *inUse) guard(ctx context.Context, on bool) error {
+// guard arms or disarms what there is of the policies and bindings: an installation may do without them. It returns those that guard
+// nothing, or not for long, though they should.
+func (u *inUse) guard(ctx context.Context, on bool) ([]unguarded, error) {
+	var unsafe []unguarded
 	var errs []error
+	look := func(kind string, o client.Object, change func()) {
+		there, err := u.change(ctx, o, change)
+		errs = append(errs, err)
+		if err == nil && on && (!there || o.GetDeletionTimestamp() != nil) {
+			unsafe = append(unsafe, unguarded{o, kind + "/" + o.GetName(), there})
+		}
+	}
 	for _, name := range guardedPolicies {
-		binding := &admissionv1.ValidatingAdmissionPolicyBinding{}
-		errs = append(errs, u.change(ctx, name, binding, func() {
+		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		look("validatingadmissionpolicybinding", binding, func() {
 			hold(binding, on)
 			switch {
 			case name == uninstallPolicy && on:
@@ -91,23 +161,27 @@ func (u *inUse) guard(ctx context.Context, on bool) error {
 			case name == uninstallPolicy:
 				binding.Spec.MatchResources = selectsNothing
 			}
-		}))
-		policy := &admissionv1.ValidatingAdmissionPolicy{}
-		errs = append(errs, u.change(ctx, name, policy, func() { hold(policy, on) }))
+		})
+		policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		look("validatingadmissionpolicy", policy, func() { hold(policy, on) })
 	}
-	return errors.Join(errs...)
+	return unsafe, errors.Join(errs...)
 }
 
-func (u *inUse) change(ctx context.Context, name string, o client.Object, change func()) error {
+// change changes an object, if it is there.
+func (u *inUse) change(ctx context.Context, o client.Object, change func()) (there bool, err error) {
+	name := o.GetName()
 	if err := u.live.Get(ctx, client.ObjectKey{Name: name}, o); err != nil {
-		return client.IgnoreNotFound(err)
+		o.SetName(name)
+		return false, client.IgnoreNotFound(err)
 	}
 	before := o.DeepCopyObject().(client.Object)
 	change()
 	if equality.Semantic.DeepEqual(before, o) {
-		return nil
+		return true, nil
 	}
-	return client.IgnoreNotFound(u.client.Patch(ctx, o, locked(before)))
+	err = u.client.Patch(ctx, o, locked(before))
+	return !apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 }
 
 // hold sets or takes off the finalizer. What is being deleted takes no new one.

@@ -48,7 +48,7 @@ func (r *NomadNodePoolReconciler) observe(ctx context.Context, p *v1alpha1.Nomad
 		NomadMessage: link.Message,
 	}
 	s.scale = lastScale(p, s.snapshot.Now)
-	s.snapshot.LastScale = s.scale.Time.Time
+	s.snapshot.LastScale, s.snapshot.ScaledUp = s.scale.Time.Time, wentUp(s.scale)
 	if err := r.resolveTemplate(ctx, s); err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, own func() (nomad.Connection, er
 	if err := mgr.Add(NewSweeper(d, clock.RealClock{}, config)); err != nil {
 		return err
 	}
-	if err := (&inUse{client: mgr.GetClient(), live: mgr.GetAPIReader()}).setup(mgr); err != nil {
+	if err := (&inUse{client: d.Client, live: d.Live, clock: d.Clock, events: eventSink{d.Recorder}}).setup(mgr); err != nil {
 		return err
 	}
 	err := ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNodePool{}).Owns(&v1alpha1.NomadNode{}).

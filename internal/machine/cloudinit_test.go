@@ -89,7 +89,7 @@ bootcmd:
 runcmd:
 - echo first
 `}
-	yes := true
+	yes, mark := true, endOf(list(t, "echo first"))
 	want := cloudConfig{
 		Hostname:       "batch-7f3k9",
 		Timezone:       "Europe/Berlin",
@@ -104,7 +104,7 @@ runcmd:
 		},
 		BootCmd: []any{clearState, "echo zeroth"},
 		RunCmd: []any{
-			ownShell, "echo first", endOfOwnShell,
+			ownShell(mark), "echo first", mark,
 			[]any{"systemctl", "enable", "--now", "qemu-guest-agent.service"},
 			[]any{"systemctl", "enable", "nomad.service"},
 			[]any{"systemctl", "restart", "nomad.service"},
@@ -198,13 +198,35 @@ func TestParseUserDataRefuses(t *testing.T) {
 		"our configuration":  {text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d//nomad.hcl\n", want: "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
 		"our ID":             {text: "#cloud-config\nwrite_files:\n- path: /a\n- path: /opt/nomad/data/client/client-id\n", want: "write_files[1].path: /opt/nomad/data/client/client-id belongs to the controller"},
 		"our token":          {text: "#cloud-config\nwrite_files:\n- path: /opt/nomad/data/client/intro_token.jwt\n", want: "belongs to the controller"},
-		"files not a list":   {text: "#cloud-config\nwrite_files: /a\n", want: "write_files is not a list"},
-		"packages a mapping": {text: "#cloud-config\npackages: {apt: [jq]}\n", want: "packages is not a list"},
-		"apt a list":         {text: "#cloud-config\napt: [jq]\n", want: "apt is not a mapping; write it as one"},
-		"its sources a list": {text: "#cloud-config\napt: {sources: [a]}\n", want: "apt.sources is not a mapping; write it as one"},
-		"our certificate":    {text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d/tls/tls.crt\n", want: "belongs to the controller"},
-		"its own merge":      {text: "#cloud-config\nmerge_how: list(append)\n", want: "merge_how can't be chosen"},
-		"its own merge type": {text: "#cloud-config\nmerge_type: list(append)\n", want: "merge_type can't be chosen"},
+		"ours as bytes": {
+			text: "#cloud-config\nwrite_files:\n- path: /a\n- {content: x, path: !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==}\n",
+			want: "write_files[1].path, line 4: it is not text; write it without a tag, and in quotes if it looks like a number or a date",
+		},
+		"ours as bytes, later":     {text: "#cloud-config\nwrite_files: [{path: !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==, defer: true}]\n", want: "write_files[0].path, line 2: it is not text"},
+		"ours by an anchor":        {text: "#cloud-config\nx: &p !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==\nwrite_files: [{path: *p}]\n", want: "write_files[0].path, line 2: it is not text"},
+		"ours by a merge key":      {text: "#cloud-config\nx: &f {path: /etc/nomad.d/nomad.hcl}\nwrite_files: [{<<: *f, content: x}]\n", want: "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
+		"ours with a tag":          {text: "#cloud-config\nwrite_files: [{path: !!str /etc/nomad.d/nomad.hcl}]\n", want: "belongs to the controller"},
+		"ours in another language": {text: "#cloud-config\nwrite_files: [{path: !!python/unicode /etc/nomad.d/nomad.hcl}]\n", want: "belongs to the controller"},
+		"ours without a slash":     {text: "#cloud-config\nwrite_files: [{path: etc/nomad.d/nomad.hcl}]\n", want: "belongs to the controller"},
+		"ours by a detour":         {text: "#cloud-config\nwrite_files: [{path: /../etc//x/./../nomad.d/nomad.hcl/}]\n", want: "belongs to the controller"},
+		"ours, deferred":           {text: "#cloud-config\nwrite_files: [{path: /etc/nomad.d/nomad.hcl, defer: true}]\n", want: "belongs to the controller"},
+		"a path that is a number":  {text: "#cloud-config\nwrite_files: [{path: 12}]\n", want: "write_files[0].path, line 2: it is not text"},
+		"a path that is a list":    {text: "#cloud-config\nwrite_files: [{path: [/a]}]\n", want: "write_files[0].path, line 2: it is not text"},
+		"two paths":                {text: "#cloud-config\nwrite_files: [{path: /a, 'path': /etc/nomad.d/nomad.hcl}]\n", want: "line 2: a key that the same mapping has already"},
+		"a tag on the key":         {text: "#cloud-config\nwrite_files: [{!!python/unicode path: /etc/nomad.d/nomad.hcl}]\n", want: "line 2: a key with a tag"},
+		"a file that is null":      {text: "#cloud-config\nwrite_files:\n- path: /a\n-\n", want: "write_files[1], line 4: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content"},
+		"a file that is a word":    {text: "#cloud-config\nwrite_files: [defer]\n", want: "write_files[0], line 2: it is not a mapping"},
+		"a file that is a set":     {text: "#cloud-config\nwrite_files: [!!set {path, defer}]\n", want: "write_files[0], line 2: it is not a mapping"},
+		"a file that is pairs":     {text: "#cloud-config\nwrite_files: [!!omap [path: /etc/nomad.d/nomad.hcl]]\n", want: "write_files[0], line 2: it is not a mapping"},
+		"a mount with a tag":       {text: "#cloud-config\nmounts: [[vdb, !!python/unicode /opt/nomad]]\n", want: "mounts[0]: /opt/nomad would hide"},
+		"a mount without a slash":  {text: "#cloud-config\nmounts: [[vdb, opt//nomad/data/]]\n", want: "mounts[0]: /opt/nomad/data would hide"},
+		"files not a list":         {text: "#cloud-config\nwrite_files: /a\n", want: "write_files is not a list"},
+		"packages a mapping":       {text: "#cloud-config\npackages: {apt: [jq]}\n", want: "packages is not a list"},
+		"apt a list":               {text: "#cloud-config\napt: [jq]\n", want: "apt is not a mapping; write it as one"},
+		"its sources a list":       {text: "#cloud-config\napt: {sources: [a]}\n", want: "apt.sources is not a mapping; write it as one"},
+		"our certificate":          {text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d/tls/tls.crt\n", want: "belongs to the controller"},
+		"its own merge":            {text: "#cloud-config\nmerge_how: list(append)\n", want: "merge_how can't be chosen"},
+		"its own merge type":       {text: "#cloud-config\nmerge_type: list(append)\n", want: "merge_type can't be chosen"},
 		"a mount over the ID": {
 			text: "#cloud-config\nmounts:\n- [vdb, none, swap]\n- [LABEL=data, /opt/nomad/]\n",
 			want: "mounts[1]: /opt/nomad would hide /opt/nomad/data/client, which is written before anything is mounted; mount a disk for the data of jobs at /opt/nomad/data/alloc",
@@ -309,6 +331,19 @@ func TestUserDataKeepsValues(t *testing.T) {
 	}
 }
 
+// list are the items of a list as they are read.
+func list(t interface{ Fatal(args ...any) }, items ...any) []*yamlv3.Node {
+	text, err := json.Marshal(map[string]any{"list": items})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := parseYAMLMapping(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return itemsOf(valueOf(config, "list"))
+}
+
 // mergedMaps is mergeCloudConfig of what two documents say.
 func mergedMaps(user, ours map[string]any) (map[string]any, error) {
 	var nodes [2]*yamlv3.Node
@@ -362,7 +397,8 @@ func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 			case key == "write_files":
 				first, second = second, first
 			case key == "runcmd" && both && len(first) > 0:
-				first = slices.Concat([]any{ownShell}, first, []any{endOfOwnShell})
+				mark := endOf(list(t, first...))
+				first = slices.Concat([]any{ownShell(mark)}, first, []any{mark})
 			}
 			if want := append(append([]any{}, first...), second...); len(want)+len(all) > 0 && !cmp.Equal(want, all) {
 				t.Fatalf("%s: %v and %v give %v", key, first, second, all)

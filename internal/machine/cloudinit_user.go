@@ -76,6 +76,13 @@ func checkFiles(files *yaml.Node, install *v1alpha1.NomadInstall) error {
 		owned = append(owned, pathOf(yamlNode(f)))
 	}
 	for i, f := range itemsOf(files) { // What is no list is refused by the merge.
+		if !isMapping(f) {
+			return fmt.Errorf("write_files[%d], line %d: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content", i, f.Line)
+		}
+		// What cloud-init takes for a path, and we for none, could be that of a file of ours.
+		if at := valueOf(f, "path"); at != nil && !isText(at) && !isNull(at) {
+			return fmt.Errorf("write_files[%d].path, line %d: it is not text; write it without a tag, and in quotes if it looks like a number or a date", i, at.Line)
+		}
 		switch name := pathOf(f); {
 		case name == nomadConfigFile:
 			return fmt.Errorf("write_files[%d].path: %s belongs to the controller; put additions into a file of another name beside it, such as /etc/nomad.d/50-site.hcl", i, name)
@@ -88,8 +95,11 @@ func checkFiles(files *yaml.Node, install *v1alpha1.NomadInstall) error {
 
 // pathOf is the path of an entry of write_files.
 func pathOf(f *yaml.Node) string {
-	return path.Clean(textOf(valueOf(f, "path")))
+	return inRoot(textOf(valueOf(f, "path")))
 }
+
+// inRoot is where a path leads to that cloud-init is given, for its working directory is /. Links in the guest's image aren't followed.
+func inRoot(name string) string { return path.Clean("/" + name) }
 
 // checkMounts refuses file systems that would hide the member's files: cloud-init writes files before it mounts anything
 // (cloud-init: config/cloud.cfg.tmpl, cloud_init_modules), and an agent that doesn't find its ID makes one up.
@@ -101,7 +111,7 @@ func checkMounts(mounts *yaml.Node) error {
 		}
 		name := textOf(entry[1])
 		for _, hidden := range []string{nomadStateDir, nomadConfigDir} {
-			if at := path.Clean(name); at != "/" && (at == hidden || strings.HasPrefix(hidden, at+"/")) {
+			if at := inRoot(name); at != "/" && (at == hidden || strings.HasPrefix(hidden, at+"/")) {
 				return fmt.Errorf("mounts[%d]: %s would hide %s, which is written before anything is mounted; mount a disk for the data of jobs at %s", i, at, hidden, nomadAllocDir)
 			}
 		}

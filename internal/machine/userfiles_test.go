@@ -23,6 +23,7 @@ var whatever = map[string]string{
 	"an unknown encoding":        "#cloud-config\nwrite_files:\n- {path: /etc/x, encoding: rot13, content: x}\n",
 	"permissions that aren't":    "#cloud-config\nwrite_files:\n- {path: /etc/x, permissions: rwx, content: x}\n",
 	"a file without a path":      "#cloud-config\nwrite_files:\n- {content: x}\n",
+	"a file whose path is null":  "#cloud-config\nwrite_files:\n- {path: , content: x}\n- {path: '', content: x}\n",
 	"a deferred file":            "#cloud-config\nwrite_files:\n- {path: /etc/x, owner: 'nomad:nomad', defer: true, content: x}\n",
 	"an appended file":           "#cloud-config\nwrite_files:\n- {path: /etc/environment, append: true, content: 'A=b'}\n",
 	"a good file":                "#cloud-config\nwrite_files:\n- {path: /etc/nomad.d/50-site.hcl, content: 'log_level = \"debug\"'}\n",
@@ -46,6 +47,8 @@ var whatever = map[string]string{
 	"runcmd with nulls alone":    "#cloud-config\nruncmd: [null, null]\n",
 	"runcmd of words":            "#cloud-config\nruncmd:\n- [sh, -c, \"echo 'it''s' $HOME\"]\n- [echo, 7, true]\n",
 	"runcmd in parts":            "#cloud-config\nruncmd:\n- \"\\\\\"\n",
+	"runcmd has the old mark":    "#cloud-config\nruncmd:\n- |\n  a\n  END-OF-THE-POOLS-RUNCMD\n  exit 0\n",
+	"a word has the old mark":    "#cloud-config\nruncmd: [[sh, -c, \"a\\nEND-OF-THE-POOLS-RUNCMD\\nb\"]]\n",
 	"runcmd runs by the way":     "#cloud-config\nruncmd:\n- sleep 600 &\n",
 	"bootcmd exits":              "#cloud-config\nbootcmd:\n- exit 1\n",
 	"bootcmd has an open quote":  "#cloud-config\nbootcmd:\n- echo \"it\n",
@@ -154,14 +157,13 @@ func TestNothingOfTheUsersKeepsAMemberFromJoining(t *testing.T) {
 // What cloud-init would run nothing for is refused, with its place.
 func TestCommandsThatAreNone(t *testing.T) {
 	for text, want := range map[string]string{
-		"runcmd:\n- 'echo a'\n- echo ready: yes\n":     "runcmd[1], line 4: it is a mapping, as YAML takes a colon followed by a space",
-		"bootcmd:\n- {a: b}\n":                         "bootcmd[0], line 3: it is a mapping",
-		"runcmd:\n- 7\n":                               "runcmd[0], line 3: it is a number",
-		"runcmd:\n- true\n":                            "runcmd[0], line 3: it is a number, a date or true or false",
-		"runcmd:\n- |\n  a\n  " + endOfOwnShell + "\n": "runcmd[0], line 3: a line of it is " + endOfOwnShell,
-		"runcmd: echo a\n":                             "runcmd is not a list",
-		"cloud_final_modules: [runcmd]\n":              "cloud_final_modules can't be chosen",
-		"write_files: {path: /x}\n":                    "write_files is not a list",
+		"runcmd:\n- 'echo a'\n- echo ready: yes\n": "runcmd[1], line 4: it is a mapping, as YAML takes a colon followed by a space",
+		"bootcmd:\n- {a: b}\n":                     "bootcmd[0], line 3: it is a mapping",
+		"runcmd:\n- 7\n":                           "runcmd[0], line 3: it is a number",
+		"runcmd:\n- true\n":                        "runcmd[0], line 3: it is a number, a date or true or false",
+		"runcmd: echo a\n":                         "runcmd is not a list",
+		"cloud_final_modules: [runcmd]\n":          "cloud_final_modules can't be chosen",
+		"write_files: {path: /x}\n":                "write_files is not a list",
 	} {
 		m := testMember()
 		m.Template.CloudInit = v1alpha1.CloudInit{UserData: "#cloud-config\n" + text}

@@ -283,7 +283,7 @@ func isText(n *yaml.Node) bool {
 		return false
 	}
 	if n.Tag != "" {
-		return n.ShortTag() == "!!str"
+		return n.ShortTag() == "!!str" || n.ShortTag() == "!!python/unicode"
 	}
 	return !plain(n) || !notText.MatchString(n.Value)
 }

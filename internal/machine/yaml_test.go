@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // compareDocuments reads each pair of documents with cloud-init's own loader and tells, of those whose first one it can
@@ -111,6 +113,60 @@ func TestYAMLMeansTheSame(t *testing.T) {
 	t.Logf("%d documents, of which cloud-init reads %d", len(pairs), result.Read)
 	if result.Read < 400 {
 		t.Errorf("cloud-init reads only %d of the documents", result.Read)
+	}
+}
+
+// kindOfValues tells of each document what cloud-init takes its value x for.
+const kindOfValues = `
+import json, sys
+from cloudinit import safeyaml
+def kind(text):
+    try:
+        x = safeyaml.load(text)["x"]
+    except Exception as e:
+        return "unreadable"
+    return "text " + x if isinstance(x, str) else type(x).__name__
+print(json.dumps([kind(text) for text in json.load(sys.stdin)]))
+`
+
+// What we take for text is text to cloud-init, the same; what is text to it alone looks like something else, and is none of our paths.
+func TestTextIsCloudInitsText(t *testing.T) {
+	values := append([]string{
+		"!!python/unicode /etc/x", "!!python/unicode 12", "!!str /etc/x", "! /etc/x", "! '12'", "!<tag:yaml.org,2002:str> /etc/x", "!!binary L2V0Yy94",
+		"!!timestamp 2001-12-14", "!!null /etc/x", "/etc/x", "'/etc/x'", "|-\n   /etc/x\n", ">-\n   /etc/x\n", "&a /etc/x", "\"\\x2fetc/x\"",
+	}, awkward...)
+	var docs []string
+	var nodes []*yaml.Node
+	for _, value := range values {
+		n, err := parseYAMLMapping("x: " + value)
+		if err != nil || valueOf(n, "x") == nil {
+			continue
+		}
+		written, err := writeYAML(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs, nodes = append(docs, written), append(nodes, valueOf(n, "x"))
+	}
+	var kinds []string
+	if err := json.Unmarshal(askCloudInit(t, kindOfValues, docs), &kinds); err != nil {
+		t.Fatal(err)
+	}
+	texts := 0
+	for i, kind := range kinds {
+		text, is := strings.CutPrefix(kind, "text ")
+		switch n := nodes[i]; {
+		case isText(n):
+			texts++
+			if !is || text != n.Value {
+				t.Errorf("%q is text to us, and %q to cloud-init", docs[i], kind)
+			}
+		case is && (n.Kind != yaml.ScalarNode || n.Tag != "" || !notText.MatchString(n.Value)):
+			t.Errorf("%q isn't text to us, and %q to cloud-init", docs[i], kind)
+		}
+	}
+	if texts < 30 {
+		t.Errorf("only %d are text", texts)
 	}
 }
 
