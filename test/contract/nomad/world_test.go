@@ -148,6 +148,12 @@ func (c *check) jobOf(kind string, count int, script string, change ...func(*api
 	return j
 }
 
+// pool makes the pool of the check, which else comes with its first node.
+func (c *check) pool() {
+	_, err := c.api.NodePools().Register(&api.NodePool{Name: c.id}, nil)
+	c.must(err)
+}
+
 // run registers a job, and removes it at the end.
 func (c *check) run(j *api.Job) string {
 	_, _, err := c.api.Jobs().Register(j, nil)
