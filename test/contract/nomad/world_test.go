@@ -135,6 +135,7 @@ func (c *check) jobOf(kind string, count int, script string, change ...func(*api
 	task := &api.Task{
 		Name: "task", Driver: "raw_exec", Config: map[string]any{"command": "/bin/sh", "args": []string{"-c", script}},
 		Resources: &api.Resources{CPU: new(20), MemoryMB: new(16)}, KillTimeout: new(time.Second),
+		LogConfig: &api.LogConfig{MaxFiles: new(1), MaxFileSizeMB: new(5)}, // which has to fit into the disk
 	}
 	group := api.NewTaskGroup("group", count).AddTask(task)
 	group.EphemeralDisk = &api.EphemeralDisk{SizeMB: new(10)}
