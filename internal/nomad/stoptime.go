@@ -29,8 +29,10 @@ func (r *remote) stopTime(ctx context.Context, nodeID string) (time.Duration, er
 	return longest, err
 }
 
-// promised is how long an allocation may take to stop: the delays of its group and of the task come before the signal, and after that the
-// task has its kill_timeout (Nomad: client/allocrunner/group_service_hook.go, PreKill; taskrunner/task_runner.go, killTask).
+// promised is how long an allocation may take to stop. The delay of its group comes first. Then the client stops the leader, after
+// it all other tasks at the same time, and after these the sidecars (Nomad: client/allocrunner/alloc_runner.go, killTasks). Clients
+// of old versions stop the sidecars together with the others, and need less. How long the poststop tasks run that come at
+// the end nobody has said: they aren't in it.
 func promised(a *api.Allocation) time.Duration {
 	if a.Job == nil {
 		return 0
@@ -40,13 +42,43 @@ func promised(a *api.Allocation) time.Duration {
 		if g == nil || g.Name == nil || *g.Name != a.TaskGroup {
 			continue
 		}
+		var turns [3]time.Duration
 		for _, t := range g.Tasks {
-			if t != nil {
-				longest = max(longest, valueOf(g.ShutdownDelay)+t.ShutdownDelay+valueOf(t.KillTimeout))
+			if t != nil && !isPoststop(t) {
+				turns[turnOf(t)] = max(turns[turnOf(t)], inAll(t.ShutdownDelay, valueOf(t.KillTimeout)))
 			}
 		}
+		longest = max(longest, inAll(valueOf(g.ShutdownDelay), turns[0], turns[1], turns[2]))
 	}
 	return longest
+}
+
+// turnOf is when the client stops a task: 0 first.
+func turnOf(t *api.Task) int {
+	switch {
+	case t.Leader:
+		return 0
+	case t.Lifecycle != nil && t.Lifecycle.Sidecar:
+		return 2
+	}
+	return 1
+}
+
+// isPoststop: the task begins when the others have stopped.
+func isPoststop(t *api.Task) bool {
+	return t.Lifecycle != nil && t.Lifecycle.Hook == api.TaskLifecycleHookPoststop && !t.Leader
+}
+
+// forEver is more than any job is promised. A sum that were greater would turn negative before long.
+const forEver = 100 * 365 * 24 * time.Hour
+
+// inAll adds up what a job's author has written: anything.
+func inAll(ds ...time.Duration) time.Duration {
+	var sum time.Duration
+	for _, d := range ds {
+		sum = min(sum+min(max(d, 0), forEver), forEver)
+	}
+	return sum
 }
 
 func valueOf(d *time.Duration) time.Duration {
