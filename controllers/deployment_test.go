@@ -2,9 +2,12 @@ package controllers
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
 
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -35,5 +38,42 @@ func TestDeploymentMountsTheOwnCredentials(t *testing.T) {
 	}
 	if s := volume.Secret; s == nil || s.SecretName != nomad.OwnSecret || s.Optional == nil || !*s.Optional {
 		t.Errorf("got %+v", volume)
+	}
+}
+
+// Go is told of the memory limit, in the Deployment and in the chart, with some room for what isn't on its heap.
+func TestGoKnowsTheMemoryLimit(t *testing.T) {
+	d := &appsv1.Deployment{}
+	readYAML(t, "../config/manager/deployment.yaml", d)
+	var values struct {
+		Resources  corev1.ResourceRequirements
+		GoMemLimit string
+	}
+	readYAML(t, "../charts/nomad-harvester/values.yaml", &values)
+	c := d.Spec.Template.Spec.Containers[0]
+	env := map[string]string{}
+	for _, e := range c.Env {
+		env[e.Name] = e.Value
+	}
+	for what, is := range map[string]struct {
+		limit corev1.ResourceRequirements
+		told  string
+	}{"deployment": {c.Resources, env["GOMEMLIMIT"]}, "chart": {values.Resources, values.GoMemLimit}} {
+		told, err := resource.ParseQuantity(strings.TrimSuffix(is.told, "B"))
+		limit := is.limit.Limits.Memory().Value()
+		if share := float64(told.Value()) / float64(limit); err != nil || share < 0.85 || share > 0.9 {
+			t.Errorf("%s: GOMEMLIMIT is %q, %.2f of the limit of %d: %v", what, is.told, share, limit, err)
+		}
+	}
+}
+
+func readYAML(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatal(err)
 	}
 }

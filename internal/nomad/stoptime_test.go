@@ -11,6 +11,15 @@ import (
 
 const someNode = "11111111-1111-4111-8111-111111111111"
 
+func stopTimeOf(t *testing.T, allocs []*api.Allocation) (time.Duration, error) {
+	t.Helper()
+	body, err := json.Marshal(allocs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answering(t, saying(string(body))).StopTime(t.Context(), someNode)
+}
+
 func TestStopTimeIsTheLongestPromise(t *testing.T) {
 	alloc := func(status string, group, delay, kill time.Duration) *api.Allocation {
 		task := &api.Task{Name: "t", ShutdownDelay: delay, KillTimeout: &kill}
@@ -29,11 +38,7 @@ func TestStopTimeIsTheLongestPromise(t *testing.T) {
 		"without a job":  {[]*api.Allocation{{ID: "a", ClientStatus: "running"}}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			body, err := json.Marshal(tt.allocs)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := answering(t, saying(string(body))).StopTime(t.Context(), someNode)
+			got, err := stopTimeOf(t, tt.allocs)
 			if err != nil || got != tt.want {
 				t.Errorf("got %s, %v; want %s", got, err, tt.want)
 			}
@@ -74,8 +79,9 @@ func TestTasksAreStoppedOneTurnAfterTheOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			group := &api.TaskGroup{Name: new("g"), ShutdownDelay: &tt.delay, Tasks: tt.tasks}
-			if got := promised(&api.Allocation{TaskGroup: "g", Job: &api.Job{TaskGroups: []*api.TaskGroup{nil, group}}}); got != tt.want {
-				t.Errorf("got %s, want %s", got, tt.want)
+			allocs := []*api.Allocation{{TaskGroup: "g", ClientStatus: "running", Job: &api.Job{TaskGroups: []*api.TaskGroup{nil, group}}}}
+			if got, err := stopTimeOf(t, allocs); err != nil || got != tt.want {
+				t.Errorf("got %s, %v; want %s", got, err, tt.want)
 			}
 		})
 	}
