@@ -60,7 +60,8 @@ func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is strin
 	return nil
 }
 
-// liveAllocations returns the live allocations of the nodes, with an entry for each node, each sorted by ID.
+// liveAllocations returns the live allocations of the nodes, with an entry for each node of which they are known, each sorted by ID. The
+// error is why they aren't of the others; with a nil map they are of none.
 func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string) (map[string][]Allocation, error) {
 	live := make(map[string][]Allocation, len(nodeIDs))
 	for _, id := range nodeIDs {
@@ -79,17 +80,18 @@ func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string) (map[str
 	if err != nil {
 		return nil, err
 	}
-	moving, err := r.moving(ctx, former)
-	if err != nil {
-		return nil, err
-	}
+	r.migrations.keep(former)
+	moving, unknown := r.moving(ctx, former)
 	for _, a := range moving {
 		live[a.NodeID] = append(live[a.NodeID], a)
+	}
+	for id := range unknown {
+		delete(live, id)
 	}
 	for _, allocs := range live {
 		slices.SortFunc(allocs, byID)
 	}
-	return live, nil
+	return live, unknown.err()
 }
 
 func byID(a, b Allocation) int { return strings.Compare(a.ID, b.ID) }
@@ -114,9 +116,9 @@ func (r *remote) occupants(ctx context.Context, node Node) ([]Allocation, error)
 	if err != nil {
 		return nil, err
 	}
-	moving, err := r.moving(ctx, former)
-	if err != nil {
-		return nil, err
+	moving, unknown := r.moving(ctx, former)
+	if len(unknown) > 0 {
+		return nil, unknown.err()
 	}
 	out = append(out, moving...)
 	slices.SortFunc(out, byID)
