@@ -188,7 +188,7 @@ func TestParseUserDataRefuses(t *testing.T) {
 		"no such anchor":     {text: "#cloud-config\na: 1\npassword: *S3cret\n", want: "not valid YAML: line 3: an alias (*name) of what has no such anchor (&name); quote the value"},
 		"within itself":      {text: "#cloud-config\na: &a\n- *a\n", want: "not valid YAML: line 3: an alias within what it stands for"},
 		"a merged list":      {text: "#cloud-config\na: {<<: [1]}\n", want: "not valid YAML: line 2: a merge key (<<) of what is neither"},
-		"an unknown tag":     {text: "#cloud-config\na: 1\nb: !vault S3cret\n", want: "not valid YAML: line 3: cloud-init doesn't know this tag"},
+		"an unknown tag":     {text: "#cloud-config\na: 1\nb: !vault S3cret\n", want: "not valid YAML: line 3: a tag that cloud-init doesn't know"},
 		"aliases of aliases": {text: "#cloud-config\n" + laughs, want: "longer than 1 MiB with what its aliases stand for"},
 		"a list":             {text: "#cloud-config\n- a\n", want: "not a mapping"},
 		"a scalar":           {text: "#cloud-config\nhello\n", want: "not a mapping"},
