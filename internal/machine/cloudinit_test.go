@@ -210,6 +210,7 @@ func TestParseUserDataRefuses(t *testing.T) {
 			want: "mounts[1]: /opt/nomad would hide /opt/nomad/data/client, which is written before anything is mounted; mount a disk for the data of jobs at /opt/nomad/data/alloc",
 		},
 		"a mount over the configuration": {text: "#cloud-config\nmounts: [[vdb, /etc/nomad.d]]\n", want: "mounts[0]: /etc/nomad.d would hide /etc/nomad.d"},
+		"a mount by a relative path":     {text: "#cloud-config\nmounts: [[vdb, etc/nomad.d]]\n", want: "mounts[0]: /etc/nomad.d would hide /etc/nomad.d"},
 		"our unit":                       {text: "#cloud-config\nwrite_files:\n- path: /etc/systemd/system/nomad.service\n", want: "belongs to the controller", install: download},
 		"our installer":                  {text: "#cloud-config\nwrite_files:\n- path: /usr/local/sbin/install-nomad\n", want: "belongs to the controller", install: download},
 		"our key":                        {text: "#cloud-config\nwrite_files:\n- path: /etc/apt/keyrings/nomad-harvester.asc\n", want: "belongs to the controller", install: apt},

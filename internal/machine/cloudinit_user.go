@@ -77,19 +77,26 @@ func checkFiles(files *yaml.Node, install *v1alpha1.NomadInstall) error {
 	}
 	for i, f := range itemsOf(files) { // What is no list is refused by the merge.
 		switch name := pathOf(f); {
+		case !isMapping(f):
+			return fmt.Errorf("write_files[%d], line %d: it is not a mapping with path and content, and cloud-init would write none of the files; write it as one, or take it out", i, f.Line)
 		case name == nomadConfigFile:
 			return fmt.Errorf("write_files[%d].path: %s belongs to the controller; put additions into a file of another name beside it, such as /etc/nomad.d/50-site.hcl", i, name)
 		case slices.Contains(owned, name):
 			return fmt.Errorf("write_files[%d].path: %s belongs to the controller; leave it out", i, name)
+		case isRelative(textOf(valueOf(f, "path"))):
+			return fmt.Errorf("write_files[%d].path, line %d: it does not begin with /; write all of it", i, f.Line)
 		}
 	}
 	return nil
 }
 
-// pathOf is the path of an entry of write_files.
+// pathOf is the path of an entry of write_files as cloud-init takes it: it works in / (cloud-init: cloudinit/config/cc_write_files.py,
+// write_files).
 func pathOf(f *yaml.Node) string {
-	return path.Clean(textOf(valueOf(f, "path")))
+	return path.Clean("/" + textOf(valueOf(f, "path")))
 }
+
+func isRelative(name string) bool { return name != "" && !path.IsAbs(name) }
 
 // checkMounts refuses file systems that would hide the member's files: cloud-init writes files before it mounts anything
 // (cloud-init: config/cloud.cfg.tmpl, cloud_init_modules), and an agent that doesn't find its ID makes one up.
@@ -99,9 +106,9 @@ func checkMounts(mounts *yaml.Node) error {
 		if len(entry) < 2 {
 			continue
 		}
-		name := textOf(entry[1])
+		name := textOf(entry[1]) // What doesn't begin with / is below it: cloud-init mounts from there.
 		for _, hidden := range []string{nomadStateDir, nomadConfigDir} {
-			if at := path.Clean(name); at != "/" && (at == hidden || strings.HasPrefix(hidden, at+"/")) {
+			if at := path.Clean("/" + name); at != "/" && (at == hidden || strings.HasPrefix(hidden, at+"/")) {
 				return fmt.Errorf("mounts[%d]: %s would hide %s, which is written before anything is mounted; mount a disk for the data of jobs at %s", i, at, hidden, nomadAllocDir)
 			}
 		}
