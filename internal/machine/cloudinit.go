@@ -62,7 +62,20 @@ func userData(m Member, f Facts) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("writing the user data: %w", err)
 	}
-	return cloudConfigHeader + "\n" + doc, nil
+	return cloudConfigHeader + "\n" + notAnEmail(doc), nil
+}
+
+// notAnEmail keeps the header of e-mails out of the first 4 KiB, where cloud-init would take the whole document for one (cloud-init:
+// cloudinit/user_data.py, convert_string).
+func notAnEmail(doc string) string {
+	const (
+		searched = 4096
+		comment  = "# What follows has the header of an e-mail. cloud-init must not find it near the beginning.\n"
+	)
+	if !strings.Contains(strings.ToLower(doc[:min(len(doc), searched)]), "mime-version:") {
+		return doc
+	}
+	return strings.Repeat(comment, searched/len(comment)+1) + doc
 }
 
 // withoutEmptyKeys leaves out keys without a value, which are as good as none to cloud-init, but don't pass its schema.

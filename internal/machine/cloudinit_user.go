@@ -32,6 +32,9 @@ func parseUserData(text string) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkKeys(config); err != nil {
+		return nil, err
+	}
 	for _, key := range []string{"merge_how", "merge_type"} {
 		if valueOf(config, key) != nil {
 			return nil, fmt.Errorf("%s can't be chosen: lists are yours followed by the controller's, mappings are merged key by key; leave it out", key)
@@ -63,10 +66,10 @@ func otherKind(header string) string {
 	return ""
 }
 
-// checkOwned refuses what would get in the way of the member's own files.
+// checkOwned refuses what would get in the way of the member's own files and commands.
 func checkOwned(user *yaml.Node, install *v1alpha1.NomadInstall) error {
 	return errors.Join(checkFiles(valueOf(user, "write_files"), install), checkMounts(valueOf(user, "mounts")),
-		checkCommands(user, "bootcmd"), checkCommands(user, "runcmd"), checkModules(user))
+		checkCommands(user, "bootcmd"), checkCommands(user, "runcmd"), checkItself(user))
 }
 
 // checkFiles refuses files that are the member's own: the user's would come later, and win.

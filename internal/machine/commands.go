@@ -49,15 +49,3 @@ func checkCommands(user *yaml.Node, list string) error {
 	}
 	return nil
 }
-
-// ourModules are the lists of modules that a document can choose; ours are run by some of them.
-var ourModules = []string{"cloud_init_modules", "cloud_config_modules", "cloud_final_modules"}
-
-func checkModules(user *yaml.Node) error {
-	for _, key := range ourModules {
-		if valueOf(user, key) != nil {
-			return fmt.Errorf("%s can't be chosen: the controller's files and commands are done by modules that it may leave out; leave it out", key)
-		}
-	}
-	return nil
-}

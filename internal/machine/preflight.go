@@ -190,6 +190,9 @@ func checkUserData(from *TemplateCloudInit, text string, install *v1alpha1.Nomad
 	if err != nil {
 		return err
 	}
+	if err := checkOwned(user, install); err != nil { // Each may be right, and both together wrong.
+		return err
+	}
 	_, err = mergeCloudConfig(user, yamlNode(everyKey))
 	return err
 }

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -55,6 +58,15 @@ var whatever = map[string]string{
 	"a header in capitals":       "#Cloud-Config\nruncmd: [echo a]\n",
 	"a header after blank lines": "\n\n  #cloud-config\nruncmd: [echo a]\n",
 	"a header with more":         "#cloud-config  (ours)\nruncmd: [echo a]\n",
+	"the header of e-mails":      "#cloud-config\nruncmd:\n- \"printf 'MIME-Version: 1.0\\n'\"\n",
+	"a header of e-mails, later": "#cloud-config\nx: '" + strings.Repeat("x", 5000) + "'\nz: 'Mime-Version: 1.0'\n",
+	"reporting":                  "#cloud-config\nreporting: {logging: , a: {type: log, level: 7}, b: {type: print}, c: {type: webhook, endpoint: 'http://127.0.0.1:1/'}}\n",
+	"another default user":       "#cloud-config\nsystem_info: {default_user: {name: ops}}\n",
+	"a domain":                   "#cloud-config\nfqdn: worker.lab.example\nprefer_fqdn_over_hostname: true\n",
+	"lists of cloud-init's own":  "#cloud-config\nlog_cfgs: [[a, b], 7]\nunverified_modules: [7]\n",
+	"nothing of cloud-init's":    "#cloud-config\nlog_cfgs:\nunverified_modules:\nsystem_info:\nreporting:\nfqdn:\n",
+	"output to nowhere":          "#cloud-config\noutput: 7\n",
+	"a key that is quoted":       "#cloud-config\nsnap: {commands: {'00': 7}}\n",
 	"users":                      "#cloud-config\nusers: [default, {name: ops, sudo: 'ALL=(ALL) NOPASSWD:ALL'}]\nssh_pwauth: false\n",
 	"packages":                   "#cloud-config\npackage_update: true\npackages: [docker.io, [jq, '1.6']]\n",
 }
@@ -229,29 +241,82 @@ func TestNothingOfTheUsersKeepsAMemberFromJoining(t *testing.T) {
 // What cloud-init would run nothing for is refused, with its place.
 func TestCommandsThatAreNone(t *testing.T) {
 	for text, want := range map[string]string{
-		"runcmd:\n- 'echo a'\n- echo ready: yes\n":                     "runcmd[1], line 4: it is a mapping, as YAML takes a colon followed by a space",
-		"bootcmd:\n- {a: b}\n":                                         "bootcmd[0], line 3: it is a mapping",
-		"runcmd:\n- 7\n":                                               "runcmd[0], line 3: it is a number",
-		"runcmd:\n- true\n":                                            "runcmd[0], line 3: it is a number, a date or true or false",
-		"runcmd:\n- |\n  a\n  " + endOfOwnShell + "\n":                 "runcmd[0], line 3: a line of it is " + endOfOwnShell,
-		"runcmd: echo a\n":                                             "runcmd is not a list",
-		"cloud_final_modules: [runcmd]\n":                              "cloud_final_modules can't be chosen",
-		"write_files: {path: /x}\n":                                    "write_files is not a list",
-		"write_files:\n-\n- {path: /x}\n":                              "write_files[0], line 3: it is not a mapping with path and content, and cloud-init would write none of the files; write it as one, or take it out",
-		"write_files: [{path: /x}, 7]\n":                               "write_files[1], line 2: it is not a mapping",
-		"write_files: [true]\n":                                        "write_files[0], line 2: it is not a mapping",
-		"write_files:\n- defer\n":                                      "write_files[0], line 3: it is not a mapping",
-		"write_files: [[defer]]\n":                                     "write_files[0], line 2: it is not a mapping",
-		"write_files: [{path: etc/motd}]\n":                            "write_files[0].path, line 2: it does not begin with /; write all of it",
-		"write_files: [{path: etc/nomad.d/nomad.hcl}]\n":               "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller; put additions",
-		"write_files: [{path: opt/nomad/data/client/client-id}]\n":     "write_files[0].path: /opt/nomad/data/client/client-id belongs to the controller",
-		"write_files: [{path: ../../etc//x/../nomad.d/nomad.hcl}]\n":   "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller",
-		"write_files: [{path: //opt/nomad/./data/client/client-id}]\n": "write_files[0].path: /opt/nomad/data/client/client-id belongs to the controller",
+		"runcmd:\n- 'echo a'\n- echo ready: yes\n":       "runcmd[1], line 4: it is a mapping, as YAML takes a colon followed by a space",
+		"bootcmd:\n- {a: b}\n":                           "bootcmd[0], line 3: it is a mapping",
+		"runcmd:\n- 7\n":                                 "runcmd[0], line 3: it is a number",
+		"runcmd:\n- true\n":                              "runcmd[0], line 3: it is a number, a date or true or false",
+		"runcmd:\n- |\n  a\n  " + endOfOwnShell + "\n":   "runcmd[0], line 3: a line of it is " + endOfOwnShell,
+		"runcmd: echo a\n":                               "runcmd is not a list",
+		"unverified_modules: 7\n":                        "unverified_modules, line 2: it is not a list, and cloud-init would run none of its modules",
+		"log_cfgs: 5\n":                                  "log_cfgs, line 2: it is not a list",
+		"fqdn: 12\n":                                     "fqdn, line 2: it is not text",
+		"system_info: [a]\n":                             "system_info, line 2: it is not a mapping",
+		"system_info:\n  distro: opensuse-leap\n":        "system_info.distro, line 3: it can't be chosen",
+		"system_info: {paths: {cloud_dir: /tmp}}\n":      "system_info.paths, line 2: it can't be chosen",
+		"system_info: {network: {renderers: [x]}}\n":     "system_info.network, line 2: it can't be chosen",
+		"reporting: [log]\n":                             "reporting, line 2: it is not a mapping",
+		"reporting: {a: 7}\n":                            "reporting, line 2: it is no handler of the type log, print or webhook, and cloud-init would run none of its modules",
+		"reporting:\n  a: {type: log}\n  b: {type: x}\n": "reporting, line 4: it is no handler of the type log, print or webhook",
+		"reporting: {a: {type: log, endpoint: x}}\n":     "reporting, line 2: it has an option that its type doesn't have",
+		"reporting: {a: {type: webhook}}\n":              "reporting, line 2: it has no endpoint",
+		"reporting: {a: {type: webhook, endpoint: 'http://x', token_key: y}}\n": "reporting, line 2: it has some of consumer_key",
+		"apt: {sources: {1: {source: x}}}\n":                                    "line 2: a key that is a number, a date, true, false or nothing, over which cloud-init may fail; put it into quotes",
+		"x:\n- a:\n    yes: b\n":                                                "line 4: a key that is a number",
+		"cloud_final_modules: [runcmd]\n":                                       "cloud_final_modules can't be chosen",
+		"write_files: {path: /x}\n":                                             "write_files is not a list",
+		"write_files:\n-\n- {path: /x}\n":                                       "write_files[0], line 3: it is not a mapping with path and content, and cloud-init would write none of the files; write it as one, or take it out",
+		"write_files: [{path: /x}, 7]\n":                                        "write_files[1], line 2: it is not a mapping",
+		"write_files: [true]\n":                                                 "write_files[0], line 2: it is not a mapping",
+		"write_files:\n- defer\n":                                               "write_files[0], line 3: it is not a mapping",
+		"write_files: [[defer]]\n":                                              "write_files[0], line 2: it is not a mapping",
+		"write_files: [{path: etc/motd}]\n":                                     "write_files[0].path, line 2: it does not begin with /; write all of it",
+		"write_files: [{path: etc/nomad.d/nomad.hcl}]\n":                        "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller; put additions",
+		"write_files: [{path: opt/nomad/data/client/client-id}]\n":              "write_files[0].path: /opt/nomad/data/client/client-id belongs to the controller",
+		"write_files: [{path: ../../etc//x/../nomad.d/nomad.hcl}]\n":            "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller",
+		"write_files: [{path: //opt/nomad/./data/client/client-id}]\n":          "write_files[0].path: /opt/nomad/data/client/client-id belongs to the controller",
 	} {
 		m := testMember()
 		m.Template.CloudInit = v1alpha1.CloudInit{UserData: "#cloud-config\n" + text}
 		if _, err := Render(m, testFacts()); err == nil || !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// keysOfModules are keys that cloud-init's modules read, and those with which it configures itself.
+var keysOfModules = []string{
+	"apt", "bootcmd", "disk_setup", "fqdn", "groups", "hostname", "locale", "log_cfgs", "mounts", "ntp", "output", "package_update", "packages", "power_state",
+	"prefer_fqdn_over_hostname", "preserve_hostname", "reporting", "runcmd", "snap", "ssh_authorized_keys", "swap", "system_info", "unverified_modules", "users",
+	"write_files", "yum_repos", "'1'",
+}
+
+// With whatever else is accepted under any key, a guest joins.
+func TestWhateverIsAcceptedJoins(t *testing.T) {
+	values := append([]string{
+		"{a: b}", "[a, {b: c}, 1]", "[[a, b], [c]]", "{mine: {type: log}}", "[{path: /x, content: y}]", "{a: {b: {c: [d]}}}", "{sources: {a: {source: 7}}}",
+		"{primary: [{arches: 7}]}", "{sources: {a: }}", "{commands: {'00': [a, 7]}}", "{distro: x}", "[{name: 7, 8: x}]", "{'1': {2: 3}}",
+	}, awkward...)
+	random := rand.New(rand.NewPCG(3, 4))
+	count, _ := strconv.Atoi(os.Getenv("YAML_DOCUMENTS"))
+	rendered := map[string]string{}
+	for range max(count/10, 400) {
+		var b strings.Builder
+		b.WriteString("#cloud-config\n")
+		for range 1 + random.IntN(3) {
+			b.WriteString(keysOfModules[random.IntN(len(keysOfModules))] + ": " + values[random.IntN(len(values))] + "\n")
+		}
+		m := testMember()
+		m.Template.CloudInit.UserData = b.String()
+		if r, err := Render(m, testFacts()); err == nil {
+			rendered[b.String()] = string(r.Secret.Data[userDataKey])
+		}
+	}
+	if len(rendered) < 50 {
+		t.Errorf("only %d are accepted", len(rendered))
+	}
+	for name, b := range firstBoots(t, rendered, 20) {
+		for _, wrong := range b.wrong() {
+			t.Errorf("%q: %s", name, wrong)
 		}
 	}
 }
