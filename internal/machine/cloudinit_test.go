@@ -62,6 +62,7 @@ func TestUserDataOfAPlainTemplate(t *testing.T) {
 		BootCmd: []any{clearState},
 		RunCmd: []any{
 			[]any{"systemctl", "enable", "nomad.service"},
+			[]any{"systemctl", "enable", "nomad.service"},
 			[]any{"systemctl", "restart", "nomad.service"},
 		},
 	}
@@ -104,8 +105,9 @@ runcmd:
 		},
 		BootCmd: []any{clearState, "echo zeroth"},
 		RunCmd: []any{
-			ownShell, "echo first", endOfOwnShell,
 			[]any{"systemctl", "enable", "--now", "qemu-guest-agent.service"},
+			[]any{"systemctl", "enable", "nomad.service"},
+			ownShell, "echo first", endOfOwnShell,
 			[]any{"systemctl", "enable", "nomad.service"},
 			[]any{"systemctl", "restart", "nomad.service"},
 		},
@@ -334,7 +336,7 @@ func mergedMaps(user, ours map[string]any) (map[string]any, error) {
 	return config, yaml.Unmarshal([]byte(text), &config)
 }
 
-// The user's items of a list stay, first and in their order; what the member needs follows. Of files and boot commands it comes first, and
+// The user's items of a list stay, first and in their order; what the member needs follows. Of files and commands it comes first, and
 // commands of the user's are in a shell of their own.
 func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 	keys := rapid.SampledFrom([]string{"hostname", "runcmd", "packages", "other", "write_files"})
@@ -363,7 +365,7 @@ func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 			case key == "write_files":
 				first, second = second, first
 			case key == "runcmd" && both && len(first) > 0:
-				first = slices.Concat([]any{ownShell}, first, []any{endOfOwnShell})
+				first, second = second, slices.Concat([]any{ownShell}, first, []any{endOfOwnShell})
 			}
 			if want := append(append([]any{}, first...), second...); len(want)+len(all) > 0 && !cmp.Equal(want, all) {
 				t.Fatalf("%s: %v and %v give %v", key, first, second, all)

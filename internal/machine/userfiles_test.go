@@ -238,6 +238,27 @@ func TestNothingOfTheUsersKeepsAMemberFromJoining(t *testing.T) {
 	}
 }
 
+// Commands that don't return, or reboot, leave a guest whose Nomad is enabled, and so starts after a reboot; but it isn't started before
+// they are done, for they may prepare what it finds when it starts.
+func TestNomadIsEnabledWhateverTheCommandsDo(t *testing.T) {
+	rendered := map[string]string{}
+	for name, command := range map[string]string{
+		"they sleep":      "sleep 3600",
+		"they are served": "while true; do sleep 1; done",
+		"they reboot":     "'kill -9 $PPID; sleep 3600'",
+	} {
+		m := testMember()
+		m.Template.CloudInit.UserData = "#cloud-config\nruncmd:\n- systemctl start mine\n- " + command + "\n"
+		rendered[name] = string(mustRender(t, m, testFacts()).Secret.Data[userDataKey])
+	}
+	for name, b := range firstBoots(t, rendered, 2) {
+		enabled, mine := strings.Index(b.Called, "systemctl enable nomad.service"), strings.Index(b.Called, "systemctl start mine")
+		if enabled < 0 || mine < enabled || strings.Contains(b.Called, "restart nomad.service") {
+			t.Errorf("%s: %q", name, b.Called)
+		}
+	}
+}
+
 // What cloud-init would run nothing for is refused, with its place.
 func TestCommandsThatAreNone(t *testing.T) {
 	for text, want := range map[string]string{
