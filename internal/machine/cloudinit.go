@@ -129,7 +129,7 @@ func memberCloudConfig(m Member, f Facts) map[string]any {
 	maps.Copy(config, in.config)
 	config["write_files"] = slices.Concat(memberFiles(m, f), in.files)
 
-	commands := in.commands
+	var commands []any
 	if m.Template.CloudInit.GuestAgent {
 		// In this very form, which Harvester's UI recognises (Harvester UI: mixins/harvester-vm, mergeQGA).
 		packages, _ := config["packages"].([]any)
@@ -137,7 +137,7 @@ func memberCloudConfig(m Member, f Facts) map[string]any {
 		config["packages"] = append(packages, "qemu-guest-agent")
 		commands = append(commands, []any{"systemctl", "enable", "--now", "qemu-guest-agent.service"})
 	}
-	config["runcmd"] = append(commands, enableNomad)
+	config["runcmd"] = slices.Concat(commands, in.commands, []any{enableNomad})
 
 	// An empty list doesn't pass cloud-init's schema.
 	if keys := publicKeys(m, f); len(keys) > 0 {
@@ -195,11 +195,12 @@ type merger struct {
 func (m merger) mappings(field string, under, over *yaml.Node) (*yaml.Node, error) {
 	merged := &yaml.Node{Kind: yaml.MappingNode, Content: slices.Clone(under.Content)}
 	places := placesOf(merged.Content)
+	var added []*yaml.Node
 	for i := 0; i+1 < len(over.Content); i += 2 {
 		key, value := over.Content[i], over.Content[i+1]
 		at, known := places[nameOfKey(key)]
 		if !known {
-			merged.Content = append(merged.Content, key, value)
+			added = append(added, key, value)
 			continue
 		}
 		both, err := m.values(field+key.Value, merged.Content[at+1], value)
@@ -207,6 +208,11 @@ func (m merger) mappings(field string, under, over *yaml.Node) (*yaml.Node, erro
 			return nil, err
 		}
 		merged.Content[at+1] = both
+	}
+	if m.refuses && slices.Contains(oursFirst, strings.TrimSuffix(field, ".")) {
+		merged.Content = append(added, merged.Content...)
+	} else {
+		merged.Content = append(merged.Content, added...)
 	}
 	return merged, nil
 }

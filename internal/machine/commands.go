@@ -10,8 +10,9 @@ import (
 
 // oursFirst are the lists in which an item that fails keeps those after it from being done: cloud-init writes files one after the other
 // until one of them has an owner that doesn't exist, or a content that can't be decoded, and makes one script of the boot commands
-// (cloud-init: cloudinit/config/cc_write_files.py, write_files; cc_bootcmd.py).
-var oursFirst = []string{"write_files", "bootcmd"}
+// (cloud-init: cloudinit/config/cc_write_files.py, write_files; cc_bootcmd.py). So it is with the sources of packages, which are a mapping
+// (cc_apt_configure.py, add_apt_sources).
+var oursFirst = []string{"write_files", "bootcmd", "apt.sources"}
 
 const (
 	// ownShell runs what follows, up to endOfOwnShell, in a shell of its own. It reads that as file 3, so that the commands' standard
