@@ -2,7 +2,9 @@ package machine
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -372,4 +374,40 @@ func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What no Secret holds is refused before a member is made of it, whichever part of it is long, and however much longer than it was
+// written it gets.
+func TestUserDataOfMoreThanASecretHolds(t *testing.T) {
+	long := strings.Repeat("x", 200<<10)
+	for name, tt := range map[string]struct {
+		user, from, network string
+		refused             bool
+	}{
+		"emoji":            {user: "a: &a \"" + strings.Repeat("😀", 55_000) + "\"\nb: [*a, *a, *a]\n", refused: true},
+		"control codes":    {user: "a: &a \"" + strings.Repeat(`\x80`, 60_000) + "\"\nb: [*a, *a, *a, *a, *a, *a]\n", refused: true},
+		"spaces before":    {user: "a: " + strings.Repeat("{a: ", 7) + "[" + strings.Repeat("x, ", 60_000) + "]" + strings.Repeat("}", 7) + "\n", refused: true},
+		"of all together":  {user: "a: &a " + long + "\nb: *a\n", from: "c: &c " + long + "\nd: *c\n", network: "a: " + strings.Repeat("x", 450_000) + "\n", refused: true},
+		"a long one":       {user: "a: &a " + long + "\nb: [*a, *a, *a]\n"},
+		"long networkData": {network: "a: " + strings.Repeat("x", 1_000_000) + "\n"},
+	} {
+		m, f := testMember(), testFacts()
+		m.IntroductionToken = strings.Repeat("t", 2000)
+		m.Template.CloudInit.UserData, m.Template.CloudInit.NetworkData = cloudConfigHeader+"\n"+tt.user, tt.network
+		if tt.from != "" {
+			m.Template.From = &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion, Name: "default/a"}
+			f.From = &TemplateCloudInit{UserData: cloudConfigHeader + "\n" + tt.from}
+		}
+		r, err := Render(m, f)
+		var invalid *InvalidError
+		switch {
+		case tt.refused && (!errors.As(err, &invalid) || len(invalid.Problems) != 1 || invalid.Problems[0].Reason != v1alpha1.ReasonTemplateInvalid ||
+			!regexp.MustCompile(`^spec\.template\.cloudInit: with what Nomad needs it has [0-9]{7} bytes, and a Secret holds at most 1048576; `).MatchString(err.Error())):
+			t.Errorf("%s: %.200v", name, err)
+		case !tt.refused && err != nil:
+			t.Errorf("%s: %.200v", name, err)
+		case !tt.refused && len(r.Secret.Data[userDataKey])+len(r.Secret.Data[networkDataKey]) > 1<<20:
+			t.Errorf("%s: too long", name)
+		}
+	}
 }

@@ -103,8 +103,8 @@ func (x *expander) node(n *yaml.Node) (*yaml.Node, error) {
 		}
 		return x.node(n.Alias)
 	}
-	// Each value takes a separator, and a space or a line's end.
-	if x.left -= len(n.Value) + 2; x.left < 0 {
+	// Each value takes a separator, a space or a line's end, and at least a space for each level that it is at.
+	if x.left -= len(n.Value) + 2 + len(x.open); x.left < 0 {
 		return nil, errors.New("it is longer than 1 MiB with what its aliases stand for, more than a Secret holds; make it shorter")
 	}
 	out := &yaml.Node{Kind: n.Kind, Value: n.Value, Line: n.Line}

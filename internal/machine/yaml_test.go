@@ -134,6 +134,7 @@ func TestYAMLIsLinear(t *testing.T) {
 		"many keys":     {keys(35_000, "%d:\n"), "more than 1000 keys"},
 		"deep":          {"#cloud-config\na: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "more than 100 deep"},
 		"long":          {keys(60_000, "- %d\n"), "at most 262144 are taken"},
+		"far right":     {"#cloud-config\na: " + strings.Repeat("{a: ", 90) + "[" + strings.Repeat("x, ", 60_000) + "]" + strings.Repeat("}", 90), "longer than 1 MiB"},
 		"many mappings": {"#cloud-config\n" + keysOf(200, 900), ""},
 		"a tagged key":  {"#cloud-config\nwrite_files: []\n!!str write_files: []\n", "a key with a tag"},
 	} {
