@@ -79,9 +79,10 @@ func checkFiles(files *yaml.Node, install *v1alpha1.NomadInstall) error {
 		owned = append(owned, pathOf(yamlNode(f)))
 	}
 	for i, f := range itemsOf(files) { // What is no list is refused by the merge.
+		if !isMapping(f) {
+			return fmt.Errorf("write_files[%d], line %d: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content", i, f.Line)
+		}
 		switch name := pathOf(f); {
-		case !isMapping(f):
-			return fmt.Errorf("write_files[%d], line %d: it is not a mapping with path and content, and cloud-init would write none of the files; write it as one, or take it out", i, f.Line)
 		case name == nomadConfigFile:
 			return fmt.Errorf("write_files[%d].path: %s belongs to the controller; put additions into a file of another name beside it, such as /etc/nomad.d/50-site.hcl", i, name)
 		case slices.Contains(owned, name):
@@ -93,11 +94,13 @@ func checkFiles(files *yaml.Node, install *v1alpha1.NomadInstall) error {
 	return nil
 }
 
-// pathOf is the path of an entry of write_files as cloud-init takes it: it works in / (cloud-init: cloudinit/config/cc_write_files.py,
-// write_files).
+// pathOf is the path of an entry of write_files.
 func pathOf(f *yaml.Node) string {
-	return path.Clean("/" + textOf(valueOf(f, "path")))
+	return inRoot(textOf(valueOf(f, "path")))
 }
+
+// inRoot is where a path leads to that cloud-init is given, for its working directory is /. Links in the guest's image aren't followed.
+func inRoot(name string) string { return path.Clean("/" + name) }
 
 func isRelative(name string) bool { return name != "" && !path.IsAbs(name) }
 
@@ -109,9 +112,9 @@ func checkMounts(mounts *yaml.Node) error {
 		if len(entry) < 2 {
 			continue
 		}
-		name := textOf(entry[1]) // What doesn't begin with / is below it: cloud-init mounts from there.
+		name := textOf(entry[1])
 		for _, hidden := range []string{nomadStateDir, nomadConfigDir} {
-			if at := path.Clean("/" + name); at != "/" && (at == hidden || strings.HasPrefix(hidden, at+"/")) {
+			if at := inRoot(name); at != "/" && (at == hidden || strings.HasPrefix(hidden, at+"/")) {
 				return fmt.Errorf("mounts[%d]: %s would hide %s, which is written before anything is mounted; mount a disk for the data of jobs at %s", i, at, hidden, nomadAllocDir)
 			}
 		}

@@ -285,7 +285,7 @@ func TestCommandsThatAreNone(t *testing.T) {
 		"x:\n- a:\n    yes: b\n":                                                "line 4: a key that is a number",
 		"cloud_final_modules: [runcmd]\n":                                       "cloud_final_modules can't be chosen",
 		"write_files: {path: /x}\n":                                             "write_files is not a list",
-		"write_files:\n-\n- {path: /x}\n":                                       "write_files[0], line 3: it is not a mapping with path and content, and cloud-init would write none of the files; write it as one, or take it out",
+		"write_files:\n-\n- {path: /x}\n":                                       "write_files[0], line 3: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content",
 		"write_files: [{path: /x}, 7]\n":                                        "write_files[1], line 2: it is not a mapping",
 		"write_files: [true]\n":                                                 "write_files[0], line 2: it is not a mapping",
 		"write_files:\n- defer\n":                                               "write_files[0], line 3: it is not a mapping",
