@@ -11,8 +11,9 @@ import (
 
 // oursFirst are the lists in which an item that fails keeps those after it from being done: cloud-init writes files one after the other
 // until one of them has an owner that doesn't exist, or a content that can't be decoded, and makes one script of the boot commands
-// (cloud-init: cloudinit/config/cc_write_files.py, write_files; cc_bootcmd.py).
-var oursFirst = []string{"write_files", "bootcmd"}
+// (cloud-init: cloudinit/config/cc_write_files.py, write_files; cc_bootcmd.py). So it is with the sources of packages, which are a mapping
+// (cc_apt_configure.py, add_apt_sources).
+var oursFirst = []string{"write_files", "bootcmd", "apt.sources"}
 
 // apart puts the user's commands into a shell of their own. cloud-init makes one script of all commands (cloud-init:
 // cloudinit/util.py, shellify): an "exit 0" among them, a "set -e", an "exec" or a quote that isn't closed would be the end of ours.
@@ -60,18 +61,6 @@ func checkCommands(user *yaml.Node, list string) error {
 			kind = "neither text nor a list"
 		}
 		return fmt.Errorf("%s[%d], line %d: it is %s, and cloud-init would run none of the commands; put the whole command into quotes, or write it as a list of words", list, i, c.Line, kind)
-	}
-	return nil
-}
-
-// ourModules are the lists of modules that a document can choose; ours are run by some of them.
-var ourModules = []string{"cloud_init_modules", "cloud_config_modules", "cloud_final_modules"}
-
-func checkModules(user *yaml.Node) error {
-	for _, key := range ourModules {
-		if valueOf(user, key) != nil {
-			return fmt.Errorf("%s can't be chosen: the controller's files and commands are done by modules that it may leave out; leave it out", key)
-		}
 	}
 	return nil
 }
