@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
 
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -42,5 +45,57 @@ func TestDeploymentMountsTheOwnCredentials(t *testing.T) {
 func TestStrayArgumentsAreRefused(t *testing.T) {
 	if _, err := ParseFlags([]string{"--workers=3", "leader-elect"}); err == nil || !strings.Contains(err.Error(), `"leader-elect"`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A host can be drained of the controller however many replicas there are: the chart lets people have one.
+func TestABudgetLetsASingleControllerBeEvicted(t *testing.T) {
+	text, err := os.ReadFile("../config/manager/disruption_budget.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &policyv1.PodDisruptionBudget{}
+	if err := yaml.UnmarshalStrict(text, b); err != nil {
+		t.Fatal(err)
+	}
+	if b.Spec.MinAvailable != nil || b.Spec.MaxUnavailable == nil || b.Spec.MaxUnavailable.String() != "1" {
+		t.Errorf("got minAvailable %v, maxUnavailable %v; want maxUnavailable 1 alone", b.Spec.MinAvailable, b.Spec.MaxUnavailable)
+	}
+}
+
+// Go is told of the memory limit, in the Deployment and in the chart, with some room for what isn't on its heap.
+func TestGoKnowsTheMemoryLimit(t *testing.T) {
+	d := &appsv1.Deployment{}
+	readYAML(t, "../config/manager/deployment.yaml", d)
+	var values struct {
+		Resources  corev1.ResourceRequirements
+		GoMemLimit string
+	}
+	readYAML(t, "../charts/nomad-harvester/values.yaml", &values)
+	c := d.Spec.Template.Spec.Containers[0]
+	env := map[string]string{}
+	for _, e := range c.Env {
+		env[e.Name] = e.Value
+	}
+	for what, is := range map[string]struct {
+		limit corev1.ResourceRequirements
+		told  string
+	}{"deployment": {c.Resources, env["GOMEMLIMIT"]}, "chart": {values.Resources, values.GoMemLimit}} {
+		told, err := resource.ParseQuantity(strings.TrimSuffix(is.told, "B"))
+		limit := is.limit.Limits.Memory().Value()
+		if share := float64(told.Value()) / float64(limit); err != nil || share < 0.85 || share > 0.9 {
+			t.Errorf("%s: GOMEMLIMIT is %q, %.2f of the limit of %d: %v", what, is.told, share, limit, err)
+		}
+	}
+}
+
+func readYAML(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatal(err)
 	}
 }

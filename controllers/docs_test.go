@@ -19,6 +19,9 @@ var ordinary = []string{
 	"Provisioning", "Removing", "MembersLeaving", "Draining", "MembersMissing",
 }
 
+// unheard are Events that the end-to-end tests don't hear: their installation stays as it is. TestGuardsAreLookedAfter does.
+var unheard = []string{" Event GuardBroken"}
+
 // What docs/troubleshooting.md tells people to look for has been said, in these words, during the end-to-end tests: their
 // record is docs/messages.txt.
 func TestTroubleshootingQuotesWhatWasSaid(t *testing.T) {
@@ -28,7 +31,7 @@ func TestTroubleshootingQuotesWhatWasSaid(t *testing.T) {
 		t.Errorf("only %d conditions and %d events found", len(conditions), len(events))
 	}
 	for _, q := range slices.Concat(conditions, events) {
-		if !slices.ContainsFunc(record, q.in) {
+		if !slices.ContainsFunc(record, q.in) && !slices.Contains(unheard, q.what) {
 			t.Errorf("docs/messages.txt has no %q that says %q (make messages records it)", q.what, q.says)
 		}
 	}

@@ -57,7 +57,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, own func() (nomad.Connection, er
 	if err := mgr.Add(gc.New(d, c, clock.RealClock{}, config.SweepInterval, config.SweepGrace)); err != nil {
 		return err
 	}
-	if err := (&uninstall.Guard{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}).Setup(mgr); err != nil {
+	if err := uninstall.New(d).Setup(mgr); err != nil {
 		return err
 	}
 	err := ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNodePool{}).Owns(&v1alpha1.NomadNode{}).

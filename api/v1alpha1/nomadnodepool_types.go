@@ -34,14 +34,17 @@ type NomadNodePool struct {
 }
 
 // DesiredReplicas is spec.replicas or, while that isn't set, what the controller fills in: the number before or, in a new pool,
-// minReplicas but at least 1; within the bounds.
+// minReplicas, or 1 if that isn't set either; within the bounds.
 func (p *NomadNodePool) DesiredReplicas() int32 {
 	if p.Spec.Replicas != nil {
 		return *p.Spec.Replicas
 	}
 	n := int32(1)
-	if p.Status.LastScale != nil {
+	switch {
+	case p.Status.LastScale != nil:
 		n = p.Status.LastScale.To
+	case p.Spec.MinReplicas != nil:
+		n = *p.Spec.MinReplicas
 	}
 	if least := p.Spec.MinReplicas; least != nil {
 		n = max(n, *least)
@@ -68,14 +71,15 @@ type NomadNodePoolList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.maxReplicas) || !has(self.replicas) || self.replicas <= self.maxReplicas",messageExpression="'spec.replicas: %d is more than spec.maxReplicas %d; ask for at most that many or raise maxReplicas'.format([self.replicas, self.maxReplicas])"
 type NomadNodePoolSpec struct {
 	// replicas is how many Nomad clients the pool should have. Members that drain or are being removed don't count. Leave it
-	// out of what you declare if an autoscaler is to decide: a new pool then begins with minReplicas, at least 1, and one
-	// that had replicas keeps its number. The controller fills it in.
+	// out of what you declare if an autoscaler is to decide: a new pool then begins with minReplicas, which may be 0, or with
+	// 1 if that is unset, and one that had replicas keeps its number. The controller fills it in.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	// +optional
 	Replicas *int32 `json:"replicas,omitempty"`
 
-	// minReplicas is the least that replicas may be set to; unset: 0. It holds for everybody, the autoscaler included.
+	// minReplicas is the least that replicas may be set to; unset: 0. It holds for everybody, the autoscaler included. A new
+	// pool without replicas begins with it.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
@@ -148,8 +152,9 @@ type ScaleInSpec struct {
 	// +optional
 	MaxConcurrent *int32 `json:"maxConcurrent,omitempty"`
 
-	// stabilizationWindow is how long the pool waits after the last change of replicas before members leave, as surplus
-	// or for a rollout, so that a value that jumps up and down drains nobody; a Go duration such as 2m; unset: no wait.
+	// stabilizationWindow is how long the pool waits after the last change of replicas before members leave as surplus,
+	// so that a value that jumps up and down drains nobody. If replicas went down, a rollout waits as well.
+	// A Go duration such as 2m; unset: no wait.
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`

@@ -27,7 +27,7 @@ telemetry {
   disable_hostname   = true
 }
 
-# For config/autoscaler/from-zero.hcl.
+# For config/autoscaler/from-zero.hcl; Prometheus itself is configured as in config/autoscaler/prometheus.yml.
 # apm "prometheus" {
 #   driver = "prometheus"
 #   config = {

@@ -49,7 +49,7 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 		NomadMessage: link.Message,
 	}
 	s.scale = lastScale(p, s.snapshot.Now)
-	s.snapshot.LastScale = s.scale.Time.Time
+	s.snapshot.LastScale, s.snapshot.ScaledUp = s.scale.Time.Time, wentUp(s.scale)
 	if err := r.resolveTemplate(ctx, s); err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func TestWhoScalesFromZeroIsRecorded(t *testing.T) {
 	}
 }
 
-// Replicas that are left out are filled in: minReplicas in a new pool, and the number before in one that had some, as when
+// Replicas that are left out are filled in: minReplicas, be it 0, in a new pool, and the number before in one that had some, as when
 // they are taken out of Git because an autoscaler is to decide.
 func TestReplicasThatAreLeftOutAreFilledIn(t *testing.T) {
 	if testing.Short() {

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -59,6 +60,9 @@ func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleRecord {
 	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.DesiredReplicas(), Reason: kube.Clamp(scaleReason(p), kube.MaxNote)}
 }
 
+// wentUp tells if replicas are more than before, as far as that is known.
+func wentUp(r *v1alpha1.ScaleRecord) bool { return r.From >= 0 && r.To > r.From }
+
 // scaleReason says who changed replicas: the policy of the Nomad Autoscaler, if it was the plugin, or else the field manager.
 func scaleReason(p *v1alpha1.NomadNodePool) string {
 	by := scaledBy(p)
@@ -83,7 +87,7 @@ func scaleReason(p *v1alpha1.NomadNodePool) string {
 func scaledBy(p *v1alpha1.NomadNodePool) string {
 	by := ""
 	for _, f := range p.ManagedFields {
-		if f.Subresource == "status" || f.FieldsV1 == nil || !strings.Contains(f.FieldsV1.GetRawString(), `"f:replicas"`) {
+		if f.Subresource == "status" || !ownsReplicas(f.FieldsV1) {
 			continue
 		}
 		if f.Subresource == "scale" {
@@ -92,4 +96,19 @@ func scaledBy(p *v1alpha1.NomadNodePool) string {
 		by = f.Manager
 	}
 	return by
+}
+
+// ownsReplicas tells if spec.replicas is among the fields. Labels, metadata of Nomad's and other objects may have a key of that name.
+func ownsReplicas(fields *metav1.FieldsV1) bool {
+	if fields == nil {
+		return false
+	}
+	var owned struct {
+		Spec map[string]json.RawMessage `json:"f:spec"`
+	}
+	if err := json.Unmarshal(fields.GetRawBytes(), &owned); err != nil {
+		return false
+	}
+	_, owns := owned.Spec["f:replicas"]
+	return owns
 }

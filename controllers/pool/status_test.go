@@ -54,6 +54,26 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 			last: &v1alpha1.ScaleRecord{To: 5},
 			want: v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed"},
 		},
+		"others own what has the name elsewhere": {
+			last: &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{
+				owner("kubectl", "scale", spec),
+				owner("flux", "", `{"f:spec":{"f:nomad":{"f:meta":{"f:replicas":{}}}}}`),
+				owner("labeller", "", `{"f:metadata":{"f:labels":{"f:replicas":{}}}}`),
+				owner("older", "scale", `{"f:status":{"f:replicas":{}}}`),
+			},
+			want: v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed by kubectl"},
+		},
+		"nobody, though a label has the name": {
+			last:   &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{owner("labeller", "", `{"f:metadata":{"f:labels":{"f:replicas":{}}}}`)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed"},
+		},
+		"fields that can't be read": {
+			last:   &v1alpha1.ScaleRecord{To: 5},
+			fields: []metav1.ManagedFieldsEntry{owner("odd", "", `{"f:spec":["f:replicas"]}`), owner("helm", "", spec)},
+			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: 5, To: 3, Reason: "changed by helm"},
+		},
 		"no change": {
 			last: &v1alpha1.ScaleRecord{From: 1, To: 3, Reason: "old"},
 			want: v1alpha1.ScaleRecord{From: 1, To: 3, Reason: "old"},
@@ -66,6 +86,43 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 				t.Errorf("got %+v, want %+v", *got, c.want)
 			}
 		})
+	}
+}
+
+func TestReplicasThatNobodyHasSet(t *testing.T) {
+	scaled := func(to int32) *v1alpha1.ScaleRecord { return &v1alpha1.ScaleRecord{To: to} }
+	for name, c := range map[string]struct {
+		least, most *int32
+		last        *v1alpha1.ScaleRecord
+		want        int32
+	}{
+		"a new pool":                           {want: 1},
+		"a new pool with a least number":       {least: ptr.To[int32](3), want: 3},
+		"a new pool that may begin with none":  {least: ptr.To[int32](0), want: 0},
+		"a new pool that may have none":        {most: ptr.To[int32](0), want: 0},
+		"one that had some":                    {least: ptr.To[int32](0), last: scaled(5), want: 5},
+		"one that had none":                    {last: scaled(0), want: 0},
+		"one that had less than it may have":   {least: ptr.To[int32](2), last: scaled(0), want: 2},
+		"one that had more than it may have":   {most: ptr.To[int32](4), last: scaled(5), want: 4},
+		"a new pool, bounded on both its ends": {least: ptr.To[int32](2), most: ptr.To[int32](4), want: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{MinReplicas: c.least, MaxReplicas: c.most}, Status: v1alpha1.NomadNodePoolStatus{LastScale: c.last}}
+			if got := p.DesiredReplicas(); got != c.want {
+				t.Errorf("got %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestReplicasWentUp(t *testing.T) {
+	for _, c := range []struct {
+		from, to int32
+		want     bool
+	}{{3, 4, true}, {0, 1, true}, {4, 3, false}, {1, 0, false}, {-1, 3, false}} { // -1: what they were is lost, or never was
+		if got := wentUp(&v1alpha1.ScaleRecord{From: c.from, To: c.to}); got != c.want {
+			t.Errorf("%d -> %d: %v", c.from, c.to, got)
+		}
 	}
 }
 

@@ -58,11 +58,27 @@ func userData(m Member, f Facts) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("userData: %w", err)
 	}
+	if merged, err = (merger{}).mappings("", merged, yamlNode(map[string]any{"runcmd": startNomad})); err != nil {
+		return "", fmt.Errorf("userData: %w", err)
+	}
 	doc, err := writeYAML(withoutEmptyKeys(merged))
 	if err != nil {
 		return "", fmt.Errorf("writing the user data: %w", err)
 	}
-	return cloudConfigHeader + "\n" + doc, nil
+	return cloudConfigHeader + "\n" + notAnEmail(doc), nil
+}
+
+// notAnEmail keeps the header of e-mails out of the first 4 KiB, where cloud-init would take the whole document for one (cloud-init:
+// cloudinit/user_data.py, convert_string).
+func notAnEmail(doc string) string {
+	const (
+		searched = 4096
+		comment  = "# What follows has the header of an e-mail. cloud-init must not find it near the beginning.\n"
+	)
+	if !strings.Contains(strings.ToLower(doc[:min(len(doc), searched)]), "mime-version:") {
+		return doc
+	}
+	return strings.Repeat(comment, searched/len(comment)+1) + doc
 }
 
 // withoutEmptyKeys leaves out keys without a value, which are as good as none to cloud-init, but don't pass its schema.
@@ -89,8 +105,17 @@ func stackUserData(from *TemplateCloudInit, text string) (*yaml.Node, error) {
 	return merger{}.mappings("", under, user)
 }
 
-// memberCloudConfig is what a Nomad client needs: Nomad itself if the image doesn't have it, its identity and
-// configuration, then the agent started anew, for it may have started with the image's own configuration.
+var (
+	enableNomad = []any{"systemctl", "enable", "nomad.service"}
+
+	// startNomad is what is done after the user's commands. They may have made nomad.service, and whatever the agent finds when it
+	// starts, such as drivers; it may also have started already, with the image's own configuration. enable has systemd read units anew.
+	startNomad = []any{enableNomad, []any{"systemctl", "restart", "nomad.service"}}
+)
+
+// memberCloudConfig is what a Nomad client needs before the user's commands are run: Nomad itself if the image doesn't have it, its
+// identity and configuration. nomad.service is enabled before them, so that it starts after a reboot that is among them, for cloud-init
+// doesn't run the rest of them then; what they don't return from keeps it from being started.
 //
 // cloud-init runs bootcmd first, then writes the files, both before the guest's network is up and with it the agent;
 // then it sets up sources, installs packages, and runs runcmd last (cloud-init: config/cloud.cfg.tmpl).
@@ -104,7 +129,7 @@ func memberCloudConfig(m Member, f Facts) map[string]any {
 	maps.Copy(config, in.config)
 	config["write_files"] = slices.Concat(memberFiles(m, f), in.files)
 
-	commands := in.commands
+	var commands []any
 	if m.Template.CloudInit.GuestAgent {
 		// In this very form, which Harvester's UI recognises (Harvester UI: mixins/harvester-vm, mergeQGA).
 		packages, _ := config["packages"].([]any)
@@ -112,10 +137,7 @@ func memberCloudConfig(m Member, f Facts) map[string]any {
 		config["packages"] = append(packages, "qemu-guest-agent")
 		commands = append(commands, []any{"systemctl", "enable", "--now", "qemu-guest-agent.service"})
 	}
-	config["runcmd"] = append(commands,
-		[]any{"systemctl", "enable", "nomad.service"},
-		[]any{"systemctl", "restart", "nomad.service"},
-	)
+	config["runcmd"] = slices.Concat(commands, in.commands, []any{enableNomad})
 
 	// An empty list doesn't pass cloud-init's schema.
 	if keys := publicKeys(m, f); len(keys) > 0 {
@@ -156,9 +178,9 @@ func publicKeys(m Member, f Facts) []any {
 }
 
 // mergeCloudConfig lays what the member needs over the user's document: lists are the user's items and ours, mappings are merged key by
-// key, and of other values ours wins, or the user's is refused where it is of another kind. Of lists ours come last, so that commands
-// of the user's run before Nomad starts; but files and boot commands of ours come first, and the user's commands run in a shell of
-// their own (commands.go): whatever goes wrong with the user's, the member gets its identity and its Nomad.
+// key, and of other values ours wins, or the user's is refused where it is of another kind. Files and commands of ours come first, and
+// the user's commands of runcmd are run in a shell of their own (commands.go): whatever goes wrong with the user's, the member gets its
+// identity and its Nomad.
 func mergeCloudConfig(user, ours *yaml.Node) (*yaml.Node, error) {
 	return merger{refuses: true}.mappings("", user, ours)
 }
@@ -173,11 +195,12 @@ type merger struct {
 func (m merger) mappings(field string, under, over *yaml.Node) (*yaml.Node, error) {
 	merged := &yaml.Node{Kind: yaml.MappingNode, Content: slices.Clone(under.Content)}
 	places := placesOf(merged.Content)
+	var added []*yaml.Node
 	for i := 0; i+1 < len(over.Content); i += 2 {
 		key, value := over.Content[i], over.Content[i+1]
 		at, known := places[nameOfKey(key)]
 		if !known {
-			merged.Content = append(merged.Content, key, value)
+			added = append(added, key, value)
 			continue
 		}
 		both, err := m.values(field+key.Value, merged.Content[at+1], value)
@@ -185,6 +208,11 @@ func (m merger) mappings(field string, under, over *yaml.Node) (*yaml.Node, erro
 			return nil, err
 		}
 		merged.Content[at+1] = both
+	}
+	if m.refuses && slices.Contains(oursFirst, strings.TrimSuffix(field, ".")) {
+		merged.Content = append(added, merged.Content...)
+	} else {
+		merged.Content = append(merged.Content, added...)
 	}
 	return merged, nil
 }
@@ -206,14 +234,14 @@ func (m merger) values(field string, under, over *yaml.Node) (*yaml.Node, error)
 	}
 }
 
-// items are those of both lists. Where the upper one is ours, files and boot commands of ours come first, and commands of the user's run in
-// a shell of their own.
+// items are those of both lists. Where the upper one is ours, files and commands of ours come first, and commands of the user's run in a
+// shell of their own.
 func (m merger) items(field string, under, over []*yaml.Node) []*yaml.Node {
 	switch {
 	case m.refuses && slices.Contains(oursFirst, field):
 		return slices.Concat(over, under)
 	case m.refuses && field == "runcmd":
-		return slices.Concat(apart(under), over)
+		return slices.Concat(over, apart(under))
 	default:
 		return slices.Concat(under, over)
 	}

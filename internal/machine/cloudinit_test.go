@@ -2,7 +2,9 @@ package machine
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -62,6 +64,7 @@ func TestUserDataOfAPlainTemplate(t *testing.T) {
 		BootCmd: []any{clearState},
 		RunCmd: []any{
 			[]any{"systemctl", "enable", "nomad.service"},
+			[]any{"systemctl", "enable", "nomad.service"},
 			[]any{"systemctl", "restart", "nomad.service"},
 		},
 	}
@@ -89,7 +92,7 @@ bootcmd:
 runcmd:
 - echo first
 `}
-	yes := true
+	yes, mark := true, endOf(list(t, "echo first"))
 	want := cloudConfig{
 		Hostname:       "batch-7f3k9",
 		Timezone:       "Europe/Berlin",
@@ -104,8 +107,9 @@ runcmd:
 		},
 		BootCmd: []any{clearState, "echo zeroth"},
 		RunCmd: []any{
-			ownShell, "echo first", endOfOwnShell,
 			[]any{"systemctl", "enable", "--now", "qemu-guest-agent.service"},
+			[]any{"systemctl", "enable", "nomad.service"},
+			ownShell(mark), "echo first", mark,
 			[]any{"systemctl", "enable", "nomad.service"},
 			[]any{"systemctl", "restart", "nomad.service"},
 		},
@@ -188,7 +192,7 @@ func TestParseUserDataRefuses(t *testing.T) {
 		"no such anchor":     {text: "#cloud-config\na: 1\npassword: *S3cret\n", want: "not valid YAML: line 3: an alias (*name) of what has no such anchor (&name); quote the value"},
 		"within itself":      {text: "#cloud-config\na: &a\n- *a\n", want: "not valid YAML: line 3: an alias within what it stands for"},
 		"a merged list":      {text: "#cloud-config\na: {<<: [1]}\n", want: "not valid YAML: line 2: a merge key (<<) of what is neither"},
-		"an unknown tag":     {text: "#cloud-config\na: 1\nb: !vault S3cret\n", want: "not valid YAML: line 3: cloud-init doesn't know this tag"},
+		"an unknown tag":     {text: "#cloud-config\na: 1\nb: !vault S3cret\n", want: "not valid YAML: line 3: a tag that cloud-init doesn't know"},
 		"aliases of aliases": {text: "#cloud-config\n" + laughs, want: "longer than 1 MiB with what its aliases stand for"},
 		"a list":             {text: "#cloud-config\n- a\n", want: "not a mapping"},
 		"a scalar":           {text: "#cloud-config\nhello\n", want: "not a mapping"},
@@ -198,18 +202,41 @@ func TestParseUserDataRefuses(t *testing.T) {
 		"our configuration":  {text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d//nomad.hcl\n", want: "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
 		"our ID":             {text: "#cloud-config\nwrite_files:\n- path: /a\n- path: /opt/nomad/data/client/client-id\n", want: "write_files[1].path: /opt/nomad/data/client/client-id belongs to the controller"},
 		"our token":          {text: "#cloud-config\nwrite_files:\n- path: /opt/nomad/data/client/intro_token.jwt\n", want: "belongs to the controller"},
-		"files not a list":   {text: "#cloud-config\nwrite_files: /a\n", want: "write_files is not a list"},
-		"packages a mapping": {text: "#cloud-config\npackages: {apt: [jq]}\n", want: "packages is not a list"},
-		"apt a list":         {text: "#cloud-config\napt: [jq]\n", want: "apt is not a mapping; write it as one"},
-		"its sources a list": {text: "#cloud-config\napt: {sources: [a]}\n", want: "apt.sources is not a mapping; write it as one"},
-		"our certificate":    {text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d/tls/tls.crt\n", want: "belongs to the controller"},
-		"its own merge":      {text: "#cloud-config\nmerge_how: list(append)\n", want: "merge_how can't be chosen"},
-		"its own merge type": {text: "#cloud-config\nmerge_type: list(append)\n", want: "merge_type can't be chosen"},
+		"ours as bytes": {
+			text: "#cloud-config\nwrite_files:\n- path: /a\n- {content: x, path: !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==}\n",
+			want: "write_files[1].path, line 4: it is not text; write it without a tag, and in quotes if it looks like a number or a date",
+		},
+		"ours as bytes, later":     {text: "#cloud-config\nwrite_files: [{path: !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==, defer: true}]\n", want: "write_files[0].path, line 2: it is not text"},
+		"ours by an anchor":        {text: "#cloud-config\nx: &p !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==\nwrite_files: [{path: *p}]\n", want: "write_files[0].path, line 2: it is not text"},
+		"ours by a merge key":      {text: "#cloud-config\nx: &f {path: /etc/nomad.d/nomad.hcl}\nwrite_files: [{<<: *f, content: x}]\n", want: "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
+		"ours with a tag":          {text: "#cloud-config\nwrite_files: [{path: !!str /etc/nomad.d/nomad.hcl}]\n", want: "belongs to the controller"},
+		"ours in another language": {text: "#cloud-config\nwrite_files: [{path: !!python/unicode /etc/nomad.d/nomad.hcl}]\n", want: "line 2: a tag that cloud-init doesn't know"},
+		"ours without a slash":     {text: "#cloud-config\nwrite_files: [{path: etc/nomad.d/nomad.hcl}]\n", want: "belongs to the controller"},
+		"ours by a detour":         {text: "#cloud-config\nwrite_files: [{path: /../etc//x/./../nomad.d/nomad.hcl/}]\n", want: "belongs to the controller"},
+		"ours, deferred":           {text: "#cloud-config\nwrite_files: [{path: /etc/nomad.d/nomad.hcl, defer: true}]\n", want: "belongs to the controller"},
+		"a path that is a number":  {text: "#cloud-config\nwrite_files: [{path: 12}]\n", want: "write_files[0].path, line 2: it is not text"},
+		"a path that is a list":    {text: "#cloud-config\nwrite_files: [{path: [/a]}]\n", want: "write_files[0].path, line 2: it is not text"},
+		"two paths":                {text: "#cloud-config\nwrite_files: [{path: /a, 'path': /etc/nomad.d/nomad.hcl}]\n", want: "line 2: a key that the same mapping has already"},
+		"a tag on the key":         {text: "#cloud-config\nwrite_files: [{!!python/unicode path: /etc/nomad.d/nomad.hcl}]\n", want: "line 2: a tag that cloud-init doesn't know"},
+		"a file that is null":      {text: "#cloud-config\nwrite_files:\n- path: /a\n-\n", want: "write_files[1], line 4: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content"},
+		"a file that is a word":    {text: "#cloud-config\nwrite_files: [defer]\n", want: "write_files[0], line 2: it is not a mapping"},
+		"a file that is a set":     {text: "#cloud-config\nwrite_files: [!!set {path, defer}]\n", want: "line 2: a tag that cloud-init doesn't know"},
+		"a file that is pairs":     {text: "#cloud-config\nwrite_files: [!!omap [path: /etc/nomad.d/nomad.hcl]]\n", want: "line 2: a tag that cloud-init doesn't know"},
+		"a mount with a tag":       {text: "#cloud-config\nmounts: [[vdb, !!python/unicode /opt/nomad]]\n", want: "line 2: a tag that cloud-init doesn't know"},
+		"a mount without a slash":  {text: "#cloud-config\nmounts: [[vdb, opt//nomad/data/]]\n", want: "mounts[0]: /opt/nomad/data would hide"},
+		"files not a list":         {text: "#cloud-config\nwrite_files: /a\n", want: "write_files is not a list"},
+		"packages a mapping":       {text: "#cloud-config\npackages: {apt: [jq]}\n", want: "packages is not a list"},
+		"apt a list":               {text: "#cloud-config\napt: [jq]\n", want: "apt is not a mapping; write it as one"},
+		"its sources a list":       {text: "#cloud-config\napt: {sources: [a]}\n", want: "apt.sources is not a mapping; write it as one"},
+		"our certificate":          {text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d/tls/tls.crt\n", want: "belongs to the controller"},
+		"its own merge":            {text: "#cloud-config\nmerge_how: list(append)\n", want: "merge_how can't be chosen"},
+		"its own merge type":       {text: "#cloud-config\nmerge_type: list(append)\n", want: "merge_type can't be chosen"},
 		"a mount over the ID": {
 			text: "#cloud-config\nmounts:\n- [vdb, none, swap]\n- [LABEL=data, /opt/nomad/]\n",
 			want: "mounts[1]: /opt/nomad would hide /opt/nomad/data/client, which is written before anything is mounted; mount a disk for the data of jobs at /opt/nomad/data/alloc",
 		},
 		"a mount over the configuration": {text: "#cloud-config\nmounts: [[vdb, /etc/nomad.d]]\n", want: "mounts[0]: /etc/nomad.d would hide /etc/nomad.d"},
+		"a mount by a relative path":     {text: "#cloud-config\nmounts: [[vdb, etc/nomad.d]]\n", want: "mounts[0]: /etc/nomad.d would hide /etc/nomad.d"},
 		"our unit":                       {text: "#cloud-config\nwrite_files:\n- path: /etc/systemd/system/nomad.service\n", want: "belongs to the controller", install: download},
 		"our installer":                  {text: "#cloud-config\nwrite_files:\n- path: /usr/local/sbin/install-nomad\n", want: "belongs to the controller", install: download},
 		"our key":                        {text: "#cloud-config\nwrite_files:\n- path: /etc/apt/keyrings/nomad-harvester.asc\n", want: "belongs to the controller", install: apt},
@@ -309,6 +336,19 @@ func TestUserDataKeepsValues(t *testing.T) {
 	}
 }
 
+// list are the items of a list as they are read.
+func list(t interface{ Fatal(args ...any) }, items ...any) []*yamlv3.Node {
+	text, err := json.Marshal(map[string]any{"list": items})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := parseYAMLMapping(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return itemsOf(valueOf(config, "list"))
+}
+
 // mergedMaps is mergeCloudConfig of what two documents say.
 func mergedMaps(user, ours map[string]any) (map[string]any, error) {
 	var nodes [2]*yamlv3.Node
@@ -333,7 +373,7 @@ func mergedMaps(user, ours map[string]any) (map[string]any, error) {
 	return config, yaml.Unmarshal([]byte(text), &config)
 }
 
-// The user's items of a list stay, first and in their order; what the member needs follows. Of files and boot commands it comes first, and
+// The user's items of a list stay, first and in their order; what the member needs follows. Of files and commands it comes first, and
 // commands of the user's are in a shell of their own.
 func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 	keys := rapid.SampledFrom([]string{"hostname", "runcmd", "packages", "other", "write_files"})
@@ -362,11 +402,48 @@ func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 			case key == "write_files":
 				first, second = second, first
 			case key == "runcmd" && both && len(first) > 0:
-				first = slices.Concat([]any{ownShell}, first, []any{endOfOwnShell})
+				mark := endOf(list(t, first...))
+				first, second = second, slices.Concat([]any{ownShell(mark)}, first, []any{mark})
 			}
 			if want := append(append([]any{}, first...), second...); len(want)+len(all) > 0 && !cmp.Equal(want, all) {
 				t.Fatalf("%s: %v and %v give %v", key, first, second, all)
 			}
 		}
 	})
+}
+
+// What no Secret holds is refused before a member is made of it, whichever part of it is long, and however much longer than it was
+// written it gets.
+func TestUserDataOfMoreThanASecretHolds(t *testing.T) {
+	long := strings.Repeat("x", 200<<10)
+	for name, tt := range map[string]struct {
+		user, from, network string
+		refused             bool
+	}{
+		"emoji":            {user: "a: &a \"" + strings.Repeat("😀", 55_000) + "\"\nb: [*a, *a, *a]\n", refused: true},
+		"control codes":    {user: "a: &a \"" + strings.Repeat(`\x80`, 60_000) + "\"\nb: [*a, *a, *a, *a, *a, *a]\n", refused: true},
+		"spaces before":    {user: "a: " + strings.Repeat("{a: ", 7) + "[" + strings.Repeat("x, ", 60_000) + "]" + strings.Repeat("}", 7) + "\n", refused: true},
+		"of all together":  {user: "a: &a " + long + "\nb: *a\n", from: "c: &c " + long + "\nd: *c\n", network: "a: " + strings.Repeat("x", 450_000) + "\n", refused: true},
+		"a long one":       {user: "a: &a " + long + "\nb: [*a, *a, *a]\n"},
+		"long networkData": {network: "a: " + strings.Repeat("x", 1_000_000) + "\n"},
+	} {
+		m, f := testMember(), testFacts()
+		m.IntroductionToken = strings.Repeat("t", 2000)
+		m.Template.CloudInit.UserData, m.Template.CloudInit.NetworkData = cloudConfigHeader+"\n"+tt.user, tt.network
+		if tt.from != "" {
+			m.Template.From = &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion, Name: "default/a"}
+			f.From = &TemplateCloudInit{UserData: cloudConfigHeader + "\n" + tt.from}
+		}
+		r, err := Render(m, f)
+		var invalid *InvalidError
+		switch {
+		case tt.refused && (!errors.As(err, &invalid) || len(invalid.Problems) != 1 || invalid.Problems[0].Reason != v1alpha1.ReasonTemplateInvalid ||
+			!regexp.MustCompile(`^spec\.template\.cloudInit: with what Nomad needs it has [0-9]{7} bytes, and a Secret holds at most 1048576; `).MatchString(err.Error())):
+			t.Errorf("%s: %.200v", name, err)
+		case !tt.refused && err != nil:
+			t.Errorf("%s: %.200v", name, err)
+		case !tt.refused && len(r.Secret.Data[userDataKey])+len(r.Secret.Data[networkDataKey]) > 1<<20:
+			t.Errorf("%s: too long", name)
+		}
+	}
 }

@@ -32,6 +32,9 @@ func parseUserData(text string) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkKeys(config); err != nil {
+		return nil, err
+	}
 	for _, key := range []string{"merge_how", "merge_type"} {
 		if valueOf(config, key) != nil {
 			return nil, fmt.Errorf("%s can't be chosen: lists are yours followed by the controller's, mappings are merged key by key; leave it out", key)
@@ -63,10 +66,10 @@ func otherKind(header string) string {
 	return ""
 }
 
-// checkOwned refuses what would get in the way of the member's own files.
+// checkOwned refuses what would get in the way of the member's own files and commands.
 func checkOwned(user *yaml.Node, install *v1alpha1.NomadInstall) error {
 	return errors.Join(checkFiles(valueOf(user, "write_files"), install), checkMounts(valueOf(user, "mounts")),
-		checkCommands(user, "bootcmd"), checkCommands(user, "runcmd"), checkModules(user))
+		checkCommands(user, "bootcmd"), checkCommands(user, "runcmd"), checkPackages(user, install), checkItself(user))
 }
 
 // checkFiles refuses files that are the member's own: the user's would come later, and win.
@@ -76,11 +79,20 @@ func checkFiles(files *yaml.Node, install *v1alpha1.NomadInstall) error {
 		owned = append(owned, pathOf(yamlNode(f)))
 	}
 	for i, f := range itemsOf(files) { // What is no list is refused by the merge.
+		if !isMapping(f) {
+			return fmt.Errorf("write_files[%d], line %d: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content", i, f.Line)
+		}
+		// What cloud-init takes for a path, and we for none, could be that of a file of ours.
+		if at := valueOf(f, "path"); at != nil && !isText(at) && !isNull(at) {
+			return fmt.Errorf("write_files[%d].path, line %d: it is not text; write it without a tag, and in quotes if it looks like a number or a date", i, at.Line)
+		}
 		switch name := pathOf(f); {
 		case name == nomadConfigFile:
 			return fmt.Errorf("write_files[%d].path: %s belongs to the controller; put additions into a file of another name beside it, such as /etc/nomad.d/50-site.hcl", i, name)
 		case slices.Contains(owned, name):
 			return fmt.Errorf("write_files[%d].path: %s belongs to the controller; leave it out", i, name)
+		case isRelative(textOf(valueOf(f, "path"))):
+			return fmt.Errorf("write_files[%d].path, line %d: it does not begin with /; write all of it", i, f.Line)
 		}
 	}
 	return nil
@@ -88,8 +100,13 @@ func checkFiles(files *yaml.Node, install *v1alpha1.NomadInstall) error {
 
 // pathOf is the path of an entry of write_files.
 func pathOf(f *yaml.Node) string {
-	return path.Clean(textOf(valueOf(f, "path")))
+	return inRoot(textOf(valueOf(f, "path")))
 }
+
+// inRoot is where a path leads to that cloud-init is given, for its working directory is /. Links in the guest's image aren't followed.
+func inRoot(name string) string { return path.Clean("/" + name) }
+
+func isRelative(name string) bool { return name != "" && !path.IsAbs(name) }
 
 // checkMounts refuses file systems that would hide the member's files: cloud-init writes files before it mounts anything
 // (cloud-init: config/cloud.cfg.tmpl, cloud_init_modules), and an agent that doesn't find its ID makes one up.
@@ -101,7 +118,7 @@ func checkMounts(mounts *yaml.Node) error {
 		}
 		name := textOf(entry[1])
 		for _, hidden := range []string{nomadStateDir, nomadConfigDir} {
-			if at := path.Clean(name); at != "/" && (at == hidden || strings.HasPrefix(hidden, at+"/")) {
+			if at := inRoot(name); at != "/" && (at == hidden || strings.HasPrefix(hidden, at+"/")) {
 				return fmt.Errorf("mounts[%d]: %s would hide %s, which is written before anything is mounted; mount a disk for the data of jobs at %s", i, at, hidden, nomadAllocDir)
 			}
 		}

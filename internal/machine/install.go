@@ -12,8 +12,11 @@ import (
 
 const (
 	aptKeyFile = "/etc/apt/keyrings/nomad-harvester.asc"
-	// aptSourceName is the name of the source's file in /etc/apt/sources.list.d.
+	// aptSourceName is the name of the source's file in aptSourceDir.
 	aptSourceName = "nomad-harvester.list"
+	aptSourceDir  = "/etc/apt/sources.list.d"
+
+	nomadPackageFile = "/usr/local/sbin/install-nomad-package"
 
 	nomadInstallFile = "/usr/local/sbin/install-nomad"
 	nomadUnitFile    = "/etc/systemd/system/nomad.service"
@@ -24,6 +27,11 @@ const (
 //
 //go:embed guestfiles/install-nomad
 var nomadInstallScript string
+
+// nomadPackageScript is run after cloud-init has installed all packages, or none.
+//
+//go:embed guestfiles/install-nomad-package
+var nomadPackageScript string
 
 // nomadUnit is the unit of Nomad's packages (Nomad: .release/linux/package/usr/lib/systemd/system/nomad.service), with
 // the installation before the start. It has no Type=notify, which older agents don't know.
@@ -37,7 +45,7 @@ type installation struct {
 	config map[string]any
 	// files are entries of write_files.
 	files []any
-	// commands are run before nomad.service is started.
+	// commands are run before nomad.service is enabled.
 	commands []any
 }
 
@@ -55,7 +63,8 @@ func installationOf(i *v1alpha1.NomadInstall) installation {
 	}
 }
 
-// aptInstallation has cloud-init install the package. The configuration is there before the package is, and stays:
+// aptInstallation has cloud-init install the package with the user's, which may need each other, and sees to it that it is installed
+// whatever is wrong with those. The configuration is there before the package is, and stays:
 // cloud-init has dpkg keep configuration files (cloud-init: cloudinit/distros/debian.py, force-confold).
 func aptInstallation(a v1alpha1.AptInstall) installation {
 	source := a.Source
@@ -66,9 +75,14 @@ func aptInstallation(a v1alpha1.AptInstall) installation {
 		source = signedBy(source, aptKeyFile)
 	}
 	var nomad any = "nomad"
+	word := "nomad"
 	if a.Version != "" {
 		nomad = []any{"nomad", a.Version}
+		word += "=" + a.Version
 	}
+	script := strings.NewReplacer("@LIST@", aptSourceName, "@SOURCE@", shellWord(source), "@PACKAGE@", shellWord(word)).Replace(nomadPackageScript)
+	in.files = append(in.files, file(nomadPackageFile, "0755", script))
+	in.commands = []any{[]any{nomadPackageFile}}
 	in.config = map[string]any{
 		// append: false, so that a second run of cloud-init doesn't write the line twice.
 		"apt":            map[string]any{"sources": map[string]any{aptSourceName: map[string]any{"source": source, "append": false}}},
@@ -100,6 +114,11 @@ func downloadInstallation(d v1alpha1.DownloadInstall) installation {
 		},
 		commands: []any{[]any{"systemctl", "daemon-reload"}},
 	}
+}
+
+// shellWord is a word of a shell's command.
+func shellWord(s string) string {
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // pythonString is a string literal. JSON's are Python's as well.

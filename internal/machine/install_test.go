@@ -5,11 +5,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,7 +41,7 @@ func TestPlainAptInstallation(t *testing.T) {
 		"package_update": true,
 		"packages":       []any{"nomad"},
 	}
-	if diff := cmp.Diff(want, in.config); diff != "" || in.files != nil || in.commands != nil {
+	if diff := cmp.Diff(want, in.config); diff != "" || len(in.files) != 1 || !cmp.Equal(in.commands, []any{[]any{"/usr/local/sbin/install-nomad-package"}}) {
 		t.Errorf("(-want +got):\n%s%v %v", diff, in.files, in.commands)
 	}
 }
@@ -187,5 +189,90 @@ func TestUnitInstallsFirst(t *testing.T) {
 		if !strings.Contains(nomadUnit, "\n"+line+"\n") {
 			t.Errorf("no %s", line)
 		}
+	}
+}
+
+// aptGuest is a directory in the place of a guest's /, with an apt-get that fails as long as the user's part of it says so.
+type aptGuest struct{ dir, script string }
+
+func newAptGuest(t *testing.T, a v1alpha1.AptInstall, aptGet string) aptGuest {
+	t.Helper()
+	g := aptGuest{dir: t.TempDir()}
+	for name, text := range map[string]string{
+		"etc/apt/sources.list.d/x": "", "etc/os-release": "VERSION_CODENAME=trixie\n",
+		"bin/apt-get": "#!/bin/sh\necho \"$*\" >>" + g.dir + "/called\n" + strings.ReplaceAll(aptGet, "DIR", g.dir) + "\n",
+		"bin/sleep":   "#!/bin/sh\necho \"sleep $*\" >>" + g.dir + "/called\n",
+	} {
+		at := filepath.Join(g.dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.WriteFile(at, []byte(text), 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range aptInstallation(a).files {
+		if pathOf(yamlNode(f)) == nomadPackageFile {
+			g.script = strings.ReplaceAll(f.(map[string]any)["content"].(string), "/etc/", g.dir+"/etc/")
+		}
+	}
+	return g
+}
+
+// install runs the script, and returns what it called and the list of the source.
+func (g aptGuest) install() (called []string, list string, err error) {
+	command := exec.Command("sh", "-c", g.script)
+	command.Env = []string{"PATH=" + g.dir + "/bin:/usr/bin:/bin"}
+	err = command.Run()
+	text, _ := os.ReadFile(filepath.Join(g.dir, "called"))
+	source, _ := os.ReadFile(filepath.Join(g.dir, "etc/apt/sources.list.d", aptSourceName))
+	return strings.Split(strings.TrimSpace(string(text)), "\n"), string(source), err
+}
+
+func TestInstallPackageScript(t *testing.T) {
+	const (
+		source  = "deb [trusted=yes arch=amd64] https://a.example/it's $RELEASE main"
+		install = "install --assume-yes --quiet -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold nomad=1.11.*"
+	)
+	tests := map[string]struct {
+		aptGet, list, wantList string
+		// calls are how many of apt-get's there are, of which the last is the one that installed.
+		calls int
+		last  string
+	}{
+		"cloud-init has installed it": {list: "deb x\n", wantList: "deb x\n", calls: 1, last: install},
+		"no source was set up": {
+			aptGet: "case $1 in update) touch DIR/updated;; *) test -e DIR/updated;; esac", wantList: "deb [trusted=yes arch=amd64] https://a.example/it's trixie main\n",
+			calls: 3, last: install,
+		},
+		"cloud-init couldn't tell the release": {list: "deb https://a.example/it's UNAVAILABLE main\n", wantList: "deb [trusted=yes arch=amd64] https://a.example/it's trixie main\n", calls: 1, last: install},
+		"the lock is held": {
+			aptGet: "test $(wc -l <DIR/called) -gt 7", list: "deb x\n", wantList: "deb x\n", calls: 7, last: install,
+		},
+		"another list is wrong": {
+			aptGet: "case $* in *sourceparts=-*) ;; *) exit 100;; esac", list: "deb x\n", wantList: "deb x\n", calls: 5,
+			last: strings.Replace(install, "nomad=", "-o Dir::Etc::sourcelist=LIST -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 nomad=", 1),
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			g := newAptGuest(t, v1alpha1.AptInstall{Source: source, Version: "1.11.*"}, tt.aptGet)
+			list := filepath.Join(g.dir, "etc/apt/sources.list.d", aptSourceName)
+			if tt.list != "" {
+				if err := os.WriteFile(list, []byte(tt.list), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			called, source, err := g.install()
+			called = slices.DeleteFunc(called, func(c string) bool { return strings.HasPrefix(c, "sleep ") })
+			if err != nil || source != tt.wantList || len(called) != tt.calls || called[len(called)-1] != strings.ReplaceAll(tt.last, "LIST", list) {
+				t.Errorf("%v: list %q, called %q", err, source, called)
+			}
+		})
+	}
+}
+
+// It gives up, so that the user's commands are run, and the member can be looked at.
+func TestInstallPackageScriptEnds(t *testing.T) {
+	g := newAptGuest(t, v1alpha1.AptInstall{Source: "deb https://a.example ./"}, "exit 100")
+	if called, _, err := g.install(); err == nil || len(called) > 25 {
+		t.Errorf("%v, called %q", err, called)
 	}
 }

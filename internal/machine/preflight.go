@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -39,6 +40,7 @@ func Check(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient, f Facts) []Problem
 	c.cloudInit(t, n.Install)
 	c.overlay(t)
 	c.client(t, n)
+	c.size(t, n)
 	return c.problems
 }
 
@@ -133,6 +135,30 @@ func (c *checker) cloudInit(t *v1alpha1.NodeTemplate, install *v1alpha1.NomadIns
 	}
 }
 
+// mostOfSecret is how much a Secret holds (Kubernetes: pkg/apis/core/types.go, MaxSecretSize).
+const mostOfSecret = 1 << 20
+
+// size tries cloud-init on a member with longer names and a longer token than any has. A document gets longer than it was written:
+// aliases are replaced by what they stand for, and characters by what every parser reads.
+func (c *checker) size(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient) {
+	if len(c.problems) > 0 {
+		return
+	}
+	name := strings.Repeat("m", 253)
+	s, err := secret(Member{Name: name, PoolName: name, PoolUID: name, NodeID: name, Region: name, IntroductionToken: strings.Repeat("t", 8<<10), Template: *t, Client: *n}, c.facts)
+	if err != nil {
+		return // Render says so.
+	}
+	bytes := 0
+	for _, value := range s.Data {
+		bytes += len(value)
+	}
+	if bytes > mostOfSecret {
+		c.report(v1alpha1.ReasonTemplateInvalid,
+			`spec.template.cloudInit: with what Nomad needs it has %d bytes, and a Secret holds at most %d; make it shorter, or have the guest fetch the rest`, bytes, mostOfSecret)
+	}
+}
+
 // text is a document of cloudInit. If it is to come from a Secret that doesn't have it, that is reported.
 func (c *checker) text(field, inline string, ref *v1alpha1.SecretKeyRef) (string, bool) {
 	text, ok := c.facts.text(inline, ref)
@@ -188,6 +214,9 @@ func checkUserData(from *TemplateCloudInit, text string, install *v1alpha1.Nomad
 	}
 	user, err := stackUserData(from, text)
 	if err != nil {
+		return err
+	}
+	if err := checkOwned(user, install); err != nil { // Each may be right, and both together wrong.
 		return err
 	}
 	_, err = mergeCloudConfig(user, yamlNode(everyKey))

@@ -326,7 +326,7 @@ func TestCloudInitOfTheVersionIsBelow(t *testing.T) {
 	r := mustRender(t, m, testFactsFrom())
 	config := yamlObject(t, string(r.Secret.Data["userdata"]))
 	commands, _ := config["runcmd"].([]any)
-	if !cmp.Equal(config["packages"], []any{"jq", "git"}) || config["timezone"] != "UTC" || len(commands) != 5 || !cmp.Equal(commands[1], []any{"template"}) {
+	if !cmp.Equal(config["packages"], []any{"jq", "git"}) || config["timezone"] != "UTC" || len(commands) != 6 || !cmp.Equal(commands[2], []any{"template"}) {
 		t.Errorf("%v", config)
 	}
 	if got := string(r.Secret.Data["networkdata"]); got != "version: 2\n" {

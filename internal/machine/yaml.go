@@ -20,13 +20,6 @@ import (
 // maxYAML is how long a document may get with what its aliases stand for: no Secret holds more.
 const maxYAML = 1 << 20
 
-// knownTags are those that cloud-init can read (PyYAML: SafeConstructor; cloud-init: cloudinit/safeyaml.py).
-var knownTags = map[yaml.Kind][]string{
-	yaml.ScalarNode:   {"!!str", "!!int", "!!float", "!!bool", "!!null", "!!binary", "!!timestamp", "!!python/unicode"},
-	yaml.SequenceNode: {"!!seq", "!!omap", "!!pairs"},
-	yaml.MappingNode:  {"!!map", "!!set"},
-}
-
 // notText matches the plain scalars that PyYAML, YAML 1.1 or YAML 1.2 takes for something else than text
 // (PyYAML: lib/yaml/resolver.py).
 var notText = regexp.MustCompile(`^(?:` +
@@ -110,16 +103,21 @@ func (x *expander) node(n *yaml.Node) (*yaml.Node, error) {
 		}
 		return x.node(n.Alias)
 	}
-	// Each value takes a separator, and a space or a line's end.
-	if x.left -= len(n.Value) + 2; x.left < 0 {
+	// Each value takes a separator, a space or a line's end, and at least a space for each level that it is at.
+	if x.left -= len(n.Value) + 2 + len(x.open); x.left < 0 {
 		return nil, errors.New("it is longer than 1 MiB with what its aliases stand for, more than a Secret holds; make it shorter")
 	}
 	out := &yaml.Node{Kind: n.Kind, Value: n.Value, Line: n.Line}
 	if n.Style&yaml.TaggedStyle != 0 {
 		if !slices.Contains(knownTags[n.Kind], n.ShortTag()) {
-			return nil, atLine(n.Line, "cloud-init doesn't know this tag; leave it out")
+			return nil, atLine(n.Line, "a tag that cloud-init doesn't know, or may fail over; leave it out")
 		}
 		out.Tag, out.Style = n.Tag, yaml.TaggedStyle
+	}
+	if n.Kind == yaml.ScalarNode {
+		if why := unreadable(n); why != "" {
+			return nil, atLine(n.Line, why)
+		}
 	}
 	if len(x.open) > mostDepth {
 		return nil, atLine(n.Line, fmt.Sprintf("lists and mappings within each other, more than %d deep", mostDepth))

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 )
 
-// compareDocuments reads each pair of documents with cloud-init's own loader and tells, of those whose first one it can
-// read, which mean something else, and how many there are.
+// compareDocuments reads each pair of documents with cloud-init's own loader and tells of which it can't read the second
+// one; of those whose first one it can read, which mean something else; and how many there are.
 const compareDocuments = `
 import json, sys
 from cloudinit import safeyaml
@@ -21,13 +23,13 @@ for before, after in json.load(sys.stdin):
     try:
         want = repr(safeyaml.load(before))
     except Exception:
-        continue
-    read += 1
+        want = None
+    read += want is not None
     try:
         got = repr(safeyaml.load(after))
     except Exception as e:
-        got = repr(e)
-    if want != got and not (want == "None" and got == "{}"):
+        got, want = repr(e), want or "nothing"
+    if want is not None and want != got and not (want == "None" and got == "{}"):
         different.append([before, after, want, got])
 print(json.dumps({"read": read, "different": different}))
 `
@@ -39,6 +41,12 @@ var awkward = []string{
 	"2001-12-14t21:59:43.10-05:00", "2001-12-14 21:59:43.10 -5", "'y'", `"0899"`, `"a\nb\n"`, `"\ta "`, `"\u2028\x07"`, "|\n   a\n    b\n", "|2-\n     a\n   b\n",
 	">\n   0899\n", ">-\n   a\n   b\n\n   c\n", "|+\n   a\n\n", "|\n   $HOME \n   \tx\n", "!!str 12", "!!str y", "!!int '5'", "!!float 3", "!!binary aGVsbG8=", "!!binary |\n   aGVs\n   bG8=\n",
 	"! 12", "!!null ''", "!!set {a, b}", "!!omap [a: 1]", "!!pairs [a: 1, a: 2]", "[a, , ]", "{a, b: }", "[http://x:1/]", "{a: 0899}", "a b: c", "#x", "a #b", "a#b", "''", "", "-", "- 0899",
+	"2001-02-31", "2001-1-32", "2001-2-30 10:00:00", "2001-02-03T24:00:00", "2001-02-03 4:05:06", "2001-02-03 04:05:60", "0000-01-01", "9999-12-31", "2001-02-03 04:05:06 +30", "2001-02-03 04:05:06 -23:59",
+	"2001-02-03 04:05:06 +23:60", "0001-01-01 00:00:00 +1", "9999-12-31 23:00:00 -2", "2001-02-03 04:05:06.123456789Z", "2001-13-01", "2024-02-29", "2023-02-29", "0x_", "-0b_", "0b", "0b2_", "1__", "1_.5", "_1",
+	"!!int y", "!!int 0x", "!!float x", "!!bool x", "!!bool Yes", "!!binary a", "!!binary 'é'", "!!binary ''", "!!binary [a]", "!!timestamp x", "!!null x", "!!set [a]", "!!map [a]", "!!map {a: b}", "!!seq [a]", "!!seq {a: b}",
+	"!!omap [a]", "!!pairs {a: b}", "!!str [a]", "!!python/unicode x", "!!python/tuple [a]", "\"\\0\"", "\"\\x80\\x7f\\uFFFE\"",
+	strings.Repeat("9", 4301), strings.Repeat("9", 257) + ".5", "1" + strings.Repeat(":1", 180) + ".5", "0x" + strings.Repeat("f", 300), "1e+" + strings.Repeat("9", 300),
+	"1:60", "1:59:59.5", "-1:30", "9999999999999999999999e9", "1.e+3", ".e+3", "0.1.2", "1:2:3.", "._", "_._", "-._1", "0_", "0o_", "0b1_", "+0x_1",
 	"é", "😀", "\u00a0", "'it''s'", "plain\n  over lines", "plain\n\n  over lines", "-1", "- - a\n  - 0899", "[[y], {n: y}]", "%a", "a: b", "@a", "*x", "&x a", "? a", "a\r\n", "=", "<<", "x: <<",
 }
 
@@ -114,6 +122,60 @@ func TestYAMLMeansTheSame(t *testing.T) {
 	}
 }
 
+// kindOfValues tells of each document what cloud-init takes its value x for.
+const kindOfValues = `
+import json, sys
+from cloudinit import safeyaml
+def kind(text):
+    try:
+        x = safeyaml.load(text)["x"]
+    except Exception as e:
+        return "unreadable"
+    return "text " + x if isinstance(x, str) else type(x).__name__
+print(json.dumps([kind(text) for text in json.load(sys.stdin)]))
+`
+
+// What we take for text is text to cloud-init, the same; what is text to it alone looks like something else, and is none of our paths.
+func TestTextIsCloudInitsText(t *testing.T) {
+	values := append([]string{
+		"!!python/unicode /etc/x", "!!python/unicode 12", "!!str /etc/x", "! /etc/x", "! '12'", "!<tag:yaml.org,2002:str> /etc/x", "!!binary L2V0Yy94",
+		"!!timestamp 2001-12-14", "!!null /etc/x", "/etc/x", "'/etc/x'", "|-\n   /etc/x\n", ">-\n   /etc/x\n", "&a /etc/x", "\"\\x2fetc/x\"",
+	}, awkward...)
+	var docs []string
+	var nodes []*yaml.Node
+	for _, value := range values {
+		n, err := parseYAMLMapping("x: " + value)
+		if err != nil || valueOf(n, "x") == nil {
+			continue
+		}
+		written, err := writeYAML(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs, nodes = append(docs, written), append(nodes, valueOf(n, "x"))
+	}
+	var kinds []string
+	if err := json.Unmarshal(askCloudInit(t, kindOfValues, docs), &kinds); err != nil {
+		t.Fatal(err)
+	}
+	texts := 0
+	for i, kind := range kinds {
+		text, is := strings.CutPrefix(kind, "text ")
+		switch n := nodes[i]; {
+		case isText(n):
+			texts++
+			if !is || text != n.Value {
+				t.Errorf("%q is text to us, and %q to cloud-init", docs[i], kind)
+			}
+		case is && (n.Kind != yaml.ScalarNode || n.Tag != "" || !notText.MatchString(n.Value)):
+			t.Errorf("%q isn't text to us, and %q to cloud-init", docs[i], kind)
+		}
+	}
+	if texts < 30 {
+		t.Errorf("only %d are text", texts)
+	}
+}
+
 // Whoever may make a pool must not take the time of all others.
 func TestYAMLIsLinear(t *testing.T) {
 	keys := func(n int, line string) string {
@@ -128,8 +190,9 @@ func TestYAMLIsLinear(t *testing.T) {
 		"many keys":     {keys(35_000, "%d:\n"), "more than 1000 keys"},
 		"deep":          {"#cloud-config\na: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "more than 100 deep"},
 		"long":          {keys(60_000, "- %d\n"), "at most 262144 are taken"},
+		"far right":     {"#cloud-config\na: " + strings.Repeat("{a: ", 90) + "[" + strings.Repeat("x, ", 60_000) + "]" + strings.Repeat("}", 90), "longer than 1 MiB"},
 		"many mappings": {"#cloud-config\n" + keysOf(200, 900), ""},
-		"a tagged key":  {"#cloud-config\nwrite_files: []\n!!python/unicode write_files: []\n", "a key with a tag"},
+		"a tagged key":  {"#cloud-config\nwrite_files: []\n!!str write_files: []\n", "a key with a tag"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now() //nolint:forbidigo // this is about how long it takes
@@ -155,4 +218,43 @@ func keysOf(mappings, keys int) string {
 		b.WriteString("}\n")
 	}
 	return b.String()
+}
+
+// Over what PyYAML can't make of what it takes it for, cloud-init would do nothing of the whole document.
+func TestYAMLValuesThatAreNone(t *testing.T) {
+	for value, want := range map[string]string{
+		"2024-02-30":                     "line 3: a date that isn't in the calendar; put it into quotes if it is text",
+		"2023-11-31":                     "line 3: a date that isn't in the calendar",
+		"2024-01-01 25:00:00":            "line 3: a date that isn't in the calendar",
+		"2024-01-01 00:00:00 +24":        "line 3: a date that isn't in the calendar",
+		"0001-01-01 00:00:00 +1":         "line 3: a date that isn't in the calendar",
+		"0x_":                            "line 3: a number without digits; put it into quotes",
+		"-0b__":                          "line 3: a number without digits",
+		strings.Repeat("1", 5000):        "line 3: a number of more than 256 characters; put it into quotes",
+		strings.Repeat("1:", 180) + "1.": "line 3: a number of more than 256 characters",
+		"!!int 5":                        "line 3: a tag that cloud-init doesn't know, or may fail over; leave it out",
+		"!!float abc":                    "line 3: a tag",
+		"!!bool maybe":                   "line 3: a tag",
+		"!!timestamp abc":                "line 3: a tag",
+		"!!omap [a]":                     "line 3: a tag",
+		"!!pairs [a]":                    "line 3: a tag",
+		"!!set {a}":                      "line 3: a tag",
+		"!!binary abc":                   "line 3: what is not base64, though it has the tag !!binary; encode it anew",
+		"!!binary '*'":                   "line 3: what is not base64",
+		"{2024-02-30: x}":                "line 3: a date",
+		"2024-02-29":                     "",
+		"2024-02-29 23:59:59 -23:59":     "",
+		"9999-12-31":                     "",
+		"'2024-02-30'":                   "",
+		"2024-02-30x":                    "",
+		"0x_1":                           "",
+		"!!str 2024-02-30":               "",
+		"!!null 2024-02-30":              "",
+		"!!binary aGVsbG8=":              "",
+	} {
+		_, err := parseYAMLMapping("# first\na: 1\nb: " + value + "\n")
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40s: %v, want %q", value, err, want)
+		}
+	}
 }

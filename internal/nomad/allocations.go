@@ -1,7 +1,6 @@
 package nomad
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -37,7 +36,7 @@ func filterFor(nodeIDs []string, is string) string {
 // listAllocations calls each with every allocation of the nodes that is something. It asks for all namespaces: the list of one node's
 // allocations leaves out what the token may not see and says nothing about it, this one is refused when the token may
 // see none (Nomad: nomad/node_endpoint.go, GetAllocs; nomad/alloc_endpoint.go, List).
-func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is string, params map[string]string, each func(*api.AllocationListStub)) error {
+func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is string, params map[string]string, each func(*api.AllocationListStub) error) error {
 	for _, id := range nodeIDs {
 		if err := checkNodeID(id); err != nil {
 			return err
@@ -46,14 +45,13 @@ func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is strin
 	for chunk := range slices.Chunk(nodeIDs, nodesPerRequest) {
 		q := api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: filterFor(chunk, is), Params: params}
 		err := r.query(ctx, "list allocations", q, func(q *api.QueryOptions) error {
-			stubs, _, err := r.api.Allocations().List(q)
-			if err := cmp.Or(err, whole(stubs)); err != nil {
-				return err
-			}
-			for _, stub := range stubs {
-				each(stub)
-			}
-			return nil
+			_, err := items(r, "/v1/allocations", q, maxItem, maxItemTokens, func(stub *api.AllocationListStub) error {
+				if !slices.Contains(chunk, stub.NodeID) {
+					return nil // of a node that nobody asked about
+				}
+				return each(stub)
+			})
+			return err
 		})
 		if err != nil {
 			return err
@@ -62,57 +60,65 @@ func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is strin
 	return nil
 }
 
-// liveAllocations returns the live allocations of the nodes, with an entry for each node, each sorted by ID.
+// liveAllocations returns the live allocations of the nodes, with an entry for each node of which they are known, each sorted by ID. The
+// error is why they aren't of the others; with a nil map they are of none.
 func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string) (map[string][]Allocation, error) {
 	live := make(map[string][]Allocation, len(nodeIDs))
 	for _, id := range nodeIDs {
 		live[id] = nil
 	}
+	var k kept
 	former := replacedBy{}
-	err := r.listAllocations(ctx, nodeIDs, isLive+` or `+isReplaced, brief, func(s *api.AllocationListStub) {
+	err := r.listAllocations(ctx, nodeIDs, isLive+` or `+isReplaced, brief, func(s *api.AllocationListStub) error {
 		if ended(s) {
 			former.add(s)
-			return
+		} else {
+			live[s.NodeID] = append(live[s.NodeID], allocationFromStub(s))
 		}
-		live[s.NodeID] = append(live[s.NodeID], allocationFromStub(s))
+		return k.add(textsOf(s)...)
 	})
 	if err != nil {
 		return nil, err
 	}
-	moving, err := r.moving(ctx, former)
-	if err != nil {
-		return nil, err
-	}
+	r.migrations.keep(former)
+	moving, unknown := r.moving(ctx, former)
 	for _, a := range moving {
 		live[a.NodeID] = append(live[a.NodeID], a)
+	}
+	for id := range unknown {
+		delete(live, id)
 	}
 	for _, allocs := range live {
 		slices.SortFunc(allocs, byID)
 	}
-	return live, nil
+	return live, unknown.err()
 }
 
 func byID(a, b Allocation) int { return strings.Compare(a.ID, b.ID) }
 
 // occupants returns what is lost if the node's guest stops now: its live allocations and, while its client lives, those failed ones
 // that have a task which runs or is yet to run.
-func (r *remote) occupants(ctx context.Context, node *api.Node) ([]Allocation, error) {
-	var out []Allocation
+func (r *remote) occupants(ctx context.Context, node Node) ([]Allocation, error) {
+	var (
+		out []Allocation
+		k   kept
+	)
 	former := replacedBy{}
-	err := r.listAllocations(ctx, []string{node.ID}, isLiveOrFailed+` or `+isReplaced, withStates, func(s *api.AllocationListStub) {
+	err := r.listAllocations(ctx, []string{node.ID}, isLiveOrFailed+` or `+isReplaced, withStates, func(s *api.AllocationListStub) error {
 		switch failed := s.ClientStatus == api.AllocClientStatusFailed; {
 		case !ended(s), failed && node.Status != NodeDown && !allDead(s):
 			out = append(out, allocationFromStub(s))
 		case node.Status != NodeDown: // a client that is gone has nothing to give
 			former.add(s)
 		}
+		return k.add(textsOf(s)...)
 	})
 	if err != nil {
 		return nil, err
 	}
-	moving, err := r.moving(ctx, former)
-	if err != nil {
-		return nil, err
+	moving, unknown := r.moving(ctx, former)
+	if len(unknown) > 0 {
+		return nil, unknown.err()
 	}
 	out = append(out, moving...)
 	slices.SortFunc(out, byID)
@@ -143,14 +149,20 @@ func allocationFromStub(s *api.AllocationListStub) Allocation {
 	}
 }
 
+// textsOf are what is kept of an allocation and may be of any length.
+func textsOf(s *api.AllocationListStub) []string {
+	return []string{s.ID, s.NodeID, s.Namespace, s.JobID, s.JobType, s.Name, s.ClientStatus, s.DesiredStatus, s.NextAllocation}
+}
+
 // usage adds up what lives on each node.
 func (r *remote) usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error) {
 	usage := make(map[string]Usage, len(nodeIDs))
 	for _, id := range nodeIDs {
 		usage[id] = Usage{}
 	}
-	err := r.listAllocations(ctx, nodeIDs, isLive, withUsage, func(s *api.AllocationListStub) {
+	err := r.listAllocations(ctx, nodeIDs, isLive, withUsage, func(s *api.AllocationListStub) error {
 		usage[s.NodeID] = usage[s.NodeID].plus(s)
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -16,8 +16,7 @@ func guarded(request func() error) (err error) {
 	return request()
 }
 
-// whole refuses a list that has a null in it. To leave that out would be wrong: it may stand for an allocation, and a busy node would
-// look empty; for a node, which would look gone; or for a policy that takes a right away.
+// whole refuses a list that has a null in it, as items does: it may stand for a policy that takes a right away.
 func whole[T any](list []*T) error {
 	if slices.Contains(list, nil) {
 		return errNoResponse

@@ -1,9 +1,13 @@
 package nomad
 
 import (
+	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +22,7 @@ type always struct {
 
 func (a always) RoundTrip(r *http.Request) (*http.Response, error) {
 	header := http.Header{"Content-Type": {a.kind}, "X-Nomad-Index": {"7"}, "X-Nomad-Knownleader": {"true"}, "X-Nomad-Lastcontact": {"0"}}
-	return &http.Response{StatusCode: a.code, Header: header, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
+	return &http.Response{StatusCode: a.code, Header: header, Body: io.NopCloser(strings.NewReader(a.body)), ContentLength: int64(len(a.body)), Request: r}, nil
 }
 
 // What real answers look like, and what they would with holes.
@@ -43,15 +47,150 @@ func FuzzServerAnswers(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, code uint16, kind, body string) {
-		answers := always{int(code)%500 + 100, kind, body}
-		client, err := api.NewClient(&api.Config{Address: "http://nomad.invalid", HttpClient: &http.Client{Transport: boundedBy(answers)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := newCluster(Connection{Address: "http://nomad.invalid"}, Options{}.withDefaults())
-		c.remote.api = client
-		ask(t, c)
+		ask(t, answered(t, always{int(code)%500 + 100, kind, body}))
 	})
+}
+
+const nextAlloc = "cccccccc-0000-4000-8000-000000000001"
+
+// honest is what a server answers to each kind of request that there is, so that all of them are sent.
+var honest = map[string]string{
+	"list nodes":          `[{"ID":"` + nodeA + `","Name":"p-1","Status":"ready","SchedulingEligibility":"eligible","LastDrain":{"Status":"complete","Meta":{"harvester_drain_intent":"i"}},"NodeResources":{"Cpu":{"CpuShares":4000},"Memory":{"MemoryMB":2048}},"ReservedResources":{"Cpu":{"CpuShares":1}}}]`,
+	"read node":           `{"ID":"` + nodeA + `","Status":"ready","DrainStrategy":{"Deadline":3600000000000},"LastDrain":{"Status":"draining","Meta":{"harvester_drain_intent":"i"}},"HTTPAddr":"10.0.0.1:4646"}`,
+	"list allocations":    `[{"ID":"a","NodeID":"` + nodeA + `","ClientStatus":"complete","NextAllocation":"` + nextAlloc + `"},{"ID":"b","NodeID":"` + nodeA + `","ClientStatus":"failed","TaskStates":{"t":{"State":"running"}},"AllocatedResources":{"Tasks":{"t":{"Cpu":{"CpuShares":1}}}}}]`,
+	"list next":           `[{"ID":"` + nextAlloc + `","NodeID":"` + nodeB + `","JobID":"db","TaskGroup":"g","ClientStatus":"pending","DesiredStatus":"run","CreateIndex":9,"TaskStates":{"t":{"State":"pending","Events":[{"Type":"Received"}]}}}]`,
+	"read allocation":     `{"ID":"` + nextAlloc + `","Job":{"ID":"db","CreateIndex":3,"TaskGroups":[{"Name":"g","EphemeralDisk":{"Migrate":true}}]}}`,
+	"allocations of node": `[{"ID":"b","ClientStatus":"running","TaskGroup":"g","Job":{"TaskGroups":[{"Name":"g","ShutdownDelay":1,"Tasks":[{"Name":"t","KillTimeout":5,"Leader":true,"Lifecycle":{"Hook":"prestart","Sidecar":true}}]}]}}]`,
+	"read token":          `{"AccessorID":"a","Type":"client","Policies":["p"],"Roles":[{"ID":"r"}],"ModifyIndex":3}`,
+	"list roles":          `[{"ID":"r","ModifyIndex":4}]`,
+	"list policies":       `[{"Name":"p","ModifyIndex":5}]`,
+	"read policy":         `{"Name":"p","RulesJSON":{"Namespaces":[{"Name":"*","Capabilities":["read-job"]}],"Node":{"Policy":"write"}}}`,
+	"leader":              `"10.0.0.1:4647"`,
+	"introduction token":  `{"JWT":"a.b.c"}`,
+	"writes":              `{"NodeModifyIndex":7,"EvalIDs":[]}`,
+}
+
+// kindOfRequest is the key of the honest answer.
+func kindOfRequest(r *http.Request) string {
+	path := strings.TrimPrefix(r.URL.Path, "/v1/")
+	switch {
+	case path == "nodes":
+		return "list nodes"
+	case path == "node/"+nodeA:
+		return "read node"
+	case path == "node/"+nodeA+"/allocations":
+		return "allocations of node"
+	case path == "allocations" && strings.HasPrefix(r.URL.Query().Get("filter"), "ID matches"):
+		return "list next"
+	case path == "allocations":
+		return "list allocations"
+	case strings.HasPrefix(path, "allocation/"):
+		return "read allocation"
+	case path == "acl/token/self":
+		return "read token"
+	case path == "acl/roles":
+		return "list roles"
+	case path == "acl/policies":
+		return "list policies"
+	case strings.HasPrefix(path, "acl/policy/"):
+		return "read policy"
+	case path == "status/leader":
+		return "leader"
+	case r.Method == http.MethodPut && strings.HasPrefix(path, "acl/identity/"):
+		return "introduction token"
+	case r.Method == http.MethodPut:
+		return "writes"
+	}
+	return ""
+}
+
+// except answers honestly, but for one kind of request.
+type except struct {
+	kind, body string
+	mu         sync.Mutex
+	seen       map[string]int
+}
+
+func (e *except) RoundTrip(r *http.Request) (*http.Response, error) {
+	kind := kindOfRequest(r)
+	e.mu.Lock()
+	e.seen[kind]++
+	e.mu.Unlock()
+	if kind == e.kind {
+		return always{http.StatusOK, "application/json", e.body}.RoundTrip(r)
+	}
+	return always{http.StatusOK, "application/json", honest[kind]}.RoundTrip(r)
+}
+
+func answered(t *testing.T, by http.RoundTripper) *cluster {
+	client, err := api.NewClient(&api.Config{Address: "http://nomad.invalid", HttpClient: &http.Client{Transport: boundedBy(by)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCluster(Connection{Address: "http://nomad.invalid"}, Options{}.withDefaults())
+	c.remote.api = client
+	return c
+}
+
+func TestAllRequestsAreSentToAnHonestServer(t *testing.T) {
+	e := &except{seen: map[string]int{}}
+	c := answered(t, e)
+	ask(t, c)
+	for kind := range honest {
+		if e.seen[kind] == 0 {
+			t.Errorf("no request to %s", kind)
+		}
+	}
+	if e.seen[""] > 0 {
+		t.Errorf("%d requests that nobody knows", e.seen[""])
+	}
+	if live, err := c.remote.liveAllocations(t.Context(), []string{nodeA}); err != nil || len(live[nodeA]) != 1 || live[nodeA][0].MovingTo != nextAlloc {
+		t.Errorf("got %+v, %v", live, err)
+	}
+}
+
+// A request that comes after others is only sent if these were answered well.
+func FuzzOneServerAnswer(f *testing.F) {
+	kinds := slices.Sorted(maps.Keys(honest))
+	for i, kind := range kinds {
+		f.Add(uint(i), honest[kind])
+		for _, hole := range holes(honest[kind]) {
+			f.Add(uint(i), hole)
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind uint, body string) {
+		ask(t, answered(t, &except{kind: kinds[kind%uint(len(kinds))], body: body, seen: map[string]int{}}))
+	})
+}
+
+// holes are the text with a null in place of each of its values in turn.
+func holes(text string) (out []string) {
+	var whole any
+	if err := json.Unmarshal([]byte(text), &whole); err != nil {
+		panic(err)
+	}
+	var dig func(at any, put func(any))
+	dig = func(at any, put func(any)) {
+		put(nil)
+		punched, err := json.Marshal(whole)
+		if err != nil {
+			panic(err)
+		}
+		out = append(out, string(punched))
+		put(at)
+		switch at := at.(type) {
+		case map[string]any:
+			for _, k := range slices.Sorted(maps.Keys(at)) {
+				dig(at[k], func(v any) { at[k] = v })
+			}
+		case []any:
+			for i := range at {
+				dig(at[i], func(v any) { at[i] = v })
+			}
+		}
+	}
+	dig(whole, func(v any) { whole = v })
+	return out
 }
 
 // ask sends every kind of request there is.
@@ -73,9 +212,14 @@ func ask(t *testing.T, c *cluster) {
 	}
 	live, err := c.remote.liveAllocations(t.Context(), []string{nodeA})
 	modest(t, err)
-	c.state.polled(live, time.Now())
+	c.state.polled(live, time.Now(), err)
 	_, err = c.Usage(t.Context(), []string{nodeA})
 	modest(t, err)
+	stop, err := c.StopTime(t.Context(), nodeA)
+	modest(t, err)
+	if stop < 0 || stop > forEver {
+		t.Errorf("stops within %s", stop)
+	}
 	_, err = c.Drain(t.Context(), nodeA, DrainRequest{IntentID: "i", Remaining: time.Hour})
 	modest(t, err)
 	modest(t, c.KickDrain(t.Context(), nodeA, DrainRequest{IntentID: "i"}))
@@ -89,6 +233,10 @@ func ask(t *testing.T, c *cluster) {
 		t.Errorf("a token of %d bytes", len(jwt))
 	}
 	c.noteLeader(t.Context())
+	if !roomy.TryAcquire(2) {
+		t.Fatal("a seat wasn't given back")
+	}
+	roomy.Release(2)
 }
 
 // modest checks that an error neither floods a log nor a condition.

@@ -10,16 +10,36 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // How much an answer may hold. Whoever writes a pool names the server that answers, and what it sends mustn't take the memory that
-// all pools share.
+// all pools share. Two things take it: the text, of which the decoder keeps all that one Decode reads, twice while that grows;
+// and what the text becomes. Few bytes of JSON become many of memory: {} a whole task. So what is decoded at once is bounded by its
+// bytes and by its tokens, and a list is decoded an item at a time (items).
 const (
-	// maxAnswer is how many bytes an answer may have, unzipped: a list of some ten thousand members.
-	maxAnswer = 64 << 20
-	// maxObjects is how many objects an answer may hold. Few bytes of JSON become many of memory: {} a whole node. A member has
-	// some 40 in the list of nodes.
-	maxObjects = 500_000
+	// maxAnswer is how many bytes an answer may have, unzipped, that isn't read as a list: some hundred times the largest node.
+	// Only jobs grow without a limit.
+	maxAnswer = 4 << 20
+	// maxTokens is how many braces, brackets, colons and commas may be decoded at once, wherever they stand. A node has a thousand,
+	// a group of a job a hundred.
+	maxTokens = 64 << 10
+	// maxItem is how many bytes an item of a list may have, and maxItemTokens how many tokens. A node of Nomad 1.11 with 16 cores has
+	// 4.7 kB and 600 tokens with its resources, one with 256 cores 32 kB and 5,000 tokens.
+	maxItem       = 256 << 10
+	maxItemTokens = 16 << 10
+	// maxList is how many bytes a list may have. 5,000 nodes with 16 cores have 24 MB with their resources, and take some 30 MB to
+	// read, most of it garbage. Nothing but time depends on it: no more than an item is in memory at once.
+	maxList = 64 << 20
+	// maxItems is how many items a list may have, and maxKept how many bytes of text may be kept of them. Of a node 200 B
+	// are kept, of an allocation 250 B.
+	maxItems = 50_000
+	maxKept  = 8 << 20
+	// freely is what may be decoded at once without asking if there is room, in bytes. All of Nomad's answers are smaller, but for
+	// those with large jobs in them.
+	freely       = maxItem
+	freelyTokens = maxItemTokens
 	// maxRefusal is how many bytes of a refusal are read.
 	maxRefusal = 64 << 10
 	// maxHeader is how many bytes the header of an answer may have.
@@ -28,20 +48,21 @@ const (
 	maxQuote = 300
 )
 
+// roomy are the seats for what is larger than may be decoded freely, in the whole process: many servers may send large answers
+// at the same time. A server that is slow keeps its seat for the timeout of a request at most. Those that wait for one are
+// requests about large jobs, of which nothing destructive comes.
+var roomy = semaphore.NewWeighted(2)
+
 // errTooLarge: the answer was not read to its end.
 var errTooLarge = errors.New("the answer is larger than any of Nomad's would be")
 
 // bounded keeps answers within bounds, and turns the body of a refusal into words that may be shown. It stands below the API's client,
 // which would unzip without a limit by itself.
 type bounded struct {
-	next             http.RoundTripper
-	answer, objects  int64
-	refusal, quoting int64
+	next http.RoundTripper
 }
 
-func boundedBy(next http.RoundTripper) *bounded {
-	return &bounded{next: next, answer: maxAnswer, objects: maxObjects, refusal: maxRefusal, quoting: maxQuote}
-}
+func boundedBy(next http.RoundTripper) *bounded { return &bounded{next: next} }
 
 // RoundTrip is http.RoundTripper's.
 func (b *bounded) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -53,12 +74,12 @@ func (b *bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Header.Del("Content-Encoding") // nobody above unzips once more
 	if resp.StatusCode == http.StatusOK {
-		resp.Body = &limited{ReadCloser: resp.Body, bytes: b.answer, objects: b.objects}
+		resp.Body = newLimited(resp)
 		return resp, nil
 	}
 	// A redirect isn't followed, and where it leads to is nobody's business.
 	resp.Header.Del("Location")
-	text, err := b.quote(resp)
+	text, err := quote(resp)
 	if err != nil {
 		return nil, err
 	}
@@ -75,15 +96,15 @@ func (b *bounded) CloseIdleConnections() {
 
 // quote is the body of a refusal if it is what Nomad writes, one line of plain text, and otherwise what it is: it may be the page of
 // anything that can be reached from here, and goes into a condition that others read.
-func (b *bounded) quote(resp *http.Response) (_ string, err error) {
+func quote(resp *http.Response) (_ string, err error) {
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, b.refusal))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	if err != nil {
 		return "", err
 	}
 	text := string(bytes.TrimSpace(body))
 	kind := mediaType(resp.Header)
-	if text == "" || kind == "text/plain" && int64(len(text)) <= b.quoting && oneLine(text) {
+	if text == "" || kind == "text/plain" && len(text) <= maxQuote && oneLine(text) {
 		return text, nil
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s (the body, of type %s, isn't shown)", http.StatusText(resp.StatusCode), kind)), nil
@@ -101,25 +122,83 @@ func oneLine(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' })
 }
 
-// limited is a body that fails when more of it is read than it may hold.
+// limited is the body of an answer. It fails when more of it is read than may be decoded at once.
 type limited struct {
 	io.ReadCloser
-	bytes, objects int64 // that are left
+	header http.Header
+	// sit waits for a seat.
+	sit    func() error
+	seated bool
+	// left is of the whole answer; bytes and tokens are of what is decoded at once, and spent is what of these has been read.
+	left          int64
+	bytes, tokens int64
+	spent         struct{ bytes, tokens int64 }
+}
+
+func newLimited(resp *http.Response) *limited {
+	ctx := resp.Request.Context()
+	return &limited{
+		ReadCloser: resp.Body, header: resp.Header, sit: func() error { return roomy.Acquire(ctx, 1) },
+		left: maxAnswer, bytes: maxAnswer, tokens: maxTokens,
+	}
+}
+
+// asList lets the answer be longer, whose items are decoded one at a time.
+func (l *limited) asList(bytes, tokens int64) {
+	l.left, l.bytes, l.tokens = maxList, bytes, tokens
+}
+
+// nextItem begins to count anew.
+func (l *limited) nextItem() {
+	l.spent.bytes, l.spent.tokens = 0, 0
+	l.stand()
 }
 
 // Read is io.Reader's.
 func (l *limited) Read(p []byte) (int, error) {
-	if l.bytes < 0 || l.objects < 0 {
+	room := min(l.left, l.bytes-l.spent.bytes)
+	if room < 0 || l.spent.tokens > l.tokens {
 		return 0, errTooLarge
 	}
-	if int64(len(p)) > l.bytes+1 {
-		p = p[:l.bytes+1]
+	if !l.seated && (l.spent.bytes > freely || l.spent.tokens > freelyTokens) {
+		if err := l.sit(); err != nil {
+			return 0, err
+		}
+		l.seated = true
+	}
+	if int64(len(p)) > room+1 {
+		p = p[:room+1]
 	}
 	n, err := l.ReadCloser.Read(p)
-	l.bytes -= int64(n)
-	l.objects -= int64(bytes.Count(p[:n], []byte("{")))
-	if l.bytes < 0 || l.objects < 0 {
+	l.left -= int64(n)
+	l.spent.bytes += int64(n)
+	l.spent.tokens += tokensIn(p[:n])
+	if l.left < 0 || l.spent.bytes > l.bytes || l.spent.tokens > l.tokens {
 		return 0, errTooLarge
 	}
 	return n, err
+}
+
+// Close is io.Closer's.
+func (l *limited) Close() error {
+	l.stand()
+	return l.ReadCloser.Close()
+}
+
+func (l *limited) stand() {
+	if l.seated {
+		roomy.Release(1)
+		l.seated = false
+	}
+}
+
+// tokensIn counts what separates values, those within texts as well.
+func tokensIn(p []byte) (n int64) {
+	for _, b := range p {
+		switch b {
+		case '{', '[', ':', ',':
+			n++
+		}
+	}
+	return n
 }

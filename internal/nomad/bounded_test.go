@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -26,46 +28,225 @@ func saying(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }
 }
 
-// zipped is zeros that take a thousandth of that on the wire.
-func zipped(t *testing.T, size int) []byte {
-	t.Helper()
+// zipped is begin, as many of again as have that size, and end; a thousandth of that on the wire.
+func zipped(begin, again string, size int, end string) []byte {
 	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	chunk := bytes.Repeat([]byte("0"), 1<<20)
-	for range size >> 20 {
-		if _, err := w.Write(chunk); err != nil {
-			t.Fatal(err)
-		}
+	w, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err != nil {
+		panic(err)
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
+	chunk := strings.Repeat(again, 1<<16/len(again)+1)
+	_, err = io.WriteString(w, begin)
+	for n := 0; n < size && err == nil; n += len(chunk) {
+		_, err = io.WriteString(w, chunk)
+	}
+	if err := errors.Join(err, lastOf(io.WriteString(w, end)), w.Close()); err != nil {
+		panic(err)
 	}
 	return out.Bytes()
 }
 
-func TestAnswersThatGrowWhenUnzippedAreCutOff(t *testing.T) {
-	bomb := zipped(t, 256<<20)
-	for _, code := range []int{http.StatusOK, http.StatusForbidden, http.StatusFound} {
-		c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			w.WriteHeader(code)
-			_, _ = w.Write(bomb)
-		}).(*cluster)
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		_, _, err := c.remote.listNodes(t.Context(), 0, 0)
-		runtime.ReadMemStats(&after)
-		// The decoder doubles its buffer as it reads.
-		if grew := after.TotalAlloc - before.TotalAlloc; err == nil || len(err.Error()) > 1000 || grew > 4*maxAnswer {
-			t.Errorf("%d: took %d MiB, %.200v", code, grew>>20, err)
+func lastOf(_ int, err error) error { return err }
+
+func zipping(code int, body []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.WriteHeader(code)
+		_, _ = w.Write(body)
+	}
+}
+
+// peak is by how many bytes the heap grew at most while do ran.
+func peak(t *testing.T, do func()) (grew uint64) {
+	t.Helper()
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	runtime.GC()
+	before, done := heap(), make(chan struct{})
+	most := before
+	var sampler sync.WaitGroup
+	sampler.Go(func() {
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for {
+			most = max(most, heap())
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	do()
+	close(done)
+	sampler.Wait()
+	return most - before
+}
+
+// everything asks for all that there is, and returns the errors.
+func everything(t *testing.T, c *cluster) []error {
+	_, _, nodes := c.remote.listNodes(t.Context(), 0, 0)
+	_, live := c.remote.liveAllocations(t.Context(), []string{nodeA})
+	_, occupants := c.remote.occupants(t.Context(), Node{ID: nodeA})
+	_, usage := c.Usage(t.Context(), []string{nodeA})
+	_, stop := c.StopTime(t.Context(), nodeA)
+	_, node := c.remote.info(t.Context(), nodeA)
+	_, self := c.remote.tokenSelf(t.Context())
+	_, policies := c.remote.policies(t.Context())
+	_, rules := c.remote.policyRules(t.Context(), "p")
+	_, leader := c.remote.leader(t.Context())
+	_, _, jwt := c.IntroductionToken(t.Context(), "p-1", "default", time.Minute)
+	return []error{nodes, live, occupants, usage, stop, node, self, policies, rules, leader, jwt, c.Cordon(t.Context(), nodeA), c.Purge(t.Context(), nodeA)}
+}
+
+// bombs are answers that become more than they look like.
+var bombs = sync.OnceValue(func() map[string][]byte {
+	many := func(format string, n int) string {
+		var s strings.Builder
+		for i := range n {
+			fmt.Fprintf(&s, format, i)
+		}
+		return s.String()
+	}
+	entries := many(`"%d":"",`, 50_000)
+	named := `{"ID":"` + nodeA + `","NodeID":"` + nodeA + `","ClientStatus":"running","Name":"` + strings.Repeat("n", 200<<10) + `"},`
+	return map[string][]byte{
+		"zeros":               zipped("", "0", 256<<20, ""),
+		"one text":            zipped(`["`, "x", 63<<20, `"]`),
+		"empty items":         zipped("[", "{},", 63<<20, "{}]"),
+		"a map in a node":     zipped(`[{"ID":"`+nodeA+`","Attributes":{`, entries, 20<<20, `"k":""}}]`),
+		"a map":               zipped(`{"ID":"`+nodeA+`","Attributes":{`, entries, 3<<20, `"k":""}}`),
+		"tasks":               zipped(`[{"Job":{"TaskGroups":[{"Tasks":[`, "{},", 20<<20, `{}]}]}}]`),
+		"devices":             zipped(`{"ID":"`+nodeA+`","NodeResources":{"Devices":[`, "{},", 3<<20, `{}]}}`),
+		"states":              zipped(`[{"ID":"`+nodeA+`","TaskStates":{"a":{"Events":[`, "{},", 20<<20, `{}]}}}]`),
+		"nested":              zipped("", "[", 20<<20, ""),
+		"allocations by name": zipped("[", named, 12<<20, "{}]"),
+		"white space":         zipped("[", "  \n", 63<<20, "]"),
+	}
+})
+
+// No server takes the memory that all pools share: the controller has 256 MiB (config/manager/deployment.yaml).
+func TestAnswersThatGrowAreCutOff(t *testing.T) {
+	for name, bomb := range bombs() {
+		t.Run(name, func(t *testing.T) {
+			c := answering(t, zipping(http.StatusOK, bomb)).(*cluster)
+			var errs []error
+			if grew := peak(t, func() { errs = everything(t, c) }); grew > 64<<20 {
+				t.Errorf("took %d MiB", grew>>20)
+			}
+			for i, err := range errs {
+				if err != nil && len(err.Error()) > maxError+len("…") {
+					t.Errorf("%d: an error of %d bytes", i, len(err.Error()))
+				}
+			}
+			if errs[0] == nil && name != "empty items" { // nothing in it has the ID of a node
+				t.Error("the list of nodes is believed")
+			}
+		})
+	}
+}
+
+// Nor do several at a time.
+func TestManyAnswersThatGrowAreCutOff(t *testing.T) {
+	for _, name := range []string{"a map in a node", "tasks", "a map", "devices", "allocations by name"} {
+		c := answering(t, zipping(http.StatusOK, bombs()[name])).(*cluster)
+		grew := peak(t, func() {
+			var askers sync.WaitGroup
+			for range 8 {
+				askers.Go(func() { everything(t, c) })
+			}
+			askers.Wait()
+		})
+		if grew > 128<<20 {
+			t.Errorf("%s took %d MiB", name, grew>>20)
 		}
 	}
 }
 
-func TestAnswersOfManyObjectsAreCutOff(t *testing.T) {
-	c := answering(t, saying("["+strings.Repeat("{},", maxObjects)+"{}]")).(*cluster)
+func TestRefusalsThatGrowAreCutOff(t *testing.T) {
+	for _, code := range []int{http.StatusForbidden, http.StatusFound} {
+		c := answering(t, zipping(code, zipped("", "0", 256<<20, ""))).(*cluster)
+		if grew := peak(t, func() { everything(t, c) }); grew > 16<<20 {
+			t.Errorf("%d: took %d MiB", code, grew>>20)
+		}
+	}
+}
+
+func TestAnswersOfManyItemsAreCutOff(t *testing.T) {
+	c := answering(t, saying("["+strings.Repeat("{},", maxItems)+"{}]")).(*cluster)
 	if _, _, err := c.remote.listNodes(t.Context(), 0, 0); !errors.Is(err, ErrUnreachable) || Cause(err) != errTooLarge.Error() {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Who has a seat gives it back, however the request ends, and who has none waits no longer than its request may.
+func TestLargeAnswersTakeTurns(t *testing.T) {
+	large := `[{"ClientStatus":"running","TaskGroup":"g","Job":{"Payload":"` + strings.Repeat("x", 1<<20) + `","TaskGroups":[{"Name":"g","ShutdownDelay":7}]}}`
+	for range 3 {
+		if d, err := answering(t, saying(large+"]")).StopTime(t.Context(), nodeA); err != nil || d != 7 {
+			t.Errorf("got %s, %v", d, err)
+		}
+		if _, err := answering(t, saying(large[:1<<20])).StopTime(t.Context(), nodeA); err == nil {
+			t.Error("half an answer is believed")
+		}
+	}
+	if err := roomy.Acquire(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := answering(t, saying(large+"]")).StopTime(t.Context(), nodeA); !errors.Is(err, ErrUnreachable) || Cause(err) != "no answer in time" {
+		t.Errorf("got %v", err)
+	}
+	roomy.Release(2)
+}
+
+// clientNode is a node as Nomad 1.11.3 lists it with its resources, with the drivers of a VM that has Docker and Java.
+func clientNode(i, cores int) string {
+	core := `{"BaseSpeed":2596,"Disable":false,"Grade":true,"GuessSpeed":0,"ID":%d,"MaxSpeed":0,"NodeID":0,"SocketID":0}`
+	var ids, topology []string
+	for c := range cores {
+		ids, topology = append(ids, strconv.Itoa(c)), append(topology, fmt.Sprintf(core, c))
+	}
+	driver := func(name, more string) string {
+		return `"` + name + `":{"Attributes":{"driver.` + name + `":"true"` + more + `},"Detected":true,"Healthy":true,"HealthDescription":"Healthy","UpdateTime":"2026-11-29T03:48:14.934584548Z"}`
+	}
+	drivers := []string{
+		driver("raw_exec", ""), driver("exec", ""), driver("qemu", `,"driver.qemu.emulators":"i386,x86_64,x86_64-microvm","driver.qemu.version":"7.2.22"`),
+		driver("java", `,"driver.java.version":"17.0.15","driver.java.runtime":"OpenJDK Runtime Environment (build 17.0.15+6-Debian-1deb12u1)","driver.java.vm":"OpenJDK 64-Bit Server VM (build 17.0.15+6-Debian-1deb12u1, mixed mode, sharing)"`),
+		driver("docker", `,"driver.docker.version":"27.5.1","driver.docker.bridge_ip":"172.17.0.1","driver.docker.runtimes":"io.containerd.runc.v2,runc","driver.docker.os_type":"linux","driver.docker.volumes.enabled":"true"`),
+	}
+	address := `{"Family":"ipv4","Alias":"default","Address":"10.0.0.1","ReservedPorts":"","Gateway":""}`
+	return fmt.Sprintf(`{"Address":"10.0.0.1","ID":"%08x-1111-4111-8111-111111111111","Attributes":null,"Datacenter":"dc1","Name":"workers-%05d","NodePool":"default","NodeClass":"workers","Version":"1.11.3","Drain":false,"SchedulingEligibility":"eligible","Status":"ready","StatusDescription":"","Drivers":{`, i, i) +
+		strings.Join(drivers, ",") + fmt.Sprintf(`},"HostVolumes":{},"NodeResources":{"Cpu":{"CpuShares":%d,"TotalCpuCores":%d,"ReservableCpuCores":[`, cores*2596, cores) + strings.Join(ids, ",") +
+		`]},"Processors":{"Topology":{"Cores":[` + strings.Join(topology, ",") + `],"Distances":null,"Nodes":[0],"OverrideTotalCompute":0,"OverrideWitholdCompute":0}},"Memory":{"MemoryMB":24105},"Disk":{"DiskMB":258019},"Devices":null,` +
+		`"NodeNetworks":[{"Mode":"bridge","Device":"","MacAddress":"","Speed":0,"Addresses":null},{"Mode":"host","Device":"eth0","MacAddress":"52:54:00:12:34:56","Speed":1000,"Addresses":[` + address + "," + address + `]}],` +
+		`"Networks":[{"Mode":"bridge"},{"Mode":"host","Device":"eth0","CIDR":"10.0.0.1/32","IP":"10.0.0.1","MBits":1000},{"Mode":"host","Device":"eth0","CIDR":"fe80::1/128","IP":"fe80::1","MBits":1000}],"MinDynamicPort":20000,"MaxDynamicPort":32000},` +
+		`"ReservedResources":{"Cpu":{"CpuShares":0,"ReservedCpuCores":null},"Memory":{"MemoryMB":0},"Disk":{"DiskMB":0},"Networks":{"ReservedHostPorts":""}},` +
+		`"LastDrain":{"StartedAt":"2026-11-29T03:48:14Z","UpdatedAt":"2026-11-29T03:48:14Z","Status":"complete","AccessorID":"` + nodeB + `","Meta":{"harvester_drain_intent":"` + nodeB + `","harvester_drain_on_timeout":"Force","message":"nomad-harvester takes this node away"}},"CreateIndex":8,"ModifyIndex":10}`
+}
+
+func TestLargeClusterFits(t *testing.T) {
+	for _, tt := range []struct{ nodes, cores int }{{5000, 16}, {50, 256}} {
+		var list strings.Builder
+		for i := range tt.nodes {
+			_, _ = list.WriteString(map[bool]string{true: "[", false: ","}[i == 0] + clientNode(i, tt.cores))
+		}
+		_, _ = list.WriteString("]")
+		text, one := list.String(), clientNode(1, tt.cores)
+		c := answering(t, saying(text)).(*cluster)
+		var nodes map[string]Node
+		grew := peak(t, func() {
+			var err error
+			if nodes, _, err = c.remote.listNodes(t.Context(), 0, 0); err != nil {
+				t.Error(err)
+			}
+		})
+		t.Logf("%d nodes of %d cores: %d kB, of which one has %d B and %d tokens, took %d KiB", tt.nodes, tt.cores, len(text)/1000, len(one), tokensIn([]byte(one)), grew>>10)
+		if len(nodes) != tt.nodes || len(text) > maxList/2 || len(one) > maxItem/4 || tokensIn([]byte(one)) > maxItemTokens/3 || grew > 64<<20 {
+			t.Errorf("got %d of %d nodes, with %d KiB", len(nodes), tt.nodes, grew>>10)
+		}
 	}
 }
 

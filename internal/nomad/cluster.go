@@ -19,8 +19,11 @@ type Cluster interface {
 	// Inspect asks the leader for the node, then for its live allocations, and then if the token still sees all of them. It
 	// is an error if it doesn't, and the health tells why. A missing node is none.
 	Inspect(ctx context.Context, nodeID string) (Inspection, error)
-	// StopTime is how long what lives on the node may take to stop, by what its jobs were promised: the longest shutdown_delay and
-	// kill_timeout. A client may give less of the latter (max_kill_timeout), and then the allocations end before.
+	// StopTime is how long what lives on the node may take to stop, by what its jobs were promised: the shutdown_delay of the group,
+	// and then the shutdown_delay and kill_timeout of its leader, of the slowest of its other tasks, and of the slowest of its
+	// sidecars, one after the other. A client may give less of kill_timeout (max_kill_timeout), and then the allocations end
+	// before. Poststop tasks aren't in it: nobody has said how long they run. A job's author may have written anything: it may be
+	// a century.
 	StopTime(ctx context.Context, nodeID string) (time.Duration, error)
 	// Usage says how busy the nodes are; each gets an entry. It takes one request per hundred nodes.
 	Usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error)

@@ -17,7 +17,7 @@ func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest, now f
 	if err != nil {
 		return false, err
 	}
-	send, due := DrainToSend(nodeFromInfo(node), d, now())
+	send, due := DrainToSend(node, d, now())
 	if !due {
 		return false, nil
 	}
@@ -31,7 +31,7 @@ func (r *remote) kick(ctx context.Context, nodeID string, d DrainRequest, now fu
 	if err != nil {
 		return err
 	}
-	send, due := KickToSend(nodeFromInfo(node), d, now())
+	send, due := KickToSend(node, d, now())
 	if !due {
 		return fmt.Errorf("kick drain of node %s: %w", nodeID, ErrNotDraining)
 	}
@@ -79,7 +79,7 @@ func (r *remote) apply(ctx context.Context, nodeID string, writes func(Node) []N
 	if err != nil {
 		return err
 	}
-	for _, w := range writes(nodeFromInfo(node)) {
+	for _, w := range writes(node) {
 		switch w {
 		case WriteCancelDrain:
 			err = r.endDrain(ctx, nodeID)

@@ -27,6 +27,7 @@ type fakeServer struct {
 	allocs   []*api.AllocationListStub
 	details  map[string]*api.Allocation // by ID
 	refuse   map[string]refusal         // by path prefix
+	hang     string                     // a path without an answer
 	token    *api.ACLToken              // nil: ACLs are off
 	policies map[string]*policyRules
 	requests []string // method and path
@@ -75,6 +76,11 @@ func newFakeServer(t *testing.T) *fakeServer {
 		f.mu.Lock()
 		f.requests = append(f.requests, r.Method+" "+r.URL.Path)
 		f.headers = append(f.headers, r.Header.Clone())
+		if hang := f.hang; hang != "" && strings.HasPrefix(r.URL.Path, hang) {
+			f.mu.Unlock()
+			<-r.Context().Done()
+			return
+		}
 		for prefix, refusal := range f.refuse {
 			if strings.HasPrefix(r.URL.Path, prefix) {
 				if refusal.times--; refusal.times == 0 {
@@ -217,11 +223,14 @@ func (f *fakeServer) listAllocations(w http.ResponseWriter, r *http.Request) {
 	filter := r.URL.Query().Get("filter")
 	stubs := []*api.AllocationListStub{}
 	for _, a := range f.allocs {
-		of, replaced := a.NodeID, a.ClientStatus != api.AllocClientStatusComplete || a.NextAllocation != ""
-		if strings.Contains(filter, "and ID matches") {
-			of = a.ID
+		if strings.HasPrefix(filter, "ID matches") {
+			if strings.Contains(filter, a.ID) {
+				stubs = append(stubs, a)
+			}
+			continue
 		}
-		if strings.Contains(filter, of) && replaced && strings.Contains(filter, strconv.Quote(a.ClientStatus)) {
+		replaced := a.ClientStatus != api.AllocClientStatusComplete || a.NextAllocation != ""
+		if strings.Contains(filter, a.NodeID) && replaced && strings.Contains(filter, strconv.Quote(a.ClientStatus)) {
 			stubs = append(stubs, a)
 		}
 	}

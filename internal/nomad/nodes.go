@@ -1,7 +1,6 @@
 package nomad
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -31,25 +30,34 @@ func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration
 	if index != 0 {
 		q.WaitTime = wait
 	}
-	var (
-		nodes = map[string]Node{}
-		next  uint64
-	)
+	nodes := map[string]Node{}
+	var next uint64
 	err := r.query(ctx, "list nodes", q, func(q *api.QueryOptions) error {
-		stubs, meta, err := r.api.Nodes().List(q)
-		if err := cmp.Or(err, whole(stubs)); err != nil {
-			return err
-		}
-		for _, stub := range stubs {
-			// No member has another kind of ID, but a client may give itself one.
-			if checkNodeID(stub.ID) == nil {
-				nodes[stub.ID] = nodeFromStub(stub)
+		var k kept
+		got, err := items(r, "/v1/nodes", q, maxItem, maxItemTokens, func(stub *api.NodeListStub) error {
+			if !nodeIDPattern.MatchString(stub.ID) { // no member has another kind of ID, but a client may give itself one
+				return nil
 			}
-		}
-		next = nextIndex(index, meta.LastIndex)
-		return nil
+			n := nodeFromStub(stub)
+			nodes[n.ID] = n
+			return k.add(n.texts()...)
+		})
+		next = nextIndex(index, got)
+		return err
 	})
-	return nodes, next, err
+	if err != nil {
+		return nil, 0, err
+	}
+	return nodes, next, nil
+}
+
+// texts are what of a node may be of any length.
+func (n Node) texts() []string {
+	texts := []string{n.ID, n.Name, n.Status, n.NodePool, n.NodeClass, n.Datacenter, n.Version, n.Address}
+	if d := n.LastDrain; d != nil {
+		texts = append(texts, d.Status, d.IntentID, string(d.OnTimeout), d.AccessorID)
+	}
+	return texts
 }
 
 // nextIndex is the index to wait for after an answer that carries got. An index that went back means that the servers
@@ -62,17 +70,21 @@ func nextIndex(waited, got uint64) uint64 {
 }
 
 // info reads one node; a missing one gives ErrNodeNotFound.
-func (r *remote) info(ctx context.Context, nodeID string) (*api.Node, error) {
+func (r *remote) info(ctx context.Context, nodeID string) (Node, error) {
 	if err := checkNodeID(nodeID); err != nil {
-		return nil, err
+		return Node{}, err
 	}
-	var node *api.Node
-	err := r.query(ctx, "read node "+nodeID, api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
-		node, _, err = r.api.Nodes().Info(nodeID, q)
-		if err == nil && (node == nil || node.ID != nodeID) {
+	var node Node
+	err := r.query(ctx, "read node "+nodeID, api.QueryOptions{}, func(q *api.QueryOptions) error {
+		info, _, err := r.api.Nodes().Info(nodeID, q)
+		if err != nil {
+			return err
+		}
+		if info == nil || info.ID != nodeID {
 			return errNoResponse // what is decided of the one mustn't be based on another
 		}
-		return err
+		node = nodeFromInfo(info)
+		return nil
 	})
 	return node, err
 }
@@ -90,7 +102,7 @@ func (r *remote) inspect(ctx context.Context, nodeID string) (Inspection, error)
 	if err != nil {
 		return Inspection{}, err
 	}
-	return Inspection{Found: true, Node: nodeFromInfo(node), Live: live}, nil
+	return Inspection{Found: true, Node: node, Live: live}, nil
 }
 
 func nodeFromStub(s *api.NodeListStub) Node {

@@ -16,19 +16,20 @@ import (
 // dialTimeout bounds each step of making a connection.
 const dialTimeout = 10 * time.Second
 
-// remote sends single requests to one cluster. It keeps no state and no Connection: what holds a Connection in a field
-// can print its secrets.
+// remote sends single requests to one cluster. It keeps no state but what needn't be asked twice, and no Connection: what holds a
+// Connection in a field can print its secrets.
 type remote struct {
 	origin origin
 	api    *api.Client
 	// broken is why there is no client; every request fails with it.
 	broken error
 	// timeout of a request that doesn't wait for a change.
-	timeout time.Duration
+	timeout    time.Duration
+	migrations *migrations
 }
 
 func newRemote(conn Connection, timeout time.Duration) *remote {
-	r := &remote{origin: originOf(conn), timeout: timeout}
+	r := &remote{origin: originOf(conn), timeout: timeout, migrations: newMigrations()}
 	client, err := newAPIClient(conn)
 	if err != nil {
 		r.broken = fmt.Errorf("connection to Nomad at %s: %w", conn.Address, err)

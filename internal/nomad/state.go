@@ -115,8 +115,9 @@ func (s *state) trackedNodes() []string {
 	return slices.Sorted(maps.Keys(s.tracked))
 }
 
-// polled records the answer to a poll that began at started, and returns the nodes that it changes.
-func (s *state) polled(live map[string][]Allocation, started time.Time) (changed []string) {
+// polled records the answer to a poll that began at started, with why it doesn't say something of all nodes, and returns the nodes that
+// it changes.
+func (s *state) polled(live map[string][]Allocation, started time.Time, err error) (changed []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(live, func(id string, _ []Allocation) bool {
@@ -124,7 +125,7 @@ func (s *state) polled(live map[string][]Allocation, started time.Time) (changed
 		return !tracked
 	})
 	changed = changedAllocations(s.allocations.Live, live)
-	s.allocations = AllocationsView{Started: started, Live: live}
+	s.allocations = AllocationsView{Started: started, Live: live, Err: err}
 	return changed
 }
 

@@ -115,10 +115,11 @@ type AllocationsView struct {
 	// never asked.
 	Started time.Time
 	// Live has an entry for each node that was asked about, an empty one when nothing lives there. No entry means "not
-	// asked", which is not "empty". An allocation is live while its client status is pending, running or unknown, and while
-	// another fetches its data. Shared; not to be written to.
+	// asked", or "couldn't be found out", which is not "empty". An allocation is live while its client status is pending, running
+	// or unknown, and while another fetches its data. Shared; not to be written to.
 	Live map[string][]Allocation
-	// Err is why the latest poll failed; Started and Live then are those of the last one that didn't.
+	// Err is why the latest poll failed; Started and Live then are those of the last one that didn't. If it failed for some nodes
+	// alone, Live has no entry for these.
 	Err error
 }
 

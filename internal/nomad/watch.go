@@ -130,15 +130,15 @@ func (c *cluster) watchAllocations(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil {
+		c.noteError(err)
+		if live == nil {
 			failures++
 			c.state.pollFailed(err)
-			c.noteError(err)
 			c.pause(ctx, backoff(c.o.PollAllocations, failures), nil)
 			continue
 		}
 		failures = 0
-		c.noteChanged(c.state.polled(live, started))
+		c.noteChanged(c.state.polled(live, started, err))
 		// Nodes are tracked one after the other: the first part of the pause lets them come together.
 		c.pause(ctx, c.o.PollAllocations/4, nil)
 		c.pause(ctx, c.o.PollAllocations*3/4, c.wakePoll)

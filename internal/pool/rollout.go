@@ -70,7 +70,7 @@ func rollOut(s Snapshot, p *Plan) {
 		return
 	}
 	if p.HoldRollout = heldRollout(s); p.HoldRollout != nil {
-		p.wakeIn(stabilizing(s))
+		p.wakeIn(hidesScaleIn(s))
 		return
 	}
 	unavailableOld, availableOld, available, comingNew, wake := split(s, old, p)
@@ -113,9 +113,9 @@ func heldRollout(s Snapshot) *Problem {
 		return &Problem{v1alpha1.ReasonNomadUnknown, "No outdated member is replaced while Nomad can't be asked: " + s.NomadMessage}
 	case heldByTemplate(s) != nil:
 		return heldByTemplate(s)
-	case stabilizing(s) > 0:
+	case hidesScaleIn(s) > 0:
 		// Those that may surge hide a scale-in: whoever left for the rollout would be its victim, and can't be called back.
-		return &Problem{v1alpha1.ReasonStabilizing, "No outdated member is replaced before scaleIn.stabilizationWindow has passed since the last change of replicas."}
+		return &Problem{v1alpha1.ReasonStabilizing, "No outdated member is replaced before scaleIn.stabilizationWindow has passed since replicas went down."}
 	default:
 		return nil
 	}

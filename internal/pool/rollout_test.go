@@ -85,6 +85,8 @@ func TestRollout(t *testing.T) {
 		{name: "scaled in by as many as may surge: the window holds", s: rolling(all(old(2), fresh(2)), within(20*time.Second)), held: v1alpha1.ReasonStabilizing, wake: 40 * time.Second},
 		{name: "the window holds nobody who is made", s: rolling(old(3), within(0)), create: 1, held: v1alpha1.ReasonStabilizing, wake: time.Minute},
 		{name: "the window holds whoever doesn't work, too", s: rolling(all(old(2), some(1, "sick", outdated, notReady)), budget("0", "1"), within(0)), held: v1alpha1.ReasonStabilizing, wake: time.Minute},
+		{name: "scaled out within the window: goes on", s: rolling(all(old(3), fresh(1)), within(0), scaledUp), out: []string{"old0"}},
+		{name: "scaled out within the window, more than may surge are left of before: the scale-in holds", s: rolling(all(old(3), fresh(2)), within(0), scaledUp), held: v1alpha1.ReasonStabilizing, wake: time.Minute},
 		{name: "in another Nomad cluster: replaced as outdated", s: rolling(all(fresh(3), some(1, "away", func(m *pool.Member) { m.Elsewhere = true }))), out: []string{"away0"}},
 		{name: "the window is over", s: rolling(all(old(3), fresh(1)), within(time.Minute)), out: []string{"old0"}},
 		{name: "reverted: who is still on the way out comes back", s: rolling(all(some(2, "new", outdated), fresh(0), some(1, "back", rescuable(time.Minute), forRollout))), create: 1, rescue: []string{"back0"}},
@@ -124,6 +126,8 @@ func within(ago time.Duration) func(*pool.Snapshot) {
 		s.ScaleIn.StabilizationWindow, s.LastScale = window(time.Minute), now.Add(-ago)
 	}
 }
+
+func scaledUp(s *pool.Snapshot) { s.ScaledUp = true }
 
 func forRollout(m *pool.Member) { m.LeavingReason = v1alpha1.DrainRollout }
 

@@ -83,6 +83,15 @@ func stabilizing(s Snapshot) time.Duration {
 	return s.LastScale.Add(w.Duration).Sub(s.Now)
 }
 
+// hidesScaleIn is how long those that may surge may still hide a scale-in that the window holds. One that only makes the pool larger
+// doesn't hold a rollout: an autoscaler that goes on growing a pool would let none ever end.
+func hidesScaleIn(s Snapshot) time.Duration {
+	if s.ScaledUp {
+		return 0
+	}
+	return stabilizing(s)
+}
+
 // mayLeaveNow is how many more members may leave at this time.
 func mayLeaveNow(s Snapshot) int {
 	if s.ScaleIn.MaxConcurrent == nil {

@@ -50,9 +50,13 @@ type agent struct {
 	plugins []int
 }
 
-func startAgent(t *testing.T, policies map[string]string) *agent {
+func startAgent(t *testing.T, policies map[string]string, change ...func(*world.AutoscalerOptions)) *agent {
 	t.Helper()
-	a, err := w.StartAutoscaler(t.Context(), world.AutoscalerOptions{Policies: policies})
+	o := world.AutoscalerOptions{Policies: policies}
+	for _, c := range change {
+		c(&o)
+	}
+	a, err := w.StartAutoscaler(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,8 +77,8 @@ func looksLikeTheTemplate(t *testing.T, n v1alpha1.NomadNode) {
 	if err := yaml.Unmarshal(secret.Data["userdata"], &config); err != nil {
 		t.Fatal(err)
 	}
-	// Its one command, in a shell of its own, and the controller's two.
-	if commands, _ := config["runcmd"].([]any); config["timezone"] != "Europe/Berlin" || len(commands) != 5 || config["ssh_authorized_keys"] == nil {
+	// Its one command, in a shell of its own, and the controller's one before it and two after it.
+	if commands, _ := config["runcmd"].([]any); config["timezone"] != "Europe/Berlin" || len(commands) != 6 || config["ssh_authorized_keys"] == nil {
 		t.Errorf("user data %s", secret.Data["userdata"])
 	}
 }

@@ -15,6 +15,7 @@ import (
 type limits struct {
 	recorded   bool          // the last change of replicas is written down
 	scaled     time.Time     // when that was, as it is written
+	up         bool          // it is written that they went up
 	window     time.Duration // scaleIn.stabilizationWindow
 	concurrent int           // scaleIn.maxConcurrent
 	inFlight   int           // health.maxInFlight
@@ -27,6 +28,7 @@ func limitsOf(p *v1alpha1.NomadNodePool) limits {
 	l := limits{concurrent: math.MaxInt, inFlight: 1}
 	if last := p.Status.LastScale; last != nil {
 		l.recorded, l.scaled = last.To == p.DesiredReplicas(), last.Time.Time
+		l.up = last.From >= 0 && last.From < last.To
 	}
 	if w := p.Spec.ScaleIn.StabilizationWindow; w != nil {
 		l.window = w.Duration
@@ -56,7 +58,8 @@ func (c *checks) withinLimits(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	if !allowed(func(l limits) bool { return l.recorded }) {
 		c.w.violate("I2", m.name, "a member was let go for replicas that aren't written down")
 	}
-	if !repair && !allowed(func(l limits) bool { return l.recorded && c.w.now.Sub(l.scaled) >= l.window }) {
+	rollout := reason == v1alpha1.DrainRollout // which a scale-out doesn't hold
+	if !repair && !allowed(func(l limits) bool { return l.recorded && (rollout && l.up || c.w.now.Sub(l.scaled) >= l.window) }) {
 		c.w.violate("I2", m.name, "a member was let go (%s) within the stabilisation window", reason)
 	}
 	if !c.alone(t) {

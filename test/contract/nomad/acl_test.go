@@ -77,6 +77,10 @@ var tokens = []behaviour{
 			return nil
 		})
 	}},
+	{"acl-metrics-are-for-anybody", "seen of 1.11.3", func(c *check) {
+		_, err := c.as("").Operator().Metrics(&api.QueryOptions{Params: map[string]string{"format": "prometheus"}})
+		c.must(err)
+	}},
 	{"acl-drain-tells-who", "§2 LastDrain", func(c *check) {
 		client, id := c.with(nodeWrite), c.node().ID()
 		self, _, err := client.ACLTokens().Self(nil)

@@ -213,13 +213,19 @@ var jobs = []behaviour{
 			return fmt.Errorf("none says so")
 		})
 	}},
+	{"job-in-a-missing-pool-is-refused", "seen of 1.11.3", func(c *check) {
+		_, _, err := c.api.Jobs().Register(c.job("service", 1), nil)
+		c.refused(err, http.StatusInternalServerError, "is in nonexistent node pool")
+	}},
 	{"job-blocked-runs-when-a-node-comes", "§10.20", func(c *check) {
+		c.pool()
 		job := c.run(c.job("service", 1))
 		c.awaitBlocked(job)
 		c.node()
 		c.awaitRunning(job, 1)
 	}},
 	{"job-summary-counts-queued-and-running", "§10.20", func(c *check) {
+		c.pool()
 		job := c.run(c.job("service", 2))
 		c.awaitSummary(job, func(s api.TaskGroupSummary) bool { return s.Queued == 2 && s.Running == 0 })
 		c.node()
@@ -232,6 +238,7 @@ var jobs = []behaviour{
 		c.holds("an error", err != nil && strings.Contains(err.Error(), "Missing job task groups"), err)
 	}},
 	{"job-listed-with-its-summary", "§2", func(c *check) {
+		c.pool()
 		job := c.run(c.job("service", 1))
 		list, _, err := c.api.Jobs().List(&api.QueryOptions{Prefix: job})
 		c.must(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -176,14 +177,18 @@ var agents = []behaviour{
 		c.equal("status", c.http(http.MethodPut, "/v1/node/"+c.node().ID()+"/drain", "{").status, http.StatusBadRequest)
 	}},
 	{"metrics-tell-blocked-evaluations", "§10.20", func(c *check) {
+		c.pool()
 		c.run(c.job("service", 1))
-		c.await("the gauge", func() error {
-			text, err := c.api.Operator().Metrics(&api.QueryOptions{Params: map[string]string{"format": "prometheus"}})
-			if err == nil && !strings.Contains(string(text), "nomad_nomad_blocked_evals_total_blocked") {
-				err = fmt.Errorf("no such gauge in %d bytes", len(text))
-			}
-			return err
-		})
+		c.awaitMetrics(`nomad_nomad_blocked_evals_total_blocked{.*} \d`)
+	}},
+	// What config/autoscaler/from-zero.hcl goes by.
+	{"metrics-tell-of-each-job-and-of-all", "seen of 1.11.3", func(c *check) {
+		c.pool()
+		job := c.run(c.job("batch", 3))
+		of := `{.*job="` + job + `",namespace="default",task_group="group"} `
+		c.awaitMetrics(`nomad_nomad_job_summary_queued`+of+`3`, `nomad_nomad_job_summary_starting`+of+`0`, `nomad_nomad_job_summary_running`+of+`0`, `nomad_nomad_job_status_running{.*} \d`)
+		c.node()
+		c.awaitMetrics(`nomad_nomad_job_summary_queued`+of+`0`, `nomad_nomad_job_summary_running`+of+`3`)
 	}},
 	{"keys-for-identities-are-public", "§4", func(c *check) {
 		got := c.http(http.MethodGet, "/.well-known/jwks.json", nil)
@@ -277,6 +282,19 @@ var pools = []behaviour{
 		_, _, err = c.api.Jobs().Deregister(*j.ID, true, &api.WriteOptions{Namespace: c.id})
 		c.must(err)
 	}},
+}
+
+// awaitMetrics waits for lines in the metrics for Prometheus, each a regular expression.
+func (c *check) awaitMetrics(lines ...string) {
+	c.await("the metrics", func() error {
+		text, err := c.api.Operator().Metrics(&api.QueryOptions{Params: map[string]string{"format": "prometheus"}})
+		for _, line := range lines {
+			if err == nil && !regexp.MustCompile("(?m)^"+line).Match(text) {
+				err = fmt.Errorf("no %s in %d bytes", line, len(text))
+			}
+		}
+		return err
+	})
 }
 
 // restarts are checked one by one: each restarts the server under the others.

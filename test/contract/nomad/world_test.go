@@ -138,6 +138,7 @@ func (c *check) jobOf(kind string, count int, script string, change ...func(*api
 	task := &api.Task{
 		Name: "task", Driver: "raw_exec", Config: map[string]any{"command": "/bin/sh", "args": []string{"-c", script}},
 		Resources: &api.Resources{CPU: new(20), MemoryMB: new(16)}, KillTimeout: new(time.Second),
+		LogConfig: &api.LogConfig{MaxFiles: new(1), MaxFileSizeMB: new(5)}, // which has to fit into the disk
 	}
 	group := api.NewTaskGroup("group", count).AddTask(task)
 	group.EphemeralDisk = &api.EphemeralDisk{SizeMB: new(10)}
@@ -149,6 +150,12 @@ func (c *check) jobOf(kind string, count int, script string, change ...func(*api
 		f(j)
 	}
 	return j
+}
+
+// pool makes the pool of the check, which else comes with its first node.
+func (c *check) pool() {
+	_, err := c.api.NodePools().Register(&api.NodePool{Name: c.id}, nil)
+	c.must(err)
 }
 
 // run registers a job, and removes it at the end.

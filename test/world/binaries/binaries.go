@@ -1,6 +1,6 @@
 // Package binaries provides the programs the test world runs: etcd, the
 // Kubernetes and KubeVirt control planes, Harvester's own admission handlers and
-// VM controller, Nomad's autoscaler, and a Nomad. Each is built once from the side
+// VM controller, Nomad's autoscaler, Prometheus, and a Nomad. Each is built once from the side
 // modules under tools/ and kept in a cache, so that a test asks for a program
 // and gets a path, whoever built it and whenever. Nomad alone isn't: it is the
 // user's own, or the stand-in for it in this repository (FindNomad).
@@ -36,6 +36,8 @@ const (
 	NomadAutoscaler Tool = "nomad-autoscaler"
 	// Helm installs charts.
 	Helm Tool = "helm"
+	// Prometheus reads Nomad's metrics for the autoscaler.
+	Prometheus Tool = "prometheus"
 )
 
 // The programs that check and generate our own code.
@@ -50,7 +52,7 @@ func World() []Tool {
 	return []Tool{
 		Etcd, KubeAPIServer, KubeControllerManager, Kubectl,
 		KVManifests, VirtController, VirtAPI,
-		Nomad, HarvesterLite, NomadAutoscaler, HarvesterLite15, Helm,
+		Nomad, HarvesterLite, NomadAutoscaler, HarvesterLite15, Helm, Prometheus,
 	}
 }
 

@@ -29,6 +29,7 @@ const (
 	golangci    = "github.com/golangci/golangci-lint/v2"
 	controlTool = "sigs.k8s.io/controller-tools"
 	helm        = "helm.sh/helm/v4"
+	prometheus  = "github.com/prometheus/prometheus"
 )
 
 var (
@@ -48,8 +49,10 @@ var recipes = map[Tool]recipe{
 	HarvesterLite15:       {module: "harvester", modfile: "v1.5.mod", pkg: "./harvester-lite", version: harvester, tags: "harvester15", typical: 4 * time.Minute},
 	NomadAutoscaler:       {module: "nomad-autoscaler", pkg: autoscaler, version: autoscaler, typical: 4 * time.Minute},
 	Helm:                  {module: "helm", pkg: helm + "/cmd/helm", version: helm, typical: 2 * time.Minute},
-	GolangciLint:          {module: "lint", pkg: golangci + "/cmd/golangci-lint", version: golangci, typical: 4 * time.Minute},
-	ControllerGen:         {module: "lint", pkg: controlTool + "/cmd/controller-gen", version: controlTool, typical: time.Minute},
+	// Without the discovery of targets in clouds, whose clients would be most of the build.
+	Prometheus:    {module: "prometheus", pkg: prometheus + "/cmd/prometheus", version: prometheus, tags: "remove_all_sd", typical: 4 * time.Minute},
+	GolangciLint:  {module: "lint", pkg: golangci + "/cmd/golangci-lint", version: golangci, typical: 4 * time.Minute},
+	ControllerGen: {module: "lint", pkg: controlTool + "/cmd/controller-gen", version: controlTool, typical: time.Minute},
 }
 
 // plan is a recipe applied to this checkout and this cache.

@@ -92,6 +92,9 @@ consul {
 client {
   enabled = false
 }
+telemetry {
+  prometheus_metrics = true
+}
 acl {
   enabled                  = {{ .ACL }}
   token_min_expiration_ttl = "1s"

@@ -20,7 +20,7 @@ var agentRoutes = map[string]methods{
 	"/v1/status/peers":  {get: statusPeers, open: true},
 	"/v1/regions":       {get: regions, open: true},
 	"/v1/system/gc":     {put: collectGarbage},
-	"/v1/metrics":       {get: metrics},
+	"/v1/metrics":       {get: metrics, open: true},
 }
 
 func (a *API) member(p server.Peer) *api.AgentMember {

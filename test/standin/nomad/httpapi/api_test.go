@@ -295,7 +295,7 @@ func TestWhatIsAskedOfAgents(t *testing.T) {
 		t.Errorf("%+v, %v", raft, err)
 	}
 	text, err := w.client.Operator().Metrics(&api.QueryOptions{Params: map[string]string{"format": "prometheus"}})
-	if err != nil || !strings.Contains(string(text), "nomad_nomad_blocked_evals_total_blocked 0") {
+	if err != nil || !strings.Contains(string(text), "nomad_nomad_blocked_evals_total_blocked{") {
 		t.Errorf("%s, %v", text, err)
 	}
 	var keys struct{ Keys []json.RawMessage }

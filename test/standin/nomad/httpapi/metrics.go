@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/state"
@@ -16,11 +17,8 @@ type gauge struct {
 }
 
 // metrics are those that an autoscaler looks at: what waits for capacity, how far the allocations of each job are, and how many
-// nodes there are of each status.
+// jobs and nodes there are of each status. Like Nomad, it shows them to anybody.
 func metrics(c *call) (any, error) {
-	if err := need(c.may.AllowAgentRead()); err != nil {
-		return nil, err
-	}
 	gauges := c.api.gauges()
 	switch format := c.q.values.Get("format"); format {
 	case "":
@@ -52,12 +50,32 @@ func (a *API) gauges() []gauge {
 		out = added(out, gauge{"nomad.nomad.blocked_evals.memory", float64(j.MemoryMB), where})
 	}
 	out = append(out, a.summaries()...)
+	out = append(out, a.jobStatuses()...)
 	counts := map[string]float64{}
 	for _, n := range state.Nodes.All(a.server.Store().Read()) {
 		counts[n.Status]++
 	}
 	for _, status := range keysOf(counts) {
 		out = append(out, gauge{"nomad.nomad.heartbeat.active." + status, counts[status], map[string]string{}})
+	}
+	host, err := os.Hostname()
+	for _, g := range out {
+		if err == nil { // each has it, unless telemetry says disable_hostname
+			g.Labels["host"] = host
+		}
+	}
+	return out
+}
+
+// jobStatuses count the jobs. Nomad tells of each status, whether there are any or not.
+func (a *API) jobStatuses() []gauge {
+	counts := map[string]float64{}
+	for _, j := range state.Jobs.All(a.server.Store().Read()) {
+		counts[state.Value(j.Status)]++
+	}
+	var out []gauge
+	for _, status := range []string{state.JobPending, state.JobRunning, state.JobDead} {
+		out = append(out, gauge{"nomad.nomad.job_status." + status, counts[status], map[string]string{}})
 	}
 	return out
 }
@@ -70,12 +88,12 @@ func (a *API) summaries() []gauge {
 		namespace, id := state.Value(j.Namespace), state.Value(j.ID)
 		groups := a.server.JobSummary(snapshot, namespace, id).Summary
 		for _, group := range keysOf(groups) {
-			of := map[string]string{"namespace": namespace, "job": id, "task_group": group}
 			n := groups[group]
 			for status, count := range map[string]int{
 				"queued": n.Queued, "starting": n.Starting, "running": n.Running, "complete": n.Complete,
 				"failed": n.Failed, "lost": n.Lost, "unknown": n.Unknown,
 			} {
+				of := map[string]string{"namespace": namespace, "job": id, "task_group": group}
 				out = append(out, gauge{"nomad.nomad.job_summary." + status, float64(count), of})
 			}
 		}

@@ -1,8 +1,10 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -10,17 +12,24 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// A job that finds no node is told of by the number that queues, as in Nomad without any node, and no more once it is gone.
+// A job that finds no node is told of by the number that queues, as in Nomad without any node, and no more once it is gone. How
+// many jobs there are is told even if there are none. With ACLs it is told to anybody as well. (Seen of Nomad 1.11.3.)
 func TestMetricsOfAJobThatWaits(t *testing.T) {
-	w := newWorld(t, false)
+	w := newWorld(t, true)
+	host, err := os.Hostname()
+	w.must(err)
+	w.metricsHave(fmt.Sprintf("nomad_nomad_job_status_running{host=%q} 0\n", host), true)
+	token, _, err := w.client.ACLTokens().Bootstrap(nil)
+	w.must(err)
 	var answer api.JobRegisterResponse
-	_, err := w.client.Raw().Write("/v1/jobs", strings.NewReader(job), &answer, nil)
+	_, err = w.as(token.SecretID).Raw().Write("/v1/jobs", strings.NewReader(job), &answer, nil)
 	w.must(err)
-	w.metricsHave(`nomad_nomad_job_summary_queued{job="a/b",namespace="default",task_group="g"} 2`, true)
-	w.metricsHave(`nomad_nomad_job_summary_running{job="a/b",namespace="default",task_group="g"} 0`, true)
-	_, _, err = w.client.Jobs().Deregister("a/b", true, nil)
+	w.metricsHave(fmt.Sprintf("nomad_nomad_job_summary_queued{host=%q,job=\"a/b\",namespace=\"default\",task_group=\"g\"} 2\n", host), true)
+	w.metricsHave(fmt.Sprintf("nomad_nomad_job_summary_running{host=%q,job=\"a/b\",namespace=\"default\",task_group=\"g\"} 0\n", host), true)
+	w.metricsHave(fmt.Sprintf("nomad_nomad_job_status_pending{host=%q} 1\n", host), true)
+	_, _, err = w.as(token.SecretID).Jobs().Deregister("a/b", true, nil)
 	w.must(err)
-	w.metricsHave(`nomad_nomad_job_summary_`, false)
+	w.metricsHave("nomad_nomad_job_summary_", false)
 }
 
 // metricsHave waits until the page for Prometheus has a text, or has it no more.

@@ -73,7 +73,7 @@ func (s *Server) admitJob(tx *state.Txn, job *api.Job, r api.JobRegisterRequest)
 		return invalid("job %q is in nonexistent namespace %q", state.Value(job.ID), state.Value(job.Namespace))
 	}
 	if pool := state.Value(job.NodePool); state.NodePools.Get(tx, pool) == nil {
-		state.NodePools.Put(tx, &api.NodePool{Name: pool}) // so that jobs may come before their nodes
+		return invalid("1 error occurred:\n\t* job %q is in nonexistent node pool %q\n\n", state.Value(job.ID), pool)
 	}
 	old := state.Jobs.Get(tx, state.JobKey(job))
 	switch {

@@ -1,0 +1,206 @@
+package uninstall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+)
+
+// finalizer keeps the admission policies in force while there are members: `kubectl delete -k` deletes them as well, and nothing
+// can refuse that (Kubernetes exempts admission policies from admission policies).
+const finalizer = "nomad.harvesterhci.io/in-use"
+
+// uninstallPolicy is the name of the policy that refuses to have the installation removed, and of its binding.
+const uninstallPolicy = "nomad-harvester-uninstall"
+
+// guardedPolicies are the names of the policies, and of their bindings, that stay while there are members.
+var guardedPolicies = []string{uninstallPolicy, "nomad-harvester-member-delete"}
+
+// selectsNothing matches no object. It is what the binding is given while there is nothing to guard. The manifests leave the field out, so that
+// whoever applies them again changes nothing; and without a controller the installation is guarded.
+var selectsNothing = &admissionv1.MatchResources{ObjectSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"nomad.harvesterhci.io/in-use": "nothing"}}}
+
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-uninstall;nomad-harvester-member-delete,verbs=get;patch
+
+// guardInterval is how long a look at the policies counts: somebody may delete or apply them meanwhile, and they aren't watched.
+const guardInterval = 5 * time.Minute
+
+// Guard keeps an installation from being taken away under its members: without the controller, its roles or its kinds nobody
+// drains them, and their records can't go.
+type Guard struct {
+	client client.Client
+	// live reads past the cache, which would otherwise watch every admission policy there is.
+	live   client.Reader
+	clock  clock.PassiveClock
+	events kube.EventSink
+	// guarded is what was last written; nil: nothing yet.
+	guarded *bool
+	// looked is when the policies were looked at last.
+	looked time.Time
+	// told is what was last said to be amiss with them.
+	told string
+}
+
+// New makes the guard.
+func New(d kube.Deps) *Guard {
+	return &Guard{client: d.Client, live: d.Live, clock: d.Clock, events: kube.EventSink{EventRecorder: d.Recorder}}
+}
+
+// Setup adds it to a manager.
+func (u *Guard) Setup(mgr ctrl.Manager) error {
+	one := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request { return []ctrl.Request{{}} })
+	// What an earlier process has left is looked at even if there is nothing else to look at.
+	once := source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
+		q.Add(ctrl.Request{})
+		return nil
+	})
+	return ctrl.NewControllerManagedBy(mgr).Named("in-use").
+		Watches(&v1alpha1.NomadNodePool{}, one).Watches(&v1alpha1.NomadNode{}, one).WatchesRawSource(once).
+		WithOptions(kube.Options(1)).Complete(reconcile.Func(u.reconcile))
+}
+
+func (u *Guard) reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
+	used, err := u.used(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	now, toggled := u.clock.Now(), u.guarded == nil || *u.guarded != used
+	if left := u.looked.Add(guardInterval).Sub(now); !toggled && left > 0 {
+		return ctrl.Result{RequeueAfter: left}, nil
+	}
+	unsafe, err := u.guard(ctx, used)
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("guarding the installation: %w", err)
+	}
+	u.guarded, u.looked = &used, now
+	u.tell(ctx, unsafe)
+	if toggled {
+		log.FromContext(ctx).Info("looked to the guards against the installation's removal", "Guard", used, "complete", len(unsafe) == 0)
+	}
+	return ctrl.Result{RequeueAfter: guardInterval}, nil
+}
+
+// tell says once what is amiss with the policies, and once more if something else is.
+func (u *Guard) tell(ctx context.Context, unsafe []unguarded) {
+	message := saysUnguarded(unsafe)
+	if message != "" && message != u.told {
+		log.FromContext(ctx).Info(message)
+		u.events.Warn(unsafe[0].object, "GuardBroken", "Guard", "%s", message)
+	}
+	u.told = message
+}
+
+// unguarded is a policy or binding that isn't there, or is about to go, while there are members.
+type unguarded struct {
+	object client.Object
+	name   string // as kubectl takes it
+	ending bool
+}
+
+// saysUnguarded says what that leads to, and what to do; empty: nothing is amiss.
+func saysUnguarded(all []unguarded) string {
+	var missing, ending []string
+	for _, g := range all {
+		if g.ending {
+			ending = append(ending, g.name)
+		} else {
+			missing = append(missing, g.name)
+		}
+	}
+	var says []string
+	if len(ending) > 0 {
+		names := strings.Join(ending, " ")
+		says = append(says, "Somebody deleted "+names+": it is in force until the last pool and member are gone, and guards no later ones. "+
+			"To keep it take the finalizer off (kubectl patch "+names+" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'), and apply the installation again.")
+	}
+	if len(missing) > 0 {
+		says = append(says, "There is no "+strings.Join(missing, " ")+": what it guards can be deleted under the members. "+
+			"Apply the installation again, unless it was left out on purpose.")
+	}
+	return strings.Join(says, " ")
+}
+
+// used tells if there is a pool or a member.
+func (u *Guard) used(ctx context.Context) (bool, error) {
+	var nodes v1alpha1.NomadNodeList
+	if err := u.client.List(ctx, &nodes, client.Limit(1)); err != nil || len(nodes.Items) > 0 {
+		return err == nil, err
+	}
+	var pools v1alpha1.NomadNodePoolList
+	err := u.client.List(ctx, &pools, client.Limit(1))
+	return len(pools.Items) > 0, err
+}
+
+// guard arms or disarms what there is of the policies and bindings: an installation may do without them. It returns those that guard
+// nothing, or not for long, though they should.
+func (u *Guard) guard(ctx context.Context, on bool) ([]unguarded, error) {
+	var unsafe []unguarded
+	var errs []error
+	look := func(kind string, o client.Object, change func()) {
+		there, err := u.change(ctx, o, change)
+		errs = append(errs, err)
+		if err == nil && on && (!there || o.GetDeletionTimestamp() != nil) {
+			unsafe = append(unsafe, unguarded{o, kind + "/" + o.GetName(), there})
+		}
+	}
+	for _, name := range guardedPolicies {
+		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		look("validatingadmissionpolicybinding", binding, func() {
+			hold(binding, on)
+			switch {
+			case name == uninstallPolicy && on:
+				binding.Spec.MatchResources = nil
+			case name == uninstallPolicy:
+				binding.Spec.MatchResources = selectsNothing
+			}
+		})
+		policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		look("validatingadmissionpolicy", policy, func() { hold(policy, on) })
+	}
+	return unsafe, errors.Join(errs...)
+}
+
+// change changes an object, if it is there.
+func (u *Guard) change(ctx context.Context, o client.Object, change func()) (there bool, err error) {
+	name := o.GetName()
+	if err := u.live.Get(ctx, client.ObjectKey{Name: name}, o); err != nil {
+		o.SetName(name)
+		return false, client.IgnoreNotFound(err)
+	}
+	before := o.DeepCopyObject().(client.Object)
+	change()
+	if equality.Semantic.DeepEqual(before, o) {
+		return true, nil
+	}
+	err = u.client.Patch(ctx, o, kube.Locked(before))
+	return !apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+}
+
+// hold sets or takes off the finalizer. What is being deleted takes no new one.
+func hold(o client.Object, on bool) {
+	switch {
+	case !on:
+		controllerutil.RemoveFinalizer(o, finalizer)
+	case o.GetDeletionTimestamp() == nil:
+		controllerutil.AddFinalizer(o, finalizer)
+	}
+}

@@ -1,0 +1,147 @@
+package uninstall
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	clocktesting "k8s.io/utils/clock/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+)
+
+// The installation is guarded from the first pool or member on, and until the last has gone.
+func TestInstallationIsGuardedWhileThereAreMembers(t *testing.T) {
+	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}
+	member := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "q-1"}}
+	policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "nomad-harvester-uninstall"}}
+	binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "nomad-harvester-uninstall"}}
+	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(policy, binding).Build()
+	u := guardOf(c)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func(guarded bool) {
+		t.Helper()
+		_, err := u.reconcile(t.Context(), ctrl.Request{})
+		must(err)
+		for _, o := range []client.Object{policy, binding} { // the policy of members' VMs isn't there, and isn't missed
+			must(c.Get(t.Context(), client.ObjectKeyFromObject(o), o))
+			if held := slices.Contains(o.GetFinalizers(), finalizer); held != guarded {
+				t.Errorf("%T is held: %v, want %v", o, held, guarded)
+			}
+		}
+		if armed := binding.Spec.MatchResources == nil; armed != guarded {
+			t.Errorf("the binding has %+v, want it armed: %v", binding.Spec.MatchResources, guarded)
+		}
+	}
+	look(false)
+	must(c.Create(t.Context(), pool))
+	look(true)
+	must(c.Create(t.Context(), member))
+	must(c.Delete(t.Context(), pool))
+	look(true)
+
+	// Another process finds it as it is, and takes the guard away once nothing is left.
+	u = guardOf(c)
+	look(true)
+	must(c.Delete(t.Context(), member))
+	look(false)
+}
+
+func guardOf(c client.Client) *Guard {
+	return &Guard{client: c, live: c, clock: clocktesting.NewFakePassiveClock(now), events: kube.EventSink{EventRecorder: events.NewFakeRecorder(10)}}
+}
+
+// installed are the policies and their bindings.
+func installed() []client.Object {
+	var all []client.Object
+	for _, name := range guardedPolicies {
+		all = append(all, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}},
+			&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	}
+	return all
+}
+
+// Policies that somebody deletes, or applies again, are noticed within minutes, and what is amiss is told once, with what to do.
+func TestGuardsAreLookedAfter(t *testing.T) {
+	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(installed()...).Build()
+	clock, told := clocktesting.NewFakePassiveClock(now), events.NewFakeRecorder(10)
+	u := &Guard{client: c, live: c, clock: clock, events: kube.EventSink{EventRecorder: told}}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// later looks again when the last look said so, and reads what was told then.
+	later := func() string {
+		t.Helper()
+		r, err := u.reconcile(t.Context(), ctrl.Request{})
+		must(err)
+		if r.RequeueAfter <= 0 || r.RequeueAfter > 10*time.Minute {
+			t.Errorf("looks again in %s", r.RequeueAfter)
+		}
+		clock.SetTime(clock.Now().Add(r.RequeueAfter))
+		_, err = u.reconcile(t.Context(), ctrl.Request{})
+		must(err)
+		select {
+		case e := <-told.Events:
+			return e
+		default:
+			return ""
+		}
+	}
+	quiet := func(when string) {
+		t.Helper()
+		if e := later(); e != "" {
+			t.Errorf("%s: told %q", when, e)
+		}
+	}
+	loud := func(when string, parts ...string) {
+		t.Helper()
+		e := later()
+		for _, part := range parts {
+			if !strings.Contains(e, part) {
+				t.Errorf("%s: told %q, without %q", when, e, part)
+			}
+		}
+		quiet("once more, " + when)
+	}
+	quiet("no members")
+	must(c.Create(t.Context(), &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}))
+	quiet("members")
+
+	policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: uninstallPolicy}}
+	must(c.Delete(t.Context(), policy))
+	loud("deleted", "Warning GuardBroken", "Somebody deleted validatingadmissionpolicy/"+uninstallPolicy+":",
+		"kubectl patch validatingadmissionpolicy/"+uninstallPolicy+" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'", "apply the installation again")
+
+	must(c.Get(t.Context(), client.ObjectKeyFromObject(policy), policy))
+	policy.Finalizers = nil
+	must(c.Update(t.Context(), policy))
+	loud("gone", "There is no validatingadmissionpolicy/"+uninstallPolicy+":", "Apply the installation again")
+
+	policy = &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: uninstallPolicy}}
+	must(c.Create(t.Context(), policy))
+	quiet("applied again")
+	must(c.Get(t.Context(), client.ObjectKeyFromObject(policy), policy))
+	if !slices.Contains(policy.Finalizers, finalizer) {
+		t.Error("a policy that was applied again isn't held")
+	}
+	for _, o := range installed() {
+		must(c.Delete(t.Context(), o))
+	}
+	loud("all deleted", "Somebody deleted validatingadmissionpolicybinding/"+uninstallPolicy+" validatingadmissionpolicy/"+uninstallPolicy)
+}
