@@ -67,6 +67,8 @@ type cachedSecret struct {
 
 // Link is a member's or pool's way to Nomad at one moment.
 type Link struct {
+	// Where is the address, and the region if one is set; empty while Cluster is nil.
+	Where string
 	// Cluster is nil when the connection can't be built.
 	Cluster nomad.Cluster
 	View    nomad.View
@@ -100,9 +102,28 @@ func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.
 		return unusable(problem.Error()), nil
 	}
 	cluster := c.Clusters.Get(conn)
-	l := Link{Cluster: cluster, View: cluster.View()}
+	l := Link{Where: where(conn), Cluster: cluster, View: cluster.View()}
 	l.Known, l.Reason, l.Message = judge(l.View, c.Clock.Now())
 	return l, nil
+}
+
+func where(c nomad.Connection) string {
+	if c.Region == "" {
+		return c.Address
+	}
+	return c.Address + ", region " + c.Region
+}
+
+// of is the link as far as it tells of a member. A connection may have been led to another cluster, the controller's own too, while
+// the member's guest stays where it joined: that nobody there knows its node says nothing then.
+func (l Link) of(n *v1alpha1.NomadNode) Link {
+	seen := n.Status.Nomad.Cluster
+	if _, here := l.View.Nodes[n.Spec.NodeID]; !l.Known || here || seen == "" || seen == l.Where {
+		return l
+	}
+	l.Known, l.Reason = false, v1alpha1.ReasonUnreachable
+	l.Message = fmt.Sprintf("The node was last seen in the Nomad at %s. The connection leads to %s now, where nobody knows it: lead it back until the member has gone.", seen, l.Where)
+	return l
 }
 
 // unusable is the way to a Nomad that the user has to mend first, as the message says.

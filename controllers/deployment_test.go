@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -35,5 +36,11 @@ func TestDeploymentMountsTheOwnCredentials(t *testing.T) {
 	}
 	if s := volume.Secret; s == nil || s.SecretName != nomad.OwnSecret || s.Optional == nil || !*s.Optional {
 		t.Errorf("got %+v", volume)
+	}
+}
+
+func TestStrayArgumentsAreRefused(t *testing.T) {
+	if _, err := ParseFlags([]string{"--workers=3", "leader-elect"}); err == nil || !strings.Contains(err.Error(), `"leader-elect"`) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func (r *NomadNodeReconciler) observe(ctx context.Context, n *v1alpha1.NomadNode
 	if err != nil {
 		return nil, err
 	}
-	s.link = link
+	s.link = link.of(n)
 	if err := r.observeVM(ctx, s); err != nil {
 		return nil, err
 	}
@@ -101,6 +102,9 @@ func record(n *v1alpha1.NomadNode) member.Record {
 		Purge:          n.Spec.Purge == nil || *n.Spec.Purge,
 
 		RoomSince: timeOf(n.Status.VM.RoomSince), UnhealthySince: timeOf(n.Status.UnhealthySince), OnlySystemSince: timeOf(n.Status.Nomad.OnlySystemSince),
+	}
+	if stop := n.Status.Nomad.StopTime; stop != nil {
+		rec.StopTime = &stop.Duration
 	}
 	if made := n.Status.VM.Created; made != nil {
 		rec.Created = made.Time
@@ -305,6 +309,9 @@ func observeNomad(s *nodeScope, siblings []string) {
 	}
 	allocs := s.link.Cluster.Allocations()
 	live, asked := allocs.Live[s.node.Spec.NodeID]
+	if v.Status == nomad.NodeDown { // nobody can fetch data from it
+		live = slices.DeleteFunc(slices.Clone(live), func(a nomad.Allocation) bool { return a.MovingTo != "" })
+	}
 	o.LiveKnown = asked && s.observed.Now.Sub(allocs.Started) < viewLimit
 	o.Live = memberAllocations(live)
 	if allocs.Err != nil {
@@ -312,18 +319,17 @@ func observeNomad(s *nodeScope, siblings []string) {
 	}
 }
 
-// observeStopTime asks how long what is left may take to stop, once that is what is waited for. Without an answer it gets the usual time.
+// observeStopTime asks how long what is left may take to stop. Without an answer that is as it was written down last.
 func (r *NomadNodeReconciler) observeStopTime(ctx context.Context, s *nodeScope) {
-	o := &s.observed.Nomad
-	if s.link.Cluster == nil || !o.LiveKnown || len(o.Live) == 0 || !member.PastDeadline(s.observed) {
+	if s.link.Cluster == nil || !member.AsksStopTime(s.observed) {
 		return
 	}
 	longest, err := s.link.Cluster.StopTime(ctx, s.node.Spec.NodeID)
 	if err != nil {
-		log.FromContext(ctx).Error(err, "how long its allocations may take to stop isn't known")
+		log.FromContext(ctx).Info("how long the allocations may take to stop isn't known", "cause", nomad.Cause(err))
 		return
 	}
-	o.StopTime = longest
+	s.observed.Nomad.StopTime = &longest
 }
 
 func setNodeFacts(o *member.Nomad, v nomad.Node) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -134,6 +135,26 @@ func TestForeignNodeIsLeftAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A member whose node turned out to be another's goes in the end, and that node stays.
+func TestMemberOfAForeignNodeGoes(t *testing.T) {
+	foreign := nomad.Node{ID: shellNodeID, Name: "web-7", Status: nomad.NodeReady, Eligible: true, PoolUID: "x", Member: "web-7"}
+	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		running(n, s, foreign)
+		n.Spec.Drain = newIntent("intent-1", v1alpha1.DrainUnhealthy, now.Add(-time.Hour), now.Add(-time.Minute))
+		n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
+		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline, LastTransitionTime: metav1.NewTime(now)}}
+		return nil // the VM is gone
+	})
+	for range 20 {
+		s.reconcile(t)
+		if err := s.Client.Get(t.Context(), request.NamespacedName, &v1alpha1.NomadNode{}); apierrors.IsNotFound(err) {
+			onlyLooked(t, s)
+			return
+		}
+	}
+	t.Errorf("it is there: %+v", s.node(t).Status)
 }
 
 // A record that is a copy of another has the ID of a node that isn't its own, and never will be.

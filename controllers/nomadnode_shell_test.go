@@ -37,6 +37,7 @@ type nomadStub struct {
 	calls  []string
 	tracks bool
 	stops  time.Duration // what is left may take to
+	mute   bool          // doesn't tell that
 }
 
 func (n *nomadStub) Get(nomad.Connection) nomad.Cluster         { return n }
@@ -48,7 +49,12 @@ func (n *nomadStub) Cordon(context.Context, string) error       { n.called("cord
 func (n *nomadStub) CancelDrain(context.Context, string) error  { n.called("cancel drain"); return nil }
 func (n *nomadStub) Uncordon(_ context.Context, _ string) error { n.called("uncordon"); return nil }
 
-func (n *nomadStub) StopTime(context.Context, string) (time.Duration, error) { return n.stops, nil }
+func (n *nomadStub) StopTime(context.Context, string) (time.Duration, error) {
+	if n.mute {
+		return 0, nomad.ErrUnreachable
+	}
+	return n.stops, nil
+}
 
 func (n *nomadStub) Purge(context.Context, string) error { n.called("purge"); return nil }
 

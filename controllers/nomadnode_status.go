@@ -75,6 +75,11 @@ func setNomadStatus(s *nodeScope) {
 		return // for a moment, just after a start
 	}
 	v.Allocations, v.Blocking = nil, nil
+	if !s.observed.Record.Leaving() {
+		v.StopTime = nil
+	} else if stop := o.StopTime; stop != nil && (v.StopTime == nil || v.StopTime.Duration < *stop) {
+		v.StopTime = &metav1.Duration{Duration: *stop}
+	}
 	if s.observed.Record.Leaving() && !s.observed.Record.Drained && o.LiveKnown {
 		n := int32(len(o.Live))
 		v.Allocations = &n
@@ -91,7 +96,7 @@ func setNomadStatus(s *nodeScope) {
 		}
 		return
 	}
-	v.ShortID = short(s.node.Spec.NodeID)
+	v.ShortID, v.Cluster = short(s.node.Spec.NodeID), s.link.Where
 	switch {
 	case o.Status != "ready":
 		v.Status = clamp(o.Status, maxWord)

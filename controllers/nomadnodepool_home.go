@@ -36,8 +36,9 @@ func connect(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, link Link) {
 // linkOf is the way to the Nomad cluster that a member is in, and if that isn't the pool's.
 func (r *NomadNodePoolReconciler) linkOf(ctx context.Context, s *poolScope, n *v1alpha1.NomadNode) (link Link, away bool, err error) {
 	if !elsewhere(s.pool, n, s.link) {
-		return s.link, false, nil
+		link = s.link.of(n)
+		return link, link.Known != s.link.Known, nil
 	}
 	link, err = r.Connections.Link(ctx, n, n.Spec.Connection)
-	return link, true, err
+	return link.of(n), true, err
 }

@@ -111,3 +111,16 @@ func TestMembersElsewhereAreJudgedByTheirOwnCluster(t *testing.T) {
 		t.Errorf("for an address where nobody answers it is ordered %+v, of %d up to date, its own address is %s", n.Spec.Drain, p.Status.UpdatedReplicas, n.Spec.Connection.Address)
 	}
 }
+
+// The controller's own address leads elsewhere: members that aren't known there are replaced, and never taken for broken or empty.
+func TestMembersOfTheFormerOwnAddressAreHeld(t *testing.T) {
+	s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		n.Spec.Connection = p.Spec.Nomad.NomadConnection
+		n.Status.Nomad.Cluster = formerAddress
+	})
+	s.Connections.Clusters = s.nomad
+	p, n := s.reconcile(t)
+	if p.Status.UpdatedReplicas != 0 || n.Spec.Drain == nil || n.Spec.Drain.Reason != v1alpha1.DrainRollout {
+		t.Errorf("%d up to date, ordered %+v", p.Status.UpdatedReplicas, n.Spec.Drain)
+	}
+}

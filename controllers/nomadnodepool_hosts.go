@@ -42,7 +42,7 @@ func (r *NomadNodePoolReconciler) observeHosts(ctx context.Context, s *poolScope
 	inMaintenance := map[string]bool{}
 	for i := range s.snapshot.Members {
 		m := &s.snapshot.Members[i]
-		host := s.members[m.Name].Status.VM.Host
+		host := m.Host
 		if host == "" || m.Leaving || m.Ready {
 			continue
 		}

@@ -49,14 +49,14 @@ func suspensionOf(st *v1alpha1.SuspensionStatus) pool.Suspension {
 	if st == nil {
 		return pool.Suspension{}
 	}
-	return pool.Suspension{Since: st.Since.Time, Until: timeOf(st.Until)}
+	return pool.Suspension{Upgrading: st.Upgrading, Hosts: st.Hosts, Resumed: timeOf(st.ResumedTime)}
 }
 
 func suspensionStatus(u pool.Suspension) *v1alpha1.SuspensionStatus {
-	if u.Since.IsZero() {
+	if !u.Upgrading && len(u.Hosts) == 0 && u.Resumed.IsZero() {
 		return nil
 	}
-	return &v1alpha1.SuspensionStatus{Since: metav1.NewTime(u.Since), Until: metaTime(u.Until)}
+	return &v1alpha1.SuspensionStatus{Upgrading: u.Upgrading, Hosts: u.Hosts, ResumedTime: metaTime(u.Resumed)}
 }
 
 // timeOf is a time that may be unset; zero then.

@@ -13,7 +13,7 @@ import (
 func memberFacts(n *v1alpha1.NomadNode, link Link, now time.Time) pool.Member {
 	rec := record(n)
 	m := pool.Member{
-		Name: n.Name, Revision: n.Spec.Revision, Created: n.CreationTimestamp.Time,
+		Name: n.Name, Host: n.Status.VM.Host, Revision: n.Spec.Revision, Created: n.CreationTimestamp.Time,
 		Leaving: rec.Leaving(), Joined: rec.Joined, VMMade: rec.VMMade,
 		JoinExpired: member.JoinExpired(rec, now), JoinDeadline: member.JoinDeadline(rec),
 		JoinedAt: timeOf(n.Status.JoinedTime), UnhealthySince: timeOf(n.Status.UnhealthySince),

@@ -60,7 +60,11 @@ func ParseFlags(args []string) (Config, error) {
 	fs.DurationVar(&c.PurgePatience, "purge-patience", DefaultPurgePatience, "for how long the removal of a member whose deletion was asked for, or whose VM is gone, waits for a Nomad that can't be asked, before it goes on without and leaves the node to Nomad's own garbage collection")
 	fs.StringVar(&c.NomadCredentialsDir, "nomad-credentials-dir", "", "directory with the files NOMAD_ADDR, NOMAD_TOKEN, ca.crt and so on, as a Secret is mounted; each counts before the environment variable, and is read again when it changes; unset: the environment alone")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
-	return c, fs.Parse(args)
+	err := fs.Parse(args)
+	if err == nil && fs.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q: the controller takes flags only", fs.Arg(0))
+	}
+	return c, err
 }
 
 // Run runs the controllers until the context ends. The connection to Nomad that pools may leave unset comes from
@@ -72,6 +76,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	zc := zap.NewProductionConfig()
 	zc.Level = zap.NewAtomicLevelAt(level)
+	zc.Sampling = nil // controller-runtime's own zap options sample too: of 100 members that end at once one line in a hundred would stay
 	zc.EncoderConfig.EncodeTime = zapcore.RFC3339TimeEncoder
 	zl, err := zc.Build()
 	if err != nil {

@@ -55,7 +55,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, own func() (nomad.Connection, er
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.NomadNode{}, nodeIDIndex, index); err != nil {
 		return fmt.Errorf("indexing NomadNodes: %w", err)
 	}
-	n := &nudges{reader: mgr.GetClient()}
+	n := &nomadSource{reader: mgr.GetClient()}
 	clusters := nomad.NewClusters(nomad.Options{Clock: clock.RealClock{}, Log: mgr.GetLogger().WithName("nomad"), OnChange: n.changed})
 	if err := mgr.Add(clusters); err != nil {
 		return err
@@ -72,13 +72,13 @@ func Add(ctx context.Context, mgr ctrl.Manager, own func() (nomad.Connection, er
 		return err
 	}
 	err := ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNodePool{}).Owns(&v1alpha1.NomadNode{}).
-		WatchesRawSource(n.poolSource()).WithOptions(options(4)).Complete(NewPoolReconciler(d))
+		WatchesRawSource(n.ofPools()).WithOptions(options(4)).Complete(NewPoolReconciler(d))
 	if err != nil {
 		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNode{}).
 		Watches(&kubevirtv1.VirtualMachine{}, sameName()).Watches(&kubevirtv1.VirtualMachineInstance{}, sameName()).
-		WatchesRawSource(n.nodeSource()).WithOptions(options(config.Workers)).Complete(NewNodeReconciler(d, config))
+		WatchesRawSource(n.ofNodes()).WithOptions(options(config.Workers)).Complete(NewNodeReconciler(d, config))
 }
 
 // Deps is what the reconcilers touch the world with.

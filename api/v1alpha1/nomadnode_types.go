@@ -211,12 +211,20 @@ type NomadStatus struct {
 	// shortID is the start of the node's ID, as nomad node status shows it; empty until it has registered.
 	// +optional
 	ShortID string `json:"shortID,omitempty"`
+	// cluster is where Nomad was asked when the node was seen in it last: the address, and the region if one is set. A Nomad elsewhere
+	// that doesn't know the node says nothing about it.
+	// +optional
+	Cluster string `json:"cluster,omitempty"`
 	// status is ready, ineligible, draining, down, disconnected or initializing; empty until it has registered.
 	// +optional
 	Status string `json:"status,omitempty"`
 	// allocations is how many live allocations the node has; only while it leaves.
 	// +optional
 	Allocations *int32 `json:"allocations,omitempty"`
+	// stopTime is the longest that the jobs of these were seen to promise them for stopping (shutdown_delay and kill_timeout); only while
+	// the member leaves. After the drain deadline they get that, and at least 40 s and at most 30 minutes, before the VM goes.
+	// +optional
+	StopTime *metav1.Duration `json:"stopTime,omitempty"`
 	// onlySystemSince is since when the allocations of system jobs alone have been left on a node that drains: Nomad stops them
 	// then, and may miss that moment. Unset: others are left too, or none.
 	// +optional

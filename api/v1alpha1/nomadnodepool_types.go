@@ -345,8 +345,8 @@ type NomadNodePoolStatus struct {
 	// registration is how the last members of the present template fared when they tried to join Nomad.
 	// +optional
 	Registration *RegistrationStatus `json:"registration,omitempty"`
-	// suspension is the last time during which it wasn't judged if members work, because Harvester was being upgraded, or hosts of
-	// members that didn't work were in maintenance. After it joinTimeout and unhealthyTimeout begin anew.
+	// suspension is what keeps it from being judged if members work, and was seen while some didn't: an upgrade of Harvester, or hosts
+	// in maintenance. When it is over, joinTimeout and unhealthyTimeout begin anew.
 	// +optional
 	Suspension *SuspensionStatus `json:"suspension,omitempty"`
 	// conditions: Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, RegistrationHealthy, TemplateValid, Paused.
@@ -369,13 +369,18 @@ type ScaleRecord struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// SuspensionStatus is a time during which it wasn't judged if members work.
+// SuspensionStatus is what keeps it from being judged if members work.
 type SuspensionStatus struct {
-	// since is when it was seen to begin.
-	Since metav1.Time `json:"since"`
-	// until is when it was seen to be over; unset while it goes on.
+	// upgrading is true while Harvester is being upgraded.
 	// +optional
-	Until *metav1.Time `json:"until,omitempty"`
+	Upgrading bool `json:"upgrading,omitempty"`
+	// hosts are those that are in maintenance, of members that don't work.
+	// +listType=set
+	// +optional
+	Hosts []string `json:"hosts,omitempty"`
+	// resumedTime is when one of these was seen to be over last.
+	// +optional
+	ResumedTime *metav1.Time `json:"resumedTime,omitempty"`
 }
 
 // RegistrationStatus is the evidence for the condition RegistrationHealthy. It begins anew when the template or the

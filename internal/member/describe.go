@@ -3,6 +3,7 @@ package member
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
@@ -169,7 +170,7 @@ func drains(o Observed, d Decision) Condition {
 	case o.Nomad.Foreign != "":
 		return taken(o)
 	case waits && !o.Nomad.Registered:
-		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
+		return absent(o)
 	case waits && o.SiblingsEligible && !o.Nomad.Draining:
 		return no(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
 	case (waits || Rechecks(o)) && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
@@ -177,12 +178,28 @@ func drains(o Observed, d Decision) Condition {
 	case retained(o):
 		return no(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+".")
 	case o.Nomad.LiveKnown && len(waitedFor(o)) > 0:
-		return no(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+".")
+		return no(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+"."+atTheLatest(o))
 	case o.Nomad.Draining:
 		return no(v1alpha1.ReasonDraining, "Checking that nothing is left.")
 	default:
 		return no(v1alpha1.ReasonDraining, "Telling Nomad to drain the node.")
 	}
+}
+
+// absent says what becomes of a member whose node Nomad doesn't know.
+func absent(o Observed) Condition {
+	if retainedAbsent(o) {
+		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs. onTimeout is Retain, so the member's VM stays until the node is back and empty, or its guest is gone: if nothing runs on it, set spec.drainPolicy.onTimeout of this NomadNode to Force.")
+	}
+	return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
+}
+
+// atTheLatest says when a member goes whose deadline has passed.
+func atTheLatest(o Observed) string {
+	if o.Record.Drain == nil || !pastDeadline(o) || o.Record.DrainOnTimeout() == v1alpha1.DrainRetain {
+		return ""
+	}
+	return " The drain deadline has passed and onTimeout is Force: they have the time to stop that their jobs were promised, and the member goes at " + forceEnd(o).UTC().Format(time.RFC3339) + " at the latest."
 }
 
 // retained reports that a drain is past its deadline and goes on.

@@ -19,8 +19,12 @@ const (
 	// (Nomad: nomad/drainer NodeDeadlineCoalesceWindow) and a client gives tasks up to max_kill_timeout, 30 s by default.
 	// Jobs may have been promised more: then they get that.
 	ForceGrace = 40 * time.Second
+	// MostGrace bounds what they get all the same: a job's author mustn't hold a member, and the deletion of its pool, for ever.
+	MostGrace = 30 * time.Minute
 	// stopMargin is for what Nomad and its client need on top of what a job was promised.
 	stopMargin = 10 * time.Second
+	// mostSkew is how far ahead the clock of Nomad's servers may be. Times later than that are none of a drain that was sent.
+	mostSkew = time.Minute
 	// stallPatience is how long a drain may stay open after the last allocation has ended that isn't a system job's, before
 	// it is sent again. Nomad's drainer can miss the end of an allocation when several nodes drain at once.
 	stallPatience = 5 * time.Second
@@ -52,8 +56,12 @@ func drain(o Observed) Decision {
 	return await(o)
 }
 
-// drainAbsent handles a member whose node Nomad doesn't know.
+// drainAbsent handles a member whose node Nomad doesn't know. What runs in a guest that had joined is retained all the same, if it is to
+// be: Nomad may have forgotten the node, or be another one.
 func drainAbsent(o Observed) Decision {
+	if retainedAbsent(o) {
+		return Decision{Step: Wait}
+	}
 	if left := missing(o); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
@@ -75,7 +83,11 @@ func missing(o Observed) time.Duration {
 	if !o.Record.Joined || !o.Instance.Exists {
 		return 0
 	}
-	return o.Record.Drain.Deadline.Add(ForceGrace).Sub(o.Now)
+	return o.Record.Drain.Deadline.Add(stopGrace(o, ForceGrace)).Sub(o.Now)
+}
+
+func retainedAbsent(o Observed) bool {
+	return o.Record.DrainOnTimeout() == v1alpha1.DrainRetain && o.Record.Joined && o.Instance.Exists
 }
 
 func goneReason(o Observed) string {
@@ -99,7 +111,7 @@ func drainBlind(o Observed) Decision {
 	if o.Nomad.NotAsked || o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
 		return Decision{Step: Wait}
 	}
-	end := o.Record.Drain.Deadline.Add(ForceGrace)
+	end := o.Record.Drain.Deadline.Add(stopGrace(o, ForceGrace))
 	if left := end.Sub(o.Now); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
@@ -138,7 +150,19 @@ func await(o Observed) Decision {
 	if !o.Now.Before(end) {
 		return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and onTimeout is Force. Cut off: "+strings.Join(Blocking(o, maxCut), ", ")+".")
 	}
-	return kickOr(o, Decision{Step: Wait, Wake: end.Sub(o.Now)})
+	return kickOr(o, Decision{Step: Wait, Wake: untilAsked(o, end.Sub(o.Now))})
+}
+
+// untilAsked is how long to wait for the end of a drain: not so long that nobody asks what its tasks were promised.
+func untilAsked(o Observed, left time.Duration) time.Duration {
+	switch {
+	case o.Nomad.StopTime != nil || o.Record.StopTime != nil:
+		return left
+	case !pastDeadline(o):
+		return min(left, o.Record.Drain.Deadline.Sub(o.Now))
+	default:
+		return min(left, problemRetry)
+	}
 }
 
 // awaitUnread waits for the allocations to be listed. Nomad knows of a forced drain's deadline and stops the tasks itself, so
@@ -163,17 +187,44 @@ func awaitUnread(o Observed) Decision {
 func forceEnd(o Observed) time.Time {
 	end := o.Record.Drain.Deadline.Time
 	for _, told := range []time.Time{o.Nomad.DrainStarted, o.Nomad.DrainUpdated} {
-		if told.After(end) {
+		if told.After(end) && told.Before(o.Now.Add(mostSkew)) {
 			end = told
 		}
 	}
-	return end.Add(max(ForceGrace, o.Nomad.StopTime+stopMargin))
+	return end.Add(stopGrace(o, MostGrace))
 }
 
-// PastDeadline reports that a drain is at the point where what is left is stopped, so that it matters how long that may take.
-func PastDeadline(o Observed) bool {
-	return o.Record.Emptying() && o.Record.Drain != nil && o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !o.Now.Before(o.Record.Drain.Deadline.Time)
+// stopGrace is how long after the deadline tasks get to stop, as their jobs were promised; unknown if nobody knows what they were. It
+// is of no use to tasks whose node is down, or that have no machine: nobody tells them to stop.
+func stopGrace(o Observed, unknown time.Duration) time.Duration {
+	stop := o.Nomad.StopTime
+	if stop == nil {
+		stop = o.Record.StopTime
+	}
+	switch {
+	case !o.Instance.Exists, o.Nomad.Status == "down":
+		return ForceGrace
+	case stop == nil:
+		return unknown
+	default:
+		return min(max(ForceGrace, *stop+stopMargin), MostGrace)
+	}
 }
+
+// AsksStopTime is true while it is to be asked how long what is left on a node may take to stop: once as soon as the node is emptied,
+// so that it is known if Nomad can't be asked later, and after the deadline, when it matters what is left by then.
+func AsksStopTime(o Observed) bool {
+	switch r := o.Record; {
+	case !o.ordered() || r.Policy.OnTimeout == v1alpha1.DrainRetain || !o.Nomad.Registered || o.Nomad.Eligible:
+		return false
+	case o.Nomad.LiveKnown && len(o.Nomad.Live) == 0:
+		return false
+	default:
+		return r.StopTime == nil || pastDeadline(o)
+	}
+}
+
+func pastDeadline(o Observed) bool { return !o.Now.Before(o.Record.Drain.Deadline.Time) }
 
 // kickOr sends a drain a second time, once, if only system allocations are left: Nomad stops them when everything else
 // has ended, and can miss that moment.

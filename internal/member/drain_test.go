@@ -155,6 +155,9 @@ func TestChangeOfIgnoreSystemJobsReachesNomad(t *testing.T) {
 func TestNodeThatNomadHasForgottenIsWaitedFor(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "its guest runs", o: ordered(notInNomad), step: member.Wait, wake: 14*time.Minute + grace},
+		{name: "retain: for as long as its guest runs", o: ordered(notInNomad, retain, overdue(100*time.Hour)), step: member.Wait},
+		{name: "retain: no guest runs", o: ordered(notInNomad, retain, noInstance), step: member.MarkDrained},
+		{name: "retain: its VM was deleted by somebody", o: ordered(notInNomad, retain, overdue(grace), func(o *member.Observed) { o.Record.Drain.Reason = v1alpha1.DrainVMDeleted }), step: member.MarkDrained},
 		{name: "a moment before the end", o: ordered(notInNomad, overdue(grace-time.Second)), step: member.Wait, wake: time.Second},
 		{name: "until the deadline", o: ordered(notInNomad, overdue(grace)), step: member.MarkDrained},
 		{name: "no guest runs", o: ordered(notInNomad, noInstance), step: member.MarkDrained},
@@ -279,7 +282,7 @@ func TestBlockingNamesSome(t *testing.T) {
 
 // stops says how long what is left was promised to stop.
 func stops(d time.Duration) func(*member.Observed) {
-	return func(o *member.Observed) { o.Nomad.StopTime = d }
+	return func(o *member.Observed) { o.Nomad.StopTime = &d }
 }
 
 func TestWhatIsCutOffIsNamed(t *testing.T) {
@@ -289,14 +292,66 @@ func TestWhatIsCutOffIsNamed(t *testing.T) {
 	}
 }
 
-// A member whose record is being deleted may have no order to leave yet.
-func TestPastDeadlineNeedsAnOrder(t *testing.T) {
-	o := draining(service("web"), overdue(grace))
-	if !member.PastDeadline(o) {
-		t.Error("a drain past its deadline isn't")
+// It is asked once what tasks were promised, and again when that is what is waited for.
+func TestStopTimeIsAsked(t *testing.T) {
+	web := service("web")
+	notKnown := func(o *member.Observed) { o.Record.StopTime = nil }
+	for name, c := range map[string]struct {
+		o    member.Observed
+		want bool
+	}{
+		"once the node takes no more work": {draining(web, notKnown), true},
+		"known":                            {draining(web), false},
+		"past the deadline":                {draining(web, overdue(0)), true},
+		"allocations not listed":           {draining(nil, notKnown, unread("500")), true},
+		"retained":                         {draining(web, notKnown, retain), false},
+		"nothing is left":                  {draining(nil, notKnown), false},
+		"eligible yet":                     {ordered(), false},
+		"not in Nomad":                     {ordered(notInNomad), false},
+		"called back":                      {draining(web, notKnown, canceled), false},
+		"deleted, without an order yet":    {draining(web, overdue(0), func(o *member.Observed) { o.Record.Drain, o.Record.DeletedAt = nil, o.Now }), false},
+	} {
+		if got := member.AsksStopTime(c.o); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
 	}
-	o.Record.Drain, o.Record.DeletedAt = nil, o.Now
-	if member.PastDeadline(o) {
-		t.Error("one without an order is")
+}
+
+// What tasks were promised isn't cut by a failure to ask for it, nor for ever by whoever wrote the job or set Nomad's clock.
+func TestPromisedTimeToStop(t *testing.T) {
+	hour, promised := time.Hour, 10*time.Minute
+	end := promised + 10*time.Second
+	was := func(o *member.Observed) { o.Record.StopTime = &promised }
+	notKnown := func(o *member.Observed) { o.Record.StopTime = nil }
+	isDown := func(o *member.Observed) { o.Nomad.Status = "down" }
+	ahead := func(d time.Duration) change { return func(o *member.Observed) { o.Nomad.DrainUpdated = o.Now.Add(d) } }
+	runSteps(t, []stepCase{
+		{name: "no answer now, but before", o: draining(service("web"), was, overdue(grace)), step: member.Wait, wake: end - grace},
+		{name: "allocations not listed, but an answer before", o: draining(nil, was, unread("500"), overdue(end-time.Second)), step: member.Wait, wake: time.Second},
+		{name: "Nomad is unknown, deleted", o: draining(nil, was, nomadUnknown, deleted, overdue(end-time.Second)), step: member.Wait, wake: time.Second},
+		{name: "Nomad is unknown, deleted, over", o: draining(nil, was, nomadUnknown, deleted, overdue(end)), step: member.MarkDrained},
+		{name: "not in Nomad any more", o: draining(nil, was, notInNomad, overdue(end-time.Second)), step: member.Wait, wake: time.Second},
+		{name: "never an answer, before the deadline: asked by then", o: draining(service("web"), notKnown), step: member.Wait, wake: 14 * time.Minute},
+		{name: "never an answer: asked again", o: draining(service("web"), notKnown, overdue(grace)), step: member.Wait, wake: 15 * time.Second},
+		{name: "never an answer, over", o: draining(service("web"), notKnown, overdue(member.MostGrace)), step: member.MarkDrained},
+		{name: "never an answer, Nomad is unknown, deleted: nobody stops anything", o: draining(nil, notKnown, nomadUnknown, deleted, overdue(grace)), step: member.MarkDrained},
+		{name: "promised too much", o: draining(service("web"), stops(hour), overdue(grace)), step: member.Wait, wake: member.MostGrace - grace},
+		{name: "promised too much, over", o: draining(service("web"), stops(hour), overdue(member.MostGrace)), step: member.MarkDrained},
+		{name: "the node is down", o: draining(service("web"), stops(hour), isDown, overdue(grace)), step: member.MarkDrained},
+		{name: "no guest runs", o: draining(service("web"), stops(hour), noInstance, overdue(grace)), step: member.MarkDrained},
+		{name: "Nomad's clock is a little ahead", o: draining(service("web"), overdue(hour), ahead(time.Second)), step: member.Wait, wake: grace + time.Second},
+		{name: "Nomad's clock is years ahead", o: draining(service("web"), overdue(hour), ahead(10000*time.Hour)), step: member.MarkDrained},
+	})
+}
+
+// Who looks at night is told when it ends.
+func TestEndOfForcedDrainIsTold(t *testing.T) {
+	d := member.Decide(draining(service("web"), overdue(0)))
+	at := now.Add(14*time.Minute + grace).Format(time.RFC3339)
+	if m := d.Conditions[v1alpha1.NodeDrained].Message; !strings.Contains(m, "Waiting for web. ") || !strings.Contains(m, at) {
+		t.Errorf("%q doesn't say %s", m, at)
+	}
+	if m := member.Decide(draining(service("web"))).Conditions[v1alpha1.NodeDrained].Message; m != "Waiting for web." {
+		t.Errorf("before the deadline: %q", m)
 	}
 }

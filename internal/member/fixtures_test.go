@@ -71,6 +71,7 @@ func draining(live []member.Allocation, changes ...change) member.Observed {
 	return with(ordered(cordoned, func(o *member.Observed) {
 		o.Nomad.Draining, o.Nomad.DrainIntent, o.Nomad.DrainStarted = true, intentID, now.Add(-time.Minute)
 		o.Nomad.LiveKnown, o.Nomad.Live = true, live
+		o.Record.StopTime = new(time.Duration(0))
 	}), changes...)
 }
 

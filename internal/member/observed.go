@@ -60,6 +60,8 @@ type Record struct {
 	JoinTimeout time.Duration
 	// UnhealthySince is what was last written of it; zero: nothing.
 	UnhealthySince time.Time
+	// StopTime is the longest that was written of it for this order to leave; nil: nothing.
+	StopTime *time.Duration
 	// OnlySystemSince is what was last written of it; zero: nothing.
 	OnlySystemSince time.Time
 	// Said are the conditions as they were last written.
@@ -178,8 +180,8 @@ type Nomad struct {
 	LiveProblem string
 	// Live are the allocations that are pending, running or unknown.
 	Live []Allocation
-	// StopTime is how long these may take to stop, as their jobs were promised. Zero: not asked yet, as before the deadline, or unknown.
-	StopTime time.Duration
+	// StopTime is how long these may take to stop, as their jobs were promised; nil: not asked, or no answer. See AsksStopTime.
+	StopTime *time.Duration
 }
 
 // Ready is true when the node takes work.

@@ -31,7 +31,7 @@ func Hides(o Observed) bool {
 
 // Doubts is true for a node in the list that isn't called what its member is, while something may be done to it.
 func Doubts(o Observed, member string, n Named) bool {
-	return o.Nomad.Known && n.Name != member && (o.ordered() || rescuing(o))
+	return o.Nomad.Known && n.Name != member && (o.ordered() || rescuing(o) || o.Record.Drained && o.Record.Purge)
 }
 
 // ordered is true while the member's node is to be emptied.
@@ -46,6 +46,7 @@ func Unmade(o Observed) bool { return !o.Record.VMMade && !o.VM.Exists && !o.Ins
 func taken(o Observed) Condition {
 	what := fmt.Sprintf("A Nomad node of this member's ID exists that isn't the member's: %s. Nothing is done to it. ", o.Nomad.Foreign)
 	switch {
+	case o.Record.Drained:
 	case !o.Record.Leaving():
 		what += "If this NomadNode is a copy of another one, delete it; nodes are given new IDs by their pool only."
 	case o.Record.Policy.OnTimeout == v1alpha1.DrainRetain:
@@ -59,13 +60,13 @@ func taken(o Observed) Condition {
 // drainNobody ends the drain of a member whose guest runs and whose ID is another's in Nomad: what runs on the guest, if it is that node
 // after all, has until the deadline.
 func drainNobody(o Observed) Decision {
-	if !o.Record.Joined {
-		return markDrained(true, v1alpha1.ReasonNeverJoined, "The Nomad node of this ID isn't the member's, and the member's guest never joined.")
+	if !o.Instance.Exists {
+		return markDrained(true, v1alpha1.ReasonNeverJoined, "The Nomad node of this ID isn't the member's, and no guest of the member's runs.")
 	}
-	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
+	if o.Record.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return Decision{Step: Wait}
 	}
-	if left := missing(o); left > 0 {
+	if left := o.Record.Drain.Deadline.Add(stopGrace(o, ForceGrace)).Sub(o.Now); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
 	return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed. The Nomad node of this ID isn't the member's, so it was not drained.")

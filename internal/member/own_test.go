@@ -74,8 +74,9 @@ func TestForeignNode(t *testing.T) {
 		"never with Retain": {func(o *member.Observed) {
 			o.Now, o.Record.Policy.OnTimeout = now.Add(2*time.Hour), v1alpha1.DrainRetain
 		}, member.Wait, v1alpha1.ReasonNodeIDTaken, 0},
-		"never joined":      {func(o *member.Observed) { o.Record.Joined = false }, member.MarkDrained, v1alpha1.ReasonNeverJoined, 0},
-		"the guest is gone": {func(o *member.Observed) { o.VM, o.Instance = member.VM{}, member.Instance{} }, member.MarkDrained, v1alpha1.ReasonVMGone, 0},
+		"never joined, as far as anybody saw": {func(o *member.Observed) { o.Record.Joined = false }, member.Wait, v1alpha1.ReasonNodeIDTaken, time.Hour + member.ForceGrace},
+		"no guest runs":                       {func(o *member.Observed) { o.Instance = member.Instance{} }, member.MarkDrained, v1alpha1.ReasonNeverJoined, 0},
+		"the guest is gone":                   {func(o *member.Observed) { o.VM, o.Instance = member.VM{}, member.Instance{} }, member.MarkDrained, v1alpha1.ReasonVMGone, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := leaver()

@@ -108,7 +108,7 @@ func purge(o Observed) (Decision, bool) {
 		left := patience(o)
 		return Decision{Step: Wait, Wake: left}, left > 0
 	default:
-		return Decision{Step: Purge}, o.Nomad.Registered
+		return Decision{Step: Purge}, o.Nomad.Registered && o.Nomad.Foreign == ""
 	}
 }
 

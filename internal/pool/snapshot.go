@@ -39,7 +39,7 @@ type Snapshot struct {
 	HostsKnown bool
 	// Upgrading is true while Harvester is being upgraded, which stops and moves VMs. Only observed when NeedsHosts.
 	Upgrading bool
-	// Suspension is the last time during which it wasn't judged if members work. See Suspension.Record.
+	// Suspension is what keeps it from being judged if members work. See Suspension.Record.
 	Suspension Suspension
 	// NomadReason and NomadMessage say more about it, for the condition.
 	NomadReason, NomadMessage string
@@ -96,6 +96,8 @@ type Member struct {
 	UnhealthySince time.Time
 	// Halted is true for a member whose VM somebody stopped.
 	Halted bool
+	// Host is what the member's VM runs on, or ran on last; empty: nothing yet.
+	Host string
 	// HostMaintenance is true for a member whose host is in maintenance. Only observed when NeedsHosts.
 	HostMaintenance bool
 	// VMMade is true once the member's VM has been accepted by the API server.

@@ -5,36 +5,42 @@ import (
 	"time"
 )
 
-// Suspension is the last time during which it wasn't judged if members work, because Harvester was being upgraded, or members that
-// didn't work had their host in maintenance. What time they had was lost to that: when it is over, their time begins anew.
+// Suspension is what keeps it from being judged if members work: an upgrade of Harvester, and the maintenance of hosts with members that
+// don't work. What time these had was lost to that: when it is over, their time begins anew.
 type Suspension struct {
-	// Since is when it began; zero: there has been none.
-	Since time.Time
-	// Until is when it was over; zero: it goes on.
-	Until time.Time
+	// Upgrading is true while Harvester is being upgraded.
+	Upgrading bool
+	// Hosts are those in maintenance, sorted.
+	Hosts []string
+	// Resumed is when one of these was over last; zero: none was.
+	Resumed time.Time
 }
 
 // open is true while it goes on.
-func (u Suspension) open() bool { return !u.Since.IsZero() && u.Until.IsZero() }
+func (u Suspension) open() bool { return u.Upgrading || len(u.Hosts) > 0 }
 
 // Record adds what is seen now. While nobody looks at the hosts it stays as it is.
 func (u Suspension) Record(s Snapshot) Suspension {
-	now := s.Now.Truncate(time.Second)
-	suspended := s.Upgrading || slices.ContainsFunc(s.active(), func(m Member) bool { return m.HostMaintenance })
-	switch {
-	case !s.HostsKnown:
+	if !s.HostsKnown {
 		return u
-	case suspended && !u.open():
-		return Suspension{Since: now}
-	case !suspended && u.open():
-		u.Until = now
 	}
-	return u
+	now := Suspension{Upgrading: s.Upgrading, Resumed: u.Resumed}
+	for _, m := range s.active() {
+		if m.HostMaintenance && !slices.Contains(now.Hosts, m.Host) {
+			now.Hosts = append(now.Hosts, m.Host)
+		}
+	}
+	slices.Sort(now.Hosts)
+	over := func(host string) bool { return !slices.Contains(now.Hosts, host) }
+	if u.Upgrading && !now.Upgrading || slices.ContainsFunc(u.Hosts, over) {
+		now.Resumed = s.Now.Truncate(time.Second)
+	}
+	return now
 }
 
 // Resumed is the snapshot in which the time of members to join, or to work again, has begun anew when the last suspension was over.
 func (s Snapshot) Resumed() Snapshot {
-	from := s.Suspension.Until
+	from := s.Suspension.Resumed
 	if from.IsZero() {
 		return s
 	}

@@ -1,6 +1,7 @@
 package pool_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -11,35 +12,39 @@ import (
 )
 
 func TestSuspensionIsRecorded(t *testing.T) {
-	ago := func(d time.Duration) time.Time { return now.Add(-d) }
-	open := pool.Suspension{Since: ago(time.Hour)}
-	over := pool.Suspension{Since: ago(time.Hour), Until: ago(time.Minute)}
+	before := now.Add(-time.Hour)
+	upgrade := pool.Suspension{Upgrading: true}
+	over := pool.Suspension{Resumed: before}
+	on := func(host string) memberChange { return func(m *pool.Member) { m.Host = host } }
 	upgrading := func(s *pool.Snapshot) { s.Upgrading = true }
-	nobodyLooks := func(s *pool.Snapshot) { s.HostsKnown = false }
-	late := some(1, "late", late)
+	down := some(1, "down", unhealthy(time.Hour), on("h1"))
+	maintained := some(1, "down", unhealthy(time.Hour), on("h1"), inMaintenance)
 	for name, test := range map[string]struct {
 		was     pool.Suspension
 		members []pool.Member
 		change  func(*pool.Snapshot)
 		want    pool.Suspension
 	}{
-		"nothing":                  {pool.Suspension{}, late, nil, pool.Suspension{}},
-		"an upgrade begins":        {pool.Suspension{}, late, upgrading, pool.Suspension{Since: now}},
-		"a maintenance begins":     {pool.Suspension{}, some(1, "down", unhealthy(time.Hour), inMaintenance), nil, pool.Suspension{Since: now}},
-		"it goes on":               {open, late, upgrading, open},
-		"it goes on, and all work": {open, some(1, "up"), upgrading, open},
-		"it ends":                  {open, late, nil, pool.Suspension{Since: open.Since, Until: now}},
-		"it ends, and all work":    {open, some(1, "up"), nil, pool.Suspension{Since: open.Since, Until: now}},
-		"it ended before":          {over, late, nil, over},
-		"another begins":           {over, late, upgrading, pool.Suspension{Since: now}},
-		"nobody looks":             {open, late, nobodyLooks, open},
+		"nothing":                          {pool.Suspension{}, down, nil, pool.Suspension{}},
+		"an upgrade begins":                {pool.Suspension{}, down, upgrading, upgrade},
+		"a maintenance begins":             {pool.Suspension{}, maintained, nil, pool.Suspension{Hosts: []string{"h1"}}},
+		"both, of two hosts":               {pool.Suspension{}, all(some(2, "a", on("h2"), inMaintenance), maintained), upgrading, pool.Suspension{Upgrading: true, Hosts: []string{"h1", "h2"}}},
+		"it goes on":                       {upgrade, down, upgrading, upgrade},
+		"it goes on, and all work":         {upgrade, some(1, "up"), upgrading, upgrade},
+		"it ends":                          {upgrade, down, nil, pool.Suspension{Resumed: now}},
+		"it ends, and all work":            {upgrade, some(1, "up"), nil, pool.Suspension{Resumed: now}},
+		"it ends, and a maintenance began": {upgrade, maintained, nil, pool.Suspension{Hosts: []string{"h1"}, Resumed: now}},
+		"one of two maintenances ends":     {pool.Suspension{Hosts: []string{"h0", "h1"}}, maintained, nil, pool.Suspension{Hosts: []string{"h1"}, Resumed: now}},
+		"it ended before":                  {over, down, nil, over},
+		"another begins":                   {over, down, upgrading, pool.Suspension{Upgrading: true, Resumed: before}},
+		"nobody looks":                     {upgrade, down, func(s *pool.Snapshot) { s.HostsKnown = false }, upgrade},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := tended(test.members, func(s *pool.Snapshot) { s.Suspension, s.HostsKnown = test.was, true })
 			if test.change != nil {
 				test.change(&s)
 			}
-			if got := test.was.Record(s); got != test.want {
+			if got := test.was.Record(s); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
@@ -64,7 +69,7 @@ func TestTimeBeginsAnewAfterASuspension(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := tended(all(some(4, "up"), []pool.Member{test.member}), func(s *pool.Snapshot) {
 				s.Health.JoinTimeout = metav1.Duration{Duration: 10 * time.Minute}
-				s.Suspension = pool.Suspension{Since: over.Add(-time.Hour), Until: over}
+				s.Suspension = pool.Suspension{Resumed: over}
 			})
 			before := slices.Clone(s.Members)
 			resumed := s.Resumed()
@@ -90,7 +95,7 @@ func TestTimeBeginsAnewAfterASuspension(t *testing.T) {
 
 // As long as a suspension goes on the hosts are looked at again, because nothing tells of its end.
 func TestSuspensionIsLookedAtAgain(t *testing.T) {
-	s := tended(some(5, "up"), func(s *pool.Snapshot) { s.Suspension = pool.Suspension{Since: now} })
+	s := tended(some(5, "up"), func(s *pool.Snapshot) { s.Suspension = pool.Suspension{Upgrading: true} })
 	if p := pool.Decide(s); !pool.NeedsHosts(s) || p.Wake != 15*time.Second {
 		t.Errorf("needs hosts %t, next look in %s", pool.NeedsHosts(s), p.Wake)
 	}

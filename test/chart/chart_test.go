@@ -2,6 +2,7 @@ package chart
 
 import (
 	"maps"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -33,9 +34,17 @@ func TestChartIsInstalledUpgradedAndRemoved(t *testing.T) {
 	}
 
 	awaitGuard(t, true)
-	out, err := run(t, helm, "uninstall", release, "--namespace", namespace)
-	if err == nil || !strings.Contains(out, drainFirst) {
-		t.Errorf("the release was uninstalled under its members, or nothing says what to do: %v\n%s", err, out)
+	guarded := versions(t)
+	for range 2 { // the second release is the first one's copy, with its refusal
+		out, err := run(t, helm, "uninstall", release, "--namespace", namespace)
+		if err == nil || !strings.Contains(out, drainFirst) {
+			t.Errorf("the release was uninstalled under its members, or nothing says what to do: %v\n%s", err, out)
+		}
+		must(t, helm, rollback(t, out)...)
+		must(t, helm, "upgrade", release, chart, "--namespace", namespace)
+		if again := versions(t); again != guarded {
+			t.Errorf("an attempt to uninstall, and its repair, have changed something; before them\n%s\nafter them\n%s", guarded, again)
+		}
 	}
 	if after := members(t); !maps.Equal(before, after) {
 		t.Errorf("after the attempt members %v became %v", before, after)
@@ -48,6 +57,16 @@ func TestChartIsInstalledUpgradedAndRemoved(t *testing.T) {
 		t.Errorf("left, beside the two kinds that the chart keeps:\n%s", left)
 	}
 	must(t, kubectl, "delete", "crd", "nomadnodepools.nomad.harvesterhci.io", "nomadnodes.nomad.harvesterhci.io", "--timeout=1m")
+}
+
+// rollback finds the command that a refusal names for those who keep the release: Helm upgrades none that it began to uninstall.
+func rollback(t *testing.T, refusal string) []string {
+	t.Helper()
+	found := regexp.MustCompile(`helm (rollback [^(]*) \(`).FindStringSubmatch(refusal)
+	if found == nil {
+		t.Fatalf("nothing says how to keep the release:\n%s", refusal)
+	}
+	return strings.Fields(found[1])
 }
 
 // packaged finds the path in what `helm package` prints.

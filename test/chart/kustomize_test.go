@@ -1,7 +1,10 @@
 package chart
 
 import (
+	"context"
+	"fmt"
 	"maps"
+	"os"
 	"strings"
 	"testing"
 )
@@ -20,6 +23,7 @@ func TestKustomizationIsAppliedTwiceAndRemoved(t *testing.T) {
 	stop := startController(t)
 	createPool(t, "kustomized")
 	awaitGuard(t, true)
+	checkCollections(t)
 	before := members(t)
 	for attempt := range 2 { // the first one deletes the policies, which nothing can refuse; they stay in force
 		out, err := run(t, kubectl, "delete", "-k", dir, "--wait=false")
@@ -35,6 +39,17 @@ func TestKustomizationIsAppliedTwiceAndRemoved(t *testing.T) {
 	if after := members(t); !maps.Equal(before, after) {
 		t.Errorf("after the attempts members %v became %v", before, after)
 	}
+	stop()
+	stop = restoreGuard(t, dir)
+	if again := versions(t); strings.Count(again, "\n") != strings.Count(applied, "\n") {
+		t.Errorf("applied\n%s\nand after the refusals, applied again\n%s", applied, again)
+	}
+	if out, err := run(t, kubectl, "delete", "-k", dir, "--wait=false"); err == nil || !strings.Contains(out, drainFirst) {
+		t.Errorf("the restored installation isn't guarded: %v", err)
+	}
+	if after := members(t); !maps.Equal(before, after) {
+		t.Errorf("restored, members %v became %v", before, after)
+	}
 	must(t, kubectl, "delete", "nomadnodepools,nomadnodes", "--all", "--all-namespaces", "--timeout=3m")
 	awaitGuard(t, false)
 	stop()
@@ -42,4 +57,38 @@ func TestKustomizationIsAppliedTwiceAndRemoved(t *testing.T) {
 	if left := objects(t); left != "" {
 		t.Errorf("left:\n%s", left)
 	}
+}
+
+// restoreGuard does what docs/install.md says of an installation whose removal was refused, and waits until it is guarded as before.
+func restoreGuard(t *testing.T, dir string) (stop func()) {
+	t.Helper()
+	text, err := os.ReadFile(root + "/docs/install.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manual := strings.Join(strings.Fields(strings.NewReplacer("\\\n", "", "'", "").Replace(string(text))), " ")
+	for _, command := range [][]string{
+		{"patch", "validatingadmissionpolicies,validatingadmissionpolicybindings", "nomad-harvester-uninstall", "nomad-harvester-member-delete", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`},
+		{"apply", "-k", dir},
+		{"-n", namespace, "rollout", "restart", "deployment", "nomad-harvester-controller"},
+	} {
+		must(t, kubectl, command...)
+		words := "kubectl " + strings.ReplaceAll(strings.Join(command, " "), root+"/", "")
+		_, rest, found := strings.Cut(manual, words)
+		if !found {
+			t.Errorf("docs/install.md doesn't say, in this order: %s", words)
+		}
+		manual = rest
+	}
+	stop = startController(t) // whose Pod the last command would have replaced
+	eventually(t, "the policies to be there and held", func(context.Context) error {
+		held := must(t, kubectl, "get", "validatingadmissionpolicies,validatingadmissionpolicybindings",
+			"-o", `jsonpath={range .items[*]}{.metadata.name} {.metadata.finalizers} {.metadata.deletionTimestamp}{"\n"}{end}`)
+		if n := strings.Count(held, `["nomad.harvesterhci.io/in-use"] `+"\n"); n != 4 {
+			return fmt.Errorf("%w: %d are held:\n%s", errUnexpected, n, held)
+		}
+		return nil
+	})
+	awaitGuard(t, true)
+	return stop
 }

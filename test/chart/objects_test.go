@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -61,6 +63,44 @@ func awaitGuard(t *testing.T, armed bool) {
 		}
 		return nil
 	})
+}
+
+// Whoever deletes collections names no object: what is guarded is known by itself, and what isn't goes. (Namespaces can't be deleted so.)
+func checkCollections(t *testing.T) {
+	t.Helper()
+	const guarded, other = "nomad-harvester-controller", "a-neighbour"
+	for _, neighbour := range []client.Object{
+		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: other}},
+		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: guarded}},
+	} {
+		if err := w.Client.Create(t.Context(), neighbour); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = w.Client.Delete(t.Context(), neighbour) }()
+	}
+	kind := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "apiextensions.k8s.io/v1", Kind: "CustomResourceDefinition"}}
+	for _, test := range []struct {
+		of              client.Object
+		namespace, name string
+		refused         bool
+	}{
+		{&appsv1.Deployment{}, namespace, guarded, true},
+		{&corev1.ServiceAccount{}, namespace, guarded, true},
+		{&corev1.ServiceAccount{}, namespace, other, false},
+		{&corev1.ServiceAccount{}, metav1.NamespaceDefault, guarded, false},
+		{&rbacv1.Role{}, namespace, guarded, true},
+		{&rbacv1.RoleBinding{}, namespace, guarded, true},
+		{&rbacv1.ClusterRole{}, "", guarded, true},
+		{&rbacv1.ClusterRole{}, "", "nomad-harvester-view", false},
+		{&rbacv1.ClusterRoleBinding{}, "", guarded, true},
+		{kind, "", "nomadnodepools.nomad.harvesterhci.io", true},
+		{kind, "", "nomadnodes.nomad.harvesterhci.io", true},
+	} {
+		err := w.Client.DeleteAllOf(t.Context(), test.of, client.InNamespace(test.namespace), client.MatchingFields{"metadata.name": test.name}, client.DryRunAll)
+		if refused := apierrors.IsInvalid(err); refused != test.refused || err != nil && !refused {
+			t.Errorf("the collection of %T that is %s/%s: want a refusal %v, got %v", test.of, test.namespace, test.name, test.refused, err)
+		}
+	}
 }
 
 func awaitKinds(t *testing.T) {

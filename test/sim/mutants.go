@@ -219,10 +219,10 @@ func healthMutants() []Mutation {
 		poolSees("count the time of a suspension", func(s *pool.Snapshot) {
 			for i := range s.Members {
 				m := &s.Members[i]
-				if !m.UnhealthySince.IsZero() && m.UnhealthySince.Equal(s.Suspension.Until) {
-					m.UnhealthySince = s.Suspension.Since.Add(-time.Hour)
+				if !m.UnhealthySince.IsZero() && m.UnhealthySince.Equal(s.Suspension.Resumed) {
+					m.UnhealthySince = s.Suspension.Resumed.Add(-time.Hour)
 				}
-				if !m.Joined && m.VMMade && m.JoinDeadline.Equal(s.Suspension.Until.Add(s.Health.JoinTimeout.Duration)) {
+				if !m.Joined && m.VMMade && m.JoinDeadline.Equal(s.Suspension.Resumed.Add(s.Health.JoinTimeout.Duration)) {
 					m.JoinExpired = true
 				}
 			}

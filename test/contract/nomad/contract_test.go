@@ -43,6 +43,7 @@ func sites() []site {
 		{name: "stream", behaviours: streams}, // on a server of their own: the buffer of events is short
 		{name: "restart", behaviours: restarts},
 		{name: "leader", behaviours: leaderChanges},
+		{name: "regions", behaviours: regions},
 	}
 }
 

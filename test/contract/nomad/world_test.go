@@ -24,7 +24,10 @@ func (c *check) simulate(o simclient.Options) (client *simclient.Client, refusal
 	if o.Name == "" {
 		o.Name = c.id
 	}
-	o.Servers, o.Report = []string{c.RPCAddr}, func(err error) {
+	if o.Servers == nil {
+		o.Servers = []string{c.RPCAddr}
+	}
+	o.Report = func(err error) {
 		if err != nil {
 			last.Store(err.Error())
 		}

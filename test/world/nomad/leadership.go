@@ -53,7 +53,7 @@ func (s *Server) addPeer(ctx context.Context) error {
 	config := s.config
 	config.Name = fmt.Sprintf("server-%d", len(s.peers)+2)
 	config.Dir = filepath.Join(s.config.Dir, config.Name)
-	config.Join = fmt.Sprintf("127.0.0.1:%d", s.config.SerfPort)
+	config.Join, config.Leads = s.serfAddress(), false
 	if err := config.freePorts(); err != nil {
 		return err
 	}

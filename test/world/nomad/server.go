@@ -46,6 +46,10 @@ type ServerOptions struct {
 	// HeartbeatGrace is how long a client may be late before its node is down; zero means 4 s, because a busy
 	// machine may not get to it for a while.
 	HeartbeatGrace time.Duration
+	// Region is the server's own, Region if empty. Its certificates are made for Region alone.
+	Region string
+	// Federate is a server of another region to join; nil: none.
+	Federate *Server
 	// Progress receives a line when the server is up; nil discards it.
 	Progress io.Writer
 }
@@ -103,10 +107,13 @@ func newServer(o ServerOptions) (*Server, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	config := serverConfig{Name: "server-1", Dir: dir, ACL: o.ACL, Introduction: o.Introduction}
+	config := serverConfig{Name: "server-1", Region: cmp.Or(o.Region, Region), Leads: true, Dir: dir, ACL: o.ACL, Introduction: o.Introduction}
 	config.Advertise, config.HeartbeatGrace = cmp.Or(o.Advertise, "127.0.0.1"), cmp.Or(o.HeartbeatGrace, 4*time.Second)
 	if err := config.freePorts(); err != nil {
 		return nil, err
+	}
+	if o.Federate != nil {
+		config.Join = o.Federate.serfAddress()
 	}
 	s := &Server{
 		Addr:    fmt.Sprintf("http://127.0.0.1:%d", config.HTTPPort),
@@ -123,13 +130,15 @@ func newServer(o ServerOptions) (*Server, error) {
 	if err := config.write(file); err != nil {
 		return nil, err
 	}
+	s.options, s.config = o, config
 	if s.Client, err = s.ClientWithToken(""); err != nil {
 		return nil, err
 	}
-	s.options, s.config = o, config
 	s.service = serverProcess(o.Bin, file, config.Name, s.leads)
 	return s, nil
 }
+
+func (s *Server) serfAddress() string { return fmt.Sprintf("127.0.0.1:%d", s.config.SerfPort) }
 
 func serverProcess(bin, file, name string, ready func(context.Context) error) *process.Service {
 	return &process.Service{
@@ -167,7 +176,7 @@ func (s *Server) leads(ctx context.Context) error {
 
 // ClientWithToken returns an API client that acts with the given secret ID; an empty one is anonymous.
 func (s *Server) ClientWithToken(secretID string) (*api.Client, error) {
-	config := &api.Config{Address: s.Addr, Region: Region, SecretID: secretID}
+	config := &api.Config{Address: s.Addr, Region: s.config.Region, SecretID: secretID}
 	if s.CACert != "" {
 		config.TLSConfig = &api.TLSConfig{CACert: s.CACert, ClientCert: s.ClientCert, ClientKey: s.ClientKey}
 	}

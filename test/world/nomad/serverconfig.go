@@ -13,9 +13,11 @@ import (
 
 // serverConfig is what varies between servers of different worlds.
 type serverConfig struct {
-	Name, Dir string
-	// Join is the serf address of the server to join; empty: the server is the first.
-	Join                        string
+	Name, Region, Dir string
+	// Join is the serf address of the server to join; empty: none.
+	Join string
+	// Leads is true for the first server of its region.
+	Leads                       bool
 	HTTPPort, RPCPort, SerfPort int
 	ACL                         bool
 	Introduction                string
@@ -29,7 +31,7 @@ type serverConfig struct {
 // The limits are off because all clients of a world share one address (default: 100 connections each).
 // ui only has an effect in builds with the tag `ui`, which the test binary lacks.
 var serverTemplate = template.Must(template.New("server").Funcs(template.FuncMap{"q": quote}).Parse(`name       = {{ q .Name }}
-region     = "` + Region + `"
+region     = {{ q .Region }}
 datacenter = "` + Datacenter + `"
 data_dir   = {{ printf "%s/data" .Dir | q }}
 bind_addr  = "127.0.0.1"
@@ -57,7 +59,8 @@ server {
     retry_join     = [{{ q .Join }}]
     retry_interval = "1s"
   }
-{{- else }}
+{{- end }}
+{{- if .Leads }}
   bootstrap_expect          = 1
 {{- end }}
   raft_multiplier           = 1

@@ -40,7 +40,7 @@ func (a *API) member(p server.Peer) *api.AgentMember {
 	return &api.AgentMember{
 		Name: p.Name, Addr: host, Port: uint16(number), Status: "alive",
 		Tags: map[string]string{
-			"role": "nomad", "region": config.Region, "dc": config.Datacenter, "build": server.Version, "id": p.ID, "port": rpcPort,
+			"role": "nomad", "region": p.Region, "dc": config.Datacenter, "build": server.Version, "id": p.ID, "port": rpcPort,
 			"rpc_addr": p.RPCAddr, "raft_vsn": "3", "vsn": "1", "bootstrap": "1",
 		},
 		ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4,
@@ -62,7 +62,7 @@ func agentSelf(c *call) (any, error) {
 		},
 		Stats: map[string]map[string]string{"nomad": {
 			"server": "true", "leader": strconv.FormatBool(c.api.server.IsLeader()), "leader_addr": c.api.server.Leader(),
-			"known_regions": strconv.Itoa(len(c.api.options.Regions) + 1), "bootstrap": "true",
+			"known_regions": strconv.Itoa(len(c.api.server.Regions())), "bootstrap": "true",
 		}},
 	}
 	for key, v := range c.api.options.Agent {
@@ -82,7 +82,7 @@ func agentMembers(c *call) (any, error) {
 	}
 	config := c.api.server.Config()
 	out := api.ServerMembers{ServerName: config.Name, ServerRegion: config.Region, ServerDC: config.Datacenter, Members: []*api.AgentMember{}}
-	for _, p := range c.api.server.Peers() {
+	for _, p := range append(c.api.server.Peers(), c.api.server.Federated()...) {
 		out.Members = append(out.Members, c.api.member(p))
 	}
 	return out, nil
@@ -117,9 +117,9 @@ func statusLeader(c *call) (any, error) { return c.api.server.Leader(), nil }
 func statusPeers(c *call) (any, error) { return c.peerAddresses(), nil }
 
 func regions(c *call) (any, error) {
-	out := append(keysOf(c.api.options.Regions), c.api.region)
+	out := keysOf(c.api.server.Regions())
 	slices.Sort(out)
-	return slices.Compact(out), nil
+	return out, nil
 }
 
 // collectGarbage needs a management token (facts/nomad.md §2).

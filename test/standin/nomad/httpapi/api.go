@@ -14,8 +14,6 @@ type Options struct {
 	ACL bool
 	// Region is that of the server.
 	Region string
-	// Regions are the HTTP addresses, with scheme, of the federated regions by name.
-	Regions map[string]string
 	// Transport is used towards other servers; nil: http.DefaultTransport.
 	Transport http.RoundTripper
 	// Agent is the configuration of the agent as /v1/agent/self shows it.

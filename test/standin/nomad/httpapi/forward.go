@@ -26,7 +26,7 @@ func (c *call) pass(base string) error {
 
 // toRegion passes the call on to the region that it is for.
 func (c *call) toRegion() error {
-	base, known := c.api.options.Regions[c.q.region]
+	base, known := c.api.server.Regions()[c.q.region]
 	if !known {
 		return fail(http.StatusInternalServerError, "No path to region")
 	}

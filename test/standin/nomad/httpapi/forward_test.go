@@ -2,36 +2,11 @@ package httpapi_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
-
-	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/httpapi"
 )
-
-// A region that is federated answers through this one; facts/nomad.md §5.
-func TestOtherRegionAnswersThroughThisOne(t *testing.T) {
-	far, near := newWorld(t, false), newWorld(t, false)
-	id := far.node("far", nil)
-	here := httptest.NewServer(httpapi.New(near.server, httpapi.Options{Region: "near", Regions: map[string]string{"global": far.url}}))
-	defer here.Close()
-	client, err := api.NewClient(&api.Config{Address: here.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if nodes, _, err := client.Nodes().List(&api.QueryOptions{Region: "global"}); err != nil || len(nodes) != 1 || nodes[0].ID != id {
-		t.Errorf("%v, %v", nodes, err)
-	}
-	if nodes, _, err := client.Nodes().List(nil); err != nil || len(nodes) != 0 {
-		t.Errorf("%v, %v", nodes, err)
-	}
-	if regions, err := client.Regions().List(); err != nil || len(regions) != 2 {
-		t.Errorf("%v, %v", regions, err)
-	}
-}
 
 // facts/nomad.md §4: a login by JWT gives what its binding rules say, for as long as its method says.
 func TestLoginNeedsAMethodAndABinding(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -21,6 +22,8 @@ const electionTime = 300 * time.Millisecond
 type Peer struct {
 	// ID is that of raft.
 	ID, Name string
+	// Region is the server's.
+	Region string
 	// HTTPAddr, RPCAddr and SerfAddr are host:port.
 	HTTPAddr, RPCAddr, SerfAddr string
 	Leader, Voter               bool
@@ -38,12 +41,14 @@ type cluster struct {
 	peers  []Peer // without self
 	leader string
 	holder *Peer // the first server, as known to one that joined
+	// regions are servers of the federated regions by name, without the own; facts/nomad.md §5.
+	regions map[string]Peer
 }
 
 func (c *cluster) init(s *Server) {
 	c.server = s
 	c.self = Peer{
-		ID: serverID(s.config.Region, s.config.Name), Name: s.config.Name + "." + s.config.Region, Voter: true,
+		ID: serverID(s.config.Region, s.config.Name), Region: s.config.Region, Name: s.config.Name + "." + s.config.Region, Voter: true,
 		HTTPAddr: s.config.HTTPAddr, RPCAddr: s.config.RPCAddr, SerfAddr: s.config.SerfAddr, HTTPS: s.config.HTTPTLS,
 	}
 }
@@ -91,14 +96,45 @@ func (s *Server) Peers() []Peer {
 // Forward is the base URL (scheme and host:port) of the server that has the state, to which a peer forwards all of its HTTP; empty
 // if this one has it.
 func (s *Server) Forward() string {
-	holder := s.cluster.holding()
-	switch {
-	case holder == nil:
-		return ""
-	case holder.HTTPS:
-		return "https://" + holder.HTTPAddr
-	default:
-		return "http://" + holder.HTTPAddr
+	if holder := s.cluster.holding(); holder != nil {
+		return holder.url()
+	}
+	return ""
+}
+
+func (p Peer) url() string {
+	if p.HTTPS {
+		return "https://" + p.HTTPAddr
+	}
+	return "http://" + p.HTTPAddr
+}
+
+// Federated are servers of the other regions, one each, by region.
+func (s *Server) Federated() []Peer {
+	c := &s.cluster
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.SortedFunc(maps.Values(c.regions), func(a, b Peer) int { return strings.Compare(a.Region, b.Region) })
+}
+
+// Regions are the federated regions, the own included, with the base URLs at which the others answer.
+func (s *Server) Regions() map[string]string {
+	all := map[string]string{s.config.Region: ""}
+	for _, p := range s.Federated() {
+		all[p.Region] = p.url()
+	}
+	return all
+}
+
+// federate takes in servers of other regions. The lock must be held.
+func (c *cluster) federate(others ...Peer) {
+	for _, p := range others {
+		if p.Region != c.self.Region {
+			if c.regions == nil {
+				c.regions = map[string]Peer{}
+			}
+			c.regions[p.Region] = p
+		}
 	}
 }
 
@@ -168,6 +204,8 @@ type joinReply struct {
 	Holder Peer
 	Peers  []Peer
 	Leader string
+	// Regions are servers of other regions than the holder's.
+	Regions []Peer
 }
 
 func (c *cluster) joined(w http.ResponseWriter, r *http.Request) {
@@ -177,9 +215,10 @@ func (c *cluster) joined(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.mu.Lock()
-	c.peers = slices.DeleteFunc(c.peers, func(old Peer) bool { return old.ID == p.ID })
-	c.peers = append(c.peers, p)
-	reply := joinReply{Holder: c.self, Peers: slices.Clone(c.peers), Leader: c.leader}
+	if c.federate(p); p.Region == c.self.Region {
+		c.peers = append(slices.DeleteFunc(c.peers, func(old Peer) bool { return old.ID == p.ID }), p)
+	}
+	reply := joinReply{Holder: c.self, Peers: slices.Clone(c.peers), Leader: c.leader, Regions: slices.Collect(maps.Values(c.regions))}
 	c.mu.Unlock()
 	_ = json.NewEncoder(w).Encode(reply) // an error means that it has gone
 }
@@ -222,6 +261,13 @@ func (c *cluster) meet(ctx context.Context, address string) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.federate(append(reply.Regions, reply.Holder)...)
+	switch {
+	case reply.Holder.Region != c.self.Region:
+		return nil
+	case c.server.config.BootstrapExpect > 0:
+		return fmt.Errorf("server at %s is of the same region, where this one leads by itself (bootstrap_expect)", address)
+	}
 	c.holder, c.leader = &reply.Holder, reply.Leader
 	c.peers = append(slices.DeleteFunc(reply.Peers, func(p Peer) bool { return p.ID == c.self.ID }), reply.Holder)
 	return nil

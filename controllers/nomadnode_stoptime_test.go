@@ -1,0 +1,79 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// emptied is a member whose drain Nomad has, with an allocation.
+func emptied(node nomad.Node, live ...nomad.Allocation) *memberShell {
+	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		n.Spec.Drain = newIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now.Add(14*time.Minute))
+		n.Spec.DrainPolicy.OnTimeout = v1alpha1.DrainForce
+		node.LastDrain = &nomad.Drain{Status: nomad.DrainDraining, IntentID: "intent-1", OnTimeout: v1alpha1.DrainForce, StartedAt: now}
+		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: live}}
+		return running(n, s, node)
+	})
+}
+
+// at has time pass, with Nomad answering.
+func (s *memberShell) at(d time.Duration) {
+	s.clock.SetTime(now.Add(d))
+	s.nomad.view.Taken, s.nomad.allocs.Started = s.clock.Now(), s.clock.Now()
+}
+
+// What tasks were promised is written down while Nomad tells it, and grows only. It holds when Nomad doesn't tell it any more.
+func TestPromisedTimeToStopIsWrittenDown(t *testing.T) {
+	s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true}, alloc)
+	written := func() time.Duration {
+		if d := s.node(t).Status.Nomad.StopTime; d != nil {
+			return d.Duration
+		}
+		return 0
+	}
+	s.nomad.mute = true
+	s.reconcile(t)
+	if got := written(); got != 0 {
+		t.Errorf("nobody told it, and %s is written", got)
+	}
+	s.nomad.mute, s.nomad.stops = false, 10*time.Minute
+	s.reconcile(t)
+	if got := written(); got != 10*time.Minute {
+		t.Errorf("%s is written", got)
+	}
+	s.nomad.stops = time.Minute
+	s.at(14 * time.Minute)
+	s.reconcile(t)
+	if got := written(); got != 10*time.Minute {
+		t.Errorf("%s is written, once less is left", got)
+	}
+	s.nomad.mute = true
+	s.at(24 * time.Minute)
+	if res := s.reconcile(t); res.RequeueAfter != 10*time.Second || condition(s.node(t), v1alpha1.NodeDrained).Status == metav1.ConditionTrue {
+		t.Errorf("looks again after %s: %+v", res.RequeueAfter, condition(s.node(t), v1alpha1.NodeDrained))
+	}
+	s.at(24*time.Minute + 10*time.Second)
+	s.reconcile(t)
+	if d := condition(s.node(t), v1alpha1.NodeDrained); d.Reason != v1alpha1.ReasonDeadline {
+		t.Errorf("%+v", d)
+	}
+}
+
+// Nobody can fetch data from a node that is down.
+func TestDataOfADownNodeIsNotWaitedFor(t *testing.T) {
+	moving := alloc
+	moving.ClientStatus, moving.MovingTo = "complete", "5e6f7a8b-0000"
+	for status, want := range map[string]bool{nomad.NodeReady: false, nomad.NodeDown: true} {
+		s := emptied(nomad.Node{Status: status, Draining: true}, moving)
+		s.reconcile(t)
+		if got := condition(s.node(t), v1alpha1.NodeDrained).Status == metav1.ConditionTrue; got != want {
+			t.Errorf("%s: drained %t", status, got)
+		}
+	}
+}
