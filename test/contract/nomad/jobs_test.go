@@ -55,7 +55,7 @@ var allocationLists = []behaviour{
 		c.node()
 		c.awaitRunning(c.run(c.job("service", 1)), 1)
 		_, _, err := c.api.Allocations().List(&api.QueryOptions{Filter: `Nothing == "x"`})
-		c.refused(err, http.StatusBadRequest, "filter")
+		c.refused(err, http.StatusBadRequest, unmatched)
 	}},
 	{"allocs-of-a-node-have-their-job", "§1", func(c *check) {
 		n := c.node()

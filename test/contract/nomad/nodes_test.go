@@ -23,12 +23,17 @@ func matches(condition string, want int) func(*check) {
 	}
 }
 
+const (
+	unreadable = "failed to read filter expression"
+	unmatched  = "failed to read result page" // the first item shows that the filter doesn't fit
+)
+
 // badFilter wants the whole list to fail.
-func badFilter(filter string) func(*check) {
+func badFilter(filter, words string) func(*check) {
 	return func(c *check) {
 		c.node()
 		_, _, err := c.api.Nodes().List(&api.QueryOptions{Filter: filter})
-		c.refused(err, http.StatusBadRequest, "filter")
+		c.refused(err, http.StatusBadRequest, words)
 	}
 }
 
@@ -43,10 +48,10 @@ var nodeLists = []behaviour{
 	{"list-filter-class", "§1 Filter", matches(`NodeClass == "first"`, 1)},
 	{"list-filter-eligibility", "§1 Filter", matches(`SchedulingEligibility == "ineligible"`, 0)},
 	{"list-filter-create-index", "§1 Filter", matches(`CreateIndex != 0`, 2)},
-	{"list-filter-dotted-key-fails", "§1 Filter, §10.17", badFilter(`Meta.a.b == "x"`)},
-	{"list-filter-unknown-field-fails", "§1 Filter", badFilter(`Nothing == "x"`)},
-	{"list-filter-drain-strategy-fails", "§1 Filter", badFilter(`DrainStrategy.Deadline == 1`)},
-	{"list-filter-syntax-error-fails", "§1 Filter", badFilter(`Name ==`)},
+	{"list-filter-dotted-key-fails", "§1 Filter, §10.17", badFilter(`Meta.a.b == "x"`, unmatched)},
+	{"list-filter-unknown-field-fails", "§1 Filter", badFilter(`Nothing == "x"`, unmatched)},
+	{"list-filter-drain-strategy-fails", "§1 Filter", badFilter(`DrainStrategy.Deadline == 1`, unmatched)},
+	{"list-filter-syntax-error-fails", "§1 Filter", badFilter(`Name ==`, unreadable)},
 	{"list-prefix-of-id", "§1", func(c *check) {
 		id := c.node().ID()
 		nodes, _, err := c.api.Nodes().PrefixList(id[:8])
