@@ -138,8 +138,14 @@ var jobs = []behaviour{
 		c.node()
 		job := c.run(c.job("service", 1))
 		c.awaitRunning(job, 1)
-		_, _, err := c.api.Jobs().Scale(job, "group", new(2), "more", false, nil, nil)
-		c.must(err)
+		// The job's first deployment has to be over, where there are any.
+		c.await("it to be scaled", func() error {
+			_, _, err := c.api.Jobs().Scale(job, "group", new(2), "more", false, nil, nil)
+			if err != nil && !strings.Contains(err.Error(), "job scaling blocked due to active deployment") {
+				c.fatalf("%w", err)
+			}
+			return err
+		})
 		c.awaitRunning(job, 2)
 		status, _, err := c.api.Jobs().ScaleStatus(job, nil)
 		c.must(err)
@@ -236,6 +242,11 @@ var jobs = []behaviour{
 		j.TaskGroups = nil
 		_, _, err := c.api.Jobs().Register(j, nil)
 		c.holds("an error", err != nil && strings.Contains(err.Error(), "Missing job task groups"), err)
+	}},
+	{"job-logs-have-to-fit-into-its-disk", "seen of 1.11.3", func(c *check) {
+		c.pool()
+		_, _, err := c.api.Jobs().Register(c.job("service", 1, func(j *api.Job) { j.TaskGroups[0].Tasks[0].LogConfig = nil }), nil)
+		c.refused(err, http.StatusInternalServerError, "log storage (100 MB) must be less than requested disk capacity (10 MB)")
 	}},
 	{"job-listed-with-its-summary", "§2", func(c *check) {
 		c.pool()

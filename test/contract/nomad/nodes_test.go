@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/nomad-harvester/nomad-harvester/test/world/nomad"
 	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
 )
 
@@ -118,9 +119,22 @@ var nodeLists = []behaviour{
 		c.holds("the index grew", next.LastIndex > meta.LastIndex, meta.LastIndex, next.LastIndex)
 	}},
 	{"list-answers-an-index-and-a-leader", "§1 Blocking", func(c *check) {
+		c.node()
 		_, meta, err := c.api.Nodes().List(nil)
 		c.must(err)
 		c.holds("index and leader are known", meta.LastIndex > 0 && meta.KnownLeader, *meta)
+	}},
+	{"list-without-any-node-has-the-index-0", "seen of 1.11.3", func(c *check) {
+		s, err := nomad.StartServer(c.ctx, nomad.ServerOptions{Bin: c.bin, Dir: c.dir(), HeartbeatGrace: 2 * time.Second})
+		c.must(err)
+		c.later(s.Stop)
+		_, meta, err := s.Client.Nodes().List(nil)
+		c.must(err)
+		c.equal("index", meta.LastIndex, uint64(0)) // who waits with it doesn't wait
+		began := time.Now()
+		_, _, err = s.Client.Nodes().List(&api.QueryOptions{WaitIndex: 1, WaitTime: time.Second})
+		c.must(err)
+		c.holds("with 1 it waits", time.Since(began) >= time.Second, time.Since(began))
 	}},
 	{"list-stale-is-answered", "§1", func(c *check) {
 		_, meta, err := c.api.Nodes().List(&api.QueryOptions{AllowStale: true})

@@ -134,6 +134,7 @@ var tasks = []behaviour{
 		job := c.run(c.jobOf("service", 1, "trap 'echo main >> "+out+"; exit 0' INT; while :; do sleep 0.1; done", func(j *api.Job) {
 			last := api.NewTask("last", "raw_exec").SetConfig("command", "/bin/sh").SetConfig("args", []string{"-c", "sleep 1; echo last >> " + out})
 			last.Lifecycle, last.Resources = &api.TaskLifecycle{Hook: "poststop"}, &api.Resources{CPU: new(20), MemoryMB: new(16)}
+			last.LogConfig = &api.LogConfig{MaxFiles: new(1), MaxFileSizeMB: new(4)}
 			j.TaskGroups[0].AddTask(last)
 			j.TaskGroups[0].Tasks[0].KillTimeout = new(5 * time.Second)
 		}))
