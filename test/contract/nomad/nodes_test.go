@@ -345,7 +345,8 @@ var heartbeats = []behaviour{
 		c.awaitRunning(job, 1)
 		c.drain(n.ID(), time.Hour)
 		c.must(n.Stop())
-		c.awaitDrained(n.ID())
+		c.awaitStatus(n.ID(), "down")
+		c.awaitMoved(n.ID())
 	}},
 }
 
