@@ -51,10 +51,10 @@ var tokens = []behaviour{
 	{"acl-token-expires", "§4 No static token", func(c *check) {
 		_, err := c.api.ACLPolicies().Upsert(&api.ACLPolicy{Name: c.id, Rules: nodeRead}, nil)
 		c.must(err)
-		token, _, err := c.api.ACLTokens().Create(&api.ACLToken{Type: "client", Policies: []string{c.id}, ExpirationTTL: 3 * time.Second}, nil)
+		token, _, err := c.api.ACLTokens().Create(&api.ACLToken{Type: "client", Policies: []string{c.id}, ExpirationTTL: 5 * time.Second}, nil)
 		c.must(err)
 		client := c.as(token.SecretID)
-		c.holds("when", token.ExpirationTime != nil && time.Until(*token.ExpirationTime) < 4*time.Second, token.ExpirationTime)
+		c.holds("when", token.ExpirationTime != nil && time.Until(*token.ExpirationTime) < 6*time.Second, token.ExpirationTime)
 		_, _, err = client.Nodes().List(nil)
 		c.must(err)
 		c.await("its end", func() error {
