@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -136,8 +137,25 @@ func (c *check) stays(what string, while time.Duration, ask func() error) {
 func (c *check) dir() string {
 	dir, err := os.MkdirTemp("", "contract-")
 	c.must(err)
-	c.later(func() error { return errors.Join(unmount(dir), os.RemoveAll(dir)) })
+	c.later(func() error { return errors.Join(end(dir), unmount(dir), os.RemoveAll(dir)) })
 	return dir
+}
+
+// end kills what an agent left running below: a task and its executor outlive the agent that started them. Both name the directory, in
+// their environment or on their command line; who has gone meanwhile isn't looked at.
+func end(dir string) error {
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	for _, process := range processes {
+		line, _ := os.ReadFile(filepath.Join(process, "cmdline"))
+		environment, _ := os.ReadFile(filepath.Join(process, "environ"))
+		if below := []byte(dir + "/"); !bytes.Contains(line, below) && !bytes.Contains(environment, below) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(process)); err == nil && pid != os.Getpid() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	return err
 }
 
 // unmount takes away what is mounted below. An agent mounts each task's secrets, and leaves them when it stops, because the task goes on.
