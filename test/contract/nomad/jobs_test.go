@@ -79,12 +79,13 @@ var allocationLists = []behaviour{
 	}},
 	{"allocs-list-blocks", "§1 Blocking", func(c *check) {
 		c.node()
+		c.awaitRunning(c.run(c.job("service", 1)), 1) // a list that never had any has the index 0, and isn't waited for
 		_, meta, err := c.api.Allocations().List(nil)
 		c.must(err)
 		c.run(c.job("service", 1))
 		_, next, err := c.api.Allocations().List(&api.QueryOptions{WaitIndex: meta.LastIndex, WaitTime: 20 * time.Second})
 		c.must(err)
-		c.holds("the index grew", next.LastIndex > meta.LastIndex)
+		c.holds("the index grew", next.LastIndex > meta.LastIndex, meta.LastIndex, next.LastIndex)
 	}},
 }
 
@@ -167,6 +168,7 @@ var jobs = []behaviour{
 		c.node()
 		job := c.run(c.job("service", 1))
 		c.awaitRunning(job, 1)
+		c.awaitDeployed(job)
 		_, _, err := c.api.Jobs().Deregister(job, true, nil)
 		c.must(err)
 		_, _, err = c.api.Jobs().Info(job, nil)
