@@ -12,7 +12,10 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -134,8 +137,48 @@ func (c *check) stays(what string, while time.Duration, ask func() error) {
 func (c *check) dir() string {
 	dir, err := os.MkdirTemp("", "contract-")
 	c.must(err)
-	c.later(func() error { return os.RemoveAll(dir) })
+	c.later(func() error { return errors.Join(end(dir), unmount(dir), os.RemoveAll(dir)) })
 	return dir
+}
+
+// end kills what an agent left running below: a task and its executor outlive the agent that started them. Both name the directory, in
+// their environment or on their command line; who has gone meanwhile isn't looked at.
+func end(dir string) error {
+	processes, err := filepath.Glob("/proc/[0-9]*")
+	for _, process := range processes {
+		line, _ := os.ReadFile(filepath.Join(process, "cmdline"))
+		environment, _ := os.ReadFile(filepath.Join(process, "environ"))
+		if below := []byte(dir + "/"); !bytes.Contains(line, below) && !bytes.Contains(environment, below) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(process)); err == nil && pid != os.Getpid() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	return err
+}
+
+// unmount takes away what is mounted below. An agent mounts each task's secrets, and leaves them when it stops, because the task goes on.
+func unmount(dir string) (err error) {
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	for _, place := range mountsBelow(string(table), dir) {
+		err = errors.Join(err, syscall.Unmount(place, 0))
+	}
+	return err
+}
+
+// mountsBelow are the places of a mount table that are in the directory, the innermost first.
+func mountsBelow(table, dir string) (places []string) {
+	for line := range strings.Lines(table) {
+		if fields := strings.Fields(line); len(fields) > 4 && strings.HasPrefix(fields[4], dir+"/") {
+			places = append(places, fields[4])
+		}
+	}
+	slices.Reverse(places)
+	return places
 }
 
 // as is a client with another token, reached in the same way.

@@ -130,6 +130,10 @@ func (c *check) content(alloc *api.Allocation, path string) {
 
 var clientFiles = []behaviour{
 	{"client-file-through-the-server", "§7", func(c *check) { c.content(c.output(), "alloc/file") }},
+	{"client-file-that-isnt-there-answers-200", "seen of 1.11.3", func(c *check) {
+		got := c.http(http.MethodGet, "/v1/client/fs/cat/"+c.output().ID+"?path=alloc/none", nil)
+		c.holds("the error comes as if it were the file", got.status == http.StatusOK && strings.Contains(got.body, "no such file"), got)
+	}},
 	{"client-logs-through-the-server", "§7", func(c *check) {
 		alloc := c.output()
 		c.await("output", func() error {

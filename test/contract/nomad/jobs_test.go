@@ -55,7 +55,7 @@ var allocationLists = []behaviour{
 		c.node()
 		c.awaitRunning(c.run(c.job("service", 1)), 1)
 		_, _, err := c.api.Allocations().List(&api.QueryOptions{Filter: `Nothing == "x"`})
-		c.refused(err, http.StatusBadRequest, "filter")
+		c.refused(err, http.StatusBadRequest, unmatched)
 	}},
 	{"allocs-of-a-node-have-their-job", "§1", func(c *check) {
 		n := c.node()
@@ -79,12 +79,13 @@ var allocationLists = []behaviour{
 	}},
 	{"allocs-list-blocks", "§1 Blocking", func(c *check) {
 		c.node()
+		c.awaitRunning(c.run(c.job("service", 1)), 1) // a list that never had any has the index 0, and isn't waited for
 		_, meta, err := c.api.Allocations().List(nil)
 		c.must(err)
 		c.run(c.job("service", 1))
 		_, next, err := c.api.Allocations().List(&api.QueryOptions{WaitIndex: meta.LastIndex, WaitTime: 20 * time.Second})
 		c.must(err)
-		c.holds("the index grew", next.LastIndex > meta.LastIndex)
+		c.holds("the index grew", next.LastIndex > meta.LastIndex, meta.LastIndex, next.LastIndex)
 	}},
 }
 
@@ -138,8 +139,14 @@ var jobs = []behaviour{
 		c.node()
 		job := c.run(c.job("service", 1))
 		c.awaitRunning(job, 1)
-		_, _, err := c.api.Jobs().Scale(job, "group", new(2), "more", false, nil, nil)
-		c.must(err)
+		// The job's first deployment has to be over, where there are any.
+		c.await("it to be scaled", func() error {
+			_, _, err := c.api.Jobs().Scale(job, "group", new(2), "more", false, nil, nil)
+			if err != nil && !strings.Contains(err.Error(), "job scaling blocked due to active deployment") {
+				c.fatalf("%w", err)
+			}
+			return err
+		})
 		c.awaitRunning(job, 2)
 		status, _, err := c.api.Jobs().ScaleStatus(job, nil)
 		c.must(err)
@@ -161,6 +168,7 @@ var jobs = []behaviour{
 		c.node()
 		job := c.run(c.job("service", 1))
 		c.awaitRunning(job, 1)
+		c.awaitDeployed(job)
 		_, _, err := c.api.Jobs().Deregister(job, true, nil)
 		c.must(err)
 		_, _, err = c.api.Jobs().Info(job, nil)
@@ -236,6 +244,11 @@ var jobs = []behaviour{
 		j.TaskGroups = nil
 		_, _, err := c.api.Jobs().Register(j, nil)
 		c.holds("an error", err != nil && strings.Contains(err.Error(), "Missing job task groups"), err)
+	}},
+	{"job-logs-have-to-fit-into-its-disk", "seen of 1.11.3", func(c *check) {
+		c.pool()
+		_, _, err := c.api.Jobs().Register(c.job("service", 1, func(j *api.Job) { j.TaskGroups[0].Tasks[0].LogConfig = nil }), nil)
+		c.refused(err, http.StatusInternalServerError, "log storage (100 MB) must be less than requested disk capacity (10 MB)")
 	}},
 	{"job-listed-with-its-summary", "§2", func(c *check) {
 		c.pool()

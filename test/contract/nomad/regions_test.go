@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/nomad/api"
 
@@ -58,7 +57,7 @@ var regions = []behaviour{
 // federated starts a server of another region, which joins this one's.
 func (c *check) federated() (server *nomad.Server, region string) {
 	region = "eu-" + c.id[len(c.id)-8:]
-	s, err := nomad.StartServer(c.ctx, nomad.ServerOptions{Bin: c.bin, Dir: c.dir(), Region: region, Federate: c.Server, HeartbeatGrace: 2 * time.Second})
+	s, err := nomad.StartServer(c.ctx, nomad.ServerOptions{Bin: c.bin, Dir: c.dir(), Region: region, Federate: c.Server, HeartbeatGrace: grace})
 	c.must(err)
 	c.later(s.Stop)
 	c.await("the other region", func() error {

@@ -279,7 +279,7 @@ var pools = []behaviour{
 		own, _, err := c.api.Allocations().List(&api.QueryOptions{Filter: filter})
 		c.must(err)
 		c.equal("in the default namespace", len(own), 0)
-		_, _, err = c.api.Jobs().Deregister(*j.ID, true, &api.WriteOptions{Namespace: c.id})
+		_, _, err = c.api.Jobs().Deregister(*j.ID, false, &api.WriteOptions{Namespace: c.id})
 		c.must(err)
 	}},
 }

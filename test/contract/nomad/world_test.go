@@ -158,18 +158,30 @@ func (c *check) pool() {
 	c.must(err)
 }
 
-// run registers a job, and removes it at the end.
+// run registers a job, and stops it at the end. It isn't purged: a server of Nomad 1.11.3 was seen to crash when that came while it made the
+// job's deployment.
 func (c *check) run(j *api.Job) string {
 	_, _, err := c.api.Jobs().Register(j, nil)
 	c.must(err)
 	c.later(func() error {
-		_, _, err := c.Client.Jobs().Deregister(*j.ID, true, nil)
+		_, _, err := c.Client.Jobs().Deregister(*j.ID, false, nil)
 		if err != nil && strings.Contains(err.Error(), "not found") {
 			err = nil
 		}
 		return err
 	})
 	return *j.ID
+}
+
+// awaitDeployed waits until no deployment of the job is under way, where there are any.
+func (c *check) awaitDeployed(job string) {
+	c.await("the deployment", func() error {
+		d, _, err := c.api.Jobs().LatestDeployment(job, nil)
+		if err == nil && d != nil && d.Status != api.DeploymentStatusSuccessful {
+			err = errors.New("it is " + d.Status)
+		}
+		return err
+	})
 }
 
 func (c *check) allocations(job string) []*api.AllocationListStub {

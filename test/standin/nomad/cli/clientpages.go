@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/acl"
+	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/client"
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/server"
 )
 
@@ -21,7 +22,7 @@ func (a *running) clientPages(servers http.Handler) http.Handler {
 			a.self(w, r)
 		case strings.HasPrefix(path, "/v1/client/") && a.here(r):
 			if err := a.mayClient(r); err != nil {
-				refuse(w, err)
+				refuse(w, path, err)
 				return
 			}
 			own.ServeHTTP(w, r)
@@ -39,7 +40,7 @@ func (a *running) self(w http.ResponseWriter, r *http.Request) {
 		err = acl.ErrPermissionDenied
 	}
 	if err != nil {
-		refuse(w, err)
+		refuse(w, r.URL.Path, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -99,9 +100,11 @@ func (a *running) resolve(r *http.Request) (*acl.ACL, error) {
 	return a.client.Resolve(r.Context(), secret)
 }
 
-func refuse(w http.ResponseWriter, err error) {
+func refuse(w http.ResponseWriter, path string, err error) {
 	code := http.StatusInternalServerError
-	if strings.HasSuffix(err.Error(), acl.ErrPermissionDenied.Message) || strings.HasSuffix(err.Error(), acl.ErrTokenNotFound.Message) {
+	if client.ReadsFile(path) {
+		code = http.StatusOK
+	} else if strings.HasSuffix(err.Error(), acl.ErrPermissionDenied.Message) || strings.HasSuffix(err.Error(), acl.ErrTokenNotFound.Message) {
 		code = http.StatusForbidden
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -22,8 +22,8 @@ func (c *Client) pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/client/fs/ls/{id}", c.onFile(list))
 	mux.HandleFunc("GET /v1/client/fs/stat/{id}", c.onFile(stat))
-	mux.HandleFunc("GET /v1/client/fs/cat/{id}", c.onFile(cat))
-	mux.HandleFunc("GET /v1/client/fs/readat/{id}", c.onFile(cat))
+	mux.HandleFunc("GET /v1/client/fs/cat/{id}", asFile(c.onFile(cat)))
+	mux.HandleFunc("GET /v1/client/fs/readat/{id}", asFile(c.onFile(cat)))
 	mux.HandleFunc("GET /v1/client/fs/logs/{id}", c.logs)
 	mux.HandleFunc("/v1/client/allocation/{id}/exec", c.exec)
 	mux.HandleFunc("GET /v1/client/allocation/{id}/stats", func(w http.ResponseWriter, _ *http.Request) { sendJSON(w, map[string]any{}) })
@@ -81,6 +81,21 @@ func (c *Client) onFile(do func(w http.ResponseWriter, r *http.Request, path str
 		}
 	}
 }
+
+// ReadsFile reports if the path is of a file that is read at once. Nomad has begun its answer when it looks: whatever is wrong comes with
+// 200, as if it were the file (seen of 1.11.3).
+func ReadsFile(path string) bool {
+	return strings.HasPrefix(path, "/v1/client/fs/cat/") || strings.HasPrefix(path, "/v1/client/fs/readat/")
+}
+
+func asFile(do http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { do(begun{w}, r) }
+}
+
+// begun is an answer whose status was sent.
+type begun struct{ http.ResponseWriter }
+
+func (b begun) WriteHeader(int) { b.ResponseWriter.WriteHeader(http.StatusOK) }
 
 func info(i fs.FileInfo) api.AllocFileInfo {
 	return api.AllocFileInfo{Name: i.Name(), IsDir: i.IsDir(), Size: i.Size(), FileMode: i.Mode().String(), ModTime: i.ModTime()}

@@ -62,7 +62,7 @@ type Actions struct {
 func (d *Drainer) Requested(nodeID string, now time.Time) { d.look(nodeID, now.Add(settleDelay)) }
 
 // Ended notes that an allocation has come to its end. The end of one of a sysbatch job is noticed by nobody (facts/nomad.md §2 stall 1),
-// nor is one that falls into the time for which requests to migrate are gathered (stall 2).
+// nor is one of a service or batch job that falls into the time for which requests to migrate are gathered (stall 2; of batch jobs seen of 1.11.3).
 func (d *Drainer) Ended(a *api.Allocation, now time.Time) {
 	kind := ""
 	if a.Job != nil {
@@ -71,7 +71,7 @@ func (d *Drainer) Ended(a *api.Allocation, now time.Time) {
 	if kind == state.TypeSysBatch && d.Quirks.SysBatchStall != Never {
 		return
 	}
-	if kind == state.TypeService && !d.flush.IsZero() && d.Quirks.ConcurrentStall != Never {
+	if (kind == state.TypeService || kind == state.TypeBatch) && !d.flush.IsZero() && d.Quirks.ConcurrentStall != Never {
 		return
 	}
 	d.look(a.NodeID, now.Add(settleDelay))

@@ -153,19 +153,21 @@ func TestStallOfSysBatch(t *testing.T) {
 
 // What ends while requests to migrate others are gathered is missed (stall 2).
 func TestStallOfConcurrentDrains(t *testing.T) {
-	for quirk, stalls := range map[Quirk]bool{AsNomad: true, Never: false} {
-		w, d := &world{}, &Drainer{Quirks: Quirks{ConcurrentStall: quirk}}
-		w.drain("m", time.Hour, false)
-		w.drain("n", time.Hour, false)
-		gone := w.run("m", "a", state.TypeService, 2, 2)
-		w.run("n", "b", state.TypeService, 2, 2)
-		d.Requested("m", start)
-		d.Requested("n", start)
-		step(d, w, 100*time.Millisecond) // a request is gathered for a second from now
-		gone.ClientStatus = state.ClientComplete
-		d.Ended(gone, start.Add(500*time.Millisecond))
-		if _, done := step(d, w, 900*time.Millisecond); slices.Contains(done, "m") == stalls {
-			t.Errorf("quirk %v: done %v", quirk, done)
+	for _, kind := range []string{state.TypeService, state.TypeBatch} {
+		for quirk, stalls := range map[Quirk]bool{AsNomad: true, Never: false} {
+			w, d := &world{}, &Drainer{Quirks: Quirks{ConcurrentStall: quirk}}
+			w.drain("m", time.Hour, false)
+			w.drain("n", time.Hour, false)
+			gone := w.run("m", "a", kind, 2, 2)
+			w.run("n", "b", state.TypeService, 2, 2)
+			d.Requested("m", start)
+			d.Requested("n", start)
+			step(d, w, 100*time.Millisecond) // a request is gathered for a second from now
+			gone.ClientStatus = state.ClientComplete
+			d.Ended(gone, start.Add(500*time.Millisecond))
+			if _, done := step(d, w, 900*time.Millisecond); slices.Contains(done, "m") == stalls {
+				t.Errorf("%s, quirk %v: done %v", kind, quirk, done)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -18,10 +19,10 @@ import (
 var clientRoutes = map[string]methods{
 	"/v1/client/fs/ls/{id}":                {get: onAllocation(acl.ReadFS)},
 	"/v1/client/fs/stat/{id}":              {get: onAllocation(acl.ReadFS)},
-	"/v1/client/fs/cat/{id}":               {get: onAllocation(acl.ReadFS)},
-	"/v1/client/fs/readat/{id}":            {get: onAllocation(acl.ReadFS)},
-	"/v1/client/fs/stream/{id}":            {get: onAllocation(acl.ReadFS)},
-	"/v1/client/fs/logs/{id}":              {get: onAllocation(acl.ReadLogs, acl.ReadFS)},
+	"/v1/client/fs/cat/{id}":               {get: asFile(onAllocation(acl.ReadFS))},
+	"/v1/client/fs/readat/{id}":            {get: asFile(onAllocation(acl.ReadFS))},
+	"/v1/client/fs/stream/{id}":            {get: withoutStatus(onAllocation(acl.ReadFS))},
+	"/v1/client/fs/logs/{id}":              {get: withoutStatus(onAllocation(acl.ReadLogs, acl.ReadFS))},
 	"/v1/client/allocation/{id}/stats":     {get: onAllocation(acl.ReadJob)},
 	"/v1/client/allocation/{id}/checks":    {get: onAllocation(acl.ReadJob)},
 	"/v1/client/allocation/{id}/exec":      {get: onAllocation(acl.AllocExec)},
@@ -51,6 +52,29 @@ func onAllocation(capabilities ...string) handler {
 			}
 		}
 		return nil, acl.ErrPermissionDenied
+	}
+}
+
+// asFile says with 200, as if it were the file, whatever is wrong: Nomad has begun its answer when it looks (seen of 1.11.3).
+func asFile(do handler) handler {
+	return func(c *call) (any, error) {
+		value, err := do(c)
+		if err != nil && !errors.Is(err, errAnswered) {
+			_, text := statusOf(err)
+			err = fail(http.StatusOK, "%s", text)
+		}
+		return value, err
+	}
+}
+
+// withoutStatus has the servers refuse what is sent in pieces with a 500 (seen of 1.11.3); the node's own agent says 403.
+func withoutStatus(do handler) handler {
+	return func(c *call) (any, error) {
+		value, err := do(c)
+		if errors.Is(err, acl.ErrPermissionDenied) {
+			err = fail(http.StatusInternalServerError, "%s", acl.ErrPermissionDenied.Message)
+		}
+		return value, err
 	}
 }
 

@@ -1,6 +1,9 @@
 package httpapi_test
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -77,7 +80,7 @@ func TestWhatTheClientAnswers(t *testing.T) {
 		return nil
 	})
 	w.must(err)
-	path := "/v1/client/fs/cat/" + alloc + "?path=f"
+	path := "/v1/client/fs/stat/" + alloc + "?path=f"
 	if _, err := w.client.Raw().Response(path, nil); statusOf(err) != http.StatusNotFound || !strings.Contains(err.Error(), "No path to node") {
 		t.Errorf("without a connection: %v", err)
 	}
@@ -98,12 +101,20 @@ func TestWhatTheClientAnswers(t *testing.T) {
 		text := make([]byte, 200)
 		n, _ := reader.Read(text)
 		w.must(reader.Close())
-		if got := string(text[:n]); got != "/v1/client/fs/cat/"+alloc+" f" {
+		if got := string(text[:n]); got != "/v1/client/fs/stat/"+alloc+" f" {
 			t.Errorf("got %q", got)
 		}
 	}
-	if _, err := w.client.Raw().Response("/v1/client/fs/cat/"+uuid.NewString(), nil); statusOf(err) != http.StatusNotFound {
+	unknown := uuid.NewString()
+	if _, err := w.client.Raw().Response("/v1/client/fs/stat/"+unknown, nil); statusOf(err) != http.StatusNotFound {
 		t.Errorf("unknown allocation: %v", err)
+	}
+	reader, err := w.client.Raw().Response("/v1/client/fs/cat/"+unknown, nil)
+	w.must(err)
+	text, err := io.ReadAll(reader)
+	w.must(errors.Join(err, reader.Close()))
+	if want := fmt.Sprintf("Unknown allocation %q", unknown); string(text) != want {
+		t.Errorf("got %q as if it were the file, want %q", text, want)
 	}
 }
 

@@ -55,7 +55,7 @@ func (c *call) before(key string) bool {
 }
 
 // filter compiles an expression. What it doesn't understand, in the expression or later in an item, fails the whole list with a
-// 400 (facts/nomad.md §1): dotted keys of Meta, fields that aren't there, anything below a nil pointer.
+// 400 with these words (facts/nomad.md §1, seen of 1.11.3): dotted keys of Meta, fields that aren't there, anything below a nil pointer.
 func filter(expression string) (func(any) (bool, error), error) {
 	if expression == "" {
 		return func(any) (bool, error) { return true, nil }, nil
@@ -67,7 +67,7 @@ func filter(expression string) (func(any) (bool, error), error) {
 	return func(item any) (bool, error) {
 		ok, err := evaluator.Evaluate(item)
 		if err != nil {
-			return false, badRequest("failed to filter results: %v", err)
+			return false, badRequest("failed to read result page: %v", err)
 		}
 		return ok, nil
 	}, nil

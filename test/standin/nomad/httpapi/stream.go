@@ -16,7 +16,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/server"
 )
 
-var streamRoutes = map[string]methods{"/v1/event/stream": {get: eventStream}}
+var streamRoutes = map[string]methods{"/v1/event/stream": {get: eventStream, open: true}} // it looks at the token itself
 
 // streamBeat is how often a stream that has nothing to say shows that it lives (facts/nomad.md §1).
 const streamBeat = 30 * time.Second
@@ -82,8 +82,8 @@ func eventStream(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.mayStream(t); err != nil {
-		return nil, err
+	if c.resolve() != nil || c.mayStream(t) != nil {
+		return nil, c.keepSilent()
 	}
 	subscription := c.api.server.Events.Subscribe(c.q.index)
 	c.w.Header().Set("Content-Type", "application/json")
@@ -118,6 +118,17 @@ func eventStream(c *call) (any, error) {
 			return nil, errAnswered
 		}
 	}
+}
+
+// keepSilent is how Nomad refuses a stream: with a good status, and then without a word until the caller goes (seen of 1.11.3).
+func (c *call) keepSilent() error {
+	c.w.Header().Set("Content-Type", "application/json")
+	c.w.Header().Set("Cache-Control", "no-cache")
+	c.w.WriteHeader(http.StatusOK)
+	if err := http.NewResponseController(c.w).Flush(); err == nil {
+		<-c.r.Context().Done()
+	}
+	return errAnswered
 }
 
 func (c *call) next(s *server.Subscription) (server.Events, error) {

@@ -64,8 +64,29 @@ func (s *Server) canonical(in *api.Job) (*api.Job, error) {
 		if len(g.Tasks) == 0 {
 			return nil, invalid("1 error occurred:\n\t* Task group %s validation failed: 1 error occurred:\n\t* Missing tasks for task group\n\n\n\n", state.Value(g.Name))
 		}
+		if err := logsFit(g); err != nil {
+			return nil, err
+		}
 	}
 	return &job, nil
+}
+
+// logsFit refuses a group with a task whose logs may fill its disk (seen of 1.11.3). Each task is looked at alone.
+func logsFit(g *api.TaskGroup) error {
+	if g.EphemeralDisk == nil {
+		return nil
+	}
+	disk := state.Value(g.EphemeralDisk.SizeMB)
+	for _, t := range g.Tasks {
+		if t.LogConfig == nil || state.Value(t.LogConfig.Disabled) {
+			continue
+		}
+		if logs := state.Value(t.LogConfig.MaxFiles) * state.Value(t.LogConfig.MaxFileSizeMB); logs >= disk {
+			return invalid("1 error occurred:\n\t* Task group %s validation failed: 1 error occurred:\n\t* Task %s validation failed: 1 error occurred:\n\t* 1 error occurred:\n\t* log storage (%d MB) must be less than requested disk capacity (%d MB)\n\n\n\n\n\n\n\n",
+				state.Value(g.Name), t.Name, logs, disk)
+		}
+	}
+	return nil
 }
 
 func (s *Server) admitJob(tx *state.Txn, job *api.Job, r api.JobRegisterRequest) error {
