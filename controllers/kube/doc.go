@@ -1,3 +1,3 @@
-// Package kube is what the controllers share about Kubernetes: patches, refusals, Events, metrics, and when to look again. It knows nothing of
-// pools, members or Nomad.
+// Package kube is what the controllers share of their work with the API server: patches, refusals, the length of what is said, Events,
+// metrics, and when to look again. It asks Nomad nothing and decides nothing.
 package kube

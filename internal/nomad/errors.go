@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -85,11 +86,19 @@ func kindOfResponse(response api.UnexpectedResponseError) error {
 		return ErrNodeNotFound
 	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout,
 		code == http.StatusTooManyRequests,
-		strings.Contains(body, "No cluster leader"), strings.Contains(body, "No path to region"):
+		strings.Contains(body, "No cluster leader"), strings.Contains(body, "No path to region"),
+		code == http.StatusInternalServerError && betweenServers.MatchString(body):
 		return ErrUnreachable
 	}
 	return nil
 }
+
+// betweenServers is what a server says that didn't reach another: it is a 500, and says nothing of what was asked for (Nomad:
+// helper/pool/pool.go, nomad/rpc.go forward).
+var betweenServers = regexp.MustCompile(`failed to get conn|(dial|read|write) tcp |connection re(fused|set)|i/o timeout|session shutdown|rpc error: EOF`)
+
+// ownPort is the end of a connection that differs each time.
+var ownPort = regexp.MustCompile(`\S+:\d+->`)
 
 // statusOf is the HTTP status and text of the answer that err stands for; 0: there was none.
 func statusOf(err error) (int, string) {
@@ -107,7 +116,7 @@ func Cause(err error) string {
 		if body == "" {
 			body = http.StatusText(code)
 		}
-		return fmt.Sprintf("%d %s", code, body)
+		return fmt.Sprintf("%d %s", code, ownPort.ReplaceAllString(body, ""))
 	}
 	var (
 		dns     *net.DNSError

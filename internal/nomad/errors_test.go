@@ -5,8 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"syscall"
@@ -24,6 +26,7 @@ func TestErrorKinds(t *testing.T) {
 		"expired token":       {refusal{code: http.StatusInternalServerError, body: "ACL token expired"}, ErrForbidden},
 		"missing, in a write": {refusal{code: http.StatusInternalServerError, body: "node not found"}, ErrNodeNotFound},
 		"no leader":           {refusal{code: http.StatusInternalServerError, body: "No cluster leader"}, ErrUnreachable},
+		"another server":      {refusal{code: http.StatusInternalServerError, body: "rpc error: failed to get conn: dial tcp 10.0.0.6:4647: connect: connection refused"}, ErrUnreachable},
 		"proxy":               {refusal{code: http.StatusBadGateway, body: "<html>"}, ErrUnreachable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,5 +79,44 @@ func TestCauseIsStable(t *testing.T) {
 		if a, b := Cause(errs[0]), Cause(errs[1]); a != b || !strings.Contains(a, want) {
 			t.Errorf("%q and %q, want %q", a, b, want)
 		}
+	}
+}
+
+// Nor may it where a server tells of its own connections.
+func TestCauseIsStableBetweenServers(t *testing.T) {
+	f := newFakeServer(t)
+	said := map[string]bool{}
+	for _, port := range []int{40006, 51234} {
+		f.refuse["/"] = refusal{code: http.StatusInternalServerError, body: fmt.Sprintf("rpc error: read tcp 10.0.0.5:%d->10.0.0.6:4647: read: connection reset by peer", port)}
+		said[Cause(direct(f).Cordon(t.Context(), nodeA))] = true
+	}
+	if len(said) != 1 || !said["500 rpc error: read tcp 10.0.0.6:4647: read: connection reset by peer"] {
+		t.Errorf("%v", said)
+	}
+}
+
+// Answers that come in time, but without end, hold a worker no longer than a few of them may take.
+func TestInspectEndsWhateverTheServerSays(t *testing.T) {
+	const each, policies = 50 * time.Millisecond, 100
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Nomad-Index", "7")
+		w.Header().Set("X-Nomad-KnownLeader", "true")
+		time.Sleep(each)
+		answer := `{}`
+		switch r.URL.Path {
+		case "/v1/acl/token/self":
+			answer = `{"AccessorID":"x","Type":"client"}`
+		case "/v1/acl/policies":
+			answer = `[{"Name":"p"}` + strings.Repeat(`,{"Name":"p"}`, policies) + `]`
+		case "/v1/acl/policy/p":
+			answer = `{"RulesJSON":{"Namespaces":[{"Name":"*","Capabilities":["read-job"]}],"Node":{"Policy":"write"}}}`
+		}
+		_, _ = io.WriteString(w, answer)
+	}))
+	defer server.Close()
+	began := time.Now()
+	_, err := NewClusters(Options{RequestTimeout: 500 * time.Millisecond}).Get(Connection{Address: server.URL, Token: "t"}).Inspect(t.Context(), nodeA)
+	if took := time.Since(began); !errors.Is(err, ErrUnreachable) || took < time.Second || took > 4*time.Second {
+		t.Errorf("after %s: %v", took, err)
 	}
 }

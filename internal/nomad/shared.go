@@ -63,8 +63,14 @@ func (c *cluster) TrackAllocations(nodeID string, on bool) {
 	}
 }
 
+// inspectLimit is how many times as long as a single request all of one Inspect may take: how many there are depends on what the server
+// says, and who waits is one of few workers that all pools share.
+const inspectLimit = 3
+
 func (c *cluster) Inspect(ctx context.Context, nodeID string) (Inspection, error) {
 	c.use()
+	ctx, cancel := context.WithTimeout(ctx, inspectLimit*c.remote.timeout)
+	defer cancel()
 	inspection, err := c.inspect(ctx, nodeID)
 	c.noteError(err)
 	if err != nil {
