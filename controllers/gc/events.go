@@ -11,7 +11,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
 )
 
-// gcEvents are the Events of what is swept. One function each, so that their wording stays the same everywhere. They are sent after the change that
+// emitter sends the Events of what is swept. One function each, so that their wording stays the same everywhere. They are sent after the change that
 // they tell of has been written.
 type emitter struct{ kube.EventSink }
 

@@ -19,10 +19,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
 )
 
-// sweepSettling is how long a Nomad must have been healthy under one leader before a node that is down counts as such.
+// settling is how long a Nomad must have been healthy under one leader before a node that is down counts as such.
 const settling = time.Minute
 
-// sweepScope is one look: what was read, and what was made of it.
+// scope is one look: what was read, and what was made of it.
 type scope struct {
 	sweep.Observed
 	pools    map[string]*v1alpha1.NomadNodePool // by UID

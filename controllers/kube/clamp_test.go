@@ -18,7 +18,7 @@ func TestClampKeepsWholeCharacters(t *testing.T) {
 	}
 }
 
-// No condition is written past setCondition.
+// No condition is written past SetCondition.
 func TestConditionsAreSetInOnePlace(t *testing.T) {
 	files, err := filepath.Glob("../*/*.go")
 	if err != nil || len(files) < 10 {

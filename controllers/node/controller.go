@@ -90,7 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return kube.Result(ctx, acted, nextLook(d.Wake), actErr)
 }
 
-// nextMemberLook is when to look again. A member needs Nomad's watcher, which ends when nobody has asked for it for long, and of a
+// nextLook is when to look again. A member needs Nomad's watcher, which ends when nobody has asked for it for long, and of a
 // pool that is gone, its members orphaned, nobody else does.
 func nextLook(wake time.Duration) time.Duration {
 	if wake <= 0 || wake > nomadlink.Refresh {

@@ -23,7 +23,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// nodeScope is one member in one reconcile: what was read, and what was made of it.
+// scope is one member in one reconcile: what was read, and what was made of it.
 type scope struct {
 	node     *v1alpha1.NomadNode
 	vm       *kubevirtv1.VirtualMachine         // nil: none of this name

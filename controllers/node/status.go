@@ -13,7 +13,7 @@ import (
 
 const maxBlocking = 5
 
-// setNodeStatus writes what was observed and decided into the status of the member's object in memory.
+// setStatus writes what was observed and decided into the status of the member's object in memory.
 func setStatus(s *scope, d member.Decision) {
 	st, o := &s.node.Status, s.observed
 	st.ObservedGeneration = s.node.Generation

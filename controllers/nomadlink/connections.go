@@ -26,7 +26,7 @@ const (
 	// credentialsTTL is how long credentials aren't read again.
 	credentialsTTL = 5 * time.Second
 	// credentialsKept is how long a credentials Secret is remembered after it was last needed. Who needs one looks more often,
-	// however long it waits (linkRefresh).
+	// however long it waits (Refresh).
 	credentialsKept = time.Hour
 )
 

@@ -16,8 +16,8 @@ import (
 // NodeIDIndex finds a member by its Nomad node ID.
 const NodeIDIndex = "spec.nodeID"
 
-// Queue is that of a controller.
-type Queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
+// queue is that of a controller.
+type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
 
 // NomadSource is the source of events that come from Nomad: it wakes the members whose nodes or allocations have changed, and
 // everything when Nomad comes or goes.
@@ -25,7 +25,7 @@ type NomadSource struct {
 	Reader       client.Reader
 	mu           sync.Mutex
 	ctx          context.Context // the controllers'
-	pools, nodes Queue
+	pools, nodes queue
 }
 
 // OfPools is the source of the controller of pools.
@@ -34,8 +34,8 @@ func (n *NomadSource) OfPools() source.Func { return n.into(&n.pools) }
 // OfNodes is the source of the controller of members.
 func (n *NomadSource) OfNodes() source.Func { return n.into(&n.nodes) }
 
-func (n *NomadSource) into(q *Queue) source.Func {
-	return func(ctx context.Context, of Queue) error {
+func (n *NomadSource) into(q *queue) source.Func {
+	return func(ctx context.Context, of queue) error {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.ctx, *q = ctx, of
@@ -60,7 +60,7 @@ func (n *NomadSource) Changed(nodeIDs []string) {
 	}
 }
 
-func (n *NomadSource) everything(ctx context.Context, pools, nodes Queue) {
+func (n *NomadSource) everything(ctx context.Context, pools, nodes queue) {
 	var l v1alpha1.NomadNodePoolList
 	if err := n.Reader.List(ctx, &l); err != nil {
 		log.FromContext(ctx).Error(err, "NomadNodePools can't be listed to tell them of a change in Nomad")
@@ -72,7 +72,7 @@ func (n *NomadSource) everything(ctx context.Context, pools, nodes Queue) {
 }
 
 // add wakes the members that an option of a list names. The cache serves the list, so that it fails only while the process ends.
-func (n *NomadSource) add(ctx context.Context, nodes Queue, which ...client.ListOption) {
+func (n *NomadSource) add(ctx context.Context, nodes queue, which ...client.ListOption) {
 	var l v1alpha1.NomadNodeList
 	if err := n.Reader.List(ctx, &l, which...); err != nil {
 		log.FromContext(ctx).Error(err, "NomadNodes can't be listed to tell them of a change in Nomad")

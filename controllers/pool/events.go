@@ -5,7 +5,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 )
 
-// poolEvents are the Events of pools. One function each, so that their wording stays the same everywhere. They are sent after the change that
+// emitter sends the Events of pools. One function each, so that their wording stays the same everywhere. They are sent after the change that
 // they tell of has been written.
 type emitter struct{ kube.EventSink }
 

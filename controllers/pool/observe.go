@@ -15,7 +15,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
-// poolScope is one pool in one reconcile: what was read, and what was made of it.
+// scope is one pool in one reconcile: what was read, and what was made of it.
 type scope struct {
 	pool     *v1alpha1.NomadNodePool
 	members  map[string]*v1alpha1.NomadNode

@@ -13,7 +13,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
-// setPoolStatus writes what was observed and decided into the status of the pool's object in memory.
+// setStatus writes what was observed and decided into the status of the pool's object in memory.
 func setStatus(s *scope, plan pool.Plan) {
 	st := &s.pool.Status
 	c := pool.Count(s.snapshot)

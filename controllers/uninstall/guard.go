@@ -51,7 +51,7 @@ type Guard struct {
 	// live reads past the cache, which would otherwise watch every admission policy there is.
 	live   client.Reader
 	clock  clock.PassiveClock
-	events kube.EventSink
+	events emitter
 	// guarded is what was last written; nil: nothing yet.
 	guarded *bool
 	// looked is when the policies were looked at last.
@@ -62,7 +62,7 @@ type Guard struct {
 
 // New makes the guard.
 func New(d kube.Deps) *Guard {
-	return &Guard{client: d.Client, live: d.Live, clock: d.Clock, events: kube.EventSink{EventRecorder: d.Recorder}}
+	return &Guard{client: d.Client, live: d.Live, clock: d.Clock, events: emitter{kube.EventSink{EventRecorder: d.Recorder}}}
 }
 
 // Setup adds it to a manager.
@@ -94,7 +94,7 @@ func (u *Guard) reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, err
 	u.guarded, u.looked = &used, now
 	u.tell(ctx, unsafe)
 	if toggled {
-		log.FromContext(ctx).Info("looked to the guards against the installation's removal", "Guard", used, "complete", len(unsafe) == 0)
+		log.FromContext(ctx).Info("looked to the guards against the installation's removal", "inUse", used, "complete", len(unsafe) == 0)
 	}
 	return ctrl.Result{RequeueAfter: guardInterval}, nil
 }
@@ -104,7 +104,7 @@ func (u *Guard) tell(ctx context.Context, unsafe []unguarded) {
 	message := saysUnguarded(unsafe)
 	if message != "" && message != u.told {
 		log.FromContext(ctx).Info(message)
-		u.events.Warn(unsafe[0].object, "GuardBroken", "Guard", "%s", message)
+		u.events.guardBroken(unsafe[0].object, message)
 	}
 	u.told = message
 }

@@ -61,7 +61,7 @@ func TestInstallationIsGuardedWhileThereAreMembers(t *testing.T) {
 }
 
 func guardOf(c client.Client) *Guard {
-	return &Guard{client: c, live: c, clock: clocktesting.NewFakePassiveClock(now), events: kube.EventSink{EventRecorder: events.NewFakeRecorder(10)}}
+	return &Guard{client: c, live: c, clock: clocktesting.NewFakePassiveClock(now), events: emitter{kube.EventSink{EventRecorder: events.NewFakeRecorder(10)}}}
 }
 
 // installed are the policies and their bindings.
@@ -78,7 +78,7 @@ func installed() []client.Object {
 func TestGuardsAreLookedAfter(t *testing.T) {
 	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(installed()...).Build()
 	clock, told := clocktesting.NewFakePassiveClock(now), events.NewFakeRecorder(10)
-	u := &Guard{client: c, live: c, clock: clock, events: kube.EventSink{EventRecorder: told}}
+	u := &Guard{client: c, live: c, clock: clock, events: emitter{kube.EventSink{EventRecorder: told}}}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {

@@ -36,7 +36,7 @@ type Options struct {
 	// IdleAfter is how long a cluster is watched after it was last asked for anything, View and Allocations included. Nobody
 	// is told by OnChange any more after that. So whoever waits for a change has to look again now and then, well within
 	// this time, if only at the View that it gets from Clusters.Get; it is the same for a pool and for a member that drains
-	// alone, its pool gone or moved to another cluster. The reconcilers do each 3 min (controllers: linkRefresh). Default
+	// alone, its pool gone or moved to another cluster. The reconcilers do each 3 min (controllers/nomadlink: Refresh). Default
 	// 10 min.
 	IdleAfter time.Duration
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
 )
 
-// viewLimit is how old the controller's view of Nomad may be before it counts as unknown (controllers/connections.go).
+// viewLimit is how old the controller's view of Nomad may be before it counts as unknown (controllers/nomadlink: ViewLimit).
 const viewLimit = 30 * time.Second
 
 // While Nomad is away nobody is chosen to leave, and who is leaving already goes no further. When it is back all go on.

@@ -22,7 +22,7 @@ const (
 	pollAllocations = time.Second
 	// checkToken is how often the token is looked at. The real ones take 3 min, and look at once when they are refused.
 	checkToken = time.Minute
-	// viewLimit is how old a view may be (controllers: viewLimit).
+	// viewLimit is how old a view may be (controllers/nomadlink: ViewLimit).
 	viewLimit = 30 * time.Second
 )
 
