@@ -45,7 +45,7 @@ func TestTroubleshootingHasARowForEachReason(t *testing.T) {
 			t.Errorf("docs/troubleshooting.md has no row for the reason %s", c[1])
 		}
 	}
-	said := read(t, "pool/events.go") + read(t, "node/events.go") + read(t, "gc/events.go")
+	said := read(t, "pool/events.go") + read(t, "node/events.go") + read(t, "gc/events.go") + read(t, "uninstall/events.go")
 	for _, call := range regexp.MustCompile(`e\.Warn(?:Of)?\([a-z]+, (?:[a-z]+, )?"([A-Za-z]+)"`).FindAllStringSubmatch(said, -1) {
 		if !strings.Contains(text, "**E** `"+call[1]+"`") {
 			t.Errorf("docs/troubleshooting.md has no row for the event %s", call[1])
