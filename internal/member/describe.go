@@ -205,7 +205,7 @@ func atTheLatest(o Observed) string {
 // retained reports that a drain is past its deadline and goes on.
 func retained(o Observed) bool {
 	r := o.Record
-	return r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && !o.Now.Before(r.Drain.Deadline.Time)
+	return r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && pastDeadline(o)
 }
 
 // unread says what becomes of a drain whose allocations can't be listed.

@@ -83,7 +83,7 @@ func missing(o Observed) time.Duration {
 	if !o.Record.Joined || !o.Instance.Exists {
 		return 0
 	}
-	return o.Record.Drain.Deadline.Add(stopGrace(o, ForceGrace)).Sub(o.Now)
+	return untilGivenUp(o)
 }
 
 func retainedAbsent(o Observed) bool {
@@ -111,8 +111,7 @@ func drainBlind(o Observed) Decision {
 	if o.Nomad.NotAsked || o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
 		return Decision{Step: Wait}
 	}
-	end := o.Record.Drain.Deadline.Add(stopGrace(o, ForceGrace))
-	if left := end.Sub(o.Now); left > 0 {
+	if left := untilGivenUp(o); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
 	d := markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and Nomad can't be asked; the member was deleted, so it goes all the same.")
@@ -129,7 +128,7 @@ func drainSent(o Observed) bool {
 // mustForce is true when the deadline has passed and the drain that is running isn't ours, so that Nomad doesn't know
 // of the deadline. Allocations that can't be listed may be there.
 func mustForce(o Observed) bool {
-	return o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !o.Now.Before(o.Record.Drain.Deadline.Time) &&
+	return o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && pastDeadline(o) &&
 		o.Nomad.DrainIntent != o.Record.Drain.ID && (!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
 }
 
@@ -194,6 +193,11 @@ func forceEnd(o Observed) time.Time {
 	return end.Add(stopGrace(o, MostGrace))
 }
 
+// untilGivenUp is how much longer a node is waited for of which Nomad tells nothing, or not as of the member's.
+func untilGivenUp(o Observed) time.Duration {
+	return o.Record.Drain.Deadline.Add(stopGrace(o, ForceGrace)).Sub(o.Now)
+}
+
 // stopGrace is how long after the deadline tasks get to stop, as their jobs were promised; unknown if nobody knows what they were. It
 // is of no use to tasks whose node is down, or that have no machine: nobody tells them to stop.
 func stopGrace(o Observed, unknown time.Duration) time.Duration {
@@ -234,7 +238,7 @@ func kickOr(o Observed, otherwise Decision) Decision {
 		return otherwise
 	}
 	// Somebody else's drain is left alone until the deadline, and may have none of its own.
-	ours := o.Nomad.DrainIntent == o.Record.Drain.ID || !o.Now.Before(o.Record.Drain.Deadline.Time)
+	ours := o.Nomad.DrainIntent == o.Record.Drain.ID || pastDeadline(o)
 	if o.Record.Policy.IgnoreSystemJobs || !o.Nomad.Draining || !ours || o.Record.Kicked == o.Record.Drain.ID {
 		return otherwise
 	}

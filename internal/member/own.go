@@ -66,7 +66,7 @@ func drainNobody(o Observed) Decision {
 	if o.Record.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return Decision{Step: Wait}
 	}
-	if left := o.Record.Drain.Deadline.Add(stopGrace(o, ForceGrace)).Sub(o.Now); left > 0 {
+	if left := untilGivenUp(o); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
 	return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed. The Nomad node of this ID isn't the member's, so it was not drained.")
