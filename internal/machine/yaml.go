@@ -152,7 +152,7 @@ func (x *expander) items(n *yaml.Node) ([]*yaml.Node, error) {
 // last value of a key counts (PyYAML: constructor.py, flatten_mapping). A key that is written twice is a mistake.
 func (x *expander) pairs(n *yaml.Node) ([]*yaml.Node, error) {
 	var merged, own []*yaml.Node
-	seen := map[keyName]int{}
+	seen := map[keyName]bool{}
 	if len(n.Content) > 2*mostKeys {
 		return nil, atLine(n.Line, fmt.Sprintf("a mapping with more than %d keys", mostKeys))
 	}
@@ -176,10 +176,11 @@ func (x *expander) pairs(n *yaml.Node) ([]*yaml.Node, error) {
 		case pair[0].Tag != "":
 			return nil, atLine(key.Line, "a key with a tag, by which cloud-init may take it for another; leave the tag out")
 		}
-		if _, again := seen[nameOfKey(pair[0])]; again {
+		name := nameOfKey(pair[0])
+		if seen[name] {
 			return nil, atLine(key.Line, "a key that the same mapping has already")
 		}
-		seen[nameOfKey(pair[0])] = len(own)
+		seen[name] = true
 		own = append(own, pair...)
 	}
 	return overwritten(merged, own), nil
@@ -242,8 +243,9 @@ func nameOfKey(key *yaml.Node) keyName {
 func placesOf(pairs []*yaml.Node) map[keyName]int {
 	places := make(map[keyName]int, len(pairs)/2)
 	for i := 0; i+1 < len(pairs); i += 2 {
-		if _, known := places[nameOfKey(pairs[i])]; !known {
-			places[nameOfKey(pairs[i])] = i
+		name := nameOfKey(pairs[i])
+		if _, known := places[name]; !known {
+			places[name] = i
 		}
 	}
 	return places
@@ -303,8 +305,9 @@ func valueOf(n *yaml.Node, key string) *yaml.Node {
 	if n == nil || !isMapping(n) {
 		return nil
 	}
+	name := nameOfKey(textNode(key))
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if nameOfKey(n.Content[i]) == nameOfKey(textNode(key)) {
+		if nameOfKey(n.Content[i]) == name {
 			return n.Content[i+1]
 		}
 	}
