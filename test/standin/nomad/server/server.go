@@ -73,9 +73,9 @@ func (s *Server) Start(ctx context.Context) error {
 	ctx, s.cancel = context.WithCancel(ctx)
 	if len(s.config.RetryJoin) > 0 {
 		s.goOn(func() { s.cluster.join(ctx) })
-	}
-	if len(s.config.RetryJoin) > 0 && s.config.BootstrapExpect == 0 { // else it leads its own region, and joins others
-		return s.cluster.listen(ctx)
+		if s.config.BootstrapExpect == 0 { // else it leads its own region, and joins others
+			return s.cluster.listen(ctx)
+		}
 	}
 	if err := s.makeDefaults(); err != nil {
 		return err
