@@ -137,21 +137,22 @@ func (c *check) stays(what string, while time.Duration, ask func() error) {
 func (c *check) dir() string {
 	dir, err := os.MkdirTemp("", "contract-")
 	c.must(err)
-	c.later(func() error { return errors.Join(end(dir), unmount(dir), os.RemoveAll(dir)) })
+	c.later(func() error { return errors.Join(c.end(dir), unmount(dir), os.RemoveAll(dir)) })
 	return dir
 }
 
-// end kills what an agent left running below: a task and its executor outlive the agent that started them. Both name the directory, in
-// their environment or on their command line; who has gone meanwhile isn't looked at.
-func end(dir string) error {
+// end kills what an agent left running below: a task and its executor outlive the agent that started them. A task has the directory in
+// its environment, and an executor, which is the agent's own program, on its command line. Nobody else who looks at a file there is
+// ended; who has gone meanwhile isn't looked at.
+func (c *check) end(dir string) error {
 	processes, err := filepath.Glob("/proc/[0-9]*")
 	for _, process := range processes {
+		program, _ := os.Readlink(filepath.Join(process, "exe"))
 		line, _ := os.ReadFile(filepath.Join(process, "cmdline"))
 		environment, _ := os.ReadFile(filepath.Join(process, "environ"))
-		if below := []byte(dir + "/"); !bytes.Contains(line, below) && !bytes.Contains(environment, below) {
-			continue
-		}
-		if pid, err := strconv.Atoi(filepath.Base(process)); err == nil && pid != os.Getpid() {
+		task := bytes.Contains(environment, []byte("NOMAD_ALLOC_DIR="+dir+"/"))
+		executor := program == c.bin && bytes.Contains(line, []byte(dir+"/"))
+		if pid, err := strconv.Atoi(filepath.Base(process)); err == nil && pid != os.Getpid() && (task || executor) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}
