@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -81,8 +79,8 @@ func TestFromZero(t *testing.T) {
 		t.Fatal(err)
 	}
 	policy, query := fromZero(t)
-	nomad, cut := cutOff(t, w.NomadAddr)
-	p := startPrometheus(t, nomad)
+	way := wayToNomad(t)
+	p := startPrometheus(t, way.Listener.Addr().String())
 	p.answers(t, query, "0")
 	a := startAgent(t, map[string]string{"from-zero.hcl": policy}, func(o *world.AutoscalerOptions) { o.PrometheusAddr = p.addr })
 
@@ -102,11 +100,11 @@ func TestFromZero(t *testing.T) {
 		t.Errorf("there are complaints: %s", said)
 	}
 
-	cut.Store(true)
+	way.cutOff()
 	p.answers(t, query, "none")
 	a.logs(t, "[ERROR]", "no metrics available")
 	unmoved(t, pool, 3)
-	cut.Store(false)
+	way.cut.Store(false)
 	p.answers(t, query, "3")
 	a.evaluates(t, 1)
 	before := len(a.complaints())
@@ -150,26 +148,6 @@ func (a *agent) complaints() []string {
 	return slices.DeleteFunc(append(a.lines("[ERROR]"), a.lines("[WARN]")...), func(line string) bool {
 		return strings.Contains(line, "the API server answers slowly or not at all")
 	})
-}
-
-// cutOff is the host and port of a proxy of a server, which can be made to answer with errors.
-func cutOff(t *testing.T, server string) (address string, cut *atomic.Bool) {
-	t.Helper()
-	target, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cut = new(atomic.Bool)
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	listener := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
-		if cut.Load() {
-			http.Error(out, "cut off", http.StatusBadGateway)
-			return
-		}
-		proxy.ServeHTTP(out, in)
-	}))
-	t.Cleanup(listener.Close)
-	return strings.TrimPrefix(listener.URL, "http://"), cut
 }
 
 // servers are the metrics of two servers of Nomad, each empty as long as its server can't be reached.
