@@ -18,6 +18,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
+	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
 // Harvester holds even a VM that is being deleted to its namespace's quota, and refuses that KubeVirt and Harvester's own
@@ -90,6 +91,21 @@ func comeUnderQuota(t *testing.T) (lift func()) {
 		t.Fatal(err)
 	}
 	if err := w.Client.Create(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	// Kubernetes counts what is in use before anybody can hold a VM to it, and Harvester looks at a new VM once.
+	ctx, cancel := context.WithTimeout(t.Context(), slack*30*time.Second)
+	defer cancel()
+	err := process.WaitFor(ctx, look, "the quota to be counted", func(ctx context.Context) error {
+		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(quota), quota); err != nil {
+			return err
+		}
+		if _, counted := quota.Status.Used[corev1.ResourceLimitsCPU]; !counted {
+			return fmt.Errorf("its status is %+v", quota.Status)
+		}
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	return lift
