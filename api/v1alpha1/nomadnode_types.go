@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"time"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -125,6 +127,15 @@ type DrainIntent struct {
 	// once the member is Drained or its NomadNode is deleted.
 	// +optional
 	Canceled bool `json:"canceled,omitempty"`
+	// canceledTime is when the controller took the order back. The canceled order stays for a while after that, because
+	// a request that was sent for it may still reach Nomad. Unset: the order wasn't taken back, or somebody else did that.
+	// +optional
+	CanceledTime *metav1.Time `json:"canceledTime,omitempty"`
+}
+
+// Cancel takes the order back at the time now.
+func (d *DrainIntent) Cancel(now time.Time) {
+	d.Canceled, d.CanceledTime = true, &metav1.Time{Time: now}
 }
 
 // NodePhase sums up where in its life a member is. For people: programs read the conditions.

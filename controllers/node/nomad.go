@@ -38,7 +38,7 @@ func (r *Reconciler) recordCordon(ctx context.Context, s *scope) error {
 // rescue undoes in Nomad what was done for an order to leave that was taken back, and clears the order once nothing is left to be
 // undone. Nomad itself is asked what is: the view may be older than our own cordon, and without an order nobody would make the node
 // eligible again; or older than its end, which isn't to be told of twice.
-func (r *Reconciler) rescue(ctx context.Context, s *scope, _ member.Decision) error {
+func (r *Reconciler) rescue(ctx context.Context, s *scope, d member.Decision) error {
 	in, err := r.inspect(ctx, s)
 	if err != nil {
 		return err
@@ -46,7 +46,11 @@ func (r *Reconciler) rescue(ctx context.Context, s *scope, _ member.Decision) er
 	cordoned := !in.Node.Eligible && s.observed.Record.Cordoned()
 	foreign := in.Node.Draining && (in.Node.LastDrain == nil || in.Node.LastDrain.IntentID != s.node.Spec.Drain.ID)
 	if !in.Found || foreign || !in.Node.Draining && !cordoned {
-		return r.clearIntent(ctx, s)
+		if d.Step == member.ClearIntent {
+			return r.clearIntent(ctx, s)
+		}
+		s.pause = disagreement // it is undone already, and the view catches up in a moment
+		return nil
 	}
 	undo := s.link.Cluster.CancelDrain
 	if cordoned {

@@ -45,7 +45,7 @@ func (r *Reconciler) stillEmpty(ctx context.Context, s *scope, in nomad.Inspecti
 	if !occupied {
 		return true, nil
 	}
-	if err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain.Canceled = true }); err != nil {
+	if err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain.Cancel(s.observed.Now) }); err != nil {
 		return false, err
 	}
 	r.Events.drainWithdrawn(s.node, occupant.Name)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,7 +19,7 @@ import (
 // calledBack is a member whose order to leave was taken back while it drained, or after it had drained.
 func calledBack(cordonedFor string, draining bool) *memberShell {
 	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now)
+		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
 		n.Spec.Drain.Canceled, n.Status.CordonedDrain = true, cordonedFor
 		n.Annotations = map[string]string{v1alpha1.DeleteNextAnnotation: "", v1alpha1.ProtectAnnotation: ""}
 		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: draining, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
@@ -44,13 +45,17 @@ func TestRescueUndoesWhatWasDone(t *testing.T) {
 			}
 			// The view lags behind.
 			s.nomad.inside.Node.Draining, s.nomad.inside.Node.Eligible = false, c.cordonedFor != ""
-			s.reconcile(t)
+			if res := s.reconcile(t); res.RequeueAfter != disagreement {
+				t.Errorf("looks again after %s", res.RequeueAfter)
+			}
 			if calls := strings.Join(s.nomad.calls, " "); calls != "inspect "+c.calls+" inspect" {
 				t.Errorf("Nomad was asked to %q", calls)
 			}
 			if e := s.event(); e != "" {
 				t.Errorf("event %q", e)
 			}
+			s.nomad.view.Nodes[s.node(t).Spec.NodeID] = s.nomad.inside.Node
+			s.reconcile(t)
 			n := s.node(t)
 			if _, marked := n.Annotations[v1alpha1.DeleteNextAnnotation]; marked || n.Spec.Drain != nil {
 				t.Errorf("the order is %+v, and it is marked to go next: %t", n.Spec.Drain, marked)

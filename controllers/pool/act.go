@@ -49,7 +49,7 @@ func (r *Reconciler) act(ctx context.Context, s *scope, plan pool.Plan) error {
 
 func (r *Reconciler) callBack(ctx context.Context, s *scope, n *v1alpha1.NomadNode) error {
 	before := n.DeepCopy()
-	n.Spec.Drain.Canceled = true
+	n.Spec.Drain.Cancel(s.snapshot.Now)
 	if err := r.patch(ctx, n, before); err != nil {
 		return fmt.Errorf("calling back %s: %w", n.Name, err)
 	}

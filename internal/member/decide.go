@@ -112,17 +112,33 @@ func JoinExpired(r Record, now time.Time) bool {
 	return r.VMMade && !r.Joined && !r.lackedRoom() && !now.Before(JoinDeadline(r))
 }
 
+// requestsLand is how long after an order was taken back a request may still reach Nomad that a controller had sent for it, which
+// perhaps leads no longer: as long as a request may take (internal/nomad: Options.RequestTimeout), and a bit.
+const requestsLand = 12 * time.Second
+
 // rescue takes an order to leave back. The intent stays until Nomad has done it, so that a crash in between can't leave
-// a node ineligible without one. A node that was ineligible before the order stays so: somebody means it.
+// a node ineligible without one, and until no request that was sent for it can make the node ineligible again, which nobody would
+// undo then. A node that was ineligible before the order stays so: somebody means it.
 func rescue(o Observed) Decision {
 	switch {
 	case !o.Nomad.Known:
 		return Decision{Step: Wait}
 	case rescuing(o):
 		return Decision{Step: Rescue}
-	default:
-		return Decision{Step: ClearIntent}
 	}
+	left := canceledAt(*o.Record.Drain).Add(requestsLand).Sub(o.Now)
+	if o.Nomad.Registered && left > 0 && left <= requestsLand+mostSkew {
+		return Decision{Step: Wait, Wake: min(left, requestsLand)}
+	}
+	return Decision{Step: ClearIntent}
+}
+
+// canceledAt is when an order was taken back, or when it was given if that isn't known.
+func canceledAt(in v1alpha1.DrainIntent) time.Time {
+	if in.CanceledTime == nil {
+		return in.Time.Time
+	}
+	return in.CanceledTime.Time
 }
 
 // rescuing is true while there is something to be undone in Nomad for an order to leave that was taken back. If somebody else

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
@@ -85,6 +87,13 @@ func TestRescueIsDoneInNomadBeforeTheIntentGoes(t *testing.T) {
 		{name: "drain canceled, died before it was eligible", o: ordered(canceled, cordoned, func(o *member.Observed) { o.Nomad.DrainIntent = intentID }), step: member.Rescue},
 		{name: "somebody else drains it: that stays as it is", o: draining(service("web"), canceled, foreign), step: member.ClearIntent},
 		{name: "eligible again, died before the intent went", o: ordered(canceled), step: member.ClearIntent},
+		{name: "just undone: a request may be on its way still", o: ordered(justCanceled), step: member.Wait, wake: 9 * time.Second},
+		{name: "such a request came", o: ordered(justCanceled, cordoned), step: member.Rescue},
+		{name: "just taken back, ineligible before", o: ordered(justCanceled, ineligible), step: member.Wait, wake: 9 * time.Second},
+		{name: "no request can be on its way any more", o: ordered(canceledAgo(12 * time.Second)), step: member.ClearIntent},
+		{name: "taken back by a controller whose clock is ahead", o: ordered(canceledAgo(-time.Minute)), step: member.Wait, wake: 12 * time.Second},
+		{name: "taken back at a time that can't be", o: ordered(canceledAgo(-time.Hour)), step: member.ClearIntent},
+		{name: "taken back by hand, which says no time", o: ordered(func(o *member.Observed) { o.Record.Drain.Time = metav1.NewTime(now) }, canceled), step: member.Wait, wake: 12 * time.Second},
 		{name: "not in Nomad", o: booting(func(o *member.Observed) { o.Record.Drain = intent(now, now) }, canceled), step: member.ClearIntent},
 		{name: "Nomad unknown", o: draining(nil, canceled, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
 		{name: "too late: drained", o: draining(nil, canceled, func(o *member.Observed) { o.Record.Drained = true }), step: member.DeleteRecord},

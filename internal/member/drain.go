@@ -23,7 +23,8 @@ const (
 	MostGrace = 30 * time.Minute
 	// stopMargin is for what Nomad and its client need on top of what a job was promised.
 	stopMargin = 10 * time.Second
-	// mostSkew is how far ahead the clock of Nomad's servers may be. Times later than that are none of a drain that was sent.
+	// mostSkew is how far ahead another clock may be, that of Nomad's servers or of another controller. Times later than that mean
+	// nothing.
 	mostSkew = time.Minute
 	// stallPatience is how long a drain may stay open after the last allocation has ended that isn't a system job's, before
 	// it is sent again. Nomad's drainer can miss the end of an allocation when several nodes drain at once.

@@ -143,6 +143,16 @@ func canceled(o *member.Observed) {
 	o.Record.Drain = d
 }
 
+func justCanceled(o *member.Observed) { canceledAgo(3 * time.Second)(o) }
+
+func canceledAgo(d time.Duration) change {
+	return func(o *member.Observed) {
+		in := o.Record.Drain.DeepCopy()
+		in.Cancel(o.Now.Add(-d))
+		o.Record.Drain = in
+	}
+}
+
 // nomadUnknown leaves what was known before, because it is there to be ignored.
 func nomadUnknown(o *member.Observed) {
 	o.Nomad.Known, o.Nomad.Why = false, "Nomad doesn't answer."

@@ -30,7 +30,7 @@ var others = map[string]func(*world){
 	},
 	"pool calls it back": func(w *world) {
 		if r := &w.is.Record; r.Drain != nil && !r.Drained && r.DeletedAt.IsZero() && r.Drain.Reason == v1alpha1.DrainScaleIn {
-			canceled(&w.is)
+			canceledAgo(0)(&w.is)
 		}
 	},
 	"VM deleted by somebody": func(w *world) {

@@ -170,7 +170,7 @@ func (w *world) recheck() (withdrawn bool) {
 		return false
 	}
 	if !w.is.Record.Drain.Canceled {
-		canceled(&w.is)
+		canceledAgo(0)(&w.is)
 		w.version++
 	}
 	return true

@@ -36,7 +36,7 @@ func Victims(s Snapshot, n int) ([]string, *Problem) {
 	return names(c), &Problem{v1alpha1.ReasonWaitingForAllocations, "Too few members are empty, and scaleIn.strategy lets only empty ones leave."}
 }
 
-// comingBack holds a scale-in for moments.
+// comingBack holds a scale-in for some seconds.
 var comingBack = &Problem{v1alpha1.ReasonDraining, "Members whose order to leave is being taken back are ordered to leave again only when that is done."}
 
 // mayLeave applies the strategies that let only empty members leave.

@@ -126,6 +126,9 @@ func nodeDifference(was, is *v1alpha1.NomadNode) string {
 	if is.Status.Nomad.Status != was.Status.Nomad.Status {
 		out += fmt.Sprintf(", Nomad %q", is.Status.Nomad.Status)
 	}
+	if is.Status.CordonedDrain != was.Status.CordonedDrain {
+		out += fmt.Sprintf(", cordoned for %.8s", is.Status.CordonedDrain)
+	}
 	if is.Status.VM.Status != was.Status.VM.Status {
 		out += fmt.Sprintf(", VM %q", is.Status.VM.Status)
 	}
