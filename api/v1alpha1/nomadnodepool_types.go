@@ -372,6 +372,10 @@ type ScaleRecord struct {
 	// reason is who asked, as far as the API server has recorded it.
 	// +optional
 	Reason string `json:"reason,omitempty"`
+	// downTime is when replicas went down last, with this change or with one before, or may have: it isn't known what they
+	// were before. Until scaleIn.stabilizationWindow has passed since then, no rollout may hide that scale-in. Unset: never.
+	// +optional
+	DownTime *metav1.Time `json:"downTime,omitempty"`
 }
 
 // SuspensionStatus is what keeps it from being judged if members work.

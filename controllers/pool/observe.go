@@ -10,6 +10,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
@@ -49,7 +50,7 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 		NomadMessage: link.Message,
 	}
 	s.scale = lastScale(p, s.snapshot.Now)
-	s.snapshot.LastScale, s.snapshot.ScaledUp = s.scale.Time.Time, wentUp(s.scale)
+	s.snapshot.LastScale, s.snapshot.LastDown = s.scale.Time.Time, record.TimeOf(wentDown(s.scale))
 	if err := r.resolveTemplate(ctx, s); err != nil {
 		return nil, err
 	}

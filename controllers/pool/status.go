@@ -53,15 +53,24 @@ func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleRecord {
 	if last != nil && last.To == p.DesiredReplicas() {
 		return last
 	}
-	from := int32(-1)
+	is := &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: -1, To: p.DesiredReplicas(), Reason: kube.Clamp(scaleReason(p), kube.MaxNote)}
 	if last != nil {
-		from = last.To
+		is.From, is.DownTime = last.To, wentDown(last)
 	}
-	return &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: from, To: p.DesiredReplicas(), Reason: kube.Clamp(scaleReason(p), kube.MaxNote)}
+	if is.To < is.From || is.From < 0 {
+		is.DownTime = is.Time.DeepCopy()
+	}
+	return is
 }
 
-// wentUp tells if replicas are more than before, as far as that is known.
-func wentUp(r *v1alpha1.ScaleRecord) bool { return r.From >= 0 && r.To > r.From }
+// wentDown is when replicas went down last, or may have; nil: never. A record of a version before v1alpha1 had downTime tells of its
+// own change alone.
+func wentDown(r *v1alpha1.ScaleRecord) *metav1.Time {
+	if r.DownTime == nil && r.To <= r.From {
+		return r.Time.DeepCopy()
+	}
+	return r.DownTime.DeepCopy()
+}
 
 // scaleReason says who changed replicas: the policy of the Nomad Autoscaler, if it was the plugin, or else the field manager.
 func scaleReason(p *v1alpha1.NomadNodePool) string {

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -82,8 +83,10 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{Replicas: ptr.To[int32](3)}, Status: v1alpha1.NomadNodePoolStatus{LastScale: c.last}}
 			p.ManagedFields = c.fields
-			if got := lastScale(p, now); *got != c.want {
-				t.Errorf("got %+v, want %+v", *got, c.want)
+			got := *lastScale(p, now)
+			got.DownTime = nil
+			if got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})
 	}
@@ -115,14 +118,29 @@ func TestReplicasThatNobodyHasSet(t *testing.T) {
 	}
 }
 
-func TestReplicasWentUp(t *testing.T) {
-	for _, c := range []struct {
-		from, to int32
-		want     bool
-	}{{3, 4, true}, {0, 1, true}, {4, 3, false}, {1, 0, false}, {-1, 3, false}} { // -1: what they were is lost, or never was
-		if got := wentUp(&v1alpha1.ScaleRecord{From: c.from, To: c.to}); got != c.want {
-			t.Errorf("%d -> %d: %v", c.from, c.to, got)
-		}
+func TestLastScaleRemembersWhenReplicasWentDown(t *testing.T) {
+	ago, before := metav1.NewTime(now.Add(-time.Minute)), metav1.NewTime(now.Add(-time.Hour))
+	is := metav1.NewTime(now)
+	for name, c := range map[string]struct {
+		last *v1alpha1.ScaleRecord
+		to   int32
+		want *metav1.Time
+	}{
+		"a new pool, or one whose status is lost": {nil, 3, &is},
+		"down":                               {&v1alpha1.ScaleRecord{Time: ago, From: 3, To: 4}, 2, &is},
+		"to none":                            {&v1alpha1.ScaleRecord{Time: ago, From: 3, To: 4}, 0, &is},
+		"up":                                 {&v1alpha1.ScaleRecord{Time: ago, From: 3, To: 4}, 5, nil},
+		"down and up":                        {&v1alpha1.ScaleRecord{Time: ago, From: 4, To: 2, DownTime: &ago}, 3, &ago},
+		"down, up and up":                    {&v1alpha1.ScaleRecord{Time: ago, From: 2, To: 3, DownTime: &before}, 5, &before},
+		"down, as an older version wrote it": {&v1alpha1.ScaleRecord{Time: ago, From: 4, To: 2}, 3, &ago},
+		"new, as an older version wrote it":  {&v1alpha1.ScaleRecord{Time: ago, From: -1, To: 2}, 3, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{Replicas: ptr.To(c.to)}, Status: v1alpha1.NomadNodePoolStatus{LastScale: c.last}}
+			if got := lastScale(p, now).DownTime; !got.Equal(c.want) {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
 	}
 }
 

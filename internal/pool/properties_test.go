@@ -79,7 +79,9 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 	if flag(t, "window") {
 		s.ScaleIn.StabilizationWindow = window(time.Minute)
 		s.LastScale = now.Add(-time.Duration(rapid.IntRange(0, 120).Draw(t, "scaled")) * time.Second)
-		s.ScaledUp = flag(t, "up")
+		if flag(t, "went down") {
+			s.LastDown = s.LastScale.Add(-time.Duration(rapid.IntRange(0, 120).Draw(t, "down before")) * time.Second)
+		}
 	}
 	if rapid.IntRange(0, 3).Draw(t, "problems") == 0 {
 		s.Problems = []pool.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}}
@@ -153,7 +155,9 @@ func TestPlansAreSafe(t *testing.T) {
 		}
 		if w := s.ScaleIn.StabilizationWindow; w != nil && !s.LastScale.IsZero() && s.Now.Sub(s.LastScale) < w.Duration {
 			must(len(p.Victims) == 0, "within the window nobody is one too many")
-			must(s.ScaledUp || len(p.Outdated) == 0, "within the window of a scale-in nobody is outdated")
+		}
+		if w := s.ScaleIn.StabilizationWindow; w != nil && !s.LastDown.IsZero() && s.Now.Sub(s.LastDown) < w.Duration {
+			must(len(p.Outdated) == 0, "within the window of a scale-in nobody is outdated")
 		}
 		for _, name := range out {
 			must(!byName[name].Protected && !byName[name].Leaving, "who is protected stays")

@@ -86,6 +86,8 @@ func TestRollout(t *testing.T) {
 		{name: "the window holds nobody who is made", s: rolling(old(3), within(0)), create: 1, held: v1alpha1.ReasonStabilizing, wake: time.Minute},
 		{name: "the window holds whoever doesn't work, too", s: rolling(all(old(2), some(1, "sick", outdated, notReady)), budget("0", "1"), within(0)), held: v1alpha1.ReasonStabilizing, wake: time.Minute},
 		{name: "scaled out within the window: goes on", s: rolling(all(old(3), fresh(1)), within(0), scaledUp), out: []string{"old0"}},
+		{name: "down and then a little up within the window: holds as long as it would have", s: rolling(all(old(3), fresh(1)), within(0), downBefore(20*time.Second)), held: v1alpha1.ReasonStabilizing, wake: 40 * time.Second},
+		{name: "down, and up when that window had passed: goes on", s: rolling(all(old(3), fresh(1)), within(0), downBefore(time.Minute)), out: []string{"old0"}},
 		{name: "scaled out within the window, more than may surge are left of before: the scale-in holds", s: rolling(all(old(3), fresh(2)), within(0), scaledUp), held: v1alpha1.ReasonStabilizing, wake: time.Minute},
 		{name: "in another Nomad cluster: replaced as outdated", s: rolling(all(fresh(3), some(1, "away", func(m *pool.Member) { m.Elsewhere = true }))), out: []string{"away0"}},
 		{name: "the window is over", s: rolling(all(old(3), fresh(1)), within(time.Minute)), out: []string{"old0"}},
@@ -123,11 +125,15 @@ func to(replicas int) func(*pool.Snapshot) {
 // within is a pool whose replicas changed so long ago, with a window of a minute.
 func within(ago time.Duration) func(*pool.Snapshot) {
 	return func(s *pool.Snapshot) {
-		s.ScaleIn.StabilizationWindow, s.LastScale = window(time.Minute), now.Add(-ago)
+		s.ScaleIn.StabilizationWindow, s.LastScale, s.LastDown = window(time.Minute), now.Add(-ago), now.Add(-ago)
 	}
 }
 
-func scaledUp(s *pool.Snapshot) { s.ScaledUp = true }
+func scaledUp(s *pool.Snapshot) { s.LastDown = time.Time{} }
+
+func downBefore(ago time.Duration) func(*pool.Snapshot) {
+	return func(s *pool.Snapshot) { s.LastDown = now.Add(-ago) }
+}
 
 func forRollout(m *pool.Member) { m.LeavingReason = v1alpha1.DrainRollout }
 

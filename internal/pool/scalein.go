@@ -76,20 +76,22 @@ const emptyRetry = 10 * time.Second
 
 // stabilizing is how much of the stabilisation window is left.
 func stabilizing(s Snapshot) time.Duration {
-	w := s.ScaleIn.StabilizationWindow
-	if w == nil || s.LastScale.IsZero() {
-		return 0
-	}
-	return s.LastScale.Add(w.Duration).Sub(s.Now)
+	return windowLeft(s, s.LastScale)
 }
 
-// hidesScaleIn is how long those that may surge may still hide a scale-in that the window holds. One that only makes the pool larger
-// doesn't hold a rollout: an autoscaler that goes on growing a pool would let none ever end.
+// hidesScaleIn is how long those that may surge may still hide a scale-in that the window holds. A change that only makes the pool
+// larger doesn't hold a rollout: an autoscaler that goes on growing a pool would let none ever end.
 func hidesScaleIn(s Snapshot) time.Duration {
-	if s.ScaledUp {
+	return windowLeft(s, s.LastDown)
+}
+
+// windowLeft is how much is left of the stabilisation window that began with a change of replicas.
+func windowLeft(s Snapshot, change time.Time) time.Duration {
+	w := s.ScaleIn.StabilizationWindow
+	if w == nil || change.IsZero() {
 		return 0
 	}
-	return stabilizing(s)
+	return change.Add(w.Duration).Sub(s.Now)
 }
 
 // mayLeaveNow is how many more members may leave at this time.

@@ -30,8 +30,8 @@ type Snapshot struct {
 	Joins Joins
 	// LastScale is when replicas changed last; zero: never.
 	LastScale time.Time
-	// ScaledUp is true if they went up then; false: down, or it isn't known from what.
-	ScaledUp bool
+	// LastDown is when they went down last, or may have; zero: never.
+	LastDown time.Time
 	// NomadKnown is false when Nomad can't be asked: then nothing may be destroyed.
 	NomadKnown bool
 	// NomadSettled is when Nomad came back or changed its leader last; zero: long ago. For a while after it, what Nomad
