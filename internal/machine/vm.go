@@ -120,7 +120,7 @@ func baseSpec(m Member) *kubevirtv1.VirtualMachineSpec {
 		Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{
 			ObjectMeta: metav1.ObjectMeta{
 				Labels:      labels,
-				Annotations: map[string]string{sshNamesAnnotation: sshNames(&m.Template)},
+				Annotations: map[string]string{sshNamesAnnotation: sshNames(&m.Template), v1alpha1.MemberAnnotation: m.Name},
 			},
 			Spec: instanceSpec(m),
 		},

@@ -20,6 +20,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/world"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubevirt"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
@@ -30,7 +31,7 @@ func person(t *testing.T, namespace string) client.Client {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	objects := []client.Object{
 		&corev1.ServiceAccount{ObjectMeta: meta},
-		&rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{APIGroups: []string{"kubevirt.io"}, Resources: []string{"virtualmachines"}, Verbs: []string{"*"}}}},
+		&rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{APIGroups: []string{"kubevirt.io"}, Resources: []string{"virtualmachines", "virtualmachineinstances"}, Verbs: []string{"*"}}}},
 		&rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name}, Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: namespace, Name: name}}},
 	}
 	for _, o := range objects {
@@ -75,12 +76,16 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	clone := stranger(t, member.Name+"-clone", member.Labels)
 	user := person(t, fixtures.Namespace)
 
-	refused := func(c client.Client, vm *kubevirtv1.VirtualMachine) error {
-		err := c.Delete(t.Context(), vm, client.DryRunAll)
+	instance := &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: member.Namespace, Name: member.Name}}
+	refused := func(c client.Client, o client.Object, kind string) error {
+		err := c.Delete(t.Context(), o, client.DryRunAll)
 		if !apierrors.IsInvalid(err) && !apierrors.IsForbidden(err) {
-			return fmt.Errorf("deleting %s: %w", vm.Name, errors.Join(errNotYet, err))
+			return fmt.Errorf("deleting %s %s: %w", kind, o.GetName(), errors.Join(errNotYet, err))
 		}
-		for _, words := range []string{"kubectl -n " + vm.Namespace + " delete nomadnode " + vm.Name, "NomadNodePool guarded", v1alpha1.AllowDeleteAnnotation} {
+		for _, words := range []string{
+			"kubectl -n " + o.GetNamespace() + " delete nomadnode " + o.GetName(), "NomadNodePool guarded",
+			"annotate " + strings.ToLower(kind) + " " + o.GetName() + " " + v1alpha1.AllowDeleteAnnotation,
+		} {
 			if !strings.Contains(err.Error(), words) {
 				return fmt.Errorf("the refusal doesn't say %q: %w", words, err)
 			}
@@ -89,11 +94,11 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := process.WaitFor(ctx, 100*time.Millisecond, "the policy to be in force", func(context.Context) error { return refused(user, &member) }); err != nil {
+	if err := process.WaitFor(ctx, 100*time.Millisecond, "the policy to be in force", func(context.Context) error { return refused(user, &member, "VirtualMachine") }); err != nil {
 		t.Fatal(err)
 	}
-	if err := refused(w.Client, &member); err != nil {
-		t.Errorf("an administrator: %v", err)
+	if err := errors.Join(refused(w.Client, &member, "VirtualMachine"), refused(user, instance, "VirtualMachineInstance"), refused(w.Client, instance, "VirtualMachineInstance")); err != nil {
+		t.Errorf("an administrator, or the instance: %v", err)
 	}
 	if err := user.Delete(t.Context(), clone, client.DryRunAll); err != nil {
 		t.Errorf("a clone can't be deleted: %v", err)
@@ -105,6 +110,11 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	} {
 		if err := c.Delete(t.Context(), member.DeepCopy(), client.DryRunAll); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, c := range map[string]client.Client{"the garbage collector": collector, "KubeVirt": as(t, kubevirt.Namespace, "kubevirt-controller")} {
+		if err := c.Delete(t.Context(), instance.DeepCopy(), client.DryRunAll); err != nil {
+			t.Errorf("the instance, by %s: %v", name, err)
 		}
 	}
 	release := hold(t, &other)

@@ -20,6 +20,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubevirt"
 )
 
 // uiActions are what people do to a member's VM in Harvester's UI, or with kubectl, that is no reason to replace it.
@@ -33,7 +34,8 @@ var uiActions = []struct {
 		return w.Hypervisor.KillGuest(client.ObjectKeyFromObject(&n))
 	}},
 	{"restart it", func(t *testing.T, n v1alpha1.NomadNode) error {
-		return w.Client.Delete(t.Context(), &kubevirtv1.VirtualMachineInstance{ObjectMeta: nameOf(n)})
+		// What KubeVirt does when it is asked to (KubeVirt: pkg/virt-controller/watch/vm/vm.go stopVMI).
+		return as(t, kubevirt.Namespace, "kubevirt-controller").Delete(t.Context(), &kubevirtv1.VirtualMachineInstance{ObjectMeta: nameOf(n)})
 	}},
 	{"stop it and start it again", stopAndStart},
 	{"migrate it", migrate},
