@@ -24,6 +24,7 @@ type setting struct {
 var (
 	settingURL        = setting{"harvester_url", "HARVESTER_URL"}
 	settingToken      = setting{"auth_token", "HARVESTER_TOKEN"}
+	settingTokenFile  = setting{"auth_token_file", "HARVESTER_TOKEN_FILE"}
 	settingCA         = setting{"ca_cert", "HARVESTER_CA_CERT"}
 	settingKubeconfig = setting{"kubeconfig", "KUBECONFIG"}
 	settingContext    = setting{"context", ""}
@@ -57,23 +58,24 @@ func (c connection) explain(err error) error {
 	return fmt.Errorf("%s can't be used: %w", c.source, err)
 }
 
-// resolveConnection chooses, in this order: harvester_url with auth_token; kubeconfig; the service account of the pod
+// resolveConnection chooses, in this order: harvester_url with auth_token or auth_token_file; kubeconfig; the service account of the pod
 // that the agent runs in. It reads files and never the network. Keys that it doesn't know are the agent's and are left
 // alone. Its errors name the setting and the remedy, and never a secret's value.
 func resolveConnection(config map[string]string, getenv func(string) string) (connection, error) {
 	find := func(s setting) found { return s.find(config, getenv) }
-	address, token, ca := find(settingURL), find(settingToken), find(settingCA)
+	address, ca := find(settingURL), find(settingCA)
+	token, tokenFile := find(settingToken), find(settingTokenFile)
 	kubeconfig, context := find(settingKubeconfig), find(settingContext)
 
 	switch {
 	case address.value != "":
-		cfg, err := bearerConfig(address, token, ca)
+		cfg, err := bearerConfig(address, token, tokenFile, ca)
 		return connection{cfg, address.name, present(kubeconfig, context)}, err
 	case kubeconfig.value != "":
 		cfg, err := fromKubeconfig(kubeconfig, context)
-		return connection{cfg, kubeconfig.name, present(token, ca)}, err
+		return connection{cfg, kubeconfig.name, present(token, tokenFile, ca)}, err
 	}
-	if lost := present(token, ca, context); len(lost) > 0 {
+	if lost := present(token, tokenFile, ca, context); len(lost) > 0 {
 		return connection{}, fmt.Errorf("%s: set without a server to use it with; set harvester_url (or HARVESTER_URL), "+
 			"or kubeconfig (or KUBECONFIG), too", strings.Join(lost, ", "))
 	}
@@ -98,7 +100,7 @@ func present(settings ...found) []string {
 	return names
 }
 
-func bearerConfig(address, token, ca found) (*rest.Config, error) {
+func bearerConfig(address, token, tokenFile, ca found) (*rest.Config, error) {
 	u, err := url.Parse(address.value)
 	if err != nil || u.Scheme != "https" || u.Host == "" {
 		return nil, fmt.Errorf("%s: %q is not an https URL; use Harvester's, such as https://harvester.example.com or "+
@@ -108,19 +110,46 @@ func bearerConfig(address, token, ca found) (*rest.Config, error) {
 		return nil, fmt.Errorf("%s: %q holds a user name or password; put a token into auth_token (or HARVESTER_TOKEN) instead",
 			address.name, redactedHost(address.value))
 	}
-	if token.value == "" {
-		return nil, fmt.Errorf("auth_token: missing, and %s is set; set auth_token (or HARVESTER_TOKEN) to a bearer token, "+
-			"such as an API key made in Harvester or Rancher", address.name)
+	cfg := &rest.Config{Host: strings.TrimRight(address.value, "/"), BearerToken: token.value, BearerTokenFile: tokenFile.value}
+	switch {
+	case token.value != "" && tokenFile.value != "":
+		return nil, fmt.Errorf("%s and %s are both set; use one of them", token.name, tokenFile.name)
+	case tokenFile.value != "":
+		err = readableToken(tokenFile)
+	case token.value != "":
+		err = plainToken(token.name, token.value)
+	default:
+		err = fmt.Errorf("auth_token: missing, and %s is set; set auth_token (or HARVESTER_TOKEN) to a bearer token, "+
+			"such as an API key made in Harvester or Rancher, or auth_token_file (or HARVESTER_TOKEN_FILE) to the path of one", address.name)
 	}
-	if strings.ContainsFunc(token.value, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return nil, fmt.Errorf("%s: holds white space or control characters; use the token alone, on one line", token.name)
-	}
-	cfg := &rest.Config{Host: strings.TrimRight(address.value, "/"), BearerToken: token.value}
-	if ca.value == "" {
-		return cfg, nil
+	if err != nil || ca.value == "" {
+		return cfg, err
 	}
 	cfg.CAData, err = certificates(ca)
 	return cfg, err
+}
+
+// readableToken is an error if a file can't serve as token. It is read again and again later (client-go: transport/token_source.go,
+// each minute), so that whoever renews the token need not reload the agent.
+func readableToken(file found) error {
+	if !filepath.IsAbs(file.value) {
+		return fmt.Errorf("%s: is no absolute path (it isn't shown, since it may be the token itself); use the path of a file that holds a bearer token", file.name)
+	}
+	token, err := os.ReadFile(file.value)
+	if err != nil {
+		return fmt.Errorf("%s: %w; use the path of a readable file that holds a bearer token", file.name, err)
+	}
+	return plainToken(fmt.Sprintf("%s: %q", file.name, file.value), strings.TrimSpace(string(token)))
+}
+
+func plainToken(name, token string) error {
+	if token == "" {
+		return fmt.Errorf("%s: is empty; it is to hold a bearer token", name)
+	}
+	if strings.ContainsFunc(token, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return fmt.Errorf("%s: holds white space or control characters; use the token alone, on one line", name)
+	}
+	return nil
 }
 
 // certificates reads PEM from the setting itself, or from the file that it names.

@@ -84,6 +84,12 @@ func TestResolveConnectionErrors(t *testing.T) {
 		{"token without URL", settings{"auth_token": secret}, nil, []string{"auth_token", "set harvester_url"}},
 		{"context without kubeconfig", settings{"context": "x"}, nil, []string{"context", "kubeconfig"}},
 		{"URL without token", nil, settings{"HARVESTER_URL": "https://h.example.com"}, []string{"auth_token", "HARVESTER_URL", "bearer token"}},
+		{"token and file", settings{"harvester_url": "https://h", "auth_token_file": "/t"}, settings{"HARVESTER_TOKEN": secret}, []string{"HARVESTER_TOKEN", "auth_token_file", "one of them"}},
+		{"no token file", settings{"harvester_url": "https://h", "auth_token_file": "/no/such/token"}, nil, []string{"auth_token_file", "/no/such/token", "readable file"}},
+		{"token in place of its file", nil, settings{"HARVESTER_URL": "https://h", "HARVESTER_TOKEN_FILE": "token-x:" + secret}, []string{"HARVESTER_TOKEN_FILE", "absolute path"}},
+		{"empty token file", settings{"harvester_url": "https://h", "auth_token_file": writeFile(t, " \n")}, nil, []string{"auth_token_file", "is empty"}},
+		{"token file of two lines", settings{"harvester_url": "https://h", "auth_token_file": writeFile(t, secret+"\nx")}, nil, []string{"auth_token_file", "one line"}},
+		{"token file without URL", settings{"auth_token_file": "/t"}, nil, []string{"auth_token_file", "set harvester_url"}},
 		{"http", settings{"harvester_url": "http://h.example.com", "auth_token": secret}, nil, []string{"harvester_url", "http://h.example.com", "https"}},
 		{"token in place of the URL", settings{"harvester_url": "token-x:" + secret, "auth_token": "t"}, nil, []string{"harvester_url", "https"}},
 		{"broken URL with a password", nil, settings{"HARVESTER_URL": "https://u:" + secret + "@h:port"}, []string{"HARVESTER_URL"}},
@@ -111,6 +117,25 @@ func TestResolveConnectionErrors(t *testing.T) {
 				t.Errorf("%q holds a secret", err)
 			}
 		})
+	}
+}
+
+// A token that expires is renewed in its file, which is read again; client-go does so each minute.
+func TestTokenFromFile(t *testing.T) {
+	server := newAPIServer(t, settled(3))
+	config := server.agentConfig()
+	config["auth_token_file"] = writeFile(t, config["auth_token"]+"\n")
+	delete(config, "auth_token")
+	target, _ := newTestTarget(t)
+	if err := target.SetConfig(config); err != nil {
+		t.Fatal(err)
+	}
+	if ready, count := mustStatus(t, target, workers); !ready || count != 3 {
+		t.Errorf("Status = %v, %d", ready, count)
+	}
+	conn, err := resolve(config, nil)
+	if err != nil || conn.rest.BearerTokenFile != config["auth_token_file"] || conn.rest.BearerToken != "" {
+		t.Errorf("%+v, %v: the token isn't read again", conn.rest, err)
 	}
 }
 

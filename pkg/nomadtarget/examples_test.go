@@ -134,7 +134,7 @@ func TestExamplesFitTheSamples(t *testing.T) {
 
 // The example agent sets keys that the plugin reads, and takes no policies from jobs.
 func TestExampleAgent(t *testing.T) {
-	known := []string{settingURL.key, settingToken.key, settingCA.key, settingKubeconfig.key, settingContext.key, keyJobPolicies}
+	known := []string{settingURL.key, settingToken.key, settingTokenFile.key, settingCA.key, settingKubeconfig.key, settingContext.key, keyJobPolicies}
 	keys, diags := exampleBlock(t, "agent.hcl", "target").Body.Attributes["config"].Expr.Value(nil)
 	if diags.HasErrors() {
 		t.Fatal(diags)
