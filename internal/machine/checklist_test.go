@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -12,7 +13,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine/checklist"
+	"github.com/nomad-harvester/nomad-harvester/hack/uicheck/checklist"
 )
 
 // row is a demand that goes beyond the checklist, because it compares a VM with the member it was rendered from. check
@@ -127,7 +128,7 @@ var memberRows = []row{
 		return unless(ok, "%s/%s, Secret in %s", r.VM.Namespace, r.VM.Name, r.Secret.Namespace)
 	}},
 	{"creator and os", func(m Member, r *Rendered) string {
-		ok := r.VM.Labels["harvesterhci.io/creator"] == "nomad-harvester" && r.VM.Labels["harvesterhci.io/os"] == withDefault(m.Template.OS, "linux")
+		ok := r.VM.Labels["harvesterhci.io/creator"] == "nomad-harvester" && r.VM.Labels["harvesterhci.io/os"] == cmp.Or(m.Template.OS, "linux")
 		return unless(ok, "%v", r.VM.Labels)
 	}},
 	{"prefix", func(m Member, r *Rendered) string {

@@ -46,7 +46,7 @@ ethernets:
 
 // userData is the Harvester template's #cloud-config, if there is one, under the user's, under what a Nomad client needs.
 func userData(m Member, f Facts) (string, error) {
-	text, ok := f.text(m.Template.CloudInit.UserData, m.Template.CloudInit.UserDataSecretRef)
+	text, ok := f.Text(m.Template.CloudInit.UserData, m.Template.CloudInit.UserDataSecretRef)
 	if !ok {
 		return "", fmt.Errorf("no userData in Secret %q", m.Template.CloudInit.UserDataSecretRef.Name)
 	}

@@ -50,7 +50,7 @@ func claimTemplates(m Member, f Facts) (string, error) {
 		if d.Image != "" {
 			annotations[imageIDAnnotation] = d.Image
 		}
-		class := f.storageClass(d)
+		class := f.ClassOf(d)
 		entries = append(entries, claimTemplate{
 			Metadata: claimMetadata{Name: names[i], Labels: dependentLabels(m), Annotations: annotations},
 			Spec: claimSpec{

@@ -1,11 +1,6 @@
 package machine
 
 import (
-	"strings"
-
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
@@ -60,9 +55,9 @@ type KeyPair struct {
 	Invalid bool
 }
 
-// text is one of the two documents of cloudInit, given either here or by a reference; ok is false if the reference leads
+// Text is one of the two documents of cloudInit, given either here or by a reference; ok is false if the reference leads
 // nowhere.
-func (f Facts) text(inline string, ref *v1alpha1.SecretKeyRef) (text string, ok bool) {
+func (f Facts) Text(inline string, ref *v1alpha1.SecretKeyRef) (text string, ok bool) {
 	if ref == nil {
 		return inline, true
 	}
@@ -70,8 +65,8 @@ func (f Facts) text(inline string, ref *v1alpha1.SecretKeyRef) (text string, ok 
 	return text, ok
 }
 
-// storageClass is the class of a disk: its image's, or its own.
-func (f Facts) storageClass(d v1alpha1.Disk) string {
+// ClassOf is the class of a disk: its image's, or its own.
+func (f Facts) ClassOf(d v1alpha1.Disk) string {
 	if d.Image != "" {
 		return f.Images[d.Image].StorageClassName
 	}
@@ -81,24 +76,9 @@ func (f Facts) storageClass(d v1alpha1.Disk) string {
 // caKey is the key of a CA's certificate in a Secret, beside those of Kubernetes' TLS Secrets.
 const caKey = "ca.crt"
 
-// secretRefs are the references to Secrets in a template and a client's configuration.
-func secretRefs(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient) []v1alpha1.SecretKeyRef {
-	var refs []v1alpha1.SecretKeyRef
-	if ref := c.ClientTLSSecretRef; ref != nil {
-		for _, key := range []string{caKey, corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
-			refs = append(refs, v1alpha1.SecretKeyRef{Name: ref.Name, Key: key})
-		}
-	}
-	for _, ref := range []*v1alpha1.SecretKeyRef{t.CloudInit.UserDataSecretRef, t.CloudInit.NetworkDataSecretRef} {
-		if ref != nil {
-			refs = append(refs, *ref)
-		}
-	}
-	return refs
-}
-
-// objectKey reads namespace/name; ok is false if it isn't that.
-func objectKey(ref string) (key client.ObjectKey, ok bool) {
-	namespace, name, ok := strings.Cut(ref, "/")
-	return client.ObjectKey{Namespace: namespace, Name: name}, ok && namespace != "" && name != ""
+// TemplateCloudInit is the cloud-init of a Harvester template's version.
+type TemplateCloudInit struct {
+	UserData, NetworkData string
+	// Problem says why it can't be used; nil: it can.
+	Problem *Problem
 }

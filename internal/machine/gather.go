@@ -3,6 +3,7 @@ package machine
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
@@ -61,7 +62,7 @@ func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.
 		}
 	}
 	for _, d := range t.Disks {
-		g.storageClass(f.storageClass(d), f.StorageClasses)
+		g.storageClass(f.ClassOf(d), f.StorageClasses)
 	}
 	for _, n := range t.Networks {
 		if n.Management {
@@ -184,4 +185,26 @@ func condition(obj *unstructured.Unstructured, kind string) string {
 		}
 	}
 	return ""
+}
+
+// secretRefs are the references to Secrets in a template and a client's configuration.
+func secretRefs(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient) []v1alpha1.SecretKeyRef {
+	var refs []v1alpha1.SecretKeyRef
+	if ref := c.ClientTLSSecretRef; ref != nil {
+		for _, key := range []string{caKey, corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
+			refs = append(refs, v1alpha1.SecretKeyRef{Name: ref.Name, Key: key})
+		}
+	}
+	for _, ref := range []*v1alpha1.SecretKeyRef{t.CloudInit.UserDataSecretRef, t.CloudInit.NetworkDataSecretRef} {
+		if ref != nil {
+			refs = append(refs, *ref)
+		}
+	}
+	return refs
+}
+
+// objectKey reads namespace/name; ok is false if it isn't that.
+func objectKey(ref string) (key client.ObjectKey, ok bool) {
+	namespace, name, ok := strings.Cut(ref, "/")
+	return client.ObjectKey{Namespace: namespace, Name: name}, ok && namespace != "" && name != ""
 }

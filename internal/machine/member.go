@@ -81,3 +81,8 @@ func IsMember(vm *kubevirtv1.VirtualMachine, poolName, poolUID string) bool {
 		vm.Annotations[v1alpha1.PoolUIDAnnotation] == poolUID &&
 		vm.Annotations[v1alpha1.MemberAnnotation] == vm.Name
 }
+
+// dependentLabels are on the objects that belong to the VM and have other names.
+func dependentLabels(m Member) map[string]string {
+	return map[string]string{v1alpha1.PoolLabel: m.PoolName, v1alpha1.NodeLabel: m.Name}
+}

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,17 +11,12 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
-	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// Nomad's own defaults, and the paths of the packaged installation (Nomad: .release/linux/package).
+// The paths of the packaged installation (Nomad: .release/linux/package).
 const (
-	defaultRegion     = "global"
-	defaultNodePool   = "default"
-	defaultDatacenter = "dc1"
-
 	nomadConfigDir  = "/etc/nomad.d"
 	nomadConfigFile = nomadConfigDir + "/nomad.hcl"
 	nomadCAFile     = nomadConfigDir + "/tls/ca.crt"
@@ -49,7 +45,7 @@ func nomadConfig(m Member) string {
 	if m.Region != "" {
 		body.SetAttributeRaw("region", quoted(m.Region))
 	}
-	body.SetAttributeRaw("datacenter", quoted(withDefault(m.Client.Datacenter, defaultDatacenter)))
+	body.SetAttributeRaw("datacenter", quoted(cmp.Or(m.Client.Datacenter, defaultDatacenter)))
 	body.SetAttributeRaw("data_dir", quoted(nomadDataDir))
 	body.SetAttributeRaw("bind_addr", quoted("0.0.0.0"))
 	body.SetAttributeValue("disable_update_check", cty.True)
@@ -70,8 +66,8 @@ func nomadConfig(m Member) string {
 
 func writeClient(client *hclwrite.Body, m Member) {
 	client.SetAttributeValue("enabled", cty.True)
-	client.SetAttributeRaw("node_pool", quoted(withDefault(m.Client.NodePool, defaultNodePool)))
-	client.SetAttributeRaw("node_class", quoted(withDefault(m.Client.NodeClass, m.PoolName)))
+	client.SetAttributeRaw("node_pool", quoted(cmp.Or(m.Client.NodePool, defaultNodePool)))
+	client.SetAttributeRaw("node_class", quoted(cmp.Or(m.Client.NodeClass, m.PoolName)))
 	client.SetAttributeRaw("meta", quotedMap(nomadMeta(m)))
 	// These fingerprinters each wait seconds for a cloud's metadata service that isn't there.
 	client.SetAttributeRaw("options", quotedMap(map[string]string{
@@ -97,12 +93,6 @@ func writeReserved(reserved *hclwrite.Body, r v1alpha1.NomadReserved) {
 	if mb := megabytes(r.Disk); mb > 0 {
 		reserved.SetAttributeValue("disk", cty.NumberIntVal(mb))
 	}
-}
-
-// megabytes are Nomad's, of 2^20 bytes (Nomad: client/fingerprint/memory.go, storage.go), rounded up.
-func megabytes(q resource.Quantity) int64 {
-	const mb = 1 << 20
-	return (q.Value() + mb - 1) / mb
 }
 
 // writeTLS has the client know servers by their certificate's name, so that nobody else with a certificate of the same

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	kjson "sigs.k8s.io/json"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // overlayPath is where the overlay is in a NomadNodePool.
@@ -52,7 +55,7 @@ func decodeOverlay(raw *runtime.RawExtension) (map[string]any, error) {
 	if raw != nil && len(raw.Raw) > maxOverlay {
 		return nil, fmt.Errorf("%s: it is longer than %d KiB; make it shorter", overlayPath, maxOverlay>>10)
 	}
-	if canonical(raw) == nil {
+	if raw == nil || len(bytes.TrimSpace(raw.Raw)) == 0 {
 		return nil, nil
 	}
 	strict, err := kjson.UnmarshalStrict(raw.Raw, &overlayFields{})
@@ -86,4 +89,22 @@ func mergeSpec(base *kubevirtv1.VirtualMachineSpec, over map[string]any) (*kubev
 		return nil, fmt.Errorf("%s: %w", overlayPath, err)
 	}
 	return merged, nil
+}
+
+func overlayErrors(t *v1alpha1.NodeTemplate) []error {
+	_, err := overlaid(Member{Name: "member", PoolName: "pool", Template: *t})
+	return each(err)
+}
+
+// each splits what errors.Join joined.
+func each(err error) []error {
+	var joined interface{ Unwrap() []error }
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &joined):
+		return joined.Unwrap()
+	default:
+		return []error{err}
+	}
 }

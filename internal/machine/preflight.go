@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,14 +9,6 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
-
-// Problem is something in a template with which no member can be made or would start.
-type Problem struct {
-	// Reason is one of the API's reasons for TemplateValid.
-	Reason string
-	// Message names the field, what is wrong with it, and what to do.
-	Message string
-}
 
 // Check finds what in a template and a client's configuration can't work. Harvester's admission accepts most of it: a VM with a missing image, Secret
 // or storage class starts for ever, with no condition that says why. The order of problems is the template's,
@@ -129,7 +120,7 @@ func (c *checker) cloudInit(t *v1alpha1.NodeTemplate, install *v1alpha1.NomadIns
 		}
 	}
 	if text, ok := c.text(field+".networkData", init.NetworkData, init.NetworkDataSecretRef); ok {
-		if _, err := parseYAMLMapping(text); err != nil {
+		if err := CheckNetworkData(text); err != nil {
 			c.report(v1alpha1.ReasonTemplateInvalid, `%s: %v`, textField(field+".networkData", init.NetworkDataSecretRef), err)
 		}
 	}
@@ -161,7 +152,7 @@ func (c *checker) size(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient) {
 
 // text is a document of cloudInit. If it is to come from a Secret that doesn't have it, that is reported.
 func (c *checker) text(field, inline string, ref *v1alpha1.SecretKeyRef) (string, bool) {
-	text, ok := c.facts.text(inline, ref)
+	text, ok := c.facts.Text(inline, ref)
 	if ok {
 		return text, true
 	}
@@ -195,7 +186,7 @@ func (c *checker) from(t *v1alpha1.NodeTemplate, install *v1alpha1.NomadInstall)
 	case from.Problem != nil:
 		c.problems = append(c.problems, *from.Problem)
 	default:
-		if err := from.check(install); err != nil {
+		if err := CheckTemplate(from, install); err != nil {
 			c.report(v1alpha1.ReasonTemplateInvalid, "%s: its cloud-init: %v; correct it in a new version", fromField(*t.From), err)
 			return
 		}
@@ -203,54 +194,10 @@ func (c *checker) from(t *v1alpha1.NodeTemplate, install *v1alpha1.NomadInstall)
 	}
 }
 
-// checkUserData says if a member's cloud-config can be made of the user's and the Harvester template's.
-func checkUserData(from *TemplateCloudInit, text string, install *v1alpha1.NomadInstall) error {
-	own, err := parseUserData(text)
-	if err != nil {
-		return err
-	}
-	if err := checkOwned(own, install); err != nil {
-		return err
-	}
-	user, err := stackUserData(from, text)
-	if err != nil {
-		return err
-	}
-	if err := checkOwned(user, install); err != nil { // Each may be right, and both together wrong.
-		return err
-	}
-	_, err = mergeCloudConfig(user, yamlNode(everyKey))
-	return err
-}
-
-// everyKey has all the lists and mappings that memberCloudConfig may add to.
-var everyKey = map[string]any{
-	"apt": map[string]any{"sources": map[string]any{aptSourceName: map[string]any{}}}, "bootcmd": []any{},
-	"packages": []any{}, "runcmd": []any{}, "ssh_authorized_keys": []any{}, "write_files": []any{},
-}
-
 // overlay tries the overlay on a member: what it changes doesn't depend on which.
 func (c *checker) overlay(t *v1alpha1.NodeTemplate) {
 	for _, err := range overlayErrors(t) {
 		c.report(v1alpha1.ReasonTemplateInvalid, "%v", err)
-	}
-}
-
-func overlayErrors(t *v1alpha1.NodeTemplate) []error {
-	_, err := overlaid(Member{Name: "member", PoolName: "pool", Template: *t})
-	return each(err)
-}
-
-// each splits what errors.Join joined.
-func each(err error) []error {
-	var joined interface{ Unwrap() []error }
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &joined):
-		return joined.Unwrap()
-	default:
-		return []error{err}
 	}
 }
 

@@ -2,11 +2,13 @@ package machine
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -85,7 +87,7 @@ func Revision(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region string) 
 	in := revisionInput{
 		CPU:         t.CPU,
 		Memory:      t.Memory.Value(),
-		OS:          withDefault(t.OS, defaultOS),
+		OS:          cmp.Or(t.OS, defaultOS),
 		Description: t.Description,
 		SSHKeys:     t.SSHKeys,
 		CloudInit: revisionCloudInit{
@@ -98,11 +100,11 @@ func Revision(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region string) 
 		Labels:         t.Labels,
 		Annotations:    t.Annotations,
 		VirtualMachine: canonical(t.VirtualMachine),
-		Region:         withDefault(region, defaultRegion),
+		Region:         cmp.Or(region, defaultRegion),
 		Servers:        c.Servers,
-		NodePool:       withDefault(c.NodePool, defaultNodePool),
+		NodePool:       cmp.Or(c.NodePool, defaultNodePool),
 		NodeClass:      c.NodeClass,
-		Datacenter:     withDefault(c.Datacenter, defaultDatacenter),
+		Datacenter:     cmp.Or(c.Datacenter, defaultDatacenter),
 		Meta:           c.Meta,
 		Reserved:       reservedRevision(c.Reserved),
 		Install:        installRevision(c.Install),
@@ -165,9 +167,16 @@ func canonical(raw *runtime.RawExtension) any {
 	return doc
 }
 
-func withDefault(value, fallback string) string {
-	if value == "" {
-		return fallback
-	}
-	return value
+// What a template or a client's configuration has where it says nothing: Nomad's own defaults, and Harvester's.
+const (
+	defaultRegion     = "global"
+	defaultNodePool   = "default"
+	defaultDatacenter = "dc1"
+	defaultOS         = "linux"
+)
+
+// megabytes are Nomad's, of 2^20 bytes (Nomad: client/fingerprint/memory.go, storage.go), rounded up.
+func megabytes(q resource.Quantity) int64 {
+	const mb = 1 << 20
+	return (q.Value() + mb - 1) / mb
 }

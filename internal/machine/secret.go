@@ -24,7 +24,7 @@ func secret(m Member, f Facts) (*corev1.Secret, error) {
 	if err != nil {
 		return nil, err
 	}
-	networkData, ok := f.text(m.Template.CloudInit.NetworkData, m.Template.CloudInit.NetworkDataSecretRef)
+	networkData, ok := f.Text(m.Template.CloudInit.NetworkData, m.Template.CloudInit.NetworkDataSecretRef)
 	if !ok {
 		return nil, fmt.Errorf("no networkData in Secret %q", m.Template.CloudInit.NetworkDataSecretRef.Name)
 	}

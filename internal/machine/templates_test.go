@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine/checklist"
+	"github.com/nomad-harvester/nomad-harvester/hack/uicheck/checklist"
 	"github.com/nomad-harvester/nomad-harvester/test/templates"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )

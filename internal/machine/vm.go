@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -16,8 +17,7 @@ import (
 
 const (
 	// creator is informative only: any edit in Harvester's UI rewrites it, so nothing may select by it.
-	creator   = "nomad-harvester"
-	defaultOS = "linux"
+	creator = "nomad-harvester"
 
 	// runStrategy brings a guest back after each kind of stop but a wanted one; Harvester's default, RerunOnFailure,
 	// leaves a guest off that was shut down or evicted.
@@ -70,7 +70,7 @@ func virtualMachine(m Member, f Facts) (*kubevirtv1.VirtualMachine, error) {
 
 func vmLabels(m Member) map[string]string {
 	labels := sharedLabels(m)
-	labels[osLabel] = withDefault(m.Template.OS, defaultOS)
+	labels[osLabel] = cmp.Or(m.Template.OS, defaultOS)
 	return labels
 }
 
@@ -85,13 +85,8 @@ func sharedLabels(m Member) map[string]string {
 	return labels
 }
 
-// dependentLabels are on the objects that belong to the VM and have other names.
-func dependentLabels(m Member) map[string]string {
-	return map[string]string{v1alpha1.PoolLabel: m.PoolName, v1alpha1.NodeLabel: m.Name}
-}
-
 func vmAnnotations(m Member, claims string) map[string]string {
-	description := withDefault(m.Template.Description, fmt.Sprintf(
+	description := cmp.Or(m.Template.Description, fmt.Sprintf(
 		"Nomad client of NomadNodePool %s/%s. To remove it: kubectl delete nomadnode -n %s %s",
 		m.Namespace, m.PoolName, m.Namespace, m.Name))
 	annotations := map[string]string{}

@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/hack/uicheck/checklist"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine/checklist"
 	"github.com/nomad-harvester/nomad-harvester/test/templates"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )

@@ -11,8 +11,8 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/hack/uicheck/checklist"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine/checklist"
 )
 
 const (

@@ -1,45 +1,20 @@
 package machine
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
-
-// TemplateVersion is what matters of a VirtualMachineTemplateVersion
-// (Harvester: pkg/apis/harvesterhci.io/v1beta1/template.go).
-type TemplateVersion struct {
-	// Name is the version's, as namespace/name.
-	Name string
-	// Template is the VirtualMachineTemplate that it belongs to, as namespace/name.
-	Template string
-	// KeyPairs are its SSH key pairs, as namespace/name.
-	KeyPairs []string
-	// Labels and Annotations are those of its VM over its own.
-	Labels, Annotations map[string]string
-	// Spec is its VM's spec, KubeVirt's VirtualMachineSpec, as JSON is decoded.
-	Spec map[string]any
-}
-
-// TemplateCloudInit is the cloud-init of a Harvester template's version.
-type TemplateCloudInit struct {
-	UserData, NetworkData string
-	// Problem says why it can't be used; nil: it can.
-	Problem *Problem
-}
 
 // ReadTemplate reads the version that a template's source leads to: the one it names, or the default one of the template
 // that it names. If it leads nowhere there is a Problem instead; an error means that the API server didn't answer.
@@ -76,43 +51,6 @@ func (g *gatherer) templateVersion(from v1alpha1.TemplateSource) (*TemplateVersi
 	return version, nil
 }
 
-func versionOf(obj *unstructured.Unstructured, name string) (*TemplateVersion, error) {
-	vm, _, _ := unstructured.NestedMap(obj.Object, "spec", "vm")
-	labels, _, labelsErr := unstructured.NestedStringMap(vm, "metadata", "labels")
-	annotations, _, annotationsErr := unstructured.NestedStringMap(vm, "metadata", "annotations")
-	if err := errors.Join(labelsErr, annotationsErr); err != nil {
-		return nil, errors.New("its spec.vm.metadata is not an object with labels and annotations")
-	}
-	keys, _, _ := unstructured.NestedStringSlice(obj.Object, "spec", "keyPairIds")
-	template, _, _ := unstructured.NestedString(obj.Object, "spec", "templateId")
-	spec, _ := vm["spec"].(map[string]any)
-	return &TemplateVersion{Name: name, Template: template, KeyPairs: keys, Labels: over(obj.GetLabels(), labels), Annotations: over(obj.GetAnnotations(), annotations), Spec: spec}, nil
-}
-
-func over(all, upper map[string]string) map[string]string {
-	if all == nil {
-		return upper
-	}
-	maps.Copy(all, upper)
-	return all
-}
-
-// typed is the version's VM in KubeVirt's type.
-func (v *TemplateVersion) typed() (*kubevirtv1.VirtualMachineSpec, error) {
-	doc, err := json.Marshal(v.Spec)
-	if err != nil {
-		return nil, fmt.Errorf("its spec.vm.spec: %w", err)
-	}
-	spec := &kubevirtv1.VirtualMachineSpec{}
-	if err := json.Unmarshal(doc, spec); err != nil {
-		return nil, fmt.Errorf("its spec.vm.spec is not a KubeVirt VirtualMachineSpec: %w", err)
-	}
-	if spec.Template == nil {
-		spec.Template = &kubevirtv1.VirtualMachineInstanceTemplateSpec{}
-	}
-	return spec, nil
-}
-
 // templateCloudInit reads the cloud-init of a version, which isn't copied into the member's record: it may hold secrets.
 // A version never changes, so it is the same whenever it is read.
 func (g *gatherer) templateCloudInit(namespace string, from v1alpha1.TemplateSource) *TemplateCloudInit {
@@ -137,14 +75,6 @@ func (g *gatherer) templateCloudInit(namespace string, from v1alpha1.TemplateSou
 	return out
 }
 
-// cloudInitSource is where a volume has its cloud-init from; nil: it is another kind of volume.
-func cloudInitSource(v kubevirtv1.Volume) *kubevirtv1.CloudInitNoCloudSource {
-	if v.CloudInitConfigDrive != nil {
-		return (*kubevirtv1.CloudInitNoCloudSource)(v.CloudInitConfigDrive)
-	}
-	return v.CloudInitNoCloud
-}
-
 // cloudInitText is one document: of a Secret, or inline. KubeVirt takes both keys.
 func (g *gatherer) cloudInitText(out *TemplateCloudInit, namespace string, v *TemplateVersion, inline, encoded string, ref *corev1.LocalObjectReference, keys ...string) string {
 	field := fromField(v.source())
@@ -163,7 +93,7 @@ func (g *gatherer) cloudInitText(out *TemplateCloudInit, namespace string, v *Te
 		out.Problem = &Problem{v1alpha1.ReasonTemplateInvalid, fmt.Sprintf(
 			"%s: its cloud-init Secret is in namespace %q, and whoever makes pools in namespace %q might not be allowed to read it there; copy the template into the pool's namespace, "+
 				"or have somebody who may share it say so (kubectl annotate virtualmachinetemplates.harvesterhci.io -n %s %s %s=%s)",
-			field, home.Namespace, namespace, home.Namespace, withDefault(nameIn(v.Template), "TEMPLATE"), v1alpha1.ShareCloudInitAnnotation, namespace)}
+			field, home.Namespace, namespace, home.Namespace, cmp.Or(nameIn(v.Template), "TEMPLATE"), v1alpha1.ShareCloudInitAnnotation, namespace)}
 		return ""
 	}
 	secret := &corev1.Secret{}
@@ -213,37 +143,4 @@ func belongsToTemplate(s *corev1.Secret) bool {
 	return s.Labels[cloudInitLabel] != "" || slices.ContainsFunc(s.OwnerReferences, func(o metav1.OwnerReference) bool {
 		return o.Kind == v1alpha1.KindTemplateVersion
 	})
-}
-
-// check says if the user data can be merged.
-func (c *TemplateCloudInit) check(install *v1alpha1.NomadInstall) error {
-	config, err := parseUserData(c.UserData)
-	if err != nil {
-		return err
-	}
-	if err := checkOwned(config, install); err != nil {
-		return err
-	}
-	if _, err := mergeCloudConfig(config, yamlNode(everyKey)); err != nil {
-		return err
-	}
-	_, err = parseYAMLMapping(c.NetworkData)
-	return err
-}
-
-func (v *TemplateVersion) source() v1alpha1.TemplateSource {
-	return v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion, Name: v.Name}
-}
-
-// fromField begins the messages about a Harvester template.
-func fromField(from v1alpha1.TemplateSource) string {
-	return fmt.Sprintf("spec.template.from.name: %s %q", from.Kind, from.Name)
-}
-
-func templateNotFound(from v1alpha1.TemplateSource) Problem {
-	resource := "virtualmachinetemplates"
-	if from.Kind == v1alpha1.KindTemplateVersion {
-		resource = "virtualmachinetemplateversions"
-	}
-	return Problem{v1alpha1.ReasonTemplateNotFound, fmt.Sprintf("%s doesn't exist; create it or name another, as namespace/name (kubectl get %s.harvesterhci.io -A)", fromField(from), resource)}
 }
