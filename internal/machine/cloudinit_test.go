@@ -2,9 +2,7 @@ package machine
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -40,7 +38,7 @@ type writeFile struct {
 
 func renderUserData(t *testing.T, m Member) (string, cloudConfig) {
 	t.Helper()
-	text := string(mustRender(t, m, testFacts()).Secret.Data["userdata"])
+	text := string(mustRenderSecret(t, m, testFacts()).Data["userdata"])
 	var config cloudConfig
 	if err := yaml.Unmarshal([]byte(text), &config); err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -138,7 +136,7 @@ func TestCloudInitFromSecrets(t *testing.T) {
 	if _, got := renderUserData(t, m); got.Timezone != "Europe/Berlin" {
 		t.Errorf("timezone = %q", got.Timezone)
 	}
-	if got := string(mustRender(t, m, testFacts()).Secret.Data["networkdata"]); got != "version: 1\nconfig: []\n" {
+	if got := string(mustRenderSecret(t, m, testFacts()).Data["networkdata"]); got != "version: 1\nconfig: []\n" {
 		t.Errorf("networkdata = %q", got)
 	}
 }
@@ -147,12 +145,12 @@ func TestCloudInitFromSecrets(t *testing.T) {
 // the first one's.
 func TestNetworkDataDefault(t *testing.T) {
 	m := testMember()
-	if text, ok := mustRender(t, m, testFacts()).Secret.Data["networkdata"]; !ok || len(text) > 0 {
+	if text, ok := mustRenderSecret(t, m, testFacts()).Data["networkdata"]; !ok || len(text) > 0 {
 		t.Errorf("for one network: %q, %v", text, ok)
 	}
 	m.Template.Networks = append(m.Template.Networks, v1alpha1.Network{Name: "nomad-clients/storage"})
 	var got any
-	if err := yaml.Unmarshal(mustRender(t, m, testFacts()).Secret.Data["networkdata"], &got); err != nil {
+	if err := yaml.Unmarshal(mustRenderSecret(t, m, testFacts()).Data["networkdata"], &got); err != nil {
 		t.Fatal(err)
 	}
 	nic := func(name string, metric float64) map[string]any {
@@ -260,36 +258,6 @@ func TestParseUserDataAccepts(t *testing.T) {
 		if err := checkUserData(nil, text, nil); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
-	}
-}
-
-// Secrets' contents don't get into conditions, however wrong they are.
-func TestProblemsDoNotTellSecrets(t *testing.T) {
-	const secret = "S3cret"
-	var texts []string
-	for _, doc := range append(awkwardDocuments()[:800], "password: *k", "k: ", "? ", "k: [", "k: !k", "k: {k: }", "- k", "k: &k *k", "\tk: k", "k: @k", "k: `k`", "k: \"\\k\"", "runcmd: {k: k}", "mounts: [[k, /opt/k/..]]") {
-		doc = strings.ReplaceAll(doc, "k", secret)
-		texts = append(texts, doc, "#cloud-config\n"+doc, "#cloud-config\nruncmd: "+doc)
-	}
-	ref := &v1alpha1.SecretKeyRef{Name: "site", Key: "user"}
-	tmpl, c := testTemplate(), testClient()
-	tmpl.CloudInit = v1alpha1.CloudInit{UserDataSecretRef: ref, NetworkDataSecretRef: ref}
-	stacked, under := testTemplate(), &TemplateCloudInit{}
-	stacked.From = &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion, Name: "default/a"}
-	found := 0
-	for _, text := range texts {
-		f := testFacts()
-		f.Secrets["site"]["user"], f.From = text, under
-		under.UserData, under.NetworkData = text, text
-		for _, p := range append(Check(&tmpl, &c, f), Check(&stacked, &c, f)...) {
-			found++
-			if strings.Contains(p.Message, secret) {
-				t.Fatalf("%q: %s", text, p.Message)
-			}
-		}
-	}
-	if found < 1000 {
-		t.Errorf("only %d problems found", found)
 	}
 }
 
@@ -410,40 +378,4 @@ func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 			}
 		}
 	})
-}
-
-// What no Secret holds is refused before a member is made of it, whichever part of it is long, and however much longer than it was
-// written it gets.
-func TestUserDataOfMoreThanASecretHolds(t *testing.T) {
-	long := strings.Repeat("x", 200<<10)
-	for name, tt := range map[string]struct {
-		user, from, network string
-		refused             bool
-	}{
-		"emoji":            {user: "a: &a \"" + strings.Repeat("😀", 55_000) + "\"\nb: [*a, *a, *a]\n", refused: true},
-		"control codes":    {user: "a: &a \"" + strings.Repeat(`\x80`, 60_000) + "\"\nb: [*a, *a, *a, *a, *a, *a]\n", refused: true},
-		"spaces before":    {user: "a: " + strings.Repeat("{a: ", 7) + "[" + strings.Repeat("x, ", 60_000) + "]" + strings.Repeat("}", 7) + "\n", refused: true},
-		"of all together":  {user: "a: &a " + long + "\nb: *a\n", from: "c: &c " + long + "\nd: *c\n", network: "a: " + strings.Repeat("x", 450_000) + "\n", refused: true},
-		"a long one":       {user: "a: &a " + long + "\nb: [*a, *a, *a]\n"},
-		"long networkData": {network: "a: " + strings.Repeat("x", 1_000_000) + "\n"},
-	} {
-		m, f := testMember(), testFacts()
-		m.IntroductionToken = strings.Repeat("t", 2000)
-		m.Template.CloudInit.UserData, m.Template.CloudInit.NetworkData = cloudConfigHeader+"\n"+tt.user, tt.network
-		if tt.from != "" {
-			m.Template.From = &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion, Name: "default/a"}
-			f.From = &TemplateCloudInit{UserData: cloudConfigHeader + "\n" + tt.from}
-		}
-		r, err := Render(m, f)
-		var invalid *InvalidError
-		switch {
-		case tt.refused && (!errors.As(err, &invalid) || len(invalid.Problems) != 1 || invalid.Problems[0].Reason != v1alpha1.ReasonTemplateInvalid ||
-			!regexp.MustCompile(`^spec\.template\.cloudInit: with what Nomad needs it has [0-9]{7} bytes, and a Secret holds at most 1048576; `).MatchString(err.Error())):
-			t.Errorf("%s: %.200v", name, err)
-		case !tt.refused && err != nil:
-			t.Errorf("%s: %.200v", name, err)
-		case !tt.refused && len(r.Secret.Data[userDataKey])+len(r.Secret.Data[networkDataKey]) > 1<<20:
-			t.Errorf("%s: too long", name)
-		}
-	}
 }

@@ -184,3 +184,17 @@ func TestGatherFailsOnlyWhenTheAPIDoes(t *testing.T) {
 		t.Errorf("without the kinds: %v, %v", f, err)
 	}
 }
+
+// Nothing is looked for in the place of the management network.
+func TestGatherOfTheManagementNetwork(t *testing.T) {
+	tmpl := v1alpha1.NodeTemplate{Networks: []v1alpha1.Network{{Management: true}}}
+	f, err := Gather(t.Context(), reader(t), "nomad-clients", &tmpl, &v1alpha1.NomadClient{})
+	if err != nil || len(f.Networks) > 0 {
+		t.Errorf("%v, %v", f.Networks, err)
+	}
+	whole, client := testTemplate(), testClient()
+	whole.Networks = tmpl.Networks
+	if problems := Check(&whole, &client, testFacts()); len(problems) > 0 {
+		t.Error(problems)
+	}
+}

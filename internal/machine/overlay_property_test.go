@@ -27,12 +27,12 @@ func isFixed(demand string) bool {
 func TestNoOverlayBreaksTheMember(t *testing.T) {
 	m := testMember()
 	m.Template.Labels = nil
-	doc, err := json.Marshal(baseSpec(m))
+	doc, err := json.Marshal(mustRender(t, m, testFacts()).VM.Spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, err := decodeObject(doc)
-	if err != nil {
+	var base map[string]any
+	if err := json.Unmarshal(doc, &base); err != nil {
 		t.Fatal(err)
 	}
 	paths := pathsOf(base)
@@ -98,7 +98,8 @@ func pathsOf(doc any) [][]step {
 		}
 	case []any:
 		for _, item := range doc {
-			if name := nameOf(item); name != "" {
+			object, _ := item.(map[string]any)
+			if name, _ := object["name"].(string); name != "" {
 				add(step{key: name, isItem: true}, item)
 			}
 		}

@@ -6,8 +6,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	kubevirtv1 "kubevirt.io/api/core/v1"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 func TestOverlayChangesWhatItNames(t *testing.T) {
@@ -48,11 +46,11 @@ func TestOverlayChangesWhatItNames(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			want := mustRender(t, testMember(), testFacts()).VM.Spec
+			want := mustRenderVM(t, testMember()).Spec
 			tt.change(&want.Template.Spec)
 			m := testMember()
 			m.Template.VirtualMachine = overlay(tt.overlay)
-			if diff := cmp.Diff(want, mustRender(t, m, testFacts()).VM.Spec); diff != "" {
+			if diff := cmp.Diff(want, mustRenderVM(t, m).Spec); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -62,7 +60,7 @@ func TestOverlayChangesWhatItNames(t *testing.T) {
 func TestOverlayAddsLabelsOfOthers(t *testing.T) {
 	m := testMember()
 	m.Template.VirtualMachine = overlay(`{"template":{"metadata":{"labels":{"a":"b"},"annotations":{"hooks.kubevirt.io/x":"y"}}}}`)
-	meta := mustRender(t, m, testFacts()).VM.Spec.Template.ObjectMeta
+	meta := mustRenderVM(t, m).Spec.Template.ObjectMeta
 	if meta.Labels["a"] != "b" || meta.Annotations["hooks.kubevirt.io/x"] != "y" {
 		t.Errorf("%v, %v", meta.Labels, meta.Annotations)
 	}
@@ -120,14 +118,13 @@ func TestOverlayIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tmpl := testTemplate()
 			tmpl.VirtualMachine = overlay(tt.overlay)
-			problems := Check(&tmpl, &v1alpha1.NomadClient{}, testFacts())
-			if len(problems) != 1 {
-				t.Fatalf("problems: %v", problems)
+			errs := overlayErrors(&tmpl)
+			if len(errs) != 1 {
+				t.Fatalf("%d errors: %v", len(errs), errs)
 			}
-			p := problems[0]
-			if p.Reason != v1alpha1.ReasonTemplateInvalid || !strings.HasPrefix(p.Message, "spec.template.virtualMachine") ||
-				!strings.Contains(p.Message, tt.field) || !strings.Contains(p.Message, tt.why) {
-				t.Errorf("got %s: %s", p.Reason, p.Message)
+			if message := errs[0].Error(); !strings.HasPrefix(message, "spec.template.virtualMachine") ||
+				!strings.Contains(message, tt.field) || !strings.Contains(message, tt.why) {
+				t.Errorf("got %s", message)
 			}
 		})
 	}
@@ -140,8 +137,16 @@ func TestOverlayNamesEachFieldAtFault(t *testing.T) {
 		`{"nothing":true,"template":{"spec":{"hostnam":"x"}}}`:                           2,
 	} {
 		tmpl.VirtualMachine = overlay(doc)
-		if problems := Check(&tmpl, &v1alpha1.NomadClient{}, testFacts()); len(problems) != want {
-			t.Errorf("%s: %d problems, want %d: %v", doc, len(problems), want, problems)
+		if errs := overlayErrors(&tmpl); len(errs) != want {
+			t.Errorf("%s: %d errors, want %d: %v", doc, len(errs), want, errs)
 		}
+	}
+}
+
+func TestOverlayThatIsTooLong(t *testing.T) {
+	tmpl := testTemplate()
+	tmpl.VirtualMachine = overlay(`{"template":{"metadata":{"annotations":{"x":"` + strings.Repeat("y", maxOverlay) + `"}}}}`)
+	if errs := overlayErrors(&tmpl); len(errs) != 1 || !strings.Contains(errs[0].Error(), "it is longer than 64 KiB") {
+		t.Errorf("%.200v", errs)
 	}
 }

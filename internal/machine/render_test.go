@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -115,5 +116,19 @@ func TestRenderRefusesWhatCheckFinds(t *testing.T) {
 	}
 	if want := invalid.Problems[0].Message + "; " + invalid.Problems[1].Message; err.Error() != want {
 		t.Errorf("Error() = %q, want %q", err, want)
+	}
+}
+
+// However long user data gets, it is never inlined: KubeVirt takes 2048 bytes at most there.
+func TestLongUserDataIsNotInlined(t *testing.T) {
+	m := testMember()
+	for _, length := range []int{0, 2047, 2048, 2049, 60000} {
+		m.Template.CloudInit.UserData = "#cloud-config\nfinal_message: " + "x" + strings.Repeat("x", length) + "\n"
+		r := mustRender(t, m, testFacts())
+		for _, v := range r.VM.Spec.Template.Spec.Volumes {
+			if s := v.CloudInitNoCloud; s != nil && (s.UserData+s.UserDataBase64+s.NetworkData+s.NetworkDataBase64 != "" || s.UserDataSecretRef.Name != r.Secret.Name) {
+				t.Errorf("%d: %+v", length, s)
+			}
+		}
 	}
 }

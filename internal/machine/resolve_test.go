@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -10,131 +9,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	kubevirtv1 "kubevirt.io/api/core/v1"
-	"pgregory.net/rapid"
-	"sigs.k8s.io/yaml"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
-
-// testVersion is what "Generate template" makes of a VM that has run: with all that belongs to that VM alone.
-const testVersion = `
-metadata:
-  creationTimestamp: null
-  labels:
-    harvesterhci.io/creator: harvester
-    harvesterhci.io/os: debian
-    harvesterhci.io/maintain-mode-strategy: Shutdown
-    tag.harvesterhci.io/cost: ci
-    nomad.harvesterhci.io/pool: other
-    team: data
-  annotations:
-    harvesterhci.io/mac-address: '{"lan":"02:00:00:00:00:01"}'
-    harvesterhci.io/removedPersistentVolumeClaims: old-disk-0
-    harvesterhci.io/reservedMemory: 256Mi
-    nomad.harvesterhci.io/member: other-1
-    kubectl.kubernetes.io/last-applied-configuration: '{}'
-    field.cattle.io/description: The build machine
-    note: kept
-    harvesterhci.io/volumeClaimTemplates: >-
-      [{"metadata":{"name":"old-disk-1-b"},"spec":{"storageClassName":"harvester-longhorn","resources":{"requests":{"storage":"100Gi"}},"dataSource":{"kind":"VolumeSnapshot","name":"s"}}},
-       {"metadata":{"name":"old-disk-0-a","annotations":{"harvesterhci.io/imageId":"default/image-x2k7p"}},"spec":{"storageClassName":"wrong","resources":{"requests":{"storage":"40Gi"}}},"targetVolume":"x"}]
-spec:
-  runStrategy: RerunOnFailure
-  template:
-    metadata:
-      creationTimestamp: null
-      labels: {harvesterhci.io/vmName: old, zone: a}
-      annotations: {harvesterhci.io/sshNames: '[]'}
-    spec:
-      hostname: old
-      affinity: {}
-      accessCredentials: [{sshPublicKey: {source: {secret: {secretName: x}}, propagationMethod: {qemuGuestAgent: {users: [a]}}}}]
-      evictionStrategy: LiveMigrate
-      terminationGracePeriodSeconds: 30
-      domain:
-        machine: {type: q35}
-        cpu: {cores: 2, sockets: 2, threads: 1, maxSockets: 1, model: host-passthrough}
-        memory: {guest: 3996Mi}
-        resources:
-          limits: {cpu: "4", memory: 4Gi}
-          requests: {cpu: 250m, memory: 2Gi}
-        firmware:
-          uuid: 5d307ca9-b3ef-428c-8861-06e72d69f223
-          serial: abc
-          bootloader: {efi: {secureBoot: true}}
-        features: {acpi: {enabled: true}, smm: {enabled: true}}
-        devices:
-          tpm: {}
-          inputs: [{name: tablet, type: tablet, bus: usb}]
-          interfaces: [{name: lan, model: e1000, macAddress: "02:00:00:00:00:01", bridge: {}}, {name: san, model: virtio, binding: {name: managedtap}}]
-          disks:
-          - {name: disk-1, bootOrder: 2, disk: {bus: scsi}, cache: none}
-          - {name: disk-0, bootOrder: 1, disk: {bus: virtio}}
-          - {name: cloudinitdisk, disk: {bus: virtio}}
-      networks:
-      - {name: lan, multus: {networkName: default/vlan-120}}
-      - {name: san, multus: {networkName: nomad-clients/storage}}
-      volumes:
-      - {name: disk-1, persistentVolumeClaim: {claimName: old-disk-1-b}}
-      - {name: disk-0, persistentVolumeClaim: {claimName: old-disk-0-a}}
-      - {name: cloudinitdisk, cloudInitNoCloud: {secretRef: {name: tv}, networkDataSecretRef: {name: tv}}}
-`
-
-// version reads spec.vm of a version, changed by the edits: a path of dots, in which a zero byte stands for a dot in a key, and
-// the YAML of the value, or none to delete it.
-func version(t *testing.T, edits ...[2]string) *TemplateVersion {
-	t.Helper()
-	vm := yamlObject(t, testVersion)
-	for _, e := range edits {
-		path := strings.Split(e[0], ".")
-		for i := range path {
-			path[i] = strings.ReplaceAll(path[i], "\x00", ".")
-		}
-		at := vm
-		for _, key := range path[:len(path)-1] {
-			at = at[key].(map[string]any)
-		}
-		if e[1] == "" {
-			delete(at, path[len(path)-1])
-			continue
-		}
-		var value any
-		if err := yaml.Unmarshal([]byte(e[1]), &value); err != nil {
-			t.Fatal(err)
-		}
-		at[path[len(path)-1]] = value
-	}
-	obj := foreign(TemplateVersionKind, "default/build-1", map[string]any{"spec": map[string]any{
-		"vm": vm, "keyPairIds": []any{testKeyPair},
-	}})
-	v, err := versionOf(obj, "default/build-1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-func yamlObject(t *testing.T, doc string) map[string]any {
-	t.Helper()
-	j, err := yaml.YAMLToJSON([]byte(doc))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var object map[string]any
-	if err := json.Unmarshal(j, &object); err != nil {
-		t.Fatal(err)
-	}
-	return object
-}
-
-func resolved(t *testing.T, own v1alpha1.NodeTemplate, v *TemplateVersion) *v1alpha1.NodeTemplate {
-	t.Helper()
-	out, problems := Resolve(&own, v)
-	if len(problems) > 0 {
-		t.Fatalf("problems: %v", problems)
-	}
-	return out
-}
 
 func TestResolveTakesWhatTheTemplateLeavesOut(t *testing.T) {
 	got := resolved(t, v1alpha1.NodeTemplate{From: &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplate, Name: "default/build"}}, version(t))
@@ -200,11 +77,9 @@ func TestWhatTheTemplateSetsWins(t *testing.T) {
 	}
 	m := testMember()
 	m.Template = *got
-	spec, err := overlaid(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	vmi := spec.Template.Spec
+	f := testFactsFrom()
+	f.KeyPairs["default/mine"] = KeyPair{PublicKey: "ssh-ed25519 AAAAC3Nza mine"}
+	vmi := mustRender(t, m, f).VM.Spec.Template.Spec
 	inputs := []kubevirtv1.Input{{Name: "tablet", Type: "tablet", Bus: "virtio"}, {Name: "keyboard", Type: "keyboard", Bus: "usb"}}
 	if *vmi.TerminationGracePeriodSeconds != 7 || vmi.Affinity != nil || vmi.Domain.Devices.TPM != nil ||
 		!slices.Equal(vmi.Domain.Devices.Inputs, inputs) || len(vmi.Domain.Devices.Disks) != 2 || len(vmi.Networks) != 1 {
@@ -309,15 +184,6 @@ func TestResolveRenamesDisksWithLongNames(t *testing.T) {
 	}
 }
 
-func testFactsFrom() Facts {
-	f := testFacts()
-	f.From = &TemplateCloudInit{
-		UserData:    "#cloud-config\npackages: [jq]\ntimezone: Europe/Berlin\nruncmd: [[template]]\n",
-		NetworkData: "version: 2\n",
-	}
-	return f
-}
-
 func TestCloudInitOfTheVersionIsBelow(t *testing.T) {
 	m := testMember()
 	m.Template = *resolved(t, v1alpha1.NodeTemplate{CloudInit: v1alpha1.CloudInit{
@@ -335,30 +201,6 @@ func TestCloudInitOfTheVersionIsBelow(t *testing.T) {
 	m.Template.CloudInit.NetworkData = "version: 1\nconfig: []\n"
 	if got := string(mustRender(t, m, testFactsFrom()).Secret.Data["networkdata"]); got != "version: 1\nconfig: []\n" {
 		t.Errorf("networkdata %q", got)
-	}
-}
-
-func TestCheckOfAHarvesterTemplate(t *testing.T) {
-	base := resolved(t, v1alpha1.NodeTemplate{}, version(t))
-	for name, tt := range map[string]struct {
-		from *TemplateCloudInit
-		want Problem
-	}{
-		"gone": {nil, Problem{v1alpha1.ReasonTemplateNotFound,
-			`spec.template.from.name: VirtualMachineTemplateVersion "default/build-1" doesn't exist; create it or name another, as namespace/name (kubectl get virtualmachinetemplateversions.harvesterhci.io -A)`}},
-		"secret gone": {&TemplateCloudInit{Problem: &Problem{v1alpha1.ReasonSecretNotFound, "x"}}, Problem{v1alpha1.ReasonSecretNotFound, "x"}},
-		"a script": {&TemplateCloudInit{UserData: "#!/bin/sh\n"}, Problem{v1alpha1.ReasonTemplateInvalid,
-			`spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": its cloud-init: the first line is not #cloud-config, it is a script; only such documents can be merged with what Nomad needs: put commands under runcmd, files under write_files; correct it in a new version`}},
-		"of a member": {&TemplateCloudInit{UserData: "#cloud-config\nwrite_files: [{path: /etc/nomad.d/nomad.hcl}]\n"}, Problem{v1alpha1.ReasonTemplateInvalid,
-			`spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": its cloud-init: write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller; put additions into a file of another name beside it, such as /etc/nomad.d/50-site.hcl; correct it in a new version`}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := testFacts()
-			f.From = tt.from
-			if diff := cmp.Diff([]Problem{tt.want}, Check(base, &v1alpha1.NomadClient{}, f)); diff != "" {
-				t.Error(diff)
-			}
-		})
 	}
 }
 
@@ -386,47 +228,6 @@ func TestResolveIsStable(t *testing.T) {
 	}
 }
 
-// stack is what merge would do in two steps, if a field has the same kind of value in all three, as in a VM's spec.
-func TestStackIsMergeInTwoSteps(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		base, under, over := shaped(2, false).Draw(t, "base"), shaped(2, false).Draw(t, "under"), shaped(2, true).Draw(t, "over")
-		want := merge(merge(base, under), over)
-		if got := merge(base, stack(under, over)); !cmp.Equal(want, got) {
-			t.Fatalf("got %v, want %v", got, want)
-		}
-	})
-}
-
-// shaped draws objects in which a key says what kind of value it has.
-func shaped(depth int, nulls bool) *rapid.Generator[map[string]any] {
-	return rapid.Custom(func(t *rapid.T) map[string]any {
-		object := map[string]any{}
-		for _, key := range []string{"scalar", "object", "named"} {
-			switch has := rapid.IntRange(0, 3).Draw(t, key); {
-			case has == 0 && nulls:
-				object[key] = nil
-			case has <= 1:
-			case key == "scalar":
-				object[key] = rapid.Int8().Draw(t, "value")
-			case depth == 0:
-			case key == "object":
-				object[key] = shaped(depth-1, nulls).Draw(t, "value")
-			default:
-				var list []any
-				for _, name := range []string{"p", "q", "r"} {
-					if rapid.Bool().Draw(t, name) {
-						item := shaped(depth-1, nulls).Draw(t, "item")
-						item["name"] = name
-						list = append(list, item)
-					}
-				}
-				object[key] = append([]any{}, list...)
-			}
-		}
-		return object
-	})
-}
-
 func TestRequestsOfTheVersionAreNotCopied(t *testing.T) {
 	m := testMember()
 	m.Template = *resolved(t, v1alpha1.NodeTemplate{}, version(t))
@@ -434,5 +235,13 @@ func TestRequestsOfTheVersionAreNotCopied(t *testing.T) {
 	if len(domain.Resources.Requests) > 0 || domain.Memory != nil || domain.CPU.MaxSockets != 0 || domain.CPU.Sockets != 1 || domain.CPU.Model != "host-passthrough" ||
 		domain.Firmware.UUID != "" || domain.Firmware.Serial != "" || !*domain.Firmware.Bootloader.EFI.SecureBoot || domain.Resources.Limits[corev1.ResourceMemory] != resource.MustParse("4Gi") {
 		t.Errorf("%+v", domain)
+	}
+}
+
+// The management network of a template's own takes the place of a version's networks.
+func TestResolveWithTheManagementNetwork(t *testing.T) {
+	own := v1alpha1.NodeTemplate{Networks: []v1alpha1.Network{{Management: true}, {Name: testNetwork}}}
+	if out := resolved(t, own, version(t)); len(out.Networks) != 2 || !out.Networks[0].Management {
+		t.Errorf("%+v", out.Networks)
 	}
 }

@@ -7,7 +7,10 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -33,7 +36,16 @@ func worldReader(t *testing.T) client.Reader {
 		delete(o.Object, "stringData")
 		objects = append(objects, o)
 	}
-	return reader(t, objects...)
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		if kind := o.GetObjectKind().GroupVersionKind(); !scheme.Recognizes(kind) {
+			scheme.AddKnownTypeWithName(kind, &unstructured.Unstructured{})
+		}
+	}
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
 }
 
 // Each sample is a pool whose fields there are, whose pre-flight finds nothing in the test world, and whose members are as

@@ -222,12 +222,12 @@ func TestNothingOfTheUsersKeepsAMemberFromJoining(t *testing.T) {
 	for name, text := range whatever {
 		m := testMember()
 		m.Template.CloudInit = v1alpha1.CloudInit{UserData: text}
-		out, err := Render(m, testFacts())
+		out, err := renderSecret(m, testFacts())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		rendered[name] = string(out.Secret.Data["userdata"])
+		rendered[name] = string(out.Data[userDataKey])
 	}
 	results := firstBoots(t, rendered, 20)
 	for _, name := range slices.Sorted(maps.Keys(rendered)) {
@@ -252,7 +252,7 @@ func TestNomadIsEnabledWhateverTheCommandsDo(t *testing.T) {
 	} {
 		m := testMember()
 		m.Template.CloudInit.UserData = "#cloud-config\nruncmd:\n- systemctl start mine\n- " + command + "\n"
-		rendered[name] = string(mustRender(t, m, testFacts()).Secret.Data[userDataKey])
+		rendered[name] = string(mustRenderSecret(t, m, testFacts()).Data[userDataKey])
 	}
 	for name, b := range firstBoots(t, rendered, 2) {
 		enabled, mine := strings.Index(b.Called, "systemctl enable nomad.service"), strings.Index(b.Called, "systemctl start mine")
@@ -300,7 +300,7 @@ func TestCommandsThatAreNone(t *testing.T) {
 	} {
 		m := testMember()
 		m.Template.CloudInit = v1alpha1.CloudInit{UserData: "#cloud-config\n" + text}
-		if _, err := Render(m, testFacts()); err == nil || !strings.Contains(fmt.Sprint(err), want) {
+		if _, err := renderSecret(m, testFacts()); err == nil || !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
@@ -330,8 +330,8 @@ func TestWhateverIsAcceptedJoins(t *testing.T) {
 		}
 		m := testMember()
 		m.Template.CloudInit.UserData = b.String()
-		if r, err := Render(m, testFacts()); err == nil {
-			rendered[b.String()] = string(r.Secret.Data[userDataKey])
+		if r, err := renderSecret(m, testFacts()); err == nil {
+			rendered[b.String()] = string(r.Data[userDataKey])
 		}
 	}
 	if len(rendered) < 50 {

@@ -1,6 +1,11 @@
 package machine
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -89,12 +94,22 @@ func overlay(doc string) *runtime.RawExtension {
 	return &runtime.RawExtension{Raw: []byte(doc)}
 }
 
-func mustRender(t *testing.T, m Member, f Facts) *Rendered {
+// certificate is one that signs itself, and its key, in PEM.
+func certificate(t *testing.T) (cert, key string) {
 	t.Helper()
-	r, err := Render(m, f)
+	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		t.Fatalf("Render: %v", err)
+		t.Fatal(err)
 	}
-	remember(t.Name(), r.Secret.Data)
-	return r
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"client.global.nomad"}}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
 }
