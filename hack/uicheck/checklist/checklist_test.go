@@ -12,7 +12,8 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/hack/uicheck/checklist"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
 
 const (
@@ -23,7 +24,7 @@ const (
 // subject is a member as it is rendered.
 func subject(t *testing.T) checklist.Subject {
 	t.Helper()
-	m := machine.Member{
+	m := blueprint.Member{
 		Namespace: "nomad-clients", Name: "batch-7f3k9", PoolName: "batch", PoolUID: "6a1f7a55", NodeID: "6f1c02d4-8a55", Revision: "v1-1",
 		Template: v1alpha1.NodeTemplate{
 			CPU: 8, Memory: resource.MustParse("32Gi"),
@@ -34,10 +35,10 @@ func subject(t *testing.T) checklist.Subject {
 			Networks: []v1alpha1.Network{{Name: "default/vlan-120"}, {Name: "default/vlan-121"}},
 		},
 	}
-	r, err := machine.Render(m, machine.Facts{
-		Images:         map[string]machine.Image{image: {StorageClassName: class, VirtualSize: 10 << 30}},
-		StorageClasses: map[string]machine.StorageClass{class: {Shareable: true}, "harvester-longhorn": {Shareable: true}},
-		Networks:       map[string]machine.Network{"default/vlan-120": {}, "default/vlan-121": {}},
+	r, err := render.Member(m, blueprint.Facts{
+		Images:         map[string]blueprint.Image{image: {StorageClassName: class, VirtualSize: 10 << 30}},
+		StorageClasses: map[string]blueprint.StorageClass{class: {Shareable: true}, "harvester-longhorn": {Shareable: true}},
+		Networks:       map[string]blueprint.Network{"default/vlan-120": {}, "default/vlan-121": {}},
 	})
 	if err != nil {
 		t.Fatal(err)
