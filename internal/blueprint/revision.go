@@ -83,7 +83,8 @@ type revisionCloudInit struct {
 // Revision is a short hash of what members are made from, valid as a label's value. It changes if and only if a member
 // made now would differ: writing out a default, another unit for the same size or another order of keys doesn't change
 // it. What the template only refers to (a Secret's or a key pair's content, an image) isn't part of it; nor is the default
-// of nodeClass, which is the pool's name. A template that names one of Harvester's must be given as Resolve returned it.
+// of nodeClass, which is the pool's name. A template that names one of Harvester's must be given as
+// harvestertemplate.Resolve returned it.
 func Revision(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region string) string {
 	in := revisionInput{
 		CPU:         t.CPU,
@@ -153,7 +154,7 @@ func installRevision(i *v1alpha1.NomadInstall) *revisionInstall {
 }
 
 // canonical is an overlay without regard to the order of keys and white space; nil if it changes nothing. An overlay
-// that isn't JSON stands for itself, to be refused by Check.
+// that isn't JSON stands for itself, to be refused by pre-flight.
 func canonical(raw *runtime.RawExtension) any {
 	if raw == nil || len(bytes.TrimSpace(raw.Raw)) == 0 {
 		return nil

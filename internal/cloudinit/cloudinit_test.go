@@ -276,7 +276,7 @@ func TestStackOfOtherKinds(t *testing.T) {
 	}
 }
 
-// Check tries the user's document against every list and mapping that a member's own may have.
+// CheckUserData tries the user's document against every list and mapping that a member's own may have.
 func TestEveryKeyIsChecked(t *testing.T) {
 	m := blueprinttest.Member()
 	m.IntroductionToken, m.Template.CloudInit.GuestAgent = "x", true

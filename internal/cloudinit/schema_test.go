@@ -17,7 +17,7 @@ func TestCloudInitRefuses(t *testing.T) {
 	}
 	good := "#cloud-config\nruncmd: [reboot]\n"
 	badNetwork, goodNetwork := []string{"version: 2\nethernets: [\n", "version: 3\n"}, "version: 2\nethernets: {eth0: {dhcp4: true}}\n"
-	complaints, err := cloudinittest.Complaints(slices.Concat([]string{good}, bad, []string{good}), slices.Concat([]string{goodNetwork}, badNetwork, []string{goodNetwork}))
+	complaints, err := cloudinittest.Complaints(t.Context(), slices.Concat([]string{good}, bad, []string{good}), slices.Concat([]string{goodNetwork}, badNetwork, []string{goodNetwork}))
 	if err != nil {
 		t.Fatal(err)
 	}

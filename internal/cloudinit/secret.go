@@ -13,7 +13,8 @@ import (
 const (
 	// SecretLabel marks cloud-init Secrets for Harvester's UI.
 	SecretLabel = "harvesterhci.io/cloud-init-template"
-	// The UI reads these keys in lower case only, although KubeVirt also takes userData and networkData.
+	// UserDataKey and NetworkDataKey are in lower case, for the UI reads no others, although KubeVirt also takes userData
+	// and networkData.
 	UserDataKey    = "userdata"
 	NetworkDataKey = "networkdata"
 )

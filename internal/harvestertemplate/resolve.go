@@ -175,7 +175,7 @@ func (r *resolver) rest() {
 	theirs := r.remainder()
 	ours, err := vm.DecodeOverlay(r.own.VirtualMachine)
 	if err != nil {
-		return // Check tells.
+		return // Pre-flight tells.
 	}
 	stacked := jsonmerge.Stack(theirs, ours)
 	if len(stacked) == 0 {

@@ -28,6 +28,7 @@ type Version struct {
 	Spec map[string]any
 }
 
+// VersionOf reads a VirtualMachineTemplateVersion. Its name is namespace/name.
 func VersionOf(obj *unstructured.Unstructured, name string) (*Version, error) {
 	vm, _, _ := unstructured.NestedMap(obj.Object, "spec", "vm")
 	labels, _, labelsErr := unstructured.NestedStringMap(vm, "metadata", "labels")
@@ -73,6 +74,7 @@ func CloudInitSource(v kubevirtv1.Volume) *kubevirtv1.CloudInitNoCloudSource {
 	return v.CloudInitNoCloud
 }
 
+// Source is what names this version.
 func (v *Version) Source() v1alpha1.TemplateSource {
 	return v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion, Name: v.Name}
 }
@@ -82,6 +84,7 @@ func Field(from v1alpha1.TemplateSource) string {
 	return fmt.Sprintf("spec.template.from.name: %s %q", from.Kind, from.Name)
 }
 
+// NotFound is the problem with a source that leads nowhere.
 func NotFound(from v1alpha1.TemplateSource) blueprint.Problem {
 	resource := "virtualmachinetemplates"
 	if from.Kind == v1alpha1.KindTemplateVersion {

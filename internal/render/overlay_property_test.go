@@ -26,7 +26,7 @@ func isFixed(demand string) bool {
 	return slices.ContainsFunc(fixed, func(start string) bool { return strings.HasPrefix(demand, start) })
 }
 
-// Whatever an overlay sets, empties or removes, at whatever depth: either Check refuses it, or the member is still what
+// Whatever an overlay sets, empties or removes, at whatever depth: either pre-flight refuses it, or the member is still what
 // Harvester wants.
 func TestNoOverlayBreaksTheMember(t *testing.T) {
 	m := blueprinttest.Member()

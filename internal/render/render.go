@@ -21,7 +21,7 @@ type Objects struct {
 	Claims []string
 }
 
-// InvalidError is Render's answer to a template in which Check finds problems.
+// InvalidError is the answer to a template in which pre-flight finds problems.
 type InvalidError struct {
 	Problems []blueprint.Problem
 }
@@ -36,7 +36,7 @@ func (e *InvalidError) Error() string {
 }
 
 // Member makes a member's objects. The same member and the same facts give the same bytes. It fails with an InvalidError
-// if Check finds a problem.
+// if pre-flight finds a problem.
 func Member(m blueprint.Member, f blueprint.Facts) (*Objects, error) {
 	if problems := preflight.Check(&m.Template, &m.Client, f); len(problems) > 0 {
 		return nil, &InvalidError{Problems: problems}
@@ -45,9 +45,9 @@ func Member(m blueprint.Member, f blueprint.Facts) (*Objects, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rendering the Secret of %q: %w", m.Name, err)
 	}
-	vm, err := vm.Render(m, f)
+	machine, err := vm.Render(m, f)
 	if err != nil {
 		return nil, fmt.Errorf("rendering the VirtualMachine of %q: %w", m.Name, err)
 	}
-	return &Objects{Secret: s, VM: vm, Claims: blueprint.ClaimNames(m)}, nil
+	return &Objects{Secret: s, VM: machine, Claims: blueprint.ClaimNames(m)}, nil
 }

@@ -28,7 +28,7 @@ func worldFacts() blueprint.Facts {
 }
 
 // Each template that the world's admission must accept is rendered as Harvester wants it, with each way to get Nomad into
-// the guest, and over a template of Harvester's. TestMain has cloud-init judge the user data.
+// the guest, and over a template of Harvester's. cloud-init is asked to judge the user data.
 func TestEveryTemplate(t *testing.T) {
 	cert, key := blueprinttest.Certificate(t)
 	clients := map[string]func(*blueprint.Member, *blueprint.Facts){

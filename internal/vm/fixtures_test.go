@@ -9,7 +9,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint/blueprinttest"
 )
 
-func mustRenderVM(t *testing.T, m blueprint.Member) *kubevirtv1.VirtualMachine {
+func mustRender(t *testing.T, m blueprint.Member) *kubevirtv1.VirtualMachine {
 	t.Helper()
 	vm, err := Render(m, blueprinttest.Facts())
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 func TestManagementNetwork(t *testing.T) {
 	m := blueprinttest.Member()
 	m.Template.Networks = []v1alpha1.Network{{Management: true}, {Name: blueprinttest.Network}}
-	spec := mustRenderVM(t, m).Spec.Template.Spec
+	spec := mustRender(t, m).Spec.Template.Spec
 	nics, networks := spec.Domain.Devices.Interfaces, spec.Networks
 	if len(nics) != 2 || nics[0].Masquerade == nil || nics[0].Bridge != nil || networks[0].Pod == nil || networks[0].Multus != nil {
 		t.Errorf("%+v %+v", nics, networks)

@@ -93,6 +93,8 @@ func mergeSpec(base *kubevirtv1.VirtualMachineSpec, over map[string]any) (*kubev
 	return merged, nil
 }
 
+// OverlayErrors are what is wrong with a template's overlay, an error for each field at fault. What it changes doesn't
+// depend on the member.
 func OverlayErrors(t *v1alpha1.NodeTemplate) []error {
 	_, err := overlaid(blueprint.Member{Name: "member", PoolName: "pool", Template: *t})
 	return each(err)

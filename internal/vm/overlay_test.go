@@ -48,11 +48,11 @@ func TestOverlayChangesWhatItNames(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			want := mustRenderVM(t, blueprinttest.Member()).Spec
+			want := mustRender(t, blueprinttest.Member()).Spec
 			tt.change(&want.Template.Spec)
 			m := blueprinttest.Member()
 			m.Template.VirtualMachine = blueprinttest.Overlay(tt.overlay)
-			if diff := cmp.Diff(want, mustRenderVM(t, m).Spec); diff != "" {
+			if diff := cmp.Diff(want, mustRender(t, m).Spec); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -62,7 +62,7 @@ func TestOverlayChangesWhatItNames(t *testing.T) {
 func TestOverlayAddsLabelsOfOthers(t *testing.T) {
 	m := blueprinttest.Member()
 	m.Template.VirtualMachine = blueprinttest.Overlay(`{"template":{"metadata":{"labels":{"a":"b"},"annotations":{"hooks.kubevirt.io/x":"y"}}}}`)
-	meta := mustRenderVM(t, m).Spec.Template.ObjectMeta
+	meta := mustRender(t, m).Spec.Template.ObjectMeta
 	if meta.Labels["a"] != "b" || meta.Annotations["hooks.kubevirt.io/x"] != "y" {
 		t.Errorf("%v, %v", meta.Labels, meta.Annotations)
 	}

@@ -174,6 +174,7 @@ func networking(t *v1alpha1.NodeTemplate) ([]kubevirtv1.Interface, []kubevirtv1.
 	return interfaces, networks
 }
 
+// NICName is the name of a network, and of its interface, by its place in the template.
 func NICName(i int) string { return "nic-" + strconv.Itoa(i) }
 
 // spread prefers a host for each member of a pool, so that the loss of a host takes few of them. It only prefers: a pool

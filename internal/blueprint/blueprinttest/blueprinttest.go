@@ -1,3 +1,4 @@
+// Package blueprinttest has a member, its template and a cluster in which everything is as it should be, for tests.
 package blueprinttest
 
 import (
@@ -15,6 +16,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 )
 
+// What the template and the member are called by.
 const (
 	Image        = "default/image-x2k7p"
 	Network      = "default/vlan-120"
@@ -39,6 +41,7 @@ func Template() v1alpha1.NodeTemplate {
 	}
 }
 
+// Client is a configuration with servers, a node pool and meta.
 func Client() v1alpha1.NomadClient {
 	return v1alpha1.NomadClient{
 		Servers:  []string{"10.0.0.10:4647", "nomad-1.lan.example"},
@@ -47,6 +50,7 @@ func Client() v1alpha1.NomadClient {
 	}
 }
 
+// Apt gets Nomad into the guest as a package.
 func Apt() *v1alpha1.AptInstall {
 	return &v1alpha1.AptInstall{
 		Source:  "deb [arch=amd64] https://apt.lan.example/hashicorp $RELEASE main",
@@ -55,6 +59,7 @@ func Apt() *v1alpha1.AptInstall {
 	}
 }
 
+// Download gets Nomad into the guest as an archive.
 func Download() *v1alpha1.DownloadInstall {
 	return &v1alpha1.DownloadInstall{
 		URL:    "https://files.lan.example/nomad_1.11.3_linux_amd64.zip?a=%20b&c=d",
@@ -62,6 +67,7 @@ func Download() *v1alpha1.DownloadInstall {
 	}
 }
 
+// Member is one of the pool batch, of Template and Client.
 func Member() blueprint.Member {
 	t, c := Template(), Client()
 	return blueprint.Member{
@@ -76,7 +82,7 @@ func Member() blueprint.Member {
 	}
 }
 
-// Facts is a cluster in which everything that testTemplate names is as it should be.
+// Facts is a cluster in which everything that Template names is as it should be.
 func Facts() blueprint.Facts {
 	return blueprint.Facts{
 		Images: map[string]blueprint.Image{Image: {StorageClassName: StorageClass, VirtualSize: 10 << 30}},
@@ -91,6 +97,7 @@ func Facts() blueprint.Facts {
 	}
 }
 
+// Overlay is the JSON document as a template has it.
 func Overlay(doc string) *runtime.RawExtension {
 	return &runtime.RawExtension{Raw: []byte(doc)}
 }

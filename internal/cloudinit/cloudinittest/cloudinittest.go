@@ -3,6 +3,7 @@ package cloudinittest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func Main(m *testing.M) {
 
 func judge() error {
 	userData, networkData := slices.Sorted(maps.Keys(rendered.userData)), slices.Sorted(maps.Keys(rendered.networkData))
-	complaints, err := Complaints(userData, networkData)
+	complaints, err := Complaints(context.Background(), userData, networkData)
 	if err != nil {
 		return err
 	}
@@ -96,8 +97,8 @@ json.dump(complaints, sys.stdout)
 `
 
 // Complaints are cloud-init's of each document of both kinds, in their order; empty: it has none.
-func Complaints(userData, networkData []string) ([]string, error) {
-	out, err := ask(commands, map[string][]string{"userData": userData, "networkData": networkData})
+func Complaints(ctx context.Context, userData, networkData []string) ([]string, error) {
+	out, err := ask(ctx, commands, map[string][]string{"userData": userData, "networkData": networkData})
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,7 @@ func Complaints(userData, networkData []string) ([]string, error) {
 // Ask runs a Python script, for which cloud-init's own modules are there, on a value as JSON, and returns what it says.
 func Ask(t *testing.T, script string, about any) []byte {
 	t.Helper()
-	out, err := ask(script, about)
+	out, err := ask(t.Context(), script, about)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,12 +126,12 @@ func Ask(t *testing.T, script string, about any) []byte {
 var errMissing = errors.New("these tests need cloud-init, to judge what is rendered: " +
 	"apt-get install --no-install-recommends cloud-init (and touch /etc/cloud/cloud-init.disabled, so that it does nothing to this machine)")
 
-func ask(script string, about any) ([]byte, error) {
+func ask(ctx context.Context, script string, about any) ([]byte, error) {
 	in, err := json.Marshal(about)
 	if err != nil {
 		return nil, err
 	}
-	python := exec.Command("/usr/bin/python3", "-c", script)
+	python := exec.CommandContext(ctx, "/usr/bin/python3", "-c", script)
 	python.Stdin = bytes.NewReader(in)
 	var stderr bytes.Buffer
 	python.Stderr = &stderr

@@ -1,3 +1,4 @@
+// Package harvestertemplatetest has a version of a Harvester template, with everything that one can have, for tests.
 package harvestertemplatetest
 
 import (

@@ -1,3 +1,4 @@
+// Package jsonmergetest generates documents for tests of what merges them.
 package jsonmergetest
 
 import "pgregory.net/rapid"

@@ -1,3 +1,4 @@
+// Package rendertest renders members for tests.
 package rendertest
 
 import (

@@ -158,7 +158,7 @@ func TestStackOfLongLists(t *testing.T) {
 	}
 }
 
-// stack is what merge would do in two steps, if a field has the same kind of value in all three, as in a VM's spec.
+// Stack is what Apply would do in two steps, if a field has the same kind of value in all three, as in a VM's spec.
 func TestStackIsMergeInTwoSteps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		base, under, over := shaped(2, false).Draw(t, "base"), shaped(2, false).Draw(t, "under"), shaped(2, true).Draw(t, "over")
