@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
 )
@@ -95,7 +95,7 @@ func (s *Sweeper) observeClaims(ctx context.Context, o *scope) error {
 	}
 	for _, c := range l.Items {
 		member := c.Labels[v1alpha1.NodeLabel]
-		secret, named := machine.SecretOfClaim(member, c.Name)
+		secret, named := blueprint.SecretOfClaim(member, c.Name)
 		if !named || c.DeletionTimestamp != nil {
 			continue
 		}
@@ -114,7 +114,7 @@ func (s *Sweeper) observeVMs(ctx context.Context, o *scope) error {
 	}
 	for i := range l.Items {
 		vm := &l.Items[i]
-		if uid := vm.Annotations[v1alpha1.PoolUIDAnnotation]; machine.IsMember(vm, vm.Labels[v1alpha1.PoolLabel], uid) && vm.DeletionTimestamp == nil {
+		if uid := vm.Annotations[v1alpha1.PoolUIDAnnotation]; blueprint.IsMember(vm, vm.Labels[v1alpha1.PoolLabel], uid) && vm.DeletionTimestamp == nil {
 			o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: sweep.VM, Key: sweep.Key{Namespace: vm.Namespace, Name: vm.Name}, Member: vm.Name, PoolUID: uid})
 		}
 	}
@@ -165,7 +165,7 @@ func (s *Sweeper) observeNodes(ctx context.Context, o *scope) error {
 			o.clusters[key] = d.cluster
 			o.Leftovers = append(o.Leftovers, sweep.Leftover{
 				Kind: sweep.NomadNode, Key: key, Member: n.Member, PoolUID: n.PoolUID,
-				Secret: machine.SecretName(machine.Member{Name: n.Member, NodeID: d.id}),
+				Secret: blueprint.SecretName(blueprint.Member{Name: n.Member, NodeID: d.id}),
 			})
 		}
 	}

@@ -15,10 +15,11 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/record"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
 
 // removedClaimsAnnotation lists the claims that Harvester removes together with a VM.
@@ -100,7 +101,7 @@ func (r *Reconciler) track(s *scope, d member.Decision) {
 
 func (r *Reconciler) recordClaims(_ context.Context, s *scope, _ member.Decision) error {
 	// Written with the rest of the status, and only then is the next step taken.
-	s.claims = machine.ClaimNames(machine.MemberOf(s.node))
+	s.claims = blueprint.ClaimNames(blueprint.MemberOf(s.node))
 	return nil
 }
 
@@ -108,7 +109,7 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision) 
 	if err := r.upToDate(ctx, s.node); err != nil {
 		return err
 	}
-	out, err := machine.Render(machine.MemberOf(s.node), s.facts)
+	out, err := render.Member(blueprint.MemberOf(s.node), s.facts)
 	if err != nil {
 		return apierrors.NewBadRequest(err.Error())
 	}

@@ -18,9 +18,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/controllers/record"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
 // scope is one member in one reconcile: what was read, and what was made of it.
@@ -29,9 +30,9 @@ type scope struct {
 	vm       *kubevirtv1.VirtualMachine         // nil: none of this name
 	vmi      *kubevirtv1.VirtualMachineInstance // nil: none
 	link     nomadlink.Link
-	facts    machine.Facts // only while the VM is to be made
-	claims   []string      // to be recorded; nil: recorded already
-	pause    time.Duration // before the next look, after a step that found something in its way; 0: none
+	facts    blueprint.Facts // only while the VM is to be made
+	claims   []string        // to be recorded; nil: recorded already
+	pause    time.Duration   // before the next look, after a step that found something in its way; 0: none
 	observed member.Observed
 
 	// dataVolumes are those of the member's claims that aren't being deleted; only while the member is being removed.
@@ -194,12 +195,12 @@ func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 		}
 		return r.observeDataVolumes(ctx, s)
 	}
-	facts, err := machine.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template, &s.node.Spec.Client)
+	facts, err := preflight.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template, &s.node.Spec.Client)
 	if err != nil {
 		return err
 	}
 	s.facts = facts
-	if ps := machine.Check(&s.node.Spec.Template, &s.node.Spec.Client, s.facts); len(ps) > 0 {
+	if ps := preflight.Check(&s.node.Spec.Template, &s.node.Spec.Client, s.facts); len(ps) > 0 {
 		s.observed.Record.Problem = &member.Problem{Reason: ps[0].Reason, Message: ps[0].Message}
 	}
 	return nil

@@ -12,9 +12,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
 
 const (
@@ -63,13 +64,13 @@ func (r *Reconciler) writeSecret(ctx context.Context, secret *corev1.Secret) err
 }
 
 func (r *Reconciler) deleteSecret(ctx context.Context, s *scope, _ member.Decision) error {
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.node.Namespace, Name: machine.SecretName(machine.MemberOf(s.node))}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}}
 	return client.IgnoreNotFound(r.Client.Delete(ctx, secret))
 }
 
 // renderSecret returns nil if it is too early to say what goes into the Secret.
 func (r *Reconciler) renderSecret(ctx context.Context, s *scope) (*corev1.Secret, error) {
-	m := machine.MemberOf(s.node)
+	m := blueprint.MemberOf(s.node)
 	if s.observed.Nomad.NotAsked {
 		// Just after a start. Without this the first members would be made without a token, as if Nomad were away, and nobody would know
 		// if it has ACLs.
@@ -84,7 +85,7 @@ func (r *Reconciler) renderSecret(ctx context.Context, s *scope) (*corev1.Secret
 	// Where Nomad is away this isn't known. Then it's on: an agent that refuses too much can be told from its log, one that lets
 	// everybody in can't.
 	m.ACL = !s.link.View.NoACLs
-	out, err := machine.Render(m, s.facts)
+	out, err := render.Member(m, s.facts)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
@@ -124,7 +125,7 @@ func noToken(why string) error {
 // observeSecret looks for the cloud-init Secret.
 func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
 	secret := &corev1.Secret{}
-	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.node.Namespace, Name: machine.SecretName(machine.MemberOf(s.node))}, secret)
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}, secret)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading the cloud-init Secret: %w", err)
 	}

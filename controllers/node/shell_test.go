@@ -21,7 +21,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/controllers/record"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -232,7 +232,7 @@ func unmade(age time.Duration, mode v1alpha1.IntroductionTokenMode) *memberShell
 			return nil
 		}
 		return []client.Object{&corev1.Secret{ObjectMeta: metav1.ObjectMeta{
-			Namespace: "ns", Name: machine.SecretName(machine.MemberOf(n)), Labels: map[string]string{v1alpha1.NodeLabel: "p-1"},
+			Namespace: "ns", Name: blueprint.SecretName(blueprint.MemberOf(n)), Labels: map[string]string{v1alpha1.NodeLabel: "p-1"},
 			CreationTimestamp: metav1.NewTime(now.Add(-age)),
 		}}}
 	})
@@ -241,7 +241,7 @@ func unmade(age time.Duration, mode v1alpha1.IntroductionTokenMode) *memberShell
 func (s *memberShell) userData(t *testing.T) string {
 	t.Helper()
 	secret := &corev1.Secret{}
-	key := client.ObjectKey{Namespace: "ns", Name: machine.SecretName(machine.MemberOf(s.node(t)))}
+	key := client.ObjectKey{Namespace: "ns", Name: blueprint.SecretName(blueprint.MemberOf(s.node(t)))}
 	if err := s.Client.Get(t.Context(), key, secret); client.IgnoreNotFound(err) != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -28,7 +28,7 @@ func moved(knownHere bool, change func(p *v1alpha1.NomadNodePool, n *v1alpha1.No
 		n.Spec.Connection, n.Spec.Client = v1alpha1.NomadConnection{Address: formerAddress}, *p.Spec.Nomad.NomadClient.DeepCopy()
 		change(p, n)
 		is, was = p.Spec.Nomad.Address+p.Spec.Nomad.Region, n.Spec.Connection.Address+n.Spec.Connection.Region
-		revision := machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
+		revision := blueprint.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
 		n.Spec.Revision, p.Status.Revision = revision, revision
 		p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.PoolTemplateValid, Status: metav1.ConditionTrue}}
 	})

@@ -11,9 +11,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/controllers/record"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
 // scope is one pool in one reconcile: what was read, and what was made of it.
@@ -108,11 +108,11 @@ func (r *Reconciler) observeTemplate(ctx context.Context, s *scope) error {
 	if s.snapshot.Deleting || checked && len(s.snapshot.Members) >= s.snapshot.Replicas {
 		return nil
 	}
-	facts, err := machine.Gather(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient)
+	facts, err := preflight.Gather(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient)
 	if err != nil {
 		return err
 	}
-	for _, p := range machine.Check(&s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient, facts) {
+	for _, p := range preflight.Check(&s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient, facts) {
 		s.snapshot.Problems = append(s.snapshot.Problems, pool.Problem{Reason: p.Reason, Message: p.Message})
 	}
 	return nil

@@ -3,8 +3,8 @@ package pool
 import (
 	"context"
 
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
 // +kubebuilder:rbac:groups="",resources=resourcequotas,verbs=list
@@ -14,7 +14,7 @@ func (r *Reconciler) observeQuota(ctx context.Context, s *scope) error {
 	if !pool.NeedsQuota(s.snapshot) {
 		return nil
 	}
-	room, err := machine.ReadRoom(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template)
+	room, err := preflight.ReadRoom(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template)
 	if err != nil || room == nil {
 		return err
 	}

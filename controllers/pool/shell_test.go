@@ -23,7 +23,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -162,10 +162,10 @@ func TestWhyAMemberIsOutdatedIsTold(t *testing.T) {
 			p.Spec.Rollout.RestartedAt = &metav1.Time{Time: now.Add(-c.restarted)}
 			p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
 			if n.Spec.Revision = c.revision; c.revision == "" {
-				n.Spec.Revision = machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
+				n.Spec.Revision = blueprint.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
 			}
 			// What the template names was found before.
-			p.Status.Revision = machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
+			p.Status.Revision = blueprint.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
 			p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.PoolTemplateValid, Status: metav1.ConditionTrue}}
 		})
 		s.reconcile(t)

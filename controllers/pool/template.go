@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/harvestertemplate"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
 // templateRefresh is how often a pool with a Harvester template looks for another default version. Nothing is written for
@@ -19,14 +21,14 @@ const templateRefresh = time.Minute
 func (r *Reconciler) resolveTemplate(ctx context.Context, s *scope) error {
 	own := &s.pool.Spec.Template
 	if own.From == nil {
-		s.snapshot.Revision = machine.Revision(own, &s.pool.Spec.Nomad.NomadClient, s.pool.Spec.Nomad.Region)
+		s.snapshot.Revision = blueprint.Revision(own, &s.pool.Spec.Nomad.NomadClient, s.pool.Spec.Nomad.Region)
 		return nil
 	}
 	s.snapshot.Revision = s.pool.Status.Revision
 	if s.snapshot.Deleting {
 		return nil
 	}
-	version, problem, err := machine.ReadTemplate(ctx, r.Live, *own.From)
+	version, problem, err := preflight.ReadTemplate(ctx, r.Live, *own.From)
 	if err != nil {
 		return err
 	}
@@ -34,13 +36,13 @@ func (r *Reconciler) resolveTemplate(ctx context.Context, s *scope) error {
 		s.unresolved = []pool.Problem{{Reason: problem.Reason, Message: problem.Message}}
 		return nil
 	}
-	resolved, problems := machine.Resolve(own, version)
+	resolved, problems := harvestertemplate.Resolve(own, version)
 	for _, p := range problems {
 		s.unresolved = append(s.unresolved, pool.Problem{Reason: p.Reason, Message: p.Message})
 	}
 	if len(problems) == 0 {
 		s.pool.Spec.Template = *resolved
-		s.snapshot.Revision = machine.Revision(resolved, &s.pool.Spec.Nomad.NomadClient, s.pool.Spec.Nomad.Region)
+		s.snapshot.Revision = blueprint.Revision(resolved, &s.pool.Spec.Nomad.NomadClient, s.pool.Spec.Nomad.Region)
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
@@ -60,7 +60,7 @@ func Ours(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) bool {
 	if recorded := n.Status.VM.UID; recorded != "" {
 		return recorded == string(vm.UID)
 	}
-	return machine.IsMember(vm, n.Spec.PoolName, n.Spec.PoolUID) && vm.Annotations[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID
+	return blueprint.IsMember(vm, n.Spec.PoolName, n.Spec.PoolUID) && vm.Annotations[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID
 }
 
 // Condition returns a condition of a member; one that is missing is Unknown.

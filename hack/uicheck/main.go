@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine/checklist"
+	"github.com/nomad-harvester/nomad-harvester/hack/uicheck/checklist"
 )
 
 // worldEnv is what `make world` writes.

@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine/checklist"
+	"github.com/nomad-harvester/nomad-harvester/hack/uicheck/checklist"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
 // read gets a VM and what the checklist asks about it.
@@ -34,7 +34,7 @@ func read(ctx context.Context, c client.Client, key client.ObjectKey) (checklist
 	if err := readSecret(ctx, c, &s); err != nil {
 		return s, err
 	}
-	facts, err := machine.Gather(ctx, c, key.Namespace, &v1alpha1.NodeTemplate{Disks: disksOf(s.VM)}, &v1alpha1.NomadClient{})
+	facts, err := preflight.Gather(ctx, c, key.Namespace, &v1alpha1.NodeTemplate{Disks: disksOf(s.VM)}, &v1alpha1.NomadClient{})
 	if err != nil {
 		return s, err
 	}

@@ -17,8 +17,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine/checklist"
+	"github.com/nomad-harvester/nomad-harvester/hack/uicheck/checklist"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
+	"github.com/nomad-harvester/nomad-harvester/internal/render"
 	"github.com/nomad-harvester/nomad-harvester/test/templates"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
@@ -26,13 +28,13 @@ import (
 // member is a member's VM as admission leaves it, and all that it refers to.
 func member(t *testing.T) (*kubevirtv1.VirtualMachine, []client.Object) {
 	t.Helper()
-	m := machine.Member{
+	m := blueprint.Member{
 		Namespace: fixtures.Namespace, Name: "batch-7f3k9", PoolName: "batch", PoolUID: "6a1f7a55", NodeID: "6f1c02d4-8a55", Revision: "v1-1", Template: templates.Plain(),
 	}
-	r, err := machine.Render(m, machine.Facts{
-		Images:         map[string]machine.Image{fixtures.Image: {StorageClassName: fixtures.ImageStorageClass, VirtualSize: 10 << 30}},
-		StorageClasses: map[string]machine.StorageClass{fixtures.ImageStorageClass: {Shareable: true}},
-		Networks:       map[string]machine.Network{fixtures.Network: {}},
+	r, err := render.Member(m, blueprint.Facts{
+		Images:         map[string]blueprint.Image{fixtures.Image: {StorageClassName: fixtures.ImageStorageClass, VirtualSize: 10 << 30}},
+		StorageClasses: map[string]blueprint.StorageClass{fixtures.ImageStorageClass: {Shareable: true}},
+		Networks:       map[string]blueprint.Network{fixtures.Network: {}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +66,7 @@ func looked(t *testing.T, objects ...client.Object) (string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scheme.AddKnownTypeWithName(machine.ImageKind, &unstructured.Unstructured{})
+	scheme.AddKnownTypeWithName(preflight.ImageKind, &unstructured.Unstructured{})
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
 	key := client.ObjectKey{Namespace: fixtures.Namespace, Name: "batch-7f3k9"}
 	subject, err := read(t.Context(), c, key)

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
 )
 
@@ -64,7 +64,7 @@ func cloneInUI(t *testing.T, n v1alpha1.NomadNode) *kubevirtv1.VirtualMachine {
 	t.Helper()
 	of, secret, claim := &kubevirtv1.VirtualMachine{}, &corev1.Secret{}, &corev1.PersistentVolumeClaim{}
 	if err := errors.Join(w.Client.Get(t.Context(), client.ObjectKeyFromObject(&n), of), w.Client.Get(t.Context(), inNamespace(n.Status.Claims[0]), claim),
-		w.Client.Get(t.Context(), inNamespace(machine.SecretName(machine.MemberOf(&n))), secret)); err != nil {
+		w.Client.Get(t.Context(), inNamespace(blueprint.SecretName(blueprint.MemberOf(&n))), secret)); err != nil {
 		t.Fatal(err)
 	}
 	name := n.Name + "-clone"

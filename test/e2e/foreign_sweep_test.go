@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
 )
@@ -60,7 +60,7 @@ func TestOthersLoseARecord(t *testing.T) {
 		}
 		return nil
 	})
-	for _, what := range append([]string{lost.Spec.NodeID, machine.SecretName(machine.MemberOf(&lost))}, lost.Status.Claims...) {
+	for _, what := range append([]string{lost.Spec.NodeID, blueprint.SecretName(blueprint.MemberOf(&lost))}, lost.Status.Claims...) {
 		told(t, "lost", "Swept", what)
 	}
 	for _, kind := range []string{"nomad_node", "claim", "secret"} {
@@ -99,7 +99,7 @@ func leftOf(t *testing.T, n v1alpha1.NomadNode) []string {
 	for _, c := range n.Status.Claims {
 		there(&corev1.PersistentVolumeClaim{}, c)
 	}
-	there(&corev1.Secret{}, machine.SecretName(machine.MemberOf(&n)))
+	there(&corev1.Secret{}, blueprint.SecretName(blueprint.MemberOf(&n)))
 	for _, node := range nomadNodes(n.Spec.PoolName) {
 		if node.ID == n.Spec.NodeID {
 			left = append(left, "Nomad node "+node.Status)

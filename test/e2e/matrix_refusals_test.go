@@ -9,7 +9,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
+	"github.com/nomad-harvester/nomad-harvester/internal/render"
 	"github.com/nomad-harvester/nomad-harvester/test/templates"
 )
 
@@ -82,11 +84,11 @@ func TestRefusalsAreToldWordForWord(t *testing.T) {
 // refusalByHand makes a VM of a pool's template and returns what admission says.
 func refusalByHand(t *testing.T, p *v1alpha1.NomadNodePool) string {
 	t.Helper()
-	facts, err := machine.Gather(t.Context(), w.Client, p.Namespace, &p.Spec.Template, &p.Spec.Nomad.NomadClient)
+	facts, err := preflight.Gather(t.Context(), w.Client, p.Namespace, &p.Spec.Template, &p.Spec.Nomad.NomadClient)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := machine.Render(machine.Member{
+	out, err := render.Member(blueprint.Member{
 		Namespace: p.Namespace, Name: p.Name + "-by-hand", PoolName: p.Name, NodeID: "00000000-0000-4000-8000-000000000000", Template: p.Spec.Template,
 	}, facts)
 	if err != nil {

@@ -19,8 +19,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine/checklist"
+	"github.com/nomad-harvester/nomad-harvester/hack/uicheck/checklist"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
+	"github.com/nomad-harvester/nomad-harvester/internal/render"
 	"github.com/nomad-harvester/nomad-harvester/test/templates"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
@@ -34,9 +36,9 @@ const (
 
 // made is a member of the matrix.
 type made struct {
-	member machine.Member
-	out    *machine.Rendered
-	facts  machine.Facts
+	member blueprint.Member
+	out    *render.Objects
+	facts  blueprint.Facts
 }
 
 // Whatever a template asks for within its rules is accepted by Harvester's and KubeVirt's own admission, gets its claims
@@ -74,17 +76,17 @@ func makeMatrix(t *testing.T) []made {
 	wanted := templates.All()
 	var all []made
 	for i, name := range slices.Sorted(maps.Keys(wanted)) {
-		m := machine.Member{
+		m := blueprint.Member{
 			Namespace: matrixNamespace, Name: name, PoolName: "matrix", PoolUID: matrixPoolUID,
 			NodeID: fmt.Sprintf("%08x-0000-4000-8000-000000000000", i+1), Template: wanted[name],
 			Client: v1alpha1.NomadClient{Servers: []string{"10.0.0.10"}},
 		}
-		m.Revision = machine.Revision(&m.Template, &m.Client, "")
-		facts, err := machine.Gather(t.Context(), w.Client, matrixNamespace, &m.Template, &m.Client)
+		m.Revision = blueprint.Revision(&m.Template, &m.Client, "")
+		facts, err := preflight.Gather(t.Context(), w.Client, matrixNamespace, &m.Template, &m.Client)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := machine.Render(m, facts)
+		out, err := render.Member(m, facts)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

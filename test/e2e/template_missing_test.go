@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
@@ -23,7 +23,7 @@ func TestHeldByATemplateThatIsNotShared(t *testing.T) {
 	t.Parallel()
 	template := decode(t, unsharedTemplate)[0]
 	version := &unstructured.Unstructured{}
-	version.SetGroupVersionKind(machine.TemplateVersionKind)
+	version.SetGroupVersionKind(preflight.TemplateVersionKind)
 	if err := w.Client.Get(t.Context(), client.ObjectKey{Namespace: "default", Name: "worker-1"}, version); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
@@ -69,7 +70,7 @@ func looksLikeTheTemplate(t *testing.T, n v1alpha1.NomadNode) {
 	if domain.Firmware != nil && domain.Firmware.Serial == "5d307ca9" || domain.Devices.Interfaces[0].MacAddress == "02:00:00:00:00:01" {
 		t.Errorf("it has what is another VM's: %+v", domain)
 	}
-	key := client.ObjectKey{Namespace: n.Namespace, Name: machine.SecretName(machine.MemberOf(&n))}
+	key := client.ObjectKey{Namespace: n.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(&n))}
 	if err := w.Client.Get(t.Context(), key, secret); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func looksLikeTheTemplate(t *testing.T, n v1alpha1.NomadNode) {
 func chooseDefault(t *testing.T, version string) {
 	t.Helper()
 	template := &unstructured.Unstructured{}
-	template.SetGroupVersionKind(machine.TemplateKind)
+	template.SetGroupVersionKind(preflight.TemplateKind)
 	template.SetNamespace("default")
 	template.SetName("worker")
 	patch := fmt.Appendf(nil, `{"spec":{"defaultVersionId":%q}}`, version)

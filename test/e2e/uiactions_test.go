@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubevirt"
 )
@@ -40,7 +40,7 @@ var uiActions = []struct {
 	{"stop it and start it again", stopAndStart},
 	{"migrate it", migrate},
 	{"delete its Secret", func(t *testing.T, n v1alpha1.NomadNode) error {
-		return w.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: machine.SecretName(machine.MemberOf(&n))}})
+		return w.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(&n))}})
 	}},
 }
 
@@ -86,7 +86,7 @@ func TestOthersDeleteASecret(t *testing.T) {
 	}))
 	eventually(t, "unbootable", "the pool to settle", time.Minute, settled(2))
 	broken := members(t, "unbootable")[0]
-	if err := w.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: broken.Namespace, Name: machine.SecretName(machine.MemberOf(&broken))}}); err != nil {
+	if err := w.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: broken.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(&broken))}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Hypervisor.KillGuest(client.ObjectKeyFromObject(&broken)); err != nil {

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 )
 
 // Violation is an invariant that didn't hold.
@@ -216,7 +216,7 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 		c.w.violate("I2", n.Name, "a member's name was used again")
 	}
 	m := &memberTruth{
-		name: n.Name, nodeID: n.Spec.NodeID, poolUID: n.Spec.PoolUID, claims: machine.ClaimNames(machine.MemberOf(n)),
+		name: n.Name, nodeID: n.Spec.NodeID, poolUID: n.Spec.PoolUID, claims: blueprint.ClaimNames(blueprint.MemberOf(n)),
 		intents: map[string]time.Time{}, kicked: map[string]time.Time{}, over: map[string]time.Time{},
 	}
 	c.members[n.Name], c.byNodeID[m.nodeID] = m, m

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 )
 
 // asked is what was asked of a pool, from a moment on.
@@ -100,7 +100,7 @@ func (c *checks) poolOf(n *v1alpha1.NomadNode) *v1alpha1.NomadNodePool {
 }
 
 func revisionOf(p *v1alpha1.NomadNodePool) string {
-	return machine.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
+	return blueprint.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
 }
 
 // notTooMany checks I2 whenever a member begins to count: what was asked for while the reconcile ran must allow it.

@@ -13,7 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/machine"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
 const (
@@ -93,9 +93,9 @@ func (w *World) furnish() {
 			"conditions": []any{map[string]any{"type": "Imported", "status": "True"}},
 		},
 	}}
-	image.SetGroupVersionKind(machine.ImageKind)
+	image.SetGroupVersionKind(preflight.ImageKind)
 	network := &unstructured.Unstructured{Object: map[string]any{}}
-	network.SetGroupVersionKind(machine.NetworkKind)
+	network.SetGroupVersionKind(preflight.NetworkKind)
 	for _, u := range []*unstructured.Unstructured{image, network} {
 		u.SetNamespace(namespace)
 	}

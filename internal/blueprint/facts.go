@@ -1,0 +1,84 @@
+package blueprint
+
+import (
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// Facts is everything of the cluster that rendering or checking a template needs. What a map has no entry for doesn't
+// exist.
+type Facts struct {
+	// Images are the VirtualMachineImages that disks name, by namespace/name.
+	Images map[string]Image
+	// StorageClasses are those of the images and of the empty disks, by name.
+	StorageClasses map[string]StorageClass
+	// Networks are the NetworkAttachmentDefinitions, by namespace/name.
+	Networks map[string]Network
+	// KeyPairs are the SSH key pairs, by namespace/name.
+	KeyPairs map[string]KeyPair
+	// Secrets are the values that cloudInit and clientTLSSecretRef take from Secrets, by the Secret's name and the key in it; of a Secret only
+	// the keys that are asked for.
+	Secrets map[string]map[string]string
+	// From is the cloud-init of the Harvester template that the template names; nil: it names none, or one that doesn't
+	// exist.
+	From *TemplateCloudInit
+}
+
+// Image is what matters of a VirtualMachineImage.
+type Image struct {
+	// NotReady is why the image can't be used, in words; empty: it can.
+	NotReady string
+	// StorageClassName is the class of the volumes that are made from the image. It is the only source of that name:
+	// Harvester has composed it in different ways (Harvester issues 5165 and 9392).
+	StorageClassName string
+	// VirtualSize is the least size of a disk with this image, in bytes; 0: not known.
+	VirtualSize int64
+}
+
+// StorageClass is what matters of a StorageClass.
+type StorageClass struct {
+	// Shareable says if the VM of a volume can be migrated live, for which two hosts must have it at the same time.
+	Shareable bool
+}
+
+// Network is what matters of a NetworkAttachmentDefinition.
+type Network struct {
+	// NotReady says that Harvester has marked the network as not ready. One without a mark is ready: Harvester's network
+	// controller marks those that go through its webhook.
+	NotReady bool
+}
+
+// KeyPair is what matters of a KeyPair.
+type KeyPair struct {
+	// PublicKey is in OpenSSH's form; empty: the key pair has none.
+	PublicKey string
+	// Invalid says that Harvester couldn't read it.
+	Invalid bool
+}
+
+// Text is one of the two documents of cloudInit, given either here or by a reference; ok is false if the reference leads
+// nowhere.
+func (f Facts) Text(inline string, ref *v1alpha1.SecretKeyRef) (text string, ok bool) {
+	if ref == nil {
+		return inline, true
+	}
+	text, ok = f.Secrets[ref.Name][ref.Key]
+	return text, ok
+}
+
+// ClassOf is the class of a disk: its image's, or its own.
+func (f Facts) ClassOf(d v1alpha1.Disk) string {
+	if d.Image != "" {
+		return f.Images[d.Image].StorageClassName
+	}
+	return d.StorageClassName
+}
+
+// CAKey is the key of a CA's certificate in a Secret, beside those of Kubernetes' TLS Secrets.
+const CAKey = "ca.crt"
+
+// TemplateCloudInit is the cloud-init of a Harvester template's version.
+type TemplateCloudInit struct {
+	UserData, NetworkData string
+	// Problem says why it can't be used; nil: it can.
+	Problem *Problem
+}

@@ -1,0 +1,250 @@
+package cloudinit
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+)
+
+const cloudConfigHeader = "#cloud-config"
+
+// dhcpOnAll is the networkdata of a template with several networks that sets none. Only netplan, which Debian's and
+// Ubuntu's images use, knows names with wildcards. With one network there is better: without any networkdata cloud-init
+// itself sets up DHCP, on the interface that it finds, in every image (cloud-init: cloudinit/net/__init__.py,
+// generate_fallback_config).
+//
+// Each network may offer a default route. That of the first network has the least metric, for Nomad takes the interface of
+// the default route for the client's own (Nomad: client/fingerprint/network.go, and command/agent/config.go,
+// normalizeAdvertise): it mustn't be a storage network's. The first interface is called by the first slot of the q35
+// machine, or eth0 where names aren't predictable; if it is called neither, all have the same metric. An interface that
+// several of these match gets the first, by name.
+const dhcpOnAll = `version: 2
+ethernets:
+  first:
+    match:
+      name: enp1s0
+    dhcp4: true
+    dhcp4-overrides:
+      route-metric: 100
+  first-eth:
+    match:
+      name: eth0
+    dhcp4: true
+    dhcp4-overrides:
+      route-metric: 100
+  others:
+    match:
+      name: "e*"
+    dhcp4: true
+    dhcp4-overrides:
+      route-metric: 1000
+`
+
+// userData is the Harvester template's #cloud-config, if there is one, under the user's, under what a Nomad client needs.
+func userData(m blueprint.Member, f blueprint.Facts) (string, error) {
+	text, ok := f.Text(m.Template.CloudInit.UserData, m.Template.CloudInit.UserDataSecretRef)
+	if !ok {
+		return "", fmt.Errorf("no userData in Secret %q", m.Template.CloudInit.UserDataSecretRef.Name)
+	}
+	user, err := stackUserData(f.From, text)
+	if err != nil {
+		return "", fmt.Errorf("userData: %w", err)
+	}
+	merged, err := mergeCloudConfig(user, yamlNode(memberCloudConfig(m, f)))
+	if err != nil {
+		return "", fmt.Errorf("userData: %w", err)
+	}
+	if merged, err = (merger{}).mappings("", merged, yamlNode(map[string]any{"runcmd": startNomad})); err != nil {
+		return "", fmt.Errorf("userData: %w", err)
+	}
+	doc, err := writeYAML(withoutEmptyKeys(merged))
+	if err != nil {
+		return "", fmt.Errorf("writing the user data: %w", err)
+	}
+	return cloudConfigHeader + "\n" + notAnEmail(doc), nil
+}
+
+// notAnEmail keeps the header of e-mails out of the first 4 KiB, where cloud-init would take the whole document for one (cloud-init:
+// cloudinit/user_data.py, convert_string).
+func notAnEmail(doc string) string {
+	const (
+		searched = 4096
+		comment  = "# What follows has the header of an e-mail. cloud-init must not find it near the beginning.\n"
+	)
+	if !strings.Contains(strings.ToLower(doc[:min(len(doc), searched)]), "mime-version:") {
+		return doc
+	}
+	return strings.Repeat(comment, searched/len(comment)+1) + doc
+}
+
+// withoutEmptyKeys leaves out keys without a value, which are as good as none to cloud-init, but don't pass its schema.
+func withoutEmptyKeys(config *yaml.Node) *yaml.Node {
+	out := &yaml.Node{Kind: yaml.MappingNode}
+	for i := 0; i+1 < len(config.Content); i += 2 {
+		if key, value := config.Content[i], config.Content[i+1]; !isNull(value) {
+			out.Content = append(out.Content, key, value)
+		}
+	}
+	return out
+}
+
+// stackUserData is the user's document over the Harvester template's, which may be nil.
+func stackUserData(from *blueprint.TemplateCloudInit, text string) (*yaml.Node, error) {
+	user, err := parseUserData(text)
+	if err != nil || from == nil {
+		return user, err
+	}
+	under, err := parseUserData(from.UserData)
+	if err != nil {
+		return nil, err
+	}
+	return merger{}.mappings("", under, user)
+}
+
+var (
+	enableNomad = []any{"systemctl", "enable", "nomad.service"}
+
+	// startNomad is what is done after the user's commands. They may have made nomad.service, and whatever the agent finds when it
+	// starts, such as drivers; it may also have started already, with the image's own configuration. enable has systemd read units anew.
+	startNomad = []any{enableNomad, []any{"systemctl", "restart", "nomad.service"}}
+)
+
+// memberCloudConfig is what a Nomad client needs before the user's commands are run: Nomad itself if the image doesn't have it, its
+// identity and configuration. nomad.service is enabled before them, so that it starts after a reboot that is among them, for cloud-init
+// doesn't run the rest of them then; what they don't return from keeps it from being started.
+//
+// cloud-init runs bootcmd first, then writes the files, both before the guest's network is up and with it the agent;
+// then it sets up sources, installs packages, and runs runcmd last (cloud-init: config/cloud.cfg.tmpl).
+func memberCloudConfig(m blueprint.Member, f blueprint.Facts) map[string]any {
+	in := installationOf(m.Client.Install)
+	config := map[string]any{
+		"hostname": m.Name,
+		// An image of a machine on which Nomad has run would give all members one secret ID.
+		"bootcmd": []any{[]any{"cloud-init-per", "instance", "nomad-client-state", "rm", "-rf", nomadStateDir}},
+	}
+	maps.Copy(config, in.config)
+	config["write_files"] = slices.Concat(memberFiles(m, f), in.files)
+
+	var commands []any
+	if m.Template.CloudInit.GuestAgent {
+		// In this very form, which Harvester's UI recognises (Harvester UI: mixins/harvester-vm, mergeQGA).
+		packages, _ := config["packages"].([]any)
+		config["package_update"] = true
+		config["packages"] = append(packages, "qemu-guest-agent")
+		commands = append(commands, []any{"systemctl", "enable", "--now", "qemu-guest-agent.service"})
+	}
+	config["runcmd"] = slices.Concat(commands, in.commands, []any{enableNomad})
+
+	// An empty list doesn't pass cloud-init's schema.
+	if keys := publicKeys(m, f); len(keys) > 0 {
+		config["ssh_authorized_keys"] = keys
+	}
+	return config
+}
+
+// memberFiles are the member's identity and configuration.
+func memberFiles(m blueprint.Member, f blueprint.Facts) []any {
+	files := []any{file(nomadClientIDFile, "0600", m.NodeID)}
+	if m.IntroductionToken != "" {
+		files = append(files, file(nomadIntroTokenFile, "0600", m.IntroductionToken))
+	}
+	if ref := m.Client.ClientTLSSecretRef; ref != nil {
+		values := f.Secrets[ref.Name]
+		files = append(files,
+			file(nomadCAFile, "0644", values[blueprint.CAKey]),
+			file(nomadCertFile, "0644", values[corev1.TLSCertKey]),
+			file(nomadKeyFile, "0600", values[corev1.TLSPrivateKeyKey]),
+		)
+	}
+	return append(files, file(nomadConfigFile, "0640", nomadConfig(m)))
+}
+
+func file(path, permissions, content string) map[string]any {
+	return map[string]any{"path": path, "permissions": permissions, "content": content}
+}
+
+func publicKeys(m blueprint.Member, f blueprint.Facts) []any {
+	var keys []any
+	for _, ref := range m.Template.SSHKeys {
+		if key := strings.TrimSpace(f.KeyPairs[ref].PublicKey); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// mergeCloudConfig lays what the member needs over the user's document: lists are the user's items and ours, mappings are merged key by
+// key, and of other values ours wins, or the user's is refused where it is of another kind. Files and commands of ours come first, and
+// the user's commands of runcmd are run in a shell of their own (commands.go): whatever goes wrong with the user's, the member gets its
+// identity and its Nomad.
+func mergeCloudConfig(user, ours *yaml.Node) (*yaml.Node, error) {
+	return merger{refuses: true}.mappings("", user, ours)
+}
+
+// merger lays one document over another.
+type merger struct {
+	// refuses says that it is an error if there is no list or mapping where the upper document has one; else the upper
+	// one's takes its place.
+	refuses bool
+}
+
+func (m merger) mappings(field string, under, over *yaml.Node) (*yaml.Node, error) {
+	merged := &yaml.Node{Kind: yaml.MappingNode, Content: slices.Clone(under.Content)}
+	places := placesOf(merged.Content)
+	var added []*yaml.Node
+	for i := 0; i+1 < len(over.Content); i += 2 {
+		key, value := over.Content[i], over.Content[i+1]
+		at, known := places[nameOfKey(key)]
+		if !known {
+			added = append(added, key, value)
+			continue
+		}
+		both, err := m.values(field+key.Value, merged.Content[at+1], value)
+		if err != nil {
+			return nil, err
+		}
+		merged.Content[at+1] = both
+	}
+	if m.refuses && slices.Contains(oursFirst, strings.TrimSuffix(field, ".")) {
+		merged.Content = append(added, merged.Content...)
+	} else {
+		merged.Content = append(merged.Content, added...)
+	}
+	return merged, nil
+}
+
+func (m merger) values(field string, under, over *yaml.Node) (*yaml.Node, error) {
+	switch {
+	case isNull(under):
+		return over, nil
+	case isList(over) && isList(under):
+		return &yaml.Node{Kind: yaml.SequenceNode, Content: m.items(field, under.Content, over.Content)}, nil
+	case isMapping(over) && isMapping(under):
+		return m.mappings(field+".", under, over)
+	case isList(over) && m.refuses:
+		return nil, fmt.Errorf("%s is not a list; write it as one, to which the controller can add its own items", field)
+	case isMapping(over) && m.refuses:
+		return nil, fmt.Errorf("%s is not a mapping; write it as one, to which the controller can add its own keys", field)
+	default:
+		return over, nil
+	}
+}
+
+// items are those of both lists. Where the upper one is ours, files and commands of ours come first, and commands of the user's run in a
+// shell of their own.
+func (m merger) items(field string, under, over []*yaml.Node) []*yaml.Node {
+	switch {
+	case m.refuses && slices.Contains(oursFirst, field):
+		return slices.Concat(over, under)
+	case m.refuses && field == "runcmd":
+		return slices.Concat(over, apart(under))
+	default:
+		return slices.Concat(under, over)
+	}
+}

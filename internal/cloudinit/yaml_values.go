@@ -1,0 +1,75 @@
+package cloudinit
+
+import (
+	"encoding/base64"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// PyYAML gives up a whole document over one value that looks like a date or a number and is none, or that isn't what its tag says
+// (PyYAML: lib/yaml/constructor.py). cloud-init then does nothing of the user data, ours included.
+
+// knownTags are those that every text, list and mapping can have. Those of numbers, dates and pairs say nothing that their plain form
+// doesn't, and PyYAML fails over them in many ways.
+var knownTags = map[yaml.Kind][]string{
+	yaml.ScalarNode:   {"!!str", "!!null", "!!binary"},
+	yaml.SequenceNode: {"!!seq"},
+	yaml.MappingNode:  {"!!map"},
+}
+
+var (
+	// date is what PyYAML takes for one: its day, its time of day and how far that is from UTC (PyYAML: lib/yaml/resolver.py).
+	date = regexp.MustCompile(`^(?:([0-9]{4}-[0-9]{2}-[0-9]{2})|([0-9]{4}-[0-9]{1,2}-[0-9]{1,2})(?:[Tt]|[ \t]+)([0-9]{1,2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]*)?` +
+		`(?:[ \t]*(?:Z|([-+])([0-9]{1,2})(?::([0-9]{2}))?))?)$`)
+	// noDigits is a number in another base without a digit.
+	noDigits = regexp.MustCompile(`^[-+]?0[bx]_+$`)
+	// number is what PyYAML may take for one.
+	number = regexp.MustCompile(`^[-+]?(?:0[bx][0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)?(?:[eE][-+][0-9]+)?)$`)
+)
+
+// longestNumber is far more than a number needs. Python takes no text of more than 4300 digits for one, and a fraction in base 60 of
+// more than 170 parts is more than it can count.
+const longestNumber = 256
+
+// unreadable says why PyYAML would fail over a scalar; empty: it wouldn't.
+func unreadable(n *yaml.Node) string {
+	switch {
+	case n.ShortTag() == "!!binary":
+		if _, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(n.Value), "")); err != nil {
+			return "what is not base64, though it has the tag !!binary; encode it anew"
+		}
+	case n.Style&yaml.TaggedStyle != 0 || !plain(n): // Text, or nothing.
+	case noDigits.MatchString(n.Value):
+		return "a number without digits; put it into quotes"
+	case len(n.Value) > longestNumber && number.MatchString(n.Value):
+		return "a number of more than " + strconv.Itoa(longestNumber) + " characters; put it into quotes"
+	case date.MatchString(n.Value) && !inCalendar(n.Value):
+		return "a date that isn't in the calendar; put it into quotes if it is text"
+	}
+	return ""
+}
+
+// inCalendar says if Python knows a date: its years are 1 to 9999, in UTC too.
+func inCalendar(text string) bool {
+	m := date.FindStringSubmatch(text)
+	day, clock := m[1]+m[2], m[3]
+	if clock == "" {
+		clock = "0:00:00"
+	}
+	at, err := time.Parse("2006-1-2 15:04:05", day+" "+clock)
+	if err != nil {
+		return false
+	}
+	hours, _ := strconv.Atoi(m[5]) // These are digits, or none.
+	minutes, _ := strconv.Atoi(m[6])
+	ahead := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
+	utc := at.Add(-ahead)
+	if m[4] == "-" {
+		utc = at.Add(ahead)
+	}
+	return ahead < 24*time.Hour && at.Year() >= 1 && utc.Year() >= 1 && utc.Year() <= 9999
+}

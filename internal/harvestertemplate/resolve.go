@@ -1,0 +1,201 @@
+package harvestertemplate
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/jsonmerge"
+	"github.com/nomad-harvester/nomad-harvester/internal/vm"
+)
+
+// hotplugAnnotation says that the limits are what a VM may grow to, and not what it has (Harvester UI: cpu and memory
+// hotplug).
+const hotplugAnnotation = "harvesterhci.io/enableCPUAndMemoryHotplug"
+
+// maxCPU is NodeTemplate.CPU's.
+const maxCPU = 256
+
+// Resolve lays a template over the version of a Harvester template that it names. The result is complete, and names that
+// version: it is what a member carries as a copy, and what Revision is the hash of. What a template of Harvester's has that
+// belongs to one VM alone (MAC addresses, firmware IDs, claim names, and so on) is left behind. Problems say what is
+// missing or can't be had by a member; then the result isn't complete.
+func Resolve(t *v1alpha1.NodeTemplate, v *Version) (*v1alpha1.NodeTemplate, []blueprint.Problem) {
+	source := v.Source()
+	r := &resolver{version: v, own: t, out: t.DeepCopy()}
+	r.out.From = &source
+	spec, err := v.Typed()
+	if err != nil {
+		r.report("%v; name another", err)
+		return r.out, r.problems
+	}
+	r.spec = spec
+	r.cpu()
+	r.memory()
+	r.metadata()
+	r.disks()
+	r.networks()
+	if len(t.SSHKeys) == 0 {
+		r.out.SSHKeys = slices.Clone(v.KeyPairs)
+	}
+	r.limits()
+	if len(r.problems) == 0 {
+		r.rest()
+	}
+	return r.out, r.problems
+}
+
+type resolver struct {
+	version  *Version
+	spec     *kubevirtv1.VirtualMachineSpec
+	own, out *v1alpha1.NodeTemplate
+	// diskNames are the names that the disks of the version get; empty: the template has disks of its own.
+	diskNames map[string]string
+	// nicNames are the names that the interfaces of the version get; empty: the template has networks of its own.
+	nicNames map[string]string
+	problems []blueprint.Problem
+}
+
+// report adds a problem with the version.
+func (r *resolver) report(format string, args ...any) {
+	r.problems = append(r.problems, blueprint.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: Field(r.version.Source()) + ": " + fmt.Sprintf(format, args...)})
+}
+
+func (r *resolver) cpu() {
+	if r.out.CPU != 0 {
+		return
+	}
+	domain := r.spec.Template.Spec.Domain
+	n := domain.Resources.Limits.Cpu().Value()
+	if cpu := domain.CPU; cpu != nil {
+		n = int64(max(cpu.Cores, 1)) * int64(max(cpu.Sockets, 1)) * int64(max(cpu.Threads, 1))
+	}
+	if n < 1 || n > maxCPU {
+		r.report("it has %d CPUs; set spec.template.cpu to a number from 1 to %d", n, maxCPU)
+		return
+	}
+	r.out.CPU = int32(n)
+}
+
+func (r *resolver) memory() {
+	if !r.out.Memory.IsZero() {
+		return
+	}
+	domain := r.spec.Template.Spec.Domain
+	size := domain.Resources.Limits.Memory()
+	if m := domain.Memory; m != nil && m.Guest != nil && r.version.Annotations[hotplugAnnotation] == "true" {
+		size = m.Guest
+	}
+	if size.IsZero() {
+		r.report("it has no memory limit; set spec.template.memory")
+		return
+	}
+	r.out.Memory = size.DeepCopy()
+}
+
+func (r *resolver) metadata() {
+	v := r.version
+	if os := v.Labels[vm.OSLabel]; r.out.OS == "" && slices.Contains(v1alpha1.OperatingSystems, os) {
+		r.out.OS = os
+	}
+	if r.out.Description == "" {
+		r.out.Description = v.Annotations[vm.DescriptionAnnotation]
+	}
+	r.out.Labels = under(r.out.Labels, v.Labels, chosenLabel)
+	r.out.Annotations = under(r.out.Annotations, v.Annotations, chosenAnnotation)
+}
+
+// platformKey matches the keys that belong to Kubernetes, Harvester and their parts: they say something about the VM that
+// a template was made of.
+var platformKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|kubevirt\.io|cattle\.io|kubernetes\.io|k8s\.io)/`)
+
+// chosenLabel and chosenAnnotation match those of them that a user chooses in Harvester's UI, and that the API lets pools set.
+var (
+	chosenLabel      = regexp.MustCompile(`^(harvesterhci\.io/maintain-mode-strategy|tag\.harvesterhci\.io/.*)$`)
+	chosenAnnotation = regexp.MustCompile(`^harvesterhci\.io/reservedMemory$`)
+)
+
+// under is the labels or annotations of a Harvester template under the template's own.
+func under(own, theirs map[string]string, chosen *regexp.Regexp) map[string]string {
+	all := maps.Clone(theirs)
+	maps.DeleteFunc(all, func(key, _ string) bool { return platformKey.MatchString(key) && !chosen.MatchString(key) })
+	if len(all) == 0 {
+		return own
+	}
+	maps.Copy(all, own)
+	return all
+}
+
+// networks takes the VLAN networks, in the version's order.
+func (r *resolver) networks() {
+	if len(r.own.Networks) > 0 {
+		return
+	}
+	r.nicNames = map[string]string{}
+	interfaces := map[string]kubevirtv1.Interface{}
+	for _, nic := range r.spec.Template.Spec.Domain.Devices.Interfaces {
+		interfaces[nic.Name] = nic
+	}
+	for i, network := range r.spec.Template.Spec.Networks {
+		nic, ok := interfaces[network.Name]
+		switch {
+		case !ok:
+			r.report("its network %q has no interface; correct it in a new version or set spec.template.networks", network.Name)
+		case network.Multus == nil || !bridged(nic):
+			r.report("its network %q is not a VLAN network with an interface of type bridge, and no Nomad server could reach the guest; change it in a new version or set spec.template.networks, to management: true if that will do", network.Name)
+		case !strings.Contains(network.Multus.NetworkName, "/"):
+			r.report("its network %q names %q without a namespace; correct it in a new version or set spec.template.networks", network.Name, network.Multus.NetworkName)
+		default:
+			r.nicNames[network.Name] = vm.NICName(i)
+			r.out.Networks = append(r.out.Networks, v1alpha1.Network{Name: network.Multus.NetworkName})
+		}
+	}
+	if len(r.spec.Template.Spec.Networks) == 0 {
+		r.report("it has no network; add one in a new version or set spec.template.networks")
+	}
+}
+
+// bridged says if an interface is a bridge, also if Harvester has made it a tap of its own, which it does of bridges
+// (Harvester: virtualmachine/mutator.go, managedTap).
+func bridged(nic kubevirtv1.Interface) bool {
+	return nic.Bridge != nil || nic.Binding != nil && nic.Binding.Name == "managedtap"
+}
+
+// rest puts all else that the version says of its VM under the template's overlay. What an overlay may not change is a
+// problem, unless the template's own takes it back.
+func (r *resolver) rest() {
+	theirs := r.remainder()
+	ours, err := vm.DecodeOverlay(r.own.VirtualMachine)
+	if err != nil {
+		return // Pre-flight tells.
+	}
+	stacked := jsonmerge.Stack(theirs, ours)
+	if len(stacked) == 0 {
+		return
+	}
+	doc, err := json.Marshal(stacked)
+	if err != nil {
+		r.report("its spec.vm.spec: %v", err)
+		return
+	}
+	r.out.VirtualMachine = &runtime.RawExtension{Raw: doc}
+	ownErrors := map[string]bool{}
+	alone := r.out.DeepCopy()
+	alone.VirtualMachine = r.own.VirtualMachine
+	for _, err := range vm.OverlayErrors(alone) {
+		ownErrors[err.Error()] = true
+	}
+	for _, err := range vm.OverlayErrors(r.out) {
+		if text := err.Error(); !ownErrors[text] {
+			r.report("its VM: %s", strings.ReplaceAll(text, vm.OverlayPath, "spec.vm.spec"))
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package harvestertemplate
+
+import (
+	"maps"
+	"regexp"
+
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// leftBehind are the fields of a version's VM that belong to the VM it was made of, or that the template has fields for.
+var leftBehind = [][]string{
+	{"running"}, {"runStrategy"},
+	{"template", "metadata", "creationTimestamp"},
+	{"template", "spec", "hostname"}, {"template", "spec", "accessCredentials"},
+	{"template", "spec", "domain", "resources", "requests"},
+	{"template", "spec", "domain", "resources", "limits", "cpu"}, {"template", "spec", "domain", "resources", "limits", "memory"},
+	{"template", "spec", "domain", "memory", "guest"}, {"template", "spec", "domain", "memory", "maxGuest"},
+	{"template", "spec", "domain", "cpu", "cores"}, {"template", "spec", "domain", "cpu", "sockets"},
+	{"template", "spec", "domain", "cpu", "threads"}, {"template", "spec", "domain", "cpu", "maxSockets"},
+	{"template", "spec", "domain", "firmware", "uuid"}, {"template", "spec", "domain", "firmware", "serial"},
+	{"template", "spec", "networks"},
+}
+
+// remainder is the version's VM without what is left behind and what has become a part of the template: an overlay.
+func (r *resolver) remainder() map[string]any {
+	doc, _ := withoutNull(runtime.DeepCopyJSON(r.version.Spec)).(map[string]any)
+	for _, path := range leftBehind {
+		remove(doc, path)
+	}
+	edit(doc, []string{"template", "metadata", "labels"}, func(value any) any { return without(platformKey, value) })
+	edit(doc, []string{"template", "metadata", "annotations"}, func(value any) any { return without(observedKey, value) })
+	edit(doc, []string{"template", "spec", "volumes"}, r.otherVolumes)
+	edit(doc, []string{"template", "spec", "domain", "devices", "disks"}, r.diskChanges)
+	edit(doc, []string{"template", "spec", "domain", "devices", "interfaces"}, r.nicChanges)
+	return doc
+}
+
+// observedKey matches the annotations of an instance that say something about the VM that the template was made of. KubeVirt's
+// are wishes, such as hooks.kubevirt.io/hookSidecars, which must not be dropped in silence.
+var observedKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|cattle\.io|kubernetes\.io|k8s\.io)/`)
+
+func without(keys *regexp.Regexp, value any) any {
+	all, _ := value.(map[string]any)
+	maps.DeleteFunc(all, func(key string, _ any) bool { return keys.MatchString(key) })
+	return all
+}
+
+// otherVolumes are those that are neither disks of the template nor cloud-init.
+func (r *resolver) otherVolumes(value any) any {
+	return filter(value, func(volume map[string]any) bool {
+		name, _ := volume["name"].(string)
+		return !r.replaced()[name]
+	})
+}
+
+// replaced are the names of the volumes in whose place members have their own.
+func (r *resolver) replaced() map[string]bool {
+	names := map[string]bool{}
+	for _, v := range r.spec.Template.Spec.Volumes {
+		ownDisks := len(r.own.Disks) > 0 && (v.PersistentVolumeClaim != nil || v.DataVolume != nil)
+		names[v.Name] = ownDisks || v.PersistentVolumeClaim != nil || CloudInitSource(v) != nil
+	}
+	return names
+}
+
+// diskChanges are the disks as changes of the member's: a disk of the template keeps its bus, cache and so on, another one
+// is added, and no one its place in the boot order.
+func (r *resolver) diskChanges(value any) any {
+	return filter(value, func(disk map[string]any) bool {
+		name, _ := disk["name"].(string)
+		delete(disk, "bootOrder")
+		if !r.replaced()[name] {
+			return true
+		}
+		target, _ := disk["disk"].(map[string]any)
+		if len(target) == 1 && target["bus"] == "virtio" {
+			delete(disk, "disk")
+		}
+		disk["name"] = r.diskNames[name]
+		return r.diskNames[name] != "" && len(disk) > 1
+	})
+}
+
+// nicChanges are the interfaces as changes of the member's: they keep their model and the like.
+func (r *resolver) nicChanges(value any) any {
+	return filter(value, func(nic map[string]any) bool {
+		name, _ := nic["name"].(string)
+		for _, key := range []string{"macAddress", "bootOrder", "bridge", "binding", "state"} {
+			delete(nic, key)
+		}
+		if nic["model"] == "virtio" {
+			delete(nic, "model")
+		}
+		nic["name"] = r.nicNames[name]
+		return r.nicNames[name] != "" && len(nic) > 1
+	})
+}
+
+func filter(value any, keep func(map[string]any) bool) any {
+	list, _ := value.([]any)
+	var kept []any
+	for _, item := range list {
+		if object, ok := item.(map[string]any); ok && keep(object) {
+			kept = append(kept, item)
+		}
+	}
+	return kept
+}
+
+// remove deletes a field, and the objects above it that have become empty with it.
+func remove(doc map[string]any, path []string) {
+	edit(doc, path, func(any) any { return nil })
+}
+
+// edit changes the value of a field, if there is one. If that is then empty, it is deleted, and so are the objects above
+// it that have become empty with it.
+func edit(doc map[string]any, path []string, change func(any) any) {
+	value, ok := doc[path[0]]
+	if !ok {
+		return
+	}
+	if len(path) == 1 {
+		value = change(value)
+	} else if object, ok := value.(map[string]any); ok {
+		before := len(object)
+		edit(object, path[1:], change)
+		if len(object) == before {
+			return
+		}
+	}
+	if empty(value) {
+		delete(doc, path[0])
+		return
+	}
+	doc[path[0]] = value
+}
+
+func empty(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case map[string]any:
+		return len(v) == 0
+	case []any:
+		return len(v) == 0
+	default:
+		return false
+	}
+}
+
+// withoutNull removes null values, which would be taken for orders to remove something.
+func withoutNull(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, child := range v {
+			if child == nil {
+				delete(v, key)
+				continue
+			}
+			v[key] = withoutNull(child)
+		}
+	case []any:
+		for i := range v {
+			v[i] = withoutNull(v[i])
+		}
+	}
+	return value
+}

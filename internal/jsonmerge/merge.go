@@ -1,0 +1,142 @@
+package jsonmerge
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+)
+
+// Apply lays over upon base, both as encoding/json decodes them, and returns the result; neither is changed. Objects are
+// merged key by key, null removes a key, and any other value replaces what was there (RFC 7386), with one addition: a
+// list in which each item has a name is merged by name. Its items that base has as well are merged in their place, the
+// others follow at the end, so an item can be changed or added but not removed.
+func Apply(base, over any) any {
+	switch over := over.(type) {
+	case map[string]any:
+		object, _ := base.(map[string]any)
+		return mergeObjects(object, over)
+	case []any:
+		list, isList := base.([]any)
+		if isList && named(list) && named(over) {
+			return mergeNamed(list, over)
+		}
+		return withoutNulls(over)
+	default:
+		return over
+	}
+}
+
+func mergeObjects(base, over map[string]any) map[string]any {
+	merged := make(map[string]any, len(base)+len(over))
+	maps.Copy(merged, base)
+	for key, value := range over {
+		if value == nil {
+			delete(merged, key)
+			continue
+		}
+		merged[key] = Apply(base[key], value)
+	}
+	return merged
+}
+
+func mergeNamed(base, over []any) []any {
+	merged := append([]any{}, base...)
+	position := make(map[string]int, len(base))
+	for i, item := range base {
+		position[nameOf(item)] = i
+	}
+	for _, item := range over {
+		if i, ok := position[nameOf(item)]; ok {
+			merged[i] = Apply(merged[i], item)
+			continue
+		}
+		position[nameOf(item)] = len(merged)
+		merged = append(merged, Apply(nil, item))
+	}
+	return merged
+}
+
+// withoutNulls is a list whose objects have lost their null keys, as merging them into nothing would have done.
+func withoutNulls(list []any) []any {
+	clean := make([]any, 0, len(list))
+	for _, item := range list {
+		clean = append(clean, Apply(nil, item))
+	}
+	return clean
+}
+
+// named says if each item of a list is an object with a name. An empty list is, so laying one over changes nothing.
+func named(list []any) bool {
+	for _, item := range list {
+		if nameOf(item) == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// nameOf is the name of a list's item; empty: it has none.
+func nameOf(item any) string {
+	object, _ := item.(map[string]any)
+	name, _ := object["name"].(string)
+	return name
+}
+
+// Stack is the one document that, merged into any base, does what merging first under and then over would do: merge with
+// the nulls of over kept. Neither is changed. under must have no nulls.
+func Stack(under, over map[string]any) map[string]any {
+	stacked := make(map[string]any, len(under)+len(over))
+	maps.Copy(stacked, under)
+	for key, value := range over {
+		stacked[key] = stackValues(under[key], value)
+	}
+	return stacked
+}
+
+func stackValues(under, over any) any {
+	object, isObject := under.(map[string]any)
+	if overObject, ok := over.(map[string]any); ok && isObject {
+		return Stack(object, overObject)
+	}
+	list, isList := under.([]any)
+	overList, ok := over.([]any)
+	if !ok || !isList || !named(list) || !named(overList) {
+		return over
+	}
+	return stackNamed(list, overList)
+}
+
+func stackNamed(under, over []any) []any {
+	stacked := append([]any{}, under...)
+	position := make(map[string]int, len(under)+len(over))
+	for i, item := range slices.Backward(under) { // The first of a name counts.
+		position[nameOf(item)] = i
+	}
+	for _, item := range over {
+		if i, ok := position[nameOf(item)]; ok {
+			stacked[i] = stackValues(stacked[i], item)
+			continue
+		}
+		position[nameOf(item)] = len(stacked)
+		stacked = append(stacked, item)
+	}
+	return stacked
+}
+
+// Object decodes one JSON object and keeps its numbers as they are written.
+func Object(doc []byte) (map[string]any, error) {
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.UseNumber()
+	var object map[string]any
+	if err := d.Decode(&object); err != nil {
+		return nil, fmt.Errorf("not a JSON object: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("not a JSON object: more follows after it")
+	}
+	return object, nil
+}

@@ -1,0 +1,211 @@
+package preflight
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+)
+
+// The kinds of others that a template refers to. They are read without their Go types, which would bring all of
+// Harvester with them.
+var (
+	// ImageKind is Harvester's VirtualMachineImage.
+	ImageKind = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: "VirtualMachineImage"}
+	// KeyPairKind is Harvester's SSH key pair.
+	KeyPairKind = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: "KeyPair"}
+	// TemplateKind is Harvester's VirtualMachineTemplate.
+	TemplateKind = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: v1alpha1.KindTemplate}
+	// TemplateVersionKind is Harvester's VirtualMachineTemplateVersion.
+	TemplateVersionKind = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: v1alpha1.KindTemplateVersion}
+	// NetworkKind is Multus' NetworkAttachmentDefinition.
+	NetworkKind = schema.GroupVersionKind{Group: "k8s.cni.cncf.io", Version: "v1", Kind: "NetworkAttachmentDefinition"}
+)
+
+const (
+	longhornProvisioner = "driver.longhorn.io"
+	// lvmProvisioner is Harvester's driver for local volumes (Harvester UI: config/types, LVM_DRIVER).
+	lvmProvisioner = "lvm.driver.harvesterhci.io"
+	// networkReadyLabel is set by Harvester's network controller on networks.
+	networkReadyLabel = "network.harvesterhci.io/ready"
+)
+
+// Gather reads what a template and a client's configuration refer to. References that lead nowhere are not errors but missing Facts, for Check to
+// name; an error means that the API server didn't answer. Secrets are read in the given namespace, the pool's.
+func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient) (blueprint.Facts, error) {
+	f := blueprint.Facts{
+		Images:         map[string]blueprint.Image{},
+		StorageClasses: map[string]blueprint.StorageClass{},
+		Networks:       map[string]blueprint.Network{},
+		KeyPairs:       map[string]blueprint.KeyPair{},
+		Secrets:        map[string]map[string]string{},
+	}
+	g := gatherer{ctx: ctx, reader: r}
+	if t.From != nil {
+		f.From = g.templateCloudInit(namespace, *t.From)
+	}
+	for _, d := range t.Disks {
+		if d.Image == "" {
+			continue
+		}
+		if obj := g.object(ImageKind, d.Image); obj != nil {
+			f.Images[d.Image] = imageOf(obj)
+		}
+	}
+	for _, d := range t.Disks {
+		g.storageClass(f.ClassOf(d), f.StorageClasses)
+	}
+	for _, n := range t.Networks {
+		if n.Management {
+			continue
+		}
+		if obj := g.object(NetworkKind, n.Name); obj != nil {
+			f.Networks[n.Name] = blueprint.Network{NotReady: obj.GetLabels()[networkReadyLabel] == "false"}
+		}
+	}
+	for _, ref := range t.SSHKeys {
+		if obj := g.object(KeyPairKind, ref); obj != nil {
+			key, _, _ := unstructured.NestedString(obj.Object, "spec", "publicKey")
+			f.KeyPairs[ref] = blueprint.KeyPair{PublicKey: key, Invalid: condition(obj, "validated") == "False"}
+		}
+	}
+	for _, ref := range secretRefs(t, c) {
+		g.secretKey(namespace, ref, f.Secrets)
+	}
+	return f, g.err
+}
+
+// gatherer reads one object after the other until the first error, which it keeps.
+type gatherer struct {
+	ctx    context.Context
+	reader client.Reader
+	err    error
+}
+
+// get reads an object and says if it exists. A kind that the API server doesn't know has no objects.
+func (g *gatherer) get(key client.ObjectKey, obj client.Object, kind string) bool {
+	if g.err != nil {
+		return false
+	}
+	err := g.reader.Get(g.ctx, key, obj)
+	if err == nil {
+		return true
+	}
+	if !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+		g.err = fmt.Errorf("reading %s %q: %w", kind, key, err)
+	}
+	return false
+}
+
+// object reads an object by namespace/name; nil: there is none.
+func (g *gatherer) object(kind schema.GroupVersionKind, ref string) *unstructured.Unstructured {
+	key, ok := objectKey(ref)
+	if !ok {
+		return nil
+	}
+	obj := &unstructured.Unstructured{}
+	obj.SetGroupVersionKind(kind)
+	if !g.get(key, obj, kind.Kind) {
+		return nil
+	}
+	return obj
+}
+
+func (g *gatherer) storageClass(name string, into map[string]blueprint.StorageClass) {
+	if _, known := into[name]; known || name == "" {
+		return
+	}
+	class := &storagev1.StorageClass{}
+	if g.get(client.ObjectKey{Name: name}, class, "StorageClass") {
+		into[name] = blueprint.StorageClass{Shareable: shareable(class)}
+	}
+}
+
+func (g *gatherer) secretKey(namespace string, ref v1alpha1.SecretKeyRef, into map[string]map[string]string) {
+	secret := &corev1.Secret{}
+	if !g.get(client.ObjectKey{Namespace: namespace, Name: ref.Name}, secret, "Secret") {
+		return
+	}
+	if into[ref.Name] == nil {
+		into[ref.Name] = map[string]string{}
+	}
+	if value, ok := secret.Data[ref.Key]; ok {
+		into[ref.Name][ref.Key] = string(value)
+	}
+}
+
+// shareable says if volumes of a class can be attached to two hosts at once. Harvester's UI decides likewise: LVM volumes
+// can't, and of Longhorn's only those that are migratable can (Harvester UI: VirtualMachineVolume/type/volume.vue,
+// getAccessMode). Other drivers are trusted to: what they can isn't written anywhere that every version of Harvester has.
+func shareable(class *storagev1.StorageClass) bool {
+	switch class.Provisioner {
+	case lvmProvisioner:
+		return false
+	case longhornProvisioner:
+		return class.Parameters["migratable"] == "true"
+	default:
+		return true
+	}
+}
+
+// imageOf reads a VirtualMachineImage (Harvester: pkg/apis/harvesterhci.io/v1beta1/image.go).
+func imageOf(obj *unstructured.Unstructured) blueprint.Image {
+	var img blueprint.Image
+	img.StorageClassName, _, _ = unstructured.NestedString(obj.Object, "status", "storageClassName")
+	img.VirtualSize, _, _ = unstructured.NestedInt64(obj.Object, "status", "virtualSize")
+	switch {
+	case condition(obj, "BackingImageMissing") == "True":
+		img.NotReady = "its backing image is missing"
+	case condition(obj, "RetryLimitExceeded") == "True":
+		img.NotReady = "its import has failed for good"
+	case condition(obj, "Imported") != "True":
+		img.NotReady = "it isn't imported yet"
+	case img.StorageClassName == "":
+		img.NotReady = "its status.storageClassName is empty"
+	}
+	return img
+}
+
+// condition is the status of a condition; empty: there is no such condition.
+func condition(obj *unstructured.Unstructured, kind string) string {
+	conditions, _, _ := unstructured.NestedSlice(obj.Object, "status", "conditions")
+	for _, c := range conditions {
+		if c, ok := c.(map[string]any); ok && c["type"] == kind {
+			status, _ := c["status"].(string)
+			return status
+		}
+	}
+	return ""
+}
+
+// secretRefs are the references to Secrets in a template and a client's configuration.
+func secretRefs(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient) []v1alpha1.SecretKeyRef {
+	var refs []v1alpha1.SecretKeyRef
+	if ref := c.ClientTLSSecretRef; ref != nil {
+		for _, key := range []string{blueprint.CAKey, corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
+			refs = append(refs, v1alpha1.SecretKeyRef{Name: ref.Name, Key: key})
+		}
+	}
+	for _, ref := range []*v1alpha1.SecretKeyRef{t.CloudInit.UserDataSecretRef, t.CloudInit.NetworkDataSecretRef} {
+		if ref != nil {
+			refs = append(refs, *ref)
+		}
+	}
+	return refs
+}
+
+// objectKey reads namespace/name; ok is false if it isn't that.
+func objectKey(ref string) (key client.ObjectKey, ok bool) {
+	namespace, name, ok := strings.Cut(ref, "/")
+	return client.ObjectKey{Namespace: namespace, Name: name}, ok && namespace != "" && name != ""
+}

@@ -1,0 +1,104 @@
+package preflight
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+)
+
+// Room is what the quotas of a namespace leave for members.
+type Room struct {
+	// Members is how many more there is room for.
+	Members int
+	// Problem names the quota that has the least room.
+	Problem blueprint.Problem
+}
+
+// need is what one member takes of a quota.
+type need struct {
+	resource corev1.ResourceName
+	amount   resource.Quantity
+	// field of the template on which it depends.
+	field string
+	// least says that a member takes more than the amount by something that depends on KubeVirt.
+	least bool
+}
+
+// ReadRoom is for how many members of a template the quotas of the namespace have room; nil: they set no limit. The
+// template must be complete.
+//
+// Only what nobody else would tell is looked at. Harvester compares its quotas of cpu and memory with a VM only once it
+// has a status, after it was admitted, and halts it (Harvester: pkg/util/resourcequota/calculator.go,
+// CheckIfVMCanStartByResourceQuota); a claim above a quota is refused to Harvester, and its VM waits without a word. Other
+// counts are held by the API server when the VM is made, in its own words. Rancher's limits of a namespace are a
+// ResourceQuota as well, without which Harvester doesn't look at them. What Harvester's overcommit makes of requests isn't
+// known here.
+func ReadRoom(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate) (*Room, error) {
+	var quotas corev1.ResourceQuotaList
+	if err := r.List(ctx, &quotas, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("listing the quotas of namespace %s: %w", namespace, err)
+	}
+	var room *Room
+	for _, q := range quotas.Items {
+		if len(q.Spec.Scopes) > 0 || q.Spec.ScopeSelector != nil {
+			continue // It isn't known whether it counts a member.
+		}
+		for _, n := range needs(t) {
+			if members, limited := n.fits(q.Status); limited && (room == nil || members < room.Members) {
+				room = &Room{Members: members, Problem: n.problem(q)}
+			}
+		}
+	}
+	return room, nil
+}
+
+func needs(t *v1alpha1.NodeTemplate) []need {
+	storage := resource.NewQuantity(0, resource.BinarySI)
+	for _, d := range t.Disks {
+		storage.Add(d.Size)
+	}
+	claims := *resource.NewQuantity(int64(len(t.Disks)), resource.DecimalSI)
+	const disks = "spec.template.disks"
+	return []need{
+		{corev1.ResourceLimitsCPU, resource.MustParse(strconv.Itoa(int(t.CPU))), "spec.template.cpu", false},
+		{corev1.ResourceLimitsMemory, t.Memory, "spec.template.memory", true},
+		{corev1.ResourceRequestsStorage, *storage, disks, false},
+		{corev1.ResourcePersistentVolumeClaims, claims, disks, false},
+		{"count/persistentvolumeclaims", claims, disks, false},
+	}
+}
+
+// fits is how many times the need fits into what is left of a quota. It is false if the quota has no such limit, or what
+// is used of it isn't known yet.
+func (n need) fits(q corev1.ResourceQuotaStatus) (int, bool) {
+	hard, limited := q.Hard[n.resource]
+	used, known := q.Used[n.resource]
+	if !limited || !known || n.amount.Sign() <= 0 {
+		return 0, false
+	}
+	left := hard.DeepCopy()
+	left.Sub(used)
+	if left.Sign() <= 0 {
+		return 0, true
+	}
+	return int(math.Floor(left.AsApproximateFloat64() / n.amount.AsApproximateFloat64())), true
+}
+
+// problem has no number in it that changes with what is used.
+func (n need) problem(q corev1.ResourceQuota) blueprint.Problem {
+	hard, least := q.Status.Hard[n.resource], ""
+	if n.least {
+		least = "at least "
+	}
+	return blueprint.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: fmt.Sprintf(
+		"%s: ResourceQuota %q allows %s %s in the namespace, of which too little is left: each new member needs %s%s; raise the quota (if Rancher manages it, that of the project or namespace there), lower replicas, or make the template smaller",
+		n.field, q.Name, n.resource, hard.String(), least, n.amount.String())}
+}

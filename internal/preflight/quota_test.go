@@ -1,0 +1,112 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint/blueprinttest"
+)
+
+func quotaObject(name string, hard, used map[corev1.ResourceName]string) *corev1.ResourceQuota {
+	list := func(from map[corev1.ResourceName]string) corev1.ResourceList {
+		out := corev1.ResourceList{}
+		for k, v := range from {
+			out[k] = resource.MustParse(v)
+		}
+		return out
+	}
+	return &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "nomad-clients", Name: name},
+		Status:     corev1.ResourceQuotaStatus{Hard: list(hard), Used: list(used)},
+	}
+}
+
+type amounts = map[corev1.ResourceName]string
+
+// The template takes 8 CPUs, 32Gi, and 140Gi on two disks.
+func TestReadRoom(t *testing.T) {
+	const none = -1
+	scoped := quotaObject("q", amounts{"limits.cpu": "1"}, amounts{"limits.cpu": "0"})
+	scoped.Spec.Scopes = []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}
+	for name, tt := range map[string]struct {
+		quotas []client.Object
+		room   int
+		says   string
+	}{
+		"no quota":        {nil, none, ""},
+		"another's limit": {[]client.Object{quotaObject("q", amounts{"services": "1"}, amounts{"services": "1"})}, none, ""},
+		"new":             {[]client.Object{quotaObject("q", amounts{"limits.cpu": "1"}, nil)}, none, ""},
+		"of a scope":      {[]client.Object{scoped}, none, ""},
+		"another namespace's": {[]client.Object{func() client.Object {
+			q := quotaObject("q", amounts{"limits.cpu": "1"}, amounts{"limits.cpu": "0"})
+			q.Namespace = "other"
+			return q
+		}()}, none, ""},
+		"cpu": {
+			[]client.Object{quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": "4"})}, 2,
+			`spec.template.cpu: ResourceQuota "q" allows limits.cpu 20 in the namespace, of which too little is left: each new member needs 8; ` +
+				`raise the quota (if Rancher manages it, that of the project or namespace there), lower replicas, or make the template smaller`,
+		},
+		"cpu of which half is gone": {[]client.Object{quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": "4500m"})}, 1, ""},
+		"cpu above the quota":       {[]client.Object{quotaObject("q", amounts{"limits.cpu": "4"}, amounts{"limits.cpu": "16"})}, 0, ""},
+		"memory": {
+			[]client.Object{quotaObject("q", amounts{"limits.memory": "64Gi"}, amounts{"limits.memory": "33Gi"})}, 0,
+			`spec.template.memory: ResourceQuota "q" allows limits.memory 64Gi in the namespace, of which too little is left: each new member needs at least 32Gi; ` +
+				`raise the quota (if Rancher manages it, that of the project or namespace there), lower replicas, or make the template smaller`,
+		},
+		"storage": {
+			[]client.Object{quotaObject("q", amounts{"requests.storage": "300Gi"}, amounts{"requests.storage": "0"})}, 2,
+			`spec.template.disks: ResourceQuota "q" allows requests.storage 300Gi in the namespace, of which too little is left: each new member needs 140Gi; ` +
+				`raise the quota (if Rancher manages it, that of the project or namespace there), lower replicas, or make the template smaller`,
+		},
+		"claims": {[]client.Object{quotaObject("q", amounts{"persistentvolumeclaims": "5"}, amounts{"persistentvolumeclaims": "2"})}, 1, ""},
+		"the least of several": {[]client.Object{
+			quotaObject("a", amounts{"limits.cpu": "80", "limits.memory": "64Gi"}, amounts{"limits.cpu": "0", "limits.memory": "0"}),
+			quotaObject("b", amounts{"count/persistentvolumeclaims": "99"}, amounts{"count/persistentvolumeclaims": "2"}),
+		}, 2, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tmpl := blueprinttest.Template()
+			room, err := ReadRoom(t.Context(), reader(t, tt.quotas...), "nomad-clients", &tmpl)
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case room == nil:
+				if tt.room != none {
+					t.Errorf("no limit, want room for %d", tt.room)
+				}
+			case room.Members != tt.room || tt.says != "" && room.Problem.Message != tt.says:
+				t.Errorf("got %+v", room)
+			}
+		})
+	}
+}
+
+// A message that changed with what is used would be written again and again.
+func TestRoomIsSaidInTheSameWords(t *testing.T) {
+	tmpl := blueprinttest.Template()
+	var said string
+	for _, used := range []string{"0", "9", "13", "20"} {
+		room, err := ReadRoom(t.Context(), reader(t, quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": used})), "nomad-clients", &tmpl)
+		if err != nil || said != "" && room.Problem.Message != said {
+			t.Errorf("%v, %v", room, err)
+		}
+		said = room.Problem.Message
+	}
+}
+
+func (f failing) List(context.Context, client.ObjectList, ...client.ListOption) error { return f.err }
+
+func TestReadRoomFailsWithoutAnAnswer(t *testing.T) {
+	down := errors.New("connection refused")
+	tmpl := blueprinttest.Template()
+	if _, err := ReadRoom(t.Context(), failing{err: down}, "nomad-clients", &tmpl); !errors.Is(err, down) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,53 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
+	"github.com/nomad-harvester/nomad-harvester/internal/vm"
+)
+
+// Objects is what there is of a member in Kubernetes, in the order in which it has to be made: Claims recorded, Secret
+// created, VM created. The claims themselves are made by Harvester.
+type Objects struct {
+	Secret *corev1.Secret
+	VM     *kubevirtv1.VirtualMachine
+	Claims []string
+}
+
+// InvalidError is the answer to a template in which pre-flight finds problems.
+type InvalidError struct {
+	Problems []blueprint.Problem
+}
+
+// Error joins the problems' messages.
+func (e *InvalidError) Error() string {
+	messages := make([]string, 0, len(e.Problems))
+	for _, p := range e.Problems {
+		messages = append(messages, p.Message)
+	}
+	return strings.Join(messages, "; ")
+}
+
+// Member makes a member's objects. The same member and the same facts give the same bytes. It fails with an InvalidError
+// if pre-flight finds a problem.
+func Member(m blueprint.Member, f blueprint.Facts) (*Objects, error) {
+	if problems := preflight.Check(&m.Template, &m.Client, f); len(problems) > 0 {
+		return nil, &InvalidError{Problems: problems}
+	}
+	s, err := cloudinit.Secret(m, f)
+	if err != nil {
+		return nil, fmt.Errorf("rendering the Secret of %q: %w", m.Name, err)
+	}
+	machine, err := vm.Render(m, f)
+	if err != nil {
+		return nil, fmt.Errorf("rendering the VirtualMachine of %q: %w", m.Name, err)
+	}
+	return &Objects{Secret: s, VM: machine, Claims: blueprint.ClaimNames(m)}, nil
+}
