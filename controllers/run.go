@@ -19,7 +19,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/node"
-	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 )
 
 // Config is what the controller command is started with.
@@ -38,7 +38,7 @@ type Config struct {
 	SweepInterval, SweepGrace time.Duration
 	// PurgePatience is for how long the removal of a member waits for a Nomad that can't be asked.
 	PurgePatience time.Duration
-	// NomadCredentialsDir holds files that go before the environment (nomad.OwnConnection); empty: there are none.
+	// NomadCredentialsDir holds files that go before the environment (nomadlink.DefaultConfig); empty: there are none.
 	NomadCredentialsDir string
 	// LogLevel is debug, info, warn or error.
 	LogLevel string
@@ -86,8 +86,8 @@ func Run(ctx context.Context, c Config) error {
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 
-	own := func() (nomad.Connection, error) { return nomad.OwnConnection(c.NomadCredentialsDir, os.Getenv) }
-	if _, err := own(); err != nil && c.NomadCredentialsDir == "" { // the environment doesn't change by itself; a Secret may
+	defaults := func() (nomadlink.Config, error) { return nomadlink.DefaultConfig(c.NomadCredentialsDir, os.Getenv) }
+	if _, err := defaults(); err != nil && c.NomadCredentialsDir == "" { // the environment doesn't change by itself; a Secret may
 		return err
 	}
 	rc, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
@@ -109,7 +109,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}
-	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping), Add(ctx, mgr, own, c))
+	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping), Add(ctx, mgr, defaults, c))
 	if err != nil {
 		return err
 	}

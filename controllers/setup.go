@@ -37,9 +37,9 @@ func CacheOptions() cache.Options {
 	}}
 }
 
-// Add adds the reconcilers, the sweeper, and the Nomad watchers that wake the reconcilers, to a manager. Own reads the
-// controller's own connection to Nomad.
-func Add(ctx context.Context, mgr ctrl.Manager, own func() (nomad.Connection, error), config Config) error {
+// Add adds the reconcilers, the sweeper, and the Nomad watchers that wake the reconcilers, to a manager. Defaults reads
+// the connection to Nomad that pools may leave unset.
+func Add(ctx context.Context, mgr ctrl.Manager, defaults func() (nomadlink.Config, error), config Config) error {
 	index := func(o client.Object) []string { return []string{o.(*v1alpha1.NomadNode).Spec.NodeID} }
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.NomadNode{}, nomadlink.NodeIDIndex, index); err != nil {
 		return fmt.Errorf("indexing NomadNodes: %w", err)
@@ -49,7 +49,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, own func() (nomad.Connection, er
 	if err := mgr.Add(clusters); err != nil {
 		return err
 	}
-	c := &nomadlink.Connections{Reader: mgr.GetAPIReader(), Own: own, Clusters: clusters, Clock: clock.RealClock{}}
+	c := &nomadlink.Connections{Reader: mgr.GetAPIReader(), ReadDefaults: defaults, Clusters: clusters, Clock: clock.RealClock{}}
 	if err := mgr.Add(c); err != nil {
 		return err
 	}

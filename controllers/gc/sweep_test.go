@@ -81,7 +81,7 @@ func newSweepShell(more ...client.Object) *sweepShell {
 	down := nomad.Node{ID: lostID, Name: "p-1", Member: "p-1", PoolUID: "u", Status: nomad.NodeDown}
 	s := &sweepShell{nomad: &sweptNomad{inside: map[string]nomad.Node{lostID: down}}, clock: clocktesting.NewFakeClock(now), events: events.NewFakeRecorder(100)}
 	s.nomad.view = nomad.View{
-		Taken: now, Health: nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable}, SettledSince: now.Add(-time.Hour),
+		Taken: now, Health: nomad.Health{State: nomad.HealthReachable}, SettledSince: now.Add(-time.Hour),
 		Nodes: map[string]nomad.Node{lostID: {ID: lostID, Name: "p-1", Status: nomad.NodeDown}},
 	}
 	s.Sweeper = New(kube.Deps{Client: c, Live: c, Recorder: s.events}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, s.clock, 5*time.Minute, 15*time.Minute)

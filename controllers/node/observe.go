@@ -286,7 +286,7 @@ func (r *Reconciler) observeStopTime(ctx context.Context, s *scope) {
 func setNodeFacts(o *member.Nomad, v nomad.Node) {
 	o.Registered, o.Status, o.Eligible, o.Draining = true, v.Status, v.Eligible, v.Draining
 	if v.LastDrain != nil {
-		o.DrainIntent, o.DrainOnTimeout, o.DrainCompleted = v.LastDrain.IntentID, v.LastDrain.OnTimeout, v.LastDrain.Status == nomad.DrainComplete
+		o.DrainIntent, o.DrainOnTimeout, o.DrainCompleted = v.LastDrain.IntentID, v1alpha1.DrainTimeoutAction(v.LastDrain.OnTimeout), v.LastDrain.Status == nomad.DrainComplete
 		o.DrainIgnoreSystemJobs = v.LastDrain.IgnoreSystemJobs
 		o.DrainStarted, o.DrainUpdated = v.LastDrain.StartedAt, v.LastDrain.UpdatedAt
 	}

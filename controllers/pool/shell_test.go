@@ -49,7 +49,7 @@ type poolShell struct {
 func newPoolShell(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)) *poolShell {
 	s := &poolShell{nomad: &nomadStub{}, events: events.NewFakeRecorder(100)}
 	s.nomad.view = nomad.View{
-		Taken: now, SettledSince: now.Add(-time.Hour), Health: nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable},
+		Taken: now, SettledSince: now.Add(-time.Hour), Health: nomad.Health{State: nomad.HealthReachable},
 		Nodes: map[string]nomad.Node{shellNodeID: {ID: shellNodeID, Status: nomad.NodeReady, Eligible: true}},
 	}
 	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p", UID: "u", CreationTimestamp: metav1.NewTime(now.Add(-2 * time.Hour))}}

@@ -80,8 +80,8 @@ func (c *cluster) verify(ctx context.Context, before tokenLook) error {
 	switch {
 	case err != nil:
 		return err
-	case !now.health.OK:
-		return fmt.Errorf("what the list of allocations leaves out is unknown: %w: %s", ErrForbidden, now.health.Message)
+	case !now.health.OK():
+		return fmt.Errorf("what the list of allocations leaves out is unknown: %w: %s", ErrForbidden, now.health)
 	case now.grants != before.grants:
 		return fmt.Errorf("what the list of allocations leaves out is unknown: %w: the token's policies have been changed meanwhile", ErrForbidden)
 	}

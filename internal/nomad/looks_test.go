@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 func seesAll() *policyRules {
@@ -28,7 +26,7 @@ func TestInspectDoesNotBelieveATokenThatSeesLess(t *testing.T) {
 	clusters := NewClusters(Options{OnChange: seen.note, RequestTimeout: time.Second, CheckToken: time.Hour, PollNodes: time.Second})
 	go func() { _ = clusters.Start(t.Context()) }()
 	c := clusters.Get(Connection{Address: f.URL, Token: "t"})
-	eventually(t, "a good token", func() bool { return c.View().Health.OK })
+	eventually(t, "a good token", func() bool { return c.View().Health.OK() })
 	if in, err := c.Inspect(t.Context(), nodeA); err != nil || len(in.Live) != 1 {
 		t.Fatalf("got %+v, %v", in, err)
 	}
@@ -41,12 +39,12 @@ func TestInspectDoesNotBelieveATokenThatSeesLess(t *testing.T) {
 	if !errors.Is(err, ErrForbidden) || in.Found || !strings.Contains(err.Error(), `namespace "prod"`) {
 		t.Errorf("got %+v, %v", in, err)
 	}
-	if h := c.View().Health; h.OK || h.Reason != v1alpha1.ReasonTokenLacksReadJob || seen.ofHealth() != 2 {
+	if h := c.View().Health; h.OK() || h.State != HealthTokenLacksReadJob || seen.ofHealth() != 2 {
 		t.Errorf("the health is %+v, told %d times", h, seen.ofHealth())
 	}
 
 	f.locked(func() { delete(f.policies, "narrow") })
-	if _, err := c.Inspect(t.Context(), nodeA); !errors.Is(err, ErrForbidden) || !c.View().Health.OK {
+	if _, err := c.Inspect(t.Context(), nodeA); !errors.Is(err, ErrForbidden) || !c.View().Health.OK() {
 		t.Errorf("with all grants back since when, nobody knows: %v, %+v", err, c.View().Health)
 	}
 	if _, err := c.Inspect(t.Context(), nodeA); err != nil {
@@ -92,13 +90,13 @@ func TestLooksAreSharedAndNotTooOld(t *testing.T) {
 				began++
 				me := fmt.Sprintf("look %d", began)
 				<-goOn
-				return tokenLook{health: Health{Message: me}}, nil
+				return tokenLook{health: Health{Cause: me}}, nil
 			})
 			if err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
-			found[h.health.Message]++
+			found[h.health.Cause]++
 			mu.Unlock()
 		}
 		go ask()
@@ -130,8 +128,10 @@ func TestLookThatWasGivenUpIsNotShared(t *testing.T) {
 	if l.done != 0 || l.latest.Load() != nil {
 		t.Error("the others are told of it")
 	}
-	good := func(context.Context) (tokenLook, error) { return tokenLook{health: healthy("x")}, nil }
-	if found, err := l.newer(t.Context(), good); err != nil || !found.health.OK || *l.latest.Load() != found {
+	good := func(context.Context) (tokenLook, error) {
+		return tokenLook{health: Health{State: HealthReachable}}, nil
+	}
+	if found, err := l.newer(t.Context(), good); err != nil || !found.health.OK() || *l.latest.Load() != found {
 		t.Errorf("got %+v, %v", found, err)
 	}
 }

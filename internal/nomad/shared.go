@@ -25,12 +25,12 @@ var _ Cluster = (*cluster)(nil)
 
 func newCluster(conn Connection, o Options) *cluster {
 	remote := newRemote(conn, o.RequestTimeout)
-	initial := healthUnknown(conn.Address)
+	initial := Health{State: HealthUnknown}
 	if remote.broken != nil {
-		initial = healthBroken(remote.broken)
+		initial = Health{State: HealthNoConnection, Cause: remote.broken.Error()}
 	}
 	return &cluster{
-		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(originOf(conn), initial), looks: newLooks(),
+		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(initial), looks: newLooks(),
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 	}
 }

@@ -99,7 +99,7 @@ func (c *cluster) watchToken(ctx context.Context) {
 		if err != nil {
 			// For a moment what was found earlier stands: when Nomad is away the list of nodes fails as well, and says so.
 			if failures++; failures >= tokenPatience {
-				c.noteHealth(c.state.judged(healthUnverifiable(c.remote.origin.address, Cause(err)), c.o.Clock.Now()))
+				c.noteHealth(c.state.judged(healthUnverifiable(Cause(err)), c.o.Clock.Now()))
 			}
 			c.pause(ctx, backoff(c.o.MinInterval, failures), nil)
 			continue
@@ -178,7 +178,7 @@ func (c *cluster) noteHealth(changed bool) {
 		return
 	}
 	health := c.state.view().Health
-	c.log.Info("Nomad's health changed", "ok", health.OK, "reason", health.Reason, "message", health.Message)
+	c.log.Info("Nomad's health changed", "ok", health.OK(), "state", health.State, "cause", health.Cause, "lacks", health.Lacks)
 	c.o.OnChange(nil)
 }
 

@@ -75,7 +75,7 @@ func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, swee
 		d.Live = m.Live(d.Client, d.Live)
 	}
 	connections := &nomadlink.Connections{
-		Reader: d.Live, Defaults: nomad.Connection{Address: "http://nomad.example.com:4646"}, Clusters: p, Clock: w,
+		Reader: d.Live, Defaults: nomadlink.Config{Connection: nomad.Connection{Address: "http://nomad.example.com:4646"}}, Clusters: p, Clock: w,
 	}
 	pr, nr := poolctrl.New(d, connections), nodectrl.New(d, connections, nodectrl.DefaultPurgePatience)
 	sw := gc.New(d, connections, sweepClock{w: w}, w.SweepInterval, w.SweepGrace)
