@@ -16,21 +16,21 @@ import (
 // errNoRules: the server gave the policy without its rules.
 var errNoRules = errors.New("no rules in the answer")
 
-// lookAtToken asks what the token grants. It has to be asked for: with too few grants the lists of allocations are not
+// checkToken asks what the token grants. It has to be asked for: with too few grants the lists of allocations are not
 // refused, they are shorter. An error means that nothing could be found out this time.
-func (r *remote) lookAtToken(ctx context.Context) (tokenLook, error) {
+func (r *remote) checkToken(ctx context.Context) (tokenCheck, error) {
 	self, err := r.tokenSelf(ctx)
 	switch {
 	case saysDisabled(err):
-		return tokenLook{health: Health{State: HealthReachable}, noACLs: true}, nil
+		return tokenCheck{health: Health{State: HealthReachable}, noACLs: true}, nil
 	case errors.Is(err, ErrUnreachable), errors.Is(err, context.Canceled):
-		return tokenLook{}, err
+		return tokenCheck{}, err
 	case err != nil: // what isn't a token at all is a 500, in words that differ from version to version
-		return tokenLook{health: healthRefused(err)}, nil
+		return tokenCheck{health: healthRefused(err)}, nil
 	case self.AccessorID == disabledAccessor:
-		return tokenLook{health: Health{State: HealthReachable}, noACLs: true}, nil
+		return tokenCheck{health: Health{State: HealthReachable}, noACLs: true}, nil
 	case self.Type == managementType:
-		return tokenLook{health: Health{State: HealthReachable}, grants: versionOf(self, nil, nil)}, nil
+		return tokenCheck{health: Health{State: HealthReachable}, grants: versionOf(self, nil, nil)}, nil
 	}
 	// What stands for the grants is read before them: it may then be older, and a change too many is seen, never one too few.
 	roles, err := r.roles(ctx, self)
@@ -42,15 +42,15 @@ func (r *remote) lookAtToken(ctx context.Context) (tokenLook, error) {
 		return refusedOr(err)
 	}
 	health, err := r.healthBy(ctx, policies)
-	return tokenLook{health: health, grants: versionOf(self, roles, policies)}, err
+	return tokenCheck{health: health, grants: versionOf(self, roles, policies)}, err
 }
 
 // refusedOr takes a refusal for an answer.
-func refusedOr(err error) (tokenLook, error) {
+func refusedOr(err error) (tokenCheck, error) {
 	if errors.Is(err, ErrForbidden) {
-		return tokenLook{health: healthRefused(err)}, nil
+		return tokenCheck{health: healthRefused(err)}, nil
 	}
-	return tokenLook{}, err
+	return tokenCheck{}, err
 }
 
 // versionOf names the state of the token, its roles and its policies by the index of the write that made it.

@@ -92,7 +92,7 @@ const tokenPatience = 3
 func (c *cluster) watchToken(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
-		_, err := c.lookAtToken(ctx)
+		_, err := c.checkToken(ctx)
 		if ctx.Err() != nil {
 			return
 		}

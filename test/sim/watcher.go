@@ -57,7 +57,7 @@ func (c *cluster) lookAtToken() {
 	c.judge()
 }
 
-// lastLook is what the grants were found to be, by a look that is sent now if there was none (internal/nomad: lastLook).
+// lastLook is what the grants were found to be, by a look that is sent now if there was none (internal/nomad: lastCheck).
 func (c *cluster) lastLook() (grants int, err error) {
 	if !c.tokenKnown {
 		err = c.ask("read own token", false, func() error {

@@ -79,18 +79,18 @@ func TestInspectTakesOneRequestMoreWithoutPolicies(t *testing.T) {
 	}
 }
 
-// Who comes while a look is under way waits for the next one, together with the others: the first may have begun too early.
-func TestLooksAreSharedAndNotTooOld(t *testing.T) {
+// Who comes while a check is under way waits for the next one, together with the others: the first may have begun too early.
+func TestTokenChecksAreSharedAndNotTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, goOn := newLooks(), make(chan struct{})
+		l, goOn := newTokenChecks(), make(chan struct{})
 		var mu sync.Mutex
 		began, found := 0, map[string]int{}
 		ask := func() {
-			h, err := l.newer(t.Context(), func(context.Context) (tokenLook, error) {
+			h, err := l.newer(t.Context(), func(context.Context) (tokenCheck, error) {
 				began++
-				me := fmt.Sprintf("look %d", began)
+				me := fmt.Sprintf("check %d", began)
 				<-goOn
-				return tokenLook{health: Health{Cause: me}}, nil
+				return tokenCheck{health: Health{Cause: me}}, nil
 			})
 			if err != nil {
 				t.Error(err)
@@ -108,28 +108,28 @@ func TestLooksAreSharedAndNotTooOld(t *testing.T) {
 		goOn <- struct{}{}
 		synctest.Wait()
 		if began != 2 || len(found) != 1 {
-			t.Fatalf("%d looks have begun, found %v", began, found)
+			t.Fatalf("%d checks have begun, found %v", began, found)
 		}
 		goOn <- struct{}{}
 		synctest.Wait()
-		if began != 2 || found["look 1"] != 1 || found["look 2"] != 20 {
-			t.Errorf("%d looks for 21 who asked, found %v", began, found)
+		if began != 2 || found["check 1"] != 1 || found["check 2"] != 20 {
+			t.Errorf("%d checks for 21 who asked, found %v", began, found)
 		}
 	})
 }
 
-func TestLookThatWasGivenUpIsNotShared(t *testing.T) {
-	l := newLooks()
+func TestTokenCheckThatWasGivenUpIsNotShared(t *testing.T) {
+	l := newTokenChecks()
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := l.newer(ctx, func(ctx context.Context) (tokenLook, error) { cancel(); return tokenLook{}, ctx.Err() })
+	_, err := l.newer(ctx, func(ctx context.Context) (tokenCheck, error) { cancel(); return tokenCheck{}, ctx.Err() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if l.done != 0 || l.latest.Load() != nil {
 		t.Error("the others are told of it")
 	}
-	good := func(context.Context) (tokenLook, error) {
-		return tokenLook{health: Health{State: HealthReachable}}, nil
+	good := func(context.Context) (tokenCheck, error) {
+		return tokenCheck{health: Health{State: HealthReachable}}, nil
 	}
 	if found, err := l.newer(t.Context(), good); err != nil || !found.health.OK() || *l.latest.Load() != found {
 		t.Errorf("got %+v, %v", found, err)
