@@ -295,10 +295,13 @@ func TestLookedAtClustersAreKept(t *testing.T) {
 
 func TestBackoff(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		base := time.Duration(rapid.Int64Range(1, int64(maxBackoff)).Draw(t, "base"))
-		n := rapid.IntRange(1, 1000).Draw(t, "n")
-		if d := backoff(base, n); d < base/2 || d > maxBackoff {
-			t.Fatalf("%s after failure %d with base %s", d, n, base)
+		base := time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(2*maxBackoff)).Draw(t, "base"))
+		pauses, most := backoff(base), min(base, maxBackoff)
+		for n := range 100 {
+			if d := pauses.Step(); d < most/2-1 || d > most {
+				t.Fatalf("%s after failure %d with base %s, which should be at most %s", d, n+1, base, most)
+			}
+			most = min(2*most, maxBackoff)
 		}
 	})
 }
