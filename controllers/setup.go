@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
 	"k8s.io/apimachinery/pkg/labels"
@@ -40,9 +39,8 @@ func CacheOptions() cache.Options {
 // Add adds the reconcilers, the sweeper, and the Nomad watchers that wake the reconcilers, to a manager. Defaults reads
 // the connection to Nomad that pools may leave unset.
 func Add(ctx context.Context, mgr ctrl.Manager, defaults func() (nomadlink.Config, error), config Config) error {
-	index := func(o client.Object) []string { return []string{o.(*v1alpha1.NomadNode).Spec.NodeID} }
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.NomadNode{}, nomadlink.NodeIDIndex, index); err != nil {
-		return fmt.Errorf("indexing NomadNodes: %w", err)
+	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
 	}
 	n := &nomadlink.NomadSource{Reader: mgr.GetClient()}
 	clusters := nomad.NewClusters(nomad.Options{Clock: clock.RealClock{}, Log: mgr.GetLogger().WithName("nomad"), OnChange: n.Changed})

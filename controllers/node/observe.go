@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
@@ -230,12 +231,12 @@ func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]str
 		return nil, nil
 	}
 	var l v1alpha1.NomadNodeList
-	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace)); err != nil {
+	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace), client.MatchingFields{kube.PoolUIDField: n.Spec.PoolUID}); err != nil {
 		return nil, fmt.Errorf("listing the members of pool %s: %w", n.Spec.PoolName, err)
 	}
 	var out []string
 	for _, o := range l.Items {
-		if o.Name != n.Name && o.Spec.PoolUID == n.Spec.PoolUID && o.Spec.Drain != nil && !o.Spec.Drain.Canceled {
+		if o.Name != n.Name && o.Spec.Drain != nil && !o.Spec.Drain.Canceled {
 			out = append(out, o.Spec.NodeID)
 		}
 	}

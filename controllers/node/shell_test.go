@@ -15,10 +15,10 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube/kubetest"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
@@ -95,7 +95,7 @@ func newMemberShell(change func(n *v1alpha1.NomadNode, s *memberShell) []client.
 	n.Spec.Connection.Address = "http://127.0.0.1:4646"
 	n.Spec.JoinTimeout.Duration, n.Spec.DrainPolicy.Deadline.Duration = 10*time.Minute, 15*time.Minute
 	objects := append(change(n, s), n)
-	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithStatusSubresource(n).WithObjects(objects...).Build()
+	c := kubetest.Client().WithStatusSubresource(n).WithObjects(objects...).Build()
 	s.Reconciler = New(kube.Deps{
 		Client: c, Live: c, Clock: s.clock, Recorder: s.events, NewID: func() string { return "intent-2" },
 	}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, DefaultPurgePatience)
