@@ -52,7 +52,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, defaults func() (nomadlink.Confi
 		return err
 	}
 	d := kube.Deps{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("nomad-harvester"), NewID: uuid.NewString}
-	if err := mgr.Add(gc.New(d, c, clock.RealClock{}, config.SweepInterval, config.SweepGrace)); err != nil {
+	if err := mgr.Add(gc.New(d, c, config.SweepInterval, config.SweepGrace)); err != nil {
 		return err
 	}
 	if err := uninstall.New(d).Setup(mgr); err != nil {

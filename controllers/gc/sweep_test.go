@@ -84,7 +84,7 @@ func newSweepShell(more ...client.Object) *sweepShell {
 		Taken: now, Health: nomad.Health{State: nomad.HealthReachable}, SettledSince: now.Add(-time.Hour),
 		Nodes: map[string]nomad.Node{lostID: {ID: lostID, Name: "p-1", Status: nomad.NodeDown}},
 	}
-	s.Sweeper = New(kube.Deps{Client: c, Live: c, Recorder: s.events}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, s.clock, 5*time.Minute, 15*time.Minute)
+	s.Sweeper = New(kube.Deps{Client: c, Live: c, Clock: s.clock, Recorder: s.events}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, 5*time.Minute, 15*time.Minute)
 	return s
 }
 

@@ -78,7 +78,7 @@ func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, swee
 		Reader: d.Live, Defaults: nomadlink.Config{Connection: nomad.Connection{Address: "http://nomad.example.com:4646"}}, Clusters: p, Clock: w,
 	}
 	pr, nr := poolctrl.New(d, connections), nodectrl.New(d, connections, nodectrl.DefaultPurgePatience)
-	sw := gc.New(d, connections, sweepClock{w: w}, w.SweepInterval, w.SweepGrace)
+	sw := gc.New(d, connections, w.SweepInterval, w.SweepGrace)
 	if m.Pool != nil {
 		m.Pool(p, pr)
 	}
