@@ -37,7 +37,8 @@ type Sweeper struct {
 	// controller is restarted.
 	Grace time.Duration
 
-	seen sweep.Seen
+	seen    sweep.Seen
+	answers map[question]answer
 }
 
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=list
@@ -64,7 +65,7 @@ func (s *Sweeper) Start(ctx context.Context) error {
 func (s *Sweeper) sweepSafely(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.seen = sweep.Seen{} // it may be half written
+			s.seen, s.answers = sweep.Seen{}, nil // they may be half written
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
