@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -42,6 +43,9 @@ type Sweeper struct {
 }
 
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=list
+
+// SetupWithManager has a manager run it.
+func (s *Sweeper) SetupWithManager(mgr ctrl.Manager) error { return mgr.Add(s) }
 
 // NeedLeaderElection has only the leader sweep.
 func (s *Sweeper) NeedLeaderElection() bool { return true }

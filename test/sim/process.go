@@ -139,7 +139,7 @@ func (p *process) watch(was, is client.Object) {
 	}
 }
 
-// saw wakes whom an event concerns (controllers/setup.go).
+// saw wakes whom an event concerns (controllers/pool and controllers/node: SetupWithManager).
 func (p *process) saw(was, is client.Object) {
 	o := is
 	if o == nil {
