@@ -3,7 +3,6 @@ package nomad
 import (
 	"context"
 	"errors"
-	"maps"
 	"net"
 	"time"
 
@@ -167,7 +166,7 @@ func changedNodes(before, after map[string]Node) []string {
 			ids = append(ids, id)
 		}
 	}
-	for id := range maps.Keys(before) {
+	for id := range before {
 		if _, still := after[id]; !still {
 			ids = append(ids, id)
 		}
