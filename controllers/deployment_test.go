@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
 
-	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 )
 
 // The controller finds its own credentials where the Deployment puts them, and starts without them: the Secret may come later.
@@ -37,7 +37,7 @@ func TestDeploymentMountsTheOwnCredentials(t *testing.T) {
 	if mount.Name != volume.Name || mount.MountPath != config.NomadCredentialsDir || mount.SubPath != "" { // kubelet doesn't update a sub-path
 		t.Errorf("mounted %+v, read from %q", mount, config.NomadCredentialsDir)
 	}
-	if s := volume.Secret; s == nil || s.SecretName != nomad.OwnSecret || s.Optional == nil || !*s.Optional {
+	if s := volume.Secret; s == nil || s.SecretName != nomadlink.DefaultsSecret || s.Optional == nil || !*s.Optional {
 		t.Errorf("got %+v", volume)
 	}
 }

@@ -9,17 +9,16 @@ import (
 	"time"
 
 	"github.com/go-logr/zapr"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	ctrlzap "sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/node"
-	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 )
 
 // Config is what the controller command is started with.
@@ -38,10 +37,10 @@ type Config struct {
 	SweepInterval, SweepGrace time.Duration
 	// PurgePatience is for how long the removal of a member waits for a Nomad that can't be asked.
 	PurgePatience time.Duration
-	// NomadCredentialsDir holds files that go before the environment (nomad.OwnConnection); empty: there are none.
+	// NomadCredentialsDir holds files that go before the environment (nomadlink.DefaultConfig); empty: there are none.
 	NomadCredentialsDir string
-	// LogLevel is debug, info, warn or error.
-	LogLevel string
+	// Log is how to log.
+	Log ctrlzap.Options
 }
 
 // ParseFlags reads the flags of the controller command.
@@ -58,7 +57,7 @@ func ParseFlags(args []string) (Config, error) {
 	fs.DurationVar(&c.SweepGrace, "sweep-grace", 15*time.Minute, "how long these must have been without a NomadNode and without a VM, at every look, before they are removed; begins anew when the controller starts")
 	fs.DurationVar(&c.PurgePatience, "purge-patience", node.DefaultPurgePatience, "for how long the removal of a member whose deletion was asked for, or whose VM is gone, waits for a Nomad that can't be asked, before it goes on without and leaves the node to Nomad's own garbage collection")
 	fs.StringVar(&c.NomadCredentialsDir, "nomad-credentials-dir", "", "directory with the files NOMAD_ADDR, NOMAD_TOKEN, ca.crt and so on, as a Secret is mounted; each counts before the environment variable, and is read again when it changes; unset: the environment alone")
-	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
+	c.Log.BindFlags(fs)
 	err := fs.Parse(args)
 	if err == nil && fs.NArg() > 0 {
 		err = fmt.Errorf("unexpected argument %q: the controller takes flags only", fs.Arg(0))
@@ -69,25 +68,14 @@ func ParseFlags(args []string) (Config, error) {
 // Run runs the controllers until the context ends. The connection to Nomad that pools may leave unset comes from
 // NomadCredentialsDir and the environment: NOMAD_ADDR, NOMAD_TOKEN and so on.
 func Run(ctx context.Context, c Config) error {
-	level, err := zapcore.ParseLevel(c.LogLevel)
-	if err != nil {
-		return fmt.Errorf("--log-level: %q is none of debug, info, warn, error", c.LogLevel)
-	}
-	zc := zap.NewProductionConfig()
-	zc.Level = zap.NewAtomicLevelAt(level)
-	zc.Sampling = nil // controller-runtime's own zap options sample too: of 100 members that end at once one line in a hundred would stay
-	zc.EncoderConfig.EncodeTime = zapcore.RFC3339TimeEncoder
-	zl, err := zc.Build()
-	if err != nil {
-		return fmt.Errorf("building the logger: %w", err)
-	}
+	zl := newLogger(c.Log)
 	defer func() { _ = zl.Sync() }() // stderr can't always be synced
 	log := zapr.NewLogger(zl)
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 
-	own := func() (nomad.Connection, error) { return nomad.OwnConnection(c.NomadCredentialsDir, os.Getenv) }
-	if _, err := own(); err != nil && c.NomadCredentialsDir == "" { // the environment doesn't change by itself; a Secret may
+	defaults := func() (nomadlink.Config, error) { return nomadlink.DefaultConfig(c.NomadCredentialsDir, os.Getenv) }
+	if _, err := defaults(); err != nil && c.NomadCredentialsDir == "" { // the environment doesn't change by itself; a Secret may
 		return err
 	}
 	rc, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
@@ -109,7 +97,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}
-	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping), Add(ctx, mgr, own, c))
+	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping), Add(ctx, mgr, defaults, c))
 	if err != nil {
 		return err
 	}

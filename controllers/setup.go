@@ -2,7 +2,7 @@ package controllers
 
 import (
 	"context"
-	"fmt"
+	"errors"
 
 	"github.com/google/uuid"
 	"k8s.io/apimachinery/pkg/labels"
@@ -13,7 +13,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/gc"
@@ -22,7 +21,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/controllers/pool"
 	"github.com/nomad-harvester/nomad-harvester/controllers/uninstall"
-	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // CacheOptions keeps in memory what the controllers watch, and no more: of the cluster's virtual machines only those of
@@ -37,38 +35,23 @@ func CacheOptions() cache.Options {
 	}}
 }
 
-// Add adds the reconcilers, the sweeper, and the Nomad watchers that wake the reconcilers, to a manager. Own reads the
-// controller's own connection to Nomad.
-func Add(ctx context.Context, mgr ctrl.Manager, own func() (nomad.Connection, error), config Config) error {
-	index := func(o client.Object) []string { return []string{o.(*v1alpha1.NomadNode).Spec.NodeID} }
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.NomadNode{}, nomadlink.NodeIDIndex, index); err != nil {
-		return fmt.Errorf("indexing NomadNodes: %w", err)
-	}
-	n := &nomadlink.NomadSource{Reader: mgr.GetClient()}
-	clusters := nomad.NewClusters(nomad.Options{Clock: clock.RealClock{}, Log: mgr.GetLogger().WithName("nomad"), OnChange: n.Changed})
-	if err := mgr.Add(clusters); err != nil {
+// Add adds all that runs to a manager. Defaults reads the connection to Nomad that pools may leave unset.
+func Add(ctx context.Context, mgr ctrl.Manager, defaults func() (nomadlink.Config, error), config Config) error {
+	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	c := &nomadlink.Connections{Reader: mgr.GetAPIReader(), Own: own, Clusters: clusters, Clock: clock.RealClock{}}
-	if err := mgr.Add(c); err != nil {
-		return err
-	}
-	d := kube.Deps{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("nomad-harvester"), NewID: uuid.NewString}
-	if err := mgr.Add(gc.New(d, c, clock.RealClock{}, config.SweepInterval, config.SweepGrace)); err != nil {
-		return err
-	}
-	if err := uninstall.New(d).Setup(mgr); err != nil {
-		return err
-	}
-	err := ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNodePool{}).Owns(&v1alpha1.NomadNode{}).
-		WatchesRawSource(n.OfPools()).WithOptions(kube.Options(4)).Complete(pool.New(d, c))
+	connections, ofNomad, err := nomadlink.SetupWithManager(mgr, defaults)
 	if err != nil {
 		return err
 	}
-	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNode{}).
-		Watches(&kubevirtv1.VirtualMachine{}, sameName()).Watches(&kubevirtv1.VirtualMachineInstance{}, sameName()).
-		WatchesRawSource(n.OfNodes()).WithOptions(kube.Options(config.Workers)).Complete(node.New(d, c, config.PurgePatience))
+	d := kube.Deps{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clock.RealClock{},
+		Recorder: mgr.GetEventRecorder("nomad-harvester"), NewID: uuid.NewString,
+	}
+	return errors.Join(
+		gc.New(d, connections, config.SweepInterval, config.SweepGrace).SetupWithManager(mgr),
+		uninstall.New(d).SetupWithManager(mgr),
+		pool.New(d, connections).SetupWithManager(mgr, ofNomad.OfPools()),
+		node.New(d, connections, config.PurgePatience).SetupWithManager(mgr, ofNomad.OfNodes(), config.Workers),
+	)
 }
-
-// sameName maps a VM or its instance to the member, which has its name.
-func sameName() handler.EventHandler { return &handler.EnqueueRequestForObject{} }

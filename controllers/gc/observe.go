@@ -33,13 +33,6 @@ type scope struct {
 	unseen   []error // why Nomad nodes of some pools weren't looked at; their grace begins anew
 }
 
-// downNode is a Nomad node that is down, of a cluster that a pool belongs to.
-type downNode struct {
-	pool    *v1alpha1.NomadNodePool
-	cluster nomad.Cluster
-	id      string
-}
-
 // observe reads what carries marks before the records, and the records before the VMs. A member's record is made first and
 // goes last, so what was read without one has none.
 func (s *Sweeper) observe(ctx context.Context) (*scope, error) {
@@ -132,41 +125,6 @@ func (s *Sweeper) observeMembers(ctx context.Context, o *scope) error {
 		o.Members[key], o.NodeIDs[n.Spec.NodeID], o.records[key] = true, true, n
 		if n.DeletionTimestamp == nil {
 			o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: sweep.Record, Key: key, Member: n.Name, PoolUID: n.Spec.PoolUID})
-		}
-	}
-	return nil
-}
-
-// observeNodes asks Nomad what the nodes say they are that no member has the ID of. A Nomad that doesn't answer once isn't asked
-// again.
-func (s *Sweeper) observeNodes(ctx context.Context, o *scope) error {
-	type question struct {
-		cluster nomad.Cluster
-		id      string
-	}
-	asked, silent := map[question]nomad.Inspection{}, map[nomad.Cluster]bool{}
-	for _, d := range o.down {
-		if o.NodeIDs[d.id] || silent[d.cluster] {
-			continue
-		}
-		q := question{d.cluster, d.id}
-		in, done := asked[q]
-		if !done {
-			var err error
-			if in, err = d.cluster.Inspect(ctx, d.id); err != nil {
-				o.unseen, silent[d.cluster] = append(o.unseen, fmt.Errorf("asking Nomad for node %s: %w", d.id, err)), true
-				continue
-			}
-			asked[q] = in
-		}
-		// One that is called otherwise than its member isn't set up by our cloud-init alone.
-		if n := in.Node; in.Found && n.Status == nomad.NodeDown && n.PoolUID == string(d.pool.UID) && n.Name == n.Member {
-			key := sweep.Key{Namespace: d.pool.Namespace, Name: d.id}
-			o.clusters[key] = d.cluster
-			o.Leftovers = append(o.Leftovers, sweep.Leftover{
-				Kind: sweep.NomadNode, Key: key, Member: n.Member, PoolUID: n.PoolUID,
-				Secret: blueprint.SecretName(blueprint.Member{Name: n.Member, NodeID: d.id}),
-			})
 		}
 	}
 	return nil

@@ -9,7 +9,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -28,7 +30,7 @@ type Sweeper struct {
 	// Live reads from the API server: nothing is removed on what a cache doesn't show.
 	Live        client.Reader
 	Connections *nomadlink.Connections
-	Clock       clock.WithTicker
+	Clock       clock.PassiveClock
 	Events      emitter
 	// Interval is the time between two looks; 0: never.
 	Interval time.Duration
@@ -36,10 +38,14 @@ type Sweeper struct {
 	// controller is restarted.
 	Grace time.Duration
 
-	seen sweep.Seen
+	seen    sweep.Seen
+	answers map[question]answer
 }
 
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=list
+
+// SetupWithManager has a manager run it.
+func (s *Sweeper) SetupWithManager(mgr ctrl.Manager) error { return mgr.Add(s) }
 
 // NeedLeaderElection has only the leader sweep.
 func (s *Sweeper) NeedLeaderElection() bool { return true }
@@ -50,25 +56,20 @@ func (s *Sweeper) Start(ctx context.Context) error {
 		return nil
 	}
 	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("sweep"))
-	ticker := s.Clock.NewTicker(s.Interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C():
-			if err := s.sweepSafely(ctx); err != nil && ctx.Err() == nil {
-				log.FromContext(ctx).Error(err, "not all that is left of former members could be looked at or removed; the next look tries again")
-			}
+	_ = wait.PollUntilContextCancel(ctx, s.Interval, false, func(ctx context.Context) (bool, error) {
+		if err := s.sweepSafely(ctx); err != nil && ctx.Err() == nil {
+			log.FromContext(ctx).Error(err, "not all that is left of former members could be looked at or removed; the next look tries again")
 		}
-	}
+		return false, nil
+	}) // the end of the context is no error
+	return nil
 }
 
 // sweepSafely has a panic end one look only: the process does other things as well.
 func (s *Sweeper) sweepSafely(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.seen = sweep.Seen{} // it may be half written
+			s.seen, s.answers = sweep.Seen{}, nil // they may be half written
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
@@ -168,6 +169,6 @@ func (s *Sweeper) purge(ctx context.Context, o *scope, l sweep.Leftover) (bool, 
 func deleted(err error) (bool, error) { return err == nil, client.IgnoreNotFound(err) }
 
 // New makes the sweeper, which looks at each interval.
-func New(d kube.Deps, c *nomadlink.Connections, ticking clock.WithTicker, interval, grace time.Duration) *Sweeper {
-	return &Sweeper{Client: d.Client, Live: d.Live, Connections: c, Clock: ticking, Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Interval: interval, Grace: grace}
+func New(d kube.Deps, c *nomadlink.Connections, interval, grace time.Duration) *Sweeper {
+	return &Sweeper{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock, Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Interval: interval, Grace: grace}
 }

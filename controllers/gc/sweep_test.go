@@ -3,6 +3,7 @@ package gc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -32,6 +33,7 @@ type sweptNomad struct {
 	inside map[string]nomad.Node
 	silent bool // it doesn't answer
 	asked  int
+	about  map[string]int // how often for each node
 	purged []string
 }
 
@@ -39,6 +41,10 @@ func (n *sweptNomad) Get(nomad.Connection) nomad.Cluster { return n }
 func (n *sweptNomad) View() nomad.View                   { return n.view }
 
 func (n *sweptNomad) Inspect(_ context.Context, id string) (nomad.Inspection, error) {
+	if n.about == nil {
+		n.about = map[string]int{}
+	}
+	n.about[id]++
 	if n.asked++; n.silent {
 		return nomad.Inspection{}, context.DeadlineExceeded
 	}
@@ -81,10 +87,10 @@ func newSweepShell(more ...client.Object) *sweepShell {
 	down := nomad.Node{ID: lostID, Name: "p-1", Member: "p-1", PoolUID: "u", Status: nomad.NodeDown}
 	s := &sweepShell{nomad: &sweptNomad{inside: map[string]nomad.Node{lostID: down}}, clock: clocktesting.NewFakeClock(now), events: events.NewFakeRecorder(100)}
 	s.nomad.view = nomad.View{
-		Taken: now, Health: nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable}, SettledSince: now.Add(-time.Hour),
+		Taken: now, Health: nomad.Health{State: nomad.HealthReachable}, SettledSince: now.Add(-time.Hour),
 		Nodes: map[string]nomad.Node{lostID: {ID: lostID, Name: "p-1", Status: nomad.NodeDown}},
 	}
-	s.Sweeper = New(kube.Deps{Client: c, Live: c, Recorder: s.events}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, s.clock, 5*time.Minute, 15*time.Minute)
+	s.Sweeper = New(kube.Deps{Client: c, Live: c, Clock: s.clock, Recorder: s.events}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, 5*time.Minute, 15*time.Minute)
 	return s
 }
 
@@ -163,6 +169,47 @@ func TestOnePoolsNomadHoldsUpNoOther(t *testing.T) {
 	}
 	if !slices.Contains(s.nomad.purged, lostID) {
 		t.Error("what is left of the lost member was not swept")
+	}
+}
+
+// However many nodes are down, a look asks for a bounded number of them, and all have their turn. The grace of a node goes on
+// meanwhile.
+func TestSweepAsksForFewNodesAtOnce(t *testing.T) {
+	s := newSweepShell()
+	s.nomad.view.Nodes = map[string]nomad.Node{lostID: {Status: nomad.NodeDown}}
+	for i := range 3*asksPerLook - 1 { // of another Harvester
+		s.nomad.view.Nodes[fmt.Sprintf("bbbbbbbb-0000-4000-8000-%012d", i)] = nomad.Node{Status: nomad.NodeDown}
+	}
+	for looks := range 4 {
+		before := s.nomad.asked
+		s.nomad.view.Taken = s.clock.Now()
+		if err := s.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := s.nomad.asked - before - len(s.nomad.purged); n != asksPerLook {
+			t.Errorf("look %d asked for %d nodes", looks+1, n)
+		}
+		if want := looks == 3; slices.Contains(s.nomad.purged, lostID) != want {
+			t.Errorf("after look %d it is %t that the lost member's node was purged", looks+1, !want)
+		}
+		s.clock.Step(s.Interval)
+	}
+	for id := range s.nomad.view.Nodes {
+		if s.nomad.about[id] == 0 {
+			t.Errorf("nobody asked for %s", id)
+		}
+	}
+}
+
+// What was said of a node at an earlier look says nothing of one that has become a member's since, or has come back.
+func TestSweepForgetsNodesThatAreNotDown(t *testing.T) {
+	s := newSweepShell()
+	if err := s.Sweep(t.Context()); err != nil || len(s.answers) != 1 {
+		t.Fatalf("%d answers, %v", len(s.answers), err)
+	}
+	s.nomad.view.Nodes = map[string]nomad.Node{lostID: {Status: nomad.NodeReady}}
+	if err := s.Sweep(t.Context()); err != nil || len(s.answers) != 0 {
+		t.Errorf("%d answers, %v", len(s.answers), err)
 	}
 }
 

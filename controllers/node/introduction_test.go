@@ -12,7 +12,7 @@ import (
 // While Nomad is away members are made without a token, unless Nomad is known to give them: it may insist on them, and the member
 // could then never join.
 func TestMembersWaitForANomadThatIntroduces(t *testing.T) {
-	away := nomad.Health{Reason: v1alpha1.ReasonUnreachable, Message: "No answer."}
+	away := nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}
 	for name, c := range map[string]struct {
 		mode       v1alpha1.IntroductionTokenMode
 		introduces bool
@@ -53,9 +53,9 @@ func TestMembersEnforceACLs(t *testing.T) {
 		view nomad.View
 		on   bool
 	}{
-		"with ACLs":     {nomad.View{Taken: now, Health: nomad.Health{OK: true}}, true},
-		"without ACLs":  {nomad.View{Taken: now, Health: nomad.Health{OK: true}, NoACLs: true}, false},
-		"Nomad is away": {nomad.View{Health: nomad.Health{Reason: v1alpha1.ReasonUnreachable}}, true},
+		"with ACLs":     {nomad.View{Taken: now, Health: nomad.Health{State: nomad.HealthReachable}}, true},
+		"without ACLs":  {nomad.View{Taken: now, Health: nomad.Health{State: nomad.HealthReachable}, NoACLs: true}, false},
+		"Nomad is away": {nomad.View{Health: nomad.Health{State: nomad.HealthUnreachable}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := unmade(0, v1alpha1.IntroductionAuto)

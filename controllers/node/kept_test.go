@@ -40,7 +40,7 @@ func (s *memberShell) vmGone(t *testing.T) bool {
 
 // While Nomad can't be asked nobody knows if a drained node has got work since.
 func TestVMOfADrainedMemberWaitsForNomad(t *testing.T) {
-	away := nomad.Health{Reason: v1alpha1.ReasonUnreachable, Message: "No answer."}
+	away := nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}
 	pool := func(uid string, finalizers ...string) client.Object {
 		p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}
 		p.UID, p.Finalizers = "u", finalizers
@@ -61,7 +61,7 @@ func TestVMOfADrainedMemberWaitsForNomad(t *testing.T) {
 		"its pool is deleted": {away, func(*v1alpha1.NomadNode) []client.Object { return []client.Object{pool("", "foregroundDeletion")} }, true},
 		"its pool is gone":    {away, nothing, true},
 		"another pool":        {away, func(*v1alpha1.NomadNode) []client.Object { return []client.Object{pool("other")} }, true},
-		"not asked yet":       {nomad.Health{Reason: v1alpha1.ReasonUnknown}, nothing, false},
+		"not asked yet":       {nomad.Health{State: nomad.HealthUnknown}, nothing, false},
 		"a user deleted it": {away, func(n *v1alpha1.NomadNode) []client.Object {
 			n.Spec.Drain.Reason = v1alpha1.DrainDeleted
 			return []client.Object{pool("")}

@@ -31,7 +31,7 @@ func TestKickThatCameTooLateIsNotRecorded(t *testing.T) {
 		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now.Add(time.Minute))
 		n.Status.Nomad.OnlySystemSince = &metav1.Time{Time: now.Add(-time.Minute)}
 		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: {system}}}
-		last := &nomad.Drain{Status: nomad.DrainDraining, IntentID: "intent-1", OnTimeout: v1alpha1.DrainForce, StartedAt: now.Add(-time.Minute)}
+		last := &nomad.Drain{Status: nomad.DrainDraining, IntentID: "intent-1", OnTimeout: nomad.TimeoutForce, StartedAt: now.Add(-time.Minute)}
 		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: last})
 	})
 	s.Connections.Clusters = ended{s.nomad}

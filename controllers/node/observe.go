@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
@@ -231,12 +232,12 @@ func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]str
 		return nil, nil
 	}
 	var l v1alpha1.NomadNodeList
-	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace)); err != nil {
+	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace), client.MatchingFields{kube.PoolUIDField: n.Spec.PoolUID}); err != nil {
 		return nil, fmt.Errorf("listing the members of pool %s: %w", n.Spec.PoolName, err)
 	}
 	var out []string
 	for _, o := range l.Items {
-		if o.Name != n.Name && o.Spec.PoolUID == n.Spec.PoolUID && o.Spec.Drain != nil && !o.Spec.Drain.Canceled {
+		if o.Name != n.Name && o.Spec.Drain != nil && !o.Spec.Drain.Canceled {
 			out = append(out, o.Spec.NodeID)
 		}
 	}
@@ -287,7 +288,7 @@ func (r *Reconciler) observeStopTime(ctx context.Context, s *scope) {
 func setNodeFacts(o *member.Nomad, v nomad.Node) {
 	o.Registered, o.Status, o.Eligible, o.Draining = true, v.Status, v.Eligible, v.Draining
 	if v.LastDrain != nil {
-		o.DrainIntent, o.DrainOnTimeout, o.DrainCompleted = v.LastDrain.IntentID, v.LastDrain.OnTimeout, v.LastDrain.Status == nomad.DrainComplete
+		o.DrainIntent, o.DrainOnTimeout, o.DrainCompleted = v.LastDrain.IntentID, v1alpha1.DrainTimeoutAction(v.LastDrain.OnTimeout), v.LastDrain.Status == nomad.DrainComplete
 		o.DrainIgnoreSystemJobs = v.LastDrain.IgnoreSystemJobs
 		o.DrainStarted, o.DrainUpdated = v.LastDrain.StartedAt, v.LastDrain.UpdatedAt
 	}

@@ -31,7 +31,7 @@ func asIs(*v1alpha1.NomadNode) {}
 
 // A job can take its node out of the list, by changing the node's meta. Its member is emptied all the same, and goes at its deadline.
 func TestHiddenNodeIsDrained(t *testing.T) {
-	sent := &nomad.Drain{Status: nomad.DrainDraining, IntentID: "intent-1", OnTimeout: v1alpha1.DrainForce}
+	sent := &nomad.Drain{Status: nomad.DrainDraining, IntentID: "intent-1", OnTimeout: nomad.TimeoutForce}
 	for name, c := range map[string]struct {
 		node    nomad.Node
 		after   time.Duration

@@ -47,7 +47,7 @@ func (s *memberShell) fails(what func(verb string, o client.Object) error) {
 // A removal that is refused says so, once, and is tried again at leisure.
 func TestRefusedRemovalIsSaid(t *testing.T) {
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "things"}, "p-1", errors.New("no right to do that"))
-	well := nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable}
+	well := nomad.Health{State: nomad.HealthReachable}
 	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "c"}}
 	for name, c := range map[string]struct {
 		refused func(verb string, o client.Object) bool

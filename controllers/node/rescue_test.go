@@ -8,10 +8,10 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube/kubetest"
 	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
@@ -108,7 +108,7 @@ func TestOrderThatHasBeenTakenBackIsNotSentToNomad(t *testing.T) {
 				n.Status.CordonedDrain = "intent-1"
 				return running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: c.eligible})
 			})
-			live := fake.NewClientBuilder().WithScheme(kube.Scheme())
+			live := kubetest.Client()
 			if c.there {
 				n := s.node(t)
 				n.Spec.Drain, n.ResourceVersion = nil, "1234"

@@ -15,10 +15,10 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube/kubetest"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
@@ -87,7 +87,7 @@ type memberShell struct {
 // newMemberShell makes a member that runs well; change alters it, and adds objects beside it.
 func newMemberShell(change func(n *v1alpha1.NomadNode, s *memberShell) []client.Object) *memberShell {
 	s := &memberShell{nomad: &nomadStub{}, events: events.NewFakeRecorder(100), clock: clocktesting.NewFakePassiveClock(now)}
-	s.nomad.view = nomad.View{Taken: now, Health: nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable}}
+	s.nomad.view = nomad.View{Taken: now, Health: nomad.Health{State: nomad.HealthReachable}}
 	n := &v1alpha1.NomadNode{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{v1alpha1.PoolLabel: "p"}},
 		Spec:       v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r", Client: v1alpha1.NomadClient{Servers: []string{"s"}}},
@@ -95,7 +95,7 @@ func newMemberShell(change func(n *v1alpha1.NomadNode, s *memberShell) []client.
 	n.Spec.Connection.Address = "http://127.0.0.1:4646"
 	n.Spec.JoinTimeout.Duration, n.Spec.DrainPolicy.Deadline.Duration = 10*time.Minute, 15*time.Minute
 	objects := append(change(n, s), n)
-	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithStatusSubresource(n).WithObjects(objects...).Build()
+	c := kubetest.Client().WithStatusSubresource(n).WithObjects(objects...).Build()
 	s.Reconciler = New(kube.Deps{
 		Client: c, Live: c, Clock: s.clock, Recorder: s.events, NewID: func() string { return "intent-2" },
 	}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, DefaultPurgePatience)
@@ -270,7 +270,7 @@ func TestSecretWaitsForNomadToBeAskedOnce(t *testing.T) {
 	if res := s.reconcile(t); res.RequeueAfter != time.Second || s.userData(t) != "" {
 		t.Errorf("looks again after %s, the Secret is %q", res.RequeueAfter, s.userData(t))
 	}
-	s.nomad.view.Health = nomad.Health{Reason: v1alpha1.ReasonUnreachable, Message: "No answer."}
+	s.nomad.view.Health = nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}
 	s.reconcile(t)
 	if data := s.userData(t); data == "" || strings.Contains(data, "jwt-of-now") {
 		t.Errorf("with Nomad away the Secret is %q", data)

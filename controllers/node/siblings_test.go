@@ -1,13 +1,15 @@
 package node
 
 import (
+	"context"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube/kubetest"
 	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 )
 
@@ -18,9 +20,20 @@ func TestSiblingsNeedNoLabels(t *testing.T) {
 		return n
 	}
 	n := of("p-1", "u")
-	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(n, of("p-2", "u"), of("p-3", "other")).Build()
-	got, err := (&Reconciler{Client: c}).siblings(t.Context(), n)
+	c := kubetest.Client().WithObjects(n, of("p-2", "u"), of("p-3", "other")).Build()
+	copied := 0
+	counting := interceptor.NewClient(c, interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
+			err := c.List(ctx, l, opts...)
+			copied += len(l.(*v1alpha1.NomadNodeList).Items)
+			return err
+		},
+	})
+	got, err := (&Reconciler{Client: counting}).siblings(t.Context(), n)
 	if err != nil || len(got) != 1 || got[0] != "p-2" {
 		t.Errorf("siblings %v, %v", got, err)
+	}
+	if copied != 2 {
+		t.Errorf("%d members were copied, of a pool of 2", copied)
 	}
 }

@@ -44,22 +44,22 @@ type Connections struct {
 	// Reader reads credentials Secrets, uncached: the controller may not list Secrets.
 	Reader client.Reader
 	// Defaults is the controller's own connection, for what a pool leaves unset.
-	Defaults nomad.Connection
-	// Own reads the controller's own connection anew, and takes the place of Defaults; nil: it stays as it is.
-	Own      func() (nomad.Connection, error)
-	Clusters Clusters
-	Clock    clock.PassiveClock
+	Defaults Config
+	// ReadDefaults reads it anew, and takes the place of Defaults; nil: it stays as it is.
+	ReadDefaults func() (Config, error)
+	Clusters     Clusters
+	Clock        clock.PassiveClock
 
 	mu      sync.Mutex
-	own     ownConnection
+	last    lastDefaults
 	secrets map[types.NamespacedName]*cachedSecret
 }
 
-// ownConnection is the controller's own connection as it was last read.
-type ownConnection struct {
-	conn nomad.Connection // the latest that was in order
-	err  error            // of the last time
-	read time.Time        // zero: never
+// lastDefaults is the controller's own connection as it was last read.
+type lastDefaults struct {
+	conn Config    // the latest that was in order
+	err  error     // of the last time
+	read time.Time // zero: never
 }
 
 type cachedSecret struct {
@@ -97,17 +97,17 @@ func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.
 			return unusable(fmt.Sprintf("spec.nomad.credentialsSecretRef: Secret %q doesn't exist; create it with the keys token, ca.crt, tls.crt and tls.key, as far as they are needed.", key)), nil
 		}
 	}
-	own, problem := c.defaults(ctx)
+	defaults, problem := c.defaults(ctx)
 	if problem != nil && (spec.Address == "" || secret == nil) { // with both it needs nothing of the controller's
 		return unusable("The controller's own connection to Nomad can't be used: " + strings.ReplaceAll(problem.Error(), "\n", "; ")), nil
 	}
-	conn, problem := nomad.Resolve(own, spec, secret)
+	conn, problem := resolve(defaults, spec, secret)
 	if problem != nil {
 		return unusable(problem.Error()), nil
 	}
-	cluster := c.Clusters.Get(conn)
-	l := Link{Where: where(conn), Cluster: cluster, View: cluster.View()}
-	l.Known, l.Reason, l.Message = judge(l.View, c.Clock.Now())
+	cluster := c.Clusters.Get(conn.Connection)
+	l := Link{Where: where(conn.Connection), Cluster: cluster, View: cluster.View()}
+	l.Known, l.Reason, l.Message = judge(conn, l.View, c.Clock.Now())
 	return l, nil
 }
 
@@ -135,34 +135,22 @@ func unusable(message string) Link {
 	return Link{Reason: v1alpha1.ReasonCredentials, Message: message}
 }
 
-func judge(v nomad.View, now time.Time) (bool, string, string) {
-	switch {
-	case v.Health.Reason == "" && v.Taken.IsZero():
-		return false, v1alpha1.ReasonUnknown, "Nomad has not been asked yet."
-	case !v.Health.OK:
-		return false, v.Health.Reason, v.Health.Message
-	case now.Sub(v.Taken) > ViewLimit:
-		return false, v1alpha1.ReasonUnreachable, "The last answer of Nomad is too old to act upon."
-	default:
-		return true, v1alpha1.ReasonReachable, "Nomad answers, and the token may see and do what it must."
-	}
-}
-
 // defaults is the controller's own connection. With an error, which names the file or variable to mend, it is the latest that was
 // in order.
-func (c *Connections) defaults(ctx context.Context) (nomad.Connection, error) {
-	if c.Own == nil {
+func (c *Connections) defaults(ctx context.Context) (Config, error) {
+	if c.ReadDefaults == nil {
 		return c.Defaults, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, before := c.Clock.Now(), c.own
+	now, before := c.Clock.Now(), c.last
 	if !before.read.IsZero() && now.Sub(before.read) < credentialsTTL {
 		return before.conn, before.err
 	}
-	conn, err := c.Own()
-	if c.own.read, c.own.err = now, err; err == nil {
-		c.own.conn = conn
+	conn, err := c.ReadDefaults()
+	c.last.read, c.last.err = now, err
+	if err == nil {
+		c.last.conn = conn
 	}
 	switch {
 	case err != nil && (before.err == nil || before.err.Error() != err.Error()):
@@ -170,7 +158,7 @@ func (c *Connections) defaults(ctx context.Context) (nomad.Connection, error) {
 	case err == nil && before.err != nil:
 		log.FromContext(ctx).Info("the controller's own connection to Nomad is in order again")
 	}
-	return c.own.conn, err
+	return c.last.conn, err
 }
 
 // secret is nil if there is none of this name. To who is leaving it is as it was last seen.
@@ -199,7 +187,8 @@ func (c *Connections) secret(ctx context.Context, key types.NamespacedName, leav
 	if s == nil && e.secret != nil {
 		log.FromContext(ctx).Info("the credentials Secret is gone; what is being deleted uses what it held", "secret", key.String())
 	}
-	if e.secret, e.read, e.used = s, now, now; s != nil {
+	e.secret, e.read, e.used = s, now, now
+	if s != nil {
 		e.last = s
 	}
 	return e.forWhom(leaving), nil

@@ -25,14 +25,14 @@ type dialled struct {
 
 func (d *dialled) Get(c nomad.Connection) nomad.Cluster { d.last = c; return d }
 func (d *dialled) View() nomad.View {
-	return nomad.View{Taken: now, Health: nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable}}
+	return nomad.View{Taken: now, Health: nomad.Health{State: nomad.HealthReachable}}
 }
 
 // credentials are Connections with one credentials Secret.
 func credentials(secret *corev1.Secret) (*Connections, *dialled, *clocktesting.FakePassiveClock, client.Client) {
 	clock, d := clocktesting.NewFakePassiveClock(now), &dialled{}
 	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(secret).Build()
-	return &Connections{Reader: c, Clusters: d, Clock: clock, Defaults: nomad.Connection{Address: "http://own:4646"}}, d, clock, c
+	return &Connections{Reader: c, Clusters: d, Clock: clock, Defaults: Config{Connection: nomad.Connection{Address: "http://own:4646"}}}, d, clock, c
 }
 
 func tokenSecret() *corev1.Secret {
@@ -104,10 +104,10 @@ func TestCredentialsSecretIsReadAgain(t *testing.T) {
 }
 
 // The controller's own credentials are read again, and a mistake in them is told of to who needs them, and to no others.
-func TestOwnConnectionIsReadAgain(t *testing.T) {
+func TestDefaultsAreReadAgain(t *testing.T) {
 	c, d, clock, _ := credentials(tokenSecret())
 	conn, problem, reads := nomad.Connection{Address: "http://own:4646", Token: "first"}, error(nil), 0
-	c.Own = func() (nomad.Connection, error) { reads++; return conn, problem }
+	c.ReadDefaults = func() (Config, error) { reads++; return Config{Connection: conn}, problem }
 	other := v1alpha1.NomadConnection{Address: "http://other:4646", CredentialsSecretRef: byRef.CredentialsSecretRef}
 	link := func(spec v1alpha1.NomadConnection) Link {
 		t.Helper()
@@ -150,23 +150,24 @@ func TestOwnConnectionIsReadAgain(t *testing.T) {
 	}
 }
 
-func TestJudgeTakesOldAnswersForUnknown(t *testing.T) {
-	fine := nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable}
-	for name, c := range map[string]struct {
-		view   nomad.View
-		known  bool
-		reason string
-	}{
-		"never asked":         {nomad.View{}, false, v1alpha1.ReasonUnknown},
-		"fresh":               {nomad.View{Taken: now.Add(-ViewLimit), Health: fine}, true, v1alpha1.ReasonReachable},
-		"old":                 {nomad.View{Taken: now.Add(-ViewLimit - 1), Health: fine}, false, v1alpha1.ReasonUnreachable},
-		"fresh but not whole": {nomad.View{Taken: now, Health: nomad.Health{Reason: v1alpha1.ReasonTokenLacksReadJob, Message: "m"}}, false, v1alpha1.ReasonTokenLacksReadJob},
-	} {
-		t.Run(name, func(t *testing.T) {
-			known, reason, message := judge(c.view, now)
-			if known != c.known || reason != c.reason || message == "" {
-				t.Errorf("got %v, %s, %q", known, reason, message)
-			}
-		})
+// However many pools say where one Nomad is, and in however many ways, it is watched once.
+func TestPoolsThatSayTheSameShareAWatcher(t *testing.T) {
+	c, _, _, _ := credentials(tokenSecret())
+	c.Clusters = nomad.NewClusters(nomad.Options{})
+	c.Defaults = Config{Connection: nomad.Connection{Address: "https://127.0.0.1:1", Token: "theirs"}, AddressIn: inDefaultAddress, TokenIn: inDefaultsSecret}
+	var links []Link
+	for _, spec := range []v1alpha1.NomadConnection{{}, {Address: "https://127.0.0.1:1/"}, byRef} {
+		l, err := c.Link(t.Context(), staying, spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		links = append(links, l)
+	}
+	if links[0].Cluster != links[1].Cluster || links[0].Cluster != links[2].Cluster {
+		t.Error("one Nomad is watched more than once")
+	}
+	other, err := c.Link(t.Context(), staying, v1alpha1.NomadConnection{Region: "other"})
+	if err != nil || other.Cluster == links[0].Cluster {
+		t.Errorf("another region has the same watcher, %v", err)
 	}
 }

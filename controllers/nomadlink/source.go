@@ -11,10 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 )
-
-// NodeIDIndex finds a member by its Nomad node ID.
-const NodeIDIndex = "spec.nodeID"
 
 // queue is that of a controller.
 type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
@@ -56,7 +54,7 @@ func (n *NomadSource) Changed(nodeIDs []string) {
 		return
 	}
 	for _, id := range nodeIDs {
-		n.add(ctx, nodes, client.MatchingFields{NodeIDIndex: id})
+		n.add(ctx, nodes, client.MatchingFields{kube.NodeIDField: id})
 	}
 }
 

@@ -106,7 +106,7 @@ func TestMembersElsewhereAreJudgedByTheirOwnCluster(t *testing.T) {
 		t.Error("it works, but isn't counted")
 	}
 	s = moved(false, func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {})
-	s.nomad.view.Health = nomad.Health{Reason: v1alpha1.ReasonUnreachable, Message: "No answer."}
+	s.nomad.view.Health = nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}
 	if p, n := s.reconcile(t); n.Spec.Drain != nil || p.Status.UpdatedReplicas != 1 || n.Spec.Connection.Address != formerAddress {
 		t.Errorf("for an address where nobody answers it is ordered %+v, of %d up to date, its own address is %s", n.Spec.Drain, p.Status.UpdatedReplicas, n.Spec.Connection.Address)
 	}

@@ -29,7 +29,7 @@ type scope struct {
 	nextOrdinal int64
 }
 
-func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, from client.Reader) (*scope, error) {
+func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, from client.Reader, which ...client.ListOption) (*scope, error) {
 	s := &scope{pool: p.DeepCopy(), members: map[string]*v1alpha1.NomadNode{}}
 	link, err := r.Connections.Link(ctx, p, p.Spec.Nomad.NomadConnection)
 	if err != nil {
@@ -54,7 +54,7 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 	if err := r.resolveTemplate(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := r.observeMembers(ctx, s, from); err != nil {
+	if err := r.observeMembers(ctx, s, from, which); err != nil {
 		return nil, err
 	}
 	s.snapshot.Suspension = suspensionOf(p.Status.Suspension)
@@ -73,10 +73,10 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 }
 
 // observeMembers finds a pool's members by the pool's UID in their spec, which nobody can change. Labels may be taken off, and a
-// pool that forgets a member makes another.
-func (r *Reconciler) observeMembers(ctx context.Context, s *scope, from client.Reader) error {
+// pool that forgets a member makes another. Which is for what can find them itself.
+func (r *Reconciler) observeMembers(ctx context.Context, s *scope, from client.Reader, which []client.ListOption) error {
 	var l v1alpha1.NomadNodeList
-	if err := from.List(ctx, &l, client.InNamespace(s.pool.Namespace)); err != nil {
+	if err := from.List(ctx, &l, append(which, client.InNamespace(s.pool.Namespace))...); err != nil {
 		return fmt.Errorf("listing the members: %w", err)
 	}
 	for i := range l.Items {

@@ -17,11 +17,11 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube/kubetest"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -49,7 +49,7 @@ type poolShell struct {
 func newPoolShell(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)) *poolShell {
 	s := &poolShell{nomad: &nomadStub{}, events: events.NewFakeRecorder(100)}
 	s.nomad.view = nomad.View{
-		Taken: now, SettledSince: now.Add(-time.Hour), Health: nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable},
+		Taken: now, SettledSince: now.Add(-time.Hour), Health: nomad.Health{State: nomad.HealthReachable},
 		Nodes: map[string]nomad.Node{shellNodeID: {ID: shellNodeID, Status: nomad.NodeReady, Eligible: true}},
 	}
 	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p", UID: "u", CreationTimestamp: metav1.NewTime(now.Add(-2 * time.Hour))}}
@@ -62,7 +62,7 @@ func newPoolShell(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode))
 	}
 	n.Status.VM.UID, n.Status.JoinedTime = "vm", &metav1.Time{Time: now.Add(-time.Hour)}
 	change(p, n)
-	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithStatusSubresource(p, n).WithObjects(p, n).Build()
+	c := kubetest.Client().WithStatusSubresource(p, n).WithObjects(p, n).Build()
 	clock := clocktesting.NewFakePassiveClock(now)
 	s.Reconciler = New(kube.Deps{
 		Client: c, Live: c, Clock: clock, Recorder: s.events, NewID: func() string { return "new-id" },
@@ -98,7 +98,6 @@ func TestMembersWithoutLabelsAreMembers(t *testing.T) {
 	}
 }
 
-// Members of other pools are none, whatever their labels say.
 // A member that is being removed follows its pool to where Nomad is, or a wrong address would hold it after it was corrected; but
 // its drain policy may have been changed to let it go.
 func TestMembersThatAreRemovedFollowTheConnection(t *testing.T) {
@@ -111,6 +110,7 @@ func TestMembersThatAreRemovedFollowTheConnection(t *testing.T) {
 	}
 }
 
+// Members of other pools are none, whatever their labels say.
 func TestMembersOfOthersAreNone(t *testing.T) {
 	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Spec.PoolUID = "other" })
 	if p, _ := s.reconcile(t); p.Status.Replicas != 0 {

@@ -65,8 +65,8 @@ func New(d kube.Deps) *Guard {
 	return &Guard{client: d.Client, live: d.Live, clock: d.Clock, events: emitter{kube.EventSink{EventRecorder: d.Recorder}}}
 }
 
-// Setup adds it to a manager.
-func (u *Guard) Setup(mgr ctrl.Manager) error {
+// SetupWithManager has a manager run it: once at the start, and for pools and members.
+func (u *Guard) SetupWithManager(mgr ctrl.Manager) error {
 	one := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request { return []ctrl.Request{{}} })
 	// What an earlier process has left is looked at even if there is nothing else to look at.
 	once := source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[ctrl.Request]) error {

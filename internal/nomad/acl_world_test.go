@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	world "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
 )
 
@@ -16,23 +15,26 @@ const enough = `node { policy = "write" } namespace "*" { capabilities = ["read-
 
 func TestTokenVerdictsOfNomad(t *testing.T) {
 	server := startNomad(t, world.ServerOptions{ACL: true})
-	for _, tc := range []struct{ name, rules, reason string }{
-		{"enough", enough, v1alpha1.ReasonReachable},
-		{"shorthand", `node { policy = "write" } namespace "*" { policy = "read" }`, v1alpha1.ReasonReachable},
-		{"no-read-job", `node { policy = "write" } namespace "*" { capabilities = ["list-jobs"] }`, v1alpha1.ReasonTokenLacksReadJob},
-		{"default-only", `node { policy = "write" } namespace "default" { policy = "read" }`, v1alpha1.ReasonTokenLacksReadJob},
-		{"narrowed", enough + ` namespace "prod" { capabilities = ["submit-job"] }`, v1alpha1.ReasonTokenLacksReadJob},
-		{"narrowed-by-deny", enough + ` namespace "pr*" { policy = "deny" }`, v1alpha1.ReasonTokenLacksReadJob},
-		{"node-read", `node { policy = "read" } namespace "*" { policy = "read" }`, v1alpha1.ReasonTokenLacksNodeWrite},
+	for _, tc := range []struct {
+		name, rules string
+		state       HealthState
+	}{
+		{"enough", enough, HealthReachable},
+		{"shorthand", `node { policy = "write" } namespace "*" { policy = "read" }`, HealthReachable},
+		{"no-read-job", `node { policy = "write" } namespace "*" { capabilities = ["list-jobs"] }`, HealthTokenLacksReadJob},
+		{"default-only", `node { policy = "write" } namespace "default" { policy = "read" }`, HealthTokenLacksReadJob},
+		{"narrowed", enough + ` namespace "prod" { capabilities = ["submit-job"] }`, HealthTokenLacksReadJob},
+		{"narrowed-by-deny", enough + ` namespace "pr*" { policy = "deny" }`, HealthTokenLacksReadJob},
+		{"node-read", `node { policy = "read" } namespace "*" { policy = "read" }`, HealthTokenLacksNodeWrite},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			expectReason(t, server, token(t, server, tc.name, tc.rules), tc.reason)
+			expectState(t, server, token(t, server, tc.name, tc.rules), tc.state)
 		})
 	}
-	t.Run("management", func(t *testing.T) { expectReason(t, server, server.Token, v1alpha1.ReasonReachable) })
-	t.Run("unknown token", func(t *testing.T) { expectReason(t, server, uuid.NewString(), v1alpha1.ReasonCredentials) })
-	t.Run("no token", func(t *testing.T) { expectReason(t, server, "", v1alpha1.ReasonTokenLacksReadJob) })
-	t.Run("not a token", func(t *testing.T) { expectReason(t, server, "x", v1alpha1.ReasonCredentials) })
+	t.Run("management", func(t *testing.T) { expectState(t, server, server.Token, HealthReachable) })
+	t.Run("unknown token", func(t *testing.T) { expectState(t, server, uuid.NewString(), HealthTokenRefused) })
+	t.Run("no token", func(t *testing.T) { expectState(t, server, "", HealthTokenLacksReadJob) })
+	t.Run("not a token", func(t *testing.T) { expectState(t, server, "x", HealthTokenRefused) })
 	t.Run("through a role", func(t *testing.T) {
 		role, _, err := server.Client.ACLRoles().Create(&api.ACLRole{Name: "r", Policies: []*api.ACLRolePolicyLink{{Name: "enough"}}}, nil)
 		if err != nil {
@@ -42,25 +44,25 @@ func TestTokenVerdictsOfNomad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		expectReason(t, server, tok.SecretID, v1alpha1.ReasonReachable)
+		expectState(t, server, tok.SecretID, HealthReachable)
 	})
 }
 
-func expectReason(t *testing.T, server *world.Server, secret, reason string) {
+func expectState(t *testing.T, server *world.Server, secret string, state HealthState) {
 	t.Helper()
 	c := watched(t, Connection{Address: server.Addr, Token: secret}, &changes{})
 	t.Cleanup(func() { t.Logf("%+v", c.View().Health) })
-	eventually(t, reason, func() bool { return c.View().Health.Reason == reason })
+	eventually(t, string(state), func() bool { return c.View().Health.State == state })
 	h := c.View().Health
-	if h.OK != (reason == v1alpha1.ReasonReachable) || secret != "" && secret != "x" && strings.Contains(h.Message, secret) {
+	if h.OK() != (state == HealthReachable) || secret != "" && secret != "x" && strings.Contains(h.String(), secret) {
 		t.Errorf("got %+v", h)
 	}
 }
 
 func TestWithoutACLsAnyTokenWillDo(t *testing.T) {
 	server := startNomad(t, world.ServerOptions{})
-	expectReason(t, server, "", v1alpha1.ReasonReachable)
-	expectReason(t, server, uuid.NewString(), v1alpha1.ReasonReachable)
+	expectState(t, server, "", HealthReachable)
+	expectState(t, server, uuid.NewString(), HealthReachable)
 }
 
 // This is why the token has to be judged: a token that sees too little isn't refused, it is shown an empty node.
@@ -85,7 +87,7 @@ func TestBusyNodeLooksEmptyToANarrowToken(t *testing.T) {
 	if err != nil || usage[node].Allocations != 0 {
 		t.Errorf("Nomad tells of what the token may not see: %+v, %v", usage, err)
 	}
-	if _, err := c.Inspect(t.Context(), node); !errors.Is(err, ErrForbidden) || c.View().Health.OK {
+	if _, err := c.Inspect(t.Context(), node); !errors.Is(err, ErrForbidden) || c.View().Health.OK() {
 		t.Errorf("a busy node was taken for empty: %v, %+v", err, c.View().Health)
 	}
 	grant(enough)
@@ -103,7 +105,7 @@ func TestRevokedTokenIsNoticed(t *testing.T) {
 	server := startNomad(t, world.ServerOptions{ACL: true})
 	secret := token(t, server, "p", enough)
 	c := watched(t, Connection{Address: server.Addr, Token: secret}, &changes{})
-	eventually(t, "a good token", func() bool { return c.View().Health.OK })
+	eventually(t, "a good token", func() bool { return c.View().Health.OK() })
 	list, _, err := server.Client.ACLTokens().List(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +117,7 @@ func TestRevokedTokenIsNoticed(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "the refusal", func() bool { return c.View().Health.Reason == v1alpha1.ReasonCredentials })
+	eventually(t, "the refusal", func() bool { return c.View().Health.State == HealthTokenRefused })
 	err = c.Cordon(t.Context(), uuid.NewString())
 	if !errors.Is(err, ErrForbidden) || strings.Contains(err.Error(), secret) {
 		t.Errorf("got %v", err)
@@ -127,7 +129,7 @@ func TestViewTellsIfThereAreACLs(t *testing.T) {
 	for _, acl := range []bool{false, true} {
 		server := startNomad(t, world.ServerOptions{ACL: acl})
 		c := watched(t, Connection{Address: server.Addr, Token: server.Token}, &changes{})
-		eventually(t, "an answer", func() bool { return c.View().Health.OK })
+		eventually(t, "an answer", func() bool { return c.View().Health.OK() })
 		eventually(t, "the look at the token", func() bool { return c.View().NoACLs != acl })
 	}
 }

@@ -203,7 +203,7 @@ func ask(t *testing.T, c *cluster) {
 		}
 	}
 	c.state.listed(nodes, time.Now())
-	_, err = c.lookAtToken(t.Context())
+	_, err = c.checkToken(t.Context())
 	modest(t, err)
 	in, err := c.Inspect(t.Context(), nodeA)
 	modest(t, err)

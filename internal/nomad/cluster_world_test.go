@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	world "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
 	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
 )
@@ -123,7 +122,7 @@ func TestDrainWithoutDeadlineOfARealNode(t *testing.T) {
 func TestPurgeOfARealNode(t *testing.T) {
 	server, seen := startNomad(t, world.ServerOptions{}), &changes{}
 	c := watched(t, Connection{Address: server.Addr}, seen)
-	client, err := simclient.Start(simclient.Options{Name: "pool-a", Servers: []string{server.RPCAddr}, Meta: map[string]string{v1alpha1.MetaPoolUID: "u"}})
+	client, err := simclient.Start(simclient.Options{Name: "pool-a", Servers: []string{server.RPCAddr}, Meta: map[string]string{MetaPoolUID: "u"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +157,7 @@ func TestFrozenAndRestartedServer(t *testing.T) {
 	eventually(t, "the member", func() bool { return c.View().Nodes[node].Status == NodeReady })
 
 	thaw := freeze(t, server)
-	eventually(t, "to notice", func() bool { return c.View().Health.Reason == v1alpha1.ReasonUnreachable })
+	eventually(t, "to notice", func() bool { return c.View().Health.State == HealthUnreachable })
 	frozen := c.View()
 	if _, still := frozen.Nodes[node]; !still {
 		t.Error("the member is forgotten because Nomad is away")
@@ -167,13 +166,13 @@ func TestFrozenAndRestartedServer(t *testing.T) {
 		t.Errorf("inspect: %v", err)
 	}
 	thaw()
-	eventually(t, "to recover", func() bool { v := c.View(); return v.Health.OK && v.Taken.After(frozen.Taken) })
+	eventually(t, "to recover", func() bool { v := c.View(); return v.Health.OK() && v.Taken.After(frozen.Taken) })
 
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	restarted := time.Now()
-	eventually(t, "a fresh view", func() bool { v := c.View(); return v.Health.OK && v.Taken.After(restarted) && len(v.Nodes) == 1 })
+	eventually(t, "a fresh view", func() bool { v := c.View(); return v.Health.OK() && v.Taken.After(restarted) && len(v.Nodes) == 1 })
 }
 
 func TestIntroductionTokenOfAServer(t *testing.T) {
@@ -219,7 +218,7 @@ func TestMutualTLS(t *testing.T) {
 		CACert: read(server.CACert), ClientCert: read(server.ClientCert), ClientKey: read(server.ClientKey),
 	}
 	c := watched(t, conn, &changes{})
-	eventually(t, "to be let in", func() bool { return c.View().Health.OK })
+	eventually(t, "to be let in", func() bool { return c.View().Health.OK() })
 
 	for field, spoil := range map[string]func(*Connection){
 		"certificate": func(c *Connection) { c.ClientCert, c.ClientKey = nil, nil },
@@ -228,8 +227,8 @@ func TestMutualTLS(t *testing.T) {
 		bad := conn
 		spoil(&bad)
 		c := watched(t, bad, &changes{})
-		eventually(t, "to be refused without "+field, func() bool { return c.View().Health.Reason == v1alpha1.ReasonUnreachable })
-		if m := c.View().Health.Message; !strings.Contains(m, field) {
+		eventually(t, "to be refused without "+field, func() bool { return c.View().Health.State == HealthUnreachable })
+		if m := c.View().Health.Cause; !strings.Contains(m, field) {
 			t.Errorf("%q doesn't mention %q", m, field)
 		}
 	}

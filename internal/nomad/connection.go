@@ -25,9 +25,6 @@ type Connection struct {
 	ClientKey  []byte
 	// TLSServerName is the name to expect in the certificate, such as server.global.nomad; empty: the host of Address.
 	TLSServerName string
-	// AddressIn and TokenIn are where address and token were found, or are to be put, in words for the conditions; empty: in
-	// spec.nomad, and in the Secret that it names.
-	AddressIn, TokenIn string
 }
 
 // String says where the connection leads and which secrets it has, not what they are.
@@ -60,12 +57,11 @@ func (c Connection) MarshalJSON() ([]byte, error) { return json.Marshal(c.String
 // MarshalLog keeps loggers from printing the fields.
 func (c Connection) MarshalLog() any { return c.String() }
 
-// key tells connections apart without keeping their secrets in a map's keys.
+// key tells connections apart without keeping their secrets in a map's keys. All pools whose connections have one key share a watcher.
 func (c Connection) key() string {
 	h := sha256.New()
 	for _, field := range [][]byte{
 		[]byte(c.Address), []byte(c.Region), []byte(c.Token), c.CACert, c.ClientCert, c.ClientKey, []byte(c.TLSServerName),
-		[]byte(c.AddressIn), []byte(c.TokenIn), // two pools may have one token, and each is told where its own is
 	} {
 		// The length first, so that no two lists of fields run together to the same bytes.
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(field))))

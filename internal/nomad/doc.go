@@ -1,5 +1,6 @@
-// Package nomad is what the controllers know of Nomad and may ask of it: a narrow client, one shared watcher per Nomad
-// cluster, and the credentials for both.
+// Package nomad is what the controllers know of Nomad and may ask of it: a narrow client, and one shared watcher per Nomad cluster.
+// It knows nothing of Kubernetes. How a cluster is it tells as a Health, which controllers/nomadlink puts into words; where
+// addresses and credentials come from is decided there, too.
 //
 // However many pools and members point to a cluster, the load on it stays the same: one filtered, blocking list of
 // nodes, one list of allocations while something drains, and one look at the token every few minutes and before a node counts as

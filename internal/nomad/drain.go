@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // drain sends what DrainToSend says. The time is taken when the node has been read: until then it may have taken long.
@@ -47,8 +45,8 @@ func (r *remote) sendDrain(ctx context.Context, nodeID string, d DrainRequest) e
 				metaIntent:           d.IntentID,
 				metaOnTimeout:        string(d.OnTimeout()),
 				metaIgnoreSystemJobs: strconv.FormatBool(d.IgnoreSystemJobs),
-				v1alpha1.MetaPool:    d.Pool,
-				v1alpha1.MetaNode:    d.Member,
+				MetaPool:             d.Pool,
+				MetaMember:           d.Member,
 				"message":            "nomad-harvester takes this node away",
 			},
 		}, w)

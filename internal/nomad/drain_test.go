@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // direct returns a cluster that isn't watched.
@@ -32,7 +30,7 @@ func TestDrainIsSentOncePerIntent(t *testing.T) {
 		}
 	}
 	drain(1)
-	if meta := f.nodes[nodeA].LastDrain.Meta; meta[metaIntent] != "i1" || meta[v1alpha1.MetaNode] != "pool-x" || meta[v1alpha1.MetaPool] != "ns/pool" {
+	if meta := f.nodes[nodeA].LastDrain.Meta; meta[metaIntent] != "i1" || meta[MetaMember] != "pool-x" || meta[MetaPool] != "ns/pool" {
 		t.Errorf("meta %v", meta)
 	}
 	drain(1)
@@ -69,7 +67,7 @@ func TestDrainIsSentAgainWhenItsEndHasChanged(t *testing.T) {
 	send(force, true, true)
 	send(force, false, true)
 	send(retain, true, false)
-	if n := nodeFromInfo(f.nodes[nodeA]); n.LastDrain.OnTimeout != v1alpha1.DrainRetain {
+	if n := nodeFromInfo(f.nodes[nodeA]); n.LastDrain.OnTimeout != TimeoutRetain {
 		t.Errorf("got %+v", n.LastDrain)
 	}
 	f.locked(func() { f.nodes[nodeA].DrainStrategy, f.nodes[nodeA].LastDrain.Status = nil, api.DrainStatusComplete })

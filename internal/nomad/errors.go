@@ -1,6 +1,7 @@
 package nomad
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -113,10 +114,7 @@ func statusOf(err error) (int, string) {
 // the text of a network error has. It goes into conditions, and a condition that changes each time is a write each time.
 func Cause(err error) string {
 	if code, body := statusOf(err); code != 0 {
-		if body == "" {
-			body = http.StatusText(code)
-		}
-		return fmt.Sprintf("%d %s", code, ownPort.ReplaceAllString(body, ""))
+		return fmt.Sprintf("%d %s", code, ownPort.ReplaceAllString(cmp.Or(body, http.StatusText(code)), ""))
 	}
 	var (
 		dns     *net.DNSError

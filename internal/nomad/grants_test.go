@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 func rules(node string, namespaces ...namespaceRule) policyRules {
@@ -24,30 +22,30 @@ func namespace(name string, capabilities ...string) namespaceRule {
 func TestGrants(t *testing.T) {
 	for name, tc := range map[string]struct {
 		policies []policyRules
-		reason   string
+		state    HealthState
 		hidden   []string
 	}{
-		"none":                 {nil, v1alpha1.ReasonTokenLacksReadJob, []string{"*"}},
-		"enough":               {[]policyRules{rules("write", namespace("*", "read-job"))}, v1alpha1.ReasonReachable, nil},
-		"over two policies":    {[]policyRules{rules("write"), rules("", namespace("*", "list-jobs", "read-job"))}, v1alpha1.ReasonReachable, nil},
-		"no node rule":         {[]policyRules{rules("", namespace("*", "read-job"))}, v1alpha1.ReasonTokenLacksNodeWrite, nil},
-		"node read":            {[]policyRules{rules("read", namespace("*", "read-job"))}, v1alpha1.ReasonTokenLacksNodeWrite, nil},
-		"node denied":          {[]policyRules{rules("write", namespace("*", "read-job")), rules("deny")}, v1alpha1.ReasonTokenLacksNodeWrite, nil},
-		"list-jobs only":       {[]policyRules{rules("write", namespace("*", "list-jobs"))}, v1alpha1.ReasonTokenLacksReadJob, []string{"*"}},
-		"default only":         {[]policyRules{rules("write", namespace("default", "read-job"))}, v1alpha1.ReasonTokenLacksReadJob, []string{"*"}},
-		"denied everywhere":    {[]policyRules{rules("write", namespace("*", "read-job"), namespace("*", "deny"))}, v1alpha1.ReasonTokenLacksReadJob, []string{"*"}},
-		"narrowed in one":      {[]policyRules{rules("write", namespace("*", "read-job"), namespace("prod", "submit-job"))}, v1alpha1.ReasonTokenLacksReadJob, []string{"prod"}},
-		"narrowed by a glob":   {[]policyRules{rules("write", namespace("*", "read-job")), rules("", namespace("pr*", "deny"))}, v1alpha1.ReasonTokenLacksReadJob, []string{"pr*"}},
-		"completed by another": {[]policyRules{rules("write", namespace("*", "read-job"), namespace("prod", "submit-job")), rules("", namespace("prod", "read-job"))}, v1alpha1.ReasonReachable, nil},
-		"variables rule only":  {[]policyRules{rules("write", namespace("*", "read-job"), namespace("prod"))}, v1alpha1.ReasonTokenLacksReadJob, []string{"prod"}},
+		"none":                 {nil, HealthTokenLacksReadJob, []string{"*"}},
+		"enough":               {[]policyRules{rules("write", namespace("*", "read-job"))}, HealthReachable, nil},
+		"over two policies":    {[]policyRules{rules("write"), rules("", namespace("*", "list-jobs", "read-job"))}, HealthReachable, nil},
+		"no node rule":         {[]policyRules{rules("", namespace("*", "read-job"))}, HealthTokenLacksNodeWrite, nil},
+		"node read":            {[]policyRules{rules("read", namespace("*", "read-job"))}, HealthTokenLacksNodeWrite, nil},
+		"node denied":          {[]policyRules{rules("write", namespace("*", "read-job")), rules("deny")}, HealthTokenLacksNodeWrite, nil},
+		"list-jobs only":       {[]policyRules{rules("write", namespace("*", "list-jobs"))}, HealthTokenLacksReadJob, []string{"*"}},
+		"default only":         {[]policyRules{rules("write", namespace("default", "read-job"))}, HealthTokenLacksReadJob, []string{"*"}},
+		"denied everywhere":    {[]policyRules{rules("write", namespace("*", "read-job"), namespace("*", "deny"))}, HealthTokenLacksReadJob, []string{"*"}},
+		"narrowed in one":      {[]policyRules{rules("write", namespace("*", "read-job"), namespace("prod", "submit-job"))}, HealthTokenLacksReadJob, []string{"prod"}},
+		"narrowed by a glob":   {[]policyRules{rules("write", namespace("*", "read-job")), rules("", namespace("pr*", "deny"))}, HealthTokenLacksReadJob, []string{"pr*"}},
+		"completed by another": {[]policyRules{rules("write", namespace("*", "read-job"), namespace("prod", "submit-job")), rules("", namespace("prod", "read-job"))}, HealthReachable, nil},
+		"variables rule only":  {[]policyRules{rules("write", namespace("*", "read-job"), namespace("prod"))}, HealthTokenLacksReadJob, []string{"prod"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := grantsOf(tc.policies)
 			if !slices.Equal(g.hiddenNamespaces, tc.hidden) {
 				t.Errorf("hidden %q, want %q", g.hiddenNamespaces, tc.hidden)
 			}
-			if h := healthOf("http://n", g); h.Reason != tc.reason || h.OK != (tc.reason == v1alpha1.ReasonReachable) {
-				t.Errorf("got %+v, want %s", h, tc.reason)
+			if h := healthOf(g); h.State != tc.state || h.OK() != (tc.state == HealthReachable) {
+				t.Errorf("got %+v, want %s", h, tc.state)
 			}
 		})
 	}
@@ -65,7 +63,7 @@ func TestGrantsIgnoreOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		policies := rapid.SliceOfN(policy, 0, 4).Draw(t, "policies")
 		shuffled := rapid.Permutation(policies).Draw(t, "shuffled")
-		if a, b := healthOf("x", grantsOf(policies)), healthOf("x", grantsOf(shuffled)); a != b {
+		if a, b := healthOf(grantsOf(policies)), healthOf(grantsOf(shuffled)); a != b {
 			t.Fatalf("%+v and %+v", a, b)
 		}
 	})

@@ -35,22 +35,22 @@ func TestListIsNotBelievedIfGrantsWereChangedMeanwhile(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newCluster(Connection{Address: server.Addr, Token: tc.token.SecretID}, Options{OnChange: func([]string) {}}.withDefaults())
-			before, err := c.lastLook(t.Context())
-			if err != nil || !before.health.OK {
+			before, err := c.lastCheck(t.Context())
+			if err != nil || !before.health.OK() {
 				t.Fatalf("got %+v, %v", before, err)
 			}
 			if err := c.verify(t.Context(), before); err != nil {
 				t.Errorf("nothing was changed: %v", err)
 			}
 			tc.take()
-			if found, err := c.remote.lookAtToken(t.Context()); err != nil || found.health.OK {
+			if found, err := c.remote.checkToken(t.Context()); err != nil || found.health.OK() {
 				t.Errorf("nothing was taken: %+v, %v", found, err)
 			}
 			tc.give()
 			if err := c.verify(t.Context(), before); !errors.Is(err, ErrForbidden) {
 				t.Errorf("a list that was read before and after: %v", err)
 			}
-			after, err := c.lastLook(t.Context())
+			after, err := c.lastCheck(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,78 +5,97 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// policyText is the least that the token has to be granted.
-const policyText = `node { policy = "write" } namespace "*" { capabilities = ["read-job"] }`
+// HealthState is what is the matter with a cluster, or that nothing is.
+type HealthState string
 
-// origin is which Nomad a message is about, and where to mend what leads there.
-type origin struct{ address, addressIn, tokenIn string }
+// The states. A Health without one is that of a View that no Cluster has given.
+const (
+	// HealthUnknown: Nomad has not answered yet.
+	HealthUnknown HealthState = "Unknown"
+	// HealthReachable: it answers, and the token grants what is needed.
+	HealthReachable HealthState = "Reachable"
+	// HealthNoConnection: nothing can be sent over this Connection, for Cause.
+	HealthNoConnection HealthState = "NoConnection"
+	// HealthUnreachable: it can't be asked, for Cause.
+	HealthUnreachable HealthState = "Unreachable"
+	// HealthTokenRefused: it refuses the token, in the words of Cause.
+	HealthTokenRefused HealthState = "TokenRefused"
+	// HealthTokenUnverifiable: it doesn't show what the token grants, for Cause.
+	HealthTokenUnverifiable HealthState = "TokenUnverifiable"
+	// HealthTokenLacksReadJob: the token doesn't see the allocations of every namespace. It lacks Lacks.
+	HealthTokenLacksReadJob HealthState = "TokenLacksReadJob"
+	// HealthTokenLacksNodeWrite: the token may not drain nodes. It lacks Lacks.
+	HealthTokenLacksNodeWrite HealthState = "TokenLacksNodeWrite"
+)
 
-func originOf(c Connection) origin {
-	return origin{c.Address, cmp.Or(c.AddressIn, "spec.nomad.address"), cmp.Or(c.TokenIn, inSpec)}
+// Health says if Nomad answers and if the token grants what the controllers rely on. While it is not OK, what the token
+// can see may be less than there is, and nothing destructive may be based on it. It stays the same while the reason does: no
+// times, no counters.
+type Health struct {
+	State HealthState
+	// Cause is why, as Cause says it; empty where the state says all there is.
+	Cause string
+	// Lacks are the rules that a policy of the token would have to hold, in Nomad's language.
+	Lacks string
 }
 
-func healthy(address string) Health {
-	return Health{OK: true, Reason: v1alpha1.ReasonReachable, Message: fmt.Sprintf("Nomad at %s answers", address)}
+// OK is true if what is seen may be relied on.
+func (h Health) OK() bool { return h.State == HealthReachable }
+
+// String is for logs and errors.
+func (h Health) String() string {
+	if detail := cmp.Or(h.Cause, h.Lacks); detail != "" {
+		return string(h.State) + ": " + detail
+	}
+	return string(h.State)
 }
 
-func healthUnknown(address string) Health {
-	return Health{Reason: v1alpha1.ReasonUnknown, Message: fmt.Sprintf("Nomad at %s has not answered yet", address)}
-}
+// The least that a token has to be granted.
+const (
+	nodeWriteRule = `node { policy = "write" }`
+	readJobRule   = `namespace %q { capabilities = ["read-job"] }`
+)
 
-func healthBroken(err error) Health {
-	return Health{Reason: v1alpha1.ReasonCredentials, Message: err.Error() + "; correct spec.nomad, the Secret that it names, or the controller's own Secret " + OwnSecret}
-}
+// PolicyNeeded is all of it.
+var PolicyNeeded = nodeWriteRule + " " + fmt.Sprintf(readJobRule, everyNamespace)
 
-func healthUnreachable(o origin, err error) Health {
-	return Health{Reason: v1alpha1.ReasonUnreachable, Message: fmt.Sprintf(
-		"Nomad at %s can't be asked: %s; check that %s is right and that the controller can reach it. Nothing is drained or deleted meanwhile",
-		o.address, Cause(err), o.addressIn)}
-}
-
-func healthRefused(o origin, err error) Health {
-	return Health{Reason: v1alpha1.ReasonCredentials, Message: fmt.Sprintf(
-		"Nomad at %s refuses the token: %s; put the secret ID of a valid token into %s, with the policy: %s",
-		o.address, Cause(err), o.tokenIn, policyText)}
-}
+func healthRefused(err error) Health { return Health{State: HealthTokenRefused, Cause: Cause(err)} }
 
 // healthUnverifiable: what can't be verified is not relied on.
-func healthUnverifiable(address, why string) Health {
-	return Health{Reason: v1alpha1.ReasonTokenLacksReadJob, Message: fmt.Sprintf(
-		"Nomad at %s does not show what the token grants (%s), so it is unknown if the token sees every allocation; use a token that may read its own policies, with the policy: %s",
-		address, why, policyText)}
+func healthUnverifiable(why string) Health {
+	return Health{State: HealthTokenUnverifiable, Cause: why}
 }
 
 // healthOf turns what the token grants into a verdict. Read-job comes first: without it busy nodes look empty.
-func healthOf(address string, g grants) Health {
-	if len(g.hiddenNamespaces) > 0 {
-		blocks := make([]string, 0, len(g.hiddenNamespaces))
-		for _, ns := range g.hiddenNamespaces {
-			blocks = append(blocks, fmt.Sprintf("namespace %q { capabilities = [\"read-job\"] }", ns))
-		}
-		return Health{Reason: v1alpha1.ReasonTokenLacksReadJob, Message: fmt.Sprintf(
-			"the token for Nomad at %s does not see the allocations of every namespace, and busy nodes would look empty; have the token's policies grant: %s",
-			address, strings.Join(blocks, " "))}
+func healthOf(g grants) Health {
+	switch {
+	case len(g.hiddenNamespaces) > 0:
+		return Health{State: HealthTokenLacksReadJob, Lacks: readJobRules(g.hiddenNamespaces)}
+	case !g.nodeWrite:
+		return Health{State: HealthTokenLacksNodeWrite, Lacks: nodeWriteRule}
 	}
-	if !g.nodeWrite {
-		return Health{Reason: v1alpha1.ReasonTokenLacksNodeWrite, Message: fmt.Sprintf(
-			"the token for Nomad at %s may not drain nodes; have the token's policies grant: node { policy = \"write\" }", address)}
+	return Health{State: HealthReachable}
+}
+
+func readJobRules(namespaces []string) string {
+	var rules []string
+	for _, ns := range namespaces {
+		rules = append(rules, fmt.Sprintf(readJobRule, ns))
 	}
-	return healthy(address)
+	return strings.Join(rules, " ")
 }
 
 // healthFrom sums up: a failing list says more than what was found about the token earlier.
-func healthFrom(o origin, listErr error, token Health) Health {
+func healthFrom(listErr error, token Health) Health {
 	switch {
-	case errors.Is(listErr, ErrForbidden) && token.OK:
-		return healthRefused(o, listErr)
+	case errors.Is(listErr, ErrForbidden) && token.OK():
+		return healthRefused(listErr)
 	case errors.Is(listErr, ErrForbidden):
 		return token
 	case listErr != nil:
-		return healthUnreachable(o, listErr)
+		return Health{State: HealthUnreachable, Cause: Cause(listErr)}
 	}
 	return token
 }

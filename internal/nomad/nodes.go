@@ -3,17 +3,14 @@ package nomad
 import (
 	"context"
 	"errors"
-	"maps"
 	"net"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // membersFilter selects the nodes of all pools, whichever controller made them.
-const membersFilter = `"` + v1alpha1.MetaPoolUID + `" in Meta`
+const membersFilter = `"` + MetaPoolUID + `" in Meta`
 
 // Keys of a drain's meta: the intent's ID, Force or Retain, and true or false. The list of nodes shows the meta of the last drain, but
 // neither its strategy nor its deadline.
@@ -126,7 +123,7 @@ func nodeFromInfo(i *api.Node) Node {
 		Eligible: i.SchedulingEligibility == api.NodeSchedulingEligible,
 		Draining: i.DrainStrategy != nil, LastDrain: drainFrom(i.LastDrain),
 		CreateIndex: i.CreateIndex,
-		PoolUID:     i.Meta[v1alpha1.MetaPoolUID], Member: i.Meta[v1alpha1.MetaNode],
+		PoolUID:     i.Meta[MetaPoolUID], Member: i.Meta[MetaMember],
 	}
 	if i.DrainStrategy != nil {
 		n.ForceDeadline = i.DrainStrategy.ForceDeadline
@@ -143,7 +140,7 @@ func drainFrom(d *api.DrainMetadata) *Drain {
 		return nil
 	}
 	return &Drain{
-		Status: string(d.Status), IntentID: d.Meta[metaIntent], OnTimeout: v1alpha1.DrainTimeoutAction(d.Meta[metaOnTimeout]),
+		Status: string(d.Status), IntentID: d.Meta[metaIntent], OnTimeout: TimeoutAction(d.Meta[metaOnTimeout]),
 		IgnoreSystemJobs: d.Meta[metaIgnoreSystemJobs] == "true",
 		AccessorID:       d.AccessorID, StartedAt: d.StartedAt, UpdatedAt: d.UpdatedAt,
 	}
@@ -169,7 +166,7 @@ func changedNodes(before, after map[string]Node) []string {
 			ids = append(ids, id)
 		}
 	}
-	for id := range maps.Keys(before) {
+	for id := range before {
 		if _, still := after[id]; !still {
 			ids = append(ids, id)
 		}

@@ -19,8 +19,7 @@ const dialTimeout = 10 * time.Second
 // remote sends single requests to one cluster. It keeps no state but what needn't be asked twice, and no Connection: what holds a
 // Connection in a field can print its secrets.
 type remote struct {
-	origin origin
-	api    *api.Client
+	api *api.Client
 	// broken is why there is no client; every request fails with it.
 	broken error
 	// timeout of a request that doesn't wait for a change.
@@ -29,7 +28,7 @@ type remote struct {
 }
 
 func newRemote(conn Connection, timeout time.Duration) *remote {
-	r := &remote{origin: originOf(conn), timeout: timeout, migrations: newMigrations()}
+	r := &remote{timeout: timeout, migrations: newMigrations()}
 	client, err := newAPIClient(conn)
 	if err != nil {
 		r.broken = fmt.Errorf("connection to Nomad at %s: %w", conn.Address, err)

@@ -34,7 +34,7 @@ func TestViewTellsOfANewLeader(t *testing.T) {
 	f.leader = "10.0.0.1:4647"
 	began := time.Now()
 	c := watched(t, Connection{Address: f.URL}, seen)
-	eventually(t, "first list", func() bool { return c.View().Health.OK })
+	eventually(t, "first list", func() bool { return c.View().Health.OK() })
 	first := c.View().SettledSince
 	if first.Before(began) || first.After(time.Now()) {
 		t.Fatalf("settled since %s, which is not when the first answer came", first)
@@ -45,7 +45,7 @@ func TestViewTellsOfANewLeader(t *testing.T) {
 		f.refuse["/v1/status/leader"] = refusal{code: http.StatusInternalServerError, body: "No cluster leader"}
 	})
 	eventually(t, "a refusal", func() bool { return f.count("GET /v1/status/leader") > asked+1 })
-	if v := c.View(); !v.Health.OK || !v.SettledSince.Equal(first) {
+	if v := c.View(); !v.Health.OK() || !v.SettledSince.Equal(first) {
 		t.Errorf("a refusal was taken for a change: %+v", v)
 	}
 	f.locked(func() { delete(f.refuse, "/v1/status/leader"); f.leader = "10.0.0.2:4647" })
@@ -53,9 +53,9 @@ func TestViewTellsOfANewLeader(t *testing.T) {
 
 	second := c.View().SettledSince
 	f.locked(func() { f.refuse["/v1/nodes"] = refusal{code: http.StatusBadGateway, body: "bad gateway"} })
-	eventually(t, "an outage", func() bool { return !c.View().Health.OK })
+	eventually(t, "an outage", func() bool { return !c.View().Health.OK() })
 	f.locked(func() { clear(f.refuse) })
-	eventually(t, "the end of the outage", func() bool { v := c.View(); return v.Health.OK && v.SettledSince.After(second) })
+	eventually(t, "the end of the outage", func() bool { v := c.View(); return v.Health.OK() && v.SettledSince.After(second) })
 }
 
 // Servers that had no leader when they were asked are asked again with the next list, not only after a while.
@@ -66,7 +66,7 @@ func TestLeaderIsAskedForUntilThereIsOne(t *testing.T) {
 	clusters := NewClusters(Options{PollNodes: time.Hour, MinInterval: time.Millisecond})
 	go func() { _ = clusters.Start(t.Context()) }()
 	c := clusters.Get(Connection{Address: f.URL})
-	eventually(t, "first list", func() bool { return c.View().Health.OK })
+	eventually(t, "first list", func() bool { return c.View().Health.OK() })
 	eventually(t, "the leader to be asked for again", func() bool {
 		f.change(func() {})
 		return f.count("GET /v1/status/leader") == 2

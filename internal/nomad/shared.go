@@ -14,7 +14,7 @@ type cluster struct {
 	log    logr.Logger
 	remote *remote
 	state  *state
-	looks  *looks
+	checks *tokenChecks
 	// lastUsed is in nanoseconds since 1970.
 	lastUsed atomic.Int64
 
@@ -25,12 +25,12 @@ var _ Cluster = (*cluster)(nil)
 
 func newCluster(conn Connection, o Options) *cluster {
 	remote := newRemote(conn, o.RequestTimeout)
-	initial := healthUnknown(conn.Address)
+	initial := Health{State: HealthUnknown}
 	if remote.broken != nil {
-		initial = healthBroken(remote.broken)
+		initial = Health{State: HealthNoConnection, Cause: remote.broken.Error()}
 	}
 	return &cluster{
-		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(originOf(conn), initial), looks: newLooks(),
+		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(initial), checks: newTokenChecks(),
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 	}
 }
@@ -42,8 +42,8 @@ func (c *cluster) idleSince() time.Time { return time.Unix(0, c.lastUsed.Load())
 func (c *cluster) View() View {
 	c.use()
 	v := c.state.view()
-	if look := c.looks.latest.Load(); look != nil {
-		v.NoACLs = look.noACLs
+	if last := c.checks.latest.Load(); last != nil {
+		v.NoACLs = last.noACLs
 	}
 	return v
 }
@@ -91,7 +91,7 @@ func (c *cluster) inspect(ctx context.Context, nodeID string) (Inspection, error
 	if err := checkNodeID(nodeID); err != nil {
 		return Inspection{}, err
 	}
-	before, err := c.lastLook(ctx)
+	before, err := c.lastCheck(ctx)
 	if err != nil {
 		return Inspection{}, err
 	}

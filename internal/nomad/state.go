@@ -9,8 +9,6 @@ import (
 
 // state is what is known of one cluster. Its maps are replaced, never written to, so that readers may keep them.
 type state struct {
-	origin origin
-
 	mu      sync.RWMutex
 	nodes   map[string]Node
 	taken   time.Time
@@ -25,8 +23,8 @@ type state struct {
 	tracked     map[string]struct{}
 }
 
-func newState(o origin, initial Health) *state {
-	return &state{origin: o, token: initial, health: initial, tracked: map[string]struct{}{}}
+func newState(initial Health) *state {
+	return &state{token: initial, health: initial, tracked: map[string]struct{}{}}
 }
 
 func (s *state) view() View {
@@ -84,10 +82,10 @@ func (s *state) judged(token Health, at time.Time) (health bool) {
 func (s *state) judge(at time.Time) (changed bool) {
 	before := s.health
 	// A good token alone shows no nodes: until they are listed, nothing is known.
-	if now := healthFrom(s.origin, s.listErr, s.token); !now.OK || !s.taken.IsZero() {
+	if now := healthFrom(s.listErr, s.token); !now.OK() || !s.taken.IsZero() {
 		s.health = now
 	}
-	s.settled.became(s.health.OK, at)
+	s.settled.became(s.health.OK(), at)
 	return s.health != before
 }
 

@@ -4,22 +4,20 @@ import (
 	"errors"
 	"testing"
 	"time"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // A token that is found good before the nodes were listed doesn't make an empty view a healthy one.
 func TestHealthIsNotKnownBeforeTheFirstList(t *testing.T) {
 	at := time.Unix(1, 0)
-	connecting, good := Health{Reason: v1alpha1.ReasonUnreachable, Message: "not asked yet"}, Health{OK: true}
-	s := newState(origin{}, connecting)
+	connecting, good := Health{State: HealthUnreachable}, Health{State: HealthReachable}
+	s := newState(connecting)
 	if changed := s.judged(good, at); changed || s.view().Health != connecting {
 		t.Errorf("without a list the health is %+v", s.view().Health)
 	}
-	if s.listFailed(errors.New("connection refused"), at); s.view().Health.OK {
+	if s.listFailed(errors.New("connection refused"), at); s.view().Health.OK() {
 		t.Error("healthy without a list")
 	}
-	if _, changed := s.listed(nil, at); !changed || !s.view().Health.OK {
+	if _, changed := s.listed(nil, at); !changed || !s.view().Health.OK() {
 		t.Errorf("after the first list the health is %+v", s.view().Health)
 	}
 }

@@ -16,41 +16,41 @@ import (
 // errNoRules: the server gave the policy without its rules.
 var errNoRules = errors.New("no rules in the answer")
 
-// lookAtToken asks what the token grants. It has to be asked for: with too few grants the lists of allocations are not
+// checkToken asks what the token grants. It has to be asked for: with too few grants the lists of allocations are not
 // refused, they are shorter. An error means that nothing could be found out this time.
-func (r *remote) lookAtToken(ctx context.Context) (tokenLook, error) {
+func (r *remote) checkToken(ctx context.Context) (tokenCheck, error) {
 	self, err := r.tokenSelf(ctx)
 	switch {
 	case saysDisabled(err):
-		return tokenLook{health: healthy(r.origin.address), noACLs: true}, nil
+		return tokenCheck{health: Health{State: HealthReachable}, noACLs: true}, nil
 	case errors.Is(err, ErrUnreachable), errors.Is(err, context.Canceled):
-		return tokenLook{}, err
+		return tokenCheck{}, err
 	case err != nil: // what isn't a token at all is a 500, in words that differ from version to version
-		return tokenLook{health: healthRefused(r.origin, err)}, nil
+		return tokenCheck{health: healthRefused(err)}, nil
 	case self.AccessorID == disabledAccessor:
-		return tokenLook{health: healthy(r.origin.address), noACLs: true}, nil
+		return tokenCheck{health: Health{State: HealthReachable}, noACLs: true}, nil
 	case self.Type == managementType:
-		return tokenLook{health: healthy(r.origin.address), grants: versionOf(self, nil, nil)}, nil
+		return tokenCheck{health: Health{State: HealthReachable}, grants: versionOf(self, nil, nil)}, nil
 	}
 	// What stands for the grants is read before them: it may then be older, and a change too many is seen, never one too few.
 	roles, err := r.roles(ctx, self)
 	if err != nil {
-		return refusedOr(r.origin, err)
+		return refusedOr(err)
 	}
 	policies, err := r.policies(ctx)
 	if err != nil {
-		return refusedOr(r.origin, err)
+		return refusedOr(err)
 	}
 	health, err := r.healthBy(ctx, policies)
-	return tokenLook{health: health, grants: versionOf(self, roles, policies)}, err
+	return tokenCheck{health: health, grants: versionOf(self, roles, policies)}, err
 }
 
 // refusedOr takes a refusal for an answer.
-func refusedOr(o origin, err error) (tokenLook, error) {
+func refusedOr(err error) (tokenCheck, error) {
 	if errors.Is(err, ErrForbidden) {
-		return tokenLook{health: healthRefused(o, err)}, nil
+		return tokenCheck{health: healthRefused(err)}, nil
 	}
-	return tokenLook{}, err
+	return tokenCheck{}, err
 }
 
 // versionOf names the state of the token, its roles and its policies by the index of the write that made it.
@@ -73,7 +73,7 @@ func (r *remote) healthBy(ctx context.Context, stubs []*api.ACLPolicyListStub) (
 		rules, err := r.policyRules(ctx, stub.Name)
 		switch code, _ := statusOf(err); {
 		case errors.Is(err, ErrForbidden), errors.Is(err, errNoRules):
-			return healthUnverifiable(r.origin.address, fmt.Sprintf("policy %q: %s", stub.Name, Cause(err))), nil
+			return healthUnverifiable(fmt.Sprintf("policy %q: %s", stub.Name, Cause(err))), nil
 		case code == http.StatusNotFound: // deleted meanwhile: it grants nothing
 			continue
 		case err != nil:
@@ -81,7 +81,7 @@ func (r *remote) healthBy(ctx context.Context, stubs []*api.ACLPolicyListStub) (
 		}
 		policies = append(policies, *rules)
 	}
-	return healthOf(r.origin.address, grantsOf(policies)), nil
+	return healthOf(grantsOf(policies)), nil
 }
 
 // saysDisabled reports if the error means that the cluster runs without ACLs; newer servers answer with a token of that

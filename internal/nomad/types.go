@@ -1,10 +1,6 @@
 package nomad
 
-import (
-	"time"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-)
+import "time"
 
 // Node is one Nomad client as Nomad sees it.
 type Node struct {
@@ -42,7 +38,7 @@ type Drain struct {
 	// IntentID is the mark that Cluster.Drain left; empty: somebody else's drain.
 	IntentID string
 	// OnTimeout is what the drain was sent for: Force with a deadline, Retain without; empty: not by Cluster.Drain.
-	OnTimeout v1alpha1.DrainTimeoutAction
+	OnTimeout TimeoutAction
 	// IgnoreSystemJobs is true when Cluster.Drain sent it so.
 	IgnoreSystemJobs bool
 	// AccessorID says whose: "token:<accessor>", or "client:<node>" for a client that drains itself when it stops.
@@ -65,17 +61,6 @@ const (
 	NodeDown         = "down"
 	NodeDisconnected = "disconnected"
 )
-
-// Health says if Nomad answers and if the token grants what the controllers rely on. While it is not OK, what the token
-// can see may be less than there is, and nothing destructive may be based on it.
-type Health struct {
-	OK bool
-	// Reason is one of v1alpha1's: Reachable, Unreachable, CredentialsInvalid, TokenLacksReadJob, TokenLacksNodeWrite, or
-	// Unknown before the first answer.
-	Reason string
-	// Message says what to do, and stays the same while the reason does: no times, no counters.
-	Message string
-}
 
 // View is the latest that is known of the nodes of one cluster.
 type View struct {

@@ -3,25 +3,19 @@ package nomad
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
+	"math"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // maxBackoff bounds the pause after repeated failures; it is also how late a recovery is noticed at worst.
 const maxBackoff = 10 * time.Second
 
-// backoff is the pause after the n-th failure in a row: it doubles, and is drawn at random between half and all of that,
+// backoff gives the pauses after failures in a row: each is twice the one before, and drawn at random between half and all of that,
 // so that the watchers of many controllers don't come back at the same moment.
-func backoff(base time.Duration, n int) time.Duration {
-	pause := base
-	for range n - 1 {
-		if pause >= maxBackoff {
-			break
-		}
-		pause *= 2
-	}
-	pause = min(pause, maxBackoff)
-	return pause/2 + rand.N(pause/2+1)
+func backoff(base time.Duration) wait.Backoff {
+	return wait.Backoff{Duration: min(base, maxBackoff) / 2, Factor: 2, Jitter: 1, Cap: maxBackoff / 2, Steps: math.MaxInt}
 }
 
 // listPatience is how many lists in a row have to fail for Nomad to count as unreachable. They take a second or two if each
@@ -53,6 +47,7 @@ func (c *cluster) watchNodes(ctx context.Context) {
 	var (
 		index    uint64
 		failures int
+		pauses   = backoff(c.o.MinInterval)
 		askedFor time.Time // the leader
 	)
 	for ctx.Err() == nil {
@@ -67,11 +62,11 @@ func (c *cluster) watchNodes(ctx context.Context) {
 				c.noteHealth(c.state.listFailed(err, c.o.Clock.Now()))
 			}
 			c.noteError(err)
-			c.pause(ctx, backoff(c.o.MinInterval, failures), c.wakeNodes)
+			c.pause(ctx, pauses.Step(), c.wakeNodes)
 			continue
 		}
 		// In a cluster that never had a node the index is 0, which would mean not to wait.
-		index, failures = max(next, 1), 0
+		index, failures, pauses = max(next, 1), 0, backoff(c.o.MinInterval)
 		answered := c.o.Clock.Now()
 		// Before the nodes are shown: what they look like may come of a change.
 		if answered.Sub(askedFor) >= c.o.PollNodes && c.noteLeader(ctx) {
@@ -90,21 +85,21 @@ const tokenPatience = 3
 
 // watchToken looks at the token at the start, every few minutes, and soon after a request was refused.
 func (c *cluster) watchToken(ctx context.Context) {
-	failures := 0
+	failures, pauses := 0, backoff(c.o.MinInterval)
 	for ctx.Err() == nil {
-		_, err := c.lookAtToken(ctx)
+		_, err := c.checkToken(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
 			// For a moment what was found earlier stands: when Nomad is away the list of nodes fails as well, and says so.
 			if failures++; failures >= tokenPatience {
-				c.noteHealth(c.state.judged(healthUnverifiable(c.remote.origin.address, Cause(err)), c.o.Clock.Now()))
+				c.noteHealth(c.state.judged(healthUnverifiable(Cause(err)), c.o.Clock.Now()))
 			}
-			c.pause(ctx, backoff(c.o.MinInterval, failures), nil)
+			c.pause(ctx, pauses.Step(), nil)
 			continue
 		}
-		failures = 0
+		failures, pauses = 0, backoff(c.o.MinInterval)
 		c.pause(ctx, tokenFloor(c.o.CheckToken), nil)
 		c.pause(ctx, c.o.CheckToken, c.wakeToken)
 	}
@@ -115,7 +110,7 @@ func tokenFloor(interval time.Duration) time.Duration { return min(interval, 5*t
 
 // watchAllocations polls while something is tracked.
 func (c *cluster) watchAllocations(ctx context.Context) {
-	failures := 0
+	pauses := backoff(c.o.PollAllocations)
 	for ctx.Err() == nil {
 		ids := c.state.trackedNodes()
 		if len(ids) == 0 {
@@ -132,12 +127,11 @@ func (c *cluster) watchAllocations(ctx context.Context) {
 		}
 		c.noteError(err)
 		if live == nil {
-			failures++
 			c.state.pollFailed(err)
-			c.pause(ctx, backoff(c.o.PollAllocations, failures), nil)
+			c.pause(ctx, pauses.Step(), nil)
 			continue
 		}
-		failures = 0
+		pauses = backoff(c.o.PollAllocations)
 		c.noteChanged(c.state.polled(live, started, err))
 		// Nodes are tracked one after the other: the first part of the pause lets them come together.
 		c.pause(ctx, c.o.PollAllocations/4, nil)
@@ -178,7 +172,7 @@ func (c *cluster) noteHealth(changed bool) {
 		return
 	}
 	health := c.state.view().Health
-	c.log.Info("Nomad's health changed", "ok", health.OK, "reason", health.Reason, "message", health.Message)
+	c.log.Info("Nomad's health changed", "ok", health.OK(), "state", health.State, "cause", health.Cause, "lacks", health.Lacks)
 	c.o.OnChange(nil)
 }
 

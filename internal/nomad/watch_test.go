@@ -15,8 +15,6 @@ import (
 	"github.com/hashicorp/nomad/api"
 	clocktesting "k8s.io/utils/clock/testing"
 	"pgregory.net/rapid"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 func TestWatchFollowsNodes(t *testing.T) {
@@ -24,7 +22,7 @@ func TestWatchFollowsNodes(t *testing.T) {
 	f.nodes[nodeA] = fakeNode(nodeA)
 	c := watched(t, Connection{Address: f.URL}, seen)
 
-	eventually(t, "first list", func() bool { return c.View().Health.OK && len(c.View().Nodes) == 1 })
+	eventually(t, "first list", func() bool { return c.View().Health.OK() && len(c.View().Nodes) == 1 })
 	f.change(func() { f.nodes[nodeA].Status = NodeDown })
 	eventually(t, "status", func() bool { return c.View().Nodes[nodeA].Status == NodeDown })
 	before := seen.of(nodeA)
@@ -63,10 +61,10 @@ func TestUnreachableKeepsTheOldView(t *testing.T) {
 	f, seen := newFakeServer(t), &changes{}
 	f.nodes[nodeA] = fakeNode(nodeA)
 	c := watched(t, Connection{Address: f.URL}, seen)
-	eventually(t, "first list", func() bool { return c.View().Health.OK })
+	eventually(t, "first list", func() bool { return c.View().Health.OK() })
 
 	f.locked(func() { f.refuse["/"] = refusal{code: http.StatusBadGateway, body: "bad gateway"} })
-	eventually(t, "to notice", func() bool { return c.View().Health.Reason == v1alpha1.ReasonUnreachable })
+	eventually(t, "to notice", func() bool { return c.View().Health.State == HealthUnreachable })
 	stale, told := c.View(), seen.ofHealth()
 	if len(stale.Nodes) != 1 {
 		t.Errorf("the nodes are forgotten: %+v", stale)
@@ -79,14 +77,14 @@ func TestUnreachableKeepsTheOldView(t *testing.T) {
 		t.Errorf("told again of the same health")
 	}
 	f.locked(func() { clear(f.refuse) })
-	eventually(t, "to recover", func() bool { v := c.View(); return v.Health.OK && v.Taken.After(stale.Taken) })
+	eventually(t, "to recover", func() bool { v := c.View(); return v.Health.OK() && v.Taken.After(stale.Taken) })
 }
 
 // One request that fails isn't an outage: nothing becomes unknown, and nothing begins to settle anew.
 func TestSingleFailureIsNotAnOutage(t *testing.T) {
 	f, seen := newFakeServer(t), &changes{}
 	c := watched(t, Connection{Address: f.URL}, seen)
-	eventually(t, "first list", func() bool { return c.View().Health.OK })
+	eventually(t, "first list", func() bool { return c.View().Health.OK() })
 	before, told := c.View(), seen.ofHealth()
 	f.locked(func() {
 		f.refuse["/v1/nodes"] = refusal{http.StatusInternalServerError, "No cluster leader", listPatience - 1}
@@ -122,15 +120,15 @@ func TestFailuresThatCount(t *testing.T) {
 func TestHangingServerMakesTheViewStale(t *testing.T) {
 	f, seen := newFakeServer(t), &changes{}
 	c := watched(t, Connection{Address: f.URL}, seen)
-	eventually(t, "first list", func() bool { return c.View().Health.OK })
+	eventually(t, "first list", func() bool { return c.View().Health.OK() })
 	f.mu.Lock() // the server accepts and never answers
 	taken := c.View().Taken
-	eventually(t, "to give up", func() bool { return c.View().Health.Reason == v1alpha1.ReasonUnreachable })
+	eventually(t, "to give up", func() bool { return c.View().Health.State == HealthUnreachable })
 	f.mu.Unlock()
 	if late := c.View().Taken.Sub(taken); late > 200*time.Millisecond {
 		t.Errorf("the view got fresher by %s while nothing answered", late)
 	}
-	if m := c.View().Health.Message; !strings.Contains(m, "no answer in time") && !c.View().Health.OK {
+	if m := c.View().Health.Cause; !strings.Contains(m, "no answer in time") && !c.View().Health.OK() {
 		t.Errorf("got %q", m)
 	}
 }
@@ -139,8 +137,8 @@ func TestNothingListens(t *testing.T) {
 	f, seen := newFakeServer(t), &changes{}
 	f.Close()
 	c := watched(t, Connection{Address: f.URL, Token: secretWord}, seen)
-	eventually(t, "to notice", func() bool { return c.View().Health.Reason == v1alpha1.ReasonUnreachable })
-	if h := c.View().Health; h.OK || !strings.Contains(h.Message, "connection refused") || strings.Contains(h.Message, secretWord) {
+	eventually(t, "to notice", func() bool { return c.View().Health.State == HealthUnreachable })
+	if h := c.View().Health; h.OK() || h.Cause != "connection refused" {
 		t.Errorf("got %+v", h)
 	}
 	if !c.View().Taken.IsZero() {
@@ -153,15 +151,15 @@ func TestTokenIsJudgedAgainAfterARefusal(t *testing.T) {
 	f.token = &api.ACLToken{Type: "client"}
 	f.policies["p"] = &policyRules{Node: &struct{ Policy string }{"write"}, Namespaces: []namespaceRule{namespace("*", "read-job")}}
 	c := watched(t, Connection{Address: f.URL, Token: "t"}, seen)
-	eventually(t, "a good token", func() bool { return c.View().Health.OK })
+	eventually(t, "a good token", func() bool { return c.View().Health.OK() })
 	f.locked(func() { f.policies["p"] = &policyRules{Namespaces: []namespaceRule{namespace("*", "read-job")}} })
 	f.locked(func() { f.refuse["/v1/node/"] = refusal{code: http.StatusForbidden, body: "Permission denied"} })
 	if err := c.Cordon(t.Context(), nodeA); err == nil {
 		t.Fatal("no error")
 	}
-	eventually(t, "the lack to be noticed", func() bool { return c.View().Health.Reason == v1alpha1.ReasonTokenLacksNodeWrite })
+	eventually(t, "the lack to be noticed", func() bool { return c.View().Health.State == HealthTokenLacksNodeWrite })
 	f.locked(func() { f.refuse["/v1/acl/"] = refusal{code: http.StatusForbidden, body: "ACL token not found"} })
-	eventually(t, "the token to be gone", func() bool { return c.View().Health.Reason == v1alpha1.ReasonCredentials })
+	eventually(t, "the token to be gone", func() bool { return c.View().Health.State == HealthTokenRefused })
 }
 
 func TestUnverifiableTokenIsNotTrusted(t *testing.T) {
@@ -174,8 +172,8 @@ func TestUnverifiableTokenIsNotTrusted(t *testing.T) {
 			f.token, f.policies["p"] = &api.ACLToken{Type: "client"}, &policyRules{}
 			f.refuse["/v1/acl/policy/"] = refuse
 			c := watched(t, Connection{Address: f.URL}, seen)
-			eventually(t, "a verdict", func() bool { return c.View().Health.Reason == v1alpha1.ReasonTokenLacksReadJob })
-			if h := c.View().Health; h.OK || !strings.Contains(h.Message, "read-job") || !strings.Contains(h.Message, refuse.body) {
+			eventually(t, "a verdict", func() bool { return c.View().Health.State == HealthTokenUnverifiable })
+			if h := c.View().Health; h.OK() || !strings.Contains(h.Cause, refuse.body) {
 				t.Errorf("got %+v", h)
 			}
 		})
@@ -190,7 +188,7 @@ func TestAllocationsArePolledOnlyWhileTracked(t *testing.T) {
 		{ID: "0", NodeID: nodeA, ClientStatus: "unknown"},
 	}
 	c := watched(t, Connection{Address: f.URL}, seen)
-	eventually(t, "first list", func() bool { return c.View().Health.OK })
+	eventually(t, "first list", func() bool { return c.View().Health.OK() })
 	if n := f.count("GET /v1/allocations"); n != 0 {
 		t.Fatalf("%d polls without interest", n)
 	}
@@ -230,11 +228,11 @@ func TestClustersAreShared(t *testing.T) {
 	if clusters.Get(Connection{Address: "http://127.0.0.1:1", Token: "b"}) == a {
 		t.Error("one cluster for two tokens")
 	}
-	if v := a.View(); v.Health.OK || v.Health.Reason != v1alpha1.ReasonUnknown || !v.Taken.IsZero() {
+	if v := a.View(); v.Health.OK() || v.Health.State != HealthUnknown || !v.Taken.IsZero() {
 		t.Errorf("got %+v before the first answer", v)
 	}
 	broken := clusters.Get(Connection{Address: "https://127.0.0.1:1", CACert: []byte("x")})
-	if h := broken.View().Health; h.OK || h.Reason != v1alpha1.ReasonCredentials {
+	if h := broken.View().Health; h.OK() || h.State != HealthNoConnection {
 		t.Errorf("got %+v", h)
 	}
 	if err := broken.Purge(t.Context(), nodeA); err == nil {
@@ -297,10 +295,13 @@ func TestLookedAtClustersAreKept(t *testing.T) {
 
 func TestBackoff(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		base := time.Duration(rapid.Int64Range(1, int64(maxBackoff)).Draw(t, "base"))
-		n := rapid.IntRange(1, 1000).Draw(t, "n")
-		if d := backoff(base, n); d < base/2 || d > maxBackoff {
-			t.Fatalf("%s after failure %d with base %s", d, n, base)
+		base := time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(2*maxBackoff)).Draw(t, "base"))
+		pauses, most := backoff(base), min(base, maxBackoff)
+		for n := range 100 {
+			if d := pauses.Step(); d < most/2-1 || d > most {
+				t.Fatalf("%s after failure %d with base %s, which should be at most %s", d, n+1, base, most)
+			}
+			most = min(2*most, maxBackoff)
 		}
 	})
 }

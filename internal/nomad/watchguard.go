@@ -9,11 +9,11 @@ import (
 // keep runs a watcher until ctx ends, and again after a pause if it panics. An answer that nobody thought of mustn't end the process,
 // which looks after other clusters as well; what is known of this one grows old meanwhile, and isn't acted upon any more.
 func (c *cluster) keep(ctx context.Context, watcher string, watch func(context.Context)) {
-	for failures := 1; ctx.Err() == nil; failures++ {
+	for pauses := backoff(c.o.MinInterval); ctx.Err() == nil; {
 		if !c.panicked(ctx, watcher, watch) {
 			return
 		}
-		c.pause(ctx, backoff(c.o.MinInterval, failures), nil)
+		c.pause(ctx, pauses.Step(), nil)
 	}
 }
 

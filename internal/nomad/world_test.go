@@ -10,7 +10,6 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
 	world "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
 	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
@@ -67,7 +66,7 @@ func join(t *testing.T, server *world.Server, o simclient.Options) string {
 // member has a client join that carries a pool's UID.
 func member(t *testing.T, server *world.Server, name string) string {
 	t.Helper()
-	return join(t, server, simclient.Options{Name: name, NodeClass: "c", Meta: map[string]string{v1alpha1.MetaPoolUID: "uid", v1alpha1.MetaNode: name}})
+	return join(t, server, simclient.Options{Name: name, NodeClass: "c", Meta: map[string]string{MetaPoolUID: "uid", MetaMember: name}})
 }
 
 // runJob runs one group of a job and waits until it runs on the node.

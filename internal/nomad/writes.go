@@ -2,8 +2,6 @@ package nomad
 
 import (
 	"time"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // What is sent to Nomad follows from what its leader says of the node. It is decided here, without a request and without a
@@ -76,11 +74,11 @@ func (d DrainRequest) within(n Node, now time.Time) DrainRequest {
 }
 
 // OnTimeout is what the request has Nomad do when the time is over.
-func (d DrainRequest) OnTimeout() v1alpha1.DrainTimeoutAction {
+func (d DrainRequest) OnTimeout() TimeoutAction {
 	if d.NoDeadline {
-		return v1alpha1.DrainRetain
+		return TimeoutRetain
 	}
-	return v1alpha1.DrainForce
+	return TimeoutForce
 }
 
 // Deadline is what Nomad calls the deadline: how long from when the request arrives. Zero: for as long as it takes; negative:

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 var writesNow = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -16,7 +14,7 @@ var writesNow = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func drainingUnder(intent string, change func(*Node)) Node {
 	n := Node{
 		Draining: true, ForceDeadline: writesNow.Add(time.Hour),
-		LastDrain: &Drain{Status: DrainDraining, IntentID: intent, OnTimeout: v1alpha1.DrainForce},
+		LastDrain: &Drain{Status: DrainDraining, IntentID: intent, OnTimeout: TimeoutForce},
 	}
 	if change != nil {
 		change(&n)
@@ -46,7 +44,7 @@ func TestDrainToSend(t *testing.T) {
 		"has drained, and was opened":    {drainingUnder("i", func(n *Node) { ended(DrainComplete)(n); n.Eligible = true }), force, true, 30 * time.Minute},
 		"was canceled":                   {drainingUnder("i", ended(DrainCanceled)), force, true, 30 * time.Minute},
 		"is to have no end after all":    {drainingUnder("i", nil), retain, true, noDeadline},
-		"is to have an end after all":    {drainingUnder("i", func(n *Node) { n.ForceDeadline, n.LastDrain.OnTimeout = time.Time{}, v1alpha1.DrainRetain }), force, true, 30 * time.Minute},
+		"is to have an end after all":    {drainingUnder("i", func(n *Node) { n.ForceDeadline, n.LastDrain.OnTimeout = time.Time{}, TimeoutRetain }), force, true, 30 * time.Minute},
 		"system jobs go too, less left":  {drainingUnder("i", func(n *Node) { n.ForceDeadline, n.LastDrain.IgnoreSystemJobs = writesNow.Add(time.Minute), true }), force, true, time.Minute - kickMargin},
 		"system jobs were left, and go":  {drainingUnder("i", func(n *Node) { ended(DrainComplete)(n); n.LastDrain.IgnoreSystemJobs = true }), force, true, 30 * time.Minute},
 		"system jobs went, and may stay": {drainingUnder("i", ended(DrainComplete)), DrainRequest{IntentID: "i", IgnoreSystemJobs: true}, false, 0},

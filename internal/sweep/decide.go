@@ -59,7 +59,7 @@ func Decide(o Observed, seen Seen, grace time.Duration) (Plan, Seen) {
 		next.since[k] = since
 		due := since.Add(grace)
 		switch {
-		case o.Now.Before(due):
+		case o.Now.Before(due), l.Unasked:
 		case l.Removable():
 			plan.Remove = append(plan.Remove, l)
 		case !known || due.After(seen.last):

@@ -67,6 +67,7 @@ func TestWhatIsSwept(t *testing.T) {
 		{"no Nomad node of a pool that leaves them to Nomad", func(o *sweep.Observed) { o.Pools["u"] = sweep.Pool{KeepsNodes: true} }, []string{secret, data, root}},
 		{"no Nomad node of a pool that isn't here", func(o *sweep.Observed) { delete(o.Pools, "u") }, []string{secret, data, root}},
 		{"no Nomad node that a member has the ID of", func(o *sweep.Observed) { o.NodeIDs["aaaaaaaa-id"] = true }, []string{secret, data, root}},
+		{"no Nomad node that Nomad wasn't asked for", func(o *sweep.Observed) { o.Leftovers[1].Unasked = true }, []string{secret, data, root}},
 		{"no claim that another VM uses", func(o *sweep.Observed) { o.Mentioned[named("p-1-data-aaaaaaaa")] = true }, []string{secret, root, node}},
 		{"no Secret that another VM uses", func(o *sweep.Observed) { o.Mentioned[named("p-1-aaaaaaaa-cloudinit")] = true }, []string{data, root, node}},
 		{"nothing without a pool's UID", func(o *sweep.Observed) {

@@ -26,7 +26,7 @@ func anyLook(t *rapid.T, at time.Time) sweep.Observed {
 		o.NodeIDs[id], o.Mentioned[named(m+"-root")], o.Mentioned[named(secret)] = some("ID"), some("claim used"), some("Secret used")
 		for kind, name := range map[sweep.Kind]string{sweep.Claim: m + "-root", sweep.NomadNode: id, sweep.VM: m, sweep.Record: m} {
 			if !some("no " + string(kind)) {
-				o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: kind, Key: named(name), Member: m, PoolUID: "u", Secret: secret})
+				o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: kind, Key: named(name), Member: m, PoolUID: "u", Secret: secret, Unasked: kind == sweep.NomadNode && some("unasked")})
 			}
 		}
 	}
@@ -50,7 +50,7 @@ func orphan(o sweep.Observed, l sweep.Leftover) bool {
 	}
 }
 
-// Something is removed exactly when it has been nobody's at every look of the grace, and a Secret only with such a thing.
+// Something is removed exactly when it has been nobody's at every look of the grace, and Nomad was asked at the last of them; and a Secret only with such a thing.
 func TestOnlyWhatIsNobodysForLongIsRemoved(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -89,12 +89,12 @@ func check(t *rapid.T, history []sweep.Observed, plan sweep.Plan) {
 		if l.Kind == sweep.Secret && (o.Mentioned[l.Key] || o.Members[l.Owner()] || o.Machines[l.Owner()]) {
 			t.Fatalf("Secret %v is removed, which is used", l)
 		}
-		if !l.Removable() {
+		if !l.Removable() || l.Unasked {
 			t.Fatalf("%v is removed", l)
 		}
 	}
 	for _, l := range o.Leftovers {
-		if due := o.Now.Sub(since(l)) >= grace; l.Removable() && due != removed[l.Member+string(l.Kind)] {
+		if due := o.Now.Sub(since(l)) >= grace; l.Removable() && (due && !l.Unasked) != removed[l.Member+string(l.Kind)] {
 			t.Fatalf("%v: due %v, removed %v", l, due, !due)
 		}
 	}

@@ -1,6 +1,7 @@
 package nomadtarget
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -195,10 +196,7 @@ func fromKubeconfig(kubeconfig, context found) (*rest.Config, error) {
 }
 
 func checkContext(raw *clientcmdapi.Config, kubeconfig, context found) error {
-	wanted := context.value
-	if wanted == "" {
-		wanted = raw.CurrentContext
-	}
+	wanted := cmp.Or(context.value, raw.CurrentContext)
 	if _, ok := raw.Contexts[wanted]; ok {
 		return nil
 	}

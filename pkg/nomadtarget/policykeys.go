@@ -1,6 +1,7 @@
 package nomadtarget
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ const defaultNamespace = "default"
 
 // poolOf reads which pool a policy scales. An error means that the policy has to be edited.
 func poolOf(config map[string]string) (types.NamespacedName, error) {
-	ref := types.NamespacedName{Namespace: strings.TrimSpace(config[keyNamespace])}
+	ref := types.NamespacedName{Namespace: cmp.Or(strings.TrimSpace(config[keyNamespace]), defaultNamespace)}
 	key := keyPool
 	for _, k := range poolKeys {
 		if v := strings.TrimSpace(config[k]); v != "" {
@@ -42,9 +43,6 @@ func poolOf(config map[string]string) (types.NamespacedName, error) {
 	}
 	if ref.Name == "" {
 		return ref, fmt.Errorf("%s: missing in the policy's target block; set it to the name of a NomadNodePool (kubectl get nnp -A)", keyPool)
-	}
-	if ref.Namespace == "" {
-		ref.Namespace = defaultNamespace
 	}
 	if errs := validation.IsDNS1123Subdomain(ref.Name); len(errs) > 0 {
 		return ref, fmt.Errorf("%s: %q can't be the name of a NomadNodePool: %s; kubectl get nnp -A lists them", key, ref.Name, errs[0])

@@ -8,10 +8,13 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 )
 
 // apiClient is a process's client: it reads from the cache, or live from the API server, and writes to the API server.
@@ -56,12 +59,15 @@ func (c *apiClient) List(_ context.Context, l client.ObjectList, opts ...client.
 	o := client.ListOptions{}
 	o.ApplyOptions(opts)
 	kind := kindOf(l)
+	if o.FieldSelector != nil && c.direct(kind) {
+		return apierrors.NewBadRequest("field label not supported: " + o.FieldSelector.String())
+	}
 	read := func() error {
 		var found []runtime.Object
 		sh := c.shelf(kind)
 		for _, i := range sh.order {
 			obj := sh.objects[i]
-			if (o.Namespace == "" || o.Namespace == i.namespace) && (o.LabelSelector == nil || o.LabelSelector.Matches(labelsOf(obj))) {
+			if (o.Namespace == "" || o.Namespace == i.namespace) && (o.LabelSelector == nil || o.LabelSelector.Matches(labelsOf(obj))) && indexed(o.FieldSelector, obj) {
 				found = append(found, obj)
 			}
 		}
@@ -89,6 +95,19 @@ func fill(l client.ObjectList, found []runtime.Object) error {
 	}
 	items.Set(out)
 	return nil
+}
+
+// indexed is true for what the indexes of the cache find.
+func indexed(s fields.Selector, o client.Object) bool {
+	if s == nil {
+		return true
+	}
+	for _, r := range s.Requirements() {
+		if of := kube.NodeIndexes[r.Field]; of == nil || !slices.Contains(of(o), r.Value) {
+			return false
+		}
+	}
+	return true
 }
 
 type labelSet map[string]string

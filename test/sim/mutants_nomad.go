@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -76,7 +75,7 @@ type deaf struct{ nomad.Cluster }
 // View is always fresh and well.
 func (d deaf) View() nomad.View {
 	v := d.Cluster.View()
-	v.Health.OK, v.Health.Reason, v.Taken = true, v1alpha1.ReasonReachable, d.Cluster.(*cluster).p.w.now
+	v.Health.State, v.Taken = nomad.HealthReachable, d.Cluster.(*cluster).p.w.now
 	return v
 }
 

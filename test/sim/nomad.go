@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -61,8 +60,8 @@ type node struct {
 // drain is a drain that runs.
 type drain struct {
 	intent       string
-	onTimeout    v1alpha1.DrainTimeoutAction // as the controllers note it
-	force        time.Time                   // zero: never
+	onTimeout    nomad.TimeoutAction // as the controllers note it
+	force        time.Time           // zero: never
 	ignoreSystem bool
 }
 

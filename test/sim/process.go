@@ -75,10 +75,10 @@ func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, swee
 		d.Live = m.Live(d.Client, d.Live)
 	}
 	connections := &nomadlink.Connections{
-		Reader: d.Live, Defaults: nomad.Connection{Address: "http://nomad.example.com:4646"}, Clusters: p, Clock: w,
+		Reader: d.Live, Defaults: nomadlink.Config{Connection: nomad.Connection{Address: "http://nomad.example.com:4646"}}, Clusters: p, Clock: w,
 	}
 	pr, nr := poolctrl.New(d, connections), nodectrl.New(d, connections, nodectrl.DefaultPurgePatience)
-	sw := gc.New(d, connections, sweepClock{w: w}, w.SweepInterval, w.SweepGrace)
+	sw := gc.New(d, connections, w.SweepInterval, w.SweepGrace)
 	if m.Pool != nil {
 		m.Pool(p, pr)
 	}
@@ -139,7 +139,7 @@ func (p *process) watch(was, is client.Object) {
 	}
 }
 
-// saw wakes whom an event concerns (controllers/setup.go).
+// saw wakes whom an event concerns (controllers/pool and controllers/node: SetupWithManager).
 func (p *process) saw(was, is client.Object) {
 	o := is
 	if o == nil {

@@ -1,10 +1,7 @@
 package sim
 
 import (
-	"time"
-
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -12,15 +9,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/gc"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
-
-// sweepClock tells the sweeper the time. Its ticker is ours.
-type sweepClock struct {
-	clock.WithTicker
-	w *World
-}
-
-// Now is the virtual time.
-func (c sweepClock) Now() time.Time { return c.w.now }
 
 // sweeping has the process's sweeper look at every interval.
 func (p *process) sweeping(s *gc.Sweeper) {

@@ -8,7 +8,6 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -47,7 +46,7 @@ func (w *World) begin(t *task, body, then func()) {
 	t.began, t.looks = w.now, map[string]look{}
 	t.chose = map[*memberTruth]bool{}
 	n := t.p.clusterOf(t)
-	t.seen, t.known, t.notAsked, t.asOf = n.view.Nodes, n.known(), n.view.Health.Reason == v1alpha1.ReasonUnknown, n.asOf
+	t.seen, t.known, t.notAsked, t.asOf = n.view.Nodes, n.known(), n.view.Health.State == nomad.HealthUnknown, n.asOf
 	t.settled, t.viewed = n.view.SettledSince, n.p.w.now
 	ended := false
 	t.resume, t.stop = iter.Pull(func(yield func(time.Duration) bool) {

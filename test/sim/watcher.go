@@ -57,7 +57,7 @@ func (c *cluster) lookAtToken() {
 	c.judge()
 }
 
-// lastLook is what the grants were found to be, by a look that is sent now if there was none (internal/nomad: lastLook).
+// lastLook is what the grants were found to be, by a look that is sent now if there was none (internal/nomad: lastCheck).
 func (c *cluster) lastLook() (grants int, err error) {
 	if !c.tokenKnown {
 		err = c.ask("read own token", false, func() error {
@@ -83,27 +83,27 @@ func (c *cluster) verify(before int) error {
 
 // judge says how Nomad is, and wakes everybody if that has changed.
 func (c *cluster) judge() {
-	h := nomad.Health{OK: true, Reason: v1alpha1.ReasonReachable, Message: "Nomad answers."}
+	h := nomad.Health{State: nomad.HealthReachable}
 	switch {
 	case c.listErr != nil:
-		h = nomad.Health{Reason: v1alpha1.ReasonUnreachable, Message: "Nomad can't be asked."}
+		h = nomad.Health{State: nomad.HealthUnreachable, Cause: "Nomad can't be asked."}
 	case c.tokenKnown && c.blind:
-		h = nomad.Health{Reason: v1alpha1.ReasonTokenLacksReadJob, Message: "The token doesn't see all allocations."}
+		h = nomad.Health{State: nomad.HealthTokenLacksReadJob}
 	case !c.tokenKnown, c.view.Taken.IsZero(): // a good token alone shows no nodes
-		h = nomad.Health{Reason: v1alpha1.ReasonUnknown, Message: "Nomad has not answered yet."}
+		h = nomad.Health{State: nomad.HealthUnknown}
 	}
 	if h == c.view.Health {
 		return
 	}
 	was := c.view.Health
 	c.view.Health = h
-	if h.OK {
+	if h.OK() {
 		c.view.SettledSince = c.p.w.now
 	}
-	if was.Reason == "" {
+	if was.State == "" {
 		return
 	}
-	c.p.w.note(c.p.name, "", "Nomad is %s", h.Reason)
+	c.p.w.note(c.p.name, "", "Nomad is %s", h.State)
 	for _, o := range c.p.cache.shelves[kindPool].order {
 		c.p.pools.add(ctrl.Request{NamespacedName: types.NamespacedName{Namespace: o.namespace, Name: o.name}})
 	}
@@ -114,7 +114,7 @@ func (c *cluster) judge() {
 
 // known is true while what is seen of Nomad may be acted upon.
 func (c *cluster) known() bool {
-	return c.view.Health.OK && c.p.w.now.Sub(c.view.Taken) <= viewLimit
+	return c.view.Health.OK() && c.p.w.now.Sub(c.view.Taken) <= viewLimit
 }
 
 // list sends a list that waits for the index to pass.

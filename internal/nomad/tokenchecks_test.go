@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
-
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 func seesAll() *policyRules {
@@ -28,7 +26,7 @@ func TestInspectDoesNotBelieveATokenThatSeesLess(t *testing.T) {
 	clusters := NewClusters(Options{OnChange: seen.note, RequestTimeout: time.Second, CheckToken: time.Hour, PollNodes: time.Second})
 	go func() { _ = clusters.Start(t.Context()) }()
 	c := clusters.Get(Connection{Address: f.URL, Token: "t"})
-	eventually(t, "a good token", func() bool { return c.View().Health.OK })
+	eventually(t, "a good token", func() bool { return c.View().Health.OK() })
 	if in, err := c.Inspect(t.Context(), nodeA); err != nil || len(in.Live) != 1 {
 		t.Fatalf("got %+v, %v", in, err)
 	}
@@ -41,12 +39,12 @@ func TestInspectDoesNotBelieveATokenThatSeesLess(t *testing.T) {
 	if !errors.Is(err, ErrForbidden) || in.Found || !strings.Contains(err.Error(), `namespace "prod"`) {
 		t.Errorf("got %+v, %v", in, err)
 	}
-	if h := c.View().Health; h.OK || h.Reason != v1alpha1.ReasonTokenLacksReadJob || seen.ofHealth() != 2 {
+	if h := c.View().Health; h.OK() || h.State != HealthTokenLacksReadJob || seen.ofHealth() != 2 {
 		t.Errorf("the health is %+v, told %d times", h, seen.ofHealth())
 	}
 
 	f.locked(func() { delete(f.policies, "narrow") })
-	if _, err := c.Inspect(t.Context(), nodeA); !errors.Is(err, ErrForbidden) || !c.View().Health.OK {
+	if _, err := c.Inspect(t.Context(), nodeA); !errors.Is(err, ErrForbidden) || !c.View().Health.OK() {
 		t.Errorf("with all grants back since when, nobody knows: %v, %+v", err, c.View().Health)
 	}
 	if _, err := c.Inspect(t.Context(), nodeA); err != nil {
@@ -81,24 +79,24 @@ func TestInspectTakesOneRequestMoreWithoutPolicies(t *testing.T) {
 	}
 }
 
-// Who comes while a look is under way waits for the next one, together with the others: the first may have begun too early.
-func TestLooksAreSharedAndNotTooOld(t *testing.T) {
+// Who comes while a check is under way waits for the next one, together with the others: the first may have begun too early.
+func TestTokenChecksAreSharedAndNotTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, goOn := newLooks(), make(chan struct{})
+		l, goOn := newTokenChecks(), make(chan struct{})
 		var mu sync.Mutex
 		began, found := 0, map[string]int{}
 		ask := func() {
-			h, err := l.newer(t.Context(), func(context.Context) (tokenLook, error) {
+			h, err := l.newer(t.Context(), func(context.Context) (tokenCheck, error) {
 				began++
-				me := fmt.Sprintf("look %d", began)
+				me := fmt.Sprintf("check %d", began)
 				<-goOn
-				return tokenLook{health: Health{Message: me}}, nil
+				return tokenCheck{health: Health{Cause: me}}, nil
 			})
 			if err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
-			found[h.health.Message]++
+			found[h.health.Cause]++
 			mu.Unlock()
 		}
 		go ask()
@@ -110,28 +108,30 @@ func TestLooksAreSharedAndNotTooOld(t *testing.T) {
 		goOn <- struct{}{}
 		synctest.Wait()
 		if began != 2 || len(found) != 1 {
-			t.Fatalf("%d looks have begun, found %v", began, found)
+			t.Fatalf("%d checks have begun, found %v", began, found)
 		}
 		goOn <- struct{}{}
 		synctest.Wait()
-		if began != 2 || found["look 1"] != 1 || found["look 2"] != 20 {
-			t.Errorf("%d looks for 21 who asked, found %v", began, found)
+		if began != 2 || found["check 1"] != 1 || found["check 2"] != 20 {
+			t.Errorf("%d checks for 21 who asked, found %v", began, found)
 		}
 	})
 }
 
-func TestLookThatWasGivenUpIsNotShared(t *testing.T) {
-	l := newLooks()
+func TestTokenCheckThatWasGivenUpIsNotShared(t *testing.T) {
+	l := newTokenChecks()
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := l.newer(ctx, func(ctx context.Context) (tokenLook, error) { cancel(); return tokenLook{}, ctx.Err() })
+	_, err := l.newer(ctx, func(ctx context.Context) (tokenCheck, error) { cancel(); return tokenCheck{}, ctx.Err() })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if l.done != 0 || l.latest.Load() != nil {
 		t.Error("the others are told of it")
 	}
-	good := func(context.Context) (tokenLook, error) { return tokenLook{health: healthy("x")}, nil }
-	if found, err := l.newer(t.Context(), good); err != nil || !found.health.OK || *l.latest.Load() != found {
+	good := func(context.Context) (tokenCheck, error) {
+		return tokenCheck{health: Health{State: HealthReachable}}, nil
+	}
+	if found, err := l.newer(t.Context(), good); err != nil || !found.health.OK() || *l.latest.Load() != found {
 		t.Errorf("got %+v, %v", found, err)
 	}
 }

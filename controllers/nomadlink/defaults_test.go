@@ -1,4 +1,4 @@
-package nomad
+package nomadlink
 
 import (
 	"crypto/ecdsa"
@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // directory has files as a mounted Secret has them.
@@ -48,58 +50,61 @@ func certificate(t *testing.T) (cert, key string) {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw}))
 }
 
-func TestOwnConnection(t *testing.T) {
+func TestDefaultConfig(t *testing.T) {
 	cert, key := certificate(t)
 	otherCert, otherKey := certificate(t)
 	env := map[string]string{"NOMAD_ADDR": "https://nomad:4646/", "NOMAD_REGION": "eu", "NOMAD_TOKEN": " t0 \n", "NOMAD_TLS_SERVER_NAME": "server.eu.nomad"}
 	pems := directory(t, map[string]string{"ca": otherCert, "cert": otherCert, "key": otherKey})
 	withTLS := map[string]string{"NOMAD_ADDR": "https://nomad:4646", "NOMAD_CACERT": pems + "/ca", "NOMAD_CLIENT_CERT": pems + "/cert", "NOMAD_CLIENT_KEY": pems + "/key"}
-	fromEnv := Connection{Address: "https://nomad:4646", Region: "eu", Token: "t0", TLSServerName: "server.eu.nomad", AddressIn: "the controller's NOMAD_ADDR", TokenIn: inEnvironment}
+	fromEnv := Config{
+		Connection: nomad.Connection{Address: "https://nomad:4646", Region: "eu", Token: "t0", TLSServerName: "server.eu.nomad"},
+		AddressIn:  "the controller's NOMAD_ADDR", TokenIn: inEnvironment,
+	}
 	for name, c := range map[string]struct {
 		files map[string]string // nil: there is no directory
 		env   map[string]string
-		want  func(dir string) Connection
+		want  func(dir string) Config
 	}{
-		"nothing": {nil, nil, func(string) Connection {
-			return Connection{AddressIn: "the controller's NOMAD_ADDR", TokenIn: inEnvironment}
+		"nothing": {nil, nil, func(string) Config {
+			return Config{AddressIn: "the controller's NOMAD_ADDR", TokenIn: inEnvironment}
 		}},
-		"environment":     {nil, env, func(string) Connection { return fromEnv }},
-		"empty directory": {map[string]string{}, env, func(string) Connection { return fromEnv }},
+		"environment":     {nil, env, func(string) Config { return fromEnv }},
+		"empty directory": {map[string]string{}, env, func(string) Config { return fromEnv }},
 		"directory over environment, each for itself": {
 			map[string]string{"NOMAD_TOKEN": "t1\n", "NOMAD_REGION": "us\n", "unrelated": "x"}, env,
-			func(string) Connection {
+			func(string) Config {
 				c := fromEnv
-				c.Token, c.Region, c.TokenIn = "t1", "us", inOwnSecret
+				c.Token, c.Region, c.TokenIn = "t1", "us", inDefaultsSecret
 				return c
 			},
 		},
-		"an empty file counts": {map[string]string{"NOMAD_TOKEN": ""}, env, func(string) Connection {
+		"an empty file counts": {map[string]string{"NOMAD_TOKEN": ""}, env, func(string) Config {
 			c := fromEnv
-			c.Token, c.TokenIn = "", inOwnSecret
+			c.Token, c.TokenIn = "", inDefaultsSecret
 			return c
 		}},
 		"directory alone": {
 			map[string]string{"NOMAD_ADDR": "https://n:4646\n", "NOMAD_TOKEN": "t1", "ca.crt": cert, "tls.crt": cert, "tls.key": key}, nil,
-			func(dir string) Connection {
-				return Connection{
-					Address: "https://n:4646", Token: "t1", CACert: []byte(cert), ClientCert: []byte(cert), ClientKey: []byte(key), TokenIn: inOwnSecret,
+			func(dir string) Config {
+				return Config{
+					Connection: nomad.Connection{Address: "https://n:4646", Token: "t1", CACert: []byte(cert), ClientCert: []byte(cert), ClientKey: []byte(key)}, TokenIn: inDefaultsSecret,
 					AddressIn: "key NOMAD_ADDR of the controller's own Secret nomad-harvester-nomad (file " + dir + "/NOMAD_ADDR)",
 				}
 			},
 		},
-		"no token anywhere": {map[string]string{}, map[string]string{"NOMAD_ADDR": "http://n:4646"}, func(string) Connection {
-			return Connection{Address: "http://n:4646", AddressIn: "the controller's NOMAD_ADDR", TokenIn: inOwnSecret}
+		"no token anywhere": {map[string]string{}, map[string]string{"NOMAD_ADDR": "http://n:4646"}, func(string) Config {
+			return Config{Connection: nomad.Connection{Address: "http://n:4646"}, AddressIn: "the controller's NOMAD_ADDR", TokenIn: inDefaultsSecret}
 		}},
-		"PEM of the environment": {nil, withTLS, func(string) Connection {
-			return Connection{
-				Address: "https://nomad:4646", CACert: []byte(otherCert), ClientCert: []byte(otherCert), ClientKey: []byte(otherKey),
-				AddressIn: "the controller's NOMAD_ADDR", TokenIn: inEnvironment,
+		"PEM of the environment": {nil, withTLS, func(string) Config {
+			return Config{
+				Connection: nomad.Connection{Address: "https://nomad:4646", CACert: []byte(otherCert), ClientCert: []byte(otherCert), ClientKey: []byte(otherKey)},
+				AddressIn:  "the controller's NOMAD_ADDR", TokenIn: inEnvironment,
 			}
 		}},
-		"PEM of the directory over that": {map[string]string{"tls.crt": cert, "tls.key": key}, withTLS, func(string) Connection {
-			return Connection{
-				Address: "https://nomad:4646", CACert: []byte(otherCert), ClientCert: []byte(cert), ClientKey: []byte(key),
-				AddressIn: "the controller's NOMAD_ADDR", TokenIn: inOwnSecret,
+		"PEM of the directory over that": {map[string]string{"tls.crt": cert, "tls.key": key}, withTLS, func(string) Config {
+			return Config{
+				Connection: nomad.Connection{Address: "https://nomad:4646", CACert: []byte(otherCert), ClientCert: []byte(cert), ClientKey: []byte(key)},
+				AddressIn:  "the controller's NOMAD_ADDR", TokenIn: inDefaultsSecret,
 			}
 		}},
 	} {
@@ -108,25 +113,25 @@ func TestOwnConnection(t *testing.T) {
 			if c.files != nil {
 				dir = directory(t, c.files)
 			}
-			got, err := OwnConnection(dir, environment(c.env))
+			got, err := DefaultConfig(dir, environment(c.env))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := c.want(dir); got.key() != want.key() {
+			if want := c.want(dir); !same(got, want) {
 				t.Errorf("got %s (%s, %s), want %s (%s, %s)", got, got.AddressIn, got.TokenIn, want, want.AddressIn, want.TokenIn)
 			}
 		})
 	}
 }
 
-func TestOwnConnectionRefuses(t *testing.T) {
+func TestDefaultConfigRefuses(t *testing.T) {
 	cert, _ := certificate(t)
 	_, otherKey := certificate(t)
 	for name, c := range map[string]struct {
 		files, env map[string]string
 		want       []string
 	}{
-		"address":           {map[string]string{"NOMAD_ADDR": "nomad:4646"}, nil, []string{"key NOMAD_ADDR", OwnSecret, "/NOMAD_ADDR", "https://host:port"}},
+		"address":           {map[string]string{"NOMAD_ADDR": "nomad:4646"}, nil, []string{"key NOMAD_ADDR", DefaultsSecret, "/NOMAD_ADDR", "https://host:port"}},
 		"address of env":    {nil, map[string]string{"NOMAD_ADDR": "nomad:4646"}, []string{`NOMAD_ADDR: "nomad:4646"`}},
 		"token":             {map[string]string{"NOMAD_TOKEN": secretWord + " x"}, nil, []string{"key NOMAD_TOKEN", "white space", "secret ID"}},
 		"CA":                {map[string]string{"ca.crt": "x"}, nil, []string{"key ca.crt", "PEM"}},
@@ -136,7 +141,7 @@ func TestOwnConnectionRefuses(t *testing.T) {
 		"two at once":       {map[string]string{"NOMAD_ADDR": "x", "ca.crt": "x"}, nil, []string{"key NOMAD_ADDR", "key ca.crt"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, err := OwnConnection(directory(t, c.files), environment(c.env))
+			conn, err := DefaultConfig(directory(t, c.files), environment(c.env))
 			if err == nil {
 				t.Fatalf("got %s", conn)
 			}
@@ -150,13 +155,13 @@ func TestOwnConnectionRefuses(t *testing.T) {
 			}
 		})
 	}
-	if conn, err := OwnConnection(filepath.Join(t.TempDir(), "absent"), environment(nil)); err != nil || conn.Address != "" {
+	if conn, err := DefaultConfig(filepath.Join(t.TempDir(), "absent"), environment(nil)); err != nil || conn.Address != "" {
 		t.Errorf("a Secret that comes later: %s, %v", conn, err)
 	}
 }
 
 // A Secret is exchanged as a whole while it is read: what is used is all of one, or all of the next.
-func TestOwnConnectionIsOfOneVersion(t *testing.T) {
+func TestDefaultConfigIsOfOneVersion(t *testing.T) {
 	dir := t.TempDir()
 	for _, v := range []string{"1", "2"} {
 		if err := os.Mkdir(filepath.Join(dir, ".."+v), 0o700); err != nil {
@@ -188,7 +193,7 @@ func TestOwnConnectionIsOfOneVersion(t *testing.T) {
 		}
 		return ""
 	}
-	conn, err := OwnConnection(dir, getenv)
+	conn, err := DefaultConfig(dir, getenv)
 	if err != nil || conn.Address != "http://nomad-2:4646" || conn.Token != "token-2" {
 		t.Errorf("got %s with %q, %v", conn, conn.Token, err)
 	}

@@ -1,4 +1,4 @@
-package nomad
+package nomadlink
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // The keys of a Secret with credentials. Other keys are left alone.
@@ -21,19 +22,19 @@ const (
 	secretClientKey  = corev1.TLSPrivateKeyKey
 )
 
-// Resolve says how to reach the Nomad cluster of a pool: what its spec and Secret say, and for the rest the
+// resolve says how to reach the Nomad cluster of a pool: what its spec and Secret say, and for the rest the
 // controller's own connection. The secret is the one that spec.credentialsSecretRef names; nil: there is none.
 //
 // The controller's own token, client certificate and server name are only used with the controller's own address. A
 // pool may name any address, and whoever may write a pool must not be able to have the controller's token sent there.
-func Resolve(defaults Connection, spec v1alpha1.NomadConnection, secret *corev1.Secret) (Connection, error) {
+func resolve(defaults Config, spec v1alpha1.NomadConnection, secret *corev1.Secret) (Config, error) {
 	if spec.CredentialsSecretRef != nil && secret == nil {
-		return Connection{}, fmt.Errorf("spec.nomad.credentialsSecretRef: Secret %q does not exist; create it in the pool's namespace with the key %q",
+		return Config{}, fmt.Errorf("spec.nomad.credentialsSecretRef: Secret %q does not exist; create it in the pool's namespace with the key %q",
 			spec.CredentialsSecretRef.Name, secretToken)
 	}
 	conn, err := inherit(defaults, spec)
 	if err != nil {
-		return Connection{}, err
+		return Config{}, err
 	}
 	if secret == nil {
 		return conn, nil
@@ -42,19 +43,19 @@ func Resolve(defaults Connection, spec v1alpha1.NomadConnection, secret *corev1.
 }
 
 // inherit takes from the controller's own connection what the spec leaves open.
-func inherit(defaults Connection, spec v1alpha1.NomadConnection) (Connection, error) {
+func inherit(defaults Config, spec v1alpha1.NomadConnection) (Config, error) {
 	if spec.Address == "" && defaults.Address == "" {
-		return Connection{}, fmt.Errorf("spec.nomad.address is not set, and the controller has no NOMAD_ADDR; set one of them, as in https://nomad.example.com:4646, the controller's in the Secret %s of its namespace", OwnSecret)
+		return Config{}, fmt.Errorf("spec.nomad.address is not set, and the controller has no NOMAD_ADDR; set one of them, as in https://nomad.example.com:4646, the controller's in the Secret %s of its namespace", DefaultsSecret)
 	}
 	address := defaults.Address
 	if spec.Address != "" {
 		var err error
 		if address, err = checkAddress("spec.nomad.address", spec.Address); err != nil {
-			return Connection{}, err
+			return Config{}, err
 		}
 	}
 	if address != defaults.Address {
-		return Connection{Address: address, Region: spec.Region, CACert: defaults.CACert, TokenIn: inNoSecret}, nil
+		return Config{Connection: nomad.Connection{Address: address, Region: spec.Region, CACert: defaults.CACert}, TokenIn: inNoSecret}, nil
 	}
 	conn := defaults
 	conn.Region = cmp.Or(spec.Region, defaults.Region)
@@ -62,7 +63,7 @@ func inherit(defaults Connection, spec v1alpha1.NomadConnection) (Connection, er
 }
 
 // withSecret puts the Secret's credentials in place of those that the connection has. Certificate and key go together.
-func withSecret(conn Connection, secret *corev1.Secret) (Connection, error) {
+func withSecret(conn Config, secret *corev1.Secret) (Config, error) {
 	key := func(name string) string {
 		return fmt.Sprintf("Secret %q, key %q", secret.Namespace+"/"+secret.Name, name)
 	}
@@ -73,7 +74,7 @@ func withSecret(conn Connection, secret *corev1.Secret) (Connection, error) {
 	if raw, ok := secret.Data[secretToken]; ok {
 		token, err := checkToken(key(secretToken), string(raw))
 		if err != nil {
-			return Connection{}, err
+			return Config{}, err
 		}
 		conn.Token, conn.TokenIn, found = token, "", true
 	}
@@ -86,12 +87,12 @@ func withSecret(conn Connection, secret *corev1.Secret) (Connection, error) {
 		conn.ClientCert, conn.ClientKey, found = cert, private, true
 	}
 	if !found {
-		return Connection{}, fmt.Errorf("credentials Secret %q has none of the keys %q, %q, %q and %q; add the one with the token at least",
+		return Config{}, fmt.Errorf("credentials Secret %q has none of the keys %q, %q, %q and %q; add the one with the token at least",
 			secret.Namespace+"/"+secret.Name, secretToken, secretCACert, secretClientCert, secretClientKey)
 	}
 	err := checkPEM(key(secretCACert), conn.CACert, key(secretClientCert), conn.ClientCert, key(secretClientKey), conn.ClientKey)
 	if err != nil {
-		return Connection{}, err
+		return Config{}, err
 	}
 	return conn, nil
 }

@@ -1,4 +1,4 @@
-package nomad
+package nomadlink
 
 import (
 	"errors"
@@ -7,20 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// OwnSecret is the Secret in the controller's namespace that config/manager mounts into the directory which OwnConnection reads.
-const OwnSecret = "nomad-harvester-nomad"
+// DefaultsSecret is the Secret in the controller's namespace that config/manager mounts into the directory which DefaultConfig reads.
+const DefaultsSecret = "nomad-harvester-nomad"
 
-// Where a token is to be put, in words that follow "into".
-const (
-	inSpec        = "the Secret that spec.nomad.credentialsSecretRef names"
-	inNoSecret    = "a Secret in the pool's namespace as the key token, and name that in spec.nomad.credentialsSecretRef"
-	inOwnSecret   = "the Secret " + OwnSecret + " in the controller's namespace as the key NOMAD_TOKEN"
-	inEnvironment = "the environment of the controller as NOMAD_TOKEN"
-)
-
-// OwnConnection reads the controller's own connection from the files of a directory, and what has no file there from the
+// DefaultConfig reads the controller's connection, the default of all pools, from the files of a directory, and what has no file there from the
 // environment. Variables and files have the names of the variables that Nomad's own programs read: NOMAD_ADDR, NOMAD_REGION,
 // NOMAD_TOKEN, NOMAD_TLS_SERVER_NAME, and NOMAD_CACERT, NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY, which hold the paths of other
 // files. Instead of these three the directory may have the files ca.crt, tls.crt and tls.key, in PEM. A file that is there counts
@@ -28,49 +22,49 @@ const (
 //
 // A directory that isn't there has no files: the Secret that is mounted there may come later. Empty: there is none. Without
 // NOMAD_ADDR the address stays empty, and each pool has to give its own. The errors name the file or variable, and the remedy.
-func OwnConnection(dir string, getenv func(string) string) (Connection, error) {
-	o := own{dir, getenv}
+func DefaultConfig(dir string, getenv func(string) string) (Config, error) {
+	d := defaults{dir, getenv}
 	for range 3 {
-		before := o.version()
-		conn, err := o.read()
-		if o.version() == before {
+		before := d.version()
+		conn, err := d.read()
+		if d.version() == before {
 			return conn, err
 		}
 	}
-	return Connection{}, fmt.Errorf("the files in %s change all the time; see who writes the Secret %s", dir, OwnSecret)
+	return Config{}, fmt.Errorf("the files in %s change all the time; see who writes the Secret %s", dir, DefaultsSecret)
 }
 
-type own struct {
+type defaults struct {
 	dir    string
 	getenv func(string) string
 }
 
 // version tells one content of a mounted Secret from the next, so that no mixture of two is used: kubelet puts all files of one
 // into a directory, and lets the link ..data point there (Kubernetes: pkg/volume/util/atomic_writer.go).
-func (o own) version() string {
-	if o.dir == "" {
+func (d defaults) version() string {
+	if d.dir == "" {
 		return ""
 	}
-	target, err := os.Readlink(filepath.Join(o.dir, "..data"))
+	target, err := os.Readlink(filepath.Join(d.dir, "..data"))
 	if err != nil {
 		return ""
 	}
 	return target
 }
 
-func (o own) read() (Connection, error) {
+func (d defaults) read() (Config, error) {
 	var (
-		conn Connection
+		conn Config
 		errs []error
 	)
 	value := func(name string) (string, string) {
-		v, field, err := o.value(name)
+		v, field, err := d.value(name)
 		errs = append(errs, err)
 		return v, field
 	}
 	address, field := value("NOMAD_ADDR")
 	if conn.AddressIn = field; field == "NOMAD_ADDR" {
-		conn.AddressIn = "the controller's NOMAD_ADDR"
+		conn.AddressIn = inDefaultAddress
 	}
 	if address != "" {
 		var err error
@@ -81,37 +75,37 @@ func (o own) read() (Connection, error) {
 	var err error
 	conn.Token, err = checkToken(field, token)
 	errs = append(errs, err)
-	if conn.TokenIn = inOwnSecret; o.dir == "" || token != "" && field == "NOMAD_TOKEN" {
+	if conn.TokenIn = inDefaultsSecret; d.dir == "" || token != "" && field == "NOMAD_TOKEN" {
 		conn.TokenIn = inEnvironment
 	}
 	conn.Region, _ = value("NOMAD_REGION")
 	conn.TLSServerName, _ = value("NOMAD_TLS_SERVER_NAME")
-	errs = append(errs, o.readTLS(&conn))
+	errs = append(errs, d.readTLS(&conn.Connection))
 	if err := errors.Join(errs...); err != nil {
-		return Connection{}, err
+		return Config{}, err
 	}
 	return conn, nil
 }
 
 // readTLS reads certificates and key. Those of the client go together: both are of the directory, or none.
-func (o own) readTLS(conn *Connection) error {
-	ca, caField, err := o.pem("ca.crt", "NOMAD_CACERT")
+func (d defaults) readTLS(conn *nomad.Connection) error {
+	ca, caField, err := d.pem("ca.crt", "NOMAD_CACERT")
 	if err != nil {
 		return err
 	}
-	cert, certField, found, err := o.file("tls.crt")
+	cert, certField, found, err := d.file("tls.crt")
 	if err != nil {
 		return err
 	}
-	key, keyField, alsoFound, err := o.file("tls.key")
+	key, keyField, alsoFound, err := d.file("tls.key")
 	if err != nil {
 		return err
 	}
 	if !found && !alsoFound {
-		if cert, certField, err = o.pem("", "NOMAD_CLIENT_CERT"); err != nil {
+		if cert, certField, err = d.pem("", "NOMAD_CLIENT_CERT"); err != nil {
 			return err
 		}
-		if key, keyField, err = o.pem("", "NOMAD_CLIENT_KEY"); err != nil {
+		if key, keyField, err = d.pem("", "NOMAD_CLIENT_KEY"); err != nil {
 			return err
 		}
 	}
@@ -120,14 +114,14 @@ func (o own) readTLS(conn *Connection) error {
 }
 
 // pem is the content of a file of the directory, or else of the file that the variable names.
-func (o own) pem(name, variable string) (content []byte, field string, err error) {
+func (d defaults) pem(name, variable string) (content []byte, field string, err error) {
 	if name != "" {
-		content, field, found, err := o.file(name)
+		content, field, found, err := d.file(name)
 		if found || err != nil {
 			return content, field, err
 		}
 	}
-	path, field, err := o.value(variable)
+	path, field, err := d.value(variable)
 	if path == "" || err != nil {
 		return nil, field, err
 	}
@@ -139,21 +133,21 @@ func (o own) pem(name, variable string) (content []byte, field string, err error
 }
 
 // value is that of a file or variable, without the white space around it that editors and `echo` leave.
-func (o own) value(name string) (value, field string, err error) {
-	content, field, found, err := o.file(name)
+func (d defaults) value(name string) (value, field string, err error) {
+	content, field, found, err := d.file(name)
 	if found || err != nil {
 		return strings.TrimSpace(string(content)), field, err
 	}
-	return o.getenv(name), name, nil
+	return d.getenv(name), name, nil
 }
 
 // file reads a file of the directory; field is what to call it.
-func (o own) file(name string) (content []byte, field string, found bool, err error) {
-	if o.dir == "" {
+func (d defaults) file(name string) (content []byte, field string, found bool, err error) {
+	if d.dir == "" {
 		return nil, name, false, nil
 	}
-	path := filepath.Join(o.dir, name)
-	field = fmt.Sprintf("key %s of the controller's own Secret %s (file %s)", name, OwnSecret, path)
+	path := filepath.Join(d.dir, name)
+	field = fmt.Sprintf("key %s of the controller's own Secret %s (file %s)", name, DefaultsSecret, path)
 	content, err = os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, field, false, nil

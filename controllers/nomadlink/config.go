@@ -1,0 +1,25 @@
+package nomadlink
+
+import "github.com/nomad-harvester/nomad-harvester/internal/nomad"
+
+// Config is how to reach a Nomad, and where that is written down. It prints itself without secrets, as the Connection does.
+type Config struct {
+	nomad.Connection
+	// AddressIn and TokenIn are where address and token were found, or are to be put, in words for the conditions; empty: in
+	// spec.nomad, and in the Secret that it names.
+	AddressIn, TokenIn string
+}
+
+// Where the address is, in words that follow "check that".
+const (
+	inSpecAddress    = "spec.nomad.address"
+	inDefaultAddress = "the controller's NOMAD_ADDR"
+)
+
+// Where a token is to be put, in words that follow "into".
+const (
+	inSpecSecret     = "the Secret that spec.nomad.credentialsSecretRef names"
+	inNoSecret       = "a Secret in the pool's namespace as the key token, and name that in spec.nomad.credentialsSecretRef"
+	inDefaultsSecret = "the Secret " + DefaultsSecret + " in the controller's namespace as the key NOMAD_TOKEN"
+	inEnvironment    = "the environment of the controller as NOMAD_TOKEN"
+)

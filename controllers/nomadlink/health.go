@@ -1,0 +1,52 @@
+package nomadlink
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// judge says if what is seen of Nomad may be acted upon, and why, as the conditions have it.
+func judge(c Config, v nomad.View, now time.Time) (known bool, reason, message string) {
+	switch {
+	case v.Health.State == "" && v.Taken.IsZero():
+		return false, v1alpha1.ReasonUnknown, "Nomad has not been asked yet."
+	case v.Health.OK() && now.Sub(v.Taken) > ViewLimit:
+		return false, v1alpha1.ReasonUnreachable, "The last answer of Nomad is too old to act upon."
+	}
+	reason, message = explain(c, v.Health)
+	return v.Health.OK(), reason, message
+}
+
+// explain puts a health into words, and sends whoever reads them to the place where it can be mended.
+func explain(c Config, h nomad.Health) (reason, message string) {
+	switch h.State {
+	case nomad.HealthReachable:
+		return v1alpha1.ReasonReachable, "Nomad answers, and the token may see and do what it must."
+	case nomad.HealthNoConnection:
+		return v1alpha1.ReasonCredentials, h.Cause + "; correct spec.nomad, the Secret that it names, or the controller's own Secret " + DefaultsSecret
+	case nomad.HealthUnreachable:
+		return v1alpha1.ReasonUnreachable, fmt.Sprintf(
+			"Nomad at %s can't be asked: %s; check that %s is right and that the controller can reach it. Nothing is drained or deleted meanwhile",
+			c.Address, h.Cause, cmp.Or(c.AddressIn, inSpecAddress))
+	case nomad.HealthTokenRefused:
+		return v1alpha1.ReasonCredentials, fmt.Sprintf(
+			"Nomad at %s refuses the token: %s; put the secret ID of a valid token into %s, with the policy: %s",
+			c.Address, h.Cause, cmp.Or(c.TokenIn, inSpecSecret), nomad.PolicyNeeded)
+	case nomad.HealthTokenUnverifiable:
+		return v1alpha1.ReasonTokenLacksReadJob, fmt.Sprintf("Nomad at %s does not show what the token grants (%s), "+
+			"so it is unknown if the token sees every allocation; use a token that may read its own policies, with the policy: %s",
+			c.Address, h.Cause, nomad.PolicyNeeded)
+	case nomad.HealthTokenLacksReadJob:
+		return v1alpha1.ReasonTokenLacksReadJob, fmt.Sprintf("the token for Nomad at %s does not see the allocations of every namespace, "+
+			"and busy nodes would look empty; have the token's policies grant: %s", c.Address, h.Lacks)
+	case nomad.HealthTokenLacksNodeWrite:
+		return v1alpha1.ReasonTokenLacksNodeWrite, fmt.Sprintf(
+			"the token for Nomad at %s may not drain nodes; have the token's policies grant: %s", c.Address, h.Lacks)
+	case nomad.HealthUnknown:
+	}
+	return v1alpha1.ReasonUnknown, fmt.Sprintf("Nomad at %s has not answered yet", c.Address)
+}

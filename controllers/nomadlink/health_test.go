@@ -1,0 +1,93 @@
+package nomadlink
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// Every state of Nomad has its reason and its words, which people look for, and which send them to the place where the mistake can
+// be mended.
+func TestWordsForHealth(t *testing.T) {
+	const (
+		all     = `node { policy = "write" } namespace "*" { capabilities = ["read-job"] }`
+		readJob = `namespace "*" { capabilities = ["read-job"] } namespace "prod" { capabilities = ["read-job"] }`
+	)
+	own := Config{Connection: nomad.Connection{Address: "https://own:4646", Token: "own"}, AddressIn: inDefaultAddress, TokenIn: inDefaultsSecret}
+	at := func(spec v1alpha1.NomadConnection, data map[string]string) Config {
+		c, err := resolve(own, spec, nil)
+		if data != nil {
+			c, err = resolve(own, spec, secretWith(data))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	other := v1alpha1.NomadConnection{Address: "https://other:4646"}
+	theirs := map[string]string{"token": "theirs"}
+	away := nomad.Health{State: nomad.HealthUnreachable, Cause: "connection refused"}
+	refused := nomad.Health{State: nomad.HealthTokenRefused, Cause: "403 Permission denied"}
+	for name, c := range map[string]struct {
+		config          Config
+		health          nomad.Health
+		reason, message string
+	}{
+		"fine":             {own, nomad.Health{State: nomad.HealthReachable}, "Reachable", `Nomad answers, and the token may see and do what it must.`},
+		"nothing heard":    {own, nomad.Health{State: nomad.HealthUnknown}, "Unknown", `Nomad at https://own:4646 has not answered yet`},
+		"broken":           {own, nomad.Health{State: nomad.HealthNoConnection, Cause: "connection to Nomad at https://own:4646: Error appending CA: Couldn't parse PEM"}, "CredentialsInvalid", `connection to Nomad at https://own:4646: Error appending CA: Couldn't parse PEM; correct spec.nomad, the Secret that it names, or the controller's own Secret nomad-harvester-nomad`},
+		"away":             {own, away, "Unreachable", `Nomad at https://own:4646 can't be asked: connection refused; check that the controller's NOMAD_ADDR is right and that the controller can reach it. Nothing is drained or deleted meanwhile`},
+		"another is away":  {at(other, theirs), away, "Unreachable", `Nomad at https://other:4646 can't be asked: connection refused; check that spec.nomad.address is right and that the controller can reach it. Nothing is drained or deleted meanwhile`},
+		"own refuses":      {own, refused, "CredentialsInvalid", `Nomad at https://own:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the Secret nomad-harvester-nomad in the controller's namespace as the key NOMAD_TOKEN, with the policy: ` + all},
+		"by environment":   {Config{Connection: own.Connection, TokenIn: inEnvironment}, refused, "CredentialsInvalid", `Nomad at https://own:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the environment of the controller as NOMAD_TOKEN, with the policy: ` + all},
+		"refuses theirs":   {at(v1alpha1.NomadConnection{}, theirs), refused, "CredentialsInvalid", `Nomad at https://own:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names, with the policy: ` + all},
+		"another refuses":  {at(other, theirs), refused, "CredentialsInvalid", `Nomad at https://other:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names, with the policy: ` + all},
+		"no token at all":  {at(other, nil), refused, "CredentialsInvalid", `Nomad at https://other:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into a Secret in the pool's namespace as the key token, and name that in spec.nomad.credentialsSecretRef, with the policy: ` + all},
+		"can't be told":    {own, nomad.Health{State: nomad.HealthTokenUnverifiable, Cause: `policy "p": 403 Permission denied`}, "TokenLacksReadJob", `Nomad at https://own:4646 does not show what the token grants (policy "p": 403 Permission denied), so it is unknown if the token sees every allocation; use a token that may read its own policies, with the policy: ` + all},
+		"lacks read-job":   {own, nomad.Health{State: nomad.HealthTokenLacksReadJob, Lacks: readJob}, "TokenLacksReadJob", `the token for Nomad at https://own:4646 does not see the allocations of every namespace, and busy nodes would look empty; have the token's policies grant: ` + readJob},
+		"lacks node:write": {own, nomad.Health{State: nomad.HealthTokenLacksNodeWrite, Lacks: `node { policy = "write" }`}, "TokenLacksNodeWrite", `the token for Nomad at https://own:4646 may not drain nodes; have the token's policies grant: node { policy = "write" }`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			known, reason, message := judge(c.config, nomad.View{Taken: now, Health: c.health}, now)
+			if known != (c.reason == v1alpha1.ReasonReachable) || reason != c.reason || message != c.message {
+				t.Errorf("got %t, %s,\n%s\nwant %s,\n%s", known, reason, message, c.reason, c.message)
+			}
+		})
+	}
+}
+
+func TestJudgeTakesOldAnswersForUnknown(t *testing.T) {
+	fine := nomad.Health{State: nomad.HealthReachable}
+	for name, c := range map[string]struct {
+		view            nomad.View
+		known           bool
+		reason, message string
+	}{
+		"never asked": {nomad.View{}, false, v1alpha1.ReasonUnknown, "Nomad has not been asked yet."},
+		"fresh":       {nomad.View{Taken: now.Add(-ViewLimit), Health: fine}, true, v1alpha1.ReasonReachable, "Nomad answers, and the token may see and do what it must."},
+		"old":         {nomad.View{Taken: now.Add(-ViewLimit - time.Nanosecond), Health: fine}, false, v1alpha1.ReasonUnreachable, "The last answer of Nomad is too old to act upon."},
+		"old, and not whole": {nomad.View{Taken: now.Add(-time.Hour), Health: nomad.Health{State: nomad.HealthTokenLacksNodeWrite}}, false, v1alpha1.ReasonTokenLacksNodeWrite,
+			"the token for Nomad at  may not drain nodes; have the token's policies grant: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			known, reason, message := judge(Config{}, c.view, now)
+			if known != c.known || reason != c.reason || message != c.message {
+				t.Errorf("got %v, %s, %q", known, reason, message)
+			}
+		})
+	}
+}
+
+// What Nomad's client and the API call alike, but each for itself.
+func TestWordsOfNomadAreTheAPIs(t *testing.T) {
+	for of, is := range map[string]string{
+		v1alpha1.MetaPoolUID: nomad.MetaPoolUID, v1alpha1.MetaPool: nomad.MetaPool, v1alpha1.MetaNode: nomad.MetaMember,
+		string(v1alpha1.DrainForce): string(nomad.TimeoutForce), string(v1alpha1.DrainRetain): string(nomad.TimeoutRetain),
+	} {
+		if of != is {
+			t.Errorf("%q is %q to Nomad's client", of, is)
+		}
+	}
+}

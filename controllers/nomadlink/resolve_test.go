@@ -1,0 +1,131 @@
+package nomadlink
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+const secretWord = "5ecre7-7oken"
+
+// same is true for what leads to the same Nomad in the same way, in the same words. No bytes are as good as empty ones.
+func same(a, b Config) bool {
+	fields := func(c Config) [9]string {
+		return [9]string{c.Address, c.Region, c.Token, string(c.CACert), string(c.ClientCert), string(c.ClientKey), c.TLSServerName, c.AddressIn, c.TokenIn}
+	}
+	return fields(a) == fields(b)
+}
+
+// TestConfigNeverPrintsSecrets: words beside a connection mustn't undo its own care.
+func TestConfigNeverPrintsSecrets(t *testing.T) {
+	c := Config{Connection: nomad.Connection{Address: "http://n:4646", Token: secretWord}, TokenIn: inNoSecret}
+	encoded, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{string(encoded), fmt.Sprintf("%v %+v %#v %x %d %s", c, c, c, c, c, c), fmt.Sprintf("%+v", &c), fmt.Sprint(c.MarshalLog())} {
+		if strings.Contains(text, secretWord) || strings.Contains(text, fmt.Sprintf("%x", secretWord)) || strings.Contains(text, "53 101") {
+			t.Errorf("a secret is in %q", text)
+		}
+	}
+}
+
+func secretWith(data map[string]string) *corev1.Secret {
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "creds"}, Data: map[string][]byte{}}
+	for k, v := range data {
+		s.Data[k] = []byte(v)
+	}
+	return s
+}
+
+func TestResolve(t *testing.T) {
+	defaults := Config{Connection: nomad.Connection{Address: "https://own:4646", Region: "eu", Token: "own", TLSServerName: "server.eu.nomad"}, TokenIn: inDefaultsSecret}
+	for name, tc := range map[string]struct {
+		spec   v1alpha1.NomadConnection
+		secret *corev1.Secret
+		want   Config
+	}{
+		"nothing given": {want: defaults},
+		"own address spelled out": {
+			spec: v1alpha1.NomadConnection{Address: "https://own:4646/"},
+			want: defaults,
+		},
+		"other region": {
+			spec: v1alpha1.NomadConnection{Region: "us"},
+			want: Config{Connection: nomad.Connection{Address: "https://own:4646", Region: "us", Token: "own", TLSServerName: "server.eu.nomad"}, TokenIn: inDefaultsSecret},
+		},
+		"own credentials stay at the own address": {
+			spec: v1alpha1.NomadConnection{Address: "https://other:4646"},
+			want: Config{Connection: nomad.Connection{Address: "https://other:4646"}, TokenIn: inNoSecret},
+		},
+		"token of the Secret": {
+			spec:   v1alpha1.NomadConnection{Address: "https://other:4646"},
+			secret: secretWith(map[string]string{"token": "theirs\n", "unrelated": "x"}),
+			want:   Config{Connection: nomad.Connection{Address: "https://other:4646", Token: "theirs"}},
+		},
+		"a CA alone in the Secret": {
+			spec:   v1alpha1.NomadConnection{Address: "https://other:4646"},
+			secret: secretWith(map[string]string{"ca.crt": ""}),
+			want:   Config{Connection: nomad.Connection{Address: "https://other:4646"}},
+		},
+		"token of the Secret at the own address": {
+			secret: secretWith(map[string]string{"token": "theirs"}),
+			want:   Config{Connection: nomad.Connection{Address: "https://own:4646", Region: "eu", Token: "theirs", TLSServerName: "server.eu.nomad"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := resolve(defaults, tc.spec, tc.secret)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !same(got, tc.want) {
+				t.Errorf("got %s with token %q, want %s", got, got.Token, tc.want)
+			}
+		})
+	}
+}
+
+func TestResolveRefuses(t *testing.T) {
+	own := Config{Connection: nomad.Connection{Address: "https://own:4646"}}
+	for name, tc := range map[string]struct {
+		defaults Config
+		spec     v1alpha1.NomadConnection
+		secret   *corev1.Secret
+		want     []string
+	}{
+		"no address":   {want: []string{"spec.nomad.address", "NOMAD_ADDR"}},
+		"no URL":       {spec: v1alpha1.NomadConnection{Address: "nomad:4646"}, want: []string{"spec.nomad.address", `"nomad:4646"`, "https://host:port"}},
+		"path":         {spec: v1alpha1.NomadConnection{Address: "http://nomad:4646/v1"}, want: []string{`"http://nomad:4646/v1"`}},
+		"password":     {spec: v1alpha1.NomadConnection{Address: "http://u:" + secretWord + "@nomad:4646"}, want: []string{"ACL token"}},
+		"unparseable":  {spec: v1alpha1.NomadConnection{Address: "http://u:" + secretWord + "@no mad"}, want: []string{"spec.nomad.address"}},
+		"no Secret":    {defaults: own, spec: v1alpha1.NomadConnection{CredentialsSecretRef: &v1alpha1.SecretRef{Name: "creds"}}, want: []string{"credentialsSecretRef", `"creds"`, "create it"}},
+		"empty Secret": {defaults: own, secret: secretWith(map[string]string{"Token": secretWord}), want: []string{`"ns/creds"`, `"token"`, "tls.key"}},
+		"two tokens":   {defaults: own, secret: secretWith(map[string]string{"token": secretWord + "\nx"}), want: []string{`"ns/creds", key "token"`, "white space"}},
+		"bad CA":       {defaults: own, secret: secretWith(map[string]string{"ca.crt": "x"}), want: []string{`key "ca.crt"`, "PEM"}},
+		"no key":       {defaults: own, secret: secretWith(map[string]string{"tls.crt": "x"}), want: []string{`key "tls.key" is missing`}},
+		"no cert":      {defaults: own, secret: secretWith(map[string]string{"tls.key": secretWord}), want: []string{`key "tls.crt" is missing`}},
+		"bad pair":     {defaults: own, secret: secretWith(map[string]string{"tls.crt": "x", "tls.key": secretWord}), want: []string{"no usable pair"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := resolve(tc.defaults, tc.spec, tc.secret)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if strings.Contains(err.Error(), secretWord) {
+				t.Errorf("a secret is in %q", err)
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q lacks %q", err, want)
+				}
+			}
+		})
+	}
+}
