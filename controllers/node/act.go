@@ -170,10 +170,9 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 		}
 	}
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
-		kube.SetCondition(&st.Conditions, metav1.Condition{
-			Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: d.Drained.Reason, Message: d.Drained.Message, ObservedGeneration: s.node.Generation,
-			LastTransitionTime: metav1.NewTime(s.observed.Now),
-		})
+		c := d.Drained
+		c.Type, c.ObservedGeneration, c.LastTransitionTime = v1alpha1.NodeDrained, s.node.Generation, metav1.NewTime(s.observed.Now)
+		kube.SetCondition(&st.Conditions, c)
 	})
 	if err != nil {
 		return err

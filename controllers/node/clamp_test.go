@@ -3,6 +3,7 @@ package node
 import (
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -34,6 +35,6 @@ func TestMemberSaysInItsStatusWhatTheServerTakes(t *testing.T) {
 		kubetest.Fits(t, "what blocks", b, kube.MaxWord)
 	}
 	changed := &scope{node: s.node(t), observed: member.Observed{Now: now}}
-	setStatus(changed, member.Decision{Conditions: map[string]member.Condition{v1alpha1.NodeReady: {Status: "False", Reason: "R", Message: kubetest.Long}}})
+	setStatus(changed, member.Decision{Conditions: map[string]metav1.Condition{v1alpha1.NodeReady: {Status: "False", Reason: "R", Message: kubetest.Long}}})
 	kubetest.Fits(t, "a member's condition", record.Condition(changed.node, v1alpha1.NodeReady).Message, kube.MaxMessage)
 }

@@ -200,7 +200,7 @@ func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 	}
 	s.facts = facts
 	if ps := machine.Check(&s.node.Spec.Template, &s.node.Spec.Client, s.facts); len(ps) > 0 {
-		s.observed.Record.Problem = &member.Problem{Reason: ps[0].Reason, Message: ps[0].Message}
+		s.observed.Record.Problem = &ps[0]
 	}
 	return nil
 }

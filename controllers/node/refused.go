@@ -9,11 +9,12 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
 // problemOf is what a member's conditions say about an error; nil: it is tried again without a word.
-func problemOf(err error) *member.Problem {
+func problemOf(err error) *condition.Problem {
 	var p problemError
 	if errors.As(err, &p) {
 		return &p.Problem
@@ -29,7 +30,7 @@ func explain(o *member.Observed, step member.Step, err error) (refused bool) {
 	case err == nil, apierrors.IsConflict(err), errors.Is(err, context.Canceled):
 		return false
 	case p == nil && step.Making():
-		o.Record.Problem = &member.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "It is tried again all the while. The answer: " + steady(err)}
+		o.Record.Problem = &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "It is tried again all the while. The answer: " + steady(err)}
 		return false
 	case step.Removing():
 		o.Refused = p

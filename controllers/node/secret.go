@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -27,7 +28,7 @@ const (
 )
 
 // problemError is an error that doesn't go away by itself, and that the member's conditions tell of.
-type problemError struct{ member.Problem }
+type problemError struct{ condition.Problem }
 
 func (e problemError) Error() string { return e.Message }
 
@@ -118,7 +119,7 @@ func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, e
 }
 
 func noToken(why string) error {
-	return problemError{member.Problem{Reason: v1alpha1.ReasonIntroductionToken, Message: "Nomad gives no introduction token for the guest: " + why}}
+	return problemError{condition.Problem{Reason: v1alpha1.ReasonIntroductionToken, Message: "Nomad gives no introduction token for the guest: " + why}}
 }
 
 // observeSecret looks for the cloud-init Secret.

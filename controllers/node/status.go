@@ -29,10 +29,8 @@ func setStatus(s *scope, d member.Decision) {
 	st.UnhealthySince, st.Nomad.OnlySystemSince, st.VM.RoomSince = record.MetaTime(d.UnhealthySince), record.MetaTime(d.OnlySystemSince), record.MetaTime(d.RoomSince)
 	for _, t := range v1alpha1.NodeConditions {
 		c := d.Conditions[t]
-		kube.SetCondition(&st.Conditions, metav1.Condition{
-			Type: t, Status: metav1.ConditionStatus(c.Status), Reason: c.Reason, Message: c.Message,
-			ObservedGeneration: s.node.Generation, LastTransitionTime: metav1.NewTime(o.Now),
-		})
+		c.Type, c.ObservedGeneration, c.LastTransitionTime = t, s.node.Generation, metav1.NewTime(o.Now)
+		kube.SetCondition(&st.Conditions, c)
 	}
 }
 

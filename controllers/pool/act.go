@@ -16,6 +16,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -130,7 +131,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope, n int) error {
 	}
 	r.Events.createFailed(s.pool, err)
 	if p := kube.Refusal(err); p != nil {
-		s.snapshot.CreateError = &pool.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: p.Message}
+		s.snapshot.CreateError = &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: p.Message}
 	}
 	return err
 }

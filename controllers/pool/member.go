@@ -6,6 +6,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
@@ -39,7 +40,7 @@ func memberFacts(n *v1alpha1.NomadNode, link nomadlink.Link, now time.Time) pool
 		m.Rescuable = rescuable(rec, v, found)
 	}
 	if c := record.Condition(n, v1alpha1.NodeVMReady); !m.Ready && inTheWay(c.Reason, rec.VMMade) {
-		m.Problem = &pool.Problem{Reason: c.Reason, Message: c.Message}
+		m.Problem = &condition.Problem{Reason: c.Reason, Message: c.Message}
 	}
 	m.Stuck = record.Condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonDeleteStuck
 	return m

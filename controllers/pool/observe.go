@@ -10,6 +10,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
@@ -23,7 +24,7 @@ type scope struct {
 	snapshot pool.Snapshot
 	scale    *v1alpha1.ScaleRecord // the last change of replicas
 	// unresolved says why the Harvester template that the pool names can't be used; empty: it names none, or it can.
-	unresolved []pool.Problem
+	unresolved []condition.Problem
 	// nextOrdinal numbers the next member to be made.
 	nextOrdinal int64
 }
@@ -111,9 +112,7 @@ func (r *Reconciler) observeTemplate(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range machine.Check(&s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient, facts) {
-		s.snapshot.Problems = append(s.snapshot.Problems, pool.Problem{Reason: p.Reason, Message: p.Message})
-	}
+	s.snapshot.Problems = machine.Check(&s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient, facts)
 	return nil
 }
 

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
-	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
 // templateRefresh is how often a pool with a Harvester template looks for another default version. Nothing is written for
@@ -31,14 +31,11 @@ func (r *Reconciler) resolveTemplate(ctx context.Context, s *scope) error {
 		return err
 	}
 	if problem != nil {
-		s.unresolved = []pool.Problem{{Reason: problem.Reason, Message: problem.Message}}
+		s.unresolved = []condition.Problem{*problem}
 		return nil
 	}
 	resolved, problems := machine.Resolve(own, version)
-	for _, p := range problems {
-		s.unresolved = append(s.unresolved, pool.Problem{Reason: p.Reason, Message: p.Message})
-	}
-	if len(problems) == 0 {
+	if s.unresolved = problems; len(problems) == 0 {
 		s.pool.Spec.Template = *resolved
 		s.snapshot.Revision = machine.Revision(resolved, &s.pool.Spec.Nomad.NomadClient, s.pool.Spec.Nomad.Region)
 	}

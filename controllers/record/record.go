@@ -46,10 +46,10 @@ func Of(n *v1alpha1.NomadNode) member.Record {
 	return rec
 }
 
-func said(n *v1alpha1.NomadNode) map[string]member.Condition {
-	out := map[string]member.Condition{}
+func said(n *v1alpha1.NomadNode) map[string]metav1.Condition {
+	out := map[string]metav1.Condition{}
 	for _, c := range n.Status.Conditions {
-		out[c.Type] = member.Condition{Status: string(c.Status), Reason: c.Reason, Message: c.Message}
+		out[c.Type] = metav1.Condition{Status: c.Status, Reason: c.Reason, Message: c.Message}
 	}
 	return out
 }

@@ -9,15 +9,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	cond "github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-// Problem is something in a template with which no member can be made or would start.
-type Problem struct {
-	// Reason is one of the API's reasons for TemplateValid.
-	Reason string
-	// Message names the field, what is wrong with it, and what to do.
-	Message string
-}
+// Problem is something in a template with which no member can be made or would start. The reason is one of those of TemplateValid.
+type Problem = cond.Problem
 
 // Check finds what in a template and a client's configuration can't work. Harvester's admission accepts most of it: a VM with a missing image, Secret
 // or storage class starts for ever, with no condition that says why. The order of problems is the template's,

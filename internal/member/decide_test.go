@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
@@ -31,7 +32,7 @@ func TestMemberIsMadeInOrder(t *testing.T) {
 
 func TestProblemHoldsCreationAndIsLookedAtAgain(t *testing.T) {
 	problem := func(o *member.Observed) {
-		o.Record.Problem = &member.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "Image is at 30 %."}
+		o.Record.Problem = &condition.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "Image is at 30 %."}
 	}
 	runSteps(t, []stepCase{
 		{name: "before the claims", o: fresh(problem), step: member.Wait, wake: 15 * time.Second},

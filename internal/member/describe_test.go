@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
@@ -62,7 +63,7 @@ func runConditions(t *testing.T, kind string, cases []conditionCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			got := member.Decide(c.o).Conditions[kind]
-			if got.Status != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
+			if string(got.Status) != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
 				t.Errorf("%s is %+v, want %s %s saying %q", kind, got, c.status, c.reason, c.says)
 			}
 		})
@@ -71,7 +72,7 @@ func runConditions(t *testing.T, kind string, cases []conditionCase) {
 
 func TestVMReady(t *testing.T) {
 	problem := func(o *member.Observed) {
-		o.Record.Problem = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "admission webhook said no"}
+		o.Record.Problem = &condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "admission webhook said no"}
 	}
 	stuck := func(o *member.Observed) {
 		vmDeleting(o)
@@ -108,7 +109,7 @@ func TestVMReady(t *testing.T) {
 		{"claims are stuck", removing(noVM, notInNomad, terminating(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck, "data, root; finalizers: kubernetes.io/pvc-protection. See"},
 		{"held by a quota, word for word", removing(vmDeleting, noInstance, held), "False", v1alpha1.ReasonDeleteStuck, "raise the quota. The refusal: cpu insufficient resources due to resource quota"},
 		{"held by something else", removing(vmDeleting, noInstance, held, func(o *member.Observed) {
-			o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "no such network"}
+			o.VM.Held = &condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "no such network"}
 		}), "False", v1alpha1.ReasonDeleteStuck, "Remove what it objects to; it is tried again all the while. The refusal: no such network"},
 	})
 }

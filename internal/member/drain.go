@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 const (
@@ -286,7 +287,7 @@ func WaitedFor(live []Allocation, p v1alpha1.DrainPolicy) []Allocation {
 }
 
 func markDrained(unchecked bool, reason, message string) Decision {
-	return Decision{Step: MarkDrained, Unchecked: unchecked, Drained: yes(reason, message)}
+	return Decision{Step: MarkDrained, Unchecked: unchecked, Drained: condition.True(reason, message)}
 }
 
 func positive(d time.Duration) time.Duration {

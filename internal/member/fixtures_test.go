@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
@@ -106,7 +107,7 @@ func vmDeleting(o *member.Observed) {
 }
 func halted(o *member.Observed) { o.VM.Halted = true }
 func refused(o *member.Observed) {
-	o.Refused = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "may not delete virtualmachines"}
+	o.Refused = &condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "may not delete virtualmachines"}
 }
 func vmOnlyGone(o *member.Observed) { o.VM = member.VM{} }
 
@@ -125,7 +126,7 @@ func terminating(d time.Duration) change {
 }
 
 func held(o *member.Observed) {
-	o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "cpu insufficient resources due to resource quota"}
+	o.VM.Held = &condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "cpu insufficient resources due to resource quota"}
 }
 
 // leaves gives the reason for which an ordered member leaves.

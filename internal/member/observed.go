@@ -5,7 +5,10 @@ package member
 import (
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // Observed is everything that is known of one member at one moment.
@@ -28,7 +31,7 @@ type Observed struct {
 	// Nomad is the member's Nomad node.
 	Nomad Nomad
 	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not.
-	Refused *Problem
+	Refused *condition.Problem
 	// PurgePatience bounds how long the removal of a drained member waits for a Nomad that can't be asked. Nomad forgets a
 	// node that is down by itself, after node_gc_threshold.
 	PurgePatience time.Duration
@@ -65,7 +68,7 @@ type Record struct {
 	// OnlySystemSince is what was last written of it; zero: nothing.
 	OnlySystemSince time.Time
 	// Said are the conditions as they were last written.
-	Said map[string]Condition
+	Said map[string]metav1.Condition
 	// CordonedFor is the intent for which the node was made ineligible; empty: none.
 	CordonedFor string
 	// Kicked is the intent whose stalled drain was sent a second time; empty: none.
@@ -77,11 +80,8 @@ type Record struct {
 	// Purge says if the Nomad node is to be removed from Nomad.
 	Purge bool
 	// Problem is why the member can't be rendered or made now; nil: it can.
-	Problem *Problem
+	Problem *condition.Problem
 }
-
-// Problem is a reason and a message for a condition.
-type Problem struct{ Reason, Message string }
 
 // VM is what was seen of the VM of the member's name.
 type VM struct {
@@ -106,7 +106,7 @@ type VM struct {
 	Failure string
 	// Held is why admission refuses every change of a deleted VM, in its words, and with it the removal of finalizers; nil: it
 	// doesn't. Only observed while LooksHeld.
-	Held *Problem
+	Held *condition.Problem
 	// RemovalListed is true when the VM names its claims to be removed with it.
 	RemovalListed bool
 }

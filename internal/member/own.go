@@ -3,7 +3,10 @@ package member
 import (
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // Named is what a Nomad node says that it is.
@@ -43,7 +46,7 @@ func (o Observed) ordered() bool {
 func Unmade(o Observed) bool { return !o.Record.VMMade && !o.VM.Exists && !o.Instance.Exists }
 
 // taken says what becomes of a member whose ID is another's in Nomad.
-func taken(o Observed) Condition {
+func taken(o Observed) metav1.Condition {
 	what := fmt.Sprintf("A Nomad node of this member's ID exists that isn't the member's: %s. Nothing is done to it. ", o.Nomad.Foreign)
 	switch {
 	case o.Record.Drained:
@@ -54,7 +57,7 @@ func taken(o Observed) Condition {
 	default:
 		what += "The member's VM goes at the drain deadline."
 	}
-	return no(v1alpha1.ReasonNodeIDTaken, what)
+	return condition.False(v1alpha1.ReasonNodeIDTaken, what)
 }
 
 // drainNobody ends the drain of a member whose guest runs and whose ID is another's in Nomad: what runs on the guest, if it is that node

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
@@ -45,7 +46,7 @@ func anyRecord(t *rapid.T) member.Record {
 		r.DrainedAt, r.DrainedReason = anyTime(t, "drained at"), rapid.SampledFrom([]string{v1alpha1.ReasonEmpty, v1alpha1.ReasonDeadline}).Draw(t, "drained for")
 	}
 	if flag(t, "problem") {
-		r.Problem = &member.Problem{Reason: v1alpha1.ReasonImageNotFound, Message: "No such image."}
+		r.Problem = &condition.Problem{Reason: v1alpha1.ReasonImageNotFound, Message: "No such image."}
 	}
 	return r
 }
@@ -203,7 +204,7 @@ func TestDecisionsAreComplete(t *testing.T) {
 		}
 		for _, kind := range v1alpha1.NodeConditions {
 			c := d.Conditions[kind]
-			if !slices.Contains([]string{"True", "False", "Unknown"}, c.Status) || c.Reason == "" {
+			if !slices.Contains([]metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown}, c.Status) || c.Reason == "" {
 				t.Errorf("%s is %+v, which isn't a condition", kind, c)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
@@ -31,7 +32,7 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 		{name: "held by a quota, and its instance with it", o: removing(listed, vmDeleting, ended, held), step: member.HaltVM},
 		{name: "its instance has ended a moment ago", o: removing(listed, vmDeleting, ended, later(-7*time.Second)), step: member.Wait, wake: 2 * time.Second},
 		{name: "halted, and held all the same", o: removing(listed, vmDeleting, noInstance, held, halted), step: member.Wait, wake: 15 * time.Second},
-		{name: "held by something that halting doesn't help", o: removing(listed, vmDeleting, noInstance, func(o *member.Observed) { o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied} }), step: member.Wait, wake: 15 * time.Second},
+		{name: "held by something that halting doesn't help", o: removing(listed, vmDeleting, noInstance, func(o *member.Observed) { o.VM.Held = &condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied} }), step: member.Wait, wake: 15 * time.Second},
 		{name: "VM gone, guest may still run", o: removing(vmOnlyGone, going(time.Second)), step: member.Wait, wake: time.Second},
 		{name: "VM gone, guest may run for long", o: removing(vmOnlyGone, going(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "VM gone, its instance left to itself", o: removing(vmOnlyGone), step: member.Wait, wake: 15 * time.Second},

@@ -3,7 +3,10 @@ package member
 import (
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 const (
@@ -15,17 +18,17 @@ const (
 )
 
 // lacksRoom says why a VM doesn't run that can't be blamed for it; false: it runs, or something else is the matter.
-func lacksRoom(o Observed) (Condition, bool) {
+func lacksRoom(o Observed) (metav1.Condition, bool) {
 	switch {
 	case !o.VM.Ours || o.VM.Deleting || o.Instance.Running:
-		return Condition{}, false
+		return metav1.Condition{}, false
 	case o.VM.AboveQuota != "":
 		// Harvester takes its word back when the VM runs.
-		return no(v1alpha1.ReasonVMAboveQuota, "Harvester keeps the VM halted, because the namespace's quota has no room for it: "+o.VM.AboveQuota+". Raise the quota or remove what uses it up"+thenStarted(o.Record)), true
+		return condition.False(v1alpha1.ReasonVMAboveQuota, "Harvester keeps the VM halted, because the namespace's quota has no room for it: "+o.VM.AboveQuota+". Raise the quota or remove what uses it up"+thenStarted(o.Record)), true
 	case o.Instance.Unschedulable != "" && !o.Now.Before(o.Instance.UnschedulableSince.Add(roomPatience)):
-		return no(v1alpha1.ReasonVMUnschedulable, "No host can take the VM: "+o.Instance.Unschedulable+" Make room, add a host, or ask for less in spec.template; the VM starts by itself when it fits."), true
+		return condition.False(v1alpha1.ReasonVMUnschedulable, "No host can take the VM: "+o.Instance.Unschedulable+" Make room, add a host, or ask for less in spec.template; the VM starts by itself when it fits."), true
 	default:
-		return Condition{}, false
+		return metav1.Condition{}, false
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
@@ -23,7 +25,7 @@ func unschedulable(d time.Duration) change {
 // said is when VMReady was last said to have a reason.
 func said(reason string) change {
 	return func(o *member.Observed) {
-		o.Record.Said = map[string]member.Condition{v1alpha1.NodeVMReady: {Status: "False", Reason: reason}}
+		o.Record.Said = map[string]metav1.Condition{v1alpha1.NodeVMReady: {Status: "False", Reason: reason}}
 	}
 }
 

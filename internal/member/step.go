@@ -3,6 +3,8 @@ package member
 import (
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
@@ -55,17 +57,6 @@ const (
 	Release Step = "Release"
 )
 
-// Condition is the state of a condition.
-type Condition struct {
-	// Status is True, False or Unknown.
-	Status          string
-	Reason, Message string
-}
-
-func yes(reason, message string) Condition     { return Condition{"True", reason, message} }
-func no(reason, message string) Condition      { return Condition{"False", reason, message} }
-func unknown(reason, message string) Condition { return Condition{"Unknown", reason, message} }
-
 // Decision is what to do with a member, and what to say about it.
 type Decision struct {
 	Step Step
@@ -74,7 +65,7 @@ type Decision struct {
 	// Unchecked tells MarkDrained not to ask Nomad: nothing runs, or the deadline has passed.
 	Unchecked bool
 	// Drained is the condition to write with MarkDrained.
-	Drained Condition
+	Drained metav1.Condition
 	// Late is true if the member is taken for drained, or its node is left in Nomad, because Nomad couldn't be asked in time.
 	Late bool
 	// Wake is when to look again at the latest; 0: only when something changes.
@@ -89,5 +80,5 @@ type Decision struct {
 	OnlySystemSince time.Time
 	// Phase and Conditions describe the member.
 	Phase      v1alpha1.NodePhase
-	Conditions map[string]Condition
+	Conditions map[string]metav1.Condition
 }

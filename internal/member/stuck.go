@@ -6,7 +6,10 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 const (
@@ -17,7 +20,7 @@ const (
 )
 
 // stuck says what keeps a member's removal from getting on; false: nothing does, or it isn't known yet.
-func stuck(o Observed) (Condition, bool) {
+func stuck(o Observed) (metav1.Condition, bool) {
 	says := ""
 	switch {
 	case o.Refused != nil:
@@ -31,7 +34,7 @@ func stuck(o Observed) (Condition, bool) {
 	default:
 		says = stuckClaims(o)
 	}
-	return no(v1alpha1.ReasonDeleteStuck, says), says != ""
+	return condition.False(v1alpha1.ReasonDeleteStuck, says), says != ""
 }
 
 func stuckVM(o Observed) string {

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -49,21 +50,21 @@ func deleteNext(m *pool.Member) { m.DeleteNext = true }
 
 func refused(m *pool.Member) {
 	pending(m)
-	m.Problem = &pool.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "webhook said no"}
+	m.Problem = &condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "webhook said no"}
 }
 
 // lacks is a member without a VM, for a reason that isn't its template's.
 func lacks(reason string) memberChange {
 	return func(m *pool.Member) {
 		pending(m)
-		m.Problem = &pool.Problem{Reason: reason, Message: "in the server's words"}
+		m.Problem = &condition.Problem{Reason: reason, Message: "in the server's words"}
 	}
 }
 
 // noRoom is a member whose VM can't run for lack of room.
 func noRoom(m *pool.Member) {
 	joining(m)
-	m.Problem = &pool.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "0/3 nodes are available"}
+	m.Problem = &condition.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "0/3 nodes are available"}
 }
 
 // leaving was ordered to leave so long ago.
@@ -102,7 +103,7 @@ func ptr[T any](v T) *T { return &v }
 
 func window(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
 
-func reason(p *pool.Problem) string {
+func reason(p *condition.Problem) string {
 	if p == nil {
 		return ""
 	}

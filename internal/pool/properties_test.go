@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -46,12 +47,12 @@ func anyMember(t *rapid.T, name string) pool.Member {
 	m.Down = m.Joined && !m.Ready && flag(t, "down")
 	m.Returning = !m.Leaving && m.Joined && !m.Ready && flag(t, "returning")
 	if !m.VMMade && rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
-		m.Problem = &pool.Problem{Reason: rapid.SampledFrom([]string{
+		m.Problem = &condition.Problem{Reason: rapid.SampledFrom([]string{
 			v1alpha1.ReasonQuotaExceeded, v1alpha1.ReasonIntroductionToken, v1alpha1.ReasonCreateFailed, v1alpha1.ReasonVMNameTaken,
 		}).Draw(t, "its reason"), Message: "in the way"}
 	}
 	if m.VMMade && !m.Ready && rapid.IntRange(0, 5).Draw(t, "no room") == 0 {
-		m.Problem = &pool.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "no room"}
+		m.Problem = &condition.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "no room"}
 	}
 	return m
 }
@@ -82,7 +83,7 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 		s.ScaledUp = flag(t, "up")
 	}
 	if rapid.IntRange(0, 3).Draw(t, "problems") == 0 {
-		s.Problems = []pool.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}}
+		s.Problems = []condition.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}}
 	}
 	s.Rollout = v1alpha1.RolloutSpec{
 		Type:            rapid.SampledFrom([]v1alpha1.RolloutType{"", v1alpha1.RollingUpdate, v1alpha1.OnDelete}).Draw(t, "rollout"),
@@ -273,7 +274,7 @@ func TestPlansAreComplete(t *testing.T) {
 			t.Errorf("%d conditions, want %d", len(all), len(v1alpha1.PoolConditions))
 		}
 		for _, kind := range v1alpha1.PoolConditions {
-			if c := all[kind]; c.Reason == "" || c.Message == "" || c.True && c.Unknown {
+			if c := all[kind]; c.Reason == "" || c.Message == "" || c.Status == "" {
 				t.Errorf("%s is %+v, which isn't a condition", kind, c)
 			}
 		}
@@ -305,7 +306,7 @@ func TestPlansDontDependOnTheOrderOfMembers(t *testing.T) {
 		s := anySnapshot(t)
 		for i, m := range s.Members {
 			if m.Problem != nil {
-				s.Members[i].Problem = &pool.Problem{Reason: m.Problem.Reason, Message: m.Name + ": " + m.Problem.Message}
+				s.Members[i].Problem = &condition.Problem{Reason: m.Problem.Reason, Message: m.Name + ": " + m.Problem.Message}
 			}
 		}
 		want := pool.Decide(s)

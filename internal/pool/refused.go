@@ -1,6 +1,9 @@
 package pool
 
-import "github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+import (
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+)
 
 // ofTemplate are the reasons of a member's problem that lie in what its template says or names. The others lie elsewhere, such
 // as in a Nomad that gives no introduction token, or in hosts that are full.
@@ -18,7 +21,7 @@ func nameTaken(m Member) bool {
 
 // refused is what keeps an active member from being made, or from running; nil: nothing. Members come in any order, and what is
 // said of the pool must not change with it, so it is that of the first by name.
-func (s Snapshot) refused(of func(Member) bool) *Problem {
+func (s Snapshot) refused(of func(Member) bool) *condition.Problem {
 	var first *Member
 	for _, m := range s.active() {
 		if m.Problem != nil && of(m) && (first == nil || m.Name < first.Name) {

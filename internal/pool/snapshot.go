@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // Snapshot is everything that is known of a pool at one moment.
@@ -46,19 +47,16 @@ type Snapshot struct {
 	// NomadReason and NomadMessage say more about it, for the condition.
 	NomadReason, NomadMessage string
 	// Problems are what the pre-flight found wrong with the template.
-	Problems []Problem
+	Problems []condition.Problem
 	// Quota is what the namespace's quotas leave for new members; nil: they aren't in the way. Only observed when NeedsQuota.
 	Quota *Quota
 	// CreateError is how the last attempt to make a member failed; nil: it didn't.
-	CreateError *Problem
+	CreateError *condition.Problem
 	// Members are all NomadNodes of the pool, leaving ones included.
 	Members []Member
 	// Usage is what the members' Nomad nodes carry, by member name; nil: not asked. See NeedsUsage.
 	Usage map[string]Usage
 }
-
-// Problem is a reason and a message for a condition.
-type Problem struct{ Reason, Message string }
 
 // Member is one NomadNode.
 type Member struct {
@@ -106,7 +104,7 @@ type Member struct {
 	VMMade bool
 	// Problem is why the member's VM can't be made or, once it is made, can't begin to run for lack of room; nil: nothing is in
 	// its way.
-	Problem *Problem
+	Problem *condition.Problem
 	// Stuck is true for a member that leaves and whose VM doesn't go away, for whatever holds it.
 	Stuck bool
 	// DeleteNext and Protected are the annotations.

@@ -6,12 +6,14 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	nodectrl "github.com/nomad-harvester/nomad-harvester/controllers/node"
 	poolctrl "github.com/nomad-harvester/nomad-harvester/controllers/pool"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
@@ -122,7 +124,7 @@ func removalMutants() []Mutation {
 		decides("call a VM that stays gone", func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
 			d := decide(o)
 			if o.Record.Drained && o.VM.Ours && !o.VM.Deleting && d.Step == member.Wait {
-				d.Conditions[v1alpha1.NodeVMReady] = member.Condition{Status: "False", Reason: v1alpha1.ReasonDeleteStuck, Message: "The VM is gone, but its instance runs on without it."}
+				d.Conditions[v1alpha1.NodeVMReady] = metav1.Condition{Status: "False", Reason: v1alpha1.ReasonDeleteStuck, Message: "The VM is gone, but its instance runs on without it."}
 			}
 			return d
 		}),
@@ -202,7 +204,7 @@ func poolMutants() []Mutation {
 		}),
 		poolDecides("tell the time of the pool", func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
 			p := decide(s)
-			p.HoldIn = &pool.Problem{Reason: v1alpha1.ReasonPaused, Message: s.Now.Format(time.RFC3339)}
+			p.HoldIn = &condition.Problem{Reason: v1alpha1.ReasonPaused, Message: s.Now.Format(time.RFC3339)}
 			return p
 		}),
 	}
