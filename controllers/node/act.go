@@ -14,16 +14,13 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
-
-// removedClaimsAnnotation lists the claims that Harvester removes together with a VM.
-// Harvester: pkg/controller/master/virtualmachine/vm_controller.go.
-const removedClaimsAnnotation = "harvesterhci.io/removedPersistentVolumeClaims"
 
 // act takes a step. It returns true if anything may have changed.
 func (r *Reconciler) act(ctx context.Context, s *scope, d member.Decision) (bool, error) {
@@ -118,7 +115,7 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision) 
 		}
 		return err
 	}
-	s.vm, s.observed.VM = out.VM, vmFacts(s.node, out.VM)
+	s.vm, s.observed.VM = out.VM, nodestate.VMOf(s.node, out.VM)
 	r.Events.vmCreated(s.node)
 	return nil
 }
@@ -144,7 +141,7 @@ func (r *Reconciler) recordIntent(ctx context.Context, s *scope, d member.Decisi
 	}
 	id := r.NewID()
 	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
-		n.Spec.Drain = record.NewIntent(id, d.Reason, now, deadline)
+		n.Spec.Drain = nodestate.NewIntent(id, d.Reason, now, deadline)
 	})
 	if err == nil {
 		r.Events.leaving(s.node, d.Reason, s.observed.Instance.EvacuatedFrom)
@@ -163,7 +160,9 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 		if open(in, s.node.Spec.DrainPolicy) {
 			// The view says otherwise, and catches up in a moment; if it doesn't, Nomad mustn't be asked each moment. Until then
 			// the member is described by what the leader says.
-			setNodeFacts(&s.observed.Nomad, in.Node)
+			stop := s.observed.Nomad.StopTime
+			s.observed.Nomad = nomadlink.NodeOf(in.Node)
+			s.observed.Nomad.StopTime = stop
 			s.observed.Nomad.Live, s.observed.Nomad.LiveKnown = memberAllocations(in.Live), true
 			s.pause = disagreement
 			return nil
@@ -224,7 +223,7 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 	if after.Annotations == nil {
 		after.Annotations = map[string]string{}
 	}
-	after.Annotations[removedClaimsAnnotation] = strings.Join(s.node.Status.Claims, ",")
+	after.Annotations[nodestate.RemovedClaimsAnnotation] = strings.Join(s.node.Status.Claims, ",")
 	// A merge patch of this one key: a VM read through our types must never be written back whole.
 	err := r.Client.Patch(ctx, after, client.MergeFrom(before))
 	if kube.Refusal(err) != nil {
@@ -320,6 +319,6 @@ func (r *Reconciler) patchStatus(ctx context.Context, s *scope, change func(*v1a
 	if err != nil {
 		return err
 	}
-	s.node, s.observed.Record = after, record.Of(after)
+	s.node, s.observed.Record = after, nodestate.Of(after)
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // problemOf is what a member's conditions say about an error; nil: it is tried again without a word.
@@ -25,7 +26,7 @@ func problemOf(err error) *condition.Problem {
 // explain notes what the member's conditions say of a step that failed. It returns true for what a retry doesn't mend by itself:
 // that is no error of ours, and is tried again later. Whatever else keeps a VM from being made is said as well, and tried again
 // soon; but not that somebody else wrote, or that the controller ends.
-func explain(o *member.Observed, step member.Step, err error) (refused bool) {
+func explain(o *nodestate.State, step member.Step, err error) (refused bool) {
 	switch p := problemOf(err); {
 	case err == nil, apierrors.IsConflict(err), errors.Is(err, context.Canceled):
 		return false

@@ -7,8 +7,8 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 const maxBlocking = 5
@@ -26,7 +26,7 @@ func setStatus(s *scope, d member.Decision) {
 	if st.JoinedTime == nil && o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
 		st.JoinedTime = &metav1.Time{Time: o.Now.Truncate(time.Second)}
 	}
-	st.UnhealthySince, st.Nomad.OnlySystemSince, st.VM.RoomSince = record.MetaTime(d.UnhealthySince), record.MetaTime(d.OnlySystemSince), record.MetaTime(d.RoomSince)
+	st.UnhealthySince, st.Nomad.OnlySystemSince, st.VM.RoomSince = nodestate.MetaTime(d.UnhealthySince), nodestate.MetaTime(d.OnlySystemSince), nodestate.MetaTime(d.RoomSince)
 	for _, t := range v1alpha1.NodeConditions {
 		c := d.Conditions[t]
 		c.Type, c.ObservedGeneration, c.LastTransitionTime = t, s.node.Generation, metav1.NewTime(o.Now)

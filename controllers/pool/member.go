@@ -5,31 +5,30 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
-	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
 // memberFacts is what a pool knows of one of its members.
 func memberFacts(n *v1alpha1.NomadNode, link nomadlink.Link, now time.Time) pool.Member {
-	rec := record.Of(n)
+	rec := nodestate.Of(n)
 	m := pool.Member{
 		Name: n.Name, Host: n.Status.VM.Host, Revision: n.Spec.Revision, Created: n.CreationTimestamp.Time,
 		Leaving: rec.Leaving(), Joined: rec.Joined, VMMade: rec.VMMade,
-		JoinExpired: member.JoinExpired(rec, now), JoinDeadline: member.JoinDeadline(rec),
-		JoinedAt: record.TimeOf(n.Status.JoinedTime), UnhealthySince: record.TimeOf(n.Status.UnhealthySince),
-		Halted: record.Condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonVMStopped,
+		JoinExpired: rec.JoinExpired(now), JoinDeadline: rec.JoinDeadline(),
+		JoinedAt: nodestate.TimeOf(n.Status.JoinedTime), UnhealthySince: nodestate.TimeOf(n.Status.UnhealthySince),
+		Halted: nodestate.Condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonVMStopped,
 	}
 	_, m.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
 	_, m.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
 	v, found := link.View.Nodes[n.Spec.NodeID]
-	if record.TakenID(n) {
+	if nodestate.TakenID(n) {
 		v, found = nomad.Node{}, false
 	}
 	m.CreateIndex = v.CreateIndex
-	if c := record.Condition(n, v1alpha1.NodeReady); c.Status == "True" {
+	if c := nodestate.Condition(n, v1alpha1.NodeReady); c.Status == "True" {
 		m.Ready, m.ReadySince = true, c.LastTransitionTime.Time
 	}
 	if link.Known {
@@ -39,10 +38,10 @@ func memberFacts(n *v1alpha1.NomadNode, link nomadlink.Link, now time.Time) pool
 		m.LeavingSince, m.LeavingReason, m.Returning = rec.Drain.Time.Time, rec.Drain.Reason, !rec.Leaving()
 		m.Rescuable = rescuable(rec, v, found)
 	}
-	if c := record.Condition(n, v1alpha1.NodeVMReady); !m.Ready && inTheWay(c.Reason, rec.VMMade) {
+	if c := nodestate.Condition(n, v1alpha1.NodeVMReady); !m.Ready && inTheWay(c.Reason, rec.VMMade) {
 		m.Problem = &condition.Problem{Reason: c.Reason, Message: c.Message}
 	}
-	m.Stuck = record.Condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonDeleteStuck
+	m.Stuck = nodestate.Condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonDeleteStuck
 	return m
 }
 
@@ -75,7 +74,7 @@ func inTheWay(reason string, made bool) bool {
 
 // rescuable is true while a member's order to leave can be taken back, and that is of use: one whose node is down, or that
 // somebody else drains, would fill the place of one that works.
-func rescuable(rec member.Record, v nomad.Node, found bool) bool {
+func rescuable(rec nodestate.Record, v nomad.Node, found bool) bool {
 	if rec.Drained || !rec.DeletedAt.IsZero() || !found || v.Status != nomad.NodeReady {
 		return false
 	}

@@ -9,9 +9,10 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-func phase(o Observed, d Decision) v1alpha1.NodePhase {
+func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
 	r := o.Record
 	// Still within the time that it has for joining.
 	coming := o.VM.Ours && (!o.VM.Halted || o.VM.AboveQuota != "") && !r.Joined && !joinExpired(o)
@@ -33,7 +34,7 @@ func phase(o Observed, d Decision) v1alpha1.NodePhase {
 	}
 }
 
-func removalPhase(o Observed) v1alpha1.NodePhase {
+func removalPhase(o nodestate.State) v1alpha1.NodePhase {
 	switch vm := o.VM.Exists && o.VM.Ours; {
 	case vm && !o.VM.Deleting:
 		return v1alpha1.NodePhaseDrained
@@ -46,7 +47,7 @@ func removalPhase(o Observed) v1alpha1.NodePhase {
 
 // works is true for a member that takes work. Unknown is not down: of a Nomad that can't be asked, the last that is known
 // to have been true.
-func works(o Observed) bool {
+func works(o nodestate.State) bool {
 	if !o.Nomad.Known {
 		if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Status == "False" {
 			return false
@@ -56,7 +57,7 @@ func works(o Observed) bool {
 	return o.Nomad.Ready()
 }
 
-func conditions(o Observed, d Decision) map[string]metav1.Condition {
+func conditions(o nodestate.State, d Decision) map[string]metav1.Condition {
 	c := map[string]metav1.Condition{
 		v1alpha1.NodeVMReady:    vmReady(o),
 		v1alpha1.NodeRegistered: registered(o),
@@ -66,7 +67,7 @@ func conditions(o Observed, d Decision) map[string]metav1.Condition {
 	return c
 }
 
-func vmReady(o Observed) metav1.Condition {
+func vmReady(o nodestate.State) metav1.Condition {
 	if c, ok := stuck(o); ok {
 		return c
 	}
@@ -95,7 +96,7 @@ func vmReady(o Observed) metav1.Condition {
 	}
 }
 
-func starting(vm VM) string {
+func starting(vm nodestate.VM) string {
 	if vm.Status == "" {
 		return "The VM is starting."
 	}
@@ -105,7 +106,7 @@ func starting(vm VM) string {
 // ifItLasts says what becomes of a member that no longer works.
 const ifItLasts = " If that lasts for health.unhealthyTimeout the member is replaced, unless something speaks against it, which the pool's condition Ready then says."
 
-func noVM(r Record) metav1.Condition {
+func noVM(r nodestate.Record) metav1.Condition {
 	switch {
 	case r.VMMade:
 		return condition.False(v1alpha1.ReasonVMGone, "The VM is gone.")
@@ -116,7 +117,7 @@ func noVM(r Record) metav1.Condition {
 	}
 }
 
-func registered(o Observed) metav1.Condition {
+func registered(o nodestate.State) metav1.Condition {
 	if was, ok := stands(o, v1alpha1.NodeRegistered); ok {
 		return was
 	}
@@ -139,14 +140,14 @@ func registered(o Observed) metav1.Condition {
 }
 
 // held says why a member that leaves doesn't get on, and what can be done if Nomad is gone for good.
-func held(o Observed) metav1.Condition {
+func held(o nodestate.State) metav1.Condition {
 	if o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout != v1alpha1.DrainRetain {
 		return condition.False(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: "+o.Nomad.Why)
 	}
 	return condition.False(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why)
 }
 
-func drained(o Observed, d Decision) metav1.Condition {
+func drained(o nodestate.State, d Decision) metav1.Condition {
 	r := o.Record
 	switch {
 	case r.Drained:
@@ -167,7 +168,7 @@ func drained(o Observed, d Decision) metav1.Condition {
 }
 
 // drains says what a drain waits for.
-func drains(o Observed, d Decision) metav1.Condition {
+func drains(o nodestate.State, d Decision) metav1.Condition {
 	waits := d.Step == Wait
 	switch {
 	case o.Nomad.Foreign != "":
@@ -190,7 +191,7 @@ func drains(o Observed, d Decision) metav1.Condition {
 }
 
 // absent says what becomes of a member whose node Nomad doesn't know.
-func absent(o Observed) metav1.Condition {
+func absent(o nodestate.State) metav1.Condition {
 	if retainedAbsent(o) {
 		return condition.False(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs. onTimeout is Retain, so the member's VM stays until the node is back and empty, or its guest is gone: if nothing runs on it, set spec.drainPolicy.onTimeout of this NomadNode to Force.")
 	}
@@ -198,7 +199,7 @@ func absent(o Observed) metav1.Condition {
 }
 
 // atTheLatest says when a member goes whose deadline has passed.
-func atTheLatest(o Observed) string {
+func atTheLatest(o nodestate.State) string {
 	if o.Record.Drain == nil || !pastDeadline(o) || o.Record.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return ""
 	}
@@ -206,13 +207,13 @@ func atTheLatest(o Observed) string {
 }
 
 // retained reports that a drain is past its deadline and goes on.
-func retained(o Observed) bool {
+func retained(o nodestate.State) bool {
 	r := o.Record
 	return r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && pastDeadline(o)
 }
 
 // unread says what becomes of a drain whose allocations can't be listed.
-func unread(o Observed) metav1.Condition {
+func unread(o nodestate.State) metav1.Condition {
 	ends := "; at the drain deadline Nomad stops what is left, and the member goes."
 	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
 		ends = "; onTimeout is Retain, so that may take as long as it will. Only Force ends it at the drain deadline."
@@ -220,7 +221,7 @@ func unread(o Observed) metav1.Condition {
 	return condition.False(v1alpha1.ReasonNomadUnknown, "Held until Nomad lists allocations again"+ends+" What it answers: "+o.Nomad.LiveProblem)
 }
 
-func waiting(o Observed) string {
+func waiting(o nodestate.State) string {
 	if b := Blocking(o, 3); len(b) > 0 {
 		return strings.Join(b, "; ")
 	}
@@ -228,7 +229,7 @@ func waiting(o Observed) string {
 }
 
 // keptVM says why the VM of a drained member stays.
-func keptVM(o Observed) metav1.Condition {
+func keptVM(o nodestate.State) metav1.Condition {
 	const kept = "Drained, but its VM stays until Nomad has been asked if the node has got work since. "
 	switch was := o.Record.Said[v1alpha1.NodeReady]; {
 	case o.Nomad.NotAsked && was.Reason == v1alpha1.ReasonNomadUnknown:
@@ -243,7 +244,7 @@ func keptVM(o Observed) metav1.Condition {
 	}
 }
 
-func ready(o Observed, c map[string]metav1.Condition) metav1.Condition {
+func ready(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
 	switch {
 	case holdsVM(o):
 		return keptVM(o)
@@ -257,14 +258,14 @@ func ready(o Observed, c map[string]metav1.Condition) metav1.Condition {
 }
 
 // noWork says why a node that is up takes no work.
-func noWork(o Observed) metav1.Condition {
+func noWork(o nodestate.State) metav1.Condition {
 	if rescuing(o) {
 		return condition.False(v1alpha1.ReasonRescuing, "The member is called back: its order to leave was taken back, and its drain is being ended in Nomad.")
 	}
 	return condition.False(v1alpha1.ReasonIneligible, "The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
 }
 
-func wantedReady(o Observed, c map[string]metav1.Condition) metav1.Condition {
+func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
 	if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Reason != v1alpha1.ReasonDraining {
 		return was
 	}

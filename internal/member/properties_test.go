@@ -12,6 +12,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // anyTime is around now, with the moments at which something ends more often than chance would have it.
@@ -22,8 +23,8 @@ func anyTime(t *rapid.T, label string) time.Time {
 
 func flag(t *rapid.T, label string) bool { return rapid.Bool().Draw(t, label) }
 
-func anyRecord(t *rapid.T) member.Record {
-	r := member.Record{
+func anyRecord(t *rapid.T) nodestate.Record {
+	r := nodestate.Record{
 		Created: anyTime(t, "created"), JoinTimeout: joinTimeout, Joined: flag(t, "joined"), Drained: flag(t, "drained"),
 		ClaimsRecorded: flag(t, "claims recorded"), VMMade: flag(t, "VM made"), Purge: flag(t, "purge"),
 		Kicked: rapid.SampledFrom([]string{"", intentID, "intent-0"}).Draw(t, "kicked"),
@@ -51,8 +52,8 @@ func anyRecord(t *rapid.T) member.Record {
 	return r
 }
 
-func anyNomad(t *rapid.T) member.Nomad {
-	n := member.Nomad{Known: flag(t, "Nomad known"), Why: "Nomad doesn't answer.", LiveKnown: flag(t, "live known")}
+func anyNomad(t *rapid.T) nodestate.Nomad {
+	n := nodestate.Nomad{Known: flag(t, "Nomad known"), Why: "Nomad doesn't answer.", LiveKnown: flag(t, "live known")}
 	n.NotAsked = !n.Known && flag(t, "not asked")
 	if n.Registered = flag(t, "registered"); !n.Registered {
 		return n
@@ -64,15 +65,15 @@ func anyNomad(t *rapid.T) member.Nomad {
 	n.DrainOnTimeout = rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{"", v1alpha1.DrainForce, v1alpha1.DrainRetain}).Draw(t, "drain on timeout")
 	n.DrainIgnoreSystemJobs = flag(t, "drain ignores system jobs")
 	for range rapid.IntRange(0, 3).Draw(t, "allocations") {
-		n.Live = append(n.Live, member.Allocation{Name: "a", System: flag(t, "system")})
+		n.Live = append(n.Live, nodestate.Allocation{Name: "a", System: flag(t, "system")})
 	}
 	return n
 }
 
-func anyObserved(t *rapid.T) member.Observed {
-	o := member.Observed{Now: now, Record: anyRecord(t), Nomad: anyNomad(t), Secret: flag(t, "secret"), SecretStale: flag(t, "secret stale"), SiblingsEligible: flag(t, "siblings"), Disowned: flag(t, "disowned")}
+func anyObserved(t *rapid.T) nodestate.State {
+	o := nodestate.State{Now: now, Record: anyRecord(t), Nomad: anyNomad(t), Secret: flag(t, "secret"), SecretStale: flag(t, "secret stale"), SiblingsEligible: flag(t, "siblings"), Disowned: flag(t, "disowned")}
 	if flag(t, "VM") {
-		o.VM = member.VM{Exists: true, Ours: flag(t, "ours"), Deleting: flag(t, "VM deleting"), Halted: flag(t, "halted"), RemovalListed: flag(t, "listed")}
+		o.VM = nodestate.VM{Exists: true, Ours: flag(t, "ours"), Deleting: flag(t, "VM deleting"), Halted: flag(t, "halted"), RemovalListed: flag(t, "listed")}
 		o.VM.DeletingSince = anyTime(t, "VM deleting since")
 		if flag(t, "above quota") {
 			o.VM.AboveQuota = "cpu"
@@ -85,7 +86,7 @@ func anyObserved(t *rapid.T) member.Observed {
 	o.Instance.Ended = o.Instance.Exists && flag(t, "ended")
 	o.Instance.Running = o.Instance.Exists && !o.Instance.Ended && flag(t, "running")
 	for range rapid.IntRange(0, 2).Draw(t, "claims") {
-		o.Claims = append(o.Claims, member.Claim{Name: "disk", Deleting: flag(t, "claim deleting")})
+		o.Claims = append(o.Claims, nodestate.Claim{Name: "disk", Deleting: flag(t, "claim deleting")})
 	}
 	return o
 }
@@ -130,7 +131,7 @@ func TestDecisionsAreSafe(t *testing.T) {
 	})
 }
 
-func checkDrain(o member.Observed, d member.Decision, must func(bool, string)) {
+func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 	in := o.Record.Drain
 	switch d.Step {
 	case member.Cordon, member.Drain, member.Kick, member.MarkDrained:
@@ -163,7 +164,7 @@ func checkDrain(o member.Observed, d member.Decision, must func(bool, string)) {
 	}
 }
 
-func checkRemoval(o member.Observed, d member.Decision, must func(bool, string)) {
+func checkRemoval(o nodestate.State, d member.Decision, must func(bool, string)) {
 	vm := o.VM.Exists && o.VM.Ours
 	switch d.Step {
 	case member.ListClaims, member.DeleteVM:

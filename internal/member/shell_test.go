@@ -7,6 +7,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // do carries a step out, based on what was observed at a version of the record.
@@ -84,8 +85,8 @@ func (w *world) order(reason v1alpha1.DrainReason) {
 	}
 }
 
-func (w *world) waitedFor() []member.Allocation {
-	var out []member.Allocation
+func (w *world) waitedFor() []nodestate.Allocation {
+	var out []nodestate.Allocation
 	for _, a := range w.is.Nomad.Live {
 		if !a.System || !w.is.Record.Policy.IgnoreSystemJobs {
 			out = append(out, a)
@@ -99,8 +100,8 @@ func (w *world) createVM() {
 		if !w.is.Secret {
 			w.failf("a VM was made before its Secret")
 		}
-		w.is.VM, w.bootedFor, w.stoppedFor = member.VM{Exists: true, Ours: true}, 0, 0
-		w.is.Claims = []member.Claim{{Name: "root"}, {Name: "data"}}
+		w.is.VM, w.bootedFor, w.stoppedFor = nodestate.VM{Exists: true, Ours: true}, 0, 0
+		w.is.Claims = []nodestate.Claim{{Name: "root"}, {Name: "data"}}
 	}
 }
 
@@ -144,7 +145,7 @@ func (w *world) ask(d member.Decision) {
 		if w.is.Instance.Exists {
 			w.failf("purged under a guest that may run")
 		}
-		*n = member.Nomad{Known: true}
+		*n = nodestate.Nomad{Known: true}
 	}
 }
 

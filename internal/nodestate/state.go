@@ -1,18 +1,14 @@
-// Package member decides the life of one member of a pool: from what was observed of its record, its VM and its Nomad
-// node it names the next step, the phase and the conditions. It is pure: no clock, no client, no goroutine.
-package member
+package nodestate
 
 import (
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-// Observed is everything that is known of one member at one moment.
-type Observed struct {
+// State is everything that is known of one member at one moment.
+type State struct {
 	// Now is that moment.
 	Now time.Time
 	// Record is the NomadNode.
@@ -39,48 +35,6 @@ type Observed struct {
 	Disowned bool
 	// SiblingsEligible is true while another member with an intent is still eligible in Nomad.
 	SiblingsEligible bool
-}
-
-// Record is what the NomadNode says.
-type Record struct {
-	// Created is when the VM was made, from where the time to join counts; while there is none, when the record was.
-	Created time.Time
-	// RoomSince is what was last written of it; zero: nothing.
-	RoomSince time.Time
-	// DeletedAt is the deletionTimestamp; zero: not deleted.
-	DeletedAt time.Time
-	// Drain is the order to leave; nil: wanted.
-	Drain  *v1alpha1.DrainIntent
-	Policy v1alpha1.DrainPolicy
-	// Drained is true once it has been written that no allocation is left. The member can't be called back from there.
-	Drained bool
-	// DrainedAt is when that was written.
-	DrainedAt time.Time
-	// DrainedReason and DrainedMessage are what was written with it.
-	DrainedReason, DrainedMessage string
-	// Joined is true once the Nomad node has been seen ready.
-	Joined      bool
-	JoinTimeout time.Duration
-	// UnhealthySince is what was last written of it; zero: nothing.
-	UnhealthySince time.Time
-	// StopTime is the longest that was written of it for this order to leave; nil: nothing.
-	StopTime *time.Duration
-	// OnlySystemSince is what was last written of it; zero: nothing.
-	OnlySystemSince time.Time
-	// Said are the conditions as they were last written.
-	Said map[string]metav1.Condition
-	// CordonedFor is the intent for which the node was made ineligible; empty: none.
-	CordonedFor string
-	// Kicked is the intent whose stalled drain was sent a second time; empty: none.
-	Kicked string
-	// ClaimsRecorded is true once the names of the claims are in status, which must precede the VM.
-	ClaimsRecorded bool
-	// VMMade is true once the member's VM has been seen. A member's VM is never made twice.
-	VMMade bool
-	// Purge says if the Nomad node is to be removed from Nomad.
-	Purge bool
-	// Problem is why the member can't be rendered or made now; nil: it can.
-	Problem *condition.Problem
 }
 
 // VM is what was seen of the VM of the member's name.
@@ -156,6 +110,8 @@ type Nomad struct {
 	Registered bool
 	// Foreign says of a node of the member's ID that isn't the member's what it is; empty: there is none. See Owns.
 	Foreign string
+	// CreateIndex is the node's; 0: unknown.
+	CreateIndex uint64
 	// Status is Nomad's: initializing, ready, down, disconnected.
 	Status string
 	// Eligible is the scheduling eligibility.
@@ -195,14 +151,7 @@ type Allocation struct {
 	Name string
 }
 
-// Leaving is true for a member that has been ordered to leave, by an intent that stands or by deletion.
-func (r Record) Leaving() bool {
-	return !r.DeletedAt.IsZero() || (r.Drain != nil && (!r.Drain.Canceled || r.Drained))
+// Ordered is true while the member's node is to be emptied.
+func (s State) Ordered() bool {
+	return !s.Record.Drained && s.Record.Drain != nil && !s.Record.Drain.Canceled
 }
-
-// Cordoned is true when the node was made ineligible, or is about to be, for the member's intent. Otherwise somebody else had
-// made it ineligible before.
-func (r Record) Cordoned() bool { return r.Drain != nil && r.CordonedFor == r.Drain.ID }
-
-// Emptying is true while it matters which allocations live on the member's node.
-func (r Record) Emptying() bool { return r.Leaving() && !r.Drained }
