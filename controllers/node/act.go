@@ -169,6 +169,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 		}
 	}
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
+		st.DrainResult = d.Result
 		c := d.Drained
 		c.Type, c.ObservedGeneration, c.LastTransitionTime = v1alpha1.NodeDrained, s.node.Generation, metav1.NewTime(s.observed.Now)
 		kube.SetCondition(&st.Conditions, c)
@@ -181,7 +182,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 	case d.Late:
 		result = "forced"
 		r.Events.drainSkipped(s.node, d.Drained.Message)
-	case d.Unchecked && d.Drained.Reason == v1alpha1.ReasonDeadline:
+	case d.Unchecked && d.Result == v1alpha1.DrainDeadlinePassed:
 		result = "forced"
 		r.Events.drainForced(s.node, d.Drained.Message)
 	default:
@@ -196,6 +197,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 // reopen takes the Drained condition back, so that the drain goes on.
 func (r *Reconciler) reopen(ctx context.Context, s *scope) error {
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
+		st.DrainResult = ""
 		kube.SetCondition(&st.Conditions, metav1.Condition{
 			Type: v1alpha1.NodeDrained, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDraining, ObservedGeneration: s.node.Generation,
 			LastTransitionTime: metav1.NewTime(s.observed.Now),
@@ -235,7 +237,7 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 }
 
 func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision) error {
-	if s.observed.Record.DrainedReason != v1alpha1.ReasonDeadline && s.link.Known {
+	if s.observed.Record.DrainResult != v1alpha1.DrainDeadlinePassed && s.link.Known {
 		// Since it was drained a guest that booted late may have joined, or somebody may have made the node eligible.
 		in, err := r.inspect(ctx, s)
 		if err != nil {

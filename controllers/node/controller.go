@@ -119,32 +119,6 @@ func (r *Reconciler) report(ctx context.Context, s *scope, d member.Decision) er
 	return nil
 }
 
-// tell sends the events and metrics of what the written status shows for the first time.
-func (r *Reconciler) tell(before, n *v1alpha1.NomadNode) {
-	if before.Status.JoinedTime == nil && n.Status.JoinedTime != nil {
-		r.Events.joined(n)
-		joinSeconds.WithLabelValues(n.Namespace, n.Spec.PoolName).Observe(n.Status.JoinedTime.Sub(n.CreationTimestamp.Time).Seconds())
-	}
-	was, is := nodestate.Condition(before, v1alpha1.NodeRegistered), nodestate.Condition(n, v1alpha1.NodeRegistered)
-	if is.Reason == v1alpha1.ReasonJoinTimeout && was.Reason != is.Reason {
-		r.Events.joinTimeout(n)
-	}
-	was, is = nodestate.Condition(before, v1alpha1.NodeVMReady), nodestate.Condition(n, v1alpha1.NodeVMReady)
-	if was.Reason == is.Reason {
-		return
-	}
-	switch is.Reason {
-	case v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonQuotaExceeded:
-		r.Events.vmRefused(n, is.Message)
-	case v1alpha1.ReasonVMAboveQuota, v1alpha1.ReasonVMUnschedulable:
-		r.Events.noRoom(n, is.Message)
-	case v1alpha1.ReasonCreateFailed:
-		r.Events.vmNotMade(n, is.Message)
-	case v1alpha1.ReasonDeleteStuck:
-		r.Events.deleteStuck(n, is.Message)
-	}
-}
-
 // New makes the reconciler of members. The removal of a drained one waits for purgePatience for a Nomad that can't be asked.
 func New(d kube.Deps, c *nomadlink.Connections, purgePatience time.Duration) *Reconciler {
 	return &Reconciler{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock, Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Decide: member.Decide, NewID: d.NewID, PurgePatience: purgePatience}

@@ -152,7 +152,7 @@ func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 	}
 	s.facts = facts
 	if ps := machine.Check(&s.node.Spec.Template, &s.node.Spec.Client, s.facts); len(ps) > 0 {
-		s.observed.Record.Problem = &ps[0]
+		s.observed.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: ps[0]}
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (r *Reconciler) observeClaims(ctx context.Context, s *scope) error {
 
 // siblings are the IDs of the Nomad nodes that are ordered to leave together with this one.
 func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]string, error) {
-	if n.Spec.Drain == nil || nodestate.Condition(n, v1alpha1.NodeDrained).Status == "True" {
+	if n.Spec.Drain == nil || nodestate.Of(n).Drained {
 		return nil, nil
 	}
 	var l v1alpha1.NomadNodeList
@@ -195,7 +195,7 @@ func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]str
 }
 
 func observeNomad(s *scope, siblings []string) {
-	s.observed.Nomad = nodestate.Nomad{Known: s.link.Known, Why: s.link.Message, NotAsked: s.link.Reason == v1alpha1.ReasonUnknown}
+	s.observed.Nomad = nodestate.Nomad{Known: s.link.Known, Why: s.link.Message, NotAsked: s.link.NotAsked}
 	for _, id := range siblings {
 		if v, ok := s.link.View.Nodes[id]; ok && v.Eligible {
 			s.observed.SiblingsEligible = true

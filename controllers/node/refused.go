@@ -15,10 +15,10 @@ import (
 )
 
 // problemOf is what a member's conditions say about an error; nil: it is tried again without a word.
-func problemOf(err error) *condition.Problem {
+func problemOf(err error) *nodestate.Blocked {
 	var p problemError
 	if errors.As(err, &p) {
-		return &p.Problem
+		return &p.Blocked
 	}
 	return kube.Refusal(err)
 }
@@ -31,7 +31,7 @@ func explain(o *nodestate.State, step member.Step, err error) (refused bool) {
 	case err == nil, apierrors.IsConflict(err), errors.Is(err, context.Canceled):
 		return false
 	case p == nil && step.Making():
-		o.Record.Problem = &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "It is tried again all the while. The answer: " + steady(err)}
+		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByFailure, Problem: condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "It is tried again all the while. The answer: " + steady(err)}}
 		return false
 	case step.Removing():
 		o.Refused = p
@@ -39,7 +39,7 @@ func explain(o *nodestate.State, step member.Step, err error) (refused bool) {
 	case !step.Making():
 		return false
 	default:
-		o.Record.Problem = p
+		o.Problem = p
 		return p != nil
 	}
 }

@@ -17,7 +17,7 @@ const maxBlocking = 5
 func setStatus(s *scope, d member.Decision) {
 	st, o := &s.node.Status, s.observed
 	st.ObservedGeneration = s.node.Generation
-	st.Phase = d.Phase
+	st.Phase, st.BlockedBy, st.DrainResult = d.Phase, d.BlockedBy, o.Record.DrainResult
 	if s.claims != nil {
 		st.Claims = s.claims
 	}
@@ -77,11 +77,12 @@ func setNomadStatus(s *scope) {
 		v.Allocations = &n
 		v.Blocking = member.Blocking(s.observed, maxBlocking)
 	}
-	switch {
-	case !o.Known:
-		// The last known state stays: unknown is not gone.
-		return
-	case !o.Registered:
+	v.IDTaken = s.observed.Record.IDTaken
+	if !o.Known {
+		return // The last known state stays: unknown is not gone.
+	}
+	v.IDTaken = o.Foreign != ""
+	if !o.Registered {
 		v.Status = ""
 		if v.ShortID != "" {
 			v.Status = "gone"

@@ -93,7 +93,7 @@ func (r *Reconciler) replace(ctx context.Context, s *scope, n *v1alpha1.NomadNod
 	if err := r.Client.Delete(ctx, n, kube.Exactly(n.UID)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("replacing %s: %w", n.Name, err)
 	}
-	if nodestate.Condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonVMNameTaken {
+	if nodestate.Of(n).BlockedBy == v1alpha1.BlockedByName {
 		r.Events.nameTaken(s.pool, n)
 		return nil
 	}

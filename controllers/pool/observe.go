@@ -37,17 +37,18 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 	}
 	s.link = link
 	s.snapshot = pool.Snapshot{
-		Now:          r.Clock.Now(),
-		Replicas:     int(p.DesiredReplicas()),
-		Paused:       p.Spec.Paused,
-		Deleting:     p.DeletionTimestamp != nil,
-		ScaleIn:      p.Spec.ScaleIn,
-		Rollout:      p.Spec.Rollout,
-		Health:       p.Spec.Health,
-		NomadSettled: link.View.SettledSince,
-		NomadKnown:   link.Known,
-		NomadReason:  link.Reason,
-		NomadMessage: link.Message,
+		Now:           r.Clock.Now(),
+		Replicas:      int(p.DesiredReplicas()),
+		Paused:        p.Spec.Paused,
+		Deleting:      p.DeletionTimestamp != nil,
+		ScaleIn:       p.Spec.ScaleIn,
+		Rollout:       p.Spec.Rollout,
+		Health:        p.Spec.Health,
+		NomadSettled:  link.View.SettledSince,
+		NomadKnown:    link.Known,
+		NomadNotAsked: link.NotAsked,
+		NomadReason:   link.Reason,
+		NomadMessage:  link.Message,
 	}
 	s.scale = lastScale(p, s.snapshot.Now)
 	s.snapshot.LastScale, s.snapshot.ScaledUp = s.scale.Time.Time, wentUp(s.scale)

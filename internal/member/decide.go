@@ -17,6 +17,7 @@ func Decide(o nodestate.State) Decision {
 		d.Wake = unknownRetry
 	}
 	d.UnhealthySince, d.RoomSince, d.OnlySystemSince = unhealthySince(o), roomSince(o), onlySystemSince(o)
+	d.BlockedBy = blockedBy(o)
 	d.Phase = phase(o, d)
 	d.Conditions = conditions(o, d)
 	return d
@@ -57,7 +58,7 @@ func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s 
 // provision makes what a member consists of, in the order in which each part needs the one before.
 func provision(o nodestate.State) Decision {
 	switch {
-	case o.Record.Problem != nil, o.Nomad.Foreign != "":
+	case o.Problem != nil, o.Nomad.Foreign != "":
 		return Decision{Step: Wait, Wake: problemRetry}
 	case !o.Record.ClaimsRecorded:
 		return Decision{Step: RecordClaims}

@@ -33,7 +33,7 @@ func TestMemberIsMadeInOrder(t *testing.T) {
 
 func TestProblemHoldsCreationAndIsLookedAtAgain(t *testing.T) {
 	problem := func(o *nodestate.State) {
-		o.Record.Problem = &condition.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "Image is at 30 %."}
+		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "Image is at 30 %."}}
 	}
 	runSteps(t, []stepCase{
 		{name: "before the claims", o: fresh(problem), step: member.Wait, wake: 15 * time.Second},

@@ -78,7 +78,7 @@ func vmReady(o nodestate.State) metav1.Condition {
 	case !o.VM.Exists && !o.Record.VMMade && o.Nomad.Foreign != "":
 		return taken(o)
 	case !o.VM.Exists:
-		return noVM(o.Record)
+		return noVM(o)
 	case !o.VM.Ours:
 		return condition.False(v1alpha1.ReasonVMNameTaken, "A VM of this name exists that is not this member's; it is left alone. Delete this NomadNode to get a member of another name.")
 	case o.VM.Deleting && !o.Record.Drained && o.Record.Drain == nil:
@@ -106,12 +106,12 @@ func starting(vm nodestate.VM) string {
 // ifItLasts says what becomes of a member that no longer works.
 const ifItLasts = " If that lasts for health.unhealthyTimeout the member is replaced, unless something speaks against it, which the pool's condition Ready then says."
 
-func noVM(r nodestate.Record) metav1.Condition {
+func noVM(o nodestate.State) metav1.Condition {
 	switch {
-	case r.VMMade:
+	case o.Record.VMMade:
 		return condition.False(v1alpha1.ReasonVMGone, "The VM is gone.")
-	case r.Problem != nil:
-		return condition.False(r.Problem.Reason, r.Problem.Message)
+	case o.Problem != nil:
+		return o.Problem.False()
 	default:
 		return condition.False(v1alpha1.ReasonProvisioning, "Secret and VM are being made.")
 	}
@@ -151,7 +151,7 @@ func drained(o nodestate.State, d Decision) metav1.Condition {
 	r := o.Record
 	switch {
 	case r.Drained:
-		return condition.True(r.DrainedReason, r.DrainedMessage)
+		return condition.True(string(r.DrainResult), r.DrainedMessage)
 	case !r.Leaving():
 		return condition.False(v1alpha1.ReasonNotLeaving, "The member is wanted.")
 	case d.Step == MarkDrained:

@@ -73,7 +73,7 @@ func runConditions(t *testing.T, kind string, cases []conditionCase) {
 
 func TestVMReady(t *testing.T) {
 	problem := func(o *nodestate.State) {
-		o.Record.Problem = &condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "admission webhook said no"}
+		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "admission webhook said no"}}
 	}
 	stuck := func(o *nodestate.State) {
 		vmDeleting(o)
@@ -110,7 +110,7 @@ func TestVMReady(t *testing.T) {
 		{"claims are stuck", removing(noVM, notInNomad, terminating(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck, "data, root; finalizers: kubernetes.io/pvc-protection. See"},
 		{"held by a quota, word for word", removing(vmDeleting, noInstance, held), "False", v1alpha1.ReasonDeleteStuck, "raise the quota. The refusal: cpu insufficient resources due to resource quota"},
 		{"held by something else", removing(vmDeleting, noInstance, held, func(o *nodestate.State) {
-			o.VM.Held = &condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "no such network"}
+			o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "no such network"}}
 		}), "False", v1alpha1.ReasonDeleteStuck, "Remove what it objects to; it is tried again all the while. The refusal: no such network"},
 	})
 }

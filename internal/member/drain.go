@@ -40,7 +40,7 @@ const maxCut = 5
 func drain(o nodestate.State) Decision {
 	switch {
 	case !o.Instance.Exists && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting):
-		return markDrained(true, goneReason(o), "No guest runs: the VM is gone or was never made.")
+		return markDrained(true, goneResult(o), "No guest runs: the VM is gone or was never made.")
 	case !o.Nomad.Known:
 		return drainBlind(o)
 	case o.Nomad.Foreign != "":
@@ -68,7 +68,7 @@ func drainAbsent(o nodestate.State) Decision {
 	if left := missing(o); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
-	return markDrained(false, absentReason(o), "Nomad has no node of this ID, so there is nothing to drain.")
+	return markDrained(false, absentResult(o), "Nomad has no node of this ID, so there is nothing to drain.")
 }
 
 // cordon makes the node ineligible before it is drained. A node that somebody made eligible after it was drained may have
@@ -93,18 +93,18 @@ func retainedAbsent(o nodestate.State) bool {
 	return o.Record.DrainOnTimeout() == v1alpha1.DrainRetain && o.Record.Joined && o.Instance.Exists
 }
 
-func goneReason(o nodestate.State) string {
+func goneResult(o nodestate.State) v1alpha1.DrainResult {
 	if o.Record.Joined || o.Record.VMMade {
-		return v1alpha1.ReasonVMGone
+		return v1alpha1.DrainVMGone
 	}
-	return v1alpha1.ReasonNeverJoined
+	return v1alpha1.DrainNeverJoined
 }
 
-func absentReason(o nodestate.State) string {
+func absentResult(o nodestate.State) v1alpha1.DrainResult {
 	if o.Record.Joined {
-		return v1alpha1.ReasonEmpty
+		return v1alpha1.DrainEmpty
 	}
-	return v1alpha1.ReasonNeverJoined
+	return v1alpha1.DrainNeverJoined
 }
 
 // drainBlind handles a member whose Nomad can't be asked. Unknown is not down: it waits. Only a deletion that somebody
@@ -117,7 +117,7 @@ func drainBlind(o nodestate.State) Decision {
 	if left := untilGivenUp(o); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
-	d := markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and Nomad can't be asked; the member was deleted, so it goes all the same.")
+	d := markDrained(true, v1alpha1.DrainDeadlinePassed, "The drain deadline has passed and Nomad can't be asked; the member was deleted, so it goes all the same.")
 	d.Late = true
 	return d
 }
@@ -143,14 +143,14 @@ func await(o nodestate.State) Decision {
 	}
 	waited := waitedFor(o)
 	if len(waited) == 0 {
-		return markDrained(false, v1alpha1.ReasonEmpty, "No allocation is left on the Nomad node.")
+		return markDrained(false, v1alpha1.DrainEmpty, "No allocation is left on the Nomad node.")
 	}
 	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
 		return kickOr(o, Decision{Step: Wait, Wake: positive(o.Record.Drain.Deadline.Sub(o.Now))})
 	}
 	end := forceEnd(o)
 	if !o.Now.Before(end) {
-		return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and onTimeout is Force. Cut off: "+strings.Join(Blocking(o, maxCut), ", ")+".")
+		return markDrained(true, v1alpha1.DrainDeadlinePassed, "The drain deadline has passed and onTimeout is Force. Cut off: "+strings.Join(Blocking(o, maxCut), ", ")+".")
 	}
 	return kickOr(o, Decision{Step: Wait, Wake: untilAsked(o, end.Sub(o.Now))})
 }
@@ -179,7 +179,7 @@ func awaitUnread(o nodestate.State) Decision {
 	}
 	left := forceEnd(o).Sub(o.Now)
 	if left <= 0 {
-		return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and onTimeout is Force. If allocations were left can't be told, because Nomad doesn't list them.")
+		return markDrained(true, v1alpha1.DrainDeadlinePassed, "The drain deadline has passed and onTimeout is Force. If allocations were left can't be told, because Nomad doesn't list them.")
 	}
 	return Decision{Step: Wait, Wake: min(poll, left)}
 }
@@ -289,8 +289,8 @@ func WaitedFor(live []nodestate.Allocation, p v1alpha1.DrainPolicy) []nodestate.
 	return out
 }
 
-func markDrained(unchecked bool, reason, message string) Decision {
-	return Decision{Step: MarkDrained, Unchecked: unchecked, Drained: condition.True(reason, message)}
+func markDrained(unchecked bool, result v1alpha1.DrainResult, message string) Decision {
+	return Decision{Step: MarkDrained, Unchecked: unchecked, Result: result, Drained: condition.True(string(result), message)}
 }
 
 func positive(d time.Duration) time.Duration {

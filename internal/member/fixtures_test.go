@@ -81,7 +81,7 @@ func draining(live []nodestate.Allocation, changes ...change) nodestate.State {
 func removing(changes ...change) nodestate.State {
 	return with(ordered(cordoned, deleted, func(o *nodestate.State) {
 		o.Record.Drained, o.Record.DrainedAt = true, now.Add(-time.Minute)
-		o.Record.DrainedReason, o.Record.DrainedMessage = v1alpha1.ReasonEmpty, "No allocation is left on the Nomad node."
+		o.Record.DrainResult, o.Record.DrainedMessage = v1alpha1.DrainEmpty, "No allocation is left on the Nomad node."
 		o.Nomad.DrainIntent, o.Nomad.DrainCompleted = intentID, true
 	}), changes...)
 }
@@ -108,7 +108,7 @@ func vmDeleting(o *nodestate.State) {
 }
 func halted(o *nodestate.State) { o.VM.Halted = true }
 func refused(o *nodestate.State) {
-	o.Refused = &condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "may not delete virtualmachines"}
+	o.Refused = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "may not delete virtualmachines"}}
 }
 func vmOnlyGone(o *nodestate.State) { o.VM = nodestate.VM{} }
 
@@ -127,7 +127,7 @@ func terminating(d time.Duration) change {
 }
 
 func held(o *nodestate.State) {
-	o.VM.Held = &condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "cpu insufficient resources due to resource quota"}
+	o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByQuota, Problem: condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "cpu insufficient resources due to resource quota"}}
 }
 
 // leaves gives the reason for which an ordered member leaves.

@@ -39,5 +39,5 @@ func outlive(o nodestate.State) Decision {
 }
 
 func aboveQuota(o nodestate.State) bool {
-	return o.VM.Held != nil && o.VM.Held.Reason == v1alpha1.ReasonQuotaExceeded
+	return o.VM.Held != nil && o.VM.Held.By == v1alpha1.BlockedByQuota
 }

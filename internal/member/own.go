@@ -60,7 +60,7 @@ func taken(o nodestate.State) metav1.Condition {
 // after all, has until the deadline.
 func drainNobody(o nodestate.State) Decision {
 	if !o.Instance.Exists {
-		return markDrained(true, v1alpha1.ReasonNeverJoined, "The Nomad node of this ID isn't the member's, and no guest of the member's runs.")
+		return markDrained(true, v1alpha1.DrainNeverJoined, "The Nomad node of this ID isn't the member's, and no guest of the member's runs.")
 	}
 	if o.Record.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return Decision{Step: Wait}
@@ -68,5 +68,5 @@ func drainNobody(o nodestate.State) Decision {
 	if left := untilGivenUp(o); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
-	return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed. The Nomad node of this ID isn't the member's, so it was not drained.")
+	return markDrained(true, v1alpha1.DrainDeadlinePassed, "The drain deadline has passed. The Nomad node of this ID isn't the member's, so it was not drained.")
 }

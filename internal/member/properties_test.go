@@ -44,10 +44,7 @@ func anyRecord(t *rapid.T) nodestate.Record {
 		}
 	}
 	if r.Drained {
-		r.DrainedAt, r.DrainedReason = anyTime(t, "drained at"), rapid.SampledFrom([]string{v1alpha1.ReasonEmpty, v1alpha1.ReasonDeadline}).Draw(t, "drained for")
-	}
-	if flag(t, "problem") {
-		r.Problem = &condition.Problem{Reason: v1alpha1.ReasonImageNotFound, Message: "No such image."}
+		r.DrainedAt, r.DrainResult = anyTime(t, "drained at"), rapid.SampledFrom([]v1alpha1.DrainResult{v1alpha1.DrainEmpty, v1alpha1.DrainDeadlinePassed}).Draw(t, "drained for")
 	}
 	return r
 }
@@ -81,6 +78,9 @@ func anyObserved(t *rapid.T) nodestate.State {
 		if flag(t, "held") {
 			held(&o)
 		}
+	}
+	if flag(t, "problem") {
+		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotFound, Message: "No such image."}}
 	}
 	o.Instance.Exists = flag(t, "instance")
 	o.Instance.Ended = o.Instance.Exists && flag(t, "ended")
@@ -170,7 +170,7 @@ func checkRemoval(o nodestate.State, d member.Decision, must func(bool, string))
 	case member.ListClaims, member.DeleteVM:
 		must(vm && !o.VM.Deleting, "nothing but our own VM is written to")
 		asked := o.Disowned || o.Record.Drain != nil && o.Record.Drain.Reason == v1alpha1.DrainDeleted
-		over := o.Record.DrainedReason == v1alpha1.ReasonDeadline
+		over := o.Record.DrainResult == v1alpha1.DrainDeadlinePassed
 		must(o.Nomad.Known || over || asked && !o.Nomad.NotAsked, "while Nomad is unknown a VM goes only if its deletion was asked for")
 		must(d.Step == member.ListClaims || o.VM.RemovalListed, "Harvester knows of the claims before the VM goes")
 	case member.HaltVM:
@@ -229,6 +229,28 @@ func TestUnknownNomadIsForgotten(t *testing.T) {
 		other.Nomad.Known, other.Nomad.Why, other.Nomad.NotAsked = false, o.Nomad.Why, o.Nomad.NotAsked
 		if a, b := member.Decide(o), member.Decide(other); !reflect.DeepEqual(a, b) {
 			t.Errorf("what can't be believed was acted upon: %+v or %+v", a, b)
+		}
+	})
+}
+
+// Of a record that an earlier version wrote, its conditions must tell what this one would have written, or nothing.
+func TestConditionsOfEarlierVersionsTellTheSame(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := anyObserved(t)
+		d := member.Decide(o)
+		n := &v1alpha1.NomadNode{}
+		if o.Record.VMMade || o.VM.Ours {
+			n.Status.VM.UID = "vm"
+		}
+		for kind, c := range d.Conditions {
+			c.Type = kind
+			n.Status.Conditions = append(n.Status.Conditions, c)
+		}
+		if was := nodestate.Of(n).BlockedBy; was != "" && was != d.BlockedBy {
+			t.Fatalf("VMReady is %+v, read as %q; it is blocked by %q", d.Conditions[v1alpha1.NodeVMReady], was, d.BlockedBy)
+		}
+		if nodestate.Of(n).IDTaken && o.Nomad.Foreign == "" {
+			t.Fatalf("Registered is %+v, though nobody else has its ID", d.Conditions[v1alpha1.NodeRegistered])
 		}
 	})
 }

@@ -63,7 +63,7 @@ func nextRemoval(o nodestate.State) Decision {
 // have been made eligible, and a guest that never joined may have joined late.
 func holdsVM(o nodestate.State) bool {
 	return o.Record.Drained && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.Nomad.Known &&
-		o.Record.DrainedReason != v1alpha1.ReasonDeadline && o.Record.DrainedReason != v1alpha1.ReasonVMGone
+		o.Record.DrainResult != v1alpha1.DrainDeadlinePassed && o.Record.DrainResult != v1alpha1.DrainVMGone
 }
 
 // unsure is true while the VM of a drained member is kept because Nomad can't be asked. Unknown is not down: it is bounded only

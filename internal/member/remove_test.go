@@ -33,7 +33,9 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 		{name: "held by a quota, and its instance with it", o: removing(listed, vmDeleting, ended, held), step: member.HaltVM},
 		{name: "its instance has ended a moment ago", o: removing(listed, vmDeleting, ended, later(-7*time.Second)), step: member.Wait, wake: 2 * time.Second},
 		{name: "halted, and held all the same", o: removing(listed, vmDeleting, noInstance, held, halted), step: member.Wait, wake: 15 * time.Second},
-		{name: "held by something that halting doesn't help", o: removing(listed, vmDeleting, noInstance, func(o *nodestate.State) { o.VM.Held = &condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied} }), step: member.Wait, wake: 15 * time.Second},
+		{name: "held by something that halting doesn't help", o: removing(listed, vmDeleting, noInstance, func(o *nodestate.State) {
+			o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied}}
+		}), step: member.Wait, wake: 15 * time.Second},
 		{name: "VM gone, guest may still run", o: removing(vmOnlyGone, going(time.Second)), step: member.Wait, wake: time.Second},
 		{name: "VM gone, guest may run for long", o: removing(vmOnlyGone, going(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "VM gone, its instance left to itself", o: removing(vmOnlyGone), step: member.Wait, wake: 15 * time.Second},
@@ -53,7 +55,7 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 func TestVMIsKeptWhileNomadCantBeAsked(t *testing.T) {
 	listed := func(o *nodestate.State) { o.VM.RemovalListed = true }
 	just := func(o *nodestate.State) { o.Record.DeletedAt, o.Record.DrainedAt = o.Now, o.Now }
-	forced := func(o *nodestate.State) { o.Record.DrainedReason = v1alpha1.ReasonDeadline }
+	forced := func(o *nodestate.State) { o.Record.DrainResult = v1alpha1.DrainDeadlinePassed }
 	runSteps(t, []stepCase{
 		{name: "claims not listed yet", o: removing(nomadUnknown, just), step: member.Wait, wake: 15 * time.Second},
 		{name: "claims listed", o: removing(nomadUnknown, just, listed), step: member.Wait, wake: 15 * time.Second},
@@ -119,7 +121,7 @@ func TestPoolMattersOnlyWhileAVMIsHeld(t *testing.T) {
 		"not drained":        {draining(nil, nomadUnknown), false},
 		"VM being deleted":   {removing(nomadUnknown, vmDeleting), false},
 		"a stranger's VM":    {removing(nomadUnknown, strangersVM), false},
-		"ends in any case":   {removing(nomadUnknown, func(o *nodestate.State) { o.Record.DrainedReason = v1alpha1.ReasonDeadline }), false},
+		"ends in any case":   {removing(nomadUnknown, func(o *nodestate.State) { o.Record.DrainResult = v1alpha1.DrainDeadlinePassed }), false},
 		"no guest runs":      {removing(nomadUnknown, noVM), false},
 		"wanted, and steady": {steady(nomadUnknown), false},
 	} {

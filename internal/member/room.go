@@ -42,7 +42,7 @@ func thenStarted(r nodestate.Record) string {
 
 // roomSince is when there was room at last, or when a VM was started again that somebody had halted before its guest had joined.
 func roomSince(o nodestate.State) time.Time {
-	started := !o.Record.Joined && !o.VM.Halted && o.Record.Said[v1alpha1.NodeVMReady].Reason == v1alpha1.ReasonVMStopped
+	started := !o.Record.Joined && !o.VM.Halted && o.Record.BlockedBy == v1alpha1.BlockedByHalt
 	if _, lacks := lacksRoom(o); !lacks && o.VM.Ours && (started || o.Record.LackedRoom()) {
 		return o.Now.Truncate(time.Second)
 	}

@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
@@ -23,11 +21,9 @@ func unschedulable(d time.Duration) change {
 	}
 }
 
-// said is when VMReady was last said to have a reason.
-func said(reason string) change {
-	return func(o *nodestate.State) {
-		o.Record.Said = map[string]metav1.Condition{v1alpha1.NodeVMReady: {Status: "False", Reason: reason}}
-	}
+// wasBlocked is a member of which that was written last.
+func wasBlocked(by v1alpha1.BlockedCause) change {
+	return func(o *nodestate.State) { o.Record.BlockedBy = by }
 }
 
 func roomAt(at time.Time) change { return func(o *nodestate.State) { o.Record.RoomSince = at } }
@@ -57,7 +53,7 @@ func TestVMWithoutRoomSaysSo(t *testing.T) {
 func TestVMHaltedForItsQuotaIsStartedAgain(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "halted by Harvester", o: booting(aboveQuota), step: member.StartVM},
-		{name: "long after it should have joined", o: booting(aboveQuota, said(v1alpha1.ReasonVMAboveQuota), later(time.Hour)), step: member.StartVM},
+		{name: "long after it should have joined", o: booting(aboveQuota, wasBlocked(v1alpha1.BlockedByCapacity), later(time.Hour)), step: member.StartVM},
 		{name: "started, and halted at once: not each second", o: booting(aboveQuota, roomAt(now.Add(-20*time.Second))), step: member.Wait, wake: 40 * time.Second},
 		{name: "started a minute ago", o: booting(aboveQuota, roomAt(now.Add(-time.Minute))), step: member.StartVM},
 		{name: "halted by somebody", o: booting(halted, noInstance), step: member.Wait, wake: 9 * time.Minute},
@@ -78,16 +74,16 @@ func TestTimeToJoinBeginsWithRoom(t *testing.T) {
 		expired bool
 		since   time.Time
 	}{
-		"halted":                             {booting(aboveQuota, said(v1alpha1.ReasonVMAboveQuota), late), false, time.Time{}},
-		"no host":                            {booting(said(v1alpha1.ReasonVMUnschedulable), late, unschedulable(time.Hour)), false, time.Time{}},
+		"halted":                             {booting(aboveQuota, wasBlocked(v1alpha1.BlockedByCapacity), late), false, time.Time{}},
+		"no host":                            {booting(wasBlocked(v1alpha1.BlockedByCapacity), late, unschedulable(time.Hour)), false, time.Time{}},
 		"no host, just found":                {booting(late, unschedulable(time.Hour)), true, time.Time{}}, // of the record alone
-		"runs at last":                       {booting(said(v1alpha1.ReasonVMAboveQuota), late), false, now.Add(time.Hour)},
-		"has a host at last":                 {booting(said(v1alpha1.ReasonVMUnschedulable), late, noInstance), false, now.Add(time.Hour)},
-		"started again by who had halted it": {booting(said(v1alpha1.ReasonVMStopped), late, noInstance), true, now.Add(time.Hour)}, // of the record alone
-		"halted by somebody":                 {booting(halted, noInstance, said(v1alpha1.ReasonVMStopped), late), true, time.Time{}},
-		"started again, joined long ago":     {steady(said(v1alpha1.ReasonVMStopped), late), false, time.Time{}},
-		"had room in time":                   {booting(said(v1alpha1.ReasonVMStarting), late, roomAt(now.Add(55*time.Minute))), false, now.Add(55 * time.Minute)},
-		"had room, too late":                 {booting(said(v1alpha1.ReasonVMRunning), late, roomAt(now.Add(50*time.Minute))), true, now.Add(50 * time.Minute)},
+		"runs at last":                       {booting(wasBlocked(v1alpha1.BlockedByCapacity), late), false, now.Add(time.Hour)},
+		"has a host at last":                 {booting(wasBlocked(v1alpha1.BlockedByCapacity), late, noInstance), false, now.Add(time.Hour)},
+		"started again by who had halted it": {booting(wasBlocked(v1alpha1.BlockedByHalt), late, noInstance), true, now.Add(time.Hour)}, // of the record alone
+		"halted by somebody":                 {booting(halted, noInstance, wasBlocked(v1alpha1.BlockedByHalt), late), true, time.Time{}},
+		"started again, joined long ago":     {steady(wasBlocked(v1alpha1.BlockedByHalt), late), false, time.Time{}},
+		"had room in time":                   {booting(wasBlocked(""), late, roomAt(now.Add(55*time.Minute))), false, now.Add(55 * time.Minute)},
+		"had room, too late":                 {booting(wasBlocked(""), late, roomAt(now.Add(50*time.Minute))), true, now.Add(50 * time.Minute)},
 	} {
 		if got := c.o.Record.JoinExpired(c.o.Now); got != c.expired {
 			t.Errorf("%s: expired %t", name, got)

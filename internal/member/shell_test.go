@@ -66,7 +66,7 @@ func (w *world) write(d member.Decision) {
 		if n.Draining && w.forceAt.IsZero() && d.Drained.Reason == v1alpha1.ReasonDeadline && !w.is.Now.Before(w.outage) {
 			w.failf("the guest is to be stopped under tasks that Nomad was never told to stop")
 		}
-		r.Drained, r.DrainedAt, r.DrainedReason, r.DrainedMessage = true, w.is.Now, d.Drained.Reason, d.Drained.Message
+		r.Drained, r.DrainedAt, r.DrainResult, r.DrainedMessage = true, w.is.Now, d.Result, d.Drained.Message
 	case member.DeleteRecord:
 		r.DeletedAt = w.is.Now
 	case member.Release:
@@ -108,7 +108,7 @@ func (w *world) createVM() {
 func (w *world) deleteVM() {
 	r := w.is.Record
 	away := w.is.Now.Before(w.outage)
-	if n := w.is.Nomad; r.DrainedReason != v1alpha1.ReasonDeadline && !away && n.Registered && (n.Eligible || len(w.waitedFor()) > 0) {
+	if n := w.is.Nomad; r.DrainResult != v1alpha1.DrainDeadlinePassed && !away && n.Registered && (n.Eligible || len(w.waitedFor()) > 0) {
 		w.is.Record.Drained = false // the shell asks Nomad once more
 		return
 	}

@@ -64,7 +64,8 @@ type Decision struct {
 	Reason v1alpha1.DrainReason
 	// Unchecked tells MarkDrained not to ask Nomad: nothing runs, or the deadline has passed.
 	Unchecked bool
-	// Drained is the condition to write with MarkDrained.
+	// Result is how the drain ended, for MarkDrained, and Drained is the condition to write with it.
+	Result  v1alpha1.DrainResult
 	Drained metav1.Condition
 	// Late is true if the member is taken for drained, or its node is left in Nomad, because Nomad couldn't be asked in time.
 	Late bool
@@ -78,6 +79,8 @@ type Decision struct {
 	// OnlySystemSince is since when allocations of system jobs alone have been left on a node that drains; zero: others are, or
 	// none.
 	OnlySystemSince time.Time
+	// BlockedBy is what is in the member's way; empty: nothing.
+	BlockedBy v1alpha1.BlockedCause
 	// Phase and Conditions describe the member.
 	Phase      v1alpha1.NodePhase
 	Conditions map[string]metav1.Condition

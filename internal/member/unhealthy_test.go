@@ -32,7 +32,7 @@ func TestUnhealthySince(t *testing.T) {
 		{"halted by somebody", steady(status("down"), halted, was), time.Time{}},
 		{"no host can take its VM", steady(status("down"), unschedulable(time.Minute), was), time.Time{}},
 		{"no host can take its VM, and Nomad wasn't asked yet", steady(notAsked, unschedulable(time.Minute), was), time.Time{}},
-		{"it has room again: it boots first", steady(status("down"), said(v1alpha1.ReasonVMUnschedulable)), now},
+		{"it has room again: it boots first", steady(status("down"), wasBlocked(v1alpha1.BlockedByCapacity)), now},
 		{"the scheduler may find a host in a moment", steady(status("down"), unschedulable(time.Second), was), now.Add(since)},
 		{"a stranger's VM is halted: ours is lost", steady(strangersVM, status("down"), func(o *nodestate.State) { o.VM.Halted = true }), now},
 		{"leaving", ordered(status("down"), was), time.Time{}},

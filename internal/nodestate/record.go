@@ -12,6 +12,13 @@ import (
 
 // Record is what the NomadNode says.
 type Record struct {
+	Name, Revision string
+	// Made is when the record was made, with which the member's Secret and VM were rendered.
+	Made time.Time
+	// DeleteNext and Protected are the annotations.
+	DeleteNext, Protected bool
+	// Host is what the VM was last seen to run on; empty: nothing yet.
+	Host string
 	// Created is when the VM was made, from where the time to join counts; while there is none, when the record was.
 	Created time.Time
 	// RoomSince is what was last written of it; zero: nothing.
@@ -25,18 +32,27 @@ type Record struct {
 	Drained bool
 	// DrainedAt is when that was written.
 	DrainedAt time.Time
-	// DrainedReason and DrainedMessage are what was written with it.
-	DrainedReason, DrainedMessage string
-	// Joined is true once the Nomad node has been seen ready.
+	// DrainResult is how the drain ended, and DrainedMessage says it to people.
+	DrainResult    v1alpha1.DrainResult
+	DrainedMessage string
+	// Joined is true once the Nomad node has been seen ready, and JoinedAt is when that was written.
 	Joined      bool
+	JoinedAt    time.Time
 	JoinTimeout time.Duration
+	// Ready is true if the member was last written to take work, and ReadySince is since when.
+	Ready      bool
+	ReadySince time.Time
 	// UnhealthySince is what was last written of it; zero: nothing.
 	UnhealthySince time.Time
 	// StopTime is the longest that was written of it for this order to leave; nil: nothing.
 	StopTime *time.Duration
 	// OnlySystemSince is what was last written of it; zero: nothing.
 	OnlySystemSince time.Time
-	// Said are the conditions as they were last written.
+	// BlockedBy is what was last written to be in the member's way; empty: nothing.
+	BlockedBy v1alpha1.BlockedCause
+	// IDTaken is true if the member's ID was last found to be another's in Nomad.
+	IDTaken bool
+	// Said are the conditions as they were last written. They are for those who describe the member, which decide nothing.
 	Said map[string]metav1.Condition
 	// CordonedFor is the intent for which the node was made ineligible; empty: none.
 	CordonedFor string
@@ -48,42 +64,39 @@ type Record struct {
 	VMMade bool
 	// Purge says if the Nomad node is to be removed from Nomad.
 	Purge bool
-	// Problem is why the member can't be rendered or made now; nil: it can.
-	Problem *condition.Problem
 }
 
 // Of is what a NomadNode says.
 func Of(n *v1alpha1.NomadNode) Record {
-	drained := Condition(n, v1alpha1.NodeDrained)
-	rec := Record{
-		Created:        n.CreationTimestamp.Time,
-		Drain:          n.Spec.Drain,
-		Policy:         n.Spec.DrainPolicy,
-		Drained:        drained.Status == "True",
-		DrainedAt:      drained.LastTransitionTime.Time,
-		DrainedReason:  drained.Reason,
-		DrainedMessage: drained.Message,
-		Joined:         n.Status.JoinedTime != nil,
-		JoinTimeout:    n.Spec.JoinTimeout.Duration,
-		Said:           said(n),
-		CordonedFor:    n.Status.CordonedDrain,
-		Kicked:         n.Status.KickedDrain,
-		ClaimsRecorded: len(n.Status.Claims) > 0,
-		VMMade:         n.Status.VM.UID != "",
-		Purge:          n.Spec.Purge == nil || *n.Spec.Purge,
-
-		RoomSince: TimeOf(n.Status.VM.RoomSince), UnhealthySince: TimeOf(n.Status.UnhealthySince), OnlySystemSince: TimeOf(n.Status.Nomad.OnlySystemSince),
+	st, drained, ready := n.Status, Condition(n, v1alpha1.NodeDrained), Condition(n, v1alpha1.NodeReady)
+	r := Record{
+		Name: n.Name, Revision: n.Spec.Revision, Made: n.CreationTimestamp.Time, Host: st.VM.Host,
+		Created: n.CreationTimestamp.Time, Drain: n.Spec.Drain, Policy: n.Spec.DrainPolicy,
+		Drained: drained.Status == metav1.ConditionTrue, DrainedAt: drained.LastTransitionTime.Time, DrainedMessage: drained.Message,
+		Joined: st.JoinedTime != nil, JoinedAt: TimeOf(st.JoinedTime), JoinTimeout: n.Spec.JoinTimeout.Duration,
+		BlockedBy: blockedBy(n), IDTaken: idTaken(n), Said: said(n),
+		CordonedFor: st.CordonedDrain, Kicked: st.KickedDrain,
+		ClaimsRecorded: len(st.Claims) > 0, VMMade: st.VM.UID != "", Purge: n.Spec.Purge == nil || *n.Spec.Purge,
+		RoomSince: TimeOf(st.VM.RoomSince), UnhealthySince: TimeOf(st.UnhealthySince), OnlySystemSince: TimeOf(st.Nomad.OnlySystemSince),
 	}
-	if stop := n.Status.Nomad.StopTime; stop != nil {
-		rec.StopTime = &stop.Duration
+	_, r.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
+	_, r.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
+	if r.Drained {
+		r.DrainResult = drainResult(n)
 	}
-	if made := n.Status.VM.Created; made != nil {
-		rec.Created = made.Time
+	if ready.Status == metav1.ConditionTrue {
+		r.Ready, r.ReadySince = true, ready.LastTransitionTime.Time
+	}
+	if stop := st.Nomad.StopTime; stop != nil {
+		r.StopTime = &stop.Duration
+	}
+	if made := st.VM.Created; made != nil {
+		r.Created = made.Time
 	}
 	if n.DeletionTimestamp != nil {
-		rec.DeletedAt = n.DeletionTimestamp.Time
+		r.DeletedAt = n.DeletionTimestamp.Time
 	}
-	return rec
+	return r
 }
 
 func said(n *v1alpha1.NomadNode) map[string]metav1.Condition {
@@ -100,11 +113,6 @@ func Condition(n *v1alpha1.NomadNode, t string) metav1.Condition {
 		return *c
 	}
 	return metav1.Condition{Type: t, Status: "Unknown"}
-}
-
-// TakenID is true for a member whose ID is another's in Nomad, as it was found last.
-func TakenID(n *v1alpha1.NomadNode) bool {
-	return Condition(n, v1alpha1.NodeRegistered).Reason == v1alpha1.ReasonNodeIDTaken
 }
 
 // NewIntent is an order to leave.
@@ -126,6 +134,15 @@ func MetaTime(t time.Time) *metav1.Time {
 		return nil
 	}
 	return &metav1.Time{Time: t.Truncate(time.Second)}
+}
+
+// Blocked is what was last written to be in the member's way, with the words that were written of it; nil: nothing.
+func (r Record) Blocked() *Blocked {
+	if r.BlockedBy == "" {
+		return nil
+	}
+	said := r.Said[v1alpha1.NodeVMReady]
+	return &Blocked{By: r.BlockedBy, Problem: condition.Problem{said.Reason, said.Message}}
 }
 
 // Leaving is true for a member that has been ordered to leave, by an intent that stands or by deletion.
@@ -150,12 +167,9 @@ func (r Record) DrainOnTimeout() v1alpha1.DrainTimeoutAction {
 	return v1alpha1.DrainForce
 }
 
-// LackedRoom is true for a member of which the last that was said is that there is no room for its VM. Its time to join has not
+// LackedRoom is true for a member of which the last that was written is that there is no room for its VM. Its time to join has not
 // begun.
-func (r Record) LackedRoom() bool {
-	reason := r.Said[v1alpha1.NodeVMReady].Reason
-	return reason == v1alpha1.ReasonVMAboveQuota || reason == v1alpha1.ReasonVMUnschedulable
-}
+func (r Record) LackedRoom() bool { return r.BlockedBy == v1alpha1.BlockedByCapacity }
 
 // JoinDeadline is when a member should have joined: its time begins when its VM is made, or has room at last.
 func (r Record) JoinDeadline() time.Time {

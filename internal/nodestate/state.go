@@ -26,8 +26,10 @@ type State struct {
 	Claims []Claim
 	// Nomad is the member's Nomad node.
 	Nomad Nomad
+	// Problem is what keeps the member's VM from being rendered or made now; nil: nothing. Only observed while the VM is to be made.
+	Problem *Blocked
 	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not.
-	Refused *condition.Problem
+	Refused *Blocked
 	// PurgePatience bounds how long the removal of a drained member waits for a Nomad that can't be asked. Nomad forgets a
 	// node that is down by itself, after node_gc_threshold.
 	PurgePatience time.Duration
@@ -35,6 +37,12 @@ type State struct {
 	Disowned bool
 	// SiblingsEligible is true while another member with an intent is still eligible in Nomad.
 	SiblingsEligible bool
+}
+
+// Blocked is what is in a member's way: its kind to decide by, and the words for people.
+type Blocked struct {
+	By v1alpha1.BlockedCause
+	condition.Problem
 }
 
 // VM is what was seen of the VM of the member's name.
@@ -60,7 +68,7 @@ type VM struct {
 	Failure string
 	// Held is why admission refuses every change of a deleted VM, in its words, and with it the removal of finalizers; nil: it
 	// doesn't. Only observed while LooksHeld.
-	Held *condition.Problem
+	Held *Blocked
 	// RemovalListed is true when the VM names its claims to be removed with it.
 	RemovalListed bool
 }

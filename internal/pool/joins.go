@@ -84,7 +84,7 @@ func resultOf(s Snapshot, m Member) (r JoinResult, ok bool) {
 		return JoinResult{m.Name, true, m.JoinedAt.Truncate(time.Second)}, !m.JoinedAt.IsZero()
 	case unsettled(s) > 0 || s.Upgrading || m.HostMaintenance:
 		return JoinResult{}, false
-	case m.JoinExpired && !m.Halted && m.Problem == nil && (!m.Leaving || m.LeavingReason == v1alpha1.DrainJoinTimeout):
+	case m.JoinExpired && !m.Halted && m.Blocked == nil && (!m.Leaving || m.LeavingReason == v1alpha1.DrainJoinTimeout):
 		return JoinResult{m.Name, false, m.JoinDeadline.Truncate(time.Second)}, true
 	default:
 		return JoinResult{}, false
@@ -156,7 +156,7 @@ func probe(s Snapshot, p *Plan) {
 func joining(s Snapshot) int {
 	n := 0
 	for _, m := range s.active() {
-		if !m.Joined && !m.JoinExpired && m.Problem == nil {
+		if !m.Joined && !m.JoinExpired && m.Blocked == nil {
 			n++
 		}
 	}

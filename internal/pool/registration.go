@@ -28,7 +28,7 @@ func registration(s Snapshot, p Plan) metav1.Condition {
 func fate(s Snapshot, p Plan) string {
 	var first *Member
 	for _, m := range s.active() {
-		if m.JoinExpired && m.Problem == nil && !slices.Contains(p.Failed, m.Name) && !slices.Contains(p.Victims, m.Name) && (first == nil || m.Name < first.Name) {
+		if m.JoinExpired && m.Blocked == nil && !slices.Contains(p.Failed, m.Name) && !slices.Contains(p.Victims, m.Name) && (first == nil || m.Name < first.Name) {
 			first = &m
 		}
 	}
@@ -53,5 +53,5 @@ func joinsFail(s Snapshot) bool {
 	if n, _ := s.Joins.failures(); n > 0 {
 		return true
 	}
-	return slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && m.Problem == nil })
+	return slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && m.Blocked == nil })
 }

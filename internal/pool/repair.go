@@ -56,7 +56,7 @@ func repair(s Snapshot, p *Plan) {
 func broken(s Snapshot) (failed, unhealthy []Member, wake time.Duration) {
 	for _, m := range s.active() {
 		switch left := m.UnhealthySince.Add(s.Health.UnhealthyTimeout.Duration).Sub(s.Now); {
-		case m.Protected || m.Returning || m.Halted || m.HostMaintenance || m.Problem != nil: // of those with a problem another would fare the same
+		case m.Protected || m.Returning || m.Halted || m.HostMaintenance || m.Blocked != nil: // of those with a problem another would fare the same
 		case m.JoinExpired && m.VMMade:
 			failed = append(failed, m)
 		case !m.Joined && m.VMMade && m.JoinDeadline.After(s.Now): // its own record may have said long ago that its time is up

@@ -28,7 +28,7 @@ func Count(s Snapshot) Counts {
 		switch {
 		case m.Ready:
 			c.Ready++
-		case m.Joined || m.JoinExpired || m.Problem != nil:
+		case m.Joined || m.JoinExpired || m.Blocked != nil:
 			c.Unhealthy++
 		default:
 			c.Joining++
@@ -57,7 +57,7 @@ func nomadReachable(s Snapshot) metav1.Condition {
 	switch {
 	case s.NomadKnown:
 		return condition.True(s.NomadReason, s.NomadMessage)
-	case s.NomadReason == v1alpha1.ReasonUnknown:
+	case s.NomadNotAsked:
 		return condition.Unknown(s.NomadReason, s.NomadMessage)
 	default:
 		return condition.False(s.NomadReason, s.NomadMessage)
@@ -127,7 +127,7 @@ func templateValid(s Snapshot) metav1.Condition {
 	if len(s.Problems) > 0 {
 		return condition.False(s.Problems[0].Reason, joinMessages(s.Problems))
 	}
-	if p := s.refused(func(m Member) bool { return ofTemplate[m.Problem.Reason] }); p != nil {
+	if p := s.refused(func(m Member) bool { return ofTemplate(m.Blocked.By) }); p != nil {
 		return p.False()
 	}
 	if _, p := fit(s, wanted(s)); p != nil {

@@ -89,7 +89,7 @@ func TestScalingInCondition(t *testing.T) {
 }
 
 func TestOtherConditions(t *testing.T) {
-	unknownYet := func(s *pool.Snapshot) { nomadUnknown(s); s.NomadReason = v1alpha1.ReasonUnknown }
+	unknownYet := func(s *pool.Snapshot) { nomadUnknown(s); s.NomadNotAsked, s.NomadReason = true, v1alpha1.ReasonUnknown }
 	runReports(t, v1alpha1.PoolUpToDate, []reportCase{
 		{name: "present template", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "outdated", s: snapshot(1, member("a", outdated)), reason: v1alpha1.ReasonOnDelete},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // Snapshot is everything that is known of a pool at one moment.
@@ -44,6 +45,8 @@ type Snapshot struct {
 	Upgrading bool
 	// Suspension is what keeps it from being judged if members work. See Suspension.Record.
 	Suspension Suspension
+	// NomadNotAsked is true for a Nomad that this process merely has not asked yet.
+	NomadNotAsked bool
 	// NomadReason and NomadMessage say more about it, for the condition.
 	NomadReason, NomadMessage string
 	// Problems are what the pre-flight found wrong with the template.
@@ -102,9 +105,9 @@ type Member struct {
 	HostMaintenance bool
 	// VMMade is true once the member's VM has been accepted by the API server.
 	VMMade bool
-	// Problem is why the member's VM can't be made or, once it is made, can't begin to run for lack of room; nil: nothing is in
+	// Blocked is why the member's VM can't be made or, once it is made, can't begin to run for lack of room; nil: nothing is in
 	// its way.
-	Problem *condition.Problem
+	Blocked *nodestate.Blocked
 	// Stuck is true for a member that leaves and whose VM doesn't go away, for whatever holds it.
 	Stuck bool
 	// DeleteNext and Protected are the annotations.
