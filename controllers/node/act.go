@@ -15,6 +15,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/machine"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
@@ -169,8 +170,8 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 		}
 	}
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
-		st.DrainResult = d.Result
-		c := d.Drained
+		st.DrainResult = d.Drained.Result
+		c := condition.True(string(d.Drained.Result), d.Drained.Message)
 		c.Type, c.ObservedGeneration, c.LastTransitionTime = v1alpha1.NodeDrained, s.node.Generation, metav1.NewTime(s.observed.Now)
 		kube.SetCondition(&st.Conditions, c)
 	})
@@ -182,7 +183,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 	case d.Late:
 		result = "forced"
 		r.Events.drainSkipped(s.node, d.Drained.Message)
-	case d.Unchecked && d.Result == v1alpha1.DrainDeadlinePassed:
+	case d.Unchecked && d.Drained.Result == v1alpha1.DrainDeadlinePassed:
 		result = "forced"
 		r.Events.drainForced(s.node, d.Drained.Message)
 	default:

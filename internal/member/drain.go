@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
@@ -290,7 +289,7 @@ func WaitedFor(live []nodestate.Allocation, p v1alpha1.DrainPolicy) []nodestate.
 }
 
 func markDrained(unchecked bool, result v1alpha1.DrainResult, message string) Decision {
-	return Decision{Step: MarkDrained, Unchecked: unchecked, Result: result, Drained: condition.True(string(result), message)}
+	return Decision{Step: MarkDrained, Unchecked: unchecked, Drained: Drained{result, message}}
 }
 
 func positive(d time.Duration) time.Duration {

@@ -81,7 +81,7 @@ func TestDeadline(t *testing.T) {
 		{ordered(noVM, nomadUnknown), true, v1alpha1.ReasonVMGone},
 	} {
 		d := member.Decide(c.o)
-		if d.Step != member.MarkDrained || d.Unchecked != c.unchecked || d.Drained.Reason != c.reason || d.Drained.Status != "True" || d.Drained.Message == "" {
+		if d.Step != member.MarkDrained || d.Unchecked != c.unchecked || string(d.Drained.Result) != c.reason || d.Drained.Message == "" {
 			t.Errorf("got %s unchecked=%t %+v, want unchecked=%t %s", d.Step, d.Unchecked, d.Drained, c.unchecked, c.reason)
 		}
 	}
@@ -101,7 +101,7 @@ func TestDrainWhoseAllocationsCantBeListed(t *testing.T) {
 		{name: "force: deleted", o: draining(nil, unread("500"), deleted, overdue(grace)), step: member.MarkDrained},
 		{name: "retain: for as long as it takes", o: draining(nil, unread("500"), retain, deleted, overdue(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
 	})
-	if d := member.Decide(draining(nil, unread("500"), overdue(grace))); !d.Unchecked || d.Late || d.Drained.Reason != v1alpha1.ReasonDeadline {
+	if d := member.Decide(draining(nil, unread("500"), overdue(grace))); !d.Unchecked || d.Late || d.Drained.Result != v1alpha1.DrainDeadlinePassed {
 		t.Errorf("got %+v", d)
 	}
 }
@@ -188,7 +188,7 @@ func TestUnknownIsNotDown(t *testing.T) {
 		{name: "no guest runs: nothing to ask, not even once", o: ordered(noVM, notAsked), step: member.MarkDrained},
 	})
 	d := member.Decide(draining(nil, nomadUnknown, deleted, overdue(grace)))
-	if !d.Unchecked || !d.Late || d.Drained.Reason != v1alpha1.ReasonDeadline {
+	if !d.Unchecked || !d.Late || d.Drained.Result != v1alpha1.DrainDeadlinePassed {
 		t.Errorf("a deletion that ends without Nomad must say so: %+v", d)
 	}
 }

@@ -86,7 +86,7 @@ func TestForeignNode(t *testing.T) {
 			d := member.Decide(o)
 			reason := d.Conditions[v1alpha1.NodeDrained].Reason
 			if d.Step == member.MarkDrained {
-				reason = d.Drained.Reason
+				reason = string(d.Drained.Result)
 			}
 			if d.Step != c.step || reason != c.reason || d.Wake != c.wake {
 				t.Errorf("%s, %s, wakes after %s", d.Step, reason, d.Wake)

@@ -160,7 +160,7 @@ func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 		dead := !o.Instance.Exists && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting)
 		over := o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.Deadline.Add(member.ForceGrace))
 		must(dead || over && (o.Nomad.Known || !o.Record.DeletedAt.IsZero()), "unchecked, only a guest that is gone or a deadline that has passed ends a drain")
-		must(d.Drained.Status == "True", "MarkDrained brings what to write")
+		must(d.Drained.Result != "" && d.Drained.Message != "", "MarkDrained brings what to write")
 	}
 }
 

@@ -63,10 +63,10 @@ func (w *world) write(d member.Decision) {
 		if !d.Unchecked && (w.is.Now.Before(w.outage) || n.Registered && (n.Eligible || len(w.waitedFor()) > 0)) {
 			return
 		}
-		if n.Draining && w.forceAt.IsZero() && d.Drained.Reason == v1alpha1.ReasonDeadline && !w.is.Now.Before(w.outage) {
+		if n.Draining && w.forceAt.IsZero() && d.Drained.Result == v1alpha1.DrainDeadlinePassed && !w.is.Now.Before(w.outage) {
 			w.failf("the guest is to be stopped under tasks that Nomad was never told to stop")
 		}
-		r.Drained, r.DrainedAt, r.DrainResult, r.DrainedMessage = true, w.is.Now, d.Result, d.Drained.Message
+		r.Drained, r.DrainedAt, r.DrainResult, r.DrainedMessage = true, w.is.Now, d.Drained.Result, d.Drained.Message
 	case member.DeleteRecord:
 		r.DeletedAt = w.is.Now
 	case member.Release:

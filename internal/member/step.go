@@ -57,6 +57,12 @@ const (
 	Release Step = "Release"
 )
 
+// Drained is how a drain ended, and the words for people.
+type Drained struct {
+	Result  v1alpha1.DrainResult
+	Message string
+}
+
 // Decision is what to do with a member, and what to say about it.
 type Decision struct {
 	Step Step
@@ -64,9 +70,8 @@ type Decision struct {
 	Reason v1alpha1.DrainReason
 	// Unchecked tells MarkDrained not to ask Nomad: nothing runs, or the deadline has passed.
 	Unchecked bool
-	// Result is how the drain ended, for MarkDrained, and Drained is the condition to write with it.
-	Result  v1alpha1.DrainResult
-	Drained metav1.Condition
+	// Drained is what to write with MarkDrained.
+	Drained Drained
 	// Late is true if the member is taken for drained, or its node is left in Nomad, because Nomad couldn't be asked in time.
 	Late bool
 	// Wake is when to look again at the latest; 0: only when something changes.
