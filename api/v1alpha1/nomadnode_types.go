@@ -156,6 +156,48 @@ const (
 	NodePurging      NodePhase = "Purging"
 )
 
+// BlockedCause is the kind of thing that is in a member's way. The condition VMReady says in words what exactly it is.
+type BlockedCause string
+
+// The causes. All but the last three keep the member's VM from being made.
+const (
+	// BlockedByTemplate: the template, or what it names, is such that no VM can be made of it.
+	BlockedByTemplate BlockedCause = "Template"
+	// BlockedByAdmission: Harvester's, KubeVirt's or Kubernetes' admission refuses the VM.
+	BlockedByAdmission BlockedCause = "Admission"
+	// BlockedByQuota: a quota of the namespace has no room for the VM.
+	BlockedByQuota BlockedCause = "Quota"
+	// BlockedByToken: Nomad gives no introduction token for the guest.
+	BlockedByToken BlockedCause = "IntroductionToken"
+	// BlockedByName: a VM of the member's name exists that isn't the member's.
+	BlockedByName BlockedCause = "NameTaken"
+	// BlockedByNodeID: a Nomad node of the member's ID exists that isn't the member's.
+	BlockedByNodeID BlockedCause = "NodeIDTaken"
+	// BlockedByFailure: making the VM failed, and may have succeeded all the same.
+	BlockedByFailure BlockedCause = "CreateFailed"
+	// BlockedByCapacity: the VM is there, and no host, or the namespace's quota, has room for it to run.
+	BlockedByCapacity BlockedCause = "Capacity"
+	// BlockedByHalt: the VM is there, and somebody halted it.
+	BlockedByHalt BlockedCause = "Halted"
+	// BlockedByRemoval: the member is being removed, and something keeps that from getting on.
+	BlockedByRemoval BlockedCause = "Removal"
+)
+
+// DrainResult is how the drain of a member ended. The condition Drained has it for its reason.
+type DrainResult string
+
+// The results.
+const (
+	// DrainEmpty: no live allocation was left.
+	DrainEmpty DrainResult = ReasonEmpty
+	// DrainNeverJoined: there was never a Nomad node to drain.
+	DrainNeverJoined DrainResult = ReasonNeverJoined
+	// DrainVMGone: the VM had gone before, and all that ran on it.
+	DrainVMGone DrainResult = ReasonVMGone
+	// DrainDeadlinePassed: the deadline passed with onTimeout Force, and what was left is cut off.
+	DrainDeadlinePassed DrainResult = ReasonDeadline
+)
+
 // NomadNodeStatus is what was found of a member.
 type NomadNodeStatus struct {
 	// observedGeneration is the metadata.generation that this status speaks of.
@@ -181,6 +223,14 @@ type NomadNodeStatus struct {
 	// kickedDrain is the id of the drain that was sent to Nomad a second time, because it had stalled.
 	// +optional
 	KickedDrain string `json:"kickedDrain,omitempty"`
+	// blockedBy is the kind of thing that keeps the member from being made, from running or from going; the condition VMReady says what it
+	// is: Template, Admission, Quota, IntroductionToken, NameTaken, NodeIDTaken, CreateFailed, Capacity, Halted or Removal. Unset: nothing is
+	// in its way.
+	// +optional
+	BlockedBy BlockedCause `json:"blockedBy,omitempty"`
+	// drainResult is how the drain ended: Empty, NeverJoined, VMGone or DeadlinePassed. Unset: the member isn't drained.
+	// +optional
+	DrainResult DrainResult `json:"drainResult,omitempty"`
 	// vm is the member's virtual machine.
 	// +optional
 	VM VMStatus `json:"vm,omitempty"`
@@ -229,6 +279,9 @@ type NomadStatus struct {
 	// status is ready, ineligible, draining, down, disconnected or initializing; empty until it has registered.
 	// +optional
 	Status string `json:"status,omitempty"`
+	// idTaken is true if a Nomad node of the member's ID exists that isn't the member's; nothing is done to it.
+	// +optional
+	IDTaken bool `json:"idTaken,omitempty"`
 	// allocations is how many live allocations the node has; only while it leaves.
 	// +optional
 	Allocations *int32 `json:"allocations,omitempty"`

@@ -6,20 +6,21 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // Refusal tells a write that was refused, which no retry mends by itself, from one that failed. The message is the
 // server's, word for word: it is the only explanation that a user gets.
-func Refusal(err error) *member.Problem {
+func Refusal(err error) *nodestate.Blocked {
 	switch {
 	case err == nil:
 		return nil
 	case strings.Contains(err.Error(), "exceeded quota"), strings.Contains(err.Error(), "resource quota"):
-		return &member.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: err.Error()}
+		return &nodestate.Blocked{By: v1alpha1.BlockedByQuota, Problem: condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: err.Error()}}
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err),
 		strings.Contains(err.Error(), "admission webhook") && strings.Contains(err.Error(), "denied the request"):
-		return &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: err.Error()}
+		return &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: err.Error()}}
 	default:
 		return nil
 	}

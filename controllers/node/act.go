@@ -14,17 +14,15 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
-
-// removedClaimsAnnotation lists the claims that Harvester removes together with a VM.
-// Harvester: pkg/controller/master/virtualmachine/vm_controller.go.
-const removedClaimsAnnotation = "harvesterhci.io/removedPersistentVolumeClaims"
 
 // act takes a step. It returns true if anything may have changed.
 func (r *Reconciler) act(ctx context.Context, s *scope, d member.Decision) (bool, error) {
@@ -119,7 +117,7 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision) 
 		}
 		return err
 	}
-	s.vm, s.observed.VM = out.VM, vmFacts(s.node, out.VM)
+	s.vm, s.observed.VM = out.VM, nodestate.VMOf(s.node, out.VM)
 	r.Events.vmCreated(s.node)
 	return nil
 }
@@ -145,7 +143,7 @@ func (r *Reconciler) recordIntent(ctx context.Context, s *scope, d member.Decisi
 	}
 	id := r.NewID()
 	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
-		n.Spec.Drain = record.NewIntent(id, d.Reason, now, deadline)
+		n.Spec.Drain = nodestate.NewIntent(id, d.Reason, now, deadline)
 	})
 	if err == nil {
 		r.Events.leaving(s.node, d.Reason, s.observed.Instance.EvacuatedFrom)
@@ -164,17 +162,19 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 		if open(in, s.node.Spec.DrainPolicy) {
 			// The view says otherwise, and catches up in a moment; if it doesn't, Nomad mustn't be asked each moment. Until then
 			// the member is described by what the leader says.
-			setNodeFacts(&s.observed.Nomad, in.Node)
+			stop := s.observed.Nomad.StopTime
+			s.observed.Nomad = nomadlink.NodeOf(in.Node)
+			s.observed.Nomad.StopTime = stop
 			s.observed.Nomad.Live, s.observed.Nomad.LiveKnown = memberAllocations(in.Live), true
 			s.pause = disagreement
 			return nil
 		}
 	}
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
-		kube.SetCondition(&st.Conditions, metav1.Condition{
-			Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: d.Drained.Reason, Message: d.Drained.Message, ObservedGeneration: s.node.Generation,
-			LastTransitionTime: metav1.NewTime(s.observed.Now),
-		})
+		st.DrainResult = d.Drained.Result
+		c := condition.True(string(d.Drained.Result), d.Drained.Message)
+		c.Type, c.ObservedGeneration, c.LastTransitionTime = v1alpha1.NodeDrained, s.node.Generation, metav1.NewTime(s.observed.Now)
+		kube.SetCondition(&st.Conditions, c)
 	})
 	if err != nil {
 		return err
@@ -184,7 +184,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 	case d.Late:
 		result = "forced"
 		r.Events.drainSkipped(s.node, d.Drained.Message)
-	case d.Unchecked && d.Drained.Reason == v1alpha1.ReasonDeadline:
+	case d.Unchecked && d.Drained.Result == v1alpha1.DrainDeadlinePassed:
 		result = "forced"
 		r.Events.drainForced(s.node, d.Drained.Message)
 	default:
@@ -199,6 +199,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 // reopen takes the Drained condition back, so that the drain goes on.
 func (r *Reconciler) reopen(ctx context.Context, s *scope) error {
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
+		st.DrainResult = ""
 		kube.SetCondition(&st.Conditions, metav1.Condition{
 			Type: v1alpha1.NodeDrained, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDraining, ObservedGeneration: s.node.Generation,
 			LastTransitionTime: metav1.NewTime(s.observed.Now),
@@ -226,7 +227,7 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 	if after.Annotations == nil {
 		after.Annotations = map[string]string{}
 	}
-	after.Annotations[removedClaimsAnnotation] = strings.Join(s.node.Status.Claims, ",")
+	after.Annotations[nodestate.RemovedClaimsAnnotation] = strings.Join(s.node.Status.Claims, ",")
 	// A merge patch of this one key: a VM read through our types must never be written back whole.
 	err := r.Client.Patch(ctx, after, client.MergeFrom(before))
 	if kube.Refusal(err) != nil {
@@ -238,7 +239,7 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 }
 
 func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision) error {
-	if s.observed.Record.DrainedReason != v1alpha1.ReasonDeadline && s.link.Known {
+	if s.observed.Record.DrainResult != v1alpha1.DrainDeadlinePassed && s.link.Known {
 		// Since it was drained a guest that booted late may have joined, or somebody may have made the node eligible.
 		in, err := r.inspect(ctx, s)
 		if err != nil {
@@ -322,6 +323,6 @@ func (r *Reconciler) patchStatus(ctx context.Context, s *scope, change func(*v1a
 	if err != nil {
 		return err
 	}
-	s.node, s.observed.Record = after, record.Of(after)
+	s.node, s.observed.Record = after, nodestate.Of(after)
 	return nil
 }

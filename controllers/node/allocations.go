@@ -4,14 +4,14 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-func memberAllocations(live []nomad.Allocation) []member.Allocation {
-	var out []member.Allocation
+func memberAllocations(live []nomad.Allocation) []nodestate.Allocation {
+	var out []nodestate.Allocation
 	for _, a := range live {
-		out = append(out, member.Allocation{System: a.JobType == "system", Name: kube.Clamp(allocationName(a), kube.MaxWord)})
+		out = append(out, nodestate.Allocation{System: a.JobType == "system", Name: kube.Clamp(allocationName(a), kube.MaxWord)})
 	}
 	return out
 }

@@ -3,19 +3,20 @@ package node
 import (
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube/kubetest"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 func TestMemberSaysInItsStatusWhatTheServerTakes(t *testing.T) {
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(1))
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(1))
 		busy := alloc
 		busy.Name, busy.ID = kubetest.Long, "äöüäöü"
 		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: {busy, busy, busy}}}
@@ -33,7 +34,7 @@ func TestMemberSaysInItsStatusWhatTheServerTakes(t *testing.T) {
 	for _, b := range st.Nomad.Blocking {
 		kubetest.Fits(t, "what blocks", b, kube.MaxWord)
 	}
-	changed := &scope{node: s.node(t), observed: member.Observed{Now: now}}
-	setStatus(changed, member.Decision{Conditions: map[string]member.Condition{v1alpha1.NodeReady: {Status: "False", Reason: "R", Message: kubetest.Long}}})
-	kubetest.Fits(t, "a member's condition", record.Condition(changed.node, v1alpha1.NodeReady).Message, kube.MaxMessage)
+	changed := &scope{node: s.node(t), observed: nodestate.State{Now: now}}
+	setStatus(changed, member.Decision{Conditions: map[string]metav1.Condition{v1alpha1.NodeReady: {Status: "False", Reason: "R", Message: kubetest.Long}}})
+	kubetest.Fits(t, "a member's condition", nodestate.Condition(changed.node, v1alpha1.NodeReady).Message, kube.MaxMessage)
 }

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -17,7 +17,7 @@ import (
 func seenIn(cluster string, change func(*v1alpha1.NomadNode, *memberShell)) *memberShell {
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
 		objects := running(n, s, nomad.Node{Status: nomad.NodeReady})
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-2*time.Hour), now.Add(-time.Hour))
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-2*time.Hour), now.Add(-time.Hour))
 		n.Status.Nomad.Cluster = cluster
 		s.nomad.view.Nodes, s.nomad.inside = nil, nomad.Inspection{}
 		change(n, s)
@@ -45,7 +45,7 @@ func TestNodeIsNotMissedInAnotherCluster(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := seenIn(c.cluster, c.change)
 			s.reconcile(t)
-			d := record.Condition(s.node(t), v1alpha1.NodeDrained)
+			d := nodestate.Condition(s.node(t), v1alpha1.NodeDrained)
 			if (d.Status == metav1.ConditionTrue) != c.drained {
 				t.Errorf("drained: %+v", d)
 			}
@@ -64,8 +64,8 @@ func TestClusterIsWrittenDown(t *testing.T) {
 			s.nomad.view.Nodes = map[string]nomad.Node{shellNodeID: {ID: shellNodeID, Name: "p-1", Status: nomad.NodeReady, Eligible: true}}
 		})
 		s.reconcile(t)
-		if n := s.node(t); n.Status.Nomad.Cluster != "http://127.0.0.1:4646" || record.Condition(n, v1alpha1.NodeReady).Status != metav1.ConditionTrue {
-			t.Errorf("from %q: %q, %+v", before, n.Status.Nomad.Cluster, record.Condition(n, v1alpha1.NodeReady))
+		if n := s.node(t); n.Status.Nomad.Cluster != "http://127.0.0.1:4646" || nodestate.Condition(n, v1alpha1.NodeReady).Status != metav1.ConditionTrue {
+			t.Errorf("from %q: %q, %+v", before, n.Status.Nomad.Cluster, nodestate.Condition(n, v1alpha1.NodeReady))
 		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // DefaultPurgePatience is how long the removal of a drained member waits for a Nomad that can't be asked, if nobody says otherwise.
@@ -32,7 +32,7 @@ type Reconciler struct {
 	Clock       clock.PassiveClock
 	Events      emitter
 	// Decide is member.Decide.
-	Decide func(member.Observed) member.Decision
+	Decide func(nodestate.State) member.Decision
 	// NewID makes the IDs of intents.
 	NewID func() string
 	// PurgePatience is for how long the removal of a member waits for a Nomad that can't be asked.
@@ -117,32 +117,6 @@ func (r *Reconciler) report(ctx context.Context, s *scope, d member.Decision) er
 	}
 	r.tell(&before, s.node)
 	return nil
-}
-
-// tell sends the events and metrics of what the written status shows for the first time.
-func (r *Reconciler) tell(before, n *v1alpha1.NomadNode) {
-	if before.Status.JoinedTime == nil && n.Status.JoinedTime != nil {
-		r.Events.joined(n)
-		joinSeconds.WithLabelValues(n.Namespace, n.Spec.PoolName).Observe(n.Status.JoinedTime.Sub(n.CreationTimestamp.Time).Seconds())
-	}
-	was, is := record.Condition(before, v1alpha1.NodeRegistered), record.Condition(n, v1alpha1.NodeRegistered)
-	if is.Reason == v1alpha1.ReasonJoinTimeout && was.Reason != is.Reason {
-		r.Events.joinTimeout(n)
-	}
-	was, is = record.Condition(before, v1alpha1.NodeVMReady), record.Condition(n, v1alpha1.NodeVMReady)
-	if was.Reason == is.Reason {
-		return
-	}
-	switch is.Reason {
-	case v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonQuotaExceeded:
-		r.Events.vmRefused(n, is.Message)
-	case v1alpha1.ReasonVMAboveQuota, v1alpha1.ReasonVMUnschedulable:
-		r.Events.noRoom(n, is.Message)
-	case v1alpha1.ReasonCreateFailed:
-		r.Events.vmNotMade(n, is.Message)
-	case v1alpha1.ReasonDeleteStuck:
-		r.Events.deleteStuck(n, is.Message)
-	}
 }
 
 // New makes the reconciler of members. The removal of a drained one waits for purgePatience for a Nomad that can't be asked.

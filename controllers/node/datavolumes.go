@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // dataVolumeKind is that of CDI, by which Harvester makes the disks of images of the backend cdi: it makes a DataVolume of
@@ -37,8 +37,8 @@ func (r *Reconciler) observeDataVolumes(ctx context.Context, s *scope) error {
 		if volume.DeletionTimestamp == nil {
 			s.dataVolumes = append(s.dataVolumes, name)
 		}
-		if !slices.ContainsFunc(s.observed.Claims, func(c member.Claim) bool { return c.Name == name }) {
-			c := member.Claim{Name: name, Deleting: volume.DeletionTimestamp != nil, Finalizers: volume.Finalizers}
+		if !slices.ContainsFunc(s.observed.Claims, func(c nodestate.Claim) bool { return c.Name == name }) {
+			c := nodestate.Claim{Name: name, Deleting: volume.DeletionTimestamp != nil, Finalizers: volume.Finalizers}
 			if c.Deleting {
 				c.DeletingSince = volume.DeletionTimestamp.Time
 			}

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 func volumeObject(name string) *unstructured.Unstructured {
@@ -26,7 +26,7 @@ func TestDataVolumesGoWithTheirMember(t *testing.T) {
 	s := newMemberShell(func(n *v1alpha1.NomadNode, _ *memberShell) []client.Object {
 		n.Finalizers = []string{v1alpha1.NodeFinalizer}
 		n.DeletionTimestamp = &metav1.Time{Time: now.Add(-time.Minute)}
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainDeleted, now.Add(-time.Minute), now)
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainDeleted, now.Add(-time.Minute), now)
 		n.Spec.Purge = new(bool)
 		n.Status.VM.UID, n.Status.Claims = "vm", []string{"p-1-root-aaaaaaaa"}
 		meta.SetStatusCondition(&n.Status.Conditions, metav1.Condition{Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline})

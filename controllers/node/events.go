@@ -5,8 +5,8 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // emitter sends the Events of members. One function each, so that their wording stays the same everywhere. They are sent after the change that
@@ -55,7 +55,7 @@ func (e emitter) leaving(n *v1alpha1.NomadNode, reason v1alpha1.DrainReason, hos
 }
 
 func (e emitter) drainStarted(n *v1alpha1.NomadNode) {
-	if record.Of(n).DrainOnTimeout() == v1alpha1.DrainRetain {
+	if nodestate.Of(n).DrainOnTimeout() == v1alpha1.DrainRetain {
 		e.Normal(n, nil, "DrainStarted", "Drain", "Draining Nomad node %s for as long as its allocations run, because onTimeout is Retain", n.Spec.NodeID)
 		return
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 func TestEventOfARefusalFits(t *testing.T) {
@@ -27,7 +27,7 @@ func TestDrainStartedSaysWhatNomadWasTold(t *testing.T) {
 	} {
 		n := &v1alpha1.NomadNode{}
 		n.Spec.DrainPolicy.OnTimeout = onTimeout
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(15*time.Minute))
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(15*time.Minute))
 		recorder := events.NewFakeRecorder(1)
 		(emitter{kube.EventSink{EventRecorder: recorder}}).drainStarted(n)
 		if e := <-recorder.Events; !strings.Contains(e, want) {

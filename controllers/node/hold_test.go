@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // outlived is a drained member whose VM is still there, though it has been deleted and its guest is gone. refuse is what
@@ -24,7 +24,7 @@ func outlived(t *testing.T, refuse func(patch string) error) *memberShell {
 	s := newMemberShell(func(n *v1alpha1.NomadNode, _ *memberShell) []client.Object {
 		ago := metav1.NewTime(now.Add(-time.Minute))
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, ago.Time, now)
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, ago.Time, now)
 		n.Status.VM.UID, n.Status.Claims = "vm", []string{"c"}
 		n.Status.JoinedTime = &ago
 		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrained, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
@@ -87,7 +87,7 @@ func TestDeletedVMThatAdmissionHolds(t *testing.T) {
 			if !c.halted && res.RequeueAfter != holdRetry {
 				t.Errorf("looks again after %s", res.RequeueAfter)
 			}
-			is := record.Condition(s.node(t), v1alpha1.NodeVMReady)
+			is := nodestate.Condition(s.node(t), v1alpha1.NodeVMReady)
 			if (is.Reason == v1alpha1.ReasonDeleteStuck) != (c.says != "") || !strings.Contains(is.Message, c.says) {
 				t.Errorf("got %+v", is)
 			}

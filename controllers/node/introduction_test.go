@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -31,7 +31,7 @@ func TestMembersWaitForANomadThatIntroduces(t *testing.T) {
 			if got := s.userData(t) == ""; got != c.waits {
 				t.Errorf("waits: %t", got)
 			}
-			said := record.Condition(s.node(t), v1alpha1.NodeVMReady)
+			said := nodestate.Condition(s.node(t), v1alpha1.NodeVMReady)
 			if told := said.Reason == v1alpha1.ReasonIntroductionToken; told != c.waits {
 				t.Errorf("says %+v", said)
 			}

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -28,7 +28,7 @@ func TestKickThatCameTooLateIsNotRecorded(t *testing.T) {
 	system := alloc
 	system.JobType = "system"
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now.Add(time.Minute))
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now.Add(time.Minute))
 		n.Status.Nomad.OnlySystemSince = &metav1.Time{Time: now.Add(-time.Minute)}
 		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: {system}}}
 		last := &nomad.Drain{Status: nomad.DrainDraining, IntentID: "intent-1", OnTimeout: nomad.TimeoutForce, StartedAt: now.Add(-time.Minute)}

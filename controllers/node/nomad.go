@@ -5,8 +5,8 @@ import (
 	"errors"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -119,7 +119,7 @@ func drainRequest(s *scope) nomad.DrainRequest {
 	return nomad.DrainRequest{
 		IntentID:         in.ID,
 		Remaining:        in.Deadline.Sub(s.observed.Now),
-		NoDeadline:       record.Of(s.node).DrainOnTimeout() == v1alpha1.DrainRetain,
+		NoDeadline:       nodestate.Of(s.node).DrainOnTimeout() == v1alpha1.DrainRetain,
 		IgnoreSystemJobs: p.IgnoreSystemJobs,
 		Pool:             s.node.Namespace + "/" + s.node.Spec.PoolName,
 		Member:           s.node.Name,

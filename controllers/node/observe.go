@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,9 +17,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
@@ -34,7 +33,7 @@ type scope struct {
 	facts    blueprint.Facts // only while the VM is to be made
 	claims   []string        // to be recorded; nil: recorded already
 	pause    time.Duration   // before the next look, after a step that found something in its way; 0: none
-	observed member.Observed
+	observed nodestate.State
 
 	// dataVolumes are those of the member's claims that aren't being deleted; only while the member is being removed.
 	dataVolumes []string
@@ -42,7 +41,7 @@ type scope struct {
 
 func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope, error) {
 	s := &scope{node: n.DeepCopy()}
-	s.observed = member.Observed{Now: r.Clock.Now(), Record: record.Of(n), PurgePatience: r.PurgePatience}
+	s.observed = nodestate.State{Now: r.Clock.Now(), Record: nodestate.Of(n), PurgePatience: r.PurgePatience}
 	link, err := r.Connections.Link(ctx, n, n.Spec.Connection)
 	if err != nil {
 		return nil, err
@@ -101,7 +100,7 @@ func (r *Reconciler) observeVM(ctx context.Context, s *scope) error {
 	}
 	if found {
 		s.vm = vm
-		s.observed.VM = vmFacts(s.node, vm)
+		s.observed.VM = nodestate.VMOf(s.node, vm)
 	}
 	if found, err = r.get(ctx, key, vmi); err != nil {
 		return err
@@ -109,34 +108,9 @@ func (r *Reconciler) observeVM(ctx context.Context, s *scope) error {
 	// The instance of a stranger's VM of this name is a stranger's too, and must not hold the member's removal.
 	if found && (s.observed.VM.Ours || s.vm == nil || !metav1.IsControlledBy(vmi, s.vm)) {
 		s.vmi = vmi
-		s.observed.Instance = instanceFacts(vmi)
+		s.observed.Instance = nodestate.InstanceOf(vmi)
 	}
 	return nil
-}
-
-func instanceFacts(vmi *kubevirtv1.VirtualMachineInstance) member.Instance {
-	out := member.Instance{
-		Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running, Ended: vmi.IsFinal(), Host: vmi.Status.NodeName, EvacuatedFrom: evacuatedFrom(vmi),
-	}
-	if vmi.DeletionTimestamp != nil {
-		out.DeletingSince = vmi.DeletionTimestamp.Time
-	}
-	// KubeVirt copies the Pod's condition (KubeVirt: pkg/virt-controller/watch/vmi/lifecycle.go). While a claim isn't there yet it
-	// writes the same, but then there is no Pod, and the phase is Pending.
-	for _, c := range vmi.Status.Conditions {
-		if vmi.IsScheduling() && string(c.Type) == string(corev1.PodScheduled) && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-			out.Unschedulable, out.UnschedulableSince = c.Message, c.LastTransitionTime.Time
-		}
-	}
-	return out
-}
-
-// evacuatedFrom is the host that KubeVirt wants freed of an instance and leaves to us to free.
-func evacuatedFrom(vmi *kubevirtv1.VirtualMachineInstance) string {
-	if s := vmi.Spec.EvictionStrategy; s == nil || *s != kubevirtv1.EvictionStrategyExternal {
-		return ""
-	}
-	return vmi.Status.EvacuationNodeName
 }
 
 func (r *Reconciler) get(ctx context.Context, key types.NamespacedName, o client.Object) (bool, error) {
@@ -156,28 +130,6 @@ func (r *Reconciler) getLive(ctx context.Context, key types.NamespacedName, o cl
 		return false, fmt.Errorf("reading %T %s: %w", o, key, err)
 	}
 	return err == nil, nil
-}
-
-func vmFacts(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) member.VM {
-	out := member.VM{
-		Exists:        true,
-		Ours:          record.Ours(n, vm),
-		Deleting:      vm.DeletionTimestamp != nil,
-		Finalizers:    vm.Finalizers,
-		Halted:        vm.Spec.RunStrategy != nil && *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted,
-		Status:        string(vm.Status.PrintableStatus),
-		AboveQuota:    vm.Annotations[aboveQuotaAnnotation],
-		RemovalListed: vm.Annotations[removedClaimsAnnotation] == strings.Join(n.Status.Claims, ","),
-	}
-	if out.Deleting {
-		out.DeletingSince = vm.DeletionTimestamp.Time
-	}
-	for _, c := range vm.Status.Conditions {
-		if c.Type == kubevirtv1.VirtualMachineFailure && c.Status == corev1.ConditionTrue {
-			out.Failure = c.Message
-		}
-	}
-	return out
 }
 
 // observeParts reads what only a member that is being made or removed needs.
@@ -202,7 +154,7 @@ func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 	}
 	s.facts = facts
 	if ps := preflight.Check(&s.node.Spec.Template, &s.node.Spec.Client, s.facts); len(ps) > 0 {
-		s.observed.Record.Problem = &member.Problem{Reason: ps[0].Reason, Message: ps[0].Message}
+		s.observed.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: ps[0]}
 	}
 	return nil
 }
@@ -217,7 +169,7 @@ func (r *Reconciler) observeClaims(ctx context.Context, s *scope) error {
 		if err != nil {
 			return fmt.Errorf("reading claim %s: %w", name, err)
 		}
-		c := member.Claim{Name: name, Finalizers: pvc.Finalizers}
+		c := nodestate.Claim{Name: name, Finalizers: pvc.Finalizers}
 		if pvc.DeletionTimestamp != nil {
 			c.Deleting, c.DeletingSince = true, pvc.DeletionTimestamp.Time
 		}
@@ -228,7 +180,7 @@ func (r *Reconciler) observeClaims(ctx context.Context, s *scope) error {
 
 // siblings are the IDs of the Nomad nodes that are ordered to leave together with this one.
 func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]string, error) {
-	if n.Spec.Drain == nil || record.Condition(n, v1alpha1.NodeDrained).Status == "True" {
+	if n.Spec.Drain == nil || nodestate.Of(n).Drained {
 		return nil, nil
 	}
 	var l v1alpha1.NomadNodeList
@@ -245,7 +197,7 @@ func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]str
 }
 
 func observeNomad(s *scope, siblings []string) {
-	s.observed.Nomad = member.Nomad{Known: s.link.Known, Why: s.link.Message, NotAsked: s.link.Reason == v1alpha1.ReasonUnknown}
+	s.observed.Nomad = nodestate.Nomad{Known: s.link.Known, Why: s.link.Message, NotAsked: s.link.NotAsked}
 	for _, id := range siblings {
 		if v, ok := s.link.View.Nodes[id]; ok && v.Eligible {
 			s.observed.SiblingsEligible = true
@@ -256,7 +208,9 @@ func observeNomad(s *scope, siblings []string) {
 		return
 	}
 	o := &s.observed.Nomad
-	setNodeFacts(o, v)
+	known := *o
+	*o = nomadlink.NodeOf(v)
+	o.Known, o.Why, o.NotAsked = known.Known, known.Why, known.NotAsked
 	if s.link.Cluster == nil || !s.observed.Record.Emptying() {
 		return
 	}
@@ -283,15 +237,6 @@ func (r *Reconciler) observeStopTime(ctx context.Context, s *scope) {
 		return
 	}
 	s.observed.Nomad.StopTime = &longest
-}
-
-func setNodeFacts(o *member.Nomad, v nomad.Node) {
-	o.Registered, o.Status, o.Eligible, o.Draining = true, v.Status, v.Eligible, v.Draining
-	if v.LastDrain != nil {
-		o.DrainIntent, o.DrainOnTimeout, o.DrainCompleted = v.LastDrain.IntentID, v1alpha1.DrainTimeoutAction(v.LastDrain.OnTimeout), v.LastDrain.Status == nomad.DrainComplete
-		o.DrainIgnoreSystemJobs = v.LastDrain.IgnoreSystemJobs
-		o.DrainStarted, o.DrainUpdated = v.LastDrain.StartedAt, v.LastDrain.UpdatedAt
-	}
 }
 
 func short(id string) string {

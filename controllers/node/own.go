@@ -5,7 +5,9 @@ import (
 	"fmt"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -25,7 +27,7 @@ func (s *scope) foreign(n nomad.Node) bool {
 	if (!member.Unmade(s.observed) || n.Status == nomad.NodeDown) && member.Owns(s.node.Name, s.node.Spec.PoolUID, named) {
 		return false
 	}
-	o := member.Nomad{Known: true, Foreign: fmt.Sprintf("it is called %s", inQuotes(n.Name))}
+	o := nodestate.Nomad{Known: true, Foreign: fmt.Sprintf("it is called %s", inQuotes(n.Name))}
 	if n.PoolUID != "" || n.Member != "" {
 		o.Foreign += fmt.Sprintf(" and says that it is member %s of the pool with the UID %s", inQuotes(n.Member), inQuotes(n.PoolUID))
 	}
@@ -52,9 +54,9 @@ func (r *Reconciler) observeClosely(ctx context.Context, s *scope) {
 	in, err := r.inspect(ctx, s)
 	switch {
 	case err != nil: // unknown is not gone
-		s.observed.Nomad = member.Nomad{Why: fmt.Sprintf("Its list of nodes doesn't show this node as the member's, and asked for the node itself it says: %s", nomad.Cause(err))}
+		s.observed.Nomad = nodestate.Nomad{Why: fmt.Sprintf("Its list of nodes doesn't show this node as the member's, and asked for the node itself it says: %s", nomad.Cause(err))}
 	case in.Found && !ok:
-		setNodeFacts(&s.observed.Nomad, in.Node)
+		s.observed.Nomad = nomadlink.NodeOf(in.Node)
 		s.observed.Nomad.Live, s.observed.Nomad.LiveKnown = memberAllocations(in.Live), true
 		s.pause = disagreement // no change of the list tells of this node's
 	}

@@ -11,14 +11,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // hidden is a member that leaves and whose node isn't in Nomad's list, though Nomad has it.
 func hidden(inside nomad.Inspection, change func(*v1alpha1.NomadNode)) *memberShell {
 	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainUnhealthy, now, now.Add(15*time.Minute))
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainUnhealthy, now, now.Add(15*time.Minute))
 		objects := running(n, s, inside.Node)
 		inside.Node = s.nomad.inside.Node
 		s.nomad.view.Nodes, s.nomad.inside = nil, inside
@@ -54,7 +54,7 @@ func TestHiddenNodeIsDrained(t *testing.T) {
 			if calls := strings.Join(s.nomad.calls, " "); calls != c.calls {
 				t.Errorf("Nomad was asked to %q, want %q", calls, c.calls)
 			}
-			d := record.Condition(s.node(t), v1alpha1.NodeDrained)
+			d := nodestate.Condition(s.node(t), v1alpha1.NodeDrained)
 			if got := d.Status == metav1.ConditionTrue; got != (c.drained != "") || got && d.Reason != c.drained {
 				t.Errorf("drained: %+v", d)
 			}
@@ -94,7 +94,7 @@ func TestHiddenNodeThatIsNotToldOf(t *testing.T) {
 		s.clock.SetTime(now.Add(16 * time.Minute))
 		s.nomad.view.Taken = s.clock.Now()
 		s.reconcile(t)
-		if d := record.Condition(s.node(t), v1alpha1.NodeDrained); (d.Status == metav1.ConditionTrue) != deleted || len(s.nomad.calls) > 0 {
+		if d := nodestate.Condition(s.node(t), v1alpha1.NodeDrained); (d.Status == metav1.ConditionTrue) != deleted || len(s.nomad.calls) > 0 {
 			t.Errorf("deleted %t: %+v, asked %q", deleted, d, s.nomad.calls)
 		}
 	}
@@ -127,7 +127,7 @@ func TestForeignNodeIsLeftAlone(t *testing.T) {
 			s.nomad.view.Taken = s.clock.Now()
 			s.reconcile(t)
 			onlyLooked(t, s)
-			d := record.Condition(s.node(t), v1alpha1.NodeDrained)
+			d := nodestate.Condition(s.node(t), v1alpha1.NodeDrained)
 			if (d.Status == metav1.ConditionTrue) != c.drained {
 				t.Errorf("drained: %+v", d)
 			}
@@ -143,7 +143,7 @@ func TestMemberOfAForeignNodeGoes(t *testing.T) {
 	foreign := nomad.Node{ID: shellNodeID, Name: "web-7", Status: nomad.NodeReady, Eligible: true, PoolUID: "x", Member: "web-7"}
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
 		running(n, s, foreign)
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainUnhealthy, now.Add(-time.Hour), now.Add(-time.Minute))
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainUnhealthy, now.Add(-time.Hour), now.Add(-time.Minute))
 		n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
 		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline, LastTransitionTime: metav1.NewTime(now)}}
 		return nil // the VM is gone
@@ -180,7 +180,7 @@ func TestCopyOfAMemberDoesNothingToItsNode(t *testing.T) {
 		switch {
 		case deleted && err == nil:
 			t.Errorf("still there: %+v", n.Status.Conditions)
-		case !deleted && (record.Condition(n, v1alpha1.NodeVMReady).Reason != v1alpha1.ReasonNodeIDTaken || n.Status.Nomad.Status != ""):
+		case !deleted && (nodestate.Condition(n, v1alpha1.NodeVMReady).Reason != v1alpha1.ReasonNodeIDTaken || n.Status.Nomad.Status != ""):
 			t.Errorf("said: %+v, %v", n.Status, err)
 		}
 	}

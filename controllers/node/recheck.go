@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -21,9 +23,9 @@ func (r *Reconciler) recheck(ctx context.Context, s *scope) (bool, error) {
 	}
 	if conditional {
 		fresh := s.observed
-		fresh.Nomad = member.Nomad{Known: true}
+		fresh.Nomad = nodestate.Nomad{Known: true}
 		if in.Found {
-			setNodeFacts(&fresh.Nomad, in.Node)
+			fresh.Nomad = nomadlink.NodeOf(in.Node)
 		}
 		if member.Rechecks(fresh) { // it hasn't gone down, and no other one of us has sent the drain
 			return r.stillEmpty(ctx, s, in)

@@ -9,14 +9,16 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // problemOf is what a member's conditions say about an error; nil: it is tried again without a word.
-func problemOf(err error) *member.Problem {
+func problemOf(err error) *nodestate.Blocked {
 	var p problemError
 	if errors.As(err, &p) {
-		return &p.Problem
+		return &p.Blocked
 	}
 	return kube.Refusal(err)
 }
@@ -24,12 +26,12 @@ func problemOf(err error) *member.Problem {
 // explain notes what the member's conditions say of a step that failed. It returns true for what a retry doesn't mend by itself:
 // that is no error of ours, and is tried again later. Whatever else keeps a VM from being made is said as well, and tried again
 // soon; but not that somebody else wrote, or that the controller ends.
-func explain(o *member.Observed, step member.Step, err error) (refused bool) {
+func explain(o *nodestate.State, step member.Step, err error) (refused bool) {
 	switch p := problemOf(err); {
 	case err == nil, apierrors.IsConflict(err), errors.Is(err, context.Canceled):
 		return false
 	case p == nil && step.Making():
-		o.Record.Problem = &member.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "It is tried again all the while. The answer: " + steady(err)}
+		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByFailure, Problem: condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "It is tried again all the while. The answer: " + steady(err)}}
 		return false
 	case step.Removing():
 		o.Refused = p
@@ -37,7 +39,7 @@ func explain(o *member.Observed, step member.Step, err error) (refused bool) {
 	case !step.Making():
 		return false
 	default:
-		o.Record.Problem = p
+		o.Problem = p
 		return p != nil
 	}
 }

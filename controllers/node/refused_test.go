@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -72,7 +72,7 @@ func TestRefusedRemovalIsSaid(t *testing.T) {
 				return []client.Object{claim.DeepCopy()}
 			})
 			if name == "listing the claims" {
-				patchVM(t, s, map[string]string{removedClaimsAnnotation: "other"})
+				patchVM(t, s, map[string]string{nodestate.RemovedClaimsAnnotation: "other"})
 			}
 			if !c.vm {
 				s.nomad.view.Nodes = nil
@@ -94,7 +94,7 @@ func TestRefusedRemovalIsSaid(t *testing.T) {
 				t.Errorf("looks again after %s", res.RequeueAfter)
 			}
 			n := s.node(t)
-			if is := record.Condition(n, v1alpha1.NodeVMReady); is.Reason != v1alpha1.ReasonDeleteStuck || !strings.Contains(is.Message, "no right to do that") {
+			if is := nodestate.Condition(n, v1alpha1.NodeVMReady); is.Reason != v1alpha1.ReasonDeleteStuck || !strings.Contains(is.Message, "no right to do that") {
 				t.Errorf("got %+v", is)
 			}
 			if e := s.event(); !strings.Contains(e, "DeleteStuck") {
@@ -163,7 +163,7 @@ func TestFailedCreationIsSaid(t *testing.T) {
 				_, _ = s.Reconcile(t.Context(), request)
 			}
 			n := s.node(t)
-			is := record.Condition(n, v1alpha1.NodeVMReady)
+			is := nodestate.Condition(n, v1alpha1.NodeVMReady)
 			if (is.Reason == v1alpha1.ReasonCreateFailed) != (c.says != "") || !strings.Contains(is.Message, c.says) {
 				t.Errorf("got %+v", is)
 			}

@@ -12,14 +12,14 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube/kubetest"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // calledBack is a member whose order to leave was taken back while it drained, or after it had drained.
 func calledBack(cordonedFor string, draining bool) *memberShell {
 	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
 		n.Spec.Drain.Canceled, n.Status.CordonedDrain = true, cordonedFor
 		n.Annotations = map[string]string{v1alpha1.DeleteNextAnnotation: "", v1alpha1.ProtectAnnotation: ""}
 		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: draining, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
@@ -72,7 +72,7 @@ func TestPurgeIsToldOfOnce(t *testing.T) {
 		running(n, s, nomad.Node{Status: nomad.NodeDown})
 		ago := metav1.NewTime(now)
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now)
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now)
 		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrained, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
 		return nil
 	})
@@ -104,7 +104,7 @@ func TestOrderThatHasBeenTakenBackIsNotSentToNomad(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-				n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now)
+				n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now)
 				n.Status.CordonedDrain = "intent-1"
 				return running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: c.eligible})
 			})

@@ -13,7 +13,9 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
@@ -28,7 +30,7 @@ const (
 )
 
 // problemError is an error that doesn't go away by itself, and that the member's conditions tell of.
-type problemError struct{ member.Problem }
+type problemError struct{ nodestate.Blocked }
 
 func (e problemError) Error() string { return e.Message }
 
@@ -119,7 +121,7 @@ func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, e
 }
 
 func noToken(why string) error {
-	return problemError{member.Problem{Reason: v1alpha1.ReasonIntroductionToken, Message: "Nomad gives no introduction token for the guest: " + why}}
+	return problemError{nodestate.Blocked{By: v1alpha1.BlockedByToken, Problem: condition.Problem{Reason: v1alpha1.ReasonIntroductionToken, Message: "Nomad gives no introduction token for the guest: " + why}}}
 }
 
 // observeSecret looks for the cloud-init Secret.

@@ -20,8 +20,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube/kubetest"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -176,7 +176,7 @@ func TestOrderIsTakenBackIfTheMemberIsBusy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-				n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
+				n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
 				n.Spec.Drain.OnlyIf = v1alpha1.Empty
 				return running(n, s, ineligible)
 			})
@@ -197,7 +197,7 @@ func TestOrderIsTakenBackIfTheMemberIsBusy(t *testing.T) {
 
 func TestLeaderThatDisagreesIsNotAskedEachMoment(t *testing.T) {
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
 		last := &nomad.Drain{Status: nomad.DrainComplete, IntentID: "intent-1"}
 		objects := running(n, s, nomad.Node{Status: nomad.NodeReady, LastDrain: last})
 		s.nomad.inside.Live = []nomad.Allocation{alloc}
@@ -207,19 +207,19 @@ func TestLeaderThatDisagreesIsNotAskedEachMoment(t *testing.T) {
 	if res := s.reconcile(t); res.RequeueAfter != disagreement {
 		t.Errorf("looks again after %s", res.RequeueAfter)
 	}
-	if c := record.Condition(s.node(t), v1alpha1.NodeDrained); c.Status == metav1.ConditionTrue || !strings.Contains(c.Message, "web.app[0] (1a2b3c4d)") {
+	if c := nodestate.Condition(s.node(t), v1alpha1.NodeDrained); c.Status == metav1.ConditionTrue || !strings.Contains(c.Message, "web.app[0] (1a2b3c4d)") {
 		t.Errorf("whatever the leader says: %+v", c)
 	}
 }
 
 func TestUnreadAllocationsAreSaid(t *testing.T) {
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
 		s.nomad.allocs.Err = context.DeadlineExceeded
 		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
 	})
 	s.reconcile(t)
-	if c := record.Condition(s.node(t), v1alpha1.NodeDrained); !strings.Contains(c.Message, "Held until Nomad lists allocations again") {
+	if c := nodestate.Condition(s.node(t), v1alpha1.NodeDrained); !strings.Contains(c.Message, "Held until Nomad lists allocations again") {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -254,7 +254,7 @@ func TestMissingIntroductionTokenIsSaid(t *testing.T) {
 	if res := s.reconcile(t); res.RequeueAfter < time.Second {
 		t.Errorf("tries again after %s", res.RequeueAfter)
 	}
-	if c := record.Condition(s.node(t), v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonIntroductionToken || !strings.Contains(c.Message, "introduction token") {
+	if c := nodestate.Condition(s.node(t), v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonIntroductionToken || !strings.Contains(c.Message, "introduction token") {
 		t.Errorf("got %+v", c)
 	}
 	s.nomad.token = nil

@@ -10,13 +10,13 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube/kubetest"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 func TestSiblingsNeedNoLabels(t *testing.T) {
 	of := func(name, uid string) *v1alpha1.NomadNode {
 		n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name}, Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: uid, NodeID: name}}
-		n.Spec.Drain = record.NewIntent("i", v1alpha1.DrainScaleIn, now, now)
+		n.Spec.Drain = nodestate.NewIntent("i", v1alpha1.DrainScaleIn, now, now)
 		return n
 	}
 	n := of("p-1", "u")

@@ -11,8 +11,6 @@ import (
 )
 
 const (
-	// aboveQuotaAnnotation is why Harvester has halted a VM. Harvester: pkg/util/constants.go AnnotationInsufficientResourceQuota.
-	aboveQuotaAnnotation = "harvesterhci.io/insufficient-resource-quota"
 	// runStrategyAnnotation is what a halted VM is started with. Harvester: pkg/webhook/resources/virtualmachine/mutator.go.
 	runStrategyAnnotation = "harvesterhci.io/vmRunStrategy"
 	// roomRetry is how soon to ask once more if a VM has room within its namespace's quota: nobody watches quotas.

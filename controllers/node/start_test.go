@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -25,7 +25,7 @@ func haltedForQuota() *memberShell {
 		vm := objects[0].(*kubevirtv1.VirtualMachine)
 		halted := kubevirtv1.RunStrategyHalted
 		vm.Spec.RunStrategy = &halted
-		vm.Annotations = map[string]string{aboveQuotaAnnotation: "cpu insufficient resources due to resource quota", runStrategyAnnotation: "RerunOnFailure"}
+		vm.Annotations = map[string]string{nodestate.AboveQuotaAnnotation: "cpu insufficient resources due to resource quota", runStrategyAnnotation: "RerunOnFailure"}
 		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeVMReady, Status: "False", Reason: v1alpha1.ReasonVMAboveQuota, LastTransitionTime: metav1.NewTime(now)}}
 		return []client.Object{vm}
 	})
@@ -55,7 +55,7 @@ func TestVMIsStartedWhenItsQuotaHasRoom(t *testing.T) {
 	if res := s.reconcile(t); res.RequeueAfter != roomRetry || s.node(t).ResourceVersion != before.ResourceVersion {
 		t.Errorf("looks again after %s, and writes %+v", res.RequeueAfter, s.node(t).Status)
 	}
-	if c := record.Condition(before, v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonVMAboveQuota || *s.vm(t).Spec.RunStrategy != kubevirtv1.RunStrategyHalted {
+	if c := nodestate.Condition(before, v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonVMAboveQuota || *s.vm(t).Spec.RunStrategy != kubevirtv1.RunStrategyHalted {
 		t.Errorf("got %+v", c)
 	}
 	if before.Spec.Drain != nil {
@@ -105,7 +105,7 @@ func TestUnschedulableIsWhatTheSchedulerSays(t *testing.T) {
 		vmi.Status.Conditions = []kubevirtv1.VirtualMachineInstanceCondition{{
 			Type: kubevirtv1.VirtualMachineInstanceConditionType(corev1.PodScheduled), Status: corev1.ConditionFalse, Reason: c.reason, Message: "3 Insufficient memory", LastTransitionTime: metav1.NewTime(now),
 		}}
-		if got := instanceFacts(vmi); got.Unschedulable != c.want || c.want != "" && !got.UnschedulableSince.Equal(now) {
+		if got := nodestate.InstanceOf(vmi); got.Unschedulable != c.want || c.want != "" && !got.UnschedulableSince.Equal(now) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 const maxBlocking = 5
@@ -17,7 +17,7 @@ const maxBlocking = 5
 func setStatus(s *scope, d member.Decision) {
 	st, o := &s.node.Status, s.observed
 	st.ObservedGeneration = s.node.Generation
-	st.Phase = d.Phase
+	st.Phase, st.BlockedBy, st.DrainResult = d.Phase, d.BlockedBy, o.Record.DrainResult
 	if s.claims != nil {
 		st.Claims = s.claims
 	}
@@ -26,13 +26,11 @@ func setStatus(s *scope, d member.Decision) {
 	if st.JoinedTime == nil && o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
 		st.JoinedTime = &metav1.Time{Time: o.Now.Truncate(time.Second)}
 	}
-	st.UnhealthySince, st.Nomad.OnlySystemSince, st.VM.RoomSince = record.MetaTime(d.UnhealthySince), record.MetaTime(d.OnlySystemSince), record.MetaTime(d.RoomSince)
+	st.UnhealthySince, st.Nomad.OnlySystemSince, st.VM.RoomSince = nodestate.MetaTime(d.UnhealthySince), nodestate.MetaTime(d.OnlySystemSince), nodestate.MetaTime(d.RoomSince)
 	for _, t := range v1alpha1.NodeConditions {
 		c := d.Conditions[t]
-		kube.SetCondition(&st.Conditions, metav1.Condition{
-			Type: t, Status: metav1.ConditionStatus(c.Status), Reason: c.Reason, Message: c.Message,
-			ObservedGeneration: s.node.Generation, LastTransitionTime: metav1.NewTime(o.Now),
-		})
+		c.Type, c.ObservedGeneration, c.LastTransitionTime = t, s.node.Generation, metav1.NewTime(o.Now)
+		kube.SetCondition(&st.Conditions, c)
 	}
 }
 
@@ -79,11 +77,12 @@ func setNomadStatus(s *scope) {
 		v.Allocations = &n
 		v.Blocking = member.Blocking(s.observed, maxBlocking)
 	}
-	switch {
-	case !o.Known:
-		// The last known state stays: unknown is not gone.
-		return
-	case !o.Registered:
+	v.IDTaken = s.observed.Record.IDTaken
+	if !o.Known {
+		return // The last known state stays: unknown is not gone.
+	}
+	v.IDTaken = o.Foreign != ""
+	if !o.Registered {
 		v.Status = ""
 		if v.ShortID != "" {
 			v.Status = "gone"

@@ -6,7 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -39,7 +39,7 @@ func TestAllocationsArePolledNoLongerThanTheyMatter(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-				n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(1e12))
+				n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(1e12))
 				return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
 			})
 			next := &nomadStub{view: s.nomad.view}

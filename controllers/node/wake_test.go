@@ -8,7 +8,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -28,7 +28,7 @@ func TestMemberKeepsItsNomadWatched(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-				n.Spec.Drain = record.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
+				n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
 				c.change(n)
 				leaves := n.Spec.Drain != nil
 				node := nomad.Node{Status: nomad.NodeReady, Eligible: !leaves, Draining: leaves, LastDrain: &nomad.Drain{IntentID: "intent-1"}}

@@ -78,7 +78,9 @@ type Link struct {
 	View    nomad.View
 	// Known is true when the view is fresh and complete, so that it may be acted upon.
 	Known bool
-	// Reason and Message say why it is not, or that it is.
+	// NotAsked is true while this process has not asked that Nomad yet, just after it has started.
+	NotAsked bool
+	// Reason and Message say why it is not known, or that it is, to people.
 	Reason, Message string
 }
 
@@ -108,6 +110,8 @@ func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.
 	cluster := c.Clusters.Get(conn.Connection)
 	l := Link{Where: where(conn.Connection), Cluster: cluster, View: cluster.View()}
 	l.Known, l.Reason, l.Message = judge(conn, l.View, c.Clock.Now())
+	state := l.View.Health.State
+	l.NotAsked = state == "" || state == nomad.HealthUnknown
 	return l, nil
 }
 

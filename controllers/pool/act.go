@@ -15,7 +15,8 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -60,7 +61,7 @@ func (r *Reconciler) callBack(ctx context.Context, s *scope, n *v1alpha1.NomadNo
 func (r *Reconciler) letGo(ctx context.Context, s *scope, n *v1alpha1.NomadNode, reason v1alpha1.DrainReason) error {
 	before := n.DeepCopy()
 	now := s.snapshot.Now
-	n.Spec.Drain = record.NewIntent(r.NewID(), reason, now, now.Add(s.pool.Spec.ScaleIn.Drain.Deadline.Duration))
+	n.Spec.Drain = nodestate.NewIntent(r.NewID(), reason, now, now.Add(s.pool.Spec.ScaleIn.Drain.Deadline.Duration))
 	if reason == v1alpha1.DrainScaleIn {
 		n.Spec.Drain.OnlyIf = pool.OnlyIf(s.snapshot, n.Name)
 	}
@@ -86,13 +87,13 @@ func (r *Reconciler) replace(ctx context.Context, s *scope, n *v1alpha1.NomadNod
 	switch err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), vm); {
 	case client.IgnoreNotFound(err) != nil:
 		return fmt.Errorf("replacing %s: %w", n.Name, err)
-	case err == nil && record.Ours(n, vm):
+	case err == nil && nodestate.Ours(n, vm):
 		return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("nomadnodes").GroupResource(), n.Name, errors.New("its VM has been made"))
 	}
 	if err := r.Client.Delete(ctx, n, kube.Exactly(n.UID)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("replacing %s: %w", n.Name, err)
 	}
-	if record.Condition(n, v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonVMNameTaken {
+	if nodestate.Of(n).BlockedBy == v1alpha1.BlockedByName {
 		r.Events.nameTaken(s.pool, n)
 		return nil
 	}
@@ -130,7 +131,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope, n int) error {
 	}
 	r.Events.createFailed(s.pool, err)
 	if p := kube.Refusal(err); p != nil {
-		s.snapshot.CreateError = &pool.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: p.Message}
+		s.snapshot.CreateError = &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: p.Message}
 	}
 	return err
 }

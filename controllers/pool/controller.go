@@ -117,17 +117,7 @@ func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan) error
 // justStarted is true while Nomad has not been asked yet and the pool's status tells what an earlier process knew: a restart
 // of the controller mustn't show, nor write, a doubt that is over in a moment.
 func justStarted(s *scope) bool {
-	return s.link.Reason == v1alpha1.ReasonUnknown && meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolReady) != nil
-}
-
-// reportBreaker tells when members are no longer made because they don't join, and when they are again.
-func (r *Reconciler) reportBreaker(before *v1alpha1.NomadNodePool, s *scope) {
-	switch was, is := joinsOf(before.Status.Registration).BreakerOpen(), s.snapshot.Joins.BreakerOpen(); {
-	case is && !was:
-		r.Events.joinsFailing(s.pool, meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolRegistrationHealthy).Message)
-	case was && !is:
-		r.Events.joinsTriedAgain(s.pool)
-	}
+	return s.link.NotAsked && meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolReady) != nil
 }
 
 // New makes the reconciler of pools.

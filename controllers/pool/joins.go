@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -49,12 +49,12 @@ func suspensionOf(st *v1alpha1.SuspensionStatus) pool.Suspension {
 	if st == nil {
 		return pool.Suspension{}
 	}
-	return pool.Suspension{Upgrading: st.Upgrading, Hosts: st.Hosts, Resumed: record.TimeOf(st.ResumedTime)}
+	return pool.Suspension{Upgrading: st.Upgrading, Hosts: st.Hosts, Resumed: nodestate.TimeOf(st.ResumedTime)}
 }
 
 func suspensionStatus(u pool.Suspension) *v1alpha1.SuspensionStatus {
 	if !u.Upgrading && len(u.Hosts) == 0 && u.Resumed.IsZero() {
 		return nil
 	}
-	return &v1alpha1.SuspensionStatus{Upgrading: u.Upgrading, Hosts: u.Hosts, ResumedTime: record.MetaTime(u.Resumed)}
+	return &v1alpha1.SuspensionStatus{Upgrading: u.Upgrading, Hosts: u.Hosts, ResumedTime: nodestate.MetaTime(u.Resumed)}
 }

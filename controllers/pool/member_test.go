@@ -99,8 +99,8 @@ func TestWhatIsInTheWayOfAMember(t *testing.T) {
 			if c.reason != "" {
 				n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeVMReady, Status: metav1.ConditionFalse, Reason: c.reason, Message: "m"}}
 			}
-			if m := memberFacts(n, c.link, now); (m.Problem != nil) != c.want || c.want && (m.Problem.Reason != c.reason || m.Problem.Message != "m") {
-				t.Errorf("problem %+v", m.Problem)
+			if m := memberFacts(n, c.link, now); (m.Blocked != nil) != c.want || c.want && (m.Blocked.Reason != c.reason || m.Blocked.Message != "m") {
+				t.Errorf("blocked: %+v", m.Blocked)
 			}
 		})
 	}

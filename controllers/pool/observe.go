@@ -10,7 +10,8 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
-	"github.com/nomad-harvester/nomad-harvester/controllers/record"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
@@ -24,7 +25,7 @@ type scope struct {
 	snapshot pool.Snapshot
 	scale    *v1alpha1.ScaleRecord // the last change of replicas
 	// unresolved says why the Harvester template that the pool names can't be used; empty: it names none, or it can.
-	unresolved []pool.Problem
+	unresolved []condition.Problem
 	// nextOrdinal numbers the next member to be made.
 	nextOrdinal int64
 }
@@ -37,20 +38,21 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 	}
 	s.link = link
 	s.snapshot = pool.Snapshot{
-		Now:          r.Clock.Now(),
-		Replicas:     int(p.DesiredReplicas()),
-		Paused:       p.Spec.Paused,
-		Deleting:     p.DeletionTimestamp != nil,
-		ScaleIn:      p.Spec.ScaleIn,
-		Rollout:      p.Spec.Rollout,
-		Health:       p.Spec.Health,
-		NomadSettled: link.View.SettledSince,
-		NomadKnown:   link.Known,
-		NomadReason:  link.Reason,
-		NomadMessage: link.Message,
+		Now:           r.Clock.Now(),
+		Replicas:      int(p.DesiredReplicas()),
+		Paused:        p.Spec.Paused,
+		Deleting:      p.DeletionTimestamp != nil,
+		ScaleIn:       p.Spec.ScaleIn,
+		Rollout:       p.Spec.Rollout,
+		Health:        p.Spec.Health,
+		NomadSettled:  link.View.SettledSince,
+		NomadKnown:    link.Known,
+		NomadNotAsked: link.NotAsked,
+		NomadReason:   link.Reason,
+		NomadMessage:  link.Message,
 	}
 	s.scale = lastScale(p, s.snapshot.Now)
-	s.snapshot.LastScale, s.snapshot.LastDown = s.scale.Time.Time, record.TimeOf(wentDown(s.scale))
+	s.snapshot.LastScale, s.snapshot.LastDown = s.scale.Time.Time, nodestate.TimeOf(wentDown(s.scale))
 	if err := r.resolveTemplate(ctx, s); err != nil {
 		return nil, err
 	}
@@ -112,9 +114,7 @@ func (r *Reconciler) observeTemplate(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range preflight.Check(&s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient, facts) {
-		s.snapshot.Problems = append(s.snapshot.Problems, pool.Problem{Reason: p.Reason, Message: p.Message})
-	}
+	s.snapshot.Problems = preflight.Check(&s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient, facts)
 	return nil
 }
 

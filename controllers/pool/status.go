@@ -28,18 +28,9 @@ func setStatus(s *scope, plan pool.Plan) {
 	st.Suspension = suspensionStatus(s.snapshot.Suspension)
 	all := pool.Conditions(s.snapshot, plan)
 	for _, t := range v1alpha1.PoolConditions {
-		v := all[t]
-		status := metav1.ConditionFalse
-		switch {
-		case v.Unknown:
-			status = metav1.ConditionUnknown
-		case v.True:
-			status = metav1.ConditionTrue
-		}
-		kube.SetCondition(&st.Conditions, metav1.Condition{
-			Type: t, Status: status, Reason: v.Reason, Message: v.Message,
-			ObservedGeneration: s.pool.Generation, LastTransitionTime: metav1.NewTime(s.snapshot.Now),
-		})
+		c := all[t]
+		c.Type, c.ObservedGeneration, c.LastTransitionTime = t, s.pool.Generation, metav1.NewTime(s.snapshot.Now)
+		kube.SetCondition(&st.Conditions, c)
 	}
 }
 

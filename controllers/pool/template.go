@@ -6,8 +6,8 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/harvestertemplate"
-	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
@@ -33,14 +33,11 @@ func (r *Reconciler) resolveTemplate(ctx context.Context, s *scope) error {
 		return err
 	}
 	if problem != nil {
-		s.unresolved = []pool.Problem{{Reason: problem.Reason, Message: problem.Message}}
+		s.unresolved = []condition.Problem{*problem}
 		return nil
 	}
 	resolved, problems := harvestertemplate.Resolve(own, version)
-	for _, p := range problems {
-		s.unresolved = append(s.unresolved, pool.Problem{Reason: p.Reason, Message: p.Message})
-	}
-	if len(problems) == 0 {
+	if s.unresolved = problems; len(problems) == 0 {
 		s.pool.Spec.Template = *resolved
 		s.snapshot.Revision = blueprint.Revision(resolved, &s.pool.Spec.Nomad.NomadClient, s.pool.Spec.Nomad.Region)
 	}

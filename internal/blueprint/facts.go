@@ -2,6 +2,7 @@ package blueprint
 
 import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // Facts is everything of the cluster that rendering or checking a template needs. What a map has no entry for doesn't
@@ -80,5 +81,5 @@ const CAKey = "ca.crt"
 type TemplateCloudInit struct {
 	UserData, NetworkData string
 	// Problem says why it can't be used; nil: it can.
-	Problem *Problem
+	Problem *condition.Problem
 }

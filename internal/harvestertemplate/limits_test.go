@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint/blueprinttest"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/harvestertemplate"
 	"github.com/nomad-harvester/nomad-harvester/internal/harvestertemplate/harvestertemplatetest"
 	"github.com/nomad-harvester/nomad-harvester/internal/render/rendertest"
@@ -57,11 +57,11 @@ func TestResolveKeepsToTheAPI(t *testing.T) {
 				tt.edits[i][0] = strings.ReplaceAll(tt.edits[i][0], "~", "\x00")
 			}
 			v := harvestertemplatetest.Version(t, tt.edits...)
-			found := func(own v1alpha1.NodeTemplate) []blueprint.Problem {
+			found := func(own v1alpha1.NodeTemplate) []condition.Problem {
 				_, problems := harvestertemplate.Resolve(&own, v)
 				return problems
 			}
-			if problems := found(v1alpha1.NodeTemplate{}); !slices.ContainsFunc(problems, func(p blueprint.Problem) bool {
+			if problems := found(v1alpha1.NodeTemplate{}); !slices.ContainsFunc(problems, func(p condition.Problem) bool {
 				return p.Reason == v1alpha1.ReasonTemplateInvalid && strings.HasPrefix(p.Message, `spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": `+tt.want)
 			}) {
 				t.Errorf("%q is not among %v", tt.want, problems)

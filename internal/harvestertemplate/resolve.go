@@ -12,7 +12,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/jsonmerge"
 	"github.com/nomad-harvester/nomad-harvester/internal/vm"
 )
@@ -28,7 +28,7 @@ const maxCPU = 256
 // version: it is what a member carries as a copy, and what Revision is the hash of. What a template of Harvester's has that
 // belongs to one VM alone (MAC addresses, firmware IDs, claim names, and so on) is left behind. Problems say what is
 // missing or can't be had by a member; then the result isn't complete.
-func Resolve(t *v1alpha1.NodeTemplate, v *Version) (*v1alpha1.NodeTemplate, []blueprint.Problem) {
+func Resolve(t *v1alpha1.NodeTemplate, v *Version) (*v1alpha1.NodeTemplate, []condition.Problem) {
 	source := v.Source()
 	r := &resolver{version: v, own: t, out: t.DeepCopy()}
 	r.out.From = &source
@@ -61,12 +61,12 @@ type resolver struct {
 	diskNames map[string]string
 	// nicNames are the names that the interfaces of the version get; empty: the template has networks of its own.
 	nicNames map[string]string
-	problems []blueprint.Problem
+	problems []condition.Problem
 }
 
 // report adds a problem with the version.
 func (r *resolver) report(format string, args ...any) {
-	r.problems = append(r.problems, blueprint.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: Field(r.version.Source()) + ": " + fmt.Sprintf(format, args...)})
+	r.problems = append(r.problems, condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: Field(r.version.Source()) + ": " + fmt.Sprintf(format, args...)})
 }
 
 func (r *resolver) cpu() {

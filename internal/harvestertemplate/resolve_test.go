@@ -13,6 +13,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint/blueprinttest"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/harvestertemplate"
 	"github.com/nomad-harvester/nomad-harvester/internal/harvestertemplate/harvestertemplatetest"
 	"github.com/nomad-harvester/nomad-harvester/internal/render/rendertest"
@@ -134,7 +135,7 @@ func TestResolveProblems(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := harvestertemplatetest.Version(t, tt.edits...)
 			_, problems := harvestertemplate.Resolve(&v1alpha1.NodeTemplate{}, v)
-			found := slices.ContainsFunc(problems, func(p blueprint.Problem) bool {
+			found := slices.ContainsFunc(problems, func(p condition.Problem) bool {
 				return p.Reason == v1alpha1.ReasonTemplateInvalid && strings.HasPrefix(p.Message, `spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": `+tt.want)
 			})
 			if !found {

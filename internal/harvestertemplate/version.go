@@ -10,7 +10,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // Version is what matters of a VirtualMachineTemplateVersion
@@ -85,10 +85,10 @@ func Field(from v1alpha1.TemplateSource) string {
 }
 
 // NotFound is the problem with a source that leads nowhere.
-func NotFound(from v1alpha1.TemplateSource) blueprint.Problem {
+func NotFound(from v1alpha1.TemplateSource) condition.Problem {
 	resource := "virtualmachinetemplates"
 	if from.Kind == v1alpha1.KindTemplateVersion {
 		resource = "virtualmachinetemplateversions"
 	}
-	return blueprint.Problem{Reason: v1alpha1.ReasonTemplateNotFound, Message: fmt.Sprintf("%s doesn't exist; create it or name another, as namespace/name (kubectl get %s.harvesterhci.io -A)", Field(from), resource)}
+	return condition.Problem{Reason: v1alpha1.ReasonTemplateNotFound, Message: fmt.Sprintf("%s doesn't exist; create it or name another, as namespace/name (kubectl get %s.harvesterhci.io -A)", Field(from), resource)}
 }

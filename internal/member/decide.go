@@ -4,24 +4,26 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // Decide names the next step of a member.
-func Decide(o Observed) Decision {
+func Decide(o nodestate.State) Decision {
 	if !o.Nomad.Known {
-		o.Nomad = Nomad{Why: o.Nomad.Why, NotAsked: o.Nomad.NotAsked} // the rest may be old, or only a part of what there is
+		o.Nomad = nodestate.Nomad{Why: o.Nomad.Why, NotAsked: o.Nomad.NotAsked} // the rest may be old, or only a part of what there is
 	}
 	d := next(o)
 	if d.Step == Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > unknownRetry) {
 		d.Wake = unknownRetry
 	}
 	d.UnhealthySince, d.RoomSince, d.OnlySystemSince = unhealthySince(o), roomSince(o), onlySystemSince(o)
+	d.BlockedBy = blockedBy(o)
 	d.Phase = phase(o, d)
 	d.Conditions = conditions(o, d)
 	return d
 }
 
-func next(o Observed) Decision {
+func next(o nodestate.State) Decision {
 	switch {
 	case o.Record.Drained:
 		return remove(o)
@@ -46,7 +48,7 @@ func next(o Observed) Decision {
 
 // lostVM is true when somebody else deleted the member's VM. What is late is late: the member is handled as if it had
 // been ordered to leave at once.
-func lostVM(o Observed) bool {
+func lostVM(o nodestate.State) bool {
 	return o.Record.VMMade && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting)
 }
 
@@ -54,9 +56,9 @@ func lostVM(o Observed) bool {
 func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s == CreateVM }
 
 // provision makes what a member consists of, in the order in which each part needs the one before.
-func provision(o Observed) Decision {
+func provision(o nodestate.State) Decision {
 	switch {
-	case o.Record.Problem != nil, o.Nomad.Foreign != "":
+	case o.Problem != nil, o.Nomad.Foreign != "":
 		return Decision{Step: Wait, Wake: problemRetry}
 	case !o.Record.ClaimsRecorded:
 		return Decision{Step: RecordClaims}
@@ -70,7 +72,7 @@ func provision(o Observed) Decision {
 }
 
 // live waits for a member to join, and then for nothing.
-func live(o Observed) Decision {
+func live(o nodestate.State) Decision {
 	if !o.VM.Ours {
 		return Decision{Step: Wait, Wake: problemRetry} // nobody watches a stranger's VM, which may go
 	}
@@ -84,7 +86,7 @@ func live(o Observed) Decision {
 		}
 		return d
 	}
-	left := JoinDeadline(o.Record).Sub(o.Now)
+	left := o.Record.JoinDeadline().Sub(o.Now)
 	if room := o.Instance.UnschedulableSince.Add(roomPatience).Sub(o.Now); o.Instance.Unschedulable != "" && room > 0 {
 		left = min(left, room)
 	}
@@ -98,20 +100,6 @@ const problemRetry = 15 * time.Second
 // watches the credentials Secret that a connection lacks, nor how old the last answer is.
 const unknownRetry = 15 * time.Second
 
-// JoinDeadline is when a member should have joined: its time begins when its VM is made, or has room at last.
-func JoinDeadline(r Record) time.Time {
-	if r.RoomSince.After(r.Created) {
-		return r.RoomSince.Add(r.JoinTimeout)
-	}
-	return r.Created.Add(r.JoinTimeout)
-}
-
-// JoinExpired is true for a member that should have joined and has not. One whose VM is refused, or has no room, has not begun
-// to.
-func JoinExpired(r Record, now time.Time) bool {
-	return r.VMMade && !r.Joined && !r.lackedRoom() && !now.Before(JoinDeadline(r))
-}
-
 // requestsLand is how long after an order was taken back a request may still reach Nomad that a controller had sent for it, which
 // perhaps leads no longer: as long as a request may take (internal/nomad: Options.RequestTimeout), and a bit.
 const requestsLand = 12 * time.Second
@@ -119,7 +107,7 @@ const requestsLand = 12 * time.Second
 // rescue takes an order to leave back. The intent stays until Nomad has done it, so that a crash in between can't leave
 // a node ineligible without one, and until no request that was sent for it can make the node ineligible again, which nobody would
 // undo then. A node that was ineligible before the order stays so: somebody means it.
-func rescue(o Observed) Decision {
+func rescue(o nodestate.State) Decision {
 	switch {
 	case !o.Nomad.Known:
 		return Decision{Step: Wait}
@@ -143,7 +131,7 @@ func canceledAt(in v1alpha1.DrainIntent) time.Time {
 
 // rescuing is true while there is something to be undone in Nomad for an order to leave that was taken back. If somebody else
 // drains the node, he means it.
-func rescuing(o Observed) bool {
+func rescuing(o nodestate.State) bool {
 	in := o.Record.Drain
 	if in == nil || !in.Canceled || !o.Nomad.Registered {
 		return false

@@ -7,13 +7,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 func TestMemberIsMadeInOrder(t *testing.T) {
-	claims := func(o *member.Observed) { o.Record.ClaimsRecorded = true }
-	secret := func(o *member.Observed) { o.Secret = true }
-	stale := func(o *member.Observed) { o.SecretStale = true }
+	claims := func(o *nodestate.State) { o.Record.ClaimsRecorded = true }
+	secret := func(o *nodestate.State) { o.Secret = true }
+	stale := func(o *nodestate.State) { o.SecretStale = true }
 	runSteps(t, []stepCase{
 		{name: "nothing exists", o: fresh(), step: member.RecordClaims},
 		{name: "died before the claims were recorded", o: fresh(secret), step: member.RecordClaims},
@@ -23,19 +25,19 @@ func TestMemberIsMadeInOrder(t *testing.T) {
 		{name: "nothing to renew before it is there", o: fresh(claims, stale), step: member.CreateSecret},
 		{name: "a VM that runs has read it", o: booting(secret, stale), step: member.Wait, wake: 9 * time.Minute},
 		{name: "VM made, joining", o: booting(), step: member.Wait, wake: 9 * time.Minute},
-		{name: "VM made, not yet seen to be", o: booting(func(o *member.Observed) { o.Record.VMMade = false }), step: member.Wait, wake: 9 * time.Minute},
+		{name: "VM made, not yet seen to be", o: booting(func(o *nodestate.State) { o.Record.VMMade = false }), step: member.Wait, wake: 9 * time.Minute},
 		{name: "steady: nothing to wait for", o: steady(), step: member.Wait},
 		{name: "Nomad unknown: a VM may be made all the same", o: fresh(claims, secret, nomadUnknown), step: member.CreateVM},
 	})
 }
 
 func TestProblemHoldsCreationAndIsLookedAtAgain(t *testing.T) {
-	problem := func(o *member.Observed) {
-		o.Record.Problem = &member.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "Image is at 30 %."}
+	problem := func(o *nodestate.State) {
+		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "Image is at 30 %."}}
 	}
 	runSteps(t, []stepCase{
 		{name: "before the claims", o: fresh(problem), step: member.Wait, wake: 15 * time.Second},
-		{name: "before the VM", o: fresh(problem, func(o *member.Observed) { o.Record.ClaimsRecorded, o.Secret = true, true }), step: member.Wait, wake: 15 * time.Second},
+		{name: "before the VM", o: fresh(problem, func(o *nodestate.State) { o.Record.ClaimsRecorded, o.Secret = true, true }), step: member.Wait, wake: 15 * time.Second},
 		{name: "a VM that runs doesn't care", o: steady(problem), step: member.Wait},
 		{name: "leaving doesn't care", o: fresh(problem, deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
 	})
@@ -46,20 +48,20 @@ func TestJoinDeadlineWakesOnce(t *testing.T) {
 		{name: "a second before", o: booting(later(9*time.Minute - time.Second)), step: member.Wait, wake: time.Second},
 		{name: "at the deadline", o: booting(later(9 * time.Minute)), step: member.Wait},
 		{name: "long after", o: booting(later(time.Hour)), step: member.Wait},
-		{name: "joined once, down now", o: steady(func(o *member.Observed) { o.Nomad.Status = "down" }), step: member.Wait},
+		{name: "joined once, down now", o: steady(func(o *nodestate.State) { o.Nomad.Status = "down" }), step: member.Wait},
 		{name: "somebody else's VM has the name", o: fresh(strangersVM), step: member.Wait, wake: 15 * time.Second},
 	})
 	r := booting().Record
 	for _, c := range []struct {
 		at   time.Time
 		want bool
-	}{{r.Created, false}, {member.JoinDeadline(r).Add(-1), false}, {member.JoinDeadline(r), true}, {now.Add(time.Hour), true}} {
-		if got := member.JoinExpired(r, c.at); got != c.want {
+	}{{r.Created, false}, {r.JoinDeadline().Add(-1), false}, {r.JoinDeadline(), true}, {now.Add(time.Hour), true}} {
+		if got := r.JoinExpired(c.at); got != c.want {
 			t.Errorf("JoinExpired at %s is %t, want %t", c.at, got, c.want)
 		}
 	}
 	r.Joined = true
-	if member.JoinExpired(r, now.Add(time.Hour)) {
+	if r.JoinExpired(now.Add(time.Hour)) {
 		t.Error("a member that has joined is never late")
 	}
 }
@@ -74,17 +76,17 @@ func TestDeletionAndLostVMBecomeIntents(t *testing.T) {
 		{name: "VM gone and another one of the name", o: steady(strangersVM), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
 		{name: "VM gone while Nomad is unknown", o: steady(noVM, nomadUnknown), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
 		{name: "deleted, VM gone too", o: steady(noVM, deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
-		{name: "a halted VM isn't lost, nor forgotten", o: steady(noInstance, func(o *member.Observed) { o.VM.Halted = true }), step: member.Wait, wake: 15 * time.Second},
+		{name: "a halted VM isn't lost, nor forgotten", o: steady(noInstance, func(o *nodestate.State) { o.VM.Halted = true }), step: member.Wait, wake: 15 * time.Second},
 	})
 }
 
 func TestRescueIsDoneInNomadBeforeTheIntentGoes(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "draining", o: draining(service("web"), canceled), step: member.Rescue},
-		{name: "draining, ineligible before", o: draining(service("web"), canceled, func(o *member.Observed) { o.Record.CordonedFor = "intent-0" }), step: member.Rescue},
+		{name: "draining, ineligible before", o: draining(service("web"), canceled, func(o *nodestate.State) { o.Record.CordonedFor = "intent-0" }), step: member.Rescue},
 		{name: "ineligible before", o: ordered(canceled, ineligible), step: member.ClearIntent},
 		{name: "drain complete, still ineligible", o: ordered(canceled, cordoned), step: member.Rescue},
-		{name: "drain canceled, died before it was eligible", o: ordered(canceled, cordoned, func(o *member.Observed) { o.Nomad.DrainIntent = intentID }), step: member.Rescue},
+		{name: "drain canceled, died before it was eligible", o: ordered(canceled, cordoned, func(o *nodestate.State) { o.Nomad.DrainIntent = intentID }), step: member.Rescue},
 		{name: "somebody else drains it: that stays as it is", o: draining(service("web"), canceled, foreign), step: member.ClearIntent},
 		{name: "eligible again, died before the intent went", o: ordered(canceled), step: member.ClearIntent},
 		{name: "just undone: a request may be on its way still", o: ordered(justCanceled), step: member.Wait, wake: 9 * time.Second},
@@ -93,10 +95,10 @@ func TestRescueIsDoneInNomadBeforeTheIntentGoes(t *testing.T) {
 		{name: "no request can be on its way any more", o: ordered(canceledAgo(12 * time.Second)), step: member.ClearIntent},
 		{name: "taken back by a controller whose clock is ahead", o: ordered(canceledAgo(-time.Minute)), step: member.Wait, wake: 12 * time.Second},
 		{name: "taken back at a time that can't be", o: ordered(canceledAgo(-time.Hour)), step: member.ClearIntent},
-		{name: "taken back by hand, which says no time", o: ordered(func(o *member.Observed) { o.Record.Drain.Time = metav1.NewTime(now) }, canceled), step: member.Wait, wake: 12 * time.Second},
-		{name: "not in Nomad", o: booting(func(o *member.Observed) { o.Record.Drain = intent(now, now) }, canceled), step: member.ClearIntent},
+		{name: "taken back by hand, which says no time", o: ordered(func(o *nodestate.State) { o.Record.Drain.Time = metav1.NewTime(now) }, canceled), step: member.Wait, wake: 12 * time.Second},
+		{name: "not in Nomad", o: booting(func(o *nodestate.State) { o.Record.Drain = intent(now, now) }, canceled), step: member.ClearIntent},
 		{name: "Nomad unknown", o: draining(nil, canceled, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
-		{name: "too late: drained", o: draining(nil, canceled, func(o *member.Observed) { o.Record.Drained = true }), step: member.DeleteRecord},
+		{name: "too late: drained", o: draining(nil, canceled, func(o *nodestate.State) { o.Record.Drained = true }), step: member.DeleteRecord},
 	})
 }
 
@@ -105,7 +107,7 @@ func TestRescueIsDoneInNomadBeforeTheIntentGoes(t *testing.T) {
 func TestWhatOverridesARescueIsAnIntentOfItsOwn(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "deleted before the rescue", o: draining(service("web"), canceled, deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
-		{name: "deleted half-way", o: ordered(canceled, deleted, func(o *member.Observed) { o.Nomad.DrainIntent = intentID }), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
+		{name: "deleted half-way", o: ordered(canceled, deleted, func(o *nodestate.State) { o.Nomad.DrainIntent = intentID }), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
 		{name: "VM lost: a dying guest is not opened for work", o: draining(service("web"), canceled, vmDeleting), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
 	})
 }

@@ -5,10 +5,14 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-func phase(o Observed, d Decision) v1alpha1.NodePhase {
+func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
 	r := o.Record
 	// Still within the time that it has for joining.
 	coming := o.VM.Ours && (!o.VM.Halted || o.VM.AboveQuota != "") && !r.Joined && !joinExpired(o)
@@ -30,7 +34,7 @@ func phase(o Observed, d Decision) v1alpha1.NodePhase {
 	}
 }
 
-func removalPhase(o Observed) v1alpha1.NodePhase {
+func removalPhase(o nodestate.State) v1alpha1.NodePhase {
 	switch vm := o.VM.Exists && o.VM.Ours; {
 	case vm && !o.VM.Deleting:
 		return v1alpha1.NodePhaseDrained
@@ -43,7 +47,7 @@ func removalPhase(o Observed) v1alpha1.NodePhase {
 
 // works is true for a member that takes work. Unknown is not down: of a Nomad that can't be asked, the last that is known
 // to have been true.
-func works(o Observed) bool {
+func works(o nodestate.State) bool {
 	if !o.Nomad.Known {
 		if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Status == "False" {
 			return false
@@ -53,8 +57,8 @@ func works(o Observed) bool {
 	return o.Nomad.Ready()
 }
 
-func conditions(o Observed, d Decision) map[string]Condition {
-	c := map[string]Condition{
+func conditions(o nodestate.State, d Decision) map[string]metav1.Condition {
+	c := map[string]metav1.Condition{
 		v1alpha1.NodeVMReady:    vmReady(o),
 		v1alpha1.NodeRegistered: registered(o),
 		v1alpha1.NodeDrained:    drained(o, d),
@@ -63,7 +67,7 @@ func conditions(o Observed, d Decision) map[string]Condition {
 	return c
 }
 
-func vmReady(o Observed) Condition {
+func vmReady(o nodestate.State) metav1.Condition {
 	if c, ok := stuck(o); ok {
 		return c
 	}
@@ -74,25 +78,25 @@ func vmReady(o Observed) Condition {
 	case !o.VM.Exists && !o.Record.VMMade && o.Nomad.Foreign != "":
 		return taken(o)
 	case !o.VM.Exists:
-		return noVM(o.Record)
+		return noVM(o)
 	case !o.VM.Ours:
-		return no(v1alpha1.ReasonVMNameTaken, "A VM of this name exists that is not this member's; it is left alone. Delete this NomadNode to get a member of another name.")
+		return condition.False(v1alpha1.ReasonVMNameTaken, "A VM of this name exists that is not this member's; it is left alone. Delete this NomadNode to get a member of another name.")
 	case o.VM.Deleting && !o.Record.Drained && o.Record.Drain == nil:
-		return no(v1alpha1.ReasonVMDeletedByOthers, "Somebody deleted the VM; to remove a member, delete its NomadNode instead.")
+		return condition.False(v1alpha1.ReasonVMDeletedByOthers, "Somebody deleted the VM; to remove a member, delete its NomadNode instead.")
 	case o.VM.Deleting:
-		return no(v1alpha1.ReasonRemoving, "The VM is shutting down.")
+		return condition.False(v1alpha1.ReasonRemoving, "The VM is shutting down.")
 	case o.VM.Failure != "":
-		return no(v1alpha1.ReasonVMFailed, o.VM.Failure)
+		return condition.False(v1alpha1.ReasonVMFailed, o.VM.Failure)
 	case o.VM.Halted:
-		return no(v1alpha1.ReasonVMStopped, "The VM is halted; somebody stopped it, or host maintenance did. Start it, or delete this NomadNode.")
+		return condition.False(v1alpha1.ReasonVMStopped, "The VM is halted; somebody stopped it, or host maintenance did. Start it, or delete this NomadNode.")
 	case o.Instance.Running:
-		return yes(v1alpha1.ReasonVMRunning, "The VM runs.")
+		return condition.True(v1alpha1.ReasonVMRunning, "The VM runs.")
 	default:
-		return no(v1alpha1.ReasonVMStarting, starting(o.VM))
+		return condition.False(v1alpha1.ReasonVMStarting, starting(o.VM))
 	}
 }
 
-func starting(vm VM) string {
+func starting(vm nodestate.VM) string {
 	if vm.Status == "" {
 		return "The VM is starting."
 	}
@@ -102,57 +106,57 @@ func starting(vm VM) string {
 // ifItLasts says what becomes of a member that no longer works.
 const ifItLasts = " If that lasts for health.unhealthyTimeout the member is replaced, unless something speaks against it, which the pool's condition Ready then says."
 
-func noVM(r Record) Condition {
+func noVM(o nodestate.State) metav1.Condition {
 	switch {
-	case r.VMMade:
-		return no(v1alpha1.ReasonVMGone, "The VM is gone.")
-	case r.Problem != nil:
-		return no(r.Problem.Reason, r.Problem.Message)
+	case o.Record.VMMade:
+		return condition.False(v1alpha1.ReasonVMGone, "The VM is gone.")
+	case o.Problem != nil:
+		return o.Problem.False()
 	default:
-		return no(v1alpha1.ReasonProvisioning, "Secret and VM are being made.")
+		return condition.False(v1alpha1.ReasonProvisioning, "Secret and VM are being made.")
 	}
 }
 
-func registered(o Observed) Condition {
+func registered(o nodestate.State) metav1.Condition {
 	if was, ok := stands(o, v1alpha1.NodeRegistered); ok {
 		return was
 	}
 	switch {
 	case !o.Nomad.Known && o.Record.Joined:
-		return yes(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
+		return condition.True(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
 	case !o.Nomad.Known:
-		return unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
+		return condition.Unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
 	case o.Nomad.Foreign != "":
 		return taken(o)
 	case o.Nomad.Registered:
-		return yes(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
+		return condition.True(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
 	case o.Record.Joined:
-		return no(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; if it doesn't, look at the console of its VM (nomad.service)."+ifItLasts)
+		return condition.False(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; if it doesn't, look at the console of its VM (nomad.service)."+ifItLasts)
 	case joinExpired(o):
-		return no(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition RegistrationHealthy says so.")
+		return condition.False(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition RegistrationHealthy says so.")
 	default:
-		return no(v1alpha1.ReasonJoining, "Waiting for the guest to join Nomad.")
+		return condition.False(v1alpha1.ReasonJoining, "Waiting for the guest to join Nomad.")
 	}
 }
 
 // held says why a member that leaves doesn't get on, and what can be done if Nomad is gone for good.
-func held(o Observed) Condition {
+func held(o nodestate.State) metav1.Condition {
 	if o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout != v1alpha1.DrainRetain {
-		return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: "+o.Nomad.Why)
+		return condition.False(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: "+o.Nomad.Why)
 	}
-	return no(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why)
+	return condition.False(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why)
 }
 
-func drained(o Observed, d Decision) Condition {
+func drained(o nodestate.State, d Decision) metav1.Condition {
 	r := o.Record
 	switch {
 	case r.Drained:
-		return yes(r.DrainedReason, r.DrainedMessage)
+		return condition.True(string(r.DrainResult), r.DrainedMessage)
 	case !r.Leaving():
-		return no(v1alpha1.ReasonNotLeaving, "The member is wanted.")
+		return condition.False(v1alpha1.ReasonNotLeaving, "The member is wanted.")
 	case d.Step == MarkDrained:
 		// Not before Nomad itself has been asked: the step writes it.
-		return no(v1alpha1.ReasonDraining, "Checking that nothing is left.")
+		return condition.False(v1alpha1.ReasonDraining, "Checking that nothing is left.")
 	case !o.Nomad.Known:
 		if was, ok := stands(o, v1alpha1.NodeDrained); ok && was.Reason != v1alpha1.ReasonNotLeaving {
 			return was
@@ -164,7 +168,7 @@ func drained(o Observed, d Decision) Condition {
 }
 
 // drains says what a drain waits for.
-func drains(o Observed, d Decision) Condition {
+func drains(o nodestate.State, d Decision) metav1.Condition {
 	waits := d.Step == Wait
 	switch {
 	case o.Nomad.Foreign != "":
@@ -172,30 +176,30 @@ func drains(o Observed, d Decision) Condition {
 	case waits && !o.Nomad.Registered:
 		return absent(o)
 	case waits && o.SiblingsEligible && !o.Nomad.Draining:
-		return no(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
+		return condition.False(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
 	case (waits || Rechecks(o)) && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
 		return unread(o)
 	case retained(o):
-		return no(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+".")
+		return condition.False(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+".")
 	case o.Nomad.LiveKnown && len(waitedFor(o)) > 0:
-		return no(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+"."+atTheLatest(o))
+		return condition.False(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+"."+atTheLatest(o))
 	case o.Nomad.Draining:
-		return no(v1alpha1.ReasonDraining, "Checking that nothing is left.")
+		return condition.False(v1alpha1.ReasonDraining, "Checking that nothing is left.")
 	default:
-		return no(v1alpha1.ReasonDraining, "Telling Nomad to drain the node.")
+		return condition.False(v1alpha1.ReasonDraining, "Telling Nomad to drain the node.")
 	}
 }
 
 // absent says what becomes of a member whose node Nomad doesn't know.
-func absent(o Observed) Condition {
+func absent(o nodestate.State) metav1.Condition {
 	if retainedAbsent(o) {
-		return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs. onTimeout is Retain, so the member's VM stays until the node is back and empty, or its guest is gone: if nothing runs on it, set spec.drainPolicy.onTimeout of this NomadNode to Force.")
+		return condition.False(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs. onTimeout is Retain, so the member's VM stays until the node is back and empty, or its guest is gone: if nothing runs on it, set spec.drainPolicy.onTimeout of this NomadNode to Force.")
 	}
-	return no(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
+	return condition.False(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
 }
 
 // atTheLatest says when a member goes whose deadline has passed.
-func atTheLatest(o Observed) string {
+func atTheLatest(o nodestate.State) string {
 	if o.Record.Drain == nil || !pastDeadline(o) || o.Record.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return ""
 	}
@@ -203,21 +207,21 @@ func atTheLatest(o Observed) string {
 }
 
 // retained reports that a drain is past its deadline and goes on.
-func retained(o Observed) bool {
+func retained(o nodestate.State) bool {
 	r := o.Record
 	return r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && pastDeadline(o)
 }
 
 // unread says what becomes of a drain whose allocations can't be listed.
-func unread(o Observed) Condition {
+func unread(o nodestate.State) metav1.Condition {
 	ends := "; at the drain deadline Nomad stops what is left, and the member goes."
 	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
 		ends = "; onTimeout is Retain, so that may take as long as it will. Only Force ends it at the drain deadline."
 	}
-	return no(v1alpha1.ReasonNomadUnknown, "Held until Nomad lists allocations again"+ends+" What it answers: "+o.Nomad.LiveProblem)
+	return condition.False(v1alpha1.ReasonNomadUnknown, "Held until Nomad lists allocations again"+ends+" What it answers: "+o.Nomad.LiveProblem)
 }
 
-func waiting(o Observed) string {
+func waiting(o nodestate.State) string {
 	if b := Blocking(o, 3); len(b) > 0 {
 		return strings.Join(b, "; ")
 	}
@@ -225,62 +229,62 @@ func waiting(o Observed) string {
 }
 
 // keptVM says why the VM of a drained member stays.
-func keptVM(o Observed) Condition {
+func keptVM(o nodestate.State) metav1.Condition {
 	const kept = "Drained, but its VM stays until Nomad has been asked if the node has got work since. "
 	switch was := o.Record.Said[v1alpha1.NodeReady]; {
 	case o.Nomad.NotAsked && was.Reason == v1alpha1.ReasonNomadUnknown:
 		return was
 	case o.Nomad.NotAsked:
-		return no(v1alpha1.ReasonRemoving, "The member is being removed.")
+		return condition.False(v1alpha1.ReasonRemoving, "The member is being removed.")
 	case wantsGone(o):
-		return no(v1alpha1.ReasonNomadUnknown, kept+"Its deletion was asked for, so it goes all the same when the controller's --purge-patience is over. Nomad can't be asked: "+o.Nomad.Why)
+		return condition.False(v1alpha1.ReasonNomadUnknown, kept+"Its deletion was asked for, so it goes all the same when the controller's --purge-patience is over. Nomad can't be asked: "+o.Nomad.Why)
 	default:
-		return no(v1alpha1.ReasonNomadUnknown, kept+"That may take as long as it will, because nobody asked for its deletion. Should Nomad be gone for good, delete the NomadNodePool, or annotate the VM "+
+		return condition.False(v1alpha1.ReasonNomadUnknown, kept+"That may take as long as it will, because nobody asked for its deletion. Should Nomad be gone for good, delete the NomadNodePool, or annotate the VM "+
 			v1alpha1.AllowDeleteAnnotation+" and delete it, if nothing runs on it. Nomad can't be asked: "+o.Nomad.Why)
 	}
 }
 
-func ready(o Observed, c map[string]Condition) Condition {
+func ready(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
 	switch {
 	case holdsVM(o):
 		return keptVM(o)
 	case o.Record.Drained:
-		return no(v1alpha1.ReasonRemoving, "The member is being removed.")
+		return condition.False(v1alpha1.ReasonRemoving, "The member is being removed.")
 	case o.Record.Leaving():
-		return no(v1alpha1.ReasonDraining, "The member is leaving: "+leavesBecause(o.Record)+".")
+		return condition.False(v1alpha1.ReasonDraining, "The member is leaving: "+leavesBecause(o.Record)+".")
 	default:
 		return wantedReady(o, c)
 	}
 }
 
 // noWork says why a node that is up takes no work.
-func noWork(o Observed) Condition {
+func noWork(o nodestate.State) metav1.Condition {
 	if rescuing(o) {
-		return no(v1alpha1.ReasonRescuing, "The member is called back: its order to leave was taken back, and its drain is being ended in Nomad.")
+		return condition.False(v1alpha1.ReasonRescuing, "The member is called back: its order to leave was taken back, and its drain is being ended in Nomad.")
 	}
-	return no(v1alpha1.ReasonIneligible, "The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
+	return condition.False(v1alpha1.ReasonIneligible, "The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
 }
 
-func wantedReady(o Observed, c map[string]Condition) Condition {
+func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
 	if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Reason != v1alpha1.ReasonDraining {
 		return was
 	}
 	switch {
 	case !o.Nomad.Known && o.Record.Joined:
-		return unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
+		return condition.Unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
 	case o.Nomad.Known && o.Nomad.Ready():
-		return yes(v1alpha1.ReasonNodeReady, "The Nomad node is ready and eligible.")
+		return condition.True(v1alpha1.ReasonNodeReady, "The Nomad node is ready and eligible.")
 	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Record.Joined:
-		return no(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+ifItLasts)
+		return condition.False(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+ifItLasts)
 	case o.Nomad.Registered && o.Nomad.Status == "ready":
 		return noWork(o)
 	case c[v1alpha1.NodeVMReady].Status != "True":
 		v := c[v1alpha1.NodeVMReady]
-		return no(v.Reason, v.Message)
+		return condition.False(v.Reason, v.Message)
 	case o.Nomad.Registered:
-		return no(v1alpha1.ReasonJoining, fmt.Sprintf("The Nomad node is %s.", o.Nomad.Status))
+		return condition.False(v1alpha1.ReasonJoining, fmt.Sprintf("The Nomad node is %s.", o.Nomad.Status))
 	default:
 		v := c[v1alpha1.NodeRegistered]
-		return no(v.Reason, v.Message)
+		return condition.False(v.Reason, v.Message)
 	}
 }

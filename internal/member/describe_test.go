@@ -6,15 +6,17 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 func TestPhases(t *testing.T) {
-	claims := func(o *member.Observed) { o.Record.ClaimsRecorded = true }
-	down := func(o *member.Observed) { o.Nomad.Status = "down" }
+	claims := func(o *nodestate.State) { o.Record.ClaimsRecorded = true }
+	down := func(o *nodestate.State) { o.Nomad.Status = "down" }
 	for _, c := range []struct {
 		name string
-		o    member.Observed
+		o    nodestate.State
 		want v1alpha1.NodePhase
 	}{
 		{"nothing made", fresh(), v1alpha1.NodePending},
@@ -36,7 +38,7 @@ func TestPhases(t *testing.T) {
 		{"VM lost", steady(noVM), v1alpha1.NodeDraining},
 		{"drained", removing(), v1alpha1.NodePhaseDrained},
 		{"VM shutting down", removing(vmDeleting), v1alpha1.NodeDeleting},
-		{"guest still runs", removing(func(o *member.Observed) { o.VM = member.VM{} }), v1alpha1.NodeDeleting},
+		{"guest still runs", removing(func(o *nodestate.State) { o.VM = nodestate.VM{} }), v1alpha1.NodeDeleting},
 		{"guest gone", removing(noVM), v1alpha1.NodePurging},
 		{"purged", removing(noVM, notInNomad), v1alpha1.NodePurging},
 		{"drained, a stranger's VM", removing(strangersVM), v1alpha1.NodePurging},
@@ -52,7 +54,7 @@ func TestPhases(t *testing.T) {
 // conditionCase is an observation and what one condition must say of it.
 type conditionCase struct {
 	name           string
-	o              member.Observed
+	o              nodestate.State
 	status, reason string
 	says           string // part of the message
 }
@@ -62,7 +64,7 @@ func runConditions(t *testing.T, kind string, cases []conditionCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			got := member.Decide(c.o).Conditions[kind]
-			if got.Status != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
+			if string(got.Status) != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
 				t.Errorf("%s is %+v, want %s %s saying %q", kind, got, c.status, c.reason, c.says)
 			}
 		})
@@ -70,23 +72,23 @@ func runConditions(t *testing.T, kind string, cases []conditionCase) {
 }
 
 func TestVMReady(t *testing.T) {
-	problem := func(o *member.Observed) {
-		o.Record.Problem = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "admission webhook said no"}
+	problem := func(o *nodestate.State) {
+		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "admission webhook said no"}}
 	}
-	stuck := func(o *member.Observed) {
+	stuck := func(o *nodestate.State) {
 		vmDeleting(o)
 		o.VM.DeletingSince, o.VM.Finalizers = o.Now.Add(-10*time.Minute), []string{"a/b", "c/d"}
 	}
-	just := func(o *member.Observed) { o.Record.DrainedAt = o.Now }
+	just := func(o *nodestate.State) { o.Record.DrainedAt = o.Now }
 	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
 		{"being made", fresh(), "False", v1alpha1.ReasonProvisioning, ""},
 		{"refused, word for word", fresh(problem), "False", v1alpha1.ReasonAdmissionDenied, "admission webhook said no"},
-		{"starting", booting(noInstance, func(o *member.Observed) { o.VM.Status = "Provisioning" }), "False", v1alpha1.ReasonVMStarting, "shows it as Provisioning."},
-		{"starting, no more is known", booting(noInstance, func(o *member.Observed) { o.VM.Status = "" }), "False", v1alpha1.ReasonVMStarting, "The VM is starting."},
+		{"starting", booting(noInstance, func(o *nodestate.State) { o.VM.Status = "Provisioning" }), "False", v1alpha1.ReasonVMStarting, "shows it as Provisioning."},
+		{"starting, no more is known", booting(noInstance, func(o *nodestate.State) { o.VM.Status = "" }), "False", v1alpha1.ReasonVMStarting, "The VM is starting."},
 		{"runs", steady(), "True", v1alpha1.ReasonVMRunning, ""},
 		{"runs, whatever the template's problem", steady(problem), "True", v1alpha1.ReasonVMRunning, ""},
-		{"can't run, KubeVirt's words", booting(noInstance, func(o *member.Observed) { o.VM.Failure = "no PVC" }), "False", v1alpha1.ReasonVMFailed, "no PVC"},
-		{"halted", steady(noInstance, func(o *member.Observed) { o.VM.Halted = true }), "False", v1alpha1.ReasonVMStopped, "Start it"},
+		{"can't run, KubeVirt's words", booting(noInstance, func(o *nodestate.State) { o.VM.Failure = "no PVC" }), "False", v1alpha1.ReasonVMFailed, "no PVC"},
+		{"halted", steady(noInstance, func(o *nodestate.State) { o.VM.Halted = true }), "False", v1alpha1.ReasonVMStopped, "Start it"},
 		{"gone", steady(noVM), "False", v1alpha1.ReasonVMGone, ""},
 		{"name taken", fresh(strangersVM), "False", v1alpha1.ReasonVMNameTaken, "left alone"},
 		{"deleted by somebody", steady(vmDeleting), "False", v1alpha1.ReasonVMDeletedByOthers, "delete its NomadNode"},
@@ -107,8 +109,8 @@ func TestVMReady(t *testing.T) {
 		{"claims are going", removing(noVM, notInNomad, terminating(10*time.Minute-1)), "False", v1alpha1.ReasonVMGone, ""},
 		{"claims are stuck", removing(noVM, notInNomad, terminating(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck, "data, root; finalizers: kubernetes.io/pvc-protection. See"},
 		{"held by a quota, word for word", removing(vmDeleting, noInstance, held), "False", v1alpha1.ReasonDeleteStuck, "raise the quota. The refusal: cpu insufficient resources due to resource quota"},
-		{"held by something else", removing(vmDeleting, noInstance, held, func(o *member.Observed) {
-			o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "no such network"}
+		{"held by something else", removing(vmDeleting, noInstance, held, func(o *nodestate.State) {
+			o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "no such network"}}
 		}), "False", v1alpha1.ReasonDeleteStuck, "Remove what it objects to; it is tried again all the while. The refusal: no such network"},
 	})
 }
@@ -118,7 +120,7 @@ func TestRegistered(t *testing.T) {
 		{"joining", booting(), "False", v1alpha1.ReasonJoining, ""},
 		{"too late", booting(later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, "console"},
 		{"joined", steady(), "True", v1alpha1.ReasonRegistered, ""},
-		{"down is registered", steady(func(o *member.Observed) { o.Nomad.Status = "down" }), "True", v1alpha1.ReasonRegistered, ""},
+		{"down is registered", steady(func(o *nodestate.State) { o.Nomad.Status = "down" }), "True", v1alpha1.ReasonRegistered, ""},
 		{"unknown, has joined", steady(nomadUnknown), "True", v1alpha1.ReasonRegistered, ""},
 		{"unknown, has not joined", booting(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
 		{"purged by somebody", steady(notInNomad), "False", v1alpha1.ReasonNodeDown, "If that lasts for health.unhealthyTimeout the member is replaced"},
@@ -126,9 +128,9 @@ func TestRegistered(t *testing.T) {
 }
 
 func TestReady(t *testing.T) {
-	status := func(s string) change { return func(o *member.Observed) { o.Nomad.Status = s } }
-	registered := func(o *member.Observed) {
-		o.Nomad = member.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true}
+	status := func(s string) change { return func(o *nodestate.State) { o.Nomad.Status = s } }
+	registered := func(o *nodestate.State) {
+		o.Nomad = nodestate.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true}
 	}
 	runConditions(t, v1alpha1.NodeReady, []conditionCase{
 		{"steady", steady(), "True", v1alpha1.ReasonNodeReady, ""},
@@ -139,7 +141,7 @@ func TestReady(t *testing.T) {
 		{"disconnected", steady(status("disconnected")), "False", v1alpha1.ReasonNodeDown, "disconnected"},
 		{"on its way", booting(registered, status("initializing")), "False", v1alpha1.ReasonJoining, "initializing"},
 		{"ineligible by somebody", steady(cordoned), "False", v1alpha1.ReasonIneligible, "eligibility -enable"},
-		{"drained by somebody", steady(func(o *member.Observed) { o.Nomad.Draining = true }), "False", v1alpha1.ReasonIneligible, ""},
+		{"drained by somebody", steady(func(o *nodestate.State) { o.Nomad.Draining = true }), "False", v1alpha1.ReasonIneligible, ""},
 		{"the VM's trouble first", booting(noInstance), "False", v1alpha1.ReasonVMStarting, ""},
 		{"joining", booting(), "False", v1alpha1.ReasonJoining, ""},
 		{"too late", booting(later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, ""},
@@ -159,7 +161,7 @@ func TestReady(t *testing.T) {
 }
 
 func TestDrained(t *testing.T) {
-	siblings := func(o *member.Observed) {
+	siblings := func(o *nodestate.State) {
 		o.SiblingsEligible = true
 		o.Record.Drain = intent(o.Now.Add(-time.Second), o.Now.Add(time.Hour))
 	}
@@ -177,7 +179,7 @@ func TestDrained(t *testing.T) {
 		{"allocations can't be read", draining(nil, unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown, "the member goes. What it answers: no answer in time"},
 		{"allocations can't be read, retained", draining(nil, unread("no answer in time"), retain, overdue(time.Hour)), "False", v1alpha1.ReasonNomadUnknown, "Only Force ends it"},
 		{"allocations can't be read, and an order for empty ones can't be checked", ordered(cordoned, onlyIf(v1alpha1.Empty), unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown, "no answer in time"},
-		{"allocations can't be read, but those of a moment ago will do", draining(service("web"), func(o *member.Observed) { o.Nomad.LiveProblem = "no answer in time" }), "False", v1alpha1.ReasonWaitingForAllocations, "web"},
+		{"allocations can't be read, but those of a moment ago will do", draining(service("web"), func(o *nodestate.State) { o.Nomad.LiveProblem = "no answer in time" }), "False", v1alpha1.ReasonWaitingForAllocations, "web"},
 		{"held", draining(nil, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "Held"},
 		{"drained: what was written stays", removing(), "True", v1alpha1.ReasonEmpty, "No allocation is left"},
 		{"drained stays when Nomad is unknown", removing(nomadUnknown), "True", v1alpha1.ReasonEmpty, "No allocation is left"},
@@ -185,12 +187,12 @@ func TestDrained(t *testing.T) {
 }
 
 func unread(problem string) change {
-	return func(o *member.Observed) { o.Nomad.LiveKnown, o.Nomad.LiveProblem = false, problem }
+	return func(o *nodestate.State) { o.Nomad.LiveKnown, o.Nomad.LiveProblem = false, problem }
 }
 
 // A member to which nothing happens writes nothing: what is said of it must not change by the passing of time.
 func TestMessagesDontChangeWithTime(t *testing.T) {
-	for name, o := range map[string]member.Observed{
+	for name, o := range map[string]nodestate.State{
 		"joining":  booting(),
 		"late":     booting(later(time.Hour)),
 		"steady":   steady(),

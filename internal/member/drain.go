@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 const (
@@ -35,10 +36,10 @@ const (
 const maxCut = 5
 
 // drain leads a member with an intent to Drained.
-func drain(o Observed) Decision {
+func drain(o nodestate.State) Decision {
 	switch {
 	case !o.Instance.Exists && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting):
-		return markDrained(true, goneReason(o), "No guest runs: the VM is gone or was never made.")
+		return markDrained(true, goneResult(o), "No guest runs: the VM is gone or was never made.")
 	case !o.Nomad.Known:
 		return drainBlind(o)
 	case o.Nomad.Foreign != "":
@@ -59,19 +60,19 @@ func drain(o Observed) Decision {
 
 // drainAbsent handles a member whose node Nomad doesn't know. What runs in a guest that had joined is retained all the same, if it is to
 // be: Nomad may have forgotten the node, or be another one.
-func drainAbsent(o Observed) Decision {
+func drainAbsent(o nodestate.State) Decision {
 	if retainedAbsent(o) {
 		return Decision{Step: Wait}
 	}
 	if left := missing(o); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
-	return markDrained(false, absentReason(o), "Nomad has no node of this ID, so there is nothing to drain.")
+	return markDrained(false, absentResult(o), "Nomad has no node of this ID, so there is nothing to drain.")
 }
 
 // cordon makes the node ineligible before it is drained. A node that somebody made eligible after it was drained may have
 // new work, so it is drained anew, which makes it ineligible as well.
-func cordon(o Observed) Decision {
+func cordon(o nodestate.State) Decision {
 	if !o.Nomad.Draining && o.Nomad.DrainCompleted && o.Nomad.DrainIntent == o.Record.Drain.ID {
 		return Decision{Step: Drain}
 	}
@@ -80,81 +81,81 @@ func cordon(o Observed) Decision {
 
 // missing is how much longer a node is waited for that had joined and that Nomad doesn't know, while its guest runs. A
 // client that lives registers again: Nomad may have been restored from a snapshot, or be another cluster than before.
-func missing(o Observed) time.Duration {
+func missing(o nodestate.State) time.Duration {
 	if !o.Record.Joined || !o.Instance.Exists {
 		return 0
 	}
 	return untilGivenUp(o)
 }
 
-func retainedAbsent(o Observed) bool {
+func retainedAbsent(o nodestate.State) bool {
 	return o.Record.DrainOnTimeout() == v1alpha1.DrainRetain && o.Record.Joined && o.Instance.Exists
 }
 
-func goneReason(o Observed) string {
+func goneResult(o nodestate.State) v1alpha1.DrainResult {
 	if o.Record.Joined || o.Record.VMMade {
-		return v1alpha1.ReasonVMGone
+		return v1alpha1.DrainVMGone
 	}
-	return v1alpha1.ReasonNeverJoined
+	return v1alpha1.DrainNeverJoined
 }
 
-func absentReason(o Observed) string {
+func absentResult(o nodestate.State) v1alpha1.DrainResult {
 	if o.Record.Joined {
-		return v1alpha1.ReasonEmpty
+		return v1alpha1.DrainEmpty
 	}
-	return v1alpha1.ReasonNeverJoined
+	return v1alpha1.DrainNeverJoined
 }
 
 // drainBlind handles a member whose Nomad can't be asked. Unknown is not down: it waits. Only a deletion that somebody
 // asked for ends all the same, when its deadline has passed, because a Nomad that is gone for good mustn't wedge it. One that
 // merely hasn't been asked yet may answer in a moment, however long ago the deadline was.
-func drainBlind(o Observed) Decision {
+func drainBlind(o nodestate.State) Decision {
 	if o.Nomad.NotAsked || o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
 		return Decision{Step: Wait}
 	}
 	if left := untilGivenUp(o); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
-	d := markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and Nomad can't be asked; the member was deleted, so it goes all the same.")
+	d := markDrained(true, v1alpha1.DrainDeadlinePassed, "The drain deadline has passed and Nomad can't be asked; the member was deleted, so it goes all the same.")
 	d.Late = true
 	return d
 }
 
 // drainSent is true when Nomad has this drain already, running or done, or when somebody else's drain is running, which
 // serves as well: to send another would move its deadline. One of ours that was canceled in Nomad is neither.
-func drainSent(o Observed) bool {
+func drainSent(o nodestate.State) bool {
 	return o.Nomad.Draining || o.Nomad.DrainCompleted && o.Nomad.DrainIntent == o.Record.Drain.ID
 }
 
 // mustForce is true when the deadline has passed and the drain that is running isn't ours, so that Nomad doesn't know
 // of the deadline. Allocations that can't be listed may be there.
-func mustForce(o Observed) bool {
+func mustForce(o nodestate.State) bool {
 	return o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && pastDeadline(o) &&
 		o.Nomad.DrainIntent != o.Record.Drain.ID && (!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
 }
 
 // await waits for the last allocation. What Nomad says of the drain itself doesn't count: it calls drains complete
 // whose allocations still run, and keeps drains open whose allocations have all ended.
-func await(o Observed) Decision {
+func await(o nodestate.State) Decision {
 	if !o.Nomad.LiveKnown {
 		return awaitUnread(o)
 	}
 	waited := waitedFor(o)
 	if len(waited) == 0 {
-		return markDrained(false, v1alpha1.ReasonEmpty, "No allocation is left on the Nomad node.")
+		return markDrained(false, v1alpha1.DrainEmpty, "No allocation is left on the Nomad node.")
 	}
 	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
 		return kickOr(o, Decision{Step: Wait, Wake: positive(o.Record.Drain.Deadline.Sub(o.Now))})
 	}
 	end := forceEnd(o)
 	if !o.Now.Before(end) {
-		return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and onTimeout is Force. Cut off: "+strings.Join(Blocking(o, maxCut), ", ")+".")
+		return markDrained(true, v1alpha1.DrainDeadlinePassed, "The drain deadline has passed and onTimeout is Force. Cut off: "+strings.Join(Blocking(o, maxCut), ", ")+".")
 	}
 	return kickOr(o, Decision{Step: Wait, Wake: untilAsked(o, end.Sub(o.Now))})
 }
 
 // untilAsked is how long to wait for the end of a drain: not so long that nobody asks what its tasks were promised.
-func untilAsked(o Observed, left time.Duration) time.Duration {
+func untilAsked(o nodestate.State, left time.Duration) time.Duration {
 	switch {
 	case o.Nomad.StopTime != nil || o.Record.StopTime != nil:
 		return left
@@ -167,7 +168,7 @@ func untilAsked(o Observed, left time.Duration) time.Duration {
 
 // awaitUnread waits for the allocations to be listed. Nomad knows of a forced drain's deadline and stops the tasks itself, so
 // that the drain ends then even if nobody can see that it has.
-func awaitUnread(o Observed) Decision {
+func awaitUnread(o nodestate.State) Decision {
 	poll := time.Second
 	if o.Nomad.LiveProblem != "" {
 		poll = problemRetry
@@ -177,14 +178,14 @@ func awaitUnread(o Observed) Decision {
 	}
 	left := forceEnd(o).Sub(o.Now)
 	if left <= 0 {
-		return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed and onTimeout is Force. If allocations were left can't be told, because Nomad doesn't list them.")
+		return markDrained(true, v1alpha1.DrainDeadlinePassed, "The drain deadline has passed and onTimeout is Force. If allocations were left can't be told, because Nomad doesn't list them.")
 	}
 	return Decision{Step: Wait, Wake: min(poll, left)}
 }
 
 // forceEnd is when a forced drain is over: after its deadline, or after it was last sent or ended if that was later, because
 // a controller that was away, or was told late to force, must not cut the tasks' time to stop.
-func forceEnd(o Observed) time.Time {
+func forceEnd(o nodestate.State) time.Time {
 	end := o.Record.Drain.Deadline.Time
 	for _, told := range []time.Time{o.Nomad.DrainStarted, o.Nomad.DrainUpdated} {
 		if told.After(end) && told.Before(o.Now.Add(mostSkew)) {
@@ -195,13 +196,13 @@ func forceEnd(o Observed) time.Time {
 }
 
 // untilGivenUp is how much longer a node is waited for of which Nomad tells nothing, or not as of the member's.
-func untilGivenUp(o Observed) time.Duration {
+func untilGivenUp(o nodestate.State) time.Duration {
 	return o.Record.Drain.Deadline.Add(stopGrace(o, ForceGrace)).Sub(o.Now)
 }
 
 // stopGrace is how long after the deadline tasks get to stop, as their jobs were promised; unknown if nobody knows what they were. It
 // is of no use to tasks whose node is down, or that have no machine: nobody tells them to stop.
-func stopGrace(o Observed, unknown time.Duration) time.Duration {
+func stopGrace(o nodestate.State, unknown time.Duration) time.Duration {
 	stop := o.Nomad.StopTime
 	if stop == nil {
 		stop = o.Record.StopTime
@@ -218,9 +219,9 @@ func stopGrace(o Observed, unknown time.Duration) time.Duration {
 
 // AsksStopTime is true while it is to be asked how long what is left on a node may take to stop: once as soon as the node is emptied,
 // so that it is known if Nomad can't be asked later, and after the deadline, when it matters what is left by then.
-func AsksStopTime(o Observed) bool {
+func AsksStopTime(o nodestate.State) bool {
 	switch r := o.Record; {
-	case !o.ordered() || r.Policy.OnTimeout == v1alpha1.DrainRetain || !o.Nomad.Registered || o.Nomad.Eligible:
+	case !o.Ordered() || r.Policy.OnTimeout == v1alpha1.DrainRetain || !o.Nomad.Registered || o.Nomad.Eligible:
 		return false
 	case o.Nomad.LiveKnown && len(o.Nomad.Live) == 0:
 		return false
@@ -229,11 +230,11 @@ func AsksStopTime(o Observed) bool {
 	}
 }
 
-func pastDeadline(o Observed) bool { return !o.Now.Before(o.Record.Drain.Deadline.Time) }
+func pastDeadline(o nodestate.State) bool { return !o.Now.Before(o.Record.Drain.Deadline.Time) }
 
 // kickOr sends a drain a second time, once, if only system allocations are left: Nomad stops them when everything else
 // has ended, and can miss that moment.
-func kickOr(o Observed, otherwise Decision) Decision {
+func kickOr(o nodestate.State, otherwise Decision) Decision {
 	since := onlySystemSince(o)
 	if since.IsZero() {
 		return otherwise
@@ -254,13 +255,13 @@ func kickOr(o Observed, otherwise Decision) Decision {
 
 // onlySystemSince is since when nothing but allocations of system jobs has been seen on a node that drains; zero: there is
 // something else, or nothing, or it doesn't drain. What can't be told stays as it was.
-func onlySystemSince(o Observed) time.Time {
+func onlySystemSince(o nodestate.State) time.Time {
 	switch was := o.Record.OnlySystemSince; {
 	case !o.Record.Emptying():
 		return time.Time{}
 	case !o.Nomad.LiveKnown:
 		return was
-	case !o.Nomad.Draining || len(o.Nomad.Live) == 0 || slices.ContainsFunc(o.Nomad.Live, func(a Allocation) bool { return !a.System }):
+	case !o.Nomad.Draining || len(o.Nomad.Live) == 0 || slices.ContainsFunc(o.Nomad.Live, func(a nodestate.Allocation) bool { return !a.System }):
 		return time.Time{}
 	case was.IsZero():
 		return o.Now.Truncate(time.Second)
@@ -269,14 +270,16 @@ func onlySystemSince(o Observed) time.Time {
 	}
 }
 
-func waitedFor(o Observed) []Allocation { return WaitedFor(o.Nomad.Live, o.Record.Policy) }
+func waitedFor(o nodestate.State) []nodestate.Allocation {
+	return WaitedFor(o.Nomad.Live, o.Record.Policy)
+}
 
 // WaitedFor are those of a node's live allocations that a drain waits for.
-func WaitedFor(live []Allocation, p v1alpha1.DrainPolicy) []Allocation {
+func WaitedFor(live []nodestate.Allocation, p v1alpha1.DrainPolicy) []nodestate.Allocation {
 	if !p.IgnoreSystemJobs {
 		return live
 	}
-	var out []Allocation
+	var out []nodestate.Allocation
 	for _, a := range live {
 		if !a.System {
 			out = append(out, a)
@@ -285,8 +288,8 @@ func WaitedFor(live []Allocation, p v1alpha1.DrainPolicy) []Allocation {
 	return out
 }
 
-func markDrained(unchecked bool, reason, message string) Decision {
-	return Decision{Step: MarkDrained, Unchecked: unchecked, Drained: yes(reason, message)}
+func markDrained(unchecked bool, result v1alpha1.DrainResult, message string) Decision {
+	return Decision{Step: MarkDrained, Unchecked: unchecked, Drained: Drained{result, message}}
 }
 
 func positive(d time.Duration) time.Duration {
@@ -297,7 +300,7 @@ func positive(d time.Duration) time.Duration {
 }
 
 // Blocking names the allocations that a drain waits for, at most limit of them.
-func Blocking(o Observed, limit int) []string {
+func Blocking(o nodestate.State, limit int) []string {
 	var out []string
 	for _, a := range waitedFor(o) {
 		if len(out) == limit {

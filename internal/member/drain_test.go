@@ -8,6 +8,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 const grace = member.ForceGrace
@@ -16,24 +17,24 @@ func TestDrainInOrder(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "eligible", o: ordered(), step: member.Cordon},
 		{name: "ineligible", o: ordered(cordoned), step: member.Drain},
-		{name: "sent, allocations not read yet", o: draining(nil, func(o *member.Observed) { o.Nomad.LiveKnown = false }), step: member.Wait, wake: time.Second},
+		{name: "sent, allocations not read yet", o: draining(nil, func(o *nodestate.State) { o.Nomad.LiveKnown = false }), step: member.Wait, wake: time.Second},
 		{name: "allocations left", o: draining(service("web")), step: member.Wait, wake: 14*time.Minute + grace},
 		{name: "empty", o: draining(nil), step: member.MarkDrained},
 		{name: "complete and empty", o: draining(nil, complete), step: member.MarkDrained},
 		{name: "complete, but allocations still run", o: draining(service("web"), complete), step: member.Wait, wake: 14*time.Minute + grace},
 		{name: "open for ever, but empty", o: draining(nil, later(5*time.Minute)), step: member.MarkDrained},
-		{name: "made eligible by somebody", o: draining(service("web"), func(o *member.Observed) { o.Nomad.Eligible, o.Nomad.Draining = true, false }), step: member.Cordon},
-		{name: "made eligible after it was drained: there may be new work", o: draining(service("web"), complete, func(o *member.Observed) { o.Nomad.Eligible = true }), step: member.Drain},
-		{name: "node down: Nomad completes it", o: ordered(cordoned, func(o *member.Observed) { o.Nomad.Status = "down" }), step: member.Drain},
-		{name: "lost allocations count until they end", o: draining(service("web"), func(o *member.Observed) { o.Nomad.Status = "disconnected" }), step: member.Wait, wake: 14*time.Minute + grace},
+		{name: "made eligible by somebody", o: draining(service("web"), func(o *nodestate.State) { o.Nomad.Eligible, o.Nomad.Draining = true, false }), step: member.Cordon},
+		{name: "made eligible after it was drained: there may be new work", o: draining(service("web"), complete, func(o *nodestate.State) { o.Nomad.Eligible = true }), step: member.Drain},
+		{name: "node down: Nomad completes it", o: ordered(cordoned, func(o *nodestate.State) { o.Nomad.Status = "down" }), step: member.Drain},
+		{name: "lost allocations count until they end", o: draining(service("web"), func(o *nodestate.State) { o.Nomad.Status = "disconnected" }), step: member.Wait, wake: 14*time.Minute + grace},
 	})
 }
 
-func complete(o *member.Observed) { o.Nomad.Draining, o.Nomad.DrainCompleted = false, true }
+func complete(o *nodestate.State) { o.Nomad.Draining, o.Nomad.DrainCompleted = false, true }
 
 func TestDrainIsSentOncePerIntent(t *testing.T) {
 	lastDrain := func(id string, complete bool) change {
-		return func(o *member.Observed) {
+		return func(o *nodestate.State) {
 			o.Nomad.Draining, o.Nomad.DrainIntent, o.Nomad.DrainCompleted = false, id, complete
 		}
 	}
@@ -46,7 +47,7 @@ func TestDrainIsSentOncePerIntent(t *testing.T) {
 	})
 }
 
-func foreign(o *member.Observed) { o.Nomad.DrainIntent = "" }
+func foreign(o *nodestate.State) { o.Nomad.DrainIntent = "" }
 
 func TestDeadline(t *testing.T) {
 	runSteps(t, []stepCase{
@@ -56,7 +57,7 @@ func TestDeadline(t *testing.T) {
 		{name: "force: tasks get what they were promised", o: draining(service("web"), overdue(grace), stops(10*time.Minute)), step: member.Wait, wake: 10*time.Minute + 10*time.Second - grace},
 		{name: "force: and no more", o: draining(service("web"), overdue(10*time.Minute+10*time.Second), stops(10*time.Minute)), step: member.MarkDrained},
 		{name: "force: promised less than usual", o: draining(service("web"), overdue(grace-time.Second), stops(time.Second)), step: member.Wait, wake: time.Second},
-		{name: "force: sent late, counted from then", o: draining(service("web"), overdue(time.Hour), func(o *member.Observed) { o.Nomad.DrainStarted = o.Now.Add(-time.Second) }), step: member.Wait, wake: grace - time.Second},
+		{name: "force: sent late, counted from then", o: draining(service("web"), overdue(time.Hour), func(o *nodestate.State) { o.Nomad.DrainStarted = o.Now.Add(-time.Second) }), step: member.Wait, wake: grace - time.Second},
 		{name: "force: somebody else's drain doesn't know of it", o: draining(service("web"), foreign, overdue(0)), step: member.Drain},
 		{name: "force: somebody else's drain, empty", o: draining(nil, foreign, overdue(0)), step: member.MarkDrained},
 		{name: "retain: before", o: draining(service("web"), retain), step: member.Wait, wake: 14 * time.Minute},
@@ -65,7 +66,7 @@ func TestDeadline(t *testing.T) {
 		{name: "retain: empty in the end", o: draining(nil, retain, overdue(time.Hour)), step: member.MarkDrained},
 	})
 	for _, c := range []struct {
-		o         member.Observed
+		o         nodestate.State
 		unchecked bool
 		reason    string
 	}{
@@ -80,14 +81,14 @@ func TestDeadline(t *testing.T) {
 		{ordered(noVM, nomadUnknown), true, v1alpha1.ReasonVMGone},
 	} {
 		d := member.Decide(c.o)
-		if d.Step != member.MarkDrained || d.Unchecked != c.unchecked || d.Drained.Reason != c.reason || d.Drained.Status != "True" || d.Drained.Message == "" {
+		if d.Step != member.MarkDrained || d.Unchecked != c.unchecked || string(d.Drained.Result) != c.reason || d.Drained.Message == "" {
 			t.Errorf("got %s unchecked=%t %+v, want unchecked=%t %s", d.Step, d.Unchecked, d.Drained, c.unchecked, c.reason)
 		}
 	}
 }
 
 func TestDrainWhoseAllocationsCantBeListed(t *testing.T) {
-	waitingToStop := func(o *member.Observed) { o.Nomad.DrainUpdated = o.Now.Add(-time.Second) }
+	waitingToStop := func(o *nodestate.State) { o.Nomad.DrainUpdated = o.Now.Add(-time.Second) }
 	runSteps(t, []stepCase{
 		{name: "not read yet", o: draining(nil, unread("")), step: member.Wait, wake: time.Second},
 		{name: "can't be read", o: draining(nil, unread("no answer in time")), step: member.Wait, wake: 15 * time.Second},
@@ -100,7 +101,7 @@ func TestDrainWhoseAllocationsCantBeListed(t *testing.T) {
 		{name: "force: deleted", o: draining(nil, unread("500"), deleted, overdue(grace)), step: member.MarkDrained},
 		{name: "retain: for as long as it takes", o: draining(nil, unread("500"), retain, deleted, overdue(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
 	})
-	if d := member.Decide(draining(nil, unread("500"), overdue(grace))); !d.Unchecked || d.Late || d.Drained.Reason != v1alpha1.ReasonDeadline {
+	if d := member.Decide(draining(nil, unread("500"), overdue(grace))); !d.Unchecked || d.Late || d.Drained.Result != v1alpha1.DrainDeadlinePassed {
 		t.Errorf("got %+v", d)
 	}
 }
@@ -108,12 +109,12 @@ func TestDrainWhoseAllocationsCantBeListed(t *testing.T) {
 // Somebody changes onTimeout while the member drains: what Nomad was told then is no longer what is wanted.
 func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
 	sent := func(a v1alpha1.DrainTimeoutAction) change {
-		return func(o *member.Observed) { o.Nomad.DrainOnTimeout = a }
+		return func(o *nodestate.State) { o.Nomad.DrainOnTimeout = a }
 	}
 	sentForce, sentRetain := sent(v1alpha1.DrainForce), sent(v1alpha1.DrainRetain)
-	vmDeletedByOthers := func(o *member.Observed) { o.Record.Drain.Reason = v1alpha1.DrainVMDeleted }
+	vmDeletedByOthers := func(o *nodestate.State) { o.Record.Drain.Reason = v1alpha1.DrainVMDeleted }
 	updated := func(ago time.Duration) change {
-		return func(o *member.Observed) { o.Nomad.DrainUpdated = o.Now.Add(-ago) }
+		return func(o *nodestate.State) { o.Nomad.DrainUpdated = o.Now.Add(-ago) }
 	}
 	wait := 14*time.Minute + grace
 	runSteps(t, []stepCase{
@@ -135,7 +136,7 @@ func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
 // Somebody changes ignoreSystemJobs while the member drains. A drain that ignored them is complete while they run.
 func TestChangeOfIgnoreSystemJobsReachesNomad(t *testing.T) {
 	sent := func(ignore bool) change {
-		return func(o *member.Observed) {
+		return func(o *nodestate.State) {
 			o.Nomad.DrainOnTimeout, o.Nomad.DrainIgnoreSystemJobs = v1alpha1.DrainForce, ignore
 		}
 	}
@@ -157,7 +158,7 @@ func TestNodeThatNomadHasForgottenIsWaitedFor(t *testing.T) {
 		{name: "its guest runs", o: ordered(notInNomad), step: member.Wait, wake: 14*time.Minute + grace},
 		{name: "retain: for as long as its guest runs", o: ordered(notInNomad, retain, overdue(100*time.Hour)), step: member.Wait},
 		{name: "retain: no guest runs", o: ordered(notInNomad, retain, noInstance), step: member.MarkDrained},
-		{name: "retain: its VM was deleted by somebody", o: ordered(notInNomad, retain, overdue(grace), func(o *member.Observed) { o.Record.Drain.Reason = v1alpha1.DrainVMDeleted }), step: member.MarkDrained},
+		{name: "retain: its VM was deleted by somebody", o: ordered(notInNomad, retain, overdue(grace), func(o *nodestate.State) { o.Record.Drain.Reason = v1alpha1.DrainVMDeleted }), step: member.MarkDrained},
 		{name: "a moment before the end", o: ordered(notInNomad, overdue(grace-time.Second)), step: member.Wait, wake: time.Second},
 		{name: "until the deadline", o: ordered(notInNomad, overdue(grace)), step: member.MarkDrained},
 		{name: "no guest runs", o: ordered(notInNomad, noInstance), step: member.MarkDrained},
@@ -166,7 +167,7 @@ func TestNodeThatNomadHasForgottenIsWaitedFor(t *testing.T) {
 }
 
 // ordering orders a member of any kind to leave.
-func ordering(o *member.Observed) { o.Record.Drain = ordered().Record.Drain }
+func ordering(o *nodestate.State) { o.Record.Drain = ordered().Record.Drain }
 
 func TestUnknownIsNotDown(t *testing.T) {
 	runSteps(t, []stepCase{
@@ -187,14 +188,14 @@ func TestUnknownIsNotDown(t *testing.T) {
 		{name: "no guest runs: nothing to ask, not even once", o: ordered(noVM, notAsked), step: member.MarkDrained},
 	})
 	d := member.Decide(draining(nil, nomadUnknown, deleted, overdue(grace)))
-	if !d.Unchecked || !d.Late || d.Drained.Reason != v1alpha1.ReasonDeadline {
+	if !d.Unchecked || !d.Late || d.Drained.Result != v1alpha1.DrainDeadlinePassed {
 		t.Errorf("a deletion that ends without Nomad must say so: %+v", d)
 	}
 }
 
 func TestSiblingsAreWaitedForButNotForLong(t *testing.T) {
-	siblings := func(o *member.Observed) { o.SiblingsEligible = true }
-	just := func(o *member.Observed) {
+	siblings := func(o *nodestate.State) { o.SiblingsEligible = true }
+	just := func(o *nodestate.State) {
 		o.Record.Drain = intent(o.Now.Add(-4*time.Second), o.Now.Add(15*time.Minute))
 	}
 	runSteps(t, []stepCase{
@@ -209,11 +210,11 @@ func TestSiblingsAreWaitedForButNotForLong(t *testing.T) {
 
 func TestStalledDrainIsKickedOnce(t *testing.T) {
 	since := func(ago time.Duration) change {
-		return func(o *member.Observed) { o.Record.OnlySystemSince = o.Now.Add(-ago) }
+		return func(o *nodestate.State) { o.Record.OnlySystemSince = o.Now.Add(-ago) }
 	}
 	long := since(time.Minute)
-	kicked := func(id string) change { return func(o *member.Observed) { o.Record.Kicked = id } }
-	ignoreSystem := func(o *member.Observed) { o.Record.Policy.IgnoreSystemJobs = true }
+	kicked := func(id string) change { return func(o *nodestate.State) { o.Record.Kicked = id } }
+	ignoreSystem := func(o *nodestate.State) { o.Record.Policy.IgnoreSystemJobs = true }
 	stalled := system("logs")
 	wait := 14*time.Minute + grace
 	runSteps(t, []stepCase{
@@ -234,10 +235,10 @@ func TestStalledDrainIsKickedOnce(t *testing.T) {
 }
 
 func TestOnlySystemSince(t *testing.T) {
-	was := func(o *member.Observed) { o.Record.OnlySystemSince = now.Add(-time.Minute) }
+	was := func(o *nodestate.State) { o.Record.OnlySystemSince = now.Add(-time.Minute) }
 	for _, c := range []struct {
 		name string
-		o    member.Observed
+		o    nodestate.State
 		want time.Time
 	}{
 		{"for the first time, to the second", draining(system("logs"), later(300*time.Millisecond)), now},
@@ -281,8 +282,8 @@ func TestBlockingNamesSome(t *testing.T) {
 }
 
 // stops says how long what is left was promised to stop.
-func stops(d time.Duration) func(*member.Observed) {
-	return func(o *member.Observed) { o.Nomad.StopTime = &d }
+func stops(d time.Duration) func(*nodestate.State) {
+	return func(o *nodestate.State) { o.Nomad.StopTime = &d }
 }
 
 func TestWhatIsCutOffIsNamed(t *testing.T) {
@@ -295,9 +296,9 @@ func TestWhatIsCutOffIsNamed(t *testing.T) {
 // It is asked once what tasks were promised, and again when that is what is waited for.
 func TestStopTimeIsAsked(t *testing.T) {
 	web := service("web")
-	notKnown := func(o *member.Observed) { o.Record.StopTime = nil }
+	notKnown := func(o *nodestate.State) { o.Record.StopTime = nil }
 	for name, c := range map[string]struct {
-		o    member.Observed
+		o    nodestate.State
 		want bool
 	}{
 		"once the node takes no more work": {draining(web, notKnown), true},
@@ -309,7 +310,7 @@ func TestStopTimeIsAsked(t *testing.T) {
 		"eligible yet":                     {ordered(), false},
 		"not in Nomad":                     {ordered(notInNomad), false},
 		"called back":                      {draining(web, notKnown, canceled), false},
-		"deleted, without an order yet":    {draining(web, overdue(0), func(o *member.Observed) { o.Record.Drain, o.Record.DeletedAt = nil, o.Now }), false},
+		"deleted, without an order yet":    {draining(web, overdue(0), func(o *nodestate.State) { o.Record.Drain, o.Record.DeletedAt = nil, o.Now }), false},
 	} {
 		if got := member.AsksStopTime(c.o); got != c.want {
 			t.Errorf("%s: %t", name, got)
@@ -321,10 +322,10 @@ func TestStopTimeIsAsked(t *testing.T) {
 func TestPromisedTimeToStop(t *testing.T) {
 	hour, promised := time.Hour, 10*time.Minute
 	end := promised + 10*time.Second
-	was := func(o *member.Observed) { o.Record.StopTime = &promised }
-	notKnown := func(o *member.Observed) { o.Record.StopTime = nil }
-	isDown := func(o *member.Observed) { o.Nomad.Status = "down" }
-	ahead := func(d time.Duration) change { return func(o *member.Observed) { o.Nomad.DrainUpdated = o.Now.Add(d) } }
+	was := func(o *nodestate.State) { o.Record.StopTime = &promised }
+	notKnown := func(o *nodestate.State) { o.Record.StopTime = nil }
+	isDown := func(o *nodestate.State) { o.Nomad.Status = "down" }
+	ahead := func(d time.Duration) change { return func(o *nodestate.State) { o.Nomad.DrainUpdated = o.Now.Add(d) } }
 	runSteps(t, []stepCase{
 		{name: "no answer now, but before", o: draining(service("web"), was, overdue(grace)), step: member.Wait, wake: end - grace},
 		{name: "allocations not listed, but an answer before", o: draining(nil, was, unread("500"), overdue(end-time.Second)), step: member.Wait, wake: time.Second},

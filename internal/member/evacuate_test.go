@@ -5,10 +5,11 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 func TestHostIsFreedByReplacingTheMember(t *testing.T) {
-	evacuated := func(o *member.Observed) { o.Instance.EvacuatedFrom = "host-1" }
+	evacuated := func(o *nodestate.State) { o.Instance.EvacuatedFrom = "host-1" }
 	runSteps(t, []stepCase{
 		{name: "steady", o: steady(evacuated), step: member.RecordIntent, reason: v1alpha1.DrainEvacuation},
 		{name: "not joined yet", o: booting(evacuated), step: member.RecordIntent, reason: v1alpha1.DrainEvacuation},

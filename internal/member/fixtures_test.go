@@ -7,7 +7,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -18,10 +20,10 @@ const (
 )
 
 // change alters an observation; nil: leaves it.
-type change func(*member.Observed)
+type change func(*nodestate.State)
 
 // with is base and then changes.
-func with(base member.Observed, changes ...change) member.Observed {
+func with(base nodestate.State, changes ...change) nodestate.State {
 	for _, c := range changes {
 		if c != nil {
 			c(&base)
@@ -31,44 +33,44 @@ func with(base member.Observed, changes ...change) member.Observed {
 }
 
 // fresh is a member of which nothing but the record exists.
-func fresh(changes ...change) member.Observed {
-	return with(member.Observed{
+func fresh(changes ...change) nodestate.State {
+	return with(nodestate.State{
 		Now: now, PurgePatience: 10 * time.Minute,
-		Record: member.Record{
+		Record: nodestate.Record{
 			Created: now.Add(-time.Minute), JoinTimeout: joinTimeout, Purge: true,
 			Policy: v1alpha1.DrainPolicy{Deadline: metav1.Duration{Duration: 15 * time.Minute}, OnTimeout: v1alpha1.DrainForce},
 		},
-		Nomad: member.Nomad{Known: true},
+		Nomad: nodestate.Nomad{Known: true},
 	}, changes...)
 }
 
 // booting is a member whose guest runs and has not joined.
-func booting(changes ...change) member.Observed {
-	return with(fresh(func(o *member.Observed) {
+func booting(changes ...change) nodestate.State {
+	return with(fresh(func(o *nodestate.State) {
 		o.Record.ClaimsRecorded, o.Record.VMMade = true, true
-		o.VM = member.VM{Exists: true, Ours: true, Status: "Running"}
-		o.Instance = member.Instance{Exists: true, Running: true, Host: "host-1"}
+		o.VM = nodestate.VM{Exists: true, Ours: true, Status: "Running"}
+		o.Instance = nodestate.Instance{Exists: true, Running: true, Host: "host-1"}
 	}), changes...)
 }
 
 // steady is a member that does what it should.
-func steady(changes ...change) member.Observed {
-	return with(booting(func(o *member.Observed) {
+func steady(changes ...change) nodestate.State {
+	return with(booting(func(o *nodestate.State) {
 		o.Record.Joined = true
-		o.Nomad = member.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true}
+		o.Nomad = nodestate.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true}
 	}), changes...)
 }
 
 // ordered is a steady member that was ordered to leave a minute ago, and has 14 left.
-func ordered(changes ...change) member.Observed {
-	return with(steady(func(o *member.Observed) {
+func ordered(changes ...change) nodestate.State {
+	return with(steady(func(o *nodestate.State) {
 		o.Record.Drain = intent(now.Add(-time.Minute), now.Add(14*time.Minute))
 	}), changes...)
 }
 
 // draining is an ordered member whose drain Nomad has, with allocations.
-func draining(live []member.Allocation, changes ...change) member.Observed {
-	return with(ordered(cordoned, func(o *member.Observed) {
+func draining(live []nodestate.Allocation, changes ...change) nodestate.State {
+	return with(ordered(cordoned, func(o *nodestate.State) {
 		o.Nomad.Draining, o.Nomad.DrainIntent, o.Nomad.DrainStarted = true, intentID, now.Add(-time.Minute)
 		o.Nomad.LiveKnown, o.Nomad.Live = true, live
 		o.Record.StopTime = new(time.Duration(0))
@@ -76,10 +78,10 @@ func draining(live []member.Allocation, changes ...change) member.Observed {
 }
 
 // removing is a member that is drained and whose record is deleted.
-func removing(changes ...change) member.Observed {
-	return with(ordered(cordoned, deleted, func(o *member.Observed) {
+func removing(changes ...change) nodestate.State {
+	return with(ordered(cordoned, deleted, func(o *nodestate.State) {
 		o.Record.Drained, o.Record.DrainedAt = true, now.Add(-time.Minute)
-		o.Record.DrainedReason, o.Record.DrainedMessage = v1alpha1.ReasonEmpty, "No allocation is left on the Nomad node."
+		o.Record.DrainResult, o.Record.DrainedMessage = v1alpha1.DrainEmpty, "No allocation is left on the Nomad node."
 		o.Nomad.DrainIntent, o.Nomad.DrainCompleted = intentID, true
 	}), changes...)
 }
@@ -88,65 +90,65 @@ func intent(at, deadline time.Time) *v1alpha1.DrainIntent {
 	return &v1alpha1.DrainIntent{ID: intentID, Reason: v1alpha1.DrainScaleIn, Time: metav1.NewTime(at), Deadline: metav1.NewTime(deadline)}
 }
 
-func ineligible(o *member.Observed)   { o.Nomad.Eligible = false }
-func cordoned(o *member.Observed)     { o.Nomad.Eligible, o.Record.CordonedFor = false, intentID }
-func retain(o *member.Observed)       { o.Record.Policy.OnTimeout = v1alpha1.DrainRetain }
-func ignoreSystem(o *member.Observed) { o.Record.Policy.IgnoreSystemJobs = true }
-func deleted(o *member.Observed)      { o.Record.DeletedAt = o.Now.Add(-time.Minute) }
-func disowned(o *member.Observed)     { o.Disowned = true }
-func noInstance(o *member.Observed)   { o.Instance = member.Instance{} }
-func ended(o *member.Observed)        { o.Instance = member.Instance{Exists: true, Ended: true} }
-func noVM(o *member.Observed)         { o.VM, o.Instance = member.VM{}, member.Instance{} }
-func notInNomad(o *member.Observed)   { o.Nomad = member.Nomad{Known: true} }
-func strangersVM(o *member.Observed) {
-	o.VM, o.Instance = member.VM{Exists: true}, member.Instance{}
+func ineligible(o *nodestate.State)   { o.Nomad.Eligible = false }
+func cordoned(o *nodestate.State)     { o.Nomad.Eligible, o.Record.CordonedFor = false, intentID }
+func retain(o *nodestate.State)       { o.Record.Policy.OnTimeout = v1alpha1.DrainRetain }
+func ignoreSystem(o *nodestate.State) { o.Record.Policy.IgnoreSystemJobs = true }
+func deleted(o *nodestate.State)      { o.Record.DeletedAt = o.Now.Add(-time.Minute) }
+func disowned(o *nodestate.State)     { o.Disowned = true }
+func noInstance(o *nodestate.State)   { o.Instance = nodestate.Instance{} }
+func ended(o *nodestate.State)        { o.Instance = nodestate.Instance{Exists: true, Ended: true} }
+func noVM(o *nodestate.State)         { o.VM, o.Instance = nodestate.VM{}, nodestate.Instance{} }
+func notInNomad(o *nodestate.State)   { o.Nomad = nodestate.Nomad{Known: true} }
+func strangersVM(o *nodestate.State) {
+	o.VM, o.Instance = nodestate.VM{Exists: true}, nodestate.Instance{}
 }
-func vmDeleting(o *member.Observed) {
+func vmDeleting(o *nodestate.State) {
 	o.VM.Deleting, o.VM.DeletingSince = true, o.Now.Add(-10*time.Second)
 }
-func halted(o *member.Observed) { o.VM.Halted = true }
-func refused(o *member.Observed) {
-	o.Refused = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "may not delete virtualmachines"}
+func halted(o *nodestate.State) { o.VM.Halted = true }
+func refused(o *nodestate.State) {
+	o.Refused = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "may not delete virtualmachines"}}
 }
-func vmOnlyGone(o *member.Observed) { o.VM = member.VM{} }
+func vmOnlyGone(o *nodestate.State) { o.VM = nodestate.VM{} }
 
 // going is when the instance has been deleted for so long.
 func going(d time.Duration) change {
-	return func(o *member.Observed) { o.Instance.DeletingSince = o.Now.Add(-d) }
+	return func(o *nodestate.State) { o.Instance.DeletingSince = o.Now.Add(-d) }
 }
 
 // terminating is when two claims have been deleted for so long.
 func terminating(d time.Duration) change {
-	return func(o *member.Observed) {
+	return func(o *nodestate.State) {
 		for _, name := range []string{"data", "root"} {
-			o.Claims = append(o.Claims, member.Claim{Name: name, Deleting: true, DeletingSince: o.Now.Add(-d), Finalizers: []string{"kubernetes.io/pvc-protection"}})
+			o.Claims = append(o.Claims, nodestate.Claim{Name: name, Deleting: true, DeletingSince: o.Now.Add(-d), Finalizers: []string{"kubernetes.io/pvc-protection"}})
 		}
 	}
 }
 
-func held(o *member.Observed) {
-	o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "cpu insufficient resources due to resource quota"}
+func held(o *nodestate.State) {
+	o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByQuota, Problem: condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "cpu insufficient resources due to resource quota"}}
 }
 
 // leaves gives the reason for which an ordered member leaves.
 func leaves(reason v1alpha1.DrainReason) change {
-	return func(o *member.Observed) {
+	return func(o *nodestate.State) {
 		d := o.Record.Drain.DeepCopy()
 		d.Reason = reason
 		o.Record.Drain = d
 	}
 }
 
-func canceled(o *member.Observed) {
+func canceled(o *nodestate.State) {
 	d := o.Record.Drain.DeepCopy()
 	d.Canceled = true
 	o.Record.Drain = d
 }
 
-func justCanceled(o *member.Observed) { canceledAgo(3 * time.Second)(o) }
+func justCanceled(o *nodestate.State) { canceledAgo(3 * time.Second)(o) }
 
 func canceledAgo(d time.Duration) change {
-	return func(o *member.Observed) {
+	return func(o *nodestate.State) {
 		in := o.Record.Drain.DeepCopy()
 		in.Cancel(o.Now.Add(-d))
 		o.Record.Drain = in
@@ -154,25 +156,25 @@ func canceledAgo(d time.Duration) change {
 }
 
 // nomadUnknown leaves what was known before, because it is there to be ignored.
-func nomadUnknown(o *member.Observed) {
+func nomadUnknown(o *nodestate.State) {
 	o.Nomad.Known, o.Nomad.Why = false, "Nomad doesn't answer."
 }
 
 // later moves the clock.
-func later(d time.Duration) change { return func(o *member.Observed) { o.Now = o.Now.Add(d) } }
+func later(d time.Duration) change { return func(o *nodestate.State) { o.Now = o.Now.Add(d) } }
 
 // overdue is when the deadline of an ordered member has passed by d.
 func overdue(d time.Duration) change { return later(14*time.Minute + d) }
 
-func service(names ...string) []member.Allocation {
-	var out []member.Allocation
+func service(names ...string) []nodestate.Allocation {
+	var out []nodestate.Allocation
 	for _, n := range names {
-		out = append(out, member.Allocation{Name: n})
+		out = append(out, nodestate.Allocation{Name: n})
 	}
 	return out
 }
 
-func system(names ...string) []member.Allocation {
+func system(names ...string) []nodestate.Allocation {
 	out := service(names...)
 	for i := range out {
 		out[i].System = true
@@ -183,7 +185,7 @@ func system(names ...string) []member.Allocation {
 // stepCase is an observation and the step that must follow.
 type stepCase struct {
 	name   string
-	o      member.Observed
+	o      nodestate.State
 	step   member.Step
 	reason v1alpha1.DrainReason // of RecordIntent
 	wake   time.Duration
@@ -202,6 +204,6 @@ func runSteps(t *testing.T, cases []stepCase) {
 }
 
 // notAsked is a Nomad that this process has not asked yet.
-func notAsked(o *member.Observed) {
+func notAsked(o *nodestate.State) {
 	o.Nomad.Known, o.Nomad.NotAsked, o.Nomad.Why = false, true, "Nomad has not answered yet."
 }

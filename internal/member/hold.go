@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // heldAfter is how long a deleted VM may take before it is asked what holds it.
@@ -14,16 +15,16 @@ const heldAfter = 5 * time.Second
 // that is being deleted, if it could start within its namespace's quota: one that came since, or that others have used up,
 // keeps the VM (Harvester: pkg/webhook/resources/virtualmachine/validator.go checkVMSpec), and the instance with it, of which
 // KubeVirt must first write the end into the VM's status (KubeVirt: pkg/virt-controller/watch/vm/vm.go updateStatus).
-func LooksHeld(o Observed) bool {
+func LooksHeld(o nodestate.State) bool {
 	return o.Record.Drained && o.VM.Ours && o.VM.Deleting && stopped(o.Instance) && !o.Now.Before(o.VM.DeletingSince.Add(heldAfter))
 }
 
 // stopped is true when no guest runs, nor will.
-func stopped(i Instance) bool { return !i.Exists || i.Ended }
+func stopped(i nodestate.Instance) bool { return !i.Exists || i.Ended }
 
 // outlive waits for the end of a deleted VM, and frees it of what holds it: a halted VM isn't held to the quota, and this one
 // won't start again.
-func outlive(o Observed) Decision {
+func outlive(o nodestate.State) Decision {
 	switch {
 	case LooksHeld(o) && aboveQuota(o) && !o.VM.Halted:
 		return Decision{Step: HaltVM}
@@ -37,6 +38,6 @@ func outlive(o Observed) Decision {
 	}
 }
 
-func aboveQuota(o Observed) bool {
-	return o.VM.Held != nil && o.VM.Held.Reason == v1alpha1.ReasonQuotaExceeded
+func aboveQuota(o nodestate.State) bool {
+	return o.VM.Held != nil && o.VM.Held.By == v1alpha1.BlockedByQuota
 }

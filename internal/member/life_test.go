@@ -8,6 +8,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // others are what people, the pool and Nomad do to a member in the course of its life.
@@ -40,7 +41,7 @@ var others = map[string]func(*world){
 	},
 	"VM halted by somebody": func(w *world) {
 		if w.is.VM.Exists {
-			w.is.VM.Halted, w.is.Instance = true, member.Instance{}
+			w.is.VM.Halted, w.is.Instance = true, nodestate.Instance{}
 		}
 	},
 	"drain canceled by somebody": func(w *world) {

@@ -3,7 +3,11 @@ package member
 import (
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // Named is what a Nomad node says that it is.
@@ -25,25 +29,20 @@ func Owns(member, poolUID string, n Named) bool {
 
 // Hides is true for a member that leaves, whose guest may run, and whose node isn't in the list: that shows only the nodes that say in
 // their meta that they belong to a pool, and a job may take that out of the meta. So the node is looked for by its ID.
-func Hides(o Observed) bool {
-	return o.Nomad.Known && !o.Nomad.Registered && o.ordered() && (o.Instance.Exists || o.VM.Exists && o.VM.Ours && !o.VM.Deleting)
+func Hides(o nodestate.State) bool {
+	return o.Nomad.Known && !o.Nomad.Registered && o.Ordered() && (o.Instance.Exists || o.VM.Exists && o.VM.Ours && !o.VM.Deleting)
 }
 
 // Doubts is true for a node in the list that isn't called what its member is, while something may be done to it.
-func Doubts(o Observed, member string, n Named) bool {
-	return o.Nomad.Known && n.Name != member && (o.ordered() || rescuing(o) || o.Record.Drained && o.Record.Purge)
-}
-
-// ordered is true while the member's node is to be emptied.
-func (o Observed) ordered() bool {
-	return !o.Record.Drained && o.Record.Drain != nil && !o.Record.Drain.Canceled
+func Doubts(o nodestate.State, member string, n Named) bool {
+	return o.Nomad.Known && n.Name != member && (o.Ordered() || rescuing(o) || o.Record.Drained && o.Record.Purge)
 }
 
 // Unmade is true for a member whose guest was never made: a Nomad node of its ID can't be its own.
-func Unmade(o Observed) bool { return !o.Record.VMMade && !o.VM.Exists && !o.Instance.Exists }
+func Unmade(o nodestate.State) bool { return !o.Record.VMMade && !o.VM.Exists && !o.Instance.Exists }
 
 // taken says what becomes of a member whose ID is another's in Nomad.
-func taken(o Observed) Condition {
+func taken(o nodestate.State) metav1.Condition {
 	what := fmt.Sprintf("A Nomad node of this member's ID exists that isn't the member's: %s. Nothing is done to it. ", o.Nomad.Foreign)
 	switch {
 	case o.Record.Drained:
@@ -54,14 +53,14 @@ func taken(o Observed) Condition {
 	default:
 		what += "The member's VM goes at the drain deadline."
 	}
-	return no(v1alpha1.ReasonNodeIDTaken, what)
+	return condition.False(v1alpha1.ReasonNodeIDTaken, what)
 }
 
 // drainNobody ends the drain of a member whose guest runs and whose ID is another's in Nomad: what runs on the guest, if it is that node
 // after all, has until the deadline.
-func drainNobody(o Observed) Decision {
+func drainNobody(o nodestate.State) Decision {
 	if !o.Instance.Exists {
-		return markDrained(true, v1alpha1.ReasonNeverJoined, "The Nomad node of this ID isn't the member's, and no guest of the member's runs.")
+		return markDrained(true, v1alpha1.DrainNeverJoined, "The Nomad node of this ID isn't the member's, and no guest of the member's runs.")
 	}
 	if o.Record.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return Decision{Step: Wait}
@@ -69,5 +68,5 @@ func drainNobody(o Observed) Decision {
 	if left := untilGivenUp(o); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
-	return markDrained(true, v1alpha1.ReasonDeadline, "The drain deadline has passed. The Nomad node of this ID isn't the member's, so it was not drained.")
+	return markDrained(true, v1alpha1.DrainDeadlinePassed, "The drain deadline has passed. The Nomad node of this ID isn't the member's, so it was not drained.")
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 func TestOwns(t *testing.T) {
@@ -29,8 +30,8 @@ func TestOwns(t *testing.T) {
 }
 
 // leaver leaves, its guest runs, and Nomad doesn't list its node.
-func leaver() member.Observed {
-	o := member.Observed{Now: now, VM: member.VM{Exists: true, Ours: true}, Instance: member.Instance{Exists: true, Running: true}}
+func leaver() nodestate.State {
+	o := nodestate.State{Now: now, VM: nodestate.VM{Exists: true, Ours: true}, Instance: nodestate.Instance{Exists: true, Running: true}}
 	o.Record.Joined, o.Record.VMMade, o.Record.ClaimsRecorded = true, true, true
 	o.Record.Policy.OnTimeout = v1alpha1.DrainForce
 	o.Record.Drain = &v1alpha1.DrainIntent{ID: "i", Reason: v1alpha1.DrainScaleIn}
@@ -41,18 +42,18 @@ func leaver() member.Observed {
 
 func TestNodeIsLookedForByItsID(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*member.Observed)
+		change func(*nodestate.State)
 		want   bool
 	}{
-		"leaves":                   {func(*member.Observed) {}, true},
-		"its instance runs alone":  {func(o *member.Observed) { o.VM = member.VM{} }, true},
-		"wanted":                   {func(o *member.Observed) { o.Record.Drain = nil }, false},
-		"called back":              {func(o *member.Observed) { o.Record.Drain.Canceled = true }, false},
-		"listed":                   {func(o *member.Observed) { o.Nomad.Registered = true }, false},
-		"Nomad can't be asked":     {func(o *member.Observed) { o.Nomad.Known = false }, false},
-		"drained":                  {func(o *member.Observed) { o.Record.Drained = true }, false},
-		"its guest is gone":        {func(o *member.Observed) { o.VM, o.Instance = member.VM{}, member.Instance{} }, false},
-		"a stranger's VM is there": {func(o *member.Observed) { o.VM.Ours, o.Instance = false, member.Instance{} }, false},
+		"leaves":                   {func(*nodestate.State) {}, true},
+		"its instance runs alone":  {func(o *nodestate.State) { o.VM = nodestate.VM{} }, true},
+		"wanted":                   {func(o *nodestate.State) { o.Record.Drain = nil }, false},
+		"called back":              {func(o *nodestate.State) { o.Record.Drain.Canceled = true }, false},
+		"listed":                   {func(o *nodestate.State) { o.Nomad.Registered = true }, false},
+		"Nomad can't be asked":     {func(o *nodestate.State) { o.Nomad.Known = false }, false},
+		"drained":                  {func(o *nodestate.State) { o.Record.Drained = true }, false},
+		"its guest is gone":        {func(o *nodestate.State) { o.VM, o.Instance = nodestate.VM{}, nodestate.Instance{} }, false},
+		"a stranger's VM is there": {func(o *nodestate.State) { o.VM.Ours, o.Instance = false, nodestate.Instance{} }, false},
 	} {
 		o := leaver()
 		c.change(&o)
@@ -64,19 +65,19 @@ func TestNodeIsLookedForByItsID(t *testing.T) {
 
 func TestForeignNode(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*member.Observed)
+		change func(*nodestate.State)
 		step   member.Step
 		reason string // of Drained, or why it isn't
 		wake   time.Duration
 	}{
-		"waits to the deadline": {func(*member.Observed) {}, member.Wait, v1alpha1.ReasonNodeIDTaken, time.Hour + member.ForceGrace},
-		"ends then":             {func(o *member.Observed) { o.Now = now.Add(2 * time.Hour) }, member.MarkDrained, v1alpha1.ReasonDeadline, 0},
-		"never with Retain": {func(o *member.Observed) {
+		"waits to the deadline": {func(*nodestate.State) {}, member.Wait, v1alpha1.ReasonNodeIDTaken, time.Hour + member.ForceGrace},
+		"ends then":             {func(o *nodestate.State) { o.Now = now.Add(2 * time.Hour) }, member.MarkDrained, v1alpha1.ReasonDeadline, 0},
+		"never with Retain": {func(o *nodestate.State) {
 			o.Now, o.Record.Policy.OnTimeout = now.Add(2*time.Hour), v1alpha1.DrainRetain
 		}, member.Wait, v1alpha1.ReasonNodeIDTaken, 0},
-		"never joined, as far as anybody saw": {func(o *member.Observed) { o.Record.Joined = false }, member.Wait, v1alpha1.ReasonNodeIDTaken, time.Hour + member.ForceGrace},
-		"no guest runs":                       {func(o *member.Observed) { o.Instance = member.Instance{} }, member.MarkDrained, v1alpha1.ReasonNeverJoined, 0},
-		"the guest is gone":                   {func(o *member.Observed) { o.VM, o.Instance = member.VM{}, member.Instance{} }, member.MarkDrained, v1alpha1.ReasonVMGone, 0},
+		"never joined, as far as anybody saw": {func(o *nodestate.State) { o.Record.Joined = false }, member.Wait, v1alpha1.ReasonNodeIDTaken, time.Hour + member.ForceGrace},
+		"no guest runs":                       {func(o *nodestate.State) { o.Instance = nodestate.Instance{} }, member.MarkDrained, v1alpha1.ReasonNeverJoined, 0},
+		"the guest is gone":                   {func(o *nodestate.State) { o.VM, o.Instance = nodestate.VM{}, nodestate.Instance{} }, member.MarkDrained, v1alpha1.ReasonVMGone, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := leaver()
@@ -85,7 +86,7 @@ func TestForeignNode(t *testing.T) {
 			d := member.Decide(o)
 			reason := d.Conditions[v1alpha1.NodeDrained].Reason
 			if d.Step == member.MarkDrained {
-				reason = d.Drained.Reason
+				reason = string(d.Drained.Result)
 			}
 			if d.Step != c.step || reason != c.reason || d.Wake != c.wake {
 				t.Errorf("%s, %s, wakes after %s", d.Step, reason, d.Wake)
@@ -95,7 +96,7 @@ func TestForeignNode(t *testing.T) {
 }
 
 func TestMemberIsNotMadeUnderAnIDThatIsTaken(t *testing.T) {
-	o := member.Observed{Now: now, Secret: true, Nomad: member.Nomad{Known: true, Foreign: `it is called "db"`}}
+	o := nodestate.State{Now: now, Secret: true, Nomad: nodestate.Nomad{Known: true, Foreign: `it is called "db"`}}
 	o.Record.ClaimsRecorded = true
 	d := member.Decide(o)
 	if d.Step != member.Wait || d.Wake == 0 || d.Conditions[v1alpha1.NodeVMReady].Reason != v1alpha1.ReasonNodeIDTaken {

@@ -10,7 +10,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // anyTime is around now, with the moments at which something ends more often than chance would have it.
@@ -21,8 +23,8 @@ func anyTime(t *rapid.T, label string) time.Time {
 
 func flag(t *rapid.T, label string) bool { return rapid.Bool().Draw(t, label) }
 
-func anyRecord(t *rapid.T) member.Record {
-	r := member.Record{
+func anyRecord(t *rapid.T) nodestate.Record {
+	r := nodestate.Record{
 		Created: anyTime(t, "created"), JoinTimeout: joinTimeout, Joined: flag(t, "joined"), Drained: flag(t, "drained"),
 		ClaimsRecorded: flag(t, "claims recorded"), VMMade: flag(t, "VM made"), Purge: flag(t, "purge"),
 		Kicked: rapid.SampledFrom([]string{"", intentID, "intent-0"}).Draw(t, "kicked"),
@@ -42,16 +44,13 @@ func anyRecord(t *rapid.T) member.Record {
 		}
 	}
 	if r.Drained {
-		r.DrainedAt, r.DrainedReason = anyTime(t, "drained at"), rapid.SampledFrom([]string{v1alpha1.ReasonEmpty, v1alpha1.ReasonDeadline}).Draw(t, "drained for")
-	}
-	if flag(t, "problem") {
-		r.Problem = &member.Problem{Reason: v1alpha1.ReasonImageNotFound, Message: "No such image."}
+		r.DrainedAt, r.DrainResult = anyTime(t, "drained at"), rapid.SampledFrom([]v1alpha1.DrainResult{v1alpha1.DrainEmpty, v1alpha1.DrainDeadlinePassed}).Draw(t, "drained for")
 	}
 	return r
 }
 
-func anyNomad(t *rapid.T) member.Nomad {
-	n := member.Nomad{Known: flag(t, "Nomad known"), Why: "Nomad doesn't answer.", LiveKnown: flag(t, "live known")}
+func anyNomad(t *rapid.T) nodestate.Nomad {
+	n := nodestate.Nomad{Known: flag(t, "Nomad known"), Why: "Nomad doesn't answer.", LiveKnown: flag(t, "live known")}
 	n.NotAsked = !n.Known && flag(t, "not asked")
 	if n.Registered = flag(t, "registered"); !n.Registered {
 		return n
@@ -63,15 +62,15 @@ func anyNomad(t *rapid.T) member.Nomad {
 	n.DrainOnTimeout = rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{"", v1alpha1.DrainForce, v1alpha1.DrainRetain}).Draw(t, "drain on timeout")
 	n.DrainIgnoreSystemJobs = flag(t, "drain ignores system jobs")
 	for range rapid.IntRange(0, 3).Draw(t, "allocations") {
-		n.Live = append(n.Live, member.Allocation{Name: "a", System: flag(t, "system")})
+		n.Live = append(n.Live, nodestate.Allocation{Name: "a", System: flag(t, "system")})
 	}
 	return n
 }
 
-func anyObserved(t *rapid.T) member.Observed {
-	o := member.Observed{Now: now, Record: anyRecord(t), Nomad: anyNomad(t), Secret: flag(t, "secret"), SecretStale: flag(t, "secret stale"), SiblingsEligible: flag(t, "siblings"), Disowned: flag(t, "disowned")}
+func anyObserved(t *rapid.T) nodestate.State {
+	o := nodestate.State{Now: now, Record: anyRecord(t), Nomad: anyNomad(t), Secret: flag(t, "secret"), SecretStale: flag(t, "secret stale"), SiblingsEligible: flag(t, "siblings"), Disowned: flag(t, "disowned")}
 	if flag(t, "VM") {
-		o.VM = member.VM{Exists: true, Ours: flag(t, "ours"), Deleting: flag(t, "VM deleting"), Halted: flag(t, "halted"), RemovalListed: flag(t, "listed")}
+		o.VM = nodestate.VM{Exists: true, Ours: flag(t, "ours"), Deleting: flag(t, "VM deleting"), Halted: flag(t, "halted"), RemovalListed: flag(t, "listed")}
 		o.VM.DeletingSince = anyTime(t, "VM deleting since")
 		if flag(t, "above quota") {
 			o.VM.AboveQuota = "cpu"
@@ -80,11 +79,14 @@ func anyObserved(t *rapid.T) member.Observed {
 			held(&o)
 		}
 	}
+	if flag(t, "problem") {
+		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotFound, Message: "No such image."}}
+	}
 	o.Instance.Exists = flag(t, "instance")
 	o.Instance.Ended = o.Instance.Exists && flag(t, "ended")
 	o.Instance.Running = o.Instance.Exists && !o.Instance.Ended && flag(t, "running")
 	for range rapid.IntRange(0, 2).Draw(t, "claims") {
-		o.Claims = append(o.Claims, member.Claim{Name: "disk", Deleting: flag(t, "claim deleting")})
+		o.Claims = append(o.Claims, nodestate.Claim{Name: "disk", Deleting: flag(t, "claim deleting")})
 	}
 	return o
 }
@@ -129,7 +131,7 @@ func TestDecisionsAreSafe(t *testing.T) {
 	})
 }
 
-func checkDrain(o member.Observed, d member.Decision, must func(bool, string)) {
+func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 	in := o.Record.Drain
 	switch d.Step {
 	case member.Cordon, member.Drain, member.Kick, member.MarkDrained:
@@ -158,17 +160,17 @@ func checkDrain(o member.Observed, d member.Decision, must func(bool, string)) {
 		dead := !o.Instance.Exists && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting)
 		over := o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.Deadline.Add(member.ForceGrace))
 		must(dead || over && (o.Nomad.Known || !o.Record.DeletedAt.IsZero()), "unchecked, only a guest that is gone or a deadline that has passed ends a drain")
-		must(d.Drained.Status == "True", "MarkDrained brings what to write")
+		must(d.Drained.Result != "" && d.Drained.Message != "", "MarkDrained brings what to write")
 	}
 }
 
-func checkRemoval(o member.Observed, d member.Decision, must func(bool, string)) {
+func checkRemoval(o nodestate.State, d member.Decision, must func(bool, string)) {
 	vm := o.VM.Exists && o.VM.Ours
 	switch d.Step {
 	case member.ListClaims, member.DeleteVM:
 		must(vm && !o.VM.Deleting, "nothing but our own VM is written to")
 		asked := o.Disowned || o.Record.Drain != nil && o.Record.Drain.Reason == v1alpha1.DrainDeleted
-		over := o.Record.DrainedReason == v1alpha1.ReasonDeadline
+		over := o.Record.DrainResult == v1alpha1.DrainDeadlinePassed
 		must(o.Nomad.Known || over || asked && !o.Nomad.NotAsked, "while Nomad is unknown a VM goes only if its deletion was asked for")
 		must(d.Step == member.ListClaims || o.VM.RemovalListed, "Harvester knows of the claims before the VM goes")
 	case member.HaltVM:
@@ -203,7 +205,7 @@ func TestDecisionsAreComplete(t *testing.T) {
 		}
 		for _, kind := range v1alpha1.NodeConditions {
 			c := d.Conditions[kind]
-			if !slices.Contains([]string{"True", "False", "Unknown"}, c.Status) || c.Reason == "" {
+			if !slices.Contains([]metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown}, c.Status) || c.Reason == "" {
 				t.Errorf("%s is %+v, which isn't a condition", kind, c)
 			}
 		}
@@ -227,6 +229,28 @@ func TestUnknownNomadIsForgotten(t *testing.T) {
 		other.Nomad.Known, other.Nomad.Why, other.Nomad.NotAsked = false, o.Nomad.Why, o.Nomad.NotAsked
 		if a, b := member.Decide(o), member.Decide(other); !reflect.DeepEqual(a, b) {
 			t.Errorf("what can't be believed was acted upon: %+v or %+v", a, b)
+		}
+	})
+}
+
+// Of a record that an earlier version wrote, its conditions must tell what this one would have written, or nothing.
+func TestConditionsOfEarlierVersionsTellTheSame(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := anyObserved(t)
+		d := member.Decide(o)
+		n := &v1alpha1.NomadNode{}
+		if o.Record.VMMade || o.VM.Ours {
+			n.Status.VM.UID = "vm"
+		}
+		for kind, c := range d.Conditions {
+			c.Type = kind
+			n.Status.Conditions = append(n.Status.Conditions, c)
+		}
+		if was := nodestate.Of(n).BlockedBy; was != "" && was != d.BlockedBy {
+			t.Fatalf("VMReady is %+v, read as %q; it is blocked by %q", d.Conditions[v1alpha1.NodeVMReady], was, d.BlockedBy)
+		}
+		if nodestate.Of(n).IDTaken && o.Nomad.Foreign == "" {
+			t.Fatalf("Registered is %+v, though nobody else has its ID", d.Conditions[v1alpha1.NodeRegistered])
 		}
 	})
 }

@@ -1,6 +1,9 @@
 package member
 
-import "github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+import (
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+)
 
 var becauseOf = map[v1alpha1.DrainReason]string{
 	v1alpha1.DrainScaleIn:     "the pool has more members than replicas",
@@ -20,7 +23,7 @@ func Because(reason v1alpha1.DrainReason) string {
 	return string(reason)
 }
 
-func leavesBecause(r Record) string {
+func leavesBecause(r nodestate.Record) string {
 	if r.Drain == nil || r.Drain.Canceled && !r.Drained {
 		return Because(v1alpha1.DrainDeleted)
 	}

@@ -6,11 +6,12 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 func TestReadySaysWhyAMemberLeaves(t *testing.T) {
-	leaving := func(reason v1alpha1.DrainReason) member.Observed {
-		return ordered(func(o *member.Observed) { o.Record.Drain.Reason = reason })
+	leaving := func(reason v1alpha1.DrainReason) nodestate.State {
+		return ordered(func(o *nodestate.State) { o.Record.Drain.Reason = reason })
 	}
 	runConditions(t, v1alpha1.NodeReady, []conditionCase{
 		{"scale-in", leaving(v1alpha1.DrainScaleIn), "False", v1alpha1.ReasonDraining, "more members than replicas"},

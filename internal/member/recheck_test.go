@@ -5,10 +5,11 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 func onlyIf(s v1alpha1.ScaleInStrategy) change {
-	return func(o *member.Observed) {
+	return func(o *nodestate.State) {
 		d := o.Record.Drain.DeepCopy()
 		d.OnlyIf = s
 		o.Record.Drain = d
@@ -19,7 +20,7 @@ func TestRecheckBeforeTheFirstDrain(t *testing.T) {
 	empty := onlyIf(v1alpha1.Empty)
 	for _, c := range []struct {
 		name string
-		o    member.Observed
+		o    nodestate.State
 		want bool
 	}{
 		{"ineligible, not drained yet", ordered(cordoned, empty), true},
@@ -28,12 +29,12 @@ func TestRecheckBeforeTheFirstDrain(t *testing.T) {
 		{"wanted", steady(), false},
 		{"drain sent", draining(service("web"), empty), false},
 		{"drain done", draining(service("web"), complete, empty), false},
-		{"drained under an older order", draining(nil, complete, empty, func(o *member.Observed) { o.Nomad.DrainIntent = "intent-0" }), true},
+		{"drained under an older order", draining(nil, complete, empty, func(o *nodestate.State) { o.Nomad.DrainIntent = "intent-0" }), true},
 		{"somebody else's drain", draining(service("web"), foreign, empty), true},
 		{"taken back", ordered(cordoned, empty, canceled), false},
 		{"deleted", ordered(cordoned, empty, deleted), false},
 		{"never joined", ordered(empty, notInNomad), false},
-		{"down", ordered(cordoned, empty, func(o *member.Observed) { o.Nomad.Status = "down" }), false},
+		{"down", ordered(cordoned, empty, func(o *nodestate.State) { o.Nomad.Status = "down" }), false},
 	} {
 		if got := member.Rechecks(c.o); got != c.want {
 			t.Errorf("%s: got %t", c.name, got)
@@ -43,7 +44,7 @@ func TestRecheckBeforeTheFirstDrain(t *testing.T) {
 
 func TestOccupant(t *testing.T) {
 	for _, c := range []struct {
-		live   []member.Allocation
+		live   []nodestate.Allocation
 		onlyIf v1alpha1.ScaleInStrategy
 		want   string
 	}{

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // removePoll is how often things without a watch are looked at while a member is removed.
@@ -28,7 +29,7 @@ func (s Step) Removing() bool {
 }
 
 // remove takes a drained member away: record, VM, Nomad node, disks, Secret, and the finalizer last.
-func remove(o Observed) Decision {
+func remove(o nodestate.State) Decision {
 	d := nextRemoval(o)
 	if o.Refused != nil && d.Step.Removing() {
 		return Decision{Step: Wait, Wake: problemRetry} // nobody tells when it would be accepted
@@ -36,7 +37,7 @@ func remove(o Observed) Decision {
 	return d
 }
 
-func nextRemoval(o Observed) Decision {
+func nextRemoval(o nodestate.State) Decision {
 	switch vmOurs := o.VM.Exists && o.VM.Ours; {
 	case o.Record.DeletedAt.IsZero():
 		return Decision{Step: DeleteRecord}
@@ -60,19 +61,19 @@ func nextRemoval(o Observed) Decision {
 
 // holdsVM is true for a drained member whose VM stays because Nomad can't be asked if its node has got work since: the node may
 // have been made eligible, and a guest that never joined may have joined late.
-func holdsVM(o Observed) bool {
+func holdsVM(o nodestate.State) bool {
 	return o.Record.Drained && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.Nomad.Known &&
-		o.Record.DrainedReason != v1alpha1.ReasonDeadline && o.Record.DrainedReason != v1alpha1.ReasonVMGone
+		o.Record.DrainResult != v1alpha1.DrainDeadlinePassed && o.Record.DrainResult != v1alpha1.DrainVMGone
 }
 
 // unsure is true while the VM of a drained member is kept because Nomad can't be asked. Unknown is not down: it is bounded only
 // if somebody asked for the deletion, because a Nomad that is gone for good mustn't wedge that.
-func unsure(o Observed) bool {
+func unsure(o nodestate.State) bool {
 	return holdsVM(o) && (o.Nomad.NotAsked || !wantsGone(o) || patience(o) > 0)
 }
 
 // untilSure is when to look again at the latest; 0: there is no such end.
-func untilSure(o Observed) time.Duration {
+func untilSure(o nodestate.State) time.Duration {
 	if !wantsGone(o) {
 		return 0
 	}
@@ -81,26 +82,26 @@ func untilSure(o Observed) time.Duration {
 
 // wantsGone is true for a member whose deletion somebody asked for. That its record is deleted doesn't tell: the controller does
 // that itself once a member is drained, whatever it leaves for.
-func wantsGone(o Observed) bool {
+func wantsGone(o nodestate.State) bool {
 	in := o.Record.Drain
 	return o.Disowned || in != nil && (in.Reason == v1alpha1.DrainDeleted || in.Reason == v1alpha1.DrainVMDeleted)
 }
 
 // MindsPool is true while it matters if the member's pool is there.
-func MindsPool(o Observed) bool {
+func MindsPool(o nodestate.State) bool {
 	return holdsVM(o) && !o.Nomad.NotAsked && !wantsGone(o)
 }
 
 // patience is how much longer a drained member waits for a Nomad that can't be asked. A Nomad that this process has not asked
 // yet is no such one: it may answer in a moment, however long this controller was away.
-func patience(o Observed) time.Duration {
+func patience(o nodestate.State) time.Duration {
 	if o.Nomad.NotAsked {
 		return unknownRetry
 	}
 	return removedSince(o.Record).Add(o.PurgePatience).Sub(o.Now)
 }
 
-func purge(o Observed) (Decision, bool) {
+func purge(o nodestate.State) (Decision, bool) {
 	switch {
 	case !o.Record.Purge:
 		return Decision{}, false
@@ -113,14 +114,14 @@ func purge(o Observed) (Decision, bool) {
 }
 
 // removedSince is when the removal could begin. A member may drain for longer than it waits for Nomad afterwards.
-func removedSince(r Record) time.Time {
+func removedSince(r nodestate.Record) time.Time {
 	if r.DrainedAt.After(r.DeletedAt) {
 		return r.DrainedAt
 	}
 	return r.DeletedAt
 }
 
-func clean(o Observed) Decision {
+func clean(o nodestate.State) Decision {
 	for _, c := range o.Claims {
 		if !c.Deleting {
 			return Decision{Step: DeleteClaims}

@@ -5,21 +5,23 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 func TestMemberIsRemovedInOrder(t *testing.T) {
-	listed := func(o *member.Observed) { o.VM.RemovalListed = true }
+	listed := func(o *nodestate.State) { o.VM.RemovalListed = true }
 	claims := func(deleting ...bool) change {
-		return func(o *member.Observed) {
+		return func(o *nodestate.State) {
 			for _, d := range deleting {
-				o.Claims = append(o.Claims, member.Claim{Name: "disk", Deleting: d, DeletingSince: now})
+				o.Claims = append(o.Claims, nodestate.Claim{Name: "disk", Deleting: d, DeletingSince: now})
 			}
 		}
 	}
-	secret := func(o *member.Observed) { o.Secret = true }
+	secret := func(o *nodestate.State) { o.Secret = true }
 	runSteps(t, []stepCase{
-		{name: "the record goes first, so that nothing new begins", o: removing(func(o *member.Observed) { o.Record.DeletedAt = time.Time{} }), step: member.DeleteRecord},
+		{name: "the record goes first, so that nothing new begins", o: removing(func(o *nodestate.State) { o.Record.DeletedAt = time.Time{} }), step: member.DeleteRecord},
 		{name: "then Harvester learns of the claims", o: removing(), step: member.ListClaims},
 		{name: "then the VM", o: removing(listed), step: member.DeleteVM},
 		{name: "shutting down", o: removing(listed, vmDeleting), step: member.Wait, wake: 10*time.Minute - 10*time.Second},
@@ -31,7 +33,9 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 		{name: "held by a quota, and its instance with it", o: removing(listed, vmDeleting, ended, held), step: member.HaltVM},
 		{name: "its instance has ended a moment ago", o: removing(listed, vmDeleting, ended, later(-7*time.Second)), step: member.Wait, wake: 2 * time.Second},
 		{name: "halted, and held all the same", o: removing(listed, vmDeleting, noInstance, held, halted), step: member.Wait, wake: 15 * time.Second},
-		{name: "held by something that halting doesn't help", o: removing(listed, vmDeleting, noInstance, func(o *member.Observed) { o.VM.Held = &member.Problem{Reason: v1alpha1.ReasonAdmissionDenied} }), step: member.Wait, wake: 15 * time.Second},
+		{name: "held by something that halting doesn't help", o: removing(listed, vmDeleting, noInstance, func(o *nodestate.State) {
+			o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied}}
+		}), step: member.Wait, wake: 15 * time.Second},
 		{name: "VM gone, guest may still run", o: removing(vmOnlyGone, going(time.Second)), step: member.Wait, wake: time.Second},
 		{name: "VM gone, guest may run for long", o: removing(vmOnlyGone, going(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "VM gone, its instance left to itself", o: removing(vmOnlyGone), step: member.Wait, wake: 15 * time.Second},
@@ -49,9 +53,9 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 
 // Since it was drained the node may have got work, and only Nomad could tell.
 func TestVMIsKeptWhileNomadCantBeAsked(t *testing.T) {
-	listed := func(o *member.Observed) { o.VM.RemovalListed = true }
-	just := func(o *member.Observed) { o.Record.DeletedAt, o.Record.DrainedAt = o.Now, o.Now }
-	forced := func(o *member.Observed) { o.Record.DrainedReason = v1alpha1.ReasonDeadline }
+	listed := func(o *nodestate.State) { o.VM.RemovalListed = true }
+	just := func(o *nodestate.State) { o.Record.DeletedAt, o.Record.DrainedAt = o.Now, o.Now }
+	forced := func(o *nodestate.State) { o.Record.DrainResult = v1alpha1.DrainDeadlinePassed }
 	runSteps(t, []stepCase{
 		{name: "claims not listed yet", o: removing(nomadUnknown, just), step: member.Wait, wake: 15 * time.Second},
 		{name: "claims listed", o: removing(nomadUnknown, just, listed), step: member.Wait, wake: 15 * time.Second},
@@ -71,13 +75,13 @@ func TestStrangersVMIsLeftAloneAndHoldsNothing(t *testing.T) {
 		{name: "never made ours", o: fresh(strangersVM, ordering), step: member.MarkDrained},
 		{name: "drained", o: removing(strangersVM, notInNomad), step: member.Release},
 		{name: "drained, node to be purged", o: removing(strangersVM), step: member.Purge},
-		{name: "our guest still runs beside it", o: removing(going(0), func(o *member.Observed) { o.VM = member.VM{Exists: true} }), step: member.Wait, wake: time.Second},
+		{name: "our guest still runs beside it", o: removing(going(0), func(o *nodestate.State) { o.VM = nodestate.VM{Exists: true} }), step: member.Wait, wake: time.Second},
 	})
 }
 
 func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
-	keep := func(o *member.Observed) { o.Record.Purge = false }
-	longDrain := func(o *member.Observed) {
+	keep := func(o *nodestate.State) { o.Record.Purge = false }
+	longDrain := func(o *nodestate.State) {
 		o.Record.DeletedAt = o.Now.Add(-time.Hour)
 		o.Record.DrainedAt = o.Now.Add(-10*time.Minute + 3*time.Second)
 	}
@@ -92,7 +96,7 @@ func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
 	})
 	for _, c := range []struct {
 		name string
-		o    member.Observed
+		o    nodestate.State
 		late bool
 	}{
 		{"purged", removing(noVM, notInNomad), false},
@@ -107,7 +111,7 @@ func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
 
 func TestPoolMattersOnlyWhileAVMIsHeld(t *testing.T) {
 	for name, c := range map[string]struct {
-		o    member.Observed
+		o    nodestate.State
 		want bool
 	}{
 		"held":               {removing(nomadUnknown), true},
@@ -117,7 +121,7 @@ func TestPoolMattersOnlyWhileAVMIsHeld(t *testing.T) {
 		"not drained":        {draining(nil, nomadUnknown), false},
 		"VM being deleted":   {removing(nomadUnknown, vmDeleting), false},
 		"a stranger's VM":    {removing(nomadUnknown, strangersVM), false},
-		"ends in any case":   {removing(nomadUnknown, func(o *member.Observed) { o.Record.DrainedReason = v1alpha1.ReasonDeadline }), false},
+		"ends in any case":   {removing(nomadUnknown, func(o *nodestate.State) { o.Record.DrainResult = v1alpha1.DrainDeadlinePassed }), false},
 		"no guest runs":      {removing(nomadUnknown, noVM), false},
 		"wanted, and steady": {steady(nomadUnknown), false},
 	} {

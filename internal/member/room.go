@@ -3,7 +3,11 @@ package member
 import (
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 const (
@@ -15,38 +19,31 @@ const (
 )
 
 // lacksRoom says why a VM doesn't run that can't be blamed for it; false: it runs, or something else is the matter.
-func lacksRoom(o Observed) (Condition, bool) {
+func lacksRoom(o nodestate.State) (metav1.Condition, bool) {
 	switch {
 	case !o.VM.Ours || o.VM.Deleting || o.Instance.Running:
-		return Condition{}, false
+		return metav1.Condition{}, false
 	case o.VM.AboveQuota != "":
 		// Harvester takes its word back when the VM runs.
-		return no(v1alpha1.ReasonVMAboveQuota, "Harvester keeps the VM halted, because the namespace's quota has no room for it: "+o.VM.AboveQuota+". Raise the quota or remove what uses it up"+thenStarted(o.Record)), true
+		return condition.False(v1alpha1.ReasonVMAboveQuota, "Harvester keeps the VM halted, because the namespace's quota has no room for it: "+o.VM.AboveQuota+". Raise the quota or remove what uses it up"+thenStarted(o.Record)), true
 	case o.Instance.Unschedulable != "" && !o.Now.Before(o.Instance.UnschedulableSince.Add(roomPatience)):
-		return no(v1alpha1.ReasonVMUnschedulable, "No host can take the VM: "+o.Instance.Unschedulable+" Make room, add a host, or ask for less in spec.template; the VM starts by itself when it fits."), true
+		return condition.False(v1alpha1.ReasonVMUnschedulable, "No host can take the VM: "+o.Instance.Unschedulable+" Make room, add a host, or ask for less in spec.template; the VM starts by itself when it fits."), true
 	default:
-		return Condition{}, false
+		return metav1.Condition{}, false
 	}
 }
 
-func thenStarted(r Record) string {
+func thenStarted(r nodestate.Record) string {
 	if r.Joined {
 		return "; then start the VM, or delete this NomadNode."
 	}
 	return "; the VM is then started by itself."
 }
 
-// lackedRoom is true for a member of which the last that was said is that there is no room for its VM. Its time to join has not
-// begun.
-func (r Record) lackedRoom() bool {
-	reason := r.Said[v1alpha1.NodeVMReady].Reason
-	return reason == v1alpha1.ReasonVMAboveQuota || reason == v1alpha1.ReasonVMUnschedulable
-}
-
 // roomSince is when there was room at last, or when a VM was started again that somebody had halted before its guest had joined.
-func roomSince(o Observed) time.Time {
-	started := !o.Record.Joined && !o.VM.Halted && o.Record.Said[v1alpha1.NodeVMReady].Reason == v1alpha1.ReasonVMStopped
-	if _, lacks := lacksRoom(o); !lacks && o.VM.Ours && (started || o.Record.lackedRoom()) {
+func roomSince(o nodestate.State) time.Time {
+	started := !o.Record.Joined && !o.VM.Halted && o.Record.BlockedBy == v1alpha1.BlockedByHalt
+	if _, lacks := lacksRoom(o); !lacks && o.VM.Ours && (started || o.Record.LackedRoom()) {
 		return o.Now.Truncate(time.Second)
 	}
 	return o.Record.RoomSince
@@ -56,7 +53,7 @@ func roomSince(o Observed) time.Time {
 // starts it again (Harvester: pkg/controller/master/virtualmachine/vm_controller.go SetHaltIfInsufficientResourceQuota). While
 // there is no room its admission refuses the start. One that has joined was stopped by somebody, or by its host's end, and a
 // person starts it; false: there is nothing to start.
-func startHalted(o Observed) (Decision, bool) {
+func startHalted(o nodestate.State) (Decision, bool) {
 	if o.Record.Joined || !o.VM.Halted || o.VM.Deleting || o.VM.AboveQuota == "" {
 		return Decision{}, false
 	}
@@ -67,7 +64,7 @@ func startHalted(o Observed) (Decision, bool) {
 }
 
 // joinExpired is JoinExpired of what is observed.
-func joinExpired(o Observed) bool {
+func joinExpired(o nodestate.State) bool {
 	_, lacks := lacksRoom(o)
-	return !lacks && JoinExpired(o.Record, o.Now)
+	return !lacks && o.Record.JoinExpired(o.Now)
 }

@@ -6,38 +6,37 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // aboveQuota is a VM that Harvester has halted.
-func aboveQuota(o *member.Observed) {
-	o.VM.Halted, o.VM.AboveQuota, o.Instance = true, "cpu insufficient resources due to resource quota", member.Instance{}
+func aboveQuota(o *nodestate.State) {
+	o.VM.Halted, o.VM.AboveQuota, o.Instance = true, "cpu insufficient resources due to resource quota", nodestate.Instance{}
 }
 
 // unschedulable is an instance for which the scheduler has found no host for so long.
 func unschedulable(d time.Duration) change {
-	return func(o *member.Observed) {
-		o.Instance = member.Instance{Exists: true, Unschedulable: "0/3 nodes are available: 3 Insufficient memory.", UnschedulableSince: o.Now.Add(-d)}
+	return func(o *nodestate.State) {
+		o.Instance = nodestate.Instance{Exists: true, Unschedulable: "0/3 nodes are available: 3 Insufficient memory.", UnschedulableSince: o.Now.Add(-d)}
 	}
 }
 
-// said is when VMReady was last said to have a reason.
-func said(reason string) change {
-	return func(o *member.Observed) {
-		o.Record.Said = map[string]member.Condition{v1alpha1.NodeVMReady: {Status: "False", Reason: reason}}
-	}
+// wasBlocked is a member of which that was written last.
+func wasBlocked(by v1alpha1.BlockedCause) change {
+	return func(o *nodestate.State) { o.Record.BlockedBy = by }
 }
 
-func roomAt(at time.Time) change { return func(o *member.Observed) { o.Record.RoomSince = at } }
+func roomAt(at time.Time) change { return func(o *nodestate.State) { o.Record.RoomSince = at } }
 
 func TestVMWithoutRoomSaysSo(t *testing.T) {
-	starting := func(o *member.Observed) { o.VM.Halted = false }
+	starting := func(o *nodestate.State) { o.VM.Halted = false }
 	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
 		{"halted by Harvester", booting(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota, "cpu insufficient resources due to resource quota. Raise the quota"},
 		{"halted by Harvester: what becomes of it", booting(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota, "is then started by itself"},
 		{"halted by Harvester when it had joined", steady(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota, "then start the VM, or delete"},
 		{"started, not running yet", booting(aboveQuota, starting), "False", v1alpha1.ReasonVMAboveQuota, ""},
 		{"halted by somebody", booting(halted, noInstance), "False", v1alpha1.ReasonVMStopped, ""},
-		{"it runs again, Harvester takes its word back in a moment", booting(func(o *member.Observed) { o.VM.AboveQuota = "once" }), "True", v1alpha1.ReasonVMRunning, ""},
+		{"it runs again, Harvester takes its word back in a moment", booting(func(o *nodestate.State) { o.VM.AboveQuota = "once" }), "True", v1alpha1.ReasonVMRunning, ""},
 		{"no host", booting(unschedulable(30 * time.Second)), "False", v1alpha1.ReasonVMUnschedulable, "3 Insufficient memory. Make room"},
 		{"no host yet", booting(unschedulable(30*time.Second - 1)), "False", v1alpha1.ReasonVMStarting, ""},
 		{"no host, and leaving", removing(vmDeleting, unschedulable(time.Hour)), "False", v1alpha1.ReasonRemoving, ""},
@@ -54,13 +53,13 @@ func TestVMWithoutRoomSaysSo(t *testing.T) {
 func TestVMHaltedForItsQuotaIsStartedAgain(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "halted by Harvester", o: booting(aboveQuota), step: member.StartVM},
-		{name: "long after it should have joined", o: booting(aboveQuota, said(v1alpha1.ReasonVMAboveQuota), later(time.Hour)), step: member.StartVM},
+		{name: "long after it should have joined", o: booting(aboveQuota, wasBlocked(v1alpha1.BlockedByCapacity), later(time.Hour)), step: member.StartVM},
 		{name: "started, and halted at once: not each second", o: booting(aboveQuota, roomAt(now.Add(-20*time.Second))), step: member.Wait, wake: 40 * time.Second},
 		{name: "started a minute ago", o: booting(aboveQuota, roomAt(now.Add(-time.Minute))), step: member.StartVM},
 		{name: "halted by somebody", o: booting(halted, noInstance), step: member.Wait, wake: 9 * time.Minute},
 		{name: "has joined: somebody stopped it", o: steady(aboveQuota), step: member.Wait, wake: 15 * time.Second},
-		{name: "a stranger's VM", o: booting(aboveQuota, strangersVM, func(o *member.Observed) { o.VM.Halted, o.VM.AboveQuota, o.Record.VMMade = true, "cpu", false }), step: member.Wait, wake: 15 * time.Second},
-		{name: "deleted by somebody before it was written down", o: booting(aboveQuota, vmDeleting, func(o *member.Observed) { o.Record.VMMade = false }), step: member.Wait, wake: 9 * time.Minute},
+		{name: "a stranger's VM", o: booting(aboveQuota, strangersVM, func(o *nodestate.State) { o.VM.Halted, o.VM.AboveQuota, o.Record.VMMade = true, "cpu", false }), step: member.Wait, wake: 15 * time.Second},
+		{name: "deleted by somebody before it was written down", o: booting(aboveQuota, vmDeleting, func(o *nodestate.State) { o.Record.VMMade = false }), step: member.Wait, wake: 9 * time.Minute},
 		{name: "leaving", o: booting(aboveQuota, ordering), step: member.MarkDrained},
 		{name: "the scheduler has time", o: booting(unschedulable(10 * time.Second)), step: member.Wait, wake: 20 * time.Second},
 		{name: "no host: the time to join doesn't run", o: booting(unschedulable(time.Minute)), step: member.Wait},
@@ -71,22 +70,22 @@ func TestVMHaltedForItsQuotaIsStartedAgain(t *testing.T) {
 func TestTimeToJoinBeginsWithRoom(t *testing.T) {
 	late := later(time.Hour)
 	for name, c := range map[string]struct {
-		o       member.Observed
+		o       nodestate.State
 		expired bool
 		since   time.Time
 	}{
-		"halted":                             {booting(aboveQuota, said(v1alpha1.ReasonVMAboveQuota), late), false, time.Time{}},
-		"no host":                            {booting(said(v1alpha1.ReasonVMUnschedulable), late, unschedulable(time.Hour)), false, time.Time{}},
+		"halted":                             {booting(aboveQuota, wasBlocked(v1alpha1.BlockedByCapacity), late), false, time.Time{}},
+		"no host":                            {booting(wasBlocked(v1alpha1.BlockedByCapacity), late, unschedulable(time.Hour)), false, time.Time{}},
 		"no host, just found":                {booting(late, unschedulable(time.Hour)), true, time.Time{}}, // of the record alone
-		"runs at last":                       {booting(said(v1alpha1.ReasonVMAboveQuota), late), false, now.Add(time.Hour)},
-		"has a host at last":                 {booting(said(v1alpha1.ReasonVMUnschedulable), late, noInstance), false, now.Add(time.Hour)},
-		"started again by who had halted it": {booting(said(v1alpha1.ReasonVMStopped), late, noInstance), true, now.Add(time.Hour)}, // of the record alone
-		"halted by somebody":                 {booting(halted, noInstance, said(v1alpha1.ReasonVMStopped), late), true, time.Time{}},
-		"started again, joined long ago":     {steady(said(v1alpha1.ReasonVMStopped), late), false, time.Time{}},
-		"had room in time":                   {booting(said(v1alpha1.ReasonVMStarting), late, roomAt(now.Add(55*time.Minute))), false, now.Add(55 * time.Minute)},
-		"had room, too late":                 {booting(said(v1alpha1.ReasonVMRunning), late, roomAt(now.Add(50*time.Minute))), true, now.Add(50 * time.Minute)},
+		"runs at last":                       {booting(wasBlocked(v1alpha1.BlockedByCapacity), late), false, now.Add(time.Hour)},
+		"has a host at last":                 {booting(wasBlocked(v1alpha1.BlockedByCapacity), late, noInstance), false, now.Add(time.Hour)},
+		"started again by who had halted it": {booting(wasBlocked(v1alpha1.BlockedByHalt), late, noInstance), true, now.Add(time.Hour)}, // of the record alone
+		"halted by somebody":                 {booting(halted, noInstance, wasBlocked(v1alpha1.BlockedByHalt), late), true, time.Time{}},
+		"started again, joined long ago":     {steady(wasBlocked(v1alpha1.BlockedByHalt), late), false, time.Time{}},
+		"had room in time":                   {booting(wasBlocked(""), late, roomAt(now.Add(55*time.Minute))), false, now.Add(55 * time.Minute)},
+		"had room, too late":                 {booting(wasBlocked(""), late, roomAt(now.Add(50*time.Minute))), true, now.Add(50 * time.Minute)},
 	} {
-		if got := member.JoinExpired(c.o.Record, c.o.Now); got != c.expired {
+		if got := c.o.Record.JoinExpired(c.o.Now); got != c.expired {
 			t.Errorf("%s: expired %t", name, got)
 		}
 		if d := member.Decide(c.o); !d.RoomSince.Equal(c.since) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // do carries a step out, based on what was observed at a version of the record.
@@ -62,10 +63,10 @@ func (w *world) write(d member.Decision) {
 		if !d.Unchecked && (w.is.Now.Before(w.outage) || n.Registered && (n.Eligible || len(w.waitedFor()) > 0)) {
 			return
 		}
-		if n.Draining && w.forceAt.IsZero() && d.Drained.Reason == v1alpha1.ReasonDeadline && !w.is.Now.Before(w.outage) {
+		if n.Draining && w.forceAt.IsZero() && d.Drained.Result == v1alpha1.DrainDeadlinePassed && !w.is.Now.Before(w.outage) {
 			w.failf("the guest is to be stopped under tasks that Nomad was never told to stop")
 		}
-		r.Drained, r.DrainedAt, r.DrainedReason, r.DrainedMessage = true, w.is.Now, d.Drained.Reason, d.Drained.Message
+		r.Drained, r.DrainedAt, r.DrainResult, r.DrainedMessage = true, w.is.Now, d.Drained.Result, d.Drained.Message
 	case member.DeleteRecord:
 		r.DeletedAt = w.is.Now
 	case member.Release:
@@ -84,8 +85,8 @@ func (w *world) order(reason v1alpha1.DrainReason) {
 	}
 }
 
-func (w *world) waitedFor() []member.Allocation {
-	var out []member.Allocation
+func (w *world) waitedFor() []nodestate.Allocation {
+	var out []nodestate.Allocation
 	for _, a := range w.is.Nomad.Live {
 		if !a.System || !w.is.Record.Policy.IgnoreSystemJobs {
 			out = append(out, a)
@@ -99,15 +100,15 @@ func (w *world) createVM() {
 		if !w.is.Secret {
 			w.failf("a VM was made before its Secret")
 		}
-		w.is.VM, w.bootedFor, w.stoppedFor = member.VM{Exists: true, Ours: true}, 0, 0
-		w.is.Claims = []member.Claim{{Name: "root"}, {Name: "data"}}
+		w.is.VM, w.bootedFor, w.stoppedFor = nodestate.VM{Exists: true, Ours: true}, 0, 0
+		w.is.Claims = []nodestate.Claim{{Name: "root"}, {Name: "data"}}
 	}
 }
 
 func (w *world) deleteVM() {
 	r := w.is.Record
 	away := w.is.Now.Before(w.outage)
-	if n := w.is.Nomad; r.DrainedReason != v1alpha1.ReasonDeadline && !away && n.Registered && (n.Eligible || len(w.waitedFor()) > 0) {
+	if n := w.is.Nomad; r.DrainResult != v1alpha1.DrainDeadlinePassed && !away && n.Registered && (n.Eligible || len(w.waitedFor()) > 0) {
 		w.is.Record.Drained = false // the shell asks Nomad once more
 		return
 	}
@@ -144,7 +145,7 @@ func (w *world) ask(d member.Decision) {
 		if w.is.Instance.Exists {
 			w.failf("purged under a guest that may run")
 		}
-		*n = member.Nomad{Known: true}
+		*n = nodestate.Nomad{Known: true}
 	}
 }
 

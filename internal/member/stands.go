@@ -1,8 +1,14 @@
 package member
 
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+)
+
 // stands returns a condition as it was last written, if nothing new can be known yet because this process has only just
 // started: a restart of the controller mustn't show, nor write, a doubt that is over in a moment.
-func stands(o Observed, kind string) (Condition, bool) {
+func stands(o nodestate.State, kind string) (metav1.Condition, bool) {
 	was, ok := o.Record.Said[kind]
 	return was, ok && o.Nomad.NotAsked && !o.Nomad.Known && was.Reason != ""
 }

@@ -7,18 +7,19 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // written is an observation of whose member everything has been written down that there is to say.
-func written(o member.Observed) member.Observed {
+func written(o nodestate.State) nodestate.State {
 	o.Record.Said = member.Decide(o).Conditions
 	return o
 }
 
 // A controller that has just been restarted doesn't doubt aloud what it will know again in a moment.
 func TestRestartKeepsWhatWasSaid(t *testing.T) {
-	down := func(o *member.Observed) { o.Nomad.Status = "down" }
-	for name, o := range map[string]member.Observed{
+	down := func(o *nodestate.State) { o.Nomad.Status = "down" }
+	for name, o := range map[string]nodestate.State{
 		"steady":             steady(),
 		"down":               steady(down),
 		"ineligible":         steady(cordoned),
@@ -31,7 +32,7 @@ func TestRestartKeepsWhatWasSaid(t *testing.T) {
 		"Nomad away before":  steady(nomadUnknown),
 		"held by Nomad away": draining(service("web"), nomadUnknown),
 		"drained, VM kept":   removing(nomadUnknown),
-		"VM being made":      fresh(func(o *member.Observed) { o.Record.ClaimsRecorded = true }),
+		"VM being made":      fresh(func(o *nodestate.State) { o.Record.ClaimsRecorded = true }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := written(o)

@@ -3,6 +3,8 @@ package member
 import (
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
@@ -55,16 +57,11 @@ const (
 	Release Step = "Release"
 )
 
-// Condition is the state of a condition.
-type Condition struct {
-	// Status is True, False or Unknown.
-	Status          string
-	Reason, Message string
+// Drained is how a drain ended, and the words for people.
+type Drained struct {
+	Result  v1alpha1.DrainResult
+	Message string
 }
-
-func yes(reason, message string) Condition     { return Condition{"True", reason, message} }
-func no(reason, message string) Condition      { return Condition{"False", reason, message} }
-func unknown(reason, message string) Condition { return Condition{"Unknown", reason, message} }
 
 // Decision is what to do with a member, and what to say about it.
 type Decision struct {
@@ -73,8 +70,8 @@ type Decision struct {
 	Reason v1alpha1.DrainReason
 	// Unchecked tells MarkDrained not to ask Nomad: nothing runs, or the deadline has passed.
 	Unchecked bool
-	// Drained is the condition to write with MarkDrained.
-	Drained Condition
+	// Drained is what to write with MarkDrained.
+	Drained Drained
 	// Late is true if the member is taken for drained, or its node is left in Nomad, because Nomad couldn't be asked in time.
 	Late bool
 	// Wake is when to look again at the latest; 0: only when something changes.
@@ -87,7 +84,9 @@ type Decision struct {
 	// OnlySystemSince is since when allocations of system jobs alone have been left on a node that drains; zero: others are, or
 	// none.
 	OnlySystemSince time.Time
+	// BlockedBy is what is in the member's way; empty: nothing.
+	BlockedBy v1alpha1.BlockedCause
 	// Phase and Conditions describe the member.
 	Phase      v1alpha1.NodePhase
-	Conditions map[string]Condition
+	Conditions map[string]metav1.Condition
 }

@@ -6,7 +6,11 @@ import (
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 const (
@@ -17,7 +21,7 @@ const (
 )
 
 // stuck says what keeps a member's removal from getting on; false: nothing does, or it isn't known yet.
-func stuck(o Observed) (Condition, bool) {
+func stuck(o nodestate.State) (metav1.Condition, bool) {
 	says := ""
 	switch {
 	case o.Refused != nil:
@@ -31,10 +35,10 @@ func stuck(o Observed) (Condition, bool) {
 	default:
 		says = stuckClaims(o)
 	}
-	return no(v1alpha1.ReasonDeleteStuck, says), says != ""
+	return condition.False(v1alpha1.ReasonDeleteStuck, says), says != ""
 }
 
-func stuckVM(o Observed) string {
+func stuckVM(o nodestate.State) string {
 	switch h := o.VM.Held; {
 	case aboveQuota(o):
 		return "The guest is gone, but its VM isn't let go, because Harvester still holds it to the namespace's quota. It is halted, so that this ends; should it stay, raise the quota. The refusal: " + h.Message
@@ -52,7 +56,7 @@ func stuckVM(o Observed) string {
 // hostRemedy never tells anybody to take a finalizer off: KubeVirt's is all that keeps the disks of a guest that may run.
 const hostRemedy = "See if that host answers (kubectl get nodes), and bring it back; if it is gone for good and surely off, delete its Node. Don't take KubeVirt's finalizers off while the guest may run."
 
-func host(o Observed) string {
+func host(o nodestate.State) string {
 	if o.Instance.Host == "" {
 		return "a host that isn't known"
 	}
@@ -60,7 +64,7 @@ func host(o Observed) string {
 }
 
 // instanceStuck is true for an instance that outlives its VM. Nobody deletes one whose VM was deleted with --cascade=orphan.
-func instanceStuck(o Observed) bool {
+func instanceStuck(o nodestate.State) bool {
 	switch {
 	case !o.Instance.Exists:
 		return false
@@ -71,7 +75,7 @@ func instanceStuck(o Observed) bool {
 	}
 }
 
-func stuckInstance(o Observed) string {
+func stuckInstance(o nodestate.State) string {
 	if o.Instance.DeletingSince.IsZero() {
 		return "The VM is gone, but its instance runs on without it, on " + host(o) + ". Delete the VirtualMachineInstance of the member's name, which ends the guest: kubectl delete vmi."
 	}
@@ -79,7 +83,7 @@ func stuckInstance(o Observed) string {
 }
 
 // stuckClaims names the claims that don't go away, and what holds them; empty: none is stuck.
-func stuckClaims(o Observed) string {
+func stuckClaims(o nodestate.State) string {
 	var names, finalizers []string
 	for _, c := range o.Claims {
 		if c.Deleting && !o.Now.Before(c.DeletingSince.Add(stuckAfter)) {

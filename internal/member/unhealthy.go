@@ -1,12 +1,16 @@
 package member
 
-import "time"
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+)
 
 // unhealthySince is since when a member that had joined has been down, disconnected or gone in Nomad. What can't be told
 // isn't counted, and patience begins anew when it can be told again; but a controller that has merely been restarted, and
 // has not asked Nomad yet, doesn't begin anew. Nor does it count while somebody keeps the VM halted, or there is no room for it: once
 // there is, the guest has to boot first.
-func unhealthySince(o Observed) time.Time {
+func unhealthySince(o nodestate.State) time.Time {
 	was := o.Record.UnhealthySince
 	_, lacks := lacksRoom(o)
 	switch {

@@ -6,16 +6,17 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 func TestUnhealthySince(t *testing.T) {
 	const since = -3 * time.Minute
-	was := func(o *member.Observed) { o.Record.UnhealthySince = now.Add(since) }
-	status := func(s string) change { return func(o *member.Observed) { o.Nomad.Status = s } }
-	halted := func(o *member.Observed) { o.VM.Halted, o.Instance = true, member.Instance{} }
+	was := func(o *nodestate.State) { o.Record.UnhealthySince = now.Add(since) }
+	status := func(s string) change { return func(o *nodestate.State) { o.Nomad.Status = s } }
+	halted := func(o *nodestate.State) { o.VM.Halted, o.Instance = true, nodestate.Instance{} }
 	for _, c := range []struct {
 		name string
-		o    member.Observed
+		o    nodestate.State
 		want time.Time
 	}{
 		{"works", steady(), time.Time{}},
@@ -31,9 +32,9 @@ func TestUnhealthySince(t *testing.T) {
 		{"halted by somebody", steady(status("down"), halted, was), time.Time{}},
 		{"no host can take its VM", steady(status("down"), unschedulable(time.Minute), was), time.Time{}},
 		{"no host can take its VM, and Nomad wasn't asked yet", steady(notAsked, unschedulable(time.Minute), was), time.Time{}},
-		{"it has room again: it boots first", steady(status("down"), said(v1alpha1.ReasonVMUnschedulable)), now},
+		{"it has room again: it boots first", steady(status("down"), wasBlocked(v1alpha1.BlockedByCapacity)), now},
 		{"the scheduler may find a host in a moment", steady(status("down"), unschedulable(time.Second), was), now.Add(since)},
-		{"a stranger's VM is halted: ours is lost", steady(strangersVM, status("down"), func(o *member.Observed) { o.VM.Halted = true }), now},
+		{"a stranger's VM is halted: ours is lost", steady(strangersVM, status("down"), func(o *nodestate.State) { o.VM.Halted = true }), now},
 		{"leaving", ordered(status("down"), was), time.Time{}},
 		{"deleted", steady(status("down"), was, deleted), time.Time{}},
 		{"called back", ordered(canceled, status("down")), now},

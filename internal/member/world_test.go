@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // world is one member and all that it consists of. It carries out steps as the controller's shell does, and moves on by
@@ -15,7 +16,7 @@ import (
 type world struct {
 	t *rapid.T
 	// is what is so; the member observes it as Nomad's mood allows.
-	is      member.Observed
+	is      nodestate.State
 	version int // of the record: a write based on another one is refused
 	intents int
 	kicks   map[string]int
@@ -39,9 +40,9 @@ func (w *world) failf(format string, args ...any) {
 	w.t.Fatalf("%s at %s; so far: %v", fmt.Sprintf(format, args...), w.is.Now.Format(time.TimeOnly), w.log)
 }
 
-func (w *world) observe() member.Observed {
+func (w *world) observe() nodestate.State {
 	o := w.is
-	o.Nomad.Live = append([]member.Allocation(nil), o.Nomad.Live...)
+	o.Nomad.Live = append([]nodestate.Allocation(nil), o.Nomad.Live...)
 	o.Nomad.LiveKnown = w.polled > 0
 	if o.Now.Before(w.outage) {
 		o.Nomad.Known, o.Nomad.Why = false, "Nomad doesn't answer."
@@ -60,14 +61,14 @@ func (w *world) observe() member.Observed {
 }
 
 // wakes is what of an observation somebody watches. Time, claims, Secrets and quotas are not among it.
-func wakes(o member.Observed) member.Observed {
+func wakes(o nodestate.State) nodestate.State {
 	o.Now, o.Claims, o.Secret, o.VM.Held, o.Record.OnlySystemSince = time.Time{}, nil, false, nil, time.Time{}
 	return o
 }
 
 // wait lets time pass until the wake or until something that is watched changes. Only a member that nobody has deleted
 // may wait for something that never comes.
-func (w *world) wait(before member.Observed, wake time.Duration) {
+func (w *world) wait(before nodestate.State, wake time.Duration) {
 	const patience = 3 * time.Hour
 	before = wakes(before)
 	wanted := before.Record.DeletedAt.IsZero()
@@ -101,17 +102,17 @@ func (w *world) guest() {
 	switch {
 	case vm.Exists && vm.Deleting:
 		if w.stoppedFor++; w.stoppedFor >= w.shutdown {
-			w.is.Instance = member.Instance{}
+			w.is.Instance = nodestate.Instance{}
 		}
 		if w.stoppedFor > w.shutdown && (!w.quota || vm.Halted) {
-			*vm = member.VM{}
+			*vm = nodestate.VM{}
 		}
 	case vm.Exists && !vm.Halted:
 		if w.bootedFor++; w.bootedFor >= w.boot {
-			w.is.Instance = member.Instance{Exists: true, Running: true}
+			w.is.Instance = nodestate.Instance{Exists: true, Running: true}
 		}
 		if w.bootedFor >= 2*w.boot && !n.Registered {
-			*n = member.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true}
+			*n = nodestate.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true}
 		}
 	}
 	if n.Registered && !w.is.Instance.Exists {
@@ -119,12 +120,12 @@ func (w *world) guest() {
 	}
 	if n.Ready() && w.placed < 4 && w.is.Now.Second()%7 == 0 {
 		w.placed++
-		n.Live = append(n.Live, member.Allocation{Name: fmt.Sprintf("alloc-%d", w.placed), System: w.placed%4 == 3})
+		n.Live = append(n.Live, nodestate.Allocation{Name: fmt.Sprintf("alloc-%d", w.placed), System: w.placed%4 == 3})
 	}
 }
 
 func (w *world) disks() {
-	var left []member.Claim
+	var left []nodestate.Claim
 	for _, c := range w.is.Claims {
 		if !c.Deleting {
 			left = append(left, c)
@@ -158,7 +159,7 @@ func (w *world) drainer() {
 		w.stopAt = w.is.Now.Add(20 * time.Second)
 	case work >= 0:
 		if w.drainPace > 0 && w.is.Now.Unix()%int64(w.drainPace) == 0 {
-			n.Live = append(append([]member.Allocation(nil), n.Live[:work]...), n.Live[work+1:]...)
+			n.Live = append(append([]nodestate.Allocation(nil), n.Live[:work]...), n.Live[work+1:]...)
 		}
 		return
 	case w.stalls:

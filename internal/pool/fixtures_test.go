@@ -8,6 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -49,21 +51,30 @@ func deleteNext(m *pool.Member) { m.DeleteNext = true }
 
 func refused(m *pool.Member) {
 	pending(m)
-	m.Problem = &pool.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "webhook said no"}
+	m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "webhook said no"}}
 }
 
 // lacks is a member without a VM, for a reason that isn't its template's.
 func lacks(reason string) memberChange {
 	return func(m *pool.Member) {
 		pending(m)
-		m.Problem = &pool.Problem{Reason: reason, Message: "in the server's words"}
+		m.Blocked = blocked(reason)
 	}
+}
+
+// blocked is what a reason that doesn't lie in the template says is in the way.
+func blocked(reason string) *nodestate.Blocked {
+	by := map[string]v1alpha1.BlockedCause{
+		v1alpha1.ReasonVMNameTaken: v1alpha1.BlockedByName, v1alpha1.ReasonIntroductionToken: v1alpha1.BlockedByToken,
+		v1alpha1.ReasonCreateFailed: v1alpha1.BlockedByFailure, v1alpha1.ReasonQuotaExceeded: v1alpha1.BlockedByQuota,
+	}[reason]
+	return &nodestate.Blocked{By: by, Problem: condition.Problem{Reason: reason, Message: "in the server's words"}}
 }
 
 // noRoom is a member whose VM can't run for lack of room.
 func noRoom(m *pool.Member) {
 	joining(m)
-	m.Problem = &pool.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "0/3 nodes are available"}
+	m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByCapacity, Problem: condition.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "0/3 nodes are available"}}
 }
 
 // leaving was ordered to leave so long ago.
@@ -102,7 +113,7 @@ func ptr[T any](v T) *T { return &v }
 
 func window(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
 
-func reason(p *pool.Problem) string {
+func reason(p *condition.Problem) string {
 	if p == nil {
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 const (
@@ -83,7 +84,7 @@ func resultOf(s Snapshot, m Member) (r JoinResult, ok bool) {
 		return JoinResult{m.Name, true, m.JoinedAt.Truncate(time.Second)}, !m.JoinedAt.IsZero()
 	case unsettled(s) > 0 || s.Upgrading || m.HostMaintenance:
 		return JoinResult{}, false
-	case m.JoinExpired && !m.Halted && m.Problem == nil && (!m.Leaving || m.LeavingReason == v1alpha1.DrainJoinTimeout):
+	case m.JoinExpired && !m.Halted && m.Blocked == nil && (!m.Leaving || m.LeavingReason == v1alpha1.DrainJoinTimeout):
 		return JoinResult{m.Name, false, m.JoinDeadline.Truncate(time.Second)}, true
 	default:
 		return JoinResult{}, false
@@ -139,14 +140,14 @@ func probe(s Snapshot, p *Plan) {
 	case n == 0:
 	case n >= breakerOpensAt:
 		p.Create = 0
-		p.HoldOut = &Problem{v1alpha1.ReasonJoinsFailing, "No member is made, because the last ones didn't join Nomad; see the condition RegistrationHealthy."}
+		p.HoldOut = &condition.Problem{v1alpha1.ReasonJoinsFailing, "No member is made, because the last ones didn't join Nomad; see the condition RegistrationHealthy."}
 	case left > 0:
 		p.Create = 0
-		p.HoldOut = &Problem{v1alpha1.ReasonBackOff, "The next member waits for a while, because the last one didn't join Nomad."}
+		p.HoldOut = &condition.Problem{v1alpha1.ReasonBackOff, "The next member waits for a while, because the last one didn't join Nomad."}
 		p.wakeIn(left)
 	default:
 		if p.Create = min(p.Create, max(1-joining(s), 0)); p.Create == 0 {
-			p.HoldOut = &Problem{v1alpha1.ReasonBackOff, "Members are made one at a time until one joins Nomad, because the last one didn't."}
+			p.HoldOut = &condition.Problem{v1alpha1.ReasonBackOff, "Members are made one at a time until one joins Nomad, because the last one didn't."}
 		}
 	}
 }
@@ -155,7 +156,7 @@ func probe(s Snapshot, p *Plan) {
 func joining(s Snapshot) int {
 	n := 0
 	for _, m := range s.active() {
-		if !m.Joined && !m.JoinExpired && m.Problem == nil {
+		if !m.Joined && !m.JoinExpired && m.Blocked == nil {
 			n++
 		}
 	}

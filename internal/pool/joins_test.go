@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -62,7 +64,9 @@ func TestJoinsAreRecordedOnce(t *testing.T) {
 		{name: "Harvester is being upgraded", members: []pool.Member{member("a", lateSince(time.Minute))}, change: func(s *pool.Snapshot) { s.Upgrading = true }, want: ""},
 		{name: "its host is in maintenance", members: []pool.Member{member("a", lateSince(time.Minute), inMaintenance)}, want: ""},
 		{name: "seen ready, but not written down yet", members: []pool.Member{member("a")}, want: ""},
-		{name: "no room for its VM", members: []pool.Member{member("a", lateSince(time.Minute), func(m *pool.Member) { m.Problem = &pool.Problem{Reason: v1alpha1.ReasonVMAboveQuota} })}, want: ""},
+		{name: "no room for its VM", members: []pool.Member{member("a", lateSince(time.Minute), func(m *pool.Member) {
+			m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByCapacity, Problem: condition.Problem{Reason: v1alpha1.ReasonVMAboveQuota}}
+		})}, want: ""},
 		{name: "joined after all", before: joins("-", time.Minute), members: []pool.Member{member("m0", joinedAt(0))}, want: "+"},
 		{name: "known already", before: joins("-", time.Minute), members: []pool.Member{member("m0", lateSince(2*time.Minute))}, want: "-"},
 		{name: "forgotten before", before: joins("++++++++++", time.Minute), members: []pool.Member{member("old", joinedAt(time.Hour))}, want: "++++++++++"},

@@ -2,6 +2,8 @@ package pool
 
 import (
 	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // Plan is what to do with a pool.
@@ -21,9 +23,9 @@ type Plan struct {
 	// Replace are members without a VM that are to be deleted, for others to be made in their place.
 	Replace []string
 	// HoldOut and HoldIn say why less is done than replicas ask for; nil: nothing is held.
-	HoldOut, HoldIn *Problem
+	HoldOut, HoldIn *condition.Problem
 	// HoldRollout and HoldRepair say why no outdated, or no failed or unhealthy member leaves; nil: nothing is held.
-	HoldRollout, HoldRepair *Problem
+	HoldRollout, HoldRepair *condition.Problem
 	// Wake is when to look again at the latest; 0: only when something changes.
 	Wake time.Duration
 }

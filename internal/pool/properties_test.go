@@ -15,6 +15,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -46,12 +48,12 @@ func anyMember(t *rapid.T, name string) pool.Member {
 	m.Down = m.Joined && !m.Ready && flag(t, "down")
 	m.Returning = !m.Leaving && m.Joined && !m.Ready && flag(t, "returning")
 	if !m.VMMade && rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
-		m.Problem = &pool.Problem{Reason: rapid.SampledFrom([]string{
+		m.Blocked = blocked(rapid.SampledFrom([]string{
 			v1alpha1.ReasonQuotaExceeded, v1alpha1.ReasonIntroductionToken, v1alpha1.ReasonCreateFailed, v1alpha1.ReasonVMNameTaken,
-		}).Draw(t, "its reason"), Message: "in the way"}
+		}).Draw(t, "its reason"))
 	}
 	if m.VMMade && !m.Ready && rapid.IntRange(0, 5).Draw(t, "no room") == 0 {
-		m.Problem = &pool.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "no room"}
+		m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByCapacity, Problem: condition.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "no room"}}
 	}
 	return m
 }
@@ -84,7 +86,7 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 		}
 	}
 	if rapid.IntRange(0, 3).Draw(t, "problems") == 0 {
-		s.Problems = []pool.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}}
+		s.Problems = []condition.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}}
 	}
 	s.Rollout = v1alpha1.RolloutSpec{
 		Type:            rapid.SampledFrom([]v1alpha1.RolloutType{"", v1alpha1.RollingUpdate, v1alpha1.OnDelete}).Draw(t, "rollout"),
@@ -147,7 +149,7 @@ func TestPlansAreSafe(t *testing.T) {
 		out := departures(p)
 		must(s.NomadKnown || len(out)+len(p.Rescue) == 0, "without Nomad nobody is chosen")
 		for _, m := range s.Members {
-			held := !m.Leaving && m.Problem != nil && m.Revision == s.Revision && m.Problem.Reason != v1alpha1.ReasonVMNameTaken
+			held := !m.Leaving && m.Blocked != nil && m.Revision == s.Revision && m.Blocked.By != v1alpha1.BlockedByName
 			must(p.Create == 0 || !held, "no more are made of what another can't be made of")
 		}
 		if c := s.ScaleIn.MaxConcurrent; c != nil {
@@ -277,7 +279,7 @@ func TestPlansAreComplete(t *testing.T) {
 			t.Errorf("%d conditions, want %d", len(all), len(v1alpha1.PoolConditions))
 		}
 		for _, kind := range v1alpha1.PoolConditions {
-			if c := all[kind]; c.Reason == "" || c.Message == "" || c.True && c.Unknown {
+			if c := all[kind]; c.Reason == "" || c.Message == "" || c.Status == "" {
 				t.Errorf("%s is %+v, which isn't a condition", kind, c)
 			}
 		}
@@ -287,7 +289,7 @@ func TestPlansAreComplete(t *testing.T) {
 // failing is true for a member that a repair should replace.
 func failing(s pool.Snapshot, m pool.Member) bool {
 	late := m.JoinExpired || !m.UnhealthySince.IsZero() && !s.Now.Before(m.UnhealthySince.Add(s.Health.UnhealthyTimeout.Duration))
-	return late && !m.Leaving && !m.Protected && !m.Halted && !m.Returning && m.Problem == nil
+	return late && !m.Leaving && !m.Protected && !m.Halted && !m.Returning && m.Blocked == nil
 }
 
 // byTemplate are the reasons for which a rollout is held because of its template.
@@ -308,8 +310,8 @@ func TestPlansDontDependOnTheOrderOfMembers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := anySnapshot(t)
 		for i, m := range s.Members {
-			if m.Problem != nil {
-				s.Members[i].Problem = &pool.Problem{Reason: m.Problem.Reason, Message: m.Name + ": " + m.Problem.Message}
+			if m.Blocked != nil {
+				s.Members[i].Blocked = &nodestate.Blocked{By: m.Blocked.By, Problem: condition.Problem{Reason: m.Blocked.Reason, Message: m.Name + ": " + m.Blocked.Message}}
 			}
 		}
 		want := pool.Decide(s)
@@ -333,7 +335,7 @@ func TestPoolsComeToRest(t *testing.T) {
 		s := anySnapshot(t)
 		s.Paused, s.Deleting, s.NomadKnown, s.Problems, s.ScaleIn.Strategy = false, false, true, nil, v1alpha1.OldestCreateIndex
 		for i := range s.Members {
-			s.Members[i].Protected, s.Members[i].Problem, s.Members[i].Halted = false, nil, false
+			s.Members[i].Protected, s.Members[i].Blocked, s.Members[i].Halted = false, nil, false
 		}
 		s.Joins, s.Rollout.MaxAge = pool.Joins{}, nil
 		if at := s.Rollout.RestartedAt; at != nil && at.After(now) {

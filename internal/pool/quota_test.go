@@ -4,13 +4,15 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
-var full = pool.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "the quota is full"}
+var full = condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "the quota is full"}
 
 func room(n int) func(*pool.Snapshot) {
 	return func(s *pool.Snapshot) { s.Quota = &pool.Quota{Room: n, Problem: full} }
@@ -45,7 +47,7 @@ func TestQuota(t *testing.T) {
 				t.Error("no wake-up")
 			}
 			valid := pool.Conditions(c.s, p)[v1alpha1.PoolTemplateValid]
-			if valid.True == c.full || c.full && valid.Reason != full.Reason {
+			if (valid.Status == metav1.ConditionTrue) == c.full || c.full && valid.Reason != full.Reason {
 				t.Errorf("TemplateValid: %+v", valid)
 			}
 		})

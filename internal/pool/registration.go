@@ -4,20 +4,23 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-func registration(s Snapshot, p Plan) Condition {
+func registration(s Snapshot, p Plan) metav1.Condition {
 	switch {
 	case s.Joins.BreakerOpen():
-		return Condition{Reason: v1alpha1.ReasonJoinsFailing, Message: fmt.Sprintf("The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more, and their VMs are kept. "+
-			"Look at the console of one of them in Harvester, and at kubectl describe nn. Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the pool.", breakerOpensAt, v1alpha1.RetryJoinsAnnotation)}
+		return condition.False(v1alpha1.ReasonJoinsFailing, fmt.Sprintf("The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more, and their VMs are kept. "+
+			"Look at the console of one of them in Harvester, and at kubectl describe nn. Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the pool.", breakerOpensAt, v1alpha1.RetryJoinsAnnotation))
 	case joinsFail(s):
-		return Condition{Reason: v1alpha1.ReasonJoinTimeouts, Message: "A member that should have joined Nomad didn't within health.joinTimeout. " + fate(s, p) + " Look at its console in Harvester, and at kubectl describe nn."}
+		return condition.False(v1alpha1.ReasonJoinTimeouts, "A member that should have joined Nomad didn't within health.joinTimeout. "+fate(s, p)+" Look at its console in Harvester, and at kubectl describe nn.")
 	case s.Joins.flaky():
-		return Condition{Reason: v1alpha1.ReasonJoinTimeouts, Message: "At least half of the last members didn't join Nomad within health.joinTimeout, though others did; see status.registration."}
+		return condition.False(v1alpha1.ReasonJoinTimeouts, "At least half of the last members didn't join Nomad within health.joinTimeout, though others did; see status.registration.")
 	default:
-		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Members join Nomad in time."}
+		return condition.True(v1alpha1.ReasonAsWanted, "Members join Nomad in time.")
 	}
 }
 
@@ -25,7 +28,7 @@ func registration(s Snapshot, p Plan) Condition {
 func fate(s Snapshot, p Plan) string {
 	var first *Member
 	for _, m := range s.active() {
-		if m.JoinExpired && m.Problem == nil && !slices.Contains(p.Failed, m.Name) && !slices.Contains(p.Victims, m.Name) && (first == nil || m.Name < first.Name) {
+		if m.JoinExpired && m.Blocked == nil && !slices.Contains(p.Failed, m.Name) && !slices.Contains(p.Victims, m.Name) && (first == nil || m.Name < first.Name) {
 			first = &m
 		}
 	}
@@ -50,5 +53,5 @@ func joinsFail(s Snapshot) bool {
 	if n, _ := s.Joins.failures(); n > 0 {
 		return true
 	}
-	return slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && m.Problem == nil })
+	return slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && m.Blocked == nil })
 }

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // settling is how long what Nomad says of its nodes' health isn't acted upon after it came back or changed its leader:
@@ -30,7 +31,7 @@ func repair(s Snapshot, p *Plan) {
 	}
 	if len(failed)+len(unhealthy) == 0 {
 		if maintenance {
-			p.HoldRepair = &Problem{v1alpha1.ReasonHostMaintenance, "Members that don't work are left alone while their hosts are in maintenance; see kubectl get nodes."}
+			p.HoldRepair = &condition.Problem{v1alpha1.ReasonHostMaintenance, "Members that don't work are left alone while their hosts are in maintenance; see kubectl get nodes."}
 		}
 		return
 	}
@@ -39,13 +40,13 @@ func repair(s Snapshot, p *Plan) {
 	}
 	free := min(maxInFlight(s)-repairing(s), mayLeaveNow(s)-p.departures())
 	if free <= 0 {
-		p.HoldRepair = &Problem{v1alpha1.ReasonRepairing, "Members that don't work wait for those that are leaving or joining: at most health.maxInFlight are replaced, and scaleIn.maxConcurrent leave, at a time; see kubectl get nn."}
+		p.HoldRepair = &condition.Problem{v1alpha1.ReasonRepairing, "Members that don't work wait for those that are leaving or joining: at most health.maxInFlight are replaced, and scaleIn.maxConcurrent leave, at a time; see kubectl get nn."}
 		return
 	}
 	if many, wake := tooMany(s); many {
 		unhealthy = nil
 		p.wakeIn(wake)
-		p.HoldRepair = &Problem{v1alpha1.ReasonTooManyUnhealthy, "More members are unhealthy than health.maxUnhealthy, or were until a minute ago, so that the cause must lie elsewhere (Nomad's servers, the network, a host): none of those that had joined is replaced."}
+		p.HoldRepair = &condition.Problem{v1alpha1.ReasonTooManyUnhealthy, "More members are unhealthy than health.maxUnhealthy, or were until a minute ago, so that the cause must lie elsewhere (Nomad's servers, the network, a host): none of those that had joined is replaced."}
 	}
 	p.Failed = names(failed[:min(free, len(failed))])
 	p.Unhealthy = names(unhealthy[:min(free-len(p.Failed), len(unhealthy))])
@@ -55,7 +56,7 @@ func repair(s Snapshot, p *Plan) {
 func broken(s Snapshot) (failed, unhealthy []Member, wake time.Duration) {
 	for _, m := range s.active() {
 		switch left := m.UnhealthySince.Add(s.Health.UnhealthyTimeout.Duration).Sub(s.Now); {
-		case m.Protected || m.Returning || m.Halted || m.HostMaintenance || m.Problem != nil: // of those with a problem another would fare the same
+		case m.Protected || m.Returning || m.Halted || m.HostMaintenance || m.Blocked != nil: // of those with a problem another would fare the same
 		case m.JoinExpired && m.VMMade:
 			failed = append(failed, m)
 		case !m.Joined && m.VMMade && m.JoinDeadline.After(s.Now): // its own record may have said long ago that its time is up
@@ -89,21 +90,21 @@ func unsettled(s Snapshot) time.Duration {
 	return max(s.NomadSettled.Add(settling).Sub(s.Now), 0)
 }
 
-func heldRepair(s Snapshot, p *Plan) *Problem {
+func heldRepair(s Snapshot, p *Plan) *condition.Problem {
 	left := unsettled(s)
 	switch {
 	case s.Paused:
-		return &Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is replaced."}
+		return &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is replaced."}
 	case !s.NomadKnown:
-		return &Problem{v1alpha1.ReasonNomadUnknown, "Nobody is replaced while Nomad can't be asked: " + s.NomadMessage}
+		return &condition.Problem{v1alpha1.ReasonNomadUnknown, "Nobody is replaced while Nomad can't be asked: " + s.NomadMessage}
 	case s.Joins.BreakerOpen():
-		return &Problem{v1alpha1.ReasonJoinsFailing, "Nobody is replaced, because members made anew don't join Nomad; see the condition RegistrationHealthy."}
+		return &condition.Problem{v1alpha1.ReasonJoinsFailing, "Nobody is replaced, because members made anew don't join Nomad; see the condition RegistrationHealthy."}
 	case s.Upgrading:
 		p.wakeIn(problemRetry)
-		return &Problem{v1alpha1.ReasonUpgradeRunning, "Nobody is replaced while Harvester is being upgraded."}
+		return &condition.Problem{v1alpha1.ReasonUpgradeRunning, "Nobody is replaced while Harvester is being upgraded."}
 	case left > 0:
 		p.wakeIn(left)
-		return &Problem{v1alpha1.ReasonSettling, "Nobody is replaced yet, because Nomad has just come back or changed its leader."}
+		return &condition.Problem{v1alpha1.ReasonSettling, "Nobody is replaced yet, because Nomad has just come back or changed its leader."}
 	default:
 		return nil
 	}

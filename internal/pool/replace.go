@@ -21,7 +21,7 @@ func replace(s Snapshot, p *Plan) {
 	}
 	for _, m := range s.active() {
 		switch left := m.Created.Add(namePatience).Sub(s.Now); {
-		case m.Problem == nil || m.Problem.Reason == v1alpha1.ReasonCreateFailed || m.VMMade || m.Protected || slices.Contains(p.Victims, m.Name):
+		case m.Blocked == nil || m.Blocked.By == v1alpha1.BlockedByFailure || m.VMMade || m.Protected || slices.Contains(p.Victims, m.Name):
 		case m.Revision != s.Revision, nameTaken(m) && left <= 0:
 			p.Replace = append(p.Replace, m.Name)
 		case nameTaken(m):

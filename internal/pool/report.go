@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // Counts are the numbers of a pool's status.
@@ -25,7 +28,7 @@ func Count(s Snapshot) Counts {
 		switch {
 		case m.Ready:
 			c.Ready++
-		case m.Joined || m.JoinExpired || m.Problem != nil:
+		case m.Joined || m.JoinExpired || m.Blocked != nil:
 			c.Unhealthy++
 		default:
 			c.Joining++
@@ -34,21 +37,14 @@ func Count(s Snapshot) Counts {
 	return c
 }
 
-// Condition is the state of a condition.
-type Condition struct {
-	True            bool
-	Unknown         bool
-	Reason, Message string
-}
-
 // Conditions describes a pool. Messages hold no counters and no times: a steady pool writes nothing.
-func Conditions(s Snapshot, p Plan) map[string]Condition {
+func Conditions(s Snapshot, p Plan) map[string]metav1.Condition {
 	c := Count(s)
-	out := map[string]Condition{
+	out := map[string]metav1.Condition{
 		v1alpha1.PoolScalingOut:          scalingOut(s, p, c),
 		v1alpha1.PoolScalingIn:           scalingIn(p, c),
 		v1alpha1.PoolUpToDate:            upToDate(s, p, c),
-		v1alpha1.PoolNomadReachable:      {True: s.NomadKnown, Unknown: s.NomadReason == v1alpha1.ReasonUnknown, Reason: s.NomadReason, Message: s.NomadMessage},
+		v1alpha1.PoolNomadReachable:      nomadReachable(s),
 		v1alpha1.PoolRegistrationHealthy: registration(s, p),
 		v1alpha1.PoolTemplateValid:       templateValid(s),
 		v1alpha1.PoolPaused:              paused(s),
@@ -57,47 +53,58 @@ func Conditions(s Snapshot, p Plan) map[string]Condition {
 	return out
 }
 
-func scalingOut(s Snapshot, p Plan, c Counts) Condition {
+func nomadReachable(s Snapshot) metav1.Condition {
+	switch {
+	case s.NomadKnown:
+		return condition.True(s.NomadReason, s.NomadMessage)
+	case s.NomadNotAsked:
+		return condition.Unknown(s.NomadReason, s.NomadMessage)
+	default:
+		return condition.False(s.NomadReason, s.NomadMessage)
+	}
+}
+
+func scalingOut(s Snapshot, p Plan, c Counts) metav1.Condition {
 	lacks := s.refused(anyProblem)
 	switch {
 	case s.CreateError != nil:
-		return Condition{True: true, Reason: s.CreateError.Reason, Message: s.CreateError.Message}
+		return s.CreateError.True()
 	case p.HoldOut != nil:
-		return Condition{True: true, Reason: p.HoldOut.Reason, Message: p.HoldOut.Message}
+		return p.HoldOut.True()
 	case p.Create > 0 || len(p.Rescue) > 0:
-		return Condition{True: true, Reason: v1alpha1.ReasonCreating, Message: "Members are being made, or called back from leaving."}
+		return condition.True(v1alpha1.ReasonCreating, "Members are being made, or called back from leaving.")
 	case lacks != nil:
-		return Condition{True: true, Reason: lacks.Reason, Message: lacks.Message}
+		return lacks.True()
 	case c.Joining > 0:
-		return Condition{True: true, Reason: v1alpha1.ReasonJoining, Message: "Members are on their way to join Nomad; see kubectl get nn."}
+		return condition.True(v1alpha1.ReasonJoining, "Members are on their way to join Nomad; see kubectl get nn.")
 	default:
-		return Condition{Reason: v1alpha1.ReasonAsWanted, Message: "No member is missing or on its way."}
+		return condition.False(v1alpha1.ReasonAsWanted, "No member is missing or on its way.")
 	}
 }
 
-func scalingIn(p Plan, c Counts) Condition {
+func scalingIn(p Plan, c Counts) metav1.Condition {
 	switch {
 	case p.HoldIn != nil:
-		return Condition{True: true, Reason: p.HoldIn.Reason, Message: p.HoldIn.Message}
+		return p.HoldIn.True()
 	case c.Draining > 0 || len(p.Victims) > 0:
-		return Condition{True: true, Reason: v1alpha1.ReasonDraining, Message: "Members are draining or being removed; see kubectl get nn."}
+		return condition.True(v1alpha1.ReasonDraining, "Members are draining or being removed; see kubectl get nn.")
 	default:
-		return Condition{Reason: v1alpha1.ReasonAsWanted, Message: "No member is leaving."}
+		return condition.False(v1alpha1.ReasonAsWanted, "No member is leaving.")
 	}
 }
 
-func upToDate(s Snapshot, p Plan, c Counts) Condition {
+func upToDate(s Snapshot, p Plan, c Counts) metav1.Condition {
 	switch {
 	case c.Updated == c.Replicas:
-		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Every member was made from the present template, and none is to be replaced for its age."}
+		return condition.True(v1alpha1.ReasonAsWanted, "Every member was made from the present template, and none is to be replaced for its age.")
 	case s.Rollout.Type == v1alpha1.OnDelete:
-		return Condition{Reason: v1alpha1.ReasonOnDelete, Message: "Some members " + because(s) + ". rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced."}
+		return condition.False(v1alpha1.ReasonOnDelete, "Some members "+because(s)+". rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced.")
 	case p.HoldRollout != nil:
-		return Condition{Reason: p.HoldRollout.Reason, Message: p.HoldRollout.Message}
+		return p.HoldRollout.False()
 	case len(outdated(s)) == 0:
-		return Condition{Reason: v1alpha1.ReasonAllProtected, Message: "The members that " + because(s) + " carry the annotation " + v1alpha1.ProtectAnnotation + ", so they stay."}
+		return condition.False(v1alpha1.ReasonAllProtected, "The members that "+because(s)+" carry the annotation "+v1alpha1.ProtectAnnotation+", so they stay.")
 	default:
-		return Condition{Reason: v1alpha1.ReasonRollingOut, Message: "Members that " + because(s) + " are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is."}
+		return condition.False(v1alpha1.ReasonRollingOut, "Members that "+because(s)+" are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is.")
 	}
 }
 
@@ -116,47 +123,47 @@ func leavesFor(s Snapshot, reason v1alpha1.DrainReason) bool {
 	return slices.ContainsFunc(s.Members, func(m Member) bool { return m.Leaving && m.LeavingReason == reason })
 }
 
-func templateValid(s Snapshot) Condition {
+func templateValid(s Snapshot) metav1.Condition {
 	if len(s.Problems) > 0 {
-		return Condition{Reason: s.Problems[0].Reason, Message: joinMessages(s.Problems)}
+		return condition.False(s.Problems[0].Reason, joinMessages(s.Problems))
 	}
-	if p := s.refused(func(m Member) bool { return ofTemplate[m.Problem.Reason] }); p != nil {
-		return Condition{Reason: p.Reason, Message: p.Message}
+	if p := s.refused(func(m Member) bool { return ofTemplate(m.Blocked.By) }); p != nil {
+		return p.False()
 	}
 	if _, p := fit(s, wanted(s)); p != nil {
-		return Condition{Reason: p.Reason, Message: p.Message}
+		return p.False()
 	}
-	return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "Everything that the template names exists, and no VM was refused."}
+	return condition.True(v1alpha1.ReasonAsWanted, "Everything that the template names exists, and no VM was refused.")
 }
 
-func paused(s Snapshot) Condition {
+func paused(s Snapshot) metav1.Condition {
 	if s.Paused {
-		return Condition{True: true, Reason: v1alpha1.ReasonPaused, Message: "spec.paused is true: no member is made, chosen to leave or replaced."}
+		return condition.True(v1alpha1.ReasonPaused, "spec.paused is true: no member is made, chosen to leave or replaced.")
 	}
-	return Condition{Reason: v1alpha1.ReasonAsWanted, Message: "The pool is kept true."}
+	return condition.False(v1alpha1.ReasonAsWanted, "The pool is kept true.")
 }
 
 // ready sums up. What an operator must act on comes first.
-func ready(s Snapshot, p Plan, c Counts, all map[string]Condition) Condition {
+func ready(s Snapshot, p Plan, c Counts, all map[string]metav1.Condition) metav1.Condition {
 	if s.Deleting {
-		return Condition{Reason: v1alpha1.ReasonRemoving, Message: "The pool is being deleted; its members drain."}
+		return condition.False(v1alpha1.ReasonRemoving, "The pool is being deleted; its members drain.")
 	}
 	for _, t := range []string{v1alpha1.PoolTemplateValid, v1alpha1.PoolNomadReachable, v1alpha1.PoolRegistrationHealthy} {
-		if !all[t].True && (t != v1alpha1.PoolRegistrationHealthy || joinsFail(s)) {
-			return Condition{Reason: all[t].Reason, Message: all[t].Message}
+		if all[t].Status != metav1.ConditionTrue && (t != v1alpha1.PoolRegistrationHealthy || joinsFail(s)) {
+			return condition.False(all[t].Reason, all[t].Message)
 		}
 	}
 	if s.CreateError != nil {
-		return Condition{Reason: s.CreateError.Reason, Message: s.CreateError.Message}
+		return s.CreateError.False()
 	}
 	if lacks := s.refused(anyProblem); lacks != nil {
-		return Condition{Reason: lacks.Reason, Message: lacks.Message}
+		return lacks.False()
 	}
 	if s.Paused && c.Ready < s.Replicas || s.Paused && c.Replicas > s.Replicas {
-		return Condition{Reason: v1alpha1.ReasonPaused, Message: "spec.paused holds the pool, which isn't as replicas ask."}
+		return condition.False(v1alpha1.ReasonPaused, "spec.paused holds the pool, which isn't as replicas ask.")
 	}
 	if p.HoldRepair != nil {
-		return Condition{Reason: p.HoldRepair.Reason, Message: p.HoldRepair.Message}
+		return p.HoldRepair.False()
 	}
 	if c.Ready < s.Replicas {
 		return short(s, p, c)
@@ -165,29 +172,29 @@ func ready(s Snapshot, p Plan, c Counts, all map[string]Condition) Condition {
 }
 
 // short describes a pool that has fewer ready members than replicas.
-func short(s Snapshot, p Plan, c Counts) Condition {
+func short(s Snapshot, p Plan, c Counts) metav1.Condition {
 	switch {
 	case len(p.Unhealthy) > 0 || leavesFor(s, v1alpha1.DrainUnhealthy):
-		return Condition{Reason: v1alpha1.ReasonRepairing, Message: "A member that no longer works is being replaced; see kubectl get nn."}
+		return condition.False(v1alpha1.ReasonRepairing, "A member that no longer works is being replaced; see kubectl get nn.")
 	case c.Joining > 0 || p.Create > 0:
-		return Condition{Reason: v1alpha1.ReasonJoining, Message: "Members are on their way to join Nomad."}
+		return condition.False(v1alpha1.ReasonJoining, "Members are on their way to join Nomad.")
 	default:
-		return Condition{Reason: v1alpha1.ReasonMembersMissing, Message: fmt.Sprintf("Fewer than %d members are ready in Nomad; see kubectl get nn.", s.Replicas)}
+		return condition.False(v1alpha1.ReasonMembersMissing, fmt.Sprintf("Fewer than %d members are ready in Nomad; see kubectl get nn.", s.Replicas))
 	}
 }
 
 // full describes a pool that has as many ready members as replicas.
-func full(s Snapshot, p Plan, c Counts) Condition {
+func full(s Snapshot, p Plan, c Counts) metav1.Condition {
 	switch {
 	case len(outdated(s)) > 0 && p.HoldRollout == nil:
-		return Condition{True: true, Reason: v1alpha1.ReasonRollingOut, Message: "As many members are ready as asked for; those that are outdated are being replaced."}
+		return condition.True(v1alpha1.ReasonRollingOut, "As many members are ready as asked for; those that are outdated are being replaced.")
 	case c.Joining > 0 || p.Create > 0:
-		return Condition{Reason: v1alpha1.ReasonJoining, Message: "Members are on their way to join Nomad."}
+		return condition.False(v1alpha1.ReasonJoining, "Members are on their way to join Nomad.")
 	case p.HoldIn != nil && c.Draining == 0:
-		return Condition{True: true, Reason: p.HoldIn.Reason, Message: "As many members are ready as asked for; the surplus stays for now. " + p.HoldIn.Message}
+		return condition.True(p.HoldIn.Reason, "As many members are ready as asked for; the surplus stays for now. "+p.HoldIn.Message)
 	case c.Draining > 0 || len(p.Victims) > 0:
-		return Condition{True: true, Reason: v1alpha1.ReasonMembersLeaving, Message: "As many members are ready as asked for; others are leaving."}
+		return condition.True(v1alpha1.ReasonMembersLeaving, "As many members are ready as asked for; others are leaving.")
 	default:
-		return Condition{True: true, Reason: v1alpha1.ReasonAsWanted, Message: "As many members are ready in Nomad as asked for."}
+		return condition.True(v1alpha1.ReasonAsWanted, "As many members are ready in Nomad as asked for.")
 	}
 }

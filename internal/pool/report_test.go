@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -43,7 +46,7 @@ func runReports(t *testing.T, kind string, cases []reportCase) {
 				c.change(&c.s)
 			}
 			got := pool.Conditions(c.s, pool.Decide(c.s))[kind]
-			if got.True != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
+			if (got.Status == metav1.ConditionTrue) != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
 				t.Errorf("%s is %+v, want %t %s saying %q", kind, got, c.status, c.reason, c.says)
 			}
 		})
@@ -51,11 +54,11 @@ func runReports(t *testing.T, kind string, cases []reportCase) {
 }
 
 func createError(s *pool.Snapshot) {
-	s.CreateError = &pool.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "exceeded quota: members"}
+	s.CreateError = &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "exceeded quota: members"}
 }
 
 func badImage(s *pool.Snapshot) {
-	s.Problems = []pool.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}}
+	s.Problems = []condition.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}}
 }
 
 func TestScalingOutCondition(t *testing.T) {
@@ -86,7 +89,7 @@ func TestScalingInCondition(t *testing.T) {
 }
 
 func TestOtherConditions(t *testing.T) {
-	unknownYet := func(s *pool.Snapshot) { nomadUnknown(s); s.NomadReason = v1alpha1.ReasonUnknown }
+	unknownYet := func(s *pool.Snapshot) { nomadUnknown(s); s.NomadNotAsked, s.NomadReason = true, v1alpha1.ReasonUnknown }
 	runReports(t, v1alpha1.PoolUpToDate, []reportCase{
 		{name: "present template", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "outdated", s: snapshot(1, member("a", outdated)), reason: v1alpha1.ReasonOnDelete},
@@ -122,7 +125,7 @@ func TestOtherConditions(t *testing.T) {
 	})
 	s := snapshot(0)
 	unknownYet(&s)
-	if c := pool.Conditions(s, pool.Decide(s))[v1alpha1.PoolNomadReachable]; !c.Unknown {
+	if c := pool.Conditions(s, pool.Decide(s))[v1alpha1.PoolNomadReachable]; c.Status != metav1.ConditionUnknown {
 		t.Errorf("a Nomad that wasn't asked yet is unknown: %+v", c)
 	}
 }

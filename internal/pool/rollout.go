@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // outdated are the active members that a rollout may replace.
@@ -95,37 +96,37 @@ func rollOut(s Snapshot, p *Plan) {
 
 // behindScaleIn says why no outdated member is replaced while there are more members than may surge: each that left would be the
 // scale-in that is held. nil: the surplus leaves right now.
-func behindScaleIn(s Snapshot, p Plan) *Problem {
+func behindScaleIn(s Snapshot, p Plan) *condition.Problem {
 	if len(outdated(s)) == 0 {
 		return nil
 	}
 	if held := heldRollout(s); held != nil || p.HoldIn == nil {
 		return held
 	}
-	return &Problem{p.HoldIn.Reason, "The rollout goes on when the pool's surplus has left: " + p.HoldIn.Message}
+	return &condition.Problem{p.HoldIn.Reason, "The rollout goes on when the pool's surplus has left: " + p.HoldIn.Message}
 }
 
-func heldRollout(s Snapshot) *Problem {
+func heldRollout(s Snapshot) *condition.Problem {
 	switch {
 	case s.Paused:
-		return &Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no outdated member is replaced."}
+		return &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no outdated member is replaced."}
 	case !s.NomadKnown:
-		return &Problem{v1alpha1.ReasonNomadUnknown, "No outdated member is replaced while Nomad can't be asked: " + s.NomadMessage}
+		return &condition.Problem{v1alpha1.ReasonNomadUnknown, "No outdated member is replaced while Nomad can't be asked: " + s.NomadMessage}
 	case heldByTemplate(s) != nil:
 		return heldByTemplate(s)
 	case hidesScaleIn(s) > 0:
 		// Those that may surge hide a scale-in: whoever left for the rollout would be its victim, and can't be called back.
-		return &Problem{v1alpha1.ReasonStabilizing, "No outdated member is replaced before scaleIn.stabilizationWindow has passed since replicas went down."}
+		return &condition.Problem{v1alpha1.ReasonStabilizing, "No outdated member is replaced before scaleIn.stabilizationWindow has passed since replicas went down."}
 	default:
 		return nil
 	}
 }
 
 // heldByTemplate is what holds a rollout because of the template that it leads to, and doesn't hold a scale-in.
-func heldByTemplate(s Snapshot) *Problem {
+func heldByTemplate(s Snapshot) *condition.Problem {
 	switch {
 	case s.Joins.BreakerOpen():
-		return &Problem{v1alpha1.ReasonJoinsFailing, "The rollout is held, because members of the present template don't join Nomad; see the condition RegistrationHealthy."}
+		return &condition.Problem{v1alpha1.ReasonJoinsFailing, "The rollout is held, because members of the present template don't join Nomad; see the condition RegistrationHealthy."}
 	case len(s.Problems) > 0:
 		return &s.Problems[0]
 	default:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // surplus is how many members there are beyond replicas, and what may surge.
@@ -42,13 +43,13 @@ func kept(s Snapshot) map[string]bool {
 // scaleIn chooses who leaves, if anybody may leave now.
 func scaleIn(s Snapshot, surplus int) Plan {
 	if s.Paused {
-		return Plan{HoldIn: &Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member leaves."}}
+		return Plan{HoldIn: &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member leaves."}}
 	}
 	if !s.NomadKnown {
-		return Plan{HoldIn: &Problem{v1alpha1.ReasonNomadUnknown, "Nobody leaves while Nomad can't be asked: " + s.NomadMessage}}
+		return Plan{HoldIn: &condition.Problem{v1alpha1.ReasonNomadUnknown, "Nobody leaves while Nomad can't be asked: " + s.NomadMessage}}
 	}
 	if left := stabilizing(s); left > 0 {
-		return Plan{HoldIn: &Problem{v1alpha1.ReasonStabilizing, "Nobody leaves before scaleIn.stabilizationWindow has passed since the last change of replicas."}, Wake: left}
+		return Plan{HoldIn: &condition.Problem{v1alpha1.ReasonStabilizing, "Nobody leaves before scaleIn.stabilizationWindow has passed since the last change of replicas."}, Wake: left}
 	}
 	var p Plan
 	allowed := mayLeaveNow(s)
@@ -102,11 +103,11 @@ func mayLeaveNow(s Snapshot) int {
 	return max(int(*s.ScaleIn.MaxConcurrent)-s.leaving(), 0)
 }
 
-func maxConcurrent(s Snapshot) *Problem {
+func maxConcurrent(s Snapshot) *condition.Problem {
 	if s.ScaleIn.MaxConcurrent == nil {
 		return nil
 	}
-	return &Problem{v1alpha1.ReasonMaxConcurrent, fmt.Sprintf("At most %d members leave at a time (scaleIn.maxConcurrent).", *s.ScaleIn.MaxConcurrent)}
+	return &condition.Problem{v1alpha1.ReasonMaxConcurrent, fmt.Sprintf("At most %d members leave at a time (scaleIn.maxConcurrent).", *s.ScaleIn.MaxConcurrent)}
 }
 
 // NeedsUsage is true when the plan depends on what the members' nodes carry. Asking costs requests to Nomad, so it is

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // problemRetry is how long to wait before things without a watch are looked for again.
@@ -15,7 +16,7 @@ const problemRetry = 15 * time.Second
 // isn't.
 func scaleOut(s Snapshot, missing int) Plan {
 	if s.Paused {
-		return Plan{HoldOut: &Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is made."}}
+		return Plan{HoldOut: &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is made."}}
 	}
 	var p Plan
 	if s.NomadKnown {
@@ -25,7 +26,7 @@ func scaleOut(s Snapshot, missing int) Plan {
 	switch {
 	case missing == 0:
 	case len(s.Problems) > 0:
-		p.HoldOut = &Problem{s.Problems[0].Reason, joinMessages(s.Problems)}
+		p.HoldOut = &condition.Problem{s.Problems[0].Reason, joinMessages(s.Problems)}
 		p.Wake = problemRetry
 	default:
 		room, full := fit(s, missing)
@@ -80,7 +81,7 @@ func names(ms []Member) []string {
 	return out
 }
 
-func joinMessages(ps []Problem) string {
+func joinMessages(ps []condition.Problem) string {
 	var out []string
 	for _, p := range ps {
 		out = append(out, p.Message)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -41,7 +42,7 @@ func TestScaleOutRescuesFirstAndTheYoungestFirst(t *testing.T) {
 
 func TestScaleOutIsHeld(t *testing.T) {
 	problems := func(s *pool.Snapshot) {
-		s.Problems = []pool.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}, {Reason: v1alpha1.ReasonNetworkNotFound, Message: "no network"}}
+		s.Problems = []condition.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}, {Reason: v1alpha1.ReasonNetworkNotFound, Message: "no network"}}
 	}
 	runPlans(t, []planCase{
 		{name: "paused", s: snapshot(3, member("a", rescuable(time.Minute))), change: paused, holdOut: v1alpha1.ReasonPaused},

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // Snapshot is everything that is known of a pool at one moment.
@@ -43,22 +45,21 @@ type Snapshot struct {
 	Upgrading bool
 	// Suspension is what keeps it from being judged if members work. See Suspension.Record.
 	Suspension Suspension
+	// NomadNotAsked is true for a Nomad that this process merely has not asked yet.
+	NomadNotAsked bool
 	// NomadReason and NomadMessage say more about it, for the condition.
 	NomadReason, NomadMessage string
 	// Problems are what the pre-flight found wrong with the template.
-	Problems []Problem
+	Problems []condition.Problem
 	// Quota is what the namespace's quotas leave for new members; nil: they aren't in the way. Only observed when NeedsQuota.
 	Quota *Quota
 	// CreateError is how the last attempt to make a member failed; nil: it didn't.
-	CreateError *Problem
+	CreateError *condition.Problem
 	// Members are all NomadNodes of the pool, leaving ones included.
 	Members []Member
 	// Usage is what the members' Nomad nodes carry, by member name; nil: not asked. See NeedsUsage.
 	Usage map[string]Usage
 }
-
-// Problem is a reason and a message for a condition.
-type Problem struct{ Reason, Message string }
 
 // Member is one NomadNode.
 type Member struct {
@@ -104,9 +105,9 @@ type Member struct {
 	HostMaintenance bool
 	// VMMade is true once the member's VM has been accepted by the API server.
 	VMMade bool
-	// Problem is why the member's VM can't be made or, once it is made, can't begin to run for lack of room; nil: nothing is in
+	// Blocked is why the member's VM can't be made or, once it is made, can't begin to run for lack of room; nil: nothing is in
 	// its way.
-	Problem *Problem
+	Blocked *nodestate.Blocked
 	// Stuck is true for a member that leaves and whose VM doesn't go away, for whatever holds it.
 	Stuck bool
 	// DeleteNext and Protected are the annotations.

@@ -4,12 +4,13 @@ import (
 	"sort"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // Victims chooses up to n active members to leave, in a total order, so that two controllers with the same knowledge
 // choose the same: asked for by annotation, failed to join in time, not joined yet, not ready, outdated, then by the strategy, then by name.
 // Protected members are never chosen, nor are those that are being called back. If there are too few, the problem says so.
-func Victims(s Snapshot, n int) ([]string, *Problem) {
+func Victims(s Snapshot, n int) ([]string, *condition.Problem) {
 	var c []Member
 	protected, returning, stay := 0, 0, kept(s)
 	for _, m := range s.active() {
@@ -31,13 +32,13 @@ func Victims(s Snapshot, n int) ([]string, *Problem) {
 		return names(c), comingBack
 	}
 	if protected > 0 && len(c)+protected >= n {
-		return names(c), &Problem{v1alpha1.ReasonAllProtected, "Too few members may leave: the others carry the annotation " + v1alpha1.ProtectAnnotation + "."}
+		return names(c), &condition.Problem{v1alpha1.ReasonAllProtected, "Too few members may leave: the others carry the annotation " + v1alpha1.ProtectAnnotation + "."}
 	}
-	return names(c), &Problem{v1alpha1.ReasonWaitingForAllocations, "Too few members are empty, and scaleIn.strategy lets only empty ones leave."}
+	return names(c), &condition.Problem{v1alpha1.ReasonWaitingForAllocations, "Too few members are empty, and scaleIn.strategy lets only empty ones leave."}
 }
 
 // comingBack holds a scale-in for some seconds.
-var comingBack = &Problem{v1alpha1.ReasonDraining, "Members whose order to leave is being taken back are ordered to leave again only when that is done."}
+var comingBack = &condition.Problem{v1alpha1.ReasonDraining, "Members whose order to leave is being taken back are ordered to leave again only when that is done."}
 
 // mayLeave applies the strategies that let only empty members leave.
 func mayLeave(s Snapshot, m Member) bool {

@@ -10,6 +10,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/harvestertemplate"
 	"github.com/nomad-harvester/nomad-harvester/internal/vm"
 )
@@ -17,7 +18,7 @@ import (
 // Check finds what in a template and a client's configuration can't work. Harvester's admission accepts most of it: a VM with a missing image, Secret
 // or storage class starts for ever, with no condition that says why. The order of problems is the template's,
 // then the configuration's.
-func Check(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient, f blueprint.Facts) []blueprint.Problem {
+func Check(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient, f blueprint.Facts) []condition.Problem {
 	c := &checker{facts: f}
 	c.from(t, n.Install)
 	for i, d := range t.Disks {
@@ -41,11 +42,11 @@ func Check(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient, f blueprint.Facts)
 
 type checker struct {
 	facts    blueprint.Facts
-	problems []blueprint.Problem
+	problems []condition.Problem
 }
 
 func (c *checker) report(reason, format string, args ...any) {
-	c.problems = append(c.problems, blueprint.Problem{Reason: reason, Message: fmt.Sprintf(format, args...)})
+	c.problems = append(c.problems, condition.Problem{Reason: reason, Message: fmt.Sprintf(format, args...)})
 }
 
 func (c *checker) disk(field string, d v1alpha1.Disk) {

@@ -76,7 +76,7 @@ func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.
 	for _, ref := range t.SSHKeys {
 		if obj := g.object(KeyPairKind, ref); obj != nil {
 			key, _, _ := unstructured.NestedString(obj.Object, "spec", "publicKey")
-			f.KeyPairs[ref] = blueprint.KeyPair{PublicKey: key, Invalid: condition(obj, "validated") == "False"}
+			f.KeyPairs[ref] = blueprint.KeyPair{PublicKey: key, Invalid: conditionStatus(obj, "validated") == "False"}
 		}
 	}
 	for _, ref := range secretRefs(t, c) {
@@ -164,11 +164,11 @@ func imageOf(obj *unstructured.Unstructured) blueprint.Image {
 	img.StorageClassName, _, _ = unstructured.NestedString(obj.Object, "status", "storageClassName")
 	img.VirtualSize, _, _ = unstructured.NestedInt64(obj.Object, "status", "virtualSize")
 	switch {
-	case condition(obj, "BackingImageMissing") == "True":
+	case conditionStatus(obj, "BackingImageMissing") == "True":
 		img.NotReady = "its backing image is missing"
-	case condition(obj, "RetryLimitExceeded") == "True":
+	case conditionStatus(obj, "RetryLimitExceeded") == "True":
 		img.NotReady = "its import has failed for good"
-	case condition(obj, "Imported") != "True":
+	case conditionStatus(obj, "Imported") != "True":
 		img.NotReady = "it isn't imported yet"
 	case img.StorageClassName == "":
 		img.NotReady = "its status.storageClassName is empty"
@@ -176,8 +176,8 @@ func imageOf(obj *unstructured.Unstructured) blueprint.Image {
 	return img
 }
 
-// condition is the status of a condition; empty: there is no such condition.
-func condition(obj *unstructured.Unstructured, kind string) string {
+// conditionStatus is the status of a condition; empty: there is no such condition.
+func conditionStatus(obj *unstructured.Unstructured, kind string) string {
 	conditions, _, _ := unstructured.NestedSlice(obj.Object, "status", "conditions")
 	for _, c := range conditions {
 		if c, ok := c.(map[string]any); ok && c["type"] == kind {

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 // Room is what the quotas of a namespace leave for members.
@@ -19,7 +19,7 @@ type Room struct {
 	// Members is how many more there is room for.
 	Members int
 	// Problem names the quota that has the least room.
-	Problem blueprint.Problem
+	Problem condition.Problem
 }
 
 // need is what one member takes of a quota.
@@ -93,12 +93,12 @@ func (n need) fits(q corev1.ResourceQuotaStatus) (int, bool) {
 }
 
 // problem has no number in it that changes with what is used.
-func (n need) problem(q corev1.ResourceQuota) blueprint.Problem {
+func (n need) problem(q corev1.ResourceQuota) condition.Problem {
 	hard, least := q.Status.Hard[n.resource], ""
 	if n.least {
 		least = "at least "
 	}
-	return blueprint.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: fmt.Sprintf(
+	return condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: fmt.Sprintf(
 		"%s: ResourceQuota %q allows %s %s in the namespace, of which too little is left: each new member needs %s%s; raise the quota (if Rancher manages it, that of the project or namespace there), lower replicas, or make the template smaller",
 		n.field, q.Name, n.resource, hard.String(), least, n.amount.String())}
 }

@@ -16,18 +16,19 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/harvestertemplate"
 )
 
 // ReadTemplate reads the version that a template's source leads to: the one it names, or the default one of the template
 // that it names. If it leads nowhere there is a Problem instead; an error means that the API server didn't answer.
-func ReadTemplate(ctx context.Context, r client.Reader, from v1alpha1.TemplateSource) (*harvestertemplate.Version, *blueprint.Problem, error) {
+func ReadTemplate(ctx context.Context, r client.Reader, from v1alpha1.TemplateSource) (*harvestertemplate.Version, *condition.Problem, error) {
 	g := gatherer{ctx: ctx, reader: r}
 	version, problem := g.templateVersion(from)
 	return version, problem, g.err
 }
 
-func (g *gatherer) templateVersion(from v1alpha1.TemplateSource) (*harvestertemplate.Version, *blueprint.Problem) {
+func (g *gatherer) templateVersion(from v1alpha1.TemplateSource) (*harvestertemplate.Version, *condition.Problem) {
 	if from.Kind == v1alpha1.KindTemplate {
 		template := g.object(TemplateKind, from.Name)
 		if template == nil {
@@ -38,7 +39,7 @@ func (g *gatherer) templateVersion(from v1alpha1.TemplateSource) (*harvestertemp
 		from = v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion}
 		from.Name, _, _ = unstructured.NestedString(template.Object, "spec", "defaultVersionId")
 		if from.Name == "" {
-			return nil, &blueprint.Problem{Reason: v1alpha1.ReasonTemplateNotFound, Message: harvestertemplate.Field(named) +
+			return nil, &condition.Problem{Reason: v1alpha1.ReasonTemplateNotFound, Message: harvestertemplate.Field(named) +
 				" has no default version; choose one in Harvester's UI (Advanced > Templates), or name a VirtualMachineTemplateVersion"}
 		}
 	}
@@ -49,7 +50,7 @@ func (g *gatherer) templateVersion(from v1alpha1.TemplateSource) (*harvestertemp
 	}
 	version, err := harvestertemplate.VersionOf(obj, from.Name)
 	if err != nil {
-		return nil, &blueprint.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf("%s: %v; name another", harvestertemplate.Field(from), err)}
+		return nil, &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf("%s: %v; name another", harvestertemplate.Field(from), err)}
 	}
 	return version, nil
 }
@@ -66,7 +67,7 @@ func (g *gatherer) templateCloudInit(namespace string, from v1alpha1.TemplateSou
 	}
 	spec, err := version.Typed()
 	if err != nil {
-		return &blueprint.TemplateCloudInit{Problem: &blueprint.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf("%s: %v; name another", harvestertemplate.Field(from), err)}}
+		return &blueprint.TemplateCloudInit{Problem: &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf("%s: %v; name another", harvestertemplate.Field(from), err)}}
 	}
 	out := &blueprint.TemplateCloudInit{}
 	for _, volume := range spec.Template.Spec.Volumes {
@@ -87,13 +88,13 @@ func (g *gatherer) cloudInitText(out *blueprint.TemplateCloudInit, namespace str
 		}
 		text, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
-			out.Problem = &blueprint.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf("%s: its cloud-init: %v; correct it in a new version", field, err)}
+			out.Problem = &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf("%s: its cloud-init: %v; correct it in a new version", field, err)}
 		}
 		return string(text)
 	}
 	home, _ := objectKey(v.Name)
 	if home.Namespace != namespace && !g.shared(v, namespace) {
-		out.Problem = &blueprint.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf(
+		out.Problem = &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf(
 			"%s: its cloud-init Secret is in namespace %q, and whoever makes pools in namespace %q might not be allowed to read it there; copy the template into the pool's namespace, "+
 				"or have somebody who may share it say so (kubectl annotate virtualmachinetemplates.harvesterhci.io -n %s %s %s=%s)",
 			field, home.Namespace, namespace, home.Namespace, cmp.Or(nameIn(v.Template), "TEMPLATE"), v1alpha1.ShareCloudInitAnnotation, namespace)}
@@ -101,11 +102,11 @@ func (g *gatherer) cloudInitText(out *blueprint.TemplateCloudInit, namespace str
 	}
 	secret := &corev1.Secret{}
 	if !g.get(client.ObjectKey{Namespace: home.Namespace, Name: ref.Name}, secret, "Secret") {
-		out.Problem = &blueprint.Problem{Reason: v1alpha1.ReasonSecretNotFound, Message: fmt.Sprintf("%s: its cloud-init Secret %q doesn't exist in namespace %q; make a new version", field, ref.Name, home.Namespace)}
+		out.Problem = &condition.Problem{Reason: v1alpha1.ReasonSecretNotFound, Message: fmt.Sprintf("%s: its cloud-init Secret %q doesn't exist in namespace %q; make a new version", field, ref.Name, home.Namespace)}
 		return ""
 	}
 	if home.Namespace != namespace && !belongsToTemplate(secret) {
-		out.Problem = &blueprint.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf(
+		out.Problem = &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf(
 			"%s: its cloud-init Secret %q is in another namespace than the pool and isn't marked as a template's; make a new version in Harvester's UI, which marks it", field, ref.Name)}
 		return ""
 	}

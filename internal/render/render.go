@@ -9,6 +9,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 	"github.com/nomad-harvester/nomad-harvester/internal/vm"
 )
@@ -23,7 +24,7 @@ type Objects struct {
 
 // InvalidError is the answer to a template in which pre-flight finds problems.
 type InvalidError struct {
-	Problems []blueprint.Problem
+	Problems []condition.Problem
 }
 
 // Error joins the problems' messages.

@@ -6,13 +6,16 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	nodectrl "github.com/nomad-harvester/nomad-harvester/controllers/node"
 	poolctrl "github.com/nomad-harvester/nomad-harvester/controllers/pool"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
@@ -23,24 +26,24 @@ func Mutants() []Mutation {
 }
 
 // sees changes what a member's decision is based on.
-func sees(name string, f func(*member.Observed)) Mutation {
-	return decides(name, func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
+func sees(name string, f func(*nodestate.State)) Mutation {
+	return decides(name, func(o nodestate.State, decide func(nodestate.State) member.Decision) member.Decision {
 		f(&o)
 		return decide(o)
 	})
 }
 
 // decides changes a member's decision.
-func decides(name string, f func(member.Observed, func(member.Observed) member.Decision) member.Decision) Mutation {
+func decides(name string, f func(nodestate.State, func(nodestate.State) member.Decision) member.Decision) Mutation {
 	return Mutation{Name: name, Node: func(_ *process, r *nodectrl.Reconciler) {
 		decide := r.Decide
-		r.Decide = func(o member.Observed) member.Decision { return f(o, decide) }
+		r.Decide = func(o nodestate.State) member.Decision { return f(o, decide) }
 	}}
 }
 
 // instead takes another step when something is so.
-func instead(name string, step member.Step, when func(member.Observed, member.Decision) bool) Mutation {
-	return decides(name, func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
+func instead(name string, step member.Step, when func(nodestate.State, member.Decision) bool) Mutation {
+	return decides(name, func(o nodestate.State, decide func(nodestate.State) member.Decision) member.Decision {
 		d := decide(o)
 		if when(o, d) {
 			d.Step = step
@@ -66,33 +69,33 @@ func poolDecides(name string, f func(pool.Snapshot, func(pool.Snapshot) pool.Pla
 	}}
 }
 
-func draining(o member.Observed) bool {
+func draining(o nodestate.State) bool {
 	return o.Record.Drain != nil && !o.Record.Drain.Canceled && !o.Record.Drained
 }
 
 func drainMutants() []Mutation {
-	again := instead("drain again on each reconcile", member.Drain, func(o member.Observed, d member.Decision) bool {
+	again := instead("drain again on each reconcile", member.Drain, func(o nodestate.State, d member.Decision) bool {
 		return d.Step == member.Wait && draining(o) && o.Nomad.Draining
 	})
 	again.Cluster = func(_ *process, c nomad.Cluster) nomad.Cluster { return sendsAlways{c} }
 	return []Mutation{
 		again,
-		instead("delete the VM before it is drained", member.DeleteVM, func(o member.Observed, d member.Decision) bool {
+		instead("delete the VM before it is drained", member.DeleteVM, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && o.Nomad.Registered
 		}),
-		instead("halt the VM before it is drained", member.HaltVM, func(o member.Observed, d member.Decision) bool {
+		instead("halt the VM before it is drained", member.HaltVM, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.VM.Halted && o.Nomad.Registered
 		}),
-		instead("delete the record before it is drained", member.DeleteRecord, func(o member.Observed, d member.Decision) bool {
+		instead("delete the record before it is drained", member.DeleteRecord, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Cordon && o.Record.DeletedAt.IsZero()
 		}),
-		instead("kick a drain on each reconcile", member.Kick, func(o member.Observed, d member.Decision) bool {
+		instead("kick a drain on each reconcile", member.Kick, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.Nomad.Draining
 		}),
-		instead("take somebody else's drain over", member.Drain, func(o member.Observed, d member.Decision) bool {
+		instead("take somebody else's drain over", member.Drain, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.Nomad.Draining && o.Nomad.DrainIntent == ""
 		}),
-		decides("a second intent in the place of the first", func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
+		decides("a second intent in the place of the first", func(o nodestate.State, decide func(nodestate.State) member.Decision) member.Decision {
 			d := decide(o)
 			if draining(o) && !o.Record.DeletedAt.IsZero() && o.Record.Drain.Reason == v1alpha1.DrainScaleIn {
 				d.Step, d.Reason = member.RecordIntent, v1alpha1.DrainDeleted
@@ -104,45 +107,45 @@ func drainMutants() []Mutation {
 
 func removalMutants() []Mutation {
 	return []Mutation{
-		instead("purge before the instance is gone", member.Purge, func(o member.Observed, d member.Decision) bool {
+		instead("purge before the instance is gone", member.Purge, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && o.Record.Drained && o.VM.Deleting && o.Nomad.Registered
 		}),
-		instead("let the record go at once", member.Release, func(o member.Observed, d member.Decision) bool {
+		instead("let the record go at once", member.Release, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && o.Record.Drained && o.VM.Deleting
 		}),
-		sees("take claims that are going for gone", func(o *member.Observed) {
+		sees("take claims that are going for gone", func(o *nodestate.State) {
 			if len(o.Claims) > 0 && o.Claims[0].Deleting {
 				o.Claims = nil
 			}
 		}),
-		sees("forget to purge", func(o *member.Observed) { o.Record.Purge = false }),
-		sees("forget the claims", func(o *member.Observed) { o.Claims = nil }),
-		sees("forget the Secret in the end", func(o *member.Observed) { o.Secret = o.Secret && !o.Record.Drained }),
-		sees("wait for a Nomad that is gone for good", func(o *member.Observed) { o.PurgePatience = 1000 * time.Hour }),
-		decides("call a VM that stays gone", func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
+		sees("forget to purge", func(o *nodestate.State) { o.Record.Purge = false }),
+		sees("forget the claims", func(o *nodestate.State) { o.Claims = nil }),
+		sees("forget the Secret in the end", func(o *nodestate.State) { o.Secret = o.Secret && !o.Record.Drained }),
+		sees("wait for a Nomad that is gone for good", func(o *nodestate.State) { o.PurgePatience = 1000 * time.Hour }),
+		decides("call a VM that stays gone", func(o nodestate.State, decide func(nodestate.State) member.Decision) member.Decision {
 			d := decide(o)
 			if o.Record.Drained && o.VM.Ours && !o.VM.Deleting && d.Step == member.Wait {
-				d.Conditions[v1alpha1.NodeVMReady] = member.Condition{Status: "False", Reason: v1alpha1.ReasonDeleteStuck, Message: "The VM is gone, but its instance runs on without it."}
+				d.Conditions[v1alpha1.NodeVMReady] = metav1.Condition{Status: "False", Reason: v1alpha1.ReasonDeleteStuck, Message: "The VM is gone, but its instance runs on without it."}
 			}
 			return d
 		}),
-		sees("take instances for gone", func(o *member.Observed) { o.Instance = member.Instance{} }),
+		sees("take instances for gone", func(o *nodestate.State) { o.Instance = nodestate.Instance{} }),
 	}
 }
 
 func sightMutants() []Mutation {
 	return []Mutation{
-		sees("take any VM of the name", func(o *member.Observed) { o.VM.Ours = o.VM.Exists }),
-		sees("make the VM before its Secret", func(o *member.Observed) { o.Secret = o.Secret || !o.Record.Leaving() }),
-		sees("take a Nomad that wasn't asked for one that can't be", func(o *member.Observed) { o.Nomad.NotAsked = false }),
-		sees("forget evacuations", func(o *member.Observed) { o.Instance.EvacuatedFrom = "" }),
-		sees("a clock that is ahead", func(o *member.Observed) {
+		sees("take any VM of the name", func(o *nodestate.State) { o.VM.Ours = o.VM.Exists }),
+		sees("make the VM before its Secret", func(o *nodestate.State) { o.Secret = o.Secret || !o.Record.Leaving() }),
+		sees("take a Nomad that wasn't asked for one that can't be", func(o *nodestate.State) { o.Nomad.NotAsked = false }),
+		sees("forget evacuations", func(o *nodestate.State) { o.Instance.EvacuatedFrom = "" }),
+		sees("a clock that is ahead", func(o *nodestate.State) {
 			if o.Record.Leaving() {
 				o.Now = o.Now.Add(3 * time.Minute)
 			}
 		}),
-		sees("force what is to be retained", func(o *member.Observed) { o.Record.Policy.OnTimeout = v1alpha1.DrainForce }),
-		decides("tell the time", func(o member.Observed, decide func(member.Observed) member.Decision) member.Decision {
+		sees("force what is to be retained", func(o *nodestate.State) { o.Record.Policy.OnTimeout = v1alpha1.DrainForce }),
+		decides("tell the time", func(o nodestate.State, decide func(nodestate.State) member.Decision) member.Decision {
 			d := decide(o)
 			c := d.Conditions[v1alpha1.NodeReady]
 			c.Message += o.Now.Format(time.RFC3339)
@@ -202,7 +205,7 @@ func poolMutants() []Mutation {
 		}),
 		poolDecides("tell the time of the pool", func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
 			p := decide(s)
-			p.HoldIn = &pool.Problem{Reason: v1alpha1.ReasonPaused, Message: s.Now.Format(time.RFC3339)}
+			p.HoldIn = &condition.Problem{Reason: v1alpha1.ReasonPaused, Message: s.Now.Format(time.RFC3339)}
 			return p
 		}),
 	}

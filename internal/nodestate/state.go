@@ -1,15 +1,14 @@
-// Package member decides the life of one member of a pool: from what was observed of its record, its VM and its Nomad
-// node it names the next step, the phase and the conditions. It is pure: no clock, no client, no goroutine.
-package member
+package nodestate
 
 import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-// Observed is everything that is known of one member at one moment.
-type Observed struct {
+// State is everything that is known of one member at one moment.
+type State struct {
 	// Now is that moment.
 	Now time.Time
 	// Record is the NomadNode.
@@ -27,8 +26,10 @@ type Observed struct {
 	Claims []Claim
 	// Nomad is the member's Nomad node.
 	Nomad Nomad
+	// Problem is what keeps the member's VM from being rendered or made now; nil: nothing. Only observed while the VM is to be made.
+	Problem *Blocked
 	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not.
-	Refused *Problem
+	Refused *Blocked
 	// PurgePatience bounds how long the removal of a drained member waits for a Nomad that can't be asked. Nomad forgets a
 	// node that is down by itself, after node_gc_threshold.
 	PurgePatience time.Duration
@@ -38,50 +39,11 @@ type Observed struct {
 	SiblingsEligible bool
 }
 
-// Record is what the NomadNode says.
-type Record struct {
-	// Created is when the VM was made, from where the time to join counts; while there is none, when the record was.
-	Created time.Time
-	// RoomSince is what was last written of it; zero: nothing.
-	RoomSince time.Time
-	// DeletedAt is the deletionTimestamp; zero: not deleted.
-	DeletedAt time.Time
-	// Drain is the order to leave; nil: wanted.
-	Drain  *v1alpha1.DrainIntent
-	Policy v1alpha1.DrainPolicy
-	// Drained is true once it has been written that no allocation is left. The member can't be called back from there.
-	Drained bool
-	// DrainedAt is when that was written.
-	DrainedAt time.Time
-	// DrainedReason and DrainedMessage are what was written with it.
-	DrainedReason, DrainedMessage string
-	// Joined is true once the Nomad node has been seen ready.
-	Joined      bool
-	JoinTimeout time.Duration
-	// UnhealthySince is what was last written of it; zero: nothing.
-	UnhealthySince time.Time
-	// StopTime is the longest that was written of it for this order to leave; nil: nothing.
-	StopTime *time.Duration
-	// OnlySystemSince is what was last written of it; zero: nothing.
-	OnlySystemSince time.Time
-	// Said are the conditions as they were last written.
-	Said map[string]Condition
-	// CordonedFor is the intent for which the node was made ineligible; empty: none.
-	CordonedFor string
-	// Kicked is the intent whose stalled drain was sent a second time; empty: none.
-	Kicked string
-	// ClaimsRecorded is true once the names of the claims are in status, which must precede the VM.
-	ClaimsRecorded bool
-	// VMMade is true once the member's VM has been seen. A member's VM is never made twice.
-	VMMade bool
-	// Purge says if the Nomad node is to be removed from Nomad.
-	Purge bool
-	// Problem is why the member can't be rendered or made now; nil: it can.
-	Problem *Problem
+// Blocked is what is in a member's way: its kind to decide by, and the words for people.
+type Blocked struct {
+	By v1alpha1.BlockedCause
+	condition.Problem
 }
-
-// Problem is a reason and a message for a condition.
-type Problem struct{ Reason, Message string }
 
 // VM is what was seen of the VM of the member's name.
 type VM struct {
@@ -106,7 +68,7 @@ type VM struct {
 	Failure string
 	// Held is why admission refuses every change of a deleted VM, in its words, and with it the removal of finalizers; nil: it
 	// doesn't. Only observed while LooksHeld.
-	Held *Problem
+	Held *Blocked
 	// RemovalListed is true when the VM names its claims to be removed with it.
 	RemovalListed bool
 }
@@ -156,6 +118,8 @@ type Nomad struct {
 	Registered bool
 	// Foreign says of a node of the member's ID that isn't the member's what it is; empty: there is none. See Owns.
 	Foreign string
+	// CreateIndex is the node's; 0: unknown.
+	CreateIndex uint64
 	// Status is Nomad's: initializing, ready, down, disconnected.
 	Status string
 	// Eligible is the scheduling eligibility.
@@ -195,14 +159,7 @@ type Allocation struct {
 	Name string
 }
 
-// Leaving is true for a member that has been ordered to leave, by an intent that stands or by deletion.
-func (r Record) Leaving() bool {
-	return !r.DeletedAt.IsZero() || (r.Drain != nil && (!r.Drain.Canceled || r.Drained))
+// Ordered is true while the member's node is to be emptied.
+func (s State) Ordered() bool {
+	return !s.Record.Drained && s.Record.Drain != nil && !s.Record.Drain.Canceled
 }
-
-// Cordoned is true when the node was made ineligible, or is about to be, for the member's intent. Otherwise somebody else had
-// made it ineligible before.
-func (r Record) Cordoned() bool { return r.Drain != nil && r.CordonedFor == r.Drain.ID }
-
-// Emptying is true while it matters which allocations live on the member's node.
-func (r Record) Emptying() bool { return r.Leaving() && !r.Drained }

@@ -1,0 +1,78 @@
+package nodestate
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+const (
+	// AboveQuotaAnnotation is why Harvester has halted a VM. Harvester: pkg/util/constants.go AnnotationInsufficientResourceQuota.
+	AboveQuotaAnnotation = "harvesterhci.io/insufficient-resource-quota"
+	// RemovedClaimsAnnotation lists the claims that Harvester removes together with a VM.
+	// Harvester: pkg/controller/master/virtualmachine/vm_controller.go.
+	RemovedClaimsAnnotation = "harvesterhci.io/removedPersistentVolumeClaims"
+)
+
+// Ours is true for the member's VM: the one that was recorded as such, whatever has become of its marks since, or else
+// one that carries all of them.
+func Ours(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) bool {
+	if recorded := n.Status.VM.UID; recorded != "" {
+		return recorded == string(vm.UID)
+	}
+	marks := vm.Annotations
+	return n.Spec.PoolUID != "" && vm.Labels[v1alpha1.PoolLabel] == n.Spec.PoolName && marks[v1alpha1.PoolUIDAnnotation] == n.Spec.PoolUID &&
+		marks[v1alpha1.MemberAnnotation] == vm.Name && marks[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID
+}
+
+// VMOf is what there is to know of the VM of the member's name.
+func VMOf(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) VM {
+	out := VM{
+		Exists:        true,
+		Ours:          Ours(n, vm),
+		Deleting:      vm.DeletionTimestamp != nil,
+		Finalizers:    vm.Finalizers,
+		Halted:        vm.Spec.RunStrategy != nil && *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted,
+		Status:        string(vm.Status.PrintableStatus),
+		AboveQuota:    vm.Annotations[AboveQuotaAnnotation],
+		RemovalListed: vm.Annotations[RemovedClaimsAnnotation] == strings.Join(n.Status.Claims, ","),
+	}
+	if out.Deleting {
+		out.DeletingSince = vm.DeletionTimestamp.Time
+	}
+	for _, c := range vm.Status.Conditions {
+		if c.Type == kubevirtv1.VirtualMachineFailure && c.Status == corev1.ConditionTrue {
+			out.Failure = c.Message
+		}
+	}
+	return out
+}
+
+// InstanceOf is what there is to know of a VM's instance.
+func InstanceOf(vmi *kubevirtv1.VirtualMachineInstance) Instance {
+	out := Instance{
+		Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running, Ended: vmi.IsFinal(), Host: vmi.Status.NodeName, EvacuatedFrom: evacuatedFrom(vmi),
+	}
+	if vmi.DeletionTimestamp != nil {
+		out.DeletingSince = vmi.DeletionTimestamp.Time
+	}
+	// KubeVirt copies the Pod's condition (KubeVirt: pkg/virt-controller/watch/vmi/lifecycle.go). While a claim isn't there yet it
+	// writes the same, but then there is no Pod, and the phase is Pending.
+	for _, c := range vmi.Status.Conditions {
+		if vmi.IsScheduling() && string(c.Type) == string(corev1.PodScheduled) && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+			out.Unschedulable, out.UnschedulableSince = c.Message, c.LastTransitionTime.Time
+		}
+	}
+	return out
+}
+
+// evacuatedFrom is the host that KubeVirt wants freed of an instance and leaves to us to free.
+func evacuatedFrom(vmi *kubevirtv1.VirtualMachineInstance) string {
+	if s := vmi.Spec.EvictionStrategy; s == nil || *s != kubevirtv1.EvictionStrategyExternal {
+		return ""
+	}
+	return vmi.Status.EvacuationNodeName
+}
