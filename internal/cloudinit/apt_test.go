@@ -48,6 +48,7 @@ json.dump(out, sys.stdout)
 // Whatever is wrong with the user's packages and sources, Nomad's source is set up and its package asked for, or at least installed by our
 // script; or the pool says what is wrong.
 func TestNothingOfTheUsersKeepsNomadFromBeingInstalled(t *testing.T) {
+	t.Parallel()
 	const noPackage = "it is neither a name nor a list of name and version, and cloud-init would install none of the packages"
 	tests := map[string]struct {
 		text, refused string

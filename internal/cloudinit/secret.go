@@ -13,9 +13,9 @@ import (
 const (
 	// SecretLabel marks cloud-init Secrets for Harvester's UI.
 	SecretLabel = "harvesterhci.io/cloud-init-template"
-	// UserDataKey and NetworkDataKey are in lower case, for the UI reads no others, although KubeVirt also takes userData
-	// and networkData.
-	UserDataKey    = "userdata"
+	// UserDataKey is in lower case, for the UI reads no other, although KubeVirt also takes userData.
+	UserDataKey = "userdata"
+	// NetworkDataKey is in lower case for the same reason.
 	NetworkDataKey = "networkdata"
 )
 

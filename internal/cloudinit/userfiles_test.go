@@ -81,7 +81,7 @@ var whatever = map[string]string{
 // commands are made into their script and commands into theirs, and both are run with systemctl and its like replaced by what writes
 // down that they were called.
 const modules = `
-import json, logging, os, pwd, subprocess, sys, tempfile
+import copy, json, logging, os, pwd, select, subprocess, sys, tempfile
 from unittest import mock
 from cloudinit import handlers, helpers, stages, user_data, util
 from cloudinit.cmd.main import apply_reporting_cfg
@@ -91,6 +91,14 @@ from cloudinit.log import setupLogging
 log = logging.getLogger("boot")
 logging.disable(logging.CRITICAL)
 os.chdir("/")
+
+# The image's own configuration is read anew for each document, but from memory.
+read_conf, image = util.read_conf, {}
+def read_image(name, *args, **kwargs):
+    if name not in image:
+        image[name] = read_conf(name, *args, **kwargs)
+    return copy.deepcopy(image[name])
+util.read_conf = read_image
 
 def begin(text, config):
     """What is done before any module runs. Nobody catches what goes wrong here."""
@@ -159,12 +167,12 @@ for name, (text, seconds) in json.load(sys.stdin).items():
         with open(script, "w") as f:
             f.write(util.shellify(config.get(key) or []))
         p = subprocess.Popen(["/bin/sh", script], env=env, cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        try:
-            p.wait(timeout=seconds)
-        except subprocess.TimeoutExpired:
+        ended = os.pidfd_open(p.pid)
+        if not select.select([ended], [], [], seconds)[0]:
             os.killpg(p.pid, 9)
-            p.wait()
             called += "timeout\n"
+        os.close(ended)
+        p.wait()
     try:
         called += open(os.path.join(root, "called")).read()
     except FileNotFoundError:
@@ -217,6 +225,7 @@ func (b firstBoot) wrong() []string {
 // Whatever a user's document has, the member gets its identity, its configuration and its Nomad, or is refused by name before there is
 // a VM.
 func TestNothingOfTheUsersKeepsAMemberFromJoining(t *testing.T) {
+	t.Parallel()
 	if len(whatever) < 40 {
 		t.Fatalf("only %d documents", len(whatever))
 	}
@@ -246,6 +255,7 @@ func TestNothingOfTheUsersKeepsAMemberFromJoining(t *testing.T) {
 // Commands that don't return, or reboot, leave a guest whose Nomad is enabled, and so starts after a reboot; but it isn't started before
 // they are done, for they may prepare what it finds when it starts.
 func TestNomadIsEnabledWhateverTheCommandsDo(t *testing.T) {
+	t.Parallel()
 	rendered := map[string]string{}
 	for name, command := range map[string]string{
 		"they sleep":      "sleep 3600",
@@ -317,6 +327,7 @@ var keysOfModules = []string{
 
 // With whatever else is accepted under any key, a guest joins.
 func TestWhateverIsAcceptedJoins(t *testing.T) {
+	t.Parallel()
 	values := append([]string{
 		"{a: b}", "[a, {b: c}, 1]", "[[a, b], [c]]", "{mine: {type: log}}", "[{path: /x, content: y}]", "{a: {b: {c: [d]}}}", "{sources: {a: {source: 7}}}",
 		"{primary: [{arches: 7}]}", "{sources: {a: }}", "{commands: {'00': [a, 7]}}", "{distro: x}", "[{name: 7, 8: x}]", "{'1': {2: 3}}",

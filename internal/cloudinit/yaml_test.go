@@ -35,6 +35,7 @@ print(json.dumps({"read": read, "different": different}))
 
 // Whatever of user data is accepted means to cloud-init what it meant before.
 func TestYAMLMeansTheSame(t *testing.T) {
+	t.Parallel()
 	var pairs [][2]string
 	for _, doc := range cloudinittest.AwkwardDocuments() {
 		root, err := parseYAMLMapping(doc)
@@ -81,6 +82,7 @@ print(json.dumps([kind(text) for text in json.load(sys.stdin)]))
 
 // What we take for text is text to cloud-init, the same; what is text to it alone looks like something else, and is none of our paths.
 func TestTextIsCloudInitsText(t *testing.T) {
+	t.Parallel()
 	values := append([]string{
 		"!!python/unicode /etc/x", "!!python/unicode 12", "!!str /etc/x", "! /etc/x", "! '12'", "!<tag:yaml.org,2002:str> /etc/x", "!!binary L2V0Yy94",
 		"!!timestamp 2001-12-14", "!!null /etc/x", "/etc/x", "'/etc/x'", "|-\n   /etc/x\n", ">-\n   /etc/x\n", "&a /etc/x", "\"\\x2fetc/x\"",
