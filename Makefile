@@ -62,6 +62,7 @@ $(CHAINS) test-guest: export GOGC := 400
 $(CHAINS): export NOMAD_HARVESTER_PRODUCT := $(BUILT)/nomad-harvester
 $(CHAINS): test-built
 test-built:
+	@go run ./hack/tools >/dev/null # all at once, so that what they share is compiled once
 	@go build -o $(BUILT)/nomad-harvester .
 	@go test -vet=off -c -o $(BUILT)/e2e.test ./test/e2e
 test-e2e:
