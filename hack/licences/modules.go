@@ -44,7 +44,7 @@ func (r required) find(caches []string) (files fs.FS, done func() error, err err
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", r.Version, err)
 		}
-		files, err := fs.Sub(packed, r.Version.String())
+		files, err := fs.Sub(packed, r.String())
 		return files, packed.Close, err
 	}
 	return nil, func() error { return nil }, nil
