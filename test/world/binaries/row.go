@@ -93,7 +93,7 @@ func (s *workshop) leaveRow() error {
 		s.row.leave()
 	}
 	s.row = nil
-	if _, err := os.Stat(s.compiled()); errors.Is(err, fs.ErrNotExist) {
+	if s.tidy() {
 		return nil
 	}
 	unlock, err := tryLock(s.rowLock(), syscall.LOCK_EX)
@@ -110,7 +110,14 @@ func (s *workshop) leaveRow() error {
 	if err := keepOnly(filepath.Join(s.modules(), "cache"), filepath.Base(downloads)); err != nil {
 		return err
 	}
-	return os.RemoveAll(s.compiled()) // last, for it tells that there is something to remove
+	return os.RemoveAll(s.compiled())
+}
+
+// tidy says that there is nothing to remove.
+func (s *workshop) tidy() bool {
+	_, err := os.Stat(s.compiled())
+	unpacked, _ := os.ReadDir(s.modules()) // if it can't be read, there is nothing that could be removed
+	return errors.Is(err, fs.ErrNotExist) && len(unpacked) <= 1
 }
 
 // breakOff ends a workshop's part, and leaves the caches to whoever tries again.
