@@ -31,6 +31,10 @@ func run() error {
 	}
 	fmt.Println(nomad)
 	fmt.Println("demo: starting Kubernetes, KubeVirt, Harvester and Nomad on loopback; building them the first time takes about half an hour")
+	// All at once, so that what they share is compiled once.
+	if _, err := binaries.Ensure(ctx, os.Stdout, binaries.Demo()...); err != nil {
+		return err
+	}
 	w, err := world.Start(ctx, world.Options{ACL: true, Progress: os.Stdout})
 	if err != nil {
 		return err

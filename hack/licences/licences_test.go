@@ -1,6 +1,8 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
 	"io"
 	"os"
 	"path/filepath"
@@ -66,15 +68,36 @@ func TestCheckRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root, cache := repository(t, tt.file, tt.requires, tt.cached)
-			err := check(io.Discard, root, cache, ours(t))
+			err := check(io.Discard, root, []string{t.TempDir(), cache}, ours(t))
 			if err == nil || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), "required by tools/"+tt.file) {
 				t.Errorf("got %v, want %q", err, tt.says)
 			}
 		})
 	}
 	root, cache := repository(t, "go.mod", "example.com/good v1.0.0", map[string]string{"example.com/good@v1.0.0/LICENSE": string(apache)})
-	if err := check(io.Discard, root, cache, ours(t)); err != nil {
+	if err := check(io.Discard, root, []string{t.TempDir(), cache}, ours(t)); err != nil {
 		t.Errorf("a good one: %v", err)
+	}
+}
+
+// The side modules' cache holds modules as they were downloaded.
+func TestPackedModulesAreRead(t *testing.T) {
+	root, cache := repository(t, "go.mod", "example.com/busl v1.0.0", nil)
+	var packed bytes.Buffer
+	writer := zip.NewWriter(&packed)
+	file, err := writer.Create("example.com/busl@v1.0.0/LICENSE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Write([]byte(busl)); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(cache, "cache/download/example.com/busl/@v/v1.0.0.zip"), packed.String())
+	if err := check(io.Discard, root, []string{t.TempDir(), cache}, ours(t)); err == nil || !strings.Contains(err.Error(), "Business Source License") {
+		t.Errorf("got %v", err)
 	}
 }
 

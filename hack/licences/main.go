@@ -5,7 +5,7 @@
 //	go run ./hack/licences -notice    write NOTICE anew
 //
 // list.yaml says what is denied whatever it holds, which licences are open, and what was looked up by people. Beyond that
-// the licence files of what is in the module cache are read. Nothing is fetched to be looked at.
+// the licence files of what is in the module caches are read. Nothing is fetched to be looked at.
 package main
 
 import (
@@ -19,6 +19,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+
+	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
 )
 
 func main() {
@@ -54,11 +56,15 @@ func run(ctx context.Context, out io.Writer, notice bool) error {
 	if err != nil {
 		return err
 	}
-	return check(out, root, cache, rules)
+	sideModules, err := binaries.Modules()
+	if err != nil {
+		return err
+	}
+	return check(out, root, []string{cache, sideModules}, rules)
 }
 
-// check looks at all that the go.mod files below root require.
-func check(out io.Writer, root, cache string, rules *rules) error {
+// check looks at all that the go.mod files below root require, as far as a module cache has it.
+func check(out io.Writer, root string, caches []string, rules *rules) error {
 	required, err := requiredModules(root)
 	if err != nil {
 		return err
@@ -70,16 +76,20 @@ func check(out io.Writer, root, cache string, rules *rules) error {
 			wrong = append(wrong, fmt.Errorf("%w; required by %s", err, strings.Join(m.by, ", ")))
 			continue
 		}
-		dir, err := m.dir(cache)
+		files, done, err := m.find(caches)
 		if err != nil {
 			return err
 		}
-		if _, err := os.Stat(dir); err != nil {
+		if files == nil {
 			continue // not downloaded
 		}
 		read++
-		if _, err := rules.licenceOf(m.Version, dir); err != nil {
+		_, err = rules.licenceOf(m.Version, files)
+		if err != nil {
 			wrong = append(wrong, fmt.Errorf("%w; required by %s", err, strings.Join(m.by, ", ")))
+		}
+		if err := done(); err != nil {
+			return err
 		}
 	}
 	if len(wrong) > 0 {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"archive/zip"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,17 +21,33 @@ type required struct {
 	by []string // the files, below the root of the repository
 }
 
-// dir is where the module is if it has been downloaded.
-func (r required) dir(cache string) (string, error) {
+// find returns the module's files from the first module cache that has them, unpacked or as they were downloaded; nil if
+// none has. The side modules' cache has downloads alone.
+func (r required) find(caches []string) (files fs.FS, done func() error, err error) {
 	path, err := module.EscapePath(r.Path)
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
 	version, err := module.EscapeVersion(r.Version.Version)
 	if err != nil {
-		return "", err
+		return nil, nil, err
 	}
-	return filepath.Join(cache, path+"@"+version), nil
+	for _, cache := range caches {
+		dir := filepath.Join(cache, path+"@"+version)
+		if _, err := os.Stat(dir); err == nil {
+			return os.DirFS(dir), func() error { return nil }, nil
+		}
+		packed, err := zip.OpenReader(filepath.Join(cache, "cache", "download", path, "@v", version+".zip"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", r.Version, err)
+		}
+		files, err := fs.Sub(packed, r.String())
+		return files, packed.Close, err
+	}
+	return nil, func() error { return nil }, nil
 }
 
 // requiredModules gathers them from every go.mod below root and from every file beside one that stands in for it

@@ -45,7 +45,7 @@ func noticeOf(ctx context.Context, root string, rules *rules) (string, error) {
 	}
 	var text, source, notices strings.Builder
 	for _, m := range modules {
-		if m.licence, err = rules.licenceOf(m.Version, m.dir); err != nil {
+		if m.licence, err = rules.licenceOf(m.Version, os.DirFS(m.dir)); err != nil {
 			return "", err
 		}
 		fmt.Fprintf(&text, "%s %s: %s\n", m.Path, m.Version.Version, m.licence)

@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -22,13 +22,13 @@ var (
 	closed = regexp.MustCompile(`(?i)business\s+source\s+license|functional\s+source\s+license|elastic\s+license|server\s+side\s+public\s+license|commons\s+clause|polyform|confluent\s+community|fair\s+source`)
 )
 
-// licenceOf reads the licence files of a module, which is in dir. It returns the licences' identifiers, or says why the
+// licenceOf reads the licence files of a module. It returns the licences' identifiers, or says why the
 // module can't be required.
-func (r *rules) licenceOf(m module.Version, dir string) (string, error) {
+func (r *rules) licenceOf(m module.Version, files fs.FS) (string, error) {
 	if licence, ok := r.known(m.Path); ok {
 		return licence, nil
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
 		return "", err
 	}
@@ -38,7 +38,7 @@ func (r *rules) licenceOf(m module.Version, dir string) (string, error) {
 		if !entry.Type().IsRegular() || !licenceFile.MatchString(entry.Name()) || isOther(entry.Name()) {
 			continue
 		}
-		text, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		text, err := fs.ReadFile(files, entry.Name())
 		if err != nil {
 			return "", err
 		}

@@ -49,7 +49,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	_, _ = fmt.Fprintln(out, nomad)
-	tools, err := binaries.Ensure(ctx, out, binaries.Kubectl)
+	tools, err := binaries.Ensure(ctx, out, append(binaries.Demo(), binaries.Kubectl)...) // all at once, so that what they share is compiled once
 	if err != nil {
 		return err
 	}

@@ -220,7 +220,7 @@ func sleepers(t *testing.T, pool string, count int) {
 	if _, _, err := w.Nomad.Jobs().Register(job, nil); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _, _, _ = w.Nomad.Jobs().Deregister(pool, true, nil) })
+	t.Cleanup(func() { _, _, _ = w.Nomad.Jobs().Deregister(pool, false, nil) })
 	eventually(t, pool, "the job to run", time.Minute, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error { return allRun(pool, count) })
 }
 

@@ -15,7 +15,7 @@ import (
 func TestDemandScalesThePoolOutAndIn(t *testing.T) {
 	t.Parallel()
 	t.Cleanup(func() {
-		if _, _, err := w.Nomad.Jobs().Deregister(scenario.JobID, true, nil); err != nil {
+		if _, _, err := w.Nomad.Jobs().Deregister(scenario.JobID, false, nil); err != nil {
 			t.Error(err)
 		}
 		remove(t, &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: scenario.PoolName}})

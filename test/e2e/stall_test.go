@@ -45,7 +45,7 @@ func TestManyBusyMembersLeaveThoughNomadStalls(t *testing.T) {
 		p.Spec.ScaleIn.Drain.Deadline = metav1.Duration{Duration: stallDeadline}
 	}))
 	for round := 1; ; round++ {
-		stalled := stallRound(t)
+		stalled := stallRound(t, fmt.Sprintf("stall-%d", round))
 		if len(stalled) > 0 {
 			return
 		}
@@ -55,11 +55,12 @@ func TestManyBusyMembersLeaveThoughNomadStalls(t *testing.T) {
 	}
 }
 
-// stallRound fills all members, lets all but one leave, and returns for how long Nomad held each empty node in a drain.
-func stallRound(t *testing.T) map[string]time.Duration {
+// stallRound fills all members with a job of this name, lets all but one leave, and returns for how long Nomad held each empty
+// node in a drain.
+func stallRound(t *testing.T, job string) map[string]time.Duration {
 	t.Helper()
 	resize(t, "stall", stallMembers+1)
-	end := runStallJob(t)
+	end := runStallJob(t, job)
 	watch := watchDrains(w.Nomad, "stall")
 	began := time.Now()
 	if err := scale(t, "stall", 1); err != nil {
@@ -74,16 +75,16 @@ func stallRound(t *testing.T) map[string]time.Duration {
 	took := time.Since(began)
 	stalled := watch.stop(t)
 	t.Logf("%d members went within %s; Nomad held %d of them in a drain though they were empty: %v", stallMembers, took.Round(time.Second), len(stalled), stalled)
-	checkDrains(t)
+	checkDrains(t, job)
 	end()
 	return stalled
 }
 
 // checkDrains checks how the members were drained: nothing ended but by Nomad's order, and all runs again.
-func checkDrains(t *testing.T) {
+func checkDrains(t *testing.T, job string) {
 	t.Helper()
-	eventually(t, "stall", "all allocations to run on the member that stayed", time.Minute, stallJobRuns)
-	all := allocations(t, "stall")
+	eventually(t, "stall", "all allocations to run on the member that stayed", time.Minute, stallJobRuns(job))
+	all := allocations(t, job)
 	if err := endedByOrder(all); err != nil {
 		t.Error(err)
 	}
@@ -93,7 +94,7 @@ func checkDrains(t *testing.T) {
 }
 
 // runStallJob spreads the allocations evenly over the members.
-func runStallJob(t *testing.T) (end func()) {
+func runStallJob(t *testing.T, name string) (end func()) {
 	t.Helper()
 	task := api.NewTask("sim", "raw_exec").Require(&api.Resources{CPU: ptr.To(1), MemoryMB: ptr.To(10)}).
 		SetLogConfig(&api.LogConfig{MaxFiles: ptr.To(1), MaxFileSizeMB: ptr.To(1)})
@@ -101,28 +102,30 @@ func runStallJob(t *testing.T) (end func()) {
 	group.Migrate = &api.MigrateStrategy{MaxParallel: ptr.To(stallParallel), HealthCheck: ptr.To("task_states"),
 		MinHealthyTime: ptr.To(time.Duration(0)), HealthyDeadline: ptr.To(time.Minute)}
 	group.EphemeralDisk = &api.EphemeralDisk{SizeMB: ptr.To(10)}
-	job := api.NewServiceJob("stall", "stall", "global", 50).AddDatacenter("dc1").AddTaskGroup(group)
+	job := api.NewServiceJob(name, name, "global", 50).AddDatacenter("dc1").AddTaskGroup(group)
 	job.NodePool = ptr.To("stall")
 	if _, _, err := w.Nomad.Jobs().Register(job, nil); err != nil {
 		t.Fatal(err)
 	}
 	end = sync.OnceFunc(func() {
-		if _, _, err := w.Nomad.Jobs().Deregister("stall", true, nil); err != nil {
+		if _, _, err := w.Nomad.Jobs().Deregister(name, false, nil); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Cleanup(end)
-	eventually(t, "stall", "the job to run", 2*time.Minute, stallJobRuns)
+	eventually(t, "stall", "the job to run", 2*time.Minute, stallJobRuns(name))
 	return end
 }
 
-func stallJobRuns(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
-	summary, _, err := w.Nomad.Jobs().Summary("stall", nil)
-	if err != nil {
-		return err
+func stallJobRuns(job string) check {
+	return func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+		summary, _, err := w.Nomad.Jobs().Summary(job, nil)
+		if err != nil {
+			return err
+		}
+		if got := summary.Summary["sim"]; got.Running != stallAllocations {
+			return fmt.Errorf("not all of %d allocations run: %+v", stallAllocations, got)
+		}
+		return nil
 	}
-	if got := summary.Summary["sim"]; got.Running != stallAllocations {
-		return fmt.Errorf("not all of %d allocations run: %+v", stallAllocations, got)
-	}
-	return nil
 }

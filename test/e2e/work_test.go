@@ -61,15 +61,16 @@ func register(t *testing.T, job *api.Job, pool string, count int, sleep time.Dur
 	submit(t, job)
 }
 
-// submit registers a job that is gone once the test is over.
+// submit registers a job that is stopped once the test is over. It isn't purged: a real server of Nomad 1.11.3 crashed once when a
+// job was purged under a drain (planner.applyPlan). So each job of a world has a name of its own.
 func submit(t *testing.T, job *api.Job) {
 	t.Helper()
 	if _, _, err := w.Nomad.Jobs().Register(job, nil); err != nil {
 		t.Fatalf("running job %s: %v", *job.ID, err)
 	}
 	t.Cleanup(func() {
-		if _, _, err := w.Nomad.Jobs().Deregister(*job.ID, true, nil); err != nil {
-			t.Errorf("removing job %s: %v", *job.ID, err)
+		if _, _, err := w.Nomad.Jobs().Deregister(*job.ID, false, nil); err != nil {
+			t.Errorf("stopping job %s: %v", *job.ID, err)
 		}
 	})
 }

@@ -31,7 +31,7 @@ func start(t *testing.T, nodeID, script string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, _, err := w.Nomad.Jobs().Deregister(id, true, nil); err != nil {
+		if _, _, err := w.Nomad.Jobs().Deregister(id, false, nil); err != nil {
 			t.Error(err)
 		}
 	})

@@ -61,12 +61,24 @@ func Development() []Tool {
 	return []Tool{ControllerGen, GolangciLint}
 }
 
+// Demo lists those of them that a world with an autoscaler needs.
+func Demo() []Tool {
+	return []Tool{
+		Etcd, KubeAPIServer, KubeControllerManager,
+		KVManifests, VirtController, VirtAPI,
+		Nomad, HarvesterLite, NomadAutoscaler,
+	}
+}
+
 // Ensure returns the absolute path of every tool asked for, building those that
 // are missing, one after the other. Processes that need the same cache wait for
 // each other instead of building twice. A line is written to progress (nil:
 // nowhere) whenever there is something to wait for; a cached tool is silent.
 // The error of a failed build holds the end of the compiler's output and the
 // path of its log.
+//
+// What is asked for in one call is compiled once; packages that a tool shares with
+// one of an earlier call are compiled again, for what was compiled isn't kept.
 func Ensure(ctx context.Context, progress io.Writer, tools ...Tool) (map[Tool]string, error) {
 	if progress == nil {
 		progress = io.Discard
@@ -79,11 +91,12 @@ func Ensure(ctx context.Context, progress io.Writer, tools ...Tool) (map[Tool]st
 	for _, tool := range tools {
 		path, err := shop.ensure(ctx, tool)
 		if err != nil {
+			shop.breakOff()
 			return nil, err
 		}
 		paths[tool] = path
 	}
-	return paths, nil
+	return paths, shop.leaveRow()
 }
 
 // workshop is one process's view of the side modules and of the cache.
@@ -91,6 +104,7 @@ type workshop struct {
 	root     string // of the repository
 	cache    string
 	progress io.Writer
+	row      *row // nil while no side module is built
 }
 
 func openWorkshop(progress io.Writer) (*workshop, error) {
@@ -126,6 +140,11 @@ func (s *workshop) buildOnce(ctx context.Context, p plan) error {
 	built := func() bool { return isExecutable(p.path) }
 	if built() {
 		return nil
+	}
+	if !p.ours {
+		if err := s.join(ctx); err != nil {
+			return fmt.Errorf("waiting to build %s: %w", p.tool, err)
+		}
 	}
 	unlock, err := s.lock(ctx, built)
 	if err != nil {

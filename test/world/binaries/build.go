@@ -37,7 +37,11 @@ func (s *workshop) build(ctx context.Context, p plan) error {
 	fmt.Fprintf(s.progress, "building %s (about %.0f min on 2 cores)…\n", p, math.Ceil(p.typical.Minutes()))
 	began := time.Now()
 	stop := s.report(p, began)
-	err = goCommand(ctx, p.dir, log, append([]string{"build", "-o", unfinished}, p.args()...)...)
+	var env []string
+	if s.row != nil && !p.ours {
+		env = s.row.env
+	}
+	err = goCommand(ctx, p.dir, env, log, append([]string{"build", "-o", unfinished}, p.args()...)...)
 	stop()
 	if err != nil {
 		return fmt.Errorf("building %s: %w\n%s(all of it: %s)", p, err, tail(log.Name(), tailLines), log.Name())
@@ -76,9 +80,10 @@ func (s *workshop) createLog(p plan) (*os.File, error) {
 	return os.Create(filepath.Join(dir, fmt.Sprintf("%s-%s.log", p.tool, p.release)))
 }
 
-// goCommand runs the go command in a module.
-func goCommand(ctx context.Context, dir string, output io.Writer, args ...string) error {
+// goCommand runs the go command in a module. What env says goes before the environment of every build.
+func goCommand(ctx context.Context, dir string, env []string, output io.Writer, args ...string) error {
 	cmd := goProcess(ctx, dir, args...)
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdout, cmd.Stderr = output, output
 	return cmd.Run()
 }

@@ -38,17 +38,20 @@ func HarvesterCRDDir(ctx context.Context, progress io.Writer, lite Tool) (string
 		return target, nil
 	}
 	fmt.Fprintf(progress, "fetching the custom resource definitions of Harvester %s…\n", plan.release)
-	source, err := moduleDir(ctx, plan, harvester+"@v"+plan.release)
-	if err != nil {
+	if err := shop.join(ctx); err != nil {
 		return "", err
 	}
-	return target, publishCRDs(filepath.Join(source, chartCRDs), target)
+	source, err := shop.moduleDir(ctx, plan, harvester+"@v"+plan.release)
+	if err == nil {
+		err = publishCRDs(filepath.Join(source, chartCRDs), target)
+	}
+	return target, errors.Join(err, shop.leaveRow())
 }
 
 // moduleDir downloads a module if need be and returns where its files are.
-func moduleDir(ctx context.Context, p plan, module string) (string, error) {
+func (s *workshop) moduleDir(ctx context.Context, p plan, module string) (string, error) {
 	var output bytes.Buffer
-	err := goCommand(ctx, p.dir, &output, "mod", "download", "-modfile="+p.goMod(), "-json", module)
+	err := goCommand(ctx, p.dir, s.row.env, &output, "mod", "download", "-modfile="+p.goMod(), "-json", module)
 	if err != nil {
 		return "", fmt.Errorf("downloading %s: %w: %s", module, err, output.String())
 	}

@@ -32,41 +32,48 @@ func (s *workshop) lock(ctx context.Context, needless func() bool) (unlock func(
 		told = true
 		return needless()
 	}
-	yield, err := waitForLock(ctx, filepath.Join(s.cache, "turn.lock"), giveUp)
+	yield, err := waitForLock(ctx, filepath.Join(s.cache, "turn.lock"), syscall.LOCK_EX, giveUp)
 	if err != nil {
 		return nil, err
 	}
 	defer yield()
-	return waitForLock(ctx, filepath.Join(s.cache, "build.lock"), giveUp)
+	return waitForLock(ctx, filepath.Join(s.cache, "build.lock"), syscall.LOCK_EX, giveUp)
 }
 
-// waitForLock locks a file. Each time somebody else has it, giveUp is asked
-// whether to return without it.
-func waitForLock(ctx context.Context, path string, giveUp func() bool) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	unlock = func() { _ = file.Close() }
+// waitForLock locks a file, as LOCK_EX or LOCK_SH say. Each time somebody else
+// has it, giveUp is asked whether to return without it.
+func waitForLock(ctx context.Context, path string, how int, giveUp func() bool) (unlock func(), err error) {
 	poll := time.NewTicker(lockPoll)
 	defer poll.Stop()
 	for {
-		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return unlock, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			unlock()
-			return nil, fmt.Errorf("locking %s: %w", path, err)
+		unlock, err := tryLock(path, how)
+		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) {
+			return unlock, err
 		}
 		if giveUp() {
-			return unlock, nil // merely closes the file
+			return func() {}, nil
 		}
 		select {
 		case <-ctx.Done():
-			unlock()
 			return nil, ctx.Err()
 		case <-poll.C:
 		}
 	}
+}
+
+// tryLock locks a file, or returns EWOULDBLOCK if somebody else has it.
+func tryLock(path string, how int) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB)
+	for errors.Is(err, syscall.EINTR) {
+		err = syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB)
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("locking %s: %w", path, err)
+	}
+	return func() { _ = file.Close() }, nil
 }

@@ -16,6 +16,7 @@ type recipe struct {
 	modfile string // instead of go.mod, with a .sum of its own beside it; empty: go.mod
 	version string // path of the required module whose version is the tool's
 	tags    string
+	ours    bool          // source of the root module, compiled as the rest of that is so that they share a cache; no module, then
 	stamps  []string      // variables set to "v<version>", as the upstream release build does
 	typical time.Duration // of a build that shares nothing, on two cores; for the progress line only
 }
@@ -95,7 +96,10 @@ func (p plan) args() []string {
 	for _, variable := range p.stamps {
 		ldflags = append(ldflags, "-X", variable+"=v"+p.release)
 	}
-	args := []string{"-trimpath", "-buildvcs=false", "-ldflags", strings.Join(ldflags, " ")}
+	args := []string{"-buildvcs=false", "-ldflags", strings.Join(ldflags, " ")}
+	if !p.ours {
+		args = append([]string{"-trimpath"}, args...)
+	}
 	if p.modfile != "" {
 		args = append(args, "-modfile="+p.modfile)
 	}
