@@ -24,9 +24,15 @@ const (
 	maintainAnnotation = "harvesterhci.io/maintain-status"
 )
 
-var upgradeList = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: "UpgradeList"}
+var (
+	upgradeList = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: "UpgradeList"}
+	// upgradePlanList is of the second way to upgrade Harvester, its add-on harvester-upgrade-manager, since 1.8.
+	// Harvester: upgrade-toolkit, api/v1beta1/upgradeplan_types.go.
+	upgradePlanList = schema.GroupVersionKind{Group: "management.harvesterhci.io", Version: "v1beta1", Kind: "UpgradePlanList"}
+)
 
 // +kubebuilder:rbac:groups=harvesterhci.io,resources=upgrades,verbs=list
+// +kubebuilder:rbac:groups=management.harvesterhci.io,resources=upgradeplans,verbs=list
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get
 
 // observeHosts looks at what Harvester does with its hosts, if members are about to be replaced because they don't work:
@@ -36,7 +42,7 @@ func (r *Reconciler) observeHosts(ctx context.Context, s *scope) error {
 		return nil
 	}
 	var err error
-	if s.snapshot.Upgrading, err = upgrading(ctx, r.Live); err != nil {
+	if s.snapshot.Upgrade, err = upgrading(ctx, r.Live); err != nil {
 		return err
 	}
 	inMaintenance := map[string]bool{}
@@ -57,33 +63,56 @@ func (r *Reconciler) observeHosts(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// upgrading is true while an Upgrade is under way: its Completed condition is Unknown until it has succeeded or failed.
-func upgrading(ctx context.Context, from client.Reader) (bool, error) {
-	l := &unstructured.UnstructuredList{}
-	l.SetGroupVersionKind(upgradeList)
-	err := from.List(ctx, l, client.InNamespace(upgradeNamespace), client.MatchingLabels{latestUpgradeLabel: "true"})
-	switch {
-	case meta.IsNoMatchError(err), apierrors.IsNotFound(err):
-		return false, nil // a Kubernetes without Harvester's upgrades
-	case err != nil:
-		return false, fmt.Errorf("listing Harvester's upgrades: %w", err)
+// upgrading is the upgrade of Harvester that is under way, in one of its two ways; nil: none.
+func upgrading(ctx context.Context, from client.Reader) (*pool.Upgrade, error) {
+	upgrades, err := listed(ctx, from, upgradeList, client.InNamespace(upgradeNamespace), client.MatchingLabels{latestUpgradeLabel: "true"})
+	if err != nil {
+		return nil, fmt.Errorf("listing Harvester's upgrades: %w", err)
 	}
-	for i := range l.Items {
-		if !finished(&l.Items[i]) {
-			return true, nil
+	for i := range upgrades {
+		// Unknown until it has succeeded or failed, and not there at first.
+		if completed := conditionOf(&upgrades[i], "Completed"); completed != "True" && completed != "False" {
+			name := upgrades[i].GetName()
+			return &pool.Upgrade{
+				Name: "Upgrade " + upgradeNamespace + "/" + name,
+				End:  "kubectl -n " + upgradeNamespace + " delete upgrades.harvesterhci.io " + name,
+			}, nil
 		}
 	}
-	return false, nil
+	plans, err := listed(ctx, from, upgradePlanList)
+	if err != nil {
+		return nil, fmt.Errorf("listing Harvester's upgrade plans: %w", err)
+	}
+	for i := range plans {
+		if conditionOf(&plans[i], "Progressing") == "True" {
+			name := plans[i].GetName()
+			return &pool.Upgrade{Name: "UpgradePlan " + name, End: "kubectl delete upgradeplans.management.harvesterhci.io " + name}, nil
+		}
+	}
+	return nil, nil
 }
 
-func finished(upgrade *unstructured.Unstructured) bool {
-	conditions, _, _ := unstructured.NestedSlice(upgrade.Object, "status", "conditions")
+// listed are the objects of a kind; none if the cluster doesn't have the kind.
+func listed(ctx context.Context, from client.Reader, kind schema.GroupVersionKind, opts ...client.ListOption) ([]unstructured.Unstructured, error) {
+	l := &unstructured.UnstructuredList{}
+	l.SetGroupVersionKind(kind)
+	err := from.List(ctx, l, opts...)
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return l.Items, err
+}
+
+// conditionOf is the status of an object's condition; empty: there is none of that type.
+func conditionOf(o *unstructured.Unstructured, kind string) string {
+	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 	for _, c := range conditions {
-		if c, ok := c.(map[string]any); ok && c["type"] == "Completed" {
-			return c["status"] == "True" || c["status"] == "False"
+		if c, ok := c.(map[string]any); ok && c["type"] == kind {
+			status, _ := c["status"].(string)
+			return status
 		}
 	}
-	return false
+	return ""
 }
 
 func maintained(ctx context.Context, from client.Reader, host string) (bool, error) {

@@ -82,7 +82,7 @@ func resultOf(s Snapshot, m Member) (r JoinResult, ok bool) {
 	switch {
 	case m.Joined:
 		return JoinResult{m.Name, true, m.JoinedAt.Truncate(time.Second)}, !m.JoinedAt.IsZero()
-	case unsettled(s) > 0 || s.Upgrading || m.HostMaintenance:
+	case unsettled(s) > 0 || s.Upgrade != nil || m.HostMaintenance:
 		return JoinResult{}, false
 	case m.JoinExpired && !m.Halted && m.Blocked == nil && (!m.Leaving || m.LeavingReason == v1alpha1.DrainJoinTimeout):
 		return JoinResult{m.Name, false, m.JoinDeadline.Truncate(time.Second)}, true

@@ -61,7 +61,7 @@ func TestJoinsAreRecordedOnce(t *testing.T) {
 		{name: "of an older template", members: []pool.Member{member("a", lateSince(time.Minute), outdated), member("b", joinedAt(time.Minute), outdated)}, want: ""},
 		{name: "Nomad has just come back: who could have registered?", members: []pool.Member{member("a", lateSince(time.Minute)), member("b", joinedAt(time.Hour))}, change: settledAgo(59 * time.Second), want: "+"},
 		{name: "Nomad is back for long", members: []pool.Member{member("a", lateSince(time.Minute))}, change: settledAgo(time.Minute), want: "-"},
-		{name: "Harvester is being upgraded", members: []pool.Member{member("a", lateSince(time.Minute))}, change: func(s *pool.Snapshot) { s.Upgrading = true }, want: ""},
+		{name: "Harvester is being upgraded", members: []pool.Member{member("a", lateSince(time.Minute))}, change: func(s *pool.Snapshot) { s.Upgrade = &pool.Upgrade{} }, want: ""},
 		{name: "its host is in maintenance", members: []pool.Member{member("a", lateSince(time.Minute), inMaintenance)}, want: ""},
 		{name: "seen ready, but not written down yet", members: []pool.Member{member("a")}, want: ""},
 		{name: "no room for its VM", members: []pool.Member{member("a", lateSince(time.Minute), func(m *pool.Member) {

@@ -99,9 +99,9 @@ func heldRepair(s Snapshot, p *Plan) *condition.Problem {
 		return &condition.Problem{v1alpha1.ReasonNomadUnknown, "Nobody is replaced while Nomad can't be asked: " + s.NomadMessage}
 	case s.Joins.BreakerOpen():
 		return &condition.Problem{v1alpha1.ReasonJoinsFailing, "Nobody is replaced, because members made anew don't join Nomad; see the condition RegistrationHealthy."}
-	case s.Upgrading:
+	case s.Upgrade != nil:
 		p.wakeIn(problemRetry)
-		return &condition.Problem{v1alpha1.ReasonUpgradeRunning, "Nobody is replaced while Harvester is being upgraded."}
+		return &condition.Problem{v1alpha1.ReasonUpgradeRunning, "Nobody is replaced while Harvester is being upgraded (" + s.Upgrade.Name + "). If that upgrade is stuck for good, this ends it: " + s.Upgrade.End}
 	case left > 0:
 		p.wakeIn(left)
 		return &condition.Problem{v1alpha1.ReasonSettling, "Nobody is replaced yet, because Nomad has just come back or changed its leader."}

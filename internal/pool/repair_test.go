@@ -90,7 +90,7 @@ func TestRepair(t *testing.T) {
 		{name: "being called back", s: tended(down(1, returning))},
 		{name: "its host is in maintenance", s: tended(down(1, inMaintenance)), held: v1alpha1.ReasonHostMaintenance, wake: 15 * time.Second},
 		{name: "the host of one of two is in maintenance", s: tended(all(down(1)[1:], some(1, "kept", unhealthy(long), inMaintenance))), unhealthy: []string{"down0"}, wake: 15 * time.Second},
-		{name: "Harvester is being upgraded", s: tended(down(1), func(s *pool.Snapshot) { s.Upgrading = true }), held: v1alpha1.ReasonUpgradeRunning, wake: 15 * time.Second},
+		{name: "Harvester is being upgraded", s: tended(down(1), func(s *pool.Snapshot) { s.Upgrade = &pool.Upgrade{} }), held: v1alpha1.ReasonUpgradeRunning, wake: 15 * time.Second},
 		{name: "Nomad is away", s: tended(down(1), nomadUnknown), held: v1alpha1.ReasonNomadUnknown, wake: 15 * time.Second},
 		{name: "Nomad is back", s: tended(down(1), settledAgo(20*time.Second)), held: v1alpha1.ReasonSettling, wake: 40 * time.Second},
 		{name: "Nomad is back for long", s: tended(down(1), settledAgo(time.Minute)), unhealthy: []string{"down0"}},

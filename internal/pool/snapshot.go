@@ -10,6 +10,14 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
+// Upgrade is an upgrade of Harvester that is under way.
+type Upgrade struct {
+	// Name is the kind and the name of the object that it is, for people.
+	Name string
+	// End is the command that ends it, if it is stuck.
+	End string
+}
+
 // Snapshot is everything that is known of a pool at one moment.
 type Snapshot struct {
 	// Now is that moment.
@@ -41,8 +49,8 @@ type Snapshot struct {
 	NomadSettled time.Time
 	// HostsKnown is true if somebody looked at what Harvester does with its hosts and itself. See NeedsHosts.
 	HostsKnown bool
-	// Upgrading is true while Harvester is being upgraded, which stops and moves VMs. Only observed when NeedsHosts.
-	Upgrading bool
+	// Upgrade is what upgrades Harvester at present, which stops and moves VMs; nil: nothing. Only observed when NeedsHosts.
+	Upgrade *Upgrade
 	// Suspension is what keeps it from being judged if members work. See Suspension.Record.
 	Suspension Suspension
 	// NomadNotAsked is true for a Nomad that this process merely has not asked yet.

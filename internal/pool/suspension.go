@@ -24,7 +24,7 @@ func (u Suspension) Record(s Snapshot) Suspension {
 	if !s.HostsKnown {
 		return u
 	}
-	now := Suspension{Upgrading: s.Upgrading, Resumed: u.Resumed}
+	now := Suspension{Upgrading: s.Upgrade != nil, Resumed: u.Resumed}
 	for _, m := range s.active() {
 		if m.HostMaintenance && !slices.Contains(now.Hosts, m.Host) {
 			now.Hosts = append(now.Hosts, m.Host)

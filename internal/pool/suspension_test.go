@@ -16,7 +16,7 @@ func TestSuspensionIsRecorded(t *testing.T) {
 	upgrade := pool.Suspension{Upgrading: true}
 	over := pool.Suspension{Resumed: before}
 	on := func(host string) memberChange { return func(m *pool.Member) { m.Host = host } }
-	upgrading := func(s *pool.Snapshot) { s.Upgrading = true }
+	upgrading := func(s *pool.Snapshot) { s.Upgrade = &pool.Upgrade{} }
 	down := some(1, "down", unhealthy(time.Hour), on("h1"))
 	maintained := some(1, "down", unhealthy(time.Hour), on("h1"), inMaintenance)
 	for name, test := range map[string]struct {

@@ -214,7 +214,7 @@ func poolMutants() []Mutation {
 // healthMutants judge members when they mustn't.
 func healthMutants() []Mutation {
 	return []Mutation{
-		poolSees("forget upgrades", func(s *pool.Snapshot) { s.Upgrading = false }),
+		poolSees("forget upgrades", func(s *pool.Snapshot) { s.Upgrade = nil }),
 		poolSees("forget maintenance", func(s *pool.Snapshot) {
 			for i := range s.Members {
 				s.Members[i].HostMaintenance = false
