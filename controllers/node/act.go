@@ -24,23 +24,32 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
 
-// act takes a step. It returns true if anything may have changed.
-func (r *Reconciler) act(ctx context.Context, s *scope, d member.Decision) (bool, error) {
+// apply takes a step. What was refused, and won't be mended by trying again at once, is no error but part of the outcome.
+func (r *Reconciler) apply(ctx context.Context, s *scope, d member.Decision) (member.Outcome, error) {
 	r.track(s, d)
+	out := member.Outcome{}
 	step := r.stepOf(d.Step)
 	if step == nil {
-		return false, nil
+		return out, nil
 	}
-	if err := step(ctx, s, d); err != nil {
-		return true, fmt.Errorf("%s: %w", d.Step, err)
+	err := step(ctx, s, d, &out)
+	if s.wrote {
+		now := nodestate.Of(s.node)
+		out.Record = &now
 	}
-	return true, nil
+	if err == nil {
+		return out, nil
+	}
+	if err = fmt.Errorf("%s: %w", d.Step, err); explain(&out, d.Step, err) {
+		return out, nil
+	}
+	return out, err
 }
 
 // stepOf is what takes a step; nil: there is nothing to be done.
 //
 //nolint:gocyclo,funlen // one line a step, and the linter exhaustive holds that none is missing
-func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, member.Decision) error {
+func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, member.Decision, *member.Outcome) error {
 	switch step {
 	case member.Wait:
 		return nil
@@ -97,45 +106,43 @@ func (r *Reconciler) track(s *scope, d member.Decision) {
 	r.tracking.set(client.ObjectKeyFromObject(s.node), cluster, s.node.Spec.NodeID)
 }
 
-func (r *Reconciler) recordClaims(_ context.Context, s *scope, _ member.Decision) error {
+func (r *Reconciler) recordClaims(_ context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	// Written with the rest of the status, and only then is the next step taken.
-	s.claims = blueprint.ClaimNames(blueprint.MemberOf(s.node))
+	out.Claims = blueprint.ClaimNames(blueprint.MemberOf(s.node))
 	return nil
 }
 
-func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision) error {
-	if err := r.upToDate(ctx, s.node); err != nil {
+func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
+	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
 		return err
 	}
-	out, err := render.Member(blueprint.MemberOf(s.node), s.facts)
+	rendered, err := render.Member(blueprint.MemberOf(s.node), s.facts)
 	if err != nil {
 		return apierrors.NewBadRequest(err.Error())
 	}
-	if err := r.Client.Create(ctx, out.VM); err != nil {
+	if err := r.Client.Create(ctx, rendered.VM); err != nil {
 		if apierrors.IsAlreadyExists(err) {
 			return nil // Ours or not: the next look at it tells.
 		}
 		return err
 	}
-	s.vm, s.observed.VM = out.VM, nodestate.VMOf(s.node, out.VM)
+	made := nodestate.VMOf(s.node, rendered.VM)
+	s.vm, out.VM = rendered.VM, &made
 	r.Events.vmCreated(s.node)
 	return nil
 }
 
-// upToDate is a conflict if the member's record isn't the latest. One that lags behind may not tell yet that the member's VM
-// was made, and has been lost since, that the member leaves, or that it doesn't any more.
-func (r *Reconciler) upToDate(ctx context.Context, n *v1alpha1.NomadNode) error {
+// upToDate is true if the member's record is the latest. One that lags behind may not tell yet that the member's VM was made, and has
+// been lost since, that the member leaves, or that it doesn't any more. Then the step isn't taken, and the next look chooses anew.
+func (r *Reconciler) upToDate(ctx context.Context, n *v1alpha1.NomadNode) (bool, error) {
 	now := &v1alpha1.NomadNode{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), now); client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("reading the member's record again: %w", err)
+		return false, fmt.Errorf("reading the member's record again: %w", err)
 	}
-	if now.UID != n.UID || now.ResourceVersion != n.ResourceVersion {
-		return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("nomadnodes").GroupResource(), n.Name, errors.New("its record has changed"))
-	}
-	return nil
+	return now.UID == n.UID && now.ResourceVersion == n.ResourceVersion, nil
 }
 
-func (r *Reconciler) recordIntent(ctx context.Context, s *scope, d member.Decision) error {
+func (r *Reconciler) recordIntent(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	now := s.observed.Now
 	deadline := now.Add(s.node.Spec.DrainPolicy.Deadline.Duration)
 	if d.Reason == v1alpha1.DrainVMDeleted {
@@ -153,20 +160,18 @@ func (r *Reconciler) recordIntent(ctx context.Context, s *scope, d member.Decisi
 
 // markDrained is the point of no return, so Nomad itself is asked once more, past all caches: the node first, then its
 // allocations, so that nothing can have been placed in between.
-func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decision) error {
+func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	if !d.Unchecked {
-		in, err := r.inspect(ctx, s)
+		in, err := r.inspect(ctx, s, out)
 		if err != nil {
 			return err
 		}
 		if open(in, s.node.Spec.DrainPolicy) {
 			// The view says otherwise, and catches up in a moment; if it doesn't, Nomad mustn't be asked each moment. Until then
 			// the member is described by what the leader says.
-			stop := s.observed.Nomad.StopTime
-			s.observed.Nomad = nomadlink.NodeOf(in.Node)
-			s.observed.Nomad.StopTime = stop
-			s.observed.Nomad.Live, s.observed.Nomad.LiveKnown = memberAllocations(in.Live), true
-			s.pause = disagreement
+			seen := nomadlink.NodeOf(in.Node)
+			seen.StopTime, seen.Live, seen.LiveKnown = s.observed.Nomad.StopTime, memberAllocations(in.Live), true
+			out.Nomad, out.Again = &seen, disagreement
 			return nil
 		}
 	}
@@ -217,11 +222,11 @@ func open(in nomad.Inspection, p v1alpha1.DrainPolicy) bool {
 	return in.Found && (in.Node.Eligible || len(member.WaitedFor(memberAllocations(in.Live), p)) > 0)
 }
 
-func (r *Reconciler) deleteRecord(ctx context.Context, s *scope, _ member.Decision) error {
+func (r *Reconciler) deleteRecord(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	return client.IgnoreNotFound(r.Client.Delete(ctx, s.node, kube.Exactly(s.node.UID)))
 }
 
-func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision) error {
+func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	before := s.vm.DeepCopy()
 	after := s.vm.DeepCopy()
 	if after.Annotations == nil {
@@ -233,15 +238,15 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 	if kube.Refusal(err) != nil {
 		// Harvester refuses every change of a VM whose network is gone, but not its deletion. The claims are then removed
 		// one by one.
-		return r.deleteVM(ctx, s, d)
+		return r.deleteVM(ctx, s, d, out)
 	}
 	return client.IgnoreNotFound(err)
 }
 
-func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision) error {
+func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	if s.observed.Record.DrainResult != v1alpha1.DrainDeadlinePassed && s.link.Known {
 		// Since it was drained a guest that booted late may have joined, or somebody may have made the node eligible.
-		in, err := r.inspect(ctx, s)
+		in, err := r.inspect(ctx, s, out)
 		if err != nil {
 			return err
 		}
@@ -257,7 +262,7 @@ func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision) 
 	return client.IgnoreNotFound(err)
 }
 
-func (r *Reconciler) deleteClaims(ctx context.Context, s *scope, _ member.Decision) error {
+func (r *Reconciler) deleteClaims(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	var errs []error
 	for _, c := range s.observed.Claims {
 		if !c.Deleting {
@@ -269,14 +274,15 @@ func (r *Reconciler) deleteClaims(ctx context.Context, s *scope, _ member.Decisi
 }
 
 // release lets the record go. Nomad is asked once more, because a guest may have registered after the last look.
-func (r *Reconciler) release(ctx context.Context, s *scope, d member.Decision) error {
-	if err := r.counted(ctx, s.node); err != nil {
+func (r *Reconciler) release(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
+	if counted, err := r.counted(ctx, s.node); err != nil || !counted {
+		out.Again = countRetry
 		return err
 	}
 	if d.Late {
 		r.Events.purgeSkipped(s.node)
 	} else if s.observed.Record.Purge {
-		if _, err := r.purgeOwn(ctx, s); err != nil {
+		if _, err := r.purgeOwn(ctx, s, out); err != nil {
 			return err
 		}
 	}
@@ -291,17 +297,15 @@ func (r *Reconciler) release(ctx context.Context, s *scope, d member.Decision) e
 	return client.IgnoreNotFound(err)
 }
 
-// counted is nil once the pool has counted the member, whose name it would use again otherwise. A pool that is gone makes no
+// counted is true once the pool has counted the member, whose name it would use again otherwise. A pool that is gone makes no
 // more members.
-func (r *Reconciler) counted(ctx context.Context, n *v1alpha1.NomadNode) error {
+func (r *Reconciler) counted(ctx context.Context, n *v1alpha1.NomadNode) (bool, error) {
 	p, err := r.poolOf(ctx, n)
 	if err != nil || p == nil {
-		return err
+		return err == nil, err
 	}
-	if recorded := p.Status.NextOrdinal; pool.NextOrdinal(p.Name, string(p.UID), recorded, func(name string) bool { return name == n.Name }) != recorded {
-		return fmt.Errorf("pool %s has not counted the member yet", p.Name)
-	}
-	return nil
+	recorded := p.Status.NextOrdinal
+	return pool.NextOrdinal(p.Name, string(p.UID), recorded, func(name string) bool { return name == n.Name }) == recorded, nil
 }
 
 // patchNode changes the member's spec or metadata, if nobody else has written since it was read.
@@ -315,7 +319,9 @@ func (r *Reconciler) patchNode(ctx context.Context, s *scope, change func(*v1alp
 	return nil
 }
 
-// patchStatus changes the member's status, if nobody else has written since it was read.
+// patchStatus changes the member's status in the middle of a step, if nobody else has written since it was read. That is for what must be
+// there before an act, or holds from then on whatever comes: that the node is made ineligible for an order, that a drain was sent again,
+// that the member is drained. How the member is is written once, when the step is over.
 func (r *Reconciler) patchStatus(ctx context.Context, s *scope, change func(*v1alpha1.NomadNodeStatus)) error {
 	status := s.node.Status.DeepCopy()
 	change(status)
@@ -323,6 +329,6 @@ func (r *Reconciler) patchStatus(ctx context.Context, s *scope, change func(*v1a
 	if err != nil {
 		return err
 	}
-	s.node, s.observed.Record = after, nodestate.Of(after)
+	s.node, s.wrote = after, true
 	return nil
 }

@@ -35,6 +35,6 @@ func TestMemberSaysInItsStatusWhatTheServerTakes(t *testing.T) {
 		kubetest.Fits(t, "what blocks", b, kube.MaxWord)
 	}
 	changed := &scope{node: s.node(t), observed: nodestate.State{Now: now}}
-	setStatus(changed, member.Decision{Conditions: map[string]metav1.Condition{v1alpha1.NodeReady: {Status: "False", Reason: "R", Message: kubetest.Long}}})
+	setStatus(changed, member.Outcome{}, member.Description{Conditions: map[string]metav1.Condition{v1alpha1.NodeReady: {Status: "False", Reason: "R", Message: kubetest.Long}}})
 	kubetest.Fits(t, "a member's condition", nodestate.Condition(changed.node, v1alpha1.NodeReady).Message, kube.MaxMessage)
 }

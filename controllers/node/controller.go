@@ -31,8 +31,9 @@ type Reconciler struct {
 	Connections *nomadlink.Connections
 	Clock       clock.PassiveClock
 	Events      emitter
-	// Decide is member.Decide.
-	Decide func(nodestate.State) member.Decision
+	// Next is member.Next, and Describe is member.Describe.
+	Next     func(nodestate.State) member.Decision
+	Describe func(nodestate.State, member.Outcome) member.Description
 	// NewID makes the IDs of intents.
 	NewID func() string
 	// PurgePatience is for how long the removal of a member waits for a Nomad that can't be asked.
@@ -43,6 +44,12 @@ type Reconciler struct {
 
 // holdRetry is how soon a VM that admission holds is halted once more, when that was refused as well.
 const holdRetry = 15 * time.Second
+
+// notAskedRetry is how soon to look once more just after a start, when Nomad has not been asked yet.
+const notAskedRetry = time.Second
+
+// countRetry is how soon to look once more if the pool has counted the member that is to be let go.
+const countRetry = time.Second
 
 // disagreement is how soon to look once more when Nomad's leader says something else than the view does.
 const disagreement = 2 * time.Second
@@ -59,7 +66,8 @@ const disagreement = 2 * time.Second
 // +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// Reconcile observes one member, takes the next step of its life and reports.
+// Reconcile observes one member, takes the next step of its life and reports: observe, Next, apply, Describe, one write of the status, and
+// then Events and metrics.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	n := &v1alpha1.NomadNode{}
 	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
@@ -72,22 +80,27 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	d := r.Decide(s.observed)
-	acted, actErr := r.act(ctx, s, d)
-	if explain(&s.observed, d.Step, actErr) {
-		d, actErr, acted = r.Decide(s.observed), nil, false
-	}
-	if d.Step == member.Release && actErr == nil {
+	d := r.Next(s.observed)
+	out, stepErr := r.apply(ctx, s, d)
+	if d.Step == member.Release && stepErr == nil && out.Again == 0 {
 		return ctrl.Result{}, nil
 	}
-	// Described as it is after the step.
-	if err := r.report(ctx, s, r.Decide(s.observed)); err != nil {
-		actErr = errors.Join(actErr, err)
+	if err := errors.Join(stepErr, r.report(ctx, s, out)); err != nil {
+		return kube.Result(ctx, true, 0, err)
 	}
-	if s.pause > 0 && actErr == nil {
-		return ctrl.Result{RequeueAfter: s.pause}, nil
+	if pause := pause(s, out); pause > 0 {
+		return ctrl.Result{RequeueAfter: pause}, nil
 	}
-	return kube.Result(ctx, acted, nextLook(d.Wake), actErr)
+	return kube.Result(ctx, d.Step != member.Wait, nextLook(d.Wake), nil)
+}
+
+// pause is how long to wait before the next look, whatever the step; 0: as the step says. No change of Nomad's list tells of a node that
+// isn't in it.
+func pause(s *scope, out member.Outcome) time.Duration {
+	if s.observed.Nomad.Unlisted && (out.Again == 0 || out.Again > disagreement) {
+		return disagreement
+	}
+	return out.Again
 }
 
 // nextLook is when to look again. A member needs Nomad's watcher, which ends when nobody has asked for it for long, and of a
@@ -99,11 +112,11 @@ func nextLook(wake time.Duration) time.Duration {
 	return wake
 }
 
-// report writes the status, if it changed, and then tells of the changes.
-func (r *Reconciler) report(ctx context.Context, s *scope, d member.Decision) error {
+// report describes the member as it is after the step, writes that, if it changed, and then tells of the changes.
+func (r *Reconciler) report(ctx context.Context, s *scope, out member.Outcome) error {
 	before := *s.node
 	before.Status = *s.node.Status.DeepCopy()
-	setStatus(s, d)
+	setStatus(s, out, r.Describe(s.observed, out))
 	if equality.Semantic.DeepEqual(before.Status, s.node.Status) {
 		return nil
 	}
@@ -121,5 +134,5 @@ func (r *Reconciler) report(ctx context.Context, s *scope, d member.Decision) er
 
 // New makes the reconciler of members. The removal of a drained one waits for purgePatience for a Nomad that can't be asked.
 func New(d kube.Deps, c *nomadlink.Connections, purgePatience time.Duration) *Reconciler {
-	return &Reconciler{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock, Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Decide: member.Decide, NewID: d.NewID, PurgePatience: purgePatience}
+	return &Reconciler{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock, Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Next: member.Next, Describe: member.Describe, NewID: d.NewID, PurgePatience: purgePatience}
 }

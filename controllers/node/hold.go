@@ -26,13 +26,13 @@ func (r *Reconciler) observeHold(ctx context.Context, s *scope) {
 }
 
 // haltVM halts a VM that is being deleted and whose guest is gone.
-func (r *Reconciler) haltVM(ctx context.Context, s *scope, _ member.Decision) error {
+func (r *Reconciler) haltVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	after, halted := s.vm.DeepCopy(), kubevirtv1.RunStrategyHalted
 	after.Spec.RunStrategy = &halted
 	// Nobody else's VM that has got the name since.
 	err := r.Client.Patch(ctx, after, kube.Locked(s.vm))
 	if p := kube.Refusal(err); p != nil {
-		s.observed.VM.Held, s.pause = p, holdRetry
+		out.Held, out.Again = p, holdRetry
 		return nil
 	}
 	return client.IgnoreNotFound(err)

@@ -10,20 +10,16 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision) error {
+// cordon makes the node ineligible, if the order still holds: another leader may have taken it back, and forgotten it, so that nobody
+// would undo what is done for it.
+func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	if err := r.recordCordon(ctx, s); err != nil {
 		return err
 	}
-	if err := r.stillOrdered(ctx, s); err != nil {
+	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
 		return err
 	}
 	return gone(s.link.Cluster.Cordon(ctx, s.node.Spec.NodeID))
-}
-
-// stillOrdered is a conflict if the member's record isn't the latest: another leader may have taken the order back, and forgotten
-// it, so that nobody would undo what is done for it.
-func (r *Reconciler) stillOrdered(ctx context.Context, s *scope) error {
-	return r.upToDate(ctx, s.node)
 }
 
 // recordCordon writes down that the node is made ineligible for the intent, before it is, so that it isn't taken for an
@@ -38,8 +34,8 @@ func (r *Reconciler) recordCordon(ctx context.Context, s *scope) error {
 // rescue undoes in Nomad what was done for an order to leave that was taken back, and clears the order once nothing is left to be
 // undone. Nomad itself is asked what is: the view may be older than our own cordon, and without an order nobody would make the node
 // eligible again; or older than its end, which isn't to be told of twice.
-func (r *Reconciler) rescue(ctx context.Context, s *scope, d member.Decision) error {
-	in, err := r.inspect(ctx, s)
+func (r *Reconciler) rescue(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
+	in, err := r.inspect(ctx, s, out)
 	if err != nil {
 		return err
 	}
@@ -49,7 +45,7 @@ func (r *Reconciler) rescue(ctx context.Context, s *scope, d member.Decision) er
 		if d.Step == member.ClearIntent {
 			return r.clearIntent(ctx, s)
 		}
-		s.pause = disagreement // it is undone already, and the view catches up in a moment
+		out.Again = disagreement // it is undone already, and the view catches up in a moment
 		return nil
 	}
 	undo := s.link.Cluster.CancelDrain
@@ -71,11 +67,12 @@ func (r *Reconciler) clearIntent(ctx context.Context, s *scope) error {
 	})
 }
 
-func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision) error {
-	if goOn, err := r.recheck(ctx, s); err != nil || !goOn {
+// drain has Nomad drain the node, if the order still holds.
+func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
+	if goOn, err := r.recheck(ctx, s, out); err != nil || !goOn {
 		return err
 	}
-	if err := r.stillOrdered(ctx, s); err != nil {
+	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
 		return err
 	}
 	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
@@ -87,10 +84,10 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision) err
 
 // kick sends a stalled drain again, and then writes that down. A crash in between kicks it twice, which does no harm: the
 // deadline doesn't move later. The other way round, a kick that was lost would be missed for ever.
-func (r *Reconciler) kick(ctx context.Context, s *scope, _ member.Decision) error {
+func (r *Reconciler) kick(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	err := gone(s.link.Cluster.KickDrain(ctx, s.node.Spec.NodeID, drainRequest(s)))
 	if errors.Is(err, nomad.ErrNotDraining) { // it has ended since; the view catches up in a moment
-		s.pause = disagreement
+		out.Again = disagreement
 		return nil
 	}
 	if err != nil {
@@ -104,10 +101,10 @@ func (r *Reconciler) kick(ctx context.Context, s *scope, _ member.Decision) erro
 }
 
 // purge removes the node from Nomad, if it is there: the view shows it for a moment after it has gone.
-func (r *Reconciler) purge(ctx context.Context, s *scope, _ member.Decision) error {
-	purged, err := r.purgeOwn(ctx, s)
+func (r *Reconciler) purge(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
+	purged, err := r.purgeOwn(ctx, s, out)
 	if err != nil || !purged {
-		s.pause = disagreement
+		out.Again = disagreement
 		return err
 	}
 	r.Events.purged(s.node)

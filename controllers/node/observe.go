@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,16 +23,18 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
-// scope is one member in one reconcile: what was read, and what was made of it.
+// scope is one member in one reconcile: what was read, and what was made of it. A step changes nothing of what was observed; what it
+// learns is in its outcome.
 type scope struct {
 	node     *v1alpha1.NomadNode
 	vm       *kubevirtv1.VirtualMachine         // nil: none of this name
 	vmi      *kubevirtv1.VirtualMachineInstance // nil: none
 	link     nomadlink.Link
 	facts    blueprint.Facts // only while the VM is to be made
-	claims   []string        // to be recorded; nil: recorded already
-	pause    time.Duration   // before the next look, after a step that found something in its way; 0: none
 	observed nodestate.State
+
+	// wrote is true once the step has written into the status. See patchStatus.
+	wrote bool
 
 	// dataVolumes are those of the member's claims that aren't being deleted; only while the member is being removed.
 	dataVolumes []string

@@ -12,13 +12,13 @@ import (
 
 // recheck asks Nomad's leader once more before a drain, for the node first and then for its allocations, so that none can have
 // been placed since. It returns true if the member is to be drained.
-func (r *Reconciler) recheck(ctx context.Context, s *scope) (bool, error) {
+func (r *Reconciler) recheck(ctx context.Context, s *scope, out *member.Outcome) (bool, error) {
 	conditional := member.Rechecks(s.observed)
 	if !conditional && s.observed.Record.Cordoned() {
 		return true, nil
 	}
-	in, err := r.inspect(ctx, s)
-	if err != nil || s.observed.Nomad.Foreign != "" {
+	in, err := r.inspect(ctx, s, out)
+	if err != nil || out.Nomad != nil { // or it is another's
 		return false, err
 	}
 	if conditional {
@@ -28,7 +28,7 @@ func (r *Reconciler) recheck(ctx context.Context, s *scope) (bool, error) {
 			fresh.Nomad = nomadlink.NodeOf(in.Node)
 		}
 		if member.Rechecks(fresh) { // it hasn't gone down, and no other one of us has sent the drain
-			return r.stillEmpty(ctx, s, in)
+			return r.stillEmpty(ctx, s, in, out)
 		}
 	}
 	if in.Found && in.Node.Eligible { // the view that said otherwise is older than the end of an earlier rescue
@@ -39,9 +39,9 @@ func (r *Reconciler) recheck(ctx context.Context, s *scope) (bool, error) {
 
 // stillEmpty takes an order back that holds only for an empty member, if the member isn't: it was empty when the pool chose it,
 // but its node took work until it was made ineligible. It returns true if the member is to be drained.
-func (r *Reconciler) stillEmpty(ctx context.Context, s *scope, in nomad.Inspection) (bool, error) {
+func (r *Reconciler) stillEmpty(ctx context.Context, s *scope, in nomad.Inspection, out *member.Outcome) (bool, error) {
 	if in.Node.Eligible {
-		return false, r.cordon(ctx, s, member.Decision{})
+		return false, r.cordon(ctx, s, member.Decision{}, out)
 	}
 	occupant, occupied := member.Occupant(memberAllocations(in.Live), s.node.Spec.Drain.OnlyIf)
 	if !occupied {

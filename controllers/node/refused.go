@@ -23,24 +23,28 @@ func problemOf(err error) *nodestate.Blocked {
 	return kube.Refusal(err)
 }
 
-// explain notes what the member's conditions say of a step that failed. It returns true for what a retry doesn't mend by itself:
-// that is no error of ours, and is tried again later. Whatever else keeps a VM from being made is said as well, and tried again
+// explain puts into the outcome what the member's conditions say of a step that failed. It returns true for what a retry doesn't mend by
+// itself: that is no error of ours, and is tried again later. Whatever else keeps a VM from being made is said as well, and tried again
 // soon; but not that somebody else wrote, or that the controller ends.
-func explain(o *nodestate.State, step member.Step, err error) (refused bool) {
+func explain(out *member.Outcome, step member.Step, err error) (refused bool) {
 	switch p := problemOf(err); {
-	case err == nil, apierrors.IsConflict(err), errors.Is(err, context.Canceled):
+	case apierrors.IsConflict(err), errors.Is(err, context.Canceled):
 		return false
 	case p == nil && step.Making():
-		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByFailure, Problem: condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "It is tried again all the while. The answer: " + steady(err)}}
+		out.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByFailure, Problem: condition.Problem{
+			Reason: v1alpha1.ReasonCreateFailed, Message: "It is tried again all the while. The answer: " + steady(err),
+		}}
+		return false
+	case p == nil:
 		return false
 	case step.Removing():
-		o.Refused = p
-		return p != nil
-	case !step.Making():
-		return false
+		out.Refused, out.Again = p, member.RefusedRetry
+		return true
+	case step.Making():
+		out.Problem, out.Again = p, member.RefusedRetry
+		return true
 	default:
-		o.Problem = p
-		return p != nil
+		return false
 	}
 }
 

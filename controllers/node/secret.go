@@ -34,24 +34,24 @@ type problemError struct{ nodestate.Blocked }
 
 func (e problemError) Error() string { return e.Message }
 
-func (r *Reconciler) createSecret(ctx context.Context, s *scope, _ member.Decision) error {
-	secret, err := r.renderSecret(ctx, s)
+func (r *Reconciler) createSecret(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
+	secret, err := r.renderSecret(ctx, s, out)
 	if err != nil || secret == nil {
 		return err
 	}
-	if err := r.upToDate(ctx, s.node); err != nil {
+	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
 		return err
 	}
 	return r.writeSecret(ctx, secret)
 }
 
 // renewSecret has the new token before it deletes the Secret with the old one.
-func (r *Reconciler) renewSecret(ctx context.Context, s *scope, d member.Decision) error {
-	secret, err := r.renderSecret(ctx, s)
+func (r *Reconciler) renewSecret(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
+	secret, err := r.renderSecret(ctx, s, out)
 	if err != nil || secret == nil {
 		return err
 	}
-	if err := r.deleteSecret(ctx, s, d); err != nil {
+	if err := r.deleteSecret(ctx, s, d, out); err != nil {
 		return err
 	}
 	return r.writeSecret(ctx, secret)
@@ -65,18 +65,18 @@ func (r *Reconciler) writeSecret(ctx context.Context, secret *corev1.Secret) err
 	return err
 }
 
-func (r *Reconciler) deleteSecret(ctx context.Context, s *scope, _ member.Decision) error {
+func (r *Reconciler) deleteSecret(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}}
 	return client.IgnoreNotFound(r.Client.Delete(ctx, secret))
 }
 
 // renderSecret returns nil if it is too early to say what goes into the Secret.
-func (r *Reconciler) renderSecret(ctx context.Context, s *scope) (*corev1.Secret, error) {
+func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Outcome) (*corev1.Secret, error) {
 	m := blueprint.MemberOf(s.node)
 	if s.observed.Nomad.NotAsked {
 		// Just after a start. Without this the first members would be made without a token, as if Nomad were away, and nobody would know
 		// if it has ACLs.
-		s.pause = time.Second
+		out.Again = notAskedRetry
 		return nil, nil
 	}
 	token, err := r.introductionToken(ctx, s)
@@ -87,11 +87,11 @@ func (r *Reconciler) renderSecret(ctx context.Context, s *scope) (*corev1.Secret
 	// Where Nomad is away this isn't known. Then it's on: an agent that refuses too much can be told from its log, one that lets
 	// everybody in can't.
 	m.ACL = !s.link.View.NoACLs
-	out, err := render.Member(m, s.facts)
+	rendered, err := render.Member(m, s.facts)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
-	return out.Secret, nil
+	return rendered.Secret, nil
 }
 
 func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, error) {

@@ -19,7 +19,7 @@ const (
 
 // startVM starts a VM that Harvester has halted for its namespace's quota. While there is no room Harvester refuses that, and
 // nothing is written.
-func (r *Reconciler) startVM(ctx context.Context, s *scope, _ member.Decision) error {
+func (r *Reconciler) startVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	after, strategy := s.vm.DeepCopy(), kubevirtv1.RunStrategyAlways
 	if kept := s.vm.Annotations[runStrategyAnnotation]; kept != "" {
 		strategy = kubevirtv1.VirtualMachineRunStrategy(kept)
@@ -28,13 +28,13 @@ func (r *Reconciler) startVM(ctx context.Context, s *scope, _ member.Decision) e
 	// A merge patch of this one key, of the VM that was looked at.
 	err := r.Client.Patch(ctx, after, kube.Locked(s.vm))
 	if kube.Refusal(err) != nil {
-		s.pause = roomRetry
+		out.Again = roomRetry
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	s.observed.VM.Halted, s.observed.Record.RoomSince = false, s.observed.Now
+	out.Started = true
 	r.Events.vmStarted(s.node)
 	return nil
 }

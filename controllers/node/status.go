@@ -13,16 +13,16 @@ import (
 
 const maxBlocking = 5
 
-// setStatus writes what was observed and decided into the status of the member's object in memory.
-func setStatus(s *scope, d member.Decision) {
-	st, o := &s.node.Status, s.observed
+// setStatus writes what was observed, what the step has learnt and how that is described into the status of the member's object in memory.
+func setStatus(s *scope, out member.Outcome, d member.Description) {
+	st, o := &s.node.Status, out.After(s.observed)
 	st.ObservedGeneration = s.node.Generation
 	st.Phase, st.BlockedBy, st.DrainResult = d.Phase, d.BlockedBy, o.Record.DrainResult
-	if s.claims != nil {
-		st.Claims = s.claims
+	if out.Claims != nil {
+		st.Claims = out.Claims
 	}
-	setVMStatus(s)
-	setNomadStatus(s)
+	setVMStatus(s, o)
+	setNomadStatus(s, o)
 	if st.JoinedTime == nil && o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
 		st.JoinedTime = &metav1.Time{Time: o.Now.Truncate(time.Second)}
 	}
@@ -34,7 +34,7 @@ func setStatus(s *scope, d member.Decision) {
 	}
 }
 
-func setVMStatus(s *scope) {
+func setVMStatus(s *scope, o nodestate.State) {
 	v := &s.node.Status.VM
 	switch {
 	case s.vm == nil:
@@ -43,11 +43,11 @@ func setVMStatus(s *scope) {
 			v.Status = "Gone"
 		}
 		return
-	case !s.observed.VM.Ours:
+	case !o.VM.Ours:
 		v.Status = "NameTaken"
 		return
 	}
-	v.UID, v.Status = string(s.vm.UID), s.observed.VM.Status
+	v.UID, v.Status = string(s.vm.UID), o.VM.Status
 	v.Created = &metav1.Time{Time: s.vm.CreationTimestamp.Time}
 	v.Host, v.Address = "", ""
 	if s.vmi != nil {
@@ -61,23 +61,23 @@ func setVMStatus(s *scope) {
 	}
 }
 
-func setNomadStatus(s *scope) {
-	v, o := &s.node.Status.Nomad, s.observed.Nomad
+func setNomadStatus(s *scope, is nodestate.State) {
+	v, o := &s.node.Status.Nomad, is.Nomad
 	if o.NotAsked {
 		return // for a moment, just after a start
 	}
 	v.Allocations, v.Blocking = nil, nil
-	if !s.observed.Record.Leaving() {
+	if !is.Record.Leaving() {
 		v.StopTime = nil
 	} else if stop := o.StopTime; stop != nil && (v.StopTime == nil || v.StopTime.Duration < *stop) {
 		v.StopTime = &metav1.Duration{Duration: *stop}
 	}
-	if s.observed.Record.Leaving() && !s.observed.Record.Drained && o.LiveKnown {
+	if is.Record.Leaving() && !is.Record.Drained && o.LiveKnown {
 		n := int32(len(o.Live))
 		v.Allocations = &n
-		v.Blocking = member.Blocking(s.observed, maxBlocking)
+		v.Blocking = member.Blocking(is, maxBlocking)
 	}
-	v.IDTaken = s.observed.Record.IDTaken
+	v.IDTaken = is.Record.IDTaken
 	if !o.Known {
 		return // The last known state stays: unknown is not gone.
 	}

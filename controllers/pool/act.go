@@ -20,9 +20,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
-// act does what the plan says. An error with one member doesn't stop the others.
-func (r *Reconciler) act(ctx context.Context, s *scope, plan pool.Plan) error {
+// apply does what the plan says. An error with one member doesn't stop the others.
+func (r *Reconciler) apply(ctx context.Context, s *scope, plan pool.Plan) (pool.Outcome, error) {
 	var errs []error
+	out := pool.Outcome{}
 	for _, name := range plan.Rescue {
 		errs = append(errs, r.callBack(ctx, s, s.members[name]))
 	}
@@ -43,9 +44,10 @@ func (r *Reconciler) act(ctx context.Context, s *scope, plan pool.Plan) error {
 		errs = append(errs, r.replace(ctx, s, s.members[name]))
 	}
 	if plan.Create > 0 {
-		errs = append(errs, r.create(ctx, s, plan.Create))
+		made, err := r.create(ctx, s, plan.Create)
+		out, errs = made, append(errs, err)
 	}
-	return errors.Join(errs...)
+	return out, errors.Join(errs...)
 }
 
 func (r *Reconciler) callBack(ctx context.Context, s *scope, n *v1alpha1.NomadNode) error {
@@ -81,14 +83,14 @@ func (r *Reconciler) letGo(ctx context.Context, s *scope, n *v1alpha1.NomadNode,
 }
 
 // replace deletes the record of a member that has no VM; the next look finds one missing. A VM that was made a moment ago isn't in
-// the record yet.
+// the record yet: the next look finds it there, and the member stays.
 func (r *Reconciler) replace(ctx context.Context, s *scope, n *v1alpha1.NomadNode) error {
 	vm := &kubevirtv1.VirtualMachine{}
 	switch err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), vm); {
 	case client.IgnoreNotFound(err) != nil:
 		return fmt.Errorf("replacing %s: %w", n.Name, err)
 	case err == nil && nodestate.Ours(n, vm):
-		return apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("nomadnodes").GroupResource(), n.Name, errors.New("its VM has been made"))
+		return nil
 	}
 	if err := r.Client.Delete(ctx, n, kube.Exactly(n.UID)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("replacing %s: %w", n.Name, err)
@@ -107,7 +109,7 @@ func (r *Reconciler) patch(ctx context.Context, n, before *v1alpha1.NomadNode) e
 
 // create makes members. Their names follow from their number, so that of two controllers that do this at the same time
 // one finds them taken, and so that a name is never used twice.
-func (r *Reconciler) create(ctx context.Context, s *scope, n int) error {
+func (r *Reconciler) create(ctx context.Context, s *scope, n int) (pool.Outcome, error) {
 	var err error
 	next := s.nextOrdinal
 	for made := 0; made < n && err == nil; next++ {
@@ -126,14 +128,13 @@ func (r *Reconciler) create(ctx context.Context, s *scope, n int) error {
 		}
 	}
 	if err == nil {
-		s.nextOrdinal = next
-		return nil
+		return pool.Outcome{NextOrdinal: next}, nil
 	}
 	r.Events.createFailed(s.pool, err)
 	if p := kube.Refusal(err); p != nil {
-		s.snapshot.CreateError = &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: p.Message}
+		return pool.Outcome{CreateError: &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: p.Message}}, err
 	}
-	return err
+	return pool.Outcome{}, err
 }
 
 func newNode(s *scope, name, nodeID string) *v1alpha1.NomadNode {

@@ -17,7 +17,7 @@ func TestPoolSaysInItsStatusWhatTheServerTakes(t *testing.T) {
 	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: v1alpha1.AutoscalerFieldManager + "/" + kubetest.Long, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`)}}
 	s := &scope{pool: p, scale: lastScale(p, now)}
 	s.snapshot = pool.Snapshot{Now: now, NomadReason: v1alpha1.ReasonUnreachable, NomadMessage: kubetest.Long}
-	setStatus(s, pool.Plan{})
+	setStatus(s, pool.Plan{}, pool.Outcome{})
 	if !strings.Contains(p.Status.LastScale.Reason, "Wörter") {
 		t.Errorf("the reason is %.100q", p.Status.LastScale.Reason)
 	}

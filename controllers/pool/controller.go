@@ -39,7 +39,8 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nomad-harvester-system,resources=leases,verbs=get;create;update
 // +kubebuilder:rbac:groups="",namespace=nomad-harvester-system,resources=events,verbs=create;patch
 
-// Reconcile observes one pool, does what is to be done about it and reports.
+// Reconcile observes one pool, does what is to be done about it and reports: observe, Decide, apply, one write of the status, and then
+// Events and metrics.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	p := &v1alpha1.NomadNodePool{}
 	if err := r.Client.Get(ctx, req.NamespacedName, p); err != nil {
@@ -52,36 +53,33 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	plan := r.Decide(s.snapshot)
-	var actErr error
+	plan, out := r.Decide(s.snapshot), pool.Outcome{}
+	var planErr error
 	if plan.Acts() && scaleRecorded(s) {
-		s, plan, actErr = r.actOnFresh(ctx, s, plan)
+		s, plan, out, planErr = r.applyFresh(ctx, s, plan)
 	}
-	if err := r.syncMembers(ctx, s); err != nil {
-		actErr = errors.Join(actErr, err)
-	}
-	if err := r.report(ctx, s, plan); err != nil {
-		actErr = errors.Join(actErr, err)
-	}
-	return kube.Result(ctx, plan.Acts(), nextLook(s, plan.Wake), actErr)
+	syncErr := r.syncMembers(ctx, s)
+	err = errors.Join(planErr, syncErr, r.report(ctx, s, plan, out))
+	return kube.Result(ctx, plan.Acts(), nextLook(s, plan.Wake), err)
 }
 
-// actOnFresh plans again with what the API server holds now, because the cache may not show what was written a moment
-// ago, and acts on that.
-func (r *Reconciler) actOnFresh(ctx context.Context, old *scope, oldPlan pool.Plan) (*scope, pool.Plan, error) {
+// applyFresh plans again with what the API server holds now, because the cache may not show what was written a moment
+// ago, and does that.
+func (r *Reconciler) applyFresh(ctx context.Context, old *scope, oldPlan pool.Plan) (*scope, pool.Plan, pool.Outcome, error) {
 	p := &v1alpha1.NomadNodePool{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(old.pool), p); err != nil {
-		return old, oldPlan, client.IgnoreNotFound(err)
+		return old, oldPlan, pool.Outcome{}, client.IgnoreNotFound(err)
 	}
 	s, err := r.observe(ctx, p, r.Live)
 	if err != nil {
-		return old, oldPlan, err
+		return old, oldPlan, pool.Outcome{}, err
 	}
 	plan := r.Decide(s.snapshot)
 	if !scaleRecorded(s) {
-		return s, plan, nil
+		return s, plan, pool.Outcome{}, nil
 	}
-	return s, plan, r.act(ctx, s, plan)
+	out, err := r.apply(ctx, s, plan)
+	return s, plan, out, err
 }
 
 // scaleRecorded is true if the last change of replicas is written down in the pool's status. One that isn't is written first, and
@@ -91,13 +89,13 @@ func scaleRecorded(s *scope) bool {
 }
 
 // report writes the status, if it changed, and then tells of the change.
-func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan) error {
+func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan, out pool.Outcome) error {
 	before := *s.pool
 	before.Status = *s.pool.Status.DeepCopy()
 	if justStarted(s) && !plan.Acts() {
 		return nil
 	}
-	setStatus(s, plan)
+	setStatus(s, plan, out)
 	if !equality.Semantic.DeepEqual(before.Status, s.pool.Status) {
 		after, err := kube.PatchPoolStatus(ctx, r.Client, &before, s.pool.Status)
 		if err != nil {

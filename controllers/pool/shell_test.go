@@ -201,11 +201,10 @@ func TestMemberWhoseVMWasJustMadeIsNotReplaced(t *testing.T) {
 				}
 			}
 			member.Status.VM.UID = ""
-			err := s.replace(t.Context(), &scope{pool: &v1alpha1.NomadNodePool{}}, member)
-			if apierrors.IsConflict(err) == c.replaced {
+			if err := s.replace(t.Context(), &scope{pool: &v1alpha1.NomadNodePool{}}, member); err != nil {
 				t.Errorf("got %v", err)
 			}
-			err = s.Client.Get(t.Context(), client.ObjectKeyFromObject(member), &v1alpha1.NomadNode{})
+			err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(member), &v1alpha1.NomadNode{})
 			if apierrors.IsNotFound(err) != c.replaced {
 				t.Errorf("its record: %v", err)
 			}

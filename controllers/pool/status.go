@@ -13,8 +13,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
-// setStatus writes what was observed and decided into the status of the pool's object in memory.
-func setStatus(s *scope, plan pool.Plan) {
+// setStatus writes what was observed and planned, and what came of it, into the status of the pool's object in memory.
+func setStatus(s *scope, plan pool.Plan, out pool.Outcome) {
 	st := &s.pool.Status
 	c := pool.Count(s.snapshot)
 	st.ObservedGeneration = s.pool.Generation
@@ -23,10 +23,10 @@ func setStatus(s *scope, plan pool.Plan) {
 	st.Selector = v1alpha1.PoolLabel + "=" + s.pool.Name
 	st.Revision = s.snapshot.Revision
 	st.LastScale = s.scale
-	st.NextOrdinal = s.nextOrdinal
+	st.NextOrdinal = max(s.nextOrdinal, out.NextOrdinal)
 	st.Registration = registrationStatus(s.snapshot.Joins)
 	st.Suspension = suspensionStatus(s.snapshot.Suspension)
-	all := pool.Conditions(s.snapshot, plan)
+	all := pool.Conditions(s.snapshot, plan, out)
 	for _, t := range v1alpha1.PoolConditions {
 		c := all[t]
 		c.Type, c.ObservedGeneration, c.LastTransitionTime = t, s.pool.Generation, metav1.NewTime(s.snapshot.Now)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
@@ -34,7 +33,7 @@ func TestWhatBlocksAMember(t *testing.T) {
 		"its removal is refused":               {removing(refused), v1alpha1.BlockedByRemoval},
 		"its VM is held":                       {removing(vmDeleting, noInstance, held), v1alpha1.BlockedByRemoval},
 	} {
-		if got := member.Decide(c.o).BlockedBy; got != c.want {
+		if got := decide(c.o).BlockedBy; got != c.want {
 			t.Errorf("%s: blocked by %q, want %q", name, got, c.want)
 		}
 	}

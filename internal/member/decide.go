@@ -7,20 +7,22 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// Decide names the next step of a member.
-func Decide(o nodestate.State) Decision {
-	if !o.Nomad.Known {
-		o.Nomad = nodestate.Nomad{Why: o.Nomad.Why, NotAsked: o.Nomad.NotAsked} // the rest may be old, or only a part of what there is
-	}
+// Next names the next step of a member.
+func Next(o nodestate.State) Decision {
+	o = believed(o)
 	d := next(o)
 	if d.Step == Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > unknownRetry) {
 		d.Wake = unknownRetry
 	}
-	d.UnhealthySince, d.RoomSince, d.OnlySystemSince = unhealthySince(o), roomSince(o), onlySystemSince(o)
-	d.BlockedBy = blockedBy(o)
-	d.Phase = phase(o, d)
-	d.Conditions = conditions(o, d)
 	return d
+}
+
+// believed is the state without what a Nomad that can't be asked has said: that may be old, or only a part of what there is.
+func believed(o nodestate.State) nodestate.State {
+	if !o.Nomad.Known {
+		o.Nomad = nodestate.Nomad{Why: o.Nomad.Why, NotAsked: o.Nomad.NotAsked}
+	}
+	return o
 }
 
 func next(o nodestate.State) Decision {

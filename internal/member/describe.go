@@ -12,6 +12,33 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
+// Description is what is written of a member.
+type Description struct {
+	// UnhealthySince is since when the member, having joined, hasn't worked; zero: it works, or that can't be told.
+	UnhealthySince time.Time
+	// RoomSince is when there was room for the VM at last, after there had been none, or when it was started again before it had
+	// joined; zero: neither was needed.
+	RoomSince time.Time
+	// OnlySystemSince is since when allocations of system jobs alone have been left on a node that drains; zero: others are, or
+	// none.
+	OnlySystemSince time.Time
+	// BlockedBy is what is in the member's way; empty: nothing.
+	BlockedBy v1alpha1.BlockedCause
+	// Phase and Conditions describe the member.
+	Phase      v1alpha1.NodePhase
+	Conditions map[string]metav1.Condition
+}
+
+// Describe says how a member is after a step. It is what the next step will be, too, that tells what the member waits for.
+func Describe(before nodestate.State, out Outcome) Description {
+	o := believed(out.After(before))
+	d := Next(o)
+	return Description{
+		UnhealthySince: unhealthySince(o), RoomSince: roomSince(o), OnlySystemSince: onlySystemSince(o),
+		BlockedBy: blockedBy(o), Phase: phase(o, d), Conditions: conditions(o, d),
+	}
+}
+
 func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
 	r := o.Record
 	// Still within the time that it has for joining.

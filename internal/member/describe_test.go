@@ -7,7 +7,6 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
-	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
@@ -44,7 +43,7 @@ func TestPhases(t *testing.T) {
 		{"drained, a stranger's VM", removing(strangersVM), v1alpha1.NodePurging},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := member.Decide(c.o).Phase; got != c.want {
+			if got := decide(c.o).Phase; got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
@@ -63,7 +62,7 @@ func runConditions(t *testing.T, kind string, cases []conditionCase) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got := member.Decide(c.o).Conditions[kind]
+			got := decide(c.o).Conditions[kind]
 			if string(got.Status) != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
 				t.Errorf("%s is %+v, want %s %s saying %q", kind, got, c.status, c.reason, c.says)
 			}
@@ -205,8 +204,8 @@ func TestMessagesDontChangeWithTime(t *testing.T) {
 		"purging":  removing(noVM, nomadUnknown),
 		"kept":     removing(nomadUnknown),
 	} {
-		before := member.Decide(o).Conditions
-		for kind, c := range member.Decide(with(o, later(73*time.Second))).Conditions {
+		before := decide(o).Conditions
+		for kind, c := range decide(with(o, later(73*time.Second))).Conditions {
 			if c != before[kind] {
 				t.Errorf("%s: %s went from %+v to %+v while nothing but time passed", name, kind, before[kind], c)
 			}

@@ -80,7 +80,7 @@ func TestDeadline(t *testing.T) {
 		{fresh(ordering, nomadUnknown), true, v1alpha1.ReasonNeverJoined},
 		{ordered(noVM, nomadUnknown), true, v1alpha1.ReasonVMGone},
 	} {
-		d := member.Decide(c.o)
+		d := decide(c.o)
 		if d.Step != member.MarkDrained || d.Unchecked != c.unchecked || string(d.Drained.Result) != c.reason || d.Drained.Message == "" {
 			t.Errorf("got %s unchecked=%t %+v, want unchecked=%t %s", d.Step, d.Unchecked, d.Drained, c.unchecked, c.reason)
 		}
@@ -101,7 +101,7 @@ func TestDrainWhoseAllocationsCantBeListed(t *testing.T) {
 		{name: "force: deleted", o: draining(nil, unread("500"), deleted, overdue(grace)), step: member.MarkDrained},
 		{name: "retain: for as long as it takes", o: draining(nil, unread("500"), retain, deleted, overdue(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
 	})
-	if d := member.Decide(draining(nil, unread("500"), overdue(grace))); !d.Unchecked || d.Late || d.Drained.Result != v1alpha1.DrainDeadlinePassed {
+	if d := decide(draining(nil, unread("500"), overdue(grace))); !d.Unchecked || d.Late || d.Drained.Result != v1alpha1.DrainDeadlinePassed {
 		t.Errorf("got %+v", d)
 	}
 }
@@ -187,7 +187,7 @@ func TestUnknownIsNotDown(t *testing.T) {
 		{name: "deleted, deadline passed while the controller was away: Nomad is asked first", o: draining(nil, notAsked, deleted, overdue(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "no guest runs: nothing to ask, not even once", o: ordered(noVM, notAsked), step: member.MarkDrained},
 	})
-	d := member.Decide(draining(nil, nomadUnknown, deleted, overdue(grace)))
+	d := decide(draining(nil, nomadUnknown, deleted, overdue(grace)))
 	if !d.Unchecked || !d.Late || d.Drained.Result != v1alpha1.DrainDeadlinePassed {
 		t.Errorf("a deletion that ends without Nomad must say so: %+v", d)
 	}
@@ -252,7 +252,7 @@ func TestOnlySystemSince(t *testing.T) {
 		{"drained", removing(was), time.Time{}},
 		{"wanted", steady(was), time.Time{}},
 	} {
-		if got := member.Decide(c.o).OnlySystemSince; !got.Equal(c.want) {
+		if got := decide(c.o).OnlySystemSince; !got.Equal(c.want) {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -287,7 +287,7 @@ func stops(d time.Duration) func(*nodestate.State) {
 }
 
 func TestWhatIsCutOffIsNamed(t *testing.T) {
-	d := member.Decide(draining(service("web"), overdue(grace)))
+	d := decide(draining(service("web"), overdue(grace)))
 	if want := "onTimeout is Force. Cut off: web."; !strings.Contains(d.Drained.Message, want) {
 		t.Errorf("%q doesn't say %q", d.Drained.Message, want)
 	}
@@ -347,12 +347,12 @@ func TestPromisedTimeToStop(t *testing.T) {
 
 // Who looks at night is told when it ends.
 func TestEndOfForcedDrainIsTold(t *testing.T) {
-	d := member.Decide(draining(service("web"), overdue(0)))
+	d := decide(draining(service("web"), overdue(0)))
 	at := now.Add(14*time.Minute + grace).Format(time.RFC3339)
 	if m := d.Conditions[v1alpha1.NodeDrained].Message; !strings.Contains(m, "Waiting for web. ") || !strings.Contains(m, at) {
 		t.Errorf("%q doesn't say %s", m, at)
 	}
-	if m := member.Decide(draining(service("web"))).Conditions[v1alpha1.NodeDrained].Message; m != "Waiting for web." {
+	if m := decide(draining(service("web"))).Conditions[v1alpha1.NodeDrained].Message; m != "Waiting for web." {
 		t.Errorf("before the deadline: %q", m)
 	}
 }

@@ -19,6 +19,16 @@ const (
 	joinTimeout = 10 * time.Minute
 )
 
+// decided is the next step, and what is said while it has not been taken.
+type decided struct {
+	member.Decision
+	member.Description
+}
+
+func decide(o nodestate.State) decided {
+	return decided{member.Next(o), member.Describe(o, member.Outcome{})}
+}
+
 // change alters an observation; nil: leaves it.
 type change func(*nodestate.State)
 
@@ -195,7 +205,7 @@ func runSteps(t *testing.T, cases []stepCase) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			d := member.Decide(c.o)
+			d := decide(c.o)
 			if d.Step != c.step || d.Reason != c.reason || d.Wake != c.wake {
 				t.Errorf("got %s (reason %q, wake %s), want %s (reason %q, wake %s)", d.Step, d.Reason, d.Wake, c.step, c.reason, c.wake)
 			}

@@ -86,7 +86,7 @@ func anyWorld(t *rapid.T) *world {
 // step looks, decides and acts, and now and then dies in between or acts upon what it saw before.
 func (w *world) step() {
 	version, o := w.version, w.observe()
-	d := member.Decide(o)
+	d := decide(o)
 	w.is.Record.OnlySystemSince = d.OnlySystemSince // the report writes it down
 	if d.Step == member.Wait {
 		w.wait(o, d.Wake)
@@ -94,17 +94,17 @@ func (w *world) step() {
 	}
 	switch rapid.SampledFrom([]string{"well", "well", "well", "dies before", "two at once", "slow"}).Draw(w.t, "process") {
 	case "well":
-		w.do(d, version)
+		w.do(d.Decision, version)
 		w.second()
 	case "dies before":
 		w.second()
 	case "two at once":
-		w.do(d, version)
+		w.do(d.Decision, version)
 		if !w.released {
-			w.do(d, version)
+			w.do(d.Decision, version)
 		}
 	case "slow":
-		w.do(d, version)
+		w.do(d.Decision, version)
 		for range 20 {
 			w.second()
 		}
@@ -168,13 +168,13 @@ func TestWantedMemberComesToRest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := anyWorld(t)
 		for range 2000 {
-			if o := w.observe(); member.Decide(o).Phase == v1alpha1.NodePhaseReady && o.Record.Joined {
+			if o := w.observe(); decide(o).Phase == v1alpha1.NodePhaseReady && o.Record.Joined {
 				break
 			}
 			w.step()
 		}
 		o := w.observe()
-		d := member.Decide(o)
+		d := decide(o)
 		if d.Step != member.Wait || d.Wake != 0 || d.Phase != v1alpha1.NodePhaseReady {
 			w.failf("no rest: %s, %s, wake %s", d.Phase, d.Step, d.Wake)
 		}

@@ -83,7 +83,7 @@ func TestForeignNode(t *testing.T) {
 			o := leaver()
 			o.Nomad.Foreign = `it is called "db"`
 			c.change(&o)
-			d := member.Decide(o)
+			d := decide(o)
 			reason := d.Conditions[v1alpha1.NodeDrained].Reason
 			if d.Step == member.MarkDrained {
 				reason = string(d.Drained.Result)
@@ -98,7 +98,7 @@ func TestForeignNode(t *testing.T) {
 func TestMemberIsNotMadeUnderAnIDThatIsTaken(t *testing.T) {
 	o := nodestate.State{Now: now, Secret: true, Nomad: nodestate.Nomad{Known: true, Foreign: `it is called "db"`}}
 	o.Record.ClaimsRecorded = true
-	d := member.Decide(o)
+	d := decide(o)
 	if d.Step != member.Wait || d.Wake == 0 || d.Conditions[v1alpha1.NodeVMReady].Reason != v1alpha1.ReasonNodeIDTaken {
 		t.Errorf("%s after %s: %+v", d.Step, d.Wake, d.Conditions)
 	}

@@ -101,7 +101,7 @@ var (
 func TestDecisionsAreSafe(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := anyObserved(t)
-		d := member.Decide(o)
+		d := decide(o)
 		r, wanted := o.Record, o.Record.Drain == nil && o.Record.DeletedAt.IsZero() && !o.Record.Drained
 		must := func(ok bool, what string) {
 			if !ok {
@@ -126,8 +126,8 @@ func TestDecisionsAreSafe(t *testing.T) {
 		if d.Step == member.StartVM {
 			must(wanted && o.VM.Ours && o.VM.Halted && o.VM.AboveQuota != "" && !r.Joined && !o.VM.Deleting, "only what Harvester halted for a quota before it joined is started")
 		}
-		checkDrain(o, d, must)
-		checkRemoval(o, d, must)
+		checkDrain(o, d.Decision, must)
+		checkRemoval(o, d.Decision, must)
 	})
 }
 
@@ -193,8 +193,8 @@ func checkRemoval(o nodestate.State, d member.Decision, must func(bool, string))
 func TestDecisionsAreComplete(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := anyObserved(t)
-		d := member.Decide(o)
-		if again := member.Decide(o); !reflect.DeepEqual(d, again) {
+		d := decide(o)
+		if again := decide(o); !reflect.DeepEqual(d, again) {
 			t.Errorf("the same observation gave %+v and then %+v", d, again)
 		}
 		if d.Phase == "" {
@@ -227,7 +227,7 @@ func TestUnknownNomadIsForgotten(t *testing.T) {
 		other := o
 		other.Nomad = anyNomad(t)
 		other.Nomad.Known, other.Nomad.Why, other.Nomad.NotAsked = false, o.Nomad.Why, o.Nomad.NotAsked
-		if a, b := member.Decide(o), member.Decide(other); !reflect.DeepEqual(a, b) {
+		if a, b := decide(o), decide(other); !reflect.DeepEqual(a, b) {
 			t.Errorf("what can't be believed was acted upon: %+v or %+v", a, b)
 		}
 	})
@@ -237,7 +237,7 @@ func TestUnknownNomadIsForgotten(t *testing.T) {
 func TestConditionsOfEarlierVersionsTellTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := anyObserved(t)
-		d := member.Decide(o)
+		d := decide(o)
 		n := &v1alpha1.NomadNode{}
 		if o.Record.VMMade || o.VM.Ours {
 			n.Status.VM.UID = "vm"

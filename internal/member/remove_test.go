@@ -103,7 +103,7 @@ func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
 		{"not wanted", removing(noVM, keep, nomadUnknown), false},
 		{"never answered", removing(noVM, nomadUnknown, later(time.Hour)), true},
 	} {
-		if d := member.Decide(c.o); d.Step != member.Release || d.Late != c.late {
+		if d := decide(c.o); d.Step != member.Release || d.Late != c.late {
 			t.Errorf("%s: got %s late=%t, want Release late=%t", c.name, d.Step, d.Late, c.late)
 		}
 	}

@@ -45,7 +45,7 @@ func TestVMWithoutRoomSaysSo(t *testing.T) {
 		{"halted by Harvester", booting(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota, "Raise the quota"},
 		{"no host", booting(unschedulable(time.Hour)), "False", v1alpha1.ReasonVMUnschedulable, ""},
 	})
-	if got := member.Decide(booting(aboveQuota)).Phase; got != v1alpha1.NodeProvisioning {
+	if got := decide(booting(aboveQuota)).Phase; got != v1alpha1.NodeProvisioning {
 		t.Errorf("the phase of one that was halted by Harvester is %s", got)
 	}
 }
@@ -88,11 +88,11 @@ func TestTimeToJoinBeginsWithRoom(t *testing.T) {
 		if got := c.o.Record.JoinExpired(c.o.Now); got != c.expired {
 			t.Errorf("%s: expired %t", name, got)
 		}
-		if d := member.Decide(c.o); !d.RoomSince.Equal(c.since) {
+		if d := decide(c.o); !d.RoomSince.Equal(c.since) {
 			t.Errorf("%s: room since %s, not %s", name, d.RoomSince, c.since)
 		}
 	}
-	if c := member.Decide(booting(late, unschedulable(time.Hour))).Conditions[v1alpha1.NodeRegistered]; c.Reason != v1alpha1.ReasonJoining {
+	if c := decide(booting(late, unschedulable(time.Hour))).Conditions[v1alpha1.NodeRegistered]; c.Reason != v1alpha1.ReasonJoining {
 		t.Errorf("no host, just found: %+v", c)
 	}
 }

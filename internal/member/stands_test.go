@@ -6,13 +6,12 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // written is an observation of whose member everything has been written down that there is to say.
 func written(o nodestate.State) nodestate.State {
-	o.Record.Said = member.Decide(o).Conditions
+	o.Record.Said = decide(o).Conditions
 	return o
 }
 
@@ -36,7 +35,7 @@ func TestRestartKeepsWhatWasSaid(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := written(o)
-			was, is := member.Decide(before), member.Decide(with(before, notAsked))
+			was, is := decide(before), decide(with(before, notAsked))
 			if was.Phase != is.Phase || !reflect.DeepEqual(was.Conditions, is.Conditions) {
 				t.Errorf("went from %s %v\nto %s %v", was.Phase, was.Conditions, is.Phase, is.Conditions)
 			}

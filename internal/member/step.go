@@ -3,8 +3,6 @@ package member
 import (
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
@@ -63,7 +61,7 @@ type Drained struct {
 	Message string
 }
 
-// Decision is what to do with a member, and what to say about it.
+// Decision is what to do with a member.
 type Decision struct {
 	Step Step
 	// Reason is why, for RecordIntent.
@@ -76,17 +74,4 @@ type Decision struct {
 	Late bool
 	// Wake is when to look again at the latest; 0: only when something changes.
 	Wake time.Duration
-	// UnhealthySince is since when the member, having joined, hasn't worked; zero: it works, or that can't be told.
-	UnhealthySince time.Time
-	// RoomSince is when there was room for the VM at last, after there had been none, or when it was started again before it had
-	// joined; zero: neither was needed.
-	RoomSince time.Time
-	// OnlySystemSince is since when allocations of system jobs alone have been left on a node that drains; zero: others are, or
-	// none.
-	OnlySystemSince time.Time
-	// BlockedBy is what is in the member's way; empty: nothing.
-	BlockedBy v1alpha1.BlockedCause
-	// Phase and Conditions describe the member.
-	Phase      v1alpha1.NodePhase
-	Conditions map[string]metav1.Condition
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
@@ -43,7 +42,7 @@ func TestUnhealthySince(t *testing.T) {
 		{"not asked yet, was well", steady(notAsked), time.Time{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := member.Decide(c.o).UnhealthySince; !got.Equal(c.want) {
+			if got := decide(c.o).UnhealthySince; !got.Equal(c.want) {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})

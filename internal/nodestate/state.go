@@ -28,7 +28,8 @@ type State struct {
 	Nomad Nomad
 	// Problem is what keeps the member's VM from being rendered or made now; nil: nothing. Only observed while the VM is to be made.
 	Problem *Blocked
-	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not.
+	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not. Never observed, but learnt by
+	// the step.
 	Refused *Blocked
 	// PurgePatience bounds how long the removal of a drained member waits for a Nomad that can't be asked. Nomad forgets a
 	// node that is down by itself, after node_gc_threshold.
@@ -120,6 +121,8 @@ type Nomad struct {
 	Foreign string
 	// CreateIndex is the node's; 0: unknown.
 	CreateIndex uint64
+	// Unlisted is true for a node that isn't in Nomad's list, and was asked for by its ID: no change of the list tells of it.
+	Unlisted bool
 	// Status is Nomad's: initializing, ready, down, disconnected.
 	Status string
 	// Eligible is the scheduling eligibility.

@@ -30,6 +30,14 @@ type Plan struct {
 	Wake time.Duration
 }
 
+// Outcome is what came of a plan.
+type Outcome struct {
+	// CreateError is how the attempt to make a member failed; nil: it didn't.
+	CreateError *condition.Problem
+	// NextOrdinal numbers the next member after those that were made; 0: none was.
+	NextOrdinal int64
+}
+
 // Acts is true when the plan changes anything.
 func (p Plan) Acts() bool {
 	return p.Create > 0 || len(p.Rescue) > 0 || len(p.Replace) > 0 || p.departures() > 0

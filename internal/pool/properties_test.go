@@ -274,7 +274,7 @@ func TestPlansAreComplete(t *testing.T) {
 				t.Errorf("%s doesn't work and nothing says why it stays: %+v", m.Name, p)
 			}
 		}
-		all := pool.Conditions(s, p)
+		all := pool.Conditions(s, p, pool.Outcome{})
 		if len(all) != len(v1alpha1.PoolConditions) {
 			t.Errorf("%d conditions, want %d", len(all), len(v1alpha1.PoolConditions))
 		}
@@ -315,7 +315,7 @@ func TestPlansDontDependOnTheOrderOfMembers(t *testing.T) {
 			}
 		}
 		want := pool.Decide(s)
-		wantSaid := pool.Conditions(s, want)
+		wantSaid := pool.Conditions(s, want, pool.Outcome{})
 		s.Members = slices.Clone(s.Members)
 		rand.New(rand.NewSource(rapid.Int64().Draw(t, "seed"))).Shuffle(len(s.Members), func(i, j int) {
 			s.Members[i], s.Members[j] = s.Members[j], s.Members[i]
@@ -323,7 +323,7 @@ func TestPlansDontDependOnTheOrderOfMembers(t *testing.T) {
 		if got := pool.Decide(s); !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v after shuffling, want %+v", got, want)
 		}
-		if said := pool.Conditions(s, want); !reflect.DeepEqual(said, wantSaid) {
+		if said := pool.Conditions(s, want, pool.Outcome{}); !reflect.DeepEqual(said, wantSaid) {
 			t.Errorf("said %+v after shuffling, want %+v", said, wantSaid)
 		}
 	})

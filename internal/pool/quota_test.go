@@ -46,7 +46,7 @@ func TestQuota(t *testing.T) {
 			if c.full && p.Wake == 0 {
 				t.Error("no wake-up")
 			}
-			valid := pool.Conditions(c.s, p)[v1alpha1.PoolTemplateValid]
+			valid := pool.Conditions(c.s, p, pool.Outcome{})[v1alpha1.PoolTemplateValid]
 			if (valid.Status == metav1.ConditionTrue) == c.full || c.full && valid.Reason != full.Reason {
 				t.Errorf("TemplateValid: %+v", valid)
 			}

@@ -118,7 +118,7 @@ func TestRepair(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
 			if c.held != "" && c.s.NomadKnown {
-				if r := pool.Conditions(c.s, p)[v1alpha1.PoolReady]; r.Status == metav1.ConditionTrue || r.Reason != c.held {
+				if r := pool.Conditions(c.s, p, pool.Outcome{})[v1alpha1.PoolReady]; r.Status == metav1.ConditionTrue || r.Reason != c.held {
 					t.Errorf("Ready is %+v, want the reason %s", r, c.held)
 				}
 			}

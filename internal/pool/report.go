@@ -37,11 +37,11 @@ func Count(s Snapshot) Counts {
 	return c
 }
 
-// Conditions describes a pool. Messages hold no counters and no times: a steady pool writes nothing.
-func Conditions(s Snapshot, p Plan) map[string]metav1.Condition {
+// Conditions describes a pool after what came of its plan. Messages hold no counters and no times: a steady pool writes nothing.
+func Conditions(s Snapshot, p Plan, o Outcome) map[string]metav1.Condition {
 	c := Count(s)
 	out := map[string]metav1.Condition{
-		v1alpha1.PoolScalingOut:          scalingOut(s, p, c),
+		v1alpha1.PoolScalingOut:          scalingOut(s, p, o, c),
 		v1alpha1.PoolScalingIn:           scalingIn(p, c),
 		v1alpha1.PoolUpToDate:            upToDate(s, p, c),
 		v1alpha1.PoolNomadReachable:      nomadReachable(s),
@@ -49,7 +49,7 @@ func Conditions(s Snapshot, p Plan) map[string]metav1.Condition {
 		v1alpha1.PoolTemplateValid:       templateValid(s),
 		v1alpha1.PoolPaused:              paused(s),
 	}
-	out[v1alpha1.PoolReady] = ready(s, p, c, out)
+	out[v1alpha1.PoolReady] = ready(s, p, o, c, out)
 	return out
 }
 
@@ -64,11 +64,11 @@ func nomadReachable(s Snapshot) metav1.Condition {
 	}
 }
 
-func scalingOut(s Snapshot, p Plan, c Counts) metav1.Condition {
+func scalingOut(s Snapshot, p Plan, o Outcome, c Counts) metav1.Condition {
 	lacks := s.refused(anyProblem)
 	switch {
-	case s.CreateError != nil:
-		return s.CreateError.True()
+	case o.CreateError != nil:
+		return o.CreateError.True()
 	case p.HoldOut != nil:
 		return p.HoldOut.True()
 	case p.Create > 0 || len(p.Rescue) > 0:
@@ -144,7 +144,7 @@ func paused(s Snapshot) metav1.Condition {
 }
 
 // ready sums up. What an operator must act on comes first.
-func ready(s Snapshot, p Plan, c Counts, all map[string]metav1.Condition) metav1.Condition {
+func ready(s Snapshot, p Plan, o Outcome, c Counts, all map[string]metav1.Condition) metav1.Condition {
 	if s.Deleting {
 		return condition.False(v1alpha1.ReasonRemoving, "The pool is being deleted; its members drain.")
 	}
@@ -153,8 +153,8 @@ func ready(s Snapshot, p Plan, c Counts, all map[string]metav1.Condition) metav1
 			return condition.False(all[t].Reason, all[t].Message)
 		}
 	}
-	if s.CreateError != nil {
-		return s.CreateError.False()
+	if o.CreateError != nil {
+		return o.CreateError.False()
 	}
 	if lacks := s.refused(anyProblem); lacks != nil {
 		return lacks.False()

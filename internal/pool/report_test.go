@@ -33,6 +33,7 @@ type reportCase struct {
 	name   string
 	s      pool.Snapshot
 	change func(*pool.Snapshot)
+	failed bool // to make a member
 	status bool
 	reason string
 	says   string // part of the message
@@ -45,16 +46,16 @@ func runReports(t *testing.T, kind string, cases []reportCase) {
 			if c.change != nil {
 				c.change(&c.s)
 			}
-			got := pool.Conditions(c.s, pool.Decide(c.s))[kind]
+			out := pool.Outcome{}
+			if c.failed {
+				out.CreateError = &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "exceeded quota: members"}
+			}
+			got := pool.Conditions(c.s, pool.Decide(c.s), out)[kind]
 			if (got.Status == metav1.ConditionTrue) != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
 				t.Errorf("%s is %+v, want %t %s saying %q", kind, got, c.status, c.reason, c.says)
 			}
 		})
 	}
-}
-
-func createError(s *pool.Snapshot) {
-	s.CreateError = &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "exceeded quota: members"}
 }
 
 func badImage(s *pool.Snapshot) {
@@ -69,7 +70,7 @@ func TestScalingOutCondition(t *testing.T) {
 		{name: "slow start", s: snapshot(9, member("a", pending)), status: true, reason: v1alpha1.ReasonCreating},
 		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonJoining},
 		{name: "late ones no longer count as on their way", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonAsWanted},
-		{name: "refused, word for word", s: snapshot(2, member("a")), change: createError, status: true, reason: v1alpha1.ReasonCreateFailed, says: "exceeded quota: members"},
+		{name: "refused, word for word", s: snapshot(2, member("a")), failed: true, status: true, reason: v1alpha1.ReasonCreateFailed, says: "exceeded quota: members"},
 		{name: "no token, though nobody is missing", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))), status: true, reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
 		{name: "no room, though nobody is missing", s: snapshot(2, member("a"), member("b", noRoom)), status: true, reason: v1alpha1.ReasonVMUnschedulable, says: "0/3"},
 		{name: "held by the template", s: snapshot(2, member("a")), change: badImage, status: true, reason: v1alpha1.ReasonImageNotFound, says: "no image"},
@@ -125,14 +126,14 @@ func TestOtherConditions(t *testing.T) {
 	})
 	s := snapshot(0)
 	unknownYet(&s)
-	if c := pool.Conditions(s, pool.Decide(s))[v1alpha1.PoolNomadReachable]; c.Status != metav1.ConditionUnknown {
+	if c := pool.Conditions(s, pool.Decide(s), pool.Outcome{})[v1alpha1.PoolNomadReachable]; c.Status != metav1.ConditionUnknown {
 		t.Errorf("a Nomad that wasn't asked yet is unknown: %+v", c)
 	}
 }
 
 // What an operator must act on comes first.
 func TestReadyCondition(t *testing.T) {
-	everything := func(s *pool.Snapshot) { badImage(s); nomadUnknown(s); createError(s) }
+	everything := func(s *pool.Snapshot) { badImage(s); nomadUnknown(s) }
 	runReports(t, v1alpha1.PoolReady, []reportCase{
 		{name: "as wanted", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "none wanted", s: snapshot(0), status: true, reason: v1alpha1.ReasonAsWanted},
@@ -144,10 +145,10 @@ func TestReadyCondition(t *testing.T) {
 		{name: "down", s: snapshot(1, member("a", notReady)), reason: v1alpha1.ReasonMembersMissing},
 		{name: "called back", s: snapshot(1, member("a", rescuable(0))), reason: v1alpha1.ReasonMembersMissing},
 		{name: "deleting", s: snapshot(1, member("a")), change: deleting, reason: v1alpha1.ReasonRemoving},
-		{name: "template", s: snapshot(1), change: everything, reason: v1alpha1.ReasonImageNotFound},
+		{name: "template", s: snapshot(1), change: everything, failed: true, reason: v1alpha1.ReasonImageNotFound},
 		{name: "Nomad", s: snapshot(1, member("a")), change: nomadUnknown, reason: v1alpha1.ReasonUnreachable},
 		{name: "late", s: snapshot(2, member("a", late), member("b", joining)), reason: v1alpha1.ReasonJoinTimeouts},
-		{name: "refused", s: snapshot(1), change: createError, reason: v1alpha1.ReasonCreateFailed},
+		{name: "refused", s: snapshot(1), failed: true, reason: v1alpha1.ReasonCreateFailed},
 		{name: "no token", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))), reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
 		{name: "no room", s: snapshot(2, member("a"), member("b", noRoom)), reason: v1alpha1.ReasonVMUnschedulable},
 		{name: "paused and short", s: snapshot(2, member("a")), change: paused, reason: v1alpha1.ReasonPaused},
@@ -166,9 +167,9 @@ func TestMessagesDontChangeWithTime(t *testing.T) {
 		"steady": snapshot(1, member("a")), "late": snapshot(1, member("a", late)), "stabilizing": stabilizing,
 		"unreachable": unreachable, "protected": snapshot(0, member("a", protected)), "draining": snapshot(0, member("a", leaving(0))),
 	} {
-		before := pool.Conditions(s, pool.Decide(s))
+		before := pool.Conditions(s, pool.Decide(s), pool.Outcome{})
 		s.Now = s.Now.Add(73 * time.Second)
-		if after := pool.Conditions(s, pool.Decide(s)); !reflect.DeepEqual(before, after) {
+		if after := pool.Conditions(s, pool.Decide(s), pool.Outcome{}); !reflect.DeepEqual(before, after) {
 			t.Errorf("%s: went from %+v to %+v while nothing but time passed", name, before, after)
 		}
 	}

@@ -111,7 +111,7 @@ func TestRollout(t *testing.T) {
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
-			if up := pool.Conditions(c.s, p)[v1alpha1.PoolUpToDate]; c.held != "" && (up.Status == metav1.ConditionTrue || up.Reason != c.held) {
+			if up := pool.Conditions(c.s, p, pool.Outcome{})[v1alpha1.PoolUpToDate]; c.held != "" && (up.Status == metav1.ConditionTrue || up.Reason != c.held) {
 				t.Errorf("UpToDate is %+v, want the reason %s", up, c.held)
 			}
 		})

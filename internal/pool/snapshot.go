@@ -61,8 +61,6 @@ type Snapshot struct {
 	Problems []condition.Problem
 	// Quota is what the namespace's quotas leave for new members; nil: they aren't in the way. Only observed when NeedsQuota.
 	Quota *Quota
-	// CreateError is how the last attempt to make a member failed; nil: it didn't.
-	CreateError *condition.Problem
 	// Members are all NomadNodes of the pool, leaving ones included.
 	Members []Member
 	// Usage is what the members' Nomad nodes carry, by member name; nil: not asked. See NeedsUsage.

@@ -25,19 +25,32 @@ func Mutants() []Mutation {
 	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), healthMutants(), seamMutants(), sweepMutants())
 }
 
-// sees changes what a member's decision is based on.
+// sees changes what a member's decision, and its description, are based on.
 func sees(name string, f func(*nodestate.State)) Mutation {
-	return decides(name, func(o nodestate.State, decide func(nodestate.State) member.Decision) member.Decision {
-		f(&o)
-		return decide(o)
-	})
+	return Mutation{Name: name, Node: func(_ *process, r *nodectrl.Reconciler) {
+		next, describe := r.Next, r.Describe
+		r.Next = func(o nodestate.State) member.Decision { f(&o); return next(o) }
+		r.Describe = func(o nodestate.State, out member.Outcome) member.Description { f(&o); return describe(o, out) }
+	}}
 }
 
 // decides changes a member's decision.
 func decides(name string, f func(nodestate.State, func(nodestate.State) member.Decision) member.Decision) Mutation {
 	return Mutation{Name: name, Node: func(_ *process, r *nodectrl.Reconciler) {
-		decide := r.Decide
-		r.Decide = func(o nodestate.State) member.Decision { return f(o, decide) }
+		next := r.Next
+		r.Next = func(o nodestate.State) member.Decision { return f(o, next) }
+	}}
+}
+
+// says changes how a member is described.
+func says(name string, f func(nodestate.State, member.Description)) Mutation {
+	return Mutation{Name: name, Node: func(_ *process, r *nodectrl.Reconciler) {
+		describe := r.Describe
+		r.Describe = func(o nodestate.State, out member.Outcome) member.Description {
+			d := describe(o, out)
+			f(out.After(o), d)
+			return d
+		}
 	}}
 }
 
@@ -122,12 +135,10 @@ func removalMutants() []Mutation {
 		sees("forget the claims", func(o *nodestate.State) { o.Claims = nil }),
 		sees("forget the Secret in the end", func(o *nodestate.State) { o.Secret = o.Secret && !o.Record.Drained }),
 		sees("wait for a Nomad that is gone for good", func(o *nodestate.State) { o.PurgePatience = 1000 * time.Hour }),
-		decides("call a VM that stays gone", func(o nodestate.State, decide func(nodestate.State) member.Decision) member.Decision {
-			d := decide(o)
-			if o.Record.Drained && o.VM.Ours && !o.VM.Deleting && d.Step == member.Wait {
+		says("call a VM that stays gone", func(o nodestate.State, d member.Description) {
+			if o.Record.Drained && o.VM.Ours && !o.VM.Deleting && member.Next(o).Step == member.Wait {
 				d.Conditions[v1alpha1.NodeVMReady] = metav1.Condition{Status: "False", Reason: v1alpha1.ReasonDeleteStuck, Message: "The VM is gone, but its instance runs on without it."}
 			}
-			return d
 		}),
 		sees("take instances for gone", func(o *nodestate.State) { o.Instance = nodestate.Instance{} }),
 	}
@@ -145,12 +156,10 @@ func sightMutants() []Mutation {
 			}
 		}),
 		sees("force what is to be retained", func(o *nodestate.State) { o.Record.Policy.OnTimeout = v1alpha1.DrainForce }),
-		decides("tell the time", func(o nodestate.State, decide func(nodestate.State) member.Decision) member.Decision {
-			d := decide(o)
+		says("tell the time", func(o nodestate.State, d member.Description) {
 			c := d.Conditions[v1alpha1.NodeReady]
 			c.Message += o.Now.Format(time.RFC3339)
 			d.Conditions[v1alpha1.NodeReady] = c
-			return d
 		}),
 	}
 }
