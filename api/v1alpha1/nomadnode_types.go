@@ -127,8 +127,8 @@ type DrainIntent struct {
 	// once the member is Drained or its NomadNode is deleted.
 	// +optional
 	Canceled bool `json:"canceled,omitempty"`
-	// canceledTime is when the controller took the order back. The canceled order stays for a while after that, because
-	// a request that was sent for it may still reach Nomad. Unset: the order wasn't taken back, or somebody else did that.
+	// canceledTime is when the order was taken back, or when the controller saw that somebody else had done that. The
+	// canceled order stays for a while after that, because a request that was sent for it may still reach Nomad.
 	// +optional
 	CanceledTime *metav1.Time `json:"canceledTime,omitempty"`
 }

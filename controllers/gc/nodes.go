@@ -30,10 +30,11 @@ type question struct {
 	id      string
 }
 
-// answer is what Nomad said of a node when it was last asked.
+// answer is what Nomad said of a node last.
 type answer struct {
-	asked time.Time   // zero: never
-	node  *nomad.Node // nil: it has none of the ID, or hasn't answered
+	asked time.Time   // when it was last asked; zero: never
+	told  time.Time   // when it last answered; zero: never
+	node  *nomad.Node // nil: it has none of the ID, or has never answered
 }
 
 // observeNodes asks Nomad what the nodes say they are that no member has the ID of: those first that it was asked for the longest ago. Of
@@ -46,19 +47,16 @@ func (s *Sweeper) observeNodes(ctx context.Context, o *scope) error {
 			answers[q] = s.answers[q]
 		}
 	}
-	silent := o.ask(ctx, answers)
+	o.ask(ctx, answers)
 	s.answers = answers
 	for _, d := range o.down {
 		a := answers[question{d.cluster, d.id}]
-		if silent[d.cluster] && a.asked.Before(o.Now) {
-			continue
-		}
 		// One that is called otherwise than its member isn't set up by our cloud-init alone.
 		if n := a.node; n != nil && n.Status == nomad.NodeDown && n.PoolUID == string(d.pool.UID) && n.Name == n.Member {
 			key := sweep.Key{Namespace: d.pool.Namespace, Name: d.id}
 			o.clusters[key] = d.cluster
 			o.Leftovers = append(o.Leftovers, sweep.Leftover{
-				Kind: sweep.NomadNode, Key: key, Member: n.Member, PoolUID: n.PoolUID, Unasked: a.asked.Before(o.Now),
+				Kind: sweep.NomadNode, Key: key, Member: n.Member, PoolUID: n.PoolUID, Unasked: a.told.Before(o.Now),
 				Secret: blueprint.SecretName(blueprint.Member{Name: n.Member, NodeID: d.id}),
 			})
 		}
@@ -66,8 +64,9 @@ func (s *Sweeper) observeNodes(ctx context.Context, o *scope) error {
 	return nil
 }
 
-// ask gets answers anew, and returns the clusters that gave none once. These aren't asked again at this look.
-func (o *scope) ask(ctx context.Context, answers map[question]answer) (silent map[nomad.Cluster]bool) {
+// ask gets answers anew. A cluster that gave none once isn't asked again at this look, and what it said before stands: one node that it
+// can't answer for mustn't take from the others what they have waited.
+func (o *scope) ask(ctx context.Context, answers map[question]answer) {
 	var due []question
 	for q := range answers {
 		due = append(due, q)
@@ -75,22 +74,23 @@ func (o *scope) ask(ctx context.Context, answers map[question]answer) (silent ma
 	slices.SortFunc(due, func(a, b question) int {
 		return cmp.Or(answers[a].asked.Compare(answers[b].asked), cmp.Compare(a.id, b.id))
 	})
-	silent = map[nomad.Cluster]bool{}
-	asked := map[nomad.Cluster]int{}
+	silent, asked := map[nomad.Cluster]bool{}, map[nomad.Cluster]int{}
 	for _, q := range due {
 		if silent[q.cluster] || asked[q.cluster] == asksPerLook {
 			continue
 		}
 		asked[q.cluster]++
 		in, err := q.cluster.Inspect(ctx, q.id)
-		if err != nil {
+		a := answers[q]
+		a.asked = o.Now
+		switch {
+		case err != nil:
 			o.unseen, silent[q.cluster] = append(o.unseen, fmt.Errorf("asking Nomad for node %s: %w", q.id, err)), true
-		}
-		a := answer{asked: o.Now}
-		if err == nil && in.Found {
-			a.node = &in.Node
+		case in.Found:
+			a.told, a.node = o.Now, &in.Node
+		default:
+			a.told, a.node = o.Now, nil
 		}
 		answers[q] = a
 	}
-	return silent
 }

@@ -31,7 +31,8 @@ type sweptNomad struct {
 	nomad.Cluster
 	view   nomad.View
 	inside map[string]nomad.Node
-	silent bool // it doesn't answer
+	silent bool   // it doesn't answer
+	broken string // the node of which it can't tell
 	asked  int
 	about  map[string]int // how often for each node
 	purged []string
@@ -45,7 +46,7 @@ func (n *sweptNomad) Inspect(_ context.Context, id string) (nomad.Inspection, er
 		n.about = map[string]int{}
 	}
 	n.about[id]++
-	if n.asked++; n.silent {
+	if n.asked++; n.silent || id == n.broken {
 		return nomad.Inspection{}, context.DeadlineExceeded
 	}
 	node, ok := n.inside[id]
@@ -197,6 +198,25 @@ func TestSweepAsksForFewNodesAtOnce(t *testing.T) {
 	for id := range s.nomad.view.Nodes {
 		if s.nomad.about[id] == 0 {
 			t.Errorf("nobody asked for %s", id)
+		}
+	}
+}
+
+// A node of which Nomad can't tell keeps no other from being swept, wherever it stands among those that are asked for.
+func TestNodeThatCantBeReadHoldsUpNoOther(t *testing.T) {
+	for _, broken := range []string{"00000000-0000-4000-8000-000000000000", "ffffffff-0000-4000-8000-000000000000"} {
+		s := newSweepShell()
+		s.nomad.broken = broken
+		s.nomad.view.Nodes = map[string]nomad.Node{lostID: {Status: nomad.NodeDown}, broken: {Status: nomad.NodeDown}}
+		for range 6 {
+			s.nomad.view.Taken = s.clock.Now()
+			if err := s.Sweep(t.Context()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			s.clock.Step(s.Interval)
+		}
+		if !slices.Contains(s.nomad.purged, lostID) {
+			t.Errorf("beside %s the lost member's node is there after half an hour", broken)
 		}
 	}
 }

@@ -65,6 +65,8 @@ func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, memb
 		return r.startVM
 	case member.RecordIntent:
 		return r.recordIntent
+	case member.RecordCancel:
+		return r.recordCancel
 	case member.Rescue:
 		return r.rescue
 	case member.ClearIntent:
@@ -315,7 +317,7 @@ func (r *Reconciler) patchNode(ctx context.Context, s *scope, change func(*v1alp
 	if err := r.Client.Patch(ctx, after, kube.Locked(s.node)); err != nil {
 		return err
 	}
-	s.node = after
+	s.node, s.wrote = after, true
 	return nil
 }
 

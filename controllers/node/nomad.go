@@ -59,6 +59,11 @@ func (r *Reconciler) rescue(ctx context.Context, s *scope, d member.Decision, ou
 	return nil
 }
 
+// recordCancel writes when an order to leave was taken back, as what it takes to forget it counts from then.
+func (r *Reconciler) recordCancel(ctx context.Context, s *scope, _ member.Decision, _ *member.Outcome) error {
+	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain.Cancel(s.observed.Now) })
+}
+
 // clearIntent removes an order to leave, and with it the wish that the member be the next to go: that was for this time.
 func (r *Reconciler) clearIntent(ctx context.Context, s *scope) error {
 	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
@@ -85,6 +90,9 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 // kick sends a stalled drain again, and then writes that down. A crash in between kicks it twice, which does no harm: the
 // deadline doesn't move later. The other way round, a kick that was lost would be missed for ever.
 func (r *Reconciler) kick(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
+	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
+		return err
+	}
 	err := gone(s.link.Cluster.KickDrain(ctx, s.node.Spec.NodeID, drainRequest(s)))
 	if errors.Is(err, nomad.ErrNotDraining) { // it has ended since; the view catches up in a moment
 		out.Again = disagreement

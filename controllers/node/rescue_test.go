@@ -20,7 +20,8 @@ import (
 func calledBack(cordonedFor string, draining bool) *memberShell {
 	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
 		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
-		n.Spec.Drain.Canceled, n.Status.CordonedDrain = true, cordonedFor
+		n.Spec.Drain.Cancel(now.Add(-time.Minute))
+		n.Status.CordonedDrain = cordonedFor
 		n.Annotations = map[string]string{v1alpha1.DeleteNextAnnotation: "", v1alpha1.ProtectAnnotation: ""}
 		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: draining, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
 	})
@@ -64,6 +65,26 @@ func TestRescueUndoesWhatWasDone(t *testing.T) {
 				t.Error("it isn't protected any more")
 			}
 		})
+	}
+}
+
+// Whoever takes an order back with kubectl writes no time, and what was sent for the order may be on its way.
+func TestOrderThatIsTakenBackByHandIsNotForgottenAtOnce(t *testing.T) {
+	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
+		n.Spec.Drain.Canceled = true
+		return running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true})
+	})
+	s.reconcile(t)
+	s.reconcile(t)
+	if in := s.node(t).Spec.Drain; in == nil || !in.CanceledTime.Time.Equal(now) {
+		t.Fatalf("the order is %+v", in)
+	}
+	s.clock.SetTime(now.Add(12 * time.Second))
+	s.nomad.view.Taken = s.clock.Now()
+	s.reconcile(t)
+	if in := s.node(t).Spec.Drain; in != nil {
+		t.Errorf("the order is %+v", in)
 	}
 }
 

@@ -57,7 +57,7 @@ func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleRecord {
 // wentDown is when replicas went down last, or may have; nil: never. A record of a version before v1alpha1 had downTime tells of its
 // own change alone.
 func wentDown(r *v1alpha1.ScaleRecord) *metav1.Time {
-	if r.DownTime == nil && r.To <= r.From {
+	if r.DownTime == nil && (r.From < 0 || r.To <= r.From) {
 		return r.Time.DeepCopy()
 	}
 	return r.DownTime.DeepCopy()

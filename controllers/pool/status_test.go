@@ -140,7 +140,7 @@ func TestLastScaleRemembersWhenReplicasWentDown(t *testing.T) {
 		"down and up":                        {&v1alpha1.ScaleRecord{Time: ago, From: 4, To: 2, DownTime: &ago}, 3, &ago},
 		"down, up and up":                    {&v1alpha1.ScaleRecord{Time: ago, From: 2, To: 3, DownTime: &before}, 5, &before},
 		"down, as an older version wrote it": {&v1alpha1.ScaleRecord{Time: ago, From: 4, To: 2}, 3, &ago},
-		"new, as an older version wrote it":  {&v1alpha1.ScaleRecord{Time: ago, From: -1, To: 2}, 3, nil},
+		"new, as an older version wrote it":  {&v1alpha1.ScaleRecord{Time: ago, From: -1, To: 2}, 3, &ago},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{Replicas: ptr.To(c.to)}, Status: v1alpha1.NomadNodePoolStatus{LastScale: c.last}}

@@ -103,7 +103,7 @@ const problemRetry = 15 * time.Second
 const unknownRetry = 15 * time.Second
 
 // requestsLand is how long after an order was taken back a request may still reach Nomad that a controller had sent for it, which
-// perhaps leads no longer: as long as a request may take (internal/nomad: Options.RequestTimeout), and a bit.
+// perhaps leads no longer: as long as a cordon, a drain or a kick may take (internal/nomad: Options.RequestTimeout), and a bit.
 const requestsLand = 12 * time.Second
 
 // rescue takes an order to leave back. The intent stays until Nomad has done it, so that a crash in between can't leave
@@ -111,24 +111,18 @@ const requestsLand = 12 * time.Second
 // undo then. A node that was ineligible before the order stays so: somebody means it.
 func rescue(o nodestate.State) Decision {
 	switch {
+	case o.Record.Drain.CanceledTime == nil: // whoever took it back by hand, or as an earlier version of the controller
+		return Decision{Step: RecordCancel}
 	case !o.Nomad.Known:
 		return Decision{Step: Wait}
 	case rescuing(o):
 		return Decision{Step: Rescue}
 	}
-	left := canceledAt(*o.Record.Drain).Add(requestsLand).Sub(o.Now)
+	left := o.Record.Drain.CanceledTime.Add(requestsLand).Sub(o.Now)
 	if o.Nomad.Registered && left > 0 && left <= requestsLand+mostSkew {
 		return Decision{Step: Wait, Wake: min(left, requestsLand)}
 	}
 	return Decision{Step: ClearIntent}
-}
-
-// canceledAt is when an order was taken back, or when it was given if that isn't known.
-func canceledAt(in v1alpha1.DrainIntent) time.Time {
-	if in.CanceledTime == nil {
-		return in.Time.Time
-	}
-	return in.CanceledTime.Time
 }
 
 // rescuing is true while there is something to be undone in Nomad for an order to leave that was taken back. If somebody else

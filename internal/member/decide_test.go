@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
@@ -95,7 +93,8 @@ func TestRescueIsDoneInNomadBeforeTheIntentGoes(t *testing.T) {
 		{name: "no request can be on its way any more", o: ordered(canceledAgo(12 * time.Second)), step: member.ClearIntent},
 		{name: "taken back by a controller whose clock is ahead", o: ordered(canceledAgo(-time.Minute)), step: member.Wait, wake: 12 * time.Second},
 		{name: "taken back at a time that can't be", o: ordered(canceledAgo(-time.Hour)), step: member.ClearIntent},
-		{name: "taken back by hand, which says no time", o: ordered(func(o *nodestate.State) { o.Record.Drain.Time = metav1.NewTime(now) }, canceled), step: member.Wait, wake: 12 * time.Second},
+		{name: "taken back by hand, which says no time", o: ordered(canceledByHand), step: member.RecordCancel},
+		{name: "taken back by hand while Nomad is unknown", o: draining(nil, canceledByHand, nomadUnknown), step: member.RecordCancel},
 		{name: "not in Nomad", o: booting(func(o *nodestate.State) { o.Record.Drain = intent(now, now) }, canceled), step: member.ClearIntent},
 		{name: "Nomad unknown", o: draining(nil, canceled, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
 		{name: "too late: drained", o: draining(nil, canceled, func(o *nodestate.State) { o.Record.Drained = true }), step: member.DeleteRecord},

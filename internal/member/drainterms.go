@@ -1,8 +1,6 @@
 package member
 
-import (
-	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
-)
+import "github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 
 // changedMind is true when Nomad was told something else with our drain than is wanted now. It must be told again: a drain
 // without a deadline leaves its tasks to be killed with the VM instead of being stopped, and one with a deadline stops what is

@@ -1,8 +1,6 @@
 package member
 
-import (
-	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
-)
+import "github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 
 // evacuated is true for a member whose host is to be freed and that can't be migrated. With an evictionStrategy of External
 // KubeVirt refuses the eviction and waits for somebody else to stop the VM (KubeVirt: pkg/virt-api/webhooks/

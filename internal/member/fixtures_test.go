@@ -149,7 +149,10 @@ func leaves(reason v1alpha1.DrainReason) change {
 	}
 }
 
-func canceled(o *nodestate.State) {
+func canceled(o *nodestate.State) { canceledAgo(30 * time.Second)(o) }
+
+// canceledByHand is what somebody does with kubectl, who writes no time.
+func canceledByHand(o *nodestate.State) {
 	d := o.Record.Drain.DeepCopy()
 	d.Canceled = true
 	o.Record.Drain = d

@@ -31,7 +31,7 @@ var others = map[string]func(*world){
 	},
 	"pool calls it back": func(w *world) {
 		if r := &w.is.Record; r.Drain != nil && !r.Drained && r.DeletedAt.IsZero() && r.Drain.Reason == v1alpha1.DrainScaleIn {
-			canceledAgo(0)(&w.is)
+			canceledByHand(&w.is)
 		}
 	},
 	"VM deleted by somebody": func(w *world) {

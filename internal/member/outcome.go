@@ -38,6 +38,9 @@ func (out Outcome) After(s nodestate.State) nodestate.State {
 	if out.Record != nil {
 		s.Record = *out.Record
 	}
+	if out.Claims != nil {
+		s.Record.ClaimsRecorded = true
+	}
 	if out.VM != nil {
 		s.VM = *out.VM
 	}

@@ -136,7 +136,7 @@ func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 	switch d.Step {
 	case member.Cordon, member.Drain, member.Kick, member.MarkDrained:
 		must(in != nil && !in.Canceled, "draining needs an intent that stands")
-	case member.Rescue, member.ClearIntent:
+	case member.RecordCancel, member.Rescue, member.ClearIntent:
 		must(in != nil && in.Canceled && o.Record.DeletedAt.IsZero(), "only an intent that was taken back is undone")
 	case member.RecordIntent:
 		must(d.Reason != "" && (in == nil || in.Canceled), "an intent that stands is never replaced")

@@ -14,7 +14,7 @@ import (
 func (w *world) do(d member.Decision, version int) {
 	w.log = append(w.log, string(d.Step))
 	switch d.Step {
-	case member.RecordClaims, member.RecordIntent, member.ClearIntent, member.Kick, member.MarkDrained, member.DeleteRecord, member.Release:
+	case member.RecordClaims, member.RecordIntent, member.RecordCancel, member.ClearIntent, member.Kick, member.MarkDrained, member.DeleteRecord, member.Release:
 		if version == w.version {
 			w.version++
 			w.write(d)
@@ -50,6 +50,8 @@ func (w *world) write(d member.Decision) {
 		r.ClaimsRecorded = true
 	case member.RecordIntent:
 		w.order(d.Reason)
+	case member.RecordCancel:
+		canceledAgo(0)(&w.is)
 	case member.ClearIntent:
 		r.Drain = nil
 	case member.Kick:

@@ -25,6 +25,8 @@ const (
 	StartVM Step = "StartVM"
 	// RecordIntent writes spec.drain, with the reason of the decision.
 	RecordIntent Step = "RecordIntent"
+	// RecordCancel writes when the order to leave was taken back, if whoever did it hasn't.
+	RecordCancel Step = "RecordCancel"
 	// Rescue cancels the drain in Nomad, and makes the node eligible if it was made ineligible for the intent.
 	Rescue Step = "Rescue"
 	// ClearIntent removes a canceled intent.

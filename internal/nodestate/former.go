@@ -1,6 +1,10 @@
 package nodestate
 
-import "github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
 
 // A controller of an earlier version wrote no status.blockedBy, drainResult and nomad.idTaken, but conditions only. Of a record that it
 // wrote last these tell, until its own controller has looked at it once. That is safe for later ones as well: whenever a condition says
@@ -60,5 +64,9 @@ func drainResult(n *v1alpha1.NomadNode) v1alpha1.DrainResult {
 }
 
 func idTaken(n *v1alpha1.NomadNode) bool {
-	return n.Status.Nomad.IDTaken || Condition(n, v1alpha1.NodeRegistered).Reason == v1alpha1.ReasonNodeIDTaken
+	registered := Condition(n, v1alpha1.NodeRegistered)
+	if registered.Status == metav1.ConditionTrue { // an earlier version that came back leaves the field as it was
+		return false
+	}
+	return n.Status.Nomad.IDTaken || registered.Reason == v1alpha1.ReasonNodeIDTaken
 }

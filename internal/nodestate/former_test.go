@@ -24,6 +24,10 @@ func TestRecordsOfEarlierVersionsAreRead(t *testing.T) {
 	if r := Of(n); r.BlockedBy != v1alpha1.BlockedByRemoval || r.DrainResult != v1alpha1.DrainEmpty {
 		t.Errorf("of its own: %q, %q", r.BlockedBy, r.DrainResult)
 	}
+	n.Status.Nomad.IDTaken, n.Status.Conditions[1].Status, n.Status.Conditions[1].Reason = true, metav1.ConditionTrue, "Registered"
+	if r := Of(n); r.IDTaken {
+		t.Error("of an earlier version that came back, and left the field as it was: taken")
+	}
 	n.Status.Conditions, n.Status.DrainResult = nil, ""
 	if r := Of(n); r.Drained || r.DrainResult != "" {
 		t.Errorf("of one that isn't drained: %+v", r)

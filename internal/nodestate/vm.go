@@ -7,6 +7,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 )
 
 const (
@@ -23,9 +24,7 @@ func Ours(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) bool {
 	if recorded := n.Status.VM.UID; recorded != "" {
 		return recorded == string(vm.UID)
 	}
-	marks := vm.Annotations
-	return n.Spec.PoolUID != "" && vm.Labels[v1alpha1.PoolLabel] == n.Spec.PoolName && marks[v1alpha1.PoolUIDAnnotation] == n.Spec.PoolUID &&
-		marks[v1alpha1.MemberAnnotation] == vm.Name && marks[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID
+	return blueprint.IsMember(vm, n.Spec.PoolName, n.Spec.PoolUID) && vm.Annotations[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID
 }
 
 // VMOf is what there is to know of the VM of the member's name.

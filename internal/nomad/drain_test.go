@@ -2,7 +2,9 @@ package nomad
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -282,3 +284,29 @@ func TestIntroductionTokensOfOldServers(t *testing.T) {
 
 // errorOf drops whether a drain was sent.
 func errorOf(_ bool, err error) error { return err }
+
+// Until when a drain may still be sent is what it takes to forget the order for it, so reading the node and sending are one request's time.
+func TestDrainIsSentWithinOneRequestsTime(t *testing.T) {
+	var sent atomic.Int32
+	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			sent.Add(1)
+		}
+		select {
+		case <-time.After(1200 * time.Millisecond): // of 2 s
+		case <-r.Context().Done():
+			return
+		}
+		_, _ = io.WriteString(w, `{"ID":"`+nodeA+`","Status":"ready","SchedulingEligibility":"ineligible"}`)
+	})
+	start := time.Now()
+	if _, err := c.Drain(t.Context(), nodeA, DrainRequest{IntentID: "i", Remaining: time.Hour}); err == nil {
+		t.Error("a drain that took longer than a request may was no error")
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if err := c.KickDrain(t.Context(), nodeA, DrainRequest{IntentID: "i", Remaining: time.Hour}); err == nil {
+		t.Error("nor was a kick")
+	}
+}

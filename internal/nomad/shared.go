@@ -122,11 +122,15 @@ func (c *cluster) Uncordon(ctx context.Context, nodeID string) error {
 }
 
 func (c *cluster) Drain(ctx context.Context, nodeID string, r DrainRequest) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.remote.timeout)
+	defer cancel()
 	sent, err := c.remote.drain(ctx, nodeID, r, c.o.Clock.Now)
 	return sent, c.wrote(err)
 }
 
 func (c *cluster) KickDrain(ctx context.Context, nodeID string, r DrainRequest) error {
+	ctx, cancel := context.WithTimeout(ctx, c.remote.timeout)
+	defer cancel()
 	return c.wrote(c.remote.kick(ctx, nodeID, r, c.o.Clock.Now))
 }
 

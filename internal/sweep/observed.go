@@ -30,7 +30,7 @@ type Leftover struct {
 	PoolUID string
 	// Secret is the name of the member's cloud-init Secret, as it follows from the leftover; empty: it doesn't.
 	Secret string
-	// Unasked is true for a Nomad node that Nomad wasn't asked for at this look. What it said earlier counts for the grace, but nothing
+	// Unasked is true for a Nomad node that Nomad wasn't asked for at this look, or of which it hasn't answered. What it said earlier counts for the grace, but nothing
 	// is removed on it.
 	Unasked bool
 }

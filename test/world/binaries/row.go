@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // What a side module is built from and what the compilers make of it is ten times the size of the programs. So side modules
@@ -86,14 +87,18 @@ func proxies(first, others string) string {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(first)}).String() + "," + cmp.Or(others, "direct")
 }
 
+// abandoned is for how long the caches of a row that was broken off are kept for whoever tries again.
+const abandoned = 24 * time.Hour
+
 // leaveRow ends a workshop's part, when all that was asked for stands. If nobody else builds, the caches are emptied: of
-// what this row made, or of what is left of one that was broken off.
+// what this row made, or of what nobody went on with.
 func (s *workshop) leaveRow() error {
-	if s.row != nil {
+	built := s.row != nil
+	if built {
 		s.row.leave()
 	}
 	s.row = nil
-	if s.tidy() {
+	if s.tidy() || !built && !s.abandoned() {
 		return nil
 	}
 	unlock, err := tryLock(s.rowLock(), syscall.LOCK_EX)
@@ -118,6 +123,16 @@ func (s *workshop) tidy() bool {
 	_, err := os.Stat(s.compiled())
 	unpacked, _ := os.ReadDir(s.modules()) // if it can't be read, there is nothing that could be removed
 	return errors.Is(err, fs.ErrNotExist) && len(unpacked) <= 1
+}
+
+// abandoned says that nothing has been added to the caches for long.
+func (s *workshop) abandoned() bool {
+	for _, dir := range []string{s.compiled(), s.modules()} {
+		if i, err := os.Stat(dir); err == nil && time.Since(i.ModTime()) < abandoned {
+			return false
+		}
+	}
+	return true
 }
 
 // breakOff ends a workshop's part, and leaves the caches to whoever tries again.

@@ -1,11 +1,14 @@
 package binaries
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // fakeGo stands in for the go command: it "builds" into the caches that its environment names, and fails for a tool whose
@@ -140,7 +143,8 @@ func TestFailedBuildKeepsWhatIsCompiledForTheNextTry(t *testing.T) {
 }
 
 // What a crash leaves behind is removed by the next one who asks for a tool, also if nothing is to be built.
-func TestWhatACrashLeftOverIsRemoved(t *testing.T) {
+// What a build that was broken off has compiled is kept for who tries again, whatever others ask for meanwhile, and not for ever.
+func TestWhatACrashLeftOverIsRemovedADayLater(t *testing.T) {
 	root, err := repositoryRoot()
 	if err != nil {
 		t.Fatal(err)
@@ -158,11 +162,23 @@ func TestWhatACrashLeftOverIsRemoved(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		before := left(t, cache)
+		if _, err := Ensure(t.Context(), nil, VirtAPI); err != nil {
+			t.Fatal(err)
+		}
+		if got := left(t, cache); !slices.Equal(got, before) {
+			t.Errorf("of %v there is %v on the same day", before, got)
+		}
+		for _, dir := range []string{"compiled", "modules"} {
+			if err := os.Chtimes(filepath.Join(cache, dir), time.Time{}, time.Now().Add(-abandoned-time.Minute)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
 		if _, err := Ensure(t.Context(), nil, VirtAPI); err != nil {
 			t.Fatal(err)
 		}
 		if got := left(t, cache); !slices.Equal(got, loadOnly) {
-			t.Errorf("of %v there is %v", rest, got)
+			t.Errorf("of %v there is %v a day later", rest, got)
 		}
 	}
 }
