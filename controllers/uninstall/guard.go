@@ -33,13 +33,13 @@ const finalizer = "nomad.harvesterhci.io/in-use"
 const uninstallPolicy = "nomad-harvester-uninstall"
 
 // guardedPolicies are the names of the policies, and of their bindings, that stay while there are members.
-var guardedPolicies = []string{uninstallPolicy, "nomad-harvester-member-delete"}
+var guardedPolicies = []string{uninstallPolicy, "nomad-harvester-member-delete", "nomad-harvester-namespace-delete"}
 
 // selectsNothing matches no object. It is what the binding is given while there is nothing to guard. The manifests leave the field out, so that
 // whoever applies them again changes nothing; and without a controller the installation is guarded.
 var selectsNothing = &admissionv1.MatchResources{ObjectSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"nomad.harvesterhci.io/in-use": "nothing"}}}
 
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-uninstall;nomad-harvester-member-delete,verbs=get;patch
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-uninstall;nomad-harvester-member-delete;nomad-harvester-namespace-delete,verbs=get;patch
 
 // guardInterval is how long a look at the policies counts: somebody may delete or apply them meanwhile, and they aren't watched.
 const guardInterval = 5 * time.Minute

@@ -24,6 +24,7 @@ func TestKustomizationIsAppliedTwiceAndRemoved(t *testing.T) {
 	createPool(t, "kustomized")
 	awaitGuard(t, true)
 	checkCollections(t)
+	checkNamespaces(t)
 	before := members(t)
 	for attempt := range 2 { // the first one deletes the policies, which nothing can refuse; they stay in force
 		out, err := run(t, kubectl, "delete", "-k", dir, "--wait=false")
@@ -68,7 +69,7 @@ func restoreGuard(t *testing.T, dir string) (stop func()) {
 	}
 	manual := strings.Join(strings.Fields(strings.NewReplacer("\\\n", "", "'", "").Replace(string(text))), " ")
 	for _, command := range [][]string{
-		{"patch", "validatingadmissionpolicies,validatingadmissionpolicybindings", "nomad-harvester-uninstall", "nomad-harvester-member-delete", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`},
+		{"patch", "validatingadmissionpolicies,validatingadmissionpolicybindings", "nomad-harvester-uninstall", "nomad-harvester-member-delete", "nomad-harvester-namespace-delete", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`},
 		{"apply", "-k", dir},
 		{"-n", namespace, "rollout", "restart", "deployment", "nomad-harvester-controller"},
 	} {
@@ -84,7 +85,7 @@ func restoreGuard(t *testing.T, dir string) (stop func()) {
 	eventually(t, "the policies to be there and held", func(context.Context) error {
 		held := must(t, kubectl, "get", "validatingadmissionpolicies,validatingadmissionpolicybindings",
 			"-o", `jsonpath={range .items[*]}{.metadata.name} {.metadata.finalizers} {.metadata.deletionTimestamp}{"\n"}{end}`)
-		if n := strings.Count(held, `["nomad.harvesterhci.io/in-use"] `+"\n"); n != 4 {
+		if n := strings.Count(held, `["nomad.harvesterhci.io/in-use"] `+"\n"); n != 6 {
 			return fmt.Errorf("%w: %d are held:\n%s", errUnexpected, n, held)
 		}
 		return nil

@@ -14,6 +14,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
 // kinds are those of which an installation consists. Helm's own records and what the controller makes for its leader election
@@ -106,4 +108,15 @@ func checkCollections(t *testing.T) {
 func awaitKinds(t *testing.T) {
 	t.Helper()
 	must(t, kubectl, "wait", "--for=condition=Established", "--timeout=1m", "crd/nomadnodepools.nomad.harvesterhci.io", "crd/nomadnodes.nomad.harvesterhci.io")
+}
+
+// A namespace with members stays, and whoever deletes it is told once, not for each of them; others go.
+func checkNamespaces(t *testing.T) {
+	t.Helper()
+	out, err := run(t, kubectl, "delete", "namespace", fixtures.Namespace, "--dry-run=server")
+	if says := "kubectl -n " + fixtures.Namespace + " delete nomadnodepools,nomadnodes --all ("; err == nil || strings.Count(out, says) != 1 {
+		t.Errorf("want one refusal with the command %q: %v\n%s", says, err, out)
+	}
+	must(t, kubectl, "create", "namespace", "without-members")
+	must(t, kubectl, "delete", "namespace", "without-members", "--wait=false")
 }
