@@ -127,13 +127,13 @@ func saysUnguarded(all []unguarded) string {
 		}
 	}
 	var says []string
-	if len(ending) > 0 {
-		names := strings.Join(ending, " ")
-		says = append(says, "Somebody deleted "+names+": it is in force until the last pool and member are gone, and guards no later ones. "+
-			"To keep it take the finalizer off (kubectl patch "+names+" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'), and apply the installation again.")
+	if len(ending) > 0 { // all of them fit into an Event, if they are named once
+		says = append(says, "Somebody deleted admission policies of the installation, or their bindings. What was deleted is in force until the last "+
+			"pool and member are gone, and guards no later ones. To be guarded as before let it go (kubectl patch "+strings.Join(ending, " ")+
+			" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'), and at once apply the installation again.")
 	}
 	if len(missing) > 0 {
-		says = append(says, "There is no "+strings.Join(missing, " ")+": what it guards can be deleted under the members. "+
+		says = append(says, "There is no "+strings.Join(missing, ", ")+": what that guards can be deleted under the members. "+
 			"Apply the installation again, unless it was left out on purpose.")
 	}
 	return strings.Join(says, " ")
