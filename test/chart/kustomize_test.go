@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -20,6 +21,7 @@ func TestKustomizationIsAppliedTwiceAndRemoved(t *testing.T) {
 	if again := versions(t); again != applied {
 		t.Errorf("applied once\n%s\nand twice\n%s", applied, again)
 	}
+	checkTokens(t)
 	stop := startController(t)
 	createPool(t, "kustomized")
 	awaitGuard(t, true)
@@ -65,21 +67,33 @@ func TestKustomizationIsAppliedTwiceAndRemoved(t *testing.T) {
 }
 
 // follow runs what docs/install.md says.
-func follow(t *testing.T, commands ...string) {
+func follow(t *testing.T, commands ...string) { t.Helper(); followIn(t, "install.md", commands...) }
+
+// followIn runs what one of the docs says, where config is, and returns the directory.
+func followIn(t *testing.T, doc string, commands ...string) (dir string) {
 	t.Helper()
-	manual := manual(t)
+	dir = t.TempDir()
+	config, err := filepath.Abs(root + "/config")
+	if err == nil {
+		err = os.Symlink(config, filepath.Join(dir, "config"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	manual := manual(t, doc)
 	for _, command := range commands {
 		if words := strings.Join(strings.Fields(command), " "); !strings.Contains(manual, words) {
-			t.Errorf("docs/install.md doesn't say: %s", words)
+			t.Errorf("docs/%s doesn't say: %s", doc, words)
 		}
-		must(t, "sh", "-c", "cd "+root+" && "+command)
+		must(t, "sh", "-c", "cd "+dir+" && "+command)
 	}
+	return dir
 }
 
-// manual is docs/install.md, its lines joined.
-func manual(t *testing.T) string {
+// manual is one of the docs, its lines joined.
+func manual(t *testing.T, doc string) string {
 	t.Helper()
-	text, err := os.ReadFile(root + "/docs/install.md")
+	text, err := os.ReadFile(root + "/docs/" + doc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +103,7 @@ func manual(t *testing.T) string {
 // restoreGuard does what docs/install.md says of an installation whose removal was refused, and waits until it is guarded as before.
 func restoreGuard(t *testing.T, dir string) (stop func()) {
 	t.Helper()
-	_, manual, _ := strings.Cut(manual(t), "## If `kubectl delete -k` was refused")
+	_, manual, _ := strings.Cut(manual(t, "install.md"), "## If `kubectl delete -k` was refused")
 	manual = strings.ReplaceAll(manual, "'", "")
 	for _, command := range [][]string{
 		{"patch", "validatingadmissionpolicies,validatingadmissionpolicybindings", "nomad-harvester-uninstall", "nomad-harvester-member-delete", "nomad-harvester-namespace-delete", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`},
