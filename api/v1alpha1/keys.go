@@ -24,7 +24,7 @@ const (
 	// join and when it no longer works. It doesn't keep it from being deleted, nor, with evictionStrategy External, from
 	// leaving a host that is to be freed. Any value.
 	ProtectAnnotation = "nomad.harvesterhci.io/protect"
-	// AllowDeleteAnnotation on a VM or its instance lets a DELETE of it through the admission policy. Any value.
+	// AllowDeleteAnnotation on a VM, its instance or a namespace lets a DELETE of it through the admission policies. Any value.
 	AllowDeleteAnnotation = "nomad.harvesterhci.io/allow-delete"
 	// RetryJoinsAnnotation on a NomadNodePool, when its value changes, has the pool make members again after too many in a
 	// row didn't join. Any value; a date is a good one.

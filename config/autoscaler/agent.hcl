@@ -53,7 +53,8 @@ target "harvester" {
   config = {
     harvester_url = "https://harvester.example.com"
     ca_cert       = "/secrets/harvester-ca.pem"
-    # auth_token comes from the environment: HARVESTER_TOKEN. For a token that expires and is renewed instead:
+    # auth_token comes from the environment: HARVESTER_TOKEN. With a token of the service account the URL is that of Kubernetes' own
+    # API server, port 6443 (docs/autoscaler.md, Tokens). For a token that expires and is renewed instead:
     # auth_token_file = "/secrets/harvester-token"
 
     # or:

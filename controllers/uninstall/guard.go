@@ -33,13 +33,13 @@ const finalizer = "nomad.harvesterhci.io/in-use"
 const uninstallPolicy = "nomad-harvester-uninstall"
 
 // guardedPolicies are the names of the policies, and of their bindings, that stay while there are members.
-var guardedPolicies = []string{uninstallPolicy, "nomad-harvester-member-delete"}
+var guardedPolicies = []string{uninstallPolicy, "nomad-harvester-member-delete", "nomad-harvester-namespace-delete"}
 
 // selectsNothing matches no object. It is what the binding is given while there is nothing to guard. The manifests leave the field out, so that
 // whoever applies them again changes nothing; and without a controller the installation is guarded.
 var selectsNothing = &admissionv1.MatchResources{ObjectSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"nomad.harvesterhci.io/in-use": "nothing"}}}
 
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-uninstall;nomad-harvester-member-delete,verbs=get;patch
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-uninstall;nomad-harvester-member-delete;nomad-harvester-namespace-delete,verbs=get;patch
 
 // guardInterval is how long a look at the policies counts: somebody may delete or apply them meanwhile, and they aren't watched.
 const guardInterval = 5 * time.Minute
@@ -127,13 +127,13 @@ func saysUnguarded(all []unguarded) string {
 		}
 	}
 	var says []string
-	if len(ending) > 0 {
-		names := strings.Join(ending, " ")
-		says = append(says, "Somebody deleted "+names+": it is in force until the last pool and member are gone, and guards no later ones. "+
-			"To keep it take the finalizer off (kubectl patch "+names+" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'), and apply the installation again.")
+	if len(ending) > 0 { // all of them fit into an Event, if they are named once
+		says = append(says, "Somebody deleted admission policies of the installation, or their bindings. What was deleted is in force until the last "+
+			"pool and member are gone, and guards no later ones. To be guarded as before let it go (kubectl patch "+strings.Join(ending, " ")+
+			" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'), and at once apply the installation again.")
 	}
 	if len(missing) > 0 {
-		says = append(says, "There is no "+strings.Join(missing, " ")+": what it guards can be deleted under the members. "+
+		says = append(says, "There is no "+strings.Join(missing, ", ")+": what that guards can be deleted under the members. "+
 			"Apply the installation again, unless it was left out on purpose.")
 	}
 	return strings.Join(says, " ")

@@ -125,7 +125,7 @@ func TestGuardsAreLookedAfter(t *testing.T) {
 
 	policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: uninstallPolicy}}
 	must(c.Delete(t.Context(), policy))
-	loud("deleted", "Warning GuardBroken", "Somebody deleted validatingadmissionpolicy/"+uninstallPolicy+":",
+	loud("deleted", "Warning GuardBroken", "Somebody deleted admission policies",
 		"kubectl patch validatingadmissionpolicy/"+uninstallPolicy+" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'", "apply the installation again")
 
 	must(c.Get(t.Context(), client.ObjectKeyFromObject(policy), policy))
@@ -143,5 +143,24 @@ func TestGuardsAreLookedAfter(t *testing.T) {
 	for _, o := range installed() {
 		must(c.Delete(t.Context(), o))
 	}
-	loud("all deleted", "Somebody deleted validatingadmissionpolicybinding/"+uninstallPolicy+" validatingadmissionpolicy/"+uninstallPolicy)
+	loud("all deleted", "kubectl patch validatingadmissionpolicybinding/"+uninstallPolicy+" validatingadmissionpolicy/"+uninstallPolicy+" ")
+}
+
+// Of the worst that may have happened an Event tells all: the API server refuses a longer note, so it would be cut.
+func TestAllThatIsAmissFitsIntoAnEvent(t *testing.T) {
+	for _, ending := range []bool{true, false} {
+		var all []unguarded
+		for _, name := range guardedPolicies {
+			for _, kind := range []string{"validatingadmissionpolicybinding/", "validatingadmissionpolicy/"} {
+				all = append(all, unguarded{name: kind + name, ending: ending})
+			}
+		}
+		says := saysUnguarded(all)
+		if len(says) > 1024 {
+			t.Errorf("%d characters: %s", len(says), says)
+		}
+		if between := all[0].name + ", " + all[1].name; !ending && !strings.Contains(says, between) {
+			t.Errorf("%q lacks %q", says, between)
+		}
+	}
 }

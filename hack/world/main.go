@@ -1,7 +1,7 @@
 // Command world runs the test world for people: `make world`. It starts everything on loopback, with our
 // controller and an autoscaler unless CONTROLLER=no, writes .world/env for shells to source, and ends all of it at Ctrl-C.
 //
-// More settings by environment: ACL=yes, TLS=yes, GUEST=simulated, HOSTS=5.
+// More settings by environment: ACL=yes, TLS=yes, GUEST=simulated, HOSTS=5, PROMETHEUS=yes.
 package main
 
 import (
@@ -61,14 +61,15 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		_, _ = fmt.Fprintln(out, "ending the world…")
 		err = errors.Join(err, w.Stop())
 	}()
-	if err := startProduct(ctx, w, out); err != nil {
+	p := &product{world: w, out: out}
+	if err := p.install(ctx); err != nil {
 		return err
 	}
 	if err := os.WriteFile(env, []byte(environment(w, tools[binaries.Kubectl])), 0o600); err != nil {
 		return err
 	}
 	explain(out, w, env)
-	<-ctx.Done()
+	p.watch(ctx)
 	return nil
 }
 
@@ -80,6 +81,9 @@ func options(out io.Writer) (world.Options, error) {
 		Introduction: os.Getenv("INTRODUCTION"),
 		Guest:        hypervisor.GuestKind(os.Getenv("GUEST")),
 	}
+	if o.TLS && isYes("PROMETHEUS") {
+		return o, errNoCertificate
+	}
 	if hosts := os.Getenv("HOSTS"); hosts != "" {
 		var err error
 		if o.Hosts, err = strconv.Atoi(hosts); err != nil {
@@ -88,6 +92,8 @@ func options(out io.Writer) (world.Options, error) {
 	}
 	return o, nil
 }
+
+var errNoCertificate = errors.New("PROMETHEUS and TLS don't go together here: Nomad's servers would ask Prometheus for a certificate")
 
 func isYes(name string) bool { return os.Getenv(name) == "yes" }
 
@@ -110,23 +116,6 @@ func claim(dir string) (string, error) {
 		return "", fmt.Errorf("another world runs in %s: %w", dir, err)
 	}
 	return dir, errors.Join(os.RemoveAll(filepath.Join(dir, "data")), os.RemoveAll(filepath.Join(dir, "env")))
-}
-
-func startProduct(ctx context.Context, w *world.World, out io.Writer) error {
-	if os.Getenv("CONTROLLER") == "no" {
-		return w.InstallProduct(ctx)
-	}
-	c, err := w.StartController(ctx, world.ControllerOptions{})
-	if err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintf(out, "controller runs, log in %s, metrics at %s\n", c.Spec.LogFile, c.MetricsURL)
-	a, err := w.StartAutoscaler(ctx, world.AutoscalerOptions{})
-	if err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintf(out, "autoscaler runs, log in %s\n  give it policies (docs/autoscaler.md): put them into %s, then kill -HUP %d\n", a.LogFile, a.PolicyDir, a.Process().Pid())
-	return nil
 }
 
 // environment is what a shell needs to use the world.
@@ -158,9 +147,11 @@ The world is up. In another shell:
   . %s
   kubectl apply -f config/samples/minimal.yaml
   kubectl get nnp,nn,vm,vmi,pvc -n %s
+  nomad job run -json config/samples/batch-sleep.json
   nomad node status
 
-Pools can use image %s, network %s, SSH key %s and servers ["%s"].
+Pools can use image %s, network %s, SSH key %s and servers ["%s"],
+which the guests know as %s too. The stand-in for Nomad takes jobs as JSON alone.
 Logs are in %s. Ctrl-C ends everything.
-`, env, fixtures.Namespace, fixtures.Image, fixtures.Network, fixtures.KeyPair, w.NomadServer.RPCAddr, filepath.Join(w.Dir, "logs"))
+`, env, fixtures.Namespace, fixtures.Image, fixtures.Network, fixtures.KeyPair, w.NomadServer.RPCAddr, world.NomadName, filepath.Join(w.Dir, "logs"))
 }

@@ -1,14 +1,17 @@
 package nomadtarget
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	nomadapi "github.com/hashicorp/nomad/api"
 	"sigs.k8s.io/yaml"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -147,5 +150,25 @@ func TestExampleAgent(t *testing.T) {
 	source := exampleBlock(t, "agent.hcl", "policy", "source")
 	if !slices.Equal(source.Labels, []string{"nomad"}) || value(t, source, "enabled") != "false" {
 		t.Errorf("the source %v is enabled: %s", source.Labels, value(t, source, "enabled"))
+	}
+}
+
+// The sample job waits for members of the sample pool, by the sample policy.
+func TestSampleJobIsForTheSamplePool(t *testing.T) {
+	text, err := os.ReadFile("../../config/samples/batch-sleep.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var job struct{ Job nomadapi.Job }
+	if err := json.Unmarshal(text, &job); err != nil {
+		t.Fatal(err)
+	}
+	pools, _ := samples(t)
+	query := value(t, exampleBlock(t, "from-zero.hcl", "scaling", "policy", "check"), "query")
+	if !strings.HasPrefix(*job.Job.ID, "batch-") || !strings.Contains(query, `"batch-.*"`) {
+		t.Errorf("the policy doesn't count job %s:\n%s", *job.Job.ID, query)
+	}
+	if want := pools["nomad-clients/build-farm"].Spec.Nomad.NodePool; *job.Job.NodePool != want {
+		t.Errorf("it runs in node pool %s, not %s", *job.Job.NodePool, want)
 	}
 }

@@ -78,3 +78,29 @@ func packaged(t *testing.T, out string) string {
 	}
 	return path
 }
+
+// Kubernetes 1.29 has no admission policies of version v1: all else can be installed, and whoever forgets that is told.
+func TestInstallationBeforeKubernetes130(t *testing.T) {
+	old := []string{"template", release, chart, "--namespace", namespace, "--kube-version", "1.29.9"}
+	if out, err := run(t, helm, old...); err == nil || !strings.Contains(out, "--set admission.enabled=false") {
+		t.Errorf("want a refusal that says what to set: %v\n%s", err, out)
+	}
+	must(t, helm, append(old, "--set", "admission.enabled=false")...)
+
+	const parts = "for part in crd manager rbac; do kubectl apply -k config/$part; done"
+	if !strings.Contains(manual(t, "install.md"), parts) {
+		t.Errorf("docs/install.md doesn't say: %s", parts)
+	}
+	all := must(t, kubectl, "kustomize", root+"/config/default")
+	for _, part := range []string{"crd", "manager", "rbac", "admission"} {
+		for object := range strings.SplitSeq(must(t, kubectl, "kustomize", root+"/config/"+part), "\n---\n") {
+			before := len(all)
+			if all = strings.Replace(all, strings.TrimSpace(object), "", 1); len(all) == before {
+				t.Errorf("config/default lacks of config/%s\n%s", part, object)
+			}
+		}
+	}
+	if rest := strings.Trim(all, "-\n"); rest != "" {
+		t.Errorf("config/default has more than these parts:\n%s", rest)
+	}
+}

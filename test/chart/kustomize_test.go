@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -20,10 +21,12 @@ func TestKustomizationIsAppliedTwiceAndRemoved(t *testing.T) {
 	if again := versions(t); again != applied {
 		t.Errorf("applied once\n%s\nand twice\n%s", applied, again)
 	}
+	checkTokens(t)
 	stop := startController(t)
 	createPool(t, "kustomized")
 	awaitGuard(t, true)
 	checkCollections(t)
+	checkNamespaces(t)
 	before := members(t)
 	for attempt := range 2 { // the first one deletes the policies, which nothing can refuse; they stay in force
 		out, err := run(t, kubectl, "delete", "-k", dir, "--wait=false")
@@ -50,25 +53,60 @@ func TestKustomizationIsAppliedTwiceAndRemoved(t *testing.T) {
 	if after := members(t); !maps.Equal(before, after) {
 		t.Errorf("restored, members %v became %v", before, after)
 	}
-	must(t, kubectl, "delete", "nomadnodepools,nomadnodes", "--all", "--all-namespaces", "--timeout=3m")
-	awaitGuard(t, false)
+	must(t, kubectl, "apply", "-k", dir) // brings back what the last refusal deleted
+	installed := versions(t)
+	if out, err := run(t, kubectl, "delete", "-k", dir, "--dry-run=server"); err == nil || versions(t) != installed {
+		t.Errorf("a trial is not refused, or deletes something: %v\n%s", err, out)
+	}
+	follow(t, "kubectl delete nomadnodepools,nomadnodes --all --all-namespaces && sleep 5")
 	stop()
-	must(t, kubectl, "delete", "-k", dir, "--ignore-not-found", "--timeout=1m")
+	follow(t, "kubectl delete -k config/default --ignore-not-found --dry-run=server && kubectl delete -k config/default --ignore-not-found")
 	if left := objects(t); left != "" {
 		t.Errorf("left:\n%s", left)
 	}
 }
 
-// restoreGuard does what docs/install.md says of an installation whose removal was refused, and waits until it is guarded as before.
-func restoreGuard(t *testing.T, dir string) (stop func()) {
+// follow runs what docs/install.md says.
+func follow(t *testing.T, commands ...string) { t.Helper(); followIn(t, "install.md", commands...) }
+
+// followIn runs what one of the docs says, where config is, and returns the directory.
+func followIn(t *testing.T, doc string, commands ...string) (dir string) {
 	t.Helper()
-	text, err := os.ReadFile(root + "/docs/install.md")
+	dir = t.TempDir()
+	config, err := filepath.Abs(root + "/config")
+	if err == nil {
+		err = os.Symlink(config, filepath.Join(dir, "config"))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	manual := strings.Join(strings.Fields(strings.NewReplacer("\\\n", "", "'", "").Replace(string(text))), " ")
+	manual := manual(t, doc)
+	for _, command := range commands {
+		if words := strings.Join(strings.Fields(command), " "); !strings.Contains(manual, words) {
+			t.Errorf("docs/%s doesn't say: %s", doc, words)
+		}
+		must(t, "sh", "-c", "cd "+dir+" && "+command)
+	}
+	return dir
+}
+
+// manual is one of the docs, its lines joined.
+func manual(t *testing.T, doc string) string {
+	t.Helper()
+	text, err := os.ReadFile(root + "/docs/" + doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(strings.ReplaceAll(string(text), "\\\n", "")), " ")
+}
+
+// restoreGuard does what docs/install.md says of an installation whose removal was refused, and waits until it is guarded as before.
+func restoreGuard(t *testing.T, dir string) (stop func()) {
+	t.Helper()
+	_, manual, _ := strings.Cut(manual(t, "install.md"), "## If `kubectl delete -k` was refused")
+	manual = strings.ReplaceAll(manual, "'", "")
 	for _, command := range [][]string{
-		{"patch", "validatingadmissionpolicies,validatingadmissionpolicybindings", "nomad-harvester-uninstall", "nomad-harvester-member-delete", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`},
+		{"patch", "validatingadmissionpolicies,validatingadmissionpolicybindings", "nomad-harvester-uninstall", "nomad-harvester-member-delete", "nomad-harvester-namespace-delete", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`},
 		{"apply", "-k", dir},
 		{"-n", namespace, "rollout", "restart", "deployment", "nomad-harvester-controller"},
 	} {
@@ -84,7 +122,7 @@ func restoreGuard(t *testing.T, dir string) (stop func()) {
 	eventually(t, "the policies to be there and held", func(context.Context) error {
 		held := must(t, kubectl, "get", "validatingadmissionpolicies,validatingadmissionpolicybindings",
 			"-o", `jsonpath={range .items[*]}{.metadata.name} {.metadata.finalizers} {.metadata.deletionTimestamp}{"\n"}{end}`)
-		if n := strings.Count(held, `["nomad.harvesterhci.io/in-use"] `+"\n"); n != 4 {
+		if n := strings.Count(held, `["nomad.harvesterhci.io/in-use"] `+"\n"); n != 6 {
 			return fmt.Errorf("%w: %d are held:\n%s", errUnexpected, n, held)
 		}
 		return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
 // kinds are those of which an installation consists. Helm's own records and what the controller makes for its leader election
@@ -106,4 +110,40 @@ func checkCollections(t *testing.T) {
 func awaitKinds(t *testing.T) {
 	t.Helper()
 	must(t, kubectl, "wait", "--for=condition=Established", "--timeout=1m", "crd/nomadnodepools.nomad.harvesterhci.io", "crd/nomadnodes.nomad.harvesterhci.io")
+}
+
+// A namespace with members stays, and whoever deletes it is told once, not for each of them; others go.
+func checkNamespaces(t *testing.T) {
+	t.Helper()
+	out, err := run(t, kubectl, "delete", "namespace", fixtures.Namespace, "--dry-run=server")
+	if says := "kubectl -n " + fixtures.Namespace + " delete nomadnodepools,nomadnodes --all ("; err == nil || strings.Count(out, says) != 1 {
+		t.Errorf("want one refusal with the command %q: %v\n%s", says, err, out)
+	}
+	must(t, kubectl, "create", "namespace", "without-members")
+	must(t, kubectl, "delete", "namespace", "without-members", "--wait=false")
+}
+
+// The tokens that docs/autoscaler.md makes are the autoscaler's.
+func checkTokens(t *testing.T) {
+	t.Helper()
+	for _, commands := range [][]string{
+		{"(umask 077 && kubectl -n nomad-harvester-system create token nomad-harvester-autoscaler --duration=48h > harvester-token.new && mv harvester-token.new harvester-token)"},
+		{
+			"kubectl apply -n nomad-harvester-system -f config/autoscaler/token.yaml",
+			"kubectl -n nomad-harvester-system wait secret/nomad-harvester-autoscaler-token --for=jsonpath='{.data.token}' --timeout=1m",
+			"(umask 077 && kubectl -n nomad-harvester-system get secret nomad-harvester-autoscaler-token -o go-template='{{.data.token | base64decode}}' > harvester-token)",
+		},
+	} {
+		commands = append(commands, `kubectl -n nomad-harvester-system get configmap kube-root-ca.crt -o jsonpath='{.data.ca\.crt}' > harvester-ca.pem`)
+		dir := followIn(t, "autoscaler.md", commands...)
+		file := filepath.Join(dir, "harvester-token")
+		info, err := os.Stat(file)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Fatalf("%v: %v", info, err)
+		}
+		who := must(t, "sh", "-c", "KUBECONFIG=/dev/null kubectl --server="+w.RESTConfig.Host+" --certificate-authority="+dir+"/harvester-ca.pem --token=$(cat "+file+") auth whoami")
+		if !strings.Contains(who, "system:serviceaccount:nomad-harvester-system:nomad-harvester-autoscaler") {
+			t.Errorf("by %s it is\n%s", commands, who)
+		}
+	}
 }

@@ -150,7 +150,8 @@ func hold(t *testing.T, vm *kubevirtv1.VirtualMachine) (release func()) {
 	return func() { patch(controllerutil.RemoveFinalizer) }
 }
 
-// A namespace that is deleted goes, with the pools in it, and leaves no Nomad node behind.
+// A namespace with members isn't deleted by mistake: KubeVirt would stop them undrained. If it is meant, it goes with the pools in it, and
+// leaves no Nomad node behind.
 func TestNamespaceOfAPoolCanBeDeleted(t *testing.T) {
 	t.Parallel()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "nomad-going"}}
@@ -172,7 +173,10 @@ func TestNamespaceOfAPoolCanBeDeleted(t *testing.T) {
 		}
 		return errNotYet
 	})
-	if err := w.Client.Delete(ctx, ns); err != nil {
+	refused(t, w.Client.Delete(ctx, ns.DeepCopy(), client.DryRunAll), "kubectl -n nomad-going delete nomadnodepools,nomadnodes --all (")
+	refused(t, w.Client.Delete(ctx, ns.DeepCopy()), "kubectl annotate namespace nomad-going nomad.harvesterhci.io/allow-delete=yes")
+	allow := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation))
+	if err := errors.Join(w.Client.Patch(ctx, ns, allow), w.Client.Delete(ctx, ns)); err != nil {
 		t.Fatal(err)
 	}
 	wait("the namespace to be gone", func() error {

@@ -6,81 +6,32 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
-	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
 // prometheus is a running Prometheus.
 type prometheus struct{ addr string }
 
-// startPrometheus runs a Prometheus by config/autoscaler/prometheus.yml, of which only the targets are others, and the interval.
+// startPrometheus runs one for a test.
 func startPrometheus(t *testing.T, targets ...string) *prometheus {
 	t.Helper()
-	tools, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Prometheus)
+	p, err := w.StartPrometheus(t.Context(), targets...)
 	if err != nil {
-		t.Fatal(err)
-	}
-	port, err := process.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	p := &prometheus{fmt.Sprintf("http://127.0.0.1:%d", port)}
-	service := process.Service{
-		Spec: process.Spec{
-			Name: "prometheus", Path: tools[binaries.Prometheus], Dir: dir, LogFile: filepath.Join(dir, "prometheus.log"),
-			Args: []string{"--config.file=" + prometheusConfig(t, dir, targets), "--log.level=warn", "--storage.tsdb.path=" + filepath.Join(dir, "data"), fmt.Sprintf("--web.listen-address=127.0.0.1:%d", port)},
-		},
-		Ready: kube.Healthy(http.DefaultClient, p.addr+"/-/ready"),
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), slack*10*time.Second)
-	defer cancel()
-	if err := service.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("Prometheus:\n%s", service.Process().Tail(20))
+			t.Logf("Prometheus:\n%s", p.Process().Tail(20))
 		}
-		if err := service.Stop(); err != nil {
+		if err := p.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	return p
-}
-
-// prometheusConfig writes the example with other targets, which are read each second.
-func prometheusConfig(t *testing.T, dir string, targets []string) string {
-	t.Helper()
-	text, err := os.ReadFile("../../config/autoscaler/prometheus.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var config struct {
-		Scrapes []map[string]any `json:"scrape_configs"`
-	}
-	if err := yaml.UnmarshalStrict(text, &config); err != nil || len(config.Scrapes) != 1 || config.Scrapes[0]["static_configs"] == nil {
-		t.Fatalf("prometheus.yml has not the one scrape: %v", err)
-	}
-	config.Scrapes[0]["static_configs"] = []map[string]any{{"targets": targets}}
-	config.Scrapes[0]["scrape_interval"], config.Scrapes[0]["scrape_timeout"] = "1s", "1s"
-	if text, err = yaml.Marshal(config); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
+	return &prometheus{p.Addr}
 }
 
 // ask answers a query as it is now; nothing is "none", and more than one series an error.

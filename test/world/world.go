@@ -105,10 +105,11 @@ type World struct {
 	failed    bool // tests did
 	logs      []io.Closer
 
-	mu          sync.Mutex
-	controllers []*Controller
-	autoscalers []*nomad.Autoscaler
-	installed   bool
+	mu           sync.Mutex
+	controllers  []*Controller
+	autoscalers  []*nomad.Autoscaler
+	prometheuses []*Prometheus
+	installed    bool
 
 	build    sync.Once
 	product  string
@@ -188,6 +189,9 @@ func (w *World) layers() [][]func() error {
 	}
 	for _, c := range w.controllers {
 		product = append(product, c.Stop)
+	}
+	for _, p := range w.prometheuses {
+		product = append(product, p.Stop)
 	}
 	if w.Hypervisor != nil {
 		below = append(below, w.Hypervisor.Stop)
