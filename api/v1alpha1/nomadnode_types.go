@@ -156,10 +156,11 @@ const (
 	NodePurging      NodePhase = "Purging"
 )
 
-// BlockedCause is the kind of thing that is in a member's way. The condition VMReady says in words what exactly it is.
+// BlockedCause is the kind of thing that is in a member's way, or in the way of a pool that is to grow. The conditions say in words what
+// exactly it is.
 type BlockedCause string
 
-// The causes. All but the last three keep the member's VM from being made.
+// The causes. All down to BlockedByFailure keep the member's VM from being made; the last two are a pool's alone.
 const (
 	// BlockedByTemplate: the template, or what it names, is such that no VM can be made of it.
 	BlockedByTemplate BlockedCause = "Template"
@@ -173,7 +174,7 @@ const (
 	BlockedByName BlockedCause = "NameTaken"
 	// BlockedByNodeID: a Nomad node of the member's ID exists that isn't the member's.
 	BlockedByNodeID BlockedCause = "NodeIDTaken"
-	// BlockedByFailure: making the VM failed, and may have succeeded all the same.
+	// BlockedByFailure: making the VM failed, and may have succeeded all the same; or, of a pool, a NomadNode can't be made.
 	BlockedByFailure BlockedCause = "CreateFailed"
 	// BlockedByCapacity: the VM is there, and no host, or the namespace's quota, has room for it to run.
 	BlockedByCapacity BlockedCause = "Capacity"
@@ -181,6 +182,10 @@ const (
 	BlockedByHalt BlockedCause = "Halted"
 	// BlockedByRemoval: the member is being removed, and something keeps that from getting on.
 	BlockedByRemoval BlockedCause = "Removal"
+	// BlockedByJoins: so many members in a row didn't join that no more are made until the cause is removed.
+	BlockedByJoins BlockedCause = "JoinsFailing"
+	// BlockedByPause: spec.paused holds the pool.
+	BlockedByPause BlockedCause = "Paused"
 )
 
 // DrainResult is how the drain of a member ended. The condition Drained has it for its reason.

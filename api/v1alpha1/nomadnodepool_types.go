@@ -354,11 +354,37 @@ type NomadNodePoolStatus struct {
 	// in maintenance. When it is over, joinTimeout and unhealthyTimeout begin anew.
 	// +optional
 	Suspension *SuspensionStatus `json:"suspension,omitempty"`
+	// scaling says to programs what comes of a change of replicas. Unset: the controller is of a version before this field.
+	// +optional
+	Scaling *ScalingStatus `json:"scaling,omitempty"`
 	// conditions: Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, RegistrationHealthy, TemplateValid, Paused.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// GrowthState says if a pool can grow.
+type GrowthState string
+
+// The states.
+const (
+	// GrowthPossible: members that are missing come by themselves, in bounded time.
+	GrowthPossible GrowthState = "Possible"
+	// GrowthBlocked: no member comes until somebody mends what is in the way.
+	GrowthBlocked GrowthState = "Blocked"
+)
+
+// ScalingStatus is what comes of a change of replicas. Fewer may be asked for at any time.
+type ScalingStatus struct {
+	// growth is Possible if members that are missing, or would be with more replicas, come by themselves; or Blocked if none comes until
+	// somebody mends what blockedBy names.
+	Growth GrowthState `json:"growth"`
+	// blockedBy is the kind of thing that growth is blocked by: Template, Admission or Quota, of which the condition TemplateValid says what
+	// it is; JoinsFailing, of which RegistrationHealthy does; Paused; or IntroductionToken, NameTaken, NodeIDTaken, CreateFailed or Capacity,
+	// of which ScalingOut does. Unset: growth isn't blocked.
+	// +optional
+	BlockedBy BlockedCause `json:"blockedBy,omitempty"`
 }
 
 // ScaleRecord is a change of replicas.

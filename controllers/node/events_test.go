@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -33,5 +34,37 @@ func TestDrainStartedSaysWhatNomadWasTold(t *testing.T) {
 		if e := <-recorder.Events; !strings.Contains(e, want) {
 			t.Errorf("%s: %q", onTimeout, e)
 		}
+	}
+}
+
+// What is in a member's way is told when it gets there, not when it is put in other words.
+func TestWhatIsInTheWayIsToldOnce(t *testing.T) {
+	node := func(by v1alpha1.BlockedCause, reason string) *v1alpha1.NomadNode {
+		n := &v1alpha1.NomadNode{}
+		n.Status.BlockedBy = by
+		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeVMReady, Status: metav1.ConditionFalse, Reason: reason, Message: "in the server's words"}}
+		return n
+	}
+	for name, c := range map[string]struct {
+		before, after *v1alpha1.NomadNode
+		want          string
+	}{
+		"refused":           {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByAdmission, "Whatever"), "Warning VMRefused in the server's words"},
+		"no room":           {node("", v1alpha1.ReasonVMStarting), node(v1alpha1.BlockedByCapacity, "Whatever"), "Warning NoRoom in the server's words"},
+		"not made":          {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByFailure, "Whatever"), "Warning CreateFailed The VM could not be made. in the server's words"},
+		"stuck":             {node(v1alpha1.BlockedByHalt, v1alpha1.ReasonVMStopped), node(v1alpha1.BlockedByRemoval, "Whatever"), "Warning DeleteStuck in the server's words"},
+		"in other words":    {node(v1alpha1.BlockedByAdmission, v1alpha1.ReasonAdmissionDenied), node(v1alpha1.BlockedByAdmission, "Whatever"), ""},
+		"told by a former":  {node("", v1alpha1.ReasonAdmissionDenied), node(v1alpha1.BlockedByAdmission, "Whatever"), ""},
+		"no longer":         {node(v1alpha1.BlockedByAdmission, v1alpha1.ReasonAdmissionDenied), node("", v1alpha1.ReasonVMStarting), ""},
+		"the pool tells it": {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByTemplate, v1alpha1.ReasonImageNotFound), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			recorder := events.NewFakeRecorder(1)
+			(&Reconciler{Events: emitter{kube.EventSink{EventRecorder: recorder}}}).tell(c.before, c.after)
+			close(recorder.Events)
+			if got := <-recorder.Events; got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
 	}
 }

@@ -11,22 +11,27 @@ func (r *Reconciler) tell(before, n *v1alpha1.NomadNode) {
 		r.Events.joined(n)
 		joinSeconds.WithLabelValues(n.Namespace, n.Spec.PoolName).Observe(n.Status.JoinedTime.Sub(n.CreationTimestamp.Time).Seconds())
 	}
+	// That a member's time to join is up is in no field: it passes by the clock. So this Event tells of the word that says so.
 	was, is := nodestate.Condition(before, v1alpha1.NodeRegistered), nodestate.Condition(n, v1alpha1.NodeRegistered)
 	if is.Reason == v1alpha1.ReasonJoinTimeout && was.Reason != is.Reason {
 		r.Events.joinTimeout(n)
 	}
-	was, is = nodestate.Condition(before, v1alpha1.NodeVMReady), nodestate.Condition(n, v1alpha1.NodeVMReady)
-	if was.Reason == is.Reason {
-		return
+	if by := n.Status.BlockedBy; by != nodestate.Of(before).BlockedBy {
+		r.tellBlocked(n, by, nodestate.Condition(n, v1alpha1.NodeVMReady).Message)
 	}
-	switch is.Reason {
-	case v1alpha1.ReasonAdmissionDenied, v1alpha1.ReasonQuotaExceeded:
-		r.Events.vmRefused(n, is.Message)
-	case v1alpha1.ReasonVMAboveQuota, v1alpha1.ReasonVMUnschedulable:
-		r.Events.noRoom(n, is.Message)
-	case v1alpha1.ReasonCreateFailed:
-		r.Events.vmNotMade(n, is.Message)
-	case v1alpha1.ReasonDeleteStuck:
-		r.Events.deleteStuck(n, is.Message)
+}
+
+// tellBlocked tells what is in a member's way since now. Of a template that can't work the pool tells.
+func (r *Reconciler) tellBlocked(n *v1alpha1.NomadNode, by v1alpha1.BlockedCause, message string) {
+	switch by {
+	case v1alpha1.BlockedByAdmission, v1alpha1.BlockedByQuota:
+		r.Events.vmRefused(n, message)
+	case v1alpha1.BlockedByCapacity:
+		r.Events.noRoom(n, message)
+	case v1alpha1.BlockedByFailure:
+		r.Events.vmNotMade(n, message)
+	case v1alpha1.BlockedByRemoval:
+		r.Events.deleteStuck(n, message)
+	default: // what people did themselves, or read in the conditions
 	}
 }

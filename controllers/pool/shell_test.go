@@ -110,6 +110,25 @@ func TestMembersThatAreRemovedFollowTheConnection(t *testing.T) {
 	}
 }
 
+// Programs read in the status if a pool can grow, in whichever state it is.
+func TestGrowthIsWrittenForPrograms(t *testing.T) {
+	s := newPoolShell(func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) {
+		p.Spec.Template.Networks = []v1alpha1.Network{{Name: "default/nowhere"}}
+	})
+	p, _ := s.reconcile(t)
+	if want := (v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthBlocked, BlockedBy: v1alpha1.BlockedByTemplate}); p.Status.Scaling == nil || *p.Status.Scaling != want {
+		t.Fatalf("of a template that can't work it says %+v", p.Status.Scaling)
+	}
+	p.Spec.Template.Networks = nil
+	if err := s.Client.Update(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	p, _ = s.reconcile(t)
+	if want := (v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthPossible}); p.Status.Scaling == nil || *p.Status.Scaling != want {
+		t.Errorf("of one that works it says %+v", p.Status.Scaling)
+	}
+}
+
 // Members of other pools are none, whatever their labels say.
 func TestMembersOfOthersAreNone(t *testing.T) {
 	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Spec.PoolUID = "other" })

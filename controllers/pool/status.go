@@ -26,12 +26,20 @@ func setStatus(s *scope, plan pool.Plan, out pool.Outcome) {
 	st.NextOrdinal = max(s.nextOrdinal, out.NextOrdinal)
 	st.Registration = registrationStatus(s.snapshot.Joins)
 	st.Suspension = suspensionStatus(s.snapshot.Suspension)
+	st.Scaling = scalingStatus(pool.GrowthBlockedBy(s.snapshot, plan, out))
 	all := pool.Conditions(s.snapshot, plan, out)
 	for _, t := range v1alpha1.PoolConditions {
 		c := all[t]
 		c.Type, c.ObservedGeneration, c.LastTransitionTime = t, s.pool.Generation, metav1.NewTime(s.snapshot.Now)
 		kube.SetCondition(&st.Conditions, c)
 	}
+}
+
+func scalingStatus(blockedBy v1alpha1.BlockedCause) *v1alpha1.ScalingStatus {
+	if blockedBy == "" {
+		return &v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthPossible}
+	}
+	return &v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthBlocked, BlockedBy: blockedBy}
 }
 
 func isTrue(p *v1alpha1.NomadNodePool, t string) bool {

@@ -6,7 +6,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// reportBreaker tells when members are no longer made because they don't join, and when they are again.
+// reportBreaker tells when members are no longer made because they don't join, and when they are again. The condition only lends the words.
 func (r *Reconciler) reportBreaker(before *v1alpha1.NomadNodePool, s *scope) {
 	switch was, is := joinsOf(before.Status.Registration).BreakerOpen(), s.snapshot.Joins.BreakerOpen(); {
 	case is && !was:

@@ -76,7 +76,7 @@ func removalPhase(o nodestate.State) v1alpha1.NodePhase {
 // to have been true.
 func works(o nodestate.State) bool {
 	if !o.Nomad.Known {
-		if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Status == "False" {
+		if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Status == metav1.ConditionFalse {
 			return false
 		}
 		return o.Record.Joined && o.Instance.Running
@@ -185,7 +185,7 @@ func drained(o nodestate.State, d Decision) metav1.Condition {
 		// Not before Nomad itself has been asked: the step writes it.
 		return condition.False(v1alpha1.ReasonDraining, "Checking that nothing is left.")
 	case !o.Nomad.Known:
-		if was, ok := stands(o, v1alpha1.NodeDrained); ok && was.Reason != v1alpha1.ReasonNotLeaving {
+		if was, ok := stands(o, v1alpha1.NodeDrained); ok && o.Record.SaidLeaving() {
 			return was
 		}
 		return held(o)
@@ -258,8 +258,8 @@ func waiting(o nodestate.State) string {
 // keptVM says why the VM of a drained member stays.
 func keptVM(o nodestate.State) metav1.Condition {
 	const kept = "Drained, but its VM stays until Nomad has been asked if the node has got work since. "
-	switch was := o.Record.Said[v1alpha1.NodeReady]; {
-	case o.Nomad.NotAsked && was.Reason == v1alpha1.ReasonNomadUnknown:
+	switch was, ok := stands(o, v1alpha1.NodeReady); {
+	case ok && o.Record.Phase == v1alpha1.NodePhaseDrained:
 		return was
 	case o.Nomad.NotAsked:
 		return condition.False(v1alpha1.ReasonRemoving, "The member is being removed.")
@@ -293,7 +293,7 @@ func noWork(o nodestate.State) metav1.Condition {
 }
 
 func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
-	if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Reason != v1alpha1.ReasonDraining {
+	if was, ok := stands(o, v1alpha1.NodeReady); ok && !o.Record.SaidLeaving() {
 		return was
 	}
 	switch {

@@ -11,14 +11,15 @@ import (
 
 // written is an observation of whose member everything has been written down that there is to say.
 func written(o nodestate.State) nodestate.State {
-	o.Record.Said = decide(o).Conditions
+	d := decide(o)
+	o.Record.Said, o.Record.Phase = d.Conditions, d.Phase
 	return o
 }
 
-// A controller that has just been restarted doesn't doubt aloud what it will know again in a moment.
-func TestRestartKeepsWhatWasSaid(t *testing.T) {
+// said are members of which something has been written.
+func said() map[string]nodestate.State {
 	down := func(o *nodestate.State) { o.Nomad.Status = "down" }
-	for name, o := range map[string]nodestate.State{
+	return map[string]nodestate.State{
 		"steady":             steady(),
 		"down":               steady(down),
 		"ineligible":         steady(cordoned),
@@ -32,12 +33,40 @@ func TestRestartKeepsWhatWasSaid(t *testing.T) {
 		"held by Nomad away": draining(service("web"), nomadUnknown),
 		"drained, VM kept":   removing(nomadUnknown),
 		"VM being made":      fresh(func(o *nodestate.State) { o.Record.ClaimsRecorded = true }),
-	} {
+	}
+}
+
+// A controller that has just been restarted doesn't doubt aloud what it will know again in a moment.
+func TestRestartKeepsWhatWasSaid(t *testing.T) {
+	for name, o := range said() {
 		t.Run(name, func(t *testing.T) {
 			before := written(o)
 			was, is := decide(before), decide(with(before, notAsked))
 			if was.Phase != is.Phase || !reflect.DeepEqual(was.Conditions, is.Conditions) {
 				t.Errorf("went from %s %v\nto %s %v", was.Phase, was.Conditions, is.Phase, is.Conditions)
+			}
+		})
+	}
+}
+
+// What was written by a version with other words is shown again as it is, and nothing is decided by it.
+func TestRestartGoesByNoWord(t *testing.T) {
+	for name, o := range said() {
+		t.Run(name, func(t *testing.T) {
+			before := written(o)
+			was := decide(before)
+			for kind, c := range before.Record.Said {
+				c.Reason, c.Message = "Foreign", "In other words."
+				before.Record.Said[kind] = c
+			}
+			is := decide(with(before, notAsked))
+			for kind, c := range is.Conditions {
+				if c != was.Conditions[kind] && c != before.Record.Said[kind] {
+					t.Errorf("%s went from %+v to %+v", kind, was.Conditions[kind], c)
+				}
+			}
+			if was.Phase != is.Phase {
+				t.Errorf("went from %s to %s", was.Phase, is.Phase)
 			}
 		})
 	}

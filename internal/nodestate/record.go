@@ -52,6 +52,8 @@ type Record struct {
 	BlockedBy v1alpha1.BlockedCause
 	// IDTaken is true if the member's ID was last found to be another's in Nomad.
 	IDTaken bool
+	// Phase is what was last written of it; empty: nothing.
+	Phase v1alpha1.NodePhase
 	// Said are the conditions as they were last written. They are for those who describe the member, which decide nothing.
 	Said map[string]metav1.Condition
 	// CordonedFor is the intent for which the node was made ineligible; empty: none.
@@ -74,7 +76,7 @@ func Of(n *v1alpha1.NomadNode) Record {
 		Created: n.CreationTimestamp.Time, Drain: n.Spec.Drain, Policy: n.Spec.DrainPolicy,
 		Drained: drained.Status == metav1.ConditionTrue, DrainedAt: drained.LastTransitionTime.Time, DrainedMessage: drained.Message,
 		Joined: st.JoinedTime != nil, JoinedAt: TimeOf(st.JoinedTime), JoinTimeout: n.Spec.JoinTimeout.Duration,
-		BlockedBy: blockedBy(n), IDTaken: idTaken(n), Said: said(n),
+		BlockedBy: blockedBy(n), IDTaken: idTaken(n), Phase: st.Phase, Said: said(n),
 		CordonedFor: st.CordonedDrain, Kicked: st.KickedDrain,
 		ClaimsRecorded: len(st.Claims) > 0, VMMade: st.VM.UID != "", Purge: n.Spec.Purge == nil || *n.Spec.Purge,
 		RoomSince: TimeOf(st.VM.RoomSince), UnhealthySince: TimeOf(st.UnhealthySince), OnlySystemSince: TimeOf(st.Nomad.OnlySystemSince),
@@ -153,6 +155,16 @@ func (r Record) Leaving() bool {
 // Cordoned is true when the node was made ineligible, or is about to be, for the member's intent. Otherwise somebody else had
 // made it ineligible before.
 func (r Record) Cordoned() bool { return r.Drain != nil && r.CordonedFor == r.Drain.ID }
+
+// SaidLeaving is true for a member that was last described as one that leaves.
+func (r Record) SaidLeaving() bool {
+	switch r.Phase {
+	case v1alpha1.NodeDraining, v1alpha1.NodePhaseDrained, v1alpha1.NodeDeleting, v1alpha1.NodePurging:
+		return true
+	default:
+		return false
+	}
+}
 
 // Emptying is true while it matters which allocations live on the member's node.
 func (r Record) Emptying() bool { return r.Leaving() && !r.Drained }

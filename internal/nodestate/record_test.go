@@ -44,3 +44,16 @@ func TestMembersVMStaysItsOwn(t *testing.T) {
 		})
 	}
 }
+
+func TestSaidLeaving(t *testing.T) {
+	for phase, want := range map[v1alpha1.NodePhase]bool{
+		"": false, v1alpha1.NodePending: false, v1alpha1.NodePhaseReady: false, v1alpha1.NodeUnhealthy: false,
+		v1alpha1.NodeDraining: true, v1alpha1.NodePhaseDrained: true, v1alpha1.NodeDeleting: true, v1alpha1.NodePurging: true,
+	} {
+		n := &v1alpha1.NomadNode{}
+		n.Status.Phase = phase
+		if got := Of(n).SaidLeaving(); got != want {
+			t.Errorf("%q: %v", phase, got)
+		}
+	}
+}

@@ -120,6 +120,13 @@ func reason(p *condition.Problem) string {
 	return p.Reason
 }
 
+func holdOut(p pool.Plan) *condition.Problem {
+	if p.HoldOut == nil {
+		return nil
+	}
+	return &p.HoldOut.Problem
+}
+
 // planCase is a pool and what must be planned for it.
 type planCase struct {
 	name            string
@@ -139,7 +146,7 @@ func runPlans(t *testing.T, cases []planCase) {
 				c.change(&c.s)
 			}
 			p := pool.Decide(c.s)
-			got := fmt.Sprintf("create %d, rescue %q, victims %q, held out by %q, held in by %q, wake %s", p.Create, p.Rescue, p.Victims, reason(p.HoldOut), reason(p.HoldIn), p.Wake)
+			got := fmt.Sprintf("create %d, rescue %q, victims %q, held out by %q, held in by %q, wake %s", p.Create, p.Rescue, p.Victims, reason(holdOut(p)), reason(p.HoldIn), p.Wake)
 			want := fmt.Sprintf("create %d, rescue %q, victims %q, held out by %q, held in by %q, wake %s", c.create, c.rescue, c.victims, c.holdOut, c.holdIn, c.wake)
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
 const (
@@ -140,14 +139,14 @@ func probe(s Snapshot, p *Plan) {
 	case n == 0:
 	case n >= breakerOpensAt:
 		p.Create = 0
-		p.HoldOut = &condition.Problem{v1alpha1.ReasonJoinsFailing, "No member is made, because the last ones didn't join Nomad; see the condition RegistrationHealthy."}
+		p.HoldOut = held(v1alpha1.BlockedByJoins, v1alpha1.ReasonJoinsFailing, "No member is made, because the last ones didn't join Nomad; see the condition RegistrationHealthy.")
 	case left > 0:
 		p.Create = 0
-		p.HoldOut = &condition.Problem{v1alpha1.ReasonBackOff, "The next member waits for a while, because the last one didn't join Nomad."}
+		p.HoldOut = held("", v1alpha1.ReasonBackOff, "The next member waits for a while, because the last one didn't join Nomad.")
 		p.wakeIn(left)
 	default:
 		if p.Create = min(p.Create, max(1-joining(s), 0)); p.Create == 0 {
-			p.HoldOut = &condition.Problem{v1alpha1.ReasonBackOff, "Members are made one at a time until one joins Nomad, because the last one didn't."}
+			p.HoldOut = held("", v1alpha1.ReasonBackOff, "Members are made one at a time until one joins Nomad, because the last one didn't.")
 		}
 	}
 }

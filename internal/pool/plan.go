@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // Plan is what to do with a pool.
@@ -22,8 +23,11 @@ type Plan struct {
 	Unhealthy []string
 	// Replace are members without a VM that are to be deleted, for others to be made in their place.
 	Replace []string
-	// HoldOut and HoldIn say why less is done than replicas ask for; nil: nothing is held.
-	HoldOut, HoldIn *condition.Problem
+	// HoldOut says why fewer members are made than replicas ask for; nil: nothing holds them. Without a cause the rest is made by
+	// itself in bounded time.
+	HoldOut *nodestate.Blocked
+	// HoldIn says why fewer leave than replicas ask for; nil: nothing is held.
+	HoldIn *condition.Problem
 	// HoldRollout and HoldRepair say why no outdated, or no failed or unhealthy member leaves; nil: nothing is held.
 	HoldRollout, HoldRepair *condition.Problem
 	// Wake is when to look again at the latest; 0: only when something changes.

@@ -40,7 +40,7 @@ func TestQuota(t *testing.T) {
 			if p.Create != c.create {
 				t.Errorf("makes %d, want %d", p.Create, c.create)
 			}
-			if held := p.HoldOut != nil && *p.HoldOut == full; held != c.full {
+			if held := p.HoldOut != nil && p.HoldOut.Problem == full; held != c.full {
 				t.Errorf("held: %+v", p.HoldOut)
 			}
 			if c.full && p.Wake == 0 {

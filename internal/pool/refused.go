@@ -3,6 +3,7 @@ package pool
 import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // ofTemplate is true for what lies in what a member's template says or names. The rest lies elsewhere, such as in a Nomad that gives no
@@ -16,9 +17,17 @@ func nameTaken(m Member) bool {
 	return m.Blocked != nil && m.Blocked.By == v1alpha1.BlockedByName
 }
 
-// refused is what keeps an active member from being made, or from running; nil: nothing. Members come in any order, and what is
-// said of the pool must not change with it, so it is that of the first by name.
+// refused is what keeps an active member from being made, or from running, in words; nil: nothing.
 func (s Snapshot) refused(of func(Member) bool) *condition.Problem {
+	if b := s.blocked(of); b != nil {
+		return &b.Problem
+	}
+	return nil
+}
+
+// blocked is what keeps an active member from being made, or from running; nil: nothing. Members come in any order, and what is
+// said of the pool must not change with it, so it is that of the first by name.
+func (s Snapshot) blocked(of func(Member) bool) *nodestate.Blocked {
 	var first *Member
 	for _, m := range s.active() {
 		if m.Blocked != nil && of(m) && (first == nil || m.Name < first.Name) {
@@ -28,8 +37,10 @@ func (s Snapshot) refused(of func(Member) bool) *condition.Problem {
 	if first == nil {
 		return nil
 	}
-	return &first.Blocked.Problem
+	return first.Blocked
 }
+
+func templatesProblem(m Member) bool { return ofTemplate(m.Blocked.By) }
 
 func anyProblem(Member) bool { return true }
 

@@ -127,7 +127,7 @@ func templateValid(s Snapshot) metav1.Condition {
 	if len(s.Problems) > 0 {
 		return condition.False(s.Problems[0].Reason, joinMessages(s.Problems))
 	}
-	if p := s.refused(func(m Member) bool { return ofTemplate(m.Blocked.By) }); p != nil {
+	if p := s.refused(templatesProblem); p != nil {
 		return p.False()
 	}
 	if _, p := fit(s, wanted(s)); p != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // problemRetry is how long to wait before things without a watch are looked for again.
@@ -16,7 +17,7 @@ const problemRetry = 15 * time.Second
 // isn't.
 func scaleOut(s Snapshot, missing int) Plan {
 	if s.Paused {
-		return Plan{HoldOut: &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is made."}}
+		return Plan{HoldOut: held(v1alpha1.BlockedByPause, v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is made.")}
 	}
 	var p Plan
 	if s.NomadKnown {
@@ -26,7 +27,7 @@ func scaleOut(s Snapshot, missing int) Plan {
 	switch {
 	case missing == 0:
 	case len(s.Problems) > 0:
-		p.HoldOut = &condition.Problem{s.Problems[0].Reason, joinMessages(s.Problems)}
+		p.HoldOut = held(v1alpha1.BlockedByTemplate, s.Problems[0].Reason, joinMessages(s.Problems))
 		p.Wake = problemRetry
 	default:
 		room, full := fit(s, missing)
@@ -35,11 +36,16 @@ func scaleOut(s Snapshot, missing int) Plan {
 		if full != nil {
 			p.wakeIn(problemRetry)
 			if p.HoldOut == nil {
-				p.HoldOut = full
+				p.HoldOut = &nodestate.Blocked{By: v1alpha1.BlockedByQuota, Problem: *full}
 			}
 		}
 	}
 	return p
+}
+
+// held is why fewer members are made than are missing. Without a cause the rest is made by itself in bounded time.
+func held(by v1alpha1.BlockedCause, reason, message string) *nodestate.Blocked {
+	return &nodestate.Blocked{By: by, Problem: condition.Problem{reason, message}}
 }
 
 // rescuable are the members to call back: those that are up to date first, and of these the youngest drain first,

@@ -2,14 +2,14 @@ package pool
 
 import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // slowStart limits how many of the missing members are made now: as many as have had their VM accepted already, at
 // least one. A template that admission refuses costs one refusal and not a hundred, and a good one doubles.
-func slowStart(s Snapshot, missing int) (int, *condition.Problem) {
-	if p := s.refused(s.holdsOthers); p != nil {
-		return 0, p
+func slowStart(s Snapshot, missing int) (int, *nodestate.Blocked) {
+	if b := s.blocked(s.holdsOthers); b != nil {
+		return 0, b
 	}
 	accepted, pending := 0, 0
 	for _, m := range s.active() {
@@ -25,5 +25,5 @@ func slowStart(s Snapshot, missing int) (int, *condition.Problem) {
 	if allowed >= missing {
 		return missing, nil
 	}
-	return max(allowed, 0), &condition.Problem{v1alpha1.ReasonCreating, "More members are made as the VMs of the first ones are accepted."}
+	return max(allowed, 0), held("", v1alpha1.ReasonCreating, "More members are made as the VMs of the first ones are accepted.")
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
@@ -37,7 +36,7 @@ const (
 func judge(pool *v1alpha1.NomadNodePool) verdict {
 	status := pool.Status
 	made := status.ReadyReplicas + status.UnhealthyReplicas
-	why, blocked := creationBlocked(pool)
+	why, blocked := growthBlocked(pool)
 	switch {
 	case !pool.DeletionTimestamp.IsZero():
 		return verdict{false, reasonDeleting, "the NomadNodePool is being deleted"}
@@ -57,21 +56,27 @@ func judge(pool *v1alpha1.NomadNodePool) verdict {
 	}
 }
 
-// passes are the reasons of ScalingOut under which members come by themselves in bounded time. Under all others, such as a host
-// that is full or a token that Nomad doesn't give, they come when somebody has mended what the reason names.
-var passes = map[string]bool{v1alpha1.ReasonCreating: true, v1alpha1.ReasonJoining: true, v1alpha1.ReasonBackOff: true}
+// growthBlocked reports if members don't come until somebody mends something, and in which words the conditions say so.
+func growthBlocked(pool *v1alpha1.NomadNodePool) (string, bool) {
+	if is := pool.Status.Scaling; is != nil {
+		return inWords(pool, is.BlockedBy), is.Growth == v1alpha1.GrowthBlocked
+	}
+	return formerlyBlocked(pool)
+}
 
-// creationBlocked reports if the controller says that it can't make members, and in which words.
-func creationBlocked(pool *v1alpha1.NomadNodePool) (string, bool) {
-	if c := meta.FindStatusCondition(pool.Status.Conditions, v1alpha1.PoolTemplateValid); c != nil && c.Status == metav1.ConditionFalse {
-		return c.Reason + ": " + c.Message, true
+// inWords is what the conditions say to people of a cause.
+func inWords(pool *v1alpha1.NomadNodePool, by v1alpha1.BlockedCause) string {
+	var kind string
+	switch by {
+	case v1alpha1.BlockedByTemplate, v1alpha1.BlockedByAdmission, v1alpha1.BlockedByQuota:
+		kind = v1alpha1.PoolTemplateValid
+	case v1alpha1.BlockedByJoins:
+		kind = v1alpha1.PoolRegistrationHealthy
+	default:
+		kind = v1alpha1.PoolScalingOut
 	}
-	if c := meta.FindStatusCondition(pool.Status.Conditions, v1alpha1.PoolScalingOut); c != nil && c.Status == metav1.ConditionTrue && !passes[c.Reason] {
-		return c.Reason + ": " + c.Message, true
+	if c := meta.FindStatusCondition(pool.Status.Conditions, kind); c != nil {
+		return c.Reason + ": " + c.Message
 	}
-	// Of a template whose members don't join, more would only cost: their VMs run and take no work.
-	if c := meta.FindStatusCondition(pool.Status.Conditions, v1alpha1.PoolRegistrationHealthy); c != nil && c.Reason == v1alpha1.ReasonJoinsFailing {
-		return c.Reason + ": " + c.Message, true
-	}
-	return "", false
+	return string(by)
 }

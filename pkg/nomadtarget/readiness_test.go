@@ -18,6 +18,15 @@ func TestJudge(t *testing.T) {
 			p.Status.Conditions = append(p.Status.Conditions, metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "in the server's words"})
 		}
 	}
+	scaling := func(growth v1alpha1.GrowthState, by v1alpha1.BlockedCause) func(*v1alpha1.NomadNodePool) {
+		return func(p *v1alpha1.NomadNodePool) {
+			p.Status.Scaling = &v1alpha1.ScalingStatus{Growth: growth, BlockedBy: by}
+		}
+	}
+	full := scaling(v1alpha1.GrowthBlocked, v1alpha1.BlockedByQuota)
+	words := func(kind string) func(*v1alpha1.NomadNodePool) {
+		return condition(kind, metav1.ConditionFalse, "Whatever")
+	}
 	missing := func(p *v1alpha1.NomadNodePool) { p.Status.Replicas, p.Status.ReadyReplicas = 2, 2 }
 	type edits []func(*v1alpha1.NomadNodePool)
 	for _, c := range []struct {
@@ -49,6 +58,15 @@ func TestJudge(t *testing.T) {
 			func(p *v1alpha1.NomadNodePool) { p.Status.JoiningReplicas = 1 }}, false, reasonJoining},
 		{"being made, as the condition says", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionTrue, v1alpha1.ReasonCreating)}, false, reasonCreating},
 		{"template not judged yet", edits{missing, condition(v1alpha1.PoolTemplateValid, metav1.ConditionUnknown, v1alpha1.ReasonUnknown)}, false, reasonCreating},
+		{"blocked by a quota", edits{missing, full, words(v1alpha1.PoolTemplateValid)}, true, reasonCreationBlocked},
+		{"blocked by members that don't join", edits{scaling(v1alpha1.GrowthBlocked, v1alpha1.BlockedByJoins), words(v1alpha1.PoolRegistrationHealthy)}, true, reasonCreationBlocked},
+		{"blocked by full hosts", edits{missing, scaling(v1alpha1.GrowthBlocked, v1alpha1.BlockedByCapacity), words(v1alpha1.PoolScalingOut)}, true, reasonCreationBlocked},
+		{"blocked by what a later version knows", edits{missing, scaling(v1alpha1.GrowthBlocked, "Meteorite"), words(v1alpha1.PoolScalingOut)}, true, reasonCreationBlocked},
+		{"not blocked, whatever the conditions say", edits{missing, scaling(v1alpha1.GrowthPossible, ""),
+			condition(v1alpha1.PoolScalingOut, metav1.ConditionTrue, "Whatever")}, false, reasonCreating},
+		{"blocked, but some still join", edits{missing, full, words(v1alpha1.PoolTemplateValid),
+			func(p *v1alpha1.NomadNodePool) { p.Status.JoiningReplicas = 1 }}, false, reasonJoining},
+		{"blocked, and not observed", edits{full, words(v1alpha1.PoolTemplateValid), func(p *v1alpha1.NomadNodePool) { p.Generation++ }}, false, reasonNotObserved},
 		{"not observed", edits{func(p *v1alpha1.NomadNodePool) { p.Generation++ }}, false, reasonNotObserved},
 		{"never observed", edits{func(p *v1alpha1.NomadNodePool) { p.Status = v1alpha1.NomadNodePoolStatus{} }}, false, reasonNotObserved},
 		{"paused", edits{func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = true }}, false, reasonPaused},
@@ -70,6 +88,15 @@ func TestJudge(t *testing.T) {
 				t.Errorf("message %q doesn't repeat the condition's", v.message)
 			}
 		})
+	}
+}
+
+// What blocks growth is named though no condition says it.
+func TestABlockWithoutWords(t *testing.T) {
+	p := settled(3)
+	p.Status.Scaling = &v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthBlocked, BlockedBy: v1alpha1.BlockedByToken}
+	if v := judge(p); v.reason != reasonCreationBlocked || !strings.HasSuffix(v.message, string(v1alpha1.BlockedByToken)) {
+		t.Errorf("judge = %+v", v)
 	}
 }
 
