@@ -166,13 +166,30 @@ func registered(o nodestate.State) metav1.Condition {
 	}
 }
 
-// held says why a member that leaves doesn't get on, and what can be done if Nomad is gone for good.
+// held says why a member that leaves doesn't get on, when it goes all the same, and what can be done if Nomad is gone for good.
 func held(o nodestate.State) metav1.Condition {
-	if o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout != v1alpha1.DrainRetain {
-		return condition.False(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: "+o.Nomad.Why)
+	const held = "Held, because Nomad can't be asked"
+	switch r := o.Record; {
+	case r.DeletedAt.IsZero() || !o.Ordered():
+		return condition.False(v1alpha1.ReasonNomadUnknown, held+": "+o.Nomad.Why)
+	case r.Policy.OnTimeout == v1alpha1.DrainRetain:
+		return condition.False(v1alpha1.ReasonNomadUnknown, held+"; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why+connectionOf)
+	default:
+		return condition.False(v1alpha1.ReasonNomadUnknown, held+". The member was deleted, so it goes all the same, at "+stamp(givenUpAt(o))+" at the latest. To end that sooner, which cuts off what may still run there: "+
+			patch(r, `{"spec":{"drain":{"deadline":"`+stamp(r.Drain.Time.Time)+`"}}}`)+" What is wrong: "+o.Nomad.Why+connectionOf)
 	}
-	return condition.False(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why)
 }
+
+// connectionOf is what whoever reads of spec.nomad must know of a member that may have outlived its pool.
+const connectionOf = " (if the pool is gone: spec.connection of this NomadNode has what was in its spec.nomad)"
+
+// patch is the command that changes a member's record.
+func patch(r nodestate.Record, doc string) string {
+	return fmt.Sprintf("kubectl patch nn -n %s %s --type merge -p '%s'", r.Namespace, r.Name, doc)
+}
+
+// stamp is a time that stays, in words. What is left until then would be written anew all the time.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func drained(o nodestate.State, d Decision) metav1.Condition {
 	r := o.Record
@@ -230,7 +247,7 @@ func atTheLatest(o nodestate.State) string {
 	if o.Record.Drain == nil || !pastDeadline(o) || o.Record.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return ""
 	}
-	return " The drain deadline has passed and onTimeout is Force: they have the time to stop that their jobs were promised, and the member goes at " + forceEnd(o).UTC().Format(time.RFC3339) + " at the latest."
+	return " The drain deadline has passed and onTimeout is Force: they have the time to stop that their jobs were promised, and the member goes at " + stamp(forceEnd(o)) + " at the latest."
 }
 
 // retained reports that a drain is past its deadline and goes on.
@@ -255,16 +272,19 @@ func waiting(o nodestate.State) string {
 	return "nothing"
 }
 
-// keptVM says why the VM of a drained member stays.
-func keptVM(o nodestate.State) metav1.Condition {
+// waitsForNomad says why a drained member's removal doesn't get on, or its VM stays.
+func waitsForNomad(o nodestate.State) metav1.Condition {
 	const kept = "Drained, but its VM stays until Nomad has been asked if the node has got work since. "
 	switch was := o.Record.Said[v1alpha1.NodeReady]; {
 	case o.Nomad.NotAsked && was.Reason == v1alpha1.ReasonNomadUnknown:
 		return was
 	case o.Nomad.NotAsked:
 		return condition.False(v1alpha1.ReasonRemoving, "The member is being removed.")
+	case purgesBlind(o):
+		return condition.False(v1alpha1.ReasonNomadUnknown, "The VM is gone, and the member's node is to be removed from Nomad, which can't be asked. Without that the member goes at "+stamp(impatientAt(o))+
+			" (the controller's --purge-patience). To end that sooner, which leaves the node to Nomad's own garbage collection: "+patch(o.Record, `{"spec":{"purge":false}}`)+" What is wrong: "+o.Nomad.Why+connectionOf)
 	case wantsGone(o):
-		return condition.False(v1alpha1.ReasonNomadUnknown, kept+"Its deletion was asked for, so it goes all the same when the controller's --purge-patience is over. Nomad can't be asked: "+o.Nomad.Why)
+		return condition.False(v1alpha1.ReasonNomadUnknown, kept+"Its deletion was asked for, so it goes all the same at "+stamp(impatientAt(o))+" (the controller's --purge-patience). Nomad can't be asked: "+o.Nomad.Why+connectionOf)
 	default:
 		return condition.False(v1alpha1.ReasonNomadUnknown, kept+"That may take as long as it will, because nobody asked for its deletion. Should Nomad be gone for good, delete the NomadNodePool, or annotate the VM "+
 			v1alpha1.AllowDeleteAnnotation+" and delete it, if nothing runs on it. Nomad can't be asked: "+o.Nomad.Why)
@@ -273,8 +293,8 @@ func keptVM(o nodestate.State) metav1.Condition {
 
 func ready(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
 	switch {
-	case holdsVM(o):
-		return keptVM(o)
+	case holdsVM(o) || purgesBlind(o):
+		return waitsForNomad(o)
 	case o.Record.Drained:
 		return condition.False(v1alpha1.ReasonRemoving, "The member is being removed.")
 	case o.Record.Leaving():
