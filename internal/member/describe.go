@@ -160,10 +160,18 @@ func registered(o nodestate.State) metav1.Condition {
 	case o.Record.Joined:
 		return condition.False(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; if it doesn't, look at the console of its VM (nomad.service)."+ifItLasts)
 	case joinExpired(o):
-		return condition.False(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition RegistrationHealthy says so.")
+		return condition.False(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition RegistrationHealthy says so. "+condition.Servers(o.Record.Servers, o.Nomad.Leader))
 	default:
-		return condition.False(v1alpha1.ReasonJoining, "Waiting for the guest to join Nomad.")
+		return condition.False(v1alpha1.ReasonJoining, "Waiting for the guest to join Nomad"+untilWhen(o)+". "+condition.Servers(o.Record.Servers, o.Nomad.Leader))
 	}
+}
+
+// untilWhen says when a guest must have joined, once that is fixed: its time begins when its VM is made, or has room.
+func untilWhen(o nodestate.State) string {
+	if _, lacks := lacksRoom(o); lacks || !o.Record.VMMade || o.VM.Halted || o.Record.LackedRoom() {
+		return ""
+	}
+	return " until " + stamp(o.Record.JoinDeadline()) + " (health.joinTimeout)"
 }
 
 // held says why a member that leaves doesn't get on, when it goes all the same, and what can be done if Nomad is gone for good.

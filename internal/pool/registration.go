@@ -14,9 +14,9 @@ func registration(s Snapshot, p Plan) metav1.Condition {
 	switch {
 	case s.Joins.BreakerOpen():
 		return condition.False(v1alpha1.ReasonJoinsFailing, fmt.Sprintf("The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more, and their VMs are kept. "+
-			"Look at the console of one of them in Harvester, and at kubectl describe nn. Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the pool.", breakerOpensAt, v1alpha1.RetryJoinsAnnotation))
+			"Look at the console of one of them in Harvester, and at kubectl describe nn. Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the pool. %s", breakerOpensAt, v1alpha1.RetryJoinsAnnotation, condition.Servers(s.Servers, s.NomadLeader)))
 	case joinsFail(s):
-		return condition.False(v1alpha1.ReasonJoinTimeouts, "A member that should have joined Nomad didn't within health.joinTimeout. "+fate(s, p)+" Look at its console in Harvester, and at kubectl describe nn.")
+		return condition.False(v1alpha1.ReasonJoinTimeouts, "A member that should have joined Nomad didn't within health.joinTimeout. "+fate(s, p)+" Look at its console in Harvester, and at kubectl describe nn. "+condition.Servers(s.Servers, s.NomadLeader))
 	case s.Joins.flaky():
 		return condition.False(v1alpha1.ReasonJoinTimeouts, "At least half of the last members didn't join Nomad within health.joinTimeout, though others did; see status.registration.")
 	default:
