@@ -75,10 +75,12 @@ func scalingOut(s Snapshot, p Plan, o Outcome, c Counts) metav1.Condition {
 		return condition.True(v1alpha1.ReasonCreating, "Members are being made, or called back from leaving.")
 	case lacks != nil:
 		return lacks.True()
+	case s.Joins.BreakerOpen() && c.Ready < s.Replicas:
+		return joinsFailing.True()
 	case c.Joining > 0:
 		return condition.True(v1alpha1.ReasonJoining, "Members are on their way to join Nomad; see kubectl get nn.")
 	default:
-		return condition.False(v1alpha1.ReasonAsWanted, "No member is missing or on its way.")
+		return condition.False(v1alpha1.ReasonAsWanted, "No member has to be made, and none is on its way to join Nomad.")
 	}
 }
 
