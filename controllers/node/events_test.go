@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -32,6 +33,27 @@ func TestDrainStartedSaysWhatNomadWasTold(t *testing.T) {
 		(emitter{kube.EventSink{EventRecorder: recorder}}).drainStarted(n)
 		if e := <-recorder.Events; !strings.Contains(e, want) {
 			t.Errorf("%s: %q", onTimeout, e)
+		}
+	}
+}
+
+// Somebody stopped a VM, or a node is down: that is a Warning, once.
+func TestTroubleOfAMemberIsToldOnce(t *testing.T) {
+	for _, c := range []struct{ kind, reason, want string }{
+		{v1alpha1.NodeVMReady, v1alpha1.ReasonVMStopped, "Warning VMStopped in words"},
+		{v1alpha1.NodeReady, v1alpha1.ReasonNodeDown, "Warning NodeDown in words"},
+	} {
+		recorder := events.NewFakeRecorder(9)
+		r := &Reconciler{Events: emitter{kube.EventSink{EventRecorder: recorder}}}
+		before, n := &v1alpha1.NomadNode{}, &v1alpha1.NomadNode{}
+		n.Status.Conditions = []metav1.Condition{{Type: c.kind, Status: metav1.ConditionFalse, Reason: c.reason, Message: "in words"}}
+		r.tell(before, n)
+		r.tell(n, n)
+		if len(recorder.Events) != 1 {
+			t.Fatalf("%s: %d Events", c.reason, len(recorder.Events))
+		}
+		if got := <-recorder.Events; got != c.want {
+			t.Errorf("got %q", got)
 		}
 	}
 }

@@ -15,6 +15,10 @@ func (r *Reconciler) tell(before, n *v1alpha1.NomadNode) {
 	if is.Reason == v1alpha1.ReasonJoinTimeout && was.Reason != is.Reason {
 		r.Events.joinTimeout(n)
 	}
+	was, is = nodestate.Condition(before, v1alpha1.NodeReady), nodestate.Condition(n, v1alpha1.NodeReady)
+	if is.Reason == v1alpha1.ReasonNodeDown && was.Reason != is.Reason {
+		r.Events.nodeDown(n, is.Message)
+	}
 	was, is = nodestate.Condition(before, v1alpha1.NodeVMReady), nodestate.Condition(n, v1alpha1.NodeVMReady)
 	if was.Reason == is.Reason {
 		return
@@ -26,6 +30,8 @@ func (r *Reconciler) tell(before, n *v1alpha1.NomadNode) {
 		r.Events.noRoom(n, is.Message)
 	case v1alpha1.ReasonCreateFailed:
 		r.Events.vmNotMade(n, is.Message)
+	case v1alpha1.ReasonVMStopped:
+		r.Events.vmStopped(n, is.Message)
 	case v1alpha1.ReasonDeleteStuck:
 		r.Events.deleteStuck(n, is.Message)
 	}

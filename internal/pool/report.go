@@ -77,6 +77,8 @@ func scalingOut(s Snapshot, p Plan, o Outcome, c Counts) metav1.Condition {
 		return lacks.True()
 	case s.Joins.BreakerOpen() && c.Ready < s.Replicas:
 		return joinsFailing.True()
+	case c.Joining > 0 && !s.NomadKnown:
+		return condition.True(v1alpha1.ReasonJoining, "Members were made, and can't be seen to join: "+s.NomadMessage)
 	case c.Joining > 0:
 		return condition.True(v1alpha1.ReasonJoining, "Members are on their way to join Nomad; see kubectl get nn.")
 	default:

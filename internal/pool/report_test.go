@@ -69,6 +69,7 @@ func TestScalingOutCondition(t *testing.T) {
 		{name: "rescuing", s: snapshot(1, member("a", rescuable(0))), status: true, reason: v1alpha1.ReasonCreating},
 		{name: "slow start", s: snapshot(9, member("a", pending)), status: true, reason: v1alpha1.ReasonCreating},
 		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonJoining},
+		{name: "joining, and Nomad can't be asked", s: snapshot(1, member("a", joining)), change: nomadUnknown, status: true, reason: v1alpha1.ReasonJoining, says: "can't be seen to join: Nomad doesn't answer."},
 		{name: "late ones no longer count as on their way", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonAsWanted},
 		{name: "late ones, and the breaker is open", s: snapshot(1, member("a", late)), change: withJoins("---", 0), status: true, reason: v1alpha1.ReasonJoinsFailing},
 		{name: "the breaker is open, and nothing is missing", s: snapshot(1, member("a")), change: withJoins("---", 0), reason: v1alpha1.ReasonAsWanted},
