@@ -130,7 +130,14 @@ func starting(vm nodestate.VM) string {
 	return "The VM is starting; Harvester shows it as " + vm.Status + "."
 }
 
-// ifItLasts says what becomes of a member that no longer works.
+// thenReplaced says what becomes of a member that no longer works: of one whose VM somebody halted, nothing does.
+func thenReplaced(o nodestate.State) string {
+	if o.VM.Ours && o.VM.Halted {
+		return ""
+	}
+	return ifItLasts
+}
+
 const ifItLasts = " If that lasts for health.unhealthyTimeout the member is replaced, unless something speaks against it, which the pool's condition Ready then says."
 
 func noVM(o nodestate.State) metav1.Condition {
@@ -158,7 +165,7 @@ func registered(o nodestate.State) metav1.Condition {
 	case o.Nomad.Registered:
 		return condition.True(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
 	case o.Record.Joined:
-		return condition.False(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; if it doesn't, look at the console of its VM (nomad.service)."+ifItLasts)
+		return condition.False(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; if it doesn't, look at the console of its VM (nomad.service)."+thenReplaced(o))
 	case joinExpired(o):
 		return condition.False(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition RegistrationHealthy says so. "+condition.Servers(o.Record.Servers, o.Nomad.Leader))
 	default:
@@ -232,7 +239,7 @@ func drains(o nodestate.State, d Decision) metav1.Condition {
 	case (waits || Rechecks(o)) && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
 		return unread(o)
 	case retained(o):
-		return condition.False(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+".")
+		return condition.False(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+". Stop their jobs, or set onTimeout to Force: "+forceIn(o.Record)+".")
 	case o.Nomad.LiveKnown && len(waitedFor(o)) > 0:
 		return condition.False(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+"."+atTheLatest(o))
 	case o.Nomad.Draining:
@@ -240,6 +247,14 @@ func drains(o nodestate.State, d Decision) metav1.Condition {
 	default:
 		return condition.False(v1alpha1.ReasonDraining, "Telling Nomad to drain the node.")
 	}
+}
+
+// forceIn is where onTimeout is set: a deleted member no longer follows its pool, which may be gone.
+func forceIn(r nodestate.Record) string {
+	if r.DeletedAt.IsZero() {
+		return "in the pool, as spec.scaleIn.drain.onTimeout"
+	}
+	return patch(r, `{"spec":{"drainPolicy":{"onTimeout":"Force"}}}`)
 }
 
 // absent says what becomes of a member whose node Nomad doesn't know.
@@ -329,8 +344,12 @@ func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condit
 		return condition.Unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
 	case o.Nomad.Known && o.Nomad.Ready():
 		return condition.True(v1alpha1.ReasonNodeReady, "The Nomad node is ready and eligible.")
+	case o.VM.Ours && o.VM.Halted && o.Nomad.Status != "ready":
+		// It is neither replaced nor started by us, so nothing is to be said of what becomes of a node that is down.
+		v := c[v1alpha1.NodeVMReady]
+		return condition.False(v.Reason, v.Message)
 	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Record.Joined:
-		return condition.False(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+ifItLasts)
+		return condition.False(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+thenReplaced(o))
 	case o.Nomad.Registered && o.Nomad.Status == "ready":
 		return noWork(o)
 	case c[v1alpha1.NodeVMReady].Status != "True":

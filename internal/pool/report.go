@@ -106,7 +106,7 @@ func upToDate(s Snapshot, p Plan, c Counts) metav1.Condition {
 	case p.HoldRollout != nil:
 		return p.HoldRollout.False()
 	case len(outdated(s)) == 0:
-		return condition.False(v1alpha1.ReasonAllProtected, "The members that "+because(s)+" carry the annotation "+v1alpha1.ProtectAnnotation+", so they stay.")
+		return condition.False(v1alpha1.ReasonAllProtected, "The members that "+because(s)+" carry the annotation "+v1alpha1.ProtectAnnotation+", so they stay. To have one replaced: kubectl annotate nn MEMBER "+v1alpha1.ProtectAnnotation+"-")
 	default:
 		return condition.False(v1alpha1.ReasonRollingOut, "Members that "+because(s)+" are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is.")
 	}

@@ -88,7 +88,7 @@ func TestScalingInCondition(t *testing.T) {
 		{name: "chosen", s: snapshot(0, member("a")), status: true, reason: v1alpha1.ReasonDraining},
 		{name: "draining", s: snapshot(0, member("a", leaving(0))), status: true, reason: v1alpha1.ReasonDraining},
 		{name: "Nomad unknown", s: snapshot(0, member("a")), change: nomadUnknown, status: true, reason: v1alpha1.ReasonNomadUnknown, says: "doesn't answer"},
-		{name: "protected", s: snapshot(0, member("a", protected)), status: true, reason: v1alpha1.ReasonAllProtected, says: v1alpha1.ProtectAnnotation},
+		{name: "protected", s: snapshot(0, member("a", protected)), status: true, reason: v1alpha1.ReasonAllProtected, says: "kubectl annotate nn MEMBER " + v1alpha1.ProtectAnnotation + "-"},
 		{name: "paused", s: snapshot(0, member("a")), change: paused, status: true, reason: v1alpha1.ReasonPaused},
 	})
 }
