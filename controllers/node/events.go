@@ -21,6 +21,14 @@ func (e emitter) vmStarted(n *v1alpha1.NomadNode) {
 	e.Normal(n, nil, "VMStarted", "StartVM", "Started VirtualMachine %s, which Harvester had halted for the namespace's quota", n.Name)
 }
 
+func (e emitter) vmStopped(n *v1alpha1.NomadNode, message string) {
+	e.Warn(n, "VMStopped", "StopVM", "%s", message)
+}
+
+func (e emitter) nodeDown(n *v1alpha1.NomadNode, message string) {
+	e.Warn(n, "NodeDown", "Work", "%s", message)
+}
+
 func (e emitter) vmRefused(n *v1alpha1.NomadNode, message string) {
 	e.Warn(n, "VMRefused", "CreateVM", "%s", message)
 }

@@ -52,6 +52,7 @@ func TestWhatIsInTheWayIsToldOnce(t *testing.T) {
 		"refused":           {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByAdmission, "Whatever"), "Warning VMRefused in the server's words"},
 		"no room":           {node("", v1alpha1.ReasonVMStarting), node(v1alpha1.BlockedByCapacity, "Whatever"), "Warning NoRoom in the server's words"},
 		"not made":          {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByFailure, "Whatever"), "Warning CreateFailed The VM could not be made. in the server's words"},
+		"halted":            {node("", v1alpha1.ReasonVMRunning), node(v1alpha1.BlockedByHalt, "Whatever"), "Warning VMStopped in the server's words"},
 		"stuck":             {node(v1alpha1.BlockedByHalt, v1alpha1.ReasonVMStopped), node(v1alpha1.BlockedByRemoval, "Whatever"), "Warning DeleteStuck in the server's words"},
 		"in other words":    {node(v1alpha1.BlockedByAdmission, v1alpha1.ReasonAdmissionDenied), node(v1alpha1.BlockedByAdmission, "Whatever"), ""},
 		"told by a former":  {node("", v1alpha1.ReasonAdmissionDenied), node(v1alpha1.BlockedByAdmission, "Whatever"), ""},
@@ -66,5 +67,25 @@ func TestWhatIsInTheWayIsToldOnce(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// That a node is down is a Warning, once.
+func TestNodeThatIsDownIsToldOnce(t *testing.T) {
+	for _, c := range []struct{ kind, reason, want string }{
+		{v1alpha1.NodeReady, v1alpha1.ReasonNodeDown, "Warning NodeDown in words"},
+	} {
+		recorder := events.NewFakeRecorder(9)
+		r := &Reconciler{Events: emitter{kube.EventSink{EventRecorder: recorder}}}
+		before, n := &v1alpha1.NomadNode{}, &v1alpha1.NomadNode{}
+		n.Status.Conditions = []metav1.Condition{{Type: c.kind, Status: metav1.ConditionFalse, Reason: c.reason, Message: "in words"}}
+		r.tell(before, n)
+		r.tell(n, n)
+		if len(recorder.Events) != 1 {
+			t.Fatalf("%s: %d Events", c.reason, len(recorder.Events))
+		}
+		if got := <-recorder.Events; got != c.want {
+			t.Errorf("got %q", got)
+		}
 	}
 }

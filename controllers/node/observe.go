@@ -198,7 +198,7 @@ func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]str
 }
 
 func observeNomad(s *scope, siblings []string) {
-	s.observed.Nomad = nodestate.Nomad{Known: s.link.Known, Why: s.link.Message, NotAsked: s.link.NotAsked}
+	s.observed.Nomad = nodestate.Nomad{Known: s.link.Known, Why: s.link.Message, NotAsked: s.link.NotAsked, Leader: s.link.View.Leader}
 	for _, id := range siblings {
 		if v, ok := s.link.View.Nodes[id]; ok && v.Eligible {
 			s.observed.SiblingsEligible = true
@@ -211,7 +211,7 @@ func observeNomad(s *scope, siblings []string) {
 	o := &s.observed.Nomad
 	known := *o
 	*o = nomadlink.NodeOf(v)
-	o.Known, o.Why, o.NotAsked = known.Known, known.Why, known.NotAsked
+	o.Known, o.Why, o.NotAsked, o.Leader = known.Known, known.Why, known.NotAsked, known.Leader
 	if s.link.Cluster == nil || !s.observed.Record.Emptying() {
 		return
 	}

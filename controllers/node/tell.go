@@ -11,10 +11,14 @@ func (r *Reconciler) tell(before, n *v1alpha1.NomadNode) {
 		r.Events.joined(n)
 		joinSeconds.WithLabelValues(n.Namespace, n.Spec.PoolName).Observe(n.Status.JoinedTime.Sub(n.CreationTimestamp.Time).Seconds())
 	}
-	// That a member's time to join is up is in no field: it passes by the clock. So this Event tells of the word that says so.
+	// That a member's time to join is up, or that its node is down, is in no field. So these Events tell of the words that say so.
 	was, is := nodestate.Condition(before, v1alpha1.NodeRegistered), nodestate.Condition(n, v1alpha1.NodeRegistered)
 	if is.Reason == v1alpha1.ReasonJoinTimeout && was.Reason != is.Reason {
 		r.Events.joinTimeout(n)
+	}
+	was, is = nodestate.Condition(before, v1alpha1.NodeReady), nodestate.Condition(n, v1alpha1.NodeReady)
+	if is.Reason == v1alpha1.ReasonNodeDown && was.Reason != is.Reason {
+		r.Events.nodeDown(n, is.Message)
 	}
 	if by := n.Status.BlockedBy; by != nodestate.Of(before).BlockedBy {
 		r.tellBlocked(n, by, nodestate.Condition(n, v1alpha1.NodeVMReady).Message)
@@ -30,8 +34,10 @@ func (r *Reconciler) tellBlocked(n *v1alpha1.NomadNode, by v1alpha1.BlockedCause
 		r.Events.noRoom(n, message)
 	case v1alpha1.BlockedByFailure:
 		r.Events.vmNotMade(n, message)
+	case v1alpha1.BlockedByHalt:
+		r.Events.vmStopped(n, message)
 	case v1alpha1.BlockedByRemoval:
 		r.Events.deleteStuck(n, message)
-	default: // what people did themselves, or read in the conditions
+	default: // what people read in the conditions
 	}
 }

@@ -30,7 +30,7 @@ func explain(c Config, h nomad.Health) (reason, message string) {
 		return v1alpha1.ReasonCredentials, h.Cause + "; correct spec.nomad, the Secret that it names, or the controller's own Secret " + DefaultsSecret
 	case nomad.HealthUnreachable:
 		return v1alpha1.ReasonUnreachable, fmt.Sprintf(
-			"Nomad at %s can't be asked: %s; check that %s is right and that the controller can reach it. Nothing is drained or deleted meanwhile",
+			"Nomad at %s can't be asked: %s; check that %s is right and that the controller can reach it. Meanwhile nothing is drained or deleted, unless its deletion was asked for",
 			c.Address, h.Cause, cmp.Or(c.AddressIn, inSpecAddress))
 	case nomad.HealthTokenRefused:
 		return v1alpha1.ReasonCredentials, fmt.Sprintf(

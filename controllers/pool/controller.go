@@ -106,7 +106,7 @@ func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan, out p
 			log.FromContext(ctx).Info("replicas changed", "from", is.From, "to", is.To, "reason", is.Reason)
 			r.Events.scaled(s.pool, is)
 		}
-		r.reportBreaker(&before, s)
+		r.tell(&before, s)
 	}
 	reportPool(s.pool, s.snapshot.NomadKnown)
 	return keepReplicas(ctx, r.Client, s.pool)

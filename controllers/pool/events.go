@@ -17,6 +17,19 @@ func (e emitter) createFailed(p *v1alpha1.NomadNodePool, err error) {
 	e.Warn(p, "CreateFailed", "Create", "A member could not be created: %v", err)
 }
 
+// blocked tells of a template that is refused, or that a quota has no room for.
+func (e emitter) blocked(p *v1alpha1.NomadNodePool, message string) {
+	e.Warn(p, "MembersBlocked", "Create", "No member can be made of the present template: %s", message)
+}
+
+func (e emitter) nomadLost(p *v1alpha1.NomadNodePool, message string) {
+	e.Warn(p, "NomadLost", "AskNomad", "%s", message)
+}
+
+func (e emitter) nomadBack(p *v1alpha1.NomadNodePool) {
+	e.Normal(p, nil, "NomadBack", "AskNomad", "Nomad can be asked again")
+}
+
 func (e emitter) letGo(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, reason v1alpha1.DrainReason) {
 	switch reason {
 	case v1alpha1.DrainRollout:

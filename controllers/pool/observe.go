@@ -48,6 +48,8 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 		NomadSettled:  link.View.SettledSince,
 		NomadKnown:    link.Known,
 		NomadNotAsked: link.NotAsked,
+		Servers:       p.Spec.Nomad.Servers,
+		NomadLeader:   link.View.Leader,
 		NomadReason:   link.Reason,
 		NomadMessage:  link.Message,
 	}

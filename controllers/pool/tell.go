@@ -2,9 +2,33 @@ package pool
 
 import (
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
+
+// tell sends the Events of what the written status shows for the first time.
+func (r *Reconciler) tell(before *v1alpha1.NomadNodePool, s *scope) {
+	r.reportBreaker(before, s)
+	if is, anew := becameFalse(before, s.pool, v1alpha1.PoolTemplateValid); anew {
+		r.Events.blocked(s.pool, is.Message)
+	}
+	if is, anew := becameFalse(before, s.pool, v1alpha1.PoolNomadReachable); anew {
+		r.Events.nomadLost(s.pool, is.Message)
+	}
+	if meta.IsStatusConditionFalse(before.Status.Conditions, v1alpha1.PoolNomadReachable) && isTrue(s.pool, v1alpha1.PoolNomadReachable) {
+		r.Events.nomadBack(s.pool)
+	}
+}
+
+// becameFalse is a condition that is False, and wasn't before, or for another reason.
+func becameFalse(before, after *v1alpha1.NomadNodePool, t string) (is metav1.Condition, anew bool) {
+	now, was := meta.FindStatusCondition(after.Status.Conditions, t), meta.FindStatusCondition(before.Status.Conditions, t)
+	if now == nil || now.Status != metav1.ConditionFalse {
+		return metav1.Condition{}, false
+	}
+	return *now, was == nil || was.Status != now.Status || was.Reason != now.Reason
+}
 
 // reportBreaker tells when members are no longer made because they don't join, and when they are again. The condition only lends the words.
 func (r *Reconciler) reportBreaker(before *v1alpha1.NomadNodePool, s *scope) {

@@ -228,9 +228,9 @@ func (m merger) values(field string, under, over *yaml.Node) (*yaml.Node, error)
 	case isMapping(over) && isMapping(under):
 		return m.mappings(field+".", under, over)
 	case isList(over) && m.refuses:
-		return nil, fmt.Errorf("%s is not a list; write it as one, to which the controller can add its own items", field)
+		return nil, fmt.Errorf("%s, line %d: it is not a list; write it as one, to which the controller can add its own items", field, under.Line)
 	case isMapping(over) && m.refuses:
-		return nil, fmt.Errorf("%s is not a mapping; write it as one, to which the controller can add its own keys", field)
+		return nil, fmt.Errorf("%s, line %d: it is not a mapping; write it as one, to which the controller can add its own keys", field, under.Line)
 	default:
 		return over, nil
 	}

@@ -74,7 +74,7 @@ func notYAML(text string, err error) error {
 		before, _, _ := strings.Cut(text, "*"+m[1])
 		return atLine(1+strings.Count(before, "\n"), "an alias (*name) of what has no such anchor (&name); quote the value if it is meant to begin with *")
 	}
-	return errors.New("not valid YAML: " + message)
+	return errors.New("not valid YAML: " + message + "; see there, and above for what was opened and isn't closed: a list, a mapping or a quote")
 }
 
 func atLine(line int, message string) error {

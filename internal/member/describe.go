@@ -130,7 +130,14 @@ func starting(vm nodestate.VM) string {
 	return "The VM is starting; Harvester shows it as " + vm.Status + "."
 }
 
-// ifItLasts says what becomes of a member that no longer works.
+// thenReplaced says what becomes of a member that no longer works: of one whose VM somebody halted, nothing does.
+func thenReplaced(o nodestate.State) string {
+	if o.VM.Ours && o.VM.Halted {
+		return ""
+	}
+	return ifItLasts
+}
+
 const ifItLasts = " If that lasts for health.unhealthyTimeout the member is replaced, unless something speaks against it, which the pool's condition Ready then says."
 
 func noVM(o nodestate.State) metav1.Condition {
@@ -158,21 +165,46 @@ func registered(o nodestate.State) metav1.Condition {
 	case o.Nomad.Registered:
 		return condition.True(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
 	case o.Record.Joined:
-		return condition.False(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; if it doesn't, look at the console of its VM (nomad.service)."+ifItLasts)
+		return condition.False(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; if it doesn't, look at the console of its VM (nomad.service)."+thenReplaced(o))
 	case joinExpired(o):
-		return condition.False(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition RegistrationHealthy says so.")
+		return condition.False(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition RegistrationHealthy says so. "+condition.Servers(o.Record.Servers, o.Nomad.Leader))
 	default:
-		return condition.False(v1alpha1.ReasonJoining, "Waiting for the guest to join Nomad.")
+		return condition.False(v1alpha1.ReasonJoining, "Waiting for the guest to join Nomad"+untilWhen(o)+". "+condition.Servers(o.Record.Servers, o.Nomad.Leader))
 	}
 }
 
-// held says why a member that leaves doesn't get on, and what can be done if Nomad is gone for good.
-func held(o nodestate.State) metav1.Condition {
-	if o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout != v1alpha1.DrainRetain {
-		return condition.False(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: "+o.Nomad.Why)
+// untilWhen says when a guest must have joined, once that is fixed: its time begins when its VM is made, or has room.
+func untilWhen(o nodestate.State) string {
+	if _, lacks := lacksRoom(o); lacks || !o.Record.VMMade || o.VM.Halted || o.Record.LackedRoom() {
+		return ""
 	}
-	return condition.False(v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why)
+	return " until " + stamp(o.Record.JoinDeadline()) + " (health.joinTimeout)"
 }
+
+// held says why a member that leaves doesn't get on, when it goes all the same, and what can be done if Nomad is gone for good.
+func held(o nodestate.State) metav1.Condition {
+	const held = "Held, because Nomad can't be asked"
+	switch r := o.Record; {
+	case r.DeletedAt.IsZero() || !o.Ordered():
+		return condition.False(v1alpha1.ReasonNomadUnknown, held+": "+o.Nomad.Why)
+	case r.Policy.OnTimeout == v1alpha1.DrainRetain:
+		return condition.False(v1alpha1.ReasonNomadUnknown, held+"; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why+connectionOf)
+	default:
+		return condition.False(v1alpha1.ReasonNomadUnknown, held+". The member was deleted, so it goes all the same, at "+stamp(givenUpAt(o))+" at the latest. To end that sooner, which cuts off what may still run there: "+
+			patch(r, `{"spec":{"drain":{"deadline":"`+stamp(r.Drain.Time.Time)+`"}}}`)+" What is wrong: "+o.Nomad.Why+connectionOf)
+	}
+}
+
+// connectionOf is what whoever reads of spec.nomad must know of a member that may have outlived its pool.
+const connectionOf = " (if the pool is gone: spec.connection of this NomadNode has what was in its spec.nomad)"
+
+// patch is the command that changes a member's record.
+func patch(r nodestate.Record, doc string) string {
+	return fmt.Sprintf("kubectl patch nn -n %s %s --type merge -p '%s'", r.Namespace, r.Name, doc)
+}
+
+// stamp is a time that stays, in words. What is left until then would be written anew all the time.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func drained(o nodestate.State, d Decision) metav1.Condition {
 	r := o.Record
@@ -207,7 +239,7 @@ func drains(o nodestate.State, d Decision) metav1.Condition {
 	case (waits || Rechecks(o)) && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
 		return unread(o)
 	case retained(o):
-		return condition.False(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+".")
+		return condition.False(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+". Stop their jobs, or set onTimeout to Force: "+forceIn(o.Record)+".")
 	case o.Nomad.LiveKnown && len(waitedFor(o)) > 0:
 		return condition.False(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+"."+atTheLatest(o))
 	case o.Nomad.Draining:
@@ -215,6 +247,14 @@ func drains(o nodestate.State, d Decision) metav1.Condition {
 	default:
 		return condition.False(v1alpha1.ReasonDraining, "Telling Nomad to drain the node.")
 	}
+}
+
+// forceIn is where onTimeout is set: a deleted member no longer follows its pool, which may be gone.
+func forceIn(r nodestate.Record) string {
+	if r.DeletedAt.IsZero() {
+		return "in the pool, as spec.scaleIn.drain.onTimeout"
+	}
+	return patch(r, `{"spec":{"drainPolicy":{"onTimeout":"Force"}}}`)
 }
 
 // absent says what becomes of a member whose node Nomad doesn't know.
@@ -230,7 +270,7 @@ func atTheLatest(o nodestate.State) string {
 	if o.Record.Drain == nil || !pastDeadline(o) || o.Record.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return ""
 	}
-	return " The drain deadline has passed and onTimeout is Force: they have the time to stop that their jobs were promised, and the member goes at " + forceEnd(o).UTC().Format(time.RFC3339) + " at the latest."
+	return " The drain deadline has passed and onTimeout is Force: they have the time to stop that their jobs were promised, and the member goes at " + stamp(forceEnd(o)) + " at the latest."
 }
 
 // retained reports that a drain is past its deadline and goes on.
@@ -255,16 +295,19 @@ func waiting(o nodestate.State) string {
 	return "nothing"
 }
 
-// keptVM says why the VM of a drained member stays.
-func keptVM(o nodestate.State) metav1.Condition {
+// waitsForNomad says why a drained member's removal doesn't get on, or its VM stays.
+func waitsForNomad(o nodestate.State) metav1.Condition {
 	const kept = "Drained, but its VM stays until Nomad has been asked if the node has got work since. "
 	switch was, ok := stands(o, v1alpha1.NodeReady); {
 	case ok && o.Record.Phase == v1alpha1.NodePhaseDrained:
 		return was
 	case o.Nomad.NotAsked:
 		return condition.False(v1alpha1.ReasonRemoving, "The member is being removed.")
+	case purgesBlind(o):
+		return condition.False(v1alpha1.ReasonNomadUnknown, "The VM is gone, and the member's node is to be removed from Nomad, which can't be asked. Without that the member goes at "+stamp(impatientAt(o))+
+			" (the controller's --purge-patience). To end that sooner, which leaves the node to Nomad's own garbage collection: "+patch(o.Record, `{"spec":{"purge":false}}`)+" What is wrong: "+o.Nomad.Why+connectionOf)
 	case wantsGone(o):
-		return condition.False(v1alpha1.ReasonNomadUnknown, kept+"Its deletion was asked for, so it goes all the same when the controller's --purge-patience is over. Nomad can't be asked: "+o.Nomad.Why)
+		return condition.False(v1alpha1.ReasonNomadUnknown, kept+"Its deletion was asked for, so it goes all the same at "+stamp(impatientAt(o))+" (the controller's --purge-patience). Nomad can't be asked: "+o.Nomad.Why+connectionOf)
 	default:
 		return condition.False(v1alpha1.ReasonNomadUnknown, kept+"That may take as long as it will, because nobody asked for its deletion. Should Nomad be gone for good, delete the NomadNodePool, or annotate the VM "+
 			v1alpha1.AllowDeleteAnnotation+" and delete it, if nothing runs on it. Nomad can't be asked: "+o.Nomad.Why)
@@ -273,8 +316,8 @@ func keptVM(o nodestate.State) metav1.Condition {
 
 func ready(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
 	switch {
-	case holdsVM(o):
-		return keptVM(o)
+	case holdsVM(o) || purgesBlind(o):
+		return waitsForNomad(o)
 	case o.Record.Drained:
 		return condition.False(v1alpha1.ReasonRemoving, "The member is being removed.")
 	case o.Record.Leaving():
@@ -301,8 +344,12 @@ func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condit
 		return condition.Unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
 	case o.Nomad.Known && o.Nomad.Ready():
 		return condition.True(v1alpha1.ReasonNodeReady, "The Nomad node is ready and eligible.")
+	case o.VM.Ours && o.VM.Halted && o.Nomad.Status != "ready":
+		// It is neither replaced nor started by us, so nothing is to be said of what becomes of a node that is down.
+		v := c[v1alpha1.NodeVMReady]
+		return condition.False(v.Reason, v.Message)
 	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Record.Joined:
-		return condition.False(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+ifItLasts)
+		return condition.False(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+thenReplaced(o))
 	case o.Nomad.Registered && o.Nomad.Status == "ready":
 		return noWork(o)
 	case c[v1alpha1.NodeVMReady].Status != "True":

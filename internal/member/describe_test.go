@@ -115,9 +115,15 @@ func TestVMReady(t *testing.T) {
 }
 
 func TestRegistered(t *testing.T) {
+	told := func(o *nodestate.State) { o.Record.Servers = []string{"a", "b"} }
+	led := func(o *nodestate.State) { o.Nomad.Leader = "10.0.0.1:4647" }
 	runConditions(t, v1alpha1.NodeRegistered, []conditionCase{
-		{"joining", booting(), "False", v1alpha1.ReasonJoining, ""},
+		{"joining", booting(told), "False", v1alpha1.ReasonJoining, "join Nomad until 2026-03-01T12:09:00Z (health.joinTimeout). Servers to join (spec.nomad.servers): a, b."},
+		{"joining, and Nomad's leader is known", booting(told, led), "False", v1alpha1.ReasonJoining, "calls its own address 10.0.0.1:4647."},
+		{"no VM yet: its time hasn't begun", fresh(told), "False", v1alpha1.ReasonJoining, "join Nomad. Servers"},
+		{"halted: its time stands still", booting(told, halted, noInstance), "False", v1alpha1.ReasonJoining, "join Nomad. Servers"},
 		{"too late", booting(later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, "console"},
+		{"too late: what it was told", booting(told, led, later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, "Servers to join (spec.nomad.servers): a, b. Nomad's leader calls its own address 10.0.0.1:4647."},
 		{"joined", steady(), "True", v1alpha1.ReasonRegistered, ""},
 		{"down is registered", steady(func(o *nodestate.State) { o.Nomad.Status = "down" }), "True", v1alpha1.ReasonRegistered, ""},
 		{"unknown, has joined", steady(nomadUnknown), "True", v1alpha1.ReasonRegistered, ""},
@@ -137,6 +143,7 @@ func TestReady(t *testing.T) {
 		{"unknown", steady(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
 		{"what was seen of an unknown Nomad isn't believed", booting(registered, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
 		{"down", steady(status("down")), "False", v1alpha1.ReasonNodeDown, "If that lasts for health.unhealthyTimeout the member is replaced"},
+		{"down, because its VM was stopped", steady(halted, noInstance, status("down")), "False", v1alpha1.ReasonVMStopped, "Start it, or delete this NomadNode"},
 		{"disconnected", steady(status("disconnected")), "False", v1alpha1.ReasonNodeDown, "disconnected"},
 		{"on its way", booting(registered, status("initializing")), "False", v1alpha1.ReasonJoining, "initializing"},
 		{"ineligible by somebody", steady(cordoned), "False", v1alpha1.ReasonIneligible, "eligibility -enable"},
@@ -153,8 +160,13 @@ func TestReady(t *testing.T) {
 		{"called back, and done", ordered(canceled), "True", v1alpha1.ReasonNodeReady, ""},
 		{"drained", removing(), "False", v1alpha1.ReasonRemoving, ""},
 		{"drained, VM kept", removing(nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "delete the NomadNodePool"},
-		{"drained, VM kept for a while", removing(nomadUnknown, disowned), "False", v1alpha1.ReasonNomadUnknown, "--purge-patience"},
-		{"drained, VM gone", removing(nomadUnknown, noVM), "False", v1alpha1.ReasonRemoving, ""},
+		{"drained, VM kept for a while", removing(nomadUnknown, disowned), "False", v1alpha1.ReasonNomadUnknown, "all the same at 2026-03-01T12:09:00Z (the controller's --purge-patience)"},
+		{"drained, VM gone", removing(nomadUnknown, noVM), "False", v1alpha1.ReasonNomadUnknown, "goes at 2026-03-01T12:09:00Z (the controller's --purge-patience)"},
+		{"drained, VM gone: what ends it", removing(nomadUnknown, noVM), "False", v1alpha1.ReasonNomadUnknown, `kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"purge":false}}'`},
+		{"drained, VM gone, its node may stay", removing(nomadUnknown, noVM, func(o *nodestate.State) { o.Record.Purge = false }), "False", v1alpha1.ReasonRemoving, ""},
+		{"drained, VM gone, patience is over", removing(nomadUnknown, noVM, later(9*time.Minute)), "False", v1alpha1.ReasonRemoving, ""},
+		{"drained, VM gone, Nomad answers", removing(noVM), "False", v1alpha1.ReasonRemoving, ""},
+		{"drained, VM gone, Nomad not asked yet", removing(notAsked, noVM), "False", v1alpha1.ReasonRemoving, ""},
 		{"drained, Nomad not asked yet", removing(notAsked), "False", v1alpha1.ReasonRemoving, ""},
 	})
 }
@@ -172,6 +184,8 @@ func TestDrained(t *testing.T) {
 		{"nothing to wait for", draining(nil), "False", v1alpha1.ReasonDraining, "Checking that nothing is left"},
 		{"waiting", draining(service("web", "db")), "False", v1alpha1.ReasonWaitingForAllocations, "web; db"},
 		{"retained", draining(service("batch"), retain, overdue(0)), "False", v1alpha1.ReasonRetained, "batch"},
+		{"retained: what ends it", draining(service("batch"), retain, overdue(0)), "False", v1alpha1.ReasonRetained, "batch. Stop their jobs, or set onTimeout to Force: in the pool, as spec.scaleIn.drain.onTimeout."},
+		{"retained and deleted: what ends it", draining(service("batch"), retain, overdue(0), deleted), "False", v1alpha1.ReasonRetained, `set onTimeout to Force: kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drainPolicy":{"onTimeout":"Force"}}}'`},
 		{"not retained before the deadline", draining(service("batch"), retain), "False", v1alpha1.ReasonWaitingForAllocations, "batch"},
 		{"empty is not drained until Nomad was asked once more", draining(nil), "False", v1alpha1.ReasonDraining, "Checking"},
 		{"allocations not read yet", draining(nil, unread("")), "False", v1alpha1.ReasonDraining, ""},
@@ -179,7 +193,12 @@ func TestDrained(t *testing.T) {
 		{"allocations can't be read, retained", draining(nil, unread("no answer in time"), retain, overdue(time.Hour)), "False", v1alpha1.ReasonNomadUnknown, "Only Force ends it"},
 		{"allocations can't be read, and an order for empty ones can't be checked", ordered(cordoned, onlyIf(v1alpha1.Empty), unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown, "no answer in time"},
 		{"allocations can't be read, but those of a moment ago will do", draining(service("web"), func(o *nodestate.State) { o.Nomad.LiveProblem = "no answer in time" }), "False", v1alpha1.ReasonWaitingForAllocations, "web"},
-		{"held", draining(nil, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "Held"},
+		{"held", draining(nil, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: Nomad doesn't answer."},
+		{"held for a while", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown, "goes all the same, at 2026-03-01T12:14:40Z at the latest."},
+		{"held for a while: what ends it", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown, `kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drain":{"deadline":"2026-03-01T11:59:00Z"}}}'`},
+		{"held for a while: where its connection is", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown, "Nomad doesn't answer. (if the pool is gone: spec.connection of this NomadNode"},
+		{"held for as long as it will", draining(nil, nomadUnknown, deleted, retain), "False", v1alpha1.ReasonNomadUnknown, "onTimeout of this NomadNode to Force"},
+		{"held, and its order isn't written yet", steady(nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: "},
 		{"drained: what was written stays", removing(), "True", v1alpha1.ReasonEmpty, "No allocation is left"},
 		{"drained stays when Nomad is unknown", removing(nomadUnknown), "True", v1alpha1.ReasonEmpty, "No allocation is left"},
 	})
@@ -199,6 +218,7 @@ func TestMessagesDontChangeWithTime(t *testing.T) {
 		"draining": draining(service("web", "db", "cache", "queue")),
 		"retained": draining(service("web"), retain, overdue(time.Minute)),
 		"held":     draining(nil, nomadUnknown),
+		"deleted":  draining(nil, nomadUnknown, deleted),
 		"stuck":    removing(vmDeleting, later(time.Hour)),
 		"quota":    removing(vmDeleting, noInstance, held),
 		"purging":  removing(noVM, nomadUnknown),

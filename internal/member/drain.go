@@ -196,8 +196,10 @@ func forceEnd(o nodestate.State) time.Time {
 }
 
 // untilGivenUp is how much longer a node is waited for of which Nomad tells nothing, or not as of the member's.
-func untilGivenUp(o nodestate.State) time.Duration {
-	return o.Record.Drain.Deadline.Add(stopGrace(o, ForceGrace)).Sub(o.Now)
+func untilGivenUp(o nodestate.State) time.Duration { return givenUpAt(o).Sub(o.Now) }
+
+func givenUpAt(o nodestate.State) time.Time {
+	return o.Record.Drain.Deadline.Add(stopGrace(o, ForceGrace))
 }
 
 // stopGrace is how long after the deadline tasks get to stop, as their jobs were promised; unknown if nobody knows what they were. It

@@ -356,3 +356,18 @@ func TestEndOfForcedDrainIsTold(t *testing.T) {
 		t.Errorf("before the deadline: %q", m)
 	}
 }
+
+// What a held member tells people to do ends it, and cuts nobody's time to stop.
+func TestDeadlineInThePastEndsAHeldDrain(t *testing.T) {
+	long := 5 * time.Minute
+	o := draining(nil, nomadUnknown, deleted, func(o *nodestate.State) {
+		o.Record.StopTime = &long
+		o.Record.Drain = intent(now.Add(-time.Minute), now.Add(-time.Minute))
+	})
+	if d := member.Next(o); d.Step != member.Wait {
+		t.Errorf("its tasks' time isn't over: %s", d.Step)
+	}
+	if d := member.Next(with(o, later(long))); d.Step != member.MarkDrained || !d.Late {
+		t.Errorf("got %+v", d)
+	}
+}

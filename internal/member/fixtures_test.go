@@ -47,6 +47,7 @@ func fresh(changes ...change) nodestate.State {
 	return with(nodestate.State{
 		Now: now, PurgePatience: 10 * time.Minute,
 		Record: nodestate.Record{
+			Namespace: "pools", Name: "pool-1",
 			Created: now.Add(-time.Minute), JoinTimeout: joinTimeout, Purge: true,
 			Policy: v1alpha1.DrainPolicy{Deadline: metav1.Duration{Duration: 15 * time.Minute}, OnTimeout: v1alpha1.DrainForce},
 		},

@@ -7,7 +7,7 @@ import (
 
 var becauseOf = map[v1alpha1.DrainReason]string{
 	v1alpha1.DrainScaleIn:     "the pool has more members than replicas",
-	v1alpha1.DrainDeleted:     "its NomadNode was deleted",
+	v1alpha1.DrainDeleted:     "its NomadNode was deleted, by itself or with its pool",
 	v1alpha1.DrainVMDeleted:   "somebody deleted its VM",
 	v1alpha1.DrainRollout:     "it is outdated and is replaced",
 	v1alpha1.DrainJoinTimeout: "its guest didn't join Nomad within health.joinTimeout, and it is replaced",

@@ -20,7 +20,7 @@ func TestReadySaysWhyAMemberLeaves(t *testing.T) {
 		{"unhealthy", leaving(v1alpha1.DrainUnhealthy), "False", v1alpha1.ReasonDraining, "unhealthyTimeout"},
 		{"evacuation", leaving(v1alpha1.DrainEvacuation), "False", v1alpha1.ReasonDraining, "free its host"},
 		{"VM deleted", leaving(v1alpha1.DrainVMDeleted), "False", v1alpha1.ReasonDraining, "somebody deleted its VM"},
-		{"deleted", leaving(v1alpha1.DrainDeleted), "False", v1alpha1.ReasonDraining, "NomadNode was deleted"},
+		{"deleted", leaving(v1alpha1.DrainDeleted), "False", v1alpha1.ReasonDraining, "NomadNode was deleted, by itself or with its pool"},
 		{"deleted, not written down yet", steady(deleted), "False", v1alpha1.ReasonDraining, "NomadNode was deleted"},
 		{"called back, and then deleted", ordered(canceled, deleted), "False", v1alpha1.ReasonDraining, "NomadNode was deleted"},
 		{"a reason of a later version", leaving("Whim"), "False", v1alpha1.ReasonDraining, "Whim"},

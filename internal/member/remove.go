@@ -98,7 +98,19 @@ func patience(o nodestate.State) time.Duration {
 	if o.Nomad.NotAsked {
 		return unknownRetry
 	}
-	return removedSince(o.Record).Add(o.PurgePatience).Sub(o.Now)
+	return impatientAt(o).Sub(o.Now)
+}
+
+// impatientAt is when a drained member no longer waits for a Nomad that can't be asked.
+func impatientAt(o nodestate.State) time.Time { return removedSince(o.Record).Add(o.PurgePatience) }
+
+// purgesBlind is true for a member of which nothing is left to wait for but a Nomad that can't be asked, which still has its node.
+func purgesBlind(o nodestate.State) bool {
+	if !o.Record.Drained || o.Record.DeletedAt.IsZero() || o.Nomad.Known || o.VM.Exists && o.VM.Ours || o.Instance.Exists {
+		return false
+	}
+	_, waits := purge(o)
+	return waits
 }
 
 func purge(o nodestate.State) (Decision, bool) {

@@ -12,7 +12,7 @@ import (
 
 // Record is what the NomadNode says.
 type Record struct {
-	Name, Revision string
+	Namespace, Name, Revision string
 	// Made is when the record was made, with which the member's Secret and VM were rendered.
 	Made time.Time
 	// DeleteNext and Protected are the annotations.
@@ -39,6 +39,8 @@ type Record struct {
 	Joined      bool
 	JoinedAt    time.Time
 	JoinTimeout time.Duration
+	// Servers are those that the guest was told to join.
+	Servers []string
 	// Ready is true if the member was last written to take work, and ReadySince is since when.
 	Ready      bool
 	ReadySince time.Time
@@ -72,10 +74,10 @@ type Record struct {
 func Of(n *v1alpha1.NomadNode) Record {
 	st, drained, ready := n.Status, Condition(n, v1alpha1.NodeDrained), Condition(n, v1alpha1.NodeReady)
 	r := Record{
-		Name: n.Name, Revision: n.Spec.Revision, Made: n.CreationTimestamp.Time, Host: st.VM.Host,
+		Namespace: n.Namespace, Name: n.Name, Revision: n.Spec.Revision, Made: n.CreationTimestamp.Time, Host: st.VM.Host,
 		Created: n.CreationTimestamp.Time, Drain: n.Spec.Drain, Policy: n.Spec.DrainPolicy,
 		Drained: drained.Status == metav1.ConditionTrue, DrainedAt: drained.LastTransitionTime.Time, DrainedMessage: drained.Message,
-		Joined: st.JoinedTime != nil, JoinedAt: TimeOf(st.JoinedTime), JoinTimeout: n.Spec.JoinTimeout.Duration,
+		Joined: st.JoinedTime != nil, JoinedAt: TimeOf(st.JoinedTime), JoinTimeout: n.Spec.JoinTimeout.Duration, Servers: n.Spec.Client.Servers,
 		BlockedBy: blockedBy(n), IDTaken: idTaken(n), Phase: st.Phase, Said: said(n),
 		CordonedFor: st.CordonedDrain, Kicked: st.KickedDrain,
 		ClaimsRecorded: len(st.Claims) > 0, VMMade: st.VM.UID != "", Purge: n.Spec.Purge == nil || *n.Spec.Purge,

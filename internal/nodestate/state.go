@@ -115,6 +115,8 @@ type Nomad struct {
 	// found before that stands for the moment, and no patience with Nomad ends. It doesn't last: within a minute or two there
 	// is an answer, or the failure to get one (internal/nomad: RequestTimeout, tokenPatience).
 	NotAsked bool
+	// Leader is what Nomad's leader calls its RPC address, for people; empty: not known.
+	Leader string
 	// Registered is true when a node of the member's ID is there that is the member's.
 	Registered bool
 	// Foreign says of a node of the member's ID that isn't the member's what it is; empty: there is none. See Owns.

@@ -52,6 +52,9 @@ func TestViewTellsOfANewLeader(t *testing.T) {
 	eventually(t, "the change", func() bool { return c.View().SettledSince.After(first) })
 
 	second := c.View().SettledSince
+	if led := c.View().Leader; led != "10.0.0.2:4647" {
+		t.Errorf("the leader is %q", led)
+	}
 	f.locked(func() { f.refuse["/v1/nodes"] = refusal{code: http.StatusBadGateway, body: "bad gateway"} })
 	eventually(t, "an outage", func() bool { return !c.View().Health.OK() })
 	f.locked(func() { clear(f.refuse) })

@@ -30,7 +30,7 @@ func newState(initial Health) *state {
 func (s *state) view() View {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health, SettledSince: s.settled.since(), Introduces: s.introduces}
+	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health, SettledSince: s.settled.since(), Leader: s.settled.leader, Introduces: s.introduces}
 }
 
 func (s *state) allocationsView() AllocationsView {

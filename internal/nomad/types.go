@@ -75,6 +75,8 @@ type View struct {
 	// been heard of yet, and a new leader counts heartbeats from the start (Nomad: nomad/heartbeat.go,
 	// initializeHeartbeatTimers).
 	SettledSince time.Time
+	// Leader is what the server that was last heard to lead calls its RPC address; empty: none was heard of yet.
+	Leader string
 	// Introduces: Nomad has given an introduction token to this process, so that it may insist on them.
 	Introduces bool
 	// NoACLs: the latest look at the token has found that the cluster runs without ACLs. False as long as that isn't known.

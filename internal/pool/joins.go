@@ -139,7 +139,7 @@ func probe(s Snapshot, p *Plan) {
 	case n == 0:
 	case n >= breakerOpensAt:
 		p.Create = 0
-		p.HoldOut = held(v1alpha1.BlockedByJoins, v1alpha1.ReasonJoinsFailing, "No member is made, because the last ones didn't join Nomad; see the condition RegistrationHealthy.")
+		p.HoldOut = joinsFailing
 	case left > 0:
 		p.Create = 0
 		p.HoldOut = held("", v1alpha1.ReasonBackOff, "The next member waits for a while, because the last one didn't join Nomad.")
@@ -150,6 +150,9 @@ func probe(s Snapshot, p *Plan) {
 		}
 	}
 }
+
+// joinsFailing holds a pool whose breaker is open, also if it has as many members as asked for, all of which failed.
+var joinsFailing = held(v1alpha1.BlockedByJoins, v1alpha1.ReasonJoinsFailing, "No member is made, because the last ones didn't join Nomad; see the condition RegistrationHealthy.")
 
 // joining is how many members are on their way to join. One that can't be made, or can't run, isn't.
 func joining(s Snapshot) int {

@@ -115,6 +115,16 @@ func TestMembersThatFailToJoinSlowDownTheNext(t *testing.T) {
 	})
 }
 
+func told(s *pool.Snapshot) { s.Servers, s.NomadLeader = []string{"a", "b"}, "10.0.0.1:4647" }
+
+func both(changes ...func(*pool.Snapshot)) func(*pool.Snapshot) {
+	return func(s *pool.Snapshot) {
+		for _, change := range changes {
+			change(s)
+		}
+	}
+}
+
 func TestRegistrationHealthyCondition(t *testing.T) {
 	one := snapshot(1, member("a"))
 	runReports(t, v1alpha1.PoolRegistrationHealthy, []reportCase{
@@ -125,5 +135,11 @@ func TestRegistrationHealthyCondition(t *testing.T) {
 		{name: "half of the last failed", s: one, change: withJoins("+-+-+", 0), reason: v1alpha1.ReasonJoinTimeouts, says: "half"},
 		{name: "long ago", s: one, change: withJoins("---+++", 0), status: true, reason: v1alpha1.ReasonAsWanted},
 		{name: "breaker", s: one, change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: v1alpha1.RetryJoinsAnnotation},
+		{name: "breaker: the VM that is kept", s: snapshot(2, member("a"), member("c", late), member("b", late, leavingFor(v1alpha1.DrainJoinTimeout))), change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: "Of their VMs c is left, and kept: look at its console"},
+		{name: "breaker: the VMs that are kept", s: snapshot(3, member("a"), member("c", late), member("b", late)), change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: "These VMs are kept: b, c. Look"},
+		{name: "breaker: many are kept", s: snapshot(9, some(9, "m", late)...), change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: "m0, m1, m2, m3, m4, and others (kubectl get nn). Look"},
+		{name: "breaker: none is kept", s: one, change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: "None of their VMs is left."},
+		{name: "breaker: which servers they were told", s: one, change: both(withJoins("---", 0), told), reason: v1alpha1.ReasonJoinsFailing, says: "Servers to join (spec.nomad.servers): a, b. Nomad's leader calls its own address 10.0.0.1:4647."},
+		{name: "one failed: which servers it was told", s: snapshot(1, member("a", late)), change: told, reason: v1alpha1.ReasonJoinTimeouts, says: "Servers to join (spec.nomad.servers): a, b."},
 	})
 }

@@ -75,10 +75,14 @@ func scalingOut(s Snapshot, p Plan, o Outcome, c Counts) metav1.Condition {
 		return condition.True(v1alpha1.ReasonCreating, "Members are being made, or called back from leaving.")
 	case lacks != nil:
 		return lacks.True()
+	case s.Joins.BreakerOpen() && c.Ready < s.Replicas:
+		return joinsFailing.True()
+	case c.Joining > 0 && !s.NomadKnown:
+		return condition.True(v1alpha1.ReasonJoining, "Members were made, and can't be seen to join: "+s.NomadMessage)
 	case c.Joining > 0:
 		return condition.True(v1alpha1.ReasonJoining, "Members are on their way to join Nomad; see kubectl get nn.")
 	default:
-		return condition.False(v1alpha1.ReasonAsWanted, "No member is missing or on its way.")
+		return condition.False(v1alpha1.ReasonAsWanted, "No member has to be made, and none is on its way to join Nomad.")
 	}
 }
 
@@ -102,7 +106,7 @@ func upToDate(s Snapshot, p Plan, c Counts) metav1.Condition {
 	case p.HoldRollout != nil:
 		return p.HoldRollout.False()
 	case len(outdated(s)) == 0:
-		return condition.False(v1alpha1.ReasonAllProtected, "The members that "+because(s)+" carry the annotation "+v1alpha1.ProtectAnnotation+", so they stay.")
+		return condition.False(v1alpha1.ReasonAllProtected, "The members that "+because(s)+" carry the annotation "+v1alpha1.ProtectAnnotation+", so they stay. To have one replaced: kubectl annotate nn MEMBER "+v1alpha1.ProtectAnnotation+"-")
 	default:
 		return condition.False(v1alpha1.ReasonRollingOut, "Members that "+because(s)+" are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is.")
 	}

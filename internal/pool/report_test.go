@@ -69,7 +69,11 @@ func TestScalingOutCondition(t *testing.T) {
 		{name: "rescuing", s: snapshot(1, member("a", rescuable(0))), status: true, reason: v1alpha1.ReasonCreating},
 		{name: "slow start", s: snapshot(9, member("a", pending)), status: true, reason: v1alpha1.ReasonCreating},
 		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonJoining},
+		{name: "joining, and Nomad can't be asked", s: snapshot(1, member("a", joining)), change: nomadUnknown, status: true, reason: v1alpha1.ReasonJoining, says: "can't be seen to join: Nomad doesn't answer."},
 		{name: "late ones no longer count as on their way", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonAsWanted},
+		{name: "late ones, and the breaker is open", s: snapshot(1, member("a", late)), change: withJoins("---", 0), status: true, reason: v1alpha1.ReasonJoinsFailing},
+		{name: "the breaker is open, and nothing is missing", s: snapshot(1, member("a")), change: withJoins("---", 0), reason: v1alpha1.ReasonAsWanted},
+		{name: "down: nothing that would have to be made", s: snapshot(1, member("a", notReady)), reason: v1alpha1.ReasonAsWanted, says: "No member has to be made"},
 		{name: "refused, word for word", s: snapshot(2, member("a")), failed: true, status: true, reason: v1alpha1.ReasonCreateFailed, says: "exceeded quota: members"},
 		{name: "no token, though nobody is missing", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))), status: true, reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
 		{name: "no room, though nobody is missing", s: snapshot(2, member("a"), member("b", noRoom)), status: true, reason: v1alpha1.ReasonVMUnschedulable, says: "0/3"},
@@ -84,7 +88,7 @@ func TestScalingInCondition(t *testing.T) {
 		{name: "chosen", s: snapshot(0, member("a")), status: true, reason: v1alpha1.ReasonDraining},
 		{name: "draining", s: snapshot(0, member("a", leaving(0))), status: true, reason: v1alpha1.ReasonDraining},
 		{name: "Nomad unknown", s: snapshot(0, member("a")), change: nomadUnknown, status: true, reason: v1alpha1.ReasonNomadUnknown, says: "doesn't answer"},
-		{name: "protected", s: snapshot(0, member("a", protected)), status: true, reason: v1alpha1.ReasonAllProtected, says: v1alpha1.ProtectAnnotation},
+		{name: "protected", s: snapshot(0, member("a", protected)), status: true, reason: v1alpha1.ReasonAllProtected, says: "kubectl annotate nn MEMBER " + v1alpha1.ProtectAnnotation + "-"},
 		{name: "paused", s: snapshot(0, member("a")), change: paused, status: true, reason: v1alpha1.ReasonPaused},
 	})
 }

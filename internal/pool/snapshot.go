@@ -55,6 +55,9 @@ type Snapshot struct {
 	Suspension Suspension
 	// NomadNotAsked is true for a Nomad that this process merely has not asked yet.
 	NomadNotAsked bool
+	// Servers are those that new members are told to join, and NomadLeader is what Nomad's leader calls its own address; empty: not known.
+	Servers     []string
+	NomadLeader string
 	// NomadReason and NomadMessage say more about it, for the condition.
 	NomadReason, NomadMessage string
 	// Problems are what the pre-flight found wrong with the template.

@@ -32,7 +32,7 @@ func Victims(s Snapshot, n int) ([]string, *condition.Problem) {
 		return names(c), comingBack
 	}
 	if protected > 0 && len(c)+protected >= n {
-		return names(c), &condition.Problem{v1alpha1.ReasonAllProtected, "Too few members may leave: the others carry the annotation " + v1alpha1.ProtectAnnotation + "."}
+		return names(c), &condition.Problem{v1alpha1.ReasonAllProtected, "Too few members may leave: the others carry the annotation " + v1alpha1.ProtectAnnotation + ". To let one go: kubectl annotate nn MEMBER " + v1alpha1.ProtectAnnotation + "-"}
 	}
 	return names(c), &condition.Problem{v1alpha1.ReasonWaitingForAllocations, "Too few members are empty, and scaleIn.strategy lets only empty ones leave."}
 }

@@ -101,7 +101,7 @@ func TestCheck(t *testing.T) {
 			t.CloudInit.UserData = "#cloud-config\nruncmd: reboot\n"
 		}, []condition.Problem{{
 			Reason:  v1alpha1.ReasonTemplateInvalid,
-			Message: `spec.template.cloudInit.userData: runcmd is not a list; write it as one, to which the controller can add its own items`,
+			Message: `spec.template.cloudInit.userData: runcmd, line 2: it is not a list; write it as one, to which the controller can add its own items`,
 		}}},
 		"network data wrong": {func(t *v1alpha1.NodeTemplate, _ *blueprint.Facts) { t.CloudInit.NetworkData = "- a" }, []condition.Problem{{
 			Reason:  v1alpha1.ReasonTemplateInvalid,

@@ -99,6 +99,6 @@ func (n need) problem(q corev1.ResourceQuota) condition.Problem {
 		least = "at least "
 	}
 	return condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: fmt.Sprintf(
-		"%s: ResourceQuota %q allows %s %s in the namespace, of which too little is left: each new member needs %s%s; raise the quota (if Rancher manages it, that of the project or namespace there), lower replicas, or make the template smaller",
-		n.field, q.Name, n.resource, hard.String(), least, n.amount.String())}
+		"%s: ResourceQuota %q allows %s %s in the namespace, of which too little is left: each new member needs %s%s (kubectl describe resourcequota -n %s %s shows what is used); raise the quota (if Rancher manages it, that of the project or namespace there), lower replicas, or make the template smaller",
+		n.field, q.Name, n.resource, hard.String(), least, n.amount.String(), q.Namespace, q.Name)}
 }

@@ -100,7 +100,7 @@ func TestQuotaWithoutRoomIsToldBeforeAnythingIsMade(t *testing.T) {
 	}
 	create(t, newPool("cpus", 1))
 	eventually(t, "cpus", "the pool to tell of the quota", 30*time.Second,
-		says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonQuotaExceeded, `ResourceQuota "few-cpus" allows limits.cpu 1 in the namespace, of which too little is left: each new member needs 2`))
+		says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonQuotaExceeded, `ResourceQuota "few-cpus" allows limits.cpu 1 in the namespace, of which too little is left: each new member needs 2 (kubectl describe resourcequota -n `))
 	nothingMade(t, "cpus")
 	if err := w.Client.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)
