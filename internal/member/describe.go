@@ -335,6 +335,14 @@ func noWork(o nodestate.State) metav1.Condition {
 	return condition.False(v1alpha1.ReasonIneligible, "The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
 }
 
+// nodeDown says why a node that had joined is down: of one whose VM somebody halted that is known.
+func nodeDown(o nodestate.State, vm metav1.Condition) metav1.Condition {
+	if o.VM.Ours && o.VM.Halted {
+		return condition.False(vm.Reason, vm.Message)
+	}
+	return condition.False(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+ifItLasts)
+}
+
 func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
 	if was, ok := stands(o, v1alpha1.NodeReady); ok && !o.Record.SaidLeaving() {
 		return was
@@ -344,12 +352,8 @@ func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condit
 		return condition.Unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
 	case o.Nomad.Known && o.Nomad.Ready():
 		return condition.True(v1alpha1.ReasonNodeReady, "The Nomad node is ready and eligible.")
-	case o.VM.Ours && o.VM.Halted && o.Nomad.Status != "ready":
-		// It is neither replaced nor started by us, so nothing is to be said of what becomes of a node that is down.
-		v := c[v1alpha1.NodeVMReady]
-		return condition.False(v.Reason, v.Message)
 	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Record.Joined:
-		return condition.False(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+thenReplaced(o))
+		return nodeDown(o, c[v1alpha1.NodeVMReady])
 	case o.Nomad.Registered && o.Nomad.Status == "ready":
 		return noWork(o)
 	case c[v1alpha1.NodeVMReady].Status != "True":
