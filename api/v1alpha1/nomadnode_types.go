@@ -49,10 +49,18 @@ type NomadNodeList struct {
 	Items []NomadNode `json:"items"`
 }
 
+// What a member was made as is compared as a whole, so that a field that is added one day stays, too. Of lists that are maps the API server
+// ignores the order, which says which disk is the root disk: hence the third rule. One change gets by: an overlay in which fields at the top
+// are exchanged for as many others (seen in Kubernetes 1.33 and 1.35: k8s.io/apiserver pkg/cel/common/values.go, unstructuredMap.Equal),
+// because no rule can see fields that the schema doesn't name.
+
 // NomadNodeSpec is what a member is. Made by the pool from its own spec: template, client configuration and identity
 // stay as they are for the member's life, the rest is kept in step with the pool.
 //
 // +kubebuilder:validation:XValidation:rule="self.poolName == oldSelf.poolName && self.poolUID == oldSelf.poolUID && self.nodeID == oldSelf.nodeID && self.revision == oldSelf.revision",message="spec: poolName, poolUID, nodeID and revision are the member's identity and can't be changed"
+// +kubebuilder:validation:XValidation:rule="self.client == oldSelf.client",message="spec.client: a member stays what it was made as; change spec.nomad of its NomadNodePool, and the member is replaced"
+// +kubebuilder:validation:XValidation:rule="self.template == oldSelf.template",message="spec.template: a member stays what it was made as; change spec.template of its NomadNodePool, and the member is replaced"
+// +kubebuilder:validation:XValidation:rule="!has(self.template.disks) || !has(oldSelf.template.disks) || self.template.disks.map(d, d.name) == oldSelf.template.disks.map(d, d.name)",message="spec.template: a member stays what it was made as; change spec.template of its NomadNodePool, and the member is replaced"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.drain) || has(self.drain) || has(oldSelf.drain.canceled) && oldSelf.drain.canceled",message="spec.drain: an order to leave can't be removed, because Nomad would go on with the drain and the node stay ineligible; set spec.drain.canceled to true, and the order is taken back"
 type NomadNodeSpec struct {
 	// poolName is the pool that made the member.
