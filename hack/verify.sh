@@ -7,6 +7,7 @@ fail() { echo "verify: $1" >&2; exit 1; }
 [[ -z "$(gofmt -l $(git ls-files '*.go'))" ]] || { gofmt -l $(git ls-files '*.go'); fail "run gofmt -w on these files"; }
 go vet -composites=false ./... # the linter asks that too, and knows the exception
 "$(go run ./hack/tools -print golangci-lint)" run --allow-serial-runners ./...
+"$(go run ./hack/tools -print kube-api-linter)" run --config .golangci-kal.yml --allow-serial-runners ./api/...
 go run ./hack/licences
 go mod tidy
 changed="$(git status --porcelain)"

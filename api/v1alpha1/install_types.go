@@ -21,6 +21,7 @@ type AptInstall struct {
 	// https://apt.example.com/hashicorp $RELEASE main". The guest puts its own release in place of $RELEASE.
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="self.matches('^deb ([[][ -#%-Z^-~]+[]] )?https?://[!-#%-~]+( ([!-#%-~]|[$]RELEASE)+)+$')",message="source: it is more than one line; use one line of a sources.list, and its key in key",messageExpression="'source: \"%s\" is not a line of a sources.list with an http or https address; use \"deb https://HOST/PATH $RELEASE main\"'.format([self])"
+	// +required
 	Source string `json:"source"`
 	// key is the public key that signs the source, ASCII-armored; unset: the image trusts it already.
 	// +kubebuilder:validation:MaxLength=32768
@@ -40,9 +41,11 @@ type DownloadInstall struct {
 	// user name and password: members' user data can be read by whoever may view the VM.
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://([A-Za-z0-9._-]+|[[][0-9a-fA-F:]+[]])(:[0-9]+)?/[!-~]+$')",messageExpression="'url: \"%s\" is not the address of a file; use https://HOST/PATH/nomad_VERSION_linux_amd64.zip, without user name and password'.format([self])"
+	// +required
 	URL string `json:"url"`
 	// sha256 is the SHA-256 checksum of what the URL leads to, in hexadecimal. Anything else isn't installed.
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9a-fA-F]{64}$')",messageExpression="'sha256: \"%s\" is not a SHA-256 checksum; use the 64 hexadecimal digits that sha256sum prints'.format([self])"
+	// +required
 	SHA256 string `json:"sha256"`
 }

@@ -35,6 +35,8 @@ type NomadConnection struct {
 type SecretRef struct {
 	// name of the Secret.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
 	Name string `json:"name"`
 }
 
@@ -42,13 +44,17 @@ type SecretRef struct {
 // the revision.
 type NomadClient struct {
 	// servers are the addresses of Nomad servers that the members join, as host or host:port (4647).
+	// The longest is a DNS name of 253 characters and a port.
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:MaxLength=259
 	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^:/ ]+(:[0-9]+)?$') || self.matches('^[[][0-9a-fA-F:]+[]](:[0-9]+)?$')",messageExpression="'servers: \"%s\" is not a host or host:port; name Nomad servers, whose RPC port is usually 4647'.format([self])"
+	// +required
 	Servers []string `json:"servers"`
 
 	// nodePool is Nomad's node pool; unset: "default".
+	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9_-]{1,128}$') && self != 'all'",messageExpression="'nodePool: \"%s\" is not a node pool that a client can be in; use 1 to 128 letters, digits, dashes and underscores, and not \"all\"'.format([self])"
 	// +optional
 	NodePool string `json:"nodePool,omitempty"`
@@ -103,7 +109,7 @@ type NomadReserved struct {
 	// +kubebuilder:validation:Minimum=1
 	// +optional
 	CPU int32 `json:"cpu,omitempty"`
-	// memory, such as 512Mi; less than the VM's.
+	// memory of the guest, such as 512Mi; less than the VM's.
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",messageExpression="'memory: \"%s\" must be more than 0; use a quantity such as 512Mi'.format([self])"
 	// +optional
 	Memory resource.Quantity `json:"memory,omitzero"`

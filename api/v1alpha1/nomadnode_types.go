@@ -23,10 +23,13 @@ import (
 // +kubebuilder:printcolumn:name="Revision",type=string,JSONPath=`.spec.revision`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type NomadNode struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the object's.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec is what the member is.
+	// +required
 	Spec NomadNodeSpec `json:"spec"`
 	// status is what was found, written by the controller.
 	// +optional
@@ -38,27 +41,47 @@ type NomadNode struct {
 // +kubebuilder:object:root=true
 type NomadNodeList struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata is the list's.
+	// +optional
 	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []NomadNode `json:"items"`
+	// items are those of the list.
+	// +required
+	Items []NomadNode `json:"items"`
 }
+
+// What a member was made as is compared as a whole, so that a field that is added one day stays, too. Of lists that are maps the API server
+// ignores the order, which says which disk is the root disk: hence the third rule. One change gets by: an overlay in which fields at the top
+// are exchanged for as many others (seen in Kubernetes 1.33 and 1.35: k8s.io/apiserver pkg/cel/common/values.go, unstructuredMap.Equal),
+// because no rule can see fields that the schema doesn't name.
 
 // NomadNodeSpec is what a member is. Made by the pool from its own spec: template, client configuration and identity
 // stay as they are for the member's life, the rest is kept in step with the pool.
 //
 // +kubebuilder:validation:XValidation:rule="self.poolName == oldSelf.poolName && self.poolUID == oldSelf.poolUID && self.nodeID == oldSelf.nodeID && self.revision == oldSelf.revision",message="spec: poolName, poolUID, nodeID and revision are the member's identity and can't be changed"
+// +kubebuilder:validation:XValidation:rule="self.client == oldSelf.client",message="spec.client: a member stays what it was made as; change spec.nomad of its NomadNodePool, and the member is replaced"
+// +kubebuilder:validation:XValidation:rule="self.template == oldSelf.template",message="spec.template: a member stays what it was made as; change spec.template of its NomadNodePool, and the member is replaced"
+// +kubebuilder:validation:XValidation:rule="!has(self.template.disks) || !has(oldSelf.template.disks) || self.template.disks.map(d, d.name) == oldSelf.template.disks.map(d, d.name)",message="spec.template: a member stays what it was made as; change spec.template of its NomadNodePool, and the member is replaced"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.drain) || has(self.drain) || has(oldSelf.drain.canceled) && oldSelf.drain.canceled",message="spec.drain: an order to leave can't be removed, because Nomad would go on with the drain and the node stay ineligible; set spec.drain.canceled to true, and the order is taken back"
 type NomadNodeSpec struct {
 	// poolName is the pool that made the member.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
 	PoolName string `json:"poolName"`
 	// poolUID is the UID of that pool.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +required
 	PoolUID string `json:"poolUID"`
 	// nodeID is the ID of the member's Nomad node, chosen before the VM is made and given to the guest.
+	// +kubebuilder:validation:MaxLength=36
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`
+	// +required
 	NodeID string `json:"nodeID"`
-	// revision is the hash of the template that the member was made from.
+	// revision is the hash of the template that the member was made from. It is the value of a label, too.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
 	Revision string `json:"revision"`
 
 	// connection is how the controller talks to Nomad about the member; kept in step with the pool, but for a member that is in
@@ -66,14 +89,19 @@ type NomadNodeSpec struct {
 	// +optional
 	Connection NomadConnection `json:"connection,omitempty"`
 	// client is the member's configuration as a Nomad client.
+	// +required
 	Client NomadClient `json:"client"`
 	// template is the member's virtual machine.
+	// +required
 	Template NodeTemplate `json:"template"`
 	// drainPolicy is how the member is drained; kept in step with the pool.
 	// +kubebuilder:default={}
 	// +optional
 	DrainPolicy DrainPolicy `json:"drainPolicy,omitempty"`
 	// joinTimeout is how long the member may take to join, from the making of its VM; kept in step with the pool.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	// +optional
 	JoinTimeout metav1.Duration `json:"joinTimeout,omitzero"`
 	// purge removes the member's node from Nomad in the end; kept in step with the pool.
@@ -111,12 +139,18 @@ const (
 // DrainIntent is the order to leave.
 type DrainIntent struct {
 	// id marks the drain in Nomad (LastDrain.Meta), so that it is known again after a crash.
+	// +kubebuilder:validation:MaxLength=128
+	// +required
 	ID string `json:"id"`
 	// reason is why the member leaves.
+	// +kubebuilder:validation:MaxLength=64
+	// +required
 	Reason DrainReason `json:"reason"`
 	// time is when it was ordered.
+	// +required
 	Time metav1.Time `json:"time"`
 	// deadline is when the drain must be done. It is fixed here, because Nomad starts anew on every request to drain.
+	// +required
 	Deadline metav1.Time `json:"deadline"`
 	// onlyIf takes the order back if the member turns out not to be empty once its node is ineligible: Empty, or
 	// EmptyIgnoreSystem. A job may have landed after the member was chosen. Unset: the member leaves in any case.
@@ -212,6 +246,7 @@ type NomadNodeStatus struct {
 	// +optional
 	Phase NodePhase `json:"phase,omitempty"`
 	// claims are the disks' PersistentVolumeClaims, recorded before the VM is made.
+	// +listType=atomic
 	// +optional
 	Claims []string `json:"claims,omitempty"`
 	// joinedTime is when the Nomad node was first seen ready.
@@ -242,7 +277,7 @@ type NomadNodeStatus struct {
 	// nomad is the member's node in Nomad.
 	// +optional
 	Nomad NomadStatus `json:"nomad,omitempty"`
-	// conditions: Ready, VMReady, Registered, Drained.
+	// conditions are Ready, VMReady, Registered, Drained.
 	// +listType=map
 	// +listMapKey=type
 	// +optional

@@ -23,10 +23,13 @@ import (
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",messageExpression="'metadata.name: \"%s\" has %d characters; use at most 40, because members are named <pool>-<suffix> and that name is a hostname'.format([self.metadata.name, size(self.metadata.name)])"
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",messageExpression="'metadata.name: \"%s\" does not make a hostname; use lower-case letters, digits and dashes, beginning with a letter'.format([self.metadata.name])"
 type NomadNodePool struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the object's.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec is what is wanted.
+	// +required
 	Spec NomadNodePoolSpec `json:"spec"`
 	// status is what was found, written by the controller.
 	// +optional
@@ -60,8 +63,12 @@ func (p *NomadNodePool) DesiredReplicas() int32 {
 // +kubebuilder:object:root=true
 type NomadNodePoolList struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata is the list's.
+	// +optional
 	metav1.ListMeta `json:"metadata,omitempty"`
-	Items           []NomadNodePool `json:"items"`
+	// items are those of the list.
+	// +required
+	Items []NomadNodePool `json:"items"`
 }
 
 // NomadNodePoolSpec is what is wanted of a pool.
@@ -96,10 +103,12 @@ type NomadNodePoolSpec struct {
 	Paused bool `json:"paused,omitempty"`
 
 	// nomad says which Nomad cluster the members join and how the controller talks to it.
+	// +required
 	Nomad NomadSpec `json:"nomad"`
 
 	// template is the virtual machine of a member. A change of it makes a new revision: existing members are replaced,
 	// never edited.
+	// +required
 	Template NodeTemplate `json:"template"`
 
 	// scaleIn says how members leave when replicas goes down.
@@ -157,6 +166,7 @@ type ScaleInSpec struct {
 	// A Go duration such as 2m; unset: no wait.
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 	// +optional
 	StabilizationWindow *metav1.Duration `json:"stabilizationWindow,omitempty"`
@@ -188,6 +198,7 @@ type DrainPolicy struct {
 	// +kubebuilder:default="15m"
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'deadline: \"%s\" is not longer than 0s; Nomad would read 0s as no deadline at all and a negative one as stop everything now; use a duration such as 15m'.format([self])"
 	// +optional
@@ -258,6 +269,7 @@ type RolloutSpec struct {
 	// such as 720h; unset: as old as may be.
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1h')",messageExpression="'maxAge: \"%s\" is shorter than 1h, and members would be replaced all the time; use a duration such as 720h'.format([self])"
 	// +optional
@@ -273,6 +285,7 @@ type HealthSpec struct {
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'joinTimeout: \"%s\" is not longer than 0s; use a duration such as 10m'.format([self])"
 	// +optional
@@ -283,6 +296,7 @@ type HealthSpec struct {
 	// +kubebuilder:default="5m"
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'unhealthyTimeout: \"%s\" is not longer than 0s; use a duration such as 5m'.format([self])"
 	// +optional
@@ -358,7 +372,7 @@ type NomadNodePoolStatus struct {
 	// scaling says to programs what comes of a change of replicas. Unset: the controller is of a version before this field.
 	// +optional
 	Scaling *ScalingStatus `json:"scaling,omitempty"`
-	// conditions: Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, RegistrationHealthy, TemplateValid, Paused.
+	// conditions are Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, RegistrationHealthy, TemplateValid, Paused.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -391,10 +405,13 @@ type ScalingStatus struct {
 // ScaleRecord is a change of replicas.
 type ScaleRecord struct {
 	// time is when the controller saw the change.
+	// +required
 	Time metav1.Time `json:"time"`
 	// from is the number of replicas before; -1 when the pool was new.
+	// +required
 	From int32 `json:"from"`
 	// to is the number of replicas after.
+	// +required
 	To int32 `json:"to"`
 	// reason is who asked, as far as the API server has recorded it.
 	// +optional
@@ -423,8 +440,10 @@ type SuspensionStatus struct {
 // connection to Nomad changes, or when the annotation nomad.harvesterhci.io/retry-joins gets another value.
 type RegistrationStatus struct {
 	// key stands for the template, the connection and the annotation that the evidence belongs to.
+	// +required
 	Key string `json:"key"`
 	// since is when the evidence began.
+	// +required
 	Since metav1.Time `json:"since"`
 	// results are the last ones, the newest last.
 	// +listType=map
@@ -437,9 +456,12 @@ type RegistrationStatus struct {
 // RegistrationResult is how one member fared.
 type RegistrationResult struct {
 	// member is its name.
+	// +required
 	Member string `json:"member"`
 	// joined is true if it joined, and false if it didn't within joinTimeout.
+	// +required
 	Joined bool `json:"joined"`
 	// time is when that was known.
+	// +required
 	Time metav1.Time `json:"time"`
 }

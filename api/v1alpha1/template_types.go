@@ -51,6 +51,7 @@ type NodeTemplate struct {
 
 	// networks are the VM's networks, each a VLAN network of Harvester. The members need addresses of their own that the
 	// Nomad servers can reach. The first one is that at which Nomad knows the client.
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	// +kubebuilder:validation:XValidation:rule="self.filter(n, has(n.management) && n.management).size() <= 1",message="networks: a VM can have the management network only once"
@@ -58,6 +59,7 @@ type NodeTemplate struct {
 	Networks []Network `json:"networks,omitempty"`
 
 	// sshKeys are Harvester key pairs, as namespace/name, whose public keys may log in to the guest.
+	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=317
 	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'sshKeys: \"%s\" is not namespace/name of a KeyPair'.format([self])"
@@ -88,6 +90,7 @@ type NodeTemplate struct {
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=object
+	// +kubebuilder:validation:MaxProperties=16
 	// +optional
 	VirtualMachine *runtime.RawExtension `json:"virtualMachine,omitempty"`
 }
@@ -109,10 +112,12 @@ type TemplateSource struct {
 	// kind is VirtualMachineTemplate, whose default version is followed, so that choosing another one in Harvester's UI
 	// replaces the members as any change of the template does; or VirtualMachineTemplateVersion, which never changes.
 	// +kubebuilder:validation:Enum=VirtualMachineTemplate;VirtualMachineTemplateVersion
+	// +required
 	Kind string `json:"kind"`
 	// name of the template or version, as namespace/name.
 	// +kubebuilder:validation:MaxLength=317
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'name: \"%s\" is not namespace/name of a VirtualMachineTemplate or VirtualMachineTemplateVersion'.format([self])"
+	// +required
 	Name string `json:"name"`
 }
 
@@ -121,10 +126,13 @@ type TemplateSource struct {
 // +kubebuilder:validation:XValidation:rule="has(self.image) != has(self.storageClassName)",messageExpression="'disk \"%s\": set either image (a disk filled from a VirtualMachineImage) or storageClassName (an empty disk)'.format([self.name])"
 type Disk struct {
 	// name of the disk, unique within the template.
+	// +kubebuilder:validation:MaxLength=15
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$`
+	// +required
 	Name string `json:"name"`
 	// size of the disk, such as 40Gi; at least the image's virtual size.
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).isGreaterThan(quantity('0'))",messageExpression="'size: \"%s\" must be more than 0; use a quantity such as 40Gi'.format([self])"
+	// +required
 	Size resource.Quantity `json:"size"`
 	// image is the VirtualMachineImage that fills the disk, as namespace/name (image-xxxxx, not the display name).
 	// +kubebuilder:validation:MaxLength=317
@@ -133,6 +141,7 @@ type Disk struct {
 	Image string `json:"image,omitempty"`
 	// storageClassName is the storage class of an empty disk.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
 	// +optional
 	StorageClassName string `json:"storageClassName,omitempty"`
 }
@@ -186,8 +195,12 @@ type CloudInit struct {
 type SecretKeyRef struct {
 	// name of the Secret.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
 	Name string `json:"name"`
 	// key in the Secret.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
 	Key string `json:"key"`
 }

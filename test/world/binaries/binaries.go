@@ -44,6 +44,8 @@ const (
 const (
 	GolangciLint  Tool = "golangci-lint"
 	ControllerGen Tool = "controller-gen"
+	// KubeAPILinter is a golangci-lint with one linter more.
+	KubeAPILinter Tool = "kube-api-linter"
 )
 
 // World lists the programs of the test world in the order in which they are
@@ -58,7 +60,7 @@ func World() []Tool {
 
 // Development lists the programs that check and generate our own code.
 func Development() []Tool {
-	return []Tool{ControllerGen, GolangciLint}
+	return []Tool{ControllerGen, GolangciLint, KubeAPILinter}
 }
 
 // Demo lists those of them that a world with an autoscaler needs.

@@ -29,6 +29,7 @@ const (
 	etcdServer  = "go.etcd.io/etcd/server/v3"
 	golangci    = "github.com/golangci/golangci-lint/v2"
 	controlTool = "sigs.k8s.io/controller-tools"
+	apiLinter   = "sigs.k8s.io/kube-api-linter"
 	helm        = "helm.sh/helm/v4"
 	prometheus  = "github.com/prometheus/prometheus"
 )
@@ -53,6 +54,7 @@ var recipes = map[Tool]recipe{
 	// Without the discovery of targets in clouds, whose clients would be most of the build.
 	Prometheus:    {module: "prometheus", pkg: prometheus + "/cmd/prometheus", version: prometheus, tags: "remove_all_sd", typical: 4 * time.Minute},
 	GolangciLint:  {module: "lint", pkg: golangci + "/cmd/golangci-lint", version: golangci, typical: 4 * time.Minute},
+	KubeAPILinter: {module: "lint", pkg: apiLinter + "/cmd/golangci-lint-kube-api-linter", version: apiLinter, typical: 2 * time.Minute},
 	ControllerGen: {module: "lint", pkg: controlTool + "/cmd/controller-gen", version: controlTool, typical: time.Minute},
 }
 

@@ -1,0 +1,186 @@
+package pool
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+	testkube "github.com/nomad-harvester/nomad-harvester/test/world/kube"
+)
+
+// A member stays what it was made as, whoever asks for something else; what is kept in step with the pool can be written.
+func TestWhatAMemberWasMadeAsStays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+	}
+	admin, controller := startAPIServer(t)
+	m := newNode(&scope{pool: fullPool(t), snapshot: pool.Snapshot{Revision: "r"}}, "build-a", "11111111-2222-3333-4444-555555555555")
+	m.Namespace, m.OwnerReferences[0].UID = "default", "u"
+	if err := controller.Create(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*v1alpha1.NomadNodeSpec){
+		"spec.client: servers":              func(s *v1alpha1.NomadNodeSpec) { s.Client.Servers = []string{"other.example.com"} },
+		"spec.client: their order":          func(s *v1alpha1.NomadNodeSpec) { s.Client.Servers = []string{"b.example.com", "a.example.com"} },
+		"spec.client: its class":            func(s *v1alpha1.NomadNodeSpec) { s.Client.NodeClass = "" },
+		"spec.client: meta":                 func(s *v1alpha1.NomadNodeSpec) { s.Client.Meta = map[string]string{"team": "other"} },
+		"spec.client: a key of meta":        func(s *v1alpha1.NomadNodeSpec) { s.Client.Meta = map[string]string{"squad": "ci"} },
+		"spec.client: reserved":             func(s *v1alpha1.NomadNodeSpec) { s.Client.Reserved = nil },
+		"spec.client: its TLS":              func(s *v1alpha1.NomadNodeSpec) { s.Client.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "tls"} },
+		"spec.template: cpu":                func(s *v1alpha1.NomadNodeSpec) { s.Template.CPU++ },
+		"spec.template: memory":             func(s *v1alpha1.NomadNodeSpec) { s.Template.Memory = resource.MustParse("9Gi") },
+		"spec.template: a disk":             func(s *v1alpha1.NomadNodeSpec) { s.Template.Disks[1].Size = resource.MustParse("1Gi") },
+		"spec.template: a disk less":        func(s *v1alpha1.NomadNodeSpec) { s.Template.Disks = s.Template.Disks[:1] },
+		"spec.template: the order of disks": func(s *v1alpha1.NomadNodeSpec) { d := s.Template.Disks; d[1], d[2] = d[2], d[1] },
+		"spec.template: networks":           func(s *v1alpha1.NomadNodeSpec) { s.Template.Networks[0].Name = "default/other" },
+		"spec.template: keys":               func(s *v1alpha1.NomadNodeSpec) { s.Template.SSHKeys = nil },
+		"spec.template: a label":            func(s *v1alpha1.NomadNodeSpec) { s.Template.Labels["cost-center"] = "other" },
+		"spec.template: user data":          func(s *v1alpha1.NomadNodeSpec) { s.Template.CloudInit.UserData += "packages: [jq]\n" },
+		"spec.template: the overlay": func(s *v1alpha1.NomadNodeSpec) {
+			s.Template.VirtualMachine = overlay(`{"template":{"spec":{"terminationGracePeriodSeconds":61}}}`)
+		},
+		"spec.template: a key of the overlay": func(s *v1alpha1.NomadNodeSpec) {
+			s.Template.VirtualMachine = overlay(`{"template":{"spec":{"nodeSelector":{"a":"b"}}}}`)
+		},
+		"spec.template: no overlay": func(s *v1alpha1.NomadNodeSpec) { s.Template.VirtualMachine = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			field, _, _ := strings.Cut(name, ": ")
+			err := write(t, admin, m, change)
+			if err == nil || !strings.Contains(err.Error(), field+": a member stays what it was made as; change spec.") || !strings.Contains(err.Error(), "and the member is replaced") {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+	for name, change := range map[string]func(*v1alpha1.NomadNodeSpec){
+		"nothing":      func(*v1alpha1.NomadNodeSpec) {},
+		"connection":   func(s *v1alpha1.NomadNodeSpec) { s.Connection.Address = "https://nomad.example.com:4646" },
+		"drain policy": func(s *v1alpha1.NomadNodeSpec) { s.DrainPolicy.OnTimeout = v1alpha1.DrainRetain },
+		"join timeout": func(s *v1alpha1.NomadNodeSpec) { s.JoinTimeout = metav1.Duration{Duration: 90 * time.Minute} },
+		"purge":        func(s *v1alpha1.NomadNodeSpec) { s.Purge = ptr.To(false) },
+		"drain": func(s *v1alpha1.NomadNodeSpec) {
+			s.Drain = &v1alpha1.DrainIntent{ID: "d", Reason: v1alpha1.DrainDeleted, Time: metav1.Now(), Deadline: metav1.Now()}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := write(t, controller, m, change); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// The samples are accepted by a Kubernetes API server, which also works out what our rules cost.
+func TestSamplesAreAccepted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+	}
+	admin, _ := startAPIServer(t)
+	samples, err := testkube.DecodeDir(filepath.Join("..", "..", "config", "samples"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range samples {
+		if o.GetKind() != "NomadNodePool" {
+			continue
+		}
+		o.SetNamespace("default")
+		if err := admin.Create(t.Context(), o, client.DryRunAll); err != nil {
+			t.Errorf("%s: %v", o.GetName(), err)
+		}
+	}
+}
+
+// What is as long as a Kubernetes or Nomad name may be is accepted.
+func TestTheLongestNamesAreAccepted(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+	}
+	admin, _ := startAPIServer(t)
+	label, host := strings.Repeat("a", 63), strings.Repeat(strings.Repeat("h", 49)+".", 5)+"hhh" // 253
+	p := fullPool(t)
+	p.Namespace, p.Name = "default", strings.Repeat("p", 40)
+	p.Spec.Nomad.Address = "https://" + host + ":65535/"
+	p.Spec.Nomad.Servers = []string{host + ":65535"}
+	p.Spec.Nomad.NodePool = strings.Repeat("n", 128)
+	p.Spec.Nomad.CredentialsSecretRef = &v1alpha1.SecretRef{Name: host}
+	p.Spec.Template.Disks[0].Name, p.Spec.Template.Disks[1].StorageClassName = strings.Repeat("d", 15), host
+	p.Spec.Template.Disks[0].Image, p.Spec.Template.SSHKeys = label+"/"+host, []string{label + "/" + host}
+	p.Spec.Template.CloudInit.UserData = ""
+	p.Spec.Template.CloudInit.UserDataSecretRef = &v1alpha1.SecretKeyRef{Name: host, Key: strings.Repeat("k", 253)}
+	p.Spec.Health.JoinTimeout = metav1.Duration{Duration: 1<<63 - 1 - 854775807} // whole microseconds
+	if err := admin.Create(t.Context(), untyped(t, p, "NomadNodePool"), client.DryRunAll); err != nil {
+		t.Error(err)
+	}
+}
+
+// write changes a member's spec, as far as the API server lets it, by a patch of what differs. Nothing is kept.
+func write(t *testing.T, c client.Client, m *v1alpha1.NomadNode, change func(*v1alpha1.NomadNodeSpec)) error {
+	t.Helper()
+	now := m.DeepCopy()
+	change(&now.Spec)
+	body, err := client.MergeFrom(m).Data(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Patch(t.Context(), untyped(t, now, "NomadNode"), client.RawPatch(types.MergePatchType, body), client.DryRunAll)
+}
+
+// untyped is an object for a client that doesn't know our kinds.
+func untyped(t *testing.T, o client.Object, kind string) *unstructured.Unstructured {
+	t.Helper()
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &unstructured.Unstructured{Object: fields}
+	u.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	return u
+}
+
+func overlay(text string) *runtime.RawExtension {
+	return &runtime.RawExtension{Raw: []byte(text)}
+}
+
+// fullPool is the sample with every field, with two servers and three disks, so that there is an order to change.
+func fullPool(t *testing.T) *v1alpha1.NomadNodePool {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "config", "samples", "everything.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := testkube.Decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &v1alpha1.NomadNodePool{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(firstPool(t, objects).Object, p); err != nil {
+		t.Fatal(err)
+	}
+	p.UID, p.Spec.Nomad.Servers = "u", []string{"a.example.com", "b.example.com"}
+	p.Spec.Template.Disks = append(p.Spec.Template.Disks, v1alpha1.Disk{Name: "more", Size: resource.MustParse("2Gi"), StorageClassName: "s"})
+	return p
+}
+
+func firstPool(t *testing.T, objects []*unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	for _, o := range objects {
+		if o.GetKind() == "NomadNodePool" {
+			return o
+		}
+	}
+	t.Fatal("no pool in the sample")
+	return nil
+}
