@@ -82,7 +82,7 @@ func scaleReason(p *v1alpha1.NomadNodePool) string {
 		return "asked for by the Nomad Autoscaler"
 	case by != "" && by != replicasKeeper:
 		return "changed by " + by
-	case p.Status.LastScale == nil:
+	case p.Status.LastScale == nil && (p.Spec.Replicas == nil || by == replicasKeeper):
 		return "spec.replicas was left out of a new pool, so the controller has filled in spec.minReplicas, or 1"
 	case p.DesiredReplicas() == 0:
 		// Kubernetes: autoscaling/v1 Scale omits a 0, so nobody owns one that was patched.

@@ -26,9 +26,6 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 			fields: []metav1.ManagedFieldsEntry{owner("kubectl-create", "", spec)},
 			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: -1, To: 3, Reason: "changed by kubectl-create"},
 		},
-		"a new pool that leaves replicas out": {
-			want: v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: -1, To: 3, Reason: "spec.replicas was left out of a new pool, so the controller has filled in spec.minReplicas, or 1"},
-		},
 		"a new pool whose replicas the controller has filled in": {
 			fields: []metav1.ManagedFieldsEntry{owner(replicasKeeper, "", spec)},
 			want:   v1alpha1.ScaleRecord{Time: metav1.NewTime(now), From: -1, To: 3, Reason: "spec.replicas was left out of a new pool, so the controller has filled in spec.minReplicas, or 1"},
