@@ -14,6 +14,7 @@ type NomadSpec struct {
 type NomadConnection struct {
 	// address is the URL of Nomad's HTTP API, such as https://nomad.example.com:4646; unset: the controller's own
 	// NOMAD_ADDR.
+	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/ ]+/?$')",messageExpression="'address: \"%s\" is not the URL of a Nomad API; use http://host:port or https://host:port, usually with port 4646'.format([self])"
 	// +optional
 	Address string `json:"address,omitempty"`

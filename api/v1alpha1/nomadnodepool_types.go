@@ -394,6 +394,7 @@ const (
 type ScalingStatus struct {
 	// growth is Possible if members that are missing, or would be with more replicas, come by themselves; or Blocked if none comes until
 	// somebody mends what blockedBy names.
+	// +required
 	Growth GrowthState `json:"growth"`
 	// blockedBy is the kind of thing that growth is blocked by: Template, Admission or Quota, of which the condition TemplateValid says what
 	// it is; JoinsFailing, of which RegistrationHealthy does; Paused; or IntroductionToken, NameTaken, NodeIDTaken, CreateFailed or Capacity,
