@@ -59,7 +59,7 @@ type NodeTemplate struct {
 	Networks []Network `json:"networks,omitempty"`
 
 	// sshKeys are Harvester key pairs, as namespace/name, whose public keys may log in to the guest.
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=317
 	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'sshKeys: \"%s\" is not namespace/name of a KeyPair'.format([self])"

@@ -70,7 +70,7 @@ func TestWhatIsInTheWayIsToldOnce(t *testing.T) {
 	}
 }
 
-// That a node is down is a Warning, once.
+// That a node is down is a Warning, once, though Nomad goes away and comes back.
 func TestNodeThatIsDownIsToldOnce(t *testing.T) {
 	for _, c := range []struct{ kind, reason, want string }{
 		{v1alpha1.NodeReady, v1alpha1.ReasonNodeDown, "Warning NodeDown in words"},
@@ -81,6 +81,10 @@ func TestNodeThatIsDownIsToldOnce(t *testing.T) {
 		n.Status.Conditions = []metav1.Condition{{Type: c.kind, Status: metav1.ConditionFalse, Reason: c.reason, Message: "in words"}}
 		r.tell(before, n)
 		r.tell(n, n)
+		away := n.DeepCopy()
+		away.Status.Conditions[0].Status, away.Status.Conditions[0].Reason = metav1.ConditionUnknown, v1alpha1.ReasonNomadUnknown
+		r.tell(n, away)
+		r.tell(away, n)
 		if len(recorder.Events) != 1 {
 			t.Fatalf("%s: %d Events", c.reason, len(recorder.Events))
 		}

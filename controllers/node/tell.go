@@ -1,6 +1,8 @@
 package node
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
@@ -13,11 +15,11 @@ func (r *Reconciler) tell(before, n *v1alpha1.NomadNode) {
 	}
 	// That a member's time to join is up, or that its node is down, is in no field. So these Events tell of the words that say so.
 	was, is := nodestate.Condition(before, v1alpha1.NodeRegistered), nodestate.Condition(n, v1alpha1.NodeRegistered)
-	if is.Reason == v1alpha1.ReasonJoinTimeout && was.Reason != is.Reason {
+	if is.Reason == v1alpha1.ReasonJoinTimeout && becomes(was, is) {
 		r.Events.joinTimeout(n)
 	}
 	was, is = nodestate.Condition(before, v1alpha1.NodeReady), nodestate.Condition(n, v1alpha1.NodeReady)
-	if is.Reason == v1alpha1.ReasonNodeDown && was.Reason != is.Reason {
+	if is.Reason == v1alpha1.ReasonNodeDown && becomes(was, is) {
 		r.Events.nodeDown(n, is.Message)
 	}
 	if by := n.Status.BlockedBy; by != nodestate.Of(before).BlockedBy {
@@ -40,4 +42,9 @@ func (r *Reconciler) tellBlocked(n *v1alpha1.NomadNode, by v1alpha1.BlockedCause
 		r.Events.deleteStuck(n, message)
 	default: // what people read in the conditions
 	}
+}
+
+// becomes is true if a condition says something new. What it says when Nomad is back isn't, as a rule: it was so before Nomad was away.
+func becomes(was, is metav1.Condition) bool {
+	return was.Reason != is.Reason && was.Reason != v1alpha1.ReasonNomadUnknown
 }

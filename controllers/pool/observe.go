@@ -136,7 +136,7 @@ func (r *Reconciler) observeUsage(ctx context.Context, s *scope) {
 	if err != nil {
 		// The text of the error differs each time; in a condition it would be written each time.
 		log.FromContext(ctx).Info("Nomad doesn't tell how busy the members are", "error", err.Error())
-		s.snapshot.NomadKnown, s.snapshot.NomadReason = false, v1alpha1.ReasonUnreachable
+		s.snapshot.NomadKnown, s.snapshot.UsageUnknown = false, true
 		s.snapshot.NomadMessage = "Nomad doesn't tell how busy the members are, so none can be chosen to leave; see the controller's log."
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -184,6 +185,9 @@ func (u *Guard) change(ctx context.Context, o client.Object, change func()) (the
 	name := o.GetName()
 	if err := u.live.Get(ctx, client.ObjectKey{Name: name}, o); err != nil {
 		o.SetName(name)
+		if meta.IsNoMatchError(err) {
+			return true, nil // a Kubernetes before 1.30, in which nothing can be guarded, and of which nobody need be told again and again
+		}
 		return false, client.IgnoreNotFound(err)
 	}
 	before := o.DeepCopyObject().(client.Object)

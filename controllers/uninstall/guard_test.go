@@ -1,18 +1,22 @@
 package uninstall
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/events"
 	clocktesting "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
@@ -58,6 +62,26 @@ func TestInstallationIsGuardedWhileThereAreMembers(t *testing.T) {
 	look(true)
 	must(c.Delete(t.Context(), member))
 	look(false)
+}
+
+// Kubernetes has such policies since 1.30. Before that there is nothing to be guarded by, which isn't told again and again.
+func TestNothingIsGuardedWhereThereAreNoPolicies(t *testing.T) {
+	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}
+	c := interceptor.NewClient(fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(pool).Build(), interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			switch o.(type) {
+			case *admissionv1.ValidatingAdmissionPolicy, *admissionv1.ValidatingAdmissionPolicyBinding:
+				return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicy"}}
+			}
+			return c.Get(ctx, key, o, opts...)
+		},
+	})
+	u := guardOf(c)
+	recorder := events.NewFakeRecorder(10)
+	u.events = emitter{kube.EventSink{EventRecorder: recorder}}
+	if _, err := u.reconcile(t.Context(), ctrl.Request{}); err != nil || len(recorder.Events) > 0 {
+		t.Errorf("%v, and %d Events", err, len(recorder.Events))
+	}
 }
 
 func guardOf(c client.Client) *Guard {

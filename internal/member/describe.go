@@ -112,10 +112,10 @@ func vmReady(o nodestate.State) metav1.Condition {
 		return condition.False(v1alpha1.ReasonVMDeletedByOthers, "Somebody deleted the VM; to remove a member, delete its NomadNode instead.")
 	case o.VM.Deleting:
 		return condition.False(v1alpha1.ReasonRemoving, "The VM is shutting down.")
-	case o.VM.Failure != "":
-		return condition.False(v1alpha1.ReasonVMFailed, o.VM.Failure)
 	case o.VM.Halted:
 		return condition.False(v1alpha1.ReasonVMStopped, "The VM is halted; somebody stopped it, or host maintenance did. Start it, or delete this NomadNode.")
+	case o.VM.Failure != "":
+		return condition.False(v1alpha1.ReasonVMFailed, o.VM.Failure)
 	case o.Instance.Running:
 		return condition.True(v1alpha1.ReasonVMRunning, "The VM runs.")
 	default:
@@ -189,6 +189,9 @@ func held(o nodestate.State) metav1.Condition {
 		return condition.False(v1alpha1.ReasonNomadUnknown, held+": "+o.Nomad.Why)
 	case r.Policy.OnTimeout == v1alpha1.DrainRetain:
 		return condition.False(v1alpha1.ReasonNomadUnknown, held+"; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why+connectionOf)
+	case !r.Drain.Deadline.After(r.Drain.Time.Time):
+		return condition.False(v1alpha1.ReasonNomadUnknown, held+". The member was deleted, so it goes all the same, at "+stamp(givenUpAt(o))+
+			" at the latest: until then what may run there has time to stop. What is wrong: "+o.Nomad.Why+connectionOf)
 	default:
 		return condition.False(v1alpha1.ReasonNomadUnknown, held+". The member was deleted, so it goes all the same, at "+stamp(givenUpAt(o))+" at the latest. To end that sooner, which cuts off what may still run there: "+
 			patch(r, `{"spec":{"drain":{"deadline":"`+stamp(r.Drain.Time.Time)+`"}}}`)+" What is wrong: "+o.Nomad.Why+connectionOf)
@@ -260,7 +263,7 @@ func forceIn(r nodestate.Record) string {
 // absent says what becomes of a member whose node Nomad doesn't know.
 func absent(o nodestate.State) metav1.Condition {
 	if retainedAbsent(o) {
-		return condition.False(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs. onTimeout is Retain, so the member's VM stays until the node is back and empty, or its guest is gone: if nothing runs on it, set spec.drainPolicy.onTimeout of this NomadNode to Force.")
+		return condition.False(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs. onTimeout is Retain, so the member's VM stays until the node is back and empty, or its guest is gone: if nothing runs on it, set onTimeout to Force: "+forceIn(o.Record)+".")
 	}
 	return condition.False(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
 }

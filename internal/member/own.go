@@ -49,7 +49,7 @@ func taken(o nodestate.State) metav1.Condition {
 	case !o.Record.Leaving():
 		what += "If this NomadNode is a copy of another one, delete it; nodes are given new IDs by their pool only."
 	case o.Record.Policy.OnTimeout == v1alpha1.DrainRetain:
-		what += "onTimeout is Retain, so the member's VM stays: if nothing runs on it, set spec.drainPolicy.onTimeout of this NomadNode to Force."
+		what += "onTimeout is Retain, so the member's VM stays: if nothing runs on it, set onTimeout to Force: " + forceIn(o.Record) + "."
 	default:
 		what += "The member's VM goes at the drain deadline."
 	}

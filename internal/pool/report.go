@@ -57,6 +57,8 @@ func nomadReachable(s Snapshot) metav1.Condition {
 	switch {
 	case s.NomadKnown:
 		return condition.True(s.NomadReason, s.NomadMessage)
+	case s.UsageUnknown: // one question that was not answered says nothing of the next
+		return condition.True(s.NomadReason, "Nomad answers.")
 	case s.NomadNotAsked:
 		return condition.Unknown(s.NomadReason, s.NomadMessage)
 	default:

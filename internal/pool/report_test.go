@@ -104,6 +104,9 @@ func TestOtherConditions(t *testing.T) {
 		{name: "answers", s: snapshot(0), status: true, reason: v1alpha1.ReasonReachable, says: "answers"},
 		{name: "doesn't", s: snapshot(0), change: nomadUnknown, reason: v1alpha1.ReasonUnreachable, says: "doesn't answer"},
 		{name: "not asked yet", s: snapshot(0), change: unknownYet, reason: v1alpha1.ReasonUnknown},
+		{name: "answers, but not how busy the members are", s: snapshot(0), change: func(s *pool.Snapshot) {
+			s.NomadKnown, s.UsageUnknown, s.NomadMessage = false, true, "not how busy"
+		}, status: true, reason: v1alpha1.ReasonReachable, says: "answers"},
 	})
 	runReports(t, v1alpha1.PoolRegistrationHealthy, []reportCase{
 		{name: "joined", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},

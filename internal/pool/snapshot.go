@@ -53,6 +53,9 @@ type Snapshot struct {
 	Upgrade *Upgrade
 	// Suspension is what keeps it from being judged if members work. See Suspension.Record.
 	Suspension Suspension
+	// UsageUnknown is true if Nomad can be asked, but hasn't told how busy the members are; then it isn't NomadKnown, so that nobody is
+	// chosen.
+	UsageUnknown bool
 	// NomadNotAsked is true for a Nomad that this process merely has not asked yet.
 	NomadNotAsked bool
 	// Servers are those that new members are told to join, and NomadLeader is what Nomad's leader calls its own address; empty: not known.

@@ -130,7 +130,7 @@ func checkTokens(t *testing.T) {
 		{"(umask 077 && kubectl -n nomad-harvester-system create token nomad-harvester-autoscaler --duration=48h > harvester-token.new && mv harvester-token.new harvester-token)"},
 		{
 			"kubectl apply -n nomad-harvester-system -f config/autoscaler/token.yaml",
-			"kubectl -n nomad-harvester-system wait secret/nomad-harvester-autoscaler-token --for=jsonpath='{.data.token}' --timeout=1m",
+			"until kubectl -n nomad-harvester-system get secret nomad-harvester-autoscaler-token -o jsonpath='{.data.token}' | grep -q .; do sleep 1; done",
 			"(umask 077 && kubectl -n nomad-harvester-system get secret nomad-harvester-autoscaler-token -o go-template='{{.data.token | base64decode}}' > harvester-token)",
 		},
 	} {
