@@ -195,7 +195,7 @@ func TestDrained(t *testing.T) {
 		{"allocations can't be read, and an order for empty ones can't be checked", ordered(cordoned, onlyIf(v1alpha1.Empty), unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown, "no answer in time"},
 		{"allocations can't be read, but those of a moment ago will do", draining(service("web"), func(o *nodestate.State) { o.Nomad.LiveProblem = "no answer in time" }), "False", v1alpha1.ReasonWaitingForAllocations, "web"},
 		{"held", draining(nil, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: Nomad doesn't answer."},
-		{"held for a while, its end was moved", draining(nil, nomadUnknown, deleted, func(o *nodestate.State) { o.Record.Drain.Deadline = o.Record.Drain.Time }), "False", v1alpha1.ReasonNomadUnknown, "at the latest: until then what may run there has time to stop."},
+		{"held for a while, its end was moved", draining(nil, nomadUnknown, deleted, func(o *nodestate.State) { o.Record.Drain = intent(now, now) }), "False", v1alpha1.ReasonNomadUnknown, "at the latest: until then what may run there has time to stop."},
 		{"held for a while", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown, "goes all the same, at 2026-03-01T12:14:40Z at the latest."},
 		{"held for a while: what ends it", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown, `kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drain":{"deadline":"2026-03-01T11:59:00Z"}}}'`},
 		{"held for a while: where its connection is", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown, "Nomad doesn't answer. (if the pool is gone: spec.connection of this NomadNode"},
