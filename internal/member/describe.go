@@ -108,7 +108,7 @@ func vmReady(o nodestate.State) metav1.Condition {
 		return noVM(o)
 	case !o.VM.Ours:
 		return condition.False(v1alpha1.ReasonVMNameTaken, "A VM of this name exists that is not this member's; it is left alone. Delete this NomadNode to get a member of another name.")
-	case o.VM.Deleting && !o.Record.Drained && o.Record.Drain == nil:
+	case o.VM.Deleting && !o.Record.Drained && byOthers(o.Record.Drain):
 		return condition.False(v1alpha1.ReasonVMDeletedByOthers, "Somebody deleted the VM; to remove a member, delete its NomadNode instead.")
 	case o.VM.Deleting:
 		return condition.False(v1alpha1.ReasonRemoving, "The VM is shutting down.")
@@ -121,6 +121,11 @@ func vmReady(o nodestate.State) metav1.Condition {
 	default:
 		return condition.False(v1alpha1.ReasonVMStarting, starting(o.VM))
 	}
+}
+
+// byOthers is true if a VM that is being deleted before its member is drained wasn't deleted by us.
+func byOthers(in *v1alpha1.DrainIntent) bool {
+	return in == nil || in.Reason == v1alpha1.DrainVMDeleted
 }
 
 func starting(vm nodestate.VM) string {

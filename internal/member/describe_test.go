@@ -92,6 +92,8 @@ func TestVMReady(t *testing.T) {
 		{"gone", steady(noVM), "False", v1alpha1.ReasonVMGone, ""},
 		{"name taken", fresh(strangersVM), "False", v1alpha1.ReasonVMNameTaken, "left alone"},
 		{"deleted by somebody", steady(vmDeleting), "False", v1alpha1.ReasonVMDeletedByOthers, "delete its NomadNode"},
+		{"deleted by somebody, which is an order to leave", ordered(vmDeleting, func(o *nodestate.State) { o.Record.Drain.Reason = v1alpha1.DrainVMDeleted }), "False", v1alpha1.ReasonVMDeletedByOthers, "delete its NomadNode"},
+		{"deleted by somebody after it was ordered to leave", ordered(vmDeleting), "False", v1alpha1.ReasonRemoving, ""},
 		{"removed by us", removing(vmDeleting), "False", v1alpha1.ReasonRemoving, ""},
 		{"stuck names what holds it", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "a/b, c/d"},
 		{"stuck on a host", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "its guest may still run on host host-1"},

@@ -26,7 +26,7 @@ import (
 var recordTo = os.Getenv("NOMAD_HARVESTER_RECORD")
 
 // mostMessages is how many different messages of one condition's reason are kept, to show what varies.
-const mostMessages = 5
+const mostMessages = 8
 
 // output is what `kubectl describe` would have shown of pools and members, at any moment.
 type output struct {
