@@ -256,6 +256,10 @@ func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, 
 			return r.reopen(ctx, s)
 		}
 	}
+	// A cache that lags may hold a record that is gone: whoever takes the finalizer off has the VM run on.
+	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
+		return err
+	}
 	// In the background: with foreground deletion the collector could remove what Harvester's own clean-up still needs.
 	err := r.Client.Delete(ctx, s.vm, kube.Exactly(s.vm.UID), client.PropagationPolicy(metav1.DeletePropagationBackground))
 	if err == nil {

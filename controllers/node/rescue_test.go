@@ -7,7 +7,9 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
@@ -144,5 +146,38 @@ func TestOrderThatHasBeenTakenBackIsNotSentToNomad(t *testing.T) {
 				t.Errorf("an order that stands: Nomad was asked to %q", s.nomad.calls)
 			}
 		})
+	}
+}
+
+// A record whose finalizer somebody has taken off leaves its VM running, however long a cache still holds it.
+func TestVMWhoseRecordIsGoneIsNotDeleted(t *testing.T) {
+	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		objects := running(n, s, nomad.Node{Status: nomad.NodeReady})
+		ago := metav1.NewTime(now)
+		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
+		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainDeleted, now, now)
+		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
+		return objects
+	})
+	deleted := func() bool {
+		err := s.Client.Get(t.Context(), request.NamespacedName, &kubevirtv1.VirtualMachine{})
+		if client.IgnoreNotFound(err) != nil {
+			t.Fatal(err)
+		}
+		return err != nil
+	}
+	s.Live = fake.NewClientBuilder().WithScheme(kube.Scheme()).Build()
+	for range 4 {
+		s.reconcile(t)
+	}
+	if deleted() {
+		t.Error("the VM is deleted, though there is no record")
+	}
+	s.Live = s.Client
+	for range 4 {
+		s.reconcile(t)
+	}
+	if !deleted() {
+		t.Error("the VM is there, though its record asks for its removal")
 	}
 }
