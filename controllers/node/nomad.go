@@ -126,6 +126,7 @@ func drainRequest(s *scope) nomad.DrainRequest {
 		Remaining:        in.Deadline.Sub(s.observed.Now),
 		NoDeadline:       nodestate.Of(s.node).DrainOnTimeout() == v1alpha1.DrainRetain,
 		IgnoreSystemJobs: p.IgnoreSystemJobs,
+		OnlyIneligible:   !nodestate.Of(s.node).Cordoned(), // an operator may have made it eligible since it was looked at
 		Pool:             s.node.Namespace + "/" + s.node.Spec.PoolName,
 		Member:           s.node.Name,
 	}

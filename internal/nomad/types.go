@@ -140,6 +140,8 @@ type DrainRequest struct {
 	NoDeadline bool
 	// IgnoreSystemJobs leaves allocations of system jobs running.
 	IgnoreSystemJobs bool
+	// OnlyIneligible sends no drain to a node that is eligible: a drain makes it ineligible, and it isn't written down that we do.
+	OnlyIneligible bool
 	// Pool as namespace/name and Member are recorded with the drain, for people.
 	Pool, Member string
 }

@@ -16,13 +16,14 @@ const (
 	kickMargin = 2 * time.Second
 )
 
-// DrainToSend is the request to send for the node to drain as d asks; false: none, because Nomad has the drain so already. One
+// DrainToSend is the request to send for the node to drain as d asks; false: none, because Nomad has the drain so already, or the node is
+// eligible and mustn't be. One
 // that was sent under the intent for another end than it is to have is sent once more. Nomad sets the deadline anew with each
 // request (Nomad: nomad/node_endpoint.go, UpdateDrain), so that a drain that is sent again and again never comes to its end.
 //
 // The node is as the leader has it, with its ForceDeadline.
 func DrainToSend(n Node, d DrainRequest, now time.Time) (DrainRequest, bool) {
-	if d.began(n) && d.servedBy(n) {
+	if d.began(n) && d.servedBy(n) || d.OnlyIneligible && n.Eligible {
 		return DrainRequest{}, false
 	}
 	if d.NoDeadline {

@@ -119,3 +119,18 @@ func TestWritesThatEndADrain(t *testing.T) {
 		}
 	}
 }
+
+// A drain makes the node ineligible, which whoever takes the order back must know of.
+func TestDrainLeavesAnEligibleNodeAloneUnlessThatIsWrittenDown(t *testing.T) {
+	for _, n := range []Node{{Eligible: true}, {Eligible: true, LastDrain: &Drain{IntentID: "i", Status: DrainCanceled}}} {
+		if _, due := DrainToSend(n, DrainRequest{IntentID: "i", OnlyIneligible: true}, time.Now()); due {
+			t.Errorf("%+v is drained", n)
+		}
+		if _, due := DrainToSend(n, DrainRequest{IntentID: "i"}, time.Now()); !due {
+			t.Errorf("%+v isn't drained, though it is written down", n)
+		}
+	}
+	if _, due := DrainToSend(Node{}, DrainRequest{IntentID: "i", OnlyIneligible: true}, time.Now()); !due {
+		t.Error("one that an operator made ineligible isn't drained")
+	}
+}
