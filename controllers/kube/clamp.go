@@ -2,6 +2,7 @@ package kube
 
 import (
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -34,8 +35,10 @@ func Clamp(text string, limit int) string {
 	return text[:end] + more
 }
 
-// SetCondition is how every condition of pools and members is written.
-func SetCondition(conditions *[]metav1.Condition, c metav1.Condition) {
+// SetCondition is how every condition of pools and members is written: of a type, with what internal/condition made of it, as it is at
+// the time now of an object of that generation.
+func SetCondition(conditions *[]metav1.Condition, kind string, c metav1.Condition, generation int64, now time.Time) {
+	c.Type, c.ObservedGeneration, c.LastTransitionTime = kind, generation, metav1.NewTime(now)
 	c.Message = Clamp(c.Message, MaxMessage)
 	meta.SetStatusCondition(conditions, c)
 }

@@ -180,8 +180,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = d.Drained.Result
 		c := condition.True(string(d.Drained.Result), d.Drained.Message)
-		c.Type, c.ObservedGeneration, c.LastTransitionTime = v1alpha1.NodeDrained, s.node.Generation, metav1.NewTime(s.observed.Now)
-		kube.SetCondition(&st.Conditions, c)
+		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrained, c, s.node.Generation, s.observed.Now)
 	})
 	if err != nil {
 		return err
@@ -207,11 +206,8 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 func (r *Reconciler) reopen(ctx context.Context, s *scope) error {
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = ""
-		kube.SetCondition(&st.Conditions, metav1.Condition{
-			Type: v1alpha1.NodeDrained, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonDraining, ObservedGeneration: s.node.Generation,
-			LastTransitionTime: metav1.NewTime(s.observed.Now),
-			Message:            "The Nomad node takes work again, or has some; it is drained once more.",
-		})
+		c := condition.False(v1alpha1.ReasonDraining, "The Nomad node takes work again, or has some; it is drained once more.")
+		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrained, c, s.node.Generation, s.observed.Now)
 	})
 	if err == nil {
 		r.Events.reopened(s.node)

@@ -28,9 +28,7 @@ func setStatus(s *scope, out member.Outcome, d member.Description) {
 	}
 	st.UnhealthySince, st.Nomad.OnlySystemSince, st.VM.RoomSince = nodestate.MetaTime(d.UnhealthySince), nodestate.MetaTime(d.OnlySystemSince), nodestate.MetaTime(d.RoomSince)
 	for _, t := range v1alpha1.NodeConditions {
-		c := d.Conditions[t]
-		c.Type, c.ObservedGeneration, c.LastTransitionTime = t, s.node.Generation, metav1.NewTime(o.Now)
-		kube.SetCondition(&st.Conditions, c)
+		kube.SetCondition(&st.Conditions, t, d.Conditions[t], s.node.Generation, o.Now)
 	}
 }
 

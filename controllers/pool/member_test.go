@@ -9,6 +9,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -110,7 +111,7 @@ func TestWhatIsInTheWayOfAMember(t *testing.T) {
 func TestForeignNodeIsNoReadyMember(t *testing.T) {
 	for reason, want := range map[string]bool{v1alpha1.ReasonRegistered: true, v1alpha1.ReasonNodeIDTaken: false} {
 		n := factMember(func(n *v1alpha1.NomadNode) {
-			kube.SetCondition(&n.Status.Conditions, metav1.Condition{Type: v1alpha1.NodeRegistered, Status: "False", Reason: reason})
+			kube.SetCondition(&n.Status.Conditions, v1alpha1.NodeRegistered, condition.False(reason, ""), n.Generation, now)
 		})
 		if m := memberFacts(n, linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), now); m.Ready != want || m.Joined != want {
 			t.Errorf("%s: ready %t, joined %t", reason, m.Ready, m.Joined)

@@ -29,9 +29,7 @@ func setStatus(s *scope, plan pool.Plan, out pool.Outcome) {
 	st.Scaling = scalingStatus(pool.GrowthBlockedBy(s.snapshot, plan, out))
 	all := pool.Conditions(s.snapshot, plan, out)
 	for _, t := range v1alpha1.PoolConditions {
-		c := all[t]
-		c.Type, c.ObservedGeneration, c.LastTransitionTime = t, s.pool.Generation, metav1.NewTime(s.snapshot.Now)
-		kube.SetCondition(&st.Conditions, c)
+		kube.SetCondition(&st.Conditions, t, all[t], s.pool.Generation, s.snapshot.Now)
 	}
 }
 
