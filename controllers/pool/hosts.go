@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
 const (
@@ -71,7 +72,7 @@ func upgrading(ctx context.Context, from client.Reader) (*pool.Upgrade, error) {
 	}
 	for i := range upgrades {
 		// Unknown until it has succeeded or failed, and not there at first.
-		if completed := conditionOf(&upgrades[i], "Completed"); completed != "True" && completed != "False" {
+		if completed := preflight.ConditionStatus(&upgrades[i], "Completed"); completed != "True" && completed != "False" {
 			name := upgrades[i].GetName()
 			return &pool.Upgrade{
 				Name: "Upgrade " + upgradeNamespace + "/" + name,
@@ -84,7 +85,7 @@ func upgrading(ctx context.Context, from client.Reader) (*pool.Upgrade, error) {
 		return nil, fmt.Errorf("listing Harvester's upgrade plans: %w", err)
 	}
 	for i := range plans {
-		if conditionOf(&plans[i], "Progressing") == "True" {
+		if preflight.ConditionStatus(&plans[i], "Progressing") == "True" {
 			name := plans[i].GetName()
 			return &pool.Upgrade{Name: "UpgradePlan " + name, End: "kubectl delete upgradeplans.management.harvesterhci.io " + name}, nil
 		}
@@ -101,18 +102,6 @@ func listed(ctx context.Context, from client.Reader, kind schema.GroupVersionKin
 		return nil, nil
 	}
 	return l.Items, err
-}
-
-// conditionOf is the status of an object's condition; empty: there is none of that type.
-func conditionOf(o *unstructured.Unstructured, kind string) string {
-	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
-	for _, c := range conditions {
-		if c, ok := c.(map[string]any); ok && c["type"] == kind {
-			status, _ := c["status"].(string)
-			return status
-		}
-	}
-	return ""
 }
 
 func maintained(ctx context.Context, from client.Reader, host string) (bool, error) {

@@ -76,7 +76,7 @@ func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.
 	for _, ref := range t.SSHKeys {
 		if obj := g.object(KeyPairKind, ref); obj != nil {
 			key, _, _ := unstructured.NestedString(obj.Object, "spec", "publicKey")
-			f.KeyPairs[ref] = blueprint.KeyPair{PublicKey: key, Invalid: conditionStatus(obj, "validated") == "False"}
+			f.KeyPairs[ref] = blueprint.KeyPair{PublicKey: key, Invalid: ConditionStatus(obj, "validated") == "False"}
 		}
 	}
 	for _, ref := range secretRefs(t, c) {
@@ -164,11 +164,11 @@ func imageOf(obj *unstructured.Unstructured) blueprint.Image {
 	img.StorageClassName, _, _ = unstructured.NestedString(obj.Object, "status", "storageClassName")
 	img.VirtualSize, _, _ = unstructured.NestedInt64(obj.Object, "status", "virtualSize")
 	switch {
-	case conditionStatus(obj, "BackingImageMissing") == "True":
+	case ConditionStatus(obj, "BackingImageMissing") == "True":
 		img.NotReady = "its backing image is missing"
-	case conditionStatus(obj, "RetryLimitExceeded") == "True":
+	case ConditionStatus(obj, "RetryLimitExceeded") == "True":
 		img.NotReady = "its import has failed for good"
-	case conditionStatus(obj, "Imported") != "True":
+	case ConditionStatus(obj, "Imported") != "True":
 		img.NotReady = "it isn't imported yet"
 	case img.StorageClassName == "":
 		img.NotReady = "its status.storageClassName is empty"
@@ -176,8 +176,9 @@ func imageOf(obj *unstructured.Unstructured) blueprint.Image {
 	return img
 }
 
-// conditionStatus is the status of a condition; empty: there is no such condition.
-func conditionStatus(obj *unstructured.Unstructured, kind string) string {
+// ConditionStatus is the status of a condition of one of Harvester's objects, whose types aren't ours to import; empty: there is no such
+// condition.
+func ConditionStatus(obj *unstructured.Unstructured, kind string) string {
 	conditions, _, _ := unstructured.NestedSlice(obj.Object, "status", "conditions")
 	for _, c := range conditions {
 		if c, ok := c.(map[string]any); ok && c["type"] == kind {
