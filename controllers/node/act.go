@@ -32,8 +32,9 @@ func (r *Reconciler) apply(ctx context.Context, s *scope, d member.Decision) (me
 	if step == nil {
 		return out, nil
 	}
+	before := s.node
 	err := step(ctx, s, d, &out)
-	if s.wrote {
+	if s.node != before { // it has written into it
 		now := nodestate.Of(s.node)
 		out.Record = &now
 	}
@@ -317,7 +318,7 @@ func (r *Reconciler) patchNode(ctx context.Context, s *scope, change func(*v1alp
 	if err := r.Client.Patch(ctx, after, kube.Locked(s.node)); err != nil {
 		return err
 	}
-	s.node, s.wrote = after, true
+	s.node = after
 	return nil
 }
 
@@ -331,6 +332,6 @@ func (r *Reconciler) patchStatus(ctx context.Context, s *scope, change func(*v1a
 	if err != nil {
 		return err
 	}
-	s.node, s.wrote = after, true
+	s.node = after
 	return nil
 }

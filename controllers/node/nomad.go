@@ -120,13 +120,13 @@ func (r *Reconciler) purge(ctx context.Context, s *scope, _ member.Decision, out
 }
 
 func drainRequest(s *scope) nomad.DrainRequest {
-	p, in := s.node.Spec.DrainPolicy, s.node.Spec.Drain
+	p, in, now := s.node.Spec.DrainPolicy, s.node.Spec.Drain, nodestate.Of(s.node)
 	return nomad.DrainRequest{
 		IntentID:         in.ID,
 		Remaining:        in.Deadline.Sub(s.observed.Now),
-		NoDeadline:       nodestate.Of(s.node).DrainOnTimeout() == v1alpha1.DrainRetain,
+		NoDeadline:       now.DrainOnTimeout() == v1alpha1.DrainRetain,
 		IgnoreSystemJobs: p.IgnoreSystemJobs,
-		OnlyIneligible:   !nodestate.Of(s.node).Cordoned(), // an operator may have made it eligible since it was looked at
+		OnlyIneligible:   !now.Cordoned(), // an operator may have made it eligible since it was looked at
 		Pool:             s.node.Namespace + "/" + s.node.Spec.PoolName,
 		Member:           s.node.Name,
 	}

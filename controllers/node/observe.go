@@ -23,8 +23,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
-// scope is one member in one reconcile: what was read, and what was made of it. A step changes nothing of what was observed; what it
-// learns is in its outcome.
+// scope is one member in one reconcile: what was read, and what was made of it. A step leaves observed as it is: what it learns is in its
+// outcome. The objects are replaced by what it has written.
 type scope struct {
 	node     *v1alpha1.NomadNode
 	vm       *kubevirtv1.VirtualMachine         // nil: none of this name
@@ -32,9 +32,6 @@ type scope struct {
 	link     nomadlink.Link
 	facts    blueprint.Facts // only while the VM is to be made
 	observed nodestate.State
-
-	// wrote is true once the step has written into the status. See patchStatus.
-	wrote bool
 
 	// dataVolumes are those of the member's claims that aren't being deleted; only while the member is being removed.
 	dataVolumes []string

@@ -11,8 +11,8 @@ import (
 type Outcome struct {
 	// Again is when to look again, if that isn't right away: the step found something in its way.
 	Again time.Duration
-	// Record is the record if the step has written into it what must be there before an act, such as the order for which a node is made
-	// ineligible; nil: it hasn't.
+	// Record is the record if the step has written into it, such as the order to leave, or for which order the node is made ineligible;
+	// nil: it hasn't.
 	Record *nodestate.Record
 	// Claims are the names to be recorded; nil: none.
 	Claims []string
