@@ -158,6 +158,9 @@ func (u *Guard) guard(ctx context.Context, on bool) ([]unguarded, error) {
 	var errs []error
 	look := func(kind string, o client.Object, change func()) {
 		there, err := u.change(ctx, o, change)
+		if meta.IsNoMatchError(err) {
+			return // a Kubernetes before 1.30, in which nothing can be guarded, and of which nobody need be told again and again
+		}
 		errs = append(errs, err)
 		if err == nil && on && (!there || o.GetDeletionTimestamp() != nil) {
 			unsafe = append(unsafe, unguarded{o, kind + "/" + o.GetName(), there})
@@ -185,9 +188,6 @@ func (u *Guard) change(ctx context.Context, o client.Object, change func()) (the
 	name := o.GetName()
 	if err := u.live.Get(ctx, client.ObjectKey{Name: name}, o); err != nil {
 		o.SetName(name)
-		if meta.IsNoMatchError(err) {
-			return true, nil // a Kubernetes before 1.30, in which nothing can be guarded, and of which nobody need be told again and again
-		}
 		return false, client.IgnoreNotFound(err)
 	}
 	before := o.DeepCopyObject().(client.Object)
