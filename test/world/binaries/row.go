@@ -17,8 +17,8 @@ import (
 
 // What a side module is built from and what the compilers make of it is ten times the size of the programs. So side modules
 // have a build cache and a module cache of their own, which all builds of a row share: those of one call of Ensure, and of
-// the calls that other processes make meanwhile. The last of them to succeed removes what was compiled and unpacked, and
-// what a crash left over with it. Downloads stay, for the programs that are built later.
+// the calls that other processes make meanwhile. The last of them to succeed removes what was compiled and unpacked, and with
+// it what a row that was broken off has left; else that is removed when nobody has gone on with it for a day. Downloads stay, for the programs that are built later.
 
 // row is one workshop's part in such builds.
 type row struct {
@@ -87,8 +87,8 @@ func proxies(first, others string) string {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(first)}).String() + "," + cmp.Or(others, "direct")
 }
 
-// abandoned is for how long the caches of a row that was broken off are kept for whoever tries again.
-const abandoned = 24 * time.Hour
+// keptBroken is for how long the caches of a row that was broken off are kept for whoever tries again.
+const keptBroken = 24 * time.Hour
 
 // leaveRow ends a workshop's part, when all that was asked for stands. If nobody else builds, the caches are emptied: of
 // what this row made, or of what nobody went on with.
@@ -128,7 +128,7 @@ func (s *workshop) tidy() bool {
 // abandoned says that nothing has been added to the caches for long.
 func (s *workshop) abandoned() bool {
 	for _, dir := range []string{s.compiled(), s.modules()} {
-		if i, err := os.Stat(dir); err == nil && time.Since(i.ModTime()) < abandoned {
+		if i, err := os.Stat(dir); err == nil && time.Since(i.ModTime()) < keptBroken {
 			return false
 		}
 	}

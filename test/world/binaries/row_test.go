@@ -170,7 +170,7 @@ func TestWhatACrashLeftOverIsRemovedADayLater(t *testing.T) {
 			t.Errorf("of %v there is %v on the same day", before, got)
 		}
 		for _, dir := range []string{"compiled", "modules"} {
-			if err := os.Chtimes(filepath.Join(cache, dir), time.Time{}, time.Now().Add(-abandoned-time.Minute)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := os.Chtimes(filepath.Join(cache, dir), time.Time{}, time.Now().Add(-keptBroken-time.Minute)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				t.Fatal(err)
 			}
 		}
