@@ -189,18 +189,19 @@ func untilWhen(o nodestate.State) string {
 // held says why a member that leaves doesn't get on, when it goes all the same, and what can be done if Nomad is gone for good.
 func held(o nodestate.State) metav1.Condition {
 	const held = "Held, because Nomad can't be asked"
-	switch r := o.Record; {
+	r, wrong := o.Record, " What is wrong: "+o.Nomad.Why+connectionOf
+	switch {
 	case r.DeletedAt.IsZero() || !o.Ordered():
 		return condition.False(v1alpha1.ReasonNomadUnknown, held+": "+o.Nomad.Why)
 	case r.Policy.OnTimeout == v1alpha1.DrainRetain:
 		return condition.False(v1alpha1.ReasonNomadUnknown, held+"; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why+connectionOf)
-	case !r.Drain.Deadline.After(r.Drain.Time.Time):
-		return condition.False(v1alpha1.ReasonNomadUnknown, held+". The member was deleted, so it goes all the same, at "+stamp(givenUpAt(o))+
-			" at the latest: until then what may run there has time to stop. What is wrong: "+o.Nomad.Why+connectionOf)
-	default:
-		return condition.False(v1alpha1.ReasonNomadUnknown, held+". The member was deleted, so it goes all the same, at "+stamp(givenUpAt(o))+" at the latest. To end that sooner, which cuts off what may still run there: "+
-			patch(r, `{"spec":{"drain":{"deadline":"`+stamp(r.Drain.Time.Time)+`"}}}`)+" What is wrong: "+o.Nomad.Why+connectionOf)
 	}
+	goes := held + ". The member was deleted, so it goes all the same, at " + stamp(givenUpAt(o)) + " at the latest"
+	if !r.Drain.Deadline.After(r.Drain.Time.Time) {
+		return condition.False(v1alpha1.ReasonNomadUnknown, goes+": until then what may run there has time to stop."+wrong)
+	}
+	return condition.False(v1alpha1.ReasonNomadUnknown, goes+". To end that sooner, which cuts off what may still run there: "+
+		patch(r, `{"spec":{"drain":{"deadline":"`+stamp(r.Drain.Time.Time)+`"}}}`)+wrong)
 }
 
 // connectionOf is what whoever reads of spec.nomad must know of a member that may have outlived its pool.
