@@ -14,7 +14,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 )
 
-// The controller finds its own credentials where the Deployment puts them, and starts without them: the Secret may come later.
+// The controller finds its own credentials where the Deployment puts them, and starts without them: the Secret may
+// come later.
 func TestDeploymentMountsTheOwnCredentials(t *testing.T) {
 	text, err := os.ReadFile("../config/manager/deployment.yaml")
 	if err != nil {
@@ -34,7 +35,8 @@ func TestDeploymentMountsTheOwnCredentials(t *testing.T) {
 		t.Fatalf("got %+v and %+v", pod.Volumes, c)
 	}
 	mount, volume := c.VolumeMounts[0], pod.Volumes[0]
-	if mount.Name != volume.Name || mount.MountPath != config.NomadCredentialsDir || mount.SubPath != "" { // kubelet doesn't update a sub-path
+	if mount.Name != volume.Name || mount.MountPath != config.NomadCredentialsDir ||
+		mount.SubPath != "" { // kubelet doesn't update a sub-path
 		t.Errorf("mounted %+v, read from %q", mount, config.NomadCredentialsDir)
 	}
 	if s := volume.Secret; s == nil || s.SecretName != nomadlink.DefaultsSecret || s.Optional == nil || !*s.Optional {
@@ -43,7 +45,8 @@ func TestDeploymentMountsTheOwnCredentials(t *testing.T) {
 }
 
 func TestStrayArgumentsAreRefused(t *testing.T) {
-	if _, err := ParseFlags([]string{"--workers=3", "leader-elect"}); err == nil || !strings.Contains(err.Error(), `"leader-elect"`) {
+	if _, err := ParseFlags([]string{"--workers=3", "leader-elect"}); err == nil ||
+		!strings.Contains(err.Error(), `"leader-elect"`) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -59,7 +62,8 @@ func TestABudgetLetsASingleControllerBeEvicted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if b.Spec.MinAvailable != nil || b.Spec.MaxUnavailable == nil || b.Spec.MaxUnavailable.String() != "1" {
-		t.Errorf("got minAvailable %v, maxUnavailable %v; want maxUnavailable 1 alone", b.Spec.MinAvailable, b.Spec.MaxUnavailable)
+		t.Errorf("got minAvailable %v, maxUnavailable %v; want maxUnavailable 1 alone", b.Spec.MinAvailable,
+			b.Spec.MaxUnavailable)
 	}
 }
 

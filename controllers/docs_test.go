@@ -15,15 +15,16 @@ import (
 
 // ordinary are the reasons that say that all goes as it should, and need no row in the table.
 var ordinary = []string{
-	"AsWanted", "Unknown", "Reachable", "NodeReady", "Registered", "VMRunning", "VMStarting", "NotLeaving", "Empty", "NeverJoined",
-	"Provisioning", "Removing", "MembersLeaving", "Draining", "MembersMissing",
+	"AsExpected", "Unknown", "Reachable", "NodeReady", "Joined", "VMRunning", "VMStarting", "NoDrainRequested", "Empty", "NeverJoined",
+	"Provisioning", "Removing", "MembersDraining", "Draining", "MembersMissing",
 }
 
-// unheard are Events that the end-to-end tests don't hear: their installation stays as it is. TestGuardsAreLookedAfter does.
+// unheard are Events that the end-to-end tests don't hear: their installation stays as it is.
+// TestGuardsAreLookedAfter does.
 var unheard = []string{" Event GuardBroken"}
 
-// What docs/troubleshooting.md tells people to look for has been said, in these words, during the end-to-end tests: their
-// record is docs/messages.txt.
+// What docs/troubleshooting.md tells people to look for has been said, in these words, during the end-to-end tests:
+// their record is docs/messages.txt.
 func TestTroubleshootingQuotesWhatWasSaid(t *testing.T) {
 	record := strings.Split(read(t, "../docs/messages.txt"), "\n")
 	conditions, events := quoted(read(t, "../docs/troubleshooting.md"))
@@ -45,7 +46,8 @@ func TestTroubleshootingHasARowForEachReason(t *testing.T) {
 			t.Errorf("docs/troubleshooting.md has no row for the reason %s", c[1])
 		}
 	}
-	said := read(t, "pool/events.go") + read(t, "node/events.go") + read(t, "gc/events.go") + read(t, "uninstall/events.go")
+	said := read(t, "pool/events.go") + read(t, "node/events.go") + read(t, "gc/events.go") + read(t,
+		"uninstall/events.go")
 	for _, call := range regexp.MustCompile(`e\.Warn(?:Of)?\([a-z]+, (?:[a-z]+, )?"([A-Za-z]+)"`).FindAllStringSubmatch(said, -1) {
 		if !strings.Contains(text, "**E** `"+call[1]+"`") {
 			t.Errorf("docs/troubleshooting.md has no row for the event %s", call[1])

@@ -6,11 +6,12 @@ import (
 	ctrlzap "sigs.k8s.io/controller-runtime/pkg/log/zap"
 )
 
-// newLogger is controller-runtime's with the lines that it would leave out: it samples, so that of 100 members that end at once, and
-// say so in the same words, few would be logged. Its options can't switch that off.
+// newLogger is controller-runtime's with the lines that it would leave out: it samples, so that of 100 members that
+// end at once, and say so in the same words, few would be logged. Its options can't switch that off.
 func newLogger(o ctrlzap.Options) *zap.Logger {
 	var all zapcore.Core
 	before := zap.WrapCore(func(c zapcore.Core) zapcore.Core { all = c; return c })
 	o.ZapOpts = append([]zap.Option{before, zap.AddCaller()}, o.ZapOpts...)
-	return ctrlzap.NewRaw(ctrlzap.UseFlagOptions(&o)).WithOptions(zap.WrapCore(func(zapcore.Core) zapcore.Core { return all }))
+	return ctrlzap.NewRaw(ctrlzap.UseFlagOptions(&o)).
+		WithOptions(zap.WrapCore(func(zapcore.Core) zapcore.Core { return all }))
 }

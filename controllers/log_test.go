@@ -40,7 +40,8 @@ func TestLogLeavesNothingOut(t *testing.T) {
 			}
 			for _, line := range lines[:min(1, len(lines))] {
 				var l struct{ Level, TS, Caller, Msg, To string }
-				if err := json.Unmarshal(line, &l); err != nil || l.Level != "info" || l.Msg != "phase" || l.To != "Ready" || l.Caller == "" {
+				if err := json.Unmarshal(line, &l); err != nil || l.Level != "info" || l.Msg != "phase" || l.To != "Ready" ||
+					l.Caller == "" {
 					t.Errorf("%s: %+v, %v", line, l, err)
 				}
 				if _, err := time.Parse(time.RFC3339, l.TS); err != nil {

@@ -33,10 +33,10 @@ type Config struct {
 	LeaderElectionNamespace string
 	// Workers is how many members are reconciled at the same time.
 	Workers int
-	// SweepInterval and SweepGrace are the Sweeper's Interval and Grace.
-	SweepInterval, SweepGrace time.Duration
-	// PurgePatience is for how long the removal of a member waits for a Nomad that can't be asked.
-	PurgePatience time.Duration
+	// GCInterval and GCGracePeriod are the Sweeper's Interval and Grace.
+	GCInterval, GCGracePeriod time.Duration
+	// PurgeTimeout is for how long the removal of a member waits for a Nomad that can't be asked.
+	PurgeTimeout time.Duration
 	// NomadCredentialsDir holds files that go before the environment (nomadlink.DefaultConfig); empty: there are none.
 	NomadCredentialsDir string
 	// Log is how to log.
@@ -49,14 +49,20 @@ func ParseFlags(args []string) (Config, error) {
 	fs := flag.NewFlagSet("controller", flag.ContinueOnError)
 	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "path of a kubeconfig; unset: the Pod's own service account")
 	fs.StringVar(&c.MetricsAddress, "metrics-bind-address", ":8080", "address to serve Prometheus metrics on; 0: none")
-	fs.StringVar(&c.ProbeAddress, "health-probe-bind-address", ":8081", "address to serve /healthz and /readyz on; 0: none")
+	fs.StringVar(&c.ProbeAddress, "health-probe-bind-address", ":8081",
+		"address to serve /healthz and /readyz on; 0: none")
 	fs.BoolVar(&c.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
-	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "", "namespace of the lease; unset: the Pod's own")
+	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "",
+		"namespace of the lease; unset: the Pod's own")
 	fs.IntVar(&c.Workers, "workers", 10, "members that are reconciled at the same time")
-	fs.DurationVar(&c.SweepInterval, "sweep-interval", 5*time.Minute, "time between two looks for Nomad nodes, claims and Secrets of members whose NomadNode is gone; 0: never look")
-	fs.DurationVar(&c.SweepGrace, "sweep-grace", 15*time.Minute, "how long these must have been without a NomadNode and without a VM, at every look, before they are removed; begins anew when the controller starts")
-	fs.DurationVar(&c.PurgePatience, "purge-patience", node.DefaultPurgePatience, "for how long the removal of a member whose deletion was asked for, or whose VM is gone, waits for a Nomad that can't be asked, before it goes on without and leaves the node to Nomad's own garbage collection")
-	fs.StringVar(&c.NomadCredentialsDir, "nomad-credentials-dir", "", "directory with the files NOMAD_ADDR, NOMAD_TOKEN, ca.crt and so on, as a Secret is mounted; each counts before the environment variable, and is read again when it changes; unset: the environment alone")
+	fs.DurationVar(&c.GCInterval, "gc-interval", 5*time.Minute,
+		"time between two looks for Nomad nodes, claims and Secrets of members whose NomadNode is gone; 0: never look")
+	fs.DurationVar(&c.GCGracePeriod, "gc-grace-period", 15*time.Minute,
+		"how long these must have been without a NomadNode and without a VM, at every look, before they are removed; begins anew when the controller starts")
+	fs.DurationVar(&c.PurgeTimeout, "purge-timeout", node.DefaultPurgeTimeout,
+		"for how long the removal of a member whose deletion was asked for, or whose VM is gone, waits for a Nomad that can't be asked, before it goes on without and leaves the node to Nomad's own garbage collection")
+	fs.StringVar(&c.NomadCredentialsDir, "nomad-credentials-dir", "",
+		"directory with the files NOMAD_ADDR, NOMAD_TOKEN, ca.crt and so on, as a Secret is mounted; each counts before the environment variable, and is read again when it changes; unset: the environment alone")
 	c.Log.BindFlags(fs)
 	err := fs.Parse(args)
 	if err == nil && fs.NArg() > 0 {
@@ -75,7 +81,8 @@ func Run(ctx context.Context, c Config) error {
 	klog.SetLogger(log)
 
 	defaults := func() (nomadlink.Config, error) { return nomadlink.DefaultConfig(c.NomadCredentialsDir, os.Getenv) }
-	if _, err := defaults(); err != nil && c.NomadCredentialsDir == "" { // the environment doesn't change by itself; a Secret may
+	if _, err := defaults(); err != nil &&
+		c.NomadCredentialsDir == "" { // the environment doesn't change by itself; a Secret may
 		return err
 	}
 	rc, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
@@ -97,7 +104,8 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}
-	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping), Add(ctx, mgr, defaults, c))
+	err = errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping),
+		Add(ctx, mgr, defaults, c))
 	if err != nil {
 		return err
 	}

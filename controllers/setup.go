@@ -48,10 +48,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, defaults func() (nomadlink.Confi
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clock.RealClock{},
 		Recorder: mgr.GetEventRecorder("nomad-harvester"), NewID: uuid.NewString,
 	}
-	return errors.Join(
-		gc.New(d, connections, config.SweepInterval, config.SweepGrace).SetupWithManager(mgr),
-		uninstall.New(d).SetupWithManager(mgr),
-		pool.New(d, connections).SetupWithManager(mgr, ofNomad.OfPools()),
-		node.New(d, connections, config.PurgePatience).SetupWithManager(mgr, ofNomad.OfNodes(), config.Workers),
-	)
+	return errors.Join(gc.New(d, connections, config.GCInterval, config.GCGracePeriod).SetupWithManager(mgr),
+		uninstall.New(d).SetupWithManager(mgr), pool.New(d, connections).SetupWithManager(mgr, ofNomad.OfPools()),
+		node.New(d, connections, config.PurgeTimeout).SetupWithManager(mgr, ofNomad.OfNodes(), config.Workers))
 }

@@ -12,8 +12,8 @@ const (
 	PoolUpToDate = "UpToDate"
 	// PoolNomadReachable (good: True): Nomad answers, and the token may see what must be seen before a VM is stopped.
 	PoolNomadReachable = "NomadReachable"
-	// PoolRegistrationHealthy (good: True): members made from the template do join Nomad.
-	PoolRegistrationHealthy = "RegistrationHealthy"
+	// PoolJoinsHealthy (good: True): members made from the template do join Nomad.
+	PoolJoinsHealthy = "JoinsHealthy"
 	// PoolTemplateValid (good: True): everything the template names exists, and admission accepted its last VM.
 	PoolTemplateValid = "TemplateValid"
 	// PoolPaused (good: False): spec.paused holds the pool as it is.
@@ -22,7 +22,7 @@ const (
 
 // PoolConditions lists the conditions of a NomadNodePool in the order in which they are shown.
 var PoolConditions = []string{
-	PoolReady, PoolScalingOut, PoolScalingIn, PoolUpToDate, PoolNomadReachable, PoolRegistrationHealthy, PoolTemplateValid, PoolPaused,
+	PoolReady, PoolScalingOut, PoolScalingIn, PoolUpToDate, PoolNomadReachable, PoolJoinsHealthy, PoolTemplateValid, PoolPaused,
 }
 
 // Conditions of a NomadNode. All of them are always present.
@@ -31,20 +31,21 @@ const (
 	NodeReady = "Ready"
 	// NodeVMReady (good: True): the VM exists and runs.
 	NodeVMReady = "VMReady"
-	// NodeRegistered (good: True): the guest has joined Nomad under the ID that was given to it.
-	NodeRegistered = "Registered"
-	// NodeDrained is False while the member is wanted, and True once no allocation is left on a node that leaves. From
-	// here on the member can't be rescued; only if its node gets work once more before its VM is deleted, it drains again.
-	NodeDrained = "Drained"
+	// NodeJoined (good: True): the guest has joined Nomad under the ID that was given to it.
+	NodeJoined = "Joined"
+	// NodeDrainCompleted is False while the member is wanted, and True once no allocation is left on a node that leaves.
+	// From here on the member can't be rescued; only if its node gets work once more before its VM is deleted, it drains
+	// again.
+	NodeDrainCompleted = "DrainCompleted"
 )
 
 // NodeConditions lists the conditions of a NomadNode in the order in which they are shown.
-var NodeConditions = []string{NodeReady, NodeVMReady, NodeRegistered, NodeDrained}
+var NodeConditions = []string{NodeReady, NodeVMReady, NodeJoined, NodeDrainCompleted}
 
 // Reasons of conditions. They are API: scripts and alerts may depend on them.
 const (
-	// ReasonAsWanted: nothing to do.
-	ReasonAsWanted = "AsWanted"
+	// ReasonAsExpected: nothing to do.
+	ReasonAsExpected = "AsExpected"
 	// ReasonUnknown: not observed yet.
 	ReasonUnknown = "Unknown"
 
@@ -52,8 +53,8 @@ const (
 
 	// ReasonMembersMissing: fewer ready members than replicas.
 	ReasonMembersMissing = "MembersMissing"
-	// ReasonMembersLeaving: more members exist than replicas; the surplus is leaving.
-	ReasonMembersLeaving = "MembersLeaving"
+	// ReasonMembersDraining: more members exist than replicas; the surplus is leaving.
+	ReasonMembersDraining = "MembersDraining"
 	// ReasonCreating: members are being made.
 	ReasonCreating = "Creating"
 	// ReasonJoining: VMs exist, their guests have not joined Nomad yet.
@@ -64,8 +65,8 @@ const (
 	ReasonDraining = "Draining"
 	// ReasonAllProtected: fewer members may be chosen than should leave.
 	ReasonAllProtected = "AllProtected"
-	// ReasonStabilizing: the scale-in waits for scaleIn.stabilizationWindow.
-	ReasonStabilizing = "Stabilizing"
+	// ReasonStabilizationWindow: the scale-in waits for scaleIn.stabilizationWindow.
+	ReasonStabilizationWindow = "StabilizationWindow"
 	// ReasonMaxConcurrent: further members wait for scaleIn.maxConcurrent.
 	ReasonMaxConcurrent = "MaxConcurrent"
 	// ReasonNomadUnknown: held because Nomad can't be asked; unknown is not down.
@@ -100,8 +101,8 @@ const (
 	ReasonUpgradeRunning = "UpgradeRunning"
 	// ReasonHostMaintenance: nobody is replaced whose host is in maintenance.
 	ReasonHostMaintenance = "HostMaintenance"
-	// ReasonSettling: Nomad has just come back or changed its leader.
-	ReasonSettling = "Settling"
+	// ReasonNomadRecovering: Nomad has just come back or changed its leader.
+	ReasonNomadRecovering = "NomadRecovering"
 
 	// Template: what the pre-flight found, or what admission said.
 
@@ -144,7 +145,8 @@ const (
 	ReasonVMStopped = "VMStopped"
 	// ReasonVMFailed: the VM can't run; the message is KubeVirt's.
 	ReasonVMFailed = "VMFailed"
-	// ReasonVMUnschedulable: the cluster has no room for the VM, or no host that it may run on; the message is the scheduler's.
+	// ReasonVMUnschedulable: the cluster has no room for the VM, or no host that it may run on; the message is the
+	// scheduler's.
 	ReasonVMUnschedulable = "VMUnschedulable"
 	// ReasonVMAboveQuota: Harvester has halted the VM, or doesn't start it, because it is above its namespace's quota; the
 	// message is Harvester's (Harvester: annotation harvesterhci.io/insufficient-resource-quota).
@@ -155,8 +157,8 @@ const (
 	ReasonVMDeletedByOthers = "VMDeletedByOthers"
 	// ReasonVMNameTaken: a VM of the member's name exists that is not the member's.
 	ReasonVMNameTaken = "VMNameTaken"
-	// ReasonRegistered: the guest has joined Nomad.
-	ReasonRegistered = "Registered"
+	// ReasonJoined: the guest has joined Nomad.
+	ReasonJoined = "Joined"
 	// ReasonNodeIDTaken: a Nomad node of the member's ID exists that isn't the member's; nothing is done to it.
 	ReasonNodeIDTaken = "NodeIDTaken"
 	// ReasonJoinTimeout: the guest didn't join Nomad within joinTimeout.
@@ -165,16 +167,16 @@ const (
 	ReasonNodeReady = "NodeReady"
 	// ReasonNodeDown: the Nomad node is down or disconnected.
 	ReasonNodeDown = "NodeDown"
-	// ReasonRescuing: the order to leave was taken back, and what was done for it is being undone in Nomad.
-	ReasonRescuing = "Rescuing"
+	// ReasonCancelingDrain: the order to leave was taken back, and what was done for it is being undone in Nomad.
+	ReasonCancelingDrain = "CancelingDrain"
 	// ReasonIneligible: the Nomad node is ineligible, or drained, by somebody else's order.
 	ReasonIneligible = "Ineligible"
 	// ReasonWaitingForAllocations: allocations still live on the node.
 	ReasonWaitingForAllocations = "WaitingForAllocations"
 	// ReasonWaitingForSiblings: other members that leave with this one are made ineligible first.
 	ReasonWaitingForSiblings = "WaitingForSiblings"
-	// ReasonNotLeaving: the member is wanted.
-	ReasonNotLeaving = "NotLeaving"
+	// ReasonNoDrainRequested: the member is wanted.
+	ReasonNoDrainRequested = "NoDrainRequested"
 	// ReasonEmpty: no live allocation is left.
 	ReasonEmpty = "Empty"
 	// ReasonNeverJoined: there was never a Nomad node to drain.

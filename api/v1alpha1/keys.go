@@ -20,26 +20,27 @@ const (
 
 	// DeleteNextAnnotation on a NomadNode makes it the first to go when the pool shrinks. Any value.
 	DeleteNextAnnotation = "nomad.harvesterhci.io/delete-next"
-	// ProtectAnnotation on a NomadNode keeps the pool from letting it go: when the pool shrinks, in a rollout, when it doesn't
-	// join and when it no longer works. It doesn't keep it from being deleted, nor, with evictionStrategy External, from
-	// leaving a host that is to be freed. Any value.
+	// ProtectAnnotation on a NomadNode keeps the pool from letting it go: when the pool shrinks, in a rollout, when it
+	// doesn't join and when it no longer works. It doesn't keep it from being deleted, nor, with evictionStrategy
+	// External, from leaving a host that is to be freed. Any value.
 	ProtectAnnotation = "nomad.harvesterhci.io/protect"
-	// AllowDeleteAnnotation on a VM, its instance or a namespace lets a DELETE of it through the admission policies. Any value.
+	// AllowDeleteAnnotation on a VM, its instance or a namespace lets a DELETE of it through the admission policies. Any
+	// value.
 	AllowDeleteAnnotation = "nomad.harvesterhci.io/allow-delete"
 	// RetryJoinsAnnotation on a NomadNodePool, when its value changes, has the pool make members again after too many in a
 	// row didn't join. Any value; a date is a good one.
 	RetryJoinsAnnotation = "nomad.harvesterhci.io/retry-joins"
-	// ShareCloudInitAnnotation of a VirtualMachineTemplate names the namespaces, separated by commas, whose pools may have the
-	// cloud-init Secrets of its versions; "*": all. Pools of its own namespace always may.
+	// ShareCloudInitAnnotation of a VirtualMachineTemplate names the namespaces, separated by commas, whose pools may
+	// have the cloud-init Secrets of its versions; "*": all. Pools of its own namespace always may.
 	ShareCloudInitAnnotation = "nomad.harvesterhci.io/share-cloud-init"
 
 	// NodeFinalizer keeps a NomadNode until its Nomad node is drained and purged and its VM, disks and Secret are gone.
 	NodeFinalizer = "nomad.harvesterhci.io/node"
 )
 
-// AutoscalerFieldManager begins the field manager under which the autoscaler plugin sets a pool's replicas. A slash and the
-// ID of the policy that asked follow, so that the API server itself records who scaled a pool, and the plugin needs no right
-// but that to scale.
+// AutoscalerFieldManager begins the field manager under which the autoscaler plugin sets a pool's replicas. A slash
+// and the ID of the policy that asked follow, so that the API server itself records who scaled a pool, and the plugin
+// needs no right but that to scale.
 const AutoscalerFieldManager = "nomad-autoscaler"
 
 // Keys of the Nomad client's meta that say which member a Nomad node is. No dots: Nomad's filter language can't select

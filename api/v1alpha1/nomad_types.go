@@ -8,9 +8,9 @@ type NomadSpec struct {
 	NomadClient     `json:",inline"`
 }
 
-// NomadConnection is how the controller talks to Nomad. A change takes effect at once for members that are in the cluster that it
-// leads to then. Those that are in another stay there, are asked for there with the credentials that they had, and are replaced as
-// in a rollout.
+// NomadConnection is how the controller talks to Nomad. A change takes effect at once for members that are in the
+// cluster that it leads to then. Those that are in another stay there, are asked for there with the credentials that
+// they had, and are replaced as in a rollout.
 type NomadConnection struct {
 	// address is the URL of Nomad's HTTP API, such as https://nomad.example.com:4646; unset: the controller's own
 	// NOMAD_ADDR.

@@ -49,10 +49,11 @@ type NomadNodeList struct {
 	Items []NomadNode `json:"items"`
 }
 
-// What a member was made as is compared as a whole, so that a field that is added one day stays, too. Of lists that are maps the API server
-// ignores the order, which says which disk is the root disk: hence the third rule. One change gets by: an overlay in which fields at the top
-// are exchanged for as many others (seen in Kubernetes 1.33 and 1.35: k8s.io/apiserver pkg/cel/common/values.go, unstructuredMap.Equal),
-// because no rule can see fields that the schema doesn't name.
+// What a member was made as is compared as a whole, so that a field that is added one day stays, too. Of lists that
+// are maps the API server ignores the order, which says which disk is the root disk: hence the third rule. One change
+// gets by: an overlay in which fields at the top are exchanged for as many others (seen in Kubernetes 1.33 and 1.35:
+// k8s.io/apiserver pkg/cel/common/values.go, unstructuredMap.Equal), because no rule can see fields that the schema
+// doesn't name.
 
 // NomadNodeSpec is what a member is. Made by the pool from its own spec: template, client configuration and identity
 // stay as they are for the member's life, the rest is kept in step with the pool.
@@ -84,8 +85,8 @@ type NomadNodeSpec struct {
 	// +required
 	Revision string `json:"revision"`
 
-	// connection is how the controller talks to Nomad about the member; kept in step with the pool, but for a member that is in
-	// another cluster than the pool's.
+	// connection is how the controller talks to Nomad about the member; kept in step with the pool, but for a member
+	// that is in another cluster than the pool's.
 	// +optional
 	Connection NomadConnection `json:"connection,omitempty"`
 	// client is the member's configuration as a Nomad client.
@@ -112,7 +113,7 @@ type NomadNodeSpec struct {
 	// drain is the order to leave: written before anything is done about it, so that a crash anywhere resumes. Unset:
 	// the member is wanted.
 	// +optional
-	Drain *DrainIntent `json:"drain,omitempty"`
+	Drain *DrainRequest `json:"drain,omitempty"`
 }
 
 // DrainReason says why a member leaves.
@@ -136,8 +137,8 @@ const (
 	DrainEvacuation DrainReason = "Evacuation"
 )
 
-// DrainIntent is the order to leave.
-type DrainIntent struct {
+// DrainRequest is the order to leave.
+type DrainRequest struct {
 	// id marks the drain in Nomad (LastDrain.Meta), so that it is known again after a crash.
 	// +kubebuilder:validation:MaxLength=128
 	// +required
@@ -146,12 +147,12 @@ type DrainIntent struct {
 	// +kubebuilder:validation:MaxLength=64
 	// +required
 	Reason DrainReason `json:"reason"`
-	// time is when it was ordered.
+	// requestTime is when it was asked for.
 	// +required
-	Time metav1.Time `json:"time"`
-	// deadline is when the drain must be done. It is fixed here, because Nomad starts anew on every request to drain.
+	RequestTime metav1.Time `json:"requestTime"`
+	// deadlineTime is when the drain must be done. It is fixed here, because Nomad starts anew on every request to drain.
 	// +required
-	Deadline metav1.Time `json:"deadline"`
+	DeadlineTime metav1.Time `json:"deadlineTime"`
 	// onlyIf takes the order back if the member turns out not to be empty once its node is ineligible: Empty, or
 	// EmptyIgnoreSystem. A job may have landed after the member was chosen. Unset: the member leaves in any case.
 	// +kubebuilder:validation:Enum=Empty;EmptyIgnoreSystem
@@ -168,7 +169,7 @@ type DrainIntent struct {
 }
 
 // Cancel takes the order back at the time now.
-func (d *DrainIntent) Cancel(now time.Time) {
+func (d *DrainRequest) Cancel(now time.Time) {
 	d.Canceled, d.CanceledTime = true, &metav1.Time{Time: now}
 }
 
@@ -190,8 +191,8 @@ const (
 	NodePurging      NodePhase = "Purging"
 )
 
-// BlockedCause is the kind of thing that is in a member's way, or in the way of a pool that is to grow. The conditions say in words what
-// exactly it is.
+// BlockedCause is the kind of thing that is in a member's way, or in the way of a pool that is to grow. The
+// conditions say in words what exactly it is.
 type BlockedCause string
 
 // The causes. All down to BlockedByFailure keep the member's VM from being made; the last two are a pool's alone.
@@ -208,7 +209,8 @@ const (
 	BlockedByName BlockedCause = "NameTaken"
 	// BlockedByNodeID: a Nomad node of the member's ID exists that isn't the member's.
 	BlockedByNodeID BlockedCause = "NodeIDTaken"
-	// BlockedByFailure: making the VM failed, and may have succeeded all the same; or, of a pool, a NomadNode can't be made.
+	// BlockedByFailure: making the VM failed, and may have succeeded all the same; or, of a pool, a NomadNode can't be
+	// made.
 	BlockedByFailure BlockedCause = "CreateFailed"
 	// BlockedByCapacity: the VM is there, and no host, or the namespace's quota, has room for it to run.
 	BlockedByCapacity BlockedCause = "Capacity"
@@ -222,7 +224,7 @@ const (
 	BlockedByPause BlockedCause = "Paused"
 )
 
-// DrainResult is how the drain of a member ended. The condition Drained has it for its reason.
+// DrainResult is how the drain of a member ended. The condition DrainCompleted has it for its reason.
 type DrainResult string
 
 // The results.
@@ -252,20 +254,20 @@ type NomadNodeStatus struct {
 	// joinedTime is when the Nomad node was first seen ready.
 	// +optional
 	JoinedTime *metav1.Time `json:"joinedTime,omitempty"`
-	// unhealthySince is since when the member, having joined, has been found not to work: its Nomad node is down,
+	// unhealthyTime is since when the member, having joined, has been found not to work: its Nomad node is down,
 	// disconnected or gone. Unset: it works, or that can't be told.
 	// +optional
-	UnhealthySince *metav1.Time `json:"unhealthySince,omitempty"`
-	// cordonedDrain is the id of the drain for which the Nomad node was made ineligible. When a drain is taken back, only a
-	// node that was made ineligible for it becomes eligible again: what an operator did before stays.
+	UnhealthyTime *metav1.Time `json:"unhealthyTime,omitempty"`
+	// cordonedDrain is the id of the drain for which the Nomad node was made ineligible. When a drain is taken back,
+	// only a node that was made ineligible for it becomes eligible again: what an operator did before stays.
 	// +optional
 	CordonedDrain string `json:"cordonedDrain,omitempty"`
-	// kickedDrain is the id of the drain that was sent to Nomad a second time, because it had stalled.
+	// resentDrain is the id of the drain that was sent to Nomad a second time, because it had stalled.
 	// +optional
-	KickedDrain string `json:"kickedDrain,omitempty"`
-	// blockedBy is the kind of thing that keeps the member from being made, from running or from going; the condition VMReady says what it
-	// is: Template, Admission, Quota, IntroductionToken, NameTaken, NodeIDTaken, CreateFailed, Capacity, Halted or Removal. Unset: nothing is
-	// in its way.
+	ResentDrain string `json:"resentDrain,omitempty"`
+	// blockedBy is the kind of thing that keeps the member from being made, from running or from going; the condition
+	// VMReady says what it is: Template, Admission, Quota, IntroductionToken, NameTaken, NodeIDTaken, CreateFailed,
+	// Capacity, Halted or Removal. Unset: nothing is in its way.
 	// +optional
 	BlockedBy BlockedCause `json:"blockedBy,omitempty"`
 	// drainResult is how the drain ended: Empty, NeverJoined, VMGone or DeadlinePassed. Unset: the member isn't drained.
@@ -277,7 +279,7 @@ type NomadNodeStatus struct {
 	// nomad is the member's node in Nomad.
 	// +optional
 	Nomad NomadStatus `json:"nomad,omitempty"`
-	// conditions are Ready, VMReady, Registered, Drained.
+	// conditions are Ready, VMReady, Joined, DrainCompleted.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -289,13 +291,14 @@ type VMStatus struct {
 	// uid of the VM; empty while there is none.
 	// +optional
 	UID string `json:"uid,omitempty"`
-	// created is when the VM was made; joinTimeout counts from there, or from roomSince if that is later.
+	// creationTime is when the VM was made; joinTimeout counts from there, or from capacityAvailableTime if that is later.
 	// +optional
-	Created *metav1.Time `json:"created,omitempty"`
-	// roomSince is when there was room for the VM at last, on a host and within its namespace's quota, after there had been
-	// none, or when it was started again that somebody had halted before it joined. Unset: it never lacked any, nor was halted.
+	CreationTime *metav1.Time `json:"creationTime,omitempty"`
+	// capacityAvailableTime is when there was room for the VM at last, on a host and within its namespace's quota, after
+	// there had been none, or when it was started again that somebody had halted before it joined. Unset: it never
+	// lacked any, nor was halted.
 	// +optional
-	RoomSince *metav1.Time `json:"roomSince,omitempty"`
+	CapacityAvailableTime *metav1.Time `json:"capacityAvailableTime,omitempty"`
 	// status as KubeVirt and Harvester's UI show it, such as Running.
 	// +optional
 	Status string `json:"status,omitempty"`
@@ -312,8 +315,8 @@ type NomadStatus struct {
 	// shortID is the start of the node's ID, as nomad node status shows it; empty until it has registered.
 	// +optional
 	ShortID string `json:"shortID,omitempty"`
-	// cluster is where Nomad was asked when the node was seen in it last: the address, and the region if one is set. A Nomad elsewhere
-	// that doesn't know the node says nothing about it.
+	// cluster is where Nomad was asked when the node was seen in it last: the address, and the region if one is set. A
+	// Nomad elsewhere that doesn't know the node says nothing about it.
 	// +optional
 	Cluster string `json:"cluster,omitempty"`
 	// status is ready, ineligible, draining, down, disconnected or initializing; empty until it has registered.
@@ -325,14 +328,15 @@ type NomadStatus struct {
 	// allocations is how many live allocations the node has; only while it leaves.
 	// +optional
 	Allocations *int32 `json:"allocations,omitempty"`
-	// stopTime is the longest that the jobs of these were seen to promise them for stopping (shutdown_delay and kill_timeout); only while
-	// the member leaves. After the drain deadline they get that, and at least 40 s and at most 30 minutes, before the VM goes.
+	// stopTime is the longest that the jobs of these were seen to promise them for stopping (shutdown_delay and
+	// kill_timeout); only while the member leaves. After the drain deadline they get that, and at least 40 s and at most
+	// 30 minutes, before the VM goes.
 	// +optional
 	StopTime *metav1.Duration `json:"stopTime,omitempty"`
-	// onlySystemSince is since when the allocations of system jobs alone have been left on a node that drains: Nomad stops them
-	// then, and may miss that moment. Unset: others are left too, or none.
+	// onlySystemTime is since when the allocations of system jobs alone have been left on a node that drains: Nomad
+	// stops them then, and may miss that moment. Unset: others are left too, or none.
 	// +optional
-	OnlySystemSince *metav1.Time `json:"onlySystemSince,omitempty"`
+	OnlySystemTime *metav1.Time `json:"onlySystemTime,omitempty"`
 	// blocking names some of the allocations that the drain waits for.
 	// +listType=atomic
 	// +optional

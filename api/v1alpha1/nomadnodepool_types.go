@@ -36,8 +36,8 @@ type NomadNodePool struct {
 	Status NomadNodePoolStatus `json:"status,omitempty"`
 }
 
-// DesiredReplicas is spec.replicas or, while that isn't set, what the controller fills in: the number before or, in a new pool,
-// minReplicas, or 1 if that isn't set either; within the bounds.
+// DesiredReplicas is spec.replicas or, while that isn't set, what the controller fills in: the number before or, in a
+// new pool, minReplicas, or 1 if that isn't set either; within the bounds.
 func (p *NomadNodePool) DesiredReplicas() int32 {
 	if p.Spec.Replicas != nil {
 		return *p.Spec.Replicas
@@ -77,16 +77,16 @@ type NomadNodePoolList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.minReplicas) || !has(self.replicas) || self.replicas >= self.minReplicas",messageExpression="'spec.replicas: %d is less than spec.minReplicas %d; ask for at least that many or lower minReplicas'.format([self.replicas, self.minReplicas])"
 // +kubebuilder:validation:XValidation:rule="!has(self.maxReplicas) || !has(self.replicas) || self.replicas <= self.maxReplicas",messageExpression="'spec.replicas: %d is more than spec.maxReplicas %d; ask for at most that many or raise maxReplicas'.format([self.replicas, self.maxReplicas])"
 type NomadNodePoolSpec struct {
-	// replicas is how many Nomad clients the pool should have. Members that drain or are being removed don't count. Leave it
-	// out of what you declare if an autoscaler is to decide: a new pool then begins with minReplicas, which may be 0, or with
-	// 1 if that is unset, and one that had replicas keeps its number. The controller fills it in.
+	// replicas is how many Nomad clients the pool should have. Members that drain or are being removed don't count.
+	// Leave it out of what you declare if an autoscaler is to decide: a new pool then begins with minReplicas, which may
+	// be 0, or with 1 if that is unset, and one that had replicas keeps its number. The controller fills it in.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	// +optional
 	Replicas *int32 `json:"replicas,omitempty"`
 
-	// minReplicas is the least that replicas may be set to; unset: 0. It holds for everybody, the autoscaler included. A new
-	// pool without replicas begins with it.
+	// minReplicas is the least that replicas may be set to; unset: 0. It holds for everybody, the autoscaler included. A
+	// new pool without replicas begins with it.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
@@ -193,8 +193,8 @@ const (
 
 // DrainPolicy says how a member's allocations are moved away.
 type DrainPolicy struct {
-	// deadline is how long allocations get to move or, for batch jobs, to end; a Go duration such as 15m or 1h30m. It is for orders
-	// to leave that come later: one that was given has its own, in spec.drain.deadline of the NomadNode.
+	// deadline is how long allocations get to move or, for batch jobs, to end; a Go duration such as 15m or 1h30m. It is
+	// for orders to leave that come later: one that was given has its own, in spec.drain.deadlineTime of the NomadNode.
 	// +kubebuilder:default="15m"
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -228,11 +228,13 @@ const (
 	OnDelete RolloutType = "OnDelete"
 )
 
-// RolloutSpec says how members are replaced when the template changes, when somebody asks for it, or for their age. Each is drained before it goes, as in a scale-in.
+// RolloutSpec says how members are replaced when the template changes, when somebody asks for it, or for their age.
+// Each is drained before it goes, as in a scale-in.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.maxSurge) || !(self.maxSurge == 0 || self.maxSurge == '0%') || has(self.maxUnavailable) && !(self.maxUnavailable == 0 || self.maxUnavailable == '0%')",message="spec.rollout: maxSurge and maxUnavailable are both 0, so that no member could ever be replaced; set one of them to at least 1"
 type RolloutSpec struct {
-	// type is RollingUpdate (replace outdated members by and by) or OnDelete (leave them until their NomadNodes are deleted).
+	// type is RollingUpdate (replace outdated members by and by) or OnDelete (leave them until their NomadNodes are
+	// deleted).
 	// +kubebuilder:default=RollingUpdate
 	// +optional
 	Type RolloutType `json:"type,omitempty"`
@@ -265,8 +267,8 @@ type RolloutSpec struct {
 	// +optional
 	RestartedAt *metav1.Time `json:"restartedAt,omitempty"`
 
-	// maxAge is how old a member may become before it is replaced as if the template had changed; a Go duration of at least 1h,
-	// such as 720h; unset: as old as may be.
+	// maxAge is how old a member may become before it is replaced as if the template had changed; a Go duration of at
+	// least 1h, such as 720h; unset: as old as may be.
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
@@ -279,9 +281,9 @@ type RolloutSpec struct {
 // HealthSpec says when a member is replaced because it doesn't join, or no longer works. While Nomad can't be asked, or
 // has just come back, nobody is replaced.
 type HealthSpec struct {
-	// joinTimeout is how long a member may take from the making of its VM to being ready in Nomad; a Go duration. A member that
-	// takes longer is replaced after a pause. When three in a row fail, the pool stops making members
-	// and keeps those that failed, to be looked at: see the condition RegistrationHealthy.
+	// joinTimeout is how long a member may take from the making of its VM to being ready in Nomad; a Go duration. A
+	// member that takes longer is replaced after a pause. When three in a row fail, the pool stops making members and
+	// keeps those that failed, to be looked at: see the condition JoinsHealthy.
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -332,8 +334,8 @@ type NomadNodePoolStatus struct {
 	// +kubebuilder:default=0
 	// +optional
 	ReadyReplicas int32 `json:"readyReplicas"`
-	// updatedReplicas is how many members were made from the present template, and aren't to be replaced for rollout.restartedAt or
-	// rollout.maxAge.
+	// updatedReplicas is how many members were made from the present template, and aren't to be replaced for
+	// rollout.restartedAt or rollout.maxAge.
 	// +kubebuilder:default=0
 	// +optional
 	UpdatedReplicas int32 `json:"updatedReplicas"`
@@ -361,18 +363,19 @@ type NomadNodePoolStatus struct {
 	NextOrdinal int64 `json:"nextOrdinal,omitempty"`
 	// lastScale is the last change of replicas.
 	// +optional
-	LastScale *ScaleRecord `json:"lastScale,omitempty"`
-	// registration is how the last members of the present template fared when they tried to join Nomad.
+	LastScale *ScaleChange `json:"lastScale,omitempty"`
+	// joins is how the last members of the present template fared when they tried to join Nomad.
 	// +optional
-	Registration *RegistrationStatus `json:"registration,omitempty"`
-	// suspension is what keeps it from being judged if members work, and was seen while some didn't: an upgrade of Harvester, or hosts
-	// in maintenance. When it is over, joinTimeout and unhealthyTimeout begin anew.
+	Joins *JoinsStatus `json:"joins,omitempty"`
+	// suspension is what keeps it from being judged if members work, and was seen while some didn't: an upgrade of
+	// Harvester, or hosts in maintenance. When it is over, joinTimeout and unhealthyTimeout begin anew.
 	// +optional
 	Suspension *SuspensionStatus `json:"suspension,omitempty"`
-	// scaling says to programs what comes of a change of replicas. Unset: the controller is of a version before this field.
+	// scaling says to programs what comes of a change of replicas. Unset: the controller is of a version before this
+	// field.
 	// +optional
 	Scaling *ScalingStatus `json:"scaling,omitempty"`
-	// conditions are Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, RegistrationHealthy, TemplateValid, Paused.
+	// conditions are Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, JoinsHealthy, TemplateValid, Paused.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -392,22 +395,22 @@ const (
 
 // ScalingStatus is what comes of a change of replicas. Fewer may be asked for at any time.
 type ScalingStatus struct {
-	// growth is Possible if members that are missing, or would be with more replicas, come by themselves; or Blocked if none comes until
-	// somebody mends what blockedBy names.
+	// growth is Possible if members that are missing, or would be with more replicas, come by themselves; or Blocked if
+	// none comes until somebody mends what blockedBy names.
 	// +required
 	Growth GrowthState `json:"growth"`
-	// blockedBy is the kind of thing that growth is blocked by: Template, Admission or Quota, of which the condition TemplateValid says what
-	// it is; JoinsFailing, of which RegistrationHealthy does; Paused; or IntroductionToken, NameTaken, NodeIDTaken, CreateFailed or Capacity,
-	// of which ScalingOut does. Unset: growth isn't blocked.
+	// blockedBy is the kind of thing that growth is blocked by: Template, Admission or Quota, of which the condition
+	// TemplateValid says what it is; JoinsFailing, of which JoinsHealthy does; Paused; or IntroductionToken, NameTaken,
+	// NodeIDTaken, CreateFailed or Capacity, of which ScalingOut does. Unset: growth isn't blocked.
 	// +optional
 	BlockedBy BlockedCause `json:"blockedBy,omitempty"`
 }
 
-// ScaleRecord is a change of replicas.
-type ScaleRecord struct {
-	// time is when the controller saw the change.
+// ScaleChange is a change of replicas.
+type ScaleChange struct {
+	// scaleTime is when the controller saw the change.
 	// +required
-	Time metav1.Time `json:"time"`
+	ScaleTime metav1.Time `json:"scaleTime"`
 	// from is the number of replicas before; -1 when the pool was new.
 	// +required
 	From int32 `json:"from"`
@@ -417,8 +420,9 @@ type ScaleRecord struct {
 	// reason is who asked, as far as the API server has recorded it.
 	// +optional
 	Reason string `json:"reason,omitempty"`
-	// downTime is when replicas went down last, with this change or with one before, or may have: it isn't known what they
-	// were before. Until scaleIn.stabilizationWindow has passed since then, no rollout may hide that scale-in. Unset: never.
+	// downTime is when replicas went down last, with this change or with one before, or may have: it isn't known what
+	// they were before. Until scaleIn.stabilizationWindow has passed since then, no rollout may hide that scale-in.
+	// Unset: never.
 	// +optional
 	DownTime *metav1.Time `json:"downTime,omitempty"`
 }
@@ -437,32 +441,32 @@ type SuspensionStatus struct {
 	ResumedTime *metav1.Time `json:"resumedTime,omitempty"`
 }
 
-// RegistrationStatus is the evidence for the condition RegistrationHealthy. It begins anew when the template or the
+// JoinsStatus is the evidence for the condition JoinsHealthy. It begins anew when the template or the
 // connection to Nomad changes, or when the annotation nomad.harvesterhci.io/retry-joins gets another value.
-type RegistrationStatus struct {
+type JoinsStatus struct {
 	// key stands for the template, the connection and the annotation that the evidence belongs to.
 	// +required
 	Key string `json:"key"`
-	// since is when the evidence began.
+	// startTime is when the evidence began.
 	// +required
-	Since metav1.Time `json:"since"`
+	StartTime metav1.Time `json:"startTime"`
 	// results are the last ones, the newest last.
 	// +listType=map
 	// +listMapKey=member
 	// +kubebuilder:validation:MaxItems=10
 	// +optional
-	Results []RegistrationResult `json:"results,omitempty"`
+	Results []JoinResult `json:"results,omitempty"`
 }
 
-// RegistrationResult is how one member fared.
-type RegistrationResult struct {
+// JoinResult is how one member fared.
+type JoinResult struct {
 	// member is its name.
 	// +required
 	Member string `json:"member"`
 	// joined is true if it joined, and false if it didn't within joinTimeout.
 	// +required
 	Joined bool `json:"joined"`
-	// time is when that was known.
+	// resultTime is when that was known.
 	// +required
-	Time metav1.Time `json:"time"`
+	ResultTime metav1.Time `json:"resultTime"`
 }

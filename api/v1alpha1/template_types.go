@@ -96,7 +96,19 @@ type NodeTemplate struct {
 }
 
 // OperatingSystems are the spellings of NodeTemplate.OS (Harvester UI: mixins/harvester-vm/impl.js, OS).
-var OperatingSystems = []string{"windows", "linux", "SLEs", "debian", "fedora", "gentoo", "oracle", "redhat", "openSUSE", "ubuntu", "otherLinux"}
+var OperatingSystems = []string{
+	"windows",
+	"linux",
+	"SLEs",
+	"debian",
+	"fedora",
+	"gentoo",
+	"oracle",
+	"redhat",
+	"openSUSE",
+	"ubuntu",
+	"otherLinux",
+}
 
 // The kinds of Harvester templates.
 const (
@@ -156,8 +168,9 @@ type Network struct {
 	// +optional
 	Name string `json:"name,omitempty"`
 	// management is Harvester's management network, by masquerade. Every guest has the same address in it, 10.0.2.2, and
-	// tells it to Nomad: nobody reaches the guest or the services on it, Nomad's servers reach it only over the connection
-	// that it has opened, and its address changes with each migration. For jobs that only reach out, where there is no VLAN.
+	// tells it to Nomad: nobody reaches the guest or the services on it, Nomad's servers reach it only over the
+	// connection that it has opened, and its address changes with each migration. For jobs that only reach out, where
+	// there is no VLAN.
 	// +optional
 	Management bool `json:"management,omitempty"`
 }

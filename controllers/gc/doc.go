@@ -1,2 +1,2 @@
-// Package gc is the shell around internal/sweep: it removes what is left of members whose NomadNode is gone.
+// Package gc is the shell around internal/orphan: it removes what is left of members whose NomadNode is gone.
 package gc

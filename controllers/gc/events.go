@@ -8,33 +8,38 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
+	"github.com/nomad-harvester/nomad-harvester/internal/orphan"
 )
 
-// emitter sends the Events of what is swept. One function each, so that their wording stays the same everywhere. They are sent after the change that
-// they tell of has been written.
+// emitter sends the Events of what is swept. One function each, so that their wording stays the same everywhere. They
+// are sent after the change that they tell of has been written.
 type emitter struct{ kube.EventSink }
 
 // swept relates each event to what it tells of, without which Kubernetes would take them all for one.
-func (e emitter) swept(p *v1alpha1.NomadNodePool, l sweep.Leftover) {
+func (e emitter) swept(p *v1alpha1.NomadNodePool, l orphan.Resource) {
 	what, related := "claim", client.Object(&corev1.PersistentVolumeClaim{})
 	switch l.Kind {
-	case sweep.NomadNode:
+	case orphan.ClientNode:
 		what, related = "Nomad node", &v1alpha1.NomadNode{}
-	case sweep.Secret:
+	case orphan.Secret:
 		what, related = "Secret", &corev1.Secret{}
 	default:
 	}
 	related.SetNamespace(l.Namespace)
 	related.SetName(l.Name)
-	e.Normal(p, related, "Swept", "Sweep", "Removed %s %s, which was left of member %s without a record", what, l.Name, l.Member)
+	e.Normal(p, related, "OrphanRemoved", "CollectGarbage", "Removed %s %s, which was left of member %s without a record",
+		what, l.Name, l.Member)
 }
 
-func (e emitter) unrecorded(p *v1alpha1.NomadNodePool, l sweep.Leftover) {
+func (e emitter) unrecorded(p *v1alpha1.NomadNodePool, l orphan.Resource) {
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: l.Name}}
-	e.WarnOf(p, vm, "VMWithoutRecord", "Sweep", "VM %s is a member's, but its NomadNode is gone, so nobody looks after it: drain its Nomad node, annotate the VM %s and delete it", l.Name, v1alpha1.AllowDeleteAnnotation)
+	e.WarnOf(p, vm, "VMWithoutRecord", "CollectGarbage",
+		"VM %s is a member's, but its NomadNode is gone, so nobody looks after it: drain its Nomad node, annotate the VM %s and delete it",
+		l.Name, v1alpha1.AllowDeleteAnnotation)
 }
 
 func (e emitter) poolGone(n *v1alpha1.NomadNode) {
-	e.Warn(n, "PoolGone", "Sweep", "NomadNodePool %s, which made this member, is gone, so nobody scales, updates or replaces it; delete this NomadNode to have it drained and removed", n.Spec.PoolName)
+	e.Warn(n, "PoolGone", "CollectGarbage",
+		"NomadNodePool %s, which made this member, is gone, so nobody scales, updates or replaces it; delete this NomadNode to have it drained and removed",
+		n.Spec.PoolName)
 }

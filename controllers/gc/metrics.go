@@ -4,7 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
+	"github.com/nomad-harvester/nomad-harvester/internal/orphan"
 )
 
 var (
@@ -15,7 +15,7 @@ var (
 
 func init() {
 	kube.RegisterMetrics(swept)
-	for _, kind := range []sweep.Kind{sweep.NomadNode, sweep.Claim, sweep.Secret} {
+	for _, kind := range []orphan.Kind{orphan.ClientNode, orphan.Claim, orphan.Secret} {
 		swept.WithLabelValues(string(kind)) // shown as 0
 	}
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
-	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
+	"github.com/nomad-harvester/nomad-harvester/internal/orphan"
 )
 
-// asksPerLook is for how many nodes each Nomad is asked at one look. An Inspect takes a few requests, and a Nomad that many
-// controllers share may have thousands of nodes down, which aren't all of our pools.
+// asksPerLook is for how many nodes each Nomad is asked at one look. An Inspect takes a few requests, and a Nomad
+// that many controllers share may have thousands of nodes down, which aren't all of our pools.
 const asksPerLook = 100
 
 // downNode is a Nomad node that is down, of a cluster that a pool belongs to.
@@ -37,8 +37,8 @@ type answer struct {
 	node  *nomad.Node // nil: it has none of the ID, or has never answered
 }
 
-// observeNodes asks Nomad what the nodes say they are that no member has the ID of: those first that it was asked for the longest ago. Of
-// the others the earlier answers count.
+// observeNodes asks Nomad what the nodes say they are that no member has the ID of: those first that it was asked for
+// the longest ago. Of the others the earlier answers count.
 func (s *Sweeper) observeNodes(ctx context.Context, o *scope) error {
 	answers := map[question]answer{} // those that aren't in it any more are forgotten
 	for _, d := range o.down {
@@ -53,19 +53,18 @@ func (s *Sweeper) observeNodes(ctx context.Context, o *scope) error {
 		a := answers[question{d.cluster, d.id}]
 		// One that is called otherwise than its member isn't set up by our cloud-init alone.
 		if n := a.node; n != nil && n.Status == nomad.NodeDown && n.PoolUID == string(d.pool.UID) && n.Name == n.Member {
-			key := sweep.Key{Namespace: d.pool.Namespace, Name: d.id}
+			key := orphan.Key{Namespace: d.pool.Namespace, Name: d.id}
 			o.clusters[key] = d.cluster
-			o.Leftovers = append(o.Leftovers, sweep.Leftover{
-				Kind: sweep.NomadNode, Key: key, Member: n.Member, PoolUID: n.PoolUID, Unasked: a.told.Before(o.Now),
-				Secret: blueprint.SecretName(blueprint.Member{Name: n.Member, NodeID: d.id}),
-			})
+			o.Resources = append(o.Resources, orphan.Resource{
+				Kind: orphan.ClientNode, Key: key, Member: n.Member, PoolUID: n.PoolUID, Unasked: a.told.Before(o.Now),
+				Secret: blueprint.SecretName(blueprint.Member{Name: n.Member, NodeID: d.id})})
 		}
 	}
 	return nil
 }
 
-// ask gets answers anew. A cluster that gave none once isn't asked again at this look, and what it said before stands: one node that it
-// can't answer for mustn't take from the others what they have waited.
+// ask gets answers anew. A cluster that gave none once isn't asked again at this look, and what it said before
+// stands: one node that it can't answer for mustn't take from the others what they have waited.
 func (o *scope) ask(ctx context.Context, answers map[question]answer) {
 	var due []question
 	for q := range answers {

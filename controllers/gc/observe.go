@@ -16,7 +16,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
-	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
+	"github.com/nomad-harvester/nomad-harvester/internal/orphan"
 )
 
 // settling is how long a Nomad must have been healthy under one leader before a node that is down counts as such.
@@ -24,24 +24,23 @@ const settling = time.Minute
 
 // scope is one look: what was read, and what was made of it.
 type scope struct {
-	sweep.Observed
+	orphan.Observed
 	pools    map[string]*v1alpha1.NomadNodePool // by UID
-	records  map[sweep.Key]*v1alpha1.NomadNode
-	claims   map[sweep.Key]types.UID
-	clusters map[sweep.Key]nomad.Cluster // of Nomad nodes
+	records  map[orphan.Key]*v1alpha1.NomadNode
+	claims   map[orphan.Key]types.UID
+	clusters map[orphan.Key]nomad.Cluster // of Nomad nodes
 	down     []downNode
 	unseen   []error // why Nomad nodes of some pools weren't looked at; their grace begins anew
 }
 
-// observe reads what carries marks before the records, and the records before the VMs. A member's record is made first and
-// goes last, so what was read without one has none.
+// observe reads what carries marks before the records, and the records before the VMs. A member's record is made
+// first and goes last, so what was read without one has none.
 func (s *Sweeper) observe(ctx context.Context) (*scope, error) {
 	o := &scope{
-		Observed: sweep.Observed{
-			Now: s.Clock.Now(), Pools: map[string]sweep.Pool{}, Members: map[sweep.Key]bool{}, NodeIDs: map[string]bool{},
-			Machines: map[sweep.Key]bool{}, Mentioned: map[sweep.Key]bool{},
-		},
-		pools: map[string]*v1alpha1.NomadNodePool{}, records: map[sweep.Key]*v1alpha1.NomadNode{}, claims: map[sweep.Key]types.UID{}, clusters: map[sweep.Key]nomad.Cluster{},
+		Observed: orphan.Observed{
+			Now: s.Clock.Now(), Pools: map[string]orphan.Pool{}, Members: map[orphan.Key]bool{}, NodeIDs: map[string]bool{},
+			Machines: map[orphan.Key]bool{}, Mentioned: map[orphan.Key]bool{}},
+		pools: map[string]*v1alpha1.NomadNodePool{}, records: map[orphan.Key]*v1alpha1.NomadNode{}, claims: map[orphan.Key]types.UID{}, clusters: map[orphan.Key]nomad.Cluster{},
 	}
 	for _, step := range []func(context.Context, *scope) error{
 		s.observePools, s.observeClaims, s.observeVMs, s.observeMembers, s.observeNodes, s.observeMachines,
@@ -61,13 +60,14 @@ func (s *Sweeper) observePools(ctx context.Context, o *scope) error {
 	for i := range l.Items {
 		p := &l.Items[i]
 		o.pools[string(p.UID)] = p
-		o.Pools[string(p.UID)] = sweep.Pool{Paused: p.Spec.Paused, KeepsNodes: p.Spec.ScaleIn.Purge != nil && !*p.Spec.ScaleIn.Purge}
+		o.Pools[string(p.UID)] = orphan.Pool{Paused: p.Spec.Paused,
+			KeepsNodes: p.Spec.ScaleIn.Purge != nil && !*p.Spec.ScaleIn.Purge}
 		link, err := s.Connections.Link(ctx, p, p.Spec.Nomad.NomadConnection)
 		if err != nil {
 			o.unseen = append(o.unseen, fmt.Errorf("pool %s/%s: %w", p.Namespace, p.Name, err))
 			continue
 		}
-		settled := !link.View.SettledSince.IsZero() && !o.Now.Before(link.View.SettledSince.Add(settling))
+		settled := !link.View.RecoveredSince.IsZero() && !o.Now.Before(link.View.RecoveredSince.Add(settling))
 		if !link.Known || !settled {
 			continue
 		}
@@ -92,9 +92,13 @@ func (s *Sweeper) observeClaims(ctx context.Context, o *scope) error {
 		if !named || c.DeletionTimestamp != nil {
 			continue
 		}
-		key := sweep.Key{Namespace: c.Namespace, Name: c.Name}
+		key := orphan.Key{Namespace: c.Namespace, Name: c.Name}
 		o.claims[key] = c.UID
-		o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: sweep.Claim, Key: key, Member: member, PoolUID: c.Annotations[v1alpha1.PoolUIDAnnotation], Secret: secret})
+		o.Resources = append(
+			o.Resources,
+			orphan.Resource{Kind: orphan.Claim, Key: key, Member: member, PoolUID: c.Annotations[v1alpha1.PoolUIDAnnotation],
+				Secret: secret},
+		)
 	}
 	return nil
 }
@@ -107,8 +111,13 @@ func (s *Sweeper) observeVMs(ctx context.Context, o *scope) error {
 	}
 	for i := range l.Items {
 		vm := &l.Items[i]
-		if uid := vm.Annotations[v1alpha1.PoolUIDAnnotation]; blueprint.IsMember(vm, vm.Labels[v1alpha1.PoolLabel], uid) && vm.DeletionTimestamp == nil {
-			o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: sweep.VM, Key: sweep.Key{Namespace: vm.Namespace, Name: vm.Name}, Member: vm.Name, PoolUID: uid})
+		if uid := vm.Annotations[v1alpha1.PoolUIDAnnotation]; blueprint.IsMember(vm, vm.Labels[v1alpha1.PoolLabel], uid) &&
+			vm.DeletionTimestamp == nil {
+			o.Resources = append(
+				o.Resources,
+				orphan.Resource{Kind: orphan.VM, Key: orphan.Key{Namespace: vm.Namespace, Name: vm.Name}, Member: vm.Name,
+					PoolUID: uid},
+			)
 		}
 	}
 	return nil
@@ -121,10 +130,11 @@ func (s *Sweeper) observeMembers(ctx context.Context, o *scope) error {
 	}
 	for i := range l.Items {
 		n := &l.Items[i]
-		key := sweep.Key{Namespace: n.Namespace, Name: n.Name}
+		key := orphan.Key{Namespace: n.Namespace, Name: n.Name}
 		o.Members[key], o.NodeIDs[n.Spec.NodeID], o.records[key] = true, true, n
 		if n.DeletionTimestamp == nil {
-			o.Leftovers = append(o.Leftovers, sweep.Leftover{Kind: sweep.Record, Key: key, Member: n.Name, PoolUID: n.Spec.PoolUID})
+			o.Resources = append(o.Resources,
+				orphan.Resource{Kind: orphan.NomadNode, Key: key, Member: n.Name, PoolUID: n.Spec.PoolUID})
 		}
 	}
 	return nil
@@ -132,8 +142,8 @@ func (s *Sweeper) observeMembers(ctx context.Context, o *scope) error {
 
 // observeMachines reads all VMs and instances of the namespaces in which something may be left. There are seldom any.
 func (s *Sweeper) observeMachines(ctx context.Context, o *scope) error {
-	suspects := map[string][]sweep.Leftover{}
-	for _, l := range sweep.Suspects(o.Observed) {
+	suspects := map[string][]orphan.Resource{}
+	for _, l := range orphan.Suspects(o.Observed) {
 		if l.Removable() {
 			suspects[l.Namespace] = append(suspects[l.Namespace], l)
 		}
@@ -157,8 +167,8 @@ func (s *Sweeper) observeMachines(ctx context.Context, o *scope) error {
 }
 
 // mention notes that a VM exists, and which of what may be left it names in whatever place.
-func (o *scope) mention(vm *unstructured.Unstructured, left []sweep.Leftover) error {
-	o.Machines[sweep.Key{Namespace: vm.GetNamespace(), Name: vm.GetName()}] = true
+func (o *scope) mention(vm *unstructured.Unstructured, left []orphan.Resource) error {
+	o.Machines[orphan.Key{Namespace: vm.GetNamespace(), Name: vm.GetName()}] = true
 	text, err := vm.MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("reading VM %s: %w", vm.GetName(), err)
@@ -166,7 +176,7 @@ func (o *scope) mention(vm *unstructured.Unstructured, left []sweep.Leftover) er
 	for _, l := range left {
 		for _, name := range []string{l.Name, l.Secret} {
 			if name != "" && bytes.Contains(text, []byte(name)) {
-				o.Mentioned[sweep.Key{Namespace: l.Namespace, Name: name}] = true
+				o.Mentioned[orphan.Key{Namespace: l.Namespace, Name: name}] = true
 			}
 		}
 	}

@@ -19,11 +19,11 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
-	"github.com/nomad-harvester/nomad-harvester/internal/sweep"
+	"github.com/nomad-harvester/nomad-harvester/internal/orphan"
 )
 
-// Sweeper removes what is left of members whose record is gone: their Nomad nodes, claims and Secrets. It is a Runnable of
-// controller-runtime's manager, and only the leader's works.
+// Sweeper removes what is left of members whose record is gone: their Nomad nodes, claims and Secrets. It is a
+// Runnable of controller-runtime's manager, and only the leader's works.
 type Sweeper struct {
 	// Client writes, and reads the VMs of pools from the cache.
 	Client client.Client
@@ -38,7 +38,7 @@ type Sweeper struct {
 	// controller is restarted.
 	Grace time.Duration
 
-	seen    sweep.Seen
+	seen    orphan.Seen
 	answers map[question]answer
 }
 
@@ -58,7 +58,8 @@ func (s *Sweeper) Start(ctx context.Context) error {
 	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("sweep"))
 	_ = wait.PollUntilContextCancel(ctx, s.Interval, false, func(ctx context.Context) (bool, error) {
 		if err := s.sweepSafely(ctx); err != nil && ctx.Err() == nil {
-			log.FromContext(ctx).Error(err, "not all that is left of former members could be looked at or removed; the next look tries again")
+			log.FromContext(ctx).
+				Error(err, "not all that is left of former members could be looked at or removed; the next look tries again")
 		}
 		return false, nil
 	}) // the end of the context is no error
@@ -69,7 +70,7 @@ func (s *Sweeper) Start(ctx context.Context) error {
 func (s *Sweeper) sweepSafely(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.seen, s.answers = sweep.Seen{}, nil // they may be half written
+			s.seen, s.answers = orphan.Seen{}, nil // they may be half written
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
@@ -80,18 +81,18 @@ func (s *Sweeper) sweepSafely(ctx context.Context) (err error) {
 func (s *Sweeper) Sweep(ctx context.Context) error {
 	o, err := s.observe(ctx)
 	if err != nil {
-		s.seen = sweep.Seen{} // what wasn't looked at may have changed since
+		s.seen = orphan.Seen{} // what wasn't looked at may have changed since
 		return err
 	}
 	errs := o.unseen // of single pools, which hold up no other
-	plan, seen := sweep.Decide(o.Observed, s.seen, s.Grace)
+	plan, seen := orphan.Decide(o.Observed, s.seen, s.Grace)
 	s.seen = seen
 	for _, l := range plan.Tell {
 		s.tell(ctx, o, l)
 	}
-	failed := map[sweep.Key]bool{}
+	failed := map[orphan.Key]bool{}
 	for _, l := range plan.Remove {
-		secret := sweep.Key{Namespace: l.Namespace, Name: l.Secret}
+		secret := orphan.Key{Namespace: l.Namespace, Name: l.Secret}
 		if failed[secret] {
 			continue // it couldn't be found any more without this one
 		}
@@ -103,8 +104,8 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (s *Sweeper) tell(ctx context.Context, o *scope, l sweep.Leftover) {
-	if l.Kind == sweep.Record {
+func (s *Sweeper) tell(ctx context.Context, o *scope, l orphan.Resource) {
+	if l.Kind == orphan.NomadNode {
 		log.FromContext(ctx).Info("a member has no pool any more", "namespace", l.Namespace, "member", l.Name)
 		s.Events.poolGone(o.records[l.Key])
 		return
@@ -115,22 +116,23 @@ func (s *Sweeper) tell(ctx context.Context, o *scope, l sweep.Leftover) {
 	}
 }
 
-func (s *Sweeper) remove(ctx context.Context, o *scope, l sweep.Leftover) error {
+func (s *Sweeper) remove(ctx context.Context, o *scope, l orphan.Resource) error {
 	var removed bool
 	var err error
 	switch l.Kind {
-	case sweep.Secret:
+	case orphan.Secret:
 		removed, err = s.removeSecret(ctx, l)
-	case sweep.Claim:
+	case orphan.Claim:
 		removed, err = s.removeClaim(ctx, o, l)
-	case sweep.NomadNode:
+	case orphan.ClientNode:
 		removed, err = s.purge(ctx, o, l)
-	case sweep.VM, sweep.Record: // only told of
+	case orphan.VM, orphan.NomadNode: // only told of
 	}
 	if err != nil || !removed {
 		return err
 	}
-	log.FromContext(ctx).Info("removed what was left of a former member", "kind", l.Kind, "namespace", l.Namespace, "name", l.Name, "member", l.Member, "poolUID", l.PoolUID)
+	log.FromContext(ctx).
+		Info("removed what was left of a former member", "kind", l.Kind, "namespace", l.Namespace, "name", l.Name, "member", l.Member, "poolUID", l.PoolUID)
 	swept.WithLabelValues(string(l.Kind)).Inc()
 	if p := o.pools[l.PoolUID]; p != nil {
 		s.Events.swept(p, l)
@@ -139,28 +141,30 @@ func (s *Sweeper) remove(ctx context.Context, o *scope, l sweep.Leftover) error 
 }
 
 // removeSecret removes a Secret whose name was derived, if it says itself that it is the member's.
-func (s *Sweeper) removeSecret(ctx context.Context, l sweep.Leftover) (bool, error) {
+func (s *Sweeper) removeSecret(ctx context.Context, l orphan.Resource) (bool, error) {
 	secret := &corev1.Secret{}
 	if err := s.Live.Get(ctx, client.ObjectKey{Namespace: l.Namespace, Name: l.Name}, secret); err != nil {
 		return false, client.IgnoreNotFound(err)
 	}
-	marked := secret.Labels[v1alpha1.PoolLabel] != "" && secret.Labels[v1alpha1.NodeLabel] == l.Member && secret.Annotations[v1alpha1.PoolUIDAnnotation] == l.PoolUID
+	marked := secret.Labels[v1alpha1.PoolLabel] != "" && secret.Labels[v1alpha1.NodeLabel] == l.Member &&
+		secret.Annotations[v1alpha1.PoolUIDAnnotation] == l.PoolUID
 	if !marked || secret.DeletionTimestamp != nil {
 		return false, nil
 	}
 	return deleted(s.Client.Delete(ctx, secret, kube.Exactly(secret.UID)))
 }
 
-func (s *Sweeper) removeClaim(ctx context.Context, o *scope, l sweep.Leftover) (bool, error) {
+func (s *Sweeper) removeClaim(ctx context.Context, o *scope, l orphan.Resource) (bool, error) {
 	pvc := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: l.Name}}
 	return deleted(s.Client.Delete(ctx, pvc, kube.Exactly(o.claims[l.Key])))
 }
 
 // purge asks Nomad once more: a client that has come back in the meantime lives.
-func (s *Sweeper) purge(ctx context.Context, o *scope, l sweep.Leftover) (bool, error) {
+func (s *Sweeper) purge(ctx context.Context, o *scope, l orphan.Resource) (bool, error) {
 	cluster := o.clusters[l.Key]
 	in, err := cluster.Inspect(ctx, l.Name)
-	if err != nil || !in.Found || in.Node.Status != nomad.NodeDown || in.Node.PoolUID != l.PoolUID || in.Node.Member != l.Member {
+	if err != nil || !in.Found || in.Node.Status != nomad.NodeDown || in.Node.PoolUID != l.PoolUID ||
+		in.Node.Member != l.Member {
 		return false, err
 	}
 	return true, cluster.Purge(ctx, l.Name)
@@ -170,5 +174,6 @@ func deleted(err error) (bool, error) { return err == nil, client.IgnoreNotFound
 
 // New makes the sweeper, which looks at each interval.
 func New(d kube.Deps, c *nomadlink.Connections, interval, grace time.Duration) *Sweeper {
-	return &Sweeper{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock, Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Interval: interval, Grace: grace}
+	return &Sweeper{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock,
+		Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Interval: interval, Grace: grace}
 }

@@ -86,12 +86,13 @@ func newSweepShell(more ...client.Object) *sweepShell {
 	}, more...)
 	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(objects...).Build()
 	down := nomad.Node{ID: lostID, Name: "p-1", Member: "p-1", PoolUID: "u", Status: nomad.NodeDown}
-	s := &sweepShell{nomad: &sweptNomad{inside: map[string]nomad.Node{lostID: down}}, clock: clocktesting.NewFakeClock(now), events: events.NewFakeRecorder(100)}
+	s := &sweepShell{nomad: &sweptNomad{inside: map[string]nomad.Node{lostID: down}},
+		clock: clocktesting.NewFakeClock(now), events: events.NewFakeRecorder(100)}
 	s.nomad.view = nomad.View{
-		Taken: now, Health: nomad.Health{State: nomad.HealthReachable}, SettledSince: now.Add(-time.Hour),
-		Nodes: map[string]nomad.Node{lostID: {ID: lostID, Name: "p-1", Status: nomad.NodeDown}},
-	}
-	s.Sweeper = New(kube.Deps{Client: c, Live: c, Clock: s.clock, Recorder: s.events}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, 5*time.Minute, 15*time.Minute)
+		Taken: now, Health: nomad.Health{State: nomad.HealthReachable}, RecoveredSince: now.Add(-time.Hour),
+		Nodes: map[string]nomad.Node{lostID: {ID: lostID, Name: "p-1", Status: nomad.NodeDown}}}
+	s.Sweeper = New(kube.Deps{Client: c, Live: c, Clock: s.clock, Recorder: s.events},
+		&nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, 5*time.Minute, 15*time.Minute)
 	return s
 }
 
@@ -146,7 +147,8 @@ func TestOnePoolsNomadHoldsUpNoOther(t *testing.T) {
 	unreadable := pool("unreadable")
 	unreadable.Spec.Nomad.CredentialsSecretRef = &v1alpha1.SecretRef{Name: "no-right-to-read"}
 	s := newSweepShell(pool("away"), unreadable)
-	nodes := map[string]nomad.Node{"bbbbbbbb-0000-4000-8000-000000000001": {Status: nomad.NodeDown}, "bbbbbbbb-0000-4000-8000-000000000002": {Status: nomad.NodeDown}}
+	nodes := map[string]nomad.Node{"bbbbbbbb-0000-4000-8000-000000000001": {Status: nomad.NodeDown},
+		"bbbbbbbb-0000-4000-8000-000000000002": {Status: nomad.NodeDown}}
 	away := &sweptNomad{silent: true, view: s.nomad.view}
 	away.view.Nodes = nodes
 	s.Connections.Clusters = sweptByAddress{"http://127.0.0.1:4646": s.nomad, "http://127.0.0.1:4647": away}
@@ -160,7 +162,8 @@ func TestOnePoolsNomadHoldsUpNoOther(t *testing.T) {
 	})
 	for looks := 1; looks <= 4; looks++ {
 		s.nomad.view.Taken, away.view.Taken = s.clock.Now(), s.clock.Now()
-		if err := s.Sweep(t.Context()); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "ns/unreadable") {
+		if err := s.Sweep(t.Context()); !errors.Is(err, context.DeadlineExceeded) ||
+			!strings.Contains(err.Error(), "ns/unreadable") {
 			t.Errorf("got %v", err)
 		}
 		if away.asked != looks {
@@ -173,8 +176,8 @@ func TestOnePoolsNomadHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// However many nodes are down, a look asks for a bounded number of them, and all have their turn. The grace of a node goes on
-// meanwhile.
+// However many nodes are down, a look asks for a bounded number of them, and all have their turn. The grace of a node
+// goes on meanwhile.
 func TestSweepAsksForFewNodesAtOnce(t *testing.T) {
 	s := newSweepShell()
 	s.nomad.view.Nodes = map[string]nomad.Node{lostID: {Status: nomad.NodeDown}}
@@ -261,9 +264,11 @@ func TestLeftoversOfALostMemberAreSwept(t *testing.T) {
 }
 
 func TestWhatIsStillSomebodysIsNotSwept(t *testing.T) {
-	record := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}, Spec: v1alpha1.NomadNodeSpec{NodeID: lostID}}
+	record := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"},
+		Spec: v1alpha1.NomadNodeSpec{NodeID: lostID}}
 	other := func(change func(*kubevirtv1.VirtualMachine)) *kubevirtv1.VirtualMachine {
-		vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "other"}, Spec: kubevirtv1.VirtualMachineSpec{Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{}}}
+		vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "other"},
+			Spec: kubevirtv1.VirtualMachineSpec{Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{}}}
 		change(vm)
 		return vm
 	}
@@ -283,7 +288,7 @@ func TestWhatIsStillSomebodysIsNotSwept(t *testing.T) {
 		{name: "an instance's of its name", more: &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}}, want: []string{lostID, lostName, lostClaim}},
 		{name: "a disk that another VM has", more: other(volume(kubevirtv1.VolumeSource{PersistentVolumeClaim: &kubevirtv1.PersistentVolumeClaimVolumeSource{PersistentVolumeClaimVolumeSource: corev1.PersistentVolumeClaimVolumeSource{ClaimName: lostClaim}}})), want: []string{lostClaim}},
 		{name: "a Secret that another VM has", more: other(volume(kubevirtv1.VolumeSource{CloudInitNoCloud: &kubevirtv1.CloudInitNoCloudSource{UserDataSecretRef: &corev1.LocalObjectReference{Name: lostName}}})), want: []string{lostName}},
-		{name: "a node that Nomad is about to hear of again", change: func(s *sweepShell) { s.nomad.view.SettledSince = s.clock.Now().Add(time.Hour) }, want: []string{lostID}},
+		{name: "a node that Nomad is about to hear of again", change: func(s *sweepShell) { s.nomad.view.RecoveredSince = s.clock.Now().Add(time.Hour) }, want: []string{lostID}},
 		{name: "a node of another pool", change: func(s *sweepShell) { s.edit(func(n *nomad.Node) { n.PoolUID = "another" }) }, want: []string{lostID}},
 		{name: "a node that has come back", change: func(s *sweepShell) { s.edit(func(n *nomad.Node) { n.Status = nomad.NodeReady }) }, want: []string{lostID}},
 		{name: "a node of another name", change: func(s *sweepShell) { s.edit(func(n *nomad.Node) { n.Name = "renamed" }) }, want: []string{lostID}},
@@ -344,7 +349,8 @@ func TestMarksThatDontAgreeAreNotEnough(t *testing.T) {
 	}
 }
 
-// A look that panics, as on an answer of Nomad that nobody thought of, doesn't end the process, nor what is looked at next.
+// A look that panics, as on an answer of Nomad that nobody thought of, doesn't end the process, nor what is looked at
+// next.
 func TestSweepThatPanicsIsOverWithItself(t *testing.T) {
 	s := newSweepShell()
 	live := s.Live

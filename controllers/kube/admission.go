@@ -17,10 +17,15 @@ func Refusal(err error) *nodestate.Blocked {
 	case err == nil:
 		return nil
 	case strings.Contains(err.Error(), "exceeded quota"), strings.Contains(err.Error(), "resource quota"):
-		return &nodestate.Blocked{By: v1alpha1.BlockedByQuota, Problem: condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: err.Error()}}
-	case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err),
+		return &nodestate.Blocked{By: v1alpha1.BlockedByQuota,
+			Problem: condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: err.Error()}}
+	case apierrors.IsInvalid(err),
+		apierrors.IsForbidden(err),
+		apierrors.IsBadRequest(err),
+		apierrors.IsRequestEntityTooLargeError(err),
 		strings.Contains(err.Error(), "admission webhook") && strings.Contains(err.Error(), "denied the request"):
-		return &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: err.Error()}}
+		return &nodestate.Blocked{By: v1alpha1.BlockedByAdmission,
+			Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: err.Error()}}
 	default:
 		return nil
 	}

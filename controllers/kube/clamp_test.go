@@ -29,7 +29,9 @@ func TestConditionsAreSetInOnePlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if file != "../kube/clamp.go" && file != "../kube/clamp_test.go" && strings.Contains(string(text), "meta.SetStatusCondition(") && !strings.HasSuffix(file, "_test.go") {
+		if file != "../kube/clamp.go" && file != "../kube/clamp_test.go" &&
+			strings.Contains(string(text), "meta.SetStatusCondition(") &&
+			!strings.HasSuffix(file, "_test.go") {
 			t.Errorf("%s sets a condition itself", file)
 		}
 	}

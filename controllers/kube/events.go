@@ -21,7 +21,8 @@ func (e EventSink) Warn(on runtime.Object, reason, action, format string, args .
 	e.WarnOf(on, nil, reason, action, format, args...)
 }
 
-// WarnOf is Warn that names the object that the warning is about: of two Events that differ in their text alone the recorder keeps one.
+// WarnOf is Warn that names the object that the warning is about: of two Events that differ in their text alone the
+// recorder keeps one.
 func (e EventSink) WarnOf(on, related runtime.Object, reason, action, format string, args ...any) {
 	e.Eventf(on, related, corev1.EventTypeWarning, reason, action, "%s", note(fmt.Sprintf(format, args...)))
 }

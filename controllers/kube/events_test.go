@@ -16,7 +16,8 @@ func TestEventsAreNotTooLong(t *testing.T) {
 		"in mid-character2": strings.Repeat("x", 1019) + strings.Repeat("é", 10),
 	} {
 		got := note(text)
-		if len(got) > 1024 || !utf8.ValidString(got) || len(text) <= 1024 && got != text || len(text) > 1024 && (len(got) < 1020 || !strings.HasSuffix(got, "…")) {
+		if len(got) > 1024 || !utf8.ValidString(got) || len(text) <= 1024 && got != text ||
+			len(text) > 1024 && (len(got) < 1020 || !strings.HasSuffix(got, "…")) {
 			t.Errorf("%s: %d bytes, …%q", name, len(got), got[max(0, len(got)-8):])
 		}
 	}

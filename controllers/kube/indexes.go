@@ -9,11 +9,11 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// The fields by which the cache finds NomadNodes. It copies each object that it hands out, templates and all, so a list of a whole
-// namespace for one of its pools costs as much as all of them.
+// The fields by which the cache finds NomadNodes. It copies each object that it hands out, templates and all, so a
+// list of a whole namespace for one of its pools costs as much as all of them.
 //
-// Only the cache can: the API server knows such fields from Kubernetes 1.31 on (selectableFields of a CRD), and kubectl refuses the field
-// on one that doesn't know it. Harvester 1.4.0 has 1.29.
+// Only the cache can: the API server knows such fields from Kubernetes 1.31 on (selectableFields of a CRD), and
+// kubectl refuses the field on one that doesn't know it. Harvester 1.4.0 has 1.29.
 const (
 	PoolUIDField = "spec.poolUID"
 	NodeIDField  = "spec.nodeID"

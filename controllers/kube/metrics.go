@@ -14,8 +14,8 @@ func RegisterMetrics(c ...prometheus.Collector) {
 	metrics.Registry.MustRegister(c...)
 }
 
-// ForgetMetrics takes a deleted pool out of all metrics: nobody ever looks at it again, and a name that comes again starts from 0. It
-// is called once more when the last of its members, which outlive it, is gone.
+// ForgetMetrics takes a deleted pool out of all metrics: nobody ever looks at it again, and a name that comes again
+// starts from 0. It is called once more when the last of its members, which outlive it, is gone.
 func ForgetMetrics(namespace, name string) {
 	l := prometheus.Labels{"namespace": namespace, "pool": name}
 	for _, c := range Collectors {

@@ -9,10 +9,11 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// PatchNodeStatus writes the status of a member, if nobody else has written since it was read, and returns the member as it is
-// then. Nothing but what identifies the member and its status goes into the comparison: templates are large, and status is what is
-// written most.
-func PatchNodeStatus(ctx context.Context, c client.Client, n *v1alpha1.NomadNode, status v1alpha1.NomadNodeStatus) (*v1alpha1.NomadNode, error) {
+// PatchNodeStatus writes the status of a member, if nobody else has written since it was read, and returns the member
+// as it is then. Nothing but what identifies the member and its status goes into the comparison: templates are large,
+// and status is what is written most.
+func PatchNodeStatus(ctx context.Context, c client.Client, n *v1alpha1.NomadNode,
+	status v1alpha1.NomadNodeStatus) (*v1alpha1.NomadNode, error) {
 	before := &v1alpha1.NomadNode{ObjectMeta: identity(&n.ObjectMeta), Status: n.Status}
 	after := &v1alpha1.NomadNode{ObjectMeta: identity(&n.ObjectMeta), Status: status}
 	if err := c.Status().Patch(ctx, after, Locked(before)); err != nil {
@@ -22,7 +23,8 @@ func PatchNodeStatus(ctx context.Context, c client.Client, n *v1alpha1.NomadNode
 }
 
 // PatchPoolStatus is PatchNodeStatus for pools.
-func PatchPoolStatus(ctx context.Context, c client.Client, p *v1alpha1.NomadNodePool, status v1alpha1.NomadNodePoolStatus) (*v1alpha1.NomadNodePool, error) {
+func PatchPoolStatus(ctx context.Context, c client.Client, p *v1alpha1.NomadNodePool,
+	status v1alpha1.NomadNodePoolStatus) (*v1alpha1.NomadNodePool, error) {
 	before := &v1alpha1.NomadNodePool{ObjectMeta: identity(&p.ObjectMeta), Status: p.Status}
 	after := &v1alpha1.NomadNodePool{ObjectMeta: identity(&p.ObjectMeta), Status: status}
 	if err := c.Status().Patch(ctx, after, Locked(before)); err != nil {

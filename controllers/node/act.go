@@ -24,7 +24,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
 
-// apply takes a step. What was refused, and won't be mended by trying again at once, is no error but part of the outcome.
+// apply takes a step. What was refused, and won't be mended by trying again at once, is no error but part of the
+// outcome.
 func (r *Reconciler) apply(ctx context.Context, s *scope, d member.Decision) (member.Outcome, error) {
 	r.track(s, d)
 	out := member.Outcome{}
@@ -36,7 +37,7 @@ func (r *Reconciler) apply(ctx context.Context, s *scope, d member.Decision) (me
 	err := step(ctx, s, d, &out)
 	if s.node != before { // it has written into it
 		now := nodestate.Of(s.node)
-		out.Record = &now
+		out.Node = &now
 	}
 	if err == nil {
 		return out, nil
@@ -64,23 +65,23 @@ func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, memb
 		return r.createVM
 	case member.StartVM:
 		return r.startVM
-	case member.RecordIntent:
+	case member.RequestDrain:
 		return r.recordIntent
 	case member.RecordCancel:
 		return r.recordCancel
-	case member.Rescue:
+	case member.CancelDrain:
 		return r.rescue
-	case member.ClearIntent:
+	case member.ClearDrainRequest:
 		return r.rescue
 	case member.Cordon:
 		return r.cordon
 	case member.Drain:
 		return r.drain
-	case member.Kick:
+	case member.ResendDrain:
 		return r.kick
 	case member.MarkDrained:
 		return r.markDrained
-	case member.DeleteRecord:
+	case member.DeleteNomadNode:
 		return r.deleteRecord
 	case member.ListClaims:
 		return r.listClaims
@@ -103,7 +104,7 @@ func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, memb
 // track has the member's allocations polled while it matters which live.
 func (r *Reconciler) track(s *scope, d member.Decision) {
 	cluster := s.link.Cluster
-	if !s.observed.Record.Emptying() || d.Step == member.Release {
+	if !s.observed.Node.Emptying() || d.Step == member.Release {
 		cluster = nil
 	}
 	r.tracking.set(client.ObjectKeyFromObject(s.node), cluster, s.node.Spec.NodeID)
@@ -135,8 +136,9 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, 
 	return nil
 }
 
-// upToDate is true if the member's record is the latest. One that lags behind may not tell yet that the member's VM was made, and has
-// been lost since, that the member leaves, or that it doesn't any more. Then the step isn't taken, and the next look chooses anew.
+// upToDate is true if the member's record is the latest. One that lags behind may not tell yet that the member's VM
+// was made, and has been lost since, that the member leaves, or that it doesn't any more. Then the step isn't taken,
+// and the next look chooses anew.
 func (r *Reconciler) upToDate(ctx context.Context, n *v1alpha1.NomadNode) (bool, error) {
 	now := &v1alpha1.NomadNode{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), now); client.IgnoreNotFound(err) != nil {
@@ -153,7 +155,7 @@ func (r *Reconciler) recordIntent(ctx context.Context, s *scope, d member.Decisi
 	}
 	id := r.NewID()
 	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
-		n.Spec.Drain = nodestate.NewIntent(id, d.Reason, now, deadline)
+		n.Spec.Drain = nodestate.NewDrainRequest(id, d.Reason, now, deadline)
 	})
 	if err == nil {
 		r.Events.leaving(s.node, d.Reason, s.observed.Instance.EvacuatedFrom)
@@ -181,7 +183,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = d.Drained.Result
 		c := condition.True(string(d.Drained.Result), d.Drained.Message)
-		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrained, c, s.node.Generation, s.observed.Now)
+		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrainCompleted, c, s.node.Generation, s.observed.Now)
 	})
 	if err != nil {
 		return err
@@ -198,7 +200,8 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 		r.Events.drained(s.node, d.Drained.Message)
 	}
 	if s.node.Spec.Drain != nil {
-		drainSeconds.WithLabelValues(s.node.Namespace, s.node.Spec.PoolName, result).Observe(s.observed.Now.Sub(s.node.Spec.Drain.Time.Time).Seconds())
+		drainSeconds.WithLabelValues(s.node.Namespace, s.node.Spec.PoolName, result).
+			Observe(s.observed.Now.Sub(s.node.Spec.Drain.RequestTime.Time).Seconds())
 	}
 	return nil
 }
@@ -207,8 +210,9 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 func (r *Reconciler) reopen(ctx context.Context, s *scope) error {
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = ""
-		c := condition.False(v1alpha1.ReasonDraining, "The Nomad node takes work again, or has some; it is drained once more.")
-		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrained, c, s.node.Generation, s.observed.Now)
+		c := condition.False(v1alpha1.ReasonDraining,
+			"The Nomad node takes work again, or has some; it is drained once more.")
+		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrainCompleted, c, s.node.Generation, s.observed.Now)
 	})
 	if err == nil {
 		r.Events.reopened(s.node)
@@ -243,7 +247,7 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 }
 
 func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	if s.observed.Record.DrainResult != v1alpha1.DrainDeadlinePassed && s.link.Known {
+	if s.observed.Node.DrainResult != v1alpha1.DrainDeadlinePassed && s.link.Known {
 		// Since it was drained a guest that booted late may have joined, or somebody may have made the node eligible.
 		in, err := r.inspect(ctx, s, out)
 		if err != nil {
@@ -284,7 +288,7 @@ func (r *Reconciler) release(ctx context.Context, s *scope, d member.Decision, o
 	}
 	if d.Late {
 		r.Events.purgeSkipped(s.node)
-	} else if s.observed.Record.Purge {
+	} else if s.observed.Node.Purge {
 		if _, err := r.purgeOwn(ctx, s, out); err != nil {
 			return err
 		}
@@ -300,15 +304,16 @@ func (r *Reconciler) release(ctx context.Context, s *scope, d member.Decision, o
 	return client.IgnoreNotFound(err)
 }
 
-// counted is true once the pool has counted the member, whose name it would use again otherwise. A pool that is gone makes no
-// more members.
+// counted is true once the pool has counted the member, whose name it would use again otherwise. A pool that is gone
+// makes no more members.
 func (r *Reconciler) counted(ctx context.Context, n *v1alpha1.NomadNode) (bool, error) {
 	p, err := r.poolOf(ctx, n)
 	if err != nil || p == nil {
 		return err == nil, err
 	}
 	recorded := p.Status.NextOrdinal
-	return pool.NextOrdinal(p.Name, string(p.UID), recorded, func(name string) bool { return name == n.Name }) == recorded, nil
+	return pool.NextOrdinal(p.Name, string(p.UID), recorded,
+		func(name string) bool { return name == n.Name }) == recorded, nil
 }
 
 // patchNode changes the member's spec or metadata, if nobody else has written since it was read.
@@ -322,9 +327,10 @@ func (r *Reconciler) patchNode(ctx context.Context, s *scope, change func(*v1alp
 	return nil
 }
 
-// patchStatus changes the member's status in the middle of a step, if nobody else has written since it was read. That is for what must be
-// there before an act, or holds from then on whatever comes: that the node is made ineligible for an order, that a drain was sent again,
-// that the member is drained. How the member is is written once, when the step is over.
+// patchStatus changes the member's status in the middle of a step, if nobody else has written since it was read. That
+// is for what must be there before an act, or holds from then on whatever comes: that the node is made ineligible for
+// an order, that a drain was sent again, that the member is drained. How the member is is written once, when the step
+// is over.
 func (r *Reconciler) patchStatus(ctx context.Context, s *scope, change func(*v1alpha1.NomadNodeStatus)) error {
 	status := s.node.Status.DeepCopy()
 	change(status)

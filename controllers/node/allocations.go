@@ -11,14 +11,15 @@ import (
 func memberAllocations(live []nomad.Allocation) []nodestate.Allocation {
 	var out []nodestate.Allocation
 	for _, a := range live {
-		out = append(out, nodestate.Allocation{System: a.JobType == "system", Name: kube.Clamp(allocationName(a), kube.MaxWord)})
+		out = append(out,
+			nodestate.Allocation{System: a.JobType == "system", Name: kube.Clamp(allocationName(a), kube.MaxWord)})
 	}
 	return out
 }
 
-// allocationName tells an operator what to look for: job, group and index, as nomad job status shows them, the ID, and when the
-// allocation was placed; since when it runs the list of allocations doesn't say. The text stays the same for as long as nothing happens to the allocation, because it
-// goes into conditions.
+// allocationName tells an operator what to look for: job, group and index, as nomad job status shows them, the ID,
+// and when the allocation was placed; since when it runs the list of allocations doesn't say. The text stays the same
+// for as long as nothing happens to the allocation, because it goes into conditions.
 func allocationName(a nomad.Allocation) string {
 	name := a.Name + " (" + short(a.ID) + "), " + a.ClientStatus
 	if a.Namespace != "" && a.Namespace != "default" {

@@ -16,11 +16,13 @@ import (
 
 func TestMemberSaysInItsStatusWhatTheServerTakes(t *testing.T) {
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(1))
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(1))
 		busy := alloc
 		busy.Name, busy.ID = kubetest.Long, "äöüäöü"
-		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: {busy, busy, busy}}}
-		return running(n, s, nomad.Node{Name: "p-1", Status: kubetest.Long, Draining: true, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
+		s.nomad.allocs = nomad.AllocationsView{Started: now,
+			Live: map[string][]nomad.Allocation{shellNodeID: {busy, busy, busy}}}
+		return running(n, s,
+			nomad.Node{Name: "p-1", Status: kubetest.Long, Draining: true, LastDrain: &nomad.Drain{DrainID: "intent-1"}})
 	})
 	s.reconcile(t)
 	st := s.node(t).Status
@@ -35,6 +37,12 @@ func TestMemberSaysInItsStatusWhatTheServerTakes(t *testing.T) {
 		kubetest.Fits(t, "what blocks", b, kube.MaxWord)
 	}
 	changed := &scope{node: s.node(t), observed: nodestate.State{Now: now}}
-	setStatus(changed, member.Outcome{}, member.Description{Conditions: map[string]metav1.Condition{v1alpha1.NodeReady: {Status: "False", Reason: "R", Message: kubetest.Long}}})
-	kubetest.Fits(t, "a member's condition", nodestate.Condition(changed.node, v1alpha1.NodeReady).Message, kube.MaxMessage)
+	setStatus(
+		changed,
+		member.Outcome{},
+		member.Description{
+			Conditions: map[string]metav1.Condition{v1alpha1.NodeReady: {Status: "False", Reason: "R", Message: kubetest.Long}}},
+	)
+	kubetest.Fits(t, "a member's condition", nodestate.Condition(changed.node, v1alpha1.NodeReady).Message,
+		kube.MaxMessage)
 }

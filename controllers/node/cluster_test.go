@@ -17,7 +17,8 @@ import (
 func seenIn(cluster string, change func(*v1alpha1.NomadNode, *memberShell)) *memberShell {
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
 		objects := running(n, s, nomad.Node{Status: nomad.NodeReady})
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-2*time.Hour), now.Add(-time.Hour))
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now.Add(-2*time.Hour),
+			now.Add(-time.Hour))
 		n.Status.Nomad.Cluster = cluster
 		s.nomad.view.Nodes, s.nomad.inside = nil, nomad.Inspection{}
 		change(n, s)
@@ -45,7 +46,7 @@ func TestNodeIsNotMissedInAnotherCluster(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := seenIn(c.cluster, c.change)
 			s.reconcile(t)
-			d := nodestate.Condition(s.node(t), v1alpha1.NodeDrained)
+			d := nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted)
 			if (d.Status == metav1.ConditionTrue) != c.drained {
 				t.Errorf("drained: %+v", d)
 			}
@@ -61,10 +62,12 @@ func TestClusterIsWrittenDown(t *testing.T) {
 	for _, before := range []string{"", "http://former:4646"} {
 		s := seenIn(before, func(n *v1alpha1.NomadNode, s *memberShell) {
 			n.Spec.Drain = nil
-			s.nomad.view.Nodes = map[string]nomad.Node{shellNodeID: {ID: shellNodeID, Name: "p-1", Status: nomad.NodeReady, Eligible: true}}
+			s.nomad.view.Nodes = map[string]nomad.Node{
+				shellNodeID: {ID: shellNodeID, Name: "p-1", Status: nomad.NodeReady, Eligible: true}}
 		})
 		s.reconcile(t)
-		if n := s.node(t); n.Status.Nomad.Cluster != "http://127.0.0.1:4646" || nodestate.Condition(n, v1alpha1.NodeReady).Status != metav1.ConditionTrue {
+		if n := s.node(t); n.Status.Nomad.Cluster != "http://127.0.0.1:4646" ||
+			nodestate.Condition(n, v1alpha1.NodeReady).Status != metav1.ConditionTrue {
 			t.Errorf("from %q: %q, %+v", before, n.Status.Nomad.Cluster, nodestate.Condition(n, v1alpha1.NodeReady))
 		}
 	}

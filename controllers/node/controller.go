@@ -19,8 +19,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// DefaultPurgePatience is how long the removal of a drained member waits for a Nomad that can't be asked, if nobody says otherwise.
-const DefaultPurgePatience = 10 * time.Minute
+// DefaultPurgeTimeout is how long the removal of a drained member waits for a Nomad that can't be asked, if nobody
+// says otherwise.
+const DefaultPurgeTimeout = 10 * time.Minute
 
 // Reconciler leads each member through its life.
 type Reconciler struct {
@@ -36,8 +37,8 @@ type Reconciler struct {
 	Describe func(nodestate.State, member.Outcome) member.Description
 	// NewID makes the IDs of intents.
 	NewID func() string
-	// PurgePatience is for how long the removal of a member waits for a Nomad that can't be asked.
-	PurgePatience time.Duration
+	// PurgeTimeout is for how long the removal of a member waits for a Nomad that can't be asked.
+	PurgeTimeout time.Duration
 
 	tracking tracking
 }
@@ -66,8 +67,8 @@ const disagreement = 2 * time.Second
 // +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// Reconcile observes one member, takes the next step of its life and reports: observe, Next, apply, Describe, one write of the status, and
-// then Events and metrics.
+// Reconcile observes one member, takes the next step of its life and reports: observe, Next, apply, Describe, one
+// write of the status, and then Events and metrics.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	n := &v1alpha1.NomadNode{}
 	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
@@ -94,8 +95,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return kube.Result(ctx, d.Step != member.Wait, nextLook(d.Wake), nil)
 }
 
-// pause is how long to wait before the next look, whatever the step; 0: as the step says. No change of Nomad's list tells of a node that
-// isn't in it.
+// pause is how long to wait before the next look, whatever the step; 0: as the step says. No change of Nomad's list
+// tells of a node that isn't in it.
 func pause(s *scope, out member.Outcome) time.Duration {
 	if s.observed.Nomad.Unlisted && (out.Again == 0 || out.Again > disagreement) {
 		return disagreement
@@ -103,8 +104,8 @@ func pause(s *scope, out member.Outcome) time.Duration {
 	return out.Again
 }
 
-// nextLook is when to look again. A member needs Nomad's watcher, which ends when nobody has asked for it for long, and of a
-// pool that is gone, its members orphaned, nobody else does.
+// nextLook is when to look again. A member needs Nomad's watcher, which ends when nobody has asked for it for long,
+// and of a pool that is gone, its members orphaned, nobody else does.
 func nextLook(wake time.Duration) time.Duration {
 	if wake <= 0 || wake > nomadlink.Refresh {
 		return nomadlink.Refresh
@@ -132,7 +133,10 @@ func (r *Reconciler) report(ctx context.Context, s *scope, out member.Outcome) e
 	return nil
 }
 
-// New makes the reconciler of members. The removal of a drained one waits for purgePatience for a Nomad that can't be asked.
+// New makes the reconciler of members. The removal of a drained one waits for purgePatience for a Nomad that can't be
+// asked.
 func New(d kube.Deps, c *nomadlink.Connections, purgePatience time.Duration) *Reconciler {
-	return &Reconciler{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock, Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Next: member.Next, Describe: member.Describe, NewID: d.NewID, PurgePatience: purgePatience}
+	return &Reconciler{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock,
+		Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Next: member.Next, Describe: member.Describe,
+		NewID: d.NewID, PurgeTimeout: purgePatience}
 }

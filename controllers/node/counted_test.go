@@ -17,8 +17,9 @@ func TestMemberIsLetGoOnceItIsCounted(t *testing.T) {
 		p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p", UID: "u"}}
 		p.Status.NextOrdinal = recorded
 		gone := &v1alpha1.NomadNode{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: pool.MemberName("p", "u", 0), UID: "g", Finalizers: []string{v1alpha1.NodeFinalizer}},
-			Spec:       v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r"},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: pool.MemberName("p", "u", 0), UID: "g",
+				Finalizers: []string{v1alpha1.NodeFinalizer}},
+			Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r"},
 		}
 		s := newMemberShell(func(*v1alpha1.NomadNode, *memberShell) []client.Object { return []client.Object{p, gone} })
 		if err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(gone), gone); err != nil {

@@ -26,10 +26,11 @@ func TestDataVolumesGoWithTheirMember(t *testing.T) {
 	s := newMemberShell(func(n *v1alpha1.NomadNode, _ *memberShell) []client.Object {
 		n.Finalizers = []string{v1alpha1.NodeFinalizer}
 		n.DeletionTimestamp = &metav1.Time{Time: now.Add(-time.Minute)}
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainDeleted, now.Add(-time.Minute), now)
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainDeleted, now.Add(-time.Minute), now)
 		n.Spec.Purge = new(bool)
 		n.Status.VM.UID, n.Status.Claims = "vm", []string{"p-1-root-aaaaaaaa"}
-		meta.SetStatusCondition(&n.Status.Conditions, metav1.Condition{Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline})
+		meta.SetStatusCondition(&n.Status.Conditions,
+			metav1.Condition{Type: v1alpha1.NodeDrainCompleted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline})
 		return []client.Object{volumeObject("p-1-root-aaaaaaaa"), volumeObject("p-1-root-bbbbbbbb")}
 	})
 	for range 3 { // The claims are looked at, deleted, and seen to be gone; then the member's record goes.
@@ -38,7 +39,8 @@ func TestDataVolumesGoWithTheirMember(t *testing.T) {
 		}
 	}
 	if !s.gone(t, "p-1-root-aaaaaaaa") || s.gone(t, "p-1-root-bbbbbbbb") {
-		t.Errorf("the member's DataVolume is gone: %t; the other's: %t", s.gone(t, "p-1-root-aaaaaaaa"), s.gone(t, "p-1-root-bbbbbbbb"))
+		t.Errorf("the member's DataVolume is gone: %t; the other's: %t", s.gone(t, "p-1-root-aaaaaaaa"),
+			s.gone(t, "p-1-root-bbbbbbbb"))
 	}
 }
 

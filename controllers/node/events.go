@@ -9,8 +9,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// emitter sends the Events of members. One function each, so that their wording stays the same everywhere. They are sent after the change that
-// they tell of has been written.
+// emitter sends the Events of members. One function each, so that their wording stays the same everywhere. They are
+// sent after the change that they tell of has been written.
 type emitter struct{ kube.EventSink }
 
 func (e emitter) vmCreated(n *v1alpha1.NomadNode) {
@@ -18,7 +18,8 @@ func (e emitter) vmCreated(n *v1alpha1.NomadNode) {
 }
 
 func (e emitter) vmStarted(n *v1alpha1.NomadNode) {
-	e.Normal(n, nil, "VMStarted", "StartVM", "Started VirtualMachine %s, which Harvester had halted for the namespace's quota", n.Name)
+	e.Normal(n, nil, "VMStarted", "StartVM",
+		"Started VirtualMachine %s, which Harvester had halted for the namespace's quota", n.Name)
 }
 
 func (e emitter) vmStopped(n *v1alpha1.NomadNode, message string) {
@@ -26,7 +27,7 @@ func (e emitter) vmStopped(n *v1alpha1.NomadNode, message string) {
 }
 
 func (e emitter) nodeDown(n *v1alpha1.NomadNode, message string) {
-	e.Warn(n, "NodeDown", "Work", "%s", message)
+	e.Warn(n, "NodeDown", "CheckHealth", "%s", message)
 }
 
 func (e emitter) vmRefused(n *v1alpha1.NomadNode, message string) {
@@ -35,7 +36,7 @@ func (e emitter) vmRefused(n *v1alpha1.NomadNode, message string) {
 
 // noRoom says why a VM that was accepted doesn't run.
 func (e emitter) noRoom(n *v1alpha1.NomadNode, message string) {
-	e.Warn(n, "NoRoom", "StartVM", "%s", message)
+	e.Warn(n, "VMUnschedulable", "StartVM", "%s", message)
 }
 
 func (e emitter) vmNotMade(n *v1alpha1.NomadNode, message string) {
@@ -54,37 +55,45 @@ func (e emitter) joinTimeout(n *v1alpha1.NomadNode) {
 func (e emitter) leaving(n *v1alpha1.NomadNode, reason v1alpha1.DrainReason, host string) {
 	switch reason {
 	case v1alpha1.DrainVMDeleted:
-		e.Warn(n, "VMDeletedByOthers", "Drain", "Somebody deleted the VM without draining it; what is left of the member is cleaned up. To remove a member, delete its NomadNode.")
+		e.Warn(n, "VMDeletedByOthers", "Drain",
+			"Somebody deleted the VM without draining it; what is left of the member is cleaned up. To remove a member, delete its NomadNode.")
 	case v1alpha1.DrainEvacuation:
-		e.Normal(n, nil, "Evacuating", "Drain", "Host %s is to be freed: draining, then removing the member, which is replaced elsewhere", host)
+		e.Normal(n, nil, "Evacuating", "Drain",
+			"Host %s is to be freed: draining, then removing the member, which is replaced elsewhere", host)
 	default:
-		e.Normal(n, nil, "Leaving", "Drain", "Draining, then removing the member: %s", member.Because(reason))
+		e.Normal(n, nil, "DrainRequested", "Drain", "Draining, then removing the member: %s", member.Because(reason))
 	}
 }
 
 func (e emitter) drainStarted(n *v1alpha1.NomadNode) {
 	if nodestate.Of(n).DrainOnTimeout() == v1alpha1.DrainRetain {
-		e.Normal(n, nil, "DrainStarted", "Drain", "Draining Nomad node %s for as long as its allocations run, because onTimeout is Retain", n.Spec.NodeID)
+		e.Normal(n, nil, "DrainStarted", "Drain",
+			"Draining Nomad node %s for as long as its allocations run, because onTimeout is Retain", n.Spec.NodeID)
 		return
 	}
-	e.Normal(n, nil, "DrainStarted", "Drain", "Draining Nomad node %s, deadline %s", n.Spec.NodeID, n.Spec.Drain.Deadline.UTC().Format(time.RFC3339))
+	e.Normal(n, nil, "DrainStarted", "Drain", "Draining Nomad node %s, deadline %s", n.Spec.NodeID,
+		n.Spec.Drain.DeadlineTime.UTC().Format(time.RFC3339))
 }
 
-func (e emitter) drainWithdrawn(n *v1alpha1.NomadNode, allocation string) {
-	e.Normal(n, nil, "DrainWithdrawn", "Rescue", "The member was to leave only if it is empty, but got allocation %s before its node was ineligible; it stays", allocation)
+func (e emitter) drainCanceledNotEmpty(n *v1alpha1.NomadNode, allocation string) {
+	e.Normal(n, nil, "DrainCanceled", "CancelDrain",
+		"The member was to leave only if it is empty, but got allocation %s before its node was ineligible; it stays",
+		allocation)
 }
 
-func (e emitter) drainKicked(n *v1alpha1.NomadNode) {
+func (e emitter) drainResent(n *v1alpha1.NomadNode) {
 	e.Warn(n, "DrainStalled", "Drain", "Nomad's drain had stalled with only system allocations left; sent it again")
 }
 
 // drainCanceled tells what a rescue has undone: a node that was ineligible before the order to leave stays so.
 func (e emitter) drainCanceled(n *v1alpha1.NomadNode, eligible bool) {
 	if eligible {
-		e.Normal(n, nil, "DrainCanceled", "Rescue", "Nomad node %s is eligible again", n.Spec.NodeID)
+		e.Normal(n, nil, "DrainCanceled", "CancelDrain", "Nomad node %s is eligible again", n.Spec.NodeID)
 		return
 	}
-	e.Normal(n, nil, "DrainCanceled", "Rescue", "The drain of Nomad node %s is canceled; it stays ineligible, as it was before its member was ordered to leave", n.Spec.NodeID)
+	e.Normal(n, nil, "DrainCanceled", "CancelDrain",
+		"The drain of Nomad node %s is canceled; it stays ineligible, as it was before its member was ordered to leave",
+		n.Spec.NodeID)
 }
 
 func (e emitter) drained(n *v1alpha1.NomadNode, message string) {
@@ -92,7 +101,8 @@ func (e emitter) drained(n *v1alpha1.NomadNode, message string) {
 }
 
 func (e emitter) reopened(n *v1alpha1.NomadNode) {
-	e.Warn(n, "DrainReopened", "Drain", "The Nomad node takes work again, or has some, after it was drained; draining it once more")
+	e.Warn(n, "DrainReopened", "Drain",
+		"The Nomad node takes work again, or has some, after it was drained; draining it once more")
 }
 
 func (e emitter) drainForced(n *v1alpha1.NomadNode, message string) {
@@ -116,5 +126,6 @@ func (e emitter) purged(n *v1alpha1.NomadNode) {
 }
 
 func (e emitter) purgeSkipped(n *v1alpha1.NomadNode) {
-	e.Warn(n, "PurgeSkipped", "Purge", "Nomad can't be asked; node %s is left to Nomad's own garbage collection", n.Spec.NodeID)
+	e.Warn(n, "PurgeSkipped", "Purge", "Nomad can't be asked; node %s is left to Nomad's own garbage collection",
+		n.Spec.NodeID)
 }

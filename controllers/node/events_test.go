@@ -28,7 +28,7 @@ func TestDrainStartedSaysWhatNomadWasTold(t *testing.T) {
 	} {
 		n := &v1alpha1.NomadNode{}
 		n.Spec.DrainPolicy.OnTimeout = onTimeout
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(15*time.Minute))
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(15*time.Minute))
 		recorder := events.NewFakeRecorder(1)
 		(emitter{kube.EventSink{EventRecorder: recorder}}).drainStarted(n)
 		if e := <-recorder.Events; !strings.Contains(e, want) {
@@ -42,7 +42,8 @@ func TestWhatIsInTheWayIsToldOnce(t *testing.T) {
 	node := func(by v1alpha1.BlockedCause, reason string) *v1alpha1.NomadNode {
 		n := &v1alpha1.NomadNode{}
 		n.Status.BlockedBy = by
-		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeVMReady, Status: metav1.ConditionFalse, Reason: reason, Message: "in the server's words"}}
+		n.Status.Conditions = []metav1.Condition{
+			{Type: v1alpha1.NodeVMReady, Status: metav1.ConditionFalse, Reason: reason, Message: "in the server's words"}}
 		return n
 	}
 	for name, c := range map[string]struct {
@@ -50,7 +51,7 @@ func TestWhatIsInTheWayIsToldOnce(t *testing.T) {
 		want          string
 	}{
 		"refused":           {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByAdmission, "Whatever"), "Warning VMRefused in the server's words"},
-		"no room":           {node("", v1alpha1.ReasonVMStarting), node(v1alpha1.BlockedByCapacity, "Whatever"), "Warning NoRoom in the server's words"},
+		"no room":           {node("", v1alpha1.ReasonVMStarting), node(v1alpha1.BlockedByCapacity, "Whatever"), "Warning VMUnschedulable in the server's words"},
 		"not made":          {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByFailure, "Whatever"), "Warning CreateFailed The VM could not be made. in the server's words"},
 		"halted":            {node("", v1alpha1.ReasonVMRunning), node(v1alpha1.BlockedByHalt, "Whatever"), "Warning VMStopped in the server's words"},
 		"stuck":             {node(v1alpha1.BlockedByHalt, v1alpha1.ReasonVMStopped), node(v1alpha1.BlockedByRemoval, "Whatever"), "Warning DeleteStuck in the server's words"},
@@ -78,7 +79,8 @@ func TestNodeThatIsDownIsToldOnce(t *testing.T) {
 		recorder := events.NewFakeRecorder(9)
 		r := &Reconciler{Events: emitter{kube.EventSink{EventRecorder: recorder}}}
 		before, n := &v1alpha1.NomadNode{}, &v1alpha1.NomadNode{}
-		n.Status.Conditions = []metav1.Condition{{Type: c.kind, Status: metav1.ConditionFalse, Reason: c.reason, Message: "in words"}}
+		n.Status.Conditions = []metav1.Condition{
+			{Type: c.kind, Status: metav1.ConditionFalse, Reason: c.reason, Message: "in words"}}
 		r.tell(before, n)
 		r.tell(n, n)
 		away := n.DeepCopy()

@@ -12,10 +12,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
-// observeHold asks admission, by a change that changes nothing, if a deleted VM that has outlived its guest may be changed:
-// those who should take their finalizers off tell nobody that they can't.
+// observeHold asks admission, by a change that changes nothing, if a deleted VM that has outlived its guest may be
+// changed: those who should take their finalizers off tell nobody that they can't.
 func (r *Reconciler) observeHold(ctx context.Context, s *scope) {
-	if !member.LooksHeld(s.observed) {
+	if !member.DeletionDenied(s.observed) {
 		return
 	}
 	err := r.Client.Patch(ctx, s.vm.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{}`)), client.DryRunAll)

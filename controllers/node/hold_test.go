@@ -17,24 +17,26 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// outlived is a drained member whose VM is still there, though it has been deleted and its guest is gone. refuse is what
-// admission says to a change of the VM; nil: it is accepted.
+// outlived is a drained member whose VM is still there, though it has been deleted and its guest is gone. refuse is
+// what admission says to a change of the VM; nil: it is accepted.
 func outlived(t *testing.T, refuse func(patch string) error) *memberShell {
 	t.Helper()
 	s := newMemberShell(func(n *v1alpha1.NomadNode, _ *memberShell) []client.Object {
 		ago := metav1.NewTime(now.Add(-time.Minute))
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, ago.Time, now)
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, ago.Time, now)
 		n.Status.VM.UID, n.Status.Claims = "vm", []string{"c"}
 		n.Status.JoinedTime = &ago
-		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrained, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
+		n.Status.Conditions = []metav1.Condition{
+			{Type: v1alpha1.NodeDrainCompleted, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
 		vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{
 			Namespace: "ns", Name: "p-1", UID: "vm", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), DeletionTimestamp: &ago, Finalizers: []string{"a/b"},
 		}}
 		always := kubevirtv1.RunStrategyAlways
 		vm.Spec.RunStrategy = &always
 		// KubeVirt holds the instance until it has written its end into the VM.
-		vmi := &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", DeletionTimestamp: &ago, Finalizers: []string{"c/d"}}}
+		vmi := &kubevirtv1.VirtualMachineInstance{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", DeletionTimestamp: &ago, Finalizers: []string{"c/d"}}}
 		vmi.Status.Phase = kubevirtv1.Succeeded
 		return []client.Object{vm, vmi}
 	})

@@ -9,8 +9,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// While Nomad is away members are made without a token, unless Nomad is known to give them: it may insist on them, and the member
-// could then never join.
+// While Nomad is away members are made without a token, unless Nomad is known to give them: it may insist on them,
+// and the member could then never join.
 func TestMembersWaitForANomadThatIntroduces(t *testing.T) {
 	away := nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}
 	for name, c := range map[string]struct {
@@ -47,7 +47,8 @@ func TestMembersWaitForANomadThatIntroduces(t *testing.T) {
 	}
 }
 
-// Members look at tokens unless their Nomad is known to have none: an agent that doesn't lets everybody in who reaches it.
+// Members look at tokens unless their Nomad is known to have none: an agent that doesn't lets everybody in who
+// reaches it.
 func TestMembersEnforceACLs(t *testing.T) {
 	for name, c := range map[string]struct {
 		view nomad.View

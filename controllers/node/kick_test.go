@@ -18,7 +18,7 @@ type ended struct{ *nomadStub }
 
 func (e ended) Get(nomad.Connection) nomad.Cluster { return e }
 
-func (e ended) KickDrain(context.Context, string, nomad.DrainRequest) error {
+func (e ended) ResendDrain(context.Context, string, nomad.DrainRequest) error {
 	e.called("kick")
 	return nomad.ErrNotDraining
 }
@@ -28,17 +28,19 @@ func TestKickThatCameTooLateIsNotRecorded(t *testing.T) {
 	system := alloc
 	system.JobType = "system"
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now.Add(time.Minute))
-		n.Status.Nomad.OnlySystemSince = &metav1.Time{Time: now.Add(-time.Minute)}
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute),
+			now.Add(time.Minute))
+		n.Status.Nomad.OnlySystemTime = &metav1.Time{Time: now.Add(-time.Minute)}
 		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: {system}}}
-		last := &nomad.Drain{Status: nomad.DrainDraining, IntentID: "intent-1", OnTimeout: nomad.TimeoutForce, StartedAt: now.Add(-time.Minute)}
+		last := &nomad.Drain{Status: nomad.DrainDraining, DrainID: "intent-1", OnTimeout: nomad.TimeoutForce,
+			StartedAt: now.Add(-time.Minute)}
 		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: last})
 	})
 	s.Connections.Clusters = ended{s.nomad}
 	if res := s.reconcile(t); len(s.nomad.calls) != 1 || s.nomad.calls[0] != "kick" || res.RequeueAfter != disagreement {
 		t.Errorf("asked for %q, looks again after %s", s.nomad.calls, res.RequeueAfter)
 	}
-	if got := s.node(t).Status.KickedDrain; got != "" {
+	if got := s.node(t).Status.ResentDrain; got != "" {
 		t.Errorf("kicked %q", got)
 	}
 	if e := s.event(); e != "" {

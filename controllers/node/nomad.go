@@ -10,8 +10,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// cordon makes the node ineligible, if the order still holds: another leader may have taken it back, and forgotten it, so that nobody
-// would undo what is done for it.
+// cordon makes the node ineligible, if the order still holds: another leader may have taken it back, and forgotten
+// it, so that nobody would undo what is done for it.
 func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	if err := r.recordCordon(ctx, s); err != nil {
 		return err
@@ -25,24 +25,24 @@ func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, ou
 // recordCordon writes down that the node is made ineligible for the intent, before it is, so that it isn't taken for an
 // operator's doing later.
 func (r *Reconciler) recordCordon(ctx context.Context, s *scope) error {
-	if s.observed.Record.Cordoned() {
+	if s.observed.Node.Cordoned() {
 		return nil
 	}
 	return r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.CordonedDrain = s.node.Spec.Drain.ID })
 }
 
-// rescue undoes in Nomad what was done for an order to leave that was taken back, and clears the order once nothing is left to be
-// undone. Nomad itself is asked what is: the view may be older than our own cordon, and without an order nobody would make the node
-// eligible again; or older than its end, which isn't to be told of twice.
+// rescue undoes in Nomad what was done for an order to leave that was taken back, and clears the order once nothing
+// is left to be undone. Nomad itself is asked what is: the view may be older than our own cordon, and without an
+// order nobody would make the node eligible again; or older than its end, which isn't to be told of twice.
 func (r *Reconciler) rescue(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	in, err := r.inspect(ctx, s, out)
 	if err != nil {
 		return err
 	}
-	cordoned := !in.Node.Eligible && s.observed.Record.Cordoned()
-	foreign := in.Node.Draining && (in.Node.LastDrain == nil || in.Node.LastDrain.IntentID != s.node.Spec.Drain.ID)
+	cordoned := !in.Node.Eligible && s.observed.Node.Cordoned()
+	foreign := in.Node.Draining && (in.Node.LastDrain == nil || in.Node.LastDrain.DrainID != s.node.Spec.Drain.ID)
 	if !in.Found || foreign || !in.Node.Draining && !cordoned {
-		if d.Step == member.ClearIntent {
+		if d.Step == member.ClearDrainRequest {
 			return r.clearIntent(ctx, s)
 		}
 		out.Again = disagreement // it is undone already, and the view catches up in a moment
@@ -64,7 +64,8 @@ func (r *Reconciler) recordCancel(ctx context.Context, s *scope, _ member.Decisi
 	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain.Cancel(s.observed.Now) })
 }
 
-// clearIntent removes an order to leave, and with it the wish that the member be the next to go: that was for this time.
+// clearIntent removes an order to leave, and with it the wish that the member be the next to go: that was for this
+// time.
 func (r *Reconciler) clearIntent(ctx context.Context, s *scope) error {
 	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
 		n.Spec.Drain = nil
@@ -87,13 +88,13 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 	return gone(err)
 }
 
-// kick sends a stalled drain again, and then writes that down. A crash in between kicks it twice, which does no harm: the
-// deadline doesn't move later. The other way round, a kick that was lost would be missed for ever.
+// kick sends a stalled drain again, and then writes that down. A crash in between kicks it twice, which does no harm:
+// the deadline doesn't move later. The other way round, a kick that was lost would be missed for ever.
 func (r *Reconciler) kick(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
 		return err
 	}
-	err := gone(s.link.Cluster.KickDrain(ctx, s.node.Spec.NodeID, drainRequest(s)))
+	err := gone(s.link.Cluster.ResendDrain(ctx, s.node.Spec.NodeID, drainRequest(s)))
 	if errors.Is(err, nomad.ErrNotDraining) { // it has ended since; the view catches up in a moment
 		out.Again = disagreement
 		return nil
@@ -101,10 +102,10 @@ func (r *Reconciler) kick(ctx context.Context, s *scope, _ member.Decision, out 
 	if err != nil {
 		return err
 	}
-	if err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.KickedDrain = s.node.Spec.Drain.ID }); err != nil {
+	if err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.ResentDrain = s.node.Spec.Drain.ID }); err != nil {
 		return err
 	}
-	r.Events.drainKicked(s.node)
+	r.Events.drainResent(s.node)
 	return nil
 }
 
@@ -122,8 +123,8 @@ func (r *Reconciler) purge(ctx context.Context, s *scope, _ member.Decision, out
 func drainRequest(s *scope) nomad.DrainRequest {
 	p, in, now := s.node.Spec.DrainPolicy, s.node.Spec.Drain, nodestate.Of(s.node)
 	return nomad.DrainRequest{
-		IntentID:         in.ID,
-		Remaining:        in.Deadline.Sub(s.observed.Now),
+		DrainID:          in.ID,
+		Remaining:        in.DeadlineTime.Sub(s.observed.Now),
 		NoDeadline:       now.DrainOnTimeout() == v1alpha1.DrainRetain,
 		IgnoreSystemJobs: p.IgnoreSystemJobs,
 		OnlyIneligible:   !now.Cordoned(), // an operator may have made it eligible since it was looked at

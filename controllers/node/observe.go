@@ -23,8 +23,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
-// scope is one member in one reconcile: what was read, and what was made of it. A step leaves observed as it is: what it learns is in its
-// outcome. The objects are replaced by what it has written.
+// scope is one member in one reconcile: what was read, and what was made of it. A step leaves observed as it is: what
+// it learns is in its outcome. The objects are replaced by what it has written.
 type scope struct {
 	node     *v1alpha1.NomadNode
 	vm       *kubevirtv1.VirtualMachine         // nil: none of this name
@@ -39,7 +39,7 @@ type scope struct {
 
 func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope, error) {
 	s := &scope{node: n.DeepCopy()}
-	s.observed = nodestate.State{Now: r.Clock.Now(), Record: nodestate.Of(n), PurgePatience: r.PurgePatience}
+	s.observed = nodestate.State{Now: r.Clock.Now(), Node: nodestate.Of(n), PurgeTimeout: r.PurgeTimeout}
 	link, err := r.Connections.Link(ctx, n, n.Spec.Connection)
 	if err != nil {
 		return nil, err
@@ -64,11 +64,11 @@ func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope
 
 // observePool looks if the member still has a pool, while that matters.
 func (r *Reconciler) observePool(ctx context.Context, s *scope) error {
-	if !member.MindsPool(s.observed) {
+	if !member.NeedsPool(s.observed) {
 		return nil
 	}
 	p, err := r.poolOf(ctx, s.node)
-	s.observed.Disowned = err == nil && (p == nil || p.DeletionTimestamp != nil)
+	s.observed.PoolDeleted = err == nil && (p == nil || p.DeletionTimestamp != nil)
 	return err
 }
 
@@ -132,8 +132,8 @@ func (r *Reconciler) getLive(ctx context.Context, key types.NamespacedName, o cl
 
 // observeParts reads what only a member that is being made or removed needs.
 func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
-	making := !s.observed.VM.Exists && !s.observed.Record.Leaving() && !s.observed.Record.VMMade
-	removing := s.observed.Record.Drained && (!s.observed.VM.Exists || !s.observed.VM.Ours)
+	making := !s.observed.VM.Exists && !s.observed.Node.Leaving() && !s.observed.Node.VMMade
+	removing := s.observed.Node.Drained && (!s.observed.VM.Exists || !s.observed.VM.Ours)
 	if !making && !removing {
 		return nil
 	}
@@ -195,7 +195,8 @@ func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]str
 }
 
 func observeNomad(s *scope, siblings []string) {
-	s.observed.Nomad = nodestate.Nomad{Known: s.link.Known, Why: s.link.Message, NotAsked: s.link.NotAsked, Leader: s.link.View.Leader}
+	s.observed.Nomad = nodestate.Nomad{Known: s.link.Known, Why: s.link.Message, NotAsked: s.link.NotAsked,
+		Leader: s.link.View.Leader}
 	for _, id := range siblings {
 		if v, ok := s.link.View.Nodes[id]; ok && v.Eligible {
 			s.observed.SiblingsEligible = true
@@ -209,7 +210,7 @@ func observeNomad(s *scope, siblings []string) {
 	known := *o
 	*o = nomadlink.NodeOf(v)
 	o.Known, o.Why, o.NotAsked, o.Leader = known.Known, known.Why, known.NotAsked, known.Leader
-	if s.link.Cluster == nil || !s.observed.Record.Emptying() {
+	if s.link.Cluster == nil || !s.observed.Node.Emptying() {
 		return
 	}
 	allocs := s.link.Cluster.Allocations()

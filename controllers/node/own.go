@@ -11,8 +11,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// inspect asks Nomad's leader for the member's node. One that isn't the member's is to it as if it weren't there, but for what the outcome
-// says of it.
+// inspect asks Nomad's leader for the member's node. One that isn't the member's is to it as if it weren't there, but
+// for what the outcome says of it.
 func (r *Reconciler) inspect(ctx context.Context, s *scope, out *member.Outcome) (nomad.Inspection, error) {
 	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
 	if err != nil || !in.Found {
@@ -34,15 +34,17 @@ func foreign(s *scope, n nomad.Node) *nodestate.Nomad {
 	}
 	o := nodestate.Nomad{Known: true, Foreign: fmt.Sprintf("it is called %s", inQuotes(n.Name))}
 	if n.PoolUID != "" || n.Member != "" {
-		o.Foreign += fmt.Sprintf(" and says that it is member %s of the pool with the UID %s", inQuotes(n.Member), inQuotes(n.PoolUID))
+		o.Foreign += fmt.Sprintf(" and says that it is member %s of the pool with the UID %s", inQuotes(n.Member),
+			inQuotes(n.PoolUID))
 	}
 	return &o
 }
 
 func inQuotes(name string) string { return fmt.Sprintf("%q", kube.Clamp(name, kube.MaxWord)) }
 
-// observeClosely asks Nomad for the member's node by its ID where its list of nodes doesn't tell enough: the node isn't in it, though
-// its guest may run, or isn't called what its member is. It costs a few requests, and only of a member that leaves.
+// observeClosely asks Nomad for the member's node by its ID where its list of nodes doesn't tell enough: the node
+// isn't in it, though its guest may run, or isn't called what its member is. It costs a few requests, and only of a
+// member that leaves.
 func (r *Reconciler) observeClosely(ctx context.Context, s *scope) {
 	listed, ok := s.link.View.Nodes[s.node.Spec.NodeID]
 	named := member.Named{Name: listed.Name}
@@ -61,7 +63,11 @@ func (r *Reconciler) observeClosely(ctx context.Context, s *scope) {
 	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
 	switch {
 	case err != nil: // unknown is not gone
-		*o = nodestate.Nomad{Why: fmt.Sprintf("Its list of nodes doesn't show this node as the member's, and asked for the node itself it says: %s", nomad.Cause(err))}
+		*o = nodestate.Nomad{
+			Why: fmt.Sprintf(
+				"Its list of nodes doesn't show this node as the member's, and asked for the node itself it says: %s",
+				nomad.Cause(err)),
+		}
 	case !in.Found:
 	default:
 		if foreign := foreign(s, in.Node); foreign != nil {

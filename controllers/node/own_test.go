@@ -18,7 +18,7 @@ import (
 // hidden is a member that leaves and whose node isn't in Nomad's list, though Nomad has it.
 func hidden(inside nomad.Inspection, change func(*v1alpha1.NomadNode)) *memberShell {
 	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainUnhealthy, now, now.Add(15*time.Minute))
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainUnhealthy, now, now.Add(15*time.Minute))
 		objects := running(n, s, inside.Node)
 		inside.Node = s.nomad.inside.Node
 		s.nomad.view.Nodes, s.nomad.inside = nil, inside
@@ -29,9 +29,10 @@ func hidden(inside nomad.Inspection, change func(*v1alpha1.NomadNode)) *memberSh
 
 func asIs(*v1alpha1.NomadNode) {}
 
-// A job can take its node out of the list, by changing the node's meta. Its member is emptied all the same, and goes at its deadline.
+// A job can take its node out of the list, by changing the node's meta. Its member is emptied all the same, and goes
+// at its deadline.
 func TestHiddenNodeIsDrained(t *testing.T) {
-	sent := &nomad.Drain{Status: nomad.DrainDraining, IntentID: "intent-1", OnTimeout: nomad.TimeoutForce}
+	sent := &nomad.Drain{Status: nomad.DrainDraining, DrainID: "intent-1", OnTimeout: nomad.TimeoutForce}
 	for name, c := range map[string]struct {
 		node    nomad.Node
 		after   time.Duration
@@ -54,7 +55,7 @@ func TestHiddenNodeIsDrained(t *testing.T) {
 			if calls := strings.Join(s.nomad.calls, " "); calls != c.calls {
 				t.Errorf("Nomad was asked to %q, want %q", calls, c.calls)
 			}
-			d := nodestate.Condition(s.node(t), v1alpha1.NodeDrained)
+			d := nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted)
 			if got := d.Status == metav1.ConditionTrue; got != (c.drained != "") || got && d.Reason != c.drained {
 				t.Errorf("drained: %+v", d)
 			}
@@ -94,7 +95,8 @@ func TestHiddenNodeThatIsNotToldOf(t *testing.T) {
 		s.clock.SetTime(now.Add(16 * time.Minute))
 		s.nomad.view.Taken = s.clock.Now()
 		s.reconcile(t)
-		if d := nodestate.Condition(s.node(t), v1alpha1.NodeDrained); (d.Status == metav1.ConditionTrue) != deleted || len(s.nomad.calls) > 0 {
+		if d := nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted); (d.Status == metav1.ConditionTrue) != deleted ||
+			len(s.nomad.calls) > 0 {
 			t.Errorf("deleted %t: %+v, asked %q", deleted, d, s.nomad.calls)
 		}
 	}
@@ -102,7 +104,8 @@ func TestHiddenNodeThatIsNotToldOf(t *testing.T) {
 
 // Nothing is done to a node of the member's ID that isn't the member's, whatever becomes of the member.
 func TestForeignNodeIsLeftAlone(t *testing.T) {
-	foreign := nomad.Node{ID: shellNodeID, Name: "web-7", Status: nomad.NodeReady, Eligible: true, PoolUID: "x", Member: "web-7"}
+	foreign := nomad.Node{ID: shellNodeID, Name: "web-7", Status: nomad.NodeReady, Eligible: true, PoolUID: "x",
+		Member: "web-7"}
 	for name, c := range map[string]struct {
 		policy  v1alpha1.DrainTimeoutAction
 		listed  bool
@@ -115,9 +118,12 @@ func TestForeignNodeIsLeftAlone(t *testing.T) {
 		"Retain":                      {v1alpha1.DrainRetain, true, 16 * time.Minute, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := hidden(nomad.Inspection{Found: true, Node: foreign, Live: []nomad.Allocation{alloc}}, func(n *v1alpha1.NomadNode) {
-				n.Spec.DrainPolicy.OnTimeout = c.policy
-			})
+			s := hidden(
+				nomad.Inspection{Found: true, Node: foreign, Live: []nomad.Allocation{alloc}},
+				func(n *v1alpha1.NomadNode) {
+					n.Spec.DrainPolicy.OnTimeout = c.policy
+				},
+			)
 			if c.listed {
 				listed := foreign
 				listed.PoolUID, listed.Member = "", ""
@@ -127,11 +133,12 @@ func TestForeignNodeIsLeftAlone(t *testing.T) {
 			s.nomad.view.Taken = s.clock.Now()
 			s.reconcile(t)
 			onlyLooked(t, s)
-			d := nodestate.Condition(s.node(t), v1alpha1.NodeDrained)
+			d := nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted)
 			if (d.Status == metav1.ConditionTrue) != c.drained {
 				t.Errorf("drained: %+v", d)
 			}
-			if !c.drained && (d.Reason != v1alpha1.ReasonNodeIDTaken || !strings.Contains(d.Message, `"web-7" of the pool with the UID "x"`)) {
+			if !c.drained &&
+				(d.Reason != v1alpha1.ReasonNodeIDTaken || !strings.Contains(d.Message, `"web-7" of the pool with the UID "x"`)) {
 				t.Errorf("said: %+v", d)
 			}
 		})
@@ -140,12 +147,17 @@ func TestForeignNodeIsLeftAlone(t *testing.T) {
 
 // A member whose node turned out to be another's goes in the end, and that node stays.
 func TestMemberOfAForeignNodeGoes(t *testing.T) {
-	foreign := nomad.Node{ID: shellNodeID, Name: "web-7", Status: nomad.NodeReady, Eligible: true, PoolUID: "x", Member: "web-7"}
+	foreign := nomad.Node{ID: shellNodeID, Name: "web-7", Status: nomad.NodeReady, Eligible: true, PoolUID: "x",
+		Member: "web-7"}
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
 		running(n, s, foreign)
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainUnhealthy, now.Add(-time.Hour), now.Add(-time.Minute))
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainUnhealthy, now.Add(-time.Hour),
+			now.Add(-time.Minute))
 		n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
-		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline, LastTransitionTime: metav1.NewTime(now)}}
+		n.Status.Conditions = []metav1.Condition{
+			{Type: v1alpha1.NodeDrainCompleted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline,
+				LastTransitionTime: metav1.NewTime(now)},
+		}
 		return nil // the VM is gone
 	})
 	for range 20 {

@@ -23,9 +23,9 @@ func problemOf(err error) *nodestate.Blocked {
 	return kube.Refusal(err)
 }
 
-// explain puts into the outcome what the member's conditions say of a step that failed. It returns true for what a retry doesn't mend by
-// itself: that is no error of ours, and is tried again later. Whatever else keeps a VM from being made is said as well, and tried again
-// soon; but not that somebody else wrote, or that the controller ends.
+// explain puts into the outcome what the member's conditions say of a step that failed. It returns true for what a
+// retry doesn't mend by itself: that is no error of ours, and is tried again later. Whatever else keeps a VM from
+// being made is said as well, and tried again soon; but not that somebody else wrote, or that the controller ends.
 func explain(out *member.Outcome, step member.Step, err error) (refused bool) {
 	switch p := problemOf(err); {
 	case apierrors.IsConflict(err), errors.Is(err, context.Canceled):
@@ -48,8 +48,9 @@ func explain(out *member.Outcome, step member.Step, err error) (refused bool) {
 	}
 }
 
-// unsteady are those parts of an error's text that differ each time though its cause is the same: the port of our own end of a
-// connection, and the time at which a certificate was looked at. A condition that changes each time is a write each time.
+// unsteady are those parts of an error's text that differ each time though its cause is the same: the port of our own
+// end of a connection, and the time at which a certificate was looked at. A condition that changes each time is a
+// write each time.
 var unsteady = regexp.MustCompile(`\S+:\d+->|current time \S+ `)
 
 // steady is the text of an error without what differs each time.

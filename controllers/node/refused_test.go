@@ -20,7 +20,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// fails has the API server answer DELETE, CREATE and PATCH of other objects than members with an error, if what gives one.
+// fails has the API server answer DELETE, CREATE and PATCH of other objects than members with an error, if what gives
+// one.
 func (s *memberShell) fails(what func(verb string, o client.Object) error) {
 	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
 		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
@@ -94,7 +95,8 @@ func TestRefusedRemovalIsSaid(t *testing.T) {
 				t.Errorf("looks again after %s", res.RequeueAfter)
 			}
 			n := s.node(t)
-			if is := nodestate.Condition(n, v1alpha1.NodeVMReady); is.Reason != v1alpha1.ReasonDeleteStuck || !strings.Contains(is.Message, "no right to do that") {
+			if is := nodestate.Condition(n, v1alpha1.NodeVMReady); is.Reason != v1alpha1.ReasonDeleteStuck ||
+				!strings.Contains(is.Message, "no right to do that") {
 				t.Errorf("got %+v", is)
 			}
 			if e := s.event(); !strings.Contains(e, "DeleteStuck") {
@@ -122,7 +124,9 @@ func patchVM(t *testing.T, s *memberShell, annotations map[string]string) {
 
 // What keeps a VM from being made without refusing it is said too, and tried again soon.
 func TestFailedCreationIsSaid(t *testing.T) {
-	webhook := apierrors.NewInternalError(errors.New(`failed calling webhook "validator.harvesterhci.io": dial tcp 10.53.0.7:443: connect: connection refused`))
+	webhook := apierrors.NewInternalError(
+		errors.New(`failed calling webhook "validator.harvesterhci.io": dial tcp 10.53.0.7:443: connect: connection refused`),
+	)
 	port := 43210
 	reset := func() error {
 		port++

@@ -21,11 +21,12 @@ import (
 // calledBack is a member whose order to leave was taken back while it drained, or after it had drained.
 func calledBack(cordonedFor string, draining bool) *memberShell {
 	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
 		n.Spec.Drain.Cancel(now.Add(-time.Minute))
 		n.Status.CordonedDrain = cordonedFor
 		n.Annotations = map[string]string{v1alpha1.DeleteNextAnnotation: "", v1alpha1.ProtectAnnotation: ""}
-		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: draining, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
+		return running(n, s,
+			nomad.Node{Status: nomad.NodeReady, Draining: draining, LastDrain: &nomad.Drain{DrainID: "intent-1"}})
 	})
 }
 
@@ -73,7 +74,7 @@ func TestRescueUndoesWhatWasDone(t *testing.T) {
 // Whoever takes an order back with kubectl writes no time, and what was sent for the order may be on its way.
 func TestOrderThatIsTakenBackByHandIsNotForgottenAtOnce(t *testing.T) {
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
 		n.Spec.Drain.Canceled = true
 		return running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true})
 	})
@@ -95,8 +96,9 @@ func TestPurgeIsToldOfOnce(t *testing.T) {
 		running(n, s, nomad.Node{Status: nomad.NodeDown})
 		ago := metav1.NewTime(now)
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now)
-		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrained, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now)
+		n.Status.Conditions = []metav1.Condition{
+			{Type: v1alpha1.NodeDrainCompleted, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
 		return nil
 	})
 	s.reconcile(t)
@@ -127,7 +129,7 @@ func TestOrderThatHasBeenTakenBackIsNotSentToNomad(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-				n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now)
+				n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now)
 				n.Status.CordonedDrain = "intent-1"
 				return running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: c.eligible})
 			})
@@ -155,8 +157,11 @@ func TestVMWhoseRecordIsGoneIsNotDeleted(t *testing.T) {
 		objects := running(n, s, nomad.Node{Status: nomad.NodeReady})
 		ago := metav1.NewTime(now)
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainDeleted, now, now)
-		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainDeleted, now, now)
+		n.Status.Conditions = []metav1.Condition{
+			{Type: v1alpha1.NodeDrainCompleted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonEmpty,
+				LastTransitionTime: ago},
+		}
 		return objects
 	})
 	deleted := func() bool {

@@ -66,7 +66,8 @@ func (r *Reconciler) writeSecret(ctx context.Context, secret *corev1.Secret) err
 }
 
 func (r *Reconciler) deleteSecret(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}}
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}}
 	return client.IgnoreNotFound(r.Client.Delete(ctx, secret))
 }
 
@@ -74,8 +75,8 @@ func (r *Reconciler) deleteSecret(ctx context.Context, s *scope, _ member.Decisi
 func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Outcome) (*corev1.Secret, error) {
 	m := blueprint.MemberOf(s.node)
 	if s.observed.Nomad.NotAsked {
-		// Just after a start. Without this the first members would be made without a token, as if Nomad were away, and nobody would know
-		// if it has ACLs.
+		// Just after a start. Without this the first members would be made without a token, as if Nomad were away, and
+		// nobody would know if it has ACLs.
 		out.Again = notAskedRetry
 		return nil, nil
 	}
@@ -84,8 +85,8 @@ func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Out
 		return nil, err
 	}
 	m.IntroductionToken = token
-	// Where Nomad is away this isn't known. Then it's on: an agent that refuses too much can be told from its log, one that lets
-	// everybody in can't.
+	// Where Nomad is away this isn't known. Then it's on: an agent that refuses too much can be told from its log, one
+	// that lets everybody in can't.
 	m.ACL = !s.link.View.NoACLs
 	rendered, err := render.Member(m, s.facts)
 	if err != nil {
@@ -114,20 +115,28 @@ func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, e
 	case err != nil:
 		return "", noToken(nomad.Cause(err))
 	case !supported && mode == v1alpha1.IntroductionAlways:
-		return "", noToken("its servers don't have them (Nomad 1.11 and later do), but spec.nomad.introductionToken is Always; use Auto")
+		return "", noToken(
+			"its servers don't have them (Nomad 1.11 and later do), but spec.nomad.introductionToken is Always; use Auto")
 	default:
 		return token, nil
 	}
 }
 
 func noToken(why string) error {
-	return problemError{nodestate.Blocked{By: v1alpha1.BlockedByToken, Problem: condition.Problem{Reason: v1alpha1.ReasonIntroductionToken, Message: "Nomad gives no introduction token for the guest: " + why}}}
+	return problemError{
+		nodestate.Blocked{
+			By: v1alpha1.BlockedByToken,
+			Problem: condition.Problem{Reason: v1alpha1.ReasonIntroductionToken,
+				Message: "Nomad gives no introduction token for the guest: " + why},
+		},
+	}
 }
 
 // observeSecret looks for the cloud-init Secret.
 func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
 	secret := &corev1.Secret{}
-	err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}, secret)
+	err := r.Live.Get(ctx,
+		types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}, secret)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading the cloud-init Secret: %w", err)
 	}

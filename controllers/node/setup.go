@@ -10,8 +10,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 )
 
-// SetupWithManager has a manager run the reconciler, with so many members at the same time: for members, their VMs, and what changes in
-// Nomad.
+// SetupWithManager has a manager run the reconciler, with so many members at the same time: for members, their VMs,
+// and what changes in Nomad.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, ofNomad source.Source, workers int) error {
 	return ctrl.NewControllerManagedBy(mgr).For(&v1alpha1.NomadNode{}).
 		Watches(&kubevirtv1.VirtualMachine{}, sameName()).Watches(&kubevirtv1.VirtualMachineInstance{}, sameName()).

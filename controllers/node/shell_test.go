@@ -86,11 +86,14 @@ type memberShell struct {
 
 // newMemberShell makes a member that runs well; change alters it, and adds objects beside it.
 func newMemberShell(change func(n *v1alpha1.NomadNode, s *memberShell) []client.Object) *memberShell {
-	s := &memberShell{nomad: &nomadStub{}, events: events.NewFakeRecorder(100), clock: clocktesting.NewFakePassiveClock(now)}
+	s := &memberShell{nomad: &nomadStub{}, events: events.NewFakeRecorder(100),
+		clock: clocktesting.NewFakePassiveClock(now)}
 	s.nomad.view = nomad.View{Taken: now, Health: nomad.Health{State: nomad.HealthReachable}}
 	n := &v1alpha1.NomadNode{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{v1alpha1.PoolLabel: "p"}},
-		Spec:       v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r", Client: v1alpha1.NomadClient{Servers: []string{"s"}}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n",
+			CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{v1alpha1.PoolLabel: "p"}},
+		Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r",
+			Client: v1alpha1.NomadClient{Servers: []string{"s"}}},
 	}
 	n.Spec.Connection.Address = "http://127.0.0.1:4646"
 	n.Spec.JoinTimeout.Duration, n.Spec.DrainPolicy.Deadline.Duration = 10*time.Minute, 15*time.Minute
@@ -98,13 +101,16 @@ func newMemberShell(change func(n *v1alpha1.NomadNode, s *memberShell) []client.
 	c := kubetest.Client().WithStatusSubresource(n).WithObjects(objects...).Build()
 	s.Reconciler = New(kube.Deps{
 		Client: c, Live: c, Clock: s.clock, Recorder: s.events, NewID: func() string { return "intent-2" },
-	}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, DefaultPurgePatience)
+	}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, DefaultPurgeTimeout)
 	return s
 }
 
 // running gives the member a VM and a Nomad node.
 func running(n *v1alpha1.NomadNode, s *memberShell, node nomad.Node) []client.Object {
-	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "vm", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour))}}
+	vm := &kubevirtv1.VirtualMachine{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "vm",
+			CreationTimestamp: metav1.NewTime(now.Add(-time.Hour))},
+	}
 	vmi := &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}}
 	vmi.Status.Phase = kubevirtv1.Running
 	n.Status.VM.UID, n.Status.Claims = "vm", []string{"c"}
@@ -142,7 +148,14 @@ func (s *memberShell) event() string {
 	}
 }
 
-var alloc = nomad.Allocation{ID: "1a2b3c4d-0000", JobType: "service", Namespace: "default", Name: "web.app[0]", ClientStatus: "running", CreateTime: now.Add(-time.Hour)}
+var alloc = nomad.Allocation{
+	ID:           "1a2b3c4d-0000",
+	JobType:      "service",
+	Namespace:    "default",
+	Name:         "web.app[0]",
+	ClientStatus: "running",
+	CreateTime:   now.Add(-time.Hour),
+}
 
 func TestAllocationNameSaysWhatToLookFor(t *testing.T) {
 	elsewhere, pending, moving := alloc, alloc, alloc
@@ -176,7 +189,7 @@ func TestOrderIsTakenBackIfTheMemberIsBusy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-				n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
+				n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
 				n.Spec.Drain.OnlyIf = v1alpha1.Empty
 				return running(n, s, ineligible)
 			})
@@ -188,7 +201,8 @@ func TestOrderIsTakenBackIfTheMemberIsBusy(t *testing.T) {
 			if got := s.node(t).Spec.Drain.Canceled; got != c.canceled {
 				t.Errorf("canceled is %t", got)
 			}
-			if e := s.event(); strings.Contains(e, "DrainWithdrawn") != c.canceled || c.canceled && !strings.Contains(e, "web.app[0] (1a2b3c4d)") {
+			if e := s.event(); strings.Contains(e, "DrainCanceled") != c.canceled ||
+				c.canceled && !strings.Contains(e, "web.app[0] (1a2b3c4d)") {
 				t.Errorf("event %q", e)
 			}
 		})
@@ -197,8 +211,8 @@ func TestOrderIsTakenBackIfTheMemberIsBusy(t *testing.T) {
 
 func TestLeaderThatDisagreesIsNotAskedEachMoment(t *testing.T) {
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
-		last := &nomad.Drain{Status: nomad.DrainComplete, IntentID: "intent-1"}
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
+		last := &nomad.Drain{Status: nomad.DrainComplete, DrainID: "intent-1"}
 		objects := running(n, s, nomad.Node{Status: nomad.NodeReady, LastDrain: last})
 		s.nomad.inside.Live = []nomad.Allocation{alloc}
 		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: nil}}
@@ -207,19 +221,22 @@ func TestLeaderThatDisagreesIsNotAskedEachMoment(t *testing.T) {
 	if res := s.reconcile(t); res.RequeueAfter != disagreement {
 		t.Errorf("looks again after %s", res.RequeueAfter)
 	}
-	if c := nodestate.Condition(s.node(t), v1alpha1.NodeDrained); c.Status == metav1.ConditionTrue || !strings.Contains(c.Message, "web.app[0] (1a2b3c4d)") {
+	if c := nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted); c.Status == metav1.ConditionTrue ||
+		!strings.Contains(c.Message, "web.app[0] (1a2b3c4d)") {
 		t.Errorf("whatever the leader says: %+v", c)
 	}
 }
 
 func TestUnreadAllocationsAreSaid(t *testing.T) {
 	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
 		s.nomad.allocs.Err = context.DeadlineExceeded
-		return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
+		return running(n, s,
+			nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{DrainID: "intent-1"}})
 	})
 	s.reconcile(t)
-	if c := nodestate.Condition(s.node(t), v1alpha1.NodeDrained); !strings.Contains(c.Message, "Held until Nomad lists allocations again") {
+	if c := nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted); !strings.Contains(c.Message,
+		"Held until Nomad lists allocations again") {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -254,7 +271,8 @@ func TestMissingIntroductionTokenIsSaid(t *testing.T) {
 	if res := s.reconcile(t); res.RequeueAfter < time.Second {
 		t.Errorf("tries again after %s", res.RequeueAfter)
 	}
-	if c := nodestate.Condition(s.node(t), v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonIntroductionToken || !strings.Contains(c.Message, "introduction token") {
+	if c := nodestate.Condition(s.node(t), v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonIntroductionToken ||
+		!strings.Contains(c.Message, "introduction token") {
 		t.Errorf("got %+v", c)
 	}
 	s.nomad.token = nil
@@ -307,7 +325,7 @@ func TestRestartWritesNothing(t *testing.T) {
 	})
 	s.reconcile(t)
 	before := s.node(t)
-	if since := before.Status.UnhealthySince; since == nil || !since.Equal(&metav1.Time{Time: now}) {
+	if since := before.Status.UnhealthyTime; since == nil || !since.Equal(&metav1.Time{Time: now}) {
 		t.Fatalf("unhealthy since %v", since)
 	}
 	s.nomad.view = nomad.View{}

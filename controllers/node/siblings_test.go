@@ -15,8 +15,9 @@ import (
 
 func TestSiblingsNeedNoLabels(t *testing.T) {
 	of := func(name, uid string) *v1alpha1.NomadNode {
-		n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name}, Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: uid, NodeID: name}}
-		n.Spec.Drain = nodestate.NewIntent("i", v1alpha1.DrainScaleIn, now, now)
+		n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name},
+			Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: uid, NodeID: name}}
+		n.Spec.Drain = nodestate.NewDrainRequest("i", v1alpha1.DrainScaleIn, now, now)
 		return n
 	}
 	n := of("p-1", "u")

@@ -11,14 +11,15 @@ import (
 )
 
 const (
-	// runStrategyAnnotation is what a halted VM is started with. Harvester: pkg/webhook/resources/virtualmachine/mutator.go.
+	// runStrategyAnnotation is what a halted VM is started with. Harvester:
+	// pkg/webhook/resources/virtualmachine/mutator.go.
 	runStrategyAnnotation = "harvesterhci.io/vmRunStrategy"
 	// roomRetry is how soon to ask once more if a VM has room within its namespace's quota: nobody watches quotas.
 	roomRetry = 15 * time.Second
 )
 
-// startVM starts a VM that Harvester has halted for its namespace's quota. While there is no room Harvester refuses that, and
-// nothing is written.
+// startVM starts a VM that Harvester has halted for its namespace's quota. While there is no room Harvester refuses
+// that, and nothing is written.
 func (r *Reconciler) startVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	after, strategy := s.vm.DeepCopy(), kubevirtv1.RunStrategyAlways
 	if kept := s.vm.Annotations[runStrategyAnnotation]; kept != "" {

@@ -25,8 +25,12 @@ func haltedForQuota() *memberShell {
 		vm := objects[0].(*kubevirtv1.VirtualMachine)
 		halted := kubevirtv1.RunStrategyHalted
 		vm.Spec.RunStrategy = &halted
-		vm.Annotations = map[string]string{nodestate.AboveQuotaAnnotation: "cpu insufficient resources due to resource quota", runStrategyAnnotation: "RerunOnFailure"}
-		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeVMReady, Status: "False", Reason: v1alpha1.ReasonVMAboveQuota, LastTransitionTime: metav1.NewTime(now)}}
+		vm.Annotations = map[string]string{nodestate.AboveQuotaAnnotation: "cpu insufficient resources due to resource quota",
+			runStrategyAnnotation: "RerunOnFailure"}
+		n.Status.Conditions = []metav1.Condition{
+			{Type: v1alpha1.NodeVMReady, Status: "False", Reason: v1alpha1.ReasonVMAboveQuota,
+				LastTransitionTime: metav1.NewTime(now)},
+		}
 		return []client.Object{vm}
 	})
 }
@@ -40,7 +44,8 @@ func (s *memberShell) vm(t *testing.T) *kubevirtv1.VirtualMachine {
 	return vm
 }
 
-// Harvester never starts a VM again that it has halted for a quota, and refuses to have it started while there is no room.
+// Harvester never starts a VM again that it has halted for a quota, and refuses to have it started while there is no
+// room.
 func TestVMIsStartedWhenItsQuotaHasRoom(t *testing.T) {
 	s := haltedForQuota()
 	room := false
@@ -55,7 +60,8 @@ func TestVMIsStartedWhenItsQuotaHasRoom(t *testing.T) {
 	if res := s.reconcile(t); res.RequeueAfter != roomRetry || s.node(t).ResourceVersion != before.ResourceVersion {
 		t.Errorf("looks again after %s, and writes %+v", res.RequeueAfter, s.node(t).Status)
 	}
-	if c := nodestate.Condition(before, v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonVMAboveQuota || *s.vm(t).Spec.RunStrategy != kubevirtv1.RunStrategyHalted {
+	if c := nodestate.Condition(before, v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonVMAboveQuota ||
+		*s.vm(t).Spec.RunStrategy != kubevirtv1.RunStrategyHalted {
 		t.Errorf("got %+v", c)
 	}
 	if before.Spec.Drain != nil {
@@ -69,7 +75,7 @@ func TestVMIsStartedWhenItsQuotaHasRoom(t *testing.T) {
 	if e := s.event(); !strings.Contains(e, "VMStarted") {
 		t.Errorf("event %q", e)
 	}
-	if since := s.node(t).Status.VM.RoomSince; since == nil || !since.Equal(&metav1.Time{Time: now}) {
+	if since := s.node(t).Status.VM.CapacityAvailableTime; since == nil || !since.Equal(&metav1.Time{Time: now}) {
 		t.Errorf("room since %v", since)
 	}
 }
@@ -85,7 +91,7 @@ func TestFailureToStartIsTriedAgainSoon(t *testing.T) {
 	if _, err := s.Reconcile(t.Context(), request); err == nil {
 		t.Error("no error")
 	}
-	if since := s.node(t).Status.VM.RoomSince; since != nil {
+	if since := s.node(t).Status.VM.CapacityAvailableTime; since != nil {
 		t.Errorf("room since %s", since)
 	}
 }
@@ -103,9 +109,11 @@ func TestUnschedulableIsWhatTheSchedulerSays(t *testing.T) {
 		vmi := &kubevirtv1.VirtualMachineInstance{}
 		vmi.Status.Phase = c.phase
 		vmi.Status.Conditions = []kubevirtv1.VirtualMachineInstanceCondition{{
-			Type: kubevirtv1.VirtualMachineInstanceConditionType(corev1.PodScheduled), Status: corev1.ConditionFalse, Reason: c.reason, Message: "3 Insufficient memory", LastTransitionTime: metav1.NewTime(now),
+			Type: kubevirtv1.VirtualMachineInstanceConditionType(
+				corev1.PodScheduled), Status: corev1.ConditionFalse, Reason: c.reason, Message: "3 Insufficient memory", LastTransitionTime: metav1.NewTime(now),
 		}}
-		if got := nodestate.InstanceOf(vmi); got.Unschedulable != c.want || c.want != "" && !got.UnschedulableSince.Equal(now) {
+		if got := nodestate.InstanceOf(vmi); got.Unschedulable != c.want ||
+			c.want != "" && !got.UnschedulableSince.Equal(now) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -13,11 +13,12 @@ import (
 
 const maxBlocking = 5
 
-// setStatus writes what was observed, what the step has learnt and how that is described into the status of the member's object in memory.
+// setStatus writes what was observed, what the step has learnt and how that is described into the status of the
+// member's object in memory.
 func setStatus(s *scope, out member.Outcome, d member.Description) {
 	st, o := &s.node.Status, out.After(s.observed)
 	st.ObservedGeneration = s.node.Generation
-	st.Phase, st.BlockedBy, st.DrainResult = d.Phase, d.BlockedBy, o.Record.DrainResult
+	st.Phase, st.BlockedBy, st.DrainResult = d.Phase, d.BlockedBy, o.Node.DrainResult
 	if out.Claims != nil {
 		st.Claims = out.Claims
 	}
@@ -26,7 +27,10 @@ func setStatus(s *scope, out member.Outcome, d member.Description) {
 	if st.JoinedTime == nil && o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
 		st.JoinedTime = &metav1.Time{Time: o.Now.Truncate(time.Second)}
 	}
-	st.UnhealthySince, st.Nomad.OnlySystemSince, st.VM.RoomSince = nodestate.MetaTime(d.UnhealthySince), nodestate.MetaTime(d.OnlySystemSince), nodestate.MetaTime(d.RoomSince)
+	st.UnhealthyTime, st.Nomad.OnlySystemTime, st.VM.CapacityAvailableTime = nodestate.MetaTime(
+		d.UnhealthyTime), nodestate.MetaTime(
+		d.OnlySystemTime,
+	), nodestate.MetaTime(d.CapacityAvailableTime)
 	for _, t := range v1alpha1.NodeConditions {
 		kube.SetCondition(&st.Conditions, t, d.Conditions[t], s.node.Generation, o.Now)
 	}
@@ -46,7 +50,7 @@ func setVMStatus(s *scope, o nodestate.State) {
 		return
 	}
 	v.UID, v.Status = string(s.vm.UID), o.VM.Status
-	v.Created = &metav1.Time{Time: s.vm.CreationTimestamp.Time}
+	v.CreationTime = &metav1.Time{Time: s.vm.CreationTimestamp.Time}
 	v.Host, v.Address = "", ""
 	if s.vmi != nil {
 		v.Host = s.vmi.Status.NodeName
@@ -65,17 +69,17 @@ func setNomadStatus(s *scope, is nodestate.State) {
 		return // for a moment, just after a start
 	}
 	v.Allocations, v.Blocking = nil, nil
-	if !is.Record.Leaving() {
+	if !is.Node.Leaving() {
 		v.StopTime = nil
 	} else if stop := o.StopTime; stop != nil && (v.StopTime == nil || v.StopTime.Duration < *stop) {
 		v.StopTime = &metav1.Duration{Duration: *stop}
 	}
-	if is.Record.Leaving() && !is.Record.Drained && o.LiveKnown {
+	if is.Node.Leaving() && !is.Node.Drained && o.LiveKnown {
 		n := int32(len(o.Live))
 		v.Allocations = &n
 		v.Blocking = member.Blocking(is, maxBlocking)
 	}
-	v.IDTaken = is.Record.IDTaken
+	v.IDTaken = is.Node.IDTaken
 	if !o.Known {
 		return // The last known state stays: unknown is not gone.
 	}

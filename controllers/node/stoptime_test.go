@@ -15,9 +15,11 @@ import (
 // emptied is a member whose drain Nomad has, with an allocation.
 func emptied(node nomad.Node, live ...nomad.Allocation) *memberShell {
 	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now.Add(14*time.Minute))
+		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute),
+			now.Add(14*time.Minute))
 		n.Spec.DrainPolicy.OnTimeout = v1alpha1.DrainForce
-		node.LastDrain = &nomad.Drain{Status: nomad.DrainDraining, IntentID: "intent-1", OnTimeout: nomad.TimeoutForce, StartedAt: now}
+		node.LastDrain = &nomad.Drain{Status: nomad.DrainDraining, DrainID: "intent-1", OnTimeout: nomad.TimeoutForce,
+			StartedAt: now}
 		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: live}}
 		return running(n, s, node)
 	})
@@ -29,7 +31,8 @@ func (s *memberShell) at(d time.Duration) {
 	s.nomad.view.Taken, s.nomad.allocs.Started = s.clock.Now(), s.clock.Now()
 }
 
-// What tasks were promised is written down while Nomad tells it, and grows only. It holds when Nomad doesn't tell it any more.
+// What tasks were promised is written down while Nomad tells it, and grows only. It holds when Nomad doesn't tell it
+// any more.
 func TestPromisedTimeToStopIsWrittenDown(t *testing.T) {
 	s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true}, alloc)
 	written := func() time.Duration {
@@ -56,12 +59,13 @@ func TestPromisedTimeToStopIsWrittenDown(t *testing.T) {
 	}
 	s.nomad.mute = true
 	s.at(24 * time.Minute)
-	if res := s.reconcile(t); res.RequeueAfter != 10*time.Second || nodestate.Condition(s.node(t), v1alpha1.NodeDrained).Status == metav1.ConditionTrue {
-		t.Errorf("looks again after %s: %+v", res.RequeueAfter, nodestate.Condition(s.node(t), v1alpha1.NodeDrained))
+	if res := s.reconcile(t); res.RequeueAfter != 10*time.Second ||
+		nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted).Status == metav1.ConditionTrue {
+		t.Errorf("looks again after %s: %+v", res.RequeueAfter, nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted))
 	}
 	s.at(24*time.Minute + 10*time.Second)
 	s.reconcile(t)
-	if d := nodestate.Condition(s.node(t), v1alpha1.NodeDrained); d.Reason != v1alpha1.ReasonDeadline {
+	if d := nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted); d.Reason != v1alpha1.ReasonDeadline {
 		t.Errorf("%+v", d)
 	}
 }
@@ -73,7 +77,7 @@ func TestDataOfADownNodeIsNotWaitedFor(t *testing.T) {
 	for status, want := range map[string]bool{nomad.NodeReady: false, nomad.NodeDown: true} {
 		s := emptied(nomad.Node{Status: status, Draining: true}, moving)
 		s.reconcile(t)
-		if got := nodestate.Condition(s.node(t), v1alpha1.NodeDrained).Status == metav1.ConditionTrue; got != want {
+		if got := nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted).Status == metav1.ConditionTrue; got != want {
 			t.Errorf("%s: drained %t", status, got)
 		}
 	}

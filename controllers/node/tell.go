@@ -11,10 +11,12 @@ import (
 func (r *Reconciler) tell(before, n *v1alpha1.NomadNode) {
 	if before.Status.JoinedTime == nil && n.Status.JoinedTime != nil {
 		r.Events.joined(n)
-		joinSeconds.WithLabelValues(n.Namespace, n.Spec.PoolName).Observe(n.Status.JoinedTime.Sub(n.CreationTimestamp.Time).Seconds())
+		joinSeconds.WithLabelValues(n.Namespace, n.Spec.PoolName).
+			Observe(n.Status.JoinedTime.Sub(n.CreationTimestamp.Time).Seconds())
 	}
-	// That a member's time to join is up, or that its node is down, is in no field. So these Events tell of the words that say so.
-	was, is := nodestate.Condition(before, v1alpha1.NodeRegistered), nodestate.Condition(n, v1alpha1.NodeRegistered)
+	// That a member's time to join is up, or that its node is down, is in no field. So these Events tell of the words
+	// that say so.
+	was, is := nodestate.Condition(before, v1alpha1.NodeJoined), nodestate.Condition(n, v1alpha1.NodeJoined)
 	if is.Reason == v1alpha1.ReasonJoinTimeout && becomes(was, is) {
 		r.Events.joinTimeout(n)
 	}
@@ -44,7 +46,8 @@ func (r *Reconciler) tellBlocked(n *v1alpha1.NomadNode, by v1alpha1.BlockedCause
 	}
 }
 
-// becomes is true if a condition says something new. What it says when Nomad is back isn't, as a rule: it was so before Nomad was away.
+// becomes is true if a condition says something new. What it says when Nomad is back isn't, as a rule: it was so
+// before Nomad was away.
 func becomes(was, is metav1.Condition) bool {
 	return was.Reason != is.Reason && was.Reason != v1alpha1.ReasonNomadUnknown
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// tracking remembers which member's allocations which Nomad is asked about each second, so that it isn't for ever: a record may
-// be gone before it is looked at again, or its connection may lead elsewhere. A restart forgets it together with the polls.
+// tracking remembers which member's allocations which Nomad is asked about each second, so that it isn't for ever: a
+// record may be gone before it is looked at again, or its connection may lead elsewhere. A restart forgets it
+// together with the polls.
 type tracking struct {
 	mu sync.Mutex
 	of map[types.NamespacedName]tracked

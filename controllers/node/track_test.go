@@ -39,8 +39,9 @@ func TestAllocationsArePolledNoLongerThanTheyMatter(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-				n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now, now.Add(1e12))
-				return running(n, s, nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{IntentID: "intent-1"}})
+				n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(1e12))
+				return running(n, s,
+					nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{DrainID: "intent-1"}})
 			})
 			next := &nomadStub{view: s.nomad.view}
 			s.Connections.Clusters = byAddress{"http://127.0.0.1:4646": s.nomad, "http://127.0.0.1:4647": next}

@@ -12,8 +12,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// The watcher of a Nomad that nobody asks for ends; a member that waits for its allocations for as long as it takes would then
-// never hear of their end, and one whose pool is gone never show that its node went down.
+// The watcher of a Nomad that nobody asks for ends; a member that waits for its allocations for as long as it takes
+// would then never hear of their end, and one whose pool is gone never show that its node went down.
 func TestMemberKeepsItsNomadWatched(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(n *v1alpha1.NomadNode)
@@ -21,17 +21,18 @@ func TestMemberKeepsItsNomadWatched(t *testing.T) {
 	}{
 		"wanted": {func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil }, nomadlink.Refresh},
 		"retained": {func(n *v1alpha1.NomadNode) {
-			n.Spec.DrainPolicy.OnTimeout, n.Spec.Drain.Deadline.Time = v1alpha1.DrainRetain, now.Add(-time.Hour)
+			n.Spec.DrainPolicy.OnTimeout, n.Spec.Drain.DeadlineTime.Time = v1alpha1.DrainRetain, now.Add(-time.Hour)
 		}, nomadlink.Refresh},
-		"before a far deadline":  {func(n *v1alpha1.NomadNode) { n.Spec.Drain.Deadline.Time = now.Add(time.Hour) }, nomadlink.Refresh},
-		"before a near deadline": {func(n *v1alpha1.NomadNode) { n.Spec.Drain.Deadline.Time = now.Add(time.Second) }, 41 * time.Second},
+		"before a far deadline":  {func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime.Time = now.Add(time.Hour) }, nomadlink.Refresh},
+		"before a near deadline": {func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime.Time = now.Add(time.Second) }, 41 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-				n.Spec.Drain = nodestate.NewIntent("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
+				n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
 				c.change(n)
 				leaves := n.Spec.Drain != nil
-				node := nomad.Node{Status: nomad.NodeReady, Eligible: !leaves, Draining: leaves, LastDrain: &nomad.Drain{IntentID: "intent-1"}}
+				node := nomad.Node{Status: nomad.NodeReady, Eligible: !leaves, Draining: leaves,
+					LastDrain: &nomad.Drain{DrainID: "intent-1"}}
 				s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: {alloc}}}
 				return running(n, s, node)
 			})

@@ -2,11 +2,12 @@ package nomadlink
 
 import "github.com/nomad-harvester/nomad-harvester/internal/nomad"
 
-// Config is how to reach a Nomad, and where that is written down. It prints itself without secrets, as the Connection does.
+// Config is how to reach a Nomad, and where that is written down. It prints itself without secrets, as the Connection
+// does.
 type Config struct {
 	nomad.Connection
-	// AddressIn and TokenIn are where address and token were found, or are to be put, in words for the conditions; empty: in
-	// spec.nomad, and in the Secret that it names.
+	// AddressIn and TokenIn are where address and token were found, or are to be put, in words for the conditions;
+	// empty: in spec.nomad, and in the Secret that it names.
 	AddressIn, TokenIn string
 }
 

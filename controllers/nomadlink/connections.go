@@ -25,13 +25,13 @@ const (
 	ViewLimit = 30 * time.Second
 	// credentialsTTL is how long credentials aren't read again.
 	credentialsTTL = 5 * time.Second
-	// credentialsKept is how long a credentials Secret is remembered after it was last needed. Who needs one looks more often,
-	// however long it waits (Refresh).
+	// credentialsKept is how long a credentials Secret is remembered after it was last needed. Who needs one looks more
+	// often, however long it waits (Refresh).
 	credentialsKept = time.Hour
 )
 
-// Refresh is how often each pool and each member shows that its Nomad cluster is still of interest, whose watcher would end
-// otherwise (internal/nomad: Options.IdleAfter). Nothing is written for it.
+// Refresh is how often each pool and each member shows that its Nomad cluster is still of interest, whose watcher
+// would end otherwise (internal/nomad: Options.IdleAfter). Nothing is written for it.
 const Refresh = 3 * time.Minute
 
 // Clusters hands out the Nomad cluster behind a connection.
@@ -39,7 +39,8 @@ type Clusters interface {
 	Get(nomad.Connection) nomad.Cluster
 }
 
-// Connections finds the Nomad cluster that a pool or a member belongs to. It is a Runnable of controller-runtime's manager.
+// Connections finds the Nomad cluster that a pool or a member belongs to. It is a Runnable of controller-runtime's
+// manager.
 type Connections struct {
 	// Reader reads credentials Secrets, uncached: the controller may not list Secrets.
 	Reader client.Reader
@@ -84,9 +85,9 @@ type Link struct {
 	Reason, Message string
 }
 
-// Link returns the way to Nomad of a pool or member, by its connection. For one that is being deleted a credentials Secret that
-// was deleted as well, as with `kubectl delete -f`, is remembered: its nodes are still to be drained. The error is about
-// Kubernetes only.
+// Link returns the way to Nomad of a pool or member, by its connection. For one that is being deleted a credentials
+// Secret that was deleted as well, as with `kubectl delete -f`, is remembered: its nodes are still to be drained. The
+// error is about Kubernetes only.
 func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.NomadConnection) (Link, error) {
 	var secret *corev1.Secret
 	if ref := spec.CredentialsSecretRef; ref != nil {
@@ -96,12 +97,17 @@ func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.
 			return Link{}, err
 		}
 		if secret == nil {
-			return unusable(fmt.Sprintf("spec.nomad.credentialsSecretRef: Secret %q doesn't exist; create it with the keys token, ca.crt, tls.crt and tls.key, as far as they are needed.", key)), nil
+			return unusable(
+				fmt.Sprintf(
+					"spec.nomad.credentialsSecretRef: Secret %q doesn't exist; create it with the keys token, ca.crt, tls.crt and tls.key, as far as they are needed.",
+					key),
+			), nil
 		}
 	}
 	defaults, problem := c.defaults(ctx)
 	if problem != nil && (spec.Address == "" || secret == nil) { // with both it needs nothing of the controller's
-		return unusable("The controller's own connection to Nomad can't be used: " + strings.ReplaceAll(problem.Error(), "\n", "; ")), nil
+		return unusable(
+			"The controller's own connection to Nomad can't be used: " + strings.ReplaceAll(problem.Error(), "\n", "; ")), nil
 	}
 	conn, problem := resolve(defaults, spec, secret)
 	if problem != nil {
@@ -122,15 +128,17 @@ func where(c nomad.Connection) string {
 	return c.Address + ", region " + c.Region
 }
 
-// Of is the link as far as it tells of a member. A connection may have been led to another cluster, the controller's own too, while
-// the member's guest stays where it joined: that nobody there knows its node says nothing then.
+// Of is the link as far as it tells of a member. A connection may have been led to another cluster, the controller's
+// own too, while the member's guest stays where it joined: that nobody there knows its node says nothing then.
 func (l Link) Of(n *v1alpha1.NomadNode) Link {
 	seen := n.Status.Nomad.Cluster
 	if _, here := l.View.Nodes[n.Spec.NodeID]; !l.Known || here || seen == "" || seen == l.Where {
 		return l
 	}
 	l.Known, l.Reason = false, v1alpha1.ReasonUnreachable
-	l.Message = fmt.Sprintf("The node was last seen in the Nomad at %s. The connection leads to %s now, where nobody knows it: lead it back until the member has gone.", seen, l.Where)
+	l.Message = fmt.Sprintf(
+		"The node was last seen in the Nomad at %s. The connection leads to %s now, where nobody knows it: lead it back until the member has gone.",
+		seen, l.Where)
 	return l
 }
 
@@ -139,8 +147,8 @@ func unusable(message string) Link {
 	return Link{Reason: v1alpha1.ReasonCredentials, Message: message}
 }
 
-// defaults is the controller's own connection. With an error, which names the file or variable to mend, it is the latest that was
-// in order.
+// defaults is the controller's own connection. With an error, which names the file or variable to mend, it is the
+// latest that was in order.
 func (c *Connections) defaults(ctx context.Context) (Config, error) {
 	if c.ReadDefaults == nil {
 		return c.Defaults, nil
@@ -189,7 +197,8 @@ func (c *Connections) secret(ctx context.Context, key types.NamespacedName, leav
 		c.secrets[key] = e
 	}
 	if s == nil && e.secret != nil {
-		log.FromContext(ctx).Info("the credentials Secret is gone; what is being deleted uses what it held", "secret", key.String())
+		log.FromContext(ctx).
+			Info("the credentials Secret is gone; what is being deleted uses what it held", "secret", key.String())
 	}
 	e.secret, e.read, e.used = s, now, now
 	if s != nil {
@@ -227,5 +236,6 @@ func (c *Connections) forget() {
 	now := c.Clock.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	maps.DeleteFunc(c.secrets, func(_ types.NamespacedName, e *cachedSecret) bool { return now.Sub(e.used) > credentialsKept })
+	maps.DeleteFunc(c.secrets,
+		func(_ types.NamespacedName, e *cachedSecret) bool { return now.Sub(e.used) > credentialsKept })
 }

@@ -32,20 +32,28 @@ func (d *dialled) View() nomad.View {
 func credentials(secret *corev1.Secret) (*Connections, *dialled, *clocktesting.FakePassiveClock, client.Client) {
 	clock, d := clocktesting.NewFakePassiveClock(now), &dialled{}
 	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(secret).Build()
-	return &Connections{Reader: c, Clusters: d, Clock: clock, Defaults: Config{Connection: nomad.Connection{Address: "http://own:4646"}}}, d, clock, c
+	return &Connections{
+		Reader:   c,
+		Clusters: d,
+		Clock:    clock,
+		Defaults: Config{Connection: nomad.Connection{Address: "http://own:4646"}},
+	}, d, clock, c
 }
 
 func tokenSecret() *corev1.Secret {
-	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "creds"}, Data: map[string][]byte{"token": []byte("theirs")}}
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "creds"},
+		Data: map[string][]byte{"token": []byte("theirs")}}
 }
 
 var (
 	staying    = &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "stays"}}
-	deletedOne = &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "goes", DeletionTimestamp: &metav1.Time{Time: now}}}
-	byRef      = v1alpha1.NomadConnection{CredentialsSecretRef: &v1alpha1.SecretRef{Name: "creds"}}
+	deletedOne = &v1alpha1.NomadNode{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "goes", DeletionTimestamp: &metav1.Time{Time: now}}}
+	byRef = v1alpha1.NomadConnection{CredentialsSecretRef: &v1alpha1.SecretRef{Name: "creds"}}
 )
 
-// A pool that is deleted together with its credentials is drained all the same. Others are told that their Secret is gone.
+// A pool that is deleted together with its credentials is drained all the same. Others are told that their Secret is
+// gone.
 func TestDeletedSecretServesWhatIsBeingDeleted(t *testing.T) {
 	secret := tokenSecret()
 	c, d, clock, api := credentials(secret)
@@ -70,7 +78,8 @@ func TestDeletedSecretServesWhatIsBeingDeleted(t *testing.T) {
 		if l := link(deletedOne); l.Cluster == nil || d.last.Token != "theirs" {
 			t.Fatalf("what is being deleted is left with %+v by %s", l, d.last)
 		}
-		if l := link(staying); l.Cluster != nil || l.Known || l.Reason != v1alpha1.ReasonCredentials || !strings.Contains(l.Message, `Secret "ns/creds" doesn't exist`) {
+		if l := link(staying); l.Cluster != nil || l.Known || l.Reason != v1alpha1.ReasonCredentials ||
+			!strings.Contains(l.Message, `Secret "ns/creds" doesn't exist`) {
 			t.Fatalf("got %+v", l)
 		}
 	}
@@ -103,7 +112,8 @@ func TestCredentialsSecretIsReadAgain(t *testing.T) {
 	}
 }
 
-// The controller's own credentials are read again, and a mistake in them is told of to who needs them, and to no others.
+// The controller's own credentials are read again, and a mistake in them is told of to who needs them, and to no
+// others.
 func TestDefaultsAreReadAgain(t *testing.T) {
 	c, d, clock, _ := credentials(tokenSecret())
 	conn, problem, reads := nomad.Connection{Address: "http://own:4646", Token: "first"}, error(nil), 0
@@ -132,10 +142,13 @@ func TestDefaultsAreReadAgain(t *testing.T) {
 		t.Errorf("after a rotation the token is %q", d.last.Token)
 	}
 
-	conn, problem = nomad.Connection{}, errors.Join(errors.New("key NOMAD_ADDR: it is no URL; use another"), errors.New("key ca.crt: x"))
+	conn, problem = nomad.Connection{}, errors.Join(errors.New("key NOMAD_ADDR: it is no URL; use another"),
+		errors.New("key ca.crt: x"))
 	clock.SetTime(clock.Now().Add(credentialsTTL))
 	for _, spec := range []v1alpha1.NomadConnection{{}, {Address: "http://other:4646"}, byRef} {
-		if l := link(spec); l.Cluster != nil || l.Reason != v1alpha1.ReasonCredentials || !strings.Contains(l.Message, "controller's own") || !strings.Contains(l.Message, "another; key ca.crt") {
+		if l := link(spec); l.Cluster != nil || l.Reason != v1alpha1.ReasonCredentials ||
+			!strings.Contains(l.Message, "controller's own") ||
+			!strings.Contains(l.Message, "another; key ca.crt") {
 			t.Errorf("got %+v", l)
 		}
 	}
@@ -154,7 +167,11 @@ func TestDefaultsAreReadAgain(t *testing.T) {
 func TestPoolsThatSayTheSameShareAWatcher(t *testing.T) {
 	c, _, _, _ := credentials(tokenSecret())
 	c.Clusters = nomad.NewClusters(nomad.Options{})
-	c.Defaults = Config{Connection: nomad.Connection{Address: "https://127.0.0.1:1", Token: "theirs"}, AddressIn: inDefaultAddress, TokenIn: inDefaultsSecret}
+	c.Defaults = Config{
+		Connection: nomad.Connection{Address: "https://127.0.0.1:1", Token: "theirs"},
+		AddressIn:  inDefaultAddress,
+		TokenIn:    inDefaultsSecret,
+	}
 	var links []Link
 	for _, spec := range []v1alpha1.NomadConnection{{}, {Address: "https://127.0.0.1:1/"}, byRef} {
 		l, err := c.Link(t.Context(), staying, spec)

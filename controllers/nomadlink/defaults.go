@@ -11,17 +11,19 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// DefaultsSecret is the Secret in the controller's namespace that config/manager mounts into the directory which DefaultConfig reads.
+// DefaultsSecret is the Secret in the controller's namespace that config/manager mounts into the directory which
+// DefaultConfig reads.
 const DefaultsSecret = "nomad-harvester-nomad"
 
-// DefaultConfig reads the controller's connection, the default of all pools, from the files of a directory, and what has no file there from the
-// environment. Variables and files have the names of the variables that Nomad's own programs read: NOMAD_ADDR, NOMAD_REGION,
-// NOMAD_TOKEN, NOMAD_TLS_SERVER_NAME, and NOMAD_CACERT, NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY, which hold the paths of other
-// files. Instead of these three the directory may have the files ca.crt, tls.crt and tls.key, in PEM. A file that is there counts
-// even if it is empty. Other files are left alone.
+// DefaultConfig reads the controller's connection, the default of all pools, from the files of a directory, and what
+// has no file there from the environment. Variables and files have the names of the variables that Nomad's own
+// programs read: NOMAD_ADDR, NOMAD_REGION, NOMAD_TOKEN, NOMAD_TLS_SERVER_NAME, and NOMAD_CACERT, NOMAD_CLIENT_CERT
+// and NOMAD_CLIENT_KEY, which hold the paths of other files. Instead of these three the directory may have the files
+// ca.crt, tls.crt and tls.key, in PEM. A file that is there counts even if it is empty. Other files are left alone.
 //
-// A directory that isn't there has no files: the Secret that is mounted there may come later. Empty: there is none. Without
-// NOMAD_ADDR the address stays empty, and each pool has to give its own. The errors name the file or variable, and the remedy.
+// A directory that isn't there has no files: the Secret that is mounted there may come later. Empty: there is none.
+// Without NOMAD_ADDR the address stays empty, and each pool has to give its own. The errors name the file or
+// variable, and the remedy.
 func DefaultConfig(dir string, getenv func(string) string) (Config, error) {
 	d := defaults{dir, getenv}
 	for range 3 {
@@ -39,8 +41,8 @@ type defaults struct {
 	getenv func(string) string
 }
 
-// version tells one content of a mounted Secret from the next, so that no mixture of two is used: kubelet puts all files of one
-// into a directory, and lets the link ..data point there (Kubernetes: pkg/volume/util/atomic_writer.go).
+// version tells one content of a mounted Secret from the next, so that no mixture of two is used: kubelet puts all
+// files of one into a directory, and lets the link ..data point there (Kubernetes: pkg/volume/util/atomic_writer.go).
 func (d defaults) version() string {
 	if d.dir == "" {
 		return ""

@@ -39,7 +39,8 @@ func certificate(t *testing.T) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano())}, &x509.Certificate{}, &private.PublicKey, private)
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano())},
+		&x509.Certificate{}, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,18 +48,35 @@ func certificate(t *testing.T) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw}))
+	return string(
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+	), string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw}))
 }
 
 func TestDefaultConfig(t *testing.T) {
 	cert, key := certificate(t)
 	otherCert, otherKey := certificate(t)
-	env := map[string]string{"NOMAD_ADDR": "https://nomad:4646/", "NOMAD_REGION": "eu", "NOMAD_TOKEN": " t0 \n", "NOMAD_TLS_SERVER_NAME": "server.eu.nomad"}
+	env := map[string]string{
+		"NOMAD_ADDR":            "https://nomad:4646/",
+		"NOMAD_REGION":          "eu",
+		"NOMAD_TOKEN":           " t0 \n",
+		"NOMAD_TLS_SERVER_NAME": "server.eu.nomad",
+	}
 	pems := directory(t, map[string]string{"ca": otherCert, "cert": otherCert, "key": otherKey})
-	withTLS := map[string]string{"NOMAD_ADDR": "https://nomad:4646", "NOMAD_CACERT": pems + "/ca", "NOMAD_CLIENT_CERT": pems + "/cert", "NOMAD_CLIENT_KEY": pems + "/key"}
+	withTLS := map[string]string{
+		"NOMAD_ADDR":        "https://nomad:4646",
+		"NOMAD_CACERT":      pems + "/ca",
+		"NOMAD_CLIENT_CERT": pems + "/cert",
+		"NOMAD_CLIENT_KEY":  pems + "/key",
+	}
 	fromEnv := Config{
-		Connection: nomad.Connection{Address: "https://nomad:4646", Region: "eu", Token: "t0", TLSServerName: "server.eu.nomad"},
-		AddressIn:  "the controller's NOMAD_ADDR", TokenIn: inEnvironment,
+		Connection: nomad.Connection{
+			Address:       "https://nomad:4646",
+			Region:        "eu",
+			Token:         "t0",
+			TLSServerName: "server.eu.nomad",
+		},
+		AddressIn: "the controller's NOMAD_ADDR", TokenIn: inEnvironment,
 	}
 	for name, c := range map[string]struct {
 		files map[string]string // nil: there is no directory
@@ -155,7 +173,8 @@ func TestDefaultConfigRefuses(t *testing.T) {
 			}
 		})
 	}
-	if conn, err := DefaultConfig(filepath.Join(t.TempDir(), "absent"), environment(nil)); err != nil || conn.Address != "" {
+	if conn, err := DefaultConfig(filepath.Join(t.TempDir(), "absent"), environment(nil)); err != nil ||
+		conn.Address != "" {
 		t.Errorf("a Secret that comes later: %s, %v", conn, err)
 	}
 }

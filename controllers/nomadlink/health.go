@@ -31,7 +31,10 @@ func explain(c Config, h nomad.Health) (reason, message string) {
 	case nomad.HealthUnreachable:
 		return v1alpha1.ReasonUnreachable, fmt.Sprintf(
 			"Nomad at %s can't be asked: %s; check that %s is right and that the controller can reach it. Meanwhile nothing is drained or deleted, unless its deletion was asked for",
-			c.Address, h.Cause, cmp.Or(c.AddressIn, inSpecAddress))
+			c.Address,
+			h.Cause,
+			cmp.Or(c.AddressIn, inSpecAddress),
+		)
 	case nomad.HealthTokenRefused:
 		return v1alpha1.ReasonCredentials, fmt.Sprintf(
 			"Nomad at %s refuses the token: %s; put the secret ID of a valid token into %s, with the policy: %s",
@@ -41,8 +44,12 @@ func explain(c Config, h nomad.Health) (reason, message string) {
 			"so it is unknown if the token sees every allocation; use a token that may read its own policies, with the policy: %s",
 			c.Address, h.Cause, nomad.PolicyNeeded)
 	case nomad.HealthTokenLacksReadJob:
-		return v1alpha1.ReasonTokenLacksReadJob, fmt.Sprintf("the token for Nomad at %s does not see the allocations of every namespace, "+
-			"and busy nodes would look empty; have the token's policies grant: %s", c.Address, h.Lacks)
+		return v1alpha1.ReasonTokenLacksReadJob, fmt.Sprintf(
+			"the token for Nomad at %s does not see the allocations of every namespace, "+
+				"and busy nodes would look empty; have the token's policies grant: %s",
+			c.Address,
+			h.Lacks,
+		)
 	case nomad.HealthTokenLacksNodeWrite:
 		return v1alpha1.ReasonTokenLacksNodeWrite, fmt.Sprintf(
 			"the token for Nomad at %s may not drain nodes; have the token's policies grant: %s", c.Address, h.Lacks)

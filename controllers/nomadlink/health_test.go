@@ -8,14 +8,18 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// Every state of Nomad has its reason and its words, which people look for, and which send them to the place where the mistake can
-// be mended.
+// Every state of Nomad has its reason and its words, which people look for, and which send them to the place where
+// the mistake can be mended.
 func TestWordsForHealth(t *testing.T) {
 	const (
 		all     = `node { policy = "write" } namespace "*" { capabilities = ["read-job"] }`
 		readJob = `namespace "*" { capabilities = ["read-job"] } namespace "prod" { capabilities = ["read-job"] }`
 	)
-	own := Config{Connection: nomad.Connection{Address: "https://own:4646", Token: "own"}, AddressIn: inDefaultAddress, TokenIn: inDefaultsSecret}
+	own := Config{
+		Connection: nomad.Connection{Address: "https://own:4646", Token: "own"},
+		AddressIn:  inDefaultAddress,
+		TokenIn:    inDefaultsSecret,
+	}
 	at := func(spec v1alpha1.NomadConnection, data map[string]string) Config {
 		c, err := resolve(own, spec, nil)
 		if data != nil {

@@ -29,7 +29,8 @@ const (
 // pool may name any address, and whoever may write a pool must not be able to have the controller's token sent there.
 func resolve(defaults Config, spec v1alpha1.NomadConnection, secret *corev1.Secret) (Config, error) {
 	if spec.CredentialsSecretRef != nil && secret == nil {
-		return Config{}, fmt.Errorf("spec.nomad.credentialsSecretRef: Secret %q does not exist; create it in the pool's namespace with the key %q",
+		return Config{}, fmt.Errorf(
+			"spec.nomad.credentialsSecretRef: Secret %q does not exist; create it in the pool's namespace with the key %q",
 			spec.CredentialsSecretRef.Name, secretToken)
 	}
 	conn, err := inherit(defaults, spec)
@@ -45,7 +46,10 @@ func resolve(defaults Config, spec v1alpha1.NomadConnection, secret *corev1.Secr
 // inherit takes from the controller's own connection what the spec leaves open.
 func inherit(defaults Config, spec v1alpha1.NomadConnection) (Config, error) {
 	if spec.Address == "" && defaults.Address == "" {
-		return Config{}, fmt.Errorf("spec.nomad.address is not set, and the controller has no NOMAD_ADDR; set one of them, as in https://nomad.example.com:4646, the controller's in the Secret %s of its namespace", DefaultsSecret)
+		return Config{}, fmt.Errorf(
+			"spec.nomad.address is not set, and the controller has no NOMAD_ADDR; set one of them, as in https://nomad.example.com:4646, the controller's in the Secret %s of its namespace",
+			DefaultsSecret,
+		)
 	}
 	address := defaults.Address
 	if spec.Address != "" {
@@ -55,7 +59,8 @@ func inherit(defaults Config, spec v1alpha1.NomadConnection) (Config, error) {
 		}
 	}
 	if address != defaults.Address {
-		return Config{Connection: nomad.Connection{Address: address, Region: spec.Region, CACert: defaults.CACert}, TokenIn: inNoSecret}, nil
+		return Config{Connection: nomad.Connection{Address: address, Region: spec.Region, CACert: defaults.CACert},
+			TokenIn: inNoSecret}, nil
 	}
 	conn := defaults
 	conn.Region = cmp.Or(spec.Region, defaults.Region)
@@ -87,10 +92,12 @@ func withSecret(conn Config, secret *corev1.Secret) (Config, error) {
 		conn.ClientCert, conn.ClientKey, found = cert, private, true
 	}
 	if !found {
-		return Config{}, fmt.Errorf("credentials Secret %q has none of the keys %q, %q, %q and %q; add the one with the token at least",
+		return Config{}, fmt.Errorf(
+			"credentials Secret %q has none of the keys %q, %q, %q and %q; add the one with the token at least",
 			secret.Namespace+"/"+secret.Name, secretToken, secretCACert, secretClientCert, secretClientKey)
 	}
-	err := checkPEM(key(secretCACert), conn.CACert, key(secretClientCert), conn.ClientCert, key(secretClientKey), conn.ClientKey)
+	err := checkPEM(key(secretCACert), conn.CACert, key(secretClientCert), conn.ClientCert, key(secretClientKey),
+		conn.ClientKey)
 	if err != nil {
 		return Config{}, err
 	}
@@ -106,8 +113,16 @@ func checkAddress(field, address string) (string, error) {
 		return "", fmt.Errorf("%s is not a URL; use http://host:port or https://host:port, usually with port 4646", field)
 	case u.User != nil:
 		return "", fmt.Errorf("%s: %q holds a user name or password; use an ACL token instead", field, u.Redacted())
-	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", strings.Trim(u.Path, "/") != "", u.RawQuery != "", u.Fragment != "":
-		return "", fmt.Errorf("%s: %q is not the URL of a Nomad API; use http://host:port or https://host:port, usually with port 4646", field, address)
+	case u.Scheme != "http" && u.Scheme != "https",
+		u.Hostname() == "",
+		strings.Trim(u.Path, "/") != "",
+		u.RawQuery != "",
+		u.Fragment != "":
+		return "", fmt.Errorf(
+			"%s: %q is not the URL of a Nomad API; use http://host:port or https://host:port, usually with port 4646",
+			field,
+			address,
+		)
 	}
 	return u.Scheme + "://" + u.Host, nil
 }
@@ -116,7 +131,9 @@ func checkAddress(field, address string) (string, error) {
 func checkToken(field, token string) (string, error) {
 	token = strings.TrimSpace(token)
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return "", fmt.Errorf("%s holds more than a token: there is white space or a control character in it; put the token's secret ID there and nothing else", field)
+		return "", fmt.Errorf(
+			"%s holds more than a token: there is white space or a control character in it; put the token's secret ID there and nothing else",
+			field)
 	}
 	return token, nil
 }
@@ -135,7 +152,8 @@ func checkPEM(caField string, ca []byte, certField string, cert []byte, keyField
 		return fmt.Errorf("%s is missing while %s is given; give both or neither", keyField, certField)
 	}
 	if _, err := tls.X509KeyPair(cert, key); err != nil {
-		return fmt.Errorf("%s and %s are no usable pair: %w; put a PEM certificate and its own private key there", certField, keyField, err)
+		return fmt.Errorf("%s and %s are no usable pair: %w; put a PEM certificate and its own private key there", certField,
+			keyField, err)
 	}
 	return nil
 }

@@ -18,7 +18,8 @@ const secretWord = "5ecre7-7oken"
 // same is true for what leads to the same Nomad in the same way, in the same words. No bytes are as good as empty ones.
 func same(a, b Config) bool {
 	fields := func(c Config) [9]string {
-		return [9]string{c.Address, c.Region, c.Token, string(c.CACert), string(c.ClientCert), string(c.ClientKey), c.TLSServerName, c.AddressIn, c.TokenIn}
+		return [9]string{c.Address, c.Region, c.Token, string(c.CACert), string(c.ClientCert), string(c.ClientKey),
+			c.TLSServerName, c.AddressIn, c.TokenIn}
 	}
 	return fields(a) == fields(b)
 }
@@ -31,7 +32,8 @@ func TestConfigNeverPrintsSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{string(encoded), fmt.Sprintf("%v %+v %#v %x %d %s", c, c, c, c, c, c), fmt.Sprintf("%+v", &c), fmt.Sprint(c.MarshalLog())} {
-		if strings.Contains(text, secretWord) || strings.Contains(text, fmt.Sprintf("%x", secretWord)) || strings.Contains(text, "53 101") {
+		if strings.Contains(text, secretWord) || strings.Contains(text, fmt.Sprintf("%x", secretWord)) ||
+			strings.Contains(text, "53 101") {
 			t.Errorf("a secret is in %q", text)
 		}
 	}
@@ -46,7 +48,15 @@ func secretWith(data map[string]string) *corev1.Secret {
 }
 
 func TestResolve(t *testing.T) {
-	defaults := Config{Connection: nomad.Connection{Address: "https://own:4646", Region: "eu", Token: "own", TLSServerName: "server.eu.nomad"}, TokenIn: inDefaultsSecret}
+	defaults := Config{
+		Connection: nomad.Connection{
+			Address:       "https://own:4646",
+			Region:        "eu",
+			Token:         "own",
+			TLSServerName: "server.eu.nomad",
+		},
+		TokenIn: inDefaultsSecret,
+	}
 	for name, tc := range map[string]struct {
 		spec   v1alpha1.NomadConnection
 		secret *corev1.Secret

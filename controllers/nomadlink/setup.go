@@ -7,11 +7,12 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// SetupWithManager has a manager run the watchers of Nomad, and gives the ways to them and the source of their events. Defaults reads
-// the connection that pools may leave unset.
+// SetupWithManager has a manager run the watchers of Nomad, and gives the ways to them and the source of their
+// events. Defaults reads the connection that pools may leave unset.
 func SetupWithManager(mgr ctrl.Manager, defaults func() (Config, error)) (*Connections, *NomadSource, error) {
 	n := &NomadSource{Reader: mgr.GetClient()}
-	clusters := nomad.NewClusters(nomad.Options{Clock: clock.RealClock{}, Log: mgr.GetLogger().WithName("nomad"), OnChange: n.Changed})
+	clusters := nomad.NewClusters(
+		nomad.Options{Clock: clock.RealClock{}, Log: mgr.GetLogger().WithName("nomad"), OnChange: n.Changed})
 	if err := mgr.Add(clusters); err != nil {
 		return nil, nil, err
 	}

@@ -17,8 +17,8 @@ import (
 // queue is that of a controller.
 type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
 
-// NomadSource is the source of events that come from Nomad: it wakes the members whose nodes or allocations have changed, and
-// everything when Nomad comes or goes.
+// NomadSource is the source of events that come from Nomad: it wakes the members whose nodes or allocations have
+// changed, and everything when Nomad comes or goes.
 type NomadSource struct {
 	Reader       client.Reader
 	mu           sync.Mutex
@@ -69,7 +69,8 @@ func (n *NomadSource) everything(ctx context.Context, pools, nodes queue) {
 	n.add(ctx, nodes)
 }
 
-// add wakes the members that an option of a list names. The cache serves the list, so that it fails only while the process ends.
+// add wakes the members that an option of a list names. The cache serves the list, so that it fails only while the
+// process ends.
 func (n *NomadSource) add(ctx context.Context, nodes queue, which ...client.ListOption) {
 	var l v1alpha1.NomadNodeList
 	if err := n.Reader.List(ctx, &l, which...); err != nil {

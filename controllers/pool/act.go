@@ -24,7 +24,7 @@ import (
 func (r *Reconciler) apply(ctx context.Context, s *scope, plan pool.Plan) (pool.Outcome, error) {
 	var errs []error
 	out := pool.Outcome{}
-	for _, name := range plan.Rescue {
+	for _, name := range plan.CancelDrains {
 		errs = append(errs, r.callBack(ctx, s, s.members[name]))
 	}
 	// All intents are written before the members' own reconcilers act on one of them for long: a member waits until
@@ -37,7 +37,7 @@ func (r *Reconciler) apply(ctx context.Context, s *scope, plan pool.Plan) (pool.
 		{v1alpha1.DrainJoinTimeout, plan.Failed}, {v1alpha1.DrainUnhealthy, plan.Unhealthy},
 	} {
 		for _, name := range group.names {
-			errs = append(errs, r.letGo(ctx, s, s.members[name], group.reason))
+			errs = append(errs, r.requestDrain(ctx, s, s.members[name], group.reason))
 		}
 	}
 	for _, name := range plan.Replace {
@@ -60,10 +60,11 @@ func (r *Reconciler) callBack(ctx context.Context, s *scope, n *v1alpha1.NomadNo
 	return nil
 }
 
-func (r *Reconciler) letGo(ctx context.Context, s *scope, n *v1alpha1.NomadNode, reason v1alpha1.DrainReason) error {
+func (r *Reconciler) requestDrain(ctx context.Context, s *scope, n *v1alpha1.NomadNode,
+	reason v1alpha1.DrainReason) error {
 	before := n.DeepCopy()
 	now := s.snapshot.Now
-	n.Spec.Drain = nodestate.NewIntent(r.NewID(), reason, now, now.Add(s.pool.Spec.ScaleIn.Drain.Deadline.Duration))
+	n.Spec.Drain = nodestate.NewDrainRequest(r.NewID(), reason, now, now.Add(s.pool.Spec.ScaleIn.Drain.Deadline.Duration))
 	if reason == v1alpha1.DrainScaleIn {
 		n.Spec.Drain.OnlyIf = pool.OnlyIf(s.snapshot, n.Name)
 	}
@@ -78,12 +79,12 @@ func (r *Reconciler) letGo(ctx context.Context, s *scope, n *v1alpha1.NomadNode,
 		r.Events.aged(s.pool, n)
 		return nil
 	}
-	r.Events.letGo(s.pool, n, reason)
+	r.Events.requestDrain(s.pool, n, reason)
 	return nil
 }
 
-// replace deletes the record of a member that has no VM; the next look finds one missing. A VM that was made a moment ago isn't in
-// the record yet: the next look finds it there, and the member stays.
+// replace deletes the record of a member that has no VM; the next look finds one missing. A VM that was made a moment
+// ago isn't in the record yet: the next look finds it there, and the member stays.
 func (r *Reconciler) replace(ctx context.Context, s *scope, n *v1alpha1.NomadNode) error {
 	vm := &kubevirtv1.VirtualMachine{}
 	switch err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), vm); {
@@ -158,7 +159,8 @@ func newNode(s *scope, name, nodeID string) *v1alpha1.NomadNode {
 	return n
 }
 
-// inStep copies what members keep in step with their pool, and puts back the labels by which people and their tools find them.
+// inStep copies what members keep in step with their pool, and puts back the labels by which people and their tools
+// find them.
 func inStep(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	if n.Labels == nil {
 		n.Labels = map[string]string{}

@@ -14,7 +14,12 @@ import (
 
 func TestPoolSaysInItsStatusWhatTheServerTakes(t *testing.T) {
 	p := &v1alpha1.NomadNodePool{}
-	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: v1alpha1.AutoscalerFieldManager + "/" + kubetest.Long, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`)}}
+	p.ManagedFields = []metav1.ManagedFieldsEntry{
+		{
+			Manager:  v1alpha1.AutoscalerFieldManager + "/" + kubetest.Long,
+			FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`),
+		},
+	}
 	s := &scope{pool: p, scale: lastScale(p, now)}
 	s.snapshot = pool.Snapshot{Now: now, NomadReason: v1alpha1.ReasonUnreachable, NomadMessage: kubetest.Long}
 	setStatus(s, pool.Plan{}, pool.Outcome{})

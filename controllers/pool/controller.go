@@ -39,8 +39,8 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nomad-harvester-system,resources=leases,verbs=get;create;update
 // +kubebuilder:rbac:groups="",namespace=nomad-harvester-system,resources=events,verbs=create;patch
 
-// Reconcile observes one pool, does what is to be done about it and reports: observe, Decide, apply, one write of the status, and then
-// Events and metrics.
+// Reconcile observes one pool, does what is to be done about it and reports: observe, Decide, apply, one write of the
+// status, and then Events and metrics.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	p := &v1alpha1.NomadNodePool{}
 	if err := r.Client.Get(ctx, req.NamespacedName, p); err != nil {
@@ -65,7 +65,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 
 // applyFresh plans again with what the API server holds now, because the cache may not show what was written a moment
 // ago, and does that.
-func (r *Reconciler) applyFresh(ctx context.Context, old *scope, oldPlan pool.Plan) (*scope, pool.Plan, pool.Outcome, error) {
+func (r *Reconciler) applyFresh(ctx context.Context, old *scope,
+	oldPlan pool.Plan) (*scope, pool.Plan, pool.Outcome, error) {
 	p := &v1alpha1.NomadNodePool{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(old.pool), p); err != nil {
 		return old, oldPlan, pool.Outcome{}, client.IgnoreNotFound(err)
@@ -82,8 +83,9 @@ func (r *Reconciler) applyFresh(ctx context.Context, old *scope, oldPlan pool.Pl
 	return s, plan, out, err
 }
 
-// scaleRecorded is true if the last change of replicas is written down in the pool's status. One that isn't is written first, and
-// acted upon at the next look: if it were lost, members would leave as if nothing had changed for long.
+// scaleRecorded is true if the last change of replicas is written down in the pool's status. One that isn't is
+// written first, and acted upon at the next look: if it were lost, members would leave as if nothing had changed for
+// long.
 func scaleRecorded(s *scope) bool {
 	return equality.Semantic.DeepEqual(s.scale, s.pool.Status.LastScale)
 }
@@ -112,13 +114,14 @@ func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan, out p
 	return keepReplicas(ctx, r.Client, s.pool)
 }
 
-// justStarted is true while Nomad has not been asked yet and the pool's status tells what an earlier process knew: a restart
-// of the controller mustn't show, nor write, a doubt that is over in a moment.
+// justStarted is true while Nomad has not been asked yet and the pool's status tells what an earlier process knew: a
+// restart of the controller mustn't show, nor write, a doubt that is over in a moment.
 func justStarted(s *scope) bool {
 	return s.link.NotAsked && meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolReady) != nil
 }
 
 // New makes the reconciler of pools.
 func New(d kube.Deps, c *nomadlink.Connections) *Reconciler {
-	return &Reconciler{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock, Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Decide: pool.Decide, NewID: d.NewID}
+	return &Reconciler{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock,
+		Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Decide: pool.Decide, NewID: d.NewID}
 }

@@ -5,8 +5,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 )
 
-// emitter sends the Events of pools. One function each, so that their wording stays the same everywhere. They are sent after the change that
-// they tell of has been written.
+// emitter sends the Events of pools. One function each, so that their wording stays the same everywhere. They are
+// sent after the change that they tell of has been written.
 type emitter struct{ kube.EventSink }
 
 func (e emitter) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
@@ -23,23 +23,26 @@ func (e emitter) blocked(p *v1alpha1.NomadNodePool, message string) {
 }
 
 func (e emitter) nomadLost(p *v1alpha1.NomadNodePool, message string) {
-	e.Warn(p, "NomadLost", "AskNomad", "%s", message)
+	e.Warn(p, "NomadUnreachable", "AskNomad", "%s", message)
 }
 
 func (e emitter) nomadBack(p *v1alpha1.NomadNodePool) {
-	e.Normal(p, nil, "NomadBack", "AskNomad", "Nomad can be asked again")
+	e.Normal(p, nil, "NomadReachableAgain", "AskNomad", "Nomad can be asked again")
 }
 
-func (e emitter) letGo(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, reason v1alpha1.DrainReason) {
+func (e emitter) requestDrain(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, reason v1alpha1.DrainReason) {
 	switch reason {
 	case v1alpha1.DrainRollout:
 		e.Normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it was made from an older template", n.Name)
 	case v1alpha1.DrainJoinTimeout:
-		e.WarnOf(p, n, "MemberNotJoined", "Replace", "Member %s is replaced: its guest didn't join Nomad within %s", n.Name, n.Spec.JoinTimeout.Duration)
+		e.WarnOf(p, n, "MemberNotJoined", "Replace", "Member %s is replaced: its guest didn't join Nomad within %s", n.Name,
+			n.Spec.JoinTimeout.Duration)
 	case v1alpha1.DrainUnhealthy:
-		e.WarnOf(p, n, "MemberUnhealthy", "Replace", "Member %s is replaced: its Nomad node has not been ready for longer than %s", n.Name, p.Spec.Health.UnhealthyTimeout.Duration)
+		e.WarnOf(p, n, "MemberUnhealthy", "Replace",
+			"Member %s is replaced: its Nomad node has not been ready for longer than %s", n.Name,
+			p.Spec.Health.UnhealthyTimeout.Duration)
 	default:
-		e.Normal(p, n, "MemberLeaving", "ScaleIn", "Member %s leaves: the pool has more members than replicas", n.Name)
+		e.Normal(p, n, "MemberDraining", "ScaleIn", "Member %s leaves: the pool has more members than replicas", n.Name)
 	}
 }
 
@@ -52,14 +55,16 @@ func (e emitter) joinsTriedAgain(p *v1alpha1.NomadNodePool) {
 }
 
 func (e emitter) rescued(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
-	e.Normal(p, n, "MemberRescued", "ScaleOut", "Member %s is called back from leaving: the pool needs it again", n.Name)
+	e.Normal(p, n, "MemberDrainCanceled", "ScaleOut", "Member %s is called back from leaving: the pool needs it again",
+		n.Name)
 }
 
 func (e emitter) replaced(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
-	e.Normal(p, n, "MemberReplaced", "Replace", "Member %s is replaced: its VM was refused, and the template has changed since", n.Name)
+	e.Normal(p, n, "MemberReplaced", "Replace",
+		"Member %s is replaced: its VM was refused, and the template has changed since", n.Name)
 }
 
-func (e emitter) scaled(p *v1alpha1.NomadNodePool, r *v1alpha1.ScaleRecord) {
+func (e emitter) scaled(p *v1alpha1.NomadNodePool, r *v1alpha1.ScaleChange) {
 	if r.From < 0 {
 		e.Normal(p, nil, "Scaled", "Scale", "Replicas %d: %s", r.To, r.Reason)
 		return
@@ -68,14 +73,18 @@ func (e emitter) scaled(p *v1alpha1.NomadNodePool, r *v1alpha1.ScaleRecord) {
 }
 
 func (e emitter) nameTaken(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
-	e.Normal(p, n, "MemberReplaced", "Replace", "Member %s is replaced by one of another name: a VM of this name exists that isn't its own, and is left alone", n.Name)
+	e.Normal(p, n, "MemberReplaced", "Replace",
+		"Member %s is replaced by one of another name: a VM of this name exists that isn't its own, and is left alone",
+		n.Name)
 }
 
 // movedOn tells of a member that leaves because its pool was led to another Nomad cluster.
 func (e emitter) movedOn(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
-	e.Normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it is in another Nomad cluster than the pool's, and drains there", n.Name)
+	e.Normal(p, n, "MemberOutdated", "Rollout",
+		"Member %s leaves: it is in another Nomad cluster than the pool's, and drains there", n.Name)
 }
 
 func (e emitter) aged(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
-	e.Normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it was made before rollout.restartedAt or is older than rollout.maxAge", n.Name)
+	e.Normal(p, n, "MemberOutdated", "Rollout",
+		"Member %s leaves: it was made before rollout.restartedAt or is older than rollout.maxAge", n.Name)
 }

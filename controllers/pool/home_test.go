@@ -25,7 +25,8 @@ func moved(knownHere bool, change func(p *v1alpha1.NomadNodePool, n *v1alpha1.No
 	s := newPoolShell(func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 		p.Spec.Rollout.MaxSurge, p.Spec.Rollout.MaxUnavailable = new(intstr.FromInt32(0)), new(intstr.FromInt32(1))
 		p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
-		n.Spec.Connection, n.Spec.Client = v1alpha1.NomadConnection{Address: formerAddress}, *p.Spec.Nomad.NomadClient.DeepCopy()
+		n.Spec.Connection, n.Spec.Client = v1alpha1.NomadConnection{
+			Address: formerAddress}, *p.Spec.Nomad.NomadClient.DeepCopy()
 		change(p, n)
 		is, was = p.Spec.Nomad.Address+p.Spec.Nomad.Region, n.Spec.Connection.Address+n.Spec.Connection.Region
 		revision := blueprint.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
@@ -107,12 +108,15 @@ func TestMembersElsewhereAreJudgedByTheirOwnCluster(t *testing.T) {
 	}
 	s = moved(false, func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {})
 	s.nomad.view.Health = nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}
-	if p, n := s.reconcile(t); n.Spec.Drain != nil || p.Status.UpdatedReplicas != 1 || n.Spec.Connection.Address != formerAddress {
-		t.Errorf("for an address where nobody answers it is ordered %+v, of %d up to date, its own address is %s", n.Spec.Drain, p.Status.UpdatedReplicas, n.Spec.Connection.Address)
+	if p, n := s.reconcile(t); n.Spec.Drain != nil || p.Status.UpdatedReplicas != 1 ||
+		n.Spec.Connection.Address != formerAddress {
+		t.Errorf("for an address where nobody answers it is ordered %+v, of %d up to date, its own address is %s",
+			n.Spec.Drain, p.Status.UpdatedReplicas, n.Spec.Connection.Address)
 	}
 }
 
-// The controller's own address leads elsewhere: members that aren't known there are replaced, and never taken for broken or empty.
+// The controller's own address leads elsewhere: members that aren't known there are replaced, and never taken for
+// broken or empty.
 func TestMembersOfTheFormerOwnAddressAreHeld(t *testing.T) {
 	s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 		n.Spec.Connection = p.Spec.Nomad.NomadConnection

@@ -29,15 +29,16 @@ var (
 	upgradeList = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: "UpgradeList"}
 	// upgradePlanList is of the second way to upgrade Harvester, its add-on harvester-upgrade-manager, since 1.8.
 	// Harvester: upgrade-toolkit, api/v1beta1/upgradeplan_types.go.
-	upgradePlanList = schema.GroupVersionKind{Group: "management.harvesterhci.io", Version: "v1beta1", Kind: "UpgradePlanList"}
+	upgradePlanList = schema.GroupVersionKind{Group: "management.harvesterhci.io", Version: "v1beta1",
+		Kind: "UpgradePlanList"}
 )
 
 // +kubebuilder:rbac:groups=harvesterhci.io,resources=upgrades,verbs=list
 // +kubebuilder:rbac:groups=management.harvesterhci.io,resources=upgradeplans,verbs=list
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get
 
-// observeHosts looks at what Harvester does with its hosts, if members are about to be replaced because they don't work:
-// then their hosts may be the cause.
+// observeHosts looks at what Harvester does with its hosts, if members are about to be replaced because they don't
+// work: then their hosts may be the cause.
 func (r *Reconciler) observeHosts(ctx context.Context, s *scope) error {
 	if !pool.NeedsHosts(s.snapshot) {
 		return nil
@@ -66,7 +67,8 @@ func (r *Reconciler) observeHosts(ctx context.Context, s *scope) error {
 
 // upgrading is the upgrade of Harvester that is under way, in one of its two ways; nil: none.
 func upgrading(ctx context.Context, from client.Reader) (*pool.Upgrade, error) {
-	upgrades, err := listed(ctx, from, upgradeList, client.InNamespace(upgradeNamespace), client.MatchingLabels{latestUpgradeLabel: "true"})
+	upgrades, err := listed(ctx, from, upgradeList, client.InNamespace(upgradeNamespace),
+		client.MatchingLabels{latestUpgradeLabel: "true"})
 	if err != nil {
 		return nil, fmt.Errorf("listing Harvester's upgrades: %w", err)
 	}
@@ -87,14 +89,16 @@ func upgrading(ctx context.Context, from client.Reader) (*pool.Upgrade, error) {
 	for i := range plans {
 		if preflight.ConditionStatus(&plans[i], "Progressing") == "True" {
 			name := plans[i].GetName()
-			return &pool.Upgrade{Name: "UpgradePlan " + name, End: "kubectl delete upgradeplans.management.harvesterhci.io " + name}, nil
+			return &pool.Upgrade{Name: "UpgradePlan " + name,
+				End: "kubectl delete upgradeplans.management.harvesterhci.io " + name}, nil
 		}
 	}
 	return nil, nil
 }
 
 // listed are the objects of a kind; none if the cluster doesn't have the kind.
-func listed(ctx context.Context, from client.Reader, kind schema.GroupVersionKind, opts ...client.ListOption) ([]unstructured.Unstructured, error) {
+func listed(ctx context.Context, from client.Reader, kind schema.GroupVersionKind,
+	opts ...client.ListOption) ([]unstructured.Unstructured, error) {
 	l := &unstructured.UnstructuredList{}
 	l.SetGroupVersionKind(kind)
 	err := from.List(ctx, l, opts...)

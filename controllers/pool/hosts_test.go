@@ -22,8 +22,10 @@ func TestUpgradesOfHarvesterAreSeen(t *testing.T) {
 		return harvesterObject(upgradePlanList, "", "v1.9.0", "Progressing", progressing)
 	}
 	old := harvesterObject(upgradeList, upgradeNamespace, "hvst-upgrade-older", "Completed", "Unknown")
-	running := &pool.Upgrade{Name: "Upgrade harvester-system/hvst-upgrade-x7k2p", End: "kubectl -n harvester-system delete upgrades.harvesterhci.io hvst-upgrade-x7k2p"}
-	planned := &pool.Upgrade{Name: "UpgradePlan v1.9.0", End: "kubectl delete upgradeplans.management.harvesterhci.io v1.9.0"}
+	running := &pool.Upgrade{Name: "Upgrade harvester-system/hvst-upgrade-x7k2p",
+		End: "kubectl -n harvester-system delete upgrades.harvesterhci.io hvst-upgrade-x7k2p"}
+	planned := &pool.Upgrade{Name: "UpgradePlan v1.9.0",
+		End: "kubectl delete upgradeplans.management.harvesterhci.io v1.9.0"}
 	for name, c := range map[string]struct {
 		objects []client.Object
 		want    *pool.Upgrade
@@ -55,7 +57,8 @@ func TestUpgradesOfHarvesterAreSeen(t *testing.T) {
 	}
 }
 
-func harvesterObject(list schema.GroupVersionKind, namespace, name, condition, status string) *unstructured.Unstructured {
+func harvesterObject(list schema.GroupVersionKind,
+	namespace, name, condition, status string) *unstructured.Unstructured {
 	u := &unstructured.Unstructured{}
 	list.Kind = list.Kind[:len(list.Kind)-len("List")]
 	u.SetGroupVersionKind(list)

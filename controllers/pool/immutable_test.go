@@ -20,13 +20,15 @@ import (
 	testkube "github.com/nomad-harvester/nomad-harvester/test/world/kube"
 )
 
-// A member stays what it was made as, whoever asks for something else; what is kept in step with the pool can be written.
+// A member stays what it was made as, whoever asks for something else; what is kept in step with the pool can be
+// written.
 func TestWhatAMemberWasMadeAsStays(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
 	}
 	admin, controller := startAPIServer(t)
-	m := newNode(&scope{pool: fullPool(t), snapshot: pool.Snapshot{Revision: "r"}}, "build-a", "11111111-2222-3333-4444-555555555555")
+	m := newNode(&scope{pool: fullPool(t), snapshot: pool.Snapshot{Revision: "r"}}, "build-a",
+		"11111111-2222-3333-4444-555555555555")
 	m.Namespace, m.OwnerReferences[0].UID = "default", "u"
 	if err := controller.Create(t.Context(), m); err != nil {
 		t.Fatal(err)
@@ -59,7 +61,8 @@ func TestWhatAMemberWasMadeAsStays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			field, _, _ := strings.Cut(name, ": ")
 			err := write(t, admin, m, change)
-			if err == nil || !strings.Contains(err.Error(), field+": a member stays what it was made as; change spec.") || !strings.Contains(err.Error(), "and the member is replaced") {
+			if err == nil || !strings.Contains(err.Error(), field+": a member stays what it was made as; change spec.") ||
+				!strings.Contains(err.Error(), "and the member is replaced") {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
@@ -71,7 +74,7 @@ func TestWhatAMemberWasMadeAsStays(t *testing.T) {
 		"join timeout": func(s *v1alpha1.NomadNodeSpec) { s.JoinTimeout = metav1.Duration{Duration: 90 * time.Minute} },
 		"purge":        func(s *v1alpha1.NomadNodeSpec) { s.Purge = ptr.To(false) },
 		"drain": func(s *v1alpha1.NomadNodeSpec) {
-			s.Drain = &v1alpha1.DrainIntent{ID: "d", Reason: v1alpha1.DrainDeleted, Time: metav1.Now(), Deadline: metav1.Now()}
+			s.Drain = &v1alpha1.DrainRequest{ID: "d", Reason: v1alpha1.DrainDeleted, RequestTime: metav1.Now(), DeadlineTime: metav1.Now()}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +138,8 @@ func write(t *testing.T, c client.Client, m *v1alpha1.NomadNode, change func(*v1
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.Patch(t.Context(), untyped(t, now, "NomadNode"), client.RawPatch(types.MergePatchType, body), client.DryRunAll)
+	return c.Patch(t.Context(), untyped(t, now, "NomadNode"), client.RawPatch(types.MergePatchType, body),
+		client.DryRunAll)
 }
 
 // untyped is an object for a client that doesn't know our kinds.
@@ -170,7 +174,8 @@ func fullPool(t *testing.T) *v1alpha1.NomadNodePool {
 		t.Fatal(err)
 	}
 	p.UID, p.Spec.Nomad.Servers = "u", []string{"a.example.com", "b.example.com"}
-	p.Spec.Template.Disks = append(p.Spec.Template.Disks, v1alpha1.Disk{Name: "more", Size: resource.MustParse("2Gi"), StorageClassName: "s"})
+	p.Spec.Template.Disks = append(p.Spec.Template.Disks,
+		v1alpha1.Disk{Name: "more", Size: resource.MustParse("2Gi"), StorageClassName: "s"})
 	return p
 }
 

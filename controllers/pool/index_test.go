@@ -16,7 +16,8 @@ import (
 func TestPoolThatRestsCopiesNoMembersOfOthers(t *testing.T) {
 	s := newPoolShell(func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {})
 	for i := range 20 {
-		n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: fmt.Sprintf("other-%d", i)}, Spec: v1alpha1.NomadNodeSpec{PoolName: "other", PoolUID: "other"}}
+		n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: fmt.Sprintf("other-%d", i)},
+			Spec: v1alpha1.NomadNodeSpec{PoolName: "other", PoolUID: "other"}}
 		if err := s.Client.Create(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}

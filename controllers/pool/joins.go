@@ -14,33 +14,37 @@ import (
 
 // observeJoins adds how the members fared to what is recorded in status.
 func observeJoins(s *scope) {
-	before := joinsOf(s.pool.Status.Registration)
+	before := joinsOf(s.pool.Status.Joins)
 	s.snapshot.Joins = before.Record(joinsKey(s), s.snapshot)
 }
 
 // joinsKey stands for all that may make members join that didn't: the template, the cluster, and the user's word.
 func joinsKey(s *scope) string {
 	// Nothing in it can fail to marshal.
-	doc, _ := json.Marshal([]any{s.pool.Spec.Nomad.NomadConnection, s.pool.Spec.Nomad.IntroductionToken, s.pool.Annotations[v1alpha1.RetryJoinsAnnotation]})
+	doc, _ := json.Marshal(
+		[]any{s.pool.Spec.Nomad.NomadConnection, s.pool.Spec.Nomad.IntroductionToken,
+			s.pool.Annotations[v1alpha1.RetryJoinsAnnotation]},
+	)
 	sum := sha256.Sum256(doc)
 	return s.snapshot.Revision + "-" + hex.EncodeToString(sum[:4])
 }
 
-func joinsOf(st *v1alpha1.RegistrationStatus) pool.Joins {
+func joinsOf(st *v1alpha1.JoinsStatus) pool.Joins {
 	if st == nil {
 		return pool.Joins{}
 	}
-	j := pool.Joins{Key: st.Key, Since: st.Since.Time}
+	j := pool.Joins{Key: st.Key, Since: st.StartTime.Time}
 	for _, r := range st.Results {
-		j.Results = append(j.Results, pool.JoinResult{Member: r.Member, Joined: r.Joined, Time: r.Time.Time})
+		j.Results = append(j.Results, pool.JoinResult{Member: r.Member, Joined: r.Joined, Time: r.ResultTime.Time})
 	}
 	return j
 }
 
-func registrationStatus(j pool.Joins) *v1alpha1.RegistrationStatus {
-	st := &v1alpha1.RegistrationStatus{Key: j.Key, Since: metav1.NewTime(j.Since)}
+func joinsStatus(j pool.Joins) *v1alpha1.JoinsStatus {
+	st := &v1alpha1.JoinsStatus{Key: j.Key, StartTime: metav1.NewTime(j.Since)}
 	for _, r := range j.Results {
-		st.Results = append(st.Results, v1alpha1.RegistrationResult{Member: r.Member, Joined: r.Joined, Time: metav1.NewTime(r.Time)})
+		st.Results = append(st.Results,
+			v1alpha1.JoinResult{Member: r.Member, Joined: r.Joined, ResultTime: metav1.NewTime(r.Time)})
 	}
 	return st
 }

@@ -11,7 +11,7 @@ import (
 
 // memberFacts is what a pool knows of one of its members.
 func memberFacts(n *v1alpha1.NomadNode, link nomadlink.Link, now time.Time) pool.Member {
-	s := nodestate.State{Now: now, Record: nodestate.Of(n)}
+	s := nodestate.State{Now: now, Node: nodestate.Of(n)}
 	if v, found := link.View.Nodes[n.Spec.NodeID]; found {
 		s.Nomad = nomadlink.NodeOf(v)
 	}

@@ -16,9 +16,10 @@ import (
 // factMember is a member whose VM was made an hour ago; change alters it.
 func factMember(change func(*v1alpha1.NomadNode)) *v1alpha1.NomadNode {
 	made := metav1.NewTime(now.Add(-time.Hour))
-	n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Name: "p-1", CreationTimestamp: made}, Spec: v1alpha1.NomadNodeSpec{NodeID: shellNodeID, Revision: "r"}}
+	n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Name: "p-1", CreationTimestamp: made},
+		Spec: v1alpha1.NomadNodeSpec{NodeID: shellNodeID, Revision: "r"}}
 	n.Spec.JoinTimeout.Duration = 10 * time.Minute
-	n.Status.VM.UID, n.Status.VM.Created = "vm", &made
+	n.Status.VM.UID, n.Status.VM.CreationTime = "vm", &made
 	if change != nil {
 		change(n)
 	}
@@ -71,7 +72,7 @@ func TestOnlyANodeThatIsDownIsDown(t *testing.T) {
 }
 
 func TestWhatIsInTheWayOfAMember(t *testing.T) {
-	unmade := func(n *v1alpha1.NomadNode) { n.Status.VM.UID, n.Status.VM.Created = "", nil }
+	unmade := func(n *v1alpha1.NomadNode) { n.Status.VM.UID, n.Status.VM.CreationTime = "", nil }
 	for name, c := range map[string]struct {
 		reason string
 		made   bool
@@ -98,9 +99,11 @@ func TestWhatIsInTheWayOfAMember(t *testing.T) {
 				unmade(n)
 			}
 			if c.reason != "" {
-				n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeVMReady, Status: metav1.ConditionFalse, Reason: c.reason, Message: "m"}}
+				n.Status.Conditions = []metav1.Condition{
+					{Type: v1alpha1.NodeVMReady, Status: metav1.ConditionFalse, Reason: c.reason, Message: "m"}}
 			}
-			if m := memberFacts(n, c.link, now); (m.Blocked != nil) != c.want || c.want && (m.Blocked.Reason != c.reason || m.Blocked.Message != "m") {
+			if m := memberFacts(n, c.link, now); (m.Blocked != nil) != c.want ||
+				c.want && (m.Blocked.Reason != c.reason || m.Blocked.Message != "m") {
 				t.Errorf("blocked: %+v", m.Blocked)
 			}
 		})
@@ -109,11 +112,12 @@ func TestWhatIsInTheWayOfAMember(t *testing.T) {
 
 // Nor does the pool count on it.
 func TestForeignNodeIsNoReadyMember(t *testing.T) {
-	for reason, want := range map[string]bool{v1alpha1.ReasonRegistered: true, v1alpha1.ReasonNodeIDTaken: false} {
+	for reason, want := range map[string]bool{v1alpha1.ReasonJoined: true, v1alpha1.ReasonNodeIDTaken: false} {
 		n := factMember(func(n *v1alpha1.NomadNode) {
-			kube.SetCondition(&n.Status.Conditions, v1alpha1.NodeRegistered, condition.False(reason, ""), n.Generation, now)
+			kube.SetCondition(&n.Status.Conditions, v1alpha1.NodeJoined, condition.False(reason, ""), n.Generation, now)
 		})
-		if m := memberFacts(n, linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), now); m.Ready != want || m.Joined != want {
+		if m := memberFacts(n, linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), now); m.Ready != want ||
+			m.Joined != want {
 			t.Errorf("%s: ready %t, joined %t", reason, m.Ready, m.Joined)
 		}
 	}

@@ -34,7 +34,7 @@ func reportPool(p *v1alpha1.NomadNodePool, known bool) {
 		replicas.WithLabelValues(p.Namespace, p.Name, state).Set(float64(n))
 	}
 	nomadReachable.WithLabelValues(p.Namespace, p.Name).Set(oneIf(known))
-	breakerOpen.WithLabelValues(p.Namespace, p.Name).Set(oneIf(joinsOf(p.Status.Registration).BreakerOpen()))
+	breakerOpen.WithLabelValues(p.Namespace, p.Name).Set(oneIf(joinsOf(p.Status.Joins).BreakerOpen()))
 }
 
 func oneIf(yes bool) float64 {

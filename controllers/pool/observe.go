@@ -23,38 +23,27 @@ type scope struct {
 	members  map[string]*v1alpha1.NomadNode
 	link     nomadlink.Link
 	snapshot pool.Snapshot
-	scale    *v1alpha1.ScaleRecord // the last change of replicas
+	scale    *v1alpha1.ScaleChange // the last change of replicas
 	// unresolved says why the Harvester template that the pool names can't be used; empty: it names none, or it can.
 	unresolved []condition.Problem
 	// nextOrdinal numbers the next member to be made.
 	nextOrdinal int64
 }
 
-func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, from client.Reader, which ...client.ListOption) (*scope, error) {
+func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, from client.Reader,
+	which ...client.ListOption) (*scope, error) {
 	s := &scope{pool: p.DeepCopy(), members: map[string]*v1alpha1.NomadNode{}}
 	link, err := r.Connections.Link(ctx, p, p.Spec.Nomad.NomadConnection)
 	if err != nil {
 		return nil, err
 	}
 	s.link = link
-	s.snapshot = pool.Snapshot{
-		Now:           r.Clock.Now(),
-		Replicas:      int(p.DesiredReplicas()),
-		Paused:        p.Spec.Paused,
-		Deleting:      p.DeletionTimestamp != nil,
-		ScaleIn:       p.Spec.ScaleIn,
-		Rollout:       p.Spec.Rollout,
-		Health:        p.Spec.Health,
-		NomadSettled:  link.View.SettledSince,
-		NomadKnown:    link.Known,
-		NomadNotAsked: link.NotAsked,
-		Servers:       p.Spec.Nomad.Servers,
-		NomadLeader:   link.View.Leader,
-		NomadReason:   link.Reason,
-		NomadMessage:  link.Message,
-	}
+	s.snapshot = pool.Snapshot{Now: r.Clock.Now(), Replicas: int(p.DesiredReplicas()), Paused: p.Spec.Paused,
+		Deleting: p.DeletionTimestamp != nil, ScaleIn: p.Spec.ScaleIn, Rollout: p.Spec.Rollout, Health: p.Spec.Health,
+		NomadRecovered: link.View.RecoveredSince, NomadKnown: link.Known, NomadNotAsked: link.NotAsked,
+		Servers: p.Spec.Nomad.Servers, NomadLeader: link.View.Leader, NomadReason: link.Reason, NomadMessage: link.Message}
 	s.scale = lastScale(p, s.snapshot.Now)
-	s.snapshot.LastScale, s.snapshot.LastDown = s.scale.Time.Time, nodestate.TimeOf(wentDown(s.scale))
+	s.snapshot.LastScale, s.snapshot.LastDown = s.scale.ScaleTime.Time, nodestate.TimeOf(wentDown(s.scale))
 	if err := r.resolveTemplate(ctx, s); err != nil {
 		return nil, err
 	}
@@ -76,9 +65,10 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 	return s, r.observeQuota(ctx, s)
 }
 
-// observeMembers finds a pool's members by the pool's UID in their spec, which nobody can change. Labels may be taken off, and a
-// pool that forgets a member makes another. Which is for what can find them itself.
-func (r *Reconciler) observeMembers(ctx context.Context, s *scope, from client.Reader, which []client.ListOption) error {
+// observeMembers finds a pool's members by the pool's UID in their spec, which nobody can change. Labels may be taken
+// off, and a pool that forgets a member makes another. Which is for what can find them itself.
+func (r *Reconciler) observeMembers(ctx context.Context, s *scope, from client.Reader,
+	which []client.ListOption) error {
 	var l v1alpha1.NomadNodeList
 	if err := from.List(ctx, &l, append(which, client.InNamespace(s.pool.Namespace))...); err != nil {
 		return fmt.Errorf("listing the members: %w", err)
@@ -143,7 +133,8 @@ func (r *Reconciler) observeUsage(ctx context.Context, s *scope) {
 	s.snapshot.Usage = map[string]pool.Usage{}
 	for _, n := range s.members {
 		if u, ok := usage[n.Spec.NodeID]; ok {
-			s.snapshot.Usage[n.Name] = pool.Usage{Load: load(u, s.link.View.Nodes[n.Spec.NodeID]), Allocations: u.Allocations, System: u.SystemAllocations}
+			s.snapshot.Usage[n.Name] = pool.Usage{Load: load(u, s.link.View.Nodes[n.Spec.NodeID]), Allocations: u.Allocations,
+				System: u.SystemAllocations}
 		}
 	}
 }

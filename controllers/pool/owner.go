@@ -15,10 +15,10 @@ import (
 // replicasKeeper is the field manager under which the controller holds replicas that nobody owns.
 const replicasKeeper = "nomad-harvester-replicas-keeper"
 
-// keepReplicas fills in a pool's replicas when they are not set, so that its scale can be read, and makes the controller their
-// owner when nobody is, which is so after a scaling to 0. The API
-// server would record no later scaling otherwise: it tracks who changes a field only where somebody is recorded already
-// (Kubernetes: managedfields, skipNonAppliedManager, on the owners that a Scale has). The number stays as it is, and whoever
+// keepReplicas fills in a pool's replicas when they are not set, so that its scale can be read, and makes the
+// controller their owner when nobody is, which is so after a scaling to 0. The API server would record no later
+// scaling otherwise: it tracks who changes a field only where somebody is recorded already (Kubernetes:
+// managedfields, skipNonAppliedManager, on the owners that a Scale has). The number stays as it is, and whoever
 // scales next takes it over.
 func keepReplicas(ctx context.Context, c client.Client, p *v1alpha1.NomadNodePool) error {
 	// Who reads pools without managedFields can't tell.

@@ -36,8 +36,8 @@ spec:
     networks: [{name: default/vlan}]
 `
 
-// startAPIServer starts a real API server with our kinds, and returns the clients of its administrator and of the controller's
-// service account with the rights that are shipped.
+// startAPIServer starts a real API server with our kinds, and returns the clients of its administrator and of the
+// controller's service account with the rights that are shipped.
 func startAPIServer(t *testing.T) (admin, controller client.Client) {
 	t.Helper()
 	const system = "nomad-harvester-system"
@@ -94,7 +94,8 @@ func TestWhoScalesFromZeroIsRecorded(t *testing.T) {
 	scale := func(manager string, replicas int) {
 		t.Helper()
 		patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
-		err := admin.SubResource("scale").Patch(t.Context(), objects[0].DeepCopy(), patch, client.WithSubResourceBody(&autoscalingv1.Scale{}), client.FieldOwner(manager))
+		err := admin.SubResource("scale").
+			Patch(t.Context(), objects[0].DeepCopy(), patch, client.WithSubResourceBody(&autoscalingv1.Scale{}), client.FieldOwner(manager))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +111,8 @@ func TestWhoScalesFromZeroIsRecorded(t *testing.T) {
 		}
 		kept := read()
 		if by := scaledBy(kept); by != replicasKeeper || kept.DesiredReplicas() != 0 || kept.Generation != p.Generation {
-			t.Errorf("kept by %q, with %d replicas, in generation %d after %d", by, kept.DesiredReplicas(), kept.Generation, p.Generation)
+			t.Errorf("kept by %q, with %d replicas, in generation %d after %d", by, kept.DesiredReplicas(), kept.Generation,
+				p.Generation)
 		}
 		if err := keepReplicas(t.Context(), controller, p); err != nil {
 			t.Errorf("by a stale read: %v", err)
@@ -122,8 +124,8 @@ func TestWhoScalesFromZeroIsRecorded(t *testing.T) {
 	}
 }
 
-// Replicas that are left out are filled in: minReplicas, be it 0, in a new pool, and the number before in one that had some, as when
-// they are taken out of Git because an autoscaler is to decide.
+// Replicas that are left out are filled in: minReplicas, be it 0, in a new pool, and the number before in one that
+// had some, as when they are taken out of Git because an autoscaler is to decide.
 func TestReplicasThatAreLeftOutAreFilledIn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
@@ -139,7 +141,7 @@ func TestReplicasThatAreLeftOutAreFilledIn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	filled := func(last *v1alpha1.ScaleRecord, want int32) {
+	filled := func(last *v1alpha1.ScaleChange, want int32) {
 		t.Helper()
 		p, key := &v1alpha1.NomadNodePool{}, client.ObjectKey{Namespace: "default", Name: "workers"}
 		if err := controller.Get(t.Context(), key, p); err != nil {
@@ -160,5 +162,5 @@ func TestReplicasThatAreLeftOutAreFilledIn(t *testing.T) {
 	filled(nil, 3)
 	declare("  minReplicas: 3\n  replicas: 5\n")
 	declare("  minReplicas: 3\n")
-	filled(&v1alpha1.ScaleRecord{To: 5}, 5)
+	filled(&v1alpha1.ScaleChange{To: 5}, 5)
 }

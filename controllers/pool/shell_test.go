@@ -49,16 +49,20 @@ type poolShell struct {
 func newPoolShell(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)) *poolShell {
 	s := &poolShell{nomad: &nomadStub{}, events: events.NewFakeRecorder(100)}
 	s.nomad.view = nomad.View{
-		Taken: now, SettledSince: now.Add(-time.Hour), Health: nomad.Health{State: nomad.HealthReachable},
-		Nodes: map[string]nomad.Node{shellNodeID: {ID: shellNodeID, Status: nomad.NodeReady, Eligible: true}},
+		Taken: now, RecoveredSince: now.Add(-time.Hour), Health: nomad.Health{State: nomad.HealthReachable},
+		Nodes: map[string]nomad.Node{shellNodeID: {ID: shellNodeID, Status: nomad.NodeReady, Eligible: true}}}
+	p := &v1alpha1.NomadNodePool{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p", UID: "u",
+			CreationTimestamp: metav1.NewTime(now.Add(-2 * time.Hour))},
 	}
-	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p", UID: "u", CreationTimestamp: metav1.NewTime(now.Add(-2 * time.Hour))}}
 	p.Spec.Replicas = ptr.To[int32](1)
-	p.Status.LastScale = &v1alpha1.ScaleRecord{Time: metav1.NewTime(now.Add(-2 * time.Hour)), From: -1, To: 1}
+	p.Status.LastScale = &v1alpha1.ScaleChange{ScaleTime: metav1.NewTime(now.Add(-2 * time.Hour)), From: -1, To: 1}
 	p.Spec.Nomad.Address, p.Spec.Nomad.Servers = "http://127.0.0.1:4646", []string{"s"}
 	n := &v1alpha1.NomadNode{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{v1alpha1.PoolLabel: "p", v1alpha1.RevisionLabel: "r"}},
-		Spec:       v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n",
+			CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)),
+			Labels:            map[string]string{v1alpha1.PoolLabel: "p", v1alpha1.RevisionLabel: "r"}},
+		Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r"},
 	}
 	n.Status.VM.UID, n.Status.JoinedTime = "vm", &metav1.Time{Time: now.Add(-time.Hour)}
 	change(p, n)
@@ -88,7 +92,8 @@ func (s *poolShell) reconcile(t *testing.T) (*v1alpha1.NomadNodePool, *v1alpha1.
 
 // A pool knows its members whatever becomes of their labels, and puts the labels back.
 func TestMembersWithoutLabelsAreMembers(t *testing.T) {
-	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Labels = map[string]string{"mine": "too"} })
+	s := newPoolShell(
+		func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Labels = map[string]string{"mine": "too"} })
 	p, n := s.reconcile(t)
 	if p.Status.Replicas != 1 || p.Status.ReadyReplicas != 1 {
 		t.Errorf("the pool counts %d members, of which %d are ready", p.Status.Replicas, p.Status.ReadyReplicas)
@@ -98,14 +103,15 @@ func TestMembersWithoutLabelsAreMembers(t *testing.T) {
 	}
 }
 
-// A member that is being removed follows its pool to where Nomad is, or a wrong address would hold it after it was corrected; but
-// its drain policy may have been changed to let it go.
+// A member that is being removed follows its pool to where Nomad is, or a wrong address would hold it after it was
+// corrected; but its drain policy may have been changed to let it go.
 func TestMembersThatAreRemovedFollowTheConnection(t *testing.T) {
 	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 		n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
 		n.Spec.Connection.Address, n.Spec.DrainPolicy.OnTimeout = "http://wrong:4646", v1alpha1.DrainForce
 	})
-	if _, n := s.reconcile(t); n.Spec.Connection.Address != "http://127.0.0.1:4646" || n.Spec.DrainPolicy.OnTimeout != v1alpha1.DrainForce {
+	if _, n := s.reconcile(t); n.Spec.Connection.Address != "http://127.0.0.1:4646" ||
+		n.Spec.DrainPolicy.OnTimeout != v1alpha1.DrainForce {
 		t.Errorf("its Nomad is at %s, and onTimeout %q", n.Spec.Connection.Address, n.Spec.DrainPolicy.OnTimeout)
 	}
 }
@@ -116,7 +122,8 @@ func TestGrowthIsWrittenForPrograms(t *testing.T) {
 		p.Spec.Template.Networks = []v1alpha1.Network{{Name: "default/nowhere"}}
 	})
 	p, _ := s.reconcile(t)
-	if want := (v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthBlocked, BlockedBy: v1alpha1.BlockedByTemplate}); p.Status.Scaling == nil || *p.Status.Scaling != want {
+	if want := (v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthBlocked, BlockedBy: v1alpha1.BlockedByTemplate}); p.Status.Scaling == nil ||
+		*p.Status.Scaling != want {
 		t.Fatalf("of a template that can't work it says %+v", p.Status.Scaling)
 	}
 	p.Spec.Template.Networks = nil
@@ -124,7 +131,8 @@ func TestGrowthIsWrittenForPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, _ = s.reconcile(t)
-	if want := (v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthPossible}); p.Status.Scaling == nil || *p.Status.Scaling != want {
+	if want := (v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthPossible}); p.Status.Scaling == nil ||
+		*p.Status.Scaling != want {
 		t.Errorf("of one that works it says %+v", p.Status.Scaling)
 	}
 }
@@ -137,8 +145,8 @@ func TestMembersOfOthersAreNone(t *testing.T) {
 	}
 }
 
-// A change of replicas is written down before it is acted upon: if that were lost, the stabilisation window would count from an
-// earlier one.
+// A change of replicas is written down before it is acted upon: if that were lost, the stabilisation window would
+// count from an earlier one.
 func TestChangeOfReplicasIsWrittenDownFirst(t *testing.T) {
 	conflict := false
 	s := newPoolShell(func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) {
@@ -147,7 +155,8 @@ func TestChangeOfReplicasIsWrittenDownFirst(t *testing.T) {
 	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
 		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
 			if conflict {
-				return apierrors.NewConflict(schema.GroupResource{Resource: "nomadnodepools"}, o.GetName(), errors.New("somebody else has written"))
+				return apierrors.NewConflict(schema.GroupResource{Resource: "nomadnodepools"}, o.GetName(),
+					errors.New("somebody else has written"))
 			}
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		},
@@ -198,7 +207,8 @@ func TestWhyAMemberIsOutdatedIsTold(t *testing.T) {
 	}
 }
 
-// A member whose VM couldn't be made is replaced when its template is corrected, unless its VM was made a moment ago after all.
+// A member whose VM couldn't be made is replaced when its template is corrected, unless its VM was made a moment ago
+// after all.
 func TestMemberWhoseVMWasJustMadeIsNotReplaced(t *testing.T) {
 	for name, c := range map[string]struct {
 		vm       *kubevirtv1.VirtualMachine

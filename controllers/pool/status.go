@@ -24,7 +24,7 @@ func setStatus(s *scope, plan pool.Plan, out pool.Outcome) {
 	st.Revision = s.snapshot.Revision
 	st.LastScale = s.scale
 	st.NextOrdinal = max(s.nextOrdinal, out.NextOrdinal)
-	st.Registration = registrationStatus(s.snapshot.Joins)
+	st.Joins = joinsStatus(s.snapshot.Joins)
 	st.Suspension = suspensionStatus(s.snapshot.Suspension)
 	st.Scaling = scalingStatus(pool.GrowthBlockedBy(s.snapshot, plan, out))
 	all := pool.Conditions(s.snapshot, plan, out)
@@ -44,32 +44,35 @@ func isTrue(p *v1alpha1.NomadNodePool, t string) bool {
 	return meta.IsStatusConditionTrue(p.Status.Conditions, t)
 }
 
-// lastScale is the record of the last change of replicas: the one in status, or a new one if replicas have changed since.
-func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleRecord {
+// lastScale is the record of the last change of replicas: the one in status, or a new one if replicas have changed
+// since.
+func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleChange {
 	last := p.Status.LastScale
 	if last != nil && last.To == p.DesiredReplicas() {
 		return last
 	}
-	is := &v1alpha1.ScaleRecord{Time: metav1.Time{Time: now.Truncate(time.Second)}, From: -1, To: p.DesiredReplicas(), Reason: kube.Clamp(scaleReason(p), kube.MaxNote)}
+	is := &v1alpha1.ScaleChange{ScaleTime: metav1.Time{Time: now.Truncate(time.Second)}, From: -1, To: p.DesiredReplicas(),
+		Reason: kube.Clamp(scaleReason(p), kube.MaxNote)}
 	if last != nil {
 		is.From, is.DownTime = last.To, wentDown(last)
 	}
 	if is.To < is.From || is.From < 0 {
-		is.DownTime = is.Time.DeepCopy()
+		is.DownTime = is.ScaleTime.DeepCopy()
 	}
 	return is
 }
 
-// wentDown is when replicas went down last, or may have; nil: never. A record of a version before v1alpha1 had downTime tells of its
-// own change alone.
-func wentDown(r *v1alpha1.ScaleRecord) *metav1.Time {
+// wentDown is when replicas went down last, or may have; nil: never. A record of a version before v1alpha1 had
+// downTime tells of its own change alone.
+func wentDown(r *v1alpha1.ScaleChange) *metav1.Time {
 	if r.DownTime == nil && (r.From < 0 || r.To <= r.From) {
-		return r.Time.DeepCopy()
+		return r.ScaleTime.DeepCopy()
 	}
 	return r.DownTime.DeepCopy()
 }
 
-// scaleReason says who changed replicas: the policy of the Nomad Autoscaler, if it was the plugin, or else the field manager.
+// scaleReason says who changed replicas: the policy of the Nomad Autoscaler, if it was the plugin, or else the field
+// manager.
 func scaleReason(p *v1alpha1.NomadNodePool) string {
 	by := scaledBy(p)
 	policy, isPolicy := strings.CutPrefix(by, v1alpha1.AutoscalerFieldManager+"/")
@@ -90,8 +93,8 @@ func scaleReason(p *v1alpha1.NomadNodePool) string {
 	}
 }
 
-// scaledBy is the field manager that owns spec.replicas. There is one, unless several apply the same number: then the one who
-// used the scale subresource is the one who scaled.
+// scaledBy is the field manager that owns spec.replicas. There is one, unless several apply the same number: then the
+// one who used the scale subresource is the one who scaled.
 func scaledBy(p *v1alpha1.NomadNodePool) string {
 	by := ""
 	for _, f := range p.ManagedFields {
@@ -106,7 +109,8 @@ func scaledBy(p *v1alpha1.NomadNodePool) string {
 	return by
 }
 
-// ownsReplicas tells if spec.replicas is among the fields. Labels, metadata of Nomad's and other objects may have a key of that name.
+// ownsReplicas tells if spec.replicas is among the fields. Labels, metadata of Nomad's and other objects may have a
+// key of that name.
 func ownsReplicas(fields *metav1.FieldsV1) bool {
 	if fields == nil {
 		return false

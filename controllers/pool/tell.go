@@ -16,7 +16,8 @@ func (r *Reconciler) tell(before *v1alpha1.NomadNodePool, s *scope) {
 	if is, anew := becameFalse(before, s.pool, v1alpha1.PoolNomadReachable); anew {
 		r.Events.nomadLost(s.pool, is.Message)
 	}
-	if meta.IsStatusConditionFalse(before.Status.Conditions, v1alpha1.PoolNomadReachable) && isTrue(s.pool, v1alpha1.PoolNomadReachable) {
+	if meta.IsStatusConditionFalse(before.Status.Conditions, v1alpha1.PoolNomadReachable) &&
+		isTrue(s.pool, v1alpha1.PoolNomadReachable) {
 		r.Events.nomadBack(s.pool)
 	}
 }
@@ -30,11 +31,12 @@ func becameFalse(before, after *v1alpha1.NomadNodePool, t string) (is metav1.Con
 	return *now, was == nil || was.Status != now.Status || was.Reason != now.Reason
 }
 
-// reportBreaker tells when members are no longer made because they don't join, and when they are again. The condition only lends the words.
+// reportBreaker tells when members are no longer made because they don't join, and when they are again. The condition
+// only lends the words.
 func (r *Reconciler) reportBreaker(before *v1alpha1.NomadNodePool, s *scope) {
-	switch was, is := joinsOf(before.Status.Registration).BreakerOpen(), s.snapshot.Joins.BreakerOpen(); {
+	switch was, is := joinsOf(before.Status.Joins).BreakerOpen(), s.snapshot.Joins.BreakerOpen(); {
 	case is && !was:
-		r.Events.joinsFailing(s.pool, meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolRegistrationHealthy).Message)
+		r.Events.joinsFailing(s.pool, meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolJoinsHealthy).Message)
 	case was && !is:
 		r.Events.joinsTriedAgain(s.pool)
 	}

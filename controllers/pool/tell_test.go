@@ -28,7 +28,8 @@ func TestRefusedTemplateIsToldOnce(t *testing.T) {
 	for range 2 {
 		s.reconcile(t)
 	}
-	if told := s.told(); strings.Count(told, "Warning MembersBlocked No member can be made of the present template: spec.template") != 1 {
+	if told := s.told(); strings.Count(told,
+		"Warning MembersBlocked No member can be made of the present template: spec.template") != 1 {
 		t.Errorf("told %q", told)
 	}
 	s.reconcile(t)
@@ -44,8 +45,8 @@ func TestNomadLostAndBackAreTold(t *testing.T) {
 		state nomad.HealthState
 		says  string
 	}{
-		{nomad.HealthReachable, ""}, {nomad.HealthUnreachable, "Warning NomadLost Nomad at http://127.0.0.1:4646 can't be asked"},
-		{nomad.HealthUnreachable, ""}, {nomad.HealthReachable, "Normal NomadBack Nomad can be asked again"}, {nomad.HealthReachable, ""},
+		{nomad.HealthReachable, ""}, {nomad.HealthUnreachable, "Warning NomadUnreachable Nomad at http://127.0.0.1:4646 can't be asked"},
+		{nomad.HealthUnreachable, ""}, {nomad.HealthReachable, "Normal NomadReachableAgain Nomad can be asked again"}, {nomad.HealthReachable, ""},
 	} {
 		s.nomad.view.Health = nomad.Health{State: step.state, Cause: "connection refused"}
 		s.reconcile(t)

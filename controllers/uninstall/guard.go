@@ -26,8 +26,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 )
 
-// finalizer keeps the admission policies in force while there are members: `kubectl delete -k` deletes them as well, and nothing
-// can refuse that (Kubernetes exempts admission policies from admission policies).
+// finalizer keeps the admission policies in force while there are members: `kubectl delete -k` deletes them as well,
+// and nothing can refuse that (Kubernetes exempts admission policies from admission policies).
 const finalizer = "nomad.harvesterhci.io/in-use"
 
 // uninstallPolicy is the name of the policy that refuses to have the installation removed, and of its binding.
@@ -36,17 +36,21 @@ const uninstallPolicy = "nomad-harvester-uninstall"
 // guardedPolicies are the names of the policies, and of their bindings, that stay while there are members.
 var guardedPolicies = []string{uninstallPolicy, "nomad-harvester-member-delete", "nomad-harvester-namespace-delete"}
 
-// selectsNothing matches no object. It is what the binding is given while there is nothing to guard. The manifests leave the field out, so that
-// whoever applies them again changes nothing; and without a controller the installation is guarded.
-var selectsNothing = &admissionv1.MatchResources{ObjectSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"nomad.harvesterhci.io/in-use": "nothing"}}}
+// selectsNothing matches no object. It is what the binding is given while there is nothing to guard. The manifests
+// leave the field out, so that whoever applies them again changes nothing; and without a controller the installation
+// is guarded.
+var selectsNothing = &admissionv1.MatchResources{
+	ObjectSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"nomad.harvesterhci.io/in-use": "nothing"}},
+}
 
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-uninstall;nomad-harvester-member-delete;nomad-harvester-namespace-delete,verbs=get;patch
 
-// guardInterval is how long a look at the policies counts: somebody may delete or apply them meanwhile, and they aren't watched.
+// guardInterval is how long a look at the policies counts: somebody may delete or apply them meanwhile, and they
+// aren't watched.
 const guardInterval = 5 * time.Minute
 
-// Guard keeps an installation from being taken away under its members: without the controller, its roles or its kinds nobody
-// drains them, and their records can't go.
+// Guard keeps an installation from being taken away under its members: without the controller, its roles or its kinds
+// nobody drains them, and their records can't go.
 type Guard struct {
 	client client.Client
 	// live reads past the cache, which would otherwise watch every admission policy there is.
@@ -63,12 +67,14 @@ type Guard struct {
 
 // New makes the guard.
 func New(d kube.Deps) *Guard {
-	return &Guard{client: d.Client, live: d.Live, clock: d.Clock, events: emitter{kube.EventSink{EventRecorder: d.Recorder}}}
+	return &Guard{client: d.Client, live: d.Live, clock: d.Clock,
+		events: emitter{kube.EventSink{EventRecorder: d.Recorder}}}
 }
 
 // SetupWithManager has a manager run it: once at the start, and for pools and members.
 func (u *Guard) SetupWithManager(mgr ctrl.Manager) error {
-	one := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request { return []ctrl.Request{{}} })
+	one := handler.EnqueueRequestsFromMapFunc(
+		func(context.Context, client.Object) []ctrl.Request { return []ctrl.Request{{}} })
 	// What an earlier process has left is looked at even if there is nothing else to look at.
 	once := source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
 		q.Add(ctrl.Request{})
@@ -95,7 +101,8 @@ func (u *Guard) reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, err
 	u.guarded, u.looked = &used, now
 	u.tell(ctx, unsafe)
 	if toggled {
-		log.FromContext(ctx).Info("looked to the guards against the installation's removal", "inUse", used, "complete", len(unsafe) == 0)
+		log.FromContext(ctx).
+			Info("looked to the guards against the installation's removal", "inUse", used, "complete", len(unsafe) == 0)
 	}
 	return ctrl.Result{RequeueAfter: guardInterval}, nil
 }
@@ -129,13 +136,22 @@ func saysUnguarded(all []unguarded) string {
 	}
 	var says []string
 	if len(ending) > 0 { // all of them fit into an Event, if they are named once
-		says = append(says, "Somebody deleted admission policies of the installation, or their bindings. What was deleted is in force until the last "+
-			"pool and member are gone, and guards no later ones. To be guarded as before let it go (kubectl patch "+strings.Join(ending, " ")+
-			" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'), and at once apply the installation again.")
+		says = append(
+			says,
+			"Somebody deleted admission policies of the installation, or their bindings. What was deleted is in force until the last "+
+				"pool and member are gone, and guards no later ones. To be guarded as before let it go (kubectl patch "+strings.Join(
+				ending,
+				" ",
+			)+
+				" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'), and at once apply the installation again.",
+		)
 	}
 	if len(missing) > 0 {
-		says = append(says, "There is no "+strings.Join(missing, ", ")+": what that guards can be deleted under the members. "+
-			"Apply the installation again, unless it was left out on purpose.")
+		says = append(
+			says,
+			"There is no "+strings.Join(missing, ", ")+": what that guards can be deleted under the members. "+
+				"Apply the installation again, unless it was left out on purpose.",
+		)
 	}
 	return strings.Join(says, " ")
 }
@@ -151,8 +167,8 @@ func (u *Guard) used(ctx context.Context) (bool, error) {
 	return len(pools.Items) > 0, err
 }
 
-// guard arms or disarms what there is of the policies and bindings: an installation may do without them. It returns those that guard
-// nothing, or not for long, though they should.
+// guard arms or disarms what there is of the policies and bindings: an installation may do without them. It returns
+// those that guard nothing, or not for long, though they should.
 func (u *Guard) guard(ctx context.Context, on bool) ([]unguarded, error) {
 	var unsafe []unguarded
 	var errs []error

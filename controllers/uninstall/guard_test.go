@@ -27,7 +27,8 @@ func TestInstallationIsGuardedWhileThereAreMembers(t *testing.T) {
 	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}
 	member := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "q-1"}}
 	policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "nomad-harvester-uninstall"}}
-	binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "nomad-harvester-uninstall"}}
+	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "nomad-harvester-uninstall"}}
 	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(policy, binding).Build()
 	u := guardOf(c)
 	must := func(err error) {
@@ -64,18 +65,22 @@ func TestInstallationIsGuardedWhileThereAreMembers(t *testing.T) {
 	look(false)
 }
 
-// Kubernetes has such policies since 1.30. Before that there is nothing to be guarded by, which isn't told again and again.
+// Kubernetes has such policies since 1.30. Before that there is nothing to be guarded by, which isn't told again and
+// again.
 func TestNothingIsGuardedWhereThereAreNoPolicies(t *testing.T) {
 	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}
-	c := interceptor.NewClient(fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(pool).Build(), interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
-			switch o.(type) {
-			case *admissionv1.ValidatingAdmissionPolicy, *admissionv1.ValidatingAdmissionPolicyBinding:
-				return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicy"}}
-			}
-			return c.Get(ctx, key, o, opts...)
+	c := interceptor.NewClient(
+		fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(pool).Build(),
+		interceptor.Funcs{
+			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+				switch o.(type) {
+				case *admissionv1.ValidatingAdmissionPolicy, *admissionv1.ValidatingAdmissionPolicyBinding:
+					return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicy"}}
+				}
+				return c.Get(ctx, key, o, opts...)
+			},
 		},
-	})
+	)
 	u := guardOf(c)
 	recorder := events.NewFakeRecorder(10)
 	u.events = emitter{kube.EventSink{EventRecorder: recorder}}
@@ -85,7 +90,8 @@ func TestNothingIsGuardedWhereThereAreNoPolicies(t *testing.T) {
 }
 
 func guardOf(c client.Client) *Guard {
-	return &Guard{client: c, live: c, clock: clocktesting.NewFakePassiveClock(now), events: emitter{kube.EventSink{EventRecorder: events.NewFakeRecorder(10)}}}
+	return &Guard{client: c, live: c, clock: clocktesting.NewFakePassiveClock(now),
+		events: emitter{kube.EventSink{EventRecorder: events.NewFakeRecorder(10)}}}
 }
 
 // installed are the policies and their bindings.
@@ -98,7 +104,8 @@ func installed() []client.Object {
 	return all
 }
 
-// Policies that somebody deletes, or applies again, are noticed within minutes, and what is amiss is told once, with what to do.
+// Policies that somebody deletes, or applies again, are noticed within minutes, and what is amiss is told once, with
+// what to do.
 func TestGuardsAreLookedAfter(t *testing.T) {
 	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(installed()...).Build()
 	clock, told := clocktesting.NewFakePassiveClock(now), events.NewFakeRecorder(10)
@@ -150,7 +157,8 @@ func TestGuardsAreLookedAfter(t *testing.T) {
 	policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: uninstallPolicy}}
 	must(c.Delete(t.Context(), policy))
 	loud("deleted", "Warning GuardBroken", "Somebody deleted admission policies",
-		"kubectl patch validatingadmissionpolicy/"+uninstallPolicy+" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'", "apply the installation again")
+		"kubectl patch validatingadmissionpolicy/"+uninstallPolicy+" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'",
+		"apply the installation again")
 
 	must(c.Get(t.Context(), client.ObjectKeyFromObject(policy), policy))
 	policy.Finalizers = nil
@@ -167,7 +175,8 @@ func TestGuardsAreLookedAfter(t *testing.T) {
 	for _, o := range installed() {
 		must(c.Delete(t.Context(), o))
 	}
-	loud("all deleted", "kubectl patch validatingadmissionpolicybinding/"+uninstallPolicy+" validatingadmissionpolicy/"+uninstallPolicy+" ")
+	loud("all deleted",
+		"kubectl patch validatingadmissionpolicybinding/"+uninstallPolicy+" validatingadmissionpolicy/"+uninstallPolicy+" ")
 }
 
 // Of the worst that may have happened an Event tells all: the API server refuses a longer note, so it would be cut.

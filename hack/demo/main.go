@@ -30,7 +30,8 @@ func run() error {
 		return err
 	}
 	fmt.Println(nomad)
-	fmt.Println("demo: starting Kubernetes, KubeVirt, Harvester and Nomad on loopback; building them the first time takes about half an hour")
+	fmt.Println(
+		"demo: starting Kubernetes, KubeVirt, Harvester and Nomad on loopback; building them the first time takes about half an hour")
 	// All at once, so that what they share is compiled once.
 	if _, err := binaries.Ensure(ctx, os.Stdout, binaries.Demo()...); err != nil {
 		return err

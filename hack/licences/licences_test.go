@@ -69,12 +69,14 @@ func TestCheckRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root, cache := repository(t, tt.file, tt.requires, tt.cached)
 			err := check(io.Discard, root, []string{t.TempDir(), cache}, ours(t))
-			if err == nil || !strings.Contains(err.Error(), tt.says) || !strings.Contains(err.Error(), "required by tools/"+tt.file) {
+			if err == nil || !strings.Contains(err.Error(), tt.says) ||
+				!strings.Contains(err.Error(), "required by tools/"+tt.file) {
 				t.Errorf("got %v, want %q", err, tt.says)
 			}
 		})
 	}
-	root, cache := repository(t, "go.mod", "example.com/good v1.0.0", map[string]string{"example.com/good@v1.0.0/LICENSE": string(apache)})
+	root, cache := repository(t, "go.mod", "example.com/good v1.0.0",
+		map[string]string{"example.com/good@v1.0.0/LICENSE": string(apache)})
 	if err := check(io.Discard, root, []string{t.TempDir(), cache}, ours(t)); err != nil {
 		t.Errorf("a good one: %v", err)
 	}
@@ -96,7 +98,8 @@ func TestPackedModulesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(cache, "cache/download/example.com/busl/@v/v1.0.0.zip"), packed.String())
-	if err := check(io.Discard, root, []string{t.TempDir(), cache}, ours(t)); err == nil || !strings.Contains(err.Error(), "Business Source License") {
+	if err := check(io.Discard, root, []string{t.TempDir(), cache}, ours(t)); err == nil ||
+		!strings.Contains(err.Error(), "Business Source License") {
 		t.Errorf("got %v", err)
 	}
 }

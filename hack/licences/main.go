@@ -4,8 +4,8 @@
 //	go run ./hack/licences            check every go.mod of the repository; part of make verify
 //	go run ./hack/licences -notice    write NOTICE anew
 //
-// list.yaml says what is denied whatever it holds, which licences are open, and what was looked up by people. Beyond that
-// the licence files of what is in the module caches are read. Nothing is fetched to be looked at.
+// list.yaml says what is denied whatever it holds, which licences are open, and what was looked up by people. Beyond
+// that the licence files of what is in the module caches are read. Nothing is fetched to be looked at.
 package main
 
 import (
@@ -95,7 +95,9 @@ func check(out io.Writer, root string, caches []string, rules *rules) error {
 	if len(wrong) > 0 {
 		return errors.Join(wrong...)
 	}
-	_, err = fmt.Fprintf(out, "licences: of %d modules that are required none is denied, and the %d that are downloaded are under open-source licences\n", len(required), read)
+	_, err = fmt.Fprintf(out,
+		"licences: of %d modules that are required none is denied, and the %d that are downloaded are under open-source licences\n",
+		len(required), read)
 	return err
 }
 
@@ -104,7 +106,8 @@ func goEnv(ctx context.Context, name string) (string, error) {
 	output, err := exec.CommandContext(ctx, "go", "env", name).Output()
 	value := strings.TrimSpace(string(output))
 	if err != nil || value == "" || value == os.DevNull {
-		return "", fmt.Errorf("go env %s says %q: %w", name, value, errors.Join(err, errors.New("run this inside the repository")))
+		return "", fmt.Errorf("go env %s says %q: %w", name, value,
+			errors.Join(err, errors.New("run this inside the repository")))
 	}
 	return value, nil
 }

@@ -21,8 +21,8 @@ type required struct {
 	by []string // the files, below the root of the repository
 }
 
-// find returns the module's files from the first module cache that has them, unpacked or as they were downloaded; nil if
-// none has. The side modules' cache has downloads alone.
+// find returns the module's files from the first module cache that has them, unpacked or as they were downloaded; nil
+// if none has. The side modules' cache has downloads alone.
 func (r required) find(caches []string) (files fs.FS, done func() error, err error) {
 	path, err := module.EscapePath(r.Path)
 	if err != nil {

@@ -19,7 +19,9 @@ const enough = 75
 var (
 	licenceFile = regexp.MustCompile(`(?i)^(un)?(licen[cs]es?|copying)([-._].*)?$`)
 	// Texts that the scanner has no pattern for, or that are added to an open licence to make it less than that.
-	closed = regexp.MustCompile(`(?i)business\s+source\s+license|functional\s+source\s+license|elastic\s+license|server\s+side\s+public\s+license|commons\s+clause|polyform|confluent\s+community|fair\s+source`)
+	closed = regexp.MustCompile(
+		`(?i)business\s+source\s+license|functional\s+source\s+license|elastic\s+license|server\s+side\s+public\s+license|commons\s+clause|polyform|confluent\s+community|fair\s+source`,
+	)
 )
 
 // licenceOf reads the licence files of a module. It returns the licences' identifiers, or says why the

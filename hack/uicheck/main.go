@@ -1,5 +1,5 @@
-// Command uicheck goes through the list of what Harvester wants of a VM, for the live VM of a member, and prints ✓ or ✗ for
-// each row. It exits with 1 if a row fails.
+// Command uicheck goes through the list of what Harvester wants of a VM, for the live VM of a member, and prints ✓ or
+// ✗ for each row. It exits with 1 if a row fails.
 //
 //	go run ./hack/uicheck [namespace/]vm
 //
@@ -81,7 +81,8 @@ func connect() (client.Client, error) {
 // kinds are those that are read by their Go types.
 func kinds() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	return scheme, errors.Join(clientgoscheme.AddToScheme(scheme), kubevirtv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme))
+	return scheme, errors.Join(clientgoscheme.AddToScheme(scheme), kubevirtv1.AddToScheme(scheme),
+		v1alpha1.AddToScheme(scheme))
 }
 
 var kubeconfigLine = regexp.MustCompile(`(?m)^export KUBECONFIG='?([^'\n]+)'?$`)

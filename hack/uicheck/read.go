@@ -16,7 +16,8 @@ import (
 
 // read gets a VM and what the checklist asks about it.
 func read(ctx context.Context, c client.Client, key client.ObjectKey) (checklist.Subject, error) {
-	s := checklist.Subject{VM: &kubevirtv1.VirtualMachine{}, Live: true, Images: map[string]checklist.Image{}, Local: map[string]bool{}}
+	s := checklist.Subject{VM: &kubevirtv1.VirtualMachine{}, Live: true, Images: map[string]checklist.Image{},
+		Local: map[string]bool{}}
 	if err := c.Get(ctx, key, s.VM); err != nil {
 		return s, fmt.Errorf("reading the VM %s: %w", key, err)
 	}
@@ -34,7 +35,8 @@ func read(ctx context.Context, c client.Client, key client.ObjectKey) (checklist
 	if err := readSecret(ctx, c, &s); err != nil {
 		return s, err
 	}
-	facts, err := preflight.Gather(ctx, c, key.Namespace, &v1alpha1.NodeTemplate{Disks: disksOf(s.VM)}, &v1alpha1.NomadClient{})
+	facts, err := preflight.Gather(ctx, c, key.Namespace, &v1alpha1.NodeTemplate{Disks: disksOf(s.VM)},
+		&v1alpha1.NomadClient{})
 	if err != nil {
 		return s, err
 	}
@@ -56,7 +58,8 @@ func readSecret(ctx context.Context, c client.Client, s *checklist.Subject) erro
 			continue
 		}
 		secret := &corev1.Secret{}
-		err := c.Get(ctx, client.ObjectKey{Namespace: s.VM.Namespace, Name: v.CloudInitNoCloud.UserDataSecretRef.Name}, secret)
+		err := c.Get(ctx, client.ObjectKey{Namespace: s.VM.Namespace, Name: v.CloudInitNoCloud.UserDataSecretRef.Name},
+			secret)
 		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("reading the cloud-init Secret: %w", err)
 		}

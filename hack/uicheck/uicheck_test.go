@@ -32,7 +32,8 @@ func member(t *testing.T) (*kubevirtv1.VirtualMachine, []client.Object) {
 		Namespace: fixtures.Namespace, Name: "batch-7f3k9", PoolName: "batch", PoolUID: "6a1f7a55", NodeID: "6f1c02d4-8a55", Revision: "v1-1", Template: templates.Plain(),
 	}
 	r, err := render.Member(m, blueprint.Facts{
-		Images:         map[string]blueprint.Image{fixtures.Image: {StorageClassName: fixtures.ImageStorageClass, VirtualSize: 10 << 30}},
+		Images: map[string]blueprint.Image{
+			fixtures.Image: {StorageClassName: fixtures.ImageStorageClass, VirtualSize: 10 << 30}},
 		StorageClasses: map[string]blueprint.StorageClass{fixtures.ImageStorageClass: {Shareable: true}},
 		Networks:       map[string]blueprint.Network{fixtures.Network: {}},
 	})

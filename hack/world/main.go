@@ -1,5 +1,5 @@
-// Command world runs the test world for people: `make world`. It starts everything on loopback, with our
-// controller and an autoscaler unless CONTROLLER=no, writes .world/env for shells to source, and ends all of it at Ctrl-C.
+// Command world runs the test world for people: `make world`. It starts everything on loopback, with our controller
+// and an autoscaler unless CONTROLLER=no, writes .world/env for shells to source, and ends all of it at Ctrl-C.
 //
 // More settings by environment: ACL=yes, TLS=yes, GUEST=simulated, HOSTS=5, PROMETHEUS=yes.
 package main
@@ -49,7 +49,10 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	_, _ = fmt.Fprintln(out, nomad)
-	tools, err := binaries.Ensure(ctx, out, append(binaries.Demo(), binaries.Kubectl)...) // all at once, so that what they share is compiled once
+	tools, err := binaries.Ensure(
+		ctx,
+		out,
+		append(binaries.Demo(), binaries.Kubectl)...) // all at once, so that what they share is compiled once
 	if err != nil {
 		return err
 	}
@@ -93,7 +96,8 @@ func options(out io.Writer) (world.Options, error) {
 	return o, nil
 }
 
-var errNoCertificate = errors.New("PROMETHEUS and TLS don't go together here: Nomad's servers would ask Prometheus for a certificate")
+var errNoCertificate = errors.New(
+	"PROMETHEUS and TLS don't go together here: Nomad's servers would ask Prometheus for a certificate")
 
 func isYes(name string) bool { return os.Getenv(name) == "yes" }
 
@@ -133,7 +137,8 @@ func environment(w *world.World, kubectl string) string {
 	set("NOMAD_CLIENT_CERT", w.NomadServer.ClientCert)
 	set("NOMAD_CLIENT_KEY", w.NomadServer.ClientKey)
 	set("NOMAD_RPC", w.NomadServer.RPCAddr)
-	fmt.Fprintf(&b, "export PATH=%s:%s:\"$PATH\"\n", quote(filepath.Dir(kubectl)), quote(filepath.Dir(w.Program(binaries.Nomad))))
+	fmt.Fprintf(&b, "export PATH=%s:%s:\"$PATH\"\n", quote(filepath.Dir(kubectl)),
+		quote(filepath.Dir(w.Program(binaries.Nomad))))
 	return b.String()
 }
 

@@ -69,8 +69,8 @@ func (p *product) start(ctx context.Context) error {
 	return nil
 }
 
-// watch tells when the controller ends, as it does when the installation is deleted, and starts it again at SIGUSR1 (SIGHUP is a
-// terminal that goes).
+// watch tells when the controller ends, as it does when the installation is deleted, and starts it again at SIGUSR1
+// (SIGHUP is a terminal that goes).
 func (p *product) watch(ctx context.Context) {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGUSR1)

@@ -16,8 +16,8 @@ type Facts struct {
 	Networks map[string]Network
 	// KeyPairs are the SSH key pairs, by namespace/name.
 	KeyPairs map[string]KeyPair
-	// Secrets are the values that cloudInit and clientTLSSecretRef take from Secrets, by the Secret's name and the key in it; of a Secret only
-	// the keys that are asked for.
+	// Secrets are the values that cloudInit and clientTLSSecretRef take from Secrets, by the Secret's name and the key
+	// in it; of a Secret only the keys that are asked for.
 	Secrets map[string]map[string]string
 	// From is the cloud-init of the Harvester template that the template names; nil: it names none, or one that doesn't
 	// exist.
@@ -56,8 +56,8 @@ type KeyPair struct {
 	Invalid bool
 }
 
-// Text is one of the two documents of cloudInit, given either here or by a reference; ok is false if the reference leads
-// nowhere.
+// Text is one of the two documents of cloudInit, given either here or by a reference; ok is false if the reference
+// leads nowhere.
 func (f Facts) Text(inline string, ref *v1alpha1.SecretKeyRef) (text string, ok bool) {
 	if ref == nil {
 		return inline, true

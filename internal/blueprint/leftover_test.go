@@ -13,7 +13,10 @@ func TestSecretOfClaim(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringMatching(`[a-z]{1,3}(-[a-z0-9]{1,3}){0,2}`)
-		m := blueprint.Member{Name: name.Draw(t, "member"), NodeID: rapid.StringMatching(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).Draw(t, "ID")}
+		m := blueprint.Member{
+			Name:   name.Draw(t, "member"),
+			NodeID: rapid.StringMatching(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).Draw(t, "ID"),
+		}
 		m.Template.Disks = []v1alpha1.Disk{{Name: name.Draw(t, "disk")}, {Name: name.Draw(t, "disk")}}
 		for _, claim := range blueprint.ClaimNames(m) {
 			if got, ok := blueprint.SecretOfClaim(m.Name, claim); !ok || got != blueprint.SecretName(m) {

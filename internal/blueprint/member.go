@@ -24,9 +24,10 @@ type Member struct {
 	Region string
 	// IntroductionToken is the JWT with which the guest introduces itself to Nomad; empty: none.
 	IntroductionToken string
-	// ACL has the guest's agent look at tokens. Without it an agent lets everybody who reaches its port read every file of its
-	// allocations, exec into them and change the node's meta, whatever the servers enforce (Nomad: client/acl.go, resolveTokenValue).
-	// It isn't part of the revision: the cluster says what it must be, and its change replaces nobody.
+	// ACL has the guest's agent look at tokens. Without it an agent lets everybody who reaches its port read every file
+	// of its allocations, exec into them and change the node's meta, whatever the servers enforce (Nomad: client/acl.go,
+	// resolveTokenValue). It isn't part of the revision: the cluster says what it must be, and its change replaces
+	// nobody.
 	ACL bool
 
 	Template v1alpha1.NodeTemplate
@@ -49,8 +50,8 @@ func MemberOf(n *v1alpha1.NomadNode) Member {
 	}
 }
 
-// SecretName is the name of the member's cloud-init Secret. Harvester's UI looks the Secret up by its name alone, in all
-// namespaces, so the name must be unique in the cluster (Harvester UI: mixins/harvester-vm, getSecret).
+// SecretName is the name of the member's cloud-init Secret. Harvester's UI looks the Secret up by its name alone, in
+// all namespaces, so the name must be unique in the cluster (Harvester UI: mixins/harvester-vm, getSecret).
 func SecretName(m Member) string {
 	return m.Name + "-" + incarnation(m) + "-cloudinit"
 }
@@ -72,9 +73,9 @@ func incarnation(m Member) string {
 	return short
 }
 
-// IsMember says if a VM is a member of the pool. The label alone doesn't make it one, because Harvester's "Clone" copies
-// labels; nor do the annotations, because "Generate template" copies both. A copy has another name than the one its
-// member annotation gives.
+// IsMember says if a VM is a member of the pool. The label alone doesn't make it one, because Harvester's "Clone"
+// copies labels; nor do the annotations, because "Generate template" copies both. A copy has another name than the
+// one its member annotation gives.
 func IsMember(vm *kubevirtv1.VirtualMachine, poolName, poolUID string) bool {
 	return poolUID != "" &&
 		vm.Labels[v1alpha1.PoolLabel] == poolName &&

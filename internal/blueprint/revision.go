@@ -15,16 +15,17 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/jsonmerge"
 )
 
-// revisionVersion is the way in which the hash is made. A change that gives an unchanged template another hash must raise
-// it, so that a controller can tell "made in another way" (compute both anew from the NomadNode) from "another template".
+// revisionVersion is the way in which the hash is made. A change that gives an unchanged template another hash must
+// raise it, so that a controller can tell "made in another way" (compute both anew from the NomadNode) from "another
+// template".
 const revisionVersion = "v1-"
 
 // managementNetwork stands for a network without a name. No other is called so.
 const managementNetwork = "management"
 
-// revisionInput is what a revision is the hash of. Its fields are listed, and not taken over from the API types, so that
-// a field which a later controller adds to the API changes no hash while it is unset. Defaults are filled in, so that
-// writing one out is no change. IntroductionToken is left out: it matters only until a member has joined.
+// revisionInput is what a revision is the hash of. Its fields are listed, and not taken over from the API types, so
+// that a field which a later controller adds to the API changes no hash while it is unset. Defaults are filled in, so
+// that writing one out is no change. IntroductionToken is left out: it matters only until a member has joined.
 type revisionInput struct {
 	// From is the version of a Harvester template, for what isn't copied from it: its cloud-init.
 	From           string            `json:"from,omitempty"`
@@ -80,11 +81,11 @@ type revisionCloudInit struct {
 	GuestAgent     bool                   `json:"guestAgent,omitempty"`
 }
 
-// Revision is a short hash of what members are made from, valid as a label's value. It changes if and only if a member
-// made now would differ: writing out a default, another unit for the same size or another order of keys doesn't change
-// it. What the template only refers to (a Secret's or a key pair's content, an image) isn't part of it; nor is the default
-// of nodeClass, which is the pool's name. A template that names one of Harvester's must be given as
-// harvestertemplate.Resolve returned it.
+// Revision is a short hash of what members are made from, valid as a label's value. It changes if and only if a
+// member made now would differ: writing out a default, another unit for the same size or another order of keys
+// doesn't change it. What the template only refers to (a Secret's or a key pair's content, an image) isn't part of
+// it; nor is the default of nodeClass, which is the pool's name. A template that names one of Harvester's must be
+// given as harvestertemplate.Resolve returned it.
 func Revision(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region string) string {
 	in := revisionInput{
 		CPU:         t.CPU,

@@ -137,11 +137,19 @@ func TestRevisionChanges(t *testing.T) {
 		"client TLS": func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) {
 			c.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "tls"}
 		},
-		"apt":                 installs(v1alpha1.NomadInstall{Apt: &v1alpha1.AptInstall{Source: "deb https://a b"}}),
-		"apt key":             installs(v1alpha1.NomadInstall{Apt: &v1alpha1.AptInstall{Source: "deb https://a b", Key: "k"}}),
-		"apt version":         installs(v1alpha1.NomadInstall{Apt: &v1alpha1.AptInstall{Source: "deb https://a b", Version: "1"}}),
-		"download":            installs(v1alpha1.NomadInstall{Download: &v1alpha1.DownloadInstall{URL: "https://a/b", SHA256: "ab"}}),
-		"download's checksum": installs(v1alpha1.NomadInstall{Download: &v1alpha1.DownloadInstall{URL: "https://a/b", SHA256: "ac"}}),
+		"apt": installs(v1alpha1.NomadInstall{Apt: &v1alpha1.AptInstall{Source: "deb https://a b"}}),
+		"apt key": installs(
+			v1alpha1.NomadInstall{Apt: &v1alpha1.AptInstall{Source: "deb https://a b", Key: "k"}},
+		),
+		"apt version": installs(
+			v1alpha1.NomadInstall{Apt: &v1alpha1.AptInstall{Source: "deb https://a b", Version: "1"}},
+		),
+		"download": installs(
+			v1alpha1.NomadInstall{Download: &v1alpha1.DownloadInstall{URL: "https://a/b", SHA256: "ab"}},
+		),
+		"download's checksum": installs(
+			v1alpha1.NomadInstall{Download: &v1alpha1.DownloadInstall{URL: "https://a/b", SHA256: "ac"}},
+		),
 		"meta": func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) {
 			c.Meta = map[string]string{"rack": "r2"}
 		},

@@ -11,8 +11,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// formerApt are the keys that apt had in former times. cloud-init takes no notice of them beside apt, or fails if both say something else
-// (cloud-init: cloudinit/config/cc_apt_configure.py, convert_v2_to_v3_apt_format).
+// formerApt are the keys that apt had in former times. cloud-init takes no notice of them beside apt, or fails if
+// both say something else (cloud-init: cloudinit/config/cc_apt_configure.py, convert_v2_to_v3_apt_format).
 var formerApt = []string{
 	"apt_sources", "apt_mirror", "apt_mirror_search", "apt_mirror_search_dns", "apt_proxy", "apt_http_proxy", "apt_ftp_proxy", "apt_https_proxy",
 	"apt_preserve_sources_list", "apt_custom_sources_list", "add_apt_repo_match",
@@ -25,19 +25,24 @@ func checkPackages(user *yaml.Node, install *v1alpha1.NomadInstall) error {
 	}
 	for _, key := range formerApt {
 		if n := valueOf(user, key); n != nil && !isNull(n) {
-			return fmt.Errorf("%s, line %d: it does nothing beside apt, under which the controller adds Nomad's source; write it under apt", key, n.Line)
+			return fmt.Errorf(
+				"%s, line %d: it does nothing beside apt, under which the controller adds Nomad's source; write it under apt", key,
+				n.Line)
 		}
 	}
 	for i, p := range itemsOf(valueOf(user, "packages")) { // What is no list is refused by the merge.
 		if !isPackage(p) {
-			return fmt.Errorf("packages[%d], line %d: it is neither a name nor a list of name and version, and cloud-init would install none of the packages; correct it, or take it out", i, p.Line)
+			return fmt.Errorf(
+				"packages[%d], line %d: it is neither a name nor a list of name and version, and cloud-init would install none of the packages; correct it, or take it out",
+				i, p.Line)
 		}
 	}
 	apt := valueOf(user, "apt")
 	return errors.Join(checkMirrors(apt), checkSources(valueOf(apt, "sources")))
 }
 
-// isPackage says if some cloud-init knows a package by this. Newer ones also take names below that of the manager that knows them.
+// isPackage says if some cloud-init knows a package by this. Newer ones also take names below that of the manager
+// that knows them.
 func isPackage(p *yaml.Node) bool {
 	if items := itemsOf(p); isList(p) {
 		return (len(items) == 1 || len(items) == 2) && isText(items[0])
@@ -52,13 +57,16 @@ func checkMirrors(apt *yaml.Node) error {
 			continue
 		}
 		if !isList(mirrors) || slices.ContainsFunc(mirrors.Content, func(m *yaml.Node) bool { return !isMapping(m) }) {
-			return fmt.Errorf("apt.%s, line %d: it is not a list of mappings, and cloud-init would set up no source; write it as one", key, mirrors.Line)
+			return fmt.Errorf(
+				"apt.%s, line %d: it is not a list of mappings, and cloud-init would set up no source; write it as one", key,
+				mirrors.Line)
 		}
 	}
 	return nil
 }
 
-// checkSources refuses sources over which cloud-init would set up none of those after them, and those that are written over ours.
+// checkSources refuses sources over which cloud-init would set up none of those after them, and those that are
+// written over ours.
 func checkSources(sources *yaml.Node) error {
 	if sources == nil || !isMapping(sources) { // What is something else is refused by the merge.
 		return nil
@@ -68,9 +76,12 @@ func checkSources(sources *yaml.Node) error {
 		source, file := valueOf(s, "source"), valueOf(s, "filename")
 		switch {
 		case !isMapping(s), source != nil && !isText(source), file != nil && !isText(file):
-			return fmt.Errorf("apt.sources, line %d: it is not a mapping with source as text, and cloud-init would set up no source after it; correct it, or take it out", name.Line)
+			return fmt.Errorf(
+				"apt.sources, line %d: it is not a mapping with source as text, and cloud-init would set up no source after it; correct it, or take it out",
+				name.Line)
 		case isOurList(name.Value), isOurList(textOf(file)):
-			return fmt.Errorf("apt.sources, line %d: %s belongs to the controller; give the source another name", name.Line, aptSourceName)
+			return fmt.Errorf("apt.sources, line %d: %s belongs to the controller; give the source another name", name.Line,
+				aptSourceName)
 		}
 	}
 	return nil

@@ -12,7 +12,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit/cloudinittest"
 )
 
-// aptModules does with each document what cloud-init does about sources and packages, with nothing behind it: no key server, no PPA.
+// aptModules does with each document what cloud-init does about sources and packages, with nothing behind it: no key
+// server, no PPA.
 const aptModules = `
 import json, sys
 from unittest import mock
@@ -45,8 +46,8 @@ for name, text in json.load(sys.stdin).items():
 json.dump(out, sys.stdout)
 `
 
-// Whatever is wrong with the user's packages and sources, Nomad's source is set up and its package asked for, or at least installed by our
-// script; or the pool says what is wrong.
+// Whatever is wrong with the user's packages and sources, Nomad's source is set up and its package asked for, or at
+// least installed by our script; or the pool says what is wrong.
 func TestNothingOfTheUsersKeepsNomadFromBeingInstalled(t *testing.T) {
 	t.Parallel()
 	const noPackage = "it is neither a name nor a list of name and version, and cloud-init would install none of the packages"
@@ -55,31 +56,62 @@ func TestNothingOfTheUsersKeepsNomadFromBeingInstalled(t *testing.T) {
 		// script says that only the script gets Nomad into the guest.
 		script bool
 	}{
-		"nothing":                  {text: ""},
-		"packages":                 {text: "packages: [jq, [docker.io], [git, '1:2.39']]\n"},
-		"packages of a manager":    {text: "packages:\n- apt: [jq]\n- snap: [lxd]\n", script: true},
-		"a package as mapping":     {text: "packages:\n- name: jq\n", refused: "packages[0], line 3: " + noPackage},
-		"a package as number":      {text: "packages: [jq, 7]\n", refused: "packages[1], line 2: " + noPackage},
-		"no package":               {text: "packages:\n-\n- jq\n", refused: "packages[0], line 3: " + noPackage},
-		"three words":              {text: "packages: [[jq, '1', x]]\n", refused: "packages[0], line 2: " + noPackage},
-		"no words":                 {text: "packages: [[]]\n", refused: "packages[0], line 2: " + noPackage},
-		"a list of numbers":        {text: "packages: [[7, 8]]\n", refused: "packages[0], line 2: " + noPackage},
-		"bytes":                    {text: "packages: [!!binary anE=]\n", refused: "packages[0], line 2: " + noPackage},
-		"former sources":           {text: "apt_sources:\n- source: 'deb http://example.com/debian stable main'\n", refused: "apt_sources, line 3: it does nothing beside apt, under which the controller adds Nomad's source; write it under apt"},
-		"a former proxy":           {text: "apt_proxy: http://proxy:3128\n", refused: "apt_proxy, line 2: it does nothing beside apt"},
-		"former keys of nothing":   {text: "apt_sources:\napt_pipelining: false\n"},
-		"a source that is null":    {text: "apt: {sources: {docker.list: }}\n", refused: "apt.sources, line 2: it is not a mapping with source as text, and cloud-init would set up no source after it"},
-		"a source that is text":    {text: "apt: {sources: {docker.list: deb http://x y z}}\n", refused: "apt.sources, line 2: it is not a mapping"},
-		"a numeric source":         {text: "apt:\n  sources:\n    a.list: {source: 'deb http://x y z'}\n    b.list: {source: 7}\n", refused: "apt.sources, line 5: it is not a mapping with source as text"},
-		"a numeric filename":       {text: "apt: {sources: {a: {source: 'deb http://x y z', filename: 7}}}\n", refused: "apt.sources, line 2: it is not a mapping"},
-		"our source":               {text: "apt: {sources: {nomad-harvester.list: {keyid: '0000'}}}\n", refused: "apt.sources, line 2: nomad-harvester.list belongs to the controller; give the source another name"},
-		"our source by its file":   {text: "apt: {sources: {a: {source: 'deb http://x y z', filename: nomad-harvester}}}\n", refused: "nomad-harvester.list belongs to the controller"},
-		"our source by its path":   {text: "apt: {sources: {/etc/apt/x/../sources.list.d/nomad-harvester: {source: 'deb http://x y z'}}}\n", refused: "nomad-harvester.list belongs to the controller"},
-		"an unreachable key":       {text: "apt: {sources: {docker.list: {source: 'deb http://x y z', keyid: '0000', keyserver: 'keys.invalid'}}}\n"},
-		"an unknown PPA":           {text: "apt: {sources: {a.list: {source: 'ppa:no/such'}}}\n"},
-		"a key alone":              {text: "apt: {sources: {a.list: {key: x}}}\n"},
-		"a mirror as mapping":      {text: "apt: {primary: {arches: [default], uri: 'http://x'}}\n", refused: "apt.primary, line 2: it is not a list of mappings, and cloud-init would set up no source; write it as one"},
-		"a mirror as text":         {text: "apt: {security: [http://x]}\n", refused: "apt.security, line 2: it is not a list of mappings"},
+		"nothing":               {text: ""},
+		"packages":              {text: "packages: [jq, [docker.io], [git, '1:2.39']]\n"},
+		"packages of a manager": {text: "packages:\n- apt: [jq]\n- snap: [lxd]\n", script: true},
+		"a package as mapping":  {text: "packages:\n- name: jq\n", refused: "packages[0], line 3: " + noPackage},
+		"a package as number":   {text: "packages: [jq, 7]\n", refused: "packages[1], line 2: " + noPackage},
+		"no package":            {text: "packages:\n-\n- jq\n", refused: "packages[0], line 3: " + noPackage},
+		"three words":           {text: "packages: [[jq, '1', x]]\n", refused: "packages[0], line 2: " + noPackage},
+		"no words":              {text: "packages: [[]]\n", refused: "packages[0], line 2: " + noPackage},
+		"a list of numbers":     {text: "packages: [[7, 8]]\n", refused: "packages[0], line 2: " + noPackage},
+		"bytes":                 {text: "packages: [!!binary anE=]\n", refused: "packages[0], line 2: " + noPackage},
+		"former sources": {
+			text:    "apt_sources:\n- source: 'deb http://example.com/debian stable main'\n",
+			refused: "apt_sources, line 3: it does nothing beside apt, under which the controller adds Nomad's source; write it under apt",
+		},
+		"a former proxy": {
+			text:    "apt_proxy: http://proxy:3128\n",
+			refused: "apt_proxy, line 2: it does nothing beside apt",
+		},
+		"former keys of nothing": {text: "apt_sources:\napt_pipelining: false\n"},
+		"a source that is null": {text: "apt: {sources: {docker.list: }}\n",
+			refused: "apt.sources, line 2: it is not a mapping with source as text, and cloud-init would set up no source after it"},
+		"a source that is text": {
+			text:    "apt: {sources: {docker.list: deb http://x y z}}\n",
+			refused: "apt.sources, line 2: it is not a mapping",
+		},
+		"a numeric source": {
+			text:    "apt:\n  sources:\n    a.list: {source: 'deb http://x y z'}\n    b.list: {source: 7}\n",
+			refused: "apt.sources, line 5: it is not a mapping with source as text",
+		},
+		"a numeric filename": {
+			text:    "apt: {sources: {a: {source: 'deb http://x y z', filename: 7}}}\n",
+			refused: "apt.sources, line 2: it is not a mapping",
+		},
+		"our source": {text: "apt: {sources: {nomad-harvester.list: {keyid: '0000'}}}\n",
+			refused: "apt.sources, line 2: nomad-harvester.list belongs to the controller; give the source another name"},
+		"our source by its file": {
+			text:    "apt: {sources: {a: {source: 'deb http://x y z', filename: nomad-harvester}}}\n",
+			refused: "nomad-harvester.list belongs to the controller",
+		},
+		"our source by its path": {
+			text:    "apt: {sources: {/etc/apt/x/../sources.list.d/nomad-harvester: {source: 'deb http://x y z'}}}\n",
+			refused: "nomad-harvester.list belongs to the controller",
+		},
+		"an unreachable key": {
+			text: "apt: {sources: {docker.list: {source: 'deb http://x y z', keyid: '0000', keyserver: 'keys.invalid'}}}\n",
+		},
+		"an unknown PPA": {text: "apt: {sources: {a.list: {source: 'ppa:no/such'}}}\n"},
+		"a key alone":    {text: "apt: {sources: {a.list: {key: x}}}\n"},
+		"a mirror as mapping": {
+			text:    "apt: {primary: {arches: [default], uri: 'http://x'}}\n",
+			refused: "apt.primary, line 2: it is not a list of mappings, and cloud-init would set up no source; write it as one",
+		},
+		"a mirror as text": {
+			text:    "apt: {security: [http://x]}\n",
+			refused: "apt.security, line 2: it is not a list of mappings",
+		},
 		"a mirror":                 {text: "apt: {primary: [{arches: [default], uri: 'http://x'}]}\n"},
 		"a broken pattern":         {text: "apt: {add_apt_repo_match: '('}\n", script: true},
 		"selections that are none": {text: "apt: {debconf_selections: 7}\n", script: true},
@@ -99,7 +131,8 @@ func TestNothingOfTheUsersKeepsNomadFromBeingInstalled(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			rendered[name] = string(s.Data[UserDataKey])
-			if commands := itemsOf(valueOf(userConfig(t, rendered[name]), "runcmd")); textOf(itemsOf(commands[0])[0]) != nomadPackageFile {
+			if commands := itemsOf(valueOf(userConfig(t, rendered[name]), "runcmd")); textOf(
+				itemsOf(commands[0])[0]) != nomadPackageFile {
 				t.Errorf("%s: the script isn't run first", name)
 			}
 		}

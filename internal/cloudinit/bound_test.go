@@ -26,7 +26,8 @@ func sized(m blueprint.Member, f blueprint.Facts) (is, atMost int, ok bool) {
 	return is, AtMost(m, f), true
 }
 
-// fixedOf is what is said of a member without user data. What user data adds must be bounded for itself, or that would hide it.
+// fixedOf is what is said of a member without user data. What user data adds must be bounded for itself, or that
+// would hide it.
 func fixedOf(m blueprint.Member, f blueprint.Facts) (is, atMost int) {
 	m.Template.CloudInit, f.From = v1alpha1.CloudInit{GuestAgent: m.Template.CloudInit.GuestAgent}, nil
 	is, atMost, _ = sized(m, f)

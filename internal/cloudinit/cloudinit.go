@@ -19,11 +19,11 @@ const cloudConfigHeader = "#cloud-config"
 // itself sets up DHCP, on the interface that it finds, in every image (cloud-init: cloudinit/net/__init__.py,
 // generate_fallback_config).
 //
-// Each network may offer a default route. That of the first network has the least metric, for Nomad takes the interface of
-// the default route for the client's own (Nomad: client/fingerprint/network.go, and command/agent/config.go,
-// normalizeAdvertise): it mustn't be a storage network's. The first interface is called by the first slot of the q35
-// machine, or eth0 where names aren't predictable; if it is called neither, all have the same metric. An interface that
-// several of these match gets the first, by name.
+// Each network may offer a default route. That of the first network has the least metric, for Nomad takes the
+// interface of the default route for the client's own (Nomad: client/fingerprint/network.go, and
+// command/agent/config.go, normalizeAdvertise): it mustn't be a storage network's. The first interface is called by
+// the first slot of the q35 machine, or eth0 where names aren't predictable; if it is called neither, all have the
+// same metric. An interface that several of these match gets the first, by name.
 const dhcpOnAll = `version: 2
 ethernets:
   first:
@@ -46,7 +46,8 @@ ethernets:
       route-metric: 1000
 `
 
-// userData is the Harvester template's #cloud-config, if there is one, under the user's, under what a Nomad client needs.
+// userData is the Harvester template's #cloud-config, if there is one, under the user's, under what a Nomad client
+// needs.
 func userData(m blueprint.Member, f blueprint.Facts) (string, error) {
 	text, ok := f.Text(m.Template.CloudInit.UserData, m.Template.CloudInit.UserDataSecretRef)
 	if !ok {
@@ -70,8 +71,8 @@ func userData(m blueprint.Member, f blueprint.Facts) (string, error) {
 	return cloudConfigHeader + "\n" + notAnEmail(doc), nil
 }
 
-// notAnEmail keeps the header of e-mails out of the first 4 KiB, where cloud-init would take the whole document for one (cloud-init:
-// cloudinit/user_data.py, convert_string).
+// notAnEmail keeps the header of e-mails out of the first 4 KiB, where cloud-init would take the whole document for
+// one (cloud-init: cloudinit/user_data.py, convert_string).
 func notAnEmail(doc string) string {
 	const (
 		searched = 4096
@@ -110,14 +111,16 @@ func stackUserData(from *blueprint.TemplateCloudInit, text string) (*yaml.Node, 
 var (
 	enableNomad = []any{"systemctl", "enable", "nomad.service"}
 
-	// startNomad is what is done after the user's commands. They may have made nomad.service, and whatever the agent finds when it
-	// starts, such as drivers; it may also have started already, with the image's own configuration. enable has systemd read units anew.
+	// startNomad is what is done after the user's commands. They may have made nomad.service, and whatever the agent
+	// finds when it starts, such as drivers; it may also have started already, with the image's own configuration.
+	// enable has systemd read units anew.
 	startNomad = []any{enableNomad, []any{"systemctl", "restart", "nomad.service"}}
 )
 
-// memberCloudConfig is what a Nomad client needs before the user's commands are run: Nomad itself if the image doesn't have it, its
-// identity and configuration. nomad.service is enabled before them, so that it starts after a reboot that is among them, for cloud-init
-// doesn't run the rest of them then; what they don't return from keeps it from being started.
+// memberCloudConfig is what a Nomad client needs before the user's commands are run: Nomad itself if the image
+// doesn't have it, its identity and configuration. nomad.service is enabled before them, so that it starts after a
+// reboot that is among them, for cloud-init doesn't run the rest of them then; what they don't return from keeps it
+// from being started.
 //
 // cloud-init runs bootcmd first, then writes the files, both before the guest's network is up and with it the agent;
 // then it sets up sources, installs packages, and runs runcmd last (cloud-init: config/cloud.cfg.tmpl).
@@ -179,10 +182,10 @@ func publicKeys(m blueprint.Member, f blueprint.Facts) []any {
 	return keys
 }
 
-// mergeCloudConfig lays what the member needs over the user's document: lists are the user's items and ours, mappings are merged key by
-// key, and of other values ours wins, or the user's is refused where it is of another kind. Files and commands of ours come first, and
-// the user's commands of runcmd are run in a shell of their own (commands.go): whatever goes wrong with the user's, the member gets its
-// identity and its Nomad.
+// mergeCloudConfig lays what the member needs over the user's document: lists are the user's items and ours, mappings
+// are merged key by key, and of other values ours wins, or the user's is refused where it is of another kind. Files
+// and commands of ours come first, and the user's commands of runcmd are run in a shell of their own (commands.go):
+// whatever goes wrong with the user's, the member gets its identity and its Nomad.
 func mergeCloudConfig(user, ours *yaml.Node) (*yaml.Node, error) {
 	return merger{refuses: true}.mappings("", user, ours)
 }
@@ -228,16 +231,18 @@ func (m merger) values(field string, under, over *yaml.Node) (*yaml.Node, error)
 	case isMapping(over) && isMapping(under):
 		return m.mappings(field+".", under, over)
 	case isList(over) && m.refuses:
-		return nil, fmt.Errorf("%s, line %d: it is not a list; write it as one, to which the controller can add its own items", field, under.Line)
+		return nil, fmt.Errorf(
+			"%s, line %d: it is not a list; write it as one, to which the controller can add its own items", field, under.Line)
 	case isMapping(over) && m.refuses:
-		return nil, fmt.Errorf("%s, line %d: it is not a mapping; write it as one, to which the controller can add its own keys", field, under.Line)
+		return nil, fmt.Errorf(
+			"%s, line %d: it is not a mapping; write it as one, to which the controller can add its own keys", field, under.Line)
 	default:
 		return over, nil
 	}
 }
 
-// items are those of both lists. Where the upper one is ours, files and commands of ours come first, and commands of the user's run in a
-// shell of their own.
+// items are those of both lists. Where the upper one is ours, files and commands of ours come first, and commands of
+// the user's run in a shell of their own.
 func (m merger) items(field string, under, over []*yaml.Node) []*yaml.Node {
 	switch {
 	case m.refuses && slices.Contains(oursFirst, field):

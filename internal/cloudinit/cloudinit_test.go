@@ -143,8 +143,8 @@ func TestCloudInitFromSecrets(t *testing.T) {
 	}
 }
 
-// With one network cloud-init knows better; the key has to be there for Harvester's UI. With several, the default route is
-// the first one's.
+// With one network cloud-init knows better; the key has to be there for Harvester's UI. With several, the default
+// route is the first one's.
 func TestNetworkDataDefault(t *testing.T) {
 	m := blueprinttest.Member()
 	if text, ok := mustRenderSecret(t, m, blueprinttest.Facts()).Data["networkdata"]; !ok || len(text) > 0 {
@@ -156,7 +156,8 @@ func TestNetworkDataDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	nic := func(name string, metric float64) map[string]any {
-		return map[string]any{"match": map[string]any{"name": name}, "dhcp4": true, "dhcp4-overrides": map[string]any{"route-metric": metric}}
+		return map[string]any{"match": map[string]any{"name": name}, "dhcp4": true,
+			"dhcp4-overrides": map[string]any{"route-metric": metric}}
 	}
 	want := map[string]any{"version": float64(2), "ethernets": map[string]any{
 		"first": nic("enp1s0", 100), "first-eth": nic("eth0", 100), "others": nic("e*", 1000),
@@ -170,76 +171,126 @@ func TestNetworkDataDefault(t *testing.T) {
 var laughs = func() string {
 	text := "a0: &a0 [lol]\n"
 	for i := range 9 {
-		text += fmt.Sprintf("a%d: &a%d [%s]\n", i+1, i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i), 10), ", "))
+		text += fmt.Sprintf("a%d: &a%d [%s]\n", i+1, i+1,
+			strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i), 10), ", "))
 	}
 	return text
 }()
 
 func TestParseUserDataRefuses(t *testing.T) {
-	apt, download := &v1alpha1.NomadInstall{Apt: blueprinttest.Apt()}, &v1alpha1.NomadInstall{Download: blueprinttest.Download()}
+	apt, download := &v1alpha1.NomadInstall{Apt: blueprinttest.Apt()}, &v1alpha1.NomadInstall{
+		Download: blueprinttest.Download()}
 	tests := map[string]struct {
 		text, want string
 		install    *v1alpha1.NomadInstall
 	}{
-		"a script":           {text: "#!/bin/sh\ntrue\n", want: "the first line is not #cloud-config, it is a script; only such documents"},
-		"multi-part":         {text: "Content-Type: multipart/mixed\n", want: "the first line is not #cloud-config, it is a multi-part document"},
-		"a jinja template":   {text: "## template: jinja\n#cloud-config\n", want: "the first line is not #cloud-config"},
-		"a longer word":      {text: "#cloud-config-archive\n- a\n", want: "the first line is not #cloud-config, it is an archive"},
-		"words":              {text: "password: secret\n", want: "the first line is not #cloud-config; only such documents"},
-		"bad YAML":           {text: "#cloud-config\na: [\n", want: "see there, and above for what was opened and isn't closed"},
-		"a key twice":        {text: "#cloud-config\na: 1\n'a': 2\n", want: "not valid YAML: line 3: a key that the same mapping has already"},
-		"a key of a list":    {text: "#cloud-config\n? [a]\n: b\n", want: "not valid YAML: line 2: a key that is a list or a mapping"},
-		"no such anchor":     {text: "#cloud-config\na: 1\npassword: *S3cret\n", want: "not valid YAML: line 3: an alias (*name) of what has no such anchor (&name); quote the value"},
-		"within itself":      {text: "#cloud-config\na: &a\n- *a\n", want: "not valid YAML: line 3: an alias within what it stands for"},
-		"a merged list":      {text: "#cloud-config\na: {<<: [1]}\n", want: "not valid YAML: line 2: a merge key (<<) of what is neither"},
-		"an unknown tag":     {text: "#cloud-config\na: 1\nb: !vault S3cret\n", want: "not valid YAML: line 3: a tag that cloud-init doesn't know"},
+		"a script": {text: "#!/bin/sh\ntrue\n",
+			want: "the first line is not #cloud-config, it is a script; only such documents"},
+		"multi-part": {text: "Content-Type: multipart/mixed\n",
+			want: "the first line is not #cloud-config, it is a multi-part document"},
+		"a jinja template": {text: "## template: jinja\n#cloud-config\n", want: "the first line is not #cloud-config"},
+		"a longer word": {text: "#cloud-config-archive\n- a\n",
+			want: "the first line is not #cloud-config, it is an archive"},
+		"words":    {text: "password: secret\n", want: "the first line is not #cloud-config; only such documents"},
+		"bad YAML": {text: "#cloud-config\na: [\n", want: "see there, and above for what was opened and isn't closed"},
+		"a key twice": {text: "#cloud-config\na: 1\n'a': 2\n",
+			want: "not valid YAML: line 3: a key that the same mapping has already"},
+		"a key of a list": {text: "#cloud-config\n? [a]\n: b\n",
+			want: "not valid YAML: line 2: a key that is a list or a mapping"},
+		"no such anchor": {text: "#cloud-config\na: 1\npassword: *S3cret\n",
+			want: "not valid YAML: line 3: an alias (*name) of what has no such anchor (&name); quote the value"},
+		"within itself": {text: "#cloud-config\na: &a\n- *a\n",
+			want: "not valid YAML: line 3: an alias within what it stands for"},
+		"a merged list": {text: "#cloud-config\na: {<<: [1]}\n",
+			want: "not valid YAML: line 2: a merge key (<<) of what is neither"},
+		"an unknown tag": {text: "#cloud-config\na: 1\nb: !vault S3cret\n",
+			want: "not valid YAML: line 3: a tag that cloud-init doesn't know"},
 		"aliases of aliases": {text: "#cloud-config\n" + laughs, want: "longer than 1 MiB with what its aliases stand for"},
 		"a list":             {text: "#cloud-config\n- a\n", want: "not a mapping"},
 		"a scalar":           {text: "#cloud-config\nhello\n", want: "not a mapping"},
-		"after the end":      {text: "#cloud-config\na: 1\n...\nb: 2\n", want: "not valid YAML: line 3: did not find expected <document start>"},
-		"two documents":      {text: "#cloud-config\na: 1\n...\nb: 2\n", want: "not valid YAML: line 3: did not find expected <document start>"},
-		"no list to add to":  {text: "#cloud-config\nruncmd: reboot\n", want: "runcmd, line 2: it is not a list"},
-		"our configuration":  {text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d//nomad.hcl\n", want: "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
-		"our ID":             {text: "#cloud-config\nwrite_files:\n- path: /a\n- path: /opt/nomad/data/client/client-id\n", want: "write_files[1].path: /opt/nomad/data/client/client-id belongs to the controller"},
-		"our token":          {text: "#cloud-config\nwrite_files:\n- path: /opt/nomad/data/client/intro_token.jwt\n", want: "belongs to the controller"},
+		"after the end": {text: "#cloud-config\na: 1\n...\nb: 2\n",
+			want: "not valid YAML: line 3: did not find expected <document start>"},
+		"two documents": {text: "#cloud-config\na: 1\n...\nb: 2\n",
+			want: "not valid YAML: line 3: did not find expected <document start>"},
+		"no list to add to": {text: "#cloud-config\nruncmd: reboot\n", want: "runcmd, line 2: it is not a list"},
+		"our configuration": {
+			text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d//nomad.hcl\n",
+			want: "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller",
+		},
+		"our ID": {text: "#cloud-config\nwrite_files:\n- path: /a\n- path: /opt/nomad/data/client/client-id\n",
+			want: "write_files[1].path: /opt/nomad/data/client/client-id belongs to the controller"},
+		"our token": {text: "#cloud-config\nwrite_files:\n- path: /opt/nomad/data/client/intro_token.jwt\n",
+			want: "belongs to the controller"},
 		"ours as bytes": {
 			text: "#cloud-config\nwrite_files:\n- path: /a\n- {content: x, path: !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==}\n",
 			want: "write_files[1].path, line 4: it is not text; write it without a tag, and in quotes if it looks like a number or a date",
 		},
-		"ours as bytes, later":     {text: "#cloud-config\nwrite_files: [{path: !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==, defer: true}]\n", want: "write_files[0].path, line 2: it is not text"},
-		"ours by an anchor":        {text: "#cloud-config\nx: &p !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==\nwrite_files: [{path: *p}]\n", want: "write_files[0].path, line 2: it is not text"},
-		"ours by a merge key":      {text: "#cloud-config\nx: &f {path: /etc/nomad.d/nomad.hcl}\nwrite_files: [{<<: *f, content: x}]\n", want: "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
-		"ours with a tag":          {text: "#cloud-config\nwrite_files: [{path: !!str /etc/nomad.d/nomad.hcl}]\n", want: "belongs to the controller"},
-		"ours in another language": {text: "#cloud-config\nwrite_files: [{path: !!python/unicode /etc/nomad.d/nomad.hcl}]\n", want: "line 2: a tag that cloud-init doesn't know"},
-		"ours without a slash":     {text: "#cloud-config\nwrite_files: [{path: etc/nomad.d/nomad.hcl}]\n", want: "belongs to the controller"},
-		"ours by a detour":         {text: "#cloud-config\nwrite_files: [{path: /../etc//x/./../nomad.d/nomad.hcl/}]\n", want: "belongs to the controller"},
-		"ours, deferred":           {text: "#cloud-config\nwrite_files: [{path: /etc/nomad.d/nomad.hcl, defer: true}]\n", want: "belongs to the controller"},
-		"a path that is a number":  {text: "#cloud-config\nwrite_files: [{path: 12}]\n", want: "write_files[0].path, line 2: it is not text"},
-		"a path that is a list":    {text: "#cloud-config\nwrite_files: [{path: [/a]}]\n", want: "write_files[0].path, line 2: it is not text"},
-		"two paths":                {text: "#cloud-config\nwrite_files: [{path: /a, 'path': /etc/nomad.d/nomad.hcl}]\n", want: "line 2: a key that the same mapping has already"},
-		"a tag on the key":         {text: "#cloud-config\nwrite_files: [{!!python/unicode path: /etc/nomad.d/nomad.hcl}]\n", want: "line 2: a tag that cloud-init doesn't know"},
-		"a file that is null":      {text: "#cloud-config\nwrite_files:\n- path: /a\n-\n", want: "write_files[1], line 4: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content"},
-		"a file that is a word":    {text: "#cloud-config\nwrite_files: [defer]\n", want: "write_files[0], line 2: it is not a mapping"},
-		"a file that is a set":     {text: "#cloud-config\nwrite_files: [!!set {path, defer}]\n", want: "line 2: a tag that cloud-init doesn't know"},
-		"a file that is pairs":     {text: "#cloud-config\nwrite_files: [!!omap [path: /etc/nomad.d/nomad.hcl]]\n", want: "line 2: a tag that cloud-init doesn't know"},
-		"a mount with a tag":       {text: "#cloud-config\nmounts: [[vdb, !!python/unicode /opt/nomad]]\n", want: "line 2: a tag that cloud-init doesn't know"},
-		"a mount without a slash":  {text: "#cloud-config\nmounts: [[vdb, opt//nomad/data/]]\n", want: "mounts[0]: /opt/nomad/data would hide"},
-		"files not a list":         {text: "#cloud-config\nwrite_files: /a\n", want: "write_files, line 2: it is not a list"},
-		"packages a mapping":       {text: "#cloud-config\npackages: {apt: [jq]}\n", want: "packages, line 2: it is not a list"},
-		"apt a list":               {text: "#cloud-config\napt: [jq]\n", want: "apt, line 2: it is not a mapping; write it as one"},
-		"its sources a list":       {text: "#cloud-config\napt: {sources: [a]}\n", want: "apt.sources, line 2: it is not a mapping; write it as one"},
-		"our certificate":          {text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d/tls/tls.crt\n", want: "belongs to the controller"},
-		"its own merge":            {text: "#cloud-config\nmerge_how: list(append)\n", want: "merge_how can't be chosen"},
-		"its own merge type":       {text: "#cloud-config\nmerge_type: list(append)\n", want: "merge_type can't be chosen"},
+		"ours as bytes, later": {
+			text: "#cloud-config\nwrite_files: [{path: !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==, defer: true}]\n",
+			want: "write_files[0].path, line 2: it is not text"},
+		"ours by an anchor": {
+			text: "#cloud-config\nx: &p !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==\nwrite_files: [{path: *p}]\n",
+			want: "write_files[0].path, line 2: it is not text"},
+		"ours by a merge key": {
+			text: "#cloud-config\nx: &f {path: /etc/nomad.d/nomad.hcl}\nwrite_files: [{<<: *f, content: x}]\n",
+			want: "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
+		"ours with a tag": {text: "#cloud-config\nwrite_files: [{path: !!str /etc/nomad.d/nomad.hcl}]\n",
+			want: "belongs to the controller"},
+		"ours in another language": {text: "#cloud-config\nwrite_files: [{path: !!python/unicode /etc/nomad.d/nomad.hcl}]\n",
+			want: "line 2: a tag that cloud-init doesn't know"},
+		"ours without a slash": {text: "#cloud-config\nwrite_files: [{path: etc/nomad.d/nomad.hcl}]\n",
+			want: "belongs to the controller"},
+		"ours by a detour": {
+			text: "#cloud-config\nwrite_files: [{path: /../etc//x/./../nomad.d/nomad.hcl/}]\n",
+			want: "belongs to the controller",
+		},
+		"ours, deferred": {text: "#cloud-config\nwrite_files: [{path: /etc/nomad.d/nomad.hcl, defer: true}]\n",
+			want: "belongs to the controller"},
+		"a path that is a number": {text: "#cloud-config\nwrite_files: [{path: 12}]\n",
+			want: "write_files[0].path, line 2: it is not text"},
+		"a path that is a list": {text: "#cloud-config\nwrite_files: [{path: [/a]}]\n",
+			want: "write_files[0].path, line 2: it is not text"},
+		"two paths": {text: "#cloud-config\nwrite_files: [{path: /a, 'path': /etc/nomad.d/nomad.hcl}]\n",
+			want: "line 2: a key that the same mapping has already"},
+		"a tag on the key": {text: "#cloud-config\nwrite_files: [{!!python/unicode path: /etc/nomad.d/nomad.hcl}]\n",
+			want: "line 2: a tag that cloud-init doesn't know"},
+		"a file that is null": {text: "#cloud-config\nwrite_files:\n- path: /a\n-\n",
+			want: "write_files[1], line 4: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content"},
+		"a file that is a word": {text: "#cloud-config\nwrite_files: [defer]\n",
+			want: "write_files[0], line 2: it is not a mapping"},
+		"a file that is a set": {text: "#cloud-config\nwrite_files: [!!set {path, defer}]\n",
+			want: "line 2: a tag that cloud-init doesn't know"},
+		"a file that is pairs": {text: "#cloud-config\nwrite_files: [!!omap [path: /etc/nomad.d/nomad.hcl]]\n",
+			want: "line 2: a tag that cloud-init doesn't know"},
+		"a mount with a tag": {text: "#cloud-config\nmounts: [[vdb, !!python/unicode /opt/nomad]]\n",
+			want: "line 2: a tag that cloud-init doesn't know"},
+		"a mount without a slash": {
+			text: "#cloud-config\nmounts: [[vdb, opt//nomad/data/]]\n",
+			want: "mounts[0]: /opt/nomad/data would hide",
+		},
+		"files not a list":   {text: "#cloud-config\nwrite_files: /a\n", want: "write_files, line 2: it is not a list"},
+		"packages a mapping": {text: "#cloud-config\npackages: {apt: [jq]}\n", want: "packages, line 2: it is not a list"},
+		"apt a list":         {text: "#cloud-config\napt: [jq]\n", want: "apt, line 2: it is not a mapping; write it as one"},
+		"its sources a list": {text: "#cloud-config\napt: {sources: [a]}\n",
+			want: "apt.sources, line 2: it is not a mapping; write it as one"},
+		"our certificate": {text: "#cloud-config\nwrite_files:\n- path: /etc/nomad.d/tls/tls.crt\n",
+			want: "belongs to the controller"},
+		"its own merge":      {text: "#cloud-config\nmerge_how: list(append)\n", want: "merge_how can't be chosen"},
+		"its own merge type": {text: "#cloud-config\nmerge_type: list(append)\n", want: "merge_type can't be chosen"},
 		"a mount over the ID": {
 			text: "#cloud-config\nmounts:\n- [vdb, none, swap]\n- [LABEL=data, /opt/nomad/]\n",
 			want: "mounts[1]: /opt/nomad would hide /opt/nomad/data/client, which is written before anything is mounted; mount a disk for the data of jobs at /opt/nomad/data/alloc",
 		},
-		"a mount over the configuration": {text: "#cloud-config\nmounts: [[vdb, /etc/nomad.d]]\n", want: "mounts[0]: /etc/nomad.d would hide /etc/nomad.d"},
-		"a mount by a relative path":     {text: "#cloud-config\nmounts: [[vdb, etc/nomad.d]]\n", want: "mounts[0]: /etc/nomad.d would hide /etc/nomad.d"},
-		"our unit":                       {text: "#cloud-config\nwrite_files:\n- path: /etc/systemd/system/nomad.service\n", want: "belongs to the controller", install: download},
-		"our installer":                  {text: "#cloud-config\nwrite_files:\n- path: /usr/local/sbin/install-nomad\n", want: "belongs to the controller", install: download},
-		"our key":                        {text: "#cloud-config\nwrite_files:\n- path: /etc/apt/keyrings/nomad-harvester.asc\n", want: "belongs to the controller", install: apt},
+		"a mount over the configuration": {text: "#cloud-config\nmounts: [[vdb, /etc/nomad.d]]\n",
+			want: "mounts[0]: /etc/nomad.d would hide /etc/nomad.d"},
+		"a mount by a relative path": {text: "#cloud-config\nmounts: [[vdb, etc/nomad.d]]\n",
+			want: "mounts[0]: /etc/nomad.d would hide /etc/nomad.d"},
+		"our unit": {text: "#cloud-config\nwrite_files:\n- path: /etc/systemd/system/nomad.service\n",
+			want: "belongs to the controller", install: download},
+		"our installer": {text: "#cloud-config\nwrite_files:\n- path: /usr/local/sbin/install-nomad\n",
+			want: "belongs to the controller", install: download},
+		"our key": {text: "#cloud-config\nwrite_files:\n- path: /etc/apt/keyrings/nomad-harvester.asc\n",
+			want: "belongs to the controller", install: apt},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -343,8 +394,8 @@ func mergedMaps(user, ours map[string]any) (map[string]any, error) {
 	return config, yaml.Unmarshal([]byte(text), &config)
 }
 
-// The user's items of a list stay, first and in their order; what the member needs follows. Of files and commands it comes first, and
-// commands of the user's are in a shell of their own.
+// The user's items of a list stay, first and in their order; what the member needs follows. Of files and commands it
+// comes first, and commands of the user's are in a shell of their own.
 func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 	keys := rapid.SampledFrom([]string{"hostname", "runcmd", "packages", "other", "write_files"})
 	items := rapid.SliceOfN(rapid.StringMatching(`[a-z]`), 0, 3)

@@ -9,14 +9,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// oursFirst are the lists in which an item that fails keeps those after it from being done: cloud-init writes files one after the other
-// until one of them has an owner that doesn't exist, or a content that can't be decoded, and makes one script of the boot commands
-// (cloud-init: cloudinit/config/cc_write_files.py, write_files; cc_bootcmd.py). So it is with the sources of packages, which are a mapping
-// (cc_apt_configure.py, add_apt_sources).
+// oursFirst are the lists in which an item that fails keeps those after it from being done: cloud-init writes files
+// one after the other until one of them has an owner that doesn't exist, or a content that can't be decoded, and
+// makes one script of the boot commands (cloud-init: cloudinit/config/cc_write_files.py, write_files; cc_bootcmd.py).
+// So it is with the sources of packages, which are a mapping (cc_apt_configure.py, add_apt_sources).
 var oursFirst = []string{"write_files", "bootcmd", "apt.sources"}
 
 // apart puts the user's commands into a shell of their own. cloud-init makes one script of all commands (cloud-init:
-// cloudinit/util.py, shellify): an "exit 0" among them, a "set -e", an "exec" or a quote that isn't closed would be the end of ours.
+// cloudinit/util.py, shellify): an "exit 0" among them, a "set -e", an "exec" or a quote that isn't closed would be
+// the end of ours.
 func apart(commands []*yaml.Node) []*yaml.Node {
 	if !slices.ContainsFunc(commands, func(c *yaml.Node) bool { return !isNull(c) }) {
 		return nil
@@ -25,12 +26,12 @@ func apart(commands []*yaml.Node) []*yaml.Node {
 	return slices.Concat([]*yaml.Node{textNode(ownShell(mark))}, commands, []*yaml.Node{textNode(mark)})
 }
 
-// ownShell runs what follows, up to the mark, in a shell of its own. It reads that as file 3, so that the commands' standard input
-// stays what it was.
+// ownShell runs what follows, up to the mark, in a shell of its own. It reads that as file 3, so that the commands'
+// standard input stays what it was.
 func ownShell(mark string) string { return "sh /dev/fd/3 3<<'" + mark + "'" }
 
-// endOf is a line that the commands don't have, for it is made of all that they say: one that had it would be the end of the user's
-// commands, and of ours.
+// endOf is a line that the commands don't have, for it is made of all that they say: one that had it would be the end
+// of the user's commands, and of ours.
 func endOf(commands []*yaml.Node) string {
 	sum := sha256.New()
 	for _, c := range commands {
@@ -60,7 +61,9 @@ func checkCommands(user *yaml.Node, list string) error {
 		default:
 			kind = "neither text nor a list"
 		}
-		return fmt.Errorf("%s[%d], line %d: it is %s, and cloud-init would run none of the commands; put the whole command into quotes, or write it as a list of words", list, i, c.Line, kind)
+		return fmt.Errorf(
+			"%s[%d], line %d: it is %s, and cloud-init would run none of the commands; put the whole command into quotes, or write it as a list of words",
+			list, i, c.Line, kind)
 	}
 	return nil
 }

@@ -22,8 +22,8 @@ const (
 	nomadUnitFile    = "/etc/systemd/system/nomad.service"
 )
 
-// nomadInstallScript is run before each start of the agent. It is in Python because cloud-init is: whatever else there is
-// to fetch and unpack a file with differs from image to image.
+// nomadInstallScript is run before each start of the agent. It is in Python because cloud-init is: whatever else
+// there is to fetch and unpack a file with differs from image to image.
 //
 //go:embed guestfiles/install-nomad
 var nomadInstallScript string
@@ -63,8 +63,8 @@ func installationOf(i *v1alpha1.NomadInstall) installation {
 	}
 }
 
-// aptInstallation has cloud-init install the package with the user's, which may need each other, and sees to it that it is installed
-// whatever is wrong with those. The configuration is there before the package is, and stays:
+// aptInstallation has cloud-init install the package with the user's, which may need each other, and sees to it that
+// it is installed whatever is wrong with those. The configuration is there before the package is, and stays:
 // cloud-init has dpkg keep configuration files (cloud-init: cloudinit/distros/debian.py, force-confold).
 func aptInstallation(a v1alpha1.AptInstall) installation {
 	source := a.Source
@@ -80,7 +80,8 @@ func aptInstallation(a v1alpha1.AptInstall) installation {
 		nomad = []any{"nomad", a.Version}
 		word += "=" + a.Version
 	}
-	script := strings.NewReplacer("@LIST@", aptSourceName, "@SOURCE@", shellWord(source), "@PACKAGE@", shellWord(word)).Replace(nomadPackageScript)
+	script := strings.NewReplacer("@LIST@", aptSourceName, "@SOURCE@", shellWord(source), "@PACKAGE@", shellWord(word)).
+		Replace(nomadPackageScript)
 	in.files = append(in.files, file(nomadPackageFile, "0755", script))
 	in.commands = []any{[]any{nomadPackageFile}}
 	in.config = map[string]any{
@@ -103,10 +104,11 @@ func signedBy(source, key string) string {
 	return fmt.Sprintf("deb [%s] %s", strings.TrimSpace(m[1]+" signed-by="+key), m[2])
 }
 
-// downloadInstallation has the unit itself install Nomad, so that it is tried again until it works, and so that no agent
-// starts without it.
+// downloadInstallation has the unit itself install Nomad, so that it is tried again until it works, and so that no
+// agent starts without it.
 func downloadInstallation(d v1alpha1.DownloadInstall) installation {
-	script := strings.NewReplacer("@URL@", pythonString(d.URL), "@SHA256@", pythonString(strings.ToLower(d.SHA256))).Replace(nomadInstallScript)
+	script := strings.NewReplacer("@URL@", pythonString(d.URL), "@SHA256@", pythonString(strings.ToLower(d.SHA256))).
+		Replace(nomadInstallScript)
 	return installation{
 		files: []any{
 			file(nomadInstallFile, "0755", script),

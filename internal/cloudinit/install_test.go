@@ -37,11 +37,16 @@ func TestSignedBy(t *testing.T) {
 func TestPlainAptInstallation(t *testing.T) {
 	in := aptInstallation(v1alpha1.AptInstall{Source: "deb https://a.example ./"})
 	want := map[string]any{
-		"apt":            map[string]any{"sources": map[string]any{"nomad-harvester.list": map[string]any{"source": "deb https://a.example ./", "append": false}}},
+		"apt": map[string]any{
+			"sources": map[string]any{
+				"nomad-harvester.list": map[string]any{"source": "deb https://a.example ./", "append": false},
+			},
+		},
 		"package_update": true,
 		"packages":       []any{"nomad"},
 	}
-	if diff := cmp.Diff(want, in.config); diff != "" || len(in.files) != 1 || !cmp.Equal(in.commands, []any{[]any{"/usr/local/sbin/install-nomad-package"}}) {
+	if diff := cmp.Diff(want, in.config); diff != "" || len(in.files) != 1 ||
+		!cmp.Equal(in.commands, []any{[]any{"/usr/local/sbin/install-nomad-package"}}) {
 		t.Errorf("(-want +got):\n%s%v %v", diff, in.files, in.commands)
 	}
 }
@@ -164,7 +169,8 @@ func TestInstallScriptRefuses(t *testing.T) {
 	if err == nil || g.program() != "" {
 		t.Errorf("installed %q", g.program())
 	}
-	if want := "the SHA-256 checksum of " + url + " is " + checksum([]byte("something else")) + ", not " + checksum([]byte("Nomad")); !strings.Contains(out, want) {
+	if want := "the SHA-256 checksum of " + url + " is " + checksum([]byte("something else")) + ", not " + checksum([]byte("Nomad")); !strings.Contains(
+		out, want) {
 		t.Errorf("it says %q", out)
 	}
 
@@ -181,7 +187,8 @@ func TestInstallScriptRefuses(t *testing.T) {
 
 // systemd starts the agent only after what is before it has succeeded, and tries again.
 func TestUnitInstallsFirst(t *testing.T) {
-	before, start := strings.Index(nomadUnit, "\nExecStartPre="+nomadInstallFile+"\n"), strings.Index(nomadUnit, "\nExecStart=/usr/local/bin/nomad agent -config "+nomadConfigDir+"\n")
+	before, start := strings.Index(nomadUnit, "\nExecStartPre="+nomadInstallFile+"\n"), strings.Index(nomadUnit,
+		"\nExecStart=/usr/local/bin/nomad agent -config "+nomadConfigDir+"\n")
 	if before < 0 || start < before {
 		t.Errorf("unit:\n%s", nomadUnit)
 	}
@@ -192,7 +199,8 @@ func TestUnitInstallsFirst(t *testing.T) {
 	}
 }
 
-// aptGuest is a directory in the place of a guest's /, with an apt-get that fails as long as the user's part of it says so.
+// aptGuest is a directory in the place of a guest's /, with an apt-get that fails as long as the user's part of it
+// says so.
 type aptGuest struct{ dir, script string }
 
 func newAptGuest(t *testing.T, a v1alpha1.AptInstall, aptGet string) aptGuest {
@@ -242,13 +250,19 @@ func TestInstallPackageScript(t *testing.T) {
 			aptGet: "case $1 in update) touch DIR/updated;; *) test -e DIR/updated;; esac", wantList: "deb [trusted=yes arch=amd64] https://a.example/it's trixie main\n",
 			calls: 3, last: install,
 		},
-		"cloud-init couldn't tell the release": {list: "deb https://a.example/it's UNAVAILABLE main\n", wantList: "deb [trusted=yes arch=amd64] https://a.example/it's trixie main\n", calls: 1, last: install},
+		"cloud-init couldn't tell the release": {
+			list:     "deb https://a.example/it's UNAVAILABLE main\n",
+			wantList: "deb [trusted=yes arch=amd64] https://a.example/it's trixie main\n",
+			calls:    1,
+			last:     install,
+		},
 		"the lock is held": {
 			aptGet: "test $(wc -l <DIR/called) -gt 7", list: "deb x\n", wantList: "deb x\n", calls: 7, last: install,
 		},
 		"another list is wrong": {
 			aptGet: "case $* in *sourceparts=-*) ;; *) exit 100;; esac", list: "deb x\n", wantList: "deb x\n", calls: 5,
-			last: strings.Replace(install, "nomad=", "-o Dir::Etc::sourcelist=LIST -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 nomad=", 1),
+			last: strings.Replace(install, "nomad=",
+				"-o Dir::Etc::sourcelist=LIST -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 nomad=", 1),
 		},
 	}
 	for name, tt := range tests {
@@ -262,7 +276,8 @@ func TestInstallPackageScript(t *testing.T) {
 			}
 			called, source, err := g.install()
 			called = slices.DeleteFunc(called, func(c string) bool { return strings.HasPrefix(c, "sleep ") })
-			if err != nil || source != tt.wantList || len(called) != tt.calls || called[len(called)-1] != strings.ReplaceAll(tt.last, "LIST", list) {
+			if err != nil || source != tt.wantList || len(called) != tt.calls ||
+				called[len(called)-1] != strings.ReplaceAll(tt.last, "LIST", list) {
 				t.Errorf("%v: list %q, called %q", err, source, called)
 			}
 		})

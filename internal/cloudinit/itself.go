@@ -8,29 +8,34 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A document also configures cloud-init itself. What is wrong with that ends it before any module has run, ours included.
+// A document also configures cloud-init itself. What is wrong with that ends it before any module has run, ours
+// included.
 
 // imagesOwn are keys by which a document could choose what is done at all.
 var imagesOwn = []string{"cloud_init_modules", "cloud_config_modules", "cloud_final_modules"}
 
-// imagesOwnSystem are those of system_info with which cloud-init finds its modules, its files and the network (cloud-init:
-// cloudinit/stages.py). What else is there, such as the default user, can be chosen.
+// imagesOwnSystem are those of system_info with which cloud-init finds its modules, its files and the network
+// (cloud-init: cloudinit/stages.py). What else is there, such as the default user, can be chosen.
 var imagesOwnSystem = []string{"distro", "paths", "network"}
 
 // checkItself refuses what would keep cloud-init from running the modules that do what is ours.
 func checkItself(user *yaml.Node) error {
 	for _, key := range imagesOwn {
 		if valueOf(user, key) != nil {
-			return fmt.Errorf("%s can't be chosen: the controller's files and commands are done by modules that it may leave out; leave it out", key)
+			return fmt.Errorf(
+				"%s can't be chosen: the controller's files and commands are done by modules that it may leave out; leave it out",
+				key)
 		}
 	}
 	for _, key := range []string{"unverified_modules", "log_cfgs"} {
 		if n := valueOf(user, key); n != nil && !isNull(n) && !isList(n) {
-			return fmt.Errorf("%s, line %d: it is not a list, and cloud-init would run none of its modules; write it as one", key, n.Line)
+			return fmt.Errorf("%s, line %d: it is not a list, and cloud-init would run none of its modules; write it as one",
+				key, n.Line)
 		}
 	}
 	if n := valueOf(user, "fqdn"); n != nil && !isNull(n) && !isText(n) {
-		return fmt.Errorf("fqdn, line %d: it is not text, and cloud-init would run none of its modules; put it into quotes", n.Line)
+		return fmt.Errorf("fqdn, line %d: it is not text, and cloud-init would run none of its modules; put it into quotes",
+			n.Line)
 	}
 	return errors.Join(checkSystem(valueOf(user, "system_info")), checkReporting(valueOf(user, "reporting")))
 }
@@ -40,11 +45,15 @@ func checkSystem(system *yaml.Node) error {
 		return nil
 	}
 	if !isMapping(system) {
-		return fmt.Errorf("system_info, line %d: it is not a mapping, and cloud-init would run none of its modules; write it as one", system.Line)
+		return fmt.Errorf(
+			"system_info, line %d: it is not a mapping, and cloud-init would run none of its modules; write it as one",
+			system.Line)
 	}
 	for _, key := range imagesOwnSystem {
 		if n := valueOf(system, key); n != nil {
-			return fmt.Errorf("system_info.%s, line %d: it can't be chosen: it is the image's, and with another cloud-init may do nothing at all; leave it out", key, n.Line)
+			return fmt.Errorf(
+				"system_info.%s, line %d: it can't be chosen: it is the image's, and with another cloud-init may do nothing at all; leave it out",
+				key, n.Line)
 		}
 	}
 	return nil
@@ -63,11 +72,14 @@ func checkReporting(reporting *yaml.Node) error {
 		return nil
 	}
 	if !isMapping(reporting) {
-		return fmt.Errorf("reporting, line %d: it is not a mapping, and cloud-init would run none of its modules; write it as one of names to handlers", reporting.Line)
+		return fmt.Errorf(
+			"reporting, line %d: it is not a mapping, and cloud-init would run none of its modules; write it as one of names to handlers",
+			reporting.Line)
 	}
 	for i := 0; i+1 < len(reporting.Content); i += 2 {
 		if why := wrongReporter(reporting.Content[i+1]); why != "" {
-			return fmt.Errorf("reporting, line %d: %s, and cloud-init would run none of its modules", reporting.Content[i].Line, why)
+			return fmt.Errorf("reporting, line %d: %s, and cloud-init would run none of its modules", reporting.Content[i].Line,
+				why)
 		}
 	}
 	return nil
@@ -100,12 +112,14 @@ func wrongReporter(handler *yaml.Node) string {
 	return ""
 }
 
-// checkKeys refuses keys that aren't text: what holds a document against cloud-init's schema fails over them, and cloud-init with it
-// (cloud-init: cloudinit/config/schema.py; jsonschema: patternProperties).
+// checkKeys refuses keys that aren't text: what holds a document against cloud-init's schema fails over them, and
+// cloud-init with it (cloud-init: cloudinit/config/schema.py; jsonschema: patternProperties).
 func checkKeys(n *yaml.Node) error {
 	for i, child := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 && !isText(child) {
-			return fmt.Errorf("line %d: a key that is a number, a date, true, false or nothing, over which cloud-init may fail; put it into quotes", child.Line)
+			return fmt.Errorf(
+				"line %d: a key that is a number, a date, true, false or nothing, over which cloud-init may fail; put it into quotes",
+				child.Line)
 		}
 		if err := checkKeys(child); err != nil {
 			return err

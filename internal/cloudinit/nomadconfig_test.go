@@ -94,7 +94,8 @@ func TestNomadConfig(t *testing.T) {
 	want.Region, want.Datacenter = "eu", "fra1"
 	want.Client.NodePool, want.Client.NodeClass = "batch", "big"
 	want.Client.Meta["rack"] = "r1"
-	m.Client.Reserved = &v1alpha1.NomadReserved{CPU: 500, Memory: resource.MustParse("500M"), Disk: resource.MustParse("2Gi")}
+	m.Client.Reserved = &v1alpha1.NomadReserved{CPU: 500, Memory: resource.MustParse("500M"),
+		Disk: resource.MustParse("2Gi")}
 	want.Client.Reserved = &reserved{CPU: 500, Memory: 477, Disk: 2048}
 	m.Client.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "nomad-tls"}
 	want.TLS = &tlsConfig{
@@ -108,7 +109,26 @@ func TestNomadConfig(t *testing.T) {
 
 // Whatever users write into meta reaches Nomad as it is, and can't add anything else to the configuration.
 func TestNomadConfigQuotes(t *testing.T) {
-	hard := []string{`"`, `\`, `${`, `${attr.x}`, `$${`, `%{ if true }`, "a\nb", "tab\t", "", " ", "}", "# no comment", "a.b", "ä€😀", "\u0000", "\ufeff", "\ue123", "\U000f0000"}
+	hard := []string{
+		`"`,
+		`\`,
+		`${`,
+		`${attr.x}`,
+		`$${`,
+		`%{ if true }`,
+		"a\nb",
+		"tab\t",
+		"",
+		" ",
+		"}",
+		"# no comment",
+		"a.b",
+		"ä€😀",
+		"\u0000",
+		"\ufeff",
+		"\ue123",
+		"\U000f0000",
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		text := rapid.OneOf(rapid.SampledFrom(hard), rapid.String(), rapid.StringMatching(`["\\${}%\n]{0,8}`))
 		m := blueprinttest.Member()

@@ -17,8 +17,10 @@ func TestCloudInitRefuses(t *testing.T) {
 		"#cloud-config\napt: {source: {}}\n", "#cloud-config\na: [\n", "a: b\n", "#cloud-config\n- a\n",
 	}
 	good := "#cloud-config\nruncmd: [reboot]\n"
-	badNetwork, goodNetwork := []string{"version: 2\nethernets: [\n", "version: 3\n"}, "version: 2\nethernets: {eth0: {dhcp4: true}}\n"
-	complaints, err := cloudinittest.Complaints(t.Context(), slices.Concat([]string{good}, bad, []string{good}), slices.Concat([]string{goodNetwork}, badNetwork, []string{goodNetwork}))
+	badNetwork, goodNetwork := []string{"version: 2\nethernets: [\n",
+		"version: 3\n"}, "version: 2\nethernets: {eth0: {dhcp4: true}}\n"
+	complaints, err := cloudinittest.Complaints(t.Context(), slices.Concat([]string{good}, bad, []string{good}),
+		slices.Concat([]string{goodNetwork}, badNetwork, []string{goodNetwork}))
 	if err != nil {
 		t.Fatal(err)
 	}

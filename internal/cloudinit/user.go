@@ -21,8 +21,10 @@ func parseUserData(text string) (*yaml.Node, error) {
 	// As cloud-init tells: without leading white space, in any case, whatever follows (cloud-init: cloudinit/handlers,
 	// type_from_starts_with).
 	header, _, _ := strings.Cut(strings.TrimLeft(text, " \t\r\n\v\f"), "\n")
-	if header = strings.ToLower(strings.TrimRight(header, " \t\r")); !strings.HasPrefix(header, cloudConfigHeader) || otherKind(header) != "" {
-		return nil, fmt.Errorf("the first line is not %s%s; only such documents can be merged with what Nomad needs: put commands under runcmd, files under write_files",
+	if header = strings.ToLower(strings.TrimRight(header, " \t\r")); !strings.HasPrefix(header, cloudConfigHeader) ||
+		otherKind(header) != "" {
+		return nil, fmt.Errorf(
+			"the first line is not %s%s; only such documents can be merged with what Nomad needs: put commands under runcmd, files under write_files",
 			cloudConfigHeader, otherKind(header))
 	}
 	if len(text) > mostBytes {
@@ -37,7 +39,9 @@ func parseUserData(text string) (*yaml.Node, error) {
 	}
 	for _, key := range []string{"merge_how", "merge_type"} {
 		if valueOf(config, key) != nil {
-			return nil, fmt.Errorf("%s can't be chosen: lists are yours followed by the controller's, mappings are merged key by key; leave it out", key)
+			return nil, fmt.Errorf(
+				"%s can't be chosen: lists are yours followed by the controller's, mappings are merged key by key; leave it out",
+				key)
 		}
 	}
 	return config, nil
@@ -80,15 +84,21 @@ func checkFiles(files *yaml.Node, install *v1alpha1.NomadInstall) error {
 	}
 	for i, f := range itemsOf(files) { // What is no list is refused by the merge.
 		if !isMapping(f) {
-			return fmt.Errorf("write_files[%d], line %d: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content", i, f.Line)
+			return fmt.Errorf(
+				"write_files[%d], line %d: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content",
+				i, f.Line)
 		}
 		// What cloud-init takes for a path, and we for none, could be that of a file of ours.
 		if at := valueOf(f, "path"); at != nil && !isText(at) && !isNull(at) {
-			return fmt.Errorf("write_files[%d].path, line %d: it is not text; write it without a tag, and in quotes if it looks like a number or a date", i, at.Line)
+			return fmt.Errorf(
+				"write_files[%d].path, line %d: it is not text; write it without a tag, and in quotes if it looks like a number or a date",
+				i, at.Line)
 		}
 		switch name := pathOf(f); {
 		case name == nomadConfigFile:
-			return fmt.Errorf("write_files[%d].path: %s belongs to the controller; put additions into a file of another name beside it, such as /etc/nomad.d/50-site.hcl", i, name)
+			return fmt.Errorf(
+				"write_files[%d].path: %s belongs to the controller; put additions into a file of another name beside it, such as /etc/nomad.d/50-site.hcl",
+				i, name)
 		case slices.Contains(owned, name):
 			return fmt.Errorf("write_files[%d].path: %s belongs to the controller; leave it out", i, name)
 		case isRelative(textOf(valueOf(f, "path"))):
@@ -103,13 +113,15 @@ func pathOf(f *yaml.Node) string {
 	return inRoot(textOf(valueOf(f, "path")))
 }
 
-// inRoot is where a path leads to that cloud-init is given, for its working directory is /. Links in the guest's image aren't followed.
+// inRoot is where a path leads to that cloud-init is given, for its working directory is /. Links in the guest's
+// image aren't followed.
 func inRoot(name string) string { return path.Clean("/" + name) }
 
 func isRelative(name string) bool { return name != "" && !path.IsAbs(name) }
 
-// checkMounts refuses file systems that would hide the member's files: cloud-init writes files before it mounts anything
-// (cloud-init: config/cloud.cfg.tmpl, cloud_init_modules), and an agent that doesn't find its ID makes one up.
+// checkMounts refuses file systems that would hide the member's files: cloud-init writes files before it mounts
+// anything (cloud-init: config/cloud.cfg.tmpl, cloud_init_modules), and an agent that doesn't find its ID makes one
+// up.
 func checkMounts(mounts *yaml.Node) error {
 	for i, m := range itemsOf(mounts) {
 		entry := itemsOf(m)
@@ -119,7 +131,9 @@ func checkMounts(mounts *yaml.Node) error {
 		name := textOf(entry[1])
 		for _, hidden := range []string{nomadStateDir, nomadConfigDir} {
 			if at := inRoot(name); at != "/" && (at == hidden || strings.HasPrefix(hidden, at+"/")) {
-				return fmt.Errorf("mounts[%d]: %s would hide %s, which is written before anything is mounted; mount a disk for the data of jobs at %s", i, at, hidden, nomadAllocDir)
+				return fmt.Errorf(
+					"mounts[%d]: %s would hide %s, which is written before anything is mounted; mount a disk for the data of jobs at %s",
+					i, at, hidden, nomadAllocDir)
 			}
 		}
 	}

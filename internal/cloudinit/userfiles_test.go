@@ -76,10 +76,10 @@ var whatever = map[string]string{
 	"packages":                   "#cloud-config\npackage_update: true\npackages: [docker.io, [jq, '1.6']]\n",
 }
 
-// modules does with each document what cloud-init does on the first boot, in a directory instead of on this machine: it is told what kind
-// of user data it is, read and applied to cloud-init itself; modules are chosen, files are written by the module that does it, boot
-// commands are made into their script and commands into theirs, and both are run with systemctl and its like replaced by what writes
-// down that they were called.
+// modules does with each document what cloud-init does on the first boot, in a directory instead of on this machine:
+// it is told what kind of user data it is, read and applied to cloud-init itself; modules are chosen, files are
+// written by the module that does it, boot commands are made into their script and commands into theirs, and both are
+// run with systemctl and its like replaced by what writes down that they were called.
 const modules = `
 import copy, json, logging, os, pwd, select, subprocess, sys, tempfile
 from unittest import mock
@@ -222,8 +222,8 @@ func (b firstBoot) wrong() []string {
 	return wrong
 }
 
-// Whatever a user's document has, the member gets its identity, its configuration and its Nomad, or is refused by name before there is
-// a VM.
+// Whatever a user's document has, the member gets its identity, its configuration and its Nomad, or is refused by
+// name before there is a VM.
 func TestNothingOfTheUsersKeepsAMemberFromJoining(t *testing.T) {
 	t.Parallel()
 	if len(whatever) < 40 {
@@ -252,8 +252,8 @@ func TestNothingOfTheUsersKeepsAMemberFromJoining(t *testing.T) {
 	}
 }
 
-// Commands that don't return, or reboot, leave a guest whose Nomad is enabled, and so starts after a reboot; but it isn't started before
-// they are done, for they may prepare what it finds when it starts.
+// Commands that don't return, or reboot, leave a guest whose Nomad is enabled, and so starts after a reboot; but it
+// isn't started before they are done, for they may prepare what it finds when it starts.
 func TestNomadIsEnabledWhateverTheCommandsDo(t *testing.T) {
 	t.Parallel()
 	rendered := map[string]string{}
@@ -267,7 +267,8 @@ func TestNomadIsEnabledWhateverTheCommandsDo(t *testing.T) {
 		rendered[name] = string(mustRenderSecret(t, m, blueprinttest.Facts()).Data[UserDataKey])
 	}
 	for name, b := range firstBoots(t, rendered, 2) {
-		enabled, mine := strings.Index(b.Called, "systemctl enable nomad.service"), strings.Index(b.Called, "systemctl start mine")
+		enabled, mine := strings.Index(b.Called, "systemctl enable nomad.service"), strings.Index(b.Called,
+			"systemctl start mine")
 		if enabled < 0 || mine < enabled || strings.Contains(b.Called, "restart nomad.service") {
 			t.Errorf("%s: %q", name, b.Called)
 		}

@@ -13,9 +13,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML is kept as it was written: scalars keep their text, and quotes or none, for cloud-init reads it with PyYAML, which
-// takes other words for numbers, booleans and dates than Go's parsers do. Only aliases and merge keys are replaced by
-// what they stand for, for two documents may call different things by one name.
+// YAML is kept as it was written: scalars keep their text, and quotes or none, for cloud-init reads it with PyYAML,
+// which takes other words for numbers, booleans and dates than Go's parsers do. Only aliases and merge keys are
+// replaced by what they stand for, for two documents may call different things by one name.
 
 // maxYAML is how long a document may get with what its aliases stand for: no Secret holds more.
 const maxYAML = 1 << 20
@@ -35,8 +35,8 @@ var notText = regexp.MustCompile(`^(?:` +
 // nullText matches the plain scalars that are no value.
 var nullText = regexp.MustCompile(`^(?:~|null|Null|NULL|)$`)
 
-// parseYAMLMapping reads the one YAML document that is a mapping, or is empty. Errors tell where it is wrong, and nothing
-// of what it says: it may be out of a Secret.
+// parseYAMLMapping reads the one YAML document that is a mapping, or is empty. Errors tell where it is wrong, and
+// nothing of what it says: it may be out of a Secret.
 func parseYAMLMapping(text string) (*yaml.Node, error) {
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	doc := &yaml.Node{}
@@ -72,9 +72,11 @@ func notYAML(text string, err error) error {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	if m := unknownAnchor.FindStringSubmatch(message); m != nil {
 		before, _, _ := strings.Cut(text, "*"+m[1])
-		return atLine(1+strings.Count(before, "\n"), "an alias (*name) of what has no such anchor (&name); quote the value if it is meant to begin with *")
+		return atLine(1+strings.Count(before, "\n"),
+			"an alias (*name) of what has no such anchor (&name); quote the value if it is meant to begin with *")
 	}
-	return errors.New("not valid YAML: " + message + "; see there, and above for what was opened and isn't closed: a list, a mapping or a quote")
+	return errors.New(
+		"not valid YAML: " + message + "; see there, and above for what was opened and isn't closed: a list, a mapping or a quote")
 }
 
 func atLine(line int, message string) error {
@@ -105,7 +107,8 @@ func (x *expander) node(n *yaml.Node) (*yaml.Node, error) {
 	}
 	// Each value takes a separator, a space or a line's end, and at least a space for each level that it is at.
 	if x.left -= len(n.Value) + 2 + len(x.open); x.left < 0 {
-		return nil, errors.New("it is longer than 1 MiB with what its aliases stand for, more than a Secret holds; make it shorter")
+		return nil, errors.New(
+			"it is longer than 1 MiB with what its aliases stand for, more than a Secret holds; make it shorter")
 	}
 	out := &yaml.Node{Kind: n.Kind, Value: n.Value, Line: n.Line}
 	if n.Style&yaml.TaggedStyle != 0 {
@@ -228,8 +231,9 @@ func overwritten(under, over []*yaml.Node) []*yaml.Node {
 	return all
 }
 
-// keyName tells keys apart as PyYAML does: text by what it says, however it is written, and what is none, such as a number, by its form
-// as well. By it a key is found without a look at all others: documents are others', and time is everybody's.
+// keyName tells keys apart as PyYAML does: text by what it says, however it is written, and what is none, such as a
+// number, by its form as well. By it a key is found without a look at all others: documents are others', and time is
+// everybody's.
 type keyName struct{ form, value string }
 
 func nameOfKey(key *yaml.Node) keyName {
@@ -289,7 +293,8 @@ func isText(n *yaml.Node) bool {
 }
 
 func isNull(n *yaml.Node) bool {
-	return n.Kind == yaml.ScalarNode && (n.ShortTag() == "!!null" || n.Tag == "" && plain(n) && nullText.MatchString(n.Value))
+	return n.Kind == yaml.ScalarNode &&
+		(n.ShortTag() == "!!null" || n.Tag == "" && plain(n) && nullText.MatchString(n.Value))
 }
 
 func isList(n *yaml.Node) bool {

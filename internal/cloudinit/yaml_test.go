@@ -12,8 +12,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit/cloudinittest"
 )
 
-// compareDocuments reads each pair of documents with cloud-init's own loader and tells of which it can't read the second
-// one; of those whose first one it can read, which mean something else; and how many there are.
+// compareDocuments reads each pair of documents with cloud-init's own loader and tells of which it can't read the
+// second one; of those whose first one it can read, which mean something else; and how many there are.
 const compareDocuments = `
 import json, sys
 from cloudinit import safeyaml
@@ -80,7 +80,8 @@ def kind(text):
 print(json.dumps([kind(text) for text in json.load(sys.stdin)]))
 `
 
-// What we take for text is text to cloud-init, the same; what is text to it alone looks like something else, and is none of our paths.
+// What we take for text is text to cloud-init, the same; what is text to it alone looks like something else, and is
+// none of our paths.
 func TestTextIsCloudInitsText(t *testing.T) {
 	t.Parallel()
 	values := append([]string{

@@ -10,11 +10,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// PyYAML gives up a whole document over one value that looks like a date or a number and is none, or that isn't what its tag says
-// (PyYAML: lib/yaml/constructor.py). cloud-init then does nothing of the user data, ours included.
+// PyYAML gives up a whole document over one value that looks like a date or a number and is none, or that isn't what
+// its tag says (PyYAML: lib/yaml/constructor.py). cloud-init then does nothing of the user data, ours included.
 
-// knownTags are those that every text, list and mapping can have. Those of numbers, dates and pairs say nothing that their plain form
-// doesn't, and PyYAML fails over them in many ways.
+// knownTags are those that every text, list and mapping can have. Those of numbers, dates and pairs say nothing that
+// their plain form doesn't, and PyYAML fails over them in many ways.
 var knownTags = map[yaml.Kind][]string{
 	yaml.ScalarNode:   {"!!str", "!!null", "!!binary"},
 	yaml.SequenceNode: {"!!seq"},
@@ -22,17 +22,22 @@ var knownTags = map[yaml.Kind][]string{
 }
 
 var (
-	// date is what PyYAML takes for one: its day, its time of day and how far that is from UTC (PyYAML: lib/yaml/resolver.py).
-	date = regexp.MustCompile(`^(?:([0-9]{4}-[0-9]{2}-[0-9]{2})|([0-9]{4}-[0-9]{1,2}-[0-9]{1,2})(?:[Tt]|[ \t]+)([0-9]{1,2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]*)?` +
-		`(?:[ \t]*(?:Z|([-+])([0-9]{1,2})(?::([0-9]{2}))?))?)$`)
+	// date is what PyYAML takes for one: its day, its time of day and how far that is from UTC (PyYAML:
+	// lib/yaml/resolver.py).
+	date = regexp.MustCompile(
+		`^(?:([0-9]{4}-[0-9]{2}-[0-9]{2})|([0-9]{4}-[0-9]{1,2}-[0-9]{1,2})(?:[Tt]|[ \t]+)([0-9]{1,2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]*)?` +
+			`(?:[ \t]*(?:Z|([-+])([0-9]{1,2})(?::([0-9]{2}))?))?)$`,
+	)
 	// noDigits is a number in another base without a digit.
 	noDigits = regexp.MustCompile(`^[-+]?0[bx]_+$`)
 	// number is what PyYAML may take for one.
-	number = regexp.MustCompile(`^[-+]?(?:0[bx][0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)?(?:[eE][-+][0-9]+)?)$`)
+	number = regexp.MustCompile(
+		`^[-+]?(?:0[bx][0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)?(?:[eE][-+][0-9]+)?)$`,
+	)
 )
 
-// longestNumber is far more than a number needs. Python takes no text of more than 4300 digits for one, and a fraction in base 60 of
-// more than 170 parts is more than it can count.
+// longestNumber is far more than a number needs. Python takes no text of more than 4300 digits for one, and a
+// fraction in base 60 of more than 170 parts is more than it can count.
 const longestNumber = 256
 
 // unreadable says why PyYAML would fail over a scalar; empty: it wouldn't.

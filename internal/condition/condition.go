@@ -1,5 +1,5 @@
-// Package condition is what both decisions make conditions of: a Problem, and metav1's Condition without the type and the times, which
-// whoever writes it adds. Nothing reads a reason or a message to decide by it: they are for people.
+// Package condition is what both decisions make conditions of: a Problem, and metav1's Condition without the type and
+// the times, which whoever writes it adds. Nothing reads a reason or a message to decide by it: they are for people.
 package condition
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"

@@ -42,7 +42,9 @@ func (r *resolver) disks() {
 	for i, v := range volumes {
 		claim, ok := claimOf[v.PersistentVolumeClaim.ClaimName]
 		if !ok {
-			r.report("its disk %q is an existing volume, which only one VM can have; use an image in a new version or set spec.template.disks", v.Name)
+			r.report(
+				"its disk %q is an existing volume, which only one VM can have; use an image in a new version or set spec.template.disks",
+				v.Name)
 			continue
 		}
 		r.disk(i, v.Name, claim)
@@ -57,10 +59,12 @@ func (r *resolver) disk(i int, name string, claim corev1.PersistentVolumeClaim) 
 	}
 	switch {
 	case d.Image == "" && i == 0:
-		r.report("its first disk, %q, has no image to boot from; choose one in a new version or set spec.template.disks", name)
+		r.report("its first disk, %q, has no image to boot from; choose one in a new version or set spec.template.disks",
+			name)
 		return
 	case d.Image == "" && (claim.Spec.StorageClassName == nil || *claim.Spec.StorageClassName == ""):
-		r.report("its disk %q has neither an image nor a storage class; choose one in a new version or set spec.template.disks", name)
+		r.report(
+			"its disk %q has neither an image nor a storage class; choose one in a new version or set spec.template.disks", name)
 		return
 	case d.Image == "":
 		d.StorageClassName = *claim.Spec.StorageClassName
@@ -84,7 +88,9 @@ func (r *resolver) claimVolumes() []kubevirtv1.Volume {
 			continue
 		}
 		if r.isCDROM(v.Name) {
-			r.report("its disk %q is a CD-ROM with a volume of its own, which a member can't have; remove it in a new version or set spec.template.disks", v.Name)
+			r.report(
+				"its disk %q is a CD-ROM with a volume of its own, which a member can't have; remove it in a new version or set spec.template.disks",
+				v.Name)
 			continue
 		}
 		volumes = append(volumes, v)
@@ -99,11 +105,12 @@ func (r *resolver) isCDROM(name string) bool {
 	})
 }
 
-// nameDisks keeps the names of the volumes if all of them are short enough to be a part of claims' names. Otherwise they are
-// numbered, by numbers that volumes without claims leave free.
+// nameDisks keeps the names of the volumes if all of them are short enough to be a part of claims' names. Otherwise
+// they are numbered, by numbers that volumes without claims leave free.
 func (r *resolver) nameDisks(volumes []kubevirtv1.Volume) {
 	r.diskNames = map[string]string{}
-	short := !slices.ContainsFunc(volumes, func(v kubevirtv1.Volume) bool { return !diskName.MatchString(v.Name) || v.Name == vm.CloudInitDisk })
+	short := !slices.ContainsFunc(volumes,
+		func(v kubevirtv1.Volume) bool { return !diskName.MatchString(v.Name) || v.Name == vm.CloudInitDisk })
 	others := map[string]bool{}
 	for _, v := range r.spec.Template.Spec.Volumes {
 		others[v.Name] = v.PersistentVolumeClaim == nil

@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// What the API admits of a template (NodeTemplate's markers). A member's record holds the resolved template, and would be
-// refused without a word about where it came from.
+// What the API admits of a template (NodeTemplate's markers). A member's record holds the resolved template, and
+// would be refused without a word about where it came from.
 const (
 	maxDescription = 1024
 	maxKeys        = 32 // of labels, and of annotations
@@ -55,7 +55,8 @@ func (r *resolver) limits() {
 	}
 }
 
-// atMost reports what there is too much of. The field of the template, if there is one, takes the place of the version's.
+// atMost reports what there is too much of. The field of the template, if there is one, takes the place of the
+// version's.
 func (r *resolver) atMost(of string, n, most int, field string) {
 	if n <= most {
 		return

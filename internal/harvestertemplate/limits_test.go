@@ -28,7 +28,8 @@ func TestResolveKeepsToTheAPI(t *testing.T) {
 	disks := func(n int, image, size string) [][2]string {
 		claim := `{"metadata":{"name":"c%d","annotations":{"harvesterhci.io/imageId":"` + image + `"}},"spec":{"resources":{"requests":{"storage":"` + size + `"}}}}`
 		return [][2]string{
-			{"metadata.annotations", "{harvesterhci.io/volumeClaimTemplates: '[" + many(n, strings.Replace(claim, "%d", "%[1]d", 1)) + "]'}"},
+			{"metadata.annotations",
+				"{harvesterhci.io/volumeClaimTemplates: '[" + many(n, strings.Replace(claim, "%d", "%[1]d", 1)) + "]'}"},
 			{"spec.template.spec.domain.devices.disks", "[" + many(n, "{name: d%d, disk: {bus: virtio}}") + "]"},
 			{"spec.template.spec.volumes", "[" + many(n, "{name: d%[1]d, persistentVolumeClaim: {claimName: c%[1]d}}") + "]"},
 		}
@@ -62,7 +63,8 @@ func TestResolveKeepsToTheAPI(t *testing.T) {
 				return problems
 			}
 			if problems := found(v1alpha1.NodeTemplate{}); !slices.ContainsFunc(problems, func(p condition.Problem) bool {
-				return p.Reason == v1alpha1.ReasonTemplateInvalid && strings.HasPrefix(p.Message, `spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": `+tt.want)
+				return p.Reason == v1alpha1.ReasonTemplateInvalid &&
+					strings.HasPrefix(p.Message, `spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": `+tt.want)
 			}) {
 				t.Errorf("%q is not among %v", tt.want, problems)
 			}
@@ -78,7 +80,8 @@ func TestResolveKeepsToTheAPI(t *testing.T) {
 	}
 	v := harvestertemplatetest.Version(t)
 	v.KeyPairs = []string{"ops"}
-	if _, problems := harvestertemplate.Resolve(&v1alpha1.NodeTemplate{}, v); len(problems) != 1 || !strings.Contains(problems[0].Message, `its key pair "ops" is not namespace/name`) {
+	if _, problems := harvestertemplate.Resolve(&v1alpha1.NodeTemplate{}, v); len(problems) != 1 ||
+		!strings.Contains(problems[0].Message, `its key pair "ops" is not namespace/name`) {
 		t.Errorf("%v", problems)
 	}
 }
@@ -93,34 +96,52 @@ func TestChosenKeysAreThoseOfTheAPI(t *testing.T) {
 	if len(got.Labels) != 1 || got.Labels["tag.harvesterhci.io/a"] != "b" {
 		t.Errorf("labels %v", got.Labels)
 	}
-	if len(got.Annotations) != 2 || got.Annotations["harvesterhci.io/reservedMemory"] == "" || got.Annotations["note"] == "" {
+	if len(got.Annotations) != 2 || got.Annotations["harvesterhci.io/reservedMemory"] == "" ||
+		got.Annotations["note"] == "" {
 		t.Errorf("annotations %v", got.Annotations)
 	}
 }
 
 // KubeVirt's annotations of an instance are wishes; what Harvester writes there is about one VM.
 func TestHooksOfTheVersionAreKept(t *testing.T) {
-	got := harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{}, harvestertemplatetest.Version(t, [2]string{"spec.template.metadata.annotations", `{hooks.kubevirt.io/hookSidecars: '[]', harvesterhci.io/sshNames: '[]'}`}))
+	got := harvestertemplatetest.Resolved(
+		t,
+		v1alpha1.NodeTemplate{},
+		harvestertemplatetest.Version(
+			t,
+			[2]string{
+				"spec.template.metadata.annotations",
+				`{hooks.kubevirt.io/hookSidecars: '[]', harvesterhci.io/sshNames: '[]'}`,
+			},
+		),
+	)
 	m := blueprinttest.Member()
 	m.Template = *got
 	annotations := rendertest.Member(t, m, harvestertemplatetest.Facts()).VM.Spec.Template.ObjectMeta.Annotations
-	if annotations["hooks.kubevirt.io/hookSidecars"] != "[]" || annotations["harvesterhci.io/sshNames"] != `["default/ops-key"]` {
+	if annotations["hooks.kubevirt.io/hookSidecars"] != "[]" ||
+		annotations["harvesterhci.io/sshNames"] != `["default/ops-key"]` {
 		t.Errorf("%v", annotations)
 	}
 }
 
 // A number that the new name of a disk would have may be another volume's name already.
 func TestRenamedDisksLeaveOthersTheirNames(t *testing.T) {
-	got := harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{}, harvestertemplatetest.Version(t,
-		[2]string{"spec.template.spec.domain.devices.disks", "[{name: the-disk-that-boots, disk: {bus: sata}}, {name: disk-0, cdrom: {bus: sata}}]"},
-		[2]string{"spec.template.spec.volumes", "[{name: the-disk-that-boots, persistentVolumeClaim: {claimName: old-disk-0-a}}, {name: disk-0, containerDisk: {image: drivers}}]"}))
+	got := harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{}, harvestertemplatetest.Version(
+		t,
+		[2]string{"spec.template.spec.domain.devices.disks",
+			"[{name: the-disk-that-boots, disk: {bus: sata}}, {name: disk-0, cdrom: {bus: sata}}]"},
+		[2]string{"spec.template.spec.volumes",
+			"[{name: the-disk-that-boots, persistentVolumeClaim: {claimName: old-disk-0-a}}, {name: disk-0, containerDisk: {image: drivers}}]"},
+	))
 	if len(got.Disks) != 1 || got.Disks[0].Name != "disk-1" {
 		t.Errorf("%+v", got.Disks)
 	}
 	m := blueprinttest.Member()
 	m.Template = *got
 	spec := rendertest.Member(t, m, harvestertemplatetest.Facts()).VM.Spec.Template.Spec
-	if d := spec.Domain.Devices.Disks; len(d) != 3 || d[0].Name != "disk-1" || d[0].Disk.Bus != "sata" || d[2].Name != "disk-0" || d[2].CDRom == nil {
+	if d := spec.Domain.Devices.Disks; len(d) != 3 || d[0].Name != "disk-1" || d[0].Disk.Bus != "sata" ||
+		d[2].Name != "disk-0" ||
+		d[2].CDRom == nil {
 		t.Errorf("%+v", d)
 	}
 }

@@ -24,10 +24,10 @@ const hotplugAnnotation = "harvesterhci.io/enableCPUAndMemoryHotplug"
 // maxCPU is NodeTemplate.CPU's.
 const maxCPU = 256
 
-// Resolve lays a template over the version of a Harvester template that it names. The result is complete, and names that
-// version: it is what a member carries as a copy, and what Revision is the hash of. What a template of Harvester's has that
-// belongs to one VM alone (MAC addresses, firmware IDs, claim names, and so on) is left behind. Problems say what is
-// missing or can't be had by a member; then the result isn't complete.
+// Resolve lays a template over the version of a Harvester template that it names. The result is complete, and names
+// that version: it is what a member carries as a copy, and what Revision is the hash of. What a template of
+// Harvester's has that belongs to one VM alone (MAC addresses, firmware IDs, claim names, and so on) is left behind.
+// Problems say what is missing or can't be had by a member; then the result isn't complete.
 func Resolve(t *v1alpha1.NodeTemplate, v *Version) (*v1alpha1.NodeTemplate, []condition.Problem) {
 	source := v.Source()
 	r := &resolver{version: v, own: t, out: t.DeepCopy()}
@@ -66,7 +66,11 @@ type resolver struct {
 
 // report adds a problem with the version.
 func (r *resolver) report(format string, args ...any) {
-	r.problems = append(r.problems, condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: Field(r.version.Source()) + ": " + fmt.Sprintf(format, args...)})
+	r.problems = append(
+		r.problems,
+		condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid,
+			Message: Field(r.version.Source()) + ": " + fmt.Sprintf(format, args...)},
+	)
 }
 
 func (r *resolver) cpu() {
@@ -113,11 +117,12 @@ func (r *resolver) metadata() {
 	r.out.Annotations = under(r.out.Annotations, v.Annotations, chosenAnnotation)
 }
 
-// platformKey matches the keys that belong to Kubernetes, Harvester and their parts: they say something about the VM that
-// a template was made of.
+// platformKey matches the keys that belong to Kubernetes, Harvester and their parts: they say something about the VM
+// that a template was made of.
 var platformKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|kubevirt\.io|cattle\.io|kubernetes\.io|k8s\.io)/`)
 
-// chosenLabel and chosenAnnotation match those of them that a user chooses in Harvester's UI, and that the API lets pools set.
+// chosenLabel and chosenAnnotation match those of them that a user chooses in Harvester's UI, and that the API lets
+// pools set.
 var (
 	chosenLabel      = regexp.MustCompile(`^(harvesterhci\.io/maintain-mode-strategy|tag\.harvesterhci\.io/.*)$`)
 	chosenAnnotation = regexp.MustCompile(`^harvesterhci\.io/reservedMemory$`)
@@ -150,9 +155,12 @@ func (r *resolver) networks() {
 		case !ok:
 			r.report("its network %q has no interface; correct it in a new version or set spec.template.networks", network.Name)
 		case network.Multus == nil || !bridged(nic):
-			r.report("its network %q is not a VLAN network with an interface of type bridge, and no Nomad server could reach the guest; change it in a new version or set spec.template.networks, to management: true if that will do", network.Name)
+			r.report(
+				"its network %q is not a VLAN network with an interface of type bridge, and no Nomad server could reach the guest; change it in a new version or set spec.template.networks, to management: true if that will do",
+				network.Name)
 		case !strings.Contains(network.Multus.NetworkName, "/"):
-			r.report("its network %q names %q without a namespace; correct it in a new version or set spec.template.networks", network.Name, network.Multus.NetworkName)
+			r.report("its network %q names %q without a namespace; correct it in a new version or set spec.template.networks",
+				network.Name, network.Multus.NetworkName)
 		default:
 			r.nicNames[network.Name] = vm.NICName(i)
 			r.out.Networks = append(r.out.Networks, v1alpha1.Network{Name: network.Multus.NetworkName})

@@ -20,7 +20,9 @@ import (
 )
 
 func TestResolveTakesWhatTheTemplateLeavesOut(t *testing.T) {
-	got := harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{From: &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplate, Name: "default/build"}}, harvestertemplatetest.Version(t))
+	got := harvestertemplatetest.Resolved(t,
+		v1alpha1.NodeTemplate{From: &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplate, Name: "default/build"}},
+		harvestertemplatetest.Version(t))
 	overlaid := harvestertemplatetest.Object(t, string(got.VirtualMachine.Raw))
 	got.VirtualMachine = nil
 	want := &v1alpha1.NodeTemplate{
@@ -30,9 +32,10 @@ func TestResolveTakesWhatTheTemplateLeavesOut(t *testing.T) {
 			{Name: "disk-0", Size: resource.MustParse("40Gi"), Image: blueprinttest.Image},
 			{Name: "disk-1", Size: resource.MustParse("100Gi"), StorageClassName: "harvester-longhorn"},
 		},
-		Networks:    []v1alpha1.Network{{Name: blueprinttest.Network}, {Name: "nomad-clients/storage"}},
-		SSHKeys:     []string{blueprinttest.KeyPair},
-		Labels:      map[string]string{"team": "data", "harvesterhci.io/maintain-mode-strategy": "Shutdown", "tag.harvesterhci.io/cost": "ci"},
+		Networks: []v1alpha1.Network{{Name: blueprinttest.Network}, {Name: "nomad-clients/storage"}},
+		SSHKeys:  []string{blueprinttest.KeyPair},
+		Labels: map[string]string{"team": "data",
+			"harvesterhci.io/maintain-mode-strategy": "Shutdown", "tag.harvesterhci.io/cost": "ci"},
 		Annotations: map[string]string{"note": "kept", "harvesterhci.io/reservedMemory": "256Mi"},
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b resource.Quantity) bool { return a.Cmp(b) == 0 })); diff != "" {
@@ -75,7 +78,8 @@ func TestWhatTheTemplateSetsWins(t *testing.T) {
 	got := harvestertemplatetest.Resolved(t, own, harvestertemplatetest.Version(t))
 	want := own.DeepCopy()
 	want.From = &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion, Name: "default/build-1"}
-	want.Labels = map[string]string{"team": "mine", "harvesterhci.io/maintain-mode-strategy": "Shutdown", "tag.harvesterhci.io/cost": "ci"}
+	want.Labels = map[string]string{"team": "mine",
+		"harvesterhci.io/maintain-mode-strategy": "Shutdown", "tag.harvesterhci.io/cost": "ci"}
 	want.Annotations["harvesterhci.io/reservedMemory"] = "256Mi"
 	want.VirtualMachine = got.VirtualMachine
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b resource.Quantity) bool { return a.Cmp(b) == 0 })); diff != "" {
@@ -86,7 +90,8 @@ func TestWhatTheTemplateSetsWins(t *testing.T) {
 	f := harvestertemplatetest.Facts()
 	f.KeyPairs["default/mine"] = blueprint.KeyPair{PublicKey: "ssh-ed25519 AAAAC3Nza mine"}
 	vmi := rendertest.Member(t, m, f).VM.Spec.Template.Spec
-	inputs := []kubevirtv1.Input{{Name: "tablet", Type: "tablet", Bus: "virtio"}, {Name: "keyboard", Type: "keyboard", Bus: "usb"}}
+	inputs := []kubevirtv1.Input{{Name: "tablet", Type: "tablet", Bus: "virtio"},
+		{Name: "keyboard", Type: "keyboard", Bus: "usb"}}
 	if *vmi.TerminationGracePeriodSeconds != 7 || vmi.Affinity != nil || vmi.Domain.Devices.TPM != nil ||
 		!slices.Equal(vmi.Domain.Devices.Inputs, inputs) || len(vmi.Domain.Devices.Disks) != 2 || len(vmi.Networks) != 1 {
 		t.Errorf("%+v", vmi)
@@ -136,7 +141,8 @@ func TestResolveProblems(t *testing.T) {
 			v := harvestertemplatetest.Version(t, tt.edits...)
 			_, problems := harvestertemplate.Resolve(&v1alpha1.NodeTemplate{}, v)
 			found := slices.ContainsFunc(problems, func(p condition.Problem) bool {
-				return p.Reason == v1alpha1.ReasonTemplateInvalid && strings.HasPrefix(p.Message, `spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": `+tt.want)
+				return p.Reason == v1alpha1.ReasonTemplateInvalid &&
+					strings.HasPrefix(p.Message, `spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": `+tt.want)
 			})
 			if !found {
 				t.Errorf("%q is not among %v", tt.want, problems)
@@ -162,9 +168,14 @@ func withOwnNetwork(n *v1alpha1.NodeTemplate) {
 }
 
 func TestResolveSizesWithHotplug(t *testing.T) {
-	v := harvestertemplatetest.Version(t,
-		[2]string{"metadata.annotations", `{harvesterhci.io/enableCPUAndMemoryHotplug: "true", harvesterhci.io/volumeClaimTemplates: "[]"}`},
-		[2]string{"spec.template.spec.domain.memory", "{guest: 2Gi, maxGuest: 16Gi}"})
+	v := harvestertemplatetest.Version(
+		t,
+		[2]string{
+			"metadata.annotations",
+			`{harvesterhci.io/enableCPUAndMemoryHotplug: "true", harvesterhci.io/volumeClaimTemplates: "[]"}`,
+		},
+		[2]string{"spec.template.spec.domain.memory", "{guest: 2Gi, maxGuest: 16Gi}"},
+	)
 	got, _ := harvestertemplate.Resolve(&v1alpha1.NodeTemplate{}, v)
 	if want := resource.MustParse("2Gi"); got.Memory.Cmp(want) != 0 {
 		t.Errorf("memory %v", got.Memory.String())
@@ -172,9 +183,13 @@ func TestResolveSizesWithHotplug(t *testing.T) {
 }
 
 func TestResolveRenamesDisksWithLongNames(t *testing.T) {
-	v := harvestertemplatetest.Version(t,
-		[2]string{"spec.template.spec.domain.devices.disks", "[{name: the-disk-that-boots, disk: {bus: sata}}, {name: cd, cdrom: {bus: sata}}]"},
-		[2]string{"spec.template.spec.volumes", "[{name: the-disk-that-boots, persistentVolumeClaim: {claimName: old-disk-0-a}}, {name: cd, containerDisk: {image: drivers}}]"})
+	v := harvestertemplatetest.Version(
+		t,
+		[2]string{"spec.template.spec.domain.devices.disks",
+			"[{name: the-disk-that-boots, disk: {bus: sata}}, {name: cd, cdrom: {bus: sata}}]"},
+		[2]string{"spec.template.spec.volumes",
+			"[{name: the-disk-that-boots, persistentVolumeClaim: {claimName: old-disk-0-a}}, {name: cd, containerDisk: {image: drivers}}]"},
+	)
 	got := harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{}, v)
 	m := blueprinttest.Member()
 	m.Template = *got
@@ -200,7 +215,8 @@ func TestCloudInitOfTheVersionIsBelow(t *testing.T) {
 	r := rendertest.Member(t, m, harvestertemplatetest.Facts())
 	config := harvestertemplatetest.Object(t, string(r.Secret.Data["userdata"]))
 	commands, _ := config["runcmd"].([]any)
-	if !cmp.Equal(config["packages"], []any{"jq", "git"}) || config["timezone"] != "UTC" || len(commands) != 6 || !cmp.Equal(commands[2], []any{"template"}) {
+	if !cmp.Equal(config["packages"], []any{"jq", "git"}) || config["timezone"] != "UTC" || len(commands) != 6 ||
+		!cmp.Equal(commands[2], []any{"template"}) {
 		t.Errorf("%v", config)
 	}
 	if got := string(r.Secret.Data["networkdata"]); got != "version: 2\n" {
@@ -221,7 +237,9 @@ func TestRevisionNamesTheVersion(t *testing.T) {
 	if blueprint.Revision(a, &c, "") == blueprint.Revision(b, &c, "") {
 		t.Error("two versions have the same revision")
 	}
-	again := harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{From: &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplate, Name: "default/build"}}, harvestertemplatetest.Version(t))
+	again := harvestertemplatetest.Resolved(t,
+		v1alpha1.NodeTemplate{From: &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplate, Name: "default/build"}},
+		harvestertemplatetest.Version(t))
 	if blueprint.Revision(a, &c, "") != blueprint.Revision(again, &c, "") {
 		t.Error("one version has two revisions")
 	}
@@ -231,7 +249,12 @@ func TestRevisionNamesTheVersion(t *testing.T) {
 func TestResolveIsStable(t *testing.T) {
 	c := blueprinttest.Client()
 	once := harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{}, harvestertemplatetest.Version(t))
-	if twice := harvestertemplatetest.Resolved(t, *once, harvestertemplatetest.Version(t)); blueprint.Revision(once, &c, "") != blueprint.Revision(twice, &c, "") {
+	if twice := harvestertemplatetest.Resolved(t, *once, harvestertemplatetest.Version(t)); blueprint.Revision(once, &c,
+		"") != blueprint.Revision(
+		twice,
+		&c,
+		"",
+	) {
 		t.Errorf("%s\n%s", once.VirtualMachine.Raw, twice.VirtualMachine.Raw)
 	}
 }
@@ -241,7 +264,9 @@ func TestRequestsOfTheVersionAreNotCopied(t *testing.T) {
 	m.Template = *harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{}, harvestertemplatetest.Version(t))
 	domain := rendertest.Member(t, m, harvestertemplatetest.Facts()).VM.Spec.Template.Spec.Domain
 	if len(domain.Resources.Requests) > 0 || domain.Memory != nil || domain.CPU.MaxSockets != 0 || domain.CPU.Sockets != 1 || domain.CPU.Model != "host-passthrough" ||
-		domain.Firmware.UUID != "" || domain.Firmware.Serial != "" || !*domain.Firmware.Bootloader.EFI.SecureBoot || domain.Resources.Limits[corev1.ResourceMemory] != resource.MustParse("4Gi") {
+		domain.Firmware.UUID != "" || domain.Firmware.Serial != "" ||
+		!*domain.Firmware.Bootloader.EFI.SecureBoot ||
+		domain.Resources.Limits[corev1.ResourceMemory] != resource.MustParse("4Gi") {
 		t.Errorf("%+v", domain)
 	}
 }
@@ -249,7 +274,8 @@ func TestRequestsOfTheVersionAreNotCopied(t *testing.T) {
 // The management network of a template's own takes the place of a version's networks.
 func TestResolveWithTheManagementNetwork(t *testing.T) {
 	own := v1alpha1.NodeTemplate{Networks: []v1alpha1.Network{{Management: true}, {Name: blueprinttest.Network}}}
-	if out := harvestertemplatetest.Resolved(t, own, harvestertemplatetest.Version(t)); len(out.Networks) != 2 || !out.Networks[0].Management {
+	if out := harvestertemplatetest.Resolved(t, own, harvestertemplatetest.Version(t)); len(out.Networks) != 2 ||
+		!out.Networks[0].Management {
 		t.Errorf("%+v", out.Networks)
 	}
 }

@@ -7,13 +7,15 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// leftBehind are the fields of a version's VM that belong to the VM it was made of, or that the template has fields for.
+// leftBehind are the fields of a version's VM that belong to the VM it was made of, or that the template has fields
+// for.
 var leftBehind = [][]string{
 	{"running"}, {"runStrategy"},
 	{"template", "metadata", "creationTimestamp"},
 	{"template", "spec", "hostname"}, {"template", "spec", "accessCredentials"},
 	{"template", "spec", "domain", "resources", "requests"},
-	{"template", "spec", "domain", "resources", "limits", "cpu"}, {"template", "spec", "domain", "resources", "limits", "memory"},
+	{"template", "spec", "domain", "resources", "limits",
+		"cpu"}, {"template", "spec", "domain", "resources", "limits", "memory"},
 	{"template", "spec", "domain", "memory", "guest"}, {"template", "spec", "domain", "memory", "maxGuest"},
 	{"template", "spec", "domain", "cpu", "cores"}, {"template", "spec", "domain", "cpu", "sockets"},
 	{"template", "spec", "domain", "cpu", "threads"}, {"template", "spec", "domain", "cpu", "maxSockets"},
@@ -35,8 +37,8 @@ func (r *resolver) remainder() map[string]any {
 	return doc
 }
 
-// observedKey matches the annotations of an instance that say something about the VM that the template was made of. KubeVirt's
-// are wishes, such as hooks.kubevirt.io/hookSidecars, which must not be dropped in silence.
+// observedKey matches the annotations of an instance that say something about the VM that the template was made of.
+// KubeVirt's are wishes, such as hooks.kubevirt.io/hookSidecars, which must not be dropped in silence.
 var observedKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|cattle\.io|kubernetes\.io|k8s\.io)/`)
 
 func without(keys *regexp.Regexp, value any) any {
@@ -63,8 +65,8 @@ func (r *resolver) replaced() map[string]bool {
 	return names
 }
 
-// diskChanges are the disks as changes of the member's: a disk of the template keeps its bus, cache and so on, another one
-// is added, and no one its place in the boot order.
+// diskChanges are the disks as changes of the member's: a disk of the template keeps its bus, cache and so on,
+// another one is added, and no one its place in the boot order.
 func (r *resolver) diskChanges(value any) any {
 	return filter(value, func(disk map[string]any) bool {
 		name, _ := disk["name"].(string)
@@ -112,8 +114,8 @@ func remove(doc map[string]any, path []string) {
 	edit(doc, path, func(any) any { return nil })
 }
 
-// edit changes the value of a field, if there is one. If that is then empty, it is deleted, and so are the objects above
-// it that have become empty with it.
+// edit changes the value of a field, if there is one. If that is then empty, it is deleted, and so are the objects
+// above it that have become empty with it.
 func edit(doc map[string]any, path []string, change func(any) any) {
 	value, ok := doc[path[0]]
 	if !ok {

@@ -39,7 +39,8 @@ func VersionOf(obj *unstructured.Unstructured, name string) (*Version, error) {
 	keys, _, _ := unstructured.NestedStringSlice(obj.Object, "spec", "keyPairIds")
 	template, _, _ := unstructured.NestedString(obj.Object, "spec", "templateId")
 	spec, _ := vm["spec"].(map[string]any)
-	return &Version{Name: name, Template: template, KeyPairs: keys, Labels: over(obj.GetLabels(), labels), Annotations: over(obj.GetAnnotations(), annotations), Spec: spec}, nil
+	return &Version{Name: name, Template: template, KeyPairs: keys, Labels: over(obj.GetLabels(), labels),
+		Annotations: over(obj.GetAnnotations(), annotations), Spec: spec}, nil
 }
 
 func over(all, upper map[string]string) map[string]string {
@@ -90,5 +91,10 @@ func NotFound(from v1alpha1.TemplateSource) condition.Problem {
 	if from.Kind == v1alpha1.KindTemplateVersion {
 		resource = "virtualmachinetemplateversions"
 	}
-	return condition.Problem{Reason: v1alpha1.ReasonTemplateNotFound, Message: fmt.Sprintf("%s doesn't exist; create it or name another, as namespace/name (kubectl get %s.harvesterhci.io -A)", Field(from), resource)}
+	return condition.Problem{
+		Reason: v1alpha1.ReasonTemplateNotFound,
+		Message: fmt.Sprintf(
+			"%s doesn't exist; create it or name another, as namespace/name (kubectl get %s.harvesterhci.io -A)", Field(from),
+			resource),
+	}
 }

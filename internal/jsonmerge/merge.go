@@ -10,10 +10,10 @@ import (
 	"slices"
 )
 
-// Apply lays over upon base, both as encoding/json decodes them, and returns the result; neither is changed. Objects are
-// merged key by key, null removes a key, and any other value replaces what was there (RFC 7386), with one addition: a
-// list in which each item has a name is merged by name. Its items that base has as well are merged in their place, the
-// others follow at the end, so an item can be changed or added but not removed.
+// Apply lays over upon base, both as encoding/json decodes them, and returns the result; neither is changed. Objects
+// are merged key by key, null removes a key, and any other value replaces what was there (RFC 7386), with one
+// addition: a list in which each item has a name is merged by name. Its items that base has as well are merged in
+// their place, the others follow at the end, so an item can be changed or added but not removed.
 func Apply(base, over any) any {
 	switch over := over.(type) {
 	case map[string]any:
@@ -86,8 +86,8 @@ func nameOf(item any) string {
 	return name
 }
 
-// Stack is the one document that, merged into any base, does what merging first under and then over would do: merge with
-// the nulls of over kept. Neither is changed. under must have no nulls.
+// Stack is the one document that, merged into any base, does what merging first under and then over would do: merge
+// with the nulls of over kept. Neither is changed. under must have no nulls.
 func Stack(under, over map[string]any) map[string]any {
 	stacked := make(map[string]any, len(under)+len(over))
 	maps.Copy(stacked, under)

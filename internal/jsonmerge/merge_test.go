@@ -13,16 +13,32 @@ import (
 
 func TestMerge(t *testing.T) {
 	tests := map[string]struct{ base, over, want string }{
-		"a new key":                   {`{"a":1}`, `{"b":2}`, `{"a":1,"b":2}`},
-		"a nested key":                {`{"a":{"x":1}}`, `{"a":{"y":2}}`, `{"a":{"x":1,"y":2}}`},
-		"null removes":                {`{"a":1,"b":2}`, `{"a":null}`, `{"b":2}`},
-		"null in what is new":         {`{}`, `{"a":{"x":null,"y":1}}`, `{"a":{"y":1}}`},
-		"another kind replaces":       {`{"a":[1]}`, `{"a":{"x":1}}`, `{"a":{"x":1}}`},
-		"a list of values replaces":   {`{"a":[1,2]}`, `{"a":[3]}`, `{"a":[3]}`},
-		"named items merge":           {`{"a":[{"name":"x","v":1},{"name":"y","v":2}]}`, `{"a":[{"name":"y","w":3}]}`, `{"a":[{"name":"x","v":1},{"name":"y","v":2,"w":3}]}`},
-		"named items are added last":  {`{"a":[{"name":"x"}]}`, `{"a":[{"name":"z"},{"name":"x","v":1}]}`, `{"a":[{"name":"x","v":1},{"name":"z"}]}`},
-		"a name twice":                {`{"a":[]}`, `{"a":[{"name":"x","v":1},{"name":"x","w":2}]}`, `{"a":[{"name":"x","v":1,"w":2}]}`},
-		"null in a named item":        {`{"a":[{"name":"x","v":1}]}`, `{"a":[{"name":"x","v":null}]}`, `{"a":[{"name":"x"}]}`},
+		"a new key":                 {`{"a":1}`, `{"b":2}`, `{"a":1,"b":2}`},
+		"a nested key":              {`{"a":{"x":1}}`, `{"a":{"y":2}}`, `{"a":{"x":1,"y":2}}`},
+		"null removes":              {`{"a":1,"b":2}`, `{"a":null}`, `{"b":2}`},
+		"null in what is new":       {`{}`, `{"a":{"x":null,"y":1}}`, `{"a":{"y":1}}`},
+		"another kind replaces":     {`{"a":[1]}`, `{"a":{"x":1}}`, `{"a":{"x":1}}`},
+		"a list of values replaces": {`{"a":[1,2]}`, `{"a":[3]}`, `{"a":[3]}`},
+		"named items merge": {
+			`{"a":[{"name":"x","v":1},{"name":"y","v":2}]}`,
+			`{"a":[{"name":"y","w":3}]}`,
+			`{"a":[{"name":"x","v":1},{"name":"y","v":2,"w":3}]}`,
+		},
+		"named items are added last": {
+			`{"a":[{"name":"x"}]}`,
+			`{"a":[{"name":"z"},{"name":"x","v":1}]}`,
+			`{"a":[{"name":"x","v":1},{"name":"z"}]}`,
+		},
+		"a name twice": {
+			`{"a":[]}`,
+			`{"a":[{"name":"x","v":1},{"name":"x","w":2}]}`,
+			`{"a":[{"name":"x","v":1,"w":2}]}`,
+		},
+		"null in a named item": {
+			`{"a":[{"name":"x","v":1}]}`,
+			`{"a":[{"name":"x","v":null}]}`,
+			`{"a":[{"name":"x"}]}`,
+		},
 		"an empty list of named ones": {`{"a":[{"name":"x"}]}`, `{"a":[]}`, `{"a":[{"name":"x"}]}`},
 		"items without names replace": {`{"a":[{"name":"x"}]}`, `{"a":[{"key":"k","v":null}]}`, `{"a":[{"key":"k"}]}`},
 		"a list where none was":       {`{}`, `{"a":[{"name":"x"}]}`, `{"a":[{"name":"x"}]}`},
@@ -161,7 +177,9 @@ func TestStackOfLongLists(t *testing.T) {
 // Stack is what Apply would do in two steps, if a field has the same kind of value in all three, as in a VM's spec.
 func TestStackIsMergeInTwoSteps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		base, under, over := shaped(2, false).Draw(t, "base"), shaped(2, false).Draw(t, "under"), shaped(2, true).Draw(t, "over")
+		base, under, over := shaped(2, false).Draw(t, "base"),
+			shaped(2, false).Draw(t, "under"),
+			shaped(2, true).Draw(t, "over")
 		want := Apply(Apply(base, under), over)
 		if got := Apply(base, Stack(under, over)); !cmp.Equal(want, got) {
 			t.Fatalf("got %v, want %v", got, want)

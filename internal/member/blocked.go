@@ -5,13 +5,13 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// blockedBy is what keeps a member from being made, from running or from going; empty: nothing does. Whatever the condition VMReady says
-// of these is said here too (internal/nodestate reads earlier records by that), but it isn't decided by what the condition says first:
-// a halted VM is halted though KubeVirt calls it failed as well.
+// blockedBy is what keeps a member from being made, from running or from going; empty: nothing does. Whatever the
+// condition VMReady says of these is said here too (internal/nodestate reads earlier records by that), but it isn't
+// decided by what the condition says first: a halted VM is halted though KubeVirt calls it failed as well.
 func blockedBy(o nodestate.State) v1alpha1.BlockedCause {
 	_, isStuck := stuck(o)
 	_, lacks := lacksRoom(o)
-	unmade := !o.VM.Exists && !o.Record.VMMade
+	unmade := !o.VM.Exists && !o.Node.VMMade
 	switch {
 	case isStuck:
 		return v1alpha1.BlockedByRemoval

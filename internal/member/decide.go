@@ -17,7 +17,8 @@ func Next(o nodestate.State) Decision {
 	return d
 }
 
-// believed is the state without what a Nomad that can't be asked has said: that may be old, or only a part of what there is.
+// believed is the state without what a Nomad that can't be asked has said: that may be old, or only a part of what
+// there is.
 func believed(o nodestate.State) nodestate.State {
 	if !o.Nomad.Known {
 		o.Nomad = nodestate.Nomad{Why: o.Nomad.Why, NotAsked: o.Nomad.NotAsked}
@@ -27,19 +28,19 @@ func believed(o nodestate.State) nodestate.State {
 
 func next(o nodestate.State) Decision {
 	switch {
-	case o.Record.Drained:
+	case o.Node.Drained:
 		return remove(o)
-	case o.Record.Drain != nil && !o.Record.Drain.Canceled:
+	case o.Node.Drain != nil && !o.Node.Drain.Canceled:
 		return drain(o)
 	// An intent that was taken back is over, though its rescue may be half done: what forces the member to leave after
 	// all is an intent of its own, so that a drain that was canceled in Nomad isn't taken for one that was sent.
-	case !o.Record.DeletedAt.IsZero():
-		return Decision{Step: RecordIntent, Reason: v1alpha1.DrainDeleted}
+	case !o.Node.DeletedAt.IsZero():
+		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainDeleted}
 	case lostVM(o):
-		return Decision{Step: RecordIntent, Reason: v1alpha1.DrainVMDeleted}
+		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainVMDeleted}
 	case evacuated(o):
-		return Decision{Step: RecordIntent, Reason: v1alpha1.DrainEvacuation}
-	case o.Record.Drain != nil:
+		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainEvacuation}
+	case o.Node.Drain != nil:
 		return rescue(o)
 	case !o.VM.Exists:
 		return provision(o)
@@ -51,7 +52,7 @@ func next(o nodestate.State) Decision {
 // lostVM is true when somebody else deleted the member's VM. What is late is late: the member is handled as if it had
 // been ordered to leave at once.
 func lostVM(o nodestate.State) bool {
-	return o.Record.VMMade && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting)
+	return o.Node.VMMade && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting)
 }
 
 // Making is true for a step that makes something in Kubernetes.
@@ -62,7 +63,7 @@ func provision(o nodestate.State) Decision {
 	switch {
 	case o.Problem != nil, o.Nomad.Foreign != "":
 		return Decision{Step: Wait, Wake: problemRetry}
-	case !o.Record.ClaimsRecorded:
+	case !o.Node.ClaimsRecorded:
 		return Decision{Step: RecordClaims}
 	case !o.Secret:
 		return Decision{Step: CreateSecret}
@@ -81,14 +82,14 @@ func live(o nodestate.State) Decision {
 	if d, halted := startHalted(o); halted {
 		return d
 	}
-	if _, lacks := lacksRoom(o); o.Record.Joined || lacks {
+	if _, lacks := lacksRoom(o); o.Node.Joined || lacks {
 		d := Decision{Step: Wait}
 		if o.VM.Halted {
 			d.Wake = problemRetry // a VM whose labels somebody took off isn't watched, and may have been started since
 		}
 		return d
 	}
-	left := o.Record.JoinDeadline().Sub(o.Now)
+	left := o.Node.JoinDeadline().Sub(o.Now)
 	if room := o.Instance.UnschedulableSince.Add(roomPatience).Sub(o.Now); o.Instance.Unschedulable != "" && room > 0 {
 		left = min(left, room)
 	}
@@ -98,42 +99,43 @@ func live(o nodestate.State) Decision {
 // problemRetry is how long to wait before something that the member needs and that has no watch is looked for again.
 const problemRetry = 15 * time.Second
 
-// unknownRetry is how long to wait before Nomad is looked for again. Mostly its watcher tells when it is back, but nobody
-// watches the credentials Secret that a connection lacks, nor how old the last answer is.
+// unknownRetry is how long to wait before Nomad is looked for again. Mostly its watcher tells when it is back, but
+// nobody watches the credentials Secret that a connection lacks, nor how old the last answer is.
 const unknownRetry = 15 * time.Second
 
-// requestsLand is how long after an order was taken back a request may still reach Nomad that a controller had sent for it, which
-// perhaps leads no longer: as long as a cordon, a drain or a kick may take (internal/nomad: Options.RequestTimeout), and a bit.
+// requestsLand is how long after an order was taken back a request may still reach Nomad that a controller had sent
+// for it, which perhaps leads no longer: as long as a cordon, a drain or a kick may take (internal/nomad:
+// Options.RequestTimeout), and a bit.
 const requestsLand = 12 * time.Second
 
-// rescue takes an order to leave back. The intent stays until Nomad has done it, so that a crash in between can't leave
-// a node ineligible without one, and until no request that was sent for it can make the node ineligible again, which nobody would
-// undo then. A node that was ineligible before the order stays so: somebody means it.
+// rescue takes an order to leave back. The intent stays until Nomad has done it, so that a crash in between can't
+// leave a node ineligible without one, and until no request that was sent for it can make the node ineligible again,
+// which nobody would undo then. A node that was ineligible before the order stays so: somebody means it.
 func rescue(o nodestate.State) Decision {
 	switch {
-	case o.Record.Drain.CanceledTime == nil: // whoever took it back by hand, or as an earlier version of the controller
+	case o.Node.Drain.CanceledTime == nil: // whoever took it back by hand, or as an earlier version of the controller
 		return Decision{Step: RecordCancel}
 	case !o.Nomad.Known:
 		return Decision{Step: Wait}
 	case rescuing(o):
-		return Decision{Step: Rescue}
+		return Decision{Step: CancelDrain}
 	}
-	left := o.Record.Drain.CanceledTime.Add(requestsLand).Sub(o.Now)
+	left := o.Node.Drain.CanceledTime.Add(requestsLand).Sub(o.Now)
 	if o.Nomad.Registered && left > 0 && left <= requestsLand+mostSkew {
 		return Decision{Step: Wait, Wake: min(left, requestsLand)}
 	}
-	return Decision{Step: ClearIntent}
+	return Decision{Step: ClearDrainRequest}
 }
 
-// rescuing is true while there is something to be undone in Nomad for an order to leave that was taken back. If somebody else
-// drains the node, he means it.
+// rescuing is true while there is something to be undone in Nomad for an order to leave that was taken back. If
+// somebody else drains the node, he means it.
 func rescuing(o nodestate.State) bool {
-	in := o.Record.Drain
+	in := o.Node.Drain
 	if in == nil || !in.Canceled || !o.Nomad.Registered {
 		return false
 	}
 	if o.Nomad.Draining {
-		return o.Nomad.DrainIntent == in.ID
+		return o.Nomad.DrainID == in.ID
 	}
-	return !o.Nomad.Eligible && o.Record.Cordoned()
+	return !o.Nomad.Eligible && o.Node.Cordoned()
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func TestMemberIsMadeInOrder(t *testing.T) {
-	claims := func(o *nodestate.State) { o.Record.ClaimsRecorded = true }
+	claims := func(o *nodestate.State) { o.Node.ClaimsRecorded = true }
 	secret := func(o *nodestate.State) { o.Secret = true }
 	stale := func(o *nodestate.State) { o.SecretStale = true }
 	runSteps(t, []stepCase{
@@ -23,7 +23,8 @@ func TestMemberIsMadeInOrder(t *testing.T) {
 		{name: "nothing to renew before it is there", o: fresh(claims, stale), step: member.CreateSecret},
 		{name: "a VM that runs has read it", o: booting(secret, stale), step: member.Wait, wake: 9 * time.Minute},
 		{name: "VM made, joining", o: booting(), step: member.Wait, wake: 9 * time.Minute},
-		{name: "VM made, not yet seen to be", o: booting(func(o *nodestate.State) { o.Record.VMMade = false }), step: member.Wait, wake: 9 * time.Minute},
+		{name: "VM made, not yet seen to be", o: booting(func(o *nodestate.State) { o.Node.VMMade = false }),
+			step: member.Wait, wake: 9 * time.Minute},
 		{name: "steady: nothing to wait for", o: steady(), step: member.Wait},
 		{name: "Nomad unknown: a VM may be made all the same", o: fresh(claims, secret, nomadUnknown), step: member.CreateVM},
 	})
@@ -31,13 +32,15 @@ func TestMemberIsMadeInOrder(t *testing.T) {
 
 func TestProblemHoldsCreationAndIsLookedAtAgain(t *testing.T) {
 	problem := func(o *nodestate.State) {
-		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "Image is at 30 %."}}
+		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate,
+			Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "Image is at 30 %."}}
 	}
 	runSteps(t, []stepCase{
 		{name: "before the claims", o: fresh(problem), step: member.Wait, wake: 15 * time.Second},
-		{name: "before the VM", o: fresh(problem, func(o *nodestate.State) { o.Record.ClaimsRecorded, o.Secret = true, true }), step: member.Wait, wake: 15 * time.Second},
+		{name: "before the VM", o: fresh(problem, func(o *nodestate.State) { o.Node.ClaimsRecorded, o.Secret = true, true }),
+			step: member.Wait, wake: 15 * time.Second},
 		{name: "a VM that runs doesn't care", o: steady(problem), step: member.Wait},
-		{name: "leaving doesn't care", o: fresh(problem, deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
+		{name: "leaving doesn't care", o: fresh(problem, deleted), step: member.RequestDrain, reason: v1alpha1.DrainDeleted},
 	})
 }
 
@@ -49,7 +52,7 @@ func TestJoinDeadlineWakesOnce(t *testing.T) {
 		{name: "joined once, down now", o: steady(func(o *nodestate.State) { o.Nomad.Status = "down" }), step: member.Wait},
 		{name: "somebody else's VM has the name", o: fresh(strangersVM), step: member.Wait, wake: 15 * time.Second},
 	})
-	r := booting().Record
+	r := booting().Node
 	for _, c := range []struct {
 		at   time.Time
 		want bool
@@ -66,38 +69,54 @@ func TestJoinDeadlineWakesOnce(t *testing.T) {
 
 func TestDeletionAndLostVMBecomeIntents(t *testing.T) {
 	runSteps(t, []stepCase{
-		{name: "deleted while wanted", o: steady(deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
-		{name: "deleted before anything was made", o: fresh(deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
-		{name: "VM being deleted by somebody", o: steady(vmDeleting), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
-		{name: "VM gone", o: steady(noVM), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
-		{name: "VM gone before it joined", o: booting(noVM), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
-		{name: "VM gone and another one of the name", o: steady(strangersVM), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
-		{name: "VM gone while Nomad is unknown", o: steady(noVM, nomadUnknown), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
-		{name: "deleted, VM gone too", o: steady(noVM, deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
-		{name: "a halted VM isn't lost, nor forgotten", o: steady(noInstance, func(o *nodestate.State) { o.VM.Halted = true }), step: member.Wait, wake: 15 * time.Second},
+		{name: "deleted while wanted", o: steady(deleted), step: member.RequestDrain, reason: v1alpha1.DrainDeleted},
+		{name: "deleted before anything was made", o: fresh(deleted), step: member.RequestDrain,
+			reason: v1alpha1.DrainDeleted},
+		{name: "VM being deleted by somebody", o: steady(vmDeleting), step: member.RequestDrain,
+			reason: v1alpha1.DrainVMDeleted},
+		{name: "VM gone", o: steady(noVM), step: member.RequestDrain, reason: v1alpha1.DrainVMDeleted},
+		{name: "VM gone before it joined", o: booting(noVM), step: member.RequestDrain, reason: v1alpha1.DrainVMDeleted},
+		{name: "VM gone and another one of the name", o: steady(strangersVM), step: member.RequestDrain,
+			reason: v1alpha1.DrainVMDeleted},
+		{name: "VM gone while Nomad is unknown", o: steady(noVM, nomadUnknown), step: member.RequestDrain,
+			reason: v1alpha1.DrainVMDeleted},
+		{name: "deleted, VM gone too", o: steady(noVM, deleted), step: member.RequestDrain, reason: v1alpha1.DrainDeleted},
+		{name: "a halted VM isn't lost, nor forgotten",
+			o: steady(noInstance, func(o *nodestate.State) { o.VM.Halted = true }), step: member.Wait, wake: 15 * time.Second},
 	})
 }
 
 func TestRescueIsDoneInNomadBeforeTheIntentGoes(t *testing.T) {
 	runSteps(t, []stepCase{
-		{name: "draining", o: draining(service("web"), canceled), step: member.Rescue},
-		{name: "draining, ineligible before", o: draining(service("web"), canceled, func(o *nodestate.State) { o.Record.CordonedFor = "intent-0" }), step: member.Rescue},
-		{name: "ineligible before", o: ordered(canceled, ineligible), step: member.ClearIntent},
-		{name: "drain complete, still ineligible", o: ordered(canceled, cordoned), step: member.Rescue},
-		{name: "drain canceled, died before it was eligible", o: ordered(canceled, cordoned, func(o *nodestate.State) { o.Nomad.DrainIntent = intentID }), step: member.Rescue},
-		{name: "somebody else drains it: that stays as it is", o: draining(service("web"), canceled, foreign), step: member.ClearIntent},
-		{name: "eligible again, died before the intent went", o: ordered(canceled), step: member.ClearIntent},
-		{name: "just undone: a request may be on its way still", o: ordered(justCanceled), step: member.Wait, wake: 9 * time.Second},
-		{name: "such a request came", o: ordered(justCanceled, cordoned), step: member.Rescue},
-		{name: "just taken back, ineligible before", o: ordered(justCanceled, ineligible), step: member.Wait, wake: 9 * time.Second},
-		{name: "no request can be on its way any more", o: ordered(canceledAgo(12 * time.Second)), step: member.ClearIntent},
-		{name: "taken back by a controller whose clock is ahead", o: ordered(canceledAgo(-time.Minute)), step: member.Wait, wake: 12 * time.Second},
-		{name: "taken back at a time that can't be", o: ordered(canceledAgo(-time.Hour)), step: member.ClearIntent},
+		{name: "draining", o: draining(service("web"), canceled), step: member.CancelDrain},
+		{name: "draining, ineligible before",
+			o:    draining(service("web"), canceled, func(o *nodestate.State) { o.Node.CordonedFor = "intent-0" }),
+			step: member.CancelDrain},
+		{name: "ineligible before", o: ordered(canceled, ineligible), step: member.ClearDrainRequest},
+		{name: "drain complete, still ineligible", o: ordered(canceled, cordoned), step: member.CancelDrain},
+		{name: "drain canceled, died before it was eligible",
+			o: ordered(canceled, cordoned, func(o *nodestate.State) { o.Nomad.DrainID = drainID }), step: member.CancelDrain},
+		{name: "somebody else drains it: that stays as it is", o: draining(service("web"), canceled, foreign),
+			step: member.ClearDrainRequest},
+		{name: "eligible again, died before the intent went", o: ordered(canceled), step: member.ClearDrainRequest},
+		{name: "just undone: a request may be on its way still", o: ordered(justCanceled), step: member.Wait,
+			wake: 9 * time.Second},
+		{name: "such a request came", o: ordered(justCanceled, cordoned), step: member.CancelDrain},
+		{name: "just taken back, ineligible before", o: ordered(justCanceled, ineligible), step: member.Wait,
+			wake: 9 * time.Second},
+		{name: "no request can be on its way any more", o: ordered(canceledAgo(12 * time.Second)),
+			step: member.ClearDrainRequest},
+		{name: "taken back by a controller whose clock is ahead", o: ordered(canceledAgo(-time.Minute)), step: member.Wait,
+			wake: 12 * time.Second},
+		{name: "taken back at a time that can't be", o: ordered(canceledAgo(-time.Hour)), step: member.ClearDrainRequest},
 		{name: "taken back by hand, which says no time", o: ordered(canceledByHand), step: member.RecordCancel},
-		{name: "taken back by hand while Nomad is unknown", o: draining(nil, canceledByHand, nomadUnknown), step: member.RecordCancel},
-		{name: "not in Nomad", o: booting(func(o *nodestate.State) { o.Record.Drain = intent(now, now) }, canceled), step: member.ClearIntent},
+		{name: "taken back by hand while Nomad is unknown", o: draining(nil, canceledByHand, nomadUnknown),
+			step: member.RecordCancel},
+		{name: "not in Nomad", o: booting(func(o *nodestate.State) { o.Node.Drain = intent(now, now) }, canceled),
+			step: member.ClearDrainRequest},
 		{name: "Nomad unknown", o: draining(nil, canceled, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
-		{name: "too late: drained", o: draining(nil, canceled, func(o *nodestate.State) { o.Record.Drained = true }), step: member.DeleteRecord},
+		{name: "too late: drained", o: draining(nil, canceled, func(o *nodestate.State) { o.Node.Drained = true }),
+			step: member.DeleteNomadNode},
 	})
 }
 
@@ -105,8 +124,11 @@ func TestRescueIsDoneInNomadBeforeTheIntentGoes(t *testing.T) {
 // intent would take the canceled drain for one that was sent, and stop at the deadline what nobody has drained.
 func TestWhatOverridesARescueIsAnIntentOfItsOwn(t *testing.T) {
 	runSteps(t, []stepCase{
-		{name: "deleted before the rescue", o: draining(service("web"), canceled, deleted), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
-		{name: "deleted half-way", o: ordered(canceled, deleted, func(o *nodestate.State) { o.Nomad.DrainIntent = intentID }), step: member.RecordIntent, reason: v1alpha1.DrainDeleted},
-		{name: "VM lost: a dying guest is not opened for work", o: draining(service("web"), canceled, vmDeleting), step: member.RecordIntent, reason: v1alpha1.DrainVMDeleted},
+		{name: "deleted before the rescue", o: draining(service("web"), canceled, deleted), step: member.RequestDrain,
+			reason: v1alpha1.DrainDeleted},
+		{name: "deleted half-way", o: ordered(canceled, deleted, func(o *nodestate.State) { o.Nomad.DrainID = drainID }),
+			step: member.RequestDrain, reason: v1alpha1.DrainDeleted},
+		{name: "VM lost: a dying guest is not opened for work", o: draining(service("web"), canceled, vmDeleting),
+			step: member.RequestDrain, reason: v1alpha1.DrainVMDeleted},
 	})
 }

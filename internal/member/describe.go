@@ -14,14 +14,14 @@ import (
 
 // Description is what is written of a member.
 type Description struct {
-	// UnhealthySince is since when the member, having joined, hasn't worked; zero: it works, or that can't be told.
-	UnhealthySince time.Time
-	// RoomSince is when there was room for the VM at last, after there had been none, or when it was started again before it had
-	// joined; zero: neither was needed.
-	RoomSince time.Time
-	// OnlySystemSince is since when allocations of system jobs alone have been left on a node that drains; zero: others are, or
-	// none.
-	OnlySystemSince time.Time
+	// UnhealthyTime is since when the member, having joined, hasn't worked; zero: it works, or that can't be told.
+	UnhealthyTime time.Time
+	// CapacityAvailableTime is when there was room for the VM at last, after there had been none, or when it was started
+	// again before it had joined; zero: neither was needed.
+	CapacityAvailableTime time.Time
+	// OnlySystemTime is since when allocations of system jobs alone have been left on a node that drains; zero: others
+	// are, or none.
+	OnlySystemTime time.Time
 	// BlockedBy is what is in the member's way; empty: nothing.
 	BlockedBy v1alpha1.BlockedCause
 	// Phase and Conditions describe the member.
@@ -29,24 +29,24 @@ type Description struct {
 	Conditions map[string]metav1.Condition
 }
 
-// Describe says how a member is after a step. It is what the next step will be, too, that tells what the member waits for.
+// Describe says how a member is after a step. It is what the next step will be, too, that tells what the member waits
+// for.
 func Describe(before nodestate.State, out Outcome) Description {
 	o := believed(out.After(before))
 	d := Next(o)
 	return Description{
-		UnhealthySince: unhealthySince(o), RoomSince: roomSince(o), OnlySystemSince: onlySystemSince(o),
-		BlockedBy: blockedBy(o), Phase: phase(o, d), Conditions: conditions(o, d),
-	}
+		UnhealthyTime: unhealthyTime(o), CapacityAvailableTime: capacityAvailableTime(o), OnlySystemTime: onlySystemTime(o),
+		BlockedBy: blockedBy(o), Phase: phase(o, d), Conditions: conditions(o, d)}
 }
 
 func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
-	r := o.Record
+	r := o.Node
 	// Still within the time that it has for joining.
 	coming := o.VM.Ours && (!o.VM.Halted || o.VM.AboveQuota != "") && !r.Joined && !joinExpired(o)
 	switch {
 	case r.Drained:
 		return removalPhase(o)
-	case r.Leaving() || d.Step == RecordIntent:
+	case r.Leaving() || d.Step == RequestDrain:
 		return v1alpha1.NodeDraining
 	case !o.VM.Exists && !r.ClaimsRecorded:
 		return v1alpha1.NodePending
@@ -72,24 +72,21 @@ func removalPhase(o nodestate.State) v1alpha1.NodePhase {
 	}
 }
 
-// works is true for a member that takes work. Unknown is not down: of a Nomad that can't be asked, the last that is known
-// to have been true.
+// works is true for a member that takes work. Unknown is not down: of a Nomad that can't be asked, the last that is
+// known to have been true.
 func works(o nodestate.State) bool {
 	if !o.Nomad.Known {
 		if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Status == metav1.ConditionFalse {
 			return false
 		}
-		return o.Record.Joined && o.Instance.Running
+		return o.Node.Joined && o.Instance.Running
 	}
 	return o.Nomad.Ready()
 }
 
 func conditions(o nodestate.State, d Decision) map[string]metav1.Condition {
-	c := map[string]metav1.Condition{
-		v1alpha1.NodeVMReady:    vmReady(o),
-		v1alpha1.NodeRegistered: registered(o),
-		v1alpha1.NodeDrained:    drained(o, d),
-	}
+	c := map[string]metav1.Condition{v1alpha1.NodeVMReady: vmReady(o), v1alpha1.NodeJoined: registered(o),
+		v1alpha1.NodeDrainCompleted: drained(o, d)}
 	c[v1alpha1.NodeReady] = ready(o, c)
 	return c
 }
@@ -102,18 +99,21 @@ func vmReady(o nodestate.State) metav1.Condition {
 		return c
 	}
 	switch {
-	case !o.VM.Exists && !o.Record.VMMade && o.Nomad.Foreign != "":
+	case !o.VM.Exists && !o.Node.VMMade && o.Nomad.Foreign != "":
 		return taken(o)
 	case !o.VM.Exists:
 		return noVM(o)
 	case !o.VM.Ours:
-		return condition.False(v1alpha1.ReasonVMNameTaken, "A VM of this name exists that is not this member's; it is left alone. Delete this NomadNode to get a member of another name.")
-	case o.VM.Deleting && !o.Record.Drained && byOthers(o.Record.Drain):
-		return condition.False(v1alpha1.ReasonVMDeletedByOthers, "Somebody deleted the VM; to remove a member, delete its NomadNode instead.")
+		return condition.False(v1alpha1.ReasonVMNameTaken,
+			"A VM of this name exists that is not this member's; it is left alone. Delete this NomadNode to get a member of another name.")
+	case o.VM.Deleting && !o.Node.Drained && byOthers(o.Node.Drain):
+		return condition.False(v1alpha1.ReasonVMDeletedByOthers,
+			"Somebody deleted the VM; to remove a member, delete its NomadNode instead.")
 	case o.VM.Deleting:
 		return condition.False(v1alpha1.ReasonRemoving, "The VM is shutting down.")
 	case o.VM.Halted:
-		return condition.False(v1alpha1.ReasonVMStopped, "The VM is halted; somebody stopped it, or host maintenance did. Start it, or delete this NomadNode.")
+		return condition.False(v1alpha1.ReasonVMStopped,
+			"The VM is halted; somebody stopped it, or host maintenance did. Start it, or delete this NomadNode.")
 	case o.VM.Failure != "":
 		return condition.False(v1alpha1.ReasonVMFailed, o.VM.Failure)
 	case o.Instance.Running:
@@ -124,7 +124,7 @@ func vmReady(o nodestate.State) metav1.Condition {
 }
 
 // byOthers is true if a VM that is being deleted before its member is drained wasn't deleted by us.
-func byOthers(in *v1alpha1.DrainIntent) bool {
+func byOthers(in *v1alpha1.DrainRequest) bool {
 	return in == nil || in.Reason == v1alpha1.DrainVMDeleted
 }
 
@@ -147,7 +147,7 @@ const ifItLasts = " If that lasts for health.unhealthyTimeout the member is repl
 
 func noVM(o nodestate.State) metav1.Condition {
 	switch {
-	case o.Record.VMMade:
+	case o.Node.VMMade:
 		return condition.False(v1alpha1.ReasonVMGone, "The VM is gone.")
 	case o.Problem != nil:
 		return o.Problem.False()
@@ -157,58 +157,72 @@ func noVM(o nodestate.State) metav1.Condition {
 }
 
 func registered(o nodestate.State) metav1.Condition {
-	if was, ok := stands(o, v1alpha1.NodeRegistered); ok {
+	if was, ok := stands(o, v1alpha1.NodeJoined); ok {
 		return was
 	}
 	switch {
-	case !o.Nomad.Known && o.Record.Joined:
-		return condition.True(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
+	case !o.Nomad.Known && o.Node.Joined:
+		return condition.True(v1alpha1.ReasonJoined, "The guest has joined Nomad.")
 	case !o.Nomad.Known:
 		return condition.Unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
 	case o.Nomad.Foreign != "":
 		return taken(o)
 	case o.Nomad.Registered:
-		return condition.True(v1alpha1.ReasonRegistered, "The guest has joined Nomad.")
-	case o.Record.Joined:
-		return condition.False(v1alpha1.ReasonNodeDown, "Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; if it doesn't, look at the console of its VM (nomad.service)."+thenReplaced(o))
+		return condition.True(v1alpha1.ReasonJoined, "The guest has joined Nomad.")
+	case o.Node.Joined:
+		return condition.False(
+			v1alpha1.ReasonNodeDown,
+			"Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; if it doesn't, look at the console of its VM (nomad.service)."+thenReplaced(
+				o),
+		)
 	case joinExpired(o):
-		return condition.False(v1alpha1.ReasonJoinTimeout, "The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition RegistrationHealthy says so. "+condition.Servers(o.Record.Servers, o.Nomad.Leader))
+		return condition.False(
+			v1alpha1.ReasonJoinTimeout,
+			"The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition JoinsHealthy says so. "+condition.Servers(
+				o.Node.Servers, o.Nomad.Leader),
+		)
 	default:
-		return condition.False(v1alpha1.ReasonJoining, "Waiting for the guest to join Nomad"+untilWhen(o)+". "+condition.Servers(o.Record.Servers, o.Nomad.Leader))
+		return condition.False(v1alpha1.ReasonJoining,
+			"Waiting for the guest to join Nomad"+untilWhen(o)+". "+condition.Servers(o.Node.Servers, o.Nomad.Leader))
 	}
 }
 
 // untilWhen says when a guest must have joined, once that is fixed: its time begins when its VM is made, or has room.
 func untilWhen(o nodestate.State) string {
-	if _, lacks := lacksRoom(o); lacks || !o.Record.VMMade || o.VM.Halted || o.Record.LackedRoom() {
+	if _, lacks := lacksRoom(o); lacks || !o.Node.VMMade || o.VM.Halted || o.Node.LackedCapacity() {
 		return ""
 	}
-	return " until " + stamp(o.Record.JoinDeadline()) + " (health.joinTimeout)"
+	return " until " + stamp(o.Node.JoinDeadline()) + " (health.joinTimeout)"
 }
 
-// held says why a member that leaves doesn't get on, when it goes all the same, and what can be done if Nomad is gone for good.
+// held says why a member that leaves doesn't get on, when it goes all the same, and what can be done if Nomad is gone
+// for good.
 func held(o nodestate.State) metav1.Condition {
 	const held = "Held, because Nomad can't be asked"
-	r, wrong := o.Record, " What is wrong: "+o.Nomad.Why+connectionOf
+	r, wrong := o.Node, " What is wrong: "+o.Nomad.Why+connectionOf
 	switch {
 	case r.DeletedAt.IsZero() || !o.Ordered():
 		return condition.False(v1alpha1.ReasonNomadUnknown, held+": "+o.Nomad.Why)
 	case r.Policy.OnTimeout == v1alpha1.DrainRetain:
-		return condition.False(v1alpha1.ReasonNomadUnknown, held+"; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why+connectionOf)
+		return condition.False(v1alpha1.ReasonNomadUnknown,
+			held+"; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why+connectionOf)
 	}
 	goes := held + ". The member was deleted, so it goes all the same, at " + stamp(givenUpAt(o)) + " at the latest"
-	if !r.Drain.Deadline.After(r.Drain.Time.Time) {
+	if !r.Drain.DeadlineTime.After(r.Drain.RequestTime.Time) {
 		return condition.False(v1alpha1.ReasonNomadUnknown, goes+": until then what may run there has time to stop."+wrong)
 	}
-	return condition.False(v1alpha1.ReasonNomadUnknown, goes+". To end that sooner, which cuts off what may still run there: "+
-		patch(r, `{"spec":{"drain":{"deadline":"`+stamp(r.Drain.Time.Time)+`"}}}`)+wrong)
+	return condition.False(
+		v1alpha1.ReasonNomadUnknown,
+		goes+". To end that sooner, which cuts off what may still run there: "+
+			patch(r, `{"spec":{"drain":{"deadlineTime":"`+stamp(r.Drain.RequestTime.Time)+`"}}}`)+wrong,
+	)
 }
 
 // connectionOf is what whoever reads of spec.nomad must know of a member that may have outlived its pool.
 const connectionOf = " (if the pool is gone: spec.connection of this NomadNode has what was in its spec.nomad)"
 
 // patch is the command that changes a member's record.
-func patch(r nodestate.Record, doc string) string {
+func patch(r nodestate.Node, doc string) string {
 	return fmt.Sprintf("kubectl patch nn -n %s %s --type merge -p '%s'", r.Namespace, r.Name, doc)
 }
 
@@ -216,17 +230,17 @@ func patch(r nodestate.Record, doc string) string {
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func drained(o nodestate.State, d Decision) metav1.Condition {
-	r := o.Record
+	r := o.Node
 	switch {
 	case r.Drained:
 		return condition.True(string(r.DrainResult), r.DrainedMessage)
 	case !r.Leaving():
-		return condition.False(v1alpha1.ReasonNotLeaving, "The member is wanted.")
+		return condition.False(v1alpha1.ReasonNoDrainRequested, "The member is wanted.")
 	case d.Step == MarkDrained:
 		// Not before Nomad itself has been asked: the step writes it.
 		return condition.False(v1alpha1.ReasonDraining, "Checking that nothing is left.")
 	case !o.Nomad.Known:
-		if was, ok := stands(o, v1alpha1.NodeDrained); ok && o.Record.SaidLeaving() {
+		if was, ok := stands(o, v1alpha1.NodeDrainCompleted); ok && o.Node.SaidLeaving() {
 			return was
 		}
 		return held(o)
@@ -248,7 +262,13 @@ func drains(o nodestate.State, d Decision) metav1.Condition {
 	case (waits || Rechecks(o)) && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
 		return unread(o)
 	case retained(o):
-		return condition.False(v1alpha1.ReasonRetained, "The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(o)+". Stop their jobs, or set onTimeout to Force: "+forceIn(o.Record)+".")
+		return condition.False(
+			v1alpha1.ReasonRetained,
+			"The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(
+				o)+". Stop their jobs, or set onTimeout to Force: "+forceIn(
+				o.Node,
+			)+".",
+		)
 	case o.Nomad.LiveKnown && len(waitedFor(o)) > 0:
 		return condition.False(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+"."+atTheLatest(o))
 	case o.Nomad.Draining:
@@ -259,7 +279,7 @@ func drains(o nodestate.State, d Decision) metav1.Condition {
 }
 
 // forceIn is where onTimeout is set: a deleted member no longer follows its pool, which may be gone.
-func forceIn(r nodestate.Record) string {
+func forceIn(r nodestate.Node) string {
 	if r.DeletedAt.IsZero() {
 		return "in the pool, as spec.scaleIn.drain.onTimeout"
 	}
@@ -269,32 +289,39 @@ func forceIn(r nodestate.Record) string {
 // absent says what becomes of a member whose node Nomad doesn't know.
 func absent(o nodestate.State) metav1.Condition {
 	if retainedAbsent(o) {
-		return condition.False(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs. onTimeout is Retain, so the member's VM stays until the node is back and empty, or its guest is gone: if nothing runs on it, set onTimeout to Force: "+forceIn(o.Record)+".")
+		return condition.False(
+			v1alpha1.ReasonNodeDown,
+			"Nomad doesn't know the node although its guest runs. onTimeout is Retain, so the member's VM stays until the node is back and empty, or its guest is gone: if nothing runs on it, set onTimeout to Force: "+forceIn(
+				o.Node)+".",
+		)
 	}
-	return condition.False(v1alpha1.ReasonNodeDown, "Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
+	return condition.False(v1alpha1.ReasonNodeDown,
+		"Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
 }
 
 // atTheLatest says when a member goes whose deadline has passed.
 func atTheLatest(o nodestate.State) string {
-	if o.Record.Drain == nil || !pastDeadline(o) || o.Record.DrainOnTimeout() == v1alpha1.DrainRetain {
+	if o.Node.Drain == nil || !pastDeadline(o) || o.Node.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return ""
 	}
-	return " The drain deadline has passed and onTimeout is Force: they have the time to stop that their jobs were promised, and the member goes at " + stamp(forceEnd(o)) + " at the latest."
+	return " The drain deadline has passed and onTimeout is Force: they have the time to stop that their jobs were promised, and the member goes at " + stamp(
+		forceEnd(o)) + " at the latest."
 }
 
 // retained reports that a drain is past its deadline and goes on.
 func retained(o nodestate.State) bool {
-	r := o.Record
+	r := o.Node
 	return r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && pastDeadline(o)
 }
 
 // unread says what becomes of a drain whose allocations can't be listed.
 func unread(o nodestate.State) metav1.Condition {
 	ends := "; at the drain deadline Nomad stops what is left, and the member goes."
-	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
+	if o.Node.Policy.OnTimeout == v1alpha1.DrainRetain {
 		ends = "; onTimeout is Retain, so that may take as long as it will. Only Force ends it at the drain deadline."
 	}
-	return condition.False(v1alpha1.ReasonNomadUnknown, "Held until Nomad lists allocations again"+ends+" What it answers: "+o.Nomad.LiveProblem)
+	return condition.False(v1alpha1.ReasonNomadUnknown,
+		"Held until Nomad lists allocations again"+ends+" What it answers: "+o.Nomad.LiveProblem)
 }
 
 func waiting(o nodestate.State) string {
@@ -308,18 +335,32 @@ func waiting(o nodestate.State) string {
 func waitsForNomad(o nodestate.State) metav1.Condition {
 	const kept = "Drained, but its VM stays until Nomad has been asked if the node has got work since. "
 	switch was, ok := stands(o, v1alpha1.NodeReady); {
-	case ok && o.Record.Phase == v1alpha1.NodePhaseDrained:
+	case ok && o.Node.Phase == v1alpha1.NodePhaseDrained:
 		return was
 	case o.Nomad.NotAsked:
 		return condition.False(v1alpha1.ReasonRemoving, "The member is being removed.")
 	case purgesBlind(o):
-		return condition.False(v1alpha1.ReasonNomadUnknown, "The VM is gone, and the member's node is to be removed from Nomad, which can't be asked. Without that the member goes at "+stamp(impatientAt(o))+
-			" (the controller's --purge-patience). To end that sooner, which leaves the node to Nomad's own garbage collection: "+patch(o.Record, `{"spec":{"purge":false}}`)+" What is wrong: "+o.Nomad.Why+connectionOf)
+		return condition.False(
+			v1alpha1.ReasonNomadUnknown,
+			"The VM is gone, and the member's node is to be removed from Nomad, which can't be asked. Without that the member goes at "+stamp(
+				impatientAt(o))+
+				" (the controller's --purge-timeout). To end that sooner, which leaves the node to Nomad's own garbage collection: "+patch(
+				o.Node,
+				`{"spec":{"purge":false}}`,
+			)+" What is wrong: "+o.Nomad.Why+connectionOf,
+		)
 	case wantsGone(o):
-		return condition.False(v1alpha1.ReasonNomadUnknown, kept+"Its deletion was asked for, so it goes all the same at "+stamp(impatientAt(o))+" (the controller's --purge-patience). Nomad can't be asked: "+o.Nomad.Why+connectionOf)
+		return condition.False(
+			v1alpha1.ReasonNomadUnknown,
+			kept+"Its deletion was asked for, so it goes all the same at "+stamp(
+				impatientAt(o))+" (the controller's --purge-timeout). Nomad can't be asked: "+o.Nomad.Why+connectionOf,
+		)
 	default:
-		return condition.False(v1alpha1.ReasonNomadUnknown, kept+"That may take as long as it will, because nobody asked for its deletion. Should Nomad be gone for good, delete the NomadNodePool, or annotate the VM "+
-			v1alpha1.AllowDeleteAnnotation+" and delete it, if nothing runs on it. Nomad can't be asked: "+o.Nomad.Why)
+		return condition.False(
+			v1alpha1.ReasonNomadUnknown,
+			kept+"That may take as long as it will, because nobody asked for its deletion. Should Nomad be gone for good, delete the NomadNodePool, or annotate the VM "+
+				v1alpha1.AllowDeleteAnnotation+" and delete it, if nothing runs on it. Nomad can't be asked: "+o.Nomad.Why,
+		)
 	}
 }
 
@@ -327,10 +368,10 @@ func ready(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
 	switch {
 	case holdsVM(o) || purgesBlind(o):
 		return waitsForNomad(o)
-	case o.Record.Drained:
+	case o.Node.Drained:
 		return condition.False(v1alpha1.ReasonRemoving, "The member is being removed.")
-	case o.Record.Leaving():
-		return condition.False(v1alpha1.ReasonDraining, "The member is leaving: "+leavesBecause(o.Record)+".")
+	case o.Node.Leaving():
+		return condition.False(v1alpha1.ReasonDraining, "The member is leaving: "+leavesBecause(o.Node)+".")
 	default:
 		return wantedReady(o, c)
 	}
@@ -339,9 +380,11 @@ func ready(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
 // noWork says why a node that is up takes no work.
 func noWork(o nodestate.State) metav1.Condition {
 	if rescuing(o) {
-		return condition.False(v1alpha1.ReasonRescuing, "The member is called back: its order to leave was taken back, and its drain is being ended in Nomad.")
+		return condition.False(v1alpha1.ReasonCancelingDrain,
+			"The member is called back: its order to leave was taken back, and its drain is being ended in Nomad.")
 	}
-	return condition.False(v1alpha1.ReasonIneligible, "The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
+	return condition.False(v1alpha1.ReasonIneligible,
+		"The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
 }
 
 // nodeDown says why a node that had joined is down: of one whose VM somebody halted that is known.
@@ -349,19 +392,24 @@ func nodeDown(o nodestate.State, vm metav1.Condition) metav1.Condition {
 	if o.VM.Ours && o.VM.Halted {
 		return condition.False(vm.Reason, vm.Message)
 	}
-	return condition.False(v1alpha1.ReasonNodeDown, fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+ifItLasts)
+	return condition.False(
+		v1alpha1.ReasonNodeDown,
+		fmt.Sprintf(
+			"The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.",
+			o.Nomad.Status)+ifItLasts,
+	)
 }
 
 func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
-	if was, ok := stands(o, v1alpha1.NodeReady); ok && !o.Record.SaidLeaving() {
+	if was, ok := stands(o, v1alpha1.NodeReady); ok && !o.Node.SaidLeaving() {
 		return was
 	}
 	switch {
-	case !o.Nomad.Known && o.Record.Joined:
+	case !o.Nomad.Known && o.Node.Joined:
 		return condition.Unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
 	case o.Nomad.Known && o.Nomad.Ready():
 		return condition.True(v1alpha1.ReasonNodeReady, "The Nomad node is ready and eligible.")
-	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Record.Joined:
+	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Node.Joined:
 		return nodeDown(o, c[v1alpha1.NodeVMReady])
 	case o.Nomad.Registered && o.Nomad.Status == "ready":
 		return noWork(o)
@@ -371,7 +419,7 @@ func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condit
 	case o.Nomad.Registered:
 		return condition.False(v1alpha1.ReasonJoining, fmt.Sprintf("The Nomad node is %s.", o.Nomad.Status))
 	default:
-		v := c[v1alpha1.NodeRegistered]
+		v := c[v1alpha1.NodeJoined]
 		return condition.False(v.Reason, v.Message)
 	}
 }

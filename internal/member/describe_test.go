@@ -11,7 +11,7 @@ import (
 )
 
 func TestPhases(t *testing.T) {
-	claims := func(o *nodestate.State) { o.Record.ClaimsRecorded = true }
+	claims := func(o *nodestate.State) { o.Node.ClaimsRecorded = true }
 	down := func(o *nodestate.State) { o.Nomad.Status = "down" }
 	for _, c := range []struct {
 		name string
@@ -72,66 +72,90 @@ func runConditions(t *testing.T, kind string, cases []conditionCase) {
 
 func TestVMReady(t *testing.T) {
 	problem := func(o *nodestate.State) {
-		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "admission webhook said no"}}
+		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission,
+			Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "admission webhook said no"}}
 	}
 	stuck := func(o *nodestate.State) {
 		vmDeleting(o)
 		o.VM.DeletingSince, o.VM.Finalizers = o.Now.Add(-10*time.Minute), []string{"a/b", "c/d"}
 	}
-	just := func(o *nodestate.State) { o.Record.DrainedAt = o.Now }
+	just := func(o *nodestate.State) { o.Node.DrainedAt = o.Now }
 	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
 		{"being made", fresh(), "False", v1alpha1.ReasonProvisioning, ""},
 		{"refused, word for word", fresh(problem), "False", v1alpha1.ReasonAdmissionDenied, "admission webhook said no"},
-		{"starting", booting(noInstance, func(o *nodestate.State) { o.VM.Status = "Provisioning" }), "False", v1alpha1.ReasonVMStarting, "shows it as Provisioning."},
-		{"starting, no more is known", booting(noInstance, func(o *nodestate.State) { o.VM.Status = "" }), "False", v1alpha1.ReasonVMStarting, "The VM is starting."},
+		{"starting", booting(noInstance, func(o *nodestate.State) { o.VM.Status = "Provisioning" }), "False",
+			v1alpha1.ReasonVMStarting, "shows it as Provisioning."},
+		{"starting, no more is known", booting(noInstance, func(o *nodestate.State) { o.VM.Status = "" }), "False",
+			v1alpha1.ReasonVMStarting, "The VM is starting."},
 		{"runs", steady(), "True", v1alpha1.ReasonVMRunning, ""},
 		{"runs, whatever the template's problem", steady(problem), "True", v1alpha1.ReasonVMRunning, ""},
-		{"can't run, KubeVirt's words", booting(noInstance, func(o *nodestate.State) { o.VM.Failure = "no PVC" }), "False", v1alpha1.ReasonVMFailed, "no PVC"},
-		{"halted", steady(noInstance, func(o *nodestate.State) { o.VM.Halted = true }), "False", v1alpha1.ReasonVMStopped, "Start it"},
-		{"halted, and KubeVirt calls it failed", steady(noInstance, func(o *nodestate.State) { o.VM.Halted, o.VM.Failure = true, "no PVC" }), "False", v1alpha1.ReasonVMStopped, "Start it"},
+		{"can't run, KubeVirt's words", booting(noInstance, func(o *nodestate.State) { o.VM.Failure = "no PVC" }), "False",
+			v1alpha1.ReasonVMFailed, "no PVC"},
+		{"halted", steady(noInstance, func(o *nodestate.State) { o.VM.Halted = true }), "False", v1alpha1.ReasonVMStopped,
+			"Start it"},
+		{"halted, and KubeVirt calls it failed",
+			steady(noInstance, func(o *nodestate.State) { o.VM.Halted, o.VM.Failure = true, "no PVC" }), "False",
+			v1alpha1.ReasonVMStopped, "Start it"},
 		{"gone", steady(noVM), "False", v1alpha1.ReasonVMGone, ""},
 		{"name taken", fresh(strangersVM), "False", v1alpha1.ReasonVMNameTaken, "left alone"},
 		{"deleted by somebody", steady(vmDeleting), "False", v1alpha1.ReasonVMDeletedByOthers, "delete its NomadNode"},
-		{"deleted by somebody, which is an order to leave", ordered(vmDeleting, func(o *nodestate.State) { o.Record.Drain.Reason = v1alpha1.DrainVMDeleted }), "False", v1alpha1.ReasonVMDeletedByOthers, "delete its NomadNode"},
+		{"deleted by somebody, which is an order to leave",
+			ordered(vmDeleting, func(o *nodestate.State) { o.Node.Drain.Reason = v1alpha1.DrainVMDeleted }), "False",
+			v1alpha1.ReasonVMDeletedByOthers, "delete its NomadNode"},
 		{"deleted by somebody after it was ordered to leave", ordered(vmDeleting), "False", v1alpha1.ReasonRemoving, ""},
 		{"removed by us", removing(vmDeleting), "False", v1alpha1.ReasonRemoving, ""},
 		{"stuck names what holds it", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "a/b, c/d"},
 		{"stuck on a host", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "its guest may still run on host host-1"},
-		{"stuck on a host: what not to do", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "Don't take KubeVirt's finalizers off"},
-		{"stuck without a guest", removing(stuck, noInstance), "False", v1alpha1.ReasonDeleteStuck, "The guest is gone, but its VM doesn't go away; finalizers: a/b, c/d"},
+		{"stuck on a host: what not to do", removing(stuck), "False", v1alpha1.ReasonDeleteStuck,
+			"Don't take KubeVirt's finalizers off"},
+		{"stuck without a guest", removing(stuck, noInstance), "False", v1alpha1.ReasonDeleteStuck,
+			"The guest is gone, but its VM doesn't go away; finalizers: a/b, c/d"},
 		{"refused, word for word", removing(refused), "False", v1alpha1.ReasonDeleteStuck, "may not delete virtualmachines"},
-		{"refused without a VM", removing(noVM, notInNomad, refused), "False", v1alpha1.ReasonDeleteStuck, "may not delete virtualmachines"},
+		{"refused without a VM", removing(noVM, notInNomad, refused), "False", v1alpha1.ReasonDeleteStuck,
+			"may not delete virtualmachines"},
 		{"VM gone, its instance not yet", removing(vmOnlyGone, just), "False", v1alpha1.ReasonVMGone, ""},
-		{"VM gone, its instance left to itself", removing(vmOnlyGone), "False", v1alpha1.ReasonDeleteStuck, "kubectl delete vmi"},
+		{"VM gone, its instance left to itself", removing(vmOnlyGone), "False", v1alpha1.ReasonDeleteStuck,
+			"kubectl delete vmi"},
 		{"VM gone, its instance is going", removing(vmOnlyGone, going(10*time.Minute-1)), "False", v1alpha1.ReasonVMGone, ""},
-		{"VM gone, its instance is stuck", removing(vmOnlyGone, going(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck, "may still run on host host-1"},
+		{"VM gone, its instance is stuck", removing(vmOnlyGone, going(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck,
+			"may still run on host host-1"},
 		{"kept while Nomad is unknown", removing(nomadUnknown), "True", v1alpha1.ReasonVMRunning, ""},
 		{"its turn is late: nobody was there to delete it", removing(later(time.Hour)), "True", v1alpha1.ReasonVMRunning, ""},
-		{"kept, while KubeVirt ends an instance of it", removing(nomadUnknown, going(time.Hour)), "True", v1alpha1.ReasonVMRunning, ""},
+		{"kept, while KubeVirt ends an instance of it", removing(nomadUnknown, going(time.Hour)), "True",
+			v1alpha1.ReasonVMRunning, ""},
 		{"claims are going", removing(noVM, notInNomad, terminating(10*time.Minute-1)), "False", v1alpha1.ReasonVMGone, ""},
-		{"claims are stuck", removing(noVM, notInNomad, terminating(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck, "data, root; finalizers: kubernetes.io/pvc-protection. See"},
-		{"held by a quota, word for word", removing(vmDeleting, noInstance, held), "False", v1alpha1.ReasonDeleteStuck, "raise the quota. The refusal: cpu insufficient resources due to resource quota"},
+		{"claims are stuck", removing(noVM, notInNomad, terminating(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck,
+			"data, root; finalizers: kubernetes.io/pvc-protection. See"},
+		{"held by a quota, word for word", removing(vmDeleting, noInstance, held), "False", v1alpha1.ReasonDeleteStuck,
+			"raise the quota. The refusal: cpu insufficient resources due to resource quota"},
 		{"held by something else", removing(vmDeleting, noInstance, held, func(o *nodestate.State) {
-			o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "no such network"}}
+			o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission,
+				Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "no such network"}}
 		}), "False", v1alpha1.ReasonDeleteStuck, "Remove what it objects to; it is tried again all the while. The refusal: no such network"},
 	})
 }
 
 func TestRegistered(t *testing.T) {
-	told := func(o *nodestate.State) { o.Record.Servers = []string{"a", "b"} }
+	told := func(o *nodestate.State) { o.Node.Servers = []string{"a", "b"} }
 	led := func(o *nodestate.State) { o.Nomad.Leader = "10.0.0.1:4647" }
-	runConditions(t, v1alpha1.NodeRegistered, []conditionCase{
-		{"joining", booting(told), "False", v1alpha1.ReasonJoining, "join Nomad until 2026-03-01T12:09:00Z (health.joinTimeout). Servers to join (spec.nomad.servers): a, b."},
-		{"joining, and Nomad's leader is known", booting(told, led), "False", v1alpha1.ReasonJoining, "calls its own address 10.0.0.1:4647."},
+	runConditions(t, v1alpha1.NodeJoined, []conditionCase{
+		{"joining", booting(told), "False", v1alpha1.ReasonJoining,
+			"join Nomad until 2026-03-01T12:09:00Z (health.joinTimeout). Servers to join (spec.nomad.servers): a, b."},
+		{"joining, and Nomad's leader is known", booting(told, led), "False", v1alpha1.ReasonJoining,
+			"calls its own address 10.0.0.1:4647."},
 		{"no VM yet: its time hasn't begun", fresh(told), "False", v1alpha1.ReasonJoining, "join Nomad. Servers"},
-		{"halted: its time stands still", booting(told, halted, noInstance), "False", v1alpha1.ReasonJoining, "join Nomad. Servers"},
+		{"halted: its time stands still", booting(told, halted, noInstance), "False", v1alpha1.ReasonJoining,
+			"join Nomad. Servers"},
 		{"too late", booting(later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, "console"},
-		{"too late: what it was told", booting(told, led, later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, "Servers to join (spec.nomad.servers): a, b. Nomad's leader calls its own address 10.0.0.1:4647."},
-		{"joined", steady(), "True", v1alpha1.ReasonRegistered, ""},
-		{"down is registered", steady(func(o *nodestate.State) { o.Nomad.Status = "down" }), "True", v1alpha1.ReasonRegistered, ""},
-		{"unknown, has joined", steady(nomadUnknown), "True", v1alpha1.ReasonRegistered, ""},
+		{"too late: what it was told", booting(told, led, later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout,
+			"Servers to join (spec.nomad.servers): a, b. Nomad's leader calls its own address 10.0.0.1:4647."},
+		{"joined", steady(), "True", v1alpha1.ReasonJoined, ""},
+		{"down is registered", steady(func(o *nodestate.State) { o.Nomad.Status = "down" }), "True", v1alpha1.ReasonJoined,
+			""},
+		{"unknown, has joined", steady(nomadUnknown), "True", v1alpha1.ReasonJoined, ""},
 		{"unknown, has not joined", booting(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
-		{"purged by somebody", steady(notInNomad), "False", v1alpha1.ReasonNodeDown, "If that lasts for health.unhealthyTimeout the member is replaced"},
+		{"purged by somebody", steady(notInNomad), "False", v1alpha1.ReasonNodeDown,
+			"If that lasts for health.unhealthyTimeout the member is replaced"},
 	})
 }
 
@@ -144,30 +168,46 @@ func TestReady(t *testing.T) {
 		{"steady", steady(), "True", v1alpha1.ReasonNodeReady, ""},
 		{"first seen ready", booting(registered), "True", v1alpha1.ReasonNodeReady, ""},
 		{"unknown", steady(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
-		{"what was seen of an unknown Nomad isn't believed", booting(registered, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
-		{"down", steady(status("down")), "False", v1alpha1.ReasonNodeDown, "If that lasts for health.unhealthyTimeout the member is replaced"},
-		{"down, because its VM was stopped", steady(halted, noInstance, status("down")), "False", v1alpha1.ReasonVMStopped, "Start it, or delete this NomadNode"},
+		{"what was seen of an unknown Nomad isn't believed", booting(registered, nomadUnknown), "False",
+			v1alpha1.ReasonNomadUnknown, "doesn't answer"},
+		{"down", steady(status("down")), "False", v1alpha1.ReasonNodeDown,
+			"If that lasts for health.unhealthyTimeout the member is replaced"},
+		{"down, because its VM was stopped", steady(halted, noInstance, status("down")), "False", v1alpha1.ReasonVMStopped,
+			"Start it, or delete this NomadNode"},
 		{"disconnected", steady(status("disconnected")), "False", v1alpha1.ReasonNodeDown, "disconnected"},
 		{"on its way", booting(registered, status("initializing")), "False", v1alpha1.ReasonJoining, "initializing"},
 		{"ineligible by somebody", steady(cordoned), "False", v1alpha1.ReasonIneligible, "eligibility -enable"},
-		{"drained by somebody", steady(func(o *nodestate.State) { o.Nomad.Draining = true }), "False", v1alpha1.ReasonIneligible, ""},
+		{"drained by somebody", steady(func(o *nodestate.State) { o.Nomad.Draining = true }), "False",
+			v1alpha1.ReasonIneligible, ""},
 		{"the VM's trouble first", booting(noInstance), "False", v1alpha1.ReasonVMStarting, ""},
 		{"joining", booting(), "False", v1alpha1.ReasonJoining, ""},
 		{"too late", booting(later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, ""},
 		{"leaving", ordered(), "False", v1alpha1.ReasonDraining, ""},
 		{"deleted", steady(deleted), "False", v1alpha1.ReasonDraining, ""},
-		{"called back", draining(service("web"), canceled), "False", v1alpha1.ReasonRescuing, "called back"},
-		{"called back, not eligible yet", ordered(cordoned, canceled), "False", v1alpha1.ReasonRescuing, "called back"},
+		{"called back", draining(service("web"), canceled), "False", v1alpha1.ReasonCancelingDrain, "called back"},
+		{"called back, not eligible yet", ordered(cordoned, canceled), "False", v1alpha1.ReasonCancelingDrain, "called back"},
 		{"called back, but ineligible before", ordered(ineligible, canceled), "False", v1alpha1.ReasonIneligible, ""},
-		{"called back, but somebody else drains it", draining(service("web"), canceled, foreign), "False", v1alpha1.ReasonIneligible, ""},
+		{"called back, but somebody else drains it", draining(service("web"), canceled, foreign), "False",
+			v1alpha1.ReasonIneligible, ""},
 		{"called back, and done", ordered(canceled), "True", v1alpha1.ReasonNodeReady, ""},
 		{"drained", removing(), "False", v1alpha1.ReasonRemoving, ""},
 		{"drained, VM kept", removing(nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "delete the NomadNodePool"},
-		{"drained, VM kept for a while", removing(nomadUnknown, disowned), "False", v1alpha1.ReasonNomadUnknown, "all the same at 2026-03-01T12:09:00Z (the controller's --purge-patience)"},
-		{"drained, VM gone", removing(nomadUnknown, noVM), "False", v1alpha1.ReasonNomadUnknown, "goes at 2026-03-01T12:09:00Z (the controller's --purge-patience)"},
-		{"drained, VM gone: what ends it", removing(nomadUnknown, noVM), "False", v1alpha1.ReasonNomadUnknown, `kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"purge":false}}'`},
-		{"drained, VM gone, its node may stay", removing(nomadUnknown, noVM, func(o *nodestate.State) { o.Record.Purge = false }), "False", v1alpha1.ReasonRemoving, ""},
-		{"drained, VM gone, patience is over", removing(nomadUnknown, noVM, later(9*time.Minute)), "False", v1alpha1.ReasonRemoving, ""},
+		{"drained, VM kept for a while", removing(nomadUnknown, disowned), "False", v1alpha1.ReasonNomadUnknown,
+			"all the same at 2026-03-01T12:09:00Z (the controller's --purge-timeout)"},
+		{"drained, VM gone", removing(nomadUnknown, noVM), "False", v1alpha1.ReasonNomadUnknown,
+			"goes at 2026-03-01T12:09:00Z (the controller's --purge-timeout)"},
+		{
+			"drained, VM gone: what ends it",
+			removing(nomadUnknown, noVM),
+			"False",
+			v1alpha1.ReasonNomadUnknown,
+			`kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"purge":false}}'`,
+		},
+		{"drained, VM gone, its node may stay",
+			removing(nomadUnknown, noVM, func(o *nodestate.State) { o.Node.Purge = false }), "False", v1alpha1.ReasonRemoving,
+			""},
+		{"drained, VM gone, patience is over", removing(nomadUnknown, noVM, later(9*time.Minute)), "False",
+			v1alpha1.ReasonRemoving, ""},
 		{"drained, VM gone, Nomad answers", removing(noVM), "False", v1alpha1.ReasonRemoving, ""},
 		{"drained, VM gone, Nomad not asked yet", removing(notAsked, noVM), "False", v1alpha1.ReasonRemoving, ""},
 		{"drained, Nomad not asked yet", removing(notAsked), "False", v1alpha1.ReasonRemoving, ""},
@@ -177,34 +217,67 @@ func TestReady(t *testing.T) {
 func TestDrained(t *testing.T) {
 	siblings := func(o *nodestate.State) {
 		o.SiblingsEligible = true
-		o.Record.Drain = intent(o.Now.Add(-time.Second), o.Now.Add(time.Hour))
+		o.Node.Drain = intent(o.Now.Add(-time.Second), o.Now.Add(time.Hour))
 	}
-	runConditions(t, v1alpha1.NodeDrained, []conditionCase{
-		{"wanted", steady(), "False", v1alpha1.ReasonNotLeaving, ""},
-		{"called back", ordered(canceled), "False", v1alpha1.ReasonNotLeaving, ""},
+	runConditions(t, v1alpha1.NodeDrainCompleted, []conditionCase{
+		{"wanted", steady(), "False", v1alpha1.ReasonNoDrainRequested, ""},
+		{"called back", ordered(canceled), "False", v1alpha1.ReasonNoDrainRequested, ""},
 		{"ordered", ordered(), "False", v1alpha1.ReasonDraining, ""},
 		{"siblings first", ordered(cordoned, siblings), "False", v1alpha1.ReasonWaitingForSiblings, ""},
 		{"nothing to wait for", draining(nil), "False", v1alpha1.ReasonDraining, "Checking that nothing is left"},
 		{"waiting", draining(service("web", "db")), "False", v1alpha1.ReasonWaitingForAllocations, "web; db"},
 		{"retained", draining(service("batch"), retain, overdue(0)), "False", v1alpha1.ReasonRetained, "batch"},
-		{"retained: what ends it", draining(service("batch"), retain, overdue(0)), "False", v1alpha1.ReasonRetained, "batch. Stop their jobs, or set onTimeout to Force: in the pool, as spec.scaleIn.drain.onTimeout."},
-		{"retained and deleted: what ends it", draining(service("batch"), retain, overdue(0), deleted), "False", v1alpha1.ReasonRetained, `set onTimeout to Force: kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drainPolicy":{"onTimeout":"Force"}}}'`},
-		{"not retained before the deadline", draining(service("batch"), retain), "False", v1alpha1.ReasonWaitingForAllocations, "batch"},
+		{"retained: what ends it", draining(service("batch"), retain, overdue(0)), "False", v1alpha1.ReasonRetained,
+			"batch. Stop their jobs, or set onTimeout to Force: in the pool, as spec.scaleIn.drain.onTimeout."},
+		{
+			"retained and deleted: what ends it",
+			draining(service("batch"), retain, overdue(0), deleted),
+			"False",
+			v1alpha1.ReasonRetained,
+			`set onTimeout to Force: kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drainPolicy":{"onTimeout":"Force"}}}'`,
+		},
+		{"not retained before the deadline", draining(service("batch"), retain), "False",
+			v1alpha1.ReasonWaitingForAllocations, "batch"},
 		{"empty is not drained until Nomad was asked once more", draining(nil), "False", v1alpha1.ReasonDraining, "Checking"},
 		{"allocations not read yet", draining(nil, unread("")), "False", v1alpha1.ReasonDraining, ""},
-		{"allocations can't be read", draining(nil, unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown, "the member goes. What it answers: no answer in time"},
-		{"allocations can't be read, retained", draining(nil, unread("no answer in time"), retain, overdue(time.Hour)), "False", v1alpha1.ReasonNomadUnknown, "Only Force ends it"},
-		{"allocations can't be read, and an order for empty ones can't be checked", ordered(cordoned, onlyIf(v1alpha1.Empty), unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown, "no answer in time"},
-		{"allocations can't be read, but those of a moment ago will do", draining(service("web"), func(o *nodestate.State) { o.Nomad.LiveProblem = "no answer in time" }), "False", v1alpha1.ReasonWaitingForAllocations, "web"},
-		{"held", draining(nil, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: Nomad doesn't answer."},
-		{"held for a while, its end was moved", draining(nil, nomadUnknown, deleted, func(o *nodestate.State) { o.Record.Drain = intent(now, now) }), "False", v1alpha1.ReasonNomadUnknown, "at the latest: until then what may run there has time to stop."},
-		{"held for a while", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown, "goes all the same, at 2026-03-01T12:14:40Z at the latest."},
-		{"held for a while: what ends it", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown, `kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drain":{"deadline":"2026-03-01T11:59:00Z"}}}'`},
-		{"held for a while: where its connection is", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown, "Nomad doesn't answer. (if the pool is gone: spec.connection of this NomadNode"},
-		{"held for as long as it will", draining(nil, nomadUnknown, deleted, retain), "False", v1alpha1.ReasonNomadUnknown, "onTimeout of this NomadNode to Force"},
-		{"held, and its order isn't written yet", steady(nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown, "Held, because Nomad can't be asked: "},
+		{"allocations can't be read", draining(nil, unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown,
+			"the member goes. What it answers: no answer in time"},
+		{"allocations can't be read, retained", draining(nil, unread("no answer in time"), retain, overdue(time.Hour)),
+			"False", v1alpha1.ReasonNomadUnknown, "Only Force ends it"},
+		{"allocations can't be read, and an order for empty ones can't be checked",
+			ordered(cordoned, onlyIf(v1alpha1.Empty), unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown,
+			"no answer in time"},
+		{"allocations can't be read, but those of a moment ago will do",
+			draining(service("web"), func(o *nodestate.State) { o.Nomad.LiveProblem = "no answer in time" }), "False",
+			v1alpha1.ReasonWaitingForAllocations, "web"},
+		{"held", draining(nil, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown,
+			"Held, because Nomad can't be asked: Nomad doesn't answer."},
+		{"held for a while, its end was moved",
+			draining(nil, nomadUnknown, deleted, func(o *nodestate.State) { o.Node.Drain = intent(now, now) }), "False",
+			v1alpha1.ReasonNomadUnknown, "at the latest: until then what may run there has time to stop."},
+		{"held for a while", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown,
+			"goes all the same, at 2026-03-01T12:14:40Z at the latest."},
+		{
+			"held for a while: what ends it",
+			draining(nil, nomadUnknown, deleted),
+			"False",
+			v1alpha1.ReasonNomadUnknown,
+			`kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drain":{"deadlineTime":"2026-03-01T11:59:00Z"}}}'`,
+		},
+		{
+			"held for a while: where its connection is",
+			draining(nil, nomadUnknown, deleted),
+			"False",
+			v1alpha1.ReasonNomadUnknown,
+			"Nomad doesn't answer. (if the pool is gone: spec.connection of this NomadNode",
+		},
+		{"held for as long as it will", draining(nil, nomadUnknown, deleted, retain), "False", v1alpha1.ReasonNomadUnknown,
+			"onTimeout of this NomadNode to Force"},
+		{"held, and its order isn't written yet", steady(nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown,
+			"Held, because Nomad can't be asked: "},
 		{"drained: what was written stays", removing(), "True", v1alpha1.ReasonEmpty, "No allocation is left"},
-		{"drained stays when Nomad is unknown", removing(nomadUnknown), "True", v1alpha1.ReasonEmpty, "No allocation is left"},
+		{"drained stays when Nomad is unknown", removing(nomadUnknown), "True", v1alpha1.ReasonEmpty,
+			"No allocation is left"},
 	})
 }
 

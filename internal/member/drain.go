@@ -20,15 +20,16 @@ const (
 	// (Nomad: nomad/drainer NodeDeadlineCoalesceWindow) and a client gives tasks up to max_kill_timeout, 30 s by default.
 	// Jobs may have been promised more: then they get that.
 	ForceGrace = 40 * time.Second
-	// MostGrace bounds what they get all the same: a job's author mustn't hold a member, and the deletion of its pool, for ever.
+	// MostGrace bounds what they get all the same: a job's author mustn't hold a member, and the deletion of its pool,
+	// for ever.
 	MostGrace = 30 * time.Minute
 	// stopMargin is for what Nomad and its client need on top of what a job was promised.
 	stopMargin = 10 * time.Second
-	// mostSkew is how far ahead another clock may be, that of Nomad's servers or of another controller. Times later than that mean
-	// nothing.
+	// mostSkew is how far ahead another clock may be, that of Nomad's servers or of another controller. Times later than
+	// that mean nothing.
 	mostSkew = time.Minute
-	// stallPatience is how long a drain may stay open after the last allocation has ended that isn't a system job's, before
-	// it is sent again. Nomad's drainer can miss the end of an allocation when several nodes drain at once.
+	// stallPatience is how long a drain may stay open after the last allocation has ended that isn't a system job's,
+	// before it is sent again. Nomad's drainer can miss the end of an allocation when several nodes drain at once.
 	stallPatience = 5 * time.Second
 )
 
@@ -49,7 +50,8 @@ func drain(o nodestate.State) Decision {
 	case o.Nomad.Eligible:
 		return cordon(o)
 	}
-	if left := o.Record.Drain.Time.Add(siblingPatience).Sub(o.Now); o.SiblingsEligible && left > 0 && !o.Nomad.Draining {
+	if left := o.Node.Drain.RequestTime.Add(siblingPatience).Sub(o.Now); o.SiblingsEligible && left > 0 &&
+		!o.Nomad.Draining {
 		return Decision{Step: Wait, Wake: min(left, siblingPoll)}
 	}
 	if !drainSent(o) || mustForce(o) || changedMind(o) {
@@ -58,8 +60,8 @@ func drain(o nodestate.State) Decision {
 	return await(o)
 }
 
-// drainAbsent handles a member whose node Nomad doesn't know. What runs in a guest that had joined is retained all the same, if it is to
-// be: Nomad may have forgotten the node, or be another one.
+// drainAbsent handles a member whose node Nomad doesn't know. What runs in a guest that had joined is retained all
+// the same, if it is to be: Nomad may have forgotten the node, or be another one.
 func drainAbsent(o nodestate.State) Decision {
 	if retainedAbsent(o) {
 		return Decision{Step: Wait}
@@ -70,10 +72,10 @@ func drainAbsent(o nodestate.State) Decision {
 	return markDrained(false, absentResult(o), "Nomad has no node of this ID, so there is nothing to drain.")
 }
 
-// cordon makes the node ineligible before it is drained. A node that somebody made eligible after it was drained may have
-// new work, so it is drained anew, which makes it ineligible as well.
+// cordon makes the node ineligible before it is drained. A node that somebody made eligible after it was drained may
+// have new work, so it is drained anew, which makes it ineligible as well.
 func cordon(o nodestate.State) Decision {
-	if !o.Nomad.Draining && o.Nomad.DrainCompleted && o.Nomad.DrainIntent == o.Record.Drain.ID {
+	if !o.Nomad.Draining && o.Nomad.DrainCompleted && o.Nomad.DrainID == o.Node.Drain.ID {
 		return Decision{Step: Drain}
 	}
 	return Decision{Step: Cordon}
@@ -82,41 +84,42 @@ func cordon(o nodestate.State) Decision {
 // missing is how much longer a node is waited for that had joined and that Nomad doesn't know, while its guest runs. A
 // client that lives registers again: Nomad may have been restored from a snapshot, or be another cluster than before.
 func missing(o nodestate.State) time.Duration {
-	if !o.Record.Joined || !o.Instance.Exists {
+	if !o.Node.Joined || !o.Instance.Exists {
 		return 0
 	}
 	return untilGivenUp(o)
 }
 
 func retainedAbsent(o nodestate.State) bool {
-	return o.Record.DrainOnTimeout() == v1alpha1.DrainRetain && o.Record.Joined && o.Instance.Exists
+	return o.Node.DrainOnTimeout() == v1alpha1.DrainRetain && o.Node.Joined && o.Instance.Exists
 }
 
 func goneResult(o nodestate.State) v1alpha1.DrainResult {
-	if o.Record.Joined || o.Record.VMMade {
+	if o.Node.Joined || o.Node.VMMade {
 		return v1alpha1.DrainVMGone
 	}
 	return v1alpha1.DrainNeverJoined
 }
 
 func absentResult(o nodestate.State) v1alpha1.DrainResult {
-	if o.Record.Joined {
+	if o.Node.Joined {
 		return v1alpha1.DrainEmpty
 	}
 	return v1alpha1.DrainNeverJoined
 }
 
-// drainBlind handles a member whose Nomad can't be asked. Unknown is not down: it waits. Only a deletion that somebody
-// asked for ends all the same, when its deadline has passed, because a Nomad that is gone for good mustn't wedge it. One that
-// merely hasn't been asked yet may answer in a moment, however long ago the deadline was.
+// drainBlind handles a member whose Nomad can't be asked. Unknown is not down: it waits. Only a deletion that
+// somebody asked for ends all the same, when its deadline has passed, because a Nomad that is gone for good mustn't
+// wedge it. One that merely hasn't been asked yet may answer in a moment, however long ago the deadline was.
 func drainBlind(o nodestate.State) Decision {
-	if o.Nomad.NotAsked || o.Record.DeletedAt.IsZero() || o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
+	if o.Nomad.NotAsked || o.Node.DeletedAt.IsZero() || o.Node.Policy.OnTimeout == v1alpha1.DrainRetain {
 		return Decision{Step: Wait}
 	}
 	if left := untilGivenUp(o); left > 0 {
 		return Decision{Step: Wait, Wake: left}
 	}
-	d := markDrained(true, v1alpha1.DrainDeadlinePassed, "The drain deadline has passed and Nomad can't be asked; the member was deleted, so it goes all the same.")
+	d := markDrained(true, v1alpha1.DrainDeadlinePassed,
+		"The drain deadline has passed and Nomad can't be asked; the member was deleted, so it goes all the same.")
 	d.Late = true
 	return d
 }
@@ -124,14 +127,14 @@ func drainBlind(o nodestate.State) Decision {
 // drainSent is true when Nomad has this drain already, running or done, or when somebody else's drain is running, which
 // serves as well: to send another would move its deadline. One of ours that was canceled in Nomad is neither.
 func drainSent(o nodestate.State) bool {
-	return o.Nomad.Draining || o.Nomad.DrainCompleted && o.Nomad.DrainIntent == o.Record.Drain.ID
+	return o.Nomad.Draining || o.Nomad.DrainCompleted && o.Nomad.DrainID == o.Node.Drain.ID
 }
 
 // mustForce is true when the deadline has passed and the drain that is running isn't ours, so that Nomad doesn't know
 // of the deadline. Allocations that can't be listed may be there.
 func mustForce(o nodestate.State) bool {
-	return o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && pastDeadline(o) &&
-		o.Nomad.DrainIntent != o.Record.Drain.ID && (!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
+	return o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && pastDeadline(o) &&
+		o.Nomad.DrainID != o.Node.Drain.ID && (!o.Nomad.LiveKnown || len(waitedFor(o)) > 0)
 }
 
 // await waits for the last allocation. What Nomad says of the drain itself doesn't count: it calls drains complete
@@ -144,12 +147,13 @@ func await(o nodestate.State) Decision {
 	if len(waited) == 0 {
 		return markDrained(false, v1alpha1.DrainEmpty, "No allocation is left on the Nomad node.")
 	}
-	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
-		return kickOr(o, Decision{Step: Wait, Wake: positive(o.Record.Drain.Deadline.Sub(o.Now))})
+	if o.Node.Policy.OnTimeout == v1alpha1.DrainRetain {
+		return kickOr(o, Decision{Step: Wait, Wake: positive(o.Node.Drain.DeadlineTime.Sub(o.Now))})
 	}
 	end := forceEnd(o)
 	if !o.Now.Before(end) {
-		return markDrained(true, v1alpha1.DrainDeadlinePassed, "The drain deadline has passed and onTimeout is Force. Cut off: "+strings.Join(Blocking(o, maxCut), ", ")+".")
+		return markDrained(true, v1alpha1.DrainDeadlinePassed,
+			"The drain deadline has passed and onTimeout is Force. Cut off: "+strings.Join(Blocking(o, maxCut), ", ")+".")
 	}
 	return kickOr(o, Decision{Step: Wait, Wake: untilAsked(o, end.Sub(o.Now))})
 }
@@ -157,36 +161,37 @@ func await(o nodestate.State) Decision {
 // untilAsked is how long to wait for the end of a drain: not so long that nobody asks what its tasks were promised.
 func untilAsked(o nodestate.State, left time.Duration) time.Duration {
 	switch {
-	case o.Nomad.StopTime != nil || o.Record.StopTime != nil:
+	case o.Nomad.StopTime != nil || o.Node.StopTime != nil:
 		return left
 	case !pastDeadline(o):
-		return min(left, o.Record.Drain.Deadline.Sub(o.Now))
+		return min(left, o.Node.Drain.DeadlineTime.Sub(o.Now))
 	default:
 		return min(left, problemRetry)
 	}
 }
 
-// awaitUnread waits for the allocations to be listed. Nomad knows of a forced drain's deadline and stops the tasks itself, so
-// that the drain ends then even if nobody can see that it has.
+// awaitUnread waits for the allocations to be listed. Nomad knows of a forced drain's deadline and stops the tasks
+// itself, so that the drain ends then even if nobody can see that it has.
 func awaitUnread(o nodestate.State) Decision {
 	poll := time.Second
 	if o.Nomad.LiveProblem != "" {
 		poll = problemRetry
 	}
-	if o.Record.Policy.OnTimeout == v1alpha1.DrainRetain {
+	if o.Node.Policy.OnTimeout == v1alpha1.DrainRetain {
 		return Decision{Step: Wait, Wake: poll}
 	}
 	left := forceEnd(o).Sub(o.Now)
 	if left <= 0 {
-		return markDrained(true, v1alpha1.DrainDeadlinePassed, "The drain deadline has passed and onTimeout is Force. If allocations were left can't be told, because Nomad doesn't list them.")
+		return markDrained(true, v1alpha1.DrainDeadlinePassed,
+			"The drain deadline has passed and onTimeout is Force. If allocations were left can't be told, because Nomad doesn't list them.")
 	}
 	return Decision{Step: Wait, Wake: min(poll, left)}
 }
 
-// forceEnd is when a forced drain is over: after its deadline, or after it was last sent or ended if that was later, because
-// a controller that was away, or was told late to force, must not cut the tasks' time to stop.
+// forceEnd is when a forced drain is over: after its deadline, or after it was last sent or ended if that was later,
+// because a controller that was away, or was told late to force, must not cut the tasks' time to stop.
 func forceEnd(o nodestate.State) time.Time {
-	end := o.Record.Drain.Deadline.Time
+	end := o.Node.Drain.DeadlineTime.Time
 	for _, told := range []time.Time{o.Nomad.DrainStarted, o.Nomad.DrainUpdated} {
 		if told.After(end) && told.Before(o.Now.Add(mostSkew)) {
 			end = told
@@ -199,15 +204,15 @@ func forceEnd(o nodestate.State) time.Time {
 func untilGivenUp(o nodestate.State) time.Duration { return givenUpAt(o).Sub(o.Now) }
 
 func givenUpAt(o nodestate.State) time.Time {
-	return o.Record.Drain.Deadline.Add(stopGrace(o, ForceGrace))
+	return o.Node.Drain.DeadlineTime.Add(stopGrace(o, ForceGrace))
 }
 
-// stopGrace is how long after the deadline tasks get to stop, as their jobs were promised; unknown if nobody knows what they were. It
-// is of no use to tasks whose node is down, or that have no machine: nobody tells them to stop.
+// stopGrace is how long after the deadline tasks get to stop, as their jobs were promised; unknown if nobody knows
+// what they were. It is of no use to tasks whose node is down, or that have no machine: nobody tells them to stop.
 func stopGrace(o nodestate.State, unknown time.Duration) time.Duration {
 	stop := o.Nomad.StopTime
 	if stop == nil {
-		stop = o.Record.StopTime
+		stop = o.Node.StopTime
 	}
 	switch {
 	case !o.Instance.Exists, o.Nomad.Status == "down":
@@ -219,10 +224,11 @@ func stopGrace(o nodestate.State, unknown time.Duration) time.Duration {
 	}
 }
 
-// AsksStopTime is true while it is to be asked how long what is left on a node may take to stop: once as soon as the node is emptied,
-// so that it is known if Nomad can't be asked later, and after the deadline, when it matters what is left by then.
+// AsksStopTime is true while it is to be asked how long what is left on a node may take to stop: once as soon as the
+// node is emptied, so that it is known if Nomad can't be asked later, and after the deadline, when it matters what is
+// left by then.
 func AsksStopTime(o nodestate.State) bool {
-	switch r := o.Record; {
+	switch r := o.Node; {
 	case !o.Ordered() || r.Policy.OnTimeout == v1alpha1.DrainRetain || !o.Nomad.Registered || o.Nomad.Eligible:
 		return false
 	case o.Nomad.LiveKnown && len(o.Nomad.Live) == 0:
@@ -232,18 +238,18 @@ func AsksStopTime(o nodestate.State) bool {
 	}
 }
 
-func pastDeadline(o nodestate.State) bool { return !o.Now.Before(o.Record.Drain.Deadline.Time) }
+func pastDeadline(o nodestate.State) bool { return !o.Now.Before(o.Node.Drain.DeadlineTime.Time) }
 
 // kickOr sends a drain a second time, once, if only system allocations are left: Nomad stops them when everything else
 // has ended, and can miss that moment.
 func kickOr(o nodestate.State, otherwise Decision) Decision {
-	since := onlySystemSince(o)
+	since := onlySystemTime(o)
 	if since.IsZero() {
 		return otherwise
 	}
 	// Somebody else's drain is left alone until the deadline, and may have none of its own.
-	ours := o.Nomad.DrainIntent == o.Record.Drain.ID || pastDeadline(o)
-	if o.Record.Policy.IgnoreSystemJobs || !o.Nomad.Draining || !ours || o.Record.Kicked == o.Record.Drain.ID {
+	ours := o.Nomad.DrainID == o.Node.Drain.ID || pastDeadline(o)
+	if o.Node.Policy.IgnoreSystemJobs || !o.Nomad.Draining || !ours || o.Node.Resent == o.Node.Drain.ID {
 		return otherwise
 	}
 	if left := since.Add(stallPatience).Sub(o.Now); left > 0 {
@@ -252,14 +258,14 @@ func kickOr(o nodestate.State, otherwise Decision) Decision {
 	if Rechecks(o) {
 		return Decision{Step: Drain} // somebody else's drain is taken over only if the order still holds
 	}
-	return Decision{Step: Kick}
+	return Decision{Step: ResendDrain}
 }
 
-// onlySystemSince is since when nothing but allocations of system jobs has been seen on a node that drains; zero: there is
-// something else, or nothing, or it doesn't drain. What can't be told stays as it was.
-func onlySystemSince(o nodestate.State) time.Time {
-	switch was := o.Record.OnlySystemSince; {
-	case !o.Record.Emptying():
+// onlySystemTime is since when nothing but allocations of system jobs has been seen on a node that drains; zero:
+// there is something else, or nothing, or it doesn't drain. What can't be told stays as it was.
+func onlySystemTime(o nodestate.State) time.Time {
+	switch was := o.Node.OnlySystemTime; {
+	case !o.Node.Emptying():
 		return time.Time{}
 	case !o.Nomad.LiveKnown:
 		return was
@@ -273,7 +279,7 @@ func onlySystemSince(o nodestate.State) time.Time {
 }
 
 func waitedFor(o nodestate.State) []nodestate.Allocation {
-	return WaitedFor(o.Nomad.Live, o.Record.Policy)
+	return WaitedFor(o.Nomad.Live, o.Node.Policy)
 }
 
 // WaitedFor are those of a node's live allocations that a drain waits for.

@@ -17,16 +17,24 @@ func TestDrainInOrder(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "eligible", o: ordered(), step: member.Cordon},
 		{name: "ineligible", o: ordered(cordoned), step: member.Drain},
-		{name: "sent, allocations not read yet", o: draining(nil, func(o *nodestate.State) { o.Nomad.LiveKnown = false }), step: member.Wait, wake: time.Second},
+		{name: "sent, allocations not read yet", o: draining(nil, func(o *nodestate.State) { o.Nomad.LiveKnown = false }),
+			step: member.Wait, wake: time.Second},
 		{name: "allocations left", o: draining(service("web")), step: member.Wait, wake: 14*time.Minute + grace},
 		{name: "empty", o: draining(nil), step: member.MarkDrained},
 		{name: "complete and empty", o: draining(nil, complete), step: member.MarkDrained},
-		{name: "complete, but allocations still run", o: draining(service("web"), complete), step: member.Wait, wake: 14*time.Minute + grace},
+		{name: "complete, but allocations still run", o: draining(service("web"), complete), step: member.Wait,
+			wake: 14*time.Minute + grace},
 		{name: "open for ever, but empty", o: draining(nil, later(5*time.Minute)), step: member.MarkDrained},
-		{name: "made eligible by somebody", o: draining(service("web"), func(o *nodestate.State) { o.Nomad.Eligible, o.Nomad.Draining = true, false }), step: member.Cordon},
-		{name: "made eligible after it was drained: there may be new work", o: draining(service("web"), complete, func(o *nodestate.State) { o.Nomad.Eligible = true }), step: member.Drain},
-		{name: "node down: Nomad completes it", o: ordered(cordoned, func(o *nodestate.State) { o.Nomad.Status = "down" }), step: member.Drain},
-		{name: "lost allocations count until they end", o: draining(service("web"), func(o *nodestate.State) { o.Nomad.Status = "disconnected" }), step: member.Wait, wake: 14*time.Minute + grace},
+		{name: "made eligible by somebody",
+			o:    draining(service("web"), func(o *nodestate.State) { o.Nomad.Eligible, o.Nomad.Draining = true, false }),
+			step: member.Cordon},
+		{name: "made eligible after it was drained: there may be new work",
+			o: draining(service("web"), complete, func(o *nodestate.State) { o.Nomad.Eligible = true }), step: member.Drain},
+		{name: "node down: Nomad completes it", o: ordered(cordoned, func(o *nodestate.State) { o.Nomad.Status = "down" }),
+			step: member.Drain},
+		{name: "lost allocations count until they end",
+			o: draining(service("web"), func(o *nodestate.State) { o.Nomad.Status = "disconnected" }), step: member.Wait,
+			wake: 14*time.Minute + grace},
 	})
 }
 
@@ -35,34 +43,51 @@ func complete(o *nodestate.State) { o.Nomad.Draining, o.Nomad.DrainCompleted = f
 func TestDrainIsSentOncePerIntent(t *testing.T) {
 	lastDrain := func(id string, complete bool) change {
 		return func(o *nodestate.State) {
-			o.Nomad.Draining, o.Nomad.DrainIntent, o.Nomad.DrainCompleted = false, id, complete
+			o.Nomad.Draining, o.Nomad.DrainID, o.Nomad.DrainCompleted = false, id, complete
 		}
 	}
 	runSteps(t, []stepCase{
-		{name: "complete under this intent", o: draining(service("web"), lastDrain(intentID, true)), step: member.Wait, wake: 14*time.Minute + grace},
-		{name: "complete under an older intent", o: draining(service("web"), lastDrain("intent-0", true)), step: member.Drain},
-		{name: "canceled in Nomad by somebody", o: draining(service("web"), lastDrain(intentID, false)), step: member.Drain},
+		{name: "complete under this intent", o: draining(service("web"), lastDrain(drainID, true)), step: member.Wait,
+			wake: 14*time.Minute + grace},
+		{name: "complete under an older intent", o: draining(service("web"), lastDrain("intent-0", true)),
+			step: member.Drain},
+		{name: "canceled in Nomad by somebody", o: draining(service("web"), lastDrain(drainID, false)), step: member.Drain},
 		{name: "complete by somebody else's order", o: draining(service("web"), lastDrain("", true)), step: member.Drain},
-		{name: "somebody else's drain serves as well", o: draining(service("web"), foreign), step: member.Wait, wake: 14*time.Minute + grace},
+		{name: "somebody else's drain serves as well", o: draining(service("web"), foreign), step: member.Wait,
+			wake: 14*time.Minute + grace},
 	})
 }
 
-func foreign(o *nodestate.State) { o.Nomad.DrainIntent = "" }
+func foreign(o *nodestate.State) { o.Nomad.DrainID = "" }
 
 func TestDeadline(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "force: tasks get time to stop", o: draining(service("web"), overdue(0)), step: member.Wait, wake: grace},
-		{name: "force: a moment before the end", o: draining(service("web"), overdue(grace-time.Second)), step: member.Wait, wake: time.Second},
+		{name: "force: a moment before the end", o: draining(service("web"), overdue(grace-time.Second)), step: member.Wait,
+			wake: time.Second},
 		{name: "force: over", o: draining(service("web"), overdue(grace)), step: member.MarkDrained},
-		{name: "force: tasks get what they were promised", o: draining(service("web"), overdue(grace), stops(10*time.Minute)), step: member.Wait, wake: 10*time.Minute + 10*time.Second - grace},
-		{name: "force: and no more", o: draining(service("web"), overdue(10*time.Minute+10*time.Second), stops(10*time.Minute)), step: member.MarkDrained},
-		{name: "force: promised less than usual", o: draining(service("web"), overdue(grace-time.Second), stops(time.Second)), step: member.Wait, wake: time.Second},
-		{name: "force: sent late, counted from then", o: draining(service("web"), overdue(time.Hour), func(o *nodestate.State) { o.Nomad.DrainStarted = o.Now.Add(-time.Second) }), step: member.Wait, wake: grace - time.Second},
-		{name: "force: somebody else's drain doesn't know of it", o: draining(service("web"), foreign, overdue(0)), step: member.Drain},
+		{name: "force: tasks get what they were promised", o: draining(service("web"), overdue(grace), stops(10*time.Minute)),
+			step: member.Wait, wake: 10*time.Minute + 10*time.Second - grace},
+		{name: "force: and no more",
+			o:    draining(service("web"), overdue(10*time.Minute+10*time.Second), stops(10*time.Minute)),
+			step: member.MarkDrained},
+		{name: "force: promised less than usual", o: draining(service("web"), overdue(grace-time.Second), stops(time.Second)),
+			step: member.Wait, wake: time.Second},
+		{
+			name: "force: sent late, counted from then",
+			o: draining(service("web"), overdue(time.Hour),
+				func(o *nodestate.State) { o.Nomad.DrainStarted = o.Now.Add(-time.Second) }),
+			step: member.Wait,
+			wake: grace - time.Second,
+		},
+		{name: "force: somebody else's drain doesn't know of it", o: draining(service("web"), foreign, overdue(0)),
+			step: member.Drain},
 		{name: "force: somebody else's drain, empty", o: draining(nil, foreign, overdue(0)), step: member.MarkDrained},
 		{name: "retain: before", o: draining(service("web"), retain), step: member.Wait, wake: 14 * time.Minute},
-		{name: "retain: after, for as long as it takes", o: draining(service("web"), retain, overdue(time.Hour)), step: member.Wait},
-		{name: "retain: somebody else's drain is left alone", o: draining(service("web"), retain, foreign, overdue(time.Hour)), step: member.Wait},
+		{name: "retain: after, for as long as it takes", o: draining(service("web"), retain, overdue(time.Hour)),
+			step: member.Wait},
+		{name: "retain: somebody else's drain is left alone",
+			o: draining(service("web"), retain, foreign, overdue(time.Hour)), step: member.Wait},
 		{name: "retain: empty in the end", o: draining(nil, retain, overdue(time.Hour)), step: member.MarkDrained},
 	})
 	for _, c := range []struct {
@@ -81,7 +106,8 @@ func TestDeadline(t *testing.T) {
 		{ordered(noVM, nomadUnknown), true, v1alpha1.ReasonVMGone},
 	} {
 		d := decide(c.o)
-		if d.Step != member.MarkDrained || d.Unchecked != c.unchecked || string(d.Drained.Result) != c.reason || d.Drained.Message == "" {
+		if d.Step != member.MarkDrained || d.Unchecked != c.unchecked || string(d.Drained.Result) != c.reason ||
+			d.Drained.Message == "" {
 			t.Errorf("got %s unchecked=%t %+v, want unchecked=%t %s", d.Step, d.Unchecked, d.Drained, c.unchecked, c.reason)
 		}
 	}
@@ -92,16 +118,23 @@ func TestDrainWhoseAllocationsCantBeListed(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "not read yet", o: draining(nil, unread("")), step: member.Wait, wake: time.Second},
 		{name: "can't be read", o: draining(nil, unread("no answer in time")), step: member.Wait, wake: 15 * time.Second},
-		{name: "force: Nomad stops the tasks at the deadline", o: draining(nil, unread("500"), overdue(0)), step: member.Wait, wake: 15 * time.Second},
-		{name: "force: a moment before the end", o: draining(nil, unread("500"), overdue(grace-time.Second)), step: member.Wait, wake: time.Second},
+		{name: "force: Nomad stops the tasks at the deadline", o: draining(nil, unread("500"), overdue(0)), step: member.Wait,
+			wake: 15 * time.Second},
+		{name: "force: a moment before the end", o: draining(nil, unread("500"), overdue(grace-time.Second)),
+			step: member.Wait, wake: time.Second},
 		{name: "force: over", o: draining(nil, unread("500"), overdue(grace)), step: member.MarkDrained},
-		{name: "force: sent late, counted from then", o: draining(nil, unread("500"), overdue(time.Hour), waitingToStop), step: member.Wait, wake: 15 * time.Second},
-		{name: "force: somebody else's drain doesn't know of the deadline", o: draining(nil, unread("500"), foreign, overdue(time.Hour)), step: member.Drain},
-		{name: "force: somebody else's drain, before the deadline", o: draining(nil, unread("500"), foreign), step: member.Wait, wake: 15 * time.Second},
+		{name: "force: sent late, counted from then", o: draining(nil, unread("500"), overdue(time.Hour), waitingToStop),
+			step: member.Wait, wake: 15 * time.Second},
+		{name: "force: somebody else's drain doesn't know of the deadline",
+			o: draining(nil, unread("500"), foreign, overdue(time.Hour)), step: member.Drain},
+		{name: "force: somebody else's drain, before the deadline", o: draining(nil, unread("500"), foreign),
+			step: member.Wait, wake: 15 * time.Second},
 		{name: "force: deleted", o: draining(nil, unread("500"), deleted, overdue(grace)), step: member.MarkDrained},
-		{name: "retain: for as long as it takes", o: draining(nil, unread("500"), retain, deleted, overdue(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "retain: for as long as it takes", o: draining(nil, unread("500"), retain, deleted, overdue(100*time.Hour)),
+			step: member.Wait, wake: 15 * time.Second},
 	})
-	if d := decide(draining(nil, unread("500"), overdue(grace))); !d.Unchecked || d.Late || d.Drained.Result != v1alpha1.DrainDeadlinePassed {
+	if d := decide(draining(nil, unread("500"), overdue(grace))); !d.Unchecked || d.Late ||
+		d.Drained.Result != v1alpha1.DrainDeadlinePassed {
 		t.Errorf("got %+v", d)
 	}
 }
@@ -112,7 +145,7 @@ func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
 		return func(o *nodestate.State) { o.Nomad.DrainOnTimeout = a }
 	}
 	sentForce, sentRetain := sent(v1alpha1.DrainForce), sent(v1alpha1.DrainRetain)
-	vmDeletedByOthers := func(o *nodestate.State) { o.Record.Drain.Reason = v1alpha1.DrainVMDeleted }
+	vmDeletedByOthers := func(o *nodestate.State) { o.Node.Drain.Reason = v1alpha1.DrainVMDeleted }
 	updated := func(ago time.Duration) change {
 		return func(o *nodestate.State) { o.Nomad.DrainUpdated = o.Now.Add(-ago) }
 	}
@@ -123,13 +156,21 @@ func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
 		{name: "sent by an older version", o: draining(service("web")), step: member.Wait, wake: wait},
 		{name: "to force, before the deadline", o: draining(service("web"), sentRetain), step: member.Drain},
 		{name: "to force, after it", o: draining(service("web"), sentRetain, overdue(time.Hour)), step: member.Drain},
-		{name: "to force, and told so: tasks get time to stop", o: draining(service("web"), sentForce, overdue(time.Hour), updated(time.Second)), step: member.Wait, wake: grace - time.Second},
-		{name: "to force, Nomad has stopped them: they get time", o: draining(service("web"), sentForce, complete, overdue(time.Hour), updated(time.Second)), step: member.Wait, wake: grace - time.Second},
-		{name: "to force, over", o: draining(service("web"), sentForce, complete, overdue(time.Hour), updated(grace)), step: member.MarkDrained},
+		{name: "to force, and told so: tasks get time to stop",
+			o: draining(service("web"), sentForce, overdue(time.Hour), updated(time.Second)), step: member.Wait,
+			wake: grace - time.Second},
+		{name: "to force, Nomad has stopped them: they get time",
+			o: draining(service("web"), sentForce, complete, overdue(time.Hour), updated(time.Second)), step: member.Wait,
+			wake: grace - time.Second},
+		{name: "to force, over", o: draining(service("web"), sentForce, complete, overdue(time.Hour), updated(grace)),
+			step: member.MarkDrained},
 		{name: "to retain, before the deadline", o: draining(service("web"), sentForce, retain), step: member.Drain},
-		{name: "to retain, too late: Nomad is done", o: draining(service("web"), sentForce, retain, complete, overdue(0)), step: member.Wait},
-		{name: "somebody else's drain", o: draining(service("web"), foreign, retain), step: member.Wait, wake: 14 * time.Minute},
-		{name: "the VM is lost: sent with a deadline whatever the policy", o: draining(service("web"), vmDeletedByOthers, sentForce, retain), step: member.Wait, wake: 14 * time.Minute},
+		{name: "to retain, too late: Nomad is done", o: draining(service("web"), sentForce, retain, complete, overdue(0)),
+			step: member.Wait},
+		{name: "somebody else's drain", o: draining(service("web"), foreign, retain), step: member.Wait,
+			wake: 14 * time.Minute},
+		{name: "the VM is lost: sent with a deadline whatever the policy",
+			o: draining(service("web"), vmDeletedByOthers, sentForce, retain), step: member.Wait, wake: 14 * time.Minute},
 	})
 }
 
@@ -146,7 +187,8 @@ func TestChangeOfIgnoreSystemJobsReachesNomad(t *testing.T) {
 		{name: "to ignore", o: draining(service("web"), sent(false), ignoreSystem), step: member.Drain},
 		{name: "not to ignore", o: draining(service("web"), sent(true)), step: member.Drain},
 		{name: "not to ignore, complete", o: draining(system("dns"), sent(true), complete), step: member.Drain},
-		{name: "to ignore, complete", o: draining(system("dns"), sent(false), complete, ignoreSystem), step: member.MarkDrained},
+		{name: "to ignore, complete", o: draining(system("dns"), sent(false), complete, ignoreSystem),
+			step: member.MarkDrained},
 		{name: "not to ignore, and told so", o: draining(service("web"), sent(false)), step: member.Wait, wake: wait},
 		{name: "somebody else's drain", o: draining(service("web"), foreign, sent(true)), step: member.Wait, wake: wait},
 	})
@@ -156,10 +198,17 @@ func TestChangeOfIgnoreSystemJobsReachesNomad(t *testing.T) {
 func TestNodeThatNomadHasForgottenIsWaitedFor(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "its guest runs", o: ordered(notInNomad), step: member.Wait, wake: 14*time.Minute + grace},
-		{name: "retain: for as long as its guest runs", o: ordered(notInNomad, retain, overdue(100*time.Hour)), step: member.Wait},
+		{name: "retain: for as long as its guest runs", o: ordered(notInNomad, retain, overdue(100*time.Hour)),
+			step: member.Wait},
 		{name: "retain: no guest runs", o: ordered(notInNomad, retain, noInstance), step: member.MarkDrained},
-		{name: "retain: its VM was deleted by somebody", o: ordered(notInNomad, retain, overdue(grace), func(o *nodestate.State) { o.Record.Drain.Reason = v1alpha1.DrainVMDeleted }), step: member.MarkDrained},
-		{name: "a moment before the end", o: ordered(notInNomad, overdue(grace-time.Second)), step: member.Wait, wake: time.Second},
+		{
+			name: "retain: its VM was deleted by somebody",
+			o: ordered(notInNomad, retain, overdue(grace),
+				func(o *nodestate.State) { o.Node.Drain.Reason = v1alpha1.DrainVMDeleted }),
+			step: member.MarkDrained,
+		},
+		{name: "a moment before the end", o: ordered(notInNomad, overdue(grace-time.Second)), step: member.Wait,
+			wake: time.Second},
 		{name: "until the deadline", o: ordered(notInNomad, overdue(grace)), step: member.MarkDrained},
 		{name: "no guest runs", o: ordered(notInNomad, noInstance), step: member.MarkDrained},
 		{name: "it never joined", o: booting(ordering), step: member.MarkDrained},
@@ -167,24 +216,33 @@ func TestNodeThatNomadHasForgottenIsWaitedFor(t *testing.T) {
 }
 
 // ordering orders a member of any kind to leave.
-func ordering(o *nodestate.State) { o.Record.Drain = ordered().Record.Drain }
+func ordering(o *nodestate.State) { o.Node.Drain = ordered().Node.Drain }
 
 func TestUnknownIsNotDown(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "before the cordon", o: ordered(nomadUnknown), step: member.Wait, wake: 15 * time.Second},
 		{name: "looks empty", o: draining(nil, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
-		{name: "long after the deadline", o: draining(service("web"), nomadUnknown, overdue(time.Hour)), step: member.Wait, wake: 15 * time.Second},
-		{name: "deleted, deadline to come", o: draining(nil, nomadUnknown, deleted), step: member.Wait, wake: 15 * time.Second},
-		{name: "deleted, within the grace", o: draining(nil, nomadUnknown, deleted, overdue(grace-time.Second)), step: member.Wait, wake: time.Second},
-		{name: "deleted, deadline passed: ends all the same", o: draining(nil, nomadUnknown, deleted, overdue(grace)), step: member.MarkDrained},
-		{name: "deleted, but retained", o: draining(nil, nomadUnknown, deleted, retain, overdue(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "long after the deadline", o: draining(service("web"), nomadUnknown, overdue(time.Hour)), step: member.Wait,
+			wake: 15 * time.Second},
+		{name: "deleted, deadline to come", o: draining(nil, nomadUnknown, deleted), step: member.Wait,
+			wake: 15 * time.Second},
+		{name: "deleted, within the grace", o: draining(nil, nomadUnknown, deleted, overdue(grace-time.Second)),
+			step: member.Wait, wake: time.Second},
+		{name: "deleted, deadline passed: ends all the same", o: draining(nil, nomadUnknown, deleted, overdue(grace)),
+			step: member.MarkDrained},
+		{name: "deleted, but retained", o: draining(nil, nomadUnknown, deleted, retain, overdue(time.Hour)),
+			step: member.Wait, wake: 15 * time.Second},
 		{name: "no guest runs: nothing to ask", o: ordered(noVM, nomadUnknown), step: member.MarkDrained},
-		{name: "VM deleted by somebody, guest stopping", o: ordered(vmDeleting, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
-		{name: "VM deleted by somebody, guest stopped", o: ordered(vmDeleting, noInstance, nomadUnknown), step: member.MarkDrained},
-		{name: "halted: it may be started again", o: ordered(noInstance, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
+		{name: "VM deleted by somebody, guest stopping", o: ordered(vmDeleting, nomadUnknown), step: member.Wait,
+			wake: 15 * time.Second},
+		{name: "VM deleted by somebody, guest stopped", o: ordered(vmDeleting, noInstance, nomadUnknown),
+			step: member.MarkDrained},
+		{name: "halted: it may be started again", o: ordered(noInstance, nomadUnknown), step: member.Wait,
+			wake: 15 * time.Second},
 	})
 	runSteps(t, []stepCase{
-		{name: "deleted, deadline passed while the controller was away: Nomad is asked first", o: draining(nil, notAsked, deleted, overdue(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "deleted, deadline passed while the controller was away: Nomad is asked first",
+			o: draining(nil, notAsked, deleted, overdue(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "no guest runs: nothing to ask, not even once", o: ordered(noVM, notAsked), step: member.MarkDrained},
 	})
 	d := decide(draining(nil, nomadUnknown, deleted, overdue(grace)))
@@ -196,46 +254,52 @@ func TestUnknownIsNotDown(t *testing.T) {
 func TestSiblingsAreWaitedForButNotForLong(t *testing.T) {
 	siblings := func(o *nodestate.State) { o.SiblingsEligible = true }
 	just := func(o *nodestate.State) {
-		o.Record.Drain = intent(o.Now.Add(-4*time.Second), o.Now.Add(15*time.Minute))
+		o.Node.Drain = intent(o.Now.Add(-4*time.Second), o.Now.Add(15*time.Minute))
 	}
 	runSteps(t, []stepCase{
 		{name: "itself first", o: ordered(just, siblings), step: member.Cordon},
-		{name: "then it waits, and looks: nobody tells it when they are", o: ordered(just, siblings, cordoned), step: member.Wait, wake: time.Second},
-		{name: "for a moment yet", o: ordered(just, siblings, cordoned, later(5500*time.Millisecond)), step: member.Wait, wake: 500 * time.Millisecond},
+		{name: "then it waits, and looks: nobody tells it when they are", o: ordered(just, siblings, cordoned),
+			step: member.Wait, wake: time.Second},
+		{name: "for a moment yet", o: ordered(just, siblings, cordoned, later(5500*time.Millisecond)), step: member.Wait,
+			wake: 500 * time.Millisecond},
 		{name: "all ineligible", o: ordered(just, cordoned), step: member.Drain},
 		{name: "patience over", o: ordered(just, siblings, cordoned, later(6*time.Second)), step: member.Drain},
-		{name: "drains already", o: draining(service("web"), just, siblings), step: member.Wait, wake: 15*time.Minute + grace},
+		{name: "drains already", o: draining(service("web"), just, siblings), step: member.Wait,
+			wake: 15*time.Minute + grace},
 	})
 }
 
 func TestStalledDrainIsKickedOnce(t *testing.T) {
 	since := func(ago time.Duration) change {
-		return func(o *nodestate.State) { o.Record.OnlySystemSince = o.Now.Add(-ago) }
+		return func(o *nodestate.State) { o.Node.OnlySystemTime = o.Now.Add(-ago) }
 	}
 	long := since(time.Minute)
-	kicked := func(id string) change { return func(o *nodestate.State) { o.Record.Kicked = id } }
-	ignoreSystem := func(o *nodestate.State) { o.Record.Policy.IgnoreSystemJobs = true }
+	kicked := func(id string) change { return func(o *nodestate.State) { o.Node.Resent = id } }
+	ignoreSystem := func(o *nodestate.State) { o.Node.Policy.IgnoreSystemJobs = true }
 	stalled := system("logs")
 	wait := 14*time.Minute + grace
 	runSteps(t, []stepCase{
-		{name: "the last other one has just ended, of a drain that began long ago", o: draining(stalled), step: member.Wait, wake: 5 * time.Second},
+		{name: "the last other one has just ended, of a drain that began long ago", o: draining(stalled), step: member.Wait,
+			wake: 5 * time.Second},
 		{name: "Nomad gets a moment", o: draining(stalled, since(2*time.Second)), step: member.Wait, wake: 3 * time.Second},
-		{name: "stalled", o: draining(stalled, since(5*time.Second)), step: member.Kick},
-		{name: "stalled under retain", o: draining(stalled, retain, long), step: member.Kick},
-		{name: "kicked: never again", o: draining(stalled, kicked(intentID)), step: member.Wait, wake: wait},
-		{name: "a former intent was kicked", o: draining(stalled, kicked("intent-0"), long), step: member.Kick},
+		{name: "stalled", o: draining(stalled, since(5*time.Second)), step: member.ResendDrain},
+		{name: "stalled under retain", o: draining(stalled, retain, long), step: member.ResendDrain},
+		{name: "kicked: never again", o: draining(stalled, kicked(drainID)), step: member.Wait, wake: wait},
+		{name: "a former intent was kicked", o: draining(stalled, kicked("intent-0"), long), step: member.ResendDrain},
 		{name: "work is left", o: draining(append(service("web"), stalled...)), step: member.Wait, wake: wait},
 		{name: "complete: they are stopping", o: draining(stalled, complete), step: member.Wait, wake: wait},
 		{name: "somebody else's drain isn't ours to send", o: draining(stalled, foreign), step: member.Wait, wake: wait},
-		{name: "somebody else's drain, retained past our deadline", o: draining(stalled, foreign, retain, overdue(0), long), step: member.Kick},
+		{name: "somebody else's drain, retained past our deadline", o: draining(stalled, foreign, retain, overdue(0), long),
+			step: member.ResendDrain},
 		{name: "system jobs ignored: it is empty", o: draining(stalled, ignoreSystem), step: member.MarkDrained},
-		{name: "system jobs ignored: work is left", o: draining(append(service("web"), stalled...), ignoreSystem), step: member.Wait, wake: wait},
+		{name: "system jobs ignored: work is left", o: draining(append(service("web"), stalled...), ignoreSystem),
+			step: member.Wait, wake: wait},
 		{name: "no kick past the end", o: draining(stalled, overdue(grace)), step: member.MarkDrained},
 	})
 }
 
 func TestOnlySystemSince(t *testing.T) {
-	was := func(o *nodestate.State) { o.Record.OnlySystemSince = now.Add(-time.Minute) }
+	was := func(o *nodestate.State) { o.Node.OnlySystemTime = now.Add(-time.Minute) }
 	for _, c := range []struct {
 		name string
 		o    nodestate.State
@@ -252,7 +316,7 @@ func TestOnlySystemSince(t *testing.T) {
 		{"drained", removing(was), time.Time{}},
 		{"wanted", steady(was), time.Time{}},
 	} {
-		if got := decide(c.o).OnlySystemSince; !got.Equal(c.want) {
+		if got := decide(c.o).OnlySystemTime; !got.Equal(c.want) {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -271,7 +335,7 @@ func TestBlockingNamesSome(t *testing.T) {
 		{2, true, []string{"a", "b", "and 1 more"}},
 		{3, true, []string{"a", "b", "c"}},
 	} {
-		o.Record.Policy.IgnoreSystemJobs = c.ignoreSystem
+		o.Node.Policy.IgnoreSystemJobs = c.ignoreSystem
 		if got := member.Blocking(o, c.max); !slices.Equal(got, c.want) {
 			t.Errorf("at most %d, ignoring system jobs %t: got %q, want %q", c.max, c.ignoreSystem, got, c.want)
 		}
@@ -296,7 +360,7 @@ func TestWhatIsCutOffIsNamed(t *testing.T) {
 // It is asked once what tasks were promised, and again when that is what is waited for.
 func TestStopTimeIsAsked(t *testing.T) {
 	web := service("web")
-	notKnown := func(o *nodestate.State) { o.Record.StopTime = nil }
+	notKnown := func(o *nodestate.State) { o.Node.StopTime = nil }
 	for name, c := range map[string]struct {
 		o    nodestate.State
 		want bool
@@ -310,7 +374,7 @@ func TestStopTimeIsAsked(t *testing.T) {
 		"eligible yet":                     {ordered(), false},
 		"not in Nomad":                     {ordered(notInNomad), false},
 		"called back":                      {draining(web, notKnown, canceled), false},
-		"deleted, without an order yet":    {draining(web, overdue(0), func(o *nodestate.State) { o.Record.Drain, o.Record.DeletedAt = nil, o.Now }), false},
+		"deleted, without an order yet":    {draining(web, overdue(0), func(o *nodestate.State) { o.Node.Drain, o.Node.DeletedAt = nil, o.Now }), false},
 	} {
 		if got := member.AsksStopTime(c.o); got != c.want {
 			t.Errorf("%s: %t", name, got)
@@ -318,30 +382,46 @@ func TestStopTimeIsAsked(t *testing.T) {
 	}
 }
 
-// What tasks were promised isn't cut by a failure to ask for it, nor for ever by whoever wrote the job or set Nomad's clock.
+// What tasks were promised isn't cut by a failure to ask for it, nor for ever by whoever wrote the job or set Nomad's
+// clock.
 func TestPromisedTimeToStop(t *testing.T) {
 	hour, promised := time.Hour, 10*time.Minute
 	end := promised + 10*time.Second
-	was := func(o *nodestate.State) { o.Record.StopTime = &promised }
-	notKnown := func(o *nodestate.State) { o.Record.StopTime = nil }
+	was := func(o *nodestate.State) { o.Node.StopTime = &promised }
+	notKnown := func(o *nodestate.State) { o.Node.StopTime = nil }
 	isDown := func(o *nodestate.State) { o.Nomad.Status = "down" }
 	ahead := func(d time.Duration) change { return func(o *nodestate.State) { o.Nomad.DrainUpdated = o.Now.Add(d) } }
 	runSteps(t, []stepCase{
-		{name: "no answer now, but before", o: draining(service("web"), was, overdue(grace)), step: member.Wait, wake: end - grace},
-		{name: "allocations not listed, but an answer before", o: draining(nil, was, unread("500"), overdue(end-time.Second)), step: member.Wait, wake: time.Second},
-		{name: "Nomad is unknown, deleted", o: draining(nil, was, nomadUnknown, deleted, overdue(end-time.Second)), step: member.Wait, wake: time.Second},
-		{name: "Nomad is unknown, deleted, over", o: draining(nil, was, nomadUnknown, deleted, overdue(end)), step: member.MarkDrained},
-		{name: "not in Nomad any more", o: draining(nil, was, notInNomad, overdue(end-time.Second)), step: member.Wait, wake: time.Second},
-		{name: "never an answer, before the deadline: asked by then", o: draining(service("web"), notKnown), step: member.Wait, wake: 14 * time.Minute},
-		{name: "never an answer: asked again", o: draining(service("web"), notKnown, overdue(grace)), step: member.Wait, wake: 15 * time.Second},
-		{name: "never an answer, over", o: draining(service("web"), notKnown, overdue(member.MostGrace)), step: member.MarkDrained},
-		{name: "never an answer, Nomad is unknown, deleted: nobody stops anything", o: draining(nil, notKnown, nomadUnknown, deleted, overdue(grace)), step: member.MarkDrained},
-		{name: "promised too much", o: draining(service("web"), stops(hour), overdue(grace)), step: member.Wait, wake: member.MostGrace - grace},
-		{name: "promised too much, over", o: draining(service("web"), stops(hour), overdue(member.MostGrace)), step: member.MarkDrained},
-		{name: "the node is down", o: draining(service("web"), stops(hour), isDown, overdue(grace)), step: member.MarkDrained},
-		{name: "no guest runs", o: draining(service("web"), stops(hour), noInstance, overdue(grace)), step: member.MarkDrained},
-		{name: "Nomad's clock is a little ahead", o: draining(service("web"), overdue(hour), ahead(time.Second)), step: member.Wait, wake: grace + time.Second},
-		{name: "Nomad's clock is years ahead", o: draining(service("web"), overdue(hour), ahead(10000*time.Hour)), step: member.MarkDrained},
+		{name: "no answer now, but before", o: draining(service("web"), was, overdue(grace)), step: member.Wait,
+			wake: end - grace},
+		{name: "allocations not listed, but an answer before", o: draining(nil, was, unread("500"), overdue(end-time.Second)),
+			step: member.Wait, wake: time.Second},
+		{name: "Nomad is unknown, deleted", o: draining(nil, was, nomadUnknown, deleted, overdue(end-time.Second)),
+			step: member.Wait, wake: time.Second},
+		{name: "Nomad is unknown, deleted, over", o: draining(nil, was, nomadUnknown, deleted, overdue(end)),
+			step: member.MarkDrained},
+		{name: "not in Nomad any more", o: draining(nil, was, notInNomad, overdue(end-time.Second)), step: member.Wait,
+			wake: time.Second},
+		{name: "never an answer, before the deadline: asked by then", o: draining(service("web"), notKnown),
+			step: member.Wait, wake: 14 * time.Minute},
+		{name: "never an answer: asked again", o: draining(service("web"), notKnown, overdue(grace)), step: member.Wait,
+			wake: 15 * time.Second},
+		{name: "never an answer, over", o: draining(service("web"), notKnown, overdue(member.MostGrace)),
+			step: member.MarkDrained},
+		{name: "never an answer, Nomad is unknown, deleted: nobody stops anything",
+			o: draining(nil, notKnown, nomadUnknown, deleted, overdue(grace)), step: member.MarkDrained},
+		{name: "promised too much", o: draining(service("web"), stops(hour), overdue(grace)), step: member.Wait,
+			wake: member.MostGrace - grace},
+		{name: "promised too much, over", o: draining(service("web"), stops(hour), overdue(member.MostGrace)),
+			step: member.MarkDrained},
+		{name: "the node is down", o: draining(service("web"), stops(hour), isDown, overdue(grace)),
+			step: member.MarkDrained},
+		{name: "no guest runs", o: draining(service("web"), stops(hour), noInstance, overdue(grace)),
+			step: member.MarkDrained},
+		{name: "Nomad's clock is a little ahead", o: draining(service("web"), overdue(hour), ahead(time.Second)),
+			step: member.Wait, wake: grace + time.Second},
+		{name: "Nomad's clock is years ahead", o: draining(service("web"), overdue(hour), ahead(10000*time.Hour)),
+			step: member.MarkDrained},
 	})
 }
 
@@ -349,10 +429,11 @@ func TestPromisedTimeToStop(t *testing.T) {
 func TestEndOfForcedDrainIsTold(t *testing.T) {
 	d := decide(draining(service("web"), overdue(0)))
 	at := now.Add(14*time.Minute + grace).Format(time.RFC3339)
-	if m := d.Conditions[v1alpha1.NodeDrained].Message; !strings.Contains(m, "Waiting for web. ") || !strings.Contains(m, at) {
+	if m := d.Conditions[v1alpha1.NodeDrainCompleted].Message; !strings.Contains(m, "Waiting for web. ") ||
+		!strings.Contains(m, at) {
 		t.Errorf("%q doesn't say %s", m, at)
 	}
-	if m := decide(draining(service("web"))).Conditions[v1alpha1.NodeDrained].Message; m != "Waiting for web." {
+	if m := decide(draining(service("web"))).Conditions[v1alpha1.NodeDrainCompleted].Message; m != "Waiting for web." {
 		t.Errorf("before the deadline: %q", m)
 	}
 }
@@ -361,8 +442,8 @@ func TestEndOfForcedDrainIsTold(t *testing.T) {
 func TestDeadlineInThePastEndsAHeldDrain(t *testing.T) {
 	long := 5 * time.Minute
 	o := draining(nil, nomadUnknown, deleted, func(o *nodestate.State) {
-		o.Record.StopTime = &long
-		o.Record.Drain = intent(now.Add(-time.Minute), now.Add(-time.Minute))
+		o.Node.StopTime = &long
+		o.Node.Drain = intent(now.Add(-time.Minute), now.Add(-time.Minute))
 	})
 	if d := member.Next(o); d.Step != member.Wait {
 		t.Errorf("its tasks' time isn't over: %s", d.Step)

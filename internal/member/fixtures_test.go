@@ -15,7 +15,7 @@ import (
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 const (
-	intentID    = "intent-1"
+	drainID     = "intent-1"
 	joinTimeout = 10 * time.Minute
 )
 
@@ -45,12 +45,10 @@ func with(base nodestate.State, changes ...change) nodestate.State {
 // fresh is a member of which nothing but the record exists.
 func fresh(changes ...change) nodestate.State {
 	return with(nodestate.State{
-		Now: now, PurgePatience: 10 * time.Minute,
-		Record: nodestate.Record{
-			Namespace: "pools", Name: "pool-1",
+		Now: now, PurgeTimeout: 10 * time.Minute,
+		Node: nodestate.Node{Namespace: "pools", Name: "pool-1",
 			Created: now.Add(-time.Minute), JoinTimeout: joinTimeout, Purge: true,
-			Policy: v1alpha1.DrainPolicy{Deadline: metav1.Duration{Duration: 15 * time.Minute}, OnTimeout: v1alpha1.DrainForce},
-		},
+			Policy: v1alpha1.DrainPolicy{Deadline: metav1.Duration{Duration: 15 * time.Minute}, OnTimeout: v1alpha1.DrainForce}},
 		Nomad: nodestate.Nomad{Known: true},
 	}, changes...)
 }
@@ -58,7 +56,7 @@ func fresh(changes ...change) nodestate.State {
 // booting is a member whose guest runs and has not joined.
 func booting(changes ...change) nodestate.State {
 	return with(fresh(func(o *nodestate.State) {
-		o.Record.ClaimsRecorded, o.Record.VMMade = true, true
+		o.Node.ClaimsRecorded, o.Node.VMMade = true, true
 		o.VM = nodestate.VM{Exists: true, Ours: true, Status: "Running"}
 		o.Instance = nodestate.Instance{Exists: true, Running: true, Host: "host-1"}
 	}), changes...)
@@ -67,7 +65,7 @@ func booting(changes ...change) nodestate.State {
 // steady is a member that does what it should.
 func steady(changes ...change) nodestate.State {
 	return with(booting(func(o *nodestate.State) {
-		o.Record.Joined = true
+		o.Node.Joined = true
 		o.Nomad = nodestate.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true}
 	}), changes...)
 }
@@ -75,38 +73,39 @@ func steady(changes ...change) nodestate.State {
 // ordered is a steady member that was ordered to leave a minute ago, and has 14 left.
 func ordered(changes ...change) nodestate.State {
 	return with(steady(func(o *nodestate.State) {
-		o.Record.Drain = intent(now.Add(-time.Minute), now.Add(14*time.Minute))
+		o.Node.Drain = intent(now.Add(-time.Minute), now.Add(14*time.Minute))
 	}), changes...)
 }
 
 // draining is an ordered member whose drain Nomad has, with allocations.
 func draining(live []nodestate.Allocation, changes ...change) nodestate.State {
 	return with(ordered(cordoned, func(o *nodestate.State) {
-		o.Nomad.Draining, o.Nomad.DrainIntent, o.Nomad.DrainStarted = true, intentID, now.Add(-time.Minute)
+		o.Nomad.Draining, o.Nomad.DrainID, o.Nomad.DrainStarted = true, drainID, now.Add(-time.Minute)
 		o.Nomad.LiveKnown, o.Nomad.Live = true, live
-		o.Record.StopTime = new(time.Duration(0))
+		o.Node.StopTime = new(time.Duration(0))
 	}), changes...)
 }
 
 // removing is a member that is drained and whose record is deleted.
 func removing(changes ...change) nodestate.State {
 	return with(ordered(cordoned, deleted, func(o *nodestate.State) {
-		o.Record.Drained, o.Record.DrainedAt = true, now.Add(-time.Minute)
-		o.Record.DrainResult, o.Record.DrainedMessage = v1alpha1.DrainEmpty, "No allocation is left on the Nomad node."
-		o.Nomad.DrainIntent, o.Nomad.DrainCompleted = intentID, true
+		o.Node.Drained, o.Node.DrainedAt = true, now.Add(-time.Minute)
+		o.Node.DrainResult, o.Node.DrainedMessage = v1alpha1.DrainEmpty, "No allocation is left on the Nomad node."
+		o.Nomad.DrainID, o.Nomad.DrainCompleted = drainID, true
 	}), changes...)
 }
 
-func intent(at, deadline time.Time) *v1alpha1.DrainIntent {
-	return &v1alpha1.DrainIntent{ID: intentID, Reason: v1alpha1.DrainScaleIn, Time: metav1.NewTime(at), Deadline: metav1.NewTime(deadline)}
+func intent(at, deadline time.Time) *v1alpha1.DrainRequest {
+	return &v1alpha1.DrainRequest{ID: drainID, Reason: v1alpha1.DrainScaleIn, RequestTime: metav1.NewTime(at),
+		DeadlineTime: metav1.NewTime(deadline)}
 }
 
 func ineligible(o *nodestate.State)   { o.Nomad.Eligible = false }
-func cordoned(o *nodestate.State)     { o.Nomad.Eligible, o.Record.CordonedFor = false, intentID }
-func retain(o *nodestate.State)       { o.Record.Policy.OnTimeout = v1alpha1.DrainRetain }
-func ignoreSystem(o *nodestate.State) { o.Record.Policy.IgnoreSystemJobs = true }
-func deleted(o *nodestate.State)      { o.Record.DeletedAt = o.Now.Add(-time.Minute) }
-func disowned(o *nodestate.State)     { o.Disowned = true }
+func cordoned(o *nodestate.State)     { o.Nomad.Eligible, o.Node.CordonedFor = false, drainID }
+func retain(o *nodestate.State)       { o.Node.Policy.OnTimeout = v1alpha1.DrainRetain }
+func ignoreSystem(o *nodestate.State) { o.Node.Policy.IgnoreSystemJobs = true }
+func deleted(o *nodestate.State)      { o.Node.DeletedAt = o.Now.Add(-time.Minute) }
+func disowned(o *nodestate.State)     { o.PoolDeleted = true }
 func noInstance(o *nodestate.State)   { o.Instance = nodestate.Instance{} }
 func ended(o *nodestate.State)        { o.Instance = nodestate.Instance{Exists: true, Ended: true} }
 func noVM(o *nodestate.State)         { o.VM, o.Instance = nodestate.VM{}, nodestate.Instance{} }
@@ -119,7 +118,8 @@ func vmDeleting(o *nodestate.State) {
 }
 func halted(o *nodestate.State) { o.VM.Halted = true }
 func refused(o *nodestate.State) {
-	o.Refused = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "may not delete virtualmachines"}}
+	o.Refused = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission,
+		Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "may not delete virtualmachines"}}
 }
 func vmOnlyGone(o *nodestate.State) { o.VM = nodestate.VM{} }
 
@@ -132,21 +132,29 @@ func going(d time.Duration) change {
 func terminating(d time.Duration) change {
 	return func(o *nodestate.State) {
 		for _, name := range []string{"data", "root"} {
-			o.Claims = append(o.Claims, nodestate.Claim{Name: name, Deleting: true, DeletingSince: o.Now.Add(-d), Finalizers: []string{"kubernetes.io/pvc-protection"}})
+			o.Claims = append(
+				o.Claims,
+				nodestate.Claim{Name: name, Deleting: true, DeletingSince: o.Now.Add(-d),
+					Finalizers: []string{"kubernetes.io/pvc-protection"}},
+			)
 		}
 	}
 }
 
 func held(o *nodestate.State) {
-	o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByQuota, Problem: condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "cpu insufficient resources due to resource quota"}}
+	o.VM.Held = &nodestate.Blocked{
+		By: v1alpha1.BlockedByQuota,
+		Problem: condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded,
+			Message: "cpu insufficient resources due to resource quota"},
+	}
 }
 
 // leaves gives the reason for which an ordered member leaves.
 func leaves(reason v1alpha1.DrainReason) change {
 	return func(o *nodestate.State) {
-		d := o.Record.Drain.DeepCopy()
+		d := o.Node.Drain.DeepCopy()
 		d.Reason = reason
-		o.Record.Drain = d
+		o.Node.Drain = d
 	}
 }
 
@@ -154,18 +162,18 @@ func canceled(o *nodestate.State) { canceledAgo(30 * time.Second)(o) }
 
 // canceledByHand is what somebody does with kubectl, who writes no time.
 func canceledByHand(o *nodestate.State) {
-	d := o.Record.Drain.DeepCopy()
+	d := o.Node.Drain.DeepCopy()
 	d.Canceled = true
-	o.Record.Drain = d
+	o.Node.Drain = d
 }
 
 func justCanceled(o *nodestate.State) { canceledAgo(3 * time.Second)(o) }
 
 func canceledAgo(d time.Duration) change {
 	return func(o *nodestate.State) {
-		in := o.Record.Drain.DeepCopy()
+		in := o.Node.Drain.DeepCopy()
 		in.Cancel(o.Now.Add(-d))
-		o.Record.Drain = in
+		o.Node.Drain = in
 	}
 }
 
@@ -201,7 +209,7 @@ type stepCase struct {
 	name   string
 	o      nodestate.State
 	step   member.Step
-	reason v1alpha1.DrainReason // of RecordIntent
+	reason v1alpha1.DrainReason // of RequestDrain
 	wake   time.Duration
 }
 
@@ -211,7 +219,8 @@ func runSteps(t *testing.T, cases []stepCase) {
 		t.Run(c.name, func(t *testing.T) {
 			d := decide(c.o)
 			if d.Step != c.step || d.Reason != c.reason || d.Wake != c.wake {
-				t.Errorf("got %s (reason %q, wake %s), want %s (reason %q, wake %s)", d.Step, d.Reason, d.Wake, c.step, c.reason, c.wake)
+				t.Errorf("got %s (reason %q, wake %s), want %s (reason %q, wake %s)", d.Step, d.Reason, d.Wake, c.step, c.reason,
+					c.wake)
 			}
 		})
 	}

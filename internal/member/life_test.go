@@ -14,14 +14,14 @@ import (
 // others are what people, the pool and Nomad do to a member in the course of its life.
 var others = map[string]func(*world){
 	"pool lets it go": func(w *world) {
-		if r := w.is.Record; r.Drain == nil && r.DeletedAt.IsZero() && !r.Drained {
+		if r := w.is.Node; r.Drain == nil && r.DeletedAt.IsZero() && !r.Drained {
 			w.order(v1alpha1.DrainScaleIn)
 		}
 	},
 	"pool lets it go if it is empty": func(w *world) {
-		if r := w.is.Record; r.Drain == nil && r.DeletedAt.IsZero() && !r.Drained {
+		if r := w.is.Node; r.Drain == nil && r.DeletedAt.IsZero() && !r.Drained {
 			w.order(v1alpha1.DrainScaleIn)
-			w.is.Record.Drain.OnlyIf = v1alpha1.Empty
+			w.is.Node.Drain.OnlyIf = v1alpha1.Empty
 		}
 	},
 	"host to be freed": func(w *world) {
@@ -30,7 +30,7 @@ var others = map[string]func(*world){
 		}
 	},
 	"pool calls it back": func(w *world) {
-		if r := &w.is.Record; r.Drain != nil && !r.Drained && r.DeletedAt.IsZero() && r.Drain.Reason == v1alpha1.DrainScaleIn {
+		if r := &w.is.Node; r.Drain != nil && !r.Drained && r.DeletedAt.IsZero() && r.Drain.Reason == v1alpha1.DrainScaleIn {
 			canceledByHand(&w.is)
 		}
 	},
@@ -51,19 +51,19 @@ var others = map[string]func(*world){
 	},
 	"drained by somebody": func(w *world) {
 		if n := &w.is.Nomad; n.Registered {
-			n.Eligible, n.Draining, n.DrainCompleted, n.DrainIntent, n.DrainStarted = false, true, false, "", w.is.Now
+			n.Eligible, n.Draining, n.DrainCompleted, n.DrainID, n.DrainStarted = false, true, false, "", w.is.Now
 			w.forceAt, n.DrainOnTimeout, n.DrainIgnoreSystemJobs = time.Time{}, "", false
 		}
 	},
 	"onTimeout changed": func(w *world) {
-		p := &w.is.Record.Policy
+		p := &w.is.Node.Policy
 		if p.OnTimeout == v1alpha1.DrainRetain {
 			p.OnTimeout = v1alpha1.DrainForce
 		} else {
 			p.OnTimeout = v1alpha1.DrainRetain
 		}
 	},
-	"ignoreSystemJobs changed": func(w *world) { w.is.Record.Policy.IgnoreSystemJobs = !w.is.Record.Policy.IgnoreSystemJobs },
+	"ignoreSystemJobs changed": func(w *world) { w.is.Node.Policy.IgnoreSystemJobs = !w.is.Node.Policy.IgnoreSystemJobs },
 	"Nomad away":               func(w *world) { w.outage = w.is.Now.Add(time.Minute) },
 	"nothing":                  func(*world) {},
 }
@@ -75,11 +75,13 @@ func anyWorld(t *rapid.T) *world {
 		drainPace: rapid.IntRange(1, 400).Draw(t, "drain pace"),
 		stalls:    flag(t, "stalls"), sweeps: flag(t, "sweeps"), quota: flag(t, "quota"),
 	}
-	w.is.Record.Created = w.is.Now
-	w.is.Record.Purge = flag(t, "purge")
-	w.is.Record.Policy.IgnoreSystemJobs = flag(t, "ignore system jobs")
-	w.is.Record.Policy.OnTimeout = rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{v1alpha1.DrainForce, v1alpha1.DrainRetain}).Draw(t, "on timeout")
-	w.is.Record.Policy.Deadline.Duration = rapid.SampledFrom([]time.Duration{10 * time.Second, time.Minute, 15 * time.Minute}).Draw(t, "deadline")
+	w.is.Node.Created = w.is.Now
+	w.is.Node.Purge = flag(t, "purge")
+	w.is.Node.Policy.IgnoreSystemJobs = flag(t, "ignore system jobs")
+	w.is.Node.Policy.OnTimeout = rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{v1alpha1.DrainForce, v1alpha1.DrainRetain}).
+		Draw(t, "on timeout")
+	w.is.Node.Policy.Deadline.Duration = rapid.SampledFrom([]time.Duration{10 * time.Second, time.Minute, 15 * time.Minute}).
+		Draw(t, "deadline")
 	return w
 }
 
@@ -87,7 +89,7 @@ func anyWorld(t *rapid.T) *world {
 func (w *world) step() {
 	version, o := w.version, w.observe()
 	d := decide(o)
-	w.is.Record.OnlySystemSince = d.OnlySystemSince // the report writes it down
+	w.is.Node.OnlySystemTime = d.OnlySystemTime // the report writes it down
 	if d.Step == member.Wait {
 		w.wait(o, d.Wake)
 		return
@@ -130,14 +132,14 @@ func TestEveryLifeEnds(t *testing.T) {
 			w.version++
 			others[what](w)
 		}
-		if w.is.Record.DeletedAt.IsZero() {
-			w.is.Record.DeletedAt = w.is.Now
+		if w.is.Node.DeletedAt.IsZero() {
+			w.is.Node.DeletedAt = w.is.Now
 			w.version++
 		}
-		gone := w.is.Record.Policy.OnTimeout == v1alpha1.DrainForce && flag(t, "Nomad gone for good")
+		gone := w.is.Node.Policy.OnTimeout == v1alpha1.DrainForce && flag(t, "Nomad gone for good")
 		if gone {
 			w.outage = w.is.Now.Add(1000 * time.Hour)
-			w.is.Disowned = true // what only scales in waits for Nomad as long as there is a pool
+			w.is.PoolDeleted = true // what only scales in waits for Nomad as long as there is a pool
 		}
 		for n := 0; !w.released; n++ {
 			if n > 5000 {
@@ -156,7 +158,7 @@ func (w *world) checkNothingLeft(nomadGone bool) {
 		w.failf("the VM is left")
 	case len(o.Claims) > 0 || o.Secret:
 		w.failf("claims %v, Secret %t are left", o.Claims, o.Secret)
-	case o.Nomad.Registered && o.Record.Purge && !w.late:
+	case o.Nomad.Registered && o.Node.Purge && !w.late:
 		w.failf("the Nomad node is left")
 	case w.late && !nomadGone && !o.Now.Before(w.outage):
 		w.failf("released late although Nomad answers")
@@ -168,7 +170,7 @@ func TestWantedMemberComesToRest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := anyWorld(t)
 		for range 2000 {
-			if o := w.observe(); decide(o).Phase == v1alpha1.NodePhaseReady && o.Record.Joined {
+			if o := w.observe(); decide(o).Phase == v1alpha1.NodePhaseReady && o.Node.Joined {
 				break
 			}
 			w.step()
@@ -178,7 +180,7 @@ func TestWantedMemberComesToRest(t *testing.T) {
 		if d.Step != member.Wait || d.Wake != 0 || d.Phase != v1alpha1.NodePhaseReady {
 			w.failf("no rest: %s, %s, wake %s", d.Phase, d.Step, d.Wake)
 		}
-		if at := o.Now.Sub(o.Record.Created); at > joinTimeout {
+		if at := o.Now.Sub(o.Node.Created); at > joinTimeout {
 			w.failf("joined after %s", at)
 		}
 	})

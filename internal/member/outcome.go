@@ -6,14 +6,14 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// Outcome is what came of a step: what is known now that wasn't when the step was chosen, and when to look again. The zero Outcome is
-// that of a step that was taken, and of which the next look will tell all.
+// Outcome is what came of a step: what is known now that wasn't when the step was chosen, and when to look again. The
+// zero Outcome is that of a step that was taken, and of which the next look will tell all.
 type Outcome struct {
 	// Again is when to look again, if that isn't right away: the step found something in its way.
 	Again time.Duration
-	// Record is the record if the step has written into it, such as the order to leave, or for which order the node is made ineligible;
-	// nil: it hasn't.
-	Record *nodestate.Record
+	// Record is the record if the step has written into it, such as the order to leave, or for which order the node is
+	// made ineligible; nil: it hasn't.
+	Node *nodestate.Node
 	// Claims are the names to be recorded; nil: none.
 	Claims []string
 	// VM is the VM that was made; nil: none was.
@@ -35,17 +35,17 @@ const RefusedRetry = problemRetry
 
 // After is the state with what a step has learnt.
 func (out Outcome) After(s nodestate.State) nodestate.State {
-	if out.Record != nil {
-		s.Record = *out.Record
+	if out.Node != nil {
+		s.Node = *out.Node
 	}
 	if out.Claims != nil {
-		s.Record.ClaimsRecorded = true
+		s.Node.ClaimsRecorded = true
 	}
 	if out.VM != nil {
 		s.VM = *out.VM
 	}
 	if out.Started {
-		s.VM.Halted, s.Record.RoomSince = false, s.Now
+		s.VM.Halted, s.Node.CapacityAvailableTime = false, s.Now
 	}
 	if out.Held != nil {
 		s.VM.Held = out.Held

@@ -31,11 +31,12 @@ func TestOwns(t *testing.T) {
 
 // leaver leaves, its guest runs, and Nomad doesn't list its node.
 func leaver() nodestate.State {
-	o := nodestate.State{Now: now, VM: nodestate.VM{Exists: true, Ours: true}, Instance: nodestate.Instance{Exists: true, Running: true}}
-	o.Record.Joined, o.Record.VMMade, o.Record.ClaimsRecorded = true, true, true
-	o.Record.Policy.OnTimeout = v1alpha1.DrainForce
-	o.Record.Drain = &v1alpha1.DrainIntent{ID: "i", Reason: v1alpha1.DrainScaleIn}
-	o.Record.Drain.Time.Time, o.Record.Drain.Deadline.Time = now, now.Add(time.Hour)
+	o := nodestate.State{Now: now, VM: nodestate.VM{Exists: true, Ours: true},
+		Instance: nodestate.Instance{Exists: true, Running: true}}
+	o.Node.Joined, o.Node.VMMade, o.Node.ClaimsRecorded = true, true, true
+	o.Node.Policy.OnTimeout = v1alpha1.DrainForce
+	o.Node.Drain = &v1alpha1.DrainRequest{ID: "i", Reason: v1alpha1.DrainScaleIn}
+	o.Node.Drain.RequestTime.Time, o.Node.Drain.DeadlineTime.Time = now, now.Add(time.Hour)
 	o.Nomad.Known = true
 	return o
 }
@@ -47,11 +48,11 @@ func TestNodeIsLookedForByItsID(t *testing.T) {
 	}{
 		"leaves":                   {func(*nodestate.State) {}, true},
 		"its instance runs alone":  {func(o *nodestate.State) { o.VM = nodestate.VM{} }, true},
-		"wanted":                   {func(o *nodestate.State) { o.Record.Drain = nil }, false},
-		"called back":              {func(o *nodestate.State) { o.Record.Drain.Canceled = true }, false},
+		"wanted":                   {func(o *nodestate.State) { o.Node.Drain = nil }, false},
+		"called back":              {func(o *nodestate.State) { o.Node.Drain.Canceled = true }, false},
 		"listed":                   {func(o *nodestate.State) { o.Nomad.Registered = true }, false},
 		"Nomad can't be asked":     {func(o *nodestate.State) { o.Nomad.Known = false }, false},
-		"drained":                  {func(o *nodestate.State) { o.Record.Drained = true }, false},
+		"drained":                  {func(o *nodestate.State) { o.Node.Drained = true }, false},
 		"its guest is gone":        {func(o *nodestate.State) { o.VM, o.Instance = nodestate.VM{}, nodestate.Instance{} }, false},
 		"a stranger's VM is there": {func(o *nodestate.State) { o.VM.Ours, o.Instance = false, nodestate.Instance{} }, false},
 	} {
@@ -73,9 +74,9 @@ func TestForeignNode(t *testing.T) {
 		"waits to the deadline": {func(*nodestate.State) {}, member.Wait, v1alpha1.ReasonNodeIDTaken, time.Hour + member.ForceGrace},
 		"ends then":             {func(o *nodestate.State) { o.Now = now.Add(2 * time.Hour) }, member.MarkDrained, v1alpha1.ReasonDeadline, 0},
 		"never with Retain": {func(o *nodestate.State) {
-			o.Now, o.Record.Policy.OnTimeout = now.Add(2*time.Hour), v1alpha1.DrainRetain
+			o.Now, o.Node.Policy.OnTimeout = now.Add(2*time.Hour), v1alpha1.DrainRetain
 		}, member.Wait, v1alpha1.ReasonNodeIDTaken, 0},
-		"never joined, as far as anybody saw": {func(o *nodestate.State) { o.Record.Joined = false }, member.Wait, v1alpha1.ReasonNodeIDTaken, time.Hour + member.ForceGrace},
+		"never joined, as far as anybody saw": {func(o *nodestate.State) { o.Node.Joined = false }, member.Wait, v1alpha1.ReasonNodeIDTaken, time.Hour + member.ForceGrace},
 		"no guest runs":                       {func(o *nodestate.State) { o.Instance = nodestate.Instance{} }, member.MarkDrained, v1alpha1.ReasonNeverJoined, 0},
 		"the guest is gone":                   {func(o *nodestate.State) { o.VM, o.Instance = nodestate.VM{}, nodestate.Instance{} }, member.MarkDrained, v1alpha1.ReasonVMGone, 0},
 	} {
@@ -84,7 +85,7 @@ func TestForeignNode(t *testing.T) {
 			o.Nomad.Foreign = `it is called "db"`
 			c.change(&o)
 			d := decide(o)
-			reason := d.Conditions[v1alpha1.NodeDrained].Reason
+			reason := d.Conditions[v1alpha1.NodeDrainCompleted].Reason
 			if d.Step == member.MarkDrained {
 				reason = string(d.Drained.Result)
 			}
@@ -97,7 +98,7 @@ func TestForeignNode(t *testing.T) {
 
 func TestMemberIsNotMadeUnderAnIDThatIsTaken(t *testing.T) {
 	o := nodestate.State{Now: now, Secret: true, Nomad: nodestate.Nomad{Known: true, Foreign: `it is called "db"`}}
-	o.Record.ClaimsRecorded = true
+	o.Node.ClaimsRecorded = true
 	d := decide(o)
 	if d.Step != member.Wait || d.Wake == 0 || d.Conditions[v1alpha1.NodeVMReady].Reason != v1alpha1.ReasonNodeIDTaken {
 		t.Errorf("%s after %s: %+v", d.Step, d.Wake, d.Conditions)

@@ -17,34 +17,40 @@ import (
 
 // anyTime is around now, with the moments at which something ends more often than chance would have it.
 func anyTime(t *rapid.T, label string) time.Time {
-	offsets := []time.Duration{-time.Hour, -15 * time.Minute, -10 * time.Minute, -member.ForceGrace, -10 * time.Second, -5 * time.Second, 0, time.Second, 10 * time.Minute}
-	return now.Add(rapid.SampledFrom(offsets).Draw(t, label)).Add(time.Duration(rapid.Int64Range(-1, 1).Draw(t, label+" jitter")))
+	offsets := []time.Duration{-time.Hour, -15 * time.Minute, -10 * time.Minute, -member.ForceGrace, -10 * time.Second,
+		-5 * time.Second, 0, time.Second, 10 * time.Minute}
+	return now.Add(rapid.SampledFrom(offsets).Draw(t, label)).
+		Add(time.Duration(rapid.Int64Range(-1, 1).Draw(t, label+" jitter")))
 }
 
 func flag(t *rapid.T, label string) bool { return rapid.Bool().Draw(t, label) }
 
-func anyRecord(t *rapid.T) nodestate.Record {
-	r := nodestate.Record{
+func anyNode(t *rapid.T) nodestate.Node {
+	r := nodestate.Node{
 		Created: anyTime(t, "created"), JoinTimeout: joinTimeout, Joined: flag(t, "joined"), Drained: flag(t, "drained"),
 		ClaimsRecorded: flag(t, "claims recorded"), VMMade: flag(t, "VM made"), Purge: flag(t, "purge"),
-		Kicked: rapid.SampledFrom([]string{"", intentID, "intent-0"}).Draw(t, "kicked"),
+		Resent: rapid.SampledFrom([]string{"", drainID, "intent-0"}).Draw(t, "kicked"),
 		Policy: v1alpha1.DrainPolicy{
 			IgnoreSystemJobs: flag(t, "ignore system jobs"),
-			OnTimeout:        rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{v1alpha1.DrainForce, v1alpha1.DrainRetain, ""}).Draw(t, "on timeout"),
+			OnTimeout: rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{v1alpha1.DrainForce, v1alpha1.DrainRetain, ""}).
+				Draw(t, "on timeout"),
 		},
 	}
 	if flag(t, "deleted") {
 		r.DeletedAt = anyTime(t, "deleted at")
 	}
 	if flag(t, "intent") {
-		r.Drain = &v1alpha1.DrainIntent{
-			ID: intentID, Reason: rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainDeleted}).Draw(t, "reason"), Canceled: flag(t, "canceled"),
-			OnlyIf: rapid.SampledFrom([]v1alpha1.ScaleInStrategy{"", v1alpha1.Empty, v1alpha1.EmptyIgnoreSystem}).Draw(t, "only if"),
-			Time:   metav1.NewTime(anyTime(t, "ordered at")), Deadline: metav1.NewTime(anyTime(t, "deadline")),
+		r.Drain = &v1alpha1.DrainRequest{
+			ID: drainID, Reason: rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainDeleted}).Draw(t, "reason"), Canceled: flag(t, "canceled"),
+			OnlyIf: rapid.SampledFrom([]v1alpha1.ScaleInStrategy{"", v1alpha1.Empty, v1alpha1.EmptyIgnoreSystem}).
+				Draw(t, "only if"),
+			RequestTime: metav1.NewTime(anyTime(t, "ordered at")), DeadlineTime: metav1.NewTime(anyTime(t, "deadline")),
 		}
 	}
 	if r.Drained {
-		r.DrainedAt, r.DrainResult = anyTime(t, "drained at"), rapid.SampledFrom([]v1alpha1.DrainResult{v1alpha1.DrainEmpty, v1alpha1.DrainDeadlinePassed}).Draw(t, "drained for")
+		r.DrainedAt, r.DrainResult = anyTime(t,
+			"drained at"), rapid.SampledFrom([]v1alpha1.DrainResult{v1alpha1.DrainEmpty, v1alpha1.DrainDeadlinePassed}).
+			Draw(t, "drained for")
 	}
 	return r
 }
@@ -57,9 +63,10 @@ func anyNomad(t *rapid.T) nodestate.Nomad {
 	}
 	n.Status = rapid.SampledFrom([]string{"initializing", "ready", "down", "disconnected"}).Draw(t, "status")
 	n.Eligible, n.Draining, n.DrainCompleted = flag(t, "eligible"), flag(t, "draining"), flag(t, "complete")
-	n.DrainIntent = rapid.SampledFrom([]string{"", intentID, "intent-0"}).Draw(t, "last drain")
+	n.DrainID = rapid.SampledFrom([]string{"", drainID, "intent-0"}).Draw(t, "last drain")
 	n.DrainStarted, n.DrainUpdated = anyTime(t, "drain started"), anyTime(t, "drain updated")
-	n.DrainOnTimeout = rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{"", v1alpha1.DrainForce, v1alpha1.DrainRetain}).Draw(t, "drain on timeout")
+	n.DrainOnTimeout = rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{"", v1alpha1.DrainForce, v1alpha1.DrainRetain}).
+		Draw(t, "drain on timeout")
 	n.DrainIgnoreSystemJobs = flag(t, "drain ignores system jobs")
 	for range rapid.IntRange(0, 3).Draw(t, "allocations") {
 		n.Live = append(n.Live, nodestate.Allocation{Name: "a", System: flag(t, "system")})
@@ -68,9 +75,11 @@ func anyNomad(t *rapid.T) nodestate.Nomad {
 }
 
 func anyObserved(t *rapid.T) nodestate.State {
-	o := nodestate.State{Now: now, Record: anyRecord(t), Nomad: anyNomad(t), Secret: flag(t, "secret"), SecretStale: flag(t, "secret stale"), SiblingsEligible: flag(t, "siblings"), Disowned: flag(t, "disowned")}
+	o := nodestate.State{Now: now, Node: anyNode(t), Nomad: anyNomad(t), Secret: flag(t, "secret"),
+		SecretStale: flag(t, "secret stale"), SiblingsEligible: flag(t, "siblings"), PoolDeleted: flag(t, "disowned")}
 	if flag(t, "VM") {
-		o.VM = nodestate.VM{Exists: true, Ours: flag(t, "ours"), Deleting: flag(t, "VM deleting"), Halted: flag(t, "halted"), RemovalListed: flag(t, "listed")}
+		o.VM = nodestate.VM{Exists: true, Ours: flag(t, "ours"), Deleting: flag(t, "VM deleting"), Halted: flag(t, "halted"),
+			RemovalListed: flag(t, "listed")}
 		o.VM.DeletingSince = anyTime(t, "VM deleting since")
 		if flag(t, "above quota") {
 			o.VM.AboveQuota = "cpu"
@@ -80,7 +89,8 @@ func anyObserved(t *rapid.T) nodestate.State {
 		}
 	}
 	if flag(t, "problem") {
-		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotFound, Message: "No such image."}}
+		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate,
+			Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotFound, Message: "No such image."}}
 	}
 	o.Instance.Exists = flag(t, "instance")
 	o.Instance.Ended = o.Instance.Exists && flag(t, "ended")
@@ -93,8 +103,9 @@ func anyObserved(t *rapid.T) nodestate.State {
 
 var (
 	making   = []member.Step{member.RecordClaims, member.CreateSecret, member.RenewSecret, member.CreateVM}
-	inNomad  = []member.Step{member.Rescue, member.Cordon, member.Drain, member.Kick, member.Purge}
-	removals = []member.Step{member.DeleteRecord, member.ListClaims, member.DeleteVM, member.HaltVM, member.Purge, member.DeleteClaims, member.DeleteSecret, member.Release}
+	inNomad  = []member.Step{member.CancelDrain, member.Cordon, member.Drain, member.ResendDrain, member.Purge}
+	removals = []member.Step{member.DeleteNomadNode, member.ListClaims, member.DeleteVM, member.HaltVM, member.Purge,
+		member.DeleteClaims, member.DeleteSecret, member.Release}
 )
 
 // Whatever is observed, and most of it never should be, these hold.
@@ -102,7 +113,7 @@ func TestDecisionsAreSafe(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := anyObserved(t)
 		d := decide(o)
-		r, wanted := o.Record, o.Record.Drain == nil && o.Record.DeletedAt.IsZero() && !o.Record.Drained
+		r, wanted := o.Node, o.Node.Drain == nil && o.Node.DeletedAt.IsZero() && !o.Node.Drained
 		must := func(ok bool, what string) {
 			if !ok {
 				t.Errorf("%s, but the step is %s", what, d.Step)
@@ -116,7 +127,8 @@ func TestDecisionsAreSafe(t *testing.T) {
 			must(!r.Drained || d.Step == member.Wait, "there is no way back from Drained")
 		}
 		if slices.Contains(inNomad, d.Step) {
-			must(o.Nomad.Known && o.Nomad.Registered, "nothing is asked of a Nomad that is unknown, or of a node that isn't there")
+			must(o.Nomad.Known && o.Nomad.Registered,
+				"nothing is asked of a Nomad that is unknown, or of a node that isn't there")
 			must(!wanted, "a member that is wanted is left alone in Nomad")
 		}
 		if slices.Contains(making, d.Step) {
@@ -124,7 +136,8 @@ func TestDecisionsAreSafe(t *testing.T) {
 		}
 		must(!d.Late || !o.Nomad.NotAsked, "no patience with Nomad ends before it was asked")
 		if d.Step == member.StartVM {
-			must(wanted && o.VM.Ours && o.VM.Halted && o.VM.AboveQuota != "" && !r.Joined && !o.VM.Deleting, "only what Harvester halted for a quota before it joined is started")
+			must(wanted && o.VM.Ours && o.VM.Halted && o.VM.AboveQuota != "" && !r.Joined && !o.VM.Deleting,
+				"only what Harvester halted for a quota before it joined is started")
 		}
 		checkDrain(o, d.Decision, must)
 		checkRemoval(o, d.Decision, must)
@@ -132,34 +145,41 @@ func TestDecisionsAreSafe(t *testing.T) {
 }
 
 func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
-	in := o.Record.Drain
+	in := o.Node.Drain
 	switch d.Step {
-	case member.Cordon, member.Drain, member.Kick, member.MarkDrained:
+	case member.Cordon, member.Drain, member.ResendDrain, member.MarkDrained:
 		must(in != nil && !in.Canceled, "draining needs an intent that stands")
-	case member.RecordCancel, member.Rescue, member.ClearIntent:
-		must(in != nil && in.Canceled && o.Record.DeletedAt.IsZero(), "only an intent that was taken back is undone")
-	case member.RecordIntent:
+	case member.RecordCancel, member.CancelDrain, member.ClearDrainRequest:
+		must(in != nil && in.Canceled && o.Node.DeletedAt.IsZero(), "only an intent that was taken back is undone")
+	case member.RequestDrain:
 		must(d.Reason != "" && (in == nil || in.Canceled), "an intent that stands is never replaced")
 	}
 	switch {
 	case d.Step == member.Drain:
-		again := o.Nomad.DrainCompleted && o.Nomad.DrainIntent == in.ID
+		again := o.Nomad.DrainCompleted && o.Nomad.DrainID == in.ID
 		must(!o.Nomad.Eligible || again, "a node is ineligible before it is drained for the first time")
-		forced := o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.Deadline.Time)
-		other := o.Nomad.DrainIntent == in.ID && o.Nomad.DrainOnTimeout != "" &&
-			(o.Nomad.DrainOnTimeout != o.Record.DrainOnTimeout() || o.Nomad.DrainIgnoreSystemJobs != o.Record.Policy.IgnoreSystemJobs)
-		must(!o.Nomad.Draining || other || (forced || member.Rechecks(o) && !now.Before(in.Deadline.Time)) && o.Nomad.DrainIntent != in.ID, "a drain that runs is sent again only to put an end to somebody else's, or to tell Nomad that the policy was changed")
-	case d.Step == member.Kick:
-		must(o.Record.Kicked != in.ID, "a drain is kicked once")
+		forced := o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.DeadlineTime.Time)
+		other := o.Nomad.DrainID == in.ID && o.Nomad.DrainOnTimeout != "" &&
+			(o.Nomad.DrainOnTimeout != o.Node.DrainOnTimeout() || o.Nomad.DrainIgnoreSystemJobs != o.Node.Policy.IgnoreSystemJobs)
+		must(
+			!o.Nomad.Draining || other ||
+				(forced || member.Rechecks(o) && !now.Before(in.DeadlineTime.Time)) && o.Nomad.DrainID != in.ID,
+			"a drain that runs is sent again only to put an end to somebody else's, or to tell Nomad that the policy was changed",
+		)
+	case d.Step == member.ResendDrain:
+		must(o.Node.Resent != in.ID, "a drain is kicked once")
 		must(!member.Rechecks(o), "nothing is drained of a member that leaves only if it is empty, before Nomad was asked")
-		must(o.Nomad.DrainIntent == in.ID || !now.Before(in.Deadline.Time), "somebody else's drain is left alone until the deadline")
+		must(o.Nomad.DrainID == in.ID || !now.Before(in.DeadlineTime.Time),
+			"somebody else's drain is left alone until the deadline")
 	case d.Step == member.MarkDrained && !d.Unchecked:
 		must(o.Nomad.Known, "Nomad is asked only when it is known")
-		must(!o.Nomad.Registered || !o.Nomad.Eligible && o.Nomad.LiveKnown, "an empty node is ineligible and its allocations were read")
+		must(!o.Nomad.Registered || !o.Nomad.Eligible && o.Nomad.LiveKnown,
+			"an empty node is ineligible and its allocations were read")
 	case d.Step == member.MarkDrained:
 		dead := !o.Instance.Exists && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting)
-		over := o.Record.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.Deadline.Add(member.ForceGrace))
-		must(dead || over && (o.Nomad.Known || !o.Record.DeletedAt.IsZero()), "unchecked, only a guest that is gone or a deadline that has passed ends a drain")
+		over := o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.DeadlineTime.Add(member.ForceGrace))
+		must(dead || over && (o.Nomad.Known || !o.Node.DeletedAt.IsZero()),
+			"unchecked, only a guest that is gone or a deadline that has passed ends a drain")
 		must(d.Drained.Result != "" && d.Drained.Message != "", "MarkDrained brings what to write")
 	}
 }
@@ -169,24 +189,25 @@ func checkRemoval(o nodestate.State, d member.Decision, must func(bool, string))
 	switch d.Step {
 	case member.ListClaims, member.DeleteVM:
 		must(vm && !o.VM.Deleting, "nothing but our own VM is written to")
-		asked := o.Disowned || o.Record.Drain != nil && o.Record.Drain.Reason == v1alpha1.DrainDeleted
-		over := o.Record.DrainResult == v1alpha1.DrainDeadlinePassed
-		must(o.Nomad.Known || over || asked && !o.Nomad.NotAsked, "while Nomad is unknown a VM goes only if its deletion was asked for")
+		asked := o.PoolDeleted || o.Node.Drain != nil && o.Node.Drain.Reason == v1alpha1.DrainDeleted
+		over := o.Node.DrainResult == v1alpha1.DrainDeadlinePassed
+		must(o.Nomad.Known || over || asked && !o.Nomad.NotAsked,
+			"while Nomad is unknown a VM goes only if its deletion was asked for")
 		must(d.Step == member.ListClaims || o.VM.RemovalListed, "Harvester knows of the claims before the VM goes")
 	case member.HaltVM:
 		must(vm && o.VM.Deleting && (!o.Instance.Exists || o.Instance.Ended), "only a VM that can't start again is halted")
 	case member.Purge, member.DeleteClaims, member.DeleteSecret, member.Release:
 		must(!vm && !o.Instance.Exists, "nothing is taken from under a guest")
-		must(!o.Record.DeletedAt.IsZero(), "the record goes first")
+		must(!o.Node.DeletedAt.IsZero(), "the record goes first")
 	}
 	switch d.Step {
 	case member.Purge:
-		must(o.Record.Purge, "purge false leaves the Nomad node")
+		must(o.Node.Purge, "purge false leaves the Nomad node")
 	case member.DeleteSecret:
 		must(len(o.Claims) == 0, "claims go before the Secret")
 	case member.Release:
 		must(len(o.Claims) == 0 && !o.Secret, "nothing of the member is left")
-		must(d.Late || !o.Record.Purge || o.Nomad.Known && !o.Nomad.Registered, "no Nomad node is left behind silently")
+		must(d.Late || !o.Node.Purge || o.Nomad.Known && !o.Nomad.Registered, "no Nomad node is left behind silently")
 	}
 }
 
@@ -205,12 +226,14 @@ func TestDecisionsAreComplete(t *testing.T) {
 		}
 		for _, kind := range v1alpha1.NodeConditions {
 			c := d.Conditions[kind]
-			if !slices.Contains([]metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown}, c.Status) || c.Reason == "" {
+			if !slices.Contains([]metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse, metav1.ConditionUnknown},
+				c.Status) ||
+				c.Reason == "" {
 				t.Errorf("%s is %+v, which isn't a condition", kind, c)
 			}
 		}
 		ready := d.Conditions[v1alpha1.NodeReady].Status == "True"
-		if want := o.Nomad.Known && o.Nomad.Ready() && !o.Record.Leaving() && !o.Record.Drained; ready != want {
+		if want := o.Nomad.Known && o.Nomad.Ready() && !o.Node.Leaving() && !o.Node.Drained; ready != want {
 			t.Errorf("Ready is %t, want %t", ready, want)
 		}
 		if d.Step == member.Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > 15*time.Second) {
@@ -239,7 +262,7 @@ func TestConditionsOfEarlierVersionsTellTheSame(t *testing.T) {
 		o := anyObserved(t)
 		d := decide(o)
 		n := &v1alpha1.NomadNode{}
-		if o.Record.VMMade || o.VM.Ours {
+		if o.Node.VMMade || o.VM.Ours {
 			n.Status.VM.UID = "vm"
 		}
 		for kind, c := range d.Conditions {
@@ -250,7 +273,7 @@ func TestConditionsOfEarlierVersionsTellTheSame(t *testing.T) {
 			t.Fatalf("VMReady is %+v, read as %q; it is blocked by %q", d.Conditions[v1alpha1.NodeVMReady], was, d.BlockedBy)
 		}
 		if nodestate.Of(n).IDTaken && o.Nomad.Foreign == "" {
-			t.Fatalf("Registered is %+v, though nobody else has its ID", d.Conditions[v1alpha1.NodeRegistered])
+			t.Fatalf("Registered is %+v, though nobody else has its ID", d.Conditions[v1alpha1.NodeJoined])
 		}
 	})
 }

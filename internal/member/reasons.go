@@ -23,7 +23,7 @@ func Because(reason v1alpha1.DrainReason) string {
 	return string(reason)
 }
 
-func leavesBecause(r nodestate.Record) string {
+func leavesBecause(r nodestate.Node) string {
 	if r.Drain == nil || r.Drain.Canceled && !r.Drained {
 		return Because(v1alpha1.DrainDeleted)
 	}

@@ -11,7 +11,7 @@ import (
 
 func TestReadySaysWhyAMemberLeaves(t *testing.T) {
 	leaving := func(reason v1alpha1.DrainReason) nodestate.State {
-		return ordered(func(o *nodestate.State) { o.Record.Drain.Reason = reason })
+		return ordered(func(o *nodestate.State) { o.Node.Drain.Reason = reason })
 	}
 	runConditions(t, v1alpha1.NodeReady, []conditionCase{
 		{"scale-in", leaving(v1alpha1.DrainScaleIn), "False", v1alpha1.ReasonDraining, "more members than replicas"},
@@ -20,9 +20,11 @@ func TestReadySaysWhyAMemberLeaves(t *testing.T) {
 		{"unhealthy", leaving(v1alpha1.DrainUnhealthy), "False", v1alpha1.ReasonDraining, "unhealthyTimeout"},
 		{"evacuation", leaving(v1alpha1.DrainEvacuation), "False", v1alpha1.ReasonDraining, "free its host"},
 		{"VM deleted", leaving(v1alpha1.DrainVMDeleted), "False", v1alpha1.ReasonDraining, "somebody deleted its VM"},
-		{"deleted", leaving(v1alpha1.DrainDeleted), "False", v1alpha1.ReasonDraining, "NomadNode was deleted, by itself or with its pool"},
+		{"deleted", leaving(v1alpha1.DrainDeleted), "False", v1alpha1.ReasonDraining,
+			"NomadNode was deleted, by itself or with its pool"},
 		{"deleted, not written down yet", steady(deleted), "False", v1alpha1.ReasonDraining, "NomadNode was deleted"},
-		{"called back, and then deleted", ordered(canceled, deleted), "False", v1alpha1.ReasonDraining, "NomadNode was deleted"},
+		{"called back, and then deleted", ordered(canceled, deleted), "False", v1alpha1.ReasonDraining,
+			"NomadNode was deleted"},
 		{"a reason of a later version", leaving("Whim"), "False", v1alpha1.ReasonDraining, "Whim"},
 	})
 	for _, c := range []v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainRollout, v1alpha1.DrainUnhealthy} {

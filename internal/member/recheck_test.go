@@ -10,9 +10,9 @@ import (
 
 func onlyIf(s v1alpha1.ScaleInStrategy) change {
 	return func(o *nodestate.State) {
-		d := o.Record.Drain.DeepCopy()
+		d := o.Node.Drain.DeepCopy()
 		d.OnlyIf = s
-		o.Record.Drain = d
+		o.Node.Drain = d
 	}
 }
 
@@ -29,7 +29,7 @@ func TestRecheckBeforeTheFirstDrain(t *testing.T) {
 		{"wanted", steady(), false},
 		{"drain sent", draining(service("web"), empty), false},
 		{"drain done", draining(service("web"), complete, empty), false},
-		{"drained under an older order", draining(nil, complete, empty, func(o *nodestate.State) { o.Nomad.DrainIntent = "intent-0" }), true},
+		{"drained under an older order", draining(nil, complete, empty, func(o *nodestate.State) { o.Nomad.DrainID = "intent-0" }), true},
 		{"somebody else's drain", draining(service("web"), foreign, empty), true},
 		{"taken back", ordered(cordoned, empty, canceled), false},
 		{"deleted", ordered(cordoned, empty, deleted), false},
@@ -53,7 +53,7 @@ func TestOccupant(t *testing.T) {
 		{system("logs"), v1alpha1.EmptyIgnoreSystem, ""},
 		{append(system("logs"), service("web", "db")...), v1alpha1.EmptyIgnoreSystem, "web"},
 	} {
-		got, found := member.Occupant(c.live, c.onlyIf)
+		got, found := member.RunningAllocation(c.live, c.onlyIf)
 		if got.Name != c.want || found != (c.want != "") {
 			t.Errorf("%v, %s: got %q, %t", c.live, c.onlyIf, got.Name, found)
 		}

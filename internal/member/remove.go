@@ -21,7 +21,7 @@ func poll(stuck bool) time.Duration {
 // Removing is true for a step that removes something from Kubernetes, which admission or missing rights may refuse.
 func (s Step) Removing() bool {
 	switch s {
-	case ListClaims, DeleteVM, DeleteClaims, DeleteSecret, DeleteRecord:
+	case ListClaims, DeleteVM, DeleteClaims, DeleteSecret, DeleteNomadNode:
 		return true
 	default:
 		return false
@@ -39,8 +39,8 @@ func remove(o nodestate.State) Decision {
 
 func nextRemoval(o nodestate.State) Decision {
 	switch vmOurs := o.VM.Exists && o.VM.Ours; {
-	case o.Record.DeletedAt.IsZero():
-		return Decision{Step: DeleteRecord}
+	case o.Node.DeletedAt.IsZero():
+		return Decision{Step: DeleteNomadNode}
 	case vmOurs && !o.VM.Deleting && unsure(o):
 		return Decision{Step: Wait, Wake: untilSure(o)}
 	case vmOurs && !o.VM.Deleting && !o.VM.RemovalListed:
@@ -59,15 +59,15 @@ func nextRemoval(o nodestate.State) Decision {
 	return clean(o)
 }
 
-// holdsVM is true for a drained member whose VM stays because Nomad can't be asked if its node has got work since: the node may
-// have been made eligible, and a guest that never joined may have joined late.
+// holdsVM is true for a drained member whose VM stays because Nomad can't be asked if its node has got work since:
+// the node may have been made eligible, and a guest that never joined may have joined late.
 func holdsVM(o nodestate.State) bool {
-	return o.Record.Drained && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.Nomad.Known &&
-		o.Record.DrainResult != v1alpha1.DrainDeadlinePassed && o.Record.DrainResult != v1alpha1.DrainVMGone
+	return o.Node.Drained && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.Nomad.Known &&
+		o.Node.DrainResult != v1alpha1.DrainDeadlinePassed && o.Node.DrainResult != v1alpha1.DrainVMGone
 }
 
-// unsure is true while the VM of a drained member is kept because Nomad can't be asked. Unknown is not down: it is bounded only
-// if somebody asked for the deletion, because a Nomad that is gone for good mustn't wedge that.
+// unsure is true while the VM of a drained member is kept because Nomad can't be asked. Unknown is not down: it is
+// bounded only if somebody asked for the deletion, because a Nomad that is gone for good mustn't wedge that.
 func unsure(o nodestate.State) bool {
 	return holdsVM(o) && (o.Nomad.NotAsked || !wantsGone(o) || patience(o) > 0)
 }
@@ -80,20 +80,20 @@ func untilSure(o nodestate.State) time.Duration {
 	return patience(o)
 }
 
-// wantsGone is true for a member whose deletion somebody asked for. That its record is deleted doesn't tell: the controller does
-// that itself once a member is drained, whatever it leaves for.
+// wantsGone is true for a member whose deletion somebody asked for. That its record is deleted doesn't tell: the
+// controller does that itself once a member is drained, whatever it leaves for.
 func wantsGone(o nodestate.State) bool {
-	in := o.Record.Drain
-	return o.Disowned || in != nil && (in.Reason == v1alpha1.DrainDeleted || in.Reason == v1alpha1.DrainVMDeleted)
+	in := o.Node.Drain
+	return o.PoolDeleted || in != nil && (in.Reason == v1alpha1.DrainDeleted || in.Reason == v1alpha1.DrainVMDeleted)
 }
 
-// MindsPool is true while it matters if the member's pool is there.
-func MindsPool(o nodestate.State) bool {
+// NeedsPool is true while it matters if the member's pool is there.
+func NeedsPool(o nodestate.State) bool {
 	return holdsVM(o) && !o.Nomad.NotAsked && !wantsGone(o)
 }
 
-// patience is how much longer a drained member waits for a Nomad that can't be asked. A Nomad that this process has not asked
-// yet is no such one: it may answer in a moment, however long this controller was away.
+// patience is how much longer a drained member waits for a Nomad that can't be asked. A Nomad that this process has
+// not asked yet is no such one: it may answer in a moment, however long this controller was away.
 func patience(o nodestate.State) time.Duration {
 	if o.Nomad.NotAsked {
 		return unknownRetry
@@ -102,11 +102,12 @@ func patience(o nodestate.State) time.Duration {
 }
 
 // impatientAt is when a drained member no longer waits for a Nomad that can't be asked.
-func impatientAt(o nodestate.State) time.Time { return removedSince(o.Record).Add(o.PurgePatience) }
+func impatientAt(o nodestate.State) time.Time { return removedSince(o.Node).Add(o.PurgeTimeout) }
 
-// purgesBlind is true for a member of which nothing is left to wait for but a Nomad that can't be asked, which still has its node.
+// purgesBlind is true for a member of which nothing is left to wait for but a Nomad that can't be asked, which still
+// has its node.
 func purgesBlind(o nodestate.State) bool {
-	if !o.Record.Drained || o.Record.DeletedAt.IsZero() || o.Nomad.Known || o.VM.Exists && o.VM.Ours || o.Instance.Exists {
+	if !o.Node.Drained || o.Node.DeletedAt.IsZero() || o.Nomad.Known || o.VM.Exists && o.VM.Ours || o.Instance.Exists {
 		return false
 	}
 	_, waits := purge(o)
@@ -115,7 +116,7 @@ func purgesBlind(o nodestate.State) bool {
 
 func purge(o nodestate.State) (Decision, bool) {
 	switch {
-	case !o.Record.Purge:
+	case !o.Node.Purge:
 		return Decision{}, false
 	case !o.Nomad.Known:
 		left := patience(o)
@@ -126,7 +127,7 @@ func purge(o nodestate.State) (Decision, bool) {
 }
 
 // removedSince is when the removal could begin. A member may drain for longer than it waits for Nomad afterwards.
-func removedSince(r nodestate.Record) time.Time {
+func removedSince(r nodestate.Node) time.Time {
 	if r.DrainedAt.After(r.DeletedAt) {
 		return r.DrainedAt
 	}
@@ -145,6 +146,6 @@ func clean(o nodestate.State) Decision {
 	case o.Secret:
 		return Decision{Step: DeleteSecret}
 	default:
-		return Decision{Step: Release, Late: o.Record.Purge && !o.Nomad.Known}
+		return Decision{Step: Release, Late: o.Node.Purge && !o.Nomad.Known}
 	}
 }

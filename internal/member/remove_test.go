@@ -21,30 +21,47 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 	}
 	secret := func(o *nodestate.State) { o.Secret = true }
 	runSteps(t, []stepCase{
-		{name: "the record goes first, so that nothing new begins", o: removing(func(o *nodestate.State) { o.Record.DeletedAt = time.Time{} }), step: member.DeleteRecord},
+		{name: "the record goes first, so that nothing new begins",
+			o: removing(func(o *nodestate.State) { o.Node.DeletedAt = time.Time{} }), step: member.DeleteNomadNode},
 		{name: "then Harvester learns of the claims", o: removing(), step: member.ListClaims},
 		{name: "then the VM", o: removing(listed), step: member.DeleteVM},
 		{name: "shutting down", o: removing(listed, vmDeleting), step: member.Wait, wake: 10*time.Minute - 10*time.Second},
-		{name: "deleted by somebody, claims not listed", o: removing(vmDeleting), step: member.Wait, wake: 10*time.Minute - 10*time.Second},
+		{name: "deleted by somebody, claims not listed", o: removing(vmDeleting), step: member.Wait,
+			wake: 10*time.Minute - 10*time.Second},
 		{name: "stuck", o: removing(listed, vmDeleting, later(time.Hour)), step: member.Wait},
-		{name: "the guest is gone, the VM goes in a moment", o: removing(listed, vmDeleting, noInstance, later(-7*time.Second)), step: member.Wait, wake: 2 * time.Second},
-		{name: "the guest is gone, the VM isn't", o: removing(listed, vmDeleting, noInstance), step: member.Wait, wake: 15 * time.Second},
+		{name: "the guest is gone, the VM goes in a moment",
+			o: removing(listed, vmDeleting, noInstance, later(-7*time.Second)), step: member.Wait, wake: 2 * time.Second},
+		{name: "the guest is gone, the VM isn't", o: removing(listed, vmDeleting, noInstance), step: member.Wait,
+			wake: 15 * time.Second},
 		{name: "held by a quota", o: removing(listed, vmDeleting, noInstance, held), step: member.HaltVM},
-		{name: "held by a quota, and its instance with it", o: removing(listed, vmDeleting, ended, held), step: member.HaltVM},
-		{name: "its instance has ended a moment ago", o: removing(listed, vmDeleting, ended, later(-7*time.Second)), step: member.Wait, wake: 2 * time.Second},
-		{name: "halted, and held all the same", o: removing(listed, vmDeleting, noInstance, held, halted), step: member.Wait, wake: 15 * time.Second},
-		{name: "held by something that halting doesn't help", o: removing(listed, vmDeleting, noInstance, func(o *nodestate.State) {
-			o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied}}
-		}), step: member.Wait, wake: 15 * time.Second},
-		{name: "VM gone, guest may still run", o: removing(vmOnlyGone, going(time.Second)), step: member.Wait, wake: time.Second},
-		{name: "VM gone, guest may run for long", o: removing(vmOnlyGone, going(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "held by a quota, and its instance with it", o: removing(listed, vmDeleting, ended, held),
+			step: member.HaltVM},
+		{name: "its instance has ended a moment ago", o: removing(listed, vmDeleting, ended, later(-7*time.Second)),
+			step: member.Wait, wake: 2 * time.Second},
+		{name: "halted, and held all the same", o: removing(listed, vmDeleting, noInstance, held, halted), step: member.Wait,
+			wake: 15 * time.Second},
+		{
+			name: "held by something that halting doesn't help",
+			o: removing(listed, vmDeleting, noInstance, func(o *nodestate.State) {
+				o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission,
+					Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied}}
+			}),
+			step: member.Wait,
+			wake: 15 * time.Second,
+		},
+		{name: "VM gone, guest may still run", o: removing(vmOnlyGone, going(time.Second)), step: member.Wait,
+			wake: time.Second},
+		{name: "VM gone, guest may run for long", o: removing(vmOnlyGone, going(time.Hour)), step: member.Wait,
+			wake: 15 * time.Second},
 		{name: "VM gone, its instance left to itself", o: removing(vmOnlyGone), step: member.Wait, wake: 15 * time.Second},
-		{name: "claims are stuck", o: removing(noVM, notInNomad, terminating(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "claims are stuck", o: removing(noVM, notInNomad, terminating(time.Hour)), step: member.Wait,
+			wake: 15 * time.Second},
 		{name: "refused", o: removing(listed, refused), step: member.Wait, wake: 15 * time.Second},
 		{name: "refused before, done since by others", o: removing(noVM, refused), step: member.Purge},
 		{name: "guest gone", o: removing(noVM, claims(false), secret), step: member.Purge},
 		{name: "purged", o: removing(noVM, notInNomad, claims(true, false), secret), step: member.DeleteClaims},
-		{name: "claims going", o: removing(noVM, notInNomad, claims(true, true), secret), step: member.Wait, wake: time.Second},
+		{name: "claims going", o: removing(noVM, notInNomad, claims(true, true), secret), step: member.Wait,
+			wake: time.Second},
 		{name: "claims gone", o: removing(noVM, notInNomad, secret), step: member.DeleteSecret},
 		{name: "all gone", o: removing(noVM, notInNomad), step: member.Release},
 		{name: "a guest came back after the purge", o: removing(noVM, claims(true)), step: member.Purge},
@@ -54,18 +71,29 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 // Since it was drained the node may have got work, and only Nomad could tell.
 func TestVMIsKeptWhileNomadCantBeAsked(t *testing.T) {
 	listed := func(o *nodestate.State) { o.VM.RemovalListed = true }
-	just := func(o *nodestate.State) { o.Record.DeletedAt, o.Record.DrainedAt = o.Now, o.Now }
-	forced := func(o *nodestate.State) { o.Record.DrainResult = v1alpha1.DrainDeadlinePassed }
+	just := func(o *nodestate.State) { o.Node.DeletedAt, o.Node.DrainedAt = o.Now, o.Now }
+	forced := func(o *nodestate.State) { o.Node.DrainResult = v1alpha1.DrainDeadlinePassed }
 	runSteps(t, []stepCase{
 		{name: "claims not listed yet", o: removing(nomadUnknown, just), step: member.Wait, wake: 15 * time.Second},
 		{name: "claims listed", o: removing(nomadUnknown, just, listed), step: member.Wait, wake: 15 * time.Second},
-		{name: "for as long as it takes, as nobody asked for the deletion", o: removing(nomadUnknown, just, listed, later(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
-		{name: "never joined, and may have since", o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainJoinTimeout), later(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
-		{name: "a user deleted it: almost as long", o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainDeleted), later(10*time.Minute-time.Second)), step: member.Wait, wake: time.Second},
-		{name: "a user deleted it: not for ever", o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainDeleted), later(10*time.Minute)), step: member.DeleteVM},
-		{name: "somebody deleted its VM: not for ever", o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainVMDeleted), later(10*time.Minute)), step: member.DeleteVM},
-		{name: "its pool is deleted: not for ever", o: removing(nomadUnknown, just, listed, disowned, later(10*time.Minute)), step: member.DeleteVM},
-		{name: "not asked yet, however long the controller was away", o: removing(notAsked, just, listed, disowned, later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "for as long as it takes, as nobody asked for the deletion",
+			o: removing(nomadUnknown, just, listed, later(100*time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "never joined, and may have since",
+			o: removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainJoinTimeout), later(100*time.Hour)), step: member.Wait,
+			wake: 15 * time.Second},
+		{name: "a user deleted it: almost as long",
+			o:    removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainDeleted), later(10*time.Minute-time.Second)),
+			step: member.Wait, wake: time.Second},
+		{name: "a user deleted it: not for ever",
+			o:    removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainDeleted), later(10*time.Minute)),
+			step: member.DeleteVM},
+		{name: "somebody deleted its VM: not for ever",
+			o:    removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainVMDeleted), later(10*time.Minute)),
+			step: member.DeleteVM},
+		{name: "its pool is deleted: not for ever", o: removing(nomadUnknown, just, listed, disowned, later(10*time.Minute)),
+			step: member.DeleteVM},
+		{name: "not asked yet, however long the controller was away",
+			o: removing(notAsked, just, listed, disowned, later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "the deadline had passed anyway", o: removing(nomadUnknown, just, listed, forced), step: member.DeleteVM},
 	})
 }
@@ -75,24 +103,29 @@ func TestStrangersVMIsLeftAloneAndHoldsNothing(t *testing.T) {
 		{name: "never made ours", o: fresh(strangersVM, ordering), step: member.MarkDrained},
 		{name: "drained", o: removing(strangersVM, notInNomad), step: member.Release},
 		{name: "drained, node to be purged", o: removing(strangersVM), step: member.Purge},
-		{name: "our guest still runs beside it", o: removing(going(0), func(o *nodestate.State) { o.VM = nodestate.VM{Exists: true} }), step: member.Wait, wake: time.Second},
+		{name: "our guest still runs beside it",
+			o: removing(going(0), func(o *nodestate.State) { o.VM = nodestate.VM{Exists: true} }), step: member.Wait,
+			wake: time.Second},
 	})
 }
 
 func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
-	keep := func(o *nodestate.State) { o.Record.Purge = false }
+	keep := func(o *nodestate.State) { o.Node.Purge = false }
 	longDrain := func(o *nodestate.State) {
-		o.Record.DeletedAt = o.Now.Add(-time.Hour)
-		o.Record.DrainedAt = o.Now.Add(-10*time.Minute + 3*time.Second)
+		o.Node.DeletedAt = o.Now.Add(-time.Hour)
+		o.Node.DrainedAt = o.Now.Add(-10*time.Minute + 3*time.Second)
 	}
 	runSteps(t, []stepCase{
 		{name: "no purge wanted", o: removing(noVM, keep), step: member.Release},
 		{name: "no purge wanted, Nomad unknown", o: removing(noVM, keep, nomadUnknown), step: member.Release},
 		{name: "Nomad unknown", o: removing(noVM, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
 		{name: "Nomad unknown, patience over", o: removing(noVM, nomadUnknown, later(time.Hour)), step: member.Release},
-		{name: "not asked yet, however long the controller was away", o: removing(noVM, notAsked, later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
-		{name: "the drain took an hour: that isn't counted", o: removing(noVM, nomadUnknown, longDrain), step: member.Wait, wake: 3 * time.Second},
-		{name: "Nomad unknown, VM still there, patience over", o: removing(nomadUnknown, disowned, later(time.Hour)), step: member.ListClaims},
+		{name: "not asked yet, however long the controller was away", o: removing(noVM, notAsked, later(time.Hour)),
+			step: member.Wait, wake: 15 * time.Second},
+		{name: "the drain took an hour: that isn't counted", o: removing(noVM, nomadUnknown, longDrain), step: member.Wait,
+			wake: 3 * time.Second},
+		{name: "Nomad unknown, VM still there, patience over", o: removing(nomadUnknown, disowned, later(time.Hour)),
+			step: member.ListClaims},
 	})
 	for _, c := range []struct {
 		name string
@@ -121,11 +154,11 @@ func TestPoolMattersOnlyWhileAVMIsHeld(t *testing.T) {
 		"not drained":        {draining(nil, nomadUnknown), false},
 		"VM being deleted":   {removing(nomadUnknown, vmDeleting), false},
 		"a stranger's VM":    {removing(nomadUnknown, strangersVM), false},
-		"ends in any case":   {removing(nomadUnknown, func(o *nodestate.State) { o.Record.DrainResult = v1alpha1.DrainDeadlinePassed }), false},
+		"ends in any case":   {removing(nomadUnknown, func(o *nodestate.State) { o.Node.DrainResult = v1alpha1.DrainDeadlinePassed }), false},
 		"no guest runs":      {removing(nomadUnknown, noVM), false},
 		"wanted, and steady": {steady(nomadUnknown), false},
 	} {
-		if got := member.MindsPool(c.o); got != c.want {
+		if got := member.NeedsPool(c.o); got != c.want {
 			t.Errorf("%s: got %t", name, got)
 		}
 	}

@@ -17,27 +17,35 @@ func aboveQuota(o *nodestate.State) {
 // unschedulable is an instance for which the scheduler has found no host for so long.
 func unschedulable(d time.Duration) change {
 	return func(o *nodestate.State) {
-		o.Instance = nodestate.Instance{Exists: true, Unschedulable: "0/3 nodes are available: 3 Insufficient memory.", UnschedulableSince: o.Now.Add(-d)}
+		o.Instance = nodestate.Instance{Exists: true, Unschedulable: "0/3 nodes are available: 3 Insufficient memory.",
+			UnschedulableSince: o.Now.Add(-d)}
 	}
 }
 
 // wasBlocked is a member of which that was written last.
 func wasBlocked(by v1alpha1.BlockedCause) change {
-	return func(o *nodestate.State) { o.Record.BlockedBy = by }
+	return func(o *nodestate.State) { o.Node.BlockedBy = by }
 }
 
-func roomAt(at time.Time) change { return func(o *nodestate.State) { o.Record.RoomSince = at } }
+func roomAt(at time.Time) change {
+	return func(o *nodestate.State) { o.Node.CapacityAvailableTime = at }
+}
 
 func TestVMWithoutRoomSaysSo(t *testing.T) {
 	starting := func(o *nodestate.State) { o.VM.Halted = false }
 	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
-		{"halted by Harvester", booting(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota, "cpu insufficient resources due to resource quota. Raise the quota"},
-		{"halted by Harvester: what becomes of it", booting(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota, "is then started by itself"},
-		{"halted by Harvester when it had joined", steady(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota, "then start the VM, or delete"},
+		{"halted by Harvester", booting(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota,
+			"cpu insufficient resources due to resource quota. Raise the quota"},
+		{"halted by Harvester: what becomes of it", booting(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota,
+			"is then started by itself"},
+		{"halted by Harvester when it had joined", steady(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota,
+			"then start the VM, or delete"},
 		{"started, not running yet", booting(aboveQuota, starting), "False", v1alpha1.ReasonVMAboveQuota, ""},
 		{"halted by somebody", booting(halted, noInstance), "False", v1alpha1.ReasonVMStopped, ""},
-		{"it runs again, Harvester takes its word back in a moment", booting(func(o *nodestate.State) { o.VM.AboveQuota = "once" }), "True", v1alpha1.ReasonVMRunning, ""},
-		{"no host", booting(unschedulable(30 * time.Second)), "False", v1alpha1.ReasonVMUnschedulable, "3 Insufficient memory. Make room"},
+		{"it runs again, Harvester takes its word back in a moment",
+			booting(func(o *nodestate.State) { o.VM.AboveQuota = "once" }), "True", v1alpha1.ReasonVMRunning, ""},
+		{"no host", booting(unschedulable(30 * time.Second)), "False", v1alpha1.ReasonVMUnschedulable,
+			"3 Insufficient memory. Make room"},
 		{"no host yet", booting(unschedulable(30*time.Second - 1)), "False", v1alpha1.ReasonVMStarting, ""},
 		{"no host, and leaving", removing(vmDeleting, unschedulable(time.Hour)), "False", v1alpha1.ReasonRemoving, ""},
 	})
@@ -53,15 +61,26 @@ func TestVMWithoutRoomSaysSo(t *testing.T) {
 func TestVMHaltedForItsQuotaIsStartedAgain(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "halted by Harvester", o: booting(aboveQuota), step: member.StartVM},
-		{name: "long after it should have joined", o: booting(aboveQuota, wasBlocked(v1alpha1.BlockedByCapacity), later(time.Hour)), step: member.StartVM},
-		{name: "started, and halted at once: not each second", o: booting(aboveQuota, roomAt(now.Add(-20*time.Second))), step: member.Wait, wake: 40 * time.Second},
+		{name: "long after it should have joined",
+			o: booting(aboveQuota, wasBlocked(v1alpha1.BlockedByCapacity), later(time.Hour)), step: member.StartVM},
+		{name: "started, and halted at once: not each second", o: booting(aboveQuota, roomAt(now.Add(-20*time.Second))),
+			step: member.Wait, wake: 40 * time.Second},
 		{name: "started a minute ago", o: booting(aboveQuota, roomAt(now.Add(-time.Minute))), step: member.StartVM},
 		{name: "halted by somebody", o: booting(halted, noInstance), step: member.Wait, wake: 9 * time.Minute},
 		{name: "has joined: somebody stopped it", o: steady(aboveQuota), step: member.Wait, wake: 15 * time.Second},
-		{name: "a stranger's VM", o: booting(aboveQuota, strangersVM, func(o *nodestate.State) { o.VM.Halted, o.VM.AboveQuota, o.Record.VMMade = true, "cpu", false }), step: member.Wait, wake: 15 * time.Second},
-		{name: "deleted by somebody before it was written down", o: booting(aboveQuota, vmDeleting, func(o *nodestate.State) { o.Record.VMMade = false }), step: member.Wait, wake: 9 * time.Minute},
+		{
+			name: "a stranger's VM",
+			o: booting(aboveQuota, strangersVM,
+				func(o *nodestate.State) { o.VM.Halted, o.VM.AboveQuota, o.Node.VMMade = true, "cpu", false }),
+			step: member.Wait,
+			wake: 15 * time.Second,
+		},
+		{name: "deleted by somebody before it was written down",
+			o: booting(aboveQuota, vmDeleting, func(o *nodestate.State) { o.Node.VMMade = false }), step: member.Wait,
+			wake: 9 * time.Minute},
 		{name: "leaving", o: booting(aboveQuota, ordering), step: member.MarkDrained},
-		{name: "the scheduler has time", o: booting(unschedulable(10 * time.Second)), step: member.Wait, wake: 20 * time.Second},
+		{name: "the scheduler has time", o: booting(unschedulable(10 * time.Second)), step: member.Wait,
+			wake: 20 * time.Second},
 		{name: "no host: the time to join doesn't run", o: booting(unschedulable(time.Minute)), step: member.Wait},
 	})
 }
@@ -85,14 +104,14 @@ func TestTimeToJoinBeginsWithRoom(t *testing.T) {
 		"had room in time":                   {booting(wasBlocked(""), late, roomAt(now.Add(55*time.Minute))), false, now.Add(55 * time.Minute)},
 		"had room, too late":                 {booting(wasBlocked(""), late, roomAt(now.Add(50*time.Minute))), true, now.Add(50 * time.Minute)},
 	} {
-		if got := c.o.Record.JoinExpired(c.o.Now); got != c.expired {
+		if got := c.o.Node.JoinExpired(c.o.Now); got != c.expired {
 			t.Errorf("%s: expired %t", name, got)
 		}
-		if d := decide(c.o); !d.RoomSince.Equal(c.since) {
-			t.Errorf("%s: room since %s, not %s", name, d.RoomSince, c.since)
+		if d := decide(c.o); !d.CapacityAvailableTime.Equal(c.since) {
+			t.Errorf("%s: room since %s, not %s", name, d.CapacityAvailableTime, c.since)
 		}
 	}
-	if c := decide(booting(late, unschedulable(time.Hour))).Conditions[v1alpha1.NodeRegistered]; c.Reason != v1alpha1.ReasonJoining {
+	if c := decide(booting(late, unschedulable(time.Hour))).Conditions[v1alpha1.NodeJoined]; c.Reason != v1alpha1.ReasonJoining {
 		t.Errorf("no host, just found: %+v", c)
 	}
 }

@@ -14,7 +14,14 @@ import (
 func (w *world) do(d member.Decision, version int) {
 	w.log = append(w.log, string(d.Step))
 	switch d.Step {
-	case member.RecordClaims, member.RecordIntent, member.RecordCancel, member.ClearIntent, member.Kick, member.MarkDrained, member.DeleteRecord, member.Release:
+	case member.RecordClaims,
+		member.RequestDrain,
+		member.RecordCancel,
+		member.ClearDrainRequest,
+		member.ResendDrain,
+		member.MarkDrained,
+		member.DeleteNomadNode,
+		member.Release:
 		if version == w.version {
 			w.version++
 			w.write(d)
@@ -44,18 +51,18 @@ func (w *world) do(d member.Decision, version int) {
 
 // write changes the record.
 func (w *world) write(d member.Decision) {
-	r := &w.is.Record
+	r := &w.is.Node
 	switch d.Step {
 	case member.RecordClaims:
 		r.ClaimsRecorded = true
-	case member.RecordIntent:
+	case member.RequestDrain:
 		w.order(d.Reason)
 	case member.RecordCancel:
 		canceledAgo(0)(&w.is)
-	case member.ClearIntent:
+	case member.ClearDrainRequest:
 		r.Drain = nil
-	case member.Kick:
-		r.Kicked = r.Drain.ID
+	case member.ResendDrain:
+		r.Resent = r.Drain.ID
 		if w.kicks[r.Drain.ID]++; w.kicks[r.Drain.ID] > 1 {
 			w.failf("kicked twice")
 		}
@@ -65,11 +72,12 @@ func (w *world) write(d member.Decision) {
 		if !d.Unchecked && (w.is.Now.Before(w.outage) || n.Registered && (n.Eligible || len(w.waitedFor()) > 0)) {
 			return
 		}
-		if n.Draining && w.forceAt.IsZero() && d.Drained.Result == v1alpha1.DrainDeadlinePassed && !w.is.Now.Before(w.outage) {
+		if n.Draining && w.forceAt.IsZero() && d.Drained.Result == v1alpha1.DrainDeadlinePassed &&
+			!w.is.Now.Before(w.outage) {
 			w.failf("the guest is to be stopped under tasks that Nomad was never told to stop")
 		}
 		r.Drained, r.DrainedAt, r.DrainResult, r.DrainedMessage = true, w.is.Now, d.Drained.Result, d.Drained.Message
-	case member.DeleteRecord:
+	case member.DeleteNomadNode:
 		r.DeletedAt = w.is.Now
 	case member.Release:
 		w.released, w.late = true, d.Late
@@ -78,19 +86,20 @@ func (w *world) write(d member.Decision) {
 
 func (w *world) order(reason v1alpha1.DrainReason) {
 	w.intents++
-	deadline := w.is.Now.Add(w.is.Record.Policy.Deadline.Duration)
+	deadline := w.is.Now.Add(w.is.Node.Policy.Deadline.Duration)
 	if reason == v1alpha1.DrainVMDeleted {
 		deadline = w.is.Now
 	}
-	w.is.Record.Drain = &v1alpha1.DrainIntent{
-		ID: intentID + string(rune('a'+w.intents)), Reason: reason, Time: metav1.NewTime(w.is.Now), Deadline: metav1.NewTime(deadline),
+	w.is.Node.Drain = &v1alpha1.DrainRequest{
+		ID: drainID + string(
+			rune('a'+w.intents)), Reason: reason, RequestTime: metav1.NewTime(w.is.Now), DeadlineTime: metav1.NewTime(deadline),
 	}
 }
 
 func (w *world) waitedFor() []nodestate.Allocation {
 	var out []nodestate.Allocation
 	for _, a := range w.is.Nomad.Live {
-		if !a.System || !w.is.Record.Policy.IgnoreSystemJobs {
+		if !a.System || !w.is.Node.Policy.IgnoreSystemJobs {
 			out = append(out, a)
 		}
 	}
@@ -108,13 +117,14 @@ func (w *world) createVM() {
 }
 
 func (w *world) deleteVM() {
-	r := w.is.Record
+	r := w.is.Node
 	away := w.is.Now.Before(w.outage)
-	if n := w.is.Nomad; r.DrainResult != v1alpha1.DrainDeadlinePassed && !away && n.Registered && (n.Eligible || len(w.waitedFor()) > 0) {
-		w.is.Record.Drained = false // the shell asks Nomad once more
+	if n := w.is.Nomad; r.DrainResult != v1alpha1.DrainDeadlinePassed && !away && n.Registered &&
+		(n.Eligible || len(w.waitedFor()) > 0) {
+		w.is.Node.Drained = false // the shell asks Nomad once more
 		return
 	}
-	over := r.Policy.OnTimeout != v1alpha1.DrainRetain && !w.is.Now.Before(r.Drain.Deadline.Time)
+	over := r.Policy.OnTimeout != v1alpha1.DrainRetain && !w.is.Now.Before(r.Drain.DeadlineTime.Time)
 	if n := len(w.waitedFor()); n > 0 && !over && !away {
 		w.failf("the guest is stopped under %d live allocations", n)
 	}
@@ -130,19 +140,19 @@ func (w *world) ask(d member.Decision) {
 	case member.Cordon:
 		w.cordon()
 	case member.Drain:
-		if id := w.is.Record.Drain; id != nil && n.DrainIntent == id.ID &&
-			(n.Draining && w.asTold() || !n.Draining && n.DrainCompleted && !n.Eligible && (!n.DrainIgnoreSystemJobs || w.is.Record.Policy.IgnoreSystemJobs)) {
+		if id := w.is.Node.Drain; id != nil && n.DrainID == id.ID &&
+			(n.Draining && w.asTold() || !n.Draining && n.DrainCompleted && !n.Eligible && (!n.DrainIgnoreSystemJobs || w.is.Node.Policy.IgnoreSystemJobs)) {
 			return // the client looks first
 		}
 		if w.recheck() {
 			return
 		}
 		w.sendDrain()
-	case member.Rescue:
+	case member.CancelDrain:
 		if n.Draining {
 			n.Draining, n.DrainCompleted, w.forceAt = false, false, time.Time{}
 		}
-		n.Eligible = n.Eligible || w.is.Record.Cordoned()
+		n.Eligible = n.Eligible || w.is.Node.Cordoned()
 	case member.Purge:
 		if w.is.Instance.Exists {
 			w.failf("purged under a guest that may run")
@@ -153,26 +163,26 @@ func (w *world) ask(d member.Decision) {
 
 // cordon writes the intent down for which it makes the node ineligible.
 func (w *world) cordon() {
-	if in := w.is.Record.Drain; in != nil && w.is.Nomad.Eligible {
-		w.is.Record.CordonedFor = in.ID
+	if in := w.is.Node.Drain; in != nil && w.is.Nomad.Eligible {
+		w.is.Node.CordonedFor = in.ID
 	}
 	w.is.Nomad.Eligible = false
 }
 
-// recheck takes the order back if it holds only for an empty member. Whoever acts upon the order as it was before does the
-// same, and then finds that it has been written to.
+// recheck takes the order back if it holds only for an empty member. Whoever acts upon the order as it was before
+// does the same, and then finds that it has been written to.
 func (w *world) recheck() (withdrawn bool) {
-	if w.is.Record.Drain == nil {
+	if w.is.Node.Drain == nil {
 		return false
 	}
 	asOrdered := w.is
-	in := asOrdered.Record.Drain.DeepCopy()
+	in := asOrdered.Node.Drain.DeepCopy()
 	in.Canceled = false
-	asOrdered.Record.Drain = in
-	if _, occupied := member.Occupant(w.is.Nomad.Live, in.OnlyIf); !occupied || !member.Rechecks(asOrdered) {
+	asOrdered.Node.Drain = in
+	if _, occupied := member.RunningAllocation(w.is.Nomad.Live, in.OnlyIf); !occupied || !member.Rechecks(asOrdered) {
 		return false
 	}
-	if !w.is.Record.Drain.Canceled {
+	if !w.is.Node.Drain.Canceled {
 		canceledAgo(0)(&w.is)
 		w.version++
 	}
@@ -181,26 +191,29 @@ func (w *world) recheck() (withdrawn bool) {
 
 // asTold is true while the drain is what it was sent for.
 func (w *world) asTold() bool {
-	return w.is.Nomad.DrainOnTimeout == w.is.Record.DrainOnTimeout() && w.is.Nomad.DrainIgnoreSystemJobs == w.is.Record.Policy.IgnoreSystemJobs
+	return w.is.Nomad.DrainOnTimeout == w.is.Node.DrainOnTimeout() &&
+		w.is.Nomad.DrainIgnoreSystemJobs == w.is.Node.Policy.IgnoreSystemJobs
 }
 
 // sendDrain is Nomad's drain request, which sets its deadline anew.
 func (w *world) sendDrain() {
-	n, in := &w.is.Nomad, w.is.Record.Drain
-	if in != nil && in.OnlyIf == v1alpha1.Empty && len(n.Live) > 0 && w.is.Record.DeletedAt.IsZero() && n.Status == "ready" && n.DrainIntent != in.ID {
+	n, in := &w.is.Nomad, w.is.Node.Drain
+	if in != nil && in.OnlyIf == v1alpha1.Empty && len(n.Live) > 0 && w.is.Node.DeletedAt.IsZero() &&
+		n.Status == "ready" &&
+		n.DrainID != in.ID {
 		w.failf("%d allocations are drained of a member that was to leave only if it is empty", len(n.Live))
 	}
 	if in == nil || !n.Registered || w.is.Now.Before(w.outage) {
 		return
 	}
-	deadline, onTimeout := time.Time{}, w.is.Record.DrainOnTimeout()
+	deadline, onTimeout := time.Time{}, w.is.Node.DrainOnTimeout()
 	if onTimeout == v1alpha1.DrainForce {
-		deadline = in.Deadline.Time
+		deadline = in.DeadlineTime.Time
 		if deadline.Before(w.is.Now) {
 			deadline = w.is.Now
 		}
 	}
-	if n.Draining && n.DrainIntent == in.ID && n.DrainOnTimeout == onTimeout && deadline.After(w.forceAt) {
+	if n.Draining && n.DrainID == in.ID && n.DrainOnTimeout == onTimeout && deadline.After(w.forceAt) {
 		w.failf("Nomad's deadline was moved from %s to %s", w.forceAt, deadline)
 	}
 	if n.Draining {
@@ -209,6 +222,6 @@ func (w *world) sendDrain() {
 		n.DrainStarted = w.is.Now
 	}
 	w.cordon()
-	n.Draining, n.DrainCompleted, n.DrainIntent, w.forceAt = true, false, in.ID, deadline
-	n.DrainUpdated, n.DrainOnTimeout, n.DrainIgnoreSystemJobs = w.is.Now, onTimeout, w.is.Record.Policy.IgnoreSystemJobs
+	n.Draining, n.DrainCompleted, n.DrainID, w.forceAt = true, false, in.ID, deadline
+	n.DrainUpdated, n.DrainOnTimeout, n.DrainIgnoreSystemJobs = w.is.Now, onTimeout, w.is.Node.Policy.IgnoreSystemJobs
 }

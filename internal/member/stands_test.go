@@ -12,7 +12,7 @@ import (
 // written is an observation of whose member everything has been written down that there is to say.
 func written(o nodestate.State) nodestate.State {
 	d := decide(o)
-	o.Record.Said, o.Record.Phase = d.Conditions, d.Phase
+	o.Node.Said, o.Node.Phase = d.Conditions, d.Phase
 	return o
 }
 
@@ -32,7 +32,7 @@ func said() map[string]nodestate.State {
 		"Nomad away before":  steady(nomadUnknown),
 		"held by Nomad away": draining(service("web"), nomadUnknown),
 		"drained, VM kept":   removing(nomadUnknown),
-		"VM being made":      fresh(func(o *nodestate.State) { o.Record.ClaimsRecorded = true }),
+		"VM being made":      fresh(func(o *nodestate.State) { o.Node.ClaimsRecorded = true }),
 	}
 }
 
@@ -55,13 +55,13 @@ func TestRestartGoesByNoWord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := written(o)
 			was := decide(before)
-			for kind, c := range before.Record.Said {
+			for kind, c := range before.Node.Said {
 				c.Reason, c.Message = "Foreign", "In other words."
-				before.Record.Said[kind] = c
+				before.Node.Said[kind] = c
 			}
 			is := decide(with(before, notAsked))
 			for kind, c := range is.Conditions {
-				if c != was.Conditions[kind] && c != before.Record.Said[kind] {
+				if c != was.Conditions[kind] && c != before.Node.Said[kind] {
 					t.Errorf("%s went from %+v to %+v", kind, was.Conditions[kind], c)
 				}
 			}
@@ -75,12 +75,15 @@ func TestRestartGoesByNoWord(t *testing.T) {
 func TestRestartSaysWhatIsNew(t *testing.T) {
 	runConditions(t, v1alpha1.NodeReady, []conditionCase{
 		{"never said anything", steady(notAsked), "Unknown", v1alpha1.ReasonNomadUnknown, "not answered yet"},
-		{"ordered to leave meanwhile", with(written(steady()), notAsked, ordering), "False", v1alpha1.ReasonDraining, "leaving"},
+		{"ordered to leave meanwhile", with(written(steady()), notAsked, ordering), "False", v1alpha1.ReasonDraining,
+			"leaving"},
 		{"called back meanwhile", with(written(ordered()), notAsked, canceled), "Unknown", v1alpha1.ReasonNomadUnknown, ""},
-		{"asked, and no answer", with(written(steady()), nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
+		{"asked, and no answer", with(written(steady()), nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown,
+			"doesn't answer"},
 	})
-	runConditions(t, v1alpha1.NodeDrained, []conditionCase{
-		{"ordered to leave meanwhile", with(written(steady()), notAsked, ordering), "False", v1alpha1.ReasonNomadUnknown, "Held"},
+	runConditions(t, v1alpha1.NodeDrainCompleted, []conditionCase{
+		{"ordered to leave meanwhile", with(written(steady()), notAsked, ordering), "False", v1alpha1.ReasonNomadUnknown,
+			"Held"},
 	})
 	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
 		{"the VM needs no Nomad", with(written(steady()), notAsked, noInstance), "False", v1alpha1.ReasonVMStarting, ""},

@@ -23,24 +23,24 @@ const (
 	CreateVM Step = "CreateVM"
 	// StartVM starts a VM that Harvester has halted for its namespace's quota.
 	StartVM Step = "StartVM"
-	// RecordIntent writes spec.drain, with the reason of the decision.
-	RecordIntent Step = "RecordIntent"
+	// RequestDrain writes spec.drain, with the reason of the decision.
+	RequestDrain Step = "RequestDrain"
 	// RecordCancel writes when the order to leave was taken back, if whoever did it hasn't.
 	RecordCancel Step = "RecordCancel"
-	// Rescue cancels the drain in Nomad, and makes the node eligible if it was made ineligible for the intent.
-	Rescue Step = "Rescue"
-	// ClearIntent removes a canceled intent.
-	ClearIntent Step = "ClearIntent"
+	// CancelDrain cancels the drain in Nomad, and makes the node eligible if it was made ineligible for the intent.
+	CancelDrain Step = "CancelDrain"
+	// ClearDrainRequest removes a canceled intent.
+	ClearDrainRequest Step = "ClearDrainRequest"
 	// Cordon makes the node ineligible.
 	Cordon Step = "Cordon"
 	// Drain tells Nomad to drain the node.
 	Drain Step = "Drain"
-	// Kick sends a stalled drain again, and writes that down.
-	Kick Step = "Kick"
+	// ResendDrain sends a stalled drain again, and writes that down.
+	ResendDrain Step = "ResendDrain"
 	// MarkDrained checks with Nomad itself that the node is ineligible and empty, and writes the Drained condition.
 	MarkDrained Step = "MarkDrained"
-	// DeleteRecord deletes the NomadNode, which only the finalizer keeps from now on.
-	DeleteRecord Step = "DeleteRecord"
+	// DeleteNomadNode deletes the NomadNode, which only the finalizer keeps from now on.
+	DeleteNomadNode Step = "DeleteNomadNode"
 	// ListClaims names the claims on the VM, so that Harvester removes them with it.
 	ListClaims Step = "ListClaims"
 	// DeleteVM deletes the VirtualMachine.
@@ -66,13 +66,14 @@ type Drained struct {
 // Decision is what to do with a member.
 type Decision struct {
 	Step Step
-	// Reason is why, for RecordIntent.
+	// Reason is why, for RequestDrain.
 	Reason v1alpha1.DrainReason
 	// Unchecked tells MarkDrained not to ask Nomad: nothing runs, or the deadline has passed.
 	Unchecked bool
 	// Drained is what to write with MarkDrained.
 	Drained Drained
-	// Late is true if the member is taken for drained, or its node is left in Nomad, because Nomad couldn't be asked in time.
+	// Late is true if the member is taken for drained, or its node is left in Nomad, because Nomad couldn't be asked in
+	// time.
 	Late bool
 	// Wake is when to look again at the latest; 0: only when something changes.
 	Wake time.Duration

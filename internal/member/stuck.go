@@ -28,7 +28,7 @@ func stuck(o nodestate.State) (metav1.Condition, bool) {
 		says = "The member's removal is refused. Remove what is objected to; it is tried again all the while. The refusal: " + o.Refused.Message
 	case o.VM.Ours && o.VM.Deleting:
 		says = stuckVM(o)
-	case !o.Record.Drained || o.VM.Exists && o.VM.Ours:
+	case !o.Node.Drained || o.VM.Exists && o.VM.Ours:
 		// A VM that stays isn't on its way out, and its instance and its claims aren't to go before it.
 	case instanceStuck(o):
 		says = stuckInstance(o)
@@ -47,13 +47,17 @@ func stuckVM(o nodestate.State) string {
 	case o.Now.Before(o.VM.DeletingSince.Add(stuckAfter)):
 		return ""
 	case stopped(o.Instance):
-		return fmt.Sprintf("The guest is gone, but its VM doesn't go away; finalizers: %s. Look for the controllers that set them: those of KubeVirt and Harvester are Pods in harvester-system.", strings.Join(o.VM.Finalizers, ", "))
+		return fmt.Sprintf(
+			"The guest is gone, but its VM doesn't go away; finalizers: %s. Look for the controllers that set them: those of KubeVirt and Harvester are Pods in harvester-system.",
+			strings.Join(o.VM.Finalizers, ", "))
 	default:
-		return fmt.Sprintf("The VM doesn't go away, because its guest may still run on %s; finalizers: %s. %s", host(o), strings.Join(o.VM.Finalizers, ", "), hostRemedy)
+		return fmt.Sprintf("The VM doesn't go away, because its guest may still run on %s; finalizers: %s. %s", host(o),
+			strings.Join(o.VM.Finalizers, ", "), hostRemedy)
 	}
 }
 
-// hostRemedy never tells anybody to take a finalizer off: KubeVirt's is all that keeps the disks of a guest that may run.
+// hostRemedy never tells anybody to take a finalizer off: KubeVirt's is all that keeps the disks of a guest that may
+// run.
 const hostRemedy = "See if that host answers (kubectl get nodes), and bring it back; if it is gone for good and surely off, delete its Node. Don't take KubeVirt's finalizers off while the guest may run."
 
 func host(o nodestate.State) string {
@@ -63,13 +67,14 @@ func host(o nodestate.State) string {
 	return "host " + o.Instance.Host
 }
 
-// instanceStuck is true for an instance that outlives its VM. Nobody deletes one whose VM was deleted with --cascade=orphan.
+// instanceStuck is true for an instance that outlives its VM. Nobody deletes one whose VM was deleted with
+// --cascade=orphan.
 func instanceStuck(o nodestate.State) bool {
 	switch {
 	case !o.Instance.Exists:
 		return false
 	case o.Instance.DeletingSince.IsZero():
-		return !o.Now.Before(removedSince(o.Record).Add(orphanedAfter))
+		return !o.Now.Before(removedSince(o.Node).Add(orphanedAfter))
 	default:
 		return !o.Now.Before(o.Instance.DeletingSince.Add(stuckAfter))
 	}
@@ -77,7 +82,8 @@ func instanceStuck(o nodestate.State) bool {
 
 func stuckInstance(o nodestate.State) string {
 	if o.Instance.DeletingSince.IsZero() {
-		return "The VM is gone, but its instance runs on without it, on " + host(o) + ". Delete the VirtualMachineInstance of the member's name, which ends the guest: kubectl delete vmi."
+		return "The VM is gone, but its instance runs on without it, on " + host(
+			o) + ". Delete the VirtualMachineInstance of the member's name, which ends the guest: kubectl delete vmi."
 	}
 	return "The VM is gone, but its instance doesn't go away: the guest may still run on " + host(o) + ". " + hostRemedy
 }
@@ -94,6 +100,7 @@ func stuckClaims(o nodestate.State) string {
 		return ""
 	}
 	slices.Sort(finalizers)
-	return fmt.Sprintf("Claims are being deleted and don't go away: %s; finalizers: %s. See what still uses them (kubectl describe pvc); kubernetes.io/pvc-protection waits for the Pods that do.",
+	return fmt.Sprintf(
+		"Claims are being deleted and don't go away: %s; finalizers: %s. See what still uses them (kubectl describe pvc); kubernetes.io/pvc-protection waits for the Pods that do.",
 		strings.Join(names, ", "), strings.Join(slices.Compact(finalizers), ", "))
 }

@@ -6,15 +6,15 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// unhealthySince is since when a member that had joined has been down, disconnected or gone in Nomad. What can't be told
-// isn't counted, and patience begins anew when it can be told again; but a controller that has merely been restarted, and
-// has not asked Nomad yet, doesn't begin anew. Nor does it count while somebody keeps the VM halted, or there is no room for it: once
-// there is, the guest has to boot first.
-func unhealthySince(o nodestate.State) time.Time {
-	was := o.Record.UnhealthySince
+// unhealthyTime is since when a member that had joined has been down, disconnected or gone in Nomad. What can't be
+// told isn't counted, and patience begins anew when it can be told again; but a controller that has merely been
+// restarted, and has not asked Nomad yet, doesn't begin anew. Nor does it count while somebody keeps the VM halted,
+// or there is no room for it: once there is, the guest has to boot first.
+func unhealthyTime(o nodestate.State) time.Time {
+	was := o.Node.UnhealthyTime
 	_, lacks := lacksRoom(o)
 	switch {
-	case !o.Record.Joined, o.Record.Leaving(), o.VM.Ours && o.VM.Halted, lacks:
+	case !o.Node.Joined, o.Node.Leaving(), o.VM.Ours && o.VM.Halted, lacks:
 		return time.Time{}
 	case o.Nomad.NotAsked:
 		return was

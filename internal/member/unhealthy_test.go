@@ -10,7 +10,7 @@ import (
 
 func TestUnhealthySince(t *testing.T) {
 	const since = -3 * time.Minute
-	was := func(o *nodestate.State) { o.Record.UnhealthySince = now.Add(since) }
+	was := func(o *nodestate.State) { o.Node.UnhealthyTime = now.Add(since) }
 	status := func(s string) change { return func(o *nodestate.State) { o.Nomad.Status = s } }
 	halted := func(o *nodestate.State) { o.VM.Halted, o.Instance = true, nodestate.Instance{} }
 	for _, c := range []struct {
@@ -42,7 +42,7 @@ func TestUnhealthySince(t *testing.T) {
 		{"not asked yet, was well", steady(notAsked), time.Time{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := decide(c.o).UnhealthySince; !got.Equal(c.want) {
+			if got := decide(c.o).UnhealthyTime; !got.Equal(c.want) {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})

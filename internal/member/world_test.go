@@ -48,21 +48,21 @@ func (w *world) observe() nodestate.State {
 		o.Nomad.Known, o.Nomad.Why = false, "Nomad doesn't answer."
 	}
 	if w.is.VM.Exists && w.is.VM.Ours {
-		o.Record.VMMade = true // the report writes it down
-		w.is.Record.VMMade = true
+		o.Node.VMMade = true // the report writes it down
+		w.is.Node.VMMade = true
 	}
-	if w.quota && !o.VM.Halted && member.LooksHeld(o) {
+	if w.quota && !o.VM.Halted && member.DeletionDenied(o) {
 		held(&o)
 	}
 	if o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
-		w.is.Record.Joined = true
+		w.is.Node.Joined = true
 	}
 	return o
 }
 
 // wakes is what of an observation somebody watches. Time, claims, Secrets and quotas are not among it.
 func wakes(o nodestate.State) nodestate.State {
-	o.Now, o.Claims, o.Secret, o.VM.Held, o.Record.OnlySystemSince = time.Time{}, nil, false, nil, time.Time{}
+	o.Now, o.Claims, o.Secret, o.VM.Held, o.Node.OnlySystemTime = time.Time{}, nil, false, nil, time.Time{}
 	return o
 }
 
@@ -71,7 +71,7 @@ func wakes(o nodestate.State) nodestate.State {
 func (w *world) wait(before nodestate.State, wake time.Duration) {
 	const patience = 3 * time.Hour
 	before = wakes(before)
-	wanted := before.Record.DeletedAt.IsZero()
+	wanted := before.Node.DeletedAt.IsZero()
 	for passed := time.Duration(0); ; {
 		w.second()
 		passed += time.Second
@@ -87,7 +87,7 @@ func (w *world) wait(before nodestate.State, wake time.Duration) {
 // second is what happens in the world meanwhile.
 func (w *world) second() {
 	w.is.Now = w.is.Now.Add(time.Second)
-	if w.is.Record.Emptying() {
+	if w.is.Node.Emptying() {
 		w.polled++
 	} else {
 		w.polled = 0
@@ -131,7 +131,7 @@ func (w *world) disks() {
 			left = append(left, c)
 		}
 	}
-	if !w.is.VM.Exists && w.is.Record.Drained && w.sweeps {
+	if !w.is.VM.Exists && w.is.Node.Drained && w.sweeps {
 		left = nil
 	}
 	w.is.Claims = left
@@ -164,7 +164,7 @@ func (w *world) drainer() {
 		return
 	case w.stalls:
 		return
-	case !w.is.Record.Policy.IgnoreSystemJobs:
+	case !w.is.Node.Policy.IgnoreSystemJobs:
 		w.stopAt = w.is.Now.Add(2 * time.Second)
 	}
 	n.Draining, n.DrainCompleted, n.DrainUpdated = false, true, w.is.Now

@@ -6,9 +6,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// A controller of an earlier version wrote no status.blockedBy, drainResult and nomad.idTaken, but conditions only. Of a record that it
-// wrote last these tell, until its own controller has looked at it once. That is safe for later ones as well: whenever a condition says
-// one of these things, the field says it too, because they are written together.
+// A controller of an earlier version wrote no status.blockedBy, drainResult and nomad.idTaken, but conditions only.
+// Of a record that it wrote last these tell, until its own controller has looked at it once. That is safe for later
+// ones as well: whenever a condition says one of these things, the field says it too, because they are written
+// together.
 
 func blockedBy(n *v1alpha1.NomadNode) v1alpha1.BlockedCause {
 	if by := n.Status.BlockedBy; by != "" {
@@ -34,7 +35,8 @@ func formerCause(reason string, made bool) v1alpha1.BlockedCause {
 	return formerProblem(reason)
 }
 
-// formerProblem is of a member without a VM what the reason says is in its way. Of what nobody knows it may have a VM all the same.
+// formerProblem is of a member without a VM what the reason says is in its way. Of what nobody knows it may have a VM
+// all the same.
 func formerProblem(reason string) v1alpha1.BlockedCause {
 	switch reason {
 	case v1alpha1.ReasonVMNameTaken:
@@ -47,9 +49,16 @@ func formerProblem(reason string) v1alpha1.BlockedCause {
 		return v1alpha1.BlockedByAdmission
 	case v1alpha1.ReasonQuotaExceeded:
 		return v1alpha1.BlockedByQuota
-	case v1alpha1.ReasonImageNotFound, v1alpha1.ReasonImageNotReady, v1alpha1.ReasonDiskTooSmall, v1alpha1.ReasonStorageClassNotFound,
-		v1alpha1.ReasonNetworkNotFound, v1alpha1.ReasonNetworkNotReady, v1alpha1.ReasonKeyPairNotFound, v1alpha1.ReasonSecretNotFound,
-		v1alpha1.ReasonTemplateNotFound, v1alpha1.ReasonTemplateInvalid:
+	case v1alpha1.ReasonImageNotFound,
+		v1alpha1.ReasonImageNotReady,
+		v1alpha1.ReasonDiskTooSmall,
+		v1alpha1.ReasonStorageClassNotFound,
+		v1alpha1.ReasonNetworkNotFound,
+		v1alpha1.ReasonNetworkNotReady,
+		v1alpha1.ReasonKeyPairNotFound,
+		v1alpha1.ReasonSecretNotFound,
+		v1alpha1.ReasonTemplateNotFound,
+		v1alpha1.ReasonTemplateInvalid:
 		return v1alpha1.BlockedByTemplate
 	default:
 		return v1alpha1.BlockedByFailure
@@ -60,11 +69,11 @@ func drainResult(n *v1alpha1.NomadNode) v1alpha1.DrainResult {
 	if is := n.Status.DrainResult; is != "" {
 		return is
 	}
-	return v1alpha1.DrainResult(Condition(n, v1alpha1.NodeDrained).Reason)
+	return v1alpha1.DrainResult(Condition(n, v1alpha1.NodeDrainCompleted).Reason)
 }
 
 func idTaken(n *v1alpha1.NomadNode) bool {
-	registered := Condition(n, v1alpha1.NodeRegistered)
+	registered := Condition(n, v1alpha1.NodeJoined)
 	if registered.Status == metav1.ConditionTrue { // an earlier version that came back leaves the field as it was
 		return false
 	}

@@ -14,8 +14,8 @@ func TestRecordsOfEarlierVersionsAreRead(t *testing.T) {
 	n.Status.VM.UID = "vm"
 	n.Status.Conditions = []metav1.Condition{
 		{Type: v1alpha1.NodeVMReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonVMStopped},
-		{Type: v1alpha1.NodeRegistered, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNodeIDTaken},
-		{Type: v1alpha1.NodeDrained, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline},
+		{Type: v1alpha1.NodeJoined, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNodeIDTaken},
+		{Type: v1alpha1.NodeDrainCompleted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline},
 	}
 	if r := Of(n); r.BlockedBy != v1alpha1.BlockedByHalt || !r.IDTaken || r.DrainResult != v1alpha1.DrainDeadlinePassed {
 		t.Errorf("got %q, %t, %q", r.BlockedBy, r.IDTaken, r.DrainResult)

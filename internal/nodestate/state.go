@@ -12,7 +12,7 @@ type State struct {
 	// Now is that moment.
 	Now time.Time
 	// Record is the NomadNode.
-	Record Record
+	Node Node
 	// VM is the virtual machine of the member's name.
 	VM VM
 	// Instance is the VM's running instance; while it exists, the guest may run.
@@ -26,16 +26,17 @@ type State struct {
 	Claims []Claim
 	// Nomad is the member's Nomad node.
 	Nomad Nomad
-	// Problem is what keeps the member's VM from being rendered or made now; nil: nothing. Only observed while the VM is to be made.
+	// Problem is what keeps the member's VM from being rendered or made now; nil: nothing. Only observed while the VM is
+	// to be made.
 	Problem *Blocked
-	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not. Never observed, but learnt by
-	// the step.
+	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not. Never
+	// observed, but learnt by the step.
 	Refused *Blocked
-	// PurgePatience bounds how long the removal of a drained member waits for a Nomad that can't be asked. Nomad forgets a
+	// PurgeTimeout bounds how long the removal of a drained member waits for a Nomad that can't be asked. Nomad forgets a
 	// node that is down by itself, after node_gc_threshold.
-	PurgePatience time.Duration
-	// Disowned is true when the member's pool is gone, or is being deleted. Only observed while MindsPool.
-	Disowned bool
+	PurgeTimeout time.Duration
+	// PoolDeleted is true when the member's pool is gone, or is being deleted. Only observed while NeedsPool.
+	PoolDeleted bool
 	// SiblingsEligible is true while another member with an intent is still eligible in Nomad.
 	SiblingsEligible bool
 }
@@ -60,15 +61,15 @@ type VM struct {
 	Finalizers []string
 	// Halted is true when the VM's runStrategy is Halted.
 	Halted bool
-	// AboveQuota is why Harvester has halted the VM, in its words, if it did so for the namespace's quota; empty: it didn't, or
-	// the VM has run since.
+	// AboveQuota is why Harvester has halted the VM, in its words, if it did so for the namespace's quota; empty: it
+	// didn't, or the VM has run since.
 	AboveQuota string
 	// Status is the printable status, for people.
 	Status string
 	// Failure is KubeVirt's explanation of why the VM can't run; empty: none.
 	Failure string
-	// Held is why admission refuses every change of a deleted VM, in its words, and with it the removal of finalizers; nil: it
-	// doesn't. Only observed while LooksHeld.
+	// Held is why admission refuses every change of a deleted VM, in its words, and with it the removal of finalizers;
+	// nil: it doesn't. Only observed while DeletionDenied.
 	Held *Blocked
 	// RemovalListed is true when the VM names its claims to be removed with it.
 	RemovalListed bool
@@ -111,9 +112,9 @@ type Nomad struct {
 	Known bool
 	// Why explains an unknown Nomad.
 	Why string
-	// NotAsked is true for an unknown Nomad that this process merely has not asked yet, just after it has started: what was
-	// found before that stands for the moment, and no patience with Nomad ends. It doesn't last: within a minute or two there
-	// is an answer, or the failure to get one (internal/nomad: RequestTimeout, tokenPatience).
+	// NotAsked is true for an unknown Nomad that this process merely has not asked yet, just after it has started: what
+	// was found before that stands for the moment, and no patience with Nomad ends. It doesn't last: within a minute or
+	// two there is an answer, or the failure to get one (internal/nomad: RequestTimeout, tokenPatience).
 	NotAsked bool
 	// Leader is what Nomad's leader calls its RPC address, for people; empty: not known.
 	Leader string
@@ -123,7 +124,8 @@ type Nomad struct {
 	Foreign string
 	// CreateIndex is the node's; 0: unknown.
 	CreateIndex uint64
-	// Unlisted is true for a node that isn't in Nomad's list, and was asked for by its ID: no change of the list tells of it.
+	// Unlisted is true for a node that isn't in Nomad's list, and was asked for by its ID: no change of the list tells
+	// of it.
 	Unlisted bool
 	// Status is Nomad's: initializing, ready, down, disconnected.
 	Status string
@@ -131,10 +133,10 @@ type Nomad struct {
 	Eligible bool
 	// Draining is true while Nomad has a drain on the node, whoever ordered it.
 	Draining bool
-	// DrainIntent is our mark on the node's last drain; empty: somebody else's, or none.
-	DrainIntent string
-	// DrainOnTimeout is what our last drain told Nomad to do at the deadline: Force, by giving it the deadline, or Retain, by
-	// giving none; empty: not ours, or not known.
+	// DrainID is our mark on the node's last drain; empty: somebody else's, or none.
+	DrainID string
+	// DrainOnTimeout is what our last drain told Nomad to do at the deadline: Force, by giving it the deadline, or
+	// Retain, by giving none; empty: not ours, or not known.
 	DrainOnTimeout v1alpha1.DrainTimeoutAction
 	// DrainIgnoreSystemJobs is true when our last drain told Nomad to leave system jobs running.
 	DrainIgnoreSystemJobs bool
@@ -149,7 +151,8 @@ type Nomad struct {
 	LiveProblem string
 	// Live are the allocations that are pending, running or unknown.
 	Live []Allocation
-	// StopTime is how long these may take to stop, as their jobs were promised; nil: not asked, or no answer. See AsksStopTime.
+	// StopTime is how long these may take to stop, as their jobs were promised; nil: not asked, or no answer. See
+	// AsksStopTime.
 	StopTime *time.Duration
 }
 
@@ -166,5 +169,5 @@ type Allocation struct {
 
 // Ordered is true while the member's node is to be emptied.
 func (s State) Ordered() bool {
-	return !s.Record.Drained && s.Record.Drain != nil && !s.Record.Drain.Canceled
+	return !s.Node.Drained && s.Node.Drain != nil && !s.Node.Drain.Canceled
 }

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// AboveQuotaAnnotation is why Harvester has halted a VM. Harvester: pkg/util/constants.go AnnotationInsufficientResourceQuota.
+	// AboveQuotaAnnotation is why Harvester has halted a VM. Harvester: pkg/util/constants.go
+	// AnnotationInsufficientResourceQuota.
 	AboveQuotaAnnotation = "harvesterhci.io/insufficient-resource-quota"
 	// RemovedClaimsAnnotation lists the claims that Harvester removes together with a VM.
 	// Harvester: pkg/controller/master/virtualmachine/vm_controller.go.
@@ -24,7 +25,8 @@ func Ours(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) bool {
 	if recorded := n.Status.VM.UID; recorded != "" {
 		return recorded == string(vm.UID)
 	}
-	return blueprint.IsMember(vm, n.Spec.PoolName, n.Spec.PoolUID) && vm.Annotations[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID
+	return blueprint.IsMember(vm, n.Spec.PoolName, n.Spec.PoolUID) &&
+		vm.Annotations[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID
 }
 
 // VMOf is what there is to know of the VM of the member's name.
@@ -58,10 +60,11 @@ func InstanceOf(vmi *kubevirtv1.VirtualMachineInstance) Instance {
 	if vmi.DeletionTimestamp != nil {
 		out.DeletingSince = vmi.DeletionTimestamp.Time
 	}
-	// KubeVirt copies the Pod's condition (KubeVirt: pkg/virt-controller/watch/vmi/lifecycle.go). While a claim isn't there yet it
-	// writes the same, but then there is no Pod, and the phase is Pending.
+	// KubeVirt copies the Pod's condition (KubeVirt: pkg/virt-controller/watch/vmi/lifecycle.go). While a claim isn't
+	// there yet it writes the same, but then there is no Pod, and the phase is Pending.
 	for _, c := range vmi.Status.Conditions {
-		if vmi.IsScheduling() && string(c.Type) == string(corev1.PodScheduled) && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+		if vmi.IsScheduling() && string(c.Type) == string(corev1.PodScheduled) && c.Status == corev1.ConditionFalse &&
+			c.Reason == corev1.PodReasonUnschedulable {
 			out.Unschedulable, out.UnschedulableSince = c.Message, c.LastTransitionTime.Time
 		}
 	}

@@ -36,11 +36,13 @@ func TestTokenVerdictsOfNomad(t *testing.T) {
 	t.Run("no token", func(t *testing.T) { expectState(t, server, "", HealthTokenLacksReadJob) })
 	t.Run("not a token", func(t *testing.T) { expectState(t, server, "x", HealthTokenRefused) })
 	t.Run("through a role", func(t *testing.T) {
-		role, _, err := server.Client.ACLRoles().Create(&api.ACLRole{Name: "r", Policies: []*api.ACLRolePolicyLink{{Name: "enough"}}}, nil)
+		role, _, err := server.Client.ACLRoles().
+			Create(&api.ACLRole{Name: "r", Policies: []*api.ACLRolePolicyLink{{Name: "enough"}}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		tok, _, err := server.Client.ACLTokens().Create(&api.ACLToken{Type: "client", Roles: []*api.ACLTokenRoleLink{{ID: role.ID}}}, nil)
+		tok, _, err := server.Client.ACLTokens().
+			Create(&api.ACLToken{Type: "client", Roles: []*api.ACLTokenRoleLink{{ID: role.ID}}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +97,8 @@ func TestBusyNodeLooksEmptyToANarrowToken(t *testing.T) {
 		got, err := c.Inspect(t.Context(), node)
 		return err == nil && len(got.Live) == 1
 	})
-	blind := NewClusters(Options{}).Get(Connection{Address: server.Addr, Token: token(t, server, "blind", `node { policy = "write" }`)})
+	blind := NewClusters(
+		Options{}).Get(Connection{Address: server.Addr, Token: token(t, server, "blind", `node { policy = "write" }`)})
 	if _, err := blind.Inspect(t.Context(), node); !errors.Is(err, ErrForbidden) {
 		t.Errorf("a blind token inspects: %v", err)
 	}

@@ -15,8 +15,9 @@ const nodesPerRequest = 100
 // What an allocation may be, as a filter. "unknown" is live: the client is out of touch, and its VM may well run on.
 const (
 	isLive = `ClientStatus == "pending" or ClientStatus == "running" or ClientStatus == "unknown"`
-	// isLiveOrFailed: a task that fails makes its allocation failed, though the poststop tasks, which clean up or save what there
-	// is, are yet to run (Nomad: client/allocrunner/alloc_runner.go, handleTaskStateUpdates, getClientStatus).
+	// isLiveOrFailed: a task that fails makes its allocation failed, though the poststop tasks, which clean up or save
+	// what there is, are yet to run (Nomad: client/allocrunner/alloc_runner.go, handleTaskStateUpdates,
+	// getClientStatus).
 	isLiveOrFailed = isLive + ` or ClientStatus == "failed"`
 )
 
@@ -27,16 +28,17 @@ var (
 	withStates = map[string]string{"task_states": "true"}
 )
 
-// filterFor selects the allocations of the nodes that are something. One expression rather than a hundred "or": Nomad evaluates the
-// filter for each allocation there is. The IDs are checked, so that nothing in them needs quoting.
+// filterFor selects the allocations of the nodes that are something. One expression rather than a hundred "or": Nomad
+// evaluates the filter for each allocation there is. The IDs are checked, so that nothing in them needs quoting.
 func filterFor(nodeIDs []string, is string) string {
 	return `(` + is + `) and NodeID matches "^(` + strings.Join(nodeIDs, "|") + `)$"`
 }
 
-// listAllocations calls each with every allocation of the nodes that is something. It asks for all namespaces: the list of one node's
-// allocations leaves out what the token may not see and says nothing about it, this one is refused when the token may
-// see none (Nomad: nomad/node_endpoint.go, GetAllocs; nomad/alloc_endpoint.go, List).
-func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is string, params map[string]string, each func(*api.AllocationListStub) error) error {
+// listAllocations calls each with every allocation of the nodes that is something. It asks for all namespaces: the
+// list of one node's allocations leaves out what the token may not see and says nothing about it, this one is refused
+// when the token may see none (Nomad: nomad/node_endpoint.go, GetAllocs; nomad/alloc_endpoint.go, List).
+func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is string, params map[string]string,
+	each func(*api.AllocationListStub) error) error {
 	for _, id := range nodeIDs {
 		if err := checkNodeID(id); err != nil {
 			return err
@@ -60,8 +62,8 @@ func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is strin
 	return nil
 }
 
-// liveAllocations returns the live allocations of the nodes, with an entry for each node of which they are known, each sorted by ID. The
-// error is why they aren't of the others; with a nil map they are of none.
+// liveAllocations returns the live allocations of the nodes, with an entry for each node of which they are known,
+// each sorted by ID. The error is why they aren't of the others; with a nil map they are of none.
 func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string) (map[string][]Allocation, error) {
 	live := make(map[string][]Allocation, len(nodeIDs))
 	for _, id := range nodeIDs {
@@ -96,23 +98,29 @@ func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string) (map[str
 
 func byID(a, b Allocation) int { return strings.Compare(a.ID, b.ID) }
 
-// occupants returns what is lost if the node's guest stops now: its live allocations and, while its client lives, those failed ones
-// that have a task which runs or is yet to run.
+// occupants returns what is lost if the node's guest stops now: its live allocations and, while its client lives,
+// those failed ones that have a task which runs or is yet to run.
 func (r *remote) occupants(ctx context.Context, node Node) ([]Allocation, error) {
 	var (
 		out []Allocation
 		k   kept
 	)
 	former := replacedBy{}
-	err := r.listAllocations(ctx, []string{node.ID}, isLiveOrFailed+` or `+isReplaced, withStates, func(s *api.AllocationListStub) error {
-		switch failed := s.ClientStatus == api.AllocClientStatusFailed; {
-		case !ended(s), failed && node.Status != NodeDown && !allDead(s):
-			out = append(out, allocationFromStub(s))
-		case node.Status != NodeDown: // a client that is gone has nothing to give
-			former.add(s)
-		}
-		return k.add(textsOf(s)...)
-	})
+	err := r.listAllocations(
+		ctx,
+		[]string{node.ID},
+		isLiveOrFailed+` or `+isReplaced,
+		withStates,
+		func(s *api.AllocationListStub) error {
+			switch failed := s.ClientStatus == api.AllocClientStatusFailed; {
+			case !ended(s), failed && node.Status != NodeDown && !allDead(s):
+				out = append(out, allocationFromStub(s))
+			case node.Status != NodeDown: // a client that is gone has nothing to give
+				former.add(s)
+			}
+			return k.add(textsOf(s)...)
+		},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +146,8 @@ func allDead(s *api.AllocationListStub) bool {
 	return true
 }
 
-// taskDead is the state of a task that has ended or will not be started any more (Nomad: nomad/structs/structs.go, TaskStateDead).
+// taskDead is the state of a task that has ended or will not be started any more (Nomad: nomad/structs/structs.go,
+// TaskStateDead).
 const taskDead = "dead"
 
 func allocationFromStub(s *api.AllocationListStub) Allocation {
@@ -151,7 +160,8 @@ func allocationFromStub(s *api.AllocationListStub) Allocation {
 
 // textsOf are what is kept of an allocation and may be of any length.
 func textsOf(s *api.AllocationListStub) []string {
-	return []string{s.ID, s.NodeID, s.Namespace, s.JobID, s.JobType, s.Name, s.ClientStatus, s.DesiredStatus, s.NextAllocation}
+	return []string{s.ID, s.NodeID, s.Namespace, s.JobID, s.JobType, s.Name, s.ClientStatus, s.DesiredStatus,
+		s.NextAllocation}
 }
 
 // usage adds up what lives on each node.

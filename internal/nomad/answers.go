@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// guarded takes a panic for an answer that can't be used. The API's client, and whoever reads its answer, may find a null where
-// Nomad never has one, and the server of one pool mustn't end the work for all others.
+// guarded takes a panic for an answer that can't be used. The API's client, and whoever reads its answer, may find a
+// null where Nomad never has one, and the server of one pool mustn't end the work for all others.
 func guarded(request func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -21,8 +21,10 @@ type always struct {
 }
 
 func (a always) RoundTrip(r *http.Request) (*http.Response, error) {
-	header := http.Header{"Content-Type": {a.kind}, "X-Nomad-Index": {"7"}, "X-Nomad-Knownleader": {"true"}, "X-Nomad-Lastcontact": {"0"}}
-	return &http.Response{StatusCode: a.code, Header: header, Body: io.NopCloser(strings.NewReader(a.body)), ContentLength: int64(len(a.body)), Request: r}, nil
+	header := http.Header{"Content-Type": {a.kind}, "X-Nomad-Index": {"7"}, "X-Nomad-Knownleader": {"true"},
+		"X-Nomad-Lastcontact": {"0"}}
+	return &http.Response{StatusCode: a.code, Header: header, Body: io.NopCloser(strings.NewReader(a.body)),
+		ContentLength: int64(len(a.body)), Request: r}, nil
 }
 
 // What real answers look like, and what they would with holes.
@@ -123,7 +125,9 @@ func (e *except) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func answered(t *testing.T, by http.RoundTripper) *cluster {
-	client, err := api.NewClient(&api.Config{Address: "http://nomad.invalid", HttpClient: &http.Client{Transport: boundedBy(by)}})
+	client, err := api.NewClient(
+		&api.Config{Address: "http://nomad.invalid", HttpClient: &http.Client{Transport: boundedBy(by)}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +148,8 @@ func TestAllRequestsAreSentToAnHonestServer(t *testing.T) {
 	if e.seen[""] > 0 {
 		t.Errorf("%d requests that nobody knows", e.seen[""])
 	}
-	if live, err := c.remote.liveAllocations(t.Context(), []string{nodeA}); err != nil || len(live[nodeA]) != 1 || live[nodeA][0].MovingTo != nextAlloc {
+	if live, err := c.remote.liveAllocations(t.Context(), []string{nodeA}); err != nil || len(live[nodeA]) != 1 ||
+		live[nodeA][0].MovingTo != nextAlloc {
 		t.Errorf("got %+v, %v", live, err)
 	}
 }
@@ -220,9 +225,9 @@ func ask(t *testing.T, c *cluster) {
 	if stop < 0 || stop > forEver {
 		t.Errorf("stops within %s", stop)
 	}
-	_, err = c.Drain(t.Context(), nodeA, DrainRequest{IntentID: "i", Remaining: time.Hour})
+	_, err = c.Drain(t.Context(), nodeA, DrainRequest{DrainID: "i", Remaining: time.Hour})
 	modest(t, err)
-	modest(t, c.KickDrain(t.Context(), nodeA, DrainRequest{IntentID: "i"}))
+	modest(t, c.ResendDrain(t.Context(), nodeA, DrainRequest{DrainID: "i"}))
 	modest(t, c.Cordon(t.Context(), nodeA))
 	modest(t, c.Uncordon(t.Context(), nodeA))
 	modest(t, c.CancelDrain(t.Context(), nodeA))

@@ -10,7 +10,8 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// A list that has a null in it isn't believed, whatever it is of: what stands for nothing may be the allocation that makes a node busy.
+// A list that has a null in it isn't believed, whatever it is of: what stands for nothing may be the allocation that
+// makes a node busy.
 func TestListsWithNullsAreNotBelieved(t *testing.T) {
 	for _, body := range []string{`[null]`, `[{},null]`} {
 		c := answering(t, saying(body)).(*cluster)
@@ -53,7 +54,8 @@ func TestAnswerAboutAnotherNodeIsNotBelieved(t *testing.T) {
 func TestPanicIsAnAnswerThatCannotBeUsed(t *testing.T) {
 	c := answering(t, saying(`{}`)).(*cluster)
 	var none *api.Node
-	read := c.remote.query(t.Context(), "read", api.QueryOptions{}, func(*api.QueryOptions) error { _ = none.Name; return nil })
+	read := c.remote.query(t.Context(), "read", api.QueryOptions{},
+		func(*api.QueryOptions) error { _ = none.Name; return nil })
 	write := c.remote.write(t.Context(), "write", func(*api.WriteOptions) error { _ = none.Name; return nil })
 	for _, err := range []error{read, write} {
 		if !errors.Is(err, ErrUnreachable) || Cause(err) != errNoResponse.Error() {

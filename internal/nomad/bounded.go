@@ -14,30 +14,31 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// How much an answer may hold. Whoever writes a pool names the server that answers, and what it sends mustn't take the memory that
-// all pools share. Two things take it: the text, of which the decoder keeps all that one Decode reads, twice while that grows;
-// and what the text becomes. Few bytes of JSON become many of memory: {} a whole task. So what is decoded at once is bounded by its
-// bytes and by its tokens, and a list is decoded an item at a time (items).
+// How much an answer may hold. Whoever writes a pool names the server that answers, and what it sends mustn't take
+// the memory that all pools share. Two things take it: the text, of which the decoder keeps all that one Decode
+// reads, twice while that grows; and what the text becomes. Few bytes of JSON become many of memory: {} a whole task.
+// So what is decoded at once is bounded by its bytes and by its tokens, and a list is decoded an item at a time
+// (items).
 const (
-	// maxAnswer is how many bytes an answer may have, unzipped, that isn't read as a list: some hundred times the largest node.
-	// Only jobs grow without a limit.
+	// maxAnswer is how many bytes an answer may have, unzipped, that isn't read as a list: some hundred times the
+	// largest node. Only jobs grow without a limit.
 	maxAnswer = 4 << 20
-	// maxTokens is how many braces, brackets, colons and commas may be decoded at once, wherever they stand. A node has a thousand,
-	// a group of a job a hundred.
+	// maxTokens is how many braces, brackets, colons and commas may be decoded at once, wherever they stand. A node has
+	// a thousand, a group of a job a hundred.
 	maxTokens = 64 << 10
-	// maxItem is how many bytes an item of a list may have, and maxItemTokens how many tokens. A node of Nomad 1.11 with 16 cores has
-	// 4.7 kB and 600 tokens with its resources, one with 256 cores 32 kB and 5,000 tokens.
+	// maxItem is how many bytes an item of a list may have, and maxItemTokens how many tokens. A node of Nomad 1.11 with
+	// 16 cores has 4.7 kB and 600 tokens with its resources, one with 256 cores 32 kB and 5,000 tokens.
 	maxItem       = 256 << 10
 	maxItemTokens = 16 << 10
-	// maxList is how many bytes a list may have. 5,000 nodes with 16 cores have 24 MB with their resources, and take some 30 MB to
-	// read, most of it garbage. Nothing but time depends on it: no more than an item is in memory at once.
+	// maxList is how many bytes a list may have. 5,000 nodes with 16 cores have 24 MB with their resources, and take
+	// some 30 MB to read, most of it garbage. Nothing but time depends on it: no more than an item is in memory at once.
 	maxList = 64 << 20
 	// maxItems is how many items a list may have, and maxKept how many bytes of text may be kept of them. Of a node 200 B
 	// are kept, of an allocation 250 B.
 	maxItems = 50_000
 	maxKept  = 8 << 20
-	// freely is what may be decoded at once without asking if there is room, in bytes. All of Nomad's answers are smaller, but for
-	// those with large jobs in them.
+	// freely is what may be decoded at once without asking if there is room, in bytes. All of Nomad's answers are
+	// smaller, but for those with large jobs in them.
 	freely       = maxItem
 	freelyTokens = maxItemTokens
 	// maxRefusal is how many bytes of a refusal are read.
@@ -48,16 +49,16 @@ const (
 	maxQuote = 300
 )
 
-// roomy are the seats for what is larger than may be decoded freely, in the whole process: many servers may send large answers
-// at the same time. A server that is slow keeps its seat for the timeout of a request at most. Those that wait for one are
-// requests about large jobs, of which nothing destructive comes.
+// roomy are the seats for what is larger than may be decoded freely, in the whole process: many servers may send
+// large answers at the same time. A server that is slow keeps its seat for the timeout of a request at most. Those
+// that wait for one are requests about large jobs, of which nothing destructive comes.
 var roomy = semaphore.NewWeighted(2)
 
 // errTooLarge: the answer was not read to its end.
 var errTooLarge = errors.New("the answer is larger than any of Nomad's would be")
 
-// bounded keeps answers within bounds, and turns the body of a refusal into words that may be shown. It stands below the API's client,
-// which would unzip without a limit by itself.
+// bounded keeps answers within bounds, and turns the body of a refusal into words that may be shown. It stands below
+// the API's client, which would unzip without a limit by itself.
 type bounded struct {
 	next http.RoundTripper
 }
@@ -94,8 +95,8 @@ func (b *bounded) CloseIdleConnections() {
 	}
 }
 
-// quote is the body of a refusal if it is what Nomad writes, one line of plain text, and otherwise what it is: it may be the page of
-// anything that can be reached from here, and goes into a condition that others read.
+// quote is the body of a refusal if it is what Nomad writes, one line of plain text, and otherwise what it is: it may
+// be the page of anything that can be reached from here, and goes into a condition that others read.
 func quote(resp *http.Response) (_ string, err error) {
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
@@ -107,7 +108,8 @@ func quote(resp *http.Response) (_ string, err error) {
 	if text == "" || kind == "text/plain" && len(text) <= maxQuote && oneLine(text) {
 		return text, nil
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s (the body, of type %s, isn't shown)", http.StatusText(resp.StatusCode), kind)), nil
+	return strings.TrimSpace(
+		fmt.Sprintf("%s (the body, of type %s, isn't shown)", http.StatusText(resp.StatusCode), kind)), nil
 }
 
 func mediaType(h http.Header) string {
@@ -119,7 +121,8 @@ func mediaType(h http.Header) string {
 }
 
 func oneLine(text string) bool {
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' })
+	return utf8.ValidString(text) &&
+		!strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' })
 }
 
 // limited is the body of an answer. It fails when more of it is read than may be decoded at once.
@@ -129,7 +132,8 @@ type limited struct {
 	// sit waits for a seat.
 	sit    func() error
 	seated bool
-	// left is of the whole answer; bytes and tokens are of what is decoded at once, and spent is what of these has been read.
+	// left is of the whole answer; bytes and tokens are of what is decoded at once, and spent is what of these has been
+	// read.
 	left          int64
 	bytes, tokens int64
 	spent         struct{ bytes, tokens int64 }

@@ -101,7 +101,8 @@ func everything(t *testing.T, c *cluster) []error {
 	_, rules := c.remote.policyRules(t.Context(), "p")
 	_, leader := c.remote.leader(t.Context())
 	_, _, jwt := c.IntroductionToken(t.Context(), "p-1", "default", time.Minute)
-	return []error{nodes, live, occupants, usage, stop, node, self, policies, rules, leader, jwt, c.Cordon(t.Context(), nodeA), c.Purge(t.Context(), nodeA)}
+	return []error{nodes, live, occupants, usage, stop, node, self, policies, rules, leader, jwt,
+		c.Cordon(t.Context(), nodeA), c.Purge(t.Context(), nodeA)}
 }
 
 // bombs are answers that become more than they look like.
@@ -114,7 +115,8 @@ var bombs = sync.OnceValue(func() map[string][]byte {
 		return s.String()
 	}
 	entries := many(`"%d":"",`, 50_000)
-	named := `{"ID":"` + nodeA + `","NodeID":"` + nodeA + `","ClientStatus":"running","Name":"` + strings.Repeat("n", 200<<10) + `"},`
+	named := `{"ID":"` + nodeA + `","NodeID":"` + nodeA + `","ClientStatus":"running","Name":"` + strings.Repeat("n",
+		200<<10) + `"},`
 	return map[string][]byte{
 		"zeros":               zipped("", "0", 256<<20, ""),
 		"one text":            zipped(`["`, "x", 63<<20, `"]`),
@@ -179,14 +181,16 @@ func TestRefusalsThatGrowAreCutOff(t *testing.T) {
 
 func TestAnswersOfManyItemsAreCutOff(t *testing.T) {
 	c := answering(t, saying("["+strings.Repeat("{},", maxItems)+"{}]")).(*cluster)
-	if _, _, err := c.remote.listNodes(t.Context(), 0, 0); !errors.Is(err, ErrUnreachable) || Cause(err) != errTooLarge.Error() {
+	if _, _, err := c.remote.listNodes(t.Context(), 0, 0); !errors.Is(err, ErrUnreachable) ||
+		Cause(err) != errTooLarge.Error() {
 		t.Errorf("got %v", err)
 	}
 }
 
 // Who has a seat gives it back, however the request ends, and who has none waits no longer than its request may.
 func TestLargeAnswersTakeTurns(t *testing.T) {
-	large := `[{"ClientStatus":"running","TaskGroup":"g","Job":{"Payload":"` + strings.Repeat("x", 1<<20) + `","TaskGroups":[{"Name":"g","ShutdownDelay":7}]}}`
+	large := `[{"ClientStatus":"running","TaskGroup":"g","Job":{"Payload":"` + strings.Repeat("x",
+		1<<20) + `","TaskGroups":[{"Name":"g","ShutdownDelay":7}]}}`
 	for range 3 {
 		if d, err := answering(t, saying(large+"]")).StopTime(t.Context(), nodeA); err != nil || d != 7 {
 			t.Errorf("got %s, %v", d, err)
@@ -198,7 +202,8 @@ func TestLargeAnswersTakeTurns(t *testing.T) {
 	if err := roomy.Acquire(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := answering(t, saying(large+"]")).StopTime(t.Context(), nodeA); !errors.Is(err, ErrUnreachable) || Cause(err) != "no answer in time" {
+	if _, err := answering(t, saying(large+"]")).StopTime(t.Context(), nodeA); !errors.Is(err, ErrUnreachable) ||
+		Cause(err) != "no answer in time" {
 		t.Errorf("got %v", err)
 	}
 	roomy.Release(2)
@@ -215,14 +220,32 @@ func clientNode(i, cores int) string {
 		return `"` + name + `":{"Attributes":{"driver.` + name + `":"true"` + more + `},"Detected":true,"Healthy":true,"HealthDescription":"Healthy","UpdateTime":"2026-11-29T03:48:14.934584548Z"}`
 	}
 	drivers := []string{
-		driver("raw_exec", ""), driver("exec", ""), driver("qemu", `,"driver.qemu.emulators":"i386,x86_64,x86_64-microvm","driver.qemu.version":"7.2.22"`),
-		driver("java", `,"driver.java.version":"17.0.15","driver.java.runtime":"OpenJDK Runtime Environment (build 17.0.15+6-Debian-1deb12u1)","driver.java.vm":"OpenJDK 64-Bit Server VM (build 17.0.15+6-Debian-1deb12u1, mixed mode, sharing)"`),
-		driver("docker", `,"driver.docker.version":"27.5.1","driver.docker.bridge_ip":"172.17.0.1","driver.docker.runtimes":"io.containerd.runc.v2,runc","driver.docker.os_type":"linux","driver.docker.volumes.enabled":"true"`),
+		driver("raw_exec",
+			""), driver("exec", ""), driver("qemu", `,"driver.qemu.emulators":"i386,x86_64,x86_64-microvm","driver.qemu.version":"7.2.22"`),
+		driver(
+			"java",
+			`,"driver.java.version":"17.0.15","driver.java.runtime":"OpenJDK Runtime Environment (build 17.0.15+6-Debian-1deb12u1)","driver.java.vm":"OpenJDK 64-Bit Server VM (build 17.0.15+6-Debian-1deb12u1, mixed mode, sharing)"`,
+		),
+		driver(
+			"docker",
+			`,"driver.docker.version":"27.5.1","driver.docker.bridge_ip":"172.17.0.1","driver.docker.runtimes":"io.containerd.runc.v2,runc","driver.docker.os_type":"linux","driver.docker.volumes.enabled":"true"`,
+		),
 	}
 	address := `{"Family":"ipv4","Alias":"default","Address":"10.0.0.1","ReservedPorts":"","Gateway":""}`
-	return fmt.Sprintf(`{"Address":"10.0.0.1","ID":"%08x-1111-4111-8111-111111111111","Attributes":null,"Datacenter":"dc1","Name":"workers-%05d","NodePool":"default","NodeClass":"workers","Version":"1.11.3","Drain":false,"SchedulingEligibility":"eligible","Status":"ready","StatusDescription":"","Drivers":{`, i, i) +
-		strings.Join(drivers, ",") + fmt.Sprintf(`},"HostVolumes":{},"NodeResources":{"Cpu":{"CpuShares":%d,"TotalCpuCores":%d,"ReservableCpuCores":[`, cores*2596, cores) + strings.Join(ids, ",") +
-		`]},"Processors":{"Topology":{"Cores":[` + strings.Join(topology, ",") + `],"Distances":null,"Nodes":[0],"OverrideTotalCompute":0,"OverrideWitholdCompute":0}},"Memory":{"MemoryMB":24105},"Disk":{"DiskMB":258019},"Devices":null,` +
+	return fmt.Sprintf(
+		`{"Address":"10.0.0.1","ID":"%08x-1111-4111-8111-111111111111","Attributes":null,"Datacenter":"dc1","Name":"workers-%05d","NodePool":"default","NodeClass":"workers","Version":"1.11.3","Drain":false,"SchedulingEligibility":"eligible","Status":"ready","StatusDescription":"","Drivers":{`,
+		i,
+		i,
+	) +
+		strings.Join(drivers, ",") + fmt.Sprintf(
+		`},"HostVolumes":{},"NodeResources":{"Cpu":{"CpuShares":%d,"TotalCpuCores":%d,"ReservableCpuCores":[`,
+		cores*2596,
+		cores,
+	) + strings.Join(ids, ",") +
+		`]},"Processors":{"Topology":{"Cores":[` + strings.Join(
+		topology,
+		",",
+	) + `],"Distances":null,"Nodes":[0],"OverrideTotalCompute":0,"OverrideWitholdCompute":0}},"Memory":{"MemoryMB":24105},"Disk":{"DiskMB":258019},"Devices":null,` +
 		`"NodeNetworks":[{"Mode":"bridge","Device":"","MacAddress":"","Speed":0,"Addresses":null},{"Mode":"host","Device":"eth0","MacAddress":"52:54:00:12:34:56","Speed":1000,"Addresses":[` + address + "," + address + `]}],` +
 		`"Networks":[{"Mode":"bridge"},{"Mode":"host","Device":"eth0","CIDR":"10.0.0.1/32","IP":"10.0.0.1","MBits":1000},{"Mode":"host","Device":"eth0","CIDR":"fe80::1/128","IP":"fe80::1","MBits":1000}],"MinDynamicPort":20000,"MaxDynamicPort":32000},` +
 		`"ReservedResources":{"Cpu":{"CpuShares":0,"ReservedCpuCores":null},"Memory":{"MemoryMB":0},"Disk":{"DiskMB":0},"Networks":{"ReservedHostPorts":""}},` +
@@ -247,8 +270,11 @@ func TestLargeClusterFits(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		t.Logf("%d nodes of %d cores: %d kB, of which one has %d B and %d tokens, took %d KiB", tt.nodes, tt.cores, len(text)/1000, len(one), tokensIn([]byte(one)), grew>>10)
-		if len(nodes) != tt.nodes || len(text) > maxList/2 || len(one) > maxItem/4 || tokensIn([]byte(one)) > maxItemTokens/3 || grew > 64<<20 {
+		t.Logf("%d nodes of %d cores: %d kB, of which one has %d B and %d tokens, took %d KiB", tt.nodes, tt.cores,
+			len(text)/1000, len(one), tokensIn([]byte(one)), grew>>10)
+		if len(nodes) != tt.nodes || len(text) > maxList/2 || len(one) > maxItem/4 ||
+			tokensIn([]byte(one)) > maxItemTokens/3 ||
+			grew > 64<<20 {
 			t.Errorf("got %d of %d nodes, with %d KiB", len(nodes), tt.nodes, grew>>10)
 		}
 	}
@@ -270,14 +296,16 @@ func TestEndlessRefusalEnds(t *testing.T) {
 				}
 			}).(*cluster)
 			began := time.Now()
-			if _, _, err := c.remote.listNodes(t.Context(), 0, 0); err == nil || len(err.Error()) > 1000 || time.Since(began) > 10*time.Second {
+			if _, _, err := c.remote.listNodes(t.Context(), 0, 0); err == nil || len(err.Error()) > 1000 ||
+				time.Since(began) > 10*time.Second {
 				t.Errorf("%.200v after %s", err, time.Since(began))
 			}
 		})
 	}
 }
 
-// The server may be anything that can be reached from the controller, and what it says is read by whoever may read the pool.
+// The server may be anything that can be reached from the controller, and what it says is read by whoever may read
+// the pool.
 func TestOnlyPlainShortRefusalsAreQuoted(t *testing.T) {
 	const secret = "word of somebody else's"
 	for name, c := range map[string]struct {
@@ -315,7 +343,8 @@ func TestRedirectsTellNothing(t *testing.T) {
 			_, _ = io.WriteString(w, `<a href="http://secret.example/">`)
 		})
 		err := c.Cordon(t.Context(), nodeA)
-		if err == nil || strings.Contains(err.Error(), "secret") || Cause(err) != "302 Found (the body, of type text/html, isn't shown)" {
+		if err == nil || strings.Contains(err.Error(), "secret") ||
+			Cause(err) != "302 Found (the body, of type text/html, isn't shown)" {
 			t.Errorf("%v, because %q", err, Cause(err))
 		}
 	}

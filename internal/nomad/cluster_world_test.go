@@ -20,14 +20,17 @@ func TestViewOfRealNodes(t *testing.T) {
 	node := member(t, server, "pool-a")
 	eventually(t, "the member", func() bool { return c.View().Nodes[node].Status == NodeReady })
 	v := c.View()
-	if n := v.Nodes[node]; len(v.Nodes) != 1 || n.Name != "pool-a" || n.NodeClass != "c" || !n.Eligible || n.Draining || n.CPU != 4000 || n.MemoryMB != 8192 {
+	if n := v.Nodes[node]; len(v.Nodes) != 1 || n.Name != "pool-a" || n.NodeClass != "c" || !n.Eligible || n.Draining ||
+		n.CPU != 4000 ||
+		n.MemoryMB != 8192 {
 		t.Errorf("got %+v", v)
 	}
 
 	runJob(t, server, "default", "batch", "job", node, 2)
 	runJob(t, server, "default", "system", "sys", node, 1)
 	usage, err := c.Usage(t.Context(), append(manyIDs(250), node))
-	if want := (Usage{CPU: 450, MemoryMB: 210, Allocations: 3, SystemAllocations: 1}); err != nil || usage[node] != want || len(usage) != 251 {
+	if want := (Usage{CPU: 450, MemoryMB: 210, Allocations: 3, SystemAllocations: 1}); err != nil || usage[node] != want ||
+		len(usage) != 251 {
 		t.Errorf("usage %+v of %d, %v", usage[node], len(usage), err)
 	}
 	for _, id := range manyIDs(150) {
@@ -35,11 +38,14 @@ func TestViewOfRealNodes(t *testing.T) {
 	}
 	c.TrackAllocations(node, true)
 	eventually(t, "allocations", func() bool { a := c.Allocations(); return len(a.Live) == 151 && len(a.Live[node]) == 3 })
-	if a := c.Allocations().Live[node][0]; a.JobID == "" || a.JobType == "" || a.Namespace != "default" || a.NodeID != node || a.CreateTime.IsZero() {
+	if a := c.Allocations().Live[node][0]; a.JobID == "" || a.JobType == "" || a.Namespace != "default" ||
+		a.NodeID != node ||
+		a.CreateTime.IsZero() {
 		t.Errorf("got %+v", a)
 	}
 	inspection, err := c.Inspect(t.Context(), node)
-	if err != nil || !inspection.Found || len(inspection.Live) != 3 || inspection.Node.ID != node || inspection.Node.CPU != 4000 {
+	if err != nil || !inspection.Found || len(inspection.Live) != 3 || inspection.Node.ID != node ||
+		inspection.Node.CPU != 4000 {
 		t.Errorf("got %+v, %v", inspection, err)
 	}
 }
@@ -57,7 +63,7 @@ func TestDrainOfARealNode(t *testing.T) {
 	c := watched(t, Connection{Address: server.Addr}, seen)
 	node := member(t, server, "pool-a")
 	runJob(t, server, "default", "batch", "job", node, 1) // which a drain lets run until its deadline
-	request := DrainRequest{IntentID: "i1", Remaining: time.Hour, Pool: "ns/pool", Member: "pool-a"}
+	request := DrainRequest{DrainID: "i1", Remaining: time.Hour, Pool: "ns/pool", Member: "pool-a"}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -72,13 +78,13 @@ func TestDrainOfARealNode(t *testing.T) {
 	first := forceDeadline(t, server, node)
 	eventually(t, "our drain", func() bool {
 		n := c.View().Nodes[node]
-		return n.Draining && n.LastDrain != nil && n.LastDrain.IntentID == "i1" && n.LastDrain.Status == DrainDraining
+		return n.Draining && n.LastDrain != nil && n.LastDrain.DrainID == "i1" && n.LastDrain.Status == DrainDraining
 	})
 	must(errorOf(c.Drain(t.Context(), node, request)))
 	if again := forceDeadline(t, server, node); !again.Equal(first) {
 		t.Errorf("a second drain moved the deadline from %s to %s", first, again)
 	}
-	must(c.KickDrain(t.Context(), node, request))
+	must(c.ResendDrain(t.Context(), node, request))
 	if kicked := forceDeadline(t, server, node); kicked.After(first) || first.Sub(kicked) > time.Minute {
 		t.Errorf("a kick moved the deadline from %s to %s", first, kicked)
 	}
@@ -92,13 +98,13 @@ func TestDrainOfARealNode(t *testing.T) {
 		t.Errorf("the rescue cost the allocation: %+v, %v", got, err)
 	}
 
-	request.IntentID, request.Remaining = "i2", 0
+	request.DrainID, request.Remaining = "i2", 0
 	must(errorOf(c.Drain(t.Context(), node, request)))
 	c.TrackAllocations(node, true)
 	eventually(t, "forced", func() bool {
 		live, asked := c.Allocations().Live[node]
 		n := c.View().Nodes[node]
-		return asked && len(live) == 0 && !n.Draining && n.LastDrain.Status == DrainComplete && n.LastDrain.IntentID == "i2"
+		return asked && len(live) == 0 && !n.Draining && n.LastDrain.Status == DrainComplete && n.LastDrain.DrainID == "i2"
 	})
 	must(errorOf(c.Drain(t.Context(), node, request))) // over; must not begin again
 	if n := c.View().Nodes[node]; n.Draining {
@@ -111,7 +117,7 @@ func TestDrainWithoutDeadlineOfARealNode(t *testing.T) {
 	c := NewClusters(Options{}).Get(Connection{Address: server.Addr})
 	node := member(t, server, "pool-a")
 	runJob(t, server, "default", "batch", "job", node, 1)
-	if _, err := c.Drain(t.Context(), node, DrainRequest{IntentID: "i", NoDeadline: true}); err != nil {
+	if _, err := c.Drain(t.Context(), node, DrainRequest{DrainID: "i", NoDeadline: true}); err != nil {
 		t.Fatal(err)
 	}
 	if at := forceDeadline(t, server, node); !at.IsZero() {
@@ -122,7 +128,8 @@ func TestDrainWithoutDeadlineOfARealNode(t *testing.T) {
 func TestPurgeOfARealNode(t *testing.T) {
 	server, seen := startNomad(t, world.ServerOptions{}), &changes{}
 	c := watched(t, Connection{Address: server.Addr}, seen)
-	client, err := simclient.Start(simclient.Options{Name: "pool-a", Servers: []string{server.RPCAddr}, Meta: map[string]string{MetaPoolUID: "u"}})
+	client, err := simclient.Start(
+		simclient.Options{Name: "pool-a", Servers: []string{server.RPCAddr}, Meta: map[string]string{MetaPoolUID: "u"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +146,7 @@ func TestPurgeOfARealNode(t *testing.T) {
 	for name, err := range map[string]error{
 		"cordon":   c.Cordon(t.Context(), client.ID()),
 		"uncordon": c.Uncordon(t.Context(), client.ID()),
-		"drain":    errorOf(c.Drain(t.Context(), client.ID(), DrainRequest{IntentID: "i"})),
+		"drain":    errorOf(c.Drain(t.Context(), client.ID(), DrainRequest{DrainID: "i"})),
 	} {
 		if !errors.Is(err, ErrNodeNotFound) {
 			t.Errorf("%s: %v", name, err)
@@ -172,7 +179,8 @@ func TestFrozenAndRestartedServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	restarted := time.Now()
-	eventually(t, "a fresh view", func() bool { v := c.View(); return v.Health.OK() && v.Taken.After(restarted) && len(v.Nodes) == 1 })
+	eventually(t, "a fresh view",
+		func() bool { v := c.View(); return v.Health.OK() && v.Taken.After(restarted) && len(v.Nodes) == 1 })
 }
 
 func TestIntroductionTokenOfAServer(t *testing.T) {
@@ -187,7 +195,8 @@ func TestIntroductionTokenOfAServer(t *testing.T) {
 	server := startNomad(t, o)
 	c := NewClusters(Options{}).Get(Connection{Address: server.Addr, Token: token(t, server, "p", enough)})
 	if !introduces {
-		if _, supported, err := c.IntroductionToken(t.Context(), "pool-a", "default", 30*time.Minute); supported || err != nil {
+		if _, supported, err := c.IntroductionToken(t.Context(), "pool-a", "default", 30*time.Minute); supported ||
+			err != nil {
 			t.Errorf("of a server without such tokens: supported %v, %v", supported, err)
 		}
 		return

@@ -17,9 +17,9 @@ type Options struct {
 	Clock clock.WithTicker
 	// Log; zero: nothing is logged.
 	Log logr.Logger
-	// OnChange is called after these nodes, or the live allocations of them while they are tracked, changed; nil means that
-	// the health changed, which concerns everybody. It is called from the watchers, at the same time from several, and must
-	// not block. nil: nobody is told.
+	// OnChange is called after these nodes, or the live allocations of them while they are tracked, changed; nil means
+	// that the health changed, which concerns everybody. It is called from the watchers, at the same time from several,
+	// and must not block. nil: nobody is told.
 	OnChange func(nodeIDs []string)
 	// PollNodes is how long a list of nodes waits for a change before it is answered anyway: how old a View may be while
 	// all is well. Default 10 s.
@@ -33,11 +33,11 @@ type Options struct {
 	CheckToken time.Duration
 	// RequestTimeout of a single request, on top of PollNodes where that applies. Default 10 s.
 	RequestTimeout time.Duration
-	// IdleAfter is how long a cluster is watched after it was last asked for anything, View and Allocations included. Nobody
-	// is told by OnChange any more after that. So whoever waits for a change has to look again now and then, well within
-	// this time, if only at the View that it gets from Clusters.Get; it is the same for a pool and for a member that drains
-	// alone, its pool gone or moved to another cluster. The reconcilers do each 3 min (controllers/nomadlink: Refresh). Default
-	// 10 min.
+	// IdleAfter is how long a cluster is watched after it was last asked for anything, View and Allocations included.
+	// Nobody is told by OnChange any more after that. So whoever waits for a change has to look again now and then, well
+	// within this time, if only at the View that it gets from Clusters.Get; it is the same for a pool and for a member
+	// that drains alone, its pool gone or moved to another cluster. The reconcilers do each 3 min
+	// (controllers/nomadlink: Refresh). Default 10 min.
 	IdleAfter time.Duration
 }
 

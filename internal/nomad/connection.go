@@ -57,7 +57,8 @@ func (c Connection) MarshalJSON() ([]byte, error) { return json.Marshal(c.String
 // MarshalLog keeps loggers from printing the fields.
 func (c Connection) MarshalLog() any { return c.String() }
 
-// key tells connections apart without keeping their secrets in a map's keys. All pools whose connections have one key share a watcher.
+// key tells connections apart without keeping their secrets in a map's keys. All pools whose connections have one key
+// share a watcher.
 func (c Connection) key() string {
 	h := sha256.New()
 	for _, field := range [][]byte{

@@ -29,7 +29,8 @@ func TestConnectionNeverPrintsSecrets(t *testing.T) {
 		texts = append(texts, fmt.Sprintf(verb, conn), fmt.Sprintf(verb, &conn), fmt.Sprintf(verb, []Connection{conn}))
 	}
 	for _, text := range texts {
-		if strings.Contains(text, secretWord) || strings.Contains(text, fmt.Sprintf("%x", secretWord)) || strings.Contains(text, "53 101") {
+		if strings.Contains(text, secretWord) || strings.Contains(text, fmt.Sprintf("%x", secretWord)) ||
+			strings.Contains(text, "53 101") {
 			t.Errorf("a secret is in %q", text)
 		}
 		if !strings.Contains(text, "nomad:4646") {
@@ -48,7 +49,8 @@ func TestConnectionKeyTellsFieldsApart(t *testing.T) {
 		}
 	})
 	fields := func(c Connection) [7]string {
-		return [7]string{c.Address, c.Region, c.Token, string(c.CACert), string(c.ClientCert), string(c.ClientKey), c.TLSServerName}
+		return [7]string{c.Address, c.Region, c.Token, string(c.CACert), string(c.ClientCert), string(c.ClientKey),
+			c.TLSServerName}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := gen.Draw(t, "a"), gen.Draw(t, "b")

@@ -10,7 +10,8 @@ import (
 )
 
 // drain sends what DrainToSend says. The time is taken when the node has been read: until then it may have taken long.
-func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest, now func() time.Time) (sent bool, err error) {
+func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest,
+	now func() time.Time) (sent bool, err error) {
 	node, err := r.info(ctx, nodeID)
 	if err != nil {
 		return false, err
@@ -41,14 +42,9 @@ func (r *remote) sendDrain(ctx context.Context, nodeID string, d DrainRequest) e
 	return r.write(ctx, "drain node "+nodeID, func(w *api.WriteOptions) error {
 		_, err := r.api.Nodes().UpdateDrainOpts(nodeID, &api.DrainOptions{
 			DrainSpec: spec,
-			Meta: map[string]string{
-				metaIntent:           d.IntentID,
-				metaOnTimeout:        string(d.OnTimeout()),
-				metaIgnoreSystemJobs: strconv.FormatBool(d.IgnoreSystemJobs),
-				MetaPool:             d.Pool,
-				MetaMember:           d.Member,
-				"message":            "nomad-harvester takes this node away",
-			},
+			Meta: map[string]string{metaIntent: d.DrainID, metaOnTimeout: string(d.OnTimeout()),
+				metaIgnoreSystemJobs: strconv.FormatBool(d.IgnoreSystemJobs), MetaPool: d.Pool, MetaMember: d.Member,
+				"message": "nomad-harvester takes this node away"},
 		}, w)
 		return err
 	})

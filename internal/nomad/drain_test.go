@@ -20,7 +20,7 @@ func TestDrainIsSentOncePerIntent(t *testing.T) {
 	f := newFakeServer(t)
 	f.nodes[nodeA] = fakeNode(nodeA)
 	c := direct(f)
-	request := DrainRequest{IntentID: "i1", Remaining: time.Hour, Pool: "ns/pool", Member: "pool-x"}
+	request := DrainRequest{DrainID: "i1", Remaining: time.Hour, Pool: "ns/pool", Member: "pool-x"}
 	drains := func() int { return f.count("PUT /v1/node/" + nodeA + "/drain") }
 	drain := func(want int) {
 		t.Helper()
@@ -32,7 +32,8 @@ func TestDrainIsSentOncePerIntent(t *testing.T) {
 		}
 	}
 	drain(1)
-	if meta := f.nodes[nodeA].LastDrain.Meta; meta[metaIntent] != "i1" || meta[MetaMember] != "pool-x" || meta[MetaPool] != "ns/pool" {
+	if meta := f.nodes[nodeA].LastDrain.Meta; meta[metaIntent] != "i1" || meta[MetaMember] != "pool-x" ||
+		meta[MetaPool] != "ns/pool" {
 		t.Errorf("meta %v", meta)
 	}
 	drain(1)
@@ -44,7 +45,7 @@ func TestDrainIsSentOncePerIntent(t *testing.T) {
 
 	f.locked(func() { f.nodes[nodeA].LastDrain.Meta = map[string]string{"message": "operator"} })
 	drain(3) // taken over
-	request.IntentID = "i2"
+	request.DrainID = "i2"
 	drain(4)
 }
 
@@ -54,7 +55,7 @@ func TestDrainIsSentAgainWhenItsEndHasChanged(t *testing.T) {
 	c := direct(f)
 	send := func(r DrainRequest, wantSent, wantDeadline bool) {
 		t.Helper()
-		r.IntentID = "i"
+		r.DrainID = "i"
 		sent, err := c.Drain(t.Context(), nodeA, r)
 		if err != nil || sent != wantSent {
 			t.Errorf("sent %t, %v; want %t", sent, err, wantSent)
@@ -83,7 +84,7 @@ func TestDrainIsSentAgainWhenSystemJobsCountAnew(t *testing.T) {
 	var end time.Time
 	send := func(ignore, wantSent bool) {
 		t.Helper()
-		sent, err := c.Drain(t.Context(), nodeA, DrainRequest{IntentID: "i", Remaining: time.Hour, IgnoreSystemJobs: ignore})
+		sent, err := c.Drain(t.Context(), nodeA, DrainRequest{DrainID: "i", Remaining: time.Hour, IgnoreSystemJobs: ignore})
 		if err != nil || sent != wantSent {
 			t.Errorf("sent %t, %v; want %t", sent, err, wantSent)
 		}
@@ -125,7 +126,7 @@ func TestDrainDeadline(t *testing.T) {
 		{NoDeadline: true}:                         0,
 	} {
 		f.locked(func() { f.nodes[nodeA] = fakeNode(nodeA) })
-		request.IntentID, request.IgnoreSystemJobs = "i", true
+		request.DrainID, request.IgnoreSystemJobs = "i", true
 		if _, err := c.Drain(t.Context(), nodeA, request); err != nil {
 			t.Fatal(err)
 		}
@@ -138,12 +139,12 @@ func TestDrainDeadline(t *testing.T) {
 func TestKickIsSentAgain(t *testing.T) {
 	f := newFakeServer(t)
 	f.nodes[nodeA] = fakeNode(nodeA)
-	c, request := direct(f), DrainRequest{IntentID: "i", Remaining: time.Hour}
+	c, request := direct(f), DrainRequest{DrainID: "i", Remaining: time.Hour}
 	if _, err := c.Drain(t.Context(), nodeA, request); err != nil {
 		t.Fatal(err)
 	}
 	deadline := f.nodes[nodeA].DrainStrategy.ForceDeadline
-	if err := c.KickDrain(t.Context(), nodeA, request); err != nil {
+	if err := c.ResendDrain(t.Context(), nodeA, request); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.count("PUT /v1/node/" + nodeA + "/drain"); got != 2 {
@@ -165,12 +166,12 @@ func TestKickStartsNoDrain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeServer(t)
 			f.nodes[nodeA] = fakeNode(nodeA)
-			c, request := direct(f), DrainRequest{IntentID: "i", Remaining: time.Hour}
+			c, request := direct(f), DrainRequest{DrainID: "i", Remaining: time.Hour}
 			if _, err := c.Drain(t.Context(), nodeA, request); err != nil {
 				t.Fatal(err)
 			}
 			f.locked(func() { end(f.nodes[nodeA]) })
-			if err := c.KickDrain(t.Context(), nodeA, request); !errors.Is(err, ErrNotDraining) {
+			if err := c.ResendDrain(t.Context(), nodeA, request); !errors.Is(err, ErrNotDraining) {
 				t.Errorf("got %v", err)
 			}
 			if got := f.count("PUT /v1/node/" + nodeA + "/drain"); got != 1 {
@@ -184,16 +185,18 @@ func TestUncordonEndsTheDrainFirst(t *testing.T) {
 	f := newFakeServer(t)
 	f.nodes[nodeA] = fakeNode(nodeA)
 	c := direct(f)
-	if err := c.Cordon(t.Context(), nodeA); err != nil || f.nodes[nodeA].SchedulingEligibility != api.NodeSchedulingIneligible {
+	if err := c.Cordon(t.Context(), nodeA); err != nil ||
+		f.nodes[nodeA].SchedulingEligibility != api.NodeSchedulingIneligible {
 		t.Fatalf("cordon: %v, %+v", err, f.nodes[nodeA])
 	}
-	if _, err := c.Drain(t.Context(), nodeA, DrainRequest{IntentID: "i", Remaining: time.Hour}); err != nil {
+	if _, err := c.Drain(t.Context(), nodeA, DrainRequest{DrainID: "i", Remaining: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Uncordon(t.Context(), nodeA); err != nil {
 		t.Fatal(err)
 	}
-	if n := f.nodes[nodeA]; n.DrainStrategy != nil || n.SchedulingEligibility != api.NodeSchedulingEligible || n.LastDrain.Meta[metaIntent] != "i" {
+	if n := f.nodes[nodeA]; n.DrainStrategy != nil || n.SchedulingEligibility != api.NodeSchedulingEligible ||
+		n.LastDrain.Meta[metaIntent] != "i" {
 		t.Errorf("got %+v", n)
 	}
 }
@@ -204,8 +207,8 @@ func TestMissingNode(t *testing.T) {
 	for name, err := range map[string]error{
 		"cordon":   c.Cordon(t.Context(), nodeA),
 		"uncordon": c.Uncordon(t.Context(), nodeA),
-		"drain":    errorOf(c.Drain(t.Context(), nodeA, DrainRequest{IntentID: "i"})),
-		"kick":     c.KickDrain(t.Context(), nodeA, DrainRequest{IntentID: "i"}),
+		"drain":    errorOf(c.Drain(t.Context(), nodeA, DrainRequest{DrainID: "i"})),
+		"kick":     c.ResendDrain(t.Context(), nodeA, DrainRequest{DrainID: "i"}),
 	} {
 		if !errors.Is(err, ErrNodeNotFound) {
 			t.Errorf("%s: %v", name, err)
@@ -227,7 +230,7 @@ func TestPartialNodeIDIsRefused(t *testing.T) {
 		_, usage := c.Usage(t.Context(), []string{id})
 		for _, err := range []error{
 			inspect, usage, c.Cordon(t.Context(), id), c.Uncordon(t.Context(), id), c.Purge(t.Context(), id),
-			errorOf(c.Drain(t.Context(), id, DrainRequest{})), c.KickDrain(t.Context(), id, DrainRequest{}),
+			errorOf(c.Drain(t.Context(), id, DrainRequest{})), c.ResendDrain(t.Context(), id, DrainRequest{}),
 		} {
 			if err == nil {
 				t.Errorf("%q is taken for a node", id)
@@ -277,7 +280,9 @@ func TestIntroductionTokensOfOldServers(t *testing.T) {
 		t.Error("a server that gave no token is said to have given one")
 	}
 	f.locked(func() { clear(f.refuse) })
-	if jwt, supported, err := c.IntroductionToken(t.Context(), "n", "default", time.Minute); jwt != "jwt" || !supported || err != nil || !c.View().Introduces {
+	if jwt, supported, err := c.IntroductionToken(t.Context(), "n", "default", time.Minute); jwt != "jwt" || !supported ||
+		err != nil ||
+		!c.View().Introduces {
 		t.Errorf("got %q, %v, %v, and %+v", jwt, supported, err, c.View())
 	}
 }
@@ -285,7 +290,8 @@ func TestIntroductionTokensOfOldServers(t *testing.T) {
 // errorOf drops whether a drain was sent.
 func errorOf(_ bool, err error) error { return err }
 
-// Until when a drain may still be sent is what it takes to forget the order for it, so reading the node and sending are one request's time.
+// Until when a drain may still be sent is what it takes to forget the order for it, so reading the node and sending
+// are one request's time.
 func TestDrainIsSentWithinOneRequestsTime(t *testing.T) {
 	var sent atomic.Int32
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -300,13 +306,13 @@ func TestDrainIsSentWithinOneRequestsTime(t *testing.T) {
 		_, _ = io.WriteString(w, `{"ID":"`+nodeA+`","Status":"ready","SchedulingEligibility":"ineligible"}`)
 	})
 	start := time.Now()
-	if _, err := c.Drain(t.Context(), nodeA, DrainRequest{IntentID: "i", Remaining: time.Hour}); err == nil {
+	if _, err := c.Drain(t.Context(), nodeA, DrainRequest{DrainID: "i", Remaining: time.Hour}); err == nil {
 		t.Error("a drain that took longer than a request may was no error")
 	}
 	if took := time.Since(start); took > 3*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	if err := c.KickDrain(t.Context(), nodeA, DrainRequest{IntentID: "i", Remaining: time.Hour}); err == nil {
+	if err := c.ResendDrain(t.Context(), nodeA, DrainRequest{DrainID: "i", Remaining: time.Hour}); err == nil {
 		t.Error("nor was a kick")
 	}
 }

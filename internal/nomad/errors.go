@@ -33,8 +33,8 @@ var (
 // errNoResponse is the answer to a request that was made with a nil error but makes no sense.
 var errNoResponse = errors.New("the answer is not what Nomad's API gives")
 
-// Classify says what an error of the API's client means, as one of the errors above, and what was being done; nil stays nil. The
-// simulator has its answers judged by it, too.
+// Classify says what an error of the API's client means, as one of the errors above, and what was being done; nil
+// stays nil. The simulator has its answers judged by it, too.
 func Classify(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -94,9 +94,11 @@ func kindOfResponse(response api.UnexpectedResponseError) error {
 	return nil
 }
 
-// betweenServers is what a server says that didn't reach another: it is a 500, and says nothing of what was asked for (Nomad:
-// helper/pool/pool.go, nomad/rpc.go forward).
-var betweenServers = regexp.MustCompile(`failed to get conn|(dial|read|write) tcp |connection re(fused|set)|i/o timeout|session shutdown|rpc error: EOF`)
+// betweenServers is what a server says that didn't reach another: it is a 500, and says nothing of what was asked for
+// (Nomad: helper/pool/pool.go, nomad/rpc.go forward).
+var betweenServers = regexp.MustCompile(
+	`failed to get conn|(dial|read|write) tcp |connection re(fused|set)|i/o timeout|session shutdown|rpc error: EOF`,
+)
 
 // ownPort is the end of a connection that differs each time.
 var ownPort = regexp.MustCompile(`\S+:\d+->`)
@@ -111,7 +113,8 @@ func statusOf(err error) (int, string) {
 }
 
 // Cause says why a request failed in words that stay the same while the reason does: without the ports and times that
-// the text of a network error has. It goes into conditions, and a condition that changes each time is a write each time.
+// the text of a network error has. It goes into conditions, and a condition that changes each time is a write each
+// time.
 func Cause(err error) string {
 	if code, body := statusOf(err); code != 0 {
 		return fmt.Sprintf("%d %s", code, ownPort.ReplaceAllString(cmp.Or(body, http.StatusText(code)), ""))

@@ -87,7 +87,8 @@ func TestCauseIsStableBetweenServers(t *testing.T) {
 	f := newFakeServer(t)
 	said := map[string]bool{}
 	for _, port := range []int{40006, 51234} {
-		f.refuse["/"] = refusal{code: http.StatusInternalServerError, body: fmt.Sprintf("rpc error: read tcp 10.0.0.5:%d->10.0.0.6:4647: read: connection reset by peer", port)}
+		f.refuse["/"] = refusal{code: http.StatusInternalServerError,
+			body: fmt.Sprintf("rpc error: read tcp 10.0.0.5:%d->10.0.0.6:4647: read: connection reset by peer", port)}
 		said[Cause(direct(f).Cordon(t.Context(), nodeA))] = true
 	}
 	if len(said) != 1 || !said["500 rpc error: read tcp 10.0.0.6:4647: read: connection reset by peer"] {
@@ -115,7 +116,9 @@ func TestInspectEndsWhateverTheServerSays(t *testing.T) {
 	}))
 	defer server.Close()
 	began := time.Now()
-	_, err := NewClusters(Options{RequestTimeout: 500 * time.Millisecond}).Get(Connection{Address: server.URL, Token: "t"}).Inspect(t.Context(), nodeA)
+	_, err := NewClusters(
+		Options{RequestTimeout: 500 * time.Millisecond}).Get(Connection{Address: server.URL, Token: "t"}).
+		Inspect(t.Context(), nodeA)
 	if took := time.Since(began); !errors.Is(err, ErrUnreachable) || took < time.Second || took > 4*time.Second {
 		t.Errorf("after %s: %v", took, err)
 	}

@@ -190,7 +190,8 @@ func (f *fakeServer) writeNode(w http.ResponseWriter, r *http.Request) {
 			var req api.NodeUpdateEligibilityRequest
 			_ = json.NewDecoder(r.Body).Decode(&req)
 			if req.Eligibility == api.NodeSchedulingEligible && n.DrainStrategy != nil {
-				http.Error(w, "can not set node's scheduling eligibility to eligible while it is draining", http.StatusInternalServerError)
+				http.Error(w, "can not set node's scheduling eligibility to eligible while it is draining",
+					http.StatusInternalServerError)
 				return
 			}
 			n.SchedulingEligibility = req.Eligibility

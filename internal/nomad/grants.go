@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// policyRules are the rules of one ACL policy as the server has parsed them (RulesJSON of GET /v1/acl/policy/:name), with
-// the shorthand "policy" already spelled out as capabilities (Nomad: acl/policy.go, Parse).
+// policyRules are the rules of one ACL policy as the server has parsed them (RulesJSON of GET /v1/acl/policy/:name),
+// with the shorthand "policy" already spelled out as capabilities (Nomad: acl/policy.go, Parse).
 type policyRules struct {
 	Namespaces []namespaceRule
 	Node       *struct{ Policy string }
@@ -38,9 +38,9 @@ type grants struct {
 	hiddenNamespaces []string
 }
 
-// grantsOf combines policies as Nomad does (Nomad: acl/acl.go, NewACL): rules for the same namespace add up, "deny" beats
-// all, and of the rules that match a namespace the closest one counts alone. So the rule for "*" is not enough: any
-// other one takes its place where it matches, and has to grant read-job as well.
+// grantsOf combines policies as Nomad does (Nomad: acl/acl.go, NewACL): rules for the same namespace add up, "deny"
+// beats all, and of the rules that match a namespace the closest one counts alone. So the rule for "*" is not enough:
+// any other one takes its place where it matches, and has to grant read-job as well.
 func grantsOf(policies []policyRules) grants {
 	var (
 		capabilities = map[string][]string{}

@@ -58,7 +58,9 @@ func TestGrantsIgnoreOrder(t *testing.T) {
 			rapid.SliceOfN(rapid.SampledFrom([]string{"read-job", "list-jobs", "deny"}), 0, 2).Draw(t, "capabilities")...)
 	})
 	policy := rapid.Custom(func(t *rapid.T) policyRules {
-		return rules(rapid.SampledFrom([]string{"", "read", "write", "deny"}).Draw(t, "node"), rapid.SliceOfN(ns, 0, 3).Draw(t, "namespaces")...)
+		return rules(
+			rapid.SampledFrom([]string{"", "read", "write", "deny"}).Draw(t, "node"),
+			rapid.SliceOfN(ns, 0, 3).Draw(t, "namespaces")...)
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		policies := rapid.SliceOfN(policy, 0, 4).Draw(t, "policies")

@@ -9,8 +9,8 @@ import (
 	world "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
 )
 
-// A list that was read while the token saw too little can't be told from a good one, unless what was changed and put back is
-// noticed: whichever of a token, its roles and its policies it was, and however little time it took.
+// A list that was read while the token saw too little can't be told from a good one, unless what was changed and put
+// back is noticed: whichever of a token, its roles and its policies it was, and however little time it took.
 func TestListIsNotBelievedIfGrantsWereChangedMeanwhile(t *testing.T) {
 	server := startNomad(t, world.ServerOptions{ACL: true})
 	a := newAdministrator(t, server)
@@ -34,7 +34,8 @@ func TestListIsNotBelievedIfGrantsWereChangedMeanwhile(t *testing.T) {
 		{"the type of a token", manager, func() { a.grant(manager, "q") }, func() { a.manage(manager) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c := newCluster(Connection{Address: server.Addr, Token: tc.token.SecretID}, Options{OnChange: func([]string) {}}.withDefaults())
+			c := newCluster(Connection{Address: server.Addr, Token: tc.token.SecretID},
+				Options{OnChange: func([]string) {}}.withDefaults())
 			before, err := c.lastCheck(t.Context())
 			if err != nil || !before.health.OK() {
 				t.Fatalf("got %+v, %v", before, err)
@@ -92,14 +93,16 @@ func (a administrator) noPolicy(name string) {
 
 func (a administrator) role(policy string) (id string) {
 	a.t.Helper()
-	role, _, err := a.client.ACLRoles().Create(&api.ACLRole{Name: "r", Policies: []*api.ACLRolePolicyLink{{Name: policy}}}, nil)
+	role, _, err := a.client.ACLRoles().
+		Create(&api.ACLRole{Name: "r", Policies: []*api.ACLRolePolicyLink{{Name: policy}}}, nil)
 	a.must(err)
 	return role.ID
 }
 
 func (a administrator) link(role, policy string) {
 	a.t.Helper()
-	_, _, err := a.client.ACLRoles().Update(&api.ACLRole{ID: role, Name: "r", Policies: []*api.ACLRolePolicyLink{{Name: policy}}}, nil)
+	_, _, err := a.client.ACLRoles().
+		Update(&api.ACLRole{ID: role, Name: "r", Policies: []*api.ACLRolePolicyLink{{Name: policy}}}, nil)
 	a.must(err)
 }
 
@@ -112,7 +115,8 @@ func (a administrator) token(token *api.ACLToken) *api.ACLToken {
 
 func (a administrator) grant(token *api.ACLToken, policy string) {
 	a.t.Helper()
-	_, _, err := a.client.ACLTokens().Update(&api.ACLToken{AccessorID: token.AccessorID, Type: "client", Policies: []string{policy}}, nil)
+	_, _, err := a.client.ACLTokens().
+		Update(&api.ACLToken{AccessorID: token.AccessorID, Type: "client", Policies: []string{policy}}, nil)
 	a.must(err)
 }
 

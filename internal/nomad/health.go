@@ -30,9 +30,9 @@ const (
 	HealthTokenLacksNodeWrite HealthState = "TokenLacksNodeWrite"
 )
 
-// Health says if Nomad answers and if the token grants what the controllers rely on. While it is not OK, what the token
-// can see may be less than there is, and nothing destructive may be based on it. It stays the same while the reason does: no
-// times, no counters.
+// Health says if Nomad answers and if the token grants what the controllers rely on. While it is not OK, what the
+// token can see may be less than there is, and nothing destructive may be based on it. It stays the same while the
+// reason does: no times, no counters.
 type Health struct {
 	State HealthState
 	// Cause is why, as Cause says it; empty where the state says all there is.

@@ -14,7 +14,8 @@ const maxToken = 16 << 10
 
 // introductionToken asks for a token. Servers before 1.11 don't know the path; among servers of several versions the
 // leader refuses until all know it.
-func (r *remote) introductionToken(ctx context.Context, name, nodePool string, ttl time.Duration) (string, bool, error) {
+func (r *remote) introductionToken(ctx context.Context, name, nodePool string,
+	ttl time.Duration) (string, bool, error) {
 	var jwt string
 	err := r.write(ctx, "make introduction token for "+name, func(w *api.WriteOptions) error {
 		answer, _, err := r.api.ACLIdentity().CreateClientIntroductionToken(

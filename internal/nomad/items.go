@@ -7,11 +7,12 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// items calls each with every item of a list, and returns the index of the answer. The API's own client would have all of
-// the list in memory at once, as text and as whole nodes or allocations of which little is wanted. A list that has a null in it is
-// refused. To leave that out would be wrong: it may stand for an allocation, and a busy node would look empty; or for a node, which
-// would look gone. What each was called with before an error is worth nothing.
-func items[T any](r *remote, path string, q *api.QueryOptions, bytes, tokens int64, each func(*T) error) (index uint64, err error) {
+// items calls each with every item of a list, and returns the index of the answer. The API's own client would have
+// all of the list in memory at once, as text and as whole nodes or allocations of which little is wanted. A list that
+// has a null in it is refused. To leave that out would be wrong: it may stand for an allocation, and a busy node
+// would look empty; or for a node, which would look gone. What each was called with before an error is worth nothing.
+func items[T any](r *remote, path string, q *api.QueryOptions, bytes, tokens int64,
+	each func(*T) error) (index uint64, err error) {
 	body, err := r.api.Raw().Response(path, q)
 	if err != nil {
 		return 0, err

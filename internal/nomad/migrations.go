@@ -23,8 +23,8 @@ type jobKey struct {
 	version              uint64
 }
 
-// migration is whether a group's data moves. It is known of the allocations that were created from since to until: a job
-// may be purged, and another of its name may have the same version.
+// migration is whether a group's data moves. It is known of the allocations that were created from since to until: a
+// job may be purged, and another of its name may have the same version.
 type migration struct {
 	moves        bool
 	since, until uint64
@@ -92,5 +92,6 @@ func (m *migrations) keep(former replacedBy) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	maps.DeleteFunc(m.settled, func(id string, _ struct{}) bool { _, needed := former[id]; return !needed })
-	maps.DeleteFunc(m.jobs, func(k jobKey, _ migration) bool { _, needed := jobs[[2]string{k.namespace, k.id}]; return !needed })
+	maps.DeleteFunc(m.jobs,
+		func(k jobKey, _ migration) bool { _, needed := jobs[[2]string{k.namespace, k.id}]; return !needed })
 }

@@ -16,7 +16,8 @@ import (
 const isReplaced = `(ClientStatus == "complete" or ClientStatus == "failed") and NextAllocation != ""`
 
 const (
-	// jobsPerLook bounds for how many jobs it is asked at once whether their data moves. What isn't asked for yet counts as moving.
+	// jobsPerLook bounds for how many jobs it is asked at once whether their data moves. What isn't asked for yet counts
+	// as moving.
 	jobsPerLook = 20
 	// jobsAtATime are asked for at the same time, so that one answer that doesn't come doesn't hold up the others.
 	jobsAtATime = 4
@@ -46,12 +47,12 @@ func (u unknown) err() error {
 }
 
 // moving returns those allocations of which another one is fetching the data, or may be. A client that begins an
-// allocation of a group with ephemeral_disk { migrate = true } copies the directory of the one before from that one's node before
-// any task starts. If the node goes meanwhile, the data is lost, and the task starts with an empty disk (Nomad:
-// client/allocwatcher, client/allocrunner/migrate_hook.go).
+// allocation of a group with ephemeral_disk { migrate = true } copies the directory of the one before from that one's
+// node before any task starts. If the node goes meanwhile, the data is lost, and the task starts with an empty disk
+// (Nomad: client/allocwatcher, client/allocrunner/migrate_hook.go).
 //
-// It is asked again and again while a node drains, so each next allocation is asked for until it fetches nothing any more, and
-// each job once. What can't be answered leaves unknown what is on the nodes that it concerns, and no more.
+// It is asked again and again while a node drains, so each next allocation is asked for until it fetches nothing any
+// more, and each job once. What can't be answered leaves unknown what is on the nodes that it concerns, and no more.
 func (r *remote) moving(ctx context.Context, former replacedBy) ([]Allocation, unknown) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
@@ -113,8 +114,8 @@ func (r *remote) beginning(ctx context.Context, former replacedBy, failed unknow
 	return out
 }
 
-// mayFetch: the next allocation hasn't begun, and if its job wants the data of the one before, it hasn't got it yet. It never will be so
-// again: a client doesn't fetch twice, and an allocation that is to stop isn't to run any more.
+// mayFetch: the next allocation hasn't begun, and if its job wants the data of the one before, it hasn't got it yet.
+// It never will be so again: a client doesn't fetch twice, and an allocation that is to stop isn't to run any more.
 func mayFetch(s *api.AllocationListStub, from string) bool {
 	return s.NodeID != from && // on the same node nothing has to be moved off it
 		s.ClientStatus == api.AllocClientStatusPending && s.DesiredStatus == api.AllocDesiredStatusRun && !settingUp(s)
@@ -123,7 +124,8 @@ func mayFetch(s *api.AllocationListStub, from string) bool {
 // settingUp is true once a task's directory is built, which comes after the data has been fetched.
 func settingUp(s *api.AllocationListStub) bool {
 	for _, task := range s.TaskStates {
-		if task != nil && slices.ContainsFunc(task.Events, func(e *api.TaskEvent) bool { return e != nil && e.Type == api.TaskSetup }) {
+		if task != nil &&
+			slices.ContainsFunc(task.Events, func(e *api.TaskEvent) bool { return e != nil && e.Type == api.TaskSetup }) {
 			return true
 		}
 	}
@@ -172,20 +174,25 @@ type withJob struct {
 
 // learnJob asks for the job that an allocation has.
 func (r *remote) learnJob(ctx context.Context, b beginning) error {
-	return r.query(ctx, "read allocation "+b.id, api.QueryOptions{Namespace: b.job.namespace}, func(q *api.QueryOptions) error {
-		var a withJob
-		if _, err := r.api.Raw().Query("/v1/allocation/"+b.id, &a, q); err != nil {
-			return err
-		}
-		if a.ID != b.id {
-			return errNoResponse
-		}
-		migrates := false
-		for _, g := range a.Job.TaskGroups {
-			migrates = migrates || g.Name == b.job.group && g.EphemeralDisk.Migrate
-		}
-		b.job.version = a.Job.Version // the job may have been changed in place meanwhile
-		r.migrations.learn(b, migrates, a.Job.CreateIndex)
-		return nil
-	})
+	return r.query(
+		ctx,
+		"read allocation "+b.id,
+		api.QueryOptions{Namespace: b.job.namespace},
+		func(q *api.QueryOptions) error {
+			var a withJob
+			if _, err := r.api.Raw().Query("/v1/allocation/"+b.id, &a, q); err != nil {
+				return err
+			}
+			if a.ID != b.id {
+				return errNoResponse
+			}
+			migrates := false
+			for _, g := range a.Job.TaskGroups {
+				migrates = migrates || g.Name == b.job.group && g.EphemeralDisk.Migrate
+			}
+			b.job.version = a.Job.Version // the job may have been changed in place meanwhile
+			r.migrations.learn(b, migrates, a.Job.CreateIndex)
+			return nil
+		},
+	)
 }

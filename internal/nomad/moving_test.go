@@ -40,8 +40,10 @@ func TestAllocationWhoseDataIsFetchedIsWaitedFor(t *testing.T) {
 			f := newFakeServer(t)
 			f.nodes[nodeA] = fakeNode(nodeA)
 			f.allocs = []*api.AllocationListStub{
-				{ID: "1", NodeID: nodeA, Name: "db.db[0]", ClientStatus: api.AllocClientStatusComplete, NextAllocation: next, Namespace: "default"},
-				{ID: next, NodeID: tc.on, ClientStatus: tc.status, DesiredStatus: tc.desired, TaskStates: tc.states, JobID: "db", TaskGroup: "db"},
+				{ID: "1", NodeID: nodeA, Name: "db.db[0]", ClientStatus: api.AllocClientStatusComplete, NextAllocation: next,
+					Namespace: "default"},
+				{ID: next, NodeID: tc.on, ClientStatus: tc.status, DesiredStatus: tc.desired, TaskStates: tc.states, JobID: "db",
+					TaskGroup: "db"},
 			}
 			group := &api.TaskGroup{Name: new("db"), EphemeralDisk: &api.EphemeralDisk{Migrate: tc.migrate}}
 			f.details = map[string]*api.Allocation{next: {
@@ -71,8 +73,12 @@ func TestDataOfANodeThatIsDownIsNotWaitedFor(t *testing.T) {
 	f := newFakeServer(t)
 	f.nodes[nodeA] = fakeNode(nodeA)
 	f.nodes[nodeA].Status = NodeDown
-	f.allocs = []*api.AllocationListStub{{ID: "1", NodeID: nodeA, ClientStatus: api.AllocClientStatusComplete, NextAllocation: "cccccccc-0000-4000-8000-000000000001"}}
-	if in, err := direct(f).Inspect(t.Context(), nodeA); err != nil || len(in.Live) != 0 || f.count("GET /v1/allocations") != 1 {
+	f.allocs = []*api.AllocationListStub{
+		{ID: "1", NodeID: nodeA, ClientStatus: api.AllocClientStatusComplete,
+			NextAllocation: "cccccccc-0000-4000-8000-000000000001"},
+	}
+	if in, err := direct(f).Inspect(t.Context(), nodeA); err != nil || len(in.Live) != 0 ||
+		f.count("GET /v1/allocations") != 1 {
 		t.Errorf("got %+v, %v", in.Live, err)
 	}
 }
@@ -86,11 +92,17 @@ func rescheduled(f *fakeServer, n int, jobs, nodes []string) {
 			for range n {
 				index++
 				next := fmt.Sprintf("cccccccc-0000-4000-8000-%012d", index)
-				group := &api.TaskGroup{Name: new("g"), EphemeralDisk: &api.EphemeralDisk{Migrate: new(strings.HasPrefix(job, "db"))}}
-				f.details[next] = &api.Allocation{ID: next, Job: &api.Job{TaskGroups: []*api.TaskGroup{group}, CreateIndex: new(uint64(1))}}
-				f.allocs = append(f.allocs,
-					&api.AllocationListStub{ID: "old-" + next, NodeID: node, JobID: job, ClientStatus: "complete", NextAllocation: next},
-					&api.AllocationListStub{ID: next, NodeID: nodeC, JobID: job, TaskGroup: "g", ClientStatus: "pending", DesiredStatus: "run", CreateIndex: index})
+				group := &api.TaskGroup{Name: new("g"),
+					EphemeralDisk: &api.EphemeralDisk{Migrate: new(strings.HasPrefix(job, "db"))}}
+				f.details[next] = &api.Allocation{ID: next,
+					Job: &api.Job{TaskGroups: []*api.TaskGroup{group}, CreateIndex: new(uint64(1))}}
+				f.allocs = append(
+					f.allocs,
+					&api.AllocationListStub{ID: "old-" + next, NodeID: node, JobID: job, ClientStatus: "complete",
+						NextAllocation: next},
+					&api.AllocationListStub{ID: next, NodeID: nodeC, JobID: job, TaskGroup: "g", ClientStatus: "pending",
+						DesiredStatus: "run", CreateIndex: index},
+				)
 			}
 		}
 	}
@@ -124,7 +136,8 @@ func TestRequestsDontGrowWithWhatIsReplaced(t *testing.T) {
 		live, err := c.liveAllocations(t.Context(), []string{nodeA})
 		l, j := asked(f)
 		if err != nil || len(live[nodeA]) != moving || l != lists || j != jobs {
-			t.Errorf("%d move, by %d lists and %d jobs; want %d, %d and %d: %v", len(live[nodeA]), l, j, moving, lists, jobs, err)
+			t.Errorf("%d move, by %d lists and %d jobs; want %d, %d and %d: %v", len(live[nodeA]), l, j, moving, lists, jobs,
+				err)
 		}
 	}
 	poll(250, 1+5, 2)
@@ -165,7 +178,8 @@ func TestJobThatCantBeReadConcernsItsNodeAlone(t *testing.T) {
 			f := newFakeServer(t)
 			rescheduled(f, 1, []string{"web", "db"}, []string{nodeA, nodeB})
 			bad := f.allocs[len(f.allocs)-1].ID // of db, the newest, on node B
-			f.allocs = slices.DeleteFunc(f.allocs, func(a *api.AllocationListStub) bool { return a.NodeID == nodeA && a.JobID == "db" })
+			f.allocs = slices.DeleteFunc(f.allocs,
+				func(a *api.AllocationListStub) bool { return a.NodeID == nodeA && a.JobID == "db" })
 			if hang {
 				f.hang = "/v1/allocation/" + bad
 			} else {
@@ -175,12 +189,14 @@ func TestJobThatCantBeReadConcernsItsNodeAlone(t *testing.T) {
 			c := watched(t, Connection{Address: f.URL}, &changes{})
 			c.TrackAllocations(nodeA, true)
 			c.TrackAllocations(nodeB, true)
-			eventually(t, "node A, and word of node B", func() bool { a := c.Allocations(); return len(a.Live[nodeA]) == 1 && a.Err != nil })
+			eventually(t, "node A, and word of node B",
+				func() bool { a := c.Allocations(); return len(a.Live[nodeA]) == 1 && a.Err != nil })
 			if _, known := c.Allocations().Live[nodeB]; known {
 				t.Error("what can't be found out is said to be known")
 			}
 			f.locked(func() { f.refuse, f.hang = nil, "" })
-			eventually(t, "node B", func() bool { a := c.Allocations(); _, known := a.Live[nodeB]; return known && a.Err == nil })
+			eventually(t, "node B",
+				func() bool { a := c.Allocations(); _, known := a.Live[nodeB]; return known && a.Err == nil })
 		})
 	}
 }

@@ -12,8 +12,8 @@ import (
 // membersFilter selects the nodes of all pools, whichever controller made them.
 const membersFilter = `"` + MetaPoolUID + `" in Meta`
 
-// Keys of a drain's meta: the intent's ID, Force or Retain, and true or false. The list of nodes shows the meta of the last drain, but
-// neither its strategy nor its deadline.
+// Keys of a drain's meta: the intent's ID, Force or Retain, and true or false. The list of nodes shows the meta of
+// the last drain, but neither its strategy nor its deadline.
 const (
 	metaIntent           = "harvester_drain_intent"
 	metaOnTimeout        = "harvester_drain_on_timeout"
@@ -52,7 +52,7 @@ func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration
 func (n Node) texts() []string {
 	texts := []string{n.ID, n.Name, n.Status, n.NodePool, n.NodeClass, n.Datacenter, n.Version, n.Address}
 	if d := n.LastDrain; d != nil {
-		texts = append(texts, d.Status, d.IntentID, string(d.OnTimeout), d.AccessorID)
+		texts = append(texts, d.Status, d.DrainID, string(d.OnTimeout), d.AccessorID)
 	}
 	return texts
 }
@@ -139,11 +139,9 @@ func drainFrom(d *api.DrainMetadata) *Drain {
 	if d == nil {
 		return nil
 	}
-	return &Drain{
-		Status: string(d.Status), IntentID: d.Meta[metaIntent], OnTimeout: TimeoutAction(d.Meta[metaOnTimeout]),
+	return &Drain{Status: string(d.Status), DrainID: d.Meta[metaIntent], OnTimeout: TimeoutAction(d.Meta[metaOnTimeout]),
 		IgnoreSystemJobs: d.Meta[metaIgnoreSystemJobs] == "true",
-		AccessorID:       d.AccessorID, StartedAt: d.StartedAt, UpdatedAt: d.UpdatedAt,
-	}
+		AccessorID:       d.AccessorID, StartedAt: d.StartedAt, UpdatedAt: d.UpdatedAt}
 }
 
 func usable(total *api.NodeResources, reserved *api.NodeReservedResources) (cpu, memoryMB int64) {

@@ -16,8 +16,8 @@ import (
 // dialTimeout bounds each step of making a connection.
 const dialTimeout = 10 * time.Second
 
-// remote sends single requests to one cluster. It keeps no state but what needn't be asked twice, and no Connection: what holds a
-// Connection in a field can print its secrets.
+// remote sends single requests to one cluster. It keeps no state but what needn't be asked twice, and no Connection:
+// what holds a Connection in a field can print its secrets.
 type remote struct {
 	api *api.Client
 	// broken is why there is no client; every request fails with it.

@@ -52,8 +52,8 @@ func (r *remote) leader(ctx context.Context) (string, error) {
 	return leader, err
 }
 
-// noteLeader asks who leads, and returns true if somebody does. Without an answer nobody knows of a change, and it is asked again
-// with the next list: a change that cost no more than a request or two is noticed in no other way.
+// noteLeader asks who leads, and returns true if somebody does. Without an answer nobody knows of a change, and it is
+// asked again with the next list: a change that cost no more than a request or two is noticed in no other way.
 func (c *cluster) noteLeader(ctx context.Context) bool {
 	leader, err := c.remote.leader(ctx)
 	if err != nil || leader == "" {

@@ -35,7 +35,7 @@ func TestViewTellsOfANewLeader(t *testing.T) {
 	began := time.Now()
 	c := watched(t, Connection{Address: f.URL}, seen)
 	eventually(t, "first list", func() bool { return c.View().Health.OK() })
-	first := c.View().SettledSince
+	first := c.View().RecoveredSince
 	if first.Before(began) || first.After(time.Now()) {
 		t.Fatalf("settled since %s, which is not when the first answer came", first)
 	}
@@ -45,20 +45,21 @@ func TestViewTellsOfANewLeader(t *testing.T) {
 		f.refuse["/v1/status/leader"] = refusal{code: http.StatusInternalServerError, body: "No cluster leader"}
 	})
 	eventually(t, "a refusal", func() bool { return f.count("GET /v1/status/leader") > asked+1 })
-	if v := c.View(); !v.Health.OK() || !v.SettledSince.Equal(first) {
+	if v := c.View(); !v.Health.OK() || !v.RecoveredSince.Equal(first) {
 		t.Errorf("a refusal was taken for a change: %+v", v)
 	}
 	f.locked(func() { delete(f.refuse, "/v1/status/leader"); f.leader = "10.0.0.2:4647" })
-	eventually(t, "the change", func() bool { return c.View().SettledSince.After(first) })
+	eventually(t, "the change", func() bool { return c.View().RecoveredSince.After(first) })
 
-	second := c.View().SettledSince
+	second := c.View().RecoveredSince
 	if led := c.View().Leader; led != "10.0.0.2:4647" {
 		t.Errorf("the leader is %q", led)
 	}
 	f.locked(func() { f.refuse["/v1/nodes"] = refusal{code: http.StatusBadGateway, body: "bad gateway"} })
 	eventually(t, "an outage", func() bool { return !c.View().Health.OK() })
 	f.locked(func() { clear(f.refuse) })
-	eventually(t, "the end of the outage", func() bool { v := c.View(); return v.Health.OK() && v.SettledSince.After(second) })
+	eventually(t, "the end of the outage",
+		func() bool { v := c.View(); return v.Health.OK() && v.RecoveredSince.After(second) })
 }
 
 // Servers that had no leader when they were asked are asked again with the next list, not only after a while.

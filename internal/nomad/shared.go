@@ -63,8 +63,8 @@ func (c *cluster) TrackAllocations(nodeID string, on bool) {
 	}
 }
 
-// inspectLimit is how many times as long as a single request all of one Inspect may take: how many there are depends on what the server
-// says, and who waits is one of few workers that all pools share.
+// inspectLimit is how many times as long as a single request all of one Inspect may take: how many there are depends
+// on what the server says, and who waits is one of few workers that all pools share.
 const inspectLimit = 3
 
 func (c *cluster) Inspect(ctx context.Context, nodeID string) (Inspection, error) {
@@ -128,7 +128,7 @@ func (c *cluster) Drain(ctx context.Context, nodeID string, r DrainRequest) (boo
 	return sent, c.wrote(err)
 }
 
-func (c *cluster) KickDrain(ctx context.Context, nodeID string, r DrainRequest) error {
+func (c *cluster) ResendDrain(ctx context.Context, nodeID string, r DrainRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, c.remote.timeout)
 	defer cancel()
 	return c.wrote(c.remote.kick(ctx, nodeID, r, c.o.Clock.Now))
@@ -138,7 +138,8 @@ func (c *cluster) Purge(ctx context.Context, nodeID string) error {
 	return c.wrote(c.remote.purge(ctx, nodeID))
 }
 
-func (c *cluster) IntroductionToken(ctx context.Context, name, nodePool string, ttl time.Duration) (string, bool, error) {
+func (c *cluster) IntroductionToken(ctx context.Context, name, nodePool string,
+	ttl time.Duration) (string, bool, error) {
 	c.use()
 	jwt, supported, err := c.remote.introductionToken(ctx, name, nodePool, ttl)
 	c.noteError(err)

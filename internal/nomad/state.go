@@ -30,7 +30,8 @@ func newState(initial Health) *state {
 func (s *state) view() View {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health, SettledSince: s.settled.since(), Leader: s.settled.leader, Introduces: s.introduces}
+	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health, RecoveredSince: s.settled.since(),
+		Leader: s.settled.leader, Introduces: s.introduces}
 }
 
 func (s *state) allocationsView() AllocationsView {
@@ -113,8 +114,8 @@ func (s *state) trackedNodes() []string {
 	return slices.Sorted(maps.Keys(s.tracked))
 }
 
-// polled records the answer to a poll that began at started, with why it doesn't say something of all nodes, and returns the nodes that
-// it changes.
+// polled records the answer to a poll that began at started, with why it doesn't say something of all nodes, and
+// returns the nodes that it changes.
 func (s *state) polled(live map[string][]Allocation, started time.Time, err error) (changed []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

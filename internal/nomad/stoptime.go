@@ -46,10 +46,10 @@ type (
 	}
 )
 
-// promised is how long an allocation may take to stop. The delay of its group comes first. Then the client stops the leader, after
-// it all other tasks at the same time, and after these the sidecars (Nomad: client/allocrunner/alloc_runner.go, killTasks). Clients
-// of old versions stop the sidecars together with the others, and need less. How long the poststop tasks run that come at
-// the end nobody has said: they aren't in it.
+// promised is how long an allocation may take to stop. The delay of its group comes first. Then the client stops the
+// leader, after it all other tasks at the same time, and after these the sidecars (Nomad:
+// client/allocrunner/alloc_runner.go, killTasks). Clients of old versions stop the sidecars together with the others,
+// and need less. How long the poststop tasks run that come at the end nobody has said: they aren't in it.
 func promised(a *stopping) time.Duration {
 	var longest time.Duration
 	for _, g := range a.Job.TaskGroups {

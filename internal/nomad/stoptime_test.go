@@ -24,7 +24,8 @@ func TestStopTimeIsTheLongestPromise(t *testing.T) {
 	alloc := func(status string, group, delay, kill time.Duration) *api.Allocation {
 		task := &api.Task{Name: "t", ShutdownDelay: delay, KillTimeout: &kill}
 		other := &api.TaskGroup{Name: new("other"), Tasks: []*api.Task{{Name: "x", ShutdownDelay: time.Hour}}}
-		job := &api.Job{TaskGroups: []*api.TaskGroup{other, {Name: new("g"), ShutdownDelay: &group, Tasks: []*api.Task{task, {Name: "u"}}}}}
+		job := &api.Job{
+			TaskGroups: []*api.TaskGroup{other, {Name: new("g"), ShutdownDelay: &group, Tasks: []*api.Task{task, {Name: "u"}}}}}
 		return &api.Allocation{ID: "a", Job: job, TaskGroup: "g", ClientStatus: status}
 	}
 	for name, tt := range map[string]struct {
@@ -79,7 +80,8 @@ func TestTasksAreStoppedOneTurnAfterTheOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			group := &api.TaskGroup{Name: new("g"), ShutdownDelay: &tt.delay, Tasks: tt.tasks}
-			allocs := []*api.Allocation{{TaskGroup: "g", ClientStatus: "running", Job: &api.Job{TaskGroups: []*api.TaskGroup{nil, group}}}}
+			allocs := []*api.Allocation{
+				{TaskGroup: "g", ClientStatus: "running", Job: &api.Job{TaskGroups: []*api.TaskGroup{nil, group}}}}
 			if got, err := stopTimeOf(t, allocs); err != nil || got != tt.want {
 				t.Errorf("got %s, %v; want %s", got, err, tt.want)
 			}

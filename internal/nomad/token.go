@@ -32,7 +32,8 @@ func (r *remote) checkToken(ctx context.Context) (tokenCheck, error) {
 	case self.Type == managementType:
 		return tokenCheck{health: Health{State: HealthReachable}, grants: versionOf(self, nil, nil)}, nil
 	}
-	// What stands for the grants is read before them: it may then be older, and a change too many is seen, never one too few.
+	// What stands for the grants is read before them: it may then be older, and a change too many is seen, never one too
+	// few.
 	roles, err := r.roles(ctx, self)
 	if err != nil {
 		return refusedOr(err)
@@ -107,8 +108,8 @@ func (r *remote) tokenSelf(ctx context.Context) (*api.ACLToken, error) {
 	return self, err
 }
 
-// roles lists the roles of the token, which is what this list is for anybody who is not management (Nomad: nomad/acl_endpoint.go,
-// ListRoles). Most tokens have none.
+// roles lists the roles of the token, which is what this list is for anybody who is not management (Nomad:
+// nomad/acl_endpoint.go, ListRoles). Most tokens have none.
 func (r *remote) roles(ctx context.Context, self *api.ACLToken) (roles []*api.ACLRoleListStub, err error) {
 	if len(self.Roles) == 0 {
 		return nil, nil

@@ -9,15 +9,16 @@ import (
 // tokenCheck is what a check of the token found.
 type tokenCheck struct {
 	health Health
-	// grants stands for what was granted, in the version that it had: any write to the token, its roles or its policies makes it
-	// another one, even if it has been undone since. Empty: the cluster runs without ACLs, or the token is none.
+	// grants stands for what was granted, in the version that it had: any write to the token, its roles or its policies
+	// makes it another one, even if it has been undone since. Empty: the cluster runs without ACLs, or the token is
+	// none.
 	grants string
 	// noACLs: the cluster runs without ACLs.
 	noACLs bool
 }
 
-// tokenChecks lets one check of the token serve all who wait for one, so that a hundred members that are drained at once don't ask a
-// hundred times. (singleflight would hand out one that began before it was asked for.)
+// tokenChecks lets one check of the token serve all who wait for one, so that a hundred members that are drained at
+// once don't ask a hundred times. (singleflight would hand out one that began before it was asked for.)
 type tokenChecks struct {
 	turn    chan struct{}              // has room for whoever checks
 	started atomic.Int64               // the number of the check that was begun last
@@ -72,9 +73,9 @@ func (c *cluster) lastCheck(ctx context.Context) (tokenCheck, error) {
 	return c.checkToken(ctx)
 }
 
-// verify is nil if the token sees every allocation, by a check that begins now, and nobody has changed what it grants since the
-// check before. A list of allocations that was read in between can then be believed: with a token that had lost a grant it would
-// have been shorter, and not refused.
+// verify is nil if the token sees every allocation, by a check that begins now, and nobody has changed what it grants
+// since the check before. A list of allocations that was read in between can then be believed: with a token that had
+// lost a grant it would have been shorter, and not refused.
 func (c *cluster) verify(ctx context.Context, before tokenCheck) error {
 	now, err := c.checkToken(ctx)
 	switch {
@@ -83,7 +84,9 @@ func (c *cluster) verify(ctx context.Context, before tokenCheck) error {
 	case !now.health.OK():
 		return fmt.Errorf("what the list of allocations leaves out is unknown: %w: %s", ErrForbidden, now.health)
 	case now.grants != before.grants:
-		return fmt.Errorf("what the list of allocations leaves out is unknown: %w: the token's policies have been changed meanwhile", ErrForbidden)
+		return fmt.Errorf(
+			"what the list of allocations leaves out is unknown: %w: the token's policies have been changed meanwhile",
+			ErrForbidden)
 	}
 	return nil
 }

@@ -18,12 +18,14 @@ func seesAll() *policyRules {
 	return &policyRules{Node: &struct{ Policy string }{"write"}, Namespaces: []namespaceRule{namespace("*", "read-job")}}
 }
 
-// A token that loses read-job in a namespace isn't refused: the list of allocations gets shorter, and a busy node looks empty.
+// A token that loses read-job in a namespace isn't refused: the list of allocations gets shorter, and a busy node
+// looks empty.
 func TestInspectDoesNotBelieveATokenThatSeesLess(t *testing.T) {
 	f, seen := newFakeServer(t), &changes{}
 	f.token, f.policies["p"], f.nodes[nodeA] = &api.ACLToken{Type: "client"}, seesAll(), fakeNode(nodeA)
 	f.allocs = []*api.AllocationListStub{{ID: "1", NodeID: nodeA, ClientStatus: "running"}}
-	clusters := NewClusters(Options{OnChange: seen.note, RequestTimeout: time.Second, CheckToken: time.Hour, PollNodes: time.Second})
+	clusters := NewClusters(
+		Options{OnChange: seen.note, RequestTimeout: time.Second, CheckToken: time.Hour, PollNodes: time.Second})
 	go func() { _ = clusters.Start(t.Context()) }()
 	c := clusters.Get(Connection{Address: f.URL, Token: "t"})
 	eventually(t, "a good token", func() bool { return c.View().Health.OK() })
@@ -79,7 +81,8 @@ func TestInspectTakesOneRequestMoreWithoutPolicies(t *testing.T) {
 	}
 }
 
-// Who comes while a check is under way waits for the next one, together with the others: the first may have begun too early.
+// Who comes while a check is under way waits for the next one, together with the others: the first may have begun too
+// early.
 func TestTokenChecksAreSharedAndNotTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, goOn := newTokenChecks(), make(chan struct{})

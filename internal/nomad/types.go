@@ -26,8 +26,8 @@ type Node struct {
 	CPU, MemoryMB int64
 	// PoolUID and Member are what the client's meta says. Only Inspect fills them: Nomad's list of nodes has no meta.
 	PoolUID, Member string
-	// ForceDeadline is when Nomad stops what is left under the drain that is set, by the servers' clock; zero: never, or at
-	// once. Only Inspect fills it.
+	// ForceDeadline is when Nomad stops what is left under the drain that is set, by the servers' clock; zero: never, or
+	// at once. Only Inspect fills it.
 	ForceDeadline time.Time
 }
 
@@ -35,8 +35,8 @@ type Node struct {
 type Drain struct {
 	// Status is one of the Drain constants.
 	Status string
-	// IntentID is the mark that Cluster.Drain left; empty: somebody else's drain.
-	IntentID string
+	// DrainID is the mark that Cluster.Drain left; empty: somebody else's drain.
+	DrainID string
 	// OnTimeout is what the drain was sent for: Force with a deadline, Retain without; empty: not by Cluster.Drain.
 	OnTimeout TimeoutAction
 	// IgnoreSystemJobs is true when Cluster.Drain sent it so.
@@ -70,16 +70,17 @@ type View struct {
 	Nodes map[string]Node
 	// Health is as of now, not as of Taken.
 	Health Health
-	// SettledSince is the later of when the health became OK and when the servers last changed their leader; zero: never OK.
-	// For a while after it nothing may be judged by a node's absence or by its being down: clients that live may not have
-	// been heard of yet, and a new leader counts heartbeats from the start (Nomad: nomad/heartbeat.go,
+	// RecoveredSince is the later of when the health became OK and when the servers last changed their leader; zero:
+	// never OK. For a while after it nothing may be judged by a node's absence or by its being down: clients that live
+	// may not have been heard of yet, and a new leader counts heartbeats from the start (Nomad: nomad/heartbeat.go,
 	// initializeHeartbeatTimers).
-	SettledSince time.Time
+	RecoveredSince time.Time
 	// Leader is what the server that was last heard to lead calls its RPC address; empty: none was heard of yet.
 	Leader string
 	// Introduces: Nomad has given an introduction token to this process, so that it may insist on them.
 	Introduces bool
-	// NoACLs: the latest look at the token has found that the cluster runs without ACLs. False as long as that isn't known.
+	// NoACLs: the latest look at the token has found that the cluster runs without ACLs. False as long as that isn't
+	// known.
 	NoACLs bool
 }
 
@@ -89,10 +90,12 @@ type Allocation struct {
 	// JobType is service, batch, system or sysbatch.
 	JobType string
 	Name    string
-	// ClientStatus is pending, running or unknown, or failed for one whose poststop tasks run; DesiredStatus is run, stop or evict.
+	// ClientStatus is pending, running or unknown, or failed for one whose poststop tasks run; DesiredStatus is run,
+	// stop or evict.
 	ClientStatus, DesiredStatus string
 	CreateTime                  time.Time
-	// MovingTo is the next allocation, which is fetching this one's data from its node, though this one has ended; empty: none.
+	// MovingTo is the next allocation, which is fetching this one's data from its node, though this one has ended;
+	// empty: none.
 	MovingTo string
 }
 
@@ -102,11 +105,11 @@ type AllocationsView struct {
 	// never asked.
 	Started time.Time
 	// Live has an entry for each node that was asked about, an empty one when nothing lives there. No entry means "not
-	// asked", or "couldn't be found out", which is not "empty". An allocation is live while its client status is pending, running
-	// or unknown, and while another fetches its data. Shared; not to be written to.
+	// asked", or "couldn't be found out", which is not "empty". An allocation is live while its client status is
+	// pending, running or unknown, and while another fetches its data. Shared; not to be written to.
 	Live map[string][]Allocation
-	// Err is why the latest poll failed; Started and Live then are those of the last one that didn't. If it failed for some nodes
-	// alone, Live has no entry for these.
+	// Err is why the latest poll failed; Started and Live then are those of the last one that didn't. If it failed for
+	// some nodes alone, Live has no entry for these.
 	Err error
 }
 
@@ -131,8 +134,8 @@ type Usage struct {
 
 // DrainRequest is one intent to drain a node.
 type DrainRequest struct {
-	// IntentID names the intent. A node that drains under it already is left alone.
-	IntentID string
+	// DrainID names the intent. A node that drains under it already is left alone.
+	DrainID string
 	// Remaining is how long allocations may still take; zero or less: stop them now. It is what is left of the intent's
 	// deadline, because Nomad counts from each request anew.
 	Remaining time.Duration
@@ -140,7 +143,8 @@ type DrainRequest struct {
 	NoDeadline bool
 	// IgnoreSystemJobs leaves allocations of system jobs running.
 	IgnoreSystemJobs bool
-	// OnlyIneligible sends no drain to a node that is eligible: a drain makes it ineligible, and it isn't written down that we do.
+	// OnlyIneligible sends no drain to a node that is eligible: a drain makes it ineligible, and it isn't written down
+	// that we do.
 	OnlyIneligible bool
 	// Pool as namespace/name and Member are recorded with the drain, for people.
 	Pool, Member string

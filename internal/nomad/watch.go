@@ -12,20 +12,20 @@ import (
 // maxBackoff bounds the pause after repeated failures; it is also how late a recovery is noticed at worst.
 const maxBackoff = 10 * time.Second
 
-// backoff gives the pauses after failures in a row: each is twice the one before, and drawn at random between half and all of that,
-// so that the watchers of many controllers don't come back at the same moment.
+// backoff gives the pauses after failures in a row: each is twice the one before, and drawn at random between half
+// and all of that, so that the watchers of many controllers don't come back at the same moment.
 func backoff(base time.Duration) wait.Backoff {
 	return wait.Backoff{Duration: min(base, maxBackoff) / 2, Factor: 2, Jitter: 1, Cap: maxBackoff / 2, Steps: math.MaxInt}
 }
 
-// listPatience is how many lists in a row have to fail for Nomad to count as unreachable. They take a second or two if each
-// fails at once. A single connection that is cut, or a request that arrives while the servers choose a leader, would otherwise
-// make everything unknown for a moment, and every clock of what doesn't work begin anew: too often, and nobody is ever replaced.
-// How old the view is limits meanwhile what may be based on it.
+// listPatience is how many lists in a row have to fail for Nomad to count as unreachable. They take a second or two
+// if each fails at once. A single connection that is cut, or a request that arrives while the servers choose a
+// leader, would otherwise make everything unknown for a moment, and every clock of what doesn't work begin anew: too
+// often, and nobody is ever replaced. How old the view is limits meanwhile what may be based on it.
 const listPatience = 3
 
-// counts reports if a list that failed, as the n-th in a row, says something about Nomad: a refusal is an answer, and one that
-// ran out of time was patient already.
+// counts reports if a list that failed, as the n-th in a row, says something about Nomad: a refusal is an answer, and
+// one that ran out of time was patient already.
 func counts(err error, n int) bool {
 	return n >= listPatience || errors.Is(err, ErrForbidden) || timedOut(err)
 }
@@ -172,7 +172,8 @@ func (c *cluster) noteHealth(changed bool) {
 		return
 	}
 	health := c.state.view().Health
-	c.log.Info("Nomad's health changed", "ok", health.OK(), "state", health.State, "cause", health.Cause, "lacks", health.Lacks)
+	c.log.Info("Nomad's health changed", "ok", health.OK(), "state", health.State, "cause", health.Cause, "lacks",
+		health.Lacks)
 	c.o.OnChange(nil)
 }
 

@@ -31,7 +31,8 @@ func TestWatchFollowsNodes(t *testing.T) {
 	eventually(t, "to be told", func() bool { return seen.of(nodeA) > before })
 
 	told, taken := seen.of(nodeA), c.View().Taken
-	eventually(t, "the view to stay fresh without changes", func() bool { return c.View().Taken.Sub(taken) > 400*time.Millisecond })
+	eventually(t, "the view to stay fresh without changes",
+		func() bool { return c.View().Taken.Sub(taken) > 400*time.Millisecond })
 	if now := seen.of(nodeA); now != told {
 		t.Errorf("told of changes %d times while nothing changed", now-told)
 	}
@@ -92,7 +93,8 @@ func TestSingleFailureIsNotAnOutage(t *testing.T) {
 	eventually(t, "the failures", func() (over bool) { f.locked(func() { over = len(f.refuse) == 0 }); return over })
 	failed := time.Now()
 	eventually(t, "an answer", func() bool { return c.View().Taken.After(failed) })
-	if v := c.View(); v.Health != before.Health || !v.SettledSince.Equal(before.SettledSince) || seen.ofHealth() != told {
+	if v := c.View(); v.Health != before.Health || !v.RecoveredSince.Equal(before.RecoveredSince) ||
+		seen.ofHealth() != told {
 		t.Errorf("%+v became %+v, told %d times", before, v, seen.ofHealth()-told)
 	}
 }
@@ -149,7 +151,8 @@ func TestNothingListens(t *testing.T) {
 func TestTokenIsJudgedAgainAfterARefusal(t *testing.T) {
 	f, seen := newFakeServer(t), &changes{}
 	f.token = &api.ACLToken{Type: "client"}
-	f.policies["p"] = &policyRules{Node: &struct{ Policy string }{"write"}, Namespaces: []namespaceRule{namespace("*", "read-job")}}
+	f.policies["p"] = &policyRules{Node: &struct{ Policy string }{"write"},
+		Namespaces: []namespaceRule{namespace("*", "read-job")}}
 	c := watched(t, Connection{Address: f.URL, Token: "t"}, seen)
 	eventually(t, "a good token", func() bool { return c.View().Health.OK() })
 	f.locked(func() { f.policies["p"] = &policyRules{Namespaces: []namespaceRule{namespace("*", "read-job")}} })
@@ -206,7 +209,8 @@ func TestAllocationsArePolledOnlyWhileTracked(t *testing.T) {
 
 	told := seen.of(nodeA)
 	f.locked(func() { f.allocs[0].ClientStatus = "complete" })
-	eventually(t, "to be told of the end", func() bool { return seen.of(nodeA) > told && len(c.Allocations().Live[nodeA]) == 1 })
+	eventually(t, "to be told of the end",
+		func() bool { return seen.of(nodeA) > told && len(c.Allocations().Live[nodeA]) == 1 })
 
 	f.locked(func() { f.refuse["/v1/allocations"] = refusal{code: http.StatusForbidden, body: "Permission denied"} })
 	eventually(t, "the error", func() bool { return c.Allocations().Err != nil })
@@ -242,7 +246,8 @@ func TestClustersAreShared(t *testing.T) {
 
 func TestIdleClustersAreGivenUp(t *testing.T) {
 	f := newFakeServer(t)
-	clusters := NewClusters(Options{IdleAfter: 100 * time.Millisecond, PollNodes: 50 * time.Millisecond, MinInterval: 10 * time.Millisecond})
+	clusters := NewClusters(
+		Options{IdleAfter: 100 * time.Millisecond, PollNodes: 50 * time.Millisecond, MinInterval: 10 * time.Millisecond})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	first := clusters.Get(Connection{Address: f.URL})

@@ -66,7 +66,8 @@ func join(t *testing.T, server *world.Server, o simclient.Options) string {
 // member has a client join that carries a pool's UID.
 func member(t *testing.T, server *world.Server, name string) string {
 	t.Helper()
-	return join(t, server, simclient.Options{Name: name, NodeClass: "c", Meta: map[string]string{MetaPoolUID: "uid", MetaMember: name}})
+	return join(t, server,
+		simclient.Options{Name: name, NodeClass: "c", Meta: map[string]string{MetaPoolUID: "uid", MetaMember: name}})
 }
 
 // runJob runs one group of a job and waits until it runs on the node.

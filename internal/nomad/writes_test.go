@@ -14,7 +14,7 @@ var writesNow = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 func drainingUnder(intent string, change func(*Node)) Node {
 	n := Node{
 		Draining: true, ForceDeadline: writesNow.Add(time.Hour),
-		LastDrain: &Drain{Status: DrainDraining, IntentID: intent, OnTimeout: TimeoutForce},
+		LastDrain: &Drain{Status: DrainDraining, DrainID: intent, OnTimeout: TimeoutForce},
 	}
 	if change != nil {
 		change(&n)
@@ -26,8 +26,8 @@ func TestDrainToSend(t *testing.T) {
 	ended := func(status string) func(*Node) {
 		return func(n *Node) { n.Draining, n.ForceDeadline, n.LastDrain.Status = false, time.Time{}, status }
 	}
-	force := DrainRequest{IntentID: "i", Remaining: 30 * time.Minute}
-	retain := DrainRequest{IntentID: "i", Remaining: 30 * time.Minute, NoDeadline: true}
+	force := DrainRequest{DrainID: "i", Remaining: 30 * time.Minute}
+	retain := DrainRequest{DrainID: "i", Remaining: 30 * time.Minute, NoDeadline: true}
 	for name, c := range map[string]struct {
 		node Node
 		ask  DrainRequest
@@ -36,7 +36,7 @@ func TestDrainToSend(t *testing.T) {
 	}{
 		"never drained":                  {Node{Eligible: true}, force, true, 30 * time.Minute},
 		"never drained, without an end":  {Node{Eligible: true}, retain, true, noDeadline},
-		"time is over":                   {Node{}, DrainRequest{IntentID: "i", Remaining: -time.Minute}, true, forceNow},
+		"time is over":                   {Node{}, DrainRequest{DrainID: "i", Remaining: -time.Minute}, true, forceNow},
 		"drains as asked":                {drainingUnder("i", nil), force, false, 0},
 		"drains for somebody else":       {drainingUnder("other", nil), force, true, 30 * time.Minute},
 		"no intent to tell it by":        {drainingUnder("", nil), DrainRequest{Remaining: time.Minute}, true, time.Minute},
@@ -47,11 +47,11 @@ func TestDrainToSend(t *testing.T) {
 		"is to have an end after all":    {drainingUnder("i", func(n *Node) { n.ForceDeadline, n.LastDrain.OnTimeout = time.Time{}, TimeoutRetain }), force, true, 30 * time.Minute},
 		"system jobs go too, less left":  {drainingUnder("i", func(n *Node) { n.ForceDeadline, n.LastDrain.IgnoreSystemJobs = writesNow.Add(time.Minute), true }), force, true, time.Minute - kickMargin},
 		"system jobs were left, and go":  {drainingUnder("i", func(n *Node) { ended(DrainComplete)(n); n.LastDrain.IgnoreSystemJobs = true }), force, true, 30 * time.Minute},
-		"system jobs went, and may stay": {drainingUnder("i", ended(DrainComplete)), DrainRequest{IntentID: "i", IgnoreSystemJobs: true}, false, 0},
+		"system jobs went, and may stay": {drainingUnder("i", ended(DrainComplete)), DrainRequest{DrainID: "i", IgnoreSystemJobs: true}, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, sent := DrainToSend(c.node, c.ask, writesNow)
-			if sent != c.sent || sent && (got.Deadline() != c.want || got.IntentID != c.ask.IntentID) {
+			if sent != c.sent || sent && (got.Deadline() != c.want || got.DrainID != c.ask.DrainID) {
 				t.Errorf("sends %+v: %t", got, sent)
 			}
 		})
@@ -59,8 +59,8 @@ func TestDrainToSend(t *testing.T) {
 }
 
 func TestKickToSend(t *testing.T) {
-	ask := DrainRequest{IntentID: "i", Remaining: 30 * time.Minute}
-	over := DrainRequest{IntentID: "i", Remaining: -time.Second}
+	ask := DrainRequest{DrainID: "i", Remaining: 30 * time.Minute}
+	over := DrainRequest{DrainID: "i", Remaining: -time.Second}
 	for name, c := range map[string]struct {
 		node Node
 		ask  DrainRequest
@@ -74,8 +74,8 @@ func TestKickToSend(t *testing.T) {
 		"never drained":                       {Node{Eligible: true}, over, false, 0},
 		"taken over by somebody":              {drainingUnder("other", nil), ask, false, 0},
 		"somebody else's, our time is over":   {drainingUnder("other", nil), over, true, forceNow},
-		"keeps the end that it has in Nomad":  {drainingUnder("i", nil), DrainRequest{IntentID: "i", Remaining: time.Minute, NoDeadline: true}, true, time.Hour - kickMargin},
-		"without an end, as it is in Nomad":   {drainingUnder("i", func(n *Node) { n.ForceDeadline = time.Time{} }), DrainRequest{IntentID: "i", NoDeadline: true}, true, noDeadline},
+		"keeps the end that it has in Nomad":  {drainingUnder("i", nil), DrainRequest{DrainID: "i", Remaining: time.Minute, NoDeadline: true}, true, time.Hour - kickMargin},
+		"without an end, as it is in Nomad":   {drainingUnder("i", func(n *Node) { n.ForceDeadline = time.Time{} }), DrainRequest{DrainID: "i", NoDeadline: true}, true, noDeadline},
 		"the end is so near that it is there": {drainingUnder("i", func(n *Node) { n.ForceDeadline = writesNow.Add(time.Second) }), ask, true, forceNow},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,9 +94,10 @@ func TestKickNeverExtendsADrain(t *testing.T) {
 		delay := time.Duration(rapid.Int64Range(0, int64(kickMargin)).Draw(t, "delay"))
 		never := rapid.Bool().Draw(t, "never")
 		node := drainingUnder("i", func(n *Node) { n.ForceDeadline = writesNow.Add(left) })
-		sent, due := KickToSend(node, DrainRequest{IntentID: "i", Remaining: asked, NoDeadline: never}, writesNow)
+		sent, due := KickToSend(node, DrainRequest{DrainID: "i", Remaining: asked, NoDeadline: never}, writesNow)
 		got := sent.Deadline()
-		if !due || got == noDeadline || !never && got > max(asked, 0) || got > 0 && writesNow.Add(delay+got).After(node.ForceDeadline) {
+		if !due || got == noDeadline || !never && got > max(asked, 0) ||
+			got > 0 && writesNow.Add(delay+got).After(node.ForceDeadline) {
 			t.Fatalf("asked for %s with %s left, got %s", asked, left, got)
 		}
 	})
@@ -122,15 +123,15 @@ func TestWritesThatEndADrain(t *testing.T) {
 
 // A drain makes the node ineligible, which whoever takes the order back must know of.
 func TestDrainLeavesAnEligibleNodeAloneUnlessThatIsWrittenDown(t *testing.T) {
-	for _, n := range []Node{{Eligible: true}, {Eligible: true, LastDrain: &Drain{IntentID: "i", Status: DrainCanceled}}} {
-		if _, due := DrainToSend(n, DrainRequest{IntentID: "i", OnlyIneligible: true}, time.Now()); due {
+	for _, n := range []Node{{Eligible: true}, {Eligible: true, LastDrain: &Drain{DrainID: "i", Status: DrainCanceled}}} {
+		if _, due := DrainToSend(n, DrainRequest{DrainID: "i", OnlyIneligible: true}, time.Now()); due {
 			t.Errorf("%+v is drained", n)
 		}
-		if _, due := DrainToSend(n, DrainRequest{IntentID: "i"}, time.Now()); !due {
+		if _, due := DrainToSend(n, DrainRequest{DrainID: "i"}, time.Now()); !due {
 			t.Errorf("%+v isn't drained, though it is written down", n)
 		}
 	}
-	if _, due := DrainToSend(Node{}, DrainRequest{IntentID: "i", OnlyIneligible: true}, time.Now()); !due {
+	if _, due := DrainToSend(Node{}, DrainRequest{DrainID: "i", OnlyIneligible: true}, time.Now()); !due {
 		t.Error("one that an operator made ineligible isn't drained")
 	}
 }

@@ -8,8 +8,8 @@ func (s Snapshot) upToDate(m Member) bool {
 	return m.Revision == s.Revision && !m.Elsewhere && !s.aged(m)
 }
 
-// aged is true for a member that is to be replaced for the time at which it was made. A restartedAt that lies ahead says nothing
-// yet: whoever was made meanwhile would be too old as well, again and again.
+// aged is true for a member that is to be replaced for the time at which it was made. A restartedAt that lies ahead
+// says nothing yet: whoever was made meanwhile would be too old as well, again and again.
 func (s Snapshot) aged(m Member) bool {
 	if at := s.Rollout.RestartedAt; at != nil && !s.Now.Before(at.Time) && m.Created.Before(at.Time) {
 		return true

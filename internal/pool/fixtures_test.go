@@ -32,7 +32,8 @@ func snapshot(replicas int, members ...pool.Member) pool.Snapshot {
 type memberChange func(*pool.Member)
 
 func member(name string, changes ...memberChange) pool.Member {
-	m := pool.Member{Name: name, Revision: present, Created: now.Add(-time.Hour), Joined: true, Ready: true, VMMade: true, CreateIndex: 10}
+	m := pool.Member{Name: name, Revision: present, Created: now.Add(-time.Hour), Joined: true, Ready: true, VMMade: true,
+		CreateIndex: 10}
 	for _, c := range changes {
 		c(&m)
 	}
@@ -44,14 +45,15 @@ func joining(m *pool.Member)    { m.Joined, m.Ready, m.CreateIndex = false, fals
 func late(m *pool.Member)       { joining(m); m.JoinExpired, m.JoinDeadline = true, now.Add(-time.Minute) }
 func notReady(m *pool.Member)   { m.Ready = false }
 func down(m *pool.Member)       { notReady(m); m.Down = true }
-func returning(m *pool.Member)  { m.Returning = true }
+func returning(m *pool.Member)  { m.CancelingDrain = true }
 func outdated(m *pool.Member)   { m.Revision = former }
 func protected(m *pool.Member)  { m.Protected = true }
 func deleteNext(m *pool.Member) { m.DeleteNext = true }
 
 func refused(m *pool.Member) {
 	pending(m)
-	m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission, Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "webhook said no"}}
+	m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission,
+		Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "webhook said no"}}
 }
 
 // lacks is a member without a VM, for a reason that isn't its template's.
@@ -74,7 +76,8 @@ func blocked(reason string) *nodestate.Blocked {
 // noRoom is a member whose VM can't run for lack of room.
 func noRoom(m *pool.Member) {
 	joining(m)
-	m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByCapacity, Problem: condition.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "0/3 nodes are available"}}
+	m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByCapacity,
+		Problem: condition.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "0/3 nodes are available"}}
 }
 
 // leaving was ordered to leave so long ago.
@@ -146,8 +149,10 @@ func runPlans(t *testing.T, cases []planCase) {
 				c.change(&c.s)
 			}
 			p := pool.Decide(c.s)
-			got := fmt.Sprintf("create %d, rescue %q, victims %q, held out by %q, held in by %q, wake %s", p.Create, p.Rescue, p.Victims, reason(holdOut(p)), reason(p.HoldIn), p.Wake)
-			want := fmt.Sprintf("create %d, rescue %q, victims %q, held out by %q, held in by %q, wake %s", c.create, c.rescue, c.victims, c.holdOut, c.holdIn, c.wake)
+			got := fmt.Sprintf("create %d, rescue %q, victims %q, held out by %q, held in by %q, wake %s", p.Create,
+				p.CancelDrains, p.Victims, reason(holdOut(p)), reason(p.HoldIn), p.Wake)
+			want := fmt.Sprintf("create %d, rescue %q, victims %q, held out by %q, held in by %q, wake %s", c.create, c.rescue,
+				c.victims, c.holdOut, c.holdIn, c.wake)
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}

@@ -14,7 +14,8 @@ import (
 
 func TestGrowthBlockedBy(t *testing.T) {
 	failing := func(s *pool.Snapshot) {
-		s.Joins = pool.Joins{Results: []pool.JoinResult{{Member: "a", Time: now}, {Member: "b", Time: now}, {Member: "c", Time: now}}}
+		s.Joins = pool.Joins{
+			Results: []pool.JoinResult{{Member: "a", Time: now}, {Member: "b", Time: now}, {Member: "c", Time: now}}}
 	}
 	oneFailed := func(s *pool.Snapshot) { s.Joins = pool.Joins{Results: []pool.JoinResult{{Member: "a", Time: now}}} }
 	fullQuota := func(s *pool.Snapshot) {
@@ -64,17 +65,19 @@ func outcome(failed bool) pool.Outcome {
 	if !failed {
 		return pool.Outcome{}
 	}
-	return pool.Outcome{CreateError: &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "exceeded quota: members"}}
+	return pool.Outcome{
+		CreateError: &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "exceeded quota: members"}}
 }
 
-// A plugin of a version before status.scaling goes by what the conditions say. It decides as a present one does, but of a paused pool,
-// which it leaves alone anyway.
+// A plugin of a version before status.scaling goes by what the conditions say. It decides as a present one does, but
+// of a paused pool, which it leaves alone anyway.
 func TestEarlierPluginsReadTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := anySnapshot(t)
 		s.Paused = false
 		if flag(t, "limited by a quota") && pool.NeedsQuota(s) {
-			s.Quota = &pool.Quota{Room: rapid.IntRange(0, 4).Draw(t, "room"), Problem: condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "full"}}
+			s.Quota = &pool.Quota{Room: rapid.IntRange(0, 4).Draw(t, "room"),
+				Problem: condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "full"}}
 		}
 		p, out := pool.Decide(s), outcome(rapid.IntRange(0, 9).Draw(t, "failed") == 0)
 		by, all := pool.GrowthBlockedBy(s, p, out), pool.Conditions(s, p, out)
@@ -88,9 +91,9 @@ func TestEarlierPluginsReadTheSame(t *testing.T) {
 		case v1alpha1.BlockedByTemplate, v1alpha1.BlockedByAdmission, v1alpha1.BlockedByQuota:
 			words = all[v1alpha1.PoolTemplateValid]
 		case v1alpha1.BlockedByJoins:
-			words = all[v1alpha1.PoolRegistrationHealthy]
+			words = all[v1alpha1.PoolJoinsHealthy]
 		}
-		if words.Reason == v1alpha1.ReasonAsWanted {
+		if words.Reason == v1alpha1.ReasonAsExpected {
 			t.Fatalf("blocked by %q, but the condition that says what it is says %+v", by, words)
 		}
 	})
@@ -100,6 +103,7 @@ func TestEarlierPluginsReadTheSame(t *testing.T) {
 func blockedForEarlierPlugins(all map[string]metav1.Condition) bool {
 	passes := map[string]bool{"Creating": true, "Joining": true, "BackOff": true}
 	out := all["ScalingOut"]
-	return all["TemplateValid"].Status == metav1.ConditionFalse || out.Status == metav1.ConditionTrue && !passes[out.Reason] ||
-		all["RegistrationHealthy"].Reason == "JoinsFailing"
+	return all["TemplateValid"].Status == metav1.ConditionFalse ||
+		out.Status == metav1.ConditionTrue && !passes[out.Reason] ||
+		all["JoinsHealthy"].Reason == "JoinsFailing"
 }

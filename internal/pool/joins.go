@@ -15,8 +15,8 @@ const (
 	judgedResults = 4
 	// breakerOpensAt is how many members in a row must have failed to join for no more to be made.
 	breakerOpensAt = 3
-	// backOffStep is how long the next member waits after one that failed to join, and as long again for each one before that.
-	// After the third no more are made.
+	// backOffStep is how long the next member waits after one that failed to join, and as long again for each one before
+	// that. After the third no more are made.
 	backOffStep = 10 * time.Second
 )
 
@@ -37,8 +37,9 @@ type JoinResult struct {
 	Time   time.Time
 }
 
-// Record adds what can be seen of the members of the present template by now: how others fare says nothing of it. It gives the
-// same again until something new is seen. While Nomad isn't known nothing is recorded: nobody could have been seen to join.
+// Record adds what can be seen of the members of the present template by now: how others fare says nothing of it. It
+// gives the same again until something new is seen. While Nomad isn't known nothing is recorded: nobody could have
+// been seen to join.
 func (j Joins) Record(key string, s Snapshot) Joins {
 	if j.Key != key {
 		j = Joins{Key: key, Since: s.Now.Truncate(time.Second)}
@@ -74,9 +75,9 @@ func (j Joins) Record(key string, s Snapshot) Joins {
 	return j
 }
 
-// resultOf is how a member fared; ok is false while that is open. A member that left before its time was up says nothing, nor
-// does one that may be kept from joining by something else than the template: a Nomad that its clients couldn't reach until a
-// moment ago, or Harvester, while it is upgraded or the host is in maintenance.
+// resultOf is how a member fared; ok is false while that is open. A member that left before its time was up says
+// nothing, nor does one that may be kept from joining by something else than the template: a Nomad that its clients
+// couldn't reach until a moment ago, or Harvester, while it is upgraded or the host is in maintenance.
 func resultOf(s Snapshot, m Member) (r JoinResult, ok bool) {
 	switch {
 	case m.Joined:
@@ -142,17 +143,20 @@ func probe(s Snapshot, p *Plan) {
 		p.HoldOut = joinsFailing
 	case left > 0:
 		p.Create = 0
-		p.HoldOut = held("", v1alpha1.ReasonBackOff, "The next member waits for a while, because the last one didn't join Nomad.")
+		p.HoldOut = held("", v1alpha1.ReasonBackOff,
+			"The next member waits for a while, because the last one didn't join Nomad.")
 		p.wakeIn(left)
 	default:
 		if p.Create = min(p.Create, max(1-joining(s), 0)); p.Create == 0 {
-			p.HoldOut = held("", v1alpha1.ReasonBackOff, "Members are made one at a time until one joins Nomad, because the last one didn't.")
+			p.HoldOut = held("", v1alpha1.ReasonBackOff,
+				"Members are made one at a time until one joins Nomad, because the last one didn't.")
 		}
 	}
 }
 
 // joinsFailing holds a pool whose breaker is open, also if it has as many members as asked for, all of which failed.
-var joinsFailing = held(v1alpha1.BlockedByJoins, v1alpha1.ReasonJoinsFailing, "No member is made, because the last ones didn't join Nomad; see the condition RegistrationHealthy.")
+var joinsFailing = held(v1alpha1.BlockedByJoins, v1alpha1.ReasonJoinsFailing,
+	"No member is made, because the last ones didn't join Nomad; see the condition JoinsHealthy.")
 
 // joining is how many members are on their way to join. One that can't be made, or can't run, isn't.
 func joining(s Snapshot) int {

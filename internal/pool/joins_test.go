@@ -40,7 +40,7 @@ func lateSince(ago time.Duration) memberChange {
 
 func TestJoinsAreRecordedOnce(t *testing.T) {
 	settledAgo := func(d time.Duration) func(*pool.Snapshot) {
-		return func(s *pool.Snapshot) { s.NomadSettled = now.Add(-d) }
+		return func(s *pool.Snapshot) { s.NomadRecovered = now.Add(-d) }
 	}
 	cases := []struct {
 		name    string
@@ -53,25 +53,41 @@ func TestJoinsAreRecordedOnce(t *testing.T) {
 		{name: "joined", members: []pool.Member{member("a", joinedAt(time.Minute))}, want: "+"},
 		{name: "failed", members: []pool.Member{member("a", lateSince(time.Minute))}, want: "-"},
 		{name: "open", members: []pool.Member{member("a", joining)}, want: ""},
-		{name: "in the order of time", members: []pool.Member{member("a", lateSince(time.Minute)), member("b", joinedAt(time.Hour))}, want: "+-"},
-		{name: "Nomad unknown: who could have been seen to join?", members: []pool.Member{member("a", lateSince(time.Minute))}, change: nomadUnknown, want: ""},
+		{name: "in the order of time",
+			members: []pool.Member{member("a", lateSince(time.Minute)), member("b", joinedAt(time.Hour))}, want: "+-"},
+		{name: "Nomad unknown: who could have been seen to join?",
+			members: []pool.Member{member("a", lateSince(time.Minute))}, change: nomadUnknown, want: ""},
 		{name: "left early", members: []pool.Member{member("a", lateSince(time.Minute), leaving(0))}, want: ""},
-		{name: "leaves because it failed", members: []pool.Member{member("a", lateSince(time.Minute), leavingFor(v1alpha1.DrainJoinTimeout))}, want: "-"},
+		{name: "leaves because it failed",
+			members: []pool.Member{member("a", lateSince(time.Minute), leavingFor(v1alpha1.DrainJoinTimeout))}, want: "-"},
 		{name: "stopped by somebody", members: []pool.Member{member("a", lateSince(time.Minute), halted)}, want: ""},
-		{name: "of an older template", members: []pool.Member{member("a", lateSince(time.Minute), outdated), member("b", joinedAt(time.Minute), outdated)}, want: ""},
-		{name: "Nomad has just come back: who could have registered?", members: []pool.Member{member("a", lateSince(time.Minute)), member("b", joinedAt(time.Hour))}, change: settledAgo(59 * time.Second), want: "+"},
-		{name: "Nomad is back for long", members: []pool.Member{member("a", lateSince(time.Minute))}, change: settledAgo(time.Minute), want: "-"},
-		{name: "Harvester is being upgraded", members: []pool.Member{member("a", lateSince(time.Minute))}, change: func(s *pool.Snapshot) { s.Upgrade = &pool.Upgrade{} }, want: ""},
-		{name: "its host is in maintenance", members: []pool.Member{member("a", lateSince(time.Minute), inMaintenance)}, want: ""},
+		{name: "of an older template",
+			members: []pool.Member{member("a", lateSince(time.Minute), outdated), member("b", joinedAt(time.Minute), outdated)},
+			want:    ""},
+		{name: "Nomad has just come back: who could have registered?",
+			members: []pool.Member{member("a", lateSince(time.Minute)), member("b", joinedAt(time.Hour))},
+			change:  settledAgo(59 * time.Second), want: "+"},
+		{name: "Nomad is back for long", members: []pool.Member{member("a", lateSince(time.Minute))},
+			change: settledAgo(time.Minute), want: "-"},
+		{name: "Harvester is being upgraded", members: []pool.Member{member("a", lateSince(time.Minute))},
+			change: func(s *pool.Snapshot) { s.Upgrade = &pool.Upgrade{} }, want: ""},
+		{name: "its host is in maintenance", members: []pool.Member{member("a", lateSince(time.Minute), inMaintenance)},
+			want: ""},
 		{name: "seen ready, but not written down yet", members: []pool.Member{member("a")}, want: ""},
 		{name: "no room for its VM", members: []pool.Member{member("a", lateSince(time.Minute), func(m *pool.Member) {
-			m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByCapacity, Problem: condition.Problem{Reason: v1alpha1.ReasonVMAboveQuota}}
+			m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByCapacity,
+				Problem: condition.Problem{Reason: v1alpha1.ReasonVMAboveQuota}}
 		})}, want: ""},
-		{name: "joined after all", before: joins("-", time.Minute), members: []pool.Member{member("m0", joinedAt(0))}, want: "+"},
-		{name: "known already", before: joins("-", time.Minute), members: []pool.Member{member("m0", lateSince(2*time.Minute))}, want: "-"},
-		{name: "forgotten before", before: joins("++++++++++", time.Minute), members: []pool.Member{member("old", joinedAt(time.Hour))}, want: "++++++++++"},
-		{name: "only the last ones are kept", before: joins("++++++++++", time.Minute), members: []pool.Member{member("new", lateSince(0))}, want: "+++++++++-"},
-		{name: "another template: evidence begins anew", before: joins("---", time.Minute), key: "other", members: []pool.Member{member("m0", lateSince(time.Minute))}, want: ""},
+		{name: "joined after all", before: joins("-", time.Minute), members: []pool.Member{member("m0", joinedAt(0))},
+			want: "+"},
+		{name: "known already", before: joins("-", time.Minute),
+			members: []pool.Member{member("m0", lateSince(2*time.Minute))}, want: "-"},
+		{name: "forgotten before", before: joins("++++++++++", time.Minute),
+			members: []pool.Member{member("old", joinedAt(time.Hour))}, want: "++++++++++"},
+		{name: "only the last ones are kept", before: joins("++++++++++", time.Minute),
+			members: []pool.Member{member("new", lateSince(0))}, want: "+++++++++-"},
+		{name: "another template: evidence begins anew", before: joins("---", time.Minute), key: "other",
+			members: []pool.Member{member("m0", lateSince(time.Minute))}, want: ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -104,14 +120,19 @@ func TestMembersThatFailToJoinSlowDownTheNext(t *testing.T) {
 	three := func(ms ...pool.Member) pool.Snapshot { return snapshot(3, ms...) }
 	runPlans(t, []planCase{
 		{name: "none failed", s: three(some(2, "m")...), change: withJoins("++", time.Hour), create: 1},
-		{name: "one failed just now", s: three(some(2, "m")...), change: withJoins("+-", 4*time.Second), holdOut: v1alpha1.ReasonBackOff, wake: 6 * time.Second},
+		{name: "one failed just now", s: three(some(2, "m")...), change: withJoins("+-", 4*time.Second),
+			holdOut: v1alpha1.ReasonBackOff, wake: 6 * time.Second},
 		{name: "one failed a while ago", s: three(some(2, "m")...), change: withJoins("+-", 10*time.Second), create: 1},
-		{name: "two failed: twice as long", s: three(some(2, "m")...), change: withJoins("--", 10*time.Second), holdOut: v1alpha1.ReasonBackOff, wake: 10 * time.Second},
-		{name: "one at a time", s: three(member("m", joining)), change: withJoins("-", time.Minute), holdOut: v1alpha1.ReasonBackOff},
+		{name: "two failed: twice as long", s: three(some(2, "m")...), change: withJoins("--", 10*time.Second),
+			holdOut: v1alpha1.ReasonBackOff, wake: 10 * time.Second},
+		{name: "one at a time", s: three(member("m", joining)), change: withJoins("-", time.Minute),
+			holdOut: v1alpha1.ReasonBackOff},
 		{name: "only one of many", s: snapshot(5, some(3, "m")...), change: withJoins("+-", time.Minute), create: 1},
 		{name: "a success ends it", s: three(some(2, "m")...), change: withJoins("--+", time.Second), create: 1},
-		{name: "three failed: no more", s: three(some(2, "m")...), change: withJoins("+---", time.Hour), holdOut: v1alpha1.ReasonJoinsFailing},
-		{name: "a scale-in works all the same", s: snapshot(1, some(2, "m", index(1))...), change: withJoins("---", time.Hour), victims: []string{"m0"}},
+		{name: "three failed: no more", s: three(some(2, "m")...), change: withJoins("+---", time.Hour),
+			holdOut: v1alpha1.ReasonJoinsFailing},
+		{name: "a scale-in works all the same", s: snapshot(1, some(2, "m", index(1))...),
+			change: withJoins("---", time.Hour), victims: []string{"m0"}},
 	})
 }
 
@@ -127,19 +148,30 @@ func both(changes ...func(*pool.Snapshot)) func(*pool.Snapshot) {
 
 func TestRegistrationHealthyCondition(t *testing.T) {
 	one := snapshot(1, member("a"))
-	runReports(t, v1alpha1.PoolRegistrationHealthy, []reportCase{
-		{name: "nobody tried", s: one, status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "all joined", s: one, change: withJoins("++", 0), status: true, reason: v1alpha1.ReasonAsWanted},
+	runReports(t, v1alpha1.PoolJoinsHealthy, []reportCase{
+		{name: "nobody tried", s: one, status: true, reason: v1alpha1.ReasonAsExpected},
+		{name: "all joined", s: one, change: withJoins("++", 0), status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "the last failed", s: one, change: withJoins("+-", 0), reason: v1alpha1.ReasonJoinTimeouts, says: "replaced"},
-		{name: "one of two failed", s: one, change: withJoins("-+", 0), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "half of the last failed", s: one, change: withJoins("+-+-+", 0), reason: v1alpha1.ReasonJoinTimeouts, says: "half"},
-		{name: "long ago", s: one, change: withJoins("---+++", 0), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "breaker", s: one, change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: v1alpha1.RetryJoinsAnnotation},
-		{name: "breaker: the VM that is kept", s: snapshot(2, member("a"), member("c", late), member("b", late, leavingFor(v1alpha1.DrainJoinTimeout))), change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: "Of their VMs c is left, and kept: look at its console"},
-		{name: "breaker: the VMs that are kept", s: snapshot(3, member("a"), member("c", late), member("b", late)), change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: "These VMs are kept: b, c. Look"},
-		{name: "breaker: many are kept", s: snapshot(9, some(9, "m", late)...), change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: "m0, m1, m2, m3, m4, and others (kubectl get nn). Look"},
-		{name: "breaker: none is kept", s: one, change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: "None of their VMs is left."},
-		{name: "breaker: which servers they were told", s: one, change: both(withJoins("---", 0), told), reason: v1alpha1.ReasonJoinsFailing, says: "Servers to join (spec.nomad.servers): a, b. Nomad's leader calls its own address 10.0.0.1:4647."},
-		{name: "one failed: which servers it was told", s: snapshot(1, member("a", late)), change: told, reason: v1alpha1.ReasonJoinTimeouts, says: "Servers to join (spec.nomad.servers): a, b."},
+		{name: "one of two failed", s: one, change: withJoins("-+", 0), status: true, reason: v1alpha1.ReasonAsExpected},
+		{name: "half of the last failed", s: one, change: withJoins("+-+-+", 0), reason: v1alpha1.ReasonJoinTimeouts,
+			says: "half"},
+		{name: "long ago", s: one, change: withJoins("---+++", 0), status: true, reason: v1alpha1.ReasonAsExpected},
+		{name: "breaker", s: one, change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing,
+			says: v1alpha1.RetryJoinsAnnotation},
+		{name: "breaker: the VM that is kept",
+			s:      snapshot(2, member("a"), member("c", late), member("b", late, leavingFor(v1alpha1.DrainJoinTimeout))),
+			change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing,
+			says: "Of their VMs c is left, and kept: look at its console"},
+		{name: "breaker: the VMs that are kept", s: snapshot(3, member("a"), member("c", late), member("b", late)),
+			change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: "These VMs are kept: b, c. Look"},
+		{name: "breaker: many are kept", s: snapshot(9, some(9, "m", late)...), change: withJoins("---", 0),
+			reason: v1alpha1.ReasonJoinsFailing, says: "m0, m1, m2, m3, m4, and others (kubectl get nn). Look"},
+		{name: "breaker: none is kept", s: one, change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing,
+			says: "None of their VMs is left."},
+		{name: "breaker: which servers they were told", s: one, change: both(withJoins("---", 0), told),
+			reason: v1alpha1.ReasonJoinsFailing,
+			says:   "Servers to join (spec.nomad.servers): a, b. Nomad's leader calls its own address 10.0.0.1:4647."},
+		{name: "one failed: which servers it was told", s: snapshot(1, member("a", late)), change: told,
+			reason: v1alpha1.ReasonJoinTimeouts, says: "Servers to join (spec.nomad.servers): a, b."},
 	})
 }

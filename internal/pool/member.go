@@ -7,15 +7,15 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// MemberOf is what a pool knows of one of its members: of its state what the record says, and the Nomad node. The VM is looked at by
-// the member's own controller alone, which writes down what a pool must know of it: what is in the way, and since when there is room, have
-// to be of one moment.
+// MemberOf is what a pool knows of one of its members: of its state what the record says, and the Nomad node. The VM
+// is looked at by the member's own controller alone, which writes down what a pool must know of it: what is in the
+// way, and since when there is room, have to be of one moment.
 func MemberOf(s nodestate.State) Member {
-	r := s.Record
+	r := s.Node
 	m := Member{
 		Name: r.Name, Host: r.Host, Revision: r.Revision, Created: r.Made, DeleteNext: r.DeleteNext, Protected: r.Protected,
 		Leaving: r.Leaving(), Joined: r.Joined, VMMade: r.VMMade, JoinExpired: r.JoinExpired(s.Now), JoinDeadline: r.JoinDeadline(),
-		JoinedAt: r.JoinedAt, UnhealthySince: r.UnhealthySince, Ready: r.Ready, ReadySince: r.ReadySince,
+		JoinedAt: r.JoinedAt, UnhealthyTime: r.UnhealthyTime, Ready: r.Ready, ReadySince: r.ReadySince,
 		Halted: r.BlockedBy == v1alpha1.BlockedByHalt, Stuck: r.BlockedBy == v1alpha1.BlockedByRemoval,
 	}
 	n := s.Nomad
@@ -27,7 +27,7 @@ func MemberOf(s nodestate.State) Member {
 		setByNomad(&m, n, s.Now)
 	}
 	if r.Drain != nil {
-		m.LeavingSince, m.LeavingReason, m.Returning = r.Drain.Time.Time, r.Drain.Reason, !r.Leaving()
+		m.LeavingSince, m.LeavingReason, m.CancelingDrain = r.Drain.RequestTime.Time, r.Drain.Reason, !r.Leaving()
 		m.Rescuable = isRescuable(r, n)
 	}
 	if !m.Ready && inTheWay(r.BlockedBy, r.VMMade) {
@@ -36,8 +36,8 @@ func MemberOf(s nodestate.State) Member {
 	return m
 }
 
-// setByNomad goes by what Nomad shows: the member's own condition may be old when Nomad has just come back, and a busy member would look
-// broken.
+// setByNomad goes by what Nomad shows: the member's own condition may be old when Nomad has just come back, and a
+// busy member would look broken.
 func setByNomad(m *Member, n nodestate.Nomad, now time.Time) {
 	up := n.Registered && n.Status == "ready"
 	if up { // seen before the member's own record tells
@@ -62,13 +62,13 @@ func inTheWay(by v1alpha1.BlockedCause, made bool) bool {
 	}
 }
 
-// isRescuable is true while a member's order to leave can be taken back, and that is of use: one whose node is down, or that
-// somebody else drains, would fill the place of one that works.
-func isRescuable(r nodestate.Record, n nodestate.Nomad) bool {
+// isRescuable is true while a member's order to leave can be taken back, and that is of use: one whose node is down,
+// or that somebody else drains, would fill the place of one that works.
+func isRescuable(r nodestate.Node, n nodestate.Nomad) bool {
 	if r.Drained || !r.DeletedAt.IsZero() || !n.Registered || n.Status != "ready" {
 		return false
 	}
-	if n.Draining && n.DrainIntent != r.Drain.ID {
+	if n.Draining && n.DrainID != r.Drain.ID {
 		return false
 	}
 	return r.Drain.Reason == v1alpha1.DrainScaleIn || r.Drain.Reason == v1alpha1.DrainRollout

@@ -34,8 +34,8 @@ func MemberName(poolName, poolUID string, ordinal int64) string {
 // lost is how many members in a row may have been made and gone again without the pool's status telling of it.
 const lost = 16
 
-// NextOrdinal numbers the next member: the recorded number, or more if members exist that were made after it was written. A
-// record that was lost would otherwise have their names used again once they are gone.
+// NextOrdinal numbers the next member: the recorded number, or more if members exist that were made after it was
+// written. A record that was lost would otherwise have their names used again once they are gone.
 func NextOrdinal(poolName, poolUID string, recorded int64, exists func(name string) bool) int64 {
 	next := recorded
 	for n := recorded; n < next+lost; n++ {

@@ -12,7 +12,7 @@ type Plan struct {
 	// Create is how many members to make.
 	Create int
 	// Rescue are members whose order to leave is to be taken back.
-	Rescue []string
+	CancelDrains []string
 	// Victims are members that are to leave because there are more than replicas.
 	Victims []string
 	// Outdated are members that are to leave because others of the present template, or younger ones, take their place.
@@ -23,8 +23,8 @@ type Plan struct {
 	Unhealthy []string
 	// Replace are members without a VM that are to be deleted, for others to be made in their place.
 	Replace []string
-	// HoldOut says why fewer members are made than replicas ask for; nil: nothing holds them. Without a cause the rest is made by
-	// itself in bounded time.
+	// HoldOut says why fewer members are made than replicas ask for; nil: nothing holds them. Without a cause the rest
+	// is made by itself in bounded time.
 	HoldOut *nodestate.Blocked
 	// HoldIn says why fewer leave than replicas ask for; nil: nothing is held.
 	HoldIn *condition.Problem
@@ -44,7 +44,7 @@ type Outcome struct {
 
 // Acts is true when the plan changes anything.
 func (p Plan) Acts() bool {
-	return p.Create > 0 || len(p.Rescue) > 0 || len(p.Replace) > 0 || p.departures() > 0
+	return p.Create > 0 || len(p.CancelDrains) > 0 || len(p.Replace) > 0 || p.departures() > 0
 }
 
 // departures is how many members the plan orders to leave.

@@ -34,33 +34,40 @@ func anyMember(t *rapid.T, name string) pool.Member {
 	m.Elsewhere = rapid.IntRange(0, 9).Draw(t, "elsewhere") == 0
 	m.Ready = m.Joined && flag(t, "ready")
 	m.JoinExpired = !m.Joined && m.VMMade && flag(t, "late")
-	m.JoinDeadline, m.JoinedAt, m.ReadySince = m.Created.Add(time.Minute), m.Created.Add(time.Minute), m.Created.Add(time.Minute)
+	m.JoinDeadline, m.JoinedAt, m.ReadySince = m.Created.Add(time.Minute), m.Created.Add(
+		time.Minute), m.Created.Add(time.Minute)
 	m.Halted = rapid.IntRange(0, 9).Draw(t, "halted") == 0
 	if m.Joined && !m.Ready && flag(t, "unhealthy") {
-		m.UnhealthySince = m.Created
+		m.UnhealthyTime = m.Created
 	}
 	if m.Leaving {
-		m.LeavingReason = rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainRollout, v1alpha1.DrainUnhealthy, v1alpha1.DrainJoinTimeout}).Draw(t, "reason")
-		m.Rescuable = flag(t, "rescuable") && (m.LeavingReason == v1alpha1.DrainScaleIn || m.LeavingReason == v1alpha1.DrainRollout)
+		m.LeavingReason = rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainRollout, v1alpha1.DrainUnhealthy, v1alpha1.DrainJoinTimeout}).
+			Draw(t, "reason")
+		m.Rescuable = flag(t, "rescuable") &&
+			(m.LeavingReason == v1alpha1.DrainScaleIn || m.LeavingReason == v1alpha1.DrainRollout)
 		m.Stuck = rapid.IntRange(0, 5).Draw(t, "stuck") == 0
 		m.LeavingSince = now.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "leaving for")) * time.Minute)
 	}
 	m.Down = m.Joined && !m.Ready && flag(t, "down")
-	m.Returning = !m.Leaving && m.Joined && !m.Ready && flag(t, "returning")
+	m.CancelingDrain = !m.Leaving && m.Joined && !m.Ready && flag(t, "returning")
 	if !m.VMMade && rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
 		m.Blocked = blocked(rapid.SampledFrom([]string{
 			v1alpha1.ReasonQuotaExceeded, v1alpha1.ReasonIntroductionToken, v1alpha1.ReasonCreateFailed, v1alpha1.ReasonVMNameTaken,
 		}).Draw(t, "its reason"))
 	}
 	if m.VMMade && !m.Ready && rapid.IntRange(0, 5).Draw(t, "no room") == 0 {
-		m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByCapacity, Problem: condition.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "no room"}}
+		m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByCapacity,
+			Problem: condition.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "no room"}}
 	}
 	return m
 }
 
 // anyBudget is a number of members, or a share of replicas.
 func anyBudget(t *rapid.T, label string) *intstr.IntOrString {
-	return ptr(intstr.Parse(rapid.SampledFrom([]string{"0", "1", "2", "3", "0%", "00%", "10%", "25%", "50%", "100%"}).Draw(t, label)))
+	return ptr(
+		intstr.Parse(
+			rapid.SampledFrom([]string{"0", "1", "2", "3", "0%", "00%", "10%", "25%", "50%", "100%"}).Draw(t, label)),
+	)
 }
 
 func anySnapshot(t *rapid.T) pool.Snapshot {
@@ -89,7 +96,8 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 		s.Problems = []condition.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"}}
 	}
 	s.Rollout = v1alpha1.RolloutSpec{
-		Type:            rapid.SampledFrom([]v1alpha1.RolloutType{"", v1alpha1.RollingUpdate, v1alpha1.OnDelete}).Draw(t, "rollout"),
+		Type: rapid.SampledFrom([]v1alpha1.RolloutType{"", v1alpha1.RollingUpdate, v1alpha1.OnDelete}).
+			Draw(t, "rollout"),
 		MaxSurge:        anyBudget(t, "surge"),
 		MaxUnavailable:  anyBudget(t, "unavailable"),
 		MinReadySeconds: rapid.SampledFrom([]int32{0, 90}).Draw(t, "min ready"),
@@ -106,7 +114,7 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 		MaxInFlight:      ptr(rapid.Int32Range(1, 3).Draw(t, "in flight")),
 	}
 	if rapid.IntRange(0, 3).Draw(t, "settled") == 0 {
-		s.NomadSettled = now.Add(-time.Duration(rapid.IntRange(0, 90).Draw(t, "settled for")) * time.Second)
+		s.NomadRecovered = now.Add(-time.Duration(rapid.IntRange(0, 90).Draw(t, "settled for")) * time.Second)
 	}
 	s.Joins = pool.Joins{Key: "key", Since: now.Add(-time.Hour)}.Record("key", s)
 	if pool.NeedsUsage(s) {
@@ -143,11 +151,12 @@ func TestPlansAreSafe(t *testing.T) {
 		}
 		must(p.Wake >= 0, "a wake lies ahead")
 		must(!p.Acts() || !s.Paused && !s.Deleting, "a pool that is paused or deleted is left alone")
-		must(p.Create >= 0 && active+p.Create+len(p.Rescue) <= max(s.Replicas+surge(s), active), "no more members than asked for and may surge")
+		must(p.Create >= 0 && active+p.Create+len(p.CancelDrains) <= max(s.Replicas+surge(s), active),
+			"no more members than asked for and may surge")
 		must(len(p.Victims) <= max(active-s.Replicas, 0), "no fewer members than asked for")
 		must(p.Create == 0 || len(s.Problems) == 0, "nothing is made of a template that has problems")
 		out := departures(p)
-		must(s.NomadKnown || len(out)+len(p.Rescue) == 0, "without Nomad nobody is chosen")
+		must(s.NomadKnown || len(out)+len(p.CancelDrains) == 0, "without Nomad nobody is chosen")
 		for _, m := range s.Members {
 			held := !m.Leaving && m.Blocked != nil && m.Revision == s.Revision && m.Blocked.By != v1alpha1.BlockedByName
 			must(p.Create == 0 || !held, "no more are made of what another can't be made of")
@@ -163,7 +172,7 @@ func TestPlansAreSafe(t *testing.T) {
 		}
 		for _, name := range out {
 			must(!byName[name].Protected && !byName[name].Leaving, "who is protected stays")
-			must(!byName[name].Returning, "an order that is being taken back isn't overwritten")
+			must(!byName[name].CancelingDrain, "an order that is being taken back isn't overwritten")
 		}
 		for _, name := range p.Outdated {
 			must(isOutdated(s, byName[name]), "a rollout replaces what is outdated")
@@ -175,7 +184,8 @@ func TestPlansAreSafe(t *testing.T) {
 			must(byName[r.Member].Revision == s.Revision, "how members of another template fare proves nothing")
 		}
 		if s.Joins.BreakerOpen() {
-			must(p.Create == 0 && len(p.Outdated)+len(p.Failed)+len(p.Unhealthy) == 0, "nothing is made or replaced while joins fail")
+			must(p.Create == 0 && len(p.Outdated)+len(p.Failed)+len(p.Unhealthy) == 0,
+				"nothing is made or replaced while joins fail")
 		}
 		must(enoughStay(s, p), "a rollout leaves enough that are available")
 		for _, v := range p.Victims {
@@ -186,10 +196,10 @@ func TestPlansAreSafe(t *testing.T) {
 				must(pool.OnlyIf(s, v) == v1alpha1.Empty, "and only if they still are")
 			}
 		}
-		for _, r := range p.Rescue {
+		for _, r := range p.CancelDrains {
 			must(byName[r].Rescuable && byName[r].Leaving, "only who leaves is called back")
 		}
-		named := slices.Concat(out, p.Rescue, p.Replace)
+		named := slices.Concat(out, p.CancelDrains, p.Replace)
 		must(len(slices.Compact(slices.Sorted(slices.Values(named)))) == len(named), "nobody is named twice")
 	})
 }
@@ -211,7 +221,8 @@ func isOutdated(s pool.Snapshot, m pool.Member) bool {
 	if at := s.Rollout.RestartedAt; at != nil && !at.After(s.Now) && m.Created.Before(at.Time) {
 		return true
 	}
-	return m.Revision != s.Revision || m.Elsewhere || s.Rollout.MaxAge != nil && s.Now.Sub(m.Created) >= s.Rollout.MaxAge.Duration
+	return m.Revision != s.Revision || m.Elsewhere ||
+		s.Rollout.MaxAge != nil && s.Now.Sub(m.Created) >= s.Rollout.MaxAge.Duration
 }
 
 // rolls is true while there are members to be replaced by a rollout.
@@ -221,7 +232,8 @@ func rolls(s pool.Snapshot) bool {
 	})
 }
 
-// budgets are maxSurge, rounded up, and maxUnavailable, rounded down: by one of them at least a rollout must be able to move.
+// budgets are maxSurge, rounded up, and maxUnavailable, rounded down: by one of them at least a rollout must be able
+// to move.
 func budgets(s pool.Snapshot) (beyond, unavailable int) {
 	part := func(v *intstr.IntOrString, up int) int {
 		if v.Type == intstr.Int {
@@ -237,7 +249,8 @@ func budgets(s pool.Snapshot) (beyond, unavailable int) {
 	return beyond, unavailable
 }
 
-// enoughStay is true if the plan takes no available member for the rollout, or leaves at least replicas - maxUnavailable.
+// enoughStay is true if the plan takes no available member for the rollout, or leaves at least replicas -
+// maxUnavailable.
 func enoughStay(s pool.Snapshot, p pool.Plan) bool {
 	taken, stay := 0, 0
 	for _, m := range s.Members {
@@ -254,23 +267,27 @@ func enoughStay(s pool.Snapshot, p pool.Plan) bool {
 	return taken == 0 || stay >= s.Replicas-unavailable
 }
 
-// What isn't done although replicas ask for it is held by something, which is said, or comes about by what is under way.
+// What isn't done although replicas ask for it is held by something, which is said, or comes about by what is under
+// way.
 func TestPlansAreComplete(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := anySnapshot(t)
 		p := pool.Decide(s)
 		active := pool.Count(s).Replicas
-		if !s.Deleting && active+p.Create+len(p.Rescue) < s.Replicas && p.HoldOut == nil {
+		if !s.Deleting && active+p.Create+len(p.CancelDrains) < s.Replicas && p.HoldOut == nil {
 			t.Errorf("members are missing and nothing says why: %+v", p)
 		}
 		if !s.Deleting && active-len(p.Victims) > s.Replicas+surge(s) && p.HoldIn == nil {
 			t.Errorf("members should leave and nothing says why they don't: %+v", p)
 		}
-		if held := p.HoldRollout; !s.Deleting && held != nil && byTemplate[held.Reason] && working(s)-len(p.Victims) > s.Replicas && p.HoldIn == nil {
+		if held := p.HoldRollout; !s.Deleting && held != nil && byTemplate[held.Reason] &&
+			working(s)-len(p.Victims) > s.Replicas &&
+			p.HoldIn == nil {
 			t.Errorf("more work than asked for, for as long as the rollout is held: %+v", p)
 		}
 		for _, m := range s.Members {
-			if !s.Deleting && failing(s, m) && !slices.Contains(departures(p), m.Name) && p.HoldRepair == nil && len(p.Failed)+len(p.Unhealthy) == 0 {
+			if !s.Deleting && failing(s, m) && !slices.Contains(departures(p), m.Name) && p.HoldRepair == nil &&
+				len(p.Failed)+len(p.Unhealthy) == 0 {
 				t.Errorf("%s doesn't work and nothing says why it stays: %+v", m.Name, p)
 			}
 		}
@@ -288,12 +305,19 @@ func TestPlansAreComplete(t *testing.T) {
 
 // failing is true for a member that a repair should replace.
 func failing(s pool.Snapshot, m pool.Member) bool {
-	late := m.JoinExpired || !m.UnhealthySince.IsZero() && !s.Now.Before(m.UnhealthySince.Add(s.Health.UnhealthyTimeout.Duration))
-	return late && !m.Leaving && !m.Protected && !m.Halted && !m.Returning && m.Blocked == nil
+	late := m.JoinExpired ||
+		!m.UnhealthyTime.IsZero() && !s.Now.Before(m.UnhealthyTime.Add(s.Health.UnhealthyTimeout.Duration))
+	return late && !m.Leaving && !m.Protected && !m.Halted && !m.CancelingDrain && m.Blocked == nil
 }
 
 // byTemplate are the reasons for which a rollout is held because of its template.
-var byTemplate = map[string]bool{v1alpha1.ReasonJoinsFailing: true, v1alpha1.ReasonImageNotFound: true, v1alpha1.ReasonQuotaExceeded: true, v1alpha1.ReasonIntroductionToken: true, v1alpha1.ReasonCreateFailed: true}
+var byTemplate = map[string]bool{
+	v1alpha1.ReasonJoinsFailing:      true,
+	v1alpha1.ReasonImageNotFound:     true,
+	v1alpha1.ReasonQuotaExceeded:     true,
+	v1alpha1.ReasonIntroductionToken: true,
+	v1alpha1.ReasonCreateFailed:      true,
+}
 
 // working is how many members there are that have joined.
 func working(s pool.Snapshot) int {
@@ -311,7 +335,8 @@ func TestPlansDontDependOnTheOrderOfMembers(t *testing.T) {
 		s := anySnapshot(t)
 		for i, m := range s.Members {
 			if m.Blocked != nil {
-				s.Members[i].Blocked = &nodestate.Blocked{By: m.Blocked.By, Problem: condition.Problem{Reason: m.Blocked.Reason, Message: m.Name + ": " + m.Blocked.Message}}
+				s.Members[i].Blocked = &nodestate.Blocked{By: m.Blocked.By,
+					Problem: condition.Problem{Reason: m.Blocked.Reason, Message: m.Name + ": " + m.Blocked.Message}}
 			}
 		}
 		want := pool.Decide(s)
@@ -362,7 +387,7 @@ func obeyed(s pool.Snapshot, p pool.Plan, round int) pool.Snapshot {
 	var members []pool.Member
 	for _, m := range s.Members {
 		switch {
-		case slices.Contains(p.Rescue, m.Name):
+		case slices.Contains(p.CancelDrains, m.Name):
 			m.Leaving = false
 		case m.Leaving:
 			continue // gone
@@ -374,17 +399,18 @@ func obeyed(s pool.Snapshot, p pool.Plan, round int) pool.Snapshot {
 				m.LeavingReason = v1alpha1.DrainRollout
 			}
 		}
-		if m.Returning = false; slices.Contains(p.Rescue, m.Name) {
-			m.Returning = true
+		if m.CancelingDrain = false; slices.Contains(p.CancelDrains, m.Name) {
+			m.CancelingDrain = true
 		}
-		if m.VMMade, m.Joined, m.Ready, m.JoinExpired = true, true, !m.Leaving && !m.Returning, false; m.ReadySince.IsZero() {
+		if m.VMMade, m.Joined, m.Ready, m.JoinExpired = true, true, !m.Leaving && !m.CancelingDrain, false; m.ReadySince.IsZero() {
 			m.ReadySince = s.Now
 		}
-		m.UnhealthySince = time.Time{}
+		m.UnhealthyTime = time.Time{}
 		members = append(members, m)
 	}
 	for i := range p.Create {
-		members = append(members, member(fmt.Sprintf("new-%d-%d", round, i), pending, func(m *pool.Member) { m.Created = s.Now }))
+		members = append(members,
+			member(fmt.Sprintf("new-%d-%d", round, i), pending, func(m *pool.Member) { m.Created = s.Now }))
 	}
 	s.Members, s.Now = members, s.Now.Add(time.Minute)
 	return s

@@ -13,8 +13,8 @@ type Quota struct {
 	Problem condition.Problem
 }
 
-// NeedsQuota is true when members are to be made. Only then it matters what the quotas leave: that one is full because of
-// the pool's own members is no problem while there are enough of them.
+// NeedsQuota is true when members are to be made. Only then it matters what the quotas leave: that one is full
+// because of the pool's own members is no problem while there are enough of them.
 func NeedsQuota(s Snapshot) bool {
 	return !s.Deleting && !s.Paused && len(s.Problems) == 0 && wanted(s) > 0
 }
@@ -28,8 +28,8 @@ func wanted(s Snapshot) int {
 	return n
 }
 
-// fit is for how many of n new members there is room, and if that isn't all of them, why. Harvester admits a VM above its
-// namespace's quota, and then halts it.
+// fit is for how many of n new members there is room, and if that isn't all of them, why. Harvester admits a VM above
+// its namespace's quota, and then halts it.
 func fit(s Snapshot, n int) (int, *condition.Problem) {
 	if s.Quota == nil || n <= 0 {
 		return n, nil

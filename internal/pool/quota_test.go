@@ -57,7 +57,8 @@ func TestQuota(t *testing.T) {
 // inRollout is a pool in a rollout.
 func inRollout(unavailable, surge int, members ...pool.Member) pool.Snapshot {
 	s := snapshot(len(members), members...)
-	s.Rollout = v1alpha1.RolloutSpec{Type: v1alpha1.RollingUpdate, MaxSurge: ptr(intstr.FromInt(surge)), MaxUnavailable: ptr(intstr.FromInt(unavailable))}
+	s.Rollout = v1alpha1.RolloutSpec{Type: v1alpha1.RollingUpdate, MaxSurge: ptr(intstr.FromInt(surge)),
+		MaxUnavailable: ptr(intstr.FromInt(unavailable))}
 	return s
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// ofTemplate is true for what lies in what a member's template says or names. The rest lies elsewhere, such as in a Nomad that gives no
-// introduction token, or in hosts that are full.
+// ofTemplate is true for what lies in what a member's template says or names. The rest lies elsewhere, such as in a
+// Nomad that gives no introduction token, or in hosts that are full.
 func ofTemplate(by v1alpha1.BlockedCause) bool {
 	return by == v1alpha1.BlockedByTemplate || by == v1alpha1.BlockedByAdmission || by == v1alpha1.BlockedByQuota
 }
@@ -25,8 +25,8 @@ func (s Snapshot) refused(of func(Member) bool) *condition.Problem {
 	return nil
 }
 
-// blocked is what keeps an active member from being made, or from running; nil: nothing. Members come in any order, and what is
-// said of the pool must not change with it, so it is that of the first by name.
+// blocked is what keeps an active member from being made, or from running; nil: nothing. Members come in any order,
+// and what is said of the pool must not change with it, so it is that of the first by name.
 func (s Snapshot) blocked(of func(Member) bool) *nodestate.Blocked {
 	var first *Member
 	for _, m := range s.active() {

@@ -31,7 +31,8 @@ func repair(s Snapshot, p *Plan) {
 	}
 	if len(failed)+len(unhealthy) == 0 {
 		if maintenance {
-			p.HoldRepair = &condition.Problem{v1alpha1.ReasonHostMaintenance, "Members that don't work are left alone while their hosts are in maintenance; see kubectl get nodes."}
+			p.HoldRepair = &condition.Problem{v1alpha1.ReasonHostMaintenance,
+				"Members that don't work are left alone while their hosts are in maintenance; see kubectl get nodes."}
 		}
 		return
 	}
@@ -40,13 +41,15 @@ func repair(s Snapshot, p *Plan) {
 	}
 	free := min(maxInFlight(s)-repairing(s), mayLeaveNow(s)-p.departures())
 	if free <= 0 {
-		p.HoldRepair = &condition.Problem{v1alpha1.ReasonRepairing, "Members that don't work wait for those that are leaving or joining: at most health.maxInFlight are replaced, and scaleIn.maxConcurrent leave, at a time; see kubectl get nn."}
+		p.HoldRepair = &condition.Problem{v1alpha1.ReasonRepairing,
+			"Members that don't work wait for those that are leaving or joining: at most health.maxInFlight are replaced, and scaleIn.maxConcurrent leave, at a time; see kubectl get nn."}
 		return
 	}
 	if many, wake := tooMany(s); many {
 		unhealthy = nil
 		p.wakeIn(wake)
-		p.HoldRepair = &condition.Problem{v1alpha1.ReasonTooManyUnhealthy, "More members are unhealthy than health.maxUnhealthy, or were until a minute ago, so that the cause must lie elsewhere (Nomad's servers, the network, a host): none of those that had joined is replaced."}
+		p.HoldRepair = &condition.Problem{v1alpha1.ReasonTooManyUnhealthy,
+			"More members are unhealthy than health.maxUnhealthy, or were until a minute ago, so that the cause must lie elsewhere (Nomad's servers, the network, a host): none of those that had joined is replaced."}
 	}
 	p.Failed = names(failed[:min(free, len(failed))])
 	p.Unhealthy = names(unhealthy[:min(free-len(p.Failed), len(unhealthy))])
@@ -55,13 +58,13 @@ func repair(s Snapshot, p *Plan) {
 // broken are the members to be replaced, by name, and how long until the next one's time is up.
 func broken(s Snapshot) (failed, unhealthy []Member, wake time.Duration) {
 	for _, m := range s.active() {
-		switch left := m.UnhealthySince.Add(s.Health.UnhealthyTimeout.Duration).Sub(s.Now); {
-		case m.Protected || m.Returning || m.Halted || m.HostMaintenance || m.Blocked != nil: // of those with a problem another would fare the same
+		switch left := m.UnhealthyTime.Add(s.Health.UnhealthyTimeout.Duration).Sub(s.Now); {
+		case m.Protected || m.CancelingDrain || m.Halted || m.HostMaintenance || m.Blocked != nil: // of those with a problem another would fare the same
 		case m.JoinExpired && m.VMMade:
 			failed = append(failed, m)
 		case !m.Joined && m.VMMade && m.JoinDeadline.After(s.Now): // its own record may have said long ago that its time is up
 			wake = sooner(wake, m.JoinDeadline.Sub(s.Now))
-		case m.UnhealthySince.IsZero() || s.Health.UnhealthyTimeout.Duration <= 0:
+		case m.UnhealthyTime.IsZero() || s.Health.UnhealthyTimeout.Duration <= 0:
 		case left > 0:
 			wake = sooner(wake, left)
 		default:
@@ -84,10 +87,10 @@ func sooner(a, b time.Duration) time.Duration {
 
 // unsettled is for how much longer what Nomad says of its nodes' health isn't acted upon.
 func unsettled(s Snapshot) time.Duration {
-	if s.NomadSettled.IsZero() {
+	if s.NomadRecovered.IsZero() {
 		return 0
 	}
-	return max(s.NomadSettled.Add(settling).Sub(s.Now), 0)
+	return max(s.NomadRecovered.Add(settling).Sub(s.Now), 0)
 }
 
 func heldRepair(s Snapshot, p *Plan) *condition.Problem {
@@ -96,26 +99,31 @@ func heldRepair(s Snapshot, p *Plan) *condition.Problem {
 	case s.Paused:
 		return &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is replaced."}
 	case !s.NomadKnown:
-		return &condition.Problem{v1alpha1.ReasonNomadUnknown, "Nobody is replaced while Nomad can't be asked: " + s.NomadMessage}
+		return &condition.Problem{v1alpha1.ReasonNomadUnknown,
+			"Nobody is replaced while Nomad can't be asked: " + s.NomadMessage}
 	case s.Joins.BreakerOpen():
-		return &condition.Problem{v1alpha1.ReasonJoinsFailing, "Nobody is replaced, because members made anew don't join Nomad; see the condition RegistrationHealthy."}
+		return &condition.Problem{v1alpha1.ReasonJoinsFailing,
+			"Nobody is replaced, because members made anew don't join Nomad; see the condition JoinsHealthy."}
 	case s.Upgrade != nil:
 		p.wakeIn(problemRetry)
-		return &condition.Problem{v1alpha1.ReasonUpgradeRunning, "Nobody is replaced while Harvester is being upgraded (" + s.Upgrade.Name + "). If that upgrade is stuck for good, this ends it: " + s.Upgrade.End}
+		return &condition.Problem{v1alpha1.ReasonUpgradeRunning,
+			"Nobody is replaced while Harvester is being upgraded (" + s.Upgrade.Name + "). If that upgrade is stuck for good, this ends it: " + s.Upgrade.End}
 	case left > 0:
 		p.wakeIn(left)
-		return &condition.Problem{v1alpha1.ReasonSettling, "Nobody is replaced yet, because Nomad has just come back or changed its leader."}
+		return &condition.Problem{v1alpha1.ReasonNomadRecovering,
+			"Nobody is replaced yet, because Nomad has just come back or changed its leader."}
 	default:
 		return nil
 	}
 }
 
-// repairing is how many members are on the way of being replaced. One that is stuck on its way out no longer counts, because
-// nothing says that it ever ends.
+// repairing is how many members are on the way of being replaced. One that is stuck on its way out no longer counts,
+// because nothing says that it ever ends.
 func repairing(s Snapshot) int {
 	n := joining(s)
 	for _, m := range s.Members {
-		if m.Leaving && !m.Stuck && (m.LeavingReason == v1alpha1.DrainJoinTimeout || m.LeavingReason == v1alpha1.DrainUnhealthy) {
+		if m.Leaving && !m.Stuck &&
+			(m.LeavingReason == v1alpha1.DrainJoinTimeout || m.LeavingReason == v1alpha1.DrainUnhealthy) {
 			n++
 		}
 	}
@@ -138,7 +146,7 @@ func tooMany(s Snapshot) (many bool, wake time.Duration) {
 		left := m.ReadySince.Add(settling).Sub(s.Now)
 		switch {
 		case m.Halted:
-		case !m.UnhealthySince.IsZero():
+		case !m.UnhealthyTime.IsZero():
 			n++
 		case m.Ready && left > 0 && !m.JoinedAt.IsZero() && m.ReadySince.Sub(m.JoinedAt) > joinSlack:
 			n++
@@ -160,12 +168,13 @@ func share(v *intstr.IntOrString, all int, roundUp bool, unset int) int {
 	return n
 }
 
-// NeedsHosts is true when the plan, or what is recorded of members that don't join, depends on what Harvester does with the
-// hosts and itself, which is asked for only then.
+// NeedsHosts is true when the plan, or what is recorded of members that don't join, depends on what Harvester does
+// with the hosts and itself, which is asked for only then.
 func NeedsHosts(s Snapshot) bool {
 	if s.Deleting {
 		return false
 	}
 	failed, unhealthy, _ := broken(s)
-	return s.Suspension.open() || len(failed)+len(unhealthy) > 0 || slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && !m.Halted })
+	return s.Suspension.open() || len(failed)+len(unhealthy) > 0 ||
+		slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && !m.Halted })
 }

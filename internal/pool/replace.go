@@ -7,14 +7,15 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// namePatience is how old a member must be to be replaced because its name is taken. Its record goes at once, and its name must
-// not be used again by another controller that led until a moment ago and is still about to make the same member.
+// namePatience is how old a member must be to be replaced because its name is taken. Its record goes at once, and its
+// name must not be used again by another controller that led until a moment ago and is still about to make the same
+// member.
 const namePatience = 30 * time.Second
 
-// replace deletes the records of members of which nothing else exists, so that nobody loses anything: those whose VM was
-// refused, of a template that has changed since, and those whose name somebody else's VM has. Kept, they would be tried again for
-// ever, and the former would tell of a mistake that was corrected. Victims leave anyway. One whose VM could not be made for another
-// reason than a refusal may have one, since only the answer may have been lost.
+// replace deletes the records of members of which nothing else exists, so that nobody loses anything: those whose VM
+// was refused, of a template that has changed since, and those whose name somebody else's VM has. Kept, they would be
+// tried again for ever, and the former would tell of a mistake that was corrected. Victims leave anyway. One whose VM
+// could not be made for another reason than a refusal may have one, since only the answer may have been lost.
 func replace(s Snapshot, p *Plan) {
 	if s.Paused {
 		return

@@ -37,18 +37,14 @@ func Count(s Snapshot) Counts {
 	return c
 }
 
-// Conditions describes a pool after what came of its plan. Messages hold no counters and no times: a steady pool writes nothing.
+// Conditions describes a pool after what came of its plan. Messages hold no counters and no times: a steady pool
+// writes nothing.
 func Conditions(s Snapshot, p Plan, o Outcome) map[string]metav1.Condition {
 	c := Count(s)
-	out := map[string]metav1.Condition{
-		v1alpha1.PoolScalingOut:          scalingOut(s, p, o, c),
-		v1alpha1.PoolScalingIn:           scalingIn(p, c),
-		v1alpha1.PoolUpToDate:            upToDate(s, p, c),
-		v1alpha1.PoolNomadReachable:      nomadReachable(s),
-		v1alpha1.PoolRegistrationHealthy: registration(s, p),
-		v1alpha1.PoolTemplateValid:       templateValid(s),
-		v1alpha1.PoolPaused:              paused(s),
-	}
+	out := map[string]metav1.Condition{v1alpha1.PoolScalingOut: scalingOut(s, p, o, c),
+		v1alpha1.PoolScalingIn: scalingIn(p, c), v1alpha1.PoolUpToDate: upToDate(s, p, c),
+		v1alpha1.PoolNomadReachable: nomadReachable(s), v1alpha1.PoolJoinsHealthy: joinsHealthy(s, p),
+		v1alpha1.PoolTemplateValid: templateValid(s), v1alpha1.PoolPaused: paused(s)}
 	out[v1alpha1.PoolReady] = ready(s, p, o, c, out)
 	return out
 }
@@ -73,7 +69,7 @@ func scalingOut(s Snapshot, p Plan, o Outcome, c Counts) metav1.Condition {
 		return o.CreateError.True()
 	case p.HoldOut != nil:
 		return p.HoldOut.True()
-	case p.Create > 0 || len(p.Rescue) > 0:
+	case p.Create > 0 || len(p.CancelDrains) > 0:
 		return condition.True(v1alpha1.ReasonCreating, "Members are being made, or called back from leaving.")
 	case lacks != nil:
 		return lacks.True()
@@ -84,7 +80,7 @@ func scalingOut(s Snapshot, p Plan, o Outcome, c Counts) metav1.Condition {
 	case c.Joining > 0:
 		return condition.True(v1alpha1.ReasonJoining, "Members are on their way to join Nomad; see kubectl get nn.")
 	default:
-		return condition.False(v1alpha1.ReasonAsWanted, "No member has to be made, and none is on its way to join Nomad.")
+		return condition.False(v1alpha1.ReasonAsExpected, "No member has to be made, and none is on its way to join Nomad.")
 	}
 }
 
@@ -95,22 +91,35 @@ func scalingIn(p Plan, c Counts) metav1.Condition {
 	case c.Draining > 0 || len(p.Victims) > 0:
 		return condition.True(v1alpha1.ReasonDraining, "Members are draining or being removed; see kubectl get nn.")
 	default:
-		return condition.False(v1alpha1.ReasonAsWanted, "No member is leaving.")
+		return condition.False(v1alpha1.ReasonAsExpected, "No member is leaving.")
 	}
 }
 
 func upToDate(s Snapshot, p Plan, c Counts) metav1.Condition {
 	switch {
 	case c.Updated == c.Replicas:
-		return condition.True(v1alpha1.ReasonAsWanted, "Every member was made from the present template, and none is to be replaced for its age.")
+		return condition.True(v1alpha1.ReasonAsExpected,
+			"Every member was made from the present template, and none is to be replaced for its age.")
 	case s.Rollout.Type == v1alpha1.OnDelete:
-		return condition.False(v1alpha1.ReasonOnDelete, "Some members "+because(s)+". rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced.")
+		return condition.False(
+			v1alpha1.ReasonOnDelete,
+			"Some members "+because(
+				s)+". rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced.",
+		)
 	case p.HoldRollout != nil:
 		return p.HoldRollout.False()
 	case len(outdated(s)) == 0:
-		return condition.False(v1alpha1.ReasonAllProtected, "The members that "+because(s)+" carry the annotation "+v1alpha1.ProtectAnnotation+", so they stay. To have one replaced: kubectl annotate nn MEMBER "+v1alpha1.ProtectAnnotation+"-")
+		return condition.False(
+			v1alpha1.ReasonAllProtected,
+			"The members that "+because(
+				s)+" carry the annotation "+v1alpha1.ProtectAnnotation+", so they stay. To have one replaced: kubectl annotate nn MEMBER "+v1alpha1.ProtectAnnotation+"-",
+		)
 	default:
-		return condition.False(v1alpha1.ReasonRollingOut, "Members that "+because(s)+" are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is.")
+		return condition.False(
+			v1alpha1.ReasonRollingOut,
+			"Members that "+because(
+				s)+" are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is.",
+		)
 	}
 }
 
@@ -139,14 +148,14 @@ func templateValid(s Snapshot) metav1.Condition {
 	if _, p := fit(s, wanted(s)); p != nil {
 		return p.False()
 	}
-	return condition.True(v1alpha1.ReasonAsWanted, "Everything that the template names exists, and no VM was refused.")
+	return condition.True(v1alpha1.ReasonAsExpected, "Everything that the template names exists, and no VM was refused.")
 }
 
 func paused(s Snapshot) metav1.Condition {
 	if s.Paused {
 		return condition.True(v1alpha1.ReasonPaused, "spec.paused is true: no member is made, chosen to leave or replaced.")
 	}
-	return condition.False(v1alpha1.ReasonAsWanted, "The pool is kept true.")
+	return condition.False(v1alpha1.ReasonAsExpected, "The pool is kept true.")
 }
 
 // ready sums up. What an operator must act on comes first.
@@ -154,8 +163,8 @@ func ready(s Snapshot, p Plan, o Outcome, c Counts, all map[string]metav1.Condit
 	if s.Deleting {
 		return condition.False(v1alpha1.ReasonRemoving, "The pool is being deleted; its members drain.")
 	}
-	for _, t := range []string{v1alpha1.PoolTemplateValid, v1alpha1.PoolNomadReachable, v1alpha1.PoolRegistrationHealthy} {
-		if all[t].Status != metav1.ConditionTrue && (t != v1alpha1.PoolRegistrationHealthy || joinsFail(s)) {
+	for _, t := range []string{v1alpha1.PoolTemplateValid, v1alpha1.PoolNomadReachable, v1alpha1.PoolJoinsHealthy} {
+		if all[t].Status != metav1.ConditionTrue && (t != v1alpha1.PoolJoinsHealthy || joinsFail(s)) {
 			return condition.False(all[t].Reason, all[t].Message)
 		}
 	}
@@ -181,11 +190,13 @@ func ready(s Snapshot, p Plan, o Outcome, c Counts, all map[string]metav1.Condit
 func short(s Snapshot, p Plan, c Counts) metav1.Condition {
 	switch {
 	case len(p.Unhealthy) > 0 || leavesFor(s, v1alpha1.DrainUnhealthy):
-		return condition.False(v1alpha1.ReasonRepairing, "A member that no longer works is being replaced; see kubectl get nn.")
+		return condition.False(v1alpha1.ReasonRepairing,
+			"A member that no longer works is being replaced; see kubectl get nn.")
 	case c.Joining > 0 || p.Create > 0:
 		return condition.False(v1alpha1.ReasonJoining, "Members are on their way to join Nomad.")
 	default:
-		return condition.False(v1alpha1.ReasonMembersMissing, fmt.Sprintf("Fewer than %d members are ready in Nomad; see kubectl get nn.", s.Replicas))
+		return condition.False(v1alpha1.ReasonMembersMissing,
+			fmt.Sprintf("Fewer than %d members are ready in Nomad; see kubectl get nn.", s.Replicas))
 	}
 }
 
@@ -193,14 +204,16 @@ func short(s Snapshot, p Plan, c Counts) metav1.Condition {
 func full(s Snapshot, p Plan, c Counts) metav1.Condition {
 	switch {
 	case len(outdated(s)) > 0 && p.HoldRollout == nil:
-		return condition.True(v1alpha1.ReasonRollingOut, "As many members are ready as asked for; those that are outdated are being replaced.")
+		return condition.True(v1alpha1.ReasonRollingOut,
+			"As many members are ready as asked for; those that are outdated are being replaced.")
 	case c.Joining > 0 || p.Create > 0:
 		return condition.False(v1alpha1.ReasonJoining, "Members are on their way to join Nomad.")
 	case p.HoldIn != nil && c.Draining == 0:
-		return condition.True(p.HoldIn.Reason, "As many members are ready as asked for; the surplus stays for now. "+p.HoldIn.Message)
+		return condition.True(p.HoldIn.Reason,
+			"As many members are ready as asked for; the surplus stays for now. "+p.HoldIn.Message)
 	case c.Draining > 0 || len(p.Victims) > 0:
-		return condition.True(v1alpha1.ReasonMembersLeaving, "As many members are ready as asked for; others are leaving.")
+		return condition.True(v1alpha1.ReasonMembersDraining, "As many members are ready as asked for; others are leaving.")
 	default:
-		return condition.True(v1alpha1.ReasonAsWanted, "As many members are ready in Nomad as asked for.")
+		return condition.True(v1alpha1.ReasonAsExpected, "As many members are ready in Nomad as asked for.")
 	}
 }

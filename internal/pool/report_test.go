@@ -14,11 +14,9 @@ import (
 )
 
 func TestCounts(t *testing.T) {
-	s := snapshot(9,
-		member("ready"), member("old", outdated), member("pending", pending), member("joining", joining),
-		member("late", late), member("down", notReady),
-		member("without-token", lacks(v1alpha1.ReasonIntroductionToken)), member("without-room", noRoom), member("leaving", leaving(time.Minute)), member("going", leaving(time.Hour)),
-	)
+	s := snapshot(9, member("ready"), member("old", outdated), member("pending", pending), member("joining", joining),
+		member("late", late), member("down", notReady), member("without-token", lacks(v1alpha1.ReasonIntroductionToken)),
+		member("without-room", noRoom), member("leaving", leaving(time.Minute)), member("going", leaving(time.Hour)))
 	got, want := pool.Count(s), pool.Counts{Replicas: 8, Ready: 2, Updated: 7, Joining: 2, Draining: 2, Unhealthy: 4}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -51,7 +49,8 @@ func runReports(t *testing.T, kind string, cases []reportCase) {
 				out.CreateError = &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "exceeded quota: members"}
 			}
 			got := pool.Conditions(c.s, pool.Decide(c.s), out)[kind]
-			if (got.Status == metav1.ConditionTrue) != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
+			if (got.Status == metav1.ConditionTrue) != c.status || got.Reason != c.reason ||
+				!strings.Contains(got.Message, c.says) {
 				t.Errorf("%s is %+v, want %t %s saying %q", kind, got, c.status, c.reason, c.says)
 			}
 		})
@@ -64,31 +63,42 @@ func badImage(s *pool.Snapshot) {
 
 func TestScalingOutCondition(t *testing.T) {
 	runReports(t, v1alpha1.PoolScalingOut, []reportCase{
-		{name: "as wanted", s: snapshot(1, member("a")), status: false, reason: v1alpha1.ReasonAsWanted},
+		{name: "as wanted", s: snapshot(1, member("a")), status: false, reason: v1alpha1.ReasonAsExpected},
 		{name: "creating", s: snapshot(1), status: true, reason: v1alpha1.ReasonCreating},
 		{name: "rescuing", s: snapshot(1, member("a", rescuable(0))), status: true, reason: v1alpha1.ReasonCreating},
 		{name: "slow start", s: snapshot(9, member("a", pending)), status: true, reason: v1alpha1.ReasonCreating},
 		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonJoining},
-		{name: "joining, and Nomad can't be asked", s: snapshot(1, member("a", joining)), change: nomadUnknown, status: true, reason: v1alpha1.ReasonJoining, says: "can't be seen to join: Nomad doesn't answer."},
-		{name: "late ones no longer count as on their way", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonAsWanted},
-		{name: "late ones, and the breaker is open", s: snapshot(1, member("a", late)), change: withJoins("---", 0), status: true, reason: v1alpha1.ReasonJoinsFailing},
-		{name: "the breaker is open, and nothing is missing", s: snapshot(1, member("a")), change: withJoins("---", 0), reason: v1alpha1.ReasonAsWanted},
-		{name: "down: nothing that would have to be made", s: snapshot(1, member("a", notReady)), reason: v1alpha1.ReasonAsWanted, says: "No member has to be made"},
-		{name: "refused, word for word", s: snapshot(2, member("a")), failed: true, status: true, reason: v1alpha1.ReasonCreateFailed, says: "exceeded quota: members"},
-		{name: "no token, though nobody is missing", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))), status: true, reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
-		{name: "no room, though nobody is missing", s: snapshot(2, member("a"), member("b", noRoom)), status: true, reason: v1alpha1.ReasonVMUnschedulable, says: "0/3"},
-		{name: "held by the template", s: snapshot(2, member("a")), change: badImage, status: true, reason: v1alpha1.ReasonImageNotFound, says: "no image"},
+		{name: "joining, and Nomad can't be asked", s: snapshot(1, member("a", joining)), change: nomadUnknown, status: true,
+			reason: v1alpha1.ReasonJoining, says: "can't be seen to join: Nomad doesn't answer."},
+		{name: "late ones no longer count as on their way", s: snapshot(1, member("a", late)),
+			reason: v1alpha1.ReasonAsExpected},
+		{name: "late ones, and the breaker is open", s: snapshot(1, member("a", late)), change: withJoins("---", 0),
+			status: true, reason: v1alpha1.ReasonJoinsFailing},
+		{name: "the breaker is open, and nothing is missing", s: snapshot(1, member("a")), change: withJoins("---", 0),
+			reason: v1alpha1.ReasonAsExpected},
+		{name: "down: nothing that would have to be made", s: snapshot(1, member("a", notReady)),
+			reason: v1alpha1.ReasonAsExpected, says: "No member has to be made"},
+		{name: "refused, word for word", s: snapshot(2, member("a")), failed: true, status: true,
+			reason: v1alpha1.ReasonCreateFailed, says: "exceeded quota: members"},
+		{name: "no token, though nobody is missing", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))),
+			status: true, reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
+		{name: "no room, though nobody is missing", s: snapshot(2, member("a"), member("b", noRoom)), status: true,
+			reason: v1alpha1.ReasonVMUnschedulable, says: "0/3"},
+		{name: "held by the template", s: snapshot(2, member("a")), change: badImage, status: true,
+			reason: v1alpha1.ReasonImageNotFound, says: "no image"},
 		{name: "paused", s: snapshot(2, member("a")), change: paused, status: true, reason: v1alpha1.ReasonPaused},
 	})
 }
 
 func TestScalingInCondition(t *testing.T) {
 	runReports(t, v1alpha1.PoolScalingIn, []reportCase{
-		{name: "as wanted", s: snapshot(1, member("a")), reason: v1alpha1.ReasonAsWanted},
+		{name: "as wanted", s: snapshot(1, member("a")), reason: v1alpha1.ReasonAsExpected},
 		{name: "chosen", s: snapshot(0, member("a")), status: true, reason: v1alpha1.ReasonDraining},
 		{name: "draining", s: snapshot(0, member("a", leaving(0))), status: true, reason: v1alpha1.ReasonDraining},
-		{name: "Nomad unknown", s: snapshot(0, member("a")), change: nomadUnknown, status: true, reason: v1alpha1.ReasonNomadUnknown, says: "doesn't answer"},
-		{name: "protected", s: snapshot(0, member("a", protected)), status: true, reason: v1alpha1.ReasonAllProtected, says: "kubectl annotate nn MEMBER " + v1alpha1.ProtectAnnotation + "-"},
+		{name: "Nomad unknown", s: snapshot(0, member("a")), change: nomadUnknown, status: true,
+			reason: v1alpha1.ReasonNomadUnknown, says: "doesn't answer"},
+		{name: "protected", s: snapshot(0, member("a", protected)), status: true, reason: v1alpha1.ReasonAllProtected,
+			says: "kubectl annotate nn MEMBER " + v1alpha1.ProtectAnnotation + "-"},
 		{name: "paused", s: snapshot(0, member("a")), change: paused, status: true, reason: v1alpha1.ReasonPaused},
 	})
 }
@@ -96,9 +106,10 @@ func TestScalingInCondition(t *testing.T) {
 func TestOtherConditions(t *testing.T) {
 	unknownYet := func(s *pool.Snapshot) { nomadUnknown(s); s.NomadNotAsked, s.NomadReason = true, v1alpha1.ReasonUnknown }
 	runReports(t, v1alpha1.PoolUpToDate, []reportCase{
-		{name: "present template", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "present template", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "outdated", s: snapshot(1, member("a", outdated)), reason: v1alpha1.ReasonOnDelete},
-		{name: "outdated ones that leave don't count", s: snapshot(1, member("a"), member("b", outdated, leaving(0))), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "outdated ones that leave don't count", s: snapshot(1, member("a"), member("b", outdated, leaving(0))),
+			status: true, reason: v1alpha1.ReasonAsExpected},
 	})
 	runReports(t, v1alpha1.PoolNomadReachable, []reportCase{
 		{name: "answers", s: snapshot(0), status: true, reason: v1alpha1.ReasonReachable, says: "answers"},
@@ -108,29 +119,40 @@ func TestOtherConditions(t *testing.T) {
 			s.NomadKnown, s.UsageUnknown, s.NomadMessage = false, true, "not how busy"
 		}, status: true, reason: v1alpha1.ReasonReachable, says: "answers"},
 	})
-	runReports(t, v1alpha1.PoolRegistrationHealthy, []reportCase{
-		{name: "joined", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "late", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonJoinTimeouts, says: "It is replaced. Look at its console"},
-		{name: "late and protected", s: snapshot(1, member("a", late, protected)), reason: v1alpha1.ReasonJoinTimeouts, says: "It stays, because it carries the annotation " + v1alpha1.ProtectAnnotation},
-		{name: "late and halted", s: snapshot(1, member("a", late, halted)), reason: v1alpha1.ReasonJoinTimeouts, says: "It stays, because its VM is halted"},
-		{name: "late and held", s: snapshot(1, member("a", late)), change: nomadUnknown, reason: v1alpha1.ReasonJoinTimeouts, says: "It stays for now. Nobody is replaced while Nomad can't be asked"},
-		{name: "late and in maintenance", s: snapshot(1, member("a", late, inMaintenance)), reason: v1alpha1.ReasonJoinTimeouts, says: "It stays while its host is in maintenance"},
-		{name: "late for lack of room: nothing is wrong with it", s: snapshot(1, member("a", late, noRoom)), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "late ones that leave don't count", s: snapshot(1, member("a"), member("b", late, leaving(0))), status: true, reason: v1alpha1.ReasonAsWanted},
+	runReports(t, v1alpha1.PoolJoinsHealthy, []reportCase{
+		{name: "joined", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsExpected},
+		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonAsExpected},
+		{name: "late", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonJoinTimeouts,
+			says: "It is replaced. Look at its console"},
+		{name: "late and protected", s: snapshot(1, member("a", late, protected)), reason: v1alpha1.ReasonJoinTimeouts,
+			says: "It stays, because it carries the annotation " + v1alpha1.ProtectAnnotation},
+		{name: "late and halted", s: snapshot(1, member("a", late, halted)), reason: v1alpha1.ReasonJoinTimeouts,
+			says: "It stays, because its VM is halted"},
+		{name: "late and held", s: snapshot(1, member("a", late)), change: nomadUnknown, reason: v1alpha1.ReasonJoinTimeouts,
+			says: "It stays for now. Nobody is replaced while Nomad can't be asked"},
+		{name: "late and in maintenance", s: snapshot(1, member("a", late, inMaintenance)),
+			reason: v1alpha1.ReasonJoinTimeouts, says: "It stays while its host is in maintenance"},
+		{name: "late for lack of room: nothing is wrong with it", s: snapshot(1, member("a", late, noRoom)), status: true,
+			reason: v1alpha1.ReasonAsExpected},
+		{name: "late ones that leave don't count", s: snapshot(1, member("a"), member("b", late, leaving(0))), status: true,
+			reason: v1alpha1.ReasonAsExpected},
 	})
 	runReports(t, v1alpha1.PoolTemplateValid, []reportCase{
-		{name: "valid", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "pre-flight", s: snapshot(1, member("a")), change: badImage, reason: v1alpha1.ReasonImageNotFound, says: "no image"},
-		{name: "admission, word for word", s: snapshot(1, member("a", refused)), reason: v1alpha1.ReasonAdmissionDenied, says: "webhook said no"},
-		{name: "no token: not the template's fault", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "no room: not the template's fault", s: snapshot(1, member("a", noRoom)), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "a refused one that leaves doesn't count", s: snapshot(0, member("a", refused, leaving(0))), status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "valid", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsExpected},
+		{name: "pre-flight", s: snapshot(1, member("a")), change: badImage, reason: v1alpha1.ReasonImageNotFound,
+			says: "no image"},
+		{name: "admission, word for word", s: snapshot(1, member("a", refused)), reason: v1alpha1.ReasonAdmissionDenied,
+			says: "webhook said no"},
+		{name: "no token: not the template's fault", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))),
+			status: true, reason: v1alpha1.ReasonAsExpected},
+		{name: "no room: not the template's fault", s: snapshot(1, member("a", noRoom)), status: true,
+			reason: v1alpha1.ReasonAsExpected},
+		{name: "a refused one that leaves doesn't count", s: snapshot(0, member("a", refused, leaving(0))), status: true,
+			reason: v1alpha1.ReasonAsExpected},
 	})
 	runReports(t, v1alpha1.PoolPaused, []reportCase{
-		{name: "not paused", s: snapshot(0), reason: v1alpha1.ReasonAsWanted},
-		{name: "paused", s: snapshot(0), change: paused, status: true, reason: v1alpha1.ReasonPaused},
-	})
+		{name: "not paused", s: snapshot(0), reason: v1alpha1.ReasonAsExpected},
+		{name: "paused", s: snapshot(0), change: paused, status: true, reason: v1alpha1.ReasonPaused}})
 	s := snapshot(0)
 	unknownYet(&s)
 	if c := pool.Conditions(s, pool.Decide(s), pool.Outcome{})[v1alpha1.PoolNomadReachable]; c.Status != metav1.ConditionUnknown {
@@ -142,11 +164,14 @@ func TestOtherConditions(t *testing.T) {
 func TestReadyCondition(t *testing.T) {
 	everything := func(s *pool.Snapshot) { badImage(s); nomadUnknown(s) }
 	runReports(t, v1alpha1.PoolReady, []reportCase{
-		{name: "as wanted", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "none wanted", s: snapshot(0), status: true, reason: v1alpha1.ReasonAsWanted},
-		{name: "the surplus is leaving", s: snapshot(1, member("a"), member("b", leaving(0))), status: true, reason: v1alpha1.ReasonMembersLeaving},
-		{name: "the surplus can't leave", s: snapshot(1, some(2, "a", protected)...), status: true, reason: v1alpha1.ReasonAllProtected, says: "the surplus stays for now"},
-		{name: "some of the surplus can't leave", s: snapshot(1, all(some(2, "a", protected), some(1, "b", leaving(0)))...), status: true, reason: v1alpha1.ReasonMembersLeaving},
+		{name: "as wanted", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsExpected},
+		{name: "none wanted", s: snapshot(0), status: true, reason: v1alpha1.ReasonAsExpected},
+		{name: "the surplus is leaving", s: snapshot(1, member("a"), member("b", leaving(0))), status: true,
+			reason: v1alpha1.ReasonMembersDraining},
+		{name: "the surplus can't leave", s: snapshot(1, some(2, "a", protected)...), status: true,
+			reason: v1alpha1.ReasonAllProtected, says: "the surplus stays for now"},
+		{name: "some of the surplus can't leave", s: snapshot(1, all(some(2, "a", protected), some(1, "b", leaving(0)))...),
+			status: true, reason: v1alpha1.ReasonMembersDraining},
 		{name: "joining", s: snapshot(2, member("a"), member("b", joining)), reason: v1alpha1.ReasonJoining},
 		{name: "creating", s: snapshot(1), reason: v1alpha1.ReasonJoining},
 		{name: "down", s: snapshot(1, member("a", notReady)), reason: v1alpha1.ReasonMembersMissing},
@@ -156,11 +181,13 @@ func TestReadyCondition(t *testing.T) {
 		{name: "Nomad", s: snapshot(1, member("a")), change: nomadUnknown, reason: v1alpha1.ReasonUnreachable},
 		{name: "late", s: snapshot(2, member("a", late), member("b", joining)), reason: v1alpha1.ReasonJoinTimeouts},
 		{name: "refused", s: snapshot(1), failed: true, reason: v1alpha1.ReasonCreateFailed},
-		{name: "no token", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))), reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
+		{name: "no token", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))),
+			reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
 		{name: "no room", s: snapshot(2, member("a"), member("b", noRoom)), reason: v1alpha1.ReasonVMUnschedulable},
 		{name: "paused and short", s: snapshot(2, member("a")), change: paused, reason: v1alpha1.ReasonPaused},
 		{name: "paused with a surplus", s: snapshot(0, member("a")), change: paused, reason: v1alpha1.ReasonPaused},
-		{name: "paused as wanted", s: snapshot(1, member("a")), change: paused, status: true, reason: v1alpha1.ReasonAsWanted},
+		{name: "paused as wanted", s: snapshot(1, member("a")), change: paused, status: true,
+			reason: v1alpha1.ReasonAsExpected},
 	})
 }
 

@@ -31,8 +31,9 @@ func surge(s Snapshot) int {
 	return beyond
 }
 
-// budgets are maxSurge and maxUnavailable in members. Shares of few replicas may both come to nothing, and then no member could
-// ever be replaced, so that one may be missing (Kubernetes: pkg/controller/deployment/util ResolveFenceposts).
+// budgets are maxSurge and maxUnavailable in members. Shares of few replicas may both come to nothing, and then no
+// member could ever be replaced, so that one may be missing (Kubernetes: pkg/controller/deployment/util
+// ResolveFenceposts).
 func budgets(s Snapshot) (beyond, unavailable int) {
 	beyond = share(s.Rollout.MaxSurge, s.Replicas, true, 1)
 	unavailable = share(s.Rollout.MaxUnavailable, s.Replicas, false, 0)
@@ -94,8 +95,8 @@ func rollOut(s Snapshot, p *Plan) {
 	p.Outdated = append(names(first), names(then)...)
 }
 
-// behindScaleIn says why no outdated member is replaced while there are more members than may surge: each that left would be the
-// scale-in that is held. nil: the surplus leaves right now.
+// behindScaleIn says why no outdated member is replaced while there are more members than may surge: each that left
+// would be the scale-in that is held. nil: the surplus leaves right now.
 func behindScaleIn(s Snapshot, p Plan) *condition.Problem {
 	if len(outdated(s)) == 0 {
 		return nil
@@ -111,12 +112,14 @@ func heldRollout(s Snapshot) *condition.Problem {
 	case s.Paused:
 		return &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no outdated member is replaced."}
 	case !s.NomadKnown:
-		return &condition.Problem{v1alpha1.ReasonNomadUnknown, "No outdated member is replaced while Nomad can't be asked: " + s.NomadMessage}
+		return &condition.Problem{v1alpha1.ReasonNomadUnknown,
+			"No outdated member is replaced while Nomad can't be asked: " + s.NomadMessage}
 	case heldByTemplate(s) != nil:
 		return heldByTemplate(s)
 	case hidesScaleIn(s) > 0:
 		// Those that may surge hide a scale-in: whoever left for the rollout would be its victim, and can't be called back.
-		return &condition.Problem{v1alpha1.ReasonStabilizing, "No outdated member is replaced before scaleIn.stabilizationWindow has passed since replicas went down."}
+		return &condition.Problem{v1alpha1.ReasonStabilizationWindow,
+			"No outdated member is replaced before scaleIn.stabilizationWindow has passed since replicas went down."}
 	default:
 		return nil
 	}
@@ -126,7 +129,8 @@ func heldRollout(s Snapshot) *condition.Problem {
 func heldByTemplate(s Snapshot) *condition.Problem {
 	switch {
 	case s.Joins.BreakerOpen():
-		return &condition.Problem{v1alpha1.ReasonJoinsFailing, "The rollout is held, because members of the present template don't join Nomad; see the condition RegistrationHealthy."}
+		return &condition.Problem{v1alpha1.ReasonJoinsFailing,
+			"The rollout is held, because members of the present template don't join Nomad; see the condition JoinsHealthy."}
 	case len(s.Problems) > 0:
 		return &s.Problems[0]
 	default:
@@ -137,7 +141,8 @@ func heldByTemplate(s Snapshot) *condition.Problem {
 
 // split sorts the outdated members by availability, each in the order of victims, leaving out those that leave anyway
 // or are being called back, and counts all that are available and those of the present template that aren't yet.
-func split(s Snapshot, old []Member, p *Plan) (unavailableOld, availableOld []Member, available, comingNew int, wake time.Duration) {
+func split(s Snapshot, old []Member,
+	p *Plan) (unavailableOld, availableOld []Member, available, comingNew int, wake time.Duration) {
 	leaving := map[string]bool{}
 	for _, group := range [][]string{p.Failed, p.Unhealthy, p.Replace} {
 		for _, name := range group {
@@ -148,7 +153,7 @@ func split(s Snapshot, old []Member, p *Plan) (unavailableOld, availableOld []Me
 	for _, m := range old {
 		ok, _ := isAvailable(s, m)
 		switch {
-		case leaving[m.Name] || m.Returning:
+		case leaving[m.Name] || m.CancelingDrain:
 		case ok:
 			availableOld = append(availableOld, m)
 		default:
@@ -170,8 +175,8 @@ func split(s Snapshot, old []Member, p *Plan) (unavailableOld, availableOld []Me
 	return unavailableOld, availableOld, available, comingNew, wake
 }
 
-// isAvailable is true for a member that has been ready for long enough to count on; otherwise, if it is ready, left says
-// how long it takes.
+// isAvailable is true for a member that has been ready for long enough to count on; otherwise, if it is ready, left
+// says how long it takes.
 func isAvailable(s Snapshot, m Member) (ok bool, left time.Duration) {
 	if !m.Ready {
 		return false, 0

@@ -18,9 +18,9 @@ func surplus(s Snapshot) int {
 	return max(len(s.active())-s.Replicas-beyond, 0)
 }
 
-// kept are the members that may stay beyond replicas while a rollout is held by its own template: those of that template that
-// have not joined, to be looked at or to be tried again, at most as many as may surge. It is held for as long as nobody mends
-// the template, and a scale-in mustn't wait for that.
+// kept are the members that may stay beyond replicas while a rollout is held by its own template: those of that
+// template that have not joined, to be looked at or to be tried again, at most as many as may surge. It is held for
+// as long as nobody mends the template, and a scale-in mustn't wait for that.
 func kept(s Snapshot) map[string]bool {
 	most := surge(s)
 	if most == 0 || heldByTemplate(s) == nil {
@@ -46,10 +46,17 @@ func scaleIn(s Snapshot, surplus int) Plan {
 		return Plan{HoldIn: &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member leaves."}}
 	}
 	if !s.NomadKnown {
-		return Plan{HoldIn: &condition.Problem{v1alpha1.ReasonNomadUnknown, "Nobody leaves while Nomad can't be asked: " + s.NomadMessage}}
+		return Plan{
+			HoldIn: &condition.Problem{v1alpha1.ReasonNomadUnknown,
+				"Nobody leaves while Nomad can't be asked: " + s.NomadMessage},
+		}
 	}
 	if left := stabilizing(s); left > 0 {
-		return Plan{HoldIn: &condition.Problem{v1alpha1.ReasonStabilizing, "Nobody leaves before scaleIn.stabilizationWindow has passed since the last change of replicas."}, Wake: left}
+		return Plan{
+			HoldIn: &condition.Problem{v1alpha1.ReasonStabilizationWindow,
+				"Nobody leaves before scaleIn.stabilizationWindow has passed since the last change of replicas."},
+			Wake: left,
+		}
 	}
 	var p Plan
 	allowed := mayLeaveNow(s)
@@ -80,8 +87,8 @@ func stabilizing(s Snapshot) time.Duration {
 	return windowLeft(s, s.LastScale)
 }
 
-// hidesScaleIn is how long those that may surge may still hide a scale-in that the window holds. A change that only makes the pool
-// larger doesn't hold a rollout: an autoscaler that goes on growing a pool would let none ever end.
+// hidesScaleIn is how long those that may surge may still hide a scale-in that the window holds. A change that only
+// makes the pool larger doesn't hold a rollout: an autoscaler that goes on growing a pool would let none ever end.
 func hidesScaleIn(s Snapshot) time.Duration {
 	return windowLeft(s, s.LastDown)
 }
@@ -107,7 +114,8 @@ func maxConcurrent(s Snapshot) *condition.Problem {
 	if s.ScaleIn.MaxConcurrent == nil {
 		return nil
 	}
-	return &condition.Problem{v1alpha1.ReasonMaxConcurrent, fmt.Sprintf("At most %d members leave at a time (scaleIn.maxConcurrent).", *s.ScaleIn.MaxConcurrent)}
+	return &condition.Problem{v1alpha1.ReasonMaxConcurrent,
+		fmt.Sprintf("At most %d members leave at a time (scaleIn.maxConcurrent).", *s.ScaleIn.MaxConcurrent)}
 }
 
 // NeedsUsage is true when the plan depends on what the members' nodes carry. Asking costs requests to Nomad, so it is

@@ -17,13 +17,14 @@ const problemRetry = 15 * time.Second
 // isn't.
 func scaleOut(s Snapshot, missing int) Plan {
 	if s.Paused {
-		return Plan{HoldOut: held(v1alpha1.BlockedByPause, v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is made.")}
+		return Plan{
+			HoldOut: held(v1alpha1.BlockedByPause, v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is made.")}
 	}
 	var p Plan
 	if s.NomadKnown {
-		p.Rescue = rescuable(s, missing)
+		p.CancelDrains = rescuable(s, missing)
 	}
-	missing -= len(p.Rescue)
+	missing -= len(p.CancelDrains)
 	switch {
 	case missing == 0:
 	case len(s.Problems) > 0:

@@ -25,5 +25,8 @@ func slowStart(s Snapshot, missing int) (int, *nodestate.Blocked) {
 	if allowed >= missing {
 		return missing, nil
 	}
-	return max(allowed, 0), held("", v1alpha1.ReasonCreating, "More members are made as the VMs of the first ones are accepted.")
+	return max(
+		allowed,
+		0,
+	), held("", v1alpha1.ReasonCreating, "More members are made as the VMs of the first ones are accepted.")
 }

@@ -36,7 +36,7 @@ type Snapshot struct {
 	Rollout v1alpha1.RolloutSpec
 	// Health are the rules for replacing members that don't join or no longer work.
 	Health v1alpha1.HealthSpec
-	// Joins is how the last members fared that tried to join. See Joins.Record.
+	// Joins is how the last members fared that tried to join. See Joins.Node.
 	Joins Joins
 	// LastScale is when replicas changed last; zero: never.
 	LastScale time.Time
@@ -44,28 +44,31 @@ type Snapshot struct {
 	LastDown time.Time
 	// NomadKnown is false when Nomad can't be asked: then nothing may be destroyed.
 	NomadKnown bool
-	// NomadSettled is when Nomad came back or changed its leader last; zero: long ago. For a while after it, what Nomad
+	// NomadRecovered is when Nomad came back or changed its leader last; zero: long ago. For a while after it, what Nomad
 	// says of its nodes' health isn't acted upon.
-	NomadSettled time.Time
+	NomadRecovered time.Time
 	// HostsKnown is true if somebody looked at what Harvester does with its hosts and itself. See NeedsHosts.
 	HostsKnown bool
-	// Upgrade is what upgrades Harvester at present, which stops and moves VMs; nil: nothing. Only observed when NeedsHosts.
+	// Upgrade is what upgrades Harvester at present, which stops and moves VMs; nil: nothing. Only observed when
+	// NeedsHosts.
 	Upgrade *Upgrade
-	// Suspension is what keeps it from being judged if members work. See Suspension.Record.
+	// Suspension is what keeps it from being judged if members work. See Suspension.Node.
 	Suspension Suspension
-	// UsageUnknown is true if Nomad can be asked, but hasn't told how busy the members are; then it isn't NomadKnown, so that nobody is
-	// chosen.
+	// UsageUnknown is true if Nomad can be asked, but hasn't told how busy the members are; then it isn't NomadKnown, so
+	// that nobody is chosen.
 	UsageUnknown bool
 	// NomadNotAsked is true for a Nomad that this process merely has not asked yet.
 	NomadNotAsked bool
-	// Servers are those that new members are told to join, and NomadLeader is what Nomad's leader calls its own address; empty: not known.
+	// Servers are those that new members are told to join, and NomadLeader is what Nomad's leader calls its own address;
+	// empty: not known.
 	Servers     []string
 	NomadLeader string
 	// NomadReason and NomadMessage say more about it, for the condition.
 	NomadReason, NomadMessage string
 	// Problems are what the pre-flight found wrong with the template.
 	Problems []condition.Problem
-	// Quota is what the namespace's quotas leave for new members; nil: they aren't in the way. Only observed when NeedsQuota.
+	// Quota is what the namespace's quotas leave for new members; nil: they aren't in the way. Only observed when
+	// NeedsQuota.
 	Quota *Quota
 	// Members are all NomadNodes of the pool, leaving ones included.
 	Members []Member
@@ -89,10 +92,10 @@ type Member struct {
 	LeavingReason v1alpha1.DrainReason
 	// Rescuable is true while an order to leave can be taken back.
 	Rescuable bool
-	// Returning is true while an order to leave is being taken back: the node isn't eligible yet, but nothing is wrong with it. It
-	// isn't ordered to leave again until that is done: the new order would take the place of the old one, and with it what is
-	// known of whose doing it is that the node is ineligible.
-	Returning bool
+	// CancelingDrain is true while an order to leave is being taken back: the node isn't eligible yet, but nothing is
+	// wrong with it. It isn't ordered to leave again until that is done: the new order would take the place of the old
+	// one, and with it what is known of whose doing it is that the node is ineligible.
+	CancelingDrain bool
 	// Joined is true once the Nomad node has been seen ready.
 	Joined bool
 	// JoinedAt is when that was, as it was written down; zero: it isn't yet.
@@ -101,14 +104,14 @@ type Member struct {
 	Ready bool
 	// ReadySince is since when.
 	ReadySince time.Time
-	// Down is true while Nomad says that the member's node is down: nothing runs there. A node that is unknown to Nomad, or
-	// disconnected, may have work.
+	// Down is true while Nomad says that the member's node is down: nothing runs there. A node that is unknown to Nomad,
+	// or disconnected, may have work.
 	Down bool
 	// JoinExpired is true for a member that should have joined by JoinDeadline and has not.
 	JoinExpired  bool
 	JoinDeadline time.Time
-	// UnhealthySince is since when a member that has joined doesn't work; zero: it does, or that isn't known.
-	UnhealthySince time.Time
+	// UnhealthyTime is since when a member that has joined doesn't work; zero: it does, or that isn't known.
+	UnhealthyTime time.Time
 	// Halted is true for a member whose VM somebody stopped.
 	Halted bool
 	// Host is what the member's VM runs on, or ran on last; empty: nothing yet.
@@ -117,8 +120,8 @@ type Member struct {
 	HostMaintenance bool
 	// VMMade is true once the member's VM has been accepted by the API server.
 	VMMade bool
-	// Blocked is why the member's VM can't be made or, once it is made, can't begin to run for lack of room; nil: nothing is in
-	// its way.
+	// Blocked is why the member's VM can't be made or, once it is made, can't begin to run for lack of room; nil:
+	// nothing is in its way.
 	Blocked *nodestate.Blocked
 	// Stuck is true for a member that leaves and whose VM doesn't go away, for whatever holds it.
 	Stuck bool

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Suspension is what keeps it from being judged if members work: an upgrade of Harvester, and the maintenance of hosts with members that
-// don't work. What time these had was lost to that: when it is over, their time begins anew.
+// Suspension is what keeps it from being judged if members work: an upgrade of Harvester, and the maintenance of
+// hosts with members that don't work. What time these had was lost to that: when it is over, their time begins anew.
 type Suspension struct {
 	// Upgrading is true while Harvester is being upgraded.
 	Upgrading bool
@@ -38,7 +38,8 @@ func (u Suspension) Record(s Snapshot) Suspension {
 	return now
 }
 
-// Resumed is the snapshot in which the time of members to join, or to work again, has begun anew when the last suspension was over.
+// Resumed is the snapshot in which the time of members to join, or to work again, has begun anew when the last
+// suspension was over.
 func (s Snapshot) Resumed() Snapshot {
 	from := s.Suspension.Resumed
 	if from.IsZero() {
@@ -50,8 +51,8 @@ func (s Snapshot) Resumed() Snapshot {
 		if until := from.Add(s.Health.JoinTimeout.Duration); m.JoinExpired && m.JoinDeadline.Before(until) {
 			m.JoinDeadline, m.JoinExpired = until, !s.Now.Before(until)
 		}
-		if !m.UnhealthySince.IsZero() && m.UnhealthySince.Before(from) {
-			m.UnhealthySince = from
+		if !m.UnhealthyTime.IsZero() && m.UnhealthyTime.Before(from) {
+			m.UnhealthyTime = from
 		}
 	}
 	return s

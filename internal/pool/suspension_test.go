@@ -51,7 +51,8 @@ func TestSuspensionIsRecorded(t *testing.T) {
 	}
 }
 
-// When a suspension is over, members that had run out of time get all of it once more, and are replaced when that is over, too.
+// When a suspension is over, members that had run out of time get all of it once more, and are replaced when that is
+// over, too.
 func TestTimeBeginsAnewAfterASuspension(t *testing.T) {
 	over := now.Add(-time.Minute)
 	for name, test := range map[string]struct {
@@ -76,7 +77,8 @@ func TestTimeBeginsAnewAfterASuspension(t *testing.T) {
 			if p := pool.Decide(resumed); len(p.Failed)+len(p.Unhealthy) > 0 || p.Wake != test.wake {
 				t.Errorf("at once: failed %v, unhealthy %v, next look in %s, want in %s", p.Failed, p.Unhealthy, p.Wake, test.wake)
 			}
-			if got := (pool.Joins{Key: "k", Since: now.Add(-24 * time.Hour)}).Record("k", resumed); slices.ContainsFunc(got.Results, func(r pool.JoinResult) bool { return !r.Joined }) {
+			if got := (pool.Joins{Key: "k", Since: now.Add(-24 * time.Hour)}).Record("k", resumed); slices.ContainsFunc(
+				got.Results, func(r pool.JoinResult) bool { return !r.Joined }) {
 				t.Errorf("counted as a failure to join: %v", got.Results)
 			}
 			if !slices.EqualFunc(before, s.Members, func(a, b pool.Member) bool {

@@ -8,8 +8,9 @@ import (
 )
 
 // Victims chooses up to n active members to leave, in a total order, so that two controllers with the same knowledge
-// choose the same: asked for by annotation, failed to join in time, not joined yet, not ready, outdated, then by the strategy, then by name.
-// Protected members are never chosen, nor are those that are being called back. If there are too few, the problem says so.
+// choose the same: asked for by annotation, failed to join in time, not joined yet, not ready, outdated, then by the
+// strategy, then by name. Protected members are never chosen, nor are those that are being called back. If there are
+// too few, the problem says so.
 func Victims(s Snapshot, n int) ([]string, *condition.Problem) {
 	var c []Member
 	protected, returning, stay := 0, 0, kept(s)
@@ -18,7 +19,7 @@ func Victims(s Snapshot, n int) ([]string, *condition.Problem) {
 		case stay[m.Name]:
 		case m.Protected:
 			protected++
-		case m.Returning:
+		case m.CancelingDrain:
 			returning++
 		case mayLeave(s, m):
 			c = append(c, m)
@@ -32,13 +33,22 @@ func Victims(s Snapshot, n int) ([]string, *condition.Problem) {
 		return names(c), comingBack
 	}
 	if protected > 0 && len(c)+protected >= n {
-		return names(c), &condition.Problem{v1alpha1.ReasonAllProtected, "Too few members may leave: the others carry the annotation " + v1alpha1.ProtectAnnotation + ". To let one go: kubectl annotate nn MEMBER " + v1alpha1.ProtectAnnotation + "-"}
+		return names(
+				c,
+			), &condition.Problem{v1alpha1.ReasonAllProtected,
+				"Too few members may leave: the others carry the annotation " + v1alpha1.ProtectAnnotation + ". To let one go: kubectl annotate nn MEMBER " + v1alpha1.ProtectAnnotation + "-"}
 	}
-	return names(c), &condition.Problem{v1alpha1.ReasonWaitingForAllocations, "Too few members are empty, and scaleIn.strategy lets only empty ones leave."}
+	return names(
+			c,
+		), &condition.Problem{v1alpha1.ReasonWaitingForAllocations,
+			"Too few members are empty, and scaleIn.strategy lets only empty ones leave."}
 }
 
 // comingBack holds a scale-in for some seconds.
-var comingBack = &condition.Problem{v1alpha1.ReasonDraining, "Members whose order to leave is being taken back are ordered to leave again only when that is done."}
+var comingBack = &condition.Problem{
+	v1alpha1.ReasonDraining,
+	"Members whose order to leave is being taken back are ordered to leave again only when that is done.",
+}
 
 // mayLeave applies the strategies that let only empty members leave.
 func mayLeave(s Snapshot, m Member) bool {
@@ -56,14 +66,15 @@ func mayLeave(s Snapshot, m Member) bool {
 	}
 }
 
-// leavesAnyway is true for a member that leaves whatever the strategy says of its allocations: it is asked for by name, or it has
-// none. One that is merely not ready, because an operator made its node ineligible or Nomad has lost sight of it, may have some.
+// leavesAnyway is true for a member that leaves whatever the strategy says of its allocations: it is asked for by
+// name, or it has none. One that is merely not ready, because an operator made its node ineligible or Nomad has lost
+// sight of it, may have some.
 func leavesAnyway(s Snapshot, m Member) bool {
 	return m.DeleteNext || !m.Joined || m.Down && unsettled(s) == 0
 }
 
-// OnlyIf is what a victim's intent depends on: with a strategy that lets only empty members leave, one that may have work leaves
-// only if it is empty still when its node no longer takes work. Empty: it leaves in any case.
+// OnlyIf is what a victim's intent depends on: with a strategy that lets only empty members leave, one that may have
+// work leaves only if it is empty still when its node no longer takes work. Empty: it leaves in any case.
 func OnlyIf(s Snapshot, name string) v1alpha1.ScaleInStrategy {
 	if s.ScaleIn.Strategy != v1alpha1.Empty && s.ScaleIn.Strategy != v1alpha1.EmptyIgnoreSystem {
 		return ""

@@ -15,9 +15,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/vm"
 )
 
-// Check finds what in a template and a client's configuration can't work. Harvester's admission accepts most of it: a VM with a missing image, Secret
-// or storage class starts for ever, with no condition that says why. The order of problems is the template's,
-// then the configuration's.
+// Check finds what in a template and a client's configuration can't work. Harvester's admission accepts most of it: a
+// VM with a missing image, Secret or storage class starts for ever, with no condition that says why. The order of
+// problems is the template's, then the configuration's.
 func Check(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient, f blueprint.Facts) []condition.Problem {
 	c := &checker{facts: f}
 	c.from(t, n.Install)
@@ -60,19 +60,35 @@ func (c *checker) disk(field string, d v1alpha1.Disk) {
 	}
 	img, ok := c.facts.Images[d.Image]
 	if !ok {
-		c.report(v1alpha1.ReasonImageNotFound,
-			`%s.image: VirtualMachineImage %q doesn't exist; create it or name another, as namespace/name and not by its display name (kubectl get virtualmachineimages -A)`, field, d.Image)
+		c.report(
+			v1alpha1.ReasonImageNotFound,
+			`%s.image: VirtualMachineImage %q doesn't exist; create it or name another, as namespace/name and not by its display name (kubectl get virtualmachineimages -A)`,
+			field,
+			d.Image,
+		)
 		return
 	}
 	if img.NotReady != "" {
-		c.report(v1alpha1.ReasonImageNotReady,
-			`%s.image: VirtualMachineImage %q can't be used: %s; wait for its import or see its status (kubectl get virtualmachineimages -A)`, field, d.Image, img.NotReady)
+		c.report(
+			v1alpha1.ReasonImageNotReady,
+			`%s.image: VirtualMachineImage %q can't be used: %s; wait for its import or see its status (kubectl get virtualmachineimages -A)`,
+			field,
+			d.Image,
+			img.NotReady,
+		)
 		return
 	}
-	c.storageClass(field+".image", img.StorageClassName, fmt.Sprintf("it is the class of VirtualMachineImage %q; import the image again", d.Image))
+	c.storageClass(field+".image", img.StorageClassName,
+		fmt.Sprintf("it is the class of VirtualMachineImage %q; import the image again", d.Image))
 	if least := img.VirtualSize; d.Size.Value() < least {
-		c.report(v1alpha1.ReasonDiskTooSmall,
-			`%s.size: %s is less than the virtual size of VirtualMachineImage %q; use at least %s`, field, d.Size.String(), d.Image, wholeMi(least))
+		c.report(
+			v1alpha1.ReasonDiskTooSmall,
+			`%s.size: %s is less than the virtual size of VirtualMachineImage %q; use at least %s`,
+			field,
+			d.Size.String(),
+			d.Image,
+			wholeMi(least),
+		)
 	}
 }
 
@@ -82,7 +98,13 @@ var reservedClasses = []string{"longhorn-static", "vmstate-persistence"}
 
 func (c *checker) storageClass(field, name, remedy string) {
 	if slices.Contains(reservedClasses, name) {
-		c.report(v1alpha1.ReasonTemplateInvalid, `%s: Harvester keeps StorageClass %q for itself and refuses volumes of it; %s`, field, name, remedy)
+		c.report(
+			v1alpha1.ReasonTemplateInvalid,
+			`%s: Harvester keeps StorageClass %q for itself and refuses volumes of it; %s`,
+			field,
+			name,
+			remedy,
+		)
 		return
 	}
 	if _, ok := c.facts.StorageClasses[name]; !ok {
@@ -94,11 +116,20 @@ func (c *checker) network(field, name string) {
 	network, ok := c.facts.Networks[name]
 	switch {
 	case !ok:
-		c.report(v1alpha1.ReasonNetworkNotFound,
-			`%s: NetworkAttachmentDefinition %q doesn't exist; create the network or name another (kubectl get network-attachment-definitions -A)`, field, name)
+		c.report(
+			v1alpha1.ReasonNetworkNotFound,
+			`%s: NetworkAttachmentDefinition %q doesn't exist; create the network or name another (kubectl get network-attachment-definitions -A)`,
+			field,
+			name,
+		)
 	case network.NotReady:
-		c.report(v1alpha1.ReasonNetworkNotReady,
-			`%s: NetworkAttachmentDefinition %q has the label %s=false; see its cluster network in Harvester`, field, name, networkReadyLabel)
+		c.report(
+			v1alpha1.ReasonNetworkNotReady,
+			`%s: NetworkAttachmentDefinition %q has the label %s=false; see its cluster network in Harvester`,
+			field,
+			name,
+			networkReadyLabel,
+		)
 	}
 }
 
@@ -109,8 +140,12 @@ func (c *checker) keyPair(field, ref string) {
 		c.report(v1alpha1.ReasonKeyPairNotFound,
 			`%s: KeyPair %q doesn't exist; create it or name another (kubectl get keypairs.harvesterhci.io -A)`, field, ref)
 	case pair.Invalid:
-		c.report(v1alpha1.ReasonKeyPairNotFound,
-			`%s: Harvester can't read the public key of KeyPair %q (its condition validated is False); make the key pair anew or name another`, field, ref)
+		c.report(
+			v1alpha1.ReasonKeyPairNotFound,
+			`%s: Harvester can't read the public key of KeyPair %q (its condition validated is False); make the key pair anew or name another`,
+			field,
+			ref,
+		)
 	case pair.PublicKey == "":
 		c.report(v1alpha1.ReasonKeyPairNotFound, `%s: KeyPair %q has no spec.publicKey; set it or name another`, field, ref)
 	}
@@ -134,14 +169,15 @@ func (c *checker) cloudInit(t *v1alpha1.NodeTemplate, install *v1alpha1.NomadIns
 // mostOfSecret is how much a Secret holds (Kubernetes: pkg/apis/core/types.go, MaxSecretSize).
 const mostOfSecret = 1 << 20
 
-// size tries cloud-init on a member with longer names and a longer token than any has. A document gets longer than it was written:
-// aliases are replaced by what they stand for, and characters by what every parser reads.
+// size tries cloud-init on a member with longer names and a longer token than any has. A document gets longer than it
+// was written: aliases are replaced by what they stand for, and characters by what every parser reads.
 func (c *checker) size(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient) {
 	if len(c.problems) > 0 {
 		return
 	}
 	name := strings.Repeat("m", 253)
-	longest := blueprint.Member{Name: name, PoolName: name, PoolUID: name, NodeID: name, Region: name, IntroductionToken: strings.Repeat("t", 8<<10), Template: *t, Client: *n}
+	longest := blueprint.Member{Name: name, PoolName: name, PoolUID: name, NodeID: name, Region: name,
+		IntroductionToken: strings.Repeat("t", 8<<10), Template: *t, Client: *n}
 	if cloudinit.AtMost(longest, c.facts) <= mostOfSecret {
 		return // Most documents are so short that nobody has to write one to tell.
 	}
@@ -154,8 +190,12 @@ func (c *checker) size(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient) {
 		bytes += len(value)
 	}
 	if bytes > mostOfSecret {
-		c.report(v1alpha1.ReasonTemplateInvalid,
-			`spec.template.cloudInit: with what Nomad needs it has %d bytes, and a Secret holds at most %d; make it shorter, or have the guest fetch the rest`, bytes, mostOfSecret)
+		c.report(
+			v1alpha1.ReasonTemplateInvalid,
+			`spec.template.cloudInit: with what Nomad needs it has %d bytes, and a Secret holds at most %d; make it shorter, or have the guest fetch the rest`,
+			bytes,
+			mostOfSecret,
+		)
 	}
 }
 
@@ -196,7 +236,8 @@ func (c *checker) from(t *v1alpha1.NodeTemplate, install *v1alpha1.NomadInstall)
 		c.problems = append(c.problems, *from.Problem)
 	default:
 		if err := cloudinit.CheckTemplate(from, install); err != nil {
-			c.report(v1alpha1.ReasonTemplateInvalid, "%s: its cloud-init: %v; correct it in a new version", harvestertemplate.Field(*t.From), err)
+			c.report(v1alpha1.ReasonTemplateInvalid, "%s: its cloud-init: %v; correct it in a new version",
+				harvestertemplate.Field(*t.From), err)
 			return
 		}
 		c.facts.From = from

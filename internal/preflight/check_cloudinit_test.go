@@ -54,7 +54,8 @@ func TestClientTLSReachesTheGuest(t *testing.T) {
 	m.Client.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "nomad-tls"}
 	tls := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "nomad-clients", Name: "nomad-tls"},
-		Data:       map[string][]byte{"ca.crt": []byte(cert), "tls.crt": []byte(cert), "tls.key": []byte(key), "other": []byte("x")},
+		Data: map[string][]byte{"ca.crt": []byte(cert), "tls.crt": []byte(cert), "tls.key": []byte(key),
+			"other": []byte("x")},
 	}
 	gathered, err := Gather(t.Context(), reader(t, tls), "nomad-clients", &m.Template, &m.Client)
 	if err != nil {
@@ -86,8 +87,8 @@ func TestClientTLSReachesTheGuest(t *testing.T) {
 	}
 }
 
-// What no Secret holds is refused before a member is made of it, whichever part of it is long, and however much longer than it was
-// written it gets.
+// What no Secret holds is refused before a member is made of it, whichever part of it is long, and however much
+// longer than it was written it gets.
 func TestUserDataOfMoreThanASecretHolds(t *testing.T) {
 	long := strings.Repeat("x", 200<<10)
 	for name, tt := range map[string]struct {

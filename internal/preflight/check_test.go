@@ -39,15 +39,22 @@ func TestCheck(t *testing.T) {
 			Reason:  v1alpha1.ReasonStorageClassNotFound,
 			Message: `spec.template.disks[0].image: StorageClass "gone" doesn't exist; it is the class of VirtualMachineImage "default/image-x2k7p"; import the image again`,
 		}}},
-		"disk too small": {image(blueprint.Image{StorageClassName: blueprinttest.StorageClass, VirtualSize: 50<<30 + 1}), []condition.Problem{{
-			Reason:  v1alpha1.ReasonDiskTooSmall,
-			Message: `spec.template.disks[0].size: 40Gi is less than the virtual size of VirtualMachineImage "default/image-x2k7p"; use at least 51201Mi`,
-		}}},
-		"disk just large enough": {image(blueprint.Image{StorageClassName: blueprinttest.StorageClass, VirtualSize: 40 << 30}), nil},
-		"class missing": {func(t *v1alpha1.NodeTemplate, _ *blueprint.Facts) { t.Disks[1].StorageClassName = "fast" }, []condition.Problem{{
-			Reason:  v1alpha1.ReasonStorageClassNotFound,
-			Message: `spec.template.disks[1].storageClassName: StorageClass "fast" doesn't exist; name another (kubectl get storageclasses)`,
-		}}},
+		"disk too small": {
+			image(blueprint.Image{StorageClassName: blueprinttest.StorageClass, VirtualSize: 50<<30 + 1}),
+			[]condition.Problem{{
+				Reason:  v1alpha1.ReasonDiskTooSmall,
+				Message: `spec.template.disks[0].size: 40Gi is less than the virtual size of VirtualMachineImage "default/image-x2k7p"; use at least 51201Mi`,
+			}},
+		},
+		"disk just large enough": {
+			image(blueprint.Image{StorageClassName: blueprinttest.StorageClass, VirtualSize: 40 << 30}), nil},
+		"class missing": {
+			func(t *v1alpha1.NodeTemplate, _ *blueprint.Facts) { t.Disks[1].StorageClassName = "fast" },
+			[]condition.Problem{{
+				Reason:  v1alpha1.ReasonStorageClassNotFound,
+				Message: `spec.template.disks[1].storageClassName: StorageClass "fast" doesn't exist; name another (kubectl get storageclasses)`,
+			}},
+		},
 		"class reserved": {func(t *v1alpha1.NodeTemplate, f *blueprint.Facts) {
 			t.Disks[1].StorageClassName = "longhorn-static"
 			f.StorageClasses["longhorn-static"] = blueprint.StorageClass{}
@@ -55,10 +62,13 @@ func TestCheck(t *testing.T) {
 			Reason:  v1alpha1.ReasonTemplateInvalid,
 			Message: `spec.template.disks[1].storageClassName: Harvester keeps StorageClass "longhorn-static" for itself and refuses volumes of it; name another (kubectl get storageclasses)`,
 		}}},
-		"disk named like cloud-init's": {func(t *v1alpha1.NodeTemplate, _ *blueprint.Facts) { t.Disks[1].Name = "cloudinitdisk" }, []condition.Problem{{
-			Reason:  v1alpha1.ReasonTemplateInvalid,
-			Message: `spec.template.disks[1].name: "cloudinitdisk" is the name of the cloud-init disk; choose another one`,
-		}}},
+		"disk named like cloud-init's": {
+			func(t *v1alpha1.NodeTemplate, _ *blueprint.Facts) { t.Disks[1].Name = "cloudinitdisk" },
+			[]condition.Problem{{
+				Reason:  v1alpha1.ReasonTemplateInvalid,
+				Message: `spec.template.disks[1].name: "cloudinitdisk" is the name of the cloud-init disk; choose another one`,
+			}},
+		},
 		"network missing": {func(_ *v1alpha1.NodeTemplate, f *blueprint.Facts) { f.Networks = nil }, []condition.Problem{{
 			Reason:  v1alpha1.ReasonNetworkNotFound,
 			Message: `spec.template.networks[0].name: NetworkAttachmentDefinition "default/vlan-120" doesn't exist; create the network or name another (kubectl get network-attachment-definitions -A)`,
@@ -103,10 +113,13 @@ func TestCheck(t *testing.T) {
 			Reason:  v1alpha1.ReasonTemplateInvalid,
 			Message: `spec.template.cloudInit.userData: runcmd, line 2: it is not a list; write it as one, to which the controller can add its own items`,
 		}}},
-		"network data wrong": {func(t *v1alpha1.NodeTemplate, _ *blueprint.Facts) { t.CloudInit.NetworkData = "- a" }, []condition.Problem{{
-			Reason:  v1alpha1.ReasonTemplateInvalid,
-			Message: `spec.template.cloudInit.networkData: it is not a mapping of keys to values`,
-		}}},
+		"network data wrong": {
+			func(t *v1alpha1.NodeTemplate, _ *blueprint.Facts) { t.CloudInit.NetworkData = "- a" },
+			[]condition.Problem{{
+				Reason:  v1alpha1.ReasonTemplateInvalid,
+				Message: `spec.template.cloudInit.networkData: it is not a mapping of keys to values`,
+			}},
+		},
 		"network data's Secret missing": {func(t *v1alpha1.NodeTemplate, _ *blueprint.Facts) {
 			t.CloudInit.NetworkDataSecretRef = &v1alpha1.SecretKeyRef{Name: "gone", Key: "net"}
 		}, []condition.Problem{{

@@ -14,7 +14,8 @@ import (
 func (c *checker) client(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient) {
 	if r := n.Reserved; r != nil && !t.Memory.IsZero() && r.Memory.Cmp(t.Memory) >= 0 {
 		c.report(v1alpha1.ReasonTemplateInvalid,
-			"spec.nomad.reserved.memory: %s leaves nothing of the VM's %s for jobs; use less", r.Memory.String(), t.Memory.String())
+			"spec.nomad.reserved.memory: %s leaves nothing of the VM's %s for jobs; use less", r.Memory.String(),
+			t.Memory.String())
 	}
 	if n.ClientTLSSecretRef != nil {
 		c.clientTLS(n.ClientTLSSecretRef.Name)
@@ -25,21 +26,25 @@ func (c *checker) clientTLS(name string) {
 	const field = "spec.nomad.clientTLSSecretRef"
 	values, ok := c.facts.Secrets[name]
 	if !ok {
-		c.report(v1alpha1.ReasonSecretNotFound, "%s.name: Secret %q doesn't exist in the pool's namespace; create it or name another", field, name)
+		c.report(v1alpha1.ReasonSecretNotFound,
+			"%s.name: Secret %q doesn't exist in the pool's namespace; create it or name another", field, name)
 		return
 	}
 	for _, key := range []string{blueprint.CAKey, corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {
 		if values[key] == "" {
-			c.report(v1alpha1.ReasonSecretNotFound, "%s: Secret %q has no key %q; add it, in PEM, or name another", field, name, key)
+			c.report(v1alpha1.ReasonSecretNotFound, "%s: Secret %q has no key %q; add it, in PEM, or name another", field, name,
+				key)
 			return
 		}
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM([]byte(values[blueprint.CAKey])) {
 		c.report(v1alpha1.ReasonTemplateInvalid,
-			"%s: %q of Secret %q holds no certificate in PEM; put the CA certificate of Nomad's agents there", field, blueprint.CAKey, name)
+			"%s: %q of Secret %q holds no certificate in PEM; put the CA certificate of Nomad's agents there", field,
+			blueprint.CAKey, name)
 	}
 	if _, err := tls.X509KeyPair([]byte(values[corev1.TLSCertKey]), []byte(values[corev1.TLSPrivateKeyKey])); err != nil {
 		c.report(v1alpha1.ReasonTemplateInvalid,
-			"%s: %q and %q of Secret %q are no usable pair: %v; put a PEM certificate and its own private key there", field, corev1.TLSCertKey, corev1.TLSPrivateKeyKey, name, err)
+			"%s: %q and %q of Secret %q are no usable pair: %v; put a PEM certificate and its own private key there", field,
+			corev1.TLSCertKey, corev1.TLSPrivateKeyKey, name, err)
 	}
 }

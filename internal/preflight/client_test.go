@@ -22,12 +22,57 @@ func TestCheckOfTheClient(t *testing.T) {
 		secret map[string]string
 		want   []condition.Problem
 	}{
-		"all is well":     {"31Gi", secret(cert, cert, key), nil},
-		"too much memory": {"32Gi", secret(cert, cert, key), []condition.Problem{{Reason: v1alpha1.ReasonTemplateInvalid, Message: `spec.nomad.reserved.memory: 32Gi leaves nothing of the VM's 32Gi for jobs; use less`}}},
-		"no Secret":       {"1Gi", nil, []condition.Problem{{Reason: v1alpha1.ReasonSecretNotFound, Message: `spec.nomad.clientTLSSecretRef.name: Secret "nomad-tls" doesn't exist in the pool's namespace; create it or name another`}}},
-		"no CA":           {"1Gi", secret("", cert, key), []condition.Problem{{Reason: v1alpha1.ReasonSecretNotFound, Message: `spec.nomad.clientTLSSecretRef: Secret "nomad-tls" has no key "ca.crt"; add it, in PEM, or name another`}}},
-		"a CA that isn't": {"1Gi", secret("x", cert, key), []condition.Problem{{Reason: v1alpha1.ReasonTemplateInvalid, Message: `spec.nomad.clientTLSSecretRef: "ca.crt" of Secret "nomad-tls" holds no certificate in PEM; put the CA certificate of Nomad's agents there`}}},
-		"another's key":   {"1Gi", secret(cert, cert, otherKey), []condition.Problem{{Reason: v1alpha1.ReasonTemplateInvalid, Message: `spec.nomad.clientTLSSecretRef: "tls.crt" and "tls.key" of Secret "nomad-tls" are no usable pair: tls: private key does not match public key; put a PEM certificate and its own private key there`}}},
+		"all is well": {"31Gi", secret(cert, cert, key), nil},
+		"too much memory": {
+			"32Gi",
+			secret(cert, cert, key),
+			[]condition.Problem{
+				{
+					Reason:  v1alpha1.ReasonTemplateInvalid,
+					Message: `spec.nomad.reserved.memory: 32Gi leaves nothing of the VM's 32Gi for jobs; use less`,
+				},
+			},
+		},
+		"no Secret": {
+			"1Gi",
+			nil,
+			[]condition.Problem{
+				{
+					Reason:  v1alpha1.ReasonSecretNotFound,
+					Message: `spec.nomad.clientTLSSecretRef.name: Secret "nomad-tls" doesn't exist in the pool's namespace; create it or name another`,
+				},
+			},
+		},
+		"no CA": {
+			"1Gi",
+			secret("", cert, key),
+			[]condition.Problem{
+				{
+					Reason:  v1alpha1.ReasonSecretNotFound,
+					Message: `spec.nomad.clientTLSSecretRef: Secret "nomad-tls" has no key "ca.crt"; add it, in PEM, or name another`,
+				},
+			},
+		},
+		"a CA that isn't": {
+			"1Gi",
+			secret("x", cert, key),
+			[]condition.Problem{
+				{
+					Reason:  v1alpha1.ReasonTemplateInvalid,
+					Message: `spec.nomad.clientTLSSecretRef: "ca.crt" of Secret "nomad-tls" holds no certificate in PEM; put the CA certificate of Nomad's agents there`,
+				},
+			},
+		},
+		"another's key": {
+			"1Gi",
+			secret(cert, cert, otherKey),
+			[]condition.Problem{
+				{
+					Reason:  v1alpha1.ReasonTemplateInvalid,
+					Message: `spec.nomad.clientTLSSecretRef: "tls.crt" and "tls.key" of Secret "nomad-tls" are no usable pair: tls: private key does not match public key; put a PEM certificate and its own private key there`,
+				},
+			},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,8 @@ var (
 	// TemplateKind is Harvester's VirtualMachineTemplate.
 	TemplateKind = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: v1alpha1.KindTemplate}
 	// TemplateVersionKind is Harvester's VirtualMachineTemplateVersion.
-	TemplateVersionKind = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: v1alpha1.KindTemplateVersion}
+	TemplateVersionKind = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1",
+		Kind: v1alpha1.KindTemplateVersion}
 	// NetworkKind is Multus' NetworkAttachmentDefinition.
 	NetworkKind = schema.GroupVersionKind{Group: "k8s.cni.cncf.io", Version: "v1", Kind: "NetworkAttachmentDefinition"}
 )
@@ -40,9 +41,11 @@ const (
 	networkReadyLabel = "network.harvesterhci.io/ready"
 )
 
-// Gather reads what a template and a client's configuration refer to. References that lead nowhere are not errors but missing Facts, for Check to
-// name; an error means that the API server didn't answer. Secrets are read in the given namespace, the pool's.
-func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient) (blueprint.Facts, error) {
+// Gather reads what a template and a client's configuration refer to. References that lead nowhere are not errors but
+// missing Facts, for Check to name; an error means that the API server didn't answer. Secrets are read in the given
+// namespace, the pool's.
+func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate,
+	c *v1alpha1.NomadClient) (blueprint.Facts, error) {
 	f := blueprint.Facts{
 		Images:         map[string]blueprint.Image{},
 		StorageClasses: map[string]blueprint.StorageClass{},
@@ -144,9 +147,10 @@ func (g *gatherer) secretKey(namespace string, ref v1alpha1.SecretKeyRef, into m
 	}
 }
 
-// shareable says if volumes of a class can be attached to two hosts at once. Harvester's UI decides likewise: LVM volumes
-// can't, and of Longhorn's only those that are migratable can (Harvester UI: VirtualMachineVolume/type/volume.vue,
-// getAccessMode). Other drivers are trusted to: what they can isn't written anywhere that every version of Harvester has.
+// shareable says if volumes of a class can be attached to two hosts at once. Harvester's UI decides likewise: LVM
+// volumes can't, and of Longhorn's only those that are migratable can (Harvester UI:
+// VirtualMachineVolume/type/volume.vue, getAccessMode). Other drivers are trusted to: what they can isn't written
+// anywhere that every version of Harvester has.
 func shareable(class *storagev1.StorageClass) bool {
 	switch class.Provisioner {
 	case lvmProvisioner:
@@ -176,8 +180,8 @@ func imageOf(obj *unstructured.Unstructured) blueprint.Image {
 	return img
 }
 
-// ConditionStatus is the status of a condition of one of Harvester's objects, whose types aren't ours to import; empty: there is no such
-// condition.
+// ConditionStatus is the status of a condition of one of Harvester's objects, whose types aren't ours to import;
+// empty: there is no such condition.
 func ConditionStatus(obj *unstructured.Unstructured, kind string) string {
 	conditions, _, _ := unstructured.NestedSlice(obj.Object, "status", "conditions")
 	for _, c := range conditions {

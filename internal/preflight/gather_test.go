@@ -53,7 +53,8 @@ func reader(t *testing.T, objects ...client.Object) client.Reader {
 }
 
 func storageClass(name, provisioner string, parameters map[string]string) *storagev1.StorageClass {
-	return &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Provisioner: provisioner, Parameters: parameters}
+	return &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Provisioner: provisioner,
+		Parameters: parameters}
 }
 
 func TestGather(t *testing.T) {
@@ -83,11 +84,13 @@ func TestGather(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := blueprint.Facts{
-		Images:         map[string]blueprint.Image{blueprinttest.Image: {StorageClassName: blueprinttest.StorageClass, VirtualSize: 10 << 30}},
-		StorageClasses: map[string]blueprint.StorageClass{blueprinttest.StorageClass: {Shareable: true}, "harvester-longhorn": {}, "local-lvm": {}},
-		Networks:       map[string]blueprint.Network{blueprinttest.Network: {}, "default/broken": {NotReady: true}},
-		KeyPairs:       map[string]blueprint.KeyPair{blueprinttest.KeyPair: {PublicKey: "ssh-ed25519 AAAA"}},
-		Secrets:        map[string]map[string]string{"site": {"user": "#cloud-config\n", "net": "version: 2\n"}},
+		Images: map[string]blueprint.Image{
+			blueprinttest.Image: {StorageClassName: blueprinttest.StorageClass, VirtualSize: 10 << 30}},
+		StorageClasses: map[string]blueprint.StorageClass{blueprinttest.StorageClass: {Shareable: true},
+			"harvester-longhorn": {}, "local-lvm": {}},
+		Networks: map[string]blueprint.Network{blueprinttest.Network: {}, "default/broken": {NotReady: true}},
+		KeyPairs: map[string]blueprint.KeyPair{blueprinttest.KeyPair: {PublicKey: "ssh-ed25519 AAAA"}},
+		Secrets:  map[string]map[string]string{"site": {"user": "#cloud-config\n", "net": "version: 2\n"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -120,12 +123,14 @@ func TestImageOf(t *testing.T) {
 		image *unstructured.Unstructured
 		want  string
 	}{
-		"ready":           {imageObject(blueprinttest.Image, "c", imported), ""},
-		"new":             {foreign(ImageKind, blueprinttest.Image, map[string]any{}), "it isn't imported yet"},
-		"importing":       {imageObject(blueprinttest.Image, "c", map[string]any{"type": "Imported", "status": "Unknown"}), "it isn't imported yet"},
+		"ready": {imageObject(blueprinttest.Image, "c", imported), ""},
+		"new":   {foreign(ImageKind, blueprinttest.Image, map[string]any{}), "it isn't imported yet"},
+		"importing": {imageObject(blueprinttest.Image, "c", map[string]any{"type": "Imported", "status": "Unknown"}),
+			"it isn't imported yet"},
 		"given up":        {imageObject(blueprinttest.Image, "c", isTrue("RetryLimitExceeded")), "its import has failed for good"},
 		"without a class": {imageObject(blueprinttest.Image, "", imported), "its status.storageClassName is empty"},
-		"file gone":       {imageObject(blueprinttest.Image, "c", imported, isTrue("BackingImageMissing")), "its backing image is missing"},
+		"file gone": {imageObject(blueprinttest.Image, "c", imported, isTrue("BackingImageMissing")),
+			"its backing image is missing"},
 	}
 	for name, tt := range tests {
 		if got := imageOf(tt.image).NotReady; got != tt.want {
@@ -141,7 +146,8 @@ func TestKeyPairThatHarvesterCannotRead(t *testing.T) {
 	})
 	tmpl := v1alpha1.NodeTemplate{SSHKeys: []string{blueprinttest.KeyPair}}
 	f, err := Gather(context.Background(), reader(t, pair), "nomad-clients", &tmpl, &v1alpha1.NomadClient{})
-	if want := (blueprint.KeyPair{PublicKey: "ssh-rsa x", Invalid: true}); err != nil || f.KeyPairs[blueprinttest.KeyPair] != want {
+	if want := (blueprint.KeyPair{PublicKey: "ssh-rsa x", Invalid: true}); err != nil ||
+		f.KeyPairs[blueprinttest.KeyPair] != want {
 		t.Errorf("%+v, %v", f.KeyPairs, err)
 	}
 }
@@ -151,10 +157,11 @@ func TestShareable(t *testing.T) {
 		class *storagev1.StorageClass
 		want  bool
 	}{
-		"Longhorn, migratable":     {storageClass("a", "driver.longhorn.io", map[string]string{"migratable": "true"}), true},
-		"Longhorn, not migratable": {storageClass("a", "driver.longhorn.io", map[string]string{"migratable": "false"}), false},
-		"LVM":                      {storageClass("a", "lvm.driver.harvesterhci.io", nil), false},
-		"another driver":           {storageClass("a", "csi.example.com", nil), true},
+		"Longhorn, migratable": {storageClass("a", "driver.longhorn.io", map[string]string{"migratable": "true"}), true},
+		"Longhorn, not migratable": {storageClass("a", "driver.longhorn.io", map[string]string{"migratable": "false"}),
+			false},
+		"LVM":            {storageClass("a", "lvm.driver.harvesterhci.io", nil), false},
+		"another driver": {storageClass("a", "csi.example.com", nil), true},
 	}
 	for name, tt := range tests {
 		if got := shareable(tt.class); got != tt.want {
@@ -177,7 +184,8 @@ func TestGatherFailsOnlyWhenTheAPIDoes(t *testing.T) {
 	tmpl := blueprinttest.Template()
 	down := errors.New("connection refused")
 	_, err := Gather(context.Background(), failing{err: down}, "nomad-clients", &tmpl, &v1alpha1.NomadClient{})
-	if want := `reading VirtualMachineImage "default/image-x2k7p": connection refused`; !errors.Is(err, down) || err.Error() != want {
+	if want := `reading VirtualMachineImage "default/image-x2k7p": connection refused`; !errors.Is(err, down) ||
+		err.Error() != want {
 		t.Errorf("Gather = %v, want %s", err, want)
 	}
 	noKind := &meta.NoKindMatchError{GroupKind: ImageKind.GroupKind()}

@@ -35,12 +35,12 @@ type need struct {
 // ReadRoom is for how many members of a template the quotas of the namespace have room; nil: they set no limit. The
 // template must be complete.
 //
-// Only what nobody else would tell is looked at. Harvester compares its quotas of cpu and memory with a VM only once it
-// has a status, after it was admitted, and halts it (Harvester: pkg/util/resourcequota/calculator.go,
-// CheckIfVMCanStartByResourceQuota); a claim above a quota is refused to Harvester, and its VM waits without a word. Other
-// counts are held by the API server when the VM is made, in its own words. Rancher's limits of a namespace are a
-// ResourceQuota as well, without which Harvester doesn't look at them. What Harvester's overcommit makes of requests isn't
-// known here.
+// Only what nobody else would tell is looked at. Harvester compares its quotas of cpu and memory with a VM only once
+// it has a status, after it was admitted, and halts it (Harvester: pkg/util/resourcequota/calculator.go,
+// CheckIfVMCanStartByResourceQuota); a claim above a quota is refused to Harvester, and its VM waits without a word.
+// Other counts are held by the API server when the VM is made, in its own words. Rancher's limits of a namespace are
+// a ResourceQuota as well, without which Harvester doesn't look at them. What Harvester's overcommit makes of
+// requests isn't known here.
 func ReadRoom(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate) (*Room, error) {
 	var quotas corev1.ResourceQuotaList
 	if err := r.List(ctx, &quotas, client.InNamespace(namespace)); err != nil {
@@ -76,8 +76,8 @@ func needs(t *v1alpha1.NodeTemplate) []need {
 	}
 }
 
-// fits is how many times the need fits into what is left of a quota. It is false if the quota has no such limit, or what
-// is used of it isn't known yet.
+// fits is how many times the need fits into what is left of a quota. It is false if the quota has no such limit, or
+// what is used of it isn't known yet.
 func (n need) fits(q corev1.ResourceQuotaStatus) (int, bool) {
 	hard, limited := q.Hard[n.resource]
 	used, known := q.Used[n.resource]
@@ -100,5 +100,13 @@ func (n need) problem(q corev1.ResourceQuota) condition.Problem {
 	}
 	return condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: fmt.Sprintf(
 		"%s: ResourceQuota %q allows %s %s in the namespace, of which too little is left: each new member needs %s%s (kubectl describe resourcequota -n %s %s shows what is used); raise the quota (if Rancher manages it, that of the project or namespace there), lower replicas, or make the template smaller",
-		n.field, q.Name, n.resource, hard.String(), least, n.amount.String(), q.Namespace, q.Name)}
+		n.field,
+		q.Name,
+		n.resource,
+		hard.String(),
+		least,
+		n.amount.String(),
+		q.Namespace,
+		q.Name,
+	)}
 }

@@ -93,7 +93,8 @@ func TestRoomIsSaidInTheSameWords(t *testing.T) {
 	tmpl := blueprinttest.Template()
 	var said string
 	for _, used := range []string{"0", "9", "13", "20"} {
-		room, err := ReadRoom(t.Context(), reader(t, quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": used})), "nomad-clients", &tmpl)
+		room, err := ReadRoom(t.Context(),
+			reader(t, quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": used})), "nomad-clients", &tmpl)
 		if err != nil || said != "" && room.Problem.Message != said {
 			t.Errorf("%v, %v", room, err)
 		}

@@ -20,9 +20,11 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/harvestertemplate"
 )
 
-// ReadTemplate reads the version that a template's source leads to: the one it names, or the default one of the template
-// that it names. If it leads nowhere there is a Problem instead; an error means that the API server didn't answer.
-func ReadTemplate(ctx context.Context, r client.Reader, from v1alpha1.TemplateSource) (*harvestertemplate.Version, *condition.Problem, error) {
+// ReadTemplate reads the version that a template's source leads to: the one it names, or the default one of the
+// template that it names. If it leads nowhere there is a Problem instead; an error means that the API server didn't
+// answer.
+func ReadTemplate(ctx context.Context, r client.Reader,
+	from v1alpha1.TemplateSource) (*harvestertemplate.Version, *condition.Problem, error) {
 	g := gatherer{ctx: ctx, reader: r}
 	version, problem := g.templateVersion(from)
 	return version, problem, g.err
@@ -50,13 +52,14 @@ func (g *gatherer) templateVersion(from v1alpha1.TemplateSource) (*harvestertemp
 	}
 	version, err := harvestertemplate.VersionOf(obj, from.Name)
 	if err != nil {
-		return nil, &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf("%s: %v; name another", harvestertemplate.Field(from), err)}
+		return nil, &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid,
+			Message: fmt.Sprintf("%s: %v; name another", harvestertemplate.Field(from), err)}
 	}
 	return version, nil
 }
 
-// templateCloudInit reads the cloud-init of a version, which isn't copied into the member's record: it may hold secrets.
-// A version never changes, so it is the same whenever it is read.
+// templateCloudInit reads the cloud-init of a version, which isn't copied into the member's record: it may hold
+// secrets. A version never changes, so it is the same whenever it is read.
 func (g *gatherer) templateCloudInit(namespace string, from v1alpha1.TemplateSource) *blueprint.TemplateCloudInit {
 	version, problem := g.templateVersion(from)
 	if problem != nil {
@@ -67,20 +70,26 @@ func (g *gatherer) templateCloudInit(namespace string, from v1alpha1.TemplateSou
 	}
 	spec, err := version.Typed()
 	if err != nil {
-		return &blueprint.TemplateCloudInit{Problem: &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf("%s: %v; name another", harvestertemplate.Field(from), err)}}
+		return &blueprint.TemplateCloudInit{
+			Problem: &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid,
+				Message: fmt.Sprintf("%s: %v; name another", harvestertemplate.Field(from), err)},
+		}
 	}
 	out := &blueprint.TemplateCloudInit{}
 	for _, volume := range spec.Template.Spec.Volumes {
 		if source := harvestertemplate.CloudInitSource(volume); source != nil {
-			out.UserData = g.cloudInitText(out, namespace, version, source.UserData, source.UserDataBase64, source.UserDataSecretRef, cloudinit.UserDataKey, "userData")
-			out.NetworkData = g.cloudInitText(out, namespace, version, source.NetworkData, source.NetworkDataBase64, source.NetworkDataSecretRef, cloudinit.NetworkDataKey, "networkData")
+			out.UserData = g.cloudInitText(out, namespace, version, source.UserData, source.UserDataBase64,
+				source.UserDataSecretRef, cloudinit.UserDataKey, "userData")
+			out.NetworkData = g.cloudInitText(out, namespace, version, source.NetworkData, source.NetworkDataBase64,
+				source.NetworkDataSecretRef, cloudinit.NetworkDataKey, "networkData")
 		}
 	}
 	return out
 }
 
 // cloudInitText is one document: of a Secret, or inline. KubeVirt takes both keys.
-func (g *gatherer) cloudInitText(out *blueprint.TemplateCloudInit, namespace string, v *harvestertemplate.Version, inline, encoded string, ref *corev1.LocalObjectReference, keys ...string) string {
+func (g *gatherer) cloudInitText(out *blueprint.TemplateCloudInit, namespace string, v *harvestertemplate.Version,
+	inline, encoded string, ref *corev1.LocalObjectReference, keys ...string) string {
 	field := harvestertemplate.Field(v.Source())
 	if ref == nil {
 		if encoded == "" {
@@ -88,7 +97,8 @@ func (g *gatherer) cloudInitText(out *blueprint.TemplateCloudInit, namespace str
 		}
 		text, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
-			out.Problem = &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf("%s: its cloud-init: %v; correct it in a new version", field, err)}
+			out.Problem = &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid,
+				Message: fmt.Sprintf("%s: its cloud-init: %v; correct it in a new version", field, err)}
 		}
 		return string(text)
 	}
@@ -97,17 +107,29 @@ func (g *gatherer) cloudInitText(out *blueprint.TemplateCloudInit, namespace str
 		out.Problem = &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf(
 			"%s: its cloud-init Secret is in namespace %q, and whoever makes pools in namespace %q might not be allowed to read it there; copy the template into the pool's namespace, "+
 				"or have somebody who may share it say so (kubectl annotate virtualmachinetemplates.harvesterhci.io -n %s %s %s=%s)",
-			field, home.Namespace, namespace, home.Namespace, cmp.Or(nameIn(v.Template), "TEMPLATE"), v1alpha1.ShareCloudInitAnnotation, namespace)}
+			field,
+			home.Namespace,
+			namespace,
+			home.Namespace,
+			cmp.Or(nameIn(v.Template), "TEMPLATE"),
+			v1alpha1.ShareCloudInitAnnotation,
+			namespace,
+		)}
 		return ""
 	}
 	secret := &corev1.Secret{}
 	if !g.get(client.ObjectKey{Namespace: home.Namespace, Name: ref.Name}, secret, "Secret") {
-		out.Problem = &condition.Problem{Reason: v1alpha1.ReasonSecretNotFound, Message: fmt.Sprintf("%s: its cloud-init Secret %q doesn't exist in namespace %q; make a new version", field, ref.Name, home.Namespace)}
+		out.Problem = &condition.Problem{
+			Reason: v1alpha1.ReasonSecretNotFound,
+			Message: fmt.Sprintf("%s: its cloud-init Secret %q doesn't exist in namespace %q; make a new version", field,
+				ref.Name, home.Namespace),
+		}
 		return ""
 	}
 	if home.Namespace != namespace && !belongsToTemplate(secret) {
 		out.Problem = &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf(
-			"%s: its cloud-init Secret %q is in another namespace than the pool and isn't marked as a template's; make a new version in Harvester's UI, which marks it", field, ref.Name)}
+			"%s: its cloud-init Secret %q is in another namespace than the pool and isn't marked as a template's; make a new version in Harvester's UI, which marks it",
+			field, ref.Name)}
 		return ""
 	}
 	for _, key := range keys {
@@ -128,10 +150,13 @@ func (g *gatherer) shared(v *harvestertemplate.Version, namespace string) bool {
 	if template == nil {
 		return false
 	}
-	return slices.ContainsFunc(strings.Split(template.GetAnnotations()[v1alpha1.ShareCloudInitAnnotation], ","), func(name string) bool {
-		name = strings.TrimSpace(name)
-		return name == "*" || name == namespace
-	})
+	return slices.ContainsFunc(
+		strings.Split(template.GetAnnotations()[v1alpha1.ShareCloudInitAnnotation], ","),
+		func(name string) bool {
+			name = strings.TrimSpace(name)
+			return name == "*" || name == namespace
+		},
+	)
 }
 
 // nameIn is the name in a reference of the form namespace/name.
@@ -141,10 +166,11 @@ func nameIn(ref string) string {
 }
 
 // belongsToTemplate says if a Secret was made for a template: by Harvester's UI, which labels it, or by "Generate
-// template", whose Secrets the version owns. Others stay where they are: who may make a pool here might not be allowed to
-// read them there.
+// template", whose Secrets the version owns. Others stay where they are: who may make a pool here might not be
+// allowed to read them there.
 func belongsToTemplate(s *corev1.Secret) bool {
-	return s.Labels[cloudinit.SecretLabel] != "" || slices.ContainsFunc(s.OwnerReferences, func(o metav1.OwnerReference) bool {
-		return o.Kind == v1alpha1.KindTemplateVersion
-	})
+	return s.Labels[cloudinit.SecretLabel] != "" ||
+		slices.ContainsFunc(s.OwnerReferences, func(o metav1.OwnerReference) bool {
+			return o.Kind == v1alpha1.KindTemplateVersion
+		})
 }

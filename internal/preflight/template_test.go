@@ -21,19 +21,28 @@ func templateObject(ref, defaultVersion string) client.Object {
 
 // versionObject has one volume, of cloud-init.
 func versionObject(ref string, cloudInit map[string]any) client.Object {
-	return foreign(TemplateVersionKind, ref, map[string]any{"spec": map[string]any{"templateId": "default/build", "vm": map[string]any{
-		"metadata": map[string]any{"labels": map[string]any{"team": "data"}},
-		"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"volumes": []any{
-			map[string]any{"name": "cloudinitdisk", "cloudInitNoCloud": cloudInit},
-		}}}},
-	}}})
+	return foreign(
+		TemplateVersionKind,
+		ref,
+		map[string]any{"spec": map[string]any{"templateId": "default/build", "vm": map[string]any{
+			"metadata": map[string]any{"labels": map[string]any{"team": "data"}},
+			"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"volumes": []any{
+				map[string]any{"name": "cloudinitdisk", "cloudInitNoCloud": cloudInit},
+			}}}},
+		}}},
+	)
 }
 
 func TestReadTemplate(t *testing.T) {
-	r := reader(t,
-		templateObject("default/build", "default/build-2"), templateObject("default/empty", ""), templateObject("default/dangling", "default/gone"),
-		versionObject("default/build-1", nil), versionObject("default/build-2", nil),
-		foreign(TemplateVersionKind, "default/broken", map[string]any{"spec": map[string]any{"vm": map[string]any{"metadata": "x"}}}),
+	r := reader(
+		t,
+		templateObject("default/build", "default/build-2"),
+		templateObject("default/empty", ""),
+		templateObject("default/dangling", "default/gone"),
+		versionObject("default/build-1", nil),
+		versionObject("default/build-2", nil),
+		foreign(TemplateVersionKind, "default/broken",
+			map[string]any{"spec": map[string]any{"vm": map[string]any{"metadata": "x"}}}),
 	)
 	template := func(name string) v1alpha1.TemplateSource {
 		return v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplate, Name: name}
@@ -81,7 +90,8 @@ func TestReadTemplate(t *testing.T) {
 func TestReadTemplateFailsWithoutAnAnswer(t *testing.T) {
 	down := errors.New("connection refused")
 	for _, kind := range []string{v1alpha1.KindTemplate, v1alpha1.KindTemplateVersion} {
-		if _, _, err := ReadTemplate(t.Context(), failing{err: down}, v1alpha1.TemplateSource{Kind: kind, Name: "a/b"}); !errors.Is(err, down) {
+		if _, _, err := ReadTemplate(t.Context(), failing{err: down}, v1alpha1.TemplateSource{Kind: kind, Name: "a/b"}); !errors.Is(
+			err, down) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
@@ -114,21 +124,31 @@ func TestCloudInitOfAVersion(t *testing.T) {
 	both := func(name string) map[string]any {
 		return map[string]any{"secretRef": map[string]any{"name": name}, "networkDataSecretRef": map[string]any{"name": name}}
 	}
-	r := reader(t,
-		secret("default", "by-ui", func(s *corev1.Secret) { s.Labels = map[string]string{cloudinit.SecretLabel: "harvester"} }),
+	r := reader(
+		t,
+		secret("default", "by-ui",
+			func(s *corev1.Secret) { s.Labels = map[string]string{cloudinit.SecretLabel: "harvester"} }),
 		secret("default", "generated", func(s *corev1.Secret) {
-			s.OwnerReferences = []metav1.OwnerReference{{APIVersion: "harvesterhci.io/v1beta1", Kind: v1alpha1.KindTemplateVersion, Name: "generated", UID: "u"}}
+			s.OwnerReferences = []metav1.OwnerReference{
+				{APIVersion: "harvesterhci.io/v1beta1", Kind: v1alpha1.KindTemplateVersion, Name: "generated", UID: "u"}}
 			s.Data = map[string][]byte{"userData": []byte("user"), "networkData": []byte("net")}
 		}),
-		secret("default", "password", unmarked), secret("pools", "own", unmarked),
-		versionObject("default/by-ui", both("by-ui")), versionObject("default/generated", both("generated")),
-		versionObject("default/thief", both("password")), versionObject("pools/own", both("own")), versionObject("default/dangling", both("gone")),
+		secret("default", "password", unmarked),
+		secret("pools", "own", unmarked),
+		versionObject("default/by-ui", both("by-ui")),
+		versionObject("default/generated", both("generated")),
+		versionObject("default/thief", both("password")),
+		versionObject("pools/own", both("own")),
+		versionObject("default/dangling", both("gone")),
 		versionObject("default/inline", map[string]any{"userData": "user", "networkDataBase64": "bmV0"}),
 		versionObject("default/garbled", map[string]any{"userDataBase64": "%"}),
 		shared("default/build", " other, pools"),
-		secret("private", "by-ui", func(s *corev1.Secret) { s.Labels = map[string]string{cloudinit.SecretLabel: "harvester"} }),
-		shared("private/other", "others"), of("private/other", versionObject("private/unshared", both("by-ui"))),
-		shared("private/public", "*"), of("private/public", versionObject("private/for-all", both("by-ui"))),
+		secret("private", "by-ui",
+			func(s *corev1.Secret) { s.Labels = map[string]string{cloudinit.SecretLabel: "harvester"} }),
+		shared("private/other", "others"),
+		of("private/other", versionObject("private/unshared", both("by-ui"))),
+		shared("private/public", "*"),
+		of("private/public", versionObject("private/for-all", both("by-ui"))),
 		of("private/none", versionObject("private/orphan", both("by-ui"))),
 		of("default/build", versionObject("private/of-another", both("by-ui"))),
 	)

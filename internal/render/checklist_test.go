@@ -49,7 +49,8 @@ func wrongs(m blueprint.Member, r *render.Objects, asked func(demand string) boo
 	}
 	subject := checklist.Subject{
 		VM: r.VM, Secret: r.Secret, PoolUID: m.PoolUID, Local: map[string]bool{"local-lvm": true},
-		Images: map[string]checklist.Image{blueprinttest.Image: {StorageClassName: blueprinttest.StorageClass, VirtualSize: 10 << 30}},
+		Images: map[string]checklist.Image{
+			blueprinttest.Image: {StorageClassName: blueprinttest.StorageClass, VirtualSize: 10 << 30}},
 	}
 	for _, row := range checklist.Check(subject) {
 		add(row.Demand, row.Wrong)
@@ -80,7 +81,8 @@ func matrix() map[string]blueprint.Member {
 		}
 		if on(3) {
 			t.CloudInit = v1alpha1.CloudInit{UserData: "#cloud-config\npackages: [jq]\n", GuestAgent: true}
-			t.Disks = append(t.Disks, v1alpha1.Disk{Name: "scratch", Size: resource.MustParse("1Ti"), StorageClassName: "local-lvm"})
+			t.Disks = append(t.Disks,
+				v1alpha1.Disk{Name: "scratch", Size: resource.MustParse("1Ti"), StorageClassName: "local-lvm"})
 		}
 		if on(4) {
 			t.Labels = map[string]string{"team": "data", v1alpha1.PoolLabel: "other"}
@@ -88,7 +90,9 @@ func matrix() map[string]blueprint.Member {
 			m.IntroductionToken = "eyJ.abc.def"
 		}
 		if on(5) {
-			t.VirtualMachine = blueprinttest.Overlay(`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"root","cache":"none"}]}},"tolerations":[{"key":"x"}]}}}`)
+			t.VirtualMachine = blueprinttest.Overlay(
+				`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"root","cache":"none"}]}},"tolerations":[{"key":"x"}]}}}`,
+			)
 		}
 		all[fmt.Sprintf("%06b", bits)] = m
 	}
@@ -112,7 +116,8 @@ func claimsOf(r *render.Objects) []corev1.PersistentVolumeClaim {
 }
 
 // eachClaim checks all claims against the disks of the template.
-func eachClaim(check func(m blueprint.Member, d v1alpha1.Disk, c corev1.PersistentVolumeClaim) string) func(blueprint.Member, *render.Objects) string {
+func eachClaim(
+	check func(m blueprint.Member, d v1alpha1.Disk, c corev1.PersistentVolumeClaim) string) func(blueprint.Member, *render.Objects) string {
 	return func(m blueprint.Member, r *render.Objects) string {
 		claims := claimsOf(r)
 		if len(claims) != len(m.Template.Disks) {
@@ -133,7 +138,8 @@ var memberRows = []row{
 		return unless(ok, "%s/%s, Secret in %s", r.VM.Namespace, r.VM.Name, r.Secret.Namespace)
 	}},
 	{"creator and os", func(m blueprint.Member, r *render.Objects) string {
-		ok := r.VM.Labels["harvesterhci.io/creator"] == "nomad-harvester" && r.VM.Labels["harvesterhci.io/os"] == cmp.Or(m.Template.OS, "linux")
+		ok := r.VM.Labels["harvesterhci.io/creator"] == "nomad-harvester" &&
+			r.VM.Labels["harvesterhci.io/os"] == cmp.Or(m.Template.OS, "linux")
 		return unless(ok, "%v", r.VM.Labels)
 	}},
 	{"prefix", func(m blueprint.Member, r *render.Objects) string {
@@ -146,7 +152,8 @@ var memberRows = []row{
 				return fmt.Sprintf("%s=%s isn't", key, value)
 			}
 		}
-		return unless(r.VM.Labels[v1alpha1.PoolLabel] == m.PoolName && r.VM.Labels[v1alpha1.RevisionLabel] == m.Revision, "%v", r.VM.Labels)
+		return unless(r.VM.Labels[v1alpha1.PoolLabel] == m.PoolName && r.VM.Labels[v1alpha1.RevisionLabel] == m.Revision,
+			"%v", r.VM.Labels)
 	}},
 	{"key pairs", func(m blueprint.Member, r *render.Objects) string {
 		var names []string
@@ -161,45 +168,58 @@ var memberRows = []row{
 		for _, c := range claimsOf(r) {
 			names = append(names, c.Name)
 		}
-		return unless(slices.Equal(names, r.Claims) && slices.Equal(r.Claims, blueprint.ClaimNames(m)), "%v, %v", names, r.Claims)
+		return unless(slices.Equal(names, r.Claims) && slices.Equal(r.Claims, blueprint.ClaimNames(m)), "%v, %v", names,
+			r.Claims)
 	}},
 	{"claims' contents", eachClaim(func(_ blueprint.Member, d v1alpha1.Disk, c corev1.PersistentVolumeClaim) string {
 		want := d.StorageClassName
 		if d.Image != "" {
 			want = blueprinttest.StorageClass
 		}
-		ok := c.Annotations["harvesterhci.io/imageId"] == d.Image && *c.Spec.StorageClassName == want && c.Spec.Resources.Requests.Storage().Cmp(d.Size) == 0
+		ok := c.Annotations["harvesterhci.io/imageId"] == d.Image && *c.Spec.StorageClassName == want &&
+			c.Spec.Resources.Requests.Storage().Cmp(d.Size) == 0
 		return unless(ok, "%+v for %+v", c, d)
 	})},
-	{"claims say whose they are", eachClaim(func(m blueprint.Member, _ v1alpha1.Disk, c corev1.PersistentVolumeClaim) string {
-		ok := c.Labels[v1alpha1.PoolLabel] == m.PoolName && c.Labels[v1alpha1.NodeLabel] == m.Name && c.Annotations[v1alpha1.PoolUIDAnnotation] == m.PoolUID
-		return unless(ok, "%v %v", c.Labels, c.Annotations)
-	})},
+	{
+		"claims say whose they are",
+		eachClaim(func(m blueprint.Member, _ v1alpha1.Disk, c corev1.PersistentVolumeClaim) string {
+			ok := c.Labels[v1alpha1.PoolLabel] == m.PoolName && c.Labels[v1alpha1.NodeLabel] == m.Name &&
+				c.Annotations[v1alpha1.PoolUIDAnnotation] == m.PoolUID
+			return unless(ok, "%v %v", c.Labels, c.Annotations)
+		}),
+	},
 	{"disks", func(m blueprint.Member, r *render.Objects) string {
 		spec := r.VM.Spec.Template.Spec
 		for i, d := range spec.Domain.Devices.Disks {
-			if d.Disk == nil || d.Disk.Bus != kubevirtv1.DiskBusVirtio || i < len(m.Template.Disks) && d.Name != m.Template.Disks[i].Name {
+			if d.Disk == nil || d.Disk.Bus != kubevirtv1.DiskBusVirtio ||
+				i < len(m.Template.Disks) && d.Name != m.Template.Disks[i].Name {
 				return fmt.Sprintf("disk %d: %+v", i, d)
 			}
 		}
-		return unless(len(spec.Domain.Devices.Disks) == len(spec.Volumes), "%d disks, %d volumes", len(spec.Domain.Devices.Disks), len(spec.Volumes))
+		return unless(len(spec.Domain.Devices.Disks) == len(spec.Volumes), "%d disks, %d volumes",
+			len(spec.Domain.Devices.Disks), len(spec.Volumes))
 	}},
 	{"the Secret's own marks", func(m blueprint.Member, r *render.Objects) string {
 		s := r.Secret
-		ok := s.Name == blueprint.SecretName(m) && s.Type == corev1.SecretTypeOpaque && len(s.Data) == 2 && len(s.OwnerReferences) == 0 &&
-			s.Labels[v1alpha1.PoolLabel] == m.PoolName && s.Labels[v1alpha1.NodeLabel] == m.Name
+		ok := s.Name == blueprint.SecretName(m) && s.Type == corev1.SecretTypeOpaque && len(s.Data) == 2 &&
+			len(s.OwnerReferences) == 0 &&
+			s.Labels[v1alpha1.PoolLabel] == m.PoolName &&
+			s.Labels[v1alpha1.NodeLabel] == m.Name
 		return unless(ok, "%+v", s.ObjectMeta)
 	}},
 	{"sizes", func(m blueprint.Member, r *render.Objects) string {
 		domain := r.VM.Spec.Template.Spec.Domain
 		want := kubevirtv1.CPU{Sockets: 1, Threads: 1, Cores: uint32(m.Template.CPU)}
 		limits := domain.Resources.Limits
-		ok := equality.Semantic.DeepEqual(*domain.CPU, want) && limits.Cpu().Value() == int64(m.Template.CPU) && limits.Memory().Cmp(m.Template.Memory) == 0 && len(limits) == 2
+		ok := equality.Semantic.DeepEqual(*domain.CPU, want) && limits.Cpu().Value() == int64(m.Template.CPU) &&
+			limits.Memory().Cmp(m.Template.Memory) == 0 &&
+			len(limits) == 2
 		return unless(ok, "%+v, %v", domain.CPU, limits)
 	}},
 	{"eviction and grace by default", func(_ blueprint.Member, r *render.Objects) string {
 		spec := r.VM.Spec.Template.Spec
-		ok := *spec.EvictionStrategy == kubevirtv1.EvictionStrategyLiveMigrateIfPossible && *spec.TerminationGracePeriodSeconds == 120
+		ok := *spec.EvictionStrategy == kubevirtv1.EvictionStrategyLiveMigrateIfPossible &&
+			*spec.TerminationGracePeriodSeconds == 120
 		return unless(ok, "%v %v", *spec.EvictionStrategy, *spec.TerminationGracePeriodSeconds)
 	}},
 	{"networks", func(m blueprint.Member, r *render.Objects) string {

@@ -30,7 +30,8 @@ func TestDocumentedTemplates(t *testing.T) {
 		}
 		m.Template.VirtualMachine = shown.VirtualMachine
 		domain := rendertest.Member(t, m, blueprinttest.Facts()).VM.Spec.Template.Spec.Domain
-		if domain.Devices.TPM == nil || domain.Features.SMM == nil || domain.Firmware == nil || domain.Features.ACPI.Enabled == nil {
+		if domain.Devices.TPM == nil || domain.Features.SMM == nil || domain.Firmware == nil ||
+			domain.Features.ACPI.Enabled == nil {
 			t.Errorf("%+v", domain)
 		}
 	}

@@ -26,8 +26,8 @@ func isFixed(demand string) bool {
 	return slices.ContainsFunc(fixed, func(start string) bool { return strings.HasPrefix(demand, start) })
 }
 
-// Whatever an overlay sets, empties or removes, at whatever depth: either pre-flight refuses it, or the member is still what
-// Harvester wants.
+// Whatever an overlay sets, empties or removes, at whatever depth: either pre-flight refuses it, or the member is
+// still what Harvester wants.
 func TestNoOverlayBreaksTheMember(t *testing.T) {
 	m := blueprinttest.Member()
 	m.Template.Labels = nil
@@ -40,7 +40,8 @@ func TestNoOverlayBreaksTheMember(t *testing.T) {
 		t.Fatal(err)
 	}
 	paths := pathsOf(base)
-	value := rapid.SampledFrom([]any{nil, nil, map[string]any{}, []any{}, "x", "1", 1, true, map[string]any{"x": "y"}, map[string]any{"name": "x"}})
+	value := rapid.SampledFrom(
+		[]any{nil, nil, map[string]any{}, []any{}, "x", "1", 1, true, map[string]any{"x": "y"}, map[string]any{"name": "x"}})
 	accepted := 0
 	check := func(t *rapid.T) {
 		var over any = map[string]any{}

@@ -36,8 +36,8 @@ func (e *InvalidError) Error() string {
 	return strings.Join(messages, "; ")
 }
 
-// Member makes a member's objects. The same member and the same facts give the same bytes. It fails with an InvalidError
-// if pre-flight finds a problem.
+// Member makes a member's objects. The same member and the same facts give the same bytes. It fails with an
+// InvalidError if pre-flight finds a problem.
 func Member(m blueprint.Member, f blueprint.Facts) (*Objects, error) {
 	if problems := preflight.Check(&m.Template, &m.Client, f); len(problems) > 0 {
 		return nil, &InvalidError{Problems: problems}

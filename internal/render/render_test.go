@@ -54,13 +54,17 @@ func TestRenderGolden(t *testing.T) {
 	}
 	full.Template.Labels = map[string]string{"team": "data"}
 	full.Template.Annotations = map[string]string{"note": "x"}
-	full.Template.VirtualMachine = blueprinttest.Overlay(`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"data","cache":"none"}]}}}}}`)
+	full.Template.VirtualMachine = blueprinttest.Overlay(
+		`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"data","cache":"none"}]}}}}}`,
+	)
 
 	full.ACL = true
-	full.Client.Reserved = &v1alpha1.NomadReserved{CPU: 500, Memory: resource.MustParse("512Mi"), Disk: resource.MustParse("2Gi")}
+	full.Client.Reserved = &v1alpha1.NomadReserved{CPU: 500, Memory: resource.MustParse("512Mi"),
+		Disk: resource.MustParse("2Gi")}
 
 	fromApt, fetched := blueprinttest.Member(), blueprinttest.Member()
-	fromApt.Template.CloudInit = v1alpha1.CloudInit{GuestAgent: true, UserData: "#cloud-config\napt: {conf: 'Acquire::Retries \"3\";'}\npackages: [docker.io]\n"}
+	fromApt.Template.CloudInit = v1alpha1.CloudInit{GuestAgent: true,
+		UserData: "#cloud-config\napt: {conf: 'Acquire::Retries \"3\";'}\npackages: [docker.io]\n"}
 	fromApt.Client.Install = &v1alpha1.NomadInstall{Apt: blueprinttest.Apt()}
 	fetched.Client.Install = &v1alpha1.NomadInstall{Download: blueprinttest.Download()}
 
@@ -131,7 +135,8 @@ func TestLongUserDataIsNotInlined(t *testing.T) {
 		m.Template.CloudInit.UserData = "#cloud-config\nfinal_message: " + "x" + strings.Repeat("x", length) + "\n"
 		r := rendertest.Member(t, m, blueprinttest.Facts())
 		for _, v := range r.VM.Spec.Template.Spec.Volumes {
-			if s := v.CloudInitNoCloud; s != nil && (s.UserData+s.UserDataBase64+s.NetworkData+s.NetworkDataBase64 != "" || s.UserDataSecretRef.Name != r.Secret.Name) {
+			if s := v.CloudInitNoCloud; s != nil &&
+				(s.UserData+s.UserDataBase64+s.NetworkData+s.NetworkDataBase64 != "" || s.UserDataSecretRef.Name != r.Secret.Name) {
 				t.Errorf("%d: %+v", length, s)
 			}
 		}

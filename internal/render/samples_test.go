@@ -52,8 +52,8 @@ func worldReader(t *testing.T) client.Reader {
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
 }
 
-// Each sample is a pool whose fields there are, whose pre-flight finds nothing in the test world, and whose members are as
-// Harvester and cloud-init want them.
+// Each sample is a pool whose fields there are, whose pre-flight finds nothing in the test world, and whose members
+// are as Harvester and cloud-init want them.
 func TestSamples(t *testing.T) {
 	files, err := filepath.Glob("../../config/samples/*.yaml")
 	if err != nil || len(files) < 5 {

@@ -19,16 +19,19 @@ import (
 // worldFacts are the test world's.
 func worldFacts() blueprint.Facts {
 	return blueprint.Facts{
-		Images:         map[string]blueprint.Image{fixtures.Image: {StorageClassName: fixtures.ImageStorageClass, VirtualSize: 10 << 30}},
-		StorageClasses: map[string]blueprint.StorageClass{fixtures.ImageStorageClass: {Shareable: true}, fixtures.StorageClass: {Shareable: true}},
-		Networks:       map[string]blueprint.Network{fixtures.Network: {}, fixtures.StorageNetwork: {}},
-		KeyPairs:       map[string]blueprint.KeyPair{fixtures.KeyPair: {PublicKey: fixtures.KeyPairPublicKey}},
-		Secrets:        map[string]map[string]string{"site": {"user": "#cloud-config\ntimezone: Europe/Berlin\n", "net": "version: 1\nconfig: []\n"}},
+		Images: map[string]blueprint.Image{
+			fixtures.Image: {StorageClassName: fixtures.ImageStorageClass, VirtualSize: 10 << 30}},
+		StorageClasses: map[string]blueprint.StorageClass{fixtures.ImageStorageClass: {Shareable: true},
+			fixtures.StorageClass: {Shareable: true}},
+		Networks: map[string]blueprint.Network{fixtures.Network: {}, fixtures.StorageNetwork: {}},
+		KeyPairs: map[string]blueprint.KeyPair{fixtures.KeyPair: {PublicKey: fixtures.KeyPairPublicKey}},
+		Secrets: map[string]map[string]string{
+			"site": {"user": "#cloud-config\ntimezone: Europe/Berlin\n", "net": "version: 1\nconfig: []\n"}},
 	}
 }
 
-// Each template that the world's admission must accept is rendered as Harvester wants it, with each way to get Nomad into
-// the guest, and over a template of Harvester's. cloud-init is asked to judge the user data.
+// Each template that the world's admission must accept is rendered as Harvester wants it, with each way to get Nomad
+// into the guest, and over a template of Harvester's. cloud-init is asked to judge the user data.
 func TestEveryTemplate(t *testing.T) {
 	cert, key := blueprinttest.Certificate(t)
 	clients := map[string]func(*blueprint.Member, *blueprint.Facts){
@@ -68,7 +71,8 @@ func TestEveryTemplate(t *testing.T) {
 			r := rendertest.Member(t, m, f)
 			subject := checklist.Subject{
 				VM: r.VM, Secret: r.Secret, PoolUID: m.PoolUID,
-				Images: map[string]checklist.Image{fixtures.Image: {StorageClassName: fixtures.ImageStorageClass, VirtualSize: 10 << 30}},
+				Images: map[string]checklist.Image{
+					fixtures.Image: {StorageClassName: fixtures.ImageStorageClass, VirtualSize: 10 << 30}},
 			}
 			for _, row := range checklist.Check(subject) {
 				if row.Wrong != "" {

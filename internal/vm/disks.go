@@ -14,8 +14,8 @@ import (
 // CloudInitDisk is the name by which Harvester's UI finds the cloud-init volume.
 const CloudInitDisk = "cloudinitdisk"
 
-// claimTemplate is an entry of the volumeClaimTemplates annotation: the part of a PersistentVolumeClaim that Harvester's
-// VM controller and UI read. corev1's own type would also marshal an empty status.
+// claimTemplate is an entry of the volumeClaimTemplates annotation: the part of a PersistentVolumeClaim that
+// Harvester's VM controller and UI read. corev1's own type would also marshal an empty status.
 type claimTemplate struct {
 	Metadata claimMetadata `json:"metadata"`
 	Spec     claimSpec     `json:"spec"`
@@ -77,7 +77,8 @@ func accessMode(class blueprint.StorageClass) corev1.PersistentVolumeAccessMode 
 	return corev1.ReadWriteOnce
 }
 
-// disks are the VM's disks: those of the template in their order, which is the boot order, and the cloud-init disk last.
+// disks are the VM's disks: those of the template in their order, which is the boot order, and the cloud-init disk
+// last.
 func disks(t *v1alpha1.NodeTemplate) []kubevirtv1.Disk {
 	all := make([]kubevirtv1.Disk, 0, len(t.Disks)+1)
 	for i, d := range t.Disks {

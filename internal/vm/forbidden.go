@@ -47,9 +47,11 @@ var specGuards = []guarded{
 			meta.Labels, meta.Annotations = nil, nil
 			return *meta
 		}},
-	{"template.metadata.labels", "keys of harvesterhci.io belong to the controller and to Harvester; choose another prefix",
+	{"template.metadata.labels",
+		"keys of harvesterhci.io belong to the controller and to Harvester; choose another prefix",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return platformKeys(s.Template.ObjectMeta.Labels) }},
-	{"template.metadata.annotations", "keys of harvesterhci.io belong to the controller and to Harvester; choose another prefix",
+	{"template.metadata.annotations",
+		"keys of harvesterhci.io belong to the controller and to Harvester; choose another prefix",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return platformKeys(s.Template.ObjectMeta.Annotations) }},
 }
 
@@ -57,13 +59,17 @@ var specGuards = []guarded{
 var instanceGuards = []guarded{
 	{"template.spec.hostname", whyIdentity,
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return s.Template.Spec.Hostname }},
-	{"template.spec.nodeSelector", "an upgrade of Harvester stops VMs with a nodeSelector instead of migrating them; use affinity.nodeAffinity, with more than one host to choose from",
+	{"template.spec.nodeSelector",
+		"an upgrade of Harvester stops VMs with a nodeSelector instead of migrating them; use affinity.nodeAffinity, with more than one host to choose from",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return s.Template.Spec.NodeSelector }},
-	{"template.spec.terminationGracePeriodSeconds", "it can't be negative; use the seconds that a guest needs to shut down",
+	{
+		"template.spec.terminationGracePeriodSeconds",
+		"it can't be negative; use the seconds that a guest needs to shut down",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any {
 			grace := s.Template.Spec.TerminationGracePeriodSeconds
 			return grace != nil && *grace < 0
-		}},
+		},
+	},
 	{"template.spec.domain.cpu", whyCPU, func(s, _ *kubevirtv1.VirtualMachineSpec) any {
 		cpu := s.Template.Spec.Domain.CPU
 		if cpu == nil {
@@ -75,12 +81,16 @@ var instanceGuards = []guarded{
 		memory := s.Template.Spec.Domain.Memory
 		return memory != nil && (memory.Guest != nil || memory.MaxGuest != nil)
 	}},
-	{"template.spec.domain.resources.limits", "cpu and memory are shown and counted by Harvester; use spec.template.cpu and spec.template.memory",
+	{
+		"template.spec.domain.resources.limits",
+		"cpu and memory are shown and counted by Harvester; use spec.template.cpu and spec.template.memory",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any {
 			limits := s.Template.Spec.Domain.Resources.Limits
 			return [2]string{quantity(limits, corev1.ResourceCPU), quantity(limits, corev1.ResourceMemory)}
-		}},
-	{"template.spec.domain.resources.requests", "Harvester's admission computes them from the limits and its overcommit setting; leave them out",
+		},
+	},
+	{"template.spec.domain.resources.requests",
+		"Harvester's admission computes them from the limits and its overcommit setting; leave them out",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return s.Template.Spec.Domain.Resources.Requests }},
 	{"template.spec.domain.firmware", "uuid and serial: " + whySame, func(s, _ *kubevirtv1.VirtualMachineSpec) any {
 		firmware := s.Template.Spec.Domain.Firmware
@@ -88,28 +98,38 @@ var instanceGuards = []guarded{
 	}},
 }
 
-// deviceGuards are the guarded parts of lists. Items of the controller stay, in their order; items of others may be added
-// if they are no disk that outlives or is shared by members, and no network on which a guest can't be reached.
+// deviceGuards are the guarded parts of lists. Items of the controller stay, in their order; items of others may be
+// added if they are no disk that outlives or is shared by members, and no network on which a guest can't be reached.
 var deviceGuards = []guarded{
-	{"template.spec.domain.devices.disks", "disks of spec.template.disks keep their names and boot order, and " + CloudInitDisk + " is the controller's; other fields of a disk can be changed",
+	{
+		"template.spec.domain.devices.disks",
+		"disks of spec.template.disks keep their names and boot order, and " + CloudInitDisk + " is the controller's; other fields of a disk can be changed",
 		func(s, base *kubevirtv1.VirtualMachineSpec) any {
 			return ownDisks(s, len(base.Template.Spec.Domain.Devices.Disks))
-		}},
-	{"template.spec.volumes", "claims, disks of the host and cloud-init belong to one VM alone; use spec.template.disks and spec.template.cloudInit",
+		},
+	},
+	{"template.spec.volumes",
+		"claims, disks of the host and cloud-init belong to one VM alone; use spec.template.disks and spec.template.cloudInit",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return ownedVolumes(s.Template.Spec.Volumes) }},
-	{"template.spec.networks", "the networks of the members are spec.template.networks, in which management: true is the pod network; others can be added, as multus networks of the form namespace/name",
+	{
+		"template.spec.networks",
+		"the networks of the members are spec.template.networks, in which management: true is the pod network; others can be added, as multus networks of the form namespace/name",
 		func(s, base *kubevirtv1.VirtualMachineSpec) any {
 			return guardedNetworks(s.Template.Spec.Networks, len(base.Template.Spec.Networks))
-		}},
+		},
+	},
 	{"template.spec.domain.devices.interfaces", "each network keeps its interface",
 		func(s, base *kubevirtv1.VirtualMachineSpec) any {
 			return firstNames(s.Template.Spec.Domain.Devices.Interfaces, len(base.Template.Spec.Networks),
 				func(i kubevirtv1.Interface) string { return i.Name })
 		}},
-	{"template.spec.domain.devices.interfaces", "masquerade gives each guest the same address, 10.0.2.2, at which no Nomad server can reach it; keep bridge, or if that will do set management: true in spec.template.networks",
+	{
+		"template.spec.domain.devices.interfaces",
+		"masquerade gives each guest the same address, 10.0.2.2, at which no Nomad server can reach it; keep bridge, or if that will do set management: true in spec.template.networks",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any {
 			return interfacesWith(s, func(i kubevirtv1.Interface) bool { return i.Masquerade != nil })
-		}},
+		},
+	},
 	{"template.spec.domain.devices.interfaces", "macAddress: " + whySame,
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any {
 			return interfacesWith(s, func(i kubevirtv1.Interface) bool { return i.MacAddress != "" })
@@ -170,12 +190,15 @@ func ownDisks(s *kubevirtv1.VirtualMachineSpec, n int) any {
 	}{disks, all[n-1]}
 }
 
-// ownedVolumes are the volumes that can be one VM's alone: claims, however they are named, files of the host, and cloud-init.
+// ownedVolumes are the volumes that can be one VM's alone: claims, however they are named, files of the host, and
+// cloud-init.
 func ownedVolumes(all []kubevirtv1.Volume) []kubevirtv1.Volume {
 	var own []kubevirtv1.Volume
 	for _, v := range all {
 		if v.PersistentVolumeClaim != nil || v.DataVolume != nil || v.Ephemeral != nil || v.MemoryDump != nil || v.HostDisk != nil ||
-			v.CloudInitNoCloud != nil || v.CloudInitConfigDrive != nil || v.Sysprep != nil {
+			v.CloudInitNoCloud != nil ||
+			v.CloudInitConfigDrive != nil ||
+			v.Sysprep != nil {
 			own = append(own, v)
 		}
 	}

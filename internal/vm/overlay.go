@@ -22,8 +22,8 @@ const OverlayPath = "spec.template.virtualMachine"
 // maxOverlay is how long an overlay may be: each member's record has a copy.
 const maxOverlay = 64 << 10
 
-// overlaid is the spec of the member's VM with the template's overlay. It fails, with one error for each field at fault,
-// if the overlay doesn't decode or changes what the controller or Harvester depends on.
+// overlaid is the spec of the member's VM with the template's overlay. It fails, with one error for each field at
+// fault, if the overlay doesn't decode or changes what the controller or Harvester depends on.
 func overlaid(m blueprint.Member) (*kubevirtv1.VirtualMachineSpec, error) {
 	base := baseSpec(m)
 	over, err := DecodeOverlay(m.Template.VirtualMachine)
@@ -40,8 +40,8 @@ func overlaid(m blueprint.Member) (*kubevirtv1.VirtualMachineSpec, error) {
 	return merged, errors.Join(forbidden(base, merged)...)
 }
 
-// overlayFields are the fields that an overlay may have. A VirtualMachineInstanceSpec decodes itself, and with that lets
-// unknown fields pass; a type of the same fields without its methods doesn't.
+// overlayFields are the fields that an overlay may have. A VirtualMachineInstanceSpec decodes itself, and with that
+// lets unknown fields pass; a type of the same fields without its methods doesn't.
 type overlayFields struct {
 	kubevirtv1.VirtualMachineSpec `json:",inline"`
 	Template                      *struct {

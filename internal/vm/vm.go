@@ -154,8 +154,8 @@ func instanceSpec(m blueprint.Member) kubevirtv1.VirtualMachineInstanceSpec {
 	}
 }
 
-// networking is one interface for each network of the template. Bridged on a VLAN, a guest has an address of its own, which
-// survives live migration. The MAC address is Harvester's to choose.
+// networking is one interface for each network of the template. Bridged on a VLAN, a guest has an address of its own,
+// which survives live migration. The MAC address is Harvester's to choose.
 func networking(t *v1alpha1.NodeTemplate) ([]kubevirtv1.Interface, []kubevirtv1.Network) {
 	interfaces := make([]kubevirtv1.Interface, 0, len(t.Networks))
 	networks := make([]kubevirtv1.Network, 0, len(t.Networks))
@@ -168,7 +168,8 @@ func networking(t *v1alpha1.NodeTemplate) ([]kubevirtv1.Interface, []kubevirtv1.
 			binding = kubevirtv1.InterfaceBindingMethod{Masquerade: &kubevirtv1.InterfaceMasquerade{}}
 			source = kubevirtv1.NetworkSource{Pod: &kubevirtv1.PodNetwork{}}
 		}
-		interfaces = append(interfaces, kubevirtv1.Interface{Name: name, Model: kubevirtv1.VirtIO, InterfaceBindingMethod: binding})
+		interfaces = append(interfaces,
+			kubevirtv1.Interface{Name: name, Model: kubevirtv1.VirtIO, InterfaceBindingMethod: binding})
 		networks = append(networks, kubevirtv1.Network{Name: name, NetworkSource: source})
 	}
 	return interfaces, networks
@@ -177,8 +178,8 @@ func networking(t *v1alpha1.NodeTemplate) ([]kubevirtv1.Interface, []kubevirtv1.
 // NICName is the name of a network, and of its interface, by its place in the template.
 func NICName(i int) string { return "nic-" + strconv.Itoa(i) }
 
-// spread prefers a host for each member of a pool, so that the loss of a host takes few of them. It only prefers: a pool
-// may have more members than there are hosts.
+// spread prefers a host for each member of a pool, so that the loss of a host takes few of them. It only prefers: a
+// pool may have more members than there are hosts.
 func spread(poolName string) *corev1.Affinity {
 	return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
 		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{

@@ -18,7 +18,8 @@ const (
 	metaDryRunCount = "nomad_autoscaler.dry_run.count"
 )
 
-// maxManager is the longest field manager that the API server takes (Kubernetes: metav1 validation, FieldManagerMaxLength).
+// maxManager is the longest field manager that the API server takes (Kubernetes: metav1 validation,
+// FieldManagerMaxLength).
 const maxManager = 128
 
 // policyID is the ID of the policy that asks; empty if the action doesn't say.
@@ -30,8 +31,8 @@ func policyID(action sdk.ScalingAction) string {
 	return strings.TrimSpace(id)
 }
 
-// fieldManager is the name under which the API server records a scaling: the autoscaler's, and the ID of the policy that asks,
-// by which the agent's log tells of it too. The API server refuses what is too long or can't be printed.
+// fieldManager is the name under which the API server records a scaling: the autoscaler's, and the ID of the policy
+// that asks, by which the agent's log tells of it too. The API server refuses what is too long or can't be printed.
 func fieldManager(action sdk.ScalingAction) string {
 	id := policyID(action)
 	if id == "" {

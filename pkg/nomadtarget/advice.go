@@ -27,10 +27,14 @@ var movedKeys = []movedKey{
 		d, err := time.ParseDuration(given)
 		return err == nil && d == in.Drain.Deadline.Duration
 	}},
-	{sdk.TargetConfigKeyIgnoreSystemJobs, "spec.scaleIn.drain.ignoreSystemJobs", func(given string, in v1alpha1.ScaleInSpec) bool {
-		b, err := strconv.ParseBool(given)
-		return err == nil && b == in.Drain.IgnoreSystemJobs
-	}},
+	{
+		sdk.TargetConfigKeyIgnoreSystemJobs,
+		"spec.scaleIn.drain.ignoreSystemJobs",
+		func(given string, in v1alpha1.ScaleInSpec) bool {
+			b, err := strconv.ParseBool(given)
+			return err == nil && b == in.Drain.IgnoreSystemJobs
+		},
+	},
 	{sdk.TargetConfigKeyNodePurge, "spec.scaleIn.purge", func(given string, in v1alpha1.ScaleInSpec) bool {
 		b, err := strconv.ParseBool(given)
 		return err == nil && b == (in.Purge == nil || *in.Purge)
@@ -42,8 +46,8 @@ var movedKeys = []movedKey{
 
 func never(string, v1alpha1.ScaleInSpec) bool { return false }
 
-// advice are remarks on a policy's target block that don't stop it from working. pool is nil when it couldn't be read; what
-// it decides isn't remarked on then.
+// advice are remarks on a policy's target block that don't stop it from working. pool is nil when it couldn't be
+// read; what it decides isn't remarked on then.
 func advice(config map[string]string, pool *v1alpha1.NomadNodePool) []string {
 	if pool == nil {
 		return nil
@@ -51,12 +55,17 @@ func advice(config map[string]string, pool *v1alpha1.NomadNodePool) []string {
 	var remarks []string
 	for _, moved := range movedKeys {
 		if given, ok := config[moved.key]; ok && !moved.agrees(strings.TrimSpace(given), pool.Spec.ScaleIn) {
-			remarks = append(remarks, fmt.Sprintf("%s has no effect in a policy; the NomadNodePool decides, by %s", moved.key, moved.field))
+			remarks = append(remarks,
+				fmt.Sprintf("%s has no effect in a policy; the NomadNodePool decides, by %s", moved.key, moved.field))
 		}
 	}
 	if _, ok := config[sdk.TargetConfigKeyNamespace]; ok && config[keyNamespace] == "" {
-		remarks = append(remarks, fmt.Sprintf("%s is the key for a namespace of Nomad; that of the NomadNodePool in Kubernetes is %s, which isn't set, so it is %q",
-			sdk.TargetConfigKeyNamespace, keyNamespace, defaultNamespace))
+		remarks = append(
+			remarks,
+			fmt.Sprintf(
+				"%s is the key for a namespace of Nomad; that of the NomadNodePool in Kubernetes is %s, which isn't set, so it is %q",
+				sdk.TargetConfigKeyNamespace, keyNamespace, defaultNamespace),
+		)
 	}
 	return append(remarks, measured(config, pool)...)
 }
@@ -71,8 +80,12 @@ func measured(config map[string]string, pool *v1alpha1.NomadNodePool) []string {
 		{keyDatacenter, "datacenter", cmp.Or(nomad.Datacenter, "dc1")},
 	} {
 		if v, ok := config[c.key]; ok && v != c.member {
-			remarks = append(remarks, fmt.Sprintf("%s: %q is not what the members of the NomadNodePool are (spec.nomad.%s: %q), so nomad-apm measures other nodes",
-				c.key, v, c.field, c.member))
+			remarks = append(
+				remarks,
+				fmt.Sprintf(
+					"%s: %q is not what the members of the NomadNodePool are (spec.nomad.%s: %q), so nomad-apm measures other nodes",
+					c.key, v, c.field, c.member),
+			)
 		}
 	}
 	return remarks

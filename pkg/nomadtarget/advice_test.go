@@ -10,7 +10,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// A policy that was written for another platform is told, key by key and once, what decides here; but not what the pool has too.
+// A policy that was written for another platform is told, key by key and once, what decides here; but not what the
+// pool has too.
 func TestPortedKeysAreRemarkedOn(t *testing.T) {
 	ported := map[string]string{
 		"node_drain_deadline": "1h", "node_drain_ignore_system_jobs": "true", "node_purge": "false", "node_selector_strategy": "empty_ignore_system",

@@ -27,9 +27,9 @@ import (
 
 const testToken = "token-abcde:s3cr3t-b3ar3r"
 
-// apiServer serves NomadNodePools over TLS the way a kube-apiserver does, as far as the plugin can tell: GET, merge PATCH of the
-// scale subresource and nothing else, for that is all that the plugin may; optimistic locking, a bearer token, and CEL's
-// refusal of replicas out of bounds.
+// apiServer serves NomadNodePools over TLS the way a kube-apiserver does, as far as the plugin can tell: GET, merge
+// PATCH of the scale subresource and nothing else, for that is all that the plugin may; optimistic locking, a bearer
+// token, and CEL's refusal of replicas out of bounds.
 type apiServer struct {
 	*httptest.Server
 
@@ -154,14 +154,17 @@ func (s *apiServer) scale(w http.ResponseWriter, r *http.Request, p *v1alpha1.No
 		return
 	}
 	if most := p.Spec.MaxReplicas; most != nil && body.Spec.Replicas > *most {
-		cause := field.Invalid(field.NewPath("spec"), "object", fmt.Sprintf("spec.replicas: %d is more than spec.maxReplicas %d", body.Spec.Replicas, *most))
-		refuse(w, apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind("NomadNodePool").GroupKind(), p.Name, field.ErrorList{cause}))
+		cause := field.Invalid(field.NewPath("spec"), "object",
+			fmt.Sprintf("spec.replicas: %d is more than spec.maxReplicas %d", body.Spec.Replicas, *most))
+		refuse(w,
+			apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind("NomadNodePool").GroupKind(), p.Name, field.ErrorList{cause}))
 		return
 	}
 	p = p.DeepCopy()
 	p.Spec.Replicas = ptr.To(body.Spec.Replicas)
 	p.Generation++
-	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: "scale"}}
+	p.ManagedFields = []metav1.ManagedFieldsEntry{
+		{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: "scale"}}
 	s.version++
 	p.ResourceVersion = strconv.Itoa(s.version)
 	s.pools[p.Namespace+"/"+p.Name] = p
@@ -207,7 +210,8 @@ func settled(replicas int32) *v1alpha1.NomadNodePool {
 	return &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "workers", Generation: 4},
 		Spec:       v1alpha1.NomadNodePoolSpec{Replicas: ptr.To(replicas)},
-		Status:     v1alpha1.NomadNodePoolStatus{ObservedGeneration: 4, Replicas: replicas, ReadyReplicas: replicas, UpdatedReplicas: replicas},
+		Status: v1alpha1.NomadNodePoolStatus{ObservedGeneration: 4, Replicas: replicas, ReadyReplicas: replicas,
+			UpdatedReplicas: replicas},
 	}
 }
 

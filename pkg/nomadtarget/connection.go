@@ -59,9 +59,9 @@ func (c connection) explain(err error) error {
 	return fmt.Errorf("%s can't be used: %w", c.source, err)
 }
 
-// resolveConnection chooses, in this order: harvester_url with auth_token or auth_token_file; kubeconfig; the service account of the pod
-// that the agent runs in. It reads files and never the network. Keys that it doesn't know are the agent's and are left
-// alone. Its errors name the setting and the remedy, and never a secret's value.
+// resolveConnection chooses, in this order: harvester_url with auth_token or auth_token_file; kubeconfig; the service
+// account of the pod that the agent runs in. It reads files and never the network. Keys that it doesn't know are the
+// agent's and are left alone. Its errors name the setting and the remedy, and never a secret's value.
 func resolveConnection(config map[string]string, getenv func(string) string) (connection, error) {
 	find := func(s setting) found { return s.find(config, getenv) }
 	address, ca := find(settingURL), find(settingCA)
@@ -108,10 +108,12 @@ func bearerConfig(address, token, tokenFile, ca found) (*rest.Config, error) {
 			"https://rancher.example.com/k8s/clusters/c-abcde", address.name, redactedHost(address.value))
 	}
 	if u.User != nil {
-		return nil, fmt.Errorf("%s: %q holds a user name or password; put a token into auth_token (or HARVESTER_TOKEN) instead",
-			address.name, redactedHost(address.value))
+		return nil, fmt.Errorf(
+			"%s: %q holds a user name or password; put a token into auth_token (or HARVESTER_TOKEN) instead", address.name,
+			redactedHost(address.value))
 	}
-	cfg := &rest.Config{Host: strings.TrimRight(address.value, "/"), BearerToken: token.value, BearerTokenFile: tokenFile.value}
+	cfg := &rest.Config{Host: strings.TrimRight(address.value, "/"), BearerToken: token.value,
+		BearerTokenFile: tokenFile.value}
 	switch {
 	case token.value != "" && tokenFile.value != "":
 		return nil, fmt.Errorf("%s and %s are both set; use one of them", token.name, tokenFile.name)
@@ -130,11 +132,13 @@ func bearerConfig(address, token, tokenFile, ca found) (*rest.Config, error) {
 	return cfg, err
 }
 
-// readableToken is an error if a file can't serve as token. It is read again and again later (client-go: transport/token_source.go,
-// each minute), so that whoever renews the token need not reload the agent.
+// readableToken is an error if a file can't serve as token. It is read again and again later (client-go:
+// transport/token_source.go, each minute), so that whoever renews the token need not reload the agent.
 func readableToken(file found) error {
 	if !filepath.IsAbs(file.value) {
-		return fmt.Errorf("%s: is no absolute path (it isn't shown, since it may be the token itself); use the path of a file that holds a bearer token", file.name)
+		return fmt.Errorf(
+			"%s: is no absolute path (it isn't shown, since it may be the token itself); use the path of a file that holds a bearer token",
+			file.name)
 	}
 	token, err := os.ReadFile(file.value)
 	if err != nil {
@@ -165,7 +169,8 @@ func certificates(ca found) ([]byte, error) {
 		shown = fmt.Sprintf("%q", ca.value)
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s: %s holds no certificate; use PEM, beginning with -----BEGIN CERTIFICATE-----", ca.name, shown)
+		return nil, fmt.Errorf("%s: %s holds no certificate; use PEM, beginning with -----BEGIN CERTIFICATE-----", ca.name,
+			shown)
 	}
 	return pem, nil
 }
@@ -173,7 +178,8 @@ func certificates(ca found) ([]byte, error) {
 // fromKubeconfig reads one file, or a list of them as kubectl does.
 func fromKubeconfig(kubeconfig, context found) (*rest.Config, error) {
 	if strings.Contains(kubeconfig.value, "\n") {
-		return nil, fmt.Errorf("%s: holds several lines, perhaps the kubeconfig itself; use the path of a kubeconfig file", kubeconfig.name)
+		return nil, fmt.Errorf("%s: holds several lines, perhaps the kubeconfig itself; use the path of a kubeconfig file",
+			kubeconfig.name)
 	}
 	rules := &clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig.value}
 	if paths := filepath.SplitList(kubeconfig.value); len(paths) > 1 {
@@ -190,7 +196,8 @@ func fromKubeconfig(kubeconfig, context found) (*rest.Config, error) {
 	}
 	cfg, err := loader.ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %q: %w; check its current context, cluster and user", kubeconfig.name, kubeconfig.value, err)
+		return nil, fmt.Errorf("%s: %q: %w; check its current context, cluster and user", kubeconfig.name, kubeconfig.value,
+			err)
 	}
 	return cfg, nil
 }

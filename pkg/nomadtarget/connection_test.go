@@ -38,7 +38,8 @@ func resolve(config, env settings) (connection, error) {
 }
 
 func TestResolveConnection(t *testing.T) {
-	kubeconfig, other := writeFile(t, kubeconfigText), writeFile(t, strings.ReplaceAll(kubeconfigText, "example.com", "example.org"))
+	kubeconfig, other := writeFile(t, kubeconfigText), writeFile(t,
+		strings.ReplaceAll(kubeconfigText, "example.com", "example.org"))
 	for _, c := range []struct {
 		name        string
 		config, env settings
@@ -64,8 +65,10 @@ func TestResolveConnection(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if conn.rest.Host != c.host || conn.rest.BearerToken != c.token || conn.source != c.source || !slices.Equal(conn.ignored, c.ignored) {
-				t.Errorf("got host %s, token %s, source %s, ignored %v", conn.rest.Host, conn.rest.BearerToken, conn.source, conn.ignored)
+			if conn.rest.Host != c.host || conn.rest.BearerToken != c.token || conn.source != c.source ||
+				!slices.Equal(conn.ignored, c.ignored) {
+				t.Errorf("got host %s, token %s, source %s, ignored %v", conn.rest.Host, conn.rest.BearerToken, conn.source,
+					conn.ignored)
 			}
 		})
 	}
@@ -142,7 +145,8 @@ func TestTokenFromFile(t *testing.T) {
 func TestCACertificateFromFile(t *testing.T) {
 	server := newAPIServer(t, settled(3))
 	config := server.agentConfig()
-	config["ca_cert"] = writeFile(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
+	config["ca_cert"] = writeFile(t,
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
 	target, _ := newTestTarget(t)
 	if err := target.SetConfig(config); err != nil {
 		t.Fatal(err)

@@ -99,7 +99,8 @@ func samples(t *testing.T) (pools map[string]*v1alpha1.NomadNodePool, set map[st
 	return pools, set
 }
 
-// The example policies name the agent's target, a pool of the samples and what its members are, and bounds that it allows.
+// The example policies name the agent's target, a pool of the samples and what its members are, and bounds that it
+// allows.
 func TestExamplesFitTheSamples(t *testing.T) {
 	agent := exampleBlock(t, "agent.hcl", "target")
 	pools, set := samples(t)
@@ -137,7 +138,8 @@ func TestExamplesFitTheSamples(t *testing.T) {
 
 // The example agent sets keys that the plugin reads, and takes no policies from jobs.
 func TestExampleAgent(t *testing.T) {
-	known := []string{settingURL.key, settingToken.key, settingTokenFile.key, settingCA.key, settingKubeconfig.key, settingContext.key, keyJobPolicies}
+	known := []string{settingURL.key, settingToken.key, settingTokenFile.key, settingCA.key, settingKubeconfig.key,
+		settingContext.key, keyJobPolicies}
 	keys, diags := exampleBlock(t, "agent.hcl", "target").Body.Attributes["config"].Expr.Value(nil)
 	if diags.HasErrors() {
 		t.Fatal(diags)

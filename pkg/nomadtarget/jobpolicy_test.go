@@ -23,7 +23,9 @@ func TestJobsMayNotScalePools(t *testing.T) {
 			dry.SetDryRun()
 			status, statusErr := target.Status(policy)
 			for call, err := range map[string]error{"Status": statusErr, "Scale": target.Scale(to(0), policy), "dry run": target.Scale(dry, policy)} {
-				if err == nil || isNoOp(err) || harmful(err.Error()) || !strings.Contains(err.Error(), "jobs may not scale NomadNodePools") || !strings.Contains(err.Error(), `job_policies = "true"`) {
+				if err == nil || isNoOp(err) || harmful(err.Error()) ||
+					!strings.Contains(err.Error(), "jobs may not scale NomadNodePools") ||
+					!strings.Contains(err.Error(), `job_policies = "true"`) {
 					t.Errorf("%s = %v; want a refusal that names the way out", call, err)
 				}
 			}
@@ -53,7 +55,8 @@ func TestJobPoliciesIsABool(t *testing.T) {
 	target, _ := newTestTarget(t)
 	config := newAPIServer(t).agentConfig()
 	config[keyJobPolicies] = "perhaps"
-	if err := target.SetConfig(config); err == nil || !strings.Contains(err.Error(), `job_policies: "perhaps" is neither true nor false`) {
+	if err := target.SetConfig(config); err == nil ||
+		!strings.Contains(err.Error(), `job_policies: "perhaps" is neither true nor false`) {
 		t.Errorf("SetConfig = %v", err)
 	}
 }

@@ -23,8 +23,9 @@ type scaler struct {
 	at     time.Time
 }
 
-// rivalWindow is how soon after each other two policies must scale a pool to be called rivals. Policies that follow each other
-// in a day, by their schedules, are none; nor are those of an agent that has loaded its files anew, which gives them new IDs.
+// rivalWindow is how soon after each other two policies must scale a pool to be called rivals. Policies that follow
+// each other in a day, by their schedules, are none; nor are those of an agent that has loaded its files anew, which
+// gives them new IDs.
 const rivalWindow = 15 * time.Minute
 
 // scaledBy records which policy scaled a pool, and returns the other one that did so shortly before; empty: none did.

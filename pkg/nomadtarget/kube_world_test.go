@@ -36,7 +36,8 @@ func startKubernetes(t *testing.T) *kube.ControlPlane {
 	if testing.Short() {
 		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
 	}
-	return kubetest.Start(t, worldPatience, func(ctx context.Context, cp *kube.ControlPlane) error { return install(ctx, cp.Client) })
+	return kubetest.Start(t, worldPatience,
+		func(ctx context.Context, cp *kube.ControlPlane) error { return install(ctx, cp.Client) })
 }
 
 func install(ctx context.Context, c client.Client) error {
@@ -132,7 +133,8 @@ func TestRealAPIServer(t *testing.T) {
 		t.Errorf("Status of a missing pool = %v, %d\n%s", ready, count, logs)
 	}
 	createWorkers(t, cp.Client)
-	if ready, count := mustStatus(t, target, workers); ready || count != 3 || len(logs.lines(`"reason":"NotObserved"`)) != 1 {
+	if ready, count := mustStatus(t, target, workers); ready || count != 3 ||
+		len(logs.lines(`"reason":"NotObserved"`)) != 1 {
 		t.Errorf("Status of a pool without a controller = %v, %d\n%s", ready, count, logs)
 	}
 
@@ -142,7 +144,8 @@ func TestRealAPIServer(t *testing.T) {
 	t.Run("rights", func(t *testing.T) { testRealRights(t, target, kubeconfig) })
 }
 
-// scalers are the field managers that the API server has as owners of the pool's number, by the scale subresource or otherwise.
+// scalers are the field managers that the API server has as owners of the pool's number, by the scale subresource or
+// otherwise.
 func scalers(pool *unstructured.Unstructured) []string {
 	var all []string
 	for _, f := range pool.GetManagedFields() {
@@ -177,8 +180,9 @@ func testRealScale(t *testing.T, cp *kube.ControlPlane, target *Target, logs *lo
 	}
 	// After somebody else, it is somebody else's.
 	other := []byte(`{"spec":{"replicas":3}}`)
-	err := cp.Client.SubResource("scale").Patch(t.Context(), readWorkers(t, cp.Client), client.RawPatch(types.MergePatchType, other),
-		client.WithSubResourceBody(&autoscalingv1.Scale{}), client.FieldOwner("kubectl"))
+	err := cp.Client.SubResource("scale").
+		Patch(t.Context(), readWorkers(t, cp.Client), client.RawPatch(types.MergePatchType, other),
+			client.WithSubResourceBody(&autoscalingv1.Scale{}), client.FieldOwner("kubectl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +207,8 @@ func testRealConflict(t *testing.T, cp *kube.ControlPlane, target *Target) {
 
 func testRealLimits(t *testing.T, target *Target) {
 	c, pool := readAsPlugin(t, target)
-	if err := setScale(t.Context(), c, pool, 7, "p"); err == nil || !strings.Contains(err.Error(), "spec.replicas: 7 is more than spec.maxReplicas 6") {
+	if err := setScale(t.Context(), c, pool, 7, "p"); err == nil ||
+		!strings.Contains(err.Error(), "spec.replicas: 7 is more than spec.maxReplicas 6") {
 		t.Errorf("scale beyond maxReplicas = %v; want the CRD's own words", err)
 	}
 }

@@ -42,13 +42,16 @@ func poolOf(config map[string]string) (types.NamespacedName, error) {
 		}
 	}
 	if ref.Name == "" {
-		return ref, fmt.Errorf("%s: missing in the policy's target block; set it to the name of a NomadNodePool (kubectl get nnp -A)", keyPool)
+		return ref, fmt.Errorf(
+			"%s: missing in the policy's target block; set it to the name of a NomadNodePool (kubectl get nnp -A)", keyPool)
 	}
 	if errs := validation.IsDNS1123Subdomain(ref.Name); len(errs) > 0 {
-		return ref, fmt.Errorf("%s: %q can't be the name of a NomadNodePool: %s; kubectl get nnp -A lists them", key, ref.Name, errs[0])
+		return ref, fmt.Errorf("%s: %q can't be the name of a NomadNodePool: %s; kubectl get nnp -A lists them", key,
+			ref.Name, errs[0])
 	}
 	if errs := validation.IsDNS1123Label(ref.Namespace); len(errs) > 0 {
-		return ref, fmt.Errorf("%s: %q can't be a Kubernetes namespace: %s; use the one of the NomadNodePool", keyNamespace, ref.Namespace, errs[0])
+		return ref, fmt.Errorf("%s: %q can't be a Kubernetes namespace: %s; use the one of the NomadNodePool", keyNamespace,
+			ref.Namespace, errs[0])
 	}
 	return ref, nil
 }

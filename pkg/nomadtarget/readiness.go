@@ -27,9 +27,9 @@ const (
 )
 
 // judge decides if a pool is ready to be scaled. Members that drain don't hold the agent back: capacity may be asked
-// for, or taken back, during a drain of 15 minutes. Members that are being made or join do: the metrics don't know them
-// yet, and a target-value strategy would multiply the new count by the load of the old members, again and again. Members
-// that join beyond replicas, in a rollout, take the places of others that work still.
+// for, or taken back, during a drain of 15 minutes. Members that are being made or join do: the metrics don't know
+// them yet, and a target-value strategy would multiply the new count by the load of the old members, again and again.
+// Members that join beyond replicas, in a rollout, take the places of others that work still.
 //
 // That wait is bounded. A member that doesn't join within joinTimeout counts as unhealthy instead of joining; and when
 // members can't be made at all, the pool is ready so that it can still shrink, while Scale refuses to let it grow.
@@ -43,14 +43,20 @@ func judge(pool *v1alpha1.NomadNodePool) verdict {
 	case pool.Spec.Paused:
 		return verdict{false, reasonPaused, "the NomadNodePool is paused (spec.paused)"}
 	case status.ObservedGeneration != pool.Generation:
-		return verdict{false, reasonNotObserved, fmt.Sprintf("the controller has not seen generation %d of the NomadNodePool yet; its status is of generation %d",
-			pool.Generation, status.ObservedGeneration)}
+		return verdict{
+			false,
+			reasonNotObserved,
+			fmt.Sprintf("the controller has not seen generation %d of the NomadNodePool yet; its status is of generation %d",
+				pool.Generation, status.ObservedGeneration),
+		}
 	case status.JoiningReplicas > 0 && made < pool.DesiredReplicas():
-		return verdict{false, reasonJoining, fmt.Sprintf("%d of %d members are joining Nomad", status.JoiningReplicas, pool.DesiredReplicas())}
+		return verdict{false, reasonJoining,
+			fmt.Sprintf("%d of %d members are joining Nomad", status.JoiningReplicas, pool.DesiredReplicas())}
 	case blocked:
 		return verdict{true, reasonCreationBlocked, "members can't be made, so the pool may shrink but not grow: " + why}
 	case made < pool.DesiredReplicas():
-		return verdict{false, reasonCreating, fmt.Sprintf("%d of %d members are not made yet", pool.DesiredReplicas()-made, pool.DesiredReplicas())}
+		return verdict{false, reasonCreating,
+			fmt.Sprintf("%d of %d members are not made yet", pool.DesiredReplicas()-made, pool.DesiredReplicas())}
 	default:
 		return verdict{true, reasonSettled, "all members are made and none is joining"}
 	}
@@ -71,7 +77,7 @@ func inWords(pool *v1alpha1.NomadNodePool, by v1alpha1.BlockedCause) string {
 	case v1alpha1.BlockedByTemplate, v1alpha1.BlockedByAdmission, v1alpha1.BlockedByQuota:
 		kind = v1alpha1.PoolTemplateValid
 	case v1alpha1.BlockedByJoins:
-		kind = v1alpha1.PoolRegistrationHealthy
+		kind = v1alpha1.PoolJoinsHealthy
 	default:
 		kind = v1alpha1.PoolScalingOut
 	}

@@ -15,7 +15,8 @@ import (
 func TestJudge(t *testing.T) {
 	condition := func(kind string, status metav1.ConditionStatus, reason string) func(*v1alpha1.NomadNodePool) {
 		return func(p *v1alpha1.NomadNodePool) {
-			p.Status.Conditions = append(p.Status.Conditions, metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "in the server's words"})
+			p.Status.Conditions = append(p.Status.Conditions,
+				metav1.Condition{Type: kind, Status: status, Reason: reason, Message: "in the server's words"})
 		}
 	}
 	scaling := func(growth v1alpha1.GrowthState, by v1alpha1.BlockedCause) func(*v1alpha1.NomadNodePool) {
@@ -49,17 +50,17 @@ func TestJudge(t *testing.T) {
 		{"no introduction token", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionTrue, v1alpha1.ReasonIntroductionToken)}, true, reasonCreationBlocked},
 		{"no room", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionTrue, v1alpha1.ReasonVMUnschedulable)}, true, reasonCreationBlocked},
 		{"a pause after one that didn't join", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionTrue, v1alpha1.ReasonBackOff)}, false, reasonCreating},
-		{"nothing on its way, says a condition that is about to be written", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionFalse, v1alpha1.ReasonAsWanted)}, false, reasonCreating},
+		{"nothing on its way, says a condition that is about to be written", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionFalse, v1alpha1.ReasonAsExpected)}, false, reasonCreating},
 		{"template invalid", edits{missing, condition(v1alpha1.PoolTemplateValid, metav1.ConditionFalse, v1alpha1.ReasonQuotaExceeded)}, true, reasonCreationBlocked},
 		{"template invalid, nobody missing", edits{condition(v1alpha1.PoolTemplateValid, metav1.ConditionFalse, v1alpha1.ReasonImageNotFound)}, true, reasonCreationBlocked},
-		{"members don't join", edits{condition(v1alpha1.PoolRegistrationHealthy, metav1.ConditionFalse, v1alpha1.ReasonJoinsFailing)}, true, reasonCreationBlocked},
-		{"one didn't join", edits{condition(v1alpha1.PoolRegistrationHealthy, metav1.ConditionFalse, v1alpha1.ReasonJoinTimeouts)}, true, reasonSettled},
+		{"members don't join", edits{condition(v1alpha1.PoolJoinsHealthy, metav1.ConditionFalse, v1alpha1.ReasonJoinsFailing)}, true, reasonCreationBlocked},
+		{"one didn't join", edits{condition(v1alpha1.PoolJoinsHealthy, metav1.ConditionFalse, v1alpha1.ReasonJoinTimeouts)}, true, reasonSettled},
 		{"template invalid, but some still join", edits{missing, condition(v1alpha1.PoolTemplateValid, metav1.ConditionFalse, v1alpha1.ReasonImageNotFound),
 			func(p *v1alpha1.NomadNodePool) { p.Status.JoiningReplicas = 1 }}, false, reasonJoining},
 		{"being made, as the condition says", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionTrue, v1alpha1.ReasonCreating)}, false, reasonCreating},
 		{"template not judged yet", edits{missing, condition(v1alpha1.PoolTemplateValid, metav1.ConditionUnknown, v1alpha1.ReasonUnknown)}, false, reasonCreating},
 		{"blocked by a quota", edits{missing, full, words(v1alpha1.PoolTemplateValid)}, true, reasonCreationBlocked},
-		{"blocked by members that don't join", edits{scaling(v1alpha1.GrowthBlocked, v1alpha1.BlockedByJoins), words(v1alpha1.PoolRegistrationHealthy)}, true, reasonCreationBlocked},
+		{"blocked by members that don't join", edits{scaling(v1alpha1.GrowthBlocked, v1alpha1.BlockedByJoins), words(v1alpha1.PoolJoinsHealthy)}, true, reasonCreationBlocked},
 		{"blocked by full hosts", edits{missing, scaling(v1alpha1.GrowthBlocked, v1alpha1.BlockedByCapacity), words(v1alpha1.PoolScalingOut)}, true, reasonCreationBlocked},
 		{"blocked by what a later version knows", edits{missing, scaling(v1alpha1.GrowthBlocked, "Meteorite"), words(v1alpha1.PoolScalingOut)}, true, reasonCreationBlocked},
 		{"not blocked, whatever the conditions say", edits{missing, scaling(v1alpha1.GrowthPossible, ""),

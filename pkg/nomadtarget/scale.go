@@ -52,14 +52,16 @@ func (t *Target) Scale(action sdk.ScalingAction, config map[string]string) (err 
 	defer cancel()
 
 	if action.Count < 0 || action.Count > maxCount {
-		return fmt.Errorf("NomadNodePool %s: %d is not a number of replicas; check the strategy of the policy", ref, action.Count)
+		return fmt.Errorf("NomadNodePool %s: %d is not a number of replicas; check the strategy of the policy", ref,
+			action.Count)
 	}
 	return t.setReplicas(ctx, c, ref, action)
 }
 
 // setReplicas writes replicas to the pool as it was read: a decision made on a pool that has changed since is never
 // applied to it.
-func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.NamespacedName, action sdk.ScalingAction) error {
+func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.NamespacedName,
+	action sdk.ScalingAction) error {
 	replicas := int32(action.Count)
 	var decidedOn *int32
 	for attempt := 1; ; attempt++ {
@@ -69,7 +71,8 @@ func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.Nam
 		}
 		from := pool.DesiredReplicas()
 		if decidedOn != nil && *decidedOn != from && from != replicas {
-			return sdk.NewTargetScalingNoOpError("NomadNodePool %s: somebody else changed its replicas from %d to %d meanwhile; the next evaluation decides anew",
+			return sdk.NewTargetScalingNoOpError(
+				"NomadNodePool %s: somebody else changed its replicas from %d to %d meanwhile; the next evaluation decides anew",
 				ref, *decidedOn, from)
 		}
 		decidedOn = &from
@@ -78,7 +81,8 @@ func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.Nam
 		}
 		err := setScale(ctx, c, pool, replicas, fieldManager(action))
 		if err == nil {
-			t.log.Info("scaled", "pool", ref.String(), "from", from, "to", replicas, "policy", policyID(action), "reason", oneLine(action.Reason))
+			t.log.Info("scaled", "pool", ref.String(), "from", from, "to", replicas, "policy", policyID(action), "reason",
+				oneLine(action.Reason))
 			t.noteRival(ref, policyID(action))
 			return nil
 		}
@@ -97,7 +101,8 @@ func (t *Target) noteRival(ref types.NamespacedName, policy string) {
 	pair := []string{rival, policy}
 	slices.Sort(pair)
 	if t.told.firstTime(ref, "rivals "+strings.Join(pair, " ")) {
-		t.log.Warn("two policies scale one pool, and each may undo what the other does; make them one policy with several checks",
+		t.log.Warn(
+			"two policies scale one pool, and each may undo what the other does; make them one policy with several checks",
 			"pool", ref.String(), "policies", pair)
 	}
 }
@@ -116,10 +121,14 @@ func allowed(pool *v1alpha1.NomadNodePool, replicas int32) error {
 	}
 	// The API server refuses this as well; found here, it costs no write at every evaluation.
 	if least := pool.Spec.MinReplicas; least != nil && replicas < *least {
-		return fmt.Errorf("NomadNodePool %s: %d replicas is less than its spec.minReplicas %d; raise min of the policy or lower minReplicas", ref, replicas, *least)
+		return fmt.Errorf(
+			"NomadNodePool %s: %d replicas is less than its spec.minReplicas %d; raise min of the policy or lower minReplicas",
+			ref, replicas, *least)
 	}
 	if most := pool.Spec.MaxReplicas; most != nil && replicas > *most {
-		return fmt.Errorf("NomadNodePool %s: %d replicas is more than its spec.maxReplicas %d; lower max of the policy or raise maxReplicas", ref, replicas, *most)
+		return fmt.Errorf(
+			"NomadNodePool %s: %d replicas is more than its spec.maxReplicas %d; lower max of the policy or raise maxReplicas",
+			ref, replicas, *most)
 	}
 	if v := judge(pool); v.reason == reasonCreationBlocked && replicas > from {
 		return sdk.NewTargetScalingNoOpError("NomadNodePool %s can't grow to %d: %s", ref, replicas, v.message)
@@ -127,10 +136,12 @@ func allowed(pool *v1alpha1.NomadNodePool, replicas int32) error {
 	return nil
 }
 
-// setScale sets the number through the scale subresource, if nobody wrote to the pool since it was read. The API server records
-// manager as the one who set it, but for a 0: it takes that for a field that isn't there (Kubernetes: autoscaling/v1 Scale omits
-// it), and custom resources' scales can't be applied (apiextensions-apiserver: a Scale isn't converted).
-func setScale(ctx context.Context, c client.Client, pool *v1alpha1.NomadNodePool, replicas int32, manager string) error {
+// setScale sets the number through the scale subresource, if nobody wrote to the pool since it was read. The API
+// server records manager as the one who set it, but for a 0: it takes that for a field that isn't there (Kubernetes:
+// autoscaling/v1 Scale omits it), and custom resources' scales can't be applied (apiextensions-apiserver: a Scale
+// isn't converted).
+func setScale(ctx context.Context, c client.Client, pool *v1alpha1.NomadNodePool, replicas int32,
+	manager string) error {
 	data, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"resourceVersion": pool.ResourceVersion},
 		"spec":     map[string]any{"replicas": replicas},

@@ -55,7 +55,16 @@ func TestScaleSetsReplicasAndSaysWho(t *testing.T) {
 	if got := strings.Join(server.writes(), ", "); got != scaled {
 		t.Errorf("writes = %s; want the number alone", got)
 	}
-	if len(logs.lines(`"@level":"info"`, `"scaled"`, `"from":3`, `"to":5`, `"policy":"p-1"`, `"reason":"scaling up because factor is 1.5"`)) != 1 {
+	if len(
+		logs.lines(
+			`"@level":"info"`,
+			`"scaled"`,
+			`"from":3`,
+			`"to":5`,
+			`"policy":"p-1"`,
+			`"reason":"scaling up because factor is 1.5"`,
+		),
+	) != 1 {
 		t.Errorf("log:\n%s", logs)
 	}
 }
@@ -63,7 +72,10 @@ func TestScaleSetsReplicasAndSaysWho(t *testing.T) {
 func TestScaleRefusals(t *testing.T) {
 	blocked := func(p *v1alpha1.NomadNodePool) {
 		p.Status.ReadyReplicas = 2
-		p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.PoolTemplateValid, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonQuotaExceeded, Message: "exceeded quota: vms"}}
+		p.Status.Conditions = []metav1.Condition{
+			{Type: v1alpha1.PoolTemplateValid, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonQuotaExceeded,
+				Message: "exceeded quota: vms"},
+		}
 	}
 	for _, c := range []struct {
 		name  string
@@ -174,7 +186,8 @@ func TestScaleRepeatsTheServersRefusal(t *testing.T) {
 	}
 	target, _ := newConfiguredTarget(t, server)
 	err := target.Scale(to(5), workers)
-	if err == nil || isNoOp(err) || !strings.Contains(err.Error(), "default/workers") || !strings.Contains(err.Error(), "5 is more than spec.maxReplicas 4") {
+	if err == nil || isNoOp(err) || !strings.Contains(err.Error(), "default/workers") ||
+		!strings.Contains(err.Error(), "5 is more than spec.maxReplicas 4") {
 		t.Errorf("Scale = %v", err)
 	}
 }

@@ -31,14 +31,16 @@ func TestScrub(t *testing.T) {
 		t.Error("errors.Is no longer sees the cause")
 	}
 	var noop *sdk.TargetScalingNoOpError
-	if err := scrub(fmt.Errorf("outer: %w", sdk.NewTargetScalingNoOpError("saw EOF 100%%"))); !errors.As(err, &noop) || noop.Error() != "outer: saw end of stream 100%" {
+	if err := scrub(fmt.Errorf("outer: %w", sdk.NewTargetScalingNoOpError("saw EOF 100%%"))); !errors.As(err, &noop) ||
+		noop.Error() != "outer: saw end of stream 100%" {
 		t.Errorf("no-op error came out as %#v", err)
 	}
 }
 
 func TestScrubbedTextIsNeverHarmful(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		words := rapid.SliceOf(rapid.SampledFrom([]string{"EOF", "E", "OF", "connection", " ", "refused", "connection refused", "unexpected ", "x"})).Draw(t, "words")
+		words := rapid.SliceOf(rapid.SampledFrom([]string{"EOF", "E", "OF", "connection", " ", "refused", "connection refused", "unexpected ", "x"})).
+			Draw(t, "words")
 		if text := strings.Join(words, ""); harmful(scrub(errors.New(text)).Error()) {
 			t.Fatalf("%q became %q", text, scrub(errors.New(text)))
 		}

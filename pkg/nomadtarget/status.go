@@ -64,7 +64,8 @@ func (t *Target) found(ref types.NamespacedName, pool *v1alpha1.NomadNodePool) *
 		if v.reason == reasonCreationBlocked {
 			log = t.log.Warn
 		}
-		log("pool is "+readyWord(v.ready), "pool", ref.String(), "ready", v.ready, "reason", v.reason, "message", v.message, "replicas", count)
+		log("pool is "+readyWord(v.ready), "pool", ref.String(), "ready", v.ready, "reason", v.reason, "message", v.message,
+			"replicas", count)
 	}
 	return &sdk.TargetStatus{Ready: v.ready, Count: count}
 }

@@ -140,7 +140,8 @@ func TestStatusOfAPolicyThatHasToBeEdited(t *testing.T) {
 
 func TestStatusRemarksOnThePolicyOnce(t *testing.T) {
 	target, logs := newConfiguredTarget(t, newAPIServer(t, settled(3)))
-	config := map[string]string{"name": "workers", "cpu_request": "4", "memory_request": "8Gi", "node_class": "other", "datacenter": "dc1", "node_purge": "true"}
+	config := map[string]string{"name": "workers", "cpu_request": "4", "memory_request": "8Gi",
+		"node_class": "other", "datacenter": "dc1", "node_purge": "true"}
 	for range 3 {
 		mustStatus(t, target, config)
 	}

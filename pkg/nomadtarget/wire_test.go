@@ -53,8 +53,9 @@ func launch(t *testing.T, name string, env ...string) (targetplugin.Target, *log
 	cmd := exec.Command(path)
 	cmd.Env = append([]string{"KUBECONFIG=", "HARVESTER_URL=", "HARVESTER_TOKEN=", "HARVESTER_CA_CERT="}, env...)
 	host := plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig:  plugins.Handshake,
-		Plugins:          map[string]plugin.Plugin{sdk.PluginTypeBase: &base.PluginBase{}, sdk.PluginTypeTarget: &targetplugin.PluginTarget{}},
+		HandshakeConfig: plugins.Handshake,
+		Plugins: map[string]plugin.Plugin{sdk.PluginTypeBase: &base.PluginBase{},
+			sdk.PluginTypeTarget: &targetplugin.PluginTarget{}},
 		Cmd:              cmd,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: logs}),
@@ -80,7 +81,8 @@ func TestPluginProcess(t *testing.T) {
 	if err != nil || info.Name != "any-name-at-all" || info.PluginType != sdk.PluginTypeTarget {
 		t.Errorf("PluginInfo = %+v, %v; want the name it was launched under", info, err)
 	}
-	if err := target.SetConfig(map[string]string{"nomad_token": "n0mad-s3cr3t"}); err == nil || !strings.Contains(err.Error(), "harvester_url") {
+	if err := target.SetConfig(map[string]string{"nomad_token": "n0mad-s3cr3t"}); err == nil ||
+		!strings.Contains(err.Error(), "harvester_url") {
 		t.Errorf("SetConfig without a connection = %v", err)
 	}
 	if err := target.SetConfig(server.agentConfig()); err != nil {

@@ -43,7 +43,8 @@ func TestChartIsInstalledUpgradedAndRemoved(t *testing.T) {
 		must(t, helm, rollback(t, out)...)
 		must(t, helm, "upgrade", release, chart, "--namespace", namespace)
 		if again := versions(t); again != guarded {
-			t.Errorf("an attempt to uninstall, and its repair, have changed something; before them\n%s\nafter them\n%s", guarded, again)
+			t.Errorf("an attempt to uninstall, and its repair, have changed something; before them\n%s\nafter them\n%s", guarded,
+				again)
 		}
 	}
 	if after := members(t); !maps.Equal(before, after) {
@@ -56,10 +57,12 @@ func TestChartIsInstalledUpgradedAndRemoved(t *testing.T) {
 	if left := objects(t); strings.Count(left, "\n") != 2 || !strings.Contains(left, "customresourcedefinition") {
 		t.Errorf("left, beside the two kinds that the chart keeps:\n%s", left)
 	}
-	must(t, kubectl, "delete", "crd", "nomadnodepools.nomad.harvesterhci.io", "nomadnodes.nomad.harvesterhci.io", "--timeout=1m")
+	must(t, kubectl, "delete", "crd", "nomadnodepools.nomad.harvesterhci.io", "nomadnodes.nomad.harvesterhci.io",
+		"--timeout=1m")
 }
 
-// rollback finds the command that a refusal names for those who keep the release: Helm upgrades none that it began to uninstall.
+// rollback finds the command that a refusal names for those who keep the release: Helm upgrades none that it began to
+// uninstall.
 func rollback(t *testing.T, refusal string) []string {
 	t.Helper()
 	found := regexp.MustCompile(`helm (rollback [^(]*) \(`).FindStringSubmatch(refusal)

@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// What `kubectl apply -k` installs can't be taken away from under its members: whatever is deleted first, the refusal says what to do,
-// and once that was done it can. Nothing changes when it is applied again, so that no GitOps tool finds a difference each time.
+// What `kubectl apply -k` installs can't be taken away from under its members: whatever is deleted first, the refusal
+// says what to do, and once that was done it can. Nothing changes when it is applied again, so that no GitOps tool
+// finds a difference each time.
 func TestKustomizationIsAppliedTwiceAndRemoved(t *testing.T) {
 	const dir = root + "/config/default"
 	must(t, kubectl, "apply", "-k", dir)
@@ -60,7 +61,8 @@ func TestKustomizationIsAppliedTwiceAndRemoved(t *testing.T) {
 	}
 	follow(t, "kubectl delete nomadnodepools,nomadnodes --all --all-namespaces && sleep 5")
 	stop()
-	follow(t, "kubectl delete -k config/default --ignore-not-found --dry-run=server && kubectl delete -k config/default --ignore-not-found")
+	follow(t,
+		"kubectl delete -k config/default --ignore-not-found --dry-run=server && kubectl delete -k config/default --ignore-not-found")
 	if left := objects(t); left != "" {
 		t.Errorf("left:\n%s", left)
 	}
@@ -100,7 +102,8 @@ func manual(t *testing.T, doc string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(string(text), "\\\n", "")), " ")
 }
 
-// restoreGuard does what docs/install.md says of an installation whose removal was refused, and waits until it is guarded as before.
+// restoreGuard does what docs/install.md says of an installation whose removal was refused, and waits until it is
+// guarded as before.
 func restoreGuard(t *testing.T, dir string) (stop func()) {
 	t.Helper()
 	_, manual, _ := strings.Cut(manual(t, "install.md"), "## If `kubectl delete -k` was refused")

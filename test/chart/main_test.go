@@ -53,8 +53,8 @@ func run(t *testing.T, program string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
 	home := filepath.Join(t.TempDir(), filepath.Base(program))
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+w.Kubeconfig, "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home,
-		"PATH="+filepath.Dir(kubectl)+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+w.Kubeconfig, "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home,
+		"HELM_DATA_HOME="+home, "PATH="+filepath.Dir(kubectl)+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	t.Logf("$ %s %v\n%s", filepath.Base(program), args, out)
 	return string(out), err
@@ -69,7 +69,8 @@ func must(t *testing.T, program string, args ...string) string {
 	return out
 }
 
-// startController runs what the installation is for. Its Deployment makes no Pods here: the world's hosts run VMs alone.
+// startController runs what the installation is for. Its Deployment makes no Pods here: the world's hosts run VMs
+// alone.
 func startController(t *testing.T) (stop func()) {
 	t.Helper()
 	c, err := w.StartController(t.Context(), world.ControllerOptions{})
@@ -92,7 +93,8 @@ func createPool(t *testing.T, name string) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},
 		Spec: v1alpha1.NomadNodePoolSpec{
 			Replicas: ptr.To[int32](2),
-			Nomad:    v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{Servers: []string{w.NomadServer.RPCAddr}, NodePool: name}},
+			Nomad: v1alpha1.NomadSpec{
+				NomadClient: v1alpha1.NomadClient{Servers: []string{w.NomadServer.RPCAddr}, NodePool: name}},
 			Template: v1alpha1.NodeTemplate{
 				CPU: 2, Memory: resource.MustParse("2Gi"),
 				Disks:    []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("20Gi"), Image: fixtures.Image}},

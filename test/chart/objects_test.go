@@ -20,19 +20,20 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
-// kinds are those of which an installation consists. Helm's own records and what the controller makes for its leader election
-// aren't among them.
+// kinds are those of which an installation consists. Helm's own records and what the controller makes for its leader
+// election aren't among them.
 const kinds = "customresourcedefinitions,clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings," +
 	"roles,rolebindings,serviceaccounts,deployments,services,poddisruptionbudgets"
 
-// listed are the objects of the installation that are there, a line each, with what the format adds. The account "default" is of
-// every namespace.
+// listed are the objects of the installation that are there, a line each, with what the format adds. The account
+// "default" is of every namespace.
 func listed(t *testing.T, format string) string {
 	t.Helper()
 	all := must(t, kubectl, "get", kinds, "--all-namespaces", "-o",
 		`jsonpath={range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}`+format+`{"\n"}{end}`)
 	ours := slices.DeleteFunc(slices.Collect(strings.Lines(strings.ToLower(all))), func(line string) bool {
-		return strings.Contains(line, "/default") || !strings.Contains(line, "/nomad-harvester-") && !strings.Contains(line, "nomad.harvesterhci.io")
+		return strings.Contains(line, "/default") ||
+			!strings.Contains(line, "/nomad-harvester-") && !strings.Contains(line, "nomad.harvesterhci.io")
 	})
 	return strings.Join(ours, "")
 }
@@ -55,8 +56,8 @@ func versions(t *testing.T) string {
 
 var errUnexpected = errors.New("not what is awaited")
 
-// awaitGuard waits until the API server refuses to have a part of the installation deleted, or lets it: it takes a second to notice
-// that the controller has armed or disarmed the policy.
+// awaitGuard waits until the API server refuses to have a part of the installation deleted, or lets it: it takes a
+// second to notice that the controller has armed or disarmed the policy.
 func awaitGuard(t *testing.T, armed bool) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("the installation to be guarded: %v", armed), func(ctx context.Context) error {
@@ -69,7 +70,8 @@ func awaitGuard(t *testing.T, armed bool) {
 	})
 }
 
-// Whoever deletes collections names no object: what is guarded is known by itself, and what isn't goes. (Namespaces can't be deleted so.)
+// Whoever deletes collections names no object: what is guarded is known by itself, and what isn't goes. (Namespaces
+// can't be deleted so.)
 func checkCollections(t *testing.T) {
 	t.Helper()
 	const guarded, other = "nomad-harvester-controller", "a-neighbour"
@@ -82,7 +84,8 @@ func checkCollections(t *testing.T) {
 		}
 		defer func() { _ = w.Client.Delete(t.Context(), neighbour) }()
 	}
-	kind := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "apiextensions.k8s.io/v1", Kind: "CustomResourceDefinition"}}
+	kind := &metav1.PartialObjectMetadata{
+		TypeMeta: metav1.TypeMeta{APIVersion: "apiextensions.k8s.io/v1", Kind: "CustomResourceDefinition"}}
 	for _, test := range []struct {
 		of              client.Object
 		namespace, name string
@@ -100,23 +103,27 @@ func checkCollections(t *testing.T) {
 		{kind, "", "nomadnodepools.nomad.harvesterhci.io", true},
 		{kind, "", "nomadnodes.nomad.harvesterhci.io", true},
 	} {
-		err := w.Client.DeleteAllOf(t.Context(), test.of, client.InNamespace(test.namespace), client.MatchingFields{"metadata.name": test.name}, client.DryRunAll)
+		err := w.Client.DeleteAllOf(t.Context(), test.of, client.InNamespace(test.namespace),
+			client.MatchingFields{"metadata.name": test.name}, client.DryRunAll)
 		if refused := apierrors.IsInvalid(err); refused != test.refused || err != nil && !refused {
-			t.Errorf("the collection of %T that is %s/%s: want a refusal %v, got %v", test.of, test.namespace, test.name, test.refused, err)
+			t.Errorf("the collection of %T that is %s/%s: want a refusal %v, got %v", test.of, test.namespace, test.name,
+				test.refused, err)
 		}
 	}
 }
 
 func awaitKinds(t *testing.T) {
 	t.Helper()
-	must(t, kubectl, "wait", "--for=condition=Established", "--timeout=1m", "crd/nomadnodepools.nomad.harvesterhci.io", "crd/nomadnodes.nomad.harvesterhci.io")
+	must(t, kubectl, "wait", "--for=condition=Established", "--timeout=1m", "crd/nomadnodepools.nomad.harvesterhci.io",
+		"crd/nomadnodes.nomad.harvesterhci.io")
 }
 
 // A namespace with members stays, and whoever deletes it is told once, not for each of them; others go.
 func checkNamespaces(t *testing.T) {
 	t.Helper()
 	out, err := run(t, kubectl, "delete", "namespace", fixtures.Namespace, "--dry-run=server")
-	if says := "kubectl -n " + fixtures.Namespace + " delete nomadnodepools,nomadnodes --all ("; err == nil || strings.Count(out, says) != 1 {
+	if says := "kubectl -n " + fixtures.Namespace + " delete nomadnodepools,nomadnodes --all ("; err == nil ||
+		strings.Count(out, says) != 1 {
 		t.Errorf("want one refusal with the command %q: %v\n%s", says, err, out)
 	}
 	must(t, kubectl, "create", "namespace", "without-members")
@@ -134,14 +141,18 @@ func checkTokens(t *testing.T) {
 			"(umask 077 && kubectl -n nomad-harvester-system get secret nomad-harvester-autoscaler-token -o go-template='{{.data.token | base64decode}}' > harvester-token)",
 		},
 	} {
-		commands = append(commands, `kubectl -n nomad-harvester-system get configmap kube-root-ca.crt -o jsonpath='{.data.ca\.crt}' > harvester-ca.pem`)
+		commands = append(
+			commands,
+			`kubectl -n nomad-harvester-system get configmap kube-root-ca.crt -o jsonpath='{.data.ca\.crt}' > harvester-ca.pem`,
+		)
 		dir := followIn(t, "autoscaler.md", commands...)
 		file := filepath.Join(dir, "harvester-token")
 		info, err := os.Stat(file)
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Fatalf("%v: %v", info, err)
 		}
-		who := must(t, "sh", "-c", "KUBECONFIG=/dev/null kubectl --server="+w.RESTConfig.Host+" --certificate-authority="+dir+"/harvester-ca.pem --token=$(cat "+file+") auth whoami")
+		who := must(t, "sh", "-c",
+			"KUBECONFIG=/dev/null kubectl --server="+w.RESTConfig.Host+" --certificate-authority="+dir+"/harvester-ca.pem --token=$(cat "+file+") auth whoami")
 		if !strings.Contains(who, "system:serviceaccount:nomad-harvester-system:nomad-harvester-autoscaler") {
 			t.Errorf("by %s it is\n%s", commands, who)
 		}

@@ -10,8 +10,8 @@ import (
 
 const disarm = `kubectl patch validatingadmissionpolicybinding nomad-harvester-uninstall --type=merge -p '{"spec":{"validationActions":["Warn"]}}' && sleep 5`
 
-// An installation whose controller has never run is guarded, for there may be members of an earlier one. The refusal claims no others,
-// and says how to go on.
+// An installation whose controller has never run is guarded, for there may be members of an earlier one. The refusal
+// claims no others, and says how to go on.
 func TestInstallationThatNeverRanIsRemoved(t *testing.T) {
 	for range 2 { // to install it again arms it again
 		must(t, helm, "install", release, chart, "--namespace", namespace, "--create-namespace")
@@ -27,7 +27,8 @@ func TestInstallationThatNeverRanIsRemoved(t *testing.T) {
 		follow(t, disarm)
 		must(t, helm, "uninstall", release, "--namespace", namespace)
 	}
-	must(t, kubectl, "delete", "crd", "nomadnodepools.nomad.harvesterhci.io", "nomadnodes.nomad.harvesterhci.io", "--timeout=1m")
+	must(t, kubectl, "delete", "crd", "nomadnodepools.nomad.harvesterhci.io", "nomadnodes.nomad.harvesterhci.io",
+		"--timeout=1m")
 	if left := objects(t); left != "" {
 		t.Errorf("left:\n%s", left)
 	}
@@ -41,17 +42,21 @@ func TestMembersAreLeftRunning(t *testing.T) {
 	createPool(t, "left")
 	awaitGuard(t, true)
 	running := func() string {
-		return must(t, kubectl, "-n", fixtures.Namespace, "get", "vmi", "--sort-by=.metadata.name", "-o", "jsonpath={.items[*].metadata.uid}")
+		return must(t, kubectl, "-n", fixtures.Namespace, "get", "vmi", "--sort-by=.metadata.name", "-o",
+			"jsonpath={.items[*].metadata.uid}")
 	}
 	before := running()
 	stop() // the Deployment has no Pods here
-	follow(t, "kubectl -n nomad-harvester-system scale deployment nomad-harvester-controller --replicas=0",
+	follow(
+		t,
+		"kubectl -n nomad-harvester-system scale deployment nomad-harvester-controller --replicas=0",
 		"kubectl -n nomad-harvester-system wait pod -l app.kubernetes.io/name=nomad-harvester --for=delete --timeout=2m",
 		disarm,
 		`kubectl patch validatingadmissionpolicies,validatingadmissionpolicybindings nomad-harvester-uninstall nomad-harvester-member-delete nomad-harvester-namespace-delete --type=merge -p '{"metadata":{"finalizers":null}}'`,
 		`kubectl get nomadnodes -A -o custom-columns=:.metadata.namespace,:.metadata.name --no-headers | while read -r namespace name; do
 		kubectl -n "$namespace" patch nomadnode "$name" --type=merge -p '{"metadata":{"finalizers":null}}'; done`,
-		"kubectl delete -k config/default --ignore-not-found")
+		"kubectl delete -k config/default --ignore-not-found",
+	)
 	if left := objects(t); left != "" {
 		t.Errorf("left:\n%s", left)
 	}

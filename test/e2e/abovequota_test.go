@@ -21,8 +21,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
-// Harvester holds even a VM that is being deleted to its namespace's quota, and refuses that KubeVirt and Harvester's own
-// controller let it go once its guest is gone. A namespace that comes under a quota of less than it uses would keep its VMs for ever.
+// Harvester holds even a VM that is being deleted to its namespace's quota, and refuses that KubeVirt and Harvester's
+// own controller let it go once its guest is gone. A namespace that comes under a quota of less than it uses would
+// keep its VMs for ever.
 func TestVMAboveItsQuotaIsLetGo(t *testing.T) {
 	create(t, newPool("above", 2))
 	eventually(t, "above", "the pool to settle", time.Minute, settled(2))
@@ -31,16 +32,22 @@ func TestVMAboveItsQuotaIsLetGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	told(t, "above", "DeleteStuck", "cpu insufficient resources due to resource quota")
-	eventually(t, "above", "the members to leave", 30*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		if len(nodes) > 0 {
-			return fmt.Errorf("%d members, VMReady of one: %+v", len(nodes), memberCondition(nodes[0], v1alpha1.NodeVMReady))
-		}
-		return nil
-	})
+	eventually(
+		t,
+		"above",
+		"the members to leave",
+		30*time.Second,
+		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			if len(nodes) > 0 {
+				return fmt.Errorf("%d members, VMReady of one: %+v", len(nodes), memberCondition(nodes[0], v1alpha1.NodeVMReady))
+			}
+			return nil
+		},
+	)
 }
 
-// Harvester admits a VM that is above its namespace's quota, and then halts it for good. What is lacking is told in its words, and
-// the VM is started once there is room.
+// Harvester admits a VM that is above its namespace's quota, and then halts it for good. What is lacking is told in
+// its words, and the VM is started once there is room.
 func TestVMAboveItsQuotaIsStartedWhenThereIsRoom(t *testing.T) {
 	made := w.APIFaults.Inject(faultproxy.Fault{ // after the quotas were looked at, and before the VM is there
 		Match: func(r *http.Request) bool {
@@ -50,21 +57,30 @@ func TestVMAboveItsQuotaIsStartedWhenThereIsRoom(t *testing.T) {
 	})
 	t.Cleanup(made)
 	create(t, newPool("halted", 1))
-	eventually(t, "halted", "the member to say that its VM isn't made", 30*time.Second, memberSays(1, v1alpha1.NodeVMReady, v1alpha1.ReasonCreateFailed, ""))
+	eventually(t, "halted", "the member to say that its VM isn't made", 30*time.Second,
+		memberSays(1, v1alpha1.NodeVMReady, v1alpha1.ReasonCreateFailed, ""))
 	told(t, "halted", "CreateFailed", "The VM could not be made")
 	lift := comeUnderQuota(t)
 	made()
 	const words = "exceeded quota: default"
-	eventually(t, "halted", "the member to say that it is halted", time.Minute, memberSays(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMAboveQuota, words))
-	eventually(t, "halted", "the pool to say so", 15*time.Second, both(says(v1alpha1.PoolScalingOut, v1alpha1.ReasonVMAboveQuota, words), says(v1alpha1.PoolReady, v1alpha1.ReasonVMAboveQuota, words)))
-	told(t, "halted", "NoRoom", words)
+	eventually(t, "halted", "the member to say that it is halted", time.Minute,
+		memberSays(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMAboveQuota, words))
+	eventually(
+		t,
+		"halted",
+		"the pool to say so",
+		15*time.Second,
+		both(says(v1alpha1.PoolScalingOut, v1alpha1.ReasonVMAboveQuota, words),
+			says(v1alpha1.PoolReady, v1alpha1.ReasonVMAboveQuota, words)),
+	)
+	told(t, "halted", "VMUnschedulable", words)
 	lift()
 	eventually(t, "halted", "the pool to settle", 2*time.Minute, settled(1))
 	told(t, "halted", "VMStarted", "")
 }
 
-// comeUnderQuota gives the namespace less than one VM needs, as Rancher does with a namespace that is moved into a project
-// with a quota.
+// comeUnderQuota gives the namespace less than one VM needs, as Rancher does with a namespace that is moved into a
+// project with a quota.
 func comeUnderQuota(t *testing.T) (lift func()) {
 	t.Helper()
 	annotate := func(ctx context.Context, limit string) error {

@@ -31,8 +31,15 @@ func person(t *testing.T, namespace string) client.Client {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	objects := []client.Object{
 		&corev1.ServiceAccount{ObjectMeta: meta},
-		&rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{APIGroups: []string{"kubevirt.io"}, Resources: []string{"virtualmachines", "virtualmachineinstances"}, Verbs: []string{"*"}}}},
-		&rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name}, Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: namespace, Name: name}}},
+		&rbacv1.Role{
+			ObjectMeta: meta,
+			Rules: []rbacv1.PolicyRule{
+				{APIGroups: []string{"kubevirt.io"}, Resources: []string{"virtualmachines", "virtualmachineinstances"},
+					Verbs: []string{"*"}},
+			},
+		},
+		&rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+			Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: namespace, Name: name}}},
 	}
 	for _, o := range objects {
 		if err := w.Client.Create(t.Context(), o); err != nil {
@@ -66,8 +73,8 @@ func as(t *testing.T, namespace, account string) client.Client {
 	return c
 }
 
-// Nobody but the controller and what clears away deletes a member's VM, unless they say that they mean it. What isn't a member
-// is not protected, nor is a VM that is being deleted anyway.
+// Nobody but the controller and what clears away deletes a member's VM, unless they say that they mean it. What isn't
+// a member is not protected, nor is a VM that is being deleted anyway.
 func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("guarded", 2))
@@ -76,7 +83,8 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	clone := stranger(t, member.Name+"-clone", member.Labels)
 	user := person(t, fixtures.Namespace)
 
-	instance := &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: member.Namespace, Name: member.Name}}
+	instance := &kubevirtv1.VirtualMachineInstance{
+		ObjectMeta: metav1.ObjectMeta{Namespace: member.Namespace, Name: member.Name}}
 	refused := func(c client.Client, o client.Object, kind string) error {
 		err := c.Delete(t.Context(), o, client.DryRunAll)
 		if !apierrors.IsInvalid(err) && !apierrors.IsForbidden(err) {
@@ -123,7 +131,10 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	}
 	release()
 	eventually(t, "guarded", "its member to be replaced", time.Minute, both(without(other.Name), settled(2)))
-	allow := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation))
+	allow := client.RawPatch(
+		"application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation),
+	)
 	if err := errors.Join(user.Patch(t.Context(), member.DeepCopy(), allow), user.Delete(t.Context(), &member)); err != nil {
 		t.Errorf("with the annotation: %v", err)
 	}
@@ -150,8 +161,8 @@ func hold(t *testing.T, vm *kubevirtv1.VirtualMachine) (release func()) {
 	return func() { patch(controllerutil.RemoveFinalizer) }
 }
 
-// A namespace with members isn't deleted by mistake: KubeVirt would stop them undrained. If it is meant, it goes with the pools in it, and
-// leaves no Nomad node behind.
+// A namespace with members isn't deleted by mistake: KubeVirt would stop them undrained. If it is meant, it goes with
+// the pools in it, and leaves no Nomad node behind.
 func TestNamespaceOfAPoolCanBeDeleted(t *testing.T) {
 	t.Parallel()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "nomad-going"}}
@@ -173,9 +184,17 @@ func TestNamespaceOfAPoolCanBeDeleted(t *testing.T) {
 		}
 		return errNotYet
 	})
-	refused(t, w.Client.Delete(ctx, ns.DeepCopy(), client.DryRunAll), "kubectl -n nomad-going delete nomadnodepools,nomadnodes --all (")
-	refused(t, w.Client.Delete(ctx, ns.DeepCopy()), "kubectl annotate namespace nomad-going nomad.harvesterhci.io/allow-delete=yes")
-	allow := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation))
+	refused(
+		t,
+		w.Client.Delete(ctx, ns.DeepCopy(), client.DryRunAll),
+		"kubectl -n nomad-going delete nomadnodepools,nomadnodes --all (",
+	)
+	refused(t, w.Client.Delete(ctx, ns.DeepCopy()),
+		"kubectl annotate namespace nomad-going nomad.harvesterhci.io/allow-delete=yes")
+	allow := client.RawPatch(
+		"application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation),
+	)
 	if err := errors.Join(w.Client.Patch(ctx, ns, allow), w.Client.Delete(ctx, ns)); err != nil {
 		t.Fatal(err)
 	}

@@ -96,8 +96,10 @@ func TestScaleOutsideOfTheLimitsIsRefused(t *testing.T) {
 	create(t, newPool("limits", 2, func(p *v1alpha1.NomadNodePool) {
 		p.Spec.MinReplicas, p.Spec.MaxReplicas, p.Spec.Paused = ptr.To[int32](1), ptr.To[int32](3), true
 	}))
-	refused(t, scale(t, "limits", 4), "spec.replicas: 4 is more than spec.maxReplicas 3; ask for at most that many or raise maxReplicas")
-	refused(t, scale(t, "limits", 0), "spec.replicas: 0 is less than spec.minReplicas 1; ask for at least that many or lower minReplicas")
+	refused(t, scale(t, "limits", 4),
+		"spec.replicas: 4 is more than spec.maxReplicas 3; ask for at most that many or raise maxReplicas")
+	refused(t, scale(t, "limits", 0),
+		"spec.replicas: 0 is less than spec.minReplicas 1; ask for at least that many or lower minReplicas")
 	refused(t, scale(t, "limits", -1), "spec.replicas", "-1")
 	if p, _, err := read(t.Context(), "limits"); err != nil || p.DesiredReplicas() != 2 {
 		t.Errorf("replicas are %d, not 2 (%v)", p.DesiredReplicas(), err)
@@ -196,14 +198,17 @@ func TestMissingPartsOfTheTemplate(t *testing.T) {
 			t.Parallel()
 			missing := decode(t, c.missing)
 			create(t, newPool(c.name, 1, func(p *v1alpha1.NomadNodePool) { c.change(&p.Spec.Template) }))
-			eventually(t, c.name, "the mistake to be told", 30*time.Second, says(v1alpha1.PoolTemplateValid, c.reason, c.says...))
-			eventually(t, c.name, "the pool to say that it isn't ready, and why", 10*time.Second, says(v1alpha1.PoolReady, c.reason, c.says...))
+			eventually(t, c.name, "the mistake to be told", 30*time.Second,
+				says(v1alpha1.PoolTemplateValid, c.reason, c.says...))
+			eventually(t, c.name, "the pool to say that it isn't ready, and why", 10*time.Second,
+				says(v1alpha1.PoolReady, c.reason, c.says...))
 			nothingMade(t, c.name)
 			if err := kube.Create(t.Context(), w.Client, missing...); err != nil {
 				t.Fatal(err)
 			}
 			eventually(t, c.name, "the pool to heal", 90*time.Second, settled(1))
-			eventually(t, c.name, "the template to be valid", 10*time.Second, says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAsWanted))
+			eventually(t, c.name, "the template to be valid", 10*time.Second,
+				says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAsExpected))
 		})
 	}
 }
@@ -234,7 +239,8 @@ func TestTemplatesThatCantWork(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			create(t, newPool(c.name, 1, func(p *v1alpha1.NomadNodePool) { c.change(&p.Spec.Template) }))
-			eventually(t, c.name, "the mistake to be told", 30*time.Second, both(says(v1alpha1.PoolTemplateValid, c.reason, c.says...), says(v1alpha1.PoolReady, c.reason, c.says...)))
+			eventually(t, c.name, "the mistake to be told", 30*time.Second,
+				both(says(v1alpha1.PoolTemplateValid, c.reason, c.says...), says(v1alpha1.PoolReady, c.reason, c.says...)))
 			nothingMade(t, c.name)
 		})
 	}
@@ -273,14 +279,21 @@ func decode(t *testing.T, manifest string) []*unstructured.Unstructured {
 // change updates a pool, again if somebody else wrote to it meanwhile.
 func change(t *testing.T, pool string, apply func(*v1alpha1.NomadNodePool)) {
 	t.Helper()
-	eventually(t, pool, "the pool to be changed", 10*time.Second, func(p *v1alpha1.NomadNodePool, _ []v1alpha1.NomadNode) error {
-		apply(p)
-		return w.Client.Update(t.Context(), p)
-	})
+	eventually(
+		t,
+		pool,
+		"the pool to be changed",
+		10*time.Second,
+		func(p *v1alpha1.NomadNodePool, _ []v1alpha1.NomadNode) error {
+			apply(p)
+			return w.Client.Update(t.Context(), p)
+		},
+	)
 }
 
 // stays fails the test if the condition doesn't hold all the time.
-func stays(t *testing.T, pool, what string, during time.Duration, check func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error) {
+func stays(t *testing.T, pool, what string, during time.Duration,
+	check func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error) {
 	t.Helper()
 	tick := time.NewTicker(look)
 	defer tick.Stop()

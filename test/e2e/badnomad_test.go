@@ -19,7 +19,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
-// A Nomad that can't be reached is told with its address. VMs may be made meanwhile, and all is well once the address is right.
+// A Nomad that can't be reached is told with its address. VMs may be made meanwhile, and all is well once the address
+// is right.
 func TestUnreachableNomadIsTold(t *testing.T) {
 	t.Parallel()
 	port, err := process.FreePort()
@@ -28,14 +29,26 @@ func TestUnreachableNomadIsTold(t *testing.T) {
 	}
 	address := fmt.Sprintf("http://127.0.0.1:%d", port)
 	create(t, newPool("nowhere", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = address }))
-	eventually(t, "nowhere", "the pool to tell of it", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable,
-		"Nomad at "+address, "connection refused", "check that spec.nomad.address is right and that the controller can reach it"))
-	eventually(t, "nowhere", "a VM to be made all the same", time.Minute, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		if len(nodes) != 1 || nodes[0].Status.VM.UID == "" {
-			return fmt.Errorf("members: %+v", nodes)
-		}
-		return nil
-	})
+	eventually(
+		t,
+		"nowhere",
+		"the pool to tell of it",
+		time.Minute,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable, "Nomad at "+address, "connection refused",
+			"check that spec.nomad.address is right and that the controller can reach it"),
+	)
+	eventually(
+		t,
+		"nowhere",
+		"a VM to be made all the same",
+		time.Minute,
+		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			if len(nodes) != 1 || nodes[0].Status.VM.UID == "" {
+				return fmt.Errorf("members: %+v", nodes)
+			}
+			return nil
+		},
+	)
 	change(t, "nowhere", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = "" })
 	eventually(t, "nowhere", "the pool to heal", time.Minute, settled(1))
 }
@@ -44,21 +57,40 @@ func TestUnreachableNomadIsTold(t *testing.T) {
 func TestUselessCredentialsAreTold(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("token", 0, credentials("token")))
-	eventually(t, "token", "the missing Secret to be told", 30*time.Second, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
-		"spec.nomad.credentialsSecretRef", fmt.Sprintf("Secret %q doesn't exist", fixtures.Namespace+"/token"), "create it with the keys token"))
+	eventually(
+		t,
+		"token",
+		"the missing Secret to be told",
+		30*time.Second,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials, "spec.nomad.credentialsSecretRef",
+			fmt.Sprintf("Secret %q doesn't exist", fixtures.Namespace+"/token"), "create it with the keys token"),
+	)
 
 	secret := tokenSecret(t, "token", "12345678-1234-1234-1234-123456789abc")
-	eventually(t, "token", "the wrong token to be told", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
-		"refuses the token", "put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names", `node { policy = "write" }`))
-	eventually(t, "token", "the pool to say that it isn't ready", 10*time.Second, says(v1alpha1.PoolReady, v1alpha1.ReasonCredentials))
+	eventually(
+		t,
+		"token",
+		"the wrong token to be told",
+		time.Minute,
+		says(
+			v1alpha1.PoolNomadReachable,
+			v1alpha1.ReasonCredentials,
+			"refuses the token",
+			"put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names",
+			`node { policy = "write" }`,
+		),
+	)
+	eventually(t, "token", "the pool to say that it isn't ready", 10*time.Second,
+		says(v1alpha1.PoolReady, v1alpha1.ReasonCredentials))
 
 	putToken(t, secret, w.NomadToken)
-	eventually(t, "token", "the valid token to be used", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
+	eventually(t, "token", "the valid token to be used", time.Minute,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
 	eventually(t, "token", "the pool to settle", 10*time.Second, settled(0))
 }
 
-// The controller's own credentials are read again while it runs, as a Secret that is mounted changes, and what is wrong with
-// them is told by all pools that need them.
+// The controller's own credentials are read again while it runs, as a Secret that is mounted changes, and what is
+// wrong with them is told by all pools that need them.
 func TestOwnCredentialsAreReadAgain(t *testing.T) {
 	write := func(key, content string) {
 		if err := os.WriteFile(filepath.Join(ownCredentials, key), []byte(content), 0o600); err != nil {
@@ -75,14 +107,23 @@ func TestOwnCredentialsAreReadAgain(t *testing.T) {
 	create(t, newPool("own", 0))
 	eventually(t, "own", "the pool to settle", 30*time.Second, settled(0))
 	write("NOMAD_TOKEN", "12345678-1234-1234-1234-123456789abc")
-	eventually(t, "own", "the wrong token to be told", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials, "refuses the token"))
+	eventually(t, "own", "the wrong token to be told", time.Minute,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials, "refuses the token"))
 	write("ca.crt", "no certificate")
-	eventually(t, "own", "the broken file to be told", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials, "The controller's own connection to Nomad can't be used", "ca.crt"))
+	eventually(
+		t,
+		"own",
+		"the broken file to be told",
+		time.Minute,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
+			"The controller's own connection to Nomad can't be used", "ca.crt"),
+	)
 	if err := os.Remove(filepath.Join(ownCredentials, "ca.crt")); err != nil {
 		t.Fatal(err)
 	}
 	write("NOMAD_TOKEN", w.NomadToken)
-	eventually(t, "own", "the right token to be used", time.Minute, both(settled(0), says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable)))
+	eventually(t, "own", "the right token to be used", time.Minute,
+		both(settled(0), says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable)))
 }
 
 // A token that expires is told as such, and the next one is used.
@@ -95,18 +136,30 @@ func TestExpiredTokenIsTold(t *testing.T) {
 	}
 	secret := tokenSecret(t, "expiring", expiring)
 	create(t, newPool("expiring", 0, credentials("expiring")))
-	eventually(t, "expiring", "the token to be used", 15*time.Second, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
-	eventually(t, "expiring", "the expired token to be told", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
-		"put the secret ID of a valid token into the Secret"))
+	eventually(t, "expiring", "the token to be used", 15*time.Second,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
+	eventually(
+		t,
+		"expiring",
+		"the expired token to be told",
+		time.Minute,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
+			"put the secret ID of a valid token into the Secret"),
+	)
 
 	putToken(t, secret, w.NomadToken)
-	eventually(t, "expiring", "the next token to be used", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
+	eventually(t, "expiring", "the next token to be used", time.Minute,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
 }
 
-// A token that may not drain can't have a guest introduced either. Both are told, with the right that is missing, and heal.
+// A token that may not drain can't have a guest introduced either. Both are told, with the right that is missing, and
+// heal.
 func TestTokenWithoutNodeWriteIsTold(t *testing.T) {
 	t.Parallel()
-	powerless, err := w.NomadServer.TokenWithPolicy("powerless", `node { policy = "read" } namespace "*" { capabilities = ["read-job"] }`)
+	powerless, err := w.NomadServer.TokenWithPolicy(
+		"powerless",
+		`node { policy = "read" } namespace "*" { capabilities = ["read-job"] }`,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,19 +173,31 @@ func TestTokenWithoutNodeWriteIsTold(t *testing.T) {
 			p.Spec.Nomad.IntroductionToken = v1alpha1.IntroductionAlways
 		}
 	}))
-	eventually(t, "powerless", "the lack to be told", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksNodeWrite, `node { policy = "write" }`))
-	eventually(t, "powerless", "the member to say that it gets no introduction token", time.Minute, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		if !introduces {
-			return nil // nobody waits for what there isn't
-		}
-		if len(nodes) != 1 {
-			return errNotYet
-		}
-		if c := memberCondition(nodes[0], v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonIntroductionToken {
-			return fmt.Errorf("VMReady is %s: %s", c.Reason, c.Message)
-		}
-		return nil
-	})
+	eventually(
+		t,
+		"powerless",
+		"the lack to be told",
+		time.Minute,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksNodeWrite, `node { policy = "write" }`),
+	)
+	eventually(
+		t,
+		"powerless",
+		"the member to say that it gets no introduction token",
+		time.Minute,
+		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			if !introduces {
+				return nil // nobody waits for what there isn't
+			}
+			if len(nodes) != 1 {
+				return errNotYet
+			}
+			if c := memberCondition(nodes[0], v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonIntroductionToken {
+				return fmt.Errorf("VMReady is %s: %s", c.Reason, c.Message)
+			}
+			return nil
+		},
+	)
 	putToken(t, secret, w.NomadToken)
 	eventually(t, "powerless", "the pool to heal", 90*time.Second, settled(1))
 }
@@ -150,13 +215,21 @@ func TestTokenWithoutReadJobHoldsTheScaleIn(t *testing.T) {
 	secret := tokenSecret(t, "blind", blind)
 	change(t, "blind", credentials("blind"))
 	const policy = `namespace "*" { capabilities = ["read-job"] }`
-	eventually(t, "blind", "the blind token to be told", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksReadJob,
-		"does not see the allocations of every namespace, and busy nodes would look empty", "have the token's policies grant: "+policy))
+	eventually(
+		t,
+		"blind",
+		"the blind token to be told",
+		time.Minute,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksReadJob,
+			"does not see the allocations of every namespace, and busy nodes would look empty",
+			"have the token's policies grant: "+policy),
+	)
 
 	if err := scale(t, "blind", 1); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "blind", "the scale-in to be held", 30*time.Second, says(v1alpha1.PoolScalingIn, v1alpha1.ReasonNomadUnknown, policy))
+	eventually(t, "blind", "the scale-in to be held", 30*time.Second,
+		says(v1alpha1.PoolScalingIn, v1alpha1.ReasonNomadUnknown, policy))
 	stays(t, "blind", "nobody leaves", 5*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		return errors.Join(nobodyLeaves(nodes), allRun("blind", 4))
 	})
@@ -190,7 +263,8 @@ func credentials(secret string) func(*v1alpha1.NomadNodePool) {
 
 func tokenSecret(t *testing.T, name, token string) *corev1.Secret {
 	t.Helper()
-	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name}, StringData: map[string]string{"token": token}}
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},
+		StringData: map[string]string{"token": token}}
 	if err := w.Client.Create(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +295,8 @@ func sleepers(t *testing.T, pool string, count int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _, _ = w.Nomad.Jobs().Deregister(pool, false, nil) })
-	eventually(t, pool, "the job to run", time.Minute, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error { return allRun(pool, count) })
+	eventually(t, pool, "the job to run", time.Minute,
+		func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error { return allRun(pool, count) })
 }
 
 func allRun(job string, count int) error {

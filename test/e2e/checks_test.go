@@ -83,7 +83,7 @@ func memberSays(n int, condition, reason, words string) check {
 }
 
 func drained(n v1alpha1.NomadNode) bool {
-	return meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrained)
+	return meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrainCompleted)
 }
 
 func vmUIDs(t *testing.T, pool string) map[types.UID]bool {

@@ -13,8 +13,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// Each strategy lets another member go. When replicas rise again it is the youngest drain that is called back, and while more
-// are missing than drain, all are called back before the rest is made. What ran on them runs on.
+// Each strategy lets another member go. When replicas rise again it is the youngest drain that is called back, and
+// while more are missing than drain, all are called back before the rest is made. What ran on them runs on.
 func TestChosenByStrategyAndCalledBack(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("choose", 4))
@@ -39,8 +39,9 @@ func TestChosenByStrategyAndCalledBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		want[c.leaves.Name] = string(v1alpha1.DrainScaleIn)
-		eventually(t, "choose", "the choice of "+string(c.strategy), 30*time.Second, both(are(want), nomadStatus("draining", i+1)))
-		told(t, "choose", "MemberLeaving", c.leaves.Name)
+		eventually(t, "choose", "the choice of "+string(c.strategy), 30*time.Second,
+			both(are(want), nomadStatus("draining", i+1)))
+		told(t, "choose", "MemberDraining", c.leaves.Name)
 		eventually(t, "choose", "a second to pass", 5*time.Second, longAgo(c.leaves.Name, time.Second))
 	}
 	eventually(t, "choose", "the drain to name what it waits for", 15*time.Second, waitsFor(t, idle))
@@ -50,8 +51,9 @@ func TestChosenByStrategyAndCalledBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	want[oldest.Name] = "" // was ordered to leave last
-	eventually(t, "choose", "the youngest drain to be called back", 30*time.Second, both(are(want), nomadStatus("ready", 2)))
-	told(t, "choose", "MemberRescued", oldest.Name)
+	eventually(t, "choose", "the youngest drain to be called back", 30*time.Second,
+		both(are(want), nomadStatus("ready", 2)))
+	told(t, "choose", "MemberDrainCanceled", oldest.Name)
 	told(t, "choose", "DrainCanceled", oldest.Spec.NodeID)
 	stays(t, "choose", "the others drain", time.Second, both(are(want), nomadStatus("draining", 2)))
 
@@ -59,8 +61,8 @@ func TestChosenByStrategyAndCalledBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "choose", "all to be called back, and another one", time.Minute, both(settled(5), ordered("", 5)))
-	told(t, "choose", "MemberRescued", idle.Name)
-	told(t, "choose", "MemberRescued", newest.Name)
+	told(t, "choose", "MemberDrainCanceled", idle.Name)
+	told(t, "choose", "MemberDrainCanceled", newest.Name)
 	if got := nextOrdinal(t, "choose") - made; got != 1 {
 		t.Errorf("%d members were made, not 1", got)
 	}
@@ -74,8 +76,8 @@ func TestChosenByStrategyAndCalledBack(t *testing.T) {
 	onlyMembersLeft(t, "choose")
 }
 
-// A member on which only a system job runs isn't empty, and leaves nevertheless if system jobs don't count. A busy one never
-// leaves.
+// A member on which only a system job runs isn't empty, and leaves nevertheless if system jobs don't count. A busy
+// one never leaves.
 func TestChosenIfEmpty(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("empty", 2, strategy(v1alpha1.Empty)))
@@ -83,7 +85,8 @@ func TestChosenIfEmpty(t *testing.T) {
 	all := byAge(t, "empty")
 	run(t, api.NewSystemJob("empty-system", "empty-system", "global", 50), "empty", 2, forever)
 	busy(t, all[1], 1)
-	noneIsEmpty := both(says(v1alpha1.PoolScalingIn, v1alpha1.ReasonWaitingForAllocations, "Too few members are empty"), ordered(v1alpha1.DrainScaleIn, 0))
+	noneIsEmpty := both(says(v1alpha1.PoolScalingIn, v1alpha1.ReasonWaitingForAllocations, "Too few members are empty"),
+		ordered(v1alpha1.DrainScaleIn, 0))
 	if err := scale(t, "empty", 1); err != nil {
 		t.Fatal(err)
 	}
@@ -91,8 +94,9 @@ func TestChosenIfEmpty(t *testing.T) {
 	stays(t, "empty", "nobody leaves", time.Second, noneIsEmpty)
 
 	change(t, "empty", strategy(v1alpha1.EmptyIgnoreSystem))
-	eventually(t, "empty", "the member with the system job alone to leave", time.Minute, both(without(all[0].Name), settled(1)))
-	told(t, "empty", "MemberLeaving", all[0].Name)
+	eventually(t, "empty", "the member with the system job alone to leave", time.Minute,
+		both(without(all[0].Name), settled(1)))
+	told(t, "empty", "MemberDraining", all[0].Name)
 	if stopped := noneLost(t, "empty-system"); stopped != 1 {
 		t.Errorf("Nomad stopped %d allocations of the system job, not 1", stopped)
 	}
@@ -103,13 +107,16 @@ func TestChosenIfEmpty(t *testing.T) {
 	running(t, jobOn(all[1]), 1)
 }
 
-// Before any strategy is asked, those go that an operator names, that have never joined, and that are of an older template;
-// and never one that an operator protects. By the strategy alone it would be another one each time.
+// Before any strategy is asked, those go that an operator names, that have never joined, and that are of an older
+// template; and never one that an operator protects. By the strategy alone it would be another one each time.
 func TestChosenBeforeTheStrategyIsAsked(t *testing.T) {
 	t.Parallel()
-	create(t, newPool("first", 3, strategy(v1alpha1.NewestCreateIndex), ofGeneration("first"), func(p *v1alpha1.NomadNodePool) {
-		p.Spec.Rollout.Type = v1alpha1.OnDelete
-	}))
+	create(
+		t,
+		newPool("first", 3, strategy(v1alpha1.NewestCreateIndex), ofGeneration("first"), func(p *v1alpha1.NomadNodePool) {
+			p.Spec.Rollout.Type = v1alpha1.OnDelete
+		}),
+	)
 	eventually(t, "first", "the pool to settle", time.Minute, settled(3))
 	all := byAge(t, "first")
 	leaves := func(why string, replicas int, n v1alpha1.NomadNode) {
@@ -118,7 +125,7 @@ func TestChosenBeforeTheStrategyIsAsked(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, "first", why+" to leave", time.Minute, both(without(n.Name), settled(replicas)))
-		told(t, "first", "MemberLeaving", n.Name)
+		told(t, "first", "MemberDraining", n.Name)
 	}
 	annotate(t, all[2], v1alpha1.ProtectAnnotation, `""`)
 	annotate(t, all[0], v1alpha1.DeleteNextAnnotation, `""`)
@@ -199,7 +206,7 @@ func ofPhase(phase v1alpha1.NodePhase, n int) check {
 func longAgo(name string, d time.Duration) check {
 	return func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		for _, n := range nodes {
-			if n.Name == name && n.Spec.Drain != nil && time.Since(n.Spec.Drain.Time.Time) >= d {
+			if n.Name == name && n.Spec.Drain != nil && time.Since(n.Spec.Drain.RequestTime.Time) >= d {
 				return nil
 			}
 		}
@@ -207,19 +214,22 @@ func longAgo(name string, d time.Duration) check {
 	}
 }
 
-// waitsFor is satisfied when a member that drains names the only allocation that is left on it: its job, which one it is, and
-// since when it runs.
+// waitsFor is satisfied when a member that drains names the only allocation that is left on it: its job, which one it
+// is, and since when it runs.
 func waitsFor(t *testing.T, n v1alpha1.NomadNode) check {
 	t.Helper()
 	a := allocations(t, jobOn(n))[0]
-	name := fmt.Sprintf("%s.sleep[0] (%s), running, placed %s", jobOn(n), strings.Split(a.ID, "-")[0], time.Unix(0, a.CreateTime).UTC().Format(time.RFC3339))
+	name := fmt.Sprintf("%s.sleep[0] (%s), running, placed %s", jobOn(n), strings.Split(a.ID, "-")[0],
+		time.Unix(0, a.CreateTime).UTC().Format(time.RFC3339))
 	return func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		for _, m := range nodes {
 			if m.Name != n.Name {
 				continue
 			}
-			c, st := memberCondition(m, v1alpha1.NodeDrained), m.Status.Nomad
-			if c.Reason == v1alpha1.ReasonWaitingForAllocations && c.Message == "Waiting for "+name+"." && slices.Equal(st.Blocking, []string{name}) && *st.Allocations == 1 {
+			c, st := memberCondition(m, v1alpha1.NodeDrainCompleted), m.Status.Nomad
+			if c.Reason == v1alpha1.ReasonWaitingForAllocations && c.Message == "Waiting for "+name+"." &&
+				slices.Equal(st.Blocking, []string{name}) &&
+				*st.Allocations == 1 {
 				return nil
 			}
 			return fmt.Errorf("not %q: Drained is %s: %s; blocking %q", name, c.Reason, c.Message, st.Blocking)

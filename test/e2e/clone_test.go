@@ -22,8 +22,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
 )
 
-// A clone of a running member, with its disk and so with its Nomad node ID, is no member: the member stays as it is, and the
-// clone with its disk and its Secret stays when the member has long gone.
+// A clone of a running member, with its disk and so with its Nomad node ID, is no member: the member stays as it is,
+// and the clone with its disk and its Secret stays when the member has long gone.
 func TestOthersCloneAMember(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("cloned", 1))
@@ -39,13 +39,15 @@ func TestOthersCloneAMember(t *testing.T) {
 		}
 		return errNotYet
 	})
-	eventually(t, "cloned", "the member to be as it was", time.Minute, holds(4*time.Second, both(settled(1), both(ordered("", 1), sameVMs(t, nodes, machines)))))
+	eventually(t, "cloned", "the member to be as it was", time.Minute,
+		holds(4*time.Second, both(settled(1), both(ordered("", 1), sameVMs(t, nodes, machines)))))
 
 	if err := scale(t, "cloned", 0); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "cloned", "the member to go", time.Minute, settled(0))
-	if err := w.Client.Get(t.Context(), inNamespace(original.Name), &kubevirtv1.VirtualMachine{}); !apierrors.IsNotFound(err) {
+	if err := w.Client.Get(t.Context(), inNamespace(original.Name), &kubevirtv1.VirtualMachine{}); !apierrors.IsNotFound(
+		err) {
 		t.Errorf("the member's VM: %v", err)
 	}
 	time.Sleep(10 * time.Second) // in which what is the clone's would be swept
@@ -53,13 +55,15 @@ func TestOthersCloneAMember(t *testing.T) {
 	err := errors.Join(w.Client.Get(t.Context(), client.ObjectKeyFromObject(clone), now),
 		w.Client.Get(t.Context(), inNamespace(clone.Name+"-root"), &corev1.PersistentVolumeClaim{}),
 		w.Client.Get(t.Context(), inNamespace(clone.Name+"-secret"), &corev1.Secret{}))
-	if err != nil || now.UID != clone.UID || now.Generation != clone.Generation || now.DeletionTimestamp != nil || now.Status.PrintableStatus != kubevirtv1.VirtualMachineStatusRunning {
-		t.Errorf("the clone was touched: generation %d, deleted %v, %s, %v", now.Generation, now.DeletionTimestamp, now.Status.PrintableStatus, err)
+	if err != nil || now.UID != clone.UID || now.Generation != clone.Generation || now.DeletionTimestamp != nil ||
+		now.Status.PrintableStatus != kubevirtv1.VirtualMachineStatusRunning {
+		t.Errorf("the clone was touched: generation %d, deleted %v, %s, %v", now.Generation, now.DeletionTimestamp,
+			now.Status.PrintableStatus, err)
 	}
 }
 
-// cloneInUI does what "Clone" does to a member's VM: the labels and the spec are the member's, its annotations aren't; claim
-// and Secret are copies (Harvester: pkg/api/vm/handler.go cloneVM).
+// cloneInUI does what "Clone" does to a member's VM: the labels and the spec are the member's, its annotations
+// aren't; claim and Secret are copies (Harvester: pkg/api/vm/handler.go cloneVM).
 func cloneInUI(t *testing.T, n v1alpha1.NomadNode) *kubevirtv1.VirtualMachine {
 	t.Helper()
 	of, secret, claim := &kubevirtv1.VirtualMachine{}, &corev1.Secret{}, &corev1.PersistentVolumeClaim{}
@@ -69,7 +73,8 @@ func cloneInUI(t *testing.T, n v1alpha1.NomadNode) *kubevirtv1.VirtualMachine {
 	}
 	name := n.Name + "-clone"
 	copied := corev1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: name + "-root", Annotations: map[string]string{"harvesterhci.io/imageId": claim.Annotations["harvesterhci.io/imageId"]}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: name + "-root",
+			Annotations: map[string]string{"harvesterhci.io/imageId": claim.Annotations["harvesterhci.io/imageId"]}},
 		Spec: corev1.PersistentVolumeClaimSpec{
 			AccessModes: claim.Spec.AccessModes, Resources: claim.Spec.Resources, StorageClassName: claim.Spec.StorageClassName, VolumeMode: claim.Spec.VolumeMode,
 			DataSource: &corev1.TypedLocalObjectReference{Kind: "PersistentVolumeClaim", Name: claim.Name},
@@ -80,8 +85,9 @@ func cloneInUI(t *testing.T, n v1alpha1.NomadNode) *kubevirtv1.VirtualMachine {
 		t.Fatal(err)
 	}
 	vm := &kubevirtv1.VirtualMachine{
-		ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: name, Labels: maps.Clone(of.Labels), Annotations: map[string]string{"harvesterhci.io/volumeClaimTemplates": string(templates)}},
-		Spec:       *of.Spec.DeepCopy(),
+		ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: name, Labels: maps.Clone(of.Labels),
+			Annotations: map[string]string{"harvesterhci.io/volumeClaimTemplates": string(templates)}},
+		Spec: *of.Spec.DeepCopy(),
 	}
 	template := vm.Spec.Template
 	template.Spec.Hostname, template.ObjectMeta.Labels["harvesterhci.io/vmName"] = name, name
@@ -112,7 +118,8 @@ func cloneInUI(t *testing.T, n v1alpha1.NomadNode) *kubevirtv1.VirtualMachine {
 	return vm
 }
 
-// forgetClone removes a clone with its disk, and the Nomad node that was the member's and is registered by the clone anew.
+// forgetClone removes a clone with its disk, and the Nomad node that was the member's and is registered by the clone
+// anew.
 func forgetClone(t *testing.T, vm *kubevirtv1.VirtualMachine, nodeID string) {
 	t.Helper()
 	err := w.Client.Delete(context.Background(), vm.DeepCopy())

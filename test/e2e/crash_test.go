@@ -38,21 +38,24 @@ func after(method, path string, nth int) moment {
 
 func atWrite(when, method, path string, nth int, fault faultproxy.Fault) moment {
 	pattern := regexp.MustCompile("/" + path + "$")
-	return moment{fmt.Sprintf("%s %s %s #%d", when, method, path, nth), func(context.Context, *leavers) (<-chan struct{}, func()) {
-		come := make(chan struct{})
-		seen := 0
-		fault.Match = func(r *http.Request) bool { // called under the proxy's lock
-			if r.Method != method || !pattern.MatchString(r.URL.Path) {
-				return false
+	return moment{
+		fmt.Sprintf("%s %s %s #%d", when, method, path, nth),
+		func(context.Context, *leavers) (<-chan struct{}, func()) {
+			come := make(chan struct{})
+			seen := 0
+			fault.Match = func(r *http.Request) bool { // called under the proxy's lock
+				if r.Method != method || !pattern.MatchString(r.URL.Path) {
+					return false
+				}
+				if seen++; seen != nth {
+					return false
+				}
+				close(come)
+				return true
 			}
-			if seen++; seen != nth {
-				return false
-			}
-			close(come)
-			return true
-		}
-		return come, w.APIFaults.Inject(fault)
-	}}
+			return come, w.APIFaults.Inject(fault)
+		},
+	}
 }
 
 // when is when something can be seen of a leaving member's Nomad node (nil: Nomad doesn't have it) or its guest.
@@ -103,7 +106,8 @@ func delay(d time.Duration) moment {
 	}}
 }
 
-// leavers remembers the Nomad nodes that were ever ordered to leave since it was made, and the deadlines of their drains.
+// leavers remembers the Nomad nodes that were ever ordered to leave since it was made, and the deadlines of their
+// drains.
 type leavers struct {
 	pool      string
 	mu        sync.Mutex
@@ -154,7 +158,8 @@ var scaleInMoments = []moment{
 	when("the node is ineligible", func(n *api.Node, _ map[hypervisor.EventKind]bool) bool {
 		return n != nil && n.SchedulingEligibility == api.NodeSchedulingIneligible
 	}),
-	when("the node drains", func(n *api.Node, _ map[hypervisor.EventKind]bool) bool { return n != nil && n.DrainStrategy != nil }),
+	when("the node drains",
+		func(n *api.Node, _ map[hypervisor.EventKind]bool) bool { return n != nil && n.DrainStrategy != nil }),
 	delay(time.Second),
 	before(http.MethodDelete, "nomadnodes/[^/]+", 1), // Drained has been written
 	after(http.MethodDelete, "nomadnodes/[^/]+", 1),
@@ -162,8 +167,10 @@ var scaleInMoments = []moment{
 	after(http.MethodPatch, "virtualmachines/[^/]+", 1),
 	before(http.MethodDelete, "virtualmachines/[^/]+", 1),
 	after(http.MethodDelete, "virtualmachines/[^/]+", 1),
-	when("the guest stops", func(_ *api.Node, e map[hypervisor.EventKind]bool) bool { return e[hypervisor.GuestStopping] }),
-	when("the guest has stopped", func(_ *api.Node, e map[hypervisor.EventKind]bool) bool { return e[hypervisor.GuestStopped] }),
+	when("the guest stops",
+		func(_ *api.Node, e map[hypervisor.EventKind]bool) bool { return e[hypervisor.GuestStopping] }),
+	when("the guest has stopped",
+		func(_ *api.Node, e map[hypervisor.EventKind]bool) bool { return e[hypervisor.GuestStopped] }),
 	when("the node is purged", func(n *api.Node, _ map[hypervisor.EventKind]bool) bool { return n == nil }),
 	before(http.MethodDelete, "secrets/[^/]+", 1),
 	after(http.MethodDelete, "secrets/[^/]+", 1),
@@ -171,7 +178,8 @@ var scaleInMoments = []moment{
 	after(http.MethodPatch, "nomadnodes/[^/]+", 2),
 }
 
-// A controller that is killed at any moment of a scale-in finishes it when it is back, and only drains stop allocations.
+// A controller that is killed at any moment of a scale-in finishes it when it is back, and only drains stop
+// allocations.
 func TestCrashesDuringScaleIn(t *testing.T) {
 	const most = 5
 	create(t, newPool("crash", most, func(p *v1alpha1.NomadNodePool) {
@@ -214,10 +222,16 @@ func crashAt(t *testing.T, m moment, pool string, size int) {
 		t.Errorf("the moment %q never came", m.name)
 	}
 	killAndRestart(t, disarm)
-	eventually(t, pool, "the scale-in to end after a crash "+m.name, time.Minute, func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		l.watchDeadlines(t.Context())
-		return settled(size)(p, nodes)
-	})
+	eventually(
+		t,
+		pool,
+		"the scale-in to end after a crash "+m.name,
+		time.Minute,
+		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			l.watchDeadlines(t.Context())
+			return settled(size)(p, nodes)
+		},
+	)
 	for _, m := range l.moved {
 		t.Errorf("a drain's deadline moved later: %s", m)
 	}
@@ -274,15 +288,16 @@ func TestCrashesDuringScaleOut(t *testing.T) {
 func madeVMs() []faultproxy.Write {
 	var out []faultproxy.Write
 	for _, write := range w.APIFaults.Writes() {
-		if write.Method == http.MethodPost && write.Status == http.StatusCreated && regexp.MustCompile("/virtualmachines$").MatchString(write.Path) {
+		if write.Method == http.MethodPost && write.Status == http.StatusCreated &&
+			regexp.MustCompile("/virtualmachines$").MatchString(write.Path) {
 			out = append(out, write)
 		}
 	}
 	return out
 }
 
-// Two controllers that work at the same time, as they do for a moment when a lease is lost, make and remove no more than
-// one does.
+// Two controllers that work at the same time, as they do for a moment when a lease is lost, make and remove no more
+// than one does.
 func TestTwoControllersMakeNoMore(t *testing.T) {
 	other, err := w.StartController(t.Context(), world.ControllerOptions{Args: []string{"--leader-elect=false"}})
 	if err != nil {

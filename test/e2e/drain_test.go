@@ -16,8 +16,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
 )
 
-// Nomad's drainer doesn't see the end of a sysbatch allocation, and then leaves the system allocations, which it stops last,
-// running until the deadline. The drain is sent again, and the member goes long before.
+// Nomad's drainer doesn't see the end of a sysbatch allocation, and then leaves the system allocations, which it
+// stops last, running until the deadline. The drain is sent again, and the member goes long before.
 func TestStalledDrainIsSentAgain(t *testing.T) {
 	t.Parallel()
 	const deadline = 10 * time.Minute
@@ -43,7 +43,8 @@ func TestDrainedMemberWaitsForNomad(t *testing.T) {
 	t.Parallel()
 	way := wayToNomad(t)
 	tokenSecret(t, "awaits", w.NomadToken)
-	create(t, newPool("awaits", 1, credentials("awaits"), func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = way.URL }))
+	create(t,
+		newPool("awaits", 1, credentials("awaits"), func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = way.URL }))
 	eventually(t, "awaits", "the pool to settle", time.Minute, settled(1))
 	leaving := members(t, "awaits")[0]
 	deletable := undeletable(t, leaving)
@@ -52,10 +53,12 @@ func TestDrainedMemberWaitsForNomad(t *testing.T) {
 	}
 	told(t, "awaits", "Drained", "")
 	way.cutOff()
-	waits := memberSays(1, v1alpha1.NodeReady, v1alpha1.ReasonNomadUnknown, "Drained, but its VM stays until Nomad has been asked")
+	waits := memberSays(1, v1alpha1.NodeReady, v1alpha1.ReasonNomadUnknown,
+		"Drained, but its VM stays until Nomad has been asked")
 	eventually(t, "awaits", "the member to say that it waits", time.Minute, waits)
 	deletable()
-	eventually(t, "awaits", "it to wait for longer than a deletion would", 2*purgePatience, holds(purgePatience+5*time.Second, both(waits, nomadStatus("ineligible", 1))))
+	eventually(t, "awaits", "it to wait for longer than a deletion would", 2*purgePatience,
+		holds(purgePatience+5*time.Second, both(waits, nomadStatus("ineligible", 1))))
 	way.cut.Store(false)
 	eventually(t, "awaits", "the member to go", time.Minute, settled(0))
 }
@@ -73,15 +76,18 @@ func undeletable(t *testing.T, n v1alpha1.NomadNode) (deletable func()) {
 	return deletable
 }
 
-// With onTimeout Force a member goes when its deadline has passed and what was left has had the time to stop that its job was promised, though
-// a task is still there: a poststop task, which nothing stops.
+// With onTimeout Force a member goes when its deadline has passed and what was left has had the time to stop that its
+// job was promised, though a task is still there: a poststop task, which nothing stops.
 func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 	t.Parallel()
 	const deadline, delay = 5 * time.Second, 50 * time.Second
 	create(t, newPool("forced", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = deadline }))
 	eventually(t, "forced", "the pool to settle", time.Minute, settled(1))
 	sleep := func(name string) *api.Task {
-		return api.NewTask(name, "raw_exec").SetConfig("command", "sleep").SetConfig("args", []string{"86400"}).Require(&api.Resources{CPU: new(50), MemoryMB: new(16)})
+		return api.NewTask(name, "raw_exec").
+			SetConfig("command", "sleep").
+			SetConfig("args", []string{"86400"}).
+			Require(&api.Resources{CPU: new(50), MemoryMB: new(16)})
 	}
 	works, never := sleep("works"), sleep("never-ends")
 	works.ShutdownDelay = delay
@@ -94,15 +100,25 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 	if err := scale(t, "forced", 0); err != nil {
 		t.Fatal(err)
 	}
-	told(t, "forced", "MemberLeaving", "")
-	err := w.Client.Patch(t.Context(), &members(t, "forced")[0], client.RawPatch(types.MergePatchType, []byte(`{"spec":{"drain":null}}`)))
+	told(t, "forced", "MemberDraining", "")
+	err := w.Client.Patch(
+		t.Context(),
+		&members(t, "forced")[0],
+		client.RawPatch(types.MergePatchType, []byte(`{"spec":{"drain":null}}`)),
+	)
 	refused(t, err, "spec.drain: an order to leave can't be removed", "set spec.drain.canceled to true")
-	stays(t, "forced", "the member waits for its deadline", deadline, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		if len(nodes) != 1 || drained(nodes[0]) {
-			return errNotYet
-		}
-		return nil
-	})
+	stays(
+		t,
+		"forced",
+		"the member waits for its deadline",
+		deadline,
+		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			if len(nodes) != 1 || drained(nodes[0]) {
+				return errNotYet
+			}
+			return nil
+		},
+	)
 	eventually(t, "forced", "the member to go all the same", 90*time.Second, settled(0))
 	if took := time.Since(began); took < deadline+max(forceGrace, delay) {
 		t.Errorf("the guest was stopped after %s, within %s of its deadline", took, max(forceGrace, delay))
@@ -110,8 +126,8 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 	told(t, "forced", "DrainForced", "onTimeout is Force. Cut off: forced-batch.g[0]")
 }
 
-// A task that fails makes its allocation failed, and its poststop task, which may save what there is, runs only then: the guest waits
-// for that one, too.
+// A task that fails makes its allocation failed, and its poststop task, which may save what there is, runs only then:
+// the guest waits for that one, too.
 func TestFailedAllocationIsWaitedForUntilItsLastTaskHasRun(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("failing", 1))
@@ -126,7 +142,9 @@ func TestFailedAllocationIsWaitedForUntilItsLastTaskHasRun(t *testing.T) {
 	saves := shell("saves", "sleep 12; touch "+done)
 	saves.Lifecycle = &api.TaskLifecycle{Hook: api.TaskLifecycleHookPoststop}
 	job := api.NewBatchJob("failing-batch", "failing-batch", "global", 50).AddDatacenter("dc1")
-	group := api.NewTaskGroup("both", 1).AddTask(shell("fails", "until [ -e "+fail+" ]; do sleep 0.2; done; exit 1")).AddTask(saves)
+	group := api.NewTaskGroup("both", 1).
+		AddTask(shell("fails", "until [ -e "+fail+" ]; do sleep 0.2; done; exit 1")).
+		AddTask(saves)
 	group.RestartPolicy = &api.RestartPolicy{Attempts: new(0), Mode: new("fail")}
 	group.ReschedulePolicy = &api.ReschedulePolicy{Attempts: new(0), Unlimited: new(false)}
 	job.AddTaskGroup(group).NodePool = new("failing")
@@ -139,7 +157,8 @@ func TestFailedAllocationIsWaitedForUntilItsLastTaskHasRun(t *testing.T) {
 	if err := os.WriteFile(fail, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "failing", "the member to tell what it waits for", 30*time.Second, memberSays(1, v1alpha1.NodeDrained, v1alpha1.ReasonWaitingForAllocations, ", failed, placed"))
+	eventually(t, "failing", "the member to tell what it waits for", 30*time.Second,
+		memberSays(1, v1alpha1.NodeDrainCompleted, v1alpha1.ReasonWaitingForAllocations, ", failed, placed"))
 	eventually(t, "failing", "the member to go", time.Minute, settled(0))
 	if _, err := os.Stat(done); err != nil {
 		t.Errorf("the guest was stopped under a task: %v", err)
@@ -149,7 +168,8 @@ func TestFailedAllocationIsWaitedForUntilItsLastTaskHasRun(t *testing.T) {
 // forceGrace is how long Nomad and its client may take to stop what is left at a deadline (internal/member.ForceGrace).
 const forceGrace = 40 * time.Second
 
-// A member that was drained drains once more if its node is made eligible, and may have got work, before its VM is deleted.
+// A member that was drained drains once more if its node is made eligible, and may have got work, before its VM is
+// deleted.
 func TestDrainedNodeThatTakesWorkIsDrainedAgain(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("reopen", 1))
@@ -160,7 +180,8 @@ func TestDrainedNodeThatTakesWorkIsDrainedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	told(t, "reopen", "Drained", "")
-	register(t, api.NewServiceJob("reopen-service", "reopen-service", "global", 50), "reopen", 1, forever) // waits for a node
+	register(t, api.NewServiceJob("reopen-service", "reopen-service", "global", 50), "reopen", 1,
+		forever) // waits for a node
 	if _, err := w.Nomad.Nodes().ToggleEligibility(leaving.Spec.NodeID, true, nil); err != nil {
 		t.Fatal(err)
 	}

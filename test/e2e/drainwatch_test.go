@@ -33,7 +33,8 @@ type drainWatch struct {
 
 func watchDrains(c *api.Client, pool string) *drainWatch {
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &drainWatch{nomad: c, pool: pool, end: cancel, ended: make(chan error, 1), since: map[string]time.Time{}, held: map[string]time.Duration{}}
+	d := &drainWatch{nomad: c, pool: pool, end: cancel, ended: make(chan error, 1), since: map[string]time.Time{},
+		held: map[string]time.Duration{}}
 	go func() { d.ended <- d.run(ctx) }()
 	return d
 }
@@ -74,7 +75,10 @@ func (d *drainWatch) run(ctx context.Context) error {
 // look reads the allocations first: a node that drains afterwards can't have got one in between.
 func (d *drainWatch) look(ctx context.Context) error {
 	live := map[string]int{}
-	q := &api.QueryOptions{Namespace: "*", Filter: `ClientStatus == "running" or ClientStatus == "pending" or ClientStatus == "unknown"`}
+	q := &api.QueryOptions{
+		Namespace: "*",
+		Filter:    `ClientStatus == "running" or ClientStatus == "pending" or ClientStatus == "unknown"`,
+	}
 	allocations, _, err := d.nomad.Allocations().List(q.WithContext(ctx))
 	if err != nil {
 		return err
@@ -83,7 +87,8 @@ func (d *drainWatch) look(ctx context.Context) error {
 		live[a.NodeID]++
 	}
 	read := time.Now()
-	nodes, _, err := d.nomad.Nodes().List((&api.QueryOptions{Filter: fmt.Sprintf("NodePool == %q", d.pool)}).WithContext(ctx))
+	nodes, _, err := d.nomad.Nodes().
+		List((&api.QueryOptions{Filter: fmt.Sprintf("NodePool == %q", d.pool)}).WithContext(ctx))
 	if err != nil {
 		return err
 	}

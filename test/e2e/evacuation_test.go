@@ -18,12 +18,14 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
-// kubectl drain of a host evicts the pods of its VMs. KubeVirt leaves those with evictionStrategy External to us: the member
-// is drained in Nomad before its guest stops, and replaced.
+// kubectl drain of a host evicts the pods of its VMs. KubeVirt leaves those with evictionStrategy External to us: the
+// member is drained in Nomad before its guest stops, and replaced.
 func TestHostIsFreedWithoutLosingWork(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("evicted", 2, func(p *v1alpha1.NomadNodePool) {
-		p.Spec.Template.VirtualMachine = &runtime.RawExtension{Raw: []byte(`{"template":{"spec":{"evictionStrategy":"External"}}}`)}
+		p.Spec.Template.VirtualMachine = &runtime.RawExtension{
+			Raw: []byte(`{"template":{"spec":{"evictionStrategy":"External"}}}`),
+		}
 	}))
 	eventually(t, "evicted", "the pool to settle", time.Minute, settled(2))
 	service(t, "evicted", "evicted-service", 2)
@@ -39,8 +41,8 @@ func TestHostIsFreedWithoutLosingWork(t *testing.T) {
 	onlyMembersLeft(t, "evicted")
 }
 
-// The members of a template that says nothing of evictions are migrated by KubeVirt when their host is to be freed: work runs
-// on, Nomad sees nothing, and nobody leaves.
+// The members of a template that says nothing of evictions are migrated by KubeVirt when their host is to be freed:
+// work runs on, Nomad sees nothing, and nobody leaves.
 func TestMigratedMembersStay(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("migrated", 2))
@@ -49,12 +51,19 @@ func TestMigratedMembersStay(t *testing.T) {
 	work, machines := allocationStates(t, "migrated-batch"), vmUIDs(t, "migrated")
 	nodes := members(t, "migrated")
 	evict(t, nodes[0].Name)
-	eventually(t, "migrated", "the member to be on another host", time.Minute, func(_ *v1alpha1.NomadNodePool, now []v1alpha1.NomadNode) error {
-		if from, host := nodes[0].Status.VM.Host, now[0].Status.VM.Host; now[0].Name != nodes[0].Name || host == "" || host == from {
-			return fmt.Errorf("it was on %s and is on %s", from, host)
-		}
-		return nil
-	})
+	eventually(
+		t,
+		"migrated",
+		"the member to be on another host",
+		time.Minute,
+		func(_ *v1alpha1.NomadNodePool, now []v1alpha1.NomadNode) error {
+			if from, host := nodes[0].Status.VM.Host, now[0].Status.VM.Host; now[0].Name != nodes[0].Name || host == "" ||
+				host == from {
+				return fmt.Errorf("it was on %s and is on %s", from, host)
+			}
+			return nil
+		},
+	)
 	stays(t, "migrated", "all stay", 2*time.Second, both(settled(2), both(ordered("", 2), sameVMs(t, nodes, machines))))
 	if got := allocationStates(t, "migrated-batch"); !maps.Equal(got, work) {
 		t.Errorf("the allocations are %v, not %v", got, work)
@@ -77,7 +86,8 @@ func evict(t *testing.T, vm string) {
 		t.Fatalf("%d pods of VM %s", len(pods.Items), vm)
 	}
 	pod := &pods.Items[0]
-	err := w.Client.SubResource("eviction").Create(t.Context(), pod, &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}})
+	err := w.Client.SubResource("eviction").
+		Create(t.Context(), pod, &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}})
 	if err == nil || !strings.Contains(err.Error(), "evacuation") {
 		t.Fatalf("the eviction was not left to others: %v", err)
 	}

@@ -24,10 +24,10 @@ import (
 )
 
 // sweepArgs have the controller of all tests sweep soon, so that each of them also shows what isn't swept.
-var sweepArgs = []string{"--sweep-interval=2s", "--sweep-grace=6s"}
+var sweepArgs = []string{"--gc-interval=2s", "--gc-grace-period=6s"}
 
-// Somebody takes the finalizer off a NomadNode and deletes it, then its VM: the pool makes another member, and what is left
-// is swept after a while. What only resembles it stays.
+// Somebody takes the finalizer off a NomadNode and deletes it, then its VM: the pool makes another member, and what
+// is left is swept after a while. What only resembles it stays.
 func TestOthersLoseARecord(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("lost", 2))
@@ -48,20 +48,29 @@ func TestOthersLoseARecord(t *testing.T) {
 	if len(leftOf(t, lost)) != len(lost.Status.Claims)+2 {
 		t.Errorf("while its VM runs, of %s only %v is left", lost.Name, leftOf(t, lost))
 	}
-	allow := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation))
+	allow := client.RawPatch(
+		"application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation),
+	)
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: lost.Namespace, Name: lost.Name}}
 	if err := errors.Join(w.Client.Patch(t.Context(), vm, allow), w.Client.Delete(t.Context(), vm)); err != nil {
 		t.Fatal(err)
 	}
 	// A Nomad must have been healthy for a minute before one of its nodes is swept.
-	eventually(t, "lost", "the rest to be swept", settling+time.Minute, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
-		if left := leftOf(t, lost); len(left) > 0 {
-			return fmt.Errorf("left: %v", left)
-		}
-		return nil
-	})
+	eventually(
+		t,
+		"lost",
+		"the rest to be swept",
+		settling+time.Minute,
+		func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+			if left := leftOf(t, lost); len(left) > 0 {
+				return fmt.Errorf("left: %v", left)
+			}
+			return nil
+		},
+	)
 	for _, what := range append([]string{lost.Spec.NodeID, blueprint.SecretName(blueprint.MemberOf(&lost))}, lost.Status.Claims...) {
-		told(t, "lost", "Swept", what)
+		told(t, "lost", "OrphanRemoved", what)
 	}
 	for _, kind := range []string{"nomad_node", "claim", "secret"} {
 		if got := metric(t, fmt.Sprintf("nomadnodepool_swept_total{kind=%q}", kind)); got == "" || got == "0" {
@@ -69,7 +78,8 @@ func TestOthersLoseARecord(t *testing.T) {
 		}
 	}
 
-	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(stray), stray); err != nil || stray.DeletionTimestamp != nil {
+	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(stray), stray); err != nil ||
+		stray.DeletionTimestamp != nil {
 		t.Errorf("the claim without a pool's UID: %v, deleted %v", err, stray.DeletionTimestamp)
 	}
 	for _, id := range []string{elsewhere, down.Spec.NodeID} {
@@ -108,7 +118,8 @@ func leftOf(t *testing.T, n v1alpha1.NomadNode) []string {
 	return left
 }
 
-// strangersClaim has the labels of a member's claims, and a name as if it were one of them, but not the UID of its pool.
+// strangersClaim has the labels of a member's claims, and a name as if it were one of them, but not the UID of its
+// pool.
 func strangersClaim(t *testing.T, n v1alpha1.NomadNode) *corev1.PersistentVolumeClaim {
 	t.Helper()
 	pvc := &corev1.PersistentVolumeClaim{
@@ -118,7 +129,8 @@ func strangersClaim(t *testing.T, n v1alpha1.NomadNode) *corev1.PersistentVolume
 		},
 		Spec: corev1.PersistentVolumeClaimSpec{
 			StorageClassName: new(fixtures.StorageClass), AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany},
-			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
+			Resources: corev1.VolumeResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
 		},
 	}
 	if err := w.Client.Create(t.Context(), pvc); err != nil {
@@ -138,18 +150,25 @@ func strangersNode(t *testing.T, nodePool string) string {
 	t.Helper()
 	c, err := simclient.Start(simclient.Options{
 		Servers: []string{w.NomadServer.RPCAddr}, Name: "elsewhere-1", NodePool: nodePool,
-		Meta: map[string]string{v1alpha1.MetaPoolUID: "7d3c1a9f-0000-4000-8000-000000000001", v1alpha1.MetaPool: "other/" + nodePool, v1alpha1.MetaNode: "elsewhere-1"},
+		Meta: map[string]string{v1alpha1.MetaPoolUID: "7d3c1a9f-0000-4000-8000-000000000001",
+			v1alpha1.MetaPool: "other/" + nodePool, v1alpha1.MetaNode: "elsewhere-1"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, nodePool, "the stranger's node", 30*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
-		n, _, err := w.Nomad.Nodes().Info(c.ID(), nil)
-		if err == nil && n.Status != "ready" {
-			err = errNotYet
-		}
-		return err
-	})
+	eventually(
+		t,
+		nodePool,
+		"the stranger's node",
+		30*time.Second,
+		func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+			n, _, err := w.Nomad.Nodes().Info(c.ID(), nil)
+			if err == nil && n.Status != "ready" {
+				err = errNotYet
+			}
+			return err
+		},
+	)
 	if err := c.Stop(); err != nil {
 		t.Fatal(err)
 	}

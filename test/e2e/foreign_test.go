@@ -21,8 +21,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
-// A VM that somebody deletes takes its member with it, and what ran on it. Nothing is left of it, it is replaced, and Nomad
-// starts what was lost anew.
+// A VM that somebody deletes takes its member with it, and what ran on it. Nothing is left of it, it is replaced, and
+// Nomad starts what was lost anew.
 func TestVMDeletedByOthersIsReplaced(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("swept", 2))
@@ -30,7 +30,10 @@ func TestVMDeletedByOthersIsReplaced(t *testing.T) {
 	service(t, "swept", "swept-service", 2)
 	lost := members(t, "swept")[0]
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: lost.Namespace, Name: lost.Name}}
-	allow := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation))
+	allow := client.RawPatch(
+		"application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation),
+	)
 	if err := errors.Join(w.Client.Patch(t.Context(), vm, allow), w.Client.Delete(t.Context(), vm)); err != nil {
 		t.Fatal(err)
 	}
@@ -52,14 +55,18 @@ func TestVMDeletedByOthersIsReplaced(t *testing.T) {
 	}
 }
 
-// A guest can outlive its VM, if whoever deletes it says so. The member can't stop it, says what to do, and goes when it is done.
+// A guest can outlive its VM, if whoever deletes it says so. The member can't stop it, says what to do, and goes when
+// it is done.
 func TestOthersOrphanAnInstance(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("orphan", 1))
 	eventually(t, "orphan", "the pool to settle", time.Minute, settled(1))
 	lost := members(t, "orphan")[0]
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: nameOf(lost)}
-	allow := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation))
+	allow := client.RawPatch(
+		"application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation),
+	)
 	if err := errors.Join(w.Client.Patch(t.Context(), vm, allow), w.Client.Delete(t.Context(), vm, client.PropagationPolicy(metav1.DeletePropagationOrphan))); err != nil {
 		t.Fatal(err)
 	}
@@ -70,17 +77,23 @@ func TestOthersOrphanAnInstance(t *testing.T) {
 	// Harvester 1.8 keeps an instance whose VM is gone by a finalizer (Harvester: pkg/controller/master/virtualmachine,
 	// BackfillObservedNetworkMacAddress), which nobody but a person takes off.
 	unheld := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
-	eventually(t, "orphan", "the instance to have ended", 30*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
-		vmi := &kubevirtv1.VirtualMachineInstance{}
-		err := w.Client.Get(t.Context(), client.ObjectKey{Namespace: lost.Namespace, Name: lost.Name}, vmi)
-		switch {
-		case err != nil:
-			return client.IgnoreNotFound(err)
-		case !vmi.IsFinal() || len(vmi.Finalizers) > 1:
-			return fmt.Errorf("it is %s, held by %v", vmi.Status.Phase, vmi.Finalizers)
-		}
-		return client.IgnoreNotFound(w.Client.Patch(t.Context(), vmi, unheld))
-	})
+	eventually(
+		t,
+		"orphan",
+		"the instance to have ended",
+		30*time.Second,
+		func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+			vmi := &kubevirtv1.VirtualMachineInstance{}
+			err := w.Client.Get(t.Context(), client.ObjectKey{Namespace: lost.Namespace, Name: lost.Name}, vmi)
+			switch {
+			case err != nil:
+				return client.IgnoreNotFound(err)
+			case !vmi.IsFinal() || len(vmi.Finalizers) > 1:
+				return fmt.Errorf("it is %s, held by %v", vmi.Status.Phase, vmi.Finalizers)
+			}
+			return client.IgnoreNotFound(w.Client.Patch(t.Context(), vmi, unheld))
+		},
+	)
 	eventually(t, "orphan", "the member to go", time.Minute, both(without(lost.Name), settled(1)))
 	onlyMembersLeft(t, "orphan")
 }
@@ -103,8 +116,8 @@ func TestDeletedNomadNodeIsDrainedAndReplaced(t *testing.T) {
 	onlyMembersLeft(t, "deleted")
 }
 
-// VMs that aren't members are never touched: neither one that was cloned in the UI, which has a member's labels, nor one
-// that has taken a member's name.
+// VMs that aren't members are never touched: neither one that was cloned in the UI, which has a member's labels, nor
+// one that has taken a member's name.
 func TestStrangersAreNeverTouched(t *testing.T) {
 	t.Parallel()
 	p := newPool("strange", 1)
@@ -116,7 +129,8 @@ func TestStrangersAreNeverTouched(t *testing.T) {
 	if err := scale(t, "strange", 2); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "strange", "a member of another name in its place", 2*time.Minute, both(without(squatter.Name), settled(2)))
+	eventually(t, "strange", "a member of another name in its place", 2*time.Minute,
+		both(without(squatter.Name), settled(2)))
 	told(t, "strange", "MemberReplaced", squatter.Name+" is replaced by one of another name")
 	if err := w.Client.Delete(t.Context(), p); err != nil {
 		t.Fatal(err)
@@ -184,14 +198,20 @@ func TestScaleOutCallsDrainingMembersBack(t *testing.T) {
 	if err := scale(t, "rescue", 2); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "rescue", "the member to be back", 30*time.Second, both(settled(2), func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		for _, n := range nodes {
-			if n.Spec.Drain != nil {
-				return fmt.Errorf("%s is still ordered to leave", n.Name)
+	eventually(
+		t,
+		"rescue",
+		"the member to be back",
+		30*time.Second,
+		both(settled(2), func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			for _, n := range nodes {
+				if n.Spec.Drain != nil {
+					return fmt.Errorf("%s is still ordered to leave", n.Name)
+				}
 			}
-		}
-		return nil
-	}))
+			return nil
+		}),
+	)
 	if got := nextOrdinal(t, "rescue") - made; got != 0 {
 		t.Errorf("%d members were made", got)
 	}
@@ -217,8 +237,8 @@ func TestScaleOutCallsDrainingMembersBack(t *testing.T) {
 	operatorsWordStands(t, "rescue")
 }
 
-// operatorsWordStands checks that a node which an operator made ineligible before its member was ordered to leave is so still
-// when the member has been called back.
+// operatorsWordStands checks that a node which an operator made ineligible before its member was ordered to leave is
+// so still when the member has been called back.
 func operatorsWordStands(t *testing.T, pool string) {
 	t.Helper()
 	id := members(t, pool)[0].Spec.NodeID
@@ -227,7 +247,8 @@ func operatorsWordStands(t *testing.T, pool string) {
 	}
 	ineligible := func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		for _, n := range nodes {
-			if n.Spec.NodeID == id && n.Spec.Drain == nil && memberCondition(n, v1alpha1.NodeReady).Reason == v1alpha1.ReasonIneligible {
+			if n.Spec.NodeID == id && n.Spec.Drain == nil &&
+				memberCondition(n, v1alpha1.NodeReady).Reason == v1alpha1.ReasonIneligible {
 				return nil
 			}
 		}
@@ -237,12 +258,18 @@ func operatorsWordStands(t *testing.T, pool string) {
 	if err := scale(t, pool, 1); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, pool, "it to drain, as the one that takes no work anyway", 30*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
-		if n, _, err := w.Nomad.Nodes().Info(id, nil); err != nil || n.DrainStrategy == nil {
-			return errNotYet
-		}
-		return nil
-	})
+	eventually(
+		t,
+		pool,
+		"it to drain, as the one that takes no work anyway",
+		30*time.Second,
+		func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+			if n, _, err := w.Nomad.Nodes().Info(id, nil); err != nil || n.DrainStrategy == nil {
+				return errNotYet
+			}
+			return nil
+		},
+	)
 	if err := scale(t, pool, 2); err != nil {
 		t.Fatal(err)
 	}
@@ -281,12 +308,15 @@ func stranger(t *testing.T, name string, labels map[string]string) *kubevirtv1.V
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name, Labels: labels},
 		Spec: kubevirtv1.VirtualMachineSpec{
 			RunStrategy: new(kubevirtv1.RunStrategyHalted),
-			Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{Spec: kubevirtv1.VirtualMachineInstanceSpec{Domain: kubevirtv1.DomainSpec{
-				CPU: &kubevirtv1.CPU{Cores: 1},
-				Resources: kubevirtv1.ResourceRequirements{
-					Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("1Gi")},
-				},
-			}}},
+			Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{
+				Spec: kubevirtv1.VirtualMachineInstanceSpec{Domain: kubevirtv1.DomainSpec{
+					CPU: &kubevirtv1.CPU{Cores: 1},
+					Resources: kubevirtv1.ResourceRequirements{
+						Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"),
+							corev1.ResourceMemory: resource.MustParse("1Gi")},
+					},
+				}},
+			},
 		},
 	}
 	if err := w.Client.Create(t.Context(), vm); err != nil {

@@ -10,20 +10,26 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// A controller is upgraded in the middle of a drain and of a join. The records that it finds are those of its predecessor,
-// which knew less: it takes both to their end and replaces nobody.
+// A controller is upgraded in the middle of a drain and of a join. The records that it finds are those of its
+// predecessor, which knew less: it takes both to their end and replaces nobody.
 func TestOthersUpgradeTheController(t *testing.T) {
 	create(t, newPool("older", 2))
 	eventually(t, "older", "the pool to settle", time.Minute, settled(2))
 	batch(t, "older", "older-batch", 2, forever)
 	lift := w.Hypervisor.GuestNeverJoins(newGuests(t, "older-new"))
 	create(t, newPool("older-new", 1))
-	eventually(t, "older-new", "a guest that boots", time.Minute, func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		if len(nodes) == 1 && nodes[0].Status.Phase == v1alpha1.NodeJoining {
-			return nil
-		}
-		return errNotYet
-	})
+	eventually(
+		t,
+		"older-new",
+		"a guest that boots",
+		time.Minute,
+		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			if len(nodes) == 1 && nodes[0].Status.Phase == v1alpha1.NodeJoining {
+				return nil
+			}
+			return errNotYet
+		},
+	)
 	if err := scale(t, "older", 1); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +47,7 @@ func TestOthersUpgradeTheController(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		strip(t, p, `{"status":{"registration":null}}`)
+		strip(t, p, `{"status":{"joins":null}}`)
 	}
 	lift()
 	if err := controller.Start(t.Context()); err != nil {
@@ -63,7 +69,7 @@ func TestOthersUpgradeTheController(t *testing.T) {
 func forget(t *testing.T, nodes []v1alpha1.NomadNode) {
 	t.Helper()
 	for i := range nodes {
-		strip(t, &nodes[i], `{"status":{"unhealthySince":null,"vm":{"created":null}}}`)
+		strip(t, &nodes[i], `{"status":{"unhealthyTime":null,"vm":{"creationTime":null}}}`)
 	}
 }
 

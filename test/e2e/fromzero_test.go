@@ -62,9 +62,9 @@ func fromZero(t *testing.T) (policy, query string) {
 	return policy, value.AsString()
 }
 
-// The example policy with Prometheus, the real agent and the plugin: a pool that is empty grows to what allocations that wait
-// need, and is empty again when their jobs have ended. A pool without jobs stays empty and nothing complains. While Nomad can't
-// be read the pool is left as it is.
+// The example policy with Prometheus, the real agent and the plugin: a pool that is empty grows to what allocations
+// that wait need, and is empty again when their jobs have ended. A pool without jobs stays empty and nothing
+// complains. While Nomad can't be read the pool is left as it is.
 func TestFromZero(t *testing.T) {
 	t.Parallel()
 	const pool = "build-farm" // as in the policy
@@ -82,7 +82,8 @@ func TestFromZero(t *testing.T) {
 	way := wayToNomad(t)
 	p := startPrometheus(t, way.Listener.Addr().String())
 	p.answers(t, query, "0")
-	a := startAgent(t, map[string]string{"from-zero.hcl": policy}, func(o *world.AutoscalerOptions) { o.PrometheusAddr = p.addr })
+	a := startAgent(t, map[string]string{"from-zero.hcl": policy},
+		func(o *world.AutoscalerOptions) { o.PrometheusAddr = p.addr })
 
 	a.evaluates(t, 5)
 	unmoved(t, pool, 0)
@@ -209,15 +210,31 @@ func TestFromZeroQuery(t *testing.T) {
 	t.Parallel()
 	_, query := fromZero(t)
 	docs, err := os.ReadFile("../../docs/autoscaler.md")
-	if shown := "    " + strings.ReplaceAll(strings.TrimSpace(query), "\n", "\n    "); err != nil || !strings.Contains(string(docs), shown) {
+	if shown := "    " + strings.ReplaceAll(strings.TrimSpace(query), "\n", "\n    "); err != nil ||
+		!strings.Contains(string(docs), shown) {
 		t.Errorf("docs/autoscaler.md doesn't show the query (%v):\n%s", err, shown)
 	}
 	waits := jobSays(3, 0, 0, `host="vm",job="batch-a",namespace="default",task_group="g"`)
 	runs := jobSays(0, 1, 2, `host="vm",job="batch-a",namespace="default",task_group="g"`)
 	dispatched := jobSays(0, 0, 0, `host="vm",job="batch-p",namespace="default",task_group="g"`) +
-		jobSays(2, 0, 0, `dispatch_id="1795923374-9001f091",host="vm",job="batch-p/dispatch-1795923374-9001f091",namespace="default",parent_id="batch-p",task_group="g"`)
+		jobSays(
+			2,
+			0,
+			0,
+			`dispatch_id="1795923374-9001f091",host="vm",job="batch-p/dispatch-1795923374-9001f091",namespace="default",parent_id="batch-p",task_group="g"`,
+		)
 	elsewhere := jobSays(3, 0, 1, `host="vm",job="batch-a",namespace="other",task_group="g"`)
-	web := jobSays(50, 0, 50, `host="vm",job="web",namespace="default",task_group="g"`) + jobSays(50, 0, 50, `host="vm",job="no-batch-a",namespace="default",task_group="g"`)
+	web := jobSays(
+		50,
+		0,
+		50,
+		`host="vm",job="web",namespace="default",task_group="g"`,
+	) + jobSays(
+		50,
+		0,
+		50,
+		`host="vm",job="no-batch-a",namespace="default",task_group="g"`,
+	)
 	var s servers
 	p := startPrometheus(t, s.start(t)...)
 	for i, step := range []struct{ what, one, other, want string }{

@@ -9,8 +9,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// A paused pool makes nobody and lets nobody go, says so, and does what was asked for once it is no longer paused. Who asked,
-// and for what, is told.
+// A paused pool makes nobody and lets nobody go, says so, and does what was asked for once it is no longer paused.
+// Who asked, and for what, is told.
 func TestHeldPoolIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("paused-still", 2))
@@ -45,7 +45,8 @@ func TestHeldPoolIsLeftAsItIs(t *testing.T) {
 		t.Errorf("lastScale is %+v", last)
 	}
 	pause(false)
-	eventually(t, "paused-still", "the surplus to leave", time.Minute, both(settled(1), says(v1alpha1.PoolPaused, v1alpha1.ReasonAsWanted)))
+	eventually(t, "paused-still", "the surplus to leave", time.Minute,
+		both(settled(1), says(v1alpha1.PoolPaused, v1alpha1.ReasonAsExpected)))
 	onlyMembersLeft(t, "paused-still")
 }
 

@@ -21,8 +21,8 @@ func unhealthyAfter(d time.Duration) func(*v1alpha1.NomadNodePool) {
 	return func(p *v1alpha1.NomadNodePool) { p.Spec.Health.UnhealthyTimeout = metav1.Duration{Duration: d} }
 }
 
-// Of members that no longer work one is replaced at a time: the next is ordered to leave when the one in the place of the last
-// has joined. One that is protected stays as it is.
+// Of members that no longer work one is replaced at a time: the next is ordered to leave when the one in the place of
+// the last has joined. One that is protected stays as it is.
 func TestBrokenMembersAreReplacedOneAtATime(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("ill", 4, unhealthyAfter(unhealthyFor), func(p *v1alpha1.NomadNodePool) {
@@ -38,26 +38,32 @@ func TestBrokenMembersAreReplacedOneAtATime(t *testing.T) {
 		}
 	}
 	ordered, joined, most := map[string]time.Time{}, map[string]time.Time{}, 0
-	eventually(t, "ill", "the two that aren't protected to be replaced", settling+2*time.Minute, func(p *v1alpha1.NomadNodePool, now []v1alpha1.NomadNode) error {
-		leaving := 0
-		for _, n := range now {
-			switch {
-			case n.Spec.Drain != nil:
-				leaving++
-				ordered[n.Name] = n.Spec.Drain.Time.Time
-				if !broken[n.Name] || n.Spec.Drain.Reason != v1alpha1.DrainUnhealthy {
-					t.Errorf("%s is to leave: %s", n.Name, n.Spec.Drain.Reason)
+	eventually(
+		t,
+		"ill",
+		"the two that aren't protected to be replaced",
+		settling+2*time.Minute,
+		func(p *v1alpha1.NomadNodePool, now []v1alpha1.NomadNode) error {
+			leaving := 0
+			for _, n := range now {
+				switch {
+				case n.Spec.Drain != nil:
+					leaving++
+					ordered[n.Name] = n.Spec.Drain.RequestTime.Time
+					if !broken[n.Name] || n.Spec.Drain.Reason != v1alpha1.DrainUnhealthy {
+						t.Errorf("%s is to leave: %s", n.Name, n.Spec.Drain.Reason)
+					}
+				case n.Status.JoinedTime != nil && n.Name != protected.Name && n.Name != nodes[3].Name && !broken[n.Name]:
+					joined[n.Name] = n.Status.JoinedTime.Time
 				}
-			case n.Status.JoinedTime != nil && n.Name != protected.Name && n.Name != nodes[3].Name && !broken[n.Name]:
-				joined[n.Name] = n.Status.JoinedTime.Time
 			}
-		}
-		most = max(most, leaving)
-		if len(joined) < 2 || len(now) != 4 {
-			return fmt.Errorf("%d have joined, and there are %d members", len(joined), len(now))
-		}
-		return nil
-	})
+			most = max(most, leaving)
+			if len(joined) < 2 || len(now) != 4 {
+				return fmt.Errorf("%d have joined, and there are %d members", len(joined), len(now))
+			}
+			return nil
+		},
+	)
 	if most > 1 {
 		t.Errorf("%d were leaving at a time", most)
 	}
@@ -95,14 +101,18 @@ func inTurn(t *testing.T, ordered, joined map[string]time.Time) {
 	}
 }
 
-// A member whose time is up while Nomad can't be asked stays: it may long be well. When Nomad is back, it is given a minute
-// to hear of everybody before the member is replaced.
+// A member whose time is up while Nomad can't be asked stays: it may long be well. When Nomad is back, it is given a
+// minute to hear of everybody before the member is replaced.
 func TestBrokenMemberStaysWhileItsNomadIsAway(t *testing.T) {
 	t.Parallel()
 	const timeUp = 15 * time.Second
 	way := wayToNomad(t)
 	tokenSecret(t, "cutoff", w.NomadToken)
-	create(t, newPool("cutoff", 3, unhealthyAfter(timeUp), credentials("cutoff"), func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = way.URL }))
+	create(
+		t,
+		newPool("cutoff", 3, unhealthyAfter(timeUp), credentials("cutoff"),
+			func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = way.URL }),
+	)
 	eventually(t, "cutoff", "the pool to settle", time.Minute, settled(3))
 	broken := members(t, "cutoff")[0]
 	if err := w.Hypervisor.KillClient(client.ObjectKeyFromObject(&broken)); err != nil {
@@ -110,14 +120,17 @@ func TestBrokenMemberStaysWhileItsNomadIsAway(t *testing.T) {
 	}
 	eventually(t, "cutoff", "it to be down", 30*time.Second, nomadStatus("down", 1))
 	way.cutOff()
-	eventually(t, "cutoff", "the pool to say that Nomad is away", 30*time.Second, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
+	eventually(t, "cutoff", "the pool to say that Nomad is away", 30*time.Second,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
 	rests(t, "cutoff", timeUp)
 	noneIsToLeave(t, "cutoff")
 
 	healed := time.Now()
 	way.cut.Store(false)
-	eventually(t, "cutoff", "the pool to wait for Nomad to settle", 30*time.Second, says(v1alpha1.PoolReady, v1alpha1.ReasonSettling))
-	eventually(t, "cutoff", "the member to be ordered to leave", settling+30*time.Second, ordered(v1alpha1.DrainUnhealthy, 1))
+	eventually(t, "cutoff", "the pool to wait for Nomad to settle", 30*time.Second,
+		says(v1alpha1.PoolReady, v1alpha1.ReasonNomadRecovering))
+	eventually(t, "cutoff", "the member to be ordered to leave", settling+30*time.Second,
+		ordered(v1alpha1.DrainUnhealthy, 1))
 	if took := time.Since(healed); took < settling-5*time.Second {
 		t.Errorf("it was ordered to leave %s after Nomad had come back", took)
 	}

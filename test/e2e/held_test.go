@@ -31,15 +31,18 @@ func TestHeldScaleInSaysWhy(t *testing.T) {
 	if err := scale(t, "slowly", 1); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "slowly", "the window to be told", window/2, both(says(v1alpha1.PoolScalingIn, v1alpha1.ReasonStabilizing), ordered(v1alpha1.DrainScaleIn, 0)))
-	eventually(t, "slowly", "one member to leave", window+30*time.Second, both(says(v1alpha1.PoolScalingIn, v1alpha1.ReasonMaxConcurrent), ordered(v1alpha1.DrainScaleIn, 1)))
+	eventually(t, "slowly", "the window to be told", window/2,
+		both(says(v1alpha1.PoolScalingIn, v1alpha1.ReasonStabilizationWindow), ordered(v1alpha1.DrainScaleIn, 0)))
+	eventually(t, "slowly", "one member to leave", window+30*time.Second,
+		both(says(v1alpha1.PoolScalingIn, v1alpha1.ReasonMaxConcurrent), ordered(v1alpha1.DrainScaleIn, 1)))
 	p, nodes, err := read(t.Context(), "slowly")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range nodes {
-		if n.Spec.Drain != nil && n.Spec.Drain.Time.Sub(p.Status.LastScale.Time.Time) < window {
-			t.Errorf("%s was ordered to leave at %s, within %s of the change of replicas at %s", n.Name, n.Spec.Drain.Time, window, p.Status.LastScale.Time)
+		if n.Spec.Drain != nil && n.Spec.Drain.RequestTime.Sub(p.Status.LastScale.ScaleTime.Time) < window {
+			t.Errorf("%s was ordered to leave at %s, within %s of the change of replicas at %s", n.Name,
+				n.Spec.Drain.RequestTime, window, p.Status.LastScale.ScaleTime)
 		}
 	}
 	stays(t, "slowly", "only one leaves", 3*time.Second, ordered(v1alpha1.DrainScaleIn, 1))
@@ -59,20 +62,26 @@ func TestHeldRolloutSaysWhy(t *testing.T) {
 
 	annotate(t, old, v1alpha1.ProtectAnnotation, `""`)
 	change(t, "waits", ofGeneration("second"))
-	eventually(t, "waits", "the protection to be told", 30*time.Second, says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAllProtected, v1alpha1.ProtectAnnotation))
+	eventually(t, "waits", "the protection to be told", 30*time.Second,
+		says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAllProtected, v1alpha1.ProtectAnnotation))
 	rests(t, "waits", time.Second)
 
 	change(t, "waits", credentials("missing"))
-	eventually(t, "waits", "Nomad to be unknown", 30*time.Second, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials))
+	eventually(t, "waits", "Nomad to be unknown", 30*time.Second,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials))
 	annotate(t, old, v1alpha1.ProtectAnnotation, "null")
-	eventually(t, "waits", "an unknown Nomad to be told", 30*time.Second, says(v1alpha1.PoolUpToDate, v1alpha1.ReasonNomadUnknown))
+	eventually(t, "waits", "an unknown Nomad to be told", 30*time.Second,
+		says(v1alpha1.PoolUpToDate, v1alpha1.ReasonNomadUnknown))
 	eventually(t, "waits", "the old member to stay", 30*time.Second, holds(time.Second, hasNoOrder(old.Name)))
 
 	change(t, "waits", func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Nomad.CredentialsSecretRef = nil
-		p.Spec.Template.VirtualMachine = &runtime.RawExtension{Raw: []byte(`{"template":{"spec":{"evictionStrategy":"Sometimes"}}}`)}
+		p.Spec.Template.VirtualMachine = &runtime.RawExtension{
+			Raw: []byte(`{"template":{"spec":{"evictionStrategy":"Sometimes"}}}`),
+		}
 	})
-	eventually(t, "waits", "the refusal to be told", 30*time.Second, says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAdmissionDenied, "unrecognized option: Sometimes"))
+	eventually(t, "waits", "the refusal to be told", 30*time.Second,
+		says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAdmissionDenied, "unrecognized option: Sometimes"))
 	eventually(t, "waits", "the old member to stay", 30*time.Second, holds(time.Second, hasNoOrder(old.Name)))
 
 	change(t, "waits", func(p *v1alpha1.NomadNodePool) { p.Spec.Template.VirtualMachine = nil })
@@ -98,7 +107,8 @@ func TestRefusedRecordIsTold(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	err := process.WaitFor(ctx, look, "the policy to be in force", func(ctx context.Context) error {
-		if err := w.Client.Create(ctx, record.DeepCopy(), client.DryRunAll); err == nil || !strings.Contains(err.Error(), "not here") {
+		if err := w.Client.Create(ctx, record.DeepCopy(), client.DryRunAll); err == nil ||
+			!strings.Contains(err.Error(), "not here") {
 			return fmt.Errorf("it isn't: %w", err)
 		}
 		return nil
@@ -108,7 +118,8 @@ func TestRefusedRecordIsTold(t *testing.T) {
 	}
 	create(t, p)
 	eventually(t, "unrecorded", "the refusal to be told", 30*time.Second, both(
-		says(v1alpha1.PoolScalingOut, v1alpha1.ReasonCreateFailed, "not here"), says(v1alpha1.PoolReady, v1alpha1.ReasonCreateFailed, "not here")))
+		says(v1alpha1.PoolScalingOut, v1alpha1.ReasonCreateFailed, "not here"),
+		says(v1alpha1.PoolReady, v1alpha1.ReasonCreateFailed, "not here")))
 	told(t, "unrecorded", "CreateFailed", "not here")
 	if err := w.Client.Delete(t.Context(), policy[1]); err != nil {
 		t.Fatal(err)

@@ -55,19 +55,42 @@ func TestBadInstallationsAreRefused(t *testing.T) {
 		install v1alpha1.NomadInstall
 		says    string
 	}{
-		"none":              {v1alpha1.NomadInstall{}, oneOf},
-		"both":              {v1alpha1.NomadInstall{Apt: apt(aptSource, "", "").Apt, Download: download(fileURL, fileSum).Download}, oneOf},
-		"no source line":    {apt("https://apt.lan.example stable main", "", ""), `source: "https://apt.lan.example stable main" is not a line of a sources.list with an http or https address; use "deb https://HOST/PATH $RELEASE main"`},
-		"no suite":          {apt("deb https://apt.lan.example", "", ""), "is not a line of a sources.list"},
-		"two lines":         {apt(aptSource+"\ndeb https://other.example x", "", ""), "source: it is more than one line; use one line of a sources.list, and its key in key"},
-		"unknown variable":  {apt("deb https://apt.lan.example $CODENAME main", "", ""), "is not a line of a sources.list"},
-		"signed twice":      {apt("deb [signed-by=/k.gpg] https://apt.lan.example x", aptKey, ""), "source: signed-by is set by the controller when key is set; leave one of them out"},
-		"no key":            {apt(aptSource, "0xA621E701", ""), "key: it is not an ASCII-armored public key; paste all of it, from -----BEGIN PGP PUBLIC KEY BLOCK----- on (gpg --armor --export)"},
-		"no version":        {apt(aptSource, "", "latest"), `version: "latest" is not a version of a Debian package; use one such as 1.11.3-1 or 1.11.*`},
-		"no file":           {download("https://files.lan.example/", fileSum), `url: "https://files.lan.example/" is not the address of a file; use https://HOST/PATH/nomad_VERSION_linux_amd64.zip, without user name and password`},
-		"with a password":   {download("https://me:secret@files.lan.example/nomad", fileSum), "without user name and password"},
-		"another protocol":  {download("ftp://files.lan.example/nomad", fileSum), "is not the address of a file"},
-		"a short checksum":  {download(fileURL, "5d2f"), `sha256: "5d2f" is not a SHA-256 checksum; use the 64 hexadecimal digits that sha256sum prints`},
+		"none": {v1alpha1.NomadInstall{}, oneOf},
+		"both": {v1alpha1.NomadInstall{Apt: apt(aptSource, "", "").Apt, Download: download(fileURL, fileSum).Download},
+			oneOf},
+		"no source line": {
+			apt("https://apt.lan.example stable main", "", ""),
+			`source: "https://apt.lan.example stable main" is not a line of a sources.list with an http or https address; use "deb https://HOST/PATH $RELEASE main"`,
+		},
+		"no suite": {apt("deb https://apt.lan.example", "", ""), "is not a line of a sources.list"},
+		"two lines": {
+			apt(aptSource+"\ndeb https://other.example x", "", ""),
+			"source: it is more than one line; use one line of a sources.list, and its key in key",
+		},
+		"unknown variable": {apt("deb https://apt.lan.example $CODENAME main", "", ""), "is not a line of a sources.list"},
+		"signed twice": {
+			apt("deb [signed-by=/k.gpg] https://apt.lan.example x", aptKey, ""),
+			"source: signed-by is set by the controller when key is set; leave one of them out",
+		},
+		"no key": {apt(aptSource, "0xA621E701", ""),
+			"key: it is not an ASCII-armored public key; paste all of it, from -----BEGIN PGP PUBLIC KEY BLOCK----- on (gpg --armor --export)"},
+		"no version": {
+			apt(aptSource, "", "latest"),
+			`version: "latest" is not a version of a Debian package; use one such as 1.11.3-1 or 1.11.*`,
+		},
+		"no file": {
+			download("https://files.lan.example/", fileSum),
+			`url: "https://files.lan.example/" is not the address of a file; use https://HOST/PATH/nomad_VERSION_linux_amd64.zip, without user name and password`,
+		},
+		"with a password": {
+			download("https://me:secret@files.lan.example/nomad", fileSum),
+			"without user name and password",
+		},
+		"another protocol": {download("ftp://files.lan.example/nomad", fileSum), "is not the address of a file"},
+		"a short checksum": {
+			download(fileURL, "5d2f"),
+			`sha256: "5d2f" is not a SHA-256 checksum; use the 64 hexadecimal digits that sha256sum prints`,
+		},
 		"a longer checksum": {download(fileURL, fileSum+"00"), "is not a SHA-256 checksum"},
 	}
 	for name, tt := range bad {
@@ -76,9 +99,13 @@ func TestBadInstallationsAreRefused(t *testing.T) {
 		})
 	}
 	good := map[string]v1alpha1.NomadInstall{
-		"with options": apt("deb [arch=amd64 lang=none] http://10.0.0.5:8080/hashicorp $RELEASE-updates main contrib", aptKey, "1.11.3-1"),
-		"signed":       apt("deb [signed-by=/usr/share/keyrings/k.gpg] https://apt.lan.example ./", "", ""),
-		"plain":        download("http://[fd00::1]:8080/nomad?version=1.11.3", strings.ToUpper(fileSum)),
+		"with options": apt(
+			"deb [arch=amd64 lang=none] http://10.0.0.5:8080/hashicorp $RELEASE-updates main contrib",
+			aptKey,
+			"1.11.3-1",
+		),
+		"signed": apt("deb [signed-by=/usr/share/keyrings/k.gpg] https://apt.lan.example ./", "", ""),
+		"plain":  download("http://[fd00::1]:8080/nomad?version=1.11.3", strings.ToUpper(fileSum)),
 	}
 	for name, install := range good {
 		t.Run(name, func(t *testing.T) {
@@ -89,6 +116,7 @@ func TestBadInstallationsAreRefused(t *testing.T) {
 	}
 	t.Run("nothing reserved", func(t *testing.T) {
 		p := newPool("bad-reserve", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Reserved = &v1alpha1.NomadReserved{} })
-		refused(t, w.Client.Create(t.Context(), p, client.DryRunAll), "reserved: it is empty; set cpu, memory or disk, or leave it out")
+		refused(t, w.Client.Create(t.Context(), p, client.DryRunAll),
+			"reserved: it is empty; set cpu, memory or disk, or leave it out")
 	})
 }

@@ -48,7 +48,7 @@ func TestRolloutStopsWhenNobodyJoins(t *testing.T) {
 
 	change(t, "stuck", changes(ofGeneration("broken"), joinWithin(impatient)))
 	eventually(t, "stuck", "the breaker to open", 2*time.Minute, both(
-		says(v1alpha1.PoolRegistrationHealthy, v1alpha1.ReasonJoinsFailing, v1alpha1.RetryJoinsAnnotation),
+		says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinsFailing, v1alpha1.RetryJoinsAnnotation),
 		both(says(v1alpha1.PoolUpToDate, v1alpha1.ReasonJoinsFailing), says(v1alpha1.PoolReady, v1alpha1.ReasonJoinsFailing))))
 	told(t, "stuck", "BreakerOpened", "")
 	rests(t, "stuck", 5*time.Second)
@@ -64,7 +64,7 @@ func TestRolloutStopsWhenNobodyJoins(t *testing.T) {
 
 	change(t, "stuck", ofGeneration("first"))
 	eventually(t, "stuck", "the members of before", time.Minute, both(rolledOut(3), are(old)))
-	eventually(t, "stuck", "joins to be well", 10*time.Second, says(v1alpha1.PoolRegistrationHealthy, v1alpha1.ReasonAsWanted))
+	eventually(t, "stuck", "joins to be well", 10*time.Second, says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected))
 	told(t, "stuck", "BreakerClosed", "")
 	if got := allocationStates(t, "stuck-service"); !maps.Equal(got, work) {
 		t.Errorf("the allocations are %v, not %v", got, work)
@@ -76,7 +76,8 @@ func TestRolloutStopsWhenNobodyJoins(t *testing.T) {
 // says so.
 func TestMembersThatNeverJoin(t *testing.T) {
 	t.Parallel()
-	lift := w.Hypervisor.GuestNeverJoins(func(vm types.NamespacedName) bool { return strings.HasPrefix(vm.Name, "probe-") })
+	lift := w.Hypervisor.GuestNeverJoins(
+		func(vm types.NamespacedName) bool { return strings.HasPrefix(vm.Name, "probe-") })
 	t.Cleanup(func() { lift() })
 	create(t, newPool("probe", 1, joinWithin(impatient)))
 	lost := replaced(t)
@@ -88,14 +89,16 @@ func TestMembersThatNeverJoin(t *testing.T) {
 	checkPause(t, lost)
 
 	lift = w.Hypervisor.GuestNeverJoins(newGuests(t, "probe"))
-	change(t, "probe", changes(joinWithin(impatient), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](4) }))
+	change(t, "probe",
+		changes(joinWithin(impatient), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](4) }))
 	eventually(t, "probe", "the breaker to open", 2*time.Minute, says(v1alpha1.PoolReady, v1alpha1.ReasonJoinsFailing))
 	told(t, "probe", "BreakerOpened", "")
 	rests(t, "probe", 3*time.Second)
 	if err := scale(t, "probe", 5); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "probe", "the pool to say that no member is made", 30*time.Second, says(v1alpha1.PoolScalingOut, v1alpha1.ReasonJoinsFailing))
+	eventually(t, "probe", "the pool to say that no member is made", 30*time.Second,
+		says(v1alpha1.PoolScalingOut, v1alpha1.ReasonJoinsFailing))
 	rests(t, "probe", time.Second)
 	if err := scale(t, "probe", 2); err != nil {
 		t.Fatal(err)
@@ -113,7 +116,8 @@ func TestMembersThatNeverJoin(t *testing.T) {
 	eventually(t, "probe", "the member that failed to be replaced", time.Minute, ordered(v1alpha1.DrainJoinTimeout, 1))
 	change(t, "probe", joinWithin(patient))
 	told(t, "probe", "BreakerClosed", "")
-	eventually(t, "probe", "the pool to be well", time.Minute, both(settled(2), says(v1alpha1.PoolRegistrationHealthy, v1alpha1.ReasonAsWanted)))
+	eventually(t, "probe", "the pool to be well", time.Minute,
+		both(settled(2), says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected)))
 	onlyMembersLeft(t, "probe")
 }
 
@@ -122,24 +126,30 @@ func TestMembersThatNeverJoin(t *testing.T) {
 func replaced(t *testing.T) (lost []string) {
 	t.Helper()
 	for late := true; late; {
-		eventually(t, "probe", "the member to be replaced", settling+time.Minute, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-			for _, n := range nodes {
-				if n.Spec.Drain == nil || n.Spec.Drain.Reason != v1alpha1.DrainJoinTimeout || slices.Contains(lost, n.Name) {
-					continue
+		eventually(
+			t,
+			"probe",
+			"the member to be replaced",
+			settling+time.Minute,
+			func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+				for _, n := range nodes {
+					if n.Spec.Drain == nil || n.Spec.Drain.Reason != v1alpha1.DrainJoinTimeout || slices.Contains(lost, n.Name) {
+						continue
+					}
+					late = n.Spec.Drain.RequestTime.Sub(n.Status.VM.CreationTime.Add(impatient)) > firstPause/2
+					lost = append(lost, n.Name)
+					return nil
 				}
-				late = n.Spec.Drain.Time.Sub(n.Status.VM.Created.Add(impatient)) > firstPause/2
-				lost = append(lost, n.Name)
-				return nil
-			}
-			return errNotYet
-		})
+				return errNotYet
+			},
+		)
 		told(t, "probe", "MemberNotJoined", lost[len(lost)-1])
 	}
 	return lost
 }
 
-// bootedInVain waits until members that are to never join have been started without a Nomad client, or can't be any more. On a
-// busy machine a fault could else be lifted before it takes effect.
+// bootedInVain waits until members that are to never join have been started without a Nomad client, or can't be any
+// more. On a busy machine a fault could else be lifted before it takes effect.
 func bootedInVain(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -164,7 +174,7 @@ func checkPause(t *testing.T, lost []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	results := p.Status.Registration.Results
+	results := p.Status.Joins.Results
 	var failed []string
 	for _, r := range results[:len(results)-1] {
 		if !r.Joined {
@@ -175,7 +185,7 @@ func checkPause(t *testing.T, lost []string) {
 		t.Fatalf("%v didn't join and %s did; recorded is %+v", lost, nodes[0].Name, results)
 	}
 	want := firstPause << (len(lost) - 1)
-	if pause := nodes[0].CreationTimestamp.Sub(results[len(lost)-1].Time.Time); pause < want {
+	if pause := nodes[0].CreationTimestamp.Sub(results[len(lost)-1].ResultTime.Time); pause < want {
 		t.Errorf("the next member was made %s after the last had failed, not after %s", pause, want)
 	}
 }

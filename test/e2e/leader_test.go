@@ -11,8 +11,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// Nomad's servers change their leader while a member drains. The drain goes on as it is, its deadline included; and nobody is
-// taken for broken until the new leader has had time to hear of everybody.
+// Nomad's servers change their leader while a member drains. The drain goes on as it is, its deadline included; and
+// nobody is taken for broken until the new leader has had time to hear of everybody.
 func TestLeaderOfNomadChanges(t *testing.T) {
 	create(t, newPool("led", 3, func(p *v1alpha1.NomadNodePool) {
 		p.Spec.ScaleIn.Strategy = v1alpha1.OldestCreateIndex
@@ -34,8 +34,10 @@ func TestLeaderOfNomadChanges(t *testing.T) {
 	if err := w.Hypervisor.KillClient(client.ObjectKeyFromObject(&broken)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "led", "the pool to wait for Nomad to settle", 30*time.Second, says(v1alpha1.PoolReady, v1alpha1.ReasonSettling))
-	if after := drainOf(t, leaving); !after.ForceDeadline.Equal(before.ForceDeadline) || !after.StartedAt.Equal(before.StartedAt) {
+	eventually(t, "led", "the pool to wait for Nomad to settle", 30*time.Second,
+		says(v1alpha1.PoolReady, v1alpha1.ReasonNomadRecovering))
+	if after := drainOf(t, leaving); !after.ForceDeadline.Equal(before.ForceDeadline) ||
+		!after.StartedAt.Equal(before.StartedAt) {
 		t.Errorf("the drain was %+v and is %+v", before, after)
 	}
 	// The member that drains still is called back in the place of the broken one.

@@ -12,8 +12,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// onlyMembersLeft checks that every VM, claim, Secret and Nomad node of a pool belongs to a member that it still has. The
-// record of a member goes last, so there is nothing to wait for.
+// onlyMembersLeft checks that every VM, claim, Secret and Nomad node of a pool belongs to a member that it still has.
+// The record of a member goes last, so there is nothing to wait for.
 func onlyMembersLeft(t *testing.T, pool string) {
 	t.Helper()
 	_, nodes, err := read(t.Context(), pool)

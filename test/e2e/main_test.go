@@ -1,7 +1,7 @@
 // Package e2e tests controller and plugin on the embedded world, each as its own service account.
 //
-// Tests that disturb what all share (the controller, Nomad, the API server, the namespace) run one after the other; those
-// that only have pools of their own run in parallel, after them.
+// Tests that disturb what all share (the controller, Nomad, the API server, the namespace) run one after the other;
+// those that only have pools of their own run in parallel, after them.
 package e2e
 
 import (
@@ -37,17 +37,18 @@ var (
 	controller *world.Controller
 )
 
-// guests is what the VMs run: Nomad agents, or, for the tests of what others do to a pool, simulated ones, of which many
-// fit in.
+// guests is what the VMs run: Nomad agents, or, for the tests of what others do to a pool, simulated ones, of which
+// many fit in.
 var guests = hypervisor.GuestKind(os.Getenv("NOMAD_HARVESTER_GUESTS"))
 
 // platform is which version of Harvester there is: empty, or the harvester-lite of another one.
 var platform = binaries.Tool(os.Getenv("NOMAD_HARVESTER_PLATFORM"))
 
-// purgePatience is for how long a member's removal waits for a Nomad that can't be asked: not long, for the tests' sake.
+// purgePatience is for how long a member's removal waits for a Nomad that can't be asked: not long, for the tests'
+// sake.
 const purgePatience = 20 * time.Second
 
-var controllerArgs = append([]string{"--leader-elect=false", "--purge-patience=" + purgePatience.String()}, sweepArgs...)
+var controllerArgs = append([]string{"--leader-elect=false", "--purge-timeout=" + purgePatience.String()}, sweepArgs...)
 
 // ownCredentials is where the controller's own credentials may be put, as a Secret is mounted.
 var ownCredentials string
@@ -58,22 +59,28 @@ func TestMain(m *testing.M) {
 	if recordTo != "" {
 		tests = recording{m, seen}
 	}
-	os.Exit(world.Main(tests, world.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform}, func(started *world.World) {
-		w = started
-		ownCredentials = filepath.Join(w.Dir, "own-credentials")
-		if err := os.Mkdir(ownCredentials, 0o755); err != nil {
-			exit(err)
-		}
-		args := append(controllerArgs, "--nomad-credentials-dir="+ownCredentials)
-		c, err := w.StartController(context.Background(), world.ControllerOptions{Args: args})
-		if err != nil {
-			exit(err)
-		}
-		controller = c
-		if err := seen.watchIfWanted(w); err != nil {
-			exit(err)
-		}
-	}))
+	os.Exit(
+		world.Main(
+			tests,
+			world.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform},
+			func(started *world.World) {
+				w = started
+				ownCredentials = filepath.Join(w.Dir, "own-credentials")
+				if err := os.Mkdir(ownCredentials, 0o755); err != nil {
+					exit(err)
+				}
+				args := append(controllerArgs, "--nomad-credentials-dir="+ownCredentials)
+				c, err := w.StartController(context.Background(), world.ControllerOptions{Args: args})
+				if err != nil {
+					exit(err)
+				}
+				controller = c
+				if err := seen.watchIfWanted(w); err != nil {
+					exit(err)
+				}
+			},
+		),
+	)
 }
 
 // exit ends everything when there can't be any tests.
@@ -175,7 +182,8 @@ const (
 )
 
 // eventually waits for a pool to satisfy a condition, which takes no longer than within on an idle machine.
-func eventually(t *testing.T, pool, what string, within time.Duration, check func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error) {
+func eventually(t *testing.T, pool, what string, within time.Duration,
+	check func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), slack*within)
 	defer cancel()
@@ -207,7 +215,8 @@ func read(ctx context.Context, pool string) (*v1alpha1.NomadNodePool, []v1alpha1
 func settled(n int) func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 	return func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolReady)
-		if int(p.Status.ReadyReplicas) == n && len(nodes) == n && ready != nil && ready.Status == metav1.ConditionTrue && p.Status.ObservedGeneration == p.Generation {
+		if int(p.Status.ReadyReplicas) == n && len(nodes) == n && ready != nil && ready.Status == metav1.ConditionTrue &&
+			p.Status.ObservedGeneration == p.Generation {
 			return nil
 		}
 		var phases []string

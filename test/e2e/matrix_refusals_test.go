@@ -36,7 +36,10 @@ var refusals = []struct {
 	}},
 	{"cd-rom-bus", templates.InDevices(`{"disks":[{"name":"cd","cdrom":{"bus":"scsi"}}]}`)},
 	// KubeVirt: pkg/virt-api/webhooks/validating-webhook/admitters/vmi-create-admitter.go and those beside it.
-	{"secure-boot-without-smm", templates.InInstance(`{"domain":{"firmware":{"bootloader":{"efi":{"secureBoot":true}}}}}`)},
+	{
+		"secure-boot-without-smm",
+		templates.InInstance(`{"domain":{"firmware":{"bootloader":{"efi":{"secureBoot":true}}}}}`),
+	},
 	{"eviction", templates.InInstance(`{"evictionStrategy":"Never"}`)},
 	{"start", templates.InInstance(`{"startStrategy":"Later"}`)},
 	{"disk-bus", templates.InDevices(`{"disks":[{"name":"root","disk":{"bus":"floppy"}}]}`)},
@@ -77,7 +80,8 @@ func TestRefusalsAreToldWordForWord(t *testing.T) {
 	})
 	for name, said := range words {
 		t.Logf("%s: %s", name, said)
-		eventually(t, name, "the pool to tell of the refusal", time.Minute, says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAdmissionDenied, said))
+		eventually(t, name, "the pool to tell of the refusal", time.Minute,
+			says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAdmissionDenied, said))
 	}
 }
 

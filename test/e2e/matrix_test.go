@@ -41,9 +41,9 @@ type made struct {
 	facts  blueprint.Facts
 }
 
-// Whatever a template asks for within its rules is accepted by Harvester's and KubeVirt's own admission, gets its claims
-// from Harvester's controller, is started by KubeVirt's, and is then still what Harvester's UI wants. Half of them are
-// deleted in Harvester's way: their claims go, and those of the others stay.
+// Whatever a template asks for within its rules is accepted by Harvester's and KubeVirt's own admission, gets its
+// claims from Harvester's controller, is started by KubeVirt's, and is then still what Harvester's UI wants. Half of
+// them are deleted in Harvester's way: their claims go, and those of the others stay.
 //
 // So many VMs at once leave nothing of the control planes for tests beside them.
 func TestTemplateMatrix(t *testing.T) {
@@ -150,7 +150,8 @@ func vmRuns(ctx context.Context, m made) error {
 
 // passesChecklist goes through the list for the VM as admission has left it.
 func passesChecklist(ctx context.Context, m made) error {
-	s := checklist.Subject{VM: &kubevirtv1.VirtualMachine{}, Secret: &corev1.Secret{}, PoolUID: matrixPoolUID, Live: true, Images: map[string]checklist.Image{}}
+	s := checklist.Subject{VM: &kubevirtv1.VirtualMachine{}, Secret: &corev1.Secret{}, PoolUID: matrixPoolUID, Live: true,
+		Images: map[string]checklist.Image{}}
 	if err := w.Client.Get(ctx, client.ObjectKeyFromObject(m.out.VM), s.VM); err != nil {
 		return err
 	}
@@ -180,7 +181,8 @@ func claimsBound(ctx context.Context, m made) error {
 			return err
 		}
 		disk := m.member.Template.Disks[i]
-		if size := claim.Spec.Resources.Requests.Storage(); size.Cmp(disk.Size) != 0 || claim.Labels[v1alpha1.NodeLabel] != m.member.Name {
+		if size := claim.Spec.Resources.Requests.Storage(); size.Cmp(disk.Size) != 0 ||
+			claim.Labels[v1alpha1.NodeLabel] != m.member.Name {
 			return fmt.Errorf("claim %s has %v, labels %v", name, size, claim.Labels)
 		}
 		if claim.Status.Phase != corev1.ClaimBound || claim.DeletionTimestamp != nil {
@@ -208,7 +210,8 @@ func deleteLikeHarvester(ctx context.Context, m made) error {
 func vmAndClaimsGone(ctx context.Context, m made) error {
 	objects := []client.Object{m.out.VM.DeepCopy()}
 	for _, name := range m.out.Claims {
-		objects = append(objects, &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: matrixNamespace, Name: name}})
+		objects = append(objects,
+			&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: matrixNamespace, Name: name}})
 	}
 	for _, o := range objects {
 		switch err := w.Client.Get(ctx, client.ObjectKeyFromObject(o), o); {

@@ -13,8 +13,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
-// With ACLs in Nomad the agent of a member refuses whoever has no token: the files of its allocations, commands beside their tasks, and
-// a change of the node's meta.
+// With ACLs in Nomad the agent of a member refuses whoever has no token: the files of its allocations, commands
+// beside their tasks, and a change of the node's meta.
 func TestMembersRefuseWhoeverHasNoToken(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("closed", 1))

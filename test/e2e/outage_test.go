@@ -14,7 +14,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
 )
 
-// viewLimit is how old the controller's view of Nomad may be before it counts as unknown (controllers/nomadlink: ViewLimit).
+// viewLimit is how old the controller's view of Nomad may be before it counts as unknown (controllers/nomadlink:
+// ViewLimit).
 const viewLimit = 30 * time.Second
 
 // While Nomad is away nobody is chosen to leave, and who is leaving already goes no further. When it is back all go on.
@@ -37,12 +38,14 @@ func TestNobodyLeavesWhileNomadIsAway(t *testing.T) {
 			_ = restart()
 		}
 	})
-	eventually(t, "away", "the pool to say that Nomad is away", 30*time.Second, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
+	eventually(t, "away", "the pool to say that Nomad is away", 30*time.Second,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
 	before := wanted(t, "away")
 	if err := scale(t, "away", 1); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "away", "the pool to say that nobody leaves", 30*time.Second, says(v1alpha1.PoolScalingIn, v1alpha1.ReasonNomadUnknown))
+	eventually(t, "away", "the pool to say that nobody leaves", 30*time.Second,
+		says(v1alpha1.PoolScalingIn, v1alpha1.ReasonNomadUnknown))
 	nothingMoves(t, "away", viewLimit+5*time.Second, before)
 
 	if err := restart(); err != nil {
@@ -72,7 +75,8 @@ func TestNobodyGoesWhileNomadHangs(t *testing.T) {
 	if err := scale(t, "hang", 1); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "hang", "the pool to say that Nomad can't be asked", viewLimit+15*time.Second, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
+	eventually(t, "hang", "the pool to say that Nomad can't be asked", viewLimit+15*time.Second,
+		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
 	nothingMoves(t, "hang", 10*time.Second, nil)
 	if got := len(vms(t, "hang")); got != 2 {
 		t.Errorf("%d VMs of 2 are left", got)
@@ -82,7 +86,8 @@ func TestNobodyGoesWhileNomadHangs(t *testing.T) {
 	}
 	eventually(t, "hang", "the pool to settle", 90*time.Second, settled(1))
 	onlyMembersLeft(t, "hang")
-	running(t, "hang-service", 2) // not noneLost: a server that awakes takes its clients, whose heartbeats it missed, for dead
+	running(t, "hang-service",
+		2) // not noneLost: a server that awakes takes its clients, whose heartbeats it missed, for dead
 }
 
 // A scale-out whose writes get lost, or whose answers do, makes as many VMs as asked for, and never one more.
@@ -134,12 +139,18 @@ func TestLostAnswersMakeNoSecondVM(t *testing.T) {
 	heal := w.APIFaults.Partition()
 	eventually(t, "flaky", "the pool not to grow beyond its replicas", 30*time.Second, holds(3*time.Second, atMost(t, 4)))
 	heal()
-	eventually(t, "flaky", "the pool to settle", time.Minute, func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		if err := atMost(t, 4)(p, nodes); err != nil {
-			t.Error(err)
-		}
-		return settled(4)(p, nodes)
-	})
+	eventually(
+		t,
+		"flaky",
+		"the pool to settle",
+		time.Minute,
+		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			if err := atMost(t, 4)(p, nodes); err != nil {
+				t.Error(err)
+			}
+			return settled(4)(p, nodes)
+		},
+	)
 	if got := len(madeVMs()) - made; got != 3 {
 		t.Errorf("%d VMs were made, not 3", got)
 	}
@@ -167,24 +178,30 @@ func wanted(t *testing.T, pool string) map[types.UID]bool {
 func nothingMoves(t *testing.T, pool string, d time.Duration, stay map[types.UID]bool) {
 	t.Helper()
 	count := len(vms(t, pool))
-	eventually(t, pool, "nothing to move", d+time.Minute, holds(d, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		for _, n := range nodes {
-			switch {
-			case n.DeletionTimestamp != nil || drained(n):
-				t.Fatalf("member %s goes: %+v", n.Name, n.Status)
-			case stay[n.UID] && n.Spec.Drain != nil:
-				t.Fatalf("member %s was ordered to leave: %+v", n.Name, n.Spec.Drain)
+	eventually(
+		t,
+		pool,
+		"nothing to move",
+		d+time.Minute,
+		holds(d, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			for _, n := range nodes {
+				switch {
+				case n.DeletionTimestamp != nil || drained(n):
+					t.Fatalf("member %s goes: %+v", n.Name, n.Status)
+				case stay[n.UID] && n.Spec.Drain != nil:
+					t.Fatalf("member %s was ordered to leave: %+v", n.Name, n.Spec.Drain)
+				}
 			}
-		}
-		machines := vms(t, pool)
-		for _, vm := range machines {
-			if vm.DeletionTimestamp != nil {
-				t.Fatalf("VM %s goes", vm.Name)
+			machines := vms(t, pool)
+			for _, vm := range machines {
+				if vm.DeletionTimestamp != nil {
+					t.Fatalf("VM %s goes", vm.Name)
+				}
 			}
-		}
-		if len(machines) != count {
-			t.Fatalf("%d VMs, not %d", len(machines), count)
-		}
-		return nil
-	}))
+			if len(machines) != count {
+				t.Fatalf("%d VMs, not %d", len(machines), count)
+			}
+			return nil
+		}),
+	)
 }

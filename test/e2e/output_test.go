@@ -21,8 +21,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world"
 )
 
-// recordTo is the file to which what the controllers said during the tests is added, if it is set. docs/messages.txt is made
-// so (make messages), and docs/troubleshooting.md is held to it.
+// recordTo is the file to which what the controllers said during the tests is added, if it is set. docs/messages.txt
+// is made so (make messages), and docs/troubleshooting.md is held to it.
 var recordTo = os.Getenv("NOMAD_HARVESTER_RECORD")
 
 // mostMessages is how many different messages of one condition's reason are kept, to show what varies.

@@ -12,49 +12,59 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// The pause before the next member doubles with each that doesn't join. The VM of the one with which the breaker opens is
-// kept, and runs, to be looked at; a change of what members are in Nomad, or of the way there, closes the breaker.
+// The pause before the next member doubles with each that doesn't join. The VM of the one with which the breaker
+// opens is kept, and runs, to be looked at; a change of what members are in Nomad, or of the way there, closes the
+// breaker.
 func TestPausesDoubleUntilTheBreakerOpens(t *testing.T) {
 	t.Parallel()
-	lift := w.Hypervisor.GuestNeverJoins(func(vm types.NamespacedName) bool { return strings.HasPrefix(vm.Name, "pauses-") })
+	lift := w.Hypervisor.GuestNeverJoins(
+		func(vm types.NamespacedName) bool { return strings.HasPrefix(vm.Name, "pauses-") })
 	t.Cleanup(lift)
 	tokenSecret(t, "pauses", w.NomadToken)
 	create(t, newPool("pauses", 1, joinWithin(impatient), ofGeneration("first")))
 	made := map[string]time.Time{}
-	var results []v1alpha1.RegistrationResult
+	var results []v1alpha1.JoinResult
 	paused := false
-	eventually(t, "pauses", "the breaker to open", settling+time.Minute, func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		for _, n := range nodes {
-			made[n.Name] = n.CreationTimestamp.Time
-		}
-		paused = paused || says(v1alpha1.PoolScalingOut, v1alpha1.ReasonBackOff)(p, nodes) == nil
-		if p.Status.Registration != nil {
-			results = p.Status.Registration.Results
-		}
-		return says(v1alpha1.PoolRegistrationHealthy, v1alpha1.ReasonJoinsFailing)(p, nodes)
-	})
+	eventually(
+		t,
+		"pauses",
+		"the breaker to open",
+		settling+time.Minute,
+		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			for _, n := range nodes {
+				made[n.Name] = n.CreationTimestamp.Time
+			}
+			paused = paused || says(v1alpha1.PoolScalingOut, v1alpha1.ReasonBackOff)(p, nodes) == nil
+			if p.Status.Joins != nil {
+				results = p.Status.Joins.Results
+			}
+			return says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinsFailing)(p, nodes)
+		},
+	)
 	told(t, "pauses", "BreakerOpened", "")
 	if len(results) != 3 || !paused {
 		t.Fatalf("the results are %+v; a pause was told: %v", results, paused)
 	}
 	for i, want := range []time.Duration{firstPause, 2 * firstPause} {
-		if pause := made[results[i+1].Member].Sub(results[i].Time.Time); pause < want {
+		if pause := made[results[i+1].Member].Sub(results[i].ResultTime.Time); pause < want {
 			t.Errorf("member %d was made %s after the one before had failed, not after %s", i+2, pause, want)
 		}
 		told(t, "pauses", "MemberNotJoined", results[i].Member)
 	}
 	kept := results[2].Member
-	eventually(t, "pauses", "the last VM to be kept", 30*time.Second, holds(3*time.Second, both(are(map[string]string{kept: ""}), vmRunning(t, kept))))
+	eventually(t, "pauses", "the last VM to be kept", 30*time.Second,
+		holds(3*time.Second, both(are(map[string]string{kept: ""}), vmRunning(t, kept))))
 
 	lift()
 	change(t, "pauses", func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Nomad.Address, p.Spec.Nomad.CredentialsSecretRef = w.NomadAddr, &v1alpha1.SecretRef{Name: "pauses"}
 	})
 	told(t, "pauses", "BreakerClosed", "")
-	eventually(t, "pauses", "the breaker to be closed", 30*time.Second, says(v1alpha1.PoolRegistrationHealthy, v1alpha1.ReasonJoinTimeouts))
+	eventually(t, "pauses", "the breaker to be closed", 30*time.Second,
+		says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinTimeouts))
 	change(t, "pauses", changes(joinWithin(patient), ofGeneration("second")))
 	eventually(t, "pauses", "a member that joins", time.Minute, both(rolledOut(1), without(kept)))
-	eventually(t, "pauses", "joins to be well", 10*time.Second, says(v1alpha1.PoolRegistrationHealthy, v1alpha1.ReasonAsWanted))
+	eventually(t, "pauses", "joins to be well", 10*time.Second, says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected))
 	onlyMembersLeft(t, "pauses")
 }
 

@@ -96,14 +96,19 @@ func (a *agent) logs(t *testing.T, words ...string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), slack*30*time.Second)
 	defer cancel()
 	var line string
-	err := process.WaitFor(ctx, 200*time.Millisecond, fmt.Sprintf("a line with %q in the autoscaler's log", words), func(context.Context) error {
-		found := a.lines(words...)
-		if len(found) == 0 {
-			return fmt.Errorf("there is none")
-		}
-		line = found[0]
-		return nil
-	})
+	err := process.WaitFor(
+		ctx,
+		200*time.Millisecond,
+		fmt.Sprintf("a line with %q in the autoscaler's log", words),
+		func(context.Context) error {
+			found := a.lines(words...)
+			if len(found) == 0 {
+				return fmt.Errorf("there is none")
+			}
+			line = found[0]
+			return nil
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +124,8 @@ func (a *agent) checkSound(t *testing.T) {
 		t.Fatal("the agent has ended")
 	default:
 	}
-	if now := a.PluginPids(); a.Process().Pid() != a.pid || len(now) != 1 || len(a.plugins) != 1 || now[0] != a.plugins[0] {
+	if now := a.PluginPids(); a.Process().Pid() != a.pid || len(now) != 1 || len(a.plugins) != 1 ||
+		now[0] != a.plugins[0] {
 		t.Errorf("agent %d and plugin %v are not those that were started: %d, %v", a.Process().Pid(), now, a.pid, a.plugins)
 	}
 	// Nomad Autoscaler: policy/manager.go, Run and isUnrecoverableError.
@@ -157,7 +163,8 @@ func TestPluginInTheRealAgent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if last := p.Status.LastScale; !strings.HasPrefix(last.Reason, "set to 0 by kubectl scale or an autoscaler, whose log tells") {
+		if last := p.Status.LastScale; !strings.HasPrefix(last.Reason,
+			"set to 0 by kubectl scale or an autoscaler, whose log tells") {
 			t.Errorf("lastScale is %+v", last)
 		}
 		a.logs(t, "[INFO]", "scaled", fixtures.Namespace+"/sinks", "to=0", "policy=")
@@ -171,13 +178,16 @@ func TestPluginInTheRealAgent(t *testing.T) {
 		unmoved(t, "dry", 0)
 	})
 	t.Run("beyond the limits", func(t *testing.T) {
-		a.logs(t, "[ERROR]", "unable to scale target", "5 replicas is more than its spec.maxReplicas 2; lower max of the policy or raise maxReplicas")
-		a.logs(t, "[ERROR]", "unable to scale target", "0 replicas is less than its spec.minReplicas 1; raise min of the policy or lower minReplicas")
+		a.logs(t, "[ERROR]", "unable to scale target",
+			"5 replicas is more than its spec.maxReplicas 2; lower max of the policy or raise maxReplicas")
+		a.logs(t, "[ERROR]", "unable to scale target",
+			"0 replicas is less than its spec.minReplicas 1; raise min of the policy or lower minReplicas")
 		unmoved(t, "capped", 0)
 		unmoved(t, "floored", 1)
 	})
 	t.Run("pool that doesn't exist yet", func(t *testing.T) {
-		a.logs(t, "[WARN]", "it can't be read", "pool="+fixtures.Namespace+"/not-yet", "reason=NotFound", "create the NomadNodePool")
+		a.logs(t, "[WARN]", "it can't be read", "pool="+fixtures.Namespace+"/not-yet", "reason=NotFound",
+			"create the NomadNodePool")
 		a.checkSound(t)
 		create(t, newPool("not-yet", 0))
 		eventually(t, "not-yet", "the new pool to be scaled", 90*time.Second, settled(1))
@@ -193,7 +203,8 @@ func scalesOut(t *testing.T, a *agent) {
 		t.Fatal(err)
 	}
 	last := p.Status.LastScale
-	found := regexp.MustCompile(`^asked for by the Nomad Autoscaler's policy ([0-9a-f-]{36}),`).FindStringSubmatch(last.Reason)
+	found := regexp.MustCompile(`^asked for by the Nomad Autoscaler's policy ([0-9a-f-]{36}),`).
+		FindStringSubmatch(last.Reason)
 	if last.From != 0 || last.To != 1 || found == nil {
 		t.Fatalf("lastScale is %+v", last)
 	}
@@ -254,10 +265,16 @@ func TestPluginOutlivesTheAPIServer(t *testing.T) {
 	}
 	// The same policy still works.
 	change(t, "outage", func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](0) })
-	eventually(t, "outage", "the policy to scale again", time.Minute, func(p *v1alpha1.NomadNodePool, _ []v1alpha1.NomadNode) error {
-		if p.DesiredReplicas() != 1 {
-			return fmt.Errorf("replicas are %d", p.DesiredReplicas())
-		}
-		return nil
-	})
+	eventually(
+		t,
+		"outage",
+		"the policy to scale again",
+		time.Minute,
+		func(p *v1alpha1.NomadNodePool, _ []v1alpha1.NomadNode) error {
+			if p.DesiredReplicas() != 1 {
+				return fmt.Errorf("replicas are %d", p.DesiredReplicas())
+			}
+			return nil
+		},
+	)
 }

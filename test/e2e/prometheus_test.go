@@ -36,7 +36,8 @@ func startPrometheus(t *testing.T, targets ...string) *prometheus {
 
 // ask answers a query as it is now; nothing is "none", and more than one series an error.
 func (p *prometheus) ask(ctx context.Context, query string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.addr+"/api/v1/query?query="+url.QueryEscape(query), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.addr+"/api/v1/query?query="+url.QueryEscape(query),
+		nil)
 	if err != nil {
 		return "", err
 	}
@@ -73,13 +74,18 @@ func (p *prometheus) answers(t *testing.T, query, want string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), slack*10*time.Second)
 	defer cancel()
-	err := process.WaitFor(ctx, 100*time.Millisecond, "Prometheus to answer "+strconv.Quote(want), func(ctx context.Context) error {
-		got, err := p.ask(ctx, query)
-		if err == nil && got != want {
-			err = fmt.Errorf("it answers %q", got)
-		}
-		return err
-	})
+	err := process.WaitFor(
+		ctx,
+		100*time.Millisecond,
+		"Prometheus to answer "+strconv.Quote(want),
+		func(ctx context.Context) error {
+			got, err := p.ask(ctx, query)
+			if err == nil && got != want {
+				err = fmt.Errorf("it answers %q", got)
+			}
+			return err
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

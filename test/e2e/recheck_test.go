@@ -12,8 +12,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// With strategy Empty a member that gets work between being chosen and being made ineligible stays; when the work is over
-// a member does leave.
+// With strategy Empty a member that gets work between being chosen and being made ineligible stays; when the work is
+// over a member does leave.
 func TestMemberChosenAsEmptyStaysIfItGetsWork(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("landed", 2, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Strategy = v1alpha1.Empty }))
@@ -23,29 +23,40 @@ func TestMemberChosenAsEmptyStaysIfItGetsWork(t *testing.T) {
 	if err := scale(t, "landed", 1); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "landed", "the pool to have seen that nobody is empty", 30*time.Second, func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		if p.Status.ObservedGeneration != p.Generation {
-			return errNotYet
-		}
-		return nobodyLeaves(nodes)
-	})
+	eventually(
+		t,
+		"landed",
+		"the pool to have seen that nobody is empty",
+		30*time.Second,
+		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			if p.Status.ObservedGeneration != p.Generation {
+				return errNotYet
+			}
+			return nobodyLeaves(nodes)
+		},
+	)
 
 	// The order that the pool writes for a member which was empty a moment before.
 	chosen := members(t, "landed")[0]
 	now := time.Now()
-	order := v1alpha1.DrainIntent{
+	order := v1alpha1.DrainRequest{
 		ID: "11111111-0000-4000-8000-000000000001", Reason: v1alpha1.DrainScaleIn, OnlyIf: v1alpha1.Empty,
-		Time: metav1.NewTime(now), Deadline: metav1.NewTime(now.Add(10 * time.Minute)),
-	}
+		RequestTime: metav1.NewTime(now), DeadlineTime: metav1.NewTime(now.Add(10 * time.Minute))}
 	patched := chosen.DeepCopy()
 	patched.Spec.Drain = &order
 	if err := w.Client.Patch(t.Context(), patched, client.MergeFrom(&chosen)); err != nil {
 		t.Fatal(err)
 	}
-	told(t, "landed", "DrainWithdrawn", "landed-batch.sleep[")
-	eventually(t, "landed", "the member to be back", 30*time.Second, both(nomadStatus("ready", 2), func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		return nobodyLeaves(nodes)
-	}))
+	told(t, "landed", "DrainCanceled", "landed-batch.sleep[")
+	eventually(
+		t,
+		"landed",
+		"the member to be back",
+		30*time.Second,
+		both(nomadStatus("ready", 2), func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			return nobodyLeaves(nodes)
+		}),
+	)
 	rests(t, "landed", 2*time.Second)
 	for id, state := range allocationStates(t, "landed-batch") {
 		if work[id] != state {
@@ -65,8 +76,8 @@ func TestMemberChosenAsEmptyStaysIfItGetsWork(t *testing.T) {
 	onlyMembersLeft(t, "landed")
 }
 
-// What somebody changes of onTimeout during a drain reaches Nomad: to Retain, nothing is stopped at the deadline; to Force,
-// Nomad stops the tasks before the guest goes.
+// What somebody changes of onTimeout during a drain reaches Nomad: to Retain, nothing is stopped at the deadline; to
+// Force, Nomad stops the tasks before the guest goes.
 func TestChangeOfOnTimeoutReachesADrain(t *testing.T) {
 	t.Parallel()
 	const deadline = 15 * time.Second
@@ -79,14 +90,20 @@ func TestChangeOfOnTimeoutReachesADrain(t *testing.T) {
 	eventually(t, "mind", "the drain to have its deadline in Nomad", 10*time.Second, drainEnds(true))
 	onTimeout(t, "mind", v1alpha1.DrainRetain)
 	eventually(t, "mind", "the drain to have none any more", 10*time.Second, drainEnds(false))
-	eventually(t, "mind", "the deadline to pass", deadline+10*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		for _, n := range nodes {
-			if memberCondition(n, v1alpha1.NodeDrained).Reason == v1alpha1.ReasonRetained {
-				return nil
+	eventually(
+		t,
+		"mind",
+		"the deadline to pass",
+		deadline+10*time.Second,
+		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			for _, n := range nodes {
+				if memberCondition(n, v1alpha1.NodeDrainCompleted).Reason == v1alpha1.ReasonRetained {
+					return nil
+				}
 			}
-		}
-		return errNotYet
-	})
+			return errNotYet
+		},
+	)
 	stays(t, "mind", "all allocations run", 8*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 		return allRun("mind-batch", 2)
 	})
@@ -98,8 +115,8 @@ func TestChangeOfOnTimeoutReachesADrain(t *testing.T) {
 	onlyMembersLeft(t, "mind")
 }
 
-// System jobs that a drain was to ignore are stopped by Nomad as well once they are to count, though it has called the drain
-// complete.
+// System jobs that a drain was to ignore are stopped by Nomad as well once they are to count, though it has called
+// the drain complete.
 func TestChangeOfIgnoreSystemJobsReachesADrain(t *testing.T) {
 	t.Parallel()
 	ignore := func(yes bool) func(*v1alpha1.NomadNodePool) {
@@ -123,15 +140,22 @@ func TestChangeOfIgnoreSystemJobsReachesADrain(t *testing.T) {
 	change(t, "system", ignore(true))
 	eventually(t, "system", "system jobs to be ignored again", 10*time.Second, ignored(true))
 	change(t, "system", ignore(false))
-	// A member goes by its own copy of the policy, which the pool's controller writes: what ended before that was ended under the old one.
-	eventually(t, "system", "the member to have the policy", 10*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		for _, n := range nodes {
-			if n.Spec.DrainPolicy.IgnoreSystemJobs {
-				return fmt.Errorf("%s ignores system jobs still", n.Name)
+	// A member goes by its own copy of the policy, which the pool's controller writes: what ended before that was ended
+	// under the old one.
+	eventually(
+		t,
+		"system",
+		"the member to have the policy",
+		10*time.Second,
+		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			for _, n := range nodes {
+				if n.Spec.DrainPolicy.IgnoreSystemJobs {
+					return fmt.Errorf("%s ignores system jobs still", n.Name)
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		},
+	)
 	if _, _, err := w.Nomad.Jobs().Deregister("system-batch", false, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -37,17 +37,27 @@ func TestRefusedVMIsToldWordForWord(t *testing.T) {
 			create(t, newPool(c.name, 3, func(p *v1alpha1.NomadNodePool) {
 				p.Spec.Template.VirtualMachine = &runtime.RawExtension{Raw: []byte(c.overlay)}
 			}))
-			eventually(t, c.name, "the pool to tell of the refusal", 30*time.Second, says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAdmissionDenied, c.text))
-			eventually(t, c.name, "the pool to sum it up", 10*time.Second, says(v1alpha1.PoolReady, v1alpha1.ReasonAdmissionDenied, c.text))
-			stays(t, c.name, "one member is tried", 5*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-				return onlyOneRefused(nodes, v1alpha1.ReasonAdmissionDenied, c.text)
-			})
+			eventually(t, c.name, "the pool to tell of the refusal", 30*time.Second,
+				says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAdmissionDenied, c.text))
+			eventually(t, c.name, "the pool to sum it up", 10*time.Second,
+				says(v1alpha1.PoolReady, v1alpha1.ReasonAdmissionDenied, c.text))
+			stays(
+				t,
+				c.name,
+				"one member is tried",
+				5*time.Second,
+				func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+					return onlyOneRefused(nodes, v1alpha1.ReasonAdmissionDenied, c.text)
+				},
+			)
 			told(t, c.name, "VMRefused", c.text)
 
 			change(t, c.name, func(p *v1alpha1.NomadNodePool) { p.Spec.Template.VirtualMachine = nil })
 			eventually(t, c.name, "the corrected pool to settle", 2*time.Minute, settled(3))
-			eventually(t, c.name, "the template to be valid", 10*time.Second, says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAsWanted))
-			eventually(t, c.name, "all members to be of the corrected template", 10*time.Second, says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAsWanted))
+			eventually(t, c.name, "the template to be valid", 10*time.Second,
+				says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAsExpected))
+			eventually(t, c.name, "all members to be of the corrected template", 10*time.Second,
+				says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAsExpected))
 		})
 	}
 }
@@ -66,12 +76,18 @@ func TestQuotaHoldsThePoolUntilThereIsRoom(t *testing.T) {
 	create(t, newPool("quota", 4))
 	eventually(t, "quota", "the pool to tell of the quota", time.Minute,
 		says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonQuotaExceeded, "exceeded quota: few-vms", "limited: "+count+"=1"))
-	stays(t, "quota", "one member above the quota is tried", 5*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		if len(nodes) != 2 {
-			return fmt.Errorf("%d members, not 2", len(nodes))
-		}
-		return nil
-	})
+	stays(
+		t,
+		"quota",
+		"one member above the quota is tried",
+		5*time.Second,
+		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			if len(nodes) != 2 {
+				return fmt.Errorf("%d members, not 2", len(nodes))
+			}
+			return nil
+		},
+	)
 	told(t, "quota", "VMRefused", "exceeded quota: few-vms")
 	if err := w.Client.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)
@@ -99,8 +115,17 @@ func TestQuotaWithoutRoomIsToldBeforeAnythingIsMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	create(t, newPool("cpus", 1))
-	eventually(t, "cpus", "the pool to tell of the quota", 30*time.Second,
-		says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonQuotaExceeded, `ResourceQuota "few-cpus" allows limits.cpu 1 in the namespace, of which too little is left: each new member needs 2 (kubectl describe resourcequota -n `))
+	eventually(
+		t,
+		"cpus",
+		"the pool to tell of the quota",
+		30*time.Second,
+		says(
+			v1alpha1.PoolTemplateValid,
+			v1alpha1.ReasonQuotaExceeded,
+			`ResourceQuota "few-cpus" allows limits.cpu 1 in the namespace, of which too little is left: each new member needs 2 (kubectl describe resourcequota -n `,
+		),
+	)
 	nothingMade(t, "cpus")
 	if err := w.Client.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)
@@ -112,7 +137,8 @@ func onlyOneRefused(nodes []v1alpha1.NomadNode, reason, text string) error {
 	if len(nodes) != 1 {
 		return fmt.Errorf("%d members were made, not 1", len(nodes))
 	}
-	if c := memberCondition(nodes[0], v1alpha1.NodeVMReady); c.Status != metav1.ConditionFalse || c.Reason != reason || !strings.Contains(c.Message, text) {
+	if c := memberCondition(nodes[0], v1alpha1.NodeVMReady); c.Status != metav1.ConditionFalse || c.Reason != reason ||
+		!strings.Contains(c.Message, text) {
 		return fmt.Errorf("member %s: VMReady is %s/%s: %s", nodes[0].Name, c.Status, c.Reason, c.Message)
 	}
 	return nil
@@ -147,13 +173,15 @@ func toldWithin(t *testing.T, within time.Duration, pool, reason, text string) {
 	}
 }
 
-// Harvester's admission refuses every change of a VM whose network has been deleted, but not its deletion: members still leave.
+// Harvester's admission refuses every change of a VM whose network has been deleted, but not its deletion: members
+// still leave.
 func TestMembersLeaveThoughTheirNetworkIsGone(t *testing.T) {
 	network := decode(t, lateNetwork)
 	if err := kube.Create(t.Context(), w.Client, network...); err != nil {
 		t.Fatal(err)
 	}
-	create(t, newPool("no-way-back", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.Template.Networks[0].Name = "default/vlan-late" }))
+	create(t,
+		newPool("no-way-back", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.Template.Networks[0].Name = "default/vlan-late" }))
 	eventually(t, "no-way-back", "the pool to settle", time.Minute, settled(1))
 	if err := w.Client.Delete(t.Context(), network[0]); err != nil {
 		t.Fatal(err)
@@ -161,10 +189,16 @@ func TestMembersLeaveThoughTheirNetworkIsGone(t *testing.T) {
 	if err := scale(t, "no-way-back", 0); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "no-way-back", "the member to leave", time.Minute, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		if len(nodes) > 0 {
-			return fmt.Errorf("member %s: phase %s, VM %s", nodes[0].Name, nodes[0].Status.Phase, nodes[0].Status.VM.Status)
-		}
-		return nil
-	})
+	eventually(
+		t,
+		"no-way-back",
+		"the member to leave",
+		time.Minute,
+		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			if len(nodes) > 0 {
+				return fmt.Errorf("member %s: phase %s, VM %s", nodes[0].Name, nodes[0].Status.Phase, nodes[0].Status.VM.Status)
+			}
+			return nil
+		},
+	)
 }

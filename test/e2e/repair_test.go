@@ -22,8 +22,8 @@ import (
 // seconds or so.
 const unhealthyFor = 6 * time.Second
 
-// upgrade is what Harvester keeps of an upgrade of itself, with the status of its condition Completed. Its admission would
-// look into a whole cluster's health before (Harvester: pkg/webhook/resources/upgrade/validator.go).
+// upgrade is what Harvester keeps of an upgrade of itself, with the status of its condition Completed. Its admission
+// would look into a whole cluster's health before (Harvester: pkg/webhook/resources/upgrade/validator.go).
 const upgrade = `
 apiVersion: harvesterhci.io/v1beta1
 kind: Upgrade
@@ -54,7 +54,8 @@ func TestMembersThatNoLongerWork(t *testing.T) {
 	eventually(t, "sick", "the member to be down", 30*time.Second, nomadStatus("down", 1))
 	theCauseLiesElsewhere(t, broken)
 
-	eventually(t, "sick", "the broken member to be replaced", settling+time.Minute, both(without(broken.Name), nomadStatus("ready", 2)))
+	eventually(t, "sick", "the broken member to be replaced", settling+time.Minute,
+		both(without(broken.Name), nomadStatus("ready", 2)))
 	told(t, "sick", "MemberUnhealthy", broken.Name)
 	tooManyAreLeftAlone(t, halted.Name)
 	if kept, ok := orders(members(t, "sick"))[halted.Name]; !ok || kept != "" {
@@ -67,8 +68,8 @@ func TestMembersThatNoLongerWork(t *testing.T) {
 	running(t, "sick-service", 3)
 }
 
-// tooManyAreLeftAlone checks that of two of three members that Nomad no longer hears of none is replaced, and neither is
-// the one that Nomad hears of again last.
+// tooManyAreLeftAlone checks that of two of three members that Nomad no longer hears of none is replaced, and neither
+// is the one that Nomad hears of again last.
 func tooManyAreLeftAlone(t *testing.T, except string) {
 	t.Helper()
 	all := members(t, "sick")
@@ -78,7 +79,8 @@ func tooManyAreLeftAlone(t *testing.T, except string) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "sick", "the pool to say that too many are down", time.Minute, says(v1alpha1.PoolReady, v1alpha1.ReasonTooManyUnhealthy))
+	eventually(t, "sick", "the pool to say that too many are down", time.Minute,
+		says(v1alpha1.PoolReady, v1alpha1.ReasonTooManyUnhealthy))
 	rests(t, "sick", time.Second)
 	if err := w.Hypervisor.ResumeGuest(client.ObjectKeyFromObject(&two[0])); err != nil {
 		t.Fatal(err)
@@ -91,15 +93,16 @@ func tooManyAreLeftAlone(t *testing.T, except string) {
 	eventually(t, "sick", "both to be back", time.Minute, both(nomadStatus("ready", 2), ordered("", 3)))
 }
 
-// theCauseLiesElsewhere breaks a member, and checks that it isn't replaced while its host is in maintenance or Harvester
-// is being upgraded; nor, all the while, anybody else.
+// theCauseLiesElsewhere breaks a member, and checks that it isn't replaced while its host is in maintenance or
+// Harvester is being upgraded; nor, all the while, anybody else.
 func theCauseLiesElsewhere(t *testing.T, broken v1alpha1.NomadNode) {
 	t.Helper()
 	maintained := maintain(t, broken.Status.VM.Host)
 	if err := w.Hypervisor.KillClient(client.ObjectKeyFromObject(&broken)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "sick", "the maintenance to be told", time.Minute, says(v1alpha1.PoolReady, v1alpha1.ReasonHostMaintenance))
+	eventually(t, "sick", "the maintenance to be told", time.Minute,
+		says(v1alpha1.PoolReady, v1alpha1.ReasonHostMaintenance))
 	noneIsToLeave(t, "sick")
 	upgrading(t, "Unknown")
 	maintained()

@@ -28,15 +28,21 @@ func TestRolloutUnderLoad(t *testing.T) {
 	watch := watchRollout("roll", "roll-service")
 	change(t, "roll", ofGeneration("second"))
 	next := time.Now()
-	eventually(t, "roll", "the rollout to end", 5*time.Minute, func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		if time.Now().After(next) {
-			next = time.Now().Add(4 * time.Second)
-			job := fmt.Sprintf("roll-batch-%d", len(ending))
-			ending = append(ending, job)
-			register(t, api.NewBatchJob(job, job, "global", 50), "roll", 2, 6*time.Second)
-		}
-		return rolledOut(size)(p, nodes)
-	})
+	eventually(
+		t,
+		"roll",
+		"the rollout to end",
+		5*time.Minute,
+		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			if time.Now().After(next) {
+				next = time.Now().Add(4 * time.Second)
+				job := fmt.Sprintf("roll-batch-%d", len(ending))
+				ending = append(ending, job)
+				register(t, api.NewBatchJob(job, job, "global", 50), "roll", 2, 6*time.Second)
+			}
+			return rolledOut(size)(p, nodes)
+		},
+	)
 	watch.stop(t)
 	if watch.fewest < size-1 {
 		t.Errorf("only %d allocations of the service ran at a time", watch.fewest)
@@ -44,7 +50,8 @@ func TestRolloutUnderLoad(t *testing.T) {
 	if watch.most > size+1 {
 		t.Errorf("%d members were wanted at a time", watch.most)
 	}
-	if want := []string{v1alpha1.ReasonAsWanted, v1alpha1.ReasonRollingOut, v1alpha1.ReasonAsWanted}; !slices.Equal(watch.upToDate, want) {
+	if want := []string{v1alpha1.ReasonAsExpected, v1alpha1.ReasonRollingOut, v1alpha1.ReasonAsExpected}; !slices.Equal(
+		watch.upToDate, want) {
 		t.Errorf("UpToDate was %v, not %v", watch.upToDate, want)
 	}
 	for _, job := range ending {
@@ -139,18 +146,23 @@ func TestRolloutHoldsAndTurnsBack(t *testing.T) {
 			t.Errorf("Nomad node %s: %s, draining %v", n.Name, n.SchedulingEligibility, n.Drain)
 		}
 	}
-	told(t, "turn", "MemberRescued", "")
+	told(t, "turn", "MemberDrainCanceled", "")
 	onlyMembersLeft(t, "turn")
 }
 
-// With OnDelete members stay as they are until their NomadNodes are deleted; then those that take their places are of the
-// present template.
+// With OnDelete members stay as they are until their NomadNodes are deleted; then those that take their places are of
+// the present template.
 func TestRolloutOnDelete(t *testing.T) {
 	t.Parallel()
-	create(t, newPool("later", 1, ofGeneration("first"), func(p *v1alpha1.NomadNodePool) { p.Spec.Rollout.Type = v1alpha1.OnDelete }))
+	create(
+		t,
+		newPool("later", 1, ofGeneration("first"),
+			func(p *v1alpha1.NomadNodePool) { p.Spec.Rollout.Type = v1alpha1.OnDelete }),
+	)
 	eventually(t, "later", "the pool to settle", time.Minute, settled(1))
 	change(t, "later", ofGeneration("second"))
-	eventually(t, "later", "the pool to say that members stay", 10*time.Second, says(v1alpha1.PoolUpToDate, v1alpha1.ReasonOnDelete))
+	eventually(t, "later", "the pool to say that members stay", 10*time.Second,
+		says(v1alpha1.PoolUpToDate, v1alpha1.ReasonOnDelete))
 	rests(t, "later", 3*time.Second)
 	old := members(t, "later")
 	if err := w.Client.Delete(t.Context(), &old[0]); err != nil {

@@ -46,7 +46,9 @@ func (r *rolloutWatch) stop(t *testing.T) {
 	for _, err := range r.errs {
 		t.Errorf("watching the rollout of %s: %v", r.pool, err)
 	}
-	t.Logf("at %d looks, at least %d allocations of %s ran, at least %d nodes took work, and at most %d members of %s were wanted; UpToDate was %v", r.looks, r.fewest, r.service, r.ready, r.most, r.pool, r.upToDate)
+	t.Logf(
+		"at %d looks, at least %d allocations of %s ran, at least %d nodes took work, and at most %d members of %s were wanted; UpToDate was %v",
+		r.looks, r.fewest, r.service, r.ready, r.most, r.pool, r.upToDate)
 }
 
 func (r *rolloutWatch) run(ctx context.Context) {
@@ -112,7 +114,7 @@ func (r *rolloutWatch) running(ctx context.Context) (int, error) {
 // rolledOut is satisfied when a pool has n members, all ready and of its present template, and says so.
 func rolledOut(n int) check {
 	return func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		if err := both(settled(n), says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAsWanted))(p, nodes); err != nil {
+		if err := both(settled(n), says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAsExpected))(p, nodes); err != nil {
 			return err
 		}
 		if int(p.Status.UpdatedReplicas) != n {

@@ -18,7 +18,8 @@ func TestDemandScalesThePoolOutAndIn(t *testing.T) {
 		if _, _, err := w.Nomad.Jobs().Deregister(scenario.JobID, false, nil); err != nil {
 			t.Error(err)
 		}
-		remove(t, &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: scenario.PoolName}})
+		remove(t,
+			&v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: scenario.PoolName}})
 	})
 	s, err := scenario.Play(t.Context(), w, os.Stderr, false)
 	if err != nil {

@@ -38,7 +38,10 @@ const (
 // empty, until the deadline (Nomad: nomad/drainer/watch_jobs.go). Members go all the same, as soon as they are empty.
 func TestManyBusyMembersLeaveThoughNomadStalls(t *testing.T) {
 	t.Parallel()
-	t.Cleanup(w.Hypervisor.SlowGuests(func(vm types.NamespacedName) bool { return strings.HasPrefix(vm.Name, "stall-") }, shutdownDelay, stopDelay))
+	t.Cleanup(
+		w.Hypervisor.SlowGuests(func(vm types.NamespacedName) bool { return strings.HasPrefix(vm.Name, "stall-") },
+			shutdownDelay, stopDelay),
+	)
 	create(t, newPool("stall", 1, strategy(v1alpha1.NewestCreateIndex), func(p *v1alpha1.NomadNodePool) {
 		// One member has room for everything, so that no allocation waits for a place.
 		p.Spec.Template.CPU, p.Spec.Template.Memory = 16, resource.MustParse("32Gi")
@@ -55,8 +58,8 @@ func TestManyBusyMembersLeaveThoughNomadStalls(t *testing.T) {
 	}
 }
 
-// stallRound fills all members with a job of this name, lets all but one leave, and returns for how long Nomad held each empty
-// node in a drain.
+// stallRound fills all members with a job of this name, lets all but one leave, and returns for how long Nomad held
+// each empty node in a drain.
 func stallRound(t *testing.T, job string) map[string]time.Duration {
 	t.Helper()
 	resize(t, "stall", stallMembers+1)
@@ -74,7 +77,8 @@ func stallRound(t *testing.T, job string) map[string]time.Duration {
 	})
 	took := time.Since(began)
 	stalled := watch.stop(t)
-	t.Logf("%d members went within %s; Nomad held %d of them in a drain though they were empty: %v", stallMembers, took.Round(time.Second), len(stalled), stalled)
+	t.Logf("%d members went within %s; Nomad held %d of them in a drain though they were empty: %v", stallMembers,
+		took.Round(time.Second), len(stalled), stalled)
 	checkDrains(t, job)
 	end()
 	return stalled
@@ -98,7 +102,9 @@ func runStallJob(t *testing.T, name string) (end func()) {
 	t.Helper()
 	task := api.NewTask("sim", "raw_exec").Require(&api.Resources{CPU: ptr.To(1), MemoryMB: ptr.To(10)}).
 		SetLogConfig(&api.LogConfig{MaxFiles: ptr.To(1), MaxFileSizeMB: ptr.To(1)})
-	group := api.NewTaskGroup("sim", stallAllocations).AddTask(task).AddSpread(api.NewSpread("${node.unique.id}", 100, nil))
+	group := api.NewTaskGroup("sim", stallAllocations).
+		AddTask(task).
+		AddSpread(api.NewSpread("${node.unique.id}", 100, nil))
 	group.Migrate = &api.MigrateStrategy{MaxParallel: ptr.To(stallParallel), HealthCheck: ptr.To("task_states"),
 		MinHealthyTime: ptr.To(time.Duration(0)), HealthyDeadline: ptr.To(time.Minute)}
 	group.EphemeralDisk = &api.EphemeralDisk{SizeMB: ptr.To(10)}

@@ -24,34 +24,46 @@ import (
 func TestSteadyPoolsWriteNothing(t *testing.T) {
 	create(t, newPool("steady", 2))
 	create(t, newPool("held", 1))
-	create(t, newPool("short", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.Template.Disks[0].Image = fixtures.ImageNotReady }))
+	create(t,
+		newPool("short", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.Template.Disks[0].Image = fixtures.ImageNotReady }))
 	eventually(t, "steady", "the pool to settle", time.Minute, settled(2))
 	eventually(t, "held", "the pool to settle", time.Minute, settled(1))
-	eventually(t, "short", "the pool to say what is wrong", time.Minute, says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonImageNotReady))
+	eventually(t, "short", "the pool to say what is wrong", time.Minute,
+		says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonImageNotReady))
 	service(t, "steady", "steady-service", 2)
 	_, nodes, err := read(t.Context(), "held")
 	if err != nil {
 		t.Fatal(err)
 	}
-	protect := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{%q:""}}}`, v1alpha1.ProtectAnnotation))
+	protect := client.RawPatch(
+		"application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:""}}}`, v1alpha1.ProtectAnnotation),
+	)
 	if err := w.Client.Patch(t.Context(), &nodes[0], protect); err != nil {
 		t.Fatal(err)
 	}
 	if err := scale(t, "held", 0); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "held", "the pool to say that its member is protected", time.Minute, says(v1alpha1.PoolScalingIn, v1alpha1.ReasonAllProtected))
+	eventually(t, "held", "the pool to say that its member is protected", time.Minute,
+		says(v1alpha1.PoolScalingIn, v1alpha1.ReasonAllProtected))
 
 	var before map[string]string
-	eventually(t, "steady", "what happened before to be over", time.Minute, holds(5*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
-		now := fingerprint(t)
-		was := before
-		before = now
-		if changed := differences(was, now); len(changed) > 0 {
-			return fmt.Errorf("changed: %v", changed)
-		}
-		return nil
-	}))
+	eventually(
+		t,
+		"steady",
+		"what happened before to be over",
+		time.Minute,
+		holds(5*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+			now := fingerprint(t)
+			was := before
+			before = now
+			if changed := differences(was, now); len(changed) > 0 {
+				return fmt.Errorf("changed: %v", changed)
+			}
+			return nil
+		}),
+	)
 	// A machine that is slow for a moment makes Nomad miss a heartbeat; a pool that tells of it is right to. What the
 	// controller does by itself, it does each time.
 	for range 3 {

@@ -10,8 +10,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// Without a surge members are replaced within replicas, one fewer at a time; and the next old one isn't ordered to leave before
-// the last new one has been ready for minReadySeconds.
+// Without a surge members are replaced within replicas, one fewer at a time; and the next old one isn't ordered to
+// leave before the last new one has been ready for minReadySeconds.
 func TestRolloutWithoutSurge(t *testing.T) {
 	t.Parallel()
 	const size, ripe = 3, 4 * time.Second
@@ -26,21 +26,27 @@ func TestRolloutWithoutSurge(t *testing.T) {
 	watch := watchRollout("tight", "")
 	change(t, "tight", ofGeneration("second"))
 	left, ready := map[string]time.Time{}, map[string]time.Time{}
-	eventually(t, "tight", "the rollout to end", 2*time.Minute, func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		for _, n := range nodes {
-			if n.Spec.Drain != nil {
-				left[n.Name] = n.Spec.Drain.Time.Time
+	eventually(
+		t,
+		"tight",
+		"the rollout to end",
+		2*time.Minute,
+		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			for _, n := range nodes {
+				if n.Spec.Drain != nil {
+					left[n.Name] = n.Spec.Drain.RequestTime.Time
+				}
+				c := memberCondition(n, v1alpha1.NodeReady)
+				if _, isOld := old[n.Name]; !isOld && c.Reason == v1alpha1.ReasonNodeReady {
+					ready[n.Name] = c.LastTransitionTime.Time
+				}
 			}
-			c := memberCondition(n, v1alpha1.NodeReady)
-			if _, isOld := old[n.Name]; !isOld && c.Reason == v1alpha1.ReasonNodeReady {
-				ready[n.Name] = c.LastTransitionTime.Time
+			if err := rolledOut(size)(p, nodes); err != nil || len(ready) == size {
+				return err
 			}
-		}
-		if err := rolledOut(size)(p, nodes); err != nil || len(ready) == size {
-			return err
-		}
-		return errNotYet // the members were listed before the pool, which counts the last one already
-	})
+			return errNotYet // the members were listed before the pool, which counts the last one already
+		},
+	)
 	watch.stop(t)
 	if watch.most > size {
 		t.Errorf("%d members were wanted at a time, more than %d", watch.most, size)

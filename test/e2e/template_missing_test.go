@@ -32,16 +32,32 @@ func TestHeldByATemplateThatIsNotShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Harvester's admission must have seen the template first.
-	err := process.WaitFor(t.Context(), look, "a version of the template", func(ctx context.Context) error { return w.Client.Create(ctx, version) })
+	err := process.WaitFor(t.Context(), look, "a version of the template",
+		func(ctx context.Context) error { return w.Client.Create(ctx, version) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), version) })
 	create(t, newPool("unshared", 1, fromHarvester(v1alpha1.KindTemplate, "default/unshared")))
-	eventually(t, "unshared", "the pool to say so", 30*time.Second, says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonTemplateInvalid,
-		`its cloud-init Secret is in namespace "default"`, "kubectl annotate virtualmachinetemplates.harvesterhci.io -n default unshared "+v1alpha1.ShareCloudInitAnnotation+"="+fixtures.Namespace))
+	eventually(
+		t,
+		"unshared",
+		"the pool to say so",
+		30*time.Second,
+		says(
+			v1alpha1.PoolTemplateValid,
+			v1alpha1.ReasonTemplateInvalid,
+			`its cloud-init Secret is in namespace "default"`,
+			"kubectl annotate virtualmachinetemplates.harvesterhci.io -n default unshared "+v1alpha1.ShareCloudInitAnnotation+"="+fixtures.Namespace,
+		),
+	)
 	nothingMade(t, "unshared")
-	share := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.ShareCloudInitAnnotation, fixtures.Namespace)
+	share := fmt.Appendf(
+		nil,
+		`{"metadata":{"annotations":{%q:%q}}}`,
+		v1alpha1.ShareCloudInitAnnotation,
+		fixtures.Namespace,
+	)
 	if err := w.Client.Patch(t.Context(), template, client.RawPatch(types.MergePatchType, share)); err != nil {
 		t.Fatal(err)
 	}
@@ -62,13 +78,17 @@ metadata: {name: late, namespace: default}
 spec: {defaultVersionId: ` + fixtures.TemplateVersion + `}
 `
 
-// A Harvester template that doesn't exist is told, and the pool heals when it appears. What it lacks can be set beside it.
+// A Harvester template that doesn't exist is told, and the pool heals when it appears. What it lacks can be set
+// beside it.
 func TestMissingHarvesterTemplate(t *testing.T) {
 	t.Parallel()
 	missing := decode(t, lateTemplate)
-	create(t, newPool("no-template", 1, fromHarvester(v1alpha1.KindTemplate, "default/late"), func(p *v1alpha1.NomadNodePool) {
-		p.Spec.Template.CPU = 5
-	}))
+	create(
+		t,
+		newPool("no-template", 1, fromHarvester(v1alpha1.KindTemplate, "default/late"), func(p *v1alpha1.NomadNodePool) {
+			p.Spec.Template.CPU = 5
+		}),
+	)
 	told := says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonTemplateNotFound,
 		"spec.template.from.name", `VirtualMachineTemplate "default/late" doesn't exist`, "create it or name another")
 	eventually(t, "no-template", "the mistake to be told", 30*time.Second, told)

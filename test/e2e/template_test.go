@@ -63,11 +63,13 @@ func looksLikeTheTemplate(t *testing.T, n v1alpha1.NomadNode) {
 	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(&n), vm); err != nil {
 		t.Fatal(err)
 	}
-	if vm.Labels["harvesterhci.io/os"] != "debian" || vm.Labels["tag.harvesterhci.io/team"] != "ci" || vm.Annotations["field.cattle.io/description"] != "A worker" {
+	if vm.Labels["harvesterhci.io/os"] != "debian" || vm.Labels["tag.harvesterhci.io/team"] != "ci" ||
+		vm.Annotations["field.cattle.io/description"] != "A worker" {
 		t.Errorf("labels %v, annotations %v", vm.Labels, vm.Annotations)
 	}
 	domain := vm.Spec.Template.Spec.Domain
-	if domain.Firmware != nil && domain.Firmware.Serial == "5d307ca9" || domain.Devices.Interfaces[0].MacAddress == "02:00:00:00:00:01" {
+	if domain.Firmware != nil && domain.Firmware.Serial == "5d307ca9" ||
+		domain.Devices.Interfaces[0].MacAddress == "02:00:00:00:00:01" {
 		t.Errorf("it has what is another VM's: %+v", domain)
 	}
 	key := client.ObjectKey{Namespace: n.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(&n))}
@@ -79,7 +81,8 @@ func looksLikeTheTemplate(t *testing.T, n v1alpha1.NomadNode) {
 		t.Fatal(err)
 	}
 	// Its one command, in a shell of its own, and the controller's one before it and two after it.
-	if commands, _ := config["runcmd"].([]any); config["timezone"] != "Europe/Berlin" || len(commands) != 6 || config["ssh_authorized_keys"] == nil {
+	if commands, _ := config["runcmd"].([]any); config["timezone"] != "Europe/Berlin" || len(commands) != 6 ||
+		config["ssh_authorized_keys"] == nil {
 		t.Errorf("user data %s", secret.Data["userdata"])
 	}
 }
@@ -107,7 +110,11 @@ func TestWhatIsMissingWithoutATemplateIsSaid(t *testing.T) {
 		"spec.template.disks: Required value: disks is missing: name at least the root disk, or take the disks from a Harvester template with spec.template.from",
 		"spec.template.networks: Required value: networks is missing: name at least one, or take the networks from a Harvester template with spec.template.from")
 	p.Spec.Template.From = &v1alpha1.TemplateSource{Kind: "VirtualMachine", Name: "vm"}
-	refused(t, w.Client.Create(t.Context(), p, client.DryRunAll), `spec.template.from.kind: Unsupported value: "VirtualMachine"`)
+	refused(
+		t,
+		w.Client.Create(t.Context(), p, client.DryRunAll),
+		`spec.template.from.kind: Unsupported value: "VirtualMachine"`,
+	)
 	p.Spec.Template.From = &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplate, Name: "vm"}
 	refused(t, w.Client.Create(t.Context(), p, client.DryRunAll),
 		`name: "vm" is not namespace/name of a VirtualMachineTemplate or VirtualMachineTemplateVersion`)

@@ -35,17 +35,22 @@ var uiActions = []struct {
 	}},
 	{"restart it", func(t *testing.T, n v1alpha1.NomadNode) error {
 		// What KubeVirt does when it is asked to (KubeVirt: pkg/virt-controller/watch/vm/vm.go stopVMI).
-		return as(t, kubevirt.Namespace, "kubevirt-controller").Delete(t.Context(), &kubevirtv1.VirtualMachineInstance{ObjectMeta: nameOf(n)})
+		return as(t, kubevirt.Namespace,
+			"kubevirt-controller").Delete(t.Context(), &kubevirtv1.VirtualMachineInstance{ObjectMeta: nameOf(n)})
 	}},
 	{"stop it and start it again", stopAndStart},
 	{"migrate it", migrate},
 	{"delete its Secret", func(t *testing.T, n v1alpha1.NomadNode) error {
-		return w.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(&n))}})
+		return w.Client.Delete(
+			t.Context(),
+			&corev1.Secret{
+				ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(&n))}},
+		)
 	}},
 }
 
-// Whatever is done to a VM short of deleting it, its member stays the same and is ready again in the end. A VM that was made
-// from a template of a member is no member, and stays, with its disk, when all members have gone.
+// Whatever is done to a VM short of deleting it, its member stays the same and is ready again in the end. A VM that
+// was made from a template of a member is no member, and stays, with its disk, when all members have gone.
 func TestOthersUseTheUI(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("ui", int32(len(uiActions))))
@@ -58,7 +63,8 @@ func TestOthersUseTheUI(t *testing.T) {
 		}
 	}
 	// Three of them are down for a moment.
-	eventually(t, "ui", "the members to be ready again", time.Minute, holds(3*time.Second, both(settled(len(uiActions)), sameVMs(t, nodes, uids))))
+	eventually(t, "ui", "the members to be ready again", time.Minute,
+		holds(3*time.Second, both(settled(len(uiActions)), sameVMs(t, nodes, uids))))
 
 	if err := scale(t, "ui", 0); err != nil {
 		t.Fatal(err)
@@ -70,7 +76,9 @@ func TestOthersUseTheUI(t *testing.T) {
 	}
 	time.Sleep(10 * time.Second) // in which the copy's disk would be swept
 	var now kubevirtv1.VirtualMachine
-	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(copied), &now); err != nil || now.Generation != copied.Generation || now.DeletionTimestamp != nil {
+	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(copied), &now); err != nil ||
+		now.Generation != copied.Generation ||
+		now.DeletionTimestamp != nil {
 		t.Errorf("the copy was touched: generation %d, deleted %v, %v", now.Generation, now.DeletionTimestamp, err)
 	}
 	if len(objects(t, &corev1.PersistentVolumeClaimList{}, "ui")) != 1 {
@@ -124,10 +132,12 @@ func nameOf(n v1alpha1.NomadNode) metav1.ObjectMeta {
 
 func patchVM(t *testing.T, n v1alpha1.NomadNode, patch string) error {
 	t.Helper()
-	return w.Client.Patch(t.Context(), &kubevirtv1.VirtualMachine{ObjectMeta: nameOf(n)}, client.RawPatch(types.MergePatchType, []byte(patch)))
+	return w.Client.Patch(t.Context(), &kubevirtv1.VirtualMachine{ObjectMeta: nameOf(n)},
+		client.RawPatch(types.MergePatchType, []byte(patch)))
 }
 
-// editInUI writes what the edit form writes: it takes the VM for its own, and drops what it doesn't know from the claims.
+// editInUI writes what the edit form writes: it takes the VM for its own, and drops what it doesn't know from the
+// claims.
 func editInUI(t *testing.T, n v1alpha1.NomadNode) error {
 	t.Helper()
 	vm := &kubevirtv1.VirtualMachine{}
@@ -145,30 +155,49 @@ func editInUI(t *testing.T, n v1alpha1.NomadNode) error {
 	if err != nil {
 		return err
 	}
-	return patchVM(t, n, fmt.Sprintf(`{"metadata":{"labels":{"harvesterhci.io/creator":"harvester","harvesterhci.io/os":"ubuntu"},
+	return patchVM(
+		t,
+		n,
+		fmt.Sprintf(`{"metadata":{"labels":{"harvesterhci.io/creator":"harvester","harvesterhci.io/os":"ubuntu"},
 		"annotations":{"field.cattle.io/description":"mine","harvesterhci.io/volumeClaimTemplates":%q}},
-		"spec":{"template":{"spec":{"domain":{"cpu":{"cores":3},"resources":{"limits":{"cpu":"3"}}}}}}}`, text))
+		"spec":{"template":{"spec":{"domain":{"cpu":{"cores":3},"resources":{"limits":{"cpu":"3"}}}}}}}`, text),
+	)
 }
 
 func takeMarksOff(t *testing.T, n v1alpha1.NomadNode) error {
 	t.Helper()
-	return patchVM(t, n, fmt.Sprintf(`{"metadata":{"labels":{%q:null,%q:null},"annotations":{%q:null,%q:null,%q:null}}}`,
-		v1alpha1.PoolLabel, v1alpha1.RevisionLabel, v1alpha1.PoolUIDAnnotation, v1alpha1.MemberAnnotation, v1alpha1.NodeIDAnnotation))
+	return patchVM(t, n, fmt.Sprintf(
+		`{"metadata":{"labels":{%q:null,%q:null},"annotations":{%q:null,%q:null,%q:null}}}`,
+		v1alpha1.PoolLabel,
+		v1alpha1.RevisionLabel,
+		v1alpha1.PoolUIDAnnotation,
+		v1alpha1.MemberAnnotation,
+		v1alpha1.NodeIDAnnotation,
+	))
 }
 
 func stopAndStart(t *testing.T, n v1alpha1.NomadNode) error {
 	t.Helper()
 	runStrategy(t, n, kubevirtv1.RunStrategyHalted)
-	eventually(t, n.Spec.PoolName, "the member to say that its VM was stopped", time.Minute, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		for _, m := range nodes {
-			if c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.NodeVMReady); m.Name == n.Name && c != nil && c.Reason == v1alpha1.ReasonVMStopped {
-				return nil
+	eventually(
+		t,
+		n.Spec.PoolName,
+		"the member to say that its VM was stopped",
+		time.Minute,
+		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			for _, m := range nodes {
+				if c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.NodeVMReady); m.Name == n.Name && c != nil &&
+					c.Reason == v1alpha1.ReasonVMStopped {
+					return nil
+				}
 			}
-		}
-		return errNotYet
-	})
+			return errNotYet
+		},
+	)
 	awaitFor(t, "the instance to be gone", func(ctx context.Context) error {
-		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(&n), &kubevirtv1.VirtualMachineInstance{}); client.IgnoreNotFound(err) != nil || err == nil {
+		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(&n), &kubevirtv1.VirtualMachineInstance{}); client.IgnoreNotFound(
+			err) != nil ||
+			err == nil {
 			return errors.Join(errNotYet, err)
 		}
 		return nil
@@ -186,14 +215,20 @@ func migrate(t *testing.T, n v1alpha1.NomadNode) error {
 	}); err != nil {
 		return err
 	}
-	eventually(t, n.Spec.PoolName, "the member to name its new host", 30*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		for _, m := range nodes {
-			if m.Name == n.Name && m.Status.VM.Host != "" && m.Status.VM.Host != n.Status.VM.Host {
-				return nil
+	eventually(
+		t,
+		n.Spec.PoolName,
+		"the member to name its new host",
+		30*time.Second,
+		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+			for _, m := range nodes {
+				if m.Name == n.Name && m.Status.VM.Host != "" && m.Status.VM.Host != n.Status.VM.Host {
+					return nil
+				}
 			}
-		}
-		return errNotYet
-	})
+			return errNotYet
+		},
+	)
 	return nil
 }
 
@@ -208,8 +243,9 @@ func fromTemplate(t *testing.T, n v1alpha1.NomadNode) *kubevirtv1.VirtualMachine
 	name := n.Name + "-copy"
 	claim := n.Status.Claims[0]
 	vm := &kubevirtv1.VirtualMachine{
-		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name, Labels: maps.Clone(of.Labels), Annotations: maps.Clone(of.Annotations)},
-		Spec:       *of.Spec.DeepCopy(),
+		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name, Labels: maps.Clone(of.Labels),
+			Annotations: maps.Clone(of.Annotations)},
+		Spec: *of.Spec.DeepCopy(),
 	}
 	const templates = "harvesterhci.io/volumeClaimTemplates"
 	vm.Annotations[templates] = strings.ReplaceAll(vm.Annotations[templates], claim, name+"-root")

@@ -54,15 +54,16 @@ func register(t *testing.T, job *api.Job, pool string, count int, sleep time.Dur
 	if *job.Type == api.JobTypeService {
 		job.Update = &api.UpdateStrategy{MaxParallel: new(0)} // no deployments, which would write for some time
 		group.Migrate = &api.MigrateStrategy{
-			MaxParallel: new(1), HealthCheck: new("task_states"), MinHealthyTime: new(500 * time.Millisecond), HealthyDeadline: new(time.Minute),
+			MaxParallel: new(
+				1), HealthCheck: new("task_states"), MinHealthyTime: new(500 * time.Millisecond), HealthyDeadline: new(time.Minute),
 		}
 	}
 	job.AddDatacenter("dc1").AddTaskGroup(group).NodePool = new(pool)
 	submit(t, job)
 }
 
-// submit registers a job that is stopped once the test is over. It isn't purged: a real server of Nomad 1.11.3 crashed once when a
-// job was purged under a drain (planner.applyPlan). So each job of a world has a name of its own.
+// submit registers a job that is stopped once the test is over. It isn't purged: a real server of Nomad 1.11.3
+// crashed once when a job was purged under a drain (planner.applyPlan). So each job of a world has a name of its own.
 func submit(t *testing.T, job *api.Job) {
 	t.Helper()
 	if _, _, err := w.Nomad.Jobs().Register(job, nil); err != nil {
@@ -80,18 +81,24 @@ func running(t *testing.T, job string, count int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), slack*time.Minute)
 	defer cancel()
-	err := process.WaitFor(ctx, 100*time.Millisecond, fmt.Sprintf("%d allocations of job %s", count, job), func(context.Context) error {
-		got := 0
-		for _, a := range allocations(t, job) {
-			if a.DesiredStatus == api.AllocDesiredStatusRun && (a.ClientStatus == api.AllocClientStatusRunning || a.ClientStatus == api.AllocClientStatusComplete) {
-				got++
+	err := process.WaitFor(
+		ctx,
+		100*time.Millisecond,
+		fmt.Sprintf("%d allocations of job %s", count, job),
+		func(context.Context) error {
+			got := 0
+			for _, a := range allocations(t, job) {
+				if a.DesiredStatus == api.AllocDesiredStatusRun &&
+					(a.ClientStatus == api.AllocClientStatusRunning || a.ClientStatus == api.AllocClientStatusComplete) {
+					got++
+				}
 			}
-		}
-		if got != count {
-			return fmt.Errorf("%d run", got)
-		}
-		return nil
-	})
+			if got != count {
+				return fmt.Errorf("%d run", got)
+			}
+			return nil
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,11 +116,12 @@ func allocations(t *testing.T, job string) []*api.AllocationListStub {
 // migrating is how Nomad explains that it moves an allocation (Nomad: scheduler/reconciler, allocMigrating).
 const migrating = "alloc is being migrated"
 
-// tainted is how it explains that it stops one of a system job, which can't be moved (Nomad: scheduler/reconciler, allocNodeTainted).
+// tainted is how it explains that it stops one of a system job, which can't be moved (Nomad: scheduler/reconciler,
+// allocNodeTainted).
 const tainted = "alloc not needed as node is tainted"
 
-// noneLost checks that each allocation of a job runs, was moved by a drain, or (of a batch job) came to its own end; and
-// that it had ended before its guest was told to power off. It returns how many were moved.
+// noneLost checks that each allocation of a job runs, was moved by a drain, or (of a batch job) came to its own end;
+// and that it had ended before its guest was told to power off. It returns how many were moved.
 func noneLost(t *testing.T, job string) int {
 	t.Helper()
 	off := map[string]time.Time{} // by Nomad node ID

@@ -14,8 +14,8 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// start runs a shell script in a guest, as a job of the member's node, and returns the job. A script that is cut off by the
-// end of its guest runs again when that is back.
+// start runs a shell script in a guest, as a job of the member's node, and returns the job. A script that is cut off
+// by the end of its guest runs again when that is back.
 func start(t *testing.T, nodeID, script string) string {
 	t.Helper()
 	id := "inside-" + uuid.NewString()
@@ -23,7 +23,8 @@ func start(t *testing.T, nodeID, script string) string {
 		SetConfig("command", "/bin/sh").SetConfig("args", []string{"-c", script}).
 		Require(&api.Resources{CPU: new(50), MemoryMB: new(16)})
 	group := api.NewTaskGroup("sh", 1).AddTask(task)
-	group.RestartPolicy = &api.RestartPolicy{Attempts: new(20), Interval: new(time.Hour), Delay: new(time.Second), Mode: new("fail")}
+	group.RestartPolicy = &api.RestartPolicy{Attempts: new(20), Interval: new(time.Hour), Delay: new(time.Second),
+		Mode: new("fail")}
 	job := api.NewBatchJob(id, id, "global", 50).AddDatacenter("dc1").AddTaskGroup(group).
 		Constrain(api.NewConstraint("${node.unique.id}", "=", nodeID))
 	job.NodePool = new(pool)

@@ -1,5 +1,5 @@
-// Package guest tests a pool whose VMs are whole machines, with a kernel, systemd, cloud-init and Nomad of their own: what
-// the other tests take for granted of a guest. It needs qemu and what else `hack/needs.sh guest` names.
+// Package guest tests a pool whose VMs are whole machines, with a kernel, systemd, cloud-init and Nomad of their own:
+// what the other tests take for granted of a guest. It needs qemu and what else `hack/needs.sh guest` names.
 package guest
 
 import (
@@ -28,14 +28,16 @@ const bootTime = 10 * time.Minute
 var w *world.World
 
 func TestMain(m *testing.M) {
-	os.Exit(world.Main(m, world.Options{ACL: true, Guest: hypervisor.QemuGuest, Progress: os.Stderr}, func(started *world.World) {
-		w = started
-		if _, err := w.StartController(context.Background(), world.ControllerOptions{}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			_ = w.Stop()
-			os.Exit(1)
-		}
-	}))
+	os.Exit(
+		world.Main(m, world.Options{ACL: true, Guest: hypervisor.QemuGuest, Progress: os.Stderr}, func(started *world.World) {
+			w = started
+			if _, err := w.StartController(context.Background(), world.ControllerOptions{}); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				_ = w.Stop()
+				os.Exit(1)
+			}
+		}),
+	)
 }
 
 // read returns the pool and its members.
@@ -49,7 +51,10 @@ func read(ctx context.Context) (*v1alpha1.NomadNodePool, []v1alpha1.NomadNode, e
 	return p, l.Items, err
 }
 
-var ofPool = []client.ListOption{client.InNamespace(fixtures.Namespace), client.MatchingLabels{v1alpha1.PoolLabel: pool}}
+var ofPool = []client.ListOption{
+	client.InNamespace(fixtures.Namespace),
+	client.MatchingLabels{v1alpha1.PoolLabel: pool},
+}
 
 // settled waits until the pool has exactly n members, all ready, and returns them.
 func settled(t *testing.T, n int) []v1alpha1.NomadNode {
@@ -60,7 +65,8 @@ func settled(t *testing.T, n int) []v1alpha1.NomadNode {
 		if err != nil {
 			return err
 		}
-		ready := meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.PoolReady) && p.Status.ObservedGeneration == p.Generation
+		ready := meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.PoolReady) &&
+			p.Status.ObservedGeneration == p.Generation
 		if !ready || len(nodes) != n || int(p.Status.ReadyReplicas) != n {
 			return fmt.Errorf("%d members, status %+v", len(nodes), p.Status)
 		}
@@ -103,7 +109,8 @@ func waitGone(ctx context.Context) error {
 				left = append(left, fmt.Sprintf("%d %T", n, l))
 			}
 		}
-		nodes, _, err := w.Nomad.Nodes().List((&api.QueryOptions{Filter: fmt.Sprintf("NodePool == %q", pool)}).WithContext(ctx))
+		nodes, _, err := w.Nomad.Nodes().
+			List((&api.QueryOptions{Filter: fmt.Sprintf("NodePool == %q", pool)}).WithContext(ctx))
 		if err != nil {
 			return err
 		}

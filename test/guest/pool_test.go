@@ -36,7 +36,8 @@ func newPool() *v1alpha1.NomadNodePool {
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: pool},
 		Spec: v1alpha1.NomadNodePoolSpec{
 			Replicas: new(int32),
-			Nomad:    v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{Servers: []string{w.NomadServer.RPCAddr}, NodePool: pool}},
+			Nomad: v1alpha1.NomadSpec{
+				NomadClient: v1alpha1.NomadClient{Servers: []string{w.NomadServer.RPCAddr}, NodePool: pool}},
 			Template: v1alpha1.NodeTemplate{
 				CPU: 1, Memory: resource.MustParse("1Gi"),
 				Disks: []v1alpha1.Disk{
@@ -47,13 +48,14 @@ func newPool() *v1alpha1.NomadNodePool {
 				CloudInit: v1alpha1.CloudInit{UserData: rawExec},
 			},
 			// A machine that is slow to boot is not the one that this is about.
-			Health: v1alpha1.HealthSpec{JoinTimeout: metav1.Duration{Duration: time.Hour}, UnhealthyTimeout: metav1.Duration{Duration: time.Hour}},
+			Health: v1alpha1.HealthSpec{JoinTimeout: metav1.Duration{Duration: time.Hour},
+				UnhealthyTimeout: metav1.Duration{Duration: time.Hour}},
 		},
 	}
 }
 
-// A pool scales from 0 to 2 and to 1 with machines that boot, run cloud-init and join under the IDs seeded there. One that is
-// rebooted from inside comes back as the same member and Nomad node, and so does one that powers itself off.
+// A pool scales from 0 to 2 and to 1 with machines that boot, run cloud-init and join under the IDs seeded there. One
+// that is rebooted from inside comes back as the same member and Nomad node, and so does one that powers itself off.
 func TestPoolOfWholeMachines(t *testing.T) {
 	p := newPool()
 	if err := w.Client.Create(t.Context(), p); err != nil {
@@ -70,7 +72,8 @@ func TestPoolOfWholeMachines(t *testing.T) {
 	}
 
 	rebooted, restarted := first[0], first[1]
-	instances := map[string]types.UID{rebooted.Name: instance(t, rebooted.Name).UID, restarted.Name: instance(t, restarted.Name).UID}
+	instances := map[string]types.UID{rebooted.Name: instance(t, rebooted.Name).UID,
+		restarted.Name: instance(t, restarted.Name).UID}
 	reboot := start(t, rebooted.Spec.NodeID, once("systemctl reboot"))
 	poweroff := start(t, restarted.Spec.NodeID, once("systemctl poweroff"))
 	output(t, "the rebooted guest to be back", reboot)
@@ -114,8 +117,10 @@ func checkNomadNode(t *testing.T, m v1alpha1.NomadNode) {
 	if err != nil {
 		t.Fatalf("the Nomad node of %s: %v", m.Name, err)
 	}
-	if node.Name != m.Name || node.Status != api.NodeStatusReady || node.Meta[v1alpha1.MetaPoolUID] != m.Spec.PoolUID || node.NodePool != pool {
-		t.Errorf("the Nomad node of %s is %s, %s, in pool %s, with the meta %v", m.Name, node.Name, node.Status, node.NodePool, node.Meta)
+	if node.Name != m.Name || node.Status != api.NodeStatusReady || node.Meta[v1alpha1.MetaPoolUID] != m.Spec.PoolUID ||
+		node.NodePool != pool {
+		t.Errorf("the Nomad node of %s is %s, %s, in pool %s, with the meta %v", m.Name, node.Name, node.Status,
+			node.NodePool, node.Meta)
 	}
 }
 

@@ -44,7 +44,8 @@ const JobID = "web"
 // migrate as a service does.
 func runJob(c *api.Client, count int) error {
 	migrate := api.MigrateStrategy{
-		MaxParallel: ptr(1), HealthCheck: ptr("task_states"), MinHealthyTime: ptr(time.Second), HealthyDeadline: ptr(time.Minute),
+		MaxParallel: ptr(
+			1), HealthCheck: ptr("task_states"), MinHealthyTime: ptr(time.Second), HealthyDeadline: ptr(time.Minute),
 	}
 	task := api.NewTask("web", "raw_exec").SetConfig("command", "sleep").SetConfig("args", []string{"86400"}).
 		Require(&api.Resources{CPU: ptr(500), MemoryMB: ptr(64)})

@@ -48,7 +48,8 @@ type Summary struct {
 
 // String is the demo's last line.
 func (s Summary) String() string {
-	return fmt.Sprintf("demo: scaled 1 -> %d -> 1; %d nodes drained; %d allocations lost; %.0f s", s.Peak, s.Drained, s.Lost, s.Took.Seconds())
+	return fmt.Sprintf("demo: scaled 1 -> %d -> 1; %d nodes drained; %d allocations lost; %.0f s", s.Peak, s.Drained,
+		s.Lost, s.Took.Seconds())
 }
 
 // Err says what of the story didn't happen; nil: all of it did.
@@ -69,8 +70,8 @@ func (s Summary) Err() error {
 	return errors.Join(errs...)
 }
 
-// Play plays the story on a world with a controller, with a pool and a job of its own, which stay. It tells it on out: as a
-// live table if live is true, else as lines.
+// Play plays the story on a world with a controller, with a pool and a job of its own, which stay. It tells it on
+// out: as a live table if live is true, else as lines.
 func Play(ctx context.Context, w *world.World, out io.Writer, live bool) (Summary, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -145,8 +146,9 @@ func pool(w *world.World) *v1alpha1.NomadNodePool {
 				Networks: []v1alpha1.Network{{Name: fixtures.Network}},
 			},
 			// The oldest leave, which are those with the work that stays, so that it has to move.
-			ScaleIn: v1alpha1.ScaleInSpec{Strategy: v1alpha1.OldestCreateIndex, Drain: v1alpha1.DrainPolicy{Deadline: metav1.Duration{Duration: 2 * time.Minute}}},
-			Health:  v1alpha1.HealthSpec{JoinTimeout: metav1.Duration{Duration: 2 * time.Minute}},
+			ScaleIn: v1alpha1.ScaleInSpec{Strategy: v1alpha1.OldestCreateIndex,
+				Drain: v1alpha1.DrainPolicy{Deadline: metav1.Duration{Duration: 2 * time.Minute}}},
+			Health: v1alpha1.HealthSpec{JoinTimeout: metav1.Duration{Duration: 2 * time.Minute}},
 		},
 	}
 }

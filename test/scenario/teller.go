@@ -23,7 +23,8 @@ import (
 type state struct{ desired, members, ready, vms, running int }
 
 func (s state) String() string {
-	return fmt.Sprintf("desired %d, members %d, ready %d, VMs %d, allocations running %d", s.desired, s.members, s.ready, s.vms, s.running)
+	return fmt.Sprintf("desired %d, members %d, ready %d, VMs %d, allocations running %d", s.desired, s.members, s.ready,
+		s.vms, s.running)
 }
 
 // teller watches the world and tells what it sees.
@@ -107,7 +108,9 @@ func (t *teller) look(ctx context.Context, l *ledger) {
 func (t *teller) events(items []eventsv1.Event) {
 	slices.SortFunc(items, func(a, b eventsv1.Event) int { return a.EventTime.Compare(b.EventTime.Time) })
 	for _, e := range items {
-		if ours := e.Regarding.Name == PoolName || strings.HasPrefix(e.Regarding.Name, PoolName+"-"); !ours || e.ReportingController != "nomad-harvester" || t.seen[string(e.UID)] {
+		if ours := e.Regarding.Name == PoolName || strings.HasPrefix(e.Regarding.Name, PoolName+"-"); !ours ||
+			e.ReportingController != "nomad-harvester" ||
+			t.seen[string(e.UID)] {
 			continue
 		}
 		t.seen[string(e.UID)] = true
@@ -144,7 +147,8 @@ func table(s state, nodes []v1alpha1.NomadNode, allocs map[string]int) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  MEMBER\tPHASE\tVM\tNODE\tNOMAD\tALLOCS")
 	for _, n := range nodes {
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%d\n", n.Name, n.Status.Phase, n.Status.VM.Status, n.Status.Nomad.ShortID, n.Status.Nomad.Status, allocs[n.Spec.NodeID])
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%d\n", n.Name, n.Status.Phase, n.Status.VM.Status, n.Status.Nomad.ShortID,
+			n.Status.Nomad.Status, allocs[n.Spec.NodeID])
 	}
 	w.Flush()
 	return b.String()

@@ -15,7 +15,8 @@ const mostLag = 20 * time.Second
 // cachedKinds are what a process watches (controllers/setup.go).
 var cachedKinds = []string{kindPool, kindNode, kindVM, kindInstance}
 
-// cache is what one process knows of the API server. It never goes back, but each kind may lag behind, by its own amount.
+// cache is what one process knows of the API server. It never goes back, but each kind may lag behind, by its own
+// amount.
 type cache struct {
 	p       *process
 	shelves map[string]*shelf

@@ -75,7 +75,8 @@ type memberTruth struct {
 }
 
 func newChecks(w *World) *checks {
-	c := &checks{w: w, members: map[string]*memberTruth{}, byNodeID: map[string]*memberTruth{}, ours: map[types.UID]string{}, strays: map[types.UID]bool{}, secrets: map[types.UID]bool{}}
+	c := &checks{w: w, members: map[string]*memberTruth{}, byNodeID: map[string]*memberTruth{},
+		ours: map[types.UID]string{}, strays: map[types.UID]bool{}, secrets: map[types.UID]bool{}}
 	w.store.watchers = append(w.store.watchers, c.watch)
 	return c
 }
@@ -115,7 +116,8 @@ func (m *memberTruth) shown(is *v1alpha1.NomadNode, now time.Time) {
 	if is.Status.VM.UID != "" && m.vmKnown.IsZero() {
 		m.vmKnown = now
 	}
-	if ready := meta.FindStatusCondition(is.Status.Conditions, v1alpha1.NodeVMReady); ready != nil && ready.Reason == v1alpha1.ReasonDeleteStuck {
+	if ready := meta.FindStatusCondition(is.Status.Conditions, v1alpha1.NodeVMReady); ready != nil &&
+		ready.Reason == v1alpha1.ReasonDeleteStuck {
 		m.stuck = mostTime
 	} else if m.stuck.Equal(mostTime) {
 		m.stuck = now
@@ -210,7 +212,8 @@ func (c *checks) afterNode(t *task, made call, before, is client.Object) {
 func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 	// What is made for a pool that has just been deleted is collected by Kubernetes.
 	former := c.members[n.Name]
-	if former != nil && former.nodeID != n.Spec.NodeID && c.poolOf(n) != nil && (c.alone(t) || former.released.Before(t.began)) {
+	if former != nil && former.nodeID != n.Spec.NodeID && c.poolOf(n) != nil &&
+		(c.alone(t) || former.released.Before(t.began)) {
 		// Of two leaders one may be late by so much that the other has let the member of that number go meanwhile. Its
 		// disks and its Nomad node have other names.
 		c.w.violate("I2", n.Name, "a member's name was used again")
@@ -226,11 +229,15 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 
 // status checks what is written of a member.
 func (c *checks) status(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
-	if k := is.Status.KickedDrain; k != "" && was.Status.KickedDrain != k {
+	if k := is.Status.ResentDrain; k != "" && was.Status.ResentDrain != k {
 		m.kicked[k] = c.w.now
 	}
 	c.saysTrue(m, is)
-	before, after := meta.IsStatusConditionTrue(was.Status.Conditions, v1alpha1.NodeDrained), meta.IsStatusConditionTrue(is.Status.Conditions, v1alpha1.NodeDrained)
+	before, after := meta.IsStatusConditionTrue(was.Status.Conditions,
+		v1alpha1.NodeDrainCompleted), meta.IsStatusConditionTrue(
+		is.Status.Conditions,
+		v1alpha1.NodeDrainCompleted,
+	)
 	if after && !before {
 		c.drained(t, m, is)
 	}

@@ -86,7 +86,8 @@ func (c *checks) enoughWork(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		least, minReady = min(least, a.replicas-a.unavailable), max(minReady, a.minReady)
 	}
 	ready := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeReady)
-	if c.poolOf(n) == nil || ready == nil || ready.Status != metav1.ConditionTrue || t.began.Sub(ready.LastTransitionTime.Time) < minReady {
+	if c.poolOf(n) == nil || ready == nil || ready.Status != metav1.ConditionTrue ||
+		t.began.Sub(ready.LastTransitionTime.Time) < minReady {
 		return // not counted on yet
 	}
 	if takesWork(t.seen[m.nodeID]) && takesWork(now[m.nodeID]) && left < least {

@@ -27,7 +27,7 @@ var mostTime = dawn.Add(10000 * time.Hour)
 func limitsOf(p *v1alpha1.NomadNodePool) limits {
 	l := limits{concurrent: math.MaxInt, inFlight: 1}
 	if last := p.Status.LastScale; last != nil {
-		l.recorded, l.scaled = last.To == p.DesiredReplicas(), last.Time.Time
+		l.recorded, l.scaled = last.To == p.DesiredReplicas(), last.ScaleTime.Time
 		l.up = last.From >= 0 && last.From < last.To
 	}
 	if w := p.Spec.ScaleIn.StabilizationWindow; w != nil {
@@ -42,7 +42,8 @@ func limitsOf(p *v1alpha1.NomadNodePool) limits {
 	return l
 }
 
-// withinLimits checks a pool's choice of a member to leave: something that was asked for while the reconcile ran must allow it.
+// withinLimits checks a pool's choice of a member to leave: something that was asked for while the reconcile ran must
+// allow it.
 func (c *checks) withinLimits(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	reason := n.Spec.Drain.Reason
 	repair := reason == v1alpha1.DrainJoinTimeout || reason == v1alpha1.DrainUnhealthy
@@ -59,7 +60,8 @@ func (c *checks) withinLimits(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		c.w.violate("I2", m.name, "a member was let go for replicas that aren't written down")
 	}
 	rollout := reason == v1alpha1.DrainRollout // which a scale-out doesn't hold
-	if !repair && !allowed(func(l limits) bool { return l.recorded && (rollout && l.up || c.w.now.Sub(l.scaled) >= l.window) }) {
+	if !repair &&
+		!allowed(func(l limits) bool { return l.recorded && (rollout && l.up || c.w.now.Sub(l.scaled) >= l.window) }) {
 		c.w.violate("I2", m.name, "a member was let go (%s) within the stabilisation window", reason)
 	}
 	if !c.alone(t) {
@@ -73,8 +75,8 @@ func (c *checks) withinLimits(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	}
 }
 
-// leaveBesides is how many other members left when the reconcile began, but for those that are stuck, and were chosen before; and
-// how many were on the way of being replaced for their health then.
+// leaveBesides is how many other members left when the reconcile began, but for those that are stuck, and were chosen
+// before; and how many were on the way of being replaced for their health then.
 func (c *checks) leaveBesides(t *task, but *memberTruth, n *v1alpha1.NomadNode) (leave, inFlight int) {
 	for _, o := range c.membersOf(n.Spec.PoolUID) {
 		m := c.members[o.Name]
@@ -97,7 +99,7 @@ func (c *checks) leaveBesides(t *task, but *memberTruth, n *v1alpha1.NomadNode) 
 
 // joins is true for a member that is plainly on its way to join, and was when the reconcile began.
 func (c *checks) joins(t *task, m *memberTruth, n *v1alpha1.NomadNode) bool {
-	made, ready := n.Status.VM.Created, meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeVMReady)
+	made, ready := n.Status.VM.CreationTime, meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeVMReady)
 	switch {
 	case leaving(n) || n.Status.JoinedTime != nil || made == nil || ready == nil || !m.vmKnown.Before(t.began):
 		return false

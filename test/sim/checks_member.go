@@ -24,7 +24,7 @@ func (c *checks) waitedFor(m *memberTruth, p v1alpha1.DrainPolicy) []*alloc {
 // drained checks that the point of no return is passed rightly.
 func (c *checks) drained(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	m.drainedAt = c.w.now
-	d := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeDrained)
+	d := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeDrainCompleted)
 	if n.Spec.Drain == nil {
 		c.w.violate("I1", m.name, "Drained without an intent")
 		return
@@ -48,7 +48,7 @@ func (c *checks) drained(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 func (c *checks) givenUp(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	m.forced = true
 	switch {
-	case c.w.now.Before(n.Spec.Drain.Deadline.Time) || n.Spec.DrainPolicy.OnTimeout == v1alpha1.DrainRetain:
+	case c.w.now.Before(n.Spec.Drain.DeadlineTime.Time) || n.Spec.DrainPolicy.OnTimeout == v1alpha1.DrainRetain:
 		c.w.violate("I1", m.name, "given up at a deadline that hasn't passed, or with onTimeout Retain")
 	case t.notAsked && len(c.atStake(m, n)) > 0:
 		c.w.violate("I1", m.name, "given up by a controller that has just started, and has not asked Nomad")
@@ -63,8 +63,8 @@ func (c *checks) atStake(m *memberTruth, n *v1alpha1.NomadNode) []*alloc {
 	return c.waitedFor(m, n.Spec.DrainPolicy)
 }
 
-// vmStopped checks I1: no guest with live allocations is stopped by us, be it that its VM is deleted or halted, unless its
-// deadline has passed.
+// vmStopped checks I1: no guest with live allocations is stopped by us, be it that its VM is deleted or halted,
+// unless its deadline has passed.
 func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachine) {
 	n, _ := c.w.store.get(id{kindNode, vm.Namespace, m.name}).(*v1alpha1.NomadNode)
 	switch {
@@ -79,7 +79,7 @@ func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachin
 	case vm.DeletionTimestamp != nil, n == nil:
 		return // stopped by somebody else, or its record removed while the request was on its way
 	}
-	if m.forced && meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrained) {
+	if m.forced && meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrainCompleted) {
 		return
 	}
 	for _, a := range c.atStake(m, n) {
@@ -89,27 +89,29 @@ func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachin
 	}
 }
 
-// unseeable is true for an allocation that was placed while the request to stop the guest was on its way, or while a Nomad that
-// can't be asked was waited for with a member that a user wants gone.
+// unseeable is true for an allocation that was placed while the request to stop the guest was on its way, or while a
+// Nomad that can't be asked was waited for with a member that a user wants gone.
 func (c *checks) unseeable(t *task, m *memberTruth, n *v1alpha1.NomadNode, a *alloc) bool {
 	seen, looked := t.looks[m.nodeID]
 	if looked {
 		return !seen.open && a.placed.After(seen.at)
 	}
 	wantedGone := m.deletedByUser || c.poolOf(n) == nil
-	return wantedGone && !t.notAsked && a.placed.After(m.drainedAt) && c.w.now.Sub(saidDrained(n)) >= nodectrl.DefaultPurgePatience
+	return wantedGone && !t.notAsked && a.placed.After(m.drainedAt) &&
+		c.w.now.Sub(saidDrained(n)) >= nodectrl.DefaultPurgeTimeout
 }
 
-// saidDrained is since when the member's record says that it is drained: since the look that found it so, which may have been on its
-// way for long.
+// saidDrained is since when the member's record says that it is drained: since the look that found it so, which may
+// have been on its way for long.
 func saidDrained(n *v1alpha1.NomadNode) time.Time {
-	if d := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeDrained); d != nil {
+	if d := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeDrainCompleted); d != nil {
 		return d.LastTransitionTime.Time
 	}
 	return time.Time{}
 }
 
-// recordDeleted checks the deletion of a NomadNode by a controller: of a drained member's, or of one that never got a VM.
+// recordDeleted checks the deletion of a NomadNode by a controller: of a drained member's, or of one that never got a
+// VM.
 func (c *checks) recordDeleted(t *task, m *memberTruth) {
 	if t.what == "pool" {
 		c.notProtected(t, m, "replaced")

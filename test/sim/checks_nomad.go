@@ -63,14 +63,15 @@ func (c *checks) drains(t *task, doing, nodeID string, d *drain, looked time.Tim
 	if x.last != nil && x.last.AccessorID == us {
 		c.sentOnce(m, x, d, kick || x.touched.After(looked))
 	}
-	if n := c.record(m); x.foreign(t.asOf) && n != nil && n.Spec.Drain != nil && c.w.now.Before(n.Spec.Drain.Deadline.Time) {
+	if n := c.record(m); x.foreign(t.asOf) && n != nil && n.Spec.Drain != nil &&
+		c.w.now.Before(n.Spec.Drain.DeadlineTime.Time) {
 		c.w.violate("I3", m.name, "somebody else's drain was taken over before our own deadline")
 	}
 	c.notTooSoon(m, d)
 }
 
-// uncordons checks that a node is made eligible only to take an order back, and that one which somebody else made ineligible,
-// well before its member was ordered to leave, isn't.
+// uncordons checks that a node is made eligible only to take an order back, and that one which somebody else made
+// ineligible, well before its member was ordered to leave, isn't.
 func (c *checks) uncordons(nodeID string) {
 	m, x, t := c.byNodeID[nodeID], c.w.nomad.nodes[nodeID], c.w.running
 	if m == nil || x == nil || x.eligible {
@@ -81,15 +82,16 @@ func (c *checks) uncordons(nodeID string) {
 		return
 	}
 	n := c.record(m)
-	if x.cordonedBy != us && n != nil && n.Spec.Drain != nil && x.cordonedAt.Before(n.Spec.Drain.Time.Add(-onTheWay)) {
+	if x.cordonedBy != us && n != nil && n.Spec.Drain != nil &&
+		x.cordonedAt.Before(n.Spec.Drain.RequestTime.Add(-onTheWay)) {
 		c.w.violate("I6", m.name, "a node that somebody else made ineligible was made eligible")
 	}
 }
 
-// sentOnce checks a drain that follows one of ours. It is excused if it is a kick, or if the node has changed since it was
-// found to be needed.
+// sentOnce checks a drain that follows one of ours. It is excused if it is a kick, or if the node has changed since
+// it was found to be needed.
 func (c *checks) sentOnce(m *memberTruth, x *node, d *drain, excused bool) {
-	same := x.last.IntentID == d.intent
+	same := x.last.DrainID == d.intent
 	stands := x.drain != nil || x.last.Status == nomad.DrainComplete && !x.eligible
 	switch {
 	case same && x.drain != nil && x.last.OnTimeout != d.onTimeout:
@@ -112,7 +114,8 @@ func (c *checks) notTooSoon(m *memberTruth, d *drain) {
 	if n == nil || n.Spec.Drain == nil || n.Spec.Drain.ID != d.intent || d.force.IsZero() {
 		return
 	}
-	if d.force.Before(n.Spec.Drain.Deadline.Add(-10 * time.Second)) {
-		c.w.violate("I1", m.name, "Nomad was told to stop everything at %s, but the deadline is %s", d.force.Sub(dawn), n.Spec.Drain.Deadline.Sub(dawn))
+	if d.force.Before(n.Spec.Drain.DeadlineTime.Add(-10 * time.Second)) {
+		c.w.violate("I1", m.name, "Nomad was told to stop everything at %s, but the deadline is %s", d.force.Sub(dawn),
+			n.Spec.Drain.DeadlineTime.Sub(dawn))
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // ordered keeps the books on a member's order to leave, whoever writes it.
-func (m *memberTruth) ordered(d *v1alpha1.DrainIntent, now time.Time) {
+func (m *memberTruth) ordered(d *v1alpha1.DrainRequest, now time.Time) {
 	order, marked := "", ""
 	if d != nil {
 		marked = d.ID

@@ -30,11 +30,12 @@ func (c *checks) ask(p *v1alpha1.NomadNodePool) {
 	a.surge = share(p.Spec.Rollout.MaxSurge, 1, a.replicas, true)
 	a.unavailable = share(p.Spec.Rollout.MaxUnavailable, 0, a.replicas, false)
 	a.minReady = time.Duration(p.Spec.Rollout.MinReadySeconds) * time.Second
-	healthy := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolRegistrationHealthy)
-	a.breaker = healthy != nil && healthy.Reason == v1alpha1.ReasonJoinsFailing && healthy.ObservedGeneration == p.Generation
+	healthy := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolJoinsHealthy)
+	a.breaker = healthy != nil && healthy.Reason == v1alpha1.ReasonJoinsFailing &&
+		healthy.ObservedGeneration == p.Generation
 	a.limits = limitsOf(p)
 	a.retried = p.Annotations[v1alpha1.RetryJoinsAnnotation]
-	if r := p.Status.Registration; r != nil {
+	if r := p.Status.Joins; r != nil {
 		a.key = r.Key
 	}
 	if before := c.askedSince(a.pool, c.w.now); len(before) > 0 {
@@ -77,7 +78,7 @@ func (c *checks) askedSince(pool string, since time.Time) []asked {
 
 // leaving is true for a member that doesn't count.
 func leaving(n *v1alpha1.NomadNode) bool {
-	drained := meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrained)
+	drained := meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrainCompleted)
 	return n.DeletionTimestamp != nil || n.Spec.Drain != nil && (!n.Spec.Drain.Canceled || drained)
 }
 
@@ -149,12 +150,13 @@ func (c *checks) breakerHolds(t *task, n *v1alpha1.NomadNode, what string) {
 // newlyJoined is true when somebody joined and the pool's status doesn't tell of it yet, which closes the breaker.
 func (c *checks) newlyJoined(n *v1alpha1.NomadNode) bool {
 	p := c.poolOf(n)
-	if p == nil || p.Status.Registration == nil {
+	if p == nil || p.Status.Joins == nil {
 		return true
 	}
 	for _, o := range c.membersOf(n.Spec.PoolUID) {
-		told := slices.ContainsFunc(p.Status.Registration.Results, func(r v1alpha1.RegistrationResult) bool { return r.Member == o.Name && r.Joined })
-		if j := o.Status.JoinedTime; j != nil && !told && j.After(p.Status.Registration.Since.Time) {
+		told := slices.ContainsFunc(p.Status.Joins.Results,
+			func(r v1alpha1.JoinResult) bool { return r.Member == o.Name && r.Joined })
+		if j := o.Status.JoinedTime; j != nil && !told && j.After(p.Status.Joins.StartTime.Time) {
 			return true
 		}
 	}
@@ -183,8 +185,9 @@ func (c *checks) intent(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
 		if t.what == "pool" {
 			c.chosen(t, m, is)
 		}
-	case !before.Deadline.Equal(&after.Deadline) || !before.Time.Equal(&after.Time):
-		c.w.violate("I3", m.name, "the intent's deadline was changed from %s to %s", before.Deadline.Sub(dawn), after.Deadline.Sub(dawn))
+	case !before.DeadlineTime.Equal(&after.DeadlineTime) || !before.RequestTime.Equal(&after.RequestTime):
+		c.w.violate("I3", m.name, "the intent's deadline was changed from %s to %s", before.DeadlineTime.Sub(dawn),
+			after.DeadlineTime.Sub(dawn))
 	case after.Canceled && !before.Canceled && t.what == "pool": // and not the member itself, which isn't empty any more
 		c.notTooMany(t, is, "a member was called back")
 	}

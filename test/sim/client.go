@@ -67,7 +67,9 @@ func (c *apiClient) List(_ context.Context, l client.ObjectList, opts ...client.
 		sh := c.shelf(kind)
 		for _, i := range sh.order {
 			obj := sh.objects[i]
-			if (o.Namespace == "" || o.Namespace == i.namespace) && (o.LabelSelector == nil || o.LabelSelector.Matches(labelsOf(obj))) && indexed(o.FieldSelector, obj) {
+			if (o.Namespace == "" || o.Namespace == i.namespace) &&
+				(o.LabelSelector == nil || o.LabelSelector.Matches(labelsOf(obj))) &&
+				indexed(o.FieldSelector, obj) {
 				found = append(found, obj)
 			}
 		}
@@ -201,7 +203,8 @@ func (c *apiClient) IsObjectNamespaced(runtime.Object) (bool, error) { return fa
 type statusWriter struct{ c *apiClient }
 
 // Patch changes an object's status.
-func (s statusWriter) Patch(_ context.Context, o client.Object, p client.Patch, _ ...client.SubResourcePatchOption) error {
+func (s statusWriter) Patch(_ context.Context, o client.Object, p client.Patch,
+	_ ...client.SubResourcePatchOption) error {
 	return s.c.patch(o, p, true)
 }
 

@@ -100,7 +100,7 @@ func (c *cluster) info(nodeID string) (nomad.Node, time.Time, error) {
 // View is nomad.Cluster's.
 func (c *cluster) View() nomad.View {
 	if t := c.p.w.running; t != nil && t.p == c.p {
-		t.settled, t.viewed = c.view.SettledSince, c.p.w.now // what the task decides by
+		t.settled, t.viewed = c.view.RecoveredSince, c.p.w.now // what the task decides by
 	}
 	return c.view
 }
@@ -212,8 +212,8 @@ func (c *cluster) Drain(_ context.Context, nodeID string, r nomad.DrainRequest) 
 	return err == nil, err
 }
 
-// KickDrain is nomad.Cluster's.
-func (c *cluster) KickDrain(_ context.Context, nodeID string, r nomad.DrainRequest) error {
+// ResendDrain is nomad.Cluster's.
+func (c *cluster) ResendDrain(_ context.Context, nodeID string, r nomad.DrainRequest) error {
 	x, at, err := c.info(nodeID)
 	if err != nil {
 		return err
@@ -229,7 +229,7 @@ func (c *cluster) KickDrain(_ context.Context, nodeID string, r nomad.DrainReque
 func (c *cluster) sendDrain(doing, nodeID string, r nomad.DrainRequest, looked time.Time) error {
 	return c.write(doing, nodeID, func() error {
 		w := c.p.w
-		d := &drain{intent: r.IntentID, onTimeout: r.OnTimeout(), ignoreSystem: r.IgnoreSystemJobs}
+		d := &drain{intent: r.DrainID, onTimeout: r.OnTimeout(), ignoreSystem: r.IgnoreSystemJobs}
 		if left := r.Deadline(); left != 0 {
 			d.force = w.now.Add(max(left, 0))
 		}

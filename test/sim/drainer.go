@@ -84,8 +84,8 @@ func (n *nomadServer) drainsOn(d time.Duration) {
 	}
 }
 
-// lastEnded decides if the drainer notices that the last allocation that it waited for has ended. It never does for those
-// of sysbatch jobs, and with several nodes draining it misses others.
+// lastEnded decides if the drainer notices that the last allocation that it waited for has ended. It never does for
+// those of sysbatch jobs, and with several nodes draining it misses others.
 func (n *nomadServer) lastEnded(x *node, a *alloc) {
 	if x.drain == nil {
 		return

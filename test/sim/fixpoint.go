@@ -92,7 +92,8 @@ func (w *World) leakInNomad(members map[string]bool) (about, what string) {
 		if m != nil && m.unpurged && w.nomad.nodes[nodeID].hidden {
 			continue // released by a policy that left it to Nomad's garbage collection, and no sweeper can find it
 		}
-		if m == nil || members[m.name] || (m.late || m.unpurged || m.forcedOff()) && !w.sweptInNomad(m) || !w.nomad.answers() {
+		if m == nil || members[m.name] || (m.late || m.unpurged || m.forcedOff()) && !w.sweptInNomad(m) ||
+			!w.nomad.answers() {
 			continue
 		}
 		return m.name, "its Nomad node is left"
@@ -119,7 +120,8 @@ func (w *World) nurse() {
 	if p == nil {
 		return
 	}
-	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolRegistrationHealthy); c != nil && c.Reason == v1alpha1.ReasonJoinsFailing {
+	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolJoinsHealthy); c != nil &&
+		c.Reason == v1alpha1.ReasonJoinsFailing {
 		w.edit("has mended the cause, and asks for another try", func(p *v1alpha1.NomadNodePool) {
 			p.Annotations = map[string]string{v1alpha1.RetryJoinsAnnotation: w.now.Format(time.RFC3339)}
 		})
@@ -147,8 +149,8 @@ func (w *World) free() {
 	}
 }
 
-// sweep removes what nobody else can: VMs that a controller which no longer led made after the record had gone, or whose
-// record was removed by force, of both of which people are told; and Secrets that nothing leads to any more.
+// sweep removes what nobody else can: VMs that a controller which no longer led made after the record had gone, or
+// whose record was removed by force, of both of which people are told; and Secrets that nothing leads to any more.
 func (w *World) sweep() {
 	for _, o := range w.store.all(kindVM) {
 		if w.checks.strays[o.GetUID()] || w.checks.unrecorded(o) {
@@ -180,5 +182,6 @@ func (w *World) traced(m *memberTruth) bool {
 // sweptInNomad is true for members whose Nomad nodes aren't left to Nomad's own garbage collection.
 func (w *World) sweptInNomad(m *memberTruth) bool {
 	p := w.pool()
-	return p != nil && string(p.UID) == m.poolUID && (p.Spec.ScaleIn.Purge == nil || *p.Spec.ScaleIn.Purge) && w.nomad.answers()
+	return p != nil && string(p.UID) == m.poolUID && (p.Spec.ScaleIn.Purge == nil || *p.Spec.ScaleIn.Purge) &&
+		w.nomad.answers()
 }

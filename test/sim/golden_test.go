@@ -25,7 +25,8 @@ func TestStories(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got != string(want) {
-			t.Errorf("%s: the story has changed; read it, and if it is right, run go test ./test/sim -run Stories -update\n%s", name, got)
+			t.Errorf("%s: the story has changed; read it, and if it is right, run go test ./test/sim -run Stories -update\n%s",
+				name, got)
 		}
 	}
 }

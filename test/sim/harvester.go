@@ -39,7 +39,8 @@ func newHarvester(w *World) *harvester {
 		if vm, ok := is.(*kubevirtv1.VirtualMachine); ok && was == nil {
 			w.after(w.chance.of("harvester").between(50*time.Millisecond, 3*time.Second), func() { h.claim(vm) })
 		}
-		if c, ok := is.(*corev1.PersistentVolumeClaim); ok && was != nil && was.GetDeletionTimestamp() == nil && c.DeletionTimestamp != nil {
+		if c, ok := is.(*corev1.PersistentVolumeClaim); ok && was != nil && was.GetDeletionTimestamp() == nil &&
+			c.DeletionTimestamp != nil {
 			w.after(w.chance.of("harvester").rarely(w.Faults.Holds, 8*time.Second, 12*time.Minute), func() { h.release(c) })
 		}
 	})

@@ -1,7 +1,7 @@
 package sim
 
-// hides is the name of what the jobs of some schedules do. It isn't one of the acts, so that the others stay what they are in each
-// schedule.
+// hides is the name of what the jobs of some schedules do. It isn't one of the acts, so that the others stay what
+// they are in each schedule.
 const hides = "hide node"
 
 // hide has a job take its node out of the list that the controllers see, now and then one after the other.
@@ -21,7 +21,8 @@ func (w *World) hide() {
 	}
 }
 
-// show has the nodes of members that are wanted, or whose record is gone, listed again. The others the controllers must find.
+// show has the nodes of members that are wanted, or whose record is gone, listed again. The others the controllers
+// must find.
 func (w *World) show() {
 	for _, nodeID := range w.nomad.order {
 		x, m := w.nomad.nodes[nodeID], w.checks.byNodeID[nodeID]

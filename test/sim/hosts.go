@@ -52,8 +52,8 @@ func (k *kubevirt) guestIn(vmi *kubevirtv1.VirtualMachineInstance) *guest {
 	return k.guests[ref.UID]
 }
 
-// maintainHost frees a host: KubeVirt migrates its instances, or asks for those to be moved that are ours to move. One of them may
-// not take it well.
+// maintainHost frees a host: KubeVirt migrates its instances, or asks for those to be moved that are ours to move.
+// One of them may not take it well.
 func maintainHost(w *World, s *stream) {
 	host := pick(s, hosts...)
 	if !w.maintenance(host).IsZero() {
@@ -180,21 +180,22 @@ func (c *checks) patient(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	}
 }
 
-// rushed is true for a member whose time ran out while Harvester was upgraded, as its controller must have seen, and that didn't get
-// it anew when the upgrade was over.
+// rushed is true for a member whose time ran out while Harvester was upgraded, as its controller must have seen, and
+// that didn't get it anew when the upgrade was over.
 func (c *checks) rushed(t *task, n *v1alpha1.NomadNode) bool {
 	p, over := c.poolOf(n), c.w.harvester.upgraded
 	if p == nil || over.IsZero() {
 		return false
 	}
-	began, patience := n.Status.UnhealthySince, p.Spec.Health.UnhealthyTimeout.Duration
+	began, patience := n.Status.UnhealthyTime, p.Spec.Health.UnhealthyTimeout.Duration
 	if n.Spec.Drain.Reason == v1alpha1.DrainJoinTimeout {
-		began, patience = n.Status.VM.Created, n.Spec.JoinTimeout.Duration
+		began, patience = n.Status.VM.CreationTime, n.Spec.JoinTimeout.Duration
 	}
 	const lag = time.Minute // of the controller behind the world
 	if began == nil || !t.p.booted.Before(began.Time) {
 		return false
 	}
 	out := began.Add(patience)
-	return c.w.harvester.upgradedFrom.Before(out) && out.Add(lag).Before(over) && over.Add(patience-time.Second).After(c.w.now)
+	return c.w.harvester.upgradedFrom.Before(out) && out.Add(lag).Before(over) &&
+		over.Add(patience-time.Second).After(c.w.now)
 }

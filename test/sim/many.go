@@ -99,8 +99,8 @@ func RunMany(o Options) Summary {
 // firstLines and lastLines are how many lines of a story a report shows, from its beginning and from its end.
 const firstLines, lastLines = 25, 60
 
-// Report tells of a violation: the seed, the invariant, how to have it again, and the beginning and the end of the story of
-// those involved, with everything left out that isn't needed for it.
+// Report tells of a violation: the seed, the invariant, how to have it again, and the beginning and the end of the
+// story of those involved, with everything left out that isn't needed for it.
 func Report(sc Scenario, v *Violation, whole bool) string {
 	small := shrink(sc, v)
 	r := run(small, true)
@@ -111,7 +111,8 @@ func Report(sc Scenario, v *Violation, whole bool) string {
 	if whole {
 		about, last = "", len(r.trace.lines)
 	}
-	return fmt.Sprintf("seed %d: %s\nthe whole of it: %s\n%s\n", sc.Seed, r.Violation, small.command(), r.trace.excerpt(about, first, last))
+	return fmt.Sprintf("seed %d: %s\nthe whole of it: %s\n%s\n", sc.Seed, r.Violation, small.command(),
+		r.trace.excerpt(about, first, last))
 }
 
 // command runs the scenario again.

@@ -22,7 +22,8 @@ import (
 
 // Mutants are deliberate bugs, each of which the simulator must find: so it is known that it can fail.
 func Mutants() []Mutation {
-	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), healthMutants(), seamMutants(), sweepMutants())
+	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), healthMutants(), seamMutants(),
+		sweepMutants())
 }
 
 // sees changes what a member's decision, and its description, are based on.
@@ -83,7 +84,7 @@ func poolDecides(name string, f func(pool.Snapshot, func(pool.Snapshot) pool.Pla
 }
 
 func draining(o nodestate.State) bool {
-	return o.Record.Drain != nil && !o.Record.Drain.Canceled && !o.Record.Drained
+	return o.Node.Drain != nil && !o.Node.Drain.Canceled && !o.Node.Drained
 }
 
 func drainMutants() []Mutation {
@@ -97,47 +98,56 @@ func drainMutants() []Mutation {
 			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && o.Nomad.Registered
 		}),
 		instead("halt the VM before it is drained", member.HaltVM, func(o nodestate.State, d member.Decision) bool {
-			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.VM.Halted && o.Nomad.Registered
+			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.VM.Halted &&
+				o.Nomad.Registered
 		}),
-		instead("delete the record before it is drained", member.DeleteRecord, func(o nodestate.State, d member.Decision) bool {
-			return d.Step == member.Cordon && o.Record.DeletedAt.IsZero()
-		}),
-		instead("kick a drain on each reconcile", member.Kick, func(o nodestate.State, d member.Decision) bool {
+		instead(
+			"delete the record before it is drained",
+			member.DeleteNomadNode,
+			func(o nodestate.State, d member.Decision) bool {
+				return d.Step == member.Cordon && o.Node.DeletedAt.IsZero()
+			},
+		),
+		instead("kick a drain on each reconcile", member.ResendDrain, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.Nomad.Draining
 		}),
 		instead("take somebody else's drain over", member.Drain, func(o nodestate.State, d member.Decision) bool {
-			return d.Step == member.Wait && draining(o) && o.Nomad.Draining && o.Nomad.DrainIntent == ""
+			return d.Step == member.Wait && draining(o) && o.Nomad.Draining && o.Nomad.DrainID == ""
 		}),
-		decides("a second intent in the place of the first", func(o nodestate.State, decide func(nodestate.State) member.Decision) member.Decision {
-			d := decide(o)
-			if draining(o) && !o.Record.DeletedAt.IsZero() && o.Record.Drain.Reason == v1alpha1.DrainScaleIn {
-				d.Step, d.Reason = member.RecordIntent, v1alpha1.DrainDeleted
-			}
-			return d
-		}),
+		decides(
+			"a second intent in the place of the first",
+			func(o nodestate.State, decide func(nodestate.State) member.Decision) member.Decision {
+				d := decide(o)
+				if draining(o) && !o.Node.DeletedAt.IsZero() && o.Node.Drain.Reason == v1alpha1.DrainScaleIn {
+					d.Step, d.Reason = member.RequestDrain, v1alpha1.DrainDeleted
+				}
+				return d
+			},
+		),
 	}
 }
 
 func removalMutants() []Mutation {
 	return []Mutation{
 		instead("purge before the instance is gone", member.Purge, func(o nodestate.State, d member.Decision) bool {
-			return d.Step == member.Wait && o.Record.Drained && o.VM.Deleting && o.Nomad.Registered
+			return d.Step == member.Wait && o.Node.Drained && o.VM.Deleting && o.Nomad.Registered
 		}),
 		instead("let the record go at once", member.Release, func(o nodestate.State, d member.Decision) bool {
-			return d.Step == member.Wait && o.Record.Drained && o.VM.Deleting
+			return d.Step == member.Wait && o.Node.Drained && o.VM.Deleting
 		}),
 		sees("take claims that are going for gone", func(o *nodestate.State) {
 			if len(o.Claims) > 0 && o.Claims[0].Deleting {
 				o.Claims = nil
 			}
 		}),
-		sees("forget to purge", func(o *nodestate.State) { o.Record.Purge = false }),
+		sees("forget to purge", func(o *nodestate.State) { o.Node.Purge = false }),
 		sees("forget the claims", func(o *nodestate.State) { o.Claims = nil }),
-		sees("forget the Secret in the end", func(o *nodestate.State) { o.Secret = o.Secret && !o.Record.Drained }),
-		sees("wait for a Nomad that is gone for good", func(o *nodestate.State) { o.PurgePatience = 1000 * time.Hour }),
+		sees("forget the Secret in the end", func(o *nodestate.State) { o.Secret = o.Secret && !o.Node.Drained }),
+		sees("wait for a Nomad that is gone for good", func(o *nodestate.State) { o.PurgeTimeout = 1000 * time.Hour }),
 		says("call a VM that stays gone", func(o nodestate.State, d member.Description) {
-			if o.Record.Drained && o.VM.Ours && !o.VM.Deleting && member.Next(o).Step == member.Wait {
-				d.Conditions[v1alpha1.NodeVMReady] = metav1.Condition{Status: "False", Reason: v1alpha1.ReasonDeleteStuck, Message: "The VM is gone, but its instance runs on without it."}
+			if o.Node.Drained && o.VM.Ours && !o.VM.Deleting && member.Next(o).Step == member.Wait {
+				d.Conditions[v1alpha1.NodeVMReady] = metav1.Condition{Status: "False", Reason: v1alpha1.ReasonDeleteStuck,
+					Message: "The VM is gone, but its instance runs on without it."}
 			}
 		}),
 		sees("take instances for gone", func(o *nodestate.State) { o.Instance = nodestate.Instance{} }),
@@ -147,15 +157,15 @@ func removalMutants() []Mutation {
 func sightMutants() []Mutation {
 	return []Mutation{
 		sees("take any VM of the name", func(o *nodestate.State) { o.VM.Ours = o.VM.Exists }),
-		sees("make the VM before its Secret", func(o *nodestate.State) { o.Secret = o.Secret || !o.Record.Leaving() }),
+		sees("make the VM before its Secret", func(o *nodestate.State) { o.Secret = o.Secret || !o.Node.Leaving() }),
 		sees("take a Nomad that wasn't asked for one that can't be", func(o *nodestate.State) { o.Nomad.NotAsked = false }),
 		sees("forget evacuations", func(o *nodestate.State) { o.Instance.EvacuatedFrom = "" }),
 		sees("a clock that is ahead", func(o *nodestate.State) {
-			if o.Record.Leaving() {
+			if o.Node.Leaving() {
 				o.Now = o.Now.Add(3 * time.Minute)
 			}
 		}),
-		sees("force what is to be retained", func(o *nodestate.State) { o.Record.Policy.OnTimeout = v1alpha1.DrainForce }),
+		sees("force what is to be retained", func(o *nodestate.State) { o.Node.Policy.OnTimeout = v1alpha1.DrainForce }),
 		says("tell the time", func(o nodestate.State, d member.Description) {
 			c := d.Conditions[v1alpha1.NodeReady]
 			c.Message += o.Now.Format(time.RFC3339)
@@ -190,7 +200,8 @@ func poolMutants() []Mutation {
 		poolSees("choose while Nomad can't be asked", func(s *pool.Snapshot) { s.NomadKnown = true }),
 		poolSees("forget the breaker", func(s *pool.Snapshot) { s.Joins = pool.Joins{} }),
 		poolSees("surge without a limit", func(s *pool.Snapshot) { ten := intstr.FromInt32(10); s.Rollout.MaxSurge = &ten }),
-		poolSees("roll everything out at once", func(s *pool.Snapshot) { all := intstr.FromInt32(100); s.Rollout.MaxUnavailable = &all }),
+		poolSees("roll everything out at once",
+			func(s *pool.Snapshot) { all := intstr.FromInt32(100); s.Rollout.MaxUnavailable = &all }),
 		poolSees("count on members that aren't ready", func(s *pool.Snapshot) {
 			for i := range s.Members {
 				s.Members[i].Ready, s.Members[i].ReadySince = true, s.Members[i].Created
@@ -204,14 +215,17 @@ func poolMutants() []Mutation {
 		poolSees("forget maxConcurrent", func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = nil }),
 		poolSees("forget maxInFlight", func(s *pool.Snapshot) { ten := int32(10); s.Health.MaxInFlight = &ten }),
 		poolSees("forget the stabilisation window", func(s *pool.Snapshot) { s.ScaleIn.StabilizationWindow = nil }),
-		poolDecides("hold only scale-ins within the window", func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
-			p := decide(s)
-			s.ScaleIn.StabilizationWindow = nil
-			if other := decide(s); len(other.Victims) == 0 {
-				p.Outdated = other.Outdated
-			}
-			return p
-		}),
+		poolDecides(
+			"hold only scale-ins within the window",
+			func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
+				p := decide(s)
+				s.ScaleIn.StabilizationWindow = nil
+				if other := decide(s); len(other.Victims) == 0 {
+					p.Outdated = other.Outdated
+				}
+				return p
+			},
+		),
 		poolDecides("tell the time of the pool", func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
 			p := decide(s)
 			p.HoldIn = &condition.Problem{Reason: v1alpha1.ReasonPaused, Message: s.Now.Format(time.RFC3339)}
@@ -232,15 +246,15 @@ func healthMutants() []Mutation {
 		poolSees("count the time of a suspension", func(s *pool.Snapshot) {
 			for i := range s.Members {
 				m := &s.Members[i]
-				if !m.UnhealthySince.IsZero() && m.UnhealthySince.Equal(s.Suspension.Resumed) {
-					m.UnhealthySince = s.Suspension.Resumed.Add(-time.Hour)
+				if !m.UnhealthyTime.IsZero() && m.UnhealthyTime.Equal(s.Suspension.Resumed) {
+					m.UnhealthyTime = s.Suspension.Resumed.Add(-time.Hour)
 				}
 				if !m.Joined && m.VMMade && m.JoinDeadline.Equal(s.Suspension.Resumed.Add(s.Health.JoinTimeout.Duration)) {
 					m.JoinExpired = true
 				}
 			}
 		}),
-		poolSees("trust a Nomad that has just come back", func(s *pool.Snapshot) { s.NomadSettled = time.Time{} }),
+		poolSees("trust a Nomad that has just come back", func(s *pool.Snapshot) { s.NomadRecovered = time.Time{} }),
 	}
 }
 
@@ -250,14 +264,20 @@ func seamMutants() []Mutation {
 	}
 	return []Mutation{
 		{Name: "believe the cache", Live: func(cached client.Client, _ client.Reader) client.Reader { return cached }},
-		{Name: "write without an optimistic lock", Client: func(_ *process, c client.Client) client.Client { return unlocked{c} }},
-		clusterOf("count the deadline anew", func(_ *process, c nomad.Cluster) nomad.Cluster { return fullDeadline{sendsAlways{c}} }),
-		clusterOf("trust Nomad when it says complete", func(_ *process, c nomad.Cluster) nomad.Cluster { return trusting{c} }),
+		{Name: "write without an optimistic lock",
+			Client: func(_ *process, c client.Client) client.Client { return unlocked{c} }},
+		clusterOf("count the deadline anew",
+			func(_ *process, c nomad.Cluster) nomad.Cluster { return fullDeadline{sendsAlways{c}} }),
+		clusterOf("trust Nomad when it says complete",
+			func(_ *process, c nomad.Cluster) nomad.Cluster { return trusting{c} }),
 		clusterOf("trust the view instead of asking", func(_ *process, c nomad.Cluster) nomad.Cluster { return viewing{c} }),
 		clusterOf("take no answer for no allocations", func(_ *process, c nomad.Cluster) nomad.Cluster { return deaf{c} }),
-		clusterOf("believe a token that sees nothing", func(_ *process, c nomad.Cluster) nomad.Cluster { return credulous{c} }),
-		clusterOf("forget allocations that are out of touch", func(_ *process, c nomad.Cluster) nomad.Cluster { return overlooks{c, "unknown"} }),
-		clusterOf("forget allocations whose poststop task runs", func(_ *process, c nomad.Cluster) nomad.Cluster { return overlooks{c, failed} }),
+		clusterOf("believe a token that sees nothing",
+			func(_ *process, c nomad.Cluster) nomad.Cluster { return credulous{c} }),
+		clusterOf("forget allocations that are out of touch",
+			func(_ *process, c nomad.Cluster) nomad.Cluster { return overlooks{c, "unknown"} }),
+		clusterOf("forget allocations whose poststop task runs",
+			func(_ *process, c nomad.Cluster) nomad.Cluster { return overlooks{c, failed} }),
 		clusterOf("rescue by half", func(_ *process, c nomad.Cluster) nomad.Cluster { return halfRescue{c} }),
 		clusterOf("rescue from operators as well", func(_ *process, c nomad.Cluster) nomad.Cluster { return fullRescue{c} }),
 	}
@@ -277,7 +297,8 @@ func (u unlocked) Status() client.SubResourceWriter { return unlockedStatus{u.Cl
 type unlockedStatus struct{ client.SubResourceWriter }
 
 // Patch doesn't care what the object is by now.
-func (u unlockedStatus) Patch(ctx context.Context, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+func (u unlockedStatus) Patch(ctx context.Context, o client.Object, p client.Patch,
+	opts ...client.SubResourcePatchOption) error {
 	return u.SubResourceWriter.Patch(ctx, o, noLock{p}, opts...)
 }
 

@@ -28,8 +28,8 @@ func (f fullDeadline) Drain(ctx context.Context, nodeID string, r nomad.DrainReq
 	return f.sendsAlways.Drain(ctx, nodeID, r)
 }
 
-// KickDrain sends.
-func (f fullDeadline) KickDrain(ctx context.Context, nodeID string, r nomad.DrainRequest) error {
+// ResendDrain sends.
+func (f fullDeadline) ResendDrain(ctx context.Context, nodeID string, r nomad.DrainRequest) error {
 	_, err := f.Drain(ctx, nodeID, r)
 	return err
 }

@@ -158,7 +158,8 @@ func (n *nomadServer) register(g *guest) {
 	}
 	x := n.nodes[g.nodeID]
 	if x == nil {
-		x = &node{id: g.nodeID, name: g.name, poolUID: n.w.checks.members[g.name].poolUID, ours: true, eligible: true, createIndex: n.index}
+		x = &node{id: g.nodeID, name: g.name, poolUID: n.w.checks.members[g.name].poolUID, ours: true, eligible: true,
+			createIndex: n.index}
 		n.nodes[x.id] = x
 		n.order = append(n.order, x.id)
 	}
@@ -198,7 +199,8 @@ func (n *nomadServer) lost(g *guest) {
 
 // disconnected has a node whose allocations may be out of touch for a while be called so, instead of down.
 func (n *nomadServer) disconnected(x *node) bool {
-	if x.status == nomad.NodeDisconnected || !slices.ContainsFunc(n.live(x.id), func(a *alloc) bool { return a.job.disconnect > 0 }) {
+	if x.status == nomad.NodeDisconnected ||
+		!slices.ContainsFunc(n.live(x.id), func(a *alloc) bool { return a.job.disconnect > 0 }) {
 		return false
 	}
 	x.status = nomad.NodeDisconnected
@@ -297,7 +299,7 @@ func (n *nomadServer) setDrain(nodeID string, d *drain, by string) error {
 	if x.drain == nil {
 		x.last = &nomad.Drain{StartedAt: n.w.now.Truncate(time.Second)}
 	}
-	x.last.Status, x.last.IntentID, x.last.AccessorID, x.last.OnTimeout = nomad.DrainDraining, d.intent, by, d.onTimeout
+	x.last.Status, x.last.DrainID, x.last.AccessorID, x.last.OnTimeout = nomad.DrainDraining, d.intent, by, d.onTimeout
 	x.last.IgnoreSystemJobs = d.ignoreSystem
 	x.last.UpdatedAt = n.w.now.Truncate(time.Second)
 	x.cordoned(by, n.w.now)

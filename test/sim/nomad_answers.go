@@ -13,13 +13,15 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// What Nomad's servers say, as the API's client tells it: internal/nomad finds out what it means, as it does for real ones.
+// What Nomad's servers say, as the API's client tells it: internal/nomad finds out what it means, as it does for real
+// ones.
 var (
 	// A missing node is a 500 in a write (Nomad: command/agent/http.go, errCodeFromHandler).
 	errMissingRead  = answerOf(http.StatusNotFound, "node not found")
 	errMissingWrite = answerOf(http.StatusInternalServerError, "node not found")
 	errNoLeader     = answerOf(http.StatusInternalServerError, "No cluster leader")
-	errDraining     = answerOf(http.StatusInternalServerError, "can not set node's scheduling eligibility to eligible while it is draining")
+	errDraining     = answerOf(http.StatusInternalServerError,
+		"can not set node's scheduling eligibility to eligible while it is draining")
 )
 
 // answerOf is the client's error for an answer: nobody else can make one.
@@ -27,7 +29,9 @@ func answerOf(code int, body string) error {
 	answers := roundTrip(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: code, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
 	})
-	client, err := api.NewClient(&api.Config{Address: "http://nomad.invalid", HttpClient: &http.Client{Transport: answers}})
+	client, err := api.NewClient(
+		&api.Config{Address: "http://nomad.invalid", HttpClient: &http.Client{Transport: answers}},
+	)
 	runtime.Must(err)
 	_, _, err = client.Nodes().Purge("node", nil)
 	return err

@@ -44,13 +44,15 @@ var acts = []act{
 	{"unmark VM", unmarkVM},
 	{"halt VM", haltVM},
 	{"copy VM", copyVM},
-	{"maintain host", maintainHost}, {"maintain host", maintainHost}, {"maintain host", maintainHost}, {"lose host", loseHost}, {"upgrade", upgradeHarvester},
+	{"maintain host",
+		maintainHost}, {"maintain host", maintainHost}, {"maintain host", maintainHost}, {"lose host", loseHost}, {"upgrade", upgradeHarvester},
 	{"no room", func(w *World, s *stream) {
 		w.kubevirt.full = w.now.Add(s.between(10*time.Second, 6*time.Minute))
 		w.note("KubeVirt", "", "has no room for more instances for a while")
 	}},
 	{"take name", takeName},
-	{"cordon node", cordonNode}, {"cordon and flap", cordonAndFlap}, {"cordon and flap", cordonAndFlap}, {"cordon and flap", cordonAndFlap},
+	{"cordon node",
+		cordonNode}, {"cordon and flap", cordonAndFlap}, {"cordon and flap", cordonAndFlap}, {"cordon and flap", cordonAndFlap},
 	{"drain node", drainNode},
 	{"cancel drain", cancelDrain},
 	{"purge node", purgeNode},
@@ -261,7 +263,8 @@ func copyVM(w *World, s *stream) {
 		return
 	}
 	c := clone(vm)
-	c.ObjectMeta = metav1.ObjectMeta{Namespace: vm.Namespace, Name: vm.Name + copied, Labels: vm.Labels, Annotations: maps.Clone(vm.Annotations)}
+	c.ObjectMeta = metav1.ObjectMeta{Namespace: vm.Namespace, Name: vm.Name + copied, Labels: vm.Labels,
+		Annotations: maps.Clone(vm.Annotations)}
 	c.Annotations[claimTemplates] = "[]"
 	if w.store.create(c) == nil {
 		w.note("operator", vm.Name, "makes a copy of the VM")

@@ -41,8 +41,8 @@ func cordonNode(w *World, s *stream) {
 	})
 }
 
-// cordonAndFlap makes a node ineligible for good, well before its member is ordered to leave and called back. One that is busy
-// takes longer to drain.
+// cordonAndFlap makes a node ineligible for good, well before its member is ordered to leave and called back. One
+// that is busy takes longer to drain.
 func cordonAndFlap(w *World, s *stream) {
 	x := w.anyNode(s)
 	for n := 0; n < 3 && x != nil && len(w.nomad.on(x.id)) == 0; n++ {
@@ -129,7 +129,8 @@ func takeReadJob(w *World, s *stream) {
 
 // wrongAddress has the pool look for Nomad where there is none, for a while.
 func wrongAddress(w *World, s *stream) {
-	w.edit("changes the address of Nomad to one where nobody answers", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = nowhere })
+	w.edit("changes the address of Nomad to one where nobody answers",
+		func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = nowhere })
 	w.after(s.between(time.Second, 4*time.Minute), w.rightAddress)
 }
 

@@ -37,7 +37,8 @@ func (s *store) patch(i id, data []byte, status bool) (client.Object, error) {
 		if err := mergeField(field, raw); err != nil {
 			return nil, apierrors.NewBadRequest(err.Error())
 		}
-		partChanged = !equality.Semantic.DeepEqual(field.Interface(), reflect.ValueOf(was).Elem().FieldByName(part).Interface())
+		partChanged = !equality.Semantic.DeepEqual(field.Interface(),
+			reflect.ValueOf(was).Elem().FieldByName(part).Interface())
 	}
 	if !partChanged && (status || equality.Semantic.DeepEqual(metaOf(was), metaOf(is))) {
 		return was, nil
@@ -65,8 +66,10 @@ func patchMeta(i id, is client.Object, raw json.RawMessage, status bool) error {
 	if err := json.Unmarshal(raw, &lock); err != nil {
 		return apierrors.NewBadRequest(err.Error())
 	}
-	if lock.ResourceVersion != "" && lock.ResourceVersion != meta.ResourceVersion || lock.UID != "" && lock.UID != string(meta.UID) {
-		return apierrors.NewConflict(resourceOf(i.kind), i.name, fmt.Errorf("the object has been modified; please apply your changes to the latest version and try again"))
+	if lock.ResourceVersion != "" && lock.ResourceVersion != meta.ResourceVersion ||
+		lock.UID != "" && lock.UID != string(meta.UID) {
+		return apierrors.NewConflict(resourceOf(i.kind), i.name,
+			fmt.Errorf("the object has been modified; please apply your changes to the latest version and try again"))
 	}
 	if status {
 		return nil

@@ -77,8 +77,8 @@ func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, swee
 	connections := &nomadlink.Connections{
 		Reader: d.Live, Defaults: nomadlink.Config{Connection: nomad.Connection{Address: "http://nomad.example.com:4646"}}, Clusters: p, Clock: w,
 	}
-	pr, nr := poolctrl.New(d, connections), nodectrl.New(d, connections, nodectrl.DefaultPurgePatience)
-	sw := gc.New(d, connections, w.SweepInterval, w.SweepGrace)
+	pr, nr := poolctrl.New(d, connections), nodectrl.New(d, connections, nodectrl.DefaultPurgeTimeout)
+	sw := gc.New(d, connections, w.GCInterval, w.GCGracePeriod)
 	if m.Pool != nil {
 		m.Pool(p, pr)
 	}

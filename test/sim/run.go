@@ -82,8 +82,8 @@ func (w *World) end() {
 	w.free()
 }
 
-// tidy is what an operator does in the end: take back what operators did and what would hold the pool for ever. What the
-// controllers did they must take back themselves.
+// tidy is what an operator does in the end: take back what operators did and what would hold the pool for ever. What
+// the controllers did they must take back themselves.
 func (w *World) tidy() {
 	if w.pool() == nil {
 		w.order()
@@ -100,7 +100,8 @@ func (w *World) tidy() {
 		p.Spec.ScaleIn.StabilizationWindow = nil
 	})
 	for _, o := range w.store.all(kindNode) {
-		change(w.store, o.(*v1alpha1.NomadNode), func(n *v1alpha1.NomadNode) { delete(n.Annotations, v1alpha1.ProtectAnnotation) })
+		change(w.store, o.(*v1alpha1.NomadNode),
+			func(n *v1alpha1.NomadNode) { delete(n.Annotations, v1alpha1.ProtectAnnotation) })
 	}
 	for _, o := range w.store.all(kindVM) {
 		if vm := o.(*kubevirtv1.VirtualMachine); halted(vm) {
@@ -111,8 +112,8 @@ func (w *World) tidy() {
 	w.uncordon()
 }
 
-// mostRest is how long the world may take to come to rest: for a drain, for a Nomad that can't be asked, and for members
-// that are replaced one by one.
+// mostRest is how long the world may take to come to rest: for a drain, for a Nomad that can't be asked, and for
+// members that are replaced one by one.
 const mostRest = 3 * time.Hour
 
 // await waits for the fixpoint.
@@ -128,7 +129,8 @@ func (w *World) await() {
 		}
 		w.nurse()
 	}
-	w.violate(map[bool]string{true: "I10", false: "I7"}[w.End == DeletedBlind], about, "no fixpoint after %s: %s", mostRest, why)
+	w.violate(map[bool]string{true: "I10", false: "I7"}[w.End == DeletedBlind], about, "no fixpoint after %s: %s",
+		mostRest, why)
 }
 
 // rest checks I8: at the fixpoint nothing is written, and not by a controller that was started anew either.
@@ -164,5 +166,6 @@ func (w *World) still(when string) {
 type Summary struct{ Schedules, Steps, Crashes, Violations int }
 
 func (s Summary) String() string {
-	return fmt.Sprintf("sim: %d schedules, %d steps, %d crashes, %d violations", s.Schedules, s.Steps, s.Crashes, s.Violations)
+	return fmt.Sprintf("sim: %d schedules, %d steps, %d crashes, %d violations", s.Schedules, s.Steps, s.Crashes,
+		s.Violations)
 }

@@ -30,9 +30,11 @@ func anyPool(s *stream, sc Scenario) v1alpha1.NomadNodePoolSpec {
 	p.Replicas = ptr.To(int32(s.IntN(5)))
 	p.Health.JoinTimeout.Duration = sc.JoinTimeout
 	p.Health.UnhealthyTimeout.Duration = s.between(30*time.Second, 4*time.Minute)
-	p.ScaleIn.Strategy = pick(s, v1alpha1.LeastBusy, v1alpha1.LeastBusy, v1alpha1.NewestCreateIndex, v1alpha1.OldestCreateIndex, v1alpha1.Empty, v1alpha1.EmptyIgnoreSystem)
+	p.ScaleIn.Strategy = pick(s, v1alpha1.LeastBusy, v1alpha1.LeastBusy, v1alpha1.NewestCreateIndex,
+		v1alpha1.OldestCreateIndex, v1alpha1.Empty, v1alpha1.EmptyIgnoreSystem)
 	p.ScaleIn.Drain = v1alpha1.DrainPolicy{
-		Deadline: metav1.Duration{Duration: pick(s, 30*time.Second, 2*time.Minute, 5*time.Minute)}, IgnoreSystemJobs: s.once(3),
+		Deadline: metav1.Duration{
+			Duration: pick(s, 30*time.Second, 2*time.Minute, 5*time.Minute)}, IgnoreSystemJobs: s.once(3),
 		OnTimeout: pick(s, v1alpha1.DrainForce, v1alpha1.DrainForce, v1alpha1.DrainRetain),
 	}
 	if s.once(3) {
@@ -46,7 +48,9 @@ func anyPool(s *stream, sc Scenario) v1alpha1.NomadNodePoolSpec {
 	p.ScaleIn.Purge = &purge
 	p.Rollout = anyRollout(s)
 	if s.once(3) {
-		p.Template.VirtualMachine = &runtime.RawExtension{Raw: []byte(`{"template":{"spec":{"evictionStrategy":"External"}}}`)}
+		p.Template.VirtualMachine = &runtime.RawExtension{
+			Raw: []byte(`{"template":{"spec":{"evictionStrategy":"External"}}}`),
+		}
 	}
 	return p
 }
@@ -58,16 +62,21 @@ func anyRollout(s *stream) v1alpha1.RolloutSpec {
 		unavailable = intstr.FromInt32(1)
 	}
 	return v1alpha1.RolloutSpec{
-		Type: pick(s, v1alpha1.RollingUpdate, v1alpha1.RollingUpdate, v1alpha1.OnDelete), MaxSurge: &surge, MaxUnavailable: &unavailable,
+		Type: pick(s, v1alpha1.RollingUpdate, v1alpha1.RollingUpdate,
+			v1alpha1.OnDelete), MaxSurge: &surge, MaxUnavailable: &unavailable,
 		MinReadySeconds: int32(s.IntN(2) * 20),
 	}
 }
 
 // basePool is a plain pool.
 func basePool() v1alpha1.NomadNodePoolSpec {
-	surge, unavailable, unhealthy, inFlight, purge := intstr.FromInt32(1), intstr.FromInt32(0), intstr.FromString("40%"), int32(1), true
+	surge, unavailable, unhealthy, inFlight, purge := intstr.FromInt32(1), intstr.FromInt32(
+		0), intstr.FromString("40%"), int32(
+		1,
+	), true
 	return v1alpha1.NomadNodePoolSpec{
-		Nomad: v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{Servers: []string{"10.0.0.10"}, IntroductionToken: v1alpha1.IntroductionAuto}},
+		Nomad: v1alpha1.NomadSpec{
+			NomadClient: v1alpha1.NomadClient{Servers: []string{"10.0.0.10"}, IntroductionToken: v1alpha1.IntroductionAuto}},
 		Template: v1alpha1.NodeTemplate{
 			CPU: 2, Memory: resource.MustParse("4Gi"),
 			Disks:    []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("10Gi"), Image: namespace + "/" + imageName}},
@@ -79,7 +88,8 @@ func basePool() v1alpha1.NomadNodePoolSpec {
 		},
 		Rollout: v1alpha1.RolloutSpec{Type: v1alpha1.RollingUpdate, MaxSurge: &surge, MaxUnavailable: &unavailable},
 		Health: v1alpha1.HealthSpec{
-			JoinTimeout: metav1.Duration{Duration: 10 * time.Minute}, UnhealthyTimeout: metav1.Duration{Duration: 5 * time.Minute},
+			JoinTimeout: metav1.Duration{
+				Duration: 10 * time.Minute}, UnhealthyTimeout: metav1.Duration{Duration: 5 * time.Minute},
 			MaxUnhealthy: &unhealthy, MaxInFlight: &inFlight,
 		},
 	}
@@ -103,7 +113,10 @@ func (w *World) furnish() {
 	network.SetName(networkName)
 	_ = w.store.create(image) // an empty store takes everything
 	_ = w.store.create(network)
-	_ = w.store.create(&storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: storageClass}, Provisioner: "driver.longhorn.io", Parameters: map[string]string{"migratable": "true"}})
+	_ = w.store.create(
+		&storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: storageClass}, Provisioner: "driver.longhorn.io",
+			Parameters: map[string]string{"migratable": "true"}},
+	)
 	for _, host := range hosts {
 		_ = w.store.create(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: host}})
 	}
@@ -136,7 +149,8 @@ func (w *World) pool() *v1alpha1.NomadNodePool {
 
 // order makes the pool.
 func (w *World) order() {
-	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: poolName}, Spec: *w.Pool.DeepCopy()}
+	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: poolName},
+		Spec: *w.Pool.DeepCopy()}
 	if w.store.create(p) == nil {
 		w.note("operator", poolName, "makes the pool with %d replicas", p.DesiredReplicas())
 	}

@@ -20,7 +20,8 @@ func TestSchedules(t *testing.T) {
 	if testing.Short() {
 		schedules = 50
 	}
-	summary := sim.RunMany(sim.Options{First: 1, Schedules: schedules, Workers: 2, Tell: func(story string) { t.Error(story) }})
+	summary := sim.RunMany(
+		sim.Options{First: 1, Schedules: schedules, Workers: 2, Tell: func(story string) { t.Error(story) }})
 	t.Log(summary)
 	if summary.Schedules < schedules && summary.Violations == 0 {
 		t.Errorf("only %d schedules were run", summary.Schedules)

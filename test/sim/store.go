@@ -143,7 +143,8 @@ func (s *store) remove(i id, uid types.UID) error {
 	case o == nil:
 		return apierrors.NewNotFound(resourceOf(i.kind), i.name)
 	case uid != "" && o.GetUID() != uid:
-		return apierrors.NewConflict(resourceOf(i.kind), i.name, fmt.Errorf("the UID in the precondition (%s) is not the object's (%s)", uid, o.GetUID()))
+		return apierrors.NewConflict(resourceOf(i.kind), i.name,
+			fmt.Errorf("the UID in the precondition (%s) is not the object's (%s)", uid, o.GetUID()))
 	case len(o.GetFinalizers()) == 0:
 		s.drop(i)
 	case o.GetDeletionTimestamp() == nil:

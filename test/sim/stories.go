@@ -10,7 +10,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// A story is a schedule without chance: everything takes as long as it usually does, and what others do is written down.
+// A story is a schedule without chance: everything takes as long as it usually does, and what others do is written
+// down.
 type story struct {
 	name, about string
 	replicas    int32
@@ -95,7 +96,8 @@ func Golden() map[string]string {
 }
 
 func (s story) tell() string {
-	sc := Scenario{Seed: 1, Pool: basePool(), Boot: 40 * time.Second, Shutdown: 10 * time.Second, JoinTimeout: 10 * time.Minute, Span: s.lasts, SweepInterval: 5 * time.Minute, SweepGrace: 15 * time.Minute}
+	sc := Scenario{Seed: 1, Pool: basePool(), Boot: 40 * time.Second, Shutdown: 10 * time.Second,
+		JoinTimeout: 10 * time.Minute, Span: s.lasts, GCInterval: 5 * time.Minute, GCGracePeriod: 15 * time.Minute}
 	sc.Pool.Replicas = ptr.To(s.replicas)
 	w := newWorld(sc)
 	w.trace.on, w.faulty = true, false
@@ -117,8 +119,8 @@ func (s story) tell() string {
 	return s.about + "\n\n" + w.trace.digest()
 }
 
-// digest is a story without what only matters to those who look for a mistake: to the second, members by number, what is
-// repeated within a moment only once, and of the controllers' patches none.
+// digest is a story without what only matters to those who look for a mistake: to the second, members by number, what
+// is repeated within a moment only once, and of the controllers' patches none.
 func (t *trace) digest() string {
 	var b strings.Builder
 	said := map[string]time.Time{}
@@ -127,7 +129,8 @@ func (t *trace) digest() string {
 		text, about := number.Replace(l.text), number.Replace(l.about)
 		again := l.at.Sub(said[about+text]) < 5*time.Second
 		said[about+text] = l.at
-		if again || strings.HasPrefix(text, "patch ") || strings.Contains(text, "not found") || strings.Contains(text, "already exists") {
+		if again || strings.HasPrefix(text, "patch ") || strings.Contains(text, "not found") ||
+			strings.Contains(text, "already exists") {
 			continue
 		}
 		fmt.Fprintf(&b, "%6.0fs  %-12s %-9s %s\n", l.at.Sub(dawn).Seconds(), l.actor, about, text)

@@ -11,7 +11,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// task is one reconcile. It runs as a coroutine that gives way at each request, so that others may do anything in between.
+// task is one reconcile. It runs as a coroutine that gives way at each request, so that others may do anything in
+// between.
 type task struct {
 	p        *process
 	what     string // pool or node
@@ -47,7 +48,7 @@ func (w *World) begin(t *task, body, then func()) {
 	t.chose = map[*memberTruth]bool{}
 	n := t.p.clusterOf(t)
 	t.seen, t.known, t.notAsked, t.asOf = n.view.Nodes, n.known(), n.view.Health.State == nomad.HealthUnknown, n.asOf
-	t.settled, t.viewed = n.view.SettledSince, n.p.w.now
+	t.settled, t.viewed = n.view.RecoveredSince, n.p.w.now
 	ended := false
 	t.resume, t.stop = iter.Pull(func(yield func(time.Duration) bool) {
 		t.yield = yield

@@ -15,7 +15,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// trace is the story of a schedule, line by line. It is written only when asked for: a schedule of interest is run again.
+// trace is the story of a schedule, line by line. It is written only when asked for: a schedule of interest is run
+// again.
 type trace struct {
 	on    bool
 	lines []line
@@ -109,7 +110,7 @@ func difference(before, after client.Object, c call) string {
 			return ": no intent"
 		default:
 			d := is.Spec.Drain
-			return fmt.Sprintf(": intent %s %s, deadline %s, canceled %t", d.ID[:8], d.Reason, d.Deadline.Sub(dawn), d.Canceled)
+			return fmt.Sprintf(": intent %s %s, deadline %s, canceled %t", d.ID[:8], d.Reason, d.DeadlineTime.Sub(dawn), d.Canceled)
 		}
 	case *v1alpha1.NomadNodePool:
 		is, ok := after.(*v1alpha1.NomadNodePool)

@@ -57,7 +57,8 @@ func (c *cluster) lookAtToken() {
 	c.judge()
 }
 
-// lastLook is what the grants were found to be, by a look that is sent now if there was none (internal/nomad: lastCheck).
+// lastLook is what the grants were found to be, by a look that is sent now if there was none (internal/nomad:
+// lastCheck).
 func (c *cluster) lastLook() (grants int, err error) {
 	if !c.tokenKnown {
 		err = c.ask("read own token", false, func() error {
@@ -68,8 +69,8 @@ func (c *cluster) lastLook() (grants int, err error) {
 	return c.grants, err
 }
 
-// verify looks at the token after a list of allocations, which may be believed only if the token sees all of them, and its grants
-// are those that they were before (internal/nomad: verify).
+// verify looks at the token after a list of allocations, which may be believed only if the token sees all of them,
+// and its grants are those that they were before (internal/nomad: verify).
 func (c *cluster) verify(before int) error {
 	err := c.ask("read own token", false, func() error {
 		c.lookAtToken()
@@ -98,7 +99,7 @@ func (c *cluster) judge() {
 	was := c.view.Health
 	c.view.Health = h
 	if h.OK() {
-		c.view.SettledSince = c.p.w.now
+		c.view.RecoveredSince = c.p.w.now
 	}
 	if was.State == "" {
 		return
@@ -171,8 +172,8 @@ func (c *cluster) answer() {
 		was := c.view.Nodes
 		c.view.Nodes, c.view.Taken, c.listErr, c.asOf = seen.nodes, w.now, nil, seen.at
 		c.judge()
-		if c.view.SettledSince.Before(seen.led) {
-			c.view.SettledSince = seen.led
+		if c.view.RecoveredSince.Before(seen.led) {
+			c.view.RecoveredSince = seen.led
 		}
 		c.nudge(was, seen.nodes)
 		w.after(minInterval, func() { c.list(index) })

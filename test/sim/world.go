@@ -98,5 +98,6 @@ func (w *World) newID() string {
 	w.ids++
 	// Spread out, so that the first part, which names are made of, differs.
 	spread := w.ids * 0x9e3779b97f4a7c15
-	return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", uint32(spread>>32), uint16(spread>>16), spread&0xfff, w.ids&0xfff, w.ids)
+	return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", uint32(spread>>32), uint16(spread>>16), spread&0xfff, w.ids&0xfff,
+		w.ids)
 }

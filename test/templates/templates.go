@@ -1,5 +1,5 @@
-// Package templates holds pool templates that must work: what is rendered of them is judged by cloud-init and by the list of
-// what Harvester wants, and in the world by Harvester's and KubeVirt's own admission and controllers.
+// Package templates holds pool templates that must work: what is rendered of them is judged by cloud-init and by the
+// list of what Harvester wants, and in the world by Harvester's and KubeVirt's own admission and controllers.
 package templates
 
 import (
@@ -17,7 +17,10 @@ import (
 var firmwares = []struct{ name, overlay string }{
 	{"bios", `{}`},
 	{"uefi", `{"template":{"spec":{"domain":{"firmware":{"bootloader":{"efi":{"secureBoot":false}}}}}}}`},
-	{"secure-boot", `{"template":{"spec":{"domain":{"firmware":{"bootloader":{"efi":{"secureBoot":true}}},"features":{"smm":{"enabled":true}},"devices":{"tpm":{}}}}}}`},
+	{
+		"secure-boot",
+		`{"template":{"spec":{"domain":{"firmware":{"bootloader":{"efi":{"secureBoot":true}}},"features":{"smm":{"enabled":true}},"devices":{"tpm":{}}}}}}`,
+	},
 }
 
 // All are the templates by name: each combination of disks, networks, firmware, keys and
@@ -34,7 +37,11 @@ func All() map[string]v1alpha1.NodeTemplate {
 						t := Plain()
 						t.OS = v1alpha1.OperatingSystems[n%len(v1alpha1.OperatingSystems)]
 						for i := 1; i < disks; i++ {
-							t.Disks = append(t.Disks, v1alpha1.Disk{Name: fmt.Sprintf("data-%d", i), Size: resource.MustParse("100Gi"), StorageClassName: fixtures.StorageClass})
+							t.Disks = append(
+								t.Disks,
+								v1alpha1.Disk{Name: fmt.Sprintf("data-%d", i), Size: resource.MustParse("100Gi"),
+									StorageClassName: fixtures.StorageClass},
+							)
 						}
 						if networks > 1 {
 							t.Networks = append(t.Networks, v1alpha1.Network{Name: fixtures.StorageNetwork})
@@ -92,7 +99,11 @@ var nasty = map[string]func(*v1alpha1.NodeTemplate){
 	},
 	"full": func(t *v1alpha1.NodeTemplate) {
 		for i := len(t.Disks); i < 12; i++ {
-			t.Disks = append(t.Disks, v1alpha1.Disk{Name: fmt.Sprintf("data-disk-%d", i), Size: resource.MustParse("1Gi"), StorageClassName: fixtures.StorageClass})
+			t.Disks = append(
+				t.Disks,
+				v1alpha1.Disk{Name: fmt.Sprintf("data-disk-%d", i), Size: resource.MustParse("1Gi"),
+					StorageClassName: fixtures.StorageClass},
+			)
 		}
 		for i := len(t.Networks); i < 8; i++ {
 			t.Networks = append(t.Networks, v1alpha1.Network{Name: []string{fixtures.Network, fixtures.StorageNetwork}[i%2]})
@@ -105,10 +116,12 @@ var nasty = map[string]func(*v1alpha1.NodeTemplate){
 		t.Description = "Baufarm für „alles“ \n\t\\ ${HOME} 🚜 " + strings.Repeat("x", 900)
 	},
 	"user-data": func(t *v1alpha1.NodeTemplate) {
-		t.CloudInit.UserData = "#cloud-config\nwrite_files:\n- path: /big\n  content: '" + strings.Repeat("a: {b} %20 ", 5000) + "'\n"
+		t.CloudInit.UserData = "#cloud-config\nwrite_files:\n- path: /big\n  content: '" + strings.Repeat("a: {b} %20 ",
+			5000) + "'\n"
 	},
 	"labels": func(t *v1alpha1.NodeTemplate) {
-		t.Labels = map[string]string{"harvesterhci.io/maintain-mode-strategy": "ShutdownAndRestartAfterEnable", "tag.harvesterhci.io/team": "ci", "team": "a.b_c"}
+		t.Labels = map[string]string{"harvesterhci.io/maintain-mode-strategy": "ShutdownAndRestartAfterEnable",
+			"tag.harvesterhci.io/team": "ci", "team": "a.b_c"}
 		t.Annotations = map[string]string{"harvesterhci.io/reservedMemory": "256Mi", "example.com/json": `{"a":["b"]}`}
 	},
 	"management": func(t *v1alpha1.NodeTemplate) {
@@ -120,18 +133,30 @@ var nasty = map[string]func(*v1alpha1.NodeTemplate){
 	"network-data": func(t *v1alpha1.NodeTemplate) {
 		t.CloudInit.NetworkData = "version: 1\nconfig:\n- {type: physical, name: enp1s0, subnets: [{type: dhcp}]}\n"
 	},
-	"cd-rom":        InDevices(`{"disks":[{"name":"cd","cdrom":{"bus":"sata"}}]}`),
-	"drivers":       Overlaying(`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"drivers","cdrom":{"bus":"sata"}}]}},"volumes":[{"name":"drivers","containerDisk":{"image":"registry.example/drivers:1"}}]}}}`),
-	"scratch":       Overlaying(`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"scratch","disk":{"bus":"virtio"}}]}},"volumes":[{"name":"scratch","emptyDisk":{"capacity":"1Gi"}}]}}}`),
-	"bus":           InDevices(`{"disks":[{"name":"root","disk":{"bus":"sata"},"cache":"writethrough","serial":"ROOT"}]}`),
-	"nic":           InDevices(`{"interfaces":[{"name":"nic-0","model":"e1000"}]}`),
-	"third-network": Overlaying(`{"template":{"spec":{"domain":{"devices":{"interfaces":[{"name":"extra","bridge":{}}]}},"networks":[{"name":"extra","multus":{"networkName":"` + fixtures.StorageNetwork + `"}}]}}}`),
-	"cpu-model":     InInstance(`{"domain":{"cpu":{"model":"host-passthrough"}}}`),
-	"dedicated":     InInstance(`{"domain":{"cpu":{"dedicatedCpuPlacement":true}}}`),
-	"affinity":      InInstance(`{"affinity":{"nodeAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"weight":1,"preference":{"matchExpressions":[{"key":"zone","operator":"In","values":["a","b"]}]}}]}},"tolerations":[{"key":"x","operator":"Exists"}]}`),
-	"no-affinity":   InInstance(`{"affinity":null}`),
-	"no-grace":      InInstance(`{"terminationGracePeriodSeconds":0,"evictionStrategy":"External"}`),
-	"watchdog":      InDevices(`{"watchdog":{"name":"dog","i6300esb":{"action":"reset"}},"rng":{},"autoattachMemBalloon":false}`),
-	"clock":         InInstance(`{"domain":{"clock":{"timezone":"Europe/Berlin","timer":{"hpet":{"present":false}}}},"dnsPolicy":"None","dnsConfig":{"nameservers":["10.0.0.1"]}}`),
-	"scheduler":     InInstance(`{"schedulerName":"default-scheduler"}`),
+	"cd-rom": InDevices(`{"disks":[{"name":"cd","cdrom":{"bus":"sata"}}]}`),
+	"drivers": Overlaying(
+		`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"drivers","cdrom":{"bus":"sata"}}]}},"volumes":[{"name":"drivers","containerDisk":{"image":"registry.example/drivers:1"}}]}}}`,
+	),
+	"scratch": Overlaying(
+		`{"template":{"spec":{"domain":{"devices":{"disks":[{"name":"scratch","disk":{"bus":"virtio"}}]}},"volumes":[{"name":"scratch","emptyDisk":{"capacity":"1Gi"}}]}}}`,
+	),
+	"bus": InDevices(`{"disks":[{"name":"root","disk":{"bus":"sata"},"cache":"writethrough","serial":"ROOT"}]}`),
+	"nic": InDevices(`{"interfaces":[{"name":"nic-0","model":"e1000"}]}`),
+	"third-network": Overlaying(
+		`{"template":{"spec":{"domain":{"devices":{"interfaces":[{"name":"extra","bridge":{}}]}},"networks":[{"name":"extra","multus":{"networkName":"` + fixtures.StorageNetwork + `"}}]}}}`,
+	),
+	"cpu-model": InInstance(`{"domain":{"cpu":{"model":"host-passthrough"}}}`),
+	"dedicated": InInstance(`{"domain":{"cpu":{"dedicatedCpuPlacement":true}}}`),
+	"affinity": InInstance(
+		`{"affinity":{"nodeAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[{"weight":1,"preference":{"matchExpressions":[{"key":"zone","operator":"In","values":["a","b"]}]}}]}},"tolerations":[{"key":"x","operator":"Exists"}]}`,
+	),
+	"no-affinity": InInstance(`{"affinity":null}`),
+	"no-grace":    InInstance(`{"terminationGracePeriodSeconds":0,"evictionStrategy":"External"}`),
+	"watchdog": InDevices(
+		`{"watchdog":{"name":"dog","i6300esb":{"action":"reset"}},"rng":{},"autoattachMemBalloon":false}`,
+	),
+	"clock": InInstance(
+		`{"domain":{"clock":{"timezone":"Europe/Berlin","timer":{"hpet":{"present":false}}}},"dnsPolicy":"None","dnsConfig":{"nameservers":["10.0.0.1"]}}`,
+	),
+	"scheduler": InInstance(`{"schedulerName":"default-scheduler"}`),
 }

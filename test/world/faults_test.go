@@ -63,7 +63,8 @@ func TestAPIFaultsHitServiceAccounts(t *testing.T) {
 	if err := w.InstallProduct(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	file, err := w.Kube.KubeconfigVia(t.Context(), w.APIFaults.URL, fixtures.ProductNamespace, world.ControllerServiceAccount)
+	file, err := w.Kube.KubeconfigVia(t.Context(), w.APIFaults.URL, fixtures.ProductNamespace,
+		world.ControllerServiceAccount)
 	if err != nil {
 		t.Fatal(err)
 	}

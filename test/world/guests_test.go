@@ -149,8 +149,9 @@ runcmd: [[systemctl, enable, --now, nomad]]
 `, vm.nodeID, shared.NomadServer.RPCAddr)}}
 	vm.claim = &corev1.PersistentVolumeClaim{ObjectMeta: meta, Spec: corev1.PersistentVolumeClaimSpec{
 		AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany},
-		Resources:   corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
-		VolumeMode:  ptr.To(corev1.PersistentVolumeBlock), StorageClassName: ptr.To(fixtures.StorageClass),
+		Resources: corev1.VolumeResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}},
+		VolumeMode: ptr.To(corev1.PersistentVolumeBlock), StorageClassName: ptr.To(fixtures.StorageClass),
 	}}
 	disk := func(name string) virtv1.Disk {
 		return virtv1.Disk{Name: name, DiskDevice: virtv1.DiskDevice{Disk: &virtv1.DiskTarget{Bus: virtv1.DiskBusVirtio}}}
@@ -166,7 +167,8 @@ runcmd: [[systemctl, enable, --now, nomad]]
 		},
 	}
 	spec.Domain.CPU = &virtv1.CPU{Cores: 1}
-	spec.Domain.Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("512Mi")}
+	spec.Domain.Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"),
+		corev1.ResourceMemory: resource.MustParse("512Mi")}
 	spec.Domain.Devices.Disks = []virtv1.Disk{disk("root"), disk("cloudinitdisk")}
 	spec.Domain.Devices.Interfaces = []virtv1.Interface{*virtv1.DefaultMasqueradeNetworkInterface()}
 	vm.object = &virtv1.VirtualMachine{ObjectMeta: meta, Spec: virtv1.VirtualMachineSpec{

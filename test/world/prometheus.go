@@ -26,8 +26,8 @@ type Prometheus struct {
 // prometheusTimeout bounds its start.
 const prometheusTimeout = 30 * time.Second
 
-// StartPrometheus runs a Prometheus by config/autoscaler/prometheus.yml, of which only the targets are others, and the interval: a second.
-// The world stops it.
+// StartPrometheus runs a Prometheus by config/autoscaler/prometheus.yml, of which only the targets are others, and
+// the interval: a second. The world stops it.
 func (w *World) StartPrometheus(ctx context.Context, targets ...string) (*Prometheus, error) {
 	p, err := w.newPrometheus(ctx, targets)
 	if err != nil {
@@ -61,7 +61,8 @@ func (w *World) newPrometheus(ctx context.Context, targets []string) (*Prometheu
 	p.Service = &process.Service{
 		Spec: process.Spec{
 			Name: "prometheus", Path: tools[binaries.Prometheus], Dir: dir, LogFile: filepath.Join(dir, "prometheus.log"),
-			Args: []string{"--config.file=" + config, "--log.level=warn", "--storage.tsdb.path=" + filepath.Join(dir, "data"), fmt.Sprintf("--web.listen-address=127.0.0.1:%d", port)},
+			Args: []string{"--config.file=" + config, "--log.level=warn", "--storage.tsdb.path=" + filepath.Join(dir, "data"),
+				fmt.Sprintf("--web.listen-address=127.0.0.1:%d", port)},
 		},
 		Ready: kube.Healthy(http.DefaultClient, p.Addr+"/-/ready"),
 	}

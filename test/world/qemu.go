@@ -30,7 +30,8 @@ func (w *World) prepareGuests(ctx context.Context) error {
 	err = guest.ProbeKVM(ctx, image.Kernel)
 	w.qemu.KVM = err == nil
 	if err != nil {
-		_, _ = fmt.Fprintf(w.options.Progress, "guests are emulated, at about a minute a boot: KVM doesn't work here: %v\n", err)
+		_, _ = fmt.Fprintf(w.options.Progress, "guests are emulated, at about a minute a boot: KVM doesn't work here: %v\n",
+			err)
 	}
 	return ctx.Err()
 }

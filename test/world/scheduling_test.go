@@ -42,7 +42,8 @@ func TestVMWithoutRoomSaysSoAndWaitsForIt(t *testing.T) {
 	awaitNode(t, vm, "ready")
 }
 
-// KubeVirt's own controllers migrate a guest when somebody asks for it: it runs on, on another host, and ends with its VM.
+// KubeVirt's own controllers migrate a guest when somebody asks for it: it runs on, on another host, and ends with
+// its VM.
 func TestGuestIsMigratedAlive(t *testing.T) {
 	vm := startVM(t, "moving")
 	awaitNode(t, vm, "ready")
@@ -57,15 +58,22 @@ func TestGuestIsMigratedAlive(t *testing.T) {
 			now := &virtv1.VirtualMachineInstance{}
 			var migrations virtv1.VirtualMachineInstanceMigrationList
 			var pods corev1.PodList
-			err := errors.Join(shared.Client.Get(ctx, vm.key, now), shared.Client.List(ctx, &migrations, client.InNamespace(vm.key.Namespace)),
-				shared.Client.List(ctx, &pods, client.InNamespace(vm.key.Namespace), client.MatchingLabels{virtv1.CreatedByLabel: string(first.UID)}))
+			err := errors.Join(
+				shared.Client.Get(ctx, vm.key, now),
+				shared.Client.List(ctx, &migrations, client.InNamespace(vm.key.Namespace)),
+				shared.Client.List(ctx, &pods, client.InNamespace(vm.key.Namespace),
+					client.MatchingLabels{virtv1.CreatedByLabel: string(first.UID)}),
+			)
 			if err != nil {
 				return err
 			}
 			pods.Items = slices.DeleteFunc(pods.Items, func(p corev1.Pod) bool { return p.Status.Phase == corev1.PodSucceeded })
-			open := slices.ContainsFunc(migrations.Items, func(m virtv1.VirtualMachineInstanceMigration) bool { return !m.IsFinal() })
-			if now.Status.NodeName == from || now.UID != first.UID || open || len(pods.Items) != 1 || pods.Items[0].Spec.NodeName != now.Status.NodeName {
-				return fmt.Errorf("it is on %s, with %d pods; migrations: %+v", now.Status.NodeName, len(pods.Items), migrations.Items)
+			open := slices.ContainsFunc(migrations.Items,
+				func(m virtv1.VirtualMachineInstanceMigration) bool { return !m.IsFinal() })
+			if now.Status.NodeName == from || now.UID != first.UID || open || len(pods.Items) != 1 ||
+				pods.Items[0].Spec.NodeName != now.Status.NodeName {
+				return fmt.Errorf("it is on %s, with %d pods; migrations: %+v", now.Status.NodeName, len(pods.Items),
+					migrations.Items)
 			}
 			return nil
 		})

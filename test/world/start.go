@@ -137,7 +137,8 @@ func (w *World) startProxy() error {
 	if err != nil {
 		return err
 	}
-	transport, err := rest.TransportFor(&rest.Config{Host: w.Kube.URL(), TLSClientConfig: rest.TLSClientConfig{CAData: w.Kube.CA.PEM}})
+	transport, err := rest.TransportFor(
+		&rest.Config{Host: w.Kube.URL(), TLSClientConfig: rest.TLSClientConfig{CAData: w.Kube.CA.PEM}})
 	if err != nil {
 		return err
 	}

@@ -66,8 +66,8 @@ type Options struct {
 
 	// Installed says that whoever starts the world installs the product: InstallProduct does nothing.
 	Installed bool
-	// Product is a nomad-harvester binary; empty means $NOMAD_HARVESTER_PRODUCT, or that it's built from this repository when
-	// first needed.
+	// Product is a nomad-harvester binary; empty means $NOMAD_HARVESTER_PRODUCT, or that it's built from this repository
+	// when first needed.
 	Product string
 }
 
@@ -260,8 +260,8 @@ func Main(m Tests, o Options, use func(*World)) int {
 	return code
 }
 
-// traces is an error if something of a stopped world is left, but its logs if it may leave them. Every program of a world is
-// started with paths below the world's directory.
+// traces is an error if something of a stopped world is left, but its logs if it may leave them. Every program of a
+// world is started with paths below the world's directory.
 func (w *World) traces() error {
 	var errs []error
 	if _, err := os.Stat(w.Dir); w.temporary && !w.failed && !w.options.Keep && !errors.Is(err, fs.ErrNotExist) {

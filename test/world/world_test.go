@@ -141,7 +141,8 @@ func TestVMRunsJoinsNomadAndGoesWithItsDisks(t *testing.T) {
 	waitReady(t, w, nodeID)
 
 	patch := client.RawPatch("application/merge-patch+json", []byte(
-		`{"metadata":{"annotations":{"harvesterhci.io/removedPersistentVolumeClaims":"whole-life-disk-0,whole-life-disk-1"}}}`))
+		`{"metadata":{"annotations":{"harvesterhci.io/removedPersistentVolumeClaims":"whole-life-disk-0,whole-life-disk-1"}}}`,
+	))
 	if err := w.Client.Patch(t.Context(), vm, patch); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,8 @@ func TestHarvesterRefusesAMissingNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := kube.Decode([]byte(strings.NewReplacer("NAME", "no-network", "vlan-120", "vlan-999").Replace(string(b))))
+	objects, err := kube.Decode(
+		[]byte(strings.NewReplacer("NAME", "no-network", "vlan-120", "vlan-999").Replace(string(b))))
 	if err != nil {
 		t.Fatal(err)
 	}

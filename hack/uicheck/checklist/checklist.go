@@ -1,6 +1,6 @@
-// Package checklist says if a member's VM is one that Harvester could have made itself: that its UI shows right, that its
-// webhooks accept, and that is safe in its maintenance and upgrades. It is pure; the tests of what is rendered and
-// hack/uicheck, for a VM that runs, share it.
+// Package checklist says if a member's VM is one that Harvester could have made itself: that its UI shows right, that
+// its webhooks accept, and that is safe in its maintenance and upgrades. It is pure; the tests of what is rendered
+// and hack/uicheck, for a VM that runs, share it.
 package checklist
 
 import (

@@ -190,7 +190,8 @@ func TestManagementNetworkPasses(t *testing.T) {
 	if found := wrong(s); len(found) != 1 {
 		t.Errorf("bridged: %q", found)
 	}
-	vmi.Domain.Devices.Interfaces[0].InterfaceBindingMethod = kubevirtv1.InterfaceBindingMethod{Masquerade: &kubevirtv1.InterfaceMasquerade{}}
+	vmi.Domain.Devices.Interfaces[0].InterfaceBindingMethod = kubevirtv1.InterfaceBindingMethod{
+		Masquerade: &kubevirtv1.InterfaceMasquerade{}}
 	if found := wrong(s); len(found) > 0 {
 		t.Errorf("masqueraded: %q", found)
 	}

@@ -60,55 +60,73 @@ var disks = []demand{
 			}
 		}
 		once := len(slices.Compact(slices.Sorted(slices.Values(made)))) == len(made)
-		return unless(len(made) > 0 && slices.Equal(made, named) && once && !slices.Contains(made, ""), "%v and %v", made, named)
+		return unless(len(made) > 0 && slices.Equal(made, named) && once && !slices.Contains(made, ""), "%v and %v", made,
+			named)
 	}},
 	// Harvester UI: models/kubevirt.io.virtualmachine.js, rootImageId; Harvester: vm_controller.go.
-	{"claims' annotation harvesterhci.io/imageId: namespace/name on the root disk, absent on empty disks", eachClaim(func(_ Subject, i int, c corev1.PersistentVolumeClaim) string {
-		ref, set := image(c)
-		namespace, name, ok := strings.Cut(ref, "/")
-		return unless(set == (ok && namespace != "" && name != "") && (set || i > 0), "%q", ref)
-	})},
+	{
+		"claims' annotation harvesterhci.io/imageId: namespace/name on the root disk, absent on empty disks",
+		eachClaim(func(_ Subject, i int, c corev1.PersistentVolumeClaim) string {
+			ref, set := image(c)
+			namespace, name, ok := strings.Cut(ref, "/")
+			return unless(set == (ok && namespace != "" && name != "") && (set || i > 0), "%q", ref)
+		}),
+	},
 	// Harvester issue 9392: the name isn't composed in the same way by all versions.
-	{"claims' storage class: the image's own, or one that was chosen", eachClaim(func(s Subject, _ int, c corev1.PersistentVolumeClaim) string {
-		ref, set := image(c)
-		want := s.Images[ref].StorageClassName
-		return unless(class(c) != "" && (!set || class(c) == want), "%q, the image's is %q", class(c), want)
-	})},
+	{
+		"claims' storage class: the image's own, or one that was chosen",
+		eachClaim(func(s Subject, _ int, c corev1.PersistentVolumeClaim) string {
+			ref, set := image(c)
+			want := s.Images[ref].StorageClassName
+			return unless(class(c) != "" && (!set || class(c) == want), "%q, the image's is %q", class(c), want)
+		}),
+	},
 	// Harvester UI: mixins/harvester-vm, parseVolumeClaimTemplate.
-	{"claims' access: ReadWriteMany and Block, for live migration", eachClaim(func(s Subject, _ int, c corev1.PersistentVolumeClaim) string {
-		want := corev1.ReadWriteMany
-		if s.Local[class(c)] {
-			want = corev1.ReadWriteOnce
-		}
-		block := c.Spec.VolumeMode != nil && *c.Spec.VolumeMode == corev1.PersistentVolumeBlock
-		return unless(block && slices.Equal(c.Spec.AccessModes, []corev1.PersistentVolumeAccessMode{want}), "%v, volumeMode Block: %v", c.Spec.AccessModes, block)
-	})},
-	{"claims' size: at least the image's virtual size", eachClaim(func(s Subject, _ int, c corev1.PersistentVolumeClaim) string {
-		ref, _ := image(c)
-		size, least := c.Spec.Resources.Requests.Storage().Value(), s.Images[ref].VirtualSize
-		return unless(size > 0 && size >= least, "%d bytes, the image has %d", size, least)
-	})},
+	{
+		"claims' access: ReadWriteMany and Block, for live migration",
+		eachClaim(func(s Subject, _ int, c corev1.PersistentVolumeClaim) string {
+			want := corev1.ReadWriteMany
+			if s.Local[class(c)] {
+				want = corev1.ReadWriteOnce
+			}
+			block := c.Spec.VolumeMode != nil && *c.Spec.VolumeMode == corev1.PersistentVolumeBlock
+			return unless(block && slices.Equal(c.Spec.AccessModes, []corev1.PersistentVolumeAccessMode{want}),
+				"%v, volumeMode Block: %v", c.Spec.AccessModes, block)
+		}),
+	},
+	{
+		"claims' size: at least the image's virtual size",
+		eachClaim(func(s Subject, _ int, c corev1.PersistentVolumeClaim) string {
+			ref, _ := image(c)
+			size, least := c.Spec.Resources.Requests.Storage().Value(), s.Images[ref].VirtualSize
+			return unless(size > 0 && size >= least, "%d bytes, the image has %d", size, least)
+		}),
+	},
 	// Harvester UI: models/kubevirt.io.virtualmachine.js, rootImageId.
 	{"volumes[0]: the root disk", func(s Subject) string {
 		volumes, all := s.VM.Spec.Template.Spec.Volumes, claims(s)
-		ok := len(volumes) > 0 && len(all) > 0 && volumes[0].PersistentVolumeClaim != nil && volumes[0].PersistentVolumeClaim.ClaimName == all[0].Name
+		ok := len(volumes) > 0 && len(all) > 0 && volumes[0].PersistentVolumeClaim != nil &&
+			volumes[0].PersistentVolumeClaim.ClaimName == all[0].Name
 		return unless(ok, "%d volumes, %d claims", len(volumes), len(all))
 	}},
 	// Harvester UI: mixins/harvester-vm, getDiskRows.
-	{"disks and volumes: paired by name and place; the claims' boot in their order, each on a bus", func(s Subject) string {
-		spec := s.VM.Spec.Template.Spec
-		if len(spec.Domain.Devices.Disks) < len(spec.Volumes) {
-			return fmt.Sprintf("%d disks, %d volumes", len(spec.Domain.Devices.Disks), len(spec.Volumes))
-		}
-		for i, v := range spec.Volumes {
-			d := spec.Domain.Devices.Disks[i]
-			boots := d.BootOrder != nil && *d.BootOrder == uint(i+1) && d.Disk != nil && d.Disk.Bus != ""
-			if d.Name != v.Name || v.PersistentVolumeClaim != nil && !boots {
-				return fmt.Sprintf("disk %d is %q, its volume %q, its boot order %v", i, d.Name, v.Name, d.BootOrder)
+	{
+		"disks and volumes: paired by name and place; the claims' boot in their order, each on a bus",
+		func(s Subject) string {
+			spec := s.VM.Spec.Template.Spec
+			if len(spec.Domain.Devices.Disks) < len(spec.Volumes) {
+				return fmt.Sprintf("%d disks, %d volumes", len(spec.Domain.Devices.Disks), len(spec.Volumes))
 			}
-		}
-		return ""
-	}},
+			for i, v := range spec.Volumes {
+				d := spec.Domain.Devices.Disks[i]
+				boots := d.BootOrder != nil && *d.BootOrder == uint(i+1) && d.Disk != nil && d.Disk.Bus != ""
+				if d.Name != v.Name || v.PersistentVolumeClaim != nil && !boots {
+					return fmt.Sprintf("disk %d is %q, its volume %q, its boot order %v", i, d.Name, v.Name, d.BootOrder)
+				}
+			}
+			return ""
+		},
+	},
 	// Harvester UI: mixins/harvester-vm, getSecret and saveSecret.
 	{"volume cloudinitdisk: NoCloud, both parts from one Secret, nothing inline", func(s Subject) string {
 		source := cloudInit(s)

@@ -89,10 +89,12 @@ var identity = []demand{
 	// Harvester: pkg/api/vm/handler.go, getClonedVMYamlFromSourceVM copies labels, createTemplate annotations as well.
 	{"annotations member and pool-uid: this VM's name and its pool's UID", func(s Subject) string {
 		member, uid := s.VM.Annotations[v1alpha1.MemberAnnotation], s.VM.Annotations[v1alpha1.PoolUIDAnnotation]
-		return unless(member == s.VM.Name && uid != "" && uid == s.PoolUID, "%q of the pool with UID %q; the pool's is %q", member, uid, s.PoolUID)
+		return unless(member == s.VM.Name && uid != "" && uid == s.PoolUID, "%q of the pool with UID %q; the pool's is %q",
+			member, uid, s.PoolUID)
 	}},
 	{"metadata.finalizers: none of ours, or VMs outlive an uninstallation", func(s Subject) string {
-		ours := slices.ContainsFunc(s.VM.Finalizers, func(f string) bool { return strings.HasPrefix(f, "nomad.harvesterhci.io/") })
+		ours := slices.ContainsFunc(s.VM.Finalizers,
+			func(f string) bool { return strings.HasPrefix(f, "nomad.harvesterhci.io/") })
 		return unless(!ours, "%v", s.VM.Finalizers)
 	}},
 	// A template that is generated from the VM would carry it on, and with it delete our claims.

@@ -12,12 +12,14 @@ import (
 var machine = []demand{
 	{"spec.runStrategy: Always; spec.running: unset", func(s Subject) string {
 		strategy := s.VM.Spec.RunStrategy
-		return unless(s.VM.Spec.Running == nil && strategy != nil && *strategy == kubevirtv1.RunStrategyAlways, "running %v, runStrategy %v", s.VM.Spec.Running, strategy)
+		return unless(s.VM.Spec.Running == nil && strategy != nil && *strategy == kubevirtv1.RunStrategyAlways,
+			"running %v, runStrategy %v", s.VM.Spec.Running, strategy)
 	}},
 	// Harvester: virtualmachine/mutator.go sets maxSockets to 1, and KubeVirt refuses more sockets than that.
 	{"cpu: one socket, one thread, as many cores as limits.cpu", func(s Subject) string {
 		cpu, limit := s.VM.Spec.Template.Spec.Domain.CPU, s.VM.Spec.Template.Spec.Domain.Resources.Limits.Cpu().Value()
-		return unless(cpu != nil && cpu.Sockets == 1 && cpu.Threads == 1 && int64(cpu.Cores) == limit, "%+v, limit %d", cpu, limit)
+		return unless(cpu != nil && cpu.Sockets == 1 && cpu.Threads == 1 && int64(cpu.Cores) == limit, "%+v, limit %d", cpu,
+			limit)
 	}},
 	// Harvester UI: models/kubevirt.io.virtualmachine.js; Harvester: templateversion/validator.go.
 	{"resources.limits: cpu and memory", func(s Subject) string {
@@ -45,7 +47,8 @@ var machine = []demand{
 	}},
 	{"evictionStrategy: set, so that a host can be freed", func(s Subject) string {
 		strategy := s.VM.Spec.Template.Spec.EvictionStrategy
-		frees := []kubevirtv1.EvictionStrategy{kubevirtv1.EvictionStrategyLiveMigrateIfPossible, kubevirtv1.EvictionStrategyLiveMigrate, kubevirtv1.EvictionStrategyExternal}
+		frees := []kubevirtv1.EvictionStrategy{kubevirtv1.EvictionStrategyLiveMigrateIfPossible,
+			kubevirtv1.EvictionStrategyLiveMigrate, kubevirtv1.EvictionStrategyExternal}
 		return unless(strategy != nil && slices.Contains(frees, *strategy), "%v", strategy)
 	}},
 	// Harvester: virtualmachine/validator.go.
@@ -56,7 +59,9 @@ var machine = []demand{
 	{"hostname: the VM's name", func(s Subject) string {
 		return unless(s.VM.Spec.Template.Spec.Hostname == s.VM.Name, "%q", s.VM.Spec.Template.Spec.Hostname)
 	}},
-	{"interfaces and networks: paired by name; VLAN networks by namespace/name, bridged, or the management network, masqueraded", networks},
+	{
+		"interfaces and networks: paired by name; VLAN networks by namespace/name, bridged, or the management network, masqueraded",
+		networks},
 	// Harvester: virtualmachine/mutator.go gives each interface an address of its own, since 1.7.
 	{"interfaces' macAddress: Harvester's to set, each another one", func(s Subject) string {
 		seen := map[string]bool{}

@@ -93,7 +93,8 @@ func Facts() blueprint.Facts {
 		},
 		Networks: map[string]blueprint.Network{Network: {}, "nomad-clients/storage": {}},
 		KeyPairs: map[string]blueprint.KeyPair{KeyPair: {PublicKey: "ssh-ed25519 AAAAC3Nza ops\n"}},
-		Secrets:  map[string]map[string]string{"site": {"user": "#cloud-config\ntimezone: Europe/Berlin\n", "net": "version: 1\nconfig: []\n"}},
+		Secrets: map[string]map[string]string{
+			"site": {"user": "#cloud-config\ntimezone: Europe/Berlin\n", "net": "version: 1\nconfig: []\n"}},
 	}
 }
 

@@ -62,8 +62,8 @@ func judge() error {
 	return errors.Join(errs...)
 }
 
-// commands runs cloud-init's own command on each document, all in one process: Python takes longer to start than to judge.
-// Debian's cloud-init has no schema of network data, but it can read it.
+// commands runs cloud-init's own command on each document, all in one process: Python takes longer to start than to
+// judge. Debian's cloud-init has no schema of network data, but it can read it.
 const commands = `
 import contextlib, io, json, logging, os, sys, tempfile, traceback
 from cloudinit.cmd.main import main

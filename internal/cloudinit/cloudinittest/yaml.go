@@ -19,7 +19,8 @@ var Awkward = []string{
 	"2001-02-03 04:05:06 +23:60", "0001-01-01 00:00:00 +1", "9999-12-31 23:00:00 -2", "2001-02-03 04:05:06.123456789Z", "2001-13-01", "2024-02-29", "2023-02-29", "0x_", "-0b_", "0b", "0b2_", "1__", "1_.5", "_1",
 	"!!int y", "!!int 0x", "!!float x", "!!bool x", "!!bool Yes", "!!binary a", "!!binary 'é'", "!!binary ''", "!!binary [a]", "!!timestamp x", "!!null x", "!!set [a]", "!!map [a]", "!!map {a: b}", "!!seq [a]", "!!seq {a: b}",
 	"!!omap [a]", "!!pairs {a: b}", "!!str [a]", "!!python/unicode x", "!!python/tuple [a]", "\"\\0\"", "\"\\x80\\x7f\\uFFFE\"",
-	strings.Repeat("9", 4301), strings.Repeat("9", 257) + ".5", "1" + strings.Repeat(":1", 180) + ".5", "0x" + strings.Repeat("f", 300), "1e+" + strings.Repeat("9", 300),
+	strings.Repeat("9",
+		4301), strings.Repeat("9", 257) + ".5", "1" + strings.Repeat(":1", 180) + ".5", "0x" + strings.Repeat("f", 300), "1e+" + strings.Repeat("9", 300),
 	"1:60", "1:59:59.5", "-1:30", "9999999999999999999999e9", "1.e+3", ".e+3", "0.1.2", "1:2:3.", "._", "_._", "-._1", "0_", "0o_", "0b1_", "+0x_1",
 	"é", "😀", "\u00a0", "'it''s'", "plain\n  over lines", "plain\n\n  over lines", "-1", "- - a\n  - 0899", "[[y], {n: y}]", "%a", "a: b", "@a", "*x", "&x a", "? a", "a\r\n", "=", "<<", "x: <<",
 }
@@ -35,7 +36,8 @@ func AwkwardDocuments() []string {
 		"<<: {a: 1}\nb: 2\n", "'<<': {a: 1}\n", "!!merge <<: {a: 1}\n", "=: 1\n",
 		"a: 1\n...\n", "%YAML 1.1\n---\na: 1\n", "a: 1 # comment\n# another\nb:\n# a third\n- c\n", "? a\n: b\n", "? |\n  a\n  b\n: c\n", "? [a]\n: b\n",
 		"%TAG !y! tag:yaml.org,2002:\n---\na: !y!str 12\n", "# only a comment\n", "---\n", "a:\n- b\n-\n  - c\n", "\ufeffa: 1\n", "a: 1\r\nb: |\r\n  c\r\n  d\r\n",
-		strings.Repeat("k", 200) + ": v\n", "\"a\\nb\": c\n", "a: " + strings.Repeat("word ", 100) + "\n", "a: '" + strings.Repeat("word ", 100) + "'\n",
+		strings.Repeat("k",
+			200) + ": v\n", "\"a\\nb\": c\n", "a: " + strings.Repeat("word ", 100) + "\n", "a: '" + strings.Repeat("word ", 100) + "'\n",
 	}
 	for _, v := range Awkward {
 		docs = append(docs, "k: "+v+"\n", "k:\n- "+v+"\n- z\n", "k: ["+v+"]\n", v+": k\n", "{k: "+v+"}\n")

@@ -79,8 +79,8 @@ spec:
       - {name: cloudinitdisk, cloudInitNoCloud: {secretRef: {name: tv}, networkDataSecretRef: {name: tv}}}
 `
 
-// Version reads spec.vm of a version, changed by the edits: a path of dots, in which a zero byte stands for a dot in a key, and
-// the YAML of the value, or none to delete it.
+// Version reads spec.vm of a version, changed by the edits: a path of dots, in which a zero byte stands for a dot in
+// a key, and the YAML of the value, or none to delete it.
 func Version(t *testing.T, edits ...[2]string) *harvestertemplate.Version {
 	t.Helper()
 	vm := Object(t, testVersion)

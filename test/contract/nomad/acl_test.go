@@ -41,7 +41,8 @@ var tokens = []behaviour{
 	{"acl-self-tells-policies", "§4", func(c *check) {
 		self, _, err := c.with(nodeRead).ACLTokens().Self(nil)
 		c.must(err)
-		c.holds("its own", self.Type == "client" && len(self.Policies) == 1 && self.Policies[0] == c.id && self.Name == c.id, self)
+		c.holds("its own", self.Type == "client" && len(self.Policies) == 1 && self.Policies[0] == c.id && self.Name == c.id,
+			self)
 	}},
 	{"acl-self-of-management", "§4", func(c *check) {
 		self, _, err := c.api.ACLTokens().Self(nil)
@@ -51,10 +52,12 @@ var tokens = []behaviour{
 	{"acl-token-expires", "§4 No static token", func(c *check) {
 		_, err := c.api.ACLPolicies().Upsert(&api.ACLPolicy{Name: c.id, Rules: nodeRead}, nil)
 		c.must(err)
-		token, _, err := c.api.ACLTokens().Create(&api.ACLToken{Type: "client", Policies: []string{c.id}, ExpirationTTL: 5 * time.Second}, nil)
+		token, _, err := c.api.ACLTokens().
+			Create(&api.ACLToken{Type: "client", Policies: []string{c.id}, ExpirationTTL: 5 * time.Second}, nil)
 		c.must(err)
 		client := c.as(token.SecretID)
-		c.holds("when", token.ExpirationTime != nil && time.Until(*token.ExpirationTime) < 6*time.Second, token.ExpirationTime)
+		c.holds("when", token.ExpirationTime != nil && time.Until(*token.ExpirationTime) < 6*time.Second,
+			token.ExpirationTime)
 		_, _, err = client.Nodes().List(nil)
 		c.must(err)
 		c.await("its end", func() error {
@@ -150,7 +153,12 @@ var policies = []behaviour{
 		_, err := client.Raw().Query("/v1/acl/policy/"+c.id, &policy, nil)
 		c.must(err)
 		r := policy.RulesJSON
-		c.holds("as parsed", r.Node.Policy == "write" && len(r.Namespaces) == 1 && r.Namespaces[0].Name == "default" && r.Namespaces[0].Capabilities[0] == "read-job", r)
+		c.holds(
+			"as parsed",
+			r.Node.Policy == "write" && len(r.Namespaces) == 1 && r.Namespaces[0].Name == "default" &&
+				r.Namespaces[0].Capabilities[0] == "read-job",
+			r,
+		)
 	}},
 	{"acl-policy-of-others-is-hidden", "§4", func(c *check) {
 		client := c.with(nodeRead)
@@ -180,9 +188,11 @@ var policies = []behaviour{
 	{"acl-role-gives-its-policies", "§4", func(c *check) {
 		_, err := c.api.ACLPolicies().Upsert(&api.ACLPolicy{Name: c.id, Rules: nodeRead}, nil)
 		c.must(err)
-		role, _, err := c.api.ACLRoles().Create(&api.ACLRole{Name: c.id, Policies: []*api.ACLRolePolicyLink{{Name: c.id}}}, nil)
+		role, _, err := c.api.ACLRoles().
+			Create(&api.ACLRole{Name: c.id, Policies: []*api.ACLRolePolicyLink{{Name: c.id}}}, nil)
 		c.must(err)
-		token, _, err := c.api.ACLTokens().Create(&api.ACLToken{Type: "client", Roles: []*api.ACLTokenRoleLink{{ID: role.ID}}}, nil)
+		token, _, err := c.api.ACLTokens().
+			Create(&api.ACLToken{Type: "client", Roles: []*api.ACLTokenRoleLink{{ID: role.ID}}}, nil)
 		c.must(err)
 		client := c.as(token.SecretID)
 		_, _, err = client.Nodes().List(nil)
@@ -225,18 +235,24 @@ func (c *check) signer() func(audience, subject string, expires time.Duration) s
 	public := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 	_, _, err = c.api.ACLAuthMethods().Create(&api.ACLAuthMethod{
 		Name: c.id, Type: "JWT", TokenLocality: "local", MaxTokenTTL: time.Minute, Config: &api.ACLAuthMethodConfig{
-			JWTValidationPubKeys: []string{public}, BoundIssuer: []string{"us"}, BoundAudiences: []string{"nomad"}, SigningAlgs: []string{"ES256"},
+			JWTValidationPubKeys: []string{
+				public}, BoundIssuer: []string{"us"}, BoundAudiences: []string{"nomad"}, SigningAlgs: []string{"ES256"},
 			ClaimMappings: map[string]string{"sub": "sub"},
 		},
 	}, nil)
 	c.must(err)
 	_, err = c.api.ACLPolicies().Upsert(&api.ACLPolicy{Name: c.id, Rules: nodeRead}, nil)
 	c.must(err)
-	_, _, err = c.api.ACLBindingRules().Create(&api.ACLBindingRule{AuthMethod: c.id, Selector: `value.sub == "system:serviceaccount:ns:sa"`, BindType: "policy", BindName: c.id}, nil)
+	_, _, err = c.api.ACLBindingRules().
+		Create(&api.ACLBindingRule{AuthMethod: c.id, Selector: `value.sub == "system:serviceaccount:ns:sa"`, BindType: "policy", BindName: c.id}, nil)
 	c.must(err)
 	return func(audience, subject string, expires time.Duration) string {
 		now := time.Now()
-		token := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{"iss": "us", "aud": audience, "sub": subject, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(expires).Unix()})
+		token := jwt.NewWithClaims(
+			jwt.SigningMethodES256,
+			jwt.MapClaims{"iss": "us", "aud": audience, "sub": subject, "iat": now.Unix(), "nbf": now.Unix(),
+				"exp": now.Add(expires).Unix()},
+		)
 		signed, err := token.SignedString(key)
 		c.must(err)
 		return signed
@@ -254,7 +270,12 @@ var logins = []behaviour{
 	{"login-with-a-service-account", "§4 No static token", func(c *check) {
 		token, err := c.login(c.signer()("nomad", account, time.Hour))
 		c.must(err)
-		c.holds("policy and end", len(token.Policies) == 1 && token.Policies[0] == c.id && token.ExpirationTime != nil && time.Until(*token.ExpirationTime) <= time.Minute, token)
+		c.holds(
+			"policy and end",
+			len(token.Policies) == 1 && token.Policies[0] == c.id && token.ExpirationTime != nil &&
+				time.Until(*token.ExpirationTime) <= time.Minute,
+			token,
+		)
 		_, _, err = c.as(token.SecretID).Nodes().List(nil)
 		c.must(err)
 	}},
@@ -291,7 +312,10 @@ var aclClients = []behaviour{
 	}},
 	{"acl-client-exec-needs-alloc-exec", "§7", func(c *check) {
 		alloc := c.output()
-		code, text := c.exec(c.with(`namespace "default" { capabilities = ["read-job", "alloc-exec", "alloc-node-exec"] }`), alloc)
+		code, text := c.exec(
+			c.with(`namespace "default" { capabilities = ["read-job", "alloc-exec", "alloc-node-exec"] }`),
+			alloc,
+		)
 		c.equal("exit and output", fmt.Sprintf("%d %s", code, text), "4 inside\n")
 	}},
 	{"acl-client-metadata-needs-node-write", "§3", func(c *check) {

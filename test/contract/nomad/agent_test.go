@@ -90,12 +90,16 @@ func (c *check) configured(inClient, more string) *agent {
 	}
 	a := &agent{dir: dir, config: filepath.Join(dir, "agent.hcl"), log: filepath.Join(dir, "agent.log")}
 	if c.CACert != "" {
-		more += fmt.Sprintf("\ntls {\n http = true\n rpc = true\n verify_server_hostname = true\n ca_file = %q\n cert_file = %q\n key_file = %q\n}\n", c.CACert, c.ClientCert, c.ClientKey)
+		more += fmt.Sprintf(
+			"\ntls {\n http = true\n rpc = true\n verify_server_hostname = true\n ca_file = %q\n cert_file = %q\n key_file = %q\n}\n",
+			c.CACert, c.ClientCert, c.ClientKey)
 	}
-	text := fmt.Sprintf(agentConfig, c.id, filepath.Join(dir, "data"), ports[0], ports[1], ports[2], c.RPCAddr, c.id, inClient, c.acl, more)
+	text := fmt.Sprintf(agentConfig, c.id, filepath.Join(dir, "data"), ports[0], ports[1], ports[2], c.RPCAddr, c.id,
+		inClient, c.acl, more)
 	c.must(os.WriteFile(a.config, []byte(text), 0o600))
 	a.Service = &process.Service{
-		Spec:  process.Spec{Name: "nomad client", Path: c.bin, Args: []string{"agent", "-config", a.config}, Env: quiet(), LogFile: a.log},
+		Spec: process.Spec{Name: "nomad client", Path: c.bin, Args: []string{"agent", "-config", a.config}, Env: quiet(),
+			LogFile: a.log},
 		Grace: 5 * time.Second,
 	}
 	return a

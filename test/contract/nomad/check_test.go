@@ -34,8 +34,8 @@ type place struct {
 	addr string
 }
 
-// check is a behaviour under watch. Its methods end the check when something isn't as it should be, as those of testing.T
-// do; it isn't one because a planted difference has to be found without failing the test.
+// check is a behaviour under watch. Its methods end the check when something isn't as it should be, as those of
+// testing.T do; it isn't one because a planted difference has to be found without failing the test.
 type check struct {
 	*place
 	ctx context.Context
@@ -141,9 +141,9 @@ func (c *check) dir() string {
 	return dir
 }
 
-// end kills what an agent left running below: a task and its executor outlive the agent that started them. A task has the directory in
-// its environment, and an executor, which is the agent's own program, on its command line. Nobody else who looks at a file there is
-// ended; who has gone meanwhile isn't looked at.
+// end kills what an agent left running below: a task and its executor outlive the agent that started them. A task has
+// the directory in its environment, and an executor, which is the agent's own program, on its command line. Nobody
+// else who looks at a file there is ended; who has gone meanwhile isn't looked at.
 func (c *check) end(dir string) error {
 	processes, err := filepath.Glob("/proc/[0-9]*")
 	for _, process := range processes {
@@ -159,7 +159,8 @@ func (c *check) end(dir string) error {
 	return err
 }
 
-// unmount takes away what is mounted below. An agent mounts each task's secrets, and leaves them when it stops, because the task goes on.
+// unmount takes away what is mounted below. An agent mounts each task's secrets, and leaves them when it stops,
+// because the task goes on.
 func unmount(dir string) (err error) {
 	table, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {

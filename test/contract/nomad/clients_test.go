@@ -76,25 +76,34 @@ var clientAgents = []behaviour{
 		a := c.agent(`node_class = "k"`, `meta { "hnp.vm-uid" = "u" }`, `reserved { memory = 256 }`)
 		n := c.info(a.id())
 		c.holds("meta and class", n.Meta["hnp.vm-uid"] == "u" && n.NodeClass == "k", n.Meta, n.NodeClass)
-		c.holds("resources", n.NodeResources.Memory.MemoryMB == 4096 && n.NodeResources.Cpu.CpuShares == 4000, n.NodeResources)
+		c.holds("resources", n.NodeResources.Memory.MemoryMB == 4096 && n.NodeResources.Cpu.CpuShares == 4000,
+			n.NodeResources)
 		c.equal("reserved", n.ReservedResources.Memory.MemoryMB, uint64(256))
 	}},
 	{"agent-fingerprints-its-host", "§3 Names", func(c *check) {
 		n := c.info(c.agent().id())
 		host, err := os.Hostname()
 		c.must(err)
-		c.holds("host, kernel, version", n.Attributes["unique.hostname"] == host && n.Attributes["kernel.name"] == "linux" && n.Attributes["nomad.version"] != "" && n.Attributes["driver.raw_exec"] == "1", n.Attributes)
+		c.holds(
+			"host, kernel, version",
+			n.Attributes["unique.hostname"] == host && n.Attributes["kernel.name"] == "linux" && n.Attributes["nomad.version"] != "" &&
+				n.Attributes["driver.raw_exec"] == "1",
+			n.Attributes,
+		)
 	}},
 	{"agent-stopped-does-not-drain", "§6", func(c *check) {
 		a := c.agent()
 		c.must(a.Stop())
 		c.awaitStatus(a.id(), "down")
 		n := c.info(a.id())
-		c.holds("eligible, never drained", n.SchedulingEligibility == "eligible" && n.LastDrain == nil, n.SchedulingEligibility, n.LastDrain)
+		c.holds("eligible, never drained", n.SchedulingEligibility == "eligible" && n.LastDrain == nil,
+			n.SchedulingEligibility, n.LastDrain)
 	}},
 	{"agent-dynamic-metadata", "§3 Belt and braces", func(c *check) {
 		a := c.agent()
-		_, err := c.api.Nodes().Meta().Apply(&api.NodeMetaApplyRequest{NodeID: a.id(), Meta: map[string]*string{"late": new("1")}}, nil)
+		_, err := c.api.Nodes().
+			Meta().
+			Apply(&api.NodeMetaApplyRequest{NodeID: a.id(), Meta: map[string]*string{"late": new("1")}}, nil)
 		c.must(err)
 		c.awaitNode(a.id(), "with it", func(n *api.Node) bool { return n.Meta["late"] == "1" })
 	}},
@@ -132,7 +141,8 @@ var clientFiles = []behaviour{
 	{"client-file-through-the-server", "§7", func(c *check) { c.content(c.output(), "alloc/file") }},
 	{"client-file-that-isnt-there-answers-200", "seen of 1.11.3", func(c *check) {
 		got := c.http(http.MethodGet, "/v1/client/fs/cat/"+c.output().ID+"?path=alloc/none", nil)
-		c.holds("the error comes as if it were the file", got.status == http.StatusOK && strings.Contains(got.body, "no such file"), got)
+		c.holds("the error comes as if it were the file",
+			got.status == http.StatusOK && strings.Contains(got.body, "no such file"), got)
 	}},
 	{"client-logs-through-the-server", "§7", func(c *check) {
 		alloc := c.output()
@@ -182,7 +192,8 @@ func (c *check) exec(client *api.Client, alloc *api.Allocation) (int, string) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.patience)
 	defer cancel()
 	var out strings.Builder
-	code, err := client.Allocations().Exec(ctx, alloc, "task", false, []string{"/bin/sh", "-c", "echo inside; exit 4"}, strings.NewReader(""), &out, io.Discard, nil, nil)
+	code, err := client.Allocations().
+		Exec(ctx, alloc, "task", false, []string{"/bin/sh", "-c", "echo inside; exit 4"}, strings.NewReader(""), &out, io.Discard, nil, nil)
 	c.must(err)
 	return code, out.String()
 }
@@ -223,7 +234,8 @@ var commands = []behaviour{
 	}},
 	{"command-server-members", "§7", func(c *check) {
 		out, code := c.command("server", "members")
-		c.holds("itself, alive", code == 0 && strings.Contains(out, "server-1.global") && strings.Contains(out, "alive"), out, code)
+		c.holds("itself, alive", code == 0 && strings.Contains(out, "server-1.global") && strings.Contains(out, "alive"), out,
+			code)
 	}},
 	{"command-job-stop", "§7", func(c *check) {
 		c.node()

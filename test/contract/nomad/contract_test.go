@@ -34,7 +34,11 @@ func sites() []site {
 	strict, none := acl, acl
 	strict.Introduction, none.Introduction = "strict", "none"
 	return []site{
-		{name: "plain", behaviours: join(nodeLists, nodeReads, eligibilities, drains, drainMetas, purges, heartbeats, allocationLists, jobs, placements, tasks, agents, pools, clientAgents, clientFiles, commands)},
+		{
+			name: "plain",
+			behaviours: join(nodeLists, nodeReads, eligibilities, drains, drainMetas, purges, heartbeats, allocationLists, jobs,
+				placements, tasks, agents, pools, clientAgents, clientFiles, commands),
+		},
 		{name: "acl", options: acl, behaviours: join(tokens, policies, logins, aclClients)},
 		{name: "warn", options: acl, behaviours: introductions, introduces: true},
 		{name: "strict", options: strict, behaviours: strictIntroductions, introduces: true},
@@ -126,7 +130,8 @@ func find(t *testing.T) binaries.NomadInUse {
 	return found
 }
 
-// grace is how late heartbeats may be: on a machine that is busy clients are late for seconds, and what was on them is lost then.
+// grace is how late heartbeats may be: on a machine that is busy clients are late for seconds, and what was on them
+// is lost then.
 const grace = 5 * time.Second
 
 // start starts a server for behaviours to share.

@@ -1,7 +1,7 @@
 // Package nomad holds a Nomad, whichever is there, to what the product and its tests depend on.
 //
-// Each behaviour has a name, the place in our notes on Nomad (facts/nomad.md) where it was found, and a check. A server is
-// started per configuration, and the behaviours of one share it: each has a node pool and jobs of its own.
+// Each behaviour has a name, the place in our notes on Nomad (facts/nomad.md) where it was found, and a check. A
+// server is started per configuration, and the behaviours of one share it: each has a node pool and jobs of its own.
 //
 //	make contract                          with the Nomad that the test world finds, else the stand-in
 //	make contract NOMAD_BIN=/path/to/nomad with that one
@@ -9,7 +9,8 @@
 //
 // One behaviour: go test ./test/contract/nomad -run 'TestContract/plain/drain-' -v.
 //
-// A behaviour that fails with a Nomad is a difference between it and the stand-in, or an expectation of the test that is wrong, which passes all of them: either the
-// stand-in is to be mended, or the difference is to be written down with the version. TestPlantedDifferences shows that the
-// behaviours notice: it puts wrong answers between the server and them.
+// A behaviour that fails with a Nomad is a difference between it and the stand-in, or an expectation of the test that
+// is wrong, which passes all of them: either the stand-in is to be mended, or the difference is to be written down
+// with the version. TestPlantedDifferences shows that the behaviours notice: it puts wrong answers between the server
+// and them.
 package nomad

@@ -19,8 +19,8 @@ func (c *check) forced(id string) time.Time {
 	return n.DrainStrategy.ForceDeadline
 }
 
-// moved tells if what a drain moves has gone. With several nodes draining at once Nomad may miss the end of the last allocation;
-// the same request once more makes it look again (facts/nomad.md §2, stall 2).
+// moved tells if what a drain moves has gone. With several nodes draining at once Nomad may miss the end of the last
+// allocation; the same request once more makes it look again (facts/nomad.md §2, stall 2).
 func (c *check) moved(id string, began time.Time) error {
 	n := c.info(id)
 	if n.DrainStrategy == nil {
@@ -53,14 +53,16 @@ func (c *check) drains(id string, while time.Duration) {
 
 var drains = []behaviour{
 	{"drain-of-missing-node-500", "§1 Errors", func(c *check) {
-		_, err := c.api.Nodes().UpdateDrainOpts(uuid.NewString(), &api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}}, nil)
+		_, err := c.api.Nodes().
+			UpdateDrainOpts(uuid.NewString(), &api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}}, nil)
 		c.refused(err, http.StatusInternalServerError, notThere)
 	}},
 	{"drain-makes-ineligible-at-once", "§2", func(c *check) {
 		id := c.busy()
 		c.drain(id, time.Hour)
 		n := c.stub(id)
-		c.holds("draining, ineligible", n.Drain && n.SchedulingEligibility == "ineligible" && n.LastDrain != nil && n.LastDrain.Status == "draining", *n)
+		c.holds("draining, ineligible",
+			n.Drain && n.SchedulingEligibility == "ineligible" && n.LastDrain != nil && n.LastDrain.Status == "draining", *n)
 	}},
 	{"drain-deadline-is-counted-anew-by-each-request", "§0.3", func(c *check) {
 		id := c.busy()
@@ -78,7 +80,13 @@ var drains = []behaviour{
 		c.drain(id, time.Hour)
 		again := c.info(id)
 		c.holds("strategy began", again.DrainStrategy.StartedAt.Equal(first.DrainStrategy.StartedAt))
-		c.holds("last drain began", again.LastDrain.StartedAt.Equal(first.LastDrain.StartedAt) && again.LastDrain.UpdatedAt.After(first.LastDrain.UpdatedAt), first.LastDrain, again.LastDrain)
+		c.holds(
+			"last drain began",
+			again.LastDrain.StartedAt.Equal(first.LastDrain.StartedAt) &&
+				again.LastDrain.UpdatedAt.After(first.LastDrain.UpdatedAt),
+			first.LastDrain,
+			again.LastDrain,
+		)
 	}},
 	{"drain-without-deadline-has-none", "§2, §10.1", func(c *check) {
 		id := c.busy()
@@ -98,7 +106,8 @@ var drains = []behaviour{
 		c.awaitRunning(job, 1)
 		c.drain(n.ID(), -1)
 		c.awaitDrained(n.ID())
-		c.awaitAllocations(job, "stopping", 1, func(a *api.AllocationListStub) bool { return a.NodeID == n.ID() && a.DesiredStatus == "stop" })
+		c.awaitAllocations(job, "stopping", 1,
+			func(a *api.AllocationListStub) bool { return a.NodeID == n.ID() && a.DesiredStatus == "stop" })
 	}},
 	{"drain-deadline-ends-it", "§2", func(c *check) {
 		id := c.busy()
@@ -124,7 +133,8 @@ var drains = []behaviour{
 		c.drain(id, time.Hour)
 		n := c.awaitDrained(id)
 		c.holds("within seconds", time.Since(began) < 15*time.Second, time.Since(began))
-		c.holds("no strategy, ineligible", !n.Drain && n.SchedulingEligibility == "ineligible", n.Drain, n.SchedulingEligibility)
+		c.holds("no strategy, ineligible", !n.Drain && n.SchedulingEligibility == "ineligible", n.Drain,
+			n.SchedulingEligibility)
 	}},
 	{"drain-complete-event", "§2 Completion", func(c *check) {
 		id := c.node().ID()
@@ -135,7 +145,8 @@ var drains = []behaviour{
 			texts = append(texts, e.Subsystem+": "+e.Message)
 		}
 		all := strings.Join(texts, "\n")
-		c.holds("begin and end are told", strings.Contains(all, "Drain: Node drain strategy set") && strings.Contains(all, "Drain: Node drain complete"), all)
+		c.holds("begin and end are told",
+			strings.Contains(all, "Drain: Node drain strategy set") && strings.Contains(all, "Drain: Node drain complete"), all)
 	}},
 	{"drain-once-more-after-the-end", "§2", func(c *check) {
 		id := c.node().ID()
@@ -233,7 +244,8 @@ var drains = []behaviour{
 		c.drain(n.ID(), time.Hour)
 		c.awaitDrained(n.ID())
 		// Complete comes first; that the allocation is to stop is decided after it.
-		c.awaitAllocations(job, "about to stop", 1, func(a *api.AllocationListStub) bool { return a.DesiredStatus == "stop" && a.ClientStatus == "running" })
+		c.awaitAllocations(job, "about to stop", 1,
+			func(a *api.AllocationListStub) bool { return a.DesiredStatus == "stop" && a.ClientStatus == "running" })
 	}},
 	{"drain-completes-at-the-deadline-while-batch-still-stops", "§2 Complete != stopped", func(c *check) {
 		n := c.node(simclient.Options{StopDelay: 8 * time.Second})
@@ -274,7 +286,8 @@ var drains = []behaviour{
 		c.drain(id, time.Hour)
 		c.drainWith(id, &api.DrainOptions{})
 		n := c.info(id)
-		c.holds("no strategy, still ineligible", n.DrainStrategy == nil && n.SchedulingEligibility == "ineligible" && n.LastDrain.Status == "canceled", n.LastDrain)
+		c.holds("no strategy, still ineligible",
+			n.DrainStrategy == nil && n.SchedulingEligibility == "ineligible" && n.LastDrain.Status == "canceled", n.LastDrain)
 		c.eligible(id, true)
 		c.equal("then", c.info(id).SchedulingEligibility, "eligible")
 	}},
@@ -299,25 +312,29 @@ var drains = []behaviour{
 var drainMetas = []behaviour{
 	{"drain-meta-is-kept-to-the-end", "§2 LastDrain", func(c *check) {
 		id := c.node().ID()
-		c.drainWith(id, &api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}, Meta: map[string]string{"owner": "us"}})
+		c.drainWith(id,
+			&api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}, Meta: map[string]string{"owner": "us"}})
 		c.equal("meta", c.awaitDrained(id).LastDrain.Meta, map[string]string{"owner": "us"})
 	}},
 	{"drain-meta-is-kept-by-an-update-without", "§2 LastDrain", func(c *check) {
 		id := c.busy()
-		c.drainWith(id, &api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}, Meta: map[string]string{"owner": "us"}})
+		c.drainWith(id,
+			&api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}, Meta: map[string]string{"owner": "us"}})
 		c.drain(id, time.Hour)
 		c.equal("meta", c.info(id).LastDrain.Meta, map[string]string{"owner": "us"})
 	}},
 	{"drain-meta-is-wiped-by-a-fresh-drain-without", "§10.3", func(c *check) {
 		id := c.node().ID()
-		c.drainWith(id, &api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}, Meta: map[string]string{"owner": "us"}})
+		c.drainWith(id,
+			&api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}, Meta: map[string]string{"owner": "us"}})
 		c.awaitDrained(id)
 		c.drain(id, time.Hour)
 		c.equal("meta", len(c.info(id).LastDrain.Meta), 0)
 	}},
 	{"drain-meta-in-the-list", "§1 Stub", func(c *check) {
 		id := c.node().ID()
-		c.drainWith(id, &api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}, Meta: map[string]string{"owner": "us"}})
+		c.drainWith(id,
+			&api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}, Meta: map[string]string{"owner": "us"}})
 		c.awaitDrained(id)
 		c.equal("meta", c.stub(id).LastDrain.Meta, map[string]string{"owner": "us"})
 	}},
@@ -336,8 +353,10 @@ var drainMetas = []behaviour{
 	}},
 	{"drain-answers-an-index-to-wait-for", "§10.22", func(c *check) {
 		id := c.busy()
-		answer, err := c.api.Nodes().UpdateDrainOpts(id, &api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}}, nil)
+		answer, err := c.api.Nodes().
+			UpdateDrainOpts(id, &api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}}, nil)
 		c.must(err)
-		c.holds("the node is as new", answer.NodeModifyIndex > 0 && c.info(id).ModifyIndex >= answer.NodeModifyIndex, answer.NodeModifyIndex)
+		c.holds("the node is as new", answer.NodeModifyIndex > 0 && c.info(id).ModifyIndex >= answer.NodeModifyIndex,
+			answer.NodeModifyIndex)
 	}},
 }

@@ -75,7 +75,8 @@ var introductions = []behaviour{
 		c.holds("five minutes", left > 4*time.Minute && left <= 5*time.Minute, left)
 	}},
 	{"intro-time-is-limited-silently", "§4 Intro tokens", func(c *check) {
-		left := c.life(c.claims(c.introduction(api.ACLIdentityClientIntroductionTokenRequest{NodeName: c.id, TTL: 5 * time.Hour})))
+		left := c.life(
+			c.claims(c.introduction(api.ACLIdentityClientIntroductionTokenRequest{NodeName: c.id, TTL: 5 * time.Hour})))
 		c.holds("thirty minutes", left > 29*time.Minute && left <= 30*time.Minute, left)
 	}},
 	{"intro-needs-node-write", "§4 Intro tokens", func(c *check) {
@@ -85,22 +86,28 @@ var introductions = []behaviour{
 		_, _, err = c.with(nodeWrite).ACLIdentity().CreateClientIntroductionToken(r, nil)
 		c.must(err)
 	}},
-	{"warn-lets-in-without-a-token", "§4 Intro tokens", joins(true, func(c *check) simclient.Options { return simclient.Options{} })},
+	{"warn-lets-in-without-a-token", "§4 Intro tokens",
+		joins(true, func(c *check) simclient.Options { return simclient.Options{} })},
 	{"warn-refuses-a-wrong-pool", "§4 Intro tokens", joins(false, func(c *check) simclient.Options {
-		return simclient.Options{IntroToken: c.introduction(api.ACLIdentityClientIntroductionTokenRequest{NodeName: c.id, NodePool: "other"})}
+		return simclient.Options{
+			IntroToken: c.introduction(api.ACLIdentityClientIntroductionTokenRequest{NodeName: c.id, NodePool: "other"})}
 	})},
 	{"warn-refuses-a-wrong-name", "§4 Intro tokens", joins(false, func(c *check) simclient.Options {
-		return simclient.Options{IntroToken: c.introduction(api.ACLIdentityClientIntroductionTokenRequest{NodeName: "other", NodePool: c.id})}
+		return simclient.Options{
+			IntroToken: c.introduction(api.ACLIdentityClientIntroductionTokenRequest{NodeName: "other", NodePool: c.id})}
 	})},
 }
 
 var strictIntroductions = []behaviour{
-	{"strict-refuses-without-a-token", "§4 Intro tokens", joins(false, func(c *check) simclient.Options { return simclient.Options{} })},
+	{"strict-refuses-without-a-token", "§4 Intro tokens",
+		joins(false, func(c *check) simclient.Options { return simclient.Options{} })},
 	{"strict-refuses-a-wrong-name", "§4 Intro tokens", joins(false, func(c *check) simclient.Options {
-		return simclient.Options{IntroToken: c.introduction(api.ACLIdentityClientIntroductionTokenRequest{NodeName: "other", NodePool: c.id})}
+		return simclient.Options{
+			IntroToken: c.introduction(api.ACLIdentityClientIntroductionTokenRequest{NodeName: "other", NodePool: c.id})}
 	})},
 	{"strict-refuses-a-wrong-pool", "§4 Intro tokens", joins(false, func(c *check) simclient.Options {
-		return simclient.Options{IntroToken: c.introduction(api.ACLIdentityClientIntroductionTokenRequest{NodeName: c.id, NodePool: "other"})}
+		return simclient.Options{
+			IntroToken: c.introduction(api.ACLIdentityClientIntroductionTokenRequest{NodeName: c.id, NodePool: "other"})}
 	})},
 	{"strict-lets-in-with-the-right-one", "§4 Intro tokens", joins(true, func(c *check) simclient.Options {
 		return simclient.Options{IntroToken: c.forThis()}
@@ -140,9 +147,11 @@ var strictIntroductions = []behaviour{
 
 var noIntroductions = []behaviour{
 	{"none-lets-in-with-a-wrong-token", "§4 Intro tokens", joins(true, func(c *check) simclient.Options {
-		return simclient.Options{IntroToken: c.introduction(api.ACLIdentityClientIntroductionTokenRequest{NodeName: "other", NodePool: c.id})}
+		return simclient.Options{
+			IntroToken: c.introduction(api.ACLIdentityClientIntroductionTokenRequest{NodeName: "other", NodePool: c.id})}
 	})},
-	{"none-lets-in-without-a-token", "§4 Intro tokens", joins(true, func(c *check) simclient.Options { return simclient.Options{} })},
+	{"none-lets-in-without-a-token", "§4 Intro tokens",
+		joins(true, func(c *check) simclient.Options { return simclient.Options{} })},
 }
 
 var secureConnections = []behaviour{
@@ -153,7 +162,13 @@ var secureConnections = []behaviour{
 		c.holds("refused", err != nil, err)
 	}},
 	{"tls-has-the-servers-name", "§4 TLS", func(c *check) {
-		client, err := api.NewClient(&api.Config{Address: c.addr, TLSConfig: &api.TLSConfig{CACert: c.CACert, ClientCert: c.ClientCert, ClientKey: c.ClientKey, TLSServerName: "server.global.nomad"}})
+		client, err := api.NewClient(
+			&api.Config{
+				Address: c.addr,
+				TLSConfig: &api.TLSConfig{CACert: c.CACert, ClientCert: c.ClientCert, ClientKey: c.ClientKey,
+					TLSServerName: "server.global.nomad"},
+			},
+		)
 		c.must(err)
 		_, err = client.Status().Leader()
 		c.must(err)

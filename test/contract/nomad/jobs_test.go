@@ -23,7 +23,11 @@ var allocationLists = []behaviour{
 		first, second := c.node(), c.node(simclient.Options{Name: c.id + "-2"})
 		job := c.run(c.job("system", 1))
 		c.awaitRunning(job, 2)
-		filter := fmt.Sprintf(`(NodeID == %q or NodeID == %q) and (ClientStatus == "running" or ClientStatus == "pending" or ClientStatus == "unknown")`, first.ID(), second.ID())
+		filter := fmt.Sprintf(
+			`(NodeID == %q or NodeID == %q) and (ClientStatus == "running" or ClientStatus == "pending" or ClientStatus == "unknown")`,
+			first.ID(),
+			second.ID(),
+		)
 		list := c.filtered(filter, map[string]string{"task_states": "false"})
 		c.equal("allocations", len(list), 2)
 		c.holds("type and no states", list[0].JobType == "system" && len(list[0].TaskStates) == 0, *list[0])
@@ -33,7 +37,12 @@ var allocationLists = []behaviour{
 		job := c.run(c.job("service", 1))
 		c.awaitRunning(job, 1)
 		a := c.filtered(`NodeID == "`+n.ID()+`"`, nil)[0]
-		c.holds("all are there", a.JobID == job && a.TaskGroup == "group" && a.NodeName == c.id && a.Namespace == "default" && a.Name == job+".group[0]", *a)
+		c.holds(
+			"all are there",
+			a.JobID == job && a.TaskGroup == "group" && a.NodeName == c.id && a.Namespace == "default" &&
+				a.Name == job+".group[0]",
+			*a,
+		)
 	}},
 	{"allocs-resources-when-asked", "§1", func(c *check) {
 		n := c.node()
@@ -41,7 +50,8 @@ var allocationLists = []behaviour{
 		filter := `NodeID == "` + n.ID() + `"`
 		c.holds("none by default", c.filtered(filter, nil)[0].AllocatedResources == nil)
 		got := c.filtered(filter, map[string]string{"resources": "true"})[0].AllocatedResources
-		c.holds("those of the task", got != nil && got.Tasks["task"].Cpu.CpuShares == 20 && got.Tasks["task"].Memory.MemoryMB == 16, got)
+		c.holds("those of the task",
+			got != nil && got.Tasks["task"].Cpu.CpuShares == 20 && got.Tasks["task"].Memory.MemoryMB == 16, got)
 	}},
 	{"allocs-task-states", "§1", func(c *check) {
 		a := c.agent()
@@ -63,7 +73,8 @@ var allocationLists = []behaviour{
 		c.awaitRunning(job, 1)
 		got, _, err := c.api.Nodes().Allocations(n.ID(), nil)
 		c.must(err)
-		c.holds("one with its job", len(got) == 1 && got[0].Job != nil && *got[0].Job.ID == job && *got[0].Job.Type == "service")
+		c.holds("one with its job",
+			len(got) == 1 && got[0].Job != nil && *got[0].Job.ID == job && *got[0].Job.Type == "service")
 	}},
 	{"allocs-read-missing-404", "§1 Errors", func(c *check) {
 		_, _, err := c.api.Allocations().Info(uuid.NewString(), nil)
@@ -75,7 +86,8 @@ var allocationLists = []behaviour{
 		first := c.awaitRunning(job, 1)[0]
 		_, err := c.api.Allocations().Stop(&api.Allocation{ID: first.ID}, nil)
 		c.must(err)
-		c.awaitAllocations(job, "anew", 1, func(a *api.AllocationListStub) bool { return a.ID != first.ID && a.ClientStatus == "running" })
+		c.awaitAllocations(job, "anew", 1,
+			func(a *api.AllocationListStub) bool { return a.ID != first.ID && a.ClientStatus == "running" })
 	}},
 	{"allocs-list-blocks", "§1 Blocking", func(c *check) {
 		c.node()
@@ -247,8 +259,10 @@ var jobs = []behaviour{
 	}},
 	{"job-logs-have-to-fit-into-its-disk", "seen of 1.11.3", func(c *check) {
 		c.pool()
-		_, _, err := c.api.Jobs().Register(c.job("service", 1, func(j *api.Job) { j.TaskGroups[0].Tasks[0].LogConfig = nil }), nil)
-		c.refused(err, http.StatusInternalServerError, "log storage (100 MB) must be less than requested disk capacity (10 MB)")
+		_, _, err := c.api.Jobs().
+			Register(c.job("service", 1, func(j *api.Job) { j.TaskGroups[0].Tasks[0].LogConfig = nil }), nil)
+		c.refused(err, http.StatusInternalServerError,
+			"log storage (100 MB) must be less than requested disk capacity (10 MB)")
 	}},
 	{"job-listed-with-its-summary", "§2", func(c *check) {
 		c.pool()
@@ -319,7 +333,8 @@ var placements = []behaviour{
 	{"place-spread-over-nodes", "§2", func(c *check) {
 		c.node()
 		c.node(simclient.Options{Name: c.id + "-2"})
-		job := c.run(c.job("service", 4, func(j *api.Job) { j.Spreads = []*api.Spread{api.NewSpread("${node.unique.id}", 100, nil)} }))
+		job := c.run(
+			c.job("service", 4, func(j *api.Job) { j.Spreads = []*api.Spread{api.NewSpread("${node.unique.id}", 100, nil)} }))
 		on := map[string]int{}
 		for _, a := range c.awaitRunning(job, 4) {
 			on[a.NodeID]++

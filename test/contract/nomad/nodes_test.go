@@ -18,7 +18,8 @@ const notThere = "node not found"
 // matches wants a filter to let through so many of two nodes: one has meta, and its name ends in -one.
 func matches(condition string, want int) func(*check) {
 	return func(c *check) {
-		c.node(simclient.Options{Name: c.id + "-one", NodeClass: "first", Meta: map[string]string{"plain": "p", "a.b/c": "x"}})
+		c.node(
+			simclient.Options{Name: c.id + "-one", NodeClass: "first", Meta: map[string]string{"plain": "p", "a.b/c": "x"}})
 		c.node(simclient.Options{Name: c.id + "-two"})
 		c.equal(condition, len(c.list(`NodePool == "`+c.id+`" and `+condition)), want)
 	}
@@ -87,18 +88,29 @@ var nodeLists = []behaviour{
 	{"list-hides-meta-and-strategy", "§1 Stub", func(c *check) {
 		c.node(simclient.Options{Meta: map[string]string{"secret-key": "v"}})
 		got := c.http(http.MethodGet, "/v1/nodes", nil)
-		c.holds("no meta", got.status == http.StatusOK && !strings.Contains(got.body, "secret-key") && !strings.Contains(got.body, "DrainStrategy"), got.body)
+		c.holds(
+			"no meta",
+			got.status == http.StatusOK && !strings.Contains(got.body, "secret-key") &&
+				!strings.Contains(got.body, "DrainStrategy"),
+			got.body,
+		)
 	}},
 	{"list-resources-when-asked", "§1 Stub", func(c *check) {
 		id := c.node(simclient.Options{CPUMHz: 1234}).ID()
 		c.holds("none by default", c.stub(id).NodeResources == nil)
-		nodes, _, err := c.api.Nodes().List(&api.QueryOptions{Filter: `ID == "` + id + `"`, Params: map[string]string{"resources": "true"}})
+		nodes, _, err := c.api.Nodes().
+			List(&api.QueryOptions{Filter: `ID == "` + id + `"`, Params: map[string]string{"resources": "true"}})
 		c.must(err)
 		c.equal("CPU", nodes[0].NodeResources.Cpu.CpuShares, int64(1234))
 	}},
 	{"list-shows-address-version-drivers", "§1 Stub", func(c *check) {
 		n := c.stub(c.node().ID())
-		c.holds("all are there", n.Address == "127.0.0.1" && n.Version != "" && n.Drivers["raw_exec"] != nil && n.Name == c.id && n.NodePool == c.id && n.Datacenter == "dc1", *n)
+		c.holds(
+			"all are there",
+			n.Address == "127.0.0.1" && n.Version != "" && n.Drivers["raw_exec"] != nil && n.Name == c.id && n.NodePool == c.id &&
+				n.Datacenter == "dc1",
+			*n,
+		)
 	}},
 	{"list-blocks-until-a-node-changes", "§1 Blocking", func(c *check) {
 		c.node()
@@ -113,7 +125,8 @@ var nodeLists = []behaviour{
 			}
 		}()
 		// The filter matches nothing, and yet the write wakes.
-		_, next, err := c.api.Nodes().List(&api.QueryOptions{WaitIndex: meta.LastIndex, WaitTime: 30 * time.Second, Filter: `Name == "nobody"`})
+		_, next, err := c.api.Nodes().
+			List(&api.QueryOptions{WaitIndex: meta.LastIndex, WaitTime: 30 * time.Second, Filter: `Name == "nobody"`})
 		c.must(err)
 		<-other
 		c.holds("the index grew", next.LastIndex > meta.LastIndex, meta.LastIndex, next.LastIndex)
@@ -150,7 +163,8 @@ var nodeReads = []behaviour{
 	}},
 	{"read-shows-meta-and-attributes", "§1 Stub", func(c *check) {
 		n := c.info(c.node(simclient.Options{Meta: map[string]string{"a.b": "v"}}).ID())
-		c.holds("meta and attributes", n.Meta["a.b"] == "v" && n.Attributes["kernel.name"] == "linux" && n.StatusUpdatedAt > 0, n.Meta, n.Attributes)
+		c.holds("meta and attributes",
+			n.Meta["a.b"] == "v" && n.Attributes["kernel.name"] == "linux" && n.StatusUpdatedAt > 0, n.Meta, n.Attributes)
 	}},
 	{"read-hides-the-secret", "§3", func(c *check) {
 		var n struct{ ID, SecretID string }
@@ -293,7 +307,8 @@ var purges = []behaviour{
 		})
 		_, _, err := c.api.Nodes().Purge(first.ID(), nil)
 		c.must(err)
-		c.awaitNode(second.ID(), "of the second", func(n *api.Node) bool { return n.Name == c.id+"-b" && n.Status == "ready" })
+		c.awaitNode(second.ID(), "of the second",
+			func(n *api.Node) bool { return n.Name == c.id+"-b" && n.Status == "ready" })
 	}},
 }
 

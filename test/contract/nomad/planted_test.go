@@ -78,36 +78,120 @@ const (
 )
 
 var plainPlants = []plant{
-	{name: "a missing node is a 500 for readers", method: "GET", path: nodePath, answer: status(404, 500, notThere), finds: []string{"read-missing-node-404"}},
-	{name: "purge of a missing node is a 404", method: "PUT", path: purgePath, answer: status(500, 404, notThere), finds: []string{"purge-of-missing-node-500"}},
-	{name: "purge of a missing node has other words", method: "PUT", path: purgePath, answer: status(500, 500, "no such node"), finds: []string{"purge-of-missing-node-500"}},
-	{name: "drain of a missing node is a 404", method: "PUT", path: drainPath, answer: status(500, 404, notThere), finds: []string{"drain-of-missing-node-500"}},
-	{name: "a bad filter is a 500", method: "GET", path: nodesPath, answer: status(400, 500, "filter"), finds: []string{"list-filter-dotted-key-fails", "list-filter-unknown-field-fails"}},
-	{name: "a bad filter matches nothing", method: "GET", path: nodesPath, answer: status(400, 200, "[]"), finds: []string{"list-filter-syntax-error-fails", "list-filter-drain-strategy-fails"}},
-	{name: "filters are ignored", method: "GET", path: nodesPath, request: without("filter"), finds: []string{"list-filter-meta-bracket", "list-filter-class"}},
-	{name: "prefixes are ignored", method: "GET", path: nodesPath, request: without("prefix"), finds: []string{"list-odd-prefix-fails"}},
-	{name: "pages are endless", method: "GET", path: nodesPath, request: without("per_page"), finds: []string{"list-pages-in-order-of-id"}},
-	{name: "the index of lists never grows", method: "GET", path: nodesPath, request: without("index"), answer: func(r *http.Response, body string) string {
-		r.Header.Set("X-Nomad-Index", "7")
-		return body
-	}, finds: []string{"list-blocks-until-a-node-changes"}},
-	{name: "reads never block", method: "GET", path: nodePath, request: without("index"), finds: []string{"read-blocks-no-longer-than-asked"}},
+	{name: "a missing node is a 500 for readers", method: "GET", path: nodePath, answer: status(404, 500, notThere),
+		finds: []string{"read-missing-node-404"}},
+	{name: "purge of a missing node is a 404", method: "PUT", path: purgePath, answer: status(500, 404, notThere),
+		finds: []string{"purge-of-missing-node-500"}},
+	{name: "purge of a missing node has other words", method: "PUT", path: purgePath,
+		answer: status(500, 500, "no such node"), finds: []string{"purge-of-missing-node-500"}},
+	{name: "drain of a missing node is a 404", method: "PUT", path: drainPath, answer: status(500, 404, notThere),
+		finds: []string{"drain-of-missing-node-500"}},
+	{name: "a bad filter is a 500", method: "GET", path: nodesPath, answer: status(400, 500, "filter"),
+		finds: []string{"list-filter-dotted-key-fails", "list-filter-unknown-field-fails"}},
+	{name: "a bad filter matches nothing", method: "GET", path: nodesPath, answer: status(400, 200, "[]"),
+		finds: []string{"list-filter-syntax-error-fails", "list-filter-drain-strategy-fails"}},
+	{name: "filters are ignored", method: "GET", path: nodesPath, request: without("filter"),
+		finds: []string{"list-filter-meta-bracket", "list-filter-class"}},
+	{name: "prefixes are ignored", method: "GET", path: nodesPath, request: without("prefix"),
+		finds: []string{"list-odd-prefix-fails"}},
+	{name: "pages are endless", method: "GET", path: nodesPath, request: without("per_page"),
+		finds: []string{"list-pages-in-order-of-id"}},
+	{
+		name:    "the index of lists never grows",
+		method:  "GET",
+		path:    nodesPath,
+		request: without("index"),
+		answer: func(r *http.Response, body string) string {
+			r.Header.Set("X-Nomad-Index", "7")
+			return body
+		},
+		finds: []string{"list-blocks-until-a-node-changes"},
+	},
+	{name: "reads never block", method: "GET", path: nodePath, request: without("index"),
+		finds: []string{"read-blocks-no-longer-than-asked"}},
 	{name: "lists have no index", method: "GET", path: nodesPath, answer: func(r *http.Response, body string) string {
 		r.Header.Set("X-Nomad-Index", "0")
 		return body
 	}, finds: []string{"list-answers-an-index-and-a-leader"}},
-	{name: "lists have no resources", method: "GET", path: nodesPath, request: without("resources"), finds: []string{"list-resources-when-asked"}},
-	{name: "lists have no address", method: "GET", path: nodesPath, answer: words(`"Address":"[^"]*"`, `"Address":""`), finds: []string{"list-shows-address-version-drivers"}},
-	{name: "the meta of a drain is lost", method: "PUT", path: drainPath, request: asks(`"owner":"us"`, `"owner":"them"`), finds: []string{"drain-meta-is-kept-to-the-end", "drain-meta-is-kept-by-an-update-without"}},
-	{name: "a deadline of 0 is an hour", method: "PUT", path: drainPath, request: asks(`"Deadline":0`, `"Deadline":3600000000000`), finds: []string{"drain-without-deadline-has-none"}},
-	{name: "a deadline below 0 is an hour", method: "PUT", path: drainPath, request: asks(`"Deadline":-1`, `"Deadline":3600000000000`), finds: []string{"drain-below-zero-forces-now"}},
-	{name: "system jobs aren't ignored", method: "PUT", path: drainPath, request: asks(`"IgnoreSystemJobs":true`, `"IgnoreSystemJobs":false`), finds: []string{"drain-may-leave-system-jobs"}},
-	{name: "a cancelled drain makes eligible", method: "PUT", path: drainPath, request: asks(`"MarkEligible":false`, `"MarkEligible":true`), finds: []string{"drain-cancelled"}},
-	{name: "the last drain is never cancelled", method: "GET", path: nodePath, answer: words(`"Status":"canceled"`, `"Status":"complete"`), finds: []string{"drain-cancelled"}},
-	{name: "the deadline stays", method: "GET", path: nodePath, answer: words(`"ForceDeadline":"[^"]*"`, `"ForceDeadline":"2040-01-01T00:00:00Z"`), finds: []string{"drain-deadline-is-counted-anew-by-each-request", "drain-deadline-in-force-is-now-plus-it"}},
-	{name: "eligibility is never told", method: "GET", path: nodePath, answer: words(`"SchedulingEligibility":"ineligible"`, `"SchedulingEligibility":"eligible"`), finds: []string{"drain-of-an-empty-node-completes-soon"}},
-	{name: "allocations have no job type", method: "GET", path: `^/v1/allocations$`, answer: words(`"JobType":"[^"]*"`, `"JobType":""`), finds: []string{"allocs-of-two-nodes-alive"}},
-	{name: "a missing pool's nodes are a 404", method: "GET", path: `^/v1/node/pool/.*/nodes$`, answer: status(200, 404, "node pool not found"), finds: []string{"pool-missing-has-no-nodes"}},
+	{name: "lists have no resources", method: "GET", path: nodesPath, request: without("resources"),
+		finds: []string{"list-resources-when-asked"}},
+	{
+		name:   "lists have no address",
+		method: "GET",
+		path:   nodesPath,
+		answer: words(`"Address":"[^"]*"`, `"Address":""`),
+		finds:  []string{"list-shows-address-version-drivers"},
+	},
+	{
+		name:    "the meta of a drain is lost",
+		method:  "PUT",
+		path:    drainPath,
+		request: asks(`"owner":"us"`, `"owner":"them"`),
+		finds:   []string{"drain-meta-is-kept-to-the-end", "drain-meta-is-kept-by-an-update-without"},
+	},
+	{
+		name:    "a deadline of 0 is an hour",
+		method:  "PUT",
+		path:    drainPath,
+		request: asks(`"Deadline":0`, `"Deadline":3600000000000`),
+		finds:   []string{"drain-without-deadline-has-none"},
+	},
+	{
+		name:    "a deadline below 0 is an hour",
+		method:  "PUT",
+		path:    drainPath,
+		request: asks(`"Deadline":-1`, `"Deadline":3600000000000`),
+		finds:   []string{"drain-below-zero-forces-now"},
+	},
+	{
+		name:    "system jobs aren't ignored",
+		method:  "PUT",
+		path:    drainPath,
+		request: asks(`"IgnoreSystemJobs":true`, `"IgnoreSystemJobs":false`),
+		finds:   []string{"drain-may-leave-system-jobs"},
+	},
+	{
+		name:    "a cancelled drain makes eligible",
+		method:  "PUT",
+		path:    drainPath,
+		request: asks(`"MarkEligible":false`, `"MarkEligible":true`),
+		finds:   []string{"drain-cancelled"},
+	},
+	{
+		name:   "the last drain is never cancelled",
+		method: "GET",
+		path:   nodePath,
+		answer: words(`"Status":"canceled"`, `"Status":"complete"`),
+		finds:  []string{"drain-cancelled"},
+	},
+	{
+		name:   "the deadline stays",
+		method: "GET",
+		path:   nodePath,
+		answer: words(`"ForceDeadline":"[^"]*"`, `"ForceDeadline":"2040-01-01T00:00:00Z"`),
+		finds:  []string{"drain-deadline-is-counted-anew-by-each-request", "drain-deadline-in-force-is-now-plus-it"},
+	},
+	{
+		name:   "eligibility is never told",
+		method: "GET",
+		path:   nodePath,
+		answer: words(`"SchedulingEligibility":"ineligible"`, `"SchedulingEligibility":"eligible"`),
+		finds:  []string{"drain-of-an-empty-node-completes-soon"},
+	},
+	{
+		name:   "allocations have no job type",
+		method: "GET",
+		path:   `^/v1/allocations$`,
+		answer: words(`"JobType":"[^"]*"`, `"JobType":""`),
+		finds:  []string{"allocs-of-two-nodes-alive"},
+	},
+	{
+		name:   "a missing pool's nodes are a 404",
+		method: "GET",
+		path:   `^/v1/node/pool/.*/nodes$`,
+		answer: status(200, 404, "node pool not found"),
+		finds:  []string{"pool-missing-has-no-nodes"},
+	},
 	{name: "the stream has no nodes", method: "GET", path: `^/v1/event/stream$`, request: func(r *http.Request) {
 		q := r.URL.Query()
 		q["topic"] = []string{"Node:none"}
@@ -116,15 +200,40 @@ var plainPlants = []plant{
 }
 
 var aclPlants = []plant{
-	{name: "who may not read jobs sees none", method: "GET", path: `^/v1/allocations$`, answer: status(403, 200, "[]"), finds: []string{"acl-allocations-everywhere-are-refused"}},
-	{name: "a second bootstrap is a 403", method: "PUT", path: `^/v1/acl/bootstrap$`, answer: status(400, 403, denied), finds: []string{"acl-bootstraps-once"}},
-	{name: "anonymous is unauthorized", method: "GET", path: nodesPath, answer: status(403, 401, denied), finds: []string{"acl-anonymous-is-denied"}},
-	{name: "policies aren't parsed", method: "GET", path: `^/v1/acl/policy/`, answer: words(`"RulesJSON":`, `"Parsed":`), finds: []string{"acl-policy-rules-as-json"}},
-	{name: "logins never end", method: "PUT", path: `^/v1/acl/login$`, answer: words(`"ExpirationTime":"[^"]*"`, `"ExpirationTime":null`), finds: []string{"login-with-a-service-account"}},
+	{
+		name:   "who may not read jobs sees none",
+		method: "GET",
+		path:   `^/v1/allocations$`,
+		answer: status(403, 200, "[]"),
+		finds:  []string{"acl-allocations-everywhere-are-refused"},
+	},
+	{
+		name:   "a second bootstrap is a 403",
+		method: "PUT",
+		path:   `^/v1/acl/bootstrap$`,
+		answer: status(400, 403, denied),
+		finds:  []string{"acl-bootstraps-once"},
+	},
+	{name: "anonymous is unauthorized", method: "GET", path: nodesPath, answer: status(403, 401, denied),
+		finds: []string{"acl-anonymous-is-denied"}},
+	{
+		name:   "policies aren't parsed",
+		method: "GET",
+		path:   `^/v1/acl/policy/`,
+		answer: words(`"RulesJSON":`, `"Parsed":`),
+		finds:  []string{"acl-policy-rules-as-json"},
+	},
+	{
+		name:   "logins never end",
+		method: "PUT",
+		path:   `^/v1/acl/login$`,
+		answer: words(`"ExpirationTime":"[^"]*"`, `"ExpirationTime":null`),
+		finds:  []string{"login-with-a-service-account"},
+	},
 }
 
-// TestPlantedDifferences puts each difference between a server and the behaviours that must notice, and wants them to; the
-// same behaviours must hold when nothing is planted.
+// TestPlantedDifferences puts each difference between a server and the behaviours that must notice, and wants them
+// to; the same behaviours must hold when nothing is planted.
 func TestPlantedDifferences(t *testing.T) {
 	for name, of := range map[string]struct {
 		acl    bool

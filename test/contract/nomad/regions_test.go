@@ -20,7 +20,8 @@ var regions = []behaviour{
 		through := &api.QueryOptions{Region: region}
 		c.await("the node through the other region", func() error {
 			nodes, _, err := c.api.Nodes().List(through)
-			if err == nil && !slices.ContainsFunc(nodes, func(n *api.NodeListStub) bool { return n.ID == far.ID() && n.Status == "ready" }) {
+			if err == nil &&
+				!slices.ContainsFunc(nodes, func(n *api.NodeListStub) bool { return n.ID == far.ID() && n.Status == "ready" }) {
 				err = fmt.Errorf("%d nodes without it", len(nodes))
 			}
 			return err
@@ -46,7 +47,9 @@ var regions = []behaviour{
 		}
 		members, err := c.api.Agent().Members()
 		c.must(err)
-		c.holds("members of both", slices.ContainsFunc(members.Members, func(m *api.AgentMember) bool { return m.Tags["region"] == region }), members.Members)
+		c.holds("members of both",
+			slices.ContainsFunc(members.Members, func(m *api.AgentMember) bool { return m.Tags["region"] == region }),
+			members.Members)
 	}},
 	{"region-that-isnt-there", "§5", func(c *check) {
 		_, _, err := c.api.Nodes().List(&api.QueryOptions{Region: "nowhere"})
@@ -57,7 +60,8 @@ var regions = []behaviour{
 // federated starts a server of another region, which joins this one's.
 func (c *check) federated() (server *nomad.Server, region string) {
 	region = "eu-" + c.id[len(c.id)-8:]
-	s, err := nomad.StartServer(c.ctx, nomad.ServerOptions{Bin: c.bin, Dir: c.dir(), Region: region, Federate: c.Server, HeartbeatGrace: grace})
+	s, err := nomad.StartServer(c.ctx,
+		nomad.ServerOptions{Bin: c.bin, Dir: c.dir(), Region: region, Federate: c.Server, HeartbeatGrace: grace})
 	c.must(err)
 	c.later(s.Stop)
 	c.await("the other region", func() error {

@@ -14,8 +14,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
 )
 
-// listen opens the event stream from now on, and returns its batches until the check ends. It doesn't ask for all that is
-// kept: a reader that begins with the oldest is soon too slow where much happens.
+// listen opens the event stream from now on, and returns its batches until the check ends. It doesn't ask for all
+// that is kept: a reader that begins with the oldest is soon too slow where much happens.
 func (c *check) listen(topics map[api.Topic][]string) <-chan *api.Events {
 	_, meta, err := c.api.Nodes().List(nil)
 	c.must(err)
@@ -155,7 +155,12 @@ var agents = []behaviour{
 	{"agent-self-tells-region-and-version", "§5", func(c *check) {
 		self, err := c.api.Agent().Self()
 		c.must(err)
-		c.holds("member and config", self.Member.Tags["region"] == nomad.Region && self.Member.Tags["build"] != "" && self.Config["Region"] == nomad.Region, self.Member)
+		c.holds(
+			"member and config",
+			self.Member.Tags["region"] == nomad.Region && self.Member.Tags["build"] != "" &&
+				self.Config["Region"] == nomad.Region,
+			self.Member,
+		)
 	}},
 	{"agent-members", "§7", func(c *check) {
 		members, err := c.api.Agent().Members()
@@ -186,7 +191,12 @@ var agents = []behaviour{
 		c.pool()
 		job := c.run(c.job("batch", 3))
 		of := `{.*job="` + job + `",namespace="default",task_group="group"} `
-		c.awaitMetrics(`nomad_nomad_job_summary_queued`+of+`3`, `nomad_nomad_job_summary_starting`+of+`0`, `nomad_nomad_job_summary_running`+of+`0`, `nomad_nomad_job_status_running{.*} \d`)
+		c.awaitMetrics(
+			`nomad_nomad_job_summary_queued`+of+`3`,
+			`nomad_nomad_job_summary_starting`+of+`0`,
+			`nomad_nomad_job_summary_running`+of+`0`,
+			`nomad_nomad_job_status_running{.*} \d`,
+		)
 		c.node()
 		c.awaitMetrics(`nomad_nomad_job_summary_queued`+of+`0`, `nomad_nomad_job_summary_running`+of+`3`)
 	}},
@@ -231,7 +241,8 @@ var pools = []behaviour{
 		c.holds("it's refused", err != nil && strings.Contains(err.Error(), "has nodes"), err)
 	}},
 	{"pool-registered-listed-and-deleted", "§5", func(c *check) {
-		_, err := c.api.NodePools().Register(&api.NodePool{Name: c.id, Description: "d", Meta: map[string]string{"a": "b"}}, nil)
+		_, err := c.api.NodePools().
+			Register(&api.NodePool{Name: c.id, Description: "d", Meta: map[string]string{"a": "b"}}, nil)
 		c.must(err)
 		p, _, err := c.api.NodePools().Info(c.id, nil)
 		c.must(err)
@@ -303,7 +314,8 @@ var restarts = []behaviour{
 		n := c.node()
 		job := c.run(c.job("batch", 1))
 		c.awaitRunning(job, 1)
-		c.drainWith(n.ID(), &api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}, Meta: map[string]string{"owner": "us"}})
+		c.drainWith(n.ID(),
+			&api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Hour}, Meta: map[string]string{"owner": "us"}})
 		before := c.info(n.ID())
 		_, list, err := c.api.Nodes().List(nil)
 		c.must(err)
@@ -311,7 +323,12 @@ var restarts = []behaviour{
 		c.must(c.Restart(c.ctx))
 		c.awaitNode(n.ID(), "again", func(n *api.Node) bool { return n.CreateIndex == before.CreateIndex })
 		after := c.info(n.ID())
-		c.holds("the drain goes on", after.DrainStrategy != nil && after.DrainStrategy.ForceDeadline.Equal(before.DrainStrategy.ForceDeadline) && after.LastDrain.Meta["owner"] == "us", after.LastDrain)
+		c.holds(
+			"the drain goes on",
+			after.DrainStrategy != nil && after.DrainStrategy.ForceDeadline.Equal(before.DrainStrategy.ForceDeadline) &&
+				after.LastDrain.Meta["owner"] == "us",
+			after.LastDrain,
+		)
 		_, again, err := c.api.Nodes().List(nil)
 		c.must(err)
 		c.holds("the index doesn't go back", again.LastIndex >= list.LastIndex, list.LastIndex, again.LastIndex)

@@ -12,8 +12,10 @@ import (
 
 // never has a task that isn't restarted, of a job that isn't rescheduled.
 func never(j *api.Job) {
-	j.TaskGroups[0].RestartPolicy = &api.RestartPolicy{Attempts: new(0), Interval: new(time.Minute), Delay: new(time.Second), Mode: new("fail")}
-	j.TaskGroups[0].ReschedulePolicy = &api.ReschedulePolicy{Attempts: new(0), Unlimited: new(false), Interval: new(time.Minute), Delay: new(5 * time.Second), DelayFunction: new("constant"), MaxDelay: new(time.Minute)}
+	j.TaskGroups[0].RestartPolicy = &api.RestartPolicy{Attempts: new(0), Interval: new(time.Minute),
+		Delay: new(time.Second), Mode: new("fail")}
+	j.TaskGroups[0].ReschedulePolicy = &api.ReschedulePolicy{Attempts: new(0), Unlimited: new(false),
+		Interval: new(time.Minute), Delay: new(5 * time.Second), DelayFunction: new("constant"), MaxDelay: new(time.Minute)}
 }
 
 // lines is what is in a file that tasks write to.
@@ -56,7 +58,8 @@ var tasks = []behaviour{
 		c.agent()
 		out := filepath.Join(c.dir(), "out")
 		job := c.run(c.jobOf("batch", 1, "echo x >> "+out+"; test $(wc -l < "+out+") -ge 2", never, func(j *api.Job) {
-			j.TaskGroups[0].RestartPolicy = &api.RestartPolicy{Attempts: new(2), Interval: new(time.Minute), Delay: new(200 * time.Millisecond), Mode: new("fail")}
+			j.TaskGroups[0].RestartPolicy = &api.RestartPolicy{Attempts: new(2), Interval: new(time.Minute),
+				Delay: new(200 * time.Millisecond), Mode: new("fail")}
 		}))
 		a := c.awaitClient(job, "complete", 1)[0]
 		c.equal("runs", len(lines(out)), 2)
@@ -81,13 +84,16 @@ var tasks = []behaviour{
 	{"task-gets-its-signal-first", "§2 kill_timeout", func(c *check) {
 		c.agent()
 		out := filepath.Join(c.dir(), "out")
-		job := c.run(c.jobOf("service", 1, "trap 'echo asked >> "+out+"; exit 0' INT; while :; do sleep 0.1; done", func(j *api.Job) {
-			j.TaskGroups[0].Tasks[0].KillTimeout = new(30 * time.Second)
-		}))
+		job := c.run(
+			c.jobOf("service", 1, "trap 'echo asked >> "+out+"; exit 0' INT; while :; do sleep 0.1; done", func(j *api.Job) {
+				j.TaskGroups[0].Tasks[0].KillTimeout = new(30 * time.Second)
+			}),
+		)
 		c.awaitRunning(job, 1)
 		began := c.stop(job)
 		c.awaitClient(job, "complete", 1)
-		c.holds("asked, and soon over", len(lines(out)) == 1 && time.Since(began) < 25*time.Second, lines(out), time.Since(began))
+		c.holds("asked, and soon over", len(lines(out)) == 1 && time.Since(began) < 25*time.Second, lines(out),
+			time.Since(began))
 	}},
 	{"task-is-killed-after-kill-timeout", "§2 kill_timeout", func(c *check) {
 		c.agent()
@@ -122,7 +128,8 @@ var tasks = []behaviour{
 	}},
 	{"task-group-shutdown-delay-comes-first", "§2 shutdown_delay", func(c *check) {
 		c.agent()
-		job := c.run(c.jobOf("service", 1, "sleep 300", func(j *api.Job) { j.TaskGroups[0].ShutdownDelay = new(2 * time.Second) }))
+		job := c.run(
+			c.jobOf("service", 1, "sleep 300", func(j *api.Job) { j.TaskGroups[0].ShutdownDelay = new(2 * time.Second) }))
 		c.awaitRunning(job, 1)
 		began := c.stop(job)
 		c.awaitClient(job, "complete", 1)
@@ -131,13 +138,18 @@ var tasks = []behaviour{
 	{"task-poststop-runs-after-the-others", "§2", func(c *check) {
 		c.agent()
 		out := filepath.Join(c.dir(), "out")
-		job := c.run(c.jobOf("service", 1, "trap 'echo main >> "+out+"; exit 0' INT; while :; do sleep 0.1; done", func(j *api.Job) {
-			last := api.NewTask("last", "raw_exec").SetConfig("command", "/bin/sh").SetConfig("args", []string{"-c", "sleep 1; echo last >> " + out})
-			last.Lifecycle, last.Resources = &api.TaskLifecycle{Hook: "poststop"}, &api.Resources{CPU: new(20), MemoryMB: new(16)}
-			last.LogConfig = &api.LogConfig{MaxFiles: new(1), MaxFileSizeMB: new(4)}
-			j.TaskGroups[0].AddTask(last)
-			j.TaskGroups[0].Tasks[0].KillTimeout = new(5 * time.Second)
-		}))
+		job := c.run(
+			c.jobOf("service", 1, "trap 'echo main >> "+out+"; exit 0' INT; while :; do sleep 0.1; done", func(j *api.Job) {
+				last := api.NewTask("last", "raw_exec").
+					SetConfig("command", "/bin/sh").
+					SetConfig("args", []string{"-c", "sleep 1; echo last >> " + out})
+				last.Lifecycle, last.Resources = &api.TaskLifecycle{Hook: "poststop"}, &api.Resources{CPU: new(20),
+					MemoryMB: new(16)}
+				last.LogConfig = &api.LogConfig{MaxFiles: new(1), MaxFileSizeMB: new(4)}
+				j.TaskGroups[0].AddTask(last)
+				j.TaskGroups[0].Tasks[0].KillTimeout = new(5 * time.Second)
+			}),
+		)
 		c.awaitRunning(job, 1)
 		time.Sleep(500 * time.Millisecond) // the shell sets its trap
 		c.stop(job)
@@ -147,9 +159,11 @@ var tasks = []behaviour{
 	{"task-drain-stops-the-process", "§2", func(c *check) {
 		a := c.agent()
 		out := filepath.Join(c.dir(), "out")
-		job := c.run(c.jobOf("service", 1, "trap 'echo asked >> "+out+"; exit 0' INT; while :; do sleep 0.1; done", func(j *api.Job) {
-			j.TaskGroups[0].Tasks[0].KillTimeout = new(5 * time.Second)
-		}))
+		job := c.run(
+			c.jobOf("service", 1, "trap 'echo asked >> "+out+"; exit 0' INT; while :; do sleep 0.1; done", func(j *api.Job) {
+				j.TaskGroups[0].Tasks[0].KillTimeout = new(5 * time.Second)
+			}),
+		)
 		c.awaitRunning(job, 1)
 		time.Sleep(500 * time.Millisecond)
 		c.drain(a.id(), time.Hour)

@@ -48,7 +48,8 @@ func (c *check) tls() *tls.Config {
 	c.must(err)
 	roots := x509.NewCertPool()
 	c.holds("the authority is one", roots.AppendCertsFromPEM(text))
-	return &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots, ServerName: "server." + nomad.Region + ".nomad", MinVersion: tls.VersionTLS12}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots,
+		ServerName: "server." + nomad.Region + ".nomad", MinVersion: tls.VersionTLS12}
 }
 
 // node is a simulated client that is ready, in the pool of the check unless told otherwise.
@@ -100,7 +101,8 @@ func (c *check) awaitNode(id, what string, ok func(*api.Node) bool) *api.Node {
 			return err
 		}
 		if seen = n; !ok(n) {
-			return fmt.Errorf("it is %s, %s, drain %+v, last %+v", n.Status, n.SchedulingEligibility, n.DrainStrategy, n.LastDrain)
+			return fmt.Errorf("it is %s, %s, drain %+v, last %+v", n.Status, n.SchedulingEligibility, n.DrainStrategy,
+				n.LastDrain)
 		}
 		return nil
 	})
@@ -128,7 +130,8 @@ func (c *check) eligible(id string, yes bool) {
 	c.must(err)
 }
 
-// job is one of the type with one group of the size, in the pool of the check, for simulated clients; agents run it, too.
+// job is one of the type with one group of the size, in the pool of the check, for simulated clients; agents run it,
+// too.
 func (c *check) job(kind string, count int, change ...func(*api.Job)) *api.Job {
 	return c.jobOf(kind, count, "sleep 300", change...)
 }
@@ -143,7 +146,8 @@ func (c *check) jobOf(kind string, count int, script string, change ...func(*api
 	group := api.NewTaskGroup("group", count).AddTask(task)
 	group.EphemeralDisk = &api.EphemeralDisk{SizeMB: new(10)}
 	j := &api.Job{
-		ID: new(c.id + "-" + uuid.NewString()[:4]), Type: new(kind), NodePool: new(c.id), Datacenters: []string{"*"}, TaskGroups: []*api.TaskGroup{group},
+		ID: new(
+			c.id + "-" + uuid.NewString()[:4]), Type: new(kind), NodePool: new(c.id), Datacenters: []string{"*"}, TaskGroups: []*api.TaskGroup{group},
 	}
 	j.Name = j.ID
 	for _, f := range change {
@@ -158,8 +162,8 @@ func (c *check) pool() {
 	c.must(err)
 }
 
-// run registers a job, and stops it at the end. It isn't purged: a server of Nomad 1.11.3 was seen to crash when that came while it made the
-// job's deployment.
+// run registers a job, and stops it at the end. It isn't purged: a server of Nomad 1.11.3 was seen to crash when that
+// came while it made the job's deployment.
 func (c *check) run(j *api.Job) string {
 	_, _, err := c.api.Jobs().Register(j, nil)
 	c.must(err)
@@ -191,7 +195,8 @@ func (c *check) allocations(job string) []*api.AllocationListStub {
 }
 
 // awaitAllocations waits until so many allocations of the job satisfy, and returns them.
-func (c *check) awaitAllocations(job, what string, count int, ok func(*api.AllocationListStub) bool) []*api.AllocationListStub {
+func (c *check) awaitAllocations(job, what string, count int,
+	ok func(*api.AllocationListStub) bool) []*api.AllocationListStub {
 	var fit []*api.AllocationListStub
 	c.await(fmt.Sprintf("%d allocations %s", count, what), func() error {
 		list, _, err := c.api.Jobs().Allocations(job, true, nil)

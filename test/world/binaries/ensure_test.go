@@ -54,7 +54,8 @@ func TestBuildLeavesOneWorkingProgram(t *testing.T) {
 	if err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
-	if said := shop.progress.(*syncBuffer).String(); !strings.Contains(said, "building cmd 1.0.0") || !strings.Contains(said, "built cmd 1.0.0") {
+	if said := shop.progress.(*syncBuffer).String(); !strings.Contains(said, "building cmd 1.0.0") ||
+		!strings.Contains(said, "built cmd 1.0.0") {
 		t.Errorf("progress: %q", said)
 	}
 }
@@ -62,7 +63,8 @@ func TestBuildLeavesOneWorkingProgram(t *testing.T) {
 func TestFailedBuildShowsCompilerAndLeavesNoProgram(t *testing.T) {
 	shop, p := offlineWorkshop(t, "package main\n\nfunc main() { undefinedThing() }\n")
 	err := shop.build(t.Context(), p)
-	if err == nil || !strings.Contains(err.Error(), "undefinedThing") || !strings.Contains(err.Error(), filepath.Join(shop.cache, "log")) {
+	if err == nil || !strings.Contains(err.Error(), "undefinedThing") ||
+		!strings.Contains(err.Error(), filepath.Join(shop.cache, "log")) {
 		t.Errorf("error does not show what failed and where the log is: %v", err)
 	}
 	if isExecutable(p.path) {

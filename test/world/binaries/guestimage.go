@@ -22,8 +22,8 @@ type GuestImage struct {
 	Disk, Kernel, Initrd string
 }
 
-// EnsureGuestImage returns an image of Debian with cloud-init and the given Nomad, and builds it if there is none of this
-// recipe, from the Debian mirrors of this machine. progress is as for Ensure.
+// EnsureGuestImage returns an image of Debian with cloud-init and the given Nomad, and builds it if there is none of
+// this recipe, from the Debian mirrors of this machine. progress is as for Ensure.
 func EnsureGuestImage(ctx context.Context, progress io.Writer, nomad string) (GuestImage, error) {
 	if progress == nil {
 		progress = io.Discard
@@ -36,7 +36,8 @@ func EnsureGuestImage(ctx context.Context, progress io.Writer, nomad string) (Gu
 	if err != nil {
 		return GuestImage{}, err
 	}
-	image := GuestImage{Disk: filepath.Join(dir, "disk.raw"), Kernel: filepath.Join(dir, "vmlinuz"), Initrd: filepath.Join(dir, "initrd")}
+	image := GuestImage{Disk: filepath.Join(dir, "disk.raw"), Kernel: filepath.Join(dir, "vmlinuz"),
+		Initrd: filepath.Join(dir, "initrd")}
 	built := func() bool {
 		_, err := os.Stat(dir)
 		return err == nil
@@ -55,7 +56,8 @@ func EnsureGuestImage(ctx context.Context, progress io.Writer, nomad string) (Gu
 	return image, shop.buildGuestImage(ctx, nomad, dir)
 }
 
-// guestImageDir is where the image of this recipe with this Nomad belongs: the user may put another one at the same path.
+// guestImageDir is where the image of this recipe with this Nomad belongs: the user may put another one at the same
+// path.
 func (s *workshop) guestImageDir(nomad string) (string, error) {
 	h := sha256.New()
 	for _, name := range []string{nomad, filepath.Join(s.root, guestImageScript), "/etc/os-release"} {
@@ -66,7 +68,8 @@ func (s *workshop) guestImageDir(nomad string) (string, error) {
 	return filepath.Join(s.cache, "guest", hex.EncodeToString(h.Sum(nil))[:12]), nil
 }
 
-// buildGuestImage runs the script. The lock must be held. The directory appears under its name only when it is complete.
+// buildGuestImage runs the script. The lock must be held. The directory appears under its name only when it is
+// complete.
 func (s *workshop) buildGuestImage(ctx context.Context, nomad, dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err

@@ -27,7 +27,8 @@ func ownTool(dir string) plan {
 }
 
 func baseFiles() map[string]string {
-	return map[string]string{"go.mod": "module x\n", "go.sum": "", "cmd/main.go": "package main\n", "other/main.go": "package main\n"}
+	return map[string]string{"go.mod": "module x\n", "go.sum": "", "cmd/main.go": "package main\n",
+		"other/main.go": "package main\n"}
 }
 
 func TestKeyChangesWithWhatGoesIntoTheProgram(t *testing.T) {

@@ -47,8 +47,8 @@ func (n NomadInUse) String() string {
 }
 
 // FindNomad chooses the Nomad that the world runs, and builds the stand-in if it is to be that. NOMAD=standin in the
-// environment asks for the stand-in. Else $NOMAD_BIN is taken, or the first nomad on PATH that is new enough, or without
-// any the stand-in. progress is as for Ensure.
+// environment asks for the stand-in. Else $NOMAD_BIN is taken, or the first nomad on PATH that is new enough, or
+// without any the stand-in. progress is as for Ensure.
 func FindNomad(ctx context.Context, progress io.Writer) (NomadInUse, error) {
 	if progress == nil {
 		progress = io.Discard
@@ -82,11 +82,15 @@ func (s *workshop) findNomad(ctx context.Context, q nomadQuestion) (NomadInUse, 
 	case q.force == standInMark:
 		return s.standIn(ctx, "NOMAD="+standInMark)
 	case q.force != "":
-		return NomadInUse{}, fmt.Errorf("NOMAD=%s means nothing; NOMAD=%s asks for the stand-in, and NOMAD_BIN=<path> for a Nomad of yours", q.force, standInMark)
+		return NomadInUse{}, fmt.Errorf(
+			"NOMAD=%s means nothing; NOMAD=%s asks for the stand-in, and NOMAD_BIN=<path> for a Nomad of yours", q.force,
+			standInMark)
 	case q.chosen != "":
 		n, err := askNomad(ctx, q.chosen)
 		if err != nil {
-			return n, fmt.Errorf("NOMAD_BIN=%s is no Nomad to run: %w; set NOMAD_BIN to a Nomad of version %s or newer, or unset it", q.chosen, err, oldestNomad[1:])
+			return n, fmt.Errorf(
+				"NOMAD_BIN=%s is no Nomad to run: %w; set NOMAD_BIN to a Nomad of version %s or newer, or unset it", q.chosen, err,
+				oldestNomad[1:])
 		}
 		n.Why = "$NOMAD_BIN"
 		return n, nil
@@ -131,7 +135,8 @@ func askNomad(ctx context.Context, path string) (NomadInUse, error) {
 	if semver.Compare(semver.MajorMinor(version), oldestNomad) < 0 {
 		return NomadInUse{}, fmt.Errorf("it is version %s, and %s or newer is needed", version[1:], oldestNomad[1:])
 	}
-	return NomadInUse{Path: path, Version: version[1:], StandIn: strings.Contains(semver.Prerelease(version), standInMark)}, nil
+	return NomadInUse{Path: path, Version: version[1:],
+		StandIn: strings.Contains(semver.Prerelease(version), standInMark)}, nil
 }
 
 // nomadLine is the first that `nomad version` prints.

@@ -81,7 +81,8 @@ func TestNomadOfTheUsersIsTakenIfItIsNewEnough(t *testing.T) {
 				if want := (NomadInUse{Path: program, Version: version, Why: how}); err != nil || n != want {
 					t.Errorf("got %+v, %v; want %+v", n, err, want)
 				}
-				if line := n.String(); !strings.Contains(line, version) || !strings.Contains(line, program) || strings.Contains(line, "stand-in") {
+				if line := n.String(); !strings.Contains(line, version) || !strings.Contains(line, program) ||
+					strings.Contains(line, "stand-in") {
 					t.Errorf("told as %q", line)
 				}
 			})
@@ -145,7 +146,8 @@ func TestStandInServesWhereThereIsNoNomad(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n.Version != c.want || n.StandIn != strings.Contains(c.want, "standin") || !strings.Contains(n.Why, c.why) || filepath.Base(n.Path) != "nomad" {
+			if n.Version != c.want || n.StandIn != strings.Contains(c.want, "standin") || !strings.Contains(n.Why, c.why) ||
+				filepath.Base(n.Path) != "nomad" {
 				t.Errorf("got %+v", n)
 			}
 		})
@@ -160,7 +162,8 @@ func TestNomadOfTheUsersWinsOverNothingElseThanAWord(t *testing.T) {
 		t.Errorf("NOMAD=standin doesn't force it: %+v, %v", n, err)
 	}
 	t.Setenv("NOMAD", "stand-in")
-	if _, err := shop.nomad(t.Context()); err == nil || !strings.Contains(err.Error(), "NOMAD=stand-in means nothing; NOMAD=standin") {
+	if _, err := shop.nomad(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "NOMAD=stand-in means nothing; NOMAD=standin") {
 		t.Errorf("a word that means nothing: %v", err)
 	}
 }

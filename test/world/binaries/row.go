@@ -15,10 +15,11 @@ import (
 	"time"
 )
 
-// What a side module is built from and what the compilers make of it is ten times the size of the programs. So side modules
-// have a build cache and a module cache of their own, which all builds of a row share: those of one call of Ensure, and of
-// the calls that other processes make meanwhile. The last of them to succeed removes what was compiled and unpacked, and with
-// it what a row that was broken off has left; else that is removed when nobody has gone on with it for a day. Downloads stay, for the programs that are built later.
+// What a side module is built from and what the compilers make of it is ten times the size of the programs. So side
+// modules have a build cache and a module cache of their own, which all builds of a row share: those of one call of
+// Ensure, and of the calls that other processes make meanwhile. The last of them to succeed removes what was compiled
+// and unpacked, and with it what a row that was broken off has left; else that is removed when nobody has gone on
+// with it for a day. Downloads stay, for the programs that are built later.
 
 // row is one workshop's part in such builds.
 type row struct {
@@ -60,9 +61,9 @@ func (s *workshop) join(ctx context.Context) error {
 	return nil
 }
 
-// rowEnv doesn't change what a build makes, only what it costs, so it isn't part of a key. What the caller's module cache
-// has needn't be downloaded again. Nobody reads debugging information here: the linker is told to leave it out, so the
-// compiler needn't write it.
+// rowEnv doesn't change what a build makes, only what it costs, so it isn't part of a key. What the caller's module
+// cache has needn't be downloaded again. Nobody reads debugging information here: the linker is told to leave it out,
+// so the compiler needn't write it.
 func (s *workshop) rowEnv(ctx context.Context) ([]string, error) {
 	output, err := exec.CommandContext(ctx, "go", "env", "GOMODCACHE", "GOPROXY").Output()
 	if err != nil {
@@ -90,8 +91,8 @@ func proxies(first, others string) string {
 // keptBroken is for how long the caches of a row that was broken off are kept for whoever tries again.
 const keptBroken = 24 * time.Hour
 
-// leaveRow ends a workshop's part, when all that was asked for stands. If nobody else builds, the caches are emptied: of
-// what this row made, or of what nobody went on with.
+// leaveRow ends a workshop's part, when all that was asked for stands. If nobody else builds, the caches are emptied:
+// of what this row made, or of what nobody went on with.
 func (s *workshop) leaveRow() error {
 	built := s.row != nil
 	if built {

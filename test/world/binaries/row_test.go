@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// fakeGo stands in for the go command: it "builds" into the caches that its environment names, and fails for a tool whose
-// directory says so.
+// fakeGo stands in for the go command: it "builds" into the caches that its environment names, and fails for a tool
+// whose directory says so.
 const fakeGo = `if [ "$1" = env ]; then echo /theirs; echo https://proxy.example.com; exit 0; fi
 mkdir -p "$GOCACHE/00" "$GOMODCACHE/example.com/m@v1.0.0" "$GOMODCACHE/cache/vcs" "$GOMODCACHE/cache/download/example.com"
 ls "$GOCACHE" >>"$PWD/found"; touch "$GOCACHE/$(basename "$PWD")"
@@ -30,7 +30,8 @@ func rowOf(t *testing.T, cache string, tools ...Tool) (*workshop, []plan) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		plans[i] = plan{recipe: recipe{pkg: "./cmd"}, tool: tool, release: "1.0.0", dir: dir, path: filepath.Join(cache, "bin", string(tool))}
+		plans[i] = plan{recipe: recipe{pkg: "./cmd"}, tool: tool, release: "1.0.0", dir: dir,
+			path: filepath.Join(cache, "bin", string(tool))}
 	}
 	return shop, plans
 }
@@ -72,10 +73,12 @@ func TestBuildsOfARowShareWhatIsRemovedAfterIt(t *testing.T) {
 	useFakeGo(t)
 	shop, plans := rowOf(t, t.TempDir(), "a", "b")
 	buildAll(t, shop, plans...)
-	if found, err := os.ReadFile(filepath.Join(plans[1].dir, "found")); err != nil || !slices.Contains(strings.Fields(string(found)), "a") {
+	if found, err := os.ReadFile(filepath.Join(plans[1].dir, "found")); err != nil ||
+		!slices.Contains(strings.Fields(string(found)), "a") {
 		t.Errorf("the second build found %q, %v", found, err)
 	}
-	if proxy, err := os.ReadFile(filepath.Join(plans[0].dir, "proxy")); err != nil || strings.TrimSpace(string(proxy)) != "file:///theirs/cache/download,https://proxy.example.com" {
+	if proxy, err := os.ReadFile(filepath.Join(plans[0].dir, "proxy")); err != nil ||
+		strings.TrimSpace(string(proxy)) != "file:///theirs/cache/download,https://proxy.example.com" {
 		t.Errorf("modules come from %q, %v", proxy, err)
 	}
 	if got := left(t, shop.cache); !slices.Equal(got, whole) {
@@ -142,8 +145,9 @@ func TestFailedBuildKeepsWhatIsCompiledForTheNextTry(t *testing.T) {
 	}
 }
 
-// What a crash leaves behind is removed by the next one who asks for a tool, also if nothing is to be built.
-// What a build that was broken off has compiled is kept for who tries again, whatever others ask for meanwhile, and not for ever.
+// What a crash leaves behind is removed by the next one who asks for a tool, also if nothing is to be built. What a
+// build that was broken off has compiled is kept for who tries again, whatever others ask for meanwhile, and not for
+// ever.
 func TestWhatACrashLeftOverIsRemovedADayLater(t *testing.T) {
 	root, err := repositoryRoot()
 	if err != nil {
@@ -170,7 +174,8 @@ func TestWhatACrashLeftOverIsRemovedADayLater(t *testing.T) {
 			t.Errorf("of %v there is %v on the same day", before, got)
 		}
 		for _, dir := range []string{"compiled", "modules"} {
-			if err := os.Chtimes(filepath.Join(cache, dir), time.Time{}, time.Now().Add(-keptBroken-time.Minute)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := os.Chtimes(filepath.Join(cache, dir), time.Time{}, time.Now().Add(-keptBroken-time.Minute)); err != nil &&
+				!errors.Is(err, fs.ErrNotExist) {
 				t.Fatal(err)
 			}
 		}

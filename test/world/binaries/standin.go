@@ -56,7 +56,8 @@ func (s *workshop) standInPlan(ctx context.Context) (plan, error) {
 	if _, err := os.Stat(filepath.Join(s.root, standInPackage)); err != nil {
 		return plan{}, fmt.Errorf("this checkout lacks its source: %w", err)
 	}
-	p := plan{recipe: recipe{pkg: standInPackage, ours: true, typical: time.Minute}, tool: Nomad, release: standInMark, dir: s.root}
+	p := plan{recipe: recipe{pkg: standInPackage, ours: true, typical: time.Minute}, tool: Nomad, release: standInMark,
+		dir: s.root}
 	key, err := s.standInKey(ctx, p)
 	if err != nil {
 		return plan{}, err

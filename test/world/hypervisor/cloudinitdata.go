@@ -24,7 +24,8 @@ var (
 )
 
 // readCloudInit finds the data of the first NoCloud or ConfigDrive volume.
-func (h *Hypervisor) readCloudInit(ctx context.Context, instance *virtv1.VirtualMachineInstance, m *guest.Machine) (err error) {
+func (h *Hypervisor) readCloudInit(ctx context.Context, instance *virtv1.VirtualMachineInstance,
+	m *guest.Machine) (err error) {
 	for _, volume := range instance.Spec.Volumes {
 		var user, network document
 		switch noCloud, drive := volume.CloudInitNoCloud, volume.CloudInitConfigDrive; {

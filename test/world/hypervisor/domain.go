@@ -230,7 +230,8 @@ func (s *domains) of(vm types.NamespacedName) []*domain {
 // uses tells whether a guest runs with the disk.
 func (s *domains) uses(disk string) bool {
 	for _, d := range s.all() {
-		used := d.machine.Disk == disk || slices.ContainsFunc(d.machine.Data, func(other guest.Disk) bool { return other.Dir == disk })
+		used := d.machine.Disk == disk ||
+			slices.ContainsFunc(d.machine.Data, func(other guest.Disk) bool { return other.Dir == disk })
 		if used && !d.isOff() {
 			return true
 		}

@@ -59,8 +59,8 @@ func (f *faults) neverBoots(vm types.NamespacedName) bool      { return f.any(&f
 func (f *faults) neverJoins(vm types.NamespacedName) bool      { return f.any(&f.joins, vm) }
 func (f *faults) ignoresShutdown(vm types.NamespacedName) bool { return f.any(&f.shutdown, vm) }
 
-// NoRoomFor keeps the pods of matching VMs from being bound to any host, and says so as the scheduler does when every host
-// lacks memory. Once lifted, they are bound.
+// NoRoomFor keeps the pods of matching VMs from being bound to any host, and says so as the scheduler does when every
+// host lacks memory. Once lifted, they are bound.
 func (h *Hypervisor) NoRoomFor(match Match) (lift func()) {
 	return h.faults.add(&h.faults.room, match)
 }
@@ -88,8 +88,8 @@ type slowness struct {
 	shutdown, stop time.Duration
 }
 
-// SlowGuests has matching VMs take some time to power off, and, if they are booted from now on as a SimulatedGuest, their
-// allocations to stop.
+// SlowGuests has matching VMs take some time to power off, and, if they are booted from now on as a SimulatedGuest,
+// their allocations to stop.
 func (h *Hypervisor) SlowGuests(match Match, shutdown, stop time.Duration) (lift func()) {
 	entry := &slowness{match, shutdown, stop}
 	f := h.faults
@@ -219,7 +219,8 @@ func (h *Hypervisor) HostReturns(ctx context.Context, name string) error {
 	return nil
 }
 
-func (h *Hypervisor) setNodeReady(ctx context.Context, name string, status corev1.ConditionStatus, reason string) error {
+func (h *Hypervisor) setNodeReady(ctx context.Context, name string, status corev1.ConditionStatus,
+	reason string) error {
 	var node corev1.Node
 	if err := h.direct.Get(ctx, client.ObjectKey{Name: name}, &node); err != nil {
 		return err

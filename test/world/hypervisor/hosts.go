@@ -72,8 +72,8 @@ func (h *hosts) next(candidates []string) string {
 	return candidates[h.turn%len(candidates)]
 }
 
-// schedule picks a host for the pod: alive, not cordoned, the one it names if it names one, and not the one that its guest
-// is to be migrated from.
+// schedule picks a host for the pod: alive, not cordoned, the one it names if it names one, and not the one that its
+// guest is to be migrated from.
 func (h *Hypervisor) schedule(ctx context.Context, pod *corev1.Pod) (string, error) {
 	from := h.domains.get(types.UID(pod.Labels[virtv1.CreatedByLabel]))
 	var candidates []string
@@ -147,7 +147,8 @@ func (h *Hypervisor) beatNode(ctx context.Context, name string) error {
 		})
 		setAll(&node.Annotations, map[string]string{virtv1.VirtHandlerHeartbeat: strings.Trim(string(heartbeat), `"`)})
 		// Admission gives every new node this taint, for the node controller to take away.
-		node.Spec.Taints = slices.DeleteFunc(node.Spec.Taints, func(t corev1.Taint) bool { return t.Key == corev1.TaintNodeNotReady })
+		node.Spec.Taints = slices.DeleteFunc(node.Spec.Taints,
+			func(t corev1.Taint) bool { return t.Key == corev1.TaintNodeNotReady })
 		return nil
 	})
 	if err != nil {

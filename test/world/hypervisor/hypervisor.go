@@ -2,10 +2,10 @@
 // for kubelet, virt-handler and virt-launcher. Everything above is real: virt-controller makes the pods and
 // the instances, and what is reported here is what it acts on.
 //
-// Pods are bound to hosts in turn (of selectors only the hostname counts; affinity, taints and resources
-// don't), wait for their Secrets and claims as a kubelet does, and run at once. Guests boot from the
-// cloud-config in the VM's Secret; see package guest. Live migrations take no time. Absent: hotplug, snapshots, guest agent,
-// networks: every guest is on this machine's loopback, or has one of its own that leads there.
+// Pods are bound to hosts in turn (of selectors only the hostname counts; affinity, taints and resources don't), wait
+// for their Secrets and claims as a kubelet does, and run at once. Guests boot from the cloud-config in the VM's
+// Secret; see package guest. Live migrations take no time. Absent: hotplug, snapshots, guest agent, networks: every
+// guest is on this machine's loopback, or has one of its own that leads there.
 package hypervisor
 
 import (
@@ -152,7 +152,8 @@ func newHypervisor(o Options) (*Hypervisor, ctrl.Manager, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h := &Hypervisor{Client: manager.GetClient(), instances: manager.GetClient(), direct: manager.GetAPIReader(), options: o, faults: &faults{}, trace: &trace{}}
+	h := &Hypervisor{Client: manager.GetClient(), instances: manager.GetClient(), direct: manager.GetAPIReader(),
+		options: o, faults: &faults{}, trace: &trace{}}
 	if o.HandlerRESTConfig != nil {
 		if h.instances, err = client.New(unlimited(o.HandlerRESTConfig), client.Options{Scheme: scheme}); err != nil {
 			return nil, nil, err

@@ -41,7 +41,8 @@ func (h *Hypervisor) reconcileInstance(ctx context.Context, request ctrl.Request
 		return ctrl.Result{}, err
 	}
 	phase := instance.Status.Phase
-	if instance.IsFinal() || (phase != virtv1.Scheduled && phase != virtv1.Running) || !h.hosts.lives(instance.Status.NodeName) {
+	if instance.IsFinal() || (phase != virtv1.Scheduled && phase != virtv1.Running) ||
+		!h.hosts.lives(instance.Status.NodeName) {
 		return ctrl.Result{}, nil
 	}
 	if d := h.domains.get(instance.UID); d != nil {
@@ -151,7 +152,8 @@ func (h *Hypervisor) powerOff(d *domain, crashed bool) {
 	if err := d.powerOff(crashed); err != nil {
 		h.options.Log.Error(err, "power off", "vm", d.vm)
 	}
-	changed := event.GenericEvent{Object: &virtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: d.vm.Namespace, Name: d.vm.Name}}}
+	changed := event.GenericEvent{
+		Object: &virtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: d.vm.Namespace, Name: d.vm.Name}}}
 	select {
 	case h.domains.changes <- changed:
 	case <-h.ended:
@@ -159,7 +161,8 @@ func (h *Hypervisor) powerOff(d *domain, crashed bool) {
 }
 
 // setPhase writes the status that virt-handler would.
-func (h *Hypervisor) setPhase(ctx context.Context, instance *virtv1.VirtualMachineInstance, phase virtv1.VirtualMachineInstancePhase) error {
+func (h *Hypervisor) setPhase(ctx context.Context, instance *virtv1.VirtualMachineInstance,
+	phase virtv1.VirtualMachineInstancePhase) error {
 	instance = instance.DeepCopy()
 	instance.Status.Phase = phase
 	instance.Status.PhaseTransitionTimestamps = append(instance.Status.PhaseTransitionTimestamps,

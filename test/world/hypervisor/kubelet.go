@@ -39,7 +39,8 @@ func (h *Hypervisor) watchPods(manager ctrl.Manager) error {
 
 func (h *Hypervisor) podsOf(ctx context.Context, instance client.Object) ([]corev1.Pod, error) {
 	var pods corev1.PodList
-	err := h.List(ctx, &pods, client.InNamespace(instance.GetNamespace()), client.MatchingLabels{virtv1.CreatedByLabel: string(instance.GetUID())})
+	err := h.List(ctx, &pods, client.InNamespace(instance.GetNamespace()),
+		client.MatchingLabels{virtv1.CreatedByLabel: string(instance.GetUID())})
 	return pods.Items, err
 }
 
@@ -77,7 +78,8 @@ func (h *Hypervisor) bind(ctx context.Context, pod *corev1.Pod) (ctrl.Result, er
 	}
 	if h.faults.hasNoRoom(vmOf(pod)) {
 		// The scheduler's words (Kubernetes: pkg/scheduler/framework/types.go FitError.Error).
-		return h.unschedulable(ctx, pod, fmt.Sprintf("0/%[1]d nodes are available: %[1]d Insufficient memory.", h.options.Hosts), nil)
+		return h.unschedulable(ctx, pod,
+			fmt.Sprintf("0/%[1]d nodes are available: %[1]d Insufficient memory.", h.options.Hosts), nil)
 	}
 	host, err := h.schedule(ctx, pod)
 	if err != nil || host == "" {
@@ -97,7 +99,8 @@ func vmOf(pod *corev1.Pod) types.NamespacedName {
 }
 
 // unschedulable says so as the scheduler does, which KubeVirt passes on to the VM's status.
-func (h *Hypervisor) unschedulable(ctx context.Context, pod *corev1.Pod, reason string, err error) (ctrl.Result, error) {
+func (h *Hypervisor) unschedulable(ctx context.Context, pod *corev1.Pod, reason string,
+	err error) (ctrl.Result, error) {
 	if err != nil {
 		return ctrl.Result{}, err
 	}

@@ -12,7 +12,8 @@ import (
 
 func TestRootClaim(t *testing.T) {
 	claim := func(name string) virtv1.Volume {
-		source := &virtv1.PersistentVolumeClaimVolumeSource{PersistentVolumeClaimVolumeSource: corev1.PersistentVolumeClaimVolumeSource{ClaimName: "claim-" + name}}
+		source := &virtv1.PersistentVolumeClaimVolumeSource{
+			PersistentVolumeClaimVolumeSource: corev1.PersistentVolumeClaimVolumeSource{ClaimName: "claim-" + name}}
 		return virtv1.Volume{Name: name, VolumeSource: virtv1.VolumeSource{PersistentVolumeClaim: source}}
 	}
 	image := virtv1.Volume{Name: "image", VolumeSource: virtv1.VolumeSource{ContainerDisk: &virtv1.ContainerDiskSource{}}}
@@ -23,7 +24,8 @@ func TestRootClaim(t *testing.T) {
 	}{
 		{"no disk", nil, ""},
 		{"the first", []virtv1.Disk{{Name: "a"}, {Name: "b"}}, "claim-a"},
-		{"the lowest boot order", []virtv1.Disk{{Name: "a", BootOrder: ptr.To(uint(2))}, {Name: "b", BootOrder: ptr.To(uint(1))}}, "claim-b"},
+		{"the lowest boot order",
+			[]virtv1.Disk{{Name: "a", BootOrder: ptr.To(uint(2))}, {Name: "b", BootOrder: ptr.To(uint(1))}}, "claim-b"},
 		{"any boot order before none", []virtv1.Disk{{Name: "a"}, {Name: "b", BootOrder: ptr.To(uint(9))}}, "claim-b"},
 		{"an image has no claim", []virtv1.Disk{{Name: "image"}, {Name: "a"}}, ""},
 	}
@@ -39,7 +41,10 @@ func TestRootClaim(t *testing.T) {
 
 func TestSizeOfMachine(t *testing.T) {
 	limits := func(cpu, memory string) virtv1.ResourceRequirements {
-		return virtv1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory)}}
+		return virtv1.ResourceRequirements{
+			Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu),
+				corev1.ResourceMemory: resource.MustParse(memory)},
+		}
 	}
 	cases := []struct {
 		name         string
@@ -48,8 +53,15 @@ func TestSizeOfMachine(t *testing.T) {
 	}{
 		{"nothing said", virtv1.DomainSpec{}, 1, 64},
 		{"limits", virtv1.DomainSpec{Resources: limits("4", "2Gi")}, 4, 2048},
-		{"topology before limits", virtv1.DomainSpec{CPU: &virtv1.CPU{Sockets: 2, Cores: 3}, Resources: limits("4", "2Gi")}, 6, 2048},
-		{"guest memory before limits", virtv1.DomainSpec{Memory: &virtv1.Memory{Guest: ptr.To(resource.MustParse("1900Mi"))}, Resources: limits("2", "2Gi")}, 2, 1900},
+		{"topology before limits", virtv1.DomainSpec{CPU: &virtv1.CPU{Sockets: 2, Cores: 3}, Resources: limits("4", "2Gi")},
+			6, 2048},
+		{
+			"guest memory before limits",
+			virtv1.DomainSpec{Memory: &virtv1.Memory{Guest: ptr.To(resource.MustParse("1900Mi"))},
+				Resources: limits("2", "2Gi")},
+			2,
+			1900,
+		},
 	}
 	for _, c := range cases {
 		if got := cpus(c.domain); got != c.cpus {

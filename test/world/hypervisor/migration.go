@@ -15,8 +15,9 @@ func migrating(instance *virtv1.VirtualMachineInstance) bool {
 	return s != nil && s.MigrationUID != "" && s.TargetNode != "" && s.TargetPod != "" && !s.Completed && !s.Failed
 }
 
-// migrate plays the virt-handlers of both hosts in a live migration, which takes no time here: the guest stays what it is,
-// and belongs to the other host (KubeVirt: pkg/virt-handler/migration-target.go updateStatus, ackMigrationCompletion).
+// migrate plays the virt-handlers of both hosts in a live migration, which takes no time here: the guest stays what
+// it is, and belongs to the other host (KubeVirt: pkg/virt-handler/migration-target.go updateStatus,
+// ackMigrationCompletion).
 func (h *Hypervisor) migrate(ctx context.Context, instance *virtv1.VirtualMachineInstance, d *domain) error {
 	instance = instance.DeepCopy()
 	now, state := metav1.Now(), instance.Status.MigrationState
@@ -48,7 +49,8 @@ func (d *domain) moveTo(host, pod string, pods []corev1.Pod) {
 	}
 }
 
-// isOn tells whether the guest is on the host of a pod of its instance. During a migration it isn't on that of the target.
+// isOn tells whether the guest is on the host of a pod of its instance. During a migration it isn't on that of the
+// target.
 func (d *domain) isOn(pod *corev1.Pod) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -13,14 +13,17 @@ func startPod(pod *corev1.Pod, ip string) {
 	now := metav1.Now()
 	pod.Status.Phase, pod.Status.StartTime = corev1.PodRunning, &now
 	pod.Status.HostIP, pod.Status.PodIP, pod.Status.PodIPs = hostIP, ip, []corev1.PodIP{{IP: ip}}
-	pod.Status.ContainerStatuses = containerStatuses(pod, pod.Spec.Containers, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}})
+	pod.Status.ContainerStatuses = containerStatuses(pod, pod.Spec.Containers,
+		corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}})
 	pod.Status.InitContainerStatuses = nil
 	for _, c := range pod.Spec.InitContainers {
 		state := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", FinishedAt: now}}
 		if c.RestartPolicy != nil { // a sidecar
 			state = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: now}}
 		}
-		pod.Status.InitContainerStatuses = append(pod.Status.InitContainerStatuses, containerStatuses(pod, []corev1.Container{c}, state)...)
+		pod.Status.InitContainerStatuses = append(
+			pod.Status.InitContainerStatuses,
+			containerStatuses(pod, []corev1.Container{c}, state)...)
 	}
 	for _, kind := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady} {
 		setCondition(pod, kind, corev1.ConditionTrue, "", "")
@@ -39,7 +42,8 @@ func finishPod(pod *corev1.Pod, failed bool) {
 	setCondition(pod, corev1.PodReady, corev1.ConditionFalse, "PodCompleted", "")
 }
 
-func containerStatuses(pod *corev1.Pod, containers []corev1.Container, state corev1.ContainerState) []corev1.ContainerStatus {
+func containerStatuses(pod *corev1.Pod, containers []corev1.Container,
+	state corev1.ContainerState) []corev1.ContainerStatus {
 	started := state.Running != nil
 	completed := state.Terminated != nil && state.Terminated.ExitCode == 0
 	var statuses []corev1.ContainerStatus
@@ -53,8 +57,10 @@ func containerStatuses(pod *corev1.Pod, containers []corev1.Container, state cor
 }
 
 // setCondition tells whether it changed anything.
-func setCondition(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus, reason, message string) bool {
-	condition := corev1.PodCondition{Type: kind, Status: status, Reason: reason, Message: message, LastTransitionTime: metav1.Now()}
+func setCondition(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus,
+	reason, message string) bool {
+	condition := corev1.PodCondition{Type: kind, Status: status, Reason: reason, Message: message,
+		LastTransitionTime: metav1.Now()}
 	for i, old := range pod.Status.Conditions {
 		if old.Type != kind {
 			continue

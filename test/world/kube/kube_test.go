@@ -51,9 +51,10 @@ func TestControlPlane(t *testing.T) {
 		if err := cp.Client.Create(ctx, owner); err != nil {
 			t.Fatal(err)
 		}
-		owned := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "demo", Name: "owned", OwnerReferences: []metav1.OwnerReference{
-			{APIVersion: "v1", Kind: "ConfigMap", Name: owner.Name, UID: owner.UID},
-		}}}
+		owned := &corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "demo", Name: "owned", OwnerReferences: []metav1.OwnerReference{
+				{APIVersion: "v1", Kind: "ConfigMap", Name: owner.Name, UID: owner.UID}}},
+		}
 		if err := cp.Client.Create(ctx, owned); err != nil {
 			t.Fatal(err)
 		}

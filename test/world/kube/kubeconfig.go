@@ -25,7 +25,8 @@ func (cp *ControlPlane) KubeconfigFor(ctx context.Context, namespace, serviceAcc
 
 // KubeconfigVia is KubeconfigFor with another address of the API server, such as a proxy's whose
 // certificate is signed by the CA of this world.
-func (cp *ControlPlane) KubeconfigVia(ctx context.Context, url, namespace, serviceAccount string) (file string, err error) {
+func (cp *ControlPlane) KubeconfigVia(ctx context.Context,
+	url, namespace, serviceAccount string) (file string, err error) {
 	token, err := cp.Token(ctx, namespace, serviceAccount)
 	if err != nil {
 		return "", err
@@ -43,7 +44,8 @@ func (cp *ControlPlane) KubeconfigVia(ctx context.Context, url, namespace, servi
 // Token requests a bearer token of an existing service account.
 func (cp *ControlPlane) Token(ctx context.Context, namespace, serviceAccount string) (string, error) {
 	sa := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: serviceAccount}}
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](tokenSeconds)}}
+	request := &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](tokenSeconds)}}
 	if err := cp.Client.SubResource("token").Create(ctx, sa, request); err != nil {
 		return "", fmt.Errorf("token of service account %s/%s: %w", namespace, serviceAccount, err)
 	}
@@ -57,12 +59,14 @@ func (cp *ControlPlane) RESTConfigFor(ctx context.Context, namespace, serviceAcc
 	if err != nil {
 		return nil, err
 	}
-	return &rest.Config{Host: cp.url, BearerToken: token, QPS: -1, TLSClientConfig: rest.TLSClientConfig{CAData: cp.CA.PEM}}, nil
+	return &rest.Config{Host: cp.url, BearerToken: token, QPS: -1,
+		TLSClientConfig: rest.TLSClientConfig{CAData: cp.CA.PEM}}, nil
 }
 
 func (cp *ControlPlane) certKubeconfig(name string, p Pair) (string, error) {
 	file := filepath.Join(cp.dir, "kubeconfig", name)
-	return file, cp.writeKubeconfig(file, cp.url, "", &clientcmdapi.AuthInfo{ClientCertificate: p.CertFile, ClientKey: p.KeyFile})
+	return file, cp.writeKubeconfig(file, cp.url, "",
+		&clientcmdapi.AuthInfo{ClientCertificate: p.CertFile, ClientKey: p.KeyFile})
 }
 
 func (cp *ControlPlane) writeKubeconfig(file, url, namespace string, user *clientcmdapi.AuthInfo) error {

@@ -108,7 +108,8 @@ func create(ctx context.Context, c client.Client, o *unstructured.Unstructured) 
 func Apply(ctx context.Context, c client.Client, owner string, objects ...*unstructured.Unstructured) error {
 	for _, o := range objects {
 		err := retryUnserved(ctx, func(ctx context.Context) error {
-			return c.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()), client.FieldOwner(owner), client.ForceOwnership)
+			return c.Apply(ctx, client.ApplyConfigurationFromUnstructured(o.DeepCopy()), client.FieldOwner(owner),
+				client.ForceOwnership)
 		})
 		if err != nil {
 			return fmt.Errorf("apply %s %s: %w", o.GetKind(), client.ObjectKeyFromObject(o), err)

@@ -89,7 +89,10 @@ func (cp *ControlPlane) apiServerCertificates() (flags []string, port int, err e
 	if err != nil {
 		return nil, 0, err
 	}
-	serving, err := cp.CA.Issue(Leaf{Name: "kube-apiserver", CommonName: "kube-apiserver", DNSNames: []string{"kubernetes", "kubernetes.default.svc"}})
+	serving, err := cp.CA.Issue(
+		Leaf{Name: "kube-apiserver", CommonName: "kube-apiserver",
+			DNSNames: []string{"kubernetes", "kubernetes.default.svc"}},
+	)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -152,22 +155,27 @@ func (cp *ControlPlane) startControllerManager(ctx context.Context, bin string) 
 		return fmt.Errorf("client of the controller manager: %w", err)
 	}
 	cp.ControllerManager = &process.Service{
-		Spec: process.Spec{Name: "kube-controller-manager", Path: bin, LogFile: cp.LogFile("kube-controller-manager"), Args: []string{
-			"--kubeconfig=" + kubeconfig,
-			"--authentication-kubeconfig=" + kubeconfig,
-			"--authorization-kubeconfig=" + kubeconfig,
-			"--bind-address=127.0.0.1",
-			fmt.Sprintf("--secure-port=%d", port),
-			"--tls-cert-file=" + pair.CertFile,
-			"--tls-private-key-file=" + pair.KeyFile,
-			"--leader-elect=false",
-			"--service-account-private-key-file=" + filepath.Join(cp.PKIDir(), "service-account.key"),
-			"--root-ca-file=" + cp.CA.File,
-			// As in a real cluster: admission policies and webhooks tell the garbage collector by its name.
-			"--use-service-account-credentials=true",
-			"--controllers=" + strings.Join(controllers, ","),
-			"--kube-api-qps=200", "--kube-api-burst=400",
-		}},
+		Spec: process.Spec{
+			Name:    "kube-controller-manager",
+			Path:    bin,
+			LogFile: cp.LogFile("kube-controller-manager"),
+			Args: []string{
+				"--kubeconfig=" + kubeconfig,
+				"--authentication-kubeconfig=" + kubeconfig,
+				"--authorization-kubeconfig=" + kubeconfig,
+				"--bind-address=127.0.0.1",
+				fmt.Sprintf("--secure-port=%d", port),
+				"--tls-cert-file=" + pair.CertFile,
+				"--tls-private-key-file=" + pair.KeyFile,
+				"--leader-elect=false",
+				"--service-account-private-key-file=" + filepath.Join(cp.PKIDir(), "service-account.key"),
+				"--root-ca-file=" + cp.CA.File,
+				// As in a real cluster: admission policies and webhooks tell the garbage collector by its name.
+				"--use-service-account-credentials=true",
+				"--controllers=" + strings.Join(controllers, ","),
+				"--kube-api-qps=200", "--kube-api-burst=400",
+			},
+		},
 		Ready: Healthy(c, fmt.Sprintf("https://127.0.0.1:%d/healthz", port)),
 		// Asked to end, it waits seconds for its controllers. It keeps no state, so there's nothing to wait for.
 		Grace: 200 * time.Millisecond,

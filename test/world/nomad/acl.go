@@ -36,7 +36,8 @@ func (s *Server) ExpiringToken(name, rules string, after time.Duration) (string,
 	if _, err := s.Client.ACLPolicies().Upsert(policy, nil); err != nil {
 		return "", fmt.Errorf("write nomad policy %s: %w", name, err)
 	}
-	token, _, err := s.Client.ACLTokens().Create(&api.ACLToken{Name: name, Type: "client", Policies: []string{name}, ExpirationTTL: after}, nil)
+	token, _, err := s.Client.ACLTokens().
+		Create(&api.ACLToken{Name: name, Type: "client", Policies: []string{name}, ExpirationTTL: after}, nil)
 	if err != nil {
 		return "", fmt.Errorf("make nomad token with policy %s: %w", name, err)
 	}

@@ -76,7 +76,8 @@ func newAutoscaler(o AutoscalerOptions) (*Autoscaler, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := autoscalerConfig{AutoscalerOptions: o, Port: port, PluginDir: filepath.Join(dir, "plugins"), PolicyDir: filepath.Join(dir, "policies")}
+	config := autoscalerConfig{AutoscalerOptions: o, Port: port, PluginDir: filepath.Join(dir, "plugins"),
+		PolicyDir: filepath.Join(dir, "policies")}
 	file := filepath.Join(dir, "autoscaler.hcl")
 	if err := config.write(file); err != nil {
 		return nil, err

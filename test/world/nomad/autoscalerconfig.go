@@ -18,7 +18,8 @@ type autoscalerConfig struct {
 	PluginDir, PolicyDir string
 }
 
-var autoscalerTemplate = template.Must(template.New("autoscaler").Funcs(template.FuncMap{"q": quote}).Parse(`log_level  = "DEBUG"
+var autoscalerTemplate = template.Must(
+	template.New("autoscaler").Funcs(template.FuncMap{"q": quote}).Parse(`log_level  = "DEBUG"
 plugin_dir = {{ q .PluginDir }}
 
 http {
@@ -57,7 +58,8 @@ target "` + pluginName + `" {
 {{- end }}
   }
 }
-`))
+`),
+)
 
 // write makes the directories, links the plugin, and writes the policies and the agent's configuration.
 func (c autoscalerConfig) write(file string) error {

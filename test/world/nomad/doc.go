@@ -1,5 +1,5 @@
-// Package nomad runs a Nomad server, of the user's Nomad or the stand-in, and a real Nomad Autoscaler agent on loopback for
-// the test world.
+// Package nomad runs a Nomad server, of the user's Nomad or the stand-in, and a real Nomad Autoscaler agent on
+// loopback for the test world.
 //
 // Both are the unmodified upstream programs; what differs from production is their configuration, which is
 // made for speed: heartbeats of a second, one server, every listener on 127.0.0.1. FakePrometheus is the

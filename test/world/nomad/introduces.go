@@ -24,8 +24,8 @@ func (s *Server) Introduces(ctx context.Context) (bool, error) {
 
 var introducing sync.Map // of paths to whether the program at it introduces
 
-// Introduces tells whether servers of this program give introduction tokens, and so know ServerOptions.Introduction. Only
-// a running server can tell, so the first call for a program starts one.
+// Introduces tells whether servers of this program give introduction tokens, and so know ServerOptions.Introduction.
+// Only a running server can tell, so the first call for a program starts one.
 func Introduces(ctx context.Context, bin string) (_ bool, err error) {
 	if known, ok := introducing.Load(bin); ok {
 		return known.(bool), nil

@@ -107,7 +107,8 @@ func newServer(o ServerOptions) (*Server, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	config := serverConfig{Name: "server-1", Region: cmp.Or(o.Region, Region), Leads: true, Dir: dir, ACL: o.ACL, Introduction: o.Introduction}
+	config := serverConfig{Name: "server-1", Region: cmp.Or(o.Region, Region), Leads: true, Dir: dir, ACL: o.ACL,
+		Introduction: o.Introduction}
 	config.Advertise, config.HeartbeatGrace = cmp.Or(o.Advertise, "127.0.0.1"), cmp.Or(o.HeartbeatGrace, 4*time.Second)
 	if err := config.freePorts(); err != nil {
 		return nil, err

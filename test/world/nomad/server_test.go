@@ -28,7 +28,8 @@ func TestServerWithACLAndTLSSurvivesRestart(t *testing.T) {
 	if _, _, err := anonymous.Nodes().List(nil); err == nil {
 		t.Error("server lets anonymous clients list nodes")
 	}
-	noCertificate, err := api.NewClient(&api.Config{Address: server.Addr, TLSConfig: &api.TLSConfig{CACert: server.CACert}})
+	noCertificate, err := api.NewClient(
+		&api.Config{Address: server.Addr, TLSConfig: &api.TLSConfig{CACert: server.CACert}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,8 @@ func TestTokenWithPolicy(t *testing.T) {
 }
 
 func TestServerThatCannotStartSaysWhy(t *testing.T) {
-	_, err := nomad.StartServer(t.Context(), nomad.ServerOptions{Bin: bin(t), Dir: t.TempDir(), ACL: true, Introduction: "perhaps"})
+	_, err := nomad.StartServer(t.Context(),
+		nomad.ServerOptions{Bin: bin(t), Dir: t.TempDir(), ACL: true, Introduction: "perhaps"})
 	if err == nil {
 		t.Fatal("server started with a bad configuration")
 	}

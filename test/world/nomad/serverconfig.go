@@ -30,7 +30,8 @@ type serverConfig struct {
 // advertise is needed although bind_addr is given: Nomad refuses to default it to loopback outside dev mode.
 // The limits are off because all clients of a world share one address (default: 100 connections each).
 // ui only has an effect in builds with the tag `ui`, which the test binary lacks.
-var serverTemplate = template.Must(template.New("server").Funcs(template.FuncMap{"q": quote}).Parse(`name       = {{ q .Name }}
+var serverTemplate = template.Must(
+	template.New("server").Funcs(template.FuncMap{"q": quote}).Parse(`name       = {{ q .Name }}
 region     = {{ q .Region }}
 datacenter = "` + Datacenter + `"
 data_dir   = {{ printf "%s/data" .Dir | q }}
@@ -114,7 +115,8 @@ tls {
   key_file  = {{ q .ServerKey }}
 }
 {{- end }}
-`))
+`),
+)
 
 func (c *serverConfig) freePorts() (err error) {
 	for _, port := range []*int{&c.HTTPPort, &c.RPCPort, &c.SerfPort} {

@@ -145,7 +145,8 @@ func TestServiceRestarts(t *testing.T) {
 	dir := t.TempDir()
 	marker := filepath.Join(dir, "ready")
 	s := &process.Service{
-		Spec: process.Spec{Name: "svc", Path: "/bin/sh", Args: []string{"-c", "touch " + marker + "; sleep 1000"}, LogFile: filepath.Join(dir, "log")},
+		Spec: process.Spec{Name: "svc", Path: "/bin/sh", Args: []string{"-c", "touch " + marker + "; sleep 1000"},
+			LogFile: filepath.Join(dir, "log")},
 		Ready: func(context.Context) error {
 			_, err := os.Stat(marker)
 			return err

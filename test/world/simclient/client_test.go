@@ -112,7 +112,10 @@ func TestUnreachableServerIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	reports := make(chan error, 100)
-	client, err := simclient.Start(simclient.Options{Name: "x", Servers: []string{fmt.Sprintf("127.0.0.1:%d", port)}, Report: func(err error) { reports <- err }})
+	client, err := simclient.Start(
+		simclient.Options{Name: "x", Servers: []string{fmt.Sprintf("127.0.0.1:%d", port)},
+			Report: func(err error) { reports <- err }},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,9 +144,13 @@ func startClient(t *testing.T, server *nomad.Server, o simclient.Options) *simcl
 
 func runService(t *testing.T, server *nomad.Server, pool string, count int) {
 	t.Helper()
-	spec := fmt.Sprintf(`{"Job": {"ID": "job", "Type": "service", "Datacenters": ["*"], "NodePool": %q, "TaskGroups": [{"Name": "g", "Count": %d,
+	spec := fmt.Sprintf(
+		`{"Job": {"ID": "job", "Type": "service", "Datacenters": ["*"], "NodePool": %q, "TaskGroups": [{"Name": "g", "Count": %d,
 		"Migrate": {"MaxParallel": 5, "HealthCheck": "task_states", "MinHealthyTime": 0, "HealthyDeadline": 60000000000},
-		"Tasks": [{"Driver": "mock_driver", "Name": "t", "Config": {"run_for": "1h"}}]}]}}`, pool, count)
+		"Tasks": [{"Driver": "mock_driver", "Name": "t", "Config": {"run_for": "1h"}}]}]}}`,
+		pool,
+		count,
+	)
 	var reply any
 	if _, err := server.Client.Raw().Write("/v1/jobs", strings.NewReader(spec), &reply, nil); err != nil {
 		t.Fatal(err)
@@ -200,7 +207,8 @@ func startServer(t *testing.T) *nomad.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := nomad.StartServer(t.Context(), nomad.ServerOptions{Bin: paths[binaries.Nomad], Dir: t.TempDir(), Progress: t.Output()})
+	server, err := nomad.StartServer(t.Context(),
+		nomad.ServerOptions{Bin: paths[binaries.Nomad], Dir: t.TempDir(), Progress: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,8 @@ func (c *Client) node() message {
 				{"Mode": "host", "Device": "lo", "CIDR": "127.0.0.1/32", "IP": "127.0.0.1", "MBits": 1000},
 			},
 			"NodeNetworks": []message{
-				{"Mode": "host", "Device": "lo", "Speed": 1000, "Addresses": []message{{"Family": "ipv4", "Alias": "default", "Address": "127.0.0.1"}}},
+				{"Mode": "host", "Device": "lo", "Speed": 1000,
+					"Addresses": []message{{"Family": "ipv4", "Alias": "default", "Address": "127.0.0.1"}}},
 			},
 			"MinDynamicPort": 20000, "MaxDynamicPort": 32000,
 		},

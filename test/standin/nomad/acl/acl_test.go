@@ -26,7 +26,8 @@ func TestClosestRuleCountsAlone(t *testing.T) {
 			t.Errorf("%s in %s: %t", tc.capability, tc.namespace, got)
 		}
 	}
-	if !a.AllowNodeRead() || a.AllowNodeWrite() || a.AllowAgentRead() || !a.AllowNodePoolOp("hnp-a", "delete") || a.AllowNodePoolOp("x", "read") {
+	if !a.AllowNodeRead() || a.AllowNodeWrite() || a.AllowAgentRead() || !a.AllowNodePoolOp("hnp-a", "delete") ||
+		a.AllowNodePoolOp("x", "read") {
 		t.Error("levels and node pools are mixed up")
 	}
 }
@@ -34,21 +35,27 @@ func TestClosestRuleCountsAlone(t *testing.T) {
 func TestDenyWinsAndTheRestAddsUp(t *testing.T) {
 	a := parse(t, `node { policy = "write" } agent { policy = "read" } namespace "a" { capabilities = ["list-jobs"] }`,
 		`node { policy = "deny" } agent { policy = "write" } namespace "a" { capabilities = ["read-job"] }`)
-	if a.AllowNodeRead() || !a.AllowAgentWrite() || !a.AllowNamespaceOp("a", acl.ListJobs) || !a.AllowNamespaceOp("a", acl.ReadJob) {
+	if a.AllowNodeRead() || !a.AllowAgentWrite() || !a.AllowNamespaceOp("a", acl.ListJobs) ||
+		!a.AllowNamespaceOp("a", acl.ReadJob) {
 		t.Errorf("got %+v", a)
 	}
-	if !acl.Management.AllowNamespaceOp("x", acl.AllocExec) || (*acl.ACL)(nil).AllowNodeRead() || new(acl.ACL).AllowNodeRead() {
+	if !acl.Management.AllowNamespaceOp("x", acl.AllocExec) || (*acl.ACL)(nil).AllowNodeRead() ||
+		new(acl.ACL).AllowNodeRead() {
 		t.Error("management may not, or nobody may")
 	}
 }
 
 func TestShorthandIsSpelledOut(t *testing.T) {
-	p, err := acl.Parse(`namespace "x" { policy = "read" capabilities = ["alloc-exec"] variables { path "a/*" { capabilities = ["list"] } } } plugin { policy = "list" }`)
+	p, err := acl.Parse(
+		`namespace "x" { policy = "read" capabilities = ["alloc-exec"] variables { path "a/*" { capabilities = ["list"] } } } plugin { policy = "list" }`,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := p.Namespaces[0]
-	if got.Name != "x" || !slices.Contains(got.Capabilities, acl.ReadJob) || got.Capabilities[0] != acl.AllocExec || p.Plugin.Policy != acl.PolicyList || p.Node != nil {
+	if got.Name != "x" || !slices.Contains(got.Capabilities, acl.ReadJob) || got.Capabilities[0] != acl.AllocExec ||
+		p.Plugin.Policy != acl.PolicyList ||
+		p.Node != nil {
 		t.Errorf("got %+v", got)
 	}
 }

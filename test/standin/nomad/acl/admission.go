@@ -19,9 +19,9 @@ type Registration struct {
 	Token string
 }
 
-// Admit is nil if the node may register: with no token unless that is enforced, with its own identity always, and with an
-// introduction for its name and pool. A token that has expired or is another's is refused in warn mode as well; none takes
-// everybody. All is facts/nomad.md §4.
+// Admit is nil if the node may register: with no token unless that is enforced, with its own identity always, and
+// with an introduction for its name and pool. A token that has expired or is another's is refused in warn mode as
+// well; none takes everybody. All is facts/nomad.md §4.
 func (k *Keyring) Admit(mode Enforcement, r Registration, now time.Time) error {
 	if mode == EnforceNone {
 		return nil

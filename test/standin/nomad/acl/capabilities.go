@@ -61,7 +61,8 @@ var (
 
 	namespaceCapabilities = append(slices.Clone(writeCapabilities),
 		CapabilityDeny, AllocNodeExec, SentinelOverride, CSIRegisterPlugin)
-	nodePoolCapabilities   = []string{CapabilityDeny, NodePoolCapabilityDelete, NodePoolCapabilityRead, NodePoolCapabilityWrite}
+	nodePoolCapabilities = []string{CapabilityDeny, NodePoolCapabilityDelete, NodePoolCapabilityRead,
+		NodePoolCapabilityWrite}
 	hostVolumeCapabilities = []string{CapabilityDeny, "mount-readonly", "mount-readwrite"}
 )
 
@@ -75,7 +76,8 @@ type kind struct {
 
 var (
 	namespaceKind = kind{"namespace", map[string][]string{
-		PolicyDeny: {CapabilityDeny}, PolicyRead: readCapabilities, PolicyWrite: writeCapabilities, PolicyScale: scaleCapabilities,
+		PolicyDeny: {
+			CapabilityDeny}, PolicyRead: readCapabilities, PolicyWrite: writeCapabilities, PolicyScale: scaleCapabilities,
 	}, namespaceCapabilities, regexp.MustCompile(`^[a-zA-Z0-9-*]{1,128}$`)}
 	nodePoolKind = kind{"node pool", map[string][]string{
 		PolicyDeny: {CapabilityDeny}, PolicyRead: {NodePoolCapabilityRead},

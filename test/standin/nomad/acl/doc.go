@@ -1,3 +1,4 @@
-// Package acl is what the stand-in for Nomad knows of permission: the policy language, what policies grant together, tokens
-// and who a secret stands for, logins by JWT, and the signed identities of nodes. It holds no state; who calls gives it.
+// Package acl is what the stand-in for Nomad knows of permission: the policy language, what policies grant together,
+// tokens and who a secret stands for, logins by JWT, and the signed identities of nodes. It holds no state; who calls
+// gives it.
 package acl

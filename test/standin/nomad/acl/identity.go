@@ -41,7 +41,8 @@ func (i Introduction) TTL(asked time.Duration) time.Duration {
 	return min(asked, i.MaxTTL)
 }
 
-// Introduce signs an introduction token. It isn't bound to a node ID, and serves as often as it is used (facts/nomad.md §4).
+// Introduce signs an introduction token. It isn't bound to a node ID, and serves as often as it is used
+// (facts/nomad.md §4).
 func (k *Keyring) Introduce(region, name, pool string, now time.Time, ttl time.Duration) (string, error) {
 	if pool == "" {
 		pool = "default"

@@ -15,8 +15,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Keyring signs the identities of nodes. Nomad signs with RSA or Ed25519; here it is the latter, which thousands of clients
-// cost little with.
+// Keyring signs the identities of nodes. Nomad signs with RSA or Ed25519; here it is the latter, which thousands of
+// clients cost little with.
 type Keyring struct {
 	id      string
 	private ed25519.PrivateKey
@@ -49,8 +49,8 @@ func NewKeyring() (*Keyring, error) {
 	return &Keyring{id: uuid.NewString(), private: private}, nil
 }
 
-// LoadKeyring reads the key that an earlier server left in the directory, or makes one and leaves it there: what it signed is good
-// after a restart, too.
+// LoadKeyring reads the key that an earlier server left in the directory, or makes one and leaves it there: what it
+// signed is good after a restart, too.
 func LoadKeyring(dir string) (*Keyring, error) {
 	file := filepath.Join(dir, "signing-key.json")
 	content, err := os.ReadFile(file)

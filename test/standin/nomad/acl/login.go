@@ -15,8 +15,8 @@ import (
 // defaultAlgorithms are what an auth method takes that names none.
 var defaultAlgorithms = []string{"RS256"}
 
-// Login verifies a JWT by an auth method (facts/nomad.md §4) and returns its claims. Keys are fetched, if the method says so,
-// within ctx.
+// Login verifies a JWT by an auth method (facts/nomad.md §4) and returns its claims. Keys are fetched, if the method
+// says so, within ctx.
 func Login(ctx context.Context, method *api.ACLAuthMethod, token string, now time.Time) (jwt.MapClaims, error) {
 	config := method.Config
 	if config == nil {

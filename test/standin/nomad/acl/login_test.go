@@ -46,7 +46,8 @@ func TestLogin(t *testing.T) {
 	defer jwks.Close()
 	now := time.Now()
 	sign := func(issuer, audience string, expires time.Time) string {
-		token := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{"iss": issuer, "aud": audience, "sub": "me", "exp": expires.Unix(), "groups": []string{"a", "b"}})
+		token := jwt.NewWithClaims(jwt.SigningMethodES256,
+			jwt.MapClaims{"iss": issuer, "aud": audience, "sub": "me", "exp": expires.Unix(), "groups": []string{"a", "b"}})
 		token.Header["kid"] = "k"
 		signed, err := token.SignedString(key)
 		if err != nil {
@@ -58,7 +59,8 @@ func TestLogin(t *testing.T) {
 		"pem": {JWTValidationPubKeys: []string{public}}, "jwks": {JWKSURL: jwks.URL + "/keys"}, "oidc": {OIDCDiscoveryURL: jwks.URL},
 	} {
 		config.BoundIssuer, config.BoundAudiences, config.SigningAlgs = []string{"i"}, []string{"nomad"}, []string{"ES256"}
-		config.ClaimMappings, config.ListClaimMappings = map[string]string{"sub": "sub"}, map[string]string{"groups": "groups"}
+		config.ClaimMappings, config.ListClaimMappings = map[string]string{"sub": "sub"}, map[string]string{
+			"groups": "groups"}
 		method := &api.ACLAuthMethod{Config: &config}
 		claims, err := acl.Login(t.Context(), method, sign("i", "nomad", now.Add(time.Minute)), now)
 		if err != nil {
@@ -80,7 +82,8 @@ func TestLogin(t *testing.T) {
 }
 
 func TestBindingRules(t *testing.T) {
-	id := acl.Identity{Value: map[string]string{"sub": "system:serviceaccount:ns:sa"}, List: map[string][]string{"groups": {"ops"}}}
+	id := acl.Identity{Value: map[string]string{"sub": "system:serviceaccount:ns:sa"},
+		List: map[string][]string{"groups": {"ops"}}}
 	rules := []*api.ACLBindingRule{
 		{Selector: `value.sub == "system:serviceaccount:ns:sa"`, BindType: "policy", BindName: "p-${value.sub}"},
 		{Selector: `value.sub == "other"`, BindType: "management"},
@@ -88,7 +91,9 @@ func TestBindingRules(t *testing.T) {
 		{Selector: `value.none == "x"`, BindType: "management"},
 	}
 	b, err := acl.Bind(rules, id)
-	if err != nil || b.Management || len(b.Policies) != 1 || b.Policies[0] != "p-system:serviceaccount:ns:sa" || len(b.Roles) != 1 || b.None() {
+	if err != nil || b.Management || len(b.Policies) != 1 || b.Policies[0] != "p-system:serviceaccount:ns:sa" ||
+		len(b.Roles) != 1 ||
+		b.None() {
 		t.Errorf("got %+v, %v", b, err)
 	}
 	if b, err := acl.Bind(rules[1:2], id); err != nil || !b.None() {

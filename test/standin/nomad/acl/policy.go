@@ -50,8 +50,8 @@ var (
 	pluginLevels = []string{PolicyDeny, PolicyRead, PolicyList}
 )
 
-// Parse reads the rules of a policy (facts/nomad.md §4). Shorthands are spelled out in the result; what is no rule of Nomad's
-// is refused in Nomad's words.
+// Parse reads the rules of a policy (facts/nomad.md §4). Shorthands are spelled out in the result; what is no rule of
+// Nomad's is refused in Nomad's words.
 func Parse(rules string) (*Policy, error) {
 	p := &Policy{}
 	if rules == "" {

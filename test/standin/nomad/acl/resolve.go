@@ -38,7 +38,8 @@ var (
 
 // AnonymousToken is who acts without a secret; the policy of that name, if somebody writes one, is what it may do.
 func AnonymousToken() *api.ACLToken {
-	return &api.ACLToken{AccessorID: "anonymous", Name: "Anonymous Token", Type: TypeClient, Policies: []string{"anonymous"}}
+	return &api.ACLToken{AccessorID: "anonymous", Name: "Anonymous Token", Type: TypeClient,
+		Policies: []string{"anonymous"}}
 }
 
 // Source is where tokens, roles and policies are kept. What isn't there is nil.

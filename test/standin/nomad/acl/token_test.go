@@ -41,7 +41,8 @@ func TestPoliciesOfRolesCount(t *testing.T) {
 		roles:    map[string]*api.ACLRole{"r": {Policies: []*api.ACLRolePolicyLink{{Name: "p"}, {Name: "gone"}}}},
 		policies: map[string]*api.ACLPolicy{"p": {Rules: `node { policy = "write" }`}, "bad": {Rules: "node {"}},
 	}
-	token := &api.ACLToken{Type: acl.TypeClient, Policies: []string{"p"}, Roles: []*api.ACLTokenRoleLink{{ID: "r"}, {ID: "gone"}}}
+	token := &api.ACLToken{Type: acl.TypeClient, Policies: []string{"p"},
+		Roles: []*api.ACLTokenRoleLink{{ID: "r"}, {ID: "gone"}}}
 	if names := acl.PolicyNames(s, token); len(names) != 2 {
 		t.Errorf("got %v", names)
 	}

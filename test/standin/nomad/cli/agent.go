@@ -55,8 +55,8 @@ func agent(s *shell, args []string) int {
 	return 0
 }
 
-// outlive keeps the agent alive when its terminal or a reader goes, until the function that it returns is called. It catches the
-// signals and drops them. If it ignored them, its tasks would inherit that.
+// outlive keeps the agent alive when its terminal or a reader goes, until the function that it returns is called. It
+// catches the signals and drops them. If it ignored them, its tasks would inherit that.
 func outlive() (end func()) {
 	dropped := make(chan os.Signal, 1) // a full channel drops what comes
 	signal.Notify(dropped, syscall.SIGHUP, syscall.SIGPIPE)
@@ -74,7 +74,13 @@ type running struct {
 
 // runAgent runs server and client until ctx ends.
 func runAgent(ctx context.Context, c *config.Agent, out io.Writer) error {
-	a := &running{config: c, log: hclog.New(&hclog.LoggerOptions{Name: "nomad", Level: hclog.LevelFromString(c.LogLevel), Output: out, TimeFormat: time.RFC3339Nano})}
+	a := &running{
+		config: c,
+		log: hclog.New(
+			&hclog.LoggerOptions{Name: "nomad", Level: hclog.LevelFromString(c.LogLevel), Output: out,
+				TimeFormat: time.RFC3339Nano},
+		),
+	}
 	a.log.Info("the stand-in for Nomad starts", "files", c.Files)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -164,7 +170,8 @@ func (a *running) serveHTTP(ctx context.Context) error {
 		}
 		listener = tls.NewListener(listener, t)
 	}
-	s := &http.Server{Handler: handler, ReadHeaderTimeout: 30 * time.Second, ErrorLog: a.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug})}
+	s := &http.Server{Handler: handler, ReadHeaderTimeout: 30 * time.Second,
+		ErrorLog: a.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug})}
 	context.AfterFunc(ctx, func() { _ = s.Close() })
 	go func() { _ = s.Serve(listener) }() // returns when it is closed
 	return nil
@@ -195,7 +202,8 @@ func clientTLS(c *config.Agent) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: pool, ServerName: "server." + c.Region + ".nomad", MinVersion: tls.VersionTLS12}, nil
+	return &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: pool, ServerName: "server." + c.Region + ".nomad",
+		MinVersion: tls.VersionTLS12}, nil
 }
 
 func certificates(c *config.Agent) (tls.Certificate, *x509.CertPool, error) {

@@ -1,4 +1,5 @@
-// Package cli are the commands of the stand-in: those of Nomad that people, scripts and documents use, with Nomad's flags and exit codes.
+// Package cli are the commands of the stand-in: those of Nomad that people, scripts and documents use, with Nomad's
+// flags and exit codes.
 package cli
 
 import (
@@ -52,7 +53,9 @@ func Run(args []string, out, err io.Writer) int {
 			return run(s, args[words:])
 		}
 	}
-	_, _ = fmt.Fprintf(err, "Usage: nomad [-version] [-help] [-autocomplete-(un)install] <command> [args]\n\nThis stand-in knows: %s\n", strings.Join(known(), ", "))
+	_, _ = fmt.Fprintf(err,
+		"Usage: nomad [-version] [-help] [-autocomplete-(un)install] <command> [args]\n\nThis stand-in knows: %s\n",
+		strings.Join(known(), ", "))
 	return 127
 }
 

@@ -9,8 +9,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/server"
 )
 
-// clientPages is the HTTP API of an agent with a client: what is on this node it answers itself, and all else the servers. It looks at
-// tokens only if its own configuration enables ACLs, whatever the servers do: an agent without lets everybody read every file.
+// clientPages is the HTTP API of an agent with a client: what is on this node it answers itself, and all else the
+// servers. It looks at tokens only if its own configuration enables ACLs, whatever the servers do: an agent without
+// lets everybody read every file.
 func (a *running) clientPages(servers http.Handler) http.Handler {
 	own, forward := a.client.Handler(), a.client.Forward()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -44,7 +45,11 @@ func (a *running) self(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write([]byte(`{"config":{"Version":{"Version":"` + server.Version + `"},"Region":"` + a.config.Region + `"},"member":{},"stats":{"client":{"node_id":"` + a.client.NodeID() + `"}}}`))
+	_, _ = w.Write(
+		[]byte(
+			`{"config":{"Version":{"Version":"` + server.Version + `"},"Region":"` + a.config.Region + `"},"member":{},"stats":{"client":{"node_id":"` + a.client.NodeID() + `"}}}`,
+		),
+	)
 }
 
 // here reports if a request is about this node, and not about an allocation or node elsewhere.

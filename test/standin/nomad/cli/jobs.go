@@ -30,7 +30,8 @@ func jobRun(s *shell, args []string) int {
 	var in struct{ Job *api.Job }
 	if err := json.Unmarshal(text, &in); err != nil {
 		if !*isJSON {
-			return s.fail("Error getting job struct: this stand-in for Nomad reads jobs as JSON alone; use -json, or a real Nomad in $NOMAD_BIN")
+			return s.fail(
+				"Error getting job struct: this stand-in for Nomad reads jobs as JSON alone; use -json, or a real Nomad in $NOMAD_BIN")
 		}
 		return s.fail("Error getting job struct: %s", err)
 	}
@@ -121,7 +122,8 @@ func jobStatus(s *shell, args []string) int {
 	s.say("\nAllocations")
 	rows := [][]string{{"ID", "Node ID", "Task Group", "Version", "Desired", "Status"}}
 	for _, a := range allocs {
-		rows = append(rows, []string{short(a.ID), short(a.NodeID), a.TaskGroup, fmt.Sprint(a.JobVersion), a.DesiredStatus, a.ClientStatus})
+		rows = append(rows,
+			[]string{short(a.ID), short(a.NodeID), a.TaskGroup, fmt.Sprint(a.JobVersion), a.DesiredStatus, a.ClientStatus})
 	}
 	s.table(rows...)
 	return 0
@@ -156,8 +158,9 @@ func allocStatus(s *shell, args []string) int {
 	if *asJSON {
 		return s.json(a)
 	}
-	s.table([]string{"ID", "= " + a.ID}, []string{"Name", "= " + a.Name}, []string{"Node ID", "= " + short(a.NodeID)}, []string{"Node Name", "= " + a.NodeName},
-		[]string{"Job ID", "= " + a.JobID}, []string{"Client Status", "= " + a.ClientStatus}, []string{"Desired Status", "= " + a.DesiredStatus})
+	s.table([]string{"ID", "= " + a.ID}, []string{"Name", "= " + a.Name}, []string{"Node ID", "= " + short(a.NodeID)},
+		[]string{"Node Name", "= " + a.NodeName}, []string{"Job ID", "= " + a.JobID},
+		[]string{"Client Status", "= " + a.ClientStatus}, []string{"Desired Status", "= " + a.DesiredStatus})
 	for name, t := range a.TaskStates {
 		s.say("\nTask %q is %q", name, t.State)
 		for _, e := range t.Events {
@@ -267,6 +270,7 @@ func (s *shell) token(token *api.ACLToken, asJSON bool) int {
 	if asJSON {
 		return s.json(token)
 	}
-	s.table([]string{"Accessor ID", "= " + token.AccessorID}, []string{"Secret ID", "= " + token.SecretID}, []string{"Name", "= " + token.Name}, []string{"Type", "= " + token.Type})
+	s.table([]string{"Accessor ID", "= " + token.AccessorID}, []string{"Secret ID", "= " + token.SecretID},
+		[]string{"Name", "= " + token.Name}, []string{"Type", "= " + token.Type})
 	return 0
 }

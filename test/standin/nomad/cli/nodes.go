@@ -50,7 +50,11 @@ func serverMembers(s *shell, args []string) int {
 	rows := [][]string{{"Name", "Address", "Port", "Status", "Leader", "Build", "Datacenter", "Region"}}
 	for _, m := range members.Members {
 		leads := fmt.Sprintf("%s:%s", m.Addr, m.Tags["port"]) == leader
-		rows = append(rows, []string{m.Name, m.Addr, fmt.Sprint(m.Port), m.Status, fmt.Sprint(leads), m.Tags["build"], m.Tags["dc"], m.Tags["region"]})
+		rows = append(
+			rows,
+			[]string{m.Name, m.Addr, fmt.Sprint(m.Port), m.Status, fmt.Sprint(leads), m.Tags["build"], m.Tags["dc"],
+				m.Tags["region"]},
+		)
 	}
 	s.table(rows...)
 	return 0
@@ -84,7 +88,8 @@ func nodeStatus(s *shell, args []string) int {
 		if class == "" {
 			class = "<none>"
 		}
-		rows = append(rows, []string{id, n.NodePool, n.Datacenter, n.Name, class, fmt.Sprint(n.Drain), n.SchedulingEligibility, n.Status})
+		rows = append(rows,
+			[]string{id, n.NodePool, n.Datacenter, n.Name, class, fmt.Sprint(n.Drain), n.SchedulingEligibility, n.Status})
 	}
 	if len(nodes) > 0 {
 		s.table(rows...)
@@ -118,8 +123,10 @@ func (s *shell) oneNode(client *api.Client, prefix string, asJSON bool) int {
 	if asJSON {
 		return s.json(n)
 	}
-	s.table([]string{"ID", "= " + n.ID}, []string{"Name", "= " + n.Name}, []string{"Node Pool", "= " + n.NodePool}, []string{"Class", "= " + n.NodeClass},
-		[]string{"DC", "= " + n.Datacenter}, []string{"Drain", "= " + fmt.Sprint(n.DrainStrategy != nil)}, []string{"Eligibility", "= " + n.SchedulingEligibility}, []string{"Status", "= " + n.Status})
+	s.table([]string{"ID", "= " + n.ID}, []string{"Name", "= " + n.Name}, []string{"Node Pool", "= " + n.NodePool},
+		[]string{"Class", "= " + n.NodeClass}, []string{"DC", "= " + n.Datacenter},
+		[]string{"Drain", "= " + fmt.Sprint(n.DrainStrategy != nil)}, []string{"Eligibility", "= " + n.SchedulingEligibility},
+		[]string{"Status", "= " + n.Status})
 	allocs, _, err := client.Nodes().Allocations(id, nil)
 	if err != nil {
 		return s.fail("Error querying node allocations: %s", err)

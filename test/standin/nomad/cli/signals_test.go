@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// What the agent doesn't heed its tasks still do: an ignored signal would be handed down to them, and no shell could trap it.
+// What the agent doesn't heed its tasks still do: an ignored signal would be handed down to them, and no shell could
+// trap it.
 func TestTasksHeedSignalsThatTheAgentDoesNot(t *testing.T) {
 	defer outlive()()
 	if err := syscall.Kill(syscall.Getpid(), syscall.SIGHUP); err != nil {

@@ -77,8 +77,8 @@ func (a *alloc) destroy() {
 	}
 }
 
-// awaitShutdownDelay waits for the shutdown_delay of the group, before any task is asked to stop (facts/nomad.md §2); that of a task
-// comes after it.
+// awaitShutdownDelay waits for the shutdown_delay of the group, before any task is asked to stop (facts/nomad.md §2);
+// that of a task comes after it.
 func (a *alloc) awaitShutdownDelay(ctx context.Context) {
 	group := a.group()
 	if group == nil || state.Value(group.ShutdownDelay) <= 0 {
@@ -136,8 +136,8 @@ func (a *alloc) run(ctx context.Context) {
 	a.client.due()
 }
 
-// phase runs the tasks of a kind, and returns when all of them that aren't sidecars have ended. It reports if one failed: then the
-// others are killed.
+// phase runs the tasks of a kind, and returns when all of them that aren't sidecars have ended. It reports if one
+// failed: then the others are killed.
 func (a *alloc) phase(killed chan struct{}, killAll func(), kind func(*task) bool, main bool) (failed bool) {
 	var wait sync.WaitGroup
 	var mu sync.Mutex
@@ -191,8 +191,8 @@ func isPrestart(t *task) bool  { return hook(t) == api.TaskLifecycleHookPrestart
 func isPoststart(t *task) bool { return hook(t) == api.TaskLifecycleHookPoststart }
 func isPoststop(t *task) bool  { return hook(t) == api.TaskLifecycleHookPoststop }
 
-// watchHealth says that a service is healthy once all of it has run for as long as its strategy asks. Without that no drain goes on
-// (facts/nomad.md §2).
+// watchHealth says that a service is healthy once all of it has run for as long as its strategy asks. Without that no
+// drain goes on (facts/nomad.md §2).
 func (a *alloc) watchHealth(ctx context.Context) {
 	group := a.group()
 	if group == nil || state.Value(a.spec.Load().Job.Type) != state.TypeService {
@@ -250,7 +250,8 @@ func (a *alloc) allUp() bool {
 	return true
 }
 
-// status is the allocation's, as it follows from its tasks. One that failed makes it failed, though others are yet to run.
+// status is the allocation's, as it follows from its tasks. One that failed makes it failed, though others are yet to
+// run.
 func (a *alloc) status() (string, map[string]*api.TaskState) {
 	states := map[string]*api.TaskState{}
 	var failed, running, pending bool
@@ -285,7 +286,8 @@ func (a *alloc) unreported() *api.Allocation {
 	if a.healthy != nil {
 		r.DeploymentStatus = &api.AllocDeploymentStatus{Healthy: a.healthy}
 	}
-	if l := a.last; l != nil && l.ClientStatus == status && sameHealth(l, r) && maps.EqualFunc(l.TaskStates, states, sameState) {
+	if l := a.last; l != nil && l.ClientStatus == status && sameHealth(l, r) &&
+		maps.EqualFunc(l.TaskStates, states, sameState) {
 		return nil
 	}
 	return r

@@ -68,5 +68,6 @@ func driversOf(c *config.Agent) map[string]driver {
 func rawExecEnabled(c *config.Agent) bool {
 	plugin, _ := c.Plugin["raw_exec"].(map[string]any)
 	settings, _ := plugin["config"].(map[string]any)
-	return settings["enabled"] == true || c.Client.Options["driver.raw_exec.enable"] == "1" || c.Client.Options["driver.raw_exec.enable"] == "true"
+	return settings["enabled"] == true || c.Client.Options["driver.raw_exec.enable"] == "1" ||
+		c.Client.Options["driver.raw_exec.enable"] == "true"
 }

@@ -57,19 +57,22 @@ func (c *Client) fingerprint() (*state.Node, error) {
 	}
 	n.NodeResources.MinDynamicPort, n.NodeResources.MaxDynamicPort = o.MinDynamicPort, o.MaxDynamicPort
 	n.ReservedResources = &api.NodeReservedResources{
-		Cpu: api.NodeReservedCpuResources{CpuShares: uint64(o.Reserved.CPU)}, Memory: api.NodeReservedMemoryResources{MemoryMB: uint64(o.Reserved.MemoryMB)},
+		Cpu: api.NodeReservedCpuResources{
+			CpuShares: uint64(o.Reserved.CPU)}, Memory: api.NodeReservedMemoryResources{MemoryMB: uint64(o.Reserved.MemoryMB)},
 		Disk: api.NodeReservedDiskResources{DiskMB: uint64(o.Reserved.DiskMB)},
 	}
 	n.Attributes = map[string]string{
 		"kernel.name": "linux", "arch": runtime.GOARCH, "cpu.arch": runtime.GOARCH, "cpu.numcores": strconv.Itoa(runtime.NumCPU()),
-		"cpu.totalcompute": strconv.Itoa(cpu), "memory.totalbytes": strconv.Itoa(total << 20), "nomad.version": server.Version,
+		"cpu.totalcompute": strconv.Itoa(
+			cpu), "memory.totalbytes": strconv.Itoa(total << 20), "nomad.version": server.Version,
 		"unique.hostname": host, "unique.network.ip-address": address, "os.name": osName(), "os.signals": "SIGHUP,SIGINT,SIGKILL,SIGTERM",
 		"nomad.advertise.address": c.config.Advertise.HTTP,
 	}
 	n.Drivers = map[string]*api.DriverInfo{}
 	for name := range c.drivers {
 		n.Attributes["driver."+name] = "1"
-		n.Drivers[name] = &api.DriverInfo{Attributes: map[string]string{"driver." + name: "true"}, Detected: true, Healthy: true, HealthDescription: "Healthy"}
+		n.Drivers[name] = &api.DriverInfo{Attributes: map[string]string{"driver." + name: "true"}, Detected: true,
+			Healthy: true, HealthDescription: "Healthy"}
 	}
 	return n, nil
 }

@@ -27,8 +27,8 @@ const (
 
 var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// loadIdentity takes what is in the state directory, and makes what isn't. The ID is taken as the file has it: with a trailing
-// newline it's a wrong one (facts/nomad.md §3).
+// loadIdentity takes what is in the state directory, and makes what isn't. The ID is taken as the file has it: with a
+// trailing newline it's a wrong one (facts/nomad.md §3).
 func loadIdentity(dir string) (identity, error) {
 	var i identity
 	for file, field := range map[string]*string{idFile: &i.id, secretFile: &i.secret} {

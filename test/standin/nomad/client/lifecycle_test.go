@@ -91,7 +91,8 @@ func TestEndOfAllocation(t *testing.T) {
 
 // A stop ends what runs for ever, and the poststop task runs after that.
 func TestStopRunsPoststop(t *testing.T) {
-	a, ended := running(t, newClient(t), mockTask("main", map[string]any{"run_for": "1h"}), hooked("poststop", mockTask("after", map[string]any{"run_for": "1ms"})))
+	a, ended := running(t, newClient(t), mockTask("main", map[string]any{"run_for": "1h"}),
+		hooked("poststop", mockTask("after", map[string]any{"run_for": "1ms"})))
 	for a.tasks[0].snapshot().State != taskRunning {
 		time.Sleep(time.Millisecond)
 	}
@@ -105,7 +106,8 @@ func TestStopRunsPoststop(t *testing.T) {
 	}
 }
 
-// The end of the main task may come before what was to run beside it has begun: that is dead then, and doesn't begin after all.
+// The end of the main task may come before what was to run beside it has begun: that is dead then, and doesn't begin
+// after all.
 func TestTaskThatWasSkippedDoesNotBegin(t *testing.T) {
 	spec := &api.Allocation{ID: uuid.NewString()}
 	beside := newTask(newAlloc(newClient(t), spec), hooked("poststart", mockTask("beside", nil)), nil)

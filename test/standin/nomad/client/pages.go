@@ -26,7 +26,8 @@ func (c *Client) pages() http.Handler {
 	mux.HandleFunc("GET /v1/client/fs/readat/{id}", asFile(c.onFile(cat)))
 	mux.HandleFunc("GET /v1/client/fs/logs/{id}", c.logs)
 	mux.HandleFunc("/v1/client/allocation/{id}/exec", c.exec)
-	mux.HandleFunc("GET /v1/client/allocation/{id}/stats", func(w http.ResponseWriter, _ *http.Request) { sendJSON(w, map[string]any{}) })
+	mux.HandleFunc("GET /v1/client/allocation/{id}/stats",
+		func(w http.ResponseWriter, _ *http.Request) { sendJSON(w, map[string]any{}) })
 	mux.HandleFunc("GET /v1/client/stats", sendStats)
 	mux.HandleFunc("GET /v1/client/metadata", func(w http.ResponseWriter, _ *http.Request) { c.sendMeta(w) })
 	mux.HandleFunc("PUT /v1/client/metadata", c.applyMeta)
@@ -41,7 +42,8 @@ func sendStats(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	sendJSON(w, map[string]any{"Timestamp": time.Now().UnixNano(), "Memory": api.HostMemoryStats{Total: uint64(total) << 20}})
+	sendJSON(w,
+		map[string]any{"Timestamp": time.Now().UnixNano(), "Memory": api.HostMemoryStats{Total: uint64(total) << 20}})
 }
 
 func sendJSON(w http.ResponseWriter, value any) {
@@ -82,8 +84,8 @@ func (c *Client) onFile(do func(w http.ResponseWriter, r *http.Request, path str
 	}
 }
 
-// ReadsFile reports if the path is of a file that is read at once. Nomad has begun its answer when it looks: whatever is wrong comes with
-// 200, as if it were the file (seen of 1.11.3).
+// ReadsFile reports if the path is of a file that is read at once. Nomad has begun its answer when it looks: whatever
+// is wrong comes with 200, as if it were the file (seen of 1.11.3).
 func ReadsFile(path string) bool {
 	return strings.HasPrefix(path, "/v1/client/fs/cat/") || strings.HasPrefix(path, "/v1/client/fs/readat/")
 }
@@ -98,7 +100,8 @@ type begun struct{ http.ResponseWriter }
 func (b begun) WriteHeader(int) { b.ResponseWriter.WriteHeader(http.StatusOK) }
 
 func info(i fs.FileInfo) api.AllocFileInfo {
-	return api.AllocFileInfo{Name: i.Name(), IsDir: i.IsDir(), Size: i.Size(), FileMode: i.Mode().String(), ModTime: i.ModTime()}
+	return api.AllocFileInfo{Name: i.Name(), IsDir: i.IsDir(), Size: i.Size(), FileMode: i.Mode().String(),
+		ModTime: i.ModTime()}
 }
 
 func list(w http.ResponseWriter, _ *http.Request, path string) error {

@@ -27,8 +27,8 @@ type keptAlloc struct {
 	Handles map[string]*handle
 }
 
-// persist writes the state, so that the next agent knows what runs here. It looks at the state when it's its turn to write: what it
-// saw before could be older than what another has written meanwhile.
+// persist writes the state, so that the next agent knows what runs here. It looks at the state when it's its turn to
+// write: what it saw before could be older than what another has written meanwhile.
 func (c *Client) persist() error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -60,8 +60,8 @@ func (c *Client) persist() error {
 	return os.Rename(path+".new", path)
 }
 
-// writeThrough returns when the file is on the disk. A machine may lose its power right after the renaming, which would leave an
-// empty file under the name, and an agent that can't start.
+// writeThrough returns when the file is on the disk. A machine may lose its power right after the renaming, which
+// would leave an empty file under the name, and an agent that can't start.
 func writeThrough(path string, text []byte) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -73,8 +73,8 @@ func writeThrough(path string, text []byte) error {
 	return errors.Join(file.Sync(), file.Close())
 }
 
-// restore takes up what an earlier agent left. Nothing is started before the servers have said that it is wanted still; what runs
-// is found again.
+// restore takes up what an earlier agent left. Nothing is started before the servers have said that it is wanted
+// still; what runs is found again.
 func (c *Client) restore() error {
 	text, err := os.ReadFile(filepath.Join(c.stateDir, stateFile))
 	if errors.Is(err, fs.ErrNotExist) {

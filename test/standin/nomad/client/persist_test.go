@@ -7,7 +7,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// What is kept is the state when it's written, however long that had to wait for another: an older state doesn't replace a newer.
+// What is kept is the state when it's written, however long that had to wait for another: an older state doesn't
+// replace a newer.
 func TestStateIsKeptAsItIsWhenWritten(t *testing.T) {
 	c := newClient(t)
 	c.writing.Lock()

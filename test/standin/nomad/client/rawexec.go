@@ -94,7 +94,8 @@ func expand(t *task, name string) string {
 func environment(t *task) []string {
 	var env []string
 	for _, kv := range os.Environ() {
-		if key, _, _ := strings.Cut(kv, "="); !strings.HasPrefix(key, "NOMAD_") && !strings.HasPrefix(key, "CONSUL_") && !strings.HasPrefix(key, "VAULT_") {
+		if key, _, _ := strings.Cut(kv, "="); !strings.HasPrefix(key, "NOMAD_") && !strings.HasPrefix(key, "CONSUL_") &&
+			!strings.HasPrefix(key, "VAULT_") {
 			env = append(env, kv)
 		}
 	}

@@ -17,15 +17,19 @@ var errNoServers = errors.New("No path to region") //nolint:staticcheck // Nomad
 
 // Forward passes HTTP on to the servers, through the connection that the client holds to one.
 func (c *Client) Forward() http.Handler {
-	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
-		c.mu.Lock()
-		session := c.session
-		c.mu.Unlock()
-		if session == nil {
-			return nil, errNoServers
-		}
-		return wire.OpenHTTP(session)
-	}}
+	transport := &http.Transport{
+		DisableCompression: true,
+		DisableKeepAlives:  true,
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			c.mu.Lock()
+			session := c.session
+			c.mu.Unlock()
+			if session == nil {
+				return nil, errNoServers
+			}
+			return wire.OpenHTTP(session)
+		},
+	}
 	return &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "servers" },
 		Transport:     transport,

@@ -70,7 +70,8 @@ func (c *Client) register(main *rpc.Client) (time.Duration, error) {
 	c.mu.Lock()
 	n := c.node.Copy()
 	n.Meta = c.meta()
-	request := standinrpc.RegisterRequest{Request: standinrpc.Request{Region: c.config.Region, AuthToken: c.identity.registration()}, Node: n}
+	request := standinrpc.RegisterRequest{
+		Request: standinrpc.Request{Region: c.config.Region, AuthToken: c.identity.registration()}, Node: n}
 	c.mu.Unlock()
 	var reply server.Registered
 	if err := main.Call("Node.Register", request, &reply); err != nil {

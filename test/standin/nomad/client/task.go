@@ -99,7 +99,8 @@ func (t *task) event(kind, message string, change func(*api.TaskState)) {
 
 func (t *task) eventWith(kind, message string, details map[string]string, change func(*api.TaskState)) {
 	t.mu.Lock()
-	t.state.Events = append(t.state.Events, &api.TaskEvent{Type: kind, Time: time.Now().UnixNano(), DisplayMessage: message, Details: details})
+	t.state.Events = append(t.state.Events,
+		&api.TaskEvent{Type: kind, Time: time.Now().UnixNano(), DisplayMessage: message, Details: details})
 	t.state.Events = t.state.Events[max(0, len(t.state.Events)-keptEvents):]
 	if change != nil {
 		change(&t.state)
@@ -248,7 +249,8 @@ func exitCode(err error) int {
 // kill waits for shutdown_delay, then asks the process to end, and after kill_timeout ends it.
 func (t *task) kill(p process) {
 	if delay := t.spec.ShutdownDelay; delay > 0 {
-		t.event("Waiting for shutdown delay", fmt.Sprintf("Waiting for shutdown_delay of %s before killing the task", delay), nil)
+		t.event("Waiting for shutdown delay", fmt.Sprintf("Waiting for shutdown_delay of %s before killing the task", delay),
+			nil)
 		select {
 		case <-p.done():
 		case <-time.After(delay):

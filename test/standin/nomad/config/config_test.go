@@ -39,7 +39,8 @@ func TestReadMerges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Client.Meta["a"] != "1" || c.Client.Meta["b"] != "3" || c.Client.CPUTotalCompute != 2000 || c.Client.Reserved.CPU != 500 {
+	if c.Client.Meta["a"] != "1" || c.Client.Meta["b"] != "3" || c.Client.CPUTotalCompute != 2000 ||
+		c.Client.Reserved.CPU != 500 {
 		t.Errorf("client %+v", c.Client)
 	}
 	if c.Client.ServerJoin.RetryInterval != 15*time.Second || c.Client.NodePool != "web" || len(c.Plugin) != 2 {

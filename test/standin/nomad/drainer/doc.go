@@ -1,3 +1,4 @@
-// Package drainer decides what becomes of the allocations of nodes that drain, as Nomad's drainer does, quirks included. It
-// has no clock and does nothing itself: its caller says what there is and what time it is, and does what is decided.
+// Package drainer decides what becomes of the allocations of nodes that drain, as Nomad's drainer does, quirks
+// included. It has no clock and does nothing itself: its caller says what there is and what time it is, and does what
+// is decided.
 package drainer

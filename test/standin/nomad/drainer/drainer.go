@@ -61,8 +61,9 @@ type Actions struct {
 // Requested notes that a drain was asked for, or asked for again.
 func (d *Drainer) Requested(nodeID string, now time.Time) { d.look(nodeID, now.Add(settleDelay)) }
 
-// Ended notes that an allocation has come to its end. The end of one of a sysbatch job is noticed by nobody (facts/nomad.md §2 stall 1),
-// nor is one of a service or batch job that falls into the time for which requests to migrate are gathered (stall 2; of batch jobs seen of 1.11.3).
+// Ended notes that an allocation has come to its end. The end of one of a sysbatch job is noticed by nobody
+// (facts/nomad.md §2 stall 1), nor is one of a service or batch job that falls into the time for which requests to
+// migrate are gathered (stall 2; of batch jobs seen of 1.11.3).
 func (d *Drainer) Ended(a *api.Allocation, now time.Time) {
 	kind := ""
 	if a.Job != nil {
@@ -247,7 +248,9 @@ func (d *Drainer) group(v View, onDraining []*api.Allocation, now time.Time) {
 
 // leaves reports if the allocation is on its way already.
 func (d *Drainer) leaves(a *api.Allocation) bool {
-	return state.ServerTerminal(a) || a.DesiredTransition.Migrate != nil && *a.DesiredTransition.Migrate || d.known[a.ID] && a.DesiredStatus != state.DesiredRun || slices.Contains(d.batch, a.ID)
+	return state.ServerTerminal(a) || a.DesiredTransition.Migrate != nil && *a.DesiredTransition.Migrate ||
+		d.known[a.ID] && a.DesiredStatus != state.DesiredRun ||
+		slices.Contains(d.batch, a.ID)
 }
 
 func isHealthy(a *api.Allocation) bool {

@@ -29,12 +29,18 @@ func (w *world) OfJob(_, id string) []*api.Allocation {
 func (w *world) drain(id string, deadline time.Duration, ignoreSystem bool) {
 	n := &state.Node{}
 	n.ID, n.Status = id, state.NodeReady
-	n.DrainStrategy = &api.DrainStrategy{DrainSpec: api.DrainSpec{Deadline: deadline, IgnoreSystemJobs: ignoreSystem}, ForceDeadline: start.Add(deadline)}
+	n.DrainStrategy = &api.DrainStrategy{DrainSpec: api.DrainSpec{Deadline: deadline, IgnoreSystemJobs: ignoreSystem},
+		ForceDeadline: start.Add(deadline)}
 	w.nodes = append(w.nodes, n)
 }
 
 func (w *world) run(node, id, kind string, count, parallel int) *api.Allocation {
-	job := &api.Job{ID: new("job-" + kind), Type: new(kind), TaskGroups: []*api.TaskGroup{{Name: new("g"), Count: new(count), Migrate: &api.MigrateStrategy{MaxParallel: new(parallel)}}}}
+	job := &api.Job{
+		ID:   new("job-" + kind),
+		Type: new(kind),
+		TaskGroups: []*api.TaskGroup{
+			{Name: new("g"), Count: new(count), Migrate: &api.MigrateStrategy{MaxParallel: new(parallel)}}},
+	}
 	a := &api.Allocation{
 		ID: id, NodeID: node, JobID: *job.ID, Job: job, TaskGroup: "g", DesiredStatus: state.DesiredRun, ClientStatus: state.ClientRunning,
 		DeploymentStatus: &api.AllocDeploymentStatus{Healthy: new(true)}, CreateIndex: uint64(len(w.allocs)),

@@ -99,8 +99,8 @@ func (c *call) wrote(made any, do func(*state.Txn) error) (any, error) {
 	return made, nil
 }
 
-// listACLPolicies shows everybody but management only what their own token has, through roles or not: internal/nomad asks so what
-// its token grants.
+// listACLPolicies shows everybody but management only what their own token has, through roles or not: internal/nomad
+// asks so what its token grants.
 func listACLPolicies(c *call) (any, error) {
 	return read(c, func(s *state.Snapshot) (uint64, []*api.ACLPolicyListStub, error) {
 		policies := state.Policies.All(s)
@@ -108,9 +108,15 @@ func listACLPolicies(c *call) (any, error) {
 			own := acl.PolicyNames(s, c.token)
 			policies = kept(policies, func(p *api.ACLPolicy) bool { return slices.Contains(own, p.Name) })
 		}
-		stubs, err := list(c, policies, func(p *api.ACLPolicy) string { return p.Name }, func(p *api.ACLPolicy) *api.ACLPolicyListStub {
-			return &api.ACLPolicyListStub{Name: p.Name, Description: p.Description, JobACL: p.JobACL, CreateIndex: p.CreateIndex, ModifyIndex: p.ModifyIndex}
-		})
+		stubs, err := list(
+			c,
+			policies,
+			func(p *api.ACLPolicy) string { return p.Name },
+			func(p *api.ACLPolicy) *api.ACLPolicyListStub {
+				return &api.ACLPolicyListStub{Name: p.Name, Description: p.Description, JobACL: p.JobACL,
+					CreateIndex: p.CreateIndex, ModifyIndex: p.ModifyIndex}
+			},
+		)
 		return s.Index(state.Policies.Name, state.Roles.Name, state.Tokens.Name), stubs, err
 	})
 }
@@ -180,9 +186,11 @@ func (c *call) expiry(created time.Time, ttl time.Duration) (*time.Time, error) 
 	config := c.api.server.Config()
 	switch {
 	case ttl < config.TokenMinTTL:
-		return nil, badRequest("token 0 invalid: expiration time cannot be less than %s in the future (was %s)", config.TokenMinTTL, ttl)
+		return nil, badRequest("token 0 invalid: expiration time cannot be less than %s in the future (was %s)",
+			config.TokenMinTTL, ttl)
 	case ttl > config.TokenMaxTTL:
-		return nil, badRequest("token 0 invalid: expiration time cannot be more than %s in the future (was %s)", config.TokenMaxTTL, ttl)
+		return nil, badRequest("token 0 invalid: expiration time cannot be more than %s in the future (was %s)",
+			config.TokenMaxTTL, ttl)
 	}
 	at := created.Add(ttl)
 	return &at, nil

@@ -81,7 +81,8 @@ func agentMembers(c *call) (any, error) {
 		return nil, err
 	}
 	config := c.api.server.Config()
-	out := api.ServerMembers{ServerName: config.Name, ServerRegion: config.Region, ServerDC: config.Datacenter, Members: []*api.AgentMember{}}
+	out := api.ServerMembers{ServerName: config.Name, ServerRegion: config.Region, ServerDC: config.Datacenter,
+		Members: []*api.AgentMember{}}
 	for _, p := range append(c.api.server.Peers(), c.api.server.Federated()...) {
 		out.Members = append(out.Members, c.api.member(p))
 	}

@@ -14,8 +14,9 @@ var allocationRoutes = map[string]methods{
 	"/v1/allocation/{id}/services": {get: allocationServices},
 }
 
-// seesNamespace returns which namespaces the list is of. A list of all namespaces has those that the token may see, and is
-// refused if there is none; one of a single namespace is refused unless that may be seen (facts/nomad.md §0.6).
+// seesNamespace returns which namespaces the list is of. A list of all namespaces has those that the token may see,
+// and is refused if there is none; one of a single namespace is refused unless that may be seen (facts/nomad.md
+// §0.6).
 func (c *call) seesNamespace(s *state.Snapshot, capability string) (func(string) bool, error) {
 	if c.q.namespace != api.AllNamespacesNamespace {
 		namespace := c.q.namespace
@@ -44,14 +45,16 @@ func listAllocations(c *call) (any, error) {
 		if err != nil {
 			return index, nil, err
 		}
-		stubs, err := list(c, kept(state.Allocs.All(s), func(a *api.Allocation) bool { return sees(a.Namespace) }), allocationID, stub)
+		stubs, err := list(c, kept(state.Allocs.All(s), func(a *api.Allocation) bool { return sees(a.Namespace) }),
+			allocationID, stub)
 		return index, stubs, err
 	})
 }
 
 func allocationID(a *api.Allocation) string { return a.ID }
 
-// allocationStubs makes stubs with what the call asks for: task states unless it doesn't want them, resources if it does.
+// allocationStubs makes stubs with what the call asks for: task states unless it doesn't want them, resources if it
+// does.
 func (c *call) allocationStubs() (func(*api.Allocation) *api.AllocationListStub, error) {
 	resources, err := c.q.flag("resources", false)
 	if err != nil {

@@ -30,7 +30,8 @@ type world struct {
 
 func newWorld(t *testing.T, withACL bool) *world {
 	t.Helper()
-	s, err := server.New(server.Config{Name: "server-1", RPCAddr: "127.0.0.1:1", ACLEnabled: withACL, TokenMinTTL: time.Millisecond})
+	s, err := server.New(
+		server.Config{Name: "server-1", RPCAddr: "127.0.0.1:1", ACLEnabled: withACL, TokenMinTTL: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,8 @@ func statusOf(err error) int {
 	return 0
 }
 
-// facts/nomad.md §1: the filter sees what the list doesn't show, and fails the whole list over what it doesn't understand.
+// facts/nomad.md §1: the filter sees what the list doesn't show, and fails the whole list over what it doesn't
+// understand.
 func TestFilterOfNodes(t *testing.T) {
 	w := newWorld(t, false)
 	w.node("a-1", map[string]string{"pool-uid": "u", "x.y": "z"})
@@ -134,10 +136,12 @@ func TestPagesPrefixesAndMissingNodes(t *testing.T) {
 		t.Errorf("odd prefix: %v", err)
 	}
 	missing := uuid.NewString()
-	if _, _, err := w.client.Nodes().Info(missing, nil); statusOf(err) != http.StatusNotFound || !strings.Contains(err.Error(), "node not found") {
+	if _, _, err := w.client.Nodes().Info(missing, nil); statusOf(err) != http.StatusNotFound ||
+		!strings.Contains(err.Error(), "node not found") {
 		t.Errorf("read: %v", err)
 	}
-	if _, _, err := w.client.Nodes().Purge(missing, nil); statusOf(err) != http.StatusInternalServerError || !strings.Contains(err.Error(), "node not found") {
+	if _, _, err := w.client.Nodes().Purge(missing, nil); statusOf(err) != http.StatusInternalServerError ||
+		!strings.Contains(err.Error(), "node not found") {
 		t.Errorf("purge: %v", err)
 	}
 }
@@ -150,8 +154,11 @@ func TestBlockingQueryWakes(t *testing.T) {
 	time.AfterFunc(100*time.Millisecond, func() { w.node("b", nil) })
 	began := time.Now()
 	// Any node wakes, whatever the filter.
-	nodes, next, err := w.client.Nodes().List(&api.QueryOptions{WaitIndex: meta.LastIndex, WaitTime: 20 * time.Second, Filter: `Name == "a"`})
-	if took := time.Since(began); err != nil || len(nodes) != 1 || next.LastIndex <= meta.LastIndex || took < 50*time.Millisecond || took > 10*time.Second {
+	nodes, next, err := w.client.Nodes().
+		List(&api.QueryOptions{WaitIndex: meta.LastIndex, WaitTime: 20 * time.Second, Filter: `Name == "a"`})
+	if took := time.Since(began); err != nil || len(nodes) != 1 || next.LastIndex <= meta.LastIndex ||
+		took < 50*time.Millisecond ||
+		took > 10*time.Second {
 		t.Errorf("%d nodes at %d after %s, %v", len(nodes), next.LastIndex, took, err)
 	}
 	_, late, err := w.client.Nodes().List(&api.QueryOptions{WaitIndex: next.LastIndex, WaitTime: 50 * time.Millisecond})
@@ -168,9 +175,11 @@ func TestTokensAndTheirPolicies(t *testing.T) {
 		t.Errorf("second bootstrap: %v", err)
 	}
 	admin := w.as(boot.SecretID)
-	_, err = admin.ACLPolicies().Upsert(&api.ACLPolicy{Name: "p", Rules: `node { policy = "read" } namespace "default" { policy = "read" }`}, nil)
+	_, err = admin.ACLPolicies().
+		Upsert(&api.ACLPolicy{Name: "p", Rules: `node { policy = "read" } namespace "default" { policy = "read" }`}, nil)
 	w.must(err)
-	if _, err := admin.ACLPolicies().Upsert(&api.ACLPolicy{Name: "q", Rules: `nod {}`}, nil); statusOf(err) != http.StatusBadRequest {
+	if _, err := admin.ACLPolicies().Upsert(&api.ACLPolicy{Name: "q", Rules: `nod {}`}, nil); statusOf(
+		err) != http.StatusBadRequest {
 		t.Errorf("bad policy: %v", err)
 	}
 	token, _, err := admin.ACLTokens().Create(&api.ACLToken{Type: "client", Policies: []string{"p"}}, nil)
@@ -194,10 +203,12 @@ func TestTokensAndTheirPolicies(t *testing.T) {
 	if err != nil || len(policy.RulesJSON.Namespaces) != 1 || len(policy.RulesJSON.Namespaces[0].Capabilities) < 3 {
 		t.Errorf("%+v, %v", policy, err)
 	}
-	if _, _, err := w.as(uuid.NewString()).ACLTokens().Self(nil); statusOf(err) != http.StatusForbidden || !strings.Contains(err.Error(), "ACL token not found") {
+	if _, _, err := w.as(uuid.NewString()).ACLTokens().Self(nil); statusOf(err) != http.StatusForbidden ||
+		!strings.Contains(err.Error(), "ACL token not found") {
 		t.Errorf("unknown token: %v", err)
 	}
-	short, _, err := admin.ACLTokens().Create(&api.ACLToken{Type: "client", Policies: []string{"p"}, ExpirationTTL: time.Millisecond}, nil)
+	short, _, err := admin.ACLTokens().
+		Create(&api.ACLToken{Type: "client", Policies: []string{"p"}, ExpirationTTL: time.Millisecond}, nil)
 	w.must(err)
 	time.Sleep(10 * time.Millisecond)
 	if _, _, err := w.as(short.SecretID).ACLTokens().Self(nil); !strings.Contains(err.Error(), "ACL token expired") {
@@ -213,14 +224,25 @@ func TestAllocationsThatATokenMayNotSee(t *testing.T) {
 	admin := w.as(boot.SecretID)
 	node := w.node("n", nil)
 	_, err = w.server.Store().Write(func(tx *state.Txn) error {
-		state.Allocs.Put(tx, &api.Allocation{ID: uuid.NewString(), Namespace: "default", NodeID: node, ClientStatus: state.ClientRunning, DesiredStatus: state.DesiredRun,
-			AllocatedResources: &api.AllocatedResources{Tasks: map[string]*api.AllocatedTaskResources{
-				"a": {Cpu: api.AllocatedCpuResources{CpuShares: 100}}, "b": {Memory: api.AllocatedMemoryResources{MemoryMB: 70}},
-			}}})
+		state.Allocs.Put(
+			tx,
+			&api.Allocation{
+				ID:            uuid.NewString(),
+				Namespace:     "default",
+				NodeID:        node,
+				ClientStatus:  state.ClientRunning,
+				DesiredStatus: state.DesiredRun,
+				AllocatedResources: &api.AllocatedResources{Tasks: map[string]*api.AllocatedTaskResources{
+					"a": {Cpu: api.AllocatedCpuResources{CpuShares: 100}}, "b": {Memory: api.AllocatedMemoryResources{MemoryMB: 70}},
+				}},
+			},
+		)
 		return nil
 	})
 	w.must(err)
-	if allocs, _, err := admin.Nodes().Allocations(node, nil); err != nil || len(allocs) != 1 || *allocs[0].Resources.CPU != 100 || *allocs[0].Resources.MemoryMB != 70 {
+	if allocs, _, err := admin.Nodes().Allocations(node, nil); err != nil || len(allocs) != 1 ||
+		*allocs[0].Resources.CPU != 100 ||
+		*allocs[0].Resources.MemoryMB != 70 {
 		t.Errorf("what the autoscaler adds up: %+v, %v", allocs, err)
 	}
 	_, err = admin.ACLPolicies().Upsert(&api.ACLPolicy{Name: "blind", Rules: `node { policy = "write" }`}, nil)
@@ -231,7 +253,10 @@ func TestAllocationsThatATokenMayNotSee(t *testing.T) {
 	if allocs, _, err := blind.Nodes().Allocations(node, nil); err != nil || len(allocs) != 0 {
 		t.Errorf("%d, %v", len(allocs), err)
 	}
-	everywhere := &api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: `(ClientStatus == "running") and NodeID matches "^(` + node + `)$"`}
+	everywhere := &api.QueryOptions{
+		Namespace: api.AllNamespacesNamespace,
+		Filter:    `(ClientStatus == "running") and NodeID matches "^(` + node + `)$"`,
+	}
 	if _, _, err := blind.Allocations().List(everywhere); statusOf(err) != http.StatusForbidden {
 		t.Errorf("refusal: %v", err)
 	}
@@ -303,7 +328,8 @@ func TestWhatIsAskedOfAgents(t *testing.T) {
 	if err != nil || len(keys.Keys) != 1 {
 		t.Errorf("%+v, %v", keys, err)
 	}
-	if _, err := w.client.Status().RegionLeader("mars"); statusOf(err) != http.StatusInternalServerError || !strings.Contains(err.Error(), "No path to region") {
+	if _, err := w.client.Status().RegionLeader("mars"); statusOf(err) != http.StatusInternalServerError ||
+		!strings.Contains(err.Error(), "No path to region") {
 		t.Errorf("region: %v", err)
 	}
 	pools, _, err := w.client.NodePools().List(nil)

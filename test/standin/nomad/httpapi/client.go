@@ -14,8 +14,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/state"
 )
 
-// clientRoutes are what a node's client answers, through the connection that it holds to the servers. It asks for no token there,
-// because the server has looked at it. Nomad has an RPC for each of these requests; what the caller sees is the same.
+// clientRoutes are what a node's client answers, through the connection that it holds to the servers. It asks for no
+// token there, because the server has looked at it. Nomad has an RPC for each of these requests; what the caller sees
+// is the same.
 var clientRoutes = map[string]methods{
 	"/v1/client/fs/ls/{id}":                {get: onAllocation(acl.ReadFS)},
 	"/v1/client/fs/stat/{id}":              {get: onAllocation(acl.ReadFS)},
@@ -55,7 +56,8 @@ func onAllocation(capabilities ...string) handler {
 	}
 }
 
-// asFile says with 200, as if it were the file, whatever is wrong: Nomad has begun its answer when it looks (seen of 1.11.3).
+// asFile says with 200, as if it were the file, whatever is wrong: Nomad has begun its answer when it looks (seen of
+// 1.11.3).
 func asFile(do handler) handler {
 	return func(c *call) (any, error) {
 		value, err := do(c)
@@ -67,7 +69,8 @@ func asFile(do handler) handler {
 	}
 }
 
-// withoutStatus has the servers refuse what is sent in pieces with a 500 (seen of 1.11.3); the node's own agent says 403.
+// withoutStatus has the servers refuse what is sent in pieces with a 500 (seen of 1.11.3); the node's own agent says
+// 403.
 func withoutStatus(do handler) handler {
 	return func(c *call) (any, error) {
 		value, err := do(c)
@@ -118,7 +121,8 @@ func (c *call) nodeOfBody() (string, error) {
 	return in.NodeID, nil
 }
 
-// toClient passes the call on through the connection that the node's client holds to the servers: a guest need not be reachable.
+// toClient passes the call on through the connection that the node's client holds to the servers: a guest need not be
+// reachable.
 func (c *call) toClient(nodeID string) error {
 	stream, err := c.api.server.ClientStream(nodeID, "HTTP")
 	if err != nil {

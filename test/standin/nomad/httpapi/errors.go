@@ -30,7 +30,8 @@ func notFound(what string) error { return fail(http.StatusNotFound, "%s not foun
 
 var errInvalidMethod = &failure{http.StatusMethodNotAllowed, "Invalid method"}
 
-// statusOf is how Nomad tells an error: its own code if it has one, 403 for a refusal, and 500 for all else (facts/nomad.md §1).
+// statusOf is how Nomad tells an error: its own code if it has one, 403 for a refusal, and 500 for all else
+// (facts/nomad.md §1).
 func statusOf(err error) (int, string) {
 	var (
 		own    *failure

@@ -34,7 +34,8 @@ func TestJobAndItsScaling(t *testing.T) {
 		t.Errorf("%+v, %v", j, err)
 	}
 	policies, meta, err := w.client.Scaling().ListPolicies(nil)
-	if err != nil || len(policies) != 1 || !policies[0].Enabled || policies[0].Target["Job"] != "a/b" || meta.LastIndex < 2 {
+	if err != nil || len(policies) != 1 || !policies[0].Enabled || policies[0].Target["Job"] != "a/b" ||
+		meta.LastIndex < 2 {
 		t.Fatalf("%+v, %v", policies, err)
 	}
 	policy, _, err := w.client.Scaling().GetPolicy(policies[0].ID, nil)
@@ -76,12 +77,17 @@ func TestWhatTheClientAnswers(t *testing.T) {
 	w := newWorld(t, false)
 	node, alloc := w.node("n", nil), uuid.NewString()
 	_, err := w.server.Store().Write(func(tx *state.Txn) error {
-		state.Allocs.Put(tx, &api.Allocation{ID: alloc, Namespace: "default", NodeID: node, ClientStatus: state.ClientRunning, DesiredStatus: state.DesiredRun})
+		state.Allocs.Put(
+			tx,
+			&api.Allocation{ID: alloc, Namespace: "default", NodeID: node, ClientStatus: state.ClientRunning,
+				DesiredStatus: state.DesiredRun},
+		)
 		return nil
 	})
 	w.must(err)
 	path := "/v1/client/fs/stat/" + alloc + "?path=f"
-	if _, err := w.client.Raw().Response(path, nil); statusOf(err) != http.StatusNotFound || !strings.Contains(err.Error(), "No path to node") {
+	if _, err := w.client.Raw().Response(path, nil); statusOf(err) != http.StatusNotFound ||
+		!strings.Contains(err.Error(), "No path to node") {
 		t.Errorf("without a connection: %v", err)
 	}
 	ours, theirs := net.Pipe()
@@ -123,7 +129,8 @@ func TestIntroductionNeedsNodeWrite(t *testing.T) {
 	boot, _, err := w.client.ACLTokens().Bootstrap(nil)
 	w.must(err)
 	request := &api.ACLIdentityClientIntroductionTokenRequest{NodeName: "n", TTL: time.Minute}
-	if _, _, err := w.client.ACLIdentity().CreateClientIntroductionToken(request, nil); statusOf(err) != http.StatusForbidden {
+	if _, _, err := w.client.ACLIdentity().CreateClientIntroductionToken(request, nil); statusOf(
+		err) != http.StatusForbidden {
 		t.Errorf("anonymous: %v", err)
 	}
 	made, _, err := w.as(boot.SecretID).ACLIdentity().CreateClientIntroductionToken(request, nil)

@@ -10,8 +10,8 @@ import (
 // nextTokenHeader carries where the next page begins.
 const nextTokenHeader = "X-Nomad-NextToken"
 
-// list answers with one page of what the filter lets through. Items come sorted by their keys. The filter sees the whole item, of
-// which the stub shows a part: Meta can be asked for though no list has it (facts/nomad.md §1).
+// list answers with one page of what the filter lets through. Items come sorted by their keys. The filter sees the
+// whole item, of which the stub shows a part: Meta can be asked for though no list has it (facts/nomad.md §1).
 func list[T, S any](c *call, items []T, key func(T) string, stub func(T) S) ([]S, error) {
 	selects, err := filter(c.q.filter)
 	if err != nil {
@@ -54,8 +54,9 @@ func (c *call) before(key string) bool {
 	}
 }
 
-// filter compiles an expression. What it doesn't understand, in the expression or later in an item, fails the whole list with a
-// 400 with these words (facts/nomad.md §1, seen of 1.11.3): dotted keys of Meta, fields that aren't there, anything below a nil pointer.
+// filter compiles an expression. What it doesn't understand, in the expression or later in an item, fails the whole
+// list with a 400 with these words (facts/nomad.md §1, seen of 1.11.3): dotted keys of Meta, fields that aren't
+// there, anything below a nil pointer.
 func filter(expression string) (func(any) (bool, error), error) {
 	if expression == "" {
 		return func(any) (bool, error) { return true, nil }, nil

@@ -16,8 +16,8 @@ type gauge struct {
 	Labels map[string]string
 }
 
-// metrics are those that an autoscaler looks at: what waits for capacity, how far the allocations of each job are, and how many
-// jobs and nodes there are of each status. Like Nomad, it shows them to anybody.
+// metrics are those that an autoscaler looks at: what waits for capacity, how far the allocations of each job are,
+// and how many jobs and nodes there are of each status. Like Nomad, it shows them to anybody.
 func metrics(c *call) (any, error) {
 	gauges := c.api.gauges()
 	switch format := c.q.values.Get("format"); format {
@@ -44,8 +44,8 @@ func (a *API) gauges() []gauge {
 		j := blocked.Jobs[key]
 		of := map[string]string{"namespace": j.Namespace, "job": j.Job}
 		where := map[string]string{"datacenter": j.Datacenter, "node_class": "", "node_pool": j.NodePool}
-		out = append(out,
-			gauge{"nomad.nomad.blocked_evals.job.cpu", float64(j.CPU), of}, gauge{"nomad.nomad.blocked_evals.job.memory", float64(j.MemoryMB), of})
+		out = append(out, gauge{"nomad.nomad.blocked_evals.job.cpu", float64(j.CPU), of},
+			gauge{"nomad.nomad.blocked_evals.job.memory", float64(j.MemoryMB), of})
 		out = added(out, gauge{"nomad.nomad.blocked_evals.cpu", float64(j.CPU), where})
 		out = added(out, gauge{"nomad.nomad.blocked_evals.memory", float64(j.MemoryMB), where})
 	}

@@ -12,8 +12,9 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// A job that finds no node is told of by the number that queues, as in Nomad without any node, and no more once it is gone. How
-// many jobs there are is told even if there are none. With ACLs it is told to anybody as well. (Seen of Nomad 1.11.3.)
+// A job that finds no node is told of by the number that queues, as in Nomad without any node, and no more once it is
+// gone. How many jobs there are is told even if there are none. With ACLs it is told to anybody as well. (Seen of
+// Nomad 1.11.3.)
 func TestMetricsOfAJobThatWaits(t *testing.T) {
 	w := newWorld(t, true)
 	host, err := os.Hostname()
@@ -24,8 +25,12 @@ func TestMetricsOfAJobThatWaits(t *testing.T) {
 	var answer api.JobRegisterResponse
 	_, err = w.as(token.SecretID).Raw().Write("/v1/jobs", strings.NewReader(job), &answer, nil)
 	w.must(err)
-	w.metricsHave(fmt.Sprintf("nomad_nomad_job_summary_queued{host=%q,job=\"a/b\",namespace=\"default\",task_group=\"g\"} 2\n", host), true)
-	w.metricsHave(fmt.Sprintf("nomad_nomad_job_summary_running{host=%q,job=\"a/b\",namespace=\"default\",task_group=\"g\"} 0\n", host), true)
+	w.metricsHave(
+		fmt.Sprintf("nomad_nomad_job_summary_queued{host=%q,job=\"a/b\",namespace=\"default\",task_group=\"g\"} 2\n", host),
+		true)
+	w.metricsHave(
+		fmt.Sprintf("nomad_nomad_job_summary_running{host=%q,job=\"a/b\",namespace=\"default\",task_group=\"g\"} 0\n", host),
+		true)
 	w.metricsHave(fmt.Sprintf("nomad_nomad_job_status_pending{host=%q} 1\n", host), true)
 	_, _, err = w.as(token.SecretID).Jobs().Deregister("a/b", true, nil)
 	w.must(err)

@@ -76,7 +76,8 @@ var poolRoutes = map[string]methods{
 
 func listPools(c *call) (any, error) {
 	return read(c, func(s *state.Snapshot) (uint64, []*api.NodePool, error) {
-		seen := kept(state.NodePools.All(s), func(p *api.NodePool) bool { return c.may.AllowNodePoolOp(p.Name, acl.NodePoolCapabilityRead) })
+		seen := kept(state.NodePools.All(s),
+			func(p *api.NodePool) bool { return c.may.AllowNodePoolOp(p.Name, acl.NodePoolCapabilityRead) })
 		out, err := list(c, seen, func(p *api.NodePool) string { return p.Name }, whole[*api.NodePool])
 		return s.Index(state.NodePools.Name), out, err
 	})
@@ -128,7 +129,8 @@ func poolNodes(c *call) (any, error) {
 				nodes = append(nodes, &n.Node)
 			}
 		}
-		stubs, err := list(c, nodes, func(n *api.Node) string { return n.ID }, func(n *api.Node) *api.NodeListStub { return nodeStub(n, false, false) })
+		stubs, err := list(c, nodes, func(n *api.Node) string { return n.ID },
+			func(n *api.Node) *api.NodeListStub { return nodeStub(n, false, false) })
 		return s.Index(state.Nodes.Name), stubs, err
 	})
 }
@@ -140,8 +142,10 @@ func poolJobs(c *call) (any, error) {
 		if err != nil {
 			return index, nil, err
 		}
-		jobs := kept(state.Jobs.All(s), func(j *api.Job) bool { return sees(value(j.Namespace)) && value(j.NodePool) == c.id() })
-		stubs, err := list(c, jobs, func(j *api.Job) string { return value(j.ID) }, func(j *api.Job) *api.JobListStub { return jobStub(j, nil, false) })
+		jobs := kept(state.Jobs.All(s),
+			func(j *api.Job) bool { return sees(value(j.Namespace)) && value(j.NodePool) == c.id() })
+		stubs, err := list(c, jobs, func(j *api.Job) string { return value(j.ID) },
+			func(j *api.Job) *api.JobListStub { return jobStub(j, nil, false) })
 		return index, stubs, err
 	})
 }

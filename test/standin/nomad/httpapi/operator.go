@@ -46,7 +46,9 @@ func transferLeadership(c *call) (any, error) {
 	}
 	for _, p := range c.api.server.Peers() {
 		if p.ID == id || p.RPCAddr == address {
-			return api.LeadershipTransferResponse{To: api.RaftServer{ID: p.ID, Address: p.RPCAddr}}, c.api.server.TransferLeadership(p.ID)
+			return api.LeadershipTransferResponse{
+				To: api.RaftServer{ID: p.ID, Address: p.RPCAddr},
+			}, c.api.server.TransferLeadership(p.ID)
 		}
 	}
 	return nil, badRequest("id %q was not found in the Raft configuration", id+address)

@@ -87,7 +87,8 @@ func (q query) flag(name string, missing bool) (bool, error) {
 func checkIDPrefix(kind, prefix string) error {
 	digits := strings.ReplaceAll(prefix, "-", "")
 	if len(digits)%2 != 0 {
-		return fail(http.StatusInternalServerError, "%s lookup failed: index error: Input (without hyphens) must be even length", kind)
+		return fail(http.StatusInternalServerError,
+			"%s lookup failed: index error: Input (without hyphens) must be even length", kind)
 	}
 	if _, err := hex.DecodeString(digits); err != nil {
 		return fail(http.StatusInternalServerError, "%s lookup failed: index error: Invalid UUID: %v", kind, err)

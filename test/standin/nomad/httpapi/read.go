@@ -9,12 +9,18 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/state"
 )
 
-// startsAtZero are the lists whose index is 0 until something is in them; all else that nobody has written to is at 1 (seen of 1.11.3).
-// Who waits with 0 doesn't wait.
-var startsAtZero = map[string]bool{"/v1/nodes": true, "/v1/jobs": true, "/v1/allocations": true, "/v1/evaluations": true, "/v1/deployments": true}
+// startsAtZero are the lists whose index is 0 until something is in them; all else that nobody has written to is at 1
+// (seen of 1.11.3). Who waits with 0 doesn't wait.
+var startsAtZero = map[string]bool{
+	"/v1/nodes":       true,
+	"/v1/jobs":        true,
+	"/v1/allocations": true,
+	"/v1/evaluations": true,
+	"/v1/deployments": true,
+}
 
-// read answers from the state, and waits before that, if the call has an index, until something that is read has a higher one. find
-// returns the index of what it found. Without stale it needs a leader (facts/nomad.md §1).
+// read answers from the state, and waits before that, if the call has an index, until something that is read has a
+// higher one. find returns the index of what it found. Without stale it needs a leader (facts/nomad.md §1).
 func read[T any](c *call, find func(*state.Snapshot) (uint64, T, error)) (any, error) {
 	if err := c.needLeader(); err != nil {
 		return nil, err

@@ -32,7 +32,9 @@ func listPolicies(c *call) (any, error) {
 		var policies []*api.ScalingPolicy
 		for _, j := range state.Jobs.All(s) {
 			if sees(value(j.Namespace)) && (job == "" || value(j.ID) == job) {
-				policies = append(policies, kept(scalingPolicies(j), func(p *api.ScalingPolicy) bool { return kind == "" || p.Type == kind })...)
+				policies = append(
+					policies,
+					kept(scalingPolicies(j), func(p *api.ScalingPolicy) bool { return kind == "" || p.Type == kind })...)
 			}
 		}
 		id := func(p *api.ScalingPolicy) string { return p.ID }
@@ -48,7 +50,8 @@ func readPolicy(c *call) (any, error) {
 				if p.ID != c.id() {
 					continue
 				}
-				allowed := c.may.AllowNamespaceOp(p.Namespace, acl.ReadScalingPolicy) || c.may.AllowNamespaceOp(p.Namespace, acl.ReadJob)
+				allowed := c.may.AllowNamespaceOp(p.Namespace, acl.ReadScalingPolicy) ||
+					c.may.AllowNamespaceOp(p.Namespace, acl.ReadJob)
 				return p.ModifyIndex, p, need(allowed)
 			}
 		}

@@ -38,11 +38,16 @@ func search(c *call) (any, error) {
 	inNamespace := func(n string) bool {
 		return (namespace == api.AllNamespacesNamespace || n == namespace) && c.may.AllowNamespaceOp(n, acl.ReadJob)
 	}
-	add(contexts.Nodes, c.may.AllowNodeRead(), ids(state.Nodes.All(s), func(n *state.Node) (string, bool) { return n.ID, true }))
-	add(contexts.Jobs, true, ids(state.Jobs.All(s), func(j *api.Job) (string, bool) { return value(j.ID), inNamespace(value(j.Namespace)) }))
-	add(contexts.Allocs, true, ids(state.Allocs.All(s), func(a *api.Allocation) (string, bool) { return a.ID, inNamespace(a.Namespace) }))
-	add(contexts.Evals, true, ids(state.Evals.All(s), func(e *api.Evaluation) (string, bool) { return e.ID, inNamespace(e.Namespace) }))
-	add(contexts.Namespaces, true, ids(state.Namespaces.All(s), func(n *api.Namespace) (string, bool) { return n.Name, c.may.AllowNamespace(n.Name) }))
+	add(contexts.Nodes, c.may.AllowNodeRead(),
+		ids(state.Nodes.All(s), func(n *state.Node) (string, bool) { return n.ID, true }))
+	add(contexts.Jobs, true,
+		ids(state.Jobs.All(s), func(j *api.Job) (string, bool) { return value(j.ID), inNamespace(value(j.Namespace)) }))
+	add(contexts.Allocs, true,
+		ids(state.Allocs.All(s), func(a *api.Allocation) (string, bool) { return a.ID, inNamespace(a.Namespace) }))
+	add(contexts.Evals, true,
+		ids(state.Evals.All(s), func(e *api.Evaluation) (string, bool) { return e.ID, inNamespace(e.Namespace) }))
+	add(contexts.Namespaces, true,
+		ids(state.Namespaces.All(s), func(n *api.Namespace) (string, bool) { return n.Name, c.may.AllowNamespace(n.Name) }))
 	add(contexts.NodePools, true, ids(state.NodePools.All(s), func(p *api.NodePool) (string, bool) {
 		return p.Name, c.may.AllowNodePoolOp(p.Name, acl.NodePoolCapabilityRead)
 	}))

@@ -15,8 +15,8 @@ import (
 // Certificates are the PEM files of the block tls.
 type Certificates struct{ CA, Cert, Key string }
 
-// ServerTLS is the configuration of a listener. With verifyClient it lets in who shows a certificate of the same authority alone
-// (verify_https_client, facts/nomad.md §4).
+// ServerTLS is the configuration of a listener. With verifyClient it lets in who shows a certificate of the same
+// authority alone (verify_https_client, facts/nomad.md §4).
 func ServerTLS(files Certificates, verifyClient bool) (*tls.Config, error) {
 	pool, pair, err := files.load()
 	if err != nil {
@@ -35,7 +35,8 @@ func ClientTLS(files Certificates, serverName string) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, RootCAs: pool, ServerName: serverName}, nil
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, RootCAs: pool,
+		ServerName: serverName}, nil
 }
 
 func (c Certificates) load() (*x509.CertPool, tls.Certificate, error) {
@@ -57,8 +58,8 @@ func (c Certificates) load() (*x509.CertPool, tls.Certificate, error) {
 // headerTimeout is for a client that connects and asks nothing.
 const headerTimeout = 30 * time.Second
 
-// Serve answers on the listener until ctx ends, over TLS if there is a configuration. Requests under way are cut off then, as
-// many wait for minutes.
+// Serve answers on the listener until ctx ends, over TLS if there is a configuration. Requests under way are cut off
+// then, as many wait for minutes.
 func Serve(ctx context.Context, listener net.Listener, config *tls.Config, h http.Handler) error {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout}
 	if config != nil {

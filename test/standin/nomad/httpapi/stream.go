@@ -16,7 +16,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/server"
 )
 
-var streamRoutes = map[string]methods{"/v1/event/stream": {get: eventStream, open: true}} // it looks at the token itself
+var streamRoutes = map[string]methods{
+	"/v1/event/stream": {get: eventStream, open: true},
+} // it looks at the token itself
 
 // streamBeat is how often a stream that has nothing to say shows that it lives (facts/nomad.md §1).
 const streamBeat = 30 * time.Second
@@ -75,8 +77,8 @@ func (c *call) mayStream(t topics) error {
 	return nil
 }
 
-// eventStream is a hint and no more: it says nothing of nodes that are purged and nothing of gaps (facts/nomad.md §1). It ends
-// when the token does.
+// eventStream is a hint and no more: it says nothing of nodes that are purged and nothing of gaps (facts/nomad.md
+// §1). It ends when the token does.
 func eventStream(c *call) (any, error) {
 	t, err := parseTopics(c.q.values["topic"])
 	if err != nil {
@@ -120,7 +122,8 @@ func eventStream(c *call) (any, error) {
 	}
 }
 
-// keepSilent is how Nomad refuses a stream: with a good status, and then without a word until the caller goes (seen of 1.11.3).
+// keepSilent is how Nomad refuses a stream: with a good status, and then without a word until the caller goes (seen
+// of 1.11.3).
 func (c *call) keepSilent() error {
 	c.w.Header().Set("Content-Type", "application/json")
 	c.w.Header().Set("Cache-Control", "no-cache")

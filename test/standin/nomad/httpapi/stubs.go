@@ -56,8 +56,10 @@ func allocationStub(a *api.Allocation, resources, states bool) *api.AllocationLi
 // jobStub is a job as lists show it.
 func jobStub(j *api.Job, summary *api.JobSummary, meta bool) *api.JobListStub {
 	stub := &api.JobListStub{
-		ID: value(j.ID), ParentID: value(j.ParentID), Name: value(j.Name), Namespace: value(j.Namespace), Datacenters: j.Datacenters,
-		Type: value(j.Type), Priority: value(j.Priority), Periodic: j.Periodic != nil, ParameterizedJob: j.ParameterizedJob != nil,
+		ID: value(
+			j.ID), ParentID: value(j.ParentID), Name: value(j.Name), Namespace: value(j.Namespace), Datacenters: j.Datacenters,
+		Type: value(
+			j.Type), Priority: value(j.Priority), Periodic: j.Periodic != nil, ParameterizedJob: j.ParameterizedJob != nil,
 		Stop: value(j.Stop), Status: value(j.Status), StatusDescription: value(j.StatusDescription), JobSummary: summary,
 		CreateIndex: value(j.CreateIndex), ModifyIndex: value(j.ModifyIndex), JobModifyIndex: value(j.JobModifyIndex),
 		SubmitTime: value(j.SubmitTime),
@@ -75,8 +77,8 @@ func value[T any](p *T) (v T) {
 	return v
 }
 
-// scalingPolicies are the policies in a job's task groups, each with an ID that stays the same. The real server makes one up when the
-// group gets its policy; here it follows from where the policy is.
+// scalingPolicies are the policies in a job's task groups, each with an ID that stays the same. The real server makes
+// one up when the group gets its policy; here it follows from where the policy is.
 func scalingPolicies(j *api.Job) []*api.ScalingPolicy {
 	var out []*api.ScalingPolicy
 	for _, group := range j.TaskGroups {
@@ -114,7 +116,8 @@ func sortedBy[T any](items []T, key func(T) string) []T {
 // scaleStatus is how the groups of a job stand.
 func scaleStatus(j *api.Job, allocations []*api.Allocation) *api.JobScaleStatusResponse {
 	out := &api.JobScaleStatusResponse{
-		JobID: value(j.ID), Namespace: value(j.Namespace), JobCreateIndex: value(j.CreateIndex), JobModifyIndex: value(j.JobModifyIndex),
+		JobID: value(
+			j.ID), Namespace: value(j.Namespace), JobCreateIndex: value(j.CreateIndex), JobModifyIndex: value(j.JobModifyIndex),
 		JobStopped: value(j.Stop), TaskGroups: map[string]api.TaskGroupScaleStatus{},
 	}
 	for _, group := range j.TaskGroups {

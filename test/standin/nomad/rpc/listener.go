@@ -1,5 +1,5 @@
-// Package rpc is how the stand-in's server speaks with clients: Nomad's RPC, as far as clients need it, over connections by which the
-// server can call them in turn.
+// Package rpc is how the stand-in's server speaks with clients: Nomad's RPC, as far as clients need it, over
+// connections by which the server can call them in turn.
 package rpc
 
 import (
@@ -34,7 +34,8 @@ type Listener struct {
 	conns map[net.Conn]bool
 }
 
-// Listen listens on the server's RPC address until ctx ends. pages is the HTTP API, for agents that pass on what they are asked.
+// Listen listens on the server's RPC address until ctx ends. pages is the HTTP API, for agents that pass on what they
+// are asked.
 func Listen(ctx context.Context, s *server.Server, pages http.Handler) (*Listener, error) {
 	listen, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Config().RPCBind)
 	if err != nil {

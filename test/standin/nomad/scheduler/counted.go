@@ -93,7 +93,9 @@ func (p *planner) updated(group *api.TaskGroup, a *api.Allocation) fate {
 		return fateKeep
 	}
 	old := groupOf(a.Job, a.TaskGroup)
-	if old == nil || !reflect.DeepEqual(tasksOf(old), tasksOf(group)) || !reflect.DeepEqual(a.Job.Constraints, p.Job.Constraints) || !p.sameRun(a) {
+	if old == nil || !reflect.DeepEqual(tasksOf(old), tasksOf(group)) ||
+		!reflect.DeepEqual(a.Job.Constraints, p.Job.Constraints) ||
+		!p.sameRun(a) {
 		p.stop(a, NotNeeded)
 		return fateReplace
 	}

@@ -1,3 +1,3 @@
-// Package scheduler decides which allocations a job gets, keeps and loses, as Nomad's schedulers do. It has no clock and changes
-// nothing: its caller says what there is and what time it is, and does what is decided.
+// Package scheduler decides which allocations a job gets, keeps and loses, as Nomad's schedulers do. It has no clock
+// and changes nothing: its caller says what there is and what time it is, and does what is decided.
 package scheduler

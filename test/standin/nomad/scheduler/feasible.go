@@ -21,7 +21,8 @@ func (p *planner) feasible(group *api.TaskGroup, n *state.Node) bool {
 	if pool != api.NodePoolAll && n.NodePool != pool && (pool != "" || n.NodePool != api.NodePoolDefault) {
 		return false
 	}
-	if len(p.Job.Datacenters) > 0 && !slices.ContainsFunc(p.Job.Datacenters, func(dc string) bool { return acl.Glob(dc, n.Datacenter) }) {
+	if len(p.Job.Datacenters) > 0 &&
+		!slices.ContainsFunc(p.Job.Datacenters, func(dc string) bool { return acl.Glob(dc, n.Datacenter) }) {
 		return false
 	}
 	if !p.meets(append(slices.Clone(p.Job.Constraints), group.Constraints...), group, n) {
@@ -119,7 +120,8 @@ func compared(operand, left, right string) bool {
 }
 
 func ordered(operand string, order int) bool {
-	return order == 0 && strings.HasSuffix(operand, "=") || order < 0 && operand[0] == '<' || order > 0 && operand[0] == '>'
+	return order == 0 && strings.HasSuffix(operand, "=") || order < 0 && operand[0] == '<' ||
+		order > 0 && operand[0] == '>'
 }
 
 func versionMatches(left, right string) bool {

@@ -38,7 +38,8 @@ func (p *planner) place(group *api.TaskGroup, name string, former *api.Allocatio
 	if best == nil {
 		metric := p.plan.Unplaced[state.Value(group.Name)]
 		if metric == nil {
-			metric = &api.AllocationMetric{NodesEvaluated: len(p.Nodes), NodesFiltered: len(p.Nodes) - len(nodes), NodesExhausted: exhausted, DimensionExhausted: of}
+			metric = &api.AllocationMetric{NodesEvaluated: len(p.Nodes), NodesFiltered: len(p.Nodes) - len(nodes),
+				NodesExhausted: exhausted, DimensionExhausted: of}
 			p.plan.Unplaced[state.Value(group.Name)] = metric
 		} else {
 			metric.CoalescedFailures++
@@ -78,7 +79,8 @@ func (p *planner) succeed(a, former *api.Allocation) {
 	a.PreviousAllocation = former.ID
 	if former.ClientStatus == state.ClientFailed {
 		tracker := &api.RescheduleTracker{Events: slices.Clone(eventsOf(former))}
-		tracker.Events = append(tracker.Events, &api.RescheduleEvent{RescheduleTime: p.Now.UnixNano(), PrevAllocID: former.ID, PrevNodeID: former.NodeID})
+		tracker.Events = append(tracker.Events,
+			&api.RescheduleEvent{RescheduleTime: p.Now.UnixNano(), PrevAllocID: former.ID, PrevNodeID: former.NodeID})
 		a.RescheduleTracker = tracker
 	}
 	for _, c := range p.plan.Changed {

@@ -63,7 +63,8 @@ type planner struct {
 
 // Decide evaluates a job.
 func Decide(in Input) *Plan {
-	p := &planner{Input: in, plan: &Plan{Unplaced: map[string]*api.AllocationMetric{}, Queued: map[string]int{}}, usage: map[string]*usage{}}
+	p := &planner{Input: in, plan: &Plan{Unplaced: map[string]*api.AllocationMetric{}, Queued: map[string]int{}},
+		usage: map[string]*usage{}}
 	if in.Job == nil || state.Value(in.Job.Stop) {
 		for _, a := range in.Allocs {
 			switch {

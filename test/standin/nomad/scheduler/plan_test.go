@@ -28,7 +28,8 @@ func newCluster(nodes ...string) *cluster {
 		n := &state.Node{}
 		n.ID, n.Name, n.Datacenter, n.NodePool, n.Status, n.SchedulingEligibility = id, id, "dc1", "default", state.NodeReady, state.Eligible
 		n.Drivers = map[string]*api.DriverInfo{"mock_driver": {Detected: true, Healthy: true}}
-		n.NodeResources = &api.NodeResources{Cpu: api.NodeCpuResources{CpuShares: 1000}, Memory: api.NodeMemoryResources{MemoryMB: 1000}, Disk: api.NodeDiskResources{DiskMB: 10000}}
+		n.NodeResources = &api.NodeResources{Cpu: api.NodeCpuResources{CpuShares: 1000},
+			Memory: api.NodeMemoryResources{MemoryMB: 1000}, Disk: api.NodeDiskResources{DiskMB: 10000}}
 		c.nodes[id] = n
 	}
 	return c
@@ -168,7 +169,10 @@ func TestSatisfied(t *testing.T) {
 
 func TestSpreadGoesToEachNode(t *testing.T) {
 	c := newCluster("a", "b", "c")
-	c.evaluate(job(state.TypeService, 3, func(j *api.Job) { j.TaskGroups[0].AddSpread(api.NewSpread("${node.unique.id}", 100, nil)) }))
+	c.evaluate(
+		job(state.TypeService, 3,
+			func(j *api.Job) { j.TaskGroups[0].AddSpread(api.NewSpread("${node.unique.id}", 100, nil)) }),
+	)
 	if got := c.where(); got != "a:1 b:1 c:1" {
 		t.Errorf("placed %s", got)
 	}
@@ -182,7 +186,8 @@ func TestLostAndMigrated(t *testing.T) {
 	first := c.allocs[0]
 	c.nodes[first.NodeID].Status = state.NodeDown
 	c.evaluate(j)
-	if lost := c.allocs[0]; lost.ClientStatus != state.ClientLost || lost.NextAllocation != "a02" || c.allocs[1].PreviousAllocation != first.ID {
+	if lost := c.allocs[0]; lost.ClientStatus != state.ClientLost || lost.NextAllocation != "a02" ||
+		c.allocs[1].PreviousAllocation != first.ID {
 		t.Errorf("lost %+v", lost)
 	}
 	c.nodes[first.NodeID].Status = state.NodeReady
@@ -233,7 +238,8 @@ func TestSystemIsOnEachNode(t *testing.T) {
 // A failed allocation is replaced when its policy says so, and not before.
 func TestReschedule(t *testing.T) {
 	failed := func(a *api.Allocation) {
-		a.ClientStatus, a.TaskStates = state.ClientFailed, map[string]*api.TaskState{"t": {FinishedAt: now.Add(-10 * time.Second)}}
+		a.ClientStatus, a.TaskStates = state.ClientFailed, map[string]*api.TaskState{
+			"t": {FinishedAt: now.Add(-10 * time.Second)}}
 	}
 	for name, tt := range map[string]struct {
 		policy api.ReschedulePolicy

@@ -50,7 +50,8 @@ func (p *planner) lacks(n *state.Node, want ask) string {
 	}
 }
 
-// score prefers full nodes, and those without allocations of the group; a spread over the nodes' IDs asks for the latter alone.
+// score prefers full nodes, and those without allocations of the group; a spread over the nodes' IDs asks for the
+// latter alone.
 func (p *planner) score(group *api.TaskGroup, n *state.Node, want ask) float64 {
 	u, has := p.used(n), capacity(n)
 	same := float64(u.same[state.Key(state.Value(p.Job.ID), state.Value(group.Name))])

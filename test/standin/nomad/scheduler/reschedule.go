@@ -8,8 +8,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/state"
 )
 
-// failed decides on an allocation that failed: it is replaced when its group's reschedule policy says so. Until then it counts, and
-// where the policy has no attempts left it counts for ever.
+// failed decides on an allocation that failed: it is replaced when its group's reschedule policy says so. Until then
+// it counts, and where the policy has no attempts left it counts for ever.
 func (p *planner) failed(group *api.TaskGroup, a *api.Allocation) fate {
 	if a.NextAllocation != "" || migrates(a) {
 		return fateForget

@@ -31,8 +31,8 @@ type Peer struct {
 	HTTPS bool
 }
 
-// cluster is which servers there are, and who leads. Nothing is replicated: the first server has the state, and those that join it
-// pass on what they are asked. What can be seen of a change of leaders is done all the same.
+// cluster is which servers there are, and who leads. Nothing is replicated: the first server has the state, and those
+// that join it pass on what they are asked. What can be seen of a change of leaders is done all the same.
 type cluster struct {
 	server *Server
 	self   Peer
@@ -48,7 +48,8 @@ type cluster struct {
 func (c *cluster) init(s *Server) {
 	c.server = s
 	c.self = Peer{
-		ID: serverID(s.config.Region, s.config.Name), Region: s.config.Region, Name: s.config.Name + "." + s.config.Region, Voter: true,
+		ID: serverID(s.config.Region,
+			s.config.Name), Region: s.config.Region, Name: s.config.Name + "." + s.config.Region, Voter: true,
 		HTTPAddr: s.config.HTTPAddr, RPCAddr: s.config.RPCAddr, SerfAddr: s.config.SerfAddr, HTTPS: s.config.HTTPTLS,
 	}
 }
@@ -93,8 +94,8 @@ func (s *Server) Peers() []Peer {
 	return all
 }
 
-// Forward is the base URL (scheme and host:port) of the server that has the state, to which a peer forwards all of its HTTP; empty
-// if this one has it.
+// Forward is the base URL (scheme and host:port) of the server that has the state, to which a peer forwards all of
+// its HTTP; empty if this one has it.
 func (s *Server) Forward() string {
 	if holder := s.cluster.holding(); holder != nil {
 		return holder.url()
@@ -218,7 +219,8 @@ func (c *cluster) joined(w http.ResponseWriter, r *http.Request) {
 	if c.federate(p); p.Region == c.self.Region {
 		c.peers = append(slices.DeleteFunc(c.peers, func(old Peer) bool { return old.ID == p.ID }), p)
 	}
-	reply := joinReply{Holder: c.self, Peers: slices.Clone(c.peers), Leader: c.leader, Regions: slices.Collect(maps.Values(c.regions))}
+	reply := joinReply{Holder: c.self, Peers: slices.Clone(c.peers), Leader: c.leader,
+		Regions: slices.Collect(maps.Values(c.regions))}
 	c.mu.Unlock()
 	_ = json.NewEncoder(w).Encode(reply) // an error means that it has gone
 }

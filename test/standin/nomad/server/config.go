@@ -35,7 +35,8 @@ type Config struct {
 
 	// ACLEnabled turns ACLs on.
 	ACLEnabled bool
-	// TokenMinTTL and TokenMaxTTL limit ACL tokens that expire (acl.token_min_expiration_ttl, acl.token_max_expiration_ttl).
+	// TokenMinTTL and TokenMaxTTL limit ACL tokens that expire (acl.token_min_expiration_ttl,
+	// acl.token_max_expiration_ttl).
 	TokenMinTTL, TokenMaxTTL time.Duration
 	// Enforcement and Introduction are the block client_introduction.
 	Enforcement  acl.Enforcement

@@ -85,8 +85,10 @@ func apply(tx *state.Txn, plan *scheduler.Plan, now time.Time) {
 	}
 }
 
-// noteQueued keeps a blocked evaluation as long as something has no place, and a complete one where something was placed.
-func (s *Server) noteQueued(tx *state.Txn, key string, job *api.Job, plan *scheduler.Plan, evalID, trigger string, now time.Time) bool {
+// noteQueued keeps a blocked evaluation as long as something has no place, and a complete one where something was
+// placed.
+func (s *Server) noteQueued(tx *state.Txn, key string, job *api.Job, plan *scheduler.Plan, evalID, trigger string,
+	now time.Time) bool {
 	s.mu.Lock()
 	before, was := s.unplaced[key]
 	if len(plan.Queued) > 0 {
@@ -133,7 +135,8 @@ func evaluation(id string, job *api.Job, trigger, status string, now time.Time) 
 	}
 }
 
-// setJobStatus says how the job stands: running while something of it does, dead when it was stopped or has done its work.
+// setJobStatus says how the job stands: running while something of it does, dead when it was stopped or has done its
+// work.
 func (s *Server) setJobStatus(tx *state.Txn, job *api.Job) bool {
 	status := state.JobPending
 	switch live := anyLive(tx, job); {

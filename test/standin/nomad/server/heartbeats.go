@@ -35,8 +35,8 @@ func (s *Server) forget(id string) {
 	delete(s.beats.until, id)
 }
 
-// restart is what a new leader begins with: clients have failover_heartbeat_ttl to be heard of, dead ones look ready until then
-// (facts/nomad.md §10.28), and the drainer looks at all drains anew.
+// restart is what a new leader begins with: clients have failover_heartbeat_ttl to be heard of, dead ones look ready
+// until then (facts/nomad.md §10.28), and the drainer looks at all drains anew.
 func (s *Server) restart(now time.Time) {
 	snapshot := s.store.Read()
 	s.beats.mu.Lock()

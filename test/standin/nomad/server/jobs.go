@@ -62,7 +62,9 @@ func (s *Server) canonical(in *api.Job) (*api.Job, error) {
 	}
 	for _, g := range job.TaskGroups {
 		if len(g.Tasks) == 0 {
-			return nil, invalid("1 error occurred:\n\t* Task group %s validation failed: 1 error occurred:\n\t* Missing tasks for task group\n\n\n\n", state.Value(g.Name))
+			return nil, invalid(
+				"1 error occurred:\n\t* Task group %s validation failed: 1 error occurred:\n\t* Missing tasks for task group\n\n\n\n",
+				state.Value(g.Name))
 		}
 		if err := logsFit(g); err != nil {
 			return nil, err
@@ -82,7 +84,8 @@ func logsFit(g *api.TaskGroup) error {
 			continue
 		}
 		if logs := state.Value(t.LogConfig.MaxFiles) * state.Value(t.LogConfig.MaxFileSizeMB); logs >= disk {
-			return invalid("1 error occurred:\n\t* Task group %s validation failed: 1 error occurred:\n\t* Task %s validation failed: 1 error occurred:\n\t* 1 error occurred:\n\t* log storage (%d MB) must be less than requested disk capacity (%d MB)\n\n\n\n\n\n\n\n",
+			return invalid(
+				"1 error occurred:\n\t* Task group %s validation failed: 1 error occurred:\n\t* Task %s validation failed: 1 error occurred:\n\t* 1 error occurred:\n\t* log storage (%d MB) must be less than requested disk capacity (%d MB)\n\n\n\n\n\n\n\n",
 				state.Value(g.Name), t.Name, logs, disk)
 		}
 	}
@@ -102,7 +105,8 @@ func (s *Server) admitJob(tx *state.Txn, job *api.Job, r api.JobRegisterRequest)
 	case old == nil && r.JobModifyIndex != 0:
 		return invalid("%s: job does not exist", api.RegisterEnforceIndexErrPrefix)
 	case old != nil && r.JobModifyIndex != state.Value(old.JobModifyIndex):
-		return invalid("%s: job exists with conflicting job modify index: %d", api.RegisterEnforceIndexErrPrefix, state.Value(old.JobModifyIndex))
+		return invalid("%s: job exists with conflicting job modify index: %d", api.RegisterEnforceIndexErrPrefix,
+			state.Value(old.JobModifyIndex))
 	}
 	if old != nil && state.Value(old.Type) != state.Value(job.Type) {
 		return invalid("cannot update job from type %q to %q", state.Value(old.Type), state.Value(job.Type))
@@ -160,7 +164,8 @@ func (s *Server) PlanJob(job *api.Job, _ bool) (*api.JobPlanResponse, error) {
 			kind = "None"
 		}
 	}
-	return &api.JobPlanResponse{JobModifyIndex: index, Diff: &api.JobDiff{Type: kind, ID: state.Value(c.ID)}, Annotations: &api.PlanAnnotations{}}, nil
+	return &api.JobPlanResponse{JobModifyIndex: index, Diff: &api.JobDiff{Type: kind, ID: state.Value(c.ID)},
+		Annotations: &api.PlanAnnotations{}}, nil
 }
 
 // DeregisterJob stops a job, and forgets it if it's purged.

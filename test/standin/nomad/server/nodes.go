@@ -54,7 +54,8 @@ func startDrain(n *state.Node, r DrainRequest, now time.Time, index uint64) {
 	strategy := &api.DrainStrategy{DrainSpec: *r.Spec, StartedAt: now.UTC()}
 	message := "Node drain strategy set"
 	second := now.UTC().Truncate(time.Second)
-	last := &api.DrainMetadata{StartedAt: second, UpdatedAt: second, Status: api.DrainStatusDraining, AccessorID: r.AccessorID, Meta: r.Meta}
+	last := &api.DrainMetadata{StartedAt: second, UpdatedAt: second, Status: api.DrainStatusDraining,
+		AccessorID: r.AccessorID, Meta: r.Meta}
 	if old := n.DrainStrategy; old != nil {
 		message = "Node drain strategy updated"
 		strategy.StartedAt = old.StartedAt

@@ -41,7 +41,8 @@ func (s *Server) RegisterNode(n *state.Node, token string) (Registered, error) {
 	case n.SecretID == "":
 		return Registered{}, errors.New("missing node secret ID for client registration")
 	}
-	err := s.keyring.Admit(s.config.Enforcement, acl.Registration{ID: n.ID, Name: n.Name, Pool: n.NodePool, SecretID: n.SecretID, Token: token}, now)
+	err := s.keyring.Admit(s.config.Enforcement,
+		acl.Registration{ID: n.ID, Name: n.Name, Pool: n.NodePool, SecretID: n.SecretID, Token: token}, now)
 	if err != nil {
 		return Registered{}, err
 	}
@@ -49,7 +50,8 @@ func (s *Server) RegisterNode(n *state.Node, token string) (Registered, error) {
 	out.Index, err = s.write(func(tx *state.Txn) error {
 		old := state.Nodes.Get(tx, n.ID)
 		if old != nil && old.SecretID != n.SecretID {
-			return errors.New("node secret ID does not match. Not registering node.") //nolint:staticcheck,revive // Nomad's words
+			return errors.New(
+				"node secret ID does not match. Not registering node.") //nolint:staticcheck,revive // Nomad's words
 		}
 		s.admit(tx, n, old, now)
 		if state.NodePools.Get(tx, n.NodePool) == nil {
@@ -68,8 +70,8 @@ func (s *Server) RegisterNode(n *state.Node, token string) (Registered, error) {
 	return out, nil
 }
 
-// admit gives a new node what a node begins with, and one that is known what only the servers know of it: its eligibility, its
-// drain and how the last one ended outlive a restart (facts/nomad.md §3).
+// admit gives a new node what a node begins with, and one that is known what only the servers know of it: its
+// eligibility, its drain and how the last one ended outlive a restart (facts/nomad.md §3).
 func (s *Server) admit(tx *state.Txn, n, old *state.Node, now time.Time) {
 	if n.Status == "" {
 		n.Status = state.NodeInit
@@ -95,7 +97,8 @@ func (s *Server) identify(n *state.Node, token string, now time.Time) (string, e
 	if claims, err := s.keyring.Verify(token, now); err == nil && claims.IsNode() && claims.NodePool == n.NodePool {
 		return "", nil
 	}
-	return s.keyring.Identify(s.config.Region, acl.Node{ID: n.ID, Pool: n.NodePool, Class: n.NodeClass, Datacenter: n.Datacenter}, now, identityTTL)
+	return s.keyring.Identify(s.config.Region,
+		acl.Node{ID: n.ID, Pool: n.NodePool, Class: n.NodeClass, Datacenter: n.Datacenter}, now, identityTTL)
 }
 
 // UpdateNodeStatus is a heartbeat. It writes nothing unless the status changes.
@@ -135,8 +138,10 @@ func (s *Server) setStatus(tx *state.Txn, id, status string, now time.Time) erro
 	return nil
 }
 
-// ClientAllocs are the allocations of a node with the index of the last change by the servers. It waits for one after minIndex.
-func (s *Server) ClientAllocs(ctx context.Context, id, secret string, minIndex uint64) (map[string]uint64, uint64, error) {
+// ClientAllocs are the allocations of a node with the index of the last change by the servers. It waits for one after
+// minIndex.
+func (s *Server) ClientAllocs(ctx context.Context, id, secret string,
+	minIndex uint64) (map[string]uint64, uint64, error) {
 	if n := state.Nodes.Get(s.store.Read(), id); n == nil {
 		return nil, 0, errors.New("node not found")
 	} else if secret != "" && n.SecretID != secret {

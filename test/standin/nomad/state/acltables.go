@@ -23,7 +23,9 @@ var (
 	})
 	BindingRules = table(&Table[api.ACLBindingRule]{
 		Name: "acl_binding_rules", id: func(r *api.ACLBindingRule) string { return r.ID },
-		by:    map[string]func(*api.ACLBindingRule) string{ByMethod: func(r *api.ACLBindingRule) string { return r.AuthMethod }},
+		by: map[string]func(*api.ACLBindingRule) string{
+			ByMethod: func(r *api.ACLBindingRule) string { return r.AuthMethod },
+		},
 		stamp: stamped(func(r *api.ACLBindingRule) (create, modify *uint64) { return &r.CreateIndex, &r.ModifyIndex }),
 	})
 )

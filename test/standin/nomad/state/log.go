@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 )
 
-// log is the file that makes the database outlive the process: a line for each change, which is written before the change
-// can be seen. It isn't synced: what a kill of the process leaves is what it has to survive.
+// log is the file that makes the database outlive the process: a line for each change, which is written before the
+// change can be seen. It isn't synced: what a kill of the process leaves is what it has to survive.
 type log struct {
 	file   *os.File
 	bodies bodies

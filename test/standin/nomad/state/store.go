@@ -84,7 +84,8 @@ func (s *Snapshot) view() (*memdb.Txn, memdb.WatchSet) { return s.txn, s.watch }
 
 func (t *Txn) view() (*memdb.Txn, memdb.WatchSet) { return t.txn, nil }
 
-// Index is the index of the last change in any of the tables, deletions included; without tables that of the last change.
+// Index is the index of the last change in any of the tables, deletions included; without tables that of the last
+// change.
 func (s *Snapshot) Index(names ...string) uint64 {
 	if len(names) == 0 {
 		for name := range tables {

@@ -15,7 +15,8 @@ type Node struct {
 	IdentityIssued int64
 }
 
-// Copy is a node that may be changed: the maps and lists of its nested fields are shared, and have to be replaced as wholes.
+// Copy is a node that may be changed: the maps and lists of its nested fields are shared, and have to be replaced as
+// wholes.
 func (n *Node) Copy() *Node {
 	c := *n
 	return &c

@@ -47,8 +47,9 @@ func (w *allocWatches) committed(index uint64, changed []any) {
 	}
 }
 
-// AwaitAllocs waits until the servers have changed an allocation of the node after that index, or ctx ends, and returns the
-// index of the last such change. Nomad has the client wait so, too, and doesn't wake it for what it reported itself.
+// AwaitAllocs waits until the servers have changed an allocation of the node after that index, or ctx ends, and
+// returns the index of the last such change. Nomad has the client wait so, too, and doesn't wake it for what it
+// reported itself.
 func (s *Store) AwaitAllocs(ctx context.Context, node string, after uint64) uint64 {
 	for {
 		s.allocs.mu.Lock()

@@ -1,5 +1,5 @@
-// Package wire is how Nomad's agents speak with each other: a byte that says what follows, yamux, and in its streams net/rpc with
-// MessagePack. Structs are sent as maps of their fields' names.
+// Package wire is how Nomad's agents speak with each other: a byte that says what follows, yamux, and in its streams
+// net/rpc with MessagePack. Structs are sent as maps of their fields' names.
 package wire
 
 import (
@@ -37,8 +37,8 @@ var Handle = func() *codec.MsgpackHandle {
 	return h
 }()
 
-// Settings are those of every session: quiet. The backlog is small because each session has room for all of it from the beginning, and
-// there are thousands of them.
+// Settings are those of every session: quiet. The backlog is small because each session has room for all of it from
+// the beginning, and there are thousands of them.
 func Settings() *yamux.Config {
 	c := yamux.DefaultConfig()
 	c.LogOutput = io.Discard

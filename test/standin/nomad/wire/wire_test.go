@@ -41,12 +41,15 @@ func TestSessionCarriesCallsAndPages(t *testing.T) {
 	if err := methods.RegisterName("Echo", Echo{}); err != nil {
 		t.Fatal(err)
 	}
-	pages := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "page "+r.URL.Path) })
+	pages := http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "page "+r.URL.Path) })
 	go Serve(far, methods, pages)
 	go Serve(near, nil, pages)
 
 	var out Message
-	if err := Call(t.Context(), near, "Echo.Say", Message{"x", map[string]string{"k": "v"}}, &out); err != nil || out.Text != "x" || out.Meta["k"] != "v" {
+	if err := Call(t.Context(), near, "Echo.Say", Message{"x", map[string]string{"k": "v"}}, &out); err != nil ||
+		out.Text != "x" ||
+		out.Meta["k"] != "v" {
 		t.Errorf("got %+v, %v", out, err)
 	}
 	if err := Call(t.Context(), near, "Echo.Nothing", Message{}, &out); err == nil {

@@ -109,8 +109,11 @@ func TestService(t *testing.T) {
 		{"stopped again", "runcmd: [systemctl enable --now nomad, systemctl stop nomad]", cloudinit.Service{Enabled: true}},
 		{"a comment", "runcmd: ['# systemctl start nomad']", cloudinit.Service{}},
 		{"bootcmd", "bootcmd: [systemctl start nomad]", cloudinit.Service{Started: true}},
-		{"a script that runcmd runs", "write_files: [{path: /opt/join.sh, content: \"set -e\\nsystemctl enable --now nomad\\n\"}]\nruncmd: [[sh, /opt/join.sh]]", both},
-		{"a script that nobody runs", "write_files: [{path: /opt/join.sh, content: systemctl start nomad}]", cloudinit.Service{}},
+		{"a script that runcmd runs",
+			"write_files: [{path: /opt/join.sh, content: \"set -e\\nsystemctl enable --now nomad\\n\"}]\nruncmd: [[sh, /opt/join.sh]]",
+			both},
+		{"a script that nobody runs", "write_files: [{path: /opt/join.sh, content: systemctl start nomad}]",
+			cloudinit.Service{}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -135,7 +138,8 @@ func TestBase64RoundTrip(t *testing.T) {
 	root := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		content := rapid.SliceOf(rapid.Byte()).Draw(t, "content")
-		c := cloudinit.Config{Files: []cloudinit.File{{Path: "/f", Encoding: "b64", Content: base64.StdEncoding.EncodeToString(content)}}}
+		c := cloudinit.Config{
+			Files: []cloudinit.File{{Path: "/f", Encoding: "b64", Content: base64.StdEncoding.EncodeToString(content)}}}
 		if err := c.WriteFiles(root); err != nil {
 			t.Fatal(err)
 		}

@@ -85,7 +85,9 @@ func readClientConfig(root string, paths []string) (*agentConfig, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrNoClient, err)
 	case config.Server.Enabled:
-		return nil, fmt.Errorf("%w: %v make it a Nomad server of its own (the packaged nomad.hcl does, unless it is overwritten)", ErrNoClient, paths)
+		return nil, fmt.Errorf(
+			"%w: %v make it a Nomad server of its own (the packaged nomad.hcl does, unless it is overwritten)", ErrNoClient,
+			paths)
 	case config.DataDir == "":
 		return nil, fmt.Errorf("%w: %v name no data_dir", ErrNoClient, paths)
 	}

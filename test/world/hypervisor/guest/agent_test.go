@@ -152,7 +152,8 @@ func TestSimulatedGuestTakesTheRenderedConfiguration(t *testing.T) {
 
 func checkNode(t *testing.T, node *api.Node, m member) {
 	t.Helper()
-	got := []string{node.Name, node.NodePool, node.NodeClass, node.Datacenter, node.Meta["hnp.member"], node.Attributes["unique.hostname"]}
+	got := []string{node.Name, node.NodePool, node.NodeClass, node.Datacenter, node.Meta["hnp.member"],
+		node.Attributes["unique.hostname"]}
 	want := []string{m.name, m.pool, "harvester", "dc7", m.name, m.name}
 	for i := range want {
 		if got[i] != want[i] {
@@ -182,7 +183,8 @@ func machineFor(t *testing.T, m member) guest.Machine {
 			t.Logf("%s:\n%s", log, b[max(0, len(b)-8000):])
 		}
 	})
-	return guest.Machine{Namespace: "nomad-clients", Name: m.name, Disk: filepath.Join(dir, "disk"), LogFile: log, CPUs: 2, MemoryMiB: 1024, UserData: m.userData()}
+	return guest.Machine{Namespace: "nomad-clients", Name: m.name, Disk: filepath.Join(dir, "disk"), LogFile: log, CPUs: 2,
+		MemoryMiB: 1024, UserData: m.userData()}
 }
 
 func boot(t *testing.T, l launcher, m guest.Machine) guest.Guest {
@@ -236,7 +238,11 @@ const rawExecSleep = `{"Driver": "raw_exec", "Name": "sleep", "Config": {"comman
 
 func runJob(t *testing.T, server *nomad.Server, pool, task string) {
 	t.Helper()
-	spec := fmt.Sprintf(`{"Job": {"ID": "job", "Type": "service", "Datacenters": ["*"], "NodePool": %q, "TaskGroups": [{"Name": "g", "Count": 1, "Tasks": [%s]}]}}`, pool, task)
+	spec := fmt.Sprintf(
+		`{"Job": {"ID": "job", "Type": "service", "Datacenters": ["*"], "NodePool": %q, "TaskGroups": [{"Name": "g", "Count": 1, "Tasks": [%s]}]}}`,
+		pool,
+		task,
+	)
 	var reply any
 	if _, err := server.Client.Raw().Write("/v1/jobs", strings.NewReader(spec), &reply, nil); err != nil {
 		t.Fatal(err)
@@ -293,7 +299,8 @@ func introduced(t *testing.T, m member) (*nomad.Server, member) {
 
 func introductionToken(t *testing.T, server *nomad.Server, m member) string {
 	t.Helper()
-	reply, _, err := server.Client.ACLIdentity().CreateClientIntroductionToken(&api.ACLIdentityClientIntroductionTokenRequest{NodeName: m.name, NodePool: m.pool}, nil)
+	reply, _, err := server.Client.ACLIdentity().
+		CreateClientIntroductionToken(&api.ACLIdentityClientIntroductionTokenRequest{NodeName: m.name, NodePool: m.pool}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

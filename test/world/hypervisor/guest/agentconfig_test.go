@@ -30,13 +30,16 @@ func TestReadAgentConfigMergesLikeTheAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Name != "batch-1" || c.Region != "global" || c.Datacenter != "dc7" || c.stateDir() != "/opt/nomad/data/client" || !c.TLS.RPC || c.TLS.CAFile != "/etc/nomad.d/ca.pem" {
+	if c.Name != "batch-1" || c.Region != "global" || c.Datacenter != "dc7" || c.stateDir() != "/opt/nomad/data/client" ||
+		!c.TLS.RPC ||
+		c.TLS.CAFile != "/etc/nomad.d/ca.pem" {
 		t.Errorf("config = %+v, TLS %+v", c, c.TLS)
 	}
 	if c.Client.NodePool != "batch" || c.Client.NodeClass != "late" {
 		t.Errorf("client = %+v", c.Client)
 	}
-	if want := map[string]string{"hnp.member": "batch-1", "index": "3", "rack": "a"}; !reflect.DeepEqual(c.Client.Meta, want) {
+	if want := map[string]string{"hnp.member": "batch-1", "index": "3", "rack": "a"}; !reflect.DeepEqual(c.Client.Meta,
+		want) {
 		t.Errorf("meta = %v, want %v", c.Client.Meta, want)
 	}
 	if want := []string{"10.0.0.1:4647", "10.0.0.2:4647"}; !reflect.DeepEqual(c.Client.serverAddresses(), want) {
@@ -65,7 +68,9 @@ func TestConfigPathsComeFromTheUnit(t *testing.T) {
 		want  []string
 	}{
 		{"packaged unit", nil, []string{"/etc/nomad.d"}},
-		{"own unit", map[string]string{unitFile: "[Service]\nExecStart=/usr/bin/nomad agent -config=/etc/nomad -config /etc/extra.hcl\n"}, []string{"/etc/nomad", "/etc/extra.hcl"}},
+		{"own unit",
+			map[string]string{unitFile: "[Service]\nExecStart=/usr/bin/nomad agent -config=/etc/nomad -config /etc/extra.hcl\n"},
+			[]string{"/etc/nomad", "/etc/extra.hcl"}},
 		{"two dashes", map[string]string{unitFile: "ExecStart=nomad agent --config /a"}, []string{"/a"}},
 		{"drop-in", map[string]string{dropIn: "[Service]\nExecStart=\nExecStart=nomad agent -config /b\n"}, []string{"/b"}},
 	}
@@ -77,7 +82,8 @@ func TestConfigPathsComeFromTheUnit(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
-	root := rootWith(t, map[string]string{"/etc/nomad.d/nomad.env": "# comment=1\nNOMAD_CLIENT_INTRO_TOKEN=\"jwt\"\n\nEMPTY=\nnonsense\n"})
+	root := rootWith(t,
+		map[string]string{"/etc/nomad.d/nomad.env": "# comment=1\nNOMAD_CLIENT_INTRO_TOKEN=\"jwt\"\n\nEMPTY=\nnonsense\n"})
 	want := []string{"NOMAD_CLIENT_INTRO_TOKEN=jwt", "EMPTY="}
 	if got := environment(root); !reflect.DeepEqual(got, want) {
 		t.Errorf("environment = %q, want %q", got, want)

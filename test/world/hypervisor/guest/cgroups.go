@@ -43,7 +43,9 @@ func removeCgroup(parent string) error {
 	}
 	for _, dir := range slices.Backward(dirs) {
 		err := syscall.Rmdir(dir)
-		if err != nil && !errors.Is(err, syscall.EBUSY) && !errors.Is(err, syscall.EPERM) && !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.ENOENT) {
+		if err != nil && !errors.Is(err, syscall.EBUSY) && !errors.Is(err, syscall.EPERM) &&
+			!errors.Is(err, syscall.EACCES) &&
+			!errors.Is(err, syscall.ENOENT) {
 			return &os.PathError{Op: "rmdir", Path: dir, Err: err}
 		}
 	}

@@ -1,9 +1,9 @@
 // Package guest boots the operating systems of the test world's virtual machines.
 //
-// A guest runs what its cloud-config asks for, in a directory that plays its root disk: with the kind Agent a
-// Nomad client (of the user's Nomad or the stand-in) in namespaces of its own, with Simulated a client that only speaks Nomad's RPC. Either
-// way servers, region, datacenter, node pool, class, meta, node ID and introduction token are what was
-// rendered into the cloud-config, so that a mistake there shows.
+// A guest runs what its cloud-config asks for, in a directory that plays its root disk: with the kind Agent a Nomad
+// client (of the user's Nomad or the stand-in) in namespaces of its own, with Simulated a client that only speaks
+// Nomad's RPC. Either way servers, region, datacenter, node pool, class, meta, node ID and introduction token are
+// what was rendered into the cloud-config, so that a mistake there shows.
 package guest
 
 import (
@@ -73,8 +73,9 @@ type Disk struct {
 	Bytes int64
 }
 
-// instanceID is what KubeVirt puts into the NoCloud meta-data: the UUID of the firmware, which doesn't change when a VM is
-// started again, so cloud-init doesn't run a second time. Source: KubeVirt v1.7.0, pkg/cloud-init/cloud-init.go.
+// instanceID is what KubeVirt puts into the NoCloud meta-data: the UUID of the firmware, which doesn't change when a
+// VM is started again, so cloud-init doesn't run a second time. Source: KubeVirt v1.7.0,
+// pkg/cloud-init/cloud-init.go.
 func (m Machine) instanceID() string { return m.UUID }
 
 // root is the directory that is "/" for the guest.

@@ -62,7 +62,12 @@ func loopbackAdaptation(m Machine, c *agentConfig, names Names) (map[string]any,
 		"consul":                      map[string]any{"server_auto_join": false, "client_auto_join": false, "auto_advertise": false},
 	}
 	moved(file, inside, map[string]string{"data_dir": c.DataDir, "plugin_dir": c.PluginDir, "log_file": c.LogFile})
-	moved(client, inside, map[string]string{"state_dir": c.Client.StateDir, "alloc_dir": c.Client.AllocDir, "alloc_mounts_dir": c.Client.AllocMountsDir})
+	moved(
+		client,
+		inside,
+		map[string]string{"state_dir": c.Client.StateDir, "alloc_dir": c.Client.AllocDir,
+			"alloc_mounts_dir": c.Client.AllocMountsDir},
+	)
 	tls := map[string]any{}
 	moved(tls, inside, map[string]string{"ca_file": c.TLS.CAFile, "cert_file": c.TLS.CertFile, "key_file": c.TLS.KeyFile})
 	if len(tls) > 0 {

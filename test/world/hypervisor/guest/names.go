@@ -2,8 +2,8 @@ package guest
 
 import "slices"
 
-// Names stand in for the DNS of the guests' network: a Nomad server's name, as host or host:port, and the address of the
-// server that it leads to.
+// Names stand in for the DNS of the guests' network: a Nomad server's name, as host or host:port, and the address of
+// the server that it leads to.
 type Names map[string]string
 
 func (n Names) knowsAny(servers []string) bool {

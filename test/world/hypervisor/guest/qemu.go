@@ -15,13 +15,13 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
-// QemuHost is this machine's loopback interface as a guest of Qemu sees it: qemu's user-mode network leads connections to
-// this address there.
+// QemuHost is this machine's loopback interface as a guest of Qemu sees it: qemu's user-mode network leads
+// connections to this address there.
 const QemuHost = "10.0.2.2"
 
-// Qemu boots whole machines: a kernel, systemd, cloud-init and Nomad of their own. What differs from KubeVirt's: there is no
-// boot loader, all disks are virtio, and every interface is on a user-mode network of its own, with DHCP, on which all guests
-// have the same address.
+// Qemu boots whole machines: a kernel, systemd, cloud-init and Nomad of their own. What differs from KubeVirt's:
+// there is no boot loader, all disks are virtio, and every interface is on a user-mode network of its own, with DHCP,
+// on which all guests have the same address.
 type Qemu struct {
 	// Disk is the raw image that root disks are copies of, as written; Kernel and Initrd are what it is booted with.
 	Disk, Kernel, Initrd string
@@ -117,8 +117,8 @@ func drive(file, format, option string) []string {
 // escape keeps commas from ending a value.
 func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }
 
-// createImage makes a disk, if it isn't there, that appears complete or not at all. Zero bytes mean as large as what it is
-// a copy of.
+// createImage makes a disk, if it isn't there, that appears complete or not at all. Zero bytes mean as large as what
+// it is a copy of.
 func createImage(ctx context.Context, file string, bytes int64, flags ...string) error {
 	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
 		return err

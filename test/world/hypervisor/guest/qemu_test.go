@@ -20,7 +20,8 @@ func TestSeededNodeID(t *testing.T) {
 }
 
 func TestQemuArgs(t *testing.T) {
-	m := Machine{CPUs: 2, MemoryMiB: 924, UUID: "0d5f1b9e", Serial: "a,b", MACs: []string{"52:54:00:00:00:01", "52:54:00:00:00:02"}}
+	m := Machine{CPUs: 2, MemoryMiB: 924, UUID: "0d5f1b9e", Serial: "a,b",
+		MACs: []string{"52:54:00:00:00:01", "52:54:00:00:00:02"}}
 	for _, c := range []struct {
 		qemu Qemu
 		want []string

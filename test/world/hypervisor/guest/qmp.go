@@ -34,7 +34,8 @@ func (g *qemuGuest) PressPowerButton() error {
 	return nil
 }
 
-// answered waits for the answer to a command, passing over the greeting and events. Source: qemu's docs/interop/qmp-spec.
+// answered waits for the answer to a command, passing over the greeting and events. Source: qemu's
+// docs/interop/qmp-spec.
 func answered(decoder *json.Decoder) error {
 	for {
 		var message struct {

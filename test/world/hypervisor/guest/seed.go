@@ -34,5 +34,6 @@ func writeSeed(ctx context.Context, m Machine) (string, error) {
 		}
 	}
 	seed := filepath.Join(m.Disk, seedImage)
-	return seed, run(ctx, "xorrisofs", "-quiet", "-output", seed, "-volid", "cidata", "-joliet", "-rock", "-partition_cyl_align", "on", staging)
+	return seed, run(ctx, "xorrisofs", "-quiet", "-output", seed, "-volid", "cidata", "-joliet", "-rock",
+		"-partition_cyl_align", "on", staging)
 }

@@ -94,7 +94,8 @@ func clientTLS(root string, c tlsConfig, serverName string) (*tls.Config, error)
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, ServerName: serverName, MinVersion: tls.VersionTLS12}, nil
+	return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}, ServerName: serverName,
+		MinVersion: tls.VersionTLS12}, nil
 }
 
 // reportTo writes the client's luck to the log of the guest. A log that can't be written is no reason to fail.

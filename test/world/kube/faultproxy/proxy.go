@@ -196,7 +196,8 @@ func (p *Proxy) answered(resp *http.Response) error {
 	r := resp.Request
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		p.mu.Lock()
-		p.writes = append(p.writes, Write{Time: time.Now(), Method: r.Method, Path: r.URL.Path, UserAgent: r.UserAgent(), Status: resp.StatusCode})
+		p.writes = append(p.writes,
+			Write{Time: time.Now(), Method: r.Method, Path: r.URL.Path, UserAgent: r.UserAgent(), Status: resp.StatusCode})
 		p.mu.Unlock()
 	}
 	if lose, _ := r.Context().Value(loseKey{}).(bool); lose {

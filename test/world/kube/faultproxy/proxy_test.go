@@ -45,7 +45,8 @@ func start(t *testing.T) (p *faultproxy.Proxy, c *http.Client, requests *atomic.
 	}
 	t.Cleanup(func() { _ = p.Close() })
 	// httptest's certificate is not one for this address.
-	c = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
+	c = &http.Client{
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
 	return p, c, requests
 }
 
@@ -72,7 +73,13 @@ func TestFaults(t *testing.T) {
 		wantErr bool
 		reached int32
 	}{
-		{name: "no match", fault: faultproxy.Fault{Match: func(r *http.Request) bool { return r.URL.Path == "/other" }, Effect: faultproxy.Refuse}, want: "Bearer x", reached: 1},
+		{
+			name: "no match",
+			fault: faultproxy.Fault{Match: func(r *http.Request) bool { return r.URL.Path == "/other" },
+				Effect: faultproxy.Refuse},
+			want:    "Bearer x",
+			reached: 1,
+		},
 		{name: "delay", fault: faultproxy.Fault{Delay: time.Millisecond}, want: "Bearer x", reached: 1},
 		{name: "status", fault: faultproxy.Fault{Status: http.StatusServiceUnavailable}, want: "fault injected by the test"},
 		{name: "refuse", fault: faultproxy.Fault{Effect: faultproxy.Refuse}, wantErr: true},

@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// foreign are the kinds of other projects that Harvester's and KubeVirt's informers watch: each as
-// "plural.group version Kind", one string per kind, to be read as a table. Those of snapshots are in the chart of later versions.
+// foreign are the kinds of other projects that Harvester's and KubeVirt's informers watch: each as "plural.group
+// version Kind", one string per kind, to be read as a table. Those of snapshots are in the chart of later versions.
 var foreign = map[string][]string{
 	"Namespaced": {
 		"network-attachment-definitions.k8s.cni.cncf.io v1 NetworkAttachmentDefinition",
@@ -59,15 +59,18 @@ func stub(scope, name, version, kind string) *unstructured.Unstructured {
 		"apiVersion": "apiextensions.k8s.io/v1",
 		"kind":       "CustomResourceDefinition",
 		// Kubernetes wants this of kinds in its own groups.
-		"metadata": map[string]any{"name": name, "annotations": map[string]any{"api-approved.kubernetes.io": "unapproved, a stub"}},
+		"metadata": map[string]any{"name": name,
+			"annotations": map[string]any{"api-approved.kubernetes.io": "unapproved, a stub"}},
 		"spec": map[string]any{
 			"group": group,
 			"scope": scope,
-			"names": map[string]any{"kind": kind, "listKind": kind + "List", "plural": plural, "singular": strings.ToLower(kind)},
+			"names": map[string]any{"kind": kind, "listKind": kind + "List", "plural": plural,
+				"singular": strings.ToLower(kind)},
 			"versions": []any{map[string]any{
 				"name": version, "served": true, "storage": true,
 				"subresources": map[string]any{"status": map[string]any{}},
-				"schema":       map[string]any{"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+				"schema": map[string]any{
+					"openAPIV3Schema": map[string]any{"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
 			}},
 		},
 	}}

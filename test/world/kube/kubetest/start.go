@@ -11,11 +11,14 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
 )
 
-// Start starts a real Kubernetes API server, stops it when the test ends, and lets install put into it what the test needs; nil: nothing.
-// Both together may take the patience; building programs that aren't cached yet isn't part of it.
-func Start(t *testing.T, patience time.Duration, install func(context.Context, *kube.ControlPlane) error) *kube.ControlPlane {
+// Start starts a real Kubernetes API server, stops it when the test ends, and lets install put into it what the test
+// needs; nil: nothing. Both together may take the patience; building programs that aren't cached yet isn't part of
+// it.
+func Start(t *testing.T, patience time.Duration,
+	install func(context.Context, *kube.ControlPlane) error) *kube.ControlPlane {
 	t.Helper()
-	paths, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager)
+	paths, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Etcd, binaries.KubeAPIServer,
+		binaries.KubeControllerManager)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,11 +110,13 @@ func (kv *KubeVirt) startAPI(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	serving, err := cp.CA.Issue(kube.Leaf{Name: "virt-api", CommonName: "virt-api", DNSNames: []string{"virt-api." + Namespace + ".svc"}})
+	serving, err := cp.CA.Issue(
+		kube.Leaf{Name: "virt-api", CommonName: "virt-api", DNSNames: []string{"virt-api." + Namespace + ".svc"}})
 	if err != nil {
 		return err
 	}
-	handler, err := cp.CA.Issue(kube.Leaf{Name: "virt-handler-client", CommonName: "kubevirt.io:system:client:virt-handler"})
+	handler, err := cp.CA.Issue(
+		kube.Leaf{Name: "virt-handler-client", CommonName: "kubevirt.io:system:client:virt-handler"})
 	if err != nil {
 		return err
 	}

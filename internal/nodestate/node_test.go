@@ -9,13 +9,14 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// A member doesn't lose its VM, and its guest with it, because somebody edited the VM's marks; and nobody else's VM becomes
-// a member's by carrying them.
+// A member doesn't lose its VM, and its guest with it, because somebody edited the VM's marks; and nobody else's VM
+// becomes a member's by carrying them.
 func TestMembersVMStaysItsOwn(t *testing.T) {
 	marked := func(nodeID string) *kubevirtv1.VirtualMachine {
 		return &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{
 			Name: "p-1", Labels: map[string]string{v1alpha1.PoolLabel: "p"},
-			Annotations: map[string]string{v1alpha1.PoolUIDAnnotation: "u", v1alpha1.MemberAnnotation: "p-1", v1alpha1.NodeIDAnnotation: nodeID},
+			Annotations: map[string]string{v1alpha1.PoolUIDAnnotation: "u", v1alpha1.MemberAnnotation: "p-1",
+				v1alpha1.NodeIDAnnotation: nodeID},
 		}}
 	}
 	node := func(recorded string) *v1alpha1.NomadNode {
@@ -30,13 +31,11 @@ func TestMembersVMStaysItsOwn(t *testing.T) {
 		node *v1alpha1.NomadNode
 		vm   *kubevirtv1.VirtualMachine
 		ours bool
-	}{
-		"just made, not recorded yet":        {node(""), marked("id"), true},
+	}{"just made, not recorded yet": {node(""), marked("id"), true},
 		"of another incarnation":             {node(""), marked("other-id"), false},
 		"without marks, not recorded":        {node(""), stripped, false},
 		"recorded, its marks were taken off": {node("vm"), stripped, true},
-		"another one with all the marks":     {node("vm"), other, false},
-	} {
+		"another one with all the marks":     {node("vm"), other, false}} {
 		t.Run(name, func(t *testing.T) {
 			if got := Ours(c.node, c.vm); got != c.ours {
 				t.Errorf("got %v", got)

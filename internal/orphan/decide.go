@@ -1,4 +1,4 @@
-package sweep
+package orphan
 
 import (
 	"cmp"
@@ -20,21 +20,22 @@ type kindKey struct {
 // Plan is what to do about leftovers.
 type Plan struct {
 	// Remove in this order. The Secret of a member comes before the claims and the Nomad node, by which alone it is found.
-	Remove []Leftover
+	Remove []Resource
 	// Tell of these. They are named once only.
-	Tell []Leftover
+	Tell []Resource
 }
 
-// Suspects are the leftovers without a record, of pools that don't mind, and the records without a pool. Of claims and VMs, which are in this Kubernetes
-// cluster, no pool need exist any more. A Nomad node whose pool isn't here may belong to the controller of another Harvester.
-func Suspects(o Observed) []Leftover {
-	var out []Leftover
-	for _, l := range o.Leftovers {
+// Suspects are the leftovers without a record, of pools that don't mind, and the records without a pool. Of claims
+// and VMs, which are in this Kubernetes cluster, no pool need exist any more. A Nomad node whose pool isn't here may
+// belong to the controller of another Harvester.
+func Suspects(o Observed) []Resource {
+	var out []Resource
+	for _, l := range o.Resources {
 		pool, exists := o.Pools[l.PoolUID]
 		switch {
 		case l.PoolUID == "", l.Member == "", pool.Paused:
-		case l.Kind == Record && exists, l.Kind != Record && o.Members[l.Owner()]:
-		case l.Kind == NomadNode && (!exists || pool.KeepsNodes || o.NodeIDs[l.Name]):
+		case l.Kind == NomadNode && exists, l.Kind != NomadNode && o.Members[l.Owner()]:
+		case l.Kind == ClientNode && (!exists || pool.KeepsNodes || o.NodeIDs[l.Name]):
 		default:
 			out = append(out, l)
 		}
@@ -70,10 +71,10 @@ func Decide(o Observed, seen Seen, grace time.Duration) (Plan, Seen) {
 	return plan, next
 }
 
-// secrets are the cloud-init Secrets of the members of which something is removed. They are found by it alone, because the
-// controller may not list Secrets.
-func secrets(o Observed, of []Leftover) []Leftover {
-	var out []Leftover
+// secrets are the cloud-init Secrets of the members of which something is removed. They are found by it alone,
+// because the controller may not list Secrets.
+func secrets(o Observed, of []Resource) []Resource {
+	var out []Resource
 	found := map[Key]bool{}
 	for _, l := range of {
 		name := Key{l.Namespace, l.Secret}
@@ -81,15 +82,16 @@ func secrets(o Observed, of []Leftover) []Leftover {
 			continue
 		}
 		found[name] = true
-		out = append(out, Leftover{Kind: Secret, Key: name, Member: l.Member, PoolUID: l.PoolUID, Secret: l.Secret})
+		out = append(out, Resource{Kind: Secret, Key: name, Member: l.Member, PoolUID: l.PoolUID, Secret: l.Secret})
 	}
 	return out
 }
 
-func ordered(ls []Leftover) []Leftover {
-	rank := map[Kind]int{Secret: 0, Claim: 1, NomadNode: 2}
-	slices.SortFunc(ls, func(a, b Leftover) int {
-		return cmp.Or(cmp.Compare(rank[a.Kind], rank[b.Kind]), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+func ordered(ls []Resource) []Resource {
+	rank := map[Kind]int{Secret: 0, Claim: 1, ClientNode: 2}
+	slices.SortFunc(ls, func(a, b Resource) int {
+		return cmp.Or(cmp.Compare(rank[a.Kind], rank[b.Kind]), cmp.Compare(a.Namespace, b.Namespace),
+			cmp.Compare(a.Name, b.Name))
 	})
 	return ls
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Record is what the NomadNode says.
-type Record struct {
+type Node struct {
 	Namespace, Name, Revision string
 	// Made is when the record was made, with which the member's Secret and VM were rendered.
 	Made time.Time
@@ -21,12 +21,12 @@ type Record struct {
 	Host string
 	// Created is when the VM was made, from where the time to join counts; while there is none, when the record was.
 	Created time.Time
-	// RoomSince is what was last written of it; zero: nothing.
-	RoomSince time.Time
+	// CapacityAvailableTime is what was last written of it; zero: nothing.
+	CapacityAvailableTime time.Time
 	// DeletedAt is the deletionTimestamp; zero: not deleted.
 	DeletedAt time.Time
 	// Drain is the order to leave; nil: wanted.
-	Drain  *v1alpha1.DrainIntent
+	Drain  *v1alpha1.DrainRequest
 	Policy v1alpha1.DrainPolicy
 	// Drained is true once it has been written that no allocation is left. The member can't be called back from there.
 	Drained bool
@@ -44,12 +44,12 @@ type Record struct {
 	// Ready is true if the member was last written to take work, and ReadySince is since when.
 	Ready      bool
 	ReadySince time.Time
-	// UnhealthySince is what was last written of it; zero: nothing.
-	UnhealthySince time.Time
+	// UnhealthyTime is what was last written of it; zero: nothing.
+	UnhealthyTime time.Time
 	// StopTime is the longest that was written of it for this order to leave; nil: nothing.
 	StopTime *time.Duration
-	// OnlySystemSince is what was last written of it; zero: nothing.
-	OnlySystemSince time.Time
+	// OnlySystemTime is what was last written of it; zero: nothing.
+	OnlySystemTime time.Time
 	// BlockedBy is what was last written to be in the member's way; empty: nothing.
 	BlockedBy v1alpha1.BlockedCause
 	// IDTaken is true if the member's ID was last found to be another's in Nomad.
@@ -60,8 +60,8 @@ type Record struct {
 	Said map[string]metav1.Condition
 	// CordonedFor is the intent for which the node was made ineligible; empty: none.
 	CordonedFor string
-	// Kicked is the intent whose stalled drain was sent a second time; empty: none.
-	Kicked string
+	// Resent is the intent whose stalled drain was sent a second time; empty: none.
+	Resent string
 	// ClaimsRecorded is true once the names of the claims are in status, which must precede the VM.
 	ClaimsRecorded bool
 	// VMMade is true once the member's VM has been seen. A member's VM is never made twice.
@@ -71,17 +71,18 @@ type Record struct {
 }
 
 // Of is what a NomadNode says.
-func Of(n *v1alpha1.NomadNode) Record {
-	st, drained, ready := n.Status, Condition(n, v1alpha1.NodeDrained), Condition(n, v1alpha1.NodeReady)
-	r := Record{
+func Of(n *v1alpha1.NomadNode) Node {
+	st, drained, ready := n.Status, Condition(n, v1alpha1.NodeDrainCompleted), Condition(n, v1alpha1.NodeReady)
+	r := Node{
 		Namespace: n.Namespace, Name: n.Name, Revision: n.Spec.Revision, Made: n.CreationTimestamp.Time, Host: st.VM.Host,
 		Created: n.CreationTimestamp.Time, Drain: n.Spec.Drain, Policy: n.Spec.DrainPolicy,
 		Drained: drained.Status == metav1.ConditionTrue, DrainedAt: drained.LastTransitionTime.Time, DrainedMessage: drained.Message,
 		Joined: st.JoinedTime != nil, JoinedAt: TimeOf(st.JoinedTime), JoinTimeout: n.Spec.JoinTimeout.Duration, Servers: n.Spec.Client.Servers,
 		BlockedBy: blockedBy(n), IDTaken: idTaken(n), Phase: st.Phase, Said: said(n),
-		CordonedFor: st.CordonedDrain, Kicked: st.KickedDrain,
+		CordonedFor: st.CordonedDrain, Resent: st.ResentDrain,
 		ClaimsRecorded: len(st.Claims) > 0, VMMade: st.VM.UID != "", Purge: n.Spec.Purge == nil || *n.Spec.Purge,
-		RoomSince: TimeOf(st.VM.RoomSince), UnhealthySince: TimeOf(st.UnhealthySince), OnlySystemSince: TimeOf(st.Nomad.OnlySystemSince),
+		CapacityAvailableTime: TimeOf(
+			st.VM.CapacityAvailableTime), UnhealthyTime: TimeOf(st.UnhealthyTime), OnlySystemTime: TimeOf(st.Nomad.OnlySystemTime),
 	}
 	_, r.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
 	_, r.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
@@ -94,7 +95,7 @@ func Of(n *v1alpha1.NomadNode) Record {
 	if stop := st.Nomad.StopTime; stop != nil {
 		r.StopTime = &stop.Duration
 	}
-	if made := st.VM.Created; made != nil {
+	if made := st.VM.CreationTime; made != nil {
 		r.Created = made.Time
 	}
 	if n.DeletionTimestamp != nil {
@@ -119,9 +120,10 @@ func Condition(n *v1alpha1.NomadNode, t string) metav1.Condition {
 	return metav1.Condition{Type: t, Status: "Unknown"}
 }
 
-// NewIntent is an order to leave.
-func NewIntent(id string, reason v1alpha1.DrainReason, now, deadline time.Time) *v1alpha1.DrainIntent {
-	return &v1alpha1.DrainIntent{ID: id, Reason: reason, Time: metav1.NewTime(now), Deadline: metav1.NewTime(deadline)}
+// NewDrainRequest is an order to leave.
+func NewDrainRequest(id string, reason v1alpha1.DrainReason, now, deadline time.Time) *v1alpha1.DrainRequest {
+	return &v1alpha1.DrainRequest{ID: id, Reason: reason, RequestTime: metav1.NewTime(now),
+		DeadlineTime: metav1.NewTime(deadline)}
 }
 
 // TimeOf is a time that may be unset; zero then.
@@ -141,7 +143,7 @@ func MetaTime(t time.Time) *metav1.Time {
 }
 
 // Blocked is what was last written to be in the member's way, with the words that were written of it; nil: nothing.
-func (r Record) Blocked() *Blocked {
+func (r Node) Blocked() *Blocked {
 	if r.BlockedBy == "" {
 		return nil
 	}
@@ -150,16 +152,16 @@ func (r Record) Blocked() *Blocked {
 }
 
 // Leaving is true for a member that has been ordered to leave, by an intent that stands or by deletion.
-func (r Record) Leaving() bool {
+func (r Node) Leaving() bool {
 	return !r.DeletedAt.IsZero() || (r.Drain != nil && (!r.Drain.Canceled || r.Drained))
 }
 
-// Cordoned is true when the node was made ineligible, or is about to be, for the member's intent. Otherwise somebody else had
-// made it ineligible before.
-func (r Record) Cordoned() bool { return r.Drain != nil && r.CordonedFor == r.Drain.ID }
+// Cordoned is true when the node was made ineligible, or is about to be, for the member's intent. Otherwise somebody
+// else had made it ineligible before.
+func (r Node) Cordoned() bool { return r.Drain != nil && r.CordonedFor == r.Drain.ID }
 
 // SaidLeaving is true for a member that was last described as one that leaves.
-func (r Record) SaidLeaving() bool {
+func (r Node) SaidLeaving() bool {
 	switch r.Phase {
 	case v1alpha1.NodeDraining, v1alpha1.NodePhaseDrained, v1alpha1.NodeDeleting, v1alpha1.NodePurging:
 		return true
@@ -169,32 +171,32 @@ func (r Record) SaidLeaving() bool {
 }
 
 // Emptying is true while it matters which allocations live on the member's node.
-func (r Record) Emptying() bool { return r.Leaving() && !r.Drained }
+func (r Node) Emptying() bool { return r.Leaving() && !r.Drained }
 
-// DrainOnTimeout is what the drain of a member with an intent tells Nomad to do at the intent's deadline: Force, by giving
-// it the deadline, or Retain, by giving none. The guest of a VM that somebody has deleted stops anyway, so that there is
-// nothing to retain.
-func (r Record) DrainOnTimeout() v1alpha1.DrainTimeoutAction {
+// DrainOnTimeout is what the drain of a member with an intent tells Nomad to do at the intent's deadline: Force, by
+// giving it the deadline, or Retain, by giving none. The guest of a VM that somebody has deleted stops anyway, so
+// that there is nothing to retain.
+func (r Node) DrainOnTimeout() v1alpha1.DrainTimeoutAction {
 	if r.Policy.OnTimeout == v1alpha1.DrainRetain && r.Drain.Reason != v1alpha1.DrainVMDeleted {
 		return v1alpha1.DrainRetain
 	}
 	return v1alpha1.DrainForce
 }
 
-// LackedRoom is true for a member of which the last that was written is that there is no room for its VM. Its time to join has not
-// begun.
-func (r Record) LackedRoom() bool { return r.BlockedBy == v1alpha1.BlockedByCapacity }
+// LackedCapacity is true for a member of which the last that was written is that there is no room for its VM. Its
+// time to join has not begun.
+func (r Node) LackedCapacity() bool { return r.BlockedBy == v1alpha1.BlockedByCapacity }
 
 // JoinDeadline is when a member should have joined: its time begins when its VM is made, or has room at last.
-func (r Record) JoinDeadline() time.Time {
-	if r.RoomSince.After(r.Created) {
-		return r.RoomSince.Add(r.JoinTimeout)
+func (r Node) JoinDeadline() time.Time {
+	if r.CapacityAvailableTime.After(r.Created) {
+		return r.CapacityAvailableTime.Add(r.JoinTimeout)
 	}
 	return r.Created.Add(r.JoinTimeout)
 }
 
-// JoinExpired is true for a member that should have joined and has not. One whose VM is refused, or has no room, has not begun
-// to.
-func (r Record) JoinExpired(now time.Time) bool {
-	return r.VMMade && !r.Joined && !r.LackedRoom() && !now.Before(r.JoinDeadline())
+// JoinExpired is true for a member that should have joined and has not. One whose VM is refused, or has no room, has
+// not begun to.
+func (r Node) JoinExpired(now time.Time) bool {
+	return r.VMMade && !r.Joined && !r.LackedCapacity() && !now.Before(r.JoinDeadline())
 }

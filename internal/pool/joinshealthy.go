@@ -11,24 +11,42 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-func registration(s Snapshot, p Plan) metav1.Condition {
+func joinsHealthy(s Snapshot, p Plan) metav1.Condition {
 	switch {
 	case s.Joins.BreakerOpen():
-		return condition.False(v1alpha1.ReasonJoinsFailing, fmt.Sprintf("The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more. %s"+
-			" Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the pool. %s", breakerOpensAt, lookAt(s), v1alpha1.RetryJoinsAnnotation, condition.Servers(s.Servers, s.NomadLeader)))
+		return condition.False(
+			v1alpha1.ReasonJoinsFailing,
+			fmt.Sprintf(
+				"The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more. %s"+
+					" Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the pool. %s",
+				breakerOpensAt,
+				lookAt(s),
+				v1alpha1.RetryJoinsAnnotation,
+				condition.Servers(s.Servers, s.NomadLeader),
+			),
+		)
 	case joinsFail(s):
-		return condition.False(v1alpha1.ReasonJoinTimeouts, "A member that should have joined Nomad didn't within health.joinTimeout. "+fate(s, p)+" Look at its console in Harvester, and at kubectl describe nn. "+condition.Servers(s.Servers, s.NomadLeader))
+		return condition.False(
+			v1alpha1.ReasonJoinTimeouts,
+			"A member that should have joined Nomad didn't within health.joinTimeout. "+fate(s,
+				p)+" Look at its console in Harvester, and at kubectl describe nn. "+condition.Servers(
+				s.Servers,
+				s.NomadLeader,
+			),
+		)
 	case s.Joins.flaky():
-		return condition.False(v1alpha1.ReasonJoinTimeouts, "At least half of the last members didn't join Nomad within health.joinTimeout, though others did; see status.registration.")
+		return condition.False(v1alpha1.ReasonJoinTimeouts,
+			"At least half of the last members didn't join Nomad within health.joinTimeout, though others did; see status.joins.")
 	default:
-		return condition.True(v1alpha1.ReasonAsWanted, "Members join Nomad in time.")
+		return condition.True(v1alpha1.ReasonAsExpected, "Members join Nomad in time.")
 	}
 }
 
 // maxKept is how many of the VMs that are kept are named.
 const maxKept = 5
 
-// lookAt names the VMs that are kept to be looked at. The first ones were replaced before it was plain that the template is the cause.
+// lookAt names the VMs that are kept to be looked at. The first ones were replaced before it was plain that the
+// template is the cause.
 func lookAt(s Snapshot) string {
 	var kept []string
 	for _, m := range s.active() {
@@ -45,14 +63,16 @@ func lookAt(s Snapshot) string {
 	case n > maxKept:
 		kept = append(kept[:maxKept], "and others (kubectl get nn)")
 	}
-	return "These VMs are kept: " + strings.Join(kept, ", ") + ". Look at the console of one in Harvester, and at kubectl describe nn."
+	return "These VMs are kept: " + strings.Join(kept,
+		", ") + ". Look at the console of one in Harvester, and at kubectl describe nn."
 }
 
 // fate is what becomes of a member that didn't join in time: of the first by name that stays, or else of all of them.
 func fate(s Snapshot, p Plan) string {
 	var first *Member
 	for _, m := range s.active() {
-		if m.JoinExpired && m.Blocked == nil && !slices.Contains(p.Failed, m.Name) && !slices.Contains(p.Victims, m.Name) && (first == nil || m.Name < first.Name) {
+		if m.JoinExpired && m.Blocked == nil && !slices.Contains(p.Failed, m.Name) && !slices.Contains(p.Victims, m.Name) &&
+			(first == nil || m.Name < first.Name) {
 			first = &m
 		}
 	}
