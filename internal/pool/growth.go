@@ -7,8 +7,9 @@ import "github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 // conditions say the same in words. So whatever makes one of them say that members can't be made is named here too,
 // and a plugin of an earlier version, which reads those, decides the same.
 func GrowthBlockedBy(s Snapshot, p Plan, o Outcome) v1alpha1.BlockedCause {
-	ofTemplate, lacks := s.blocked(templatesProblem), s.blocked(anyProblem)
-	_, full := fit(s, wanted(s))
+	x := newIndex(s)
+	ofTemplate, lacks := x.firstBlocked(templatesProblem), x.firstBlocked(anyProblem)
+	_, full := fit(x, x.wanted)
 	switch {
 	case s.Paused:
 		return v1alpha1.BlockedByPause

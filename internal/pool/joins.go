@@ -48,11 +48,12 @@ func (j Joins) Record(key string, s Snapshot) Joins {
 		return j
 	}
 	results := slices.Clone(j.Results)
-	for _, m := range s.Members {
+	for i := range s.Members {
+		m := &s.Members[i]
 		if m.Revision != s.Revision {
 			continue
 		}
-		r, ok := resultOf(s, m)
+		r, ok := resultOf(&s, m)
 		at := slices.IndexFunc(results, func(old JoinResult) bool { return old.Member == m.Name })
 		switch {
 		case !ok || !r.Time.After(j.Since):
@@ -78,11 +79,11 @@ func (j Joins) Record(key string, s Snapshot) Joins {
 // resultOf is how a member fared; ok is false while that is open. A member that left before its time was up says
 // nothing, nor does one that may be kept from joining by something else than the template: a Nomad that its clients
 // couldn't reach until a moment ago, or Harvester, while it is upgraded or the host is in maintenance.
-func resultOf(s Snapshot, m Member) (r JoinResult, ok bool) {
+func resultOf(s *Snapshot, m *Member) (r JoinResult, ok bool) {
 	switch {
 	case m.Joined:
 		return JoinResult{m.Name, true, m.JoinedAt.Truncate(time.Second)}, !m.JoinedAt.IsZero()
-	case unsettled(s) > 0 || s.Upgrade != nil || m.HostMaintenance:
+	case s.recoveryLeft() > 0 || s.Upgrade != nil || m.HostMaintenance:
 		return JoinResult{}, false
 	case m.JoinExpired && !m.Halted && m.Blocked == nil && (!m.Leaving || m.LeavingReason == v1alpha1.DrainJoinTimeout):
 		return JoinResult{m.Name, false, m.JoinDeadline.Truncate(time.Second)}, true
@@ -122,7 +123,7 @@ func (j Joins) flaky() bool {
 }
 
 // backOff is how much longer the next member waits.
-func backOff(s Snapshot) time.Duration {
+func backOff(s *Snapshot) time.Duration {
 	n, last := s.Joins.failures()
 	if n == 0 {
 		return 0
@@ -131,12 +132,12 @@ func backOff(s Snapshot) time.Duration {
 }
 
 // probe limits what is made after a failure: one member at a time, and not before the back-off has passed.
-func probe(s Snapshot, p *Plan) {
+func probe(x *index, p *Plan) {
 	if p.Create == 0 {
 		return
 	}
-	n, _ := s.Joins.failures()
-	switch left := backOff(s); {
+	n, _ := x.Joins.failures()
+	switch left := backOff(&x.Snapshot); {
 	case n == 0:
 	case n >= breakerOpensAt:
 		p.Create = 0
@@ -147,7 +148,7 @@ func probe(s Snapshot, p *Plan) {
 			"The next member waits for a while, because the last one didn't join Nomad.")
 		p.wakeIn(left)
 	default:
-		if p.Create = min(p.Create, max(1-joining(s), 0)); p.Create == 0 {
+		if p.Create = min(p.Create, max(1-len(x.joining), 0)); p.Create == 0 {
 			p.HoldOut = held("", v1alpha1.ReasonBackOff,
 				"Members are made one at a time until one joins Nomad, because the last one didn't.")
 		}
@@ -158,13 +159,5 @@ func probe(s Snapshot, p *Plan) {
 var joinsFailing = held(v1alpha1.BlockedByJoins, v1alpha1.ReasonJoinsFailing,
 	"No member is made, because the last ones didn't join Nomad; see the condition JoinsHealthy.")
 
-// joining is how many members are on their way to join. One that can't be made, or can't run, isn't.
-func joining(s Snapshot) int {
-	n := 0
-	for _, m := range s.active() {
-		if !m.Joined && !m.JoinExpired && m.Blocked == nil {
-			n++
-		}
-	}
-	return n
-}
+// isJoining reports whether a member is on its way to join. One that can't be made, or can't run, isn't.
+func (m *Member) isJoining() bool { return !m.Joined && !m.JoinExpired && m.Blocked == nil }

@@ -11,30 +11,30 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-func joinsHealthy(s Snapshot, p Plan) metav1.Condition {
+func joinsHealthy(x *index, p Plan) metav1.Condition {
 	switch {
-	case s.Joins.BreakerOpen():
+	case x.Joins.BreakerOpen():
 		return condition.False(
 			v1alpha1.ReasonJoinsFailing,
 			fmt.Sprintf(
 				"The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more. %s"+
 					" Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the pool. %s",
 				breakerOpensAt,
-				lookAt(s),
+				lookAt(x),
 				v1alpha1.RetryJoinsAnnotation,
-				condition.Servers(s.Servers, s.NomadLeader),
+				condition.Servers(x.Servers, x.NomadLeader),
 			),
 		)
-	case joinsFail(s):
+	case joinsFail(x):
 		return condition.False(
 			v1alpha1.ReasonJoinTimeouts,
-			"A member that should have joined Nomad didn't within health.joinTimeout. "+fate(s,
+			"A member that should have joined Nomad didn't within health.joinTimeout. "+fate(x,
 				p)+" Look at its console in Harvester, and at kubectl describe nn. "+condition.Servers(
-				s.Servers,
-				s.NomadLeader,
+				x.Servers,
+				x.NomadLeader,
 			),
 		)
-	case s.Joins.flaky():
+	case x.Joins.flaky():
 		return condition.False(v1alpha1.ReasonJoinTimeouts,
 			"At least half of the last members didn't join Nomad within health.joinTimeout, though others did; see status.joins.")
 	default:
@@ -47,14 +47,13 @@ const maxKept = 5
 
 // lookAt names the VMs that are kept to be looked at. The first ones were replaced before it was plain that the
 // template is the cause.
-func lookAt(s Snapshot) string {
+func lookAt(x *index) string {
 	var kept []string
-	for _, m := range s.active() {
-		if m.JoinExpired && m.VMMade {
+	for _, m := range x.joinExpired {
+		if m.VMMade {
 			kept = append(kept, m.Name)
 		}
 	}
-	slices.Sort(kept)
 	switch n := len(kept); {
 	case n == 0:
 		return "None of their VMs is left."
@@ -68,12 +67,13 @@ func lookAt(s Snapshot) string {
 }
 
 // fate is what becomes of a member that didn't join in time: of the first by name that stays, or else of all of them.
-func fate(s Snapshot, p Plan) string {
+func fate(x *index, p Plan) string {
 	var first *Member
-	for _, m := range s.active() {
-		if m.JoinExpired && m.Blocked == nil && !slices.Contains(p.Failed, m.Name) && !slices.Contains(p.Victims, m.Name) &&
-			(first == nil || m.Name < first.Name) {
-			first = &m
+	leaving := setOf(p.Failed, p.Victims)
+	for _, m := range x.joinExpired {
+		if m.Blocked == nil && !leaving[m.Name] {
+			first = m
+			break
 		}
 	}
 	switch {
@@ -93,9 +93,9 @@ func fate(s Snapshot, p Plan) string {
 }
 
 // joinsFail is true while members fail to join.
-func joinsFail(s Snapshot) bool {
-	if n, _ := s.Joins.failures(); n > 0 {
+func joinsFail(x *index) bool {
+	if n, _ := x.Joins.failures(); n > 0 {
 		return true
 	}
-	return slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && m.Blocked == nil })
+	return slices.ContainsFunc(x.joinExpired, func(m *Member) bool { return m.Blocked == nil })
 }

@@ -62,31 +62,31 @@ func (p *Plan) wakeIn(d time.Duration) {
 // Decide plans a pool's next step. Leaving members don't count: draining may take a quarter of an hour, while capacity
 // is asked for now.
 func Decide(s Snapshot) Plan {
-	p := decide(s)
+	p := decide(newIndex(s))
 	if !s.NomadKnown {
 		p.wakeIn(problemRetry)
 	}
 	return p
 }
 
-func decide(s Snapshot) Plan {
-	if s.Deleting {
+func decide(x *index) Plan {
+	if x.Deleting {
 		return Plan{}
 	}
 	var p Plan
-	surplus := surplus(s)
-	if surplus > 0 {
-		p = scaleIn(s, surplus)
-	} else if missing := missing(s); missing > 0 {
-		p = scaleOut(s, missing)
+	switch {
+	case x.surplus > 0:
+		p = scaleIn(x)
+	case x.missing > 0:
+		p = scaleOut(x)
 	}
 	// A scale-in may be held for long, while members go on to break.
-	replace(s, &p)
-	repair(s, &p)
-	if surplus > 0 {
-		p.HoldRollout = behindScaleIn(s, p)
+	replace(x, &p)
+	repair(x, &p)
+	if x.surplus > 0 {
+		p.HoldRollout = behindScaleIn(x, p)
 		return p
 	}
-	rollOut(s, &p)
+	rollOut(x, &p)
 	return p
 }

@@ -16,32 +16,18 @@ type Quota struct {
 // NeedsQuota is true when members are to be made. Only then it matters what the quotas leave: that one is full
 // because of the pool's own members is no problem while there are enough of them.
 func NeedsQuota(s Snapshot) bool {
-	return !s.Deleting && !s.Paused && len(s.Problems) == 0 && wanted(s) > 0
-}
-
-// wanted is how many members are to be made, and not called back.
-func wanted(s Snapshot) int {
-	n := missing(s)
-	if n > 0 && s.NomadKnown {
-		n -= len(rescuable(s, n))
-	}
-	return n
+	return !s.Deleting && !s.Paused && len(s.Problems) == 0 && newIndex(s).wanted > 0
 }
 
 // fit is for how many of n new members there is room, and if that isn't all of them, why. Harvester admits a VM above
 // its namespace's quota, and then halts it.
-func fit(s Snapshot, n int) (int, *condition.Problem) {
-	if s.Quota == nil || n <= 0 {
+func fit(x *index, n int) (int, *condition.Problem) {
+	if x.Quota == nil || n <= 0 {
 		return n, nil
 	}
-	room := s.Quota.Room
-	for _, m := range s.active() {
-		if !m.VMMade {
-			room--
-		}
-	}
-	if room = max(room, 0); room >= n {
+	room := max(x.Quota.Room-len(x.withoutVM), 0)
+	if room >= n {
 		return n, nil
 	}
-	return room, &s.Quota.Problem
+	return room, &x.Quota.Problem
 }

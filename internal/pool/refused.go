@@ -13,38 +13,34 @@ func ofTemplate(by v1alpha1.BlockedCause) bool {
 }
 
 // nameTaken is true for a member that can't have a VM because somebody else's has its name. The next one has another.
-func nameTaken(m Member) bool {
+func nameTaken(m *Member) bool {
 	return m.Blocked != nil && m.Blocked.By == v1alpha1.BlockedByName
 }
 
-// refused is what keeps an active member from being made, or from running, in words; nil: nothing.
-func (s Snapshot) refused(of func(Member) bool) *condition.Problem {
-	if b := s.blocked(of); b != nil {
+// firstProblem is what keeps an active member from being made, or from running, in words; nil: nothing.
+func (x *index) firstProblem(of func(*Member) bool) *condition.Problem {
+	if b := x.firstBlocked(of); b != nil {
 		return &b.Problem
 	}
 	return nil
 }
 
-// blocked is what keeps an active member from being made, or from running; nil: nothing. Members come in any order,
+// firstBlocked is what keeps an active member from being made, or from running; nil: nothing. Members come in any order,
 // and what is said of the pool must not change with it, so it is that of the first by name.
-func (s Snapshot) blocked(of func(Member) bool) *nodestate.Blocked {
-	var first *Member
-	for _, m := range s.active() {
-		if m.Blocked != nil && of(m) && (first == nil || m.Name < first.Name) {
-			first = &m
+func (x *index) firstBlocked(of func(*Member) bool) *nodestate.Blocked {
+	for _, m := range x.blocked {
+		if of(m) {
+			return m.Blocked
 		}
 	}
-	if first == nil {
-		return nil
-	}
-	return first.Blocked
+	return nil
 }
 
-func templatesProblem(m Member) bool { return ofTemplate(m.Blocked.By) }
+func templatesProblem(m *Member) bool { return ofTemplate(m.Blocked.By) }
 
-func anyProblem(Member) bool { return true }
+func anyProblem(*Member) bool { return true }
 
 // holdsOthers is true for a member whose problem the next one of the present template would have as well.
-func (s Snapshot) holdsOthers(m Member) bool {
+func (s *Snapshot) holdsOthers(m *Member) bool {
 	return m.Revision == s.Revision && !nameTaken(m)
 }

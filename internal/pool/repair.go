@@ -2,7 +2,6 @@ package pool
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -20,13 +19,12 @@ const joinSlack = 5 * time.Second
 
 // repair lets members go that didn't join in time or no longer work, so that others are made in their place. Whatever
 // looks like a cause outside of the single member holds it.
-func repair(s Snapshot, p *Plan) {
-	failed, unhealthy, wake := broken(s)
-	p.wakeIn(wake)
-	leaves := func(m Member) bool { return slices.Contains(p.Victims, m.Name) }
-	failed, unhealthy = slices.DeleteFunc(failed, leaves), slices.DeleteFunc(unhealthy, leaves)
-	maintenance := slices.ContainsFunc(s.active(), func(m Member) bool { return m.HostMaintenance })
-	if maintenance || s.Suspension.open() {
+func repair(x *index, p *Plan) {
+	p.wakeIn(x.nextBroken)
+	victims := setOf(p.Victims)
+	failed, unhealthy := without(x.failed, victims), without(x.unhealthy, victims)
+	maintenance := len(x.inMaintenance) > 0
+	if maintenance || x.Suspension.open() {
 		p.wakeIn(problemRetry) // nothing tells of its end
 	}
 	if len(failed)+len(unhealthy) == 0 {
@@ -36,16 +34,16 @@ func repair(s Snapshot, p *Plan) {
 		}
 		return
 	}
-	if p.HoldRepair = heldRepair(s, p); p.HoldRepair != nil {
+	if p.HoldRepair = heldRepair(x, p); p.HoldRepair != nil {
 		return
 	}
-	free := min(maxInFlight(s)-repairing(s), mayLeaveNow(s)-p.departures())
+	free := min(maxInFlight(&x.Snapshot)-len(x.joining)-len(x.repairing), x.mayLeave-p.departures())
 	if free <= 0 {
 		p.HoldRepair = &condition.Problem{v1alpha1.ReasonRepairing,
 			"Members that don't work wait for those that are leaving or joining: at most health.maxInFlight are replaced, and scaleIn.maxConcurrent leave, at a time; see kubectl get nn."}
 		return
 	}
-	if many, wake := tooMany(s); many {
+	if many, wake := tooMany(x); many {
 		unhealthy = nil
 		p.wakeIn(wake)
 		p.HoldRepair = &condition.Problem{v1alpha1.ReasonTooManyUnhealthy,
@@ -55,26 +53,15 @@ func repair(s Snapshot, p *Plan) {
 	p.Unhealthy = names(unhealthy[:min(free-len(p.Failed), len(unhealthy))])
 }
 
-// broken are the members to be replaced, by name, and how long until the next one's time is up.
-func broken(s Snapshot) (failed, unhealthy []Member, wake time.Duration) {
-	for _, m := range s.active() {
-		switch left := m.UnhealthyTime.Add(s.Health.UnhealthyTimeout.Duration).Sub(s.Now); {
-		case m.Protected || m.CancelingDrain || m.Halted || m.HostMaintenance || m.Blocked != nil: // of those with a problem another would fare the same
-		case m.JoinExpired && m.VMMade:
-			failed = append(failed, m)
-		case !m.Joined && m.VMMade && m.JoinDeadline.After(s.Now): // its own record may have said long ago that its time is up
-			wake = sooner(wake, m.JoinDeadline.Sub(s.Now))
-		case m.UnhealthyTime.IsZero() || s.Health.UnhealthyTimeout.Duration <= 0:
-		case left > 0:
-			wake = sooner(wake, left)
-		default:
-			unhealthy = append(unhealthy, m)
+// without returns the members that aren't named, in a slice of its own.
+func without(ms []*Member, named map[string]bool) []*Member {
+	var out []*Member
+	for _, m := range ms {
+		if !named[m.Name] {
+			out = append(out, m)
 		}
 	}
-	byName := func(a, b Member) int { return strings.Compare(a.Name, b.Name) }
-	slices.SortFunc(failed, byName)
-	slices.SortFunc(unhealthy, byName)
-	return failed, unhealthy, wake
+	return out
 }
 
 // sooner is the earlier of two waits; 0: none.
@@ -85,31 +72,30 @@ func sooner(a, b time.Duration) time.Duration {
 	return a
 }
 
-// unsettled is for how much longer what Nomad says of its nodes' health isn't acted upon.
-func unsettled(s Snapshot) time.Duration {
+// recoveryLeft is for how much longer what Nomad says of its nodes' health isn't acted upon.
+func (s *Snapshot) recoveryLeft() time.Duration {
 	if s.NomadRecovered.IsZero() {
 		return 0
 	}
 	return max(s.NomadRecovered.Add(settling).Sub(s.Now), 0)
 }
 
-func heldRepair(s Snapshot, p *Plan) *condition.Problem {
-	left := unsettled(s)
+func heldRepair(x *index, p *Plan) *condition.Problem {
 	switch {
-	case s.Paused:
+	case x.Paused:
 		return &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is replaced."}
-	case !s.NomadKnown:
+	case !x.NomadKnown:
 		return &condition.Problem{v1alpha1.ReasonNomadUnknown,
-			"Nobody is replaced while Nomad can't be asked: " + s.NomadMessage}
-	case s.Joins.BreakerOpen():
+			"Nobody is replaced while Nomad can't be asked: " + x.NomadMessage}
+	case x.Joins.BreakerOpen():
 		return &condition.Problem{v1alpha1.ReasonJoinsFailing,
 			"Nobody is replaced, because members made anew don't join Nomad; see the condition JoinsHealthy."}
-	case s.Upgrade != nil:
+	case x.Upgrade != nil:
 		p.wakeIn(problemRetry)
 		return &condition.Problem{v1alpha1.ReasonUpgradeRunning,
-			"Nobody is replaced while Harvester is being upgraded (" + s.Upgrade.Name + "). If that upgrade is stuck for good, this ends it: " + s.Upgrade.End}
-	case left > 0:
-		p.wakeIn(left)
+			"Nobody is replaced while Harvester is being upgraded (" + x.Upgrade.Name + "). If that upgrade is stuck for good, this ends it: " + x.Upgrade.End}
+	case x.recovering > 0:
+		p.wakeIn(x.recovering)
 		return &condition.Problem{v1alpha1.ReasonNomadRecovering,
 			"Nobody is replaced yet, because Nomad has just come back or changed its leader."}
 	default:
@@ -117,20 +103,7 @@ func heldRepair(s Snapshot, p *Plan) *condition.Problem {
 	}
 }
 
-// repairing is how many members are on the way of being replaced. One that is stuck on its way out no longer counts,
-// because nothing says that it ever ends.
-func repairing(s Snapshot) int {
-	n := joining(s)
-	for _, m := range s.Members {
-		if m.Leaving && !m.Stuck &&
-			(m.LeavingReason == v1alpha1.DrainJoinTimeout || m.LeavingReason == v1alpha1.DrainUnhealthy) {
-			n++
-		}
-	}
-	return n
-}
-
-func maxInFlight(s Snapshot) int {
+func maxInFlight(s *Snapshot) int {
 	if s.Health.MaxInFlight == nil {
 		return 1
 	}
@@ -140,20 +113,27 @@ func maxInFlight(s Snapshot) int {
 // tooMany is true when more members that had joined don't work than the pool takes for accidents. Those that have just
 // come back count as well: when a common cause has gone, members return one by one, and the last of them aren't to be
 // replaced for being the last. wake is how long until one of them no longer counts; 0: none is just back.
-func tooMany(s Snapshot) (many bool, wake time.Duration) {
-	n := 0
-	for _, m := range s.active() {
-		left := m.ReadySince.Add(settling).Sub(s.Now)
-		switch {
-		case m.Halted:
-		case !m.UnhealthyTime.IsZero():
-			n++
-		case m.Ready && left > 0 && !m.JoinedAt.IsZero() && m.ReadySince.Sub(m.JoinedAt) > joinSlack:
-			n++
-			wake = sooner(wake, left)
+func tooMany(x *index) (many bool, wake time.Duration) {
+	for _, m := range x.unsteady {
+		if m.UnhealthyTime.IsZero() {
+			wake = sooner(wake, m.ReadySince.Add(settling).Sub(x.Now))
 		}
 	}
-	return n > share(s.Health.MaxUnhealthy, s.Replicas, true, s.Replicas), wake
+	return len(x.unsteady) > share(x.Health.MaxUnhealthy, x.Replicas, true, x.Replicas), wake
+}
+
+// isUnsteady reports whether a member that had joined doesn't work, or has only just come back. One that is halted
+// doesn't count.
+func (s *Snapshot) isUnsteady(m *Member) bool {
+	switch {
+	case m.Halted:
+		return false
+	case !m.UnhealthyTime.IsZero():
+		return true
+	default:
+		return m.Ready && m.ReadySince.Add(settling).After(s.Now) && !m.JoinedAt.IsZero() &&
+			m.ReadySince.Sub(m.JoinedAt) > joinSlack
+	}
 }
 
 // share is a number of members, given as such or as a share of all; unset if it isn't given.
@@ -174,7 +154,7 @@ func NeedsHosts(s Snapshot) bool {
 	if s.Deleting {
 		return false
 	}
-	failed, unhealthy, _ := broken(s)
-	return s.Suspension.open() || len(failed)+len(unhealthy) > 0 ||
-		slices.ContainsFunc(s.active(), func(m Member) bool { return m.JoinExpired && !m.Halted })
+	x := newIndex(s)
+	return s.Suspension.open() || len(x.failed)+len(x.unhealthy) > 0 ||
+		slices.ContainsFunc(x.joinExpired, func(m *Member) bool { return !m.Halted })
 }

@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"slices"
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -16,18 +15,18 @@ const namePatience = 30 * time.Second
 // was refused, of a template that has changed since, and those whose name somebody else's VM has. Kept, they would be
 // tried again for ever, and the former would tell of a mistake that was corrected. Victims leave anyway. One whose VM
 // could not be made for another reason than a refusal may have one, since only the answer may have been lost.
-func replace(s Snapshot, p *Plan) {
-	if s.Paused {
+func replace(x *index, p *Plan) {
+	if x.Paused {
 		return
 	}
-	for _, m := range s.active() {
-		switch left := m.Created.Add(namePatience).Sub(s.Now); {
-		case m.Blocked == nil || m.Blocked.By == v1alpha1.BlockedByFailure || m.VMMade || m.Protected || slices.Contains(p.Victims, m.Name):
-		case m.Revision != s.Revision, nameTaken(m) && left <= 0:
+	victims := setOf(p.Victims)
+	for _, m := range x.blocked {
+		switch left := m.Created.Add(namePatience).Sub(x.Now); {
+		case m.Blocked.By == v1alpha1.BlockedByFailure || m.VMMade || m.Protected || victims[m.Name]:
+		case m.Revision != x.Revision, nameTaken(m) && left <= 0:
 			p.Replace = append(p.Replace, m.Name)
 		case nameTaken(m):
 			p.wakeIn(left)
 		}
 	}
-	slices.Sort(p.Replace)
 }

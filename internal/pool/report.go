@@ -14,24 +14,18 @@ import (
 type Counts struct{ Replicas, Ready, Updated, Joining, Draining, Unhealthy int }
 
 // Count counts the members.
-func Count(s Snapshot) Counts {
-	var c Counts
-	for _, m := range s.Members {
-		if m.Leaving {
-			c.Draining++
-			continue
-		}
-		c.Replicas++
-		if s.upToDate(m) {
-			c.Updated++
-		}
+func Count(s Snapshot) Counts { return newIndex(s).counts() }
+
+func (x *index) counts() Counts {
+	c := Counts{Replicas: len(x.active), Updated: len(x.updated), Draining: len(x.Members) - len(x.active)}
+	for _, m := range x.active {
 		switch {
 		case m.Ready:
 			c.Ready++
-		case m.Joined || m.JoinExpired || m.Blocked != nil:
-			c.Unhealthy++
-		default:
+		case m.isJoining():
 			c.Joining++
+		default:
+			c.Unhealthy++
 		}
 	}
 	return c
@@ -40,30 +34,31 @@ func Count(s Snapshot) Counts {
 // Conditions describes a pool after what came of its plan. Messages hold no counters and no times: a steady pool
 // writes nothing.
 func Conditions(s Snapshot, p Plan, o Outcome) map[string]metav1.Condition {
-	c := Count(s)
-	out := map[string]metav1.Condition{v1alpha1.PoolScalingOut: scalingOut(s, p, o, c),
-		v1alpha1.PoolScalingIn: scalingIn(p, c), v1alpha1.PoolUpToDate: upToDate(s, p, c),
-		v1alpha1.PoolNomadReachable: nomadReachable(s), v1alpha1.PoolJoinsHealthy: joinsHealthy(s, p),
-		v1alpha1.PoolTemplateValid: templateValid(s), v1alpha1.PoolPaused: paused(s)}
-	out[v1alpha1.PoolReady] = ready(s, p, o, c, out)
+	x := newIndex(s)
+	c := x.counts()
+	out := map[string]metav1.Condition{v1alpha1.PoolScalingOut: scalingOut(x, p, o, c),
+		v1alpha1.PoolScalingIn: scalingIn(p, c), v1alpha1.PoolUpToDate: upToDate(x, p, c),
+		v1alpha1.PoolNomadReachable: nomadReachable(x), v1alpha1.PoolJoinsHealthy: joinsHealthy(x, p),
+		v1alpha1.PoolTemplateValid: templateValid(x), v1alpha1.PoolPaused: paused(x)}
+	out[v1alpha1.PoolReady] = ready(x, p, o, c, out)
 	return out
 }
 
-func nomadReachable(s Snapshot) metav1.Condition {
+func nomadReachable(x *index) metav1.Condition {
 	switch {
-	case s.NomadKnown:
-		return condition.True(s.NomadReason, s.NomadMessage)
-	case s.UsageUnknown: // one question that was not answered says nothing of the next
-		return condition.True(s.NomadReason, "Nomad answers.")
-	case s.NomadNotAsked:
-		return condition.Unknown(s.NomadReason, s.NomadMessage)
+	case x.NomadKnown:
+		return condition.True(x.NomadReason, x.NomadMessage)
+	case x.UsageUnknown: // one question that was not answered says nothing of the next
+		return condition.True(x.NomadReason, "Nomad answers.")
+	case x.NomadNotAsked:
+		return condition.Unknown(x.NomadReason, x.NomadMessage)
 	default:
-		return condition.False(s.NomadReason, s.NomadMessage)
+		return condition.False(x.NomadReason, x.NomadMessage)
 	}
 }
 
-func scalingOut(s Snapshot, p Plan, o Outcome, c Counts) metav1.Condition {
-	lacks := s.refused(anyProblem)
+func scalingOut(x *index, p Plan, o Outcome, c Counts) metav1.Condition {
+	lacks := x.firstProblem(anyProblem)
 	switch {
 	case o.CreateError != nil:
 		return o.CreateError.True()
@@ -73,10 +68,10 @@ func scalingOut(s Snapshot, p Plan, o Outcome, c Counts) metav1.Condition {
 		return condition.True(v1alpha1.ReasonCreating, "Members are being made, or called back from leaving.")
 	case lacks != nil:
 		return lacks.True()
-	case s.Joins.BreakerOpen() && c.Ready < s.Replicas:
+	case x.Joins.BreakerOpen() && c.Ready < x.Replicas:
 		return joinsFailing.True()
-	case c.Joining > 0 && !s.NomadKnown:
-		return condition.True(v1alpha1.ReasonJoining, "Members were made, and can't be seen to join: "+s.NomadMessage)
+	case c.Joining > 0 && !x.NomadKnown:
+		return condition.True(v1alpha1.ReasonJoining, "Members were made, and can't be seen to join: "+x.NomadMessage)
 	case c.Joining > 0:
 		return condition.True(v1alpha1.ReasonJoining, "Members are on their way to join Nomad; see kubectl get nn.")
 	default:
@@ -95,115 +90,115 @@ func scalingIn(p Plan, c Counts) metav1.Condition {
 	}
 }
 
-func upToDate(s Snapshot, p Plan, c Counts) metav1.Condition {
+func upToDate(x *index, p Plan, c Counts) metav1.Condition {
 	switch {
 	case c.Updated == c.Replicas:
 		return condition.True(v1alpha1.ReasonAsExpected,
 			"Every member was made from the present template, and none is to be replaced for its age.")
-	case s.Rollout.Type == v1alpha1.OnDelete:
+	case x.Rollout.Type == v1alpha1.OnDelete:
 		return condition.False(
 			v1alpha1.ReasonOnDelete,
 			"Some members "+because(
-				s)+". rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced.",
+				x)+". rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced.",
 		)
 	case p.HoldRollout != nil:
 		return p.HoldRollout.False()
-	case len(outdated(s)) == 0:
+	case len(x.outdated) == 0:
 		return condition.False(
 			v1alpha1.ReasonAllProtected,
 			"The members that "+because(
-				s)+" carry the annotation "+v1alpha1.ProtectAnnotation+", so they stay. To have one replaced: kubectl annotate nn MEMBER "+v1alpha1.ProtectAnnotation+"-",
+				x)+" carry the annotation "+v1alpha1.ProtectAnnotation+", so they stay. To have one replaced: kubectl annotate nn MEMBER "+v1alpha1.ProtectAnnotation+"-",
 		)
 	default:
 		return condition.False(
 			v1alpha1.ReasonRollingOut,
 			"Members that "+because(
-				s)+" are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is.",
+				x)+" are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is.",
 		)
 	}
 }
 
 // because says why members are outdated.
-func because(s Snapshot) string {
-	if slices.ContainsFunc(s.active(), func(m Member) bool { return m.Revision != s.Revision }) {
+func because(x *index) string {
+	if slices.ContainsFunc(x.active, func(m *Member) bool { return m.Revision != x.Revision }) {
 		return "were made from an older template"
 	}
-	if slices.ContainsFunc(s.active(), func(m Member) bool { return m.Elsewhere }) {
+	if slices.ContainsFunc(x.active, func(m *Member) bool { return m.Elsewhere }) {
 		return "are in another Nomad cluster than spec.nomad leads to"
 	}
 	return "were made before rollout.restartedAt or are older than rollout.maxAge"
 }
 
-func leavesFor(s Snapshot, reason v1alpha1.DrainReason) bool {
-	return slices.ContainsFunc(s.Members, func(m Member) bool { return m.Leaving && m.LeavingReason == reason })
+func leavesFor(x *index, reason v1alpha1.DrainReason) bool {
+	return slices.ContainsFunc(x.Members, func(m Member) bool { return m.Leaving && m.LeavingReason == reason })
 }
 
-func templateValid(s Snapshot) metav1.Condition {
-	if len(s.Problems) > 0 {
-		return condition.False(s.Problems[0].Reason, joinMessages(s.Problems))
+func templateValid(x *index) metav1.Condition {
+	if len(x.Problems) > 0 {
+		return condition.False(x.Problems[0].Reason, joinMessages(x.Problems))
 	}
-	if p := s.refused(templatesProblem); p != nil {
+	if p := x.firstProblem(templatesProblem); p != nil {
 		return p.False()
 	}
-	if _, p := fit(s, wanted(s)); p != nil {
+	if _, p := fit(x, x.wanted); p != nil {
 		return p.False()
 	}
 	return condition.True(v1alpha1.ReasonAsExpected, "Everything that the template names exists, and no VM was refused.")
 }
 
-func paused(s Snapshot) metav1.Condition {
-	if s.Paused {
+func paused(x *index) metav1.Condition {
+	if x.Paused {
 		return condition.True(v1alpha1.ReasonPaused, "spec.paused is true: no member is made, chosen to leave or replaced.")
 	}
 	return condition.False(v1alpha1.ReasonAsExpected, "The pool is kept true.")
 }
 
 // ready sums up. What an operator must act on comes first.
-func ready(s Snapshot, p Plan, o Outcome, c Counts, all map[string]metav1.Condition) metav1.Condition {
-	if s.Deleting {
+func ready(x *index, p Plan, o Outcome, c Counts, all map[string]metav1.Condition) metav1.Condition {
+	if x.Deleting {
 		return condition.False(v1alpha1.ReasonRemoving, "The pool is being deleted; its members drain.")
 	}
 	for _, t := range []string{v1alpha1.PoolTemplateValid, v1alpha1.PoolNomadReachable, v1alpha1.PoolJoinsHealthy} {
-		if all[t].Status != metav1.ConditionTrue && (t != v1alpha1.PoolJoinsHealthy || joinsFail(s)) {
+		if all[t].Status != metav1.ConditionTrue && (t != v1alpha1.PoolJoinsHealthy || joinsFail(x)) {
 			return condition.False(all[t].Reason, all[t].Message)
 		}
 	}
 	if o.CreateError != nil {
 		return o.CreateError.False()
 	}
-	if lacks := s.refused(anyProblem); lacks != nil {
+	if lacks := x.firstProblem(anyProblem); lacks != nil {
 		return lacks.False()
 	}
-	if s.Paused && c.Ready < s.Replicas || s.Paused && c.Replicas > s.Replicas {
+	if x.Paused && c.Ready < x.Replicas || x.Paused && c.Replicas > x.Replicas {
 		return condition.False(v1alpha1.ReasonPaused, "spec.paused holds the pool, which isn't as replicas ask.")
 	}
 	if p.HoldRepair != nil {
 		return p.HoldRepair.False()
 	}
-	if c.Ready < s.Replicas {
-		return short(s, p, c)
+	if c.Ready < x.Replicas {
+		return short(x, p, c)
 	}
-	return full(s, p, c)
+	return full(x, p, c)
 }
 
 // short describes a pool that has fewer ready members than replicas.
-func short(s Snapshot, p Plan, c Counts) metav1.Condition {
+func short(x *index, p Plan, c Counts) metav1.Condition {
 	switch {
-	case len(p.Unhealthy) > 0 || leavesFor(s, v1alpha1.DrainUnhealthy):
+	case len(p.Unhealthy) > 0 || leavesFor(x, v1alpha1.DrainUnhealthy):
 		return condition.False(v1alpha1.ReasonRepairing,
 			"A member that no longer works is being replaced; see kubectl get nn.")
 	case c.Joining > 0 || p.Create > 0:
 		return condition.False(v1alpha1.ReasonJoining, "Members are on their way to join Nomad.")
 	default:
 		return condition.False(v1alpha1.ReasonMembersMissing,
-			fmt.Sprintf("Fewer than %d members are ready in Nomad; see kubectl get nn.", s.Replicas))
+			fmt.Sprintf("Fewer than %d members are ready in Nomad; see kubectl get nn.", x.Replicas))
 	}
 }
 
 // full describes a pool that has as many ready members as replicas.
-func full(s Snapshot, p Plan, c Counts) metav1.Condition {
+func full(x *index, p Plan, c Counts) metav1.Condition {
 	switch {
-	case len(outdated(s)) > 0 && p.HoldRollout == nil:
+	case len(x.outdated) > 0 && p.HoldRollout == nil:
 		return condition.True(v1alpha1.ReasonRollingOut,
 			"As many members are ready as asked for; those that are outdated are being replaced.")
 	case c.Joining > 0 || p.Create > 0:

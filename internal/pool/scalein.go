@@ -2,56 +2,42 @@ package pool
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-// surplus is how many members there are beyond replicas, and what may surge.
-func surplus(s Snapshot) int {
-	beyond := surge(s)
-	if heldByTemplate(s) != nil {
-		beyond = len(kept(s))
-	}
-	return max(len(s.active())-s.Replicas-beyond, 0)
-}
-
-// kept are the members that may stay beyond replicas while a rollout is held by its own template: those of that
-// template that have not joined, to be looked at or to be tried again, at most as many as may surge. It is held for
-// as long as nobody mends the template, and a scale-in mustn't wait for that.
-func kept(s Snapshot) map[string]bool {
-	most := surge(s)
-	if most == 0 || heldByTemplate(s) == nil {
+// keep returns the names of the members that may stay beyond replicas while a rollout is blocked by its own template:
+// those of that template that have not joined, to be looked at or to be tried again, at most as many as may surge. It
+// is blocked for as long as nobody mends the template, and a scale-in mustn't wait for that.
+func keep(x *index) map[string]bool {
+	if x.maxSurge == 0 {
 		return nil
 	}
-	var stay []Member
-	for _, m := range s.active() {
-		if m.Revision == s.Revision && !m.Joined && !m.DeleteNext {
+	var stay []*Member
+	for _, m := range x.active {
+		if m.Revision == x.Revision && !m.Joined && !m.DeleteNext {
 			stay = append(stay, m)
 		}
 	}
-	sort.Slice(stay, func(i, j int) bool { return before(s, stay[i], stay[j]) })
-	out := map[string]bool{}
-	for _, m := range stay[max(len(stay)-most, 0):] {
-		out[m.Name] = true
-	}
-	return out
+	slices.SortFunc(stay, x.victimsOrder)
+	return setOf(names(stay[max(len(stay)-x.maxSurge, 0):]))
 }
 
 // scaleIn chooses who leaves, if anybody may leave now.
-func scaleIn(s Snapshot, surplus int) Plan {
-	if s.Paused {
+func scaleIn(x *index) Plan {
+	if x.Paused {
 		return Plan{HoldIn: &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member leaves."}}
 	}
-	if !s.NomadKnown {
+	if !x.NomadKnown {
 		return Plan{
 			HoldIn: &condition.Problem{v1alpha1.ReasonNomadUnknown,
-				"Nobody leaves while Nomad can't be asked: " + s.NomadMessage},
+				"Nobody leaves while Nomad can't be asked: " + x.NomadMessage},
 		}
 	}
-	if left := stabilizing(s); left > 0 {
+	if left := stabilizing(&x.Snapshot); left > 0 {
 		return Plan{
 			HoldIn: &condition.Problem{v1alpha1.ReasonStabilizationWindow,
 				"Nobody leaves before scaleIn.stabilizationWindow has passed since the last change of replicas."},
@@ -59,16 +45,15 @@ func scaleIn(s Snapshot, surplus int) Plan {
 		}
 	}
 	var p Plan
-	allowed := mayLeaveNow(s)
-	if allowed < surplus {
-		p.HoldIn = maxConcurrent(s)
+	if x.mayLeave < x.surplus {
+		p.HoldIn = maxConcurrent(&x.Snapshot)
 	}
-	if allowed == 0 {
+	if x.mayLeave == 0 {
 		return p // how busy the members are isn't even asked
 	}
-	candidates, tooFew := Victims(s, surplus)
-	if len(candidates) > allowed {
-		candidates = candidates[:allowed]
+	candidates, tooFew := victims(x, x.surplus)
+	if len(candidates) > x.mayLeave {
+		candidates = candidates[:x.mayLeave]
 	} else if tooFew != nil {
 		p.HoldIn = tooFew
 	}
@@ -83,18 +68,18 @@ func scaleIn(s Snapshot, surplus int) Plan {
 const emptyRetry = 10 * time.Second
 
 // stabilizing is how much of the stabilisation window is left.
-func stabilizing(s Snapshot) time.Duration {
+func stabilizing(s *Snapshot) time.Duration {
 	return windowLeft(s, s.LastScale)
 }
 
 // hidesScaleIn is how long those that may surge may still hide a scale-in that the window holds. A change that only
 // makes the pool larger doesn't hold a rollout: an autoscaler that goes on growing a pool would let none ever end.
-func hidesScaleIn(s Snapshot) time.Duration {
+func hidesScaleIn(s *Snapshot) time.Duration {
 	return windowLeft(s, s.LastDown)
 }
 
 // windowLeft is how much is left of the stabilisation window that began with a change of replicas.
-func windowLeft(s Snapshot, change time.Time) time.Duration {
+func windowLeft(s *Snapshot, change time.Time) time.Duration {
 	w := s.ScaleIn.StabilizationWindow
 	if w == nil || change.IsZero() {
 		return 0
@@ -102,15 +87,7 @@ func windowLeft(s Snapshot, change time.Time) time.Duration {
 	return change.Add(w.Duration).Sub(s.Now)
 }
 
-// mayLeaveNow is how many more members may leave at this time.
-func mayLeaveNow(s Snapshot) int {
-	if s.ScaleIn.MaxConcurrent == nil {
-		return len(s.Members)
-	}
-	return max(int(*s.ScaleIn.MaxConcurrent)-s.leaving(), 0)
-}
-
-func maxConcurrent(s Snapshot) *condition.Problem {
+func maxConcurrent(s *Snapshot) *condition.Problem {
 	if s.ScaleIn.MaxConcurrent == nil {
 		return nil
 	}
@@ -122,13 +99,17 @@ func maxConcurrent(s Snapshot) *condition.Problem {
 // done only when members are about to be chosen.
 func NeedsUsage(s Snapshot) bool {
 	switch {
-	case s.Usage != nil, s.Deleting, s.Paused, !s.NomadKnown, mayLeaveNow(s) == 0:
+	case s.Usage != nil, s.Deleting, s.Paused, !s.NomadKnown:
 		return false
 	case s.ScaleIn.Strategy == v1alpha1.NewestCreateIndex, s.ScaleIn.Strategy == v1alpha1.OldestCreateIndex:
 		return false
-	case surplus(s) > 0:
-		return stabilizing(s) <= 0
+	}
+	switch x := newIndex(s); {
+	case x.mayLeave == 0:
+		return false
+	case x.surplus > 0:
+		return stabilizing(&s) <= 0
 	default:
-		return len(decide(s).Outdated) > 0
+		return len(decide(x).Outdated) > 0
 	}
 }

@@ -1,7 +1,7 @@
 package pool
 
 import (
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,25 +15,21 @@ const problemRetry = 15 * time.Second
 
 // scaleOut rescues members that are on their way out, and makes the rest. Making is possible without Nomad, rescuing
 // isn't.
-func scaleOut(s Snapshot, missing int) Plan {
-	if s.Paused {
+func scaleOut(x *index) Plan {
+	if x.Paused {
 		return Plan{
 			HoldOut: held(v1alpha1.BlockedByPause, v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is made.")}
 	}
-	var p Plan
-	if s.NomadKnown {
-		p.CancelDrains = rescuable(s, missing)
-	}
-	missing -= len(p.CancelDrains)
+	p := Plan{CancelDrains: names(x.reclaimed)}
 	switch {
-	case missing == 0:
-	case len(s.Problems) > 0:
-		p.HoldOut = held(v1alpha1.BlockedByTemplate, s.Problems[0].Reason, joinMessages(s.Problems))
+	case x.wanted == 0:
+	case len(x.Problems) > 0:
+		p.HoldOut = held(v1alpha1.BlockedByTemplate, x.Problems[0].Reason, joinMessages(x.Problems))
 		p.Wake = problemRetry
 	default:
-		room, full := fit(s, missing)
-		p.Create, p.HoldOut = slowStart(s, room)
-		probe(s, &p)
+		room, full := fit(x, x.wanted)
+		p.Create, p.HoldOut = slowStart(x, room)
+		probe(x, &p)
 		if full != nil {
 			p.wakeIn(problemRetry)
 			if p.HoldOut == nil {
@@ -49,43 +45,13 @@ func held(by v1alpha1.BlockedCause, reason, message string) *nodestate.Blocked {
 	return &nodestate.Blocked{By: by, Problem: condition.Problem{reason, message}}
 }
 
-// rescuable are the members to call back: those that are up to date first, and of these the youngest drain first,
-// because it has moved the least. One that is outdated is called back only if it was there to be had before a
+// reclaim chooses up to limit members to call back: those that are up to date first, and of these the youngest drain
+// first, because it has moved the least. One that is outdated is called back only if it was there to be had before a
 // rollout wanted it gone, and only to fill up to replicas.
-func rescuable(s Snapshot, limit int) []string {
-	var current, old []Member
-	for _, m := range s.Members {
-		switch {
-		case !m.Leaving || !m.Rescuable:
-		case s.upToDate(m):
-			current = append(current, m)
-		case m.LeavingReason != v1alpha1.DrainRollout:
-			old = append(old, m)
-		}
-	}
-	youngest(current)
-	youngest(old)
-	current = current[:min(limit, len(current))]
-	short := max(s.Replicas-len(s.active())-len(current), 0)
-	return append(names(current), names(old[:min(short, len(old))])...)
-}
-
-// youngest puts the members that were ordered to leave last first.
-func youngest(ms []Member) {
-	sort.Slice(ms, func(i, j int) bool {
-		if !ms[i].LeavingSince.Equal(ms[j].LeavingSince) {
-			return ms[i].LeavingSince.After(ms[j].LeavingSince)
-		}
-		return ms[i].Name < ms[j].Name
-	})
-}
-
-func names(ms []Member) []string {
-	var out []string
-	for _, m := range ms {
-		out = append(out, m.Name)
-	}
-	return out
+func reclaim(x *index, limit int) []*Member {
+	current := x.reclaimable[:min(limit, len(x.reclaimable))]
+	short := max(x.Replicas-len(x.active)-len(current), 0)
+	return slices.Concat(current, x.reclaimableOld[:min(short, len(x.reclaimableOld))])
 }
 
 func joinMessages(ps []condition.Problem) string {

@@ -7,14 +7,14 @@ import (
 
 // slowStart limits how many of the missing members are made now: as many as have had their VM accepted already, at
 // least one. A template that admission refuses costs one refusal and not a hundred, and a good one doubles.
-func slowStart(s Snapshot, missing int) (int, *nodestate.Blocked) {
-	if b := s.blocked(s.holdsOthers); b != nil {
+func slowStart(x *index, missing int) (int, *nodestate.Blocked) {
+	if b := x.firstBlocked(x.holdsOthers); b != nil {
 		return 0, b
 	}
 	accepted, pending := 0, 0
-	for _, m := range s.active() {
+	for _, m := range x.active {
 		switch {
-		case m.Revision != s.Revision || nameTaken(m):
+		case m.Revision != x.Revision || nameTaken(m):
 		case m.VMMade:
 			accepted++
 		default:

@@ -139,24 +139,3 @@ type Usage struct {
 	// Allocations are the live ones; System those of system jobs among them.
 	Allocations, System int
 }
-
-func (s Snapshot) active() []Member {
-	var out []Member
-	for _, m := range s.Members {
-		if !m.Leaving {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// leaving is how many members are on their way out. Those that are stuck there hold nobody else.
-func (s Snapshot) leaving() int {
-	n := 0
-	for _, m := range s.Members {
-		if m.Leaving && !m.Stuck {
-			n++
-		}
-	}
-	return n
-}

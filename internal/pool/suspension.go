@@ -25,8 +25,8 @@ func (u Suspension) Record(s Snapshot) Suspension {
 		return u
 	}
 	now := Suspension{Upgrading: s.Upgrade != nil, Resumed: u.Resumed}
-	for _, m := range s.active() {
-		if m.HostMaintenance && !slices.Contains(now.Hosts, m.Host) {
+	for _, m := range newIndex(s).inMaintenance {
+		if !slices.Contains(now.Hosts, m.Host) {
 			now.Hosts = append(now.Hosts, m.Host)
 		}
 	}

@@ -1,31 +1,32 @@
 package pool
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-// Victims chooses up to n active members to leave, in a total order, so that two controllers with the same knowledge
+// victims chooses up to n active members to leave, in a total order, so that two controllers with the same knowledge
 // choose the same: asked for by annotation, failed to join in time, not joined yet, not ready, outdated, then by the
 // strategy, then by name. Protected members are never chosen, nor are those that are being called back. If there are
 // too few, the problem says so.
-func Victims(s Snapshot, n int) ([]string, *condition.Problem) {
-	var c []Member
-	protected, returning, stay := 0, 0, kept(s)
-	for _, m := range s.active() {
+func victims(x *index, n int) ([]string, *condition.Problem) {
+	var c []*Member
+	protected, returning := 0, 0
+	for _, m := range x.active {
 		switch {
-		case stay[m.Name]:
+		case x.kept[m.Name]:
 		case m.Protected:
 			protected++
 		case m.CancelingDrain:
 			returning++
-		case mayLeave(s, m):
+		case x.mayBeVictim(m):
 			c = append(c, m)
 		}
 	}
-	sort.Slice(c, func(i, j int) bool { return before(s, c[i], c[j]) })
+	slices.SortFunc(c, x.victimsOrder)
 	if len(c) >= n {
 		return names(c[:n]), nil
 	}
@@ -50,9 +51,9 @@ var comingBack = &condition.Problem{
 	"Members whose order to leave is being taken back are ordered to leave again only when that is done.",
 }
 
-// mayLeave applies the strategies that let only empty members leave.
-func mayLeave(s Snapshot, m Member) bool {
-	if leavesAnyway(s, m) {
+// mayBeVictim applies the strategies that let only empty members leave.
+func (s *Snapshot) mayBeVictim(m *Member) bool {
+	if s.leavesAnyway(m) {
 		return true
 	}
 	u, known := s.Usage[m.Name]
@@ -69,8 +70,8 @@ func mayLeave(s Snapshot, m Member) bool {
 // leavesAnyway is true for a member that leaves whatever the strategy says of its allocations: it is asked for by
 // name, or it has none. One that is merely not ready, because an operator made its node ineligible or Nomad has lost
 // sight of it, may have some.
-func leavesAnyway(s Snapshot, m Member) bool {
-	return m.DeleteNext || !m.Joined || m.Down && unsettled(s) == 0
+func (s *Snapshot) leavesAnyway(m *Member) bool {
+	return m.DeleteNext || !m.Joined || m.Down && s.recoveryLeft() == 0
 }
 
 // OnlyIf is what a victim's intent depends on: with a strategy that lets only empty members leave, one that may have
@@ -79,64 +80,59 @@ func OnlyIf(s Snapshot, name string) v1alpha1.ScaleInStrategy {
 	if s.ScaleIn.Strategy != v1alpha1.Empty && s.ScaleIn.Strategy != v1alpha1.EmptyIgnoreSystem {
 		return ""
 	}
-	for _, m := range s.Members {
-		if m.Name == name && !leavesAnyway(s, m) {
+	for i := range s.Members {
+		if m := &s.Members[i]; m.Name == name && !s.leavesAnyway(m) {
 			return s.ScaleIn.Strategy
 		}
 	}
 	return ""
 }
 
-func before(s Snapshot, a, b Member) bool {
-	for _, first := range []func(Member) bool{
-		func(m Member) bool { return m.DeleteNext },
-		func(m Member) bool { return m.JoinExpired },
-		func(m Member) bool { return !m.Joined },
-		func(m Member) bool { return !m.Ready && unsettled(s) == 0 }, // before, it may be ready in a moment
-		func(m Member) bool { return !s.upToDate(m) },
-	} {
-		if first(a) != first(b) {
-			return first(a)
-		}
+// victimsOrder puts the member that leaves sooner first.
+func (x *index) victimsOrder(a, b *Member) int {
+	if c := x.urgency(b) - x.urgency(a); c != 0 {
+		return c
 	}
 	if !a.Joined {
 		// The youngest has the least chance to be about to join.
-		if !a.Created.Equal(b.Created) {
-			return a.Created.After(b.Created)
+		if c := b.Created.Compare(a.Created); c != 0 {
+			return c
 		}
-		return a.Name < b.Name
+		return byName(a, b)
 	}
-	if c := compare(s, a, b); c != 0 {
-		return c < 0
+	if c := x.strategyOrder(a, b); c != 0 {
+		return c
 	}
-	return a.Name < b.Name
+	return byName(a, b)
 }
 
-// compare orders two members by the strategy alone. The Nomad Autoscaler's empty strategies keep the order in which
+// urgency is how much sooner than others a member leaves, whatever the strategy: each reason outweighs all that follow.
+func (x *index) urgency(m *Member) int {
+	n := 0
+	for _, reason := range [...]bool{
+		m.DeleteNext,
+		m.JoinExpired,
+		!m.Joined,
+		!m.Ready && x.recovering == 0, // before, it may be ready in a moment
+		!x.upToDate(m),
+	} {
+		if n *= 2; reason {
+			n++
+		}
+	}
+	return n
+}
+
+// strategyOrder orders two members by the strategy alone. The Nomad Autoscaler's empty strategies keep the order in which
 // Nomad lists nodes, which is the newest first.
-func compare(s Snapshot, a, b Member) int {
-	newest := sign(a.CreateIndex > b.CreateIndex, a.CreateIndex < b.CreateIndex)
+func (s *Snapshot) strategyOrder(a, b *Member) int {
+	newest := cmp.Compare(b.CreateIndex, a.CreateIndex)
 	switch s.ScaleIn.Strategy {
 	case v1alpha1.OldestCreateIndex:
 		return -newest
 	case v1alpha1.LeastBusy, "":
-		x, y := s.Usage[a.Name].Load, s.Usage[b.Name].Load
-		if c := sign(x < y, x > y); c != 0 {
-			return c
-		}
-		return newest
+		return cmp.Or(cmp.Compare(s.Usage[a.Name].Load, s.Usage[b.Name].Load), newest)
 	default:
 		return newest
-	}
-}
-
-func sign(less, more bool) int {
-	switch {
-	case less:
-		return -1
-	case more:
-		return 1
-	default:
-		return 0
 	}
 }
