@@ -55,7 +55,7 @@ func (e emitter) joinsTriedAgain(p *v1alpha1.NomadNodePool) {
 }
 
 func (e emitter) rescued(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
-	e.Normal(p, n, "MemberDrainCanceled", "ScaleOut", "Member %s is called back from leaving: the pool needs it again",
+	e.Normal(p, n, "MemberDrainCanceled", "ScaleOut", "The drain of member %s is canceled: the pool needs it again",
 		n.Name)
 }
 

@@ -18,6 +18,6 @@ func (r *Reconciler) observeQuota(ctx context.Context, s *scope) error {
 	if err != nil || room == nil {
 		return err
 	}
-	s.snapshot.Quota = &pool.Quota{Room: room.Members, Problem: room.Problem}
+	s.snapshot.Quota = &pool.Quota{Capacity: room.Members, Problem: room.Problem}
 	return nil
 }

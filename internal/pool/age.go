@@ -2,14 +2,14 @@ package pool
 
 import "time"
 
-// upToDate is true for a member that no rollout need replace: it was made from the present template, neither before
-// rollout.restartedAt nor longer ago than rollout.maxAge, and is in the pool's Nomad cluster.
+// upToDate reports whether a member needs no replacement by a rollout: it was made from the present template, neither
+// before rollout.restartedAt nor longer ago than rollout.maxAge, and is in the pool's Nomad cluster.
 func (s *Snapshot) upToDate(m *Member) bool {
 	return m.Revision == s.Revision && !m.Elsewhere && !s.aged(m)
 }
 
-// aged is true for a member that is to be replaced for the time at which it was made. A restartedAt that lies ahead
-// says nothing yet: whoever was made meanwhile would be too old as well, again and again.
+// aged reports whether a member is to be replaced because of when it was made. A restartedAt in the future has no
+// effect yet: a member that is made before it would be replaced again and again.
 func (s *Snapshot) aged(m *Member) bool {
 	if at := s.Rollout.RestartedAt; at != nil && !s.Now.Before(at.Time) && m.Created.Before(at.Time) {
 		return true
@@ -18,7 +18,7 @@ func (s *Snapshot) aged(m *Member) bool {
 	return most != nil && most.Duration > 0 && !s.Now.Before(m.Created.Add(most.Duration))
 }
 
-// nextAged is how long it takes until another member is to be replaced for its age; 0: none will be.
+// nextAged returns how long it takes until another member is to be replaced for its age; 0: none will be.
 func nextAged(x *index) time.Duration {
 	var next time.Duration
 	for _, m := range x.active {

@@ -45,7 +45,7 @@ func joining(m *pool.Member)    { m.Joined, m.Ready, m.CreateIndex = false, fals
 func late(m *pool.Member)       { joining(m); m.JoinExpired, m.JoinDeadline = true, now.Add(-time.Minute) }
 func notReady(m *pool.Member)   { m.Ready = false }
 func down(m *pool.Member)       { notReady(m); m.Down = true }
-func returning(m *pool.Member)  { m.CancelingDrain = true }
+func canceling(m *pool.Member)  { m.CancelingDrain = true }
 func outdated(m *pool.Member)   { m.Revision = former }
 func protected(m *pool.Member)  { m.Protected = true }
 func deleteNext(m *pool.Member) { m.DeleteNext = true }
@@ -64,7 +64,7 @@ func lacks(reason string) memberChange {
 	}
 }
 
-// blocked is what a reason that doesn't lie in the template says is in the way.
+// blocked is what a reason that doesn't lie in the template blocks with.
 func blocked(reason string) *nodestate.Blocked {
 	by := map[string]v1alpha1.BlockedCause{
 		v1alpha1.ReasonVMNameTaken: v1alpha1.BlockedByName, v1alpha1.ReasonIntroductionToken: v1alpha1.BlockedByToken,
@@ -73,21 +73,21 @@ func blocked(reason string) *nodestate.Blocked {
 	return &nodestate.Blocked{By: by, Problem: condition.Problem{Reason: reason, Message: "in the server's words"}}
 }
 
-// noRoom is a member whose VM can't run for lack of room.
-func noRoom(m *pool.Member) {
+// noCapacity is a member whose VM can't run for lack of capacity.
+func noCapacity(m *pool.Member) {
 	joining(m)
 	m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByCapacity,
 		Problem: condition.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "0/3 nodes are available"}}
 }
 
-// leaving was ordered to leave so long ago.
+// leaving has had a drain request for so long.
 func leaving(ago time.Duration) memberChange {
 	return func(m *pool.Member) { m.Leaving, m.Ready, m.LeavingSince = true, false, now.Add(-ago) }
 }
 
-// rescuable is leaving, and may be called back.
-func rescuable(ago time.Duration) memberChange {
-	return func(m *pool.Member) { leaving(ago)(m); m.Rescuable = true }
+// reclaimable is leaving, and its drain can still be canceled.
+func reclaimable(ago time.Duration) memberChange {
+	return func(m *pool.Member) { leaving(ago)(m); m.Reclaimable = true }
 }
 
 func index(i uint64) memberChange { return func(m *pool.Member) { m.CreateIndex = i } }
@@ -123,22 +123,22 @@ func reason(p *condition.Problem) string {
 	return p.Reason
 }
 
-func holdOut(p pool.Plan) *condition.Problem {
-	if p.HoldOut == nil {
+func scaleOutBlocked(p pool.Plan) *condition.Problem {
+	if p.ScaleOutBlocked == nil {
 		return nil
 	}
-	return &p.HoldOut.Problem
+	return &p.ScaleOutBlocked.Problem
 }
 
 // planCase is a pool and what must be planned for it.
 type planCase struct {
-	name            string
-	s               pool.Snapshot
-	change          func(*pool.Snapshot)
-	create          int
-	rescue, victims []string
-	holdOut, holdIn string // reasons
-	wake            time.Duration
+	name                            string
+	s                               pool.Snapshot
+	change                          func(*pool.Snapshot)
+	create                          int
+	cancel, victims                 []string
+	scaleOutBlocked, scaleInBlocked string // reasons
+	wake                            time.Duration
 }
 
 func runPlans(t *testing.T, cases []planCase) {
@@ -149,14 +149,16 @@ func runPlans(t *testing.T, cases []planCase) {
 				c.change(&c.s)
 			}
 			p := pool.Decide(c.s)
-			got := fmt.Sprintf("create %d, rescue %q, victims %q, held out by %q, held in by %q, wake %s", p.Create,
-				p.CancelDrains, p.Victims, reason(holdOut(p)), reason(p.HoldIn), p.Wake)
-			want := fmt.Sprintf("create %d, rescue %q, victims %q, held out by %q, held in by %q, wake %s", c.create, c.rescue,
-				c.victims, c.holdOut, c.holdIn, c.wake)
+			got := fmt.Sprintf("create %d, cancel %q, victims %q, scale-out blocked by %q, scale-in blocked by %q, wake %s",
+				p.Create,
+				p.CancelDrains, p.Victims, reason(scaleOutBlocked(p)), reason(p.ScaleInBlocked), p.Wake)
+			want := fmt.Sprintf("create %d, cancel %q, victims %q, scale-out blocked by %q, scale-in blocked by %q, wake %s",
+				c.create, c.cancel,
+				c.victims, c.scaleOutBlocked, c.scaleInBlocked, c.wake)
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
-			if acts := c.create > 0 || len(c.rescue) > 0 || len(c.victims) > 0; p.Acts() != acts {
+			if acts := c.create > 0 || len(c.cancel) > 0 || len(c.victims) > 0; p.Acts() != acts {
 				t.Errorf("Acts is %t, want %t", p.Acts(), acts)
 			}
 		})

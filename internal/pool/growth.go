@@ -2,14 +2,13 @@ package pool
 
 import "github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 
-// GrowthBlockedBy is the kind of thing for which members that are missing, or would be if replicas were raised, don't
-// come until somebody mends it; empty: nothing is in their way, or nothing that doesn't pass by itself. The
-// conditions say the same in words. So whatever makes one of them say that members can't be made is named here too,
-// and a plugin of an earlier version, which reads those, decides the same.
+// GrowthBlockedBy returns what blocks members that are missing, or would be if replicas were raised, until somebody
+// mends it; empty: nothing, or nothing that doesn't pass by itself. It names every cause for which a condition says
+// that members can't be made, so that a plugin of an earlier version, which reads the conditions, decides the same.
 func GrowthBlockedBy(s Snapshot, p Plan, o Outcome) v1alpha1.BlockedCause {
 	x := newIndex(s)
-	ofTemplate, lacks := x.firstBlocked(templatesProblem), x.firstBlocked(anyProblem)
-	_, full := fit(x, x.wanted)
+	ofTemplate, ofAny := x.firstBlocked(blockedByTemplate), x.firstBlocked(anyMember)
+	_, quotaFull := fitQuota(x, x.wanted)
 	switch {
 	case s.Paused:
 		return v1alpha1.BlockedByPause
@@ -17,16 +16,16 @@ func GrowthBlockedBy(s Snapshot, p Plan, o Outcome) v1alpha1.BlockedCause {
 		return v1alpha1.BlockedByTemplate
 	case ofTemplate != nil:
 		return ofTemplate.By
-	case full != nil:
+	case quotaFull != nil:
 		return v1alpha1.BlockedByQuota
 	case s.Joins.BreakerOpen():
 		return v1alpha1.BlockedByJoins // more would only cost: their VMs run and take no work
 	case o.CreateError != nil:
 		return v1alpha1.BlockedByFailure
-	case p.HoldOut != nil:
-		return p.HoldOut.By
-	case p.Create == 0 && len(p.CancelDrains) == 0 && lacks != nil:
-		return lacks.By
+	case p.ScaleOutBlocked != nil:
+		return p.ScaleOutBlocked.By
+	case p.Create == 0 && len(p.CancelDrains) == 0 && ofAny != nil:
+		return ofAny.By
 	default:
 		return ""
 	}

@@ -27,28 +27,35 @@ func TestGrowthBlockedBy(t *testing.T) {
 		failed bool // to make a member
 		want   v1alpha1.BlockedCause
 	}{
-		"as wanted":                          {s: snapshot(1, member("a"))},
-		"being made":                         {s: snapshot(2, member("a"))},
-		"made by and by":                     {s: snapshot(9, member("a", pending))},
-		"called back":                        {s: snapshot(1, member("a", rescuable(0)))},
-		"joining":                            {s: snapshot(1, member("a", joining))},
-		"late":                               {s: snapshot(1, member("a", late))},
-		"waits after one that failed":        {s: snapshot(2, member("a")), change: oneFailed},
-		"Nomad unknown":                      {s: snapshot(2, member("a")), change: nomadUnknown},
-		"paused":                             {s: snapshot(1, member("a")), change: paused, want: v1alpha1.BlockedByPause},
-		"template":                           {s: snapshot(2, member("a")), change: badImage, want: v1alpha1.BlockedByTemplate},
-		"template, and nobody is missing":    {s: snapshot(1, member("a")), change: badImage, want: v1alpha1.BlockedByTemplate},
-		"refused":                            {s: snapshot(2, member("a"), member("b", refused)), want: v1alpha1.BlockedByAdmission},
-		"quota":                              {s: snapshot(2, member("a")), change: fullQuota, want: v1alpha1.BlockedByQuota},
-		"quota, and nobody is missing":       {s: snapshot(1, member("a")), change: fullQuota},
-		"a record can't be made":             {s: snapshot(2, member("a")), failed: true, want: v1alpha1.BlockedByFailure},
-		"no token":                           {s: snapshot(2, member("a"), member("b", lacks(v1alpha1.ReasonIntroductionToken))), want: v1alpha1.BlockedByToken},
-		"no room":                            {s: snapshot(2, member("a"), member("b", noRoom)), want: v1alpha1.BlockedByCapacity},
-		"no room for one that is outdated":   {s: snapshot(3, member("a"), member("b", noRoom, outdated))},
-		"a name is taken, others come":       {s: snapshot(3, member("a"), member("b", lacks(v1alpha1.ReasonVMNameTaken)))},
-		"none joins":                         {s: snapshot(2, member("a")), change: failing, want: v1alpha1.BlockedByJoins},
-		"none joins, and nobody is missing":  {s: snapshot(1, member("a")), change: failing, want: v1alpha1.BlockedByJoins},
-		"no token for one that leaves again": {s: snapshot(1, member("a"), member("b", lacks(v1alpha1.ReasonIntroductionToken), leaving(time.Minute)))},
+		"as wanted":                   {s: snapshot(1, member("a"))},
+		"being made":                  {s: snapshot(2, member("a"))},
+		"made by and by":              {s: snapshot(9, member("a", pending))},
+		"reclaimed":                   {s: snapshot(1, member("a", reclaimable(0)))},
+		"joining":                     {s: snapshot(1, member("a", joining))},
+		"late":                        {s: snapshot(1, member("a", late))},
+		"waits after one that failed": {s: snapshot(2, member("a")), change: oneFailed},
+		"Nomad unknown":               {s: snapshot(2, member("a")), change: nomadUnknown},
+		"paused":                      {s: snapshot(1, member("a")), change: paused, want: v1alpha1.BlockedByPause},
+		"template": {s: snapshot(2, member("a")), change: badImage,
+			want: v1alpha1.BlockedByTemplate},
+		"template, and nobody is missing": {s: snapshot(1, member("a")), change: badImage,
+			want: v1alpha1.BlockedByTemplate},
+		"refused": {s: snapshot(2, member("a"), member("b", refused)),
+			want: v1alpha1.BlockedByAdmission},
+		"quota": {s: snapshot(2, member("a")), change: fullQuota,
+			want: v1alpha1.BlockedByQuota},
+		"quota, and nobody is missing": {s: snapshot(1, member("a")), change: fullQuota},
+		"a NomadNode can't be made":    {s: snapshot(2, member("a")), failed: true, want: v1alpha1.BlockedByFailure},
+		"no token": {s: snapshot(2, member("a"),
+			member("b", lacks(v1alpha1.ReasonIntroductionToken))), want: v1alpha1.BlockedByToken},
+		"no capacity": {s: snapshot(2, member("a"), member("b", noCapacity)),
+			want: v1alpha1.BlockedByCapacity},
+		"no capacity for one that is outdated": {s: snapshot(3, member("a"), member("b", noCapacity, outdated))},
+		"a name is taken, others come":         {s: snapshot(3, member("a"), member("b", lacks(v1alpha1.ReasonVMNameTaken)))},
+		"none joins":                           {s: snapshot(2, member("a")), change: failing, want: v1alpha1.BlockedByJoins},
+		"none joins, and nobody is missing":    {s: snapshot(1, member("a")), change: failing, want: v1alpha1.BlockedByJoins},
+		"no token for one that leaves again": {s: snapshot(1, member("a"),
+			member("b", lacks(v1alpha1.ReasonIntroductionToken), leaving(time.Minute)))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.change != nil {
@@ -76,7 +83,7 @@ func TestEarlierPluginsReadTheSame(t *testing.T) {
 		s := anySnapshot(t)
 		s.Paused = false
 		if flag(t, "limited by a quota") && pool.NeedsQuota(s) {
-			s.Quota = &pool.Quota{Room: rapid.IntRange(0, 4).Draw(t, "room"),
+			s.Quota = &pool.Quota{Capacity: rapid.IntRange(0, 4).Draw(t, "capacity"),
 				Problem: condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "full"}}
 		}
 		p, out := pool.Decide(s), outcome(rapid.IntRange(0, 9).Draw(t, "failed") == 0)

@@ -42,9 +42,10 @@ type index struct {
 	// unsteady are the active members that had joined and don't work, or didn't until a moment ago (isUnsteady).
 	unsteady []*Member
 
-	// leaving are the members that are on their way out, without those that are stuck there: they block nobody.
+	// leaving are the members that are on their way out, without those that are stuck there: these may never end, and take
+	// no place of scaleIn.maxConcurrent.
 	leaving []*Member
-	// repairing are the leaving members that a repair replaces.
+	// repairing are those of them that leave because they didn't join or don't work.
 	repairing []*Member
 	// reclaimable and reclaimableOld are the members whose drain can still be canceled, the youngest drain request first:
 	// those that are up to date, and those that are outdated but don't leave for that.
@@ -52,8 +53,8 @@ type index struct {
 
 	// recovering is for how much longer what Nomad reports of its nodes' health isn't acted upon.
 	recovering time.Duration
-	// templateBlocked is what blocks a rollout because of the template that it leads to; nil: nothing does
-	// (blockedByTemplate).
+	// templateBlocked is what blocks a rollout because of the template that it leads to; nil: nothing
+	// (templateProblem).
 	templateBlocked *condition.Problem
 	// maxSurge is how many members more than replicas there may be: none but during a rollout. maxUnavailable is how many
 	// members fewer than replicas may be available because of it.
@@ -103,7 +104,7 @@ func (x *index) addLeaving(m *Member) {
 		}
 	}
 	switch {
-	case !m.Rescuable:
+	case !m.Reclaimable:
 	case x.upToDate(m):
 		x.reclaimable = append(x.reclaimable, m)
 	case m.LeavingReason != v1alpha1.DrainRollout:
@@ -176,7 +177,7 @@ func (x *index) count() {
 	if len(x.outdated) > 0 {
 		x.maxSurge = surge
 	}
-	x.templateBlocked = blockedByTemplate(x)
+	x.templateBlocked = templateProblem(x)
 	beyond := x.maxSurge
 	if x.templateBlocked != nil {
 		x.kept = keep(x)

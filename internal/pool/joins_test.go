@@ -39,7 +39,7 @@ func lateSince(ago time.Duration) memberChange {
 }
 
 func TestJoinsAreRecordedOnce(t *testing.T) {
-	settledAgo := func(d time.Duration) func(*pool.Snapshot) {
+	recoveredAgo := func(d time.Duration) func(*pool.Snapshot) {
 		return func(s *pool.Snapshot) { s.NomadRecovered = now.Add(-d) }
 	}
 	cases := []struct {
@@ -66,15 +66,15 @@ func TestJoinsAreRecordedOnce(t *testing.T) {
 			want:    ""},
 		{name: "Nomad has just come back: who could have registered?",
 			members: []pool.Member{member("a", lateSince(time.Minute)), member("b", joinedAt(time.Hour))},
-			change:  settledAgo(59 * time.Second), want: "+"},
+			change:  recoveredAgo(59 * time.Second), want: "+"},
 		{name: "Nomad is back for long", members: []pool.Member{member("a", lateSince(time.Minute))},
-			change: settledAgo(time.Minute), want: "-"},
+			change: recoveredAgo(time.Minute), want: "-"},
 		{name: "Harvester is being upgraded", members: []pool.Member{member("a", lateSince(time.Minute))},
 			change: func(s *pool.Snapshot) { s.Upgrade = &pool.Upgrade{} }, want: ""},
 		{name: "its host is in maintenance", members: []pool.Member{member("a", lateSince(time.Minute), inMaintenance)},
 			want: ""},
 		{name: "seen ready, but not written down yet", members: []pool.Member{member("a")}, want: ""},
-		{name: "no room for its VM", members: []pool.Member{member("a", lateSince(time.Minute), func(m *pool.Member) {
+		{name: "no capacity for its VM", members: []pool.Member{member("a", lateSince(time.Minute), func(m *pool.Member) {
 			m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByCapacity,
 				Problem: condition.Problem{Reason: v1alpha1.ReasonVMAboveQuota}}
 		})}, want: ""},
@@ -121,22 +121,22 @@ func TestMembersThatFailToJoinSlowDownTheNext(t *testing.T) {
 	runPlans(t, []planCase{
 		{name: "none failed", s: three(some(2, "m")...), change: withJoins("++", time.Hour), create: 1},
 		{name: "one failed just now", s: three(some(2, "m")...), change: withJoins("+-", 4*time.Second),
-			holdOut: v1alpha1.ReasonBackOff, wake: 6 * time.Second},
+			scaleOutBlocked: v1alpha1.ReasonBackOff, wake: 6 * time.Second},
 		{name: "one failed a while ago", s: three(some(2, "m")...), change: withJoins("+-", 10*time.Second), create: 1},
 		{name: "two failed: twice as long", s: three(some(2, "m")...), change: withJoins("--", 10*time.Second),
-			holdOut: v1alpha1.ReasonBackOff, wake: 10 * time.Second},
+			scaleOutBlocked: v1alpha1.ReasonBackOff, wake: 10 * time.Second},
 		{name: "one at a time", s: three(member("m", joining)), change: withJoins("-", time.Minute),
-			holdOut: v1alpha1.ReasonBackOff},
+			scaleOutBlocked: v1alpha1.ReasonBackOff},
 		{name: "only one of many", s: snapshot(5, some(3, "m")...), change: withJoins("+-", time.Minute), create: 1},
 		{name: "a success ends it", s: three(some(2, "m")...), change: withJoins("--+", time.Second), create: 1},
 		{name: "three failed: no more", s: three(some(2, "m")...), change: withJoins("+---", time.Hour),
-			holdOut: v1alpha1.ReasonJoinsFailing},
+			scaleOutBlocked: v1alpha1.ReasonJoinsFailing},
 		{name: "a scale-in works all the same", s: snapshot(1, some(2, "m", index(1))...),
 			change: withJoins("---", time.Hour), victims: []string{"m0"}},
 	})
 }
 
-func told(s *pool.Snapshot) { s.Servers, s.NomadLeader = []string{"a", "b"}, "10.0.0.1:4647" }
+func servers(s *pool.Snapshot) { s.Servers, s.NomadLeader = []string{"a", "b"}, "10.0.0.1:4647" }
 
 func both(changes ...func(*pool.Snapshot)) func(*pool.Snapshot) {
 	return func(s *pool.Snapshot) {
@@ -168,10 +168,10 @@ func TestRegistrationHealthyCondition(t *testing.T) {
 			reason: v1alpha1.ReasonJoinsFailing, says: "m0, m1, m2, m3, m4, and others (kubectl get nn). Look"},
 		{name: "breaker: none is kept", s: one, change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing,
 			says: "None of their VMs is left."},
-		{name: "breaker: which servers they were told", s: one, change: both(withJoins("---", 0), told),
+		{name: "breaker: which servers they were told", s: one, change: both(withJoins("---", 0), servers),
 			reason: v1alpha1.ReasonJoinsFailing,
 			says:   "Servers to join (spec.nomad.servers): a, b. Nomad's leader calls its own address 10.0.0.1:4647."},
-		{name: "one failed: which servers it was told", s: snapshot(1, member("a", late)), change: told,
+		{name: "one failed: which servers it was told", s: snapshot(1, member("a", late)), change: servers,
 			reason: v1alpha1.ReasonJoinTimeouts, says: "Servers to join (spec.nomad.servers): a, b."},
 	})
 }

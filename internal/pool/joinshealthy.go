@@ -14,40 +14,38 @@ import (
 func joinsHealthy(x *index, p Plan) metav1.Condition {
 	switch {
 	case x.Joins.BreakerOpen():
-		return condition.False(
-			v1alpha1.ReasonJoinsFailing,
-			fmt.Sprintf(
-				"The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more. %s"+
-					" Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the pool. %s",
-				breakerOpensAt,
-				lookAt(x),
-				v1alpha1.RetryJoinsAnnotation,
-				condition.Servers(x.Servers, x.NomadLeader),
-			),
-		)
+		return condition.False(v1alpha1.ReasonJoinsFailing, fmt.Sprintf(
+			"The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more."+
+				" %s Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the "+
+				"pool. %s",
+			breakerOpensAt, keptVMs(x), v1alpha1.RetryJoinsAnnotation, condition.Servers(x.Servers, x.NomadLeader)))
 	case joinsFail(x):
-		return condition.False(
-			v1alpha1.ReasonJoinTimeouts,
-			"A member that should have joined Nomad didn't within health.joinTimeout. "+fate(x,
-				p)+" Look at its console in Harvester, and at kubectl describe nn. "+condition.Servers(
-				x.Servers,
-				x.NomadLeader,
-			),
-		)
+		return condition.False(v1alpha1.ReasonJoinTimeouts,
+			"A member that should have joined Nomad didn't within health.joinTimeout. "+nextOfLate(x, p)+
+				" Look at its console in Harvester, and at kubectl describe nn. "+condition.Servers(x.Servers, x.NomadLeader))
 	case x.Joins.flaky():
 		return condition.False(v1alpha1.ReasonJoinTimeouts,
-			"At least half of the last members didn't join Nomad within health.joinTimeout, though others did; see status.joins.")
+			"At least half of the last members didn't join Nomad within health.joinTimeout, though others did; "+
+				"see status.joins.")
 	default:
 		return condition.True(v1alpha1.ReasonAsExpected, "Members join Nomad in time.")
 	}
 }
 
-// maxKept is how many of the VMs that are kept are named.
-const maxKept = 5
+// joinsFail reports whether members fail to join at present.
+func joinsFail(x *index) bool {
+	if n, _ := x.Joins.failures(); n > 0 {
+		return true
+	}
+	return slices.ContainsFunc(x.joinExpired, func(m *Member) bool { return m.Blocked == nil })
+}
 
-// lookAt names the VMs that are kept to be looked at. The first ones were replaced before it was plain that the
-// template is the cause.
-func lookAt(x *index) string {
+// maxNamed is how many of the VMs that are kept are named.
+const maxNamed = 5
+
+// keptVMs returns the words that name the VMs that are kept, so that people can inspect them. Those of the first
+// members that failed may be gone: they were replaced before it was plain that the template is the cause.
+func keptVMs(x *index) string {
 	var kept []string
 	for _, m := range x.joinExpired {
 		if m.VMMade {
@@ -58,16 +56,18 @@ func lookAt(x *index) string {
 	case n == 0:
 		return "None of their VMs is left."
 	case n == 1:
-		return "Of their VMs " + kept[0] + " is left, and kept: look at its console in Harvester, and at kubectl describe nn " + kept[0] + "."
-	case n > maxKept:
-		kept = append(kept[:maxKept], "and others (kubectl get nn)")
+		return "Of their VMs " + kept[0] + " is left, and kept: look at its console in Harvester, and at " +
+			"kubectl describe nn " + kept[0] + "."
+	case n > maxNamed:
+		kept = append(kept[:maxNamed], "and others (kubectl get nn)")
 	}
-	return "These VMs are kept: " + strings.Join(kept,
-		", ") + ". Look at the console of one in Harvester, and at kubectl describe nn."
+	return "These VMs are kept: " + strings.Join(kept, ", ") +
+		". Look at the console of one in Harvester, and at kubectl describe nn."
 }
 
-// fate is what becomes of a member that didn't join in time: of the first by name that stays, or else of all of them.
-func fate(x *index, p Plan) string {
+// nextOfLate returns the words on what happens next to a member that didn't join in time: to the first by name that
+// stays, or, if none does, to all of them.
+func nextOfLate(x *index, p Plan) string {
 	var first *Member
 	leaving := setOf(p.Failed, p.Victims)
 	for _, m := range x.joinExpired {
@@ -85,17 +85,9 @@ func fate(x *index, p Plan) string {
 		return "It stays, because its VM is halted."
 	case first.HostMaintenance:
 		return "It stays while its host is in maintenance."
-	case p.HoldRepair != nil:
-		return "It stays for now. " + p.HoldRepair.Message
+	case p.RepairBlocked != nil:
+		return "It stays for now. " + p.RepairBlocked.Message
 	default:
 		return "It is replaced when its turn comes."
 	}
-}
-
-// joinsFail is true while members fail to join.
-func joinsFail(x *index) bool {
-	if n, _ := x.Joins.failures(); n > 0 {
-		return true
-	}
-	return slices.ContainsFunc(x.joinExpired, func(m *Member) bool { return m.Blocked == nil })
 }

@@ -7,15 +7,16 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// MemberOf is what a pool knows of one of its members: of its state what the record says, and the Nomad node. The VM
-// is looked at by the member's own controller alone, which writes down what a pool must know of it: what is in the
-// way, and since when there is room, have to be of one moment.
+// MemberOf returns what a pool knows of one of its members: what its NomadNode says, and its Nomad node. The pool
+// doesn't read the VM. The member's own controller does, and writes what a pool must know of it: what blocks the member
+// and since when there is capacity must be of one moment.
 func MemberOf(s nodestate.State) Member {
 	r := s.Node
 	m := Member{
 		Name: r.Name, Host: r.Host, Revision: r.Revision, Created: r.Made, DeleteNext: r.DeleteNext, Protected: r.Protected,
-		Leaving: r.Leaving(), Joined: r.Joined, VMMade: r.VMMade, JoinExpired: r.JoinExpired(s.Now), JoinDeadline: r.JoinDeadline(),
-		JoinedAt: r.JoinedAt, UnhealthyTime: r.UnhealthyTime, Ready: r.Ready, ReadySince: r.ReadySince,
+		Leaving: r.Leaving(), Joined: r.Joined, JoinedAt: r.JoinedAt, VMMade: r.VMMade,
+		JoinExpired: r.JoinExpired(s.Now), JoinDeadline: r.JoinDeadline(),
+		UnhealthyTime: r.UnhealthyTime, Ready: r.Ready, ReadySince: r.ReadySince,
 		Halted: r.BlockedBy == v1alpha1.BlockedByHalt, Stuck: r.BlockedBy == v1alpha1.BlockedByRemoval,
 	}
 	n := s.Nomad
@@ -28,19 +29,19 @@ func MemberOf(s nodestate.State) Member {
 	}
 	if r.Drain != nil {
 		m.LeavingSince, m.LeavingReason, m.CancelingDrain = r.Drain.RequestTime.Time, r.Drain.Reason, !r.Leaving()
-		m.Rescuable = isRescuable(r, n)
+		m.Reclaimable = isReclaimable(r, n)
 	}
-	if !m.Ready && inTheWay(r.BlockedBy, r.VMMade) {
+	if !m.Ready && isBlocked(r.BlockedBy, r.VMMade) {
 		m.Blocked = r.Blocked()
 	}
 	return m
 }
 
-// setByNomad goes by what Nomad shows: the member's own condition may be old when Nomad has just come back, and a
+// setByNomad takes health from Nomad itself: the member's condition may be old when Nomad has just come back, and a
 // busy member would look broken.
 func setByNomad(m *Member, n nodestate.Nomad, now time.Time) {
 	up := n.Registered && n.Status == "ready"
-	if up { // seen before the member's own record tells
+	if up { // Nomad shows it before the member's own status does
 		m.Joined, m.JoinExpired = true, false
 	}
 	m.Down = n.Registered && n.Status == "down"
@@ -50,8 +51,8 @@ func setByNomad(m *Member, n nodestate.Nomad, now time.Time) {
 	}
 }
 
-// inTheWay is true for what keeps a member from being made, or from beginning to run, as things are.
-func inTheWay(by v1alpha1.BlockedCause, made bool) bool {
+// isBlocked reports whether a cause keeps a member from being made, or from beginning to run.
+func isBlocked(by v1alpha1.BlockedCause, made bool) bool {
 	switch by {
 	case v1alpha1.BlockedByCapacity:
 		return true
@@ -62,9 +63,9 @@ func inTheWay(by v1alpha1.BlockedCause, made bool) bool {
 	}
 }
 
-// isRescuable is true while a member's order to leave can be taken back, and that is of use: one whose node is down,
-// or that somebody else drains, would fill the place of one that works.
-func isRescuable(r nodestate.Node, n nodestate.Nomad) bool {
+// isReclaimable reports whether a member's drain can be canceled, and that is of use: a member whose node is down, or
+// that somebody else drains, would take the place of one that works.
+func isReclaimable(r nodestate.Node, n nodestate.Nomad) bool {
 	if r.Drained || !r.DeletedAt.IsZero() || !n.Registered || n.Status != "ready" {
 		return false
 	}

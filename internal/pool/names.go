@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 )
 
-// alphabet of suffixes: no vowels, so that no words appear, and nothing that looks like something else.
+// alphabet of suffixes: no vowels, so that no words appear, and no characters that look alike.
 const alphabet = "bcdfghjklmnpqrstvwxz2456789"
 
 const (
@@ -16,9 +16,9 @@ const (
 	stride = 8117489
 )
 
-// MemberName is the name of a pool's n-th member. No two ordinals of a pool share a name (below 14 million), so a name
-// is never used again; and two controllers that make the same member for a moment make the same name, of which the API
-// server accepts one.
+// MemberName returns the name of a pool's n-th member. No two ordinals of a pool share a name (below 14 million), so a
+// name is never used again. Two controllers that make the same member at the same moment use the same name, and the API
+// server accepts one of them.
 func MemberName(poolName, poolUID string, ordinal int64) string {
 	sum := sha256.Sum256([]byte(poolUID))
 	start := binary.BigEndian.Uint64(sum[:8]) % suffixes
@@ -31,14 +31,15 @@ func MemberName(poolName, poolUID string, ordinal int64) string {
 	return poolName + "-" + string(suffix)
 }
 
-// lost is how many members in a row may have been made and gone again without the pool's status telling of it.
-const lost = 16
+// maxUncounted is how many members in a row may have been made and gone again without being counted in the pool's
+// status.
+const maxUncounted = 16
 
-// NextOrdinal numbers the next member: the recorded number, or more if members exist that were made after it was
-// written. A record that was lost would otherwise have their names used again once they are gone.
+// NextOrdinal returns the number of the next member: the recorded one, or a higher one if members exist that were made
+// after it was written. If a status was lost, their names would otherwise be used again once they are gone.
 func NextOrdinal(poolName, poolUID string, recorded int64, exists func(name string) bool) int64 {
 	next := recorded
-	for n := recorded; n < next+lost; n++ {
+	for n := recorded; n < next+maxUncounted; n++ {
 		if exists(MemberName(poolName, poolUID, n)) {
 			next = n + 1
 		}

@@ -11,9 +11,10 @@ import (
 type Plan struct {
 	// Create is how many members to make.
 	Create int
-	// Rescue are members whose order to leave is to be taken back.
+	// CancelDrains are members whose drain is to be canceled.
 	CancelDrains []string
-	// Victims are members that are to leave because there are more than replicas.
+	// Victims are members that are to leave because there are more than replicas. The drain of these, and of those in the
+	// next three fields, is to be requested.
 	Victims []string
 	// Outdated are members that are to leave because others of the present template, or younger ones, take their place.
 	Outdated []string
@@ -23,14 +24,15 @@ type Plan struct {
 	Unhealthy []string
 	// Replace are members without a VM that are to be deleted, for others to be made in their place.
 	Replace []string
-	// HoldOut says why fewer members are made than replicas ask for; nil: nothing holds them. Without a cause the rest
-	// is made by itself in bounded time.
-	HoldOut *nodestate.Blocked
-	// HoldIn says why fewer leave than replicas ask for; nil: nothing is held.
-	HoldIn *condition.Problem
-	// HoldRollout and HoldRepair say why no outdated, or no failed or unhealthy member leaves; nil: nothing is held.
-	HoldRollout, HoldRepair *condition.Problem
-	// Wake is when to look again at the latest; 0: only when something changes.
+	// ScaleOutBlocked is why fewer members are made than replicas ask for; nil: nothing blocks them. Without a cause the
+	// rest is made by itself in bounded time.
+	ScaleOutBlocked *nodestate.Blocked
+	// ScaleInBlocked is why fewer members leave than replicas ask for; nil: nothing blocks them.
+	ScaleInBlocked *condition.Problem
+	// RolloutBlocked and RepairBlocked are why no outdated, or no failed or unhealthy member leaves; nil: nothing blocks
+	// them.
+	RolloutBlocked, RepairBlocked *condition.Problem
+	// Wake is after how long to plan again at the latest; 0: only when something changes.
 	Wake time.Duration
 }
 
@@ -42,24 +44,24 @@ type Outcome struct {
 	NextOrdinal int64
 }
 
-// Acts is true when the plan changes anything.
+// Acts reports whether the plan changes anything.
 func (p Plan) Acts() bool {
 	return p.Create > 0 || len(p.CancelDrains) > 0 || len(p.Replace) > 0 || p.departures() > 0
 }
 
-// departures is how many members the plan orders to leave.
+// departures returns of how many members the plan requests the drain.
 func (p Plan) departures() int {
 	return len(p.Victims) + len(p.Outdated) + len(p.Failed) + len(p.Unhealthy)
 }
 
-// wakeIn has the plan looked at again after d at the latest; d <= 0 is no wish.
+// wakeIn has the pool planned again after d at the latest; d <= 0 changes nothing.
 func (p *Plan) wakeIn(d time.Duration) {
 	if d > 0 && (p.Wake == 0 || d < p.Wake) {
 		p.Wake = d
 	}
 }
 
-// Decide plans a pool's next step. Leaving members don't count: draining may take a quarter of an hour, while capacity
+// Decide plans a pool's next step. Leaving members don't count: a drain may take a quarter of an hour, while capacity
 // is asked for now.
 func Decide(s Snapshot) Plan {
 	p := decide(newIndex(s))
@@ -80,11 +82,11 @@ func decide(x *index) Plan {
 	case x.missing > 0:
 		p = scaleOut(x)
 	}
-	// A scale-in may be held for long, while members go on to break.
+	// A scale-in may be blocked for long, while members go on to break.
 	replace(x, &p)
 	repair(x, &p)
 	if x.surplus > 0 {
-		p.HoldRollout = behindScaleIn(x, p)
+		p.RolloutBlocked = blockedByScaleIn(x, p)
 		return p
 	}
 	rollOut(x, &p)

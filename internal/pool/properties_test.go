@@ -41,23 +41,25 @@ func anyMember(t *rapid.T, name string) pool.Member {
 		m.UnhealthyTime = m.Created
 	}
 	if m.Leaving {
-		m.LeavingReason = rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainRollout, v1alpha1.DrainUnhealthy, v1alpha1.DrainJoinTimeout}).
+		m.LeavingReason = rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainRollout,
+			v1alpha1.DrainUnhealthy, v1alpha1.DrainJoinTimeout}).
 			Draw(t, "reason")
-		m.Rescuable = flag(t, "rescuable") &&
+		m.Reclaimable = flag(t, "reclaimable") &&
 			(m.LeavingReason == v1alpha1.DrainScaleIn || m.LeavingReason == v1alpha1.DrainRollout)
 		m.Stuck = rapid.IntRange(0, 5).Draw(t, "stuck") == 0
 		m.LeavingSince = now.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "leaving for")) * time.Minute)
 	}
 	m.Down = m.Joined && !m.Ready && flag(t, "down")
-	m.CancelingDrain = !m.Leaving && m.Joined && !m.Ready && flag(t, "returning")
+	m.CancelingDrain = !m.Leaving && m.Joined && !m.Ready && flag(t, "canceling")
 	if !m.VMMade && rapid.IntRange(0, 5).Draw(t, "problem") == 0 {
 		m.Blocked = blocked(rapid.SampledFrom([]string{
-			v1alpha1.ReasonQuotaExceeded, v1alpha1.ReasonIntroductionToken, v1alpha1.ReasonCreateFailed, v1alpha1.ReasonVMNameTaken,
+			v1alpha1.ReasonQuotaExceeded, v1alpha1.ReasonIntroductionToken, v1alpha1.ReasonCreateFailed,
+			v1alpha1.ReasonVMNameTaken,
 		}).Draw(t, "its reason"))
 	}
-	if m.VMMade && !m.Ready && rapid.IntRange(0, 5).Draw(t, "no room") == 0 {
+	if m.VMMade && !m.Ready && rapid.IntRange(0, 5).Draw(t, "no capacity") == 0 {
 		m.Blocked = &nodestate.Blocked{By: v1alpha1.BlockedByCapacity,
-			Problem: condition.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "no room"}}
+			Problem: condition.Problem{Reason: v1alpha1.ReasonVMUnschedulable, Message: "no capacity"}}
 	}
 	return m
 }
@@ -80,7 +82,8 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 		nomadUnknown(&s)
 	}
 	s.ScaleIn.Strategy = rapid.SampledFrom([]v1alpha1.ScaleInStrategy{
-		"", v1alpha1.LeastBusy, v1alpha1.NewestCreateIndex, v1alpha1.OldestCreateIndex, v1alpha1.Empty, v1alpha1.EmptyIgnoreSystem,
+		"", v1alpha1.LeastBusy, v1alpha1.NewestCreateIndex, v1alpha1.OldestCreateIndex, v1alpha1.Empty,
+		v1alpha1.EmptyIgnoreSystem,
 	}).Draw(t, "strategy")
 	if flag(t, "limited") {
 		s.ScaleIn.MaxConcurrent = ptr(rapid.Int32Range(1, 4).Draw(t, "max concurrent"))
@@ -113,8 +116,8 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 		MaxUnhealthy:     anyBudget(t, "max unhealthy"),
 		MaxInFlight:      ptr(rapid.Int32Range(1, 3).Draw(t, "in flight")),
 	}
-	if rapid.IntRange(0, 3).Draw(t, "settled") == 0 {
-		s.NomadRecovered = now.Add(-time.Duration(rapid.IntRange(0, 90).Draw(t, "settled for")) * time.Second)
+	if rapid.IntRange(0, 3).Draw(t, "recovered") == 0 {
+		s.NomadRecovered = now.Add(-time.Duration(rapid.IntRange(0, 90).Draw(t, "recovered for")) * time.Second)
 	}
 	s.Joins = pool.Joins{Key: "key", Since: now.Add(-time.Hour)}.Record("key", s)
 	if pool.NeedsUsage(s) {
@@ -158,8 +161,8 @@ func TestPlansAreSafe(t *testing.T) {
 		out := departures(p)
 		must(s.NomadKnown || len(out)+len(p.CancelDrains) == 0, "without Nomad nobody is chosen")
 		for _, m := range s.Members {
-			held := !m.Leaving && m.Blocked != nil && m.Revision == s.Revision && m.Blocked.By != v1alpha1.BlockedByName
-			must(p.Create == 0 || !held, "no more are made of what another can't be made of")
+			blocks := !m.Leaving && m.Blocked != nil && m.Revision == s.Revision && m.Blocked.By != v1alpha1.BlockedByName
+			must(p.Create == 0 || !blocks, "no more are made of what another can't be made of")
 		}
 		if c := s.ScaleIn.MaxConcurrent; c != nil {
 			must(len(out) == 0 || leaves+len(out) <= int(*c), "maxConcurrent holds")
@@ -172,7 +175,7 @@ func TestPlansAreSafe(t *testing.T) {
 		}
 		for _, name := range out {
 			must(!byName[name].Protected && !byName[name].Leaving, "who is protected stays")
-			must(!byName[name].CancelingDrain, "an order that is being taken back isn't overwritten")
+			must(!byName[name].CancelingDrain, "a drain that is being canceled isn't overwritten")
 		}
 		for _, name := range p.Outdated {
 			must(isOutdated(s, byName[name]), "a rollout replaces what is outdated")
@@ -197,7 +200,7 @@ func TestPlansAreSafe(t *testing.T) {
 			}
 		}
 		for _, r := range p.CancelDrains {
-			must(byName[r].Rescuable && byName[r].Leaving, "only who leaves is called back")
+			must(byName[r].Reclaimable && byName[r].Leaving, "only a member that leaves is reclaimed")
 		}
 		named := slices.Concat(out, p.CancelDrains, p.Replace)
 		must(len(slices.Compact(slices.Sorted(slices.Values(named)))) == len(named), "nobody is named twice")
@@ -267,26 +270,25 @@ func enoughStay(s pool.Snapshot, p pool.Plan) bool {
 	return taken == 0 || stay >= s.Replicas-unavailable
 }
 
-// What isn't done although replicas ask for it is held by something, which is said, or comes about by what is under
-// way.
+// What isn't done although replicas ask for it is blocked by something that the plan names, or is under way.
 func TestPlansAreComplete(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := anySnapshot(t)
 		p := pool.Decide(s)
 		active := pool.Count(s).Replicas
-		if !s.Deleting && active+p.Create+len(p.CancelDrains) < s.Replicas && p.HoldOut == nil {
+		if !s.Deleting && active+p.Create+len(p.CancelDrains) < s.Replicas && p.ScaleOutBlocked == nil {
 			t.Errorf("members are missing and nothing says why: %+v", p)
 		}
-		if !s.Deleting && active-len(p.Victims) > s.Replicas+surge(s) && p.HoldIn == nil {
+		if !s.Deleting && active-len(p.Victims) > s.Replicas+surge(s) && p.ScaleInBlocked == nil {
 			t.Errorf("members should leave and nothing says why they don't: %+v", p)
 		}
-		if held := p.HoldRollout; !s.Deleting && held != nil && byTemplate[held.Reason] &&
+		if by := p.RolloutBlocked; !s.Deleting && by != nil && byTemplate[by.Reason] &&
 			working(s)-len(p.Victims) > s.Replicas &&
-			p.HoldIn == nil {
-			t.Errorf("more work than asked for, for as long as the rollout is held: %+v", p)
+			p.ScaleInBlocked == nil {
+			t.Errorf("more work than asked for, for as long as the rollout is blocked: %+v", p)
 		}
 		for _, m := range s.Members {
-			if !s.Deleting && failing(s, m) && !slices.Contains(departures(p), m.Name) && p.HoldRepair == nil &&
+			if !s.Deleting && failing(s, m) && !slices.Contains(departures(p), m.Name) && p.RepairBlocked == nil &&
 				len(p.Failed)+len(p.Unhealthy) == 0 {
 				t.Errorf("%s doesn't work and nothing says why it stays: %+v", m.Name, p)
 			}
@@ -310,7 +312,7 @@ func failing(s pool.Snapshot, m pool.Member) bool {
 	return late && !m.Leaving && !m.Protected && !m.Halted && !m.CancelingDrain && m.Blocked == nil
 }
 
-// byTemplate are the reasons for which a rollout is held because of its template.
+// byTemplate are the reasons for which a rollout is blocked because of its template.
 var byTemplate = map[string]bool{
 	v1alpha1.ReasonJoinsFailing:      true,
 	v1alpha1.ReasonImageNotFound:     true,
@@ -340,7 +342,7 @@ func TestPlansDontDependOnTheOrderOfMembers(t *testing.T) {
 			}
 		}
 		want := pool.Decide(s)
-		wantSaid := pool.Conditions(s, want, pool.Outcome{})
+		wantConditions := pool.Conditions(s, want, pool.Outcome{})
 		s.Members = slices.Clone(s.Members)
 		rand.New(rand.NewSource(rapid.Int64().Draw(t, "seed"))).Shuffle(len(s.Members), func(i, j int) {
 			s.Members[i], s.Members[j] = s.Members[j], s.Members[i]
@@ -348,17 +350,18 @@ func TestPlansDontDependOnTheOrderOfMembers(t *testing.T) {
 		if got := pool.Decide(s); !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v after shuffling, want %+v", got, want)
 		}
-		if said := pool.Conditions(s, want, pool.Outcome{}); !reflect.DeepEqual(said, wantSaid) {
-			t.Errorf("said %+v after shuffling, want %+v", said, wantSaid)
+		if got := pool.Conditions(s, want, pool.Outcome{}); !reflect.DeepEqual(got, wantConditions) {
+			t.Errorf("conditions %+v after shuffling, want %+v", got, wantConditions)
 		}
 	})
 }
 
-// A pool that is left alone, whose members do as they are told, is as wanted after a few rounds, and then at rest.
+// A pool that is left alone, whose members follow their plan, is as wanted after a few rounds, and then at rest.
 func TestPoolsComeToRest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := anySnapshot(t)
-		s.Paused, s.Deleting, s.NomadKnown, s.Problems, s.ScaleIn.Strategy = false, false, true, nil, v1alpha1.OldestCreateIndex
+		s.Paused, s.Deleting, s.NomadKnown, s.Problems, s.ScaleIn.Strategy = false, false, true, nil,
+			v1alpha1.OldestCreateIndex
 		for i := range s.Members {
 			s.Members[i].Protected, s.Members[i].Blocked, s.Members[i].Halted = false, nil, false
 		}
@@ -374,16 +377,16 @@ func TestPoolsComeToRest(t *testing.T) {
 			if round > 90 {
 				t.Fatalf("no rest after %d rounds: %+v", round, p)
 			}
-			s = obeyed(s, p, round)
+			s = followed(s, p, round)
 		}
-		if p := pool.Decide(s); p.Acts() || p.Wake != 0 || p.HoldIn != nil || p.HoldOut != nil {
+		if p := pool.Decide(s); p.Acts() || p.Wake != 0 || p.ScaleInBlocked != nil || p.ScaleOutBlocked != nil {
 			t.Errorf("at rest, but %+v", p)
 		}
 	})
 }
 
-// obeyed is the pool after its plan was carried out and some time has passed.
-func obeyed(s pool.Snapshot, p pool.Plan, round int) pool.Snapshot {
+// followed is the pool after its plan was carried out and some time has passed.
+func followed(s pool.Snapshot, p pool.Plan, round int) pool.Snapshot {
 	var members []pool.Member
 	for _, m := range s.Members {
 		switch {
@@ -402,7 +405,8 @@ func obeyed(s pool.Snapshot, p pool.Plan, round int) pool.Snapshot {
 		if m.CancelingDrain = false; slices.Contains(p.CancelDrains, m.Name) {
 			m.CancelingDrain = true
 		}
-		if m.VMMade, m.Joined, m.Ready, m.JoinExpired = true, true, !m.Leaving && !m.CancelingDrain, false; m.ReadySince.IsZero() {
+		if m.VMMade, m.Joined, m.Ready, m.JoinExpired = true, true, !m.Leaving && !m.CancelingDrain,
+			false; m.ReadySince.IsZero() {
 			m.ReadySince = s.Now
 		}
 		m.UnhealthyTime = time.Time{}

@@ -14,34 +14,34 @@ import (
 
 var full = condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: "the quota is full"}
 
-func room(n int) func(*pool.Snapshot) {
-	return func(s *pool.Snapshot) { s.Quota = &pool.Quota{Room: n, Problem: full} }
+func capacity(n int) func(*pool.Snapshot) {
+	return func(s *pool.Snapshot) { s.Quota = &pool.Quota{Capacity: n, Problem: full} }
 }
 
-// No more members are made than the quotas have room for. Nothing else waits for them.
+// No more members are made than the quotas have capacity for. Nothing else waits for them.
 func TestQuota(t *testing.T) {
 	for name, c := range map[string]struct {
-		room, create int
-		full         bool
-		s            pool.Snapshot
+		capacity, create int
+		full             bool
+		s                pool.Snapshot
 	}{
-		"room for all":               {5, 2, false, snapshot(4, member("a"), member("b"))},
-		"room for one":               {1, 1, true, snapshot(4, member("a"), member("b"))},
-		"no room":                    {0, 0, true, snapshot(4, member("a"), member("b"))},
+		"capacity for all":           {5, 2, false, snapshot(4, member("a"), member("b"))},
+		"capacity for one":           {1, 1, true, snapshot(4, member("a"), member("b"))},
+		"no capacity":                {0, 0, true, snapshot(4, member("a"), member("b"))},
 		"taken by one that has none": {1, 0, true, snapshot(4, member("a"), member("b"), member("c", pending))},
 		"nobody is missing":          {0, 0, false, snapshot(2, member("a"), member("b"))},
 		"too many":                   {0, 0, false, snapshot(1, member("a"), member("b"))},
-		"called back instead":        {0, 0, false, snapshot(2, member("a"), member("b", rescuable(time.Minute)))},
+		"reclaimed instead":          {0, 0, false, snapshot(2, member("a"), member("b", reclaimable(time.Minute)))},
 		"a rollout's surge":          {0, 0, true, inRollout(0, 1, member("a", outdated), member("b", outdated))},
 	} {
 		t.Run(name, func(t *testing.T) {
-			room(c.room)(&c.s)
+			capacity(c.capacity)(&c.s)
 			p := pool.Decide(c.s)
 			if p.Create != c.create {
 				t.Errorf("makes %d, want %d", p.Create, c.create)
 			}
-			if held := p.HoldOut != nil && p.HoldOut.Problem == full; held != c.full {
-				t.Errorf("held: %+v", p.HoldOut)
+			if blocked := p.ScaleOutBlocked != nil && p.ScaleOutBlocked.Problem == full; blocked != c.full {
+				t.Errorf("blocked: %+v", p.ScaleOutBlocked)
 			}
 			if c.full && p.Wake == 0 {
 				t.Error("no wake-up")
@@ -62,11 +62,11 @@ func inRollout(unavailable, surge int, members ...pool.Member) pool.Snapshot {
 	return s
 }
 
-// A rollout that makes room for itself goes on though a quota is full.
+// A rollout that frees capacity for itself goes on though a quota is full.
 func TestQuotaDoesNotHoldARollout(t *testing.T) {
 	s := inRollout(1, 0, member("a", outdated), member("b"))
-	room(0)(&s)
-	if p := pool.Decide(s); len(p.Outdated) != 1 || p.HoldRollout != nil {
+	capacity(0)(&s)
+	if p := pool.Decide(s); len(p.Outdated) != 1 || p.RolloutBlocked != nil {
 		t.Errorf("%+v", p)
 	}
 }

@@ -10,47 +10,74 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-// settling is how long what Nomad says of its nodes' health isn't acted upon after it came back or changed its leader:
-// clients need that long to be heard of again.
-const settling = time.Minute
+// recoveryTime is how long what Nomad reports of its nodes' health isn't acted upon after it came back or changed its
+// leader: its clients need that long to be heard of again.
+const recoveryTime = time.Minute
 
 // joinSlack is within what time of its first joining a member that becomes ready has only joined, and not come back.
 const joinSlack = 5 * time.Second
 
-// repair lets members go that didn't join in time or no longer work, so that others are made in their place. Whatever
-// looks like a cause outside of the single member holds it.
+// repair requests the drain of members that didn't join in time or no longer work, so that others are made in their
+// place. Whatever looks like a cause outside of the single member blocks it.
 func repair(x *index, p *Plan) {
 	p.wakeIn(x.nextBroken)
 	victims := setOf(p.Victims)
 	failed, unhealthy := without(x.failed, victims), without(x.unhealthy, victims)
 	maintenance := len(x.inMaintenance) > 0
 	if maintenance || x.Suspension.open() {
-		p.wakeIn(problemRetry) // nothing tells of its end
+		p.wakeIn(problemRetry) // no event is sent when it ends
 	}
 	if len(failed)+len(unhealthy) == 0 {
 		if maintenance {
-			p.HoldRepair = &condition.Problem{v1alpha1.ReasonHostMaintenance,
+			p.RepairBlocked = &condition.Problem{v1alpha1.ReasonHostMaintenance,
 				"Members that don't work are left alone while their hosts are in maintenance; see kubectl get nodes."}
 		}
 		return
 	}
-	if p.HoldRepair = heldRepair(x, p); p.HoldRepair != nil {
+	if p.RepairBlocked = repairBlocked(x, p); p.RepairBlocked != nil {
 		return
 	}
-	free := min(maxInFlight(&x.Snapshot)-len(x.joining)-len(x.repairing), x.mayLeave-p.departures())
+	free := min(x.maxInFlight()-len(x.joining)-len(x.repairing), x.mayLeave-p.departures())
 	if free <= 0 {
-		p.HoldRepair = &condition.Problem{v1alpha1.ReasonRepairing,
-			"Members that don't work wait for those that are leaving or joining: at most health.maxInFlight are replaced, and scaleIn.maxConcurrent leave, at a time; see kubectl get nn."}
+		p.RepairBlocked = &condition.Problem{v1alpha1.ReasonRepairing,
+			"Members that don't work wait for those that are leaving or joining: at most health.maxInFlight are replaced, " +
+				"and scaleIn.maxConcurrent leave, at a time; see kubectl get nn."}
 		return
 	}
 	if many, wake := tooMany(x); many {
 		unhealthy = nil
 		p.wakeIn(wake)
-		p.HoldRepair = &condition.Problem{v1alpha1.ReasonTooManyUnhealthy,
-			"More members are unhealthy than health.maxUnhealthy, or were until a minute ago, so that the cause must lie elsewhere (Nomad's servers, the network, a host): none of those that had joined is replaced."}
+		p.RepairBlocked = &condition.Problem{v1alpha1.ReasonTooManyUnhealthy,
+			"More members are unhealthy than health.maxUnhealthy, or were until a minute ago, so that the cause must lie " +
+				"elsewhere (Nomad's servers, the network, a host): none of those that had joined is replaced."}
 	}
 	p.Failed = names(failed[:min(free, len(failed))])
 	p.Unhealthy = names(unhealthy[:min(free-len(p.Failed), len(unhealthy))])
+}
+
+// repairBlocked returns why no member is replaced at present, whichever it is; nil: nothing blocks it.
+func repairBlocked(x *index, p *Plan) *condition.Problem {
+	switch {
+	case x.Paused:
+		return &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is replaced."}
+	case !x.NomadKnown:
+		return &condition.Problem{v1alpha1.ReasonNomadUnknown,
+			"Nobody is replaced while Nomad can't be asked: " + x.NomadMessage}
+	case x.Joins.BreakerOpen():
+		return &condition.Problem{v1alpha1.ReasonJoinsFailing,
+			"Nobody is replaced, because members made anew don't join Nomad; see the condition JoinsHealthy."}
+	case x.Upgrade != nil:
+		p.wakeIn(problemRetry)
+		return &condition.Problem{v1alpha1.ReasonUpgradeRunning,
+			"Nobody is replaced while Harvester is being upgraded (" + x.Upgrade.Name +
+				"). If that upgrade is stuck for good, this ends it: " + x.Upgrade.End}
+	case x.recovering > 0:
+		p.wakeIn(x.recovering)
+		return &condition.Problem{v1alpha1.ReasonNomadRecovering,
+			"Nobody is replaced yet, because Nomad has just come back or changed its leader."}
+	default:
+		return nil
+	}
 }
 
 // without returns the members that aren't named, in a slice of its own.
@@ -64,7 +91,7 @@ func without(ms []*Member, named map[string]bool) []*Member {
 	return out
 }
 
-// sooner is the earlier of two waits; 0: none.
+// sooner returns the earlier of two waits; 0: none.
 func sooner(a, b time.Duration) time.Duration {
 	if a == 0 || b != 0 && b < a {
 		return b
@@ -72,57 +99,34 @@ func sooner(a, b time.Duration) time.Duration {
 	return a
 }
 
-// recoveryLeft is for how much longer what Nomad says of its nodes' health isn't acted upon.
+// recoveryLeft returns for how much longer what Nomad reports of its nodes' health isn't acted upon.
 func (s *Snapshot) recoveryLeft() time.Duration {
 	if s.NomadRecovered.IsZero() {
 		return 0
 	}
-	return max(s.NomadRecovered.Add(settling).Sub(s.Now), 0)
+	return max(s.NomadRecovered.Add(recoveryTime).Sub(s.Now), 0)
 }
 
-func heldRepair(x *index, p *Plan) *condition.Problem {
-	switch {
-	case x.Paused:
-		return &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member is replaced."}
-	case !x.NomadKnown:
-		return &condition.Problem{v1alpha1.ReasonNomadUnknown,
-			"Nobody is replaced while Nomad can't be asked: " + x.NomadMessage}
-	case x.Joins.BreakerOpen():
-		return &condition.Problem{v1alpha1.ReasonJoinsFailing,
-			"Nobody is replaced, because members made anew don't join Nomad; see the condition JoinsHealthy."}
-	case x.Upgrade != nil:
-		p.wakeIn(problemRetry)
-		return &condition.Problem{v1alpha1.ReasonUpgradeRunning,
-			"Nobody is replaced while Harvester is being upgraded (" + x.Upgrade.Name + "). If that upgrade is stuck for good, this ends it: " + x.Upgrade.End}
-	case x.recovering > 0:
-		p.wakeIn(x.recovering)
-		return &condition.Problem{v1alpha1.ReasonNomadRecovering,
-			"Nobody is replaced yet, because Nomad has just come back or changed its leader."}
-	default:
-		return nil
-	}
-}
-
-func maxInFlight(s *Snapshot) int {
+func (s *Snapshot) maxInFlight() int {
 	if s.Health.MaxInFlight == nil {
 		return 1
 	}
 	return int(*s.Health.MaxInFlight)
 }
 
-// tooMany is true when more members that had joined don't work than the pool takes for accidents. Those that have just
-// come back count as well: when a common cause has gone, members return one by one, and the last of them aren't to be
-// replaced for being the last. wake is how long until one of them no longer counts; 0: none is just back.
+// tooMany reports whether more members than maxUnhealthy are unsteady. Members that recovered within the last minute
+// still count, so that the stragglers of a shared outage aren't replaced. wake is how long until the next one of these
+// no longer counts; 0: there is none.
 func tooMany(x *index) (many bool, wake time.Duration) {
 	for _, m := range x.unsteady {
 		if m.UnhealthyTime.IsZero() {
-			wake = sooner(wake, m.ReadySince.Add(settling).Sub(x.Now))
+			wake = sooner(wake, m.ReadySince.Add(recoveryTime).Sub(x.Now))
 		}
 	}
 	return len(x.unsteady) > share(x.Health.MaxUnhealthy, x.Replicas, true, x.Replicas), wake
 }
 
-// isUnsteady reports whether a member that had joined doesn't work, or has only just come back. One that is halted
+// isUnsteady reports whether a member that had joined doesn't work, or came back within the last minute. A halted one
 // doesn't count.
 func (s *Snapshot) isUnsteady(m *Member) bool {
 	switch {
@@ -131,12 +135,12 @@ func (s *Snapshot) isUnsteady(m *Member) bool {
 	case !m.UnhealthyTime.IsZero():
 		return true
 	default:
-		return m.Ready && m.ReadySince.Add(settling).After(s.Now) && !m.JoinedAt.IsZero() &&
+		return m.Ready && m.ReadySince.Add(recoveryTime).After(s.Now) && !m.JoinedAt.IsZero() &&
 			m.ReadySince.Sub(m.JoinedAt) > joinSlack
 	}
 }
 
-// share is a number of members, given as such or as a share of all; unset if it isn't given.
+// share returns a number of members that is given as such or as a percentage of all; unset if it isn't given.
 func share(v *intstr.IntOrString, all int, roundUp bool, unset int) int {
 	if v == nil {
 		return unset
@@ -148,8 +152,8 @@ func share(v *intstr.IntOrString, all int, roundUp bool, unset int) int {
 	return n
 }
 
-// NeedsHosts is true when the plan, or what is recorded of members that don't join, depends on what Harvester does
-// with the hosts and itself, which is asked for only then.
+// NeedsHosts reports whether the plan, or the record of how members joined, depends on what Harvester does with its
+// hosts and itself. Only then the hosts are observed.
 func NeedsHosts(s Snapshot) bool {
 	if s.Deleting {
 		return false

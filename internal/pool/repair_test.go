@@ -49,7 +49,7 @@ func tended(members []pool.Member, changes ...func(*pool.Snapshot)) pool.Snapsho
 
 func TestRepair(t *testing.T) {
 	const long = 10 * time.Minute
-	settledAgo := func(d time.Duration) func(*pool.Snapshot) {
+	recoveredAgo := func(d time.Duration) func(*pool.Snapshot) {
 		return func(s *pool.Snapshot) { s.NomadRecovered = now.Add(-d) }
 	}
 	down := func(n int, changes ...memberChange) []pool.Member {
@@ -64,7 +64,7 @@ func TestRepair(t *testing.T) {
 		name              string
 		s                 pool.Snapshot
 		failed, unhealthy []string
-		held              string
+		blocked           string
 		wake              time.Duration
 	}{
 		{name: "all work", s: tended(some(5, "up"))},
@@ -75,21 +75,21 @@ func TestRepair(t *testing.T) {
 		{name: "two at a time", s: tended(down(2), func(s *pool.Snapshot) { s.Health.MaxInFlight = ptr(int32(2)) }),
 			unhealthy: []string{"down0", "down1"}},
 		{name: "one is being replaced already", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainUnhealthy)))),
-			held: v1alpha1.ReasonRepairing},
+			blocked: v1alpha1.ReasonRepairing},
 		{name: "one is being replaced already, but its VM doesn't go",
 			s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainUnhealthy), stuck))), unhealthy: []string{"down0"}},
 		{name: "one is joining", s: tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", joining))),
-			held: v1alpha1.ReasonRepairing},
+			blocked: v1alpha1.ReasonRepairing},
 		{name: "one can't be made: it isn't waited for",
 			s:         tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", refused))),
 			unhealthy: []string{"down0"}},
-		{name: "one has no room: it isn't waited for",
-			s:         tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", noRoom))),
+		{name: "one has no capacity: it isn't waited for",
+			s:         tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", noCapacity))),
 			unhealthy: []string{"down0"}},
-		{name: "more than maxUnhealthy, 2 of 5", s: tended(down(3)), held: v1alpha1.ReasonTooManyUnhealthy},
+		{name: "more than maxUnhealthy, 2 of 5", s: tended(down(3)), blocked: v1alpha1.ReasonTooManyUnhealthy},
 		{name: "two are just back: the third may follow",
-			s:    tended(all(some(2, "up"), some(2, "back", back(20*time.Second)), down(1)[4:])),
-			held: v1alpha1.ReasonTooManyUnhealthy, wake: 40 * time.Second},
+			s:       tended(all(some(2, "up"), some(2, "back", back(20*time.Second)), down(1)[4:])),
+			blocked: v1alpha1.ReasonTooManyUnhealthy, wake: 40 * time.Second},
 		{name: "two are back for long", s: tended(all(some(2, "up"), some(2, "back", back(time.Minute)), down(1)[4:])),
 			unhealthy: []string{"down0"}},
 		{name: "two have just joined", s: tended(all(some(2, "up"), some(2, "new", fresh), down(1)[4:])),
@@ -101,25 +101,26 @@ func TestRepair(t *testing.T) {
 		}(), unhealthy: []string{"down0"}},
 		{name: "stopped by somebody", s: tended(down(1, halted))},
 		{name: "protected", s: tended(down(1, protected))},
-		{name: "being called back", s: tended(down(1, returning))},
-		{name: "its host is in maintenance", s: tended(down(1, inMaintenance)), held: v1alpha1.ReasonHostMaintenance,
+		{name: "its drain is being canceled", s: tended(down(1, canceling))},
+		{name: "its host is in maintenance", s: tended(down(1, inMaintenance)), blocked: v1alpha1.ReasonHostMaintenance,
 			wake: 15 * time.Second},
 		{name: "the host of one of two is in maintenance",
 			s: tended(all(down(1)[1:], some(1, "kept", unhealthy(long), inMaintenance))), unhealthy: []string{"down0"},
 			wake: 15 * time.Second},
 		{name: "Harvester is being upgraded", s: tended(down(1), func(s *pool.Snapshot) { s.Upgrade = &pool.Upgrade{} }),
-			held: v1alpha1.ReasonUpgradeRunning, wake: 15 * time.Second},
-		{name: "Nomad is away", s: tended(down(1), nomadUnknown), held: v1alpha1.ReasonNomadUnknown, wake: 15 * time.Second},
-		{name: "Nomad is back", s: tended(down(1), settledAgo(20*time.Second)), held: v1alpha1.ReasonNomadRecovering,
+			blocked: v1alpha1.ReasonUpgradeRunning, wake: 15 * time.Second},
+		{name: "Nomad is away", s: tended(down(1), nomadUnknown), blocked: v1alpha1.ReasonNomadUnknown,
+			wake: 15 * time.Second},
+		{name: "Nomad is back", s: tended(down(1), recoveredAgo(20*time.Second)), blocked: v1alpha1.ReasonNomadRecovering,
 			wake: 40 * time.Second},
-		{name: "Nomad is back for long", s: tended(down(1), settledAgo(time.Minute)), unhealthy: []string{"down0"}},
-		{name: "paused", s: tended(down(1), paused), held: v1alpha1.ReasonPaused},
-		{name: "joins fail", s: tended(down(1), withJoins("---", time.Hour)), held: v1alpha1.ReasonJoinsFailing},
+		{name: "Nomad is back for long", s: tended(down(1), recoveredAgo(time.Minute)), unhealthy: []string{"down0"}},
+		{name: "paused", s: tended(down(1), paused), blocked: v1alpha1.ReasonPaused},
+		{name: "joins fail", s: tended(down(1), withJoins("---", time.Hour)), blocked: v1alpha1.ReasonJoinsFailing},
 		{
 			name: "at most as many as may leave",
 			s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainScaleIn))),
 				func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) }),
-			held: v1alpha1.ReasonRepairing,
+			blocked: v1alpha1.ReasonRepairing,
 		},
 		{
 			name: "whose VM doesn't go no longer leaves",
@@ -140,27 +141,28 @@ func TestRepair(t *testing.T) {
 			failed: []string{"late0"}},
 		{name: "didn't join: maxUnhealthy is about those that had",
 			s: tended(all(some(1, "up"), some(4, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
-		{name: "didn't join for lack of room", s: tended(all(some(4, "up"), some(1, "late", late, noRoom)))},
-		{name: "down for lack of room",
-			s: tended(all(some(4, "up"), some(1, "down", noRoom, func(m *pool.Member) { m.Joined = true }, unhealthy(long))))},
+		{name: "didn't join for lack of capacity", s: tended(all(some(4, "up"), some(1, "late", late, noCapacity)))},
+		{name: "down for lack of capacity",
+			s: tended(all(some(4, "up"), some(1, "down", noCapacity, func(m *pool.Member) { m.Joined = true },
+				unhealthy(long))))},
 		{name: "didn't join, the third", s: tended(all(some(4, "up"), some(1, "late", late)), withJoins("---", time.Hour)),
-			held: v1alpha1.ReasonJoinsFailing},
+			blocked: v1alpha1.ReasonJoinsFailing},
 		{name: "those that didn't join come first",
 			s: tended(all(down(1)[1:], some(1, "late", late)), withJoins("-", time.Hour)), failed: []string{"late0"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			p := pool.Decide(c.s)
-			got := fmt.Sprintf("failed %q, unhealthy %q, held by %q, wake %s", p.Failed, p.Unhealthy, reason(p.HoldRepair),
+			got := fmt.Sprintf("failed %q, unhealthy %q, blocked by %q, wake %s", p.Failed, p.Unhealthy, reason(p.RepairBlocked),
 				p.Wake)
-			want := fmt.Sprintf("failed %q, unhealthy %q, held by %q, wake %s", c.failed, c.unhealthy, c.held, c.wake)
+			want := fmt.Sprintf("failed %q, unhealthy %q, blocked by %q, wake %s", c.failed, c.unhealthy, c.blocked, c.wake)
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
-			if c.held != "" && c.s.NomadKnown {
+			if c.blocked != "" && c.s.NomadKnown {
 				if r := pool.Conditions(c.s, p, pool.Outcome{})[v1alpha1.PoolReady]; r.Status == metav1.ConditionTrue ||
-					r.Reason != c.held {
-					t.Errorf("Ready is %+v, want the reason %s", r, c.held)
+					r.Reason != c.blocked {
+					t.Errorf("Ready is %+v, want the reason %s", r, c.blocked)
 				}
 			}
 		})

@@ -36,10 +36,15 @@ func (x *index) counts() Counts {
 func Conditions(s Snapshot, p Plan, o Outcome) map[string]metav1.Condition {
 	x := newIndex(s)
 	c := x.counts()
-	out := map[string]metav1.Condition{v1alpha1.PoolScalingOut: scalingOut(x, p, o, c),
-		v1alpha1.PoolScalingIn: scalingIn(p, c), v1alpha1.PoolUpToDate: upToDate(x, p, c),
-		v1alpha1.PoolNomadReachable: nomadReachable(x), v1alpha1.PoolJoinsHealthy: joinsHealthy(x, p),
-		v1alpha1.PoolTemplateValid: templateValid(x), v1alpha1.PoolPaused: paused(x)}
+	out := map[string]metav1.Condition{
+		v1alpha1.PoolScalingOut:     scalingOut(x, p, o, c),
+		v1alpha1.PoolScalingIn:      scalingIn(p, c),
+		v1alpha1.PoolUpToDate:       upToDate(x, p, c),
+		v1alpha1.PoolNomadReachable: nomadReachable(x),
+		v1alpha1.PoolJoinsHealthy:   joinsHealthy(x, p),
+		v1alpha1.PoolTemplateValid:  templateValid(x),
+		v1alpha1.PoolPaused:         paused(x),
+	}
 	out[v1alpha1.PoolReady] = ready(x, p, o, c, out)
 	return out
 }
@@ -48,7 +53,7 @@ func nomadReachable(x *index) metav1.Condition {
 	switch {
 	case x.NomadKnown:
 		return condition.True(x.NomadReason, x.NomadMessage)
-	case x.UsageUnknown: // one question that was not answered says nothing of the next
+	case x.UsageUnknown: // one question without an answer says nothing about the next
 		return condition.True(x.NomadReason, "Nomad answers.")
 	case x.NomadNotAsked:
 		return condition.Unknown(x.NomadReason, x.NomadMessage)
@@ -58,18 +63,18 @@ func nomadReachable(x *index) metav1.Condition {
 }
 
 func scalingOut(x *index, p Plan, o Outcome, c Counts) metav1.Condition {
-	lacks := x.firstProblem(anyProblem)
+	problem := x.firstProblem(anyMember)
 	switch {
 	case o.CreateError != nil:
 		return o.CreateError.True()
-	case p.HoldOut != nil:
-		return p.HoldOut.True()
+	case p.ScaleOutBlocked != nil:
+		return p.ScaleOutBlocked.True()
 	case p.Create > 0 || len(p.CancelDrains) > 0:
-		return condition.True(v1alpha1.ReasonCreating, "Members are being made, or called back from leaving.")
-	case lacks != nil:
-		return lacks.True()
+		return condition.True(v1alpha1.ReasonCreating, "Members are being made, or their drains canceled.")
+	case problem != nil:
+		return problem.True()
 	case x.Joins.BreakerOpen() && c.Ready < x.Replicas:
-		return joinsFailing.True()
+		return blockedByJoins.True()
 	case c.Joining > 0 && !x.NomadKnown:
 		return condition.True(v1alpha1.ReasonJoining, "Members were made, and can't be seen to join: "+x.NomadMessage)
 	case c.Joining > 0:
@@ -81,8 +86,8 @@ func scalingOut(x *index, p Plan, o Outcome, c Counts) metav1.Condition {
 
 func scalingIn(p Plan, c Counts) metav1.Condition {
 	switch {
-	case p.HoldIn != nil:
-		return p.HoldIn.True()
+	case p.ScaleInBlocked != nil:
+		return p.ScaleInBlocked.True()
 	case c.Draining > 0 || len(p.Victims) > 0:
 		return condition.True(v1alpha1.ReasonDraining, "Members are draining or being removed; see kubectl get nn.")
 	default:
@@ -96,30 +101,22 @@ func upToDate(x *index, p Plan, c Counts) metav1.Condition {
 		return condition.True(v1alpha1.ReasonAsExpected,
 			"Every member was made from the present template, and none is to be replaced for its age.")
 	case x.Rollout.Type == v1alpha1.OnDelete:
-		return condition.False(
-			v1alpha1.ReasonOnDelete,
-			"Some members "+because(
-				x)+". rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced.",
-		)
-	case p.HoldRollout != nil:
-		return p.HoldRollout.False()
+		return condition.False(v1alpha1.ReasonOnDelete, "Some members "+whyOutdated(x)+
+			". rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced.")
+	case p.RolloutBlocked != nil:
+		return p.RolloutBlocked.False()
 	case len(x.outdated) == 0:
-		return condition.False(
-			v1alpha1.ReasonAllProtected,
-			"The members that "+because(
-				x)+" carry the annotation "+v1alpha1.ProtectAnnotation+", so they stay. To have one replaced: kubectl annotate nn MEMBER "+v1alpha1.ProtectAnnotation+"-",
-		)
+		return condition.False(v1alpha1.ReasonAllProtected, "The members that "+whyOutdated(x)+
+			" carry the annotation "+v1alpha1.ProtectAnnotation+", so they stay. To have one replaced: "+
+			"kubectl annotate nn MEMBER "+v1alpha1.ProtectAnnotation+"-")
 	default:
-		return condition.False(
-			v1alpha1.ReasonRollingOut,
-			"Members that "+because(
-				x)+" are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is.",
-		)
+		return condition.False(v1alpha1.ReasonRollingOut, "Members that "+whyOutdated(x)+
+			" are being replaced; status.updatedReplicas and kubectl get nn -o wide show how far it is.")
 	}
 }
 
-// because says why members are outdated.
-func because(x *index) string {
+// whyOutdated returns the words on why members are outdated.
+func whyOutdated(x *index) string {
 	if slices.ContainsFunc(x.active, func(m *Member) bool { return m.Revision != x.Revision }) {
 		return "were made from an older template"
 	}
@@ -129,6 +126,7 @@ func because(x *index) string {
 	return "were made before rollout.restartedAt or are older than rollout.maxAge"
 }
 
+// leavesFor reports whether a member leaves for that reason.
 func leavesFor(x *index, reason v1alpha1.DrainReason) bool {
 	return slices.ContainsFunc(x.Members, func(m Member) bool { return m.Leaving && m.LeavingReason == reason })
 }
@@ -137,10 +135,10 @@ func templateValid(x *index) metav1.Condition {
 	if len(x.Problems) > 0 {
 		return condition.False(x.Problems[0].Reason, joinMessages(x.Problems))
 	}
-	if p := x.firstProblem(templatesProblem); p != nil {
+	if p := x.firstProblem(blockedByTemplate); p != nil {
 		return p.False()
 	}
-	if _, p := fit(x, x.wanted); p != nil {
+	if _, p := fitQuota(x, x.wanted); p != nil {
 		return p.False()
 	}
 	return condition.True(v1alpha1.ReasonAsExpected, "Everything that the template names exists, and no VM was refused.")
@@ -153,7 +151,7 @@ func paused(x *index) metav1.Condition {
 	return condition.False(v1alpha1.ReasonAsExpected, "The pool is kept true.")
 }
 
-// ready sums up. What an operator must act on comes first.
+// ready sums the other conditions up. What an operator must act on comes first.
 func ready(x *index, p Plan, o Outcome, c Counts, all map[string]metav1.Condition) metav1.Condition {
 	if x.Deleting {
 		return condition.False(v1alpha1.ReasonRemoving, "The pool is being deleted; its members drain.")
@@ -166,23 +164,23 @@ func ready(x *index, p Plan, o Outcome, c Counts, all map[string]metav1.Conditio
 	if o.CreateError != nil {
 		return o.CreateError.False()
 	}
-	if lacks := x.firstProblem(anyProblem); lacks != nil {
-		return lacks.False()
+	if problem := x.firstProblem(anyMember); problem != nil {
+		return problem.False()
 	}
 	if x.Paused && c.Ready < x.Replicas || x.Paused && c.Replicas > x.Replicas {
 		return condition.False(v1alpha1.ReasonPaused, "spec.paused holds the pool, which isn't as replicas ask.")
 	}
-	if p.HoldRepair != nil {
-		return p.HoldRepair.False()
+	if p.RepairBlocked != nil {
+		return p.RepairBlocked.False()
 	}
 	if c.Ready < x.Replicas {
-		return short(x, p, c)
+		return tooFewReady(x, p, c)
 	}
-	return full(x, p, c)
+	return enoughReady(x, p, c)
 }
 
-// short describes a pool that has fewer ready members than replicas.
-func short(x *index, p Plan, c Counts) metav1.Condition {
+// tooFewReady describes a pool that has fewer ready members than replicas.
+func tooFewReady(x *index, p Plan, c Counts) metav1.Condition {
 	switch {
 	case len(p.Unhealthy) > 0 || leavesFor(x, v1alpha1.DrainUnhealthy):
 		return condition.False(v1alpha1.ReasonRepairing,
@@ -195,17 +193,17 @@ func short(x *index, p Plan, c Counts) metav1.Condition {
 	}
 }
 
-// full describes a pool that has as many ready members as replicas.
-func full(x *index, p Plan, c Counts) metav1.Condition {
+// enoughReady describes a pool that has as many ready members as replicas.
+func enoughReady(x *index, p Plan, c Counts) metav1.Condition {
 	switch {
-	case len(x.outdated) > 0 && p.HoldRollout == nil:
+	case len(x.outdated) > 0 && p.RolloutBlocked == nil:
 		return condition.True(v1alpha1.ReasonRollingOut,
 			"As many members are ready as asked for; those that are outdated are being replaced.")
 	case c.Joining > 0 || p.Create > 0:
 		return condition.False(v1alpha1.ReasonJoining, "Members are on their way to join Nomad.")
-	case p.HoldIn != nil && c.Draining == 0:
-		return condition.True(p.HoldIn.Reason,
-			"As many members are ready as asked for; the surplus stays for now. "+p.HoldIn.Message)
+	case p.ScaleInBlocked != nil && c.Draining == 0:
+		return condition.True(p.ScaleInBlocked.Reason,
+			"As many members are ready as asked for; the surplus stays for now. "+p.ScaleInBlocked.Message)
 	case c.Draining > 0 || len(p.Victims) > 0:
 		return condition.True(v1alpha1.ReasonMembersDraining, "As many members are ready as asked for; others are leaving.")
 	default:

@@ -16,7 +16,7 @@ import (
 func TestCounts(t *testing.T) {
 	s := snapshot(9, member("ready"), member("old", outdated), member("pending", pending), member("joining", joining),
 		member("late", late), member("down", notReady), member("without-token", lacks(v1alpha1.ReasonIntroductionToken)),
-		member("without-room", noRoom), member("leaving", leaving(time.Minute)), member("going", leaving(time.Hour)))
+		member("without-capacity", noCapacity), member("leaving", leaving(time.Minute)), member("going", leaving(time.Hour)))
 	got, want := pool.Count(s), pool.Counts{Replicas: 8, Ready: 2, Updated: 7, Joining: 2, Draining: 2, Unhealthy: 4}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -65,7 +65,7 @@ func TestScalingOutCondition(t *testing.T) {
 	runReports(t, v1alpha1.PoolScalingOut, []reportCase{
 		{name: "as wanted", s: snapshot(1, member("a")), status: false, reason: v1alpha1.ReasonAsExpected},
 		{name: "creating", s: snapshot(1), status: true, reason: v1alpha1.ReasonCreating},
-		{name: "rescuing", s: snapshot(1, member("a", rescuable(0))), status: true, reason: v1alpha1.ReasonCreating},
+		{name: "reclaiming", s: snapshot(1, member("a", reclaimable(0))), status: true, reason: v1alpha1.ReasonCreating},
 		{name: "slow start", s: snapshot(9, member("a", pending)), status: true, reason: v1alpha1.ReasonCreating},
 		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonJoining},
 		{name: "joining, and Nomad can't be asked", s: snapshot(1, member("a", joining)), change: nomadUnknown, status: true,
@@ -82,9 +82,9 @@ func TestScalingOutCondition(t *testing.T) {
 			reason: v1alpha1.ReasonCreateFailed, says: "exceeded quota: members"},
 		{name: "no token, though nobody is missing", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))),
 			status: true, reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
-		{name: "no room, though nobody is missing", s: snapshot(2, member("a"), member("b", noRoom)), status: true,
+		{name: "no capacity, though nobody is missing", s: snapshot(2, member("a"), member("b", noCapacity)), status: true,
 			reason: v1alpha1.ReasonVMUnschedulable, says: "0/3"},
-		{name: "held by the template", s: snapshot(2, member("a")), change: badImage, status: true,
+		{name: "blocked by the template", s: snapshot(2, member("a")), change: badImage, status: true,
 			reason: v1alpha1.ReasonImageNotFound, says: "no image"},
 		{name: "paused", s: snapshot(2, member("a")), change: paused, status: true, reason: v1alpha1.ReasonPaused},
 	})
@@ -128,11 +128,13 @@ func TestOtherConditions(t *testing.T) {
 			says: "It stays, because it carries the annotation " + v1alpha1.ProtectAnnotation},
 		{name: "late and halted", s: snapshot(1, member("a", late, halted)), reason: v1alpha1.ReasonJoinTimeouts,
 			says: "It stays, because its VM is halted"},
-		{name: "late and held", s: snapshot(1, member("a", late)), change: nomadUnknown, reason: v1alpha1.ReasonJoinTimeouts,
-			says: "It stays for now. Nobody is replaced while Nomad can't be asked"},
+		{name: "late and blocked", s: snapshot(1, member("a", late)), change: nomadUnknown,
+			reason: v1alpha1.ReasonJoinTimeouts,
+			says:   "It stays for now. Nobody is replaced while Nomad can't be asked"},
 		{name: "late and in maintenance", s: snapshot(1, member("a", late, inMaintenance)),
 			reason: v1alpha1.ReasonJoinTimeouts, says: "It stays while its host is in maintenance"},
-		{name: "late for lack of room: nothing is wrong with it", s: snapshot(1, member("a", late, noRoom)), status: true,
+		{name: "late for lack of capacity: nothing is wrong with it", s: snapshot(1, member("a", late, noCapacity)),
+			status: true,
 			reason: v1alpha1.ReasonAsExpected},
 		{name: "late ones that leave don't count", s: snapshot(1, member("a"), member("b", late, leaving(0))), status: true,
 			reason: v1alpha1.ReasonAsExpected},
@@ -145,7 +147,7 @@ func TestOtherConditions(t *testing.T) {
 			says: "webhook said no"},
 		{name: "no token: not the template's fault", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))),
 			status: true, reason: v1alpha1.ReasonAsExpected},
-		{name: "no room: not the template's fault", s: snapshot(1, member("a", noRoom)), status: true,
+		{name: "no capacity: not the template's fault", s: snapshot(1, member("a", noCapacity)), status: true,
 			reason: v1alpha1.ReasonAsExpected},
 		{name: "a refused one that leaves doesn't count", s: snapshot(0, member("a", refused, leaving(0))), status: true,
 			reason: v1alpha1.ReasonAsExpected},
@@ -155,7 +157,8 @@ func TestOtherConditions(t *testing.T) {
 		{name: "paused", s: snapshot(0), change: paused, status: true, reason: v1alpha1.ReasonPaused}})
 	s := snapshot(0)
 	unknownYet(&s)
-	if c := pool.Conditions(s, pool.Decide(s), pool.Outcome{})[v1alpha1.PoolNomadReachable]; c.Status != metav1.ConditionUnknown {
+	if c := pool.Conditions(s, pool.Decide(s),
+		pool.Outcome{})[v1alpha1.PoolNomadReachable]; c.Status != metav1.ConditionUnknown {
 		t.Errorf("a Nomad that wasn't asked yet is unknown: %+v", c)
 	}
 }
@@ -175,7 +178,7 @@ func TestReadyCondition(t *testing.T) {
 		{name: "joining", s: snapshot(2, member("a"), member("b", joining)), reason: v1alpha1.ReasonJoining},
 		{name: "creating", s: snapshot(1), reason: v1alpha1.ReasonJoining},
 		{name: "down", s: snapshot(1, member("a", notReady)), reason: v1alpha1.ReasonMembersMissing},
-		{name: "called back", s: snapshot(1, member("a", rescuable(0))), reason: v1alpha1.ReasonMembersMissing},
+		{name: "reclaimed", s: snapshot(1, member("a", reclaimable(0))), reason: v1alpha1.ReasonMembersMissing},
 		{name: "deleting", s: snapshot(1, member("a")), change: deleting, reason: v1alpha1.ReasonRemoving},
 		{name: "template", s: snapshot(1), change: everything, failed: true, reason: v1alpha1.ReasonImageNotFound},
 		{name: "Nomad", s: snapshot(1, member("a")), change: nomadUnknown, reason: v1alpha1.ReasonUnreachable},
@@ -183,7 +186,7 @@ func TestReadyCondition(t *testing.T) {
 		{name: "refused", s: snapshot(1), failed: true, reason: v1alpha1.ReasonCreateFailed},
 		{name: "no token", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))),
 			reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
-		{name: "no room", s: snapshot(2, member("a"), member("b", noRoom)), reason: v1alpha1.ReasonVMUnschedulable},
+		{name: "no capacity", s: snapshot(2, member("a"), member("b", noCapacity)), reason: v1alpha1.ReasonVMUnschedulable},
 		{name: "paused and short", s: snapshot(2, member("a")), change: paused, reason: v1alpha1.ReasonPaused},
 		{name: "paused with a surplus", s: snapshot(0, member("a")), change: paused, reason: v1alpha1.ReasonPaused},
 		{name: "paused as wanted", s: snapshot(1, member("a")), change: paused, status: true,
@@ -191,7 +194,7 @@ func TestReadyCondition(t *testing.T) {
 	})
 }
 
-// A pool to which nothing happens writes nothing: what is said of it must not change by the passing of time.
+// A pool to which nothing happens writes nothing: what its conditions say must not change by the passing of time.
 func TestMessagesDontChangeWithTime(t *testing.T) {
 	stabilizing := snapshot(0, member("a"))
 	stabilizing.ScaleIn.StabilizationWindow, stabilizing.LastScale = window(time.Hour), now
@@ -199,7 +202,8 @@ func TestMessagesDontChangeWithTime(t *testing.T) {
 	nomadUnknown(&unreachable)
 	for name, s := range map[string]pool.Snapshot{
 		"steady": snapshot(1, member("a")), "late": snapshot(1, member("a", late)), "stabilizing": stabilizing,
-		"unreachable": unreachable, "protected": snapshot(0, member("a", protected)), "draining": snapshot(0, member("a", leaving(0))),
+		"unreachable": unreachable, "protected": snapshot(0, member("a", protected)),
+		"draining": snapshot(0, member("a", leaving(0))),
 	} {
 		before := pool.Conditions(s, pool.Decide(s), pool.Outcome{})
 		s.Now = s.Now.Add(73 * time.Second)

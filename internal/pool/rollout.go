@@ -8,9 +8,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-// budgets are maxSurge and maxUnavailable in members. Shares of few replicas may both come to nothing, and then no
-// member could ever be replaced, so that one may be missing (Kubernetes: pkg/controller/deployment/util
-// ResolveFenceposts).
+// budgets returns maxSurge and maxUnavailable in members. Shares of few replicas may both come to nothing, and then no
+// member could ever be replaced, so one may be missing (Kubernetes: pkg/controller/deployment/util ResolveFenceposts).
 func (s *Snapshot) budgets() (surge, unavailable int) {
 	surge = share(s.Rollout.MaxSurge, s.Replicas, true, 1)
 	unavailable = share(s.Rollout.MaxUnavailable, s.Replicas, false, 0)
@@ -30,8 +29,8 @@ func countMissing(x *index) int {
 	return missing + max(min(x.maxSurge, len(x.outdated)), 0)
 }
 
-// rollOut lets outdated members go as far as enough others are available (as Kubernetes' deployments do: those that
-// aren't available first, then as many of the others as can be spared).
+// rollOut requests the drain of as many outdated members as others are available, as Kubernetes' deployments do: those
+// that aren't available first, then as many of the others as can be spared.
 func rollOut(x *index, p *Plan) {
 	if x.Rollout.Type != v1alpha1.OnDelete && !x.Paused {
 		p.wakeIn(nextAged(x))
@@ -39,8 +38,8 @@ func rollOut(x *index, p *Plan) {
 	if len(x.outdated) == 0 {
 		return
 	}
-	if p.HoldRollout = heldRollout(x); p.HoldRollout != nil {
-		p.wakeIn(hidesScaleIn(&x.Snapshot))
+	if p.RolloutBlocked = rolloutBlocked(x); p.RolloutBlocked != nil {
+		p.wakeIn(x.rolloutWindowLeft())
 		return
 	}
 	for _, m := range x.arriving {
@@ -51,11 +50,11 @@ func rollOut(x *index, p *Plan) {
 	least := max(x.Replicas-x.maxUnavailable, 0)
 	spare := len(x.active) - p.departures() - least - len(x.arriving)
 	if free := x.mayLeave - p.departures(); free < spare {
-		spare, p.HoldRollout = free, maxConcurrent(&x.Snapshot)
+		spare, p.RolloutBlocked = free, x.maxConcurrent()
 	}
 	if spare <= 0 {
-		if lacks := x.firstProblem(x.holdsOthers); p.HoldRollout == nil && lacks != nil {
-			p.HoldRollout = lacks
+		if problem := x.firstProblem(x.blocksOthers); p.RolloutBlocked == nil {
+			p.RolloutBlocked = problem
 		}
 		return
 	}
@@ -65,19 +64,21 @@ func rollOut(x *index, p *Plan) {
 	p.Outdated = append(names(first), names(then)...)
 }
 
-// behindScaleIn says why no outdated member is replaced while there are more members than may surge: each that left
-// would be the scale-in that is held. nil: the surplus leaves right now.
-func behindScaleIn(x *index, p Plan) *condition.Problem {
+// blockedByScaleIn returns why a rollout waits while the pool has more members than may surge: to drain an outdated
+// member now would be the scale-in that is blocked. nil: the surplus leaves right now, or nothing is outdated.
+func blockedByScaleIn(x *index, p Plan) *condition.Problem {
 	if len(x.outdated) == 0 {
 		return nil
 	}
-	if held := heldRollout(x); held != nil || p.HoldIn == nil {
-		return held
+	if problem := rolloutBlocked(x); problem != nil || p.ScaleInBlocked == nil {
+		return problem
 	}
-	return &condition.Problem{p.HoldIn.Reason, "The rollout goes on when the pool's surplus has left: " + p.HoldIn.Message}
+	return &condition.Problem{p.ScaleInBlocked.Reason,
+		"The rollout goes on when the pool's surplus has left: " + p.ScaleInBlocked.Message}
 }
 
-func heldRollout(x *index) *condition.Problem {
+// rolloutBlocked returns why no outdated member is replaced at present, whichever it is; nil: nothing blocks it.
+func rolloutBlocked(x *index) *condition.Problem {
 	switch {
 	case x.Paused:
 		return &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no outdated member is replaced."}
@@ -86,8 +87,8 @@ func heldRollout(x *index) *condition.Problem {
 			"No outdated member is replaced while Nomad can't be asked: " + x.NomadMessage}
 	case x.templateBlocked != nil:
 		return x.templateBlocked
-	case hidesScaleIn(&x.Snapshot) > 0:
-		// Those that may surge hide a scale-in: whoever left for the rollout would be its victim, and can't be called back.
+	case x.rolloutWindowLeft() > 0:
+		// Members that surge hide a scale-in: one that leaves for the rollout would be its victim, and can't be reclaimed.
 		return &condition.Problem{v1alpha1.ReasonStabilizationWindow,
 			"No outdated member is replaced before scaleIn.stabilizationWindow has passed since replicas went down."}
 	default:
@@ -95,8 +96,9 @@ func heldRollout(x *index) *condition.Problem {
 	}
 }
 
-// blockedByTemplate is what holds a rollout because of the template that it leads to, and doesn't hold a scale-in.
-func blockedByTemplate(x *index) *condition.Problem {
+// templateProblem returns what blocks a rollout because of the template that it leads to; nil: nothing. It doesn't
+// block a scale-in.
+func templateProblem(x *index) *condition.Problem {
 	switch {
 	case x.Joins.BreakerOpen():
 		return &condition.Problem{v1alpha1.ReasonJoinsFailing,
@@ -104,13 +106,13 @@ func blockedByTemplate(x *index) *condition.Problem {
 	case len(x.Problems) > 0:
 		return &x.Problems[0]
 	default:
-		// One that only lacks room doesn't hold: members that leave make it.
-		return x.firstProblem(func(m *Member) bool { return x.holdsOthers(m) && !m.VMMade })
+		// A member that has a VM only lacks capacity, and doesn't block: members that leave free it.
+		return x.firstProblem(func(m *Member) bool { return x.blocksOthers(m) && !m.VMMade })
 	}
 }
 
-// split sorts the outdated members by availability, each in the order of victims, leaving out those that leave anyway
-// or are being called back.
+// split sorts the outdated members by availability, each in the order of victims, without those that the plan removes
+// anyway and those whose last drain is still being canceled.
 func split(x *index, p *Plan) (unavailableOld, availableOld []*Member) {
 	leaving := setOf(p.Failed, p.Unhealthy, p.Replace)
 	for _, m := range slices.SortedFunc(slices.Values(x.outdated), x.victimsOrder) {
@@ -126,8 +128,8 @@ func split(x *index, p *Plan) (unavailableOld, availableOld []*Member) {
 	return unavailableOld, availableOld
 }
 
-// availableIn reports whether a member has been ready for long enough to count on; otherwise, if it is ready, left
-// says how long it takes.
+// availableIn reports whether a member has been ready for rollout.minReadySeconds; otherwise, if it is ready, left is
+// how long that takes.
 func (s *Snapshot) availableIn(m *Member) (ok bool, left time.Duration) {
 	if !m.Ready {
 		return false, 0

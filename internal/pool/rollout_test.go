@@ -42,14 +42,14 @@ func TestRollout(t *testing.T) {
 	fresh := func(n int, changes ...memberChange) []pool.Member { return some(n, "new", changes...) }
 	minReady := func(s *pool.Snapshot) { s.Rollout.MinReadySeconds = 60 }
 	cases := []struct {
-		name   string
-		s      pool.Snapshot
-		create int
-		rescue []string
-		out    []string
-		victim []string
-		held   string
-		wake   time.Duration
+		name    string
+		s       pool.Snapshot
+		create  int
+		cancel  []string
+		out     []string
+		victim  []string
+		blocked string
+		wake    time.Duration
 	}{
 		{name: "up to date", s: rolling(fresh(3))},
 		{name: "begins with a surge", s: rolling(old(3)), create: 1},
@@ -74,7 +74,7 @@ func TestRollout(t *testing.T) {
 		{name: "shares that come to nothing: not two", s: rolling(all(old(2), fresh(1, joining)), budget("0%", "25%"))},
 		{name: "both 0, which admission lets through as 00%", s: rolling(old(3), budget("00%", "0")), out: []string{"old0"}},
 		{name: "an old one that comes back leaves when it is back",
-			s: rolling(all(old(2), some(1, "back", outdated, notReady, returning)), budget("0", "1"))},
+			s: rolling(all(old(2), some(1, "back", outdated, notReady, canceling)), budget("0", "1"))},
 		{name: "both", s: rolling(old(3), budget("1", "1")), create: 1, out: []string{"old0"}},
 		{name: "an old one that doesn't work goes first",
 			s: rolling(all(old(2), some(1, "sick", outdated, notReady)), budget("1", "1")), create: 1, out: []string{"sick0"}},
@@ -89,89 +89,95 @@ func TestRollout(t *testing.T) {
 			s:      rolling(all(old(3), fresh(2)), func(s *pool.Snapshot) { s.Replicas = 1 }),
 			victim: []string{"old0", "old1", "old2"}},
 		{name: "scaled in, the image is gone: who works leaves all the same", s: rolling(old(2), to(1), badImage),
-			victim: []string{"old0"}, held: v1alpha1.ReasonImageNotFound},
+			victim: []string{"old0"}, blocked: v1alpha1.ReasonImageNotFound},
 		{name: "scaled in, the new one is refused: it is tried again", s: rolling(all(old(2), fresh(1, refused)), to(1)),
-			victim: []string{"old0"}, held: v1alpha1.ReasonAdmissionDenied},
+			victim: []string{"old0"}, blocked: v1alpha1.ReasonAdmissionDenied},
 		{name: "scaled in, new ones don't join: those to be looked at stay",
 			s:      rolling(all(old(3), fresh(3, late)), to(2), budget("3", "0"), withJoins("---", time.Hour)),
-			victim: []string{"old0"}, held: v1alpha1.ReasonJoinsFailing},
-		{name: "held: no more stay than may surge", s: rolling(all(old(3), fresh(3, late)), withJoins("---", time.Hour)),
-			victim: []string{"new0", "new1"}, held: v1alpha1.ReasonJoinsFailing},
-		{name: "held: one that has joined is not surplus but works", s: rolling(all(old(3), fresh(1)), badImage),
-			victim: []string{"old0"}, held: v1alpha1.ReasonImageNotFound},
-		{name: "held: who is asked for by name isn't kept",
+			victim: []string{"old0"}, blocked: v1alpha1.ReasonJoinsFailing},
+		{name: "blocked: no more stay than may surge", s: rolling(all(old(3), fresh(3, late)), withJoins("---", time.Hour)),
+			victim: []string{"new0", "new1"}, blocked: v1alpha1.ReasonJoinsFailing},
+		{name: "blocked: one that has joined is not surplus but works", s: rolling(all(old(3), fresh(1)), badImage),
+			victim: []string{"old0"}, blocked: v1alpha1.ReasonImageNotFound},
+		{name: "blocked: who is asked for by name isn't kept",
 			s: rolling(all(old(3), fresh(1, late, deleteNext)), withJoins("---", time.Hour)), victim: []string{"new0"},
-			held: v1alpha1.ReasonJoinsFailing},
+			blocked: v1alpha1.ReasonJoinsFailing},
 		{
-			name: "waits for a scale-in that is held",
+			name: "waits for a scale-in that is blocked",
 			s: rolling(all(old(3), fresh(2)),
 				func(s *pool.Snapshot) { s.LastScale, s.ScaleIn.StabilizationWindow = now, window(time.Hour) }),
-			held: v1alpha1.ReasonStabilizationWindow,
-			wake: time.Hour,
+			blocked: v1alpha1.ReasonStabilizationWindow,
+			wake:    time.Hour,
 		},
-		{name: "scaled in by less than may surge: the window holds",
-			s: rolling(old(20), to(16), budget("25%", "0"), within(20*time.Second)), held: v1alpha1.ReasonStabilizationWindow,
+		{name: "scaled in by less than may surge: the window blocks it",
+			s: rolling(old(20), to(16), budget("25%", "0"), within(20*time.Second)), blocked: v1alpha1.ReasonStabilizationWindow,
 			wake: 40 * time.Second},
-		{name: "scaled in by as many as may surge: the window holds",
-			s: rolling(all(old(2), fresh(2)), within(20*time.Second)), held: v1alpha1.ReasonStabilizationWindow,
+		{name: "scaled in by as many as may surge: the window blocks it",
+			s: rolling(all(old(2), fresh(2)), within(20*time.Second)), blocked: v1alpha1.ReasonStabilizationWindow,
 			wake: 40 * time.Second},
-		{name: "the window holds nobody who is made", s: rolling(old(3), within(0)), create: 1,
-			held: v1alpha1.ReasonStabilizationWindow, wake: time.Minute},
-		{name: "the window holds whoever doesn't work, too",
-			s:    rolling(all(old(2), some(1, "sick", outdated, notReady)), budget("0", "1"), within(0)),
-			held: v1alpha1.ReasonStabilizationWindow, wake: time.Minute},
+		{name: "the window blocks nobody who is made", s: rolling(old(3), within(0)), create: 1,
+			blocked: v1alpha1.ReasonStabilizationWindow, wake: time.Minute},
+		{name: "the window blocks whoever doesn't work, too",
+			s:       rolling(all(old(2), some(1, "sick", outdated, notReady)), budget("0", "1"), within(0)),
+			blocked: v1alpha1.ReasonStabilizationWindow, wake: time.Minute},
 		{name: "scaled out within the window: goes on", s: rolling(all(old(3), fresh(1)), within(0), scaledUp),
 			out: []string{"old0"}},
-		{name: "down and then a little up within the window: holds as long as it would have",
-			s: rolling(all(old(3), fresh(1)), within(0), downBefore(20*time.Second)), held: v1alpha1.ReasonStabilizationWindow,
-			wake: 40 * time.Second},
+		{name: "down and then a little up within the window: blocks as long as it would have",
+			s:       rolling(all(old(3), fresh(1)), within(0), downBefore(20*time.Second)),
+			blocked: v1alpha1.ReasonStabilizationWindow,
+			wake:    40 * time.Second},
 		{name: "down, and up when that window had passed: goes on",
 			s: rolling(all(old(3), fresh(1)), within(0), downBefore(time.Minute)), out: []string{"old0"}},
-		{name: "scaled out within the window, more than may surge are left of before: the scale-in holds",
-			s: rolling(all(old(3), fresh(2)), within(0), scaledUp), held: v1alpha1.ReasonStabilizationWindow, wake: time.Minute},
+		{name: "scaled out within the window, more than may surge are left of before: the scale-in blocks it",
+			s: rolling(all(old(3), fresh(2)), within(0), scaledUp), blocked: v1alpha1.ReasonStabilizationWindow,
+			wake: time.Minute},
 		{name: "in another Nomad cluster: replaced as outdated",
 			s: rolling(all(fresh(3), some(1, "away", func(m *pool.Member) { m.Elsewhere = true }))), out: []string{"away0"}},
 		{name: "the window is over", s: rolling(all(old(3), fresh(1)), within(time.Minute)), out: []string{"old0"}},
 		{name: "reverted: who is still on the way out comes back",
-			s: rolling(all(some(2, "new", outdated), fresh(0), some(1, "back", rescuable(time.Minute), forRollout))), create: 1,
-			rescue: []string{"back0"}},
-		{name: "who makes room isn't called back",
-			s:      rolling(all(old(1), fresh(1), some(1, "out", outdated, rescuable(time.Minute), forRollout)), budget("0", "1")),
+			s:      rolling(all(some(2, "new", outdated), fresh(0), some(1, "back", reclaimable(time.Minute), forRollout))),
+			create: 1,
+			cancel: []string{"back0"}},
+		{name: "who makes capacity isn't reclaimed",
+			s: rolling(all(old(1), fresh(1), some(1, "out", outdated, reclaimable(time.Minute), forRollout)),
+				budget("0", "1")),
 			create: 1},
-		{name: "paused", s: rolling(all(old(3), fresh(1)), paused), held: v1alpha1.ReasonPaused},
-		{name: "Nomad unknown", s: rolling(all(old(3), fresh(1)), nomadUnknown), held: v1alpha1.ReasonNomadUnknown,
+		{name: "paused", s: rolling(all(old(3), fresh(1)), paused), blocked: v1alpha1.ReasonPaused},
+		{name: "Nomad unknown", s: rolling(all(old(3), fresh(1)), nomadUnknown), blocked: v1alpha1.ReasonNomadUnknown,
 			wake: 15 * time.Second},
 		{name: "new ones don't join", s: rolling(all(old(3), fresh(1, late)), withJoins("---", time.Hour)),
-			held: v1alpha1.ReasonJoinsFailing},
+			blocked: v1alpha1.ReasonJoinsFailing},
 		{name: "new ones are refused", s: rolling(all(old(3), fresh(1, refused)), budget("1", "1")),
-			held: v1alpha1.ReasonAdmissionDenied},
-		{name: "no room for new ones", s: rolling(all(old(3), fresh(1, noRoom))), held: v1alpha1.ReasonVMUnschedulable},
-		{name: "no room for new ones: an old one that may be missing makes it",
-			s: rolling(all(old(3), fresh(1, noRoom)), budget("1", "1")), out: []string{"old0"}},
-		{name: "an old one without room goes first",
-			s: rolling(all(old(2), some(1, "sick", outdated, noRoom)), budget("0", "1")), out: []string{"sick0"}},
-		{name: "the image is gone", s: rolling(old(3), budget("1", "1"), badImage), held: v1alpha1.ReasonImageNotFound,
+			blocked: v1alpha1.ReasonAdmissionDenied},
+		{name: "no capacity for new ones", s: rolling(all(old(3), fresh(1, noCapacity))),
+			blocked: v1alpha1.ReasonVMUnschedulable},
+		{name: "no capacity for new ones: an old one that may be missing makes it",
+			s: rolling(all(old(3), fresh(1, noCapacity)), budget("1", "1")), out: []string{"old0"}},
+		{name: "an old one without capacity goes first",
+			s: rolling(all(old(2), some(1, "sick", outdated, noCapacity)), budget("0", "1")), out: []string{"sick0"}},
+		{name: "the image is gone", s: rolling(old(3), budget("1", "1"), badImage), blocked: v1alpha1.ReasonImageNotFound,
 			wake: 15 * time.Second},
 		{
 			name: "maxConcurrent",
 			s: rolling(all(old(2), fresh(2), some(1, "out", leavingFor(v1alpha1.DrainScaleIn))),
 				func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) }),
-			held: v1alpha1.ReasonMaxConcurrent,
+			blocked: v1alpha1.ReasonMaxConcurrent,
 		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			p := pool.Decide(c.s)
-			got := fmt.Sprintf("create %d, rescue %q, outdated %q, victims %q, held by %q, wake %s", p.Create, p.CancelDrains,
-				p.Outdated, p.Victims, reason(p.HoldRollout), p.Wake)
-			want := fmt.Sprintf("create %d, rescue %q, outdated %q, victims %q, held by %q, wake %s", c.create, c.rescue, c.out,
-				c.victim, c.held, c.wake)
+			got := fmt.Sprintf("create %d, cancel %q, outdated %q, victims %q, blocked by %q, wake %s", p.Create, p.CancelDrains,
+				p.Outdated, p.Victims, reason(p.RolloutBlocked), p.Wake)
+			want := fmt.Sprintf("create %d, cancel %q, outdated %q, victims %q, blocked by %q, wake %s", c.create, c.cancel,
+				c.out,
+				c.victim, c.blocked, c.wake)
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
-			if up := pool.Conditions(c.s, p, pool.Outcome{})[v1alpha1.PoolUpToDate]; c.held != "" &&
-				(up.Status == metav1.ConditionTrue || up.Reason != c.held) {
-				t.Errorf("UpToDate is %+v, want the reason %s", up, c.held)
+			if up := pool.Conditions(c.s, p, pool.Outcome{})[v1alpha1.PoolUpToDate]; c.blocked != "" &&
+				(up.Status == metav1.ConditionTrue || up.Reason != c.blocked) {
+				t.Errorf("UpToDate is %+v, want the reason %s", up, c.blocked)
 			}
 		})
 	}
@@ -248,8 +254,8 @@ func TestRolloutForTheirAge(t *testing.T) {
 	)
 	runAges("paused", rolling(some(3, "m"), maxAge(61*time.Minute), paused), `create 0, outdated [], wake 0s`, 3)
 	runAges(
-		"who left for it isn't called back",
-		rolling(all(some(2, "young", young), some(1, "m", rescuable(time.Minute), forRollout)), maxAge(time.Hour)),
+		"who left for it isn't reclaimed",
+		rolling(all(some(2, "young", young), some(1, "m", reclaimable(time.Minute), forRollout)), maxAge(time.Hour)),
 		`create 1, outdated [], wake 59m0s`,
 		2,
 	)
@@ -282,7 +288,7 @@ func TestReadyDuringARollout(t *testing.T) {
 		{name: "one is missing, as it may",
 			s:      rolling(all(some(2, "old", outdated), some(1, "new", joining)), budget("0", "1")),
 			reason: v1alpha1.ReasonJoining},
-		{name: "held: UpToDate tells", s: rolling(some(3, "old", outdated), paused), status: true,
+		{name: "blocked: UpToDate tells", s: rolling(some(3, "old", outdated), paused), status: true,
 			reason: v1alpha1.ReasonAsExpected},
 	})
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // keep returns the names of the members that may stay beyond replicas while a rollout is blocked by its own template:
-// those of that template that have not joined, to be looked at or to be tried again, at most as many as may surge. It
-// is blocked for as long as nobody mends the template, and a scale-in mustn't wait for that.
+// those of that template that have not joined, so that people can inspect them or try them again, at most as many as
+// may surge. The rollout is blocked until somebody mends the template, and a scale-in must not wait for that.
 func keep(x *index) map[string]bool {
 	if x.maxSurge == 0 {
 		return nil
@@ -26,60 +26,61 @@ func keep(x *index) map[string]bool {
 	return setOf(names(stay[max(len(stay)-x.maxSurge, 0):]))
 }
 
-// scaleIn chooses who leaves, if anybody may leave now.
+// scaleIn chooses the members of the surplus that leave now.
 func scaleIn(x *index) Plan {
 	if x.Paused {
-		return Plan{HoldIn: &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member leaves."}}
+		return Plan{
+			ScaleInBlocked: &condition.Problem{v1alpha1.ReasonPaused, "spec.paused holds the pool: no member leaves."}}
 	}
 	if !x.NomadKnown {
-		return Plan{
-			HoldIn: &condition.Problem{v1alpha1.ReasonNomadUnknown,
-				"Nobody leaves while Nomad can't be asked: " + x.NomadMessage},
-		}
+		return Plan{ScaleInBlocked: &condition.Problem{v1alpha1.ReasonNomadUnknown,
+			"Nobody leaves while Nomad can't be asked: " + x.NomadMessage}}
 	}
-	if left := stabilizing(&x.Snapshot); left > 0 {
+	if left := x.scaleInWindowLeft(); left > 0 {
 		return Plan{
-			HoldIn: &condition.Problem{v1alpha1.ReasonStabilizationWindow,
+			ScaleInBlocked: &condition.Problem{v1alpha1.ReasonStabilizationWindow,
 				"Nobody leaves before scaleIn.stabilizationWindow has passed since the last change of replicas."},
 			Wake: left,
 		}
 	}
 	var p Plan
 	if x.mayLeave < x.surplus {
-		p.HoldIn = maxConcurrent(&x.Snapshot)
+		p.ScaleInBlocked = x.maxConcurrent()
 	}
 	if x.mayLeave == 0 {
-		return p // how busy the members are isn't even asked
+		return p // nobody asks Nomad how busy the members are
 	}
-	candidates, tooFew := victims(x, x.surplus)
-	if len(candidates) > x.mayLeave {
-		candidates = candidates[:x.mayLeave]
+	chosen, tooFew := victims(x, x.surplus)
+	if len(chosen) > x.mayLeave {
+		chosen = chosen[:x.mayLeave]
 	} else if tooFew != nil {
-		p.HoldIn = tooFew
+		p.ScaleInBlocked = tooFew
 	}
-	p.Victims = candidates
+	p.Victims = chosen
 	if tooFew != nil {
 		p.Wake = emptyRetry
 	}
 	return p
 }
 
-// emptyRetry is how long to wait before it is looked again whether members have become empty, which nothing announces.
+// emptyRetry is how long to wait before members are chosen again from those that have become empty, of which no event
+// is sent.
 const emptyRetry = 10 * time.Second
 
-// stabilizing is how much of the stabilisation window is left.
-func stabilizing(s *Snapshot) time.Duration {
-	return windowLeft(s, s.LastScale)
+// scaleInWindowLeft returns how much is left of the stabilization window, in which the surplus stays.
+func (s *Snapshot) scaleInWindowLeft() time.Duration {
+	return s.windowLeft(s.LastScale)
 }
 
-// hidesScaleIn is how long those that may surge may still hide a scale-in that the window holds. A change that only
-// makes the pool larger doesn't hold a rollout: an autoscaler that goes on growing a pool would let none ever end.
-func hidesScaleIn(s *Snapshot) time.Duration {
-	return windowLeft(s, s.LastDown)
+// rolloutWindowLeft returns how much is left of the stabilization window in which a rollout waits, too, because the
+// members that surge hide a scale-in. A change that only makes the pool larger doesn't block a rollout: an autoscaler
+// that grows a pool again and again would let none ever end.
+func (s *Snapshot) rolloutWindowLeft() time.Duration {
+	return s.windowLeft(s.LastDown)
 }
 
-// windowLeft is how much is left of the stabilisation window that began with a change of replicas.
-func windowLeft(s *Snapshot, change time.Time) time.Duration {
+// windowLeft returns how much is left of the stabilization window that began with a change of replicas.
+func (s *Snapshot) windowLeft(change time.Time) time.Duration {
 	w := s.ScaleIn.StabilizationWindow
 	if w == nil || change.IsZero() {
 		return 0
@@ -87,7 +88,8 @@ func windowLeft(s *Snapshot, change time.Time) time.Duration {
 	return change.Add(w.Duration).Sub(s.Now)
 }
 
-func maxConcurrent(s *Snapshot) *condition.Problem {
+// maxConcurrent returns the problem that scaleIn.maxConcurrent is; nil: it isn't set.
+func (s *Snapshot) maxConcurrent() *condition.Problem {
 	if s.ScaleIn.MaxConcurrent == nil {
 		return nil
 	}
@@ -95,8 +97,8 @@ func maxConcurrent(s *Snapshot) *condition.Problem {
 		fmt.Sprintf("At most %d members leave at a time (scaleIn.maxConcurrent).", *s.ScaleIn.MaxConcurrent)}
 }
 
-// NeedsUsage is true when the plan depends on what the members' nodes carry. Asking costs requests to Nomad, so it is
-// done only when members are about to be chosen.
+// NeedsUsage reports whether the plan depends on what the members' Nomad nodes carry. To ask costs requests to Nomad,
+// so that is done only when members are about to be chosen.
 func NeedsUsage(s Snapshot) bool {
 	switch {
 	case s.Usage != nil, s.Deleting, s.Paused, !s.NomadKnown:
@@ -108,7 +110,7 @@ func NeedsUsage(s Snapshot) bool {
 	case x.mayLeave == 0:
 		return false
 	case x.surplus > 0:
-		return stabilizing(&s) <= 0
+		return s.scaleInWindowLeft() <= 0
 	default:
 		return len(decide(x).Outdated) > 0
 	}

@@ -28,15 +28,15 @@ func TestStrategies(t *testing.T) {
 		{name: "newest", s: s(), change: strategy(v1alpha1.NewestCreateIndex, nil), victims: []string{"a", "c"}},
 		{name: "oldest", s: s(), change: strategy(v1alpha1.OldestCreateIndex, nil), victims: []string{"b", "c"}},
 		{name: "empty", s: s(), change: strategy(v1alpha1.Empty, usage), victims: []string{"c"},
-			holdIn: v1alpha1.ReasonWaitingForAllocations, wake: retry},
+			scaleInBlocked: v1alpha1.ReasonWaitingForAllocations, wake: retry},
 		{name: "empty but for system jobs", s: s(), change: strategy(v1alpha1.EmptyIgnoreSystem, usage),
 			victims: []string{"c", "b"}},
 		{name: "not known to be empty", s: s(), change: strategy(v1alpha1.Empty, nil),
-			holdIn: v1alpha1.ReasonWaitingForAllocations, wake: retry},
+			scaleInBlocked: v1alpha1.ReasonWaitingForAllocations, wake: retry},
 	})
 }
 
-// Each is let go before the ones after it, whatever the strategy makes of them.
+// Each leaves before the ones after it, whatever the strategy makes of them.
 func TestVictimsAreInATotalOrder(t *testing.T) {
 	order := []pool.Member{
 		member("asked-for", deleteNext, index(1)),
@@ -69,27 +69,27 @@ func TestAnnotationsAreObeyed(t *testing.T) {
 		{name: "protected is never chosen", s: snapshot(1, member("a", protected, notReady), member("b")),
 			victims: []string{"b"}},
 		{name: "too few left", s: snapshot(0, member("a", protected), member("b")), victims: []string{"b"},
-			holdIn: v1alpha1.ReasonAllProtected, wake: 10 * time.Second},
-		{name: "all protected", s: snapshot(0, member("a", protected)), holdIn: v1alpha1.ReasonAllProtected,
+			scaleInBlocked: v1alpha1.ReasonAllProtected, wake: 10 * time.Second},
+		{name: "all protected", s: snapshot(0, member("a", protected)), scaleInBlocked: v1alpha1.ReasonAllProtected,
 			wake: 10 * time.Second},
 		{name: "protected outranks delete-next", s: snapshot(1, member("a", protected, deleteNext), member("b")),
 			victims: []string{"b"}},
 		{name: "delete-next outranks the strategy", s: snapshot(1, member("a"), member("b", deleteNext)),
 			change: strategy(v1alpha1.Empty, busy), victims: []string{"b"}},
-		{name: "one that comes back isn't chosen", s: snapshot(1, member("a", notReady, returning), member("b")),
+		{name: "one that comes back isn't chosen", s: snapshot(1, member("a", notReady, canceling), member("b")),
 			victims: []string{"b"}},
-		{name: "nobody else: it is waited for", s: snapshot(0, member("a", notReady, returning), member("b")),
-			victims: []string{"b"}, holdIn: v1alpha1.ReasonDraining, wake: 10 * time.Second},
-		{name: "nor if it was asked for by name: that goes with the order",
-			s: snapshot(1, member("a", notReady, returning, deleteNext), member("b")), victims: []string{"b"}},
+		{name: "nobody else: it is waited for", s: snapshot(0, member("a", notReady, canceling), member("b")),
+			victims: []string{"b"}, scaleInBlocked: v1alpha1.ReasonDraining, wake: 10 * time.Second},
+		{name: "nor if it was asked for by name: that goes with the drain request",
+			s: snapshot(1, member("a", notReady, canceling, deleteNext), member("b")), victims: []string{"b"}},
 	})
 }
 
 // A member that isn't ready may have work all the same: an operator made its node ineligible, say.
 func TestEmptyIsAskedOfWhoeverMayHaveWork(t *testing.T) {
 	busy := map[string]pool.Usage{"a": {Allocations: 1}, "b": {Allocations: 1}}
-	held := v1alpha1.ReasonWaitingForAllocations
-	justSettled := func(s *pool.Snapshot) { s.NomadRecovered = now.Add(-time.Second) }
+	tooFew := v1alpha1.ReasonWaitingForAllocations
+	justRecovered := func(s *pool.Snapshot) { s.NomadRecovered = now.Add(-time.Second) }
 	with := func(changes ...func(*pool.Snapshot)) func(*pool.Snapshot) {
 		return func(s *pool.Snapshot) {
 			for _, c := range changes {
@@ -99,21 +99,21 @@ func TestEmptyIsAskedOfWhoeverMayHaveWork(t *testing.T) {
 	}
 	runPlans(t, []planCase{
 		{name: "ineligible and busy", s: snapshot(1, member("a", notReady), member("b")),
-			change: strategy(v1alpha1.Empty, busy), holdIn: held, wake: 10 * time.Second},
+			change: strategy(v1alpha1.Empty, busy), scaleInBlocked: tooFew, wake: 10 * time.Second},
 		{name: "ineligible and empty", s: snapshot(1, member("a", notReady), member("b")),
 			change: strategy(v1alpha1.Empty, map[string]pool.Usage{"a": {}, "b": {}}), victims: []string{"a"}},
 		{name: "unknown to Nomad", s: snapshot(1, member("a", notReady), member("b")), change: strategy(v1alpha1.Empty, nil),
-			holdIn: held, wake: 10 * time.Second},
+			scaleInBlocked: tooFew, wake: 10 * time.Second},
 		{name: "down", s: snapshot(1, member("a", down), member("b")), change: strategy(v1alpha1.Empty, busy),
 			victims: []string{"a"}},
 		{name: "down in the eyes of a Nomad that has just come back", s: snapshot(1, member("a", down), member("b")),
-			change: with(strategy(v1alpha1.Empty, busy), justSettled), holdIn: held, wake: 10 * time.Second},
+			change: with(strategy(v1alpha1.Empty, busy), justRecovered), scaleInBlocked: tooFew, wake: 10 * time.Second},
 		{name: "never joined", s: snapshot(1, member("a", joining), member("b")), change: strategy(v1alpha1.Empty, busy),
 			victims: []string{"a"}},
 		{name: "another strategy", s: snapshot(1, member("a", notReady, index(1)), member("b")),
 			change: strategy(v1alpha1.NewestCreateIndex, nil), victims: []string{"a"}},
 		{name: "another strategy, Nomad has just come back", s: snapshot(1, member("a", notReady, index(1)), member("b")),
-			change: with(strategy(v1alpha1.NewestCreateIndex, nil), justSettled), victims: []string{"b"}},
+			change: with(strategy(v1alpha1.NewestCreateIndex, nil), justRecovered), victims: []string{"b"}},
 	})
 }
 
@@ -125,15 +125,16 @@ func TestScaleInIsHeld(t *testing.T) {
 	}
 	two := func() pool.Snapshot { return snapshot(1, member("a"), member("b")) }
 	runPlans(t, []planCase{
-		{name: "paused", s: two(), change: paused, holdIn: v1alpha1.ReasonPaused},
+		{name: "paused", s: two(), change: paused, scaleInBlocked: v1alpha1.ReasonPaused},
 		{name: "deleting: ownership does it", s: two(), change: deleting},
-		{name: "Nomad unknown", s: two(), change: nomadUnknown, holdIn: v1alpha1.ReasonNomadUnknown, wake: 15 * time.Second},
-		{name: "stabilizing", s: two(), change: scaled(20 * time.Second), holdIn: v1alpha1.ReasonStabilizationWindow,
+		{name: "Nomad unknown", s: two(), change: nomadUnknown, scaleInBlocked: v1alpha1.ReasonNomadUnknown,
+			wake: 15 * time.Second},
+		{name: "stabilizing", s: two(), change: scaled(20 * time.Second), scaleInBlocked: v1alpha1.ReasonStabilizationWindow,
 			wake: 40 * time.Second},
 		{name: "stable", s: two(), change: scaled(time.Minute), victims: []string{"a"}},
 		{name: "a window but no change ever", s: two(),
 			change: func(s *pool.Snapshot) { s.ScaleIn.StabilizationWindow = window(time.Minute) }, victims: []string{"a"}},
-		{name: "stabilizing doesn't hold growth", s: snapshot(1), change: scaled(0), create: 1},
+		{name: "stabilizing doesn't block growth", s: snapshot(1), change: scaled(0), create: 1},
 	})
 }
 
@@ -141,25 +142,26 @@ func TestMaxConcurrent(t *testing.T) {
 	limit := func(n int32) func(*pool.Snapshot) {
 		return func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(n) }
 	}
-	held := v1alpha1.ReasonMaxConcurrent
+	limited := v1alpha1.ReasonMaxConcurrent
 	runPlans(t, []planCase{
 		{name: "no limit", s: snapshot(0, some(3, "a")...), victims: []string{"a0", "a1", "a2"}},
-		{name: "limit", s: snapshot(0, some(3, "a")...), change: limit(2), victims: []string{"a0", "a1"}, holdIn: held},
+		{name: "limit", s: snapshot(0, some(3, "a")...), change: limit(2), victims: []string{"a0", "a1"},
+			scaleInBlocked: limited},
 		{name: "one whose VM doesn't go takes nobody's turn",
 			s: snapshot(0, all(some(3, "a"), some(1, "z", leaving(time.Hour), stuck))...), change: limit(2),
-			victims: []string{"a0", "a1"}, holdIn: held},
+			victims: []string{"a0", "a1"}, scaleInBlocked: limited},
 		{name: "limit just enough", s: snapshot(1, some(3, "a")...), change: limit(2), victims: []string{"a0", "a1"}},
 		{name: "one leaves already", s: snapshot(0, all(some(3, "a"), some(1, "z", leaving(time.Minute)))...),
-			change: limit(2), victims: []string{"a0"}, holdIn: held},
+			change: limit(2), victims: []string{"a0"}, scaleInBlocked: limited},
 		{name: "as many as may leave already", s: snapshot(0, all(some(3, "a"), some(2, "z", leaving(time.Minute)))...),
-			change: limit(2), holdIn: held},
+			change: limit(2), scaleInBlocked: limited},
 		{name: "as many as may leave already, and nobody was asked if they are empty",
 			s:      snapshot(0, all(some(3, "a"), some(2, "z", leaving(time.Minute)))...),
-			change: func(s *pool.Snapshot) { limit(2)(s); s.ScaleIn.Strategy = v1alpha1.Empty }, holdIn: held},
+			change: func(s *pool.Snapshot) { limit(2)(s); s.ScaleIn.Strategy = v1alpha1.Empty }, scaleInBlocked: limited},
 		{name: "more leave than may, the limit was lowered",
-			s: snapshot(0, all(some(3, "a"), some(5, "z", leaving(time.Minute)))...), change: limit(2), holdIn: held},
+			s: snapshot(0, all(some(3, "a"), some(5, "z", leaving(time.Minute)))...), change: limit(2), scaleInBlocked: limited},
 		{name: "protection is the tighter bound", s: snapshot(0, all(some(2, "a", protected), some(1, "b"))...),
-			change: limit(2), victims: []string{"b0"}, holdIn: v1alpha1.ReasonAllProtected, wake: 10 * time.Second},
+			change: limit(2), victims: []string{"b0"}, scaleInBlocked: v1alpha1.ReasonAllProtected, wake: 10 * time.Second},
 	})
 }
 
@@ -181,8 +183,12 @@ func TestUsageIsAskedForOnlyWhenMembersAreChosen(t *testing.T) {
 		{"paused", surplus(), paused, false},
 		{"deleting", surplus(), deleting, false},
 		{"Nomad unknown", surplus(), nomadUnknown, false},
-		{"stabilizing", surplus(), func(s *pool.Snapshot) { s.ScaleIn.StabilizationWindow, s.LastScale = window(time.Minute), now }, false},
-		{"nobody more may leave", snapshot(0, member("a"), member("b", leaving(0))), func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) }, false},
+		{"stabilizing", surplus(), func(s *pool.Snapshot) {
+			s.ScaleIn.StabilizationWindow, s.LastScale = window(time.Minute),
+				now
+		}, false},
+		{"nobody more may leave", snapshot(0, member("a"), member("b", leaving(0))),
+			func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) }, false},
 	} {
 		if c.change != nil {
 			c.change(&c.s)

@@ -14,18 +14,18 @@ func TestScaleOutStartsSlowlyAndDoubles(t *testing.T) {
 	runPlans(t, []planCase{
 		{name: "as wanted", s: snapshot(2, some(2, "a")...)},
 		{name: "one from nothing", s: snapshot(1), create: 1},
-		{name: "many from nothing: one first", s: snapshot(100), create: 1, holdOut: creating},
-		{name: "the first isn't accepted yet", s: snapshot(100, member("a", pending)), holdOut: creating},
-		{name: "one accepted, another", s: snapshot(100, member("a", joining)), create: 1, holdOut: creating},
-		{name: "two accepted, two more", s: snapshot(100, some(2, "a", joining)...), create: 2, holdOut: creating},
+		{name: "many from nothing: one first", s: snapshot(100), create: 1, scaleOutBlocked: creating},
+		{name: "the first isn't accepted yet", s: snapshot(100, member("a", pending)), scaleOutBlocked: creating},
+		{name: "one accepted, another", s: snapshot(100, member("a", joining)), create: 1, scaleOutBlocked: creating},
+		{name: "two accepted, two more", s: snapshot(100, some(2, "a", joining)...), create: 2, scaleOutBlocked: creating},
 		{name: "some of them are on their way", s: snapshot(100, all(some(8, "a"), some(3, "b", pending))...), create: 5,
-			holdOut: creating},
+			scaleOutBlocked: creating},
 		{name: "more on their way than accepted", s: snapshot(100, all(some(2, "a"), some(5, "b", pending))...),
-			holdOut: creating},
+			scaleOutBlocked: creating},
 		{name: "the last ones", s: snapshot(20, some(16, "a")...), create: 4},
 		{name: "those of an older template prove nothing", s: snapshot(20, some(16, "a", outdated)...), create: 1,
-			holdOut: creating},
-		{name: "an older one on its way doesn't hold", s: snapshot(3, member("a"), member("b", outdated, pending)),
+			scaleOutBlocked: creating},
+		{name: "an older one on its way doesn't block", s: snapshot(3, member("a"), member("b", outdated, pending)),
 			create: 1},
 		{name: "leaving ones don't count", s: snapshot(2, all(some(2, "a"), some(5, "b", leaving(time.Minute)))...)},
 		{name: "leaving ones are replaced", s: snapshot(3, all(some(2, "a"), some(5, "b", leaving(time.Minute)))...),
@@ -35,23 +35,23 @@ func TestScaleOutStartsSlowlyAndDoubles(t *testing.T) {
 
 func TestScaleOutRescuesFirstAndTheYoungestFirst(t *testing.T) {
 	runPlans(t, []planCase{
-		{name: "rescue instead of making", s: snapshot(2, member("a"), member("b", rescuable(time.Minute))),
-			rescue: []string{"b"}},
+		{name: "reclaimed instead of made", s: snapshot(2, member("a"), member("b", reclaimable(time.Minute))),
+			cancel: []string{"b"}},
 		{
 			name: "youngest drain first",
-			s: snapshot(3, member("a"), member("old", rescuable(time.Hour)), member("new", rescuable(time.Second)),
-				member("mid", rescuable(time.Minute))),
-			rescue: []string{"new", "mid"},
+			s: snapshot(3, member("a"), member("old", reclaimable(time.Hour)), member("new", reclaimable(time.Second)),
+				member("mid", reclaimable(time.Minute))),
+			cancel: []string{"new", "mid"},
 		},
-		{name: "then by name", s: snapshot(1, member("c", rescuable(time.Minute)), member("b", rescuable(time.Minute))),
-			rescue: []string{"b"}},
+		{name: "then by name", s: snapshot(1, member("c", reclaimable(time.Minute)), member("b", reclaimable(time.Minute))),
+			cancel: []string{"b"}},
 		{name: "and make the rest",
-			s:      snapshot(3, member("a"), member("b", rescuable(time.Minute)), member("c", leaving(time.Minute))),
-			rescue: []string{"b"}, create: 1},
+			s:      snapshot(3, member("a"), member("b", reclaimable(time.Minute)), member("c", leaving(time.Minute))),
+			cancel: []string{"b"}, create: 1},
 		{name: "what can't be taken back isn't", s: snapshot(1, member("a", leaving(time.Minute))), create: 1},
-		{name: "an outdated one is capacity too", s: snapshot(1, member("a", outdated, rescuable(time.Minute))),
-			rescue: []string{"a"}},
-		{name: "not without Nomad, but VMs may be made", s: snapshot(1, member("a", rescuable(time.Minute))),
+		{name: "an outdated one is capacity too", s: snapshot(1, member("a", outdated, reclaimable(time.Minute))),
+			cancel: []string{"a"}},
+		{name: "not without Nomad, but VMs may be made", s: snapshot(1, member("a", reclaimable(time.Minute))),
 			change: nomadUnknown, create: 1, wake: 15 * time.Second},
 	})
 }
@@ -62,25 +62,28 @@ func TestScaleOutIsHeld(t *testing.T) {
 			{Reason: v1alpha1.ReasonNetworkNotFound, Message: "no network"}}
 	}
 	runPlans(t, []planCase{
-		{name: "paused", s: snapshot(3, member("a", rescuable(time.Minute))), change: paused, holdOut: v1alpha1.ReasonPaused},
+		{name: "paused", s: snapshot(3, member("a", reclaimable(time.Minute))), change: paused,
+			scaleOutBlocked: v1alpha1.ReasonPaused},
 		{name: "deleting", s: snapshot(3), change: deleting},
-		{name: "deleting, with members", s: snapshot(3, member("a", rescuable(time.Minute))), change: deleting},
-		{name: "template has problems: looked at again", s: snapshot(3), change: problems,
-			holdOut: v1alpha1.ReasonImageNotFound, wake: 15 * time.Second},
-		{name: "problems don't hold a rescue", s: snapshot(1, member("a", rescuable(time.Minute))), change: problems,
-			rescue: []string{"a"}},
-		{name: "problems hold the rest", s: snapshot(2, member("a", rescuable(time.Minute))), change: problems,
-			rescue: []string{"a"}, holdOut: v1alpha1.ReasonImageNotFound, wake: 15 * time.Second},
+		{name: "deleting, with members", s: snapshot(3, member("a", reclaimable(time.Minute))), change: deleting},
+		{name: "template has problems: checked again", s: snapshot(3), change: problems,
+			scaleOutBlocked: v1alpha1.ReasonImageNotFound, wake: 15 * time.Second},
+		{name: "problems don't block canceled drains", s: snapshot(1, member("a", reclaimable(time.Minute))),
+			change: problems,
+			cancel: []string{"a"}},
+		{name: "problems block the rest", s: snapshot(2, member("a", reclaimable(time.Minute))), change: problems,
+			cancel: []string{"a"}, scaleOutBlocked: v1alpha1.ReasonImageNotFound, wake: 15 * time.Second},
 		{name: "problems of a pool that is as wanted", s: snapshot(1, member("a")), change: problems},
 		{name: "a VM was refused: one refusal is enough",
-			s: snapshot(9, all(some(4, "a"), []pool.Member{member("b", refused)})...), holdOut: v1alpha1.ReasonAdmissionDenied},
+			s:               snapshot(9, all(some(4, "a"), []pool.Member{member("b", refused)})...),
+			scaleOutBlocked: v1alpha1.ReasonAdmissionDenied},
 		{name: "Nomad gives no token: one that waits is enough",
-			s:       snapshot(9, all(some(4, "a"), some(1, "b", lacks(v1alpha1.ReasonIntroductionToken)))...),
-			holdOut: v1alpha1.ReasonIntroductionToken},
+			s:               snapshot(9, all(some(4, "a"), some(1, "b", lacks(v1alpha1.ReasonIntroductionToken)))...),
+			scaleOutBlocked: v1alpha1.ReasonIntroductionToken},
 		{name: "making a VM fails", s: snapshot(9, some(1, "b", lacks(v1alpha1.ReasonCreateFailed))...),
-			holdOut: v1alpha1.ReasonCreateFailed},
-		{name: "no host has room", s: snapshot(9, all(some(4, "a"), some(1, "b", noRoom))...),
-			holdOut: v1alpha1.ReasonVMUnschedulable},
+			scaleOutBlocked: v1alpha1.ReasonCreateFailed},
+		{name: "no host has capacity", s: snapshot(9, all(some(4, "a"), some(1, "b", noCapacity))...),
+			scaleOutBlocked: v1alpha1.ReasonVMUnschedulable},
 		{name: "a name that is taken is the matter of one, even if it stays",
 			s: snapshot(3, member("a"), member("b", lacks(v1alpha1.ReasonVMNameTaken), protected)), create: 1},
 		{name: "a VM of the former template was refused", s: snapshot(3, member("a"), member("b", refused, outdated)),
@@ -89,8 +92,8 @@ func TestScaleOutIsHeld(t *testing.T) {
 	})
 	s := snapshot(3)
 	problems(&s)
-	if got, want := pool.Decide(s).HoldOut.Message, "no image | no network"; got != want {
-		t.Errorf("all problems are told: got %q, want %q", got, want)
+	if got, want := pool.Decide(s).ScaleOutBlocked.Message, "no image | no network"; got != want {
+		t.Errorf("all problems are reported: got %q, want %q", got, want)
 	}
 }
 

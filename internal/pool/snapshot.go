@@ -1,5 +1,3 @@
-// Package pool decides what a pool does: how many members to make, which to rescue, which to let go, and what to say
-// about it. It is pure: no clock, no client, no goroutine. One policy, one file.
 package pool
 
 import (
@@ -24,19 +22,19 @@ type Snapshot struct {
 	Now time.Time
 	// Replicas is how many active members there should be.
 	Replicas int
-	// Paused holds the pool as it is.
+	// Paused keeps the pool as it is.
 	Paused bool
 	// Deleting is true once the pool has a deletionTimestamp; its members are deleted by ownership.
 	Deleting bool
 	// Revision is that of the present template.
 	Revision string
-	// ScaleIn are the rules for leaving.
+	// ScaleIn are the rules for members that leave.
 	ScaleIn v1alpha1.ScaleInSpec
 	// Rollout are the rules for replacing members of an older template, or for their age.
 	Rollout v1alpha1.RolloutSpec
 	// Health are the rules for replacing members that don't join or no longer work.
 	Health v1alpha1.HealthSpec
-	// Joins is how the last members fared that tried to join. See Joins.Node.
+	// Joins is how the last members fared that tried to join. See Joins.Record.
 	Joins Joins
 	// LastScale is when replicas changed last; zero: never.
 	LastScale time.Time
@@ -44,30 +42,30 @@ type Snapshot struct {
 	LastDown time.Time
 	// NomadKnown is false when Nomad can't be asked: then nothing may be destroyed.
 	NomadKnown bool
-	// NomadRecovered is when Nomad came back or changed its leader last; zero: long ago. For a while after it, what Nomad
-	// says of its nodes' health isn't acted upon.
+	// NomadRecovered is when Nomad came back or changed its leader last; zero: long ago. For recoveryTime after it, what
+	// Nomad reports of its nodes' health isn't acted upon.
 	NomadRecovered time.Time
-	// HostsKnown is true if somebody looked at what Harvester does with its hosts and itself. See NeedsHosts.
+	// HostsKnown is true if it was observed what Harvester does with its hosts and itself. See NeedsHosts.
 	HostsKnown bool
-	// Upgrade is what upgrades Harvester at present, which stops and moves VMs; nil: nothing. Only observed when
+	// Upgrade is the upgrade of Harvester that is under way, which stops and moves VMs; nil: none. Only observed when
 	// NeedsHosts.
 	Upgrade *Upgrade
-	// Suspension is what keeps it from being judged if members work. See Suspension.Node.
+	// Suspension is why it isn't judged whether members work. See Suspension.Record.
 	Suspension Suspension
-	// UsageUnknown is true if Nomad can be asked, but hasn't told how busy the members are; then it isn't NomadKnown, so
-	// that nobody is chosen.
+	// UsageUnknown is true if Nomad can be asked, but didn't answer how busy the members are. Then NomadKnown is false, so
+	// that no member is chosen.
 	UsageUnknown bool
-	// NomadNotAsked is true for a Nomad that this process merely has not asked yet.
+	// NomadNotAsked is true while this process has not asked Nomad yet.
 	NomadNotAsked bool
-	// Servers are those that new members are told to join, and NomadLeader is what Nomad's leader calls its own address;
-	// empty: not known.
+	// Servers are those that new members are to join, and NomadLeader is what Nomad's leader calls its own address; empty:
+	// not known.
 	Servers     []string
 	NomadLeader string
-	// NomadReason and NomadMessage say more about it, for the condition.
+	// NomadReason and NomadMessage say how Nomad is, for the condition.
 	NomadReason, NomadMessage string
 	// Problems are what the pre-flight found wrong with the template.
 	Problems []condition.Problem
-	// Quota is what the namespace's quotas leave for new members; nil: they aren't in the way. Only observed when
+	// Quota is what the namespace's quotas leave for new members; nil: they don't limit them. Only observed when
 	// NeedsQuota.
 	Quota *Quota
 	// Members are all NomadNodes of the pool, leaving ones included.
@@ -80,37 +78,37 @@ type Snapshot struct {
 type Member struct {
 	Name     string
 	Revision string
-	// Created is when the member's record was made, with which its Secret and VM were rendered.
+	// Created is when the member's NomadNode was made, from which its Secret and VM are rendered.
 	Created time.Time
 	// Elsewhere is true for a member that is in another Nomad cluster than the pool's connection leads to now.
 	Elsewhere bool
-	// Leaving is true for a member with an intent or a deletionTimestamp; it doesn't count.
+	// Leaving is true for a member with a drain request or a deletionTimestamp; it doesn't count.
 	Leaving bool
-	// LeavingSince is the time of the intent.
+	// LeavingSince is when the drain was requested.
 	LeavingSince time.Time
-	// LeavingReason is the intent's.
+	// LeavingReason is that of the drain request.
 	LeavingReason v1alpha1.DrainReason
-	// Rescuable is true while an order to leave can be taken back.
-	Rescuable bool
-	// CancelingDrain is true while an order to leave is being taken back: the node isn't eligible yet, but nothing is
-	// wrong with it. It isn't ordered to leave again until that is done: the new order would take the place of the old
-	// one, and with it what is known of whose doing it is that the node is ineligible.
+	// Reclaimable is true while the drain can be canceled.
+	Reclaimable bool
+	// CancelingDrain is true while a drain is being canceled: the node isn't eligible yet, but nothing is wrong with it.
+	// No new drain is requested until that is done: the request would overwrite the canceled one, and nobody would know
+	// any more who made the node ineligible.
 	CancelingDrain bool
 	// Joined is true once the Nomad node has been seen ready.
 	Joined bool
-	// JoinedAt is when that was, as it was written down; zero: it isn't yet.
+	// JoinedAt is when that was, by the member's status; zero: not yet written.
 	JoinedAt time.Time
 	// Ready is true while the Nomad node is ready and eligible.
 	Ready bool
 	// ReadySince is since when.
 	ReadySince time.Time
-	// Down is true while Nomad says that the member's node is down: nothing runs there. A node that is unknown to Nomad,
-	// or disconnected, may have work.
+	// Down is true while Nomad reports the member's node as down: nothing runs there. A node that Nomad doesn't know, or
+	// that is disconnected, may have work.
 	Down bool
 	// JoinExpired is true for a member that should have joined by JoinDeadline and has not.
 	JoinExpired  bool
 	JoinDeadline time.Time
-	// UnhealthyTime is since when a member that has joined doesn't work; zero: it does, or that isn't known.
+	// UnhealthyTime is since when a member that has joined doesn't work; zero: it works, or that isn't known.
 	UnhealthyTime time.Time
 	// Halted is true for a member whose VM somebody stopped.
 	Halted bool
@@ -120,10 +118,10 @@ type Member struct {
 	HostMaintenance bool
 	// VMMade is true once the member's VM has been accepted by the API server.
 	VMMade bool
-	// Blocked is why the member's VM can't be made or, once it is made, can't begin to run for lack of room; nil:
-	// nothing is in its way.
+	// Blocked is why the member's VM can't be made or, once it is made, can't begin to run for lack of capacity; nil:
+	// nothing blocks it.
 	Blocked *nodestate.Blocked
-	// Stuck is true for a member that leaves and whose VM doesn't go away, for whatever holds it.
+	// Stuck is true for a member that leaves and whose VM doesn't go away.
 	Stuck bool
 	// DeleteNext and Protected are the annotations.
 	DeleteNext, Protected bool
@@ -136,6 +134,6 @@ type Usage struct {
 	// Load is the mean of the shares of CPU and memory that are allocated, from 0 to 1, as the Nomad Autoscaler's
 	// least_busy takes it (nomad-autoscaler: sdk/helper/scaleutils/nodeselector/least_busy.go).
 	Load float64
-	// Allocations are the live ones; System those of system jobs among them.
+	// Allocations is how many are live; System is how many of them are of system jobs.
 	Allocations, System int
 }

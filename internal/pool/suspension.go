@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Suspension is what keeps it from being judged if members work: an upgrade of Harvester, and the maintenance of
-// hosts with members that don't work. What time these had was lost to that: when it is over, their time begins anew.
+// Suspension is why it isn't judged at present whether members work: an upgrade of Harvester, and the maintenance of
+// hosts with members that don't work. When it is over, the timeouts of these members begin anew.
 type Suspension struct {
 	// Upgrading is true while Harvester is being upgraded.
 	Upgrading bool
@@ -16,10 +16,10 @@ type Suspension struct {
 	Resumed time.Time
 }
 
-// open is true while it goes on.
+// open reports whether it goes on.
 func (u Suspension) open() bool { return u.Upgrading || len(u.Hosts) > 0 }
 
-// Record adds what is seen now. While nobody looks at the hosts it stays as it is.
+// Record returns the suspension as it is now. While the hosts aren't observed it stays as it is.
 func (u Suspension) Record(s Snapshot) Suspension {
 	if !s.HostsKnown {
 		return u
@@ -38,7 +38,7 @@ func (u Suspension) Record(s Snapshot) Suspension {
 	return now
 }
 
-// Resumed is the snapshot in which the time of members to join, or to work again, has begun anew when the last
+// Resumed returns the snapshot in which the timeouts of members to join, or to work again, began anew when the last
 // suspension was over.
 func (s Snapshot) Resumed() Snapshot {
 	from := s.Suspension.Resumed

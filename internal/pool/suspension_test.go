@@ -25,19 +25,21 @@ func TestSuspensionIsRecorded(t *testing.T) {
 		change  func(*pool.Snapshot)
 		want    pool.Suspension
 	}{
-		"nothing":                          {pool.Suspension{}, down, nil, pool.Suspension{}},
-		"an upgrade begins":                {pool.Suspension{}, down, upgrading, upgrade},
-		"a maintenance begins":             {pool.Suspension{}, maintained, nil, pool.Suspension{Hosts: []string{"h1"}}},
-		"both, of two hosts":               {pool.Suspension{}, all(some(2, "a", on("h2"), inMaintenance), maintained), upgrading, pool.Suspension{Upgrading: true, Hosts: []string{"h1", "h2"}}},
+		"nothing":              {pool.Suspension{}, down, nil, pool.Suspension{}},
+		"an upgrade begins":    {pool.Suspension{}, down, upgrading, upgrade},
+		"a maintenance begins": {pool.Suspension{}, maintained, nil, pool.Suspension{Hosts: []string{"h1"}}},
+		"both, of two hosts": {pool.Suspension{}, all(some(2, "a", on("h2"), inMaintenance), maintained),
+			upgrading, pool.Suspension{Upgrading: true, Hosts: []string{"h1", "h2"}}},
 		"it goes on":                       {upgrade, down, upgrading, upgrade},
 		"it goes on, and all work":         {upgrade, some(1, "up"), upgrading, upgrade},
 		"it ends":                          {upgrade, down, nil, pool.Suspension{Resumed: now}},
 		"it ends, and all work":            {upgrade, some(1, "up"), nil, pool.Suspension{Resumed: now}},
 		"it ends, and a maintenance began": {upgrade, maintained, nil, pool.Suspension{Hosts: []string{"h1"}, Resumed: now}},
-		"one of two maintenances ends":     {pool.Suspension{Hosts: []string{"h0", "h1"}}, maintained, nil, pool.Suspension{Hosts: []string{"h1"}, Resumed: now}},
-		"it ended before":                  {over, down, nil, over},
-		"another begins":                   {over, down, upgrading, pool.Suspension{Upgrading: true, Resumed: before}},
-		"nobody looks":                     {upgrade, down, func(s *pool.Snapshot) { s.HostsKnown = false }, upgrade},
+		"one of two maintenances ends": {pool.Suspension{Hosts: []string{"h0", "h1"}}, maintained, nil,
+			pool.Suspension{Hosts: []string{"h1"}, Resumed: now}},
+		"it ended before": {over, down, nil, over},
+		"another begins":  {over, down, upgrading, pool.Suspension{Upgrading: true, Resumed: before}},
+		"not observed":    {upgrade, down, func(s *pool.Snapshot) { s.HostsKnown = false }, upgrade},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := tended(test.members, func(s *pool.Snapshot) { s.Suspension, s.HostsKnown = test.was, true })
@@ -61,11 +63,14 @@ func TestTimeBeginsAnewAfterASuspension(t *testing.T) {
 		failed    bool // when the time is up
 		unhealthy bool
 	}{
-		"didn't join":                      {member: member("a", late), wake: 9 * time.Minute, failed: true},
-		"down":                             {member: member("a", unhealthy(time.Hour)), wake: 4 * time.Minute, unhealthy: true},
-		"down since a moment after it":     {member: member("a", unhealthy(30*time.Second)), wake: 4*time.Minute + 30*time.Second, unhealthy: true},
-		"works":                            {member: member("a")},
-		"joins, with time left of its own": {member: member("a", joining, func(m *pool.Member) { m.JoinDeadline = now.Add(time.Hour) }), wake: time.Hour},
+		"didn't join": {member: member("a", late), wake: 9 * time.Minute, failed: true},
+		"down": {member: member("a", unhealthy(time.Hour)), wake: 4 * time.Minute,
+			unhealthy: true},
+		"down since a moment after it": {member: member("a", unhealthy(30*time.Second)),
+			wake: 4*time.Minute + 30*time.Second, unhealthy: true},
+		"works": {member: member("a")},
+		"joins, with time left of its own": {member: member("a", joining,
+			func(m *pool.Member) { m.JoinDeadline = now.Add(time.Hour) }), wake: time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := tended(all(some(4, "up"), []pool.Member{test.member}), func(s *pool.Snapshot) {
@@ -75,7 +80,7 @@ func TestTimeBeginsAnewAfterASuspension(t *testing.T) {
 			before := slices.Clone(s.Members)
 			resumed := s.Resumed()
 			if p := pool.Decide(resumed); len(p.Failed)+len(p.Unhealthy) > 0 || p.Wake != test.wake {
-				t.Errorf("at once: failed %v, unhealthy %v, next look in %s, want in %s", p.Failed, p.Unhealthy, p.Wake, test.wake)
+				t.Errorf("at once: failed %v, unhealthy %v, next plan in %s, want in %s", p.Failed, p.Unhealthy, p.Wake, test.wake)
 			}
 			if got := (pool.Joins{Key: "k", Since: now.Add(-24 * time.Hour)}).Record("k", resumed); slices.ContainsFunc(
 				got.Results, func(r pool.JoinResult) bool { return !r.Joined }) {
@@ -95,10 +100,10 @@ func TestTimeBeginsAnewAfterASuspension(t *testing.T) {
 	}
 }
 
-// As long as a suspension goes on the hosts are looked at again, because nothing tells of its end.
+// As long as a suspension goes on the hosts are observed again, because no event is sent when it ends.
 func TestSuspensionIsLookedAtAgain(t *testing.T) {
 	s := tended(some(5, "up"), func(s *pool.Snapshot) { s.Suspension = pool.Suspension{Upgrading: true} })
 	if p := pool.Decide(s); !pool.NeedsHosts(s) || p.Wake != 15*time.Second {
-		t.Errorf("needs hosts %t, next look in %s", pool.NeedsHosts(s), p.Wake)
+		t.Errorf("needs hosts %t, next plan in %s", pool.NeedsHosts(s), p.Wake)
 	}
 }

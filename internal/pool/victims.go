@@ -10,48 +10,46 @@ import (
 
 // victims chooses up to n active members to leave, in a total order, so that two controllers with the same knowledge
 // choose the same: asked for by annotation, failed to join in time, not joined yet, not ready, outdated, then by the
-// strategy, then by name. Protected members are never chosen, nor are those that are being called back. If there are
-// too few, the problem says so.
+// strategy, then by name. Protected members are never chosen, nor are those whose last drain is still being canceled.
+// If there are too few, the problem says why.
 func victims(x *index, n int) ([]string, *condition.Problem) {
-	var c []*Member
-	protected, returning := 0, 0
+	var candidates []*Member
+	protected, canceling := 0, 0
 	for _, m := range x.active {
 		switch {
 		case x.kept[m.Name]:
 		case m.Protected:
 			protected++
 		case m.CancelingDrain:
-			returning++
+			canceling++
 		case x.mayBeVictim(m):
-			c = append(c, m)
+			candidates = append(candidates, m)
 		}
 	}
-	slices.SortFunc(c, x.victimsOrder)
-	if len(c) >= n {
-		return names(c[:n]), nil
-	}
-	if len(c)+returning >= n {
-		return names(c), comingBack
-	}
-	if protected > 0 && len(c)+protected >= n {
-		return names(
-				c,
-			), &condition.Problem{v1alpha1.ReasonAllProtected,
-				"Too few members may leave: the others carry the annotation " + v1alpha1.ProtectAnnotation + ". To let one go: kubectl annotate nn MEMBER " + v1alpha1.ProtectAnnotation + "-"}
-	}
-	return names(
-			c,
-		), &condition.Problem{v1alpha1.ReasonWaitingForAllocations,
+	slices.SortFunc(candidates, x.victimsOrder)
+	chosen := names(candidates[:min(n, len(candidates))])
+	switch {
+	case len(candidates) >= n:
+		return chosen, nil
+	case len(candidates)+canceling >= n:
+		return chosen, drainsBeingCanceled
+	case protected > 0 && len(candidates)+protected >= n:
+		return chosen, &condition.Problem{v1alpha1.ReasonAllProtected,
+			"Too few members may leave: the others carry the annotation " + v1alpha1.ProtectAnnotation +
+				". To let one go: kubectl annotate nn MEMBER " + v1alpha1.ProtectAnnotation + "-"}
+	default:
+		return chosen, &condition.Problem{v1alpha1.ReasonWaitingForAllocations,
 			"Too few members are empty, and scaleIn.strategy lets only empty ones leave."}
+	}
 }
 
-// comingBack holds a scale-in for some seconds.
-var comingBack = &condition.Problem{
+// drainsBeingCanceled blocks a scale-in for some seconds.
+var drainsBeingCanceled = &condition.Problem{
 	v1alpha1.ReasonDraining,
-	"Members whose order to leave is being taken back are ordered to leave again only when that is done.",
+	"No member is asked to leave while an earlier drain of it is still being canceled.",
 }
 
-// mayBeVictim applies the strategies that let only empty members leave.
+// mayBeVictim applies the strategies under which only empty members leave.
 func (s *Snapshot) mayBeVictim(m *Member) bool {
 	if s.leavesAnyway(m) {
 		return true
@@ -67,15 +65,15 @@ func (s *Snapshot) mayBeVictim(m *Member) bool {
 	}
 }
 
-// leavesAnyway is true for a member that leaves whatever the strategy says of its allocations: it is asked for by
-// name, or it has none. One that is merely not ready, because an operator made its node ineligible or Nomad has lost
-// sight of it, may have some.
+// leavesAnyway reports whether a member may leave whatever the strategy requires of its allocations: it is asked for by
+// name, or it has none. A member that is merely not ready, because an operator made its node ineligible or Nomad lost
+// contact with it, may have some.
 func (s *Snapshot) leavesAnyway(m *Member) bool {
 	return m.DeleteNext || !m.Joined || m.Down && s.recoveryLeft() == 0
 }
 
-// OnlyIf is what a victim's intent depends on: with a strategy that lets only empty members leave, one that may have
-// work leaves only if it is empty still when its node no longer takes work. Empty: it leaves in any case.
+// OnlyIf returns the strategy that a victim's drain request depends on; empty: none. Under a strategy that lets only
+// empty members leave, one that may have work leaves only if it is still empty once its node is ineligible.
 func OnlyIf(s Snapshot, name string) v1alpha1.ScaleInStrategy {
 	if s.ScaleIn.Strategy != v1alpha1.Empty && s.ScaleIn.Strategy != v1alpha1.EmptyIgnoreSystem {
 		return ""
@@ -106,14 +104,15 @@ func (x *index) victimsOrder(a, b *Member) int {
 	return byName(a, b)
 }
 
-// urgency is how much sooner than others a member leaves, whatever the strategy: each reason outweighs all that follow.
+// urgency returns how much sooner than others a member leaves, whatever the strategy: each reason outweighs all that
+// follow it.
 func (x *index) urgency(m *Member) int {
 	n := 0
 	for _, reason := range [...]bool{
 		m.DeleteNext,
 		m.JoinExpired,
 		!m.Joined,
-		!m.Ready && x.recovering == 0, // before, it may be ready in a moment
+		!m.Ready && x.recovering == 0, // while Nomad recovers it may be ready in a moment
 		!x.upToDate(m),
 	} {
 		if n *= 2; reason {
@@ -123,8 +122,8 @@ func (x *index) urgency(m *Member) int {
 	return n
 }
 
-// strategyOrder orders two members by the strategy alone. The Nomad Autoscaler's empty strategies keep the order in which
-// Nomad lists nodes, which is the newest first.
+// strategyOrder orders two members by the strategy alone. The Nomad Autoscaler's empty strategies keep the order in
+// which Nomad lists nodes, which is the newest first.
 func (s *Snapshot) strategyOrder(a, b *Member) int {
 	newest := cmp.Compare(b.CreateIndex, a.CreateIndex)
 	switch s.ScaleIn.Strategy {

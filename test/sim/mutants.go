@@ -228,7 +228,7 @@ func poolMutants() []Mutation {
 		),
 		poolDecides("tell the time of the pool", func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
 			p := decide(s)
-			p.HoldIn = &condition.Problem{Reason: v1alpha1.ReasonPaused, Message: s.Now.Format(time.RFC3339)}
+			p.ScaleInBlocked = &condition.Problem{Reason: v1alpha1.ReasonPaused, Message: s.Now.Format(time.RFC3339)}
 			return p
 		}),
 	}
