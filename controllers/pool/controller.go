@@ -29,7 +29,7 @@ type Reconciler struct {
 	Events      emitter
 	// Decide is pool.Decide.
 	Decide func(pool.Snapshot) pool.Plan
-	// NewID makes the IDs of intents and of Nomad nodes: lower-case UUIDs, never the same twice.
+	// NewID makes the IDs of drain requests and of Nomad nodes: lower-case UUIDs, never the same twice.
 	NewID func() string
 }
 
@@ -60,7 +60,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	syncErr := r.syncMembers(ctx, s)
 	err = errors.Join(planErr, syncErr, r.report(ctx, s, plan, out))
-	return kube.Result(ctx, plan.Acts(), nextLook(s, plan.Wake), err)
+	return kube.Result(ctx, plan.Acts(), requeueAfter(s, plan.Wake), err)
 }
 
 // applyFresh plans again with what the API server holds now, because the cache may not show what was written a moment
@@ -83,14 +83,13 @@ func (r *Reconciler) applyFresh(ctx context.Context, old *scope,
 	return s, plan, out, err
 }
 
-// scaleRecorded is true if the last change of replicas is written down in the pool's status. One that isn't is
-// written first, and acted upon at the next look: if it were lost, members would leave as if nothing had changed for
-// long.
+// scaleRecorded reports whether the last change of replicas is in the pool's status. Otherwise it is written first, and
+// the next reconcile acts upon it: if it were lost, members would leave as if replicas had not changed for long.
 func scaleRecorded(s *scope) bool {
 	return equality.Semantic.DeepEqual(s.scale, s.pool.Status.LastScale)
 }
 
-// report writes the status, if it changed, and then tells of the change.
+// report writes the status, if it changed, and then emits the Events of the change.
 func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan, out pool.Outcome) error {
 	before := *s.pool
 	before.Status = *s.pool.Status.DeepCopy()
@@ -108,14 +107,14 @@ func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan, out p
 			log.FromContext(ctx).Info("replicas changed", "from", is.From, "to", is.To, "reason", is.Reason)
 			r.Events.scaled(s.pool, is)
 		}
-		r.tell(&before, s)
+		r.emitEvents(&before, s)
 	}
 	reportPool(s.pool, s.snapshot.NomadKnown)
 	return keepReplicas(ctx, r.Client, s.pool)
 }
 
-// justStarted is true while Nomad has not been asked yet and the pool's status tells what an earlier process knew: a
-// restart of the controller mustn't show, nor write, a doubt that is over in a moment.
+// justStarted reports whether Nomad has not been asked yet while the pool's status has what an earlier process wrote.
+// It stays as it is then, so that a restart of the controller doesn't flip conditions.
 func justStarted(s *scope) bool {
 	return s.link.NotAsked && meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolReady) != nil
 }

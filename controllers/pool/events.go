@@ -5,8 +5,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 )
 
-// emitter sends the Events of pools. One function each, so that their wording stays the same everywhere. They are
-// sent after the change that they tell of has been written.
+// emitter emits the Events of pools. Each has one function, so that it is worded the same everywhere. An Event is
+// emitted after the change that it reports has been written.
 type emitter struct{ kube.EventSink }
 
 func (e emitter) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
@@ -17,7 +17,7 @@ func (e emitter) createFailed(p *v1alpha1.NomadNodePool, err error) {
 	e.Warn(p, "CreateFailed", "Create", "A member could not be created: %v", err)
 }
 
-// blocked tells of a template that is refused, or that a quota has no room for.
+// blocked reports that a template is refused, or that a quota has no capacity for it.
 func (e emitter) blocked(p *v1alpha1.NomadNodePool, message string) {
 	e.Warn(p, "MembersBlocked", "Create", "No member can be made of the present template: %s", message)
 }
@@ -54,7 +54,7 @@ func (e emitter) joinsTriedAgain(p *v1alpha1.NomadNodePool) {
 	e.Normal(p, nil, "BreakerClosed", "Join", "Members are made and replaced again")
 }
 
-func (e emitter) rescued(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+func (e emitter) drainCanceled(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	e.Normal(p, n, "MemberDrainCanceled", "ScaleOut", "The drain of member %s is canceled: the pool needs it again",
 		n.Name)
 }
@@ -78,7 +78,7 @@ func (e emitter) nameTaken(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 		n.Name)
 }
 
-// movedOn tells of a member that leaves because its pool was led to another Nomad cluster.
+// movedOn reports that a member leaves because its pool's connection leads to another Nomad cluster now.
 func (e emitter) movedOn(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	e.Normal(p, n, "MemberOutdated", "Rollout",
 		"Member %s leaves: it is in another Nomad cluster than the pool's, and drains there", n.Name)

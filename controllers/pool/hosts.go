@@ -37,8 +37,8 @@ var (
 // +kubebuilder:rbac:groups=management.harvesterhci.io,resources=upgradeplans,verbs=list
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get
 
-// observeHosts looks at what Harvester does with its hosts, if members are about to be replaced because they don't
-// work: then their hosts may be the cause.
+// observeHosts reads what Harvester does with its hosts, if members are about to be replaced because they don't work:
+// then their hosts may be the cause.
 func (r *Reconciler) observeHosts(ctx context.Context, s *scope) error {
 	if !pool.NeedsHosts(s.snapshot) {
 		return nil
@@ -65,7 +65,7 @@ func (r *Reconciler) observeHosts(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// upgrading is the upgrade of Harvester that is under way, in one of its two ways; nil: none.
+// upgrading returns the upgrade of Harvester that is under way, in one of its two ways; nil: none.
 func upgrading(ctx context.Context, from client.Reader) (*pool.Upgrade, error) {
 	upgrades, err := listed(ctx, from, upgradeList, client.InNamespace(upgradeNamespace),
 		client.MatchingLabels{latestUpgradeLabel: "true"})
@@ -96,7 +96,7 @@ func upgrading(ctx context.Context, from client.Reader) (*pool.Upgrade, error) {
 	return nil, nil
 }
 
-// listed are the objects of a kind; none if the cluster doesn't have the kind.
+// listed returns the objects of a kind; none if the cluster doesn't have the kind.
 func listed(ctx context.Context, from client.Reader, kind schema.GroupVersionKind,
 	opts ...client.ListOption) ([]unstructured.Unstructured, error) {
 	l := &unstructured.UnstructuredList{}

@@ -42,7 +42,8 @@ func TestUpgradesOfHarvesterAreSeen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := meta.NewDefaultRESTMapper(nil)
-			for kind, scope := range map[schema.GroupVersionKind]meta.RESTScope{upgradeList: meta.RESTScopeNamespace, upgradePlanList: meta.RESTScopeRoot} {
+			for kind, scope := range map[schema.GroupVersionKind]meta.RESTScope{upgradeList: meta.RESTScopeNamespace,
+				upgradePlanList: meta.RESTScopeRoot} {
 				kind.Kind = kind.Kind[:len(kind.Kind)-len("List")]
 				m.Add(kind, scope)
 			}

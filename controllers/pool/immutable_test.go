@@ -20,8 +20,7 @@ import (
 	testkube "github.com/nomad-harvester/nomad-harvester/test/world/kube"
 )
 
-// A member stays what it was made as, whoever asks for something else; what is kept in step with the pool can be
-// written.
+// A member stays what it was made as, whoever asks for something else; what is propagated from the pool can be written.
 func TestWhatAMemberWasMadeAsStays(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
@@ -34,22 +33,33 @@ func TestWhatAMemberWasMadeAsStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*v1alpha1.NomadNodeSpec){
-		"spec.client: servers":              func(s *v1alpha1.NomadNodeSpec) { s.Client.Servers = []string{"other.example.com"} },
-		"spec.client: their order":          func(s *v1alpha1.NomadNodeSpec) { s.Client.Servers = []string{"b.example.com", "a.example.com"} },
-		"spec.client: its class":            func(s *v1alpha1.NomadNodeSpec) { s.Client.NodeClass = "" },
-		"spec.client: meta":                 func(s *v1alpha1.NomadNodeSpec) { s.Client.Meta = map[string]string{"team": "other"} },
-		"spec.client: a key of meta":        func(s *v1alpha1.NomadNodeSpec) { s.Client.Meta = map[string]string{"squad": "ci"} },
-		"spec.client: reserved":             func(s *v1alpha1.NomadNodeSpec) { s.Client.Reserved = nil },
-		"spec.client: its TLS":              func(s *v1alpha1.NomadNodeSpec) { s.Client.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "tls"} },
-		"spec.template: cpu":                func(s *v1alpha1.NomadNodeSpec) { s.Template.CPU++ },
-		"spec.template: memory":             func(s *v1alpha1.NomadNodeSpec) { s.Template.Memory = resource.MustParse("9Gi") },
-		"spec.template: a disk":             func(s *v1alpha1.NomadNodeSpec) { s.Template.Disks[1].Size = resource.MustParse("1Gi") },
-		"spec.template: a disk less":        func(s *v1alpha1.NomadNodeSpec) { s.Template.Disks = s.Template.Disks[:1] },
-		"spec.template: the order of disks": func(s *v1alpha1.NomadNodeSpec) { d := s.Template.Disks; d[1], d[2] = d[2], d[1] },
-		"spec.template: networks":           func(s *v1alpha1.NomadNodeSpec) { s.Template.Networks[0].Name = "default/other" },
-		"spec.template: keys":               func(s *v1alpha1.NomadNodeSpec) { s.Template.SSHKeys = nil },
-		"spec.template: a label":            func(s *v1alpha1.NomadNodeSpec) { s.Template.Labels["cost-center"] = "other" },
-		"spec.template: user data":          func(s *v1alpha1.NomadNodeSpec) { s.Template.CloudInit.UserData += "packages: [jq]\n" },
+		"spec.client: servers": func(s *v1alpha1.NomadNodeSpec) { s.Client.Servers = []string{"other.example.com"} },
+		"spec.client: their order": func(s *v1alpha1.NomadNodeSpec) {
+			s.Client.Servers = []string{"b.example.com",
+				"a.example.com"}
+		},
+		"spec.client: its class":     func(s *v1alpha1.NomadNodeSpec) { s.Client.NodeClass = "" },
+		"spec.client: meta":          func(s *v1alpha1.NomadNodeSpec) { s.Client.Meta = map[string]string{"team": "other"} },
+		"spec.client: a key of meta": func(s *v1alpha1.NomadNodeSpec) { s.Client.Meta = map[string]string{"squad": "ci"} },
+		"spec.client: reserved":      func(s *v1alpha1.NomadNodeSpec) { s.Client.Reserved = nil },
+		"spec.client: its TLS": func(s *v1alpha1.NomadNodeSpec) {
+			s.Client.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "tls"}
+		},
+		"spec.template: cpu":    func(s *v1alpha1.NomadNodeSpec) { s.Template.CPU++ },
+		"spec.template: memory": func(s *v1alpha1.NomadNodeSpec) { s.Template.Memory = resource.MustParse("9Gi") },
+		"spec.template: a disk": func(s *v1alpha1.NomadNodeSpec) {
+			s.Template.Disks[1].Size = resource.MustParse("1Gi")
+		},
+		"spec.template: a disk less": func(s *v1alpha1.NomadNodeSpec) { s.Template.Disks = s.Template.Disks[:1] },
+		"spec.template: the order of disks": func(s *v1alpha1.NomadNodeSpec) {
+			d := s.Template.Disks
+			d[1], d[2] = d[2],
+				d[1]
+		},
+		"spec.template: networks":  func(s *v1alpha1.NomadNodeSpec) { s.Template.Networks[0].Name = "default/other" },
+		"spec.template: keys":      func(s *v1alpha1.NomadNodeSpec) { s.Template.SSHKeys = nil },
+		"spec.template: a label":   func(s *v1alpha1.NomadNodeSpec) { s.Template.Labels["cost-center"] = "other" },
+		"spec.template: user data": func(s *v1alpha1.NomadNodeSpec) { s.Template.CloudInit.UserData += "packages: [jq]\n" },
 		"spec.template: the overlay": func(s *v1alpha1.NomadNodeSpec) {
 			s.Template.VirtualMachine = overlay(`{"template":{"spec":{"terminationGracePeriodSeconds":61}}}`)
 		},
@@ -74,7 +84,8 @@ func TestWhatAMemberWasMadeAsStays(t *testing.T) {
 		"join timeout": func(s *v1alpha1.NomadNodeSpec) { s.JoinTimeout = metav1.Duration{Duration: 90 * time.Minute} },
 		"purge":        func(s *v1alpha1.NomadNodeSpec) { s.Purge = ptr.To(false) },
 		"drain": func(s *v1alpha1.NomadNodeSpec) {
-			s.Drain = &v1alpha1.DrainRequest{ID: "d", Reason: v1alpha1.DrainDeleted, RequestTime: metav1.Now(), DeadlineTime: metav1.Now()}
+			s.Drain = &v1alpha1.DrainRequest{ID: "d", Reason: v1alpha1.DrainDeleted, RequestTime: metav1.Now(),
+				DeadlineTime: metav1.Now()}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,9 +12,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// The cache copies each object that it hands out. A namespace may have thousands of members, and pools look often.
+// The cache copies each object that it hands out. A namespace may have thousands of members, and pools are reconciled
+// often.
 func TestPoolThatRestsCopiesNoMembersOfOthers(t *testing.T) {
-	s := newPoolShell(func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {})
+	s := newFixture(func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {})
 	for i := range 20 {
 		n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: fmt.Sprintf("other-%d", i)},
 			Spec: v1alpha1.NomadNodeSpec{PoolName: "other", PoolUID: "other"}}

@@ -12,13 +12,14 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
-// observeJoins adds how the members fared to what is recorded in status.
+// observeJoins adds how the members fared to what the status has of it.
 func observeJoins(s *scope) {
 	before := joinsOf(s.pool.Status.Joins)
 	s.snapshot.Joins = before.Record(joinsKey(s), s.snapshot)
 }
 
-// joinsKey stands for all that may make members join that didn't: the template, the cluster, and the user's word.
+// joinsKey stands for whatever may make members join that didn't: the template, the connection, and the annotation by
+// which a user asks for another try.
 func joinsKey(s *scope) string {
 	// Nothing in it can fail to marshal.
 	doc, _ := json.Marshal(

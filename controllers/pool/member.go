@@ -9,7 +9,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
-// memberFacts is what a pool knows of one of its members.
+// memberFacts returns what a pool knows of one of its members.
 func memberFacts(n *v1alpha1.NomadNode, link nomadlink.Link, now time.Time) pool.Member {
 	s := nodestate.State{Now: now, Node: nodestate.Of(n)}
 	if v, found := link.View.Nodes[n.Spec.NodeID]; found {

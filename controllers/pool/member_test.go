@@ -17,7 +17,7 @@ import (
 func factMember(change func(*v1alpha1.NomadNode)) *v1alpha1.NomadNode {
 	made := metav1.NewTime(now.Add(-time.Hour))
 	n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Name: "p-1", CreationTimestamp: made},
-		Spec: v1alpha1.NomadNodeSpec{NodeID: shellNodeID, Revision: "r"}}
+		Spec: v1alpha1.NomadNodeSpec{NodeID: fixtureNodeID, Revision: "r"}}
 	n.Spec.JoinTimeout.Duration = 10 * time.Minute
 	n.Status.VM.UID, n.Status.VM.CreationTime = "vm", &made
 	if change != nil {
@@ -30,7 +30,7 @@ func factMember(change func(*v1alpha1.NomadNode)) *v1alpha1.NomadNode {
 func linkTo(node *nomad.Node) nomadlink.Link {
 	l := nomadlink.Link{Known: true, View: nomad.View{Taken: now, Nodes: map[string]nomad.Node{}}}
 	if node != nil {
-		l.View.Nodes[shellNodeID] = *node
+		l.View.Nodes[fixtureNodeID] = *node
 	}
 	return l
 }
@@ -40,11 +40,12 @@ func TestMemberThatIsSeenReadyHasJoined(t *testing.T) {
 		link            nomadlink.Link
 		joined, expired bool
 	}{
-		"never seen":                      {linkTo(nil), false, true},
-		"down":                            {linkTo(&nomad.Node{Status: nomad.NodeDown}), false, true},
-		"ready, not written down yet":     {linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), true, false},
-		"ready, and somebody drains it":   {linkTo(&nomad.Node{Status: nomad.NodeReady, Draining: true}), true, false},
-		"ready in a view that is unknown": {nomadlink.Link{View: linkTo(&nomad.Node{Status: nomad.NodeReady}).View}, false, true},
+		"never seen":                    {linkTo(nil), false, true},
+		"down":                          {linkTo(&nomad.Node{Status: nomad.NodeDown}), false, true},
+		"ready, not written down yet":   {linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), true, false},
+		"ready, and somebody drains it": {linkTo(&nomad.Node{Status: nomad.NodeReady, Draining: true}), true, false},
+		"ready in a view that is unknown": {nomadlink.Link{View: linkTo(&nomad.Node{Status: nomad.NodeReady}).View}, false,
+			true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if m := memberFacts(factMember(nil), c.link, now); m.Joined != c.joined || m.JoinExpired != c.expired {
@@ -71,7 +72,7 @@ func TestOnlyANodeThatIsDownIsDown(t *testing.T) {
 	}
 }
 
-func TestWhatIsInTheWayOfAMember(t *testing.T) {
+func TestWhatBlocksAMember(t *testing.T) {
 	unmade := func(n *v1alpha1.NomadNode) { n.Status.VM.UID, n.Status.VM.CreationTime = "", nil }
 	for name, c := range map[string]struct {
 		reason string
@@ -85,13 +86,14 @@ func TestWhatIsInTheWayOfAMember(t *testing.T) {
 		"the template":                   {v1alpha1.ReasonImageNotFound, false, linkTo(nil), true},
 		"Nomad's token":                  {v1alpha1.ReasonIntroductionToken, false, linkTo(nil), true},
 		"whatever the server says":       {v1alpha1.ReasonCreateFailed, false, linkTo(nil), true},
-		"a stranger's VM":                {v1alpha1.ReasonVMNameTaken, false, linkTo(nil), true},
+		"an external VM":                 {v1alpha1.ReasonVMNameTaken, false, linkTo(nil), true},
 		"what nobody has thought of yet": {"Meteorite", false, linkTo(nil), true},
-		"no room":                        {v1alpha1.ReasonVMUnschedulable, true, linkTo(nil), true},
-		"no room in the quota":           {v1alpha1.ReasonVMAboveQuota, true, linkTo(nil), true},
-		"no room, but it works":          {v1alpha1.ReasonVMUnschedulable, true, linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), false},
-		"a VM that was stopped":          {v1alpha1.ReasonVMStopped, true, linkTo(nil), false},
-		"a VM that fails":                {v1alpha1.ReasonVMFailed, true, linkTo(nil), false},
+		"no capacity":                    {v1alpha1.ReasonVMUnschedulable, true, linkTo(nil), true},
+		"no capacity in the quota":       {v1alpha1.ReasonVMAboveQuota, true, linkTo(nil), true},
+		"no capacity, but it works": {v1alpha1.ReasonVMUnschedulable, true,
+			linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), false},
+		"a VM that was stopped": {v1alpha1.ReasonVMStopped, true, linkTo(nil), false},
+		"a VM that fails":       {v1alpha1.ReasonVMFailed, true, linkTo(nil), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := factMember(nil)
@@ -111,7 +113,7 @@ func TestWhatIsInTheWayOfAMember(t *testing.T) {
 }
 
 // Nor does the pool count on it.
-func TestForeignNodeIsNoReadyMember(t *testing.T) {
+func TestExternalNodeIsNoReadyMember(t *testing.T) {
 	for reason, want := range map[string]bool{v1alpha1.ReasonJoined: true, v1alpha1.ReasonNodeIDTaken: false} {
 		n := factMember(func(n *v1alpha1.NomadNode) {
 			kube.SetCondition(&n.Status.Conditions, v1alpha1.NodeJoined, condition.False(reason, ""), n.Generation, now)

@@ -17,7 +17,8 @@ var (
 		Name: "nomadnodepool_members_created_total", Help: "Members made.",
 	}, []string{"namespace", "pool"})
 	breakerOpen = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "nomadnodepool_breaker_open", Help: "1 while no member is made or replaced because the last ones didn't join Nomad.",
+		Name: "nomadnodepool_breaker_open",
+		Help: "1 while no member is made or replaced because the last ones didn't join Nomad.",
 	}, []string{"namespace", "pool"})
 	nomadReachable = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "nomadnodepool_nomad_reachable", Help: "1 while Nomad answers and the token may see what it must.",
@@ -28,7 +29,8 @@ func init() { kube.RegisterMetrics(replicas, membersCreated, breakerOpen, nomadR
 
 func reportPool(p *v1alpha1.NomadNodePool, known bool) {
 	for state, n := range map[string]int32{
-		"desired": p.DesiredReplicas(), "active": p.Status.Replicas, "ready": p.Status.ReadyReplicas, "updated": p.Status.UpdatedReplicas,
+		"desired": p.DesiredReplicas(), "active": p.Status.Replicas, "ready": p.Status.ReadyReplicas,
+		"updated": p.Status.UpdatedReplicas,
 		"joining": p.Status.JoiningReplicas, "draining": p.Status.DrainingReplicas, "unhealthy": p.Status.UnhealthyReplicas,
 	} {
 		replicas.WithLabelValues(p.Namespace, p.Name, state).Set(float64(n))

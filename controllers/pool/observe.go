@@ -17,14 +17,14 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
-// scope is one pool in one reconcile: what was read, and what was made of it.
+// scope is one pool in one reconcile: what was read, and what follows from it.
 type scope struct {
 	pool     *v1alpha1.NomadNodePool
 	members  map[string]*v1alpha1.NomadNode
 	link     nomadlink.Link
 	snapshot pool.Snapshot
 	scale    *v1alpha1.ScaleChange // the last change of replicas
-	// unresolved says why the Harvester template that the pool names can't be used; empty: it names none, or it can.
+	// unresolved is why the Harvester template that the pool names can't be used; empty: it names none, or it can.
 	unresolved []condition.Problem
 	// nextOrdinal numbers the next member to be made.
 	nextOrdinal int64
@@ -65,8 +65,8 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 	return s, r.observeQuota(ctx, s)
 }
 
-// observeMembers finds a pool's members by the pool's UID in their spec, which nobody can change. Labels may be taken
-// off, and a pool that forgets a member makes another. Which is for what can find them itself.
+// observeMembers finds a pool's members by the pool's UID in their spec, which nobody can change. Labels may be
+// removed, and a pool that forgets a member makes another. which narrows the list for a reader that has an index.
 func (r *Reconciler) observeMembers(ctx context.Context, s *scope, from client.Reader,
 	which []client.ListOption) error {
 	var l v1alpha1.NomadNodeList
@@ -92,7 +92,7 @@ func (r *Reconciler) observeMembers(ctx context.Context, s *scope, from client.R
 	return nil
 }
 
-// observeTemplate runs the pre-flight, as long as members are to be made or something was wrong.
+// observeTemplate runs the pre-flight while members are to be made or something was wrong.
 func (r *Reconciler) observeTemplate(ctx context.Context, s *scope) error {
 	if s.snapshot.Problems = s.unresolved; len(s.unresolved) > 0 {
 		return nil
@@ -110,7 +110,7 @@ func (r *Reconciler) observeTemplate(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// observeUsage asks Nomad how busy the members are, if members are about to be chosen. Without an answer nobody is.
+// observeUsage asks Nomad how busy the members are, if some are about to be chosen. Without an answer none is chosen.
 func (r *Reconciler) observeUsage(ctx context.Context, s *scope) {
 	if !pool.NeedsUsage(s.snapshot) {
 		return
@@ -127,7 +127,8 @@ func (r *Reconciler) observeUsage(ctx context.Context, s *scope) {
 		// The text of the error differs each time; in a condition it would be written each time.
 		log.FromContext(ctx).Info("Nomad doesn't tell how busy the members are", "error", err.Error())
 		s.snapshot.NomadKnown, s.snapshot.UsageUnknown = false, true
-		s.snapshot.NomadMessage = "Nomad doesn't tell how busy the members are, so none can be chosen to leave; see the controller's log."
+		s.snapshot.NomadMessage = "Nomad doesn't tell how busy the members are, so none can be chosen to leave; " +
+			"see the controller's log."
 		return
 	}
 	s.snapshot.Usage = map[string]pool.Usage{}

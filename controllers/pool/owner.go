@@ -35,7 +35,7 @@ func keepReplicas(ctx context.Context, c client.Client, p *v1alpha1.NomadNodePoo
 	}
 	err = c.Patch(ctx, p.DeepCopy(), client.RawPatch(types.ApplyPatchType, data), client.FieldOwner(replicasKeeper))
 	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return nil // somebody else wrote to it; what they wrote is looked at next
+		return nil // somebody else wrote to it; what they wrote is reconciled next
 	}
 	if err != nil {
 		return fmt.Errorf("keep the replicas of %s/%s: %w", p.Namespace, p.Name, err)

@@ -95,7 +95,8 @@ func TestWhoScalesFromZeroIsRecorded(t *testing.T) {
 		t.Helper()
 		patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
 		err := admin.SubResource("scale").
-			Patch(t.Context(), objects[0].DeepCopy(), patch, client.WithSubResourceBody(&autoscalingv1.Scale{}), client.FieldOwner(manager))
+			Patch(t.Context(), objects[0].DeepCopy(), patch, client.WithSubResourceBody(&autoscalingv1.Scale{}),
+				client.FieldOwner(manager))
 		if err != nil {
 			t.Fatal(err)
 		}

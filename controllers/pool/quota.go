@@ -9,7 +9,7 @@ import (
 
 // +kubebuilder:rbac:groups="",resources=resourcequotas,verbs=list
 
-// observeQuota looks at what the namespace's quotas leave, if members are to be made.
+// observeQuota reads what the namespace's quotas leave, if members are to be made.
 func (r *Reconciler) observeQuota(ctx context.Context, s *scope) error {
 	if !pool.NeedsQuota(s.snapshot) {
 		return nil

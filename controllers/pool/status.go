@@ -44,8 +44,7 @@ func isTrue(p *v1alpha1.NomadNodePool, t string) bool {
 	return meta.IsStatusConditionTrue(p.Status.Conditions, t)
 }
 
-// lastScale is the record of the last change of replicas: the one in status, or a new one if replicas have changed
-// since.
+// lastScale returns the last change of replicas: the one in status, or a new one if replicas have changed since.
 func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleChange {
 	last := p.Status.LastScale
 	if last != nil && last.To == p.DesiredReplicas() {
@@ -62,8 +61,8 @@ func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleChange {
 	return is
 }
 
-// wentDown is when replicas went down last, or may have; nil: never. A record of a version before v1alpha1 had
-// downTime tells of its own change alone.
+// wentDown returns when replicas went down last, or may have; nil: never. A change that was written by a version before
+// downTime existed knows only of itself.
 func wentDown(r *v1alpha1.ScaleChange) *metav1.Time {
 	if r.DownTime == nil && (r.From < 0 || r.To <= r.From) {
 		return r.ScaleTime.DeepCopy()
@@ -71,8 +70,8 @@ func wentDown(r *v1alpha1.ScaleChange) *metav1.Time {
 	return r.DownTime.DeepCopy()
 }
 
-// scaleReason says who changed replicas: the policy of the Nomad Autoscaler, if it was the plugin, or else the field
-// manager.
+// scaleReason returns the words on who changed replicas: the policy of the Nomad Autoscaler, if it was the plugin, or
+// else the field manager.
 func scaleReason(p *v1alpha1.NomadNodePool) string {
 	by := scaledBy(p)
 	policy, isPolicy := strings.CutPrefix(by, v1alpha1.AutoscalerFieldManager+"/")
@@ -93,8 +92,8 @@ func scaleReason(p *v1alpha1.NomadNodePool) string {
 	}
 }
 
-// scaledBy is the field manager that owns spec.replicas. There is one, unless several apply the same number: then the
-// one who used the scale subresource is the one who scaled.
+// scaledBy returns the field manager that owns spec.replicas. There is one, unless several apply the same number: then
+// it is the one that used the scale subresource.
 func scaledBy(p *v1alpha1.NomadNodePool) string {
 	by := ""
 	for _, f := range p.ManagedFields {
@@ -109,8 +108,8 @@ func scaledBy(p *v1alpha1.NomadNodePool) string {
 	return by
 }
 
-// ownsReplicas tells if spec.replicas is among the fields. Labels, metadata of Nomad's and other objects may have a
-// key of that name.
+// ownsReplicas reports whether spec.replicas is among the fields. Labels and Nomad's metadata may have a key of that
+// name, too.
 func ownsReplicas(fields *metav1.FieldsV1) bool {
 	if fields == nil {
 		return false

@@ -28,27 +28,33 @@ func TestLastScaleNamesWhoOwnsReplicas(t *testing.T) {
 		},
 		"a new pool whose replicas the controller has filled in": {
 			fields: []metav1.ManagedFieldsEntry{owner(replicasKeeper, "", spec)},
-			want:   v1alpha1.ScaleChange{ScaleTime: metav1.NewTime(now), From: -1, To: 3, Reason: "spec.replicas was left out of a new pool, so the controller has filled in spec.minReplicas, or 1"},
+			want: v1alpha1.ScaleChange{ScaleTime: metav1.NewTime(now), From: -1, To: 3,
+				Reason: "spec.replicas was left out of a new pool, so the controller has filled in spec.minReplicas, or 1"},
 		},
 		"kubectl scale after an apply": {
-			last:   &v1alpha1.ScaleChange{To: 1},
-			fields: []metav1.ManagedFieldsEntry{owner("kubectl", "scale", spec), owner("nomad-harvester", "status", status), owner("helm", "", `{"f:spec":{"f:nomad":{}}}`)},
-			want:   v1alpha1.ScaleChange{ScaleTime: metav1.NewTime(now), From: 1, To: 3, Reason: "changed by kubectl"},
+			last: &v1alpha1.ScaleChange{To: 1},
+			fields: []metav1.ManagedFieldsEntry{owner("kubectl", "scale", spec), owner("nomad-harvester", "status", status),
+				owner("helm", "", `{"f:spec":{"f:nomad":{}}}`)},
+			want: v1alpha1.ScaleChange{ScaleTime: metav1.NewTime(now), From: 1, To: 3, Reason: "changed by kubectl"},
 		},
 		"a policy of the autoscaler": {
-			last:   &v1alpha1.ScaleChange{To: 5},
-			fields: []metav1.ManagedFieldsEntry{owner("nomad-autoscaler/p-1", "scale", spec), owner("helm", "", `{"f:spec":{"f:nomad":{}}}`)},
-			want:   v1alpha1.ScaleChange{ScaleTime: metav1.NewTime(now), From: 5, To: 3, Reason: "asked for by the Nomad Autoscaler's policy p-1, whose reason is in the agent's log"},
+			last: &v1alpha1.ScaleChange{To: 5},
+			fields: []metav1.ManagedFieldsEntry{owner("nomad-autoscaler/p-1", "scale", spec),
+				owner("helm", "", `{"f:spec":{"f:nomad":{}}}`)},
+			want: v1alpha1.ScaleChange{ScaleTime: metav1.NewTime(now), From: 5, To: 3,
+				Reason: "asked for by the Nomad Autoscaler's policy p-1, whose reason is in the agent's log"},
 		},
 		"the autoscaler, which doesn't say for which policy": {
 			last:   &v1alpha1.ScaleChange{To: 5},
 			fields: []metav1.ManagedFieldsEntry{owner("nomad-autoscaler", "scale", spec)},
-			want:   v1alpha1.ScaleChange{ScaleTime: metav1.NewTime(now), From: 5, To: 3, Reason: "asked for by the Nomad Autoscaler"},
+			want: v1alpha1.ScaleChange{ScaleTime: metav1.NewTime(now), From: 5, To: 3,
+				Reason: "asked for by the Nomad Autoscaler"},
 		},
 		"the autoscaler, and Git which asks for the same": {
 			last:   &v1alpha1.ScaleChange{To: 5},
 			fields: []metav1.ManagedFieldsEntry{owner("nomad-autoscaler/p-1", "scale", spec), owner("flux", "", spec)},
-			want:   v1alpha1.ScaleChange{ScaleTime: metav1.NewTime(now), From: 5, To: 3, Reason: "asked for by the Nomad Autoscaler's policy p-1, whose reason is in the agent's log"},
+			want: v1alpha1.ScaleChange{ScaleTime: metav1.NewTime(now), From: 5, To: 3,
+				Reason: "asked for by the Nomad Autoscaler's policy p-1, whose reason is in the agent's log"},
 		},
 		"nobody, and so the controller keeps it": {last: &v1alpha1.ScaleChange{To: 5},
 			fields: []metav1.ManagedFieldsEntry{owner(replicasKeeper, "", spec)},
@@ -127,11 +133,13 @@ func TestLastScaleRemembersWhenReplicasWentDown(t *testing.T) {
 		want *metav1.Time
 	}{
 		"a new pool, or one whose status is lost": {nil, 3, &is},
-		"down":                               {&v1alpha1.ScaleChange{ScaleTime: ago, From: 3, To: 4}, 2, &is},
-		"to none":                            {&v1alpha1.ScaleChange{ScaleTime: ago, From: 3, To: 4}, 0, &is},
-		"up":                                 {&v1alpha1.ScaleChange{ScaleTime: ago, From: 3, To: 4}, 5, nil},
-		"down and up":                        {&v1alpha1.ScaleChange{ScaleTime: ago, From: 4, To: 2, DownTime: &ago}, 3, &ago},
-		"down, up and up":                    {&v1alpha1.ScaleChange{ScaleTime: ago, From: 2, To: 3, DownTime: &before}, 5, &before},
+		"down":    {&v1alpha1.ScaleChange{ScaleTime: ago, From: 3, To: 4}, 2, &is},
+		"to none": {&v1alpha1.ScaleChange{ScaleTime: ago, From: 3, To: 4}, 0, &is},
+		"up":      {&v1alpha1.ScaleChange{ScaleTime: ago, From: 3, To: 4}, 5, nil},
+		"down and up": {&v1alpha1.ScaleChange{ScaleTime: ago, From: 4, To: 2, DownTime: &ago}, 3,
+			&ago},
+		"down, up and up": {&v1alpha1.ScaleChange{ScaleTime: ago, From: 2, To: 3, DownTime: &before}, 5,
+			&before},
 		"down, as an older version wrote it": {&v1alpha1.ScaleChange{ScaleTime: ago, From: 4, To: 2}, 3, &ago},
 		"new, as an older version wrote it":  {&v1alpha1.ScaleChange{ScaleTime: ago, From: -1, To: 2}, 3, &ago},
 	} {
@@ -158,7 +166,8 @@ func TestLoadIsTheMeanOfCPUAndMemory(t *testing.T) {
 // A 0 that was set through the scale subresource has no owner, whoever did it; one in the pool itself has.
 func TestLastScaleToZero(t *testing.T) {
 	for want, fields := range map[string][]metav1.ManagedFieldsEntry{
-		"set to 0 by kubectl scale or an autoscaler, whose log tells; Kubernetes doesn't record which": {owner("helm", "", `{"f:spec":{"f:nomad":{}}}`)},
+		"set to 0 by kubectl scale or an autoscaler, whose log tells; Kubernetes doesn't record which": {owner("helm", "",
+			`{"f:spec":{"f:nomad":{}}}`)},
 		"changed by helm": {owner("helm", "", `{"f:spec":{"f:replicas":{}}}`)},
 	} {
 		p := &v1alpha1.NomadNodePool{Spec: v1alpha1.NomadNodePoolSpec{Replicas: ptr.To[int32](0)},

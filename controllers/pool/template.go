@@ -11,13 +11,13 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
-// templateRefresh is how often a pool with a Harvester template looks for another default version. Nothing is written
-// for it.
+// templateRefresh is how often a pool with a Harvester template checks for another default version. Nothing is written
+// for that.
 const templateRefresh = time.Minute
 
 // resolveTemplate puts the Harvester template that the pool's template names under it, in the scope only. It is read
-// from the API server, because no cache of these kinds is worth its memory. While it can't be had, the pool keeps its
-// revision: nobody is outdated by a template that nobody knows.
+// from the API server, because no cache of these kinds is worth its memory. While it can't be read, the pool keeps its
+// revision: a template that isn't known makes no member outdated.
 func (r *Reconciler) resolveTemplate(ctx context.Context, s *scope) error {
 	own := &s.pool.Spec.Template
 	if own.From == nil {
@@ -44,9 +44,9 @@ func (r *Reconciler) resolveTemplate(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// nextLook is when to look at a pool again, if nothing happens before: after wake, unless that is 0, and soon enough
-// for what no event tells of.
-func nextLook(s *scope, wake time.Duration) time.Duration {
+// requeueAfter returns after how long to reconcile a pool again, if nothing happens before: after wake, unless that is
+// 0, and soon enough for what no event is sent of.
+func requeueAfter(s *scope, wake time.Duration) time.Duration {
 	limit := nomadlink.Refresh
 	if s.pool.Spec.Template.From != nil {
 		limit = templateRefresh

@@ -25,9 +25,9 @@ func (r *Reconciler) apply(ctx context.Context, s *scope, plan pool.Plan) (pool.
 	var errs []error
 	out := pool.Outcome{}
 	for _, name := range plan.CancelDrains {
-		errs = append(errs, r.callBack(ctx, s, s.members[name]))
+		errs = append(errs, r.cancelDrain(ctx, s, s.members[name]))
 	}
-	// All intents are written before the members' own reconcilers act on one of them for long: a member waits until
+	// All drain requests are written before the members' own reconcilers act on one of them for long: a member waits until
 	// the others that leave are ineligible too.
 	for _, group := range []struct {
 		reason v1alpha1.DrainReason
@@ -50,13 +50,13 @@ func (r *Reconciler) apply(ctx context.Context, s *scope, plan pool.Plan) (pool.
 	return out, errors.Join(errs...)
 }
 
-func (r *Reconciler) callBack(ctx context.Context, s *scope, n *v1alpha1.NomadNode) error {
+func (r *Reconciler) cancelDrain(ctx context.Context, s *scope, n *v1alpha1.NomadNode) error {
 	before := n.DeepCopy()
 	n.Spec.Drain.Cancel(s.snapshot.Now)
 	if err := r.patch(ctx, n, before); err != nil {
-		return fmt.Errorf("calling back %s: %w", n.Name, err)
+		return fmt.Errorf("canceling the drain of %s: %w", n.Name, err)
 	}
-	r.Events.rescued(s.pool, n)
+	r.Events.drainCanceled(s.pool, n)
 	return nil
 }
 
@@ -69,7 +69,7 @@ func (r *Reconciler) requestDrain(ctx context.Context, s *scope, n *v1alpha1.Nom
 		n.Spec.Drain.OnlyIf = pool.OnlyIf(s.snapshot, n.Name)
 	}
 	if err := r.patch(ctx, n, before); err != nil {
-		return fmt.Errorf("letting %s go: %w", n.Name, err)
+		return fmt.Errorf("requesting the drain of %s: %w", n.Name, err)
 	}
 	if reason == v1alpha1.DrainRollout && elsewhere(s.pool, n, s.link) {
 		r.Events.movedOn(s.pool, n)
@@ -83,8 +83,8 @@ func (r *Reconciler) requestDrain(ctx context.Context, s *scope, n *v1alpha1.Nom
 	return nil
 }
 
-// replace deletes the record of a member that has no VM; the next look finds one missing. A VM that was made a moment
-// ago isn't in the record yet: the next look finds it there, and the member stays.
+// replace deletes the NomadNode of a member that has no VM; the next reconcile makes another. A VM that was made a
+// moment ago may not be in the member's status yet. Then the member stays.
 func (r *Reconciler) replace(ctx context.Context, s *scope, n *v1alpha1.NomadNode) error {
 	vm := &kubevirtv1.VirtualMachine{}
 	switch err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), vm); {
@@ -109,7 +109,7 @@ func (r *Reconciler) patch(ctx context.Context, n, before *v1alpha1.NomadNode) e
 }
 
 // create makes members. Their names follow from their number, so that of two controllers that do this at the same time
-// one finds them taken, and so that a name is never used twice.
+// one finds the names taken, and so that a name is never used twice.
 func (r *Reconciler) create(ctx context.Context, s *scope, n int) (pool.Outcome, error) {
 	var err error
 	next := s.nextOrdinal
@@ -117,7 +117,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope, n int) (pool.Outcome,
 		node := newNode(s, pool.MemberName(s.pool.Name, string(s.pool.UID), next), r.NewID())
 		switch e := r.Client.Create(ctx, node); {
 		case apierrors.IsAlreadyExists(e) && s.members[node.Name] != nil:
-			// Made before a crash, and counted already.
+			// It was made before a crash, and counts already.
 		case apierrors.IsAlreadyExists(e):
 			made++ // by another controller, just now
 		case e != nil:
@@ -154,14 +154,14 @@ func newNode(s *scope, name, nodeID string) *v1alpha1.NomadNode {
 			Client: *p.Spec.Nomad.NomadClient.DeepCopy(), Template: *p.Spec.Template.DeepCopy(),
 		},
 	}
-	inStep(p, n)
+	propagate(p, n)
 	n.Spec.Connection = *p.Spec.Nomad.NomadConnection.DeepCopy()
 	return n
 }
 
-// inStep copies what members keep in step with their pool, and puts back the labels by which people and their tools
-// find them.
-func inStep(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+// propagate copies to a member what changes with its pool during the member's life, and puts back the labels by which
+// people and their tools find it.
+func propagate(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	if n.Labels == nil {
 		n.Labels = map[string]string{}
 	}
@@ -171,14 +171,14 @@ func inStep(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 	n.Spec.Purge = p.Spec.ScaleIn.Purge
 }
 
-// syncMembers brings members in step with their pool.
+// syncMembers propagates the pool's settings to its members.
 func (r *Reconciler) syncMembers(ctx context.Context, s *scope) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(s.members)) {
 		n := s.members[name]
 		before := n.DeepCopy()
 		if n.DeletionTimestamp == nil {
-			inStep(s.pool, n) // one that is deleted may have had its drain policy changed to let it go
+			propagate(s.pool, n) // the drain policy of a deleted member may have been changed to end its drain
 		}
 		connect(s.pool, n, s.link)
 		if !equality.Semantic.DeepEqual(before.Spec, n.Spec) || !maps.Equal(before.Labels, n.Labels) {

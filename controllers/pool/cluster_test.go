@@ -20,9 +20,9 @@ type twoNomads map[string]*nomadStub
 func (t twoNomads) Get(c nomad.Connection) nomad.Cluster { return t[c.Address+c.Region] }
 
 // moved is a pool that was led from one living Nomad to another, of which one or the other has the member's node.
-func moved(knownHere bool, change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)) *poolShell {
+func moved(knownHere bool, change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)) *fixture {
 	is, was := "", ""
-	s := newPoolShell(func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	s := newFixture(func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 		p.Spec.Rollout.MaxSurge, p.Spec.Rollout.MaxUnavailable = new(intstr.FromInt32(0)), new(intstr.FromInt32(1))
 		p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
 		n.Spec.Connection, n.Spec.Client = v1alpha1.NomadConnection{
@@ -44,7 +44,7 @@ func moved(knownHere bool, change func(p *v1alpha1.NomadNodePool, n *v1alpha1.No
 	return s
 }
 
-// A pool that is led to another cluster takes nobody along who is in the former one.
+// A pool that is led to another cluster leaves its members in the former one.
 func TestMembersStayInTheClusterThatTheyJoined(t *testing.T) {
 	never := func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Status.JoinedTime = nil }
 	for name, c := range map[string]struct {
@@ -72,14 +72,15 @@ func TestMembersStayInTheClusterThatTheyJoined(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, n := moved(c.here, c.change).reconcile(t)
-			if follows := n.Spec.Connection.Address == p.Spec.Nomad.Address && n.Spec.Connection.Region == p.Spec.Nomad.Region; follows != c.follows {
+			if follows := n.Spec.Connection.Address == p.Spec.Nomad.Address &&
+				n.Spec.Connection.Region == p.Spec.Nomad.Region; follows != c.follows {
 				t.Errorf("it follows: %t, to %+v", follows, n.Spec.Connection)
 			}
 		})
 	}
 }
 
-// Who is in another cluster is replaced as by a rollout, and is looked for where it is until it has gone.
+// A member in another cluster is replaced as by a rollout, and asked for in its own cluster until it has gone.
 func TestMembersElsewhereAreReplaced(t *testing.T) {
 	s := moved(false, func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) {
 		p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
@@ -89,18 +90,18 @@ func TestMembersElsewhereAreReplaced(t *testing.T) {
 		t.Error("it counts as up to date")
 	}
 	if n.Spec.Drain == nil || n.Spec.Drain.Reason != v1alpha1.DrainRollout {
-		t.Errorf("it is ordered %+v", n.Spec.Drain)
+		t.Errorf("its drain request is %+v", n.Spec.Drain)
 	}
-	told := ""
+	emitted := ""
 	for len(s.events.Events) > 0 {
-		told += <-s.events.Events
+		emitted += <-s.events.Events
 	}
-	if !strings.Contains(told, "MemberOutdated Member p-1 leaves: it is in another Nomad cluster than the pool's") {
-		t.Errorf("told is %q", told)
+	if !strings.Contains(emitted, "MemberOutdated Member p-1 leaves: it is in another Nomad cluster than the pool's") {
+		t.Errorf("emitted %q", emitted)
 	}
 }
 
-// Its own cluster says if it works, and a new one that can't be asked says nothing about it.
+// Its own cluster decides if it works, and a new one that can't be asked decides nothing about it.
 func TestMembersElsewhereAreJudgedByTheirOwnCluster(t *testing.T) {
 	s := moved(false, func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) { p.Spec.Rollout.Type = v1alpha1.OnDelete })
 	if p, _ := s.reconcile(t); p.Status.ReadyReplicas != 1 {
@@ -110,14 +111,14 @@ func TestMembersElsewhereAreJudgedByTheirOwnCluster(t *testing.T) {
 	s.nomad.view.Health = nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}
 	if p, n := s.reconcile(t); n.Spec.Drain != nil || p.Status.UpdatedReplicas != 1 ||
 		n.Spec.Connection.Address != formerAddress {
-		t.Errorf("for an address where nobody answers it is ordered %+v, of %d up to date, its own address is %s",
+		t.Errorf("for an address where nobody answers its drain request is %+v, of %d up to date, its own address is %s",
 			n.Spec.Drain, p.Status.UpdatedReplicas, n.Spec.Connection.Address)
 	}
 }
 
-// The controller's own address leads elsewhere: members that aren't known there are replaced, and never taken for
+// The controller's default address leads elsewhere: members that aren't known there are replaced, and never taken for
 // broken or empty.
-func TestMembersOfTheFormerOwnAddressAreHeld(t *testing.T) {
+func TestMembersOfTheFormerDefaultAddressStay(t *testing.T) {
 	s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 		n.Spec.Connection = p.Spec.Nomad.NomadConnection
 		n.Status.Nomad.Cluster = formerAddress
@@ -125,6 +126,6 @@ func TestMembersOfTheFormerOwnAddressAreHeld(t *testing.T) {
 	s.Connections.Clusters = s.nomad
 	p, n := s.reconcile(t)
 	if p.Status.UpdatedReplicas != 0 || n.Spec.Drain == nil || n.Spec.Drain.Reason != v1alpha1.DrainRollout {
-		t.Errorf("%d up to date, ordered %+v", p.Status.UpdatedReplicas, n.Spec.Drain)
+		t.Errorf("%d up to date, drain request %+v", p.Status.UpdatedReplicas, n.Spec.Drain)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// tell sends the Events of what the written status shows for the first time.
-func (r *Reconciler) tell(before *v1alpha1.NomadNodePool, s *scope) {
-	r.reportBreaker(before, s)
+// emitEvents emits the Events of what the written status shows for the first time.
+func (r *Reconciler) emitEvents(before *v1alpha1.NomadNodePool, s *scope) {
+	r.emitBreaker(before, s)
 	if is, anew := becameFalse(before, s.pool, v1alpha1.PoolTemplateValid); anew {
 		r.Events.blocked(s.pool, is.Message)
 	}
@@ -22,7 +22,7 @@ func (r *Reconciler) tell(before *v1alpha1.NomadNodePool, s *scope) {
 	}
 }
 
-// becameFalse is a condition that is False, and wasn't before, or for another reason.
+// becameFalse returns a condition that is False; anew is true if it wasn't before, or for another reason.
 func becameFalse(before, after *v1alpha1.NomadNodePool, t string) (is metav1.Condition, anew bool) {
 	now, was := meta.FindStatusCondition(after.Status.Conditions, t), meta.FindStatusCondition(before.Status.Conditions, t)
 	if now == nil || now.Status != metav1.ConditionFalse {
@@ -31,9 +31,9 @@ func becameFalse(before, after *v1alpha1.NomadNodePool, t string) (is metav1.Con
 	return *now, was == nil || was.Status != now.Status || was.Reason != now.Reason
 }
 
-// reportBreaker tells when members are no longer made because they don't join, and when they are again. The condition
-// only lends the words.
-func (r *Reconciler) reportBreaker(before *v1alpha1.NomadNodePool, s *scope) {
+// emitBreaker emits an Event when members are no longer made because they don't join, and when they are made again. The
+// condition only lends its message.
+func (r *Reconciler) emitBreaker(before *v1alpha1.NomadNodePool, s *scope) {
 	switch was, is := joinsOf(before.Status.Joins).BreakerOpen(), s.snapshot.Joins.BreakerOpen(); {
 	case is && !was:
 		r.Events.joinsFailing(s.pool, meta.FindStatusCondition(s.pool.Status.Conditions, v1alpha1.PoolJoinsHealthy).Message)

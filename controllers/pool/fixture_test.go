@@ -27,9 +27,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-const shellNodeID = "aaaaaaaa-0000-4000-8000-000000000001"
+const fixtureNodeID = "aaaaaaaa-0000-4000-8000-000000000001"
 
-// nomadStub is a Nomad cluster that shows what it is told. What isn't stubbed isn't asked.
+// nomadStub is a Nomad cluster that shows a given view. What isn't stubbed isn't asked.
 type nomadStub struct {
 	nomad.Cluster
 	view nomad.View
@@ -38,19 +38,19 @@ type nomadStub struct {
 func (n *nomadStub) Get(nomad.Connection) nomad.Cluster { return n }
 func (n *nomadStub) View() nomad.View                   { return n.view }
 
-// poolShell is the shell around one pool of one member, which works.
-type poolShell struct {
+// fixture is the reconciler of one pool with one member, which works.
+type fixture struct {
 	*Reconciler
 	nomad  *nomadStub
 	events *events.FakeRecorder
 }
 
-// newPoolShell makes them; change alters them.
-func newPoolShell(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)) *poolShell {
-	s := &poolShell{nomad: &nomadStub{}, events: events.NewFakeRecorder(100)}
+// newFixture makes it; change alters pool and member.
+func newFixture(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)) *fixture {
+	s := &fixture{nomad: &nomadStub{}, events: events.NewFakeRecorder(100)}
 	s.nomad.view = nomad.View{
 		Taken: now, RecoveredSince: now.Add(-time.Hour), Health: nomad.Health{State: nomad.HealthReachable},
-		Nodes: map[string]nomad.Node{shellNodeID: {ID: shellNodeID, Status: nomad.NodeReady, Eligible: true}}}
+		Nodes: map[string]nomad.Node{fixtureNodeID: {ID: fixtureNodeID, Status: nomad.NodeReady, Eligible: true}}}
 	p := &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p", UID: "u",
 			CreationTimestamp: metav1.NewTime(now.Add(-2 * time.Hour))},
@@ -62,7 +62,7 @@ func newPoolShell(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode))
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n",
 			CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)),
 			Labels:            map[string]string{v1alpha1.PoolLabel: "p", v1alpha1.RevisionLabel: "r"}},
-		Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r"},
+		Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: fixtureNodeID, Revision: "r"},
 	}
 	n.Status.VM.UID, n.Status.JoinedTime = "vm", &metav1.Time{Time: now.Add(-time.Hour)}
 	change(p, n)
@@ -74,10 +74,11 @@ func newPoolShell(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode))
 	return s
 }
 
-// reconcile looks once, and returns the pool and its member as they are then.
-func (s *poolShell) reconcile(t *testing.T) (*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {
+// reconcile runs once, and returns the pool and its member as they are then.
+func (s *fixture) reconcile(t *testing.T) (*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {
 	t.Helper()
-	if _, err := s.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p"}}); err != nil {
+	if _, err := s.Reconcile(t.Context(),
+		ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p"}}); err != nil {
 		t.Fatal(err)
 	}
 	p, n := &v1alpha1.NomadNodePool{}, &v1alpha1.NomadNode{}
@@ -92,7 +93,7 @@ func (s *poolShell) reconcile(t *testing.T) (*v1alpha1.NomadNodePool, *v1alpha1.
 
 // A pool knows its members whatever becomes of their labels, and puts the labels back.
 func TestMembersWithoutLabelsAreMembers(t *testing.T) {
-	s := newPoolShell(
+	s := newFixture(
 		func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Labels = map[string]string{"mine": "too"} })
 	p, n := s.reconcile(t)
 	if p.Status.Replicas != 1 || p.Status.ReadyReplicas != 1 {
@@ -103,10 +104,10 @@ func TestMembersWithoutLabelsAreMembers(t *testing.T) {
 	}
 }
 
-// A member that is being removed follows its pool to where Nomad is, or a wrong address would hold it after it was
-// corrected; but its drain policy may have been changed to let it go.
+// A member that is being removed follows its pool's connection: it would otherwise wait for a wrong address that was
+// corrected. Its drain policy stays, because it may have been changed to end the drain.
 func TestMembersThatAreRemovedFollowTheConnection(t *testing.T) {
-	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+	s := newFixture(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 		n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
 		n.Spec.Connection.Address, n.Spec.DrainPolicy.OnTimeout = "http://wrong:4646", v1alpha1.DrainForce
 	})
@@ -118,11 +119,12 @@ func TestMembersThatAreRemovedFollowTheConnection(t *testing.T) {
 
 // Programs read in the status if a pool can grow, in whichever state it is.
 func TestGrowthIsWrittenForPrograms(t *testing.T) {
-	s := newPoolShell(func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) {
+	s := newFixture(func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) {
 		p.Spec.Template.Networks = []v1alpha1.Network{{Name: "default/nowhere"}}
 	})
 	p, _ := s.reconcile(t)
-	if want := (v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthBlocked, BlockedBy: v1alpha1.BlockedByTemplate}); p.Status.Scaling == nil ||
+	if want := (v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthBlocked,
+		BlockedBy: v1alpha1.BlockedByTemplate}); p.Status.Scaling == nil ||
 		*p.Status.Scaling != want {
 		t.Fatalf("of a template that can't work it says %+v", p.Status.Scaling)
 	}
@@ -139,21 +141,22 @@ func TestGrowthIsWrittenForPrograms(t *testing.T) {
 
 // Members of other pools are none, whatever their labels say.
 func TestMembersOfOthersAreNone(t *testing.T) {
-	s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Spec.PoolUID = "other" })
+	s := newFixture(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { n.Spec.PoolUID = "other" })
 	if p, _ := s.reconcile(t); p.Status.Replicas != 0 {
 		t.Errorf("the pool counts %d members", p.Status.Replicas)
 	}
 }
 
-// A change of replicas is written down before it is acted upon: if that were lost, the stabilisation window would
+// A change of replicas is written down before it is acted upon: if that were lost, the stabilization window would
 // count from an earlier one.
 func TestChangeOfReplicasIsWrittenDownFirst(t *testing.T) {
 	conflict := false
-	s := newPoolShell(func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) {
+	s := newFixture(func(p *v1alpha1.NomadNodePool, _ *v1alpha1.NomadNode) {
 		p.Spec.Replicas, p.Spec.ScaleIn.Strategy = ptr.To[int32](0), v1alpha1.NewestCreateIndex
 	})
 	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
-		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
 			if conflict {
 				return apierrors.NewConflict(schema.GroupResource{Resource: "nomadnodepools"}, o.GetName(),
 					errors.New("somebody else has written"))
@@ -169,23 +172,25 @@ func TestChangeOfReplicasIsWrittenDownFirst(t *testing.T) {
 	}
 	conflict = false
 	if p, n := s.reconcile(t); n.Spec.Drain != nil || p.Status.LastScale.To != 0 || p.Status.LastScale.From != 1 {
-		t.Fatalf("the first look ordered %+v and wrote %+v", n.Spec.Drain, p.Status.LastScale)
+		t.Fatalf("the first reconcile requested %+v and wrote %+v", n.Spec.Drain, p.Status.LastScale)
 	}
 	if _, n := s.reconcile(t); n.Spec.Drain == nil {
-		t.Error("nobody leaves at the next look")
+		t.Error("nobody leaves at the next reconcile")
 	}
 }
 
 // A member that is replaced for its age isn't said to be of an older template.
-func TestWhyAMemberIsOutdatedIsTold(t *testing.T) {
+func TestWhyAMemberIsOutdatedIsReported(t *testing.T) {
 	for says, c := range map[string]struct {
 		revision  string
 		restarted time.Duration
 	}{
-		"MemberOutdated Member p-1 leaves: it was made from an older template":                                     {"older", time.Hour * 2},
-		"MemberOutdated Member p-1 leaves: it was made before rollout.restartedAt or is older than rollout.maxAge": {"", time.Minute},
+		"MemberOutdated Member p-1 leaves: it was made from an older template": {"older",
+			time.Hour * 2},
+		"MemberOutdated Member p-1 leaves: it was made before rollout.restartedAt or is older than rollout.maxAge": {"",
+			time.Minute},
 	} {
-		s := newPoolShell(func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		s := newFixture(func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			p.Spec.Rollout.MaxSurge, p.Spec.Rollout.MaxUnavailable = new(intstr.FromInt32(0)), new(intstr.FromInt32(1))
 			p.Spec.Rollout.RestartedAt = &metav1.Time{Time: now.Add(-c.restarted)}
 			p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
@@ -202,7 +207,7 @@ func TestWhyAMemberIsOutdatedIsTold(t *testing.T) {
 			e = <-s.events.Events
 		}
 		if !strings.Contains(e, says) {
-			t.Errorf("told is %q, want %q", e, says)
+			t.Errorf("emitted %q, want %q", e, says)
 		}
 	}
 }
@@ -214,16 +219,17 @@ func TestMemberWhoseVMWasJustMadeIsNotReplaced(t *testing.T) {
 		vm       *kubevirtv1.VirtualMachine
 		replaced bool
 	}{
-		"no VM":        {nil, true},
-		"a stranger's": {&kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}}, true},
+		"no VM":           {nil, true},
+		"an external one": {&kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}}, true},
 		"it has been made": {&kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{
 			Namespace: "ns", Name: "p-1", Labels: map[string]string{v1alpha1.PoolLabel: "p"},
-			Annotations: map[string]string{v1alpha1.PoolUIDAnnotation: "u", v1alpha1.MemberAnnotation: "p-1", v1alpha1.NodeIDAnnotation: shellNodeID},
+			Annotations: map[string]string{v1alpha1.PoolUIDAnnotation: "u", v1alpha1.MemberAnnotation: "p-1",
+				v1alpha1.NodeIDAnnotation: fixtureNodeID},
 		}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var member *v1alpha1.NomadNode
-			s := newPoolShell(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { member = n })
+			s := newFixture(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) { member = n })
 			if c.vm != nil {
 				if err := s.Client.Create(t.Context(), c.vm); err != nil {
 					t.Fatal(err)
@@ -235,7 +241,7 @@ func TestMemberWhoseVMWasJustMadeIsNotReplaced(t *testing.T) {
 			}
 			err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(member), &v1alpha1.NomadNode{})
 			if apierrors.IsNotFound(err) != c.replaced {
-				t.Errorf("its record: %v", err)
+				t.Errorf("its NomadNode: %v", err)
 			}
 		})
 	}

@@ -8,11 +8,12 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 )
 
-// The cluster that a guest joins is in what its VM is made from: the servers, and the region. The controller asks for
-// it at an address. A pool may be led to another cluster by a change of any of these, while its members stay where
-// they are: asked there, Nomad would know of none of them, and their VMs would go with all that runs on them.
+// The cluster that a guest joins is fixed by what its VM is made from: the servers, and the region. The controller asks
+// for the guest's node at an address. A change of any of these may lead a pool to another cluster, while its members
+// stay in theirs. The other cluster doesn't know them: if it were asked, their VMs would be deleted with all that runs
+// on them.
 
-// elsewhere is true for a member that isn't known to be in the Nomad cluster that its pool's connection leads to now.
+// elsewhere reports whether a member isn't known to be in the Nomad cluster that its pool's connection leads to now.
 func elsewhere(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, link nomadlink.Link) bool {
 	is, was := p.Spec.Nomad.NomadConnection, n.Spec.Connection
 	if is.Address == was.Address && is.Region == was.Region {
@@ -21,22 +22,21 @@ func elsewhere(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, link nomadlink.
 	if _, here := link.View.Nodes[n.Spec.NodeID]; link.Known && here {
 		return false // the same cluster by another address; the node's ID was made for this member alone
 	}
-	// Nobody has seen its guest in any cluster yet, and the one that it will be in is the pool's: an address was
-	// corrected.
+	// Its guest has not been seen in any cluster yet, and will join the pool's: an address was corrected.
 	coming := n.Status.JoinedTime == nil && is.Region == was.Region &&
 		slices.Equal(n.Spec.Client.Servers, p.Spec.Nomad.Servers)
 	return !coming
 }
 
-// connect leads a member to where its pool is led, unless the member is in another cluster. It keeps the credentials
-// for that one as well: those of the pool are meant for another.
+// connect copies the pool's connection to a member, unless the member is in another cluster. Then it keeps its own,
+// with the credentials, because those of the pool are meant for the pool's cluster.
 func connect(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, link nomadlink.Link) {
 	if !elsewhere(p, n, link) {
 		n.Spec.Connection = *p.Spec.Nomad.NomadConnection.DeepCopy()
 	}
 }
 
-// linkOf is the way to the Nomad cluster that a member is in, and if that isn't the pool's.
+// linkOf returns the link to the Nomad cluster that a member is in; away is true if that isn't the pool's.
 func (r *Reconciler) linkOf(ctx context.Context, s *scope,
 	n *v1alpha1.NomadNode) (link nomadlink.Link, away bool, err error) {
 	if !elsewhere(s.pool, n, s.link) {
