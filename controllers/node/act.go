@@ -176,7 +176,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 			// the member is described by what the leader says.
 			seen := nomadlink.NodeOf(in.Node)
 			seen.StopTime, seen.Live, seen.LiveKnown = s.observed.Nomad.StopTime, memberAllocations(in.Live), true
-			out.Nomad, out.Again = &seen, disagreement
+			out.Nomad, out.RetryAfter = &seen, disagreement
 			return nil
 		}
 	}
@@ -283,7 +283,7 @@ func (r *Reconciler) deleteClaims(ctx context.Context, s *scope, _ member.Decisi
 // release lets the record go. Nomad is asked once more, because a guest may have registered after the last look.
 func (r *Reconciler) release(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	if counted, err := r.counted(ctx, s.node); err != nil || !counted {
-		out.Again = countRetry
+		out.RetryAfter = countRetry
 		return err
 	}
 	if d.Late {

@@ -83,7 +83,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	d := r.Next(s.observed)
 	out, stepErr := r.apply(ctx, s, d)
-	if d.Step == member.Release && stepErr == nil && out.Again == 0 {
+	if d.Step == member.Release && stepErr == nil && out.RetryAfter == 0 {
 		return ctrl.Result{}, nil
 	}
 	if err := errors.Join(stepErr, r.report(ctx, s, out)); err != nil {
@@ -98,10 +98,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 // pause is how long to wait before the next look, whatever the step; 0: as the step says. No change of Nomad's list
 // tells of a node that isn't in it.
 func pause(s *scope, out member.Outcome) time.Duration {
-	if s.observed.Nomad.Unlisted && (out.Again == 0 || out.Again > disagreement) {
+	if s.observed.Nomad.Unlisted && (out.RetryAfter == 0 || out.RetryAfter > disagreement) {
 		return disagreement
 	}
-	return out.Again
+	return out.RetryAfter
 }
 
 // nextLook is when to look again. A member needs Nomad's watcher, which ends when nobody has asked for it for long,

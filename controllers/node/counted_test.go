@@ -32,8 +32,8 @@ func TestMemberIsLetGoOnceItIsCounted(t *testing.T) {
 		if err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(gone), gone); err != nil {
 			t.Fatal(err)
 		}
-		if held := len(gone.Finalizers) > 0; held != waits || (out.Again == countRetry) != waits {
-			t.Errorf("counted up to %d: held is %t, looked at again after %s", recorded, held, out.Again)
+		if held := len(gone.Finalizers) > 0; held != waits || (out.RetryAfter == countRetry) != waits {
+			t.Errorf("counted up to %d: held is %t, looked at again after %s", recorded, held, out.RetryAfter)
 		}
 	}
 }

@@ -19,8 +19,8 @@ func (r *Reconciler) observeHold(ctx context.Context, s *scope) {
 		return
 	}
 	err := r.Client.Patch(ctx, s.vm.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{}`)), client.DryRunAll)
-	s.observed.VM.Held = kube.Refusal(err)
-	if err != nil && s.observed.VM.Held == nil {
+	s.observed.VM.Denied = kube.Refusal(err)
+	if err != nil && s.observed.VM.Denied == nil {
 		log.FromContext(ctx).V(1).Info("can't tell what holds the VM", "cause", err.Error())
 	}
 }
@@ -32,7 +32,7 @@ func (r *Reconciler) haltVM(ctx context.Context, s *scope, _ member.Decision, ou
 	// Nobody else's VM that has got the name since.
 	err := r.Client.Patch(ctx, after, kube.Locked(s.vm))
 	if p := kube.Refusal(err); p != nil {
-		out.Held, out.Again = p, holdRetry
+		out.HaltDenied, out.RetryAfter = p, holdRetry
 		return nil
 	}
 	return client.IgnoreNotFound(err)

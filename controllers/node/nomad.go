@@ -45,7 +45,7 @@ func (r *Reconciler) rescue(ctx context.Context, s *scope, d member.Decision, ou
 		if d.Step == member.ClearDrainRequest {
 			return r.clearIntent(ctx, s)
 		}
-		out.Again = disagreement // it is undone already, and the view catches up in a moment
+		out.RetryAfter = disagreement // it is undone already, and the view catches up in a moment
 		return nil
 	}
 	undo := s.link.Cluster.CancelDrain
@@ -96,7 +96,7 @@ func (r *Reconciler) kick(ctx context.Context, s *scope, _ member.Decision, out 
 	}
 	err := gone(s.link.Cluster.ResendDrain(ctx, s.node.Spec.NodeID, drainRequest(s)))
 	if errors.Is(err, nomad.ErrNotDraining) { // it has ended since; the view catches up in a moment
-		out.Again = disagreement
+		out.RetryAfter = disagreement
 		return nil
 	}
 	if err != nil {
@@ -113,7 +113,7 @@ func (r *Reconciler) kick(ctx context.Context, s *scope, _ member.Decision, out 
 func (r *Reconciler) purge(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	purged, err := r.purgeOwn(ctx, s, out)
 	if err != nil || !purged {
-		out.Again = disagreement
+		out.RetryAfter = disagreement
 		return err
 	}
 	r.Events.purged(s.node)

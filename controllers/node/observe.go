@@ -104,7 +104,7 @@ func (r *Reconciler) observeVM(ctx context.Context, s *scope) error {
 		return err
 	}
 	// The instance of a stranger's VM of this name is a stranger's too, and must not hold the member's removal.
-	if found && (s.observed.VM.Ours || s.vm == nil || !metav1.IsControlledBy(vmi, s.vm)) {
+	if found && (s.observed.VM.Owned || s.vm == nil || !metav1.IsControlledBy(vmi, s.vm)) {
 		s.vmi = vmi
 		s.observed.Instance = nodestate.InstanceOf(vmi)
 	}
@@ -133,7 +133,7 @@ func (r *Reconciler) getLive(ctx context.Context, key types.NamespacedName, o cl
 // observeParts reads what only a member that is being made or removed needs.
 func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 	making := !s.observed.VM.Exists && !s.observed.Node.Leaving() && !s.observed.Node.VMMade
-	removing := s.observed.Node.Drained && (!s.observed.VM.Exists || !s.observed.VM.Ours)
+	removing := s.observed.Node.Drained && (!s.observed.VM.Exists || !s.observed.VM.Owned)
 	if !making && !removing {
 		return nil
 	}

@@ -26,7 +26,7 @@ func TestVMThatIsntTheRecordedOneIsReadAnew(t *testing.T) {
 	if err := (&Reconciler{Client: vm("first"), Live: vm("second")}).observeVM(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if !s.observed.VM.Ours || s.vm.UID != "second" {
+	if !s.observed.VM.Owned || s.vm.UID != "second" {
 		t.Errorf("got %+v", s.observed.VM)
 	}
 }

@@ -27,14 +27,14 @@ func (r *Reconciler) inspect(ctx context.Context, s *scope, out *member.Outcome)
 
 // foreign is what is known of a node of the member's ID that isn't the member's; nil: it is the member's.
 func foreign(s *scope, n nomad.Node) *nodestate.Nomad {
-	named := member.Named{Name: n.Name, PoolUID: n.PoolUID, Member: n.Member}
+	named := member.Identity{Name: n.Name, PoolUID: n.PoolUID, Member: n.Member}
 	// One that is down may be left of a VM that was made and lost before that was written down.
-	if (!member.Unmade(s.observed) || n.Status == nomad.NodeDown) && member.Owns(s.node.Name, s.node.Spec.PoolUID, named) {
+	if (!member.NeverMade(s.observed) || n.Status == nomad.NodeDown) && member.Owns(s.node.Name, s.node.Spec.PoolUID, named) {
 		return nil
 	}
-	o := nodestate.Nomad{Known: true, Foreign: fmt.Sprintf("it is called %s", inQuotes(n.Name))}
+	o := nodestate.Nomad{Known: true, External: fmt.Sprintf("it is called %s", inQuotes(n.Name))}
 	if n.PoolUID != "" || n.Member != "" {
-		o.Foreign += fmt.Sprintf(" and says that it is member %s of the pool with the UID %s", inQuotes(n.Member),
+		o.External += fmt.Sprintf(" and says that it is member %s of the pool with the UID %s", inQuotes(n.Member),
 			inQuotes(n.PoolUID))
 	}
 	return &o
@@ -47,17 +47,17 @@ func inQuotes(name string) string { return fmt.Sprintf("%q", kube.Clamp(name, ku
 // member that leaves.
 func (r *Reconciler) observeClosely(ctx context.Context, s *scope) {
 	listed, ok := s.link.View.Nodes[s.node.Spec.NodeID]
-	named := member.Named{Name: listed.Name}
+	named := member.Identity{Name: listed.Name}
 	o := &s.observed.Nomad
 	switch {
 	case s.link.Cluster == nil, !o.Known:
 		return
-	case ok && member.Unmade(s.observed):
+	case ok && member.NeverMade(s.observed):
 		if foreign := foreign(s, listed); foreign != nil {
 			*o = *foreign
 		}
 		return
-	case ok && !member.Doubts(s.observed, s.node.Name, named), !ok && !member.Hides(s.observed):
+	case ok && !member.ConfirmIdentity(s.observed, s.node.Name, named), !ok && !member.FindByID(s.observed):
 		return
 	}
 	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)

@@ -38,10 +38,10 @@ func explain(out *member.Outcome, step member.Step, err error) (refused bool) {
 	case p == nil:
 		return false
 	case step.Removing():
-		out.Refused, out.Again = p, member.RefusedRetry
+		out.Refused, out.RetryAfter = p, member.RefusedRetry
 		return true
 	case step.Making():
-		out.Problem, out.Again = p, member.RefusedRetry
+		out.Problem, out.RetryAfter = p, member.RefusedRetry
 		return true
 	default:
 		return false

@@ -77,7 +77,7 @@ func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Out
 	if s.observed.Nomad.NotAsked {
 		// Just after a start. Without this the first members would be made without a token, as if Nomad were away, and
 		// nobody would know if it has ACLs.
-		out.Again = notAskedRetry
+		out.RetryAfter = notAskedRetry
 		return nil, nil
 	}
 	token, err := r.introductionToken(ctx, s)

@@ -29,7 +29,7 @@ func (r *Reconciler) startVM(ctx context.Context, s *scope, _ member.Decision, o
 	// A merge patch of this one key, of the VM that was looked at.
 	err := r.Client.Patch(ctx, after, kube.Locked(s.vm))
 	if kube.Refusal(err) != nil {
-		out.Again = roomRetry
+		out.RetryAfter = roomRetry
 		return nil
 	}
 	if err != nil {

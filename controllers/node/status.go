@@ -45,7 +45,7 @@ func setVMStatus(s *scope, o nodestate.State) {
 			v.Status = "Gone"
 		}
 		return
-	case !o.VM.Ours:
+	case !o.VM.Owned:
 		v.Status = "NameTaken"
 		return
 	}
@@ -83,7 +83,7 @@ func setNomadStatus(s *scope, is nodestate.State) {
 	if !o.Known {
 		return // The last known state stays: unknown is not gone.
 	}
-	v.IDTaken = o.Foreign != ""
+	v.IDTaken = o.External != ""
 	if !o.Registered {
 		v.Status = ""
 		if v.ShortID != "" {
