@@ -173,17 +173,17 @@ func untilWhen(o nodestate.State) string {
 // drainNomadUnknownCondition tells why the drain makes no progress while Nomad can't be asked, when the member goes
 // anyway, and what to do if Nomad is gone for good.
 func drainNomadUnknownCondition(o nodestate.State) metav1.Condition {
-	const held = "Held, because Nomad can't be asked"
+	const blocked = "Held, because Nomad can't be asked"
 	r, wrong := o.Node, " What is wrong: "+o.Nomad.Why+connectionOf
 	switch {
 	case r.DeletedAt.IsZero() || !o.DrainRequested():
-		return condition.False(v1alpha1.ReasonNomadUnknown, held+": "+o.Nomad.Why)
+		return condition.False(v1alpha1.ReasonNomadUnknown, blocked+": "+o.Nomad.Why)
 	case r.Policy.OnTimeout == v1alpha1.DrainRetain:
 		return condition.False(v1alpha1.ReasonNomadUnknown,
-			held+"; set spec.drainPolicy.onTimeout of this NomadNode to Force "+
+			blocked+"; set spec.drainPolicy.onTimeout of this NomadNode to Force "+
 				"to have it removed at its drain deadline all the same: "+o.Nomad.Why+connectionOf)
 	}
-	goes := held + ". The member was deleted, so it goes all the same, at " + stamp(givenUpAt(o)) + " at the latest"
+	goes := blocked + ". The member was deleted, so it goes all the same, at " + stamp(givenUpAt(o)) + " at the latest"
 	if !r.Drain.DeadlineTime.After(r.Drain.RequestTime.Time) {
 		return condition.False(v1alpha1.ReasonNomadUnknown, goes+": until then what may run there has time to stop."+wrong)
 	}

@@ -138,18 +138,18 @@ func TestVMReady(t *testing.T) {
 }
 
 func TestJoined(t *testing.T) {
-	told := func(o *nodestate.State) { o.Node.Servers = []string{"a", "b"} }
+	servers := func(o *nodestate.State) { o.Node.Servers = []string{"a", "b"} }
 	led := func(o *nodestate.State) { o.Nomad.Leader = "10.0.0.1:4647" }
 	runConditions(t, v1alpha1.NodeJoined, []conditionCase{
-		{"joining", booting(told), "False", v1alpha1.ReasonJoining,
+		{"joining", booting(servers), "False", v1alpha1.ReasonJoining,
 			"join Nomad until 2026-03-01T12:09:00Z (health.joinTimeout). Servers to join (spec.nomad.servers): a, b."},
-		{"joining, and Nomad's leader is known", booting(told, led), "False", v1alpha1.ReasonJoining,
+		{"joining, and Nomad's leader is known", booting(servers, led), "False", v1alpha1.ReasonJoining,
 			"calls its own address 10.0.0.1:4647."},
-		{"no VM yet: its time hasn't begun", fresh(told), "False", v1alpha1.ReasonJoining, "join Nomad. Servers"},
-		{"halted: its time stands still", booting(told, halted, noInstance), "False", v1alpha1.ReasonJoining,
+		{"no VM yet: its time hasn't begun", fresh(servers), "False", v1alpha1.ReasonJoining, "join Nomad. Servers"},
+		{"halted: its time stands still", booting(servers, halted, noInstance), "False", v1alpha1.ReasonJoining,
 			"join Nomad. Servers"},
 		{"too late", booting(later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, "console"},
-		{"too late: what to join", booting(told, led, later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout,
+		{"too late: what to join", booting(servers, led, later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout,
 			"Servers to join (spec.nomad.servers): a, b. Nomad's leader calls its own address 10.0.0.1:4647."},
 		{"joined", steady(), "True", v1alpha1.ReasonJoined, ""},
 		{"down has joined", steady(func(o *nodestate.State) { o.Nomad.Status = "down" }), "True", v1alpha1.ReasonJoined,

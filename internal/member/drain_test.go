@@ -253,7 +253,7 @@ func TestUnknownIsNotDown(t *testing.T) {
 	})
 	d := decide(draining(nil, nomadUnknown, deleted, overdue(grace)))
 	if !d.Unchecked || !d.Late || d.Drained.Result != v1alpha1.DrainDeadlinePassed {
-		t.Errorf("a deletion that ends without Nomad must say so: %+v", d)
+		t.Errorf("a deletion that ends without Nomad must be marked as such: %+v", d)
 	}
 }
 
@@ -295,7 +295,7 @@ func TestStalledDrainIsResentOnce(t *testing.T) {
 			step: member.ResendDrain},
 		{name: "work is left", o: draining(append(service("web"), stalled...)), step: member.Wait, wake: wait},
 		{name: "complete: they are stopping", o: draining(stalled, complete), step: member.Wait, wake: wait},
-		{name: "somebody else's drain isn't ours to send", o: draining(stalled, othersDrain), step: member.Wait, wake: wait},
+		{name: "somebody else's drain isn't resent", o: draining(stalled, othersDrain), step: member.Wait, wake: wait},
 		{name: "somebody else's drain, retained past our deadline",
 			o:    draining(stalled, othersDrain, retain, overdue(0), long),
 			step: member.ResendDrain},
@@ -317,7 +317,7 @@ func TestOnlySystemTime(t *testing.T) {
 		{"since a while", draining(system("logs"), was), now.Add(-time.Minute)},
 		{"something else as well", draining(append(service("web"), system("logs")...), was), time.Time{}},
 		{"nothing", draining(nil, was), time.Time{}},
-		{"it can't be told", draining(system("logs"), was, allocationsUnknown("500")), now.Add(-time.Minute)},
+		{"it isn't known", draining(system("logs"), was, allocationsUnknown("500")), now.Add(-time.Minute)},
 		{"Nomad is unknown", draining(system("logs"), was, nomadUnknown), now.Add(-time.Minute)},
 		{"the drain is complete", draining(system("logs"), was, complete), time.Time{}},
 		{"canceled", draining(system("logs"), was, canceled), time.Time{}},

@@ -21,7 +21,7 @@ func TestOwns(t *testing.T) {
 		"another member of the pool":     {member.Identity{Name: "p-2", PoolUID: "u", Member: "p-2"}, false},
 		"a member of the name elsewhere": {member.Identity{Name: "n", PoolUID: "x", Member: "p-1"}, false},
 		"no member":                      {member.Identity{Name: "db"}, false},
-		"nothing that says what it is":   {member.Identity{}, false},
+		"nothing that identifies it":     {member.Identity{}, false},
 	} {
 		if got := member.Owns("p-1", "u", c.node); got != c.want {
 			t.Errorf("%s: %t", name, got)

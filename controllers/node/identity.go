@@ -11,25 +11,26 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// inspect asks Nomad's leader for the member's node. One that isn't the member's is to it as if it weren't there, but
-// for what the outcome says of it.
+// inspect asks Nomad's leader for the member's node. If the member doesn't own it, inspect describes it in the outcome
+// and returns as if it weren't there.
 func (r *Reconciler) inspect(ctx context.Context, s *scope, out *member.Outcome) (nomad.Inspection, error) {
 	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
 	if err != nil || !in.Found {
 		return nomad.Inspection{}, err
 	}
-	if foreign := foreign(s, in.Node); foreign != nil {
-		out.Nomad = foreign
+	if external := external(s, in.Node); external != nil {
+		out.Nomad = external
 		return nomad.Inspection{}, nil
 	}
 	return in, nil
 }
 
-// foreign is what is known of a node of the member's ID that isn't the member's; nil: it is the member's.
-func foreign(s *scope, n nomad.Node) *nodestate.Nomad {
+// external describes a node of the member's ID that the member doesn't own; nil: it owns the node.
+func external(s *scope, n nomad.Node) *nodestate.Nomad {
 	named := member.Identity{Name: n.Name, PoolUID: n.PoolUID, Member: n.Member}
-	// One that is down may be left of a VM that was made and lost before that was written down.
-	if (!member.NeverMade(s.observed) || n.Status == nomad.NodeDown) && member.Owns(s.node.Name, s.node.Spec.PoolUID, named) {
+	// A node that is down may belong to a VM that was made, and has gone before that was recorded.
+	mayOwn := !member.NeverMade(s.observed) || n.Status == nomad.NodeDown
+	if mayOwn && member.Owns(s.node.Name, s.node.Spec.PoolUID, named) {
 		return nil
 	}
 	o := nodestate.Nomad{Known: true, External: fmt.Sprintf("it is called %s", inQuotes(n.Name))}
@@ -42,10 +43,10 @@ func foreign(s *scope, n nomad.Node) *nodestate.Nomad {
 
 func inQuotes(name string) string { return fmt.Sprintf("%q", kube.Clamp(name, kube.MaxWord)) }
 
-// observeClosely asks Nomad for the member's node by its ID where its list of nodes doesn't tell enough: the node
-// isn't in it, though its guest may run, or isn't called what its member is. It costs a few requests, and only of a
-// member that leaves.
-func (r *Reconciler) observeClosely(ctx context.Context, s *scope) {
+// observeByID asks Nomad for the member's node by its ID where the list of nodes isn't enough: the node isn't in it
+// although its guest may run, or the node's name isn't the member's. It costs a few requests, and only for a leaving
+// member.
+func (r *Reconciler) observeByID(ctx context.Context, s *scope) {
 	listed, ok := s.link.View.Nodes[s.node.Spec.NodeID]
 	named := member.Identity{Name: listed.Name}
 	o := &s.observed.Nomad
@@ -53,8 +54,8 @@ func (r *Reconciler) observeClosely(ctx context.Context, s *scope) {
 	case s.link.Cluster == nil, !o.Known:
 		return
 	case ok && member.NeverMade(s.observed):
-		if foreign := foreign(s, listed); foreign != nil {
-			*o = *foreign
+		if external := external(s, listed); external != nil {
+			*o = *external
 		}
 		return
 	case ok && !member.ConfirmIdentity(s.observed, s.node.Name, named), !ok && !member.FindByID(s.observed):
@@ -70,8 +71,8 @@ func (r *Reconciler) observeClosely(ctx context.Context, s *scope) {
 		}
 	case !in.Found:
 	default:
-		if foreign := foreign(s, in.Node); foreign != nil {
-			*o = *foreign
+		if external := external(s, in.Node); external != nil {
+			*o = *external
 		} else if !ok {
 			*o = nomadlink.NodeOf(in.Node)
 			o.Live, o.LiveKnown, o.Unlisted = memberAllocations(in.Live), true, true
@@ -79,8 +80,8 @@ func (r *Reconciler) observeClosely(ctx context.Context, s *scope) {
 	}
 }
 
-// purgeOwn has Nomad forget the member's node, if it has one. It returns true if it had.
-func (r *Reconciler) purgeOwn(ctx context.Context, s *scope, out *member.Outcome) (bool, error) {
+// purgeOwned purges the member's node from Nomad, if Nomad has one that the member owns. It returns true if it had.
+func (r *Reconciler) purgeOwned(ctx context.Context, s *scope, out *member.Outcome) (bool, error) {
 	in, err := r.inspect(ctx, s, out)
 	if err != nil || !in.Found {
 		return false, err
