@@ -33,7 +33,7 @@ type Config struct {
 	LeaderElectionNamespace string
 	// Workers is how many members are reconciled at the same time.
 	Workers int
-	// GCInterval and GCGracePeriod are the Sweeper's Interval and Grace.
+	// GCInterval and GCGracePeriod are the Interval and Grace of gc.Collector.
 	GCInterval, GCGracePeriod time.Duration
 	// PurgeTimeout is for how long the removal of a member waits for a Nomad that can't be asked.
 	PurgeTimeout time.Duration

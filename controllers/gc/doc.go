@@ -1,2 +1,3 @@
-// Package gc is the shell around internal/orphan: it removes what is left of members whose NomadNode is gone.
+// Package gc collects orphaned resources: it observes what is left of members whose NomadNode is gone, has
+// internal/orphan decide, removes what may go, and emits Events. No decision may enter that internal/orphan could make.
 package gc

@@ -11,12 +11,12 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/orphan"
 )
 
-// emitter sends the Events of what is swept. One function each, so that their wording stays the same everywhere. They
-// are sent after the change that they tell of has been written.
+// emitter emits the Events of orphaned resources. Each Event has one function, so that its text is the same everywhere.
+// An Event is emitted after the change that it reports.
 type emitter struct{ kube.EventSink }
 
-// swept relates each event to what it tells of, without which Kubernetes would take them all for one.
-func (e emitter) swept(p *v1alpha1.NomadNodePool, l orphan.Resource) {
+// orphanRemoved relates each Event to the removed resource. Without that Kubernetes would merge them all into one.
+func (e emitter) orphanRemoved(p *v1alpha1.NomadNodePool, l orphan.Resource) {
 	what, related := "claim", client.Object(&corev1.PersistentVolumeClaim{})
 	switch l.Kind {
 	case orphan.ClientNode:
@@ -27,19 +27,19 @@ func (e emitter) swept(p *v1alpha1.NomadNodePool, l orphan.Resource) {
 	}
 	related.SetNamespace(l.Namespace)
 	related.SetName(l.Name)
-	e.Normal(p, related, "OrphanRemoved", "CollectGarbage", "Removed %s %s, which was left of member %s without a record",
-		what, l.Name, l.Member)
+	e.Normal(p, related, "OrphanRemoved", "CollectGarbage",
+		"Removed %s %s, which was left of member %s, whose NomadNode is gone", what, l.Name, l.Member)
 }
 
-func (e emitter) unrecorded(p *v1alpha1.NomadNodePool, l orphan.Resource) {
+func (e emitter) vmOrphaned(p *v1alpha1.NomadNodePool, l orphan.Resource) {
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: l.Name}}
 	e.WarnOf(p, vm, "VMWithoutRecord", "CollectGarbage",
-		"VM %s is a member's, but its NomadNode is gone, so nobody looks after it: drain its Nomad node, annotate the VM %s and delete it",
-		l.Name, v1alpha1.AllowDeleteAnnotation)
+		"VM %s is a member's, but its NomadNode is gone, so nobody looks after it: "+
+			"drain its Nomad node, annotate the VM %s and delete it", l.Name, v1alpha1.AllowDeleteAnnotation)
 }
 
 func (e emitter) poolGone(n *v1alpha1.NomadNode) {
 	e.Warn(n, "PoolGone", "CollectGarbage",
-		"NomadNodePool %s, which made this member, is gone, so nobody scales, updates or replaces it; delete this NomadNode to have it drained and removed",
-		n.Spec.PoolName)
+		"NomadNodePool %s, which made this member, is gone, so nobody scales, updates or replaces it; "+
+			"delete this NomadNode to have it drained and removed", n.Spec.PoolName)
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/orphan"
 )
 
-// asksPerLook is for how many nodes each Nomad is asked at one look. An Inspect takes a few requests, and a Nomad
-// that many controllers share may have thousands of nodes down, which aren't all of our pools.
-const asksPerLook = 100
+// asksPerRun bounds for how many nodes each Nomad is asked in one run. An Inspect takes a few requests, and a Nomad
+// that many controllers share may have thousands of nodes that are down.
+const asksPerRun = 100
 
 // downNode is a Nomad node that is down, of a cluster that a pool belongs to.
 type downNode struct {
@@ -24,23 +24,23 @@ type downNode struct {
 	id      string
 }
 
-// question names a node of a cluster: two clusters may say that they have nodes of one ID.
+// question names a node of a cluster: two clusters may have nodes of the same ID.
 type question struct {
 	cluster nomad.Cluster
 	id      string
 }
 
-// answer is what Nomad said of a node last.
+// answer is what Nomad reported last of a node.
 type answer struct {
-	asked time.Time   // when it was last asked; zero: never
-	told  time.Time   // when it last answered; zero: never
-	node  *nomad.Node // nil: it has none of the ID, or has never answered
+	asked    time.Time   // when it was last asked; zero: never
+	answered time.Time   // when it last answered; zero: never
+	node     *nomad.Node // nil: it has none of the ID, or has never answered
 }
 
-// observeNodes asks Nomad what the nodes say they are that no member has the ID of: those first that it was asked for
-// the longest ago. Of the others the earlier answers count.
-func (s *Sweeper) observeNodes(ctx context.Context, o *scope) error {
-	answers := map[question]answer{} // those that aren't in it any more are forgotten
+// observeNodes asks Nomad for the identity of the nodes whose ID no member has. It begins with those for which it asked
+// the longest ago. For nodes that it doesn't ask for, the earlier answers count.
+func (s *Collector) observeNodes(ctx context.Context, o *scope) error {
+	answers := map[question]answer{} // drops the answers of nodes that are no longer down
 	for _, d := range o.down {
 		if !o.NodeIDs[d.id] {
 			q := question{d.cluster, d.id}
@@ -51,20 +51,20 @@ func (s *Sweeper) observeNodes(ctx context.Context, o *scope) error {
 	s.answers = answers
 	for _, d := range o.down {
 		a := answers[question{d.cluster, d.id}]
-		// One that is called otherwise than its member isn't set up by our cloud-init alone.
+		// A client whose name isn't its member's was configured by somebody else as well.
 		if n := a.node; n != nil && n.Status == nomad.NodeDown && n.PoolUID == string(d.pool.UID) && n.Name == n.Member {
 			key := orphan.Key{Namespace: d.pool.Namespace, Name: d.id}
 			o.clusters[key] = d.cluster
 			o.Resources = append(o.Resources, orphan.Resource{
-				Kind: orphan.ClientNode, Key: key, Member: n.Member, PoolUID: n.PoolUID, Unasked: a.told.Before(o.Now),
+				Kind: orphan.ClientNode, Key: key, Member: n.Member, PoolUID: n.PoolUID, NotAsked: a.answered.Before(o.Now),
 				Secret: blueprint.SecretName(blueprint.Member{Name: n.Member, NodeID: d.id})})
 		}
 	}
 	return nil
 }
 
-// ask gets answers anew. A cluster that gave none once isn't asked again at this look, and what it said before
-// stands: one node that it can't answer for mustn't take from the others what they have waited.
+// ask updates the answers. A cluster that didn't answer once isn't asked again in this run, and its earlier answers
+// stay: one node for which it can't answer must not restart the grace period of the others.
 func (o *scope) ask(ctx context.Context, answers map[question]answer) {
 	var due []question
 	for q := range answers {
@@ -73,9 +73,9 @@ func (o *scope) ask(ctx context.Context, answers map[question]answer) {
 	slices.SortFunc(due, func(a, b question) int {
 		return cmp.Or(answers[a].asked.Compare(answers[b].asked), cmp.Compare(a.id, b.id))
 	})
-	silent, asked := map[nomad.Cluster]bool{}, map[nomad.Cluster]int{}
+	unreachable, asked := map[nomad.Cluster]bool{}, map[nomad.Cluster]int{}
 	for _, q := range due {
-		if silent[q.cluster] || asked[q.cluster] == asksPerLook {
+		if unreachable[q.cluster] || asked[q.cluster] == asksPerRun {
 			continue
 		}
 		asked[q.cluster]++
@@ -84,11 +84,11 @@ func (o *scope) ask(ctx context.Context, answers map[question]answer) {
 		a.asked = o.Now
 		switch {
 		case err != nil:
-			o.unseen, silent[q.cluster] = append(o.unseen, fmt.Errorf("asking Nomad for node %s: %w", q.id, err)), true
+			o.unseen, unreachable[q.cluster] = append(o.unseen, fmt.Errorf("asking Nomad for node %s: %w", q.id, err)), true
 		case in.Found:
-			a.told, a.node = o.Now, &in.Node
+			a.answered, a.node = o.Now, &in.Node
 		default:
-			a.told, a.node = o.Now, nil
+			a.answered, a.node = o.Now, nil
 		}
 		answers[q] = a
 	}

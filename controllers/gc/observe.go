@@ -19,31 +19,32 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/orphan"
 )
 
-// settling is how long a Nomad must have been healthy under one leader before a node that is down counts as such.
-const settling = time.Minute
+// recoveryTime is how long Nomad must have been healthy under one leader before a node that is down counts as down.
+const recoveryTime = time.Minute
 
-// scope is one look: what was read, and what was made of it.
+// scope is one run: the objects that were read, and the observation that was made of them.
 type scope struct {
 	orphan.Observed
 	pools    map[string]*v1alpha1.NomadNodePool // by UID
-	records  map[orphan.Key]*v1alpha1.NomadNode
+	nodes    map[orphan.Key]*v1alpha1.NomadNode
 	claims   map[orphan.Key]types.UID
 	clusters map[orphan.Key]nomad.Cluster // of Nomad nodes
 	down     []downNode
-	unseen   []error // why Nomad nodes of some pools weren't looked at; their grace begins anew
+	unseen   []error // why Nomad nodes of some pools weren't read; their grace period restarts
 }
 
-// observe reads what carries marks before the records, and the records before the VMs. A member's record is made
-// first and goes last, so what was read without one has none.
-func (s *Sweeper) observe(ctx context.Context) (*scope, error) {
+// observe reads the resources before the NomadNodes, and the NomadNodes before the VMs. A member's NomadNode is made
+// first and goes last, so a resource that was read without one has none.
+func (s *Collector) observe(ctx context.Context) (*scope, error) {
 	o := &scope{
 		Observed: orphan.Observed{
 			Now: s.Clock.Now(), Pools: map[string]orphan.Pool{}, Members: map[orphan.Key]bool{}, NodeIDs: map[string]bool{},
-			Machines: map[orphan.Key]bool{}, Mentioned: map[orphan.Key]bool{}},
-		pools: map[string]*v1alpha1.NomadNodePool{}, records: map[orphan.Key]*v1alpha1.NomadNode{}, claims: map[orphan.Key]types.UID{}, clusters: map[orphan.Key]nomad.Cluster{},
+			VMs: map[orphan.Key]bool{}, Referenced: map[orphan.Key]bool{}},
+		pools: map[string]*v1alpha1.NomadNodePool{}, nodes: map[orphan.Key]*v1alpha1.NomadNode{},
+		claims: map[orphan.Key]types.UID{}, clusters: map[orphan.Key]nomad.Cluster{},
 	}
 	for _, step := range []func(context.Context, *scope) error{
-		s.observePools, s.observeClaims, s.observeVMs, s.observeMembers, s.observeNodes, s.observeMachines,
+		s.observePools, s.observeClaims, s.observeVMs, s.observeMembers, s.observeNodes, s.observeAllVMs,
 	} {
 		if err := step(ctx, o); err != nil {
 			return nil, err
@@ -52,7 +53,7 @@ func (s *Sweeper) observe(ctx context.Context) (*scope, error) {
 	return o, nil
 }
 
-func (s *Sweeper) observePools(ctx context.Context, o *scope) error {
+func (s *Collector) observePools(ctx context.Context, o *scope) error {
 	var l v1alpha1.NomadNodePoolList
 	if err := s.Live.List(ctx, &l); err != nil {
 		return fmt.Errorf("listing the pools: %w", err)
@@ -67,8 +68,8 @@ func (s *Sweeper) observePools(ctx context.Context, o *scope) error {
 			o.unseen = append(o.unseen, fmt.Errorf("pool %s/%s: %w", p.Namespace, p.Name, err))
 			continue
 		}
-		settled := !link.View.RecoveredSince.IsZero() && !o.Now.Before(link.View.RecoveredSince.Add(settling))
-		if !link.Known || !settled {
+		recovered := !link.View.RecoveredSince.IsZero() && !o.Now.Before(link.View.RecoveredSince.Add(recoveryTime))
+		if !link.Known || !recovered {
 			continue
 		}
 		for id, n := range link.View.Nodes {
@@ -80,7 +81,7 @@ func (s *Sweeper) observePools(ctx context.Context, o *scope) error {
 	return nil
 }
 
-func (s *Sweeper) observeClaims(ctx context.Context, o *scope) error {
+func (s *Collector) observeClaims(ctx context.Context, o *scope) error {
 	l := &metav1.PartialObjectMetadataList{}
 	l.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaimList"))
 	if err := s.Live.List(ctx, l, client.HasLabels{v1alpha1.PoolLabel, v1alpha1.NodeLabel}); err != nil {
@@ -103,8 +104,8 @@ func (s *Sweeper) observeClaims(ctx context.Context, o *scope) error {
 	return nil
 }
 
-// observeVMs reads the VMs of pools from the cache: they are only told of.
-func (s *Sweeper) observeVMs(ctx context.Context, o *scope) error {
+// observeVMs reads the VMs of pools from the cache: they are only reported.
+func (s *Collector) observeVMs(ctx context.Context, o *scope) error {
 	var l kubevirtv1.VirtualMachineList
 	if err := s.Client.List(ctx, &l, client.HasLabels{v1alpha1.PoolLabel}); err != nil {
 		return fmt.Errorf("listing the VMs of pools: %w", err)
@@ -123,7 +124,7 @@ func (s *Sweeper) observeVMs(ctx context.Context, o *scope) error {
 	return nil
 }
 
-func (s *Sweeper) observeMembers(ctx context.Context, o *scope) error {
+func (s *Collector) observeMembers(ctx context.Context, o *scope) error {
 	var l v1alpha1.NomadNodeList
 	if err := s.Live.List(ctx, &l); err != nil {
 		return fmt.Errorf("listing the members: %w", err)
@@ -131,7 +132,7 @@ func (s *Sweeper) observeMembers(ctx context.Context, o *scope) error {
 	for i := range l.Items {
 		n := &l.Items[i]
 		key := orphan.Key{Namespace: n.Namespace, Name: n.Name}
-		o.Members[key], o.NodeIDs[n.Spec.NodeID], o.records[key] = true, true, n
+		o.Members[key], o.NodeIDs[n.Spec.NodeID], o.nodes[key] = true, true, n
 		if n.DeletionTimestamp == nil {
 			o.Resources = append(o.Resources,
 				orphan.Resource{Kind: orphan.NomadNode, Key: key, Member: n.Name, PoolUID: n.Spec.PoolUID})
@@ -140,8 +141,8 @@ func (s *Sweeper) observeMembers(ctx context.Context, o *scope) error {
 	return nil
 }
 
-// observeMachines reads all VMs and instances of the namespaces in which something may be left. There are seldom any.
-func (s *Sweeper) observeMachines(ctx context.Context, o *scope) error {
+// observeAllVMs reads all VMs and instances of the namespaces that have a suspect. Usually there is none.
+func (s *Collector) observeAllVMs(ctx context.Context, o *scope) error {
 	suspects := map[string][]orphan.Resource{}
 	for _, l := range orphan.Suspects(o.Observed) {
 		if l.Removable() {
@@ -150,14 +151,14 @@ func (s *Sweeper) observeMachines(ctx context.Context, o *scope) error {
 	}
 	for namespace, left := range suspects {
 		for _, kind := range []string{"VirtualMachineList", "VirtualMachineInstanceList"} {
-			// Untyped, because a newer KubeVirt may name claims in fields that our types lack.
+			// Untyped, because a newer KubeVirt may reference claims in fields that our types lack.
 			l := &unstructured.UnstructuredList{}
 			l.SetGroupVersionKind(kubevirtv1.SchemeGroupVersion.WithKind(kind))
 			if err := s.Live.List(ctx, l, client.InNamespace(namespace)); err != nil {
 				return fmt.Errorf("listing the VMs of namespace %s: %w", namespace, err)
 			}
 			for i := range l.Items {
-				if err := o.mention(&l.Items[i], left); err != nil {
+				if err := o.noteReferences(&l.Items[i], left); err != nil {
 					return err
 				}
 			}
@@ -166,9 +167,9 @@ func (s *Sweeper) observeMachines(ctx context.Context, o *scope) error {
 	return nil
 }
 
-// mention notes that a VM exists, and which of what may be left it names in whatever place.
-func (o *scope) mention(vm *unstructured.Unstructured, left []orphan.Resource) error {
-	o.Machines[orphan.Key{Namespace: vm.GetNamespace(), Name: vm.GetName()}] = true
+// noteReferences notes that a VM exists, and which of the suspects it names in any field.
+func (o *scope) noteReferences(vm *unstructured.Unstructured, left []orphan.Resource) error {
+	o.VMs[orphan.Key{Namespace: vm.GetNamespace(), Name: vm.GetName()}] = true
 	text, err := vm.MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("reading VM %s: %w", vm.GetName(), err)
@@ -176,7 +177,7 @@ func (o *scope) mention(vm *unstructured.Unstructured, left []orphan.Resource) e
 	for _, l := range left {
 		for _, name := range []string{l.Name, l.Secret} {
 			if name != "" && bytes.Contains(text, []byte(name)) {
-				o.Mentioned[orphan.Key{Namespace: l.Namespace, Name: name}] = true
+				o.Referenced[orphan.Key{Namespace: l.Namespace, Name: name}] = true
 			}
 		}
 	}

@@ -24,8 +24,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
 
-// apply takes a step. What was refused, and won't be mended by trying again at once, is no error but part of the
-// outcome.
+// apply takes a step. A refusal that an immediate retry wouldn't change is part of the outcome, not an error.
 func (r *Reconciler) apply(ctx context.Context, s *scope, d member.Decision) (member.Outcome, error) {
 	r.track(s, d)
 	out := member.Outcome{}
@@ -35,7 +34,7 @@ func (r *Reconciler) apply(ctx context.Context, s *scope, d member.Decision) (me
 	}
 	before := s.node
 	err := step(ctx, s, d, &out)
-	if s.node != before { // it has written into it
+	if s.node != before { // the step has written into it
 		now := nodestate.Of(s.node)
 		out.Node = &now
 	}
@@ -48,7 +47,7 @@ func (r *Reconciler) apply(ctx context.Context, s *scope, d member.Decision) (me
 	return out, err
 }
 
-// stepOf is what takes a step; nil: there is nothing to be done.
+// stepOf returns the function that takes a step; nil: there is nothing to do.
 //
 //nolint:gocyclo,funlen // one line a step, and the linter exhaustive holds that none is missing
 func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, member.Decision, *member.Outcome) error {
@@ -66,23 +65,23 @@ func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, memb
 	case member.StartVM:
 		return r.startVM
 	case member.RequestDrain:
-		return r.recordIntent
+		return r.requestDrain
 	case member.RecordCancel:
 		return r.recordCancel
 	case member.CancelDrain:
-		return r.rescue
+		return r.cancelDrain
 	case member.ClearDrainRequest:
-		return r.rescue
+		return r.cancelDrain
 	case member.Cordon:
 		return r.cordon
 	case member.Drain:
 		return r.drain
 	case member.ResendDrain:
-		return r.kick
+		return r.resendDrain
 	case member.MarkDrained:
 		return r.markDrained
 	case member.DeleteNomadNode:
-		return r.deleteRecord
+		return r.deleteNomadNode
 	case member.ListClaims:
 		return r.listClaims
 	case member.DeleteVM:
@@ -111,7 +110,7 @@ func (r *Reconciler) track(s *scope, d member.Decision) {
 }
 
 func (r *Reconciler) recordClaims(_ context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	// Written with the rest of the status, and only then is the next step taken.
+	// They are written with the rest of the status, before the next step is taken.
 	out.Claims = blueprint.ClaimNames(blueprint.MemberOf(s.node))
 	return nil
 }
@@ -126,7 +125,7 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, 
 	}
 	if err := r.Client.Create(ctx, rendered.VM); err != nil {
 		if apierrors.IsAlreadyExists(err) {
-			return nil // Ours or not: the next look at it tells.
+			return nil // The next observation shows whether the member owns it.
 		}
 		return err
 	}
@@ -136,18 +135,18 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, 
 	return nil
 }
 
-// upToDate is true if the member's record is the latest. One that lags behind may not tell yet that the member's VM
-// was made, and has been lost since, that the member leaves, or that it doesn't any more. Then the step isn't taken,
-// and the next look chooses anew.
+// upToDate is true if the NomadNode that was read is the latest. A stale one may not show yet that the member's VM was
+// made and has gone since, that the member leaves, or that its drain request was canceled. Then the step isn't taken,
+// and the next reconcile decides again.
 func (r *Reconciler) upToDate(ctx context.Context, n *v1alpha1.NomadNode) (bool, error) {
 	now := &v1alpha1.NomadNode{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), now); client.IgnoreNotFound(err) != nil {
-		return false, fmt.Errorf("reading the member's record again: %w", err)
+		return false, fmt.Errorf("reading the NomadNode again: %w", err)
 	}
 	return now.UID == n.UID && now.ResourceVersion == n.ResourceVersion, nil
 }
 
-func (r *Reconciler) recordIntent(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
+func (r *Reconciler) requestDrain(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	now := s.observed.Now
 	deadline := now.Add(s.node.Spec.DrainPolicy.Deadline.Duration)
 	if d.Reason == v1alpha1.DrainVMDeleted {
@@ -163,8 +162,8 @@ func (r *Reconciler) recordIntent(ctx context.Context, s *scope, d member.Decisi
 	return err
 }
 
-// markDrained is the point of no return, so Nomad itself is asked once more, past all caches: the node first, then its
-// allocations, so that nothing can have been placed in between.
+// markDrained is the point of no return, so it asks Nomad's leader once more, past all caches: for the node first, then
+// for its allocations, so that nothing can have been placed in between.
 func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	if !d.Unchecked {
 		in, err := r.inspect(ctx, s, out)
@@ -172,11 +171,11 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 			return err
 		}
 		if open(in, s.node.Spec.DrainPolicy) {
-			// The view says otherwise, and catches up in a moment; if it doesn't, Nomad mustn't be asked each moment. Until then
-			// the member is described by what the leader says.
+			// The view differs, and catches up in a moment. If it doesn't, the controller must not ask the leader all the time.
+			// Until then the leader's answer describes the member.
 			seen := nomadlink.NodeOf(in.Node)
 			seen.StopTime, seen.Live, seen.LiveKnown = s.observed.Nomad.StopTime, memberAllocations(in.Live), true
-			out.Nomad, out.Again = &seen, disagreement
+			out.Nomad, out.RetryAfter = &seen, viewRetry
 			return nil
 		}
 	}
@@ -206,7 +205,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 	return nil
 }
 
-// reopen takes the Drained condition back, so that the drain goes on.
+// reopen sets the condition DrainCompleted to False, so that the drain goes on.
 func (r *Reconciler) reopen(ctx context.Context, s *scope) error {
 	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = ""
@@ -220,12 +219,12 @@ func (r *Reconciler) reopen(ctx context.Context, s *scope) error {
 	return err
 }
 
-// open is true for a node that may have, or may get, what a drain waits for.
+// open is true for a node that may have, or may get, allocations that a drain waits for.
 func open(in nomad.Inspection, p v1alpha1.DrainPolicy) bool {
 	return in.Found && (in.Node.Eligible || len(member.WaitedFor(memberAllocations(in.Live), p)) > 0)
 }
 
-func (r *Reconciler) deleteRecord(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
+func (r *Reconciler) deleteNomadNode(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	return client.IgnoreNotFound(r.Client.Delete(ctx, s.node, kube.Exactly(s.node.UID)))
 }
 
@@ -236,11 +235,11 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 		after.Annotations = map[string]string{}
 	}
 	after.Annotations[nodestate.RemovedClaimsAnnotation] = strings.Join(s.node.Status.Claims, ",")
-	// A merge patch of this one key: a VM read through our types must never be written back whole.
+	// A merge patch of this one key: our types may lack fields of the VM, so it must never be written back whole.
 	err := r.Client.Patch(ctx, after, client.MergeFrom(before))
 	if kube.Refusal(err) != nil {
-		// Harvester refuses every change of a VM whose network is gone, but not its deletion. The claims are then removed
-		// one by one.
+		// Harvester refuses every change of a VM whose network is gone, but not its deletion. Then the controller deletes the
+		// claims itself.
 		return r.deleteVM(ctx, s, d, out)
 	}
 	return client.IgnoreNotFound(err)
@@ -248,7 +247,7 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 
 func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	if s.observed.Node.DrainResult != v1alpha1.DrainDeadlinePassed && s.link.Known {
-		// Since it was drained a guest that booted late may have joined, or somebody may have made the node eligible.
+		// Since the drain a guest that booted late may have joined, or somebody may have made the node eligible.
 		in, err := r.inspect(ctx, s, out)
 		if err != nil {
 			return err
@@ -257,11 +256,11 @@ func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, 
 			return r.reopen(ctx, s)
 		}
 	}
-	// A cache that lags may hold a record that is gone: whoever takes the finalizer off has the VM run on.
+	// A stale cache may hold a NomadNode that is gone. If somebody removed its finalizer, the VM is to run on.
 	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
 		return err
 	}
-	// In the background: with foreground deletion the collector could remove what Harvester's own clean-up still needs.
+	// In the background: with foreground deletion Kubernetes could remove what Harvester's own clean-up still needs.
 	err := r.Client.Delete(ctx, s.vm, kube.Exactly(s.vm.UID), client.PropagationPolicy(metav1.DeletePropagationBackground))
 	if err == nil {
 		r.Events.vmDeleted(s.node)
@@ -280,16 +279,17 @@ func (r *Reconciler) deleteClaims(ctx context.Context, s *scope, _ member.Decisi
 	return errors.Join(append(errs, r.deleteDataVolumes(ctx, s)...)...)
 }
 
-// release lets the record go. Nomad is asked once more, because a guest may have registered after the last look.
+// release removes the NomadNode's finalizer. It asks Nomad once more, because a guest may have registered since the
+// last observation.
 func (r *Reconciler) release(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	if counted, err := r.counted(ctx, s.node); err != nil || !counted {
-		out.Again = countRetry
+		out.RetryAfter = countRetry
 		return err
 	}
 	if d.Late {
 		r.Events.purgeSkipped(s.node)
 	} else if s.observed.Node.Purge {
-		if _, err := r.purgeOwn(ctx, s, out); err != nil {
+		if _, err := r.purgeOwned(ctx, s, out); err != nil {
 			return err
 		}
 	}
@@ -304,8 +304,8 @@ func (r *Reconciler) release(ctx context.Context, s *scope, d member.Decision, o
 	return client.IgnoreNotFound(err)
 }
 
-// counted is true once the pool has counted the member, whose name it would use again otherwise. A pool that is gone
-// makes no more members.
+// counted is true once the pool has counted the member. Before that the pool could use the member's name again. A pool
+// that is gone makes no more members.
 func (r *Reconciler) counted(ctx context.Context, n *v1alpha1.NomadNode) (bool, error) {
 	p, err := r.poolOf(ctx, n)
 	if err != nil || p == nil {
@@ -327,10 +327,10 @@ func (r *Reconciler) patchNode(ctx context.Context, s *scope, change func(*v1alp
 	return nil
 }
 
-// patchStatus changes the member's status in the middle of a step, if nobody else has written since it was read. That
-// is for what must be there before an act, or holds from then on whatever comes: that the node is made ineligible for
-// an order, that a drain was sent again, that the member is drained. How the member is is written once, when the step
-// is over.
+// patchStatus changes the member's status during a step, if nobody else has written since it was read. It is for facts
+// that must be written before an act, or that stay true whatever follows: that the node is made ineligible for a drain
+// request, that a drain was resent, that the member is drained. The description of the member is written once, when the
+// step is over.
 func (r *Reconciler) patchStatus(ctx context.Context, s *scope, change func(*v1alpha1.NomadNodeStatus)) error {
 	status := s.node.Status.DeepCopy()
 	change(status)

@@ -1,7 +1,10 @@
 package node
 
 import (
+	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
@@ -17,9 +20,9 @@ func memberAllocations(live []nomad.Allocation) []nodestate.Allocation {
 	return out
 }
 
-// allocationName tells an operator what to look for: job, group and index, as nomad job status shows them, the ID,
-// and when the allocation was placed; since when it runs the list of allocations doesn't say. The text stays the same
-// for as long as nothing happens to the allocation, because it goes into conditions.
+// allocationName identifies an allocation for an operator: job, group and index as nomad job status shows them, the ID,
+// and when it was placed. (Nomad's list of allocations doesn't show since when it runs.) The text goes into conditions,
+// so it stays the same as long as nothing happens to the allocation.
 func allocationName(a nomad.Allocation) string {
 	name := a.Name + " (" + short(a.ID) + "), " + a.ClientStatus
 	if a.Namespace != "" && a.Namespace != "default" {
@@ -29,4 +32,36 @@ func allocationName(a nomad.Allocation) string {
 		return name + ", its data is being moved to allocation " + short(a.MovingTo)
 	}
 	return name + ", placed " + a.CreateTime.UTC().Format(time.RFC3339)
+}
+
+// tracking remembers which Nomad cluster is polled each second for which member's allocations, so that the poll can be
+// ended when the NomadNode is gone, or when its connection leads to another cluster. A restart ends all polls.
+type tracking struct {
+	mu sync.Mutex
+	of map[types.NamespacedName]tracked
+}
+
+type tracked struct {
+	cluster nomad.Cluster
+	nodeID  string
+}
+
+// set has this cluster alone polled for a member's allocations; nil: none.
+func (t *tracking) set(name types.NamespacedName, cluster nomad.Cluster, nodeID string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	is := tracked{cluster, nodeID}
+	if was, ok := t.of[name]; ok && was != is {
+		was.cluster.TrackAllocations(was.nodeID, false)
+		delete(t.of, name)
+	}
+	if cluster == nil {
+		return
+	}
+	// Each time, because a cluster whose watcher has ended and started again has forgotten it.
+	cluster.TrackAllocations(nodeID, true)
+	if t.of == nil {
+		t.of = map[types.NamespacedName]tracked{}
+	}
+	t.of[name] = is
 }

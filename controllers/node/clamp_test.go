@@ -14,15 +14,15 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-func TestMemberSaysInItsStatusWhatTheServerTakes(t *testing.T) {
-	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(1))
+func TestStatusHasWhatTheServerAccepts(t *testing.T) {
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now.Add(1))
 		busy := alloc
 		busy.Name, busy.ID = kubetest.Long, "äöüäöü"
 		s.nomad.allocs = nomad.AllocationsView{Started: now,
-			Live: map[string][]nomad.Allocation{shellNodeID: {busy, busy, busy}}}
+			Live: map[string][]nomad.Allocation{testNodeID: {busy, busy, busy}}}
 		return running(n, s,
-			nomad.Node{Name: "p-1", Status: kubetest.Long, Draining: true, LastDrain: &nomad.Drain{DrainID: "intent-1"}})
+			nomad.Node{Name: "p-1", Status: kubetest.Long, Draining: true, LastDrain: &nomad.Drain{DrainID: "request-1"}})
 	})
 	s.reconcile(t)
 	st := s.node(t).Status

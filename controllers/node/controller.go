@@ -19,15 +19,15 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// DefaultPurgeTimeout is how long the removal of a drained member waits for a Nomad that can't be asked, if nobody
-// says otherwise.
+// DefaultPurgeTimeout is how long the removal of a drained member waits by default for a Nomad that can't be asked.
 const DefaultPurgeTimeout = 10 * time.Minute
 
 // Reconciler leads each member through its life.
 type Reconciler struct {
 	// Client reads from the cache and writes.
 	Client client.Client
-	// Live reads from the API server. What is absent from the cache is believed only when it is absent here too.
+	// Live reads from the API server. An object that is missing in the cache counts as absent only if it is missing here
+	// too.
 	Live        client.Reader
 	Connections *nomadlink.Connections
 	Clock       clock.PassiveClock
@@ -35,7 +35,7 @@ type Reconciler struct {
 	// Next is member.Next, and Describe is member.Describe.
 	Next     func(nodestate.State) member.Decision
 	Describe func(nodestate.State, member.Outcome) member.Description
-	// NewID makes the IDs of intents.
+	// NewID makes the IDs of drain requests.
 	NewID func() string
 	// PurgeTimeout is for how long the removal of a member waits for a Nomad that can't be asked.
 	PurgeTimeout time.Duration
@@ -43,17 +43,17 @@ type Reconciler struct {
 	tracking tracking
 }
 
-// holdRetry is how soon a VM that admission holds is halted once more, when that was refused as well.
-const holdRetry = 15 * time.Second
+// haltRetry is how soon the controller tries again to halt a deleted VM, when admission denied that too.
+const haltRetry = 15 * time.Second
 
-// notAskedRetry is how soon to look once more just after a start, when Nomad has not been asked yet.
+// notAskedRetry is how soon to reconcile again just after a start, when Nomad has not been asked yet.
 const notAskedRetry = time.Second
 
-// countRetry is how soon to look once more if the pool has counted the member that is to be let go.
+// countRetry is how soon to check again if the pool has counted the member that is to be released.
 const countRetry = time.Second
 
-// disagreement is how soon to look once more when Nomad's leader says something else than the view does.
-const disagreement = 2 * time.Second
+// viewRetry is how soon to reconcile again when Nomad's leader reports something else than the view.
+const viewRetry = 2 * time.Second
 
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes/status,verbs=patch
@@ -83,7 +83,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	d := r.Next(s.observed)
 	out, stepErr := r.apply(ctx, s, d)
-	if d.Step == member.Release && stepErr == nil && out.Again == 0 {
+	if d.Step == member.Release && stepErr == nil && out.RetryAfter == 0 {
 		return ctrl.Result{}, nil
 	}
 	if err := errors.Join(stepErr, r.report(ctx, s, out)); err != nil {
@@ -92,28 +92,29 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if pause := pause(s, out); pause > 0 {
 		return ctrl.Result{RequeueAfter: pause}, nil
 	}
-	return kube.Result(ctx, d.Step != member.Wait, nextLook(d.Wake), nil)
+	return kube.Result(ctx, d.Step != member.Wait, requeueAfter(d.Wake), nil)
 }
 
-// pause is how long to wait before the next look, whatever the step; 0: as the step says. No change of Nomad's list
-// tells of a node that isn't in it.
+// pause is how long to wait before the next reconcile, whatever the step; 0: the step decides. A node that isn't in
+// Nomad's list causes no wake-up when it changes.
 func pause(s *scope, out member.Outcome) time.Duration {
-	if s.observed.Nomad.Unlisted && (out.Again == 0 || out.Again > disagreement) {
-		return disagreement
+	if s.observed.Nomad.Unlisted && (out.RetryAfter == 0 || out.RetryAfter > viewRetry) {
+		return viewRetry
 	}
-	return out.Again
+	return out.RetryAfter
 }
 
-// nextLook is when to look again. A member needs Nomad's watcher, which ends when nobody has asked for it for long,
-// and of a pool that is gone, its members orphaned, nobody else does.
-func nextLook(wake time.Duration) time.Duration {
+// requeueAfter caps the time until the next reconcile: each member must use its Nomad watcher within its idle time, or
+// the watcher ends. A member whose pool is gone is the only one that uses it.
+func requeueAfter(wake time.Duration) time.Duration {
 	if wake <= 0 || wake > nomadlink.Refresh {
 		return nomadlink.Refresh
 	}
 	return wake
 }
 
-// report describes the member as it is after the step, writes that, if it changed, and then tells of the changes.
+// report describes the member after the step, writes that if it changed, and then emits the changes as Events and
+// metrics.
 func (r *Reconciler) report(ctx context.Context, s *scope, out member.Outcome) error {
 	before := *s.node
 	before.Status = *s.node.Status.DeepCopy()
@@ -129,14 +130,14 @@ func (r *Reconciler) report(ctx context.Context, s *scope, out member.Outcome) e
 	if before.Status.Phase != s.node.Status.Phase {
 		log.FromContext(ctx).Info("phase", "from", before.Status.Phase, "to", s.node.Status.Phase)
 	}
-	r.tell(&before, s.node)
+	r.emitChanges(&before, s.node)
 	return nil
 }
 
-// New makes the reconciler of members. The removal of a drained one waits for purgePatience for a Nomad that can't be
+// New makes the reconciler of members. The removal of a drained member waits for purgeTimeout for a Nomad that can't be
 // asked.
-func New(d kube.Deps, c *nomadlink.Connections, purgePatience time.Duration) *Reconciler {
+func New(d kube.Deps, c *nomadlink.Connections, purgeTimeout time.Duration) *Reconciler {
 	return &Reconciler{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock,
 		Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Next: member.Next, Describe: member.Describe,
-		NewID: d.NewID, PurgeTimeout: purgePatience}
+		NewID: d.NewID, PurgeTimeout: purgeTimeout}
 }

@@ -11,17 +11,17 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
-// A member that is gone before its pool has counted it is waited for; that is nobody's error.
-func TestMemberIsLetGoOnceItIsCounted(t *testing.T) {
+// The release of a member waits until its pool has counted it, without an error.
+func TestMemberIsReleasedOnceItIsCounted(t *testing.T) {
 	for recorded, waits := range map[int64]bool{0: true, 1: false} {
 		p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p", UID: "u"}}
 		p.Status.NextOrdinal = recorded
 		gone := &v1alpha1.NomadNode{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: pool.MemberName("p", "u", 0), UID: "g",
 				Finalizers: []string{v1alpha1.NodeFinalizer}},
-			Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r"},
+			Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: testNodeID, Revision: "r"},
 		}
-		s := newMemberShell(func(*v1alpha1.NomadNode, *memberShell) []client.Object { return []client.Object{p, gone} })
+		s := newFixture(func(*v1alpha1.NomadNode, *fixture) []client.Object { return []client.Object{p, gone} })
 		if err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(gone), gone); err != nil {
 			t.Fatal(err)
 		}
@@ -32,8 +32,8 @@ func TestMemberIsLetGoOnceItIsCounted(t *testing.T) {
 		if err := s.Client.Get(t.Context(), client.ObjectKeyFromObject(gone), gone); err != nil {
 			t.Fatal(err)
 		}
-		if held := len(gone.Finalizers) > 0; held != waits || (out.Again == countRetry) != waits {
-			t.Errorf("counted up to %d: held is %t, looked at again after %s", recorded, held, out.Again)
+		if kept := len(gone.Finalizers) > 0; kept != waits || (out.RetryAfter == countRetry) != waits {
+			t.Errorf("counted up to %d: kept is %t, reconciled again after %s", recorded, kept, out.RetryAfter)
 		}
 	}
 }

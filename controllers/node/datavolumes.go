@@ -15,16 +15,16 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// dataVolumeKind is that of CDI, by which Harvester makes the disks of images of the backend cdi: it makes a
-// DataVolume of the claim's name, and CDI the claim. Harvester:
+// dataVolumeKind is the kind with which Harvester makes the disks of images of the backend cdi: Harvester makes a
+// DataVolume of the claim's name, and CDI makes the claim. Harvester:
 // pkg/controller/master/virtualmachine/vm_controller.go, createDataVolume.
 var dataVolumeKind = schema.GroupVersionKind{Group: "cdi.kubevirt.io", Version: "v1beta1", Kind: "DataVolume"}
 
 // +kubebuilder:rbac:groups=cdi.kubevirt.io,resources=datavolumes,verbs=get;delete
 
-// observeDataVolumes adds the DataVolumes of the recorded claims to what is left of a member that is being removed.
-// With the VM goes what Harvester's annotation lists, which are claims: a DataVolume goes with its claim, but one
-// that has no claim yet would stay, and make it later.
+// observeDataVolumes adds the DataVolumes of the recorded claims to the claims of a member that is being removed. With
+// the VM Harvester removes the claims that its annotation lists. A DataVolume goes with its claim, but a DataVolume
+// without a claim would stay, and make the claim later.
 func (r *Reconciler) observeDataVolumes(ctx context.Context, s *scope) error {
 	for _, name := range s.node.Status.Claims {
 		volume := dataVolume()

@@ -21,20 +21,21 @@ func volumeObject(name string) *unstructured.Unstructured {
 	return obj
 }
 
-// A DataVolume that has no claim yet would outlive its member, and make the claim later. No one else's is touched.
+// A DataVolume that has no claim yet would outlive its member, and make the claim later. DataVolumes of others stay.
 func TestDataVolumesGoWithTheirMember(t *testing.T) {
-	s := newMemberShell(func(n *v1alpha1.NomadNode, _ *memberShell) []client.Object {
+	s := newFixture(func(n *v1alpha1.NomadNode, _ *fixture) []client.Object {
 		n.Finalizers = []string{v1alpha1.NodeFinalizer}
 		n.DeletionTimestamp = &metav1.Time{Time: now.Add(-time.Minute)}
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainDeleted, now.Add(-time.Minute), now)
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainDeleted, now.Add(-time.Minute), now)
 		n.Spec.Purge = new(bool)
 		n.Status.VM.UID, n.Status.Claims = "vm", []string{"p-1-root-aaaaaaaa"}
 		meta.SetStatusCondition(&n.Status.Conditions,
 			metav1.Condition{Type: v1alpha1.NodeDrainCompleted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline})
 		return []client.Object{volumeObject("p-1-root-aaaaaaaa"), volumeObject("p-1-root-bbbbbbbb")}
 	})
-	for range 3 { // The claims are looked at, deleted, and seen to be gone; then the member's record goes.
-		if _, err := s.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p-1"}}); err != nil {
+	for range 3 { // The claims are observed, deleted, and observed to be gone; then the NomadNode goes.
+		if _, err := s.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns",
+			Name: "p-1"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -44,7 +45,7 @@ func TestDataVolumesGoWithTheirMember(t *testing.T) {
 	}
 }
 
-func (s *memberShell) gone(t *testing.T, name string) bool {
+func (s *fixture) gone(t *testing.T, name string) bool {
 	t.Helper()
 	err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: name}, volumeObject(name))
 	if err != nil && !apierrors.IsNotFound(err) {

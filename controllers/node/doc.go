@@ -1,3 +1,6 @@
-// Package node is the shell around internal/member: it observes one member, takes the next step of its life and
-// reports.
+// Package node is the controller of members. It observes one member, takes the next step that internal/member decides,
+// and reports: one write of the status, then Events and metrics.
+//
+// No decision about a member may enter that internal/member could make, and no other package writes a NomadNode's
+// status.
 package node

@@ -3,15 +3,62 @@ package node
 import (
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// emitter sends the Events of members. One function each, so that their wording stays the same everywhere. They are
-// sent after the change that they tell of has been written.
+// emitter emits the Events of members. Each Event has one function, so that its text is the same everywhere. An Event
+// is emitted after the change that it reports.
 type emitter struct{ kube.EventSink }
+
+// emitChanges emits the Events and metrics of what the written status shows for the first time.
+func (r *Reconciler) emitChanges(before, n *v1alpha1.NomadNode) {
+	if before.Status.JoinedTime == nil && n.Status.JoinedTime != nil {
+		r.Events.joined(n)
+		joinSeconds.WithLabelValues(n.Namespace, n.Spec.PoolName).
+			Observe(n.Status.JoinedTime.Sub(n.CreationTimestamp.Time).Seconds())
+	}
+	// No field of the status shows that a member's time to join is over, or that its node is down. So these Events follow
+	// the reasons of conditions.
+	was, is := nodestate.Condition(before, v1alpha1.NodeJoined), nodestate.Condition(n, v1alpha1.NodeJoined)
+	if is.Reason == v1alpha1.ReasonJoinTimeout && turnsInto(was, is) {
+		r.Events.joinTimeout(n)
+	}
+	was, is = nodestate.Condition(before, v1alpha1.NodeReady), nodestate.Condition(n, v1alpha1.NodeReady)
+	if is.Reason == v1alpha1.ReasonNodeDown && turnsInto(was, is) {
+		r.Events.nodeDown(n, is.Message)
+	}
+	if by := n.Status.BlockedBy; by != nodestate.Of(before).BlockedBy {
+		r.emitBlocked(n, by, nodestate.Condition(n, v1alpha1.NodeVMReady).Message)
+	}
+}
+
+// emitBlocked emits what has begun to block a member. The pool emits what is wrong with a template.
+func (r *Reconciler) emitBlocked(n *v1alpha1.NomadNode, by v1alpha1.BlockedCause, message string) {
+	switch by {
+	case v1alpha1.BlockedByAdmission, v1alpha1.BlockedByQuota:
+		r.Events.vmRefused(n, message)
+	case v1alpha1.BlockedByCapacity:
+		r.Events.lacksCapacity(n, message)
+	case v1alpha1.BlockedByFailure:
+		r.Events.vmNotMade(n, message)
+	case v1alpha1.BlockedByHalt:
+		r.Events.vmStopped(n, message)
+	case v1alpha1.BlockedByRemoval:
+		r.Events.deleteStuck(n, message)
+	default: // what people read in the conditions
+	}
+}
+
+// turnsInto is true if a condition has a new reason. A reason that comes after Nomad was unknown isn't new: usually it
+// was the same before.
+func turnsInto(was, is metav1.Condition) bool {
+	return was.Reason != is.Reason && was.Reason != v1alpha1.ReasonNomadUnknown
+}
 
 func (e emitter) vmCreated(n *v1alpha1.NomadNode) {
 	e.Normal(n, nil, "VMCreated", "CreateVM", "Created VirtualMachine %s and its Secret", n.Name)
@@ -34,8 +81,8 @@ func (e emitter) vmRefused(n *v1alpha1.NomadNode, message string) {
 	e.Warn(n, "VMRefused", "CreateVM", "%s", message)
 }
 
-// noRoom says why a VM that was accepted doesn't run.
-func (e emitter) noRoom(n *v1alpha1.NomadNode, message string) {
+// lacksCapacity emits why a VM that was accepted doesn't run.
+func (e emitter) lacksCapacity(n *v1alpha1.NomadNode, message string) {
 	e.Warn(n, "VMUnschedulable", "StartVM", "%s", message)
 }
 
@@ -51,12 +98,13 @@ func (e emitter) joinTimeout(n *v1alpha1.NomadNode) {
 	e.Warn(n, "JoinTimeout", "Join", "The guest didn't join Nomad within %s", n.Spec.JoinTimeout.Duration)
 }
 
-// leaving tells of an order to leave. host is the one that the member runs on, as far as it is known.
+// leaving emits a drain request. host is the host that the member runs on, as far as it is known.
 func (e emitter) leaving(n *v1alpha1.NomadNode, reason v1alpha1.DrainReason, host string) {
 	switch reason {
 	case v1alpha1.DrainVMDeleted:
 		e.Warn(n, "VMDeletedByOthers", "Drain",
-			"Somebody deleted the VM without draining it; what is left of the member is cleaned up. To remove a member, delete its NomadNode.")
+			"Somebody deleted the VM without draining it; what is left of the member is cleaned up. "+
+				"To remove a member, delete its NomadNode.")
 	case v1alpha1.DrainEvacuation:
 		e.Normal(n, nil, "Evacuating", "Drain",
 			"Host %s is to be freed: draining, then removing the member, which is replaced elsewhere", host)
@@ -85,14 +133,14 @@ func (e emitter) drainResent(n *v1alpha1.NomadNode) {
 	e.Warn(n, "DrainStalled", "Drain", "Nomad's drain had stalled with only system allocations left; sent it again")
 }
 
-// drainCanceled tells what a rescue has undone: a node that was ineligible before the order to leave stays so.
+// drainCanceled emits what the cancellation has undone: a node that was ineligible before the drain request stays so.
 func (e emitter) drainCanceled(n *v1alpha1.NomadNode, eligible bool) {
 	if eligible {
 		e.Normal(n, nil, "DrainCanceled", "CancelDrain", "Nomad node %s is eligible again", n.Spec.NodeID)
 		return
 	}
 	e.Normal(n, nil, "DrainCanceled", "CancelDrain",
-		"The drain of Nomad node %s is canceled; it stays ineligible, as it was before its member was ordered to leave",
+		"The drain of Nomad node %s is canceled; it stays ineligible, as it was before its drain was requested",
 		n.Spec.NodeID)
 }
 

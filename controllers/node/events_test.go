@@ -21,14 +21,14 @@ func TestEventOfARefusalFits(t *testing.T) {
 	}
 }
 
-func TestDrainStartedSaysWhatNomadWasTold(t *testing.T) {
+func TestDrainStartedNamesTheDeadline(t *testing.T) {
 	for onTimeout, want := range map[v1alpha1.DrainTimeoutAction]string{
 		v1alpha1.DrainForce:  "deadline 2026-11-23T12:15:00Z",
 		v1alpha1.DrainRetain: "for as long as its allocations run",
 	} {
 		n := &v1alpha1.NomadNode{}
 		n.Spec.DrainPolicy.OnTimeout = onTimeout
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(15*time.Minute))
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now.Add(15*time.Minute))
 		recorder := events.NewFakeRecorder(1)
 		(emitter{kube.EventSink{EventRecorder: recorder}}).drainStarted(n)
 		if e := <-recorder.Events; !strings.Contains(e, want) {
@@ -37,8 +37,8 @@ func TestDrainStartedSaysWhatNomadWasTold(t *testing.T) {
 	}
 }
 
-// What is in a member's way is told when it gets there, not when it is put in other words.
-func TestWhatIsInTheWayIsToldOnce(t *testing.T) {
+// An Event reports what blocks a member when that begins, not when its message changes.
+func TestWhatBlocksIsEmittedOnce(t *testing.T) {
 	node := func(by v1alpha1.BlockedCause, reason string) *v1alpha1.NomadNode {
 		n := &v1alpha1.NomadNode{}
 		n.Status.BlockedBy = by
@@ -50,19 +50,27 @@ func TestWhatIsInTheWayIsToldOnce(t *testing.T) {
 		before, after *v1alpha1.NomadNode
 		want          string
 	}{
-		"refused":           {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByAdmission, "Whatever"), "Warning VMRefused in the server's words"},
-		"no room":           {node("", v1alpha1.ReasonVMStarting), node(v1alpha1.BlockedByCapacity, "Whatever"), "Warning VMUnschedulable in the server's words"},
-		"not made":          {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByFailure, "Whatever"), "Warning CreateFailed The VM could not be made. in the server's words"},
-		"halted":            {node("", v1alpha1.ReasonVMRunning), node(v1alpha1.BlockedByHalt, "Whatever"), "Warning VMStopped in the server's words"},
-		"stuck":             {node(v1alpha1.BlockedByHalt, v1alpha1.ReasonVMStopped), node(v1alpha1.BlockedByRemoval, "Whatever"), "Warning DeleteStuck in the server's words"},
-		"in other words":    {node(v1alpha1.BlockedByAdmission, v1alpha1.ReasonAdmissionDenied), node(v1alpha1.BlockedByAdmission, "Whatever"), ""},
-		"told by a former":  {node("", v1alpha1.ReasonAdmissionDenied), node(v1alpha1.BlockedByAdmission, "Whatever"), ""},
-		"no longer":         {node(v1alpha1.BlockedByAdmission, v1alpha1.ReasonAdmissionDenied), node("", v1alpha1.ReasonVMStarting), ""},
-		"the pool tells it": {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByTemplate, v1alpha1.ReasonImageNotFound), ""},
+		"refused": {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByAdmission, "Whatever"),
+			"Warning VMRefused in the server's words"},
+		"no capacity": {node("", v1alpha1.ReasonVMStarting), node(v1alpha1.BlockedByCapacity, "Whatever"),
+			"Warning VMUnschedulable in the server's words"},
+		"not made": {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByFailure, "Whatever"),
+			"Warning CreateFailed The VM could not be made. in the server's words"},
+		"halted": {node("", v1alpha1.ReasonVMRunning), node(v1alpha1.BlockedByHalt, "Whatever"),
+			"Warning VMStopped in the server's words"},
+		"stuck": {node(v1alpha1.BlockedByHalt, v1alpha1.ReasonVMStopped),
+			node(v1alpha1.BlockedByRemoval, "Whatever"), "Warning DeleteStuck in the server's words"},
+		"in other words": {node(v1alpha1.BlockedByAdmission, v1alpha1.ReasonAdmissionDenied),
+			node(v1alpha1.BlockedByAdmission, "Whatever"), ""},
+		"by a former one": {node("", v1alpha1.ReasonAdmissionDenied), node(v1alpha1.BlockedByAdmission, "Whatever"), ""},
+		"no longer": {node(v1alpha1.BlockedByAdmission, v1alpha1.ReasonAdmissionDenied),
+			node("", v1alpha1.ReasonVMStarting), ""},
+		"the pool emits it": {node("", v1alpha1.ReasonProvisioning),
+			node(v1alpha1.BlockedByTemplate, v1alpha1.ReasonImageNotFound), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			recorder := events.NewFakeRecorder(1)
-			(&Reconciler{Events: emitter{kube.EventSink{EventRecorder: recorder}}}).tell(c.before, c.after)
+			(&Reconciler{Events: emitter{kube.EventSink{EventRecorder: recorder}}}).emitChanges(c.before, c.after)
 			close(recorder.Events)
 			if got := <-recorder.Events; got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
@@ -71,8 +79,8 @@ func TestWhatIsInTheWayIsToldOnce(t *testing.T) {
 	}
 }
 
-// That a node is down is a Warning, once, though Nomad goes away and comes back.
-func TestNodeThatIsDownIsToldOnce(t *testing.T) {
+// That a node is down is emitted once, even if Nomad goes away and comes back.
+func TestNodeThatIsDownIsEmittedOnce(t *testing.T) {
 	for _, c := range []struct{ kind, reason, want string }{
 		{v1alpha1.NodeReady, v1alpha1.ReasonNodeDown, "Warning NodeDown in words"},
 	} {
@@ -81,12 +89,13 @@ func TestNodeThatIsDownIsToldOnce(t *testing.T) {
 		before, n := &v1alpha1.NomadNode{}, &v1alpha1.NomadNode{}
 		n.Status.Conditions = []metav1.Condition{
 			{Type: c.kind, Status: metav1.ConditionFalse, Reason: c.reason, Message: "in words"}}
-		r.tell(before, n)
-		r.tell(n, n)
+		r.emitChanges(before, n)
+		r.emitChanges(n, n)
 		away := n.DeepCopy()
-		away.Status.Conditions[0].Status, away.Status.Conditions[0].Reason = metav1.ConditionUnknown, v1alpha1.ReasonNomadUnknown
-		r.tell(n, away)
-		r.tell(away, n)
+		away.Status.Conditions[0].Status = metav1.ConditionUnknown
+		away.Status.Conditions[0].Reason = v1alpha1.ReasonNomadUnknown
+		r.emitChanges(n, away)
+		r.emitChanges(away, n)
 		if len(recorder.Events) != 1 {
 			t.Fatalf("%s: %d Events", c.reason, len(recorder.Events))
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// While Nomad is away members are made without a token, unless Nomad is known to give them: it may insist on them,
-// and the member could then never join.
+// While Nomad is away members are made without a token, unless Nomad is known to give tokens: it may require them, and
+// the member could never join.
 func TestMembersWaitForANomadThatIntroduces(t *testing.T) {
 	away := nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}
 	for name, c := range map[string]struct {
@@ -24,16 +24,16 @@ func TestMembersWaitForANomadThatIntroduces(t *testing.T) {
 		"never, given before": {v1alpha1.IntroductionNever, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := unmade(0, c.mode)
+			s := notMade(0, c.mode)
 			s.nomad.view = nomad.View{Health: away, Introduces: c.introduces}
 			s.nomad.token = nomad.ErrUnreachable
 			s.reconcile(t)
 			if got := s.userData(t) == ""; got != c.waits {
 				t.Errorf("waits: %t", got)
 			}
-			said := nodestate.Condition(s.node(t), v1alpha1.NodeVMReady)
-			if told := said.Reason == v1alpha1.ReasonIntroductionToken; told != c.waits {
-				t.Errorf("says %+v", said)
+			vmReady := nodestate.Condition(s.node(t), v1alpha1.NodeVMReady)
+			if reported := vmReady.Reason == v1alpha1.ReasonIntroductionToken; reported != c.waits {
+				t.Errorf("got %+v", vmReady)
 			}
 			if !c.waits {
 				return
@@ -47,8 +47,8 @@ func TestMembersWaitForANomadThatIntroduces(t *testing.T) {
 	}
 }
 
-// Members look at tokens unless their Nomad is known to have none: an agent that doesn't lets everybody in who
-// reaches it.
+// Members check tokens unless their Nomad is known to have no ACLs: an agent that doesn't check them lets everybody in
+// who reaches it.
 func TestMembersEnforceACLs(t *testing.T) {
 	for name, c := range map[string]struct {
 		view nomad.View
@@ -59,7 +59,7 @@ func TestMembersEnforceACLs(t *testing.T) {
 		"Nomad is away": {nomad.View{Health: nomad.Health{State: nomad.HealthUnreachable}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := unmade(0, v1alpha1.IntroductionAuto)
+			s := notMade(0, v1alpha1.IntroductionAuto)
 			s.nomad.view = c.view
 			s.reconcile(t)
 			if got := strings.Contains(s.userData(t), "acl {"); got != c.on || s.userData(t) == "" {

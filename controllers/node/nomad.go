@@ -5,13 +5,14 @@ import (
 	"errors"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// cordon makes the node ineligible, if the order still holds: another leader may have taken it back, and forgotten
-// it, so that nobody would undo what is done for it.
+// cordon makes the node ineligible, if the drain request still holds. Another leader may have canceled and cleared it,
+// and then nothing would undo the cordon.
 func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	if err := r.recordCordon(ctx, s); err != nil {
 		return err
@@ -19,11 +20,11 @@ func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, ou
 	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
 		return err
 	}
-	return gone(s.link.Cluster.Cordon(ctx, s.node.Spec.NodeID))
+	return ignoreNodeNotFound(s.link.Cluster.Cordon(ctx, s.node.Spec.NodeID))
 }
 
-// recordCordon writes down that the node is made ineligible for the intent, before it is, so that it isn't taken for an
-// operator's doing later.
+// recordCordon records that the node is made ineligible for the drain request. It does so before the cordon, so that
+// the cordon doesn't look like an operator's later.
 func (r *Reconciler) recordCordon(ctx context.Context, s *scope) error {
 	if s.observed.Node.Cordoned() {
 		return nil
@@ -31,49 +32,49 @@ func (r *Reconciler) recordCordon(ctx context.Context, s *scope) error {
 	return r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.CordonedDrain = s.node.Spec.Drain.ID })
 }
 
-// rescue undoes in Nomad what was done for an order to leave that was taken back, and clears the order once nothing
-// is left to be undone. Nomad itself is asked what is: the view may be older than our own cordon, and without an
-// order nobody would make the node eligible again; or older than its end, which isn't to be told of twice.
-func (r *Reconciler) rescue(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
+// cancelDrain undoes in Nomad what was done for a canceled drain request, and clears the request once nothing is left
+// to undo. It asks Nomad's leader what is left. The view may be older than our own cordon, and without a request
+// nothing would make the node eligible again. Or the view may be older than the end of the drain, and the Event would
+// be emitted twice.
+func (r *Reconciler) cancelDrain(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	in, err := r.inspect(ctx, s, out)
 	if err != nil {
 		return err
 	}
 	cordoned := !in.Node.Eligible && s.observed.Node.Cordoned()
-	foreign := in.Node.Draining && (in.Node.LastDrain == nil || in.Node.LastDrain.DrainID != s.node.Spec.Drain.ID)
-	if !in.Found || foreign || !in.Node.Draining && !cordoned {
+	othersDrain := in.Node.Draining && (in.Node.LastDrain == nil || in.Node.LastDrain.DrainID != s.node.Spec.Drain.ID)
+	if !in.Found || othersDrain || !in.Node.Draining && !cordoned {
 		if d.Step == member.ClearDrainRequest {
-			return r.clearIntent(ctx, s)
+			return r.clearDrainRequest(ctx, s)
 		}
-		out.Again = disagreement // it is undone already, and the view catches up in a moment
+		out.RetryAfter = viewRetry // undone already; the view catches up in a moment
 		return nil
 	}
 	undo := s.link.Cluster.CancelDrain
 	if cordoned {
 		undo = s.link.Cluster.Uncordon
 	}
-	if err := gone(undo(ctx, s.node.Spec.NodeID)); err != nil {
+	if err := ignoreNodeNotFound(undo(ctx, s.node.Spec.NodeID)); err != nil {
 		return err
 	}
 	r.Events.drainCanceled(s.node, cordoned)
 	return nil
 }
 
-// recordCancel writes when an order to leave was taken back, as what it takes to forget it counts from then.
+// recordCancel records when a drain request was canceled. The request is cleared some time after that.
 func (r *Reconciler) recordCancel(ctx context.Context, s *scope, _ member.Decision, _ *member.Outcome) error {
 	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain.Cancel(s.observed.Now) })
 }
 
-// clearIntent removes an order to leave, and with it the wish that the member be the next to go: that was for this
-// time.
-func (r *Reconciler) clearIntent(ctx context.Context, s *scope) error {
+// clearDrainRequest removes a drain request together with the annotation delete-next, which was meant for this request.
+func (r *Reconciler) clearDrainRequest(ctx context.Context, s *scope) error {
 	return r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
 		n.Spec.Drain = nil
 		delete(n.Annotations, v1alpha1.DeleteNextAnnotation)
 	})
 }
 
-// drain has Nomad drain the node, if the order still holds.
+// drain has Nomad drain the node, if the drain request still holds.
 func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	if goOn, err := r.recheck(ctx, s, out); err != nil || !goOn {
 		return err
@@ -85,35 +86,81 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 	if sent {
 		r.Events.drainStarted(s.node)
 	}
-	return gone(err)
+	return ignoreNodeNotFound(err)
 }
 
-// kick sends a stalled drain again, and then writes that down. A crash in between kicks it twice, which does no harm:
-// the deadline doesn't move later. The other way round, a kick that was lost would be missed for ever.
-func (r *Reconciler) kick(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
+// recheck asks Nomad's leader once more before a drain: for the node first, then for its allocations, so that none can
+// have been placed in between. It returns true if the member is to be drained.
+func (r *Reconciler) recheck(ctx context.Context, s *scope, out *member.Outcome) (bool, error) {
+	conditional := member.Rechecks(s.observed)
+	if !conditional && s.observed.Node.Cordoned() {
+		return true, nil
+	}
+	in, err := r.inspect(ctx, s, out)
+	if err != nil || out.Nomad != nil { // or the node is external
+		return false, err
+	}
+	if conditional {
+		fresh := s.observed
+		fresh.Nomad = nodestate.Nomad{Known: true}
+		if in.Found {
+			fresh.Nomad = nomadlink.NodeOf(in.Node)
+		}
+		if member.Rechecks(fresh) { // it hasn't gone down, and no other replica has sent the drain
+			return r.stillEmpty(ctx, s, in, out)
+		}
+	}
+	if in.Found && in.Node.Eligible { // the view is older than the end of an earlier cancellation
+		return true, r.recordCordon(ctx, s)
+	}
+	return true, nil
+}
+
+// stillEmpty cancels a drain request that holds only for an empty member, if the member isn't empty. It was empty when
+// the pool chose it, but its node took work until it was made ineligible. It returns true if the member is to be
+// drained.
+func (r *Reconciler) stillEmpty(ctx context.Context, s *scope, in nomad.Inspection, out *member.Outcome) (bool, error) {
+	if in.Node.Eligible {
+		return false, r.cordon(ctx, s, member.Decision{}, out)
+	}
+	running, busy := member.RunningAllocation(memberAllocations(in.Live), s.node.Spec.Drain.OnlyIf)
+	if !busy {
+		return true, nil
+	}
+	if err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain.Cancel(s.observed.Now) }); err != nil {
+		return false, err
+	}
+	r.Events.drainCanceledNotEmpty(s.node, running.Name)
+	return false, nil
+}
+
+// resendDrain sends a stalled drain again, and then records that. After a crash in between the drain is resent twice,
+// which does no harm: the deadline doesn't move later. In the other order a drain that wasn't resent would stay so.
+func (r *Reconciler) resendDrain(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
 		return err
 	}
-	err := gone(s.link.Cluster.ResendDrain(ctx, s.node.Spec.NodeID, drainRequest(s)))
-	if errors.Is(err, nomad.ErrNotDraining) { // it has ended since; the view catches up in a moment
-		out.Again = disagreement
+	err := ignoreNodeNotFound(s.link.Cluster.ResendDrain(ctx, s.node.Spec.NodeID, drainRequest(s)))
+	if errors.Is(err, nomad.ErrNotDraining) { // it has ended; the view catches up in a moment
+		out.RetryAfter = viewRetry
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.ResentDrain = s.node.Spec.Drain.ID }); err != nil {
+	err = r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.ResentDrain = s.node.Spec.Drain.ID })
+	if err != nil {
 		return err
 	}
 	r.Events.drainResent(s.node)
 	return nil
 }
 
-// purge removes the node from Nomad, if it is there: the view shows it for a moment after it has gone.
+// purge removes the node from Nomad, if it is there. The view still shows it for a moment after it has gone.
 func (r *Reconciler) purge(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	purged, err := r.purgeOwn(ctx, s, out)
+	purged, err := r.purgeOwned(ctx, s, out)
 	if err != nil || !purged {
-		out.Again = disagreement
+		out.RetryAfter = viewRetry
 		return err
 	}
 	r.Events.purged(s.node)
@@ -127,14 +174,14 @@ func drainRequest(s *scope) nomad.DrainRequest {
 		Remaining:        in.DeadlineTime.Sub(s.observed.Now),
 		NoDeadline:       now.DrainOnTimeout() == v1alpha1.DrainRetain,
 		IgnoreSystemJobs: p.IgnoreSystemJobs,
-		OnlyIneligible:   !now.Cordoned(), // an operator may have made it eligible since it was looked at
+		OnlyIneligible:   !now.Cordoned(), // an operator may have made it eligible since the observation
 		Pool:             s.node.Namespace + "/" + s.node.Spec.PoolName,
 		Member:           s.node.Name,
 	}
 }
 
-// gone takes a node that Nomad doesn't know for done.
-func gone(err error) error {
+// ignoreNodeNotFound ignores that Nomad doesn't know the node: then nothing is left to do.
+func ignoreNodeNotFound(err error) error {
 	if errors.Is(err, nomad.ErrNodeNotFound) {
 		return nil
 	}

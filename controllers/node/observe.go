@@ -23,8 +23,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
-// scope is one member in one reconcile: what was read, and what was made of it. A step leaves observed as it is: what
-// it learns is in its outcome. The objects are replaced by what it has written.
+// scope is one member in one reconcile: the objects that were read, and the state that was made of them. A step doesn't
+// change observed: what it learns is in its outcome. It replaces the objects by what it has written.
 type scope struct {
 	node     *v1alpha1.NomadNode
 	vm       *kubevirtv1.VirtualMachine         // nil: none of this name
@@ -48,7 +48,7 @@ func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope
 	if err := r.observeVM(ctx, s); err != nil {
 		return nil, err
 	}
-	r.observeHold(ctx, s)
+	r.observeDenied(ctx, s)
 	if err := r.observeParts(ctx, s); err != nil {
 		return nil, err
 	}
@@ -57,12 +57,12 @@ func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope
 		return nil, err
 	}
 	observeNomad(s, siblings)
-	r.observeClosely(ctx, s)
+	r.observeByID(ctx, s)
 	r.observeStopTime(ctx, s)
 	return s, r.observePool(ctx, s)
 }
 
-// observePool looks if the member still has a pool, while that matters.
+// observePool checks if the member's pool exists, while that matters.
 func (r *Reconciler) observePool(ctx context.Context, s *scope) error {
 	if !member.NeedsPool(s.observed) {
 		return nil
@@ -82,14 +82,15 @@ func (r *Reconciler) poolOf(ctx context.Context, n *v1alpha1.NomadNode) (*v1alph
 	return p, nil
 }
 
-// observeVM reads the VM and its instance. Presence is believed of the cache, absence only of the API server: a VM that
-// was made a moment ago is not in the cache yet, and to take a running guest for gone would be the worst mistake.
+// observeVM reads the VM and its instance. The cache may prove that they exist, but only the API server that they
+// don't: a VM that was made a moment ago isn't in the cache yet, and to take a running guest for gone would be the
+// worst mistake.
 func (r *Reconciler) observeVM(ctx context.Context, s *scope) error {
 	vm, vmi := &kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{}
 	key := client.ObjectKeyFromObject(s.node)
 	found, err := r.get(ctx, key, vm)
 	if recorded := s.node.Status.VM.UID; err == nil && found && recorded != "" && recorded != string(vm.UID) {
-		// Another VM of this name: the cache may not know yet that it is gone, and that the member's is there.
+		// Another VM of this name: the cache may not show yet that it is gone, and that the member's VM is there.
 		vm = &kubevirtv1.VirtualMachine{}
 		found, err = r.getLive(ctx, key, vm)
 	}
@@ -103,8 +104,8 @@ func (r *Reconciler) observeVM(ctx context.Context, s *scope) error {
 	if found, err = r.get(ctx, key, vmi); err != nil {
 		return err
 	}
-	// The instance of a stranger's VM of this name is a stranger's too, and must not hold the member's removal.
-	if found && (s.observed.VM.Ours || s.vm == nil || !metav1.IsControlledBy(vmi, s.vm)) {
+	// The instance of an external VM of this name is external too, and must not block the member's removal.
+	if found && (s.observed.VM.Owned || s.vm == nil || !metav1.IsControlledBy(vmi, s.vm)) {
 		s.vmi = vmi
 		s.observed.Instance = nodestate.InstanceOf(vmi)
 	}
@@ -130,10 +131,10 @@ func (r *Reconciler) getLive(ctx context.Context, key types.NamespacedName, o cl
 	return err == nil, nil
 }
 
-// observeParts reads what only a member that is being made or removed needs.
+// observeParts reads what is needed only while a member is being made or removed.
 func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 	making := !s.observed.VM.Exists && !s.observed.Node.Leaving() && !s.observed.Node.VMMade
-	removing := s.observed.Node.Drained && (!s.observed.VM.Exists || !s.observed.VM.Ours)
+	removing := s.observed.Node.Drained && (!s.observed.VM.Exists || !s.observed.VM.Owned)
 	if !making && !removing {
 		return nil
 	}
@@ -176,13 +177,15 @@ func (r *Reconciler) observeClaims(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// siblings are the IDs of the Nomad nodes that are ordered to leave together with this one.
+// siblings are the IDs of the Nomad nodes of this pool's other members that have a drain request.
 func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]string, error) {
 	if n.Spec.Drain == nil || nodestate.Of(n).Drained {
 		return nil, nil
 	}
 	var l v1alpha1.NomadNodeList
-	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace), client.MatchingFields{kube.PoolUIDField: n.Spec.PoolUID}); err != nil {
+	err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace),
+		client.MatchingFields{kube.PoolUIDField: n.Spec.PoolUID})
+	if err != nil {
 		return nil, fmt.Errorf("listing the members of pool %s: %w", n.Spec.PoolName, err)
 	}
 	var out []string
@@ -215,7 +218,7 @@ func observeNomad(s *scope, siblings []string) {
 	}
 	allocs := s.link.Cluster.Allocations()
 	live, asked := allocs.Live[s.node.Spec.NodeID]
-	if v.Status == nomad.NodeDown { // nobody can fetch data from it
+	if v.Status == nomad.NodeDown { // no allocation can fetch data from it
 		live = slices.DeleteFunc(slices.Clone(live), func(a nomad.Allocation) bool { return a.MovingTo != "" })
 	}
 	o.LiveKnown = asked && s.observed.Now.Sub(allocs.Started) < nomadlink.ViewLimit
@@ -225,14 +228,15 @@ func observeNomad(s *scope, siblings []string) {
 	}
 }
 
-// observeStopTime asks how long what is left may take to stop. Without an answer that is as it was written down last.
+// observeStopTime asks how long the remaining allocations may take to stop. Without an answer the last written value
+// counts.
 func (r *Reconciler) observeStopTime(ctx context.Context, s *scope) {
 	if s.link.Cluster == nil || !member.AsksStopTime(s.observed) {
 		return
 	}
 	longest, err := s.link.Cluster.StopTime(ctx, s.node.Spec.NodeID)
 	if err != nil {
-		log.FromContext(ctx).Info("how long the allocations may take to stop isn't known", "cause", nomad.Cause(err))
+		log.FromContext(ctx).Info("it isn't known how long the allocations may take to stop", "cause", nomad.Cause(err))
 		return
 	}
 	s.observed.Nomad.StopTime = &longest

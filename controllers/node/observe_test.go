@@ -12,9 +12,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube/kubetest"
 )
 
-// Of two leaders one may have seen the member's VM go, and the other have made it anew. What the cache still shows of
-// the first VM says nothing of the second.
-func TestVMThatIsntTheRecordedOneIsReadAnew(t *testing.T) {
+// One of two leaders may have seen the member's VM go, and the other may have made it again. The cached state of the
+// first VM doesn't count for the second.
+func TestVMThatIsntTheRecordedOneIsReadAgain(t *testing.T) {
 	n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}}
 	n.Status.VM.UID = "second"
 	vm := func(uid types.UID) client.Client {
@@ -26,7 +26,7 @@ func TestVMThatIsntTheRecordedOneIsReadAnew(t *testing.T) {
 	if err := (&Reconciler{Client: vm("first"), Live: vm("second")}).observeVM(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if !s.observed.VM.Ours || s.vm.UID != "second" {
+	if !s.observed.VM.Owned || s.vm.UID != "second" {
 		t.Errorf("got %+v", s.observed.VM)
 	}
 }

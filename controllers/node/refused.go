@@ -14,7 +14,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// problemOf is what a member's conditions say about an error; nil: it is tried again without a word.
+// problemOf is what a member's conditions show of an error; nil: the step is tried again and they show nothing.
 func problemOf(err error) *nodestate.Blocked {
 	var p problemError
 	if errors.As(err, &p) {
@@ -23,35 +23,35 @@ func problemOf(err error) *nodestate.Blocked {
 	return kube.Refusal(err)
 }
 
-// explain puts into the outcome what the member's conditions say of a step that failed. It returns true for what a
-// retry doesn't mend by itself: that is no error of ours, and is tried again later. Whatever else keeps a VM from
-// being made is said as well, and tried again soon; but not that somebody else wrote, or that the controller ends.
+// explain puts into the outcome what the member's conditions show of a step that failed. It returns true for a refusal:
+// that isn't an error of the controller, and the step is tried again later. Other errors that keep a VM from being made
+// are shown too, and the step is tried again soon. Conflicts and the end of the controller aren't shown.
 func explain(out *member.Outcome, step member.Step, err error) (refused bool) {
 	switch p := problemOf(err); {
 	case apierrors.IsConflict(err), errors.Is(err, context.Canceled):
 		return false
 	case p == nil && step.Making():
 		out.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByFailure, Problem: condition.Problem{
-			Reason: v1alpha1.ReasonCreateFailed, Message: "It is tried again all the while. The answer: " + steady(err),
+			Reason: v1alpha1.ReasonCreateFailed, Message: "It is tried again all the while. The answer: " + stable(err),
 		}}
 		return false
 	case p == nil:
 		return false
 	case step.Removing():
-		out.Refused, out.Again = p, member.RefusedRetry
+		out.Refused, out.RetryAfter = p, member.RefusedRetry
 		return true
 	case step.Making():
-		out.Problem, out.Again = p, member.RefusedRetry
+		out.Problem, out.RetryAfter = p, member.RefusedRetry
 		return true
 	default:
 		return false
 	}
 }
 
-// unsteady are those parts of an error's text that differ each time though its cause is the same: the port of our own
-// end of a connection, and the time at which a certificate was looked at. A condition that changes each time is a
+// varying matches the parts of an error's text that differ each time although the cause is the same: the port of our
+// own end of a connection, and the time at which a certificate was checked. A condition that changes each time is a
 // write each time.
-var unsteady = regexp.MustCompile(`\S+:\d+->|current time \S+ `)
+var varying = regexp.MustCompile(`\S+:\d+->|current time \S+ `)
 
-// steady is the text of an error without what differs each time.
-func steady(err error) string { return unsteady.ReplaceAllString(err.Error(), "") }
+// stable is the text of an error without the parts that differ each time.
+func stable(err error) string { return varying.ReplaceAllString(err.Error(), "") }

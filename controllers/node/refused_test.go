@@ -20,9 +20,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// fails has the API server answer DELETE, CREATE and PATCH of other objects than members with an error, if what gives
-// one.
-func (s *memberShell) fails(what func(verb string, o client.Object) error) {
+// fails has the API server answer DELETE, CREATE and PATCH with the error that what returns; nil: it accepts them.
+func (s *fixture) fails(what func(verb string, o client.Object) error) {
 	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
 		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
 			if err := what("delete", o); err != nil {
@@ -36,7 +35,9 @@ func (s *memberShell) fails(what func(verb string, o client.Object) error) {
 			}
 			return c.Create(ctx, o, opts...)
 		},
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(
+			ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption,
+		) error {
 			if err := what("patch", o); err != nil {
 				return err
 			}
@@ -45,8 +46,8 @@ func (s *memberShell) fails(what func(verb string, o client.Object) error) {
 	})
 }
 
-// A removal that is refused says so, once, and is tried again at leisure.
-func TestRefusedRemovalIsSaid(t *testing.T) {
+// A refused removal is reported once, and tried again after a while.
+func TestRefusedRemovalIsReported(t *testing.T) {
 	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "things"}, "p-1", errors.New("no right to do that"))
 	well := nomad.Health{State: nomad.HealthReachable}
 	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "c"}}
@@ -54,20 +55,26 @@ func TestRefusedRemovalIsSaid(t *testing.T) {
 		refused func(verb string, o client.Object) bool
 		vm      bool
 	}{
-		"listing the claims": {func(verb string, o client.Object) bool { _, vm := o.(*kubevirtv1.VirtualMachine); return vm }, true},
+		"listing the claims": {func(verb string, o client.Object) bool {
+			_, vm := o.(*kubevirtv1.VirtualMachine)
+			return vm
+		}, true},
 		"deleting the VM": {func(verb string, o client.Object) bool {
 			_, vm := o.(*kubevirtv1.VirtualMachine)
 			return vm && verb == "delete"
 		}, true},
-		"deleting the claims": {func(verb string, o client.Object) bool { _, pvc := o.(*corev1.PersistentVolumeClaim); return pvc }, false},
-		"deleting the records": {func(verb string, o client.Object) bool {
+		"deleting the claims": {func(verb string, o client.Object) bool {
+			_, pvc := o.(*corev1.PersistentVolumeClaim)
+			return pvc
+		}, false},
+		"deleting the NomadNode": {func(verb string, o client.Object) bool {
 			_, nn := o.(*v1alpha1.NomadNode)
 			return nn && verb == "delete"
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := drained(well, func(n *v1alpha1.NomadNode) []client.Object {
-				if name == "deleting the records" {
+				if name == "deleting the NomadNode" {
 					n.DeletionTimestamp = nil
 				}
 				return []client.Object{claim.DeepCopy()}
@@ -91,8 +98,8 @@ func TestRefusedRemovalIsSaid(t *testing.T) {
 				}
 				return nil
 			})
-			if res := s.reconcile(t); res.RequeueAfter != holdRetry {
-				t.Errorf("looks again after %s", res.RequeueAfter)
+			if res := s.reconcile(t); res.RequeueAfter != haltRetry {
+				t.Errorf("reconciles again after %s", res.RequeueAfter)
 			}
 			n := s.node(t)
 			if is := nodestate.Condition(n, v1alpha1.NodeVMReady); is.Reason != v1alpha1.ReasonDeleteStuck ||
@@ -104,13 +111,13 @@ func TestRefusedRemovalIsSaid(t *testing.T) {
 			}
 			s.reconcile(t)
 			if e := s.event(); e != "" || s.node(t).ResourceVersion != n.ResourceVersion {
-				t.Errorf("said once more: event %q, %+v", e, s.node(t).Status)
+				t.Errorf("reported once more: event %q, %+v", e, s.node(t).Status)
 			}
 		})
 	}
 }
 
-func patchVM(t *testing.T, s *memberShell, annotations map[string]string) {
+func patchVM(t *testing.T, s *fixture, annotations map[string]string) {
 	t.Helper()
 	vm := &kubevirtv1.VirtualMachine{}
 	if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p-1"}, vm); err != nil {
@@ -122,8 +129,8 @@ func patchVM(t *testing.T, s *memberShell, annotations map[string]string) {
 	}
 }
 
-// What keeps a VM from being made without refusing it is said too, and tried again soon.
-func TestFailedCreationIsSaid(t *testing.T) {
+// An error that keeps a VM from being made is reported even if it isn't a refusal, and the step is tried again soon.
+func TestFailedCreationIsReported(t *testing.T) {
 	webhook := apierrors.NewInternalError(
 		errors.New(`failed calling webhook "validator.harvesterhci.io": dial tcp 10.53.0.7:443: connect: connection refused`),
 	)
@@ -134,8 +141,8 @@ func TestFailedCreationIsSaid(t *testing.T) {
 	}
 	secret := func(o client.Object) bool { _, is := o.(*corev1.Secret); return is }
 	for name, c := range map[string]struct {
-		fails func(verb string, o client.Object) error
-		says  string
+		fails   func(verb string, o client.Object) error
+		message string
 	}{
 		"webhook away": {func(verb string, o client.Object) error {
 			if verb == "create" && !secret(o) {
@@ -149,51 +156,55 @@ func TestFailedCreationIsSaid(t *testing.T) {
 			}
 			return nil
 		}, "read tcp 10.53.0.7:443: read: connection reset by peer"},
-		"a stranger's Secret": {func(verb string, o client.Object) error {
+		"an external Secret": {func(verb string, o client.Object) error {
 			if secret(o) {
 				return apierrors.NewAlreadyExists(schema.GroupResource{Resource: "secrets"}, o.GetName())
 			}
 			return nil
 		}, "that isn't this member's is in the way"},
-		"a conflict says nothing": {func(verb string, o client.Object) error {
+		"a conflict is not reported": {func(verb string, o client.Object) error {
 			return apierrors.NewConflict(schema.GroupResource{Resource: "secrets"}, o.GetName(), errors.New("changed"))
 		}, ""},
-		"the controller's end says nothing": {func(string, client.Object) error { return context.Canceled }, ""},
+		"the controller's end is not reported": {func(string, client.Object) error { return context.Canceled }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := unmade(0, v1alpha1.IntroductionNever)
+			s := notMade(0, v1alpha1.IntroductionNever)
 			s.fails(c.fails)
 			for range 3 { // Secret, VM, and once more
 				_, _ = s.Reconcile(t.Context(), request)
 			}
 			n := s.node(t)
 			is := nodestate.Condition(n, v1alpha1.NodeVMReady)
-			if (is.Reason == v1alpha1.ReasonCreateFailed) != (c.says != "") || !strings.Contains(is.Message, c.says) {
+			if (is.Reason == v1alpha1.ReasonCreateFailed) != (c.message != "") || !strings.Contains(is.Message, c.message) {
 				t.Errorf("got %+v", is)
 			}
-			if e := s.event(); strings.Contains(e, "CreateFailed") != (c.says != "") {
+			if e := s.event(); strings.Contains(e, "CreateFailed") != (c.message != "") {
 				t.Errorf("event %q", e)
 			}
 			_, err := s.Reconcile(t.Context(), request)
-			if (err != nil) != (c.says != "" || name == "the controller's end says nothing") {
-				t.Errorf("tried again at leisure: %v", err)
+			if (err != nil) != (c.message != "" || name == "the controller's end is not reported") {
+				t.Errorf("tried again late: %v", err)
 			}
 			if e := s.event(); e != "" || s.node(t).ResourceVersion != n.ResourceVersion {
-				t.Errorf("said once more: event %q", e)
+				t.Errorf("reported once more: event %q", e)
 			}
 		})
 	}
 }
 
-func TestErrorsAreSaidTheSameEachTime(t *testing.T) {
-	for text, want := range map[string]string{
-		"read tcp 10.52.0.1:43210->10.53.0.7:443: read: connection reset by peer":                  "read tcp 10.53.0.7:443: read: connection reset by peer",
-		"write tcp [fd00::1]:43210->[fd00::7]:443: broken pipe":                                    "write tcp [fd00::7]:443: broken pipe",
-		"certificate has expired: current time 2026-11-23T11:00:00Z is after 2026-01-01T00:00:00Z": "certificate has expired: is after 2026-01-01T00:00:00Z",
-		"dial tcp 10.53.0.7:443: connect: connection refused":                                      "dial tcp 10.53.0.7:443: connect: connection refused",
+func TestErrorsHaveTheSameTextEachTime(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"read tcp 10.52.0.1:43210->10.53.0.7:443: read: connection reset by peer",
+			"read tcp 10.53.0.7:443: read: connection reset by peer"},
+		{"write tcp [fd00::1]:43210->[fd00::7]:443: broken pipe",
+			"write tcp [fd00::7]:443: broken pipe"},
+		{"certificate has expired: current time 2026-11-23T11:00:00Z is after 2026-01-01T00:00:00Z",
+			"certificate has expired: is after 2026-01-01T00:00:00Z"},
+		{"dial tcp 10.53.0.7:443: connect: connection refused",
+			"dial tcp 10.53.0.7:443: connect: connection refused"},
 	} {
-		if got := steady(errors.New(text)); got != want {
-			t.Errorf("got %q, want %q", got, want)
+		if got := stable(errors.New(c.text)); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
 		}
 	}
 }

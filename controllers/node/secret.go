@@ -21,15 +21,15 @@ import (
 )
 
 const (
-	// introductionTTL is as long as a server allows by default (Nomad: client_introduction.max_identity_ttl): a VM that
-	// boots later than that can't join under strict introduction.
+	// introductionTTL is the longest that a server allows by default (Nomad: client_introduction.max_identity_ttl). A VM
+	// that boots later than that can't join under strict introduction.
 	introductionTTL = 30 * time.Minute
-	// introductionUse is how long after it was made a token is put into a new VM, which then has the rest of the time to
-	// boot. The VM can be long in coming: until a quota is raised, or an image is there.
+	// introductionUse is how old a token may be when it is put into a new VM. The VM has the rest of its time to boot. The
+	// Secret may be much older than the VM, which waits for a quota or for an image.
 	introductionUse = 20 * time.Minute
 )
 
-// problemError is an error that doesn't go away by itself, and that the member's conditions tell of.
+// problemError is an error that doesn't go away by itself, and that the member's conditions show.
 type problemError struct{ nodestate.Blocked }
 
 func (e problemError) Error() string { return e.Message }
@@ -45,7 +45,7 @@ func (r *Reconciler) createSecret(ctx context.Context, s *scope, _ member.Decisi
 	return r.writeSecret(ctx, secret)
 }
 
-// renewSecret has the new token before it deletes the Secret with the old one.
+// renewSecret gets the new token before it deletes the Secret with the old one.
 func (r *Reconciler) renewSecret(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	secret, err := r.renderSecret(ctx, s, out)
 	if err != nil || secret == nil {
@@ -71,13 +71,13 @@ func (r *Reconciler) deleteSecret(ctx context.Context, s *scope, _ member.Decisi
 	return client.IgnoreNotFound(r.Client.Delete(ctx, secret))
 }
 
-// renderSecret returns nil if it is too early to say what goes into the Secret.
+// renderSecret returns nil if it isn't known yet what goes into the Secret.
 func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Outcome) (*corev1.Secret, error) {
 	m := blueprint.MemberOf(s.node)
 	if s.observed.Nomad.NotAsked {
-		// Just after a start. Without this the first members would be made without a token, as if Nomad were away, and
-		// nobody would know if it has ACLs.
-		out.Again = notAskedRetry
+		// Just after a start. Otherwise the first members would be made without a token, as if Nomad were away, and without
+		// knowing if it has ACLs.
+		out.RetryAfter = notAskedRetry
 		return nil, nil
 	}
 	token, err := r.introductionToken(ctx, s)
@@ -85,8 +85,8 @@ func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Out
 		return nil, err
 	}
 	m.IntroductionToken = token
-	// Where Nomad is away this isn't known. Then it's on: an agent that refuses too much can be told from its log, one
-	// that lets everybody in can't.
+	// While Nomad is away this isn't known. Then ACLs are on: the log of an agent shows that it refuses too much, but not
+	// that it lets everybody in.
 	m.ACL = !s.link.View.NoACLs
 	rendered, err := render.Member(m, s.facts)
 	if err != nil {
@@ -98,7 +98,7 @@ func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Out
 func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, error) {
 	c := s.node.Spec.Client
 	mode := c.IntroductionToken
-	// A Nomad that has given tokens may insist on them, and a guest that was made without one could then never join.
+	// A Nomad that has given tokens may require them, and a guest that was made without one could never join then.
 	must := mode == v1alpha1.IntroductionAlways || s.link.View.Introduces
 	switch {
 	case mode == v1alpha1.IntroductionNever, !must && !s.link.Known:
@@ -132,7 +132,7 @@ func noToken(why string) error {
 	}
 }
 
-// observeSecret looks for the cloud-init Secret.
+// observeSecret reads the cloud-init Secret.
 func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
 	secret := &corev1.Secret{}
 	err := r.Live.Get(ctx,

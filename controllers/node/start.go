@@ -14,22 +14,22 @@ const (
 	// runStrategyAnnotation is what a halted VM is started with. Harvester:
 	// pkg/webhook/resources/virtualmachine/mutator.go.
 	runStrategyAnnotation = "harvesterhci.io/vmRunStrategy"
-	// roomRetry is how soon to ask once more if a VM has room within its namespace's quota: nobody watches quotas.
-	roomRetry = 15 * time.Second
+	// capacityRetry is how soon to try again to start a VM that its namespace's quota doesn't allow: quotas have no watch.
+	capacityRetry = 15 * time.Second
 )
 
-// startVM starts a VM that Harvester has halted for its namespace's quota. While there is no room Harvester refuses
-// that, and nothing is written.
+// startVM starts a VM that Harvester has halted for its namespace's quota. While the quota is used up Harvester refuses
+// the start, and nothing is written.
 func (r *Reconciler) startVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	after, strategy := s.vm.DeepCopy(), kubevirtv1.RunStrategyAlways
 	if kept := s.vm.Annotations[runStrategyAnnotation]; kept != "" {
 		strategy = kubevirtv1.VirtualMachineRunStrategy(kept)
 	}
 	after.Spec.RunStrategy = &strategy
-	// A merge patch of this one key, of the VM that was looked at.
+	// A merge patch of this one key, of the VM that was observed.
 	err := r.Client.Patch(ctx, after, kube.Locked(s.vm))
 	if kube.Refusal(err) != nil {
-		out.Again = roomRetry
+		out.RetryAfter = capacityRetry
 		return nil
 	}
 	if err != nil {

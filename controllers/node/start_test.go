@@ -17,8 +17,8 @@ import (
 )
 
 // haltedForQuota is a member that has not joined, whose VM Harvester halted an hour ago, when it was made.
-func haltedForQuota() *memberShell {
-	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+func haltedForQuota() *fixture {
+	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 		objects := running(n, s, nomad.Node{})
 		n.Status.JoinedTime, s.nomad.view.Nodes = nil, nil
 		n.Spec.JoinTimeout = metav1.Duration{Duration: 10 * time.Minute}
@@ -35,7 +35,7 @@ func haltedForQuota() *memberShell {
 	})
 }
 
-func (s *memberShell) vm(t *testing.T) *kubevirtv1.VirtualMachine {
+func (s *fixture) vm(t *testing.T) *kubevirtv1.VirtualMachine {
 	t.Helper()
 	vm := &kubevirtv1.VirtualMachine{}
 	if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p-1"}, vm); err != nil {
@@ -44,21 +44,20 @@ func (s *memberShell) vm(t *testing.T) *kubevirtv1.VirtualMachine {
 	return vm
 }
 
-// Harvester never starts a VM again that it has halted for a quota, and refuses to have it started while there is no
-// room.
-func TestVMIsStartedWhenItsQuotaHasRoom(t *testing.T) {
+// Harvester never starts a VM again that it has halted for a quota, and refuses its start while the quota is used up.
+func TestVMIsStartedWhenItsQuotaAllowsIt(t *testing.T) {
 	s := haltedForQuota()
-	room := false
+	capacity := false
 	s.fails(func(verb string, o client.Object) error {
-		if _, vm := o.(*kubevirtv1.VirtualMachine); vm && !room {
+		if _, vm := o.(*kubevirtv1.VirtualMachine); vm && !capacity {
 			return denied("cpu insufficient resources due to resource quota")
 		}
 		return nil
 	})
 	s.reconcile(t)
 	before := s.node(t)
-	if res := s.reconcile(t); res.RequeueAfter != roomRetry || s.node(t).ResourceVersion != before.ResourceVersion {
-		t.Errorf("looks again after %s, and writes %+v", res.RequeueAfter, s.node(t).Status)
+	if res := s.reconcile(t); res.RequeueAfter != capacityRetry || s.node(t).ResourceVersion != before.ResourceVersion {
+		t.Errorf("reconciles again after %s, and writes %+v", res.RequeueAfter, s.node(t).Status)
 	}
 	if c := nodestate.Condition(before, v1alpha1.NodeVMReady); c.Reason != v1alpha1.ReasonVMAboveQuota ||
 		*s.vm(t).Spec.RunStrategy != kubevirtv1.RunStrategyHalted {
@@ -67,7 +66,7 @@ func TestVMIsStartedWhenItsQuotaHasRoom(t *testing.T) {
 	if before.Spec.Drain != nil {
 		t.Errorf("it leaves: %+v", before.Spec.Drain)
 	}
-	room = true
+	capacity = true
 	s.reconcile(t)
 	if got := *s.vm(t).Spec.RunStrategy; got != kubevirtv1.RunStrategyRerunOnFailure {
 		t.Errorf("the VM's strategy is %s", got)
@@ -76,7 +75,7 @@ func TestVMIsStartedWhenItsQuotaHasRoom(t *testing.T) {
 		t.Errorf("event %q", e)
 	}
 	if since := s.node(t).Status.VM.CapacityAvailableTime; since == nil || !since.Equal(&metav1.Time{Time: now}) {
-		t.Errorf("room since %v", since)
+		t.Errorf("capacity since %v", since)
 	}
 }
 
@@ -92,11 +91,11 @@ func TestFailureToStartIsTriedAgainSoon(t *testing.T) {
 		t.Error("no error")
 	}
 	if since := s.node(t).Status.VM.CapacityAvailableTime; since != nil {
-		t.Errorf("room since %s", since)
+		t.Errorf("capacity since %s", since)
 	}
 }
 
-func TestUnschedulableIsWhatTheSchedulerSays(t *testing.T) {
+func TestUnschedulableIsTheSchedulersMessage(t *testing.T) {
 	for name, c := range map[string]struct {
 		phase  kubevirtv1.VirtualMachineInstancePhase
 		reason string
@@ -104,13 +103,14 @@ func TestUnschedulableIsWhatTheSchedulerSays(t *testing.T) {
 	}{
 		"no host":            {kubevirtv1.Scheduling, corev1.PodReasonUnschedulable, "3 Insufficient memory"},
 		"its claim is to be": {kubevirtv1.Pending, corev1.PodReasonUnschedulable, ""},
-		"it is held":         {kubevirtv1.Scheduling, corev1.PodReasonSchedulingGated, ""},
+		"it is gated":        {kubevirtv1.Scheduling, corev1.PodReasonSchedulingGated, ""},
 	} {
 		vmi := &kubevirtv1.VirtualMachineInstance{}
 		vmi.Status.Phase = c.phase
 		vmi.Status.Conditions = []kubevirtv1.VirtualMachineInstanceCondition{{
-			Type: kubevirtv1.VirtualMachineInstanceConditionType(
-				corev1.PodScheduled), Status: corev1.ConditionFalse, Reason: c.reason, Message: "3 Insufficient memory", LastTransitionTime: metav1.NewTime(now),
+			Type:   kubevirtv1.VirtualMachineInstanceConditionType(corev1.PodScheduled),
+			Status: corev1.ConditionFalse, Reason: c.reason, Message: "3 Insufficient memory",
+			LastTransitionTime: metav1.NewTime(now),
 		}}
 		if got := nodestate.InstanceOf(vmi); got.Unschedulable != c.want ||
 			c.want != "" && !got.UnschedulableSince.Equal(now) {

@@ -13,8 +13,8 @@ import (
 
 const maxBlocking = 5
 
-// setStatus writes what was observed, what the step has learnt and how that is described into the status of the
-// member's object in memory.
+// setStatus sets the status of the NomadNode in memory: what was observed, what the step has learnt, and the
+// description.
 func setStatus(s *scope, out member.Outcome, d member.Description) {
 	st, o := &s.node.Status, out.After(s.observed)
 	st.ObservedGeneration = s.node.Generation
@@ -27,10 +27,9 @@ func setStatus(s *scope, out member.Outcome, d member.Description) {
 	if st.JoinedTime == nil && o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
 		st.JoinedTime = &metav1.Time{Time: o.Now.Truncate(time.Second)}
 	}
-	st.UnhealthyTime, st.Nomad.OnlySystemTime, st.VM.CapacityAvailableTime = nodestate.MetaTime(
-		d.UnhealthyTime), nodestate.MetaTime(
-		d.OnlySystemTime,
-	), nodestate.MetaTime(d.CapacityAvailableTime)
+	st.UnhealthyTime = nodestate.MetaTime(d.UnhealthyTime)
+	st.Nomad.OnlySystemTime = nodestate.MetaTime(d.OnlySystemTime)
+	st.VM.CapacityAvailableTime = nodestate.MetaTime(d.CapacityAvailableTime)
 	for _, t := range v1alpha1.NodeConditions {
 		kube.SetCondition(&st.Conditions, t, d.Conditions[t], s.node.Generation, o.Now)
 	}
@@ -45,7 +44,7 @@ func setVMStatus(s *scope, o nodestate.State) {
 			v.Status = "Gone"
 		}
 		return
-	case !o.VM.Ours:
+	case !o.VM.Owned:
 		v.Status = "NameTaken"
 		return
 	}
@@ -66,7 +65,7 @@ func setVMStatus(s *scope, o nodestate.State) {
 func setNomadStatus(s *scope, is nodestate.State) {
 	v, o := &s.node.Status.Nomad, is.Nomad
 	if o.NotAsked {
-		return // for a moment, just after a start
+		return // just after a start, the last status stays for a moment
 	}
 	v.Allocations, v.Blocking = nil, nil
 	if !is.Node.Leaving() {
@@ -83,7 +82,7 @@ func setNomadStatus(s *scope, is nodestate.State) {
 	if !o.Known {
 		return // The last known state stays: unknown is not gone.
 	}
-	v.IDTaken = o.Foreign != ""
+	v.IDTaken = o.External != ""
 	if !o.Registered {
 		v.Status = ""
 		if v.ShortID != "" {

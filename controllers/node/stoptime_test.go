@@ -13,27 +13,27 @@ import (
 )
 
 // emptied is a member whose drain Nomad has, with an allocation.
-func emptied(node nomad.Node, live ...nomad.Allocation) *memberShell {
-	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute),
+func emptied(node nomad.Node, live ...nomad.Allocation) *fixture {
+	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute),
 			now.Add(14*time.Minute))
 		n.Spec.DrainPolicy.OnTimeout = v1alpha1.DrainForce
-		node.LastDrain = &nomad.Drain{Status: nomad.DrainDraining, DrainID: "intent-1", OnTimeout: nomad.TimeoutForce,
+		node.LastDrain = &nomad.Drain{Status: nomad.DrainDraining, DrainID: "request-1", OnTimeout: nomad.TimeoutForce,
 			StartedAt: now}
-		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: live}}
+		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{testNodeID: live}}
 		return running(n, s, node)
 	})
 }
 
-// at has time pass, with Nomad answering.
-func (s *memberShell) at(d time.Duration) {
+// at moves the clock to d after the start. Nomad answers.
+func (s *fixture) at(d time.Duration) {
 	s.clock.SetTime(now.Add(d))
 	s.nomad.view.Taken, s.nomad.allocs.Started = s.clock.Now(), s.clock.Now()
 }
 
-// What tasks were promised is written down while Nomad tells it, and grows only. It holds when Nomad doesn't tell it
-// any more.
-func TestPromisedTimeToStopIsWrittenDown(t *testing.T) {
+// The time that tasks were promised is recorded while Nomad reports it, and only grows. It stays when Nomad doesn't
+// report it any more.
+func TestPromisedTimeToStopIsRecorded(t *testing.T) {
 	s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true}, alloc)
 	written := func() time.Duration {
 		if d := s.node(t).Status.Nomad.StopTime; d != nil {
@@ -44,7 +44,7 @@ func TestPromisedTimeToStopIsWrittenDown(t *testing.T) {
 	s.nomad.mute = true
 	s.reconcile(t)
 	if got := written(); got != 0 {
-		t.Errorf("nobody told it, and %s is written", got)
+		t.Errorf("Nomad didn't report it, and %s is written", got)
 	}
 	s.nomad.mute, s.nomad.stops = false, 10*time.Minute
 	s.reconcile(t)
@@ -61,7 +61,8 @@ func TestPromisedTimeToStopIsWrittenDown(t *testing.T) {
 	s.at(24 * time.Minute)
 	if res := s.reconcile(t); res.RequeueAfter != 10*time.Second ||
 		nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted).Status == metav1.ConditionTrue {
-		t.Errorf("looks again after %s: %+v", res.RequeueAfter, nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted))
+		t.Errorf("reconciles again after %s: %+v", res.RequeueAfter,
+			nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted))
 	}
 	s.at(24*time.Minute + 10*time.Second)
 	s.reconcile(t)
@@ -70,7 +71,7 @@ func TestPromisedTimeToStopIsWrittenDown(t *testing.T) {
 	}
 }
 
-// Nobody can fetch data from a node that is down.
+// No allocation can fetch data from a node that is down.
 func TestDataOfADownNodeIsNotWaitedFor(t *testing.T) {
 	moving := alloc
 	moving.ClientStatus, moving.MovingTo = "complete", "5e6f7a8b-0000"

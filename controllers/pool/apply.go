@@ -90,7 +90,7 @@ func (r *Reconciler) replace(ctx context.Context, s *scope, n *v1alpha1.NomadNod
 	switch err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), vm); {
 	case client.IgnoreNotFound(err) != nil:
 		return fmt.Errorf("replacing %s: %w", n.Name, err)
-	case err == nil && nodestate.Ours(n, vm):
+	case err == nil && nodestate.OwnsVM(n, vm):
 		return nil
 	}
 	if err := r.Client.Delete(ctx, n, kube.Exactly(n.UID)); client.IgnoreNotFound(err) != nil {

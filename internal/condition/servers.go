@@ -2,12 +2,12 @@ package condition
 
 import "strings"
 
-// Servers says which servers guests were told to join, and what the one that leads Nomad calls itself, so that
-// whoever reads of a guest that doesn't join can tell a wrong list by it. leader is empty while that isn't known.
-func Servers(told []string, leader string) string {
-	says := "Servers to join (spec.nomad.servers): " + strings.Join(told, ", ") + "."
+// Servers names the servers that guests were given to join, and the address that Nomad's leader advertises, so that the
+// reader of the message can recognize a wrong list. leader is empty while it isn't known.
+func Servers(servers []string, leader string) string {
+	message := "Servers to join (spec.nomad.servers): " + strings.Join(servers, ", ") + "."
 	if leader != "" {
-		says += " Nomad's leader calls its own address " + leader + "."
+		message += " Nomad's leader calls its own address " + leader + "."
 	}
-	return says
+	return message
 }

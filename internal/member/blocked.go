@@ -5,23 +5,23 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// blockedBy is what keeps a member from being made, from running or from going; empty: nothing does. Whatever the
-// condition VMReady says of these is said here too (internal/nodestate reads earlier records by that), but it isn't
-// decided by what the condition says first: a halted VM is halted though KubeVirt calls it failed as well.
+// blockedBy returns what keeps a member from being made, from running or from being removed; empty: nothing does.
+// Each cause has a reason of the condition VMReady (internal/nodestate reads NomadNodes of earlier versions by it), but
+// the order differs: a halted VM is halted although KubeVirt also reports it as failed.
 func blockedBy(o nodestate.State) v1alpha1.BlockedCause {
 	_, isStuck := stuck(o)
-	_, lacks := lacksRoom(o)
-	unmade := !o.VM.Exists && !o.Node.VMMade
+	_, lacks := lacksCapacity(o)
+	neverMade := !o.VM.Exists && !o.Node.VMMade
 	switch {
 	case isStuck:
 		return v1alpha1.BlockedByRemoval
 	case lacks:
 		return v1alpha1.BlockedByCapacity
-	case unmade && o.Nomad.Foreign != "":
+	case neverMade && o.Nomad.External != "":
 		return v1alpha1.BlockedByNodeID
-	case unmade && o.Problem != nil:
+	case neverMade && o.Problem != nil:
 		return o.Problem.By
-	case o.VM.Exists && !o.VM.Ours:
+	case o.VM.Exists && !o.VM.Owned:
 		return v1alpha1.BlockedByName
 	case o.VM.Halted && !o.VM.Deleting:
 		return v1alpha1.BlockedByHalt

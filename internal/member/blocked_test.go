@@ -10,28 +10,30 @@ import (
 
 func TestWhatBlocksAMember(t *testing.T) {
 	failed := func(o *nodestate.State) { o.VM.Failure = "the pod can't be made" }
-	foreign := func(o *nodestate.State) { o.Nomad.Foreign = "it is called x" }
+	externalNode := func(o *nodestate.State) { o.Nomad.External = "it is called x" }
 	for name, c := range map[string]struct {
 		o    nodestate.State
 		want v1alpha1.BlockedCause
 	}{
-		"on its way":      {fresh(), ""},
-		"its VM starts":   {booting(noInstance), ""},
-		"it works":        {steady(), ""},
-		"no such image":   {fresh(func(o *nodestate.State) { o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate} }), v1alpha1.BlockedByTemplate},
-		"no token":        {fresh(func(o *nodestate.State) { o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByToken} }), v1alpha1.BlockedByToken},
-		"a stranger's VM": {fresh(strangersVM), v1alpha1.BlockedByName},
-		"a foreign node":  {fresh(foreign), v1alpha1.BlockedByNodeID},
-		"a foreign node, found when its VM was made": {booting(foreign), ""},
+		"on its way":    {fresh(), ""},
+		"its VM starts": {booting(noInstance), ""},
+		"it works":      {steady(), ""},
+		"no such image": {fresh(func(o *nodestate.State) { o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate} }),
+			v1alpha1.BlockedByTemplate},
+		"no token": {fresh(func(o *nodestate.State) { o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByToken} }),
+			v1alpha1.BlockedByToken},
+		"an external VM":   {fresh(externalVM), v1alpha1.BlockedByName},
+		"an external node": {fresh(externalNode), v1alpha1.BlockedByNodeID},
+		"an external node, found when its VM was made": {booting(externalNode), ""},
 
-		"no room in the quota":                 {booting(aboveQuota), v1alpha1.BlockedByCapacity},
+		"no quota left":                        {booting(aboveQuota), v1alpha1.BlockedByCapacity},
 		"no host":                              {booting(unschedulable(time.Minute)), v1alpha1.BlockedByCapacity},
 		"halted":                               {steady(halted, noInstance), v1alpha1.BlockedByHalt},
 		"halted, and KubeVirt calls it failed": {steady(halted, noInstance, failed), v1alpha1.BlockedByHalt},
 		"failed":                               {steady(noInstance, failed), ""},
 		"halted, and going":                    {removing(halted, vmDeleting), ""},
 		"its removal is refused":               {removing(refused), v1alpha1.BlockedByRemoval},
-		"its VM is held":                       {removing(vmDeleting, noInstance, held), v1alpha1.BlockedByRemoval},
+		"its VM can't go":                      {removing(vmDeleting, noInstance, deniedByQuota), v1alpha1.BlockedByRemoval},
 	} {
 		if got := decide(c.o).BlockedBy; got != c.want {
 			t.Errorf("%s: blocked by %q, want %q", name, got, c.want)

@@ -7,6 +7,18 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
+const (
+	// problemRetry is how soon the controller checks again something that the member needs and that has no watch.
+	problemRetry = 15 * time.Second
+	// unknownRetry is how soon the controller checks again if Nomad can be asked. Usually the watcher of Nomad wakes the
+	// member, but nothing watches a credentials Secret that is missing, nor the age of Nomad's last answer.
+	unknownRetry = 15 * time.Second
+	// requestsLand is how long after a drain request was canceled Nomad may still get a call that was sent for it, perhaps
+	// by a controller that no longer leads. A cordon or a drain takes up to internal/nomad's Options.RequestTimeout; the
+	// rest is a margin.
+	requestsLand = 12 * time.Second
+)
+
 // Next names the next step of a member.
 func Next(o nodestate.State) Decision {
 	o = believed(o)
@@ -17,8 +29,7 @@ func Next(o nodestate.State) Decision {
 	return d
 }
 
-// believed is the state without what a Nomad that can't be asked has said: that may be old, or only a part of what
-// there is.
+// believed drops what a Nomad that can't be asked reported earlier: it may be old, or only a part of the truth.
 func believed(o nodestate.State) nodestate.State {
 	if !o.Nomad.Known {
 		o.Nomad = nodestate.Nomad{Why: o.Nomad.Why, NotAsked: o.Nomad.NotAsked}
@@ -32,16 +43,16 @@ func next(o nodestate.State) Decision {
 		return remove(o)
 	case o.Node.Drain != nil && !o.Node.Drain.Canceled:
 		return drain(o)
-	// An intent that was taken back is over, though its rescue may be half done: what forces the member to leave after
-	// all is an intent of its own, so that a drain that was canceled in Nomad isn't taken for one that was sent.
+	// A canceled drain request is over, though the cancellation may be half done in Nomad. If the member must leave after
+	// all, it gets a new request, so that a drain that was canceled in Nomad doesn't count as one that was sent.
 	case !o.Node.DeletedAt.IsZero():
 		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainDeleted}
-	case lostVM(o):
+	case vmDeletedByOthers(o):
 		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainVMDeleted}
 	case evacuated(o):
 		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainEvacuation}
 	case o.Node.Drain != nil:
-		return rescue(o)
+		return cancelDrain(o)
 	case !o.VM.Exists:
 		return provision(o)
 	default:
@@ -49,19 +60,26 @@ func next(o nodestate.State) Decision {
 	}
 }
 
-// lostVM is true when somebody else deleted the member's VM. What is late is late: the member is handled as if it had
-// been ordered to leave at once.
-func lostVM(o nodestate.State) bool {
-	return o.Node.VMMade && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting)
+// vmDeletedByOthers is true when somebody else deleted the member's VM. It is too late to drain the member properly, so
+// its drain request has a deadline that has passed.
+func vmDeletedByOthers(o nodestate.State) bool {
+	return o.Node.VMMade && (!o.VM.Exists || !o.VM.Owned || o.VM.Deleting)
+}
+
+// evacuated is true for a member whose host is being evacuated and that can't be migrated. With the evictionStrategy
+// External KubeVirt refuses the eviction and waits until somebody else stops the VM (KubeVirt: pkg/virt-api/webhooks/
+// validating-webhook/admitters/pod-eviction-admitter.go): the member is drained, removed and replaced elsewhere.
+func evacuated(o nodestate.State) bool {
+	return o.Instance.EvacuatedFrom != "" && o.VM.Owned
 }
 
 // Making is true for a step that makes something in Kubernetes.
 func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s == CreateVM }
 
-// provision makes what a member consists of, in the order in which each part needs the one before.
+// provision makes the parts of a member, each before the one that needs it.
 func provision(o nodestate.State) Decision {
 	switch {
-	case o.Problem != nil, o.Nomad.Foreign != "":
+	case o.Problem != nil, o.Nomad.External != "":
 		return Decision{Step: Wait, Wake: problemRetry}
 	case !o.Node.ClaimsRecorded:
 		return Decision{Step: RecordClaims}
@@ -74,50 +92,40 @@ func provision(o nodestate.State) Decision {
 	}
 }
 
-// live waits for a member to join, and then for nothing.
+// live waits for a member to join. A member that has joined needs no further step.
 func live(o nodestate.State) Decision {
-	if !o.VM.Ours {
-		return Decision{Step: Wait, Wake: problemRetry} // nobody watches a stranger's VM, which may go
+	if !o.VM.Owned {
+		return Decision{Step: Wait, Wake: problemRetry} // no event tells when an external VM is deleted
 	}
 	if d, halted := startHalted(o); halted {
 		return d
 	}
-	if _, lacks := lacksRoom(o); o.Node.Joined || lacks {
+	if _, lacks := lacksCapacity(o); o.Node.Joined || lacks {
 		d := Decision{Step: Wait}
 		if o.VM.Halted {
-			d.Wake = problemRetry // a VM whose labels somebody took off isn't watched, and may have been started since
+			d.Wake = problemRetry // a VM whose labels were removed has no watch; somebody may have started it
 		}
 		return d
 	}
 	left := o.Node.JoinDeadline().Sub(o.Now)
-	if room := o.Instance.UnschedulableSince.Add(roomPatience).Sub(o.Now); o.Instance.Unschedulable != "" && room > 0 {
-		left = min(left, room)
+	scheduling := o.Instance.UnschedulableSince.Add(schedulingTimeout).Sub(o.Now)
+	if o.Instance.Unschedulable != "" && scheduling > 0 {
+		left = min(left, scheduling)
 	}
-	return Decision{Step: Wait, Wake: positive(left)}
+	return Decision{Step: Wait, Wake: max(left, 0)}
 }
 
-// problemRetry is how long to wait before something that the member needs and that has no watch is looked for again.
-const problemRetry = 15 * time.Second
-
-// unknownRetry is how long to wait before Nomad is looked for again. Mostly its watcher tells when it is back, but
-// nobody watches the credentials Secret that a connection lacks, nor how old the last answer is.
-const unknownRetry = 15 * time.Second
-
-// requestsLand is how long after an order was taken back a request may still reach Nomad that a controller had sent
-// for it, which perhaps leads no longer: as long as a cordon, a drain or a kick may take (internal/nomad:
-// Options.RequestTimeout), and a bit.
-const requestsLand = 12 * time.Second
-
-// rescue takes an order to leave back. The intent stays until Nomad has done it, so that a crash in between can't
-// leave a node ineligible without one, and until no request that was sent for it can make the node ineligible again,
-// which nobody would undo then. A node that was ineligible before the order stays so: somebody means it.
-func rescue(o nodestate.State) Decision {
+// cancelDrain undoes a canceled drain request. The request stays in spec until Nomad has ended the drain, so that a
+// crash can't leave a node ineligible without a request that explains it. It also stays until no call that was sent
+// for it can make the node ineligible again, because nothing would undo that. A node that was ineligible before the
+// request stays ineligible: an operator wanted that.
+func cancelDrain(o nodestate.State) Decision {
 	switch {
-	case o.Node.Drain.CanceledTime == nil: // whoever took it back by hand, or as an earlier version of the controller
+	case o.Node.Drain.CanceledTime == nil: // canceled by hand, or by an earlier version of the controller
 		return Decision{Step: RecordCancel}
 	case !o.Nomad.Known:
 		return Decision{Step: Wait}
-	case rescuing(o):
+	case cancelPending(o):
 		return Decision{Step: CancelDrain}
 	}
 	left := o.Node.Drain.CanceledTime.Add(requestsLand).Sub(o.Now)
@@ -127,9 +135,9 @@ func rescue(o nodestate.State) Decision {
 	return Decision{Step: ClearDrainRequest}
 }
 
-// rescuing is true while there is something to be undone in Nomad for an order to leave that was taken back. If
-// somebody else drains the node, he means it.
-func rescuing(o nodestate.State) bool {
+// cancelPending is true while Nomad still has to undo something of a canceled drain request. A drain that somebody
+// else started stays as it is.
+func cancelPending(o nodestate.State) bool {
 	in := o.Node.Drain
 	if in == nil || !in.Canceled || !o.Nomad.Registered {
 		return false

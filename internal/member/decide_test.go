@@ -30,7 +30,7 @@ func TestMemberIsMadeInOrder(t *testing.T) {
 	})
 }
 
-func TestProblemHoldsCreationAndIsLookedAtAgain(t *testing.T) {
+func TestProblemBlocksCreationAndIsCheckedAgain(t *testing.T) {
 	problem := func(o *nodestate.State) {
 		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate,
 			Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "Image is at 30 %."}}
@@ -50,7 +50,7 @@ func TestJoinDeadlineWakesOnce(t *testing.T) {
 		{name: "at the deadline", o: booting(later(9 * time.Minute)), step: member.Wait},
 		{name: "long after", o: booting(later(time.Hour)), step: member.Wait},
 		{name: "joined once, down now", o: steady(func(o *nodestate.State) { o.Nomad.Status = "down" }), step: member.Wait},
-		{name: "somebody else's VM has the name", o: fresh(strangersVM), step: member.Wait, wake: 15 * time.Second},
+		{name: "somebody else's VM has the name", o: fresh(externalVM), step: member.Wait, wake: 15 * time.Second},
 	})
 	r := booting().Node
 	for _, c := range []struct {
@@ -67,7 +67,7 @@ func TestJoinDeadlineWakesOnce(t *testing.T) {
 	}
 }
 
-func TestDeletionAndLostVMBecomeIntents(t *testing.T) {
+func TestDeletionRequestsADrain(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "deleted while wanted", o: steady(deleted), step: member.RequestDrain, reason: v1alpha1.DrainDeleted},
 		{name: "deleted before anything was made", o: fresh(deleted), step: member.RequestDrain,
@@ -76,43 +76,43 @@ func TestDeletionAndLostVMBecomeIntents(t *testing.T) {
 			reason: v1alpha1.DrainVMDeleted},
 		{name: "VM gone", o: steady(noVM), step: member.RequestDrain, reason: v1alpha1.DrainVMDeleted},
 		{name: "VM gone before it joined", o: booting(noVM), step: member.RequestDrain, reason: v1alpha1.DrainVMDeleted},
-		{name: "VM gone and another one of the name", o: steady(strangersVM), step: member.RequestDrain,
+		{name: "VM gone and another one of the name", o: steady(externalVM), step: member.RequestDrain,
 			reason: v1alpha1.DrainVMDeleted},
 		{name: "VM gone while Nomad is unknown", o: steady(noVM, nomadUnknown), step: member.RequestDrain,
 			reason: v1alpha1.DrainVMDeleted},
 		{name: "deleted, VM gone too", o: steady(noVM, deleted), step: member.RequestDrain, reason: v1alpha1.DrainDeleted},
-		{name: "a halted VM isn't lost, nor forgotten",
+		{name: "a halted VM isn't deleted, nor forgotten",
 			o: steady(noInstance, func(o *nodestate.State) { o.VM.Halted = true }), step: member.Wait, wake: 15 * time.Second},
 	})
 }
 
-func TestRescueIsDoneInNomadBeforeTheIntentGoes(t *testing.T) {
+func TestDrainIsCanceledInNomadBeforeTheRequestGoes(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "draining", o: draining(service("web"), canceled), step: member.CancelDrain},
 		{name: "draining, ineligible before",
-			o:    draining(service("web"), canceled, func(o *nodestate.State) { o.Node.CordonedFor = "intent-0" }),
+			o:    draining(service("web"), canceled, func(o *nodestate.State) { o.Node.CordonedFor = "request-0" }),
 			step: member.CancelDrain},
-		{name: "ineligible before", o: ordered(canceled, ineligible), step: member.ClearDrainRequest},
-		{name: "drain complete, still ineligible", o: ordered(canceled, cordoned), step: member.CancelDrain},
+		{name: "ineligible before", o: requested(canceled, ineligible), step: member.ClearDrainRequest},
+		{name: "drain complete, still ineligible", o: requested(canceled, cordoned), step: member.CancelDrain},
 		{name: "drain canceled, died before it was eligible",
-			o: ordered(canceled, cordoned, func(o *nodestate.State) { o.Nomad.DrainID = drainID }), step: member.CancelDrain},
-		{name: "somebody else drains it: that stays as it is", o: draining(service("web"), canceled, foreign),
+			o: requested(canceled, cordoned, func(o *nodestate.State) { o.Nomad.DrainID = drainID }), step: member.CancelDrain},
+		{name: "somebody else drains it: that stays as it is", o: draining(service("web"), canceled, othersDrain),
 			step: member.ClearDrainRequest},
-		{name: "eligible again, died before the intent went", o: ordered(canceled), step: member.ClearDrainRequest},
-		{name: "just undone: a request may be on its way still", o: ordered(justCanceled), step: member.Wait,
+		{name: "eligible again, died before the request went", o: requested(canceled), step: member.ClearDrainRequest},
+		{name: "just undone: a call may still be on its way", o: requested(justCanceled), step: member.Wait,
 			wake: 9 * time.Second},
-		{name: "such a request came", o: ordered(justCanceled, cordoned), step: member.CancelDrain},
-		{name: "just taken back, ineligible before", o: ordered(justCanceled, ineligible), step: member.Wait,
+		{name: "such a call came", o: requested(justCanceled, cordoned), step: member.CancelDrain},
+		{name: "just canceled, ineligible before", o: requested(justCanceled, ineligible), step: member.Wait,
 			wake: 9 * time.Second},
-		{name: "no request can be on its way any more", o: ordered(canceledAgo(12 * time.Second)),
+		{name: "no call can be on its way any more", o: requested(canceledAgo(12 * time.Second)),
 			step: member.ClearDrainRequest},
-		{name: "taken back by a controller whose clock is ahead", o: ordered(canceledAgo(-time.Minute)), step: member.Wait,
+		{name: "canceled by a controller whose clock is ahead", o: requested(canceledAgo(-time.Minute)), step: member.Wait,
 			wake: 12 * time.Second},
-		{name: "taken back at a time that can't be", o: ordered(canceledAgo(-time.Hour)), step: member.ClearDrainRequest},
-		{name: "taken back by hand, which says no time", o: ordered(canceledByHand), step: member.RecordCancel},
-		{name: "taken back by hand while Nomad is unknown", o: draining(nil, canceledByHand, nomadUnknown),
+		{name: "canceled at a time that can't be", o: requested(canceledAgo(-time.Hour)), step: member.ClearDrainRequest},
+		{name: "canceled by hand, without a time", o: requested(canceledByHand), step: member.RecordCancel},
+		{name: "canceled by hand while Nomad is unknown", o: draining(nil, canceledByHand, nomadUnknown),
 			step: member.RecordCancel},
-		{name: "not in Nomad", o: booting(func(o *nodestate.State) { o.Node.Drain = intent(now, now) }, canceled),
+		{name: "not in Nomad", o: booting(func(o *nodestate.State) { o.Node.Drain = drainRequest(now, now) }, canceled),
 			step: member.ClearDrainRequest},
 		{name: "Nomad unknown", o: draining(nil, canceled, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
 		{name: "too late: drained", o: draining(nil, canceled, func(o *nodestate.State) { o.Node.Drained = true }),
@@ -120,15 +120,32 @@ func TestRescueIsDoneInNomadBeforeTheIntentGoes(t *testing.T) {
 	})
 }
 
-// A rescue may be half done: the drain under the old intent canceled, the node open for work again. To go on under that
-// intent would take the canceled drain for one that was sent, and stop at the deadline what nobody has drained.
-func TestWhatOverridesARescueIsAnIntentOfItsOwn(t *testing.T) {
+// A cancellation may be half done: the drain of the old request is canceled, and the node is eligible again. Under the
+// same request the canceled drain would count as sent, and at the deadline the tasks would be stopped undrained.
+func TestNewReasonGetsARequestOfItsOwn(t *testing.T) {
 	runSteps(t, []stepCase{
-		{name: "deleted before the rescue", o: draining(service("web"), canceled, deleted), step: member.RequestDrain,
+		{name: "deleted before the drain was canceled", o: draining(service("web"), canceled, deleted),
+			step:   member.RequestDrain,
 			reason: v1alpha1.DrainDeleted},
-		{name: "deleted half-way", o: ordered(canceled, deleted, func(o *nodestate.State) { o.Nomad.DrainID = drainID }),
+		{name: "deleted half-way", o: requested(canceled, deleted, func(o *nodestate.State) { o.Nomad.DrainID = drainID }),
 			step: member.RequestDrain, reason: v1alpha1.DrainDeleted},
-		{name: "VM lost: a dying guest is not opened for work", o: draining(service("web"), canceled, vmDeleting),
+		{name: "VM deleted: a dying guest is not opened for work", o: draining(service("web"), canceled, vmDeleting),
 			step: member.RequestDrain, reason: v1alpha1.DrainVMDeleted},
+	})
+}
+
+func TestHostIsFreedByReplacingTheMember(t *testing.T) {
+	evacuated := func(o *nodestate.State) { o.Instance.EvacuatedFrom = "host-1" }
+	runSteps(t, []stepCase{
+		{name: "steady", o: steady(evacuated), step: member.RequestDrain, reason: v1alpha1.DrainEvacuation},
+		{name: "not joined yet", o: booting(evacuated), step: member.RequestDrain, reason: v1alpha1.DrainEvacuation},
+		{name: "while Nomad is unknown: the request is only written", o: steady(evacuated, nomadUnknown),
+			step: member.RequestDrain, reason: v1alpha1.DrainEvacuation},
+		{name: "leaving already", o: draining(nil, evacuated), step: member.MarkDrained},
+		{name: "canceled: leaves after all, under a request of its own", o: requested(canceled, evacuated),
+			step: member.RequestDrain, reason: v1alpha1.DrainEvacuation},
+		{name: "deleted", o: steady(evacuated, deleted), step: member.RequestDrain, reason: v1alpha1.DrainDeleted},
+		{name: "VM deleted", o: steady(evacuated, vmDeleting), step: member.RequestDrain, reason: v1alpha1.DrainVMDeleted},
+		{name: "an external VM", o: fresh(externalVM, evacuated), step: member.Wait, wake: 15e9},
 	})
 }

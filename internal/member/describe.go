@@ -12,25 +12,24 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// Description is what is written of a member.
+// Description is what the status of a member gets.
 type Description struct {
-	// UnhealthyTime is since when the member, having joined, hasn't worked; zero: it works, or that can't be told.
+	// UnhealthyTime is since when a member that has joined hasn't worked; zero: it works, or that isn't known.
 	UnhealthyTime time.Time
-	// CapacityAvailableTime is when there was room for the VM at last, after there had been none, or when it was started
-	// again before it had joined; zero: neither was needed.
+	// CapacityAvailableTime is when the VM got the capacity that it had lacked, or when it was started again before its
+	// guest had joined; zero: neither was needed.
 	CapacityAvailableTime time.Time
-	// OnlySystemTime is since when allocations of system jobs alone have been left on a node that drains; zero: others
-	// are, or none.
+	// OnlySystemTime is since when only allocations of system jobs have been left on a draining node; zero: there are
+	// others, or none.
 	OnlySystemTime time.Time
-	// BlockedBy is what is in the member's way; empty: nothing.
+	// BlockedBy is what blocks the member; empty: nothing does.
 	BlockedBy v1alpha1.BlockedCause
 	// Phase and Conditions describe the member.
 	Phase      v1alpha1.NodePhase
 	Conditions map[string]metav1.Condition
 }
 
-// Describe says how a member is after a step. It is what the next step will be, too, that tells what the member waits
-// for.
+// Describe describes a member after a step. What the member waits for follows from its next step.
 func Describe(before nodestate.State, out Outcome) Description {
 	o := believed(out.After(before))
 	d := Next(o)
@@ -41,8 +40,8 @@ func Describe(before nodestate.State, out Outcome) Description {
 
 func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
 	r := o.Node
-	// Still within the time that it has for joining.
-	coming := o.VM.Ours && (!o.VM.Halted || o.VM.AboveQuota != "") && !r.Joined && !joinExpired(o)
+	// The member still has time to join.
+	coming := o.VM.Owned && (!o.VM.Halted || o.VM.AboveQuota != "") && !r.Joined && !joinExpired(o)
 	switch {
 	case r.Drained:
 		return removalPhase(o)
@@ -62,7 +61,7 @@ func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
 }
 
 func removalPhase(o nodestate.State) v1alpha1.NodePhase {
-	switch vm := o.VM.Exists && o.VM.Ours; {
+	switch vm := o.VM.Exists && o.VM.Owned; {
 	case vm && !o.VM.Deleting:
 		return v1alpha1.NodePhaseDrained
 	case vm || o.Instance.Exists:
@@ -72,11 +71,11 @@ func removalPhase(o nodestate.State) v1alpha1.NodePhase {
 	}
 }
 
-// works is true for a member that takes work. Unknown is not down: of a Nomad that can't be asked, the last that is
-// known to have been true.
+// works is true for a member that takes work. Unknown is not down: while Nomad can't be asked, the last written
+// condition counts.
 func works(o nodestate.State) bool {
 	if !o.Nomad.Known {
-		if was, ok := stands(o, v1alpha1.NodeReady); ok && was.Status == metav1.ConditionFalse {
+		if was, ok := lastWritten(o, v1alpha1.NodeReady); ok && was.Status == metav1.ConditionFalse {
 			return false
 		}
 		return o.Node.Joined && o.Instance.Running
@@ -84,80 +83,56 @@ func works(o nodestate.State) bool {
 	return o.Nomad.Ready()
 }
 
+// unhealthyTime is since when a member that had joined has been down, disconnected or gone in Nomad. Time in which
+// Nomad can't be asked doesn't count: the timeout starts again afterwards. It doesn't start again if the controller has
+// merely restarted and has not asked Nomad yet. It is zero while somebody keeps the VM halted or the VM lacks capacity,
+// because the guest has to boot afterwards.
+func unhealthyTime(o nodestate.State) time.Time {
+	was := o.Node.UnhealthyTime
+	_, lacks := lacksCapacity(o)
+	switch {
+	case !o.Node.Joined, o.Node.Leaving(), o.VM.Owned && o.VM.Halted, lacks:
+		return time.Time{}
+	case o.Nomad.NotAsked:
+		return was
+	case !o.Nomad.Known, o.Nomad.Registered && o.Nomad.Status == "ready":
+		return time.Time{}
+	case was.IsZero():
+		return o.Now.Truncate(time.Second)
+	default:
+		return was
+	}
+}
+
+// lastWritten returns the last written condition while this process has not reached Nomad yet, so that a restart
+// doesn't flip conditions. It returns the condition whatever its text is. Whether it still applies follows from the
+// phase that was written with it.
+func lastWritten(o nodestate.State, kind string) (metav1.Condition, bool) {
+	was, ok := o.Node.LastConditions[kind]
+	return was, ok && o.Nomad.NotAsked && !o.Nomad.Known
+}
+
 func conditions(o nodestate.State, d Decision) map[string]metav1.Condition {
-	c := map[string]metav1.Condition{v1alpha1.NodeVMReady: vmReady(o), v1alpha1.NodeJoined: registered(o),
-		v1alpha1.NodeDrainCompleted: drained(o, d)}
+	c := map[string]metav1.Condition{v1alpha1.NodeVMReady: vmReady(o), v1alpha1.NodeJoined: joined(o),
+		v1alpha1.NodeDrainCompleted: drainCompleted(o, d)}
 	c[v1alpha1.NodeReady] = ready(o, c)
 	return c
 }
 
-func vmReady(o nodestate.State) metav1.Condition {
-	if c, ok := stuck(o); ok {
-		return c
-	}
-	if c, ok := lacksRoom(o); ok {
-		return c
-	}
-	switch {
-	case !o.VM.Exists && !o.Node.VMMade && o.Nomad.Foreign != "":
-		return taken(o)
-	case !o.VM.Exists:
-		return noVM(o)
-	case !o.VM.Ours:
-		return condition.False(v1alpha1.ReasonVMNameTaken,
-			"A VM of this name exists that is not this member's; it is left alone. Delete this NomadNode to get a member of another name.")
-	case o.VM.Deleting && !o.Node.Drained && byOthers(o.Node.Drain):
-		return condition.False(v1alpha1.ReasonVMDeletedByOthers,
-			"Somebody deleted the VM; to remove a member, delete its NomadNode instead.")
-	case o.VM.Deleting:
-		return condition.False(v1alpha1.ReasonRemoving, "The VM is shutting down.")
-	case o.VM.Halted:
-		return condition.False(v1alpha1.ReasonVMStopped,
-			"The VM is halted; somebody stopped it, or host maintenance did. Start it, or delete this NomadNode.")
-	case o.VM.Failure != "":
-		return condition.False(v1alpha1.ReasonVMFailed, o.VM.Failure)
-	case o.Instance.Running:
-		return condition.True(v1alpha1.ReasonVMRunning, "The VM runs.")
-	default:
-		return condition.False(v1alpha1.ReasonVMStarting, starting(o.VM))
-	}
-}
-
-// byOthers is true if a VM that is being deleted before its member is drained wasn't deleted by us.
-func byOthers(in *v1alpha1.DrainRequest) bool {
-	return in == nil || in.Reason == v1alpha1.DrainVMDeleted
-}
-
-func starting(vm nodestate.VM) string {
-	if vm.Status == "" {
-		return "The VM is starting."
-	}
-	return "The VM is starting; Harvester shows it as " + vm.Status + "."
-}
-
-// thenReplaced says what becomes of a member that no longer works: of one whose VM somebody halted, nothing does.
+// thenReplaced tells that a member that no longer works is replaced. A member whose VM somebody halted isn't.
 func thenReplaced(o nodestate.State) string {
-	if o.VM.Ours && o.VM.Halted {
+	if o.VM.Owned && o.VM.Halted {
 		return ""
 	}
 	return ifItLasts
 }
 
-const ifItLasts = " If that lasts for health.unhealthyTimeout the member is replaced, unless something speaks against it, which the pool's condition Ready then says."
+const ifItLasts = " If that lasts for health.unhealthyTimeout the member is replaced, " +
+	"unless something speaks against it, which the pool's condition Ready then says."
 
-func noVM(o nodestate.State) metav1.Condition {
-	switch {
-	case o.Node.VMMade:
-		return condition.False(v1alpha1.ReasonVMGone, "The VM is gone.")
-	case o.Problem != nil:
-		return o.Problem.False()
-	default:
-		return condition.False(v1alpha1.ReasonProvisioning, "Secret and VM are being made.")
-	}
-}
-
-func registered(o nodestate.State) metav1.Condition {
-	if was, ok := stands(o, v1alpha1.NodeJoined); ok {
+// joined is the condition Joined.
+func joined(o nodestate.State) metav1.Condition {
+	if was, ok := lastWritten(o, v1alpha1.NodeJoined); ok {
 		return was
 	}
 	switch {
@@ -165,49 +140,50 @@ func registered(o nodestate.State) metav1.Condition {
 		return condition.True(v1alpha1.ReasonJoined, "The guest has joined Nomad.")
 	case !o.Nomad.Known:
 		return condition.Unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
-	case o.Nomad.Foreign != "":
-		return taken(o)
+	case o.Nomad.External != "":
+		return idTaken(o)
 	case o.Nomad.Registered:
 		return condition.True(v1alpha1.ReasonJoined, "The guest has joined Nomad.")
 	case o.Node.Joined:
-		return condition.False(
-			v1alpha1.ReasonNodeDown,
-			"Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; if it doesn't, look at the console of its VM (nomad.service)."+thenReplaced(
-				o),
-		)
+		return condition.False(v1alpha1.ReasonNodeDown,
+			"Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; "+
+				"if it doesn't, look at the console of its VM (nomad.service)."+thenReplaced(o))
 	case joinExpired(o):
-		return condition.False(
-			v1alpha1.ReasonJoinTimeout,
-			"The guest didn't join Nomad within health.joinTimeout. Look at its console in Harvester (cloud-init, nomad.service). It is replaced, unless too many in a row have failed: then it is kept, and the pool's condition JoinsHealthy says so. "+condition.Servers(
-				o.Node.Servers, o.Nomad.Leader),
-		)
+		return condition.False(v1alpha1.ReasonJoinTimeout,
+			"The guest didn't join Nomad within health.joinTimeout. "+
+				"Look at its console in Harvester (cloud-init, nomad.service). "+
+				"It is replaced, unless too many in a row have failed: "+
+				"then it is kept, and the pool's condition JoinsHealthy says so. "+
+				condition.Servers(o.Node.Servers, o.Nomad.Leader))
 	default:
 		return condition.False(v1alpha1.ReasonJoining,
 			"Waiting for the guest to join Nomad"+untilWhen(o)+". "+condition.Servers(o.Node.Servers, o.Nomad.Leader))
 	}
 }
 
-// untilWhen says when a guest must have joined, once that is fixed: its time begins when its VM is made, or has room.
+// untilWhen is when a guest must have joined, in words. It is empty until that is fixed: the time to join begins when
+// the VM is made, or gets the capacity that it lacked.
 func untilWhen(o nodestate.State) string {
-	if _, lacks := lacksRoom(o); lacks || !o.Node.VMMade || o.VM.Halted || o.Node.LackedCapacity() {
+	if _, lacks := lacksCapacity(o); lacks || !o.Node.VMMade || o.VM.Halted || o.Node.LackedCapacity() {
 		return ""
 	}
 	return " until " + stamp(o.Node.JoinDeadline()) + " (health.joinTimeout)"
 }
 
-// held says why a member that leaves doesn't get on, when it goes all the same, and what can be done if Nomad is gone
-// for good.
-func held(o nodestate.State) metav1.Condition {
-	const held = "Held, because Nomad can't be asked"
+// drainNomadUnknownCondition tells why the drain makes no progress while Nomad can't be asked, when the member goes
+// anyway, and what to do if Nomad is gone for good.
+func drainNomadUnknownCondition(o nodestate.State) metav1.Condition {
+	const blocked = "Held, because Nomad can't be asked"
 	r, wrong := o.Node, " What is wrong: "+o.Nomad.Why+connectionOf
 	switch {
-	case r.DeletedAt.IsZero() || !o.Ordered():
-		return condition.False(v1alpha1.ReasonNomadUnknown, held+": "+o.Nomad.Why)
+	case r.DeletedAt.IsZero() || !o.DrainRequested():
+		return condition.False(v1alpha1.ReasonNomadUnknown, blocked+": "+o.Nomad.Why)
 	case r.Policy.OnTimeout == v1alpha1.DrainRetain:
 		return condition.False(v1alpha1.ReasonNomadUnknown,
-			held+"; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why+connectionOf)
+			blocked+"; set spec.drainPolicy.onTimeout of this NomadNode to Force "+
+				"to have it removed at its drain deadline all the same: "+o.Nomad.Why+connectionOf)
 	}
-	goes := held + ". The member was deleted, so it goes all the same, at " + stamp(givenUpAt(o)) + " at the latest"
+	goes := blocked + ". The member was deleted, so it goes all the same, at " + stamp(givenUpAt(o)) + " at the latest"
 	if !r.Drain.DeadlineTime.After(r.Drain.RequestTime.Time) {
 		return condition.False(v1alpha1.ReasonNomadUnknown, goes+": until then what may run there has time to stop."+wrong)
 	}
@@ -218,18 +194,19 @@ func held(o nodestate.State) metav1.Condition {
 	)
 }
 
-// connectionOf is what whoever reads of spec.nomad must know of a member that may have outlived its pool.
+// connectionOf tells where spec.nomad is. The member may have outlived its pool.
 const connectionOf = " (if the pool is gone: spec.connection of this NomadNode has what was in its spec.nomad)"
 
-// patch is the command that changes a member's record.
+// patch is the command that changes a member's NomadNode.
 func patch(r nodestate.Node, doc string) string {
 	return fmt.Sprintf("kubectl patch nn -n %s %s --type merge -p '%s'", r.Namespace, r.Name, doc)
 }
 
-// stamp is a time that stays, in words. What is left until then would be written anew all the time.
+// stamp is a point in time, in words. A remaining duration would change the status all the time.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-func drained(o nodestate.State, d Decision) metav1.Condition {
+// drainCompleted is the condition DrainCompleted.
+func drainCompleted(o nodestate.State, d Decision) metav1.Condition {
 	r := o.Node
 	switch {
 	case r.Drained:
@@ -237,38 +214,34 @@ func drained(o nodestate.State, d Decision) metav1.Condition {
 	case !r.Leaving():
 		return condition.False(v1alpha1.ReasonNoDrainRequested, "The member is wanted.")
 	case d.Step == MarkDrained:
-		// Not before Nomad itself has been asked: the step writes it.
+		// The step itself writes the condition, after it has asked Nomad.
 		return condition.False(v1alpha1.ReasonDraining, "Checking that nothing is left.")
 	case !o.Nomad.Known:
-		if was, ok := stands(o, v1alpha1.NodeDrainCompleted); ok && o.Node.SaidLeaving() {
+		if was, ok := lastWritten(o, v1alpha1.NodeDrainCompleted); ok && o.Node.WasLeaving() {
 			return was
 		}
-		return held(o)
+		return drainNomadUnknownCondition(o)
 	default:
-		return drains(o, d)
+		return draining(o, d)
 	}
 }
 
-// drains says what a drain waits for.
-func drains(o nodestate.State, d Decision) metav1.Condition {
+// draining tells what a drain waits for.
+func draining(o nodestate.State, d Decision) metav1.Condition {
 	waits := d.Step == Wait
 	switch {
-	case o.Nomad.Foreign != "":
-		return taken(o)
+	case o.Nomad.External != "":
+		return idTaken(o)
 	case waits && !o.Nomad.Registered:
 		return absent(o)
 	case waits && o.SiblingsEligible && !o.Nomad.Draining:
 		return condition.False(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
 	case (waits || Rechecks(o)) && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
-		return unread(o)
+		return allocationsUnknown(o)
 	case retained(o):
-		return condition.False(
-			v1alpha1.ReasonRetained,
-			"The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+waiting(
-				o)+". Stop their jobs, or set onTimeout to Force: "+forceIn(
-				o.Node,
-			)+".",
-		)
+		return condition.False(v1alpha1.ReasonRetained,
+			"The drain deadline has passed; onTimeout is Retain, so the VM stays until its allocations have ended: "+
+				waiting(o)+". Stop their jobs, or set onTimeout to Force: "+forceIn(o.Node)+".")
 	case o.Nomad.LiveKnown && len(waitedFor(o)) > 0:
 		return condition.False(v1alpha1.ReasonWaitingForAllocations, "Waiting for "+waiting(o)+"."+atTheLatest(o))
 	case o.Nomad.Draining:
@@ -278,7 +251,7 @@ func drains(o nodestate.State, d Decision) metav1.Condition {
 	}
 }
 
-// forceIn is where onTimeout is set: a deleted member no longer follows its pool, which may be gone.
+// forceIn tells where to set onTimeout. A deleted member no longer follows its pool, which may be gone.
 func forceIn(r nodestate.Node) string {
 	if r.DeletedAt.IsZero() {
 		return "in the pool, as spec.scaleIn.drain.onTimeout"
@@ -286,36 +259,37 @@ func forceIn(r nodestate.Node) string {
 	return patch(r, `{"spec":{"drainPolicy":{"onTimeout":"Force"}}}`)
 }
 
-// absent says what becomes of a member whose node Nomad doesn't know.
+// absent tells what becomes of a member whose node Nomad doesn't know.
 func absent(o nodestate.State) metav1.Condition {
 	if retainedAbsent(o) {
-		return condition.False(
-			v1alpha1.ReasonNodeDown,
-			"Nomad doesn't know the node although its guest runs. onTimeout is Retain, so the member's VM stays until the node is back and empty, or its guest is gone: if nothing runs on it, set onTimeout to Force: "+forceIn(
-				o.Node)+".",
-		)
+		return condition.False(v1alpha1.ReasonNodeDown,
+			"Nomad doesn't know the node although its guest runs. onTimeout is Retain, "+
+				"so the member's VM stays until the node is back and empty, or its guest is gone: "+
+				"if nothing runs on it, set onTimeout to Force: "+forceIn(o.Node)+".")
 	}
 	return condition.False(v1alpha1.ReasonNodeDown,
-		"Nomad doesn't know the node although its guest runs; it is waited for until the drain deadline, because a client that lives registers again.")
+		"Nomad doesn't know the node although its guest runs; "+
+			"it is waited for until the drain deadline, because a client that lives registers again.")
 }
 
-// atTheLatest says when a member goes whose deadline has passed.
+// atTheLatest tells when a member goes whose deadline has passed.
 func atTheLatest(o nodestate.State) string {
 	if o.Node.Drain == nil || !pastDeadline(o) || o.Node.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return ""
 	}
-	return " The drain deadline has passed and onTimeout is Force: they have the time to stop that their jobs were promised, and the member goes at " + stamp(
-		forceEnd(o)) + " at the latest."
+	return " The drain deadline has passed and onTimeout is Force: " +
+		"they have the time to stop that their jobs were promised, and the member goes at " + stamp(forceEnd(o)) +
+		" at the latest."
 }
 
-// retained reports that a drain is past its deadline and goes on.
+// retained reports whether a drain continues after its deadline.
 func retained(o nodestate.State) bool {
 	r := o.Node
 	return r.Drain != nil && r.Policy.OnTimeout == v1alpha1.DrainRetain && pastDeadline(o)
 }
 
-// unread says what becomes of a drain whose allocations can't be listed.
-func unread(o nodestate.State) metav1.Condition {
+// allocationsUnknown tells what becomes of a drain whose allocations can't be listed.
+func allocationsUnknown(o nodestate.State) metav1.Condition {
 	ends := "; at the drain deadline Nomad stops what is left, and the member goes."
 	if o.Node.Policy.OnTimeout == v1alpha1.DrainRetain {
 		ends = "; onTimeout is Retain, so that may take as long as it will. Only Force ends it at the drain deadline."
@@ -331,42 +305,36 @@ func waiting(o nodestate.State) string {
 	return "nothing"
 }
 
-// waitsForNomad says why a drained member's removal doesn't get on, or its VM stays.
+// waitsForNomad tells why a drained member's removal makes no progress, or why its VM stays.
 func waitsForNomad(o nodestate.State) metav1.Condition {
 	const kept = "Drained, but its VM stays until Nomad has been asked if the node has got work since. "
-	switch was, ok := stands(o, v1alpha1.NodeReady); {
+	switch was, ok := lastWritten(o, v1alpha1.NodeReady); {
 	case ok && o.Node.Phase == v1alpha1.NodePhaseDrained:
 		return was
 	case o.Nomad.NotAsked:
 		return condition.False(v1alpha1.ReasonRemoving, "The member is being removed.")
-	case purgesBlind(o):
-		return condition.False(
-			v1alpha1.ReasonNomadUnknown,
-			"The VM is gone, and the member's node is to be removed from Nomad, which can't be asked. Without that the member goes at "+stamp(
-				impatientAt(o))+
-				" (the controller's --purge-timeout). To end that sooner, which leaves the node to Nomad's own garbage collection: "+patch(
-				o.Node,
-				`{"spec":{"purge":false}}`,
-			)+" What is wrong: "+o.Nomad.Why+connectionOf,
-		)
-	case wantsGone(o):
-		return condition.False(
-			v1alpha1.ReasonNomadUnknown,
-			kept+"Its deletion was asked for, so it goes all the same at "+stamp(
-				impatientAt(o))+" (the controller's --purge-timeout). Nomad can't be asked: "+o.Nomad.Why+connectionOf,
-		)
+	case purgeNomadUnknown(o):
+		return condition.False(v1alpha1.ReasonNomadUnknown,
+			"The VM is gone, and the member's node is to be removed from Nomad, which can't be asked. "+
+				"Without that the member goes at "+stamp(purgeTimeoutAt(o))+" (the controller's --purge-timeout). "+
+				"To end that sooner, which leaves the node to Nomad's own garbage collection: "+
+				patch(o.Node, `{"spec":{"purge":false}}`)+" What is wrong: "+o.Nomad.Why+connectionOf)
+	case deletionRequested(o):
+		return condition.False(v1alpha1.ReasonNomadUnknown,
+			kept+"Its deletion was asked for, so it goes all the same at "+stamp(purgeTimeoutAt(o))+
+				" (the controller's --purge-timeout). Nomad can't be asked: "+o.Nomad.Why+connectionOf)
 	default:
-		return condition.False(
-			v1alpha1.ReasonNomadUnknown,
-			kept+"That may take as long as it will, because nobody asked for its deletion. Should Nomad be gone for good, delete the NomadNodePool, or annotate the VM "+
-				v1alpha1.AllowDeleteAnnotation+" and delete it, if nothing runs on it. Nomad can't be asked: "+o.Nomad.Why,
-		)
+		return condition.False(v1alpha1.ReasonNomadUnknown,
+			kept+"That may take as long as it will, because nobody asked for its deletion. "+
+				"Should Nomad be gone for good, delete the NomadNodePool, or annotate the VM "+
+				v1alpha1.AllowDeleteAnnotation+" and delete it, if nothing runs on it. Nomad can't be asked: "+o.Nomad.Why)
 	}
 }
 
+// ready is the condition Ready.
 func ready(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
 	switch {
-	case holdsVM(o) || purgesBlind(o):
+	case vmNeedsNomad(o) || purgeNomadUnknown(o):
 		return waitsForNomad(o)
 	case o.Node.Drained:
 		return condition.False(v1alpha1.ReasonRemoving, "The member is being removed.")
@@ -377,31 +345,30 @@ func ready(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
 	}
 }
 
-// noWork says why a node that is up takes no work.
-func noWork(o nodestate.State) metav1.Condition {
-	if rescuing(o) {
+// ineligible tells why a node that is up takes no work.
+func ineligible(o nodestate.State) metav1.Condition {
+	if cancelPending(o) {
 		return condition.False(v1alpha1.ReasonCancelingDrain,
-			"The member is called back: its order to leave was taken back, and its drain is being ended in Nomad.")
+			"The member stays: its drain request was canceled, and its drain is being ended in Nomad.")
 	}
 	return condition.False(v1alpha1.ReasonIneligible,
-		"The Nomad node is ineligible or draining by somebody else's order; make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
+		"The Nomad node is ineligible or draining by somebody else's order; "+
+			"make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
 }
 
-// nodeDown says why a node that had joined is down: of one whose VM somebody halted that is known.
+// nodeDown tells why a node that had joined is down. If somebody halted its VM, that is the reason.
 func nodeDown(o nodestate.State, vm metav1.Condition) metav1.Condition {
-	if o.VM.Ours && o.VM.Halted {
+	if o.VM.Owned && o.VM.Halted {
 		return condition.False(vm.Reason, vm.Message)
 	}
-	return condition.False(
-		v1alpha1.ReasonNodeDown,
-		fmt.Sprintf(
-			"The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), at its host, and at the network between it and Nomad's servers.",
-			o.Nomad.Status)+ifItLasts,
-	)
+	return condition.False(v1alpha1.ReasonNodeDown,
+		fmt.Sprintf("The Nomad node is %s. Look at its VM's console in Harvester (nomad.service), "+
+			"at its host, and at the network between it and Nomad's servers.", o.Nomad.Status)+ifItLasts)
 }
 
+// wantedReady is the condition Ready of a member that doesn't leave.
 func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
-	if was, ok := stands(o, v1alpha1.NodeReady); ok && !o.Node.SaidLeaving() {
+	if was, ok := lastWritten(o, v1alpha1.NodeReady); ok && !o.Node.WasLeaving() {
 		return was
 	}
 	switch {
@@ -412,7 +379,7 @@ func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condit
 	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Node.Joined:
 		return nodeDown(o, c[v1alpha1.NodeVMReady])
 	case o.Nomad.Registered && o.Nomad.Status == "ready":
-		return noWork(o)
+		return ineligible(o)
 	case c[v1alpha1.NodeVMReady].Status != "True":
 		v := c[v1alpha1.NodeVMReady]
 		return condition.False(v.Reason, v.Message)

@@ -25,22 +25,22 @@ func TestPhases(t *testing.T) {
 		{"too late to join", booting(later(time.Hour)), v1alpha1.NodeUnhealthy},
 		{"never started, too late", booting(noInstance, later(time.Hour)), v1alpha1.NodeUnhealthy},
 		{"halted before it joined", booting(halted, noInstance), v1alpha1.NodeUnhealthy},
-		{"name taken", fresh(strangersVM), v1alpha1.NodeUnhealthy},
+		{"name taken", fresh(externalVM), v1alpha1.NodeUnhealthy},
 		{"steady", steady(), v1alpha1.NodePhaseReady},
 		{"unknown is not down", steady(nomadUnknown), v1alpha1.NodePhaseReady},
 		{"unknown, and the guest has stopped", steady(nomadUnknown, noInstance), v1alpha1.NodeUnhealthy},
 		{"down", steady(down), v1alpha1.NodeUnhealthy},
 		{"ineligible", steady(cordoned), v1alpha1.NodeUnhealthy},
 		{"purged by somebody", steady(notInNomad), v1alpha1.NodeUnhealthy},
-		{"ordered to leave", ordered(), v1alpha1.NodeDraining},
-		{"about to be ordered to leave", steady(deleted), v1alpha1.NodeDraining},
-		{"VM lost", steady(noVM), v1alpha1.NodeDraining},
+		{"drain requested", requested(), v1alpha1.NodeDraining},
+		{"drain about to be requested", steady(deleted), v1alpha1.NodeDraining},
+		{"VM deleted", steady(noVM), v1alpha1.NodeDraining},
 		{"drained", removing(), v1alpha1.NodePhaseDrained},
 		{"VM shutting down", removing(vmDeleting), v1alpha1.NodeDeleting},
 		{"guest still runs", removing(func(o *nodestate.State) { o.VM = nodestate.VM{} }), v1alpha1.NodeDeleting},
 		{"guest gone", removing(noVM), v1alpha1.NodePurging},
 		{"purged", removing(noVM, notInNomad), v1alpha1.NodePurging},
-		{"drained, a stranger's VM", removing(strangersVM), v1alpha1.NodePurging},
+		{"drained, an external VM", removing(externalVM), v1alpha1.NodePurging},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := decide(c.o).Phase; got != c.want {
@@ -50,12 +50,12 @@ func TestPhases(t *testing.T) {
 	}
 }
 
-// conditionCase is an observation and what one condition must say of it.
+// conditionCase is an observation and one condition that must follow from it.
 type conditionCase struct {
 	name           string
 	o              nodestate.State
 	status, reason string
-	says           string // part of the message
+	message        string // part of the message
 }
 
 func runConditions(t *testing.T, kind string, cases []conditionCase) {
@@ -63,8 +63,8 @@ func runConditions(t *testing.T, kind string, cases []conditionCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			got := decide(c.o).Conditions[kind]
-			if string(got.Status) != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
-				t.Errorf("%s is %+v, want %s %s saying %q", kind, got, c.status, c.reason, c.says)
+			if string(got.Status) != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.message) {
+				t.Errorf("%s is %+v, want %s %s with %q", kind, got, c.status, c.reason, c.message)
 			}
 		})
 	}
@@ -97,14 +97,14 @@ func TestVMReady(t *testing.T) {
 			steady(noInstance, func(o *nodestate.State) { o.VM.Halted, o.VM.Failure = true, "no PVC" }), "False",
 			v1alpha1.ReasonVMStopped, "Start it"},
 		{"gone", steady(noVM), "False", v1alpha1.ReasonVMGone, ""},
-		{"name taken", fresh(strangersVM), "False", v1alpha1.ReasonVMNameTaken, "left alone"},
+		{"name taken", fresh(externalVM), "False", v1alpha1.ReasonVMNameTaken, "left alone"},
 		{"deleted by somebody", steady(vmDeleting), "False", v1alpha1.ReasonVMDeletedByOthers, "delete its NomadNode"},
-		{"deleted by somebody, which is an order to leave",
-			ordered(vmDeleting, func(o *nodestate.State) { o.Node.Drain.Reason = v1alpha1.DrainVMDeleted }), "False",
+		{"deleted by somebody, which requests a drain",
+			requested(vmDeleting, func(o *nodestate.State) { o.Node.Drain.Reason = v1alpha1.DrainVMDeleted }), "False",
 			v1alpha1.ReasonVMDeletedByOthers, "delete its NomadNode"},
-		{"deleted by somebody after it was ordered to leave", ordered(vmDeleting), "False", v1alpha1.ReasonRemoving, ""},
+		{"deleted by somebody after its drain was requested", requested(vmDeleting), "False", v1alpha1.ReasonRemoving, ""},
 		{"removed by us", removing(vmDeleting), "False", v1alpha1.ReasonRemoving, ""},
-		{"stuck names what holds it", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "a/b, c/d"},
+		{"stuck names the finalizers", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "a/b, c/d"},
 		{"stuck on a host", removing(stuck), "False", v1alpha1.ReasonDeleteStuck, "its guest may still run on host host-1"},
 		{"stuck on a host: what not to do", removing(stuck), "False", v1alpha1.ReasonDeleteStuck,
 			"Don't take KubeVirt's finalizers off"},
@@ -126,31 +126,33 @@ func TestVMReady(t *testing.T) {
 		{"claims are going", removing(noVM, notInNomad, terminating(10*time.Minute-1)), "False", v1alpha1.ReasonVMGone, ""},
 		{"claims are stuck", removing(noVM, notInNomad, terminating(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck,
 			"data, root; finalizers: kubernetes.io/pvc-protection. See"},
-		{"held by a quota, word for word", removing(vmDeleting, noInstance, held), "False", v1alpha1.ReasonDeleteStuck,
+		{"denied by a quota, word for word", removing(vmDeleting, noInstance, deniedByQuota), "False",
+			v1alpha1.ReasonDeleteStuck,
 			"raise the quota. The refusal: cpu insufficient resources due to resource quota"},
-		{"held by something else", removing(vmDeleting, noInstance, held, func(o *nodestate.State) {
-			o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission,
+		{"denied for something else", removing(vmDeleting, noInstance, deniedByQuota, func(o *nodestate.State) {
+			o.VM.Denied = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission,
 				Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied, Message: "no such network"}}
-		}), "False", v1alpha1.ReasonDeleteStuck, "Remove what it objects to; it is tried again all the while. The refusal: no such network"},
+		}), "False", v1alpha1.ReasonDeleteStuck,
+			"Remove what it objects to; it is tried again all the while. The refusal: no such network"},
 	})
 }
 
-func TestRegistered(t *testing.T) {
-	told := func(o *nodestate.State) { o.Node.Servers = []string{"a", "b"} }
+func TestJoined(t *testing.T) {
+	servers := func(o *nodestate.State) { o.Node.Servers = []string{"a", "b"} }
 	led := func(o *nodestate.State) { o.Nomad.Leader = "10.0.0.1:4647" }
 	runConditions(t, v1alpha1.NodeJoined, []conditionCase{
-		{"joining", booting(told), "False", v1alpha1.ReasonJoining,
+		{"joining", booting(servers), "False", v1alpha1.ReasonJoining,
 			"join Nomad until 2026-03-01T12:09:00Z (health.joinTimeout). Servers to join (spec.nomad.servers): a, b."},
-		{"joining, and Nomad's leader is known", booting(told, led), "False", v1alpha1.ReasonJoining,
+		{"joining, and Nomad's leader is known", booting(servers, led), "False", v1alpha1.ReasonJoining,
 			"calls its own address 10.0.0.1:4647."},
-		{"no VM yet: its time hasn't begun", fresh(told), "False", v1alpha1.ReasonJoining, "join Nomad. Servers"},
-		{"halted: its time stands still", booting(told, halted, noInstance), "False", v1alpha1.ReasonJoining,
+		{"no VM yet: its time hasn't begun", fresh(servers), "False", v1alpha1.ReasonJoining, "join Nomad. Servers"},
+		{"halted: its time stands still", booting(servers, halted, noInstance), "False", v1alpha1.ReasonJoining,
 			"join Nomad. Servers"},
 		{"too late", booting(later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, "console"},
-		{"too late: what it was told", booting(told, led, later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout,
+		{"too late: what to join", booting(servers, led, later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout,
 			"Servers to join (spec.nomad.servers): a, b. Nomad's leader calls its own address 10.0.0.1:4647."},
 		{"joined", steady(), "True", v1alpha1.ReasonJoined, ""},
-		{"down is registered", steady(func(o *nodestate.State) { o.Nomad.Status = "down" }), "True", v1alpha1.ReasonJoined,
+		{"down has joined", steady(func(o *nodestate.State) { o.Nomad.Status = "down" }), "True", v1alpha1.ReasonJoined,
 			""},
 		{"unknown, has joined", steady(nomadUnknown), "True", v1alpha1.ReasonJoined, ""},
 		{"unknown, has not joined", booting(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
@@ -182,17 +184,17 @@ func TestReady(t *testing.T) {
 		{"the VM's trouble first", booting(noInstance), "False", v1alpha1.ReasonVMStarting, ""},
 		{"joining", booting(), "False", v1alpha1.ReasonJoining, ""},
 		{"too late", booting(later(time.Hour)), "False", v1alpha1.ReasonJoinTimeout, ""},
-		{"leaving", ordered(), "False", v1alpha1.ReasonDraining, ""},
+		{"leaving", requested(), "False", v1alpha1.ReasonDraining, ""},
 		{"deleted", steady(deleted), "False", v1alpha1.ReasonDraining, ""},
-		{"called back", draining(service("web"), canceled), "False", v1alpha1.ReasonCancelingDrain, "called back"},
-		{"called back, not eligible yet", ordered(cordoned, canceled), "False", v1alpha1.ReasonCancelingDrain, "called back"},
-		{"called back, but ineligible before", ordered(ineligible, canceled), "False", v1alpha1.ReasonIneligible, ""},
-		{"called back, but somebody else drains it", draining(service("web"), canceled, foreign), "False",
+		{"canceled", draining(service("web"), canceled), "False", v1alpha1.ReasonCancelingDrain, "canceled"},
+		{"canceled, not eligible yet", requested(cordoned, canceled), "False", v1alpha1.ReasonCancelingDrain, "canceled"},
+		{"canceled, but ineligible before", requested(ineligible, canceled), "False", v1alpha1.ReasonIneligible, ""},
+		{"canceled, but somebody else drains it", draining(service("web"), canceled, othersDrain), "False",
 			v1alpha1.ReasonIneligible, ""},
-		{"called back, and done", ordered(canceled), "True", v1alpha1.ReasonNodeReady, ""},
+		{"canceled, and done", requested(canceled), "True", v1alpha1.ReasonNodeReady, ""},
 		{"drained", removing(), "False", v1alpha1.ReasonRemoving, ""},
 		{"drained, VM kept", removing(nomadUnknown), "False", v1alpha1.ReasonNomadUnknown, "delete the NomadNodePool"},
-		{"drained, VM kept for a while", removing(nomadUnknown, disowned), "False", v1alpha1.ReasonNomadUnknown,
+		{"drained, VM kept for a while", removing(nomadUnknown, poolDeleted), "False", v1alpha1.ReasonNomadUnknown,
 			"all the same at 2026-03-01T12:09:00Z (the controller's --purge-timeout)"},
 		{"drained, VM gone", removing(nomadUnknown, noVM), "False", v1alpha1.ReasonNomadUnknown,
 			"goes at 2026-03-01T12:09:00Z (the controller's --purge-timeout)"},
@@ -206,7 +208,7 @@ func TestReady(t *testing.T) {
 		{"drained, VM gone, its node may stay",
 			removing(nomadUnknown, noVM, func(o *nodestate.State) { o.Node.Purge = false }), "False", v1alpha1.ReasonRemoving,
 			""},
-		{"drained, VM gone, patience is over", removing(nomadUnknown, noVM, later(9*time.Minute)), "False",
+		{"drained, VM gone, the timeout has passed", removing(nomadUnknown, noVM, later(9*time.Minute)), "False",
 			v1alpha1.ReasonRemoving, ""},
 		{"drained, VM gone, Nomad answers", removing(noVM), "False", v1alpha1.ReasonRemoving, ""},
 		{"drained, VM gone, Nomad not asked yet", removing(notAsked, noVM), "False", v1alpha1.ReasonRemoving, ""},
@@ -214,16 +216,16 @@ func TestReady(t *testing.T) {
 	})
 }
 
-func TestDrained(t *testing.T) {
+func TestDrainCompleted(t *testing.T) {
 	siblings := func(o *nodestate.State) {
 		o.SiblingsEligible = true
-		o.Node.Drain = intent(o.Now.Add(-time.Second), o.Now.Add(time.Hour))
+		o.Node.Drain = drainRequest(o.Now.Add(-time.Second), o.Now.Add(time.Hour))
 	}
 	runConditions(t, v1alpha1.NodeDrainCompleted, []conditionCase{
 		{"wanted", steady(), "False", v1alpha1.ReasonNoDrainRequested, ""},
-		{"called back", ordered(canceled), "False", v1alpha1.ReasonNoDrainRequested, ""},
-		{"ordered", ordered(), "False", v1alpha1.ReasonDraining, ""},
-		{"siblings first", ordered(cordoned, siblings), "False", v1alpha1.ReasonWaitingForSiblings, ""},
+		{"canceled", requested(canceled), "False", v1alpha1.ReasonNoDrainRequested, ""},
+		{"requested", requested(), "False", v1alpha1.ReasonDraining, ""},
+		{"siblings first", requested(cordoned, siblings), "False", v1alpha1.ReasonWaitingForSiblings, ""},
 		{"nothing to wait for", draining(nil), "False", v1alpha1.ReasonDraining, "Checking that nothing is left"},
 		{"waiting", draining(service("web", "db")), "False", v1alpha1.ReasonWaitingForAllocations, "web; db"},
 		{"retained", draining(service("batch"), retain, overdue(0)), "False", v1alpha1.ReasonRetained, "batch"},
@@ -239,41 +241,44 @@ func TestDrained(t *testing.T) {
 		{"not retained before the deadline", draining(service("batch"), retain), "False",
 			v1alpha1.ReasonWaitingForAllocations, "batch"},
 		{"empty is not drained until Nomad was asked once more", draining(nil), "False", v1alpha1.ReasonDraining, "Checking"},
-		{"allocations not read yet", draining(nil, unread("")), "False", v1alpha1.ReasonDraining, ""},
-		{"allocations can't be read", draining(nil, unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown,
+		{"allocations not read yet", draining(nil, allocationsUnknown("")), "False", v1alpha1.ReasonDraining, ""},
+		{"allocations can't be read", draining(nil, allocationsUnknown("no answer in time")), "False",
+			v1alpha1.ReasonNomadUnknown,
 			"the member goes. What it answers: no answer in time"},
-		{"allocations can't be read, retained", draining(nil, unread("no answer in time"), retain, overdue(time.Hour)),
+		{"allocations can't be read, retained", draining(nil, allocationsUnknown("no answer in time"), retain,
+			overdue(time.Hour)),
 			"False", v1alpha1.ReasonNomadUnknown, "Only Force ends it"},
-		{"allocations can't be read, and an order for empty ones can't be checked",
-			ordered(cordoned, onlyIf(v1alpha1.Empty), unread("no answer in time")), "False", v1alpha1.ReasonNomadUnknown,
+		{"allocations can't be read, and a request for empty ones can't be checked",
+			requested(cordoned, onlyIf(v1alpha1.Empty),
+				allocationsUnknown("no answer in time")), "False", v1alpha1.ReasonNomadUnknown,
 			"no answer in time"},
 		{"allocations can't be read, but those of a moment ago will do",
 			draining(service("web"), func(o *nodestate.State) { o.Nomad.LiveProblem = "no answer in time" }), "False",
 			v1alpha1.ReasonWaitingForAllocations, "web"},
-		{"held", draining(nil, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown,
+		{"blocked", draining(nil, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown,
 			"Held, because Nomad can't be asked: Nomad doesn't answer."},
-		{"held for a while, its end was moved",
-			draining(nil, nomadUnknown, deleted, func(o *nodestate.State) { o.Node.Drain = intent(now, now) }), "False",
+		{"blocked for a while, its end was moved",
+			draining(nil, nomadUnknown, deleted, func(o *nodestate.State) { o.Node.Drain = drainRequest(now, now) }), "False",
 			v1alpha1.ReasonNomadUnknown, "at the latest: until then what may run there has time to stop."},
-		{"held for a while", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown,
+		{"blocked for a while", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown,
 			"goes all the same, at 2026-03-01T12:14:40Z at the latest."},
 		{
-			"held for a while: what ends it",
+			"blocked for a while: what ends it",
 			draining(nil, nomadUnknown, deleted),
 			"False",
 			v1alpha1.ReasonNomadUnknown,
 			`kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drain":{"deadlineTime":"2026-03-01T11:59:00Z"}}}'`,
 		},
 		{
-			"held for a while: where its connection is",
+			"blocked for a while: where its connection is",
 			draining(nil, nomadUnknown, deleted),
 			"False",
 			v1alpha1.ReasonNomadUnknown,
 			"Nomad doesn't answer. (if the pool is gone: spec.connection of this NomadNode",
 		},
-		{"held for as long as it will", draining(nil, nomadUnknown, deleted, retain), "False", v1alpha1.ReasonNomadUnknown,
+		{"blocked for as long as it will", draining(nil, nomadUnknown, deleted, retain), "False", v1alpha1.ReasonNomadUnknown,
 			"onTimeout of this NomadNode to Force"},
-		{"held, and its order isn't written yet", steady(nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown,
+		{"blocked, and its request isn't written yet", steady(nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown,
 			"Held, because Nomad can't be asked: "},
 		{"drained: what was written stays", removing(), "True", v1alpha1.ReasonEmpty, "No allocation is left"},
 		{"drained stays when Nomad is unknown", removing(nomadUnknown), "True", v1alpha1.ReasonEmpty,
@@ -281,11 +286,11 @@ func TestDrained(t *testing.T) {
 	})
 }
 
-func unread(problem string) change {
+func allocationsUnknown(problem string) change {
 	return func(o *nodestate.State) { o.Nomad.LiveKnown, o.Nomad.LiveProblem = false, problem }
 }
 
-// A member to which nothing happens writes nothing: what is said of it must not change by the passing of time.
+// A member to which nothing happens writes nothing: its messages must not change only because time passes.
 func TestMessagesDontChangeWithTime(t *testing.T) {
 	for name, o := range map[string]nodestate.State{
 		"joining":  booting(),
@@ -294,10 +299,10 @@ func TestMessagesDontChangeWithTime(t *testing.T) {
 		"unknown":  steady(nomadUnknown),
 		"draining": draining(service("web", "db", "cache", "queue")),
 		"retained": draining(service("web"), retain, overdue(time.Minute)),
-		"held":     draining(nil, nomadUnknown),
+		"blocked":  draining(nil, nomadUnknown),
 		"deleted":  draining(nil, nomadUnknown, deleted),
 		"stuck":    removing(vmDeleting, later(time.Hour)),
-		"quota":    removing(vmDeleting, noInstance, held),
+		"quota":    removing(vmDeleting, noInstance, deniedByQuota),
 		"purging":  removing(noVM, nomadUnknown),
 		"kept":     removing(nomadUnknown),
 	} {

@@ -15,8 +15,8 @@ const grace = member.ForceGrace
 
 func TestDrainInOrder(t *testing.T) {
 	runSteps(t, []stepCase{
-		{name: "eligible", o: ordered(), step: member.Cordon},
-		{name: "ineligible", o: ordered(cordoned), step: member.Drain},
+		{name: "eligible", o: requested(), step: member.Cordon},
+		{name: "ineligible", o: requested(cordoned), step: member.Drain},
 		{name: "sent, allocations not read yet", o: draining(nil, func(o *nodestate.State) { o.Nomad.LiveKnown = false }),
 			step: member.Wait, wake: time.Second},
 		{name: "allocations left", o: draining(service("web")), step: member.Wait, wake: 14*time.Minute + grace},
@@ -30,7 +30,7 @@ func TestDrainInOrder(t *testing.T) {
 			step: member.Cordon},
 		{name: "made eligible after it was drained: there may be new work",
 			o: draining(service("web"), complete, func(o *nodestate.State) { o.Nomad.Eligible = true }), step: member.Drain},
-		{name: "node down: Nomad completes it", o: ordered(cordoned, func(o *nodestate.State) { o.Nomad.Status = "down" }),
+		{name: "node down: Nomad completes it", o: requested(cordoned, func(o *nodestate.State) { o.Nomad.Status = "down" }),
 			step: member.Drain},
 		{name: "lost allocations count until they end",
 			o: draining(service("web"), func(o *nodestate.State) { o.Nomad.Status = "disconnected" }), step: member.Wait,
@@ -40,25 +40,25 @@ func TestDrainInOrder(t *testing.T) {
 
 func complete(o *nodestate.State) { o.Nomad.Draining, o.Nomad.DrainCompleted = false, true }
 
-func TestDrainIsSentOncePerIntent(t *testing.T) {
+func TestDrainIsSentOncePerRequest(t *testing.T) {
 	lastDrain := func(id string, complete bool) change {
 		return func(o *nodestate.State) {
 			o.Nomad.Draining, o.Nomad.DrainID, o.Nomad.DrainCompleted = false, id, complete
 		}
 	}
 	runSteps(t, []stepCase{
-		{name: "complete under this intent", o: draining(service("web"), lastDrain(drainID, true)), step: member.Wait,
+		{name: "complete under this request", o: draining(service("web"), lastDrain(drainID, true)), step: member.Wait,
 			wake: 14*time.Minute + grace},
-		{name: "complete under an older intent", o: draining(service("web"), lastDrain("intent-0", true)),
+		{name: "complete under an older request", o: draining(service("web"), lastDrain("request-0", true)),
 			step: member.Drain},
 		{name: "canceled in Nomad by somebody", o: draining(service("web"), lastDrain(drainID, false)), step: member.Drain},
-		{name: "complete by somebody else's order", o: draining(service("web"), lastDrain("", true)), step: member.Drain},
-		{name: "somebody else's drain serves as well", o: draining(service("web"), foreign), step: member.Wait,
+		{name: "complete by somebody else's request", o: draining(service("web"), lastDrain("", true)), step: member.Drain},
+		{name: "somebody else's drain serves as well", o: draining(service("web"), othersDrain), step: member.Wait,
 			wake: 14*time.Minute + grace},
 	})
 }
 
-func foreign(o *nodestate.State) { o.Nomad.DrainID = "" }
+func othersDrain(o *nodestate.State) { o.Nomad.DrainID = "" }
 
 func TestDeadline(t *testing.T) {
 	runSteps(t, []stepCase{
@@ -80,14 +80,14 @@ func TestDeadline(t *testing.T) {
 			step: member.Wait,
 			wake: grace - time.Second,
 		},
-		{name: "force: somebody else's drain doesn't know of it", o: draining(service("web"), foreign, overdue(0)),
+		{name: "force: somebody else's drain doesn't know of it", o: draining(service("web"), othersDrain, overdue(0)),
 			step: member.Drain},
-		{name: "force: somebody else's drain, empty", o: draining(nil, foreign, overdue(0)), step: member.MarkDrained},
+		{name: "force: somebody else's drain, empty", o: draining(nil, othersDrain, overdue(0)), step: member.MarkDrained},
 		{name: "retain: before", o: draining(service("web"), retain), step: member.Wait, wake: 14 * time.Minute},
 		{name: "retain: after, for as long as it takes", o: draining(service("web"), retain, overdue(time.Hour)),
 			step: member.Wait},
 		{name: "retain: somebody else's drain is left alone",
-			o: draining(service("web"), retain, foreign, overdue(time.Hour)), step: member.Wait},
+			o: draining(service("web"), retain, othersDrain, overdue(time.Hour)), step: member.Wait},
 		{name: "retain: empty in the end", o: draining(nil, retain, overdue(time.Hour)), step: member.MarkDrained},
 	})
 	for _, c := range []struct {
@@ -98,12 +98,12 @@ func TestDeadline(t *testing.T) {
 		{draining(nil), false, v1alpha1.ReasonEmpty},
 		{draining(nil, retain, overdue(time.Hour)), false, v1alpha1.ReasonEmpty},
 		{draining(service("web"), overdue(grace)), true, v1alpha1.ReasonDeadline},
-		{booting(ordering), false, v1alpha1.ReasonNeverJoined},
-		{ordered(notInNomad, overdue(grace)), false, v1alpha1.ReasonEmpty},
-		{ordered(notInNomad, noInstance), false, v1alpha1.ReasonEmpty},
-		{fresh(ordering), true, v1alpha1.ReasonNeverJoined},
-		{fresh(ordering, nomadUnknown), true, v1alpha1.ReasonNeverJoined},
-		{ordered(noVM, nomadUnknown), true, v1alpha1.ReasonVMGone},
+		{booting(requesting), false, v1alpha1.ReasonNeverJoined},
+		{requested(notInNomad, overdue(grace)), false, v1alpha1.ReasonEmpty},
+		{requested(notInNomad, noInstance), false, v1alpha1.ReasonEmpty},
+		{fresh(requesting), true, v1alpha1.ReasonNeverJoined},
+		{fresh(requesting, nomadUnknown), true, v1alpha1.ReasonNeverJoined},
+		{requested(noVM, nomadUnknown), true, v1alpha1.ReasonVMGone},
 	} {
 		d := decide(c.o)
 		if d.Step != member.MarkDrained || d.Unchecked != c.unchecked || string(d.Drained.Result) != c.reason ||
@@ -116,30 +116,35 @@ func TestDeadline(t *testing.T) {
 func TestDrainWhoseAllocationsCantBeListed(t *testing.T) {
 	waitingToStop := func(o *nodestate.State) { o.Nomad.DrainUpdated = o.Now.Add(-time.Second) }
 	runSteps(t, []stepCase{
-		{name: "not read yet", o: draining(nil, unread("")), step: member.Wait, wake: time.Second},
-		{name: "can't be read", o: draining(nil, unread("no answer in time")), step: member.Wait, wake: 15 * time.Second},
-		{name: "force: Nomad stops the tasks at the deadline", o: draining(nil, unread("500"), overdue(0)), step: member.Wait,
+		{name: "not read yet", o: draining(nil, allocationsUnknown("")), step: member.Wait, wake: time.Second},
+		{name: "can't be read", o: draining(nil, allocationsUnknown("no answer in time")), step: member.Wait,
 			wake: 15 * time.Second},
-		{name: "force: a moment before the end", o: draining(nil, unread("500"), overdue(grace-time.Second)),
+		{name: "force: Nomad stops the tasks at the deadline", o: draining(nil, allocationsUnknown("500"), overdue(0)),
+			step: member.Wait,
+			wake: 15 * time.Second},
+		{name: "force: a moment before the end", o: draining(nil, allocationsUnknown("500"), overdue(grace-time.Second)),
 			step: member.Wait, wake: time.Second},
-		{name: "force: over", o: draining(nil, unread("500"), overdue(grace)), step: member.MarkDrained},
-		{name: "force: sent late, counted from then", o: draining(nil, unread("500"), overdue(time.Hour), waitingToStop),
+		{name: "force: over", o: draining(nil, allocationsUnknown("500"), overdue(grace)), step: member.MarkDrained},
+		{name: "force: sent late, counted from then",
+			o:    draining(nil, allocationsUnknown("500"), overdue(time.Hour), waitingToStop),
 			step: member.Wait, wake: 15 * time.Second},
 		{name: "force: somebody else's drain doesn't know of the deadline",
-			o: draining(nil, unread("500"), foreign, overdue(time.Hour)), step: member.Drain},
-		{name: "force: somebody else's drain, before the deadline", o: draining(nil, unread("500"), foreign),
+			o: draining(nil, allocationsUnknown("500"), othersDrain, overdue(time.Hour)), step: member.Drain},
+		{name: "force: somebody else's drain, before the deadline", o: draining(nil, allocationsUnknown("500"), othersDrain),
 			step: member.Wait, wake: 15 * time.Second},
-		{name: "force: deleted", o: draining(nil, unread("500"), deleted, overdue(grace)), step: member.MarkDrained},
-		{name: "retain: for as long as it takes", o: draining(nil, unread("500"), retain, deleted, overdue(100*time.Hour)),
+		{name: "force: deleted", o: draining(nil, allocationsUnknown("500"), deleted, overdue(grace)),
+			step: member.MarkDrained},
+		{name: "retain: for as long as it takes", o: draining(nil, allocationsUnknown("500"), retain, deleted,
+			overdue(100*time.Hour)),
 			step: member.Wait, wake: 15 * time.Second},
 	})
-	if d := decide(draining(nil, unread("500"), overdue(grace))); !d.Unchecked || d.Late ||
+	if d := decide(draining(nil, allocationsUnknown("500"), overdue(grace))); !d.Unchecked || d.Late ||
 		d.Drained.Result != v1alpha1.DrainDeadlinePassed {
 		t.Errorf("got %+v", d)
 	}
 }
 
-// Somebody changes onTimeout while the member drains: what Nomad was told then is no longer what is wanted.
+// Somebody changes onTimeout while the member drains: then Nomad has to learn of it.
 func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
 	sent := func(a v1alpha1.DrainTimeoutAction) change {
 		return func(o *nodestate.State) { o.Nomad.DrainOnTimeout = a }
@@ -156,7 +161,7 @@ func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
 		{name: "sent by an older version", o: draining(service("web")), step: member.Wait, wake: wait},
 		{name: "to force, before the deadline", o: draining(service("web"), sentRetain), step: member.Drain},
 		{name: "to force, after it", o: draining(service("web"), sentRetain, overdue(time.Hour)), step: member.Drain},
-		{name: "to force, and told so: tasks get time to stop",
+		{name: "to force, and sent so: tasks get time to stop",
 			o: draining(service("web"), sentForce, overdue(time.Hour), updated(time.Second)), step: member.Wait,
 			wake: grace - time.Second},
 		{name: "to force, Nomad has stopped them: they get time",
@@ -167,14 +172,15 @@ func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
 		{name: "to retain, before the deadline", o: draining(service("web"), sentForce, retain), step: member.Drain},
 		{name: "to retain, too late: Nomad is done", o: draining(service("web"), sentForce, retain, complete, overdue(0)),
 			step: member.Wait},
-		{name: "somebody else's drain", o: draining(service("web"), foreign, retain), step: member.Wait,
+		{name: "somebody else's drain", o: draining(service("web"), othersDrain, retain), step: member.Wait,
 			wake: 14 * time.Minute},
-		{name: "the VM is lost: sent with a deadline whatever the policy",
+		{name: "the VM is deleted: sent with a deadline whatever the policy",
 			o: draining(service("web"), vmDeletedByOthers, sentForce, retain), step: member.Wait, wake: 14 * time.Minute},
 	})
 }
 
-// Somebody changes ignoreSystemJobs while the member drains. A drain that ignored them is complete while they run.
+// Somebody changes ignoreSystemJobs while the member drains. A drain that ignored system jobs is complete while they
+// run.
 func TestChangeOfIgnoreSystemJobsReachesNomad(t *testing.T) {
 	sent := func(ignore bool) change {
 		return func(o *nodestate.State) {
@@ -189,38 +195,38 @@ func TestChangeOfIgnoreSystemJobsReachesNomad(t *testing.T) {
 		{name: "not to ignore, complete", o: draining(system("dns"), sent(true), complete), step: member.Drain},
 		{name: "to ignore, complete", o: draining(system("dns"), sent(false), complete, ignoreSystem),
 			step: member.MarkDrained},
-		{name: "not to ignore, and told so", o: draining(service("web"), sent(false)), step: member.Wait, wake: wait},
-		{name: "somebody else's drain", o: draining(service("web"), foreign, sent(true)), step: member.Wait, wake: wait},
+		{name: "not to ignore, and sent so", o: draining(service("web"), sent(false)), step: member.Wait, wake: wait},
+		{name: "somebody else's drain", o: draining(service("web"), othersDrain, sent(true)), step: member.Wait, wake: wait},
 	})
 }
 
 // A client that lives registers again, with its allocations.
 func TestNodeThatNomadHasForgottenIsWaitedFor(t *testing.T) {
 	runSteps(t, []stepCase{
-		{name: "its guest runs", o: ordered(notInNomad), step: member.Wait, wake: 14*time.Minute + grace},
-		{name: "retain: for as long as its guest runs", o: ordered(notInNomad, retain, overdue(100*time.Hour)),
+		{name: "its guest runs", o: requested(notInNomad), step: member.Wait, wake: 14*time.Minute + grace},
+		{name: "retain: for as long as its guest runs", o: requested(notInNomad, retain, overdue(100*time.Hour)),
 			step: member.Wait},
-		{name: "retain: no guest runs", o: ordered(notInNomad, retain, noInstance), step: member.MarkDrained},
+		{name: "retain: no guest runs", o: requested(notInNomad, retain, noInstance), step: member.MarkDrained},
 		{
 			name: "retain: its VM was deleted by somebody",
-			o: ordered(notInNomad, retain, overdue(grace),
+			o: requested(notInNomad, retain, overdue(grace),
 				func(o *nodestate.State) { o.Node.Drain.Reason = v1alpha1.DrainVMDeleted }),
 			step: member.MarkDrained,
 		},
-		{name: "a moment before the end", o: ordered(notInNomad, overdue(grace-time.Second)), step: member.Wait,
+		{name: "a moment before the end", o: requested(notInNomad, overdue(grace-time.Second)), step: member.Wait,
 			wake: time.Second},
-		{name: "until the deadline", o: ordered(notInNomad, overdue(grace)), step: member.MarkDrained},
-		{name: "no guest runs", o: ordered(notInNomad, noInstance), step: member.MarkDrained},
-		{name: "it never joined", o: booting(ordering), step: member.MarkDrained},
+		{name: "until the deadline", o: requested(notInNomad, overdue(grace)), step: member.MarkDrained},
+		{name: "no guest runs", o: requested(notInNomad, noInstance), step: member.MarkDrained},
+		{name: "it never joined", o: booting(requesting), step: member.MarkDrained},
 	})
 }
 
-// ordering orders a member of any kind to leave.
-func ordering(o *nodestate.State) { o.Node.Drain = ordered().Node.Drain }
+// requesting requests the drain of any member.
+func requesting(o *nodestate.State) { o.Node.Drain = requested().Node.Drain }
 
 func TestUnknownIsNotDown(t *testing.T) {
 	runSteps(t, []stepCase{
-		{name: "before the cordon", o: ordered(nomadUnknown), step: member.Wait, wake: 15 * time.Second},
+		{name: "before the cordon", o: requested(nomadUnknown), step: member.Wait, wake: 15 * time.Second},
 		{name: "looks empty", o: draining(nil, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
 		{name: "long after the deadline", o: draining(service("web"), nomadUnknown, overdue(time.Hour)), step: member.Wait,
 			wake: 15 * time.Second},
@@ -232,49 +238,49 @@ func TestUnknownIsNotDown(t *testing.T) {
 			step: member.MarkDrained},
 		{name: "deleted, but retained", o: draining(nil, nomadUnknown, deleted, retain, overdue(time.Hour)),
 			step: member.Wait, wake: 15 * time.Second},
-		{name: "no guest runs: nothing to ask", o: ordered(noVM, nomadUnknown), step: member.MarkDrained},
-		{name: "VM deleted by somebody, guest stopping", o: ordered(vmDeleting, nomadUnknown), step: member.Wait,
+		{name: "no guest runs: nothing to ask", o: requested(noVM, nomadUnknown), step: member.MarkDrained},
+		{name: "VM deleted by somebody, guest stopping", o: requested(vmDeleting, nomadUnknown), step: member.Wait,
 			wake: 15 * time.Second},
-		{name: "VM deleted by somebody, guest stopped", o: ordered(vmDeleting, noInstance, nomadUnknown),
+		{name: "VM deleted by somebody, guest stopped", o: requested(vmDeleting, noInstance, nomadUnknown),
 			step: member.MarkDrained},
-		{name: "halted: it may be started again", o: ordered(noInstance, nomadUnknown), step: member.Wait,
+		{name: "halted: it may be started again", o: requested(noInstance, nomadUnknown), step: member.Wait,
 			wake: 15 * time.Second},
 	})
 	runSteps(t, []stepCase{
 		{name: "deleted, deadline passed while the controller was away: Nomad is asked first",
 			o: draining(nil, notAsked, deleted, overdue(time.Hour)), step: member.Wait, wake: 15 * time.Second},
-		{name: "no guest runs: nothing to ask, not even once", o: ordered(noVM, notAsked), step: member.MarkDrained},
+		{name: "no guest runs: nothing to ask, not even once", o: requested(noVM, notAsked), step: member.MarkDrained},
 	})
 	d := decide(draining(nil, nomadUnknown, deleted, overdue(grace)))
 	if !d.Unchecked || !d.Late || d.Drained.Result != v1alpha1.DrainDeadlinePassed {
-		t.Errorf("a deletion that ends without Nomad must say so: %+v", d)
+		t.Errorf("a deletion that ends without Nomad must be marked as such: %+v", d)
 	}
 }
 
 func TestSiblingsAreWaitedForButNotForLong(t *testing.T) {
 	siblings := func(o *nodestate.State) { o.SiblingsEligible = true }
 	just := func(o *nodestate.State) {
-		o.Node.Drain = intent(o.Now.Add(-4*time.Second), o.Now.Add(15*time.Minute))
+		o.Node.Drain = drainRequest(o.Now.Add(-4*time.Second), o.Now.Add(15*time.Minute))
 	}
 	runSteps(t, []stepCase{
-		{name: "itself first", o: ordered(just, siblings), step: member.Cordon},
-		{name: "then it waits, and looks: nobody tells it when they are", o: ordered(just, siblings, cordoned),
+		{name: "itself first", o: requested(just, siblings), step: member.Cordon},
+		{name: "then it polls: no event tells when they are", o: requested(just, siblings, cordoned),
 			step: member.Wait, wake: time.Second},
-		{name: "for a moment yet", o: ordered(just, siblings, cordoned, later(5500*time.Millisecond)), step: member.Wait,
+		{name: "for a moment yet", o: requested(just, siblings, cordoned, later(5500*time.Millisecond)), step: member.Wait,
 			wake: 500 * time.Millisecond},
-		{name: "all ineligible", o: ordered(just, cordoned), step: member.Drain},
-		{name: "patience over", o: ordered(just, siblings, cordoned, later(6*time.Second)), step: member.Drain},
-		{name: "drains already", o: draining(service("web"), just, siblings), step: member.Wait,
+		{name: "all ineligible", o: requested(just, cordoned), step: member.Drain},
+		{name: "timeout over", o: requested(just, siblings, cordoned, later(6*time.Second)), step: member.Drain},
+		{name: "is draining already", o: draining(service("web"), just, siblings), step: member.Wait,
 			wake: 15*time.Minute + grace},
 	})
 }
 
-func TestStalledDrainIsKickedOnce(t *testing.T) {
+func TestStalledDrainIsResentOnce(t *testing.T) {
 	since := func(ago time.Duration) change {
 		return func(o *nodestate.State) { o.Node.OnlySystemTime = o.Now.Add(-ago) }
 	}
 	long := since(time.Minute)
-	kicked := func(id string) change { return func(o *nodestate.State) { o.Node.Resent = id } }
+	resent := func(id string) change { return func(o *nodestate.State) { o.Node.Resent = id } }
 	ignoreSystem := func(o *nodestate.State) { o.Node.Policy.IgnoreSystemJobs = true }
 	stalled := system("logs")
 	wait := 14*time.Minute + grace
@@ -284,21 +290,23 @@ func TestStalledDrainIsKickedOnce(t *testing.T) {
 		{name: "Nomad gets a moment", o: draining(stalled, since(2*time.Second)), step: member.Wait, wake: 3 * time.Second},
 		{name: "stalled", o: draining(stalled, since(5*time.Second)), step: member.ResendDrain},
 		{name: "stalled under retain", o: draining(stalled, retain, long), step: member.ResendDrain},
-		{name: "kicked: never again", o: draining(stalled, kicked(drainID)), step: member.Wait, wake: wait},
-		{name: "a former intent was kicked", o: draining(stalled, kicked("intent-0"), long), step: member.ResendDrain},
+		{name: "resent: never again", o: draining(stalled, resent(drainID)), step: member.Wait, wake: wait},
+		{name: "a former request's drain was resent", o: draining(stalled, resent("request-0"), long),
+			step: member.ResendDrain},
 		{name: "work is left", o: draining(append(service("web"), stalled...)), step: member.Wait, wake: wait},
 		{name: "complete: they are stopping", o: draining(stalled, complete), step: member.Wait, wake: wait},
-		{name: "somebody else's drain isn't ours to send", o: draining(stalled, foreign), step: member.Wait, wake: wait},
-		{name: "somebody else's drain, retained past our deadline", o: draining(stalled, foreign, retain, overdue(0), long),
+		{name: "somebody else's drain isn't resent", o: draining(stalled, othersDrain), step: member.Wait, wake: wait},
+		{name: "somebody else's drain, retained past our deadline",
+			o:    draining(stalled, othersDrain, retain, overdue(0), long),
 			step: member.ResendDrain},
 		{name: "system jobs ignored: it is empty", o: draining(stalled, ignoreSystem), step: member.MarkDrained},
 		{name: "system jobs ignored: work is left", o: draining(append(service("web"), stalled...), ignoreSystem),
 			step: member.Wait, wake: wait},
-		{name: "no kick past the end", o: draining(stalled, overdue(grace)), step: member.MarkDrained},
+		{name: "not resent past the end", o: draining(stalled, overdue(grace)), step: member.MarkDrained},
 	})
 }
 
-func TestOnlySystemSince(t *testing.T) {
+func TestOnlySystemTime(t *testing.T) {
 	was := func(o *nodestate.State) { o.Node.OnlySystemTime = now.Add(-time.Minute) }
 	for _, c := range []struct {
 		name string
@@ -309,10 +317,10 @@ func TestOnlySystemSince(t *testing.T) {
 		{"since a while", draining(system("logs"), was), now.Add(-time.Minute)},
 		{"something else as well", draining(append(service("web"), system("logs")...), was), time.Time{}},
 		{"nothing", draining(nil, was), time.Time{}},
-		{"it can't be told", draining(system("logs"), was, unread("500")), now.Add(-time.Minute)},
+		{"it isn't known", draining(system("logs"), was, allocationsUnknown("500")), now.Add(-time.Minute)},
 		{"Nomad is unknown", draining(system("logs"), was, nomadUnknown), now.Add(-time.Minute)},
 		{"the drain is complete", draining(system("logs"), was, complete), time.Time{}},
-		{"called back", draining(system("logs"), was, canceled), time.Time{}},
+		{"canceled", draining(system("logs"), was, canceled), time.Time{}},
 		{"drained", removing(was), time.Time{}},
 		{"wanted", steady(was), time.Time{}},
 	} {
@@ -345,19 +353,19 @@ func TestBlockingNamesSome(t *testing.T) {
 	}
 }
 
-// stops says how long what is left was promised to stop.
+// stops sets how long the remaining allocations were promised to stop.
 func stops(d time.Duration) func(*nodestate.State) {
 	return func(o *nodestate.State) { o.Nomad.StopTime = &d }
 }
 
-func TestWhatIsCutOffIsNamed(t *testing.T) {
+func TestCutOffAllocationsAreNamed(t *testing.T) {
 	d := decide(draining(service("web"), overdue(grace)))
 	if want := "onTimeout is Force. Cut off: web."; !strings.Contains(d.Drained.Message, want) {
 		t.Errorf("%q doesn't say %q", d.Drained.Message, want)
 	}
 }
 
-// It is asked once what tasks were promised, and again when that is what is waited for.
+// The controller asks once what tasks were promised, and again when it waits for them to stop.
 func TestStopTimeIsAsked(t *testing.T) {
 	web := service("web")
 	notKnown := func(o *nodestate.State) { o.Node.StopTime = nil }
@@ -368,13 +376,14 @@ func TestStopTimeIsAsked(t *testing.T) {
 		"once the node takes no more work": {draining(web, notKnown), true},
 		"known":                            {draining(web), false},
 		"past the deadline":                {draining(web, overdue(0)), true},
-		"allocations not listed":           {draining(nil, notKnown, unread("500")), true},
+		"allocations not listed":           {draining(nil, notKnown, allocationsUnknown("500")), true},
 		"retained":                         {draining(web, notKnown, retain), false},
 		"nothing is left":                  {draining(nil, notKnown), false},
-		"eligible yet":                     {ordered(), false},
-		"not in Nomad":                     {ordered(notInNomad), false},
-		"called back":                      {draining(web, notKnown, canceled), false},
-		"deleted, without an order yet":    {draining(web, overdue(0), func(o *nodestate.State) { o.Node.Drain, o.Node.DeletedAt = nil, o.Now }), false},
+		"eligible yet":                     {requested(), false},
+		"not in Nomad":                     {requested(notInNomad), false},
+		"canceled":                         {draining(web, notKnown, canceled), false},
+		"deleted, without a request yet": {draining(web, overdue(0),
+			func(o *nodestate.State) { o.Node.Drain, o.Node.DeletedAt = nil, o.Now }), false},
 	} {
 		if got := member.AsksStopTime(c.o); got != c.want {
 			t.Errorf("%s: %t", name, got)
@@ -382,8 +391,8 @@ func TestStopTimeIsAsked(t *testing.T) {
 	}
 }
 
-// What tasks were promised isn't cut by a failure to ask for it, nor for ever by whoever wrote the job or set Nomad's
-// clock.
+// A failure to ask for it doesn't shorten the time that tasks were promised. The author of a job, or Nomad's clock,
+// can't extend it for ever.
 func TestPromisedTimeToStop(t *testing.T) {
 	hour, promised := time.Hour, 10*time.Minute
 	end := promised + 10*time.Second
@@ -394,7 +403,8 @@ func TestPromisedTimeToStop(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "no answer now, but before", o: draining(service("web"), was, overdue(grace)), step: member.Wait,
 			wake: end - grace},
-		{name: "allocations not listed, but an answer before", o: draining(nil, was, unread("500"), overdue(end-time.Second)),
+		{name: "allocations not listed, but an answer before",
+			o:    draining(nil, was, allocationsUnknown("500"), overdue(end-time.Second)),
 			step: member.Wait, wake: time.Second},
 		{name: "Nomad is unknown, deleted", o: draining(nil, was, nomadUnknown, deleted, overdue(end-time.Second)),
 			step: member.Wait, wake: time.Second},
@@ -406,13 +416,13 @@ func TestPromisedTimeToStop(t *testing.T) {
 			step: member.Wait, wake: 14 * time.Minute},
 		{name: "never an answer: asked again", o: draining(service("web"), notKnown, overdue(grace)), step: member.Wait,
 			wake: 15 * time.Second},
-		{name: "never an answer, over", o: draining(service("web"), notKnown, overdue(member.MostGrace)),
+		{name: "never an answer, over", o: draining(service("web"), notKnown, overdue(member.MaxGrace)),
 			step: member.MarkDrained},
 		{name: "never an answer, Nomad is unknown, deleted: nobody stops anything",
 			o: draining(nil, notKnown, nomadUnknown, deleted, overdue(grace)), step: member.MarkDrained},
 		{name: "promised too much", o: draining(service("web"), stops(hour), overdue(grace)), step: member.Wait,
-			wake: member.MostGrace - grace},
-		{name: "promised too much, over", o: draining(service("web"), stops(hour), overdue(member.MostGrace)),
+			wake: member.MaxGrace - grace},
+		{name: "promised too much, over", o: draining(service("web"), stops(hour), overdue(member.MaxGrace)),
 			step: member.MarkDrained},
 		{name: "the node is down", o: draining(service("web"), stops(hour), isDown, overdue(grace)),
 			step: member.MarkDrained},
@@ -425,8 +435,8 @@ func TestPromisedTimeToStop(t *testing.T) {
 	})
 }
 
-// Who looks at night is told when it ends.
-func TestEndOfForcedDrainIsTold(t *testing.T) {
+// An operator can read when a forced drain ends.
+func TestEndOfForcedDrainIsReported(t *testing.T) {
 	d := decide(draining(service("web"), overdue(0)))
 	at := now.Add(14*time.Minute + grace).Format(time.RFC3339)
 	if m := d.Conditions[v1alpha1.NodeDrainCompleted].Message; !strings.Contains(m, "Waiting for web. ") ||
@@ -438,12 +448,12 @@ func TestEndOfForcedDrainIsTold(t *testing.T) {
 	}
 }
 
-// What a held member tells people to do ends it, and cuts nobody's time to stop.
-func TestDeadlineInThePastEndsAHeldDrain(t *testing.T) {
+// The command that the condition of a blocked drain suggests ends the drain, and doesn't shorten the time to stop.
+func TestDeadlineInThePastEndsABlockedDrain(t *testing.T) {
 	long := 5 * time.Minute
 	o := draining(nil, nomadUnknown, deleted, func(o *nodestate.State) {
 		o.Node.StopTime = &long
-		o.Node.Drain = intent(now.Add(-time.Minute), now.Add(-time.Minute))
+		o.Node.Drain = drainRequest(now.Add(-time.Minute), now.Add(-time.Minute))
 	})
 	if d := member.Next(o); d.Step != member.Wait {
 		t.Errorf("its tasks' time isn't over: %s", d.Step)

@@ -15,11 +15,11 @@ import (
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 const (
-	drainID     = "intent-1"
+	drainID     = "request-1"
 	joinTimeout = 10 * time.Minute
 )
 
-// decided is the next step, and what is said while it has not been taken.
+// decided is the next step, and the description until it is taken.
 type decided struct {
 	member.Decision
 	member.Description
@@ -29,10 +29,10 @@ func decide(o nodestate.State) decided {
 	return decided{member.Next(o), member.Describe(o, member.Outcome{})}
 }
 
-// change alters an observation; nil: leaves it.
+// change alters an observation; nil: it doesn't.
 type change func(*nodestate.State)
 
-// with is base and then changes.
+// with returns base with changes.
 func with(base nodestate.State, changes ...change) nodestate.State {
 	for _, c := range changes {
 		if c != nil {
@@ -42,7 +42,7 @@ func with(base nodestate.State, changes ...change) nodestate.State {
 	return base
 }
 
-// fresh is a member of which nothing but the record exists.
+// fresh is a member of which only the NomadNode exists.
 func fresh(changes ...change) nodestate.State {
 	return with(nodestate.State{
 		Now: now, PurgeTimeout: 10 * time.Minute,
@@ -57,7 +57,7 @@ func fresh(changes ...change) nodestate.State {
 func booting(changes ...change) nodestate.State {
 	return with(fresh(func(o *nodestate.State) {
 		o.Node.ClaimsRecorded, o.Node.VMMade = true, true
-		o.VM = nodestate.VM{Exists: true, Ours: true, Status: "Running"}
+		o.VM = nodestate.VM{Exists: true, Owned: true, Status: "Running"}
 		o.Instance = nodestate.Instance{Exists: true, Running: true, Host: "host-1"}
 	}), changes...)
 }
@@ -70,32 +70,32 @@ func steady(changes ...change) nodestate.State {
 	}), changes...)
 }
 
-// ordered is a steady member that was ordered to leave a minute ago, and has 14 left.
-func ordered(changes ...change) nodestate.State {
+// requested is a steady member whose drain was requested a minute ago, and that has 14 minutes left.
+func requested(changes ...change) nodestate.State {
 	return with(steady(func(o *nodestate.State) {
-		o.Node.Drain = intent(now.Add(-time.Minute), now.Add(14*time.Minute))
+		o.Node.Drain = drainRequest(now.Add(-time.Minute), now.Add(14*time.Minute))
 	}), changes...)
 }
 
-// draining is an ordered member whose drain Nomad has, with allocations.
+// draining is a requested member whose drain Nomad has, with allocations.
 func draining(live []nodestate.Allocation, changes ...change) nodestate.State {
-	return with(ordered(cordoned, func(o *nodestate.State) {
+	return with(requested(cordoned, func(o *nodestate.State) {
 		o.Nomad.Draining, o.Nomad.DrainID, o.Nomad.DrainStarted = true, drainID, now.Add(-time.Minute)
 		o.Nomad.LiveKnown, o.Nomad.Live = true, live
 		o.Node.StopTime = new(time.Duration(0))
 	}), changes...)
 }
 
-// removing is a member that is drained and whose record is deleted.
+// removing is a member that is drained and whose NomadNode is deleted.
 func removing(changes ...change) nodestate.State {
-	return with(ordered(cordoned, deleted, func(o *nodestate.State) {
+	return with(requested(cordoned, deleted, func(o *nodestate.State) {
 		o.Node.Drained, o.Node.DrainedAt = true, now.Add(-time.Minute)
 		o.Node.DrainResult, o.Node.DrainedMessage = v1alpha1.DrainEmpty, "No allocation is left on the Nomad node."
 		o.Nomad.DrainID, o.Nomad.DrainCompleted = drainID, true
 	}), changes...)
 }
 
-func intent(at, deadline time.Time) *v1alpha1.DrainRequest {
+func drainRequest(at, deadline time.Time) *v1alpha1.DrainRequest {
 	return &v1alpha1.DrainRequest{ID: drainID, Reason: v1alpha1.DrainScaleIn, RequestTime: metav1.NewTime(at),
 		DeadlineTime: metav1.NewTime(deadline)}
 }
@@ -105,12 +105,12 @@ func cordoned(o *nodestate.State)     { o.Nomad.Eligible, o.Node.CordonedFor = f
 func retain(o *nodestate.State)       { o.Node.Policy.OnTimeout = v1alpha1.DrainRetain }
 func ignoreSystem(o *nodestate.State) { o.Node.Policy.IgnoreSystemJobs = true }
 func deleted(o *nodestate.State)      { o.Node.DeletedAt = o.Now.Add(-time.Minute) }
-func disowned(o *nodestate.State)     { o.PoolDeleted = true }
+func poolDeleted(o *nodestate.State)  { o.PoolDeleted = true }
 func noInstance(o *nodestate.State)   { o.Instance = nodestate.Instance{} }
 func ended(o *nodestate.State)        { o.Instance = nodestate.Instance{Exists: true, Ended: true} }
 func noVM(o *nodestate.State)         { o.VM, o.Instance = nodestate.VM{}, nodestate.Instance{} }
 func notInNomad(o *nodestate.State)   { o.Nomad = nodestate.Nomad{Known: true} }
-func strangersVM(o *nodestate.State) {
+func externalVM(o *nodestate.State) {
 	o.VM, o.Instance = nodestate.VM{Exists: true}, nodestate.Instance{}
 }
 func vmDeleting(o *nodestate.State) {
@@ -123,12 +123,12 @@ func refused(o *nodestate.State) {
 }
 func vmOnlyGone(o *nodestate.State) { o.VM = nodestate.VM{} }
 
-// going is when the instance has been deleted for so long.
+// going sets for how long the instance has been deleted.
 func going(d time.Duration) change {
 	return func(o *nodestate.State) { o.Instance.DeletingSince = o.Now.Add(-d) }
 }
 
-// terminating is when two claims have been deleted for so long.
+// terminating adds two claims that have been deleted for so long.
 func terminating(d time.Duration) change {
 	return func(o *nodestate.State) {
 		for _, name := range []string{"data", "root"} {
@@ -141,15 +141,15 @@ func terminating(d time.Duration) change {
 	}
 }
 
-func held(o *nodestate.State) {
-	o.VM.Held = &nodestate.Blocked{
+func deniedByQuota(o *nodestate.State) {
+	o.VM.Denied = &nodestate.Blocked{
 		By: v1alpha1.BlockedByQuota,
 		Problem: condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded,
 			Message: "cpu insufficient resources due to resource quota"},
 	}
 }
 
-// leaves gives the reason for which an ordered member leaves.
+// leaves sets the reason for which a requested member leaves.
 func leaves(reason v1alpha1.DrainReason) change {
 	return func(o *nodestate.State) {
 		d := o.Node.Drain.DeepCopy()
@@ -160,7 +160,7 @@ func leaves(reason v1alpha1.DrainReason) change {
 
 func canceled(o *nodestate.State) { canceledAgo(30 * time.Second)(o) }
 
-// canceledByHand is what somebody does with kubectl, who writes no time.
+// canceledByHand cancels as somebody does with kubectl: without a time.
 func canceledByHand(o *nodestate.State) {
 	d := o.Node.Drain.DeepCopy()
 	d.Canceled = true
@@ -177,7 +177,7 @@ func canceledAgo(d time.Duration) change {
 	}
 }
 
-// nomadUnknown leaves what was known before, because it is there to be ignored.
+// nomadUnknown leaves what was known before, because a decision must ignore it.
 func nomadUnknown(o *nodestate.State) {
 	o.Nomad.Known, o.Nomad.Why = false, "Nomad doesn't answer."
 }
@@ -185,7 +185,7 @@ func nomadUnknown(o *nodestate.State) {
 // later moves the clock.
 func later(d time.Duration) change { return func(o *nodestate.State) { o.Now = o.Now.Add(d) } }
 
-// overdue is when the deadline of an ordered member has passed by d.
+// overdue moves the clock to d after the deadline of a requested member.
 func overdue(d time.Duration) change { return later(14*time.Minute + d) }
 
 func service(names ...string) []nodestate.Allocation {
@@ -204,7 +204,7 @@ func system(names ...string) []nodestate.Allocation {
 	return out
 }
 
-// stepCase is an observation and the step that must follow.
+// stepCase is an observation and the step that must follow from it.
 type stepCase struct {
 	name   string
 	o      nodestate.State

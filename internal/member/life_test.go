@@ -11,51 +11,51 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// others are what people, the pool and Nomad do to a member in the course of its life.
-var others = map[string]func(*world){
-	"pool lets it go": func(w *world) {
+// others are what people, the pool and Nomad do to a member during its life.
+var others = map[string]func(*environment){
+	"pool requests a drain": func(w *environment) {
 		if r := w.is.Node; r.Drain == nil && r.DeletedAt.IsZero() && !r.Drained {
-			w.order(v1alpha1.DrainScaleIn)
+			w.requestDrain(v1alpha1.DrainScaleIn)
 		}
 	},
-	"pool lets it go if it is empty": func(w *world) {
+	"pool requests a drain if it is empty": func(w *environment) {
 		if r := w.is.Node; r.Drain == nil && r.DeletedAt.IsZero() && !r.Drained {
-			w.order(v1alpha1.DrainScaleIn)
+			w.requestDrain(v1alpha1.DrainScaleIn)
 			w.is.Node.Drain.OnlyIf = v1alpha1.Empty
 		}
 	},
-	"host to be freed": func(w *world) {
+	"host evacuated": func(w *environment) {
 		if w.is.Instance.Exists {
 			w.is.Instance.EvacuatedFrom = "host-1"
 		}
 	},
-	"pool calls it back": func(w *world) {
+	"pool cancels the drain": func(w *environment) {
 		if r := &w.is.Node; r.Drain != nil && !r.Drained && r.DeletedAt.IsZero() && r.Drain.Reason == v1alpha1.DrainScaleIn {
 			canceledByHand(&w.is)
 		}
 	},
-	"VM deleted by somebody": func(w *world) {
+	"VM deleted by somebody": func(w *environment) {
 		if w.is.VM.Exists && !w.is.VM.Deleting {
 			w.is.VM.Deleting, w.is.VM.DeletingSince = true, w.is.Now
 		}
 	},
-	"VM halted by somebody": func(w *world) {
+	"VM halted by somebody": func(w *environment) {
 		if w.is.VM.Exists {
 			w.is.VM.Halted, w.is.Instance = true, nodestate.Instance{}
 		}
 	},
-	"drain canceled by somebody": func(w *world) {
+	"drain canceled by somebody": func(w *environment) {
 		if n := &w.is.Nomad; n.Draining {
 			n.Draining, n.Eligible, w.forceAt = false, true, time.Time{}
 		}
 	},
-	"drained by somebody": func(w *world) {
+	"drained by somebody": func(w *environment) {
 		if n := &w.is.Nomad; n.Registered {
 			n.Eligible, n.Draining, n.DrainCompleted, n.DrainID, n.DrainStarted = false, true, false, "", w.is.Now
 			w.forceAt, n.DrainOnTimeout, n.DrainIgnoreSystemJobs = time.Time{}, "", false
 		}
 	},
-	"onTimeout changed": func(w *world) {
+	"onTimeout changed": func(w *environment) {
 		p := &w.is.Node.Policy
 		if p.OnTimeout == v1alpha1.DrainRetain {
 			p.OnTimeout = v1alpha1.DrainForce
@@ -63,33 +63,38 @@ var others = map[string]func(*world){
 			p.OnTimeout = v1alpha1.DrainRetain
 		}
 	},
-	"ignoreSystemJobs changed": func(w *world) { w.is.Node.Policy.IgnoreSystemJobs = !w.is.Node.Policy.IgnoreSystemJobs },
-	"Nomad away":               func(w *world) { w.outage = w.is.Now.Add(time.Minute) },
-	"nothing":                  func(*world) {},
+	"ignoreSystemJobs changed": func(w *environment) {
+		p := &w.is.Node.Policy
+		p.IgnoreSystemJobs = !p.IgnoreSystemJobs
+	},
+	"Nomad away": func(w *environment) { w.outage = w.is.Now.Add(time.Minute) },
+	"nothing":    func(*environment) {},
 }
 
-func anyWorld(t *rapid.T) *world {
-	w := &world{
-		t: t, kicks: map[string]int{}, is: fresh(),
+func anyEnvironment(t *rapid.T) *environment {
+	w := &environment{
+		t: t, resends: map[string]int{}, is: fresh(),
 		boot: rapid.IntRange(1, 60).Draw(t, "boot"), shutdown: rapid.IntRange(1, 90).Draw(t, "shutdown"),
 		drainPace: rapid.IntRange(1, 400).Draw(t, "drain pace"),
-		stalls:    flag(t, "stalls"), sweeps: flag(t, "sweeps"), quota: flag(t, "quota"),
+		stalls:    flag(t, "stalls"), removesClaims: flag(t, "removes claims"), quota: flag(t, "quota"),
 	}
 	w.is.Node.Created = w.is.Now
 	w.is.Node.Purge = flag(t, "purge")
 	w.is.Node.Policy.IgnoreSystemJobs = flag(t, "ignore system jobs")
-	w.is.Node.Policy.OnTimeout = rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{v1alpha1.DrainForce, v1alpha1.DrainRetain}).
+	w.is.Node.Policy.OnTimeout = rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{v1alpha1.DrainForce,
+		v1alpha1.DrainRetain}).
 		Draw(t, "on timeout")
-	w.is.Node.Policy.Deadline.Duration = rapid.SampledFrom([]time.Duration{10 * time.Second, time.Minute, 15 * time.Minute}).
+	w.is.Node.Policy.Deadline.Duration = rapid.SampledFrom([]time.Duration{10 * time.Second, time.Minute,
+		15 * time.Minute}).
 		Draw(t, "deadline")
 	return w
 }
 
-// step looks, decides and acts, and now and then dies in between or acts upon what it saw before.
-func (w *world) step() {
+// step observes, decides and acts. Sometimes it dies in between, or acts twice on the same observation.
+func (w *environment) step() {
 	version, o := w.version, w.observe()
 	d := decide(o)
-	w.is.Node.OnlySystemTime = d.OnlySystemTime // the report writes it down
+	w.is.Node.OnlySystemTime = d.OnlySystemTime // the status write records it
 	if d.Step == member.Wait {
 		w.wait(o, d.Wake)
 		return
@@ -113,11 +118,11 @@ func (w *world) step() {
 	}
 }
 
-// Whatever others do to a member, and wherever its controller dies, once it is deleted it goes, in a bounded number of
-// steps, and leaves nothing behind.
+// Whatever others do to a member, and wherever its controller dies: once deleted, the member goes in a bounded number
+// of steps and leaves nothing behind.
 func TestEveryLifeEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := anyWorld(t)
+		w := anyEnvironment(t)
 		for range rapid.IntRange(0, 12).Draw(t, "events") {
 			for range rapid.IntRange(0, 12).Draw(t, "steps before the next event") {
 				if !w.released {
@@ -125,8 +130,10 @@ func TestEveryLifeEnds(t *testing.T) {
 				}
 			}
 			what := rapid.SampledFrom([]string{
-				"pool lets it go", "pool lets it go", "pool lets it go if it is empty", "pool calls it back", "host to be freed", "VM deleted by somebody", "VM halted by somebody",
-				"drain canceled by somebody", "drained by somebody", "onTimeout changed", "ignoreSystemJobs changed", "Nomad away", "nothing",
+				"pool requests a drain", "pool requests a drain", "pool requests a drain if it is empty",
+				"pool cancels the drain", "host evacuated", "VM deleted by somebody", "VM halted by somebody",
+				"drain canceled by somebody", "drained by somebody", "onTimeout changed", "ignoreSystemJobs changed",
+				"Nomad away", "nothing",
 			}).Draw(t, "event")
 			w.log = append(w.log, what)
 			w.version++
@@ -139,7 +146,7 @@ func TestEveryLifeEnds(t *testing.T) {
 		gone := w.is.Node.Policy.OnTimeout == v1alpha1.DrainForce && flag(t, "Nomad gone for good")
 		if gone {
 			w.outage = w.is.Now.Add(1000 * time.Hour)
-			w.is.PoolDeleted = true // what only scales in waits for Nomad as long as there is a pool
+			w.is.PoolDeleted = true // a member that scales in waits for Nomad as long as its pool exists
 		}
 		for n := 0; !w.released; n++ {
 			if n > 5000 {
@@ -151,7 +158,7 @@ func TestEveryLifeEnds(t *testing.T) {
 	})
 }
 
-func (w *world) checkNothingLeft(nomadGone bool) {
+func (w *environment) checkNothingLeft(nomadGone bool) {
 	o := w.is
 	switch {
 	case o.VM.Exists || o.Instance.Exists:
@@ -165,10 +172,10 @@ func (w *world) checkNothingLeft(nomadGone bool) {
 	}
 }
 
-// Left alone, a member comes to rest: nothing is done any more, and nothing said of it changes.
+// A member that is left alone comes to rest: no step follows, and its status doesn't change.
 func TestWantedMemberComesToRest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := anyWorld(t)
+		w := anyEnvironment(t)
 		for range 2000 {
 			if o := w.observe(); decide(o).Phase == v1alpha1.NodePhaseReady && o.Node.Joined {
 				break

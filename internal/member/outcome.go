@@ -6,13 +6,13 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// Outcome is what came of a step: what is known now that wasn't when the step was chosen, and when to look again. The
-// zero Outcome is that of a step that was taken, and of which the next look will tell all.
+// Outcome is the result of a step: what the controller learnt that wasn't known when the step was chosen, and when to
+// reconcile again. The zero Outcome means that the step was taken and that the next observation shows its effect.
 type Outcome struct {
-	// Again is when to look again, if that isn't right away: the step found something in its way.
-	Again time.Duration
-	// Record is the record if the step has written into it, such as the order to leave, or for which order the node is
-	// made ineligible; nil: it hasn't.
+	// RetryAfter is when to reconcile again, if that isn't right away: something was in the way of the step.
+	RetryAfter time.Duration
+	// Node is the NomadNode if the step has written into it, such as the drain request, or for which request the node is
+	// made ineligible; nil: the step hasn't.
 	Node *nodestate.Node
 	// Claims are the names to be recorded; nil: none.
 	Claims []string
@@ -20,17 +20,17 @@ type Outcome struct {
 	VM *nodestate.VM
 	// Started is true if a halted VM was started.
 	Started bool
-	// Held is why a deleted VM couldn't be halted; nil: it could.
-	Held *nodestate.Blocked
-	// Nomad is what Nomad's leader says of the node, where the view says otherwise; nil: the view does.
+	// HaltDenied is why a deleted VM couldn't be halted; nil: it could.
+	HaltDenied *nodestate.Blocked
+	// Nomad is what Nomad's leader reports of the node, where that differs from the view; nil: it doesn't.
 	Nomad *nodestate.Nomad
-	// Problem is what keeps the member's VM from being made; nil: nothing that wasn't known.
+	// Problem is what keeps the member's VM from being made; nil: nothing new.
 	Problem *nodestate.Blocked
 	// Refused is why a step of the removal was refused; nil: it wasn't.
 	Refused *nodestate.Blocked
 }
 
-// RefusedRetry is when to try again what the API server has refused: nobody tells when it would be accepted.
+// RefusedRetry is when to try again what the API server has refused: no event tells when it would be accepted.
 const RefusedRetry = problemRetry
 
 // After is the state with what a step has learnt.
@@ -47,8 +47,8 @@ func (out Outcome) After(s nodestate.State) nodestate.State {
 	if out.Started {
 		s.VM.Halted, s.Node.CapacityAvailableTime = false, s.Now
 	}
-	if out.Held != nil {
-		s.VM.Held = out.Held
+	if out.HaltDenied != nil {
+		s.VM.Denied = out.HaltDenied
 	}
 	if out.Nomad != nil {
 		s.Nomad = *out.Nomad

@@ -15,7 +15,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// anyTime is around now, with the moments at which something ends more often than chance would have it.
+// anyTime is around now. It draws the moments at which something ends more often than others.
 func anyTime(t *rapid.T, label string) time.Time {
 	offsets := []time.Duration{-time.Hour, -15 * time.Minute, -10 * time.Minute, -member.ForceGrace, -10 * time.Second,
 		-5 * time.Second, 0, time.Second, 10 * time.Minute}
@@ -29,7 +29,7 @@ func anyNode(t *rapid.T) nodestate.Node {
 	r := nodestate.Node{
 		Created: anyTime(t, "created"), JoinTimeout: joinTimeout, Joined: flag(t, "joined"), Drained: flag(t, "drained"),
 		ClaimsRecorded: flag(t, "claims recorded"), VMMade: flag(t, "VM made"), Purge: flag(t, "purge"),
-		Resent: rapid.SampledFrom([]string{"", drainID, "intent-0"}).Draw(t, "kicked"),
+		Resent: rapid.SampledFrom([]string{"", drainID, "request-0"}).Draw(t, "resent"),
 		Policy: v1alpha1.DrainPolicy{
 			IgnoreSystemJobs: flag(t, "ignore system jobs"),
 			OnTimeout: rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{v1alpha1.DrainForce, v1alpha1.DrainRetain, ""}).
@@ -39,12 +39,13 @@ func anyNode(t *rapid.T) nodestate.Node {
 	if flag(t, "deleted") {
 		r.DeletedAt = anyTime(t, "deleted at")
 	}
-	if flag(t, "intent") {
+	if flag(t, "drain request") {
 		r.Drain = &v1alpha1.DrainRequest{
-			ID: drainID, Reason: rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainDeleted}).Draw(t, "reason"), Canceled: flag(t, "canceled"),
+			ID: drainID, Reason: rapid.SampledFrom([]v1alpha1.DrainReason{v1alpha1.DrainScaleIn, v1alpha1.DrainDeleted}).Draw(t,
+				"reason"), Canceled: flag(t, "canceled"),
 			OnlyIf: rapid.SampledFrom([]v1alpha1.ScaleInStrategy{"", v1alpha1.Empty, v1alpha1.EmptyIgnoreSystem}).
 				Draw(t, "only if"),
-			RequestTime: metav1.NewTime(anyTime(t, "ordered at")), DeadlineTime: metav1.NewTime(anyTime(t, "deadline")),
+			RequestTime: metav1.NewTime(anyTime(t, "requested at")), DeadlineTime: metav1.NewTime(anyTime(t, "deadline")),
 		}
 	}
 	if r.Drained {
@@ -63,7 +64,7 @@ func anyNomad(t *rapid.T) nodestate.Nomad {
 	}
 	n.Status = rapid.SampledFrom([]string{"initializing", "ready", "down", "disconnected"}).Draw(t, "status")
 	n.Eligible, n.Draining, n.DrainCompleted = flag(t, "eligible"), flag(t, "draining"), flag(t, "complete")
-	n.DrainID = rapid.SampledFrom([]string{"", drainID, "intent-0"}).Draw(t, "last drain")
+	n.DrainID = rapid.SampledFrom([]string{"", drainID, "request-0"}).Draw(t, "last drain")
 	n.DrainStarted, n.DrainUpdated = anyTime(t, "drain started"), anyTime(t, "drain updated")
 	n.DrainOnTimeout = rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{"", v1alpha1.DrainForce, v1alpha1.DrainRetain}).
 		Draw(t, "drain on timeout")
@@ -76,16 +77,17 @@ func anyNomad(t *rapid.T) nodestate.Nomad {
 
 func anyObserved(t *rapid.T) nodestate.State {
 	o := nodestate.State{Now: now, Node: anyNode(t), Nomad: anyNomad(t), Secret: flag(t, "secret"),
-		SecretStale: flag(t, "secret stale"), SiblingsEligible: flag(t, "siblings"), PoolDeleted: flag(t, "disowned")}
+		SecretStale: flag(t, "secret stale"), SiblingsEligible: flag(t, "siblings"), PoolDeleted: flag(t, "pool deleted")}
 	if flag(t, "VM") {
-		o.VM = nodestate.VM{Exists: true, Ours: flag(t, "ours"), Deleting: flag(t, "VM deleting"), Halted: flag(t, "halted"),
+		o.VM = nodestate.VM{Exists: true, Owned: flag(t, "owned"), Deleting: flag(t, "VM deleting"),
+			Halted:        flag(t, "halted"),
 			RemovalListed: flag(t, "listed")}
 		o.VM.DeletingSince = anyTime(t, "VM deleting since")
 		if flag(t, "above quota") {
 			o.VM.AboveQuota = "cpu"
 		}
-		if flag(t, "held") {
-			held(&o)
+		if flag(t, "denied") {
+			deniedByQuota(&o)
 		}
 	}
 	if flag(t, "problem") {
@@ -108,7 +110,7 @@ var (
 		member.DeleteClaims, member.DeleteSecret, member.Release}
 )
 
-// Whatever is observed, and most of it never should be, these hold.
+// These properties hold for every observation, even for impossible ones.
 func TestDecisionsAreSafe(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := anyObserved(t)
@@ -134,9 +136,9 @@ func TestDecisionsAreSafe(t *testing.T) {
 		if slices.Contains(making, d.Step) {
 			must(wanted && !o.VM.Exists && !r.VMMade, "a VM is made once, and only of what is wanted")
 		}
-		must(!d.Late || !o.Nomad.NotAsked, "no patience with Nomad ends before it was asked")
+		must(!d.Late || !o.Nomad.NotAsked, "no timeout of Nomad ends before it was asked")
 		if d.Step == member.StartVM {
-			must(wanted && o.VM.Ours && o.VM.Halted && o.VM.AboveQuota != "" && !r.Joined && !o.VM.Deleting,
+			must(wanted && o.VM.Owned && o.VM.Halted && o.VM.AboveQuota != "" && !r.Joined && !o.VM.Deleting,
 				"only what Harvester halted for a quota before it joined is started")
 		}
 		checkDrain(o, d.Decision, must)
@@ -148,11 +150,11 @@ func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 	in := o.Node.Drain
 	switch d.Step {
 	case member.Cordon, member.Drain, member.ResendDrain, member.MarkDrained:
-		must(in != nil && !in.Canceled, "draining needs an intent that stands")
+		must(in != nil && !in.Canceled, "draining needs a request that stands")
 	case member.RecordCancel, member.CancelDrain, member.ClearDrainRequest:
-		must(in != nil && in.Canceled && o.Node.DeletedAt.IsZero(), "only an intent that was taken back is undone")
+		must(in != nil && in.Canceled && o.Node.DeletedAt.IsZero(), "only a canceled request is undone")
 	case member.RequestDrain:
-		must(d.Reason != "" && (in == nil || in.Canceled), "an intent that stands is never replaced")
+		must(d.Reason != "" && (in == nil || in.Canceled), "a request that stands is never replaced")
 	}
 	switch {
 	case d.Step == member.Drain:
@@ -160,14 +162,15 @@ func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 		must(!o.Nomad.Eligible || again, "a node is ineligible before it is drained for the first time")
 		forced := o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.DeadlineTime.Time)
 		other := o.Nomad.DrainID == in.ID && o.Nomad.DrainOnTimeout != "" &&
-			(o.Nomad.DrainOnTimeout != o.Node.DrainOnTimeout() || o.Nomad.DrainIgnoreSystemJobs != o.Node.Policy.IgnoreSystemJobs)
+			(o.Nomad.DrainOnTimeout != o.Node.DrainOnTimeout() ||
+				o.Nomad.DrainIgnoreSystemJobs != o.Node.Policy.IgnoreSystemJobs)
 		must(
 			!o.Nomad.Draining || other ||
 				(forced || member.Rechecks(o) && !now.Before(in.DeadlineTime.Time)) && o.Nomad.DrainID != in.ID,
-			"a drain that runs is sent again only to put an end to somebody else's, or to tell Nomad that the policy was changed",
+			"a running drain is sent again only to end somebody else's, or because the policy was changed",
 		)
 	case d.Step == member.ResendDrain:
-		must(o.Node.Resent != in.ID, "a drain is kicked once")
+		must(o.Node.Resent != in.ID, "a drain is resent once")
 		must(!member.Rechecks(o), "nothing is drained of a member that leaves only if it is empty, before Nomad was asked")
 		must(o.Nomad.DrainID == in.ID || !now.Before(in.DeadlineTime.Time),
 			"somebody else's drain is left alone until the deadline")
@@ -176,7 +179,7 @@ func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 		must(!o.Nomad.Registered || !o.Nomad.Eligible && o.Nomad.LiveKnown,
 			"an empty node is ineligible and its allocations were read")
 	case d.Step == member.MarkDrained:
-		dead := !o.Instance.Exists && (!o.VM.Exists || !o.VM.Ours || o.VM.Deleting)
+		dead := !o.Instance.Exists && (!o.VM.Exists || !o.VM.Owned || o.VM.Deleting)
 		over := o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.DeadlineTime.Add(member.ForceGrace))
 		must(dead || over && (o.Nomad.Known || !o.Node.DeletedAt.IsZero()),
 			"unchecked, only a guest that is gone or a deadline that has passed ends a drain")
@@ -185,10 +188,10 @@ func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 }
 
 func checkRemoval(o nodestate.State, d member.Decision, must func(bool, string)) {
-	vm := o.VM.Exists && o.VM.Ours
+	vm := o.VM.Exists && o.VM.Owned
 	switch d.Step {
 	case member.ListClaims, member.DeleteVM:
-		must(vm && !o.VM.Deleting, "nothing but our own VM is written to")
+		must(vm && !o.VM.Deleting, "only an owned VM is written to")
 		asked := o.PoolDeleted || o.Node.Drain != nil && o.Node.Drain.Reason == v1alpha1.DrainDeleted
 		over := o.Node.DrainResult == v1alpha1.DrainDeadlinePassed
 		must(o.Nomad.Known || over || asked && !o.Nomad.NotAsked,
@@ -198,7 +201,7 @@ func checkRemoval(o nodestate.State, d member.Decision, must func(bool, string))
 		must(vm && o.VM.Deleting && (!o.Instance.Exists || o.Instance.Ended), "only a VM that can't start again is halted")
 	case member.Purge, member.DeleteClaims, member.DeleteSecret, member.Release:
 		must(!vm && !o.Instance.Exists, "nothing is taken from under a guest")
-		must(!o.Node.DeletedAt.IsZero(), "the record goes first")
+		must(!o.Node.DeletedAt.IsZero(), "the NomadNode goes first")
 	}
 	switch d.Step {
 	case member.Purge:
@@ -237,12 +240,13 @@ func TestDecisionsAreComplete(t *testing.T) {
 			t.Errorf("Ready is %t, want %t", ready, want)
 		}
 		if d.Step == member.Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > 15*time.Second) {
-			t.Errorf("an unknown Nomad is looked for again after %s", d.Wake)
+			t.Errorf("an unknown Nomad is asked again after %s", d.Wake)
 		}
 	})
 }
 
-// Two controllers, or one before and after a crash, that see the same but for what an unknown Nomad last said, agree.
+// Two controllers, or one before and after a crash, decide the same if they differ only in what an unknown Nomad last
+// reported.
 func TestUnknownNomadIsForgotten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := anyObserved(t)
@@ -256,13 +260,13 @@ func TestUnknownNomadIsForgotten(t *testing.T) {
 	})
 }
 
-// Of a record that an earlier version wrote, its conditions must tell what this one would have written, or nothing.
+// The conditions of a NomadNode that an earlier version wrote tell what this version would have written, or nothing.
 func TestConditionsOfEarlierVersionsTellTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := anyObserved(t)
 		d := decide(o)
 		n := &v1alpha1.NomadNode{}
-		if o.Node.VMMade || o.VM.Ours {
+		if o.Node.VMMade || o.VM.Owned {
 			n.Status.VM.UID = "vm"
 		}
 		for kind, c := range d.Conditions {
@@ -272,8 +276,8 @@ func TestConditionsOfEarlierVersionsTellTheSame(t *testing.T) {
 		if was := nodestate.Of(n).BlockedBy; was != "" && was != d.BlockedBy {
 			t.Fatalf("VMReady is %+v, read as %q; it is blocked by %q", d.Conditions[v1alpha1.NodeVMReady], was, d.BlockedBy)
 		}
-		if nodestate.Of(n).IDTaken && o.Nomad.Foreign == "" {
-			t.Fatalf("Registered is %+v, though nobody else has its ID", d.Conditions[v1alpha1.NodeJoined])
+		if nodestate.Of(n).IDTaken && o.Nomad.External == "" {
+			t.Fatalf("Joined is %+v, though no external node has its ID", d.Conditions[v1alpha1.NodeJoined])
 		}
 	})
 }

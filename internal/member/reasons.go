@@ -15,7 +15,7 @@ var becauseOf = map[v1alpha1.DrainReason]string{
 	v1alpha1.DrainEvacuation:  "KubeVirt asks to free its host, and with evictionStrategy External nobody migrates it",
 }
 
-// Because says why a member leaves, in words that complete "The member leaves: ".
+// Because returns why a member leaves, in words that complete "The member leaves: ".
 func Because(reason v1alpha1.DrainReason) string {
 	if words, ok := becauseOf[reason]; ok {
 		return words

@@ -9,9 +9,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-func TestReadySaysWhyAMemberLeaves(t *testing.T) {
+func TestReadyTellsWhyAMemberLeaves(t *testing.T) {
 	leaving := func(reason v1alpha1.DrainReason) nodestate.State {
-		return ordered(func(o *nodestate.State) { o.Node.Drain.Reason = reason })
+		return requested(func(o *nodestate.State) { o.Node.Drain.Reason = reason })
 	}
 	runConditions(t, v1alpha1.NodeReady, []conditionCase{
 		{"scale-in", leaving(v1alpha1.DrainScaleIn), "False", v1alpha1.ReasonDraining, "more members than replicas"},
@@ -23,7 +23,7 @@ func TestReadySaysWhyAMemberLeaves(t *testing.T) {
 		{"deleted", leaving(v1alpha1.DrainDeleted), "False", v1alpha1.ReasonDraining,
 			"NomadNode was deleted, by itself or with its pool"},
 		{"deleted, not written down yet", steady(deleted), "False", v1alpha1.ReasonDraining, "NomadNode was deleted"},
-		{"called back, and then deleted", ordered(canceled, deleted), "False", v1alpha1.ReasonDraining,
+		{"canceled, and then deleted", requested(canceled, deleted), "False", v1alpha1.ReasonDraining,
 			"NomadNode was deleted"},
 		{"a reason of a later version", leaving("Whim"), "False", v1alpha1.ReasonDraining, "Whim"},
 	})

@@ -23,18 +23,19 @@ func TestRecheckBeforeTheFirstDrain(t *testing.T) {
 		o    nodestate.State
 		want bool
 	}{
-		{"ineligible, not drained yet", ordered(cordoned, empty), true},
-		{"system jobs don't count", ordered(cordoned, onlyIf(v1alpha1.EmptyIgnoreSystem)), true},
-		{"leaves in any case", ordered(cordoned), false},
+		{"ineligible, not drained yet", requested(cordoned, empty), true},
+		{"system jobs don't count", requested(cordoned, onlyIf(v1alpha1.EmptyIgnoreSystem)), true},
+		{"leaves in any case", requested(cordoned), false},
 		{"wanted", steady(), false},
 		{"drain sent", draining(service("web"), empty), false},
 		{"drain done", draining(service("web"), complete, empty), false},
-		{"drained under an older order", draining(nil, complete, empty, func(o *nodestate.State) { o.Nomad.DrainID = "intent-0" }), true},
-		{"somebody else's drain", draining(service("web"), foreign, empty), true},
-		{"taken back", ordered(cordoned, empty, canceled), false},
-		{"deleted", ordered(cordoned, empty, deleted), false},
-		{"never joined", ordered(empty, notInNomad), false},
-		{"down", ordered(cordoned, empty, func(o *nodestate.State) { o.Nomad.Status = "down" }), false},
+		{"drained under an older request", draining(nil, complete, empty,
+			func(o *nodestate.State) { o.Nomad.DrainID = "request-0" }), true},
+		{"somebody else's drain", draining(service("web"), othersDrain, empty), true},
+		{"canceled", requested(cordoned, empty, canceled), false},
+		{"deleted", requested(cordoned, empty, deleted), false},
+		{"never joined", requested(empty, notInNomad), false},
+		{"down", requested(cordoned, empty, func(o *nodestate.State) { o.Nomad.Status = "down" }), false},
 	} {
 		if got := member.Rechecks(c.o); got != c.want {
 			t.Errorf("%s: got %t", c.name, got)
@@ -42,7 +43,7 @@ func TestRecheckBeforeTheFirstDrain(t *testing.T) {
 	}
 }
 
-func TestOccupant(t *testing.T) {
+func TestRunningAllocation(t *testing.T) {
 	for _, c := range []struct {
 		live   []nodestate.Allocation
 		onlyIf v1alpha1.ScaleInStrategy

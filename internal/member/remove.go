@@ -7,10 +7,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// removePoll is how often things without a watch are looked at while a member is removed.
+// removePoll is how often things without a watch are checked while a member is removed.
 const removePoll = time.Second
 
-// poll is how soon to look again at what should go away: less often once it is stuck.
+// poll is how soon to check again if something has gone: less often once it is stuck.
 func poll(stuck bool) time.Duration {
 	if stuck {
 		return problemRetry
@@ -18,7 +18,7 @@ func poll(stuck bool) time.Duration {
 	return removePoll
 }
 
-// Removing is true for a step that removes something from Kubernetes, which admission or missing rights may refuse.
+// Removing is true for a step that removes something from Kubernetes. Admission or missing rights may refuse that.
 func (s Step) Removing() bool {
 	switch s {
 	case ListClaims, DeleteVM, DeleteClaims, DeleteSecret, DeleteNomadNode:
@@ -28,29 +28,29 @@ func (s Step) Removing() bool {
 	}
 }
 
-// remove takes a drained member away: record, VM, Nomad node, disks, Secret, and the finalizer last.
+// remove takes a drained member away: NomadNode, VM, Nomad node, disks, Secret, and the finalizer last.
 func remove(o nodestate.State) Decision {
 	d := nextRemoval(o)
 	if o.Refused != nil && d.Step.Removing() {
-		return Decision{Step: Wait, Wake: problemRetry} // nobody tells when it would be accepted
+		return Decision{Step: Wait, Wake: problemRetry} // no event tells when it would be accepted
 	}
 	return d
 }
 
 func nextRemoval(o nodestate.State) Decision {
-	switch vmOurs := o.VM.Exists && o.VM.Ours; {
+	switch owned := o.VM.Exists && o.VM.Owned; {
 	case o.Node.DeletedAt.IsZero():
 		return Decision{Step: DeleteNomadNode}
-	case vmOurs && !o.VM.Deleting && unsure(o):
-		return Decision{Step: Wait, Wake: untilSure(o)}
-	case vmOurs && !o.VM.Deleting && !o.VM.RemovalListed:
+	case owned && !o.VM.Deleting && vmMustWait(o):
+		return Decision{Step: Wait, Wake: untilVMGoes(o)}
+	case owned && !o.VM.Deleting && !o.VM.RemovalListed:
 		return Decision{Step: ListClaims}
-	case vmOurs && !o.VM.Deleting:
+	case owned && !o.VM.Deleting:
 		return Decision{Step: DeleteVM}
-	case vmOurs:
-		return outlive(o)
+	case owned:
+		return awaitVMGone(o)
 	case o.Instance.Exists:
-		// A purged client that lives registers again, eligible. The watch tells when it is gone.
+		// A client that still lives would register again after a purge, and be eligible. The watch tells when it has gone.
 		return Decision{Step: Wait, Wake: poll(instanceStuck(o))}
 	}
 	if d, waiting := purge(o); waiting {
@@ -59,55 +59,54 @@ func nextRemoval(o nodestate.State) Decision {
 	return clean(o)
 }
 
-// holdsVM is true for a drained member whose VM stays because Nomad can't be asked if its node has got work since:
-// the node may have been made eligible, and a guest that never joined may have joined late.
-func holdsVM(o nodestate.State) bool {
-	return o.Node.Drained && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.Nomad.Known &&
+// vmNeedsNomad is true for a drained member whose VM stays because Nomad can't be asked if its node has got work since:
+// somebody may have made the node eligible, and a guest that never joined may have joined late.
+func vmNeedsNomad(o nodestate.State) bool {
+	return o.Node.Drained && o.VM.Exists && o.VM.Owned && !o.VM.Deleting && !o.Nomad.Known &&
 		o.Node.DrainResult != v1alpha1.DrainDeadlinePassed && o.Node.DrainResult != v1alpha1.DrainVMGone
 }
 
-// unsure is true while the VM of a drained member is kept because Nomad can't be asked. Unknown is not down: it is
-// bounded only if somebody asked for the deletion, because a Nomad that is gone for good mustn't wedge that.
-func unsure(o nodestate.State) bool {
-	return holdsVM(o) && (o.Nomad.NotAsked || !wantsGone(o) || patience(o) > 0)
+// vmMustWait is true while the VM of a drained member stays because Nomad can't be asked. Unknown is not down: the wait
+// has an end only if somebody asked for the deletion, because a Nomad that is gone for good must not block that.
+func vmMustWait(o nodestate.State) bool {
+	return vmNeedsNomad(o) && (o.Nomad.NotAsked || !deletionRequested(o) || purgeTimeLeft(o) > 0)
 }
 
-// untilSure is when to look again at the latest; 0: there is no such end.
-func untilSure(o nodestate.State) time.Duration {
-	if !wantsGone(o) {
+// untilVMGoes is when that wait ends at the latest; 0: it has no end.
+func untilVMGoes(o nodestate.State) time.Duration {
+	if !deletionRequested(o) {
 		return 0
 	}
-	return patience(o)
+	return purgeTimeLeft(o)
 }
 
-// wantsGone is true for a member whose deletion somebody asked for. That its record is deleted doesn't tell: the
-// controller does that itself once a member is drained, whatever it leaves for.
-func wantsGone(o nodestate.State) bool {
+// deletionRequested is true for a member whose deletion somebody asked for. A deletionTimestamp doesn't prove that: the
+// controller deletes the NomadNode of every drained member, whatever the reason.
+func deletionRequested(o nodestate.State) bool {
 	in := o.Node.Drain
 	return o.PoolDeleted || in != nil && (in.Reason == v1alpha1.DrainDeleted || in.Reason == v1alpha1.DrainVMDeleted)
 }
 
-// NeedsPool is true while it matters if the member's pool is there.
+// NeedsPool is true while the next step depends on whether the member's pool exists.
 func NeedsPool(o nodestate.State) bool {
-	return holdsVM(o) && !o.Nomad.NotAsked && !wantsGone(o)
+	return vmNeedsNomad(o) && !o.Nomad.NotAsked && !deletionRequested(o)
 }
 
-// patience is how much longer a drained member waits for a Nomad that can't be asked. A Nomad that this process has
-// not asked yet is no such one: it may answer in a moment, however long this controller was away.
-func patience(o nodestate.State) time.Duration {
+// purgeTimeLeft is how much longer a drained member waits for a Nomad that can't be asked. A Nomad that this process
+// has not asked yet doesn't count as such: it may answer in a moment, however long the controller was away.
+func purgeTimeLeft(o nodestate.State) time.Duration {
 	if o.Nomad.NotAsked {
 		return unknownRetry
 	}
-	return impatientAt(o).Sub(o.Now)
+	return purgeTimeoutAt(o).Sub(o.Now)
 }
 
-// impatientAt is when a drained member no longer waits for a Nomad that can't be asked.
-func impatientAt(o nodestate.State) time.Time { return removedSince(o.Node).Add(o.PurgeTimeout) }
+// purgeTimeoutAt is when a drained member stops waiting for a Nomad that can't be asked.
+func purgeTimeoutAt(o nodestate.State) time.Time { return removedSince(o.Node).Add(o.PurgeTimeout) }
 
-// purgesBlind is true for a member of which nothing is left to wait for but a Nomad that can't be asked, which still
-// has its node.
-func purgesBlind(o nodestate.State) bool {
-	if !o.Node.Drained || o.Node.DeletedAt.IsZero() || o.Nomad.Known || o.VM.Exists && o.VM.Ours || o.Instance.Exists {
+// purgeNomadUnknown is true for a member that waits only for the purge of its node, because Nomad can't be asked.
+func purgeNomadUnknown(o nodestate.State) bool {
+	if !o.Node.Drained || o.Node.DeletedAt.IsZero() || o.Nomad.Known || o.VM.Exists && o.VM.Owned || o.Instance.Exists {
 		return false
 	}
 	_, waits := purge(o)
@@ -119,14 +118,15 @@ func purge(o nodestate.State) (Decision, bool) {
 	case !o.Node.Purge:
 		return Decision{}, false
 	case !o.Nomad.Known:
-		left := patience(o)
+		left := purgeTimeLeft(o)
 		return Decision{Step: Wait, Wake: left}, left > 0
 	default:
-		return Decision{Step: Purge}, o.Nomad.Registered && o.Nomad.Foreign == ""
+		return Decision{Step: Purge}, o.Nomad.Registered && o.Nomad.External == ""
 	}
 }
 
-// removedSince is when the removal could begin. A member may drain for longer than it waits for Nomad afterwards.
+// removedSince is when the removal could begin. A drain may take longer than the time for which the removal waits for
+// Nomad, so it doesn't count.
 func removedSince(r nodestate.Node) time.Time {
 	if r.DrainedAt.After(r.DeletedAt) {
 		return r.DrainedAt

@@ -21,7 +21,7 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 	}
 	secret := func(o *nodestate.State) { o.Secret = true }
 	runSteps(t, []stepCase{
-		{name: "the record goes first, so that nothing new begins",
+		{name: "the NomadNode goes first, so that nothing new begins",
 			o: removing(func(o *nodestate.State) { o.Node.DeletedAt = time.Time{} }), step: member.DeleteNomadNode},
 		{name: "then Harvester learns of the claims", o: removing(), step: member.ListClaims},
 		{name: "then the VM", o: removing(listed), step: member.DeleteVM},
@@ -33,17 +33,18 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 			o: removing(listed, vmDeleting, noInstance, later(-7*time.Second)), step: member.Wait, wake: 2 * time.Second},
 		{name: "the guest is gone, the VM isn't", o: removing(listed, vmDeleting, noInstance), step: member.Wait,
 			wake: 15 * time.Second},
-		{name: "held by a quota", o: removing(listed, vmDeleting, noInstance, held), step: member.HaltVM},
-		{name: "held by a quota, and its instance with it", o: removing(listed, vmDeleting, ended, held),
+		{name: "denied by a quota", o: removing(listed, vmDeleting, noInstance, deniedByQuota), step: member.HaltVM},
+		{name: "denied by a quota, and its instance with it", o: removing(listed, vmDeleting, ended, deniedByQuota),
 			step: member.HaltVM},
 		{name: "its instance has ended a moment ago", o: removing(listed, vmDeleting, ended, later(-7*time.Second)),
 			step: member.Wait, wake: 2 * time.Second},
-		{name: "halted, and held all the same", o: removing(listed, vmDeleting, noInstance, held, halted), step: member.Wait,
+		{name: "halted, and denied all the same", o: removing(listed, vmDeleting, noInstance, deniedByQuota, halted),
+			step: member.Wait,
 			wake: 15 * time.Second},
 		{
-			name: "held by something that halting doesn't help",
+			name: "denied for something that halting doesn't help",
 			o: removing(listed, vmDeleting, noInstance, func(o *nodestate.State) {
-				o.VM.Held = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission,
+				o.VM.Denied = &nodestate.Blocked{By: v1alpha1.BlockedByAdmission,
 					Problem: condition.Problem{Reason: v1alpha1.ReasonAdmissionDenied}}
 			}),
 			step: member.Wait,
@@ -68,7 +69,7 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 	})
 }
 
-// Since it was drained the node may have got work, and only Nomad could tell.
+// The node may have got work since it was drained, and only Nomad knows.
 func TestVMIsKeptWhileNomadCantBeAsked(t *testing.T) {
 	listed := func(o *nodestate.State) { o.VM.RemovalListed = true }
 	just := func(o *nodestate.State) { o.Node.DeletedAt, o.Node.DrainedAt = o.Now, o.Now }
@@ -90,20 +91,21 @@ func TestVMIsKeptWhileNomadCantBeAsked(t *testing.T) {
 		{name: "somebody deleted its VM: not for ever",
 			o:    removing(nomadUnknown, just, listed, leaves(v1alpha1.DrainVMDeleted), later(10*time.Minute)),
 			step: member.DeleteVM},
-		{name: "its pool is deleted: not for ever", o: removing(nomadUnknown, just, listed, disowned, later(10*time.Minute)),
+		{name: "its pool is deleted: not for ever", o: removing(nomadUnknown, just, listed, poolDeleted,
+			later(10*time.Minute)),
 			step: member.DeleteVM},
 		{name: "not asked yet, however long the controller was away",
-			o: removing(notAsked, just, listed, disowned, later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+			o: removing(notAsked, just, listed, poolDeleted, later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
 		{name: "the deadline had passed anyway", o: removing(nomadUnknown, just, listed, forced), step: member.DeleteVM},
 	})
 }
 
-func TestStrangersVMIsLeftAloneAndHoldsNothing(t *testing.T) {
+func TestExternalVMIsLeftAloneAndBlocksNothing(t *testing.T) {
 	runSteps(t, []stepCase{
-		{name: "never made ours", o: fresh(strangersVM, ordering), step: member.MarkDrained},
-		{name: "drained", o: removing(strangersVM, notInNomad), step: member.Release},
-		{name: "drained, node to be purged", o: removing(strangersVM), step: member.Purge},
-		{name: "our guest still runs beside it",
+		{name: "never owned", o: fresh(externalVM, requesting), step: member.MarkDrained},
+		{name: "drained", o: removing(externalVM, notInNomad), step: member.Release},
+		{name: "drained, node to be purged", o: removing(externalVM), step: member.Purge},
+		{name: "the member's guest still runs beside it",
 			o: removing(going(0), func(o *nodestate.State) { o.VM = nodestate.VM{Exists: true} }), step: member.Wait,
 			wake: time.Second},
 	})
@@ -119,12 +121,12 @@ func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
 		{name: "no purge wanted", o: removing(noVM, keep), step: member.Release},
 		{name: "no purge wanted, Nomad unknown", o: removing(noVM, keep, nomadUnknown), step: member.Release},
 		{name: "Nomad unknown", o: removing(noVM, nomadUnknown), step: member.Wait, wake: 15 * time.Second},
-		{name: "Nomad unknown, patience over", o: removing(noVM, nomadUnknown, later(time.Hour)), step: member.Release},
+		{name: "Nomad unknown, timeout over", o: removing(noVM, nomadUnknown, later(time.Hour)), step: member.Release},
 		{name: "not asked yet, however long the controller was away", o: removing(noVM, notAsked, later(time.Hour)),
 			step: member.Wait, wake: 15 * time.Second},
 		{name: "the drain took an hour: that isn't counted", o: removing(noVM, nomadUnknown, longDrain), step: member.Wait,
 			wake: 3 * time.Second},
-		{name: "Nomad unknown, VM still there, patience over", o: removing(nomadUnknown, disowned, later(time.Hour)),
+		{name: "Nomad unknown, VM still there, timeout over", o: removing(nomadUnknown, poolDeleted, later(time.Hour)),
 			step: member.ListClaims},
 	})
 	for _, c := range []struct {
@@ -142,19 +144,20 @@ func TestPurgeIsWaitedForButNotForEver(t *testing.T) {
 	}
 }
 
-func TestPoolMattersOnlyWhileAVMIsHeld(t *testing.T) {
+func TestPoolIsNeededOnlyWhileAVMWaits(t *testing.T) {
 	for name, c := range map[string]struct {
 		o    nodestate.State
 		want bool
 	}{
-		"held":               {removing(nomadUnknown), true},
-		"not asked yet":      {removing(notAsked), false},
-		"Nomad answers":      {removing(), false},
-		"deleted by a user":  {removing(nomadUnknown, leaves(v1alpha1.DrainDeleted)), false},
-		"not drained":        {draining(nil, nomadUnknown), false},
-		"VM being deleted":   {removing(nomadUnknown, vmDeleting), false},
-		"a stranger's VM":    {removing(nomadUnknown, strangersVM), false},
-		"ends in any case":   {removing(nomadUnknown, func(o *nodestate.State) { o.Node.DrainResult = v1alpha1.DrainDeadlinePassed }), false},
+		"blocked":           {removing(nomadUnknown), true},
+		"not asked yet":     {removing(notAsked), false},
+		"Nomad answers":     {removing(), false},
+		"deleted by a user": {removing(nomadUnknown, leaves(v1alpha1.DrainDeleted)), false},
+		"not drained":       {draining(nil, nomadUnknown), false},
+		"VM being deleted":  {removing(nomadUnknown, vmDeleting), false},
+		"an external VM":    {removing(nomadUnknown, externalVM), false},
+		"ends in any case": {removing(nomadUnknown,
+			func(o *nodestate.State) { o.Node.DrainResult = v1alpha1.DrainDeadlinePassed }), false},
 		"no guest runs":      {removing(nomadUnknown, noVM), false},
 		"wanted, and steady": {steady(nomadUnknown), false},
 	} {

@@ -6,7 +6,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// Step is one idempotent action. The process may die before, during or after it: what is observed next leads on.
+// Step is one idempotent action. The process may die before, during or after it: the next observation shows what is
+// left to do.
 type Step string
 
 // The steps, in the order of a member's life.
@@ -15,9 +16,9 @@ const (
 	Wait Step = "Wait"
 	// RecordClaims writes the names of the claims into status.
 	RecordClaims Step = "RecordClaims"
-	// CreateSecret makes the cloud-init Secret. A VM without it would start for ever, so it comes first.
+	// CreateSecret makes the cloud-init Secret. It comes before the VM, which would never finish starting without it.
 	CreateSecret Step = "CreateSecret"
-	// RenewSecret makes it anew, with an introduction token that will still be good when the guest joins.
+	// RenewSecret replaces it by one with an introduction token that is still valid when the guest joins.
 	RenewSecret Step = "RenewSecret"
 	// CreateVM makes the VirtualMachine.
 	CreateVM Step = "CreateVM"
@@ -25,31 +26,31 @@ const (
 	StartVM Step = "StartVM"
 	// RequestDrain writes spec.drain, with the reason of the decision.
 	RequestDrain Step = "RequestDrain"
-	// RecordCancel writes when the order to leave was taken back, if whoever did it hasn't.
+	// RecordCancel writes when the drain request was canceled, if whoever canceled it hasn't.
 	RecordCancel Step = "RecordCancel"
-	// CancelDrain cancels the drain in Nomad, and makes the node eligible if it was made ineligible for the intent.
+	// CancelDrain cancels the drain in Nomad, and makes the node eligible if it was made ineligible for the request.
 	CancelDrain Step = "CancelDrain"
-	// ClearDrainRequest removes a canceled intent.
+	// ClearDrainRequest removes a canceled drain request.
 	ClearDrainRequest Step = "ClearDrainRequest"
 	// Cordon makes the node ineligible.
 	Cordon Step = "Cordon"
 	// Drain tells Nomad to drain the node.
 	Drain Step = "Drain"
-	// ResendDrain sends a stalled drain again, and writes that down.
+	// ResendDrain sends a stalled drain again, and records that.
 	ResendDrain Step = "ResendDrain"
 	// MarkDrained checks with Nomad itself that the node is ineligible and empty, and writes the Drained condition.
 	MarkDrained Step = "MarkDrained"
-	// DeleteNomadNode deletes the NomadNode, which only the finalizer keeps from now on.
+	// DeleteNomadNode deletes the NomadNode. From then on only its finalizer keeps it.
 	DeleteNomadNode Step = "DeleteNomadNode"
 	// ListClaims names the claims on the VM, so that Harvester removes them with it.
 	ListClaims Step = "ListClaims"
 	// DeleteVM deletes the VirtualMachine.
 	DeleteVM Step = "DeleteVM"
-	// HaltVM halts a deleted VM whose guest is gone and that admission holds, so that it is let go.
+	// HaltVM halts a deleted VM whose guest is gone, so that admission no longer denies the removal of its finalizers.
 	HaltVM Step = "HaltVM"
 	// Purge removes the node from Nomad.
 	Purge Step = "Purge"
-	// DeleteClaims deletes claims that Harvester left.
+	// DeleteClaims deletes the claims that Harvester has not removed.
 	DeleteClaims Step = "DeleteClaims"
 	// DeleteSecret deletes the cloud-init Secret.
 	DeleteSecret Step = "DeleteSecret"
@@ -57,7 +58,7 @@ const (
 	Release Step = "Release"
 )
 
-// Drained is how a drain ended, and the words for people.
+// Drained is how a drain ended, and the message for people.
 type Drained struct {
 	Result  v1alpha1.DrainResult
 	Message string
@@ -68,13 +69,13 @@ type Decision struct {
 	Step Step
 	// Reason is why, for RequestDrain.
 	Reason v1alpha1.DrainReason
-	// Unchecked tells MarkDrained not to ask Nomad: nothing runs, or the deadline has passed.
+	// Unchecked has MarkDrained not ask Nomad: nothing runs, or the deadline has passed.
 	Unchecked bool
 	// Drained is what to write with MarkDrained.
 	Drained Drained
-	// Late is true if the member is taken for drained, or its node is left in Nomad, because Nomad couldn't be asked in
+	// Late is true if the member counts as drained, or its node is left in Nomad, because Nomad couldn't be asked in
 	// time.
 	Late bool
-	// Wake is when to look again at the latest; 0: only when something changes.
+	// Wake is when to reconcile again at the latest; 0: only when something changes.
 	Wake time.Duration
 }

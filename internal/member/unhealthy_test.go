@@ -8,7 +8,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-func TestUnhealthySince(t *testing.T) {
+func TestUnhealthyTime(t *testing.T) {
 	const since = -3 * time.Minute
 	was := func(o *nodestate.State) { o.Node.UnhealthyTime = now.Add(since) }
 	status := func(s string) change { return func(o *nodestate.State) { o.Nomad.Status = s } }
@@ -30,15 +30,18 @@ func TestUnhealthySince(t *testing.T) {
 		{"never joined", booting(), time.Time{}},
 		{"halted by somebody", steady(status("down"), halted, was), time.Time{}},
 		{"no host can take its VM", steady(status("down"), unschedulable(time.Minute), was), time.Time{}},
-		{"no host can take its VM, and Nomad wasn't asked yet", steady(notAsked, unschedulable(time.Minute), was), time.Time{}},
-		{"it has room again: it boots first", steady(status("down"), wasBlocked(v1alpha1.BlockedByCapacity)), now},
-		{"the scheduler may find a host in a moment", steady(status("down"), unschedulable(time.Second), was), now.Add(since)},
-		{"a stranger's VM is halted: ours is lost", steady(strangersVM, status("down"), func(o *nodestate.State) { o.VM.Halted = true }), now},
-		{"leaving", ordered(status("down"), was), time.Time{}},
+		{"no host can take its VM, and Nomad wasn't asked yet", steady(notAsked, unschedulable(time.Minute), was),
+			time.Time{}},
+		{"it has capacity again: it boots first", steady(status("down"), wasBlocked(v1alpha1.BlockedByCapacity)), now},
+		{"the scheduler may find a host in a moment", steady(status("down"), unschedulable(time.Second), was),
+			now.Add(since)},
+		{"an external VM is halted: the member's is lost",
+			steady(externalVM, status("down"), func(o *nodestate.State) { o.VM.Halted = true }), now},
+		{"leaving", requested(status("down"), was), time.Time{}},
 		{"deleted", steady(status("down"), was, deleted), time.Time{}},
-		{"called back", ordered(canceled, status("down")), now},
+		{"canceled", requested(canceled, status("down")), now},
 		{"unknown is not down", steady(status("down"), was, nomadUnknown), time.Time{}},
-		{"not asked yet: patience goes on", steady(status("down"), was, notAsked), now.Add(since)},
+		{"not asked yet: the timeout runs on", steady(status("down"), was, notAsked), now.Add(since)},
 		{"not asked yet, was well", steady(notAsked), time.Time{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,7 +1,6 @@
-// Package nodestate is the one read model of a member: it makes of a NomadNode, its VM and instance, and its Nomad
-// node and allocations one typed State. Both controllers decide from it alone. It is pure: no clock, no client, no
-// goroutine.
+// Package nodestate is the one read model of a member. It turns a NomadNode, its VM and instance, and its Nomad node
+// and allocations into one typed State. Both controllers decide from that State alone.
 //
-// Nobody else reads what a NomadNode's status says, and nobody decides by the reason or the message of a condition:
-// those are for people.
+// Only this package reads a NomadNode's status to decide something. It is pure: no clock, no client and no goroutine
+// may enter, and no decision by the reason or the message of a condition: those are for people.
 package nodestate

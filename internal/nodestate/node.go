@@ -10,79 +10,81 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-// Record is what the NomadNode says.
+// Node is what the NomadNode has in its spec and status.
 type Node struct {
 	Namespace, Name, Revision string
-	// Made is when the record was made, with which the member's Secret and VM were rendered.
+	// Made is when the NomadNode was made, with which the member's Secret and VM were rendered.
 	Made time.Time
 	// DeleteNext and Protected are the annotations.
 	DeleteNext, Protected bool
 	// Host is what the VM was last seen to run on; empty: nothing yet.
 	Host string
-	// Created is when the VM was made, from where the time to join counts; while there is none, when the record was.
+	// Created is when the VM was made, from which the time to join counts; without a VM, when the NomadNode was made.
 	Created time.Time
-	// CapacityAvailableTime is what was last written of it; zero: nothing.
+	// CapacityAvailableTime is the last written value; zero: none.
 	CapacityAvailableTime time.Time
 	// DeletedAt is the deletionTimestamp; zero: not deleted.
 	DeletedAt time.Time
-	// Drain is the order to leave; nil: wanted.
+	// Drain is the drain request; nil: the member is to stay.
 	Drain  *v1alpha1.DrainRequest
 	Policy v1alpha1.DrainPolicy
-	// Drained is true once it has been written that no allocation is left. The member can't be called back from there.
+	// Drained is true once the condition DrainCompleted is written. From then on the drain can't be canceled.
 	Drained bool
 	// DrainedAt is when that was written.
 	DrainedAt time.Time
-	// DrainResult is how the drain ended, and DrainedMessage says it to people.
+	// DrainResult is how the drain ended, and DrainedMessage is the message for people.
 	DrainResult    v1alpha1.DrainResult
 	DrainedMessage string
 	// Joined is true once the Nomad node has been seen ready, and JoinedAt is when that was written.
 	Joined      bool
 	JoinedAt    time.Time
 	JoinTimeout time.Duration
-	// Servers are those that the guest was told to join.
+	// Servers are those that the guest was given to join.
 	Servers []string
-	// Ready is true if the member was last written to take work, and ReadySince is since when.
+	// Ready is true if the last written condition Ready is True, and ReadySince is since when.
 	Ready      bool
 	ReadySince time.Time
-	// UnhealthyTime is what was last written of it; zero: nothing.
+	// UnhealthyTime is the last written value; zero: none.
 	UnhealthyTime time.Time
-	// StopTime is the longest that was written of it for this order to leave; nil: nothing.
+	// StopTime is the longest that was written for this drain request; nil: none.
 	StopTime *time.Duration
-	// OnlySystemTime is what was last written of it; zero: nothing.
+	// OnlySystemTime is the last written value; zero: none.
 	OnlySystemTime time.Time
-	// BlockedBy is what was last written to be in the member's way; empty: nothing.
+	// BlockedBy is what blocked the member when that was last written; empty: nothing.
 	BlockedBy v1alpha1.BlockedCause
-	// IDTaken is true if the member's ID was last found to be another's in Nomad.
+	// IDTaken is true if the member's ID belonged to an external node in Nomad when that was last written.
 	IDTaken bool
-	// Phase is what was last written of it; empty: nothing.
+	// Phase is the last written phase; empty: none.
 	Phase v1alpha1.NodePhase
-	// Said are the conditions as they were last written. They are for those who describe the member, which decide nothing.
-	Said map[string]metav1.Condition
-	// CordonedFor is the intent for which the node was made ineligible; empty: none.
+	// LastConditions are the conditions as they were last written. They are for descriptions: nothing decides by them.
+	LastConditions map[string]metav1.Condition
+	// CordonedFor is the ID of the drain request for which the node was made ineligible; empty: none.
 	CordonedFor string
-	// Resent is the intent whose stalled drain was sent a second time; empty: none.
+	// Resent is the ID of the drain request whose stalled drain was sent a second time; empty: none.
 	Resent string
 	// ClaimsRecorded is true once the names of the claims are in status, which must precede the VM.
 	ClaimsRecorded bool
 	// VMMade is true once the member's VM has been seen. A member's VM is never made twice.
 	VMMade bool
-	// Purge says if the Nomad node is to be removed from Nomad.
+	// Purge is true if the Nomad node is to be removed from Nomad.
 	Purge bool
 }
 
-// Of is what a NomadNode says.
+// Of reads a NomadNode.
 func Of(n *v1alpha1.NomadNode) Node {
 	st, drained, ready := n.Status, Condition(n, v1alpha1.NodeDrainCompleted), Condition(n, v1alpha1.NodeReady)
 	r := Node{
 		Namespace: n.Namespace, Name: n.Name, Revision: n.Spec.Revision, Made: n.CreationTimestamp.Time, Host: st.VM.Host,
 		Created: n.CreationTimestamp.Time, Drain: n.Spec.Drain, Policy: n.Spec.DrainPolicy,
-		Drained: drained.Status == metav1.ConditionTrue, DrainedAt: drained.LastTransitionTime.Time, DrainedMessage: drained.Message,
-		Joined: st.JoinedTime != nil, JoinedAt: TimeOf(st.JoinedTime), JoinTimeout: n.Spec.JoinTimeout.Duration, Servers: n.Spec.Client.Servers,
-		BlockedBy: blockedBy(n), IDTaken: idTaken(n), Phase: st.Phase, Said: said(n),
+		Drained: drained.Status == metav1.ConditionTrue, DrainedAt: drained.LastTransitionTime.Time,
+		DrainedMessage: drained.Message,
+		Joined:         st.JoinedTime != nil, JoinedAt: TimeOf(st.JoinedTime),
+		JoinTimeout: n.Spec.JoinTimeout.Duration, Servers: n.Spec.Client.Servers,
+		BlockedBy: blockedBy(n), IDTaken: idTaken(n), Phase: st.Phase, LastConditions: lastConditions(n),
 		CordonedFor: st.CordonedDrain, Resent: st.ResentDrain,
 		ClaimsRecorded: len(st.Claims) > 0, VMMade: st.VM.UID != "", Purge: n.Spec.Purge == nil || *n.Spec.Purge,
-		CapacityAvailableTime: TimeOf(
-			st.VM.CapacityAvailableTime), UnhealthyTime: TimeOf(st.UnhealthyTime), OnlySystemTime: TimeOf(st.Nomad.OnlySystemTime),
+		CapacityAvailableTime: TimeOf(st.VM.CapacityAvailableTime), UnhealthyTime: TimeOf(st.UnhealthyTime),
+		OnlySystemTime: TimeOf(st.Nomad.OnlySystemTime),
 	}
 	_, r.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
 	_, r.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
@@ -104,7 +106,7 @@ func Of(n *v1alpha1.NomadNode) Node {
 	return r
 }
 
-func said(n *v1alpha1.NomadNode) map[string]metav1.Condition {
+func lastConditions(n *v1alpha1.NomadNode) map[string]metav1.Condition {
 	out := map[string]metav1.Condition{}
 	for _, c := range n.Status.Conditions {
 		out[c.Type] = metav1.Condition{Status: c.Status, Reason: c.Reason, Message: c.Message}
@@ -120,13 +122,13 @@ func Condition(n *v1alpha1.NomadNode, t string) metav1.Condition {
 	return metav1.Condition{Type: t, Status: "Unknown"}
 }
 
-// NewDrainRequest is an order to leave.
+// NewDrainRequest returns a drain request.
 func NewDrainRequest(id string, reason v1alpha1.DrainReason, now, deadline time.Time) *v1alpha1.DrainRequest {
 	return &v1alpha1.DrainRequest{ID: id, Reason: reason, RequestTime: metav1.NewTime(now),
 		DeadlineTime: metav1.NewTime(deadline)}
 }
 
-// TimeOf is a time that may be unset; zero then.
+// TimeOf returns a time that may be unset; zero then.
 func TimeOf(t *metav1.Time) time.Time {
 	if t == nil {
 		return time.Time{}
@@ -134,7 +136,7 @@ func TimeOf(t *metav1.Time) time.Time {
 	return t.Time
 }
 
-// MetaTime is nil for no time at all. The API server keeps whole seconds.
+// MetaTime returns nil for the zero time. The API server keeps whole seconds.
 func MetaTime(t time.Time) *metav1.Time {
 	if t.IsZero() {
 		return nil
@@ -142,26 +144,26 @@ func MetaTime(t time.Time) *metav1.Time {
 	return &metav1.Time{Time: t.Truncate(time.Second)}
 }
 
-// Blocked is what was last written to be in the member's way, with the words that were written of it; nil: nothing.
+// Blocked returns what blocked the member when that was last written, with the message that was written; nil: nothing.
 func (r Node) Blocked() *Blocked {
 	if r.BlockedBy == "" {
 		return nil
 	}
-	said := r.Said[v1alpha1.NodeVMReady]
-	return &Blocked{By: r.BlockedBy, Problem: condition.Problem{said.Reason, said.Message}}
+	was := r.LastConditions[v1alpha1.NodeVMReady]
+	return &Blocked{By: r.BlockedBy, Problem: condition.Problem{was.Reason, was.Message}}
 }
 
-// Leaving is true for a member that has been ordered to leave, by an intent that stands or by deletion.
+// Leaving is true for a member that has a drain request that isn't canceled, or whose NomadNode is deleted.
 func (r Node) Leaving() bool {
 	return !r.DeletedAt.IsZero() || (r.Drain != nil && (!r.Drain.Canceled || r.Drained))
 }
 
-// Cordoned is true when the node was made ineligible, or is about to be, for the member's intent. Otherwise somebody
-// else had made it ineligible before.
+// Cordoned is true when the node was made ineligible, or is about to be, for the member's drain request. Otherwise
+// somebody else had made it ineligible before.
 func (r Node) Cordoned() bool { return r.Drain != nil && r.CordonedFor == r.Drain.ID }
 
-// SaidLeaving is true for a member that was last described as one that leaves.
-func (r Node) SaidLeaving() bool {
+// WasLeaving is true for a member whose last written phase is one of a leaving member.
+func (r Node) WasLeaving() bool {
 	switch r.Phase {
 	case v1alpha1.NodeDraining, v1alpha1.NodePhaseDrained, v1alpha1.NodeDeleting, v1alpha1.NodePurging:
 		return true
@@ -170,12 +172,12 @@ func (r Node) SaidLeaving() bool {
 	}
 }
 
-// Emptying is true while it matters which allocations live on the member's node.
+// Emptying is true while the controller needs to know which allocations live on the member's node.
 func (r Node) Emptying() bool { return r.Leaving() && !r.Drained }
 
-// DrainOnTimeout is what the drain of a member with an intent tells Nomad to do at the intent's deadline: Force, by
-// giving it the deadline, or Retain, by giving none. The guest of a VM that somebody has deleted stops anyway, so
-// that there is nothing to retain.
+// DrainOnTimeout is what Nomad does at the deadline of the member's drain request: Force if the drain is sent with the
+// deadline, Retain if it is sent without one. The guest of a VM that somebody has deleted stops anyway, so there is
+// nothing to retain.
 func (r Node) DrainOnTimeout() v1alpha1.DrainTimeoutAction {
 	if r.Policy.OnTimeout == v1alpha1.DrainRetain && r.Drain.Reason != v1alpha1.DrainVMDeleted {
 		return v1alpha1.DrainRetain
@@ -183,11 +185,12 @@ func (r Node) DrainOnTimeout() v1alpha1.DrainTimeoutAction {
 	return v1alpha1.DrainForce
 }
 
-// LackedCapacity is true for a member of which the last that was written is that there is no room for its VM. Its
-// time to join has not begun.
+// LackedCapacity is true for a member whose VM lacked capacity when that was last written. Its time to join has not
+// begun.
 func (r Node) LackedCapacity() bool { return r.BlockedBy == v1alpha1.BlockedByCapacity }
 
-// JoinDeadline is when a member should have joined: its time begins when its VM is made, or has room at last.
+// JoinDeadline is when a member should have joined. Its time begins when its VM is made, or gets the capacity that it
+// lacked.
 func (r Node) JoinDeadline() time.Time {
 	if r.CapacityAvailableTime.After(r.Created) {
 		return r.CapacityAvailableTime.Add(r.JoinTimeout)
@@ -195,8 +198,8 @@ func (r Node) JoinDeadline() time.Time {
 	return r.Created.Add(r.JoinTimeout)
 }
 
-// JoinExpired is true for a member that should have joined and has not. One whose VM is refused, or has no room, has
-// not begun to.
+// JoinExpired is true for a member that should have joined and has not. The time to join doesn't run while the VM is
+// refused or lacks capacity.
 func (r Node) JoinExpired(now time.Time) bool {
 	return r.VMMade && !r.Joined && !r.LackedCapacity() && !now.Before(r.JoinDeadline())
 }

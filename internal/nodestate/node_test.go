@@ -9,8 +9,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// A member doesn't lose its VM, and its guest with it, because somebody edited the VM's marks; and nobody else's VM
-// becomes a member's by carrying them.
+// A member doesn't lose its VM, and its guest with it, because somebody edited the VM's labels or annotations. An
+// external VM doesn't become a member's because it has them.
 func TestMembersVMStaysItsOwn(t *testing.T) {
 	marked := func(nodeID string) *kubevirtv1.VirtualMachine {
 		return &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{
@@ -28,30 +28,30 @@ func TestMembersVMStaysItsOwn(t *testing.T) {
 	other := marked("id")
 	other.UID = "other"
 	for name, c := range map[string]struct {
-		node *v1alpha1.NomadNode
-		vm   *kubevirtv1.VirtualMachine
-		ours bool
+		node  *v1alpha1.NomadNode
+		vm    *kubevirtv1.VirtualMachine
+		owned bool
 	}{"just made, not recorded yet": {node(""), marked("id"), true},
-		"of another incarnation":             {node(""), marked("other-id"), false},
-		"without marks, not recorded":        {node(""), stripped, false},
-		"recorded, its marks were taken off": {node("vm"), stripped, true},
-		"another one with all the marks":     {node("vm"), other, false}} {
+		"with another UID suffix":           {node(""), marked("other-id"), false},
+		"without labels, not recorded":      {node(""), stripped, false},
+		"recorded, its labels were removed": {node("vm"), stripped, true},
+		"another one with all the labels":   {node("vm"), other, false}} {
 		t.Run(name, func(t *testing.T) {
-			if got := Ours(c.node, c.vm); got != c.ours {
+			if got := OwnsVM(c.node, c.vm); got != c.owned {
 				t.Errorf("got %v", got)
 			}
 		})
 	}
 }
 
-func TestSaidLeaving(t *testing.T) {
+func TestWasLeaving(t *testing.T) {
 	for phase, want := range map[v1alpha1.NodePhase]bool{
 		"": false, v1alpha1.NodePending: false, v1alpha1.NodePhaseReady: false, v1alpha1.NodeUnhealthy: false,
 		v1alpha1.NodeDraining: true, v1alpha1.NodePhaseDrained: true, v1alpha1.NodeDeleting: true, v1alpha1.NodePurging: true,
 	} {
 		n := &v1alpha1.NomadNode{}
 		n.Status.Phase = phase
-		if got := Of(n).SaidLeaving(); got != want {
+		if got := Of(n).WasLeaving(); got != want {
 			t.Errorf("%q: %v", phase, got)
 		}
 	}

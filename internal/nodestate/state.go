@@ -11,7 +11,7 @@ import (
 type State struct {
 	// Now is that moment.
 	Now time.Time
-	// Record is the NomadNode.
+	// Node is the NomadNode.
 	Node Node
 	// VM is the virtual machine of the member's name.
 	VM VM
@@ -19,7 +19,7 @@ type State struct {
 	Instance Instance
 	// Secret is true while the cloud-init Secret exists.
 	Secret bool
-	// SecretStale is true when the introduction token in the Secret may run out before a guest made now has joined. Only
+	// SecretStale is true when the introduction token in the Secret may expire before a guest made now has joined. Only
 	// observed while the VM is to be made.
 	SecretStale bool
 	// Claims are those of the recorded claims that still exist. Only observed for a member that is being removed.
@@ -29,53 +29,53 @@ type State struct {
 	// Problem is what keeps the member's VM from being rendered or made now; nil: nothing. Only observed while the VM is
 	// to be made.
 	Problem *Blocked
-	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not. Never
-	// observed, but learnt by the step.
+	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not. It comes from
+	// the outcome of the step, not from an observation.
 	Refused *Blocked
 	// PurgeTimeout bounds how long the removal of a drained member waits for a Nomad that can't be asked. Nomad forgets a
 	// node that is down by itself, after node_gc_threshold.
 	PurgeTimeout time.Duration
 	// PoolDeleted is true when the member's pool is gone, or is being deleted. Only observed while NeedsPool.
 	PoolDeleted bool
-	// SiblingsEligible is true while another member with an intent is still eligible in Nomad.
+	// SiblingsEligible is true while another member with a drain request is still eligible in Nomad.
 	SiblingsEligible bool
 }
 
-// Blocked is what is in a member's way: its kind to decide by, and the words for people.
+// Blocked is what blocks a member: its cause to decide by, and the problem for people.
 type Blocked struct {
 	By v1alpha1.BlockedCause
 	condition.Problem
 }
 
-// VM is what was seen of the VM of the member's name.
+// VM is what was observed of the VM of the member's name.
 type VM struct {
 	Exists bool
-	// Ours is false for a VM of the member's name that isn't the member's.
-	Ours bool
+	// Owned is true for the member's VM, and false for an external VM of the member's name.
+	Owned bool
 	// Deleting is true once the VM has a deletionTimestamp: KubeVirt stops the guest then, whatever finalizers there are
 	// (KubeVirt: pkg/virt-controller/watch/vm/vm.go sync).
 	Deleting bool
 	// DeletingSince is the deletionTimestamp.
 	DeletingSince time.Time
-	// Finalizers hold a VM that is being deleted.
+	// Finalizers keep a VM that is being deleted.
 	Finalizers []string
 	// Halted is true when the VM's runStrategy is Halted.
 	Halted bool
-	// AboveQuota is why Harvester has halted the VM, in its words, if it did so for the namespace's quota; empty: it
-	// didn't, or the VM has run since.
+	// AboveQuota is why Harvester has halted the VM for the namespace's quota, in its words; empty: it didn't, or the VM
+	// has run since.
 	AboveQuota string
 	// Status is the printable status, for people.
 	Status string
 	// Failure is KubeVirt's explanation of why the VM can't run; empty: none.
 	Failure string
-	// Held is why admission refuses every change of a deleted VM, in its words, and with it the removal of finalizers;
+	// Denied is why admission denies every change of a deleted VM, and with it the removal of finalizers, in its words;
 	// nil: it doesn't. Only observed while DeletionDenied.
-	Held *Blocked
+	Denied *Blocked
 	// RemovalListed is true when the VM names its claims to be removed with it.
 	RemovalListed bool
 }
 
-// Instance is what was seen of the VirtualMachineInstance. That of a VM that isn't the member's doesn't count.
+// Instance is what was observed of the VirtualMachineInstance. The instance of an external VM doesn't count.
 type Instance struct {
 	Exists bool
 	// DeletingSince is the deletionTimestamp; zero: it isn't being deleted.
@@ -90,8 +90,8 @@ type Instance struct {
 	Unschedulable string
 	// UnschedulableSince is since when.
 	UnschedulableSince time.Time
-	// EvacuatedFrom is the host that KubeVirt asks to have freed of the instance, which nobody but us will do, because its
-	// evictionStrategy is External; empty: none.
+	// EvacuatedFrom is the host that KubeVirt evacuates. With the evictionStrategy External KubeVirt leaves the removal of
+	// the instance to this controller; empty: none.
 	EvacuatedFrom string
 }
 
@@ -101,44 +101,44 @@ type Claim struct {
 	Deleting bool
 	// DeletingSince is the deletionTimestamp.
 	DeletingSince time.Time
-	// Finalizers hold a claim that is being deleted.
+	// Finalizers keep a claim that is being deleted.
 	Finalizers []string
 }
 
 // Nomad is what is known of the member's Nomad node.
 type Nomad struct {
-	// Known is false when Nomad can't be asked, the answer is too old, or the token can't see all it must: then nothing
-	// below may be believed, and nothing may be destroyed.
+	// Known is false when Nomad can't be asked, its answer is too old, or the token can't see all that it must. Then
+	// nothing below may be believed, and nothing may be destroyed.
 	Known bool
 	// Why explains an unknown Nomad.
 	Why string
-	// NotAsked is true for an unknown Nomad that this process merely has not asked yet, just after it has started: what
-	// was found before that stands for the moment, and no patience with Nomad ends. It doesn't last: within a minute or
-	// two there is an answer, or the failure to get one (internal/nomad: RequestTimeout, tokenPatience).
+	// NotAsked is true for an unknown Nomad that this process has not asked yet, just after it has started. Until then the
+	// last written conditions stay, and no timeout of Nomad ends. Within a minute or two there is an answer, or the
+	// failure to get one (internal/nomad).
 	NotAsked bool
-	// Leader is what Nomad's leader calls its RPC address, for people; empty: not known.
+	// Leader is the RPC address that Nomad's leader advertises, for people; empty: not known.
 	Leader string
-	// Registered is true when a node of the member's ID is there that is the member's.
+	// Registered is true when Nomad has a node of the member's ID that is owned by the member.
 	Registered bool
-	// Foreign says of a node of the member's ID that isn't the member's what it is; empty: there is none. See Owns.
-	Foreign string
+	// External describes a node of the member's ID that isn't owned by the member; empty: there is none. See member.Owns.
+	External string
 	// CreateIndex is the node's; 0: unknown.
 	CreateIndex uint64
-	// Unlisted is true for a node that isn't in Nomad's list, and was asked for by its ID: no change of the list tells
-	// of it.
+	// Unlisted is true for a node that isn't in Nomad's list and was asked for by its ID: no change of the list shows how
+	// it changes.
 	Unlisted bool
 	// Status is Nomad's: initializing, ready, down, disconnected.
 	Status string
 	// Eligible is the scheduling eligibility.
 	Eligible bool
-	// Draining is true while Nomad has a drain on the node, whoever ordered it.
+	// Draining is true while Nomad drains the node, whoever started that.
 	Draining bool
-	// DrainID is our mark on the node's last drain; empty: somebody else's, or none.
+	// DrainID is the ID of the drain request for which we sent the node's last drain; empty: somebody else's, or none.
 	DrainID string
-	// DrainOnTimeout is what our last drain told Nomad to do at the deadline: Force, by giving it the deadline, or
-	// Retain, by giving none; empty: not ours, or not known.
+	// DrainOnTimeout is what Nomad does at the deadline of our last drain: Force if it was sent with the deadline, Retain
+	// if it was sent without one; empty: not our drain, or not known.
 	DrainOnTimeout v1alpha1.DrainTimeoutAction
-	// DrainIgnoreSystemJobs is true when our last drain told Nomad to leave system jobs running.
+	// DrainIgnoreSystemJobs is true when our last drain leaves system jobs running.
 	DrainIgnoreSystemJobs bool
 	// DrainCompleted is true when the last drain is complete.
 	DrainCompleted bool
@@ -146,13 +146,13 @@ type Nomad struct {
 	DrainStarted, DrainUpdated time.Time
 	// LiveKnown is false until the live allocations have been read after the node became ineligible.
 	LiveKnown bool
-	// LiveProblem is why the live allocations can't be read at present, in words that stay the same while the cause does;
-	// empty: they can.
+	// LiveProblem is why the live allocations can't be read at present; empty: they can. The text stays the same while the
+	// cause does.
 	LiveProblem string
 	// Live are the allocations that are pending, running or unknown.
 	Live []Allocation
 	// StopTime is how long these may take to stop, as their jobs were promised; nil: not asked, or no answer. See
-	// AsksStopTime.
+	// member.AsksStopTime.
 	StopTime *time.Duration
 }
 
@@ -161,13 +161,13 @@ func (n Nomad) Ready() bool { return n.Registered && n.Status == "ready" && n.El
 
 // Allocation is a live allocation.
 type Allocation struct {
-	// System is true for those of system jobs. A sysbatch job runs to its end, as a batch job does.
+	// System is true for an allocation of a system job. A sysbatch job runs to its end, as a batch job does.
 	System bool
-	// Name is what people are shown: name, short ID, and when it was placed.
+	// Name is what people see: name, short ID, and when it was placed.
 	Name string
 }
 
-// Ordered is true while the member's node is to be emptied.
-func (s State) Ordered() bool {
+// DrainRequested is true while the member's node is to be emptied.
+func (s State) DrainRequested() bool {
 	return !s.Node.Drained && s.Node.Drain != nil && !s.Node.Drain.Canceled
 }

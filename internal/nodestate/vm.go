@@ -19,9 +19,9 @@ const (
 	RemovedClaimsAnnotation = "harvesterhci.io/removedPersistentVolumeClaims"
 )
 
-// Ours is true for the member's VM: the one that was recorded as such, whatever has become of its marks since, or else
-// one that carries all of them.
-func Ours(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) bool {
+// OwnsVM is true for the member's VM. That is the VM whose UID was recorded, even if its labels and annotations have
+// changed since. While no UID is recorded, it is the VM that has all labels and annotations of the member's.
+func OwnsVM(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) bool {
 	if recorded := n.Status.VM.UID; recorded != "" {
 		return recorded == string(vm.UID)
 	}
@@ -29,11 +29,11 @@ func Ours(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) bool {
 		vm.Annotations[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID
 }
 
-// VMOf is what there is to know of the VM of the member's name.
+// VMOf reads the VM of the member's name.
 func VMOf(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) VM {
 	out := VM{
 		Exists:        true,
-		Ours:          Ours(n, vm),
+		Owned:         OwnsVM(n, vm),
 		Deleting:      vm.DeletionTimestamp != nil,
 		Finalizers:    vm.Finalizers,
 		Halted:        vm.Spec.RunStrategy != nil && *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted,
@@ -52,16 +52,17 @@ func VMOf(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) VM {
 	return out
 }
 
-// InstanceOf is what there is to know of a VM's instance.
+// InstanceOf reads a VM's instance.
 func InstanceOf(vmi *kubevirtv1.VirtualMachineInstance) Instance {
 	out := Instance{
-		Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running, Ended: vmi.IsFinal(), Host: vmi.Status.NodeName, EvacuatedFrom: evacuatedFrom(vmi),
+		Exists: true, Running: vmi.Status.Phase == kubevirtv1.Running, Ended: vmi.IsFinal(), Host: vmi.Status.NodeName,
+		EvacuatedFrom: evacuatedFrom(vmi),
 	}
 	if vmi.DeletionTimestamp != nil {
 		out.DeletingSince = vmi.DeletionTimestamp.Time
 	}
-	// KubeVirt copies the Pod's condition (KubeVirt: pkg/virt-controller/watch/vmi/lifecycle.go). While a claim isn't
-	// there yet it writes the same, but then there is no Pod, and the phase is Pending.
+	// KubeVirt copies the Pod's condition (KubeVirt: pkg/virt-controller/watch/vmi/lifecycle.go). It writes the same
+	// condition while a claim is missing, but then there is no Pod, and the phase is Pending.
 	for _, c := range vmi.Status.Conditions {
 		if vmi.IsScheduling() && string(c.Type) == string(corev1.PodScheduled) && c.Status == corev1.ConditionFalse &&
 			c.Reason == corev1.PodReasonUnschedulable {
@@ -71,7 +72,7 @@ func InstanceOf(vmi *kubevirtv1.VirtualMachineInstance) Instance {
 	return out
 }
 
-// evacuatedFrom is the host that KubeVirt wants freed of an instance and leaves to us to free.
+// evacuatedFrom is the host that KubeVirt evacuates, if it leaves the removal of the instance to this controller.
 func evacuatedFrom(vmi *kubevirtv1.VirtualMachineInstance) string {
 	if s := vmi.Spec.EvictionStrategy; s == nil || *s != kubevirtv1.EvictionStrategyExternal {
 		return ""

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Seen is what earlier looks found. The zero value is that of a controller that has just started.
+// Seen is what earlier observations found. The zero value is that of a controller that has just started.
 type Seen struct {
 	last  time.Time
 	since map[kindKey]time.Time
@@ -17,16 +17,17 @@ type kindKey struct {
 	Key
 }
 
-// Plan is what to do about leftovers.
+// Plan is what to do about orphaned resources.
 type Plan struct {
-	// Remove in this order. The Secret of a member comes before the claims and the Nomad node, by which alone it is found.
+	// Remove in this order. A member's Secret comes before the claims and the Nomad node, because only their names lead to
+	// it.
 	Remove []Resource
-	// Tell of these. They are named once only.
-	Tell []Resource
+	// Report these. They are in a plan only once.
+	Report []Resource
 }
 
-// Suspects are the leftovers without a record, of pools that don't mind, and the records without a pool. Of claims
-// and VMs, which are in this Kubernetes cluster, no pool need exist any more. A Nomad node whose pool isn't here may
+// Suspects are the resources without a NomadNode whose pool isn't paused, and the NomadNodes without a pool. Claims and
+// VMs are in this Kubernetes cluster, so their pool need not exist any more. A Nomad node whose pool isn't here may
 // belong to the controller of another Harvester.
 func Suspects(o Observed) []Resource {
 	var out []Resource
@@ -43,13 +44,13 @@ func Suspects(o Observed) []Resource {
 	return out
 }
 
-// Decide says what to do now, and what to remember until the next look. Grace is for how long a leftover must have been
-// one, at every look.
+// Decide returns what to do now, and what to remember until the next observation. grace is for how long a resource must
+// have been orphaned, at every observation.
 func Decide(o Observed, seen Seen, grace time.Duration) (Plan, Seen) {
 	var plan Plan
 	next := Seen{last: o.Now, since: map[kindKey]time.Time{}}
 	for _, l := range Suspects(o) {
-		if l.Removable() && (o.Machines[l.Owner()] || o.Mentioned[l.Key]) {
+		if l.Removable() && (o.VMs[l.Owner()] || o.Referenced[l.Key]) {
 			continue
 		}
 		k := kindKey{l.Kind, l.Key}
@@ -60,25 +61,25 @@ func Decide(o Observed, seen Seen, grace time.Duration) (Plan, Seen) {
 		next.since[k] = since
 		due := since.Add(grace)
 		switch {
-		case o.Now.Before(due), l.Unasked:
+		case o.Now.Before(due), l.NotAsked:
 		case l.Removable():
 			plan.Remove = append(plan.Remove, l)
 		case !known || due.After(seen.last):
-			plan.Tell = append(plan.Tell, l)
+			plan.Report = append(plan.Report, l)
 		}
 	}
 	plan.Remove = ordered(append(secrets(o, plan.Remove), plan.Remove...))
 	return plan, next
 }
 
-// secrets are the cloud-init Secrets of the members of which something is removed. They are found by it alone,
+// secrets are the cloud-init Secrets of the members that lose a claim or a Nomad node. Only these lead to the Secrets,
 // because the controller may not list Secrets.
 func secrets(o Observed, of []Resource) []Resource {
 	var out []Resource
 	found := map[Key]bool{}
 	for _, l := range of {
 		name := Key{l.Namespace, l.Secret}
-		if l.Secret == "" || found[name] || o.Mentioned[name] {
+		if l.Secret == "" || found[name] || o.Referenced[name] {
 			continue
 		}
 		found[name] = true

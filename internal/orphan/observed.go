@@ -2,7 +2,7 @@ package orphan
 
 import "time"
 
-// Kind is what a leftover is; the values are those of the metric's label.
+// Kind is the kind of an orphaned resource. The values are those of the metric's label.
 type Kind string
 
 // The kinds.
@@ -10,62 +10,61 @@ const (
 	ClientNode Kind = "nomad_node"
 	Claim      Kind = "claim"
 	Secret     Kind = "secret"
-	// VM is only told of: a guest runs in it, which nobody but a person can drain.
+	// VM is only reported: its guest runs, and only a person can drain it.
 	VM Kind = "vm"
-	// NomadNode is a NomadNode whose pool is gone. It goes on without one, so it is only told of.
-	NomadNode Kind = "record"
+	// NomadNode is a NomadNode whose pool is gone. The member works without a pool, so it is only reported.
+	NomadNode Kind = "nomadnode"
 )
 
 // Key names something in a namespace.
 type Key struct{ Namespace, Name string }
 
-// Resource is something that carries the marks of a member.
+// Resource is a resource with the labels or the meta of a member.
 type Resource struct {
 	Kind Kind
 	// Key of it. The name of a Nomad node is its ID, in the namespace of its pool.
 	Key
 	// Member is the name of the member, in the same namespace.
 	Member string
-	// PoolUID is the member's pool's.
+	// PoolUID is the UID of the member's pool.
 	PoolUID string
-	// Secret is the name of the member's cloud-init Secret, as it follows from the leftover; empty: it doesn't.
+	// Secret is the name of the member's cloud-init Secret, as it follows from the resource; empty: it doesn't.
 	Secret string
-	// Unasked is true for a Nomad node that Nomad wasn't asked for at this look, or of which it hasn't answered. What it
-	// said earlier counts for the grace, but nothing is removed on it.
-	Unasked bool
+	// NotAsked is true for a Nomad node for which Nomad wasn't asked at this observation, or has not answered. An earlier
+	// answer counts for the grace period, but is no reason to remove anything.
+	NotAsked bool
 }
 
 // Owner is the member's key.
 func (l Resource) Owner() Key { return Key{l.Namespace, l.Member} }
 
-// Removable is false for what is only told of.
+// Removable is false for what is only reported.
 func (l Resource) Removable() bool { return l.Kind != VM && l.Kind != NomadNode }
 
-// Pool is what a pool says about its leftovers.
+// Pool is how a pool wants its orphans treated.
 type Pool struct {
-	// Paused: nothing of it is swept.
+	// Paused: none of its orphans is removed.
 	Paused bool
 	// KeepsNodes: Nomad nodes are left to Nomad's own garbage collection.
 	KeepsNodes bool
 }
 
-// Observed is what was seen at one look. What carries marks was read before the records of the members, and these
-// before the machines: a member's record is made first, so what was seen without one has none.
+// Observed is one observation. The resources were read before the NomadNodes, and these before the VMs. A member's
+// NomadNode is made first, so a resource that was read without one has none.
 type Observed struct {
 	// Now is when.
 	Now time.Time
-	// Resources are candidates: Nomad nodes that are down in a Nomad that is known and settled, claims that aren't being
-	// deleted, VMs, and the records of members.
+	// Resources are candidates: Nomad nodes that are down in a Nomad that is known and has recovered, claims that aren't
+	// being deleted, VMs, and NomadNodes.
 	Resources []Resource
 	// Pools are those that exist, by UID.
 	Pools map[string]Pool
-	// Members are those that have a record.
+	// Members are those that have a NomadNode.
 	Members map[Key]bool
-	// NodeIDs are those of the members that have a record.
+	// NodeIDs are the node IDs of these members.
 	NodeIDs map[string]bool
-	// Machines are the VMs and instances, whoever's, in the namespaces of the Suspects.
-	Machines map[Key]bool
-	// Mentioned are the Suspects, and their Secrets, that some VM or instance there names in whatever place, whoever's
-	// it is.
-	Mentioned map[Key]bool
+	// VMs are all VMs and instances, owned or external, in the namespaces of the Suspects.
+	VMs map[Key]bool
+	// Referenced are the Suspects, and their Secrets, that any of these VMs or instances names in any field.
+	Referenced map[Key]bool
 }

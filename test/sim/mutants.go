@@ -95,10 +95,10 @@ func drainMutants() []Mutation {
 	return []Mutation{
 		again,
 		instead("delete the VM before it is drained", member.DeleteVM, func(o nodestate.State, d member.Decision) bool {
-			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && o.Nomad.Registered
+			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Owned && !o.VM.Deleting && o.Nomad.Registered
 		}),
 		instead("halt the VM before it is drained", member.HaltVM, func(o nodestate.State, d member.Decision) bool {
-			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Ours && !o.VM.Deleting && !o.VM.Halted &&
+			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Owned && !o.VM.Deleting && !o.VM.Halted &&
 				o.Nomad.Registered
 		}),
 		instead(
@@ -145,7 +145,7 @@ func removalMutants() []Mutation {
 		sees("forget the Secret in the end", func(o *nodestate.State) { o.Secret = o.Secret && !o.Node.Drained }),
 		sees("wait for a Nomad that is gone for good", func(o *nodestate.State) { o.PurgeTimeout = 1000 * time.Hour }),
 		says("call a VM that stays gone", func(o nodestate.State, d member.Description) {
-			if o.Node.Drained && o.VM.Ours && !o.VM.Deleting && member.Next(o).Step == member.Wait {
+			if o.Node.Drained && o.VM.Owned && !o.VM.Deleting && member.Next(o).Step == member.Wait {
 				d.Conditions[v1alpha1.NodeVMReady] = metav1.Condition{Status: "False", Reason: v1alpha1.ReasonDeleteStuck,
 					Message: "The VM is gone, but its instance runs on without it."}
 			}
@@ -156,7 +156,7 @@ func removalMutants() []Mutation {
 
 func sightMutants() []Mutation {
 	return []Mutation{
-		sees("take any VM of the name", func(o *nodestate.State) { o.VM.Ours = o.VM.Exists }),
+		sees("take any VM of the name", func(o *nodestate.State) { o.VM.Owned = o.VM.Exists }),
 		sees("make the VM before its Secret", func(o *nodestate.State) { o.Secret = o.Secret || !o.Node.Leaving() }),
 		sees("take a Nomad that wasn't asked for one that can't be", func(o *nodestate.State) { o.Nomad.NotAsked = false }),
 		sees("forget evacuations", func(o *nodestate.State) { o.Instance.EvacuatedFrom = "" }),

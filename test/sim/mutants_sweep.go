@@ -11,13 +11,13 @@ import (
 )
 
 func sweepMutants() []Mutation {
-	sweeps := func(name string, f func(*gc.Sweeper)) Mutation {
-		return Mutation{Name: name, Sweep: func(_ *process, s *gc.Sweeper) { f(s) }}
+	sweeps := func(name string, f func(*gc.Collector)) Mutation {
+		return Mutation{Name: name, Sweep: func(_ *process, s *gc.Collector) { f(s) }}
 	}
 	return []Mutation{
-		sweeps("sweep without a grace", func(s *gc.Sweeper) { s.Grace = 0 }),
-		sweeps("never sweep", func(s *gc.Sweeper) { s.Interval = 1000 * time.Hour }),
-		sweeps("sweep what has a record", func(s *gc.Sweeper) { s.Live = recordless{s.Live} }),
+		sweeps("sweep without a grace", func(s *gc.Collector) { s.Grace = 0 }),
+		sweeps("never sweep", func(s *gc.Collector) { s.Interval = 1000 * time.Hour }),
+		sweeps("sweep what has a record", func(s *gc.Collector) { s.Live = recordless{s.Live} }),
 	}
 }
 

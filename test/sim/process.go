@@ -62,7 +62,7 @@ func (w *World) boot() {
 }
 
 // reconcilers makes the real reconcilers, as controllers.Add does, and lets the mutation have its way with them.
-func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, sweeper *gc.Sweeper) {
+func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, sweeper *gc.Collector) {
 	cached, live := &apiClient{p: p}, &apiClient{p: p, live: true}
 	d := kube.Deps{
 		Client: cached, Live: live, Clock: w, Recorder: recorder{p}, NewID: w.newID,

@@ -106,7 +106,7 @@ type Mutation struct {
 	Cluster func(*process, nomad.Cluster) nomad.Cluster
 	Pool    func(*process, *poolctrl.Reconciler)
 	Node    func(*process, *nodectrl.Reconciler)
-	Sweep   func(*process, *gc.Sweeper)
+	Sweep   func(*process, *gc.Collector)
 }
 
 // FromSeed draws a scenario.

@@ -11,14 +11,14 @@ import (
 )
 
 // sweeping has the process's sweeper look at every interval.
-func (p *process) sweeping(s *gc.Sweeper) {
+func (p *process) sweeping(s *gc.Collector) {
 	p.w.after(s.Interval, func() {
 		if p.dead {
 			return
 		}
 		t := &task{p: p, what: "sweep", request: ctrl.Request{NamespacedName: types.NamespacedName{Name: "sweep"}}}
 		p.tasks = append(p.tasks, t)
-		p.w.begin(t, func() { _ = s.Sweep(quiet) }, func() { // the next look tries again
+		p.w.begin(t, func() { _ = s.Collect(quiet) }, func() { // the next look tries again
 			p.forget(t)
 			p.sweeping(s)
 		})

@@ -12,16 +12,16 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
-// observeHold asks admission, by a change that changes nothing, if a deleted VM that has outlived its guest may be
-// changed: those who should take their finalizers off tell nobody that they can't.
-func (r *Reconciler) observeHold(ctx context.Context, s *scope) {
+// observeDenied sends a dry run of an empty patch to see if admission allows changes of a deleted VM whose guest is
+// gone. The controllers that should remove their finalizers don't report that they can't.
+func (r *Reconciler) observeDenied(ctx context.Context, s *scope) {
 	if !member.DeletionDenied(s.observed) {
 		return
 	}
 	err := r.Client.Patch(ctx, s.vm.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{}`)), client.DryRunAll)
-	s.observed.VM.Held = kube.Refusal(err)
-	if err != nil && s.observed.VM.Held == nil {
-		log.FromContext(ctx).V(1).Info("can't tell what holds the VM", "cause", err.Error())
+	s.observed.VM.Denied = kube.Refusal(err)
+	if err != nil && s.observed.VM.Denied == nil {
+		log.FromContext(ctx).V(1).Info("can't tell why the deleted VM stays", "cause", err.Error())
 	}
 }
 
@@ -29,10 +29,10 @@ func (r *Reconciler) observeHold(ctx context.Context, s *scope) {
 func (r *Reconciler) haltVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	after, halted := s.vm.DeepCopy(), kubevirtv1.RunStrategyHalted
 	after.Spec.RunStrategy = &halted
-	// Nobody else's VM that has got the name since.
+	// Locked, because another VM may have the name by now.
 	err := r.Client.Patch(ctx, after, kube.Locked(s.vm))
 	if p := kube.Refusal(err); p != nil {
-		out.Held, out.Again = p, holdRetry
+		out.HaltDenied, out.RetryAfter = p, haltRetry
 		return nil
 	}
 	return client.IgnoreNotFound(err)

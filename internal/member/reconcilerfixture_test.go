@@ -10,8 +10,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// do carries a step out, based on what was observed at a version of the record.
-func (w *world) do(d member.Decision, version int) {
+// do takes a step, based on what was observed at a version of the NomadNode.
+func (w *environment) do(d member.Decision, version int) {
 	w.log = append(w.log, string(d.Step))
 	switch d.Step {
 	case member.RecordClaims,
@@ -49,22 +49,22 @@ func (w *world) do(d member.Decision, version int) {
 	}
 }
 
-// write changes the record.
-func (w *world) write(d member.Decision) {
+// write changes the NomadNode.
+func (w *environment) write(d member.Decision) {
 	r := &w.is.Node
 	switch d.Step {
 	case member.RecordClaims:
 		r.ClaimsRecorded = true
 	case member.RequestDrain:
-		w.order(d.Reason)
+		w.requestDrain(d.Reason)
 	case member.RecordCancel:
 		canceledAgo(0)(&w.is)
 	case member.ClearDrainRequest:
 		r.Drain = nil
 	case member.ResendDrain:
 		r.Resent = r.Drain.ID
-		if w.kicks[r.Drain.ID]++; w.kicks[r.Drain.ID] > 1 {
-			w.failf("kicked twice")
+		if w.resends[r.Drain.ID]++; w.resends[r.Drain.ID] > 1 {
+			w.failf("the drain is sent a third time")
 		}
 		w.sendDrain()
 	case member.MarkDrained:
@@ -74,7 +74,7 @@ func (w *world) write(d member.Decision) {
 		}
 		if n.Draining && w.forceAt.IsZero() && d.Drained.Result == v1alpha1.DrainDeadlinePassed &&
 			!w.is.Now.Before(w.outage) {
-			w.failf("the guest is to be stopped under tasks that Nomad was never told to stop")
+			w.failf("the guest is to be stopped under tasks that Nomad was never asked to stop")
 		}
 		r.Drained, r.DrainedAt, r.DrainResult, r.DrainedMessage = true, w.is.Now, d.Drained.Result, d.Drained.Message
 	case member.DeleteNomadNode:
@@ -84,19 +84,19 @@ func (w *world) write(d member.Decision) {
 	}
 }
 
-func (w *world) order(reason v1alpha1.DrainReason) {
-	w.intents++
+func (w *environment) requestDrain(reason v1alpha1.DrainReason) {
+	w.requests++
 	deadline := w.is.Now.Add(w.is.Node.Policy.Deadline.Duration)
 	if reason == v1alpha1.DrainVMDeleted {
 		deadline = w.is.Now
 	}
 	w.is.Node.Drain = &v1alpha1.DrainRequest{
 		ID: drainID + string(
-			rune('a'+w.intents)), Reason: reason, RequestTime: metav1.NewTime(w.is.Now), DeadlineTime: metav1.NewTime(deadline),
+			rune('a'+w.requests)), Reason: reason, RequestTime: metav1.NewTime(w.is.Now), DeadlineTime: metav1.NewTime(deadline),
 	}
 }
 
-func (w *world) waitedFor() []nodestate.Allocation {
+func (w *environment) waitedFor() []nodestate.Allocation {
 	var out []nodestate.Allocation
 	for _, a := range w.is.Nomad.Live {
 		if !a.System || !w.is.Node.Policy.IgnoreSystemJobs {
@@ -106,22 +106,22 @@ func (w *world) waitedFor() []nodestate.Allocation {
 	return out
 }
 
-func (w *world) createVM() {
+func (w *environment) createVM() {
 	if !w.is.VM.Exists {
 		if !w.is.Secret {
 			w.failf("a VM was made before its Secret")
 		}
-		w.is.VM, w.bootedFor, w.stoppedFor = nodestate.VM{Exists: true, Ours: true}, 0, 0
+		w.is.VM, w.bootedFor, w.stoppedFor = nodestate.VM{Exists: true, Owned: true}, 0, 0
 		w.is.Claims = []nodestate.Claim{{Name: "root"}, {Name: "data"}}
 	}
 }
 
-func (w *world) deleteVM() {
+func (w *environment) deleteVM() {
 	r := w.is.Node
 	away := w.is.Now.Before(w.outage)
 	if n := w.is.Nomad; r.DrainResult != v1alpha1.DrainDeadlinePassed && !away && n.Registered &&
 		(n.Eligible || len(w.waitedFor()) > 0) {
-		w.is.Node.Drained = false // the shell asks Nomad once more
+		w.is.Node.Drained = false // the reconciler asks Nomad once more
 		return
 	}
 	over := r.Policy.OnTimeout != v1alpha1.DrainRetain && !w.is.Now.Before(r.Drain.DeadlineTime.Time)
@@ -133,16 +133,18 @@ func (w *world) deleteVM() {
 	}
 }
 
-// ask does what is asked of Nomad.
-func (w *world) ask(d member.Decision) {
+// ask takes a step that asks something of Nomad.
+func (w *environment) ask(d member.Decision) {
 	n := &w.is.Nomad
 	switch d.Step {
 	case member.Cordon:
 		w.cordon()
 	case member.Drain:
 		if id := w.is.Node.Drain; id != nil && n.DrainID == id.ID &&
-			(n.Draining && w.asTold() || !n.Draining && n.DrainCompleted && !n.Eligible && (!n.DrainIgnoreSystemJobs || w.is.Node.Policy.IgnoreSystemJobs)) {
-			return // the client looks first
+			(n.Draining && w.asSent() ||
+				!n.Draining && n.DrainCompleted && !n.Eligible &&
+					(!n.DrainIgnoreSystemJobs || w.is.Node.Policy.IgnoreSystemJobs)) {
+			return // the client checks first
 		}
 		if w.recheck() {
 			return
@@ -161,25 +163,25 @@ func (w *world) ask(d member.Decision) {
 	}
 }
 
-// cordon writes the intent down for which it makes the node ineligible.
-func (w *world) cordon() {
+// cordon records the request for which it makes the node ineligible.
+func (w *environment) cordon() {
 	if in := w.is.Node.Drain; in != nil && w.is.Nomad.Eligible {
 		w.is.Node.CordonedFor = in.ID
 	}
 	w.is.Nomad.Eligible = false
 }
 
-// recheck takes the order back if it holds only for an empty member. Whoever acts upon the order as it was before
-// does the same, and then finds that it has been written to.
-func (w *world) recheck() (withdrawn bool) {
+// recheck cancels the request if it holds only for an empty member. A second process that acts on the request as it was
+// before does the same, and then finds that its write is refused.
+func (w *environment) recheck() (canceled bool) {
 	if w.is.Node.Drain == nil {
 		return false
 	}
-	asOrdered := w.is
-	in := asOrdered.Node.Drain.DeepCopy()
+	asRequested := w.is
+	in := asRequested.Node.Drain.DeepCopy()
 	in.Canceled = false
-	asOrdered.Node.Drain = in
-	if _, occupied := member.RunningAllocation(w.is.Nomad.Live, in.OnlyIf); !occupied || !member.Rechecks(asOrdered) {
+	asRequested.Node.Drain = in
+	if _, busy := member.RunningAllocation(w.is.Nomad.Live, in.OnlyIf); !busy || !member.Rechecks(asRequested) {
 		return false
 	}
 	if !w.is.Node.Drain.Canceled {
@@ -189,14 +191,14 @@ func (w *world) recheck() (withdrawn bool) {
 	return true
 }
 
-// asTold is true while the drain is what it was sent for.
-func (w *world) asTold() bool {
+// asSent is true while the drain policy is the one that the drain was sent with.
+func (w *environment) asSent() bool {
 	return w.is.Nomad.DrainOnTimeout == w.is.Node.DrainOnTimeout() &&
 		w.is.Nomad.DrainIgnoreSystemJobs == w.is.Node.Policy.IgnoreSystemJobs
 }
 
 // sendDrain is Nomad's drain request, which sets its deadline anew.
-func (w *world) sendDrain() {
+func (w *environment) sendDrain() {
 	n, in := &w.is.Nomad, w.is.Node.Drain
 	if in != nil && in.OnlyIf == v1alpha1.Empty && len(n.Live) > 0 && w.is.Node.DeletedAt.IsZero() &&
 		n.Status == "ready" &&
@@ -217,7 +219,7 @@ func (w *world) sendDrain() {
 		w.failf("Nomad's deadline was moved from %s to %s", w.forceAt, deadline)
 	}
 	if n.Draining {
-		w.stalls = false // Nomad looks at all of the node's allocations again
+		w.stalls = false // Nomad checks all of the node's allocations again
 	} else {
 		n.DrainStarted = w.is.Now
 	}

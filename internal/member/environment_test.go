@@ -11,16 +11,16 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// world is one member and all that it consists of. It carries out steps as the controller's shell does, and moves on by
-// the second as KubeVirt, Harvester and Nomad do, with a temper drawn for each life.
-type world struct {
+// environment is one member with everything that belongs to it. It takes steps as the reconciler does, and advances by
+// the second as KubeVirt, Harvester and Nomad do, at a pace that is drawn for each life.
+type environment struct {
 	t *rapid.T
-	// is what is so; the member observes it as Nomad's mood allows.
-	is      nodestate.State
-	version int // of the record: a write based on another one is refused
-	intents int
-	kicks   map[string]int
-	log     []string
+	// is is the true state. The member observes it, but not what Nomad keeps from it.
+	is       nodestate.State
+	version  int // of the NomadNode: a write based on another one is refused
+	requests int
+	resends  map[string]int
+	log      []string
 
 	forceAt time.Time // Nomad's deadline of the drain that runs; zero: none
 	stopAt  time.Time // when the tasks that Nomad has stopped are gone; zero: none is stopping
@@ -28,31 +28,31 @@ type world struct {
 	polled  int       // seconds for which allocations have been polled
 
 	boot, shutdown, drainPace int  // seconds that each takes
-	stalls, sweeps            bool // Nomad misses the end of a drain; Harvester removes the claims itself
-	quota                     bool // holds a VM that isn't halted
+	stalls, removesClaims     bool // Nomad misses the end of a drain; Harvester removes the claims itself
+	quota                     bool // Harvester denies changes of a VM that isn't halted
 	bootedFor, stoppedFor     int
 	placed                    int // allocations that came while the node was eligible
 	released, late            bool
 }
 
-func (w *world) failf(format string, args ...any) {
+func (w *environment) failf(format string, args ...any) {
 	w.t.Helper()
 	w.t.Fatalf("%s at %s; so far: %v", fmt.Sprintf(format, args...), w.is.Now.Format(time.TimeOnly), w.log)
 }
 
-func (w *world) observe() nodestate.State {
+func (w *environment) observe() nodestate.State {
 	o := w.is
 	o.Nomad.Live = append([]nodestate.Allocation(nil), o.Nomad.Live...)
 	o.Nomad.LiveKnown = w.polled > 0
 	if o.Now.Before(w.outage) {
 		o.Nomad.Known, o.Nomad.Why = false, "Nomad doesn't answer."
 	}
-	if w.is.VM.Exists && w.is.VM.Ours {
-		o.Node.VMMade = true // the report writes it down
+	if w.is.VM.Exists && w.is.VM.Owned {
+		o.Node.VMMade = true // the status write records it
 		w.is.Node.VMMade = true
 	}
 	if w.quota && !o.VM.Halted && member.DeletionDenied(o) {
-		held(&o)
+		deniedByQuota(&o)
 	}
 	if o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
 		w.is.Node.Joined = true
@@ -60,16 +60,16 @@ func (w *world) observe() nodestate.State {
 	return o
 }
 
-// wakes is what of an observation somebody watches. Time, claims, Secrets and quotas are not among it.
+// wakes is the part of an observation that has a watch. Time, claims, Secrets and quotas have none.
 func wakes(o nodestate.State) nodestate.State {
-	o.Now, o.Claims, o.Secret, o.VM.Held, o.Node.OnlySystemTime = time.Time{}, nil, false, nil, time.Time{}
+	o.Now, o.Claims, o.Secret, o.VM.Denied, o.Node.OnlySystemTime = time.Time{}, nil, false, nil, time.Time{}
 	return o
 }
 
-// wait lets time pass until the wake or until something that is watched changes. Only a member that nobody has deleted
-// may wait for something that never comes.
-func (w *world) wait(before nodestate.State, wake time.Duration) {
-	const patience = 3 * time.Hour
+// wait lets time pass until the wake or until something with a watch changes. Only a member that isn't deleted may wait
+// for something that never comes.
+func (w *environment) wait(before nodestate.State, wake time.Duration) {
+	const limit = 3 * time.Hour
 	before = wakes(before)
 	wanted := before.Node.DeletedAt.IsZero()
 	for passed := time.Duration(0); ; {
@@ -78,14 +78,14 @@ func (w *world) wait(before nodestate.State, wake time.Duration) {
 		if wake > 0 && passed >= wake || !reflect.DeepEqual(wakes(w.observe()), before) || wanted && passed > time.Minute {
 			return
 		}
-		if passed > patience {
+		if passed > limit {
 			w.failf("a wait that nothing ends")
 		}
 	}
 }
 
-// second is what happens in the world meanwhile.
-func (w *world) second() {
+// second lets the environment advance by a second.
+func (w *environment) second() {
 	w.is.Now = w.is.Now.Add(time.Second)
 	if w.is.Node.Emptying() {
 		w.polled++
@@ -97,7 +97,7 @@ func (w *world) second() {
 	w.drainer()
 }
 
-func (w *world) guest() {
+func (w *environment) guest() {
 	vm, n := &w.is.VM, &w.is.Nomad
 	switch {
 	case vm.Exists && vm.Deleting:
@@ -124,22 +124,22 @@ func (w *world) guest() {
 	}
 }
 
-func (w *world) disks() {
+func (w *environment) disks() {
 	var left []nodestate.Claim
 	for _, c := range w.is.Claims {
 		if !c.Deleting {
 			left = append(left, c)
 		}
 	}
-	if !w.is.VM.Exists && w.is.Node.Drained && w.sweeps {
+	if !w.is.VM.Exists && w.is.Node.Drained && w.removesClaims {
 		left = nil
 	}
 	w.is.Claims = left
 }
 
-// drainer does what Nomad does with a drain: work moves away one by one, system jobs stop when it is the last, and at
-// the deadline it calls the drain complete while tasks are still stopping.
-func (w *world) drainer() {
+// drainer drains as Nomad does: allocations move away one by one, those of system jobs stop when no others are left,
+// and at the deadline it reports the drain as complete while tasks are still stopping.
+func (w *environment) drainer() {
 	n := &w.is.Nomad
 	if !w.stopAt.IsZero() && !w.is.Now.Before(w.stopAt) {
 		n.Live, w.stopAt = nil, time.Time{}

@@ -16,8 +16,8 @@ type byAddress map[string]*nomadStub
 func (b byAddress) Get(c nomad.Connection) nomad.Cluster { return b[c.Address] }
 
 func TestAllocationsArePolledNoLongerThanTheyMatter(t *testing.T) {
-	update := func(change func(n *v1alpha1.NomadNode)) func(*testing.T, *memberShell) {
-		return func(t *testing.T, s *memberShell) {
+	update := func(change func(n *v1alpha1.NomadNode)) func(*testing.T, *fixture) {
+		return func(t *testing.T, s *fixture) {
 			n := s.node(t)
 			change(n)
 			if err := s.Client.Update(t.Context(), n); err != nil {
@@ -26,22 +26,24 @@ func TestAllocationsArePolledNoLongerThanTheyMatter(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		change    func(*testing.T, *memberShell)
+		change    func(*testing.T, *fixture)
 		old, next bool
 	}{
-		"draining":             {func(*testing.T, *memberShell) {}, true, false},
-		"gone by force":        {func(t *testing.T, s *memberShell) { _ = s.Client.Delete(t.Context(), s.node(t)) }, false, false},
-		"called back":          {update(func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil }), false, false},
-		"of another Nomad now": {update(func(n *v1alpha1.NomadNode) { n.Spec.Connection.Address = "http://127.0.0.1:4647" }), false, true},
+		"draining": {func(*testing.T, *fixture) {}, true, false},
+		"gone by force": {func(t *testing.T, s *fixture) { _ = s.Client.Delete(t.Context(), s.node(t)) }, false,
+			false},
+		"drain canceled": {update(func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil }), false, false},
+		"of another Nomad now": {update(func(n *v1alpha1.NomadNode) { n.Spec.Connection.Address = "http://127.0.0.1:4647" }),
+			false, true},
 		"without connection": {update(func(n *v1alpha1.NomadNode) {
 			n.Spec.Connection.CredentialsSecretRef = &v1alpha1.SecretRef{Name: "missing"}
 		}), false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-				n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(1e12))
+			s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+				n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now.Add(1e12))
 				return running(n, s,
-					nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{DrainID: "intent-1"}})
+					nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{DrainID: "request-1"}})
 			})
 			next := &nomadStub{view: s.nomad.view}
 			s.Connections.Clusters = byAddress{"http://127.0.0.1:4646": s.nomad, "http://127.0.0.1:4647": next}

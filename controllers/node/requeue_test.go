@@ -12,8 +12,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// The watcher of a Nomad that nobody asks for ends; a member that waits for its allocations for as long as it takes
-// would then never hear of their end, and one whose pool is gone never show that its node went down.
+// A watcher of Nomad ends when nothing uses it. Then a member that waits for its allocations without a limit would
+// never learn of their end, and a member whose pool is gone would never show that its node went down.
 func TestMemberKeepsItsNomadWatched(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(n *v1alpha1.NomadNode)
@@ -23,23 +23,25 @@ func TestMemberKeepsItsNomadWatched(t *testing.T) {
 		"retained": {func(n *v1alpha1.NomadNode) {
 			n.Spec.DrainPolicy.OnTimeout, n.Spec.Drain.DeadlineTime.Time = v1alpha1.DrainRetain, now.Add(-time.Hour)
 		}, nomadlink.Refresh},
-		"before a far deadline":  {func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime.Time = now.Add(time.Hour) }, nomadlink.Refresh},
-		"before a near deadline": {func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime.Time = now.Add(time.Second) }, 41 * time.Second},
+		"before a far deadline": {func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime.Time = now.Add(time.Hour) },
+			nomadlink.Refresh},
+		"before a near deadline": {func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime.Time = now.Add(time.Second) },
+			41 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-				n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
+			s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+				n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
 				c.change(n)
 				leaves := n.Spec.Drain != nil
 				node := nomad.Node{Status: nomad.NodeReady, Eligible: !leaves, Draining: leaves,
-					LastDrain: &nomad.Drain{DrainID: "intent-1"}}
-				s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: {alloc}}}
+					LastDrain: &nomad.Drain{DrainID: "request-1"}}
+				s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{testNodeID: {alloc}}}
 				return running(n, s, node)
 			})
 			s.reconcile(t)
 			before := s.node(t).ResourceVersion
 			if res := s.reconcile(t); res.RequeueAfter != c.want {
-				t.Errorf("looks again after %s", res.RequeueAfter)
+				t.Errorf("reconciles again after %s", res.RequeueAfter)
 			}
 			if s.node(t).ResourceVersion != before {
 				t.Error("writes each time")

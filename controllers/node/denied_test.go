@@ -17,31 +17,34 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// outlived is a drained member whose VM is still there, though it has been deleted and its guest is gone. refuse is
-// what admission says to a change of the VM; nil: it is accepted.
-func outlived(t *testing.T, refuse func(patch string) error) *memberShell {
+// deletedVM is a drained member whose VM is deleted, but still there although its guest is gone. refuse is what
+// admission answers to a change of the VM; nil: it is accepted.
+func deletedVM(t *testing.T, refuse func(patch string) error) *fixture {
 	t.Helper()
-	s := newMemberShell(func(n *v1alpha1.NomadNode, _ *memberShell) []client.Object {
+	s := newFixture(func(n *v1alpha1.NomadNode, _ *fixture) []client.Object {
 		ago := metav1.NewTime(now.Add(-time.Minute))
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, ago.Time, now)
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, ago.Time, now)
 		n.Status.VM.UID, n.Status.Claims = "vm", []string{"c"}
 		n.Status.JoinedTime = &ago
 		n.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.NodeDrainCompleted, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
 		vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{
-			Namespace: "ns", Name: "p-1", UID: "vm", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), DeletionTimestamp: &ago, Finalizers: []string{"a/b"},
+			Namespace: "ns", Name: "p-1", UID: "vm", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)),
+			DeletionTimestamp: &ago, Finalizers: []string{"a/b"},
 		}}
 		always := kubevirtv1.RunStrategyAlways
 		vm.Spec.RunStrategy = &always
-		// KubeVirt holds the instance until it has written its end into the VM.
+		// KubeVirt keeps the instance until it has written its end into the VM.
 		vmi := &kubevirtv1.VirtualMachineInstance{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", DeletionTimestamp: &ago, Finalizers: []string{"c/d"}}}
 		vmi.Status.Phase = kubevirtv1.Succeeded
 		return []client.Object{vm, vmi}
 	})
 	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		Patch: func(
+			ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption,
+		) error {
 			if _, ok := o.(*kubevirtv1.VirtualMachine); ok {
 				data, err := p.Data(o)
 				if err = errors.Join(err, refuse(string(data))); err != nil {
@@ -58,15 +61,16 @@ func denied(text string) error {
 	return apierrors.NewBadRequest(`admission webhook "validator.harvesterhci.io" denied the request: ` + text)
 }
 
-func TestDeletedVMThatAdmissionHolds(t *testing.T) {
+func TestDeletedVMWhoseChangeIsDenied(t *testing.T) {
 	const quota = "cpu insufficient resources due to resource quota"
 	for name, c := range map[string]struct {
-		refuse func(patch string) error
-		halted bool
-		says   string // of VMReady; empty: not that it is stuck
+		refuse  func(patch string) error
+		halted  bool
+		message string // part of VMReady's message; empty: it isn't stuck
 	}{
-		"going":              {func(string) error { return nil }, false, ""},
-		"webhook away":       {func(string) error { return apierrors.NewInternalError(errors.New("no endpoints")) }, false, ""},
+		"going": {func(string) error { return nil }, false, ""},
+		"webhook away": {func(string) error { return apierrors.NewInternalError(errors.New("no endpoints")) }, false,
+			""},
 		"something else":     {func(string) error { return denied("no such network") }, false, "no such network"},
 		"halting is refused": {func(string) error { return denied(quota) }, false, quota},
 		"above the quota": {func(patch string) error {
@@ -77,7 +81,7 @@ func TestDeletedVMThatAdmissionHolds(t *testing.T) {
 		}, true, quota},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := outlived(t, c.refuse)
+			s := deletedVM(t, c.refuse)
 			res := s.reconcile(t)
 			vm := &kubevirtv1.VirtualMachine{}
 			if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p-1"}, vm); err != nil {
@@ -86,14 +90,14 @@ func TestDeletedVMThatAdmissionHolds(t *testing.T) {
 			if got := *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted; got != c.halted {
 				t.Errorf("halted: %t", got)
 			}
-			if !c.halted && res.RequeueAfter != holdRetry {
-				t.Errorf("looks again after %s", res.RequeueAfter)
+			if !c.halted && res.RequeueAfter != haltRetry {
+				t.Errorf("reconciles again after %s", res.RequeueAfter)
 			}
 			is := nodestate.Condition(s.node(t), v1alpha1.NodeVMReady)
-			if (is.Reason == v1alpha1.ReasonDeleteStuck) != (c.says != "") || !strings.Contains(is.Message, c.says) {
+			if (is.Reason == v1alpha1.ReasonDeleteStuck) != (c.message != "") || !strings.Contains(is.Message, c.message) {
 				t.Errorf("got %+v", is)
 			}
-			if e := s.event(); strings.Contains(e, "DeleteStuck") != (c.says != "") {
+			if e := s.event(); strings.Contains(e, "DeleteStuck") != (c.message != "") {
 				t.Errorf("event %q", e)
 			}
 		})

@@ -25,22 +25,22 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// request is to look at the member.
+// request has the member reconciled.
 var request = ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p-1"}}
 
-const shellNodeID = "aaaaaaaa-0000-4000-8000-000000000001"
+const testNodeID = "aaaaaaaa-0000-4000-8000-000000000001"
 
-// nomadStub is a Nomad cluster of one node. What isn't stubbed isn't asked.
+// nomadStub is a Nomad cluster of one node. A method that isn't stubbed panics.
 type nomadStub struct {
 	nomad.Cluster
 	view   nomad.View
 	allocs nomad.AllocationsView
-	inside nomad.Inspection // what the leader says
+	inside nomad.Inspection // what the leader answers
 	token  error
 	calls  []string
 	tracks bool
-	stops  time.Duration // what is left may take to
-	mute   bool          // doesn't tell that
+	stops  time.Duration // how long the remaining allocations may take to stop
+	mute   bool          // it doesn't answer that
 }
 
 func (n *nomadStub) Get(nomad.Connection) nomad.Cluster         { return n }
@@ -76,23 +76,23 @@ func (n *nomadStub) IntroductionToken(context.Context, string, string, time.Dura
 	return "jwt-of-now", true, n.token
 }
 
-// memberShell is the shell around one member.
-type memberShell struct {
+// fixture is the reconciler with one member.
+type fixture struct {
 	*Reconciler
 	nomad  *nomadStub
 	events *events.FakeRecorder
 	clock  *clocktesting.FakePassiveClock
 }
 
-// newMemberShell makes a member that runs well; change alters it, and adds objects beside it.
-func newMemberShell(change func(n *v1alpha1.NomadNode, s *memberShell) []client.Object) *memberShell {
-	s := &memberShell{nomad: &nomadStub{}, events: events.NewFakeRecorder(100),
+// newFixture makes a member that works. change alters it, and returns objects to add.
+func newFixture(change func(n *v1alpha1.NomadNode, s *fixture) []client.Object) *fixture {
+	s := &fixture{nomad: &nomadStub{}, events: events.NewFakeRecorder(100),
 		clock: clocktesting.NewFakePassiveClock(now)}
 	s.nomad.view = nomad.View{Taken: now, Health: nomad.Health{State: nomad.HealthReachable}}
 	n := &v1alpha1.NomadNode{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n",
 			CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{v1alpha1.PoolLabel: "p"}},
-		Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: shellNodeID, Revision: "r",
+		Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: testNodeID, Revision: "r",
 			Client: v1alpha1.NomadClient{Servers: []string{"s"}}},
 	}
 	n.Spec.Connection.Address = "http://127.0.0.1:4646"
@@ -100,13 +100,13 @@ func newMemberShell(change func(n *v1alpha1.NomadNode, s *memberShell) []client.
 	objects := append(change(n, s), n)
 	c := kubetest.Client().WithStatusSubresource(n).WithObjects(objects...).Build()
 	s.Reconciler = New(kube.Deps{
-		Client: c, Live: c, Clock: s.clock, Recorder: s.events, NewID: func() string { return "intent-2" },
+		Client: c, Live: c, Clock: s.clock, Recorder: s.events, NewID: func() string { return "request-2" },
 	}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, DefaultPurgeTimeout)
 	return s
 }
 
 // running gives the member a VM and a Nomad node.
-func running(n *v1alpha1.NomadNode, s *memberShell, node nomad.Node) []client.Object {
+func running(n *v1alpha1.NomadNode, s *fixture, node nomad.Node) []client.Object {
 	vm := &kubevirtv1.VirtualMachine{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "vm",
 			CreationTimestamp: metav1.NewTime(now.Add(-time.Hour))},
@@ -115,13 +115,13 @@ func running(n *v1alpha1.NomadNode, s *memberShell, node nomad.Node) []client.Ob
 	vmi.Status.Phase = kubevirtv1.Running
 	n.Status.VM.UID, n.Status.Claims = "vm", []string{"c"}
 	n.Status.JoinedTime = &metav1.Time{Time: now.Add(-time.Hour)}
-	node.ID, node.Name = shellNodeID, cmp.Or(node.Name, "p-1")
-	s.nomad.view.Nodes = map[string]nomad.Node{shellNodeID: node}
+	node.ID, node.Name = testNodeID, cmp.Or(node.Name, "p-1")
+	s.nomad.view.Nodes = map[string]nomad.Node{testNodeID: node}
 	s.nomad.inside = nomad.Inspection{Found: true, Node: node}
 	return []client.Object{vm, vmi}
 }
 
-func (s *memberShell) reconcile(t *testing.T) ctrl.Result {
+func (s *fixture) reconcile(t *testing.T) ctrl.Result {
 	t.Helper()
 	res, err := s.Reconcile(t.Context(), request)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *memberShell) reconcile(t *testing.T) ctrl.Result {
 	return res
 }
 
-func (s *memberShell) node(t *testing.T) *v1alpha1.NomadNode {
+func (s *fixture) node(t *testing.T) *v1alpha1.NomadNode {
 	t.Helper()
 	n := &v1alpha1.NomadNode{}
 	if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p-1"}, n); err != nil {
@@ -139,7 +139,7 @@ func (s *memberShell) node(t *testing.T) *v1alpha1.NomadNode {
 	return n
 }
 
-func (s *memberShell) event() string {
+func (s *fixture) event() string {
 	select {
 	case e := <-s.events.Events:
 		return e
@@ -157,7 +157,7 @@ var alloc = nomad.Allocation{
 	CreateTime:   now.Add(-time.Hour),
 }
 
-func TestAllocationNameSaysWhatToLookFor(t *testing.T) {
+func TestAllocationNameIdentifiesIt(t *testing.T) {
 	elsewhere, pending, moving := alloc, alloc, alloc
 	moving.ClientStatus, moving.MovingTo = "complete", "9f8e7d6c-0000"
 	elsewhere.Namespace, pending.ClientStatus = "shop", "pending"
@@ -174,22 +174,25 @@ func TestAllocationNameSaysWhatToLookFor(t *testing.T) {
 	}
 }
 
-func TestOrderIsTakenBackIfTheMemberIsBusy(t *testing.T) {
+func TestDrainIsCanceledIfTheMemberIsBusy(t *testing.T) {
 	ineligible := nomad.Node{Name: "p-1", Status: nomad.NodeReady}
 	for name, c := range map[string]struct {
 		inside   nomad.Inspection
 		calls    string
 		canceled bool
 	}{
-		"busy":                       {nomad.Inspection{Found: true, Node: ineligible, Live: []nomad.Allocation{alloc}}, "inspect", true},
-		"empty":                      {nomad.Inspection{Found: true, Node: ineligible}, "inspect drain", false},
-		"eligible, whatever is seen": {nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeReady, Eligible: true}}, "inspect cordon", false},
-		"gone down since":            {nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeDown}, Live: []nomad.Allocation{alloc}}, "inspect drain", false},
-		"gone":                       {nomad.Inspection{}, "inspect drain", false},
+		"busy": {nomad.Inspection{Found: true, Node: ineligible, Live: []nomad.Allocation{alloc}},
+			"inspect", true},
+		"empty": {nomad.Inspection{Found: true, Node: ineligible}, "inspect drain", false},
+		"eligible, whatever is observed": {nomad.Inspection{Found: true,
+			Node: nomad.Node{Name: "p-1", Status: nomad.NodeReady, Eligible: true}}, "inspect cordon", false},
+		"gone down since": {nomad.Inspection{Found: true,
+			Node: nomad.Node{Name: "p-1", Status: nomad.NodeDown}, Live: []nomad.Allocation{alloc}}, "inspect drain", false},
+		"gone": {nomad.Inspection{}, "inspect drain", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-				n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
+			s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+				n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
 				n.Spec.Drain.OnlyIf = v1alpha1.Empty
 				return running(n, s, ineligible)
 			})
@@ -210,29 +213,29 @@ func TestOrderIsTakenBackIfTheMemberIsBusy(t *testing.T) {
 }
 
 func TestLeaderThatDisagreesIsNotAskedEachMoment(t *testing.T) {
-	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
-		last := &nomad.Drain{Status: nomad.DrainComplete, DrainID: "intent-1"}
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
+		last := &nomad.Drain{Status: nomad.DrainComplete, DrainID: "request-1"}
 		objects := running(n, s, nomad.Node{Status: nomad.NodeReady, LastDrain: last})
 		s.nomad.inside.Live = []nomad.Allocation{alloc}
-		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: nil}}
+		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{testNodeID: nil}}
 		return objects
 	})
-	if res := s.reconcile(t); res.RequeueAfter != disagreement {
-		t.Errorf("looks again after %s", res.RequeueAfter)
+	if res := s.reconcile(t); res.RequeueAfter != viewRetry {
+		t.Errorf("reconciles again after %s", res.RequeueAfter)
 	}
 	if c := nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted); c.Status == metav1.ConditionTrue ||
 		!strings.Contains(c.Message, "web.app[0] (1a2b3c4d)") {
-		t.Errorf("whatever the leader says: %+v", c)
+		t.Errorf("whatever the leader answers: %+v", c)
 	}
 }
 
-func TestUnreadAllocationsAreSaid(t *testing.T) {
-	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
+func TestUnknownAllocationsAreReported(t *testing.T) {
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now.Add(time.Minute))
 		s.nomad.allocs.Err = context.DeadlineExceeded
 		return running(n, s,
-			nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{DrainID: "intent-1"}})
+			nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: &nomad.Drain{DrainID: "request-1"}})
 	})
 	s.reconcile(t)
 	if c := nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted); !strings.Contains(c.Message,
@@ -241,21 +244,22 @@ func TestUnreadAllocationsAreSaid(t *testing.T) {
 	}
 }
 
-// unmade is a member whose Secret is about to be made, or was made a while ago.
-func unmade(age time.Duration, mode v1alpha1.IntroductionTokenMode) *memberShell {
-	return newMemberShell(func(n *v1alpha1.NomadNode, _ *memberShell) []client.Object {
+// notMade is a member without a VM, whose Secret is about to be made, or was made a while ago.
+func notMade(age time.Duration, mode v1alpha1.IntroductionTokenMode) *fixture {
+	return newFixture(func(n *v1alpha1.NomadNode, _ *fixture) []client.Object {
 		n.Status.Claims, n.Spec.Client.IntroductionToken = []string{"c"}, mode
 		if age == 0 {
 			return nil
 		}
 		return []client.Object{&corev1.Secret{ObjectMeta: metav1.ObjectMeta{
-			Namespace: "ns", Name: blueprint.SecretName(blueprint.MemberOf(n)), Labels: map[string]string{v1alpha1.NodeLabel: "p-1"},
+			Namespace: "ns", Name: blueprint.SecretName(blueprint.MemberOf(n)),
+			Labels:            map[string]string{v1alpha1.NodeLabel: "p-1"},
 			CreationTimestamp: metav1.NewTime(now.Add(-age)),
 		}}}
 	})
 }
 
-func (s *memberShell) userData(t *testing.T) string {
+func (s *fixture) userData(t *testing.T) string {
 	t.Helper()
 	secret := &corev1.Secret{}
 	key := client.ObjectKey{Namespace: "ns", Name: blueprint.SecretName(blueprint.MemberOf(s.node(t)))}
@@ -265,8 +269,8 @@ func (s *memberShell) userData(t *testing.T) string {
 	return string(secret.Data["userdata"])
 }
 
-func TestMissingIntroductionTokenIsSaid(t *testing.T) {
-	s := unmade(0, v1alpha1.IntroductionAlways)
+func TestMissingIntroductionTokenIsReported(t *testing.T) {
+	s := notMade(0, v1alpha1.IntroductionAlways)
 	s.nomad.token = errors.New("Permission denied")
 	if res := s.reconcile(t); res.RequeueAfter < time.Second {
 		t.Errorf("tries again after %s", res.RequeueAfter)
@@ -283,10 +287,10 @@ func TestMissingIntroductionTokenIsSaid(t *testing.T) {
 }
 
 func TestSecretWaitsForNomadToBeAskedOnce(t *testing.T) {
-	s := unmade(0, "")
+	s := notMade(0, "")
 	s.nomad.view = nomad.View{}
 	if res := s.reconcile(t); res.RequeueAfter != time.Second || s.userData(t) != "" {
-		t.Errorf("looks again after %s, the Secret is %q", res.RequeueAfter, s.userData(t))
+		t.Errorf("reconciles again after %s, the Secret is %q", res.RequeueAfter, s.userData(t))
 	}
 	s.nomad.view.Health = nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}
 	s.reconcile(t)
@@ -306,7 +310,7 @@ func TestOldIntroductionTokenIsRenewedBeforeTheVM(t *testing.T) {
 		"old, but no JWTs": {time.Hour, v1alpha1.IntroductionNever, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := unmade(c.age, c.mode)
+			s := notMade(c.age, c.mode)
 			s.reconcile(t)
 			if got := strings.Contains(s.userData(t), "jwt-of-now"); got != c.renewed {
 				t.Errorf("renewed: %t", got)
@@ -320,7 +324,7 @@ func TestOldIntroductionTokenIsRenewedBeforeTheVM(t *testing.T) {
 }
 
 func TestRestartWritesNothing(t *testing.T) {
-	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 		return running(n, s, nomad.Node{Status: nomad.NodeDown})
 	})
 	s.reconcile(t)
@@ -349,7 +353,7 @@ func TestEvacuationIsAskedForOnlyOfExternal(t *testing.T) {
 		"the cluster's strategy": {nil, "host-1", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+			s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 				objects := running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true})
 				vmi := objects[1].(*kubevirtv1.VirtualMachineInstance)
 				vmi.Spec.EvictionStrategy, vmi.Status.EvacuationNodeName = c.strategy, c.host

@@ -26,22 +26,22 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// sweptNomad is a Nomad of several nodes.
-type sweptNomad struct {
+// nomadStub is a Nomad with several nodes.
+type nomadStub struct {
 	nomad.Cluster
 	view   nomad.View
 	inside map[string]nomad.Node
 	silent bool   // it doesn't answer
-	broken string // the node of which it can't tell
+	broken string // the node for which it can't answer
 	asked  int
 	about  map[string]int // how often for each node
 	purged []string
 }
 
-func (n *sweptNomad) Get(nomad.Connection) nomad.Cluster { return n }
-func (n *sweptNomad) View() nomad.View                   { return n.view }
+func (n *nomadStub) Get(nomad.Connection) nomad.Cluster { return n }
+func (n *nomadStub) View() nomad.View                   { return n.view }
 
-func (n *sweptNomad) Inspect(_ context.Context, id string) (nomad.Inspection, error) {
+func (n *nomadStub) Inspect(_ context.Context, id string) (nomad.Inspection, error) {
 	if n.about == nil {
 		n.about = map[string]int{}
 	}
@@ -53,14 +53,14 @@ func (n *sweptNomad) Inspect(_ context.Context, id string) (nomad.Inspection, er
 	return nomad.Inspection{Found: ok, Node: node}, nil
 }
 
-func (n *sweptNomad) Purge(_ context.Context, id string) error {
+func (n *nomadStub) Purge(_ context.Context, id string) error {
 	n.purged = append(n.purged, id)
 	return nil
 }
 
-type sweepShell struct {
-	*Sweeper
-	nomad  *sweptNomad
+type fixture struct {
+	*Collector
+	nomad  *nomadStub
 	clock  *clocktesting.FakeClock
 	events *events.FakeRecorder
 }
@@ -71,8 +71,8 @@ const (
 	lostName  = "p-1-aaaaaaaa-cloudinit"
 )
 
-// newSweepShell holds what is left of member p-1 of pool p, beside what more there is.
-func newSweepShell(more ...client.Object) *sweepShell {
+// newFixture has the orphaned resources of member p-1 of pool p, and more objects.
+func newFixture(more ...client.Object) *fixture {
 	marks := func(name string) metav1.ObjectMeta {
 		return metav1.ObjectMeta{
 			Namespace: "ns", Name: name, Labels: map[string]string{v1alpha1.PoolLabel: "p", v1alpha1.NodeLabel: "p-1"},
@@ -86,22 +86,22 @@ func newSweepShell(more ...client.Object) *sweepShell {
 	}, more...)
 	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(objects...).Build()
 	down := nomad.Node{ID: lostID, Name: "p-1", Member: "p-1", PoolUID: "u", Status: nomad.NodeDown}
-	s := &sweepShell{nomad: &sweptNomad{inside: map[string]nomad.Node{lostID: down}},
+	s := &fixture{nomad: &nomadStub{inside: map[string]nomad.Node{lostID: down}},
 		clock: clocktesting.NewFakeClock(now), events: events.NewFakeRecorder(100)}
 	s.nomad.view = nomad.View{
 		Taken: now, Health: nomad.Health{State: nomad.HealthReachable}, RecoveredSince: now.Add(-time.Hour),
 		Nodes: map[string]nomad.Node{lostID: {ID: lostID, Name: "p-1", Status: nomad.NodeDown}}}
-	s.Sweeper = New(kube.Deps{Client: c, Live: c, Clock: s.clock, Recorder: s.events},
+	s.Collector = New(kube.Deps{Client: c, Live: c, Clock: s.clock, Recorder: s.events},
 		&nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, 5*time.Minute, 15*time.Minute)
 	return s
 }
 
-// sweepFor looks every five minutes, and returns what is left in the end.
-func (s *sweepShell) sweepFor(t *testing.T, d time.Duration) []string {
+// collectFor runs every five minutes, and returns what is left in the end.
+func (s *fixture) collectFor(t *testing.T, d time.Duration) []string {
 	t.Helper()
 	for passed := time.Duration(0); passed <= d; passed += s.Interval {
 		s.nomad.view.Taken = s.clock.Now()
-		if err := s.Sweep(t.Context()); err != nil {
+		if err := s.Collect(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		s.clock.Step(s.Interval)
@@ -119,8 +119,8 @@ func (s *sweepShell) sweepFor(t *testing.T, d time.Duration) []string {
 	return left
 }
 
-// sweptSecrets is what the metric says.
-func sweptSecrets(t *testing.T) float64 {
+// removedSecrets is the value of the metric.
+func removedSecrets(t *testing.T) float64 {
 	t.Helper()
 	families, err := metrics.Registry.Gather()
 	if err != nil {
@@ -137,8 +137,8 @@ func sweptSecrets(t *testing.T) float64 {
 	return 0
 }
 
-// A Nomad that doesn't answer, or a pool whose credentials can't be read, holds up nobody else's leftovers.
-func TestOnePoolsNomadHoldsUpNoOther(t *testing.T) {
+// A Nomad that doesn't answer, or a pool whose credentials can't be read, doesn't block the orphans of other pools.
+func TestOnePoolsNomadBlocksNoOther(t *testing.T) {
 	pool := func(name string) *v1alpha1.NomadNodePool {
 		p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name, UID: types.UID(name)}}
 		p.Spec.Nomad.Address = "http://127.0.0.1:4647"
@@ -146,55 +146,57 @@ func TestOnePoolsNomadHoldsUpNoOther(t *testing.T) {
 	}
 	unreadable := pool("unreadable")
 	unreadable.Spec.Nomad.CredentialsSecretRef = &v1alpha1.SecretRef{Name: "no-right-to-read"}
-	s := newSweepShell(pool("away"), unreadable)
+	s := newFixture(pool("away"), unreadable)
 	nodes := map[string]nomad.Node{"bbbbbbbb-0000-4000-8000-000000000001": {Status: nomad.NodeDown},
 		"bbbbbbbb-0000-4000-8000-000000000002": {Status: nomad.NodeDown}}
-	away := &sweptNomad{silent: true, view: s.nomad.view}
+	away := &nomadStub{silent: true, view: s.nomad.view}
 	away.view.Nodes = nodes
-	s.Connections.Clusters = sweptByAddress{"http://127.0.0.1:4646": s.nomad, "http://127.0.0.1:4647": away}
+	s.Connections.Clusters = byAddress{"http://127.0.0.1:4646": s.nomad, "http://127.0.0.1:4647": away}
 	s.Connections.Reader = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
-		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		Get: func(
+			ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption,
+		) error {
 			if key.Name == "no-right-to-read" {
 				return errors.New("no right to read it")
 			}
 			return c.Get(ctx, key, o, opts...)
 		},
 	})
-	for looks := 1; looks <= 4; looks++ {
+	for runs := 1; runs <= 4; runs++ {
 		s.nomad.view.Taken, away.view.Taken = s.clock.Now(), s.clock.Now()
-		if err := s.Sweep(t.Context()); !errors.Is(err, context.DeadlineExceeded) ||
+		if err := s.Collect(t.Context()); !errors.Is(err, context.DeadlineExceeded) ||
 			!strings.Contains(err.Error(), "ns/unreadable") {
 			t.Errorf("got %v", err)
 		}
-		if away.asked != looks {
-			t.Errorf("the Nomad that doesn't answer was asked %d times in %d looks", away.asked, looks)
+		if away.asked != runs {
+			t.Errorf("the Nomad that doesn't answer was asked %d times in %d runs", away.asked, runs)
 		}
 		s.clock.Step(s.Interval)
 	}
 	if !slices.Contains(s.nomad.purged, lostID) {
-		t.Error("what is left of the lost member was not swept")
+		t.Error("the lost member's node was not purged")
 	}
 }
 
-// However many nodes are down, a look asks for a bounded number of them, and all have their turn. The grace of a node
-// goes on meanwhile.
-func TestSweepAsksForFewNodesAtOnce(t *testing.T) {
-	s := newSweepShell()
+// However many nodes are down, a run asks for a bounded number of them, and each gets its turn. The grace period of a
+// node goes on meanwhile.
+func TestRunAsksForFewNodesAtOnce(t *testing.T) {
+	s := newFixture()
 	s.nomad.view.Nodes = map[string]nomad.Node{lostID: {Status: nomad.NodeDown}}
-	for i := range 3*asksPerLook - 1 { // of another Harvester
+	for i := range 3*asksPerRun - 1 { // of another Harvester
 		s.nomad.view.Nodes[fmt.Sprintf("bbbbbbbb-0000-4000-8000-%012d", i)] = nomad.Node{Status: nomad.NodeDown}
 	}
-	for looks := range 4 {
+	for runs := range 4 {
 		before := s.nomad.asked
 		s.nomad.view.Taken = s.clock.Now()
-		if err := s.Sweep(t.Context()); err != nil {
+		if err := s.Collect(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if n := s.nomad.asked - before - len(s.nomad.purged); n != asksPerLook {
-			t.Errorf("look %d asked for %d nodes", looks+1, n)
+		if n := s.nomad.asked - before - len(s.nomad.purged); n != asksPerRun {
+			t.Errorf("run %d asked for %d nodes", runs+1, n)
 		}
-		if want := looks == 3; slices.Contains(s.nomad.purged, lostID) != want {
-			t.Errorf("after look %d it is %t that the lost member's node was purged", looks+1, !want)
+		if want := runs == 3; slices.Contains(s.nomad.purged, lostID) != want {
+			t.Errorf("after run %d it is %t that the lost member's node was purged", runs+1, !want)
 		}
 		s.clock.Step(s.Interval)
 	}
@@ -205,15 +207,15 @@ func TestSweepAsksForFewNodesAtOnce(t *testing.T) {
 	}
 }
 
-// A node of which Nomad can't tell keeps no other from being swept, wherever it stands among those that are asked for.
-func TestNodeThatCantBeReadHoldsUpNoOther(t *testing.T) {
+// A node for which Nomad can't answer doesn't block other nodes, wherever it is in the order of questions.
+func TestNodeThatCantBeReadBlocksNoOther(t *testing.T) {
 	for _, broken := range []string{"00000000-0000-4000-8000-000000000000", "ffffffff-0000-4000-8000-000000000000"} {
-		s := newSweepShell()
+		s := newFixture()
 		s.nomad.broken = broken
 		s.nomad.view.Nodes = map[string]nomad.Node{lostID: {Status: nomad.NodeDown}, broken: {Status: nomad.NodeDown}}
 		for range 6 {
 			s.nomad.view.Taken = s.clock.Now()
-			if err := s.Sweep(t.Context()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			if err := s.Collect(t.Context()); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatal(err)
 			}
 			s.clock.Step(s.Interval)
@@ -224,47 +226,47 @@ func TestNodeThatCantBeReadHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// What was said of a node at an earlier look says nothing of one that has become a member's since, or has come back.
-func TestSweepForgetsNodesThatAreNotDown(t *testing.T) {
-	s := newSweepShell()
-	if err := s.Sweep(t.Context()); err != nil || len(s.answers) != 1 {
+// An earlier answer doesn't count for a node that has become a member's since, or has come back.
+func TestAnswersOfNodesThatAreNotDownAreForgotten(t *testing.T) {
+	s := newFixture()
+	if err := s.Collect(t.Context()); err != nil || len(s.answers) != 1 {
 		t.Fatalf("%d answers, %v", len(s.answers), err)
 	}
 	s.nomad.view.Nodes = map[string]nomad.Node{lostID: {Status: nomad.NodeReady}}
-	if err := s.Sweep(t.Context()); err != nil || len(s.answers) != 0 {
+	if err := s.Collect(t.Context()); err != nil || len(s.answers) != 0 {
 		t.Errorf("%d answers, %v", len(s.answers), err)
 	}
 }
 
-type sweptByAddress map[string]*sweptNomad
+type byAddress map[string]*nomadStub
 
-func (b sweptByAddress) Get(c nomad.Connection) nomad.Cluster { return b[c.Address] }
+func (b byAddress) Get(c nomad.Connection) nomad.Cluster { return b[c.Address] }
 
-func TestLeftoversOfALostMemberAreSwept(t *testing.T) {
-	s := newSweepShell()
-	before := sweptSecrets(t)
-	if left := s.sweepFor(t, 10*time.Minute); len(left) != 3 {
+func TestOrphansOfALostMemberAreRemoved(t *testing.T) {
+	s := newFixture()
+	before := removedSecrets(t)
+	if left := s.collectFor(t, 10*time.Minute); len(left) != 3 {
 		t.Errorf("before the grace has passed only %v is left", left)
 	}
-	if left := s.sweepFor(t, 5*time.Minute); len(left) > 0 {
+	if left := s.collectFor(t, 5*time.Minute); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
-	if got := sweptSecrets(t) - before; got != 1 {
+	if got := removedSecrets(t) - before; got != 1 {
 		t.Errorf("%v Secrets were counted", got)
 	}
-	told := ""
+	sent := ""
 	for range 3 {
-		told += <-s.events.Events + "\n"
+		sent += <-s.events.Events + "\n"
 	}
 	for _, words := range []string{lostName, lostClaim, lostID} {
-		if !strings.Contains(told, words) {
-			t.Errorf("no event tells of %s: %s", words, told)
+		if !strings.Contains(sent, words) {
+			t.Errorf("no event names %s: %s", words, sent)
 		}
 	}
 }
 
-func TestWhatIsStillSomebodysIsNotSwept(t *testing.T) {
-	record := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"},
+func TestWhatIsInUseIsNotRemoved(t *testing.T) {
+	nomadNode := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"},
 		Spec: v1alpha1.NomadNodeSpec{NodeID: lostID}}
 	other := func(change func(*kubevirtv1.VirtualMachine)) *kubevirtv1.VirtualMachine {
 		vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "other"},
@@ -272,6 +274,10 @@ func TestWhatIsStillSomebodysIsNotSwept(t *testing.T) {
 		change(vm)
 		return vm
 	}
+	claim := kubevirtv1.PersistentVolumeClaimVolumeSource{
+		PersistentVolumeClaimVolumeSource: corev1.PersistentVolumeClaimVolumeSource{ClaimName: lostClaim}}
+	cloudInit := kubevirtv1.CloudInitNoCloudSource{
+		UserDataSecretRef: &corev1.LocalObjectReference{Name: lostName}}
 	volume := func(s kubevirtv1.VolumeSource) func(*kubevirtv1.VirtualMachine) {
 		return func(vm *kubevirtv1.VirtualMachine) {
 			vm.Spec.Template.Spec.Volumes = []kubevirtv1.Volume{{Name: "v", VolumeSource: s}}
@@ -280,52 +286,61 @@ func TestWhatIsStillSomebodysIsNotSwept(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		more   client.Object
-		change func(*sweepShell)
+		change func(*fixture)
 		want   []string
 	}{
-		{name: "a member's", more: record, want: []string{lostID, lostName, lostClaim}},
-		{name: "a VM's of its name", more: other(func(vm *kubevirtv1.VirtualMachine) { vm.Name = "p-1" }), want: []string{lostID, lostName, lostClaim}},
-		{name: "an instance's of its name", more: &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}}, want: []string{lostID, lostName, lostClaim}},
-		{name: "a disk that another VM has", more: other(volume(kubevirtv1.VolumeSource{PersistentVolumeClaim: &kubevirtv1.PersistentVolumeClaimVolumeSource{PersistentVolumeClaimVolumeSource: corev1.PersistentVolumeClaimVolumeSource{ClaimName: lostClaim}}})), want: []string{lostClaim}},
-		{name: "a Secret that another VM has", more: other(volume(kubevirtv1.VolumeSource{CloudInitNoCloud: &kubevirtv1.CloudInitNoCloudSource{UserDataSecretRef: &corev1.LocalObjectReference{Name: lostName}}})), want: []string{lostName}},
-		{name: "a node that Nomad is about to hear of again", change: func(s *sweepShell) { s.nomad.view.RecoveredSince = s.clock.Now().Add(time.Hour) }, want: []string{lostID}},
-		{name: "a node of another pool", change: func(s *sweepShell) { s.edit(func(n *nomad.Node) { n.PoolUID = "another" }) }, want: []string{lostID}},
-		{name: "a node that has come back", change: func(s *sweepShell) { s.edit(func(n *nomad.Node) { n.Status = nomad.NodeReady }) }, want: []string{lostID}},
-		{name: "a node of another name", change: func(s *sweepShell) { s.edit(func(n *nomad.Node) { n.Name = "renamed" }) }, want: []string{lostID}},
+		{name: "a member's", more: nomadNode, want: []string{lostID, lostName, lostClaim}},
+		{name: "a VM's of its name", more: other(func(vm *kubevirtv1.VirtualMachine) { vm.Name = "p-1" }),
+			want: []string{lostID, lostName, lostClaim}},
+		{name: "an instance's of its name",
+			more: &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: "ns",
+				Name: "p-1"}}, want: []string{lostID, lostName, lostClaim}},
+		{name: "a disk that another VM has",
+			more: other(volume(kubevirtv1.VolumeSource{PersistentVolumeClaim: &claim})), want: []string{lostClaim}},
+		{name: "a Secret that another VM has",
+			more: other(volume(kubevirtv1.VolumeSource{CloudInitNoCloud: &cloudInit})), want: []string{lostName}},
+		{name: "a node that Nomad is about to hear of again",
+			change: func(s *fixture) { s.nomad.view.RecoveredSince = s.clock.Now().Add(time.Hour) }, want: []string{lostID}},
+		{name: "a node of another pool", change: func(s *fixture) { s.edit(func(n *nomad.Node) { n.PoolUID = "another" }) },
+			want: []string{lostID}},
+		{name: "a node that has come back",
+			change: func(s *fixture) { s.edit(func(n *nomad.Node) { n.Status = nomad.NodeReady }) }, want: []string{lostID}},
+		{name: "a node of another name", change: func(s *fixture) { s.edit(func(n *nomad.Node) { n.Name = "renamed" }) },
+			want: []string{lostID}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var more []client.Object
 			if c.more != nil {
 				more = append(more, c.more)
 			}
-			s := newSweepShell(more...)
+			s := newFixture(more...)
 			if c.change != nil {
 				c.change(s)
 			}
 			slices.Sort(c.want)
-			if left := s.sweepFor(t, time.Hour); !slices.Equal(left, c.want) {
+			if left := s.collectFor(t, time.Hour); !slices.Equal(left, c.want) {
 				t.Errorf("left: %v, want %v", left, c.want)
 			}
 		})
 	}
 }
 
-// edit changes what Nomad says of the node when it is asked.
-func (s *sweepShell) edit(change func(*nomad.Node)) {
+// edit changes what Nomad answers for the node.
+func (s *fixture) edit(change func(*nomad.Node)) {
 	n := s.nomad.inside[lostID]
 	change(&n)
 	s.nomad.inside[lostID] = n
 }
 
-// Whatever carries a mark or two of ours without being ours stays.
-func TestMarksThatDontAgreeAreNotEnough(t *testing.T) {
+// A resource that has only some of a member's labels and annotations stays.
+func TestLabelsThatDontAgreeAreNotEnough(t *testing.T) {
 	for name, change := range map[string]func(*metav1.ObjectMeta){
 		"a label without a pool's UID": func(m *metav1.ObjectMeta) { m.Annotations = nil },
 		"no label":                     func(m *metav1.ObjectMeta) { delete(m.Labels, v1alpha1.PoolLabel) },
 		"another member's":             func(m *metav1.ObjectMeta) { m.Labels[v1alpha1.NodeLabel] = "p-2" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSweepShell()
+			s := newFixture()
 			for _, o := range []client.Object{&corev1.PersistentVolumeClaim{}, &corev1.Secret{}} {
 				key := client.ObjectKey{Namespace: "ns", Name: lostClaim}
 				if _, secret := o.(*corev1.Secret); secret {
@@ -342,24 +357,23 @@ func TestMarksThatDontAgreeAreNotEnough(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if left := s.sweepFor(t, time.Hour); !slices.Contains(left, lostClaim) || !slices.Contains(left, lostName) {
+			if left := s.collectFor(t, time.Hour); !slices.Contains(left, lostClaim) || !slices.Contains(left, lostName) {
 				t.Errorf("left: only %v", left)
 			}
 		})
 	}
 }
 
-// A look that panics, as on an answer of Nomad that nobody thought of, doesn't end the process, nor what is looked at
-// next.
-func TestSweepThatPanicsIsOverWithItself(t *testing.T) {
-	s := newSweepShell()
+// A run that panics, such as on an unexpected answer of Nomad, ends neither the process nor the next run.
+func TestRunThatPanicsEndsAlone(t *testing.T) {
+	s := newFixture()
 	live := s.Live
 	s.Live = nil
-	if err := s.sweepSafely(t.Context()); err == nil || !strings.Contains(err.Error(), "panic") {
+	if err := s.collectSafely(t.Context()); err == nil || !strings.Contains(err.Error(), "panic") {
 		t.Errorf("got %v", err)
 	}
 	s.Live = live
-	if err := s.sweepSafely(t.Context()); err != nil {
+	if err := s.collectSafely(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

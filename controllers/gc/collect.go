@@ -22,20 +22,20 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/orphan"
 )
 
-// Sweeper removes what is left of members whose record is gone: their Nomad nodes, claims and Secrets. It is a
-// Runnable of controller-runtime's manager, and only the leader's works.
-type Sweeper struct {
+// Collector removes the orphaned Nomad nodes, claims and Secrets of members whose NomadNode is gone. It is a Runnable
+// of controller-runtime's manager, and runs only in the leader.
+type Collector struct {
 	// Client writes, and reads the VMs of pools from the cache.
 	Client client.Client
-	// Live reads from the API server: nothing is removed on what a cache doesn't show.
+	// Live reads from the API server: a resource that is missing in the cache is no reason to remove anything.
 	Live        client.Reader
 	Connections *nomadlink.Connections
 	Clock       clock.PassiveClock
 	Events      emitter
-	// Interval is the time between two looks; 0: never.
+	// Interval is the time between two runs; 0: it never runs.
 	Interval time.Duration
-	// Grace is for how long something must have been left, at every look, before it is removed. It begins anew when the
-	// controller is restarted.
+	// Grace is for how long a resource must have been orphaned, at every run, before it is removed. It restarts with the
+	// controller.
 	Grace time.Duration
 
 	seen    orphan.Seen
@@ -45,56 +45,56 @@ type Sweeper struct {
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=list
 
 // SetupWithManager has a manager run it.
-func (s *Sweeper) SetupWithManager(mgr ctrl.Manager) error { return mgr.Add(s) }
+func (s *Collector) SetupWithManager(mgr ctrl.Manager) error { return mgr.Add(s) }
 
-// NeedLeaderElection has only the leader sweep.
-func (s *Sweeper) NeedLeaderElection() bool { return true }
+// NeedLeaderElection has only the leader collect.
+func (s *Collector) NeedLeaderElection() bool { return true }
 
-// Start looks at every interval until the context ends.
-func (s *Sweeper) Start(ctx context.Context) error {
+// Start runs at every interval until the context ends.
+func (s *Collector) Start(ctx context.Context) error {
 	if s.Interval <= 0 {
 		return nil
 	}
-	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("sweep"))
+	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("gc"))
 	_ = wait.PollUntilContextCancel(ctx, s.Interval, false, func(ctx context.Context) (bool, error) {
-		if err := s.sweepSafely(ctx); err != nil && ctx.Err() == nil {
+		if err := s.collectSafely(ctx); err != nil && ctx.Err() == nil {
 			log.FromContext(ctx).
-				Error(err, "not all that is left of former members could be looked at or removed; the next look tries again")
+				Error(err, "not all orphaned resources could be checked or removed; the next run tries again")
 		}
 		return false, nil
 	}) // the end of the context is no error
 	return nil
 }
 
-// sweepSafely has a panic end one look only: the process does other things as well.
-func (s *Sweeper) sweepSafely(ctx context.Context) (err error) {
+// collectSafely turns a panic into an error of this run, so that the process goes on.
+func (s *Collector) collectSafely(ctx context.Context) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.seen, s.answers = orphan.Seen{}, nil // they may be half written
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return s.Sweep(ctx)
+	return s.Collect(ctx)
 }
 
-// Sweep looks once, and removes what has been left for long enough.
-func (s *Sweeper) Sweep(ctx context.Context) error {
+// Collect runs once, and removes what has been orphaned for long enough.
+func (s *Collector) Collect(ctx context.Context) error {
 	o, err := s.observe(ctx)
 	if err != nil {
-		s.seen = orphan.Seen{} // what wasn't looked at may have changed since
+		s.seen = orphan.Seen{} // what wasn't observed may have changed
 		return err
 	}
-	errs := o.unseen // of single pools, which hold up no other
+	errs := o.unseen // errors of single pools don't block other pools
 	plan, seen := orphan.Decide(o.Observed, s.seen, s.Grace)
 	s.seen = seen
-	for _, l := range plan.Tell {
-		s.tell(ctx, o, l)
+	for _, l := range plan.Report {
+		s.report(ctx, o, l)
 	}
 	failed := map[orphan.Key]bool{}
 	for _, l := range plan.Remove {
 		secret := orphan.Key{Namespace: l.Namespace, Name: l.Secret}
 		if failed[secret] {
-			continue // it couldn't be found any more without this one
+			continue // this resource is what leads to the Secret that couldn't be removed
 		}
 		if err := s.remove(ctx, o, l); err != nil {
 			errs = append(errs, fmt.Errorf("removing %s %s/%s: %w", l.Kind, l.Namespace, l.Name, err))
@@ -104,19 +104,19 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (s *Sweeper) tell(ctx context.Context, o *scope, l orphan.Resource) {
+func (s *Collector) report(ctx context.Context, o *scope, l orphan.Resource) {
 	if l.Kind == orphan.NomadNode {
-		log.FromContext(ctx).Info("a member has no pool any more", "namespace", l.Namespace, "member", l.Name)
-		s.Events.poolGone(o.records[l.Key])
+		log.FromContext(ctx).Info("a member's pool is gone", "namespace", l.Namespace, "member", l.Name)
+		s.Events.poolGone(o.nodes[l.Key])
 		return
 	}
-	log.FromContext(ctx).Info("a member's VM has no record any more", "namespace", l.Namespace, "vm", l.Name)
+	log.FromContext(ctx).Info("the NomadNode of a VM is gone", "namespace", l.Namespace, "vm", l.Name)
 	if p := o.pools[l.PoolUID]; p != nil {
-		s.Events.unrecorded(p, l)
+		s.Events.vmOrphaned(p, l)
 	}
 }
 
-func (s *Sweeper) remove(ctx context.Context, o *scope, l orphan.Resource) error {
+func (s *Collector) remove(ctx context.Context, o *scope, l orphan.Resource) error {
 	var removed bool
 	var err error
 	switch l.Kind {
@@ -126,22 +126,22 @@ func (s *Sweeper) remove(ctx context.Context, o *scope, l orphan.Resource) error
 		removed, err = s.removeClaim(ctx, o, l)
 	case orphan.ClientNode:
 		removed, err = s.purge(ctx, o, l)
-	case orphan.VM, orphan.NomadNode: // only told of
+	case orphan.VM, orphan.NomadNode: // only reported
 	}
 	if err != nil || !removed {
 		return err
 	}
-	log.FromContext(ctx).
-		Info("removed what was left of a former member", "kind", l.Kind, "namespace", l.Namespace, "name", l.Name, "member", l.Member, "poolUID", l.PoolUID)
+	log.FromContext(ctx).Info("removed an orphaned resource", "kind", l.Kind, "namespace", l.Namespace, "name", l.Name,
+		"member", l.Member, "poolUID", l.PoolUID)
 	swept.WithLabelValues(string(l.Kind)).Inc()
 	if p := o.pools[l.PoolUID]; p != nil {
-		s.Events.swept(p, l)
+		s.Events.orphanRemoved(p, l)
 	}
 	return nil
 }
 
-// removeSecret removes a Secret whose name was derived, if it says itself that it is the member's.
-func (s *Sweeper) removeSecret(ctx context.Context, l orphan.Resource) (bool, error) {
+// removeSecret removes a Secret whose name was derived, if its labels confirm that it is the member's.
+func (s *Collector) removeSecret(ctx context.Context, l orphan.Resource) (bool, error) {
 	secret := &corev1.Secret{}
 	if err := s.Live.Get(ctx, client.ObjectKey{Namespace: l.Namespace, Name: l.Name}, secret); err != nil {
 		return false, client.IgnoreNotFound(err)
@@ -154,13 +154,13 @@ func (s *Sweeper) removeSecret(ctx context.Context, l orphan.Resource) (bool, er
 	return deleted(s.Client.Delete(ctx, secret, kube.Exactly(secret.UID)))
 }
 
-func (s *Sweeper) removeClaim(ctx context.Context, o *scope, l orphan.Resource) (bool, error) {
+func (s *Collector) removeClaim(ctx context.Context, o *scope, l orphan.Resource) (bool, error) {
 	pvc := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: l.Name}}
 	return deleted(s.Client.Delete(ctx, pvc, kube.Exactly(o.claims[l.Key])))
 }
 
-// purge asks Nomad once more: a client that has come back in the meantime lives.
-func (s *Sweeper) purge(ctx context.Context, o *scope, l orphan.Resource) (bool, error) {
+// purge asks Nomad once more, because the client may have come back in the meantime.
+func (s *Collector) purge(ctx context.Context, o *scope, l orphan.Resource) (bool, error) {
 	cluster := o.clusters[l.Key]
 	in, err := cluster.Inspect(ctx, l.Name)
 	if err != nil || !in.Found || in.Node.Status != nomad.NodeDown || in.Node.PoolUID != l.PoolUID ||
@@ -172,8 +172,8 @@ func (s *Sweeper) purge(ctx context.Context, o *scope, l orphan.Resource) (bool,
 
 func deleted(err error) (bool, error) { return err == nil, client.IgnoreNotFound(err) }
 
-// New makes the sweeper, which looks at each interval.
-func New(d kube.Deps, c *nomadlink.Connections, interval, grace time.Duration) *Sweeper {
-	return &Sweeper{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock,
+// New makes the collector, which runs at each interval.
+func New(d kube.Deps, c *nomadlink.Connections, interval, grace time.Duration) *Collector {
+	return &Collector{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock,
 		Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Interval: interval, Grace: grace}
 }

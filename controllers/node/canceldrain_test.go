@@ -18,39 +18,39 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// calledBack is a member whose order to leave was taken back while it drained, or after it had drained.
-func calledBack(cordonedFor string, draining bool) *memberShell {
-	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
+// canceledDrain is a member whose drain request was canceled during its drain, or after it.
+func canceledDrain(cordonedFor string, draining bool) *fixture {
+	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
 		n.Spec.Drain.Cancel(now.Add(-time.Minute))
 		n.Status.CordonedDrain = cordonedFor
 		n.Annotations = map[string]string{v1alpha1.DeleteNextAnnotation: "", v1alpha1.ProtectAnnotation: ""}
 		return running(n, s,
-			nomad.Node{Status: nomad.NodeReady, Draining: draining, LastDrain: &nomad.Drain{DrainID: "intent-1"}})
+			nomad.Node{Status: nomad.NodeReady, Draining: draining, LastDrain: &nomad.Drain{DrainID: "request-1"}})
 	})
 }
 
-func TestRescueUndoesWhatWasDone(t *testing.T) {
+func TestCancelUndoesWhatWasDone(t *testing.T) {
 	for name, c := range map[string]struct {
-		cordonedFor string
-		calls, says string
+		cordonedFor    string
+		calls, message string
 	}{
-		"we made it ineligible":  {"intent-1", "uncordon", "is eligible again"},
+		"we made it ineligible":  {"request-1", "uncordon", "is eligible again"},
 		"an operator did before": {"", "cancel drain", "stays ineligible"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := calledBack(c.cordonedFor, true)
+			s := canceledDrain(c.cordonedFor, true)
 			s.reconcile(t)
 			if calls := strings.Join(s.nomad.calls, " "); calls != "inspect "+c.calls {
 				t.Errorf("Nomad was asked to %q", calls)
 			}
-			if e := s.event(); !strings.Contains(e, "DrainCanceled") || !strings.Contains(e, c.says) {
+			if e := s.event(); !strings.Contains(e, "DrainCanceled") || !strings.Contains(e, c.message) {
 				t.Errorf("event %q", e)
 			}
 			// The view lags behind.
 			s.nomad.inside.Node.Draining, s.nomad.inside.Node.Eligible = false, c.cordonedFor != ""
-			if res := s.reconcile(t); res.RequeueAfter != disagreement {
-				t.Errorf("looks again after %s", res.RequeueAfter)
+			if res := s.reconcile(t); res.RequeueAfter != viewRetry {
+				t.Errorf("reconciles again after %s", res.RequeueAfter)
 			}
 			if calls := strings.Join(s.nomad.calls, " "); calls != "inspect "+c.calls+" inspect" {
 				t.Errorf("Nomad was asked to %q", calls)
@@ -62,7 +62,7 @@ func TestRescueUndoesWhatWasDone(t *testing.T) {
 			s.reconcile(t)
 			n := s.node(t)
 			if _, marked := n.Annotations[v1alpha1.DeleteNextAnnotation]; marked || n.Spec.Drain != nil {
-				t.Errorf("the order is %+v, and it is marked to go next: %t", n.Spec.Drain, marked)
+				t.Errorf("the drain request is %+v, and it has delete-next: %t", n.Spec.Drain, marked)
 			}
 			if _, protected := n.Annotations[v1alpha1.ProtectAnnotation]; !protected {
 				t.Error("it isn't protected any more")
@@ -71,32 +71,32 @@ func TestRescueUndoesWhatWasDone(t *testing.T) {
 	}
 }
 
-// Whoever takes an order back with kubectl writes no time, and what was sent for the order may be on its way.
-func TestOrderThatIsTakenBackByHandIsNotForgottenAtOnce(t *testing.T) {
-	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
+// A request that was canceled with kubectl has no time of that, and a call that was sent for it may be on its way.
+func TestRequestThatIsCanceledByHandIsNotClearedAtOnce(t *testing.T) {
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute), now)
 		n.Spec.Drain.Canceled = true
 		return running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true})
 	})
 	s.reconcile(t)
 	s.reconcile(t)
 	if in := s.node(t).Spec.Drain; in == nil || !in.CanceledTime.Time.Equal(now) {
-		t.Fatalf("the order is %+v", in)
+		t.Fatalf("the drain request is %+v", in)
 	}
 	s.clock.SetTime(now.Add(12 * time.Second))
 	s.nomad.view.Taken = s.clock.Now()
 	s.reconcile(t)
 	if in := s.node(t).Spec.Drain; in != nil {
-		t.Errorf("the order is %+v", in)
+		t.Errorf("the drain request is %+v", in)
 	}
 }
 
-func TestPurgeIsToldOfOnce(t *testing.T) {
-	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+func TestPurgeIsEmittedOnce(t *testing.T) {
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 		running(n, s, nomad.Node{Status: nomad.NodeDown})
 		ago := metav1.NewTime(now)
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now)
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now)
 		n.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.NodeDrainCompleted, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
 		return nil
@@ -106,8 +106,8 @@ func TestPurgeIsToldOfOnce(t *testing.T) {
 		t.Errorf("event %q", e)
 	}
 	s.nomad.inside = nomad.Inspection{} // the view lags behind
-	if res := s.reconcile(t); res.RequeueAfter != disagreement {
-		t.Errorf("looks again after %s", res.RequeueAfter)
+	if res := s.reconcile(t); res.RequeueAfter != viewRetry {
+		t.Errorf("reconciles again after %s", res.RequeueAfter)
 	}
 	if calls := strings.Join(s.nomad.calls, " "); calls != "inspect purge inspect" {
 		t.Errorf("Nomad was asked to %q", calls)
@@ -117,20 +117,20 @@ func TestPurgeIsToldOfOnce(t *testing.T) {
 	}
 }
 
-// A cache that lags behind still has the order that another leader has taken back, undone in Nomad and forgotten.
-func TestOrderThatHasBeenTakenBackIsNotSentToNomad(t *testing.T) {
+// A stale cache still has the drain request that another leader has canceled, undone in Nomad and cleared.
+func TestCanceledRequestIsNotSentToNomad(t *testing.T) {
 	for name, c := range map[string]struct {
 		there, eligible bool
 		step            string
 	}{
-		"taken back, to be cordoned":        {true, true, "cordon"},
-		"taken back, to be drained":         {true, false, "drain"},
+		"canceled, to be cordoned":          {true, true, "cordon"},
+		"canceled, to be drained":           {true, false, "drain"},
 		"the member is gone, to be drained": {false, false, "drain"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-				n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now)
-				n.Status.CordonedDrain = "intent-1"
+			s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+				n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now)
+				n.Status.CordonedDrain = "request-1"
 				return running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: c.eligible})
 			})
 			live := kubetest.Client()
@@ -141,23 +141,23 @@ func TestOrderThatHasBeenTakenBackIsNotSentToNomad(t *testing.T) {
 			}
 			s.Live = live.Build()
 			if res := s.reconcile(t); res.RequeueAfter != kube.Again || slices.Contains(s.nomad.calls, c.step) {
-				t.Errorf("Nomad was asked to %q, and the next look is after %s", s.nomad.calls, res.RequeueAfter)
+				t.Errorf("Nomad was asked to %q, and the next reconcile is after %s", s.nomad.calls, res.RequeueAfter)
 			}
 			s.Live = s.Client
 			if s.reconcile(t); !slices.Contains(s.nomad.calls, c.step) {
-				t.Errorf("an order that stands: Nomad was asked to %q", s.nomad.calls)
+				t.Errorf("a request that stands: Nomad was asked to %q", s.nomad.calls)
 			}
 		})
 	}
 }
 
-// A record whose finalizer somebody has taken off leaves its VM running, however long a cache still holds it.
-func TestVMWhoseRecordIsGoneIsNotDeleted(t *testing.T) {
-	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+// A VM runs on if somebody removed the finalizer of its NomadNode, however long a cache still has that.
+func TestVMWhoseNomadNodeIsGoneIsNotDeleted(t *testing.T) {
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 		objects := running(n, s, nomad.Node{Status: nomad.NodeReady})
 		ago := metav1.NewTime(now)
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainDeleted, now, now)
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainDeleted, now, now)
 		n.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.NodeDrainCompleted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonEmpty,
 				LastTransitionTime: ago},
@@ -176,13 +176,13 @@ func TestVMWhoseRecordIsGoneIsNotDeleted(t *testing.T) {
 		s.reconcile(t)
 	}
 	if deleted() {
-		t.Error("the VM is deleted, though there is no record")
+		t.Error("the VM is deleted, though there is no NomadNode")
 	}
 	s.Live = s.Client
 	for range 4 {
 		s.reconcile(t)
 	}
 	if !deleted() {
-		t.Error("the VM is there, though its record asks for its removal")
+		t.Error("the VM is there, though its NomadNode asks for its removal")
 	}
 }

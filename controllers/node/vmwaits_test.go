@@ -13,14 +13,14 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// drained is a member that scales in, was found empty an hour ago, and whose VM is there yet. health is Nomad's now.
-func drained(health nomad.Health, change func(n *v1alpha1.NomadNode) []client.Object) *memberShell {
-	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+// drained is a member that scales in, was found empty an hour ago, and still has its VM. health is Nomad's now.
+func drained(health nomad.Health, change func(n *v1alpha1.NomadNode) []client.Object) *fixture {
+	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 		objects := running(n, s, nomad.Node{Status: nomad.NodeReady})
 		s.nomad.view.Health = health
 		ago := metav1.NewTime(now.Add(-time.Hour))
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, ago.Time, ago.Time)
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, ago.Time, ago.Time)
 		n.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.NodeDrainCompleted, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
 		objects[0].SetAnnotations(map[string]string{nodestate.RemovedClaimsAnnotation: "c"})
@@ -30,7 +30,7 @@ func drained(health nomad.Health, change func(n *v1alpha1.NomadNode) []client.Ob
 
 func nothing(*v1alpha1.NomadNode) []client.Object { return nil }
 
-func (s *memberShell) vmGone(t *testing.T) bool {
+func (s *fixture) vmGone(t *testing.T) bool {
 	t.Helper()
 	err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p-1"}, &kubevirtv1.VirtualMachine{})
 	if client.IgnoreNotFound(err) != nil {
@@ -39,7 +39,7 @@ func (s *memberShell) vmGone(t *testing.T) bool {
 	return err != nil
 }
 
-// While Nomad can't be asked nobody knows if a drained node has got work since.
+// While Nomad can't be asked it isn't known if a drained node has got work since.
 func TestVMOfADrainedMemberWaitsForNomad(t *testing.T) {
 	away := nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}
 	pool := func(uid string, finalizers ...string) client.Object {
@@ -58,11 +58,13 @@ func TestVMOfADrainedMemberWaitsForNomad(t *testing.T) {
 		change func(n *v1alpha1.NomadNode) []client.Object
 		gone   bool
 	}{
-		"scales in":           {away, func(*v1alpha1.NomadNode) []client.Object { return []client.Object{pool("")} }, false},
-		"its pool is deleted": {away, func(*v1alpha1.NomadNode) []client.Object { return []client.Object{pool("", "foregroundDeletion")} }, true},
-		"its pool is gone":    {away, nothing, true},
-		"another pool":        {away, func(*v1alpha1.NomadNode) []client.Object { return []client.Object{pool("other")} }, true},
-		"not asked yet":       {nomad.Health{State: nomad.HealthUnknown}, nothing, false},
+		"scales in": {away, func(*v1alpha1.NomadNode) []client.Object { return []client.Object{pool("")} }, false},
+		"its pool is deleted": {away,
+			func(*v1alpha1.NomadNode) []client.Object { return []client.Object{pool("", "foregroundDeletion")} }, true},
+		"its pool is gone": {away, nothing, true},
+		"another pool": {away, func(*v1alpha1.NomadNode) []client.Object { return []client.Object{pool("other")} },
+			true},
+		"not asked yet": {nomad.Health{State: nomad.HealthUnknown}, nothing, false},
 		"a user deleted it": {away, func(n *v1alpha1.NomadNode) []client.Object {
 			n.Spec.Drain.Reason = v1alpha1.DrainDeleted
 			return []client.Object{pool("")}
@@ -71,7 +73,7 @@ func TestVMOfADrainedMemberWaitsForNomad(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := drained(c.health, c.change)
 			if res := s.reconcile(t); !c.gone && res.RequeueAfter != 15*time.Second {
-				t.Errorf("looks again after %s", res.RequeueAfter)
+				t.Errorf("reconciles again after %s", res.RequeueAfter)
 			}
 			if s.vmGone(t) != c.gone {
 				t.Errorf("the VM is gone: %t", !c.gone)

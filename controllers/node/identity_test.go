@@ -15,10 +15,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// hidden is a member that leaves and whose node isn't in Nomad's list, though Nomad has it.
-func hidden(inside nomad.Inspection, change func(*v1alpha1.NomadNode)) *memberShell {
-	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainUnhealthy, now, now.Add(15*time.Minute))
+// unlisted is a leaving member whose node isn't in Nomad's list although Nomad has it.
+func unlisted(inside nomad.Inspection, change func(*v1alpha1.NomadNode)) *fixture {
+	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainUnhealthy, now, now.Add(15*time.Minute))
 		objects := running(n, s, inside.Node)
 		inside.Node = s.nomad.inside.Node
 		s.nomad.view.Nodes, s.nomad.inside = nil, inside
@@ -29,26 +29,30 @@ func hidden(inside nomad.Inspection, change func(*v1alpha1.NomadNode)) *memberSh
 
 func asIs(*v1alpha1.NomadNode) {}
 
-// A job can take its node out of the list, by changing the node's meta. Its member is emptied all the same, and goes
-// at its deadline.
-func TestHiddenNodeIsDrained(t *testing.T) {
-	sent := &nomad.Drain{Status: nomad.DrainDraining, DrainID: "intent-1", OnTimeout: nomad.TimeoutForce}
+// A job can take its node out of the list by changing the node's meta. The member is drained anyway, and goes at its
+// deadline.
+func TestUnlistedNodeIsDrained(t *testing.T) {
+	sent := &nomad.Drain{Status: nomad.DrainDraining, DrainID: "request-1", OnTimeout: nomad.TimeoutForce}
 	for name, c := range map[string]struct {
 		node    nomad.Node
 		after   time.Duration
 		calls   string
 		drained string
 	}{
-		"eligible":              {nomad.Node{Status: nomad.NodeReady, Eligible: true}, 0, "inspect cordon", ""},
-		"ineligible":            {nomad.Node{Status: nomad.NodeReady}, 0, "inspect inspect drain", ""},
-		"draining":              {nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: sent}, 0, "inspect", ""},
-		"draining too long":     {nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: sent}, 16 * time.Minute, "inspect", v1alpha1.ReasonDeadline},
-		"with meta of another":  {nomad.Node{Status: nomad.NodeReady, Eligible: true, PoolUID: "x", Member: "y"}, 0, "inspect cordon", ""},
-		"called otherwise":      {nomad.Node{Name: "renamed", Status: nomad.NodeReady, Eligible: true, PoolUID: "u", Member: "p-1"}, 0, "inspect cordon", ""},
-		"eligible and too long": {nomad.Node{Status: nomad.NodeReady, Eligible: true}, 16 * time.Minute, "inspect cordon", ""},
+		"eligible":   {nomad.Node{Status: nomad.NodeReady, Eligible: true}, 0, "inspect cordon", ""},
+		"ineligible": {nomad.Node{Status: nomad.NodeReady}, 0, "inspect inspect drain", ""},
+		"draining":   {nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: sent}, 0, "inspect", ""},
+		"draining too long": {nomad.Node{Status: nomad.NodeReady, Draining: true, LastDrain: sent}, 16 * time.Minute,
+			"inspect", v1alpha1.ReasonDeadline},
+		"with meta of another": {nomad.Node{Status: nomad.NodeReady, Eligible: true, PoolUID: "x", Member: "y"}, 0,
+			"inspect cordon", ""},
+		"called otherwise": {nomad.Node{Name: "renamed", Status: nomad.NodeReady, Eligible: true, PoolUID: "u",
+			Member: "p-1"}, 0, "inspect cordon", ""},
+		"eligible and too long": {nomad.Node{Status: nomad.NodeReady, Eligible: true}, 16 * time.Minute, "inspect cordon",
+			""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := hidden(nomad.Inspection{Found: true, Node: c.node, Live: []nomad.Allocation{alloc}}, asIs)
+			s := unlisted(nomad.Inspection{Found: true, Node: c.node, Live: []nomad.Allocation{alloc}}, asIs)
 			s.clock.SetTime(now.Add(c.after))
 			s.nomad.view.Taken = s.clock.Now()
 			res := s.reconcile(t)
@@ -59,22 +63,22 @@ func TestHiddenNodeIsDrained(t *testing.T) {
 			if got := d.Status == metav1.ConditionTrue; got != (c.drained != "") || got && d.Reason != c.drained {
 				t.Errorf("drained: %+v", d)
 			}
-			if res.RequeueAfter <= 0 || res.RequeueAfter > disagreement {
-				t.Errorf("looks again after %s", res.RequeueAfter)
+			if res.RequeueAfter <= 0 || res.RequeueAfter > viewRetry {
+				t.Errorf("reconciles again after %s", res.RequeueAfter)
 			}
 		})
 	}
 }
 
-// A node that Nomad doesn't have is looked for when the member is looked at, and no more often than before.
+// The controller asks for a node that Nomad doesn't have once in each reconcile, which don't become more frequent.
 func TestAbsentNodeIsNotAskedForEachMoment(t *testing.T) {
-	s := hidden(nomad.Inspection{}, asIs)
+	s := unlisted(nomad.Inspection{}, asIs)
 	if res := s.reconcile(t); res.RequeueAfter < time.Minute || strings.Join(s.nomad.calls, " ") != "inspect" {
-		t.Errorf("asked %q, and looks again after %s", s.nomad.calls, res.RequeueAfter)
+		t.Errorf("asked %q, and reconciles again after %s", s.nomad.calls, res.RequeueAfter)
 	}
 }
 
-// silent doesn't tell of single nodes.
+// silent doesn't answer for single nodes.
 type silent struct{ *nomadStub }
 
 func (s silent) Get(nomad.Connection) nomad.Cluster { return s }
@@ -83,10 +87,10 @@ func (s silent) Inspect(context.Context, string) (nomad.Inspection, error) {
 	return nomad.Inspection{}, nomad.ErrUnreachable
 }
 
-// Unknown is not gone: the member waits, unless somebody asked for its deletion, and then to its deadline only.
-func TestHiddenNodeThatIsNotToldOf(t *testing.T) {
+// Unknown is not gone: the member waits. If somebody asked for its deletion, it waits only until its deadline.
+func TestUnlistedNodeThatIsUnknown(t *testing.T) {
 	for _, deleted := range []bool{false, true} {
-		s := hidden(nomad.Inspection{}, func(n *v1alpha1.NomadNode) {
+		s := unlisted(nomad.Inspection{}, func(n *v1alpha1.NomadNode) {
 			if deleted {
 				n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
 			}
@@ -102,9 +106,9 @@ func TestHiddenNodeThatIsNotToldOf(t *testing.T) {
 	}
 }
 
-// Nothing is done to a node of the member's ID that isn't the member's, whatever becomes of the member.
-func TestForeignNodeIsLeftAlone(t *testing.T) {
-	foreign := nomad.Node{ID: shellNodeID, Name: "web-7", Status: nomad.NodeReady, Eligible: true, PoolUID: "x",
+// Nothing is done to an external node of the member's ID, whatever becomes of the member.
+func TestExternalNodeIsLeftAlone(t *testing.T) {
+	external := nomad.Node{ID: testNodeID, Name: "web-7", Status: nomad.NodeReady, Eligible: true, PoolUID: "x",
 		Member: "web-7"}
 	for name, c := range map[string]struct {
 		policy  v1alpha1.DrainTimeoutAction
@@ -112,46 +116,46 @@ func TestForeignNodeIsLeftAlone(t *testing.T) {
 		after   time.Duration
 		drained bool
 	}{
-		"before the deadline":         {v1alpha1.DrainForce, true, 0, false},
-		"hidden, before the deadline": {v1alpha1.DrainForce, false, 0, false},
-		"at the deadline":             {v1alpha1.DrainForce, true, 16 * time.Minute, true},
-		"Retain":                      {v1alpha1.DrainRetain, true, 16 * time.Minute, false},
+		"before the deadline": {v1alpha1.DrainForce, true, 0, false},
+		"unlisted, before it": {v1alpha1.DrainForce, false, 0, false},
+		"at the deadline":     {v1alpha1.DrainForce, true, 16 * time.Minute, true},
+		"Retain":              {v1alpha1.DrainRetain, true, 16 * time.Minute, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := hidden(
-				nomad.Inspection{Found: true, Node: foreign, Live: []nomad.Allocation{alloc}},
+			s := unlisted(
+				nomad.Inspection{Found: true, Node: external, Live: []nomad.Allocation{alloc}},
 				func(n *v1alpha1.NomadNode) {
 					n.Spec.DrainPolicy.OnTimeout = c.policy
 				},
 			)
 			if c.listed {
-				listed := foreign
+				listed := external
 				listed.PoolUID, listed.Member = "", ""
-				s.nomad.view.Nodes = map[string]nomad.Node{shellNodeID: listed}
+				s.nomad.view.Nodes = map[string]nomad.Node{testNodeID: listed}
 			}
 			s.clock.SetTime(now.Add(c.after))
 			s.nomad.view.Taken = s.clock.Now()
 			s.reconcile(t)
-			onlyLooked(t, s)
+			onlyInspected(t, s)
 			d := nodestate.Condition(s.node(t), v1alpha1.NodeDrainCompleted)
 			if (d.Status == metav1.ConditionTrue) != c.drained {
 				t.Errorf("drained: %+v", d)
 			}
 			if !c.drained &&
 				(d.Reason != v1alpha1.ReasonNodeIDTaken || !strings.Contains(d.Message, `"web-7" of the pool with the UID "x"`)) {
-				t.Errorf("said: %+v", d)
+				t.Errorf("got %+v", d)
 			}
 		})
 	}
 }
 
-// A member whose node turned out to be another's goes in the end, and that node stays.
-func TestMemberOfAForeignNodeGoes(t *testing.T) {
-	foreign := nomad.Node{ID: shellNodeID, Name: "web-7", Status: nomad.NodeReady, Eligible: true, PoolUID: "x",
+// A member whose node turned out to be external goes in the end, and the node stays.
+func TestMemberWithAnExternalNodeGoes(t *testing.T) {
+	external := nomad.Node{ID: testNodeID, Name: "web-7", Status: nomad.NodeReady, Eligible: true, PoolUID: "x",
 		Member: "web-7"}
-	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
-		running(n, s, foreign)
-		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainUnhealthy, now.Add(-time.Hour),
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		running(n, s, external)
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainUnhealthy, now.Add(-time.Hour),
 			now.Add(-time.Minute))
 		n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
 		n.Status.Conditions = []metav1.Condition{
@@ -163,17 +167,17 @@ func TestMemberOfAForeignNodeGoes(t *testing.T) {
 	for range 20 {
 		s.reconcile(t)
 		if err := s.Client.Get(t.Context(), request.NamespacedName, &v1alpha1.NomadNode{}); apierrors.IsNotFound(err) {
-			onlyLooked(t, s)
+			onlyInspected(t, s)
 			return
 		}
 	}
 	t.Errorf("it is there: %+v", s.node(t).Status)
 }
 
-// A record that is a copy of another has the ID of a node that isn't its own, and never will be.
+// A NomadNode that is a copy of another one has the ID of a node that it doesn't own, and never will.
 func TestCopyOfAMemberDoesNothingToItsNode(t *testing.T) {
 	for _, deleted := range []bool{false, true} {
-		s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+		s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 			running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true, PoolUID: "u", Member: "p-1"})
 			n.Status = v1alpha1.NomadNodeStatus{}
 			if deleted {
@@ -186,19 +190,20 @@ func TestCopyOfAMemberDoesNothingToItsNode(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		onlyLooked(t, s)
+		onlyInspected(t, s)
 		n := &v1alpha1.NomadNode{}
 		err := s.Client.Get(t.Context(), request.NamespacedName, n)
 		switch {
 		case deleted && err == nil:
 			t.Errorf("still there: %+v", n.Status.Conditions)
-		case !deleted && (nodestate.Condition(n, v1alpha1.NodeVMReady).Reason != v1alpha1.ReasonNodeIDTaken || n.Status.Nomad.Status != ""):
-			t.Errorf("said: %+v, %v", n.Status, err)
+		case !deleted && (nodestate.Condition(n,
+			v1alpha1.NodeVMReady).Reason != v1alpha1.ReasonNodeIDTaken || n.Status.Nomad.Status != ""):
+			t.Errorf("got %+v, %v", n.Status, err)
 		}
 	}
 }
 
-func onlyLooked(t *testing.T, s *memberShell) {
+func onlyInspected(t *testing.T, s *fixture) {
 	t.Helper()
 	for _, call := range s.nomad.calls {
 		if call != "inspect" {

@@ -9,9 +9,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// An operator who gives the Nomad client of a member another name doesn't take it from its member.
-func TestRenamedNomadNodeIsStillTheMembers(t *testing.T) {
-	s := newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
+// A member still owns its Nomad node after an operator gave the client another name.
+func TestRenamedNomadNodeIsStillOwned(t *testing.T) {
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 		return running(n, s, nomad.Node{Name: "renamed", Status: nomad.NodeReady, Eligible: true})
 	})
 	s.reconcile(t)

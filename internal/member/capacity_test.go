@@ -11,7 +11,8 @@ import (
 
 // aboveQuota is a VM that Harvester has halted.
 func aboveQuota(o *nodestate.State) {
-	o.VM.Halted, o.VM.AboveQuota, o.Instance = true, "cpu insufficient resources due to resource quota", nodestate.Instance{}
+	o.VM.Halted, o.Instance = true, nodestate.Instance{}
+	o.VM.AboveQuota = "cpu insufficient resources due to resource quota"
 }
 
 // unschedulable is an instance for which the scheduler has found no host for so long.
@@ -22,16 +23,16 @@ func unschedulable(d time.Duration) change {
 	}
 }
 
-// wasBlocked is a member of which that was written last.
+// wasBlocked sets what was last written to block the member.
 func wasBlocked(by v1alpha1.BlockedCause) change {
 	return func(o *nodestate.State) { o.Node.BlockedBy = by }
 }
 
-func roomAt(at time.Time) change {
+func capacityAt(at time.Time) change {
 	return func(o *nodestate.State) { o.Node.CapacityAvailableTime = at }
 }
 
-func TestVMWithoutRoomSaysSo(t *testing.T) {
+func TestVMWithoutCapacityIsReported(t *testing.T) {
 	starting := func(o *nodestate.State) { o.VM.Halted = false }
 	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
 		{"halted by Harvester", booting(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota,
@@ -42,7 +43,7 @@ func TestVMWithoutRoomSaysSo(t *testing.T) {
 			"then start the VM, or delete"},
 		{"started, not running yet", booting(aboveQuota, starting), "False", v1alpha1.ReasonVMAboveQuota, ""},
 		{"halted by somebody", booting(halted, noInstance), "False", v1alpha1.ReasonVMStopped, ""},
-		{"it runs again, Harvester takes its word back in a moment",
+		{"it runs again, Harvester removes its annotation in a moment",
 			booting(func(o *nodestate.State) { o.VM.AboveQuota = "once" }), "True", v1alpha1.ReasonVMRunning, ""},
 		{"no host", booting(unschedulable(30 * time.Second)), "False", v1alpha1.ReasonVMUnschedulable,
 			"3 Insufficient memory. Make room"},
@@ -63,14 +64,14 @@ func TestVMHaltedForItsQuotaIsStartedAgain(t *testing.T) {
 		{name: "halted by Harvester", o: booting(aboveQuota), step: member.StartVM},
 		{name: "long after it should have joined",
 			o: booting(aboveQuota, wasBlocked(v1alpha1.BlockedByCapacity), later(time.Hour)), step: member.StartVM},
-		{name: "started, and halted at once: not each second", o: booting(aboveQuota, roomAt(now.Add(-20*time.Second))),
+		{name: "started, and halted at once: not each second", o: booting(aboveQuota, capacityAt(now.Add(-20*time.Second))),
 			step: member.Wait, wake: 40 * time.Second},
-		{name: "started a minute ago", o: booting(aboveQuota, roomAt(now.Add(-time.Minute))), step: member.StartVM},
+		{name: "started a minute ago", o: booting(aboveQuota, capacityAt(now.Add(-time.Minute))), step: member.StartVM},
 		{name: "halted by somebody", o: booting(halted, noInstance), step: member.Wait, wake: 9 * time.Minute},
 		{name: "has joined: somebody stopped it", o: steady(aboveQuota), step: member.Wait, wake: 15 * time.Second},
 		{
-			name: "a stranger's VM",
-			o: booting(aboveQuota, strangersVM,
+			name: "an external VM",
+			o: booting(aboveQuota, externalVM,
 				func(o *nodestate.State) { o.VM.Halted, o.VM.AboveQuota, o.Node.VMMade = true, "cpu", false }),
 			step: member.Wait,
 			wake: 15 * time.Second,
@@ -78,40 +79,50 @@ func TestVMHaltedForItsQuotaIsStartedAgain(t *testing.T) {
 		{name: "deleted by somebody before it was written down",
 			o: booting(aboveQuota, vmDeleting, func(o *nodestate.State) { o.Node.VMMade = false }), step: member.Wait,
 			wake: 9 * time.Minute},
-		{name: "leaving", o: booting(aboveQuota, ordering), step: member.MarkDrained},
+		{name: "leaving", o: booting(aboveQuota, requesting), step: member.MarkDrained},
 		{name: "the scheduler has time", o: booting(unschedulable(10 * time.Second)), step: member.Wait,
 			wake: 20 * time.Second},
 		{name: "no host: the time to join doesn't run", o: booting(unschedulable(time.Minute)), step: member.Wait},
 	})
 }
 
-// What there was no room for has not failed to join.
-func TestTimeToJoinBeginsWithRoom(t *testing.T) {
+// A member that lacked capacity has not failed to join.
+func TestTimeToJoinBeginsWithCapacity(t *testing.T) {
 	late := later(time.Hour)
 	for name, c := range map[string]struct {
 		o       nodestate.State
 		expired bool
 		since   time.Time
 	}{
-		"halted":                             {booting(aboveQuota, wasBlocked(v1alpha1.BlockedByCapacity), late), false, time.Time{}},
-		"no host":                            {booting(wasBlocked(v1alpha1.BlockedByCapacity), late, unschedulable(time.Hour)), false, time.Time{}},
-		"no host, just found":                {booting(late, unschedulable(time.Hour)), true, time.Time{}}, // of the record alone
-		"runs at last":                       {booting(wasBlocked(v1alpha1.BlockedByCapacity), late), false, now.Add(time.Hour)},
-		"has a host at last":                 {booting(wasBlocked(v1alpha1.BlockedByCapacity), late, noInstance), false, now.Add(time.Hour)},
-		"started again by who had halted it": {booting(wasBlocked(v1alpha1.BlockedByHalt), late, noInstance), true, now.Add(time.Hour)}, // of the record alone
-		"halted by somebody":                 {booting(halted, noInstance, wasBlocked(v1alpha1.BlockedByHalt), late), true, time.Time{}},
-		"started again, joined long ago":     {steady(wasBlocked(v1alpha1.BlockedByHalt), late), false, time.Time{}},
-		"had room in time":                   {booting(wasBlocked(""), late, roomAt(now.Add(55*time.Minute))), false, now.Add(55 * time.Minute)},
-		"had room, too late":                 {booting(wasBlocked(""), late, roomAt(now.Add(50*time.Minute))), true, now.Add(50 * time.Minute)},
+		"halted": {booting(aboveQuota, wasBlocked(v1alpha1.BlockedByCapacity), late), false,
+			time.Time{}},
+		"no host": {booting(wasBlocked(v1alpha1.BlockedByCapacity), late,
+			unschedulable(time.Hour)), false, time.Time{}},
+		"no host, just found": {booting(late, unschedulable(time.Hour)), true,
+			time.Time{}}, // of what was written alone
+		"runs at last": {booting(wasBlocked(v1alpha1.BlockedByCapacity), late), false,
+			now.Add(time.Hour)},
+		"has a host at last": {booting(wasBlocked(v1alpha1.BlockedByCapacity), late, noInstance), false,
+			now.Add(time.Hour)},
+		"started again by who had halted it": {booting(wasBlocked(v1alpha1.BlockedByHalt), late, noInstance), true,
+			now.Add(time.Hour)}, // of what was written alone
+		"halted by somebody": {booting(halted, noInstance, wasBlocked(v1alpha1.BlockedByHalt), late), true,
+			time.Time{}},
+		"started again, joined long ago": {steady(wasBlocked(v1alpha1.BlockedByHalt), late), false, time.Time{}},
+		"had capacity in time": {booting(wasBlocked(""), late, capacityAt(now.Add(55*time.Minute))), false,
+			now.Add(55 * time.Minute)},
+		"had capacity, too late": {booting(wasBlocked(""), late, capacityAt(now.Add(50*time.Minute))), true,
+			now.Add(50 * time.Minute)},
 	} {
 		if got := c.o.Node.JoinExpired(c.o.Now); got != c.expired {
 			t.Errorf("%s: expired %t", name, got)
 		}
 		if d := decide(c.o); !d.CapacityAvailableTime.Equal(c.since) {
-			t.Errorf("%s: room since %s, not %s", name, d.CapacityAvailableTime, c.since)
+			t.Errorf("%s: capacity since %s, not %s", name, d.CapacityAvailableTime, c.since)
 		}
 	}
-	if c := decide(booting(late, unschedulable(time.Hour))).Conditions[v1alpha1.NodeJoined]; c.Reason != v1alpha1.ReasonJoining {
+	if c := decide(booting(late,
+		unschedulable(time.Hour))).Conditions[v1alpha1.NodeJoined]; c.Reason != v1alpha1.ReasonJoining {
 		t.Errorf("no host, just found: %+v", c)
 	}
 }

@@ -1,0 +1,112 @@
+package member_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+)
+
+func TestOwns(t *testing.T) {
+	for name, c := range map[string]struct {
+		node member.Identity
+		want bool
+	}{
+		"as it was made":                 {member.Identity{Name: "p-1", PoolUID: "u", Member: "p-1"}, true},
+		"as the list shows it":           {member.Identity{Name: "p-1"}, true},
+		"meta of another, set by a job":  {member.Identity{Name: "p-1", PoolUID: "x", Member: "y"}, true},
+		"renamed by an operator":         {member.Identity{Name: "n", PoolUID: "u", Member: "p-1"}, true},
+		"another member of the pool":     {member.Identity{Name: "p-2", PoolUID: "u", Member: "p-2"}, false},
+		"a member of the name elsewhere": {member.Identity{Name: "n", PoolUID: "x", Member: "p-1"}, false},
+		"no member":                      {member.Identity{Name: "db"}, false},
+		"nothing that identifies it":     {member.Identity{}, false},
+	} {
+		if got := member.Owns("p-1", "u", c.node); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// leavingUnlisted is a leaving member whose guest runs and whose node isn't in Nomad's list.
+func leavingUnlisted() nodestate.State {
+	o := nodestate.State{Now: now, VM: nodestate.VM{Exists: true, Owned: true},
+		Instance: nodestate.Instance{Exists: true, Running: true}}
+	o.Node.Joined, o.Node.VMMade, o.Node.ClaimsRecorded = true, true, true
+	o.Node.Policy.OnTimeout = v1alpha1.DrainForce
+	o.Node.Drain = &v1alpha1.DrainRequest{ID: "i", Reason: v1alpha1.DrainScaleIn}
+	o.Node.Drain.RequestTime.Time, o.Node.Drain.DeadlineTime.Time = now, now.Add(time.Hour)
+	o.Nomad.Known = true
+	return o
+}
+
+func TestNodeIsFoundByItsID(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*nodestate.State)
+		want   bool
+	}{
+		"leaves":                  {func(*nodestate.State) {}, true},
+		"its instance runs alone": {func(o *nodestate.State) { o.VM = nodestate.VM{} }, true},
+		"wanted":                  {func(o *nodestate.State) { o.Node.Drain = nil }, false},
+		"canceled":                {func(o *nodestate.State) { o.Node.Drain.Canceled = true }, false},
+		"listed":                  {func(o *nodestate.State) { o.Nomad.Registered = true }, false},
+		"Nomad can't be asked":    {func(o *nodestate.State) { o.Nomad.Known = false }, false},
+		"drained":                 {func(o *nodestate.State) { o.Node.Drained = true }, false},
+		"its guest is gone": {func(o *nodestate.State) { o.VM, o.Instance = nodestate.VM{}, nodestate.Instance{} },
+			false},
+		"an external VM is there": {func(o *nodestate.State) { o.VM.Owned, o.Instance = false, nodestate.Instance{} }, false},
+	} {
+		o := leavingUnlisted()
+		c.change(&o)
+		if got := member.FindByID(o); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func TestExternalNode(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*nodestate.State)
+		step   member.Step
+		reason string // of Drained, or why it isn't
+		wake   time.Duration
+	}{
+		"waits to the deadline": {func(*nodestate.State) {}, member.Wait, v1alpha1.ReasonNodeIDTaken,
+			time.Hour + member.ForceGrace},
+		"ends then": {func(o *nodestate.State) { o.Now = now.Add(2 * time.Hour) }, member.MarkDrained,
+			v1alpha1.ReasonDeadline, 0},
+		"never with Retain": {func(o *nodestate.State) {
+			o.Now, o.Node.Policy.OnTimeout = now.Add(2*time.Hour), v1alpha1.DrainRetain
+		}, member.Wait, v1alpha1.ReasonNodeIDTaken, 0},
+		"never joined, as far as was observed": {func(o *nodestate.State) { o.Node.Joined = false }, member.Wait,
+			v1alpha1.ReasonNodeIDTaken, time.Hour + member.ForceGrace},
+		"no guest runs": {func(o *nodestate.State) { o.Instance = nodestate.Instance{} },
+			member.MarkDrained, v1alpha1.ReasonNeverJoined, 0},
+		"the guest is gone": {func(o *nodestate.State) { o.VM, o.Instance = nodestate.VM{}, nodestate.Instance{} },
+			member.MarkDrained, v1alpha1.ReasonVMGone, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := leavingUnlisted()
+			o.Nomad.External = `it is called "db"`
+			c.change(&o)
+			d := decide(o)
+			reason := d.Conditions[v1alpha1.NodeDrainCompleted].Reason
+			if d.Step == member.MarkDrained {
+				reason = string(d.Drained.Result)
+			}
+			if d.Step != c.step || reason != c.reason || d.Wake != c.wake {
+				t.Errorf("%s, %s, wakes after %s", d.Step, reason, d.Wake)
+			}
+		})
+	}
+}
+
+func TestMemberIsNotMadeUnderAnIDThatIsTaken(t *testing.T) {
+	o := nodestate.State{Now: now, Secret: true, Nomad: nodestate.Nomad{Known: true, External: `it is called "db"`}}
+	o.Node.ClaimsRecorded = true
+	d := decide(o)
+	if d.Step != member.Wait || d.Wake == 0 || d.Conditions[v1alpha1.NodeVMReady].Reason != v1alpha1.ReasonNodeIDTaken {
+		t.Errorf("%s after %s: %+v", d.Step, d.Wake, d.Conditions)
+	}
+}
