@@ -27,7 +27,7 @@ const (
 	credentialsTTL = 5 * time.Second
 	// credentialsKept is how long a credentials Secret is remembered after it was last needed. Who needs one looks more
 	// often, however long it waits (Refresh).
-	credentialsKept = time.Hour
+	credentialsExpiry = time.Hour
 )
 
 // Refresh is how often each pool and each member shows that its Nomad cluster is still of interest, whose watcher
@@ -109,7 +109,7 @@ func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.
 		return unusable(
 			"The controller's own connection to Nomad can't be used: " + strings.ReplaceAll(problem.Error(), "\n", "; ")), nil
 	}
-	conn, problem := resolve(defaults, spec, secret)
+	conn, problem := poolConnection(defaults, spec, secret)
 	if problem != nil {
 		return unusable(problem.Error()), nil
 	}
@@ -177,7 +177,7 @@ func (c *Connections) defaults(ctx context.Context) (Config, error) {
 func (c *Connections) secret(ctx context.Context, key types.NamespacedName, leaving bool) (*corev1.Secret, error) {
 	now := c.Clock.Now()
 	if e, ok := c.remembered(key, now); ok {
-		return e.forWhom(leaving), nil
+		return e.orLast(leaving), nil
 	}
 	s := &corev1.Secret{}
 	switch err := c.Reader.Get(ctx, key, s); {
@@ -204,10 +204,10 @@ func (c *Connections) secret(ctx context.Context, key types.NamespacedName, leav
 	if s != nil {
 		e.last = s
 	}
-	return e.forWhom(leaving), nil
+	return e.orLast(leaving), nil
 }
 
-func (e *cachedSecret) forWhom(leaving bool) *corev1.Secret {
+func (e *cachedSecret) orLast(leaving bool) *corev1.Secret {
 	if e.secret == nil && leaving {
 		return e.last
 	}
@@ -228,7 +228,7 @@ func (c *Connections) remembered(key types.NamespacedName, now time.Time) (cache
 
 // Start lets go of Secrets that nobody has needed for long, because no pool names them any more, until ctx ends.
 func (c *Connections) Start(ctx context.Context) error {
-	wait.UntilWithContext(ctx, func(context.Context) { c.forget() }, credentialsKept/10)
+	wait.UntilWithContext(ctx, func(context.Context) { c.forget() }, credentialsExpiry/10)
 	return nil
 }
 
@@ -237,5 +237,5 @@ func (c *Connections) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	maps.DeleteFunc(c.secrets,
-		func(_ types.NamespacedName, e *cachedSecret) bool { return now.Sub(e.used) > credentialsKept })
+		func(_ types.NamespacedName, e *cachedSecret) bool { return now.Sub(e.used) > credentialsExpiry })
 }

@@ -47,7 +47,7 @@ var selectsNothing = &admissionv1.MatchResources{
 
 // guardInterval is how long a look at the policies counts: somebody may delete or apply them meanwhile, and they
 // aren't watched.
-const guardInterval = 5 * time.Minute
+const checkInterval = 5 * time.Minute
 
 // Guard keeps an installation from being taken away under its members: without the controller, its roles or its kinds
 // nobody drains them, and their records can't go.
@@ -58,11 +58,11 @@ type Guard struct {
 	clock  clock.PassiveClock
 	events emitter
 	// guarded is what was last written; nil: nothing yet.
-	guarded *bool
+	inUse *bool
 	// looked is when the policies were looked at last.
-	looked time.Time
+	checkedAt time.Time
 	// told is what was last said to be amiss with them.
-	told string
+	reported string
 }
 
 // New makes the guard.
@@ -90,42 +90,42 @@ func (u *Guard) reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, err
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	now, toggled := u.clock.Now(), u.guarded == nil || *u.guarded != used
-	if left := u.looked.Add(guardInterval).Sub(now); !toggled && left > 0 {
+	now, toggled := u.clock.Now(), u.inUse == nil || *u.inUse != used
+	if left := u.checkedAt.Add(checkInterval).Sub(now); !toggled && left > 0 {
 		return ctrl.Result{RequeueAfter: left}, nil
 	}
-	unsafe, err := u.guard(ctx, used)
+	missing, err := u.guard(ctx, used)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("guarding the installation: %w", err)
 	}
-	u.guarded, u.looked = &used, now
-	u.tell(ctx, unsafe)
+	u.inUse, u.checkedAt = &used, now
+	u.report(ctx, missing)
 	if toggled {
 		log.FromContext(ctx).
-			Info("looked to the guards against the installation's removal", "inUse", used, "complete", len(unsafe) == 0)
+			Info("looked to the guards against the installation's removal", "inUse", used, "complete", len(missing) == 0)
 	}
-	return ctrl.Result{RequeueAfter: guardInterval}, nil
+	return ctrl.Result{RequeueAfter: checkInterval}, nil
 }
 
 // tell says once what is amiss with the policies, and once more if something else is.
-func (u *Guard) tell(ctx context.Context, unsafe []unguarded) {
-	message := saysUnguarded(unsafe)
-	if message != "" && message != u.told {
+func (u *Guard) report(ctx context.Context, missing []unprotected) {
+	message := explainUnprotected(missing)
+	if message != "" && message != u.reported {
 		log.FromContext(ctx).Info(message)
-		u.events.guardBroken(unsafe[0].object, message)
+		u.events.guardBroken(missing[0].object, message)
 	}
-	u.told = message
+	u.reported = message
 }
 
 // unguarded is a policy or binding that isn't there, or is about to go, while there are members.
-type unguarded struct {
+type unprotected struct {
 	object client.Object
 	name   string // as kubectl takes it
 	ending bool
 }
 
 // saysUnguarded says what that leads to, and what to do; empty: nothing is amiss.
-func saysUnguarded(all []unguarded) string {
+func explainUnprotected(all []unprotected) string {
 	var missing, ending []string
 	for _, g := range all {
 		if g.ending {
@@ -134,10 +134,10 @@ func saysUnguarded(all []unguarded) string {
 			missing = append(missing, g.name)
 		}
 	}
-	var says []string
+	var sentences []string
 	if len(ending) > 0 { // all of them fit into an Event, if they are named once
-		says = append(
-			says,
+		sentences = append(
+			sentences,
 			"Somebody deleted admission policies of the installation, or their bindings. What was deleted is in force until the last "+
 				"pool and member are gone, and guards no later ones. To be guarded as before let it go (kubectl patch "+strings.Join(
 				ending,
@@ -147,13 +147,13 @@ func saysUnguarded(all []unguarded) string {
 		)
 	}
 	if len(missing) > 0 {
-		says = append(
-			says,
+		sentences = append(
+			sentences,
 			"There is no "+strings.Join(missing, ", ")+": what that guards can be deleted under the members. "+
 				"Apply the installation again, unless it was left out on purpose.",
 		)
 	}
-	return strings.Join(says, " ")
+	return strings.Join(sentences, " ")
 }
 
 // used tells if there is a pool or a member.
@@ -169,23 +169,23 @@ func (u *Guard) used(ctx context.Context) (bool, error) {
 
 // guard arms or disarms what there is of the policies and bindings: an installation may do without them. It returns
 // those that guard nothing, or not for long, though they should.
-func (u *Guard) guard(ctx context.Context, on bool) ([]unguarded, error) {
-	var unsafe []unguarded
+func (u *Guard) guard(ctx context.Context, on bool) ([]unprotected, error) {
+	var missing []unprotected
 	var errs []error
-	look := func(kind string, o client.Object, change func()) {
+	check := func(kind string, o client.Object, change func()) {
 		there, err := u.change(ctx, o, change)
 		if meta.IsNoMatchError(err) {
 			return // a Kubernetes before 1.30, in which nothing can be guarded, and of which nobody need be told again and again
 		}
 		errs = append(errs, err)
 		if err == nil && on && (!there || o.GetDeletionTimestamp() != nil) {
-			unsafe = append(unsafe, unguarded{o, kind + "/" + o.GetName(), there})
+			missing = append(missing, unprotected{o, kind + "/" + o.GetName(), there})
 		}
 	}
 	for _, name := range guardedPolicies {
 		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		look("validatingadmissionpolicybinding", binding, func() {
-			hold(binding, on)
+		check("validatingadmissionpolicybinding", binding, func() {
+			setFinalizer(binding, on)
 			switch {
 			case name == uninstallPolicy && on:
 				binding.Spec.MatchResources = nil
@@ -194,9 +194,9 @@ func (u *Guard) guard(ctx context.Context, on bool) ([]unguarded, error) {
 			}
 		})
 		policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		look("validatingadmissionpolicy", policy, func() { hold(policy, on) })
+		check("validatingadmissionpolicy", policy, func() { setFinalizer(policy, on) })
 	}
-	return unsafe, errors.Join(errs...)
+	return missing, errors.Join(errs...)
 }
 
 // change changes an object, if it is there.
@@ -216,7 +216,7 @@ func (u *Guard) change(ctx context.Context, o client.Object, change func()) (the
 }
 
 // hold sets or takes off the finalizer. What is being deleted takes no new one.
-func hold(o client.Object, on bool) {
+func setFinalizer(o client.Object, on bool) {
 	switch {
 	case !on:
 		controllerutil.RemoveFinalizer(o, finalizer)

@@ -13,7 +13,7 @@ import (
 
 // formerApt are the keys that apt had in former times. cloud-init takes no notice of them beside apt, or fails if
 // both say something else (cloud-init: cloudinit/config/cc_apt_configure.py, convert_v2_to_v3_apt_format).
-var formerApt = []string{
+var legacyAptKeys = []string{
 	"apt_sources", "apt_mirror", "apt_mirror_search", "apt_mirror_search_dns", "apt_proxy", "apt_http_proxy", "apt_ftp_proxy", "apt_https_proxy",
 	"apt_preserve_sources_list", "apt_custom_sources_list", "add_apt_repo_match",
 }
@@ -23,7 +23,7 @@ func checkPackages(user *yaml.Node, install *v1alpha1.NomadInstall) error {
 	if install == nil || install.Apt == nil {
 		return nil
 	}
-	for _, key := range formerApt {
+	for _, key := range legacyAptKeys {
 		if n := valueOf(user, key); n != nil && !isNull(n) {
 			return fmt.Errorf(
 				"%s, line %d: it does nothing beside apt, under which the controller adds Nomad's source; write it under apt", key,
@@ -79,7 +79,7 @@ func checkSources(sources *yaml.Node) error {
 			return fmt.Errorf(
 				"apt.sources, line %d: it is not a mapping with source as text, and cloud-init would set up no source after it; correct it, or take it out",
 				name.Line)
-		case isOurList(name.Value), isOurList(textOf(file)):
+		case isControllersList(name.Value), isControllersList(textOf(file)):
 			return fmt.Errorf("apt.sources, line %d: %s belongs to the controller; give the source another name", name.Line,
 				aptSourceName)
 		}
@@ -88,7 +88,7 @@ func checkSources(sources *yaml.Node) error {
 }
 
 // isOurList says if cloud-init writes the source of this name into the file of ours.
-func isOurList(name string) bool {
+func isControllersList(name string) bool {
 	if path.Ext(name) != ".list" {
 		name += ".list"
 	}

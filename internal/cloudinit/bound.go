@@ -23,7 +23,7 @@ func AtMost(m blueprint.Member, f blueprint.Facts) int {
 	if f.From != nil {
 		network += f.From.NetworkData
 	}
-	return usersAtMost(user, 0) + oursAtMost(m, f) + len(network) + len(dhcpOnAll)
+	return usersAtMost(user, 0) + controllersAtMost(m, f) + len(network) + len(dhcpOnAll)
 }
 
 // usersAtMost is how long a value can get: a byte is written as four at most (\x01), a line's end with an
@@ -40,7 +40,7 @@ func usersAtMost(n *yaml.Node, depth int) int {
 // oursAtMost is how long everything can get that isn't the user's. What the member is made of is written four times
 // at most. A byte of it is written as eight at most: as an escape in the agent's configuration, whose backslash is
 // escaped in YAML.
-func oursAtMost(m blueprint.Member, f blueprint.Facts) int {
+func controllersAtMost(m blueprint.Member, f blueprint.Facts) int {
 	const (
 		most  = 4 * 8
 		fixed = 32 << 10 // all words that are ours but the guest's files

@@ -7,11 +7,11 @@ import (
 
 // CheckUserData says if a member's cloud-config can be made of the user's and the Harvester template's.
 func CheckUserData(from *blueprint.TemplateCloudInit, text string, install *v1alpha1.NomadInstall) error {
-	own, err := parseUserData(text)
+	config, err := parseUserData(text)
 	if err != nil {
 		return err
 	}
-	if err := checkOwned(own, install); err != nil {
+	if err := checkOwned(config, install); err != nil {
 		return err
 	}
 	user, err := stackUserData(from, text)

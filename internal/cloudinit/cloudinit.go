@@ -186,8 +186,8 @@ func publicKeys(m blueprint.Member, f blueprint.Facts) []any {
 // are merged key by key, and of other values ours wins, or the user's is refused where it is of another kind. Files
 // and commands of ours come first, and the user's commands of runcmd are run in a shell of their own (commands.go):
 // whatever goes wrong with the user's, the member gets its identity and its Nomad.
-func mergeCloudConfig(user, ours *yaml.Node) (*yaml.Node, error) {
-	return merger{refuses: true}.mappings("", user, ours)
+func mergeCloudConfig(user, member *yaml.Node) (*yaml.Node, error) {
+	return merger{refuses: true}.mappings("", user, member)
 }
 
 // merger lays one document over another.
@@ -214,7 +214,7 @@ func (m merger) mappings(field string, under, over *yaml.Node) (*yaml.Node, erro
 		}
 		merged.Content[at+1] = both
 	}
-	if m.refuses && slices.Contains(oursFirst, strings.TrimSuffix(field, ".")) {
+	if m.refuses && slices.Contains(controllersFirst, strings.TrimSuffix(field, ".")) {
 		merged.Content = append(added, merged.Content...)
 	} else {
 		merged.Content = append(merged.Content, added...)
@@ -245,10 +245,10 @@ func (m merger) values(field string, under, over *yaml.Node) (*yaml.Node, error)
 // the user's run in a shell of their own.
 func (m merger) items(field string, under, over []*yaml.Node) []*yaml.Node {
 	switch {
-	case m.refuses && slices.Contains(oursFirst, field):
+	case m.refuses && slices.Contains(controllersFirst, field):
 		return slices.Concat(over, under)
 	case m.refuses && field == "runcmd":
-		return slices.Concat(over, apart(under))
+		return slices.Concat(over, inSeparateShell(under))
 	default:
 		return slices.Concat(under, over)
 	}

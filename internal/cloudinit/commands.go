@@ -13,22 +13,22 @@ import (
 // one after the other until one of them has an owner that doesn't exist, or a content that can't be decoded, and
 // makes one script of the boot commands (cloud-init: cloudinit/config/cc_write_files.py, write_files; cc_bootcmd.py).
 // So it is with the sources of packages, which are a mapping (cc_apt_configure.py, add_apt_sources).
-var oursFirst = []string{"write_files", "bootcmd", "apt.sources"}
+var controllersFirst = []string{"write_files", "bootcmd", "apt.sources"}
 
 // apart puts the user's commands into a shell of their own. cloud-init makes one script of all commands (cloud-init:
 // cloudinit/util.py, shellify): an "exit 0" among them, a "set -e", an "exec" or a quote that isn't closed would be
 // the end of ours.
-func apart(commands []*yaml.Node) []*yaml.Node {
+func inSeparateShell(commands []*yaml.Node) []*yaml.Node {
 	if !slices.ContainsFunc(commands, func(c *yaml.Node) bool { return !isNull(c) }) {
 		return nil
 	}
 	mark := endOf(commands)
-	return slices.Concat([]*yaml.Node{textNode(ownShell(mark))}, commands, []*yaml.Node{textNode(mark)})
+	return slices.Concat([]*yaml.Node{textNode(separateShell(mark))}, commands, []*yaml.Node{textNode(mark)})
 }
 
 // ownShell runs what follows, up to the mark, in a shell of its own. It reads that as file 3, so that the commands'
 // standard input stays what it was.
-func ownShell(mark string) string { return "sh /dev/fd/3 3<<'" + mark + "'" }
+func separateShell(mark string) string { return "sh /dev/fd/3 3<<'" + mark + "'" }
 
 // endOf is a line that the commands don't have, for it is made of all that they say: one that had it would be the end
 // of the user's commands, and of ours.

@@ -73,7 +73,7 @@ func otherKind(header string) string {
 // checkOwned refuses what would get in the way of the member's own files and commands.
 func checkOwned(user *yaml.Node, install *v1alpha1.NomadInstall) error {
 	return errors.Join(checkFiles(valueOf(user, "write_files"), install), checkMounts(valueOf(user, "mounts")),
-		checkCommands(user, "bootcmd"), checkCommands(user, "runcmd"), checkPackages(user, install), checkItself(user))
+		checkCommands(user, "bootcmd"), checkCommands(user, "runcmd"), checkPackages(user, install), checkCloudInitKeys(user))
 }
 
 // checkFiles refuses files that are the member's own: the user's would come later, and win.

@@ -154,7 +154,7 @@ func (x *expander) items(n *yaml.Node) ([]*yaml.Node, error) {
 // pairs are the keys of a mapping and their values, first what is merged into it, in the order of PyYAML, in which the
 // last value of a key counts (PyYAML: constructor.py, flatten_mapping). A key that is written twice is a mistake.
 func (x *expander) pairs(n *yaml.Node) ([]*yaml.Node, error) {
-	var merged, own []*yaml.Node
+	var merged, direct []*yaml.Node
 	seen := map[keyName]bool{}
 	if len(n.Content) > 2*mostKeys {
 		return nil, atLine(n.Line, fmt.Sprintf("a mapping with more than %d keys", mostKeys))
@@ -184,9 +184,9 @@ func (x *expander) pairs(n *yaml.Node) ([]*yaml.Node, error) {
 			return nil, atLine(key.Line, "a key that the same mapping has already")
 		}
 		seen[name] = true
-		own = append(own, pair...)
+		direct = append(direct, pair...)
 	}
-	return overwritten(merged, own), nil
+	return overwritten(merged, direct), nil
 }
 
 // merged are the keys and values that a merge key stands for.

@@ -167,7 +167,7 @@ func (c *checker) cloudInit(t *v1alpha1.NodeTemplate, install *v1alpha1.NomadIns
 }
 
 // mostOfSecret is how much a Secret holds (Kubernetes: pkg/apis/core/types.go, MaxSecretSize).
-const mostOfSecret = 1 << 20
+const maxSecretSize = 1 << 20
 
 // size tries cloud-init on a member with longer names and a longer token than any has. A document gets longer than it
 // was written: aliases are replaced by what they stand for, and characters by what every parser reads.
@@ -178,7 +178,7 @@ func (c *checker) size(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient) {
 	name := strings.Repeat("m", 253)
 	longest := blueprint.Member{Name: name, PoolName: name, PoolUID: name, NodeID: name, Region: name,
 		IntroductionToken: strings.Repeat("t", 8<<10), Template: *t, Client: *n}
-	if cloudinit.AtMost(longest, c.facts) <= mostOfSecret {
+	if cloudinit.AtMost(longest, c.facts) <= maxSecretSize {
 		return // Most documents are so short that nobody has to write one to tell.
 	}
 	s, err := cloudinit.Secret(longest, c.facts)
@@ -189,12 +189,12 @@ func (c *checker) size(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient) {
 	for _, value := range s.Data {
 		bytes += len(value)
 	}
-	if bytes > mostOfSecret {
+	if bytes > maxSecretSize {
 		c.report(
 			v1alpha1.ReasonTemplateInvalid,
 			`spec.template.cloudInit: with what Nomad needs it has %d bytes, and a Secret holds at most %d; make it shorter, or have the guest fetch the rest`,
 			bytes,
-			mostOfSecret,
+			maxSecretSize,
 		)
 	}
 }

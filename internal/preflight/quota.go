@@ -15,7 +15,7 @@ import (
 )
 
 // Room is what the quotas of a namespace leave for members.
-type Room struct {
+type Capacity struct {
 	// Members is how many more there is room for.
 	Members int
 	// Problem names the quota that has the least room.
@@ -41,23 +41,23 @@ type need struct {
 // Other counts are held by the API server when the VM is made, in its own words. Rancher's limits of a namespace are
 // a ResourceQuota as well, without which Harvester doesn't look at them. What Harvester's overcommit makes of
 // requests isn't known here.
-func ReadRoom(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate) (*Room, error) {
+func ReadCapacity(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate) (*Capacity, error) {
 	var quotas corev1.ResourceQuotaList
 	if err := r.List(ctx, &quotas, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("listing the quotas of namespace %s: %w", namespace, err)
 	}
-	var room *Room
+	var capacity *Capacity
 	for _, q := range quotas.Items {
 		if len(q.Spec.Scopes) > 0 || q.Spec.ScopeSelector != nil {
 			continue // It isn't known whether it counts a member.
 		}
 		for _, n := range needs(t) {
-			if members, limited := n.fits(q.Status); limited && (room == nil || members < room.Members) {
-				room = &Room{Members: members, Problem: n.problem(q)}
+			if members, limited := n.fits(q.Status); limited && (capacity == nil || members < capacity.Members) {
+				capacity = &Capacity{Members: members, Problem: n.problem(q)}
 			}
 		}
 	}
-	return room, nil
+	return capacity, nil
 }
 
 func needs(t *v1alpha1.NodeTemplate) []need {

@@ -13,7 +13,7 @@ type journal struct {
 	mu      sync.Mutex
 	reasons map[types.NamespacedName]string
 	counts  map[types.NamespacedName]int64
-	said    map[types.NamespacedName]map[string]bool
+	remarks map[types.NamespacedName]map[string]bool
 	scalers map[types.NamespacedName]scaler
 }
 
@@ -44,7 +44,7 @@ func (j *journal) scaledBy(pool types.NamespacedName, policy string, now time.Ti
 }
 
 // turned records the reason of a pool's verdict and reports if it is another one than before.
-func (j *journal) turned(pool types.NamespacedName, reason string) bool {
+func (j *journal) changed(pool types.NamespacedName, reason string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.reasons[pool] == reason {
@@ -78,15 +78,15 @@ func (j *journal) lastCount(pool types.NamespacedName) int64 {
 func (j *journal) firstTime(pool types.NamespacedName, remark string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.said[pool][remark] {
+	if j.remarks[pool][remark] {
 		return false
 	}
-	if j.said == nil {
-		j.said = map[types.NamespacedName]map[string]bool{}
+	if j.remarks == nil {
+		j.remarks = map[types.NamespacedName]map[string]bool{}
 	}
-	if j.said[pool] == nil {
-		j.said[pool] = map[string]bool{}
+	if j.remarks[pool] == nil {
+		j.remarks[pool] = map[string]bool{}
 	}
-	j.said[pool][remark] = true
+	j.remarks[pool][remark] = true
 	return true
 }

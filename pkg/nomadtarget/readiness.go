@@ -17,7 +17,7 @@ type verdict struct {
 
 // Reasons of a verdict on a pool that was read.
 const (
-	reasonSettled         = "Settled"
+	reasonComplete        = "Complete"
 	reasonDeleting        = "Deleting"
 	reasonPaused          = "Paused"
 	reasonNotObserved     = "NotObserved"
@@ -58,7 +58,7 @@ func judge(pool *v1alpha1.NomadNodePool) verdict {
 		return verdict{false, reasonCreating,
 			fmt.Sprintf("%d of %d members are not made yet", pool.DesiredReplicas()-made, pool.DesiredReplicas())}
 	default:
-		return verdict{true, reasonSettled, "all members are made and none is joining"}
+		return verdict{true, reasonComplete, "all members are made and none is joining"}
 	}
 }
 

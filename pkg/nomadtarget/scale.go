@@ -94,13 +94,13 @@ func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.Nam
 
 // noteRival warns when two policies scale one pool in turn: each undoes what the other does.
 func (t *Target) noteRival(ref types.NamespacedName, policy string) {
-	rival := t.told.scaledBy(ref, policy, t.now())
+	rival := t.reported.scaledBy(ref, policy, t.now())
 	if rival == "" {
 		return
 	}
 	pair := []string{rival, policy}
 	slices.Sort(pair)
-	if t.told.firstTime(ref, "rivals "+strings.Join(pair, " ")) {
+	if t.reported.firstTime(ref, "rivals "+strings.Join(pair, " ")) {
 		t.log.Warn(
 			"two policies scale one pool, and each may undo what the other does; make them one policy with several checks",
 			"pool", ref.String(), "policies", pair)

@@ -29,7 +29,7 @@ type Target struct {
 	// jobPolicies says if the scaling blocks of jobs may scale pools.
 	jobPolicies atomic.Bool
 	now         func() time.Time
-	told        journal
+	reported    journal
 }
 
 var _ target.Target = (*Target)(nil)

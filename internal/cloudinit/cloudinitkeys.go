@@ -12,15 +12,15 @@ import (
 // included.
 
 // imagesOwn are keys by which a document could choose what is done at all.
-var imagesOwn = []string{"cloud_init_modules", "cloud_config_modules", "cloud_final_modules"}
+var imageKeys = []string{"cloud_init_modules", "cloud_config_modules", "cloud_final_modules"}
 
 // imagesOwnSystem are those of system_info with which cloud-init finds its modules, its files and the network
 // (cloud-init: cloudinit/stages.py). What else is there, such as the default user, can be chosen.
-var imagesOwnSystem = []string{"distro", "paths", "network"}
+var imageSystemKeys = []string{"distro", "paths", "network"}
 
 // checkItself refuses what would keep cloud-init from running the modules that do what is ours.
-func checkItself(user *yaml.Node) error {
-	for _, key := range imagesOwn {
+func checkCloudInitKeys(user *yaml.Node) error {
+	for _, key := range imageKeys {
 		if valueOf(user, key) != nil {
 			return fmt.Errorf(
 				"%s can't be chosen: the controller's files and commands are done by modules that it may leave out; leave it out",
@@ -49,7 +49,7 @@ func checkSystem(system *yaml.Node) error {
 			"system_info, line %d: it is not a mapping, and cloud-init would run none of its modules; write it as one",
 			system.Line)
 	}
-	for _, key := range imagesOwnSystem {
+	for _, key := range imageSystemKeys {
 		if n := valueOf(system, key); n != nil {
 			return fmt.Errorf(
 				"system_info.%s, line %d: it can't be chosen: it is the image's, and with another cloud-init may do nothing at all; leave it out",

@@ -27,7 +27,7 @@ const (
 //
 // The controller's own token, client certificate and server name are only used with the controller's own address. A
 // pool may name any address, and whoever may write a pool must not be able to have the controller's token sent there.
-func resolve(defaults Config, spec v1alpha1.NomadConnection, secret *corev1.Secret) (Config, error) {
+func poolConnection(defaults Config, spec v1alpha1.NomadConnection, secret *corev1.Secret) (Config, error) {
 	if spec.CredentialsSecretRef != nil && secret == nil {
 		return Config{}, fmt.Errorf(
 			"spec.nomad.credentialsSecretRef: Secret %q does not exist; create it in the pool's namespace with the key %q",
