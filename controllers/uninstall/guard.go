@@ -36,32 +36,31 @@ const uninstallPolicy = "nomad-harvester-uninstall"
 // guardedPolicies are the names of the policies, and of their bindings, that stay while there are members.
 var guardedPolicies = []string{uninstallPolicy, "nomad-harvester-member-delete", "nomad-harvester-namespace-delete"}
 
-// selectsNothing matches no object. It is what the binding is given while there is nothing to guard. The manifests
-// leave the field out, so that whoever applies them again changes nothing; and without a controller the installation
-// is guarded.
+// selectsNothing matches no object. The binding has it while there are no pools and members. The manifests leave the
+// field out, so that applying them again changes nothing, and the installation is protected also without a controller.
 var selectsNothing = &admissionv1.MatchResources{
 	ObjectSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"nomad.harvesterhci.io/in-use": "nothing"}},
 }
 
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-uninstall;nomad-harvester-member-delete;nomad-harvester-namespace-delete,verbs=get;patch
 
-// guardInterval is how long a look at the policies counts: somebody may delete or apply them meanwhile, and they
-// aren't watched.
+// checkInterval is the time between two checks of the policies. They aren't watched, and somebody may delete or apply
+// them meanwhile.
 const checkInterval = 5 * time.Minute
 
-// Guard keeps an installation from being taken away under its members: without the controller, its roles or its kinds
-// nobody drains them, and their records can't go.
+// Guard keeps an installation from being removed while there are members: without the controller, its roles or its
+// kinds nobody drains the members, and their NomadNodes can't be deleted.
 type Guard struct {
 	client client.Client
 	// live reads past the cache, which would otherwise watch every admission policy there is.
 	live   client.Reader
 	clock  clock.PassiveClock
 	events emitter
-	// guarded is what was last written; nil: nothing yet.
+	// inUse is whether there were pools or members at the last check; nil: no check yet.
 	inUse *bool
-	// looked is when the policies were looked at last.
+	// checkedAt is the time of the last check.
 	checkedAt time.Time
-	// told is what was last said to be amiss with them.
+	// reported is the last message about missing policies.
 	reported string
 }
 
@@ -71,11 +70,11 @@ func New(d kube.Deps) *Guard {
 		events: emitter{kube.EventSink{EventRecorder: d.Recorder}}}
 }
 
-// SetupWithManager has a manager run it: once at the start, and for pools and members.
+// SetupWithManager adds it to a manager. It runs once at the start, and for each event of pools and members.
 func (u *Guard) SetupWithManager(mgr ctrl.Manager) error {
 	one := handler.EnqueueRequestsFromMapFunc(
 		func(context.Context, client.Object) []ctrl.Request { return []ctrl.Request{{}} })
-	// What an earlier process has left is looked at even if there is nothing else to look at.
+	// An earlier process may have left the policies armed, so it runs even if there are no pools and members.
 	once := source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
 		q.Add(ctrl.Request{})
 		return nil
@@ -96,18 +95,18 @@ func (u *Guard) reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, err
 	}
 	missing, err := u.guard(ctx, used)
 	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("guarding the installation: %w", err)
+		return ctrl.Result{}, fmt.Errorf("protecting the installation: %w", err)
 	}
 	u.inUse, u.checkedAt = &used, now
 	u.report(ctx, missing)
 	if toggled {
 		log.FromContext(ctx).
-			Info("looked to the guards against the installation's removal", "inUse", used, "complete", len(missing) == 0)
+			Info("checked the admission policies that protect the installation", "inUse", used, "complete", len(missing) == 0)
 	}
 	return ctrl.Result{RequeueAfter: checkInterval}, nil
 }
 
-// tell says once what is amiss with the policies, and once more if something else is.
+// report emits which policies are missing, once for each different message.
 func (u *Guard) report(ctx context.Context, missing []unprotected) {
 	message := explainUnprotected(missing)
 	if message != "" && message != u.reported {
@@ -117,14 +116,14 @@ func (u *Guard) report(ctx context.Context, missing []unprotected) {
 	u.reported = message
 }
 
-// unguarded is a policy or binding that isn't there, or is about to go, while there are members.
+// unprotected is a policy or binding that is missing or being deleted while there are members.
 type unprotected struct {
 	object client.Object
 	name   string // as kubectl takes it
 	ending bool
 }
 
-// saysUnguarded says what that leads to, and what to do; empty: nothing is amiss.
+// explainUnprotected returns what follows from that, and what to do; empty: nothing is missing.
 func explainUnprotected(all []unprotected) string {
 	var missing, ending []string
 	for _, g := range all {
@@ -156,7 +155,7 @@ func explainUnprotected(all []unprotected) string {
 	return strings.Join(sentences, " ")
 }
 
-// used tells if there is a pool or a member.
+// used reports if there is a pool or a member.
 func (u *Guard) used(ctx context.Context) (bool, error) {
 	var nodes v1alpha1.NomadNodeList
 	if err := u.client.List(ctx, &nodes, client.Limit(1)); err != nil || len(nodes.Items) > 0 {
@@ -167,15 +166,15 @@ func (u *Guard) used(ctx context.Context) (bool, error) {
 	return len(pools.Items) > 0, err
 }
 
-// guard arms or disarms what there is of the policies and bindings: an installation may do without them. It returns
-// those that guard nothing, or not for long, though they should.
+// guard arms or disarms the policies and bindings that exist: an installation may do without them. It returns those
+// that should be armed, and are missing or being deleted.
 func (u *Guard) guard(ctx context.Context, on bool) ([]unprotected, error) {
 	var missing []unprotected
 	var errs []error
 	check := func(kind string, o client.Object, change func()) {
 		there, err := u.change(ctx, o, change)
 		if meta.IsNoMatchError(err) {
-			return // a Kubernetes before 1.30, in which nothing can be guarded, and of which nobody need be told again and again
+			return // a Kubernetes before 1.30 has no such policies, which need not be reported
 		}
 		errs = append(errs, err)
 		if err == nil && on && (!there || o.GetDeletionTimestamp() != nil) {
@@ -215,7 +214,7 @@ func (u *Guard) change(ctx context.Context, o client.Object, change func()) (the
 	return !apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 }
 
-// hold sets or takes off the finalizer. What is being deleted takes no new one.
+// setFinalizer adds or removes the finalizer. An object that is being deleted can't get a new one.
 func setFinalizer(o client.Object, on bool) {
 	switch {
 	case !on:

@@ -107,7 +107,7 @@ func (t *Target) noteRival(ref types.NamespacedName, policy string) {
 	}
 }
 
-// allowed says why the pool can't be set to replicas now; nil if it can.
+// allowed returns why the pool can't be set to replicas now; nil: it can.
 func allowed(pool *v1alpha1.NomadNodePool, replicas int32) error {
 	ref := client.ObjectKeyFromObject(pool)
 	from := pool.DesiredReplicas()
@@ -136,10 +136,9 @@ func allowed(pool *v1alpha1.NomadNodePool, replicas int32) error {
 	return nil
 }
 
-// setScale sets the number through the scale subresource, if nobody wrote to the pool since it was read. The API
-// server records manager as the one who set it, but for a 0: it takes that for a field that isn't there (Kubernetes:
-// autoscaling/v1 Scale omits it), and custom resources' scales can't be applied (apiextensions-apiserver: a Scale
-// isn't converted).
+// setScale sets the number through the scale subresource, if nobody wrote to the pool since it was read. The API server
+// records manager as the one who set it, except for a 0, which it takes for a missing field (Kubernetes: autoscaling/v1
+// Scale omits it), and custom resources' scales can't be applied (apiextensions-apiserver: a Scale isn't converted).
 func setScale(ctx context.Context, c client.Client, pool *v1alpha1.NomadNodePool, replicas int32,
 	manager string) error {
 	data, err := json.Marshal(map[string]any{

@@ -13,7 +13,7 @@ import (
 
 // Status implements target.Controller with one read of the pool. Count is spec.replicas, what is wanted: the strategies
 // calculate from it, and the number of running VMs would let them ask twice for what is already on its way. Ready is
-// what judge says.
+// the verdict of judge.
 //
 // An error is returned for a policy that has to be edited, and for nothing else: the agent drops a policy whose first
 // Status fails. When Kubernetes doesn't answer, or the pool isn't there, the target is just not ready. The result is
@@ -53,12 +53,12 @@ func (t *Target) Status(config map[string]string) (status *sdk.TargetStatus, err
 	return t.statusOfPool(ref, pool), nil
 }
 
-// found is the status of a pool that was read.
+// statusOfPool is the status of a pool that was read.
 func (t *Target) statusOfPool(ref types.NamespacedName, pool *v1alpha1.NomadNodePool) *sdk.TargetStatus {
 	v := judge(pool)
 	count := int64(pool.DesiredReplicas())
 	t.reported.counted(ref, count)
-	// The agent itself tells of a target that isn't ready at DEBUG only.
+	// The agent itself logs a target that isn't ready at DEBUG only.
 	if t.reported.changed(ref, v.reason) {
 		log := t.log.Info
 		if v.reason == reasonCreationBlocked {
@@ -70,7 +70,7 @@ func (t *Target) statusOfPool(ref types.NamespacedName, pool *v1alpha1.NomadNode
 	return &sdk.TargetStatus{Ready: v.ready, Count: count}
 }
 
-// unread is the status of a pool that could not be read.
+// statusOfUnreadable is the status of a pool that could not be read.
 func (t *Target) statusOfUnreadable(ref types.NamespacedName, err error) *sdk.TargetStatus {
 	reason, remedy := diagnose(err)
 	if t.reported.changed(ref, reason) {
@@ -95,8 +95,8 @@ func readyWord(ready bool) string {
 	return "not ready to be scaled"
 }
 
-// diagnose names a failed read in a word that stays the same while the fault does (the texts of network errors hold
-// port numbers), and says what to do about it.
+// diagnose returns a reason for a failed read, which stays the same while the fault does (the texts of network errors
+// hold port numbers), and what to do about it.
 func diagnose(err error) (reason, remedy string) {
 	switch {
 	case apierrors.IsNotFound(err):
