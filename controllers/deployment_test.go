@@ -16,7 +16,7 @@ import (
 
 // The controller finds its own credentials where the Deployment puts them, and starts without them: the Secret may
 // come later.
-func TestDeploymentMountsTheOwnCredentials(t *testing.T) {
+func TestDeploymentMountsTheDefaultCredentials(t *testing.T) {
 	text, err := os.ReadFile("../config/manager/deployment.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -21,18 +21,18 @@ var ordinary = []string{
 
 // unheard are Events that the end-to-end tests don't hear: their installation stays as it is.
 // TestGuardsAreLookedAfter does.
-var unheard = []string{" Event GuardBroken"}
+var unrecorded = []string{" Event GuardBroken"}
 
 // What docs/troubleshooting.md tells people to look for has been said, in these words, during the end-to-end tests:
 // their record is docs/messages.txt.
-func TestTroubleshootingQuotesWhatWasSaid(t *testing.T) {
+func TestTroubleshootingQuotesTheRecordedMessages(t *testing.T) {
 	record := strings.Split(read(t, "../docs/messages.txt"), "\n")
 	conditions, events := quoted(read(t, "../docs/troubleshooting.md"))
 	if len(conditions) < 50 || len(events) < 20 {
 		t.Errorf("only %d conditions and %d events found", len(conditions), len(events))
 	}
 	for _, q := range slices.Concat(conditions, events) {
-		if !slices.ContainsFunc(record, q.in) && !slices.Contains(unheard, q.what) {
+		if !slices.ContainsFunc(record, q.in) && !slices.Contains(unrecorded, q.what) {
 			t.Errorf("docs/messages.txt has no %q that says %q (make messages records it)", q.what, q.says)
 		}
 	}

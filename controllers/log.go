@@ -6,8 +6,8 @@ import (
 	ctrlzap "sigs.k8s.io/controller-runtime/pkg/log/zap"
 )
 
-// newLogger is controller-runtime's with the lines that it would leave out: it samples, so that of 100 members that
-// end at once, and say so in the same words, few would be logged. Its options can't switch that off.
+// newLogger is controller-runtime's logger without its sampling, which would drop most lines if 100 members end at once
+// and log the same message. Its options can't switch that off.
 func newLogger(o ctrlzap.Options) *zap.Logger {
 	var all zapcore.Core
 	before := zap.WrapCore(func(c zapcore.Core) zapcore.Core { all = c; return c })

@@ -33,11 +33,11 @@ type Config struct {
 	LeaderElectionNamespace string
 	// Workers is how many members are reconciled at the same time.
 	Workers int
-	// GCInterval and GCGracePeriod are the Interval and Grace of gc.Collector.
+	// GCInterval and GCGracePeriod are the interval and the grace period of the garbage collector (controllers/gc).
 	GCInterval, GCGracePeriod time.Duration
-	// PurgeTimeout is for how long the removal of a member waits for a Nomad that can't be asked.
+	// PurgeTimeout is how long the removal of a member waits for a Nomad that can't be reached.
 	PurgeTimeout time.Duration
-	// NomadCredentialsDir holds files that go before the environment (nomadlink.DefaultConfig); empty: there are none.
+	// NomadCredentialsDir holds files that override the environment (nomadlink.DefaultConfig); empty: there are none.
 	NomadCredentialsDir string
 	// Log is how to log.
 	Log ctrlzap.Options
@@ -56,9 +56,9 @@ func ParseFlags(args []string) (Config, error) {
 		"namespace of the lease; unset: the Pod's own")
 	fs.IntVar(&c.Workers, "workers", 10, "members that are reconciled at the same time")
 	fs.DurationVar(&c.GCInterval, "gc-interval", 5*time.Minute,
-		"time between two looks for Nomad nodes, claims and Secrets of members whose NomadNode is gone; 0: never look")
+		"time between two searches for Nomad nodes, claims and Secrets of members whose NomadNode is gone; 0: none")
 	fs.DurationVar(&c.GCGracePeriod, "gc-grace-period", 15*time.Minute,
-		"how long these must have been without a NomadNode and without a VM, at every look, before they are removed; begins anew when the controller starts")
+		"how long these must have been without a NomadNode and without a VM, at every search, before they are removed; begins anew when the controller starts")
 	fs.DurationVar(&c.PurgeTimeout, "purge-timeout", node.DefaultPurgeTimeout,
 		"for how long the removal of a member whose deletion was asked for, or whose VM is gone, waits for a Nomad that can't be asked, before it goes on without and leaves the node to Nomad's own garbage collection")
 	fs.StringVar(&c.NomadCredentialsDir, "nomad-credentials-dir", "",

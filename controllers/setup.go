@@ -23,8 +23,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/uninstall"
 )
 
-// CacheOptions keeps in memory what the controllers watch, and no more: of the cluster's virtual machines only those of
-// pools.
+// CacheOptions limits the cache to what the controllers watch: of the cluster's virtual machines only those of pools.
 func CacheOptions() cache.Options {
 	ofPools, err := labels.NewRequirement(v1alpha1.PoolLabel, selection.Exists, nil)
 	utilruntime.Must(err)
@@ -35,7 +34,7 @@ func CacheOptions() cache.Options {
 	}}
 }
 
-// Add adds all that runs to a manager. Defaults reads the connection to Nomad that pools may leave unset.
+// Add adds all controllers to a manager. defaults reads the default connection to Nomad, for what pools leave unset.
 func Add(ctx context.Context, mgr ctrl.Manager, defaults func() (nomadlink.Config, error), config Config) error {
 	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err

@@ -10,8 +10,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// Refusal tells a write that was refused, which no retry mends by itself, from one that failed. The message is the
-// server's, word for word: it is the only explanation that a user gets.
+// Refusal returns what blocks a write that was denied, which no retry mends by itself; nil: the write succeeded, or
+// failed for another reason. The message is the server's, unchanged, because it is the only explanation that a user
+// gets.
 func Refusal(err error) *nodestate.Blocked {
 	switch {
 	case err == nil:

@@ -9,21 +9,21 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// How many bytes a text may have that others write: Nomad, webhooks, whoever may annotate a pool. The API server
-// refuses a status whole if one message in it has more than 32768 (Kubernetes: apimachinery, metav1.Condition), and
+// How many bytes a text from others may have: from Nomad, from webhooks, from the annotations of a pool. The API server
+// refuses a whole status if one message in it has more than 32768 (Kubernetes: apimachinery, metav1.Condition), and
 // then nothing of it is recorded.
 const (
-	// MaxNote is for Events. The API server drops one that says more (Kubernetes: pkg/apis/core/validation,
+	// MaxNote is for Events. The API server drops a longer one (Kubernetes: pkg/apis/core/validation,
 	// NoteLengthLimit).
 	MaxNote = 1024
-	// MaxMessage is for conditions: what people read, and yet the whole answer of a webhook.
+	// MaxMessage is for conditions: short enough to read, and long enough for the answer of a webhook.
 	MaxMessage = 4096
 	// MaxWord is for single values of a status, as kubectl shows them in a column, and for the name of an allocation.
 	MaxWord = 512
 )
 
-// Clamp is text as far as limit bytes hold it. It is valid UTF-8: the API server would store other bytes as something
-// else, so that the status differed from what was written for ever.
+// Clamp shortens text to limit bytes of valid UTF-8. The API server would replace invalid bytes, so that the stored
+// status would always differ from the one that was written.
 func Clamp(text string, limit int) string {
 	const more = "…"
 	text = strings.ToValidUTF8(text, "\uFFFD")
@@ -37,8 +37,8 @@ func Clamp(text string, limit int) string {
 	return text[:end] + more
 }
 
-// SetCondition is how every condition of pools and members is written: of a type, with what internal/condition made
-// of it, as it is at the time now of an object of that generation.
+// SetCondition sets a condition of a pool or a member. c is made by internal/condition; kind is its type, generation
+// that of the object, and now the time of a transition.
 func SetCondition(conditions *[]metav1.Condition, kind string, c metav1.Condition, generation int64, now time.Time) {
 	c.Type, c.ObservedGeneration, c.LastTransitionTime = kind, generation, metav1.NewTime(now)
 	c.Message = Clamp(c.Message, MaxMessage)

@@ -6,7 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Deps is what the controllers touch Kubernetes with.
+// Deps is what every controller needs: clients, a clock, and so on.
 type Deps struct {
 	// Client reads from the cache and writes; Live reads from the API server.
 	Client   client.Client

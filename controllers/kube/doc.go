@@ -1,3 +1,4 @@
-// Package kube is what the controllers share of their work with the API server: patches, refusals, the length of what
-// is said, Events, metrics, and when to look again. It asks Nomad nothing and decides nothing.
+// Package kube is what the controllers share of their work with the API server: patches, denied writes, the length of
+// messages, Events, metrics, and when to reconcile again. Nothing may enter that asks Nomad, or that decides what to
+// do.
 package kube

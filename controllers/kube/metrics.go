@@ -5,17 +5,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 )
 
-// Collectors are all that were registered.
+// Collectors are all registered metrics.
 var Collectors []prometheus.Collector
 
-// RegisterMetrics has metrics served, and forgotten with their pool.
+// RegisterMetrics registers metrics, and has ForgetMetrics delete those of a pool.
 func RegisterMetrics(c ...prometheus.Collector) {
 	Collectors = append(Collectors, c...)
 	metrics.Registry.MustRegister(c...)
 }
 
-// ForgetMetrics takes a deleted pool out of all metrics: nobody ever looks at it again, and a name that comes again
-// starts from 0. It is called once more when the last of its members, which outlive it, is gone.
+// ForgetMetrics deletes the metrics of a deleted pool. A later pool of the same name starts from 0. It is called once
+// more when the last of its members is gone, because members outlive their pool.
 func ForgetMetrics(namespace, name string) {
 	l := prometheus.Labels{"namespace": namespace, "pool": name}
 	for _, c := range Collectors {

@@ -13,15 +13,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
-// Again is how soon to look once more after a step. Most steps also cause an event that comes sooner.
+// Again is how soon to reconcile again after a step. Most steps also cause an event that comes sooner.
 const Again = 200 * time.Millisecond
 
-// Result turns the outcome of a step into when to look again. A conflict is no error: somebody else wrote, so that what
-// was observed is out of date.
+// Result turns the outcome of a step into when to reconcile again. A conflict is not an error: somebody else has
+// written the object, so what was observed is out of date.
 func Result(ctx context.Context, acted bool, wake time.Duration, err error) (ctrl.Result, error) {
 	switch {
 	case apierrors.IsConflict(err):
-		log.FromContext(ctx).V(1).Info("out of date, looking again", "cause", err.Error())
+		log.FromContext(ctx).V(1).Info("out of date, reconciling again", "cause", err.Error())
 		return ctrl.Result{RequeueAfter: Again}, nil
 	case err != nil:
 		return ctrl.Result{}, err
@@ -32,7 +32,7 @@ func Result(ctx context.Context, acted bool, wake time.Duration, err error) (ctr
 	}
 }
 
-// Exactly is the condition that the object is still the one of this UID.
+// Exactly is the precondition that the object still has this UID.
 func Exactly(uid types.UID) client.Preconditions { return client.Preconditions{UID: &uid} }
 
 // Options are those of each controller.

@@ -9,9 +9,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// PatchNodeStatus writes the status of a member, if nobody else has written since it was read, and returns the member
-// as it is then. Nothing but what identifies the member and its status goes into the comparison: templates are large,
-// and status is what is written most.
+// PatchNodeStatus writes the status of a member and returns the member as written. It fails with a conflict if somebody
+// else has written since the member was read. Only the identity and the status are compared, because templates are
+// large and the status is written most often.
 func PatchNodeStatus(ctx context.Context, c client.Client, n *v1alpha1.NomadNode,
 	status v1alpha1.NomadNodeStatus) (*v1alpha1.NomadNode, error) {
 	before := &v1alpha1.NomadNode{ObjectMeta: identity(&n.ObjectMeta), Status: n.Status}
@@ -37,7 +37,7 @@ func identity(o *metav1.ObjectMeta) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: o.Namespace, Name: o.Name, UID: o.UID, ResourceVersion: o.ResourceVersion}
 }
 
-// Locked is a patch that is refused as a conflict if the object isn't what it was any more.
+// Locked is a patch that fails with a conflict if the object has changed since before was read.
 func Locked(before client.Object) client.Patch {
 	return client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 }

@@ -66,7 +66,7 @@ func (n *nomadStub) Inspect(context.Context, string) (nomad.Inspection, error) {
 	return n.inside, nil
 }
 
-func (n *nomadStub) Drain(context.Context, string, nomad.DrainRequest) (bool, error) {
+func (n *nomadStub) Drain(context.Context, string, nomad.DrainOptions) (bool, error) {
 	n.called("drain")
 	return true, nil
 }

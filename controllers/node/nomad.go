@@ -167,9 +167,9 @@ func (r *Reconciler) purge(ctx context.Context, s *scope, _ member.Decision, out
 	return nil
 }
 
-func drainRequest(s *scope) nomad.DrainRequest {
+func drainRequest(s *scope) nomad.DrainOptions {
 	p, in, now := s.node.Spec.DrainPolicy, s.node.Spec.Drain, nodestate.Of(s.node)
-	return nomad.DrainRequest{
+	return nomad.DrainOptions{
 		DrainID:          in.ID,
 		Remaining:        in.DeadlineTime.Sub(s.observed.Now),
 		NoDeadline:       now.DrainOnTimeout() == v1alpha1.DrainRetain,

@@ -18,7 +18,7 @@ type ended struct{ *nomadStub }
 
 func (e ended) Get(nomad.Connection) nomad.Cluster { return e }
 
-func (e ended) ResendDrain(context.Context, string, nomad.DrainRequest) error {
+func (e ended) ResendDrain(context.Context, string, nomad.DrainOptions) error {
 	e.called("resend")
 	return nomad.ErrNotDraining
 }

@@ -2,8 +2,8 @@ package nomadlink
 
 import "github.com/nomad-harvester/nomad-harvester/internal/nomad"
 
-// Config is how to reach a Nomad, and where that is written down. It prints itself without secrets, as the Connection
-// does.
+// Config is a Connection to Nomad and where its parts are configured. Like the Connection it prints itself without
+// secrets.
 type Config struct {
 	nomad.Connection
 	// AddressIn and TokenIn are where address and token were found, or are to be put, in words for the conditions;
@@ -11,13 +11,13 @@ type Config struct {
 	AddressIn, TokenIn string
 }
 
-// Where the address is, in words that follow "check that".
+// Where the address is configured; follows "check that" in a message.
 const (
 	inSpecAddress    = "spec.nomad.address"
 	inDefaultAddress = "the controller's NOMAD_ADDR"
 )
 
-// Where a token is to be put, in words that follow "into".
+// Where a token has to be put; follows "into" in a message.
 const (
 	inSpecSecret     = "the Secret that spec.nomad.credentialsSecretRef names"
 	inNoSecret       = "a Secret in the pool's namespace as the key token, and name that in spec.nomad.credentialsSecretRef"

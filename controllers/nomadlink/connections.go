@@ -23,18 +23,18 @@ import (
 const (
 	// ViewLimit is how old the last answer of Nomad may be. Older ones count as unknown, and unknown is not down.
 	ViewLimit = 30 * time.Second
-	// credentialsTTL is how long credentials aren't read again.
+	// credentialsTTL is how long credentials are cached.
 	credentialsTTL = 5 * time.Second
-	// credentialsKept is how long a credentials Secret is remembered after it was last needed. Who needs one looks more
-	// often, however long it waits (Refresh).
-	credentialsKept = time.Hour
+	// credentialsExpiry is how long a credentials Secret is kept after it was last needed. Pools and members that need it
+	// ask for it more often (Refresh).
+	credentialsExpiry = time.Hour
 )
 
-// Refresh is how often each pool and each member shows that its Nomad cluster is still of interest, whose watcher
-// would end otherwise (internal/nomad: Options.IdleAfter). Nothing is written for it.
+// Refresh is how often each pool and each member uses its Nomad cluster. Otherwise the cluster's watcher would end
+// (internal/nomad: Options.IdleAfter). Nothing is written for it.
 const Refresh = 3 * time.Minute
 
-// Clusters hands out the Nomad cluster behind a connection.
+// Clusters returns the Nomad cluster of a connection.
 type Clusters interface {
 	Get(nomad.Connection) nomad.Cluster
 }
@@ -44,9 +44,9 @@ type Clusters interface {
 type Connections struct {
 	// Reader reads credentials Secrets, uncached: the controller may not list Secrets.
 	Reader client.Reader
-	// Defaults is the controller's own connection, for what a pool leaves unset.
+	// Defaults is the controller's default connection, for what a pool leaves unset.
 	Defaults Config
-	// ReadDefaults reads it anew, and takes the place of Defaults; nil: it stays as it is.
+	// ReadDefaults reads the default connection again, and is used instead of Defaults; nil: Defaults never changes.
 	ReadDefaults func() (Config, error)
 	Clusters     Clusters
 	Clock        clock.PassiveClock
@@ -56,21 +56,21 @@ type Connections struct {
 	secrets map[types.NamespacedName]*cachedSecret
 }
 
-// lastDefaults is the controller's own connection as it was last read.
+// lastDefaults is the default connection as it was last read.
 type lastDefaults struct {
-	conn Config    // the latest that was in order
+	conn Config    // the latest that was read without an error
 	err  error     // of the last time
 	read time.Time // zero: never
 }
 
 type cachedSecret struct {
 	secret *corev1.Secret // nil: not found
-	// last is what the Secret held when it was last seen; nil: never.
+	// last is the Secret as it was last found; nil: never.
 	last       *corev1.Secret
 	read, used time.Time
 }
 
-// Link is a member's or pool's way to Nomad at one moment.
+// Link is the Nomad cluster of a pool or member, with its state at one moment.
 type Link struct {
 	// Where is the address, and the region if one is set; empty while Cluster is nil.
 	Where string
@@ -81,13 +81,13 @@ type Link struct {
 	Known bool
 	// NotAsked is true while this process has not asked that Nomad yet, just after it has started.
 	NotAsked bool
-	// Reason and Message say why it is not known, or that it is, to people.
+	// Reason and Message are those of the condition: why it is not known, or that it is.
 	Reason, Message string
 }
 
-// Link returns the way to Nomad of a pool or member, by its connection. For one that is being deleted a credentials
-// Secret that was deleted as well, as with `kubectl delete -f`, is remembered: its nodes are still to be drained. The
-// error is about Kubernetes only.
+// Link returns the Nomad cluster of a pool or member, by its connection. If the pool or member is being deleted and its
+// credentials Secret is gone, as after `kubectl delete -f`, the Secret's last content is used, because the nodes still
+// have to be drained. The error is about Kubernetes only.
 func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.NomadConnection) (Link, error) {
 	var secret *corev1.Secret
 	if ref := spec.CredentialsSecretRef; ref != nil {
@@ -105,11 +105,11 @@ func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.
 		}
 	}
 	defaults, problem := c.defaults(ctx)
-	if problem != nil && (spec.Address == "" || secret == nil) { // with both it needs nothing of the controller's
+	if problem != nil && (spec.Address == "" || secret == nil) { // with both it needs nothing of the default connection
 		return unusable(
 			"The controller's own connection to Nomad can't be used: " + strings.ReplaceAll(problem.Error(), "\n", "; ")), nil
 	}
-	conn, problem := resolve(defaults, spec, secret)
+	conn, problem := poolConnection(defaults, spec, secret)
 	if problem != nil {
 		return unusable(problem.Error()), nil
 	}
@@ -128,8 +128,8 @@ func where(c nomad.Connection) string {
 	return c.Address + ", region " + c.Region
 }
 
-// Of is the link as far as it tells of a member. A connection may have been led to another cluster, the controller's
-// own too, while the member's guest stays where it joined: that nobody there knows its node says nothing then.
+// Of is the link for a member. The connection may have been changed to another cluster, while the member's guest stays
+// in the one that it joined. If the node is missing in the new cluster, then its state is unknown.
 func (l Link) Of(n *v1alpha1.NomadNode) Link {
 	seen := n.Status.Nomad.Cluster
 	if _, here := l.View.Nodes[n.Spec.NodeID]; !l.Known || here || seen == "" || seen == l.Where {
@@ -142,13 +142,13 @@ func (l Link) Of(n *v1alpha1.NomadNode) Link {
 	return l
 }
 
-// unusable is the way to a Nomad that the user has to mend first, as the message says.
+// unusable is a link without a cluster, because of a mistake that the message names.
 func unusable(message string) Link {
 	return Link{Reason: v1alpha1.ReasonCredentials, Message: message}
 }
 
-// defaults is the controller's own connection. With an error, which names the file or variable to mend, it is the
-// latest that was in order.
+// defaults is the controller's default connection. With an error, which names the file or variable at fault, it is the
+// latest that was read without one.
 func (c *Connections) defaults(ctx context.Context) (Config, error) {
 	if c.ReadDefaults == nil {
 		return c.Defaults, nil
@@ -173,11 +173,12 @@ func (c *Connections) defaults(ctx context.Context) (Config, error) {
 	return c.last.conn, err
 }
 
-// secret is nil if there is none of this name. To who is leaving it is as it was last seen.
-func (c *Connections) secret(ctx context.Context, key types.NamespacedName, leaving bool) (*corev1.Secret, error) {
+// secret returns the credentials Secret; nil: there is none. For a pool or member that is being deleted it returns a
+// deleted Secret as it last was.
+func (c *Connections) secret(ctx context.Context, key types.NamespacedName, deleting bool) (*corev1.Secret, error) {
 	now := c.Clock.Now()
 	if e, ok := c.remembered(key, now); ok {
-		return e.forWhom(leaving), nil
+		return e.orLast(deleting), nil
 	}
 	s := &corev1.Secret{}
 	switch err := c.Reader.Get(ctx, key, s); {
@@ -204,17 +205,18 @@ func (c *Connections) secret(ctx context.Context, key types.NamespacedName, leav
 	if s != nil {
 		e.last = s
 	}
-	return e.forWhom(leaving), nil
+	return e.orLast(deleting), nil
 }
 
-func (e *cachedSecret) forWhom(leaving bool) *corev1.Secret {
-	if e.secret == nil && leaving {
+// orLast is the Secret, or for a deletion the last content of one that is gone.
+func (e *cachedSecret) orLast(deleting bool) *corev1.Secret {
+	if e.secret == nil && deleting {
 		return e.last
 	}
 	return e.secret
 }
 
-// remembered is what was read a moment ago.
+// remembered returns a Secret that was read less than credentialsTTL ago.
 func (c *Connections) remembered(key types.NamespacedName, now time.Time) (cachedSecret, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -226,9 +228,9 @@ func (c *Connections) remembered(key types.NamespacedName, now time.Time) (cache
 	return *e, true
 }
 
-// Start lets go of Secrets that nobody has needed for long, because no pool names them any more, until ctx ends.
+// Start drops Secrets that weren't needed for credentialsExpiry, because no pool names them any more, until ctx ends.
 func (c *Connections) Start(ctx context.Context) error {
-	wait.UntilWithContext(ctx, func(context.Context) { c.forget() }, credentialsKept/10)
+	wait.UntilWithContext(ctx, func(context.Context) { c.forget() }, credentialsExpiry/10)
 	return nil
 }
 
@@ -237,5 +239,5 @@ func (c *Connections) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	maps.DeleteFunc(c.secrets,
-		func(_ types.NamespacedName, e *cachedSecret) bool { return now.Sub(e.used) > credentialsKept })
+		func(_ types.NamespacedName, e *cachedSecret) bool { return now.Sub(e.used) > credentialsExpiry })
 }

@@ -72,7 +72,7 @@ func TestDeletedSecretServesWhatIsBeingDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 30 {
-		clock.SetTime(clock.Now().Add(credentialsKept / 10))
+		clock.SetTime(clock.Now().Add(credentialsExpiry / 10))
 		c.forget()
 		d.last = nomad.Connection{}
 		if l := link(deletedOne); l.Cluster == nil || d.last.Token != "theirs" {
@@ -84,7 +84,7 @@ func TestDeletedSecretServesWhatIsBeingDeleted(t *testing.T) {
 		}
 	}
 
-	clock.SetTime(clock.Now().Add(credentialsKept + time.Second))
+	clock.SetTime(clock.Now().Add(credentialsExpiry + time.Second))
 	c.forget()
 	if l := link(deletedOne); l.Cluster != nil || len(c.secrets) != 1 {
 		t.Errorf("the token was kept while nobody needed it: %+v", l)

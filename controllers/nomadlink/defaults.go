@@ -15,15 +15,15 @@ import (
 // DefaultConfig reads.
 const DefaultsSecret = "nomad-harvester-nomad"
 
-// DefaultConfig reads the controller's connection, the default of all pools, from the files of a directory, and what
-// has no file there from the environment. Variables and files have the names of the variables that Nomad's own
-// programs read: NOMAD_ADDR, NOMAD_REGION, NOMAD_TOKEN, NOMAD_TLS_SERVER_NAME, and NOMAD_CACERT, NOMAD_CLIENT_CERT
-// and NOMAD_CLIENT_KEY, which hold the paths of other files. Instead of these three the directory may have the files
-// ca.crt, tls.crt and tls.key, in PEM. A file that is there counts even if it is empty. Other files are left alone.
+// DefaultConfig reads the default connection of all pools from the files of a directory, and what has no file there
+// from the environment. Variables and files have the names of the variables that Nomad's own programs read: NOMAD_ADDR,
+// NOMAD_REGION, NOMAD_TOKEN, NOMAD_TLS_SERVER_NAME, and NOMAD_CACERT, NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY, which
+// hold the paths of other files. Instead of these three the directory may have the files ca.crt, tls.crt and tls.key,
+// in PEM. An empty file counts, too. Other files are ignored.
 //
-// A directory that isn't there has no files: the Secret that is mounted there may come later. Empty: there is none.
-// Without NOMAD_ADDR the address stays empty, and each pool has to give its own. The errors name the file or
-// variable, and the remedy.
+// A directory that doesn't exist counts as empty, because the Secret that is mounted there may be made later. If dir is
+// empty only the environment is read. Without NOMAD_ADDR the address stays empty, and each pool has to set one. The
+// errors name the file or variable, and the remedy.
 func DefaultConfig(dir string, getenv func(string) string) (Config, error) {
 	d := defaults{dir, getenv}
 	for range 3 {
@@ -41,8 +41,9 @@ type defaults struct {
 	getenv func(string) string
 }
 
-// version tells one content of a mounted Secret from the next, so that no mixture of two is used: kubelet puts all
-// files of one into a directory, and lets the link ..data point there (Kubernetes: pkg/volume/util/atomic_writer.go).
+// version identifies the content of a mounted Secret, so that no mixture of two versions is used: kubelet puts all
+// files of a version into a directory, to which it points the link ..data (Kubernetes:
+// pkg/volume/util/atomic_writer.go).
 func (d defaults) version() string {
 	if d.dir == "" {
 		return ""
@@ -89,7 +90,8 @@ func (d defaults) read() (Config, error) {
 	return conn, nil
 }
 
-// readTLS reads certificates and key. Those of the client go together: both are of the directory, or none.
+// readTLS reads certificates and key. The client's certificate and key come from the same place, the directory or the
+// environment.
 func (d defaults) readTLS(conn *nomad.Connection) error {
 	ca, caField, err := d.pem("ca.crt", "NOMAD_CACERT")
 	if err != nil {
@@ -134,7 +136,7 @@ func (d defaults) pem(name, variable string) (content []byte, field string, err 
 	return content, field, nil
 }
 
-// value is that of a file or variable, without the white space around it that editors and `echo` leave.
+// value reads a file or variable, without the white space around it that editors and `echo` leave.
 func (d defaults) value(name string) (value, field string, err error) {
 	content, field, found, err := d.file(name)
 	if found || err != nil {
@@ -143,7 +145,7 @@ func (d defaults) value(name string) (value, field string, err error) {
 	return d.getenv(name), name, nil
 }
 
-// file reads a file of the directory; field is what to call it.
+// file reads a file of the directory; field is its name for messages.
 func (d defaults) file(name string) (content []byte, field string, found bool, err error) {
 	if d.dir == "" {
 		return nil, name, false, nil

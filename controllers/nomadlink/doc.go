@@ -1,3 +1,4 @@
-// Package nomadlink leads from a pool or a member to its Nomad cluster: connections with their credentials, what
-// conditions say of its health, and the events that come back. The protocol is in internal/nomad.
+// Package nomadlink connects pools and members with their Nomad cluster: connections with their credentials, the
+// conditions about its health, and the events that wake the reconcilers. The protocol is in internal/nomad. Nothing may
+// enter that decides about pools or members.
 package nomadlink

@@ -9,7 +9,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// judge says if what is seen of Nomad may be acted upon, and why, as the conditions have it.
+// judge returns if the view of Nomad may be acted upon, with the reason and message of the condition.
 func judge(c Config, v nomad.View, now time.Time) (known bool, reason, message string) {
 	switch {
 	case v.Health.State == "" && v.Taken.IsZero():
@@ -21,7 +21,7 @@ func judge(c Config, v nomad.View, now time.Time) (known bool, reason, message s
 	return v.Health.OK(), reason, message
 }
 
-// explain puts a health into words, and sends whoever reads them to the place where it can be mended.
+// explain returns the reason and message for a health. The message names the place where it can be mended.
 func explain(c Config, h nomad.Health) (reason, message string) {
 	switch h.State {
 	case nomad.HealthReachable:

@@ -21,9 +21,9 @@ func TestWordsForHealth(t *testing.T) {
 		TokenIn:    inDefaultsSecret,
 	}
 	at := func(spec v1alpha1.NomadConnection, data map[string]string) Config {
-		c, err := resolve(own, spec, nil)
+		c, err := poolConnection(own, spec, nil)
 		if data != nil {
-			c, err = resolve(own, spec, secretWith(data))
+			c, err = poolConnection(own, spec, secretWith(data))
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -6,13 +6,13 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// NodeOf is what there is to know of a member's Nomad node, but for its allocations.
+// NodeOf is the state of a member's Nomad node, without its allocations.
 func NodeOf(v nomad.Node) nodestate.Nomad {
 	o := nodestate.Nomad{Known: true, Registered: true, CreateIndex: v.CreateIndex, Status: v.Status, Eligible: v.Eligible,
 		Draining: v.Draining}
 	if v.LastDrain != nil {
-		o.DrainID, o.DrainOnTimeout, o.DrainCompleted = v.LastDrain.DrainID, v1alpha1.DrainTimeoutAction(
-			v.LastDrain.OnTimeout), v.LastDrain.Status == nomad.DrainComplete
+		o.DrainID, o.DrainOnTimeout = v.LastDrain.DrainID, v1alpha1.DrainTimeoutAction(v.LastDrain.OnTimeout)
+		o.DrainCompleted = v.LastDrain.Status == nomad.DrainComplete
 		o.DrainIgnoreSystemJobs = v.LastDrain.IgnoreSystemJobs
 		o.DrainStarted, o.DrainUpdated = v.LastDrain.StartedAt, v.LastDrain.UpdatedAt
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// SetupWithManager has a manager run the watchers of Nomad, and gives the ways to them and the source of their
-// events. Defaults reads the connection that pools may leave unset.
+// SetupWithManager adds the watchers of Nomad to a manager, and returns the connections and the source of events.
+// defaults reads the default connection, for what pools leave unset.
 func SetupWithManager(mgr ctrl.Manager, defaults func() (Config, error)) (*Connections, *NomadSource, error) {
 	n := &NomadSource{Reader: mgr.GetClient()}
 	clusters := nomad.NewClusters(

@@ -14,11 +14,11 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 )
 
-// queue is that of a controller.
+// queue is the work queue of a controller.
 type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
 
 // NomadSource is the source of events that come from Nomad: it wakes the members whose nodes or allocations have
-// changed, and everything when Nomad comes or goes.
+// changed, and all pools and members when the health of Nomad changes.
 type NomadSource struct {
 	Reader       client.Reader
 	mu           sync.Mutex
@@ -26,10 +26,10 @@ type NomadSource struct {
 	pools, nodes queue
 }
 
-// OfPools is the source of the controller of pools.
+// OfPools is the event source of the pool controller.
 func (n *NomadSource) OfPools() source.Func { return n.into(&n.pools) }
 
-// OfNodes is the source of the controller of members.
+// OfNodes is the event source of the node controller.
 func (n *NomadSource) OfNodes() source.Func { return n.into(&n.nodes) }
 
 func (n *NomadSource) into(q *queue) source.Func {
@@ -41,7 +41,7 @@ func (n *NomadSource) into(q *queue) source.Func {
 	}
 }
 
-// Changed is called by the Nomad watcher. nil: everything.
+// Changed is called by the watcher of Nomad. nil: wake all pools and members.
 func (n *NomadSource) Changed(nodeIDs []string) {
 	n.mu.Lock()
 	ctx, pools, nodes := n.ctx, n.pools, n.nodes
@@ -61,7 +61,7 @@ func (n *NomadSource) Changed(nodeIDs []string) {
 func (n *NomadSource) everything(ctx context.Context, pools, nodes queue) {
 	var l v1alpha1.NomadNodePoolList
 	if err := n.Reader.List(ctx, &l); err != nil {
-		log.FromContext(ctx).Error(err, "NomadNodePools can't be listed to tell them of a change in Nomad")
+		log.FromContext(ctx).Error(err, "NomadNodePools can't be listed to wake them after a change in Nomad")
 	}
 	for i := range l.Items {
 		pools.Add(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&l.Items[i])})
@@ -69,12 +69,12 @@ func (n *NomadSource) everything(ctx context.Context, pools, nodes queue) {
 	n.add(ctx, nodes)
 }
 
-// add wakes the members that an option of a list names. The cache serves the list, so that it fails only while the
+// add wakes the members that the options of a list select. The cache serves the list, so it fails only while the
 // process ends.
 func (n *NomadSource) add(ctx context.Context, nodes queue, which ...client.ListOption) {
 	var l v1alpha1.NomadNodeList
 	if err := n.Reader.List(ctx, &l, which...); err != nil {
-		log.FromContext(ctx).Error(err, "NomadNodes can't be listed to tell them of a change in Nomad")
+		log.FromContext(ctx).Error(err, "NomadNodes can't be listed to wake them after a change in Nomad")
 	}
 	for i := range l.Items {
 		nodes.Add(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&l.Items[i])})

@@ -1,2 +1,3 @@
-// Package uninstall guards an installation against its removal while there are pools or members.
+// Package uninstall protects an installation from being removed while there are pools or members. Nothing may enter
+// that is about a single pool or member.
 package uninstall

@@ -9,8 +9,8 @@ import (
 // emitter sends the Events of the guard.
 type emitter struct{ kube.EventSink }
 
-// guardBroken tells of an admission policy of the installation, or its binding, that is missing or being deleted
-// under members.
+// guardBroken emits that an admission policy of the installation, or its binding, is missing or being deleted while
+// there are pools or members.
 func (e emitter) guardBroken(o client.Object, message string) {
 	e.Warn(o, "GuardBroken", "Guard", "%s", message)
 }

@@ -36,33 +36,32 @@ const uninstallPolicy = "nomad-harvester-uninstall"
 // guardedPolicies are the names of the policies, and of their bindings, that stay while there are members.
 var guardedPolicies = []string{uninstallPolicy, "nomad-harvester-member-delete", "nomad-harvester-namespace-delete"}
 
-// selectsNothing matches no object. It is what the binding is given while there is nothing to guard. The manifests
-// leave the field out, so that whoever applies them again changes nothing; and without a controller the installation
-// is guarded.
+// selectsNothing matches no object. The binding has it while there are no pools and members. The manifests leave the
+// field out, so that applying them again changes nothing, and the installation is protected also without a controller.
 var selectsNothing = &admissionv1.MatchResources{
 	ObjectSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"nomad.harvesterhci.io/in-use": "nothing"}},
 }
 
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-uninstall;nomad-harvester-member-delete;nomad-harvester-namespace-delete,verbs=get;patch
 
-// guardInterval is how long a look at the policies counts: somebody may delete or apply them meanwhile, and they
-// aren't watched.
-const guardInterval = 5 * time.Minute
+// checkInterval is the time between two checks of the policies. They aren't watched, and somebody may delete or apply
+// them meanwhile.
+const checkInterval = 5 * time.Minute
 
-// Guard keeps an installation from being taken away under its members: without the controller, its roles or its kinds
-// nobody drains them, and their records can't go.
+// Guard keeps an installation from being removed while there are members: without the controller, its roles or its
+// kinds nobody drains the members, and their NomadNodes can't be deleted.
 type Guard struct {
 	client client.Client
 	// live reads past the cache, which would otherwise watch every admission policy there is.
 	live   client.Reader
 	clock  clock.PassiveClock
 	events emitter
-	// guarded is what was last written; nil: nothing yet.
-	guarded *bool
-	// looked is when the policies were looked at last.
-	looked time.Time
-	// told is what was last said to be amiss with them.
-	told string
+	// inUse is whether there were pools or members at the last check; nil: no check yet.
+	inUse *bool
+	// checkedAt is the time of the last check.
+	checkedAt time.Time
+	// reported is the last message about missing policies.
+	reported string
 }
 
 // New makes the guard.
@@ -71,11 +70,11 @@ func New(d kube.Deps) *Guard {
 		events: emitter{kube.EventSink{EventRecorder: d.Recorder}}}
 }
 
-// SetupWithManager has a manager run it: once at the start, and for pools and members.
+// SetupWithManager adds it to a manager. It runs once at the start, and for each event of pools and members.
 func (u *Guard) SetupWithManager(mgr ctrl.Manager) error {
 	one := handler.EnqueueRequestsFromMapFunc(
 		func(context.Context, client.Object) []ctrl.Request { return []ctrl.Request{{}} })
-	// What an earlier process has left is looked at even if there is nothing else to look at.
+	// An earlier process may have left the policies armed, so it runs even if there are no pools and members.
 	once := source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
 		q.Add(ctrl.Request{})
 		return nil
@@ -90,42 +89,42 @@ func (u *Guard) reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, err
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	now, toggled := u.clock.Now(), u.guarded == nil || *u.guarded != used
-	if left := u.looked.Add(guardInterval).Sub(now); !toggled && left > 0 {
+	now, toggled := u.clock.Now(), u.inUse == nil || *u.inUse != used
+	if left := u.checkedAt.Add(checkInterval).Sub(now); !toggled && left > 0 {
 		return ctrl.Result{RequeueAfter: left}, nil
 	}
-	unsafe, err := u.guard(ctx, used)
+	missing, err := u.guard(ctx, used)
 	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("guarding the installation: %w", err)
+		return ctrl.Result{}, fmt.Errorf("protecting the installation: %w", err)
 	}
-	u.guarded, u.looked = &used, now
-	u.tell(ctx, unsafe)
+	u.inUse, u.checkedAt = &used, now
+	u.report(ctx, missing)
 	if toggled {
 		log.FromContext(ctx).
-			Info("looked to the guards against the installation's removal", "inUse", used, "complete", len(unsafe) == 0)
+			Info("checked the admission policies that protect the installation", "inUse", used, "complete", len(missing) == 0)
 	}
-	return ctrl.Result{RequeueAfter: guardInterval}, nil
+	return ctrl.Result{RequeueAfter: checkInterval}, nil
 }
 
-// tell says once what is amiss with the policies, and once more if something else is.
-func (u *Guard) tell(ctx context.Context, unsafe []unguarded) {
-	message := saysUnguarded(unsafe)
-	if message != "" && message != u.told {
+// report emits which policies are missing, once for each different message.
+func (u *Guard) report(ctx context.Context, missing []unprotected) {
+	message := explainUnprotected(missing)
+	if message != "" && message != u.reported {
 		log.FromContext(ctx).Info(message)
-		u.events.guardBroken(unsafe[0].object, message)
+		u.events.guardBroken(missing[0].object, message)
 	}
-	u.told = message
+	u.reported = message
 }
 
-// unguarded is a policy or binding that isn't there, or is about to go, while there are members.
-type unguarded struct {
+// unprotected is a policy or binding that is missing or being deleted while there are members.
+type unprotected struct {
 	object client.Object
 	name   string // as kubectl takes it
 	ending bool
 }
 
-// saysUnguarded says what that leads to, and what to do; empty: nothing is amiss.
-func saysUnguarded(all []unguarded) string {
+// explainUnprotected returns what follows from that, and what to do; empty: nothing is missing.
+func explainUnprotected(all []unprotected) string {
 	var missing, ending []string
 	for _, g := range all {
 		if g.ending {
@@ -134,10 +133,10 @@ func saysUnguarded(all []unguarded) string {
 			missing = append(missing, g.name)
 		}
 	}
-	var says []string
+	var sentences []string
 	if len(ending) > 0 { // all of them fit into an Event, if they are named once
-		says = append(
-			says,
+		sentences = append(
+			sentences,
 			"Somebody deleted admission policies of the installation, or their bindings. What was deleted is in force until the last "+
 				"pool and member are gone, and guards no later ones. To be guarded as before let it go (kubectl patch "+strings.Join(
 				ending,
@@ -147,16 +146,16 @@ func saysUnguarded(all []unguarded) string {
 		)
 	}
 	if len(missing) > 0 {
-		says = append(
-			says,
+		sentences = append(
+			sentences,
 			"There is no "+strings.Join(missing, ", ")+": what that guards can be deleted under the members. "+
 				"Apply the installation again, unless it was left out on purpose.",
 		)
 	}
-	return strings.Join(says, " ")
+	return strings.Join(sentences, " ")
 }
 
-// used tells if there is a pool or a member.
+// used reports if there is a pool or a member.
 func (u *Guard) used(ctx context.Context) (bool, error) {
 	var nodes v1alpha1.NomadNodeList
 	if err := u.client.List(ctx, &nodes, client.Limit(1)); err != nil || len(nodes.Items) > 0 {
@@ -167,25 +166,25 @@ func (u *Guard) used(ctx context.Context) (bool, error) {
 	return len(pools.Items) > 0, err
 }
 
-// guard arms or disarms what there is of the policies and bindings: an installation may do without them. It returns
-// those that guard nothing, or not for long, though they should.
-func (u *Guard) guard(ctx context.Context, on bool) ([]unguarded, error) {
-	var unsafe []unguarded
+// guard arms or disarms the policies and bindings that exist: an installation may do without them. It returns those
+// that should be armed, and are missing or being deleted.
+func (u *Guard) guard(ctx context.Context, on bool) ([]unprotected, error) {
+	var missing []unprotected
 	var errs []error
-	look := func(kind string, o client.Object, change func()) {
+	check := func(kind string, o client.Object, change func()) {
 		there, err := u.change(ctx, o, change)
 		if meta.IsNoMatchError(err) {
-			return // a Kubernetes before 1.30, in which nothing can be guarded, and of which nobody need be told again and again
+			return // a Kubernetes before 1.30 has no such policies, which need not be reported
 		}
 		errs = append(errs, err)
 		if err == nil && on && (!there || o.GetDeletionTimestamp() != nil) {
-			unsafe = append(unsafe, unguarded{o, kind + "/" + o.GetName(), there})
+			missing = append(missing, unprotected{o, kind + "/" + o.GetName(), there})
 		}
 	}
 	for _, name := range guardedPolicies {
 		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		look("validatingadmissionpolicybinding", binding, func() {
-			hold(binding, on)
+		check("validatingadmissionpolicybinding", binding, func() {
+			setFinalizer(binding, on)
 			switch {
 			case name == uninstallPolicy && on:
 				binding.Spec.MatchResources = nil
@@ -194,9 +193,9 @@ func (u *Guard) guard(ctx context.Context, on bool) ([]unguarded, error) {
 			}
 		})
 		policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		look("validatingadmissionpolicy", policy, func() { hold(policy, on) })
+		check("validatingadmissionpolicy", policy, func() { setFinalizer(policy, on) })
 	}
-	return unsafe, errors.Join(errs...)
+	return missing, errors.Join(errs...)
 }
 
 // change changes an object, if it is there.
@@ -215,8 +214,8 @@ func (u *Guard) change(ctx context.Context, o client.Object, change func()) (the
 	return !apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 }
 
-// hold sets or takes off the finalizer. What is being deleted takes no new one.
-func hold(o client.Object, on bool) {
+// setFinalizer adds or removes the finalizer. An object that is being deleted can't get a new one.
+func setFinalizer(o client.Object, on bool) {
 	switch {
 	case !on:
 		controllerutil.RemoveFinalizer(o, finalizer)

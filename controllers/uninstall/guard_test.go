@@ -106,7 +106,7 @@ func installed() []client.Object {
 
 // Policies that somebody deletes, or applies again, are noticed within minutes, and what is amiss is told once, with
 // what to do.
-func TestGuardsAreLookedAfter(t *testing.T) {
+func TestMissingPoliciesAreReported(t *testing.T) {
 	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(installed()...).Build()
 	clock, told := clocktesting.NewFakePassiveClock(now), events.NewFakeRecorder(10)
 	u := &Guard{client: c, live: c, clock: clock, events: emitter{kube.EventSink{EventRecorder: told}}}
@@ -182,13 +182,13 @@ func TestGuardsAreLookedAfter(t *testing.T) {
 // Of the worst that may have happened an Event tells all: the API server refuses a longer note, so it would be cut.
 func TestAllThatIsAmissFitsIntoAnEvent(t *testing.T) {
 	for _, ending := range []bool{true, false} {
-		var all []unguarded
+		var all []unprotected
 		for _, name := range guardedPolicies {
 			for _, kind := range []string{"validatingadmissionpolicybinding/", "validatingadmissionpolicy/"} {
-				all = append(all, unguarded{name: kind + name, ending: ending})
+				all = append(all, unprotected{name: kind + name, ending: ending})
 			}
 		}
-		says := saysUnguarded(all)
+		says := explainUnprotected(all)
 		if len(says) > 1024 {
 			t.Errorf("%d characters: %s", len(says), says)
 		}

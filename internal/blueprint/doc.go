@@ -1,8 +1,10 @@
-// Package blueprint is what a member of a pool is made from: the member itself, with everything that is its own; the
-// facts of the cluster to which its template refers; and the revision, a hash of what all members of a pool share.
+// Package blueprint is what a member of a pool is made from: the Member, with all that differs from one to the next;
+// the Facts, what the cluster has of that to which the template refers; and the revision, a hash of what all members of
+// a pool share.
 //
-// It is the ground on which cloud-init, the VM and pre-flight stand. Names that have to be known before anything is
-// made, and after it is gone, are here as well: of the Secret, of the claims, and whether a VM is a member at all.
+// The packages cloudinit, vm and preflight build on it. Names that have to be known before the objects are made and
+// after they are gone are here as well: of the Secret and of the claims. So is the test whether a VM is a member at
+// all.
 //
-// It is pure. Nothing enters that reads the cluster, and nothing that says how a guest or a VM looks.
+// It is pure. Nothing may enter that reads the cluster, or that knows how a guest or a VM looks.
 package blueprint

@@ -5,7 +5,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-// Facts is everything of the cluster that rendering or checking a template needs. What a map has no entry for doesn't
+// Facts is everything of the cluster that rendering or checking a template needs. An object without an entry doesn't
 // exist.
 type Facts struct {
 	// Images are the VirtualMachineImages that disks name, by namespace/name.
@@ -17,7 +17,7 @@ type Facts struct {
 	// KeyPairs are the SSH key pairs, by namespace/name.
 	KeyPairs map[string]KeyPair
 	// Secrets are the values that cloudInit and clientTLSSecretRef take from Secrets, by the Secret's name and the key
-	// in it; of a Secret only the keys that are asked for.
+	// in it. Only the keys that are referred to are there.
 	Secrets map[string]map[string]string
 	// From is the cloud-init of the Harvester template that the template names; nil: it names none, or one that doesn't
 	// exist.
@@ -37,14 +37,14 @@ type Image struct {
 
 // StorageClass is what matters of a StorageClass.
 type StorageClass struct {
-	// Shareable says if the VM of a volume can be migrated live, for which two hosts must have it at the same time.
+	// Shareable: two hosts can have a volume of this class at the same time, which live migration of a VM needs.
 	Shareable bool
 }
 
 // Network is what matters of a NetworkAttachmentDefinition.
 type Network struct {
-	// NotReady says that Harvester has marked the network as not ready. One without a mark is ready: Harvester's network
-	// controller marks those that go through its webhook.
+	// NotReady: Harvester has marked the network as not ready. A network without a mark is ready: Harvester's network
+	// controller marks only those that go through its webhook.
 	NotReady bool
 }
 
@@ -52,12 +52,12 @@ type Network struct {
 type KeyPair struct {
 	// PublicKey is in OpenSSH's form; empty: the key pair has none.
 	PublicKey string
-	// Invalid says that Harvester couldn't read it.
+	// Invalid: Harvester couldn't read it.
 	Invalid bool
 }
 
-// Text is one of the two documents of cloudInit, given either here or by a reference; ok is false if the reference
-// leads nowhere.
+// Text is one of the two documents of cloudInit, given either here or by a reference; ok is false if the Secret or its
+// key doesn't exist.
 func (f Facts) Text(inline string, ref *v1alpha1.SecretKeyRef) (text string, ok bool) {
 	if ref == nil {
 		return inline, true
@@ -66,7 +66,7 @@ func (f Facts) Text(inline string, ref *v1alpha1.SecretKeyRef) (text string, ok 
 	return text, ok
 }
 
-// ClassOf is the class of a disk: its image's, or its own.
+// ClassOf is the storage class of a disk: that of its image, or the one that it names.
 func (f Facts) ClassOf(d v1alpha1.Disk) string {
 	if d.Image != "" {
 		return f.Images[d.Image].StorageClassName
@@ -80,6 +80,6 @@ const CAKey = "ca.crt"
 // TemplateCloudInit is the cloud-init of a Harvester template's version.
 type TemplateCloudInit struct {
 	UserData, NetworkData string
-	// Problem says why it can't be used; nil: it can.
+	// Problem is why it can't be used; nil: it can.
 	Problem *condition.Problem
 }

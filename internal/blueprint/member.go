@@ -8,11 +8,11 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// Member is one virtual machine of a pool with everything that is its own.
+// Member is a member of a pool, with all that its Secret and its VM are made from.
 type Member struct {
 	// Namespace of the pool and of all objects of the member.
 	Namespace string
-	// Name of the NomadNode, the VM, the guest and the Nomad node. Never used again.
+	// Name of the NomadNode, the VM, the guest and the Nomad node. No later member gets the same name.
 	Name string
 	// PoolName and PoolUID are the NomadNodePool's.
 	PoolName, PoolUID string
@@ -24,18 +24,18 @@ type Member struct {
 	Region string
 	// IntroductionToken is the JWT with which the guest introduces itself to Nomad; empty: none.
 	IntroductionToken string
-	// ACL has the guest's agent look at tokens. Without it an agent lets everybody who reaches its port read every file
-	// of its allocations, exec into them and change the node's meta, whatever the servers enforce (Nomad: client/acl.go,
-	// resolveTokenValue). It isn't part of the revision: the cluster says what it must be, and its change replaces
-	// nobody.
+	// ACL: the guest's agent enforces ACLs. Without that an agent lets everybody who reaches its port read every file of
+	// its allocations, exec into them and change the node's meta, whatever the servers enforce (Nomad: client/acl.go,
+	// resolveTokenValue). It isn't part of the revision: it follows from the Nomad cluster, and a change replaces no
+	// member.
 	ACL bool
 
 	Template v1alpha1.NodeTemplate
 	Client   v1alpha1.NomadClient
 }
 
-// MemberOf is the member that a NomadNode records. The introduction token isn't recorded: it is short-lived, and the
-// caller sets it if there is one.
+// MemberOf is the member of a NomadNode. A NomadNode has no introduction token, because that is short-lived; the caller
+// sets it if there is one.
 func MemberOf(n *v1alpha1.NomadNode) Member {
 	return Member{
 		Namespace: n.Namespace,
@@ -53,7 +53,7 @@ func MemberOf(n *v1alpha1.NomadNode) Member {
 // SecretName is the name of the member's cloud-init Secret. Harvester's UI looks the Secret up by its name alone, in
 // all namespaces, so the name must be unique in the cluster (Harvester UI: mixins/harvester-vm, getSecret).
 func SecretName(m Member) string {
-	return m.Name + "-" + incarnation(m) + "-cloudinit"
+	return m.Name + "-" + uidSuffix(m) + "-cloudinit"
 }
 
 // ClaimNames are the names of the PersistentVolumeClaims of the member's disks, in the order of the disks. Harvester
@@ -62,18 +62,19 @@ func SecretName(m Member) string {
 func ClaimNames(m Member) []string {
 	names := make([]string, 0, len(m.Template.Disks))
 	for _, d := range m.Template.Disks {
-		names = append(names, m.Name+"-"+d.Name+"-"+incarnation(m))
+		names = append(names, m.Name+"-"+d.Name+"-"+uidSuffix(m))
 	}
 	return names
 }
 
-// incarnation is the start of the node ID: new for each member, and known again after a crash.
-func incarnation(m Member) string {
+// uidSuffix is the start of the node ID. It differs from member to member, and is the same again after a crash of the
+// controller.
+func uidSuffix(m Member) string {
 	short, _, _ := strings.Cut(m.NodeID, "-")
 	return short
 }
 
-// IsMember says if a VM is a member of the pool. The label alone doesn't make it one, because Harvester's "Clone"
+// IsMember reports if a VM is a member of the pool. The label alone doesn't make it one, because Harvester's "Clone"
 // copies labels; nor do the annotations, because "Generate template" copies both. A copy has another name than the
 // one its member annotation gives.
 func IsMember(vm *kubevirtv1.VirtualMachine, poolName, poolUID string) bool {

@@ -20,7 +20,7 @@ import (
 // template".
 const revisionVersion = "v1-"
 
-// managementNetwork stands for a network without a name. No other is called so.
+// managementNetwork stands for the management network, which has no name. No other network can be called so.
 const managementNetwork = "management"
 
 // revisionInput is what a revision is the hash of. Its fields are listed, and not taken over from the API types, so
@@ -154,8 +154,8 @@ func installRevision(i *v1alpha1.NomadInstall) *revisionInstall {
 	}
 }
 
-// canonical is an overlay without regard to the order of keys and white space; nil if it changes nothing. An overlay
-// that isn't JSON stands for itself, to be refused by pre-flight.
+// canonical returns an overlay decoded, so that the order of keys and white space don't matter; nil if it changes
+// nothing. An overlay that isn't JSON is returned as it is; pre-flight refuses it.
 func canonical(raw *runtime.RawExtension) any {
 	if raw == nil || len(bytes.TrimSpace(raw.Raw)) == 0 {
 		return nil
@@ -170,7 +170,7 @@ func canonical(raw *runtime.RawExtension) any {
 	return doc
 }
 
-// What a template or a client's configuration has where it says nothing: Nomad's own defaults, and Harvester's.
+// The values of fields that are unset: Nomad's own defaults, and Harvester's.
 const (
 	defaultRegion     = "global"
 	DefaultNodePool   = "default"

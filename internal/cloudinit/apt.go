@@ -11,26 +11,27 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// formerApt are the keys that apt had in former times. cloud-init takes no notice of them beside apt, or fails if
-// both say something else (cloud-init: cloudinit/config/cc_apt_configure.py, convert_v2_to_v3_apt_format).
-var formerApt = []string{
-	"apt_sources", "apt_mirror", "apt_mirror_search", "apt_mirror_search_dns", "apt_proxy", "apt_http_proxy", "apt_ftp_proxy", "apt_https_proxy",
+// legacyAptKeys are the keys that apt had in older versions of cloud-init. Beside apt it ignores them, or fails if both
+// differ (cloud-init: cloudinit/config/cc_apt_configure.py, convert_v2_to_v3_apt_format).
+var legacyAptKeys = []string{
+	"apt_sources", "apt_mirror", "apt_mirror_search", "apt_mirror_search_dns",
+	"apt_proxy", "apt_http_proxy", "apt_ftp_proxy", "apt_https_proxy",
 	"apt_preserve_sources_list", "apt_custom_sources_list", "add_apt_repo_match",
 }
 
-// checkPackages refuses what cloud-init would install no package over, if Nomad is among them.
+// checkPackages refuses what would keep cloud-init from installing any package, if Nomad is one of them.
 func checkPackages(user *yaml.Node, install *v1alpha1.NomadInstall) error {
 	if install == nil || install.Apt == nil {
 		return nil
 	}
-	for _, key := range formerApt {
+	for _, key := range legacyAptKeys {
 		if n := valueOf(user, key); n != nil && !isNull(n) {
 			return fmt.Errorf(
 				"%s, line %d: it does nothing beside apt, under which the controller adds Nomad's source; write it under apt", key,
 				n.Line)
 		}
 	}
-	for i, p := range itemsOf(valueOf(user, "packages")) { // What is no list is refused by the merge.
+	for i, p := range itemsOf(valueOf(user, "packages")) { // the merge refuses what isn't a list
 		if !isPackage(p) {
 			return fmt.Errorf(
 				"packages[%d], line %d: it is neither a name nor a list of name and version, and cloud-init would install none of the packages; correct it, or take it out",
@@ -41,8 +42,8 @@ func checkPackages(user *yaml.Node, install *v1alpha1.NomadInstall) error {
 	return errors.Join(checkMirrors(apt), checkSources(valueOf(apt, "sources")))
 }
 
-// isPackage says if some cloud-init knows a package by this. Newer ones also take names below that of the manager
-// that knows them.
+// isPackage reports if some version of cloud-init takes this for a package. Newer versions also take names below that
+// of a package manager.
 func isPackage(p *yaml.Node) bool {
 	if items := itemsOf(p); isList(p) {
 		return (len(items) == 1 || len(items) == 2) && isText(items[0])
@@ -65,10 +66,10 @@ func checkMirrors(apt *yaml.Node) error {
 	return nil
 }
 
-// checkSources refuses sources over which cloud-init would set up none of those after them, and those that are
-// written over ours.
+// checkSources refuses sources that would keep cloud-init from setting up those after them, and those that would
+// overwrite the controller's.
 func checkSources(sources *yaml.Node) error {
-	if sources == nil || !isMapping(sources) { // What is something else is refused by the merge.
+	if sources == nil || !isMapping(sources) { // the merge refuses anything else
 		return nil
 	}
 	for i := 0; i+1 < len(sources.Content); i += 2 {
@@ -79,7 +80,7 @@ func checkSources(sources *yaml.Node) error {
 			return fmt.Errorf(
 				"apt.sources, line %d: it is not a mapping with source as text, and cloud-init would set up no source after it; correct it, or take it out",
 				name.Line)
-		case isOurList(name.Value), isOurList(textOf(file)):
+		case isControllersList(name.Value), isControllersList(textOf(file)):
 			return fmt.Errorf("apt.sources, line %d: %s belongs to the controller; give the source another name", name.Line,
 				aptSourceName)
 		}
@@ -87,8 +88,8 @@ func checkSources(sources *yaml.Node) error {
 	return nil
 }
 
-// isOurList says if cloud-init writes the source of this name into the file of ours.
-func isOurList(name string) bool {
+// isControllersList reports if cloud-init writes the source of this name into the file of the controller's.
+func isControllersList(name string) bool {
 	if path.Ext(name) != ".list" {
 		name += ".list"
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 )
 
-// AtMost is how many bytes the documents of a member's Secret have at most. They aren't written for it, which would
-// take many times as long: each value is taken for as long as it can get, wherever it stands. Of what can't be read
-// it knows no limit.
+// AtMost is an upper bound for the bytes of the documents in a member's Secret. It doesn't write them, which would take
+// many times as long, but adds up the greatest length of each value. If the user data can't be read the bound is
+// math.MaxInt.
 func AtMost(m blueprint.Member, f blueprint.Facts) int {
 	text, _ := f.Text(m.Template.CloudInit.UserData, m.Template.CloudInit.UserDataSecretRef)
 	user, err := stackUserData(f.From, text)
@@ -23,11 +23,11 @@ func AtMost(m blueprint.Member, f blueprint.Facts) int {
 	if f.From != nil {
 		network += f.From.NetworkData
 	}
-	return usersAtMost(user, 0) + oursAtMost(m, f) + len(network) + len(dhcpOnAll)
+	return usersAtMost(user, 0) + controllersAtMost(m, f) + len(network) + len(dhcpOnAll)
 }
 
-// usersAtMost is how long a value can get: a byte is written as four at most (\x01), a line's end with an
-// indentation, and each value has quotes, a dash or a colon, and a line of its own or two.
+// usersAtMost bounds the length of a value of the user's: a byte is written as four at most (\x01), a line's end with
+// an indentation, and each value has quotes, a dash or a colon, and a line of its own or two.
 func usersAtMost(n *yaml.Node, depth int) int {
 	indent := 2 * (depth + 2)
 	bytes := 64 + 2*indent + len(n.Tag) + 4*len(n.Value) + strings.Count(n.Value, "\n")*(indent+2)
@@ -37,22 +37,20 @@ func usersAtMost(n *yaml.Node, depth int) int {
 	return bytes
 }
 
-// oursAtMost is how long everything can get that isn't the user's. What the member is made of is written four times
-// at most. A byte of it is written as eight at most: as an escape in the agent's configuration, whose backslash is
+// controllersAtMost bounds the length of everything that the controller adds. The fields of the member are written four
+// times at most, and a byte of them as eight at most: as an escape in the agent's configuration, whose backslash is
 // escaped in YAML.
-func oursAtMost(m blueprint.Member, f blueprint.Facts) int {
+func controllersAtMost(m blueprint.Member, f blueprint.Facts) int {
 	const (
 		most  = 4 * 8
-		fixed = 32 << 10 // all words that are ours but the guest's files
+		fixed = 32 << 10 // the controller's fixed text, without the guest's files
 	)
 	client, err := json.Marshal(m.Client)
 	if err != nil {
 		return math.MaxInt / 2
 	}
-	bytes := len(client) + len(m.Name) + len(m.Namespace) + len(
-		m.PoolName) + len(m.PoolUID) + len(m.NodeID) + len(m.Region) + len(
-		m.IntroductionToken,
-	)
+	bytes := len(client) + len(m.Name) + len(m.Namespace) + len(m.PoolName) + len(m.PoolUID) + len(m.NodeID) +
+		len(m.Region) + len(m.IntroductionToken)
 	for _, ref := range m.Template.SSHKeys {
 		bytes += len(f.KeyPairs[ref].PublicKey) + 8
 	}

@@ -5,20 +5,21 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 )
 
-// CheckUserData says if a member's cloud-config can be made of the user's and the Harvester template's.
+// CheckUserData returns why no cloud-config of a member can be made from the user's and the Harvester template's; nil:
+// it can.
 func CheckUserData(from *blueprint.TemplateCloudInit, text string, install *v1alpha1.NomadInstall) error {
-	own, err := parseUserData(text)
+	config, err := parseUserData(text)
 	if err != nil {
 		return err
 	}
-	if err := checkOwned(own, install); err != nil {
+	if err := checkOwned(config, install); err != nil {
 		return err
 	}
 	user, err := stackUserData(from, text)
 	if err != nil {
 		return err
 	}
-	if err := checkOwned(user, install); err != nil { // Each may be right, and both together wrong.
+	if err := checkOwned(user, install); err != nil { // each may be valid, and both together invalid
 		return err
 	}
 	_, err = mergeCloudConfig(user, yamlNode(everyKey))
@@ -31,7 +32,7 @@ var everyKey = map[string]any{
 	"packages": []any{}, "runcmd": []any{}, "ssh_authorized_keys": []any{}, "write_files": []any{},
 }
 
-// CheckTemplate says if the cloud-init of a Harvester template can be a member's, under the user's.
+// CheckTemplate returns why the cloud-init of a Harvester template can't be merged under the user's; nil: it can.
 func CheckTemplate(c *blueprint.TemplateCloudInit, install *v1alpha1.NomadInstall) error {
 	config, err := parseUserData(c.UserData)
 	if err != nil {
@@ -46,7 +47,7 @@ func CheckTemplate(c *blueprint.TemplateCloudInit, install *v1alpha1.NomadInstal
 	return CheckNetworkData(c.NetworkData)
 }
 
-// CheckNetworkData says if cloud-init can read the user's network data.
+// CheckNetworkData returns why cloud-init can't read the user's network data; nil: it can.
 func CheckNetworkData(text string) error {
 	_, err := parseYAMLMapping(text)
 	return err

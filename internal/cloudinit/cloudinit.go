@@ -14,16 +14,16 @@ import (
 
 const cloudConfigHeader = "#cloud-config"
 
-// dhcpOnAll is the networkdata of a template with several networks that sets none. Only netplan, which Debian's and
-// Ubuntu's images use, knows names with wildcards. With one network there is better: without any networkdata cloud-init
-// itself sets up DHCP, on the interface that it finds, in every image (cloud-init: cloudinit/net/__init__.py,
-// generate_fallback_config).
+// dhcpOnAll is the networkdata of a template with several networks and without networkData. It works with netplan only,
+// which Debian's and Ubuntu's images use, because nothing else takes names with wildcards. With one network no
+// networkdata is better: cloud-init itself then sets up DHCP, on the interface that it finds, in every image
+// (cloud-init: cloudinit/net/__init__.py, generate_fallback_config).
 //
-// Each network may offer a default route. That of the first network has the least metric, for Nomad takes the
-// interface of the default route for the client's own (Nomad: client/fingerprint/network.go, and
-// command/agent/config.go, normalizeAdvertise): it mustn't be a storage network's. The first interface is called by
-// the first slot of the q35 machine, or eth0 where names aren't predictable; if it is called neither, all have the
-// same metric. An interface that several of these match gets the first, by name.
+// Each network may offer a default route. That of the first network gets the least metric, because Nomad advertises the
+// address of the interface with the default route (Nomad: client/fingerprint/network.go, and command/agent/config.go,
+// normalizeAdvertise), and that mustn't be a storage network's. The first interface is named after the first slot of
+// the q35 machine, or eth0 where names aren't predictable. If it has another name, all have the same metric. If several
+// entries match an interface the first by name counts.
 const dhcpOnAll = `version: 2
 ethernets:
   first:
@@ -46,8 +46,8 @@ ethernets:
       route-metric: 1000
 `
 
-// userData is the Harvester template's #cloud-config, if there is one, under the user's, under what a Nomad client
-// needs.
+// userData merges three #cloud-config documents, later ones over earlier ones: the Harvester template's, if there is
+// one, the user's, and what a Nomad client needs.
 func userData(m blueprint.Member, f blueprint.Facts) (string, error) {
 	text, ok := f.Text(m.Template.CloudInit.UserData, m.Template.CloudInit.UserDataSecretRef)
 	if !ok {
@@ -71,8 +71,8 @@ func userData(m blueprint.Member, f blueprint.Facts) (string, error) {
 	return cloudConfigHeader + "\n" + notAnEmail(doc), nil
 }
 
-// notAnEmail keeps the header of e-mails out of the first 4 KiB, where cloud-init would take the whole document for
-// one (cloud-init: cloudinit/user_data.py, convert_string).
+// notAnEmail keeps the header "mime-version:" out of the first 4 KiB, where cloud-init would take the whole document
+// for an e-mail (cloud-init: cloudinit/user_data.py, convert_string).
 func notAnEmail(doc string) string {
 	const (
 		searched = 4096
@@ -84,7 +84,7 @@ func notAnEmail(doc string) string {
 	return strings.Repeat(comment, searched/len(comment)+1) + doc
 }
 
-// withoutEmptyKeys leaves out keys without a value, which are as good as none to cloud-init, but don't pass its schema.
+// withoutEmptyKeys leaves out keys without a value. cloud-init ignores them, but they don't pass its schema.
 func withoutEmptyKeys(config *yaml.Node) *yaml.Node {
 	out := &yaml.Node{Kind: yaml.MappingNode}
 	for i := 0; i+1 < len(config.Content); i += 2 {
@@ -111,16 +111,16 @@ func stackUserData(from *blueprint.TemplateCloudInit, text string) (*yaml.Node, 
 var (
 	enableNomad = []any{"systemctl", "enable", "nomad.service"}
 
-	// startNomad is what is done after the user's commands. They may have made nomad.service, and whatever the agent
-	// finds when it starts, such as drivers; it may also have started already, with the image's own configuration.
-	// enable has systemd read units anew.
+	// startNomad runs after the user's commands. These may have made nomad.service, or installed what the agent detects
+	// when it starts, such as drivers. The agent may also be running already, with the image's configuration. enable makes
+	// systemd reload its units.
 	startNomad = []any{enableNomad, []any{"systemctl", "restart", "nomad.service"}}
 )
 
-// memberCloudConfig is what a Nomad client needs before the user's commands are run: Nomad itself if the image
-// doesn't have it, its identity and configuration. nomad.service is enabled before them, so that it starts after a
-// reboot that is among them, for cloud-init doesn't run the rest of them then; what they don't return from keeps it
-// from being started.
+// memberCloudConfig is what a Nomad client needs before the user's commands are run: Nomad itself if the image doesn't
+// have it, its identity and configuration. nomad.service is enabled before them: if one of them reboots the guest,
+// cloud-init doesn't run the rest, and the unit has to start by itself. If one of them never returns, nomad.service
+// isn't started.
 //
 // cloud-init runs bootcmd first, then writes the files, both before the guest's network is up and with it the agent;
 // then it sets up sources, installs packages, and runs runcmd last (cloud-init: config/cloud.cfg.tmpl).
@@ -128,7 +128,7 @@ func memberCloudConfig(m blueprint.Member, f blueprint.Facts) map[string]any {
 	in := installationOf(m.Client.Install)
 	config := map[string]any{
 		"hostname": m.Name,
-		// An image of a machine on which Nomad has run would give all members one secret ID.
+		// If Nomad has run on the image, all members would have the same secret ID.
 		"bootcmd": []any{[]any{"cloud-init-per", "instance", "nomad-client-state", "rm", "-rf", nomadStateDir}},
 	}
 	maps.Copy(config, in.config)
@@ -182,18 +182,18 @@ func publicKeys(m blueprint.Member, f blueprint.Facts) []any {
 	return keys
 }
 
-// mergeCloudConfig lays what the member needs over the user's document: lists are the user's items and ours, mappings
-// are merged key by key, and of other values ours wins, or the user's is refused where it is of another kind. Files
-// and commands of ours come first, and the user's commands of runcmd are run in a shell of their own (commands.go):
-// whatever goes wrong with the user's, the member gets its identity and its Nomad.
-func mergeCloudConfig(user, ours *yaml.Node) (*yaml.Node, error) {
-	return merger{refuses: true}.mappings("", user, ours)
+// mergeCloudConfig lays what the member needs over the user's document: lists are concatenated, mappings are merged key
+// by key, and of other values the member's wins. A value of the user's that isn't a list or a mapping where the
+// member's is one is an error. The member's files and commands come first, and the user's commands of runcmd run in a
+// separate shell (commands.go), so that the member gets its identity and its Nomad whatever goes wrong with the user's.
+func mergeCloudConfig(user, member *yaml.Node) (*yaml.Node, error) {
+	return merger{refuses: true}.mappings("", user, member)
 }
 
 // merger lays one document over another.
 type merger struct {
-	// refuses says that it is an error if there is no list or mapping where the upper document has one; else the upper
-	// one's takes its place.
+	// refuses is set when the upper document is the member's. Then it is an error if the lower document has no list or
+	// mapping where the upper one has; otherwise the upper value replaces it.
 	refuses bool
 }
 
@@ -214,7 +214,7 @@ func (m merger) mappings(field string, under, over *yaml.Node) (*yaml.Node, erro
 		}
 		merged.Content[at+1] = both
 	}
-	if m.refuses && slices.Contains(oursFirst, strings.TrimSuffix(field, ".")) {
+	if m.refuses && slices.Contains(controllersFirst, strings.TrimSuffix(field, ".")) {
 		merged.Content = append(added, merged.Content...)
 	} else {
 		merged.Content = append(merged.Content, added...)
@@ -241,14 +241,14 @@ func (m merger) values(field string, under, over *yaml.Node) (*yaml.Node, error)
 	}
 }
 
-// items are those of both lists. Where the upper one is ours, files and commands of ours come first, and commands of
-// the user's run in a shell of their own.
+// items concatenates two lists. If the upper one is the member's, its files and commands come first, and the user's
+// commands run in a separate shell.
 func (m merger) items(field string, under, over []*yaml.Node) []*yaml.Node {
 	switch {
-	case m.refuses && slices.Contains(oursFirst, field):
+	case m.refuses && slices.Contains(controllersFirst, field):
 		return slices.Concat(over, under)
 	case m.refuses && field == "runcmd":
-		return slices.Concat(over, apart(under))
+		return slices.Concat(over, inSeparateShell(under))
 	default:
 		return slices.Concat(under, over)
 	}

@@ -109,7 +109,7 @@ runcmd:
 		RunCmd: []any{
 			[]any{"systemctl", "enable", "--now", "qemu-guest-agent.service"},
 			[]any{"systemctl", "enable", "nomad.service"},
-			ownShell(mark), "echo first", mark,
+			separateShell(mark), "echo first", mark,
 			[]any{"systemctl", "enable", "nomad.service"},
 			[]any{"systemctl", "restart", "nomad.service"},
 		},
@@ -371,9 +371,9 @@ func list(t interface{ Fatal(args ...any) }, items ...any) []*yamlv3.Node {
 }
 
 // mergedMaps is mergeCloudConfig of what two documents say.
-func mergedMaps(user, ours map[string]any) (map[string]any, error) {
+func mergedMaps(user, member map[string]any) (map[string]any, error) {
 	var nodes [2]*yamlv3.Node
-	for i, config := range []map[string]any{user, ours} {
+	for i, config := range []map[string]any{user, member} {
 		doc, err := json.Marshal(config)
 		if err != nil {
 			return nil, err
@@ -400,8 +400,8 @@ func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 	keys := rapid.SampledFrom([]string{"hostname", "runcmd", "packages", "other", "write_files"})
 	items := rapid.SliceOfN(rapid.StringMatching(`[a-z]`), 0, 3)
 	rapid.Check(t, func(t *rapid.T) {
-		user, ours := map[string]any{}, map[string]any{}
-		for _, config := range []map[string]any{user, ours} {
+		user, member := map[string]any{}, map[string]any{}
+		for _, config := range []map[string]any{user, member} {
 			for key, list := range rapid.MapOf(keys, items).Draw(t, "config") {
 				all := []any{}
 				for _, item := range list {
@@ -410,21 +410,21 @@ func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 				config[key] = all
 			}
 		}
-		got, err := mergedMaps(user, ours)
+		got, err := mergedMaps(user, member)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, key := range []string{"hostname", "runcmd", "packages", "other", "write_files"} {
 			first, _ := user[key].([]any)
-			second, _ := ours[key].([]any)
+			second, _ := member[key].([]any)
 			all, _ := got[key].([]any)
-			_, both := ours[key]
+			_, both := member[key]
 			switch {
 			case key == "write_files":
 				first, second = second, first
 			case key == "runcmd" && both && len(first) > 0:
 				mark := endOf(list(t, first...))
-				first, second = second, slices.Concat([]any{ownShell(mark)}, first, []any{mark})
+				first, second = second, slices.Concat([]any{separateShell(mark)}, first, []any{mark})
 			}
 			if want := append(append([]any{}, first...), second...); len(want)+len(all) > 0 && !cmp.Equal(want, all) {
 				t.Fatalf("%s: %v and %v give %v", key, first, second, all)

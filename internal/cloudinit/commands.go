@@ -9,29 +9,30 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// oursFirst are the lists in which an item that fails keeps those after it from being done: cloud-init writes files
-// one after the other until one of them has an owner that doesn't exist, or a content that can't be decoded, and
-// makes one script of the boot commands (cloud-init: cloudinit/config/cc_write_files.py, write_files; cc_bootcmd.py).
-// So it is with the sources of packages, which are a mapping (cc_apt_configure.py, add_apt_sources).
-var oursFirst = []string{"write_files", "bootcmd", "apt.sources"}
+// controllersFirst are the lists in which an item that fails keeps those after it from being done, so that the
+// controller's come first: cloud-init writes files one after the other until one of them has an owner that doesn't
+// exist, or a content that can't be decoded, and makes one script of the boot commands (cloud-init:
+// cloudinit/config/cc_write_files.py, write_files; cc_bootcmd.py). The sources of packages behave the same, though they
+// are a mapping (cc_apt_configure.py, add_apt_sources).
+var controllersFirst = []string{"write_files", "bootcmd", "apt.sources"}
 
-// apart puts the user's commands into a shell of their own. cloud-init makes one script of all commands (cloud-init:
-// cloudinit/util.py, shellify): an "exit 0" among them, a "set -e", an "exec" or a quote that isn't closed would be
-// the end of ours.
-func apart(commands []*yaml.Node) []*yaml.Node {
+// inSeparateShell puts the user's commands into a separate shell. cloud-init makes one script of all commands
+// (cloud-init: cloudinit/util.py, shellify), so an "exit 0", a "set -e", an "exec" or a quote that isn't closed would
+// keep the controller's commands from running.
+func inSeparateShell(commands []*yaml.Node) []*yaml.Node {
 	if !slices.ContainsFunc(commands, func(c *yaml.Node) bool { return !isNull(c) }) {
 		return nil
 	}
 	mark := endOf(commands)
-	return slices.Concat([]*yaml.Node{textNode(ownShell(mark))}, commands, []*yaml.Node{textNode(mark)})
+	return slices.Concat([]*yaml.Node{textNode(separateShell(mark))}, commands, []*yaml.Node{textNode(mark)})
 }
 
-// ownShell runs what follows, up to the mark, in a shell of its own. It reads that as file 3, so that the commands'
-// standard input stays what it was.
-func ownShell(mark string) string { return "sh /dev/fd/3 3<<'" + mark + "'" }
+// separateShell is the command that runs what follows, up to the mark, in another shell. That shell reads it as file 3,
+// so that the commands keep their standard input.
+func separateShell(mark string) string { return "sh /dev/fd/3 3<<'" + mark + "'" }
 
-// endOf is a line that the commands don't have, for it is made of all that they say: one that had it would be the end
-// of the user's commands, and of ours.
+// endOf is a line that can't be among the commands, because it holds their hash. If it were, the commands would end
+// there.
 func endOf(commands []*yaml.Node) string {
 	sum := sha256.New()
 	for _, c := range commands {
@@ -47,9 +48,10 @@ func digest(to io.Writer, n *yaml.Node) {
 	}
 }
 
-// checkCommands refuses what cloud-init can't make a script of: it would then run none of the commands, ours included.
+// checkCommands refuses what cloud-init can't turn into a script: it would run none of the commands, the controller's
+// included.
 func checkCommands(user *yaml.Node, list string) error {
-	for i, c := range itemsOf(valueOf(user, list)) { // What is no list is refused by the merge.
+	for i, c := range itemsOf(valueOf(user, list)) { // the merge refuses what isn't a list
 		var kind string
 		switch {
 		case isText(c), isList(c), isNull(c):

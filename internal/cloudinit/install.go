@@ -22,13 +22,13 @@ const (
 	nomadUnitFile    = "/etc/systemd/system/nomad.service"
 )
 
-// nomadInstallScript is run before each start of the agent. It is in Python because cloud-init is: whatever else
-// there is to fetch and unpack a file with differs from image to image.
+// nomadInstallScript is run before each start of the agent. It is in Python because cloud-init is. Other tools to fetch
+// and unpack a file differ from image to image.
 //
 //go:embed guestfiles/install-nomad
 var nomadInstallScript string
 
-// nomadPackageScript is run after cloud-init has installed all packages, or none.
+// nomadPackageScript is run after cloud-init has tried to install the packages.
 //
 //go:embed guestfiles/install-nomad-package
 var nomadPackageScript string
@@ -39,7 +39,7 @@ var nomadPackageScript string
 //go:embed guestfiles/nomad.service
 var nomadUnit string
 
-// installation is what the cloud-config of a member has more than one whose image has Nomad.
+// installation is what the cloud-config of a member has in addition if its image doesn't have Nomad.
 type installation struct {
 	// config are keys of the cloud-config.
 	config map[string]any
@@ -63,9 +63,10 @@ func installationOf(i *v1alpha1.NomadInstall) installation {
 	}
 }
 
-// aptInstallation has cloud-init install the package with the user's, which may need each other, and sees to it that
-// it is installed whatever is wrong with those. The configuration is there before the package is, and stays:
-// cloud-init has dpkg keep configuration files (cloud-init: cloudinit/distros/debian.py, force-confold).
+// aptInstallation lets cloud-init install the package together with the user's, which may depend on each other. A
+// script then installs it if cloud-init failed over one of the user's. The configuration is written before the package
+// is installed, and stays: cloud-init has dpkg keep configuration files (cloud-init: cloudinit/distros/debian.py,
+// force-confold).
 func aptInstallation(a v1alpha1.AptInstall) installation {
 	source := a.Source
 	in := installation{}
@@ -86,7 +87,9 @@ func aptInstallation(a v1alpha1.AptInstall) installation {
 	in.commands = []any{[]any{nomadPackageFile}}
 	in.config = map[string]any{
 		// append: false, so that a second run of cloud-init doesn't write the line twice.
-		"apt":            map[string]any{"sources": map[string]any{aptSourceName: map[string]any{"source": source, "append": false}}},
+		"apt": map[string]any{"sources": map[string]any{
+			aptSourceName: map[string]any{"source": source, "append": false},
+		}},
 		"package_update": true,
 		"packages":       []any{nomad},
 	}
@@ -99,13 +102,13 @@ var sourceLine = regexp.MustCompile(`^deb (?:\[ *(.*?) *\] )?(.*)$`)
 func signedBy(source, key string) string {
 	m := sourceLine.FindStringSubmatch(source)
 	if m == nil {
-		return source // The API admits no such source.
+		return source // the API refuses such a source
 	}
 	return fmt.Sprintf("deb [%s] %s", strings.TrimSpace(m[1]+" signed-by="+key), m[2])
 }
 
-// downloadInstallation has the unit itself install Nomad, so that it is tried again until it works, and so that no
-// agent starts without it.
+// downloadInstallation lets the unit itself install Nomad, so that the download is repeated until it works, and no
+// agent starts before.
 func downloadInstallation(d v1alpha1.DownloadInstall) installation {
 	script := strings.NewReplacer("@URL@", pythonString(d.URL), "@SHA256@", pythonString(strings.ToLower(d.SHA256))).
 		Replace(nomadInstallScript)

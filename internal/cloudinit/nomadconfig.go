@@ -27,8 +27,8 @@ const (
 	nomadDataDir  = "/opt/nomad/data"
 	nomadStateDir = nomadDataDir + "/client"
 	nomadAllocDir = nomadDataDir + "/alloc"
-	// nomadClientIDFile is read before the client would make an ID of its own (Nomad: client/client.go, nodeID). It may
-	// not end in a newline.
+	// nomadClientIDFile holds the client's node ID. Without it the client would make one (Nomad: client/client.go,
+	// nodeID). It may not end in a newline.
 	nomadClientIDFile = nomadStateDir + "/client-id"
 	// nomadIntroTokenFile is read when the client registers for the first time (Nomad: command/agent/agent.go).
 	nomadIntroTokenFile = nomadStateDir + "/intro_token.jwt"
@@ -96,8 +96,8 @@ func writeReserved(reserved *hclwrite.Body, r v1alpha1.NomadReserved) {
 	}
 }
 
-// writeTLS has the client know servers by their certificate's name, so that nobody else with a certificate of the same
-// authority can be one.
+// writeTLS makes the client verify the name in the servers' certificate, so that nobody else with a certificate of the
+// same authority can pose as a server.
 func writeTLS(tls *hclwrite.Body) {
 	tls.SetAttributeValue("http", cty.True)
 	tls.SetAttributeValue("rpc", cty.True)
@@ -107,7 +107,7 @@ func writeTLS(tls *hclwrite.Body) {
 	tls.SetAttributeValue("verify_server_hostname", cty.True)
 }
 
-// nomadMeta is the client's meta: the user's, and which member it is.
+// nomadMeta is the client's meta: the user's, and the keys that identify the member.
 func nomadMeta(m blueprint.Member) map[string]string {
 	meta := map[string]string{}
 	maps.Copy(meta, m.Client.Meta)

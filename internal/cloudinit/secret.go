@@ -13,14 +13,14 @@ import (
 const (
 	// SecretLabel marks cloud-init Secrets for Harvester's UI.
 	SecretLabel = "harvesterhci.io/cloud-init-template"
-	// UserDataKey is in lower case, for the UI reads no other, although KubeVirt also takes userData.
+	// UserDataKey is in lower case because the UI reads no other key. KubeVirt also takes userData.
 	UserDataKey = "userdata"
 	// NetworkDataKey is in lower case for the same reason.
 	NetworkDataKey = "networkdata"
 )
 
-// Secret is the member's cloud-init. It has to exist before the VM, which would otherwise start for ever, and therefore
-// has no owner yet. It is never inlined into the VM: KubeVirt takes 2048 bytes at most there.
+// Secret is the member's cloud-init. It has to exist before the VM, whose start would otherwise never end, and
+// therefore has no owner yet. It is never inlined into the VM, because KubeVirt takes at most 2048 bytes there.
 func Secret(m blueprint.Member, f blueprint.Facts) (*corev1.Secret, error) {
 	userData, err := userData(m, f)
 	if err != nil {

@@ -18,8 +18,8 @@ func parseUserData(text string) (*yaml.Node, error) {
 	if strings.TrimSpace(text) == "" {
 		return &yaml.Node{Kind: yaml.MappingNode}, nil
 	}
-	// As cloud-init tells: without leading white space, in any case, whatever follows (cloud-init: cloudinit/handlers,
-	// type_from_starts_with).
+	// As cloud-init decides: without leading white space, in upper or lower case, whatever follows (cloud-init:
+	// cloudinit/handlers, type_from_starts_with).
 	header, _, _ := strings.Cut(strings.TrimLeft(text, " \t\r\n\v\f"), "\n")
 	if header = strings.ToLower(strings.TrimRight(header, " \t\r")); !strings.HasPrefix(header, cloudConfigHeader) ||
 		otherKind(header) != "" {
@@ -47,8 +47,8 @@ func parseUserData(text string) (*yaml.Node, error) {
 	return config, nil
 }
 
-// otherKind says what user data with another first line is. The line itself isn't told, as it may be out of a Secret.
-// Source: cloud-init's cloudinit/handlers, INCLUSION_TYPES_MAP.
+// otherKind names the kind of user data with another first line. It doesn't quote the line, which may come from a
+// Secret. Source: cloud-init's cloudinit/handlers, INCLUSION_TYPES_MAP.
 func otherKind(header string) string {
 	kinds := []struct{ prefix, name string }{
 		{"#!", "a script"},
@@ -70,25 +70,25 @@ func otherKind(header string) string {
 	return ""
 }
 
-// checkOwned refuses what would get in the way of the member's own files and commands.
+// checkOwned refuses what would interfere with the files and commands that belong to the member.
 func checkOwned(user *yaml.Node, install *v1alpha1.NomadInstall) error {
 	return errors.Join(checkFiles(valueOf(user, "write_files"), install), checkMounts(valueOf(user, "mounts")),
-		checkCommands(user, "bootcmd"), checkCommands(user, "runcmd"), checkPackages(user, install), checkItself(user))
+		checkCommands(user, "bootcmd"), checkCommands(user, "runcmd"), checkPackages(user, install), checkCloudInitKeys(user))
 }
 
-// checkFiles refuses files that are the member's own: the user's would come later, and win.
+// checkFiles refuses files that belong to the member: the user's are written later and would overwrite them.
 func checkFiles(files *yaml.Node, install *v1alpha1.NomadInstall) error {
 	owned := []string{nomadClientIDFile, nomadIntroTokenFile, nomadCAFile, nomadCertFile, nomadKeyFile}
 	for _, f := range installationOf(install).files {
 		owned = append(owned, pathOf(yamlNode(f)))
 	}
-	for i, f := range itemsOf(files) { // What is no list is refused by the merge.
+	for i, f := range itemsOf(files) { // the merge refuses what isn't a list
 		if !isMapping(f) {
 			return fmt.Errorf(
 				"write_files[%d], line %d: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content",
 				i, f.Line)
 		}
-		// What cloud-init takes for a path, and we for none, could be that of a file of ours.
+		// cloud-init may read it as the path of a file that belongs to the member, while we don't.
 		if at := valueOf(f, "path"); at != nil && !isText(at) && !isNull(at) {
 			return fmt.Errorf(
 				"write_files[%d].path, line %d: it is not text; write it without a tag, and in quotes if it looks like a number or a date",
@@ -113,15 +113,15 @@ func pathOf(f *yaml.Node) string {
 	return inRoot(textOf(valueOf(f, "path")))
 }
 
-// inRoot is where a path leads to that cloud-init is given, for its working directory is /. Links in the guest's
-// image aren't followed.
+// inRoot makes a path absolute as cloud-init does, whose working directory is /. Links in the guest's image aren't
+// followed.
 func inRoot(name string) string { return path.Clean("/" + name) }
 
 func isRelative(name string) bool { return name != "" && !path.IsAbs(name) }
 
 // checkMounts refuses file systems that would hide the member's files: cloud-init writes files before it mounts
-// anything (cloud-init: config/cloud.cfg.tmpl, cloud_init_modules), and an agent that doesn't find its ID makes one
-// up.
+// anything (cloud-init: config/cloud.cfg.tmpl, cloud_init_modules), and an agent that doesn't find its ID makes a new
+// one.
 func checkMounts(mounts *yaml.Node) error {
 	for i, m := range itemsOf(mounts) {
 		entry := itemsOf(m)

@@ -13,11 +13,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML is kept as it was written: scalars keep their text, and quotes or none, for cloud-init reads it with PyYAML,
-// which takes other words for numbers, booleans and dates than Go's parsers do. Only aliases and merge keys are
-// replaced by what they stand for, for two documents may call different things by one name.
+// YAML is kept as it was written: scalars keep their text and their quotes. cloud-init reads it with PyYAML, which
+// takes other words for numbers, booleans and dates than Go's parsers do. Only aliases and merge keys are replaced by
+// their values, because two documents may use the same anchor for different values.
 
-// maxYAML is how long a document may get with what its aliases stand for: no Secret holds more.
+// maxYAML is how long a document may get when its aliases are replaced: no Secret holds more.
 const maxYAML = 1 << 20
 
 // notText matches the plain scalars that PyYAML, YAML 1.1 or YAML 1.2 takes for something else than text
@@ -32,11 +32,11 @@ var notText = regexp.MustCompile(`^(?:` +
 	`|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+).*)?` +
 	`)$`)
 
-// nullText matches the plain scalars that are no value.
+// nullText matches the plain scalars that are null.
 var nullText = regexp.MustCompile(`^(?:~|null|Null|NULL|)$`)
 
-// parseYAMLMapping reads the one YAML document that is a mapping, or is empty. Errors tell where it is wrong, and
-// nothing of what it says: it may be out of a Secret.
+// parseYAMLMapping reads a single YAML document that is a mapping or empty. Errors name the line, and never quote the
+// document, which may come from a Secret.
 func parseYAMLMapping(text string) (*yaml.Node, error) {
 	decoder := yaml.NewDecoder(strings.NewReader(text))
 	doc := &yaml.Node{}
@@ -65,7 +65,7 @@ func parseYAMLMapping(text string) (*yaml.Node, error) {
 	return root, nil
 }
 
-// unknownAnchor is the only error of the parser's that repeats what was written (go.yaml.in/yaml/v3: decode.go).
+// unknownAnchor matches the only error of the parser that quotes the document (go.yaml.in/yaml/v3: decode.go).
 var unknownAnchor = regexp.MustCompile(`(?s)unknown anchor '(.*)' referenced`)
 
 func notYAML(text string, err error) error {
@@ -83,7 +83,7 @@ func atLine(line int, message string) error {
 	return fmt.Errorf("not valid YAML: line %d: %s", line, message)
 }
 
-// expander copies a document without comments, aliases and merge keys.
+// expander copies a document, without comments, and with aliases and merge keys replaced by their values.
 type expander struct {
 	// left is how much longer the document may get.
 	left int
@@ -91,7 +91,7 @@ type expander struct {
 	open map[*yaml.Node]bool
 }
 
-// What a document may be at most: far more than people write.
+// The limits of a document: far more than people write.
 const (
 	mostKeys  = 1000
 	mostDepth = 100
@@ -105,7 +105,7 @@ func (x *expander) node(n *yaml.Node) (*yaml.Node, error) {
 		}
 		return x.node(n.Alias)
 	}
-	// Each value takes a separator, a space or a line's end, and at least a space for each level that it is at.
+	// Each value takes a separator, a space or a line's end, and at least a space for each level of its depth.
 	if x.left -= len(n.Value) + 2 + len(x.open); x.left < 0 {
 		return nil, errors.New(
 			"it is longer than 1 MiB with what its aliases stand for, more than a Secret holds; make it shorter")
@@ -151,10 +151,10 @@ func (x *expander) items(n *yaml.Node) ([]*yaml.Node, error) {
 	return items, nil
 }
 
-// pairs are the keys of a mapping and their values, first what is merged into it, in the order of PyYAML, in which the
-// last value of a key counts (PyYAML: constructor.py, flatten_mapping). A key that is written twice is a mistake.
+// pairs are the keys of a mapping and their values. Those of merge keys come first, as in PyYAML, where the last value
+// of a key counts (PyYAML: constructor.py, flatten_mapping). A key that is written twice is an error.
 func (x *expander) pairs(n *yaml.Node) ([]*yaml.Node, error) {
-	var merged, own []*yaml.Node
+	var merged, direct []*yaml.Node
 	seen := map[keyName]bool{}
 	if len(n.Content) > 2*mostKeys {
 		return nil, atLine(n.Line, fmt.Sprintf("a mapping with more than %d keys", mostKeys))
@@ -184,9 +184,9 @@ func (x *expander) pairs(n *yaml.Node) ([]*yaml.Node, error) {
 			return nil, atLine(key.Line, "a key that the same mapping has already")
 		}
 		seen[name] = true
-		own = append(own, pair...)
+		direct = append(direct, pair...)
 	}
-	return overwritten(merged, own), nil
+	return overwritten(merged, direct), nil
 }
 
 // merged are the keys and values that a merge key stands for.
@@ -213,7 +213,7 @@ func isMergeKey(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!merge"
 }
 
-// overwritten are the pairs of both, each key once, with the last of its values.
+// overwritten returns the pairs of both, each key once, with its last value.
 func overwritten(under, over []*yaml.Node) []*yaml.Node {
 	var all []*yaml.Node
 	at := map[keyName]int{}
@@ -231,9 +231,8 @@ func overwritten(under, over []*yaml.Node) []*yaml.Node {
 	return all
 }
 
-// keyName tells keys apart as PyYAML does: text by what it says, however it is written, and what is none, such as a
-// number, by its form as well. By it a key is found without a look at all others: documents are others', and time is
-// everybody's.
+// keyName identifies a key as PyYAML does: text by its value, however it is written, and anything else, such as a
+// number, by its form as well. It is a map's key, so that a document with many keys doesn't take quadratic time.
 type keyName struct{ form, value string }
 
 func nameOfKey(key *yaml.Node) keyName {
@@ -243,7 +242,7 @@ func nameOfKey(key *yaml.Node) keyName {
 	return keyName{fmt.Sprint(key.Kind, " ", key.Tag, " ", plain(key)), key.Value}
 }
 
-// placesOf says where among pairs each key is.
+// placesOf returns the index of each key among pairs.
 func placesOf(pairs []*yaml.Node) map[keyName]int {
 	places := make(map[keyName]int, len(pairs)/2)
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -255,19 +254,20 @@ func placesOf(pairs []*yaml.Node) map[keyName]int {
 	return places
 }
 
-// style is how a scalar is written: plain if it was, for quotes make text of what is none; else as text.
+// style is how a scalar is written: plain if it was plain, because quotes would turn a number into text; otherwise as
+// text.
 func style(n *yaml.Node) yaml.Style {
 	if plain(n) {
 		if n.Tag == "!!merge" || n.Value == "=" {
-			return yaml.DoubleQuotedStyle // No key; PyYAML fails over them unless they are quoted.
+			return yaml.DoubleQuotedStyle // as values; PyYAML fails over them unless they are quoted
 		}
 		return 0
 	}
 	return textStyle(n.Value)
 }
 
-// literal matches the text of several lines that can be read best, as a block. Other text is quoted, so that neither a
-// space nor a line's end is at the mercy of a parser.
+// literal matches text of several lines that is written as a block, which is best to read. Other text is quoted, so
+// that no parser changes its spaces and line ends.
 var literal = regexp.MustCompile(`^[!-~][\t\n -~]*[\t -~]\n?$`)
 
 func textStyle(value string) yaml.Style {
@@ -281,7 +281,7 @@ const quotedStyles = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.Lite
 
 func plain(n *yaml.Node) bool { return n.Style&quotedStyles == 0 }
 
-// isText says if PyYAML reads a scalar as a string.
+// isText reports if PyYAML reads a scalar as a string.
 func isText(n *yaml.Node) bool {
 	if n.Kind != yaml.ScalarNode {
 		return false

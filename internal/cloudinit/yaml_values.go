@@ -1,6 +1,7 @@
 package cloudinit
 
 import (
+	"cmp"
 	"encoding/base64"
 	"regexp"
 	"strconv"
@@ -10,11 +11,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// PyYAML gives up a whole document over one value that looks like a date or a number and is none, or that isn't what
-// its tag says (PyYAML: lib/yaml/constructor.py). cloud-init then does nothing of the user data, ours included.
+// PyYAML fails over a whole document because of one value that looks like a date or a number and isn't one, or that
+// doesn't match its tag (PyYAML: lib/yaml/constructor.py). cloud-init then ignores all of the user data, what the
+// member needs included.
 
-// knownTags are those that every text, list and mapping can have. Those of numbers, dates and pairs say nothing that
-// their plain form doesn't, and PyYAML fails over them in many ways.
+// knownTags are the tags that every text, list and mapping can have. Tags of numbers, dates and pairs aren't needed,
+// because the plain form is enough, and PyYAML fails over them in many ways.
 var knownTags = map[yaml.Kind][]string{
 	yaml.ScalarNode:   {"!!str", "!!null", "!!binary"},
 	yaml.SequenceNode: {"!!seq"},
@@ -22,15 +24,15 @@ var knownTags = map[yaml.Kind][]string{
 }
 
 var (
-	// date is what PyYAML takes for one: its day, its time of day and how far that is from UTC (PyYAML:
+	// date matches what PyYAML takes for a date: its day, its time of day and its offset from UTC (PyYAML:
 	// lib/yaml/resolver.py).
 	date = regexp.MustCompile(
 		`^(?:([0-9]{4}-[0-9]{2}-[0-9]{2})|([0-9]{4}-[0-9]{1,2}-[0-9]{1,2})(?:[Tt]|[ \t]+)([0-9]{1,2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]*)?` +
 			`(?:[ \t]*(?:Z|([-+])([0-9]{1,2})(?::([0-9]{2}))?))?)$`,
 	)
-	// noDigits is a number in another base without a digit.
+	// noDigits matches a number in another base without a digit.
 	noDigits = regexp.MustCompile(`^[-+]?0[bx]_+$`)
-	// number is what PyYAML may take for one.
+	// number matches what PyYAML may take for a number.
 	number = regexp.MustCompile(
 		`^[-+]?(?:0[bx][0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)?(?:[eE][-+][0-9]+)?)$`,
 	)
@@ -40,7 +42,7 @@ var (
 // fraction in base 60 of more than 170 parts is more than it can count.
 const longestNumber = 256
 
-// unreadable says why PyYAML would fail over a scalar; empty: it wouldn't.
+// unreadable returns why PyYAML would fail over a scalar; empty: it wouldn't.
 func unreadable(n *yaml.Node) string {
 	switch {
 	case n.ShortTag() == "!!binary":
@@ -58,13 +60,10 @@ func unreadable(n *yaml.Node) string {
 	return ""
 }
 
-// inCalendar says if Python knows a date: its years are 1 to 9999, in UTC too.
+// inCalendar reports if Python accepts a date: its years are 1 to 9999, in UTC too.
 func inCalendar(text string) bool {
 	m := date.FindStringSubmatch(text)
-	day, clock := m[1]+m[2], m[3]
-	if clock == "" {
-		clock = "0:00:00"
-	}
+	day, clock := m[1]+m[2], cmp.Or(m[3], "0:00:00")
 	at, err := time.Parse("2006-1-2 15:04:05", day+" "+clock)
 	if err != nil {
 		return false

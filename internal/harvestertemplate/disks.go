@@ -17,9 +17,10 @@ import (
 // diskName is Disk.Name's pattern.
 var diskName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$`)
 
-// disks takes the disks that have claims, in boot order. Their claims' names stay behind: members have their own.
+// disks takes over the disks that have claims, in boot order, without the claims' names: those of members are made from
+// the member's name.
 func (r *resolver) disks() {
-	if len(r.own.Disks) > 0 {
+	if len(r.pool.Disks) > 0 {
 		return
 	}
 	var claims []corev1.PersistentVolumeClaim
@@ -72,8 +73,8 @@ func (r *resolver) disk(i int, name string, claim corev1.PersistentVolumeClaim) 
 	r.out.Disks = append(r.out.Disks, d)
 }
 
-// claimVolumes are the volumes behind which there are claims, in the order in which their disks boot. One that isn't a
-// hard disk is a problem.
+// claimVolumes are the volumes with claims, in the boot order of their disks. One that isn't a hard disk is reported as
+// a problem.
 func (r *resolver) claimVolumes() []kubevirtv1.Volume {
 	order := map[string]uint{}
 	for i, d := range r.spec.Template.Spec.Domain.Devices.Disks {

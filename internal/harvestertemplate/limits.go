@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// What the API admits of a template (NodeTemplate's markers). A member's record holds the resolved template, and
-// would be refused without a word about where it came from.
+// The limits of the API on a template (NodeTemplate's markers). A NomadNode holds the resolved template. Without these
+// checks the API server would refuse the NomadNode, and its message wouldn't name the Harvester template.
 const (
 	maxDescription = 1024
 	maxKeys        = 32 // of labels, and of annotations
@@ -24,7 +24,7 @@ var (
 	reference   = regexp.MustCompile(`^[^/ ]+/[^/ ]+$`)
 )
 
-// limits reports what of the version can't be in a pool's template.
+// limits reports what the resolved template has beyond the limits of the API.
 func (r *resolver) limits() {
 	t := r.out
 	r.atMost("characters in its description", utf8.RuneCountInString(t.Description), maxDescription, "description")
@@ -55,8 +55,8 @@ func (r *resolver) limits() {
 	}
 }
 
-// atMost reports what there is too much of. The field of the template, if there is one, takes the place of the
-// version's.
+// atMost reports that there are more than most. The field of the pool's template, if there is one, replaces what the
+// version has.
 func (r *resolver) atMost(of string, n, most int, field string) {
 	if n <= most {
 		return

@@ -43,15 +43,15 @@ func TestResolveKeepsToTheAPI(t *testing.T) {
 			"it has 1025 characters in its description, and 1024 are the most; have fewer in a new version or set spec.template.description"},
 		"labels":      {[][2]string{{"metadata.labels", "{" + many(33, "l%d: x") + "}"}}, nil, "it has 33 labels, with the pool's own, and 32 are the most; have fewer in a new version"},
 		"annotations": {[][2]string{{"metadata.annotations", "{" + many(33, "l%d: x") + "}"}}, nil, "it has 33 annotations, with the pool's own, and 32 are the most"},
-		"disks": {disks(13, "default/i", "1Gi"), withOwnDisk,
+		"disks": {disks(13, "default/i", "1Gi"), withPoolDisk,
 			"it has 13 disks, and 12 are the most; have fewer in a new version or set spec.template.disks"},
-		"image":  {disks(1, "image-x2k7p", "1Gi"), withOwnDisk, `the image "image-x2k7p" of its disk "d0" is not namespace/name; correct it in a new version or set spec.template.disks`},
-		"size":   {disks(1, "default/i", "0"), withOwnDisk, `its disk "d0" has no size; set one in a new version or set spec.template.disks`},
+		"image":  {disks(1, "image-x2k7p", "1Gi"), withPoolDisk, `the image "image-x2k7p" of its disk "d0" is not namespace/name; correct it in a new version or set spec.template.disks`},
+		"size":   {disks(1, "default/i", "0"), withPoolDisk, `its disk "d0" has no size; set one in a new version or set spec.template.disks`},
 		"memory": {[][2]string{{"spec.template.spec.domain.resources.limits.memory", "64Mi"}}, func(n *v1alpha1.NodeTemplate) { n.Memory = resource.MustParse("1Gi") }, "it has 64Mi of memory, with which no guest boots; set spec.template.memory"},
 		"networks": {[][2]string{
 			{"spec.template.spec.networks", "[" + many(9, "{name: n%d, multus: {networkName: a/b}}") + "]"},
 			{"spec.template.spec.domain.devices.interfaces", "[" + many(9, "{name: n%d, bridge: {}}") + "]"},
-		}, withOwnNetwork, "it has 9 networks, and 8 are the most; have fewer in a new version or set spec.template.networks"},
+		}, withPoolNetwork, "it has 9 networks, and 8 are the most; have fewer in a new version or set spec.template.networks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range tt.edits {

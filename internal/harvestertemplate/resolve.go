@@ -17,20 +17,20 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/vm"
 )
 
-// hotplugAnnotation says that the limits are what a VM may grow to, and not what it has (Harvester UI: cpu and memory
+// hotplugAnnotation: the limits are what a VM may grow to, not what it has (Harvester UI: cpu and memory
 // hotplug).
 const hotplugAnnotation = "harvesterhci.io/enableCPUAndMemoryHotplug"
 
 // maxCPU is NodeTemplate.CPU's.
 const maxCPU = 256
 
-// Resolve lays a template over the version of a Harvester template that it names. The result is complete, and names
-// that version: it is what a member carries as a copy, and what Revision is the hash of. What a template of
-// Harvester's has that belongs to one VM alone (MAC addresses, firmware IDs, claim names, and so on) is left behind.
-// Problems say what is missing or can't be had by a member; then the result isn't complete.
+// Resolve lays a pool's template over the version of a Harvester template that it names. The result is complete and
+// names that version. NomadNodes hold a copy of it, and Revision is its hash. What belongs to one VM alone (MAC
+// addresses, firmware IDs, claim names, and so on) isn't taken over. The problems are what is missing, or what a member
+// can't have; if there are any, the result isn't complete.
 func Resolve(t *v1alpha1.NodeTemplate, v *Version) (*v1alpha1.NodeTemplate, []condition.Problem) {
 	source := v.Source()
-	r := &resolver{version: v, own: t, out: t.DeepCopy()}
+	r := &resolver{version: v, pool: t, out: t.DeepCopy()}
 	r.out.From = &source
 	spec, err := v.Typed()
 	if err != nil {
@@ -54,9 +54,9 @@ func Resolve(t *v1alpha1.NodeTemplate, v *Version) (*v1alpha1.NodeTemplate, []co
 }
 
 type resolver struct {
-	version  *Version
-	spec     *kubevirtv1.VirtualMachineSpec
-	own, out *v1alpha1.NodeTemplate
+	version   *Version
+	spec      *kubevirtv1.VirtualMachineSpec
+	pool, out *v1alpha1.NodeTemplate
 	// diskNames are the names that the disks of the version get; empty: the template has disks of its own.
 	diskNames map[string]string
 	// nicNames are the names that the interfaces of the version get; empty: the template has networks of its own.
@@ -113,35 +113,35 @@ func (r *resolver) metadata() {
 	if r.out.Description == "" {
 		r.out.Description = v.Annotations[vm.DescriptionAnnotation]
 	}
-	r.out.Labels = under(r.out.Labels, v.Labels, chosenLabel)
-	r.out.Annotations = under(r.out.Annotations, v.Annotations, chosenAnnotation)
+	r.out.Labels = mergedUnder(r.out.Labels, v.Labels, chosenLabel)
+	r.out.Annotations = mergedUnder(r.out.Annotations, v.Annotations, chosenAnnotation)
 }
 
-// platformKey matches the keys that belong to Kubernetes, Harvester and their parts: they say something about the VM
-// that a template was made of.
+// platformKey matches the keys that belong to Kubernetes, Harvester and their components: they describe the VM that a
+// template was made from.
 var platformKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|kubevirt\.io|cattle\.io|kubernetes\.io|k8s\.io)/`)
 
-// chosenLabel and chosenAnnotation match those of them that a user chooses in Harvester's UI, and that the API lets
-// pools set.
+// chosenLabel and chosenAnnotation match those platform keys that a user chooses in Harvester's UI and that the API
+// lets pools set.
 var (
 	chosenLabel      = regexp.MustCompile(`^(harvesterhci\.io/maintain-mode-strategy|tag\.harvesterhci\.io/.*)$`)
 	chosenAnnotation = regexp.MustCompile(`^harvesterhci\.io/reservedMemory$`)
 )
 
-// under is the labels or annotations of a Harvester template under the template's own.
-func under(own, theirs map[string]string, chosen *regexp.Regexp) map[string]string {
-	all := maps.Clone(theirs)
+// mergedUnder is the labels or annotations of a version, overridden by those of the pool's template.
+func mergedUnder(pool, version map[string]string, chosen *regexp.Regexp) map[string]string {
+	all := maps.Clone(version)
 	maps.DeleteFunc(all, func(key, _ string) bool { return platformKey.MatchString(key) && !chosen.MatchString(key) })
 	if len(all) == 0 {
-		return own
+		return pool
 	}
-	maps.Copy(all, own)
+	maps.Copy(all, pool)
 	return all
 }
 
-// networks takes the VLAN networks, in the version's order.
+// networks takes over the VLAN networks, in the version's order.
 func (r *resolver) networks() {
-	if len(r.own.Networks) > 0 {
+	if len(r.pool.Networks) > 0 {
 		return
 	}
 	r.nicNames = map[string]string{}
@@ -171,21 +171,21 @@ func (r *resolver) networks() {
 	}
 }
 
-// bridged says if an interface is a bridge, also if Harvester has made it a tap of its own, which it does of bridges
+// bridged reports if an interface is a bridge. Harvester turns bridges into taps of its own, which count as well
 // (Harvester: virtualmachine/mutator.go, managedTap).
 func bridged(nic kubevirtv1.Interface) bool {
 	return nic.Bridge != nil || nic.Binding != nil && nic.Binding.Name == "managedtap"
 }
 
-// rest puts all else that the version says of its VM under the template's overlay. What an overlay may not change is a
-// problem, unless the template's own takes it back.
+// rest puts everything else of the version's VM under the pool's overlay. A field that an overlay may not change is a
+// problem, unless the pool's overlay resets it.
 func (r *resolver) rest() {
-	theirs := r.remainder()
-	ours, err := vm.DecodeOverlay(r.own.VirtualMachine)
+	version := r.remainder()
+	overlay, err := vm.DecodeOverlay(r.pool.VirtualMachine)
 	if err != nil {
-		return // Pre-flight tells.
+		return // Pre-flight reports it.
 	}
-	stacked := jsonmerge.Stack(theirs, ours)
+	stacked := jsonmerge.Stack(version, overlay)
 	if len(stacked) == 0 {
 		return
 	}
@@ -195,14 +195,14 @@ func (r *resolver) rest() {
 		return
 	}
 	r.out.VirtualMachine = &runtime.RawExtension{Raw: doc}
-	ownErrors := map[string]bool{}
+	poolErrors := map[string]bool{}
 	alone := r.out.DeepCopy()
-	alone.VirtualMachine = r.own.VirtualMachine
+	alone.VirtualMachine = r.pool.VirtualMachine
 	for _, err := range vm.OverlayErrors(alone) {
-		ownErrors[err.Error()] = true
+		poolErrors[err.Error()] = true
 	}
 	for _, err := range vm.OverlayErrors(r.out) {
-		if text := err.Error(); !ownErrors[text] {
+		if text := err.Error(); !poolErrors[text] {
 			r.report("its VM: %s", strings.ReplaceAll(text, vm.OverlayPath, "spec.vm.spec"))
 		}
 	}

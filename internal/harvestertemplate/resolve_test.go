@@ -113,20 +113,20 @@ func TestResolveProblems(t *testing.T) {
 			"it has no memory limit; set spec.template.memory"},
 		"no cpu": {[][2]string{{"spec.template.spec.domain.cpu", ""}, {"spec.template.spec.domain.resources.limits", "{memory: 4Gi}"}}, func(n *v1alpha1.NodeTemplate) { n.CPU = 1 },
 			"it has 0 CPUs; set spec.template.cpu to a number from 1 to 256"},
-		"no disk": {[][2]string{{"spec.template.spec.volumes", ""}}, withOwnDisk, "it has no disk"},
+		"no disk": {[][2]string{{"spec.template.spec.volumes", ""}}, withPoolDisk, "it has no disk"},
 		"image not chosen": {[][2]string{claims(`[{"metadata":{"name":"old-disk-0-a","annotations":{"harvesterhci.io/imageId":""}},"spec":{"storageClassName":"x","resources":{"requests":{"storage":"1Gi"}}}},{"metadata":{"name":"old-disk-1-b"},"spec":{"storageClassName":"x","resources":{"requests":{"storage":"1Gi"}}}}]`)},
-			withOwnDisk, `its first disk, "disk-0", has no image to boot from; choose one in a new version or set spec.template.disks`},
+			withPoolDisk, `its first disk, "disk-0", has no image to boot from; choose one in a new version or set spec.template.disks`},
 		"no class": {[][2]string{claims(`[{"metadata":{"name":"old-disk-0-a","annotations":{"harvesterhci.io/imageId":"a/b"}},"spec":{"resources":{"requests":{"storage":"1Gi"}}}},{"metadata":{"name":"old-disk-1-b"},"spec":{"resources":{"requests":{"storage":"1Gi"}}}}]`)},
-			withOwnDisk, `its disk "disk-1" has neither an image nor a storage class`},
-		"existing volume":   {[][2]string{claims(`[]`)}, withOwnDisk, `its disk "disk-0" is an existing volume, which only one VM can have; use an image in a new version or set spec.template.disks`},
-		"claims unreadable": {[][2]string{claims(`{`)}, withOwnDisk, "its annotation harvesterhci.io/volumeClaimTemplates: unexpected end of JSON input"},
-		"cd-rom":            {[][2]string{{devices + "disks", "[{name: disk-1, cdrom: {bus: sata}}]"}}, withOwnDisk, `its disk "disk-1" is a CD-ROM with a volume of its own`},
-		"masquerade": {[][2]string{{"spec.template.spec.networks", "[{name: lan, pod: {}}]"}}, withOwnNetwork,
+			withPoolDisk, `its disk "disk-1" has neither an image nor a storage class`},
+		"existing volume":   {[][2]string{claims(`[]`)}, withPoolDisk, `its disk "disk-0" is an existing volume, which only one VM can have; use an image in a new version or set spec.template.disks`},
+		"claims unreadable": {[][2]string{claims(`{`)}, withPoolDisk, "its annotation harvesterhci.io/volumeClaimTemplates: unexpected end of JSON input"},
+		"cd-rom":            {[][2]string{{devices + "disks", "[{name: disk-1, cdrom: {bus: sata}}]"}}, withPoolDisk, `its disk "disk-1" is a CD-ROM with a volume of its own`},
+		"masquerade": {[][2]string{{"spec.template.spec.networks", "[{name: lan, pod: {}}]"}}, withPoolNetwork,
 			`its network "lan" is not a VLAN network with an interface of type bridge`},
-		"sriov":              {[][2]string{{devices + "interfaces", "[{name: lan, sriov: {}}, {name: san, bridge: {}}]"}}, withOwnNetwork, `its network "lan" is not a VLAN network`},
-		"network by itself":  {[][2]string{{devices + "interfaces", "[{name: san, bridge: {}}]"}}, withOwnNetwork, `its network "lan" has no interface`},
-		"short network name": {[][2]string{{"spec.template.spec.networks", "[{name: lan, multus: {networkName: vlan}}]"}}, withOwnNetwork, `its network "lan" names "vlan" without a namespace`},
-		"no network":         {[][2]string{{"spec.template.spec.networks", ""}}, withOwnNetwork, "it has no network; add one in a new version or set spec.template.networks"},
+		"sriov":              {[][2]string{{devices + "interfaces", "[{name: lan, sriov: {}}, {name: san, bridge: {}}]"}}, withPoolNetwork, `its network "lan" is not a VLAN network`},
+		"network by itself":  {[][2]string{{devices + "interfaces", "[{name: san, bridge: {}}]"}}, withPoolNetwork, `its network "lan" has no interface`},
+		"short network name": {[][2]string{{"spec.template.spec.networks", "[{name: lan, multus: {networkName: vlan}}]"}}, withPoolNetwork, `its network "lan" names "vlan" without a namespace`},
+		"no network":         {[][2]string{{"spec.template.spec.networks", ""}}, withPoolNetwork, "it has no network; add one in a new version or set spec.template.networks"},
 		"node selector": {[][2]string{{"spec.template.spec.nodeSelector", "{a: b}"}},
 			func(n *v1alpha1.NodeTemplate) {
 				n.VirtualMachine = blueprinttest.Overlay(`{"template":{"spec":{"nodeSelector":null}}}`)
@@ -159,11 +159,11 @@ func TestResolveProblems(t *testing.T) {
 	}
 }
 
-func withOwnDisk(n *v1alpha1.NodeTemplate) {
+func withPoolDisk(n *v1alpha1.NodeTemplate) {
 	n.Disks = []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("20Gi"), Image: blueprinttest.Image}}
 }
 
-func withOwnNetwork(n *v1alpha1.NodeTemplate) {
+func withPoolNetwork(n *v1alpha1.NodeTemplate) {
 	n.Networks = []v1alpha1.Network{{Name: blueprinttest.Network}}
 }
 

@@ -7,8 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// leftBehind are the fields of a version's VM that belong to the VM it was made of, or that the template has fields
-// for.
+// leftBehind are the fields of a version's VM that belong to the VM it was made from, or for which the template has
+// fields.
 var leftBehind = [][]string{
 	{"running"}, {"runStrategy"},
 	{"template", "metadata", "creationTimestamp"},
@@ -23,7 +23,7 @@ var leftBehind = [][]string{
 	{"template", "spec", "networks"},
 }
 
-// remainder is the version's VM without what is left behind and what has become a part of the template: an overlay.
+// remainder is an overlay: the version's VM without leftBehind and without what has been taken over into the template.
 func (r *resolver) remainder() map[string]any {
 	doc, _ := withoutNull(runtime.DeepCopyJSON(r.version.Spec)).(map[string]any)
 	for _, path := range leftBehind {
@@ -37,8 +37,9 @@ func (r *resolver) remainder() map[string]any {
 	return doc
 }
 
-// observedKey matches the annotations of an instance that say something about the VM that the template was made of.
-// KubeVirt's are wishes, such as hooks.kubevirt.io/hookSidecars, which must not be dropped in silence.
+// observedKey matches the annotations of an instance that describe the VM that the template was made from. KubeVirt's
+// aren't among them, because they request something, as hooks.kubevirt.io/hookSidecars does, and must not be dropped
+// silently.
 var observedKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|cattle\.io|kubernetes\.io|k8s\.io)/`)
 
 func without(keys *regexp.Regexp, value any) any {
@@ -47,7 +48,7 @@ func without(keys *regexp.Regexp, value any) any {
 	return all
 }
 
-// otherVolumes are those that are neither disks of the template nor cloud-init.
+// otherVolumes are the volumes that are neither disks of the template nor cloud-init.
 func (r *resolver) otherVolumes(value any) any {
 	return filter(value, func(volume map[string]any) bool {
 		name, _ := volume["name"].(string)
@@ -55,18 +56,18 @@ func (r *resolver) otherVolumes(value any) any {
 	})
 }
 
-// replaced are the names of the volumes in whose place members have their own.
+// replaced are the names of the volumes that are replaced by those of the member.
 func (r *resolver) replaced() map[string]bool {
 	names := map[string]bool{}
 	for _, v := range r.spec.Template.Spec.Volumes {
-		ownDisks := len(r.own.Disks) > 0 && (v.PersistentVolumeClaim != nil || v.DataVolume != nil)
-		names[v.Name] = ownDisks || v.PersistentVolumeClaim != nil || CloudInitSource(v) != nil
+		poolDisks := len(r.pool.Disks) > 0 && (v.PersistentVolumeClaim != nil || v.DataVolume != nil)
+		names[v.Name] = poolDisks || v.PersistentVolumeClaim != nil || CloudInitSource(v) != nil
 	}
 	return names
 }
 
-// diskChanges are the disks as changes of the member's: a disk of the template keeps its bus, cache and so on,
-// another one is added, and no one its place in the boot order.
+// diskChanges are the version's disks as changes to those of the member. A disk of the template keeps its bus, cache
+// and so on, other disks are added, and none keeps its place in the boot order.
 func (r *resolver) diskChanges(value any) any {
 	return filter(value, func(disk map[string]any) bool {
 		name, _ := disk["name"].(string)
@@ -83,7 +84,7 @@ func (r *resolver) diskChanges(value any) any {
 	})
 }
 
-// nicChanges are the interfaces as changes of the member's: they keep their model and the like.
+// nicChanges are the version's interfaces as changes to those of the member: they keep their model and the like.
 func (r *resolver) nicChanges(value any) any {
 	return filter(value, func(nic map[string]any) bool {
 		name, _ := nic["name"].(string)
@@ -109,13 +110,13 @@ func filter(value any, keep func(map[string]any) bool) any {
 	return kept
 }
 
-// remove deletes a field, and the objects above it that have become empty with it.
+// remove deletes a field, and the objects above it that are then empty.
 func remove(doc map[string]any, path []string) {
 	edit(doc, path, func(any) any { return nil })
 }
 
-// edit changes the value of a field, if there is one. If that is then empty, it is deleted, and so are the objects
-// above it that have become empty with it.
+// edit changes the value of a field, if it exists. If the new value is empty the field is deleted, and so are the
+// objects above it that are then empty.
 func edit(doc map[string]any, path []string, change func(any) any) {
 	value, ok := doc[path[0]]
 	if !ok {
@@ -150,7 +151,7 @@ func empty(value any) bool {
 	}
 }
 
-// withoutNull removes null values, which would be taken for orders to remove something.
+// withoutNull removes null values, which an overlay takes as deletions.
 func withoutNull(value any) any {
 	switch v := value.(type) {
 	case map[string]any:

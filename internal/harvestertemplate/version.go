@@ -22,7 +22,7 @@ type Version struct {
 	Template string
 	// KeyPairs are its SSH key pairs, as namespace/name.
 	KeyPairs []string
-	// Labels and Annotations are those of its VM over its own.
+	// Labels and Annotations are the version's, overridden by those of its VM.
 	Labels, Annotations map[string]string
 	// Spec is its VM's spec, KubeVirt's VirtualMachineSpec, as JSON is decoded.
 	Spec map[string]any
@@ -67,7 +67,7 @@ func (v *Version) Typed() (*kubevirtv1.VirtualMachineSpec, error) {
 	return spec, nil
 }
 
-// CloudInitSource is where a volume has its cloud-init from; nil: it is another kind of volume.
+// CloudInitSource is the source of a cloud-init volume; nil: it is another kind of volume.
 func CloudInitSource(v kubevirtv1.Volume) *kubevirtv1.CloudInitNoCloudSource {
 	if v.CloudInitConfigDrive != nil {
 		return (*kubevirtv1.CloudInitNoCloudSource)(v.CloudInitConfigDrive)
@@ -75,7 +75,7 @@ func CloudInitSource(v kubevirtv1.Volume) *kubevirtv1.CloudInitNoCloudSource {
 	return v.CloudInitNoCloud
 }
 
-// Source is what names this version.
+// Source is a reference to this version.
 func (v *Version) Source() v1alpha1.TemplateSource {
 	return v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion, Name: v.Name}
 }
@@ -85,7 +85,7 @@ func Field(from v1alpha1.TemplateSource) string {
 	return fmt.Sprintf("spec.template.from.name: %s %q", from.Kind, from.Name)
 }
 
-// NotFound is the problem with a source that leads nowhere.
+// NotFound is the problem with a reference to an object that doesn't exist.
 func NotFound(from v1alpha1.TemplateSource) condition.Problem {
 	resource := "virtualmachinetemplates"
 	if from.Kind == v1alpha1.KindTemplateVersion {

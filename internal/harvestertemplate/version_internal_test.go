@@ -22,7 +22,7 @@ func TestLabelsOfTheVersionItself(t *testing.T) {
 		v.Annotations["ticket"] != "7" {
 		t.Errorf("%v %v", v.Labels, v.Annotations)
 	}
-	if got := under(nil, v.Labels, chosenLabel); len(got) != 2 {
+	if got := mergedUnder(nil, v.Labels, chosenLabel); len(got) != 2 {
 		t.Errorf("%v", got)
 	}
 }

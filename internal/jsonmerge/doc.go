@@ -1,4 +1,4 @@
 // Package jsonmerge lays one JSON document over another: RFC 7386, and lists whose items have names merged by name.
 //
-// It is pure and knows no Kubernetes. Which fields may be changed is not its question, but that of package vm.
+// It is pure. Nothing of Kubernetes may enter: which fields an overlay may change is decided in package vm.
 package jsonmerge

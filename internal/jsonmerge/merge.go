@@ -44,7 +44,7 @@ func mergeObjects(base, over map[string]any) map[string]any {
 }
 
 func mergeNamed(base, over []any) []any {
-	merged := append([]any{}, base...)
+	merged := slices.Clone(base)
 	position := make(map[string]int, len(base))
 	for i, item := range base {
 		position[nameOf(item)] = i
@@ -69,14 +69,10 @@ func withoutNulls(list []any) []any {
 	return clean
 }
 
-// named says if each item of a list is an object with a name. An empty list is, so laying one over changes nothing.
+// named reports if each item of a list is an object with a name. An empty list counts as named, so that laying one over
+// changes nothing.
 func named(list []any) bool {
-	for _, item := range list {
-		if nameOf(item) == "" {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(list, func(item any) bool { return nameOf(item) == "" })
 }
 
 // nameOf is the name of a list's item; empty: it has none.
@@ -86,8 +82,8 @@ func nameOf(item any) string {
 	return name
 }
 
-// Stack is the one document that, merged into any base, does what merging first under and then over would do: merge
-// with the nulls of over kept. Neither is changed. under must have no nulls.
+// Stack returns one document which, merged into any base, has the effect of merging first under and then over: a merge
+// that keeps the nulls of over. Neither is changed. under must have no nulls.
 func Stack(under, over map[string]any) map[string]any {
 	stacked := make(map[string]any, len(under)+len(over))
 	maps.Copy(stacked, under)
@@ -111,9 +107,9 @@ func stackValues(under, over any) any {
 }
 
 func stackNamed(under, over []any) []any {
-	stacked := append([]any{}, under...)
+	stacked := slices.Clone(under)
 	position := make(map[string]int, len(under)+len(over))
-	for i, item := range slices.Backward(under) { // The first of a name counts.
+	for i, item := range slices.Backward(under) { // backward, so that the first of a name counts
 		position[nameOf(item)] = i
 	}
 	for _, item := range over {

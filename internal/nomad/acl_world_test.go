@@ -128,7 +128,7 @@ func TestRevokedTokenIsNoticed(t *testing.T) {
 }
 
 // Whether the agents of members have to look at tokens.
-func TestViewTellsIfThereAreACLs(t *testing.T) {
+func TestViewShowsIfThereAreACLs(t *testing.T) {
 	for _, acl := range []bool{false, true} {
 		server := startNomad(t, world.ServerOptions{ACL: acl})
 		c := watched(t, Connection{Address: server.Addr, Token: server.Token}, &changes{})

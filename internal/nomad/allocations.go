@@ -34,9 +34,9 @@ func filterFor(nodeIDs []string, is string) string {
 	return `(` + is + `) and NodeID matches "^(` + strings.Join(nodeIDs, "|") + `)$"`
 }
 
-// listAllocations calls each with every allocation of the nodes that is something. It asks for all namespaces: the
-// list of one node's allocations leaves out what the token may not see and says nothing about it, this one is refused
-// when the token may see none (Nomad: nomad/node_endpoint.go, GetAllocs; nomad/alloc_endpoint.go, List).
+// listAllocations calls each with every allocation of the nodes that is something. It asks for all namespaces: the list
+// of one node's allocations leaves out what the token may not see without an error, this list is refused when the token
+// may see none (Nomad: nomad/node_endpoint.go, GetAllocs; nomad/alloc_endpoint.go, List).
 func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is string, params map[string]string,
 	each func(*api.AllocationListStub) error) error {
 	for _, id := range nodeIDs {
@@ -62,14 +62,15 @@ func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is strin
 	return nil
 }
 
-// liveAllocations returns the live allocations of the nodes, with an entry for each node of which they are known,
-// each sorted by ID. The error is why they aren't of the others; with a nil map they are of none.
+// liveAllocations returns the live allocations of the nodes, sorted by ID, with an entry for each node whose
+// allocations are known. The error is why those of the other nodes are unknown. If the map is nil, those of all nodes
+// are.
 func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string) (map[string][]Allocation, error) {
 	live := make(map[string][]Allocation, len(nodeIDs))
 	for _, id := range nodeIDs {
 		live[id] = nil
 	}
-	var k kept
+	var k keptBytes
 	former := replacedBy{}
 	err := r.listAllocations(ctx, nodeIDs, isLive+` or `+isReplaced, brief, func(s *api.AllocationListStub) error {
 		if ended(s) {
@@ -98,12 +99,12 @@ func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string) (map[str
 
 func byID(a, b Allocation) int { return strings.Compare(a.ID, b.ID) }
 
-// occupants returns what is lost if the node's guest stops now: its live allocations and, while its client lives,
-// those failed ones that have a task which runs or is yet to run.
-func (r *remote) occupants(ctx context.Context, node Node) ([]Allocation, error) {
+// runningAllocations returns what is lost if the node's guest stops now: its live allocations and, unless the node is
+// down, its failed allocations with a task that runs or is yet to run.
+func (r *remote) runningAllocations(ctx context.Context, node Node) ([]Allocation, error) {
 	var (
 		out []Allocation
-		k   kept
+		k   keptBytes
 	)
 	former := replacedBy{}
 	err := r.listAllocations(
@@ -115,7 +116,7 @@ func (r *remote) occupants(ctx context.Context, node Node) ([]Allocation, error)
 			switch failed := s.ClientStatus == api.AllocClientStatusFailed; {
 			case !ended(s), failed && node.Status != NodeDown && !allDead(s):
 				out = append(out, allocationFromStub(s))
-			case node.Status != NodeDown: // a client that is gone has nothing to give
+			case node.Status != NodeDown: // the data on a node that is down can't be fetched
 				former.add(s)
 			}
 			return k.add(textsOf(s)...)
@@ -139,7 +140,7 @@ func ended(s *api.AllocationListStub) bool {
 
 func allDead(s *api.AllocationListStub) bool {
 	for _, task := range s.TaskStates {
-		if task == nil || task.State != taskDead { // of a null nobody knows
+		if task == nil || task.State != taskDead { // a null says nothing about the task
 			return false
 		}
 	}
@@ -158,13 +159,13 @@ func allocationFromStub(s *api.AllocationListStub) Allocation {
 	}
 }
 
-// textsOf are what is kept of an allocation and may be of any length.
+// textsOf returns those fields of an allocation that are kept and have no bounded length.
 func textsOf(s *api.AllocationListStub) []string {
 	return []string{s.ID, s.NodeID, s.Namespace, s.JobID, s.JobType, s.Name, s.ClientStatus, s.DesiredStatus,
 		s.NextAllocation}
 }
 
-// usage adds up what lives on each node.
+// usage adds up the live allocations of each node.
 func (r *remote) usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error) {
 	usage := make(map[string]Usage, len(nodeIDs))
 	for _, id := range nodeIDs {

@@ -57,8 +57,8 @@ const nextAlloc = "cccccccc-0000-4000-8000-000000000001"
 
 // honest is what a server answers to each kind of request that there is, so that all of them are sent.
 var honest = map[string]string{
-	"list nodes":          `[{"ID":"` + nodeA + `","Name":"p-1","Status":"ready","SchedulingEligibility":"eligible","LastDrain":{"Status":"complete","Meta":{"harvester_drain_intent":"i"}},"NodeResources":{"Cpu":{"CpuShares":4000},"Memory":{"MemoryMB":2048}},"ReservedResources":{"Cpu":{"CpuShares":1}}}]`,
-	"read node":           `{"ID":"` + nodeA + `","Status":"ready","DrainStrategy":{"Deadline":3600000000000},"LastDrain":{"Status":"draining","Meta":{"harvester_drain_intent":"i"}},"HTTPAddr":"10.0.0.1:4646"}`,
+	"list nodes":          `[{"ID":"` + nodeA + `","Name":"p-1","Status":"ready","SchedulingEligibility":"eligible","LastDrain":{"Status":"complete","Meta":{"harvester_drain_id":"i"}},"NodeResources":{"Cpu":{"CpuShares":4000},"Memory":{"MemoryMB":2048}},"ReservedResources":{"Cpu":{"CpuShares":1}}}]`,
+	"read node":           `{"ID":"` + nodeA + `","Status":"ready","DrainStrategy":{"Deadline":3600000000000},"LastDrain":{"Status":"draining","Meta":{"harvester_drain_id":"i"}},"HTTPAddr":"10.0.0.1:4646"}`,
 	"list allocations":    `[{"ID":"a","NodeID":"` + nodeA + `","ClientStatus":"complete","NextAllocation":"` + nextAlloc + `"},{"ID":"b","NodeID":"` + nodeA + `","ClientStatus":"failed","TaskStates":{"t":{"State":"running"}},"AllocatedResources":{"Tasks":{"t":{"Cpu":{"CpuShares":1}}}}}]`,
 	"list next":           `[{"ID":"` + nextAlloc + `","NodeID":"` + nodeB + `","JobID":"db","TaskGroup":"g","ClientStatus":"pending","DesiredStatus":"run","CreateIndex":9,"TaskStates":{"t":{"State":"pending","Events":[{"Type":"Received"}]}}}]`,
 	"read allocation":     `{"ID":"` + nextAlloc + `","Job":{"ID":"db","CreateIndex":3,"TaskGroups":[{"Name":"g","EphemeralDisk":{"Migrate":true}}]}}`,
@@ -222,12 +222,12 @@ func ask(t *testing.T, c *cluster) {
 	modest(t, err)
 	stop, err := c.StopTime(t.Context(), nodeA)
 	modest(t, err)
-	if stop < 0 || stop > forEver {
+	if stop < 0 || stop > maxStopTime {
 		t.Errorf("stops within %s", stop)
 	}
-	_, err = c.Drain(t.Context(), nodeA, DrainRequest{DrainID: "i", Remaining: time.Hour})
+	_, err = c.Drain(t.Context(), nodeA, DrainOptions{DrainID: "i", Remaining: time.Hour})
 	modest(t, err)
-	modest(t, c.ResendDrain(t.Context(), nodeA, DrainRequest{DrainID: "i"}))
+	modest(t, c.ResendDrain(t.Context(), nodeA, DrainOptions{DrainID: "i"}))
 	modest(t, c.Cordon(t.Context(), nodeA))
 	modest(t, c.Uncordon(t.Context(), nodeA))
 	modest(t, c.CancelDrain(t.Context(), nodeA))
@@ -238,10 +238,10 @@ func ask(t *testing.T, c *cluster) {
 		t.Errorf("a token of %d bytes", len(jwt))
 	}
 	c.noteLeader(t.Context())
-	if !roomy.TryAcquire(2) {
+	if !largeAnswers.TryAcquire(2) {
 		t.Fatal("a seat wasn't given back")
 	}
-	roomy.Release(2)
+	largeAnswers.Release(2)
 }
 
 // modest checks that an error neither floods a log nor a condition.

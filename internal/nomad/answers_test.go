@@ -17,7 +17,7 @@ func TestListsWithNullsAreNotBelieved(t *testing.T) {
 		c := answering(t, saying(body)).(*cluster)
 		nodes, _, list := c.remote.listNodes(t.Context(), 0, 0)
 		_, live := c.remote.liveAllocations(t.Context(), []string{nodeA})
-		_, occupants := c.remote.occupants(t.Context(), Node{ID: nodeA})
+		_, occupants := c.remote.runningAllocations(t.Context(), Node{ID: nodeA})
 		_, usage := c.Usage(t.Context(), []string{nodeA})
 		_, roles := c.remote.roles(t.Context(), &api.ACLToken{Roles: []*api.ACLTokenRoleLink{{}}})
 		_, policies := c.remote.policies(t.Context())
@@ -35,7 +35,7 @@ func TestListsWithNullsAreNotBelieved(t *testing.T) {
 // A task of which nothing is said may run.
 func TestTaskWithoutStateIsNotDead(t *testing.T) {
 	c := answering(t, saying(`[{"ID":"a","NodeID":"`+nodeA+`","ClientStatus":"failed","TaskStates":{"web":null}}]`)).(*cluster)
-	live, err := c.remote.occupants(t.Context(), Node{ID: nodeA, Status: NodeReady})
+	live, err := c.remote.runningAllocations(t.Context(), Node{ID: nodeA, Status: NodeReady})
 	if err != nil || len(live) != 1 {
 		t.Errorf("got %v, %v", live, err)
 	}
@@ -68,7 +68,7 @@ func TestWatcherThatPanicsBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(Connection{Address: "http://127.0.0.1:1"}, Options{}.withDefaults())
 		runs, began := 0, time.Now()
-		c.keep(t.Context(), "test", func(context.Context) {
+		c.keepRunning(t.Context(), "test", func(context.Context) {
 			if runs++; runs < 4 {
 				panic("one more")
 			}

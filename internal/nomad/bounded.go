@@ -14,14 +14,13 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// How much an answer may hold. Whoever writes a pool names the server that answers, and what it sends mustn't take
-// the memory that all pools share. Two things take it: the text, of which the decoder keeps all that one Decode
-// reads, twice while that grows; and what the text becomes. Few bytes of JSON become many of memory: {} a whole task.
-// So what is decoded at once is bounded by its bytes and by its tokens, and a list is decoded an item at a time
-// (items).
+// Bounds on an answer. The author of a pool names the server that answers, and its answers mustn't use up the memory
+// that all pools share. Two things take memory. One is the text: the decoder keeps all that one Decode reads, twice
+// while its buffer grows. The other is the decoded value: {} has two bytes and may become a whole task. So each Decode
+// is bounded by bytes and by tokens, and a list is decoded an item at a time (items).
 const (
-	// maxAnswer is how many bytes an answer may have, unzipped, that isn't read as a list: some hundred times the
-	// largest node. Only jobs grow without a limit.
+	// maxAnswer is how many bytes an answer that isn't a list may have, unzipped: some hundred times the largest node.
+	// Only jobs have no limit of their own.
 	maxAnswer = 4 << 20
 	// maxTokens is how many braces, brackets, colons and commas may be decoded at once, wherever they stand. A node has
 	// a thousand, a group of a job a hundred.
@@ -37,10 +36,10 @@ const (
 	// are kept, of an allocation 250 B.
 	maxItems = 50_000
 	maxKept  = 8 << 20
-	// freely is what may be decoded at once without asking if there is room, in bytes. All of Nomad's answers are
-	// smaller, but for those with large jobs in them.
-	freely       = maxItem
-	freelyTokens = maxItemTokens
+	// maxUncounted is how many bytes may be decoded at once without acquiring largeAnswers. Only answers with large jobs
+	// in them are larger.
+	maxUncounted       = maxItem
+	maxUncountedTokens = maxItemTokens
 	// maxRefusal is how many bytes of a refusal are read.
 	maxRefusal = 64 << 10
 	// maxHeader is how many bytes the header of an answer may have.
@@ -49,16 +48,16 @@ const (
 	maxQuote = 300
 )
 
-// roomy are the seats for what is larger than may be decoded freely, in the whole process: many servers may send
-// large answers at the same time. A server that is slow keeps its seat for the timeout of a request at most. Those
-// that wait for one are requests about large jobs, of which nothing destructive comes.
-var roomy = semaphore.NewWeighted(2)
+// largeAnswers limits how many large answers the whole process decodes at the same time, because many servers may send
+// some at once. A slow server occupies it for the timeout of a request at most. Only requests about large jobs wait for
+// it, and no destructive step depends on those.
+var largeAnswers = semaphore.NewWeighted(2)
 
 // errTooLarge: the answer was not read to its end.
 var errTooLarge = errors.New("the answer is larger than any of Nomad's would be")
 
-// bounded keeps answers within bounds, and turns the body of a refusal into words that may be shown. It stands below
-// the API's client, which would unzip without a limit by itself.
+// bounded is a RoundTripper that limits the size of answers and replaces the body of a refusal by text that may be
+// shown. It works below the API's client, which would unzip without a limit.
 type bounded struct {
 	next http.RoundTripper
 }
@@ -73,12 +72,12 @@ func (b *bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp.Header.Del("Content-Encoding") // nobody above unzips once more
+	resp.Header.Del("Content-Encoding") // so that the API's client doesn't unzip it again
 	if resp.StatusCode == http.StatusOK {
 		resp.Body = newLimited(resp)
 		return resp, nil
 	}
-	// A redirect isn't followed, and where it leads to is nobody's business.
+	// A redirect isn't followed, and its target mustn't be shown.
 	resp.Header.Del("Location")
 	text, err := quote(resp)
 	if err != nil {
@@ -95,8 +94,9 @@ func (b *bounded) CloseIdleConnections() {
 	}
 }
 
-// quote is the body of a refusal if it is what Nomad writes, one line of plain text, and otherwise what it is: it may
-// be the page of anything that can be reached from here, and goes into a condition that others read.
+// quote returns the body of a refusal if it is one line of plain text, as Nomad writes it. Otherwise it returns the
+// status and the media type: the body may be a page of any server that can be reached from here, and the text goes into
+// a condition that others read.
 func quote(resp *http.Response) (_ string, err error) {
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
@@ -129,11 +129,11 @@ func oneLine(text string) bool {
 type limited struct {
 	io.ReadCloser
 	header http.Header
-	// sit waits for a seat.
-	sit    func() error
-	seated bool
-	// left is of the whole answer; bytes and tokens are of what is decoded at once, and spent is what of these has been
-	// read.
+	// acquire waits for largeAnswers; acquired is true once it has it.
+	acquire  func() error
+	acquired bool
+	// left is how many bytes of the whole answer may still be read. bytes and tokens bound what is decoded at once, and
+	// spent counts how much of them has been read.
 	left          int64
 	bytes, tokens int64
 	spent         struct{ bytes, tokens int64 }
@@ -142,36 +142,36 @@ type limited struct {
 func newLimited(resp *http.Response) *limited {
 	ctx := resp.Request.Context()
 	return &limited{
-		ReadCloser: resp.Body, header: resp.Header, sit: func() error { return roomy.Acquire(ctx, 1) },
+		ReadCloser: resp.Body, header: resp.Header, acquire: func() error { return largeAnswers.Acquire(ctx, 1) },
 		left: maxAnswer, bytes: maxAnswer, tokens: maxTokens,
 	}
 }
 
-// asList lets the answer be longer, whose items are decoded one at a time.
+// asList allows a longer answer, whose items are decoded one at a time.
 func (l *limited) asList(bytes, tokens int64) {
 	l.left, l.bytes, l.tokens = maxList, bytes, tokens
 }
 
-// nextItem begins to count anew.
+// nextItem resets the counters for the next item.
 func (l *limited) nextItem() {
 	l.spent.bytes, l.spent.tokens = 0, 0
-	l.stand()
+	l.release()
 }
 
 // Read is io.Reader's.
 func (l *limited) Read(p []byte) (int, error) {
-	room := min(l.left, l.bytes-l.spent.bytes)
-	if room < 0 || l.spent.tokens > l.tokens {
+	allowed := min(l.left, l.bytes-l.spent.bytes)
+	if allowed < 0 || l.spent.tokens > l.tokens {
 		return 0, errTooLarge
 	}
-	if !l.seated && (l.spent.bytes > freely || l.spent.tokens > freelyTokens) {
-		if err := l.sit(); err != nil {
+	if !l.acquired && (l.spent.bytes > maxUncounted || l.spent.tokens > maxUncountedTokens) {
+		if err := l.acquire(); err != nil {
 			return 0, err
 		}
-		l.seated = true
+		l.acquired = true
 	}
-	if int64(len(p)) > room+1 {
-		p = p[:room+1]
+	if int64(len(p)) > allowed+1 {
+		p = p[:allowed+1]
 	}
 	n, err := l.ReadCloser.Read(p)
 	l.left -= int64(n)
@@ -185,14 +185,14 @@ func (l *limited) Read(p []byte) (int, error) {
 
 // Close is io.Closer's.
 func (l *limited) Close() error {
-	l.stand()
+	l.release()
 	return l.ReadCloser.Close()
 }
 
-func (l *limited) stand() {
-	if l.seated {
-		roomy.Release(1)
-		l.seated = false
+func (l *limited) release() {
+	if l.acquired {
+		largeAnswers.Release(1)
+		l.acquired = false
 	}
 }
 

@@ -92,7 +92,7 @@ func peak(t *testing.T, do func()) (grew uint64) {
 func everything(t *testing.T, c *cluster) []error {
 	_, _, nodes := c.remote.listNodes(t.Context(), 0, 0)
 	_, live := c.remote.liveAllocations(t.Context(), []string{nodeA})
-	_, occupants := c.remote.occupants(t.Context(), Node{ID: nodeA})
+	_, occupants := c.remote.runningAllocations(t.Context(), Node{ID: nodeA})
 	_, usage := c.Usage(t.Context(), []string{nodeA})
 	_, stop := c.StopTime(t.Context(), nodeA)
 	_, node := c.remote.info(t.Context(), nodeA)
@@ -199,14 +199,14 @@ func TestLargeAnswersTakeTurns(t *testing.T) {
 			t.Error("half an answer is believed")
 		}
 	}
-	if err := roomy.Acquire(t.Context(), 2); err != nil {
+	if err := largeAnswers.Acquire(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := answering(t, saying(large+"]")).StopTime(t.Context(), nodeA); !errors.Is(err, ErrUnreachable) ||
 		Cause(err) != "no answer in time" {
 		t.Errorf("got %v", err)
 	}
-	roomy.Release(2)
+	largeAnswers.Release(2)
 }
 
 // clientNode is a node as Nomad 1.11.3 lists it with its resources, with the drivers of a VM that has Docker and Java.
@@ -249,7 +249,7 @@ func clientNode(i, cores int) string {
 		`"NodeNetworks":[{"Mode":"bridge","Device":"","MacAddress":"","Speed":0,"Addresses":null},{"Mode":"host","Device":"eth0","MacAddress":"52:54:00:12:34:56","Speed":1000,"Addresses":[` + address + "," + address + `]}],` +
 		`"Networks":[{"Mode":"bridge"},{"Mode":"host","Device":"eth0","CIDR":"10.0.0.1/32","IP":"10.0.0.1","MBits":1000},{"Mode":"host","Device":"eth0","CIDR":"fe80::1/128","IP":"fe80::1","MBits":1000}],"MinDynamicPort":20000,"MaxDynamicPort":32000},` +
 		`"ReservedResources":{"Cpu":{"CpuShares":0,"ReservedCpuCores":null},"Memory":{"MemoryMB":0},"Disk":{"DiskMB":0},"Networks":{"ReservedHostPorts":""}},` +
-		`"LastDrain":{"StartedAt":"2026-11-29T03:48:14Z","UpdatedAt":"2026-11-29T03:48:14Z","Status":"complete","AccessorID":"` + nodeB + `","Meta":{"harvester_drain_intent":"` + nodeB + `","harvester_drain_on_timeout":"Force","message":"nomad-harvester takes this node away"}},"CreateIndex":8,"ModifyIndex":10}`
+		`"LastDrain":{"StartedAt":"2026-11-29T03:48:14Z","UpdatedAt":"2026-11-29T03:48:14Z","Status":"complete","AccessorID":"` + nodeB + `","Meta":{"harvester_drain_id":"` + nodeB + `","harvester_drain_on_timeout":"Force","message":"nomad-harvester takes this node away"}},"CreateIndex":8,"ModifyIndex":10}`
 }
 
 func TestLargeClusterFits(t *testing.T) {
@@ -334,7 +334,7 @@ func TestOnlyPlainShortRefusalsAreQuoted(t *testing.T) {
 	}
 }
 
-func TestRedirectsTellNothing(t *testing.T) {
+func TestRedirectsRevealNothing(t *testing.T) {
 	for _, to := range []string{"http://secret.example/", "http://secret example:x:y/", ""} {
 		c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", to)

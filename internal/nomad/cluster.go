@@ -7,25 +7,26 @@ import (
 
 // Cluster is one Nomad cluster as the controllers see it. All methods may be called at the same time.
 //
-// The errors are, by errors.Is, ErrNodeNotFound, ErrForbidden, ErrUnreachable, where it is said ErrNotDraining, or
-// something else that Nomad said; none of them holds a secret.
+// The errors are, by errors.Is, ErrNodeNotFound, ErrForbidden, ErrUnreachable, where it is documented ErrNotDraining,
+// or another error of Nomad's. None of them holds a secret.
 type Cluster interface {
 	// View is the latest known state of the nodes; it never blocks.
 	View() View
 	// Allocations is the latest known state of the tracked nodes' allocations; it never blocks.
 	Allocations() AllocationsView
-	// TrackAllocations says if a node's allocations are of interest. The poll runs only while some are.
+	// TrackAllocations adds a node to those whose allocations are polled, or removes it. The poll runs only while there is
+	// such a node.
 	TrackAllocations(nodeID string, on bool)
 	// Inspect asks the leader for the node, then for its live allocations, and then if the token still sees all of them.
-	// It is an error if it doesn't, and the health tells why. A missing node is none.
+	// If it doesn't, that is an error, and the health has the reason. A missing node is not an error.
 	Inspect(ctx context.Context, nodeID string) (Inspection, error)
-	// StopTime is how long what lives on the node may take to stop, by what its jobs were promised: the shutdown_delay
-	// of the group, and then the shutdown_delay and kill_timeout of its leader, of the slowest of its other tasks, and
-	// of the slowest of its sidecars, one after the other. A client may give less of kill_timeout (max_kill_timeout),
-	// and then the allocations end before. Poststop tasks aren't in it: nobody has said how long they run. A job's
-	// author may have written anything: it may be a century.
+	// StopTime is how long the node's live allocations may take to stop, as their jobs are promised: the shutdown_delay of
+	// the group, and then the shutdown_delay and kill_timeout of its leader, of the slowest of its other tasks, and of the
+	// slowest of its sidecars, one after the other. A client may cut kill_timeout short (max_kill_timeout), and then the
+	// allocations end earlier. Poststop tasks aren't counted, because jobs don't declare how long they run. The result may
+	// be a century: a job's author may write any value.
 	StopTime(ctx context.Context, nodeID string) (time.Duration, error)
-	// Usage says how busy the nodes are; each gets an entry. It takes one request per hundred nodes.
+	// Usage returns how busy the nodes are, with an entry for each. It takes one request per hundred nodes.
 	Usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error)
 	// Cordon makes a node ineligible.
 	Cordon(ctx context.Context, nodeID string) error
@@ -33,18 +34,19 @@ type Cluster interface {
 	CancelDrain(ctx context.Context, nodeID string) error
 	// Uncordon ends a drain if there is one, and makes the node eligible.
 	Uncordon(ctx context.Context, nodeID string) error
-	// Drain starts to drain a node, unless it drains, or did drain, under this intent already: Nomad would count the
-	// deadline from the start again. A drain of somebody else's is taken over, and one that runs under this intent is sent
-	// again if it was sent with a deadline and is to have none, or the other way round. It says if it was sent.
-	Drain(ctx context.Context, nodeID string, r DrainRequest) (sent bool, err error)
-	// ResendDrain sends the drain again, to wake one that Nomad has forgotten. The deadline of a drain under this intent
+	// Drain starts to drain a node, unless the node drains or has drained already for the same DrainID: Nomad would count
+	// the deadline from the start again. A drain that somebody else started is taken over. A drain of the same DrainID is
+	// sent again if it was sent with a deadline and is to have none, or the other way round. It returns whether it sent a
+	// drain.
+	Drain(ctx context.Context, nodeID string, d DrainOptions) (sent bool, err error)
+	// ResendDrain sends the drain again, to wake one that Nomad has forgotten. The deadline of a drain of this DrainID
 	// doesn't move later. ErrNotDraining: nothing was sent, because the drain has ended or been canceled meanwhile.
-	ResendDrain(ctx context.Context, nodeID string, r DrainRequest) error
-	// Purge makes Nomad forget a node. A missing node is success. The node's VM has to be gone: a client that still lives
-	// registers again within seconds, eligible.
+	ResendDrain(ctx context.Context, nodeID string, d DrainOptions) error
+	// Purge removes a node from Nomad. A missing node is success. The node's VM has to be gone first: a client that still
+	// runs registers again within seconds, eligible.
 	Purge(ctx context.Context, nodeID string) error
 	// IntroductionToken makes a token that lets a client of that name join that node pool. Servers clamp the ttl (to 30
-	// minutes, unless told otherwise). Servers without such tokens, those before 1.11, give supported=false and no error.
+	// minutes by default). Servers without such tokens, those before 1.11, give supported=false and no error.
 	IntroductionToken(ctx context.Context, name, nodePool string,
 		ttl time.Duration) (jwt string, supported bool, err error)
 }

@@ -63,7 +63,7 @@ func TestDrainOfARealNode(t *testing.T) {
 	c := watched(t, Connection{Address: server.Addr}, seen)
 	node := member(t, server, "pool-a")
 	runJob(t, server, "default", "batch", "job", node, 1) // which a drain lets run until its deadline
-	request := DrainRequest{DrainID: "i1", Remaining: time.Hour, Pool: "ns/pool", Member: "pool-a"}
+	request := DrainOptions{DrainID: "i1", Remaining: time.Hour, Pool: "ns/pool", Member: "pool-a"}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -117,7 +117,7 @@ func TestDrainWithoutDeadlineOfARealNode(t *testing.T) {
 	c := NewClusters(Options{}).Get(Connection{Address: server.Addr})
 	node := member(t, server, "pool-a")
 	runJob(t, server, "default", "batch", "job", node, 1)
-	if _, err := c.Drain(t.Context(), node, DrainRequest{DrainID: "i", NoDeadline: true}); err != nil {
+	if _, err := c.Drain(t.Context(), node, DrainOptions{DrainID: "i", NoDeadline: true}); err != nil {
 		t.Fatal(err)
 	}
 	if at := forceDeadline(t, server, node); !at.IsZero() {
@@ -146,7 +146,7 @@ func TestPurgeOfARealNode(t *testing.T) {
 	for name, err := range map[string]error{
 		"cordon":   c.Cordon(t.Context(), client.ID()),
 		"uncordon": c.Uncordon(t.Context(), client.ID()),
-		"drain":    errorOf(c.Drain(t.Context(), client.ID(), DrainRequest{DrainID: "i"})),
+		"drain":    errorOf(c.Drain(t.Context(), client.ID(), DrainOptions{DrainID: "i"})),
 	} {
 		if !errors.Is(err, ErrNodeNotFound) {
 			t.Errorf("%s: %v", name, err)

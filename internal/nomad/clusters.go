@@ -19,7 +19,7 @@ type Options struct {
 	Log logr.Logger
 	// OnChange is called after these nodes, or the live allocations of them while they are tracked, changed; nil means
 	// that the health changed, which concerns everybody. It is called from the watchers, at the same time from several,
-	// and must not block. nil: nobody is told.
+	// and must not block. nil: it isn't called.
 	OnChange func(nodeIDs []string)
 	// PollNodes is how long a list of nodes waits for a change before it is answered anyway: how old a View may be while
 	// all is well. Default 10 s.
@@ -29,15 +29,14 @@ type Options struct {
 	MinInterval time.Duration
 	// PollAllocations is the time between two lists of allocations while some are tracked. Default 1 s.
 	PollAllocations time.Duration
-	// CheckToken is the time between two looks at what the token grants. Default 3 min.
+	// CheckToken is the time between two checks of what the token grants. Default 3 min.
 	CheckToken time.Duration
 	// RequestTimeout of a single request, on top of PollNodes where that applies. Default 10 s.
 	RequestTimeout time.Duration
 	// IdleAfter is how long a cluster is watched after it was last asked for anything, View and Allocations included.
-	// Nobody is told by OnChange any more after that. So whoever waits for a change has to look again now and then, well
-	// within this time, if only at the View that it gets from Clusters.Get; it is the same for a pool and for a member
-	// that drains alone, its pool gone or moved to another cluster. The reconcilers do each 3 min
-	// (controllers/nomadlink: Refresh). Default 10 min.
+	// After that OnChange isn't called any more. So a caller that waits for a change has to call Clusters.Get and View
+	// well within this time. That goes for pools, and for members that drain after their pool was deleted or moved to
+	// another cluster. The reconcilers do it every 3 min (controllers/nomadlink: Refresh). Default 10 min.
 	IdleAfter time.Duration
 }
 
@@ -81,7 +80,8 @@ func NewClusters(o Options) *Clusters {
 }
 
 // Get returns the Cluster of the connection, and has it watched from now on. Call it each time rather than keep the
-// result: one that wasn't used for long is given up, and its View then grows old. Requests work before Start as well.
+// result: one that wasn't used for IdleAfter is dropped, and its View isn't updated any more. Requests work before
+// Start as well.
 func (c *Clusters) Get(conn Connection) Cluster {
 	key := conn.key()
 	c.mu.Lock()
@@ -127,7 +127,7 @@ func (c *Clusters) Start(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			c.settle()
+			c.awaitGets()
 			c.watches.Wait()
 			return nil
 		case <-ticker.C():
@@ -136,13 +136,13 @@ func (c *Clusters) Start(ctx context.Context) error {
 	}
 }
 
-// settle returns when no Get is in the middle of starting a watcher; once the context has ended no other will.
-func (c *Clusters) settle() {
+// awaitGets waits for a Get that is starting a watcher. Once the context has ended no other Get starts one.
+func (c *Clusters) awaitGets() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 }
 
-// dropIdle gives up the clusters that nobody asked for lately: those of deleted pools and of rotated tokens.
+// dropIdle drops the clusters that weren't used for IdleAfter: those of deleted pools and of rotated tokens.
 func (c *Clusters) dropIdle() {
 	limit := c.o.Clock.Now().Add(-c.o.IdleAfter)
 	c.mu.Lock()

@@ -27,7 +27,7 @@ type Connection struct {
 	TLSServerName string
 }
 
-// String says where the connection leads and which secrets it has, not what they are.
+// String names the address and which secrets there are, but no secret's value.
 func (c Connection) String() string {
 	parts := []string{c.Address}
 	if c.Region != "" {
@@ -57,7 +57,7 @@ func (c Connection) MarshalJSON() ([]byte, error) { return json.Marshal(c.String
 // MarshalLog keeps loggers from printing the fields.
 func (c Connection) MarshalLog() any { return c.String() }
 
-// key tells connections apart without keeping their secrets in a map's keys. All pools whose connections have one key
+// key identifies a connection without its secrets, for a map. All pools whose connections have one key
 // share a watcher.
 func (c Connection) key() string {
 	h := sha256.New()

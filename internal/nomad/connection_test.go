@@ -39,7 +39,7 @@ func TestConnectionNeverPrintsSecrets(t *testing.T) {
 	}
 }
 
-func TestConnectionKeyTellsFieldsApart(t *testing.T) {
+func TestConnectionKeyDistinguishesFields(t *testing.T) {
 	gen := rapid.Custom(func(t *rapid.T) Connection {
 		s := rapid.StringMatching(`[ab]{0,2}`)
 		return Connection{

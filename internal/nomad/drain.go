@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// drain sends what DrainToSend says. The time is taken when the node has been read: until then it may have taken long.
-func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest,
+// drain sends what DrainToSend returns. It takes the time after it has read the node, because that may take long.
+func (r *remote) drain(ctx context.Context, nodeID string, d DrainOptions,
 	now func() time.Time) (sent bool, err error) {
 	node, err := r.info(ctx, nodeID)
 	if err != nil {
@@ -24,25 +24,25 @@ func (r *remote) drain(ctx context.Context, nodeID string, d DrainRequest,
 	return err == nil, err
 }
 
-// kick sends what KickToSend says.
-func (r *remote) kick(ctx context.Context, nodeID string, d DrainRequest, now func() time.Time) error {
+// resendDrain sends what DrainToResend returns.
+func (r *remote) resendDrain(ctx context.Context, nodeID string, d DrainOptions, now func() time.Time) error {
 	node, err := r.info(ctx, nodeID)
 	if err != nil {
 		return err
 	}
-	send, due := KickToSend(node, d, now())
+	send, due := DrainToResend(node, d, now())
 	if !due {
-		return fmt.Errorf("kick drain of node %s: %w", nodeID, ErrNotDraining)
+		return fmt.Errorf("resend the drain of node %s: %w", nodeID, ErrNotDraining)
 	}
 	return r.sendDrain(ctx, nodeID, send)
 }
 
-func (r *remote) sendDrain(ctx context.Context, nodeID string, d DrainRequest) error {
+func (r *remote) sendDrain(ctx context.Context, nodeID string, d DrainOptions) error {
 	spec := &api.DrainSpec{Deadline: d.Deadline(), IgnoreSystemJobs: d.IgnoreSystemJobs}
 	return r.write(ctx, "drain node "+nodeID, func(w *api.WriteOptions) error {
 		_, err := r.api.Nodes().UpdateDrainOpts(nodeID, &api.DrainOptions{
 			DrainSpec: spec,
-			Meta: map[string]string{metaIntent: d.DrainID, metaOnTimeout: string(d.OnTimeout()),
+			Meta: map[string]string{metaDrainID: d.DrainID, metaOnTimeout: string(d.OnTimeout()),
 				metaIgnoreSystemJobs: strconv.FormatBool(d.IgnoreSystemJobs), MetaPool: d.Pool, MetaMember: d.Member,
 				"message": "nomad-harvester takes this node away"},
 		}, w)
@@ -50,7 +50,7 @@ func (r *remote) sendDrain(ctx context.Context, nodeID string, d DrainRequest) e
 	})
 }
 
-// cordon is one request, and none that writes when the node is ineligible already (Nomad: nomad/node_endpoint.go,
+// cordon is a single request. Nomad writes nothing if the node is ineligible already (Nomad: nomad/node_endpoint.go,
 // UpdateEligibility).
 func (r *remote) cordon(ctx context.Context, nodeID string) error {
 	if err := checkNodeID(nodeID); err != nil {
@@ -67,7 +67,7 @@ func (r *remote) cancelDrain(ctx context.Context, nodeID string) error {
 	return r.apply(ctx, nodeID, CancelWrites)
 }
 
-// apply reads the node and does the writes that follow, one after the other.
+// apply reads the node and does the writes that it needs, one after the other.
 func (r *remote) apply(ctx context.Context, nodeID string, writes func(Node) []NodeWrite) error {
 	node, err := r.info(ctx, nodeID)
 	if err != nil {

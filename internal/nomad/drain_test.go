@@ -16,11 +16,11 @@ func direct(f *fakeServer) Cluster {
 	return NewClusters(Options{RequestTimeout: 2 * time.Second}).Get(Connection{Address: f.URL})
 }
 
-func TestDrainIsSentOncePerIntent(t *testing.T) {
+func TestDrainIsSentOncePerDrainRequest(t *testing.T) {
 	f := newFakeServer(t)
 	f.nodes[nodeA] = fakeNode(nodeA)
 	c := direct(f)
-	request := DrainRequest{DrainID: "i1", Remaining: time.Hour, Pool: "ns/pool", Member: "pool-x"}
+	request := DrainOptions{DrainID: "i1", Remaining: time.Hour, Pool: "ns/pool", Member: "pool-x"}
 	drains := func() int { return f.count("PUT /v1/node/" + nodeA + "/drain") }
 	drain := func(want int) {
 		t.Helper()
@@ -32,7 +32,7 @@ func TestDrainIsSentOncePerIntent(t *testing.T) {
 		}
 	}
 	drain(1)
-	if meta := f.nodes[nodeA].LastDrain.Meta; meta[metaIntent] != "i1" || meta[MetaMember] != "pool-x" ||
+	if meta := f.nodes[nodeA].LastDrain.Meta; meta[metaDrainID] != "i1" || meta[MetaMember] != "pool-x" ||
 		meta[MetaPool] != "ns/pool" {
 		t.Errorf("meta %v", meta)
 	}
@@ -53,7 +53,7 @@ func TestDrainIsSentAgainWhenItsEndHasChanged(t *testing.T) {
 	f := newFakeServer(t)
 	f.nodes[nodeA] = fakeNode(nodeA)
 	c := direct(f)
-	send := func(r DrainRequest, wantSent, wantDeadline bool) {
+	send := func(r DrainOptions, wantSent, wantDeadline bool) {
 		t.Helper()
 		r.DrainID = "i"
 		sent, err := c.Drain(t.Context(), nodeA, r)
@@ -64,7 +64,7 @@ func TestDrainIsSentAgainWhenItsEndHasChanged(t *testing.T) {
 			t.Errorf("got %+v, want a deadline: %t", s, wantDeadline)
 		}
 	}
-	force, retain := DrainRequest{Remaining: time.Hour}, DrainRequest{Remaining: time.Hour, NoDeadline: true}
+	force, retain := DrainOptions{Remaining: time.Hour}, DrainOptions{Remaining: time.Hour, NoDeadline: true}
 	send(retain, true, false)
 	send(retain, false, false)
 	send(force, true, true)
@@ -84,7 +84,7 @@ func TestDrainIsSentAgainWhenSystemJobsCountAnew(t *testing.T) {
 	var end time.Time
 	send := func(ignore, wantSent bool) {
 		t.Helper()
-		sent, err := c.Drain(t.Context(), nodeA, DrainRequest{DrainID: "i", Remaining: time.Hour, IgnoreSystemJobs: ignore})
+		sent, err := c.Drain(t.Context(), nodeA, DrainOptions{DrainID: "i", Remaining: time.Hour, IgnoreSystemJobs: ignore})
 		if err != nil || sent != wantSent {
 			t.Errorf("sent %t, %v; want %t", sent, err, wantSent)
 		}
@@ -118,7 +118,7 @@ func TestDrainIsSentAgainWhenSystemJobsCountAnew(t *testing.T) {
 func TestDrainDeadline(t *testing.T) {
 	f := newFakeServer(t)
 	c := direct(f)
-	for request, want := range map[DrainRequest]time.Duration{
+	for request, want := range map[DrainOptions]time.Duration{
 		{Remaining: time.Minute}:                   time.Minute,
 		{Remaining: 0}:                             forceNow,
 		{Remaining: -time.Hour}:                    forceNow,
@@ -136,10 +136,10 @@ func TestDrainDeadline(t *testing.T) {
 	}
 }
 
-func TestKickIsSentAgain(t *testing.T) {
+func TestDrainIsResent(t *testing.T) {
 	f := newFakeServer(t)
 	f.nodes[nodeA] = fakeNode(nodeA)
-	c, request := direct(f), DrainRequest{DrainID: "i", Remaining: time.Hour}
+	c, request := direct(f), DrainOptions{DrainID: "i", Remaining: time.Hour}
 	if _, err := c.Drain(t.Context(), nodeA, request); err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestKickIsSentAgain(t *testing.T) {
 }
 
 // What has ended, or was called off by somebody, while the view still showed the drain isn't begun anew by a kick.
-func TestKickStartsNoDrain(t *testing.T) {
+func TestResendStartsNoDrain(t *testing.T) {
 	for name, end := range map[string]func(*api.Node){
 		"complete": func(n *api.Node) { n.DrainStrategy, n.LastDrain.Status = nil, api.DrainStatusComplete },
 		"canceled": func(n *api.Node) {
@@ -166,7 +166,7 @@ func TestKickStartsNoDrain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeServer(t)
 			f.nodes[nodeA] = fakeNode(nodeA)
-			c, request := direct(f), DrainRequest{DrainID: "i", Remaining: time.Hour}
+			c, request := direct(f), DrainOptions{DrainID: "i", Remaining: time.Hour}
 			if _, err := c.Drain(t.Context(), nodeA, request); err != nil {
 				t.Fatal(err)
 			}
@@ -189,14 +189,14 @@ func TestUncordonEndsTheDrainFirst(t *testing.T) {
 		f.nodes[nodeA].SchedulingEligibility != api.NodeSchedulingIneligible {
 		t.Fatalf("cordon: %v, %+v", err, f.nodes[nodeA])
 	}
-	if _, err := c.Drain(t.Context(), nodeA, DrainRequest{DrainID: "i", Remaining: time.Hour}); err != nil {
+	if _, err := c.Drain(t.Context(), nodeA, DrainOptions{DrainID: "i", Remaining: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Uncordon(t.Context(), nodeA); err != nil {
 		t.Fatal(err)
 	}
 	if n := f.nodes[nodeA]; n.DrainStrategy != nil || n.SchedulingEligibility != api.NodeSchedulingEligible ||
-		n.LastDrain.Meta[metaIntent] != "i" {
+		n.LastDrain.Meta[metaDrainID] != "i" {
 		t.Errorf("got %+v", n)
 	}
 }
@@ -207,8 +207,8 @@ func TestMissingNode(t *testing.T) {
 	for name, err := range map[string]error{
 		"cordon":   c.Cordon(t.Context(), nodeA),
 		"uncordon": c.Uncordon(t.Context(), nodeA),
-		"drain":    errorOf(c.Drain(t.Context(), nodeA, DrainRequest{DrainID: "i"})),
-		"kick":     c.ResendDrain(t.Context(), nodeA, DrainRequest{DrainID: "i"}),
+		"drain":    errorOf(c.Drain(t.Context(), nodeA, DrainOptions{DrainID: "i"})),
+		"kick":     c.ResendDrain(t.Context(), nodeA, DrainOptions{DrainID: "i"}),
 	} {
 		if !errors.Is(err, ErrNodeNotFound) {
 			t.Errorf("%s: %v", name, err)
@@ -230,7 +230,7 @@ func TestPartialNodeIDIsRefused(t *testing.T) {
 		_, usage := c.Usage(t.Context(), []string{id})
 		for _, err := range []error{
 			inspect, usage, c.Cordon(t.Context(), id), c.Uncordon(t.Context(), id), c.Purge(t.Context(), id),
-			errorOf(c.Drain(t.Context(), id, DrainRequest{})), c.ResendDrain(t.Context(), id, DrainRequest{}),
+			errorOf(c.Drain(t.Context(), id, DrainOptions{})), c.ResendDrain(t.Context(), id, DrainOptions{}),
 		} {
 			if err == nil {
 				t.Errorf("%q is taken for a node", id)
@@ -306,13 +306,13 @@ func TestDrainIsSentWithinOneRequestsTime(t *testing.T) {
 		_, _ = io.WriteString(w, `{"ID":"`+nodeA+`","Status":"ready","SchedulingEligibility":"ineligible"}`)
 	})
 	start := time.Now()
-	if _, err := c.Drain(t.Context(), nodeA, DrainRequest{DrainID: "i", Remaining: time.Hour}); err == nil {
+	if _, err := c.Drain(t.Context(), nodeA, DrainOptions{DrainID: "i", Remaining: time.Hour}); err == nil {
 		t.Error("a drain that took longer than a request may was no error")
 	}
 	if took := time.Since(start); took > 3*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	if err := c.ResendDrain(t.Context(), nodeA, DrainRequest{DrainID: "i", Remaining: time.Hour}); err == nil {
+	if err := c.ResendDrain(t.Context(), nodeA, DrainOptions{DrainID: "i", Remaining: time.Hour}); err == nil {
 		t.Error("nor was a kick")
 	}
 }

@@ -34,7 +34,7 @@ var (
 var errNoResponse = errors.New("the answer is not what Nomad's API gives")
 
 // Classify says what an error of the API's client means, as one of the errors above, and what was being done; nil
-// stays nil. The simulator has its answers judged by it, too.
+// stays nil. The simulator classifies its errors with it, too.
 func Classify(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -45,10 +45,10 @@ func Classify(doing string, err error) error {
 	return clip(fmt.Errorf("%s: %w", doing, err))
 }
 
-// maxError is how many bytes the text of an error has at most. What the decoder couldn't read may be a part of it.
+// maxError is how many bytes the text of an error has at most: it may quote what the decoder couldn't read.
 const maxError = 1024
 
-// clipped is an error that says less than it could.
+// clipped is an error with a shortened text.
 type clipped struct {
 	error
 	text string
@@ -94,14 +94,14 @@ func kindOfResponse(response api.UnexpectedResponseError) error {
 	return nil
 }
 
-// betweenServers is what a server says that didn't reach another: it is a 500, and says nothing of what was asked for
-// (Nomad: helper/pool/pool.go, nomad/rpc.go forward).
+// betweenServers matches the error of a server that couldn't reach another one. It comes with a 500 and has nothing to
+// do with the request (Nomad: helper/pool/pool.go, nomad/rpc.go forward).
 var betweenServers = regexp.MustCompile(
 	`failed to get conn|(dial|read|write) tcp |connection re(fused|set)|i/o timeout|session shutdown|rpc error: EOF`,
 )
 
-// ownPort is the end of a connection that differs each time.
-var ownPort = regexp.MustCompile(`\S+:\d+->`)
+// localPort matches the local end of a connection, which differs each time.
+var localPort = regexp.MustCompile(`\S+:\d+->`)
 
 // statusOf is the HTTP status and text of the answer that err stands for; 0: there was none.
 func statusOf(err error) (int, string) {
@@ -112,12 +112,11 @@ func statusOf(err error) (int, string) {
 	return response.StatusCode(), response.Body()
 }
 
-// Cause says why a request failed in words that stay the same while the reason does: without the ports and times that
-// the text of a network error has. It goes into conditions, and a condition that changes each time is a write each
-// time.
+// Cause returns why a request failed, in a text that stays the same while the reason does: without the ports and times
+// that network errors have. It goes into conditions, and a condition that changed each time would be written each time.
 func Cause(err error) string {
 	if code, body := statusOf(err); code != 0 {
-		return fmt.Sprintf("%d %s", code, ownPort.ReplaceAllString(cmp.Or(body, http.StatusText(code)), ""))
+		return fmt.Sprintf("%d %s", code, localPort.ReplaceAllString(cmp.Or(body, http.StatusText(code)), ""))
 	}
 	var (
 		dns     *net.DNSError
@@ -142,17 +141,18 @@ func Cause(err error) string {
 	case strings.Contains(err.Error(), "malformed "): // the rest of the text is what the server sent
 		return errNoResponse.Error()
 	case errors.As(err, &network):
-		return short(network.Err.Error())
+		return showable(network.Err.Error())
 	case errors.As(err, &request):
-		return short(request.Err.Error())
+		return showable(request.Err.Error())
 	case errors.Is(err, errNoRules):
 		return errNoRules.Error()
 	}
 	return errNoResponse.Error()
 }
 
-// short keeps a text out of conditions that isn't Go's own: names from a certificate may be in it.
-func short(text string) string {
+// showable replaces a text that may not go into a condition because it is long or not one line: a server may have put
+// names from its certificate into it.
+func showable(text string) string {
 	if len(text) > maxQuote || !oneLine(text) {
 		return errNoResponse.Error()
 	}

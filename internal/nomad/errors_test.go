@@ -97,7 +97,7 @@ func TestCauseIsStableBetweenServers(t *testing.T) {
 }
 
 // Answers that come in time, but without end, hold a worker no longer than a few of them may take.
-func TestInspectEndsWhateverTheServerSays(t *testing.T) {
+func TestInspectEndsWhateverTheServerAnswers(t *testing.T) {
 	const each, policies = 50 * time.Millisecond, 100
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Nomad-Index", "7")

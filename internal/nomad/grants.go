@@ -18,7 +18,7 @@ type namespaceRule struct {
 	Capabilities []string
 }
 
-// The few words of Nomad's ACL language that matter here.
+// The words of Nomad's ACL language that matter here.
 const (
 	ruleDeny         = "deny"
 	ruleWrite        = "write"
@@ -29,7 +29,7 @@ const (
 	disabledText     = "ACL support disabled"
 )
 
-// grants is what a set of policies gives, of what the controllers need.
+// grants is which of the rights that the controllers need a set of policies grants.
 type grants struct {
 	// nodeWrite: nodes may be drained and purged.
 	nodeWrite bool

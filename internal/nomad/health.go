@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// HealthState is what is the matter with a cluster, or that nothing is.
+// HealthState is the state of the connection to a cluster.
 type HealthState string
 
-// The states. A Health without one is that of a View that no Cluster has given.
+// The states. A Health without one belongs to a View that didn't come from a Cluster.
 const (
 	// HealthUnknown: Nomad has not answered yet.
 	HealthUnknown HealthState = "Unknown"
@@ -20,7 +20,7 @@ const (
 	HealthNoConnection HealthState = "NoConnection"
 	// HealthUnreachable: it can't be asked, for Cause.
 	HealthUnreachable HealthState = "Unreachable"
-	// HealthTokenRefused: it refuses the token, in the words of Cause.
+	// HealthTokenRefused: it refuses the token; Cause has its answer.
 	HealthTokenRefused HealthState = "TokenRefused"
 	// HealthTokenUnverifiable: it doesn't show what the token grants, for Cause.
 	HealthTokenUnverifiable HealthState = "TokenUnverifiable"
@@ -30,12 +30,12 @@ const (
 	HealthTokenLacksNodeWrite HealthState = "TokenLacksNodeWrite"
 )
 
-// Health says if Nomad answers and if the token grants what the controllers rely on. While it is not OK, what the
-// token can see may be less than there is, and nothing destructive may be based on it. It stays the same while the
-// reason does: no times, no counters.
+// Health is whether Nomad answers and the token grants what the controllers rely on. While it is not OK, the token may
+// see less than there is, and no destructive step may be based on it. It stays the same while the reason does, so it
+// has no times and no counters.
 type Health struct {
 	State HealthState
-	// Cause is why, as Cause says it; empty where the state says all there is.
+	// Cause is the reason, from the function Cause; empty where the state is reason enough.
 	Cause string
 	// Lacks are the rules that a policy of the token would have to hold, in Nomad's language.
 	Lacks string
@@ -63,7 +63,7 @@ var PolicyNeeded = nodeWriteRule + " " + fmt.Sprintf(readJobRule, everyNamespace
 
 func healthRefused(err error) Health { return Health{State: HealthTokenRefused, Cause: Cause(err)} }
 
-// healthUnverifiable: what can't be verified is not relied on.
+// healthUnverifiable is the health of a token whose grants can't be verified.
 func healthUnverifiable(why string) Health {
 	return Health{State: HealthTokenUnverifiable, Cause: why}
 }
@@ -87,7 +87,8 @@ func readJobRules(namespaces []string) string {
 	return strings.Join(rules, " ")
 }
 
-// healthFrom sums up: a failing list says more than what was found about the token earlier.
+// healthFrom combines the error of the latest list with the latest check of the token. An error of the list is the
+// newer fact and wins.
 func healthFrom(listErr error, token Health) Health {
 	switch {
 	case errors.Is(listErr, ErrForbidden) && token.OK():

@@ -7,17 +7,17 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// items calls each with every item of a list, and returns the index of the answer. The API's own client would have
-// all of the list in memory at once, as text and as whole nodes or allocations of which little is wanted. A list that
-// has a null in it is refused. To leave that out would be wrong: it may stand for an allocation, and a busy node
-// would look empty; or for a node, which would look gone. What each was called with before an error is worth nothing.
+// items calls each with every item of a list, and returns the index of the answer. The API's own client would hold the
+// whole list in memory, as text and as complete nodes or allocations of which little is needed. A list with a null in
+// it is an error. Skipping the null would be wrong: it may stand for an allocation, and a busy node would look empty,
+// or for a node, which would look deleted. After an error the items that each has seen must not be used.
 func items[T any](r *remote, path string, q *api.QueryOptions, bytes, tokens int64,
 	each func(*T) error) (index uint64, err error) {
 	body, err := r.api.Raw().Response(path, q)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = body.Close() }() // it has been read, or nobody wants the rest
+	defer func() { _ = body.Close() }() // it has been read, or the rest isn't needed
 	l, ok := body.(*limited)
 	if !ok {
 		return 0, errNoResponse
@@ -28,7 +28,7 @@ func items[T any](r *remote, path string, q *api.QueryOptions, bytes, tokens int
 	}
 	index, err = strconv.ParseUint(l.header.Get("X-Nomad-Index"), 10, 64)
 	if err != nil {
-		index = 0 // the next request doesn't wait
+		index = 0 // so that the next request doesn't wait
 	}
 	return index, nil
 }
@@ -58,12 +58,12 @@ func decodeItems[T any](l *limited, each func(*T) error) error {
 	return err
 }
 
-// kept counts the bytes of the texts that are kept of a list.
-type kept int
+// keptBytes counts the bytes of the texts that are kept of a list.
+type keptBytes int
 
-func (k *kept) add(texts ...string) error {
+func (k *keptBytes) add(texts ...string) error {
 	for _, t := range texts {
-		*k += kept(len(t))
+		*k += keptBytes(len(t))
 	}
 	if *k > maxKept {
 		return errTooLarge

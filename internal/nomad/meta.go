@@ -1,15 +1,14 @@
 package nomad
 
-// Keys of a client's meta that say which member a node is. The filter of the lists and the meta of drains have them,
-// too.
+// Keys of a client's meta that identify the member. The filter of the lists and the meta of drains use them, too.
 const (
 	MetaPoolUID = "harvester_pool_uid"
 	MetaPool    = "harvester_pool"
 	MetaMember  = "harvester_node"
 )
 
-// TimeoutAction is what becomes of a node's allocations when the time of its drain is over, as the meta of the drain
-// records it.
+// TimeoutAction is what happens to a node's allocations when the deadline of its drain has passed. The meta of the
+// drain holds it.
 type TimeoutAction string
 
 // The actions.

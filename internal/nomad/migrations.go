@@ -9,12 +9,12 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// migrations remembers what doesn't have to be asked again about data that may move.
+// migrations caches what was learnt about data that allocations fetch from each other, so that it isn't asked again.
 type migrations struct {
 	mu sync.Mutex
-	// settled are the IDs of next allocations that fetch nothing, or nothing any more.
-	settled map[string]struct{}
-	jobs    map[jobKey]migration
+	// finished are the IDs of next allocations that fetch no data, or have fetched it.
+	finished map[string]struct{}
+	jobs     map[jobKey]migration
 }
 
 // jobKey is a group of a version of a job.
@@ -23,8 +23,8 @@ type jobKey struct {
 	version              uint64
 }
 
-// migration is whether a group's data moves. It is known of the allocations that were created from since to until: a
-// job may be purged, and another of its name may have the same version.
+// migration is whether a group's data moves. It holds for the allocations that were created from since to until: a job
+// may be purged, and another job of the same name may have the same version.
 type migration struct {
 	moves        bool
 	since, until uint64
@@ -42,16 +42,16 @@ func beginningFrom(s *api.AllocationListStub) beginning {
 }
 
 func newMigrations() *migrations {
-	return &migrations{settled: map[string]struct{}{}, jobs: map[jobKey]migration{}}
+	return &migrations{finished: map[string]struct{}{}, jobs: map[jobKey]migration{}}
 }
 
-// unsettled are the IDs of the next allocations that have to be asked for, those that concern the same node together.
-func (m *migrations) unsettled(former replacedBy) []string {
+// unfinished returns the IDs of the next allocations that have to be asked for, grouped by the node that they concern.
+func (m *migrations) unfinished(former replacedBy) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var ids []string
 	for id := range former {
-		if _, ok := m.settled[id]; !ok {
+		if _, ok := m.finished[id]; !ok {
 			ids = append(ids, id)
 		}
 	}
@@ -61,14 +61,14 @@ func (m *migrations) unsettled(former replacedBy) []string {
 	return ids
 }
 
-// settle remembers that an allocation fetches nothing.
-func (m *migrations) settle(id string) {
+// finish remembers that an allocation fetches no data any more.
+func (m *migrations) finish(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.settled[id] = struct{}{}
+	m.finished[id] = struct{}{}
 }
 
-// of says if the data of an allocation's job moves.
+// of returns whether the data of an allocation's job moves, if that is known.
 func (m *migrations) of(b beginning) (moves, known bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -76,14 +76,14 @@ func (m *migrations) of(b beginning) (moves, known bool) {
 	return is.moves, ok && is.since <= b.created && b.created <= is.until
 }
 
-// learn remembers it, for all allocations between the job's beginning and this one.
+// learn remembers whether it moves, for all allocations from the job's creation up to this one.
 func (m *migrations) learn(b beginning, moves bool, since uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.jobs[b.job] = migration{moves, min(since, b.created), b.created}
 }
 
-// keep forgets what no allocation needs any more.
+// keep drops what none of the former allocations needs any more.
 func (m *migrations) keep(former replacedBy) {
 	jobs := map[[2]string]struct{}{}
 	for _, a := range former {
@@ -91,7 +91,7 @@ func (m *migrations) keep(former replacedBy) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	maps.DeleteFunc(m.settled, func(id string, _ struct{}) bool { _, needed := former[id]; return !needed })
+	maps.DeleteFunc(m.finished, func(id string, _ struct{}) bool { _, needed := former[id]; return !needed })
 	maps.DeleteFunc(m.jobs,
 		func(k jobKey, _ migration) bool { _, needed := jobs[[2]string{k.namespace, k.id}]; return !needed })
 }

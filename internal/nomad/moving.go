@@ -12,14 +12,15 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// isReplaced: the allocation has ended, and another has taken its place, which may still fetch its data from this node.
+// isReplaced: the allocation has ended, and another has taken its place and may still fetch its data from this node.
 const isReplaced = `(ClientStatus == "complete" or ClientStatus == "failed") and NextAllocation != ""`
 
 const (
-	// jobsPerLook bounds for how many jobs it is asked at once whether their data moves. What isn't asked for yet counts
-	// as moving.
-	jobsPerLook = 20
-	// jobsAtATime are asked for at the same time, so that one answer that doesn't come doesn't hold up the others.
+	// jobsPerPoll bounds how many jobs are read in one poll to learn whether their data moves. Until a job is read its
+	// data counts as moving.
+	jobsPerPoll = 20
+	// jobsAtATime is how many of these requests run at the same time, so that one without an answer doesn't delay the
+	// others.
 	jobsAtATime = 4
 )
 
@@ -35,10 +36,10 @@ func (r replacedBy) add(s *api.AllocationListStub) {
 	}
 }
 
-// unknown is why it isn't known of some nodes what is left on them.
+// unknown has the nodes whose allocations aren't known, with the reason.
 type unknown map[string]error
 
-// err is one of them, always the same.
+// err returns one of the reasons, always that of the first node ID.
 func (u unknown) err() error {
 	if len(u) == 0 {
 		return nil
@@ -46,13 +47,14 @@ func (u unknown) err() error {
 	return u[slices.Min(slices.Collect(maps.Keys(u)))]
 }
 
-// moving returns those allocations of which another one is fetching the data, or may be. A client that begins an
-// allocation of a group with ephemeral_disk { migrate = true } copies the directory of the one before from that one's
-// node before any task starts. If the node goes meanwhile, the data is lost, and the task starts with an empty disk
-// (Nomad: client/allocwatcher, client/allocrunner/migrate_hook.go).
+// moving returns the former allocations whose data another allocation is fetching, or may be fetching. A client that
+// begins an allocation of a group with ephemeral_disk { migrate = true } copies the directory of the one before from
+// that one's node before any task starts. If the node is removed meanwhile, the data is lost, and the task starts with
+// an empty disk (Nomad: client/allocwatcher, client/allocrunner/migrate_hook.go).
 //
-// It is asked again and again while a node drains, so each next allocation is asked for until it fetches nothing any
-// more, and each job once. What can't be answered leaves unknown what is on the nodes that it concerns, and no more.
+// It runs again and again while a node drains. So it asks for each next allocation only until that fetches nothing any
+// more, and for each job once. If a request fails, the allocations of the nodes that it concerns are unknown, and only
+// of those.
 func (r *remote) moving(ctx context.Context, former replacedBy) ([]Allocation, unknown) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
@@ -65,7 +67,7 @@ func (r *remote) moving(ctx context.Context, former replacedBy) ([]Allocation, u
 		migrates, known := r.migrations.of(b)
 		switch err := refused[b.job]; {
 		case known && !migrates:
-			r.migrations.settle(b.id)
+			r.migrations.finish(b.id)
 		case !known && err != nil:
 			failed[a.NodeID] = err
 		default:
@@ -75,15 +77,16 @@ func (r *remote) moving(ctx context.Context, former replacedBy) ([]Allocation, u
 	return out, failed
 }
 
-// beginning are those of the next allocations that haven't begun to run, the newest first.
+// beginning returns the next allocations that haven't begun to run, the newest first.
 func (r *remote) beginning(ctx context.Context, former replacedBy, failed unknown) []beginning {
 	var (
 		out []beginning
-		k   kept
+		k   keptBytes
 	)
-	for chunk := range slices.Chunk(r.migrations.unsettled(former), nodesPerRequest) {
+	for chunk := range slices.Chunk(r.migrations.unfinished(former), nodesPerRequest) {
 		q := api.QueryOptions{
-			Namespace: api.AllNamespacesNamespace, Filter: `ID matches "^(` + strings.Join(chunk, "|") + `)$"`, Params: withStates,
+			Namespace: api.AllNamespacesNamespace, Params: withStates,
+			Filter: `ID matches "^(` + strings.Join(chunk, "|") + `)$"`,
 		}
 		var found []beginning
 		err := r.query(ctx, "list the next allocations", q, func(q *api.QueryOptions) error {
@@ -94,7 +97,7 @@ func (r *remote) beginning(ctx context.Context, former replacedBy, failed unknow
 					found = append(found, beginningFrom(s))
 					return k.add(s.Namespace, s.JobID, s.TaskGroup)
 				default:
-					r.migrations.settle(s.ID)
+					r.migrations.finish(s.ID)
 				}
 				return nil
 			})
@@ -114,10 +117,10 @@ func (r *remote) beginning(ctx context.Context, former replacedBy, failed unknow
 	return out
 }
 
-// mayFetch: the next allocation hasn't begun, and if its job wants the data of the one before, it hasn't got it yet.
-// It never will be so again: a client doesn't fetch twice, and an allocation that is to stop isn't to run any more.
+// mayFetch returns whether the next allocation hasn't begun, so that it may still need the data of the one before. Once
+// false it stays false: a client doesn't fetch twice, and an allocation that is to stop never runs again.
 func mayFetch(s *api.AllocationListStub, from string) bool {
-	return s.NodeID != from && // on the same node nothing has to be moved off it
+	return s.NodeID != from && // on the same node the data stays where it is
 		s.ClientStatus == api.AllocClientStatusPending && s.DesiredStatus == api.AllocDesiredStatusRun && !settingUp(s)
 }
 
@@ -132,7 +135,7 @@ func settingUp(s *api.AllocationListStub) bool {
 	return false
 }
 
-// learnJobs asks for the jobs of which it isn't known yet if their data moves, and returns why of some it still isn't.
+// learnJobs reads the jobs of which it isn't known yet whether their data moves, and returns the errors by job.
 func (r *remote) learnJobs(ctx context.Context, next []beginning) map[jobKey]error {
 	var (
 		asked = map[jobKey]bool{}
@@ -142,7 +145,7 @@ func (r *remote) learnJobs(ctx context.Context, next []beginning) map[jobKey]err
 	)
 	group.SetLimit(jobsAtATime)
 	for _, b := range next { // the newest allocation of a job stands for the older ones
-		if _, known := r.migrations.of(b); known || asked[b.job] || len(asked) == jobsPerLook {
+		if _, known := r.migrations.of(b); known || asked[b.job] || len(asked) == jobsPerPoll {
 			continue
 		}
 		asked[b.job] = true
@@ -160,7 +163,7 @@ func (r *remote) learnJobs(ctx context.Context, next []beginning) map[jobKey]err
 	return errs
 }
 
-// withJob is what is read of an allocation with its job.
+// withJob has the fields that are read of an allocation and its job.
 type withJob struct {
 	ID  string
 	Job struct {

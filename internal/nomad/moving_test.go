@@ -156,14 +156,14 @@ func TestRequestsDontGrowWithWhatIsReplaced(t *testing.T) {
 // Until it has been asked for, data counts as moving.
 func TestJobsAreAskedForAFewAtATime(t *testing.T) {
 	var jobs []string
-	for i := range jobsPerLook + 5 {
+	for i := range jobsPerPoll + 5 {
 		jobs = append(jobs, fmt.Sprintf("web-%02d", i))
 	}
 	f := newFakeServer(t)
 	f.nodes[nodeA] = fakeNode(nodeA)
 	rescheduled(f, 3, jobs, []string{nodeA})
 	c := direct(f)
-	for _, want := range []struct{ jobs, moving int }{{jobsPerLook, 15}, {5, 0}, {0, 0}} {
+	for _, want := range []struct{ jobs, moving int }{{jobsPerPoll, 15}, {5, 0}, {0, 0}} {
 		in, err := c.Inspect(t.Context(), nodeA)
 		if _, n := asked(f); err != nil || n != want.jobs || len(in.Live) != want.moving {
 			t.Errorf("%d move, by %d jobs, %v; want %+v", len(in.Live), n, err, want)

@@ -9,19 +9,19 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// membersFilter selects the nodes of all pools, whichever controller made them.
+// membersFilter selects the nodes of all pools of all controllers.
 const membersFilter = `"` + MetaPoolUID + `" in Meta`
 
-// Keys of a drain's meta: the intent's ID, Force or Retain, and true or false. The list of nodes shows the meta of
-// the last drain, but neither its strategy nor its deadline.
+// Keys of a drain's meta: the ID of the drain request (spec.drain), Force or Retain, and true or false. They are needed
+// because the list of nodes shows the meta of the last drain, but neither its strategy nor its deadline.
 const (
-	metaIntent           = "harvester_drain_intent"
+	metaDrainID          = "harvester_drain_id"
 	metaOnTimeout        = "harvester_drain_on_timeout"
 	metaIgnoreSystemJobs = "harvester_drain_ignore_system_jobs"
 )
 
 // listNodes lists the members and returns the index to wait for next. With an index it returns when that has passed, or
-// after wait. Only the leader answers: a view that lags behind one's own writes helps nobody.
+// after wait. Only the leader answers: another server's answer may be older than our own writes.
 func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration) (map[string]Node, uint64, error) {
 	q := api.QueryOptions{Filter: membersFilter, Params: map[string]string{"resources": "true"}, WaitIndex: index}
 	if index != 0 {
@@ -30,7 +30,7 @@ func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration
 	nodes := map[string]Node{}
 	var next uint64
 	err := r.query(ctx, "list nodes", q, func(q *api.QueryOptions) error {
-		var k kept
+		var k keptBytes
 		got, err := items(r, "/v1/nodes", q, maxItem, maxItemTokens, func(stub *api.NodeListStub) error {
 			if !nodeIDPattern.MatchString(stub.ID) { // no member has another kind of ID, but a client may give itself one
 				return nil
@@ -48,7 +48,7 @@ func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration
 	return nodes, next, nil
 }
 
-// texts are what of a node may be of any length.
+// texts returns those fields of a node that have no bounded length.
 func (n Node) texts() []string {
 	texts := []string{n.ID, n.Name, n.Status, n.NodePool, n.NodeClass, n.Datacenter, n.Version, n.Address}
 	if d := n.LastDrain; d != nil {
@@ -57,8 +57,9 @@ func (n Node) texts() []string {
 	return texts
 }
 
-// nextIndex is the index to wait for after an answer that carries got. An index that went back means that the servers
-// were restored from a snapshot: the old index may not come again for long, so the next request must not wait.
+// nextIndex is the index to wait for after an answer that carries got. If the index went back, the servers were
+// restored from a snapshot. It may take long until they reach the old index again, so the next request must not wait
+// for it.
 func nextIndex(waited, got uint64) uint64 {
 	if got < waited {
 		return 0
@@ -78,7 +79,7 @@ func (r *remote) info(ctx context.Context, nodeID string) (Node, error) {
 			return err
 		}
 		if info == nil || info.ID != nodeID {
-			return errNoResponse // what is decided of the one mustn't be based on another
+			return errNoResponse // the answer is about another node
 		}
 		node = nodeFromInfo(info)
 		return nil
@@ -86,7 +87,7 @@ func (r *remote) info(ctx context.Context, nodeID string) (Node, error) {
 	return node, err
 }
 
-// inspect reads the node first: what the allocations then show is at least as new.
+// inspect reads the node first, so that the allocations are at least as new as the node.
 func (r *remote) inspect(ctx context.Context, nodeID string) (Inspection, error) {
 	node, err := r.info(ctx, nodeID)
 	if errors.Is(err, ErrNodeNotFound) {
@@ -95,7 +96,7 @@ func (r *remote) inspect(ctx context.Context, nodeID string) (Inspection, error)
 	if err != nil {
 		return Inspection{}, err
 	}
-	live, err := r.occupants(ctx, node)
+	live, err := r.runningAllocations(ctx, node)
 	if err != nil {
 		return Inspection{}, err
 	}
@@ -139,7 +140,7 @@ func drainFrom(d *api.DrainMetadata) *Drain {
 	if d == nil {
 		return nil
 	}
-	return &Drain{Status: string(d.Status), DrainID: d.Meta[metaIntent], OnTimeout: TimeoutAction(d.Meta[metaOnTimeout]),
+	return &Drain{Status: string(d.Status), DrainID: d.Meta[metaDrainID], OnTimeout: TimeoutAction(d.Meta[metaOnTimeout]),
 		IgnoreSystemJobs: d.Meta[metaIgnoreSystemJobs] == "true",
 		AccessorID:       d.AccessorID, StartedAt: d.StartedAt, UpdatedAt: d.UpdatedAt}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// purge makes Nomad forget the node. The API takes options of a query for this write.
+// purge removes the node from Nomad. The API takes query options for this write.
 func (r *remote) purge(ctx context.Context, nodeID string) error {
 	if err := checkNodeID(nodeID); err != nil {
 		return err

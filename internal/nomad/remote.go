@@ -16,8 +16,8 @@ import (
 // dialTimeout bounds each step of making a connection.
 const dialTimeout = 10 * time.Second
 
-// remote sends single requests to one cluster. It keeps no state but what needn't be asked twice, and no Connection:
-// what holds a Connection in a field can print its secrets.
+// remote sends single requests to one cluster. It keeps no state but caches, and no Connection: a struct with a
+// Connection in a field can print its secrets.
 type remote struct {
 	api *api.Client
 	// broken is why there is no client; every request fails with it.
@@ -70,7 +70,7 @@ func newAPIClient(conn Connection) (*api.Client, error) {
 	return api.NewClient(&api.Config{Address: conn.Address, Region: conn.Region, SecretID: conn.Token, HttpClient: client})
 }
 
-// query does one read, and gives up when the timeout has passed on top of the time that the server may wait.
+// query does one read. Its timeout is added to the time that the server may wait for a change.
 func (r *remote) query(ctx context.Context, doing string, q api.QueryOptions, do func(*api.QueryOptions) error) error {
 	if r.broken != nil {
 		return r.broken
@@ -78,7 +78,7 @@ func (r *remote) query(ctx context.Context, doing string, q api.QueryOptions, do
 	// The server adds up to a sixteenth to the wait (Nomad: nomad/rpc.go, blockingRPC).
 	ctx, cancel := context.WithTimeout(ctx, q.WaitTime+q.WaitTime/16+r.timeout)
 	defer cancel()
-	return Classify(doing, guarded(func() error { return do(q.WithContext(ctx)) }))
+	return Classify(doing, catchPanic(func() error { return do(q.WithContext(ctx)) }))
 }
 
 // write does one write.
@@ -88,7 +88,7 @@ func (r *remote) write(ctx context.Context, doing string, do func(*api.WriteOpti
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	return Classify(doing, guarded(func() error { return do((&api.WriteOptions{}).WithContext(ctx)) }))
+	return Classify(doing, catchPanic(func() error { return do((&api.WriteOptions{}).WithContext(ctx)) }))
 }
 
 func (r *remote) close() {
@@ -99,8 +99,8 @@ func (r *remote) close() {
 
 var nodeIDPattern = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// checkNodeID keeps anything but a whole node ID out of request paths and filters: Nomad would take a part of one for a
-// prefix of many.
+// checkNodeID keeps anything but a complete node ID out of request paths and filters: Nomad would take a part of an ID
+// for a prefix that matches many nodes.
 func checkNodeID(id string) error {
 	if !nodeIDPattern.MatchString(id) {
 		return fmt.Errorf("%q is not a Nomad node ID", id)

@@ -30,7 +30,8 @@ func newCluster(conn Connection, o Options) *cluster {
 		initial = Health{State: HealthNoConnection, Cause: remote.broken.Error()}
 	}
 	return &cluster{
-		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(initial), checks: newTokenChecks(),
+		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(initial),
+		checks:    newTokenChecks(),
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 	}
 }
@@ -56,15 +57,15 @@ func (c *cluster) Allocations() AllocationsView {
 func (c *cluster) TrackAllocations(nodeID string, on bool) {
 	c.use()
 	if on && checkNodeID(nodeID) != nil {
-		return // Nomad can't have such a node, and one bad ID would spoil the poll for all
+		return // Nomad can't have such a node, and one bad ID would make the poll fail for all nodes
 	}
 	if c.state.track(nodeID, on) {
 		wake(c.wakePoll)
 	}
 }
 
-// inspectLimit is how many times as long as a single request all of one Inspect may take: how many there are depends
-// on what the server says, and who waits is one of few workers that all pools share.
+// inspectLimit bounds the time of one Inspect, in timeouts of a single request. How many requests an Inspect makes
+// depends on the server's answers, and it blocks one of the few workers that all pools share.
 const inspectLimit = 3
 
 func (c *cluster) Inspect(ctx context.Context, nodeID string) (Inspection, error) {
@@ -86,7 +87,7 @@ func (c *cluster) StopTime(ctx context.Context, nodeID string) (time.Duration, e
 	return longest, err
 }
 
-// inspect reads the node and its allocations, and finds out if their list may be believed.
+// inspect reads the node and its allocations, and verifies that the token sees all of them.
 func (c *cluster) inspect(ctx context.Context, nodeID string) (Inspection, error) {
 	if err := checkNodeID(nodeID); err != nil {
 		return Inspection{}, err
@@ -121,17 +122,17 @@ func (c *cluster) Uncordon(ctx context.Context, nodeID string) error {
 	return c.wrote(c.remote.uncordon(ctx, nodeID))
 }
 
-func (c *cluster) Drain(ctx context.Context, nodeID string, r DrainRequest) (bool, error) {
+func (c *cluster) Drain(ctx context.Context, nodeID string, d DrainOptions) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.remote.timeout)
 	defer cancel()
-	sent, err := c.remote.drain(ctx, nodeID, r, c.o.Clock.Now)
+	sent, err := c.remote.drain(ctx, nodeID, d, c.o.Clock.Now)
 	return sent, c.wrote(err)
 }
 
-func (c *cluster) ResendDrain(ctx context.Context, nodeID string, r DrainRequest) error {
+func (c *cluster) ResendDrain(ctx context.Context, nodeID string, d DrainOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, c.remote.timeout)
 	defer cancel()
-	return c.wrote(c.remote.kick(ctx, nodeID, r, c.o.Clock.Now))
+	return c.wrote(c.remote.resendDrain(ctx, nodeID, d, c.o.Clock.Now))
 }
 
 func (c *cluster) Purge(ctx context.Context, nodeID string) error {
@@ -149,8 +150,8 @@ func (c *cluster) IntroductionToken(ctx context.Context, name, nodePool string,
 	return jwt, supported, err
 }
 
-// wrote follows each write. A list that waits at the server returns by itself when the write took effect; one that
-// pauses after a failure now has a reason to try again.
+// wrote is called after each write. A list that waits at the server returns by itself once the write took effect. One
+// that pauses after a failure is woken.
 func (c *cluster) wrote(err error) error {
 	c.use()
 	c.noteError(err)

@@ -9,13 +9,13 @@ import (
 
 // state is what is known of one cluster. Its maps are replaced, never written to, so that readers may keep them.
 type state struct {
-	mu      sync.RWMutex
-	nodes   map[string]Node
-	taken   time.Time
-	listErr error  // of the latest list
-	token   Health // what the latest look at the token found
-	health  Health // what follows from listErr and token
-	settled settled
+	mu        sync.RWMutex
+	nodes     map[string]Node
+	taken     time.Time
+	listErr   error  // of the latest list
+	token     Health // what the latest check of the token found
+	health    Health // what follows from listErr and token
+	recovered recovered
 	// introduces: an introduction token was given.
 	introduces bool
 
@@ -30,8 +30,8 @@ func newState(initial Health) *state {
 func (s *state) view() View {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health, RecoveredSince: s.settled.since(),
-		Leader: s.settled.leader, Introduces: s.introduces}
+	return View{Taken: s.taken, Nodes: s.nodes, Health: s.health, RecoveredSince: s.recovered.since(),
+		Leader: s.recovered.leader, Introduces: s.introduces}
 }
 
 func (s *state) allocationsView() AllocationsView {
@@ -50,10 +50,10 @@ func (s *state) listed(nodes map[string]Node, at time.Time) (changed []string, h
 }
 
 // led records who leads the servers.
-func (s *state) led(leader string, at time.Time) {
+func (s *state) setLeader(leader string, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settled.led(leader, at)
+	s.recovered.setLeader(leader, at)
 }
 
 // introduced records that Nomad gives introduction tokens.
@@ -63,7 +63,7 @@ func (s *state) introduced() {
 	s.introduces = true
 }
 
-// listFailed records that there was no answer. The nodes stay, and grow old.
+// listFailed records that there was no answer. The nodes stay as they were last listed.
 func (s *state) listFailed(err error, at time.Time) (health bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,7 +71,7 @@ func (s *state) listFailed(err error, at time.Time) (health bool) {
 	return s.judge(at)
 }
 
-// judged records what was found out about the token.
+// judged records the result of a check of the token.
 func (s *state) judged(token Health, at time.Time) (health bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,11 +82,11 @@ func (s *state) judged(token Health, at time.Time) (health bool) {
 // judge is called with the lock held.
 func (s *state) judge(at time.Time) (changed bool) {
 	before := s.health
-	// A good token alone shows no nodes: until they are listed, nothing is known.
+	// With a good token alone nothing is known: the nodes have to be listed, too.
 	if now := healthFrom(s.listErr, s.token); !now.OK() || !s.taken.IsZero() {
 		s.health = now
 	}
-	s.settled.became(s.health.OK(), at)
+	s.recovered.setHealthy(s.health.OK(), at)
 	return s.health != before
 }
 
@@ -101,7 +101,7 @@ func (s *state) track(nodeID string, on bool) (added bool) {
 		return true
 	case !on && tracked:
 		delete(s.tracked, nodeID)
-		// A later look must not take what is known today for news.
+		// So that a later poll doesn't compare with allocations of today.
 		s.allocations.Live = maps.Clone(s.allocations.Live)
 		delete(s.allocations.Live, nodeID)
 	}
@@ -114,8 +114,8 @@ func (s *state) trackedNodes() []string {
 	return slices.Sorted(maps.Keys(s.tracked))
 }
 
-// polled records the answer to a poll that began at started, with why it doesn't say something of all nodes, and
-// returns the nodes that it changes.
+// polled records the answer to a poll that began at started, with the error if it doesn't cover all nodes, and returns
+// the nodes that it changes.
 func (s *state) polled(live map[string][]Allocation, started time.Time, err error) (changed []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,7 +16,7 @@ func (r *remote) stopTime(ctx context.Context, nodeID string) (time.Duration, er
 	err := r.query(ctx, "list the allocations of node "+nodeID, api.QueryOptions{}, func(q *api.QueryOptions) error {
 		_, err := items(r, "/v1/node/"+nodeID+"/allocations", q, maxAnswer, maxTokens, func(a *stopping) error {
 			if !(&api.Allocation{ClientStatus: a.ClientStatus}).ClientTerminalStatus() {
-				longest = max(longest, promised(a))
+				longest = max(longest, stopTimeFor(a))
 			}
 			return nil
 		})
@@ -25,7 +25,8 @@ func (r *remote) stopTime(ctx context.Context, nodeID string) (time.Duration, er
 	return longest, err
 }
 
-// What is read of an allocation with its job: a job may be large, and the API's own types make much more of it.
+// The fields that are read of an allocation and its job. A job may be large, and decoded into the API's own types it is
+// much larger.
 type (
 	stopping struct {
 		ClientStatus, TaskGroup string
@@ -46,11 +47,11 @@ type (
 	}
 )
 
-// promised is how long an allocation may take to stop. The delay of its group comes first. Then the client stops the
+// stopTimeFor is how long an allocation may take to stop. The delay of its group comes first. Then the client stops the
 // leader, after it all other tasks at the same time, and after these the sidecars (Nomad:
 // client/allocrunner/alloc_runner.go, killTasks). Clients of old versions stop the sidecars together with the others,
-// and need less. How long the poststop tasks run that come at the end nobody has said: they aren't in it.
-func promised(a *stopping) time.Duration {
+// and need less. Poststop tasks run at the end, and aren't counted: a job doesn't declare how long they run.
+func stopTimeFor(a *stopping) time.Duration {
 	var longest time.Duration
 	for _, g := range a.Job.TaskGroups {
 		if g.Name != a.TaskGroup {
@@ -59,15 +60,16 @@ func promised(a *stopping) time.Duration {
 		var turns [3]time.Duration
 		for _, t := range g.Tasks {
 			if turn, ok := t.turn(); ok {
-				turns[turn] = max(turns[turn], inAll(t.ShutdownDelay, t.KillTimeout))
+				turns[turn] = max(turns[turn], sumOf(t.ShutdownDelay, t.KillTimeout))
 			}
 		}
-		longest = max(longest, inAll(g.ShutdownDelay, turns[0], turns[1], turns[2]))
+		longest = max(longest, sumOf(g.ShutdownDelay, turns[0], turns[1], turns[2]))
 	}
 	return longest
 }
 
-// turn is when the client stops the task: 0 first; false: it isn't stopped, but begins when the others have ended.
+// turn is when the client stops the task, 0 first. It is false for a task that isn't stopped, but starts when the
+// others have ended.
 func (t stoppingTask) turn() (int, bool) {
 	switch {
 	case t.Leader:
@@ -80,14 +82,14 @@ func (t stoppingTask) turn() (int, bool) {
 	return 1, true
 }
 
-// forEver is more than any job is promised. A sum that were greater would turn negative before long.
-const forEver = 100 * 365 * 24 * time.Hour
+// maxStopTime is more than any job needs. Greater sums could overflow.
+const maxStopTime = 100 * 365 * 24 * time.Hour
 
-// inAll adds up what a job's author has written: anything.
-func inAll(ds ...time.Duration) time.Duration {
+// sumOf adds up durations that a job's author has written, which may have any value.
+func sumOf(ds ...time.Duration) time.Duration {
 	var sum time.Duration
 	for _, d := range ds {
-		sum = min(sum+min(max(d, 0), forEver), forEver)
+		sum = min(sum+min(max(d, 0), maxStopTime), maxStopTime)
 	}
 	return sum
 }

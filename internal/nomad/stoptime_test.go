@@ -75,7 +75,7 @@ func TestTasksAreStoppedOneTurnAfterTheOther(t *testing.T) {
 		"a leader that is a sidecar":   {0, []*api.Task{task(10, func(t *api.Task) { leader(t); sidecar(t) }), task(20, main)}, 30 * time.Second},
 		"poststop tasks are unknown":   {0, []*api.Task{task(10, main), task(60, poststop)}, 10 * time.Second},
 		"delays are each task's own":   {0, []*api.Task{task(10, func(t *api.Task) { leader(t); t.ShutdownDelay = time.Second }), task(20, main)}, 31 * time.Second},
-		"more than fits into a number": {math.MaxInt64, []*api.Task{task(math.MaxInt64/int(time.Second), leader), task(60, sidecar)}, forEver},
+		"more than fits into a number": {math.MaxInt64, []*api.Task{task(math.MaxInt64/int(time.Second), leader), task(60, sidecar)}, maxStopTime},
 		"less than nothing":            {math.MinInt64, []*api.Task{task(-60, leader), nil, task(60, sidecar)}, 60 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {

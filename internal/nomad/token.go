@@ -16,24 +16,24 @@ import (
 // errNoRules: the server gave the policy without its rules.
 var errNoRules = errors.New("no rules in the answer")
 
-// checkToken asks what the token grants. It has to be asked for: with too few grants the lists of allocations are not
-// refused, they are shorter. An error means that nothing could be found out this time.
+// checkToken reads what the token grants. It can't be concluded from other answers: with too few grants a list of
+// allocations is not refused, but shorter. An error means that nothing was learnt.
 func (r *remote) checkToken(ctx context.Context) (tokenCheck, error) {
 	self, err := r.tokenSelf(ctx)
 	switch {
-	case saysDisabled(err):
+	case aclsDisabled(err):
 		return tokenCheck{health: Health{State: HealthReachable}, noACLs: true}, nil
 	case errors.Is(err, ErrUnreachable), errors.Is(err, context.Canceled):
 		return tokenCheck{}, err
-	case err != nil: // what isn't a token at all is a 500, in words that differ from version to version
+	case err != nil: // a secret that isn't a token gives a 500, with a text that differs from version to version
 		return tokenCheck{health: healthRefused(err)}, nil
 	case self.AccessorID == disabledAccessor:
 		return tokenCheck{health: Health{State: HealthReachable}, noACLs: true}, nil
 	case self.Type == managementType:
 		return tokenCheck{health: Health{State: HealthReachable}, grants: versionOf(self, nil, nil)}, nil
 	}
-	// What stands for the grants is read before them: it may then be older, and a change too many is seen, never one too
-	// few.
+	// The version of the grants is read before the rules. It can then only be older than they are, so that a change may be
+	// seen twice, but is never missed.
 	roles, err := r.roles(ctx, self)
 	if err != nil {
 		return refusedOr(err)
@@ -46,7 +46,7 @@ func (r *remote) checkToken(ctx context.Context) (tokenCheck, error) {
 	return tokenCheck{health: health, grants: versionOf(self, roles, policies)}, err
 }
 
-// refusedOr takes a refusal for an answer.
+// refusedOr turns a refusal into a result.
 func refusedOr(err error) (tokenCheck, error) {
 	if errors.Is(err, ErrForbidden) {
 		return tokenCheck{health: healthRefused(err)}, nil
@@ -85,9 +85,9 @@ func (r *remote) healthBy(ctx context.Context, stubs []*api.ACLPolicyListStub) (
 	return healthOf(grantsOf(policies)), nil
 }
 
-// saysDisabled reports if the error means that the cluster runs without ACLs; newer servers answer with a token of that
+// aclsDisabled reports if the error means that the cluster runs without ACLs. Newer servers answer with a token of that
 // name instead.
-func saysDisabled(err error) bool {
+func aclsDisabled(err error) bool {
 	_, body := statusOf(err)
 	return strings.Contains(body, disabledText)
 }
@@ -108,7 +108,7 @@ func (r *remote) tokenSelf(ctx context.Context) (*api.ACLToken, error) {
 	return self, err
 }
 
-// roles lists the roles of the token, which is what this list is for anybody who is not management (Nomad:
+// roles lists the roles of the token. For a token that isn't a management token this list has only its own (Nomad:
 // nomad/acl_endpoint.go, ListRoles). Most tokens have none.
 func (r *remote) roles(ctx context.Context, self *api.ACLToken) (roles []*api.ACLRoleListStub, err error) {
 	if len(self.Roles) == 0 {
@@ -121,8 +121,8 @@ func (r *remote) roles(ctx context.Context, self *api.ACLToken) (roles []*api.AC
 	return roles, err
 }
 
-// policies lists the policies of the token, those that it has through roles included: that is what this list is for
-// anybody who is not management (Nomad: nomad/acl_endpoint.go, ListPolicies).
+// policies lists the policies of the token, including those of its roles. For a token that isn't a management token
+// this list has only its own (Nomad: nomad/acl_endpoint.go, ListPolicies).
 func (r *remote) policies(ctx context.Context) (policies []*api.ACLPolicyListStub, err error) {
 	err = r.query(ctx, "list own policies", api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
 		policies, _, err = r.api.ACLPolicies().List(q)

@@ -9,18 +9,17 @@ import (
 // tokenCheck is what a check of the token found.
 type tokenCheck struct {
 	health Health
-	// grants stands for what was granted, in the version that it had: any write to the token, its roles or its policies
-	// makes it another one, even if it has been undone since. Empty: the cluster runs without ACLs, or the token is
-	// none.
+	// grants identifies the version of what was granted. Any write to the token, its roles or its policies changes it,
+	// even if the write has been undone since. Empty: the cluster runs without ACLs, or the token isn't one.
 	grants string
 	// noACLs: the cluster runs without ACLs.
 	noACLs bool
 }
 
-// tokenChecks lets one check of the token serve all who wait for one, so that a hundred members that are drained at
-// once don't ask a hundred times. (singleflight would hand out one that began before it was asked for.)
+// tokenChecks lets all callers that wait for a check of the token share one, so that a hundred members that drain at
+// once don't cause a hundred checks. (singleflight would return a check that began before the call.)
 type tokenChecks struct {
-	turn    chan struct{}              // has room for whoever checks
+	turn    chan struct{}              // holds an item while somebody checks
 	started atomic.Int64               // the number of the check that was begun last
 	latest  atomic.Pointer[tokenCheck] // that found something; nil: none has
 	// Of the latest check that has come to its end, with its number; for whoever has the turn.
@@ -31,7 +30,7 @@ type tokenChecks struct {
 
 func newTokenChecks() *tokenChecks { return &tokenChecks{turn: make(chan struct{}, 1)} }
 
-// newer returns what a check found that began after newer was called: its own, or that of somebody who waited as well.
+// newer returns the result of a check that began after newer was called: its own, or that of another caller.
 func (t *tokenChecks) newer(ctx context.Context, check func(context.Context) (tokenCheck, error)) (tokenCheck, error) {
 	before := t.started.Load()
 	select {
@@ -48,7 +47,7 @@ func (t *tokenChecks) newer(ctx context.Context, check func(context.Context) (to
 	if err == nil {
 		t.latest.Store(&found)
 	}
-	if ctx.Err() == nil { // that one gave up says nothing to the others
+	if ctx.Err() == nil { // a check that was canceled is of no use to the others
 		t.done, t.found, t.err = number, found, err
 	}
 	return found, err
@@ -65,7 +64,7 @@ func (c *cluster) checkToken(ctx context.Context) (tokenCheck, error) {
 	})
 }
 
-// lastCheck is the last check of the token that found something, a new one if there was none.
+// lastCheck returns the last check of the token that succeeded, or makes a new one.
 func (c *cluster) lastCheck(ctx context.Context) (tokenCheck, error) {
 	if latest := c.checks.latest.Load(); latest != nil {
 		return *latest, nil
@@ -73,9 +72,9 @@ func (c *cluster) lastCheck(ctx context.Context) (tokenCheck, error) {
 	return c.checkToken(ctx)
 }
 
-// verify is nil if the token sees every allocation, by a check that begins now, and nobody has changed what it grants
-// since the check before. A list of allocations that was read in between can then be believed: with a token that had
-// lost a grant it would have been shorter, and not refused.
+// verify checks the token again, and returns nil if it sees every allocation and its grants haven't changed since the
+// check before. Then a list of allocations that was read in between is complete. If the token had lost a grant, the
+// list would have been shorter without an error.
 func (c *cluster) verify(ctx context.Context, before tokenCheck) error {
 	now, err := c.checkToken(ctx)
 	switch {

@@ -7,7 +7,7 @@ type Node struct {
 	ID, Name string
 	// Status is initializing, ready, down or disconnected.
 	Status string
-	// NodePool, NodeClass and Datacenter are what the client claims to be in.
+	// NodePool, NodeClass and Datacenter are as the client reports them.
 	NodePool, NodeClass, Datacenter string
 	// Version is Nomad's, as in 1.11.3.
 	Version string
@@ -15,33 +15,34 @@ type Node struct {
 	Address string
 	// Eligible is independent of Status: a node that is down may be eligible.
 	Eligible bool
-	// Draining: a drain is set. One that is over, or a node without allocations, may still show it; and a node that
-	// doesn't show it may still have live allocations. Count these.
+	// Draining: a drain is set. It may still be set when the drain is over or the node has no allocations, and a node
+	// without it may still have live allocations. So count the allocations.
 	Draining bool
-	// LastDrain is the present or else the latest drain; nil: never. It survives a rescue and a reboot.
+	// LastDrain is the present or else the latest drain; nil: never. It stays after the drain was canceled and after a
+	// reboot.
 	LastDrain *Drain
 	// CreateIndex orders nodes by when they first joined.
 	CreateIndex uint64
 	// CPU in shares (MHz) and MemoryMB in MiB are what allocations may use: the total less what is reserved.
 	CPU, MemoryMB int64
-	// PoolUID and Member are what the client's meta says. Only Inspect fills them: Nomad's list of nodes has no meta.
+	// PoolUID and Member are from the client's meta. Only Inspect fills them: Nomad's list of nodes has no meta.
 	PoolUID, Member string
 	// ForceDeadline is when Nomad stops what is left under the drain that is set, by the servers' clock; zero: never, or
 	// at once. Only Inspect fills it.
 	ForceDeadline time.Time
 }
 
-// Drain is one drain of a node.
+// Drain is a drain of a node, as Nomad has it.
 type Drain struct {
 	// Status is one of the Drain constants.
 	Status string
-	// DrainID is the mark that Cluster.Drain left; empty: somebody else's drain.
+	// DrainID is the one that Cluster.Drain sent; empty: somebody else's drain.
 	DrainID string
 	// OnTimeout is what the drain was sent for: Force with a deadline, Retain without; empty: not by Cluster.Drain.
 	OnTimeout TimeoutAction
 	// IgnoreSystemJobs is true when Cluster.Drain sent it so.
 	IgnoreSystemJobs bool
-	// AccessorID says whose: "token:<accessor>", or "client:<node>" for a client that drains itself when it stops.
+	// AccessorID names who sent it: "token:<accessor>", or "client:<node>" for a client that drains itself when it stops.
 	AccessorID string
 	// StartedAt, and UpdatedAt, when it was last sent or ended, have a precision of one second.
 	StartedAt, UpdatedAt time.Time
@@ -70,16 +71,15 @@ type View struct {
 	Nodes map[string]Node
 	// Health is as of now, not as of Taken.
 	Health Health
-	// RecoveredSince is the later of when the health became OK and when the servers last changed their leader; zero:
-	// never OK. For a while after it nothing may be judged by a node's absence or by its being down: clients that live
-	// may not have been heard of yet, and a new leader counts heartbeats from the start (Nomad: nomad/heartbeat.go,
-	// initializeHeartbeatTimers).
+	// RecoveredSince is the later of when the health became OK and when the servers last changed their leader; zero: never
+	// OK. For a while after it a node that is missing or down means nothing: running clients may not have sent a heartbeat
+	// yet, and a new leader counts heartbeats from the start (Nomad: nomad/heartbeat.go, initializeHeartbeatTimers).
 	RecoveredSince time.Time
-	// Leader is what the server that was last heard to lead calls its RPC address; empty: none was heard of yet.
+	// Leader is the RPC address of the last known leader; empty: none is known yet.
 	Leader string
-	// Introduces: Nomad has given an introduction token to this process, so that it may insist on them.
+	// Introduces: Nomad has given this process an introduction token, so its servers may require one.
 	Introduces bool
-	// NoACLs: the latest look at the token has found that the cluster runs without ACLs. False as long as that isn't
+	// NoACLs: the latest check of the token has found that the cluster runs without ACLs. False as long as that isn't
 	// known.
 	NoACLs bool
 }
@@ -101,25 +101,25 @@ type Allocation struct {
 
 // AllocationsView is the latest that is known of the live allocations of the tracked nodes.
 type AllocationsView struct {
-	// Started is when the request was sent that Live is the answer to: what Live doesn't show was not there then. Zero:
+	// Started is when the request was sent whose answer Live is. What is missing in Live did not exist then. Zero:
 	// never asked.
 	Started time.Time
-	// Live has an entry for each node that was asked about, an empty one when nothing lives there. No entry means "not
-	// asked", or "couldn't be found out", which is not "empty". An allocation is live while its client status is
-	// pending, running or unknown, and while another fetches its data. Shared; not to be written to.
+	// Live has an entry for each node that was asked about, an empty one if it has no live allocations. No entry means
+	// "not asked" or "unknown", not "empty". An allocation is live while its client status is pending, running or unknown,
+	// and while another fetches its data. Shared; not to be written to.
 	Live map[string][]Allocation
-	// Err is why the latest poll failed; Started and Live then are those of the last one that didn't. If it failed for
-	// some nodes alone, Live has no entry for these.
+	// Err is why the latest poll failed; Started and Live are then from the last poll that succeeded. If it failed for
+	// some nodes only, Live has no entry for these.
 	Err error
 }
 
-// Inspection is a fresh look at one node.
+// Inspection is the state of one node, read from the leader.
 type Inspection struct {
 	// Found: Nomad has the node. The rest is empty otherwise.
 	Found bool
 	Node  Node
-	// Live are its live allocations, read after the node: when the node was ineligible, none came since. Unlike in an
-	// AllocationsView, failed ones are among them until all their tasks are dead.
+	// Live are its live allocations, read after the node: if the node was ineligible, no allocation was added since.
+	// Unlike in an AllocationsView, they include failed allocations until all their tasks are dead.
 	Live []Allocation
 }
 
@@ -132,20 +132,20 @@ type Usage struct {
 	Allocations, SystemAllocations int
 }
 
-// DrainRequest is one intent to drain a node.
-type DrainRequest struct {
-	// DrainID names the intent. A node that drains under it already is left alone.
+// DrainOptions is how to drain a node.
+type DrainOptions struct {
+	// DrainID identifies the drain request (spec.drain). A node that drains with this ID already isn't sent another drain.
 	DrainID string
-	// Remaining is how long allocations may still take; zero or less: stop them now. It is what is left of the intent's
-	// deadline, because Nomad counts from each request anew.
+	// Remaining is how long allocations may still take; zero or less: stop them now. It is the time until the deadline of
+	// the drain request, because Nomad counts anew from each drain that is sent.
 	Remaining time.Duration
 	// NoDeadline drains for as long as it takes; Remaining doesn't count then. Nomad: DrainSpec.Deadline 0.
 	NoDeadline bool
 	// IgnoreSystemJobs leaves allocations of system jobs running.
 	IgnoreSystemJobs bool
-	// OnlyIneligible sends no drain to a node that is eligible: a drain makes it ineligible, and it isn't written down
-	// that we do.
+	// OnlyIneligible sends no drain to an eligible node. A drain makes a node ineligible, and that must be written to the
+	// status of its NomadNode first.
 	OnlyIneligible bool
-	// Pool as namespace/name and Member are recorded with the drain, for people.
+	// Pool, as namespace/name, and Member are put into the drain's meta, for people.
 	Pool, Member string
 }

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// maxBackoff bounds the pause after repeated failures; it is also how late a recovery is noticed at worst.
+// maxBackoff bounds the pause after repeated failures, and with it how late a recovery is noticed.
 const maxBackoff = 10 * time.Second
 
 // backoff gives the pauses after failures in a row: each is twice the one before, and drawn at random between half
@@ -18,25 +18,25 @@ func backoff(base time.Duration) wait.Backoff {
 	return wait.Backoff{Duration: min(base, maxBackoff) / 2, Factor: 2, Jitter: 1, Cap: maxBackoff / 2, Steps: math.MaxInt}
 }
 
-// listPatience is how many lists in a row have to fail for Nomad to count as unreachable. They take a second or two
-// if each fails at once. A single connection that is cut, or a request that arrives while the servers choose a
-// leader, would otherwise make everything unknown for a moment, and every clock of what doesn't work begin anew: too
-// often, and nobody is ever replaced. How old the view is limits meanwhile what may be based on it.
-const listPatience = 3
+// maxListFailures is how many lists in a row have to fail before Nomad counts as unreachable. That takes a second or
+// two if each fails at once. One dropped connection, or a request during an election, must not make everything unknown:
+// it would reset the timers of unhealthy nodes, which would then never be replaced. Meanwhile the age of the view
+// limits what may be based on it.
+const maxListFailures = 3
 
-// counts reports if a list that failed, as the n-th in a row, says something about Nomad: a refusal is an answer, and
-// one that ran out of time was patient already.
+// counts reports if the n-th failure of a list in a row changes the health. A refusal and a timeout do at once: a
+// refusal is an answer, and a timeout has already waited long enough.
 func counts(err error, n int) bool {
-	return n >= listPatience || errors.Is(err, ErrForbidden) || timedOut(err)
+	return n >= maxListFailures || errors.Is(err, ErrForbidden) || timedOut(err)
 }
 
 // run watches until ctx ends.
 func (c *cluster) run(ctx context.Context) {
 	defer c.remote.close()
 	done := make(chan struct{}, 2)
-	go func() { c.keep(ctx, "token", c.watchToken); done <- struct{}{} }()
-	go func() { c.keep(ctx, "allocations", c.watchAllocations); done <- struct{}{} }()
-	c.keep(ctx, "nodes", c.watchNodes)
+	go func() { c.keepRunning(ctx, "token", c.watchToken); done <- struct{}{} }()
+	go func() { c.keepRunning(ctx, "allocations", c.watchAllocations); done <- struct{}{} }()
+	c.keepRunning(ctx, "nodes", c.watchNodes)
 	<-done
 	<-done
 }
@@ -68,22 +68,22 @@ func (c *cluster) watchNodes(ctx context.Context) {
 		// In a cluster that never had a node the index is 0, which would mean not to wait.
 		index, failures, pauses = max(next, 1), 0, backoff(c.o.MinInterval)
 		answered := c.o.Clock.Now()
-		// Before the nodes are shown: what they look like may come of a change.
+		// The leader is noted before the nodes, because a change of leader may be why they look down.
 		if answered.Sub(askedFor) >= c.o.PollNodes && c.noteLeader(ctx) {
 			askedFor = answered
 		}
 		changed, health := c.state.listed(nodes, answered)
 		c.noteHealth(health)
 		c.noteChanged(changed)
-		// Any write to any node of the whole cluster ends the wait, ours or not.
+		// Any write to any node of the whole cluster ends the wait, not only to members.
 		c.pause(ctx, c.o.MinInterval-c.o.Clock.Since(began), nil)
 	}
 }
 
-// tokenPatience is after how many failures in a row it counts as unknown what the token grants.
-const tokenPatience = 3
+// maxTokenFailures is after how many failures in a row the token's grants count as unknown.
+const maxTokenFailures = 3
 
-// watchToken looks at the token at the start, every few minutes, and soon after a request was refused.
+// watchToken checks the token at the start, every few minutes, and soon after a request was refused.
 func (c *cluster) watchToken(ctx context.Context) {
 	failures, pauses := 0, backoff(c.o.MinInterval)
 	for ctx.Err() == nil {
@@ -92,8 +92,9 @@ func (c *cluster) watchToken(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			// For a moment what was found earlier stands: when Nomad is away the list of nodes fails as well, and says so.
-			if failures++; failures >= tokenPatience {
+			// The first failures leave the earlier result in force: if Nomad is unreachable the list of nodes fails as well and
+			// reports it.
+			if failures++; failures >= maxTokenFailures {
 				c.noteHealth(c.state.judged(healthUnverifiable(Cause(err)), c.o.Clock.Now()))
 			}
 			c.pause(ctx, pauses.Step(), nil)
@@ -105,7 +106,8 @@ func (c *cluster) watchToken(ctx context.Context) {
 	}
 }
 
-// tokenFloor keeps a token that is refused each second from being looked at each second.
+// tokenFloor is the least time between two checks, so that a token that is refused every second isn't checked every
+// second.
 func tokenFloor(interval time.Duration) time.Duration { return min(interval, 5*time.Second) }
 
 // watchAllocations polls while something is tracked.
@@ -177,7 +179,7 @@ func (c *cluster) noteHealth(changed bool) {
 	c.o.OnChange(nil)
 }
 
-// noteError has the token looked at when it was refused.
+// noteError has the token checked after a refusal.
 func (c *cluster) noteError(err error) {
 	if errors.Is(err, ErrForbidden) {
 		wake(c.wakeToken)

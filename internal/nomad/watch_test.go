@@ -88,7 +88,7 @@ func TestSingleFailureIsNotAnOutage(t *testing.T) {
 	eventually(t, "first list", func() bool { return c.View().Health.OK() })
 	before, told := c.View(), seen.ofHealth()
 	f.locked(func() {
-		f.refuse["/v1/nodes"] = refusal{http.StatusInternalServerError, "No cluster leader", listPatience - 1}
+		f.refuse["/v1/nodes"] = refusal{http.StatusInternalServerError, "No cluster leader", maxListFailures - 1}
 	})
 	eventually(t, "the failures", func() (over bool) { f.locked(func() { over = len(f.refuse) == 0 }); return over })
 	failed := time.Now()
@@ -107,8 +107,8 @@ func TestFailuresThatCount(t *testing.T) {
 		want bool
 	}{
 		"first":             {refused, 1, false},
-		"second":            {refused, listPatience - 1, false},
-		"third":             {refused, listPatience, true},
+		"second":            {refused, maxListFailures - 1, false},
+		"third":             {refused, maxListFailures, true},
 		"long after":        {refused, 100, true},
 		"no answer in time": {Classify("list nodes", fmt.Errorf("x: %w", context.DeadlineExceeded)), 1, true},
 		"refused token":     {fmt.Errorf("x: %w", ErrForbidden), 1, true},
@@ -271,7 +271,7 @@ func TestIdleClustersAreGivenUp(t *testing.T) {
 }
 
 // To look at what is known of a cluster is enough to keep it: a member that drains asks for nothing else.
-func TestLookedAtClustersAreKept(t *testing.T) {
+func TestUsedClustersAreKept(t *testing.T) {
 	for name, look := range map[string]func(Cluster){
 		"view":        func(c Cluster) { c.View() },
 		"allocations": func(c Cluster) { c.Allocations() },

@@ -4,69 +4,70 @@ import (
 	"time"
 )
 
-// What is sent to Nomad follows from what its leader says of the node. It is decided here, without a request and
-// without a clock, so that the simulator decides by the same code.
+// What to send to Nomad is decided from the state of the node at the leader. The decision is here, without a request
+// and without a clock, so that the simulator uses the same code.
 
 const (
 	// noDeadline and forceNow are Nomad's deadlines for "never" and "now".
 	noDeadline = 0
 	forceNow   = -1 * time.Second
-	// kickMargin is what a drain that is sent again takes off the deadline, for the way to the server: Nomad counts from
-	// when it arrives.
-	kickMargin = 2 * time.Second
+	// resendMargin is taken off the deadline of a drain that is sent again, for the time until it arrives: Nomad counts
+	// from then.
+	resendMargin = 2 * time.Second
 )
 
-// DrainToSend is the request to send for the node to drain as d asks; false: none, because Nomad has the drain so
-// already, or the node is eligible and mustn't be. One that was sent under the intent for another end than it is to
-// have is sent once more. Nomad sets the deadline anew with each request (Nomad: nomad/node_endpoint.go,
-// UpdateDrain), so that a drain that is sent again and again never comes to its end.
+// DrainToSend is what to send for the node to drain as d asks. It is false if nothing is to be sent: Nomad has this
+// drain already, or the node is eligible and d.OnlyIneligible is set. A drain of the same DrainID is sent once more
+// only if its options have changed. Nomad sets the deadline anew with each request (Nomad: nomad/node_endpoint.go,
+// UpdateDrain), so a drain that was sent again and again would never end.
 //
 // The node is as the leader has it, with its ForceDeadline.
-func DrainToSend(n Node, d DrainRequest, now time.Time) (DrainRequest, bool) {
-	if d.began(n) && d.servedBy(n) || d.OnlyIneligible && n.Eligible {
-		return DrainRequest{}, false
+func DrainToSend(n Node, d DrainOptions, now time.Time) (DrainOptions, bool) {
+	if d.startedOn(n) && d.satisfiedBy(n) || d.OnlyIneligible && n.Eligible {
+		return DrainOptions{}, false
 	}
 	if d.NoDeadline {
 		return d, true
 	}
-	return d.within(n, now), true
+	return d.keepDeadline(n, now), true
 }
 
-// KickToSend is the request to send for Nomad to look at a drain anew that it has forgotten; false: none, because the
-// node doesn't drain any more, or drains by somebody else's order while the intent's own time isn't over. It never
-// ends later than the drain that it repeats.
+// DrainToResend is what to send for Nomad to continue a drain that it has lost track of. It is false if nothing is to
+// be sent: the node doesn't drain any more, or somebody else drains it and the deadline of d hasn't passed. The drain
+// that is sent never ends later than the one that it repeats.
 //
 // The node is as the leader has it, with its ForceDeadline.
-func KickToSend(n Node, d DrainRequest, now time.Time) (DrainRequest, bool) {
-	if !n.Draining || !d.began(n) && d.Remaining > 0 {
-		return DrainRequest{}, false
+func DrainToResend(n Node, d DrainOptions, now time.Time) (DrainOptions, bool) {
+	if !n.Draining || !d.startedOn(n) && d.Remaining > 0 {
+		return DrainOptions{}, false
 	}
-	return d.within(n, now), true
+	return d.keepDeadline(n, now), true
 }
 
-// began reports if the node drains under the intent, or did and was left ineligible, as Nomad leaves it.
-func (d DrainRequest) began(n Node) bool {
+// startedOn reports if the node drains with this DrainID, or has drained with it and is still ineligible, as Nomad
+// leaves it.
+func (d DrainOptions) startedOn(n Node) bool {
 	if n.LastDrain == nil || d.DrainID == "" || n.LastDrain.DrainID != d.DrainID {
 		return false
 	}
 	return n.Draining || n.LastDrain.Status == DrainComplete && !n.Eligible
 }
 
-// servedBy is true when the node's drain, which is that of the request's intent, does what the request asks for. What
-// has been drained already with system jobs is empty whatever is asked for now.
-func (d DrainRequest) servedBy(n Node) bool {
+// satisfiedBy reports if the node's drain, which has the same DrainID, has the options that d asks for. A node that was
+// drained with its system jobs is empty, whatever d asks for.
+func (d DrainOptions) satisfiedBy(n Node) bool {
 	if !n.Draining {
 		return d.IgnoreSystemJobs || !n.LastDrain.IgnoreSystemJobs
 	}
 	return n.LastDrain.OnTimeout == d.OnTimeout() && n.LastDrain.IgnoreSystemJobs == d.IgnoreSystemJobs
 }
 
-// within is the request with an end that isn't later than the one that the intent's drain has.
-func (d DrainRequest) within(n Node, now time.Time) DrainRequest {
-	if !d.began(n) || n.ForceDeadline.IsZero() {
+// keepDeadline returns d with a deadline that isn't later than that of the node's drain, if that has the same DrainID.
+func (d DrainOptions) keepDeadline(n Node, now time.Time) DrainOptions {
+	if !d.startedOn(n) || n.ForceDeadline.IsZero() {
 		return d
 	}
-	left := n.ForceDeadline.Sub(now) - kickMargin
+	left := n.ForceDeadline.Sub(now) - resendMargin
 	if d.NoDeadline || left < d.Remaining {
 		d.Remaining = left
 	}
@@ -74,17 +75,16 @@ func (d DrainRequest) within(n Node, now time.Time) DrainRequest {
 	return d
 }
 
-// OnTimeout is what the request has Nomad do when the time is over.
-func (d DrainRequest) OnTimeout() TimeoutAction {
+// OnTimeout is what Nomad does when the deadline has passed.
+func (d DrainOptions) OnTimeout() TimeoutAction {
 	if d.NoDeadline {
 		return TimeoutRetain
 	}
 	return TimeoutForce
 }
 
-// Deadline is what Nomad calls the deadline: how long from when the request arrives. Zero: for as long as it takes;
-// negative: now (Nomad: api.DrainSpec).
-func (d DrainRequest) Deadline() time.Duration {
+// Deadline is Nomad's: the time from when the drain arrives. Zero: no deadline; negative: now (Nomad: api.DrainSpec).
+func (d DrainOptions) Deadline() time.Duration {
 	switch {
 	case d.NoDeadline:
 		return noDeadline
@@ -97,7 +97,7 @@ func (d DrainRequest) Deadline() time.Duration {
 // NodeWrite is one write to a node in Nomad.
 type NodeWrite string
 
-// The writes that end what was done for a drain.
+// The writes that cancel a drain and a cordon.
 const (
 	WriteCancelDrain NodeWrite = "cancel drain"
 	WriteEligible    NodeWrite = "uncordon"

@@ -15,9 +15,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/vm"
 )
 
-// Check finds what in a template and a client's configuration can't work. Harvester's admission accepts most of it: a
-// VM with a missing image, Secret or storage class starts for ever, with no condition that says why. The order of
-// problems is the template's, then the configuration's.
+// Check finds what in a template and a client's configuration can't work. Harvester's admission accepts most of that:
+// the start of a VM with a missing image, Secret or storage class never ends, and no condition has the reason. The
+// problems are in the order of the template's fields, then of the configuration's.
 func Check(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient, f blueprint.Facts) []condition.Problem {
 	c := &checker{facts: f}
 	c.from(t, n.Install)
@@ -93,7 +93,7 @@ func (c *checker) disk(field string, d v1alpha1.Disk) {
 }
 
 // reservedClasses are refused by Harvester (Harvester: pkg/webhook/resources/persistentvolumeclaim/validator.go,
-// validateInternalUsage). It makes a VM's claims itself, so the refusal would be told in its log alone.
+// validateInternalUsage). It makes a VM's claims itself, so the refusal would be in its log only.
 var reservedClasses = []string{"longhorn-static", "vmstate-persistence"}
 
 func (c *checker) storageClass(field, name, remedy string) {
@@ -166,11 +166,11 @@ func (c *checker) cloudInit(t *v1alpha1.NodeTemplate, install *v1alpha1.NomadIns
 	}
 }
 
-// mostOfSecret is how much a Secret holds (Kubernetes: pkg/apis/core/types.go, MaxSecretSize).
-const mostOfSecret = 1 << 20
+// maxSecretSize is how many bytes a Secret holds (Kubernetes: pkg/apis/core/types.go, MaxSecretSize).
+const maxSecretSize = 1 << 20
 
-// size tries cloud-init on a member with longer names and a longer token than any has. A document gets longer than it
-// was written: aliases are replaced by what they stand for, and characters by what every parser reads.
+// size renders cloud-init for a member with longer names and a longer token than any has. The rendered document may be
+// longer than what the user wrote: aliases are replaced by their values, and characters by escapes.
 func (c *checker) size(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient) {
 	if len(c.problems) > 0 {
 		return
@@ -178,28 +178,28 @@ func (c *checker) size(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient) {
 	name := strings.Repeat("m", 253)
 	longest := blueprint.Member{Name: name, PoolName: name, PoolUID: name, NodeID: name, Region: name,
 		IntroductionToken: strings.Repeat("t", 8<<10), Template: *t, Client: *n}
-	if cloudinit.AtMost(longest, c.facts) <= mostOfSecret {
-		return // Most documents are so short that nobody has to write one to tell.
+	if cloudinit.AtMost(longest, c.facts) <= maxSecretSize {
+		return // most documents are so short that none has to be rendered
 	}
 	s, err := cloudinit.Secret(longest, c.facts)
 	if err != nil {
-		return // Render says so.
+		return // Render reports it
 	}
 	bytes := 0
 	for _, value := range s.Data {
 		bytes += len(value)
 	}
-	if bytes > mostOfSecret {
+	if bytes > maxSecretSize {
 		c.report(
 			v1alpha1.ReasonTemplateInvalid,
 			`spec.template.cloudInit: with what Nomad needs it has %d bytes, and a Secret holds at most %d; make it shorter, or have the guest fetch the rest`,
 			bytes,
-			mostOfSecret,
+			maxSecretSize,
 		)
 	}
 }
 
-// text is a document of cloudInit. If it is to come from a Secret that doesn't have it, that is reported.
+// text returns a document of cloudInit, and reports a problem if the Secret or key that it refers to doesn't exist.
 func (c *checker) text(field, inline string, ref *v1alpha1.SecretKeyRef) (string, bool) {
 	text, ok := c.facts.Text(inline, ref)
 	if ok {
@@ -222,7 +222,7 @@ func textField(field string, ref *v1alpha1.SecretKeyRef) string {
 	return field
 }
 
-// from reports what is wrong with the Harvester template, and then does without it.
+// from reports what is wrong with the Harvester template. If anything is, the other checks ignore it.
 func (c *checker) from(t *v1alpha1.NodeTemplate, install *v1alpha1.NomadInstall) {
 	if t.From == nil {
 		return
@@ -244,7 +244,7 @@ func (c *checker) from(t *v1alpha1.NodeTemplate, install *v1alpha1.NomadInstall)
 	}
 }
 
-// overlay tries the overlay on a member: what it changes doesn't depend on which.
+// overlay reports what is wrong with the overlay, which is the same for every member.
 func (c *checker) overlay(t *v1alpha1.NodeTemplate) {
 	for _, err := range vm.OverlayErrors(t) {
 		c.report(v1alpha1.ReasonTemplateInvalid, "%v", err)

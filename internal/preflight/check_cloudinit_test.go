@@ -18,7 +18,7 @@ import (
 )
 
 // Secrets' contents don't get into conditions, however wrong they are.
-func TestProblemsDoNotTellSecrets(t *testing.T) {
+func TestProblemsRevealNoSecrets(t *testing.T) {
 	const secret = "S3cret"
 	var texts []string
 	for _, doc := range append(cloudinittest.AwkwardDocuments()[:800], "password: *k", "k: ", "? ", "k: [", "k: !k", "k: {k: }", "- k", "k: &k *k", "\tk: k", "k: @k", "k: `k`", "k: \"\\k\"", "runcmd: {k: k}", "mounts: [[k, /opt/k/..]]") {

@@ -10,7 +10,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 )
 
-// client checks what the API server can't of a client's configuration.
+// client checks of a client's configuration what the API server can't check.
 func (c *checker) client(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient) {
 	if r := n.Reserved; r != nil && !t.Memory.IsZero() && r.Memory.Cmp(t.Memory) >= 0 {
 		c.report(v1alpha1.ReasonTemplateInvalid,

@@ -17,8 +17,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 )
 
-// The kinds of others that a template refers to. They are read without their Go types, which would bring all of
-// Harvester with them.
+// The kinds of other projects to which a template refers. They are read without their Go types, which would make all of
+// Harvester a dependency.
 var (
 	// ImageKind is Harvester's VirtualMachineImage.
 	ImageKind = schema.GroupVersionKind{Group: "harvesterhci.io", Version: "v1beta1", Kind: "VirtualMachineImage"}
@@ -41,9 +41,9 @@ const (
 	networkReadyLabel = "network.harvesterhci.io/ready"
 )
 
-// Gather reads what a template and a client's configuration refer to. References that lead nowhere are not errors but
-// missing Facts, for Check to name; an error means that the API server didn't answer. Secrets are read in the given
-// namespace, the pool's.
+// Gather reads what a template and a client's configuration refer to. An object that doesn't exist is not an error but
+// missing in the Facts, and Check reports it. An error means that the API server didn't answer. Secrets are read in the
+// given namespace, the pool's.
 func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate,
 	c *v1alpha1.NomadClient) (blueprint.Facts, error) {
 	f := blueprint.Facts{
@@ -95,7 +95,7 @@ type gatherer struct {
 	err    error
 }
 
-// get reads an object and says if it exists. A kind that the API server doesn't know has no objects.
+// get reads an object and returns whether it exists. A kind that the API server doesn't know has no objects.
 func (g *gatherer) get(key client.ObjectKey, obj client.Object, kind string) bool {
 	if g.err != nil {
 		return false
@@ -147,10 +147,10 @@ func (g *gatherer) secretKey(namespace string, ref v1alpha1.SecretKeyRef, into m
 	}
 }
 
-// shareable says if volumes of a class can be attached to two hosts at once. Harvester's UI decides likewise: LVM
+// shareable reports if volumes of a class can be attached to two hosts at once. Harvester's UI decides likewise: LVM
 // volumes can't, and of Longhorn's only those that are migratable can (Harvester UI:
-// VirtualMachineVolume/type/volume.vue, getAccessMode). Other drivers are trusted to: what they can isn't written
-// anywhere that every version of Harvester has.
+// VirtualMachineVolume/type/volume.vue, getAccessMode). Those of other drivers are assumed to be shareable, because not
+// every version of Harvester has a place where that is written.
 func shareable(class *storagev1.StorageClass) bool {
 	switch class.Provisioner {
 	case lvmProvisioner:
@@ -180,8 +180,8 @@ func imageOf(obj *unstructured.Unstructured) blueprint.Image {
 	return img
 }
 
-// ConditionStatus is the status of a condition of one of Harvester's objects, whose types aren't ours to import;
-// empty: there is no such condition.
+// ConditionStatus is the status of a condition of one of Harvester's objects, whose types aren't imported; empty: there
+// is no such condition.
 func ConditionStatus(obj *unstructured.Unstructured, kind string) string {
 	conditions, _, _ := unstructured.NestedSlice(obj.Object, "status", "conditions")
 	for _, c := range conditions {

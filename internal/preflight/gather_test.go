@@ -23,7 +23,7 @@ import (
 )
 
 // foreign is an object of a kind that has no Go type here.
-func foreign(kind schema.GroupVersionKind, ref string, content map[string]any) *unstructured.Unstructured {
+func unstructuredObject(kind schema.GroupVersionKind, ref string, content map[string]any) *unstructured.Unstructured {
 	key, _ := objectKey(ref)
 	obj := &unstructured.Unstructured{Object: content}
 	obj.SetGroupVersionKind(kind)
@@ -33,7 +33,7 @@ func foreign(kind schema.GroupVersionKind, ref string, content map[string]any) *
 }
 
 func imageObject(ref, class string, conditions ...any) *unstructured.Unstructured {
-	return foreign(ImageKind, ref, map[string]any{"status": map[string]any{
+	return unstructuredObject(ImageKind, ref, map[string]any{"status": map[string]any{
 		"storageClassName": class, "virtualSize": int64(10 << 30), "conditions": conditions,
 	}})
 }
@@ -65,15 +65,15 @@ func TestGather(t *testing.T) {
 		UserDataSecretRef:    &v1alpha1.SecretKeyRef{Name: "site", Key: "user"},
 		NetworkDataSecretRef: &v1alpha1.SecretKeyRef{Name: "site", Key: "net"},
 	}
-	network := foreign(NetworkKind, "default/broken", map[string]any{})
+	network := unstructuredObject(NetworkKind, "default/broken", map[string]any{})
 	network.SetLabels(map[string]string{"network.harvesterhci.io/ready": "false"})
 	r := reader(t,
 		imageObject(blueprinttest.Image, blueprinttest.StorageClass, isTrue("Initialized"), isTrue("Imported")),
 		storageClass(blueprinttest.StorageClass, "driver.longhorn.io", map[string]string{"migratable": "true"}),
 		storageClass("harvester-longhorn", "driver.longhorn.io", nil),
 		storageClass("local-lvm", "lvm.driver.harvesterhci.io", nil),
-		foreign(NetworkKind, blueprinttest.Network, map[string]any{}), network,
-		foreign(KeyPairKind, blueprinttest.KeyPair, map[string]any{"spec": map[string]any{"publicKey": "ssh-ed25519 AAAA"}}),
+		unstructuredObject(NetworkKind, blueprinttest.Network, map[string]any{}), network,
+		unstructuredObject(KeyPairKind, blueprinttest.KeyPair, map[string]any{"spec": map[string]any{"publicKey": "ssh-ed25519 AAAA"}}),
 		&corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "nomad-clients", Name: "site"},
 			Data:       map[string][]byte{"user": []byte("#cloud-config\n"), "net": []byte("version: 2\n"), "other": []byte("x")},
@@ -124,7 +124,7 @@ func TestImageOf(t *testing.T) {
 		want  string
 	}{
 		"ready": {imageObject(blueprinttest.Image, "c", imported), ""},
-		"new":   {foreign(ImageKind, blueprinttest.Image, map[string]any{}), "it isn't imported yet"},
+		"new":   {unstructuredObject(ImageKind, blueprinttest.Image, map[string]any{}), "it isn't imported yet"},
 		"importing": {imageObject(blueprinttest.Image, "c", map[string]any{"type": "Imported", "status": "Unknown"}),
 			"it isn't imported yet"},
 		"given up":        {imageObject(blueprinttest.Image, "c", isTrue("RetryLimitExceeded")), "its import has failed for good"},
@@ -140,7 +140,7 @@ func TestImageOf(t *testing.T) {
 }
 
 func TestKeyPairThatHarvesterCannotRead(t *testing.T) {
-	pair := foreign(KeyPairKind, blueprinttest.KeyPair, map[string]any{
+	pair := unstructuredObject(KeyPairKind, blueprinttest.KeyPair, map[string]any{
 		"spec":   map[string]any{"publicKey": "ssh-rsa x"},
 		"status": map[string]any{"conditions": []any{map[string]any{"type": "validated", "status": "False"}}},
 	})

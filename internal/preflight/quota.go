@@ -14,11 +14,11 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-// Room is what the quotas of a namespace leave for members.
-type Room struct {
-	// Members is how many more there is room for.
+// Capacity is how many members the quotas of a namespace leave capacity for.
+type Capacity struct {
+	// Members is how many more members fit.
 	Members int
-	// Problem names the quota that has the least room.
+	// Problem names the quota that leaves the least capacity.
 	Problem condition.Problem
 }
 
@@ -28,36 +28,36 @@ type need struct {
 	amount   resource.Quantity
 	// field of the template on which it depends.
 	field string
-	// least says that a member takes more than the amount by something that depends on KubeVirt.
+	// least: a member takes somewhat more than the amount, depending on KubeVirt.
 	least bool
 }
 
-// ReadRoom is for how many members of a template the quotas of the namespace have room; nil: they set no limit. The
-// template must be complete.
+// ReadCapacity is for how many members of a template the quotas of the namespace have capacity; nil: they set no limit.
+// The template must be complete.
 //
-// Only what nobody else would tell is looked at. Harvester compares its quotas of cpu and memory with a VM only once
-// it has a status, after it was admitted, and halts it (Harvester: pkg/util/resourcequota/calculator.go,
-// CheckIfVMCanStartByResourceQuota); a claim above a quota is refused to Harvester, and its VM waits without a word.
-// Other counts are held by the API server when the VM is made, in its own words. Rancher's limits of a namespace are
-// a ResourceQuota as well, without which Harvester doesn't look at them. What Harvester's overcommit makes of
-// requests isn't known here.
-func ReadRoom(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate) (*Room, error) {
+// It reads only those limits whose excess nothing else reports. Harvester compares its quotas of cpu and memory with a
+// VM only once it has a status, after it was admitted, and halts it (Harvester: pkg/util/resourcequota/calculator.go,
+// CheckIfVMCanStartByResourceQuota); a claim above a quota is refused to Harvester, and its VM waits without a
+// condition. The API server enforces other counts when the VM is made, with its own message. Rancher's limits of a
+// namespace are a ResourceQuota as well, without which Harvester doesn't look at them. What Harvester's overcommit
+// makes of requests isn't known here.
+func ReadCapacity(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate) (*Capacity, error) {
 	var quotas corev1.ResourceQuotaList
 	if err := r.List(ctx, &quotas, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("listing the quotas of namespace %s: %w", namespace, err)
 	}
-	var room *Room
+	var capacity *Capacity
 	for _, q := range quotas.Items {
 		if len(q.Spec.Scopes) > 0 || q.Spec.ScopeSelector != nil {
 			continue // It isn't known whether it counts a member.
 		}
 		for _, n := range needs(t) {
-			if members, limited := n.fits(q.Status); limited && (room == nil || members < room.Members) {
-				room = &Room{Members: members, Problem: n.problem(q)}
+			if members, limited := n.fits(q.Status); limited && (capacity == nil || members < capacity.Members) {
+				capacity = &Capacity{Members: members, Problem: n.problem(q)}
 			}
 		}
 	}
-	return room, nil
+	return capacity, nil
 }
 
 func needs(t *v1alpha1.NodeTemplate) []need {
@@ -76,8 +76,8 @@ func needs(t *v1alpha1.NodeTemplate) []need {
 	}
 }
 
-// fits is how many times the need fits into what is left of a quota. It is false if the quota has no such limit, or
-// what is used of it isn't known yet.
+// fits is how many times the need fits into what is left of a quota. It is false if the quota has no such limit, or its
+// usage isn't known yet.
 func (n need) fits(q corev1.ResourceQuotaStatus) (int, bool) {
 	hard, limited := q.Hard[n.resource]
 	used, known := q.Used[n.resource]
@@ -92,7 +92,7 @@ func (n need) fits(q corev1.ResourceQuotaStatus) (int, bool) {
 	return int(math.Floor(left.AsApproximateFloat64() / n.amount.AsApproximateFloat64())), true
 }
 
-// problem has no number in it that changes with what is used.
+// problem has no number in it that changes with the usage, so that the condition stays the same.
 func (n need) problem(q corev1.ResourceQuota) condition.Problem {
 	hard, least := q.Status.Hard[n.resource], ""
 	if n.least {

@@ -30,7 +30,7 @@ func quotaObject(name string, hard, used map[corev1.ResourceName]string) *corev1
 type amounts = map[corev1.ResourceName]string
 
 // The template takes 8 CPUs, 32Gi, and 140Gi on two disks.
-func TestReadRoom(t *testing.T) {
+func TestReadCapacity(t *testing.T) {
 	const none = -1
 	scoped := quotaObject("q", amounts{"limits.cpu": "1"}, amounts{"limits.cpu": "0"})
 	scoped.Spec.Scopes = []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}
@@ -73,7 +73,7 @@ func TestReadRoom(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tmpl := blueprinttest.Template()
-			room, err := ReadRoom(t.Context(), reader(t, tt.quotas...), "nomad-clients", &tmpl)
+			room, err := ReadCapacity(t.Context(), reader(t, tt.quotas...), "nomad-clients", &tmpl)
 			switch {
 			case err != nil:
 				t.Fatal(err)
@@ -89,11 +89,11 @@ func TestReadRoom(t *testing.T) {
 }
 
 // A message that changed with what is used would be written again and again.
-func TestRoomIsSaidInTheSameWords(t *testing.T) {
+func TestCapacityHasTheSameMessage(t *testing.T) {
 	tmpl := blueprinttest.Template()
 	var said string
 	for _, used := range []string{"0", "9", "13", "20"} {
-		room, err := ReadRoom(t.Context(),
+		room, err := ReadCapacity(t.Context(),
 			reader(t, quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": used})), "nomad-clients", &tmpl)
 		if err != nil || said != "" && room.Problem.Message != said {
 			t.Errorf("%v, %v", room, err)
@@ -104,10 +104,10 @@ func TestRoomIsSaidInTheSameWords(t *testing.T) {
 
 func (f failing) List(context.Context, client.ObjectList, ...client.ListOption) error { return f.err }
 
-func TestReadRoomFailsWithoutAnAnswer(t *testing.T) {
+func TestReadCapacityFailsWithoutAnAnswer(t *testing.T) {
 	down := errors.New("connection refused")
 	tmpl := blueprinttest.Template()
-	if _, err := ReadRoom(t.Context(), failing{err: down}, "nomad-clients", &tmpl); !errors.Is(err, down) {
+	if _, err := ReadCapacity(t.Context(), failing{err: down}, "nomad-clients", &tmpl); !errors.Is(err, down) {
 		t.Errorf("got %v", err)
 	}
 }

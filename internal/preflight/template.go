@@ -20,9 +20,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/harvestertemplate"
 )
 
-// ReadTemplate reads the version that a template's source leads to: the one it names, or the default one of the
-// template that it names. If it leads nowhere there is a Problem instead; an error means that the API server didn't
-// answer.
+// ReadTemplate reads the version to which a template's source refers: the one that it names, or the default version of
+// the template that it names. If that doesn't exist there is a Problem instead; an error means that the API server
+// didn't answer.
 func ReadTemplate(ctx context.Context, r client.Reader,
 	from v1alpha1.TemplateSource) (*harvestertemplate.Version, *condition.Problem, error) {
 	g := gatherer{ctx: ctx, reader: r}
@@ -58,7 +58,7 @@ func (g *gatherer) templateVersion(from v1alpha1.TemplateSource) (*harvestertemp
 	return version, nil
 }
 
-// templateCloudInit reads the cloud-init of a version, which isn't copied into the member's record: it may hold
+// templateCloudInit reads the cloud-init of a version, which isn't copied into the NomadNode because it may hold
 // secrets. A version never changes, so it is the same whenever it is read.
 func (g *gatherer) templateCloudInit(namespace string, from v1alpha1.TemplateSource) *blueprint.TemplateCloudInit {
 	version, problem := g.templateVersion(from)
@@ -87,7 +87,7 @@ func (g *gatherer) templateCloudInit(namespace string, from v1alpha1.TemplateSou
 	return out
 }
 
-// cloudInitText is one document: of a Secret, or inline. KubeVirt takes both keys.
+// cloudInitText is one document, inline or from a Secret under one of the keys, of which KubeVirt takes either.
 func (g *gatherer) cloudInitText(out *blueprint.TemplateCloudInit, namespace string, v *harvestertemplate.Version,
 	inline, encoded string, ref *corev1.LocalObjectReference, keys ...string) string {
 	field := harvestertemplate.Field(v.Source())
@@ -140,7 +140,7 @@ func (g *gatherer) cloudInitText(out *blueprint.TemplateCloudInit, namespace str
 	return ""
 }
 
-// shared says if the template of a version lets pools of a namespace have the cloud-init Secrets of its versions.
+// shared reports if the template of a version lets pools of a namespace use the cloud-init Secrets of its versions.
 func (g *gatherer) shared(v *harvestertemplate.Version, namespace string) bool {
 	home, _ := objectKey(v.Name)
 	if template, _ := objectKey(v.Template); template.Namespace != home.Namespace {
@@ -165,9 +165,9 @@ func nameIn(ref string) string {
 	return name
 }
 
-// belongsToTemplate says if a Secret was made for a template: by Harvester's UI, which labels it, or by "Generate
-// template", whose Secrets the version owns. Others stay where they are: who may make a pool here might not be
-// allowed to read them there.
+// belongsToTemplate reports if a Secret was made for a template: by Harvester's UI, which labels it, or by "Generate
+// template", whose Secrets the version owns. Other Secrets aren't read: who may make a pool here might not be allowed
+// to read them there.
 func belongsToTemplate(s *corev1.Secret) bool {
 	return s.Labels[cloudinit.SecretLabel] != "" ||
 		slices.ContainsFunc(s.OwnerReferences, func(o metav1.OwnerReference) bool {

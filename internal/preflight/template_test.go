@@ -16,12 +16,12 @@ import (
 )
 
 func templateObject(ref, defaultVersion string) client.Object {
-	return foreign(TemplateKind, ref, map[string]any{"spec": map[string]any{"defaultVersionId": defaultVersion}})
+	return unstructuredObject(TemplateKind, ref, map[string]any{"spec": map[string]any{"defaultVersionId": defaultVersion}})
 }
 
 // versionObject has one volume, of cloud-init.
 func versionObject(ref string, cloudInit map[string]any) client.Object {
-	return foreign(
+	return unstructuredObject(
 		TemplateVersionKind,
 		ref,
 		map[string]any{"spec": map[string]any{"templateId": "default/build", "vm": map[string]any{
@@ -41,7 +41,7 @@ func TestReadTemplate(t *testing.T) {
 		templateObject("default/dangling", "default/gone"),
 		versionObject("default/build-1", nil),
 		versionObject("default/build-2", nil),
-		foreign(TemplateVersionKind, "default/broken",
+		unstructuredObject(TemplateVersionKind, "default/broken",
 			map[string]any{"spec": map[string]any{"vm": map[string]any{"metadata": "x"}}}),
 	)
 	template := func(name string) v1alpha1.TemplateSource {

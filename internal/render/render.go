@@ -14,8 +14,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/vm"
 )
 
-// Objects is what there is of a member in Kubernetes, in the order in which it has to be made: Claims recorded, Secret
-// created, VM created. The claims themselves are made by Harvester.
+// Objects are the objects of a member in Kubernetes, besides its NomadNode. They have to be made in this order: first
+// Claims is written to the status of the NomadNode, then the Secret is created, then the VM. Harvester makes the
+// claims.
 type Objects struct {
 	Secret *corev1.Secret
 	VM     *kubevirtv1.VirtualMachine
@@ -46,9 +47,9 @@ func Member(m blueprint.Member, f blueprint.Facts) (*Objects, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rendering the Secret of %q: %w", m.Name, err)
 	}
-	machine, err := vm.Render(m, f)
+	virtualMachine, err := vm.Render(m, f)
 	if err != nil {
 		return nil, fmt.Errorf("rendering the VirtualMachine of %q: %w", m.Name, err)
 	}
-	return &Objects{Secret: s, VM: machine, Claims: blueprint.ClaimNames(m)}, nil
+	return &Objects{Secret: s, VM: virtualMachine, Claims: blueprint.ClaimNames(m)}, nil
 }

@@ -97,7 +97,7 @@ func virtioDisk(name string) kubevirtv1.Disk {
 	}
 }
 
-// volumes are what is behind the disks, in the same order. The UI takes the first one for the root disk.
+// volumes are the volumes of the disks, in the same order. The UI takes the first one for the root disk.
 func volumes(m blueprint.Member) []kubevirtv1.Volume {
 	names := blueprint.ClaimNames(m)
 	all := make([]kubevirtv1.Volume, 0, len(names)+1)

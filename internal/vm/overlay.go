@@ -19,7 +19,7 @@ import (
 // OverlayPath is where the overlay is in a NomadNodePool.
 const OverlayPath = "spec.template.virtualMachine"
 
-// maxOverlay is how long an overlay may be: each member's record has a copy.
+// maxOverlay is how long an overlay may be: each NomadNode has a copy.
 const maxOverlay = 64 << 10
 
 // overlaid is the spec of the member's VM with the template's overlay. It fails, with one error for each field at
@@ -37,11 +37,11 @@ func overlaid(m blueprint.Member) (*kubevirtv1.VirtualMachineSpec, error) {
 	if err != nil {
 		return nil, err
 	}
-	return merged, errors.Join(forbidden(base, merged)...)
+	return merged, errors.Join(protectedChanges(base, merged)...)
 }
 
-// overlayFields are the fields that an overlay may have. A VirtualMachineInstanceSpec decodes itself, and with that
-// lets unknown fields pass; a type of the same fields without its methods doesn't.
+// overlayFields are the fields that an overlay may have. A VirtualMachineInstanceSpec has a decoder of its own, which
+// accepts unknown fields. A type with the same fields and without its methods doesn't.
 type overlayFields struct {
 	kubevirtv1.VirtualMachineSpec `json:",inline"`
 	Template                      *struct {
@@ -93,8 +93,8 @@ func mergeSpec(base *kubevirtv1.VirtualMachineSpec, over map[string]any) (*kubev
 	return merged, nil
 }
 
-// OverlayErrors are what is wrong with a template's overlay, an error for each field at fault. What it changes doesn't
-// depend on the member.
+// OverlayErrors are what is wrong with a template's overlay, an error for each field at fault. They are the same for
+// every member.
 func OverlayErrors(t *v1alpha1.NodeTemplate) []error {
 	_, err := overlaid(blueprint.Member{Name: "member", PoolName: "pool", Template: *t})
 	return each(err)

@@ -20,8 +20,8 @@ const (
 	// creator is informative only: any edit in Harvester's UI rewrites it, so nothing may select by it.
 	creator = "nomad-harvester"
 
-	// runStrategy brings a guest back after each kind of stop but a wanted one; Harvester's default, RerunOnFailure,
-	// leaves a guest off that was shut down or evicted.
+	// runStrategy starts a guest again after each stop that nobody requested. Harvester's default, RerunOnFailure, doesn't
+	// start a guest again that was shut down or evicted.
 	runStrategy = kubevirtv1.RunStrategyAlways
 	// gracePeriodSeconds is Harvester's own default for the time a guest gets to shut down.
 	gracePeriodSeconds = 120
@@ -44,7 +44,8 @@ const (
 )
 
 // Render is the member's VM. It has no owner reference, with which both consoles of Harvester's UI would break
-// (Harvester UI: components/VMConsoleBar.vue), and no finalizer of ours, which would outlive the controller.
+// (Harvester UI: components/VMConsoleBar.vue), and no finalizer of the controller's, which would block its deletion
+// once the controller is removed.
 func Render(m blueprint.Member, f blueprint.Facts) (*kubevirtv1.VirtualMachine, error) {
 	claims, err := claimTemplates(m, f)
 	if err != nil {

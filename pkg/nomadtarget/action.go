@@ -22,7 +22,7 @@ const (
 // FieldManagerMaxLength).
 const maxManager = 128
 
-// policyID is the ID of the policy that asks; empty if the action doesn't say.
+// policyID is the ID of the policy that scales; empty: the action has none.
 func policyID(action sdk.ScalingAction) string {
 	id, ok := action.Meta[metaPolicyID].(string)
 	if !ok {
@@ -31,8 +31,8 @@ func policyID(action sdk.ScalingAction) string {
 	return strings.TrimSpace(id)
 }
 
-// fieldManager is the name under which the API server records a scaling: the autoscaler's, and the ID of the policy
-// that asks, by which the agent's log tells of it too. The API server refuses what is too long or can't be printed.
+// fieldManager is the name under which the API server records a scaling: the autoscaler's name and the ID of the
+// policy, which is also in the agent's log. The API server refuses what is too long or can't be printed.
 func fieldManager(action sdk.ScalingAction) string {
 	id := policyID(action)
 	if id == "" {
@@ -50,10 +50,10 @@ func fieldManager(action sdk.ScalingAction) string {
 	return name
 }
 
-// oneLine is a strategy's explanation as it is logged.
+// oneLine is a strategy's reason as it is logged.
 func oneLine(reason string) string { return strings.Join(strings.Fields(reason), " ") }
 
-// dryRunCount is the count that a dry run would have set; ok is false if the action doesn't say. Numbers in Meta cross
+// dryRunCount is the count that a dry run would have set; ok is false if the action has none. Numbers in Meta cross
 // gRPC as JSON and come out as float64.
 func dryRunCount(action sdk.ScalingAction) (count int64, ok bool) {
 	switch n := action.Meta[metaDryRunCount].(type) {
@@ -71,7 +71,7 @@ func dryRunCount(action sdk.ScalingAction) (count int64, ok bool) {
 	}
 }
 
-// dryRun tells the agent's log what would have been asked for.
+// dryRun logs what would have been requested.
 func (t *Target) dryRun(ref types.NamespacedName, action sdk.ScalingAction) {
 	fields := []any{"pool", ref.String(), "policy", policyID(action), "reason", oneLine(action.Reason)}
 	if count, ok := dryRunCount(action); ok {

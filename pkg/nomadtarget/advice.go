@@ -12,14 +12,15 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// A movedKey is a key of a policy for another target plugin that the pool decides instead.
+// A movedKey is a key that policies for other target plugins have, and for which there is a field of the pool here.
 type movedKey struct {
 	key, field string
-	// agrees says if the pool's own value is the one that the policy has.
+	// agrees reports if the pool's value is the same as the policy's.
 	agrees func(given string, in v1alpha1.ScaleInSpec) bool
 }
 
-// movedKeys are those of the agent's own plugins (Nomad Autoscaler: sdk/target.go), and of older plugins for Harvester.
+// movedKeys are the keys of the agent's built-in plugins (Nomad Autoscaler: sdk/target.go) and of older plugins for
+// Harvester.
 var movedKeys = []movedKey{
 	{"cpu_request", "spec.template.cpu", never},
 	{"memory_request", "spec.template.memory", never},
@@ -46,8 +47,8 @@ var movedKeys = []movedKey{
 
 func never(string, v1alpha1.ScaleInSpec) bool { return false }
 
-// advice are remarks on a policy's target block that don't stop it from working. pool is nil when it couldn't be
-// read; what it decides isn't remarked on then.
+// advice returns remarks on a policy's target block that works all the same. pool is nil when it couldn't be read; then
+// there are no remarks.
 func advice(config map[string]string, pool *v1alpha1.NomadNodePool) []string {
 	if pool == nil {
 		return nil
@@ -70,7 +71,7 @@ func advice(config map[string]string, pool *v1alpha1.NomadNodePool) []string {
 	return append(remarks, measured(config, pool)...)
 }
 
-// measured are remarks on keys by which nomad-apm measures other nodes than the members.
+// measured returns remarks on keys that make nomad-apm measure other nodes than the members.
 func measured(config map[string]string, pool *v1alpha1.NomadNodePool) []string {
 	var remarks []string
 	nomad := pool.Spec.Nomad

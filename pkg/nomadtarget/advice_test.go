@@ -22,7 +22,7 @@ func TestPortedKeysAreRemarkedOn(t *testing.T) {
 	}
 	config := maps.Clone(workers)
 	maps.Copy(config, ported)
-	server := newAPIServer(t, settled(3))
+	server := newAPIServer(t, complete(3))
 	target, logs := newConfiguredTarget(t, server)
 	for range 3 {
 		mustStatus(t, target, config)
@@ -33,7 +33,7 @@ func TestPortedKeysAreRemarkedOn(t *testing.T) {
 		}
 	}
 
-	agreeing := settled(3)
+	agreeing := complete(3)
 	agreeing.Spec.ScaleIn = v1alpha1.ScaleInSpec{Strategy: v1alpha1.EmptyIgnoreSystem, Purge: ptr.To(false)}
 	agreeing.Spec.ScaleIn.Drain.Deadline.Duration, agreeing.Spec.ScaleIn.Drain.IgnoreSystemJobs = time.Hour, true
 	if remarks := advice(config, agreeing); len(remarks) > 0 {

@@ -31,7 +31,7 @@ var (
 	settingContext    = setting{"context", ""}
 )
 
-// A found setting: its value, and the name by which whoever wrote it knows it.
+// A found setting: its value, and its name where it was set: key or variable.
 type found struct {
 	value string // "": not set
 	name  string
@@ -49,7 +49,7 @@ func (s setting) find(config map[string]string, getenv func(string) string) foun
 // A connection says how to reach the API server.
 type connection struct {
 	rest *rest.Config
-	// source says which setting decided.
+	// source names the setting that was used.
 	source string
 	// ignored names settings that are present and have no effect.
 	ignored []string
@@ -60,8 +60,8 @@ func (c connection) explain(err error) error {
 }
 
 // resolveConnection chooses, in this order: harvester_url with auth_token or auth_token_file; kubeconfig; the service
-// account of the pod that the agent runs in. It reads files and never the network. Keys that it doesn't know are the
-// agent's and are left alone. Its errors name the setting and the remedy, and never a secret's value.
+// account of the pod that the agent runs in. It reads files and never the network. Keys that it doesn't know belong to
+// the agent and are ignored. Its errors name the setting and the remedy, and never a secret's value.
 func resolveConnection(config map[string]string, getenv func(string) string) (connection, error) {
 	find := func(s setting) found { return s.find(config, getenv) }
 	address, ca := find(settingURL), find(settingCA)
@@ -132,8 +132,8 @@ func bearerConfig(address, token, tokenFile, ca found) (*rest.Config, error) {
 	return cfg, err
 }
 
-// readableToken is an error if a file can't serve as token. It is read again and again later (client-go:
-// transport/token_source.go, each minute), so that whoever renews the token need not reload the agent.
+// readableToken is an error if a file can't serve as token. client-go reads it again each minute
+// (transport/token_source.go), so that a renewed token doesn't need a reload of the agent.
 func readableToken(file found) error {
 	if !filepath.IsAbs(file.value) {
 		return fmt.Errorf(
@@ -212,8 +212,8 @@ func checkContext(raw *clientcmdapi.Config, kubeconfig, context found) error {
 		wanted, kubeconfig.name, kubeconfig.value)
 }
 
-// redactedHost is a server's address as it may be shown. What is no URL at all isn't shown: url and token are easily
-// swapped.
+// redactedHost is a server's address as it may be shown. Anything but a URL isn't shown, because URL and token are
+// easily swapped.
 func redactedHost(host string) string {
 	u, err := url.Parse(host)
 	if err != nil || u.Host == "" {

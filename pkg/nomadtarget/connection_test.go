@@ -33,7 +33,7 @@ func writeFile(t *testing.T, text string) string {
 
 type settings = map[string]string
 
-func resolve(config, env settings) (connection, error) {
+func connectWith(config, env settings) (connection, error) {
 	return resolveConnection(config, func(k string) string { return env[k] })
 }
 
@@ -61,7 +61,7 @@ func TestResolveConnection(t *testing.T) {
 		{"token without URL beside kubeconfig", settings{"kubeconfig": kubeconfig, "auth_token": "t"}, nil, "https://a.example.com", "kubec0nfig-s3cr3t", "kubeconfig", []string{"auth_token"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			conn, err := resolve(c.config, c.env)
+			conn, err := connectWith(c.config, c.env)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +107,7 @@ func TestResolveConnectionErrors(t *testing.T) {
 		{"no such context", settings{"kubeconfig": kubeconfig, "context": "three"}, nil, []string{"context", `"three"`, "get-contexts"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := resolve(c.config, c.env)
+			_, err := connectWith(c.config, c.env)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -125,7 +125,7 @@ func TestResolveConnectionErrors(t *testing.T) {
 
 // A token that expires is renewed in its file, which is read again; client-go does so each minute.
 func TestTokenFromFile(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+	server := newAPIServer(t, complete(3))
 	config := server.agentConfig()
 	config["auth_token_file"] = writeFile(t, config["auth_token"]+"\n")
 	delete(config, "auth_token")
@@ -136,14 +136,14 @@ func TestTokenFromFile(t *testing.T) {
 	if ready, count := mustStatus(t, target, workers); !ready || count != 3 {
 		t.Errorf("Status = %v, %d", ready, count)
 	}
-	conn, err := resolve(config, nil)
+	conn, err := connectWith(config, nil)
 	if err != nil || conn.rest.BearerTokenFile != config["auth_token_file"] || conn.rest.BearerToken != "" {
 		t.Errorf("%+v, %v: the token isn't read again", conn.rest, err)
 	}
 }
 
 func TestCACertificateFromFile(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+	server := newAPIServer(t, complete(3))
 	config := server.agentConfig()
 	config["ca_cert"] = writeFile(t,
 		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))

@@ -15,7 +15,7 @@ func TestJobsMayNotScalePools(t *testing.T) {
 		"with Group alone": {"Group": "web"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := newAPIServer(t, settled(3))
+			server := newAPIServer(t, complete(3))
 			target, _ := newConfiguredTarget(t, server)
 			policy := maps.Clone(workers)
 			maps.Copy(policy, more)

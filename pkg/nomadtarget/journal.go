@@ -7,13 +7,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// A journal remembers what was last said of each pool, so that a line is logged when something changes and not every
+// A journal remembers what was last logged of each pool, so that a line is logged when something changes and not every
 // evaluation_interval. The zero value is ready for use.
 type journal struct {
 	mu      sync.Mutex
 	reasons map[types.NamespacedName]string
 	counts  map[types.NamespacedName]int64
-	said    map[types.NamespacedName]map[string]bool
+	remarks map[types.NamespacedName]map[string]bool
 	scalers map[types.NamespacedName]scaler
 }
 
@@ -23,12 +23,13 @@ type scaler struct {
 	at     time.Time
 }
 
-// rivalWindow is how soon after each other two policies must scale a pool to be called rivals. Policies that follow
-// each other in a day, by their schedules, are none; nor are those of an agent that has loaded its files anew, which
-// gives them new IDs.
+// rivalWindow is how soon after each other two policies must scale a pool to be rivals. Policies that take turns by
+// their schedules, hours apart, aren't. Neither are the same policies after a reload of the agent, which gives them new
+// IDs.
 const rivalWindow = 15 * time.Minute
 
-// scaledBy records which policy scaled a pool, and returns the other one that did so shortly before; empty: none did.
+// scaledBy records which policy scaled a pool, and returns another policy that did so within rivalWindow before; empty:
+// none did.
 func (j *journal) scaledBy(pool types.NamespacedName, policy string, now time.Time) string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -43,8 +44,8 @@ func (j *journal) scaledBy(pool types.NamespacedName, policy string, now time.Ti
 	return last.policy
 }
 
-// turned records the reason of a pool's verdict and reports if it is another one than before.
-func (j *journal) turned(pool types.NamespacedName, reason string) bool {
+// changed records the reason of a pool's verdict and reports if it has changed.
+func (j *journal) changed(pool types.NamespacedName, reason string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.reasons[pool] == reason {
@@ -78,15 +79,15 @@ func (j *journal) lastCount(pool types.NamespacedName) int64 {
 func (j *journal) firstTime(pool types.NamespacedName, remark string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.said[pool][remark] {
+	if j.remarks[pool][remark] {
 		return false
 	}
-	if j.said == nil {
-		j.said = map[types.NamespacedName]map[string]bool{}
+	if j.remarks == nil {
+		j.remarks = map[types.NamespacedName]map[string]bool{}
 	}
-	if j.said[pool] == nil {
-		j.said[pool] = map[string]bool{}
+	if j.remarks[pool] == nil {
+		j.remarks[pool] = map[string]bool{}
 	}
-	j.said[pool][remark] = true
+	j.remarks[pool][remark] = true
 	return true
 }

@@ -26,7 +26,7 @@ import (
 const (
 	systemNamespace = "nomad-harvester-system"
 	serviceAccount  = "nomad-harvester-autoscaler"
-	worldPatience   = 60 * time.Second
+	worldTimeout    = 60 * time.Second
 )
 
 // startKubernetes starts a real API server with our kinds, and with the plugin's service account and rights as they are
@@ -36,7 +36,7 @@ func startKubernetes(t *testing.T) *kube.ControlPlane {
 	if testing.Short() {
 		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
 	}
-	return kubetest.Start(t, worldPatience,
+	return kubetest.Start(t, worldTimeout,
 		func(ctx context.Context, cp *kube.ControlPlane) error { return install(ctx, cp.Client) })
 }
 

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// Keys of a policy's target block. Those not named here belong to the agent or to nomad-apm and are left alone.
+// Keys of a policy's target block. All others belong to the agent or to nomad-apm and are ignored.
 const (
 	keyPool      = "node_pool_name"
 	keyNamespace = "namespace"
@@ -24,11 +24,11 @@ const (
 	keyGRPCTimeout = "_nomad_autoscaler_grpc_timeout"
 )
 
-// poolKeys are the names under which a policy may give its pool, the first that is set wins.
+// poolKeys are the keys that may name the pool of a policy. The first that is set counts.
 var poolKeys = []string{keyPool, "name", "node_group_name"}
 
-// defaultNamespace is used when a policy has no namespace key. It is the one that Harvester's UI offers for VMs, and
-// deliberately not that of a kubeconfig's context: a policy means the same pool wherever the agent runs.
+// defaultNamespace is used when a policy has no namespace key. It is the one that Harvester's UI offers for VMs. The
+// namespace of a kubeconfig's context isn't used, so that a policy means the same pool wherever the agent runs.
 const defaultNamespace = "default"
 
 // poolOf reads which pool a policy scales. An error means that the policy has to be edited.

@@ -8,7 +8,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// A verdict says if the agent may scale a pool now, and why, or why not.
+// A verdict is whether the agent may scale a pool now, with the reason.
 type verdict struct {
 	ready   bool
 	reason  string // one word, stable while the situation is the same
@@ -17,7 +17,7 @@ type verdict struct {
 
 // Reasons of a verdict on a pool that was read.
 const (
-	reasonSettled         = "Settled"
+	reasonComplete        = "Complete"
 	reasonDeleting        = "Deleting"
 	reasonPaused          = "Paused"
 	reasonNotObserved     = "NotObserved"
@@ -26,10 +26,10 @@ const (
 	reasonJoining         = "Joining"
 )
 
-// judge decides if a pool is ready to be scaled. Members that drain don't hold the agent back: capacity may be asked
-// for, or taken back, during a drain of 15 minutes. Members that are being made or join do: the metrics don't know
-// them yet, and a target-value strategy would multiply the new count by the load of the old members, again and again.
-// Members that join beyond replicas, in a rollout, take the places of others that work still.
+// judge decides if a pool is ready to be scaled. Draining members don't block the agent: it may scale out and in during
+// a drain of 15 minutes. Members that are being made or are joining do: the metrics don't include them yet, and a
+// target-value strategy would multiply the new count by the load of the old members, again and again. Members that join
+// beyond replicas, in a rollout, don't block either, because they replace others that still work.
 //
 // That wait is bounded. A member that doesn't join within joinTimeout counts as unhealthy instead of joining; and when
 // members can't be made at all, the pool is ready so that it can still shrink, while Scale refuses to let it grow.
@@ -58,11 +58,11 @@ func judge(pool *v1alpha1.NomadNodePool) verdict {
 		return verdict{false, reasonCreating,
 			fmt.Sprintf("%d of %d members are not made yet", pool.DesiredReplicas()-made, pool.DesiredReplicas())}
 	default:
-		return verdict{true, reasonSettled, "all members are made and none is joining"}
+		return verdict{true, reasonComplete, "all members are made and none is joining"}
 	}
 }
 
-// growthBlocked reports if members don't come until somebody mends something, and in which words the conditions say so.
+// growthBlocked reports if no member can be added until somebody mends something, with the text of the condition.
 func growthBlocked(pool *v1alpha1.NomadNodePool) (string, bool) {
 	if is := pool.Status.Scaling; is != nil {
 		return inWords(pool, is.BlockedBy), is.Growth == v1alpha1.GrowthBlocked
@@ -70,7 +70,7 @@ func growthBlocked(pool *v1alpha1.NomadNodePool) (string, bool) {
 	return formerlyBlocked(pool)
 }
 
-// inWords is what the conditions say to people of a cause.
+// inWords is the text of the condition about a cause.
 func inWords(pool *v1alpha1.NomadNodePool, by v1alpha1.BlockedCause) string {
 	var kind string
 	switch by {

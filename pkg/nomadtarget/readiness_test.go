@@ -36,15 +36,15 @@ func TestJudge(t *testing.T) {
 		ready  bool
 		reason string
 	}{
-		{"settled", nil, true, reasonSettled},
-		{"draining members don't count", edits{func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas = 2 }}, true, reasonSettled},
-		{"more ready than wanted, before the victims are chosen", edits{func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](1) }}, true, reasonSettled},
+		{"settled", nil, true, reasonComplete},
+		{"draining members don't count", edits{func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas = 2 }}, true, reasonComplete},
+		{"more ready than wanted, before the victims are chosen", edits{func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](1) }}, true, reasonComplete},
 		{"no members wanted", edits{func(p *v1alpha1.NomadNodePool) {
 			p.Spec.Replicas, p.Status.Replicas, p.Status.ReadyReplicas = ptr.To[int32](0), 0, 0
-		}}, true, reasonSettled},
+		}}, true, reasonComplete},
 		{"joining", edits{func(p *v1alpha1.NomadNodePool) { p.Status.ReadyReplicas, p.Status.JoiningReplicas = 2, 1 }}, false, reasonJoining},
-		{"joining beyond replicas, in a rollout", edits{func(p *v1alpha1.NomadNodePool) { p.Status.JoiningReplicas = 1 }}, true, reasonSettled},
-		{"past joinTimeout", edits{func(p *v1alpha1.NomadNodePool) { p.Status.ReadyReplicas, p.Status.UnhealthyReplicas = 2, 1 }}, true, reasonSettled},
+		{"joining beyond replicas, in a rollout", edits{func(p *v1alpha1.NomadNodePool) { p.Status.JoiningReplicas = 1 }}, true, reasonComplete},
+		{"past joinTimeout", edits{func(p *v1alpha1.NomadNodePool) { p.Status.ReadyReplicas, p.Status.UnhealthyReplicas = 2, 1 }}, true, reasonComplete},
 		{"not made yet", edits{missing}, false, reasonCreating},
 		{"can't be made", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionTrue, v1alpha1.ReasonCreateFailed)}, true, reasonCreationBlocked},
 		{"no introduction token", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionTrue, v1alpha1.ReasonIntroductionToken)}, true, reasonCreationBlocked},
@@ -54,7 +54,7 @@ func TestJudge(t *testing.T) {
 		{"template invalid", edits{missing, condition(v1alpha1.PoolTemplateValid, metav1.ConditionFalse, v1alpha1.ReasonQuotaExceeded)}, true, reasonCreationBlocked},
 		{"template invalid, nobody missing", edits{condition(v1alpha1.PoolTemplateValid, metav1.ConditionFalse, v1alpha1.ReasonImageNotFound)}, true, reasonCreationBlocked},
 		{"members don't join", edits{condition(v1alpha1.PoolJoinsHealthy, metav1.ConditionFalse, v1alpha1.ReasonJoinsFailing)}, true, reasonCreationBlocked},
-		{"one didn't join", edits{condition(v1alpha1.PoolJoinsHealthy, metav1.ConditionFalse, v1alpha1.ReasonJoinTimeouts)}, true, reasonSettled},
+		{"one didn't join", edits{condition(v1alpha1.PoolJoinsHealthy, metav1.ConditionFalse, v1alpha1.ReasonJoinTimeouts)}, true, reasonComplete},
 		{"template invalid, but some still join", edits{missing, condition(v1alpha1.PoolTemplateValid, metav1.ConditionFalse, v1alpha1.ReasonImageNotFound),
 			func(p *v1alpha1.NomadNodePool) { p.Status.JoiningReplicas = 1 }}, false, reasonJoining},
 		{"being made, as the condition says", edits{missing, condition(v1alpha1.PoolScalingOut, metav1.ConditionTrue, v1alpha1.ReasonCreating)}, false, reasonCreating},
@@ -77,7 +77,7 @@ func TestJudge(t *testing.T) {
 		}}, false, reasonDeleting},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := settled(3)
+			p := complete(3)
 			for _, edit := range c.edits {
 				edit(p)
 			}
@@ -94,7 +94,7 @@ func TestJudge(t *testing.T) {
 
 // What blocks growth is named though no condition says it.
 func TestABlockWithoutWords(t *testing.T) {
-	p := settled(3)
+	p := complete(3)
 	p.Status.Scaling = &v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthBlocked, BlockedBy: v1alpha1.BlockedByToken}
 	if v := judge(p); v.reason != reasonCreationBlocked || !strings.HasSuffix(v.message, string(v1alpha1.BlockedByToken)) {
 		t.Errorf("judge = %+v", v)
@@ -106,7 +106,7 @@ func TestABlockWithoutWords(t *testing.T) {
 func TestJudgeIsBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		few := rapid.Int32Range(0, 5)
-		p := settled(few.Draw(t, "replicas"))
+		p := complete(few.Draw(t, "replicas"))
 		p.Status.ReadyReplicas = few.Draw(t, "ready")
 		p.Status.JoiningReplicas = few.Draw(t, "joining")
 		p.Status.UnhealthyReplicas = few.Draw(t, "unhealthy")

@@ -94,20 +94,20 @@ func (t *Target) setReplicas(ctx context.Context, c client.Client, ref types.Nam
 
 // noteRival warns when two policies scale one pool in turn: each undoes what the other does.
 func (t *Target) noteRival(ref types.NamespacedName, policy string) {
-	rival := t.told.scaledBy(ref, policy, t.now())
+	rival := t.reported.scaledBy(ref, policy, t.now())
 	if rival == "" {
 		return
 	}
 	pair := []string{rival, policy}
 	slices.Sort(pair)
-	if t.told.firstTime(ref, "rivals "+strings.Join(pair, " ")) {
+	if t.reported.firstTime(ref, "rivals "+strings.Join(pair, " ")) {
 		t.log.Warn(
 			"two policies scale one pool, and each may undo what the other does; make them one policy with several checks",
 			"pool", ref.String(), "policies", pair)
 	}
 }
 
-// allowed says why the pool can't be set to replicas now; nil if it can.
+// allowed returns why the pool can't be set to replicas now; nil: it can.
 func allowed(pool *v1alpha1.NomadNodePool, replicas int32) error {
 	ref := client.ObjectKeyFromObject(pool)
 	from := pool.DesiredReplicas()
@@ -136,10 +136,9 @@ func allowed(pool *v1alpha1.NomadNodePool, replicas int32) error {
 	return nil
 }
 
-// setScale sets the number through the scale subresource, if nobody wrote to the pool since it was read. The API
-// server records manager as the one who set it, but for a 0: it takes that for a field that isn't there (Kubernetes:
-// autoscaling/v1 Scale omits it), and custom resources' scales can't be applied (apiextensions-apiserver: a Scale
-// isn't converted).
+// setScale sets the number through the scale subresource, if nobody wrote to the pool since it was read. The API server
+// records manager as the one who set it, except for a 0, which it takes for a missing field (Kubernetes: autoscaling/v1
+// Scale omits it), and custom resources' scales can't be applied (apiextensions-apiserver: a Scale isn't converted).
 func setScale(ctx context.Context, c client.Client, pool *v1alpha1.NomadNodePool, replicas int32,
 	manager string) error {
 	data, err := json.Marshal(map[string]any{

@@ -40,8 +40,8 @@ func isNoOp(err error) bool {
 const scaled = "PATCH /apis/nomad.harvesterhci.io/v1alpha1/namespaces/default/nomadnodepools/workers/scale"
 
 // The number is all that is written, and who asked for it travels with the request.
-func TestScaleSetsReplicasAndSaysWho(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+func TestScaleSetsReplicasAndRecordsThePolicy(t *testing.T) {
+	server := newAPIServer(t, complete(3))
 	target, logs := newConfiguredTarget(t, server)
 	if err := target.Scale(to(5), workers); err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestScaleRefusals(t *testing.T) {
 		{"while others drain", func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas = 2 }, 5, false, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			pool := settled(3)
+			pool := complete(3)
 			if c.edit != nil {
 				c.edit(pool)
 			}
@@ -132,7 +132,7 @@ func (s *apiServer) beforeFirstWrite(f func()) {
 }
 
 func TestScaleTriesAgainWhenOnlyTheStatusChanged(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+	server := newAPIServer(t, complete(3))
 	server.beforeFirstWrite(func() {
 		server.change(func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas = 1 })
 	})
@@ -143,7 +143,7 @@ func TestScaleTriesAgainWhenOnlyTheStatusChanged(t *testing.T) {
 }
 
 func TestScaleDoesNotOverwriteSomebodyElsesNumber(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+	server := newAPIServer(t, complete(3))
 	server.beforeFirstWrite(func() {
 		server.change(func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](8) })
 	})
@@ -157,7 +157,7 @@ func TestScaleDoesNotOverwriteSomebodyElsesNumber(t *testing.T) {
 }
 
 func TestScaleGivesUpOnLastingConflicts(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+	server := newAPIServer(t, complete(3))
 	server.before = func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPatch {
 			server.change(func(p *v1alpha1.NomadNodePool) { p.Status.DrainingReplicas++ })
@@ -175,7 +175,7 @@ func TestScaleGivesUpOnLastingConflicts(t *testing.T) {
 
 // The bounds may change between the read and the write: then the API server refuses, and its words come through.
 func TestScaleRepeatsTheServersRefusal(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+	server := newAPIServer(t, complete(3))
 	server.before = func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.HasSuffix(r.URL.Path, "/scale") {
 			server.mu.Lock()
@@ -193,7 +193,7 @@ func TestScaleRepeatsTheServersRefusal(t *testing.T) {
 }
 
 func TestScaleErrorsAreHarmless(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+	server := newAPIServer(t, complete(3))
 	target, _ := newConfiguredTarget(t, server)
 	server.Close()
 	if err := target.Scale(to(5), workers); err == nil || harmful(err.Error()) {
@@ -212,8 +212,8 @@ func TestScaleErrorsAreHarmless(t *testing.T) {
 	}
 }
 
-func TestDryRunOnlyTells(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+func TestDryRunOnlyLogs(t *testing.T) {
+	server := newAPIServer(t, complete(3))
 	target, logs := newConfiguredTarget(t, server)
 	action := to(7)
 	action.SetDryRun()
@@ -256,7 +256,7 @@ func TestFieldManager(t *testing.T) {
 
 // Two policies for one pool are told of once per pair, if they scale it shortly after each other.
 func TestTwoPoliciesForOnePool(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+	server := newAPIServer(t, complete(3))
 	target, logs := newConfiguredTarget(t, server)
 	clock := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	target.now = func() time.Time { return clock }

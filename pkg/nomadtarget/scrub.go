@@ -7,8 +7,8 @@ import (
 	"github.com/hashicorp/nomad-autoscaler/sdk"
 )
 
-// poison are the texts that make the agent stop and restart all policies of everybody when an error contains them, and
-// what is said instead (Nomad Autoscaler: policy/manager.go, isUnrecoverableError).
+// poison replaces the texts that make the agent stop and restart all policies when an error contains them (Nomad
+// Autoscaler: policy/manager.go, isUnrecoverableError).
 var poison = strings.NewReplacer(
 	"connection refused", "connection was refused",
 	"EOF", "end of stream",

@@ -13,7 +13,7 @@ import (
 
 // Status implements target.Controller with one read of the pool. Count is spec.replicas, what is wanted: the strategies
 // calculate from it, and the number of running VMs would let them ask twice for what is already on its way. Ready is
-// what judge says.
+// the verdict of judge.
 //
 // An error is returned for a policy that has to be edited, and for nothing else: the agent drops a policy whose first
 // Status fails. When Kubernetes doesn't answer, or the pool isn't there, the target is just not ready. The result is
@@ -28,7 +28,7 @@ func (t *Target) Status(config map[string]string) (status *sdk.TargetStatus, err
 	defer func() {
 		if r := recover(); r != nil {
 			t.logPanic("Status", r)
-			status, err = &sdk.TargetStatus{Count: t.told.lastCount(ref)}, nil
+			status, err = &sdk.TargetStatus{Count: t.reported.lastCount(ref)}, nil
 		}
 	}()
 	if ref, err = poolOf(config); err != nil {
@@ -47,19 +47,19 @@ func (t *Target) Status(config map[string]string) (status *sdk.TargetStatus, err
 	pool := &v1alpha1.NomadNodePool{}
 	if err := c.Get(ctx, ref, pool); err != nil {
 		t.advise(ref, advice(config, nil))
-		return t.unread(ref, err), nil
+		return t.statusOfUnreadable(ref, err), nil
 	}
 	t.advise(ref, advice(config, pool))
-	return t.found(ref, pool), nil
+	return t.statusOfPool(ref, pool), nil
 }
 
-// found is the status of a pool that was read.
-func (t *Target) found(ref types.NamespacedName, pool *v1alpha1.NomadNodePool) *sdk.TargetStatus {
+// statusOfPool is the status of a pool that was read.
+func (t *Target) statusOfPool(ref types.NamespacedName, pool *v1alpha1.NomadNodePool) *sdk.TargetStatus {
 	v := judge(pool)
 	count := int64(pool.DesiredReplicas())
-	t.told.counted(ref, count)
-	// The agent itself tells of a target that isn't ready at DEBUG only.
-	if t.told.turned(ref, v.reason) {
+	t.reported.counted(ref, count)
+	// The agent itself logs a target that isn't ready at DEBUG only.
+	if t.reported.changed(ref, v.reason) {
 		log := t.log.Info
 		if v.reason == reasonCreationBlocked {
 			log = t.log.Warn
@@ -70,19 +70,19 @@ func (t *Target) found(ref types.NamespacedName, pool *v1alpha1.NomadNodePool) *
 	return &sdk.TargetStatus{Ready: v.ready, Count: count}
 }
 
-// unread is the status of a pool that could not be read.
-func (t *Target) unread(ref types.NamespacedName, err error) *sdk.TargetStatus {
+// statusOfUnreadable is the status of a pool that could not be read.
+func (t *Target) statusOfUnreadable(ref types.NamespacedName, err error) *sdk.TargetStatus {
 	reason, remedy := diagnose(err)
-	if t.told.turned(ref, reason) {
+	if t.reported.changed(ref, reason) {
 		t.log.Warn("pool is not ready to be scaled: it can't be read", "pool", ref.String(), "ready", false, "reason", reason,
 			"namespace", ref.Namespace, "name", ref.Name, "remedy", remedy, "error", scrub(err))
 	}
-	return &sdk.TargetStatus{Ready: false, Count: t.told.lastCount(ref)}
+	return &sdk.TargetStatus{Ready: false, Count: t.reported.lastCount(ref)}
 }
 
 func (t *Target) advise(ref types.NamespacedName, remarks []string) {
 	for _, remark := range remarks {
-		if t.told.firstTime(ref, remark) {
+		if t.reported.firstTime(ref, remark) {
 			t.log.Warn("the policy's target block: "+remark, "pool", ref.String())
 		}
 	}
@@ -95,8 +95,8 @@ func readyWord(ready bool) string {
 	return "not ready to be scaled"
 }
 
-// diagnose names a failed read in a word that stays the same while the fault does (the texts of network errors hold
-// port numbers), and says what to do about it.
+// diagnose returns a reason for a failed read, which stays the same while the fault does (the texts of network errors
+// hold port numbers), and what to do about it.
 func diagnose(err error) (reason, remedy string) {
 	switch {
 	case apierrors.IsNotFound(err):

@@ -26,8 +26,8 @@ func mustStatus(t *testing.T, target *Target, config map[string]string) (ready b
 	return status.Ready, status.Count
 }
 
-func TestStatusTellsOfTransitionsOnce(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+func TestStatusLogsTransitionsOnce(t *testing.T) {
+	server := newAPIServer(t, complete(3))
 	target, logs := newConfiguredTarget(t, server)
 	step := func(wantReady bool, wantCount int64, wantLines int) {
 		t.Helper()
@@ -77,7 +77,7 @@ func TestStatusSurvivesFaults(t *testing.T) {
 		{"no answer", "Timeout", func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			server := newAPIServer(t, settled(3))
+			server := newAPIServer(t, complete(3))
 			target, logs := newConfiguredTarget(t, server)
 			mustStatus(t, target, workers)
 			server.mu.Lock()
@@ -118,7 +118,7 @@ func TestStatusOfAnUnreachableServer(t *testing.T) {
 	}
 }
 
-func TestStatusOfAMissingPoolSaysWhereToLook(t *testing.T) {
+func TestStatusOfAMissingPoolNamesTheRemedy(t *testing.T) {
 	target, logs := newConfiguredTarget(t, newAPIServer(t))
 	mustStatus(t, target, map[string]string{"node_pool_name": "typo", "namespace": "nomad"})
 	if len(logs.lines(`"@level":"warn"`, "nomad/typo", "kubectl get nnp -A", `"namespace":"nomad"`)) != 1 {
@@ -127,7 +127,7 @@ func TestStatusOfAMissingPoolSaysWhereToLook(t *testing.T) {
 }
 
 func TestStatusOfAPolicyThatHasToBeEdited(t *testing.T) {
-	target, _ := newConfiguredTarget(t, newAPIServer(t, settled(3)))
+	target, _ := newConfiguredTarget(t, newAPIServer(t, complete(3)))
 	for name, config := range map[string]map[string]string{
 		"nil": nil, "no pool": {"node_class": "x"}, "bad pool": {"node_pool_name": "EOF/x"}, "bad namespace": {"name": "workers", "namespace": "a/b"},
 	} {
@@ -139,7 +139,7 @@ func TestStatusOfAPolicyThatHasToBeEdited(t *testing.T) {
 }
 
 func TestStatusRemarksOnThePolicyOnce(t *testing.T) {
-	target, logs := newConfiguredTarget(t, newAPIServer(t, settled(3)))
+	target, logs := newConfiguredTarget(t, newAPIServer(t, complete(3)))
 	config := map[string]string{"name": "workers", "cpu_request": "4", "memory_request": "8Gi",
 		"node_class": "other", "datacenter": "dc1", "node_purge": "true"}
 	for range 3 {

@@ -26,10 +26,10 @@ type Target struct {
 
 	// client is swapped as a whole by SetConfig; calls under way keep the one they began with.
 	client atomic.Pointer[client.Client]
-	// jobPolicies says if the scaling blocks of jobs may scale pools.
+	// jobPolicies: the scaling blocks of jobs may scale pools.
 	jobPolicies atomic.Bool
 	now         func() time.Time
-	told        journal
+	reported    journal
 }
 
 var _ target.Target = (*Target)(nil)

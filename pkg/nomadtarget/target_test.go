@@ -27,7 +27,7 @@ func TestSetConfigNeverDials(t *testing.T) {
 }
 
 func TestSetConfigKeepsTheFormerConfigurationOnError(t *testing.T) {
-	target, _ := newConfiguredTarget(t, newAPIServer(t, settled(3)))
+	target, _ := newConfiguredTarget(t, newAPIServer(t, complete(3)))
 	if err := target.SetConfig(map[string]string{"harvester_url": "https://EOF"}); err == nil || harmful(err.Error()) {
 		t.Errorf("SetConfig = %v; want an error without harmful text", err)
 	}
@@ -37,8 +37,8 @@ func TestSetConfigKeepsTheFormerConfigurationOnError(t *testing.T) {
 }
 
 // Whatever happens, no log line and no error holds a token.
-func TestSecretsAreNeverTold(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+func TestSecretsAreNeverShown(t *testing.T) {
+	server := newAPIServer(t, complete(3))
 	target, logs := newConfiguredTarget(t, server)
 	var told strings.Builder
 	tell := func(err error) {
@@ -70,7 +70,7 @@ func TestConcurrentCalls(t *testing.T) {
 	const policies, rounds = 6, 15
 	server := newAPIServer(t)
 	for i := range policies {
-		p := settled(3)
+		p := complete(3)
 		p.Name = "pool-" + strconv.Itoa(i)
 		server.put(p)
 	}

@@ -74,7 +74,7 @@ func launch(t *testing.T, name string, env ...string) (targetplugin.Target, *log
 
 // A real process, over real gRPC.
 func TestPluginProcess(t *testing.T) {
-	server := newAPIServer(t, settled(3))
+	server := newAPIServer(t, complete(3))
 	target, logs := launch(t, "any-name-at-all")
 
 	info, err := target.PluginInfo()

@@ -199,7 +199,7 @@ func (c *cluster) apply(nodeID string, writes func(nomad.Node) []nomad.NodeWrite
 }
 
 // Drain is nomad.Cluster's: nothing is sent if the node drains, or did drain, under the intent as it is to.
-func (c *cluster) Drain(_ context.Context, nodeID string, r nomad.DrainRequest) (bool, error) {
+func (c *cluster) Drain(_ context.Context, nodeID string, r nomad.DrainOptions) (bool, error) {
 	x, at, err := c.info(nodeID)
 	if err != nil {
 		return false, err
@@ -213,20 +213,20 @@ func (c *cluster) Drain(_ context.Context, nodeID string, r nomad.DrainRequest) 
 }
 
 // ResendDrain is nomad.Cluster's.
-func (c *cluster) ResendDrain(_ context.Context, nodeID string, r nomad.DrainRequest) error {
+func (c *cluster) ResendDrain(_ context.Context, nodeID string, r nomad.DrainOptions) error {
 	x, at, err := c.info(nodeID)
 	if err != nil {
 		return err
 	}
-	r, due := nomad.KickToSend(x, r, c.p.w.now)
+	r, due := nomad.DrainToResend(x, r, c.p.w.now)
 	if !due {
-		return fmt.Errorf("kick drain: %w", nomad.ErrNotDraining)
+		return fmt.Errorf("resend drain: %w", nomad.ErrNotDraining)
 	}
-	return c.sendDrain("kick drain", nodeID, r, at)
+	return c.sendDrain("resend drain", nodeID, r, at)
 }
 
 // sendDrain sends a drain that was found to be needed at looked. Its end counts from when it arrives.
-func (c *cluster) sendDrain(doing, nodeID string, r nomad.DrainRequest, looked time.Time) error {
+func (c *cluster) sendDrain(doing, nodeID string, r nomad.DrainOptions, looked time.Time) error {
 	return c.write(doing, nodeID, func() error {
 		w := c.p.w
 		d := &drain{intent: r.DrainID, onTimeout: r.OnTimeout(), ignoreSystem: r.IgnoreSystemJobs}

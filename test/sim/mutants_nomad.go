@@ -13,7 +13,7 @@ import (
 type sendsAlways struct{ nomad.Cluster }
 
 // Drain sends.
-func (s sendsAlways) Drain(_ context.Context, nodeID string, r nomad.DrainRequest) (bool, error) {
+func (s sendsAlways) Drain(_ context.Context, nodeID string, r nomad.DrainOptions) (bool, error) {
 	c := s.Cluster.(*cluster)
 	err := c.sendDrain("drain", nodeID, r, c.p.w.now)
 	return err == nil, err
@@ -23,13 +23,13 @@ func (s sendsAlways) Drain(_ context.Context, nodeID string, r nomad.DrainReques
 type fullDeadline struct{ sendsAlways }
 
 // Drain sends.
-func (f fullDeadline) Drain(ctx context.Context, nodeID string, r nomad.DrainRequest) (bool, error) {
+func (f fullDeadline) Drain(ctx context.Context, nodeID string, r nomad.DrainOptions) (bool, error) {
 	r.Remaining = 5 * time.Minute
 	return f.sendsAlways.Drain(ctx, nodeID, r)
 }
 
 // ResendDrain sends.
-func (f fullDeadline) ResendDrain(ctx context.Context, nodeID string, r nomad.DrainRequest) error {
+func (f fullDeadline) ResendDrain(ctx context.Context, nodeID string, r nomad.DrainOptions) error {
 	_, err := f.Drain(ctx, nodeID, r)
 	return err
 }

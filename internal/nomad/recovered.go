@@ -7,36 +7,37 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// settled keeps since when a cluster has been what it is: healthy, under one leader. The caller locks.
-type settled struct {
+// recovered keeps since when a cluster has been healthy, under the same leader. The caller locks.
+type recovered struct {
 	ok      bool
 	okSince time.Time
 	// leader as last heard; empty: not yet.
-	leader   string
-	ledSince time.Time
+	leader      string
+	leaderSince time.Time
 }
 
-func (s *settled) became(ok bool, at time.Time) {
+func (s *recovered) setHealthy(ok bool, at time.Time) {
 	if ok && !s.ok {
 		s.okSince = at
 	}
 	s.ok = ok
 }
 
-// led notes a leader. Servers between two leaders name none, and the first one heard of is no change.
-func (s *settled) led(leader string, at time.Time) {
+// setLeader notes the leader. An empty one is ignored, because servers name none during an election. The first leader
+// that is known is not a change.
+func (s *recovered) setLeader(leader string, at time.Time) {
 	if leader == "" || leader == s.leader {
 		return
 	}
 	if s.leader != "" {
-		s.ledSince = at
+		s.leaderSince = at
 	}
 	s.leader = leader
 }
 
-func (s *settled) since() time.Time {
-	if s.ledSince.After(s.okSince) {
-		return s.ledSince
+func (s *recovered) since() time.Time {
+	if s.leaderSince.After(s.okSince) {
+		return s.leaderSince
 	}
 	return s.okSince
 }
@@ -52,13 +53,13 @@ func (r *remote) leader(ctx context.Context) (string, error) {
 	return leader, err
 }
 
-// noteLeader asks who leads, and returns true if somebody does. Without an answer nobody knows of a change, and it is
-// asked again with the next list: a change that cost no more than a request or two is noticed in no other way.
+// noteLeader asks which server leads, and returns true if there is one. Otherwise it is called again with the next
+// list: a change of leader during which only a request or two failed is noticed in no other way.
 func (c *cluster) noteLeader(ctx context.Context) bool {
 	leader, err := c.remote.leader(ctx)
 	if err != nil || leader == "" {
 		return false
 	}
-	c.state.led(leader, c.o.Clock.Now())
+	c.state.setLeader(leader, c.o.Clock.Now())
 	return true
 }

@@ -6,30 +6,35 @@ import (
 	"time"
 )
 
-func TestSettledSinceTheLaterOfHealthAndLeader(t *testing.T) {
+func TestRecoveredSinceTheLaterOfHealthAndLeader(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
 	for name, c := range map[string]struct {
-		happens func(*settled)
+		happens func(*recovered)
 		want    time.Time
 	}{
-		"never healthy":          {func(s *settled) { s.became(false, at(1)); s.led("a", at(2)) }, time.Time{}},
-		"healthy":                {func(s *settled) { s.became(true, at(1)); s.became(true, at(9)) }, at(1)},
-		"the first leader":       {func(s *settled) { s.became(true, at(1)); s.led("a", at(2)) }, at(1)},
-		"the same leader":        {func(s *settled) { s.became(true, at(1)); s.led("a", at(2)); s.led("a", at(3)) }, at(1)},
-		"another leader":         {func(s *settled) { s.became(true, at(1)); s.led("a", at(2)); s.led("b", at(3)) }, at(3)},
-		"between two leaders":    {func(s *settled) { s.became(true, at(1)); s.led("a", at(2)); s.led("", at(3)) }, at(1)},
-		"the same one afterward": {func(s *settled) { s.led("a", at(2)); s.led("", at(3)); s.became(true, at(4)); s.led("a", at(5)) }, at(4)},
-		"away and back":          {func(s *settled) { s.became(true, at(1)); s.became(false, at(5)); s.became(true, at(7)) }, at(7)},
-		"back after a change":    {func(s *settled) { s.led("a", at(1)); s.led("b", at(3)); s.became(true, at(7)) }, at(7)},
+		"never healthy":       {func(s *recovered) { s.setHealthy(false, at(1)); s.setLeader("a", at(2)) }, time.Time{}},
+		"healthy":             {func(s *recovered) { s.setHealthy(true, at(1)); s.setHealthy(true, at(9)) }, at(1)},
+		"the first leader":    {func(s *recovered) { s.setHealthy(true, at(1)); s.setLeader("a", at(2)) }, at(1)},
+		"the same leader":     {func(s *recovered) { s.setHealthy(true, at(1)); s.setLeader("a", at(2)); s.setLeader("a", at(3)) }, at(1)},
+		"another leader":      {func(s *recovered) { s.setHealthy(true, at(1)); s.setLeader("a", at(2)); s.setLeader("b", at(3)) }, at(3)},
+		"between two leaders": {func(s *recovered) { s.setHealthy(true, at(1)); s.setLeader("a", at(2)); s.setLeader("", at(3)) }, at(1)},
+		"the same one afterward": {func(s *recovered) {
+			s.setLeader("a", at(2))
+			s.setLeader("", at(3))
+			s.setHealthy(true, at(4))
+			s.setLeader("a", at(5))
+		}, at(4)},
+		"away and back":       {func(s *recovered) { s.setHealthy(true, at(1)); s.setHealthy(false, at(5)); s.setHealthy(true, at(7)) }, at(7)},
+		"back after a change": {func(s *recovered) { s.setLeader("a", at(1)); s.setLeader("b", at(3)); s.setHealthy(true, at(7)) }, at(7)},
 	} {
-		var s settled
+		var s recovered
 		if c.happens(&s); !s.since().Equal(c.want) {
 			t.Errorf("%s: got %s, want %s", name, s.since(), c.want)
 		}
 	}
 }
 
-func TestViewTellsOfANewLeader(t *testing.T) {
+func TestViewShowsANewLeader(t *testing.T) {
 	f, seen := newFakeServer(t), &changes{}
 	f.leader = "10.0.0.1:4647"
 	began := time.Now()

@@ -12,13 +12,13 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 )
 
-// guarded is a part of the VM's spec that an overlay must leave as it is.
-type guarded struct {
+// protectedField is a part of the VM's spec that an overlay must not change.
+type protectedField struct {
 	// path of the field below the overlay.
 	path string
-	// why it must, and what to do instead.
+	// why it is protected, and what to do instead.
 	why string
-	// of is the part. Its second argument is the spec without the overlay, which says what is the controller's.
+	// of returns the part of the spec s. base is the spec without the overlay, which has what the controller sets.
 	of func(s, base *kubevirtv1.VirtualMachineSpec) any
 }
 
@@ -29,8 +29,8 @@ const (
 	whySame     = "all members would have the same one; leave it to Harvester"
 )
 
-// specGuards are the guarded parts outside of the VM's instance.
-var specGuards = []guarded{
+// protectedSpec are the protected fields outside of the VM's instance.
+var protectedSpec = []protectedField{
 	{"running", "a VM has either that or a runStrategy; the controller sets the latter",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return s.Running }},
 	{"runStrategy", "members run until they are removed; to remove one, delete its NomadNode",
@@ -55,8 +55,8 @@ var specGuards = []guarded{
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return platformKeys(s.Template.ObjectMeta.Annotations) }},
 }
 
-// instanceGuards are the guarded parts of the VM's instance.
-var instanceGuards = []guarded{
+// protectedInstance are the protected fields of the VM's instance.
+var protectedInstance = []protectedField{
 	{"template.spec.hostname", whyIdentity,
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return s.Template.Spec.Hostname }},
 	{"template.spec.nodeSelector",
@@ -98,24 +98,25 @@ var instanceGuards = []guarded{
 	}},
 }
 
-// deviceGuards are the guarded parts of lists. Items of the controller stay, in their order; items of others may be
-// added if they are no disk that outlives or is shared by members, and no network on which a guest can't be reached.
-var deviceGuards = []guarded{
+// protectedLists are the protected fields that are lists. The controller's items stay, in their order. Others may be
+// added, except for disks that outlive a member or are shared by members, and networks on which a guest can't be
+// reached.
+var protectedLists = []protectedField{
 	{
 		"template.spec.domain.devices.disks",
 		"disks of spec.template.disks keep their names and boot order, and " + CloudInitDisk + " is the controller's; other fields of a disk can be changed",
 		func(s, base *kubevirtv1.VirtualMachineSpec) any {
-			return ownDisks(s, len(base.Template.Spec.Domain.Devices.Disks))
+			return controllersDisks(s, len(base.Template.Spec.Domain.Devices.Disks))
 		},
 	},
 	{"template.spec.volumes",
 		"claims, disks of the host and cloud-init belong to one VM alone; use spec.template.disks and spec.template.cloudInit",
-		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return ownedVolumes(s.Template.Spec.Volumes) }},
+		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return exclusiveVolumes(s.Template.Spec.Volumes) }},
 	{
 		"template.spec.networks",
 		"the networks of the members are spec.template.networks, in which management: true is the pod network; others can be added, as multus networks of the form namespace/name",
 		func(s, base *kubevirtv1.VirtualMachineSpec) any {
-			return guardedNetworks(s.Template.Spec.Networks, len(base.Template.Spec.Networks))
+			return protectedNetworks(s.Template.Spec.Networks, len(base.Template.Spec.Networks))
 		},
 	},
 	{"template.spec.domain.devices.interfaces", "each network keeps its interface",
@@ -136,27 +137,28 @@ var deviceGuards = []guarded{
 		}},
 }
 
-// forbidden names each part that an overlay has changed and must not; base is the spec without it.
-func forbidden(base, merged *kubevirtv1.VirtualMachineSpec) []error {
+// protectedChanges returns an error for each protected field that an overlay has changed; base is the spec without the
+// overlay.
+func protectedChanges(base, merged *kubevirtv1.VirtualMachineSpec) []error {
 	if merged.Template == nil {
 		return []error{fmt.Errorf("%s.template: it can't be removed; leave it out to change nothing", OverlayPath)}
 	}
 	var errs []error
-	for _, g := range slices.Concat(specGuards, instanceGuards, deviceGuards) {
-		if !equality.Semantic.DeepEqual(g.of(base, base), g.of(merged, base)) {
-			errs = append(errs, fmt.Errorf("%s.%s: can't be changed here: %s", OverlayPath, g.path, g.why))
+	for _, field := range slices.Concat(protectedSpec, protectedInstance, protectedLists) {
+		if !equality.Semantic.DeepEqual(field.of(base, base), field.of(merged, base)) {
+			errs = append(errs, fmt.Errorf("%s.%s: can't be changed here: %s", OverlayPath, field.path, field.why))
 		}
 	}
 	return errs
 }
 
-// platformDomain matches the keys that are the controller's or Harvester's.
+// platformDomain matches the keys that belong to the controller or to Harvester.
 var platformDomain = regexp.MustCompile(`^([^/]+\.)?harvesterhci\.io/`)
 
 func platformKeys(all map[string]string) map[string]string {
-	own := maps.Clone(all)
-	maps.DeleteFunc(own, func(key, _ string) bool { return !platformDomain.MatchString(key) })
-	return own
+	kept := maps.Clone(all)
+	maps.DeleteFunc(kept, func(key, _ string) bool { return !platformDomain.MatchString(key) })
+	return kept
 }
 
 func quantity(list corev1.ResourceList, name corev1.ResourceName) string {
@@ -167,61 +169,57 @@ func quantity(list corev1.ResourceList, name corev1.ResourceName) string {
 	return q.String()
 }
 
-// ownDisk is what must stay of a disk of the controller's.
-type ownDisk struct {
+// controllersDisk is the protected part of a disk that the controller sets.
+type controllersDisk struct {
 	Name      string
 	BootOrder *uint
 	IsDisk    bool
 }
 
-// ownDisks is what must stay of the first n disks, and the last of these, cloud-init's, as a whole.
-func ownDisks(s *kubevirtv1.VirtualMachineSpec, n int) any {
+// controllersDisks is the protected part of the first n disks. The last of these, cloud-init's, is protected as a
+// whole.
+func controllersDisks(s *kubevirtv1.VirtualMachineSpec, n int) any {
 	all := s.Template.Spec.Domain.Devices.Disks
 	if len(all) < n {
 		return nil
 	}
-	disks := make([]ownDisk, 0, n)
+	disks := make([]controllersDisk, 0, n)
 	for _, d := range all[:n] {
-		disks = append(disks, ownDisk{Name: d.Name, BootOrder: d.BootOrder, IsDisk: d.Disk != nil})
+		disks = append(disks, controllersDisk{Name: d.Name, BootOrder: d.BootOrder, IsDisk: d.Disk != nil})
 	}
 	return struct {
-		Own       []ownDisk
+		Own       []controllersDisk
 		CloudInit kubevirtv1.Disk
 	}{disks, all[n-1]}
 }
 
-// ownedVolumes are the volumes that can be one VM's alone: claims, however they are named, files of the host, and
-// cloud-init.
-func ownedVolumes(all []kubevirtv1.Volume) []kubevirtv1.Volume {
-	var own []kubevirtv1.Volume
+// exclusiveVolumes are the volumes that only one VM can have: claims in any form, files of the host, and cloud-init.
+func exclusiveVolumes(all []kubevirtv1.Volume) []kubevirtv1.Volume {
+	var kept []kubevirtv1.Volume
 	for _, v := range all {
-		if v.PersistentVolumeClaim != nil || v.DataVolume != nil || v.Ephemeral != nil || v.MemoryDump != nil || v.HostDisk != nil ||
-			v.CloudInitNoCloud != nil ||
-			v.CloudInitConfigDrive != nil ||
-			v.Sysprep != nil {
-			own = append(own, v)
+		if v.PersistentVolumeClaim != nil || v.DataVolume != nil || v.Ephemeral != nil || v.MemoryDump != nil ||
+			v.HostDisk != nil || v.CloudInitNoCloud != nil || v.CloudInitConfigDrive != nil || v.Sysprep != nil {
+			kept = append(kept, v)
 		}
 	}
-	return own
+	return kept
 }
 
-// guardedNetworks are the first n networks, which are the template's, and of the others those that can't be.
-func guardedNetworks(all []kubevirtv1.Network, n int) []kubevirtv1.Network {
-	var guarded []kubevirtv1.Network
+// protectedNetworks are the first n networks, which are the template's, and of the others those that may not be added.
+func protectedNetworks(all []kubevirtv1.Network, n int) []kubevirtv1.Network {
+	var fixed []kubevirtv1.Network
 	for i, net := range all {
 		if i < n || net.Multus == nil || !strings.Contains(net.Multus.NetworkName, "/") {
-			guarded = append(guarded, net)
+			fixed = append(fixed, net)
 		}
 	}
-	return guarded
+	return fixed
 }
 
 func firstNames[T any](items []T, n int, name func(T) string) []string {
 	var names []string
-	for i, item := range items {
-		if i < n {
-			names = append(names, name(item))
-		}
+	for _, item := range items[:min(n, len(items))] {
+		names = append(names, name(item))
 	}
 	return names
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// The keys of a Secret with credentials. Other keys are left alone.
+// The keys of a Secret with credentials. Other keys are ignored.
 const (
 	secretToken      = "token"
 	secretCACert     = "ca.crt"
@@ -22,12 +22,12 @@ const (
 	secretClientKey  = corev1.TLSPrivateKeyKey
 )
 
-// resolve says how to reach the Nomad cluster of a pool: what its spec and Secret say, and for the rest the
-// controller's own connection. The secret is the one that spec.credentialsSecretRef names; nil: there is none.
+// poolConnection is how to reach the Nomad cluster of a pool: by its spec and Secret, and for what they leave unset by
+// the controller's default connection. The secret is the one that spec.credentialsSecretRef names; nil: there is none.
 //
-// The controller's own token, client certificate and server name are only used with the controller's own address. A
-// pool may name any address, and whoever may write a pool must not be able to have the controller's token sent there.
-func resolve(defaults Config, spec v1alpha1.NomadConnection, secret *corev1.Secret) (Config, error) {
+// The default token, client certificate and server name are only used with the default address. A pool may name any
+// address, and the author of a pool must not be able to have the controller's token sent there.
+func poolConnection(defaults Config, spec v1alpha1.NomadConnection, secret *corev1.Secret) (Config, error) {
 	if spec.CredentialsSecretRef != nil && secret == nil {
 		return Config{}, fmt.Errorf(
 			"spec.nomad.credentialsSecretRef: Secret %q does not exist; create it in the pool's namespace with the key %q",
@@ -43,7 +43,7 @@ func resolve(defaults Config, spec v1alpha1.NomadConnection, secret *corev1.Secr
 	return withSecret(conn, secret)
 }
 
-// inherit takes from the controller's own connection what the spec leaves open.
+// inherit takes from the default connection what the spec leaves unset.
 func inherit(defaults Config, spec v1alpha1.NomadConnection) (Config, error) {
 	if spec.Address == "" && defaults.Address == "" {
 		return Config{}, fmt.Errorf(
@@ -67,14 +67,15 @@ func inherit(defaults Config, spec v1alpha1.NomadConnection) (Config, error) {
 	return conn, nil
 }
 
-// withSecret puts the Secret's credentials in place of those that the connection has. Certificate and key go together.
+// withSecret replaces the credentials of the connection by those of the Secret. Certificate and key are replaced
+// together.
 func withSecret(conn Config, secret *corev1.Secret) (Config, error) {
 	key := func(name string) string {
 		return fmt.Sprintf("Secret %q, key %q", secret.Namespace+"/"+secret.Name, name)
 	}
 	found := false
 	if conn.Token == "" {
-		conn.TokenIn = "" // there is a Secret to put one into
+		conn.TokenIn = "" // the Secret of the pool is the place for one
 	}
 	if raw, ok := secret.Data[secretToken]; ok {
 		token, err := checkToken(key(secretToken), string(raw))
@@ -138,7 +139,7 @@ func checkToken(field, token string) (string, error) {
 	return token, nil
 }
 
-// checkPEM reads the certificates once, so that a mistake in them is found here and told by the name of its field.
+// checkPEM reads the certificates once, so that an error names the field at fault.
 func checkPEM(caField string, ca []byte, certField string, cert []byte, keyField string, key []byte) error {
 	if len(ca) > 0 && !x509.NewCertPool().AppendCertsFromPEM(ca) {
 		return fmt.Errorf("%s holds no certificate in PEM; put the CA certificate of Nomad's agents there", caField)

@@ -8,19 +8,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A document also configures cloud-init itself. What is wrong with that ends it before any module has run, ours
-// included.
+// A document also configures cloud-init itself. If that part is wrong, cloud-init ends before any module has run, those
+// that start Nomad included.
 
-// imagesOwn are keys by which a document could choose what is done at all.
-var imagesOwn = []string{"cloud_init_modules", "cloud_config_modules", "cloud_final_modules"}
+// imageKeys are keys that choose which modules run. They are the image's to set.
+var imageKeys = []string{"cloud_init_modules", "cloud_config_modules", "cloud_final_modules"}
 
-// imagesOwnSystem are those of system_info with which cloud-init finds its modules, its files and the network
-// (cloud-init: cloudinit/stages.py). What else is there, such as the default user, can be chosen.
-var imagesOwnSystem = []string{"distro", "paths", "network"}
+// imageSystemKeys are the keys of system_info with which cloud-init finds its modules, its files and the network
+// (cloud-init: cloudinit/stages.py). Other keys, such as the default user, may be set.
+var imageSystemKeys = []string{"distro", "paths", "network"}
 
-// checkItself refuses what would keep cloud-init from running the modules that do what is ours.
-func checkItself(user *yaml.Node) error {
-	for _, key := range imagesOwn {
+// checkCloudInitKeys refuses what would keep cloud-init from running the modules that the member needs.
+func checkCloudInitKeys(user *yaml.Node) error {
+	for _, key := range imageKeys {
 		if valueOf(user, key) != nil {
 			return fmt.Errorf(
 				"%s can't be chosen: the controller's files and commands are done by modules that it may leave out; leave it out",
@@ -49,7 +49,7 @@ func checkSystem(system *yaml.Node) error {
 			"system_info, line %d: it is not a mapping, and cloud-init would run none of its modules; write it as one",
 			system.Line)
 	}
-	for _, key := range imagesOwnSystem {
+	for _, key := range imageSystemKeys {
 		if n := valueOf(system, key); n != nil {
 			return fmt.Errorf(
 				"system_info.%s, line %d: it can't be chosen: it is the image's, and with another cloud-init may do nothing at all; leave it out",
@@ -59,7 +59,7 @@ func checkSystem(system *yaml.Node) error {
 	return nil
 }
 
-// reporters are the handlers of reporting that cloud-init has for anybody, and their options (cloud-init:
+// reporters are the handlers of reporting that every cloud-init has, and their options (cloud-init:
 // cloudinit/reporting/handlers.py).
 var reporters = map[string][]string{
 	"log":     {"type", "level"},
@@ -85,7 +85,7 @@ func checkReporting(reporting *yaml.Node) error {
 	return nil
 }
 
-// wrongReporter says why cloud-init can't make a handler; empty: it can.
+// wrongReporter returns why cloud-init can't make a handler; empty: it can.
 func wrongReporter(handler *yaml.Node) string {
 	kind := textOf(valueOf(handler, "type"))
 	options, known := reporters[kind]
@@ -112,8 +112,8 @@ func wrongReporter(handler *yaml.Node) string {
 	return ""
 }
 
-// checkKeys refuses keys that aren't text: what holds a document against cloud-init's schema fails over them, and
-// cloud-init with it (cloud-init: cloudinit/config/schema.py; jsonschema: patternProperties).
+// checkKeys refuses keys that aren't text: the validation against cloud-init's schema fails over them, and cloud-init
+// with it (cloud-init: cloudinit/config/schema.py; jsonschema: patternProperties).
 func checkKeys(n *yaml.Node) error {
 	for i, child := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 && !isText(child) {

@@ -91,7 +91,7 @@ func TestResolve(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := resolve(defaults, tc.spec, tc.secret)
+			got, err := poolConnection(defaults, tc.spec, tc.secret)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,7 +124,7 @@ func TestResolveRefuses(t *testing.T) {
 		"bad pair":     {defaults: own, secret: secretWith(map[string]string{"tls.crt": "x", "tls.key": secretWord}), want: []string{"no usable pair"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := resolve(tc.defaults, tc.spec, tc.secret)
+			_, err := poolConnection(tc.defaults, tc.spec, tc.secret)
 			if err == nil {
 				t.Fatal("no error")
 			}

@@ -6,10 +6,10 @@ import (
 	"runtime/debug"
 )
 
-// keep runs a watcher until ctx ends, and again after a pause if it panics. An answer that nobody thought of mustn't
-// end the process, which looks after other clusters as well; what is known of this one grows old meanwhile, and isn't
-// acted upon any more.
-func (c *cluster) keep(ctx context.Context, watcher string, watch func(context.Context)) {
+// keepRunning runs a watcher until ctx ends. If the watcher panics it starts it again after a pause: an unexpected
+// answer mustn't end the process, which serves other clusters as well. Meanwhile this cluster's view becomes too old to
+// act upon.
+func (c *cluster) keepRunning(ctx context.Context, watcher string, watch func(context.Context)) {
 	for pauses := backoff(c.o.MinInterval); ctx.Err() == nil; {
 		if !c.panicked(ctx, watcher, watch) {
 			return
