@@ -133,7 +133,7 @@ func (s *Sweeper) remove(ctx context.Context, o *scope, l orphan.Resource) error
 	}
 	log.FromContext(ctx).
 		Info("removed what was left of a former member", "kind", l.Kind, "namespace", l.Namespace, "name", l.Name, "member", l.Member, "poolUID", l.PoolUID)
-	swept.WithLabelValues(string(l.Kind)).Inc()
+	orphansRemoved.WithLabelValues(string(l.Kind)).Inc()
 	if p := o.pools[l.PoolUID]; p != nil {
 		s.Events.swept(p, l)
 	}

@@ -129,6 +129,20 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 	return s
 }
 
+// The metric of members adds them up by state.
+func TestStatesOfMembersAreDisjointAndComplete(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySnapshot(t)
+		c := pool.Count(s)
+		if sum := c.Ready + c.Joining + c.Unhealthy + c.Draining; sum != len(s.Members) {
+			t.Errorf("%d members, and their states sum to %d: %+v", len(s.Members), sum, c)
+		}
+		if c.Replicas != len(s.Members)-c.Draining || c.Updated > c.Replicas {
+			t.Errorf("of %d members: %+v", len(s.Members), c)
+		}
+	})
+}
+
 func TestPlansAreSafe(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := anySnapshot(t)
