@@ -149,7 +149,7 @@ func (r *Reconciler) upToDate(ctx context.Context, n *v1alpha1.NomadNode) (bool,
 
 func (r *Reconciler) recordIntent(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	now := s.observed.Now
-	deadline := now.Add(s.node.Spec.DrainPolicy.Deadline.Duration)
+	deadline := now.Add(s.node.Spec.ScaleIn.Drain.Deadline.Duration)
 	if d.Reason == v1alpha1.DrainVMDeleted {
 		deadline = now
 	}
@@ -171,7 +171,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 		if err != nil {
 			return err
 		}
-		if open(in, s.node.Spec.DrainPolicy) {
+		if open(in, s.node.Spec.ScaleIn.Drain) {
 			// The view says otherwise, and catches up in a moment; if it doesn't, Nomad mustn't be asked each moment. Until then
 			// the member is described by what the leader says.
 			seen := nomadlink.NodeOf(in.Node)
@@ -253,7 +253,7 @@ func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, 
 		if err != nil {
 			return err
 		}
-		if open(in, s.node.Spec.DrainPolicy) {
+		if open(in, s.node.Spec.ScaleIn.Drain) {
 			return r.reopen(ctx, s)
 		}
 	}

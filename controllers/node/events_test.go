@@ -27,7 +27,7 @@ func TestDrainStartedSaysWhatNomadWasTold(t *testing.T) {
 		v1alpha1.DrainRetain: "for as long as its allocations run",
 	} {
 		n := &v1alpha1.NomadNode{}
-		n.Spec.DrainPolicy.OnTimeout = onTimeout
+		n.Spec.ScaleIn.Drain.OnTimeout = onTimeout
 		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now, now.Add(15*time.Minute))
 		recorder := events.NewFakeRecorder(1)
 		(emitter{kube.EventSink{EventRecorder: recorder}}).drainStarted(n)

@@ -121,7 +121,7 @@ func TestForeignNodeIsLeftAlone(t *testing.T) {
 			s := hidden(
 				nomad.Inspection{Found: true, Node: foreign, Live: []nomad.Allocation{alloc}},
 				func(n *v1alpha1.NomadNode) {
-					n.Spec.DrainPolicy.OnTimeout = c.policy
+					n.Spec.ScaleIn.Drain.OnTimeout = c.policy
 				},
 			)
 			if c.listed {

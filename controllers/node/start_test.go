@@ -21,7 +21,7 @@ func haltedForQuota() *memberShell {
 	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
 		objects := running(n, s, nomad.Node{})
 		n.Status.JoinedTime, s.nomad.view.Nodes = nil, nil
-		n.Spec.JoinTimeout = metav1.Duration{Duration: 10 * time.Minute}
+		n.Spec.Health.JoinTimeout = metav1.Duration{Duration: 10 * time.Minute}
 		vm := objects[0].(*kubevirtv1.VirtualMachine)
 		halted := kubevirtv1.RunStrategyHalted
 		vm.Spec.RunStrategy = &halted

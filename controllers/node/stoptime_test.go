@@ -17,7 +17,7 @@ func emptied(node nomad.Node, live ...nomad.Allocation) *memberShell {
 	return newMemberShell(func(n *v1alpha1.NomadNode, s *memberShell) []client.Object {
 		n.Spec.Drain = nodestate.NewDrainRequest("intent-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute),
 			now.Add(14*time.Minute))
-		n.Spec.DrainPolicy.OnTimeout = v1alpha1.DrainForce
+		n.Spec.ScaleIn.Drain.OnTimeout = v1alpha1.DrainForce
 		node.LastDrain = &nomad.Drain{Status: nomad.DrainDraining, DrainID: "intent-1", OnTimeout: nomad.TimeoutForce,
 			StartedAt: now}
 		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{shellNodeID: live}}

@@ -34,13 +34,16 @@ func TestWhatAMemberWasMadeAsStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*v1alpha1.NomadNodeSpec){
-		"spec.client: servers":              func(s *v1alpha1.NomadNodeSpec) { s.Client.Servers = []string{"other.example.com"} },
-		"spec.client: their order":          func(s *v1alpha1.NomadNodeSpec) { s.Client.Servers = []string{"b.example.com", "a.example.com"} },
-		"spec.client: its class":            func(s *v1alpha1.NomadNodeSpec) { s.Client.NodeClass = "" },
-		"spec.client: meta":                 func(s *v1alpha1.NomadNodeSpec) { s.Client.Meta = map[string]string{"team": "other"} },
-		"spec.client: a key of meta":        func(s *v1alpha1.NomadNodeSpec) { s.Client.Meta = map[string]string{"squad": "ci"} },
-		"spec.client: reserved":             func(s *v1alpha1.NomadNodeSpec) { s.Client.Reserved = nil },
-		"spec.client: its TLS":              func(s *v1alpha1.NomadNodeSpec) { s.Client.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "tls"} },
+		"spec.nomad: servers":               func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Servers = []string{"other.example.com"} },
+		"spec.nomad: their order":           func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Servers = []string{"b.example.com", "a.example.com"} },
+		"spec.nomad: its class":             func(s *v1alpha1.NomadNodeSpec) { s.Nomad.NodeClass = "" },
+		"spec.nomad: meta":                  func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Meta = map[string]string{"team": "other"} },
+		"spec.nomad: a key of meta":         func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Meta = map[string]string{"squad": "ci"} },
+		"spec.nomad: its node pool":         func(s *v1alpha1.NomadNodeSpec) { s.Nomad.NodePool = "other" },
+		"spec.nomad: its datacenter":        func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Datacenter = "other" },
+		"spec.nomad: its token":             func(s *v1alpha1.NomadNodeSpec) { s.Nomad.IntroductionToken = v1alpha1.IntroductionNever },
+		"spec.nomad: reserved":              func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Reserved = nil },
+		"spec.nomad: its TLS":               func(s *v1alpha1.NomadNodeSpec) { s.Nomad.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "tls"} },
 		"spec.template: cpu":                func(s *v1alpha1.NomadNodeSpec) { s.Template.CPU++ },
 		"spec.template: memory":             func(s *v1alpha1.NomadNodeSpec) { s.Template.Memory = resource.MustParse("9Gi") },
 		"spec.template: a disk":             func(s *v1alpha1.NomadNodeSpec) { s.Template.Disks[1].Size = resource.MustParse("1Gi") },
@@ -69,10 +72,12 @@ func TestWhatAMemberWasMadeAsStays(t *testing.T) {
 	}
 	for name, change := range map[string]func(*v1alpha1.NomadNodeSpec){
 		"nothing":      func(*v1alpha1.NomadNodeSpec) {},
-		"connection":   func(s *v1alpha1.NomadNodeSpec) { s.Connection.Address = "https://nomad.example.com:4646" },
-		"drain policy": func(s *v1alpha1.NomadNodeSpec) { s.DrainPolicy.OnTimeout = v1alpha1.DrainRetain },
-		"join timeout": func(s *v1alpha1.NomadNodeSpec) { s.JoinTimeout = metav1.Duration{Duration: 90 * time.Minute} },
-		"purge":        func(s *v1alpha1.NomadNodeSpec) { s.Purge = ptr.To(false) },
+		"connection":   func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Address = "https://nomad.example.com:4646" },
+		"region":       func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Region = "other" },
+		"credentials":  func(s *v1alpha1.NomadNodeSpec) { s.Nomad.CredentialsSecretRef = &v1alpha1.SecretRef{Name: "other"} },
+		"drain policy": func(s *v1alpha1.NomadNodeSpec) { s.ScaleIn.Drain.OnTimeout = v1alpha1.DrainRetain },
+		"join timeout": func(s *v1alpha1.NomadNodeSpec) { s.Health.JoinTimeout = metav1.Duration{Duration: 90 * time.Minute} },
+		"purge":        func(s *v1alpha1.NomadNodeSpec) { s.ScaleIn.Purge = ptr.To(false) },
 		"drain": func(s *v1alpha1.NomadNodeSpec) {
 			s.Drain = &v1alpha1.DrainRequest{ID: "d", Reason: v1alpha1.DrainDeleted, RequestTime: metav1.Now(), DeadlineTime: metav1.Now()}
 		},

@@ -18,7 +18,7 @@ func factMember(change func(*v1alpha1.NomadNode)) *v1alpha1.NomadNode {
 	made := metav1.NewTime(now.Add(-time.Hour))
 	n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Name: "p-1", CreationTimestamp: made},
 		Spec: v1alpha1.NomadNodeSpec{NodeID: shellNodeID, Revision: "r"}}
-	n.Spec.JoinTimeout.Duration = 10 * time.Minute
+	n.Spec.Health.JoinTimeout.Duration = 10 * time.Minute
 	n.Status.VM.UID, n.Status.VM.CreationTime = "vm", &made
 	if change != nil {
 		change(n)

@@ -205,7 +205,7 @@ func held(o nodestate.State) metav1.Condition {
 		return condition.False(v1alpha1.ReasonNomadUnknown, held+": "+o.Nomad.Why)
 	case r.Policy.OnTimeout == v1alpha1.DrainRetain:
 		return condition.False(v1alpha1.ReasonNomadUnknown,
-			held+"; set spec.drainPolicy.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why+connectionOf)
+			held+"; set spec.scaleIn.drain.onTimeout of this NomadNode to Force to have it removed at its drain deadline all the same: "+o.Nomad.Why+connectionOf)
 	}
 	goes := held + ". The member was deleted, so it goes all the same, at " + stamp(givenUpAt(o)) + " at the latest"
 	if !r.Drain.DeadlineTime.After(r.Drain.RequestTime.Time) {
@@ -219,7 +219,7 @@ func held(o nodestate.State) metav1.Condition {
 }
 
 // connectionOf is what whoever reads of spec.nomad must know of a member that may have outlived its pool.
-const connectionOf = " (if the pool is gone: spec.connection of this NomadNode has what was in its spec.nomad)"
+const connectionOf = " (spec.nomad is the pool's or, if the pool is gone, this NomadNode's)"
 
 // patch is the command that changes a member's record.
 func patch(r nodestate.Node, doc string) string {
@@ -283,7 +283,7 @@ func forceIn(r nodestate.Node) string {
 	if r.DeletedAt.IsZero() {
 		return "in the pool, as spec.scaleIn.drain.onTimeout"
 	}
-	return patch(r, `{"spec":{"drainPolicy":{"onTimeout":"Force"}}}`)
+	return patch(r, `{"spec":{"scaleIn":{"drain":{"onTimeout":"Force"}}}}`)
 }
 
 // absent says what becomes of a member whose node Nomad doesn't know.
@@ -346,7 +346,7 @@ func waitsForNomad(o nodestate.State) metav1.Condition {
 				impatientAt(o))+
 				" (the controller's --purge-timeout). To end that sooner, which leaves the node to Nomad's own garbage collection: "+patch(
 				o.Node,
-				`{"spec":{"purge":false}}`,
+				`{"spec":{"scaleIn":{"purge":false}}}`,
 			)+" What is wrong: "+o.Nomad.Why+connectionOf,
 		)
 	case wantsGone(o):
