@@ -111,6 +111,36 @@ func TestSamplesAreAccepted(t *testing.T) {
 	}
 }
 
+// A network's type says if it has a name. One that has a name and no type is a VLAN network.
+func TestNetworksHaveWhatTheirTypeAsksFor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+	}
+	admin, _ := startAPIServer(t)
+	for name, c := range map[string]struct {
+		networks []v1alpha1.Network
+		refusal  string
+	}{
+		"a name":               {[]v1alpha1.Network{{Name: "default/vlan"}}, ""},
+		"VLAN":                 {[]v1alpha1.Network{{Type: v1alpha1.NetworkVLAN, Name: "default/vlan"}}, ""},
+		"management":           {[]v1alpha1.Network{{Type: v1alpha1.NetworkManagement}, {Name: "default/vlan"}}, ""},
+		"nothing":              {[]v1alpha1.Network{{}}, "networks: name is missing"},
+		"VLAN without a name":  {[]v1alpha1.Network{{Type: v1alpha1.NetworkVLAN}}, "networks: name is missing"},
+		"management by a name": {[]v1alpha1.Network{{Type: v1alpha1.NetworkManagement, Name: "default/vlan"}}, "leave name out"},
+		"another type":         {[]v1alpha1.Network{{Type: "Storage", Name: "default/vlan"}}, `"VLAN", "Management"`},
+		"management twice":     {[]v1alpha1.Network{{Type: v1alpha1.NetworkManagement}, {Type: v1alpha1.NetworkManagement}}, "only once"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := fullPool(t)
+			p.Namespace, p.Spec.Template.Networks = "default", c.networks
+			err := admin.Create(t.Context(), untyped(t, p, "NomadNodePool"), client.DryRunAll)
+			if c.refusal == "" && err != nil || c.refusal != "" && (err == nil || !strings.Contains(err.Error(), c.refusal)) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 // What is as long as a Kubernetes or Nomad name may be is accepted.
 func TestTheLongestNamesAreAccepted(t *testing.T) {
 	if testing.Short() {
