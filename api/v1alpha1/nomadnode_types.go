@@ -32,6 +32,7 @@ type NomadNode struct {
 	// +required
 	Spec NomadNodeSpec `json:"spec"`
 	// status is what was found, written by the controller.
+	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status NomadNodeStatus `json:"status,omitempty"`
 }
@@ -256,7 +257,8 @@ const (
 
 // NomadNodeStatus is what was found of a member.
 type NomadNodeStatus struct {
-	// observedGeneration is the metadata.generation that this status speaks of.
+	// observedGeneration is the metadata.generation that this status speaks of; -1: the controller has not seen the
+	// object yet.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// phase sums up where in its life the member is.
@@ -294,7 +296,7 @@ type NomadNodeStatus struct {
 	// nomad is the member's node in Nomad.
 	// +optional
 	Nomad NomadStatus `json:"nomad,omitempty"`
-	// conditions are Ready, VMReady, Joined, DrainCompleted.
+	// conditions are Ready, VMReady, Joined, DrainCompleted, Stalled.
 	// +listType=map
 	// +listMapKey=type
 	// +optional

@@ -32,6 +32,7 @@ type NomadNodePool struct {
 	// +required
 	Spec NomadNodePoolSpec `json:"spec"`
 	// status is what was found, written by the controller.
+	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status NomadNodePoolStatus `json:"status,omitempty"`
 }
@@ -323,7 +324,8 @@ type HealthSpec struct {
 
 // NomadNodePoolStatus is what was found of a pool.
 type NomadNodePoolStatus struct {
-	// observedGeneration is the metadata.generation that this status speaks of.
+	// observedGeneration is the metadata.generation that this status speaks of; -1: the controller has not seen the
+	// object yet.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// replicas is how many members there are, without those that are leaving.
@@ -375,7 +377,7 @@ type NomadNodePoolStatus struct {
 	// field.
 	// +optional
 	Scaling *ScalingStatus `json:"scaling,omitempty"`
-	// conditions are Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, JoinsHealthy, TemplateValid, Paused.
+	// conditions are Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, JoinsHealthy, TemplateValid, Paused, Stalled.
 	// +listType=map
 	// +listMapKey=type
 	// +optional

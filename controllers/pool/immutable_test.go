@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -138,6 +139,31 @@ func TestNetworksHaveWhatTheirTypeAsksFor(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// Who waits for an object by its status must not take a new one, which no controller has seen, for one that is ready.
+func TestNewObjectsAreNotCurrent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+	}
+	admin, controller := startAPIServer(t)
+	p := fullPool(t)
+	p.Namespace, p.UID = "default", ""
+	m := newNode(&scope{pool: p, snapshot: pool.Snapshot{Revision: "r"}}, "build-a", "11111111-2222-3333-4444-555555555555")
+	m.OwnerReferences, m.Spec.PoolUID = nil, "u"
+	for c, o := range map[client.Client]*unstructured.Unstructured{
+		admin: untyped(t, p, "NomadNodePool"), controller: untyped(t, m, "NomadNode"),
+	} {
+		if err := c.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		if err := admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+			t.Fatal(err)
+		}
+		if is, err := status.Compute(o); err != nil || is.Status != status.InProgressStatus {
+			t.Errorf("%s: %+v, %v", o.GetKind(), is, err)
+		}
 	}
 }
 

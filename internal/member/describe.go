@@ -88,7 +88,20 @@ func conditions(o nodestate.State, d Decision) map[string]metav1.Condition {
 	c := map[string]metav1.Condition{v1alpha1.NodeVMReady: vmReady(o), v1alpha1.NodeJoined: registered(o),
 		v1alpha1.NodeDrainCompleted: drained(o, d)}
 	c[v1alpha1.NodeReady] = ready(o, c)
+	c[v1alpha1.NodeStalled] = stalled(o, c[v1alpha1.NodeVMReady])
 	return c
+}
+
+// stalled says that a member gets no further until a person acts.
+func stalled(o nodestate.State, vm metav1.Condition) metav1.Condition {
+	by := blockedBy(o)
+	if was, ok := stands(o, v1alpha1.NodeStalled); ok && by == v1alpha1.BlockedByToken {
+		return was
+	}
+	if nodestate.NeedsPerson(by, o.Nomad.Known) {
+		return condition.True(vm.Reason, vm.Message)
+	}
+	return condition.False(v1alpha1.ReasonAsExpected, "Nothing waits for a person.")
 }
 
 func vmReady(o nodestate.State) metav1.Condition {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition/conditiontest"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
@@ -62,7 +63,9 @@ func runConditions(t *testing.T, kind string, cases []conditionCase) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got := decide(c.o).Conditions[kind]
+			all := decide(c.o).Conditions
+			conditiontest.Check(t, all)
+			got := all[kind]
 			if string(got.Status) != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.says) {
 				t.Errorf("%s is %+v, want %s %s saying %q", kind, got, c.status, c.reason, c.says)
 			}

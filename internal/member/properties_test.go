@@ -11,6 +11,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition/conditiontest"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
@@ -232,6 +233,7 @@ func TestDecisionsAreComplete(t *testing.T) {
 				t.Errorf("%s is %+v, which isn't a condition", kind, c)
 			}
 		}
+		conditiontest.Check(t, d.Conditions)
 		ready := d.Conditions[v1alpha1.NodeReady].Status == "True"
 		if want := o.Nomad.Known && o.Nomad.Ready() && !o.Node.Leaving() && !o.Node.Drained; ready != want {
 			t.Errorf("Ready is %t, want %t", ready, want)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition/conditiontest"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
@@ -306,6 +307,7 @@ func TestPlansAreComplete(t *testing.T) {
 			}
 		}
 		all := pool.Conditions(s, p, pool.Outcome{})
+		conditiontest.Check(t, all)
 		if len(all) != len(v1alpha1.PoolConditions) {
 			t.Errorf("%d conditions, want %d", len(all), len(v1alpha1.PoolConditions))
 		}

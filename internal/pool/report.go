@@ -46,6 +46,7 @@ func Conditions(s Snapshot, p Plan, o Outcome) map[string]metav1.Condition {
 		v1alpha1.PoolNomadReachable: nomadReachable(s), v1alpha1.PoolJoinsHealthy: joinsHealthy(s, p),
 		v1alpha1.PoolTemplateValid: templateValid(s), v1alpha1.PoolPaused: paused(s)}
 	out[v1alpha1.PoolReady] = ready(s, p, o, c, out)
+	out[v1alpha1.PoolStalled] = stalled(s, o, out)
 	return out
 }
 

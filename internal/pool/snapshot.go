@@ -63,6 +63,9 @@ type Snapshot struct {
 	// empty: not known.
 	Servers     []string
 	NomadLeader string
+	// NomadMisconfigured is true if Nomad isn't known for the sake of the connection or the token, which a person must
+	// mend.
+	NomadMisconfigured bool
 	// NomadReason and NomadMessage say more about it, for the condition.
 	NomadReason, NomadMessage string
 	// Problems are what the pre-flight found wrong with the template.
