@@ -373,8 +373,7 @@ type NomadNodePoolStatus struct {
 	// Harvester, or hosts in maintenance. When it is over, joinTimeout and unhealthyTimeout begin anew.
 	// +optional
 	Suspension *SuspensionStatus `json:"suspension,omitempty"`
-	// scaling says to programs what comes of a change of replicas. Unset: the controller is of a version before this
-	// field.
+	// scaling says to programs what comes of a change of replicas. Unset: the controller has not seen the pool yet.
 	// +optional
 	Scaling *ScalingStatus `json:"scaling,omitempty"`
 	// conditions are Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, JoinsHealthy, TemplateValid, Paused, Stalled.

@@ -56,7 +56,6 @@ func TestWhatIsInTheWayIsToldOnce(t *testing.T) {
 		"halted":            {node("", v1alpha1.ReasonVMRunning), node(v1alpha1.BlockedByHalt, "Whatever"), "Warning VMStopped in the server's words"},
 		"stuck":             {node(v1alpha1.BlockedByHalt, v1alpha1.ReasonVMStopped), node(v1alpha1.BlockedByRemoval, "Whatever"), "Warning DeleteStuck in the server's words"},
 		"in other words":    {node(v1alpha1.BlockedByAdmission, v1alpha1.ReasonAdmissionDenied), node(v1alpha1.BlockedByAdmission, "Whatever"), ""},
-		"told by a former":  {node("", v1alpha1.ReasonAdmissionDenied), node(v1alpha1.BlockedByAdmission, "Whatever"), ""},
 		"no longer":         {node(v1alpha1.BlockedByAdmission, v1alpha1.ReasonAdmissionDenied), node("", v1alpha1.ReasonVMStarting), ""},
 		"the pool tells it": {node("", v1alpha1.ReasonProvisioning), node(v1alpha1.BlockedByTemplate, v1alpha1.ReasonImageNotFound), ""},
 	} {

@@ -44,7 +44,7 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 		Servers: p.Spec.Nomad.Servers, NomadLeader: link.View.Leader, NomadMisconfigured: link.Misconfigured,
 		NomadReason: link.Reason, NomadMessage: link.Message}
 	s.scale = lastScale(p, s.snapshot.Now)
-	s.snapshot.LastScale, s.snapshot.LastDown = s.scale.ScaleTime.Time, nodestate.TimeOf(wentDown(s.scale))
+	s.snapshot.LastScale, s.snapshot.LastDown = s.scale.ScaleTime.Time, nodestate.TimeOf(s.scale.DownTime)
 	if err := r.resolveTemplate(ctx, s); err != nil {
 		return nil, err
 	}

@@ -6,8 +6,8 @@ import (
 )
 
 // blockedBy is what keeps a member from being made, from running or from going; empty: nothing does. Whatever the
-// condition VMReady says of these is said here too (internal/nodestate reads earlier records by that), but it isn't
-// decided by what the condition says first: a halted VM is halted though KubeVirt calls it failed as well.
+// condition VMReady says of these is said here too, but it isn't decided by what the condition says first: a halted VM
+// is halted though KubeVirt calls it failed as well.
 func blockedBy(o nodestate.State) v1alpha1.BlockedCause {
 	_, isStuck := stuck(o)
 	_, lacks := lacksRoom(o)

@@ -257,25 +257,3 @@ func TestUnknownNomadIsForgotten(t *testing.T) {
 		}
 	})
 }
-
-// Of a record that an earlier version wrote, its conditions must tell what this one would have written, or nothing.
-func TestConditionsOfEarlierVersionsTellTheSame(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		o := anyObserved(t)
-		d := decide(o)
-		n := &v1alpha1.NomadNode{}
-		if o.Node.VMMade || o.VM.Ours {
-			n.Status.VM.UID = "vm"
-		}
-		for kind, c := range d.Conditions {
-			c.Type = kind
-			n.Status.Conditions = append(n.Status.Conditions, c)
-		}
-		if was := nodestate.Of(n).BlockedBy; was != "" && was != d.BlockedBy {
-			t.Fatalf("VMReady is %+v, read as %q; it is blocked by %q", d.Conditions[v1alpha1.NodeVMReady], was, d.BlockedBy)
-		}
-		if nodestate.Of(n).IDTaken && o.Nomad.Foreign == "" {
-			t.Fatalf("Registered is %+v, though nobody else has its ID", d.Conditions[v1alpha1.NodeJoined])
-		}
-	})
-}

@@ -78,7 +78,7 @@ func Of(n *v1alpha1.NomadNode) Node {
 		Created: n.CreationTimestamp.Time, Drain: n.Spec.Drain, Policy: n.Spec.ScaleIn.Drain,
 		Drained: drained.Status == metav1.ConditionTrue, DrainedAt: drained.LastTransitionTime.Time, DrainedMessage: drained.Message,
 		Joined: st.JoinedTime != nil, JoinedAt: TimeOf(st.JoinedTime), JoinTimeout: n.Spec.Health.JoinTimeout.Duration, Servers: n.Spec.Nomad.Servers,
-		BlockedBy: blockedBy(n), IDTaken: idTaken(n), Phase: st.Phase, Said: said(n),
+		BlockedBy: st.BlockedBy, IDTaken: st.Nomad.IDTaken, Phase: st.Phase, Said: said(n),
 		CordonedFor: st.CordonedDrain, Resent: st.ResentDrain,
 		ClaimsRecorded: len(st.Claims) > 0, VMMade: st.VM.UID != "", Purge: n.Spec.ScaleIn.Purge == nil || *n.Spec.ScaleIn.Purge,
 		CapacityAvailableTime: TimeOf(
@@ -87,7 +87,7 @@ func Of(n *v1alpha1.NomadNode) Node {
 	_, r.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
 	_, r.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
 	if r.Drained {
-		r.DrainResult = drainResult(n)
+		r.DrainResult = st.DrainResult
 	}
 	if ready.Status == metav1.ConditionTrue {
 		r.Ready, r.ReadySince = true, ready.LastTransitionTime.Time

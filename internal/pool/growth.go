@@ -4,8 +4,7 @@ import "github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 
 // GrowthBlockedBy is the kind of thing for which members that are missing, or would be if replicas were raised, don't
 // come until somebody mends it; empty: nothing is in their way, or nothing that doesn't pass by itself. The
-// conditions say the same in words. So whatever makes one of them say that members can't be made is named here too,
-// and a plugin of an earlier version, which reads those, decides the same.
+// conditions say the same in words.
 func GrowthBlockedBy(s Snapshot, p Plan, o Outcome) v1alpha1.BlockedCause {
 	ofTemplate, lacks := s.blocked(templatesProblem), s.blocked(anyProblem)
 	_, full := fit(s, wanted(s))

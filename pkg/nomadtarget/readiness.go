@@ -64,10 +64,11 @@ func judge(pool *v1alpha1.NomadNodePool) verdict {
 
 // growthBlocked reports if members don't come until somebody mends something, and in which words the conditions say so.
 func growthBlocked(pool *v1alpha1.NomadNodePool) (string, bool) {
-	if is := pool.Status.Scaling; is != nil {
-		return inWords(pool, is.BlockedBy), is.Growth == v1alpha1.GrowthBlocked
+	is := pool.Status.Scaling
+	if is == nil || is.Growth != v1alpha1.GrowthBlocked {
+		return "", false
 	}
-	return formerlyBlocked(pool)
+	return inWords(pool, is.BlockedBy), true
 }
 
 // inWords is what the conditions say to people of a cause.
