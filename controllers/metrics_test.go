@@ -20,7 +20,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 	rows := map[string]string{}
 	for line := range strings.Lines(string(text)) {
-		if m := regexp.MustCompile("^\\| `(nomadnodepool_[a-z_]+)` \\|").FindStringSubmatch(line); m != nil {
+		if m := regexp.MustCompile("^\\| `(nomad_harvester_[a-z_]+)` \\|").FindStringSubmatch(line); m != nil {
 			rows[m[1]] = line
 		}
 	}
@@ -54,7 +54,7 @@ func TestMetricsAreInTheirPlaces(t *testing.T) {
 	inPlace := regexp.MustCompile(`^\.\./controllers/[a-z]+/(metrics|[a-z_]+_test)\.go$`)
 	for _, file := range files {
 		for s := range stringsIn(t, file) {
-			if strings.HasPrefix(s, "nomadnodepool_") && !strings.HasPrefix(file, "../test/") && !inPlace.MatchString(file) {
+			if strings.HasPrefix(s, "nomad_harvester_") && !strings.HasPrefix(file, "../test/") && !inPlace.MatchString(file) {
 				t.Errorf("%s has the metric %s", file, s)
 			}
 		}

@@ -18,11 +18,15 @@ const (
 	PoolTemplateValid = "TemplateValid"
 	// PoolPaused (good: False): spec.paused holds the pool as it is.
 	PoolPaused = "Paused"
+	// PoolStalled (good: False): the pool gets no further until a person acts. Its reason and message are those of the
+	// condition that explains it. kstatus calls such an object failed, and Rancher shows it as an error.
+	PoolStalled = "Stalled"
 )
 
 // PoolConditions lists the conditions of a NomadNodePool in the order in which they are shown.
 var PoolConditions = []string{
 	PoolReady, PoolScalingOut, PoolScalingIn, PoolUpToDate, PoolNomadReachable, PoolJoinsHealthy, PoolTemplateValid, PoolPaused,
+	PoolStalled,
 }
 
 // Conditions of a NomadNode. All of them are always present.
@@ -37,10 +41,13 @@ const (
 	// From here on the member can't be rescued; only if its node gets work once more before its VM is deleted, it drains
 	// again.
 	NodeDrainCompleted = "DrainCompleted"
+	// NodeStalled (good: False): the member gets no further until a person acts. Its reason and message are those of
+	// VMReady.
+	NodeStalled = "Stalled"
 )
 
 // NodeConditions lists the conditions of a NomadNode in the order in which they are shown.
-var NodeConditions = []string{NodeReady, NodeVMReady, NodeJoined, NodeDrainCompleted}
+var NodeConditions = []string{NodeReady, NodeVMReady, NodeJoined, NodeDrainCompleted, NodeStalled}
 
 // Reasons of conditions. They are API: scripts and alerts may depend on them.
 const (

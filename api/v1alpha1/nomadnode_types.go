@@ -32,6 +32,7 @@ type NomadNode struct {
 	// +required
 	Spec NomadNodeSpec `json:"spec"`
 	// status is what was found, written by the controller.
+	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status NomadNodeStatus `json:"status,omitempty"`
 }
@@ -49,7 +50,9 @@ type NomadNodeList struct {
 	Items []NomadNode `json:"items"`
 }
 
-// What a member was made as is compared as a whole, so that a field that is added one day stays, too. Of lists that
+// What a member was made as is compared as a whole, so that a field that is added one day stays, too; but for
+// spec.nomad, of which the address may change: there the fields of NomadClient are named, and a test holds the rule to
+// them. Of lists that
 // are maps the API server ignores the order, which says which disk is the root disk: hence the third rule. One change
 // gets by: an overlay in which fields at the top are exchanged for as many others (seen in Kubernetes 1.33 and 1.35:
 // k8s.io/apiserver pkg/cel/common/values.go, unstructuredMap.Equal), because no rule can see fields that the schema
@@ -59,7 +62,7 @@ type NomadNodeList struct {
 // stay as they are for the member's life, the rest is kept in step with the pool.
 //
 // +kubebuilder:validation:XValidation:rule="self.poolName == oldSelf.poolName && self.poolUID == oldSelf.poolUID && self.nodeID == oldSelf.nodeID && self.revision == oldSelf.revision",message="spec: poolName, poolUID, nodeID and revision are the member's identity and can't be changed"
-// +kubebuilder:validation:XValidation:rule="self.client == oldSelf.client",message="spec.client: a member stays what it was made as; change spec.nomad of its NomadNodePool, and the member is replaced"
+// +kubebuilder:validation:XValidation:rule="self.nomad.servers == oldSelf.nomad.servers && (has(self.nomad.nodePool) ? has(oldSelf.nomad.nodePool) && self.nomad.nodePool == oldSelf.nomad.nodePool : !has(oldSelf.nomad.nodePool)) && (has(self.nomad.nodeClass) ? has(oldSelf.nomad.nodeClass) && self.nomad.nodeClass == oldSelf.nomad.nodeClass : !has(oldSelf.nomad.nodeClass)) && (has(self.nomad.datacenter) ? has(oldSelf.nomad.datacenter) && self.nomad.datacenter == oldSelf.nomad.datacenter : !has(oldSelf.nomad.datacenter)) && (has(self.nomad.meta) ? has(oldSelf.nomad.meta) && self.nomad.meta == oldSelf.nomad.meta : !has(oldSelf.nomad.meta)) && (has(self.nomad.reserved) ? has(oldSelf.nomad.reserved) && self.nomad.reserved == oldSelf.nomad.reserved : !has(oldSelf.nomad.reserved)) && (has(self.nomad.install) ? has(oldSelf.nomad.install) && self.nomad.install == oldSelf.nomad.install : !has(oldSelf.nomad.install)) && (has(self.nomad.clientTLSSecretRef) ? has(oldSelf.nomad.clientTLSSecretRef) && self.nomad.clientTLSSecretRef == oldSelf.nomad.clientTLSSecretRef : !has(oldSelf.nomad.clientTLSSecretRef)) && (has(self.nomad.introductionToken) ? has(oldSelf.nomad.introductionToken) && self.nomad.introductionToken == oldSelf.nomad.introductionToken : !has(oldSelf.nomad.introductionToken))",message="spec.nomad: a member stays what it was made as; change spec.nomad of its NomadNodePool, and the member is replaced; only address, region and credentialsSecretRef can be changed here"
 // +kubebuilder:validation:XValidation:rule="self.template == oldSelf.template",message="spec.template: a member stays what it was made as; change spec.template of its NomadNodePool, and the member is replaced"
 // +kubebuilder:validation:XValidation:rule="!has(self.template.disks) || !has(oldSelf.template.disks) || self.template.disks.map(d, d.name) == oldSelf.template.disks.map(d, d.name)",message="spec.template: a member stays what it was made as; change spec.template of its NomadNodePool, and the member is replaced"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.drain) || has(self.drain) || has(oldSelf.drain.canceled) && oldSelf.drain.canceled",message="spec.drain: an order to leave can't be removed, because Nomad would go on with the drain and the node stay ineligible; set spec.drain.canceled to true, and the order is taken back"
@@ -85,35 +88,48 @@ type NomadNodeSpec struct {
 	// +required
 	Revision string `json:"revision"`
 
-	// connection is how the controller talks to Nomad about the member; kept in step with the pool, but for a member
-	// that is in another cluster than the pool's.
-	// +optional
-	Connection NomadConnection `json:"connection,omitempty"`
-	// client is the member's configuration as a Nomad client.
+	// nomad is the Nomad cluster that the member is in, how the controller talks to it, and what the member is there.
+	// address, region and credentialsSecretRef are kept in step with the pool, but for a member that is in another cluster
+	// than the pool's; the rest stays as it is.
 	// +required
-	Client NomadClient `json:"client"`
+	Nomad NomadSpec `json:"nomad"`
 	// template is the member's virtual machine.
 	// +required
 	Template NodeTemplate `json:"template"`
-	// drainPolicy is how the member is drained; kept in step with the pool.
+	// scaleIn is how the member leaves, for whatever reason it does; kept in step with the pool.
 	// +kubebuilder:default={}
 	// +optional
-	DrainPolicy DrainPolicy `json:"drainPolicy,omitempty"`
-	// joinTimeout is how long the member may take to join, from the making of its VM; kept in step with the pool.
-	// +kubebuilder:validation:Schemaless
-	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:MaxLength=64
+	ScaleIn NodeScaleIn `json:"scaleIn,omitempty"`
+	// health says how long the member may take to join; kept in step with the pool.
 	// +optional
-	JoinTimeout metav1.Duration `json:"joinTimeout,omitzero"`
-	// purge removes the member's node from Nomad in the end; kept in step with the pool.
-	// +kubebuilder:default=true
-	// +optional
-	Purge *bool `json:"purge,omitempty"`
+	Health NodeHealth `json:"health,omitempty"`
 
 	// drain is the order to leave: written before anything is done about it, so that a crash anywhere resumes. Unset:
 	// the member is wanted.
 	// +optional
 	Drain *DrainRequest `json:"drain,omitempty"`
+}
+
+// NodeScaleIn is how a member leaves: what its pool's spec.scaleIn says of each member.
+type NodeScaleIn struct {
+	// drain is how the member's allocations are moved away before its VM is deleted.
+	// +kubebuilder:default={}
+	// +optional
+	Drain DrainPolicy `json:"drain,omitempty"`
+	// purge removes the member's node from Nomad in the end.
+	// +kubebuilder:default=true
+	// +optional
+	Purge *bool `json:"purge,omitempty"`
+}
+
+// NodeHealth is what its pool's spec.health says of each member.
+type NodeHealth struct {
+	// joinTimeout is how long the member may take to join, from the making of its VM.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	JoinTimeout metav1.Duration `json:"joinTimeout,omitzero"`
 }
 
 // DrainReason says why a member leaves.
@@ -241,7 +257,8 @@ const (
 
 // NomadNodeStatus is what was found of a member.
 type NomadNodeStatus struct {
-	// observedGeneration is the metadata.generation that this status speaks of.
+	// observedGeneration is the metadata.generation that this status speaks of; -1: the controller has not seen the
+	// object yet.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// phase sums up where in its life the member is.
@@ -279,7 +296,7 @@ type NomadNodeStatus struct {
 	// nomad is the member's node in Nomad.
 	// +optional
 	Nomad NomadStatus `json:"nomad,omitempty"`
-	// conditions are Ready, VMReady, Joined, DrainCompleted.
+	// conditions are Ready, VMReady, Joined, DrainCompleted, Stalled.
 	// +listType=map
 	// +listMapKey=type
 	// +optional

@@ -32,6 +32,7 @@ type NomadNodePool struct {
 	// +required
 	Spec NomadNodePoolSpec `json:"spec"`
 	// status is what was found, written by the controller.
+	// +kubebuilder:default={"observedGeneration":-1}
 	// +optional
 	Status NomadNodePoolStatus `json:"status,omitempty"`
 }
@@ -323,7 +324,8 @@ type HealthSpec struct {
 
 // NomadNodePoolStatus is what was found of a pool.
 type NomadNodePoolStatus struct {
-	// observedGeneration is the metadata.generation that this status speaks of.
+	// observedGeneration is the metadata.generation that this status speaks of; -1: the controller has not seen the
+	// object yet.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// replicas is how many members there are, without those that are leaving.
@@ -371,11 +373,10 @@ type NomadNodePoolStatus struct {
 	// Harvester, or hosts in maintenance. When it is over, joinTimeout and unhealthyTimeout begin anew.
 	// +optional
 	Suspension *SuspensionStatus `json:"suspension,omitempty"`
-	// scaling says to programs what comes of a change of replicas. Unset: the controller is of a version before this
-	// field.
+	// scaling says to programs what comes of a change of replicas. Unset: the controller has not seen the pool yet.
 	// +optional
 	Scaling *ScalingStatus `json:"scaling,omitempty"`
-	// conditions are Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, JoinsHealthy, TemplateValid, Paused.
+	// conditions are Ready, ScalingOut, ScalingIn, UpToDate, NomadReachable, JoinsHealthy, TemplateValid, Paused, Stalled.
 	// +listType=map
 	// +listMapKey=type
 	// +optional

@@ -54,7 +54,7 @@ type NodeTemplate struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
-	// +kubebuilder:validation:XValidation:rule="self.filter(n, has(n.management) && n.management).size() <= 1",message="networks: a VM can have the management network only once"
+	// +kubebuilder:validation:XValidation:rule="self.filter(n, n.type == 'Management').size() <= 1",message="networks: a VM can have the management network only once"
 	// +optional
 	Networks []Network `json:"networks,omitempty"`
 
@@ -158,21 +158,37 @@ type Disk struct {
 	StorageClassName string `json:"storageClassName,omitempty"`
 }
 
-// Network is a network of a VM. Exactly one of name and management says which.
+// NetworkType says what kind of network of Harvester's it is.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.name) != (has(self.management) && self.management)",message="networks: set either name (a VLAN network, as namespace/name) or management: true"
+// +kubebuilder:validation:Enum=VLAN;Management
+type NetworkType string
+
+// The types.
+const (
+	// NetworkVLAN is a NetworkAttachmentDefinition, bridged: the guest has an address of its own.
+	NetworkVLAN NetworkType = "VLAN"
+	// NetworkManagement is Harvester's management network, by masquerade.
+	NetworkManagement NetworkType = "Management"
+)
+
+// Network is a network of a VM.
+//
+// +kubebuilder:validation:XValidation:rule="self.type == 'Management' ? !has(self.name) : has(self.name)",messageExpression="self.type == 'Management' ? 'networks: type Management is one network and has no name; leave name out' : 'networks: name is missing; give that of a VLAN network, as namespace/name, or set type to Management'"
 type Network struct {
-	// name of the NetworkAttachmentDefinition, as namespace/name.
+	// type is VLAN (the network that name says) or Management.
+	// Management is Harvester's management network, by masquerade. Every guest has the same address in it, 10.0.2.2, and
+	// tells it to Nomad: nobody reaches the guest or the services on it, Nomad's servers reach it only over the
+	// connection that it has opened, and its address changes with each migration. For jobs that only reach out, where
+	// there is no VLAN.
+	// +unionDiscriminator
+	// +kubebuilder:default=VLAN
+	// +optional
+	Type NetworkType `json:"type,omitempty"`
+	// name of the NetworkAttachmentDefinition, as namespace/name; required with type VLAN, and not allowed otherwise.
 	// +kubebuilder:validation:MaxLength=317
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'name: \"%s\" is not namespace/name of a network'.format([self])"
 	// +optional
 	Name string `json:"name,omitempty"`
-	// management is Harvester's management network, by masquerade. Every guest has the same address in it, 10.0.2.2, and
-	// tells it to Nomad: nobody reaches the guest or the services on it, Nomad's servers reach it only over the
-	// connection that it has opened, and its address changes with each migration. For jobs that only reach out, where
-	// there is no VLAN.
-	// +optional
-	Management bool `json:"management,omitempty"`
 }
 
 // CloudInit is what the user adds to a member's cloud-init.

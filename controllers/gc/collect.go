@@ -133,7 +133,7 @@ func (s *Collector) remove(ctx context.Context, o *scope, l orphan.Resource) err
 	}
 	log.FromContext(ctx).Info("removed an orphaned resource", "kind", l.Kind, "namespace", l.Namespace, "name", l.Name,
 		"member", l.Member, "poolUID", l.PoolUID)
-	swept.WithLabelValues(string(l.Kind)).Inc()
+	orphansRemoved.WithLabelValues(string(l.Kind)).Inc()
 	if p := o.pools[l.PoolUID]; p != nil {
 		s.Events.orphanRemoved(p, l)
 	}

@@ -128,7 +128,7 @@ func removedSecrets(t *testing.T) float64 {
 	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == "nomadnodepool_swept_total" && m.GetLabel()[0].GetValue() == "secret" {
+			if f.GetName() == "nomad_harvester_orphans_removed_total" && m.GetLabel()[0].GetValue() == "secret" {
 				return m.GetCounter().GetValue()
 			}
 		}

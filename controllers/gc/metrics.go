@@ -8,14 +8,14 @@ import (
 )
 
 var (
-	swept = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "nomadnodepool_swept_total", Help: "Things left of members without a record that were removed, by kind: nomad_node, claim, secret.",
+	orphansRemoved = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "nomad_harvester_orphans_removed_total", Help: "Orphaned resources, of members without a NomadNode, that were removed; kind: nomad_node, claim, secret.",
 	}, []string{"kind"})
 )
 
 func init() {
-	kube.RegisterMetrics(swept)
+	kube.RegisterMetrics(orphansRemoved)
 	for _, kind := range []orphan.Kind{orphan.ClientNode, orphan.Claim, orphan.Secret} {
-		swept.WithLabelValues(string(kind)) // shown as 0
+		orphansRemoved.WithLabelValues(string(kind)) // shown as 0
 	}
 }

@@ -148,7 +148,7 @@ func (r *Reconciler) upToDate(ctx context.Context, n *v1alpha1.NomadNode) (bool,
 
 func (r *Reconciler) requestDrain(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	now := s.observed.Now
-	deadline := now.Add(s.node.Spec.DrainPolicy.Deadline.Duration)
+	deadline := now.Add(s.node.Spec.ScaleIn.Drain.Deadline.Duration)
 	if d.Reason == v1alpha1.DrainVMDeleted {
 		deadline = now
 	}
@@ -170,7 +170,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 		if err != nil {
 			return err
 		}
-		if open(in, s.node.Spec.DrainPolicy) {
+		if open(in, s.node.Spec.ScaleIn.Drain) {
 			// The view differs, and catches up in a moment. If it doesn't, the controller must not ask the leader all the time.
 			// Until then the leader's answer describes the member.
 			seen := nomadlink.NodeOf(in.Node)
@@ -252,7 +252,7 @@ func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, 
 		if err != nil {
 			return err
 		}
-		if open(in, s.node.Spec.DrainPolicy) {
+		if open(in, s.node.Spec.ScaleIn.Drain) {
 			return r.reopen(ctx, s)
 		}
 	}

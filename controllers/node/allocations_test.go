@@ -33,10 +33,10 @@ func TestAllocationsArePolledNoLongerThanTheyMatter(t *testing.T) {
 		"gone by force": {func(t *testing.T, s *fixture) { _ = s.Client.Delete(t.Context(), s.node(t)) }, false,
 			false},
 		"drain canceled": {update(func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil }), false, false},
-		"of another Nomad now": {update(func(n *v1alpha1.NomadNode) { n.Spec.Connection.Address = "http://127.0.0.1:4647" }),
+		"of another Nomad now": {update(func(n *v1alpha1.NomadNode) { n.Spec.Nomad.Address = "http://127.0.0.1:4647" }),
 			false, true},
 		"without connection": {update(func(n *v1alpha1.NomadNode) {
-			n.Spec.Connection.CredentialsSecretRef = &v1alpha1.SecretRef{Name: "missing"}
+			n.Spec.Nomad.CredentialsSecretRef = &v1alpha1.SecretRef{Name: "missing"}
 		}), false, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,7 +27,7 @@ func TestDataVolumesGoWithTheirMember(t *testing.T) {
 		n.Finalizers = []string{v1alpha1.NodeFinalizer}
 		n.DeletionTimestamp = &metav1.Time{Time: now.Add(-time.Minute)}
 		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainDeleted, now.Add(-time.Minute), now)
-		n.Spec.Purge = new(bool)
+		n.Spec.ScaleIn.Purge = new(bool)
 		n.Status.VM.UID, n.Status.Claims = "vm", []string{"p-1-root-aaaaaaaa"}
 		meta.SetStatusCondition(&n.Status.Conditions,
 			metav1.Condition{Type: v1alpha1.NodeDrainCompleted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline})

@@ -95,7 +95,7 @@ func (e emitter) joined(n *v1alpha1.NomadNode) {
 }
 
 func (e emitter) joinTimeout(n *v1alpha1.NomadNode) {
-	e.Warn(n, "JoinTimeout", "Join", "The guest didn't join Nomad within %s", n.Spec.JoinTimeout.Duration)
+	e.Warn(n, "JoinTimeout", "Join", "The guest didn't join Nomad within %s", n.Spec.Health.JoinTimeout.Duration)
 }
 
 // leaving emits a drain request. host is the host that the member runs on, as far as it is known.

@@ -27,7 +27,7 @@ func TestDrainStartedNamesTheDeadline(t *testing.T) {
 		v1alpha1.DrainRetain: "for as long as its allocations run",
 	} {
 		n := &v1alpha1.NomadNode{}
-		n.Spec.DrainPolicy.OnTimeout = onTimeout
+		n.Spec.ScaleIn.Drain.OnTimeout = onTimeout
 		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now.Add(15*time.Minute))
 		recorder := events.NewFakeRecorder(1)
 		(emitter{kube.EventSink{EventRecorder: recorder}}).drainStarted(n)
@@ -62,7 +62,6 @@ func TestWhatBlocksIsEmittedOnce(t *testing.T) {
 			node(v1alpha1.BlockedByRemoval, "Whatever"), "Warning DeleteStuck in the server's words"},
 		"in other words": {node(v1alpha1.BlockedByAdmission, v1alpha1.ReasonAdmissionDenied),
 			node(v1alpha1.BlockedByAdmission, "Whatever"), ""},
-		"by a former one": {node("", v1alpha1.ReasonAdmissionDenied), node(v1alpha1.BlockedByAdmission, "Whatever"), ""},
 		"no longer": {node(v1alpha1.BlockedByAdmission, v1alpha1.ReasonAdmissionDenied),
 			node("", v1alpha1.ReasonVMStarting), ""},
 		"the pool emits it": {node("", v1alpha1.ReasonProvisioning),

@@ -93,10 +93,10 @@ func newFixture(change func(n *v1alpha1.NomadNode, s *fixture) []client.Object) 
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n",
 			CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{v1alpha1.PoolLabel: "p"}},
 		Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: testNodeID, Revision: "r",
-			Client: v1alpha1.NomadClient{Servers: []string{"s"}}},
+			Nomad: v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{Servers: []string{"s"}}}},
 	}
-	n.Spec.Connection.Address = "http://127.0.0.1:4646"
-	n.Spec.JoinTimeout.Duration, n.Spec.DrainPolicy.Deadline.Duration = 10*time.Minute, 15*time.Minute
+	n.Spec.Nomad.Address = "http://127.0.0.1:4646"
+	n.Spec.Health.JoinTimeout.Duration, n.Spec.ScaleIn.Drain.Deadline.Duration = 10*time.Minute, 15*time.Minute
 	objects := append(change(n, s), n)
 	c := kubetest.Client().WithStatusSubresource(n).WithObjects(objects...).Build()
 	s.Reconciler = New(kube.Deps{
@@ -247,7 +247,7 @@ func TestUnknownAllocationsAreReported(t *testing.T) {
 // notMade is a member without a VM, whose Secret is about to be made, or was made a while ago.
 func notMade(age time.Duration, mode v1alpha1.IntroductionTokenMode) *fixture {
 	return newFixture(func(n *v1alpha1.NomadNode, _ *fixture) []client.Object {
-		n.Status.Claims, n.Spec.Client.IntroductionToken = []string{"c"}, mode
+		n.Status.Claims, n.Spec.Nomad.IntroductionToken = []string{"c"}, mode
 		if age == 0 {
 			return nil
 		}

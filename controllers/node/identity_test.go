@@ -125,7 +125,7 @@ func TestExternalNodeIsLeftAlone(t *testing.T) {
 			s := unlisted(
 				nomad.Inspection{Found: true, Node: external, Live: []nomad.Allocation{alloc}},
 				func(n *v1alpha1.NomadNode) {
-					n.Spec.DrainPolicy.OnTimeout = c.policy
+					n.Spec.ScaleIn.Drain.OnTimeout = c.policy
 				},
 			)
 			if c.listed {

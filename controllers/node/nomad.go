@@ -168,7 +168,7 @@ func (r *Reconciler) purge(ctx context.Context, s *scope, _ member.Decision, out
 }
 
 func drainRequest(s *scope) nomad.DrainOptions {
-	p, in, now := s.node.Spec.DrainPolicy, s.node.Spec.Drain, nodestate.Of(s.node)
+	p, in, now := s.node.Spec.ScaleIn.Drain, s.node.Spec.Drain, nodestate.Of(s.node)
 	return nomad.DrainOptions{
 		DrainID:          in.ID,
 		Remaining:        in.DeadlineTime.Sub(s.observed.Now),

@@ -40,7 +40,7 @@ type scope struct {
 func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope, error) {
 	s := &scope{node: n.DeepCopy()}
 	s.observed = nodestate.State{Now: r.Clock.Now(), Node: nodestate.Of(n), PurgeTimeout: r.PurgeTimeout}
-	link, err := r.Connections.Link(ctx, n, n.Spec.Connection)
+	link, err := r.Connections.Link(ctx, n, n.Spec.Nomad.NomadConnection)
 	if err != nil {
 		return nil, err
 	}
@@ -147,12 +147,12 @@ func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 		}
 		return r.observeDataVolumes(ctx, s)
 	}
-	facts, err := preflight.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template, &s.node.Spec.Client)
+	facts, err := preflight.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template, &s.node.Spec.Nomad.NomadClient)
 	if err != nil {
 		return err
 	}
 	s.facts = facts
-	if ps := preflight.Check(&s.node.Spec.Template, &s.node.Spec.Client, s.facts); len(ps) > 0 {
+	if ps := preflight.Check(&s.node.Spec.Template, &s.node.Spec.Nomad.NomadClient, s.facts); len(ps) > 0 {
 		s.observed.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: ps[0]}
 	}
 	return nil

@@ -21,7 +21,7 @@ func TestMemberKeepsItsNomadWatched(t *testing.T) {
 	}{
 		"wanted": {func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil }, nomadlink.Refresh},
 		"retained": {func(n *v1alpha1.NomadNode) {
-			n.Spec.DrainPolicy.OnTimeout, n.Spec.Drain.DeadlineTime.Time = v1alpha1.DrainRetain, now.Add(-time.Hour)
+			n.Spec.ScaleIn.Drain.OnTimeout, n.Spec.Drain.DeadlineTime.Time = v1alpha1.DrainRetain, now.Add(-time.Hour)
 		}, nomadlink.Refresh},
 		"before a far deadline": {func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime.Time = now.Add(time.Hour) },
 			nomadlink.Refresh},

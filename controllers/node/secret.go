@@ -96,7 +96,7 @@ func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Out
 }
 
 func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, error) {
-	c := s.node.Spec.Client
+	c := s.node.Spec.Nomad.NomadClient
 	mode := c.IntroductionToken
 	// A Nomad that has given tokens may require them, and a guest that was made without one could never join then.
 	must := mode == v1alpha1.IntroductionAlways || s.link.View.Introduces
@@ -141,7 +141,7 @@ func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
 		return fmt.Errorf("reading the cloud-init Secret: %w", err)
 	}
 	s.observed.Secret = err == nil && secret.Labels[v1alpha1.NodeLabel] == s.node.Name
-	s.observed.SecretStale = s.observed.Secret && s.node.Spec.Client.IntroductionToken != v1alpha1.IntroductionNever &&
+	s.observed.SecretStale = s.observed.Secret && s.node.Spec.Nomad.IntroductionToken != v1alpha1.IntroductionNever &&
 		s.observed.Now.Sub(secret.CreationTimestamp.Time) > introductionUse
 	return nil
 }

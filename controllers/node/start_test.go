@@ -21,12 +21,13 @@ func haltedForQuota() *fixture {
 	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 		objects := running(n, s, nomad.Node{})
 		n.Status.JoinedTime, s.nomad.view.Nodes = nil, nil
-		n.Spec.JoinTimeout = metav1.Duration{Duration: 10 * time.Minute}
+		n.Spec.Health.JoinTimeout = metav1.Duration{Duration: 10 * time.Minute}
 		vm := objects[0].(*kubevirtv1.VirtualMachine)
 		halted := kubevirtv1.RunStrategyHalted
 		vm.Spec.RunStrategy = &halted
 		vm.Annotations = map[string]string{nodestate.AboveQuotaAnnotation: "cpu insufficient resources due to resource quota",
 			runStrategyAnnotation: "RerunOnFailure"}
+		n.Status.BlockedBy = v1alpha1.BlockedByCapacity
 		n.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.NodeVMReady, Status: "False", Reason: v1alpha1.ReasonVMAboveQuota,
 				LastTransitionTime: metav1.NewTime(now)},

@@ -17,7 +17,7 @@ func emptied(node nomad.Node, live ...nomad.Allocation) *fixture {
 	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now.Add(-time.Minute),
 			now.Add(14*time.Minute))
-		n.Spec.DrainPolicy.OnTimeout = v1alpha1.DrainForce
+		n.Spec.ScaleIn.Drain.OnTimeout = v1alpha1.DrainForce
 		node.LastDrain = &nomad.Drain{Status: nomad.DrainDraining, DrainID: "request-1", OnTimeout: nomad.TimeoutForce,
 			StartedAt: now}
 		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{testNodeID: live}}

@@ -81,6 +81,8 @@ type Link struct {
 	Known bool
 	// NotAsked is true while this process has not asked that Nomad yet, just after it has started.
 	NotAsked bool
+	// Misconfigured is true if it isn't known because of the connection or the token, which a person must mend.
+	Misconfigured bool
 	// Reason and Message are those of the condition: why it is not known, or that it is.
 	Reason, Message string
 }
@@ -118,6 +120,7 @@ func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.
 	l.Known, l.Reason, l.Message = judge(conn, l.View, c.Clock.Now())
 	state := l.View.Health.State
 	l.NotAsked = state == "" || state == nomad.HealthUnknown
+	l.Misconfigured = l.View.Health.Misconfigured()
 	return l, nil
 }
 
@@ -144,7 +147,7 @@ func (l Link) Of(n *v1alpha1.NomadNode) Link {
 
 // unusable is a link without a cluster, because of a mistake that the message names.
 func unusable(message string) Link {
-	return Link{Reason: v1alpha1.ReasonCredentials, Message: message}
+	return Link{Misconfigured: true, Reason: v1alpha1.ReasonCredentials, Message: message}
 }
 
 // defaults is the controller's default connection. With an error, which names the file or variable at fault, it is the

@@ -1,6 +1,7 @@
 package nomadlink
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -57,6 +58,10 @@ func TestWordsForHealth(t *testing.T) {
 			known, reason, message := judge(c.config, nomad.View{Taken: now, Health: c.health}, now)
 			if known != (c.reason == v1alpha1.ReasonReachable) || reason != c.reason || message != c.message {
 				t.Errorf("got %t, %s,\n%s\nwant %s,\n%s", known, reason, message, c.reason, c.message)
+			}
+			byItself := []string{v1alpha1.ReasonReachable, v1alpha1.ReasonUnreachable, v1alpha1.ReasonUnknown}
+			if waits := c.health.Misconfigured(); waits == slices.Contains(byItself, c.reason) {
+				t.Errorf("%s, and it waits for a person: %t", c.reason, waits)
 			}
 		})
 	}

@@ -151,11 +151,10 @@ func newNode(s *scope, name, nodeID string) *v1alpha1.NomadNode {
 		},
 		Spec: v1alpha1.NomadNodeSpec{
 			PoolName: p.Name, PoolUID: string(p.UID), NodeID: nodeID, Revision: s.snapshot.Revision,
-			Client: *p.Spec.Nomad.NomadClient.DeepCopy(), Template: *p.Spec.Template.DeepCopy(),
+			Nomad: *p.Spec.Nomad.DeepCopy(), Template: *p.Spec.Template.DeepCopy(),
 		},
 	}
 	propagate(p, n)
-	n.Spec.Connection = *p.Spec.Nomad.NomadConnection.DeepCopy()
 	return n
 }
 
@@ -166,9 +165,9 @@ func propagate(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 		n.Labels = map[string]string{}
 	}
 	n.Labels[v1alpha1.PoolLabel], n.Labels[v1alpha1.RevisionLabel] = p.Name, n.Spec.Revision
-	n.Spec.DrainPolicy = p.Spec.ScaleIn.Drain
-	n.Spec.JoinTimeout = p.Spec.Health.JoinTimeout
-	n.Spec.Purge = p.Spec.ScaleIn.Purge
+	n.Spec.ScaleIn.Drain = p.Spec.ScaleIn.Drain
+	n.Spec.Health.JoinTimeout = p.Spec.Health.JoinTimeout
+	n.Spec.ScaleIn.Purge = p.Spec.ScaleIn.Purge
 }
 
 // syncMembers propagates the pool's settings to its members.

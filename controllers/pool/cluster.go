@@ -15,7 +15,7 @@ import (
 
 // elsewhere reports whether a member isn't known to be in the Nomad cluster that its pool's connection leads to now.
 func elsewhere(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, link nomadlink.Link) bool {
-	is, was := p.Spec.Nomad.NomadConnection, n.Spec.Connection
+	is, was := p.Spec.Nomad.NomadConnection, n.Spec.Nomad.NomadConnection
 	if is.Address == was.Address && is.Region == was.Region {
 		return false
 	}
@@ -24,7 +24,7 @@ func elsewhere(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, link nomadlink.
 	}
 	// Its guest has not been seen in any cluster yet, and will join the pool's: an address was corrected.
 	coming := n.Status.JoinedTime == nil && is.Region == was.Region &&
-		slices.Equal(n.Spec.Client.Servers, p.Spec.Nomad.Servers)
+		slices.Equal(n.Spec.Nomad.Servers, p.Spec.Nomad.Servers)
 	return !coming
 }
 
@@ -32,7 +32,7 @@ func elsewhere(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, link nomadlink.
 // with the credentials, because those of the pool are meant for the pool's cluster.
 func connect(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, link nomadlink.Link) {
 	if !elsewhere(p, n, link) {
-		n.Spec.Connection = *p.Spec.Nomad.NomadConnection.DeepCopy()
+		n.Spec.Nomad.NomadConnection = *p.Spec.Nomad.NomadConnection.DeepCopy()
 	}
 }
 
@@ -43,6 +43,6 @@ func (r *Reconciler) linkOf(ctx context.Context, s *scope,
 		link = s.link.Of(n)
 		return link, link.Known != s.link.Known, nil
 	}
-	link, err = r.Connections.Link(ctx, n, n.Spec.Connection)
+	link, err = r.Connections.Link(ctx, n, n.Spec.Nomad.NomadConnection)
 	return link.Of(n), true, err
 }

@@ -25,10 +25,10 @@ func moved(knownHere bool, change func(p *v1alpha1.NomadNodePool, n *v1alpha1.No
 	s := newFixture(func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 		p.Spec.Rollout.MaxSurge, p.Spec.Rollout.MaxUnavailable = new(intstr.FromInt32(0)), new(intstr.FromInt32(1))
 		p.Spec.ScaleIn.Strategy = v1alpha1.NewestCreateIndex
-		n.Spec.Connection, n.Spec.Client = v1alpha1.NomadConnection{
+		n.Spec.Nomad.NomadConnection, n.Spec.Nomad.NomadClient = v1alpha1.NomadConnection{
 			Address: formerAddress}, *p.Spec.Nomad.NomadClient.DeepCopy()
 		change(p, n)
-		is, was = p.Spec.Nomad.Address+p.Spec.Nomad.Region, n.Spec.Connection.Address+n.Spec.Connection.Region
+		is, was = p.Spec.Nomad.Address+p.Spec.Nomad.Region, n.Spec.Nomad.Address+n.Spec.Nomad.Region
 		revision := blueprint.Revision(&p.Spec.Template, &p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region)
 		n.Spec.Revision, p.Status.Revision = revision, revision
 		p.Status.Conditions = []metav1.Condition{{Type: v1alpha1.PoolTemplateValid, Status: metav1.ConditionTrue}}
@@ -57,14 +57,14 @@ func TestMembersStayInTheClusterThatTheyJoined(t *testing.T) {
 		"an address is corrected":          {false, never, true},
 		"other servers, may have joined": {false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			never(p, n)
-			n.Spec.Client.Servers = []string{"former"}
+			n.Spec.Nomad.Servers = []string{"former"}
 		}, false},
 		"another region, may have joined": {false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			never(p, n)
 			p.Spec.Nomad.Region = "eu"
 		}, false},
 		"another region by the same address": {false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
-			n.Spec.Connection.Address, p.Spec.Nomad.Region = p.Spec.Nomad.Address, "eu"
+			n.Spec.Nomad.Address, p.Spec.Nomad.Region = p.Spec.Nomad.Address, "eu"
 		}, false},
 		"being deleted": {false, func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
@@ -72,9 +72,9 @@ func TestMembersStayInTheClusterThatTheyJoined(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, n := moved(c.here, c.change).reconcile(t)
-			if follows := n.Spec.Connection.Address == p.Spec.Nomad.Address &&
-				n.Spec.Connection.Region == p.Spec.Nomad.Region; follows != c.follows {
-				t.Errorf("it follows: %t, to %+v", follows, n.Spec.Connection)
+			if follows := n.Spec.Nomad.Address == p.Spec.Nomad.Address &&
+				n.Spec.Nomad.Region == p.Spec.Nomad.Region; follows != c.follows {
+				t.Errorf("it follows: %t, to %+v", follows, n.Spec.Nomad.NomadConnection)
 			}
 		})
 	}
@@ -110,9 +110,9 @@ func TestMembersElsewhereAreJudgedByTheirOwnCluster(t *testing.T) {
 	s = moved(false, func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {})
 	s.nomad.view.Health = nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}
 	if p, n := s.reconcile(t); n.Spec.Drain != nil || p.Status.UpdatedReplicas != 1 ||
-		n.Spec.Connection.Address != formerAddress {
+		n.Spec.Nomad.Address != formerAddress {
 		t.Errorf("for an address where nobody answers its drain request is %+v, of %d up to date, its own address is %s",
-			n.Spec.Drain, p.Status.UpdatedReplicas, n.Spec.Connection.Address)
+			n.Spec.Drain, p.Status.UpdatedReplicas, n.Spec.Nomad.Address)
 	}
 }
 
@@ -120,7 +120,7 @@ func TestMembersElsewhereAreJudgedByTheirOwnCluster(t *testing.T) {
 // broken or empty.
 func TestMembersOfTheFormerDefaultAddressStay(t *testing.T) {
 	s := moved(false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
-		n.Spec.Connection = p.Spec.Nomad.NomadConnection
+		n.Spec.Nomad.NomadConnection = p.Spec.Nomad.NomadConnection
 		n.Status.Nomad.Cluster = formerAddress
 	})
 	s.Connections.Clusters = s.nomad

@@ -36,7 +36,7 @@ func (e emitter) requestDrain(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, 
 		e.Normal(p, n, "MemberOutdated", "Rollout", "Member %s leaves: it was made from an older template", n.Name)
 	case v1alpha1.DrainJoinTimeout:
 		e.WarnOf(p, n, "MemberNotJoined", "Replace", "Member %s is replaced: its guest didn't join Nomad within %s", n.Name,
-			n.Spec.JoinTimeout.Duration)
+			n.Spec.Health.JoinTimeout.Duration)
 	case v1alpha1.DrainUnhealthy:
 		e.WarnOf(p, n, "MemberUnhealthy", "Replace",
 			"Member %s is replaced: its Nomad node has not been ready for longer than %s", n.Name,

@@ -109,11 +109,11 @@ func TestMembersWithoutLabelsAreMembers(t *testing.T) {
 func TestMembersThatAreRemovedFollowTheConnection(t *testing.T) {
 	s := newFixture(func(_ *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 		n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
-		n.Spec.Connection.Address, n.Spec.DrainPolicy.OnTimeout = "http://wrong:4646", v1alpha1.DrainForce
+		n.Spec.Nomad.Address, n.Spec.ScaleIn.Drain.OnTimeout = "http://wrong:4646", v1alpha1.DrainForce
 	})
-	if _, n := s.reconcile(t); n.Spec.Connection.Address != "http://127.0.0.1:4646" ||
-		n.Spec.DrainPolicy.OnTimeout != v1alpha1.DrainForce {
-		t.Errorf("its Nomad is at %s, and onTimeout %q", n.Spec.Connection.Address, n.Spec.DrainPolicy.OnTimeout)
+	if _, n := s.reconcile(t); n.Spec.Nomad.Address != "http://127.0.0.1:4646" ||
+		n.Spec.ScaleIn.Drain.OnTimeout != v1alpha1.DrainForce {
+		t.Errorf("its Nomad is at %s, and onTimeout %q", n.Spec.Nomad.Address, n.Spec.ScaleIn.Drain.OnTimeout)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -33,33 +34,25 @@ func TestWhatAMemberWasMadeAsStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*v1alpha1.NomadNodeSpec){
-		"spec.client: servers": func(s *v1alpha1.NomadNodeSpec) { s.Client.Servers = []string{"other.example.com"} },
-		"spec.client: their order": func(s *v1alpha1.NomadNodeSpec) {
-			s.Client.Servers = []string{"b.example.com",
-				"a.example.com"}
-		},
-		"spec.client: its class":     func(s *v1alpha1.NomadNodeSpec) { s.Client.NodeClass = "" },
-		"spec.client: meta":          func(s *v1alpha1.NomadNodeSpec) { s.Client.Meta = map[string]string{"team": "other"} },
-		"spec.client: a key of meta": func(s *v1alpha1.NomadNodeSpec) { s.Client.Meta = map[string]string{"squad": "ci"} },
-		"spec.client: reserved":      func(s *v1alpha1.NomadNodeSpec) { s.Client.Reserved = nil },
-		"spec.client: its TLS": func(s *v1alpha1.NomadNodeSpec) {
-			s.Client.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "tls"}
-		},
-		"spec.template: cpu":    func(s *v1alpha1.NomadNodeSpec) { s.Template.CPU++ },
-		"spec.template: memory": func(s *v1alpha1.NomadNodeSpec) { s.Template.Memory = resource.MustParse("9Gi") },
-		"spec.template: a disk": func(s *v1alpha1.NomadNodeSpec) {
-			s.Template.Disks[1].Size = resource.MustParse("1Gi")
-		},
-		"spec.template: a disk less": func(s *v1alpha1.NomadNodeSpec) { s.Template.Disks = s.Template.Disks[:1] },
-		"spec.template: the order of disks": func(s *v1alpha1.NomadNodeSpec) {
-			d := s.Template.Disks
-			d[1], d[2] = d[2],
-				d[1]
-		},
-		"spec.template: networks":  func(s *v1alpha1.NomadNodeSpec) { s.Template.Networks[0].Name = "default/other" },
-		"spec.template: keys":      func(s *v1alpha1.NomadNodeSpec) { s.Template.SSHKeys = nil },
-		"spec.template: a label":   func(s *v1alpha1.NomadNodeSpec) { s.Template.Labels["cost-center"] = "other" },
-		"spec.template: user data": func(s *v1alpha1.NomadNodeSpec) { s.Template.CloudInit.UserData += "packages: [jq]\n" },
+		"spec.nomad: servers":               func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Servers = []string{"other.example.com"} },
+		"spec.nomad: their order":           func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Servers = []string{"b.example.com", "a.example.com"} },
+		"spec.nomad: its class":             func(s *v1alpha1.NomadNodeSpec) { s.Nomad.NodeClass = "" },
+		"spec.nomad: meta":                  func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Meta = map[string]string{"team": "other"} },
+		"spec.nomad: a key of meta":         func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Meta = map[string]string{"squad": "ci"} },
+		"spec.nomad: its node pool":         func(s *v1alpha1.NomadNodeSpec) { s.Nomad.NodePool = "other" },
+		"spec.nomad: its datacenter":        func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Datacenter = "other" },
+		"spec.nomad: its token":             func(s *v1alpha1.NomadNodeSpec) { s.Nomad.IntroductionToken = v1alpha1.IntroductionNever },
+		"spec.nomad: reserved":              func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Reserved = nil },
+		"spec.nomad: its TLS":               func(s *v1alpha1.NomadNodeSpec) { s.Nomad.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "tls"} },
+		"spec.template: cpu":                func(s *v1alpha1.NomadNodeSpec) { s.Template.CPU++ },
+		"spec.template: memory":             func(s *v1alpha1.NomadNodeSpec) { s.Template.Memory = resource.MustParse("9Gi") },
+		"spec.template: a disk":             func(s *v1alpha1.NomadNodeSpec) { s.Template.Disks[1].Size = resource.MustParse("1Gi") },
+		"spec.template: a disk less":        func(s *v1alpha1.NomadNodeSpec) { s.Template.Disks = s.Template.Disks[:1] },
+		"spec.template: the order of disks": func(s *v1alpha1.NomadNodeSpec) { d := s.Template.Disks; d[1], d[2] = d[2], d[1] },
+		"spec.template: networks":           func(s *v1alpha1.NomadNodeSpec) { s.Template.Networks[0].Name = "default/other" },
+		"spec.template: keys":               func(s *v1alpha1.NomadNodeSpec) { s.Template.SSHKeys = nil },
+		"spec.template: a label":            func(s *v1alpha1.NomadNodeSpec) { s.Template.Labels["cost-center"] = "other" },
+		"spec.template: user data":          func(s *v1alpha1.NomadNodeSpec) { s.Template.CloudInit.UserData += "packages: [jq]\n" },
 		"spec.template: the overlay": func(s *v1alpha1.NomadNodeSpec) {
 			s.Template.VirtualMachine = overlay(`{"template":{"spec":{"terminationGracePeriodSeconds":61}}}`)
 		},
@@ -79,10 +72,12 @@ func TestWhatAMemberWasMadeAsStays(t *testing.T) {
 	}
 	for name, change := range map[string]func(*v1alpha1.NomadNodeSpec){
 		"nothing":      func(*v1alpha1.NomadNodeSpec) {},
-		"connection":   func(s *v1alpha1.NomadNodeSpec) { s.Connection.Address = "https://nomad.example.com:4646" },
-		"drain policy": func(s *v1alpha1.NomadNodeSpec) { s.DrainPolicy.OnTimeout = v1alpha1.DrainRetain },
-		"join timeout": func(s *v1alpha1.NomadNodeSpec) { s.JoinTimeout = metav1.Duration{Duration: 90 * time.Minute} },
-		"purge":        func(s *v1alpha1.NomadNodeSpec) { s.Purge = ptr.To(false) },
+		"connection":   func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Address = "https://nomad.example.com:4646" },
+		"region":       func(s *v1alpha1.NomadNodeSpec) { s.Nomad.Region = "other" },
+		"credentials":  func(s *v1alpha1.NomadNodeSpec) { s.Nomad.CredentialsSecretRef = &v1alpha1.SecretRef{Name: "other"} },
+		"drain policy": func(s *v1alpha1.NomadNodeSpec) { s.ScaleIn.Drain.OnTimeout = v1alpha1.DrainRetain },
+		"join timeout": func(s *v1alpha1.NomadNodeSpec) { s.Health.JoinTimeout = metav1.Duration{Duration: 90 * time.Minute} },
+		"purge":        func(s *v1alpha1.NomadNodeSpec) { s.ScaleIn.Purge = ptr.To(false) },
 		"drain": func(s *v1alpha1.NomadNodeSpec) {
 			s.Drain = &v1alpha1.DrainRequest{ID: "d", Reason: v1alpha1.DrainDeleted, RequestTime: metav1.Now(),
 				DeadlineTime: metav1.Now()}
@@ -113,6 +108,61 @@ func TestSamplesAreAccepted(t *testing.T) {
 		o.SetNamespace("default")
 		if err := admin.Create(t.Context(), o, client.DryRunAll); err != nil {
 			t.Errorf("%s: %v", o.GetName(), err)
+		}
+	}
+}
+
+// A network's type says if it has a name. One that has a name and no type is a VLAN network.
+func TestNetworksHaveWhatTheirTypeAsksFor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+	}
+	admin, _ := startAPIServer(t)
+	for name, c := range map[string]struct {
+		networks []v1alpha1.Network
+		refusal  string
+	}{
+		"a name":               {[]v1alpha1.Network{{Name: "default/vlan"}}, ""},
+		"VLAN":                 {[]v1alpha1.Network{{Type: v1alpha1.NetworkVLAN, Name: "default/vlan"}}, ""},
+		"management":           {[]v1alpha1.Network{{Type: v1alpha1.NetworkManagement}, {Name: "default/vlan"}}, ""},
+		"nothing":              {[]v1alpha1.Network{{}}, "networks: name is missing"},
+		"VLAN without a name":  {[]v1alpha1.Network{{Type: v1alpha1.NetworkVLAN}}, "networks: name is missing"},
+		"management by a name": {[]v1alpha1.Network{{Type: v1alpha1.NetworkManagement, Name: "default/vlan"}}, "leave name out"},
+		"another type":         {[]v1alpha1.Network{{Type: "Storage", Name: "default/vlan"}}, `"VLAN", "Management"`},
+		"management twice":     {[]v1alpha1.Network{{Type: v1alpha1.NetworkManagement}, {Type: v1alpha1.NetworkManagement}}, "only once"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := fullPool(t)
+			p.Namespace, p.Spec.Template.Networks = "default", c.networks
+			err := admin.Create(t.Context(), untyped(t, p, "NomadNodePool"), client.DryRunAll)
+			if c.refusal == "" && err != nil || c.refusal != "" && (err == nil || !strings.Contains(err.Error(), c.refusal)) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// Who waits for an object by its status must not take a new one, which no controller has seen, for one that is ready.
+func TestNewObjectsAreNotCurrent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+	}
+	admin, controller := startAPIServer(t)
+	p := fullPool(t)
+	p.Namespace, p.UID = "default", ""
+	m := newNode(&scope{pool: p, snapshot: pool.Snapshot{Revision: "r"}}, "build-a", "11111111-2222-3333-4444-555555555555")
+	m.OwnerReferences, m.Spec.PoolUID = nil, "u"
+	for c, o := range map[client.Client]*unstructured.Unstructured{
+		admin: untyped(t, p, "NomadNodePool"), controller: untyped(t, m, "NomadNode"),
+	} {
+		if err := c.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		if err := admin.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+			t.Fatal(err)
+		}
+		if is, err := status.Compute(o); err != nil || is.Status != status.InProgressStatus {
+			t.Errorf("%s: %+v, %v", o.GetKind(), is, err)
 		}
 	}
 }

@@ -7,9 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
-	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -18,7 +16,7 @@ func factMember(change func(*v1alpha1.NomadNode)) *v1alpha1.NomadNode {
 	made := metav1.NewTime(now.Add(-time.Hour))
 	n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Name: "p-1", CreationTimestamp: made},
 		Spec: v1alpha1.NomadNodeSpec{NodeID: fixtureNodeID, Revision: "r"}}
-	n.Spec.JoinTimeout.Duration = 10 * time.Minute
+	n.Spec.Health.JoinTimeout.Duration = 10 * time.Minute
 	n.Status.VM.UID, n.Status.VM.CreationTime = "vm", &made
 	if change != nil {
 		change(n)
@@ -75,31 +73,32 @@ func TestOnlyANodeThatIsDownIsDown(t *testing.T) {
 func TestWhatBlocksAMember(t *testing.T) {
 	unmade := func(n *v1alpha1.NomadNode) { n.Status.VM.UID, n.Status.VM.CreationTime = "", nil }
 	for name, c := range map[string]struct {
+		by     v1alpha1.BlockedCause
 		reason string
 		made   bool
 		link   nomadlink.Link
 		want   bool
 	}{
-		"nothing is known yet":           {"", false, linkTo(nil), false},
-		"on its way":                     {v1alpha1.ReasonProvisioning, false, linkTo(nil), false},
-		"made a moment ago":              {v1alpha1.ReasonVMStarting, false, linkTo(nil), false},
-		"the template":                   {v1alpha1.ReasonImageNotFound, false, linkTo(nil), true},
-		"Nomad's token":                  {v1alpha1.ReasonIntroductionToken, false, linkTo(nil), true},
-		"whatever the server says":       {v1alpha1.ReasonCreateFailed, false, linkTo(nil), true},
-		"an external VM":                 {v1alpha1.ReasonVMNameTaken, false, linkTo(nil), true},
-		"what nobody has thought of yet": {"Meteorite", false, linkTo(nil), true},
-		"no capacity":                    {v1alpha1.ReasonVMUnschedulable, true, linkTo(nil), true},
-		"no capacity in the quota":       {v1alpha1.ReasonVMAboveQuota, true, linkTo(nil), true},
-		"no capacity, but it works": {v1alpha1.ReasonVMUnschedulable, true,
-			linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), false},
-		"a VM that was stopped": {v1alpha1.ReasonVMStopped, true, linkTo(nil), false},
-		"a VM that fails":       {v1alpha1.ReasonVMFailed, true, linkTo(nil), false},
+		"nothing is known yet":           {"", "", false, linkTo(nil), false},
+		"on its way":                     {"", v1alpha1.ReasonProvisioning, false, linkTo(nil), false},
+		"made a moment ago":              {"", v1alpha1.ReasonVMStarting, false, linkTo(nil), false},
+		"the template":                   {v1alpha1.BlockedByTemplate, v1alpha1.ReasonImageNotFound, false, linkTo(nil), true},
+		"Nomad's token":                  {v1alpha1.BlockedByToken, v1alpha1.ReasonIntroductionToken, false, linkTo(nil), true},
+		"whatever the server says":       {v1alpha1.BlockedByFailure, v1alpha1.ReasonCreateFailed, false, linkTo(nil), true},
+		"an external VM":                 {v1alpha1.BlockedByName, v1alpha1.ReasonVMNameTaken, false, linkTo(nil), true},
+		"what nobody has thought of yet": {"Meteorite", "Meteorite", false, linkTo(nil), true},
+		"no capacity":                    {v1alpha1.BlockedByCapacity, v1alpha1.ReasonVMUnschedulable, true, linkTo(nil), true},
+		"no capacity in the quota":       {v1alpha1.BlockedByCapacity, v1alpha1.ReasonVMAboveQuota, true, linkTo(nil), true},
+		"no capacity, but it works":      {v1alpha1.BlockedByCapacity, v1alpha1.ReasonVMUnschedulable, true, linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), false},
+		"a VM that was stopped":          {v1alpha1.BlockedByHalt, v1alpha1.ReasonVMStopped, true, linkTo(nil), false},
+		"a VM that fails":                {"", v1alpha1.ReasonVMFailed, true, linkTo(nil), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := factMember(nil)
 			if !c.made {
 				unmade(n)
 			}
+			n.Status.BlockedBy = c.by
 			if c.reason != "" {
 				n.Status.Conditions = []metav1.Condition{
 					{Type: v1alpha1.NodeVMReady, Status: metav1.ConditionFalse, Reason: c.reason, Message: "m"}}
@@ -114,13 +113,11 @@ func TestWhatBlocksAMember(t *testing.T) {
 
 // Nor does the pool count on it.
 func TestExternalNodeIsNoReadyMember(t *testing.T) {
-	for reason, want := range map[string]bool{v1alpha1.ReasonJoined: true, v1alpha1.ReasonNodeIDTaken: false} {
-		n := factMember(func(n *v1alpha1.NomadNode) {
-			kube.SetCondition(&n.Status.Conditions, v1alpha1.NodeJoined, condition.False(reason, ""), n.Generation, now)
-		})
+	for taken, want := range map[bool]bool{false: true, true: false} {
+		n := factMember(func(n *v1alpha1.NomadNode) { n.Status.Nomad.IDTaken = taken })
 		if m := memberFacts(n, linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), now); m.Ready != want ||
 			m.Joined != want {
-			t.Errorf("%s: ready %t, joined %t", reason, m.Ready, m.Joined)
+			t.Errorf("taken %t: ready %t, joined %t", taken, m.Ready, m.Joined)
 		}
 	}
 }

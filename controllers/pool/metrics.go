@@ -9,32 +9,40 @@ import (
 
 // Metrics are by pool; a label by member would grow without end.
 var (
-	replicas = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "nomadnodepool_replicas",
-		Help: "Members of a pool by state: desired, active, ready, updated, joining, draining, unhealthy.",
+	replicasDesired = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "nomad_harvester_pool_replicas_desired", Help: "Members that the pool should have, without those that are leaving.",
+	}, []string{"namespace", "pool"})
+	members = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "nomad_harvester_pool_members",
+		Help: "Members of a pool by state: ready, joining, unhealthy, draining. Each is in one of them.",
 	}, []string{"namespace", "pool", "state"})
+	membersUpdated = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "nomad_harvester_pool_members_updated", Help: "Members that aren't draining and don't have to be replaced by a rollout.",
+	}, []string{"namespace", "pool"})
 	membersCreated = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "nomadnodepool_members_created_total", Help: "Members made.",
+		Name: "nomad_harvester_pool_members_created_total", Help: "Members made.",
 	}, []string{"namespace", "pool"})
 	breakerOpen = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "nomadnodepool_breaker_open",
-		Help: "1 while no member is made or replaced because the last ones didn't join Nomad.",
+		Name: "nomad_harvester_pool_breaker_open", Help: "1 while no member is made or replaced because the last ones didn't join Nomad.",
 	}, []string{"namespace", "pool"})
 	nomadReachable = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "nomadnodepool_nomad_reachable", Help: "1 while Nomad answers and the token may see what it must.",
+		Name: "nomad_harvester_pool_nomad_reachable", Help: "1 while Nomad answers and the token may see what it must.",
 	}, []string{"namespace", "pool"})
 )
 
-func init() { kube.RegisterMetrics(replicas, membersCreated, breakerOpen, nomadReachable) }
+func init() {
+	kube.RegisterMetrics(replicasDesired, members, membersUpdated, membersCreated, breakerOpen, nomadReachable)
+}
 
 func reportPool(p *v1alpha1.NomadNodePool, known bool) {
 	for state, n := range map[string]int32{
-		"desired": p.DesiredReplicas(), "active": p.Status.Replicas, "ready": p.Status.ReadyReplicas,
-		"updated": p.Status.UpdatedReplicas,
-		"joining": p.Status.JoiningReplicas, "draining": p.Status.DrainingReplicas, "unhealthy": p.Status.UnhealthyReplicas,
+		"ready": p.Status.ReadyReplicas, "joining": p.Status.JoiningReplicas, "unhealthy": p.Status.UnhealthyReplicas,
+		"draining": p.Status.DrainingReplicas,
 	} {
-		replicas.WithLabelValues(p.Namespace, p.Name, state).Set(float64(n))
+		members.WithLabelValues(p.Namespace, p.Name, state).Set(float64(n))
 	}
+	replicasDesired.WithLabelValues(p.Namespace, p.Name).Set(float64(p.DesiredReplicas()))
+	membersUpdated.WithLabelValues(p.Namespace, p.Name).Set(float64(p.Status.UpdatedReplicas))
 	nomadReachable.WithLabelValues(p.Namespace, p.Name).Set(oneIf(known))
 	breakerOpen.WithLabelValues(p.Namespace, p.Name).Set(oneIf(joinsOf(p.Status.Joins).BreakerOpen()))
 }

@@ -14,7 +14,7 @@ func TestDeletedPoolLeavesNoMetrics(t *testing.T) {
 	p.Namespace, p.Name = "ns", "forgotten"
 	reportPool(p, true)
 	membersCreated.WithLabelValues("ns", "forgotten").Inc()
-	if got := kubetest.Series(); got != before+7+2+1 {
+	if got := kubetest.Series(); got != before+4+4+1 {
 		t.Fatalf("%d series, and %d before", got, before)
 	}
 	kube.ForgetMetrics("ns", "forgotten")

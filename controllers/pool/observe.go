@@ -41,9 +41,10 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 	s.snapshot = pool.Snapshot{Now: r.Clock.Now(), Replicas: int(p.DesiredReplicas()), Paused: p.Spec.Paused,
 		Deleting: p.DeletionTimestamp != nil, ScaleIn: p.Spec.ScaleIn, Rollout: p.Spec.Rollout, Health: p.Spec.Health,
 		NomadRecovered: link.View.RecoveredSince, NomadKnown: link.Known, NomadNotAsked: link.NotAsked,
-		Servers: p.Spec.Nomad.Servers, NomadLeader: link.View.Leader, NomadReason: link.Reason, NomadMessage: link.Message}
+		Servers: p.Spec.Nomad.Servers, NomadLeader: link.View.Leader, NomadMisconfigured: link.Misconfigured,
+		NomadReason: link.Reason, NomadMessage: link.Message}
 	s.scale = lastScale(p, s.snapshot.Now)
-	s.snapshot.LastScale, s.snapshot.LastDown = s.scale.ScaleTime.Time, nodestate.TimeOf(wentDown(s.scale))
+	s.snapshot.LastScale, s.snapshot.LastDown = s.scale.ScaleTime.Time, nodestate.TimeOf(s.scale.DownTime)
 	if err := r.resolveTemplate(ctx, s); err != nil {
 		return nil, err
 	}

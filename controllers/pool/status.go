@@ -53,21 +53,12 @@ func lastScale(p *v1alpha1.NomadNodePool, now time.Time) *v1alpha1.ScaleChange {
 	is := &v1alpha1.ScaleChange{ScaleTime: metav1.Time{Time: now.Truncate(time.Second)}, From: -1, To: p.DesiredReplicas(),
 		Reason: kube.Clamp(scaleReason(p), kube.MaxNote)}
 	if last != nil {
-		is.From, is.DownTime = last.To, wentDown(last)
+		is.From, is.DownTime = last.To, last.DownTime.DeepCopy()
 	}
 	if is.To < is.From || is.From < 0 {
 		is.DownTime = is.ScaleTime.DeepCopy()
 	}
 	return is
-}
-
-// wentDown returns when replicas went down last, or may have; nil: never. A change that was written by a version before
-// downTime existed knows only of itself.
-func wentDown(r *v1alpha1.ScaleChange) *metav1.Time {
-	if r.DownTime == nil && (r.From < 0 || r.To <= r.From) {
-		return r.ScaleTime.DeepCopy()
-	}
-	return r.DownTime.DeepCopy()
 }
 
 // scaleReason returns the words on who changed replicas: the policy of the Nomad Autoscaler, if it was the plugin, or

@@ -44,9 +44,9 @@ func MemberOf(n *v1alpha1.NomadNode) Member {
 		PoolUID:   n.Spec.PoolUID,
 		NodeID:    n.Spec.NodeID,
 		Revision:  n.Spec.Revision,
-		Region:    n.Spec.Connection.Region,
+		Region:    n.Spec.Nomad.Region,
 		Template:  n.Spec.Template,
-		Client:    n.Spec.Client,
+		Client:    n.Spec.Nomad.NomadClient,
 	}
 }
 

@@ -61,7 +61,8 @@ func TestMemberOf(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: want.Namespace, Name: want.Name},
 		Spec: v1alpha1.NomadNodeSpec{
 			PoolName: want.PoolName, PoolUID: want.PoolUID, NodeID: want.NodeID, Revision: want.Revision,
-			Connection: v1alpha1.NomadConnection{Region: "eu"}, Client: want.Client, Template: want.Template,
+			Nomad:    v1alpha1.NomadSpec{NomadConnection: v1alpha1.NomadConnection{Region: "eu"}, NomadClient: want.Client},
+			Template: want.Template,
 		},
 	}
 	if got := blueprint.MemberOf(n); !equality.Semantic.DeepEqual(got, want) {

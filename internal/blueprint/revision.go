@@ -123,7 +123,7 @@ func Revision(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region string) 
 	}
 	for _, n := range t.Networks {
 		name := n.Name
-		if n.Management {
+		if n.Type == v1alpha1.NetworkManagement {
 			name = managementNetwork
 		}
 		in.Networks = append(in.Networks, name)

@@ -57,6 +57,7 @@ func TestRevisionChanges(t *testing.T) {
 	type change func(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region *string)
 	same := map[string]change{
 		"default os":         func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.OS = "linux" },
+		"default network":    func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.Networks[0].Type = "VLAN" },
 		"default node pool":  func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) { c.NodePool = "default" },
 		"default datacenter": func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, _ *string) { c.Datacenter = "dc1" },
 		"default region":     func(_ *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, r *string) { *r = "global" },
@@ -92,7 +93,7 @@ func TestRevisionChanges(t *testing.T) {
 		"storage class": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.Disks[1].StorageClassName = "x" },
 		"network":       func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.Networks[0].Name = "a/b" },
 		"management": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) {
-			t.Networks[0] = v1alpha1.Network{Management: true}
+			t.Networks[0] = v1alpha1.Network{Type: v1alpha1.NetworkManagement}
 		},
 		"key pair": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) { t.SSHKeys = []string{"a/b"} },
 		"user data": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient, _ *string) {

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 // The limits of the API on a template (NodeTemplate's markers). A NomadNode holds the resolved template. Without these
@@ -45,7 +47,7 @@ func (r *resolver) limits() {
 		}
 	}
 	for _, n := range t.Networks {
-		if n.Management {
+		if n.Type == v1alpha1.NetworkManagement {
 			continue
 		}
 		r.named(fmt.Sprintf("its network %q", n.Name), n.Name, "networks")

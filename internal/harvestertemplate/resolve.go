@@ -156,7 +156,7 @@ func (r *resolver) networks() {
 			r.report("its network %q has no interface; correct it in a new version or set spec.template.networks", network.Name)
 		case network.Multus == nil || !bridged(nic):
 			r.report(
-				"its network %q is not a VLAN network with an interface of type bridge, and no Nomad server could reach the guest; change it in a new version or set spec.template.networks, to management: true if that will do",
+				"its network %q is not a VLAN network with an interface of type bridge, and no Nomad server could reach the guest; change it in a new version or set spec.template.networks, to type: Management if that will do",
 				network.Name)
 		case !strings.Contains(network.Multus.NetworkName, "/"):
 			r.report("its network %q names %q without a namespace; correct it in a new version or set spec.template.networks",

@@ -5,9 +5,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// blockedBy returns what keeps a member from being made, from running or from being removed; empty: nothing does.
-// Each cause has a reason of the condition VMReady (internal/nodestate reads NomadNodes of earlier versions by it), but
-// the order differs: a halted VM is halted although KubeVirt also reports it as failed.
+// blockedBy returns what keeps a member from being made, from running or from being removed; empty: nothing does. The
+// order isn't that of the condition VMReady: a halted VM is halted although KubeVirt also reports it as failed.
 func blockedBy(o nodestate.State) v1alpha1.BlockedCause {
 	_, isStuck := stuck(o)
 	_, lacks := lacksCapacity(o)

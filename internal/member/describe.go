@@ -116,7 +116,20 @@ func conditions(o nodestate.State, d Decision) map[string]metav1.Condition {
 	c := map[string]metav1.Condition{v1alpha1.NodeVMReady: vmReady(o), v1alpha1.NodeJoined: joined(o),
 		v1alpha1.NodeDrainCompleted: drainCompleted(o, d)}
 	c[v1alpha1.NodeReady] = ready(o, c)
+	c[v1alpha1.NodeStalled] = stalled(o, c[v1alpha1.NodeVMReady])
 	return c
+}
+
+// stalled reports whether a member gets no further until a person acts.
+func stalled(o nodestate.State, vm metav1.Condition) metav1.Condition {
+	by := blockedBy(o)
+	if was, ok := lastWritten(o, v1alpha1.NodeStalled); ok && by == v1alpha1.BlockedByToken {
+		return was
+	}
+	if nodestate.NeedsPerson(by, o.Nomad.Known) {
+		return condition.True(vm.Reason, vm.Message)
+	}
+	return condition.False(v1alpha1.ReasonAsExpected, "Nothing waits for a person.")
 }
 
 // thenReplaced tells that a member that no longer works is replaced. A member whose VM somebody halted isn't.
@@ -180,7 +193,7 @@ func drainNomadUnknownCondition(o nodestate.State) metav1.Condition {
 		return condition.False(v1alpha1.ReasonNomadUnknown, blocked+": "+o.Nomad.Why)
 	case r.Policy.OnTimeout == v1alpha1.DrainRetain:
 		return condition.False(v1alpha1.ReasonNomadUnknown,
-			blocked+"; set spec.drainPolicy.onTimeout of this NomadNode to Force "+
+			blocked+"; set spec.scaleIn.drain.onTimeout of this NomadNode to Force "+
 				"to have it removed at its drain deadline all the same: "+o.Nomad.Why+connectionOf)
 	}
 	goes := blocked + ". The member was deleted, so it goes all the same, at " + stamp(givenUpAt(o)) + " at the latest"
@@ -195,7 +208,7 @@ func drainNomadUnknownCondition(o nodestate.State) metav1.Condition {
 }
 
 // connectionOf tells where spec.nomad is. The member may have outlived its pool.
-const connectionOf = " (if the pool is gone: spec.connection of this NomadNode has what was in its spec.nomad)"
+const connectionOf = " (spec.nomad is the pool's or, if the pool is gone, this NomadNode's)"
 
 // patch is the command that changes a member's NomadNode.
 func patch(r nodestate.Node, doc string) string {
@@ -256,7 +269,7 @@ func forceIn(r nodestate.Node) string {
 	if r.DeletedAt.IsZero() {
 		return "in the pool, as spec.scaleIn.drain.onTimeout"
 	}
-	return patch(r, `{"spec":{"drainPolicy":{"onTimeout":"Force"}}}`)
+	return patch(r, `{"spec":{"scaleIn":{"drain":{"onTimeout":"Force"}}}}`)
 }
 
 // absent tells what becomes of a member whose node Nomad doesn't know.
@@ -318,7 +331,7 @@ func waitsForNomad(o nodestate.State) metav1.Condition {
 			"The VM is gone, and the member's node is to be removed from Nomad, which can't be asked. "+
 				"Without that the member goes at "+stamp(purgeTimeoutAt(o))+" (the controller's --purge-timeout). "+
 				"To end that sooner, which leaves the node to Nomad's own garbage collection: "+
-				patch(o.Node, `{"spec":{"purge":false}}`)+" What is wrong: "+o.Nomad.Why+connectionOf)
+				patch(o.Node, `{"spec":{"scaleIn":{"purge":false}}}`)+" What is wrong: "+o.Nomad.Why+connectionOf)
 	case deletionRequested(o):
 		return condition.False(v1alpha1.ReasonNomadUnknown,
 			kept+"Its deletion was asked for, so it goes all the same at "+stamp(purgeTimeoutAt(o))+

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition/conditiontest"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
@@ -62,7 +63,9 @@ func runConditions(t *testing.T, kind string, cases []conditionCase) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			got := decide(c.o).Conditions[kind]
+			all := decide(c.o).Conditions
+			conditiontest.Check(t, all)
+			got := all[kind]
 			if string(got.Status) != c.status || got.Reason != c.reason || !strings.Contains(got.Message, c.message) {
 				t.Errorf("%s is %+v, want %s %s with %q", kind, got, c.status, c.reason, c.message)
 			}
@@ -203,7 +206,7 @@ func TestReady(t *testing.T) {
 			removing(nomadUnknown, noVM),
 			"False",
 			v1alpha1.ReasonNomadUnknown,
-			`kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"purge":false}}'`,
+			`kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"scaleIn":{"purge":false}}}'`,
 		},
 		{"drained, VM gone, its node may stay",
 			removing(nomadUnknown, noVM, func(o *nodestate.State) { o.Node.Purge = false }), "False", v1alpha1.ReasonRemoving,
@@ -236,7 +239,7 @@ func TestDrainCompleted(t *testing.T) {
 			draining(service("batch"), retain, overdue(0), deleted),
 			"False",
 			v1alpha1.ReasonRetained,
-			`set onTimeout to Force: kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drainPolicy":{"onTimeout":"Force"}}}'`,
+			`set onTimeout to Force: kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"scaleIn":{"drain":{"onTimeout":"Force"}}}}'`,
 		},
 		{"not retained before the deadline", draining(service("batch"), retain), "False",
 			v1alpha1.ReasonWaitingForAllocations, "batch"},
@@ -274,7 +277,7 @@ func TestDrainCompleted(t *testing.T) {
 			draining(nil, nomadUnknown, deleted),
 			"False",
 			v1alpha1.ReasonNomadUnknown,
-			"Nomad doesn't answer. (if the pool is gone: spec.connection of this NomadNode",
+			"Nomad doesn't answer. (spec.nomad is the pool's or, if the pool is gone, this NomadNode's)",
 		},
 		{"blocked for as long as it will", draining(nil, nomadUnknown, deleted, retain), "False", v1alpha1.ReasonNomadUnknown,
 			"onTimeout of this NomadNode to Force"},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition/conditiontest"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
@@ -235,6 +236,7 @@ func TestDecisionsAreComplete(t *testing.T) {
 				t.Errorf("%s is %+v, which isn't a condition", kind, c)
 			}
 		}
+		conditiontest.Check(t, d.Conditions)
 		ready := d.Conditions[v1alpha1.NodeReady].Status == "True"
 		if want := o.Nomad.Known && o.Nomad.Ready() && !o.Node.Leaving() && !o.Node.Drained; ready != want {
 			t.Errorf("Ready is %t, want %t", ready, want)
@@ -256,28 +258,6 @@ func TestUnknownNomadIsForgotten(t *testing.T) {
 		other.Nomad.Known, other.Nomad.Why, other.Nomad.NotAsked = false, o.Nomad.Why, o.Nomad.NotAsked
 		if a, b := decide(o), decide(other); !reflect.DeepEqual(a, b) {
 			t.Errorf("what can't be believed was acted upon: %+v or %+v", a, b)
-		}
-	})
-}
-
-// The conditions of a NomadNode that an earlier version wrote tell what this version would have written, or nothing.
-func TestConditionsOfEarlierVersionsTellTheSame(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		o := anyObserved(t)
-		d := decide(o)
-		n := &v1alpha1.NomadNode{}
-		if o.Node.VMMade || o.VM.Owned {
-			n.Status.VM.UID = "vm"
-		}
-		for kind, c := range d.Conditions {
-			c.Type = kind
-			n.Status.Conditions = append(n.Status.Conditions, c)
-		}
-		if was := nodestate.Of(n).BlockedBy; was != "" && was != d.BlockedBy {
-			t.Fatalf("VMReady is %+v, read as %q; it is blocked by %q", d.Conditions[v1alpha1.NodeVMReady], was, d.BlockedBy)
-		}
-		if nodestate.Of(n).IDTaken && o.Nomad.External == "" {
-			t.Fatalf("Joined is %+v, though no external node has its ID", d.Conditions[v1alpha1.NodeJoined])
 		}
 	})
 }

@@ -75,21 +75,21 @@ func Of(n *v1alpha1.NomadNode) Node {
 	st, drained, ready := n.Status, Condition(n, v1alpha1.NodeDrainCompleted), Condition(n, v1alpha1.NodeReady)
 	r := Node{
 		Namespace: n.Namespace, Name: n.Name, Revision: n.Spec.Revision, Made: n.CreationTimestamp.Time, Host: st.VM.Host,
-		Created: n.CreationTimestamp.Time, Drain: n.Spec.Drain, Policy: n.Spec.DrainPolicy,
+		Created: n.CreationTimestamp.Time, Drain: n.Spec.Drain, Policy: n.Spec.ScaleIn.Drain,
 		Drained: drained.Status == metav1.ConditionTrue, DrainedAt: drained.LastTransitionTime.Time,
 		DrainedMessage: drained.Message,
 		Joined:         st.JoinedTime != nil, JoinedAt: TimeOf(st.JoinedTime),
-		JoinTimeout: n.Spec.JoinTimeout.Duration, Servers: n.Spec.Client.Servers,
-		BlockedBy: blockedBy(n), IDTaken: idTaken(n), Phase: st.Phase, LastConditions: lastConditions(n),
+		JoinTimeout: n.Spec.Health.JoinTimeout.Duration, Servers: n.Spec.Nomad.Servers,
+		BlockedBy: st.BlockedBy, IDTaken: st.Nomad.IDTaken, Phase: st.Phase, LastConditions: lastConditions(n),
 		CordonedFor: st.CordonedDrain, Resent: st.ResentDrain,
-		ClaimsRecorded: len(st.Claims) > 0, VMMade: st.VM.UID != "", Purge: n.Spec.Purge == nil || *n.Spec.Purge,
+		ClaimsRecorded: len(st.Claims) > 0, VMMade: st.VM.UID != "", Purge: n.Spec.ScaleIn.Purge == nil || *n.Spec.ScaleIn.Purge,
 		CapacityAvailableTime: TimeOf(st.VM.CapacityAvailableTime), UnhealthyTime: TimeOf(st.UnhealthyTime),
 		OnlySystemTime: TimeOf(st.Nomad.OnlySystemTime),
 	}
 	_, r.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
 	_, r.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
 	if r.Drained {
-		r.DrainResult = drainResult(n)
+		r.DrainResult = st.DrainResult
 	}
 	if ready.Status == metav1.ConditionTrue {
 		r.Ready, r.ReadySince = true, ready.LastTransitionTime.Time

@@ -47,6 +47,19 @@ type Blocked struct {
 	condition.Problem
 }
 
+// NeedsPerson reports whether what blocks a member doesn't pass by itself. Capacity and quotas become free, a failure
+// is tried again, and a Nomad that can't be asked gives introduction tokens once it can.
+func NeedsPerson(by v1alpha1.BlockedCause, nomadKnown bool) bool {
+	switch by {
+	case "", v1alpha1.BlockedByCapacity, v1alpha1.BlockedByQuota, v1alpha1.BlockedByFailure, v1alpha1.BlockedByPause:
+		return false
+	case v1alpha1.BlockedByToken:
+		return nomadKnown
+	default:
+		return true
+	}
+}
+
 // VM is what was observed of the VM of the member's name.
 type VM struct {
 	Exists bool

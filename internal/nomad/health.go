@@ -44,6 +44,16 @@ type Health struct {
 // OK is true if what is seen may be relied on.
 func (h Health) OK() bool { return h.State == HealthReachable }
 
+// Misconfigured is true if the connection or the token keeps Nomad from being asked, which a person must mend.
+func (h Health) Misconfigured() bool {
+	switch h.State {
+	case HealthNoConnection, HealthTokenRefused, HealthTokenUnverifiable, HealthTokenLacksReadJob, HealthTokenLacksNodeWrite:
+		return true
+	default:
+		return false
+	}
+}
+
 // String is for logs and errors.
 func (h Health) String() string {
 	if detail := cmp.Or(h.Cause, h.Lacks); detail != "" {

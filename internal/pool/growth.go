@@ -3,8 +3,7 @@ package pool
 import "github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 
 // GrowthBlockedBy returns what blocks members that are missing, or would be if replicas were raised, until somebody
-// mends it; empty: nothing, or nothing that doesn't pass by itself. It names every cause for which a condition says
-// that members can't be made, so that a plugin of an earlier version, which reads the conditions, decides the same.
+// mends it; empty: nothing, or nothing that doesn't pass by itself. The conditions say the same in words.
 func GrowthBlockedBy(s Snapshot, p Plan, o Outcome) v1alpha1.BlockedCause {
 	x := newIndex(s)
 	ofTemplate, ofAny := x.firstBlocked(blockedByTemplate), x.firstBlocked(anyMember)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition/conditiontest"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
@@ -130,6 +131,20 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 		}
 	}
 	return s
+}
+
+// The metric of members adds them up by state.
+func TestStatesOfMembersAreDisjointAndComplete(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := anySnapshot(t)
+		c := pool.Count(s)
+		if sum := c.Ready + c.Joining + c.Unhealthy + c.Draining; sum != len(s.Members) {
+			t.Errorf("%d members, and their states sum to %d: %+v", len(s.Members), sum, c)
+		}
+		if c.Replicas != len(s.Members)-c.Draining || c.Updated > c.Replicas {
+			t.Errorf("of %d members: %+v", len(s.Members), c)
+		}
+	})
 }
 
 func TestPlansAreSafe(t *testing.T) {
@@ -294,6 +309,7 @@ func TestPlansAreComplete(t *testing.T) {
 			}
 		}
 		all := pool.Conditions(s, p, pool.Outcome{})
+		conditiontest.Check(t, all)
 		if len(all) != len(v1alpha1.PoolConditions) {
 			t.Errorf("%d conditions, want %d", len(all), len(v1alpha1.PoolConditions))
 		}

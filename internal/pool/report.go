@@ -46,6 +46,7 @@ func Conditions(s Snapshot, p Plan, o Outcome) map[string]metav1.Condition {
 		v1alpha1.PoolPaused:         paused(x),
 	}
 	out[v1alpha1.PoolReady] = ready(x, p, o, c, out)
+	out[v1alpha1.PoolStalled] = stalled(x, o, out)
 	return out
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition/conditiontest"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -48,7 +49,9 @@ func runReports(t *testing.T, kind string, cases []reportCase) {
 			if c.failed {
 				out.CreateError = &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "exceeded quota: members"}
 			}
-			got := pool.Conditions(c.s, pool.Decide(c.s), out)[kind]
+			all := pool.Conditions(c.s, pool.Decide(c.s), out)
+			conditiontest.Check(t, all)
+			got := all[kind]
 			if (got.Status == metav1.ConditionTrue) != c.status || got.Reason != c.reason ||
 				!strings.Contains(got.Message, c.says) {
 				t.Errorf("%s is %+v, want %t %s saying %q", kind, got, c.status, c.reason, c.says)

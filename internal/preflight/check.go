@@ -25,7 +25,7 @@ func Check(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient, f blueprint.Facts)
 		c.disk(fmt.Sprintf("spec.template.disks[%d]", i), d)
 	}
 	for i, n := range t.Networks {
-		if n.Management {
+		if n.Type == v1alpha1.NetworkManagement {
 			continue
 		}
 		c.network(fmt.Sprintf("spec.template.networks[%d].name", i), n.Name)

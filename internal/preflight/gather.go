@@ -69,7 +69,7 @@ func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.
 		g.storageClass(f.ClassOf(d), f.StorageClasses)
 	}
 	for _, n := range t.Networks {
-		if n.Management {
+		if n.Type == v1alpha1.NetworkManagement {
 			continue
 		}
 		if obj := g.object(NetworkKind, n.Name); obj != nil {

@@ -197,7 +197,7 @@ func TestGatherFailsOnlyWhenTheAPIDoes(t *testing.T) {
 
 // Nothing is looked for in the place of the management network.
 func TestGatherOfTheManagementNetwork(t *testing.T) {
-	tmpl := v1alpha1.NodeTemplate{Networks: []v1alpha1.Network{{Management: true}}}
+	tmpl := v1alpha1.NodeTemplate{Networks: []v1alpha1.Network{{Type: v1alpha1.NetworkManagement}}}
 	f, err := Gather(t.Context(), reader(t), "nomad-clients", &tmpl, &v1alpha1.NomadClient{})
 	if err != nil || len(f.Networks) > 0 {
 		t.Errorf("%v, %v", f.Networks, err)

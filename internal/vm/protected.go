@@ -114,7 +114,7 @@ var protectedLists = []protectedField{
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return exclusiveVolumes(s.Template.Spec.Volumes) }},
 	{
 		"template.spec.networks",
-		"the networks of the members are spec.template.networks, in which management: true is the pod network; others can be added, as multus networks of the form namespace/name",
+		"the networks of the members are spec.template.networks, in which type: Management is the pod network; others can be added, as multus networks of the form namespace/name",
 		func(s, base *kubevirtv1.VirtualMachineSpec) any {
 			return protectedNetworks(s.Template.Spec.Networks, len(base.Template.Spec.Networks))
 		},
@@ -126,7 +126,7 @@ var protectedLists = []protectedField{
 		}},
 	{
 		"template.spec.domain.devices.interfaces",
-		"masquerade gives each guest the same address, 10.0.2.2, at which no Nomad server can reach it; keep bridge, or if that will do set management: true in spec.template.networks",
+		"masquerade gives each guest the same address, 10.0.2.2, at which no Nomad server can reach it; keep bridge, or if that will do set type: Management in spec.template.networks",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any {
 			return interfacesWith(s, func(i kubevirtv1.Interface) bool { return i.Masquerade != nil })
 		},

@@ -164,7 +164,7 @@ func networking(t *v1alpha1.NodeTemplate) ([]kubevirtv1.Interface, []kubevirtv1.
 		name := NICName(i)
 		binding := kubevirtv1.InterfaceBindingMethod{Bridge: &kubevirtv1.InterfaceBridge{}}
 		source := kubevirtv1.NetworkSource{Multus: &kubevirtv1.MultusNetwork{NetworkName: n.Name}}
-		if n.Management {
+		if n.Type == v1alpha1.NetworkManagement {
 			// Bridged, the VM couldn't be migrated.
 			binding = kubevirtv1.InterfaceBindingMethod{Masquerade: &kubevirtv1.InterfaceMasquerade{}}
 			source = kubevirtv1.NetworkSource{Pod: &kubevirtv1.PodNetwork{}}

@@ -64,10 +64,11 @@ func judge(pool *v1alpha1.NomadNodePool) verdict {
 
 // growthBlocked reports if no member can be added until somebody mends something, with the text of the condition.
 func growthBlocked(pool *v1alpha1.NomadNodePool) (string, bool) {
-	if is := pool.Status.Scaling; is != nil {
-		return inWords(pool, is.BlockedBy), is.Growth == v1alpha1.GrowthBlocked
+	is := pool.Status.Scaling
+	if is == nil || is.Growth != v1alpha1.GrowthBlocked {
+		return "", false
 	}
-	return formerlyBlocked(pool)
+	return inWords(pool, is.BlockedBy), true
 }
 
 // inWords is the text of the condition about a cause.

@@ -72,6 +72,7 @@ func TestScaleSetsReplicasAndRecordsThePolicy(t *testing.T) {
 func TestScaleRefusals(t *testing.T) {
 	blocked := func(p *v1alpha1.NomadNodePool) {
 		p.Status.ReadyReplicas = 2
+		p.Status.Scaling = &v1alpha1.ScalingStatus{Growth: v1alpha1.GrowthBlocked, BlockedBy: v1alpha1.BlockedByQuota}
 		p.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.PoolTemplateValid, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonQuotaExceeded,
 				Message: "exceeded quota: vms"},

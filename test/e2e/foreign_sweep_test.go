@@ -73,7 +73,7 @@ func TestOthersLoseARecord(t *testing.T) {
 		told(t, "lost", "OrphanRemoved", what)
 	}
 	for _, kind := range []string{"nomad_node", "claim", "secret"} {
-		if got := metric(t, fmt.Sprintf("nomadnodepool_swept_total{kind=%q}", kind)); got == "" || got == "0" {
+		if got := metric(t, fmt.Sprintf("nomad_harvester_orphans_removed_total{kind=%q}", kind)); got == "" || got == "0" {
 			t.Errorf("of kind %s the metric says %q", kind, got)
 		}
 	}

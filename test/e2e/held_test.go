@@ -101,7 +101,7 @@ func TestRefusedRecordIsTold(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: "unrecorded-0"},
 		Spec: v1alpha1.NomadNodeSpec{
 			PoolName: p.Name, PoolUID: "a-pool", NodeID: "11111111-0000-4000-8000-000000000002", Revision: "r",
-			Client: p.Spec.Nomad.NomadClient, Template: p.Spec.Template,
+			Nomad: p.Spec.Nomad, Template: p.Spec.Template,
 		},
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -149,7 +149,7 @@ func TestChangeOfIgnoreSystemJobsReachesADrain(t *testing.T) {
 		10*time.Second,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, n := range nodes {
-				if n.Spec.DrainPolicy.IgnoreSystemJobs {
+				if n.Spec.ScaleIn.Drain.IgnoreSystemJobs {
 					return fmt.Errorf("%s ignores system jobs still", n.Name)
 				}
 			}

@@ -105,7 +105,7 @@ func (c *checks) joins(t *task, m *memberTruth, n *v1alpha1.NomadNode) bool {
 		return false
 	case ready.Reason != v1alpha1.ReasonVMRunning || !ready.LastTransitionTime.Time.Before(t.began):
 		return false // lacks room, or did when the reconcile began
-	case c.w.now.Sub(made.Time) >= n.Spec.JoinTimeout.Duration:
+	case c.w.now.Sub(made.Time) >= n.Spec.Health.JoinTimeout.Duration:
 		return false
 	}
 	return t.seen[m.nodeID].Status != nomad.NodeReady && t.p.nomad.view.Nodes[m.nodeID].Status != nomad.NodeReady

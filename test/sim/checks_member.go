@@ -48,7 +48,7 @@ func (c *checks) drained(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 func (c *checks) givenUp(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	m.forced = true
 	switch {
-	case c.w.now.Before(n.Spec.Drain.DeadlineTime.Time) || n.Spec.DrainPolicy.OnTimeout == v1alpha1.DrainRetain:
+	case c.w.now.Before(n.Spec.Drain.DeadlineTime.Time) || n.Spec.ScaleIn.Drain.OnTimeout == v1alpha1.DrainRetain:
 		c.w.violate("I1", m.name, "given up at a deadline that hasn't passed, or with onTimeout Retain")
 	case t.notAsked && len(c.atStake(m, n)) > 0:
 		c.w.violate("I1", m.name, "given up by a controller that has just started, and has not asked Nomad")
@@ -60,7 +60,7 @@ func (c *checks) atStake(m *memberTruth, n *v1alpha1.NomadNode) []*alloc {
 	if g := c.guestOf(m); g == nil || !g.lives {
 		return nil
 	}
-	return c.waitedFor(m, n.Spec.DrainPolicy)
+	return c.waitedFor(m, n.Spec.ScaleIn.Drain)
 }
 
 // vmStopped checks I1: no guest with live allocations is stopped by us, be it that its VM is deleted or halted,
@@ -131,7 +131,7 @@ func (c *checks) released(m *memberTruth, was *v1alpha1.NomadNode) {
 	switch {
 	case c.vmOf(m) != nil || c.instanceOf(m) != nil:
 		c.w.violate("I7", m.name, "the record went before the VM")
-	case was.Spec.Purge != nil && !*was.Spec.Purge:
+	case was.Spec.ScaleIn.Purge != nil && !*was.Spec.ScaleIn.Purge:
 		m.unpurged = true
 	case m.late:
 	case c.w.nomad.nodes[m.nodeID] != nil:

@@ -144,7 +144,7 @@ func (w *World) uncordon() {
 func (w *World) free() {
 	for _, o := range w.store.all(kindNode) {
 		if n := o.(*v1alpha1.NomadNode); w.checks.poolOf(n) == nil || n.DeletionTimestamp != nil {
-			change(w.store, n, func(n *v1alpha1.NomadNode) { n.Spec.DrainPolicy.OnTimeout = v1alpha1.DrainForce })
+			change(w.store, n, func(n *v1alpha1.NomadNode) { n.Spec.ScaleIn.Drain.OnTimeout = v1alpha1.DrainForce })
 		}
 	}
 }

@@ -189,7 +189,7 @@ func (c *checks) rushed(t *task, n *v1alpha1.NomadNode) bool {
 	}
 	began, patience := n.Status.UnhealthyTime, p.Spec.Health.UnhealthyTimeout.Duration
 	if n.Spec.Drain.Reason == v1alpha1.DrainJoinTimeout {
-		began, patience = n.Status.VM.CreationTime, n.Spec.JoinTimeout.Duration
+		began, patience = n.Status.VM.CreationTime, n.Spec.Health.JoinTimeout.Duration
 	}
 	const lag = time.Minute // of the controller behind the world
 	if began == nil || !t.p.booted.Before(began.Time) {

@@ -97,7 +97,7 @@ const nowhere = "http://nowhere.example.com:4646"
 // clusterOf is the cluster that the member of a task is, or was last, a client of.
 func (p *process) clusterOf(t *task) *cluster {
 	n, ok := p.cache.shelves[kindNode].objects[id{kindNode, t.request.Namespace, t.request.Name}].(*v1alpha1.NomadNode)
-	if ok && n.Spec.Connection.Address == nowhere {
+	if ok && n.Spec.Nomad.Address == nowhere {
 		return p.nowhere
 	}
 	return p.nomad

@@ -125,7 +125,7 @@ var nasty = map[string]func(*v1alpha1.NodeTemplate){
 		t.Annotations = map[string]string{"harvesterhci.io/reservedMemory": "256Mi", "example.com/json": `{"a":["b"]}`}
 	},
 	"management": func(t *v1alpha1.NodeTemplate) {
-		t.Networks = []v1alpha1.Network{{Management: true}, {Name: fixtures.Network}}
+		t.Networks = []v1alpha1.Network{{Type: v1alpha1.NetworkManagement}, {Name: fixtures.Network}}
 	},
 	"yaml-1-1": func(t *v1alpha1.NodeTemplate) {
 		t.CloudInit.UserData = "#cloud-config\nsalt_minion: {conf: {a: y, b: 0899, c: 1e3, d: !!binary aGVsbG8=}}\nwrite_files:\n- {path: /y, content: &c '0899', permissions: '0644'}\n- {path: /z, content: *c}\n"

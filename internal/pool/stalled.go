@@ -1,0 +1,46 @@
+package pool
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+)
+
+// stalled reports whether a pool gets no further until a person acts, in the words of the condition that explains it. A
+// pause, and members that are protected, are what a person wants. Hosts and quotas that are full are waited for: what
+// takes up their capacity may go by itself.
+func stalled(x *index, o Outcome, all map[string]metav1.Condition) metav1.Condition {
+	lacks := x.firstBlocked(x.needsPerson)
+	because := metav1.Condition{}
+	switch {
+	case x.Deleting:
+		// Its members' conditions explain it.
+	case len(x.Problems) > 0 || x.firstBlocked(templateStalls) != nil:
+		because = all[v1alpha1.PoolTemplateValid]
+	case x.NomadMisconfigured:
+		because = all[v1alpha1.PoolNomadReachable]
+	case x.Joins.BreakerOpen():
+		because = all[v1alpha1.PoolJoinsHealthy]
+	case o.CreateError != nil:
+		return o.CreateError.True()
+	case lacks != nil:
+		return lacks.True()
+	}
+	if because.Status == metav1.ConditionFalse {
+		because.Status = metav1.ConditionTrue
+		return because
+	}
+	return condition.False(v1alpha1.ReasonAsExpected, "Nothing waits for a person.")
+}
+
+// templateStalls reports whether no VM can be made of a member until the template, or what it names, is mended.
+func templateStalls(m *Member) bool {
+	return nodestate.NeedsPerson(m.Blocked.By, true) && blockedByTemplate(m)
+}
+
+// needsPerson reports whether a member waits for a person. One whose VM's name is taken is replaced by the pool.
+func (x *index) needsPerson(m *Member) bool {
+	return !nameTaken(m) && nodestate.NeedsPerson(m.Blocked.By, x.NomadKnown)
+}
