@@ -45,9 +45,3 @@ func CheckTemplate(c *blueprint.TemplateCloudInit, install *v1alpha1.NomadInstal
 	}
 	return CheckNetworkData(c.NetworkData)
 }
-
-// CheckNetworkData says if cloud-init can read the user's network data.
-func CheckNetworkData(text string) error {
-	_, err := parseYAMLMapping(text)
-	return err
-}
