@@ -117,9 +117,9 @@ func (r *resolver) metadata() {
 	r.out.Annotations = under(r.out.Annotations, v.Annotations, chosenAnnotation)
 }
 
-// platformKey matches the keys that belong to Kubernetes, Harvester and their parts: they say something about the VM
-// that a template was made of.
-var platformKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|kubevirt\.io|cattle\.io|kubernetes\.io|k8s\.io)/`)
+// platformKey matches the keys that Harvester, KubeVirt, Rancher and kubectl write: they say something about the VM that
+// a template was made of. Kubernetes' own, such as app.kubernetes.io/part-of, are people's.
+var platformKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|kubevirt\.io|cattle\.io)/|^kubectl\.kubernetes\.io/`)
 
 // chosenLabel and chosenAnnotation match those of them that a user chooses in Harvester's UI, and that the API lets
 // pools set.
