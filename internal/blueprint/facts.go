@@ -1,6 +1,8 @@
 package blueprint
 
 import (
+	"time"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
@@ -19,6 +21,10 @@ type Facts struct {
 	// Secrets are the values that cloudInit and clientTLSSecretRef take from Secrets, by the Secret's name and the key
 	// in it; of a Secret only the keys that are asked for.
 	Secrets map[string]map[string]string
+	// Now is when they were gathered, and Region the Nomad region that the members join; zero: not known, and what depends
+	// on it isn't checked.
+	Now    time.Time
+	Region string
 	// From is the cloud-init of the Harvester template that the template names; nil: it names none, or one that doesn't
 	// exist.
 	From *TemplateCloudInit
@@ -39,6 +45,8 @@ type Image struct {
 type StorageClass struct {
 	// Shareable says if the VM of a volume can be migrated live, for which two hosts must have it at the same time.
 	Shareable bool
+	// Filesystem says that its volumes are file systems, not block devices.
+	Filesystem bool
 }
 
 // Network is what matters of a NetworkAttachmentDefinition.
