@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 
+	_ "golang.org/x/crypto/x509roots/fallback" // the image has no certificates of its own, and Nomad's may be of a public CA
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers"

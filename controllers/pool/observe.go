@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -26,6 +28,8 @@ type scope struct {
 	scale    *v1alpha1.ScaleChange // the last change of replicas
 	// unresolved is why the Harvester template that the pool names can't be used; empty: it names none, or it can.
 	unresolved []condition.Problem
+	// facts is what the template refers to; empty: the pre-flight had no reason to look.
+	facts blueprint.Facts
 	// nextOrdinal numbers the next member to be made.
 	nextOrdinal int64
 }
@@ -107,6 +111,8 @@ func (r *Reconciler) observeTemplate(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
+	facts.Now, facts.Region = s.snapshot.Now, cmp.Or(s.pool.Spec.Nomad.Region, blueprint.DefaultRegion)
+	s.facts = facts
 	s.snapshot.Problems = preflight.Check(&s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient, facts)
 	return nil
 }

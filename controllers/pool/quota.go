@@ -14,7 +14,7 @@ func (r *Reconciler) observeQuota(ctx context.Context, s *scope) error {
 	if !pool.NeedsQuota(s.snapshot) {
 		return nil
 	}
-	room, err := preflight.ReadCapacity(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template)
+	room, err := preflight.ReadCapacity(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template, s.facts)
 	if err != nil || room == nil {
 		return err
 	}

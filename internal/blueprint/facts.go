@@ -1,6 +1,8 @@
 package blueprint
 
 import (
+	"time"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
@@ -19,6 +21,10 @@ type Facts struct {
 	// Secrets are the values that cloudInit and clientTLSSecretRef take from Secrets, by the Secret's name and the key
 	// in it. Only the keys that are referred to are there.
 	Secrets map[string]map[string]string
+	// Now is when they were gathered, and Region the Nomad region that the members join; zero: not known, and what depends
+	// on it isn't checked.
+	Now    time.Time
+	Region string
 	// From is the cloud-init of the Harvester template that the template names; nil: it names none, or one that doesn't
 	// exist.
 	From *TemplateCloudInit
@@ -39,6 +45,8 @@ type Image struct {
 type StorageClass struct {
 	// Shareable: two hosts can have a volume of this class at the same time, which live migration of a VM needs.
 	Shareable bool
+	// Filesystem says that its volumes are file systems, not block devices.
+	Filesystem bool
 }
 
 // Network is what matters of a NetworkAttachmentDefinition.

@@ -103,7 +103,7 @@ func Revision(t *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient, region string) 
 		Labels:         t.Labels,
 		Annotations:    t.Annotations,
 		VirtualMachine: canonical(t.VirtualMachine),
-		Region:         cmp.Or(region, defaultRegion),
+		Region:         cmp.Or(region, DefaultRegion),
 		Servers:        c.Servers,
 		NodePool:       cmp.Or(c.NodePool, DefaultNodePool),
 		NodeClass:      c.NodeClass,
@@ -172,7 +172,7 @@ func canonical(raw *runtime.RawExtension) any {
 
 // The values of fields that are unset: Nomad's own defaults, and Harvester's.
 const (
-	defaultRegion     = "global"
+	DefaultRegion     = "global"
 	DefaultNodePool   = "default"
 	DefaultDatacenter = "dc1"
 	DefaultOS         = "linux"

@@ -46,9 +46,3 @@ func CheckTemplate(c *blueprint.TemplateCloudInit, install *v1alpha1.NomadInstal
 	}
 	return CheckNetworkData(c.NetworkData)
 }
-
-// CheckNetworkData returns why cloud-init can't read the user's network data; nil: it can.
-func CheckNetworkData(text string) error {
-	_, err := parseYAMLMapping(text)
-	return err
-}

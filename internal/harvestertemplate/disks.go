@@ -23,16 +23,10 @@ func (r *resolver) disks() {
 	if len(r.pool.Disks) > 0 {
 		return
 	}
-	var claims []corev1.PersistentVolumeClaim
-	if doc := r.version.Annotations[vm.ClaimTemplatesAnnotation]; doc != "" {
-		if err := json.Unmarshal([]byte(doc), &claims); err != nil {
-			r.report("its annotation %s: %v; name another or set spec.template.disks", vm.ClaimTemplatesAnnotation, err)
-			return
-		}
-	}
-	claimOf := map[string]corev1.PersistentVolumeClaim{}
-	for _, c := range claims {
-		claimOf[c.Name] = c
+	claimOf, err := r.claims()
+	if err != nil {
+		r.report("its annotation %s: %v; name another or set spec.template.disks", vm.ClaimTemplatesAnnotation, err)
+		return
 	}
 	volumes := r.claimVolumes()
 	if len(volumes) == 0 {
@@ -41,7 +35,7 @@ func (r *resolver) disks() {
 	}
 	r.nameDisks(volumes)
 	for i, v := range volumes {
-		claim, ok := claimOf[v.PersistentVolumeClaim.ClaimName]
+		claim, ok := claimOf[r.claimOf(v)]
 		if !ok {
 			r.report(
 				"its disk %q is an existing volume, which only one VM can have; use an image in a new version or set spec.template.disks",
@@ -50,6 +44,36 @@ func (r *resolver) disks() {
 		}
 		r.disk(i, v.Name, claim)
 	}
+}
+
+// claims are the templates of the VM's claims, by their names.
+func (r *resolver) claims() (map[string]corev1.PersistentVolumeClaim, error) {
+	var claims []corev1.PersistentVolumeClaim
+	if doc := r.version.Annotations[vm.ClaimTemplatesAnnotation]; doc != "" {
+		if err := json.Unmarshal([]byte(doc), &claims); err != nil {
+			return nil, err
+		}
+	}
+	byName := map[string]corev1.PersistentVolumeClaim{}
+	for _, c := range claims {
+		byName[c.Name] = c
+	}
+	return byName, nil
+}
+
+// claimOf is the name of the claim behind a volume; empty: there is none. After a migration to another storage class
+// Harvester names it as a DataVolume, whose claim is called the same (Harvester issue 10183).
+func (r *resolver) claimOf(v kubevirtv1.Volume) string {
+	if v.PersistentVolumeClaim != nil {
+		return v.PersistentVolumeClaim.ClaimName
+	}
+	if v.DataVolume == nil {
+		return ""
+	}
+	if claims, err := r.claims(); err != nil || claims[v.DataVolume.Name].Name == "" {
+		return ""
+	}
+	return v.DataVolume.Name
 }
 
 func (r *resolver) disk(i int, name string, claim corev1.PersistentVolumeClaim) {
@@ -85,7 +109,7 @@ func (r *resolver) claimVolumes() []kubevirtv1.Volume {
 	}
 	var volumes []kubevirtv1.Volume
 	for _, v := range r.spec.Template.Spec.Volumes {
-		if v.PersistentVolumeClaim == nil {
+		if r.claimOf(v) == "" {
 			continue
 		}
 		if r.isCDROM(v.Name) {
@@ -114,7 +138,7 @@ func (r *resolver) nameDisks(volumes []kubevirtv1.Volume) {
 		func(v kubevirtv1.Volume) bool { return !diskName.MatchString(v.Name) || v.Name == vm.CloudInitDisk })
 	others := map[string]bool{}
 	for _, v := range r.spec.Template.Spec.Volumes {
-		others[v.Name] = v.PersistentVolumeClaim == nil
+		others[v.Name] = r.claimOf(v) == ""
 	}
 	number := 0
 	for _, v := range volumes {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -121,6 +122,71 @@ func TestHooksOfTheVersionAreKept(t *testing.T) {
 	if annotations["hooks.kubevirt.io/hookSidecars"] != "[]" ||
 		annotations["harvesterhci.io/sshNames"] != `["default/ops-key"]` {
 		t.Errorf("%v", annotations)
+	}
+}
+
+// What Harvester asks of the host of the VM that the template was made of isn't asked for members; what people ask is.
+func TestHostsThatHarvesterAsksForAreLeftOut(t *testing.T) {
+	const affinity = "{nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: %s}}}"
+	for name, tt := range map[string]struct{ terms, want string }{
+		"Harvester's alone": {
+			"[{matchExpressions: [{key: cpumanager, operator: In, values: ['true']}, {key: network.harvesterhci.io/mgmt, operator: In, values: ['true']}]}]",
+			"",
+		},
+		"people's beside it": {
+			"[{matchExpressions: [{key: cpumanager, operator: In, values: ['true']}, {key: zone, operator: In, values: [a]}]}]",
+			`[{"matchExpressions":[{"key":"zone","operator":"In","values":["a"]}]}]`,
+		},
+		"one term is as good as all": {
+			"[{matchExpressions: [{key: cpumanager, operator: In, values: ['true']}]}, {matchExpressions: [{key: zone, operator: In, values: [a]}]}]",
+			"",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{},
+				harvestertemplatetest.Version(t,
+					[2]string{"spec.template.spec.affinity", fmt.Sprintf(affinity, tt.terms)}))
+			overlay := string(got.VirtualMachine.Raw)
+			if has := strings.Contains(overlay, "nodeAffinity"); has != (tt.want != "") ||
+				!strings.Contains(overlay, tt.want) {
+				t.Errorf("%s", overlay)
+			}
+		})
+	}
+}
+
+// Kube-OVN's wishes and Kubernetes' labels are kept, as people wrote them; the address of one VM isn't.
+func TestKeysOfKubernetesAreKept(t *testing.T) {
+	got := harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{}, harvestertemplatetest.Version(t,
+		[2]string{"spec.template.metadata.annotations", `{subnet.ns.ovn.kubernetes.io/default_route: "true", ` +
+			`kubernetes.io/egress-bandwidth: 10M, ovn.kubernetes.io/ip_address: 10.0.0.5, kubectl.kubernetes.io/x: z}`},
+		[2]string{"metadata.labels", "{app.kubernetes.io/part-of: ci, kubevirt.io/x: z}"}))
+	m := blueprinttest.Member()
+	m.Template = *got
+	annotations := rendertest.Member(t, m, harvestertemplatetest.Facts()).VM.Spec.Template.ObjectMeta.Annotations
+	if annotations["subnet.ns.ovn.kubernetes.io/default_route"] != "true" ||
+		annotations["kubernetes.io/egress-bandwidth"] != "10M" ||
+		annotations["ovn.kubernetes.io/ip_address"] != "" || annotations["kubectl.kubernetes.io/x"] != "" {
+		t.Errorf("annotations %v", annotations)
+	}
+	if got.Labels["app.kubernetes.io/part-of"] != "ci" || got.Labels["kubevirt.io/x"] != "" {
+		t.Errorf("labels %v", got.Labels)
+	}
+}
+
+// After a migration to another storage class Harvester names the disk as a DataVolume; its claim's template is there.
+func TestDisksAfterAStorageMigrationAreTaken(t *testing.T) {
+	plain := harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{}, harvestertemplatetest.Version(t))
+	got := harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{}, harvestertemplatetest.Version(t,
+		[2]string{"spec.template.spec.volumes", `
+      - {name: disk-1, persistentVolumeClaim: {claimName: old-disk-1-b}}
+      - {name: disk-0, dataVolume: {name: old-disk-0-a}}
+      - {name: cloudinitdisk, cloudInitNoCloud: {secretRef: {name: tv}, networkDataSecretRef: {name: tv}}}`}))
+	if diff := cmp.Diff(plain.Disks, got.Disks); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(string(plain.VirtualMachine.Raw), string(got.VirtualMachine.Raw)); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -117,9 +117,9 @@ func (r *resolver) metadata() {
 	r.out.Annotations = mergedUnder(r.out.Annotations, v.Annotations, chosenAnnotation)
 }
 
-// platformKey matches the keys that belong to Kubernetes, Harvester and their components: they describe the VM that a
-// template was made from.
-var platformKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|kubevirt\.io|cattle\.io|kubernetes\.io|k8s\.io)/`)
+// platformKey matches the keys that Harvester, KubeVirt, Rancher and kubectl write: they say something about the VM that
+// a template was made of. Kubernetes' own, such as app.kubernetes.io/part-of, are people's.
+var platformKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|kubevirt\.io|cattle\.io)/|^kubectl\.kubernetes\.io/`)
 
 // chosenLabel and chosenAnnotation match those platform keys that a user chooses in Harvester's UI and that the API
 // lets pools set.

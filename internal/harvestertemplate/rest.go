@@ -31,21 +31,50 @@ func (r *resolver) remainder() map[string]any {
 	}
 	edit(doc, []string{"template", "metadata", "labels"}, func(value any) any { return without(platformKey, value) })
 	edit(doc, []string{"template", "metadata", "annotations"}, func(value any) any { return without(observedKey, value) })
+	edit(doc, []string{"template", "spec", "affinity", "nodeAffinity", required, "nodeSelectorTerms"}, withoutHosts)
 	edit(doc, []string{"template", "spec", "volumes"}, r.otherVolumes)
 	edit(doc, []string{"template", "spec", "domain", "devices", "disks"}, r.diskChanges)
 	edit(doc, []string{"template", "spec", "domain", "devices", "interfaces"}, r.nicChanges)
 	return doc
 }
 
-// observedKey matches the annotations of an instance that describe the VM that the template was made from. KubeVirt's
-// aren't among them, because they request something, as hooks.kubevirt.io/hookSidecars does, and must not be dropped
-// silently.
-var observedKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|cattle\.io|kubernetes\.io|k8s\.io)/`)
+// observedKey matches the annotations of an instance that say something about the VM that the template was made of: those
+// that Harvester and Rancher write, kubectl's, and the addresses that Kube-OVN was told to give one VM. Others are
+// wishes, such as KubeVirt's hooks.kubevirt.io/hookSidecars and Kube-OVN's default_route.
+var observedKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|cattle\.io)/|^kubectl\.kubernetes\.io/|` +
+	`(^|\.)ovn\.kubernetes\.io/(ip_address|mac_address)$`)
 
 func without(keys *regexp.Regexp, value any) any {
 	all, _ := value.(map[string]any)
 	maps.DeleteFunc(all, func(key string, _ any) bool { return keys.MatchString(key) })
 	return all
+}
+
+const required = "requiredDuringSchedulingIgnoredDuringExecution"
+
+// hostKey matches what Harvester itself asks of a VM's host, by its CPU pinning and its networks. It asks that of
+// members as well where they need it, and its version 1.9 refuses the first from others (Harvester:
+// pkg/webhook/resources/virtualmachine/mutator.go, checkCpuManagerAffinityTermChanged).
+var hostKey = regexp.MustCompile(`^cpumanager$|^network\.harvesterhci\.io/`)
+
+// withoutHosts takes what Harvester asks out of the terms of a node affinity. One of them is enough for a host, so that
+// nothing is left to ask if one is left with nothing.
+func withoutHosts(value any) any {
+	terms, _ := value.([]any)
+	for _, term := range terms {
+		object, _ := term.(map[string]any)
+		before := len(object)
+		edit(object, []string{"matchExpressions"}, func(value any) any {
+			return filter(value, func(expression map[string]any) bool {
+				key, _ := expression["key"].(string)
+				return !hostKey.MatchString(key)
+			})
+		})
+		if len(object) == 0 && before > 0 {
+			return nil
+		}
+	}
+	return terms
 }
 
 // otherVolumes are the volumes that are neither disks of the template nor cloud-init.
@@ -61,7 +90,7 @@ func (r *resolver) replaced() map[string]bool {
 	names := map[string]bool{}
 	for _, v := range r.spec.Template.Spec.Volumes {
 		poolDisks := len(r.pool.Disks) > 0 && (v.PersistentVolumeClaim != nil || v.DataVolume != nil)
-		names[v.Name] = poolDisks || v.PersistentVolumeClaim != nil || CloudInitSource(v) != nil
+		names[v.Name] = poolDisks || r.claimOf(v) != "" || CloudInitSource(v) != nil
 	}
 	return names
 }

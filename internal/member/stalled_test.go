@@ -45,7 +45,7 @@ func TestHowAMemberIsShown(t *testing.T) {
 		"no token":               {fresh(problem(v1alpha1.BlockedByToken)), conditiontest.Wrong},
 		"no such image":          {fresh(problem(v1alpha1.BlockedByTemplate)), conditiontest.Wrong},
 		"refused":                {fresh(problem(v1alpha1.BlockedByAdmission)), conditiontest.Wrong},
-		"a external node":         {fresh(external), conditiontest.Wrong},
+		"a external node":        {fresh(external), conditiontest.Wrong},
 		"an external VM":         {fresh(externalVM), conditiontest.Wrong},
 		"halted":                 {steady(halted, noInstance, down), conditiontest.Wrong},
 		"its removal is refused": {removing(refused), conditiontest.Wrong},

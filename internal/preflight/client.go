@@ -42,9 +42,12 @@ func (c *checker) clientTLS(name string) {
 			"%s: %q of Secret %q holds no certificate in PEM; put the CA certificate of Nomad's agents there", field,
 			blueprint.CAKey, name)
 	}
-	if _, err := tls.X509KeyPair([]byte(values[corev1.TLSCertKey]), []byte(values[corev1.TLSPrivateKeyKey])); err != nil {
+	pair, err := tls.X509KeyPair([]byte(values[corev1.TLSCertKey]), []byte(values[corev1.TLSPrivateKeyKey]))
+	if err != nil {
 		c.report(v1alpha1.ReasonTemplateInvalid,
 			"%s: %q and %q of Secret %q are no usable pair: %v; put a PEM certificate and its own private key there", field,
 			corev1.TLSCertKey, corev1.TLSPrivateKeyKey, name, err)
+		return
 	}
+	c.certificate(field, name, pair.Leaf)
 }

@@ -2,7 +2,9 @@ package preflight
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -130,7 +132,7 @@ func (g *gatherer) storageClass(name string, into map[string]blueprint.StorageCl
 	}
 	class := &storagev1.StorageClass{}
 	if g.get(client.ObjectKey{Name: name}, class, "StorageClass") {
-		into[name] = blueprint.StorageClass{Shareable: shareable(class)}
+		into[name] = classOf(class)
 	}
 }
 
@@ -147,19 +149,32 @@ func (g *gatherer) secretKey(namespace string, ref v1alpha1.SecretKeyRef, into m
 	}
 }
 
-// shareable reports if volumes of a class can be attached to two hosts at once. Harvester's UI decides likewise: LVM
-// volumes can't, and of Longhorn's only those that are migratable can (Harvester UI:
-// VirtualMachineVolume/type/volume.vue, getAccessMode). Those of other drivers are assumed to be shareable, because not
-// every version of Harvester has a place where that is written.
-func shareable(class *storagev1.StorageClass) bool {
+// modesAnnotation has the modes of a class's volumes, as {"Block":["ReadWriteOnce"]}. Harvester 1.8 and later demand it
+// of classes whose volumes CDI makes (Harvester: enhancements/20250522-expose-cdi-settings-in-ui.md).
+const modesAnnotation = "cdi.harvesterhci.io/storageProfileVolumeModeAccessModes"
+
+// classOf reads how volumes of a class are attached. Harvester's UI decides likewise: LVM volumes can't be attached to
+// two hosts at once, and of Longhorn's only those that are migratable can (Harvester UI:
+// VirtualMachineVolume/type/volume.vue, getAccessMode). Other drivers are believed what the class is annotated with, or
+// else trusted to.
+func classOf(class *storagev1.StorageClass) blueprint.StorageClass {
 	switch class.Provisioner {
 	case lvmProvisioner:
-		return false
+		return blueprint.StorageClass{}
 	case longhornProvisioner:
-		return class.Parameters["migratable"] == "true"
-	default:
-		return true
+		return blueprint.StorageClass{Shareable: class.Parameters["migratable"] == "true"}
 	}
+	var modes map[corev1.PersistentVolumeMode][]corev1.PersistentVolumeAccessMode
+	if err := json.Unmarshal([]byte(class.Annotations[modesAnnotation]), &modes); err != nil || len(modes) == 0 {
+		return blueprint.StorageClass{Shareable: true}
+	}
+	for _, mode := range []corev1.PersistentVolumeMode{corev1.PersistentVolumeBlock, corev1.PersistentVolumeFilesystem} {
+		if access, ok := modes[mode]; ok {
+			return blueprint.StorageClass{Shareable: slices.Contains(access, corev1.ReadWriteMany),
+				Filesystem: mode == corev1.PersistentVolumeFilesystem}
+		}
+	}
+	return blueprint.StorageClass{Shareable: true}
 }
 
 // imageOf reads a VirtualMachineImage (Harvester: pkg/apis/harvesterhci.io/v1beta1/image.go).

@@ -152,20 +152,36 @@ func TestKeyPairThatHarvesterCannotRead(t *testing.T) {
 	}
 }
 
-func TestShareable(t *testing.T) {
+func TestModesOfAClass(t *testing.T) {
+	annotated := func(doc string) *storagev1.StorageClass {
+		c := storageClass("a", "csi.trident.netapp.io", nil)
+		c.Annotations = map[string]string{"cdi.harvesterhci.io/storageProfileVolumeModeAccessModes": doc}
+		return c
+	}
+	block := func(shareable bool) blueprint.StorageClass { return blueprint.StorageClass{Shareable: shareable} }
+	files := func(shareable bool) blueprint.StorageClass {
+		return blueprint.StorageClass{Shareable: shareable, Filesystem: true}
+	}
 	tests := map[string]struct {
 		class *storagev1.StorageClass
-		want  bool
+		want  blueprint.StorageClass
 	}{
-		"Longhorn, migratable": {storageClass("a", "driver.longhorn.io", map[string]string{"migratable": "true"}), true},
+		"Longhorn, migratable": {storageClass("a", "driver.longhorn.io", map[string]string{"migratable": "true"}), block(true)},
 		"Longhorn, not migratable": {storageClass("a", "driver.longhorn.io", map[string]string{"migratable": "false"}),
-			false},
-		"LVM":            {storageClass("a", "lvm.driver.harvesterhci.io", nil), false},
-		"another driver": {storageClass("a", "csi.example.com", nil), true},
+			block(false)},
+		"LVM":                      {storageClass("a", "lvm.driver.harvesterhci.io", nil), block(false)},
+		"another driver":           {storageClass("a", "csi.example.com", nil), block(true)},
+		"block, one host":          {annotated(`{"Block":["ReadWriteOnce"]}`), block(false)},
+		"block, several hosts":     {annotated(`{"Block":["ReadWriteOnce","ReadWriteMany"]}`), block(true)},
+		"file systems alone":       {annotated(`{"Filesystem":["ReadWriteMany"]}`), files(true)},
+		"file systems of one host": {annotated(`{"Filesystem":["ReadWriteOnce"]}`), files(false)},
+		"block before file systems": {annotated(`{"Filesystem":["ReadWriteMany"],"Block":["ReadWriteOnce"]}`),
+			block(false)},
+		"an annotation that isn't read": {annotated(`Block`), block(true)},
 	}
 	for name, tt := range tests {
-		if got := shareable(tt.class); got != tt.want {
-			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		if got := classOf(tt.class); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
 	}
 }

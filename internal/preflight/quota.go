@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
@@ -41,7 +43,8 @@ type need struct {
 // condition. The API server enforces other counts when the VM is made, with its own message. Rancher's limits of a
 // namespace are a ResourceQuota as well, without which Harvester doesn't look at them. What Harvester's overcommit
 // makes of requests isn't known here.
-func ReadCapacity(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate) (*Capacity, error) {
+func ReadCapacity(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.NodeTemplate,
+	f blueprint.Facts) (*Capacity, error) {
 	var quotas corev1.ResourceQuotaList
 	if err := r.List(ctx, &quotas, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("listing the quotas of namespace %s: %w", namespace, err)
@@ -51,7 +54,7 @@ func ReadCapacity(ctx context.Context, r client.Reader, namespace string, t *v1a
 		if len(q.Spec.Scopes) > 0 || q.Spec.ScopeSelector != nil {
 			continue // It isn't known whether it counts a member.
 		}
-		for _, n := range needs(t) {
+		for _, n := range needs(t, f) {
 			if members, limited := n.fits(q.Status); limited && (capacity == nil || members < capacity.Members) {
 				capacity = &Capacity{Members: members, Problem: n.problem(q)}
 			}
@@ -60,20 +63,49 @@ func ReadCapacity(ctx context.Context, r client.Reader, namespace string, t *v1a
 	return capacity, nil
 }
 
-func needs(t *v1alpha1.NodeTemplate) []need {
+func needs(t *v1alpha1.NodeTemplate, f blueprint.Facts) []need {
 	storage := resource.NewQuantity(0, resource.BinarySI)
 	for _, d := range t.Disks {
 		storage.Add(d.Size)
 	}
 	claims := *resource.NewQuantity(int64(len(t.Disks)), resource.DecimalSI)
 	const disks = "spec.template.disks"
-	return []need{
+	return append(classNeeds(t, f), []need{
 		{corev1.ResourceLimitsCPU, resource.MustParse(strconv.Itoa(int(t.CPU))), "spec.template.cpu", false},
 		{corev1.ResourceLimitsMemory, t.Memory, "spec.template.memory", true},
 		{corev1.ResourceRequestsStorage, *storage, disks, false},
 		{corev1.ResourcePersistentVolumeClaims, claims, disks, false},
 		{"count/persistentvolumeclaims", claims, disks, false},
+	}...)
+}
+
+// classQuota ends the names of a quota's resources that are counted by storage class (Kubernetes:
+// pkg/quota/v1/evaluator/core/persistent_volume_claims.go, storageClassSuffix).
+const classQuota = ".storageclass.storage.k8s.io/"
+
+// classNeeds is what a member takes of the quotas of single storage classes, in the order of its disks.
+func classNeeds(t *v1alpha1.NodeTemplate, f blueprint.Facts) []need {
+	var needs []need
+	for i, d := range t.Disks {
+		class := f.ClassOf(d)
+		same := func(other v1alpha1.Disk) bool { return f.ClassOf(other) == class }
+		if class == "" || slices.ContainsFunc(t.Disks[:i], same) {
+			continue
+		}
+		storage, claims := resource.NewQuantity(0, resource.BinarySI), int64(0)
+		for _, other := range t.Disks[i:] {
+			if same(other) {
+				storage.Add(other.Size)
+				claims++
+			}
+		}
+		of := func(r corev1.ResourceName) corev1.ResourceName { return corev1.ResourceName(class) + classQuota + r }
+		field := fmt.Sprintf("spec.template.disks[%d]", i)
+		needs = append(needs,
+			need{of(corev1.ResourceRequestsStorage), *storage, field, false},
+			need{of(corev1.ResourcePersistentVolumeClaims), *resource.NewQuantity(claims, resource.DecimalSI), field, false})
 	}
+	return needs
 }
 
 // fits is how many times the need fits into what is left of a quota. It is false if the quota has no such limit, or its

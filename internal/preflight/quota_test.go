@@ -66,6 +66,20 @@ func TestReadCapacity(t *testing.T) {
 				`raise the quota (if Rancher manages it, that of the project or namespace there), lower replicas, or make the template smaller`,
 		},
 		"claims": {[]client.Object{quotaObject("q", amounts{"persistentvolumeclaims": "5"}, amounts{"persistentvolumeclaims": "2"})}, 1, ""},
+		"storage of one class": {
+			[]client.Object{quotaObject("q", amounts{"harvester-longhorn.storageclass.storage.k8s.io/requests.storage": "150Gi"},
+				amounts{"harvester-longhorn.storageclass.storage.k8s.io/requests.storage": "100Gi"})}, 0,
+			`spec.template.disks[1]: ResourceQuota "q" allows harvester-longhorn.storageclass.storage.k8s.io/requests.storage 150Gi in the namespace, of which too little is left: each new member needs 100Gi (kubectl describe resourcequota -n nomad-clients q shows what is used); ` +
+				`raise the quota (if Rancher manages it, that of the project or namespace there), lower replicas, or make the template smaller`,
+		},
+		"claims of an image's class": {
+			[]client.Object{quotaObject("q", amounts{blueprinttest.StorageClass + ".storageclass.storage.k8s.io/persistentvolumeclaims": "3"},
+				amounts{blueprinttest.StorageClass + ".storageclass.storage.k8s.io/persistentvolumeclaims": "1"})}, 2, "",
+		},
+		"another class": {
+			[]client.Object{quotaObject("q", amounts{"gold.storageclass.storage.k8s.io/requests.storage": "1Gi"},
+				amounts{"gold.storageclass.storage.k8s.io/requests.storage": "1Gi"})}, none, "",
+		},
 		"the least of several": {[]client.Object{
 			quotaObject("a", amounts{"limits.cpu": "80", "limits.memory": "64Gi"}, amounts{"limits.cpu": "0", "limits.memory": "0"}),
 			quotaObject("b", amounts{"count/persistentvolumeclaims": "99"}, amounts{"count/persistentvolumeclaims": "2"}),
@@ -73,7 +87,7 @@ func TestReadCapacity(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tmpl := blueprinttest.Template()
-			room, err := ReadCapacity(t.Context(), reader(t, tt.quotas...), "nomad-clients", &tmpl)
+			room, err := ReadCapacity(t.Context(), reader(t, tt.quotas...), "nomad-clients", &tmpl, blueprinttest.Facts())
 			switch {
 			case err != nil:
 				t.Fatal(err)
@@ -94,7 +108,7 @@ func TestCapacityHasTheSameMessage(t *testing.T) {
 	var said string
 	for _, used := range []string{"0", "9", "13", "20"} {
 		room, err := ReadCapacity(t.Context(),
-			reader(t, quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": used})), "nomad-clients", &tmpl)
+			reader(t, quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": used})), "nomad-clients", &tmpl, blueprinttest.Facts())
 		if err != nil || said != "" && room.Problem.Message != said {
 			t.Errorf("%v, %v", room, err)
 		}
@@ -107,7 +121,7 @@ func (f failing) List(context.Context, client.ObjectList, ...client.ListOption) 
 func TestReadCapacityFailsWithoutAnAnswer(t *testing.T) {
 	down := errors.New("connection refused")
 	tmpl := blueprinttest.Template()
-	if _, err := ReadCapacity(t.Context(), failing{err: down}, "nomad-clients", &tmpl); !errors.Is(err, down) {
+	if _, err := ReadCapacity(t.Context(), failing{err: down}, "nomad-clients", &tmpl, blueprinttest.Facts()); !errors.Is(err, down) {
 		t.Errorf("got %v", err)
 	}
 }

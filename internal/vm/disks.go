@@ -58,7 +58,7 @@ func claimTemplates(m blueprint.Member, f blueprint.Facts) (string, error) {
 				AccessModes:      []corev1.PersistentVolumeAccessMode{accessMode(f.StorageClasses[class])},
 				Resources:        claimResources{Requests: claimRequests{Storage: d.Size.String()}},
 				StorageClassName: class,
-				VolumeMode:       corev1.PersistentVolumeBlock,
+				VolumeMode:       volumeMode(f.StorageClasses[class]),
 			},
 		})
 	}
@@ -75,6 +75,14 @@ func accessMode(class blueprint.StorageClass) corev1.PersistentVolumeAccessMode 
 		return corev1.ReadWriteMany
 	}
 	return corev1.ReadWriteOnce
+}
+
+// volumeMode is Block where the driver can do it, which is faster.
+func volumeMode(class blueprint.StorageClass) corev1.PersistentVolumeMode {
+	if class.Filesystem {
+		return corev1.PersistentVolumeFilesystem
+	}
+	return corev1.PersistentVolumeBlock
 }
 
 // disks are the VM's disks: those of the template in their order, which is the boot order, and the cloud-init disk

@@ -89,8 +89,8 @@ func sharedLabels(m blueprint.Member) map[string]string {
 
 func vmAnnotations(m blueprint.Member, claims string) map[string]string {
 	description := cmp.Or(m.Template.Description, fmt.Sprintf(
-		"Nomad client of NomadNodePool %s/%s. To remove it: kubectl delete nomadnode -n %s %s",
-		m.Namespace, m.PoolName, m.Namespace, m.Name))
+		"Nomad client of NomadNodePool %s/%s. To remove it, delete the NomadNode that has this VM's name, in the same namespace.",
+		m.Namespace, m.PoolName))
 	annotations := map[string]string{}
 	maps.Copy(annotations, m.Template.Annotations)
 	maps.Copy(annotations, map[string]string{

@@ -103,14 +103,17 @@ func Overlay(doc string) *runtime.RawExtension {
 	return &runtime.RawExtension{Raw: []byte(doc)}
 }
 
-// Certificate is one that signs itself, and its key, in PEM.
-func Certificate(t *testing.T) (cert, key string) {
+// Certificate is one that signs itself, and its key, in PEM. Without changes it is a client's of the region global.
+func Certificate(t *testing.T, changes ...func(*x509.Certificate)) (cert, key string) {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"client.global.nomad"}}
+	for _, change := range changes {
+		change(template)
+	}
 	signed, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,53 @@
+package preflight
+
+import (
+	"crypto/x509"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint/blueprinttest"
+)
+
+func TestCertificatesWithWhichNobodyJoins(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	names := func(names ...string) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.DNSNames = names }
+	}
+	valid := func(from, to time.Duration) func(*x509.Certificate) {
+		return func(c *x509.Certificate) { c.NotBefore, c.NotAfter = now.Add(from), now.Add(to) }
+	}
+	year := valid(-time.Hour, 365*24*time.Hour)
+	const is = `spec.nomad.clientTLSSecretRef: the certificate "tls.crt" of Secret "nomad-tls" `
+	for name, tt := range map[string]struct {
+		changes []func(*x509.Certificate)
+		want    string
+	}{
+		"a client's": {[]func(*x509.Certificate){year}, ""},
+		"a server's": {[]func(*x509.Certificate){year, names("server.global.nomad", "localhost")}, ""},
+		"expired": {[]func(*x509.Certificate){valid(-48*time.Hour, -time.Hour)},
+			is + `ended at 2026-03-01T11:00:00Z; put a new one there`},
+		"not valid yet": {[]func(*x509.Certificate){valid(time.Hour, 48*time.Hour)},
+			is + `begins only at 2026-03-01T13:00:00Z; wait, or put another one there`},
+		"another region's": {[]func(*x509.Certificate){year, names("client.eu.nomad", "localhost")},
+			is + `is for client.eu.nomad, localhost; Nomad's servers want client.global.nomad, so make it anew with that name`},
+		"of no name": {[]func(*x509.Certificate){year, names()},
+			is + `has no DNS name; Nomad's servers want client.global.nomad, so make it anew with that name`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cert, key := blueprinttest.Certificate(t, tt.changes...)
+			tmpl, c, f := blueprinttest.Template(), blueprinttest.Client(), blueprinttest.Facts()
+			f.Now, f.Region = now, "global"
+			c.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "nomad-tls"}
+			f.Secrets["nomad-tls"] = map[string]string{"ca.crt": cert, "tls.crt": cert, "tls.key": key}
+			var got []string
+			for _, p := range Check(&tmpl, &c, f) {
+				got = append(got, p.Message)
+			}
+			if strings.Join(got, "\n") != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
