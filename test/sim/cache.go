@@ -18,8 +18,8 @@ var cachedKinds = []string{kindPool, kindNode, kindVM, kindInstance}
 // cache is what one process knows of the API server. It never goes back, but each kind may lag behind, by its own
 // amount.
 type cache struct {
-	p       *process
-	shelves map[string]*shelf
+	p     *process
+	kinds map[string]*kindStore
 	// seen is when the latest event of a kind arrives: those that follow arrive later.
 	seen map[string]time.Time
 	// stuck is until when no event of a kind arrives.
@@ -28,9 +28,9 @@ type cache struct {
 
 // newCache lists everything.
 func newCache(p *process) *cache {
-	c := &cache{p: p, shelves: map[string]*shelf{}, seen: map[string]time.Time{}, stuck: map[string]time.Time{}}
+	c := &cache{p: p, kinds: map[string]*kindStore{}, seen: map[string]time.Time{}, stuck: map[string]time.Time{}}
 	for _, kind := range cachedKinds {
-		c.shelves[kind] = &shelf{objects: map[id]client.Object{}}
+		c.kinds[kind] = &kindStore{objects: map[id]client.Object{}}
 		for _, o := range p.w.store.all(kind) {
 			c.take(nil, o)
 		}
@@ -38,7 +38,7 @@ func newCache(p *process) *cache {
 	return c
 }
 
-// watch is told of each change in the store and sees it later.
+// watch gets each change in the store, and shows it later.
 func (c *cache) watch(was, is client.Object) {
 	of := is
 	if of == nil {
@@ -86,7 +86,7 @@ func (c *cache) take(was, is client.Object) {
 		of = was
 	}
 	i := idOf(of)
-	sh := c.shelves[i.kind]
+	sh := c.kinds[i.kind]
 	at, found := slices.BinarySearchFunc(sh.order, i, id.less)
 	switch {
 	case watched(is):

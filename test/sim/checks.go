@@ -20,7 +20,7 @@ import (
 type Violation struct {
 	// Invariant is the design's name of it: I1 to I10.
 	Invariant string
-	// About is the member or pool that it concerns; empty: the world.
+	// About is the member or pool that it concerns; empty: the environment.
 	About string
 	// Text says what happened, and At when, since the beginning.
 	Text string
@@ -36,14 +36,14 @@ func (v *Violation) kind() string { return v.Invariant + particular.ReplaceAllSt
 
 var particular = regexp.MustCompile(`[a-z]*-[a-z0-9.-]+|[0-9][0-9a-z.]*`)
 
-// checks holds what is true of the world whatever the controllers believe, and watches over the invariants.
+// checks holds what is true of the environment whatever the controllers believe, and watches over the invariants.
 type checks struct {
-	w         *World
+	w         *Environment
 	violation *Violation
 	members   map[string]*memberTruth // by name
 	byNodeID  map[string]*memberTruth
-	ours      map[types.UID]string // the VMs that the controllers made, and whose
-	strays    map[types.UID]bool   // VMs and Secrets that were made for members that another leader had let go
+	owned     map[types.UID]string // the VMs that the controllers made, and whose
+	orphaned  map[types.UID]bool   // VMs and Secrets that were made for members that another leader had released
 	secrets   map[types.UID]bool   // the Secrets that they made
 	asked     []asked              // what was asked of pools, the oldest first
 }
@@ -52,31 +52,31 @@ type checks struct {
 type memberTruth struct {
 	name, nodeID, poolUID string
 	claims                []string
-	intents               map[string]time.Time // by ID: when they were recorded
+	requests              map[string]time.Time // by ID: when they were written
 	protected             time.Time            // since when; zero: not
 	vmMade                time.Time            // when its VM was made last
 	vmKnown               time.Time            // when its VM was written down; zero: it wasn't
 	left                  time.Time            // since when it leaves; zero: it doesn't
-	stuck                 time.Time            // when its record last said that it doesn't go away
+	stuck                 time.Time            // when its NomadNode last said that it doesn't go away
 	drainedAt             time.Time            // when Drained was written last; zero: never
 	forced                bool                 // rightly at its deadline
-	kicked                map[string]time.Time // by intent: when it was recorded that its drain was kicked
-	order                 string               // the intent that stands; empty: none
-	over                  map[string]time.Time // by ID: when intents ceased to stand
-	marked                string               // the intent that is recorded, even if it was taken back; empty: none
+	resent                map[string]time.Time // by drain request: when it was written that its drain was resent
+	standing              string               // the drain request that stands; empty: none
+	over                  map[string]time.Time // by ID: when drain requests ceased to stand
+	marked                string               // the drain request that is written, even if it was canceled; empty: none
 	unmarked              time.Time            // when the last one ceased to be recorded
-	deletedByUser         bool                 // its record, or its pool
+	deletedByUser         bool                 // its NomadNode, or its pool
 	secretTaken           bool                 // somebody else deleted its Secret
-	gone                  time.Time            // when its record went, whoever removed it
-	told                  bool                 // people know that its VM is there without a record
-	released              time.Time            // when its record went; zero: it is there
+	gone                  time.Time            // when its NomadNode went, whoever removed it
+	reported              bool                 // people know that its VM is there without a NomadNode
+	released              time.Time            // when its NomadNode went; zero: it is there
 	unpurged              bool                 // released with purge false
 	late                  bool                 // released although Nomad couldn't be asked
 }
 
-func newChecks(w *World) *checks {
+func newChecks(w *Environment) *checks {
 	c := &checks{w: w, members: map[string]*memberTruth{}, byNodeID: map[string]*memberTruth{},
-		ours: map[types.UID]string{}, strays: map[types.UID]bool{}, secrets: map[types.UID]bool{}}
+		owned: map[types.UID]string{}, orphaned: map[types.UID]bool{}, secrets: map[types.UID]bool{}}
 	w.store.watchers = append(w.store.watchers, c.watch)
 	return c
 }
@@ -84,9 +84,9 @@ func newChecks(w *World) *checks {
 func (c *checks) failed() bool { return c.violation != nil }
 
 // violate records the first violation, which ends the schedule.
-func (w *World) violate(invariant, about, format string, args ...any) {
+func (w *Environment) violate(invariant, about, format string, args ...any) {
 	if w.checks.violation == nil {
-		v := &Violation{Invariant: invariant, About: about, Text: fmt.Sprintf(format, args...), At: w.now.Sub(dawn)}
+		v := &Violation{Invariant: invariant, About: about, Text: fmt.Sprintf(format, args...), At: w.now.Sub(epoch)}
 		w.checks.violation = v
 		w.note("VIOLATION", about, "%s: %s", invariant, v.Text)
 	}
@@ -104,13 +104,14 @@ func (c *checks) watch(was, is client.Object) {
 		}
 	case *v1alpha1.NomadNode:
 		if m := c.members[is.Name]; m != nil {
-			m.deletedByUser = m.deletedByUser || is.DeletionTimestamp != nil && was.GetDeletionTimestamp() == nil && c.w.running == nil
+			m.deletedByUser = m.deletedByUser || is.DeletionTimestamp != nil && was.GetDeletionTimestamp() == nil &&
+				c.w.running == nil
 			m.shown(is, c.w.now)
 		}
 	}
 }
 
-// shown keeps the books on what a member's record says.
+// shown keeps the books on what a member's NomadNode says.
 func (m *memberTruth) shown(is *v1alpha1.NomadNode, now time.Time) {
 	m.ordered(is.Spec.Drain, now)
 	if is.Status.VM.UID != "" && m.vmKnown.IsZero() {
@@ -134,13 +135,13 @@ func (m *memberTruth) shown(is *v1alpha1.NomadNode, now time.Time) {
 	}
 }
 
-// told hears the controllers' Events.
-func (c *checks) told(p *process, name, reason string) {
+// heard notes the controllers' Events.
+func (c *checks) heard(p *process, name, reason string) {
 	m := c.members[name]
 	switch {
 	case m == nil:
 	case reason == "VMWithoutRecord":
-		m.told = true
+		m.reported = true
 	case reason == "PurgeSkipped":
 		m.late = true
 		if t := c.w.running; t.notAsked || t.known && p.clusterOf(t).known() {
@@ -149,7 +150,7 @@ func (c *checks) told(p *process, name, reason string) {
 	}
 }
 
-func (w *World) nodeName(nodeID string) string {
+func (w *Environment) nodeName(nodeID string) string {
 	if m := w.checks.byNodeID[nodeID]; m != nil {
 		return m.name
 	}
@@ -173,7 +174,7 @@ func (c *checks) after(t *task, made call, before client.Object) {
 			c.secretMade(t, is)
 			break
 		}
-		c.sweeps(t, c.members[before.GetLabels()[v1alpha1.NodeLabel]], "a Secret")
+		c.collected(t, c.members[before.GetLabels()[v1alpha1.NodeLabel]], "a Secret")
 		if !c.secrets[before.GetUID()] {
 			c.w.violate("I6", made.id.name, "a Secret that isn't a member's: %s", made.verb)
 		}
@@ -204,7 +205,7 @@ func (c *checks) afterNode(t *task, made call, before, is client.Object) {
 	case now == nil:
 		c.released(m, was)
 	default:
-		c.intent(t, m, was, now)
+		c.drainRequest(t, m, was, now)
 	}
 }
 
@@ -220,7 +221,7 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 	}
 	m := &memberTruth{
 		name: n.Name, nodeID: n.Spec.NodeID, poolUID: n.Spec.PoolUID, claims: blueprint.ClaimNames(blueprint.MemberOf(n)),
-		intents: map[string]time.Time{}, kicked: map[string]time.Time{}, over: map[string]time.Time{},
+		requests: map[string]time.Time{}, resent: map[string]time.Time{}, over: map[string]time.Time{},
 	}
 	c.members[n.Name], c.byNodeID[m.nodeID] = m, m
 	c.notTooMany(t, n, "a member was made")
@@ -230,7 +231,7 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 // status checks what is written of a member.
 func (c *checks) status(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
 	if k := is.Status.ResentDrain; k != "" && was.Status.ResentDrain != k {
-		m.kicked[k] = c.w.now
+		m.resent[k] = c.w.now
 	}
 	c.saysTrue(m, is)
 	before, after := meta.IsStatusConditionTrue(was.Status.Conditions,
@@ -250,7 +251,7 @@ func (c *checks) afterVM(t *task, made call, before client.Object) {
 		return
 	}
 	vm := before.(*kubevirtv1.VirtualMachine)
-	name := c.ours[vm.UID]
+	name := c.owned[vm.UID]
 	if name == "" {
 		c.w.violate("I6", vm.Name, "a VM that isn't a member's: %s", made.verb)
 		return
@@ -273,24 +274,24 @@ func (c *checks) secretMade(t *task, secret client.Object) {
 	c.secrets[secret.GetUID()] = true
 	m := c.members[secret.GetLabels()[v1alpha1.NodeLabel]]
 	if m != nil && !m.drainedAt.IsZero() && !c.alone(t) {
-		c.strays[secret.GetUID()] = true // as a VM may be
+		c.orphaned[secret.GetUID()] = true // as a VM may be
 	}
 }
 
 func (c *checks) vmMade(t *task, vm *kubevirtv1.VirtualMachine) {
 	m := c.members[vm.Name]
 	if m == nil {
-		c.w.violate("I6", vm.Name, "a VM was made that no record tells of")
+		c.w.violate("I6", vm.Name, "a VM was made that no NomadNode records")
 		return
 	}
-	n := c.record(m)
+	n := c.nomadNode(m)
 	if (n == nil || n.Status.VM.UID != "") && !c.alone(t) {
 		// One of two leaders was late by so much that the other has let the member go meanwhile. Nothing in Kubernetes can
-		// fence that off; people are told of such a VM.
-		c.strays[vm.UID] = true
+		// fence that off; an Event reports such a VM.
+		c.orphaned[vm.UID] = true
 		return
 	}
-	c.ours[vm.UID], m.vmMade = vm.Name, c.w.now
+	c.owned[vm.UID], m.vmMade = vm.Name, c.w.now
 	if !c.w.kubevirt.bootable(vm) && !m.secretTaken && (n == nil || !leaving(n)) {
 		c.w.violate("I7", vm.Name, "a VM was made before its Secret, so that it starts for ever")
 	}
@@ -305,7 +306,7 @@ func (c *checks) afterClaim(t *task, made call) {
 		if !slices.Contains(m.claims, made.id.name) {
 			continue
 		}
-		c.sweeps(t, m, "a claim")
+		c.collected(t, m, "a claim")
 		if vm := c.vmOf(m); vm != nil {
 			c.w.violate("I6", m.name, "claim %s was deleted while the VM exists", made.id.name)
 		}
@@ -317,7 +318,7 @@ func (c *checks) afterClaim(t *task, made call) {
 // vmOf is a member's VM, if it exists.
 func (c *checks) vmOf(m *memberTruth) *kubevirtv1.VirtualMachine {
 	for _, o := range c.w.store.all(kindVM) {
-		if c.ours[o.GetUID()] == m.name {
+		if c.owned[o.GetUID()] == m.name {
 			return o.(*kubevirtv1.VirtualMachine)
 		}
 	}
@@ -327,7 +328,7 @@ func (c *checks) vmOf(m *memberTruth) *kubevirtv1.VirtualMachine {
 // instanceOf is a member's instance, if it exists.
 func (c *checks) instanceOf(m *memberTruth) *kubevirtv1.VirtualMachineInstance {
 	for _, o := range c.w.store.all(kindInstance) {
-		if ref := metav1.GetControllerOf(o); ref != nil && c.ours[ref.UID] == m.name {
+		if ref := metav1.GetControllerOf(o); ref != nil && c.owned[ref.UID] == m.name {
 			return o.(*kubevirtv1.VirtualMachineInstance)
 		}
 	}
@@ -337,7 +338,7 @@ func (c *checks) instanceOf(m *memberTruth) *kubevirtv1.VirtualMachineInstance {
 // guestOf is a member's guest, if one runs.
 func (c *checks) guestOf(m *memberTruth) *guest {
 	for _, o := range c.w.store.all(kindVM) {
-		if g := c.w.kubevirt.guests[o.GetUID()]; g != nil && c.ours[o.GetUID()] == m.name {
+		if g := c.w.kubevirt.guests[o.GetUID()]; g != nil && c.owned[o.GetUID()] == m.name {
 			return g
 		}
 	}

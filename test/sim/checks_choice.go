@@ -30,8 +30,8 @@ func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	}
 }
 
-// stay are the members that count, but for one; those that somebody else has ordered to leave while the reconcile ran
-// count as well, because it couldn't know, and so do those whose record was removed by force.
+// stay are the members that count, but for one; those that somebody else has asked to leave while the reconcile ran
+// count as well, because it couldn't know, and so do those whose NomadNode was removed by force.
 func (c *checks) stay(t *task, but *memberTruth, n *v1alpha1.NomadNode) []*memberTruth {
 	var out []*memberTruth
 	for _, o := range c.membersOf(n.Spec.PoolUID) {
@@ -49,7 +49,7 @@ func (c *checks) stay(t *task, but *memberTruth, n *v1alpha1.NomadNode) []*membe
 	return out
 }
 
-// alone is true while one process leads: two may choose differently at the same time, which is put right later.
+// alone reports whether one process leads: two may choose differently at the same time, which is put right later.
 func (c *checks) alone(t *task) bool {
 	for _, p := range c.w.processes {
 		if p != t.p && (!p.dead || p.died.After(t.began)) {

@@ -22,7 +22,7 @@ type limits struct {
 }
 
 // mostTime is a time that never comes.
-var mostTime = dawn.Add(10000 * time.Hour)
+var mostTime = epoch.Add(10000 * time.Hour)
 
 func limitsOf(p *v1alpha1.NomadNodePool) limits {
 	l := limits{concurrent: math.MaxInt, inFlight: 1}
@@ -62,7 +62,7 @@ func (c *checks) withinLimits(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	rollout := reason == v1alpha1.DrainRollout // which a scale-out doesn't hold
 	if !repair &&
 		!allowed(func(l limits) bool { return l.recorded && (rollout && l.up || c.w.now.Sub(l.scaled) >= l.window) }) {
-		c.w.violate("I2", m.name, "a member was let go (%s) within the stabilisation window", reason)
+		c.w.violate("I2", m.name, "a member was let go (%s) within the stabilization window", reason)
 	}
 	if !c.alone(t) {
 		return // two choose at the same time
@@ -97,14 +97,14 @@ func (c *checks) leaveBesides(t *task, but *memberTruth, n *v1alpha1.NomadNode) 
 	return leave, inFlight
 }
 
-// joins is true for a member that is plainly on its way to join, and was when the reconcile began.
+// joins reports whether a member is plainly on its way to join, and was when the reconcile began.
 func (c *checks) joins(t *task, m *memberTruth, n *v1alpha1.NomadNode) bool {
 	made, ready := n.Status.VM.CreationTime, meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeVMReady)
 	switch {
 	case leaving(n) || n.Status.JoinedTime != nil || made == nil || ready == nil || !m.vmKnown.Before(t.began):
 		return false
 	case ready.Reason != v1alpha1.ReasonVMRunning || !ready.LastTransitionTime.Time.Before(t.began):
-		return false // lacks room, or did when the reconcile began
+		return false // lacks capacity, or did when the reconcile began
 	case c.w.now.Sub(made.Time) >= n.Spec.Health.JoinTimeout.Duration:
 		return false
 	}

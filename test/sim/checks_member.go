@@ -26,7 +26,7 @@ func (c *checks) drained(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	m.drainedAt = c.w.now
 	d := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeDrainCompleted)
 	if n.Spec.Drain == nil {
-		c.w.violate("I1", m.name, "Drained without an intent")
+		c.w.violate("I1", m.name, "Drained without a drain request")
 		return
 	}
 	if d.Reason == v1alpha1.ReasonDeadline {
@@ -36,9 +36,9 @@ func (c *checks) drained(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	if vm := c.vmOf(m); vm == nil || vm.DeletionTimestamp != nil {
 		return // somebody else's doing
 	}
-	seen, looked := t.looks[m.nodeID]
+	seen, asked := t.observed[m.nodeID]
 	for _, a := range c.atStake(m, n) {
-		if !looked || seen.open || a.placed.Before(seen.at) {
+		if !asked || seen.open || a.placed.Before(seen.at) {
 			c.w.violate("I1", m.name, "called drained (%s) while %s lives", d.Reason, a.name())
 		}
 	}
@@ -71,13 +71,13 @@ func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachin
 	case n == nil && vm.DeletionTimestamp != nil:
 		return // deleted before, when there was one: a cache that lags has it deleted once more, and that changes nothing
 	case n == nil && m.gone.Before(t.began):
-		c.w.violate("I1", m.name, "the VM was stopped without a record")
+		c.w.violate("I1", m.name, "the VM was stopped without a NomadNode")
 		return
 	case m.drainedAt.IsZero():
 		c.w.violate("I1", m.name, "the VM was stopped before Drained was written")
 		return
 	case vm.DeletionTimestamp != nil, n == nil:
-		return // stopped by somebody else, or its record removed while the request was on its way
+		return // stopped by somebody else, or its NomadNode removed while the request was on its way
 	}
 	if m.forced && meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrainCompleted) {
 		return
@@ -89,11 +89,11 @@ func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachin
 	}
 }
 
-// unseeable is true for an allocation that was placed while the request to stop the guest was on its way, or while a
+// unseeable reports whether an allocation was placed while the request to stop the guest was on its way, or while a
 // Nomad that can't be asked was waited for with a member that a user wants gone.
 func (c *checks) unseeable(t *task, m *memberTruth, n *v1alpha1.NomadNode, a *alloc) bool {
-	seen, looked := t.looks[m.nodeID]
-	if looked {
+	seen, asked := t.observed[m.nodeID]
+	if asked {
 		return !seen.open && a.placed.After(seen.at)
 	}
 	wantedGone := m.deletedByUser || c.poolOf(n) == nil
@@ -101,8 +101,8 @@ func (c *checks) unseeable(t *task, m *memberTruth, n *v1alpha1.NomadNode, a *al
 		c.w.now.Sub(saidDrained(n)) >= nodectrl.DefaultPurgeTimeout
 }
 
-// saidDrained is since when the member's record says that it is drained: since the look that found it so, which may
-// have been on its way for long.
+// saidDrained is since when the member's NomadNode says that it is drained: since the observation that found it so,
+// which may have been on its way for long.
 func saidDrained(n *v1alpha1.NomadNode) time.Time {
 	if d := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeDrainCompleted); d != nil {
 		return d.LastTransitionTime.Time
@@ -121,30 +121,30 @@ func (c *checks) recordDeleted(t *task, m *memberTruth) {
 		return
 	}
 	if m.drainedAt.IsZero() {
-		c.w.violate("I1", m.name, "its record was deleted before it was drained")
+		c.w.violate("I1", m.name, "its NomadNode was deleted before it was drained")
 	}
 }
 
-// released checks that nothing of a member is left when its record goes.
+// released checks that nothing of a member is left when its NomadNode goes.
 func (c *checks) released(m *memberTruth, was *v1alpha1.NomadNode) {
 	m.released = c.w.now
 	switch {
 	case c.vmOf(m) != nil || c.instanceOf(m) != nil:
-		c.w.violate("I7", m.name, "the record went before the VM")
+		c.w.violate("I7", m.name, "the NomadNode went before the VM")
 	case was.Spec.ScaleIn.Purge != nil && !*was.Spec.ScaleIn.Purge:
 		m.unpurged = true
 	case m.late:
 	case c.w.nomad.nodes[m.nodeID] != nil:
-		c.w.violate("I7", m.name, "the record went before the Nomad node")
+		c.w.violate("I7", m.name, "the NomadNode went before the Nomad node")
 	}
 	for _, claim := range m.claims {
 		if c.w.store.get(id{kindClaim, was.Namespace, claim}) != nil {
-			c.w.violate("I7", m.name, "the record went before claim %s", claim)
+			c.w.violate("I7", m.name, "the NomadNode went before claim %s", claim)
 		}
 	}
 	for _, o := range c.w.store.all(kindSecret) {
-		if c.secrets[o.GetUID()] && !c.strays[o.GetUID()] && o.GetLabels()[v1alpha1.NodeLabel] == m.name {
-			c.w.violate("I7", m.name, "the record went before its Secret")
+		if c.secrets[o.GetUID()] && !c.orphaned[o.GetUID()] && o.GetLabels()[v1alpha1.NodeLabel] == m.name {
+			c.w.violate("I7", m.name, "the NomadNode went before its Secret")
 		}
 	}
 }

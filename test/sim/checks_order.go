@@ -6,7 +6,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// ordered keeps the books on a member's order to leave, whoever writes it.
+// ordered keeps the books on a member's drain request, whoever writes it.
 func (m *memberTruth) ordered(d *v1alpha1.DrainRequest, now time.Time) {
 	order, marked := "", ""
 	if d != nil {
@@ -15,26 +15,26 @@ func (m *memberTruth) ordered(d *v1alpha1.DrainRequest, now time.Time) {
 			order = d.ID
 		}
 	}
-	if m.order != order {
-		m.over[m.order] = now
+	if m.standing != order {
+		m.over[m.standing] = now
 	}
 	if m.marked != "" && marked == "" {
 		m.unmarked = now
 	}
-	m.order, m.marked = order, marked
+	m.standing, m.marked = order, marked
 }
 
-// stands is true for an intent that stands, or did since; empty: any.
-func (m *memberTruth) stands(intent string, since time.Time) bool {
-	if intent != "" {
-		return m.order == intent || m.over[intent].After(since)
+// stands reports whether a drain request stands, or did since; empty: any.
+func (m *memberTruth) stands(request string, since time.Time) bool {
+	if request != "" {
+		return m.standing == request || m.over[request].After(since)
 	}
 	for of, at := range m.over {
 		if of != "" && at.After(since) {
 			return true
 		}
 	}
-	return m.order != ""
+	return m.standing != ""
 }
 
 // readAt is since when something may have changed that a task couldn't see: its cache lagged behind when it began.

@@ -76,7 +76,7 @@ func (c *checks) askedSince(pool string, since time.Time) []asked {
 	return out
 }
 
-// leaving is true for a member that doesn't count.
+// leaving reports whether a member doesn't count.
 func leaving(n *v1alpha1.NomadNode) bool {
 	drained := meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrainCompleted)
 	return n.DeletionTimestamp != nil || n.Spec.Drain != nil && (!n.Spec.Drain.Canceled || drained)
@@ -147,16 +147,16 @@ func (c *checks) breakerHolds(t *task, n *v1alpha1.NomadNode, what string) {
 	}
 }
 
-// newlyJoined is true when somebody joined and the pool's status doesn't tell of it yet, which closes the breaker.
+// newlyJoined reports whether somebody joined and the pool's status doesn't show it yet, which closes the breaker.
 func (c *checks) newlyJoined(n *v1alpha1.NomadNode) bool {
 	p := c.poolOf(n)
 	if p == nil || p.Status.Joins == nil {
 		return true
 	}
 	for _, o := range c.membersOf(n.Spec.PoolUID) {
-		told := slices.ContainsFunc(p.Status.Joins.Results,
+		reported := slices.ContainsFunc(p.Status.Joins.Results,
 			func(r v1alpha1.JoinResult) bool { return r.Member == o.Name && r.Joined })
-		if j := o.Status.JoinedTime; j != nil && !told && j.After(p.Status.Joins.StartTime.Time) {
+		if j := o.Status.JoinedTime; j != nil && !reported && j.After(p.Status.Joins.StartTime.Time) {
 			return true
 		}
 	}
@@ -170,25 +170,25 @@ func (c *checks) notProtected(t *task, m *memberTruth, what string) {
 	}
 }
 
-// intent checks a change of a member's order to leave.
-func (c *checks) intent(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
+// drainRequest checks a change of a member's drain request.
+func (c *checks) drainRequest(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
 	before, after := was.Spec.Drain, is.Spec.Drain
 	switch {
 	case after == nil:
 		return
 	case before == nil || before.ID != after.ID:
-		m.intents[after.ID] = c.w.now
+		m.requests[after.ID] = c.w.now
 		m.forced = false
 		if before != nil && !before.Canceled {
-			c.w.violate("I3", m.name, "a second intent in the place of one that stands")
+			c.w.violate("I3", m.name, "a second drain request in the place of one that stands")
 		}
 		if t.what == "pool" {
 			c.chosen(t, m, is)
 		}
 	case !before.DeadlineTime.Equal(&after.DeadlineTime) || !before.RequestTime.Equal(&after.RequestTime):
-		c.w.violate("I3", m.name, "the intent's deadline was changed from %s to %s", before.DeadlineTime.Sub(dawn),
-			after.DeadlineTime.Sub(dawn))
+		c.w.violate("I3", m.name, "the drain request's deadline was changed from %s to %s", before.DeadlineTime.Sub(epoch),
+			after.DeadlineTime.Sub(epoch))
 	case after.Canceled && !before.Canceled && t.what == "pool": // and not the member itself, which isn't empty any more
-		c.notTooMany(t, is, "a member was called back")
+		c.notTooMany(t, is, "a drain was canceled")
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// saysTrue checks that what is said of a member's VM isn't untrue in the one way that costs a guest its life: who
-// reads that the VM is gone, and is told to delete what is left of it, does so.
+// saysTrue checks that what conditions say of a member's VM isn't untrue in the one way that costs a guest its life:
+// who reads that the VM is gone, and how to delete what is left of it, does so.
 func (c *checks) saysTrue(m *memberTruth, is *v1alpha1.NomadNode) {
 	ready := meta.FindStatusCondition(is.Status.Conditions, v1alpha1.NodeVMReady)
 	if ready != nil && strings.HasPrefix(ready.Message, "The VM is gone") && c.vmOf(m) != nil {

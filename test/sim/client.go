@@ -31,7 +31,7 @@ var errNotSimulated = errors.New("the controllers have no need of this, and the 
 func (c *apiClient) Get(_ context.Context, key client.ObjectKey, o client.Object, _ ...client.GetOption) error {
 	i := id{kindOf(o), key.Namespace, key.Name}
 	read := func() error {
-		found := c.shelf(i.kind).objects[i]
+		found := c.ofKind(i.kind).objects[i]
 		if found == nil {
 			return apierrors.NewNotFound(resourceOf(i.kind), i.name)
 		}
@@ -44,14 +44,14 @@ func (c *apiClient) Get(_ context.Context, key client.ObjectKey, o client.Object
 	return c.p.request(call{verb: "get", id: i}, read)
 }
 
-// direct is true for reads that ask the API server.
+// direct reports whether a read asks the API server.
 func (c *apiClient) direct(kind string) bool { return c.live || !slices.Contains(cachedKinds, kind) }
 
-func (c *apiClient) shelf(kind string) *shelf {
+func (c *apiClient) ofKind(kind string) *kindStore {
 	if c.direct(kind) {
-		return c.p.w.store.shelf(kind)
+		return c.p.w.store.ofKind(kind)
 	}
-	return c.p.cache.shelves[kind]
+	return c.p.cache.kinds[kind]
 }
 
 // List reads the objects of a kind. A cache has no order.
@@ -64,7 +64,7 @@ func (c *apiClient) List(_ context.Context, l client.ObjectList, opts ...client.
 	}
 	read := func() error {
 		var found []runtime.Object
-		sh := c.shelf(kind)
+		sh := c.ofKind(kind)
 		for _, i := range sh.order {
 			obj := sh.objects[i]
 			if (o.Namespace == "" || o.Namespace == i.namespace) &&
@@ -99,7 +99,7 @@ func fill(l client.ObjectList, found []runtime.Object) error {
 	return nil
 }
 
-// indexed is true for what the indexes of the cache find.
+// indexed reports whether the indexes of the cache find an object.
 func indexed(s fields.Selector, o client.Object) bool {
 	if s == nil {
 		return true

@@ -13,21 +13,21 @@ import (
 type cluster struct {
 	p *process
 
-	view        nomad.View
-	asOf        time.Time // when the servers read what the view shows
-	listErr     error
-	tokenKnown  bool
-	blind       bool // the token was found not to see all allocations
-	grants      int  // what its grants were found to be (internal/nomad: tokenLook)
-	watched     bool
-	address     string // nowhere: nobody answers
-	allocations nomad.AllocationsView
-	tracked     map[string]bool
-	polling     bool
-	failures    int
-	asked       uint64    // the index that the waiting list waits for to pass
-	round       int       // of the list that waits
-	cut         time.Time // until when this process can't reach Nomad
+	view          nomad.View
+	asOf          time.Time // when the servers read what the view shows
+	listErr       error
+	tokenKnown    bool
+	allocsUnknown bool // the token was found not to see all allocations
+	grants        int  // what its grants were found to be (internal/nomad: tokenCheck)
+	watched       bool
+	address       string // nowhere: nobody answers
+	allocations   nomad.AllocationsView
+	tracked       map[string]bool
+	polling       bool
+	failures      int
+	asked         uint64    // the index that the waiting list waits for to pass
+	round         int       // of the list that waits
+	cut           time.Time // until when this process can't reach Nomad
 }
 
 var _ nomad.Cluster = (*cluster)(nil)
@@ -100,7 +100,7 @@ func (c *cluster) info(nodeID string) (nomad.Node, time.Time, error) {
 // View is nomad.Cluster's.
 func (c *cluster) View() nomad.View {
 	if t := c.p.w.running; t != nil && t.p == c.p {
-		t.settled, t.viewed = c.view.RecoveredSince, c.p.w.now // what the task decides by
+		t.recovered, t.viewed = c.view.RecoveredSince, c.p.w.now // what the task decides by
 	}
 	return c.view
 }
@@ -113,13 +113,13 @@ func (c *cluster) StopTime(context.Context, string) (time.Duration, error) { ret
 
 // Inspect is nomad.Cluster's: the node first, then its allocations.
 func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, error) {
-	before, err := c.lastLook()
+	before, err := c.lastCheck()
 	if err != nil {
 		return nomad.Inspection{}, err
 	}
 	x, _, err := c.info(nodeID)
 	if notFound(err) {
-		c.p.w.running.looks[nodeID] = look{at: c.p.w.now}
+		c.p.w.running.observed[nodeID] = observation{at: c.p.w.now}
 		return nomad.Inspection{}, nil
 	}
 	if err != nil {
@@ -137,7 +137,7 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 	if err := c.verify(before); err != nil {
 		return nomad.Inspection{}, err
 	}
-	c.p.w.running.looks[nodeID] = look{at: at, open: x.Eligible}
+	c.p.w.running.observed[nodeID] = observation{at: at, open: x.Eligible}
 	return in, nil
 }
 
@@ -198,7 +198,7 @@ func (c *cluster) apply(nodeID string, writes func(nomad.Node) []nomad.NodeWrite
 	return nil
 }
 
-// Drain is nomad.Cluster's: nothing is sent if the node drains, or did drain, under the intent as it is to.
+// Drain is nomad.Cluster's: nothing is sent if the node drains, or did drain, under the drain request as it is to.
 func (c *cluster) Drain(_ context.Context, nodeID string, r nomad.DrainOptions) (bool, error) {
 	x, at, err := c.info(nodeID)
 	if err != nil {
@@ -225,15 +225,15 @@ func (c *cluster) ResendDrain(_ context.Context, nodeID string, r nomad.DrainOpt
 	return c.sendDrain("resend drain", nodeID, r, at)
 }
 
-// sendDrain sends a drain that was found to be needed at looked. Its end counts from when it arrives.
-func (c *cluster) sendDrain(doing, nodeID string, r nomad.DrainOptions, looked time.Time) error {
+// sendDrain sends a drain that was found to be needed at found. Its end counts from when it arrives.
+func (c *cluster) sendDrain(doing, nodeID string, r nomad.DrainOptions, found time.Time) error {
 	return c.write(doing, nodeID, func() error {
 		w := c.p.w
-		d := &drain{intent: r.DrainID, onTimeout: r.OnTimeout(), ignoreSystem: r.IgnoreSystemJobs}
+		d := &drain{request: r.DrainID, onTimeout: r.OnTimeout(), ignoreSystem: r.IgnoreSystemJobs}
 		if left := r.Deadline(); left != 0 {
 			d.force = w.now.Add(max(left, 0))
 		}
-		w.checks.drains(w.running, doing, nodeID, d, looked)
+		w.checks.drains(w.running, doing, nodeID, d, found)
 		return w.nomad.setDrain(nodeID, d, us)
 	})
 }

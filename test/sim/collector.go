@@ -10,7 +10,7 @@ import (
 )
 
 // collect is Kubernetes' garbage collector: in the background, members of a pool that is gone are deleted.
-func (w *World) collect() {
+func (w *Environment) collect() {
 	w.store.watchers = append(w.store.watchers, func(was, is client.Object) {
 		if p, ok := was.(*v1alpha1.NomadNodePool); ok && is == nil {
 			w.after(w.chance.of("collector").between(10*time.Millisecond, 3*time.Second), func() { w.collectOf(p) })
@@ -22,7 +22,7 @@ func (w *World) collect() {
 	})
 }
 
-func (w *World) collectOf(p *v1alpha1.NomadNodePool) {
+func (w *Environment) collectOf(p *v1alpha1.NomadNodePool) {
 	for _, o := range w.store.all(kindNode) {
 		if metav1.IsControlledBy(o, p) {
 			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
@@ -30,7 +30,7 @@ func (w *World) collectOf(p *v1alpha1.NomadNodePool) {
 	}
 }
 
-func (w *World) orphan(n *v1alpha1.NomadNode) {
+func (w *Environment) orphan(n *v1alpha1.NomadNode) {
 	if p := w.store.get(id{kindPool, n.Namespace, n.Spec.PoolName}); p == nil || string(p.GetUID()) != n.Spec.PoolUID {
 		_ = w.store.remove(idOf(n), n.UID) // gone already is as good
 	}

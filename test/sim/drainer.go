@@ -9,7 +9,7 @@ import (
 // watchDrain is what Nomad's drainer does with a drain that was just set.
 func (n *nomadServer) watchDrain(x *node, d *drain) {
 	s := n.w.chance.of("drainer")
-	n.when(s.between(150*time.Millisecond, 1200*time.Millisecond), func() { n.look(x) })
+	n.when(s.between(150*time.Millisecond, 1200*time.Millisecond), func() { n.poll(x) })
 	if d.force.IsZero() {
 		return
 	}
@@ -27,8 +27,8 @@ func (n *nomadServer) watchDrain(x *node, d *drain) {
 	})
 }
 
-// look is one look of the drainer at a node.
-func (n *nomadServer) look(x *node) {
+// poll is the drainer's check of one node.
+func (n *nomadServer) poll(x *node) {
 	if x.drain == nil || n.nodes[x.id] != x {
 		return
 	}
@@ -64,7 +64,7 @@ func (n *nomadServer) complete(x *node) {
 	n.changed()
 }
 
-// mayMigrate is true while enough of a job's allocations are healthy for one more to be stopped.
+// mayMigrate reports whether enough of a job's allocations are healthy for one more to be stopped.
 func (n *nomadServer) mayMigrate(j *job) bool {
 	healthy := 0
 	for _, a := range n.allocs {
@@ -75,11 +75,11 @@ func (n *nomadServer) mayMigrate(j *job) bool {
 	return healthy > j.count-j.parallel
 }
 
-// drainsOn has the drainer look at the nodes that it drains, since something of a job has changed.
+// drainsOn has the drainer check the nodes that it drains, since something of a job has changed.
 func (n *nomadServer) drainsOn(d time.Duration) {
 	for _, nodeID := range n.order {
 		if x := n.nodes[nodeID]; x.drain != nil {
-			n.when(d, func() { n.look(x) })
+			n.when(d, func() { n.poll(x) })
 		}
 	}
 }

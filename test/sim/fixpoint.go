@@ -12,8 +12,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// unrest says why the world isn't as it was asked for, and about whom; empty: it is.
-func (w *World) unrest() (about, why string) {
+// unrest says why the environment isn't as it was asked for, and about whom; empty: it is.
+func (w *Environment) unrest() (about, why string) {
 	p := w.pool()
 	members := map[string]bool{}
 	for _, o := range w.store.all(kindNode) {
@@ -29,7 +29,7 @@ func (w *World) unrest() (about, why string) {
 	return w.leaks(members)
 }
 
-func (w *World) unrestOf(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) string {
+func (w *Environment) unrestOf(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) string {
 	m := w.checks.members[n.Name]
 	switch {
 	case p == nil || n.Spec.PoolUID != string(p.UID):
@@ -43,13 +43,14 @@ func (w *World) unrestOf(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) strin
 	}
 	if vmi := w.checks.instanceOf(m); vmi == nil || vmi.Status.Phase != kubevirtv1.Running {
 		return "doesn't run"
-	} else if e := vmi.Spec.EvictionStrategy; vmi.Status.EvacuationNodeName != "" && e != nil && *e == kubevirtv1.EvictionStrategyExternal {
+	} else if e := vmi.Spec.EvictionStrategy; vmi.Status.EvacuationNodeName != "" && e != nil &&
+		*e == kubevirtv1.EvictionStrategyExternal {
 		return "is to be moved from its host"
 	}
 	return w.unrestInNomad(m)
 }
 
-func (w *World) unrestInNomad(m *memberTruth) string {
+func (w *Environment) unrestInNomad(m *memberTruth) string {
 	x, g := w.nomad.nodes[m.nodeID], w.checks.guestOf(m)
 	switch {
 	case g == nil || !g.lives:
@@ -65,9 +66,9 @@ func (w *World) unrestInNomad(m *memberTruth) string {
 }
 
 // leaks names something that the controllers made and that belongs to no member.
-func (w *World) leaks(members map[string]bool) (about, what string) {
+func (w *Environment) leaks(members map[string]bool) (about, what string) {
 	for _, o := range w.store.all(kindVM) {
-		if name := w.checks.ours[o.GetUID()]; name != "" && !members[name] {
+		if name := w.checks.owned[o.GetUID()]; name != "" && !members[name] {
 			return name, "its VM is left"
 		}
 	}
@@ -86,13 +87,13 @@ func (w *World) leaks(members map[string]bool) (about, what string) {
 	return w.leakInNomad(members)
 }
 
-func (w *World) leakInNomad(members map[string]bool) (about, what string) {
+func (w *Environment) leakInNomad(members map[string]bool) (about, what string) {
 	for _, nodeID := range w.nomad.order {
 		m := w.checks.byNodeID[nodeID]
 		if m != nil && m.unpurged && w.nomad.nodes[nodeID].hidden {
-			continue // released by a policy that left it to Nomad's garbage collection, and no sweeper can find it
+			continue // released by a policy that left it to Nomad's garbage collection, and no collector can find it
 		}
-		if m == nil || members[m.name] || (m.late || m.unpurged || m.forcedOff()) && !w.sweptInNomad(m) ||
+		if m == nil || members[m.name] || (m.late || m.unpurged || m.forcedOff()) && !w.purgedByGC(m) ||
 			!w.nomad.answers() {
 			continue
 		}
@@ -101,19 +102,19 @@ func (w *World) leakInNomad(members map[string]bool) (about, what string) {
 	return "", ""
 }
 
-// forcedOff is true for a member whose record somebody else removed.
+// forcedOff reports whether somebody else removed a member's NomadNode.
 func (m *memberTruth) forcedOff() bool { return !m.gone.IsZero() && m.released.IsZero() }
 
 // nurse is what an operator does about members that can't get on by themselves: their name is taken, or their
 // guests didn't join.
-func (w *World) nurse() {
+func (w *Environment) nurse() {
 	for _, o := range w.store.all(kindVM) {
 		of := w.checks.members[strings.TrimSuffix(o.GetName(), copied)]
-		if w.isStranger(o) && of != nil && (of.name == o.GetName() || !of.gone.IsZero()) { // a copy names the member's Secret
+		if w.isExternal(o) && of != nil && (of.name == o.GetName() || !of.gone.IsZero()) { // a copy names the member's Secret
 			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
 		}
 	}
-	w.sweep()
+	w.removeOrphaned()
 	w.free()
 	w.uncordon()
 	p := w.pool()
@@ -130,18 +131,18 @@ func (w *World) nurse() {
 
 // uncordon makes nodes of wanted members eligible that an operator has made ineligible, or has drained. Those that the
 // controllers made so they must make eligible themselves.
-func (w *World) uncordon() {
+func (w *Environment) uncordon() {
 	for _, nodeID := range w.nomad.order {
-		if x := w.nomad.nodes[nodeID]; x.ours && !x.eligible && x.cordonedBy == operator && w.wanted(nodeID) {
+		if x := w.nomad.nodes[nodeID]; x.owned && !x.eligible && x.cordonedBy == operator && w.wanted(nodeID) {
 			_ = w.nomad.setDrain(nodeID, nil, operator) // it is there
 			_ = w.nomad.setEligible(nodeID, true, operator)
 		}
 	}
 }
 
-// free has members that were deleted removed at their deadline, as the condition of one that is held says: their policy
+// free has members that were deleted removed at their deadline, as the condition of a blocked one says: their policy
 // doesn't follow the pool's any more.
-func (w *World) free() {
+func (w *Environment) free() {
 	for _, o := range w.store.all(kindNode) {
 		if n := o.(*v1alpha1.NomadNode); w.checks.poolOf(n) == nil || n.DeletionTimestamp != nil {
 			change(w.store, n, func(n *v1alpha1.NomadNode) { n.Spec.ScaleIn.Drain.OnTimeout = v1alpha1.DrainForce })
@@ -149,26 +150,27 @@ func (w *World) free() {
 	}
 }
 
-// sweep removes what nobody else can: VMs that a controller which no longer led made after the record had gone, or
-// whose record was removed by force, of both of which people are told; and Secrets that nothing leads to any more.
-func (w *World) sweep() {
+// removeOrphaned removes what nobody else can: VMs that a controller which no longer led made after the NomadNode had
+// gone, or whose NomadNode was removed by force, both of which Events report; and Secrets that nothing leads to any
+// more.
+func (w *Environment) removeOrphaned() {
 	for _, o := range w.store.all(kindVM) {
-		if w.checks.strays[o.GetUID()] || w.checks.unrecorded(o) {
-			w.note("operator", o.GetName(), "deletes the VM that has no record")
+		if w.checks.orphaned[o.GetUID()] || w.checks.withoutNomadNode(o) {
+			w.note("operator", o.GetName(), "deletes the VM that has no NomadNode")
 			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
 		}
 	}
 	for _, o := range w.store.all(kindSecret) {
 		m := w.checks.members[o.GetLabels()[v1alpha1.NodeLabel]]
-		if w.checks.secrets[o.GetUID()] && (w.checks.strays[o.GetUID()] || m != nil && !m.gone.IsZero()) && !w.traced(m) {
+		if w.checks.secrets[o.GetUID()] && (w.checks.orphaned[o.GetUID()] || m != nil && !m.gone.IsZero()) && !w.traced(m) {
 			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
 		}
 	}
 }
 
-// traced is true while something of a member leads to its Secret.
-func (w *World) traced(m *memberTruth) bool {
-	if w.nomad.nodes[m.nodeID] != nil && w.sweptInNomad(m) {
+// traced reports whether something of a member leads to its Secret.
+func (w *Environment) traced(m *memberTruth) bool {
+	if w.nomad.nodes[m.nodeID] != nil && w.purgedByGC(m) {
 		return true
 	}
 	for _, claim := range m.claims {
@@ -179,8 +181,8 @@ func (w *World) traced(m *memberTruth) bool {
 	return w.store.get(id{kindVM, namespace, m.name}) != nil
 }
 
-// sweptInNomad is true for members whose Nomad nodes aren't left to Nomad's own garbage collection.
-func (w *World) sweptInNomad(m *memberTruth) bool {
+// purgedByGC reports whether a member's Nomad node isn't left to Nomad's own garbage collection.
+func (w *Environment) purgedByGC(m *memberTruth) bool {
 	p := w.pool()
 	return p != nil && string(p.UID) == m.poolUID && (p.Spec.ScaleIn.Purge == nil || *p.Spec.ScaleIn.Purge) &&
 		w.nomad.answers()

@@ -9,10 +9,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/sim"
 )
 
-var update = flag.Bool("update", false, "write the stories anew")
+var update = flag.Bool("update", false, "write the golden traces anew")
 
-// The main stories, as text that people can read, are still told the same way.
-func TestStories(t *testing.T) {
+// The golden traces, which people can read, are as they were.
+func TestGoldenTraces(t *testing.T) {
 	for name, got := range sim.Golden() {
 		path := filepath.Join("testdata", name+".txt")
 		if *update {
@@ -25,7 +25,7 @@ func TestStories(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got != string(want) {
-			t.Errorf("%s: the story has changed; read it, and if it is right, run go test ./test/sim -run Stories -update\n%s",
+			t.Errorf("%s: the trace has changed; read it, and if it is right, run go test ./test/sim -run Golden -update\n%s",
 				name, got)
 		}
 	}

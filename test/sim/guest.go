@@ -9,7 +9,7 @@ import (
 
 // guest is what runs in a VM: a Nomad client, if its VM is a member's.
 type guest struct {
-	w        *World
+	w        *Environment
 	name     string
 	vm       types.UID
 	nodeID   string
@@ -21,10 +21,10 @@ type guest struct {
 	orphan   bool // its VM is gone without it
 }
 
-func newGuest(w *World, vm *kubevirtv1.VirtualMachine) *guest {
+func newGuest(w *Environment, vm *kubevirtv1.VirtualMachine) *guest {
 	g := &guest{w: w, name: vm.Name, vm: vm.UID}
 	// The guest of a copy of a member's VM doesn't join under the member's ID.
-	if w.checks.ours[vm.UID] != "" {
+	if w.checks.owned[vm.UID] != "" {
 		g.nodeID = w.checks.members[vm.Name].nodeID
 	}
 	return g

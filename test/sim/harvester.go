@@ -23,7 +23,7 @@ const (
 
 // harvester makes the claims of VMs and removes those that a removed VM names. Its admission refuses things at times.
 type harvester struct {
-	w *World
+	w *Environment
 	// refusing is until when VMs are refused, and frozen until when no change of a VM is accepted.
 	refusing, frozen time.Time
 	// maintained is since when hosts are in maintenance, and upgrading since when Harvester is being upgraded.
@@ -33,7 +33,7 @@ type harvester struct {
 	upgradedFrom, upgraded time.Time
 }
 
-func newHarvester(w *World) *harvester {
+func newHarvester(w *Environment) *harvester {
 	h := &harvester{w: w, maintained: map[string]time.Time{}}
 	w.store.watchers = append(w.store.watchers, func(was, is client.Object) {
 		if vm, ok := is.(*kubevirtv1.VirtualMachine); ok && was == nil {
@@ -80,13 +80,14 @@ func (h *harvester) claim(vm *kubevirtv1.VirtualMachine) {
 	}
 	for _, t := range templatesOf(now) {
 		claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{
-			Namespace: vm.Namespace, Name: t.Metadata.Name, Finalizers: []string{claimProtection}, Labels: t.Metadata.Labels, Annotations: t.Metadata.Annotations,
+			Namespace: vm.Namespace, Name: t.Metadata.Name, Finalizers: []string{claimProtection}, Labels: t.Metadata.Labels,
+			Annotations: t.Metadata.Annotations,
 		}}
 		_ = h.w.store.create(claim) // one that exists is adopted
 	}
 }
 
-// ready is true once a VM has what it needs to start.
+// ready reports whether a VM has what it needs to start.
 func (h *harvester) ready(vm *kubevirtv1.VirtualMachine) bool {
 	for _, name := range claimsOf(vm) {
 		if h.w.store.get(id{kindClaim, vm.Namespace, name}) == nil {

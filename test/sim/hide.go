@@ -5,7 +5,7 @@ package sim
 const hides = "hide node"
 
 // hide has a job take its node out of the list that the controllers see, now and then one after the other.
-func (w *World) hide() {
+func (w *Environment) hide() {
 	s := w.chance.of(hides)
 	if w.Without[hides] || !s.once(4) {
 		return
@@ -21,12 +21,12 @@ func (w *World) hide() {
 	}
 }
 
-// show has the nodes of members that are wanted, or whose record is gone, listed again. The others the controllers
+// show has the nodes of members that are wanted, or whose NomadNode is gone, listed again. The others the controllers
 // must find.
-func (w *World) show() {
+func (w *Environment) show() {
 	for _, nodeID := range w.nomad.order {
 		x, m := w.nomad.nodes[nodeID], w.checks.byNodeID[nodeID]
-		if x.hidden && (w.wanted(nodeID) || m == nil || w.checks.record(m) == nil) {
+		if x.hidden && (w.wanted(nodeID) || m == nil || w.checks.nomadNode(m) == nil) {
 			x.hidden = false
 			w.nomad.changed()
 		}

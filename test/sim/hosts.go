@@ -30,7 +30,7 @@ func (k *kubevirt) host() string {
 }
 
 // maintenance is since when a host is in maintenance; zero: it isn't.
-func (w *World) maintenance(host string) time.Time { return w.harvester.maintained[host] }
+func (w *Environment) maintenance(host string) time.Time { return w.harvester.maintained[host] }
 
 // on are the instances that run on a host.
 func (k *kubevirt) on(host string) []*kubevirtv1.VirtualMachineInstance {
@@ -52,9 +52,9 @@ func (k *kubevirt) guestIn(vmi *kubevirtv1.VirtualMachineInstance) *guest {
 	return k.guests[ref.UID]
 }
 
-// maintainHost frees a host: KubeVirt migrates its instances, or asks for those to be moved that are ours to move.
-// One of them may not take it well.
-func maintainHost(w *World, s *stream) {
+// maintainHost frees a host: KubeVirt migrates its instances, or asks for those to be moved that the controllers are to
+// move. One of them may not take it well.
+func maintainHost(w *Environment, s *stream) {
 	host := pick(s, hosts...)
 	if !w.maintenance(host).IsZero() {
 		return
@@ -76,7 +76,7 @@ func maintainHost(w *World, s *stream) {
 	w.after(s.between(2*time.Minute, 9*time.Minute), func() { w.endMaintenance(host) })
 }
 
-func (w *World) endMaintenance(host string) {
+func (w *Environment) endMaintenance(host string) {
 	if !w.maintenance(host).IsZero() {
 		w.note("operator", "", "ends the maintenance of %s", host)
 		delete(w.harvester.maintained, host)
@@ -84,7 +84,7 @@ func (w *World) endMaintenance(host string) {
 	}
 }
 
-func (w *World) annotateHost(host, status string) {
+func (w *Environment) annotateHost(host, status string) {
 	if h, ok := w.store.get(id{kind: "Node", name: host}).(*corev1.Node); ok {
 		change(w.store, h, func(h *corev1.Node) {
 			h.Annotations = map[string]string{maintained: status}
@@ -111,7 +111,7 @@ func (k *kubevirt) evict(vmi *kubevirtv1.VirtualMachineInstance, from string) {
 }
 
 // loseHost is the end of everything that runs on a host, at once and without a word. It all comes up again later.
-func loseHost(w *World, s *stream) {
+func loseHost(w *Environment, s *stream) {
 	host, away := pick(s, hosts...), pick(s, 20*time.Second, time.Minute, 4*time.Minute)
 	w.note("", "", "%s is lost for %s", host, away)
 	for _, vmi := range w.kubevirt.on(host) {
@@ -122,7 +122,7 @@ func loseHost(w *World, s *stream) {
 }
 
 // upgradeHarvester runs an upgrade, during which guests come and go.
-func upgradeHarvester(w *World, s *stream) {
+func upgradeHarvester(w *Environment, s *stream) {
 	if !w.harvester.upgrading.IsZero() {
 		return
 	}
@@ -151,7 +151,7 @@ func upgradeHarvester(w *World, s *stream) {
 	w.after(s.between(time.Minute, 6*time.Minute), w.endUpgrade)
 }
 
-func (w *World) endUpgrade() {
+func (w *Environment) endUpgrade() {
 	if w.harvester.upgrading.IsZero() {
 		return
 	}
@@ -173,29 +173,29 @@ func (c *checks) patient(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		c.w.violate("I9", m.name, "replaced while Harvester is being upgraded")
 	case !host.IsZero() && host.Before(t.readAt()):
 		c.w.violate("I9", m.name, "replaced while its host is in maintenance")
-	case !t.settled.IsZero() && t.viewed.Before(t.settled.Add(time.Minute)):
+	case !t.recovered.IsZero() && t.viewed.Before(t.recovered.Add(time.Minute)):
 		c.w.violate("I9", m.name, "replaced when Nomad had just come back, or changed its leader")
 	case c.rushed(t, n):
 		c.w.violate("I9", m.name, "replaced when Harvester had just been upgraded")
 	}
 }
 
-// rushed is true for a member whose time ran out while Harvester was upgraded, as its controller must have seen, and
+// rushed reports whether a member's time ran out while Harvester was upgraded, as its controller must have seen, and
 // that didn't get it anew when the upgrade was over.
 func (c *checks) rushed(t *task, n *v1alpha1.NomadNode) bool {
 	p, over := c.poolOf(n), c.w.harvester.upgraded
 	if p == nil || over.IsZero() {
 		return false
 	}
-	began, patience := n.Status.UnhealthyTime, p.Spec.Health.UnhealthyTimeout.Duration
+	began, timeout := n.Status.UnhealthyTime, p.Spec.Health.UnhealthyTimeout.Duration
 	if n.Spec.Drain.Reason == v1alpha1.DrainJoinTimeout {
-		began, patience = n.Status.VM.CreationTime, n.Spec.Health.JoinTimeout.Duration
+		began, timeout = n.Status.VM.CreationTime, n.Spec.Health.JoinTimeout.Duration
 	}
-	const lag = time.Minute // of the controller behind the world
+	const lag = time.Minute // of the controller behind the environment
 	if began == nil || !t.p.booted.Before(began.Time) {
 		return false
 	}
-	out := began.Add(patience)
+	out := began.Add(timeout)
 	return c.w.harvester.upgradedFrom.Before(out) && out.Add(lag).Before(over) &&
-		over.Add(patience-time.Second).After(c.w.now)
+		over.Add(timeout-time.Second).After(c.w.now)
 }

@@ -45,14 +45,15 @@ func kindOf(o runtime.Object) string {
 		return "Node"
 	case *storagev1.StorageClass:
 		return "StorageClass"
-	case *unstructured.Unstructured, *unstructured.UnstructuredList, *metav1.PartialObjectMetadata, *metav1.PartialObjectMetadataList:
+	case *unstructured.Unstructured, *unstructured.UnstructuredList, *metav1.PartialObjectMetadata,
+		*metav1.PartialObjectMetadataList:
 		return strings.TrimSuffix(o.GetObjectKind().GroupVersionKind().Kind, "List")
 	default:
 		return reflect.TypeOf(o).String()
 	}
 }
 
-// hasStatus is true for kinds whose status is a subresource.
+// hasStatus reports whether the status of a kind is a subresource.
 func hasStatus(kind string) bool { return kind == kindPool || kind == kindNode || kind == kindVM }
 
 func resourceOf(kind string) schema.GroupResource {
@@ -60,7 +61,8 @@ func resourceOf(kind string) schema.GroupResource {
 }
 
 var groups = map[string]string{
-	kindPool: v1alpha1.GroupVersion.Group, kindNode: v1alpha1.GroupVersion.Group, kindVM: "kubevirt.io", kindInstance: "kubevirt.io",
+	kindPool: v1alpha1.GroupVersion.Group, kindNode: v1alpha1.GroupVersion.Group, kindVM: "kubevirt.io",
+	kindInstance: "kubevirt.io",
 }
 
 // copyInto fills dst with a copy of src.

@@ -18,14 +18,14 @@ const (
 
 // kubevirt starts and stops guests. It stops them at the VM's deletionTimestamp, whatever finalizers there are.
 type kubevirt struct {
-	w *World
+	w *Environment
 	// guests by the UID of the VirtualMachine, one at a time for each.
 	guests map[types.UID]*guest
-	// full is until when there is no room for another instance.
+	// full is until when there is no capacity for another instance.
 	full time.Time
 }
 
-func newKubevirt(w *World) *kubevirt {
+func newKubevirt(w *Environment) *kubevirt {
 	k := &kubevirt{w: w, guests: map[types.UID]*guest{}}
 	w.store.watchers = append(w.store.watchers, k.watch)
 	return k
@@ -99,7 +99,7 @@ func (k *kubevirt) start(vm *kubevirtv1.VirtualMachine) {
 	k.w.after(k.w.chance.of("kubevirt").between(time.Second, k.w.Boot/2), func() { k.run(vm, vmi, g) })
 }
 
-// run brings an instance to a host, once there is room.
+// run brings an instance to a host, once there is capacity.
 func (k *kubevirt) run(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.VirtualMachineInstance, g *guest) {
 	switch {
 	case g.stopping:

@@ -19,11 +19,11 @@ type Options struct {
 	Schedules int
 	// Workers is how many run at the same time.
 	Workers int
-	// Tell is called with the story of each violation, one at a time.
-	Tell func(string)
+	// Emit is called with the trace of each violation, one at a time.
+	Emit func(trace string)
 	// Off are the names of kinds of faults, and Without those of acts, that there are none of.
 	Off, Without []string
-	// Brief has violations named, and not told; Whole has all of their stories told.
+	// Brief names violations only; Whole shows their whole traces.
 	Brief, Whole bool
 }
 
@@ -83,9 +83,9 @@ func RunMany(o Options) Summary {
 				if r.Violation != nil {
 					sum.Violations++
 					if o.Brief {
-						o.Tell(fmt.Sprintf("seed %d: %s", sc.Seed, r.Violation))
+						o.Emit(fmt.Sprintf("seed %d: %s", sc.Seed, r.Violation))
 					} else {
-						o.Tell(Report(sc, r.Violation, o.Whole))
+						o.Emit(Report(sc, r.Violation, o.Whole))
 					}
 				}
 				mu.Unlock()
@@ -96,11 +96,11 @@ func RunMany(o Options) Summary {
 	return sum
 }
 
-// firstLines and lastLines are how many lines of a story a report shows, from its beginning and from its end.
+// firstLines and lastLines are how many lines of a trace a report shows, from its beginning and from its end.
 const firstLines, lastLines = 25, 60
 
-// Report tells of a violation: the seed, the invariant, how to have it again, and the beginning and the end of the
-// story of those involved, with everything left out that isn't needed for it.
+// Report describes a violation: the seed, the invariant, how to have it again, and the beginning and the end of the
+// trace of those involved, with everything left out that isn't needed for it.
 func Report(sc Scenario, v *Violation, whole bool) string {
 	small := shrink(sc, v)
 	r := run(small, true)
@@ -157,8 +157,8 @@ func simplify(sc Scenario, v *Violation) Scenario {
 	return sc
 }
 
-// Story tells a whole schedule.
-func Story(sc Scenario) string {
+// Trace returns the whole trace of a schedule.
+func Trace(sc Scenario) string {
 	t := run(sc, true).trace
 	return t.excerpt("", 0, len(t.lines))
 }

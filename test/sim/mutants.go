@@ -23,7 +23,7 @@ import (
 // Mutants are deliberate bugs, each of which the simulator must find: so it is known that it can fail.
 func Mutants() []Mutation {
 	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), healthMutants(), seamMutants(),
-		sweepMutants())
+		gcMutants())
 }
 
 // sees changes what a member's decision, and its description, are based on.
@@ -102,20 +102,20 @@ func drainMutants() []Mutation {
 				o.Nomad.Registered
 		}),
 		instead(
-			"delete the record before it is drained",
+			"delete the NomadNode before it is drained",
 			member.DeleteNomadNode,
 			func(o nodestate.State, d member.Decision) bool {
 				return d.Step == member.Cordon && o.Node.DeletedAt.IsZero()
 			},
 		),
-		instead("kick a drain on each reconcile", member.ResendDrain, func(o nodestate.State, d member.Decision) bool {
+		instead("resend a drain on each reconcile", member.ResendDrain, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.Nomad.Draining
 		}),
 		instead("take somebody else's drain over", member.Drain, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.Nomad.Draining && o.Nomad.DrainID == ""
 		}),
 		decides(
-			"a second intent in the place of the first",
+			"a second drain request in the place of the first",
 			func(o nodestate.State, decide func(nodestate.State) member.Decision) member.Decision {
 				d := decide(o)
 				if draining(o) && !o.Node.DeletedAt.IsZero() && o.Node.Drain.Reason == v1alpha1.DrainScaleIn {
@@ -132,7 +132,7 @@ func removalMutants() []Mutation {
 		instead("purge before the instance is gone", member.Purge, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && o.Node.Drained && o.VM.Deleting && o.Nomad.Registered
 		}),
-		instead("let the record go at once", member.Release, func(o nodestate.State, d member.Decision) bool {
+		instead("release the NomadNode at once", member.Release, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && o.Node.Drained && o.VM.Deleting
 		}),
 		sees("take claims that are going for gone", func(o *nodestate.State) {
@@ -166,7 +166,7 @@ func sightMutants() []Mutation {
 			}
 		}),
 		sees("force what is to be retained", func(o *nodestate.State) { o.Node.Policy.OnTimeout = v1alpha1.DrainForce }),
-		says("tell the time", func(o nodestate.State, d member.Description) {
+		says("write the time", func(o nodestate.State, d member.Description) {
 			c := d.Conditions[v1alpha1.NodeReady]
 			c.Message += o.Now.Format(time.RFC3339)
 			d.Conditions[v1alpha1.NodeReady] = c
@@ -214,7 +214,7 @@ func poolMutants() []Mutation {
 		}),
 		poolSees("forget maxConcurrent", func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = nil }),
 		poolSees("forget maxInFlight", func(s *pool.Snapshot) { ten := int32(10); s.Health.MaxInFlight = &ten }),
-		poolSees("forget the stabilisation window", func(s *pool.Snapshot) { s.ScaleIn.StabilizationWindow = nil }),
+		poolSees("forget the stabilization window", func(s *pool.Snapshot) { s.ScaleIn.StabilizationWindow = nil }),
 		poolDecides(
 			"hold only scale-ins within the window",
 			func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
@@ -226,7 +226,7 @@ func poolMutants() []Mutation {
 				return p
 			},
 		),
-		poolDecides("tell the time of the pool", func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
+		poolDecides("write the time of the pool", func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
 			p := decide(s)
 			p.ScaleInBlocked = &condition.Problem{Reason: v1alpha1.ReasonPaused, Message: s.Now.Format(time.RFC3339)}
 			return p
@@ -278,8 +278,9 @@ func seamMutants() []Mutation {
 			func(_ *process, c nomad.Cluster) nomad.Cluster { return overlooks{c, "unknown"} }),
 		clusterOf("forget allocations whose poststop task runs",
 			func(_ *process, c nomad.Cluster) nomad.Cluster { return overlooks{c, failed} }),
-		clusterOf("rescue by half", func(_ *process, c nomad.Cluster) nomad.Cluster { return halfRescue{c} }),
-		clusterOf("rescue from operators as well", func(_ *process, c nomad.Cluster) nomad.Cluster { return fullRescue{c} }),
+		clusterOf("cancel drains by half", func(_ *process, c nomad.Cluster) nomad.Cluster { return halfCancel{c} }),
+		clusterOf("cancel operators' drains as well",
+			func(_ *process, c nomad.Cluster) nomad.Cluster { return fullCancel{c} }),
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// sendsAlways doesn't look if the drain was sent.
+// sendsAlways doesn't check if the drain was sent.
 type sendsAlways struct{ nomad.Cluster }
 
 // Drain sends.
@@ -88,20 +88,20 @@ func (d deaf) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, err
 	return in, nil
 }
 
-// halfRescue ends the drain and leaves the node ineligible.
-type halfRescue struct{ nomad.Cluster }
+// halfCancel ends the drain and leaves the node ineligible.
+type halfCancel struct{ nomad.Cluster }
 
 // Uncordon only ends the drain.
-func (h halfRescue) Uncordon(_ context.Context, nodeID string) error {
+func (h halfCancel) Uncordon(_ context.Context, nodeID string) error {
 	c := h.Cluster.(*cluster)
 	return c.write("cancel drain", nodeID, func() error { return c.p.w.nomad.setDrain(nodeID, nil, us) })
 }
 
-// fullRescue makes nodes eligible whoever made them ineligible.
-type fullRescue struct{ nomad.Cluster }
+// fullCancel makes nodes eligible whoever made them ineligible.
+type fullCancel struct{ nomad.Cluster }
 
 // CancelDrain does all that Uncordon does.
-func (f fullRescue) CancelDrain(ctx context.Context, nodeID string) error {
+func (f fullCancel) CancelDrain(ctx context.Context, nodeID string) error {
 	return f.Uncordon(ctx, nodeID)
 }
 

@@ -10,7 +10,7 @@ import (
 
 // nomadServer is the truth of Nomad's servers.
 type nomadServer struct {
-	w      *World
+	w      *Environment
 	index  uint64
 	nodes  map[string]*node
 	order  []string // node IDs, the oldest first
@@ -25,7 +25,7 @@ type nomadServer struct {
 	// ledSince is since when the present leader leads; zero: from the beginning.
 	ledSince time.Time
 	// blind is until when our token lacks read-job: lists of allocations are empty, without an error.
-	blind time.Time
+	readJobLost time.Time
 	// spells counts how often it has lost read-job.
 	spells int
 	// past are earlier states, for answers that go back.
@@ -43,7 +43,7 @@ type snapshot struct {
 type node struct {
 	id, name    string
 	poolUID     string
-	ours        bool // a member's, by the meta that it was given
+	owned       bool // a member's, by the meta that it was given
 	hidden      bool // a job has taken that out of its meta, so that it isn't listed for the controllers
 	guest       *guest
 	status      string
@@ -59,20 +59,20 @@ type node struct {
 
 // drain is a drain that runs.
 type drain struct {
-	intent       string
+	request      string
 	onTimeout    nomad.TimeoutAction // as the controllers note it
 	force        time.Time           // zero: never
 	ignoreSystem bool
 }
 
-func newNomadServer(w *World) *nomadServer {
+func newNomadServer(w *Environment) *nomadServer {
 	n := &nomadServer{w: w, nodes: map[string]*node{}, index: 1}
-	n.nodes["stranger"] = &node{id: "stranger", name: "stranger", status: nomad.NodeReady, eligible: true}
-	n.order = []string{"stranger"}
+	n.nodes["external"] = &node{id: "external", name: "external", status: nomad.NodeReady, eligible: true}
+	n.order = []string{"external"}
 	return n
 }
 
-// answers is true while the servers work.
+// answers reports whether the servers work.
 func (n *nomadServer) answers() bool { return !n.w.now.Before(n.away) }
 
 // delay is how much longer than usual a request takes.
@@ -108,7 +108,7 @@ func (n *nomadServer) changed() {
 func (n *nomadServer) snapshot() snapshot {
 	out := snapshot{n.w.now, n.ledSince, map[string]nomad.Node{}}
 	for _, x := range n.nodes {
-		if x.ours && !x.hidden {
+		if x.owned && !x.hidden {
 			out.nodes[x.id] = x.seen()
 		}
 	}
@@ -131,9 +131,9 @@ func (x *node) seen() nomad.Node {
 	return out
 }
 
-// withMeta adds what only a look at the single node tells.
+// withMeta adds what only a request for the single node shows.
 func (n *nomadServer) withMeta(seen nomad.Node) nomad.Node {
-	if x := n.nodes[seen.ID]; x != nil && x.ours && !x.hidden {
+	if x := n.nodes[seen.ID]; x != nil && x.owned && !x.hidden {
 		seen.PoolUID, seen.Member = x.poolUID, x.name
 	}
 	return seen
@@ -158,7 +158,7 @@ func (n *nomadServer) register(g *guest) {
 	}
 	x := n.nodes[g.nodeID]
 	if x == nil {
-		x = &node{id: g.nodeID, name: g.name, poolUID: n.w.checks.members[g.name].poolUID, ours: true, eligible: true,
+		x = &node{id: g.nodeID, name: g.name, poolUID: n.w.checks.members[g.name].poolUID, owned: true, eligible: true,
 			createIndex: n.index}
 		n.nodes[x.id] = x
 		n.order = append(n.order, x.id)
@@ -193,7 +193,7 @@ func (n *nomadServer) lost(g *guest) {
 			n.ended(a, "lost")
 		}
 		n.changed()
-		n.look(x)
+		n.poll(x)
 	})
 }
 
@@ -226,7 +226,7 @@ func (n *nomadServer) disconnected(x *node) bool {
 				n.ended(a, "lost") // what had failed
 			}
 			n.changed()
-			n.look(x)
+			n.poll(x)
 		}
 	})
 	return true
@@ -253,7 +253,7 @@ func (n *nomadServer) back(x *node) {
 // Whose tokens change nodes.
 const us, operator = "token:us", "token:operator"
 
-// errNotFound is told differently to who reads and who writes.
+// errNotFound is worded differently for readers and for writers.
 var errNotFound = errors.New("node not found")
 
 func (n *nomadServer) setEligible(nodeID string, eligible bool, by string) error {
@@ -299,7 +299,7 @@ func (n *nomadServer) setDrain(nodeID string, d *drain, by string) error {
 	if x.drain == nil {
 		x.last = &nomad.Drain{StartedAt: n.w.now.Truncate(time.Second)}
 	}
-	x.last.Status, x.last.DrainID, x.last.AccessorID, x.last.OnTimeout = nomad.DrainDraining, d.intent, by, d.onTimeout
+	x.last.Status, x.last.DrainID, x.last.AccessorID, x.last.OnTimeout = nomad.DrainDraining, d.request, by, d.onTimeout
 	x.last.IgnoreSystemJobs = d.ignoreSystem
 	x.last.UpdatedAt = n.w.now.Truncate(time.Second)
 	x.cordoned(by, n.w.now)
@@ -331,12 +331,12 @@ func (n *nomadServer) purge(nodeID string) error {
 	return nil
 }
 
-// isBlind is true while our token lacks read-job.
-func (n *nomadServer) isBlind() bool { return n.w.now.Before(n.blind) }
+// lacksReadJob reports whether our token lacks read-job.
+func (n *nomadServer) lacksReadJob() bool { return n.w.now.Before(n.readJobLost) }
 
 // grants is another number after each change of what our token may do, even if it has been undone since.
 func (n *nomadServer) grants() int {
-	if n.isBlind() {
+	if n.lacksReadJob() {
 		return 2*n.spells - 1
 	}
 	return 2 * n.spells

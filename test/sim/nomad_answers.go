@@ -13,7 +13,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// What Nomad's servers say, as the API's client tells it: internal/nomad finds out what it means, as it does for real
+// What Nomad's servers say, as the API's client reports it: internal/nomad finds out what it means, as it does for real
 // ones.
 var (
 	// A missing node is a 500 in a write (Nomad: command/agent/http.go, errCodeFromHandler).

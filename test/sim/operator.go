@@ -16,24 +16,24 @@ import (
 // act is something that somebody else does.
 type act struct {
 	name string
-	do   func(*World, *stream)
+	do   func(*Environment, *stream)
 }
 
-// acts are what operators, autoscalers and the weather do.
+// acts are what operators, autoscalers and chance do.
 var acts = []act{
 	{"scale", scale}, {"scale", scale}, {"scale", scale}, {"scale", scale}, {"scale", scale},
-	{"jitter", func(w *World, s *stream) {
+	{"jitter", func(w *Environment, s *stream) {
 		scale(w, s)
 		w.after(s.between(time.Second, 20*time.Second), func() { scale(w, s) })
 	}},
 	{"flap", flap}, {"flap", flap},
 	{"delete member", deleteMember}, {"remove by force", removeByForce},
 	{"annotate", annotate}, {"annotate", annotate},
-	{"pause", func(w *World, s *stream) {
+	{"pause", func(w *Environment, s *stream) {
 		w.edit("pauses, or goes on", func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = !p.Spec.Paused && s.once(2) })
 	}},
 	{"policy", policy},
-	{"retry joins", func(w *World, _ *stream) {
+	{"retry joins", func(w *Environment, _ *stream) {
 		w.edit("asks for another try to join", func(p *v1alpha1.NomadNodePool) {
 			p.Annotations = map[string]string{v1alpha1.RetryJoinsAnnotation: w.now.Format(time.RFC3339)}
 		})
@@ -45,25 +45,27 @@ var acts = []act{
 	{"halt VM", haltVM},
 	{"copy VM", copyVM},
 	{"maintain host",
-		maintainHost}, {"maintain host", maintainHost}, {"maintain host", maintainHost}, {"lose host", loseHost}, {"upgrade", upgradeHarvester},
-	{"no room", func(w *World, s *stream) {
+		maintainHost}, {"maintain host", maintainHost}, {"maintain host", maintainHost}, {"lose host", loseHost},
+	{"upgrade", upgradeHarvester},
+	{"no room", func(w *Environment, s *stream) {
 		w.kubevirt.full = w.now.Add(s.between(10*time.Second, 6*time.Minute))
-		w.note("KubeVirt", "", "has no room for more instances for a while")
+		w.note("KubeVirt", "", "has no capacity for more instances for a while")
 	}},
 	{"take name", takeName},
 	{"cordon node",
-		cordonNode}, {"cordon and flap", cordonAndFlap}, {"cordon and flap", cordonAndFlap}, {"cordon and flap", cordonAndFlap},
+		cordonNode}, {"cordon and flap", cordonAndFlap}, {"cordon and flap", cordonAndFlap},
+	{"cordon and flap", cordonAndFlap},
 	{"drain node", drainNode},
 	{"cancel drain", cancelDrain},
 	{"purge node", purgeNode},
 	{"restart guest", restartGuest}, {"restart guest", restartGuest}, {"cut guest off", cutGuestOff},
 	{"change leader", changeLeader}, {"take read-job away", takeReadJob}, {"wrong address", wrongAddress},
 	{"dispatch", dispatch},
-	{"refuse VMs", func(w *World, s *stream) {
+	{"refuse VMs", func(w *Environment, s *stream) {
 		w.harvester.refusing = w.now.Add(s.between(time.Second, 2*time.Minute))
 		w.note("Harvester", "", "refuses VMs for a while")
 	}},
-	{"freeze VMs", func(w *World, s *stream) {
+	{"freeze VMs", func(w *Environment, s *stream) {
 		w.harvester.frozen = w.now.Add(s.between(time.Second, 3*time.Minute))
 		w.note("Harvester", "", "refuses changes of VMs for a while")
 	}},
@@ -73,7 +75,7 @@ var acts = []act{
 }
 
 // operate schedules the acts of others.
-func (w *World) operate() {
+func (w *Environment) operate() {
 	w.hide()
 	s := w.chance.of("operator")
 	for range w.Acts {
@@ -92,14 +94,14 @@ func (w *World) operate() {
 }
 
 // edit changes the pool's spec.
-func (w *World) edit(what string, f func(*v1alpha1.NomadNodePool)) {
+func (w *Environment) edit(what string, f func(*v1alpha1.NomadNodePool)) {
 	if p := w.pool(); p != nil {
 		w.note("operator", poolName, "%s", what)
 		change(w.store, p, f)
 	}
 }
 
-func scale(w *World, s *stream) {
+func scale(w *Environment, s *stream) {
 	n := int32(s.IntN(6))
 	if p := w.pool(); p != nil {
 		w.note("autoscaler", poolName, "scales from %d to %d", p.DesiredReplicas(), n)
@@ -107,13 +109,13 @@ func scale(w *World, s *stream) {
 	}
 }
 
-func slowNomad(w *World, s *stream) {
+func slowNomad(w *Environment, s *stream) {
 	w.nomad.slow = w.now.Add(s.between(10*time.Second, 3*time.Minute))
 	w.note("Nomad", "", "is slow for a while")
 }
 
-// flap asks for one member less and one more again, faster than a member can be rescued.
-func flap(w *World, s *stream) {
+// flap asks for one member less and one more again, faster than a drain can be canceled.
+func flap(w *Environment, s *stream) {
 	if s.once(2) {
 		slowNomad(w, s)
 	}
@@ -126,11 +128,11 @@ func flap(w *World, s *stream) {
 }
 
 // template changes the template, or turns the change back.
-func template(w *World, s *stream) {
+func template(w *Environment, s *stream) {
 	w.edit("changes the template", func(p *v1alpha1.NomadNodePool) { p.Spec.Template.CPU = int32(2 + s.IntN(3)) })
 }
 
-func policy(w *World, s *stream) {
+func policy(w *Environment, s *stream) {
 	w.edit("changes the policies", func(p *v1alpha1.NomadNodePool) {
 		next := anyPool(s, w.Scenario)
 		p.Spec.ScaleIn, p.Spec.Health, p.Spec.Rollout = next.ScaleIn, next.Health, next.Rollout
@@ -138,7 +140,7 @@ func policy(w *World, s *stream) {
 }
 
 // anyMember is one of the members that there are; nil: none.
-func (w *World) anyMember(s *stream) *v1alpha1.NomadNode {
+func (w *Environment) anyMember(s *stream) *v1alpha1.NomadNode {
 	all := w.store.all(kindNode)
 	if len(all) == 0 {
 		return nil
@@ -146,14 +148,14 @@ func (w *World) anyMember(s *stream) *v1alpha1.NomadNode {
 	return all[s.IntN(len(all))].(*v1alpha1.NomadNode)
 }
 
-func deleteMember(w *World, s *stream) {
+func deleteMember(w *Environment, s *stream) {
 	if n := w.anyMember(s); n != nil {
 		w.note("operator", n.Name, "deletes the NomadNode")
 		_ = w.store.remove(idOf(n), n.UID) // it was there a moment ago
 	}
 }
 
-func annotate(w *World, s *stream) {
+func annotate(w *Environment, s *stream) {
 	n := w.anyMember(s)
 	if n == nil {
 		return
@@ -171,20 +173,20 @@ func annotate(w *World, s *stream) {
 }
 
 // anyVM is one of the members' VMs.
-func (w *World) anyVM(s *stream) *kubevirtv1.VirtualMachine {
-	var ours []*kubevirtv1.VirtualMachine
+func (w *Environment) anyVM(s *stream) *kubevirtv1.VirtualMachine {
+	var owned []*kubevirtv1.VirtualMachine
 	for _, o := range w.store.all(kindVM) {
-		if w.checks.ours[o.GetUID()] != "" {
-			ours = append(ours, o.(*kubevirtv1.VirtualMachine))
+		if w.checks.owned[o.GetUID()] != "" {
+			owned = append(owned, o.(*kubevirtv1.VirtualMachine))
 		}
 	}
-	if len(ours) == 0 {
+	if len(owned) == 0 {
 		return nil
 	}
-	return ours[s.IntN(len(ours))]
+	return owned[s.IntN(len(owned))]
 }
 
-func deleteSecret(w *World, s *stream) {
+func deleteSecret(w *Environment, s *stream) {
 	all := w.store.all(kindSecret)
 	if len(all) == 0 {
 		return
@@ -198,7 +200,7 @@ func deleteSecret(w *World, s *stream) {
 	_ = w.store.remove(idOf(secret), secret.GetUID()) // it was there a moment ago
 }
 
-func deleteVM(w *World, s *stream) {
+func deleteVM(w *Environment, s *stream) {
 	if vm := w.anyVM(s); vm != nil {
 		w.note("operator", vm.Name, "deletes the VM")
 		_ = w.store.remove(idOf(vm), vm.UID) // it was there a moment ago
@@ -206,7 +208,7 @@ func deleteVM(w *World, s *stream) {
 }
 
 // orphanInstance is kubectl delete vm --cascade=orphan: the guest runs on without its VM, until somebody stops it.
-func orphanInstance(w *World, s *stream) {
+func orphanInstance(w *Environment, s *stream) {
 	vm := w.anyVM(s)
 	if vm == nil || w.kubevirt.guests[vm.UID] == nil || vm.DeletionTimestamp != nil {
 		return
@@ -226,12 +228,12 @@ func orphanInstance(w *World, s *stream) {
 }
 
 // unmarkVM takes the marks off a VM that the controllers have written down. Before that it can't be known again.
-func unmarkVM(w *World, s *stream) {
+func unmarkVM(w *Environment, s *stream) {
 	vm := w.anyVM(s)
 	if vm == nil {
 		return
 	}
-	if n := w.checks.record(w.checks.members[vm.Name]); n != nil && n.Status.VM.UID == string(vm.UID) {
+	if n := w.checks.nomadNode(w.checks.members[vm.Name]); n != nil && n.Status.VM.UID == string(vm.UID) {
 		w.note("operator", vm.Name, "takes the VM's labels and annotations off")
 		change(w.store, vm, func(vm *kubevirtv1.VirtualMachine) {
 			templates := vm.Annotations[claimTemplates]
@@ -240,7 +242,7 @@ func unmarkVM(w *World, s *stream) {
 	}
 }
 
-func haltVM(w *World, s *stream) {
+func haltVM(w *Environment, s *stream) {
 	vm := w.anyVM(s)
 	if vm == nil {
 		return
@@ -257,7 +259,7 @@ func haltVM(w *World, s *stream) {
 const copied = "-copy"
 
 // copyVM does what Harvester's templates do: the copy carries the labels and the annotations of the original.
-func copyVM(w *World, s *stream) {
+func copyVM(w *Environment, s *stream) {
 	vm := w.anyVM(s)
 	if vm == nil {
 		return
@@ -272,7 +274,7 @@ func copyVM(w *World, s *stream) {
 }
 
 // takeName makes a VM of the name that the next member will have.
-func takeName(w *World, _ *stream) {
+func takeName(w *Environment, _ *stream) {
 	p := w.pool()
 	if p == nil {
 		return
@@ -286,7 +288,7 @@ func takeName(w *World, _ *stream) {
 	}
 }
 
-func restartGuest(w *World, s *stream) {
+func restartGuest(w *Environment, s *stream) {
 	vm := w.anyVM(s)
 	if vm == nil {
 		return
@@ -296,7 +298,7 @@ func restartGuest(w *World, s *stream) {
 	}
 }
 
-func dispatch(w *World, s *stream) {
+func dispatch(w *Environment, s *stream) {
 	for _, j := range w.nomad.jobs {
 		if j.kind == batch || j.kind == sysbatch {
 			j.left += 1 + s.IntN(3)
@@ -305,7 +307,7 @@ func dispatch(w *World, s *stream) {
 	w.nomad.evaluate()
 }
 
-func deletePool(w *World, s *stream) {
+func deletePool(w *Environment, s *stream) {
 	p := w.pool()
 	if p == nil {
 		return
@@ -319,5 +321,5 @@ func deletePool(w *World, s *stream) {
 	})
 }
 
-// isStranger is true for VMs that the controllers didn't make.
-func (w *World) isStranger(o client.Object) bool { return w.checks.ours[o.GetUID()] == "" }
+// isExternal reports whether a VM was not made by the controllers.
+func (w *Environment) isExternal(o client.Object) bool { return w.checks.owned[o.GetUID()] == "" }

@@ -9,20 +9,20 @@ import (
 )
 
 // anyNode is one of the members' nodes in Nomad.
-func (w *World) anyNode(s *stream) *node {
-	var ours []*node
+func (w *Environment) anyNode(s *stream) *node {
+	var owned []*node
 	for _, nodeID := range w.nomad.order {
-		if x := w.nomad.nodes[nodeID]; x.ours {
-			ours = append(ours, x)
+		if x := w.nomad.nodes[nodeID]; x.owned {
+			owned = append(owned, x)
 		}
 	}
-	if len(ours) == 0 || !w.nomad.answers() {
+	if len(owned) == 0 || !w.nomad.answers() {
 		return nil
 	}
-	return ours[s.IntN(len(ours))]
+	return owned[s.IntN(len(owned))]
 }
 
-func cordonNode(w *World, s *stream) {
+func cordonNode(w *Environment, s *stream) {
 	x := w.anyNode(s)
 	if x == nil {
 		return
@@ -41,9 +41,9 @@ func cordonNode(w *World, s *stream) {
 	})
 }
 
-// cordonAndFlap makes a node ineligible for good, well before its member is ordered to leave and called back. One
+// cordonAndFlap makes a node ineligible for good, well before its drain is requested and canceled. One
 // that is busy takes longer to drain.
-func cordonAndFlap(w *World, s *stream) {
+func cordonAndFlap(w *Environment, s *stream) {
 	x := w.anyNode(s)
 	for n := 0; n < 3 && x != nil && len(w.nomad.on(x.id)) == 0; n++ {
 		x = w.anyNode(s)
@@ -60,24 +60,24 @@ func cordonAndFlap(w *World, s *stream) {
 }
 
 // toAdd has the autoscaler ask for more, or for less.
-func toAdd(w *World, by int32) {
+func toAdd(w *Environment, by int32) {
 	if p := w.pool(); p != nil && w.faulty && p.DesiredReplicas()+by >= 0 {
 		w.note("autoscaler", poolName, "scales from %d to %d", p.DesiredReplicas(), p.DesiredReplicas()+by)
 		change(w.store, p, func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To(p.DesiredReplicas() + by) })
 	}
 }
 
-// wanted is true for the node of a member that is wanted.
-func (w *World) wanted(nodeID string) bool {
+// wanted reports whether a node's member is wanted.
+func (w *Environment) wanted(nodeID string) bool {
 	m := w.checks.byNodeID[nodeID]
 	if m == nil {
 		return false
 	}
-	n := w.checks.record(m)
+	n := w.checks.nomadNode(m)
 	return n != nil && !leaving(n) && n.Spec.Drain == nil
 }
 
-func drainNode(w *World, s *stream) {
+func drainNode(w *Environment, s *stream) {
 	if x := w.anyNode(s); x != nil {
 		w.note("operator", x.name, "drains the node in Nomad")
 		d := &drain{ignoreSystem: s.once(2)}
@@ -88,7 +88,7 @@ func drainNode(w *World, s *stream) {
 	}
 }
 
-func cancelDrain(w *World, s *stream) {
+func cancelDrain(w *Environment, s *stream) {
 	if x := w.anyNode(s); x != nil {
 		w.note("operator", x.name, "cancels the drain in Nomad, and makes the node eligible")
 		_ = w.nomad.setDrain(x.id, nil, operator) // it was there a moment ago
@@ -96,14 +96,14 @@ func cancelDrain(w *World, s *stream) {
 	}
 }
 
-func purgeNode(w *World, s *stream) {
+func purgeNode(w *Environment, s *stream) {
 	if x := w.anyNode(s); x != nil {
 		w.note("operator", x.name, "purges the node in Nomad")
 		_ = w.nomad.purge(x.id) // it was there a moment ago
 	}
 }
 
-func cutGuestOff(w *World, s *stream) {
+func cutGuestOff(w *Environment, s *stream) {
 	if vm := w.anyVM(s); vm != nil {
 		if g := w.kubevirt.guests[vm.UID]; g != nil {
 			g.cutOff(s.between(5*time.Second, 8*time.Minute))
@@ -112,7 +112,7 @@ func cutGuestOff(w *World, s *stream) {
 }
 
 // changeLeader leaves the servers without one for a moment.
-func changeLeader(w *World, s *stream) {
+func changeLeader(w *Environment, s *stream) {
 	w.note("Nomad", "", "changes its leader")
 	w.nomad.ledSince = w.now
 	if w.nomad.answers() {
@@ -120,21 +120,21 @@ func changeLeader(w *World, s *stream) {
 	}
 }
 
-// takeReadJob has our token see no allocations for a while, which no answer tells.
-func takeReadJob(w *World, s *stream) {
+// takeReadJob has our token see no allocations for a while, which no answer shows.
+func takeReadJob(w *Environment, s *stream) {
 	w.note("operator", "", "takes read-job from the controllers' token for a while")
 	w.nomad.spells++
-	w.nomad.blind = w.now.Add(s.between(time.Second, 4*time.Minute))
+	w.nomad.readJobLost = w.now.Add(s.between(time.Second, 4*time.Minute))
 }
 
-// wrongAddress has the pool look for Nomad where there is none, for a while.
-func wrongAddress(w *World, s *stream) {
+// wrongAddress has the pool ask for Nomad where there is none, for a while.
+func wrongAddress(w *Environment, s *stream) {
 	w.edit("changes the address of Nomad to one where nobody answers",
 		func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = nowhere })
 	w.after(s.between(time.Second, 4*time.Minute), w.rightAddress)
 }
 
-func (w *World) rightAddress() {
+func (w *Environment) rightAddress() {
 	if p := w.pool(); p != nil && p.Spec.Nomad.Address != "" {
 		w.edit("corrects the address of Nomad", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = "" })
 	}

@@ -79,7 +79,8 @@ func patchMeta(i id, is client.Object, raw json.RawMessage, status bool) error {
 		return apierrors.NewBadRequest(err.Error())
 	}
 	meta.Name, meta.Namespace, meta.UID, meta.Generation = kept.Name, kept.Namespace, kept.UID, kept.Generation
-	meta.ResourceVersion, meta.CreationTimestamp, meta.DeletionTimestamp = kept.ResourceVersion, kept.CreationTimestamp, kept.DeletionTimestamp
+	meta.ResourceVersion, meta.CreationTimestamp, meta.DeletionTimestamp = kept.ResourceVersion, kept.CreationTimestamp,
+		kept.DeletionTimestamp
 	return nil
 }
 

@@ -23,7 +23,7 @@ import (
 
 // process is one life of the controller: from its start, with empty memory, until it dies.
 type process struct {
-	w     *World
+	w     *Environment
 	name  string
 	dying bool
 	dead  bool
@@ -41,28 +41,28 @@ type process struct {
 }
 
 // boot starts a controller.
-func (w *World) boot() {
+func (w *Environment) boot() {
 	p := &process{w: w, name: fmt.Sprintf("controller-%d", len(w.processes)+1), booted: w.now}
 	w.processes = append(w.processes, p)
 	w.note(p.name, "", "starts")
 	p.nomad, p.nowhere = newCluster(p, ""), newCluster(p, nowhere)
-	pools, nodes, sweeper := w.reconcilers(p)
+	pools, nodes, collector := w.reconcilers(p)
 	p.pools = newQueue(p, "pool", 4, pools)
 	p.nodes = newQueue(p, "node", 3, nodes)
 	p.cache = newCache(p)
 	w.store.watchers = append(w.store.watchers, p.watch)
 	for _, kind := range cachedKinds {
-		sh := p.cache.shelves[kind]
+		sh := p.cache.kinds[kind]
 		for _, i := range sh.order {
 			p.saw(nil, sh.objects[i])
 		}
 	}
 	p.nomad.start()
-	p.sweeping(sweeper)
+	p.collectGarbage(collector)
 }
 
 // reconcilers makes the real reconcilers, as controllers.Add does, and lets the mutation have its way with them.
-func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, sweeper *gc.Collector) {
+func (w *Environment) reconcilers(p *process) (pools, nodes reconcile.Reconciler, collector *gc.Collector) {
 	cached, live := &apiClient{p: p}, &apiClient{p: p, live: true}
 	d := kube.Deps{
 		Client: cached, Live: live, Clock: w, Recorder: recorder{p}, NewID: w.newID,
@@ -75,7 +75,8 @@ func (w *World) reconcilers(p *process) (pools, nodes reconcile.Reconciler, swee
 		d.Live = m.Live(d.Client, d.Live)
 	}
 	connections := &nomadlink.Connections{
-		Reader: d.Live, Defaults: nomadlink.Config{Connection: nomad.Connection{Address: "http://nomad.example.com:4646"}}, Clusters: p, Clock: w,
+		Reader: d.Live, Defaults: nomadlink.Config{Connection: nomad.Connection{Address: "http://nomad.example.com:4646"}},
+		Clusters: p, Clock: w,
 	}
 	pr, nr := poolctrl.New(d, connections), nodectrl.New(d, connections, nodectrl.DefaultPurgeTimeout)
 	sw := gc.New(d, connections, w.GCInterval, w.GCGracePeriod)
@@ -96,7 +97,7 @@ const nowhere = "http://nowhere.example.com:4646"
 
 // clusterOf is the cluster that the member of a task is, or was last, a client of.
 func (p *process) clusterOf(t *task) *cluster {
-	n, ok := p.cache.shelves[kindNode].objects[id{kindNode, t.request.Namespace, t.request.Name}].(*v1alpha1.NomadNode)
+	n, ok := p.cache.kinds[kindNode].objects[id{kindNode, t.request.Namespace, t.request.Name}].(*v1alpha1.NomadNode)
 	if ok && n.Spec.Nomad.Address == nowhere {
 		return p.nowhere
 	}

@@ -21,22 +21,22 @@ type Result struct {
 func Run(sc Scenario) Result { return run(sc, false) }
 
 func run(sc Scenario, traced bool) Result {
-	w := newWorld(sc)
+	w := newEnvironment(sc)
 	w.trace.on = traced
 	w.order()
 	w.boot()
 	w.operate()
-	w.weather()
-	w.run(dawn.Add(sc.Span))
-	w.settle()
+	w.chaos()
+	w.run(epoch.Add(sc.Span))
+	w.comeToRest()
 	for _, p := range w.processes {
 		p.bury()
 	}
 	return Result{Steps: w.steps, Crashes: w.crashes, Violation: w.checks.violation, trace: w.trace}
 }
 
-func newWorld(sc Scenario) *World {
-	w := &World{Scenario: sc, now: dawn, chance: newChance(sc.Seed), faulty: true, trace: &trace{}}
+func newEnvironment(sc Scenario) *Environment {
+	w := &Environment{Scenario: sc, now: epoch, chance: newChance(sc.Seed), faulty: true, trace: &trace{}}
 	w.store = newStore(w)
 	w.nomad = newNomadServer(w)
 	w.checks = newChecks(w)
@@ -48,15 +48,15 @@ func newWorld(sc Scenario) *World {
 	return w
 }
 
-// settle ends the faults, tidies up what others left behind, and waits for the world to come to rest.
-func (w *World) settle() {
+// comeToRest ends the faults, tidies up what others left behind, and waits for the environment to come to rest.
+func (w *Environment) comeToRest() {
 	if w.checks.failed() {
 		return
 	}
 	w.note("", "", "---- the faults end")
 	w.faulty, w.Faults.Broken = false, 0
 	w.harvester.refusing, w.harvester.frozen, w.nomad.away, w.Faults.Holds = w.now, w.now, w.now, 0
-	w.nomad.blind = w.now
+	w.nomad.readJobLost = w.now
 	for _, p := range w.processes[:len(w.processes)-1] {
 		w.kill(p, "ends")
 	}
@@ -70,7 +70,7 @@ func (w *World) settle() {
 }
 
 // end deletes the pool.
-func (w *World) end() {
+func (w *Environment) end() {
 	w.note("operator", poolName, "deletes the pool for good")
 	if p := w.pool(); p != nil {
 		_ = w.store.remove(idOf(p), p.UID) // it was there a moment ago
@@ -84,7 +84,7 @@ func (w *World) end() {
 
 // tidy is what an operator does in the end: take back what operators did and what would hold the pool for ever. What
 // the controllers did they must take back themselves.
-func (w *World) tidy() {
+func (w *Environment) tidy() {
 	if w.pool() == nil {
 		w.order()
 	}
@@ -112,12 +112,12 @@ func (w *World) tidy() {
 	w.uncordon()
 }
 
-// mostRest is how long the world may take to come to rest: for a drain, for a Nomad that can't be asked, and for
+// mostRest is how long the environment may take to come to rest: for a drain, for a Nomad that can't be asked, and for
 // members that are replaced one by one.
 const mostRest = 3 * time.Hour
 
 // await waits for the fixpoint.
-func (w *World) await() {
+func (w *Environment) await() {
 	about, why := "", ""
 	for end := w.now.Add(mostRest); w.now.Before(end); {
 		w.run(w.now.Add(10 * time.Second))
@@ -134,7 +134,7 @@ func (w *World) await() {
 }
 
 // rest checks I8: at the fixpoint nothing is written, and not by a controller that was started anew either.
-func (w *World) rest() {
+func (w *Environment) rest() {
 	if w.checks.failed() {
 		return
 	}
@@ -148,7 +148,7 @@ func (w *World) rest() {
 }
 
 // still checks that nothing is written for a while, and that the fixpoint lasts.
-func (w *World) still(when string) {
+func (w *Environment) still(when string) {
 	before := w.writes
 	w.run(w.now.Add(4 * time.Minute))
 	if w.checks.failed() {

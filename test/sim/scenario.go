@@ -25,7 +25,7 @@ type Scenario struct {
 	JoinTimeout    time.Duration
 	// Span is how long there are faults, and others do things.
 	Span time.Duration
-	// GCInterval and GCGracePeriod are the sweeper's.
+	// GCInterval and GCGracePeriod are the garbage collector's.
 	GCInterval, GCGracePeriod time.Duration
 	// Acts is how many things others do in that time.
 	Acts int
@@ -72,13 +72,17 @@ type fault struct {
 
 var faults = []fault{
 	{"crashes",
-		func(f *Faults) { f.Crashes = 0 }}, {"errors", func(f *Faults) { f.Errors = 0 }}, {"conflicts", func(f *Faults) { f.Conflicts = 0 }},
+		func(f *Faults) { f.Crashes = 0 }}, {"errors", func(f *Faults) { f.Errors = 0 }},
+	{"conflicts", func(f *Faults) { f.Conflicts = 0 }},
 	{"freezes",
-		func(f *Faults) { f.Freezes = 0 }}, {"lag", func(f *Faults) { f.Lag = 0 }}, {"leaders", func(f *Faults) { f.Leaders = 0 }},
+		func(f *Faults) { f.Freezes = 0 }}, {"lag", func(f *Faults) { f.Lag = 0 }},
+	{"leaders", func(f *Faults) { f.Leaders = 0 }},
 	{"outages",
-		func(f *Faults) { f.Outages = 0 }}, {"stalls", func(f *Faults) { f.Stalls = 0 }}, {"back", func(f *Faults) { f.Back = 0 }},
+		func(f *Faults) { f.Outages = 0 }}, {"stalls", func(f *Faults) { f.Stalls = 0 }},
+	{"back", func(f *Faults) { f.Back = 0 }},
 	{"holds",
-		func(f *Faults) { f.Holds = 0 }}, {"claims-left", func(f *Faults) { f.ClaimsLeft = 0 }}, {"broken", func(f *Faults) { f.Broken = 0 }}, {"late", func(f *Faults) { f.Late = 0 }},
+		func(f *Faults) { f.Holds = 0 }}, {"claims-left", func(f *Faults) { f.ClaimsLeft = 0 }},
+	{"broken", func(f *Faults) { f.Broken = 0 }}, {"late", func(f *Faults) { f.Late = 0 }},
 }
 
 // turnOff leaves out a kind of fault.
@@ -119,7 +123,8 @@ func FromSeed(seed uint64) Scenario {
 	}
 	sc.Faults = Faults{
 		Lag: pick(s, 0, 50,
-			200), Errors: pick(s, 0, 20, 100), Crashes: pick(s, 0, 20, 60), Conflicts: pick(s, 0, 15), Freezes: pick(s, 0, 0, 100),
+			200), Errors: pick(s, 0, 20, 100), Crashes: pick(s, 0, 20, 60), Conflicts: pick(s, 0, 15),
+		Freezes: pick(s, 0, 0, 100),
 		Stalls: pick(s, 0, 2,
 			8), Back: pick(s, 0, 20), ClaimsLeft: pick(s, 0, 2), Broken: pick(s, 0, 0, 0, 3, 10), Late: pick(s, 0, 0, 6),
 		Holds: pick(s, 0, 0, 8), Outages: pick(s, 0, 0, 1, 2), Leaders: pick(s, 0, 0, 1, 2),

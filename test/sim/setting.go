@@ -96,7 +96,7 @@ func basePool() v1alpha1.NomadNodePoolSpec {
 }
 
 // furnish puts into the API server what templates refer to.
-func (w *World) furnish() {
+func (w *Environment) furnish() {
 	image := &unstructured.Unstructured{Object: map[string]any{
 		"status": map[string]any{
 			"storageClassName": storageClass, "virtualSize": int64(1 << 30),
@@ -123,7 +123,7 @@ func (w *World) furnish() {
 }
 
 // employ gives Nomad jobs to run.
-func (w *World) employ() {
+func (w *Environment) employ() {
 	s := w.chance.of("jobs")
 	jobs := []*job{
 		{name: "web", kind: service, count: s.IntN(5), parallel: 1},
@@ -142,13 +142,13 @@ func (w *World) employ() {
 	}
 }
 
-func (w *World) pool() *v1alpha1.NomadNodePool {
+func (w *Environment) pool() *v1alpha1.NomadNodePool {
 	p, _ := w.store.get(id{kindPool, namespace, poolName}).(*v1alpha1.NomadNodePool)
 	return p
 }
 
 // order makes the pool.
-func (w *World) order() {
+func (w *Environment) order() {
 	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: poolName},
 		Spec: *w.Pool.DeepCopy()}
 	if w.store.create(p) == nil {

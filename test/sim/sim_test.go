@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(512 << 20) // short-lived worlds: memory is cheaper than time
+	debug.SetMemoryLimit(512 << 20) // short-lived environments: memory is cheaper than time
 	os.Exit(m.Run())
 }
 
@@ -21,7 +21,7 @@ func TestSchedules(t *testing.T) {
 		schedules = 50
 	}
 	summary := sim.RunMany(
-		sim.Options{First: 1, Schedules: schedules, Workers: 2, Tell: func(story string) { t.Error(story) }})
+		sim.Options{First: 1, Schedules: schedules, Workers: 2, Emit: func(trace string) { t.Error(trace) }})
 	t.Log(summary)
 	if summary.Schedules < schedules && summary.Violations == 0 {
 		t.Errorf("only %d schedules were run", summary.Schedules)
@@ -32,8 +32,8 @@ func TestSchedules(t *testing.T) {
 func TestSchedulesRepeat(t *testing.T) {
 	for seed := range uint64(10) {
 		sc := sim.FromSeed(seed)
-		if a, b := sim.Story(sc), sim.Story(sc); a != b {
-			t.Errorf("seed %d tells two stories", seed)
+		if a, b := sim.Trace(sc), sim.Trace(sc); a != b {
+			t.Errorf("seed %d has two traces", seed)
 		}
 	}
 }

@@ -23,37 +23,37 @@ func (i id) less(j id) int {
 
 // store is the API server. Objects in it are never changed, only replaced, so that caches may share them.
 type store struct {
-	w       *World
+	w       *Environment
 	version uint64
-	kinds   map[string]*shelf
-	// watchers are told of each change, in order; was or is may be nil.
+	kinds   map[string]*kindStore
+	// watchers see each change, in order; was or is may be nil.
 	watchers []func(was, is client.Object)
 }
 
-// shelf holds the objects of one kind.
-type shelf struct {
+// kindStore holds the objects of one kind.
+type kindStore struct {
 	objects map[id]client.Object
 	order   []id // sorted
 }
 
-func newStore(w *World) *store { return &store{w: w, kinds: map[string]*shelf{}} }
+func newStore(w *Environment) *store { return &store{w: w, kinds: map[string]*kindStore{}} }
 
-func (s *store) shelf(kind string) *shelf {
+func (s *store) ofKind(kind string) *kindStore {
 	sh := s.kinds[kind]
 	if sh == nil {
-		sh = &shelf{objects: map[id]client.Object{}}
+		sh = &kindStore{objects: map[id]client.Object{}}
 		s.kinds[kind] = sh
 	}
 	return sh
 }
 
 func (s *store) get(i id) client.Object {
-	return s.shelf(i.kind).objects[i]
+	return s.ofKind(i.kind).objects[i]
 }
 
 // all objects of a kind, by name.
 func (s *store) all(kind string) []client.Object {
-	sh := s.shelf(kind)
+	sh := s.ofKind(kind)
 	out := make([]client.Object, 0, len(sh.order))
 	for _, i := range sh.order {
 		out = append(out, sh.objects[i])
@@ -63,7 +63,7 @@ func (s *store) all(kind string) []client.Object {
 
 func (s *store) put(o client.Object) {
 	i := idOf(o)
-	sh := s.shelf(i.kind)
+	sh := s.ofKind(i.kind)
 	was := sh.objects[i]
 	s.version++
 	o.SetResourceVersion(strconv.FormatUint(s.version, 10))
@@ -72,21 +72,21 @@ func (s *store) put(o client.Object) {
 		sh.order = slices.Insert(sh.order, at, i)
 	}
 	sh.objects[i] = o
-	s.tell(was, o)
+	s.notify(was, o)
 }
 
 func (s *store) drop(i id) {
-	sh := s.shelf(i.kind)
+	sh := s.ofKind(i.kind)
 	was := sh.objects[i]
 	delete(sh.objects, i)
 	if at, found := slices.BinarySearchFunc(sh.order, i, id.less); found {
 		sh.order = slices.Delete(sh.order, at, at+1)
 	}
 	s.version++
-	s.tell(was, nil)
+	s.notify(was, nil)
 }
 
-func (s *store) tell(was, is client.Object) {
+func (s *store) notify(was, is client.Object) {
 	for _, watch := range s.watchers {
 		watch(was, is)
 	}

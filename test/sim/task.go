@@ -14,27 +14,27 @@ import (
 // task is one reconcile. It runs as a coroutine that gives way at each request, so that others may do anything in
 // between.
 type task struct {
-	p        *process
-	what     string // pool or node
-	request  ctrl.Request
-	began    time.Time
-	looks    map[string]look // by Nomad node ID: the latest look at it within this task
-	resume   func() (time.Duration, bool)
-	stop     func()
-	yield    func(time.Duration) bool
-	chose    map[*memberTruth]bool // whom it ordered to leave
-	ordered  int                   // how many it did
-	repaired int                   // how many of them because they don't work
-	settled  time.Time             // since when Nomad has been what it was then
-	viewed   time.Time             // when that was
-	seen     map[string]nomad.Node // the view of Nomad when it began
-	known    bool                  // Nomad was known then
-	notAsked bool                  // or had not been asked by this process yet
-	asOf     time.Time             // since when the view tells nothing
+	p         *process
+	what      string // pool or node
+	request   ctrl.Request
+	began     time.Time
+	observed  map[string]observation // by Nomad node ID: the latest observation of it within this task
+	resume    func() (time.Duration, bool)
+	stop      func()
+	yield     func(time.Duration) bool
+	chose     map[*memberTruth]bool // whose drain it requested
+	ordered   int                   // of how many it did
+	repaired  int                   // how many of them because they don't work
+	recovered time.Time             // since when Nomad has been what it was then
+	viewed    time.Time             // when that was
+	seen      map[string]nomad.Node // the view of Nomad when it began
+	known     bool                  // Nomad was known then
+	notAsked  bool                  // or had not been asked by this process yet
+	asOf      time.Time             // since when the view shows nothing
 }
 
-// look is what a task saw of a Nomad node when it asked Nomad itself.
-type look struct {
+// observation is what a task saw of a Nomad node when it asked Nomad itself.
+type observation struct {
 	at   time.Time
 	open bool
 }
@@ -43,12 +43,12 @@ type look struct {
 type died struct{}
 
 // begin starts a task; then is called when it has come to its end, and never if its process dies.
-func (w *World) begin(t *task, body, then func()) {
-	t.began, t.looks = w.now, map[string]look{}
+func (w *Environment) begin(t *task, body, then func()) {
+	t.began, t.observed = w.now, map[string]observation{}
 	t.chose = map[*memberTruth]bool{}
 	n := t.p.clusterOf(t)
 	t.seen, t.known, t.notAsked, t.asOf = n.view.Nodes, n.known(), n.view.Health.State == nomad.HealthUnknown, n.asOf
-	t.settled, t.viewed = n.view.RecoveredSince, n.p.w.now
+	t.recovered, t.viewed = n.view.RecoveredSince, n.p.w.now
 	ended := false
 	t.resume, t.stop = iter.Pull(func(yield func(time.Duration) bool) {
 		t.yield = yield
@@ -70,7 +70,7 @@ func (w *World) begin(t *task, body, then func()) {
 }
 
 // goOn lets a task run until it gives way again.
-func (w *World) goOn(t *task, then func()) {
+func (w *Environment) goOn(t *task, then func()) {
 	if t.p.dead {
 		t.stop()
 		return

@@ -15,7 +15,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// trace is the story of a schedule, line by line. It is written only when asked for: a schedule of interest is run
+// trace is what happened in a schedule, line by line. It is written only when asked for: a schedule of interest is run
 // again.
 type trace struct {
 	on    bool
@@ -30,11 +30,11 @@ type line struct {
 }
 
 func (l line) String() string {
-	return fmt.Sprintf("%9.3fs  %-13s %-14s %s", l.at.Sub(dawn).Seconds(), l.actor, l.about, l.text)
+	return fmt.Sprintf("%9.3fs  %-13s %-14s %s", l.at.Sub(epoch).Seconds(), l.actor, l.about, l.text)
 }
 
-// note adds a line to the story.
-func (w *World) note(actor, about, format string, args ...any) {
+// note adds a line to the trace.
+func (w *Environment) note(actor, about, format string, args ...any) {
 	if w.trace.on {
 		w.trace.lines = append(w.trace.lines, line{w.now, actor, about, fmt.Sprintf(format, args...)})
 	}
@@ -54,7 +54,7 @@ func (t *trace) excerpt(about string, first, last int) string {
 	return strings.Join(out, "\n")
 }
 
-func (w *World) noteCall(t *task, c call, before client.Object, err error) {
+func (w *Environment) noteCall(t *task, c call, before client.Object, err error) {
 	if !w.trace.on {
 		return
 	}
@@ -76,7 +76,7 @@ func (w *World) noteCall(t *task, c call, before client.Object, err error) {
 	w.note(t.p.name, t.request.Name, "%s %s %s%s", what, c.id.kind, c.id.name, outcome)
 }
 
-// recorder writes Events of the controllers into the story.
+// recorder writes Events of the controllers into the trace.
 type recorder struct{ p *process }
 
 // Eventf is events.EventRecorder's.
@@ -90,7 +90,7 @@ func (r recorder) Eventf(on, related runtime.Object, _, reason, _, note string, 
 	if o, ok := related.(client.Object); ok {
 		of = o.GetName()
 	}
-	w.checks.told(r.p, of, reason)
+	w.checks.heard(r.p, of, reason)
 	if w.trace.on {
 		w.note(r.p.name, name, "Event %s: %s", reason, fmt.Sprintf(note, args...))
 	}
@@ -107,16 +107,19 @@ func difference(before, after client.Object, c call) string {
 		case c.status:
 			return nodeDifference(was, is)
 		case is.Spec.Drain == nil:
-			return ": no intent"
+			return ": no drain request"
 		default:
 			d := is.Spec.Drain
-			return fmt.Sprintf(": intent %s %s, deadline %s, canceled %t", d.ID[:8], d.Reason, d.DeadlineTime.Sub(dawn), d.Canceled)
+			return fmt.Sprintf(": drain request %s %s, deadline %s, canceled %t", d.ID[:8], d.Reason, d.DeadlineTime.Sub(epoch),
+				d.Canceled)
 		}
 	case *v1alpha1.NomadNodePool:
 		is, ok := after.(*v1alpha1.NomadNodePool)
 		if ok {
-			return fmt.Sprintf(": %d of %d, %d ready, %d joining, %d leaving, next %d%s", is.Status.Replicas, is.DesiredReplicas(), is.Status.ReadyReplicas,
-				is.Status.JoiningReplicas, is.Status.DrainingReplicas, is.Status.NextOrdinal, conditionsDifference(was.Status.Conditions, is.Status.Conditions))
+			return fmt.Sprintf(": %d of %d, %d ready, %d joining, %d leaving, next %d%s", is.Status.Replicas,
+				is.DesiredReplicas(), is.Status.ReadyReplicas,
+				is.Status.JoiningReplicas, is.Status.DrainingReplicas, is.Status.NextOrdinal,
+				conditionsDifference(was.Status.Conditions, is.Status.Conditions))
 		}
 	}
 	return " " + string(c.patch)

@@ -17,10 +17,10 @@ const (
 	// pollNodes and minInterval are internal/nomad's Options of these names, pollAllocations too.
 	pollNodes   = 10 * time.Second
 	minInterval = 500 * time.Millisecond
-	// listPatience is internal/nomad's.
-	listPatience    = 3
+	// listTimeouts is internal/nomad's.
+	listTimeouts    = 3
 	pollAllocations = time.Second
-	// checkToken is how often the token is looked at. The real ones take 3 min, and look at once when they are refused.
+	// checkToken is how often the token is read. The real ones take 3 min, and read it at once when they are refused.
 	checkToken = time.Minute
 	// viewLimit is how old a view may be (controllers/nomadlink: ViewLimit).
 	viewLimit = 30 * time.Second
@@ -44,39 +44,39 @@ func (c *cluster) checkToken() {
 	switch {
 	case c.p.dead:
 	case c.reaches():
-		c.lookAtToken()
+		c.readToken()
 		c.p.w.after(checkToken, c.checkToken)
 	default:
 		c.p.w.after(2*time.Second, c.checkToken)
 	}
 }
 
-// lookAtToken finds out if the token sees all allocations.
-func (c *cluster) lookAtToken() {
-	c.tokenKnown, c.blind, c.grants = true, c.p.w.nomad.isBlind(), c.p.w.nomad.grants()
+// readToken finds out if the token sees all allocations.
+func (c *cluster) readToken() {
+	c.tokenKnown, c.allocsUnknown, c.grants = true, c.p.w.nomad.lacksReadJob(), c.p.w.nomad.grants()
 	c.judge()
 }
 
-// lastLook is what the grants were found to be, by a look that is sent now if there was none (internal/nomad:
+// lastCheck is what the grants were found to be, by a request that is sent now if there was none (internal/nomad:
 // lastCheck).
-func (c *cluster) lastLook() (grants int, err error) {
+func (c *cluster) lastCheck() (grants int, err error) {
 	if !c.tokenKnown {
 		err = c.ask("read own token", false, func() error {
-			c.lookAtToken()
+			c.readToken()
 			return nil
 		})
 	}
 	return c.grants, err
 }
 
-// verify looks at the token after a list of allocations, which may be believed only if the token sees all of them,
+// verify reads the token after a list of allocations, which may be believed only if the token sees all of them,
 // and its grants are those that they were before (internal/nomad: verify).
 func (c *cluster) verify(before int) error {
 	err := c.ask("read own token", false, func() error {
-		c.lookAtToken()
+		c.readToken()
 		return nil
 	})
-	if err == nil && (c.blind || c.grants != before) {
+	if err == nil && (c.allocsUnknown || c.grants != before) {
 		return fmt.Errorf("list allocations: %w", nomad.ErrForbidden)
 	}
 	return err
@@ -88,7 +88,7 @@ func (c *cluster) judge() {
 	switch {
 	case c.listErr != nil:
 		h = nomad.Health{State: nomad.HealthUnreachable, Cause: "Nomad can't be asked."}
-	case c.tokenKnown && c.blind:
+	case c.tokenKnown && c.allocsUnknown:
 		h = nomad.Health{State: nomad.HealthTokenLacksReadJob}
 	case !c.tokenKnown, c.view.Taken.IsZero(): // a good token alone shows no nodes
 		h = nomad.Health{State: nomad.HealthUnknown}
@@ -105,15 +105,15 @@ func (c *cluster) judge() {
 		return
 	}
 	c.p.w.note(c.p.name, "", "Nomad is %s", h.State)
-	for _, o := range c.p.cache.shelves[kindPool].order {
+	for _, o := range c.p.cache.kinds[kindPool].order {
 		c.p.pools.add(ctrl.Request{NamespacedName: types.NamespacedName{Namespace: o.namespace, Name: o.name}})
 	}
-	for _, o := range c.p.cache.shelves[kindNode].order {
+	for _, o := range c.p.cache.kinds[kindNode].order {
 		c.p.nodes.add(ctrl.Request{NamespacedName: types.NamespacedName{Namespace: o.namespace, Name: o.name}})
 	}
 }
 
-// known is true while what is seen of Nomad may be acted upon.
+// known reports whether what is seen of Nomad may be acted upon.
 func (c *cluster) known() bool {
 	return c.view.Health.OK() && c.p.w.now.Sub(c.view.Taken) <= viewLimit
 }
@@ -175,7 +175,7 @@ func (c *cluster) answer() {
 		if c.view.RecoveredSince.Before(seen.led) {
 			c.view.RecoveredSince = seen.led
 		}
-		c.nudge(was, seen.nodes)
+		c.wakeChanged(was, seen.nodes)
 		w.after(minInterval, func() { c.list(index) })
 	})
 }
@@ -195,7 +195,7 @@ func (c *cluster) listFailed(timedOut bool) {
 		return
 	}
 	c.failures++
-	if timedOut || c.failures >= listPatience {
+	if timedOut || c.failures >= listTimeouts {
 		c.listErr = nomad.ErrUnreachable
 		c.judge()
 	}
@@ -203,8 +203,8 @@ func (c *cluster) listFailed(timedOut bool) {
 	c.p.w.after(c.p.w.chance.of("watch").between(wait/2, wait), func() { c.list(0) })
 }
 
-// nudge wakes the members whose nodes have changed.
-func (c *cluster) nudge(was, is map[string]nomad.Node) {
+// wakeChanged wakes the members whose nodes have changed.
+func (c *cluster) wakeChanged(was, is map[string]nomad.Node) {
 	c.wake(func(nodeID string) bool {
 		a, before := was[nodeID]
 		b, after := is[nodeID]
@@ -220,7 +220,7 @@ func (c *cluster) nudge(was, is map[string]nomad.Node) {
 }
 
 func (c *cluster) wake(changed func(nodeID string) bool) {
-	sh := c.p.cache.shelves[kindNode]
+	sh := c.p.cache.kinds[kindNode]
 	for _, i := range sh.order {
 		if changed(sh.objects[i].(*v1alpha1.NomadNode).Spec.NodeID) {
 			c.p.nodes.add(ctrl.Request{NamespacedName: types.NamespacedName{Namespace: i.namespace, Name: i.name}})
@@ -291,7 +291,7 @@ func (c *cluster) poll() {
 // listed are allocations as Nomad lists them.
 func (n *nomadServer) listed(allocs []*alloc) []nomad.Allocation {
 	var out []nomad.Allocation
-	if n.isBlind() {
+	if n.lacksReadJob() {
 		return nil
 	}
 	for _, a := range allocs {

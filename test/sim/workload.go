@@ -56,7 +56,7 @@ func (n *nomadServer) on(nodeID string) []*alloc {
 	return out
 }
 
-// evaluate has the scheduler look at all jobs soon.
+// evaluate has the scheduler consider all jobs soon.
 func (n *nomadServer) evaluate() {
 	n.when(n.w.chance.of("scheduler").between(50*time.Millisecond, 500*time.Millisecond), func() {
 		for _, j := range n.jobs {
@@ -70,7 +70,7 @@ func (n *nomadServer) schedule(j *job) {
 	case system, sysbatch:
 		for _, nodeID := range n.order {
 			x := n.nodes[nodeID]
-			if x.ours && x.takes() && !n.has(x, j) && (j.kind == system || j.left > 0) {
+			if x.owned && x.takes() && !n.has(x, j) && (j.kind == system || j.left > 0) {
 				j.left--
 				n.place(j, x)
 			}
@@ -117,7 +117,7 @@ func (n *nomadServer) roomiest() *node {
 				used++
 			}
 		}
-		if x.takes() && x.ours && used < least {
+		if x.takes() && x.owned && used < least {
 			best, least = x, used
 		}
 	}
@@ -166,7 +166,7 @@ func (n *nomadServer) fails(a *alloc) {
 
 func (n *nomadServer) lives(a *alloc) bool { return slices.Contains(n.allocs, a) }
 
-// stopAlloc tells a client to stop an allocation, for which its tasks get some time.
+// stopAlloc has a client stop an allocation, for which its tasks get some time.
 func (n *nomadServer) stopAlloc(a *alloc) {
 	if a.stopping {
 		return

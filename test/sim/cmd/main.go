@@ -16,15 +16,16 @@ func main() {
 	schedules := flag.Int("schedules", 1000, "how many schedules to run")
 	seed := flag.Uint64("seed", 1, "the first one's seed; the others follow")
 	workers := flag.Int("workers", runtime.NumCPU(), "how many to run at the same time")
-	brief := flag.Bool("brief", false, "name each violation in one line, instead of telling the first ones' stories")
-	whole := flag.Bool("whole", false, "tell the whole stories of violations, and of everybody")
+	brief := flag.Bool("brief", false, "name each violation in one line, instead of showing the first ones' traces")
+	whole := flag.Bool("whole", false, "show the whole traces of violations, and of everybody")
 	off := flag.String("off", "", "kinds of faults that there are none of, separated by commas: crashes,lag")
 	without := flag.String("without", "", "acts of others that there are none of, separated by commas: scale,delete pool")
 	flag.Parse()
 	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(512 << 20) // short-lived worlds: memory is cheaper than time
+	debug.SetMemoryLimit(512 << 20) // short-lived environments: memory is cheaper than time
 	o := sim.Options{
-		First: *seed, Schedules: *schedules, Workers: *workers, Tell: func(story string) { fmt.Println(story) }, Brief: *brief, Whole: *whole,
+		First: *seed, Schedules: *schedules, Workers: *workers, Emit: func(trace string) { fmt.Println(trace) },
+		Brief: *brief, Whole: *whole,
 		Off: names(*off), Without: names(*without),
 	}
 	if err := o.Check(); err != nil {

@@ -2,9 +2,13 @@ package sim
 
 import "time"
 
-// weather schedules outages of Nomad and second leaders.
-func (w *World) weather() {
-	s := w.chance.of("weather")
+// chaosStream names the random numbers for outages and leaders. A stream's name seeds it: another name would change
+// every schedule, and with that those in testdata/mutants.txt.
+const chaosStream = "weather"
+
+// chaos schedules outages of Nomad and second leaders.
+func (w *Environment) chaos() {
+	s := w.chance.of(chaosStream)
 	for range w.Faults.Outages {
 		at, lasts, whole := s.between(0, w.Span), s.rarely(3, time.Minute, 13*time.Minute), s.once(2)
 		w.after(at, func() {
@@ -38,7 +42,7 @@ func (w *World) weather() {
 }
 
 // kill ends a process from outside.
-func (w *World) kill(p *process, why string) {
+func (w *Environment) kill(p *process, why string) {
 	if !p.dead {
 		w.note(p.name, "", "%s", why)
 		p.bury()
@@ -47,13 +51,13 @@ func (w *World) kill(p *process, why string) {
 }
 
 // lead sees to it that somebody leads, sooner or later.
-func (w *World) lead() {
+func (w *Environment) lead() {
 	for _, p := range w.processes {
 		if !p.dead {
 			return
 		}
 	}
-	w.after(w.chance.of("weather").between(500*time.Millisecond, 20*time.Second), func() {
+	w.after(w.chance.of(chaosStream).between(500*time.Millisecond, 20*time.Second), func() {
 		for _, p := range w.processes {
 			if !p.dead {
 				return

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// dawn is when each schedule begins.
-var dawn = time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC)
+// epoch is when each schedule begins.
+var epoch = time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC)
 
-// World is everything there is in one schedule.
-type World struct {
+// Environment is everything there is in one schedule.
+type Environment struct {
 	Scenario
 
 	now    time.Time
@@ -34,10 +34,10 @@ type World struct {
 }
 
 // Now is the virtual time.
-func (w *World) Now() time.Time { return w.now }
+func (w *Environment) Now() time.Time { return w.now }
 
 // Since is the virtual time that has passed since t.
-func (w *World) Since(t time.Time) time.Duration { return w.now.Sub(t) }
+func (w *Environment) Since(t time.Time) time.Duration { return w.now.Sub(t) }
 
 type event struct {
 	at   time.Time
@@ -70,7 +70,7 @@ func (h *eventHeap) Pop() any {
 }
 
 // after has something happen later.
-func (w *World) after(d time.Duration, what func()) {
+func (w *Environment) after(d time.Duration, what func()) {
 	w.seq++
 	heap.Push(&w.events, event{at: w.now.Add(max(d, 0)), seq: w.seq, what: what})
 }
@@ -79,7 +79,7 @@ func (w *World) after(d time.Duration, what func()) {
 const mostSteps = 400_000
 
 // run lets time pass until the moment has come, or something was violated.
-func (w *World) run(until time.Time) {
+func (w *Environment) run(until time.Time) {
 	for len(w.events) > 0 && !w.events[0].at.After(until) && !w.checks.failed() {
 		e := heap.Pop(&w.events).(event)
 		w.now = e.at
@@ -94,7 +94,7 @@ func (w *World) run(until time.Time) {
 }
 
 // newID makes UUIDs, the same ones each time.
-func (w *World) newID() string {
+func (w *Environment) newID() string {
 	w.ids++
 	// Spread out, so that the first part, which names are made of, differs.
 	spread := w.ids * 0x9e3779b97f4a7c15

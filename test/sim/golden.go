@@ -10,47 +10,54 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// A story is a schedule without chance: everything takes as long as it usually does, and what others do is written
-// down.
-type story struct {
+// A goldenTrace is a schedule without chance: everything takes as long as it usually does, and what others do is
+// written down.
+type goldenTrace struct {
 	name, about string
 	replicas    int32
 	jobs        []*job
-	does        map[time.Duration]func(*World)
+	does        map[time.Duration]func(*Environment)
 	lasts       time.Duration
 }
 
-// stories are the main ones. They are kept as text, to be read and to be compared.
-func stories() []story {
+// goldenTraces are the main ones. Their traces are kept as text, to be read and compared.
+func goldenTraces() []goldenTrace {
 	web := func(n int) []*job { return []*job{{name: "web", kind: service, count: n, parallel: 1}} }
-	return []story{
+	return []goldenTrace{
 		{
-			name: "scale-out", about: "An autoscaler asks for two members more.", replicas: 1, jobs: web(1), lasts: 4 * time.Minute,
-			does: map[time.Duration]func(*World){2 * time.Minute: toReplicas(3)},
+			name: "scale-out", about: "An autoscaler asks for two members more.", replicas: 1, jobs: web(1),
+			lasts: 4 * time.Minute,
+			does:  map[time.Duration]func(*Environment){2 * time.Minute: toReplicas(3)},
 		},
 		{
-			name: "scale-in", about: "One of two members is no longer needed. Its work moves to the other, one allocation at a time, then its VM goes, and nothing of it is left.",
+			name: "scale-in",
+			about: "One of two members is no longer needed. Its work moves to the other, one allocation at a " +
+				"time, then its VM goes, and nothing of it is left.",
 			replicas: 2, lasts: 4 * time.Minute,
-			does: map[time.Duration]func(*World){time.Minute: runs(web(4)), 2 * time.Minute: toReplicas(1)},
+			does: map[time.Duration]func(*Environment){time.Minute: runs(web(4)), 2 * time.Minute: toReplicas(1)},
 		},
 		{
-			name: "rescue", about: "Capacity is asked for again while a member drains a batch job. It is called back; no VM is made.",
+			name:     "cancel-drain",
+			about:    "Capacity is asked for again while a member drains a batch job. Its drain is canceled; no VM is made.",
 			replicas: 2, jobs: []*job{{name: "report", kind: batch, left: 8, lasts: 20 * time.Minute}}, lasts: 4 * time.Minute,
-			does: map[time.Duration]func(*World){2 * time.Minute: toReplicas(1), 2*time.Minute + 20*time.Second: toReplicas(2)},
+			does: map[time.Duration]func(*Environment){2 * time.Minute: toReplicas(1),
+				2*time.Minute + 20*time.Second: toReplicas(2)},
 		},
 		{
 			name: "rollout", about: "The template changes. A member of the new one joins before one of the old drains.",
 			replicas: 2, jobs: web(2), lasts: 7 * time.Minute,
-			does: map[time.Duration]func(*World){2 * time.Minute: func(w *World) {
+			does: map[time.Duration]func(*Environment){2 * time.Minute: func(w *Environment) {
 				w.edit("changes the template to 4 CPUs", func(p *v1alpha1.NomadNodePool) { p.Spec.Template.CPU = 4 })
 			}},
 		},
 		{
-			name: "join-failure", about: "Guests made from a new image never join. After three the pool stops making them, until somebody asks for another try.",
+			name: "join-failure",
+			about: "Guests made from a new image never join. After three the pool stops making them, until somebody " +
+				"asks for another try.",
 			replicas: 1, lasts: 95 * time.Minute,
-			does: map[time.Duration]func(*World){
-				0: func(w *World) { w.Faults.Broken = 1 },
-				50 * time.Minute: func(w *World) {
+			does: map[time.Duration]func(*Environment){
+				0: func(w *Environment) { w.Faults.Broken = 1 },
+				50 * time.Minute: func(w *Environment) {
 					w.Faults.Broken = 0
 					w.edit("has mended the image, and asks for another try", func(p *v1alpha1.NomadNodePool) {
 						p.Annotations = map[string]string{v1alpha1.RetryJoinsAnnotation: "1"}
@@ -59,10 +66,11 @@ func stories() []story {
 			},
 		},
 		{
-			name: "nomad-outage", about: "Nomad is away when a member is to leave. Nobody leaves; when it is back, and only then, somebody does.",
+			name:     "nomad-outage",
+			about:    "Nomad is away when a member is to leave. Nobody leaves; when it is back, and only then, somebody does.",
 			replicas: 2, jobs: web(1), lasts: 8 * time.Minute,
-			does: map[time.Duration]func(*World){
-				2 * time.Minute: func(w *World) {
+			does: map[time.Duration]func(*Environment){
+				2 * time.Minute: func(w *Environment) {
 					w.note("Nomad", "", "is away for 3 minutes")
 					w.nomad.away = w.now.Add(3 * time.Minute)
 				},
@@ -72,34 +80,34 @@ func stories() []story {
 	}
 }
 
-func runs(jobs []*job) func(*World) {
-	return func(w *World) {
+func runs(jobs []*job) func(*Environment) {
+	return func(w *Environment) {
 		w.nomad.jobs = jobs
 		w.nomad.evaluate()
 	}
 }
 
-func toReplicas(n int32) func(*World) {
-	return func(w *World) {
+func toReplicas(n int32) func(*Environment) {
+	return func(w *Environment) {
 		w.note("autoscaler", poolName, "asks for %d replicas", n)
 		change(w.store, w.pool(), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](n) })
 	}
 }
 
-// Golden tells the main stories, by name.
+// Golden returns the golden traces, by name.
 func Golden() map[string]string {
 	out := map[string]string{}
-	for _, s := range stories() {
-		out[s.name] = s.tell()
+	for _, s := range goldenTraces() {
+		out[s.name] = s.play()
 	}
 	return out
 }
 
-func (s story) tell() string {
+func (s goldenTrace) play() string {
 	sc := Scenario{Seed: 1, Pool: basePool(), Boot: 40 * time.Second, Shutdown: 10 * time.Second,
 		JoinTimeout: 10 * time.Minute, Span: s.lasts, GCInterval: 5 * time.Minute, GCGracePeriod: 15 * time.Minute}
 	sc.Pool.Replicas = ptr.To(s.replicas)
-	w := newWorld(sc)
+	w := newEnvironment(sc)
 	w.trace.on, w.faulty = true, false
 	w.chance = newChance(sc.Seed)
 	w.chance.calm = true
@@ -109,7 +117,7 @@ func (s story) tell() string {
 	for at, do := range s.does {
 		w.after(at, func() { do(w) })
 	}
-	w.run(dawn.Add(s.lasts))
+	w.run(epoch.Add(s.lasts))
 	for _, p := range w.processes {
 		p.bury()
 	}
@@ -119,7 +127,7 @@ func (s story) tell() string {
 	return s.about + "\n\n" + w.trace.digest()
 }
 
-// digest is a story without what only matters to those who look for a mistake: to the second, members by number, what
+// digest is a trace without what only matters to those who look for a mistake: to the second, members by number, what
 // is repeated within a moment only once, and of the controllers' patches none.
 func (t *trace) digest() string {
 	var b strings.Builder
@@ -133,7 +141,7 @@ func (t *trace) digest() string {
 			strings.Contains(text, "already exists") {
 			continue
 		}
-		fmt.Fprintf(&b, "%6.0fs  %-12s %-9s %s\n", l.at.Sub(dawn).Seconds(), l.actor, about, text)
+		fmt.Fprintf(&b, "%6.0fs  %-12s %-9s %s\n", l.at.Sub(epoch).Seconds(), l.actor, about, text)
 	}
 	return b.String()
 }
