@@ -276,10 +276,12 @@ type NomadNodeStatus struct {
 	// +optional
 	UnhealthyTime *metav1.Time `json:"unhealthyTime,omitempty"`
 	// cordonedDrain is the id of the drain for which the Nomad node was made ineligible. When a drain is taken back,
-	// only a node that was made ineligible for it becomes eligible again: what an operator did before stays.
+	// only a node that was made ineligible for it becomes eligible again: what an operator did before stays. It can't be
+	// found out from what is there: without it such a node stays ineligible until somebody makes it eligible.
 	// +optional
 	CordonedDrain string `json:"cordonedDrain,omitempty"`
-	// resentDrain is the id of the drain that was sent to Nomad a second time, because it had stalled.
+	// resentDrain is the id of the drain that was sent to Nomad a second time, because it had stalled. It can't be found
+	// out from what is there: without it the drain may be sent once more, with what is left of its deadline.
 	// +optional
 	ResentDrain string `json:"resentDrain,omitempty"`
 	// blockedBy is the kind of thing that keeps the member from being made, from running or from going; the condition

@@ -360,13 +360,15 @@ type NomadNodePoolStatus struct {
 	// revision is the hash of the present template.
 	// +optional
 	Revision string `json:"revision,omitempty"`
-	// nextOrdinal numbers the members ever made, so that a name is never used again.
+	// nextOrdinal numbers the members ever made, so that a name is never used again. Without it the
+	// number is found out from the members that are there, and the name of one that has gone may come again.
 	// +optional
 	NextOrdinal int64 `json:"nextOrdinal,omitempty"`
 	// lastScale is the last change of replicas.
 	// +optional
 	LastScale *ScaleChange `json:"lastScale,omitempty"`
-	// joins is how the last members of the present template fared when they tried to join Nomad.
+	// joins is how the last members of the present template fared when they tried to join Nomad. It can't be found out
+	// from what is there: without it the evidence begins anew, and the breaker is closed.
 	// +optional
 	Joins *JoinsStatus `json:"joins,omitempty"`
 	// suspension is what keeps it from being judged if members work, and was seen while some didn't: an upgrade of
