@@ -14,7 +14,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 )
 
-// The controller finds its own credentials where the Deployment puts them, and starts without them: the Secret may
+// The controller finds its default credentials where the Deployment puts them, and starts without them: the Secret may
 // come later.
 func TestDeploymentMountsTheDefaultCredentials(t *testing.T) {
 	text, err := os.ReadFile("../config/manager/deployment.yaml")
@@ -67,7 +67,7 @@ func TestABudgetLetsASingleControllerBeEvicted(t *testing.T) {
 	}
 }
 
-// Go is told of the memory limit, in the Deployment and in the chart, with some room for what isn't on its heap.
+// The Deployment and the chart set GOMEMLIMIT, with some reserve for what isn't on Go's heap.
 func TestGoKnowsTheMemoryLimit(t *testing.T) {
 	d := &appsv1.Deployment{}
 	readYAML(t, "../config/manager/deployment.yaml", d)

@@ -15,7 +15,8 @@ import (
 
 // ordinary are the reasons that say that all goes as it should, and need no row in the table.
 var ordinary = []string{
-	"AsExpected", "Unknown", "Reachable", "NodeReady", "Joined", "VMRunning", "VMStarting", "NoDrainRequested", "Empty", "NeverJoined",
+	"AsExpected", "Unknown", "Reachable", "NodeReady", "Joined", "VMRunning", "VMStarting", "NoDrainRequested", "Empty",
+	"NeverJoined",
 	"Provisioning", "Removing", "MembersDraining", "Draining", "MembersMissing",
 }
 
@@ -23,8 +24,8 @@ var ordinary = []string{
 // TestGuardsAreLookedAfter does.
 var unrecorded = []string{" Event GuardBroken"}
 
-// What docs/troubleshooting.md tells people to look for has been said, in these words, during the end-to-end tests:
-// their record is docs/messages.txt.
+// docs/troubleshooting.md quotes only messages that were written during the end-to-end tests, which record them in
+// docs/messages.txt.
 func TestTroubleshootingQuotesTheRecordedMessages(t *testing.T) {
 	record := strings.Split(read(t, "../docs/messages.txt"), "\n")
 	conditions, events := quoted(read(t, "../docs/troubleshooting.md"))
@@ -41,7 +42,8 @@ func TestTroubleshootingQuotesTheRecordedMessages(t *testing.T) {
 // Whatever may be wrong has a row in the table.
 func TestTroubleshootingHasARowForEachReason(t *testing.T) {
 	text := read(t, "../docs/troubleshooting.md")
-	for _, c := range regexp.MustCompile(`Reason[A-Za-z]+ = "([A-Za-z]+)"`).FindAllStringSubmatch(read(t, "../api/v1alpha1/conditions.go"), -1) {
+	for _, c := range regexp.MustCompile(`Reason[A-Za-z]+ = "([A-Za-z]+)"`).FindAllStringSubmatch(read(t,
+		"../api/v1alpha1/conditions.go"), -1) {
 		if !strings.Contains(text, "/"+c[1]+"`") && !slices.Contains(ordinary, c[1]) {
 			t.Errorf("docs/troubleshooting.md has no row for the reason %s", c[1])
 		}
@@ -55,7 +57,7 @@ func TestTroubleshootingHasARowForEachReason(t *testing.T) {
 	}
 }
 
-// quote is what the table says that people see.
+// quote is the message that the table quotes.
 type quote struct {
 	what string // as docs/messages.txt calls it, or how that begins or ends
 	says []string
@@ -71,7 +73,7 @@ func quoted(text string) (conditions, events []quote) {
 	return conditions, events
 }
 
-// in is true if a line of the record is what is quoted: all its parts, in their order.
+// in is true if a recorded line has all parts of the quote, in their order.
 func (q quote) in(line string) bool {
 	what, message, found := strings.Cut(line, ": ")
 	if !found || !strings.Contains(what+" ", q.what) {

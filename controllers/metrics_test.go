@@ -45,7 +45,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 }
 
-// Whatever room of the controllers has a metric of pools has it in its metrics.go.
+// Every package of the controllers has its metrics of pools in its metrics.go.
 func TestMetricsAreInTheirPlaces(t *testing.T) {
 	files, err := filepath.Glob("../*/*/*.go")
 	if err != nil || len(files) < 20 {

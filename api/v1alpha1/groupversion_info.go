@@ -1,8 +1,3 @@
-// Package v1alpha1 is the API of nomad-harvester: pools of HashiCorp Nomad clients that run as virtual machines on
-// SUSE Harvester.
-//
-// +kubebuilder:object:generate=true
-// +groupName=nomad.harvesterhci.io
 package v1alpha1
 
 import (

@@ -16,11 +16,16 @@ func TestRefusal(t *testing.T) {
 		err    error
 		reason string
 	}{
-		"nothing went wrong":     {nil, ""},
-		"a webhook's denial":     {apierrors.NewForbidden(vms, "a", errors.New("admission webhook \"validator.harvesterhci.io\" denied the request: no")), v1alpha1.ReasonAdmissionDenied},
-		"an invalid object":      {apierrors.NewInvalid(schema.GroupKind{Kind: "VirtualMachine"}, "a", nil), v1alpha1.ReasonAdmissionDenied},
-		"a denial as error":      {errors.New("admission webhook \"x\" denied the request: no"), v1alpha1.ReasonAdmissionDenied},
-		"a quota":                {apierrors.NewForbidden(vms, "a", errors.New("exceeded quota: q")), v1alpha1.ReasonQuotaExceeded},
+		"nothing went wrong": {nil, ""},
+		"a webhook's denial": {apierrors.NewForbidden(vms, "a",
+			errors.New("admission webhook \"validator.harvesterhci.io\" denied the request: no")),
+			v1alpha1.ReasonAdmissionDenied},
+		"an invalid object": {apierrors.NewInvalid(schema.GroupKind{Kind: "VirtualMachine"}, "a", nil),
+			v1alpha1.ReasonAdmissionDenied},
+		"a denial as error": {errors.New("admission webhook \"x\" denied the request: no"),
+			v1alpha1.ReasonAdmissionDenied},
+		"a quota": {apierrors.NewForbidden(vms, "a", errors.New("exceeded quota: q")),
+			v1alpha1.ReasonQuotaExceeded},
 		"a webhook that is away": {apierrors.NewInternalError(errors.New("failed calling webhook: connection refused")), ""},
 		"a timeout":              {apierrors.NewTimeoutError("slow", 1), ""},
 		"a conflict":             {apierrors.NewConflict(vms, "a", errors.New("old")), ""},

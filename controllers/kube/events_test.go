@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// The API server drops an Event that says too much, and the recorder tells nobody.
+// The API server drops an Event whose note is too long, and the recorder doesn't report that.
 func TestEventsAreNotTooLong(t *testing.T) {
 	for name, text := range map[string]string{
 		"short":             "no",

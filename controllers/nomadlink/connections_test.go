@@ -36,7 +36,7 @@ func credentials(secret *corev1.Secret) (*Connections, *dialled, *clocktesting.F
 		Reader:   c,
 		Clusters: d,
 		Clock:    clock,
-		Defaults: Config{Connection: nomad.Connection{Address: "http://own:4646"}},
+		Defaults: Config{Connection: nomad.Connection{Address: "http://default:4646"}},
 	}, d, clock, c
 }
 
@@ -112,11 +112,11 @@ func TestCredentialsSecretIsReadAgain(t *testing.T) {
 	}
 }
 
-// The controller's own credentials are read again, and a mistake in them is told of to who needs them, and to no
+// The default credentials are read again, and a mistake in them is told of to who needs them, and to no
 // others.
 func TestDefaultsAreReadAgain(t *testing.T) {
 	c, d, clock, _ := credentials(tokenSecret())
-	conn, problem, reads := nomad.Connection{Address: "http://own:4646", Token: "first"}, error(nil), 0
+	conn, problem, reads := nomad.Connection{Address: "http://default:4646", Token: "first"}, error(nil), 0
 	c.ReadDefaults = func() (Config, error) { reads++; return Config{Connection: conn}, problem }
 	other := v1alpha1.NomadConnection{Address: "http://other:4646", CredentialsSecretRef: byRef.CredentialsSecretRef}
 	link := func(spec v1alpha1.NomadConnection) Link {
@@ -156,7 +156,7 @@ func TestDefaultsAreReadAgain(t *testing.T) {
 		t.Errorf("who needs nothing of the controller's is left with %+v", l)
 	}
 
-	conn, problem = nomad.Connection{Address: "http://own:4646", Token: "third"}, nil
+	conn, problem = nomad.Connection{Address: "http://default:4646", Token: "third"}, nil
 	clock.SetTime(clock.Now().Add(credentialsTTL))
 	if l := link(v1alpha1.NomadConnection{}); l.Cluster == nil || d.last.Token != "third" {
 		t.Errorf("mended, it is %+v by %s", l, d.last)

@@ -102,27 +102,34 @@ func TestDefaultConfig(t *testing.T) {
 			return c
 		}},
 		"directory alone": {
-			map[string]string{"NOMAD_ADDR": "https://n:4646\n", "NOMAD_TOKEN": "t1", "ca.crt": cert, "tls.crt": cert, "tls.key": key}, nil,
+			map[string]string{"NOMAD_ADDR": "https://n:4646\n", "NOMAD_TOKEN": "t1", "ca.crt": cert, "tls.crt": cert,
+				"tls.key": key},
+			nil,
 			func(dir string) Config {
 				return Config{
-					Connection: nomad.Connection{Address: "https://n:4646", Token: "t1", CACert: []byte(cert), ClientCert: []byte(cert), ClientKey: []byte(key)}, TokenIn: inDefaultsSecret,
+					Connection: nomad.Connection{Address: "https://n:4646", Token: "t1", CACert: []byte(cert),
+						ClientCert: []byte(cert), ClientKey: []byte(key)},
+					TokenIn:   inDefaultsSecret,
 					AddressIn: "key NOMAD_ADDR of the controller's own Secret nomad-harvester-nomad (file " + dir + "/NOMAD_ADDR)",
 				}
 			},
 		},
 		"no token anywhere": {map[string]string{}, map[string]string{"NOMAD_ADDR": "http://n:4646"}, func(string) Config {
-			return Config{Connection: nomad.Connection{Address: "http://n:4646"}, AddressIn: "the controller's NOMAD_ADDR", TokenIn: inDefaultsSecret}
+			return Config{Connection: nomad.Connection{Address: "http://n:4646"}, AddressIn: "the controller's NOMAD_ADDR",
+				TokenIn: inDefaultsSecret}
 		}},
 		"PEM of the environment": {nil, withTLS, func(string) Config {
 			return Config{
-				Connection: nomad.Connection{Address: "https://nomad:4646", CACert: []byte(otherCert), ClientCert: []byte(otherCert), ClientKey: []byte(otherKey)},
-				AddressIn:  "the controller's NOMAD_ADDR", TokenIn: inEnvironment,
+				Connection: nomad.Connection{Address: "https://nomad:4646", CACert: []byte(otherCert),
+					ClientCert: []byte(otherCert), ClientKey: []byte(otherKey)},
+				AddressIn: "the controller's NOMAD_ADDR", TokenIn: inEnvironment,
 			}
 		}},
 		"PEM of the directory over that": {map[string]string{"tls.crt": cert, "tls.key": key}, withTLS, func(string) Config {
 			return Config{
-				Connection: nomad.Connection{Address: "https://nomad:4646", CACert: []byte(otherCert), ClientCert: []byte(cert), ClientKey: []byte(key)},
-				AddressIn:  "the controller's NOMAD_ADDR", TokenIn: inDefaultsSecret,
+				Connection: nomad.Connection{Address: "https://nomad:4646", CACert: []byte(otherCert), ClientCert: []byte(cert),
+					ClientKey: []byte(key)},
+				AddressIn: "the controller's NOMAD_ADDR", TokenIn: inDefaultsSecret,
 			}
 		}},
 	} {
@@ -149,14 +156,19 @@ func TestDefaultConfigRefuses(t *testing.T) {
 		files, env map[string]string
 		want       []string
 	}{
-		"address":           {map[string]string{"NOMAD_ADDR": "nomad:4646"}, nil, []string{"key NOMAD_ADDR", DefaultsSecret, "/NOMAD_ADDR", "https://host:port"}},
-		"address of env":    {nil, map[string]string{"NOMAD_ADDR": "nomad:4646"}, []string{`NOMAD_ADDR: "nomad:4646"`}},
-		"token":             {map[string]string{"NOMAD_TOKEN": secretWord + " x"}, nil, []string{"key NOMAD_TOKEN", "white space", "secret ID"}},
-		"CA":                {map[string]string{"ca.crt": "x"}, nil, []string{"key ca.crt", "PEM"}},
-		"key is missing":    {map[string]string{"tls.crt": cert}, nil, []string{"key tls.key", "is missing while key tls.crt"}},
-		"no pair":           {map[string]string{"tls.crt": cert, "tls.key": otherKey}, nil, []string{"key tls.crt", "key tls.key", "no usable pair"}},
-		"file that is none": {nil, map[string]string{"NOMAD_CACERT": "/absent"}, []string{"NOMAD_CACERT", "/absent", "mount the file"}},
-		"two at once":       {map[string]string{"NOMAD_ADDR": "x", "ca.crt": "x"}, nil, []string{"key NOMAD_ADDR", "key ca.crt"}},
+		"address": {map[string]string{"NOMAD_ADDR": "nomad:4646"}, nil,
+			[]string{"key NOMAD_ADDR", DefaultsSecret, "/NOMAD_ADDR", "https://host:port"}},
+		"address of env": {nil, map[string]string{"NOMAD_ADDR": "nomad:4646"}, []string{`NOMAD_ADDR: "nomad:4646"`}},
+		"token": {map[string]string{"NOMAD_TOKEN": secretWord + " x"}, nil,
+			[]string{"key NOMAD_TOKEN", "white space", "secret ID"}},
+		"CA": {map[string]string{"ca.crt": "x"}, nil, []string{"key ca.crt", "PEM"}},
+		"key is missing": {map[string]string{"tls.crt": cert}, nil,
+			[]string{"key tls.key", "is missing while key tls.crt"}},
+		"no pair": {map[string]string{"tls.crt": cert, "tls.key": otherKey}, nil,
+			[]string{"key tls.crt", "key tls.key", "no usable pair"}},
+		"file that is none": {nil, map[string]string{"NOMAD_CACERT": "/absent"},
+			[]string{"NOMAD_CACERT", "/absent", "mount the file"}},
+		"two at once": {map[string]string{"NOMAD_ADDR": "x", "ca.crt": "x"}, nil, []string{"key NOMAD_ADDR", "key ca.crt"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, err := DefaultConfig(directory(t, c.files), environment(c.env))
@@ -186,7 +198,8 @@ func TestDefaultConfigIsOfOneVersion(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, ".."+v), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		for name, content := range map[string]string{"NOMAD_ADDR": "http://nomad-" + v + ":4646", "NOMAD_TOKEN": "token-" + v} {
+		files := map[string]string{"NOMAD_ADDR": "http://nomad-" + v + ":4646", "NOMAD_TOKEN": "token-" + v}
+		for name, content := range files {
 			if err := os.WriteFile(filepath.Join(dir, ".."+v, name), []byte(content), 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -27,7 +27,8 @@ func explain(c Config, h nomad.Health) (reason, message string) {
 	case nomad.HealthReachable:
 		return v1alpha1.ReasonReachable, "Nomad answers, and the token may see and do what it must."
 	case nomad.HealthNoConnection:
-		return v1alpha1.ReasonCredentials, h.Cause + "; correct spec.nomad, the Secret that it names, or the controller's own Secret " + DefaultsSecret
+		return v1alpha1.ReasonCredentials, h.Cause +
+			"; correct spec.nomad, the Secret that it names, or the controller's own Secret " + DefaultsSecret
 	case nomad.HealthUnreachable:
 		return v1alpha1.ReasonUnreachable, fmt.Sprintf(
 			"Nomad at %s can't be asked: %s; check that %s is right and that the controller can reach it. Meanwhile nothing is drained or deleted, unless its deletion was asked for",

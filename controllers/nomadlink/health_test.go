@@ -16,15 +16,15 @@ func TestWordsForHealth(t *testing.T) {
 		all     = `node { policy = "write" } namespace "*" { capabilities = ["read-job"] }`
 		readJob = `namespace "*" { capabilities = ["read-job"] } namespace "prod" { capabilities = ["read-job"] }`
 	)
-	own := Config{
-		Connection: nomad.Connection{Address: "https://own:4646", Token: "own"},
+	defaults := Config{
+		Connection: nomad.Connection{Address: "https://default:4646", Token: "default"},
 		AddressIn:  inDefaultAddress,
 		TokenIn:    inDefaultsSecret,
 	}
 	at := func(spec v1alpha1.NomadConnection, data map[string]string) Config {
-		c, err := poolConnection(own, spec, nil)
+		c, err := poolConnection(defaults, spec, nil)
 		if data != nil {
-			c, err = poolConnection(own, spec, secretWith(data))
+			c, err = poolConnection(defaults, spec, secretWith(data))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -40,19 +40,37 @@ func TestWordsForHealth(t *testing.T) {
 		health          nomad.Health
 		reason, message string
 	}{
-		"fine":             {own, nomad.Health{State: nomad.HealthReachable}, "Reachable", `Nomad answers, and the token may see and do what it must.`},
-		"nothing heard":    {own, nomad.Health{State: nomad.HealthUnknown}, "Unknown", `Nomad at https://own:4646 has not answered yet`},
-		"broken":           {own, nomad.Health{State: nomad.HealthNoConnection, Cause: "connection to Nomad at https://own:4646: Error appending CA: Couldn't parse PEM"}, "CredentialsInvalid", `connection to Nomad at https://own:4646: Error appending CA: Couldn't parse PEM; correct spec.nomad, the Secret that it names, or the controller's own Secret nomad-harvester-nomad`},
-		"away":             {own, away, "Unreachable", `Nomad at https://own:4646 can't be asked: connection refused; check that the controller's NOMAD_ADDR is right and that the controller can reach it. Meanwhile nothing is drained or deleted, unless its deletion was asked for`},
-		"another is away":  {at(other, theirs), away, "Unreachable", `Nomad at https://other:4646 can't be asked: connection refused; check that spec.nomad.address is right and that the controller can reach it. Meanwhile nothing is drained or deleted, unless its deletion was asked for`},
-		"own refuses":      {own, refused, "CredentialsInvalid", `Nomad at https://own:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the Secret nomad-harvester-nomad in the controller's namespace as the key NOMAD_TOKEN, with the policy: ` + all},
-		"by environment":   {Config{Connection: own.Connection, TokenIn: inEnvironment}, refused, "CredentialsInvalid", `Nomad at https://own:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the environment of the controller as NOMAD_TOKEN, with the policy: ` + all},
-		"refuses theirs":   {at(v1alpha1.NomadConnection{}, theirs), refused, "CredentialsInvalid", `Nomad at https://own:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names, with the policy: ` + all},
-		"another refuses":  {at(other, theirs), refused, "CredentialsInvalid", `Nomad at https://other:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names, with the policy: ` + all},
-		"no token at all":  {at(other, nil), refused, "CredentialsInvalid", `Nomad at https://other:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into a Secret in the pool's namespace as the key token, and name that in spec.nomad.credentialsSecretRef, with the policy: ` + all},
-		"can't be told":    {own, nomad.Health{State: nomad.HealthTokenUnverifiable, Cause: `policy "p": 403 Permission denied`}, "TokenLacksReadJob", `Nomad at https://own:4646 does not show what the token grants (policy "p": 403 Permission denied), so it is unknown if the token sees every allocation; use a token that may read its own policies, with the policy: ` + all},
-		"lacks read-job":   {own, nomad.Health{State: nomad.HealthTokenLacksReadJob, Lacks: readJob}, "TokenLacksReadJob", `the token for Nomad at https://own:4646 does not see the allocations of every namespace, and busy nodes would look empty; have the token's policies grant: ` + readJob},
-		"lacks node:write": {own, nomad.Health{State: nomad.HealthTokenLacksNodeWrite, Lacks: `node { policy = "write" }`}, "TokenLacksNodeWrite", `the token for Nomad at https://own:4646 may not drain nodes; have the token's policies grant: node { policy = "write" }`},
+		"fine": {defaults, nomad.Health{State: nomad.HealthReachable}, "Reachable",
+			`Nomad answers, and the token may see and do what it must.`},
+		"nothing heard": {defaults, nomad.Health{State: nomad.HealthUnknown}, "Unknown",
+			`Nomad at https://default:4646 has not answered yet`},
+		"broken": {defaults,
+			nomad.Health{State: nomad.HealthNoConnection,
+				Cause: "connection to Nomad at https://default:4646: Error appending CA: Couldn't parse PEM"},
+			"CredentialsInvalid",
+			`connection to Nomad at https://default:4646: Error appending CA: Couldn't parse PEM; correct spec.nomad, the Secret that it names, or the controller's own Secret nomad-harvester-nomad`},
+		"away": {defaults, away, "Unreachable",
+			`Nomad at https://default:4646 can't be asked: connection refused; check that the controller's NOMAD_ADDR is right and that the controller can reach it. Meanwhile nothing is drained or deleted, unless its deletion was asked for`},
+		"another is away": {at(other, theirs), away, "Unreachable",
+			`Nomad at https://other:4646 can't be asked: connection refused; check that spec.nomad.address is right and that the controller can reach it. Meanwhile nothing is drained or deleted, unless its deletion was asked for`},
+		"default refuses": {defaults, refused, "CredentialsInvalid",
+			`Nomad at https://default:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the Secret nomad-harvester-nomad in the controller's namespace as the key NOMAD_TOKEN, with the policy: ` + all},
+		"by environment": {Config{Connection: defaults.Connection, TokenIn: inEnvironment}, refused, "CredentialsInvalid",
+			`Nomad at https://default:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the environment of the controller as NOMAD_TOKEN, with the policy: ` + all},
+		"refuses theirs": {at(v1alpha1.NomadConnection{}, theirs), refused, "CredentialsInvalid",
+			`Nomad at https://default:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names, with the policy: ` + all},
+		"another refuses": {at(other, theirs), refused, "CredentialsInvalid",
+			`Nomad at https://other:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names, with the policy: ` + all},
+		"no token at all": {at(other, nil), refused, "CredentialsInvalid",
+			`Nomad at https://other:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into a Secret in the pool's namespace as the key token, and name that in spec.nomad.credentialsSecretRef, with the policy: ` + all},
+		"can't be told": {defaults,
+			nomad.Health{State: nomad.HealthTokenUnverifiable, Cause: `policy "p": 403 Permission denied`}, "TokenLacksReadJob",
+			`Nomad at https://default:4646 does not show what the token grants (policy "p": 403 Permission denied), so it is unknown if the token sees every allocation; use a token that may read its own policies, with the policy: ` + all},
+		"lacks read-job": {defaults, nomad.Health{State: nomad.HealthTokenLacksReadJob, Lacks: readJob}, "TokenLacksReadJob",
+			`the token for Nomad at https://default:4646 does not see the allocations of every namespace, and busy nodes would look empty; have the token's policies grant: ` + readJob},
+		"lacks node:write": {defaults, nomad.Health{State: nomad.HealthTokenLacksNodeWrite, Lacks: `node { policy = "write" }`},
+			"TokenLacksNodeWrite",
+			`the token for Nomad at https://default:4646 may not drain nodes; have the token's policies grant: node { policy = "write" }`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			known, reason, message := judge(c.config, nomad.View{Taken: now, Health: c.health}, now)
@@ -75,9 +93,12 @@ func TestJudgeTakesOldAnswersForUnknown(t *testing.T) {
 		reason, message string
 	}{
 		"never asked": {nomad.View{}, false, v1alpha1.ReasonUnknown, "Nomad has not been asked yet."},
-		"fresh":       {nomad.View{Taken: now.Add(-ViewLimit), Health: fine}, true, v1alpha1.ReasonReachable, "Nomad answers, and the token may see and do what it must."},
-		"old":         {nomad.View{Taken: now.Add(-ViewLimit - time.Nanosecond), Health: fine}, false, v1alpha1.ReasonUnreachable, "The last answer of Nomad is too old to act upon."},
-		"old, and not whole": {nomad.View{Taken: now.Add(-time.Hour), Health: nomad.Health{State: nomad.HealthTokenLacksNodeWrite}}, false, v1alpha1.ReasonTokenLacksNodeWrite,
+		"fresh": {nomad.View{Taken: now.Add(-ViewLimit), Health: fine}, true, v1alpha1.ReasonReachable,
+			"Nomad answers, and the token may see and do what it must."},
+		"old": {nomad.View{Taken: now.Add(-ViewLimit - time.Nanosecond), Health: fine}, false, v1alpha1.ReasonUnreachable,
+			"The last answer of Nomad is too old to act upon."},
+		"old, and not whole": {nomad.View{Taken: now.Add(-time.Hour),
+			Health: nomad.Health{State: nomad.HealthTokenLacksNodeWrite}}, false, v1alpha1.ReasonTokenLacksNodeWrite,
 			"the token for Nomad at  may not drain nodes; have the token's policies grant: "},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,7 +31,8 @@ func TestConfigNeverPrintsSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{string(encoded), fmt.Sprintf("%v %+v %#v %x %d %s", c, c, c, c, c, c), fmt.Sprintf("%+v", &c), fmt.Sprint(c.MarshalLog())} {
+	for _, text := range []string{string(encoded), fmt.Sprintf("%v %+v %#v %x %d %s", c, c, c, c, c, c),
+		fmt.Sprintf("%+v", &c), fmt.Sprint(c.MarshalLog())} {
 		if strings.Contains(text, secretWord) || strings.Contains(text, fmt.Sprintf("%x", secretWord)) ||
 			strings.Contains(text, "53 101") {
 			t.Errorf("a secret is in %q", text)
@@ -50,9 +51,9 @@ func secretWith(data map[string]string) *corev1.Secret {
 func TestResolve(t *testing.T) {
 	defaults := Config{
 		Connection: nomad.Connection{
-			Address:       "https://own:4646",
+			Address:       "https://default:4646",
 			Region:        "eu",
-			Token:         "own",
+			Token:         "default",
 			TLSServerName: "server.eu.nomad",
 		},
 		TokenIn: inDefaultsSecret,
@@ -63,15 +64,16 @@ func TestResolve(t *testing.T) {
 		want   Config
 	}{
 		"nothing given": {want: defaults},
-		"own address spelled out": {
-			spec: v1alpha1.NomadConnection{Address: "https://own:4646/"},
+		"default address spelled out": {
+			spec: v1alpha1.NomadConnection{Address: "https://default:4646/"},
 			want: defaults,
 		},
 		"other region": {
 			spec: v1alpha1.NomadConnection{Region: "us"},
-			want: Config{Connection: nomad.Connection{Address: "https://own:4646", Region: "us", Token: "own", TLSServerName: "server.eu.nomad"}, TokenIn: inDefaultsSecret},
+			want: Config{Connection: nomad.Connection{Address: "https://default:4646", Region: "us", Token: "default",
+				TLSServerName: "server.eu.nomad"}, TokenIn: inDefaultsSecret},
 		},
-		"own credentials stay at the own address": {
+		"default credentials stay at the default address": {
 			spec: v1alpha1.NomadConnection{Address: "https://other:4646"},
 			want: Config{Connection: nomad.Connection{Address: "https://other:4646"}, TokenIn: inNoSecret},
 		},
@@ -87,7 +89,8 @@ func TestResolve(t *testing.T) {
 		},
 		"token of the Secret at the own address": {
 			secret: secretWith(map[string]string{"token": "theirs"}),
-			want:   Config{Connection: nomad.Connection{Address: "https://own:4646", Region: "eu", Token: "theirs", TLSServerName: "server.eu.nomad"}},
+			want: Config{Connection: nomad.Connection{Address: "https://default:4646", Region: "eu", Token: "theirs",
+				TLSServerName: "server.eu.nomad"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,25 +106,37 @@ func TestResolve(t *testing.T) {
 }
 
 func TestResolveRefuses(t *testing.T) {
-	own := Config{Connection: nomad.Connection{Address: "https://own:4646"}}
+	defaults := Config{Connection: nomad.Connection{Address: "https://default:4646"}}
 	for name, tc := range map[string]struct {
 		defaults Config
 		spec     v1alpha1.NomadConnection
 		secret   *corev1.Secret
 		want     []string
 	}{
-		"no address":   {want: []string{"spec.nomad.address", "NOMAD_ADDR"}},
-		"no URL":       {spec: v1alpha1.NomadConnection{Address: "nomad:4646"}, want: []string{"spec.nomad.address", `"nomad:4646"`, "https://host:port"}},
-		"path":         {spec: v1alpha1.NomadConnection{Address: "http://nomad:4646/v1"}, want: []string{`"http://nomad:4646/v1"`}},
-		"password":     {spec: v1alpha1.NomadConnection{Address: "http://u:" + secretWord + "@nomad:4646"}, want: []string{"ACL token"}},
-		"unparseable":  {spec: v1alpha1.NomadConnection{Address: "http://u:" + secretWord + "@no mad"}, want: []string{"spec.nomad.address"}},
-		"no Secret":    {defaults: own, spec: v1alpha1.NomadConnection{CredentialsSecretRef: &v1alpha1.SecretRef{Name: "creds"}}, want: []string{"credentialsSecretRef", `"creds"`, "create it"}},
-		"empty Secret": {defaults: own, secret: secretWith(map[string]string{"Token": secretWord}), want: []string{`"ns/creds"`, `"token"`, "tls.key"}},
-		"two tokens":   {defaults: own, secret: secretWith(map[string]string{"token": secretWord + "\nx"}), want: []string{`"ns/creds", key "token"`, "white space"}},
-		"bad CA":       {defaults: own, secret: secretWith(map[string]string{"ca.crt": "x"}), want: []string{`key "ca.crt"`, "PEM"}},
-		"no key":       {defaults: own, secret: secretWith(map[string]string{"tls.crt": "x"}), want: []string{`key "tls.key" is missing`}},
-		"no cert":      {defaults: own, secret: secretWith(map[string]string{"tls.key": secretWord}), want: []string{`key "tls.crt" is missing`}},
-		"bad pair":     {defaults: own, secret: secretWith(map[string]string{"tls.crt": "x", "tls.key": secretWord}), want: []string{"no usable pair"}},
+		"no address": {want: []string{"spec.nomad.address", "NOMAD_ADDR"}},
+		"no URL": {spec: v1alpha1.NomadConnection{Address: "nomad:4646"},
+			want: []string{"spec.nomad.address", `"nomad:4646"`, "https://host:port"}},
+		"path": {spec: v1alpha1.NomadConnection{Address: "http://nomad:4646/v1"},
+			want: []string{`"http://nomad:4646/v1"`}},
+		"password": {spec: v1alpha1.NomadConnection{Address: "http://u:" + secretWord + "@nomad:4646"},
+			want: []string{"ACL token"}},
+		"unparseable": {spec: v1alpha1.NomadConnection{Address: "http://u:" + secretWord + "@no mad"},
+			want: []string{"spec.nomad.address"}},
+		"no Secret": {defaults: defaults,
+			spec: v1alpha1.NomadConnection{CredentialsSecretRef: &v1alpha1.SecretRef{Name: "creds"}},
+			want: []string{"credentialsSecretRef", `"creds"`, "create it"}},
+		"empty Secret": {defaults: defaults, secret: secretWith(map[string]string{"Token": secretWord}),
+			want: []string{`"ns/creds"`, `"token"`, "tls.key"}},
+		"two tokens": {defaults: defaults, secret: secretWith(map[string]string{"token": secretWord + "\nx"}),
+			want: []string{`"ns/creds", key "token"`, "white space"}},
+		"bad CA": {defaults: defaults, secret: secretWith(map[string]string{"ca.crt": "x"}),
+			want: []string{`key "ca.crt"`, "PEM"}},
+		"no key": {defaults: defaults, secret: secretWith(map[string]string{"tls.crt": "x"}),
+			want: []string{`key "tls.key" is missing`}},
+		"no cert": {defaults: defaults, secret: secretWith(map[string]string{"tls.key": secretWord}),
+			want: []string{`key "tls.crt" is missing`}},
+		"bad pair": {defaults: defaults, secret: secretWith(map[string]string{"tls.crt": "x", "tls.key": secretWord}),
+			want: []string{"no usable pair"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := poolConnection(tc.defaults, tc.spec, tc.secret)

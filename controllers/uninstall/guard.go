@@ -138,10 +138,8 @@ func explainUnprotected(all []unprotected) string {
 		sentences = append(
 			sentences,
 			"Somebody deleted admission policies of the installation, or their bindings. What was deleted is in force until the last "+
-				"pool and member are gone, and guards no later ones. To be guarded as before let it go (kubectl patch "+strings.Join(
-				ending,
-				" ",
-			)+
+				"pool and member are gone, and guards no later ones. To be guarded as before let it go (kubectl patch "+
+				strings.Join(ending, " ")+
 				" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'), and at once apply the installation again.",
 		)
 	}

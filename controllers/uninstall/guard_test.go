@@ -22,7 +22,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 )
 
-// The installation is guarded from the first pool or member on, and until the last has gone.
+// The installation is protected from the first pool or member on, and until the last has gone.
 func TestInstallationIsGuardedWhileThereAreMembers(t *testing.T) {
 	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}
 	member := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "q-1"}}
@@ -75,7 +75,8 @@ func TestNothingIsGuardedWhereThereAreNoPolicies(t *testing.T) {
 			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 				switch o.(type) {
 				case *admissionv1.ValidatingAdmissionPolicy, *admissionv1.ValidatingAdmissionPolicyBinding:
-					return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicy"}}
+					return &meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "admissionregistration.k8s.io",
+						Kind: "ValidatingAdmissionPolicy"}}
 				}
 				return c.Get(ctx, key, o, opts...)
 			},

@@ -28,7 +28,8 @@ func TestSecretOfClaim(t *testing.T) {
 
 func TestOtherClaimsHaveNoSecret(t *testing.T) {
 	t.Parallel()
-	for _, claim := range []string{"", "p-1", "p-1-", "p-1-root", "p-1-root-", "p-1--aaaaaaaa", "p-2-root-aaaaaaaa", "data", "p-1-root-backup", "p-1-root-1", "p-1-root-aaaaaaaaa", "p-1-root-AAAAAAAA", "p-1-db-password"} {
+	for _, claim := range []string{"", "p-1", "p-1-", "p-1-root", "p-1-root-", "p-1--aaaaaaaa", "p-2-root-aaaaaaaa",
+		"data", "p-1-root-backup", "p-1-root-1", "p-1-root-aaaaaaaaa", "p-1-root-AAAAAAAA", "p-1-db-password"} {
 		if got, ok := blueprint.SecretOfClaim("p-1", claim); ok {
 			t.Errorf("%q: %q", claim, got)
 		}

@@ -47,7 +47,7 @@ json.dump(out, sys.stdout)
 `
 
 // Whatever is wrong with the user's packages and sources, Nomad's source is set up and its package asked for, or at
-// least installed by our script; or the pool says what is wrong.
+// least installed by the controller's script; or the pool's condition names what is wrong.
 func TestNothingOfTheUsersKeepsNomadFromBeingInstalled(t *testing.T) {
 	t.Parallel()
 	const noPackage = "it is neither a name nor a list of name and version, and cloud-init would install none of the packages"
@@ -162,7 +162,8 @@ func userConfig(t *testing.T, text string) *yaml.Node {
 
 // None of it matters where the image has Nomad.
 func TestPackagesWithoutInstall(t *testing.T) {
-	for _, text := range []string{"packages: [7]\n", "apt_sources: [a]\n", "apt: {sources: {nomad-harvester.list: }}\n", "apt: {primary: 7}\n"} {
+	for _, text := range []string{"packages: [7]\n", "apt_sources: [a]\n", "apt: {sources: {nomad-harvester.list: }}\n",
+		"apt: {primary: 7}\n"} {
 		if err := CheckUserData(nil, "#cloud-config\n"+text, nil); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}

@@ -85,7 +85,7 @@ func TestNoAwkwardTextIsLongerThanAtMost(t *testing.T) {
 	})
 }
 
-// The words that are ours are few beside what is counted for them, so long ones are compared with short ones.
+// The controller's fixed text is short beside what is counted for it, so long names are compared with short ones.
 func TestNoMemberIsLongerThanAtMost(t *testing.T) {
 	long := func(unit string) string { return strings.Repeat(unit, 2_000) }
 	for name, change := range map[string]func(*blueprint.Member, *blueprint.Facts, string){

@@ -221,30 +221,30 @@ func TestParseUserDataRefuses(t *testing.T) {
 			want: "write_files[1].path: /opt/nomad/data/client/client-id belongs to the controller"},
 		"our token": {text: "#cloud-config\nwrite_files:\n- path: /opt/nomad/data/client/intro_token.jwt\n",
 			want: "belongs to the controller"},
-		"ours as bytes": {
+		"the member's file as bytes": {
 			text: "#cloud-config\nwrite_files:\n- path: /a\n- {content: x, path: !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==}\n",
 			want: "write_files[1].path, line 4: it is not text; write it without a tag, and in quotes if it looks like a number or a date",
 		},
-		"ours as bytes, later": {
+		"the member's file as bytes, later": {
 			text: "#cloud-config\nwrite_files: [{path: !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==, defer: true}]\n",
 			want: "write_files[0].path, line 2: it is not text"},
-		"ours by an anchor": {
+		"the member's file by an anchor": {
 			text: "#cloud-config\nx: &p !!binary L2V0Yy9ub21hZC5kL25vbWFkLmhjbA==\nwrite_files: [{path: *p}]\n",
 			want: "write_files[0].path, line 2: it is not text"},
-		"ours by a merge key": {
+		"the member's file by a merge key": {
 			text: "#cloud-config\nx: &f {path: /etc/nomad.d/nomad.hcl}\nwrite_files: [{<<: *f, content: x}]\n",
 			want: "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
-		"ours with a tag": {text: "#cloud-config\nwrite_files: [{path: !!str /etc/nomad.d/nomad.hcl}]\n",
+		"the member's file with a tag": {text: "#cloud-config\nwrite_files: [{path: !!str /etc/nomad.d/nomad.hcl}]\n",
 			want: "belongs to the controller"},
-		"ours in another language": {text: "#cloud-config\nwrite_files: [{path: !!python/unicode /etc/nomad.d/nomad.hcl}]\n",
+		"the member's file in another language": {text: "#cloud-config\nwrite_files: [{path: !!python/unicode /etc/nomad.d/nomad.hcl}]\n",
 			want: "line 2: a tag that cloud-init doesn't know"},
-		"ours without a slash": {text: "#cloud-config\nwrite_files: [{path: etc/nomad.d/nomad.hcl}]\n",
+		"the member's file without a slash": {text: "#cloud-config\nwrite_files: [{path: etc/nomad.d/nomad.hcl}]\n",
 			want: "belongs to the controller"},
-		"ours by a detour": {
+		"the member's file by a detour": {
 			text: "#cloud-config\nwrite_files: [{path: /../etc//x/./../nomad.d/nomad.hcl/}]\n",
 			want: "belongs to the controller",
 		},
-		"ours, deferred": {text: "#cloud-config\nwrite_files: [{path: /etc/nomad.d/nomad.hcl, defer: true}]\n",
+		"the member's file, deferred": {text: "#cloud-config\nwrite_files: [{path: /etc/nomad.d/nomad.hcl, defer: true}]\n",
 			want: "belongs to the controller"},
 		"a path that is a number": {text: "#cloud-config\nwrite_files: [{path: 12}]\n",
 			want: "write_files[0].path, line 2: it is not text"},
@@ -303,7 +303,8 @@ func TestParseUserDataRefuses(t *testing.T) {
 
 func TestParseUserDataAccepts(t *testing.T) {
 	for _, text := range []string{
-		"", " \n", "#cloud-config", "#cloud-config\n", "#cloud-config \r\na: 1\r\n", "#cloud-config\n# nothing\n", "#cloud-config\n---\na: 1\n",
+		"", " \n", "#cloud-config", "#cloud-config\n", "#cloud-config \r\na: 1\r\n", "#cloud-config\n# nothing\n",
+		"#cloud-config\n---\na: 1\n",
 		"#cloud-config\nwrite_files: [{path: /etc/nomad.d/50-site.hcl, content: x}]\n", "#cloud-config\nruncmd:\n",
 		"#cloud-config\nmounts: [[vdb, /opt/nomad/data/alloc], [vdc], /x, [LABEL=root, /], [vdd, /opt/nomad-data]]\n",
 		"#cloud-config\nwrite_files: [{path: /etc/systemd/system/nomad.service, content: x}]\n",
@@ -349,8 +350,10 @@ func TestUserDataKeepsValues(t *testing.T) {
 	m.Template.CloudInit.UserData = "#cloud-config\nsalt_minion: {conf: {big: 12345678901234567890, frac: 1.50, mode: \"0644\", word: \"yes\", text: \"a\\nb\\n\", " +
 		"short: y, octal: 0899, power: 7E10, data: !!binary aGVsbG8=, oct: 0o17, time: 12:30:45, folded: '0899'}}\n"
 	text, _ := renderUserData(t, m)
-	for _, want := range []string{"big: 12345678901234567890\n", "frac: 1.50\n", `mode: "0644"`, `word: "yes"`, "text: |\n",
-		"short: y\n", "octal: 0899\n", "power: 7E10\n", "data: !!binary aGVsbG8=\n", "oct: 0o17\n", "time: 12:30:45\n", "folded: \"0899\"\n"} {
+	for _, want := range []string{"big: 12345678901234567890\n", "frac: 1.50\n", `mode: "0644"`, `word: "yes"`,
+		"text: |\n",
+		"short: y\n", "octal: 0899\n", "power: 7E10\n", "data: !!binary aGVsbG8=\n", "oct: 0o17\n", "time: 12:30:45\n",
+		"folded: \"0899\"\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}
@@ -395,7 +398,7 @@ func mergedMaps(user, member map[string]any) (map[string]any, error) {
 }
 
 // The user's items of a list stay, first and in their order; what the member needs follows. Of files and commands it
-// comes first, and commands of the user's are in a shell of their own.
+// comes first, and the user's commands are in a separate shell.
 func TestMergeCloudConfigKeepsBoth(t *testing.T) {
 	keys := rapid.SampledFrom([]string{"hostname", "runcmd", "packages", "other", "write_files"})
 	items := rapid.SliceOfN(rapid.StringMatching(`[a-z]`), 0, 3)

@@ -169,7 +169,8 @@ func TestInstallScriptRefuses(t *testing.T) {
 	if err == nil || g.program() != "" {
 		t.Errorf("installed %q", g.program())
 	}
-	if want := "the SHA-256 checksum of " + url + " is " + checksum([]byte("something else")) + ", not " + checksum([]byte("Nomad")); !strings.Contains(
+	if want := "the SHA-256 checksum of " + url + " is " + checksum([]byte("something else")) + ", not " + checksum([]byte(
+		"Nomad")); !strings.Contains(
 		out, want) {
 		t.Errorf("it says %q", out)
 	}
@@ -192,7 +193,8 @@ func TestUnitInstallsFirst(t *testing.T) {
 	if before < 0 || start < before {
 		t.Errorf("unit:\n%s", nomadUnit)
 	}
-	for _, line := range []string{"Restart=on-failure", "StartLimitIntervalSec=0", "KillMode=process", "WantedBy=multi-user.target"} {
+	for _, line := range []string{"Restart=on-failure", "StartLimitIntervalSec=0", "KillMode=process",
+		"WantedBy=multi-user.target"} {
 		if !strings.Contains(nomadUnit, "\n"+line+"\n") {
 			t.Errorf("no %s", line)
 		}
@@ -247,8 +249,9 @@ func TestInstallPackageScript(t *testing.T) {
 	}{
 		"cloud-init has installed it": {list: "deb x\n", wantList: "deb x\n", calls: 1, last: install},
 		"no source was set up": {
-			aptGet: "case $1 in update) touch DIR/updated;; *) test -e DIR/updated;; esac", wantList: "deb [trusted=yes arch=amd64] https://a.example/it's trixie main\n",
-			calls: 3, last: install,
+			aptGet:   "case $1 in update) touch DIR/updated;; *) test -e DIR/updated;; esac",
+			wantList: "deb [trusted=yes arch=amd64] https://a.example/it's trixie main\n",
+			calls:    3, last: install,
 		},
 		"cloud-init couldn't tell the release": {
 			list:     "deb https://a.example/it's UNAVAILABLE main\n",

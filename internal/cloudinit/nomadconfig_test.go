@@ -76,7 +76,8 @@ func TestNomadConfig(t *testing.T) {
 		Client: &clientConfig{
 			Enabled: true, NodePool: "default", NodeClass: "batch",
 			Meta: map[string]string{
-				"harvester_pool": "nomad-clients/batch", "harvester_pool_uid": blueprinttest.PoolUID, "harvester_node": "batch-7f3k9",
+				"harvester_pool": "nomad-clients/batch", "harvester_pool_uid": blueprinttest.PoolUID,
+				"harvester_node": "batch-7f3k9",
 			},
 			Options:    map[string]string{"fingerprint.denylist": "env_aws,env_azure,env_digitalocean,env_gce"},
 			ServerJoin: &serverJoin{RetryJoin: []string{"10.0.0.10:4647", "nomad-1.lan.example"}, RetryInterval: "15s"},

@@ -31,7 +31,7 @@ func TestCloudInitRefuses(t *testing.T) {
 	}
 }
 
-// mergeParts merges parts of user data by cloud-init's own code, ours first.
+// mergeParts merges parts of user data by cloud-init's own code, the controller's first.
 const mergeParts = `
 import importlib.util, json, sys
 from cloudinit import mergers
@@ -40,7 +40,7 @@ theirs = mergers.construct(mergers.string_extract_mergers("dict(no_replace,recur
 print(json.dumps([theirs.merge(mine.merge({}, p["ours"]), p["user"]) for p in json.load(sys.stdin)]))
 `
 
-// The merge is cloud-init's: what mergeCloudConfig says of itself.
+// mergeCloudConfig merges as cloud-init does.
 func TestMergeIsCloudInits(t *testing.T) {
 	t.Parallel()
 	type pair struct {

@@ -214,7 +214,8 @@ func (b firstBoot) wrong() []string {
 			wrong = append(wrong, fmt.Sprintf("%s is written %d times (%s)", file, n, b.Failed))
 		}
 	}
-	for _, call := range []string{"cloud-init-per instance nomad-client-state", "systemctl enable nomad.service", "systemctl restart nomad.service"} {
+	for _, call := range []string{"cloud-init-per instance nomad-client-state", "systemctl enable nomad.service",
+		"systemctl restart nomad.service"} {
 		if !strings.Contains(b.Called, call) {
 			wrong = append(wrong, fmt.Sprintf("no %q, only %q", call, b.Called))
 		}
@@ -321,8 +322,10 @@ func TestCommandsThatAreNone(t *testing.T) {
 
 // keysOfModules are keys that cloud-init's modules read, and those with which it configures itself.
 var keysOfModules = []string{
-	"apt", "bootcmd", "disk_setup", "fqdn", "groups", "hostname", "locale", "log_cfgs", "mounts", "ntp", "output", "package_update", "packages", "power_state",
-	"prefer_fqdn_over_hostname", "preserve_hostname", "reporting", "runcmd", "snap", "ssh_authorized_keys", "swap", "system_info", "unverified_modules", "users",
+	"apt", "bootcmd", "disk_setup", "fqdn", "groups", "hostname", "locale", "log_cfgs", "mounts", "ntp", "output",
+	"package_update", "packages", "power_state",
+	"prefer_fqdn_over_hostname", "preserve_hostname", "reporting", "runcmd", "snap", "ssh_authorized_keys", "swap",
+	"system_info", "unverified_modules", "users",
 	"write_files", "yum_repos", "'1'",
 }
 
@@ -330,8 +333,10 @@ var keysOfModules = []string{
 func TestWhateverIsAcceptedJoins(t *testing.T) {
 	t.Parallel()
 	values := append([]string{
-		"{a: b}", "[a, {b: c}, 1]", "[[a, b], [c]]", "{mine: {type: log}}", "[{path: /x, content: y}]", "{a: {b: {c: [d]}}}", "{sources: {a: {source: 7}}}",
-		"{primary: [{arches: 7}]}", "{sources: {a: }}", "{commands: {'00': [a, 7]}}", "{distro: x}", "[{name: 7, 8: x}]", "{'1': {2: 3}}",
+		"{a: b}", "[a, {b: c}, 1]", "[[a, b], [c]]", "{mine: {type: log}}", "[{path: /x, content: y}]", "{a: {b: {c: [d]}}}",
+		"{sources: {a: {source: 7}}}",
+		"{primary: [{arches: 7}]}", "{sources: {a: }}", "{commands: {'00': [a, 7]}}", "{distro: x}", "[{name: 7, 8: x}]",
+		"{'1': {2: 3}}",
 	}, cloudinittest.Awkward...)
 	random := rand.New(rand.NewPCG(3, 4))
 	count, _ := strconv.Atoi(os.Getenv("YAML_DOCUMENTS"))

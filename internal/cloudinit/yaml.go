@@ -76,7 +76,8 @@ func notYAML(text string, err error) error {
 			"an alias (*name) of what has no such anchor (&name); quote the value if it is meant to begin with *")
 	}
 	return errors.New(
-		"not valid YAML: " + message + "; see there, and above for what was opened and isn't closed: a list, a mapping or a quote")
+		"not valid YAML: " + message +
+			"; see there, and above for what was opened and isn't closed: a list, a mapping or a quote")
 }
 
 func atLine(line int, message string) error {

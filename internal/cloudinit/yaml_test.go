@@ -85,8 +85,10 @@ print(json.dumps([kind(text) for text in json.load(sys.stdin)]))
 func TestTextIsCloudInitsText(t *testing.T) {
 	t.Parallel()
 	values := append([]string{
-		"!!python/unicode /etc/x", "!!python/unicode 12", "!!str /etc/x", "! /etc/x", "! '12'", "!<tag:yaml.org,2002:str> /etc/x", "!!binary L2V0Yy94",
-		"!!timestamp 2001-12-14", "!!null /etc/x", "/etc/x", "'/etc/x'", "|-\n   /etc/x\n", ">-\n   /etc/x\n", "&a /etc/x", "\"\\x2fetc/x\"",
+		"!!python/unicode /etc/x", "!!python/unicode 12", "!!str /etc/x", "! /etc/x", "! '12'",
+		"!<tag:yaml.org,2002:str> /etc/x", "!!binary L2V0Yy94",
+		"!!timestamp 2001-12-14", "!!null /etc/x", "/etc/x", "'/etc/x'", "|-\n   /etc/x\n", ">-\n   /etc/x\n", "&a /etc/x",
+		"\"\\x2fetc/x\"",
 	}, cloudinittest.Awkward...)
 	var docs []string
 	var nodes []*yaml.Node
@@ -134,10 +136,12 @@ func TestYAMLIsLinear(t *testing.T) {
 		return b.String()
 	}
 	for name, tt := range map[string]struct{ text, says string }{
-		"many keys":     {keys(35_000, "%d:\n"), "more than 1000 keys"},
-		"deep":          {"#cloud-config\na: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "more than 100 deep"},
-		"long":          {keys(60_000, "- %d\n"), "at most 262144 are taken"},
-		"far right":     {"#cloud-config\na: " + strings.Repeat("{a: ", 90) + "[" + strings.Repeat("x, ", 60_000) + "]" + strings.Repeat("}", 90), "longer than 1 MiB"},
+		"many keys": {keys(35_000, "%d:\n"), "more than 1000 keys"},
+		"deep":      {"#cloud-config\na: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "more than 100 deep"},
+		"long":      {keys(60_000, "- %d\n"), "at most 262144 are taken"},
+		"far right": {"#cloud-config\na: " + strings.Repeat("{a: ", 90) + "[" + strings.Repeat("x, ", 60_000) + "]" +
+			strings.Repeat(
+				"}", 90), "longer than 1 MiB"},
 		"many mappings": {"#cloud-config\n" + keysOf(200, 900), ""},
 		"a tagged key":  {"#cloud-config\nwrite_files: []\n!!str write_files: []\n", "a key with a tag"},
 	} {

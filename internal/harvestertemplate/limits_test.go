@@ -17,7 +17,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/render/rendertest"
 )
 
-// What a member's record can't hold is told of the version, and not by the API server of a record that nobody wrote.
+// What a NomadNode can't hold is reported as a problem of the version, and not by the API server when the NomadNode is
+// made.
 func TestResolveKeepsToTheAPI(t *testing.T) {
 	many := func(n int, format string) string {
 		var items []string
@@ -27,7 +28,8 @@ func TestResolveKeepsToTheAPI(t *testing.T) {
 		return strings.Join(items, ", ")
 	}
 	disks := func(n int, image, size string) [][2]string {
-		claim := `{"metadata":{"name":"c%d","annotations":{"harvesterhci.io/imageId":"` + image + `"}},"spec":{"resources":{"requests":{"storage":"` + size + `"}}}}`
+		claim := `{"metadata":{"name":"c%d","annotations":{"harvesterhci.io/imageId":"` + image +
+			`"}},"spec":{"resources":{"requests":{"storage":"` + size + `"}}}}`
 		return [][2]string{
 			{"metadata.annotations",
 				"{harvesterhci.io/volumeClaimTemplates: '[" + many(n, strings.Replace(claim, "%d", "%[1]d", 1)) + "]'}"},
@@ -40,19 +42,27 @@ func TestResolveKeepsToTheAPI(t *testing.T) {
 		without func(*v1alpha1.NodeTemplate)
 		want    string
 	}{
-		"description": {[][2]string{{"metadata.annotations.field~cattle~io/description", strings.Repeat("ä", 1025)}}, func(n *v1alpha1.NodeTemplate) { n.Description = "mine" },
+		"description": {[][2]string{{"metadata.annotations.field~cattle~io/description", strings.Repeat("ä", 1025)}},
+			func(n *v1alpha1.NodeTemplate) { n.Description = "mine" },
 			"it has 1025 characters in its description, and 1024 are the most; have fewer in a new version or set spec.template.description"},
-		"labels":      {[][2]string{{"metadata.labels", "{" + many(33, "l%d: x") + "}"}}, nil, "it has 33 labels, with the pool's own, and 32 are the most; have fewer in a new version"},
-		"annotations": {[][2]string{{"metadata.annotations", "{" + many(33, "l%d: x") + "}"}}, nil, "it has 33 annotations, with the pool's own, and 32 are the most"},
+		"labels": {[][2]string{{"metadata.labels", "{" + many(33, "l%d: x") + "}"}}, nil,
+			"it has 33 labels, with the pool's own, and 32 are the most; have fewer in a new version"},
+		"annotations": {[][2]string{{"metadata.annotations", "{" + many(33, "l%d: x") + "}"}}, nil,
+			"it has 33 annotations, with the pool's own, and 32 are the most"},
 		"disks": {disks(13, "default/i", "1Gi"), withPoolDisk,
 			"it has 13 disks, and 12 are the most; have fewer in a new version or set spec.template.disks"},
-		"image":  {disks(1, "image-x2k7p", "1Gi"), withPoolDisk, `the image "image-x2k7p" of its disk "d0" is not namespace/name; correct it in a new version or set spec.template.disks`},
-		"size":   {disks(1, "default/i", "0"), withPoolDisk, `its disk "d0" has no size; set one in a new version or set spec.template.disks`},
-		"memory": {[][2]string{{"spec.template.spec.domain.resources.limits.memory", "64Mi"}}, func(n *v1alpha1.NodeTemplate) { n.Memory = resource.MustParse("1Gi") }, "it has 64Mi of memory, with which no guest boots; set spec.template.memory"},
+		"image": {disks(1, "image-x2k7p", "1Gi"), withPoolDisk,
+			`the image "image-x2k7p" of its disk "d0" is not namespace/name; correct it in a new version or set spec.template.disks`},
+		"size": {disks(1, "default/i", "0"), withPoolDisk,
+			`its disk "d0" has no size; set one in a new version or set spec.template.disks`},
+		"memory": {[][2]string{{"spec.template.spec.domain.resources.limits.memory", "64Mi"}},
+			func(n *v1alpha1.NodeTemplate) { n.Memory = resource.MustParse("1Gi") },
+			"it has 64Mi of memory, with which no guest boots; set spec.template.memory"},
 		"networks": {[][2]string{
 			{"spec.template.spec.networks", "[" + many(9, "{name: n%d, multus: {networkName: a/b}}") + "]"},
 			{"spec.template.spec.domain.devices.interfaces", "[" + many(9, "{name: n%d, bridge: {}}") + "]"},
-		}, withPoolNetwork, "it has 9 networks, and 8 are the most; have fewer in a new version or set spec.template.networks"},
+		}, withPoolNetwork,
+			"it has 9 networks, and 8 are the most; have fewer in a new version or set spec.template.networks"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range tt.edits {

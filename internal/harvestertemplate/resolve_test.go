@@ -109,33 +109,49 @@ func TestResolveProblems(t *testing.T) {
 		without func(*v1alpha1.NodeTemplate)
 		want    string
 	}{
-		"no memory": {[][2]string{{"spec.template.spec.domain.resources", ""}}, func(n *v1alpha1.NodeTemplate) { n.Memory = resource.MustParse("1Gi") },
+		"no memory": {[][2]string{{"spec.template.spec.domain.resources", ""}},
+			func(n *v1alpha1.NodeTemplate) { n.Memory = resource.MustParse("1Gi") },
 			"it has no memory limit; set spec.template.memory"},
-		"no cpu": {[][2]string{{"spec.template.spec.domain.cpu", ""}, {"spec.template.spec.domain.resources.limits", "{memory: 4Gi}"}}, func(n *v1alpha1.NodeTemplate) { n.CPU = 1 },
+		"no cpu": {[][2]string{{"spec.template.spec.domain.cpu", ""},
+			{"spec.template.spec.domain.resources.limits", "{memory: 4Gi}"}}, func(n *v1alpha1.NodeTemplate) { n.CPU = 1 },
 			"it has 0 CPUs; set spec.template.cpu to a number from 1 to 256"},
 		"no disk": {[][2]string{{"spec.template.spec.volumes", ""}}, withPoolDisk, "it has no disk"},
-		"image not chosen": {[][2]string{claims(`[{"metadata":{"name":"old-disk-0-a","annotations":{"harvesterhci.io/imageId":""}},"spec":{"storageClassName":"x","resources":{"requests":{"storage":"1Gi"}}}},{"metadata":{"name":"old-disk-1-b"},"spec":{"storageClassName":"x","resources":{"requests":{"storage":"1Gi"}}}}]`)},
-			withPoolDisk, `its first disk, "disk-0", has no image to boot from; choose one in a new version or set spec.template.disks`},
-		"no class": {[][2]string{claims(`[{"metadata":{"name":"old-disk-0-a","annotations":{"harvesterhci.io/imageId":"a/b"}},"spec":{"resources":{"requests":{"storage":"1Gi"}}}},{"metadata":{"name":"old-disk-1-b"},"spec":{"resources":{"requests":{"storage":"1Gi"}}}}]`)},
+		"image not chosen": {[][2]string{claims(
+			`[{"metadata":{"name":"old-disk-0-a","annotations":{"harvesterhci.io/imageId":""}},"spec":{"storageClassName":"x","resources":{"requests":{"storage":"1Gi"}}}},{"metadata":{"name":"old-disk-1-b"},"spec":{"storageClassName":"x","resources":{"requests":{"storage":"1Gi"}}}}]`)},
+			withPoolDisk,
+			`its first disk, "disk-0", has no image to boot from; choose one in a new version or set spec.template.disks`},
+		"no class": {[][2]string{claims(
+			`[{"metadata":{"name":"old-disk-0-a","annotations":{"harvesterhci.io/imageId":"a/b"}},"spec":{"resources":{"requests":{"storage":"1Gi"}}}},{"metadata":{"name":"old-disk-1-b"},"spec":{"resources":{"requests":{"storage":"1Gi"}}}}]`)},
 			withPoolDisk, `its disk "disk-1" has neither an image nor a storage class`},
-		"existing volume":   {[][2]string{claims(`[]`)}, withPoolDisk, `its disk "disk-0" is an existing volume, which only one VM can have; use an image in a new version or set spec.template.disks`},
-		"claims unreadable": {[][2]string{claims(`{`)}, withPoolDisk, "its annotation harvesterhci.io/volumeClaimTemplates: unexpected end of JSON input"},
-		"cd-rom":            {[][2]string{{devices + "disks", "[{name: disk-1, cdrom: {bus: sata}}]"}}, withPoolDisk, `its disk "disk-1" is a CD-ROM with a volume of its own`},
+		"existing volume": {[][2]string{claims(`[]`)}, withPoolDisk,
+			`its disk "disk-0" is an existing volume, which only one VM can have; use an image in a new version or set spec.template.disks`},
+		"claims unreadable": {[][2]string{claims(`{`)}, withPoolDisk,
+			"its annotation harvesterhci.io/volumeClaimTemplates: unexpected end of JSON input"},
+		"cd-rom": {[][2]string{{devices + "disks", "[{name: disk-1, cdrom: {bus: sata}}]"}}, withPoolDisk,
+			`its disk "disk-1" is a CD-ROM with a volume of its own`},
 		"masquerade": {[][2]string{{"spec.template.spec.networks", "[{name: lan, pod: {}}]"}}, withPoolNetwork,
 			`its network "lan" is not a VLAN network with an interface of type bridge`},
-		"sriov":              {[][2]string{{devices + "interfaces", "[{name: lan, sriov: {}}, {name: san, bridge: {}}]"}}, withPoolNetwork, `its network "lan" is not a VLAN network`},
-		"network by itself":  {[][2]string{{devices + "interfaces", "[{name: san, bridge: {}}]"}}, withPoolNetwork, `its network "lan" has no interface`},
-		"short network name": {[][2]string{{"spec.template.spec.networks", "[{name: lan, multus: {networkName: vlan}}]"}}, withPoolNetwork, `its network "lan" names "vlan" without a namespace`},
-		"no network":         {[][2]string{{"spec.template.spec.networks", ""}}, withPoolNetwork, "it has no network; add one in a new version or set spec.template.networks"},
+		"sriov": {[][2]string{{devices + "interfaces", "[{name: lan, sriov: {}}, {name: san, bridge: {}}]"}},
+			withPoolNetwork, `its network "lan" is not a VLAN network`},
+		"network by itself": {[][2]string{{devices + "interfaces", "[{name: san, bridge: {}}]"}}, withPoolNetwork,
+			`its network "lan" has no interface`},
+		"short network name": {[][2]string{{"spec.template.spec.networks", "[{name: lan, multus: {networkName: vlan}}]"}},
+			withPoolNetwork, `its network "lan" names "vlan" without a namespace`},
+		"no network": {[][2]string{{"spec.template.spec.networks", ""}}, withPoolNetwork,
+			"it has no network; add one in a new version or set spec.template.networks"},
 		"node selector": {[][2]string{{"spec.template.spec.nodeSelector", "{a: b}"}},
 			func(n *v1alpha1.NodeTemplate) {
 				n.VirtualMachine = blueprinttest.Overlay(`{"template":{"spec":{"nodeSelector":null}}}`)
 			},
 			"its VM: spec.vm.spec.template.spec.nodeSelector: can't be changed here: an upgrade of Harvester stops VMs with a nodeSelector"},
-		"data volume templates": {[][2]string{{"spec.dataVolumeTemplates", "[{metadata: {name: x}, spec: {}}]"}}, nil, "its VM: spec.vm.spec.dataVolumeTemplates: can't be changed here"},
-		"sysprep":               {[][2]string{{"spec.template.spec.volumes", "[{name: s, sysprep: {secret: {name: x}}}]"}}, nil, "it has no disk"},
-		"unknown field":         {[][2]string{{"spec.template.spec.domain.turbo", "true"}}, nil, `its VM: spec.vm.spec: unknown field "template.spec.domain.turbo"`},
-		"not a VM":              {[][2]string{{"spec", "{template: {spec: {domain: 7}}}"}}, nil, "its spec.vm.spec is not a KubeVirt VirtualMachineSpec"},
+		"data volume templates": {[][2]string{{"spec.dataVolumeTemplates", "[{metadata: {name: x}, spec: {}}]"}}, nil,
+			"its VM: spec.vm.spec.dataVolumeTemplates: can't be changed here"},
+		"sysprep": {[][2]string{{"spec.template.spec.volumes", "[{name: s, sysprep: {secret: {name: x}}}]"}}, nil,
+			"it has no disk"},
+		"unknown field": {[][2]string{{"spec.template.spec.domain.turbo", "true"}}, nil,
+			`its VM: spec.vm.spec: unknown field "template.spec.domain.turbo"`},
+		"not a VM": {[][2]string{{"spec", "{template: {spec: {domain: 7}}}"}}, nil,
+			"its spec.vm.spec is not a KubeVirt VirtualMachineSpec"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := harvestertemplatetest.Version(t, tt.edits...)
@@ -263,7 +279,8 @@ func TestRequestsOfTheVersionAreNotCopied(t *testing.T) {
 	m := blueprinttest.Member()
 	m.Template = *harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{}, harvestertemplatetest.Version(t))
 	domain := rendertest.Member(t, m, harvestertemplatetest.Facts()).VM.Spec.Template.Spec.Domain
-	if len(domain.Resources.Requests) > 0 || domain.Memory != nil || domain.CPU.MaxSockets != 0 || domain.CPU.Sockets != 1 || domain.CPU.Model != "host-passthrough" ||
+	if len(domain.Resources.Requests) > 0 || domain.Memory != nil || domain.CPU.MaxSockets != 0 ||
+		domain.CPU.Sockets != 1 || domain.CPU.Model != "host-passthrough" ||
 		domain.Firmware.UUID != "" || domain.Firmware.Serial != "" ||
 		!*domain.Firmware.Bootloader.EFI.SecureBoot ||
 		domain.Resources.Limits[corev1.ResourceMemory] != resource.MustParse("4Gi") {

@@ -67,7 +67,7 @@ func TestWithoutACLsAnyTokenWillDo(t *testing.T) {
 	expectState(t, server, uuid.NewString(), HealthReachable)
 }
 
-// This is why the token has to be judged: a token that sees too little isn't refused, it is shown an empty node.
+// This is why the token has to be checked: a token that sees too little isn't refused, but shown an empty node.
 func TestBusyNodeLooksEmptyToANarrowToken(t *testing.T) {
 	server := startNomad(t, world.ServerOptions{ACL: true})
 	if _, err := server.Client.Namespaces().Register(&api.Namespace{Name: "prod"}, nil); err != nil {
@@ -127,7 +127,7 @@ func TestRevokedTokenIsNoticed(t *testing.T) {
 	}
 }
 
-// Whether the agents of members have to look at tokens.
+// Whether the agents of members have to enforce ACLs.
 func TestViewShowsIfThereAreACLs(t *testing.T) {
 	for _, acl := range []bool{false, true} {
 		server := startNomad(t, world.ServerOptions{ACL: acl})

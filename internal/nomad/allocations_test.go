@@ -13,12 +13,17 @@ func TestFailedAllocationIsLiveUntilAllItsTasksAreDead(t *testing.T) {
 		states map[string]*api.TaskState
 		live   int
 	}{
-		"a task runs on":                  {NodeReady, map[string]*api.TaskState{"a": {State: "dead", Failed: true}, "b": {State: "running"}}, 1},
-		"out of touch":                    {NodeDisconnected, map[string]*api.TaskState{"a": {State: "dead", Failed: true}, "b": {State: "running"}}, 1},
-		"all are dead":                    {NodeReady, map[string]*api.TaskState{"a": {State: "dead", Failed: true}, "b": {State: "dead"}}, 0},
-		"a task is to be started":         {NodeReady, map[string]*api.TaskState{"a": {State: "dead", Failed: true}, "b": {State: "pending"}}, 1},
+		"a task runs on": {NodeReady,
+			map[string]*api.TaskState{"a": {State: "dead", Failed: true}, "b": {State: "running"}}, 1},
+		"out of touch": {NodeDisconnected,
+			map[string]*api.TaskState{"a": {State: "dead", Failed: true}, "b": {State: "running"}}, 1},
+		"all are dead": {NodeReady,
+			map[string]*api.TaskState{"a": {State: "dead", Failed: true}, "b": {State: "dead"}}, 0},
+		"a task is to be started": {NodeReady,
+			map[string]*api.TaskState{"a": {State: "dead", Failed: true}, "b": {State: "pending"}}, 1},
 		"it failed before its first task": {NodeReady, nil, 0},
-		"the client is gone":              {NodeDown, map[string]*api.TaskState{"a": {State: "dead", Failed: true}, "b": {State: "running"}}, 0},
+		"the client is gone": {NodeDown,
+			map[string]*api.TaskState{"a": {State: "dead", Failed: true}, "b": {State: "running"}}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeServer(t)

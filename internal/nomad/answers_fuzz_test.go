@@ -30,14 +30,19 @@ func (a always) RoundTrip(r *http.Request) (*http.Response, error) {
 // What real answers look like, and what they would with holes.
 var shapes = []string{
 	`null`, `[]`, `{}`, `[null]`, `[{},null]`, `"10.0.0.1:4647"`, `7`, ``, `{"RulesJSON":null}`,
-	`[{"ID":"` + nodeA + `","Name":"p-1","Status":"ready","SchedulingEligibility":"eligible","LastDrain":null,"CreateIndex":7,"NodeResources":{"Cpu":{"CpuShares":4000},"Memory":{"MemoryMB":2048},"Networks":[null]},"ReservedResources":null,"Drivers":{"exec":null}}]`,
-	`{"ID":"` + nodeA + `","Name":"p-1","Status":"ready","Attributes":null,"Meta":{"harvester_pool_uid":"u","harvester_node":"p-1"},"DrainStrategy":{"Deadline":3600000000000,"ForceDeadline":"2026-11-28T12:00:00Z"},"LastDrain":{"StartedAt":"2026-11-28T12:00:00Z","Status":"draining","Meta":null},"HTTPAddr":"10.0.0.1:4646","NodeResources":{"Devices":[null]},"Events":[null]}`,
-	`[{"ID":"a","NodeID":"` + nodeA + `","Namespace":"default","JobType":"system","ClientStatus":"failed","CreateTime":-1,"TaskStates":{"web":null,"log":{"State":"dead"}},"AllocatedResources":{"Tasks":{"web":null}}}]`,
-	`[{"ID":"a","NodeID":"` + nodeA + `","ClientStatus":"running","AllocatedResources":{"Tasks":{"web":{"Cpu":{"CpuShares":9223372036854775807},"Memory":{"MemoryMB":-1}}}}}]`,
+	`[{"ID":"` + nodeA +
+		`","Name":"p-1","Status":"ready","SchedulingEligibility":"eligible","LastDrain":null,"CreateIndex":7,"NodeResources":{"Cpu":{"CpuShares":4000},"Memory":{"MemoryMB":2048},"Networks":[null]},"ReservedResources":null,"Drivers":{"exec":null}}]`,
+	`{"ID":"` + nodeA +
+		`","Name":"p-1","Status":"ready","Attributes":null,"Meta":{"harvester_pool_uid":"u","harvester_node":"p-1"},"DrainStrategy":{"Deadline":3600000000000,"ForceDeadline":"2026-11-28T12:00:00Z"},"LastDrain":{"StartedAt":"2026-11-28T12:00:00Z","Status":"draining","Meta":null},"HTTPAddr":"10.0.0.1:4646","NodeResources":{"Devices":[null]},"Events":[null]}`,
+	`[{"ID":"a","NodeID":"` + nodeA +
+		`","Namespace":"default","JobType":"system","ClientStatus":"failed","CreateTime":-1,"TaskStates":{"web":null,"log":{"State":"dead"}},"AllocatedResources":{"Tasks":{"web":null}}}]`,
+	`[{"ID":"a","NodeID":"` + nodeA +
+		`","ClientStatus":"running","AllocatedResources":{"Tasks":{"web":{"Cpu":{"CpuShares":9223372036854775807},"Memory":{"MemoryMB":-1}}}}}]`,
 	`{"AccessorID":"a","Type":"client","Policies":["p"],"Roles":[null],"ModifyIndex":3,"ExpirationTime":null}`,
 	`[{"Name":"p","ModifyIndex":18446744073709551615}]`,
 	`{"Name":"p","RulesJSON":{"Namespaces":[{"Name":"*","Policy":"read","Capabilities":null}],"Node":{"Policy":"write"}}}`,
-	`{"JWT":"a.b.c"}`, `{"NodeModifyIndex":7,"EvalIDs":null}`, `{"LastDrain":{"StartedAt":"` + strings.Repeat("x", 3000) + `"}}`,
+	`{"JWT":"a.b.c"}`, `{"NodeModifyIndex":7,"EvalIDs":null}`,
+	`{"LastDrain":{"StartedAt":"` + strings.Repeat("x", 3000) + `"}}`,
 	`node not found`, `ACL token not found`, `ACL support disabled`, `No cluster leader`,
 }
 
@@ -57,11 +62,17 @@ const nextAlloc = "cccccccc-0000-4000-8000-000000000001"
 
 // honest is what a server answers to each kind of request that there is, so that all of them are sent.
 var honest = map[string]string{
-	"list nodes":          `[{"ID":"` + nodeA + `","Name":"p-1","Status":"ready","SchedulingEligibility":"eligible","LastDrain":{"Status":"complete","Meta":{"harvester_drain_id":"i"}},"NodeResources":{"Cpu":{"CpuShares":4000},"Memory":{"MemoryMB":2048}},"ReservedResources":{"Cpu":{"CpuShares":1}}}]`,
-	"read node":           `{"ID":"` + nodeA + `","Status":"ready","DrainStrategy":{"Deadline":3600000000000},"LastDrain":{"Status":"draining","Meta":{"harvester_drain_id":"i"}},"HTTPAddr":"10.0.0.1:4646"}`,
-	"list allocations":    `[{"ID":"a","NodeID":"` + nodeA + `","ClientStatus":"complete","NextAllocation":"` + nextAlloc + `"},{"ID":"b","NodeID":"` + nodeA + `","ClientStatus":"failed","TaskStates":{"t":{"State":"running"}},"AllocatedResources":{"Tasks":{"t":{"Cpu":{"CpuShares":1}}}}}]`,
-	"list next":           `[{"ID":"` + nextAlloc + `","NodeID":"` + nodeB + `","JobID":"db","TaskGroup":"g","ClientStatus":"pending","DesiredStatus":"run","CreateIndex":9,"TaskStates":{"t":{"State":"pending","Events":[{"Type":"Received"}]}}}]`,
-	"read allocation":     `{"ID":"` + nextAlloc + `","Job":{"ID":"db","CreateIndex":3,"TaskGroups":[{"Name":"g","EphemeralDisk":{"Migrate":true}}]}}`,
+	"list nodes": `[{"ID":"` + nodeA +
+		`","Name":"p-1","Status":"ready","SchedulingEligibility":"eligible","LastDrain":{"Status":"complete","Meta":{"harvester_drain_id":"i"}},"NodeResources":{"Cpu":{"CpuShares":4000},"Memory":{"MemoryMB":2048}},"ReservedResources":{"Cpu":{"CpuShares":1}}}]`,
+	"read node": `{"ID":"` + nodeA +
+		`","Status":"ready","DrainStrategy":{"Deadline":3600000000000},"LastDrain":{"Status":"draining","Meta":{"harvester_drain_id":"i"}},"HTTPAddr":"10.0.0.1:4646"}`,
+	"list allocations": `[{"ID":"a","NodeID":"` + nodeA + `","ClientStatus":"complete","NextAllocation":"` +
+		nextAlloc + `"},{"ID":"b","NodeID":"` + nodeA +
+		`","ClientStatus":"failed","TaskStates":{"t":{"State":"running"}},"AllocatedResources":{"Tasks":{"t":{"Cpu":{"CpuShares":1}}}}}]`,
+	"list next": `[{"ID":"` + nextAlloc + `","NodeID":"` + nodeB +
+		`","JobID":"db","TaskGroup":"g","ClientStatus":"pending","DesiredStatus":"run","CreateIndex":9,"TaskStates":{"t":{"State":"pending","Events":[{"Type":"Received"}]}}}]`,
+	"read allocation": `{"ID":"` + nextAlloc +
+		`","Job":{"ID":"db","CreateIndex":3,"TaskGroups":[{"Name":"g","EphemeralDisk":{"Migrate":true}}]}}`,
 	"allocations of node": `[{"ID":"b","ClientStatus":"running","TaskGroup":"g","Job":{"TaskGroups":[{"Name":"g","ShutdownDelay":1,"Tasks":[{"Name":"t","KillTimeout":5,"Leader":true,"Lifecycle":{"Hook":"prestart","Sidecar":true}}]}]}}]`,
 	"read token":          `{"AccessorID":"a","Type":"client","Policies":["p"],"Roles":[{"ID":"r"}],"ModifyIndex":3}`,
 	"list roles":          `[{"ID":"r","ModifyIndex":4}]`,

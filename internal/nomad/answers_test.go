@@ -10,18 +10,19 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// A list that has a null in it isn't believed, whatever it is of: what stands for nothing may be the allocation that
+// A list that has a null in it is an error, whatever it is of: what stands for nothing may be the allocation that
 // makes a node busy.
 func TestListsWithNullsAreNotBelieved(t *testing.T) {
 	for _, body := range []string{`[null]`, `[{},null]`} {
 		c := answering(t, saying(body)).(*cluster)
 		nodes, _, list := c.remote.listNodes(t.Context(), 0, 0)
 		_, live := c.remote.liveAllocations(t.Context(), []string{nodeA})
-		_, occupants := c.remote.runningAllocations(t.Context(), Node{ID: nodeA})
+		_, running := c.remote.runningAllocations(t.Context(), Node{ID: nodeA})
 		_, usage := c.Usage(t.Context(), []string{nodeA})
 		_, roles := c.remote.roles(t.Context(), &api.ACLToken{Roles: []*api.ACLTokenRoleLink{{}}})
 		_, policies := c.remote.policies(t.Context())
-		for what, err := range map[string]error{"nodes": list, "live": live, "occupants": occupants, "usage": usage, "roles": roles, "policies": policies} {
+		for what, err := range map[string]error{"nodes": list, "live": live, "running": running, "usage": usage,
+			"roles": roles, "policies": policies} {
 			if !errors.Is(err, ErrUnreachable) || Cause(err) != errNoResponse.Error() {
 				t.Errorf("%s of %s: %v", what, body, err)
 			}
@@ -32,9 +33,10 @@ func TestListsWithNullsAreNotBelieved(t *testing.T) {
 	}
 }
 
-// A task of which nothing is said may run.
+// A task without a state may run.
 func TestTaskWithoutStateIsNotDead(t *testing.T) {
-	c := answering(t, saying(`[{"ID":"a","NodeID":"`+nodeA+`","ClientStatus":"failed","TaskStates":{"web":null}}]`)).(*cluster)
+	c := answering(t, saying(`[{"ID":"a","NodeID":"`+nodeA+
+		`","ClientStatus":"failed","TaskStates":{"web":null}}]`)).(*cluster)
 	live, err := c.remote.runningAllocations(t.Context(), Node{ID: nodeA, Status: NodeReady})
 	if err != nil || len(live) != 1 {
 		t.Errorf("got %v, %v", live, err)

@@ -92,7 +92,7 @@ func peak(t *testing.T, do func()) (grew uint64) {
 func everything(t *testing.T, c *cluster) []error {
 	_, _, nodes := c.remote.listNodes(t.Context(), 0, 0)
 	_, live := c.remote.liveAllocations(t.Context(), []string{nodeA})
-	_, occupants := c.remote.runningAllocations(t.Context(), Node{ID: nodeA})
+	_, running := c.remote.runningAllocations(t.Context(), Node{ID: nodeA})
 	_, usage := c.Usage(t.Context(), []string{nodeA})
 	_, stop := c.StopTime(t.Context(), nodeA)
 	_, node := c.remote.info(t.Context(), nodeA)
@@ -101,7 +101,7 @@ func everything(t *testing.T, c *cluster) []error {
 	_, rules := c.remote.policyRules(t.Context(), "p")
 	_, leader := c.remote.leader(t.Context())
 	_, _, jwt := c.IntroductionToken(t.Context(), "p-1", "default", time.Minute)
-	return []error{nodes, live, occupants, usage, stop, node, self, policies, rules, leader, jwt,
+	return []error{nodes, live, running, usage, stop, node, self, policies, rules, leader, jwt,
 		c.Cordon(t.Context(), nodeA), c.Purge(t.Context(), nodeA)}
 }
 
@@ -217,11 +217,13 @@ func clientNode(i, cores int) string {
 		ids, topology = append(ids, strconv.Itoa(c)), append(topology, fmt.Sprintf(core, c))
 	}
 	driver := func(name, more string) string {
-		return `"` + name + `":{"Attributes":{"driver.` + name + `":"true"` + more + `},"Detected":true,"Healthy":true,"HealthDescription":"Healthy","UpdateTime":"2026-11-29T03:48:14.934584548Z"}`
+		return `"` + name + `":{"Attributes":{"driver.` + name + `":"true"` + more +
+			`},"Detected":true,"Healthy":true,"HealthDescription":"Healthy","UpdateTime":"2026-11-29T03:48:14.934584548Z"}`
 	}
 	drivers := []string{
 		driver("raw_exec",
-			""), driver("exec", ""), driver("qemu", `,"driver.qemu.emulators":"i386,x86_64,x86_64-microvm","driver.qemu.version":"7.2.22"`),
+			""), driver("exec", ""),
+		driver("qemu", `,"driver.qemu.emulators":"i386,x86_64,x86_64-microvm","driver.qemu.version":"7.2.22"`),
 		driver(
 			"java",
 			`,"driver.java.version":"17.0.15","driver.java.runtime":"OpenJDK Runtime Environment (build 17.0.15+6-Debian-1deb12u1)","driver.java.vm":"OpenJDK 64-Bit Server VM (build 17.0.15+6-Debian-1deb12u1, mixed mode, sharing)"`,
@@ -245,7 +247,8 @@ func clientNode(i, cores int) string {
 		`]},"Processors":{"Topology":{"Cores":[` + strings.Join(
 		topology,
 		",",
-	) + `],"Distances":null,"Nodes":[0],"OverrideTotalCompute":0,"OverrideWitholdCompute":0}},"Memory":{"MemoryMB":24105},"Disk":{"DiskMB":258019},"Devices":null,` +
+	) +
+		`],"Distances":null,"Nodes":[0],"OverrideTotalCompute":0,"OverrideWitholdCompute":0}},"Memory":{"MemoryMB":24105},"Disk":{"DiskMB":258019},"Devices":null,` +
 		`"NodeNetworks":[{"Mode":"bridge","Device":"","MacAddress":"","Speed":0,"Addresses":null},{"Mode":"host","Device":"eth0","MacAddress":"52:54:00:12:34:56","Speed":1000,"Addresses":[` + address + "," + address + `]}],` +
 		`"Networks":[{"Mode":"bridge"},{"Mode":"host","Device":"eth0","CIDR":"10.0.0.1/32","IP":"10.0.0.1","MBits":1000},{"Mode":"host","Device":"eth0","CIDR":"fe80::1/128","IP":"fe80::1","MBits":1000}],"MinDynamicPort":20000,"MaxDynamicPort":32000},` +
 		`"ReservedResources":{"Cpu":{"CpuShares":0,"ReservedCpuCores":null},"Memory":{"MemoryMB":0},"Disk":{"DiskMB":0},"Networks":{"ReservedHostPorts":""}},` +
@@ -311,14 +314,17 @@ func TestOnlyPlainShortRefusalsAreQuoted(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind, body, cause string
 	}{
-		"Nomad's":        {"text/plain; charset=utf-8", "Permission denied\n", "403 Permission denied"},
-		"nothing":        {"text/plain", "", "403 Forbidden"},
-		"a page":         {"text/html", secret, "403 Forbidden (the body, of type text/html, isn't shown)"},
-		"JSON":           {"application/json", `{"a":"` + secret + `"}`, "403 Forbidden (the body, of type application/json, isn't shown)"},
-		"long":           {"text/plain", secret + strings.Repeat(".", maxQuote), "403 Forbidden (the body, of type text/plain, isn't shown)"},
-		"several lines":  {"text/plain", secret + "\nand more", "403 Forbidden (the body, of type text/plain, isn't shown)"},
-		"no text":        {"text/plain", secret + "\xff", "403 Forbidden (the body, of type text/plain, isn't shown)"},
-		"a strange type": {secret + " / " + strings.Repeat("x", 100), secret, "403 Forbidden (the body, of type unknown, isn't shown)"},
+		"Nomad's": {"text/plain; charset=utf-8", "Permission denied\n", "403 Permission denied"},
+		"nothing": {"text/plain", "", "403 Forbidden"},
+		"a page":  {"text/html", secret, "403 Forbidden (the body, of type text/html, isn't shown)"},
+		"JSON": {"application/json", `{"a":"` + secret + `"}`,
+			"403 Forbidden (the body, of type application/json, isn't shown)"},
+		"long": {"text/plain", secret + strings.Repeat(".", maxQuote),
+			"403 Forbidden (the body, of type text/plain, isn't shown)"},
+		"several lines": {"text/plain", secret + "\nand more", "403 Forbidden (the body, of type text/plain, isn't shown)"},
+		"no text":       {"text/plain", secret + "\xff", "403 Forbidden (the body, of type text/plain, isn't shown)"},
+		"a strange type": {secret + " / " + strings.Repeat("x", 100), secret,
+			"403 Forbidden (the body, of type unknown, isn't shown)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster := answering(t, func(w http.ResponseWriter, _ *http.Request) {

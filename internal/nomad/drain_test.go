@@ -155,7 +155,7 @@ func TestDrainIsResent(t *testing.T) {
 	}
 }
 
-// What has ended, or was called off by somebody, while the view still showed the drain isn't begun anew by a kick.
+// A drain that has completed or was canceled while the view still showed it isn't started again by ResendDrain.
 func TestResendStartsNoDrain(t *testing.T) {
 	for name, end := range map[string]func(*api.Node){
 		"complete": func(n *api.Node) { n.DrainStrategy, n.LastDrain.Status = nil, api.DrainStatusComplete },
@@ -208,7 +208,7 @@ func TestMissingNode(t *testing.T) {
 		"cordon":   c.Cordon(t.Context(), nodeA),
 		"uncordon": c.Uncordon(t.Context(), nodeA),
 		"drain":    errorOf(c.Drain(t.Context(), nodeA, DrainOptions{DrainID: "i"})),
-		"kick":     c.ResendDrain(t.Context(), nodeA, DrainOptions{DrainID: "i"}),
+		"resend":   c.ResendDrain(t.Context(), nodeA, DrainOptions{DrainID: "i"}),
 	} {
 		if !errors.Is(err, ErrNodeNotFound) {
 			t.Errorf("%s: %v", name, err)
@@ -267,7 +267,8 @@ func TestIntroductionTokensOfOldServers(t *testing.T) {
 		kind      error
 	}{
 		{refusal{code: http.StatusNotFound, body: "404 page not found"}, false, nil},
-		{refusal{code: http.StatusInternalServerError, body: "rpc error: all servers should be running version 1.11.0 or later"}, false, nil},
+		{refusal{code: http.StatusInternalServerError,
+			body: "rpc error: all servers should be running version 1.11.0 or later"}, false, nil},
 		{refusal{code: http.StatusForbidden, body: "Permission denied"}, true, ErrForbidden},
 	} {
 		f.locked(func() { f.refuse["/v1/acl/identity"] = tc.refusal })
@@ -290,8 +291,8 @@ func TestIntroductionTokensOfOldServers(t *testing.T) {
 // errorOf drops whether a drain was sent.
 func errorOf(_ bool, err error) error { return err }
 
-// Until when a drain may still be sent is what it takes to forget the order for it, so reading the node and sending
-// are one request's time.
+// Drain takes the time of one request in all, for reading the node and for sending. A canceled drain request stays
+// until a drain for it can't be sent any more, and that time depends on it.
 func TestDrainIsSentWithinOneRequestsTime(t *testing.T) {
 	var sent atomic.Int32
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -313,6 +314,6 @@ func TestDrainIsSentWithinOneRequestsTime(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 	if err := c.ResendDrain(t.Context(), nodeA, DrainOptions{DrainID: "i", Remaining: time.Hour}); err == nil {
-		t.Error("nor was a kick")
+		t.Error("nor was a drain that was sent again")
 	}
 }

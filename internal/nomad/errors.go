@@ -83,7 +83,8 @@ func kindOfResponse(response api.UnexpectedResponseError) error {
 	case code == http.StatusForbidden, code == http.StatusUnauthorized,
 		code == http.StatusInternalServerError && strings.Contains(body, "ACL token "):
 		return ErrForbidden
-	case strings.Contains(body, "node not found") && (code == http.StatusNotFound || code == http.StatusInternalServerError):
+	case strings.Contains(body, "node not found") && (code == http.StatusNotFound ||
+		code == http.StatusInternalServerError):
 		return ErrNodeNotFound
 	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout,
 		code == http.StatusTooManyRequests,

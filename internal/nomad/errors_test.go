@@ -26,8 +26,9 @@ func TestErrorKinds(t *testing.T) {
 		"expired token":       {refusal{code: http.StatusInternalServerError, body: "ACL token expired"}, ErrForbidden},
 		"missing, in a write": {refusal{code: http.StatusInternalServerError, body: "node not found"}, ErrNodeNotFound},
 		"no leader":           {refusal{code: http.StatusInternalServerError, body: "No cluster leader"}, ErrUnreachable},
-		"another server":      {refusal{code: http.StatusInternalServerError, body: "rpc error: failed to get conn: dial tcp 10.0.0.6:4647: connect: connection refused"}, ErrUnreachable},
-		"proxy":               {refusal{code: http.StatusBadGateway, body: "<html>"}, ErrUnreachable},
+		"another server": {refusal{code: http.StatusInternalServerError,
+			body: "rpc error: failed to get conn: dial tcp 10.0.0.6:4647: connect: connection refused"}, ErrUnreachable},
+		"proxy": {refusal{code: http.StatusBadGateway, body: "<html>"}, ErrUnreachable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeServer(t)
@@ -68,13 +69,19 @@ func TestCauseIsStable(t *testing.T) {
 		}}
 	}
 	for want, errs := range map[string][2]error{
-		"connection reset by peer":                        {at(1, syscall.ECONNRESET), at(2, syscall.ECONNRESET)},
-		"use of closed":                                   {at(1, net.ErrClosed), at(2, net.ErrClosed)},
-		"no such host: nomad":                             {at(1, &net.DNSError{Name: "nomad", Server: "10.0.0.1:53", IsNotFound: true}), at(2, &net.DNSError{Name: "nomad", Server: "10.0.0.2:53", IsNotFound: true})},
-		"the name nomad can't be resolved":                {at(1, &net.DNSError{Name: "nomad", Err: "read udp 10.0.0.1:40000: timeout"}), at(2, &net.DNSError{Name: "nomad", Err: "read udp 10.0.0.1:40001: timeout"})},
-		"the certificate has expired or is not yet valid": {x509.CertificateInvalidError{Reason: x509.Expired, Detail: time.Unix(1, 0).String()}, x509.CertificateInvalidError{Reason: x509.Expired, Detail: time.Unix(2, 0).String()}},
-		"no answer in time":                               {fmt.Errorf("1: %w", context.DeadlineExceeded), fmt.Errorf("2: %w", context.DeadlineExceeded)},
-		errNoResponse.Error():                             {errors.New("invalid character '<'"), errors.New("invalid character 'x'")},
+		"connection reset by peer": {at(1, syscall.ECONNRESET), at(2, syscall.ECONNRESET)},
+		"use of closed":            {at(1, net.ErrClosed), at(2, net.ErrClosed)},
+		"no such host: nomad": {at(1,
+			&net.DNSError{Name: "nomad", Server: "10.0.0.1:53", IsNotFound: true}),
+			at(2, &net.DNSError{Name: "nomad", Server: "10.0.0.2:53", IsNotFound: true})},
+		"the name nomad can't be resolved": {at(1,
+			&net.DNSError{Name: "nomad", Err: "read udp 10.0.0.1:40000: timeout"}),
+			at(2, &net.DNSError{Name: "nomad", Err: "read udp 10.0.0.1:40001: timeout"})},
+		"the certificate has expired or is not yet valid": {x509.CertificateInvalidError{Reason: x509.Expired,
+			Detail: time.Unix(1, 0).String()},
+			x509.CertificateInvalidError{Reason: x509.Expired, Detail: time.Unix(2, 0).String()}},
+		"no answer in time":   {fmt.Errorf("1: %w", context.DeadlineExceeded), fmt.Errorf("2: %w", context.DeadlineExceeded)},
+		errNoResponse.Error(): {errors.New("invalid character '<'"), errors.New("invalid character 'x'")},
 	} {
 		if a, b := Cause(errs[0]), Cause(errs[1]); a != b || !strings.Contains(a, want) {
 			t.Errorf("%q and %q, want %q", a, b, want)
@@ -82,7 +89,7 @@ func TestCauseIsStable(t *testing.T) {
 	}
 }
 
-// Nor may it where a server tells of its own connections.
+// Nor may it where a server reports its own connections.
 func TestCauseIsStableBetweenServers(t *testing.T) {
 	f := newFakeServer(t)
 	said := map[string]bool{}
@@ -96,7 +103,7 @@ func TestCauseIsStableBetweenServers(t *testing.T) {
 	}
 }
 
-// Answers that come in time, but without end, hold a worker no longer than a few of them may take.
+// Answers that come in time, but without end, block a worker no longer than inspectLimit.
 func TestInspectEndsWhateverTheServerAnswers(t *testing.T) {
 	const each, policies = 50 * time.Millisecond, 100
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -116,7 +116,7 @@ func (f *fakeServer) locked(do func()) {
 	do()
 }
 
-// count says how many requests there were of a method and path.
+// count returns how many requests there were of a method and path.
 func (f *fakeServer) count(request string) (n int) {
 	f.locked(func() {
 		for _, r := range f.requests {
@@ -274,7 +274,7 @@ func fakeNode(id string) *api.Node {
 	return &api.Node{ID: id, Name: "n", Status: NodeReady, SchedulingEligibility: api.NodeSchedulingEligible}
 }
 
-// changes collects what OnChange was told.
+// changes counts the calls of OnChange.
 type changes struct {
 	mu    sync.Mutex
 	calls [][]string

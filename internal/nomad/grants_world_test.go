@@ -9,8 +9,9 @@ import (
 	world "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
 )
 
-// A list that was read while the token saw too little can't be told from a good one, unless what was changed and put
-// back is noticed: whichever of a token, its roles and its policies it was, and however little time it took.
+// A list that was read while the token saw too little can't be distinguished from a complete one, unless what was
+// changed and put back is noticed: whichever of a token, its roles and its policies it was, and however little time it
+// took.
 func TestListIsNotBelievedIfGrantsWereChangedMeanwhile(t *testing.T) {
 	server := startNomad(t, world.ServerOptions{ACL: true})
 	a := newAdministrator(t, server)

@@ -26,15 +26,16 @@ func TestAllocationWhoseDataIsFetchedIsWaitedFor(t *testing.T) {
 		states              map[string]*api.TaskState
 		waits               bool
 	}{
-		"being fetched":       {nodeB, "pending", "run", new(true), event(api.TaskReceived), true},
-		"not begun yet":       {nodeB, "pending", "run", new(true), nil, true},
-		"events are missing":  {nodeB, "pending", "run", new(true), map[string]*api.TaskState{"a": nil, "t": {Events: []*api.TaskEvent{nil}}}, true},
+		"being fetched": {nodeB, "pending", "run", new(true), event(api.TaskReceived), true},
+		"not begun yet": {nodeB, "pending", "run", new(true), nil, true},
+		"events are missing": {nodeB, "pending", "run", new(true),
+			map[string]*api.TaskState{"a": nil, "t": {Events: []*api.TaskEvent{nil}}}, true},
 		"on the same node":    {nodeA, "pending", "run", new(true), nil, false},
 		"has been fetched":    {nodeB, "pending", "run", new(true), event(api.TaskReceived, api.TaskSetup), false},
 		"the next one runs":   {nodeB, "running", "run", new(true), nil, false},
 		"the next is stopped": {nodeB, "pending", "stop", new(true), nil, false},
 		"no disk moves":       {nodeB, "pending", "run", new(false), nil, false},
-		"nothing is said":     {nodeB, "pending", "run", nil, nil, false},
+		"no task states":      {nodeB, "pending", "run", nil, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeServer(t)
@@ -47,14 +48,16 @@ func TestAllocationWhoseDataIsFetchedIsWaitedFor(t *testing.T) {
 			}
 			group := &api.TaskGroup{Name: new("db"), EphemeralDisk: &api.EphemeralDisk{Migrate: tc.migrate}}
 			f.details = map[string]*api.Allocation{next: {
-				ID: next, Job: &api.Job{TaskGroups: []*api.TaskGroup{group, {Name: new("other"), EphemeralDisk: &api.EphemeralDisk{Migrate: new(true)}}}},
+				ID: next,
+				Job: &api.Job{TaskGroups: []*api.TaskGroup{group,
+					{Name: new("other"), EphemeralDisk: &api.EphemeralDisk{Migrate: new(true)}}}},
 			}}
 			c := direct(f)
 			in, err := c.Inspect(t.Context(), nodeA)
 			if err != nil || (len(in.Live) == 1 && in.Live[0].MovingTo == next) != tc.waits {
 				t.Errorf("the leader says %+v, %v", in.Live, err)
 			}
-			for range 2 { // what is remembered says the same
+			for range 2 { // the cache gives the same
 				again, err := c.Inspect(t.Context(), nodeA)
 				if err != nil || len(again.Live) != len(in.Live) {
 					t.Errorf("then it says %+v, %v", again.Live, err)

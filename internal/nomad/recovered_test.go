@@ -12,20 +12,41 @@ func TestRecoveredSinceTheLaterOfHealthAndLeader(t *testing.T) {
 		happens func(*recovered)
 		want    time.Time
 	}{
-		"never healthy":       {func(s *recovered) { s.setHealthy(false, at(1)); s.setLeader("a", at(2)) }, time.Time{}},
-		"healthy":             {func(s *recovered) { s.setHealthy(true, at(1)); s.setHealthy(true, at(9)) }, at(1)},
-		"the first leader":    {func(s *recovered) { s.setHealthy(true, at(1)); s.setLeader("a", at(2)) }, at(1)},
-		"the same leader":     {func(s *recovered) { s.setHealthy(true, at(1)); s.setLeader("a", at(2)); s.setLeader("a", at(3)) }, at(1)},
-		"another leader":      {func(s *recovered) { s.setHealthy(true, at(1)); s.setLeader("a", at(2)); s.setLeader("b", at(3)) }, at(3)},
-		"between two leaders": {func(s *recovered) { s.setHealthy(true, at(1)); s.setLeader("a", at(2)); s.setLeader("", at(3)) }, at(1)},
+		"never healthy":    {func(s *recovered) { s.setHealthy(false, at(1)); s.setLeader("a", at(2)) }, time.Time{}},
+		"healthy":          {func(s *recovered) { s.setHealthy(true, at(1)); s.setHealthy(true, at(9)) }, at(1)},
+		"the first leader": {func(s *recovered) { s.setHealthy(true, at(1)); s.setLeader("a", at(2)) }, at(1)},
+		"the same leader": {func(s *recovered) { s.setHealthy(true, at(1)); s.setLeader("a", at(2)); s.setLeader("a", at(3)) }, at(
+			1)},
+		"another leader": {func(s *recovered) { s.setHealthy(true, at(1)); s.setLeader("a", at(2)); s.setLeader("b", at(3)) },
+			at(
+				3)},
+		"between two leaders": {func(s *recovered) {
+			s.setHealthy(true, at(1))
+			s.setLeader("a", at(2))
+			s.setLeader("",
+				at(3))
+		}, at(
+			1)},
 		"the same one afterward": {func(s *recovered) {
 			s.setLeader("a", at(2))
 			s.setLeader("", at(3))
 			s.setHealthy(true, at(4))
 			s.setLeader("a", at(5))
 		}, at(4)},
-		"away and back":       {func(s *recovered) { s.setHealthy(true, at(1)); s.setHealthy(false, at(5)); s.setHealthy(true, at(7)) }, at(7)},
-		"back after a change": {func(s *recovered) { s.setLeader("a", at(1)); s.setLeader("b", at(3)); s.setHealthy(true, at(7)) }, at(7)},
+		"away and back": {func(s *recovered) {
+			s.setHealthy(true, at(1))
+			s.setHealthy(false, at(5))
+			s.setHealthy(true,
+				at(7))
+		}, at(
+			7)},
+		"back after a change": {func(s *recovered) {
+			s.setLeader("a", at(1))
+			s.setLeader("b", at(3))
+			s.setHealthy(true,
+				at(7))
+		}, at(
+			7)},
 	} {
 		var s recovered
 		if c.happens(&s); !s.since().Equal(c.want) {
@@ -42,7 +63,7 @@ func TestViewShowsANewLeader(t *testing.T) {
 	eventually(t, "first list", func() bool { return c.View().Health.OK() })
 	first := c.View().RecoveredSince
 	if first.Before(began) || first.After(time.Now()) {
-		t.Fatalf("settled since %s, which is not when the first answer came", first)
+		t.Fatalf("recovered since %s, which is not when the first answer came", first)
 	}
 	eventually(t, "the leader to be asked for again", func() bool { return f.count("GET /v1/status/leader") > 1 })
 	asked := f.count("GET /v1/status/leader")

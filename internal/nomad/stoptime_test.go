@@ -32,11 +32,13 @@ func TestStopTimeIsTheLongestPromise(t *testing.T) {
 		allocs []*api.Allocation
 		want   time.Duration
 	}{
-		"nothing":        {[]*api.Allocation{}, 0},
-		"one":            {[]*api.Allocation{alloc("running", 60*time.Second, 0, 20*time.Second)}, 80 * time.Second},
-		"the longest":    {[]*api.Allocation{alloc("running", 0, time.Second, time.Second), alloc("pending", 0, time.Minute, 10*time.Minute)}, 11 * time.Minute},
-		"what has ended": {[]*api.Allocation{alloc("complete", time.Hour, 0, 0), alloc("unknown", 0, 0, 5*time.Second)}, 5 * time.Second},
-		"without a job":  {[]*api.Allocation{{ID: "a", ClientStatus: "running"}}, 0},
+		"nothing": {[]*api.Allocation{}, 0},
+		"one":     {[]*api.Allocation{alloc("running", 60*time.Second, 0, 20*time.Second)}, 80 * time.Second},
+		"the longest": {[]*api.Allocation{alloc("running", 0, time.Second, time.Second),
+			alloc("pending", 0, time.Minute, 10*time.Minute)}, 11 * time.Minute},
+		"what has ended": {[]*api.Allocation{alloc("complete", time.Hour, 0, 0), alloc("unknown", 0, 0, 5*time.Second)},
+			5 * time.Second},
+		"without a job": {[]*api.Allocation{{ID: "a", ClientStatus: "running"}}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := stopTimeOf(t, tt.allocs)
@@ -68,15 +70,22 @@ func TestTasksAreStoppedOneTurnAfterTheOther(t *testing.T) {
 		tasks []*api.Task
 		want  time.Duration
 	}{
-		"leader and shipper":           {0, []*api.Task{task(60, leader), task(60, sidecar)}, 120 * time.Second},
-		"all three":                    {5 * time.Second, []*api.Task{task(60, sidecar), task(10, main), task(30, leader), task(20, main)}, 115 * time.Second},
-		"equals at once":               {0, []*api.Task{task(10, main), task(20, main), task(30, hook(api.TaskLifecycleHookPrestart, false))}, 30 * time.Second},
-		"sidecars at once":             {0, []*api.Task{task(10, sidecar), task(20, hook(api.TaskLifecycleHookPoststart, true))}, 20 * time.Second},
-		"a leader that is a sidecar":   {0, []*api.Task{task(10, func(t *api.Task) { leader(t); sidecar(t) }), task(20, main)}, 30 * time.Second},
-		"poststop tasks are unknown":   {0, []*api.Task{task(10, main), task(60, poststop)}, 10 * time.Second},
-		"delays are each task's own":   {0, []*api.Task{task(10, func(t *api.Task) { leader(t); t.ShutdownDelay = time.Second }), task(20, main)}, 31 * time.Second},
-		"more than fits into a number": {math.MaxInt64, []*api.Task{task(math.MaxInt64/int(time.Second), leader), task(60, sidecar)}, maxStopTime},
-		"less than nothing":            {math.MinInt64, []*api.Task{task(-60, leader), nil, task(60, sidecar)}, 60 * time.Second},
+		"leader and shipper": {0, []*api.Task{task(60, leader), task(60, sidecar)}, 120 * time.Second},
+		"all three": {5 * time.Second,
+			[]*api.Task{task(60, sidecar), task(10, main), task(30, leader), task(20, main)}, 115 * time.Second},
+		"equals at once": {0,
+			[]*api.Task{task(10, main), task(20, main), task(30, hook(api.TaskLifecycleHookPrestart, false))}, 30 * time.Second},
+		"sidecars at once": {0,
+			[]*api.Task{task(10, sidecar), task(20, hook(api.TaskLifecycleHookPoststart, true))}, 20 * time.Second},
+		"a leader that is a sidecar": {0,
+			[]*api.Task{task(10, func(t *api.Task) { leader(t); sidecar(t) }), task(20, main)}, 30 * time.Second},
+		"poststop tasks are unknown": {0, []*api.Task{task(10, main), task(60, poststop)}, 10 * time.Second},
+		"delays are each task's own": {0,
+			[]*api.Task{task(10, func(t *api.Task) { leader(t); t.ShutdownDelay = time.Second }), task(20, main)},
+			31 * time.Second},
+		"more than fits into a number": {math.MaxInt64,
+			[]*api.Task{task(math.MaxInt64/int(time.Second), leader), task(60, sidecar)}, maxStopTime},
+		"less than nothing": {math.MinInt64, []*api.Task{task(-60, leader), nil, task(60, sidecar)}, 60 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			group := &api.TaskGroup{Name: new("g"), ShutdownDelay: &tt.delay, Tasks: tt.tasks}

@@ -42,7 +42,7 @@ func TestInspectDoesNotBelieveATokenThatSeesLess(t *testing.T) {
 		t.Errorf("got %+v, %v", in, err)
 	}
 	if h := c.View().Health; h.OK() || h.State != HealthTokenLacksReadJob || seen.ofHealth() != 2 {
-		t.Errorf("the health is %+v, told %d times", h, seen.ofHealth())
+		t.Errorf("the health is %+v, reported %d times", h, seen.ofHealth())
 	}
 
 	f.locked(func() { delete(f.policies, "narrow") })
@@ -58,9 +58,10 @@ func TestInspectDoesNotBelieveATokenThatSeesLess(t *testing.T) {
 	}
 }
 
-// The first look is the watcher's elsewhere.
+// The first check is the watcher's elsewhere.
 func TestInspectTakesOneRequestMoreWithoutPolicies(t *testing.T) {
-	for name, token := range map[string]*api.ACLToken{"without ACLs": nil, "management": {Type: managementType, ModifyIndex: 7}} {
+	for name, token := range map[string]*api.ACLToken{"without ACLs": nil,
+		"management": {Type: managementType, ModifyIndex: 7}} {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeServer(t)
 			f.nodes[nodeA], f.token = fakeNode(nodeA), token
@@ -129,7 +130,7 @@ func TestTokenCheckThatWasGivenUpIsNotShared(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if l.done != 0 || l.latest.Load() != nil {
-		t.Error("the others are told of it")
+		t.Error("the others are given its error")
 	}
 	good := func(context.Context) (tokenCheck, error) {
 		return tokenCheck{health: Health{State: HealthReachable}}, nil

@@ -28,13 +28,13 @@ func TestWatchFollowsNodes(t *testing.T) {
 	before := seen.of(nodeA)
 	f.change(func() { delete(f.nodes, nodeA) })
 	eventually(t, "a node that vanished without a trace", func() bool { return len(c.View().Nodes) == 0 })
-	eventually(t, "to be told", func() bool { return seen.of(nodeA) > before })
+	eventually(t, "OnChange", func() bool { return seen.of(nodeA) > before })
 
-	told, taken := seen.of(nodeA), c.View().Taken
+	calls, taken := seen.of(nodeA), c.View().Taken
 	eventually(t, "the view to stay fresh without changes",
 		func() bool { return c.View().Taken.Sub(taken) > 400*time.Millisecond })
-	if now := seen.of(nodeA); now != told {
-		t.Errorf("told of changes %d times while nothing changed", now-told)
+	if now := seen.of(nodeA); now != calls {
+		t.Errorf("OnChange was called %d times while nothing changed", now-calls)
 	}
 }
 
@@ -66,7 +66,7 @@ func TestUnreachableKeepsTheOldView(t *testing.T) {
 
 	f.locked(func() { f.refuse["/"] = refusal{code: http.StatusBadGateway, body: "bad gateway"} })
 	eventually(t, "to notice", func() bool { return c.View().Health.State == HealthUnreachable })
-	stale, told := c.View(), seen.ofHealth()
+	stale, calls := c.View(), seen.ofHealth()
 	if len(stale.Nodes) != 1 {
 		t.Errorf("the nodes are forgotten: %+v", stale)
 	}
@@ -74,19 +74,19 @@ func TestUnreachableKeepsTheOldView(t *testing.T) {
 	if now := c.View(); now.Taken != stale.Taken || now.Health != stale.Health {
 		t.Errorf("%+v became %+v without an answer", stale, now)
 	}
-	if seen.ofHealth() != told {
-		t.Errorf("told again of the same health")
+	if seen.ofHealth() != calls {
+		t.Errorf("the same health was reported again")
 	}
 	f.locked(func() { clear(f.refuse) })
 	eventually(t, "to recover", func() bool { v := c.View(); return v.Health.OK() && v.Taken.After(stale.Taken) })
 }
 
-// One request that fails isn't an outage: nothing becomes unknown, and nothing begins to settle anew.
+// One request that fails isn't an outage: nothing becomes unknown, and the recovery time doesn't begin anew.
 func TestSingleFailureIsNotAnOutage(t *testing.T) {
 	f, seen := newFakeServer(t), &changes{}
 	c := watched(t, Connection{Address: f.URL}, seen)
 	eventually(t, "first list", func() bool { return c.View().Health.OK() })
-	before, told := c.View(), seen.ofHealth()
+	before, calls := c.View(), seen.ofHealth()
 	f.locked(func() {
 		f.refuse["/v1/nodes"] = refusal{http.StatusInternalServerError, "No cluster leader", maxListFailures - 1}
 	})
@@ -94,8 +94,8 @@ func TestSingleFailureIsNotAnOutage(t *testing.T) {
 	failed := time.Now()
 	eventually(t, "an answer", func() bool { return c.View().Taken.After(failed) })
 	if v := c.View(); v.Health != before.Health || !v.RecoveredSince.Equal(before.RecoveredSince) ||
-		seen.ofHealth() != told {
-		t.Errorf("%+v became %+v, told %d times", before, v, seen.ofHealth()-told)
+		seen.ofHealth() != calls {
+		t.Errorf("%+v became %+v, reported %d times", before, v, seen.ofHealth()-calls)
 	}
 }
 
@@ -204,13 +204,13 @@ func TestAllocationsArePolledOnlyWhileTracked(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	if got, asked := live[nodeB]; !asked || len(got) != 0 {
-		t.Errorf("an empty node is not told from one that wasn't asked about: %+v", live)
+		t.Errorf("an empty node is not distinguished from one that wasn't asked about: %+v", live)
 	}
 
-	told := seen.of(nodeA)
+	calls := seen.of(nodeA)
 	f.locked(func() { f.allocs[0].ClientStatus = "complete" })
-	eventually(t, "to be told of the end",
-		func() bool { return seen.of(nodeA) > told && len(c.Allocations().Live[nodeA]) == 1 })
+	eventually(t, "OnChange for the end",
+		func() bool { return seen.of(nodeA) > calls && len(c.Allocations().Live[nodeA]) == 1 })
 
 	f.locked(func() { f.refuse["/v1/allocations"] = refusal{code: http.StatusForbidden, body: "Permission denied"} })
 	eventually(t, "the error", func() bool { return c.Allocations().Err != nil })
@@ -270,7 +270,7 @@ func TestIdleClustersAreGivenUp(t *testing.T) {
 	}
 }
 
-// To look at what is known of a cluster is enough to keep it: a member that drains asks for nothing else.
+// View and Allocations are enough to keep a cluster: a member that drains calls nothing else.
 func TestUsedClustersAreKept(t *testing.T) {
 	for name, look := range map[string]func(Cluster){
 		"view":        func(c Cluster) { c.View() },
@@ -287,7 +287,7 @@ func TestUsedClustersAreKept(t *testing.T) {
 				clusters.dropIdle()
 			}
 			if clusters.Get(conn) != c {
-				t.Error("given up while it was looked at")
+				t.Error("dropped while it was used")
 			}
 			clock.Step(61 * time.Second)
 			clusters.dropIdle()

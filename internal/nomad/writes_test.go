@@ -10,7 +10,7 @@ import (
 
 var writesNow = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// drainingUnder is a node that drains under an intent, with an hour left.
+// drainingUnder is a node that drains with a DrainID, with an hour left.
 func drainingUnder(drainID string, change func(*Node)) Node {
 	n := Node{
 		Draining: true, ForceDeadline: writesNow.Add(time.Hour),
@@ -34,20 +34,27 @@ func TestDrainToSend(t *testing.T) {
 		sent bool
 		want time.Duration // the deadline that is sent
 	}{
-		"never drained":                  {Node{Eligible: true}, force, true, 30 * time.Minute},
-		"never drained, without an end":  {Node{Eligible: true}, retain, true, noDeadline},
-		"time is over":                   {Node{}, DrainOptions{DrainID: "i", Remaining: -time.Minute}, true, forceNow},
-		"drains as asked":                {drainingUnder("i", nil), force, false, 0},
-		"drains for somebody else":       {drainingUnder("other", nil), force, true, 30 * time.Minute},
-		"no intent to tell it by":        {drainingUnder("", nil), DrainOptions{Remaining: time.Minute}, true, time.Minute},
-		"has drained":                    {drainingUnder("i", ended(DrainComplete)), force, false, 0},
-		"has drained, and was opened":    {drainingUnder("i", func(n *Node) { ended(DrainComplete)(n); n.Eligible = true }), force, true, 30 * time.Minute},
-		"was canceled":                   {drainingUnder("i", ended(DrainCanceled)), force, true, 30 * time.Minute},
-		"is to have no end after all":    {drainingUnder("i", nil), retain, true, noDeadline},
-		"is to have an end after all":    {drainingUnder("i", func(n *Node) { n.ForceDeadline, n.LastDrain.OnTimeout = time.Time{}, TimeoutRetain }), force, true, 30 * time.Minute},
-		"system jobs go too, less left":  {drainingUnder("i", func(n *Node) { n.ForceDeadline, n.LastDrain.IgnoreSystemJobs = writesNow.Add(time.Minute), true }), force, true, time.Minute - resendMargin},
-		"system jobs were left, and go":  {drainingUnder("i", func(n *Node) { ended(DrainComplete)(n); n.LastDrain.IgnoreSystemJobs = true }), force, true, 30 * time.Minute},
-		"system jobs went, and may stay": {drainingUnder("i", ended(DrainComplete)), DrainOptions{DrainID: "i", IgnoreSystemJobs: true}, false, 0},
+		"never drained":                 {Node{Eligible: true}, force, true, 30 * time.Minute},
+		"never drained, without an end": {Node{Eligible: true}, retain, true, noDeadline},
+		"time is over":                  {Node{}, DrainOptions{DrainID: "i", Remaining: -time.Minute}, true, forceNow},
+		"drains as asked":               {drainingUnder("i", nil), force, false, 0},
+		"drains for somebody else":      {drainingUnder("other", nil), force, true, 30 * time.Minute},
+		"no DrainID":                    {drainingUnder("", nil), DrainOptions{Remaining: time.Minute}, true, time.Minute},
+		"has drained":                   {drainingUnder("i", ended(DrainComplete)), force, false, 0},
+		"has drained, and was opened": {drainingUnder("i", func(n *Node) { ended(DrainComplete)(n); n.Eligible = true }),
+			force, true, 30 * time.Minute},
+		"was canceled":                {drainingUnder("i", ended(DrainCanceled)), force, true, 30 * time.Minute},
+		"is to have no end after all": {drainingUnder("i", nil), retain, true, noDeadline},
+		"is to have an end after all": {drainingUnder("i",
+			func(n *Node) { n.ForceDeadline, n.LastDrain.OnTimeout = time.Time{}, TimeoutRetain }), force, true,
+			30 * time.Minute},
+		"system jobs go too, less left": {drainingUnder("i",
+			func(n *Node) { n.ForceDeadline, n.LastDrain.IgnoreSystemJobs = writesNow.Add(time.Minute), true }), force, true,
+			time.Minute - resendMargin},
+		"system jobs were left, and go": {drainingUnder("i",
+			func(n *Node) { ended(DrainComplete)(n); n.LastDrain.IgnoreSystemJobs = true }), force, true, 30 * time.Minute},
+		"system jobs went, and may stay": {drainingUnder("i", ended(DrainComplete)),
+			DrainOptions{DrainID: "i", IgnoreSystemJobs: true}, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, sent := DrainToSend(c.node, c.ask, writesNow)
@@ -67,16 +74,22 @@ func TestDrainToResend(t *testing.T) {
 		sent bool
 		want time.Duration
 	}{
-		"still drains":                        {drainingUnder("i", nil), ask, true, 30 * time.Minute},
-		"still drains, less is left":          {drainingUnder("i", func(n *Node) { n.ForceDeadline = writesNow.Add(time.Minute) }), ask, true, time.Minute - resendMargin},
-		"complete":                            {drainingUnder("i", func(n *Node) { n.Draining, n.LastDrain.Status = false, DrainComplete }), ask, false, 0},
-		"canceled":                            {drainingUnder("i", func(n *Node) { n.Draining, n.LastDrain.Status, n.Eligible = false, DrainCanceled, true }), over, false, 0},
-		"never drained":                       {Node{Eligible: true}, over, false, 0},
-		"taken over by somebody":              {drainingUnder("other", nil), ask, false, 0},
-		"somebody else's, our time is over":   {drainingUnder("other", nil), over, true, forceNow},
-		"keeps the end that it has in Nomad":  {drainingUnder("i", nil), DrainOptions{DrainID: "i", Remaining: time.Minute, NoDeadline: true}, true, time.Hour - resendMargin},
-		"without an end, as it is in Nomad":   {drainingUnder("i", func(n *Node) { n.ForceDeadline = time.Time{} }), DrainOptions{DrainID: "i", NoDeadline: true}, true, noDeadline},
-		"the end is so near that it is there": {drainingUnder("i", func(n *Node) { n.ForceDeadline = writesNow.Add(time.Second) }), ask, true, forceNow},
+		"still drains": {drainingUnder("i", nil), ask, true, 30 * time.Minute},
+		"still drains, less is left": {drainingUnder("i",
+			func(n *Node) { n.ForceDeadline = writesNow.Add(time.Minute) }), ask, true, time.Minute - resendMargin},
+		"complete": {drainingUnder("i",
+			func(n *Node) { n.Draining, n.LastDrain.Status = false, DrainComplete }), ask, false, 0},
+		"canceled": {drainingUnder("i",
+			func(n *Node) { n.Draining, n.LastDrain.Status, n.Eligible = false, DrainCanceled, true }), over, false, 0},
+		"never drained":                     {Node{Eligible: true}, over, false, 0},
+		"taken over by somebody":            {drainingUnder("other", nil), ask, false, 0},
+		"somebody else's, our time is over": {drainingUnder("other", nil), over, true, forceNow},
+		"keeps the end that it has in Nomad": {drainingUnder("i", nil),
+			DrainOptions{DrainID: "i", Remaining: time.Minute, NoDeadline: true}, true, time.Hour - resendMargin},
+		"without an end, as it is in Nomad": {drainingUnder("i", func(n *Node) { n.ForceDeadline = time.Time{} }),
+			DrainOptions{DrainID: "i", NoDeadline: true}, true, noDeadline},
+		"the end is so near that it is there": {drainingUnder("i",
+			func(n *Node) { n.ForceDeadline = writesNow.Add(time.Second) }), ask, true, forceNow},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, sent := DrainToResend(c.node, c.ask, writesNow)
@@ -121,7 +134,8 @@ func TestWritesThatEndADrain(t *testing.T) {
 	}
 }
 
-// A drain makes the node ineligible, which whoever takes the order back must know of.
+// A drain makes the node ineligible. The status must hold that first, so that canceling the drain makes it eligible
+// again.
 func TestDrainLeavesAnEligibleNodeAloneUnlessThatIsWrittenDown(t *testing.T) {
 	for _, n := range []Node{{Eligible: true}, {Eligible: true, LastDrain: &Drain{DrainID: "i", Status: DrainCanceled}}} {
 		if _, due := DrainToSend(n, DrainOptions{DrainID: "i", OnlyIneligible: true}, time.Now()); due {

@@ -210,7 +210,8 @@ func (c *checker) text(field, inline string, ref *v1alpha1.SecretKeyRef) (string
 			`%s.key: Secret %q has no key %q; add it or name another`, textField(field, ref), ref.Name, ref.Key)
 	} else {
 		c.report(v1alpha1.ReasonSecretNotFound,
-			`%s.name: Secret %q doesn't exist in the pool's namespace; create it or name another`, textField(field, ref), ref.Name)
+			`%s.name: Secret %q doesn't exist in the pool's namespace; create it or name another`, textField(field, ref),
+			ref.Name)
 	}
 	return "", false
 }

@@ -21,7 +21,9 @@ import (
 func TestProblemsRevealNoSecrets(t *testing.T) {
 	const secret = "S3cret"
 	var texts []string
-	for _, doc := range append(cloudinittest.AwkwardDocuments()[:800], "password: *k", "k: ", "? ", "k: [", "k: !k", "k: {k: }", "- k", "k: &k *k", "\tk: k", "k: @k", "k: `k`", "k: \"\\k\"", "runcmd: {k: k}", "mounts: [[k, /opt/k/..]]") {
+	for _, doc := range append(cloudinittest.AwkwardDocuments()[:800], "password: *k", "k: ", "? ", "k: [", "k: !k",
+		"k: {k: }", "- k", "k: &k *k", "\tk: k", "k: @k", "k: `k`", "k: \"\\k\"", "runcmd: {k: k}",
+		"mounts: [[k, /opt/k/..]]") {
 		doc = strings.ReplaceAll(doc, "k", secret)
 		texts = append(texts, doc, "#cloud-config\n"+doc, "#cloud-config\nruncmd: "+doc)
 	}
@@ -95,10 +97,14 @@ func TestUserDataOfMoreThanASecretHolds(t *testing.T) {
 		user, from, network string
 		refused             bool
 	}{
-		"emoji":            {user: "a: &a \"" + strings.Repeat("😀", 55_000) + "\"\nb: [*a, *a, *a]\n", refused: true},
-		"control codes":    {user: "a: &a \"" + strings.Repeat(`\x80`, 60_000) + "\"\nb: [*a, *a, *a, *a, *a, *a]\n", refused: true},
-		"spaces before":    {user: "a: " + strings.Repeat("{a: ", 7) + "[" + strings.Repeat("x, ", 60_000) + "]" + strings.Repeat("}", 7) + "\n", refused: true},
-		"of all together":  {user: "a: &a " + long + "\nb: *a\n", from: "c: &c " + long + "\nd: *c\n", network: "a: " + strings.Repeat("x", 450_000) + "\n", refused: true},
+		"emoji": {user: "a: &a \"" + strings.Repeat("😀", 55_000) + "\"\nb: [*a, *a, *a]\n", refused: true},
+		"control codes": {user: "a: &a \"" + strings.Repeat(`\x80`, 60_000) + "\"\nb: [*a, *a, *a, *a, *a, *a]\n",
+			refused: true},
+		"spaces before": {user: "a: " + strings.Repeat("{a: ", 7) + "[" + strings.Repeat("x, ", 60_000) + "]" +
+			strings.Repeat(
+				"}", 7) + "\n", refused: true},
+		"of all together": {user: "a: &a " + long + "\nb: *a\n", from: "c: &c " + long + "\nd: *c\n",
+			network: "a: " + strings.Repeat("x", 450_000) + "\n", refused: true},
 		"a long one":       {user: "a: &a " + long + "\nb: [*a, *a, *a]\n"},
 		"long networkData": {network: "a: " + strings.Repeat("x", 1_000_000) + "\n"},
 	} {
@@ -113,7 +119,8 @@ func TestUserDataOfMoreThanASecretHolds(t *testing.T) {
 		s, err := cloudinit.Secret(m, f)
 		switch {
 		case tt.refused && (len(problems) != 1 || problems[0].Reason != v1alpha1.ReasonTemplateInvalid ||
-			!regexp.MustCompile(`^spec\.template\.cloudInit: with what Nomad needs it has [0-9]{7} bytes, and a Secret holds at most 1048576; `).MatchString(problems[0].Message)):
+			!regexp.MustCompile(
+				`^spec\.template\.cloudInit: with what Nomad needs it has [0-9]{7} bytes, and a Secret holds at most 1048576; `).MatchString(problems[0].Message)):
 			t.Errorf("%s: %.200v", name, problems)
 		case !tt.refused && (len(problems) > 0 || err != nil):
 			t.Errorf("%s: %.200v, %v", name, problems, err)

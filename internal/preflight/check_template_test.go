@@ -20,9 +20,11 @@ func TestCheckOfAHarvesterTemplate(t *testing.T) {
 	}{
 		"gone": {nil, condition.Problem{Reason: v1alpha1.ReasonTemplateNotFound,
 			Message: `spec.template.from.name: VirtualMachineTemplateVersion "default/build-1" doesn't exist; create it or name another, as namespace/name (kubectl get virtualmachinetemplateversions.harvesterhci.io -A)`}},
-		"secret gone": {&blueprint.TemplateCloudInit{Problem: &condition.Problem{Reason: v1alpha1.ReasonSecretNotFound, Message: "x"}}, condition.Problem{Reason: v1alpha1.ReasonSecretNotFound, Message: "x"}},
-		"a script": {&blueprint.TemplateCloudInit{UserData: "#!/bin/sh\n"}, condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid,
-			Message: `spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": its cloud-init: the first line is not #cloud-config, it is a script; only such documents can be merged with what Nomad needs: put commands under runcmd, files under write_files; correct it in a new version`}},
+		"secret gone": {&blueprint.TemplateCloudInit{Problem: &condition.Problem{Reason: v1alpha1.ReasonSecretNotFound,
+			Message: "x"}}, condition.Problem{Reason: v1alpha1.ReasonSecretNotFound, Message: "x"}},
+		"a script": {&blueprint.TemplateCloudInit{UserData: "#!/bin/sh\n"},
+			condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid,
+				Message: `spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": its cloud-init: the first line is not #cloud-config, it is a script; only such documents can be merged with what Nomad needs: put commands under runcmd, files under write_files; correct it in a new version`}},
 		"of a member": {&blueprint.TemplateCloudInit{UserData: "#cloud-config\nwrite_files: [{path: /etc/nomad.d/nomad.hcl}]\n"}, condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid,
 			Message: `spec.template.from.name: VirtualMachineTemplateVersion "default/build-1": its cloud-init: write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller; put additions into a file of another name beside it, such as /etc/nomad.d/50-site.hcl; correct it in a new version`}},
 	} {

@@ -155,7 +155,8 @@ func TestCheckFindsAllInOrder(t *testing.T) {
 		reasons = append(reasons, p.Reason)
 	}
 	want := []string{
-		v1alpha1.ReasonDiskTooSmall, v1alpha1.ReasonNetworkNotFound, v1alpha1.ReasonKeyPairNotFound, v1alpha1.ReasonTemplateInvalid,
+		v1alpha1.ReasonDiskTooSmall, v1alpha1.ReasonNetworkNotFound, v1alpha1.ReasonKeyPairNotFound,
+		v1alpha1.ReasonTemplateInvalid,
 	}
 	if !slices.Equal(reasons, want) {
 		t.Errorf("reasons %v, want %v", reasons, want)

@@ -22,7 +22,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint/blueprinttest"
 )
 
-// foreign is an object of a kind that has no Go type here.
+// unstructuredObject is an object of a kind that has no Go type here.
 func unstructuredObject(kind schema.GroupVersionKind, ref string, content map[string]any) *unstructured.Unstructured {
 	key, _ := objectKey(ref)
 	obj := &unstructured.Unstructured{Object: content}
@@ -73,7 +73,8 @@ func TestGather(t *testing.T) {
 		storageClass("harvester-longhorn", "driver.longhorn.io", nil),
 		storageClass("local-lvm", "lvm.driver.harvesterhci.io", nil),
 		unstructuredObject(NetworkKind, blueprinttest.Network, map[string]any{}), network,
-		unstructuredObject(KeyPairKind, blueprinttest.KeyPair, map[string]any{"spec": map[string]any{"publicKey": "ssh-ed25519 AAAA"}}),
+		unstructuredObject(KeyPairKind, blueprinttest.KeyPair,
+			map[string]any{"spec": map[string]any{"publicKey": "ssh-ed25519 AAAA"}}),
 		&corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "nomad-clients", Name: "site"},
 			Data:       map[string][]byte{"user": []byte("#cloud-config\n"), "net": []byte("version: 2\n"), "other": []byte("x")},
@@ -127,7 +128,8 @@ func TestImageOf(t *testing.T) {
 		"new":   {unstructuredObject(ImageKind, blueprinttest.Image, map[string]any{}), "it isn't imported yet"},
 		"importing": {imageObject(blueprinttest.Image, "c", map[string]any{"type": "Imported", "status": "Unknown"}),
 			"it isn't imported yet"},
-		"given up":        {imageObject(blueprinttest.Image, "c", isTrue("RetryLimitExceeded")), "its import has failed for good"},
+		"given up": {imageObject(blueprinttest.Image, "c", isTrue("RetryLimitExceeded")),
+			"its import has failed for good"},
 		"without a class": {imageObject(blueprinttest.Image, "", imported), "its status.storageClassName is empty"},
 		"file gone": {imageObject(blueprinttest.Image, "c", imported, isTrue("BackingImageMissing")),
 			"its backing image is missing"},
@@ -211,7 +213,7 @@ func TestGatherFailsOnlyWhenTheAPIDoes(t *testing.T) {
 	}
 }
 
-// Nothing is looked for in the place of the management network.
+// No object is read for the management network.
 func TestGatherOfTheManagementNetwork(t *testing.T) {
 	tmpl := v1alpha1.NodeTemplate{Networks: []v1alpha1.Network{{Type: v1alpha1.NetworkManagement}}}
 	f, err := Gather(t.Context(), reader(t), "nomad-clients", &tmpl, &v1alpha1.NomadClient{})

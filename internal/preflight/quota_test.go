@@ -53,8 +53,10 @@ func TestReadCapacity(t *testing.T) {
 			`spec.template.cpu: ResourceQuota "q" allows limits.cpu 20 in the namespace, of which too little is left: each new member needs 8 (kubectl describe resourcequota -n nomad-clients q shows what is used); ` +
 				`raise the quota (if Rancher manages it, that of the project or namespace there), lower replicas, or make the template smaller`,
 		},
-		"cpu of which half is gone": {[]client.Object{quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": "4500m"})}, 1, ""},
-		"cpu above the quota":       {[]client.Object{quotaObject("q", amounts{"limits.cpu": "4"}, amounts{"limits.cpu": "16"})}, 0, ""},
+		"cpu of which half is gone": {[]client.Object{quotaObject("q", amounts{"limits.cpu": "20"},
+			amounts{"limits.cpu": "4500m"})}, 1, ""},
+		"cpu above the quota": {[]client.Object{quotaObject("q", amounts{"limits.cpu": "4"}, amounts{"limits.cpu": "16"})}, 0,
+			""},
 		"memory": {
 			[]client.Object{quotaObject("q", amounts{"limits.memory": "64Gi"}, amounts{"limits.memory": "33Gi"})}, 0,
 			`spec.template.memory: ResourceQuota "q" allows limits.memory 64Gi in the namespace, of which too little is left: each new member needs at least 32Gi (kubectl describe resourcequota -n nomad-clients q shows what is used); ` +
@@ -81,7 +83,8 @@ func TestReadCapacity(t *testing.T) {
 				amounts{"gold.storageclass.storage.k8s.io/requests.storage": "1Gi"})}, none, "",
 		},
 		"the least of several": {[]client.Object{
-			quotaObject("a", amounts{"limits.cpu": "80", "limits.memory": "64Gi"}, amounts{"limits.cpu": "0", "limits.memory": "0"}),
+			quotaObject("a", amounts{"limits.cpu": "80", "limits.memory": "64Gi"},
+				amounts{"limits.cpu": "0", "limits.memory": "0"}),
 			quotaObject("b", amounts{"count/persistentvolumeclaims": "99"}, amounts{"count/persistentvolumeclaims": "2"}),
 		}, 2, ""},
 	} {

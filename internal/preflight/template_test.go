@@ -16,7 +16,8 @@ import (
 )
 
 func templateObject(ref, defaultVersion string) client.Object {
-	return unstructuredObject(TemplateKind, ref, map[string]any{"spec": map[string]any{"defaultVersionId": defaultVersion}})
+	return unstructuredObject(TemplateKind, ref,
+		map[string]any{"spec": map[string]any{"defaultVersionId": defaultVersion}})
 }
 
 // versionObject has one volume, of cloud-init.
@@ -56,18 +57,23 @@ func TestReadTemplate(t *testing.T) {
 	}{
 		"default version": {template("default/build"), "default/build-2", ""},
 		"fixed version":   {fixed("default/build-1"), "default/build-1", ""},
-		"no template": {template("default/none"), "", `spec.template.from.name: VirtualMachineTemplate "default/none" doesn't exist; ` +
-			`create it or name another, as namespace/name (kubectl get virtualmachinetemplates.harvesterhci.io -A)`},
-		"no version": {fixed("default/none"), "", `spec.template.from.name: VirtualMachineTemplateVersion "default/none" doesn't exist; ` +
-			`create it or name another, as namespace/name (kubectl get virtualmachinetemplateversions.harvesterhci.io -A)`},
-		"no default": {template("default/empty"), "", `spec.template.from.name: VirtualMachineTemplate "default/empty" has no default version; ` +
-			`choose one in Harvester's UI (Advanced > Templates), or name a VirtualMachineTemplateVersion`},
-		"default is gone": {template("default/dangling"), "", `spec.template.from.name: VirtualMachineTemplateVersion "default/gone" doesn't exist; ` +
-			`create it or name another, as namespace/name (kubectl get virtualmachinetemplateversions.harvesterhci.io -A)`},
+		"no template": {template("default/none"), "",
+			`spec.template.from.name: VirtualMachineTemplate "default/none" doesn't exist; ` +
+				`create it or name another, as namespace/name (kubectl get virtualmachinetemplates.harvesterhci.io -A)`},
+		"no version": {fixed("default/none"), "",
+			`spec.template.from.name: VirtualMachineTemplateVersion "default/none" doesn't exist; ` +
+				`create it or name another, as namespace/name (kubectl get virtualmachinetemplateversions.harvesterhci.io -A)`},
+		"no default": {template("default/empty"), "",
+			`spec.template.from.name: VirtualMachineTemplate "default/empty" has no default version; ` +
+				`choose one in Harvester's UI (Advanced > Templates), or name a VirtualMachineTemplateVersion`},
+		"default is gone": {template("default/dangling"), "",
+			`spec.template.from.name: VirtualMachineTemplateVersion "default/gone" doesn't exist; ` +
+				`create it or name another, as namespace/name (kubectl get virtualmachinetemplateversions.harvesterhci.io -A)`},
 		"not a name": {fixed("none"), "", `spec.template.from.name: VirtualMachineTemplateVersion "none" doesn't exist; ` +
 			`create it or name another, as namespace/name (kubectl get virtualmachinetemplateversions.harvesterhci.io -A)`},
-		"broken": {fixed("default/broken"), "", `spec.template.from.name: VirtualMachineTemplateVersion "default/broken": its spec.vm.metadata ` +
-			`is not an object with labels and annotations; name another`},
+		"broken": {fixed("default/broken"), "",
+			`spec.template.from.name: VirtualMachineTemplateVersion "default/broken": its spec.vm.metadata ` +
+				`is not an object with labels and annotations; name another`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, problem, err := ReadTemplate(t.Context(), r, tt.from)
@@ -153,9 +159,11 @@ func TestCloudInitOfAVersion(t *testing.T) {
 		of("default/build", versionObject("private/of-another", both("by-ui"))),
 	)
 	refused := func(version, template string) string {
-		return `spec.template.from.name: VirtualMachineTemplateVersion "` + version + `": its cloud-init Secret is in namespace "private", and whoever makes pools ` +
+		return `spec.template.from.name: VirtualMachineTemplateVersion "` + version +
+			`": its cloud-init Secret is in namespace "private", and whoever makes pools ` +
 			`in namespace "pools" might not be allowed to read it there; copy the template into the pool's namespace, or have somebody who may share it say so ` +
-			`(kubectl annotate virtualmachinetemplates.harvesterhci.io -n private ` + template + ` nomad.harvesterhci.io/share-cloud-init=pools)`
+			`(kubectl annotate virtualmachinetemplates.harvesterhci.io -n private ` + template +
+			` nomad.harvesterhci.io/share-cloud-init=pools)`
 	}
 	has := &blueprint.TemplateCloudInit{UserData: "user", NetworkData: "net"}
 	for name, tt := range map[string]struct {
@@ -170,10 +178,13 @@ func TestCloudInitOfAVersion(t *testing.T) {
 		"private/unshared":   {nil, refused("private/unshared", "other")},
 		"private/orphan":     {nil, refused("private/orphan", "none")},
 		"private/of-another": {nil, refused("private/of-another", "build")},
-		"default/thief": {nil, `spec.template.from.name: VirtualMachineTemplateVersion "default/thief": its cloud-init Secret "password" is in another namespace ` +
-			`than the pool and isn't marked as a template's; make a new version in Harvester's UI, which marks it`},
-		"default/dangling": {nil, `spec.template.from.name: VirtualMachineTemplateVersion "default/dangling": its cloud-init Secret "gone" doesn't exist in namespace "default"; make a new version`},
-		"default/garbled":  {nil, `spec.template.from.name: VirtualMachineTemplateVersion "default/garbled": its cloud-init: illegal base64 data at input byte 0; correct it in a new version`},
+		"default/thief": {nil,
+			`spec.template.from.name: VirtualMachineTemplateVersion "default/thief": its cloud-init Secret "password" is in another namespace ` +
+				`than the pool and isn't marked as a template's; make a new version in Harvester's UI, which marks it`},
+		"default/dangling": {nil,
+			`spec.template.from.name: VirtualMachineTemplateVersion "default/dangling": its cloud-init Secret "gone" doesn't exist in namespace "default"; make a new version`},
+		"default/garbled": {nil,
+			`spec.template.from.name: VirtualMachineTemplateVersion "default/garbled": its cloud-init: illegal base64 data at input byte 0; correct it in a new version`},
 		"default/none": {nil, `spec.template.from.name: VirtualMachineTemplateVersion "default/none" doesn't exist; ` +
 			`create it or name another, as namespace/name (kubectl get virtualmachinetemplateversions.harvesterhci.io -A)`},
 	} {

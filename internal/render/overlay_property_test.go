@@ -16,8 +16,10 @@ import (
 
 // fixed are the demands that speak of nothing which an overlay may change.
 var fixed = []string{
-	"metadata.ownerReferences", "metadata.annotations", "metadata.name", "metadata.namespace", "label harvesterhci.io", "our labels are on the template",
-	"annotation", "metadata.finalizers", "claims'", "volumes[0]", "volume cloudinitdisk", "its Secret", "spec.dataVolumeTemplates",
+	"metadata.ownerReferences", "metadata.annotations", "metadata.name", "metadata.namespace", "label harvesterhci.io",
+	"our labels are on the template",
+	"annotation", "metadata.finalizers", "claims'", "volumes[0]", "volume cloudinitdisk", "its Secret",
+	"spec.dataVolumeTemplates",
 	"spec.runStrategy", "resources.limits", "hostname", "nodeSelector", "interfaces' macAddress",
 	"name and namespace", "creator and os", "prefix", "key pairs", "membership", "claim names", "the Secret's own marks",
 }

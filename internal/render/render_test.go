@@ -68,7 +68,8 @@ func TestRenderGolden(t *testing.T) {
 	fromApt.Client.Install = &v1alpha1.NomadInstall{Apt: blueprinttest.Apt()}
 	fetched.Client.Install = &v1alpha1.NomadInstall{Download: blueprinttest.Download()}
 
-	for name, m := range map[string]blueprint.Member{"plain": blueprinttest.Member(), "full": full, "apt": fromApt, "download": fetched} {
+	for name, m := range map[string]blueprint.Member{"plain": blueprinttest.Member(), "full": full, "apt": fromApt,
+		"download": fetched} {
 		t.Run(name, func(t *testing.T) {
 			got := yamlOf(t, rendertest.Member(t, m, blueprinttest.Facts()))
 			golden := filepath.Join("testdata", name+".yaml")

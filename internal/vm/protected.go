@@ -104,7 +104,8 @@ var protectedInstance = []protectedField{
 var protectedLists = []protectedField{
 	{
 		"template.spec.domain.devices.disks",
-		"disks of spec.template.disks keep their names and boot order, and " + CloudInitDisk + " is the controller's; other fields of a disk can be changed",
+		"disks of spec.template.disks keep their names and boot order, and " + CloudInitDisk +
+			" is the controller's; other fields of a disk can be changed",
 		func(s, base *kubevirtv1.VirtualMachineSpec) any {
 			return controllersDisks(s, len(base.Template.Spec.Domain.Devices.Disks))
 		},

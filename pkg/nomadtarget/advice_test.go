@@ -10,15 +10,17 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// A policy that was written for another platform is told, key by key and once, what decides here; but not what the
-// pool has too.
+// For a policy that was written for another platform it is logged, key by key and once, what decides here; but not what
+// the pool has too.
 func TestPortedKeysAreRemarkedOn(t *testing.T) {
 	ported := map[string]string{
-		"node_drain_deadline": "1h", "node_drain_ignore_system_jobs": "true", "node_purge": "false", "node_selector_strategy": "empty_ignore_system",
+		"node_drain_deadline": "1h", "node_drain_ignore_system_jobs": "true", "node_purge": "false",
+		"node_selector_strategy": "empty_ignore_system",
 	}
 	fields := map[string]string{
-		"node_drain_deadline": "spec.scaleIn.drain.deadline", "node_drain_ignore_system_jobs": "spec.scaleIn.drain.ignoreSystemJobs",
-		"node_purge": "spec.scaleIn.purge", "node_selector_strategy": "spec.scaleIn.strategy",
+		"node_drain_deadline":           "spec.scaleIn.drain.deadline",
+		"node_drain_ignore_system_jobs": "spec.scaleIn.drain.ignoreSystemJobs",
+		"node_purge":                    "spec.scaleIn.purge", "node_selector_strategy": "spec.scaleIn.strategy",
 	}
 	config := maps.Clone(workers)
 	maps.Copy(config, ported)

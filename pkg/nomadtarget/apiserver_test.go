@@ -205,7 +205,7 @@ func answer(w http.ResponseWriter, code int, body any) {
 	}
 }
 
-// settled is a pool in which nothing moves, with as many ready members as replicas.
+// complete is a pool in which nothing changes, with as many ready members as replicas.
 func complete(replicas int32) *v1alpha1.NomadNodePool {
 	return &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "workers", Generation: 4},

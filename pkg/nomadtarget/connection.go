@@ -123,7 +123,8 @@ func bearerConfig(address, token, tokenFile, ca found) (*rest.Config, error) {
 		err = plainToken(token.name, token.value)
 	default:
 		err = fmt.Errorf("auth_token: missing, and %s is set; set auth_token (or HARVESTER_TOKEN) to a bearer token, "+
-			"such as an API key made in Harvester or Rancher, or auth_token_file (or HARVESTER_TOKEN_FILE) to the path of one", address.name)
+			"such as an API key made in Harvester or Rancher, or auth_token_file (or HARVESTER_TOKEN_FILE) to the path of one",
+			address.name)
 	}
 	if err != nil || ca.value == "" {
 		return cfg, err

@@ -104,7 +104,8 @@ func samples(t *testing.T) (pools map[string]*v1alpha1.NomadNodePool, set map[st
 func TestExamplesFitTheSamples(t *testing.T) {
 	agent := exampleBlock(t, "agent.hcl", "target")
 	pools, set := samples(t)
-	for file, want := range map[string]string{"policy.hcl": "nomad-clients/workers", "from-zero.hcl": "nomad-clients/build-farm"} {
+	for file, want := range map[string]string{"policy.hcl": "nomad-clients/workers",
+		"from-zero.hcl": "nomad-clients/build-farm"} {
 		t.Run(file, func(t *testing.T) {
 			scaling := exampleBlock(t, file, "scaling")
 			if target := exampleBlock(t, file, "scaling", "policy", "target"); !slices.Equal(agent.Labels, target.Labels) {

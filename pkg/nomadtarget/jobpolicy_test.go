@@ -22,7 +22,8 @@ func TestJobsMayNotScalePools(t *testing.T) {
 			dry := to(0)
 			dry.SetDryRun()
 			status, statusErr := target.Status(policy)
-			for call, err := range map[string]error{"Status": statusErr, "Scale": target.Scale(to(0), policy), "dry run": target.Scale(dry, policy)} {
+			for call, err := range map[string]error{"Status": statusErr, "Scale": target.Scale(to(0), policy),
+				"dry run": target.Scale(dry, policy)} {
 				if err == nil || isNoOp(err) || harmful(err.Error()) ||
 					!strings.Contains(err.Error(), "jobs may not scale NomadNodePools") ||
 					!strings.Contains(err.Error(), `job_policies = "true"`) {

@@ -52,7 +52,8 @@ func install(ctx context.Context, c client.Client) error {
 	if err := c.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: systemNamespace}}); err != nil {
 		return err
 	}
-	for _, file := range []string{"rbac/autoscaler_role.yaml", "rbac/autoscaler_service_account.yaml", "autoscaler/role_binding.yaml"} {
+	for _, file := range []string{"rbac/autoscaler_role.yaml", "rbac/autoscaler_service_account.yaml",
+		"autoscaler/role_binding.yaml"} {
 		text, err := os.ReadFile(filepath.Join(config, filepath.FromSlash(file)))
 		if err != nil {
 			return err
@@ -241,10 +242,16 @@ func testRealRights(t *testing.T, target *Target, kubeconfig string) {
 			return c.Patch(ctx, pool.DeepCopy(), merge(`{"spec":{"replicas":1}}`))
 		},
 		"apply a pool": func(ctx context.Context) error {
-			return c.Patch(ctx, pool.DeepCopy(), client.RawPatch(types.ApplyPatchType, []byte(`{"apiVersion":"nomad.harvesterhci.io/v1alpha1","kind":"NomadNodePool","spec":{"paused":true}}`)), client.FieldOwner("p"))
+			return c.Patch(ctx, pool.DeepCopy(),
+				client.RawPatch(types.ApplyPatchType,
+					[]byte(`{"apiVersion":"nomad.harvesterhci.io/v1alpha1","kind":"NomadNodePool","spec":{"paused":true}}`)),
+				client.FieldOwner("p"))
 		},
-		"update a pool":  func(ctx context.Context) error { return c.Update(ctx, pool.DeepCopy()) },
-		"update a scale": func(ctx context.Context) error { return c.SubResource("scale").Update(ctx, pool.DeepCopy(), scaleOf) },
+		"update a pool": func(ctx context.Context) error { return c.Update(ctx, pool.DeepCopy()) },
+		"update a scale": func(ctx context.Context) error {
+			return c.SubResource("scale").Update(ctx, pool.DeepCopy(),
+				scaleOf)
+		},
 		"write a status": func(ctx context.Context) error {
 			return c.Status().Patch(ctx, pool.DeepCopy(), merge(`{"status":{"replicas":1}}`))
 		},

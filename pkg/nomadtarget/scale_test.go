@@ -87,9 +87,12 @@ func TestScaleRefusals(t *testing.T) {
 	}{
 		{"same count", nil, 3, true, "at 3 replicas already"},
 		{"paused", func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = true }, 5, true, "paused"},
-		{"deleting", func(p *v1alpha1.NomadNodePool) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }, 5, true, "being deleted"},
-		{"above max", func(p *v1alpha1.NomadNodePool) { p.Spec.MaxReplicas = ptr.To[int32](4) }, 5, false, "5 replicas is more than its spec.maxReplicas 4"},
-		{"below min", func(p *v1alpha1.NomadNodePool) { p.Spec.MinReplicas = ptr.To[int32](3) }, 2, false, "2 replicas is less than its spec.minReplicas 3"},
+		{"deleting", func(p *v1alpha1.NomadNodePool) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }, 5, true,
+			"being deleted"},
+		{"above max", func(p *v1alpha1.NomadNodePool) { p.Spec.MaxReplicas = ptr.To[int32](4) }, 5, false,
+			"5 replicas is more than its spec.maxReplicas 4"},
+		{"below min", func(p *v1alpha1.NomadNodePool) { p.Spec.MinReplicas = ptr.To[int32](3) }, 2, false,
+			"2 replicas is less than its spec.minReplicas 3"},
 		{"grow while members can't be made", blocked, 5, true, "exceeded quota: vms"},
 		{"shrink while members can't be made", blocked, 2, false, ""},
 		{"negative", nil, -2, false, "not a number of replicas"},
@@ -255,7 +258,7 @@ func TestFieldManager(t *testing.T) {
 	}
 }
 
-// Two policies for one pool are told of once per pair, if they scale it shortly after each other.
+// Two policies for one pool are logged once per pair, if they scale it shortly after each other.
 func TestTwoPoliciesForOnePool(t *testing.T) {
 	server := newAPIServer(t, complete(3))
 	target, logs := newConfiguredTarget(t, server)

@@ -39,7 +39,8 @@ func TestScrub(t *testing.T) {
 
 func TestScrubbedTextIsNeverHarmful(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		words := rapid.SliceOf(rapid.SampledFrom([]string{"EOF", "E", "OF", "connection", " ", "refused", "connection refused", "unexpected ", "x"})).
+		words := rapid.SliceOf(rapid.SampledFrom([]string{"EOF", "E", "OF", "connection", " ", "refused",
+			"connection refused", "unexpected ", "x"})).
 			Draw(t, "words")
 		if text := strings.Join(words, ""); harmful(scrub(errors.New(text)).Error()) {
 			t.Fatalf("%q became %q", text, scrub(errors.New(text)))

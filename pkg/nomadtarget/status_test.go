@@ -54,7 +54,7 @@ func TestStatusLogsTransitionsOnce(t *testing.T) {
 	}
 }
 
-// Every fault of the API server is "not ready" with the last known count, never an error; and is told of once.
+// Every fault of the API server is "not ready" with the last known count, never an error, and is logged once.
 func TestStatusSurvivesFaults(t *testing.T) {
 	resource := schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "nomadnodepools"}
 	refusal := func(err *apierrors.StatusError) func(http.ResponseWriter, *http.Request) bool {
@@ -129,7 +129,8 @@ func TestStatusOfAMissingPoolNamesTheRemedy(t *testing.T) {
 func TestStatusOfAPolicyThatHasToBeEdited(t *testing.T) {
 	target, _ := newConfiguredTarget(t, newAPIServer(t, complete(3)))
 	for name, config := range map[string]map[string]string{
-		"nil": nil, "no pool": {"node_class": "x"}, "bad pool": {"node_pool_name": "EOF/x"}, "bad namespace": {"name": "workers", "namespace": "a/b"},
+		"nil": nil, "no pool": {"node_class": "x"}, "bad pool": {"node_pool_name": "EOF/x"},
+		"bad namespace": {"name": "workers", "namespace": "a/b"},
 	} {
 		status, err := target.Status(config)
 		if err == nil || status != nil || harmful(err.Error()) || !strings.Contains(err.Error(), "NomadNodePool") {

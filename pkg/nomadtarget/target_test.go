@@ -117,7 +117,8 @@ func TestConcurrentCalls(t *testing.T) {
 
 func TestStatusTimeout(t *testing.T) {
 	for given, want := range map[string]time.Duration{
-		"": callTimeout, "nonsense": callTimeout, "-1s": callTimeout, "7.5s": callTimeout, "1s": 800 * time.Millisecond, "750ms": 600 * time.Millisecond,
+		"": callTimeout, "nonsense": callTimeout, "-1s": callTimeout, "7.5s": callTimeout, "1s": 800 * time.Millisecond,
+		"750ms": 600 * time.Millisecond,
 	} {
 		if got := statusTimeout(map[string]string{keyGRPCTimeout: given}); got != want {
 			t.Errorf("statusTimeout(%q) = %v; want %v", given, got, want)
