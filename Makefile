@@ -124,7 +124,7 @@ FUZZTIME ?= 20s
 fuzz: ## Run each fuzz target for FUZZTIME=20s
 	@grep -rnoE --include='*_test.go' '^func Fuzz\w+' api controllers internal pkg | while IFS=: read -r file _ target; do \
 		echo "fuzz: $${target#func } of $$(dirname $$file) for $(FUZZTIME)"; \
-		go test -short -vet=off -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) </dev/null || exit 1; \
+		go test -short -vet=off -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x ./$$(dirname $$file) </dev/null || exit 1; \
 	done
 
 SCHEDULES ?= 1000
