@@ -58,8 +58,8 @@ func run(ctx context.Context, out io.Writer, list, glossary bool) error {
 		fmt.Fprintf(out, "%s:%d: %q: use %s\n", f.file, f.line, f.text, f.use)
 	}
 	if len(found) > 0 {
-		return fmt.Errorf("%d retired words; docs/glossary.md has ours, and hack/words/words.yaml takes exceptions with their reasons",
-			len(found))
+		return fmt.Errorf("%d retired words; docs/glossary.md has ours, and "+
+			"hack/words/words.yaml takes exceptions with their reasons", len(found))
 	}
 	return nil
 }

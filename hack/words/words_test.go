@@ -24,24 +24,29 @@ func TestFindsRetiredWords(t *testing.T) {
 		file, text string
 		want       []string // of each finding: its line and what was found
 	}{
-		"a function":             {"a.go", "package a\n\nfunc isRescuable() {}\n", []string{"3 isRescuable"}},
-		"a package":              {"a.go", "package sweep\n", []string{"1 sweep"}},
-		"a file":                 {"kick_test.go", "package a\n", []string{"1 kick_test"}},
-		"a field and a variable": {"a.go", "package a\n\ntype t struct{ HoldOut int }\n\nfunc f() { toldAll := 1; _ = toldAll }\n", []string{"3 HoldOut", "5 toldAll"}},
-		"an acronym before":      {"a.go", "package a\n\nvar VMOurs int\n", []string{"3 VMOurs"}},
-		"a comment":              {"a.go", "package a\n\n// It nudges the pool.\n", []string{"3 nudges"}},
-		"over two lines":         {"a.go", "package a\n\n// A member is called\n// back.\n", []string{"3 called back"}},
-		"docs":                   {"docs/a.md", "# A\n\nThe patience of the sweeper.\n", []string{"3 patience", "3 sweeper"}},
-		"config":                 {"config/a.yaml", "# what Nomad needs to settle\na: b\n", []string{"1 settle"}},
+		"a function": {"a.go", "package a\n\nfunc isRescuable() {}\n", []string{"3 isRescuable"}},
+		"a package":  {"a.go", "package sweep\n", []string{"1 sweep"}},
+		"a file":     {"kick_test.go", "package a\n", []string{"1 kick_test"}},
+		"a field and a variable": {"a.go",
+			"package a\n\ntype t struct{ HoldOut int }\n\nfunc f() { toldAll := 1; _ = toldAll }\n",
+			[]string{"3 HoldOut", "5 toldAll"}},
+		"an acronym before": {"a.go", "package a\n\nvar VMOurs int\n", []string{"3 VMOurs"}},
+		"a comment":         {"a.go", "package a\n\n// It nudges the pool.\n", []string{"3 nudges"}},
+		"over two lines":    {"a.go", "package a\n\n// A member is called\n// back.\n", []string{"3 called back"}},
+		"docs":              {"docs/a.md", "# A\n\nThe patience of the sweeper.\n", []string{"3 patience", "3 sweeper"}},
+		"config":            {"config/a.yaml", "# what Nomad needs to settle\na: b\n", []string{"1 settle"}},
 
-		"part of a word":            {"a.go", "package a\n\n// Kickstart, soldiers, holder.\nvar household, behold int\n", nil},
-		"another's name":            {"a.go", "package a\n\nimport \"k8s.io/client-go/tools/record\"\n\nvar R record.EventRecorder\n", nil},
-		"a string":                  {"a.go", "package a\n\nvar A = \"kick\"\n", nil},
-		"code in docs":              {"docs/a.md", "Run `make weather`:\n\n    make weather\n", nil},
-		"a path":                    {"docs/a.md", "See [it](test/weather/README.md).\n", nil},
-		"a phrase in which it's ok": {"docs/a.md", "Virtual machines, whole machines, a VirtualMachine; `make world`. It is held to that.\n", nil},
-		"a stop between":            {"docs/a.md", "They are called. Back again.\n", nil},
-		"an exception":              {"hack/world/main.go", "package a\n\n// The world.\n", nil},
+		"part of a word": {"a.go", "package a\n\n// Kickstart, soldiers, holder.\nvar household, behold int\n",
+			nil},
+		"another's name": {"a.go",
+			"package a\n\nimport \"k8s.io/client-go/tools/record\"\n\nvar R record.EventRecorder\n", nil},
+		"a string":     {"a.go", "package a\n\nvar A = \"kick\"\n", nil},
+		"code in docs": {"docs/a.md", "Run `make weather`:\n\n    make weather\n", nil},
+		"a path":       {"docs/a.md", "See [it](test/weather/README.md).\n", nil},
+		"a phrase in which it's ok": {"docs/a.md",
+			"Virtual machines, whole machines, a VirtualMachine; `make world`. It is held to that.\n", nil},
+		"a stop between": {"docs/a.md", "They are called. Back again.\n", nil},
+		"an exception":   {"hack/world/main.go", "package a\n\n// The world.\n", nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -84,7 +89,8 @@ func TestCommandFails(t *testing.T) {
 	t.Chdir(dir)
 	var out bytes.Buffer
 	write("A kick.\n")
-	if err := run(t.Context(), &out, false, false); err == nil || !strings.Contains(out.String(), `a.md:1: "kick": use resend the drain`) {
+	if err := run(t.Context(), &out, false, false); err == nil ||
+		!strings.Contains(out.String(), `a.md:1: "kick": use resend the drain`) {
 		t.Errorf("it says %q, %v", out.String(), err)
 	}
 	out.Reset()

@@ -75,7 +75,8 @@ func forget(t *testing.T, nodes []v1alpha1.NomadNode) {
 
 func strip(t *testing.T, o client.Object, patch string) {
 	t.Helper()
-	if err := w.Client.Status().Patch(t.Context(), o.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+	if err := w.Client.Status().Patch(t.Context(), o.DeepCopyObject().(client.Object),
+		client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
 		t.Fatal(err)
 	}
 }

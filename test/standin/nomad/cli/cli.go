@@ -109,8 +109,10 @@ func (c *connection) client() (*api.Client, error) {
 		to   *string
 		from string
 	}{
-		{&config.Address, c.address}, {&config.Region, c.region}, {&config.Namespace, c.namespace}, {&config.SecretID, c.token},
-		{&config.TLSConfig.CACert, c.caCert}, {&config.TLSConfig.ClientCert, c.clientCert}, {&config.TLSConfig.ClientKey, c.clientKey},
+		{&config.Address, c.address}, {&config.Region, c.region}, {&config.Namespace, c.namespace},
+		{&config.SecretID, c.token},
+		{&config.TLSConfig.CACert, c.caCert}, {&config.TLSConfig.ClientCert, c.clientCert},
+		{&config.TLSConfig.ClientKey, c.clientKey},
 		{&config.TLSConfig.TLSServerName, c.serverName},
 	} {
 		if f.from != "" {

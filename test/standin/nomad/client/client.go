@@ -52,7 +52,8 @@ func New(c *config.Agent, rpcTLS *tls.Config, log hclog.Logger) (*Client, error)
 	}
 	cl := &Client{
 		config: c, log: log, tls: rpcTLS, allocs: map[string]*alloc{}, dynamic: map[string]*string{},
-		stateDir: c.Client.StateDir, allocDir: c.Client.AllocDir, contacted: make(chan struct{}), reports: make(chan struct{}, 1),
+		stateDir: c.Client.StateDir, allocDir: c.Client.AllocDir, contacted: make(chan struct{}),
+		reports: make(chan struct{}, 1),
 	}
 	if cl.stateDir == "" {
 		cl.stateDir = filepath.Join(c.DataDir, "client")
