@@ -1,6 +1,3 @@
-// Package scenario plays the main job from start to end on an embedded world: demand for a Nomad job makes the real
-// Nomad Autoscaler ask for more clients, VMs come, Nomad clients join; demand falls, members drain, running work moves,
-// VMs go. The demo shows it, the end-to-end test asserts it.
 package scenario
 
 import (

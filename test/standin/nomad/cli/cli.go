@@ -1,5 +1,3 @@
-// Package cli are the commands of the stand-in: those of Nomad that people, scripts and documents use, with Nomad's
-// flags and exit codes.
 package cli
 
 import (

@@ -1,5 +1,3 @@
-// Package client is the stand-in's client agent: it registers a node, keeps it alive, and runs what the servers place
-// there, as the client of Nomad 1.11 does.
 package client
 
 import (

@@ -1,4 +1,3 @@
-// Package kubetest starts the world's Kubernetes for a test that needs no more of the world.
 package kubetest
 
 import (
