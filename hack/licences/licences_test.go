@@ -59,12 +59,17 @@ func TestCheckRefuses(t *testing.T) {
 		file, requires, says string
 		cached               map[string]string
 	}{
-		"a denied module":          {"go.mod", "github.com/hashicorp/nomad v1.11.3", "is denied: Business Source License since 1.7.0", nil},
+		"a denied module": {"go.mod", "github.com/hashicorp/nomad v1.11.3",
+			"is denied: Business Source License since 1.7.0", nil},
 		"a denied one, indirectly": {"v1.5.mod", "github.com/hashicorp/vault v1.15.0 // indirect", "is denied", nil},
-		"a BUSL module":            {"go.mod", "example.com/busl v1.0.0", `speaks of a "Business Source License"`, map[string]string{"example.com/busl@v1.0.0/LICENSE": busl}},
-		"words after an open one":  {"go.mod", "example.com/a v1.0.0", "Commons Clause", map[string]string{"example.com/a@v1.0.0/LICENSE": string(apache) + "\nCommons Clause condition\n"}},
-		"no licence":               {"go.mod", "example.com/none v1.0.0", "has no licence file", map[string]string{"example.com/none@v1.0.0/a.go": "package a"}},
-		"a licence of its own":     {"go.mod", "example.com/own v1.0.0", "text of no licence that the scanner knows", map[string]string{"example.com/own@v1.0.0/LICENSE": "You may look at it on Sundays."}},
+		"a BUSL module": {"go.mod", "example.com/busl v1.0.0", `speaks of a "Business Source License"`,
+			map[string]string{"example.com/busl@v1.0.0/LICENSE": busl}},
+		"words after an open one": {"go.mod", "example.com/a v1.0.0", "Commons Clause",
+			map[string]string{"example.com/a@v1.0.0/LICENSE": string(apache) + "\nCommons Clause condition\n"}},
+		"no licence": {"go.mod", "example.com/none v1.0.0", "has no licence file",
+			map[string]string{"example.com/none@v1.0.0/a.go": "package a"}},
+		"a licence of its own": {"go.mod", "example.com/own v1.0.0", "text of no licence that the scanner knows",
+			map[string]string{"example.com/own@v1.0.0/LICENSE": "You may look at it on Sundays."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root, cache := repository(t, tt.file, tt.requires, tt.cached)
@@ -106,7 +111,8 @@ func TestPackedModulesAreRead(t *testing.T) {
 
 func TestDeniedFrom(t *testing.T) {
 	for version, denied := range map[string]bool{"v1.14.9": false, "v1.15.0": true, "v2.0.0": true} {
-		if err := ours(t).denied(module.Version{Path: "github.com/hashicorp/vault", Version: version}); (err != nil) != denied {
+		if err := ours(t).denied(module.Version{Path: "github.com/hashicorp/vault",
+			Version: version}); (err != nil) != denied {
 			t.Errorf("%s: %v", version, err)
 		}
 	}

@@ -19,14 +19,15 @@ const noticeHead = `nomad-harvester
 Copyright The nomad-harvester authors
 
 This product is under the Apache License, Version 2.0; see LICENSE. Its binary contains the standard library of Go
-(The Go Authors, BSD-3-Clause) and packages of the modules below, each under its own licence, whose text is in the module.
+(The Go Authors, BSD-3-Clause) and packages of the modules below, each under its own licence, whose text is in
+the module.
 Written by: go run ./hack/licences -notice
 
 `
 
 const noticeSource = `
-Of modules under MPL-2.0 the source is used as it is, without changes. It can be had, in the version named, from the module's
-repository, whose address is the module's path:
+Of modules under MPL-2.0 the source is used as it is, without changes. It can be had, in the version named, from the
+module's repository, whose address is the module's path:
 
 `
 
@@ -64,7 +65,9 @@ func noticeOf(ctx context.Context, root string, rules *rules) (string, error) {
 
 // containedModules asks the go command, for the platform of the image.
 func containedModules(ctx context.Context, root string) ([]contained, error) {
-	const format = `{{with .Module}}{{if not .Main}}{{with .Replace}}{{.Path}} {{.Version}} {{.Dir}}{{else}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}{{end}}`
+	const fields = `{{.Path}} {{.Version}} {{.Dir}}`
+	const format = `{{with .Module}}{{if not .Main}}{{with .Replace}}` + fields +
+		`{{else}}` + fields + `{{end}}{{end}}{{end}}`
 	cmd := exec.CommandContext(ctx, "go", "list", "-deps", "-f", format, ".")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off",

@@ -58,7 +58,8 @@ func (p *product) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if p.autoscaler, err = p.world.StartAutoscaler(ctx, world.AutoscalerOptions{PrometheusAddr: p.prometheus}); err != nil {
+	if p.autoscaler, err = p.world.StartAutoscaler(ctx,
+		world.AutoscalerOptions{PrometheusAddr: p.prometheus}); err != nil {
 		return err
 	}
 	p.say("autoscaler runs, log in %s\n  give it policies (docs/autoscaler.md): put them into %s, then kill -HUP %d\n",
@@ -83,7 +84,8 @@ func (p *product) watch(ctx context.Context) {
 		case <-ended:
 			ended = nil
 			p.say("\nThe controller has ended; nobody looks after pools. Its log is %s, and its last line\n  %s\n"+
-				"To have it again, and the autoscaler: kubectl apply -k config/default && kill -USR1 %d\n", p.controller.Spec.LogFile, p.controller.Process().Tail(1), os.Getpid())
+				"To have it again, and the autoscaler: kubectl apply -k config/default && kill -USR1 %d\n",
+				p.controller.Spec.LogFile, p.controller.Process().Tail(1), os.Getpid())
 		case <-again:
 			if err := p.start(ctx); err != nil {
 				p.say("they don't start: %v\n", err)

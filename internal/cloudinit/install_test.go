@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit/cloudinittest"
 )
 
 func TestSignedBy(t *testing.T) {
@@ -57,6 +58,7 @@ type guest struct{ dir, script string }
 // newGuest has the script that fetches something with the given checksum.
 func newGuest(t *testing.T, url, checksum string) guest {
 	t.Helper()
+	cloudinittest.Need(t)
 	g := guest{dir: t.TempDir()}
 	in := downloadInstallation(v1alpha1.DownloadInstall{URL: url, SHA256: checksum})
 	for _, f := range in.files {

@@ -34,7 +34,8 @@ func TestKustomizationIsAppliedTwiceAndRemoved(t *testing.T) {
 		if err == nil || !strings.Contains(out, drainFirst) {
 			t.Errorf("attempt %d: %v", attempt, err)
 		}
-		for _, kind := range []string{"clusterroles", "clusterrolebindings", "roles", "rolebindings", "serviceaccounts", "deployments", "namespaces", "customresourcedefinitions"} {
+		for _, kind := range []string{"clusterroles", "clusterrolebindings", "roles", "rolebindings", "serviceaccounts",
+			"deployments", "namespaces", "customresourcedefinitions"} {
 			if strings.Count(out, kind+" ")+strings.Count(out, kind+".") == 0 {
 				t.Errorf("attempt %d: no refusal for %s:\n%s", attempt, kind, out)
 			}
@@ -109,7 +110,9 @@ func restoreGuard(t *testing.T, dir string) (stop func()) {
 	_, manual, _ := strings.Cut(manual(t, "install.md"), "## If `kubectl delete -k` was refused")
 	manual = strings.ReplaceAll(manual, "'", "")
 	for _, command := range [][]string{
-		{"patch", "validatingadmissionpolicies,validatingadmissionpolicybindings", "nomad-harvester-uninstall", "nomad-harvester-member-delete", "nomad-harvester-namespace-delete", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`},
+		{"patch", "validatingadmissionpolicies,validatingadmissionpolicybindings", "nomad-harvester-uninstall",
+			"nomad-harvester-member-delete", "nomad-harvester-namespace-delete", "--type=merge", "-p",
+			`{"metadata":{"finalizers":null}}`},
 		{"apply", "-k", dir},
 		{"-n", namespace, "rollout", "restart", "deployment", "nomad-harvester-controller"},
 	} {

@@ -22,7 +22,8 @@ import (
 
 // kinds are those of which an installation consists. Helm's own records and what the controller makes for its leader
 // election aren't among them.
-const kinds = "customresourcedefinitions,clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings," +
+const kinds = "customresourcedefinitions,clusterroles,clusterrolebindings," +
+	"validatingadmissionpolicies,validatingadmissionpolicybindings," +
 	"roles,rolebindings,serviceaccounts,deployments,services,poddisruptionbudgets"
 
 // listed are the objects of the installation that are there, a line each, with what the format adds. The account
@@ -134,7 +135,8 @@ func checkNamespaces(t *testing.T) {
 func checkTokens(t *testing.T) {
 	t.Helper()
 	for _, commands := range [][]string{
-		{"(umask 077 && kubectl -n nomad-harvester-system create token nomad-harvester-autoscaler --duration=48h > harvester-token.new && mv harvester-token.new harvester-token)"},
+		{"(umask 077 && kubectl -n nomad-harvester-system create token nomad-harvester-autoscaler --duration=48h > " +
+			"harvester-token.new && mv harvester-token.new harvester-token)"},
 		{
 			"kubectl apply -n nomad-harvester-system -f config/autoscaler/token.yaml",
 			"until kubectl -n nomad-harvester-system get secret nomad-harvester-autoscaler-token -o jsonpath='{.data.token}' | grep -q .; do sleep 1; done",
@@ -152,7 +154,8 @@ func checkTokens(t *testing.T) {
 			t.Fatalf("%v: %v", info, err)
 		}
 		who := must(t, "sh", "-c",
-			"KUBECONFIG=/dev/null kubectl --server="+w.RESTConfig.Host+" --certificate-authority="+dir+"/harvester-ca.pem --token=$(cat "+file+") auth whoami")
+			"KUBECONFIG=/dev/null kubectl --server="+w.RESTConfig.Host+
+				" --certificate-authority="+dir+"/harvester-ca.pem --token=$(cat "+file+") auth whoami")
 		if !strings.Contains(who, "system:serviceaccount:nomad-harvester-system:nomad-harvester-autoscaler") {
 			t.Errorf("by %s it is\n%s", commands, who)
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
-const disarm = `kubectl patch validatingadmissionpolicybinding nomad-harvester-uninstall --type=merge -p '{"spec":{"validationActions":["Warn"]}}' && sleep 5`
+const disarm = `kubectl patch validatingadmissionpolicybinding nomad-harvester-uninstall --type=merge ` +
+	`-p '{"spec":{"validationActions":["Warn"]}}' && sleep 5`
 
 // An installation whose controller has never run is guarded, for there may be members of an earlier one. The refusal
 // claims no others, and says how to go on.
@@ -53,7 +54,8 @@ func TestMembersAreLeftRunning(t *testing.T) {
 		"kubectl -n nomad-harvester-system wait pod -l app.kubernetes.io/name=nomad-harvester --for=delete --timeout=2m",
 		disarm,
 		`kubectl patch validatingadmissionpolicies,validatingadmissionpolicybindings nomad-harvester-uninstall nomad-harvester-member-delete nomad-harvester-namespace-delete --type=merge -p '{"metadata":{"finalizers":null}}'`,
-		`kubectl get nomadnodes -A -o custom-columns=:.metadata.namespace,:.metadata.name --no-headers | while read -r namespace name; do
+		`kubectl get nomadnodes -A -o custom-columns=:.metadata.namespace,:.metadata.name --no-headers | `+
+			`while read -r namespace name; do
 		kubectl -n "$namespace" patch nomadnode "$name" --type=merge -p '{"metadata":{"finalizers":null}}'; done`,
 		"kubectl delete -k config/default --ignore-not-found",
 	)

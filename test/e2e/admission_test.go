@@ -102,10 +102,12 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := process.WaitFor(ctx, 100*time.Millisecond, "the policy to be in force", func(context.Context) error { return refused(user, &member, "VirtualMachine") }); err != nil {
+	if err := process.WaitFor(ctx, 100*time.Millisecond, "the policy to be in force",
+		func(context.Context) error { return refused(user, &member, "VirtualMachine") }); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(refused(w.Client, &member, "VirtualMachine"), refused(user, instance, "VirtualMachineInstance"), refused(w.Client, instance, "VirtualMachineInstance")); err != nil {
+	if err := errors.Join(refused(w.Client, &member, "VirtualMachine"), refused(user, instance, "VirtualMachineInstance"),
+		refused(w.Client, instance, "VirtualMachineInstance")); err != nil {
 		t.Errorf("an administrator, or the instance: %v", err)
 	}
 	if err := user.Delete(t.Context(), clone, client.DryRunAll); err != nil {
@@ -120,13 +122,15 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for name, c := range map[string]client.Client{"the garbage collector": collector, "KubeVirt": as(t, kubevirt.Namespace, "kubevirt-controller")} {
+	for name, c := range map[string]client.Client{"the garbage collector": collector,
+		"KubeVirt": as(t, kubevirt.Namespace, "kubevirt-controller")} {
 		if err := c.Delete(t.Context(), instance.DeepCopy(), client.DryRunAll); err != nil {
 			t.Errorf("the instance, by %s: %v", name, err)
 		}
 	}
 	release := hold(t, &other)
-	if err := errors.Join(collector.Delete(t.Context(), other.DeepCopy()), user.Delete(t.Context(), other.DeepCopy())); err != nil {
+	if err := errors.Join(collector.Delete(t.Context(), other.DeepCopy()),
+		user.Delete(t.Context(), other.DeepCopy())); err != nil {
 		t.Errorf("once more, while it is being deleted: %v", err)
 	}
 	release()
@@ -135,7 +139,8 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 		"application/merge-patch+json",
 		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation),
 	)
-	if err := errors.Join(user.Patch(t.Context(), member.DeepCopy(), allow), user.Delete(t.Context(), &member)); err != nil {
+	if err := errors.Join(user.Patch(t.Context(), member.DeepCopy(), allow),
+		user.Delete(t.Context(), &member)); err != nil {
 		t.Errorf("with the annotation: %v", err)
 	}
 	eventually(t, "guarded", "the member to be replaced", time.Minute, both(without(member.Name), settled(2)))
@@ -174,7 +179,8 @@ func TestNamespaceOfAPoolCanBeDeleted(t *testing.T) {
 	defer cancel()
 	wait := func(what string, check func() error) {
 		t.Helper()
-		if err := process.WaitFor(ctx, 200*time.Millisecond, what, func(context.Context) error { return check() }); err != nil {
+		if err := process.WaitFor(ctx, 200*time.Millisecond, what,
+			func(context.Context) error { return check() }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -31,7 +31,8 @@ func TestMistakesAreRefusedByTheAPIServer(t *testing.T) {
 		says   []string
 	}{
 		{"unknown strategy", spec("MostBusy", "scaleIn", "strategy"),
-			[]string{"spec.scaleIn.strategy", `"MostBusy"`, `"LeastBusy", "NewestCreateIndex", "OldestCreateIndex", "Empty", "EmptyIgnoreSystem"`}},
+			[]string{"spec.scaleIn.strategy", `"MostBusy"`,
+				`"LeastBusy", "NewestCreateIndex", "OldestCreateIndex", "Empty", "EmptyIgnoreSystem"`}},
 		{"negative replicas", spec(int64(-1), "replicas"), []string{"spec.replicas", "-1", "greater than or equal to 0"}},
 		{"fractional replicas", spec(1.5, "replicas"), []string{"spec.replicas", "must be of type integer"}},
 		{"min above max", func(p map[string]any) {
@@ -44,16 +45,21 @@ func TestMistakesAreRefusedByTheAPIServer(t *testing.T) {
 		{"replicas below min", spec(int64(2), "minReplicas"),
 			[]string{"spec.replicas: 1 is less than spec.minReplicas 2; ask for at least that many or lower minReplicas"}},
 		{"no deadline", spec("0s", "scaleIn", "drain", "deadline"),
-			[]string{"spec.scaleIn.drain.deadline", `deadline: "0s" is not longer than 0s; Nomad would read 0s as no deadline at all`, "use a duration such as 15m"}},
+			[]string{"spec.scaleIn.drain.deadline",
+				`deadline: "0s" is not longer than 0s; Nomad would read 0s as no deadline at all`, "use a duration such as 15m"}},
 		{"negative deadline", spec("-1s", "scaleIn", "drain", "deadline"),
-			[]string{"spec.scaleIn.drain.deadline", `deadline: "-1s" is not longer than 0s`, "a negative one as stop everything now", "use a duration such as 15m"}},
-		{"maxAge of nothing", spec("10m", "rollout", "maxAge"), []string{`maxAge: "10m" is shorter than 1h, and members would be replaced all the time; use a duration such as 720h`}},
+			[]string{"spec.scaleIn.drain.deadline", `deadline: "-1s" is not longer than 0s`,
+				"a negative one as stop everything now", "use a duration such as 15m"}},
+		{"maxAge of nothing", spec("10m", "rollout", "maxAge"),
+			[]string{`maxAge: "10m" is shorter than 1h, and members would be replaced all the time; ` +
+				`use a duration such as 720h`}},
 		{"name too long", func(p map[string]any) {
 			p["metadata"].(map[string]any)["name"] = strings.Repeat("a", 41)
 		}, []string{`metadata.name: "` + strings.Repeat("a", 41) + `" has 41 characters; use at most 40`}},
 		{"name that is no hostname", func(p map[string]any) {
 			p["metadata"].(map[string]any)["name"] = "7eleven"
-		}, []string{`metadata.name: "7eleven" does not make a hostname; use lower-case letters, digits and dashes, beginning with a letter`}},
+		}, []string{`metadata.name: "7eleven" does not make a hostname; ` +
+			`use lower-case letters, digits and dashes, beginning with a letter`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(newPool("mistaken", 1))
@@ -131,9 +137,11 @@ kind: NetworkAttachmentDefinition
 metadata:
   name: vlan-late
   namespace: default
-  labels: {network.harvesterhci.io/clusternetwork: data, network.harvesterhci.io/type: L2VlanNetwork, network.harvesterhci.io/vlan-id: "121", network.harvesterhci.io/ready: "true"}
+  labels: {network.harvesterhci.io/clusternetwork: data, network.harvesterhci.io/type: L2VlanNetwork,
+    network.harvesterhci.io/vlan-id: "121", network.harvesterhci.io/ready: "true"}
 spec:
-  config: '{"cniVersion":"0.3.1","name":"vlan-late","type":"bridge","bridge":"data-br","promiscMode":true,"vlan":121,"ipam":{}}'
+  config: '{"cniVersion":"0.3.1","name":"vlan-late","type":"bridge","bridge":"data-br",
+    "promiscMode":true,"vlan":121,"ipam":{}}'
 `
 	unreadyNetwork = `
 apiVersion: k8s.cni.cncf.io/v1
@@ -141,9 +149,11 @@ kind: NetworkAttachmentDefinition
 metadata:
   name: vlan-unready
   namespace: default
-  labels: {network.harvesterhci.io/clusternetwork: data, network.harvesterhci.io/type: L2VlanNetwork, network.harvesterhci.io/vlan-id: "122", network.harvesterhci.io/ready: "false"}
+  labels: {network.harvesterhci.io/clusternetwork: data, network.harvesterhci.io/type: L2VlanNetwork,
+    network.harvesterhci.io/vlan-id: "122", network.harvesterhci.io/ready: "false"}
 spec:
-  config: '{"cniVersion":"0.3.1","name":"vlan-unready","type":"bridge","bridge":"data-br","promiscMode":true,"vlan":122,"ipam":{}}'
+  config: '{"cniVersion":"0.3.1","name":"vlan-unready","type":"bridge","bridge":"data-br",
+    "promiscMode":true,"vlan":122,"ipam":{}}'
 `
 	lateClass = `
 apiVersion: storage.k8s.io/v1
@@ -176,23 +186,28 @@ func TestMissingPartsOfTheTemplate(t *testing.T) {
 	}{
 		{"no-image", v1alpha1.ReasonImageNotFound,
 			func(n *v1alpha1.NodeTemplate) { n.Disks[0].Image = "default/image-late" },
-			[]string{"spec.template.disks[0].image", `VirtualMachineImage "default/image-late" doesn't exist`, "create it or name another"}, lateImage},
+			[]string{"spec.template.disks[0].image", `VirtualMachineImage "default/image-late" doesn't exist`,
+				"create it or name another"}, lateImage},
 		{"no-network", v1alpha1.ReasonNetworkNotFound,
 			func(n *v1alpha1.NodeTemplate) { n.Networks[0].Name = "default/vlan-late" },
-			[]string{"spec.template.networks[0].name", `NetworkAttachmentDefinition "default/vlan-late" doesn't exist`, "create the network or name another"}, lateNetwork},
+			[]string{"spec.template.networks[0].name", `NetworkAttachmentDefinition "default/vlan-late" doesn't exist`,
+				"create the network or name another"}, lateNetwork},
 		{"no-class", v1alpha1.ReasonStorageClassNotFound,
 			func(n *v1alpha1.NodeTemplate) {
 				n.Disks = append(n.Disks, v1alpha1.Disk{Name: "data", Size: resource.MustParse("1Gi"), StorageClassName: "late"})
 			},
-			[]string{"spec.template.disks[1].storageClassName", `StorageClass "late" doesn't exist`, "name another (kubectl get storageclasses)"}, lateClass},
+			[]string{"spec.template.disks[1].storageClassName", `StorageClass "late" doesn't exist`,
+				"name another (kubectl get storageclasses)"}, lateClass},
 		{"no-key", v1alpha1.ReasonKeyPairNotFound,
 			func(n *v1alpha1.NodeTemplate) { n.SSHKeys = []string{"default/late"} },
-			[]string{"spec.template.sshKeys[0]", `KeyPair "default/late" doesn't exist`, "create it or name another"}, lateKeyPair},
+			[]string{"spec.template.sshKeys[0]", `KeyPair "default/late" doesn't exist`, "create it or name another"},
+			lateKeyPair},
 		{"no-userdata", v1alpha1.ReasonSecretNotFound,
 			func(n *v1alpha1.NodeTemplate) {
 				n.CloudInit.UserDataSecretRef = &v1alpha1.SecretKeyRef{Name: "late-user-data", Key: "cloud"}
 			},
-			[]string{"spec.template.cloudInit.userDataSecretRef.name", `Secret "late-user-data" doesn't exist in the pool's namespace`, "create it or name another"}, lateSecret},
+			[]string{"spec.template.cloudInit.userDataSecretRef.name",
+				`Secret "late-user-data" doesn't exist in the pool's namespace`, "create it or name another"}, lateSecret},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -226,10 +241,13 @@ func TestTemplatesThatCantWork(t *testing.T) {
 	}{
 		{"unready-network", v1alpha1.ReasonNetworkNotReady,
 			func(n *v1alpha1.NodeTemplate) { n.Networks[0].Name = "default/vlan-unready" },
-			[]string{"spec.template.networks[0].name", `NetworkAttachmentDefinition "default/vlan-unready" has the label network.harvesterhci.io/ready=false`, "see its cluster network"}},
+			[]string{"spec.template.networks[0].name",
+				`NetworkAttachmentDefinition "default/vlan-unready" has the label network.harvesterhci.io/ready=false`,
+				"see its cluster network"}},
 		{"small-disk", v1alpha1.ReasonDiskTooSmall,
 			func(n *v1alpha1.NodeTemplate) { n.Disks[0].Size = resource.MustParse("5Gi") },
-			[]string{"spec.template.disks[0].size", fmt.Sprintf("5Gi is less than the virtual size of VirtualMachineImage %q", fixtures.Image), "use at least 10Gi"}},
+			[]string{"spec.template.disks[0].size", fmt.Sprintf("5Gi is less than the virtual size of VirtualMachineImage %q",
+				fixtures.Image), "use at least 10Gi"}},
 		{"misspelt", v1alpha1.ReasonTemplateInvalid,
 			func(n *v1alpha1.NodeTemplate) {
 				n.VirtualMachine = &runtime.RawExtension{Raw: []byte(`{"template":{"spec":{"evictionStrategie":"External"}}}`)}
@@ -249,7 +267,8 @@ func TestTemplatesThatCantWork(t *testing.T) {
 // nothingMade checks that a pool has no member, VM, claim or Secret.
 func nothingMade(t *testing.T, pool string) {
 	t.Helper()
-	for _, l := range []client.ObjectList{&v1alpha1.NomadNodeList{}, &kubevirtv1.VirtualMachineList{}, &corev1.PersistentVolumeClaimList{}, &corev1.SecretList{}} {
+	for _, l := range []client.ObjectList{&v1alpha1.NomadNodeList{}, &kubevirtv1.VirtualMachineList{},
+		&corev1.PersistentVolumeClaimList{}, &corev1.SecretList{}} {
 		if err := w.Client.List(t.Context(), l, of(pool)...); err != nil {
 			t.Fatal(err)
 		}

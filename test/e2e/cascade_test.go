@@ -85,7 +85,8 @@ func TestOthersDeleteRecordsInTheForeground(t *testing.T) {
 	eventually(t, "ahead", "the pool to settle", time.Minute, settled(2))
 	service(t, "ahead", "ahead-service", 2)
 	leaving := members(t, "ahead")[0]
-	if err := w.Client.Delete(t.Context(), &leaving, client.PropagationPolicy(metav1.DeletePropagationForeground)); err != nil {
+	if err := w.Client.Delete(t.Context(), &leaving,
+		client.PropagationPolicy(metav1.DeletePropagationForeground)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "ahead", "the member to be replaced", time.Minute, both(without(leaving.Name), settled(2)))

@@ -67,7 +67,8 @@ func TestOthersCloneAMember(t *testing.T) {
 func cloneInUI(t *testing.T, n v1alpha1.NomadNode) *kubevirtv1.VirtualMachine {
 	t.Helper()
 	of, secret, claim := &kubevirtv1.VirtualMachine{}, &corev1.Secret{}, &corev1.PersistentVolumeClaim{}
-	if err := errors.Join(w.Client.Get(t.Context(), client.ObjectKeyFromObject(&n), of), w.Client.Get(t.Context(), inNamespace(n.Status.Claims[0]), claim),
+	if err := errors.Join(w.Client.Get(t.Context(), client.ObjectKeyFromObject(&n), of),
+		w.Client.Get(t.Context(), inNamespace(n.Status.Claims[0]), claim),
 		w.Client.Get(t.Context(), inNamespace(blueprint.SecretName(blueprint.MemberOf(&n))), secret)); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,8 @@ func cloneInUI(t *testing.T, n v1alpha1.NomadNode) *kubevirtv1.VirtualMachine {
 		ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: name + "-root",
 			Annotations: map[string]string{"harvesterhci.io/imageId": claim.Annotations["harvesterhci.io/imageId"]}},
 		Spec: corev1.PersistentVolumeClaimSpec{
-			AccessModes: claim.Spec.AccessModes, Resources: claim.Spec.Resources, StorageClassName: claim.Spec.StorageClassName, VolumeMode: claim.Spec.VolumeMode,
+			AccessModes: claim.Spec.AccessModes, Resources: claim.Spec.Resources, StorageClassName: claim.Spec.StorageClassName,
+			VolumeMode: claim.Spec.VolumeMode,
 			DataSource: &corev1.TypedLocalObjectReference{Kind: "PersistentVolumeClaim", Name: claim.Name},
 		},
 	}
@@ -108,9 +110,10 @@ func cloneInUI(t *testing.T, n v1alpha1.NomadNode) *kubevirtv1.VirtualMachine {
 	}
 	t.Cleanup(func() { forgetClone(t, vm, n.Spec.NodeID) })
 	if err := w.Client.Create(t.Context(), &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: name + "-secret", OwnerReferences: []metav1.OwnerReference{
-			{APIVersion: kubevirtv1.GroupVersion.String(), Kind: "VirtualMachine", Name: name, UID: vm.UID},
-		}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: n.Namespace, Name: name + "-secret",
+			OwnerReferences: []metav1.OwnerReference{
+				{APIVersion: kubevirtv1.GroupVersion.String(), Kind: "VirtualMachine", Name: name, UID: vm.UID},
+			}},
 		Data: secret.Data, Type: secret.Type,
 	}); err != nil {
 		t.Fatal(err)

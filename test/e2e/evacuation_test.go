@@ -79,7 +79,8 @@ func TestMigratedMembersStay(t *testing.T) {
 func evict(t *testing.T, vm string) {
 	t.Helper()
 	var pods corev1.PodList
-	if err := w.Client.List(t.Context(), &pods, client.InNamespace(fixtures.Namespace), client.MatchingLabels{"vm.kubevirt.io/name": vm}); err != nil {
+	if err := w.Client.List(t.Context(), &pods, client.InNamespace(fixtures.Namespace),
+		client.MatchingLabels{"vm.kubevirt.io/name": vm}); err != nil {
 		t.Fatal(err)
 	}
 	if len(pods.Items) != 1 {

@@ -40,7 +40,8 @@ func TestOthersLoseARecord(t *testing.T) {
 	elsewhere := strangersNode(t, "lost")
 
 	unfinish := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
-	if err := errors.Join(w.Client.Patch(t.Context(), lost.DeepCopy(), unfinish), w.Client.Delete(t.Context(), &lost)); err != nil {
+	if err := errors.Join(w.Client.Patch(t.Context(), lost.DeepCopy(), unfinish),
+		w.Client.Delete(t.Context(), &lost)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "lost", "another member", time.Minute, both(without(lost.Name), nomadStatus("ready", 1)))
@@ -69,7 +70,8 @@ func TestOthersLoseARecord(t *testing.T) {
 			return nil
 		},
 	)
-	for _, what := range append([]string{lost.Spec.NodeID, blueprint.SecretName(blueprint.MemberOf(&lost))}, lost.Status.Claims...) {
+	for _, what := range append([]string{lost.Spec.NodeID, blueprint.SecretName(blueprint.MemberOf(&lost))},
+		lost.Status.Claims...) {
 		told(t, "lost", "OrphanRemoved", what)
 	}
 	for _, kind := range []string{"nomad_node", "claim", "secret"} {

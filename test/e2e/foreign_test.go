@@ -67,7 +67,8 @@ func TestOthersOrphanAnInstance(t *testing.T) {
 		"application/merge-patch+json",
 		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation),
 	)
-	if err := errors.Join(w.Client.Patch(t.Context(), vm, allow), w.Client.Delete(t.Context(), vm, client.PropagationPolicy(metav1.DeletePropagationOrphan))); err != nil {
+	if err := errors.Join(w.Client.Patch(t.Context(), vm, allow),
+		w.Client.Delete(t.Context(), vm, client.PropagationPolicy(metav1.DeletePropagationOrphan))); err != nil {
 		t.Fatal(err)
 	}
 	toldWithin(t, 2*time.Minute, "orphan", "DeleteStuck", "its instance runs on without it")
@@ -168,7 +169,8 @@ func TestDeletedPoolDrains(t *testing.T) {
 			eventually(t, c.name, "the pool to settle", time.Minute, settled(2))
 			service(t, c.name, c.name+"-service", 2)
 			if c.paused {
-				if err := w.Client.Patch(t.Context(), p, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"paused":true}}`))); err != nil {
+				if err := w.Client.Patch(t.Context(), p, client.RawPatch("application/merge-patch+json",
+					[]byte(`{"spec":{"paused":true}}`))); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -35,7 +35,8 @@ func fromZero(t *testing.T) (policy, query string) {
 		t.Fatal(err)
 	}
 	policy = string(text)
-	for key, value := range map[string]string{"evaluation_interval": "1s", "cooldown": "1s", "cooldown_on_scale_up": "1s", "query_window": "5s"} {
+	for key, value := range map[string]string{"evaluation_interval": "1s", "cooldown": "1s", "cooldown_on_scale_up": "1s",
+		"query_window": "5s"} {
 		line := regexp.MustCompile(`(?m)^(\s*` + key + `\s*=) "\w+"$`)
 		if found := len(line.FindAllString(policy, -1)); found != 1 {
 			t.Fatalf("%s has %d lines of %s", fromZeroFile, found, key)
@@ -194,12 +195,14 @@ func (s *servers) start(t *testing.T) (targets []string) {
 // What servers of Nomad 1.11.3 say, as far as it matters: those that follow, those that lead, and then of each job.
 const (
 	follows = "nomad_nomad_blocked_evals_total_blocked{host=\"vm\"} 0\n"
-	leads   = follows + "nomad_nomad_job_status_dead{host=\"vm\"} 0\nnomad_nomad_job_status_pending{host=\"vm\"} 0\nnomad_nomad_job_status_running{host=\"vm\"} 0\n"
+	leads   = follows + "nomad_nomad_job_status_dead{host=\"vm\"} 0\n" +
+		"nomad_nomad_job_status_pending{host=\"vm\"} 0\nnomad_nomad_job_status_running{host=\"vm\"} 0\n"
 )
 
 func jobSays(queued, starting, running int, labels string) string {
 	var b strings.Builder
-	for status, n := range map[string]int{"complete": 7, "failed": 7, "lost": 7, "queued": queued, "running": running, "starting": starting, "unknown": 7} {
+	for status, n := range map[string]int{"complete": 7, "failed": 7, "lost": 7, "queued": queued, "running": running,
+		"starting": starting, "unknown": 7} {
 		fmt.Fprintf(&b, "nomad_nomad_job_summary_%s{%s} %d\n", status, labels, n)
 	}
 	return b.String()
@@ -249,7 +252,8 @@ func TestFromZeroQuery(t *testing.T) {
 		// For a minute it repeats what it said when it led.
 		{"another server leads", leads + waits + dispatched, leads + runs + dispatched, "2"},
 		{"who led has forgotten", follows, leads + runs + dispatched, "2"},
-		{"they have ended", follows, leads + jobSays(0, 0, 0, `host="vm",job="batch-a",namespace="default",task_group="g"`), "0"},
+		{"they have ended", follows, leads + jobSays(0, 0, 0, `host="vm",job="batch-a",namespace="default",task_group="g"`),
+			"0"},
 	} {
 		s.say(t, p, i, step.one, step.other)
 		if got, err := p.ask(t.Context(), query); err != nil || got != step.want {

@@ -57,7 +57,8 @@ func kubectlScales(t *testing.T, pool string, replicas int32) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Client.SubResource("scale").Patch(t.Context(), p, replicasPatch(replicas), client.FieldOwner("kubectl")); err != nil {
+	if err := w.Client.SubResource("scale").Patch(t.Context(), p, replicasPatch(replicas),
+		client.FieldOwner("kubectl")); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -133,7 +133,8 @@ kind: ValidatingAdmissionPolicy
 metadata: {name: no-records}
 spec:
   matchConstraints:
-    resourceRules: [{apiGroups: [nomad.harvesterhci.io], apiVersions: ["*"], operations: [CREATE], resources: [nomadnodes]}]
+    resourceRules: [{apiGroups: [nomad.harvesterhci.io], apiVersions: ["*"], operations: [CREATE],
+      resources: [nomadnodes]}]
   validations: [{expression: "object.spec.poolName != 'unrecorded'", message: not here}]
 ---
 apiVersion: admissionregistration.k8s.io/v1
@@ -156,7 +157,8 @@ func hasNoOrder(name string) check {
 func annotate(t *testing.T, n v1alpha1.NomadNode, key, value string) {
 	t.Helper()
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%s}}}`, key, value)
-	if err := w.Client.Patch(t.Context(), &v1alpha1.NomadNode{ObjectMeta: nameOf(n)}, client.RawPatch(types.MergePatchType, patch)); err != nil {
+	if err := w.Client.Patch(t.Context(), &v1alpha1.NomadNode{ObjectMeta: nameOf(n)},
+		client.RawPatch(types.MergePatchType, patch)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -49,7 +49,8 @@ func TestRolloutStopsWhenNobodyJoins(t *testing.T) {
 	change(t, "stuck", changes(ofGeneration("broken"), joinWithin(impatient)))
 	eventually(t, "stuck", "the breaker to open", 2*time.Minute, both(
 		says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinsFailing, v1alpha1.RetryJoinsAnnotation),
-		both(says(v1alpha1.PoolUpToDate, v1alpha1.ReasonJoinsFailing), says(v1alpha1.PoolReady, v1alpha1.ReasonJoinsFailing))))
+		both(says(v1alpha1.PoolUpToDate, v1alpha1.ReasonJoinsFailing),
+			says(v1alpha1.PoolReady, v1alpha1.ReasonJoinsFailing))))
 	told(t, "stuck", "BreakerOpened", "")
 	rests(t, "stuck", 5*time.Second)
 	kept := vmUIDs(t, "stuck")

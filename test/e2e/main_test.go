@@ -140,7 +140,8 @@ func remove(t *testing.T, p *v1alpha1.NomadNodePool) {
 func gone(ctx context.Context, pool string) error {
 	return process.WaitFor(ctx, 200*time.Millisecond, "nothing to be left of pool "+pool, func(ctx context.Context) error {
 		var left []string
-		for _, l := range []client.ObjectList{&v1alpha1.NomadNodeList{}, &kubevirtv1.VirtualMachineList{}, &corev1.PersistentVolumeClaimList{}, &corev1.SecretList{}} {
+		for _, l := range []client.ObjectList{&v1alpha1.NomadNodeList{}, &kubevirtv1.VirtualMachineList{},
+			&corev1.PersistentVolumeClaimList{}, &corev1.SecretList{}} {
 			if err := w.Client.List(ctx, l, of(pool)...); err != nil {
 				return err
 			}

@@ -93,7 +93,8 @@ func refusalByHand(t *testing.T, p *v1alpha1.NomadNodePool) string {
 		t.Fatal(err)
 	}
 	out, err := render.Member(blueprint.Member{
-		Namespace: p.Namespace, Name: p.Name + "-by-hand", PoolName: p.Name, NodeID: "00000000-0000-4000-8000-000000000000", Template: p.Spec.Template,
+		Namespace: p.Namespace, Name: p.Name + "-by-hand", PoolName: p.Name, NodeID: "00000000-0000-4000-8000-000000000000",
+		Template: p.Spec.Template,
 	}, facts)
 	if err != nil {
 		t.Fatalf("%s: %v", p.Name, err)

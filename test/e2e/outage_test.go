@@ -63,7 +63,8 @@ func TestNobodyLeavesWhileNomadIsAway(t *testing.T) {
 // A Nomad that hangs is as unknown as one that is gone: nothing that can't be undone is done.
 func TestNobodyGoesWhileNomadHangs(t *testing.T) {
 	create(t, newPool("hang", 2, func(p *v1alpha1.NomadNodePool) {
-		p.Spec.ScaleIn.Strategy = v1alpha1.OldestCreateIndex // can be told by what is known already, so that a victim is chosen
+		// It goes by what is known already, so that a victim is chosen.
+		p.Spec.ScaleIn.Strategy = v1alpha1.OldestCreateIndex
 	}))
 	eventually(t, "hang", "the pool to settle", time.Minute, settled(2))
 	service(t, "hang", "hang-service", 2)

@@ -60,7 +60,8 @@ func (o *output) watchIfWanted(w *world.World) error {
 	if err != nil {
 		return err
 	}
-	for _, l := range []client.ObjectList{&v1alpha1.NomadNodePoolList{}, &v1alpha1.NomadNodeList{}, &eventsv1.EventList{}} {
+	for _, l := range []client.ObjectList{&v1alpha1.NomadNodePoolList{}, &v1alpha1.NomadNodeList{},
+		&eventsv1.EventList{}} {
 		go func() {
 			for { // the tests cut connections
 				if changes, err := c.Watch(ctx, l); err == nil {

@@ -211,7 +211,8 @@ func scalesOut(t *testing.T, a *agent) {
 	if len(a.lines("policy_id="+found[1])) == 0 {
 		t.Errorf("the agent's log doesn't know the policy %s", found[1])
 	}
-	for key, field := range map[string]string{"cpu_request": "spec.template.cpu", "memory_request": "spec.template.memory"} {
+	for key, field := range map[string]string{"cpu_request": "spec.template.cpu",
+		"memory_request": "spec.template.memory"} {
 		if said := a.lines("[WARN]", key+" has no effect in a policy", field); len(said) != 1 {
 			t.Errorf("%s is remarked on %d times, not once: %s", key, len(said), said)
 		}

@@ -104,7 +104,8 @@ func fingerprint(t *testing.T) map[string]string {
 		}
 		out["pool "+pool] = p.ResourceVersion
 		for _, l := range []client.ObjectList{
-			&v1alpha1.NomadNodeList{}, &kubevirtv1.VirtualMachineList{}, &corev1.SecretList{}, &corev1.PersistentVolumeClaimList{},
+			&v1alpha1.NomadNodeList{}, &kubevirtv1.VirtualMachineList{}, &corev1.SecretList{},
+			&corev1.PersistentVolumeClaimList{},
 		} {
 			for _, o := range objects(t, l, pool) {
 				out[fmt.Sprintf("%T %s", o, o.GetName())] = o.GetResourceVersion()

@@ -28,7 +28,8 @@ func TestHeldByATemplateThatIsNotShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	version.Object["metadata"] = map[string]any{"namespace": "default", "name": "unshared-1"}
-	if err := errors.Join(unstructured.SetNestedField(version.Object, "default/unshared", "spec", "templateId"), kube.Create(t.Context(), w.Client, template)); err != nil {
+	if err := errors.Join(unstructured.SetNestedField(version.Object, "default/unshared", "spec", "templateId"),
+		kube.Create(t.Context(), w.Client, template)); err != nil {
 		t.Fatal(err)
 	}
 	// Harvester's admission must have seen the template first.
@@ -48,7 +49,8 @@ func TestHeldByATemplateThatIsNotShared(t *testing.T) {
 			v1alpha1.PoolTemplateValid,
 			v1alpha1.ReasonTemplateInvalid,
 			`its cloud-init Secret is in namespace "default"`,
-			"kubectl annotate virtualmachinetemplates.harvesterhci.io -n default unshared "+v1alpha1.ShareCloudInitAnnotation+"="+fixtures.Namespace,
+			"kubectl annotate virtualmachinetemplates.harvesterhci.io -n default unshared "+
+				v1alpha1.ShareCloudInitAnnotation+"="+fixtures.Namespace,
 		),
 	)
 	nothingMade(t, "unshared")

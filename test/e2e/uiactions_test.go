@@ -94,7 +94,9 @@ func TestOthersDeleteASecret(t *testing.T) {
 	}))
 	eventually(t, "unbootable", "the pool to settle", time.Minute, settled(2))
 	broken := members(t, "unbootable")[0]
-	if err := w.Client.Delete(t.Context(), &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: broken.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(&broken))}}); err != nil {
+	if err := w.Client.Delete(t.Context(),
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: broken.Namespace,
+			Name: blueprint.SecretName(blueprint.MemberOf(&broken))}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Hypervisor.KillGuest(client.ObjectKeyFromObject(&broken)); err != nil {
@@ -195,7 +197,8 @@ func stopAndStart(t *testing.T, n v1alpha1.NomadNode) error {
 		},
 	)
 	awaitFor(t, "the instance to be gone", func(ctx context.Context) error {
-		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(&n), &kubevirtv1.VirtualMachineInstance{}); client.IgnoreNotFound(
+		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(&n),
+			&kubevirtv1.VirtualMachineInstance{}); client.IgnoreNotFound(
 			err) != nil ||
 			err == nil {
 			return errors.Join(errNotYet, err)

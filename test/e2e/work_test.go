@@ -142,7 +142,8 @@ func noneLost(t *testing.T, job string) int {
 			continue
 		case a.ClientStatus != api.AllocClientStatusComplete:
 			t.Errorf("%s is %s (%s, %s)", what, a.ClientStatus, a.ClientDescription, a.DesiredDescription)
-		case a.DesiredStatus == api.AllocDesiredStatusStop && (a.DesiredDescription == migrating || a.JobType == api.JobTypeSystem && a.DesiredDescription == tainted):
+		case a.DesiredStatus == api.AllocDesiredStatusStop && (a.DesiredDescription == migrating ||
+			a.JobType == api.JobTypeSystem && a.DesiredDescription == tainted):
 			moved++
 		case a.DesiredStatus == api.AllocDesiredStatusStop || a.JobType != api.JobTypeBatch:
 			t.Errorf("%s ended as %s: %s", what, a.DesiredStatus, a.DesiredDescription)

@@ -92,7 +92,8 @@ func scale(t *testing.T, replicas int32) {
 	p := &v1alpha1.NomadNodePool{}
 	p.Namespace, p.Name = fixtures.Namespace, pool
 	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
-	if err := w.Client.SubResource("scale").Patch(t.Context(), p, client.RawPatch("application/merge-patch+json", patch)); err != nil {
+	if err := w.Client.SubResource("scale").Patch(t.Context(), p,
+		client.RawPatch("application/merge-patch+json", patch)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -101,7 +102,8 @@ func scale(t *testing.T, replicas int32) {
 func waitGone(ctx context.Context) error {
 	return process.WaitFor(ctx, 250*time.Millisecond, "nothing to be left of the pool", func(ctx context.Context) error {
 		var left []string
-		for _, l := range []client.ObjectList{&v1alpha1.NomadNodeList{}, &kubevirtv1.VirtualMachineList{}, &corev1.PersistentVolumeClaimList{}, &corev1.SecretList{}} {
+		for _, l := range []client.ObjectList{&v1alpha1.NomadNodeList{}, &kubevirtv1.VirtualMachineList{},
+			&corev1.PersistentVolumeClaimList{}, &corev1.SecretList{}} {
 			if err := w.Client.List(ctx, l, ofPool...); err != nil {
 				return err
 			}

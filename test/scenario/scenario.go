@@ -1,6 +1,3 @@
-// Package scenario plays the main job from start to end on an embedded world: demand for a Nomad job makes the real
-// Nomad Autoscaler ask for more clients, VMs come, Nomad clients join; demand falls, members drain, running work moves,
-// VMs go. The demo shows it, the end-to-end test asserts it.
 package scenario
 
 import (
@@ -102,9 +99,14 @@ func play(ctx context.Context, w *world.World, t *teller, l *ledger) (Summary, e
 		what string
 		done func(state) bool
 	}{
-		{"A pool of 1 is applied.", func() error { return w.Client.Create(ctx, pool(w)) }, "the first member to be ready", func(st state) bool { return st.ready == 1 }},
-		{fmt.Sprintf("A Nomad job asks for %d allocations; one member has room for 4.", peak), func() error { return runJob(w.Nomad, peak) }, "the pool to scale out", func(st state) bool { return st.ready >= wanted && st.running == peak }},
-		{fmt.Sprintf("Demand falls to %d allocations.", rest), func() error { s.Peak = t.state().ready; return runJob(w.Nomad, rest) }, "the pool to scale in", func(st state) bool { return st.members == 1 && st.ready == 1 && st.vms == 1 && st.running == rest }},
+		{"A pool of 1 is applied.", func() error { return w.Client.Create(ctx, pool(w)) }, "the first member to be ready",
+			func(st state) bool { return st.ready == 1 }},
+		{fmt.Sprintf("A Nomad job asks for %d allocations; one member has room for 4.", peak),
+			func() error { return runJob(w.Nomad, peak) }, "the pool to scale out",
+			func(st state) bool { return st.ready >= wanted && st.running == peak }},
+		{fmt.Sprintf("Demand falls to %d allocations.", rest),
+			func() error { s.Peak = t.state().ready; return runJob(w.Nomad, rest) }, "the pool to scale in",
+			func(st state) bool { return st.members == 1 && st.ready == 1 && st.vms == 1 && st.running == rest }},
 	} {
 		t.say(step.say)
 		if err := step.do(); err != nil {

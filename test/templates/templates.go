@@ -128,7 +128,8 @@ var nasty = map[string]func(*v1alpha1.NodeTemplate){
 		t.Networks = []v1alpha1.Network{{Type: v1alpha1.NetworkManagement}, {Name: fixtures.Network}}
 	},
 	"yaml-1-1": func(t *v1alpha1.NodeTemplate) {
-		t.CloudInit.UserData = "#cloud-config\nsalt_minion: {conf: {a: y, b: 0899, c: 1e3, d: !!binary aGVsbG8=}}\nwrite_files:\n- {path: /y, content: &c '0899', permissions: '0644'}\n- {path: /z, content: *c}\n"
+		t.CloudInit.UserData = "#cloud-config\nsalt_minion: {conf: {a: y, b: 0899, c: 1e3, d: !!binary aGVsbG8=}}\n" +
+			"write_files:\n- {path: /y, content: &c '0899', permissions: '0644'}\n- {path: /z, content: *c}\n"
 	},
 	"network-data": func(t *v1alpha1.NodeTemplate) {
 		t.CloudInit.NetworkData = "version: 1\nconfig:\n- {type: physical, name: enp1s0, subnets: [{type: dhcp}]}\n"
@@ -143,7 +144,8 @@ var nasty = map[string]func(*v1alpha1.NodeTemplate){
 	"bus": InDevices(`{"disks":[{"name":"root","disk":{"bus":"sata"},"cache":"writethrough","serial":"ROOT"}]}`),
 	"nic": InDevices(`{"interfaces":[{"name":"nic-0","model":"e1000"}]}`),
 	"third-network": Overlaying(
-		`{"template":{"spec":{"domain":{"devices":{"interfaces":[{"name":"extra","bridge":{}}]}},"networks":[{"name":"extra","multus":{"networkName":"` + fixtures.StorageNetwork + `"}}]}}}`,
+		`{"template":{"spec":{"domain":{"devices":{"interfaces":[{"name":"extra","bridge":{}}]}},` +
+			`"networks":[{"name":"extra","multus":{"networkName":"` + fixtures.StorageNetwork + `"}}]}}}`,
 	),
 	"cpu-model": InInstance(`{"domain":{"cpu":{"model":"host-passthrough"}}}`),
 	"dedicated": InInstance(`{"domain":{"cpu":{"dedicatedCpuPlacement":true}}}`),

@@ -19,12 +19,14 @@ import (
 // After every program has crashed and come back, the world still makes VMs that join Nomad.
 func TestProgramsComeBackAfterACrash(t *testing.T) {
 	w := shared
-	for _, name := range []string{"kube-apiserver", "etcd", "kube-controller-manager", "virt-api", "virt-controller", "harvester-lite", "nomad"} {
+	for _, name := range []string{"kube-apiserver", "etcd", "kube-controller-manager", "virt-api", "virt-controller",
+		"harvester-lite", "nomad"} {
 		if err := w.Process(name).Kill(); err != nil {
 			t.Fatalf("kill %s: %v", name, err)
 		}
 	}
-	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "virt-api", "virt-controller", "harvester-lite", "nomad"} {
+	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "virt-api", "virt-controller",
+		"harvester-lite", "nomad"} {
 		if err := w.Process(name).Restart(t.Context()); err != nil {
 			t.Fatalf("restart %s: %v", name, err)
 		}

@@ -82,7 +82,8 @@ func TestGuestIsMigratedAlive(t *testing.T) {
 	must(t, shared.Client.Delete(t.Context(), vm.object))
 	awaitGone(t, vm.object)
 	want := []hypervisor.EventKind{
-		hypervisor.GuestStarted, hypervisor.ClientStarted, hypervisor.GuestMigrated, hypervisor.GuestMigrated, hypervisor.GuestStopping, hypervisor.GuestStopped,
+		hypervisor.GuestStarted, hypervisor.ClientStarted, hypervisor.GuestMigrated, hypervisor.GuestMigrated,
+		hypervisor.GuestStopping, hypervisor.GuestStopped,
 	}
 	if got := kindsOf(vm); !slices.Equal(got, want) {
 		t.Errorf("trace = %v, want %v", got, want)

@@ -106,8 +106,9 @@ func (w *World) step(name string, do func() error) error {
 func (w *World) startKubernetes(ctx context.Context) error {
 	var err error
 	w.Kube, err = kube.Start(ctx, kube.Options{
-		Etcd: w.bins[binaries.Etcd], APIServer: w.bins[binaries.KubeAPIServer], ControllerManager: w.bins[binaries.KubeControllerManager],
-		Dir: w.Dir,
+		Etcd: w.bins[binaries.Etcd], APIServer: w.bins[binaries.KubeAPIServer],
+		ControllerManager: w.bins[binaries.KubeControllerManager],
+		Dir:               w.Dir,
 	})
 	if err != nil {
 		return err

@@ -244,7 +244,8 @@ func (c *check) signer() func(audience, subject string, expires time.Duration) s
 	_, err = c.api.ACLPolicies().Upsert(&api.ACLPolicy{Name: c.id, Rules: nodeRead}, nil)
 	c.must(err)
 	_, _, err = c.api.ACLBindingRules().
-		Create(&api.ACLBindingRule{AuthMethod: c.id, Selector: `value.sub == "system:serviceaccount:ns:sa"`, BindType: "policy", BindName: c.id}, nil)
+		Create(&api.ACLBindingRule{AuthMethod: c.id, Selector: `value.sub == "system:serviceaccount:ns:sa"`,
+			BindType: "policy", BindName: c.id}, nil)
 	c.must(err)
 	return func(audience, subject string, expires time.Duration) string {
 		now := time.Now()

@@ -86,7 +86,8 @@ var clientAgents = []behaviour{
 		c.must(err)
 		c.holds(
 			"host, kernel, version",
-			n.Attributes["unique.hostname"] == host && n.Attributes["kernel.name"] == "linux" && n.Attributes["nomad.version"] != "" &&
+			n.Attributes["unique.hostname"] == host && n.Attributes["kernel.name"] == "linux" &&
+				n.Attributes["nomad.version"] != "" &&
 				n.Attributes["driver.raw_exec"] == "1",
 			n.Attributes,
 		)
@@ -193,7 +194,8 @@ func (c *check) exec(client *api.Client, alloc *api.Allocation) (int, string) {
 	defer cancel()
 	var out strings.Builder
 	code, err := client.Allocations().
-		Exec(ctx, alloc, "task", false, []string{"/bin/sh", "-c", "echo inside; exit 4"}, strings.NewReader(""), &out, io.Discard, nil, nil)
+		Exec(ctx, alloc, "task", false, []string{"/bin/sh", "-c", "echo inside; exit 4"}, strings.NewReader(""), &out,
+			io.Discard, nil, nil)
 	c.must(err)
 	return code, out.String()
 }

@@ -13,4 +13,7 @@
 // is wrong, which passes all of them: either the stand-in is to be mended, or the difference is to be written down
 // with the version. TestPlantedDifferences shows that the behaviours notice: it puts wrong answers between the server
 // and them.
+//
+// Real or stand-in: what it judges is real, or the stand-in that has to pass for it. May not enter: source of Nomad,
+// and exceptions for the stand-in.
 package nomad

@@ -107,7 +107,8 @@ var nodeLists = []behaviour{
 		n := c.stub(c.node().ID())
 		c.holds(
 			"all are there",
-			n.Address == "127.0.0.1" && n.Version != "" && n.Drivers["raw_exec"] != nil && n.Name == c.id && n.NodePool == c.id &&
+			n.Address == "127.0.0.1" && n.Version != "" && n.Drivers["raw_exec"] != nil && n.Name == c.id &&
+				n.NodePool == c.id &&
 				n.Datacenter == "dc1",
 			*n,
 		)

@@ -147,7 +147,8 @@ func (c *check) jobOf(kind string, count int, script string, change ...func(*api
 	group.EphemeralDisk = &api.EphemeralDisk{SizeMB: new(10)}
 	j := &api.Job{
 		ID: new(
-			c.id + "-" + uuid.NewString()[:4]), Type: new(kind), NodePool: new(c.id), Datacenters: []string{"*"}, TaskGroups: []*api.TaskGroup{group},
+			c.id + "-" + uuid.NewString()[:4]), Type: new(kind), NodePool: new(c.id), Datacenters: []string{"*"},
+		TaskGroups: []*api.TaskGroup{group},
 	}
 	j.Name = j.ID
 	for _, f := range change {

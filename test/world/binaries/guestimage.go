@@ -92,7 +92,10 @@ func (s *workshop) buildGuestImage(ctx context.Context, nomad, dir string) error
 	cmd := exec.CommandContext(ctx, filepath.Join(s.root, guestImageScript), nomad, unfinished)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) } // mmdebstrap unmounts what it mounted
+	cmd.Cancel = func() error {
+		return syscall.Kill(-cmd.Process.Pid,
+			syscall.SIGTERM)
+	} // mmdebstrap unmounts what it mounted
 	cmd.WaitDelay = 15 * time.Second
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("building the guest image: %w\n%s(all of it: %s)", err, tail(log.Name(), tailLines), log.Name())

@@ -48,22 +48,27 @@ func TestKeyChangesWithWhatGoesIntoTheProgram(t *testing.T) {
 		change func(files map[string]string, p *plan)
 		same   bool
 	}{
-		"nothing, elsewhere":     {func(map[string]string, *plan) {}, true},
-		"a test of ours":         {func(f map[string]string, _ *plan) { f["cmd/main_test.go"] = "package main\n" }, true},
-		"another package":        {func(f map[string]string, _ *plan) { f["other/main.go"] = "package main // changed\n" }, true},
+		"nothing, elsewhere": {func(map[string]string, *plan) {}, true},
+		"a test of ours":     {func(f map[string]string, _ *plan) { f["cmd/main_test.go"] = "package main\n" }, true},
+		"another package": {func(f map[string]string, _ *plan) { f["other/main.go"] = "package main // changed\n" },
+			true},
 		"a note beside the code": {func(f map[string]string, _ *plan) { f["cmd/README.md"] = "read me" }, true},
 		"go.mod":                 {func(f map[string]string, _ *plan) { f["go.mod"] += "require y v1.0.0\n" }, false},
 		"go.sum":                 {func(f map[string]string, _ *plan) { f["go.sum"] = "y v1.0.0 h1:\n" }, false},
-		"our source":             {func(f map[string]string, _ *plan) { f["cmd/main.go"] = "package main // changed\n" }, false},
-		"a source file more":     {func(f map[string]string, _ *plan) { f["cmd/more.go"] = "package main\n" }, false},
+		"our source": {func(f map[string]string, _ *plan) { f["cmd/main.go"] = "package main // changed\n" },
+			false},
+		"a source file more": {func(f map[string]string, _ *plan) { f["cmd/more.go"] = "package main\n" }, false},
 		"a file renamed": {func(f map[string]string, _ *plan) {
 			f["cmd/renamed.go"] = f["cmd/main.go"]
 			delete(f, "cmd/main.go")
 		}, false},
-		"another go.mod": {func(f map[string]string, p *plan) { f["old.mod"], f["old.sum"], p.modfile = f["go.mod"], "", "old.mod" }, false},
-		"tags":           {func(_ map[string]string, p *plan) { p.tags = "ui" }, false},
-		"stamps":         {func(_ map[string]string, p *plan) { p.stamps = []string{"x.version"} }, false},
-		"package":        {func(_ map[string]string, p *plan) { p.pkg = "./other" }, false},
+		"another go.mod": {func(f map[string]string, p *plan) {
+			f["old.mod"], f["old.sum"], p.modfile = f["go.mod"], "",
+				"old.mod"
+		}, false},
+		"tags":    {func(_ map[string]string, p *plan) { p.tags = "ui" }, false},
+		"stamps":  {func(_ map[string]string, p *plan) { p.stamps = []string{"x.version"} }, false},
+		"package": {func(_ map[string]string, p *plan) { p.pkg = "./other" }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := key(test.change); (got == unchanged) != test.same {

@@ -113,7 +113,8 @@ func TestChosenNomadHasToDo(t *testing.T) {
 			if err == nil {
 				t.Fatal("it was taken")
 			}
-			for _, want := range []string{"NOMAD_BIN=" + c.path, c.says, "set NOMAD_BIN to a Nomad of version 1.8 or newer, or unset it"} {
+			for _, want := range []string{"NOMAD_BIN=" + c.path, c.says,
+				"set NOMAD_BIN to a Nomad of version 1.8 or newer, or unset it"} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("no %q in: %v", want, err)
 				}
@@ -189,7 +190,8 @@ func TestStandInIsBuiltWhenItsSourcesChange(t *testing.T) {
 	}
 	// A package that it imports.
 	told := filepath.Join(shop.root, "test/standin/nomad/told/told.go")
-	if err := os.WriteFile(told, []byte("package told\n\nconst Version = \"Nomad v1.11.4-standin\"\n"), 0o644); err != nil {
+	if err := os.WriteFile(told, []byte("package told\n\nconst Version = \"Nomad v1.11.4-standin\"\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	if second := use(); second.Path == first.Path || second.Version != "1.11.4-standin" {
@@ -202,11 +204,12 @@ func TestStandInIsBuiltWhenItsSourcesChange(t *testing.T) {
 
 func TestStandInThatCannotBeBuiltSaysWhy(t *testing.T) {
 	for name, c := range map[string]struct{ source, says string }{
-		"no source":       {"", "this checkout lacks its source"},
-		"a wrong source":  {"package main\n\nfunc main() { undefinedThing() }\n", "undefinedThing"},
-		"a wrong import":  {"package main\n\nimport _ \"x/none\"\n\nfunc main() {}\n", "x/none"},
-		"without a mark":  {"package main\n\nfunc main() { println(1) }\n", "prints no version"},
-		"like a released": {strings.Replace(fakeStandIn, "(told.Version)", "(told.Version[:13])", 1), "lacks the mark -standin"},
+		"no source":      {"", "this checkout lacks its source"},
+		"a wrong source": {"package main\n\nfunc main() { undefinedThing() }\n", "undefinedThing"},
+		"a wrong import": {"package main\n\nimport _ \"x/none\"\n\nfunc main() {}\n", "x/none"},
+		"without a mark": {"package main\n\nfunc main() { println(1) }\n", "prints no version"},
+		"like a released": {strings.Replace(fakeStandIn, "(told.Version)", "(told.Version[:13])", 1),
+			"lacks the mark -standin"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := checkout(t, c.source).nomad(t.Context()); err == nil || !strings.Contains(err.Error(), c.says) {

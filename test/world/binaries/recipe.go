@@ -16,7 +16,8 @@ type recipe struct {
 	modfile string // instead of go.mod, with a .sum of its own beside it; empty: go.mod
 	version string // path of the required module whose version is the tool's
 	tags    string
-	ours    bool          // source of the root module, compiled as the rest of that is so that they share a cache; no module, then
+	// ours is source of the root module, compiled as the rest of that is so that they share a cache; no module, then.
+	ours    bool
 	stamps  []string      // variables set to "v<version>", as the upstream release build does
 	typical time.Duration // of a build that shares nothing, on two cores; for the progress line only
 }

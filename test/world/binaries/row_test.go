@@ -14,7 +14,8 @@ import (
 // fakeGo stands in for the go command: it "builds" into the caches that its environment names, and fails for a tool
 // whose directory says so.
 const fakeGo = `if [ "$1" = env ]; then echo /theirs; echo https://proxy.example.com; exit 0; fi
-mkdir -p "$GOCACHE/00" "$GOMODCACHE/example.com/m@v1.0.0" "$GOMODCACHE/cache/vcs" "$GOMODCACHE/cache/download/example.com"
+mkdir -p "$GOCACHE/00" "$GOMODCACHE/example.com/m@v1.0.0"
+mkdir -p "$GOMODCACHE/cache/vcs" "$GOMODCACHE/cache/download/example.com"
 ls "$GOCACHE" >>"$PWD/found"; touch "$GOCACHE/$(basename "$PWD")"
 echo "$GOPROXY" >"$PWD/proxy"
 [ -e fails ] && exit 1
@@ -56,7 +57,8 @@ func useFakeGo(t *testing.T) {
 func left(t *testing.T, cache string) []string {
 	t.Helper()
 	var found []string
-	for _, name := range []string{"compiled", "modules/example.com", "modules/cache/vcs", "modules/cache/download/example.com"} {
+	for _, name := range []string{"compiled", "modules/example.com", "modules/cache/vcs",
+		"modules/cache/download/example.com"} {
 		if _, err := os.Stat(filepath.Join(cache, name)); err == nil {
 			found = append(found, name)
 		}

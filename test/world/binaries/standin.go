@@ -84,7 +84,8 @@ func (s *workshop) standInKey(ctx context.Context, p plan) (string, error) {
 	}
 	h := sha256.New()
 	fmt.Fprintln(h, runtime.GOOS, runtime.GOARCH, runtime.Version(), buildEnv, p.args())
-	for _, name := range append([]string{"go.mod", "go.sum"}, strings.FieldsFunc(string(output), func(r rune) bool { return r == '\n' })...) {
+	for _, name := range append([]string{"go.mod", "go.sum"}, strings.FieldsFunc(string(output),
+		func(r rune) bool { return r == '\n' })...) {
 		if filepath.IsAbs(name) {
 			if name, err = filepath.Rel(s.root, name); err != nil {
 				return "", err

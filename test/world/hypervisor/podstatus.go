@@ -25,7 +25,8 @@ func startPod(pod *corev1.Pod, ip string) {
 			pod.Status.InitContainerStatuses,
 			containerStatuses(pod, []corev1.Container{c}, state)...)
 	}
-	for _, kind := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady} {
+	for _, kind := range []corev1.PodConditionType{corev1.PodScheduled, corev1.PodInitialized, corev1.ContainersReady,
+		corev1.PodReady} {
 		setCondition(pod, kind, corev1.ConditionTrue, "", "")
 	}
 }

@@ -103,7 +103,8 @@ func startAutoscaler(t *testing.T, o nomad.AutoscalerOptions) *nomad.Autoscaler 
 func buildPlugin(t *testing.T) string {
 	t.Helper()
 	plugin := filepath.Join(t.TempDir(), "plugin")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", plugin, "./testdata/plugin").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", plugin,
+		"./testdata/plugin").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return plugin

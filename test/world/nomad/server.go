@@ -125,7 +125,8 @@ func newServer(o ServerOptions) (*Server, error) {
 			return nil, err
 		}
 		s.Addr = fmt.Sprintf("https://127.0.0.1:%d", config.HTTPPort)
-		s.CACert, s.ClientCert, s.ClientKey = config.Certificates.CA, config.Certificates.ClientCert, config.Certificates.ClientKey
+		s.CACert, s.ClientCert, s.ClientKey = config.Certificates.CA, config.Certificates.ClientCert,
+			config.Certificates.ClientKey
 	}
 	file := filepath.Join(dir, "server.hcl")
 	if err := config.write(file); err != nil {

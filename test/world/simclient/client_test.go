@@ -145,7 +145,8 @@ func startClient(t *testing.T, server *nomad.Server, o simclient.Options) *simcl
 func runService(t *testing.T, server *nomad.Server, pool string, count int) {
 	t.Helper()
 	spec := fmt.Sprintf(
-		`{"Job": {"ID": "job", "Type": "service", "Datacenters": ["*"], "NodePool": %q, "TaskGroups": [{"Name": "g", "Count": %d,
+		`{"Job": {"ID": "job", "Type": "service", "Datacenters": ["*"], "NodePool": %q,
+		"TaskGroups": [{"Name": "g", "Count": %d,
 		"Migrate": {"MaxParallel": 5, "HealthCheck": "task_states", "MinHealthyTime": 0, "HealthyDeadline": 60000000000},
 		"Tasks": [{"Driver": "mock_driver", "Name": "t", "Config": {"run_for": "1h"}}]}]}}`,
 		pool,

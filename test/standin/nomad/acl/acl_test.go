@@ -9,7 +9,8 @@ import (
 )
 
 func TestClosestRuleCountsAlone(t *testing.T) {
-	const rules = `namespace "*" { capabilities = ["read-job"] } namespace "pr*" { policy = "deny" } namespace "prod" { policy = "write" }
+	const rules = `namespace "*" { capabilities = ["read-job"] } namespace "pr*" { policy = "deny" }
+		namespace "prod" { policy = "write" }
 		node_pool "hnp-*" { policy = "write" } node { policy = "read" }`
 	a := parse(t, rules)
 	for _, tc := range []struct {
@@ -83,7 +84,8 @@ func TestGlob(t *testing.T) {
 		pattern, name string
 		want          bool
 	}{
-		{"*", "", true}, {"a", "a", true}, {"a", "ab", false}, {"a*", "ab", true}, {"*b", "ab", true}, {"a*c*e", "abcde", true},
+		{"*", "", true}, {"a", "a", true}, {"a", "ab", false}, {"a*", "ab", true}, {"*b", "ab", true},
+		{"a*c*e", "abcde", true},
 		{"a*a", "a", false}, {"*x*", "ab", false},
 	} {
 		if acl.Glob(tc.pattern, tc.name) != tc.want {

@@ -51,7 +51,8 @@ const (
 
 var (
 	readCapabilities = []string{
-		ListJobs, ParseJob, ReadJob, CSIListVolume, CSIReadVolume, ReadJobScaling, ListScalingPolicies, ReadScalingPolicy, HostVolumeRead,
+		ListJobs, ParseJob, ReadJob, CSIListVolume, CSIReadVolume, ReadJobScaling, ListScalingPolicies, ReadScalingPolicy,
+		HostVolumeRead,
 	}
 	writeCapabilities = append(slices.Clone(readCapabilities),
 		ScaleJob, SubmitJob, DispatchJob, ReadLogs, ReadFS, AllocExec, AllocLifecycle, CSIMountVolume, CSIWriteVolume,

@@ -53,7 +53,8 @@ func TestAdmission(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := acl.Registration{ID: "i", Name: "n", Pool: "p", SecretID: "s", Token: tc.token}
-			for mode, want := range map[acl.Enforcement]bool{acl.EnforceStrict: tc.strict, acl.EnforceWarn: tc.warn, acl.EnforceNone: true} {
+			for mode, want := range map[acl.Enforcement]bool{acl.EnforceStrict: tc.strict, acl.EnforceWarn: tc.warn,
+				acl.EnforceNone: true} {
 				if err := keys.Admit(mode, r, now); (err == nil) != want || err != nil && !errors.Is(err, acl.ErrPermissionDenied) {
 					t.Errorf("%s: %v", mode, err)
 				}
@@ -87,7 +88,8 @@ func TestKeyringOutlivesTheServer(t *testing.T) {
 
 func TestIntroductionIsCut(t *testing.T) {
 	i := acl.Introduction{DefaultTTL: 5 * time.Minute, MaxTTL: 30 * time.Minute}
-	for asked, want := range map[time.Duration]time.Duration{0: i.DefaultTTL, time.Hour: i.MaxTTL, time.Minute: time.Minute} {
+	for asked, want := range map[time.Duration]time.Duration{0: i.DefaultTTL, time.Hour: i.MaxTTL,
+		time.Minute: time.Minute} {
 		if got := i.TTL(asked); got != want {
 			t.Errorf("%s: %s", asked, got)
 		}

@@ -133,7 +133,8 @@ func (k JWK) public() (any, error) {
 	case "RSA":
 		return &rsa.PublicKey{N: number(k.N), E: int(number(k.E).Int64())}, nil
 	case "EC":
-		curve, ok := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}[k.Curve]
+		curve, ok := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(),
+			"P-521": elliptic.P521()}[k.Curve]
 		if !ok {
 			return nil, fmt.Errorf("unknown curve %q", k.Curve)
 		}

@@ -56,7 +56,8 @@ func TestLogin(t *testing.T) {
 		return signed
 	}
 	for name, config := range map[string]api.ACLAuthMethodConfig{
-		"pem": {JWTValidationPubKeys: []string{public}}, "jwks": {JWKSURL: jwks.URL + "/keys"}, "oidc": {OIDCDiscoveryURL: jwks.URL},
+		"pem": {JWTValidationPubKeys: []string{public}}, "jwks": {JWKSURL: jwks.URL + "/keys"},
+		"oidc": {OIDCDiscoveryURL: jwks.URL},
 	} {
 		config.BoundIssuer, config.BoundAudiences, config.SigningAlgs = []string{"i"}, []string{"nomad"}, []string{"ES256"}
 		config.ClaimMappings, config.ListClaimMappings = map[string]string{"sub": "sub"}, map[string]string{
@@ -72,7 +73,8 @@ func TestLogin(t *testing.T) {
 			t.Errorf("%s: %+v", name, id)
 		}
 		for what, bad := range map[string]string{
-			"issuer": sign("j", "nomad", now.Add(time.Minute)), "audience": sign("i", "vault", now.Add(time.Minute)), "time": sign("i", "nomad", now.Add(-time.Minute)),
+			"issuer": sign("j", "nomad", now.Add(time.Minute)), "audience": sign("i", "vault", now.Add(time.Minute)),
+			"time": sign("i", "nomad", now.Add(-time.Minute)),
 		} {
 			if _, err := acl.Login(t.Context(), method, bad, now); err == nil {
 				t.Errorf("%s: wrong %s is let in", name, what)

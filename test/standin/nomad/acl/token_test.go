@@ -25,7 +25,8 @@ func TestWhoASecretStandsFor(t *testing.T) {
 	now := time.Now()
 	past, good, old := now.Add(-time.Second), uuid.NewString(), uuid.NewString()
 	s := source{tokens: map[string]*api.ACLToken{good: {Name: "good"}, old: {ExpirationTime: &past}}}
-	for secret, want := range map[string]error{good: nil, old: acl.ErrTokenExpired, uuid.NewString(): acl.ErrTokenNotFound, "x": acl.ErrNoToken, "": nil} {
+	for secret, want := range map[string]error{good: nil, old: acl.ErrTokenExpired, uuid.NewString(): acl.ErrTokenNotFound,
+		"x": acl.ErrNoToken, "": nil} {
 		token, err := acl.TokenOf(s, secret, now)
 		if !errors.Is(err, want) || want == nil && token == nil {
 			t.Errorf("%q: %v, %v", secret, token, err)

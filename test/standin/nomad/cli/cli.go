@@ -1,5 +1,3 @@
-// Package cli are the commands of the stand-in: those of Nomad that people, scripts and documents use, with Nomad's
-// flags and exit codes.
 package cli
 
 import (
@@ -109,8 +107,10 @@ func (c *connection) client() (*api.Client, error) {
 		to   *string
 		from string
 	}{
-		{&config.Address, c.address}, {&config.Region, c.region}, {&config.Namespace, c.namespace}, {&config.SecretID, c.token},
-		{&config.TLSConfig.CACert, c.caCert}, {&config.TLSConfig.ClientCert, c.clientCert}, {&config.TLSConfig.ClientKey, c.clientKey},
+		{&config.Address, c.address}, {&config.Region, c.region}, {&config.Namespace, c.namespace},
+		{&config.SecretID, c.token},
+		{&config.TLSConfig.CACert, c.caCert}, {&config.TLSConfig.ClientCert, c.clientCert},
+		{&config.TLSConfig.ClientKey, c.clientKey},
 		{&config.TLSConfig.TLSServerName, c.serverName},
 	} {
 		if f.from != "" {

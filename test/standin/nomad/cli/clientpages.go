@@ -47,7 +47,8 @@ func (a *running) self(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(
 		[]byte(
-			`{"config":{"Version":{"Version":"` + server.Version + `"},"Region":"` + a.config.Region + `"},"member":{},"stats":{"client":{"node_id":"` + a.client.NodeID() + `"}}}`,
+			`{"config":{"Version":{"Version":"` + server.Version + `"},"Region":"` + a.config.Region +
+				`"},"member":{},"stats":{"client":{"node_id":"` + a.client.NodeID() + `"}}}`,
 		),
 	)
 }
@@ -109,7 +110,8 @@ func refuse(w http.ResponseWriter, path string, err error) {
 	code := http.StatusInternalServerError
 	if client.ReadsFile(path) {
 		code = http.StatusOK
-	} else if strings.HasSuffix(err.Error(), acl.ErrPermissionDenied.Message) || strings.HasSuffix(err.Error(), acl.ErrTokenNotFound.Message) {
+	} else if strings.HasSuffix(err.Error(), acl.ErrPermissionDenied.Message) ||
+		strings.HasSuffix(err.Error(), acl.ErrTokenNotFound.Message) {
 		code = http.StatusForbidden
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

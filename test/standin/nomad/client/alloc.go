@@ -301,8 +301,9 @@ func (a *alloc) reported(r *api.Allocation) {
 
 func describe(status string) string {
 	return map[string]string{
-		state.ClientPending: "No tasks have started", state.ClientRunning: "Tasks are running", state.ClientComplete: "All tasks have completed",
-		state.ClientFailed: "Failed tasks",
+		state.ClientPending: "No tasks have started", state.ClientRunning: "Tasks are running",
+		state.ClientComplete: "All tasks have completed",
+		state.ClientFailed:   "Failed tasks",
 	}[status]
 }
 

@@ -1,5 +1,3 @@
-// Package client is the stand-in's client agent: it registers a node, keeps it alive, and runs what the servers place
-// there, as the client of Nomad 1.11 does.
 package client
 
 import (
@@ -52,7 +50,8 @@ func New(c *config.Agent, rpcTLS *tls.Config, log hclog.Logger) (*Client, error)
 	}
 	cl := &Client{
 		config: c, log: log, tls: rpcTLS, allocs: map[string]*alloc{}, dynamic: map[string]*string{},
-		stateDir: c.Client.StateDir, allocDir: c.Client.AllocDir, contacted: make(chan struct{}), reports: make(chan struct{}, 1),
+		stateDir: c.Client.StateDir, allocDir: c.Client.AllocDir, contacted: make(chan struct{}),
+		reports: make(chan struct{}, 1),
 	}
 	if cl.stateDir == "" {
 		cl.stateDir = filepath.Join(c.DataDir, "client")

@@ -62,10 +62,12 @@ func (c *Client) fingerprint() (*state.Node, error) {
 		Disk: api.NodeReservedDiskResources{DiskMB: uint64(o.Reserved.DiskMB)},
 	}
 	n.Attributes = map[string]string{
-		"kernel.name": "linux", "arch": runtime.GOARCH, "cpu.arch": runtime.GOARCH, "cpu.numcores": strconv.Itoa(runtime.NumCPU()),
+		"kernel.name": "linux", "arch": runtime.GOARCH, "cpu.arch": runtime.GOARCH,
+		"cpu.numcores": strconv.Itoa(runtime.NumCPU()),
 		"cpu.totalcompute": strconv.Itoa(
 			cpu), "memory.totalbytes": strconv.Itoa(total << 20), "nomad.version": server.Version,
-		"unique.hostname": host, "unique.network.ip-address": address, "os.name": osName(), "os.signals": "SIGHUP,SIGINT,SIGKILL,SIGTERM",
+		"unique.hostname": host, "unique.network.ip-address": address, "os.name": osName(),
+		"os.signals":              "SIGHUP,SIGINT,SIGKILL,SIGTERM",
 		"nomad.advertise.address": c.config.Advertise.HTTP,
 	}
 	n.Drivers = map[string]*api.DriverInfo{}

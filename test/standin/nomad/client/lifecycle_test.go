@@ -66,12 +66,15 @@ func TestEndOfAllocation(t *testing.T) {
 		status   string
 		restarts uint64
 	}{
-		"ends well":                  {[]*api.Task{mockTask("main", well)}, state.ClientComplete, 0},
-		"fails":                      {[]*api.Task{mockTask("main", badly)}, state.ClientFailed, 1},
-		"can't be started":           {[]*api.Task{mockTask("main", map[string]any{"start_error": "no"})}, state.ClientFailed, 1},
-		"has no driver":              {[]*api.Task{{Name: "main", Driver: "docker"}}, state.ClientFailed, 1},
-		"a prestart task fails":      {[]*api.Task{mockTask("main", well), hooked("prestart", mockTask("before", badly))}, state.ClientFailed, 0},
-		"has tasks before and after": {[]*api.Task{mockTask("main", well), hooked("prestart", mockTask("before", well)), hooked("poststop", mockTask("after", well))}, state.ClientComplete, 0},
+		"ends well": {[]*api.Task{mockTask("main", well)}, state.ClientComplete, 0},
+		"fails":     {[]*api.Task{mockTask("main", badly)}, state.ClientFailed, 1},
+		"can't be started": {[]*api.Task{mockTask("main", map[string]any{"start_error": "no"})}, state.ClientFailed,
+			1},
+		"has no driver": {[]*api.Task{{Name: "main", Driver: "docker"}}, state.ClientFailed, 1},
+		"a prestart task fails": {[]*api.Task{mockTask("main", well), hooked("prestart", mockTask("before", badly))},
+			state.ClientFailed, 0},
+		"has tasks before and after": {[]*api.Task{mockTask("main", well), hooked("prestart", mockTask("before", well)),
+			hooked("poststop", mockTask("after", well))}, state.ClientComplete, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, ended := running(t, newClient(t), test.tasks...)

@@ -101,10 +101,13 @@ func environment(t *task) []string {
 	}
 	a := t.alloc.spec.Load()
 	for key, value := range map[string]string{
-		"NOMAD_ALLOC_DIR": filepath.Join(t.alloc.dir, "alloc"), "NOMAD_TASK_DIR": filepath.Join(t.dir(), "local"), "NOMAD_SECRETS_DIR": filepath.Join(t.dir(), "secrets"),
-		"NOMAD_ALLOC_ID": a.ID, "NOMAD_ALLOC_NAME": a.Name, "NOMAD_TASK_NAME": t.spec.Name, "NOMAD_GROUP_NAME": a.TaskGroup,
-		"NOMAD_JOB_ID": a.JobID, "NOMAD_JOB_NAME": state.Value(a.Job.Name), "NOMAD_NAMESPACE": a.Namespace, "NOMAD_REGION": t.alloc.client.config.Region,
-		"NOMAD_DC": t.alloc.client.config.Datacenter, "NOMAD_SHORT_ALLOC_ID": a.ID[:8],
+		"NOMAD_ALLOC_DIR": filepath.Join(t.alloc.dir, "alloc"), "NOMAD_TASK_DIR": filepath.Join(t.dir(), "local"),
+		"NOMAD_SECRETS_DIR": filepath.Join(t.dir(), "secrets"),
+		"NOMAD_ALLOC_ID":    a.ID, "NOMAD_ALLOC_NAME": a.Name,
+		"NOMAD_TASK_NAME": t.spec.Name, "NOMAD_GROUP_NAME": a.TaskGroup,
+		"NOMAD_JOB_ID": a.JobID, "NOMAD_JOB_NAME": state.Value(a.Job.Name), "NOMAD_NAMESPACE": a.Namespace,
+		"NOMAD_REGION": t.alloc.client.config.Region,
+		"NOMAD_DC":     t.alloc.client.config.Datacenter, "NOMAD_SHORT_ALLOC_ID": a.ID[:8],
 	} {
 		env = append(env, key+"="+value)
 	}

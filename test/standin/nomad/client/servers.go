@@ -49,7 +49,8 @@ func (c *Client) Resolve(ctx context.Context, secret string) (*acl.ACL, error) {
 		return nil, errNoServers
 	}
 	var reply standinrpc.ResolveReply
-	if err := wire.Call(ctx, session, "ACL.Resolve", standinrpc.ResolveRequest{Request: c.request(), SecretID: secret}, &reply); err != nil {
+	if err := wire.Call(ctx, session, "ACL.Resolve", standinrpc.ResolveRequest{Request: c.request(), SecretID: secret},
+		&reply); err != nil {
 		return nil, err
 	}
 	if reply.Management {

@@ -113,7 +113,8 @@ func (c *Client) watch(ctx context.Context, watch *rpc.Client) error {
 	for ctx.Err() == nil {
 		var reply standinrpc.ClientAllocsReply
 		request := standinrpc.ClientAllocsRequest{
-			Request: c.request(), NodeID: c.identity.id, SecretID: c.identity.secret, MinQueryIndex: index, MaxQueryTime: pollTime,
+			Request: c.request(), NodeID: c.identity.id, SecretID: c.identity.secret, MinQueryIndex: index,
+			MaxQueryTime: pollTime,
 		}
 		if err := watch.Call("Node.GetClientAllocs", request, &reply); err != nil {
 			return fmt.Errorf("watch allocations: %w", err)
@@ -122,7 +123,8 @@ func (c *Client) watch(ctx context.Context, watch *rpc.Client) error {
 		wanted := c.changed(reply.Allocs)
 		var got standinrpc.GetAllocsReply
 		if len(wanted) > 0 {
-			if err := watch.Call("Alloc.GetAllocs", standinrpc.GetAllocsRequest{Request: c.request(), AllocIDs: wanted}, &got); err != nil {
+			if err := watch.Call("Alloc.GetAllocs", standinrpc.GetAllocsRequest{Request: c.request(), AllocIDs: wanted},
+				&got); err != nil {
 				return fmt.Errorf("get allocations: %w", err)
 			}
 		}
@@ -159,7 +161,8 @@ func (c *Client) report(ctx context.Context, updates *rpc.Client) error {
 		if len(list) == 0 {
 			continue
 		}
-		if err := updates.Call("Node.UpdateAlloc", standinrpc.UpdateAllocRequest{Request: c.request(), Alloc: list}, &standinrpc.Reply{}); err != nil {
+		if err := updates.Call("Node.UpdateAlloc", standinrpc.UpdateAllocRequest{Request: c.request(), Alloc: list},
+			&standinrpc.Reply{}); err != nil {
 			return fmt.Errorf("report allocations: %w", err)
 		}
 		for i, a := range told {

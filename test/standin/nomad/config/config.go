@@ -1,5 +1,3 @@
-// Package config reads the configuration of a Nomad agent: the HCL and JSON that Nomad reads, merged as Nomad merges
-// it, and refused where Nomad refuses it.
 package config
 
 import (

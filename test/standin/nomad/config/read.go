@@ -148,7 +148,8 @@ func (c *Agent) check() error {
 		return errors.New(
 			"Must specify \"data_dir\" config option or \"data-dir\" CLI flag") //nolint:staticcheck // Nomad's words
 	}
-	for name, dir := range map[string]string{"data-dir": c.DataDir, "plugin-dir": c.PluginDir, "alloc-dir": c.Client.AllocDir, "state-dir": c.Client.StateDir} {
+	for name, dir := range map[string]string{"data-dir": c.DataDir, "plugin-dir": c.PluginDir,
+		"alloc-dir": c.Client.AllocDir, "state-dir": c.Client.StateDir} {
 		if dir != "" && !filepath.IsAbs(dir) {
 			return fmt.Errorf("%s must be given as an absolute path: got %s", name, dir)
 		}

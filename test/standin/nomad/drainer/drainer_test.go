@@ -42,7 +42,8 @@ func (w *world) run(node, id, kind string, count, parallel int) *api.Allocation 
 			{Name: new("g"), Count: new(count), Migrate: &api.MigrateStrategy{MaxParallel: new(parallel)}}},
 	}
 	a := &api.Allocation{
-		ID: id, NodeID: node, JobID: *job.ID, Job: job, TaskGroup: "g", DesiredStatus: state.DesiredRun, ClientStatus: state.ClientRunning,
+		ID: id, NodeID: node, JobID: *job.ID, Job: job, TaskGroup: "g", DesiredStatus: state.DesiredRun,
+		ClientStatus:     state.ClientRunning,
 		DeploymentStatus: &api.AllocDeploymentStatus{Healthy: new(true)}, CreateIndex: uint64(len(w.allocs)),
 	}
 	w.allocs = append(w.allocs, a)

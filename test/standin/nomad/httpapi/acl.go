@@ -70,7 +70,8 @@ func bootstrap(c *call) (any, error) {
 		return nil, badRequest("invalid acl token")
 	}
 	token := &api.ACLToken{
-		AccessorID: uuid.NewString(), SecretID: in.BootstrapSecret, Name: "Bootstrap Token", Type: acl.TypeManagement, Global: true,
+		AccessorID: uuid.NewString(), SecretID: in.BootstrapSecret, Name: "Bootstrap Token", Type: acl.TypeManagement,
+		Global:     true,
 		CreateTime: c.api.now().UTC(),
 	}
 	if token.SecretID == "" {

@@ -98,7 +98,8 @@ func TestFilterOfNodes(t *testing.T) {
 	w.node("b-1", nil)
 	for filter, want := range map[string]int{
 		`"pool-uid" in Meta`: 1, `Meta["pool-uid"] == "u"`: 1, `Meta["none"] == "u"`: 0, `Meta["none"] != "u"`: 2,
-		`Name matches "^b-"`: 1, `NodePool == "default"`: 2, `Attributes["nomad.version"] == "1.11.3"`: 2, `Status == "down"`: 0,
+		`Name matches "^b-"`: 1, `NodePool == "default"`: 2, `Attributes["nomad.version"] == "1.11.3"`: 2,
+		`Status == "down"`: 0,
 	} {
 		nodes, _, err := w.client.Nodes().List(&api.QueryOptions{Filter: filter})
 		if err != nil || len(nodes) != want {

@@ -9,13 +9,15 @@ import (
 )
 
 var authRoutes = map[string]methods{
-	"/v1/acl/auth-methods":                       {get: listMethods, open: true},
-	"/v1/acl/auth-method":                        {put: managed(upsertMethod)},
-	"/v1/acl/auth-method/{id}":                   {get: managed(readMethod), put: managed(upsertMethod), del: managed(deleteMethod)},
-	"/v1/acl/binding-rules":                      {get: managed(listBindings)},
-	"/v1/acl/binding-rule":                       {put: managed(upsertBinding)},
-	"/v1/acl/binding-rule/{id}":                  {get: managed(readBinding), put: managed(upsertBinding), del: managed(deleteBinding)},
-	"/v1/acl/login":                              {put: login, open: true},
+	"/v1/acl/auth-methods": {get: listMethods, open: true},
+	"/v1/acl/auth-method":  {put: managed(upsertMethod)},
+	"/v1/acl/auth-method/{id}": {get: managed(readMethod), put: managed(upsertMethod),
+		del: managed(deleteMethod)},
+	"/v1/acl/binding-rules": {get: managed(listBindings)},
+	"/v1/acl/binding-rule":  {put: managed(upsertBinding)},
+	"/v1/acl/binding-rule/{id}": {get: managed(readBinding), put: managed(upsertBinding),
+		del: managed(deleteBinding)},
+	"/v1/acl/login": {put: login, open: true},
 	"/v1/acl/identity/client-introduction-token": {put: introduce},
 	"/.well-known/jwks.json":                     {get: publicKeys, open: true},
 }
@@ -49,7 +51,8 @@ func login(c *call) (any, error) {
 	}
 	token := &api.ACLToken{
 		AccessorID: uuid.NewString(), SecretID: uuid.NewString(), Name: method.Type + "-" + method.Name, Type: acl.TypeClient,
-		Global: method.TokenLocality == api.ACLAuthMethodTokenLocalityGlobal, CreateTime: now, ExpirationTTL: method.MaxTokenTTL,
+		Global: method.TokenLocality == api.ACLAuthMethodTokenLocalityGlobal, CreateTime: now,
+		ExpirationTTL: method.MaxTokenTTL,
 	}
 	if token.ExpirationTime, err = c.expiry(now, method.MaxTokenTTL); err != nil {
 		return nil, err

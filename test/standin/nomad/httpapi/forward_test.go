@@ -22,9 +22,11 @@ func TestLoginNeedsAMethodAndABinding(t *testing.T) {
 	signed, err := keys.Introduce("global", "n", "p", time.Now(), testLife)
 	w.must(err)
 	_, _, err = admin.ACLAuthMethods().
-		Create(&api.ACLAuthMethod{Name: "own", Type: "JWT", TokenLocality: "local", MaxTokenTTL: testLife, Config: &api.ACLAuthMethodConfig{
-			JWKSURL: w.url + "/.well-known/jwks.json", SigningAlgs: []string{"EdDSA"}, BoundAudiences: []string{"nomadproject.io"},
-			ClaimMappings: map[string]string{"nomad_node_name": "name"}}}, nil)
+		Create(&api.ACLAuthMethod{Name: "own", Type: "JWT", TokenLocality: "local", MaxTokenTTL: testLife,
+			Config: &api.ACLAuthMethodConfig{
+				JWKSURL: w.url + "/.well-known/jwks.json", SigningAlgs: []string{"EdDSA"},
+				BoundAudiences: []string{"nomadproject.io"},
+				ClaimMappings:  map[string]string{"nomad_node_name": "name"}}}, nil)
 	w.must(err)
 	login := &api.ACLLoginRequest{AuthMethodName: "own", LoginToken: signed}
 	if _, _, err := w.client.ACLAuth().Login(login, nil); statusOf(err) != http.StatusBadRequest {

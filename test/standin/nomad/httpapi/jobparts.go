@@ -74,7 +74,8 @@ func jobVersions(c *call) (any, error) {
 
 // noDeployments: there are none (nor services), and their lists are empty.
 func noDeployments(c *call) (any, error) {
-	if err := need(c.q.namespace == api.AllNamespacesNamespace || c.may.AllowNamespaceOp(c.q.namespace, acl.ReadJob)); err != nil {
+	if err := need(c.q.namespace == api.AllNamespacesNamespace ||
+		c.may.AllowNamespaceOp(c.q.namespace, acl.ReadJob)); err != nil {
 		return nil, err
 	}
 	return read(c, func(s *state.Snapshot) (uint64, []any, error) { return s.Index(state.Jobs.Name), []any{}, nil })

@@ -112,7 +112,8 @@ func (c *call) jobUpdate(update server.JobUpdate, err error) (any, error) {
 	}
 	c.setMeta(update.Index)
 	return api.JobRegisterResponse{
-		EvalID: update.EvalID, EvalCreateIndex: update.EvalCreateIndex, JobModifyIndex: update.JobModifyIndex, Warnings: update.Warnings,
+		EvalID: update.EvalID, EvalCreateIndex: update.EvalCreateIndex, JobModifyIndex: update.JobModifyIndex,
+		Warnings:  update.Warnings,
 		QueryMeta: api.QueryMeta{LastIndex: update.Index, KnownLeader: true},
 	}, nil
 }

@@ -62,7 +62,8 @@ func TestJobAndItsScaling(t *testing.T) {
 
 func TestJobsThatAreRefused(t *testing.T) {
 	w := newWorld(t, false)
-	for body, want := range map[string]int{`{}`: http.StatusBadRequest, `{"Job": {"Type": "batch"}}`: http.StatusBadRequest, `{`: http.StatusBadRequest} {
+	for body, want := range map[string]int{`{}`: http.StatusBadRequest,
+		`{"Job": {"Type": "batch"}}`: http.StatusBadRequest, `{`: http.StatusBadRequest} {
 		if _, err := w.client.Raw().Write("/v1/jobs", strings.NewReader(body), nil, nil); statusOf(err) != want {
 			t.Errorf("%s: %v", body, err)
 		}

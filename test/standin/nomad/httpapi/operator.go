@@ -88,7 +88,8 @@ const SchedulerSetting = "scheduler-config"
 // defaultScheduler is what Nomad begins with.
 func defaultScheduler() *api.SchedulerConfiguration {
 	return &api.SchedulerConfiguration{
-		SchedulerAlgorithm: api.SchedulerAlgorithmBinpack, PreemptionConfig: api.PreemptionConfig{SystemSchedulerEnabled: true},
+		SchedulerAlgorithm: api.SchedulerAlgorithmBinpack,
+		PreemptionConfig:   api.PreemptionConfig{SystemSchedulerEnabled: true},
 	}
 }
 

@@ -29,7 +29,8 @@ func listRoles(c *call) (any, error) {
 			func(r *api.ACLRole) string { return r.ID },
 			func(r *api.ACLRole) *api.ACLRoleListStub {
 				return &api.ACLRoleListStub{
-					ID: r.ID, Name: r.Name, Description: r.Description, Policies: r.Policies, CreateIndex: r.CreateIndex, ModifyIndex: r.ModifyIndex,
+					ID: r.ID, Name: r.Name, Description: r.Description, Policies: r.Policies, CreateIndex: r.CreateIndex,
+					ModifyIndex: r.ModifyIndex,
 				}
 			},
 		)

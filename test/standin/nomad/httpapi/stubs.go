@@ -103,7 +103,8 @@ func scalingPolicies(j *api.Job) []*api.ScalingPolicy {
 
 func policyStub(p *api.ScalingPolicy) *api.ScalingPolicyListStub {
 	return &api.ScalingPolicyListStub{
-		ID: p.ID, Enabled: value(p.Enabled), Type: p.Type, Target: p.Target, CreateIndex: p.CreateIndex, ModifyIndex: p.ModifyIndex,
+		ID: p.ID, Enabled: value(p.Enabled), Type: p.Type, Target: p.Target, CreateIndex: p.CreateIndex,
+		ModifyIndex: p.ModifyIndex,
 	}
 }
 

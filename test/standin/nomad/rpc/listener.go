@@ -1,5 +1,3 @@
-// Package rpc is how the stand-in's server speaks with clients: Nomad's RPC, as far as clients need it, over
-// connections by which the server can call them in turn.
 package rpc
 
 import (

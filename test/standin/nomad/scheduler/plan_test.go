@@ -26,7 +26,8 @@ func newCluster(nodes ...string) *cluster {
 	c := &cluster{nodes: map[string]*state.Node{}}
 	for _, id := range nodes {
 		n := &state.Node{}
-		n.ID, n.Name, n.Datacenter, n.NodePool, n.Status, n.SchedulingEligibility = id, id, "dc1", "default", state.NodeReady, state.Eligible
+		n.ID, n.Name, n.Datacenter, n.NodePool, n.Status, n.SchedulingEligibility = id, id, "dc1", "default", state.NodeReady,
+			state.Eligible
 		n.Drivers = map[string]*api.DriverInfo{"mock_driver": {Detected: true, Healthy: true}}
 		n.NodeResources = &api.NodeResources{Cpu: api.NodeCpuResources{CpuShares: 1000},
 			Memory: api.NodeMemoryResources{MemoryMB: 1000}, Disk: api.NodeDiskResources{DiskMB: 10000}}
@@ -157,9 +158,11 @@ func TestSatisfied(t *testing.T) {
 		operand, left, right string
 		want                 bool
 	}{
-		{"=", "a", "a", true}, {"!=", "a", "b", true}, {"!=", "a", "a", false}, {"regexp", "linux", "^lin", true}, {">", "b", "a", true},
+		{"=", "a", "a", true}, {"!=", "a", "b", true}, {"!=", "a", "a", false}, {"regexp", "linux", "^lin", true},
+		{">", "b", "a", true},
 		{"set_contains", "a, b", "b", true}, {"set_contains", "a,b", "b,c", false}, {"set_contains_any", "a,b", "c,b", true},
-		{"set_contains_any", "a,b", "c", false}, {"version", "1.8.4", "~> 1.8", true}, {"semver", "x", "> 1", false}, {"nonsense", "a", "a", false},
+		{"set_contains_any", "a,b", "c", false}, {"version", "1.8.4", "~> 1.8", true}, {"semver", "x", "> 1", false},
+		{"nonsense", "a", "a", false},
 	} {
 		if got := Satisfied(tt.operand, tt.left, tt.right, true, true); got != tt.want {
 			t.Errorf("%q %s %q: %v", tt.left, tt.operand, tt.right, got)

@@ -96,7 +96,8 @@ func (s *Server) collect(now time.Time) {
 		return
 	}
 	s.work.gc = now
-	if err := s.collectGarbage(now, s.config.NodeGCThreshold, s.config.JobGCThreshold, s.config.EvalGCThreshold); err != nil {
+	if err := s.collectGarbage(now, s.config.NodeGCThreshold, s.config.JobGCThreshold,
+		s.config.EvalGCThreshold); err != nil {
 		s.log.Error("collecting garbage", "error", err)
 	}
 }

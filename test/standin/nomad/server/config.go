@@ -61,7 +61,8 @@ func (c *Config) defaults() {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&c.HeartbeatGrace, 10 * time.Second}, {&c.MinHeartbeatTTL, 10 * time.Second}, {&c.FailoverHeartbeatTTL, 5 * time.Minute},
+		{&c.HeartbeatGrace, 10 * time.Second}, {&c.MinHeartbeatTTL, 10 * time.Second},
+		{&c.FailoverHeartbeatTTL, 5 * time.Minute},
 		{&c.NodeGCThreshold, 24 * time.Hour}, {&c.JobGCThreshold, 4 * time.Hour}, {&c.EvalGCThreshold, time.Hour},
 		{&c.Introduction.DefaultTTL, 5 * time.Minute}, {&c.Introduction.MaxTTL, 30 * time.Minute},
 		{&c.TokenMinTTL, time.Minute}, {&c.TokenMaxTTL, 24 * time.Hour}, {&c.RetryInterval, 30 * time.Second},

@@ -129,8 +129,9 @@ func (s *Server) noteQueued(tx *state.Txn, key string, job *api.Job, plan *sched
 
 func evaluation(id string, job *api.Job, trigger, status string, now time.Time) *api.Evaluation {
 	return &api.Evaluation{
-		ID: id, Priority: state.Value(job.Priority), Type: state.Value(job.Type), TriggeredBy: trigger, Namespace: state.Value(job.Namespace),
-		JobID: state.Value(job.ID), JobModifyIndex: state.Value(job.JobModifyIndex), Status: status,
+		ID: id, Priority: state.Value(job.Priority), Type: state.Value(job.Type), TriggeredBy: trigger,
+		Namespace: state.Value(job.Namespace),
+		JobID:     state.Value(job.ID), JobModifyIndex: state.Value(job.JobModifyIndex), Status: status,
 		CreateTime: now.UnixNano(), ModifyTime: now.UnixNano(),
 	}
 }
@@ -148,7 +149,8 @@ func (s *Server) setJobStatus(tx *state.Txn, job *api.Job) bool {
 		if state.Value(job.Type) == state.TypeSystem {
 			status = state.JobRunning
 		}
-	case len(state.AllocsOf(tx, state.Value(job.Namespace), state.Value(job.ID))) > 0 && state.Value(job.Type) != state.TypeService:
+	case len(state.AllocsOf(tx, state.Value(job.Namespace), state.Value(job.ID))) > 0 &&
+		state.Value(job.Type) != state.TypeService:
 		status = state.JobDead
 	}
 	if state.Value(job.Status) == status {

@@ -104,7 +104,8 @@ func (s *Server) publish(index uint64, changed []any) {
 		switch o := object.(type) {
 		case *state.Node:
 			if state.Nodes.Get(snapshot, o.ID) != nil { // the end of a node is told to nobody
-				e.Events = append(e.Events, Event{Topic: "Node", Type: nodeEventType(o, index), Key: o.ID, Index: index, Payload: map[string]any{"Node": &o.Node}})
+				e.Events = append(e.Events, Event{Topic: "Node", Type: nodeEventType(o, index), Key: o.ID, Index: index,
+					Payload: map[string]any{"Node": &o.Node}})
 			}
 		case *api.Allocation:
 			bare := *o
@@ -114,11 +115,14 @@ func (s *Server) publish(index uint64, changed []any) {
 				FilterKeys: []string{o.JobID, o.DeploymentID}, Payload: map[string]any{"Allocation": &bare},
 			})
 		case *api.Evaluation:
-			e.Events = append(e.Events, Event{Topic: "Evaluation", Type: "EvaluationUpdated", Key: o.ID, Namespace: o.Namespace, FilterKeys: []string{o.JobID}, Index: index, Payload: map[string]any{"Evaluation": o}})
+			e.Events = append(e.Events, Event{Topic: "Evaluation", Type: "EvaluationUpdated", Key: o.ID, Namespace: o.Namespace,
+				FilterKeys: []string{o.JobID}, Index: index, Payload: map[string]any{"Evaluation": o}})
 		case *api.Job:
-			e.Events = append(e.Events, Event{Topic: "Job", Type: "JobRegistered", Key: state.Value(o.ID), Namespace: state.Value(o.Namespace), Index: index, Payload: map[string]any{"Job": o}})
+			e.Events = append(e.Events, Event{Topic: "Job", Type: "JobRegistered", Key: state.Value(o.ID),
+				Namespace: state.Value(o.Namespace), Index: index, Payload: map[string]any{"Job": o}})
 		case *api.NodePool:
-			e.Events = append(e.Events, Event{Topic: "NodePool", Type: "NodePoolUpserted", Key: o.Name, Index: index, Payload: map[string]any{"NodePool": o}})
+			e.Events = append(e.Events, Event{Topic: "NodePool", Type: "NodePoolUpserted", Key: o.Name, Index: index,
+				Payload: map[string]any{"NodePool": o}})
 		}
 	}
 	if len(e.Events) > 0 {
@@ -131,7 +135,8 @@ func nodeEventType(n *state.Node, index uint64) string {
 	switch {
 	case n.Transition == index:
 		return "NodeStreamEvent"
-	case len(n.Events) > 0 && n.Events[len(n.Events)-1].CreateIndex == index && n.Events[len(n.Events)-1].Message != "Node registered":
+	case len(n.Events) > 0 && n.Events[len(n.Events)-1].CreateIndex == index &&
+		n.Events[len(n.Events)-1].Message != "Node registered":
 		return "NodeDrain"
 	default:
 		return "NodeRegistration"

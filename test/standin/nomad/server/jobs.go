@@ -142,7 +142,8 @@ func store(tx *state.Txn, job *api.Job, now time.Time) {
 func same(a, b *api.Job) bool {
 	x, y := *a, *b
 	for _, j := range []*api.Job{&x, &y} {
-		j.Version, j.JobModifyIndex, j.ModifyIndex, j.CreateIndex, j.SubmitTime, j.Status, j.StatusDescription = nil, nil, nil, nil, nil, nil, nil
+		j.Version, j.JobModifyIndex, j.ModifyIndex, j.CreateIndex, j.SubmitTime, j.Status, j.StatusDescription = nil, nil,
+			nil, nil, nil, nil, nil
 		if j.Stop == nil {
 			j.Stop = new(false)
 		}

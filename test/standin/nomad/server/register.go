@@ -85,7 +85,8 @@ func (s *Server) admit(tx *state.Txn, n, old *state.Node, now time.Time) {
 		n.Events = appendEvent(nil, nodeEvent("Cluster", "Node registered", now), tx.Index)
 		return
 	}
-	n.SchedulingEligibility, n.DrainStrategy, n.Drain, n.LastDrain, n.Events = old.SchedulingEligibility, old.DrainStrategy, old.Drain, old.LastDrain, old.Events
+	n.SchedulingEligibility, n.DrainStrategy, n.Drain, n.LastDrain, n.Events = old.SchedulingEligibility,
+		old.DrainStrategy, old.Drain, old.LastDrain, old.Events
 	n.Transition = old.Transition
 	if old.Status == state.NodeDown {
 		n.Events = appendEvent(n.Events, nodeEvent("Cluster", "Node re-registered", now), tx.Index)

@@ -32,7 +32,10 @@ var (
 		},
 	})
 	JobVersions = table(&Table[JobVersion]{
-		Name: "job_version", id: func(v *JobVersion) string { return fmt.Sprintf("%s\x00%020d", JobKey(v.Job), Value(v.Version)) },
+		Name: "job_version", id: func(v *JobVersion) string {
+			return fmt.Sprintf("%s\x00%020d", JobKey(v.Job),
+				Value(v.Version))
+		},
 		by:    map[string]func(*JobVersion) string{ByJob: func(v *JobVersion) string { return JobKey(v.Job) }},
 		stamp: func(_, _ *JobVersion, _ uint64) {}, // it is the job's
 	})

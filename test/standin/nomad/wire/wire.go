@@ -1,5 +1,3 @@
-// Package wire is how Nomad's agents speak with each other: a byte that says what follows, yamux, and in its streams
-// net/rpc with MessagePack. Structs are sent as maps of their fields' names.
 package wire
 
 import (

@@ -1,5 +1,3 @@
-// Package cloudinit does for a simulated guest what cloud-init does for a real one, as far as a Nomad client
-// needs it: hostname, write_files, and the knowledge which services runcmd would start. Commands aren't run.
 package cloudinit
 
 import (

@@ -86,7 +86,8 @@ func TestWriteFilesOrder(t *testing.T) {
 }
 
 func TestWriteFilesRefuses(t *testing.T) {
-	for _, entry := range []string{`{content: x}`, `{path: /a, content: "%%", encoding: b64}`, `{path: /a, content: x, encoding: gz}`, `{path: /a, encoding: rot13}`} {
+	for _, entry := range []string{`{content: x}`, `{path: /a, content: "%%", encoding: b64}`,
+		`{path: /a, content: x, encoding: gz}`, `{path: /a, encoding: rot13}`} {
 		if err := parse(t, "write_files: ["+entry+"]").WriteFiles(t.TempDir()); err == nil {
 			t.Errorf("WriteFiles accepted %s", entry)
 		}

@@ -122,11 +122,15 @@ func TestAgentGuestWithTLS(t *testing.T) {
 func TestGuestsThatRunNoClient(t *testing.T) {
 	const started = "\nruncmd: [systemctl start nomad]\n"
 	cases := map[string]string{
-		"no user data":          "",
-		"not cloud-config":      "#!/bin/sh\n",
-		"nothing starts nomad":  "#cloud-config\nwrite_files: [{path: /etc/nomad.d/nomad.hcl, content: 'data_dir = \"/x\"'}]\n",
-		"packaged server stays": "#cloud-config\nwrite_files: [{path: /etc/nomad.d/pool.hcl, content: 'datacenter = \"x\"'}]" + started,
-		"broken configuration":  "#cloud-config\nwrite_files: [{path: /etc/nomad.d/nomad.hcl, content: 'data_dir = '}]" + started,
+		"no user data":     "",
+		"not cloud-config": "#!/bin/sh\n",
+		"nothing starts nomad": "#cloud-config\n" +
+			"write_files: [{path: /etc/nomad.d/nomad.hcl, content: 'data_dir = \"/x\"'}]\n",
+		"packaged server stays": "#cloud-config\n" +
+			"write_files: [{path: /etc/nomad.d/pool.hcl, content: 'datacenter = \"x\"'}]" + started,
+		"broken configuration": "#cloud-config\n" +
+			"write_files: [{path: /etc/nomad.d/nomad.hcl, content: 'data_dir = '}]" +
+			started,
 	}
 	for name, userData := range cases {
 		t.Run(name, func(t *testing.T) {

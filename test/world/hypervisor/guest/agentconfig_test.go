@@ -22,9 +22,10 @@ func TestReadAgentConfigMergesLikeTheAgent(t *testing.T) {
 				options = { "fingerprint.denylist" = "env_aws" }
 			}
 			tls { rpc = true ca_file = "/etc/nomad.d/ca.pem" }`,
-		"/etc/nomad.d/50-site.hcl":  `client { node_class = "early" meta { rack = "a" } }`,
-		"/etc/nomad.d/zz-site.json": `{"datacenter": "dc7", "client": {"node_class": "late", "server_join": {"retry_join": ["10.0.0.2:4647"]}}}`,
-		"/etc/nomad.d/readme.txt":   `not HCL {`,
+		"/etc/nomad.d/50-site.hcl": `client { node_class = "early" meta { rack = "a" } }`,
+		"/etc/nomad.d/zz-site.json": `{"datacenter": "dc7", "client": {"node_class": "late", ` +
+			`"server_join": {"retry_join": ["10.0.0.2:4647"]}}}`,
+		"/etc/nomad.d/readme.txt": `not HCL {`,
 	})
 	c, err := readClientConfig(root, []string{configDir})
 	if err != nil {

@@ -1,9 +1,3 @@
-// Package guest boots the operating systems of the test world's virtual machines.
-//
-// A guest runs what its cloud-config asks for, in a directory that plays its root disk: with the kind Agent a Nomad
-// client (of the user's Nomad or the stand-in) in namespaces of its own, with Simulated a client that only speaks
-// Nomad's RPC. Either way servers, region, datacenter, node pool, class, meta, node ID and introduction token are
-// what was rendered into the cloud-config, so that a mistake there shows.
 package guest
 
 import (

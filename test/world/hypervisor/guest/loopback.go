@@ -14,7 +14,8 @@ const mhzPerCPU = 1000
 
 // deniedFingerprints look at the machine that all guests share, or for metadata services with timeouts of
 // seconds each.
-const deniedFingerprints = "env_aws,env_gce,env_azure,env_digitalocean,consul,vault,bridge,cni,plugins_cni,dynamic_host_volumes,network_bridge"
+const deniedFingerprints = "env_aws,env_gce,env_azure,env_digitalocean,consul," +
+	"vault,bridge,cni,plugins_cni,dynamic_host_volumes,network_bridge"
 
 // The loopback adaptation: everything in which a guest's client differs from one in a virtual machine. It is
 // a configuration file that Nomad merges last. What isn't named here is as it was rendered.
@@ -59,7 +60,8 @@ func loopbackAdaptation(m Machine, c *agentConfig, names Names) (map[string]any,
 		"disable_anonymous_signature": true,
 		"client":                      client,
 		"plugin":                      map[string]any{"raw_exec": map[string]any{"config": map[string]any{"enabled": true}}},
-		"consul":                      map[string]any{"server_auto_join": false, "client_auto_join": false, "auto_advertise": false},
+		"consul": map[string]any{"server_auto_join": false, "client_auto_join": false,
+			"auto_advertise": false},
 	}
 	moved(file, inside, map[string]string{"data_dir": c.DataDir, "plugin_dir": c.PluginDir, "log_file": c.LogFile})
 	moved(

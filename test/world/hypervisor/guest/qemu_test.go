@@ -26,7 +26,8 @@ func TestQemuArgs(t *testing.T) {
 		qemu Qemu
 		want []string
 	}{
-		{Qemu{}, []string{"-smp 2", "-m 924", "-uuid 0d5f1b9e", "serial=a,,b", "netdev=net1,mac=52:54:00:00:00:02", "-accel tcg"}},
+		{Qemu{}, []string{"-smp 2", "-m 924", "-uuid 0d5f1b9e", "serial=a,,b", "netdev=net1,mac=52:54:00:00:00:02",
+			"-accel tcg"}},
 		{Qemu{KVM: true}, []string{"-accel kvm", "-cpu host"}},
 	} {
 		args := strings.Join(c.qemu.args(m), " ")

@@ -1,5 +1,3 @@
-// Package faultproxy is a reverse proxy in front of an API server that misbehaves on demand: it delays
-// requests, refuses them, or lets them happen and loses the answer.
 package faultproxy
 
 import (

@@ -1,5 +1,3 @@
-// Package harvester runs harvester-lite on a loopback control plane: Harvester's own admission handlers and
-// VM controllers in one process, with a stand-in for its storage that marks claims Bound.
 package harvester
 
 import (

@@ -1,4 +1,3 @@
-// Package kubetest starts the world's Kubernetes for a test that needs no more of the world.
 package kubetest
 
 import (
@@ -25,8 +24,9 @@ func Start(t *testing.T, patience time.Duration,
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cp, err := kube.Start(ctx, kube.Options{
-		Etcd: paths[binaries.Etcd], APIServer: paths[binaries.KubeAPIServer], ControllerManager: paths[binaries.KubeControllerManager],
-		Dir: t.TempDir(),
+		Etcd: paths[binaries.Etcd], APIServer: paths[binaries.KubeAPIServer],
+		ControllerManager: paths[binaries.KubeControllerManager],
+		Dir:               t.TempDir(),
 	})
 	if err != nil {
 		t.Fatal(err)

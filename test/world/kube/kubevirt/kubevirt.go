@@ -1,6 +1,3 @@
-// Package kubevirt runs KubeVirt's own virt-api, with its admission webhooks and its aggregated API, and
-// virt-controller on a loopback control plane, in Harvester's namespace. virt-operator's part is played by
-// manifests that its own code generated; virt-handler's by the hypervisor of the test world.
 package kubevirt
 
 import (
