@@ -16,7 +16,7 @@ func working(noon time.Time) nodestate.State {
 	return nodestate.State{
 		Now:      noon,
 		Node:     nodestate.Node{Name: "batch-1", Created: noon.Add(-time.Hour), ClaimsRecorded: true, VMMade: true, Joined: true},
-		VM:       nodestate.VM{Exists: true, Ours: true, Status: "Running"},
+		VM:       nodestate.VM{Exists: true, Owned: true, Status: "Running"},
 		Instance: nodestate.Instance{Exists: true, Running: true},
 		Nomad:    nodestate.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true},
 	}
