@@ -258,7 +258,8 @@ func TestTemplatesThatCantWork(t *testing.T) {
 			t.Parallel()
 			create(t, newPool(c.name, 1, func(p *v1alpha1.NomadNodePool) { c.change(&p.Spec.Template) }))
 			eventually(t, c.name, "the mistake to be told", 30*time.Second,
-				both(reports(v1alpha1.PoolTemplateValid, c.reason, c.reports...), reports(v1alpha1.PoolReady, c.reason, c.reports...)))
+				both(reports(v1alpha1.PoolTemplateValid, c.reason, c.reports...),
+					reports(v1alpha1.PoolReady, c.reason, c.reports...)))
 			nothingMade(t, c.name)
 		})
 	}

@@ -203,7 +203,8 @@ func TestDeletedPoolGoesThoughNomadIsGone(t *testing.T) {
 	eventually(t, "bereft", "the pool to settle", time.Minute, allReady(1))
 	left := members(t, "bereft")[0]
 	way.cutOff()
-	eventually(t, "bereft", "Nomad to be away", time.Minute, reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
+	eventually(t, "bereft", "Nomad to be away", time.Minute, reports(v1alpha1.PoolNomadReachable,
+		v1alpha1.ReasonUnreachable))
 	if err := w.Client.Delete(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}

@@ -252,7 +252,8 @@ func TestFromZeroQuery(t *testing.T) {
 		// For a minute it repeats what it said when it led.
 		{"another server leads", leads + waits + dispatched, leads + runs + dispatched, "2"},
 		{"who led has forgotten", follows, leads + runs + dispatched, "2"},
-		{"they have ended", follows, leads + jobMetrics(0, 0, 0, `host="vm",job="batch-a",namespace="default",task_group="g"`),
+		{"they have ended", follows,
+			leads + jobMetrics(0, 0, 0, `host="vm",job="batch-a",namespace="default",task_group="g"`),
 			"0"},
 	} {
 		s.report(t, p, i, step.one, step.other)

@@ -95,7 +95,8 @@ func TestBadInstallationsAreRefused(t *testing.T) {
 	}
 	for name, tt := range bad {
 		t.Run(name, func(t *testing.T) {
-			refused(t, w.Client.Create(t.Context(), newPool("bad-install", 1, installs(tt.install)), client.DryRunAll), tt.reports)
+			refused(t, w.Client.Create(t.Context(), newPool("bad-install", 1, installs(tt.install)), client.DryRunAll),
+				tt.reports)
 		})
 	}
 	good := map[string]v1alpha1.NomadInstall{

@@ -65,7 +65,8 @@ func TestRolloutStopsWhenNobodyJoins(t *testing.T) {
 
 	change(t, "stuck", ofGeneration("first"))
 	eventually(t, "stuck", "the members of before", time.Minute, both(rolledOut(3), are(old)))
-	eventually(t, "stuck", "joins to be well", 10*time.Second, reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected))
+	eventually(t, "stuck", "joins to be well", 10*time.Second, reports(v1alpha1.PoolJoinsHealthy,
+		v1alpha1.ReasonAsExpected))
 	reported(t, "stuck", "BreakerClosed", "")
 	if got := allocationStates(t, "stuck-service"); !maps.Equal(got, work) {
 		t.Errorf("the allocations are %v, not %v", got, work)
@@ -85,7 +86,8 @@ func TestMembersThatNeverJoin(t *testing.T) {
 	bootedInVain(t, lost...)
 	lift()
 	change(t, "probe", joinWithin(patient))
-	eventually(t, "probe", "the pause to be told", 30*time.Second, reports(v1alpha1.PoolScalingOut, v1alpha1.ReasonBackOff))
+	eventually(t, "probe", "the pause to be told", 30*time.Second,
+		reports(v1alpha1.PoolScalingOut, v1alpha1.ReasonBackOff))
 	eventually(t, "probe", "the next member to join", time.Minute, allReady(1))
 	checkPause(t, lost)
 

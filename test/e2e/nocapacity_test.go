@@ -39,7 +39,8 @@ func TestBlockedByCapacity(t *testing.T) {
 			t.Errorf("%s is taken for one that didn't join", r.Member)
 		}
 	}
-	change(t, "roomless", joinWithin(patient)) // the time to join begins when there is capacity, and this machine may be busy
+	change(t, "roomless",
+		joinWithin(patient)) // the time to join begins when there is capacity, and this machine may be busy
 	lift()
 	eventually(t, "roomless", "the pool to be whole", time.Minute,
 		both(allReady(2), reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected)))

@@ -64,7 +64,8 @@ func TestPausesDoubleUntilTheBreakerOpens(t *testing.T) {
 		reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinTimeouts))
 	change(t, "pauses", changes(joinWithin(patient), ofGeneration("second")))
 	eventually(t, "pauses", "a member that joins", time.Minute, both(rolledOut(1), without(kept)))
-	eventually(t, "pauses", "joins to be well", 10*time.Second, reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected))
+	eventually(t, "pauses", "joins to be well", 10*time.Second,
+		reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected))
 	onlyMembersLeft(t, "pauses")
 }
 

@@ -107,7 +107,8 @@ func theCauseLiesElsewhere(t *testing.T, broken v1alpha1.NomadNode) {
 	upgrading(t, "Unknown")
 	maintained()
 	change(t, "sick", func(p *v1alpha1.NomadNodePool) { p.Annotations = map[string]string{"look": "now"} })
-	eventually(t, "sick", "the upgrade to be told", time.Minute, reports(v1alpha1.PoolReady, v1alpha1.ReasonUpgradeRunning))
+	eventually(t, "sick", "the upgrade to be told", time.Minute,
+		reports(v1alpha1.PoolReady, v1alpha1.ReasonUpgradeRunning))
 	noneIsToLeave(t, "sick")
 	upgrading(t, "True")
 }

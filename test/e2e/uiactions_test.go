@@ -102,7 +102,8 @@ func TestOthersDeleteASecret(t *testing.T) {
 	if err := w.Hypervisor.KillGuest(client.ObjectKeyFromObject(&broken)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "unbootable", "the member to be replaced", recoveryTime+time.Minute, both(without(broken.Name), allReady(2)))
+	eventually(t, "unbootable", "the member to be replaced", recoveryTime+time.Minute,
+		both(without(broken.Name), allReady(2)))
 	reported(t, "unbootable", "MemberUnhealthy", broken.Name)
 	onlyMembersLeft(t, "unbootable")
 }
