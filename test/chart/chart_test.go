@@ -82,7 +82,8 @@ func packaged(t *testing.T, out string) string {
 	return path
 }
 
-// Kubernetes 1.29 has no admission policies of version v1: all else can be installed, and whoever forgets that is told.
+// Kubernetes 1.29 has no admission policies of version v1: all else can be installed, and whoever forgets that is
+// reported.
 func TestInstallationBeforeKubernetes130(t *testing.T) {
 	old := []string{"template", release, chart, "--namespace", namespace, "--kube-version", "1.29.9"}
 	if out, err := run(t, helm, old...); err == nil || !strings.Contains(out, "--set admission.enabled=false") {

@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	patience = 3 * time.Minute
+	timeout = 3 * time.Minute
 	// root of the repository, from here.
 	root = "../.."
 )
@@ -134,7 +134,7 @@ func members(t *testing.T) map[string]bool {
 
 func eventually(t *testing.T, what string, check func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	if err := process.WaitFor(ctx, 200*time.Millisecond, what, check); err != nil {
 		t.Fatal(err)

@@ -123,9 +123,9 @@ func awaitKinds(t *testing.T) {
 func checkNamespaces(t *testing.T) {
 	t.Helper()
 	out, err := run(t, kubectl, "delete", "namespace", fixtures.Namespace, "--dry-run=server")
-	if says := "kubectl -n " + fixtures.Namespace + " delete nomadnodepools,nomadnodes --all ("; err == nil ||
-		strings.Count(out, says) != 1 {
-		t.Errorf("want one refusal with the command %q: %v\n%s", says, err, out)
+	if reports := "kubectl -n " + fixtures.Namespace + " delete nomadnodepools,nomadnodes --all ("; err == nil ||
+		strings.Count(out, reports) != 1 {
+		t.Errorf("want one refusal with the command %q: %v\n%s", reports, err, out)
 	}
 	must(t, kubectl, "create", "namespace", "without-members")
 	must(t, kubectl, "delete", "namespace", "without-members", "--wait=false")

@@ -24,14 +24,14 @@ import (
 // Harvester holds even a VM that is being deleted to its namespace's quota, and refuses that KubeVirt and Harvester's
 // own controller let it go once its guest is gone. A namespace that comes under a quota of less than it uses would
 // keep its VMs for ever.
-func TestVMAboveItsQuotaIsLetGo(t *testing.T) {
+func TestVMAboveItsQuotaIsRemoved(t *testing.T) {
 	create(t, newPool("above", 2))
-	eventually(t, "above", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "above", "the pool to settle", time.Minute, allReady(2))
 	comeUnderQuota(t)
 	if err := scale(t, "above", 0); err != nil {
 		t.Fatal(err)
 	}
-	told(t, "above", "DeleteStuck", "cpu insufficient resources due to resource quota")
+	reported(t, "above", "DeleteStuck", "cpu insufficient resources due to resource quota")
 	eventually(
 		t,
 		"above",
@@ -46,9 +46,9 @@ func TestVMAboveItsQuotaIsLetGo(t *testing.T) {
 	)
 }
 
-// Harvester admits a VM that is above its namespace's quota, and then halts it for good. What is lacking is told in
-// its words, and the VM is started once there is room.
-func TestVMAboveItsQuotaIsStartedWhenThereIsRoom(t *testing.T) {
+// Harvester admits a VM that is above its namespace's quota, and then halts it for good. What is lacking is reported in
+// its words, and the VM is started once there is capacity.
+func TestVMAboveItsQuotaIsStartedWhenThereIsCapacity(t *testing.T) {
 	made := w.APIFaults.Inject(faultproxy.Fault{ // after the quotas were looked at, and before the VM is there
 		Match: func(r *http.Request) bool {
 			return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/virtualmachines")
@@ -58,25 +58,25 @@ func TestVMAboveItsQuotaIsStartedWhenThereIsRoom(t *testing.T) {
 	t.Cleanup(made)
 	create(t, newPool("halted", 1))
 	eventually(t, "halted", "the member to say that its VM isn't made", 30*time.Second,
-		memberSays(1, v1alpha1.NodeVMReady, v1alpha1.ReasonCreateFailed, ""))
-	told(t, "halted", "CreateFailed", "The VM could not be made")
+		memberReports(1, v1alpha1.NodeVMReady, v1alpha1.ReasonCreateFailed, ""))
+	reported(t, "halted", "CreateFailed", "The VM could not be made")
 	lift := comeUnderQuota(t)
 	made()
 	const words = "exceeded quota: default"
 	eventually(t, "halted", "the member to say that it is halted", time.Minute,
-		memberSays(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMAboveQuota, words))
+		memberReports(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMAboveQuota, words))
 	eventually(
 		t,
 		"halted",
 		"the pool to say so",
 		15*time.Second,
-		both(says(v1alpha1.PoolScalingOut, v1alpha1.ReasonVMAboveQuota, words),
-			says(v1alpha1.PoolReady, v1alpha1.ReasonVMAboveQuota, words)),
+		both(reports(v1alpha1.PoolScalingOut, v1alpha1.ReasonVMAboveQuota, words),
+			reports(v1alpha1.PoolReady, v1alpha1.ReasonVMAboveQuota, words)),
 	)
-	told(t, "halted", "VMUnschedulable", words)
+	reported(t, "halted", "VMUnschedulable", words)
 	lift()
-	eventually(t, "halted", "the pool to settle", 2*time.Minute, settled(1))
-	told(t, "halted", "VMStarted", "")
+	eventually(t, "halted", "the pool to settle", 2*time.Minute, allReady(1))
+	reported(t, "halted", "VMStarted", "")
 }
 
 // comeUnderQuota gives the namespace less than one VM needs, as Rancher does with a namespace that is moved into a
@@ -112,7 +112,7 @@ func comeUnderQuota(t *testing.T) (lift func()) {
 	// Kubernetes counts what is in use before anybody can hold a VM to it, and Harvester looks at a new VM once.
 	ctx, cancel := context.WithTimeout(t.Context(), slack*30*time.Second)
 	defer cancel()
-	err := process.WaitFor(ctx, look, "the quota to be counted", func(ctx context.Context) error {
+	err := process.WaitFor(ctx, poll, "the quota to be counted", func(ctx context.Context) error {
 		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(quota), quota); err != nil {
 			return err
 		}

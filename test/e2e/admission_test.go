@@ -78,9 +78,9 @@ func as(t *testing.T, namespace, account string) client.Client {
 func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("guarded", 2))
-	eventually(t, "guarded", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "guarded", "the pool to settle", time.Minute, allReady(2))
 	member, other := vms(t, "guarded")[0], vms(t, "guarded")[1]
-	clone := stranger(t, member.Name+"-clone", member.Labels)
+	clone := externalVM(t, member.Name+"-clone", member.Labels)
 	user := person(t, fixtures.Namespace)
 
 	instance := &kubevirtv1.VirtualMachineInstance{
@@ -134,7 +134,7 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 		t.Errorf("once more, while it is being deleted: %v", err)
 	}
 	release()
-	eventually(t, "guarded", "its member to be replaced", time.Minute, both(without(other.Name), settled(2)))
+	eventually(t, "guarded", "its member to be replaced", time.Minute, both(without(other.Name), allReady(2)))
 	allow := client.RawPatch(
 		"application/merge-patch+json",
 		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation),
@@ -143,7 +143,7 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 		user.Delete(t.Context(), &member)); err != nil {
 		t.Errorf("with the annotation: %v", err)
 	}
-	eventually(t, "guarded", "the member to be replaced", time.Minute, both(without(member.Name), settled(2)))
+	eventually(t, "guarded", "the member to be replaced", time.Minute, both(without(member.Name), allReady(2)))
 }
 
 // hold keeps a VM that is deleted, until it is released.

@@ -26,9 +26,9 @@ import (
 func TestMistakesAreRefusedByTheAPIServer(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name   string
-		change func(map[string]any)
-		says   []string
+		name    string
+		change  func(map[string]any)
+		reports []string
 	}{
 		{"unknown strategy", spec("MostBusy", "scaleIn", "strategy"),
 			[]string{"spec.scaleIn.strategy", `"MostBusy"`,
@@ -69,7 +69,7 @@ func TestMistakesAreRefusedByTheAPIServer(t *testing.T) {
 			c.change(object)
 			p := &unstructured.Unstructured{Object: object}
 			p.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("NomadNodePool"))
-			refused(t, w.Client.Create(t.Context(), p, client.DryRunAll), c.says...)
+			refused(t, w.Client.Create(t.Context(), p, client.DryRunAll), c.reports...)
 		})
 	}
 }
@@ -84,12 +84,12 @@ func spec(value any, path ...string) func(map[string]any) {
 }
 
 // refused fails the test unless err holds all the words.
-func refused(t *testing.T, err error, says ...string) {
+func refused(t *testing.T, err error, reports ...string) {
 	t.Helper()
 	if err == nil {
 		t.Fatal("it was accepted")
 	}
-	for _, part := range says {
+	for _, part := range reports {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the refusal lacks %q: %v", part, err)
 		}
@@ -175,13 +175,13 @@ stringData: {cloud: "#cloud-config\ntimezone: UTC\n"}
 `
 )
 
-// What a template names and doesn't exist is told, nothing is made meanwhile, and it heals when it appears.
+// What a template names and doesn't exist is reported, nothing is made meanwhile, and it heals when it appears.
 func TestMissingPartsOfTheTemplate(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, reason string
 		change       func(*v1alpha1.NodeTemplate)
-		says         []string
+		reports      []string
 		missing      string
 	}{
 		{"no-image", v1alpha1.ReasonImageNotFound,
@@ -214,21 +214,21 @@ func TestMissingPartsOfTheTemplate(t *testing.T) {
 			missing := decode(t, c.missing)
 			create(t, newPool(c.name, 1, func(p *v1alpha1.NomadNodePool) { c.change(&p.Spec.Template) }))
 			eventually(t, c.name, "the mistake to be told", 30*time.Second,
-				says(v1alpha1.PoolTemplateValid, c.reason, c.says...))
+				reports(v1alpha1.PoolTemplateValid, c.reason, c.reports...))
 			eventually(t, c.name, "the pool to say that it isn't ready, and why", 10*time.Second,
-				says(v1alpha1.PoolReady, c.reason, c.says...))
+				reports(v1alpha1.PoolReady, c.reason, c.reports...))
 			nothingMade(t, c.name)
 			if err := kube.Create(t.Context(), w.Client, missing...); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, c.name, "the pool to heal", 90*time.Second, settled(1))
+			eventually(t, c.name, "the pool to heal", 90*time.Second, allReady(1))
 			eventually(t, c.name, "the template to be valid", 10*time.Second,
-				says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAsExpected))
+				reports(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAsExpected))
 		})
 	}
 }
 
-// What can be seen of a template not to work is told before anything is made.
+// What can be seen of a template not to work is reported before anything is made.
 func TestTemplatesThatCantWork(t *testing.T) {
 	t.Parallel()
 	if err := kube.Create(t.Context(), w.Client, decode(t, unreadyNetwork)...); err != nil {
@@ -237,7 +237,7 @@ func TestTemplatesThatCantWork(t *testing.T) {
 	for _, c := range []struct {
 		name, reason string
 		change       func(*v1alpha1.NodeTemplate)
-		says         []string
+		reports      []string
 	}{
 		{"unready-network", v1alpha1.ReasonNetworkNotReady,
 			func(n *v1alpha1.NodeTemplate) { n.Networks[0].Name = "default/vlan-unready" },
@@ -258,7 +258,8 @@ func TestTemplatesThatCantWork(t *testing.T) {
 			t.Parallel()
 			create(t, newPool(c.name, 1, func(p *v1alpha1.NomadNodePool) { c.change(&p.Spec.Template) }))
 			eventually(t, c.name, "the mistake to be told", 30*time.Second,
-				both(says(v1alpha1.PoolTemplateValid, c.reason, c.says...), says(v1alpha1.PoolReady, c.reason, c.says...)))
+				both(reports(v1alpha1.PoolTemplateValid, c.reason, c.reports...),
+					reports(v1alpha1.PoolReady, c.reason, c.reports...)))
 			nothingMade(t, c.name)
 		})
 	}
@@ -314,7 +315,7 @@ func change(t *testing.T, pool string, apply func(*v1alpha1.NomadNodePool)) {
 func stays(t *testing.T, pool, what string, during time.Duration,
 	check func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error) {
 	t.Helper()
-	tick := time.NewTicker(look)
+	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for end := time.After(during); ; {
 		p, nodes, err := read(t.Context(), pool)

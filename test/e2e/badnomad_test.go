@@ -19,9 +19,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
-// A Nomad that can't be reached is told with its address. VMs may be made meanwhile, and all is well once the address
-// is right.
-func TestUnreachableNomadIsTold(t *testing.T) {
+// A Nomad that can't be reached is reported with its address. VMs may be made meanwhile, and all is well once the
+// address is right.
+func TestUnreachableNomadIsReported(t *testing.T) {
 	t.Parallel()
 	port, err := process.FreePort()
 	if err != nil {
@@ -34,7 +34,7 @@ func TestUnreachableNomadIsTold(t *testing.T) {
 		"nowhere",
 		"the pool to tell of it",
 		time.Minute,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable, "Nomad at "+address, "connection refused",
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable, "Nomad at "+address, "connection refused",
 			"check that spec.nomad.address is right and that the controller can reach it"),
 	)
 	eventually(
@@ -50,11 +50,11 @@ func TestUnreachableNomadIsTold(t *testing.T) {
 		},
 	)
 	change(t, "nowhere", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = "" })
-	eventually(t, "nowhere", "the pool to heal", time.Minute, settled(1))
+	eventually(t, "nowhere", "the pool to heal", time.Minute, allReady(1))
 }
 
-// A token that Nomad doesn't know, and a Secret that isn't there, are told as such, and heal.
-func TestUselessCredentialsAreTold(t *testing.T) {
+// A token that Nomad doesn't know, and a Secret that isn't there, are reported as such, and heal.
+func TestUselessCredentialsAreReported(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("token", 0, credentials("token")))
 	eventually(
@@ -62,7 +62,7 @@ func TestUselessCredentialsAreTold(t *testing.T) {
 		"token",
 		"the missing Secret to be told",
 		30*time.Second,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials, "spec.nomad.credentialsSecretRef",
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials, "spec.nomad.credentialsSecretRef",
 			fmt.Sprintf("Secret %q doesn't exist", fixtures.Namespace+"/token"), "create it with the keys token"),
 	)
 
@@ -72,7 +72,7 @@ func TestUselessCredentialsAreTold(t *testing.T) {
 		"token",
 		"the wrong token to be told",
 		time.Minute,
-		says(
+		reports(
 			v1alpha1.PoolNomadReachable,
 			v1alpha1.ReasonCredentials,
 			"refuses the token",
@@ -81,53 +81,53 @@ func TestUselessCredentialsAreTold(t *testing.T) {
 		),
 	)
 	eventually(t, "token", "the pool to say that it isn't ready", 10*time.Second,
-		says(v1alpha1.PoolReady, v1alpha1.ReasonCredentials))
+		reports(v1alpha1.PoolReady, v1alpha1.ReasonCredentials))
 
 	putToken(t, secret, w.NomadToken)
 	eventually(t, "token", "the valid token to be used", time.Minute,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
-	eventually(t, "token", "the pool to settle", 10*time.Second, settled(0))
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
+	eventually(t, "token", "the pool to settle", 10*time.Second, allReady(0))
 }
 
-// The controller's own credentials are read again while it runs, as a Secret that is mounted changes, and what is
-// wrong with them is told by all pools that need them.
-func TestOwnCredentialsAreReadAgain(t *testing.T) {
+// The default credentials are read again while it runs, as a Secret that is mounted changes, and what is
+// wrong with them is reported by all pools that need them.
+func TestDefaultCredentialsAreReadAgain(t *testing.T) {
 	write := func(key, content string) {
-		if err := os.WriteFile(filepath.Join(ownCredentials, key), []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(defaultCredentials, key), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Cleanup(func() {
 		for _, key := range []string{"NOMAD_TOKEN", "ca.crt"} {
-			if err := os.RemoveAll(filepath.Join(ownCredentials, key)); err != nil {
+			if err := os.RemoveAll(filepath.Join(defaultCredentials, key)); err != nil {
 				t.Error(err)
 			}
 		}
 	})
 	create(t, newPool("own", 0))
-	eventually(t, "own", "the pool to settle", 30*time.Second, settled(0))
+	eventually(t, "own", "the pool to settle", 30*time.Second, allReady(0))
 	write("NOMAD_TOKEN", "12345678-1234-1234-1234-123456789abc")
 	eventually(t, "own", "the wrong token to be told", time.Minute,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials, "refuses the token"))
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials, "refuses the token"))
 	write("ca.crt", "no certificate")
 	eventually(
 		t,
 		"own",
 		"the broken file to be told",
 		time.Minute,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
 			"The controller's own connection to Nomad can't be used", "ca.crt"),
 	)
-	if err := os.Remove(filepath.Join(ownCredentials, "ca.crt")); err != nil {
+	if err := os.Remove(filepath.Join(defaultCredentials, "ca.crt")); err != nil {
 		t.Fatal(err)
 	}
 	write("NOMAD_TOKEN", w.NomadToken)
 	eventually(t, "own", "the right token to be used", time.Minute,
-		both(settled(0), says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable)))
+		both(allReady(0), reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable)))
 }
 
-// A token that expires is told as such, and the next one is used.
-func TestExpiredTokenIsTold(t *testing.T) {
+// A token that expires is reported as such, and the next one is used.
+func TestExpiredTokenIsReported(t *testing.T) {
 	t.Parallel()
 	const rules = `node { policy = "write" } namespace "*" { capabilities = ["read-job"] }`
 	expiring, err := w.NomadServer.ExpiringToken("expiring", rules, 20*time.Second)
@@ -137,24 +137,24 @@ func TestExpiredTokenIsTold(t *testing.T) {
 	secret := tokenSecret(t, "expiring", expiring)
 	create(t, newPool("expiring", 0, credentials("expiring")))
 	eventually(t, "expiring", "the token to be used", 15*time.Second,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
 	eventually(
 		t,
 		"expiring",
 		"the expired token to be told",
 		time.Minute,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
 			"put the secret ID of a valid token into the Secret"),
 	)
 
 	putToken(t, secret, w.NomadToken)
 	eventually(t, "expiring", "the next token to be used", time.Minute,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
 }
 
-// A token that may not drain can't have a guest introduced either. Both are told, with the right that is missing, and
-// heal.
-func TestTokenWithoutNodeWriteIsTold(t *testing.T) {
+// A token that may not drain can't have a guest introduced either. Both are reported, with the right that is missing,
+// and heal.
+func TestTokenWithoutNodeWriteIsReported(t *testing.T) {
 	t.Parallel()
 	powerless, err := w.NomadServer.TokenWithPolicy(
 		"powerless",
@@ -178,7 +178,7 @@ func TestTokenWithoutNodeWriteIsTold(t *testing.T) {
 		"powerless",
 		"the lack to be told",
 		time.Minute,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksNodeWrite, `node { policy = "write" }`),
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksNodeWrite, `node { policy = "write" }`),
 	)
 	eventually(
 		t,
@@ -199,20 +199,20 @@ func TestTokenWithoutNodeWriteIsTold(t *testing.T) {
 		},
 	)
 	putToken(t, secret, w.NomadToken)
-	eventually(t, "powerless", "the pool to heal", 90*time.Second, settled(1))
+	eventually(t, "powerless", "the pool to heal", 90*time.Second, allReady(1))
 }
 
 // To a token without read-job busy nodes look empty. So nobody leaves, and the message holds the policy to add.
-func TestTokenWithoutReadJobHoldsTheScaleIn(t *testing.T) {
+func TestTokenWithoutReadJobBlocksTheScaleIn(t *testing.T) {
 	t.Parallel()
-	blind, err := w.NomadServer.TokenWithPolicy("blind", `node { policy = "write" }`)
+	withoutReadJob, err := w.NomadServer.TokenWithPolicy("blind", `node { policy = "write" }`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	create(t, newPool("blind", 2))
-	eventually(t, "blind", "the pool to settle", 90*time.Second, settled(2))
+	eventually(t, "blind", "the pool to settle", 90*time.Second, allReady(2))
 	sleepers(t, "blind", 4)
-	secret := tokenSecret(t, "blind", blind)
+	secret := tokenSecret(t, "blind", withoutReadJob)
 	change(t, "blind", credentials("blind"))
 	const policy = `namespace "*" { capabilities = ["read-job"] }`
 	eventually(
@@ -220,7 +220,7 @@ func TestTokenWithoutReadJobHoldsTheScaleIn(t *testing.T) {
 		"blind",
 		"the blind token to be told",
 		time.Minute,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksReadJob,
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksReadJob,
 			"does not see the allocations of every namespace, and busy nodes would look empty",
 			"have the token's policies grant: "+policy),
 	)
@@ -229,13 +229,13 @@ func TestTokenWithoutReadJobHoldsTheScaleIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "blind", "the scale-in to be held", 30*time.Second,
-		says(v1alpha1.PoolScalingIn, v1alpha1.ReasonNomadUnknown, policy))
+		reports(v1alpha1.PoolScalingIn, v1alpha1.ReasonNomadUnknown, policy))
 	stays(t, "blind", "nobody leaves", 5*time.Second, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		return errors.Join(nobodyLeaves(nodes), allRun("blind", 4))
 	})
 
 	putToken(t, secret, w.NomadToken)
-	eventually(t, "blind", "the scale-in to go on", 2*time.Minute, settled(1))
+	eventually(t, "blind", "the scale-in to go on", 2*time.Minute, allReady(1))
 	if err := onlyNomadStopped("blind"); err != nil {
 		t.Error(err)
 	}

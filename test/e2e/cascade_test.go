@@ -23,9 +23,9 @@ func TestOthersDeleteAPoolButNotItsMembers(t *testing.T) {
 	t.Parallel()
 	p := newPool("orphaned", 2)
 	create(t, p)
-	eventually(t, "orphaned", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "orphaned", "the pool to settle", time.Minute, allReady(2))
 	service(t, "orphaned", "orphaned-service", 2)
-	orphans, machines := members(t, "orphaned"), vmUIDs(t, "orphaned")
+	orphans, uids := members(t, "orphaned"), vmUIDs(t, "orphaned")
 	if err := w.Client.Delete(t.Context(), p, client.PropagationPolicy(metav1.DeletePropagationOrphan)); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestOthersDeleteAPoolButNotItsMembers(t *testing.T) {
 			return nil
 		},
 	)
-	told(t, "orphaned", "PoolGone", "delete this NomadNode")
+	reported(t, "orphaned", "PoolGone", "delete this NomadNode")
 	for _, n := range members(t, "orphaned") {
 		if old := slices.ContainsFunc(orphans, func(o v1alpha1.NomadNode) bool { return o.UID == n.UID }); old &&
 			(len(n.OwnerReferences) > 0 || n.Spec.Drain != nil || n.Status.Phase != v1alpha1.NodePhaseReady) {
@@ -59,7 +59,7 @@ func TestOthersDeleteAPoolButNotItsMembers(t *testing.T) {
 		}
 	}
 	now := vmUIDs(t, "orphaned")
-	for uid := range machines {
+	for uid := range uids {
 		if !now[uid] {
 			t.Errorf("VM %s is gone", uid)
 		}
@@ -70,7 +70,7 @@ func TestOthersDeleteAPoolButNotItsMembers(t *testing.T) {
 		}
 		eventually(t, "orphaned", "the orphan to be gone", time.Minute, without(orphans[i].Name))
 	}
-	eventually(t, "orphaned", "the new pool to be whole", time.Minute, settled(1))
+	eventually(t, "orphaned", "the new pool to be whole", time.Minute, allReady(1))
 	running(t, "orphaned-service", 2)
 	if moved := noneLost(t, "orphaned-service"); moved < 2 {
 		t.Errorf("%d allocations were moved, not 2", moved)
@@ -79,17 +79,17 @@ func TestOthersDeleteAPoolButNotItsMembers(t *testing.T) {
 }
 
 // A NomadNode that is deleted in the foreground, as clients other than kubectl may, is drained all the same.
-func TestOthersDeleteRecordsInTheForeground(t *testing.T) {
+func TestOthersDeleteNomadNodesInTheForeground(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("ahead", 2))
-	eventually(t, "ahead", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "ahead", "the pool to settle", time.Minute, allReady(2))
 	service(t, "ahead", "ahead-service", 2)
 	leaving := members(t, "ahead")[0]
 	if err := w.Client.Delete(t.Context(), &leaving,
 		client.PropagationPolicy(metav1.DeletePropagationForeground)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "ahead", "the member to be replaced", time.Minute, both(without(leaving.Name), settled(2)))
+	eventually(t, "ahead", "the member to be replaced", time.Minute, both(without(leaving.Name), allReady(2)))
 	running(t, "ahead-service", 2)
 	if noneLost(t, "ahead-service") != 1 {
 		t.Error("the member's allocation wasn't moved")

@@ -46,7 +46,7 @@ func orders(nodes []v1alpha1.NomadNode) map[string]string {
 }
 
 // ordered is satisfied when as many members as given are to leave for a reason.
-func ordered(reason v1alpha1.DrainReason, n int) check {
+func requested(reason v1alpha1.DrainReason, n int) check {
 	return func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		got := 0
 		for _, r := range orders(nodes) {
@@ -61,7 +61,7 @@ func ordered(reason v1alpha1.DrainReason, n int) check {
 	}
 }
 
-// are is satisfied when a pool has exactly the members, ordered to leave as given.
+// are is satisfied when a pool has exactly the members, asked to leave as given.
 func are(want map[string]string) check {
 	return func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		if got := orders(nodes); !maps.Equal(got, want) {
@@ -71,7 +71,7 @@ func are(want map[string]string) check {
 	}
 }
 
-// rests checks that for some time nobody is made, ordered to leave or called back.
+// rests checks that for some time nobody is made, asked to leave or has its drain canceled.
 func rests(t *testing.T, pool string, during time.Duration) {
 	t.Helper()
 	stays(t, pool, "the pool rests", during, are(orders(members(t, pool))))

@@ -65,7 +65,7 @@ func nomadStatus(status string, n int) check {
 }
 
 // memberSays is satisfied when n members of a pool have a condition with a reason and a message that holds the words.
-func memberSays(n int, condition, reason, words string) check {
+func memberReports(n int, condition, reason, words string) check {
 	return func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		got, all := 0, []string{}
 		for _, m := range nodes {
@@ -117,7 +117,7 @@ func without(name string) check {
 	}
 }
 
-// eventuallyGone waits until no record of a pool is left: neither its own nor a member's.
+// eventuallyGone waits until no NomadNode of a pool is left: neither its own nor a member's.
 func eventuallyGone(t *testing.T, pool string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)

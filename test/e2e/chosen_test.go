@@ -13,12 +13,13 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// Each strategy lets another member go. When replicas rise again it is the youngest drain that is called back, and
-// while more are missing than drain, all are called back before the rest is made. What ran on them runs on.
-func TestChosenByStrategyAndCalledBack(t *testing.T) {
+// Each strategy lets another member go. When replicas rise again it is the youngest drain that has its drain canceled,
+// and while more are missing than drain, all their drains are canceled before the rest is made. What ran on them runs
+// on.
+func TestChosenByStrategyAndCanceled(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("choose", 4))
-	eventually(t, "choose", "the pool to settle", time.Minute, settled(4))
+	eventually(t, "choose", "the pool to settle", time.Minute, allReady(4))
 	all := byAge(t, "choose")
 	oldest, idle, newest := all[0], all[2], all[3]
 	work := map[string]string{}
@@ -41,7 +42,7 @@ func TestChosenByStrategyAndCalledBack(t *testing.T) {
 		want[c.leaves.Name] = string(v1alpha1.DrainScaleIn)
 		eventually(t, "choose", "the choice of "+string(c.strategy), 30*time.Second,
 			both(are(want), nomadStatus("draining", i+1)))
-		told(t, "choose", "MemberDraining", c.leaves.Name)
+		reported(t, "choose", "MemberDraining", c.leaves.Name)
 		eventually(t, "choose", "a second to pass", 5*time.Second, longAgo(c.leaves.Name, time.Second))
 	}
 	eventually(t, "choose", "the drain to name what it waits for", 15*time.Second, waitsFor(t, idle))
@@ -50,19 +51,19 @@ func TestChosenByStrategyAndCalledBack(t *testing.T) {
 	if err := scale(t, "choose", 2); err != nil {
 		t.Fatal(err)
 	}
-	want[oldest.Name] = "" // was ordered to leave last
+	want[oldest.Name] = "" // was asked to leave last
 	eventually(t, "choose", "the youngest drain to be called back", 30*time.Second,
 		both(are(want), nomadStatus("ready", 2)))
-	told(t, "choose", "MemberDrainCanceled", oldest.Name)
-	told(t, "choose", "DrainCanceled", oldest.Spec.NodeID)
+	reported(t, "choose", "MemberDrainCanceled", oldest.Name)
+	reported(t, "choose", "DrainCanceled", oldest.Spec.NodeID)
 	stays(t, "choose", "the others drain", time.Second, both(are(want), nomadStatus("draining", 2)))
 
 	if err := scale(t, "choose", 5); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "choose", "all to be called back, and another one", time.Minute, both(settled(5), ordered("", 5)))
-	told(t, "choose", "MemberDrainCanceled", idle.Name)
-	told(t, "choose", "MemberDrainCanceled", newest.Name)
+	eventually(t, "choose", "all to be called back, and another one", time.Minute, both(allReady(5), requested("", 5)))
+	reported(t, "choose", "MemberDrainCanceled", idle.Name)
+	reported(t, "choose", "MemberDrainCanceled", newest.Name)
 	if got := nextOrdinal(t, "choose") - made; got != 1 {
 		t.Errorf("%d members were made, not 1", got)
 	}
@@ -81,12 +82,12 @@ func TestChosenByStrategyAndCalledBack(t *testing.T) {
 func TestChosenIfEmpty(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("empty", 2, strategy(v1alpha1.Empty)))
-	eventually(t, "empty", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "empty", "the pool to settle", time.Minute, allReady(2))
 	all := byAge(t, "empty")
 	run(t, api.NewSystemJob("empty-system", "empty-system", "global", 50), "empty", 2, forever)
 	busy(t, all[1], 1)
-	noneIsEmpty := both(says(v1alpha1.PoolScalingIn, v1alpha1.ReasonWaitingForAllocations, "Too few members are empty"),
-		ordered(v1alpha1.DrainScaleIn, 0))
+	noneIsEmpty := both(reports(v1alpha1.PoolScalingIn, v1alpha1.ReasonWaitingForAllocations, "Too few members are empty"),
+		requested(v1alpha1.DrainScaleIn, 0))
 	if err := scale(t, "empty", 1); err != nil {
 		t.Fatal(err)
 	}
@@ -95,8 +96,8 @@ func TestChosenIfEmpty(t *testing.T) {
 
 	change(t, "empty", strategy(v1alpha1.EmptyIgnoreSystem))
 	eventually(t, "empty", "the member with the system job alone to leave", time.Minute,
-		both(without(all[0].Name), settled(1)))
-	told(t, "empty", "MemberDraining", all[0].Name)
+		both(without(all[0].Name), allReady(1)))
+	reported(t, "empty", "MemberDraining", all[0].Name)
 	if stopped := noneLost(t, "empty-system"); stopped != 1 {
 		t.Errorf("Nomad stopped %d allocations of the system job, not 1", stopped)
 	}
@@ -117,15 +118,15 @@ func TestChosenBeforeTheStrategyIsAsked(t *testing.T) {
 			p.Spec.Rollout.Type = v1alpha1.OnDelete
 		}),
 	)
-	eventually(t, "first", "the pool to settle", time.Minute, settled(3))
+	eventually(t, "first", "the pool to settle", time.Minute, allReady(3))
 	all := byAge(t, "first")
 	leaves := func(why string, replicas int, n v1alpha1.NomadNode) {
 		t.Helper()
 		if err := scale(t, "first", int32(replicas)); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "first", why+" to leave", time.Minute, both(without(n.Name), settled(replicas)))
-		told(t, "first", "MemberDraining", n.Name)
+		eventually(t, "first", why+" to leave", time.Minute, both(without(n.Name), allReady(replicas)))
+		reported(t, "first", "MemberDraining", n.Name)
 	}
 	annotate(t, all[2], v1alpha1.ProtectAnnotation, `""`)
 	annotate(t, all[0], v1alpha1.DeleteNextAnnotation, `""`)
@@ -146,7 +147,7 @@ func TestChosenBeforeTheStrategyIsAsked(t *testing.T) {
 	if err := scale(t, "first", 2); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "first", "a member of the present template", time.Minute, settled(2))
+	eventually(t, "first", "a member of the present template", time.Minute, allReady(2))
 	leaves("the member of the older template", 1, all[2])
 	onlyMembersLeft(t, "first")
 }
@@ -202,7 +203,7 @@ func ofPhase(phase v1alpha1.NodePhase, n int) check {
 	}
 }
 
-// longAgo is satisfied when a member's order to leave is that old: times are kept in seconds.
+// longAgo is satisfied when a member's drain request is that old: times are kept in seconds.
 func longAgo(name string, d time.Duration) check {
 	return func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		for _, n := range nodes {

@@ -27,8 +27,8 @@ import (
 func TestOthersCloneAMember(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("cloned", 1))
-	eventually(t, "cloned", "the pool to settle", time.Minute, settled(1))
-	nodes, machines := members(t, "cloned"), vmUIDs(t, "cloned")
+	eventually(t, "cloned", "the pool to settle", time.Minute, allReady(1))
+	nodes, uids := members(t, "cloned"), vmUIDs(t, "cloned")
 	original := nodes[0]
 	clone := cloneInUI(t, original)
 	awaitFor(t, "the clone to be a client of the same ID", func(ctx context.Context) error {
@@ -40,17 +40,17 @@ func TestOthersCloneAMember(t *testing.T) {
 		return errNotYet
 	})
 	eventually(t, "cloned", "the member to be as it was", time.Minute,
-		holds(4*time.Second, both(settled(1), both(ordered("", 1), sameVMs(t, nodes, machines)))))
+		holds(4*time.Second, both(allReady(1), both(requested("", 1), sameVMs(t, nodes, uids)))))
 
 	if err := scale(t, "cloned", 0); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "cloned", "the member to go", time.Minute, settled(0))
+	eventually(t, "cloned", "the member to go", time.Minute, allReady(0))
 	if err := w.Client.Get(t.Context(), inNamespace(original.Name), &kubevirtv1.VirtualMachine{}); !apierrors.IsNotFound(
 		err) {
 		t.Errorf("the member's VM: %v", err)
 	}
-	time.Sleep(10 * time.Second) // in which what is the clone's would be swept
+	time.Sleep(10 * time.Second) // in which what is the clone's would be collected
 	now := &kubevirtv1.VirtualMachine{}
 	err := errors.Join(w.Client.Get(t.Context(), client.ObjectKeyFromObject(clone), now),
 		w.Client.Get(t.Context(), inNamespace(clone.Name+"-root"), &corev1.PersistentVolumeClaim{}),
@@ -140,7 +140,7 @@ func forgetClone(t *testing.T, vm *kubevirtv1.VirtualMachine, nodeID string) {
 func TestOthersLeaveAClaimBehind(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("stranded", 1))
-	eventually(t, "stranded", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "stranded", "the pool to settle", time.Minute, allReady(1))
 	n := members(t, "stranded")[0]
 	t.Cleanup(w.APIFaults.Inject(faultproxy.Fault{
 		Match: func(r *http.Request) bool {
@@ -151,7 +151,7 @@ func TestOthersLeaveAClaimBehind(t *testing.T) {
 	if err := scale(t, "stranded", 0); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "stranded", "the member to go", time.Minute, settled(0))
+	eventually(t, "stranded", "the member to go", time.Minute, allReady(0))
 	if left := leftOf(t, n); len(left) > 0 {
 		t.Errorf("left of it: %v", left)
 	}

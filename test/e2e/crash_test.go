@@ -106,7 +106,7 @@ func delay(d time.Duration) moment {
 	}}
 }
 
-// leavers remembers the Nomad nodes that were ever ordered to leave since it was made, and the deadlines of their
+// leavers remembers the Nomad nodes that were ever asked to leave since it was made, and the deadlines of their
 // drains.
 type leavers struct {
 	pool      string
@@ -151,7 +151,7 @@ func (l *leavers) watchDeadlines(ctx context.Context) {
 
 // scaleInMoments are the moments of a scale-in in their order.
 var scaleInMoments = []moment{
-	before(http.MethodPatch, "nomadnodes/[^/]+", 1), // the intent
+	before(http.MethodPatch, "nomadnodes/[^/]+", 1), // the drain request
 	after(http.MethodPatch, "nomadnodes/[^/]+", 1),
 	after(http.MethodPatch, "nomadnodepools/[^/]+/status", 1),
 	after(http.MethodPatch, "nomadnodes/[^/]+/status", 1),
@@ -185,7 +185,7 @@ func TestCrashesDuringScaleIn(t *testing.T) {
 	create(t, newPool("crash", most, func(p *v1alpha1.NomadNodePool) {
 		p.Spec.ScaleIn.Strategy = v1alpha1.OldestCreateIndex // they have the work
 	}))
-	eventually(t, "crash", "the pool to settle", time.Minute, settled(most))
+	eventually(t, "crash", "the pool to settle", time.Minute, allReady(most))
 	service(t, "crash", "crash-service", 3)
 
 	size := most
@@ -229,7 +229,7 @@ func crashAt(t *testing.T, m moment, pool string, size int) {
 		time.Minute,
 		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			l.watchDeadlines(t.Context())
-			return settled(size)(p, nodes)
+			return allReady(size)(p, nodes)
 		},
 	)
 	for _, m := range l.moved {
@@ -252,7 +252,7 @@ func resize(t *testing.T, pool string, size int) {
 	if err := scale(t, pool, int32(size)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, pool, fmt.Sprintf("%d members", size), time.Minute, settled(size))
+	eventually(t, pool, fmt.Sprintf("%d members", size), time.Minute, allReady(size))
 }
 
 // A controller that is killed while it makes a member makes no second one.
@@ -276,7 +276,7 @@ func TestCrashesDuringScaleOut(t *testing.T) {
 			t.Errorf("the moment %q never came", m.name)
 		}
 		killAndRestart(t, disarm)
-		eventually(t, "births", "the pool to settle after a crash "+m.name, time.Minute, settled(i+1))
+		eventually(t, "births", "the pool to settle after a crash "+m.name, time.Minute, allReady(i+1))
 		if got := len(madeVMs()) - made; got != 1 {
 			t.Errorf("%s: %d VMs were made, not 1", m.name, got)
 		}
@@ -309,7 +309,7 @@ func TestTwoControllersMakeNoMore(t *testing.T) {
 		}
 	})
 	create(t, newPool("both", 1))
-	eventually(t, "both", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "both", "the pool to settle", time.Minute, allReady(1))
 	service(t, "both", "both-service", 2)
 	made := len(madeVMs())
 	resize(t, "both", 4)

@@ -22,15 +22,15 @@ func TestStalledDrainIsSentAgain(t *testing.T) {
 	t.Parallel()
 	const deadline = 10 * time.Minute
 	create(t, newPool("stalls", 2, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = deadline }))
-	eventually(t, "stalls", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "stalls", "the pool to settle", time.Minute, allReady(2))
 	run(t, api.NewSystemJob("stalls-system", "stalls-system", "global", 50), "stalls", 2, forever)
 	run(t, api.NewSysbatchJob("stalls-sysbatch", "stalls-sysbatch", "global", 50), "stalls", 2, 20*time.Second)
 	if err := scale(t, "stalls", 1); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "stalls", "the drain to be in Nomad", 15*time.Second, nomadStatus("draining", 1))
-	eventually(t, "stalls", "the member to go", time.Minute, settled(1))
-	told(t, "stalls", "DrainStalled", "")
+	eventually(t, "stalls", "the member to go", time.Minute, allReady(1))
+	reported(t, "stalls", "DrainStalled", "")
 	if stopped := noneLost(t, "stalls-system"); stopped != 1 {
 		t.Errorf("Nomad stopped %d system allocations, not 1", stopped)
 	}
@@ -45,22 +45,22 @@ func TestDrainedMemberWaitsForNomad(t *testing.T) {
 	tokenSecret(t, "awaits", w.NomadToken)
 	create(t,
 		newPool("awaits", 1, credentials("awaits"), func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = way.URL }))
-	eventually(t, "awaits", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "awaits", "the pool to settle", time.Minute, allReady(1))
 	leaving := members(t, "awaits")[0]
 	deletable := undeletable(t, leaving)
 	if err := scale(t, "awaits", 0); err != nil {
 		t.Fatal(err)
 	}
-	told(t, "awaits", "Drained", "")
+	reported(t, "awaits", "Drained", "")
 	way.cutOff()
-	waits := memberSays(1, v1alpha1.NodeReady, v1alpha1.ReasonNomadUnknown,
+	waits := memberReports(1, v1alpha1.NodeReady, v1alpha1.ReasonNomadUnknown,
 		"Drained, but its VM stays until Nomad has been asked")
 	eventually(t, "awaits", "the member to say that it waits", time.Minute, waits)
 	deletable()
-	eventually(t, "awaits", "it to wait for longer than a deletion would", 2*purgePatience,
-		holds(purgePatience+5*time.Second, both(waits, nomadStatus("ineligible", 1))))
+	eventually(t, "awaits", "it to wait for longer than a deletion would", 2*purgeTimeout,
+		holds(purgeTimeout+5*time.Second, both(waits, nomadStatus("ineligible", 1))))
 	way.cut.Store(false)
-	eventually(t, "awaits", "the member to go", time.Minute, settled(0))
+	eventually(t, "awaits", "the member to go", time.Minute, allReady(0))
 }
 
 // undeletable keeps the controller from deleting a member's VM until the end of the test, or deletable.
@@ -82,7 +82,7 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 	t.Parallel()
 	const deadline, delay = 5 * time.Second, 50 * time.Second
 	create(t, newPool("forced", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = deadline }))
-	eventually(t, "forced", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "forced", "the pool to settle", time.Minute, allReady(1))
 	sleep := func(name string) *api.Task {
 		return api.NewTask(name, "raw_exec").
 			SetConfig("command", "sleep").
@@ -100,7 +100,7 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 	if err := scale(t, "forced", 0); err != nil {
 		t.Fatal(err)
 	}
-	told(t, "forced", "MemberDraining", "")
+	reported(t, "forced", "MemberDraining", "")
 	err := w.Client.Patch(
 		t.Context(),
 		&members(t, "forced")[0],
@@ -119,11 +119,11 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 			return nil
 		},
 	)
-	eventually(t, "forced", "the member to go all the same", 90*time.Second, settled(0))
+	eventually(t, "forced", "the member to go all the same", 90*time.Second, allReady(0))
 	if took := time.Since(began); took < deadline+max(forceGrace, delay) {
 		t.Errorf("the guest was stopped after %s, within %s of its deadline", took, max(forceGrace, delay))
 	}
-	told(t, "forced", "DrainForced", "onTimeout is Force. Cut off: forced-batch.g[0]")
+	reported(t, "forced", "DrainForced", "onTimeout is Force. Cut off: forced-batch.g[0]")
 }
 
 // A task that fails makes its allocation failed, and its poststop task, which may save what there is, runs only then:
@@ -131,7 +131,7 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 func TestFailedAllocationIsWaitedForUntilItsLastTaskHasRun(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("failing", 1))
-	eventually(t, "failing", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "failing", "the pool to settle", time.Minute, allReady(1))
 	dir := t.TempDir()
 	fail, done := filepath.Join(dir, "fail"), filepath.Join(dir, "done")
 	shell := func(name, script string) *api.Task {
@@ -153,13 +153,13 @@ func TestFailedAllocationIsWaitedForUntilItsLastTaskHasRun(t *testing.T) {
 	if err := scale(t, "failing", 0); err != nil {
 		t.Fatal(err)
 	}
-	told(t, "failing", "DrainStarted", "")
+	reported(t, "failing", "DrainStarted", "")
 	if err := os.WriteFile(fail, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "failing", "the member to tell what it waits for", 30*time.Second,
-		memberSays(1, v1alpha1.NodeDrainCompleted, v1alpha1.ReasonWaitingForAllocations, ", failed, placed"))
-	eventually(t, "failing", "the member to go", time.Minute, settled(0))
+		memberReports(1, v1alpha1.NodeDrainCompleted, v1alpha1.ReasonWaitingForAllocations, ", failed, placed"))
+	eventually(t, "failing", "the member to go", time.Minute, allReady(0))
 	if _, err := os.Stat(done); err != nil {
 		t.Errorf("the guest was stopped under a task: %v", err)
 	}
@@ -173,21 +173,21 @@ const forceGrace = 40 * time.Second
 func TestDrainedNodeThatTakesWorkIsDrainedAgain(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("reopen", 1))
-	eventually(t, "reopen", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "reopen", "the pool to settle", time.Minute, allReady(1))
 	leaving := members(t, "reopen")[0]
 	deletable := undeletable(t, leaving)
 	if err := scale(t, "reopen", 0); err != nil {
 		t.Fatal(err)
 	}
-	told(t, "reopen", "Drained", "")
+	reported(t, "reopen", "Drained", "")
 	register(t, api.NewServiceJob("reopen-service", "reopen-service", "global", 50), "reopen", 1,
 		forever) // waits for a node
 	if _, err := w.Nomad.Nodes().ToggleEligibility(leaving.Spec.NodeID, true, nil); err != nil {
 		t.Fatal(err)
 	}
-	told(t, "reopen", "DrainReopened", "")
+	reported(t, "reopen", "DrainReopened", "")
 	deletable()
-	eventually(t, "reopen", "the member to go", time.Minute, settled(0))
+	eventually(t, "reopen", "the member to go", time.Minute, allReady(0))
 	noneLost(t, "reopen-service")
 }
 
@@ -200,15 +200,16 @@ func TestDeletedPoolGoesThoughNomadIsGone(t *testing.T) {
 		p.Spec.Nomad.Address, p.Spec.ScaleIn.Drain.Deadline.Duration = way.URL, 5*time.Second
 	})
 	create(t, p)
-	eventually(t, "bereft", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "bereft", "the pool to settle", time.Minute, allReady(1))
 	left := members(t, "bereft")[0]
 	way.cutOff()
-	eventually(t, "bereft", "Nomad to be away", time.Minute, says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
+	eventually(t, "bereft", "Nomad to be away", time.Minute, reports(v1alpha1.PoolNomadReachable,
+		v1alpha1.ReasonUnreachable))
 	if err := w.Client.Delete(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	toldWithin(t, 5*time.Second+forceGrace+10*time.Second, "bereft", "DrainSkipped", "Nomad can't be asked")
-	toldWithin(t, purgePatience+20*time.Second, "bereft", "PurgeSkipped", left.Spec.NodeID)
+	reportedWithin(t, 5*time.Second+forceGrace+10*time.Second, "bereft", "DrainSkipped", "Nomad can't be asked")
+	reportedWithin(t, purgeTimeout+20*time.Second, "bereft", "PurgeSkipped", left.Spec.NodeID)
 	eventuallyGone(t, "bereft")
 	if _, _, err := w.Nomad.Nodes().Purge(left.Spec.NodeID, nil); err != nil { // as Nomad's own garbage collection would
 		t.Error(err)

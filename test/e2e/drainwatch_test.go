@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// drainLook is how often Nomad is looked at.
-	drainLook = 300 * time.Millisecond
+	// drainPoll is how often Nomad is looked at.
+	drainPoll = 300 * time.Millisecond
 	// stallAfter is how long a node may be "draining" without live allocations before it counts as stalled. Nomad's
 	// drainer completes a drain within its batch of one second (Nomad: nomad/drainer/drainer.go).
 	stallAfter = 1500 * time.Millisecond
@@ -58,10 +58,10 @@ func (d *drainWatch) stalled() map[string]time.Duration {
 }
 
 func (d *drainWatch) run(ctx context.Context) error {
-	tick := time.NewTicker(drainLook)
+	tick := time.NewTicker(drainPoll)
 	defer tick.Stop()
 	for {
-		if err := d.look(ctx); err != nil && ctx.Err() == nil {
+		if err := d.poll(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
 		select {
@@ -73,7 +73,7 @@ func (d *drainWatch) run(ctx context.Context) error {
 }
 
 // look reads the allocations first: a node that drains afterwards can't have got one in between.
-func (d *drainWatch) look(ctx context.Context) error {
+func (d *drainWatch) poll(ctx context.Context) error {
 	live := map[string]int{}
 	q := &api.QueryOptions{
 		Namespace: "*",

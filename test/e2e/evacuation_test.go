@@ -27,13 +27,13 @@ func TestHostIsFreedWithoutLosingWork(t *testing.T) {
 			Raw: []byte(`{"template":{"spec":{"evictionStrategy":"External"}}}`),
 		}
 	}))
-	eventually(t, "evicted", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "evicted", "the pool to settle", time.Minute, allReady(2))
 	service(t, "evicted", "evicted-service", 2)
 	leaving := members(t, "evicted")[0]
 	evict(t, leaving.Name)
-	eventually(t, "evicted", "the member to be ordered to leave", 30*time.Second, ordered(v1alpha1.DrainEvacuation, 1))
+	eventually(t, "evicted", "the member to be ordered to leave", 30*time.Second, requested(v1alpha1.DrainEvacuation, 1))
 	eventually(t, "evicted", "an event", 10*time.Second, eventAbout(t, leaving.Name, "Evacuating"))
-	eventually(t, "evicted", "the member to be replaced", time.Minute, both(without(leaving.Name), settled(2)))
+	eventually(t, "evicted", "the member to be replaced", time.Minute, both(without(leaving.Name), allReady(2)))
 	running(t, "evicted-service", 2)
 	if noneLost(t, "evicted-service") != 1 {
 		t.Error("the member's allocation wasn't moved")
@@ -46,9 +46,9 @@ func TestHostIsFreedWithoutLosingWork(t *testing.T) {
 func TestMigratedMembersStay(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("migrated", 2))
-	eventually(t, "migrated", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "migrated", "the pool to settle", time.Minute, allReady(2))
 	batch(t, "migrated", "migrated-batch", 2, forever)
-	work, machines := allocationStates(t, "migrated-batch"), vmUIDs(t, "migrated")
+	work, uids := allocationStates(t, "migrated-batch"), vmUIDs(t, "migrated")
 	nodes := members(t, "migrated")
 	evict(t, nodes[0].Name)
 	eventually(
@@ -64,7 +64,7 @@ func TestMigratedMembersStay(t *testing.T) {
 			return nil
 		},
 	)
-	stays(t, "migrated", "all stay", 2*time.Second, both(settled(2), both(ordered("", 2), sameVMs(t, nodes, machines))))
+	stays(t, "migrated", "all stay", 2*time.Second, both(allReady(2), both(requested("", 2), sameVMs(t, nodes, uids))))
 	if got := allocationStates(t, "migrated-batch"); !maps.Equal(got, work) {
 		t.Errorf("the allocations are %v, not %v", got, work)
 	}

@@ -74,7 +74,7 @@ func TestFromZero(t *testing.T) {
 		p.Spec.MaxReplicas = ptr.To[int32](20)
 		p.Spec.ScaleIn.Strategy = v1alpha1.EmptyIgnoreSystem
 	}))
-	eventually(t, pool, "the empty pool to settle", 30*time.Second, settled(0))
+	eventually(t, pool, "the empty pool to settle", 30*time.Second, allReady(0))
 	// Nomad refuses jobs in a node pool that it doesn't know, and doesn't hear of it before its first member joins.
 	if _, err := w.Nomad.NodePools().Register(&api.NodePool{Name: pool}, nil); err != nil {
 		t.Fatal(err)
@@ -88,18 +88,18 @@ func TestFromZero(t *testing.T) {
 
 	a.evaluates(t, 5)
 	unmoved(t, pool, 0)
-	if said := a.complaints(); len(said) > 0 {
-		t.Errorf("without a job there are complaints: %s", said)
+	if output := a.complaints(); len(output) > 0 {
+		t.Errorf("without a job there are complaints: %s", output)
 	}
 
 	register(t, api.NewBatchJob("batch-compile", "batch-compile", "global", 50), pool, 5, forever)
-	eventually(t, pool, "members for five allocations", time.Minute, settled(2))
+	eventually(t, pool, "members for five allocations", time.Minute, allReady(2))
 	running(t, "batch-compile", 5)
 	register(t, api.NewBatchJob("batch-test", "batch-test", "global", 50), pool, 4, forever)
-	eventually(t, pool, "members for nine allocations", time.Minute, settled(3))
+	eventually(t, pool, "members for nine allocations", time.Minute, allReady(3))
 	running(t, "batch-test", 4)
-	if said := a.complaints(); len(said) > 0 {
-		t.Errorf("there are complaints: %s", said)
+	if output := a.complaints(); len(output) > 0 {
+		t.Errorf("there are complaints: %s", output)
 	}
 
 	way.cutOff()
@@ -116,11 +116,11 @@ func TestFromZero(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, pool, "the pool to be empty", 2*time.Minute, settled(0))
+	eventually(t, pool, "the pool to be empty", 2*time.Minute, allReady(0))
 	a.evaluates(t, 5)
 	unmoved(t, pool, 0)
-	if said := a.complaints(); len(said) > before {
-		t.Errorf("with the jobs ended there are complaints: %s", said[before:])
+	if output := a.complaints(); len(output) > before {
+		t.Errorf("with the jobs ended there are complaints: %s", output[before:])
 	}
 	a.checkSound(t)
 }
@@ -132,7 +132,7 @@ func (a *agent) evaluates(t *testing.T, times int) {
 	already := len(a.lines(evaluated))
 	ctx, cancel := context.WithTimeout(t.Context(), slack*30*time.Second)
 	defer cancel()
-	err := process.WaitFor(ctx, look, "evaluations of the policy", func(context.Context) error {
+	err := process.WaitFor(ctx, poll, "evaluations of the policy", func(context.Context) error {
 		if more := len(a.lines(evaluated)) - already; more < times {
 			return fmt.Errorf("there were %d of %d", more, times)
 		}
@@ -156,7 +156,7 @@ func (a *agent) complaints() []string {
 type servers [2]atomic.Pointer[string]
 
 // say changes what they say, and waits until Prometheus has read it.
-func (s *servers) say(t *testing.T, p *prometheus, step int, pages ...string) {
+func (s *servers) report(t *testing.T, p *prometheus, step int, pages ...string) {
 	t.Helper()
 	read := 0
 	for i, page := range pages {
@@ -199,7 +199,7 @@ const (
 		"nomad_nomad_job_status_pending{host=\"vm\"} 0\nnomad_nomad_job_status_running{host=\"vm\"} 0\n"
 )
 
-func jobSays(queued, starting, running int, labels string) string {
+func jobMetrics(queued, starting, running int, labels string) string {
 	var b strings.Builder
 	for status, n := range map[string]int{"complete": 7, "failed": 7, "lost": 7, "queued": queued, "running": running,
 		"starting": starting, "unknown": 7} {
@@ -217,22 +217,22 @@ func TestFromZeroQuery(t *testing.T) {
 		!strings.Contains(string(docs), shown) {
 		t.Errorf("docs/autoscaler.md doesn't show the query (%v):\n%s", err, shown)
 	}
-	waits := jobSays(3, 0, 0, `host="vm",job="batch-a",namespace="default",task_group="g"`)
-	runs := jobSays(0, 1, 2, `host="vm",job="batch-a",namespace="default",task_group="g"`)
-	dispatched := jobSays(0, 0, 0, `host="vm",job="batch-p",namespace="default",task_group="g"`) +
-		jobSays(
+	waits := jobMetrics(3, 0, 0, `host="vm",job="batch-a",namespace="default",task_group="g"`)
+	runs := jobMetrics(0, 1, 2, `host="vm",job="batch-a",namespace="default",task_group="g"`)
+	dispatched := jobMetrics(0, 0, 0, `host="vm",job="batch-p",namespace="default",task_group="g"`) +
+		jobMetrics(
 			2,
 			0,
 			0,
 			`dispatch_id="1795923374-9001f091",host="vm",job="batch-p/dispatch-1795923374-9001f091",namespace="default",parent_id="batch-p",task_group="g"`,
 		)
-	elsewhere := jobSays(3, 0, 1, `host="vm",job="batch-a",namespace="other",task_group="g"`)
-	web := jobSays(
+	elsewhere := jobMetrics(3, 0, 1, `host="vm",job="batch-a",namespace="other",task_group="g"`)
+	web := jobMetrics(
 		50,
 		0,
 		50,
 		`host="vm",job="web",namespace="default",task_group="g"`,
-	) + jobSays(
+	) + jobMetrics(
 		50,
 		0,
 		50,
@@ -252,10 +252,11 @@ func TestFromZeroQuery(t *testing.T) {
 		// For a minute it repeats what it said when it led.
 		{"another server leads", leads + waits + dispatched, leads + runs + dispatched, "2"},
 		{"who led has forgotten", follows, leads + runs + dispatched, "2"},
-		{"they have ended", follows, leads + jobSays(0, 0, 0, `host="vm",job="batch-a",namespace="default",task_group="g"`),
+		{"they have ended", follows,
+			leads + jobMetrics(0, 0, 0, `host="vm",job="batch-a",namespace="default",task_group="g"`),
 			"0"},
 	} {
-		s.say(t, p, i, step.one, step.other)
+		s.report(t, p, i, step.one, step.other)
 		if got, err := p.ask(t.Context(), query); err != nil || got != step.want {
 			t.Errorf("%s: the query says %q, not %q (%v)", step.what, got, step.want, err)
 		}

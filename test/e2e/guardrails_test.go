@@ -10,18 +10,18 @@ import (
 )
 
 // A paused pool makes nobody and lets nobody go, says so, and does what was asked for once it is no longer paused.
-// Who asked, and for what, is told.
-func TestHeldPoolIsLeftAsItIs(t *testing.T) {
+// Who asked, and for what, is reported.
+func TestBlockedPoolIsLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("paused-still", 2))
-	eventually(t, "paused-still", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "paused-still", "the pool to settle", time.Minute, allReady(2))
 	before := orders(members(t, "paused-still"))
 	pause := func(yes bool) {
 		change(t, "paused-still", func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = yes })
 	}
 	held := func(condition string) check {
-		return both(are(before), both(says(condition, v1alpha1.ReasonPaused, "spec.paused"), both(
-			says(v1alpha1.PoolReady, v1alpha1.ReasonPaused), says(v1alpha1.PoolPaused, v1alpha1.ReasonPaused))))
+		return both(are(before), both(reports(condition, v1alpha1.ReasonPaused, "spec.paused"), both(
+			reports(v1alpha1.PoolReady, v1alpha1.ReasonPaused), reports(v1alpha1.PoolPaused, v1alpha1.ReasonPaused))))
 	}
 	pause(true)
 	for _, c := range []struct {
@@ -35,7 +35,7 @@ func TestHeldPoolIsLeftAsItIs(t *testing.T) {
 		kubectlScales(t, "paused-still", c.replicas)
 		eventually(t, "paused-still", "the pool to say that it is held", 30*time.Second, held(c.condition))
 		stays(t, "paused-still", "the pool is left as it is", 2*time.Second, held(c.condition))
-		told(t, "paused-still", "Scaled", c.event)
+		reported(t, "paused-still", "Scaled", c.event)
 	}
 	p, _, err := read(t.Context(), "paused-still")
 	if err != nil {
@@ -46,7 +46,7 @@ func TestHeldPoolIsLeftAsItIs(t *testing.T) {
 	}
 	pause(false)
 	eventually(t, "paused-still", "the surplus to leave", time.Minute,
-		both(settled(1), says(v1alpha1.PoolPaused, v1alpha1.ReasonAsExpected)))
+		both(allReady(1), reports(v1alpha1.PoolPaused, v1alpha1.ReasonAsExpected)))
 	onlyMembersLeft(t, "paused-still")
 }
 

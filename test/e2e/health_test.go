@@ -21,14 +21,14 @@ func unhealthyAfter(d time.Duration) func(*v1alpha1.NomadNodePool) {
 	return func(p *v1alpha1.NomadNodePool) { p.Spec.Health.UnhealthyTimeout = metav1.Duration{Duration: d} }
 }
 
-// Of members that no longer work one is replaced at a time: the next is ordered to leave when the one in the place of
+// Of members that no longer work one is replaced at a time: the next is asked to leave when the one in the place of
 // the last has joined. One that is protected stays as it is.
 func TestBrokenMembersAreReplacedOneAtATime(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("ill", 4, unhealthyAfter(unhealthyFor), func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Health.MaxUnhealthy = new(intstr.FromString("100%"))
 	}))
-	eventually(t, "ill", "the pool to settle", time.Minute, settled(4))
+	eventually(t, "ill", "the pool to settle", time.Minute, allReady(4))
 	nodes := members(t, "ill")
 	protected, broken := nodes[0], map[string]bool{nodes[1].Name: true, nodes[2].Name: true}
 	annotate(t, protected, v1alpha1.ProtectAnnotation, `""`)
@@ -37,19 +37,19 @@ func TestBrokenMembersAreReplacedOneAtATime(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ordered, joined, most := map[string]time.Time{}, map[string]time.Time{}, 0
+	requested, joined, most := map[string]time.Time{}, map[string]time.Time{}, 0
 	eventually(
 		t,
 		"ill",
 		"the two that aren't protected to be replaced",
-		settling+2*time.Minute,
+		recoveryTime+2*time.Minute,
 		func(p *v1alpha1.NomadNodePool, now []v1alpha1.NomadNode) error {
 			leaving := 0
 			for _, n := range now {
 				switch {
 				case n.Spec.Drain != nil:
 					leaving++
-					ordered[n.Name] = n.Spec.Drain.RequestTime.Time
+					requested[n.Name] = n.Spec.Drain.RequestTime.Time
 					if !broken[n.Name] || n.Spec.Drain.Reason != v1alpha1.DrainUnhealthy {
 						t.Errorf("%s is to leave: %s", n.Name, n.Spec.Drain.Reason)
 					}
@@ -68,9 +68,9 @@ func TestBrokenMembersAreReplacedOneAtATime(t *testing.T) {
 		t.Errorf("%d were leaving at a time", most)
 	}
 	for name := range broken {
-		told(t, "ill", "MemberUnhealthy", name)
+		reported(t, "ill", "MemberUnhealthy", name)
 	}
-	inTurn(t, ordered, joined)
+	inTurn(t, requested, joined)
 	rests(t, "ill", time.Second)
 	if kept, ok := orders(members(t, "ill"))[protected.Name]; !ok || kept != "" {
 		t.Errorf("the protected member isn't left as it is: %v, %q", ok, kept)
@@ -78,15 +78,15 @@ func TestBrokenMembersAreReplacedOneAtATime(t *testing.T) {
 	if err := w.Hypervisor.KillGuest(client.ObjectKeyFromObject(&protected)); err != nil { // it boots anew
 		t.Fatal(err)
 	}
-	eventually(t, "ill", "it to be back", time.Minute, settled(4))
+	eventually(t, "ill", "it to be back", time.Minute, allReady(4))
 	onlyMembersLeft(t, "ill")
 }
 
-// inTurn checks that the second was ordered to leave when somebody had joined in the place of the first.
-func inTurn(t *testing.T, ordered, joined map[string]time.Time) {
+// inTurn checks that the second was asked to leave when somebody had joined in the place of the first.
+func inTurn(t *testing.T, requested, joined map[string]time.Time) {
 	t.Helper()
 	var last, first time.Time
-	for _, at := range ordered {
+	for _, at := range requested {
 		if at.After(last) {
 			last = at
 		}
@@ -96,8 +96,8 @@ func inTurn(t *testing.T, ordered, joined map[string]time.Time) {
 			first = at
 		}
 	}
-	if len(ordered) != 2 || len(joined) != 2 || last.Before(first) {
-		t.Errorf("ordered to leave: %v; joined: %v", ordered, joined)
+	if len(requested) != 2 || len(joined) != 2 || last.Before(first) {
+		t.Errorf("ordered to leave: %v; joined: %v", requested, joined)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestBrokenMemberStaysWhileItsNomadIsAway(t *testing.T) {
 		newPool("cutoff", 3, unhealthyAfter(timeUp), credentials("cutoff"),
 			func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = way.URL }),
 	)
-	eventually(t, "cutoff", "the pool to settle", time.Minute, settled(3))
+	eventually(t, "cutoff", "the pool to settle", time.Minute, allReady(3))
 	broken := members(t, "cutoff")[0]
 	if err := w.Hypervisor.KillClient(client.ObjectKeyFromObject(&broken)); err != nil {
 		t.Fatal(err)
@@ -121,20 +121,20 @@ func TestBrokenMemberStaysWhileItsNomadIsAway(t *testing.T) {
 	eventually(t, "cutoff", "it to be down", 30*time.Second, nomadStatus("down", 1))
 	way.cutOff()
 	eventually(t, "cutoff", "the pool to say that Nomad is away", 30*time.Second,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
 	rests(t, "cutoff", timeUp)
 	noneIsToLeave(t, "cutoff")
 
 	healed := time.Now()
 	way.cut.Store(false)
 	eventually(t, "cutoff", "the pool to wait for Nomad to settle", 30*time.Second,
-		says(v1alpha1.PoolReady, v1alpha1.ReasonNomadRecovering))
-	eventually(t, "cutoff", "the member to be ordered to leave", settling+30*time.Second,
-		ordered(v1alpha1.DrainUnhealthy, 1))
-	if took := time.Since(healed); took < settling-5*time.Second {
+		reports(v1alpha1.PoolReady, v1alpha1.ReasonNomadRecovering))
+	eventually(t, "cutoff", "the member to be ordered to leave", recoveryTime+30*time.Second,
+		requested(v1alpha1.DrainUnhealthy, 1))
+	if took := time.Since(healed); took < recoveryTime-5*time.Second {
 		t.Errorf("it was ordered to leave %s after Nomad had come back", took)
 	}
-	eventually(t, "cutoff", "it to be replaced", time.Minute, both(without(broken.Name), settled(3)))
+	eventually(t, "cutoff", "it to be replaced", time.Minute, both(without(broken.Name), allReady(3)))
 	onlyMembersLeft(t, "cutoff")
 }
 

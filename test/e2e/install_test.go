@@ -37,7 +37,7 @@ func TestMembersOfEveryImageKindJoin(t *testing.T) {
 		}))
 	}
 	for name := range pools {
-		eventually(t, name, "the member to join", 2*time.Minute, settled(1))
+		eventually(t, name, "the member to join", 2*time.Minute, allReady(1))
 	}
 }
 
@@ -53,7 +53,7 @@ func TestBadInstallationsAreRefused(t *testing.T) {
 	const oneOf = "install: set apt or download, one of them; leave install out if the image has Nomad"
 	bad := map[string]struct {
 		install v1alpha1.NomadInstall
-		says    string
+		reports string
 	}{
 		"none": {v1alpha1.NomadInstall{}, oneOf},
 		"both": {v1alpha1.NomadInstall{Apt: apt(aptSource, "", "").Apt, Download: download(fileURL, fileSum).Download},
@@ -95,7 +95,8 @@ func TestBadInstallationsAreRefused(t *testing.T) {
 	}
 	for name, tt := range bad {
 		t.Run(name, func(t *testing.T) {
-			refused(t, w.Client.Create(t.Context(), newPool("bad-install", 1, installs(tt.install)), client.DryRunAll), tt.says)
+			refused(t, w.Client.Create(t.Context(), newPool("bad-install", 1, installs(tt.install)), client.DryRunAll),
+				tt.reports)
 		})
 	}
 	good := map[string]v1alpha1.NomadInstall{

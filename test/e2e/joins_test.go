@@ -26,38 +26,38 @@ const (
 	patient   = 5 * time.Minute
 	// firstPause is how long the next member waits after the first that didn't join.
 	firstPause = 10 * time.Second
-	// settling is how long nobody is replaced after the controller has found Nomad.
-	settling = time.Minute
+	// recoveryTime is how long nobody is replaced after the controller has found Nomad.
+	recoveryTime = time.Minute
 )
 
 func joinWithin(d time.Duration) func(*v1alpha1.NomadNodePool) {
 	return func(p *v1alpha1.NomadNodePool) { p.Spec.Health.JoinTimeout = metav1.Duration{Duration: d} }
 }
 
-// A rollout to a template whose guests never join stops before it costs anything, and ends when the template is taken
+// A rollout to a template whose guests never join stops before it costs anything, and ends when the template is put
 // back.
 func TestRolloutStopsWhenNobodyJoins(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("stuck", 3, ofGeneration("first"), func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Rollout.MaxSurge = new(intstr.FromInt32(3)) // so that three fail at once
 	}))
-	eventually(t, "stuck", "the pool to settle", time.Minute, settled(3))
+	eventually(t, "stuck", "the pool to settle", time.Minute, allReady(3))
 	service(t, "stuck", "stuck-service", 3)
-	old, work, machines := orders(members(t, "stuck")), allocationStates(t, "stuck-service"), vmUIDs(t, "stuck")
+	old, work, uids := orders(members(t, "stuck")), allocationStates(t, "stuck-service"), vmUIDs(t, "stuck")
 	t.Cleanup(w.Hypervisor.GuestNeverJoins(newGuests(t, "stuck")))
 
 	change(t, "stuck", changes(ofGeneration("broken"), joinWithin(impatient)))
 	eventually(t, "stuck", "the breaker to open", 2*time.Minute, both(
-		says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinsFailing, v1alpha1.RetryJoinsAnnotation),
-		both(says(v1alpha1.PoolUpToDate, v1alpha1.ReasonJoinsFailing),
-			says(v1alpha1.PoolReady, v1alpha1.ReasonJoinsFailing))))
-	told(t, "stuck", "BreakerOpened", "")
+		reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinsFailing, v1alpha1.RetryJoinsAnnotation),
+		both(reports(v1alpha1.PoolUpToDate, v1alpha1.ReasonJoinsFailing),
+			reports(v1alpha1.PoolReady, v1alpha1.ReasonJoinsFailing))))
+	reported(t, "stuck", "BreakerOpened", "")
 	rests(t, "stuck", 5*time.Second)
 	kept := vmUIDs(t, "stuck")
-	if len(kept) <= len(machines) {
+	if len(kept) <= len(uids) {
 		t.Error("no VM that failed is kept")
 	}
-	for uid := range machines {
+	for uid := range uids {
 		if !kept[uid] {
 			t.Errorf("VM %s, which worked, is gone", uid)
 		}
@@ -65,8 +65,9 @@ func TestRolloutStopsWhenNobodyJoins(t *testing.T) {
 
 	change(t, "stuck", ofGeneration("first"))
 	eventually(t, "stuck", "the members of before", time.Minute, both(rolledOut(3), are(old)))
-	eventually(t, "stuck", "joins to be well", 10*time.Second, says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected))
-	told(t, "stuck", "BreakerClosed", "")
+	eventually(t, "stuck", "joins to be well", 10*time.Second, reports(v1alpha1.PoolJoinsHealthy,
+		v1alpha1.ReasonAsExpected))
+	reported(t, "stuck", "BreakerClosed", "")
 	if got := allocationStates(t, "stuck-service"); !maps.Equal(got, work) {
 		t.Errorf("the allocations are %v, not %v", got, work)
 	}
@@ -85,21 +86,22 @@ func TestMembersThatNeverJoin(t *testing.T) {
 	bootedInVain(t, lost...)
 	lift()
 	change(t, "probe", joinWithin(patient))
-	eventually(t, "probe", "the pause to be told", 30*time.Second, says(v1alpha1.PoolScalingOut, v1alpha1.ReasonBackOff))
-	eventually(t, "probe", "the next member to join", time.Minute, settled(1))
+	eventually(t, "probe", "the pause to be told", 30*time.Second,
+		reports(v1alpha1.PoolScalingOut, v1alpha1.ReasonBackOff))
+	eventually(t, "probe", "the next member to join", time.Minute, allReady(1))
 	checkPause(t, lost)
 
 	lift = w.Hypervisor.GuestNeverJoins(newGuests(t, "probe"))
 	change(t, "probe",
 		changes(joinWithin(impatient), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](4) }))
-	eventually(t, "probe", "the breaker to open", 2*time.Minute, says(v1alpha1.PoolReady, v1alpha1.ReasonJoinsFailing))
-	told(t, "probe", "BreakerOpened", "")
+	eventually(t, "probe", "the breaker to open", 2*time.Minute, reports(v1alpha1.PoolReady, v1alpha1.ReasonJoinsFailing))
+	reported(t, "probe", "BreakerOpened", "")
 	rests(t, "probe", 3*time.Second)
 	if err := scale(t, "probe", 5); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "probe", "the pool to say that no member is made", 30*time.Second,
-		says(v1alpha1.PoolScalingOut, v1alpha1.ReasonJoinsFailing))
+		reports(v1alpha1.PoolScalingOut, v1alpha1.ReasonJoinsFailing))
 	rests(t, "probe", time.Second)
 	if err := scale(t, "probe", 2); err != nil {
 		t.Fatal(err)
@@ -114,11 +116,11 @@ func TestMembersThatNeverJoin(t *testing.T) {
 	change(t, "probe", func(p *v1alpha1.NomadNodePool) {
 		p.Annotations = map[string]string{v1alpha1.RetryJoinsAnnotation: "now"}
 	})
-	eventually(t, "probe", "the member that failed to be replaced", time.Minute, ordered(v1alpha1.DrainJoinTimeout, 1))
+	eventually(t, "probe", "the member that failed to be replaced", time.Minute, requested(v1alpha1.DrainJoinTimeout, 1))
 	change(t, "probe", joinWithin(patient))
-	told(t, "probe", "BreakerClosed", "")
+	reported(t, "probe", "BreakerClosed", "")
 	eventually(t, "probe", "the pool to be well", time.Minute,
-		both(settled(2), says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected)))
+		both(allReady(2), reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected)))
 	onlyMembersLeft(t, "probe")
 }
 
@@ -131,7 +133,7 @@ func replaced(t *testing.T) (lost []string) {
 			t,
 			"probe",
 			"the member to be replaced",
-			settling+time.Minute,
+			recoveryTime+time.Minute,
 			func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 				for _, n := range nodes {
 					if n.Spec.Drain == nil || n.Spec.Drain.Reason != v1alpha1.DrainJoinTimeout || slices.Contains(lost, n.Name) {
@@ -144,7 +146,7 @@ func replaced(t *testing.T) (lost []string) {
 				return errNotYet
 			},
 		)
-		told(t, "probe", "MemberNotJoined", lost[len(lost)-1])
+		reported(t, "probe", "MemberNotJoined", lost[len(lost)-1])
 	}
 	return lost
 }

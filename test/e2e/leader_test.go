@@ -18,7 +18,7 @@ func TestLeaderOfNomadChanges(t *testing.T) {
 		p.Spec.ScaleIn.Strategy = v1alpha1.OldestCreateIndex
 		p.Spec.Health.UnhealthyTimeout = metav1.Duration{Duration: unhealthyFor}
 	}))
-	eventually(t, "led", "the pool to settle", time.Minute, settled(3))
+	eventually(t, "led", "the pool to settle", time.Minute, allReady(3))
 	batch(t, "led", "led-batch", 3, forever)
 	if err := scale(t, "led", 2); err != nil {
 		t.Fatal(err)
@@ -35,14 +35,14 @@ func TestLeaderOfNomadChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "led", "the pool to wait for Nomad to settle", 30*time.Second,
-		says(v1alpha1.PoolReady, v1alpha1.ReasonNomadRecovering))
+		reports(v1alpha1.PoolReady, v1alpha1.ReasonNomadRecovering))
 	if after := drainOf(t, leaving); !after.ForceDeadline.Equal(before.ForceDeadline) ||
 		!after.StartedAt.Equal(before.StartedAt) {
 		t.Errorf("the drain was %+v and is %+v", before, after)
 	}
-	// The member that drains still is called back in the place of the broken one.
-	eventually(t, "led", "the broken member to go", settling+time.Minute, both(without(broken.Name), settled(2)))
-	if took := time.Since(changed); took < settling-5*time.Second {
+	// The member that drains still has its drain canceled in the place of the broken one.
+	eventually(t, "led", "the broken member to go", recoveryTime+time.Minute, both(without(broken.Name), allReady(2)))
+	if took := time.Since(changed); took < recoveryTime-5*time.Second {
 		t.Errorf("the broken member was let go %s after the leader had changed", took)
 	}
 	if got := nextOrdinal(t, "led"); got != 3 {

@@ -13,7 +13,7 @@ import (
 )
 
 // onlyMembersLeft checks that every VM, claim, Secret and Nomad node of a pool belongs to a member that it still has.
-// The record of a member goes last, so there is nothing to wait for.
+// the NomadNode of a member goes last, so there is nothing to wait for.
 func onlyMembersLeft(t *testing.T, pool string) {
 	t.Helper()
 	_, nodes, err := read(t.Context(), pool)

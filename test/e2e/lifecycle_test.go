@@ -11,12 +11,12 @@ import (
 func TestPoolScalesAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("life", 1))
-	eventually(t, "life", "the first member", time.Minute, settled(1))
+	eventually(t, "life", "the first member", time.Minute, allReady(1))
 	for _, n := range []int32{4, 2} {
 		if err := scale(t, "life", n); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "life", "the pool to settle", 90*time.Second, settled(int(n)))
+		eventually(t, "life", "the pool to settle", 90*time.Second, allReady(int(n)))
 	}
 	_, nodes, err := read(t.Context(), "life")
 	if err != nil {

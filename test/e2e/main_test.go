@@ -44,14 +44,14 @@ var guests = hypervisor.GuestKind(os.Getenv("NOMAD_HARVESTER_GUESTS"))
 // platform is which version of Harvester there is: empty, or the harvester-lite of another one.
 var platform = binaries.Tool(os.Getenv("NOMAD_HARVESTER_PLATFORM"))
 
-// purgePatience is for how long a member's removal waits for a Nomad that can't be asked: not long, for the tests'
+// purgeTimeout is for how long a member's removal waits for a Nomad that can't be asked: not long, for the tests'
 // sake.
-const purgePatience = 20 * time.Second
+const purgeTimeout = 20 * time.Second
 
-var controllerArgs = append([]string{"--leader-elect=false", "--purge-timeout=" + purgePatience.String()}, sweepArgs...)
+var controllerArgs = append([]string{"--leader-elect=false", "--purge-timeout=" + purgeTimeout.String()}, gcArgs...)
 
-// ownCredentials is where the controller's own credentials may be put, as a Secret is mounted.
-var ownCredentials string
+// defaultCredentials is where the default credentials may be put, as a Secret is mounted.
+var defaultCredentials string
 
 func TestMain(m *testing.M) {
 	var tests world.Tests = m
@@ -65,11 +65,11 @@ func TestMain(m *testing.M) {
 			world.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform},
 			func(started *world.World) {
 				w = started
-				ownCredentials = filepath.Join(w.Dir, "own-credentials")
-				if err := os.Mkdir(ownCredentials, 0o755); err != nil {
+				defaultCredentials = filepath.Join(w.Dir, "own-credentials")
+				if err := os.Mkdir(defaultCredentials, 0o755); err != nil {
 					exit(err)
 				}
-				args := append(controllerArgs, "--nomad-credentials-dir="+ownCredentials)
+				args := append(controllerArgs, "--nomad-credentials-dir="+defaultCredentials)
 				c, err := w.StartController(context.Background(), world.ControllerOptions{Args: args})
 				if err != nil {
 					exit(err)
@@ -136,7 +136,7 @@ func remove(t *testing.T, p *v1alpha1.NomadNodePool) {
 	}
 }
 
-// gone waits until nothing is left of a pool: no record, VM, claim, Secret or Nomad node.
+// gone waits until nothing is left of a pool: no NomadNode, VM, claim, Secret or Nomad node.
 func gone(ctx context.Context, pool string) error {
 	return process.WaitFor(ctx, 200*time.Millisecond, "nothing to be left of pool "+pool, func(ctx context.Context) error {
 		var left []string
@@ -179,7 +179,7 @@ const (
 	// have to share them.
 	slack = 3
 	// look is how often a test looks at its pool. The API server has many tests to serve.
-	look = 400 * time.Millisecond
+	poll = 400 * time.Millisecond
 )
 
 // eventually waits for a pool to satisfy a condition, which takes no longer than within on an idle machine.
@@ -188,7 +188,7 @@ func eventually(t *testing.T, pool, what string, within time.Duration,
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), slack*within)
 	defer cancel()
-	err := process.WaitFor(ctx, look, what, func(ctx context.Context) error {
+	err := process.WaitFor(ctx, poll, what, func(ctx context.Context) error {
 		p, nodes, err := read(ctx, pool)
 		if err != nil {
 			return err
@@ -212,8 +212,8 @@ func read(ctx context.Context, pool string) (*v1alpha1.NomadNodePool, []v1alpha1
 	return p, l.Items, nil
 }
 
-// settled is satisfied when a pool has exactly n members, all ready, and says so.
-func settled(n int) func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+// allReady is satisfied when a pool has exactly n members, all ready, and says so.
+func allReady(n int) func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 	return func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolReady)
 		if int(p.Status.ReadyReplicas) == n && len(nodes) == n && ready != nil && ready.Status == metav1.ConditionTrue &&
@@ -229,7 +229,7 @@ func settled(n int) func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 }
 
 // says is satisfied when a pool's condition has a reason and a message that holds all the parts.
-func says(condition, reason string, parts ...string) func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+func reports(condition, reason string, parts ...string) func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 	return func(p *v1alpha1.NomadNodePool, _ []v1alpha1.NomadNode) error {
 		c := meta.FindStatusCondition(p.Status.Conditions, condition)
 		if c == nil {

@@ -59,8 +59,8 @@ var refusals = []struct {
 	{"probe", templates.InInstance(`{"livenessProbe":{"periodSeconds":5}}`)},
 }
 
-// Every refusal of a VM is told by the pool in the very words that whoever made the VM by hand would have got.
-func TestRefusalsAreToldWordForWord(t *testing.T) {
+// Every refusal of a VM is reported by the pool in the very words that whoever made the VM by hand would have got.
+func TestRefusalsAreReportedWordForWord(t *testing.T) {
 	t.Parallel()
 	words := map[string]string{}
 	var pools []*v1alpha1.NomadNodePool
@@ -78,10 +78,10 @@ func TestRefusalsAreToldWordForWord(t *testing.T) {
 			_ = w.Client.Delete(context.Background(), p)
 		}
 	})
-	for name, said := range words {
-		t.Logf("%s: %s", name, said)
+	for name, output := range words {
+		t.Logf("%s: %s", name, output)
 		eventually(t, name, "the pool to tell of the refusal", time.Minute,
-			says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAdmissionDenied, said))
+			reports(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAdmissionDenied, output))
 	}
 }
 

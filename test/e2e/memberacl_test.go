@@ -18,7 +18,7 @@ import (
 func TestMembersRefuseWhoeverHasNoToken(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("closed", 1))
-	eventually(t, "closed", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "closed", "the pool to settle", time.Minute, allReady(1))
 	service(t, "closed", "closed-service", 1)
 	node, _, err := w.Nomad.Nodes().Info(members(t, "closed")[0].Spec.NodeID, nil)
 	if err != nil {
@@ -34,14 +34,14 @@ func TestMembersRefuseWhoeverHasNoToken(t *testing.T) {
 		"restart": {http.MethodPut, "/v1/client/allocation/" + alloc + "/restart", "{}"},
 	}
 	for name, r := range requests {
-		code, said := ask(t, r.method, "http://"+node.HTTPAddr+r.path, r.body, "")
-		if code != http.StatusForbidden || !strings.Contains(said, "Permission denied") {
-			t.Errorf("%s without a token: %d %s", name, code, said)
+		code, output := ask(t, r.method, "http://"+node.HTTPAddr+r.path, r.body, "")
+		if code != http.StatusForbidden || !strings.Contains(output, "Permission denied") {
+			t.Errorf("%s without a token: %d %s", name, code, output)
 		}
 	}
 	files := requests["files"]
-	if code, said := ask(t, files.method, "http://"+node.HTTPAddr+files.path, "", w.NomadToken); code != http.StatusOK {
-		t.Errorf("files with the management token: %d %s", code, said)
+	if code, output := ask(t, files.method, "http://"+node.HTTPAddr+files.path, "", w.NomadToken); code != http.StatusOK {
+		t.Errorf("files with the management token: %d %s", code, output)
 	}
 	if after, _, err := w.Nomad.Nodes().Info(node.ID, nil); err != nil || after.Meta["harvester_pool_uid"] == "" {
 		t.Errorf("the node's meta is %v now (%v)", after.Meta, err)
@@ -59,7 +59,7 @@ func ask(t *testing.T, method, address, body, token string) (int, string) {
 		request.Header.Set("X-Nomad-Token", token)
 	}
 	var code int
-	var said string
+	var output string
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	err = process.WaitFor(ctx, 200*time.Millisecond, "an answer from "+address, func(context.Context) error {
@@ -68,7 +68,7 @@ func ask(t *testing.T, method, address, body, token string) (int, string) {
 			return err
 		}
 		text, err := io.ReadAll(response.Body)
-		code, said = response.StatusCode, string(text)
+		code, output = response.StatusCode, string(text)
 		if closeErr := response.Body.Close(); closeErr != nil && err == nil {
 			err = fmt.Errorf("closing: %w", closeErr)
 		}
@@ -77,5 +77,5 @@ func ask(t *testing.T, method, address, body, token string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return code, said
+	return code, output
 }

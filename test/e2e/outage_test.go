@@ -21,7 +21,7 @@ const viewLimit = 30 * time.Second
 // While Nomad is away nobody is chosen to leave, and who is leaving already goes no further. When it is back all go on.
 func TestNobodyLeavesWhileNomadIsAway(t *testing.T) {
 	create(t, newPool("away", 3, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Strategy = v1alpha1.OldestCreateIndex }))
-	eventually(t, "away", "the pool to settle", time.Minute, settled(3))
+	eventually(t, "away", "the pool to settle", time.Minute, allReady(3))
 	service(t, "away", "away-service", 3)
 	batch(t, "away", "away-batch", 3, viewLimit+15*time.Second)
 	if err := scale(t, "away", 2); err != nil {
@@ -39,19 +39,19 @@ func TestNobodyLeavesWhileNomadIsAway(t *testing.T) {
 		}
 	})
 	eventually(t, "away", "the pool to say that Nomad is away", 30*time.Second,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
 	before := wanted(t, "away")
 	if err := scale(t, "away", 1); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "away", "the pool to say that nobody leaves", 30*time.Second,
-		says(v1alpha1.PoolScalingIn, v1alpha1.ReasonNomadUnknown))
+		reports(v1alpha1.PoolScalingIn, v1alpha1.ReasonNomadUnknown))
 	nothingMoves(t, "away", viewLimit+5*time.Second, before)
 
 	if err := restart(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "away", "the pool to settle", 90*time.Second, settled(1))
+	eventually(t, "away", "the pool to settle", 90*time.Second, allReady(1))
 	onlyMembersLeft(t, "away")
 	running(t, "away-service", 3)
 	noneLost(t, "away-batch")
@@ -66,7 +66,7 @@ func TestNobodyGoesWhileNomadHangs(t *testing.T) {
 		// It goes by what is known already, so that a victim is chosen.
 		p.Spec.ScaleIn.Strategy = v1alpha1.OldestCreateIndex
 	}))
-	eventually(t, "hang", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "hang", "the pool to settle", time.Minute, allReady(2))
 	service(t, "hang", "hang-service", 2)
 	nomad := w.Process("nomad")
 	if err := nomad.Pause(); err != nil {
@@ -77,7 +77,7 @@ func TestNobodyGoesWhileNomadHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "hang", "the pool to say that Nomad can't be asked", viewLimit+15*time.Second,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable))
 	nothingMoves(t, "hang", 10*time.Second, nil)
 	if got := len(vms(t, "hang")); got != 2 {
 		t.Errorf("%d VMs of 2 are left", got)
@@ -85,7 +85,7 @@ func TestNobodyGoesWhileNomadHangs(t *testing.T) {
 	if err := nomad.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "hang", "the pool to settle", 90*time.Second, settled(1))
+	eventually(t, "hang", "the pool to settle", 90*time.Second, allReady(1))
 	onlyMembersLeft(t, "hang")
 	running(t, "hang-service",
 		2) // not noneLost: a server that awakes takes its clients, whose heartbeats it missed, for dead
@@ -94,7 +94,7 @@ func TestNobodyGoesWhileNomadHangs(t *testing.T) {
 // A scale-out whose writes get lost, or whose answers do, makes as many VMs as asked for, and never one more.
 func TestLostAnswersMakeNoSecondVM(t *testing.T) {
 	create(t, newPool("flaky", 1))
-	eventually(t, "flaky", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "flaky", "the pool to settle", time.Minute, allReady(1))
 	for _, f := range []struct {
 		method, path string
 		effect       faultproxy.Effect
@@ -149,7 +149,7 @@ func TestLostAnswersMakeNoSecondVM(t *testing.T) {
 			if err := atMost(t, 4)(p, nodes); err != nil {
 				t.Error(err)
 			}
-			return settled(4)(p, nodes)
+			return allReady(4)(p, nodes)
 		},
 	)
 	if got := len(madeVMs()) - made; got != 3 {
@@ -158,7 +158,7 @@ func TestLostAnswersMakeNoSecondVM(t *testing.T) {
 	onlyMembersLeft(t, "flaky")
 }
 
-// wanted are the members that aren't ordered to leave.
+// wanted are the members that aren't asked to leave.
 func wanted(t *testing.T, pool string) map[types.UID]bool {
 	t.Helper()
 	_, nodes, err := read(t.Context(), pool)
@@ -193,14 +193,14 @@ func nothingMoves(t *testing.T, pool string, d time.Duration, stay map[types.UID
 					t.Fatalf("member %s was ordered to leave: %+v", n.Name, n.Spec.Drain)
 				}
 			}
-			machines := vms(t, pool)
-			for _, vm := range machines {
+			uids := vms(t, pool)
+			for _, vm := range uids {
 				if vm.DeletionTimestamp != nil {
 					t.Fatalf("VM %s goes", vm.Name)
 				}
 			}
-			if len(machines) != count {
-				t.Fatalf("%d VMs, not %d", len(machines), count)
+			if len(uids) != count {
+				t.Fatalf("%d VMs, not %d", len(uids), count)
 			}
 			return nil
 		}),

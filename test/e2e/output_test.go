@@ -69,7 +69,7 @@ func (o *output) watchIfWanted(w *world.World) error {
 						o.note(change.Object)
 					}
 				}
-				time.Sleep(look)
+				time.Sleep(poll)
 			}
 		}()
 	}

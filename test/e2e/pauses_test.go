@@ -29,19 +29,19 @@ func TestPausesDoubleUntilTheBreakerOpens(t *testing.T) {
 		t,
 		"pauses",
 		"the breaker to open",
-		settling+time.Minute,
+		recoveryTime+time.Minute,
 		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, n := range nodes {
 				made[n.Name] = n.CreationTimestamp.Time
 			}
-			paused = paused || says(v1alpha1.PoolScalingOut, v1alpha1.ReasonBackOff)(p, nodes) == nil
+			paused = paused || reports(v1alpha1.PoolScalingOut, v1alpha1.ReasonBackOff)(p, nodes) == nil
 			if p.Status.Joins != nil {
 				results = p.Status.Joins.Results
 			}
-			return says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinsFailing)(p, nodes)
+			return reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinsFailing)(p, nodes)
 		},
 	)
-	told(t, "pauses", "BreakerOpened", "")
+	reported(t, "pauses", "BreakerOpened", "")
 	if len(results) != 3 || !paused {
 		t.Fatalf("the results are %+v; a pause was told: %v", results, paused)
 	}
@@ -49,7 +49,7 @@ func TestPausesDoubleUntilTheBreakerOpens(t *testing.T) {
 		if pause := made[results[i+1].Member].Sub(results[i].ResultTime.Time); pause < want {
 			t.Errorf("member %d was made %s after the one before had failed, not after %s", i+2, pause, want)
 		}
-		told(t, "pauses", "MemberNotJoined", results[i].Member)
+		reported(t, "pauses", "MemberNotJoined", results[i].Member)
 	}
 	kept := results[2].Member
 	eventually(t, "pauses", "the last VM to be kept", 30*time.Second,
@@ -59,12 +59,13 @@ func TestPausesDoubleUntilTheBreakerOpens(t *testing.T) {
 	change(t, "pauses", func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Nomad.Address, p.Spec.Nomad.CredentialsSecretRef = w.NomadAddr, &v1alpha1.SecretRef{Name: "pauses"}
 	})
-	told(t, "pauses", "BreakerClosed", "")
+	reported(t, "pauses", "BreakerClosed", "")
 	eventually(t, "pauses", "the breaker to be closed", 30*time.Second,
-		says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinTimeouts))
+		reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinTimeouts))
 	change(t, "pauses", changes(joinWithin(patient), ofGeneration("second")))
 	eventually(t, "pauses", "a member that joins", time.Minute, both(rolledOut(1), without(kept)))
-	eventually(t, "pauses", "joins to be well", 10*time.Second, says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected))
+	eventually(t, "pauses", "joins to be well", 10*time.Second,
+		reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected))
 	onlyMembersLeft(t, "pauses")
 }
 

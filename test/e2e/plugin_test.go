@@ -144,9 +144,9 @@ func TestPluginInTheRealAgent(t *testing.T) {
 	create(t, newPool("grows", 0))
 	create(t, newPool("sinks", 1))
 	for _, pool := range []string{"dry", "capped", "grows"} {
-		eventually(t, pool, "the empty pool to settle", 30*time.Second, settled(0))
+		eventually(t, pool, "the empty pool to settle", 30*time.Second, allReady(0))
 	}
-	eventually(t, "sinks", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "sinks", "the pool to settle", time.Minute, allReady(1))
 	a := startAgent(t, map[string]string{
 		"sinks.hcl":   fixedPolicy("sinks", 0),
 		"not-yet.hcl": fixedPolicy("not-yet", 1),
@@ -158,7 +158,7 @@ func TestPluginInTheRealAgent(t *testing.T) {
 	})
 	t.Run("scale out", func(t *testing.T) { scalesOut(t, a) })
 	t.Run("scale in to none", func(t *testing.T) {
-		eventually(t, "sinks", "the pool to be empty", time.Minute, settled(0))
+		eventually(t, "sinks", "the pool to be empty", time.Minute, allReady(0))
 		p, _, err := read(t.Context(), "sinks")
 		if err != nil {
 			t.Fatal(err)
@@ -190,14 +190,14 @@ func TestPluginInTheRealAgent(t *testing.T) {
 			"create the NomadNodePool")
 		a.checkSound(t)
 		create(t, newPool("not-yet", 0))
-		eventually(t, "not-yet", "the new pool to be scaled", 90*time.Second, settled(1))
+		eventually(t, "not-yet", "the new pool to be scaled", 90*time.Second, allReady(1))
 	})
 	a.checkSound(t)
 }
 
 // scalesOut checks the scaling that works: the number, who asked for it, and the remarks on keys of older plugins.
 func scalesOut(t *testing.T, a *agent) {
-	eventually(t, "grows", "the pool to grow", 2*time.Minute, settled(1))
+	eventually(t, "grows", "the pool to grow", 2*time.Minute, allReady(1))
 	p, _, err := read(t.Context(), "grows")
 	if err != nil {
 		t.Fatal(err)
@@ -213,8 +213,8 @@ func scalesOut(t *testing.T, a *agent) {
 	}
 	for key, field := range map[string]string{"cpu_request": "spec.template.cpu",
 		"memory_request": "spec.template.memory"} {
-		if said := a.lines("[WARN]", key+" has no effect in a policy", field); len(said) != 1 {
-			t.Errorf("%s is remarked on %d times, not once: %s", key, len(said), said)
+		if output := a.lines("[WARN]", key+" has no effect in a policy", field); len(output) != 1 {
+			t.Errorf("%s is remarked on %d times, not once: %s", key, len(output), output)
 		}
 	}
 }
@@ -234,9 +234,9 @@ func unmoved(t *testing.T, pool string, replicas int32) {
 // reaches it, for one that tells of a refused connection or an EOF would restart the policies of everybody.
 func TestPluginOutlivesTheAPIServer(t *testing.T) {
 	create(t, newPool("outage", 0))
-	eventually(t, "outage", "the pool to settle", 30*time.Second, settled(0))
+	eventually(t, "outage", "the pool to settle", 30*time.Second, allReady(0))
 	a := startAgent(t, map[string]string{"outage.hcl": fixedPolicy("outage", 1)})
-	eventually(t, "outage", "the pool to be scaled", 90*time.Second, settled(1))
+	eventually(t, "outage", "the pool to be scaled", 90*time.Second, allReady(1))
 	policies := a.lines("creating new policy handler")
 
 	apiserver := w.Process("kube-apiserver")
@@ -257,8 +257,8 @@ func TestPluginOutlivesTheAPIServer(t *testing.T) {
 
 	a.checkSound(t)
 	for _, poison := range []string{"connection refused", "EOF"} {
-		if said := a.lines(poison); len(said) > 0 {
-			t.Errorf("%q got out of the plugin: %s", poison, said)
+		if output := a.lines(poison); len(output) > 0 {
+			t.Errorf("%q got out of the plugin: %s", poison, output)
 		}
 	}
 	if again := a.lines("creating new policy handler"); len(again) != len(policies) {

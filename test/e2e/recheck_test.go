@@ -17,7 +17,7 @@ import (
 func TestMemberChosenAsEmptyStaysIfItGetsWork(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("landed", 2, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Strategy = v1alpha1.Empty }))
-	eventually(t, "landed", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "landed", "the pool to settle", time.Minute, allReady(2))
 	batch(t, "landed", "landed-batch", 2, forever)
 	work := allocationStates(t, "landed-batch")
 	if err := scale(t, "landed", 1); err != nil {
@@ -47,7 +47,7 @@ func TestMemberChosenAsEmptyStaysIfItGetsWork(t *testing.T) {
 	if err := w.Client.Patch(t.Context(), patched, client.MergeFrom(&chosen)); err != nil {
 		t.Fatal(err)
 	}
-	told(t, "landed", "DrainCanceled", "landed-batch.sleep[")
+	reported(t, "landed", "DrainCanceled", "landed-batch.sleep[")
 	eventually(
 		t,
 		"landed",
@@ -72,7 +72,7 @@ func TestMemberChosenAsEmptyStaysIfItGetsWork(t *testing.T) {
 	if _, _, err := w.Nomad.Jobs().Deregister("landed-batch", false, nil); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "landed", "an empty member to leave", time.Minute, settled(1))
+	eventually(t, "landed", "an empty member to leave", time.Minute, allReady(1))
 	onlyMembersLeft(t, "landed")
 }
 
@@ -82,7 +82,7 @@ func TestChangeOfOnTimeoutReachesADrain(t *testing.T) {
 	t.Parallel()
 	const deadline = 15 * time.Second
 	create(t, newPool("mind", 2, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = deadline }))
-	eventually(t, "mind", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "mind", "the pool to settle", time.Minute, allReady(2))
 	batch(t, "mind", "mind-batch", 2, forever)
 	if err := scale(t, "mind", 1); err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func TestChangeOfOnTimeoutReachesADrain(t *testing.T) {
 		return allRun("mind-batch", 2)
 	})
 	onTimeout(t, "mind", v1alpha1.DrainForce)
-	eventually(t, "mind", "the member to go", time.Minute, settled(1))
+	eventually(t, "mind", "the member to go", time.Minute, allReady(1))
 	if stopped := noneLost(t, "mind-batch"); stopped != 1 {
 		t.Errorf("Nomad stopped %d allocations, not 1", stopped)
 	}
@@ -125,7 +125,7 @@ func TestChangeOfIgnoreSystemJobsReachesADrain(t *testing.T) {
 		}
 	}
 	create(t, newPool("system", 2, ignore(true)))
-	eventually(t, "system", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "system", "the pool to settle", time.Minute, allReady(2))
 	run(t, api.NewSystemJob("system-each", "system-each", "global", 50), "system", 2, forever)
 	batch(t, "system", "system-batch", 2, forever)
 	if err := scale(t, "system", 1); err != nil {
@@ -159,7 +159,7 @@ func TestChangeOfIgnoreSystemJobsReachesADrain(t *testing.T) {
 	if _, _, err := w.Nomad.Jobs().Deregister("system-batch", false, nil); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "system", "the member to go", time.Minute, settled(1))
+	eventually(t, "system", "the member to go", time.Minute, allReady(1))
 	if stopped := noneLost(t, "system-each"); stopped != 1 {
 		t.Errorf("Nomad stopped %d allocations, not 1", stopped)
 	}

@@ -22,7 +22,7 @@ import (
 
 // What Harvester's or KubeVirt's admission refuses is said in their words, costs one attempt and not one for each
 // member, and heals when the template is corrected.
-func TestRefusedVMIsToldWordForWord(t *testing.T) {
+func TestRefusedVMIsReportedWordForWord(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, overlay, text string }{
 		// Harvester: pkg/util/virtualmachine, SupportInsertCdRomVolume. KubeVirt has nothing against this bus: which of two
@@ -38,9 +38,9 @@ func TestRefusedVMIsToldWordForWord(t *testing.T) {
 				p.Spec.Template.VirtualMachine = &runtime.RawExtension{Raw: []byte(c.overlay)}
 			}))
 			eventually(t, c.name, "the pool to tell of the refusal", 30*time.Second,
-				says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAdmissionDenied, c.text))
+				reports(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAdmissionDenied, c.text))
 			eventually(t, c.name, "the pool to sum it up", 10*time.Second,
-				says(v1alpha1.PoolReady, v1alpha1.ReasonAdmissionDenied, c.text))
+				reports(v1alpha1.PoolReady, v1alpha1.ReasonAdmissionDenied, c.text))
 			stays(
 				t,
 				c.name,
@@ -50,20 +50,20 @@ func TestRefusedVMIsToldWordForWord(t *testing.T) {
 					return onlyOneRefused(nodes, v1alpha1.ReasonAdmissionDenied, c.text)
 				},
 			)
-			told(t, c.name, "VMRefused", c.text)
+			reported(t, c.name, "VMRefused", c.text)
 
 			change(t, c.name, func(p *v1alpha1.NomadNodePool) { p.Spec.Template.VirtualMachine = nil })
-			eventually(t, c.name, "the corrected pool to settle", 2*time.Minute, settled(3))
+			eventually(t, c.name, "the corrected pool to settle", 2*time.Minute, allReady(3))
 			eventually(t, c.name, "the template to be valid", 10*time.Second,
-				says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAsExpected))
+				reports(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAsExpected))
 			eventually(t, c.name, "all members to be of the corrected template", 10*time.Second,
-				says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAsExpected))
+				reports(v1alpha1.PoolUpToDate, v1alpha1.ReasonAsExpected))
 		})
 	}
 }
 
-// A quota is nobody's mistake in the template: the same member goes on once there is room.
-func TestQuotaHoldsThePoolUntilThereIsRoom(t *testing.T) {
+// A quota is nobody's mistake in the template: the same member goes on once there is capacity.
+func TestQuotaBlocksThePoolUntilThereIsCapacity(t *testing.T) {
 	const count = "count/virtualmachines.kubevirt.io"
 	quota := &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "few-vms"},
@@ -75,7 +75,7 @@ func TestQuotaHoldsThePoolUntilThereIsRoom(t *testing.T) {
 	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), quota) })
 	create(t, newPool("quota", 4))
 	eventually(t, "quota", "the pool to tell of the quota", time.Minute,
-		says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonQuotaExceeded, "exceeded quota: few-vms", "limited: "+count+"=1"))
+		reports(v1alpha1.PoolTemplateValid, v1alpha1.ReasonQuotaExceeded, "exceeded quota: few-vms", "limited: "+count+"=1"))
 	stays(
 		t,
 		"quota",
@@ -88,15 +88,15 @@ func TestQuotaHoldsThePoolUntilThereIsRoom(t *testing.T) {
 			return nil
 		},
 	)
-	told(t, "quota", "VMRefused", "exceeded quota: few-vms")
+	reported(t, "quota", "VMRefused", "exceeded quota: few-vms")
 	if err := w.Client.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "quota", "the pool to settle", 2*time.Minute, settled(4))
+	eventually(t, "quota", "the pool to settle", 2*time.Minute, allReady(4))
 }
 
 // A quota of what VMs use, which Harvester holds them to only once they are made, is looked at before.
-func TestQuotaWithoutRoomIsToldBeforeAnythingIsMade(t *testing.T) {
+func TestQuotaWithoutCapacityIsReportedBeforeAnythingIsMade(t *testing.T) {
 	quota := &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "few-cpus"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceLimitsCPU: resource.MustParse("1")}},
@@ -105,7 +105,7 @@ func TestQuotaWithoutRoomIsToldBeforeAnythingIsMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), quota) })
-	err := process.WaitFor(t.Context(), look, "the quota to be counted", func(ctx context.Context) error {
+	err := process.WaitFor(t.Context(), poll, "the quota to be counted", func(ctx context.Context) error {
 		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(quota), quota); err != nil || len(quota.Status.Hard) == 0 {
 			return fmt.Errorf("status %+v (%w)", quota.Status, err)
 		}
@@ -120,7 +120,7 @@ func TestQuotaWithoutRoomIsToldBeforeAnythingIsMade(t *testing.T) {
 		"cpus",
 		"the pool to tell of the quota",
 		30*time.Second,
-		says(
+		reports(
 			v1alpha1.PoolTemplateValid,
 			v1alpha1.ReasonQuotaExceeded,
 			`ResourceQuota "few-cpus" allows limits.cpu 1 in the namespace, of which too little is left: each new member needs 2 (kubectl describe resourcequota -n `,
@@ -130,7 +130,7 @@ func TestQuotaWithoutRoomIsToldBeforeAnythingIsMade(t *testing.T) {
 	if err := w.Client.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "cpus", "the pool to settle", 2*time.Minute, settled(1))
+	eventually(t, "cpus", "the pool to settle", 2*time.Minute, allReady(1))
 }
 
 func onlyOneRefused(nodes []v1alpha1.NomadNode, reason, text string) error {
@@ -145,17 +145,17 @@ func onlyOneRefused(nodes []v1alpha1.NomadNode, reason, text string) error {
 }
 
 // told waits for an event of a pool or of one of its members.
-func told(t *testing.T, pool, reason, text string) {
+func reported(t *testing.T, pool, reason, text string) {
 	t.Helper()
-	toldWithin(t, 15*time.Second, pool, reason, text)
+	reportedWithin(t, 15*time.Second, pool, reason, text)
 }
 
-// toldWithin is told for what comes later than soon, on an idle machine. The pool itself may be gone by then.
-func toldWithin(t *testing.T, within time.Duration, pool, reason, text string) {
+// reportedWithin is reported for what comes later than soon, on an idle machine. The pool itself may be gone by then.
+func reportedWithin(t *testing.T, within time.Duration, pool, reason, text string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), slack*within)
 	defer cancel()
-	err := process.WaitFor(ctx, look, "event "+reason, func(ctx context.Context) error {
+	err := process.WaitFor(ctx, poll, "event "+reason, func(ctx context.Context) error {
 		var l eventsv1.EventList
 		if err := w.Client.List(ctx, &l, client.InNamespace(fixtures.Namespace)); err != nil {
 			return err
@@ -182,7 +182,7 @@ func TestMembersLeaveThoughTheirNetworkIsGone(t *testing.T) {
 	}
 	create(t,
 		newPool("no-way-back", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.Template.Networks[0].Name = "default/vlan-late" }))
-	eventually(t, "no-way-back", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "no-way-back", "the pool to settle", time.Minute, allReady(1))
 	if err := w.Client.Delete(t.Context(), network[0]); err != nil {
 		t.Fatal(err)
 	}

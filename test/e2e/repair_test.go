@@ -45,7 +45,7 @@ func TestMembersThatNoLongerWork(t *testing.T) {
 		p.Spec.Health.UnhealthyTimeout = metav1.Duration{Duration: unhealthyFor}
 		p.Spec.Health.MaxUnhealthy = new(intstr.FromInt32(1))
 	}))
-	eventually(t, "sick", "the pool to settle", time.Minute, settled(3))
+	eventually(t, "sick", "the pool to settle", time.Minute, allReady(3))
 	service(t, "sick", "sick-service", 3)
 	nodes := members(t, "sick")
 	halted, broken := nodes[0], nodes[1]
@@ -54,9 +54,9 @@ func TestMembersThatNoLongerWork(t *testing.T) {
 	eventually(t, "sick", "the member to be down", 30*time.Second, nomadStatus("down", 1))
 	theCauseLiesElsewhere(t, broken)
 
-	eventually(t, "sick", "the broken member to be replaced", settling+time.Minute,
+	eventually(t, "sick", "the broken member to be replaced", recoveryTime+time.Minute,
 		both(without(broken.Name), nomadStatus("ready", 2)))
-	told(t, "sick", "MemberUnhealthy", broken.Name)
+	reported(t, "sick", "MemberUnhealthy", broken.Name)
 	tooManyAreLeftAlone(t, halted.Name)
 	if kept, ok := orders(members(t, "sick"))[halted.Name]; !ok || kept != "" {
 		t.Errorf("%s, which somebody has halted, isn't left alone: %s", halted.Name, kept)
@@ -80,7 +80,7 @@ func tooManyAreLeftAlone(t *testing.T, except string) {
 		}
 	}
 	eventually(t, "sick", "the pool to say that too many are down", time.Minute,
-		says(v1alpha1.PoolReady, v1alpha1.ReasonTooManyUnhealthy))
+		reports(v1alpha1.PoolReady, v1alpha1.ReasonTooManyUnhealthy))
 	rests(t, "sick", time.Second)
 	if err := w.Hypervisor.ResumeGuest(client.ObjectKeyFromObject(&two[0])); err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func tooManyAreLeftAlone(t *testing.T, except string) {
 	if err := w.Hypervisor.ResumeGuest(client.ObjectKeyFromObject(&two[1])); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "sick", "both to be back", time.Minute, both(nomadStatus("ready", 2), ordered("", 3)))
+	eventually(t, "sick", "both to be back", time.Minute, both(nomadStatus("ready", 2), requested("", 3)))
 }
 
 // theCauseLiesElsewhere breaks a member, and checks that it isn't replaced while its host is in maintenance or
@@ -102,12 +102,13 @@ func theCauseLiesElsewhere(t *testing.T, broken v1alpha1.NomadNode) {
 		t.Fatal(err)
 	}
 	eventually(t, "sick", "the maintenance to be told", time.Minute,
-		says(v1alpha1.PoolReady, v1alpha1.ReasonHostMaintenance))
+		reports(v1alpha1.PoolReady, v1alpha1.ReasonHostMaintenance))
 	noneIsToLeave(t, "sick")
 	upgrading(t, "Unknown")
 	maintained()
 	change(t, "sick", func(p *v1alpha1.NomadNodePool) { p.Annotations = map[string]string{"look": "now"} })
-	eventually(t, "sick", "the upgrade to be told", time.Minute, says(v1alpha1.PoolReady, v1alpha1.ReasonUpgradeRunning))
+	eventually(t, "sick", "the upgrade to be told", time.Minute,
+		reports(v1alpha1.PoolReady, v1alpha1.ReasonUpgradeRunning))
 	noneIsToLeave(t, "sick")
 	upgrading(t, "True")
 }
@@ -154,7 +155,7 @@ func maintain(t *testing.T, host string) (end func()) {
 	}
 }
 
-// upgrading makes or changes the record of an upgrade of Harvester.
+// upgrading makes or changes the object of an upgrade of Harvester.
 func upgrading(t *testing.T, completed string) {
 	t.Helper()
 	if err := kube.Apply(t.Context(), w.Client, "harvester", decode(t, fmt.Sprintf(upgrade, completed))...); err != nil {

@@ -18,7 +18,7 @@ func TestRolloutUnderLoad(t *testing.T) {
 	t.Parallel()
 	const size = 6
 	create(t, newPool("roll", size, ofGeneration("first")))
-	eventually(t, "roll", "the pool to settle", 2*time.Minute, settled(size))
+	eventually(t, "roll", "the pool to settle", 2*time.Minute, allReady(size))
 	old := members(t, "roll")
 	service(t, "roll", "roll-service", size)
 	run(t, api.NewSystemJob("roll-system", "roll-system", "global", 50), "roll", size, forever)
@@ -68,7 +68,7 @@ func checkReplaced(t *testing.T, pool string, old []v1alpha1.NomadNode) {
 	t.Helper()
 	for _, n := range old {
 		eventually(t, pool, "a member to be gone", 15*time.Second, without(n.Name))
-		told(t, pool, "MemberOutdated", n.Name)
+		reported(t, pool, "MemberOutdated", n.Name)
 	}
 	onlyMembersLeft(t, pool)
 	p, nodes, err := read(t.Context(), pool)
@@ -116,18 +116,18 @@ func cameToTheirEnd(t *testing.T, pool, job string) {
 	}
 }
 
-// A rollout that is paused holds, and one whose template is taken back costs nobody that is still there.
+// A rollout that is paused holds, and one whose template is put back costs nobody that is still there.
 func TestRolloutHoldsAndTurnsBack(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("turn", 3, ofGeneration("first")))
-	eventually(t, "turn", "the pool to settle", time.Minute, settled(3))
+	eventually(t, "turn", "the pool to settle", time.Minute, allReady(3))
 	batch(t, "turn", "turn-batch", 3, forever) // so that who drains stays
-	old, work, machines := orders(members(t, "turn")), allocationStates(t, "turn-batch"), vmUIDs(t, "turn")
+	old, work, uids := orders(members(t, "turn")), allocationStates(t, "turn-batch"), vmUIDs(t, "turn")
 
 	change(t, "turn", ofGeneration("second"))
 	eventually(t, "turn", "a member to drain in Nomad", time.Minute, nomadStatus("draining", 1))
 	change(t, "turn", func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = true })
-	eventually(t, "turn", "the rollout to be held", 30*time.Second, says(v1alpha1.PoolUpToDate, v1alpha1.ReasonPaused))
+	eventually(t, "turn", "the rollout to be held", 30*time.Second, reports(v1alpha1.PoolUpToDate, v1alpha1.ReasonPaused))
 	rests(t, "turn", 4*time.Second)
 
 	change(t, "turn", func(p *v1alpha1.NomadNodePool) {
@@ -135,8 +135,8 @@ func TestRolloutHoldsAndTurnsBack(t *testing.T) {
 		ofGeneration("first")(p)
 	})
 	eventually(t, "turn", "the members of before", time.Minute, both(rolledOut(3), are(old)))
-	if got := vmUIDs(t, "turn"); !maps.Equal(got, machines) {
-		t.Errorf("the VMs are %v, not %v", got, machines)
+	if got := vmUIDs(t, "turn"); !maps.Equal(got, uids) {
+		t.Errorf("the VMs are %v, not %v", got, uids)
 	}
 	if got := allocationStates(t, "turn-batch"); !maps.Equal(got, work) {
 		t.Errorf("the allocations are %v, not %v", got, work)
@@ -146,7 +146,7 @@ func TestRolloutHoldsAndTurnsBack(t *testing.T) {
 			t.Errorf("Nomad node %s: %s, draining %v", n.Name, n.SchedulingEligibility, n.Drain)
 		}
 	}
-	told(t, "turn", "MemberDrainCanceled", "")
+	reported(t, "turn", "MemberDrainCanceled", "")
 	onlyMembersLeft(t, "turn")
 }
 
@@ -159,10 +159,10 @@ func TestRolloutOnDelete(t *testing.T) {
 		newPool("later", 1, ofGeneration("first"),
 			func(p *v1alpha1.NomadNodePool) { p.Spec.Rollout.Type = v1alpha1.OnDelete }),
 	)
-	eventually(t, "later", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "later", "the pool to settle", time.Minute, allReady(1))
 	change(t, "later", ofGeneration("second"))
 	eventually(t, "later", "the pool to say that members stay", 10*time.Second,
-		says(v1alpha1.PoolUpToDate, v1alpha1.ReasonOnDelete))
+		reports(v1alpha1.PoolUpToDate, v1alpha1.ReasonOnDelete))
 	rests(t, "later", 3*time.Second)
 	old := members(t, "later")
 	if err := w.Client.Delete(t.Context(), &old[0]); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// rolloutLook is how often a rollout is looked at.
-const rolloutLook = 200 * time.Millisecond
+// rolloutPoll is how often a rollout is looked at.
+const rolloutPoll = 200 * time.Millisecond
 
 // rolloutWatch looks at a pool, and at a service that runs on it if there is one, all through a rollout.
 type rolloutWatch struct {
@@ -23,7 +23,7 @@ type rolloutWatch struct {
 	ended         sync.WaitGroup
 
 	// What was seen, for stop.
-	looks    int
+	polls    int
 	fewest   int // allocations that ran at a time
 	ready    int // the fewest nodes at a time that took work
 	most     int // members that weren't leaving at a time
@@ -48,14 +48,14 @@ func (r *rolloutWatch) stop(t *testing.T) {
 	}
 	t.Logf(
 		"at %d looks, at least %d allocations of %s ran, at least %d nodes took work, and at most %d members of %s were wanted; UpToDate was %v",
-		r.looks, r.fewest, r.service, r.ready, r.most, r.pool, r.upToDate)
+		r.polls, r.fewest, r.service, r.ready, r.most, r.pool, r.upToDate)
 }
 
 func (r *rolloutWatch) run(ctx context.Context) {
-	tick := time.NewTicker(rolloutLook)
+	tick := time.NewTicker(rolloutPoll)
 	defer tick.Stop()
 	for {
-		if err := r.look(ctx); err != nil && ctx.Err() == nil {
+		if err := r.poll(ctx); err != nil && ctx.Err() == nil {
 			r.errs = append(r.errs, err)
 			return
 		}
@@ -67,7 +67,7 @@ func (r *rolloutWatch) run(ctx context.Context) {
 	}
 }
 
-func (r *rolloutWatch) look(ctx context.Context) error {
+func (r *rolloutWatch) poll(ctx context.Context) error {
 	running, err := r.running(ctx)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (r *rolloutWatch) look(ctx context.Context) error {
 			wanted++
 		}
 	}
-	r.looks, r.fewest, r.ready, r.most = r.looks+1, min(r.fewest, running), min(r.ready, ready), max(r.most, wanted)
+	r.polls, r.fewest, r.ready, r.most = r.polls+1, min(r.fewest, running), min(r.ready, ready), max(r.most, wanted)
 	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolUpToDate); c != nil {
 		if last := len(r.upToDate) - 1; last < 0 || r.upToDate[last] != c.Reason {
 			r.upToDate = append(r.upToDate, c.Reason)
@@ -114,7 +114,7 @@ func (r *rolloutWatch) running(ctx context.Context) (int, error) {
 // rolledOut is satisfied when a pool has n members, all ready and of its present template, and says so.
 func rolledOut(n int) check {
 	return func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
-		if err := both(settled(n), says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAsExpected))(p, nodes); err != nil {
+		if err := both(allReady(n), reports(v1alpha1.PoolUpToDate, v1alpha1.ReasonAsExpected))(p, nodes); err != nil {
 			return err
 		}
 		if int(p.Status.UpdatedReplicas) != n {

@@ -11,7 +11,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
-// The story of the demo, with its assertions.
+// What the demo shows, with its assertions.
 func TestDemandScalesThePoolOutAndIn(t *testing.T) {
 	t.Parallel()
 	t.Cleanup(func() {

@@ -43,7 +43,7 @@ func TestManyBusyMembersLeaveThoughNomadStalls(t *testing.T) {
 			shutdownDelay, stopDelay),
 	)
 	create(t, newPool("stall", 1, strategy(v1alpha1.NewestCreateIndex), func(p *v1alpha1.NomadNodePool) {
-		// One member has room for everything, so that no allocation waits for a place.
+		// One member has capacity for everything, so that no allocation waits for a place.
 		p.Spec.Template.CPU, p.Spec.Template.Memory = 16, resource.MustParse("32Gi")
 		p.Spec.ScaleIn.Drain.Deadline = metav1.Duration{Duration: stallDeadline}
 	}))

@@ -26,10 +26,10 @@ func TestSteadyPoolsWriteNothing(t *testing.T) {
 	create(t, newPool("held", 1))
 	create(t,
 		newPool("short", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.Template.Disks[0].Image = fixtures.ImageNotReady }))
-	eventually(t, "steady", "the pool to settle", time.Minute, settled(2))
-	eventually(t, "held", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "steady", "the pool to settle", time.Minute, allReady(2))
+	eventually(t, "held", "the pool to settle", time.Minute, allReady(1))
 	eventually(t, "short", "the pool to say what is wrong", time.Minute,
-		says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonImageNotReady))
+		reports(v1alpha1.PoolTemplateValid, v1alpha1.ReasonImageNotReady))
 	service(t, "steady", "steady-service", 2)
 	_, nodes, err := read(t.Context(), "held")
 	if err != nil {
@@ -46,7 +46,7 @@ func TestSteadyPoolsWriteNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "held", "the pool to say that its member is protected", time.Minute,
-		says(v1alpha1.PoolScalingIn, v1alpha1.ReasonAllProtected))
+		reports(v1alpha1.PoolScalingIn, v1alpha1.ReasonAllProtected))
 
 	var before map[string]string
 	eventually(

@@ -19,9 +19,9 @@ func TestRolloutWithoutSurge(t *testing.T) {
 		p.Spec.Rollout.MaxSurge, p.Spec.Rollout.MaxUnavailable = new(intstr.FromInt32(0)), new(intstr.FromInt32(1))
 		p.Spec.Rollout.MinReadySeconds = int32(ripe.Seconds())
 	}))
-	eventually(t, "tight", "the pool to settle", time.Minute, settled(size))
+	eventually(t, "tight", "the pool to settle", time.Minute, allReady(size))
 	old := orders(members(t, "tight"))
-	eventually(t, "tight", "its members to be ready for long enough", time.Minute, holds(ripe, settled(size)))
+	eventually(t, "tight", "its members to be ready for long enough", time.Minute, holds(ripe, allReady(size)))
 
 	watch := watchRollout("tight", "")
 	change(t, "tight", ofGeneration("second"))
@@ -67,7 +67,7 @@ func TestRolloutWithoutSurge(t *testing.T) {
 		if _, ours := left[name]; !ours {
 			t.Errorf("%s left without an order", name)
 		}
-		told(t, "tight", "MemberOutdated", name)
+		reported(t, "tight", "MemberOutdated", name)
 	}
 	onlyMembersLeft(t, "tight")
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // The cloud-init Secret of a template in another namespace is read only if the template says that it may.
-func TestHeldByATemplateThatIsNotShared(t *testing.T) {
+func TestBlockedByATemplateThatIsNotShared(t *testing.T) {
 	t.Parallel()
 	template := decode(t, unsharedTemplate)[0]
 	version := &unstructured.Unstructured{}
@@ -33,7 +33,7 @@ func TestHeldByATemplateThatIsNotShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Harvester's admission must have seen the template first.
-	err := process.WaitFor(t.Context(), look, "a version of the template",
+	err := process.WaitFor(t.Context(), poll, "a version of the template",
 		func(ctx context.Context) error { return w.Client.Create(ctx, version) })
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestHeldByATemplateThatIsNotShared(t *testing.T) {
 		"unshared",
 		"the pool to say so",
 		30*time.Second,
-		says(
+		reports(
 			v1alpha1.PoolTemplateValid,
 			v1alpha1.ReasonTemplateInvalid,
 			`its cloud-init Secret is in namespace "default"`,
@@ -63,7 +63,7 @@ func TestHeldByATemplateThatIsNotShared(t *testing.T) {
 	if err := w.Client.Patch(t.Context(), template, client.RawPatch(types.MergePatchType, share)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "unshared", "the pool to settle", 2*time.Minute, settled(1))
+	eventually(t, "unshared", "the pool to settle", 2*time.Minute, allReady(1))
 }
 
 const unsharedTemplate = `
@@ -80,7 +80,7 @@ metadata: {name: late, namespace: default}
 spec: {defaultVersionId: ` + fixtures.TemplateVersion + `}
 `
 
-// A Harvester template that doesn't exist is told, and the pool heals when it appears. What it lacks can be set
+// A Harvester template that doesn't exist is reported, and the pool heals when it appears. What it lacks can be set
 // beside it.
 func TestMissingHarvesterTemplate(t *testing.T) {
 	t.Parallel()
@@ -91,19 +91,19 @@ func TestMissingHarvesterTemplate(t *testing.T) {
 			p.Spec.Template.CPU = 5
 		}),
 	)
-	told := says(v1alpha1.PoolTemplateValid, v1alpha1.ReasonTemplateNotFound,
+	reported := reports(v1alpha1.PoolTemplateValid, v1alpha1.ReasonTemplateNotFound,
 		"spec.template.from.name", `VirtualMachineTemplate "default/late" doesn't exist`, "create it or name another")
-	eventually(t, "no-template", "the mistake to be told", 30*time.Second, told)
+	eventually(t, "no-template", "the mistake to be told", 30*time.Second, reported)
 	nothingMade(t, "no-template")
 	if err := kube.Create(t.Context(), w.Client, missing...); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "no-template", "the pool to heal", 2*time.Minute, both(settled(1), from(fixtures.TemplateVersion, 5)))
+	eventually(t, "no-template", "the pool to heal", 2*time.Minute, both(allReady(1), from(fixtures.TemplateVersion, 5)))
 
 	// Once it has members, the loss of its template takes none of them, and makes none outdated.
 	if err := w.Client.Delete(t.Context(), missing[0]); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "no-template", "the loss to be told", 2*time.Minute, told)
-	stays(t, "no-template", "the member stays", 3*time.Second, both(from(fixtures.TemplateVersion, 5), ordered("", 1)))
+	eventually(t, "no-template", "the loss to be told", 2*time.Minute, reported)
+	stays(t, "no-template", "the member stays", 3*time.Second, both(from(fixtures.TemplateVersion, 5), requested("", 1)))
 }

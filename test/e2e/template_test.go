@@ -33,15 +33,15 @@ func TestPoolFollowsAHarvesterTemplate(t *testing.T) {
 	create(t, newPool("fixed", 1, fromHarvester(v1alpha1.KindTemplateVersion, fixtures.TemplateVersion)))
 	create(t, newPool("follows", 1, fromHarvester(v1alpha1.KindTemplate, fixtures.Template)))
 	for _, pool := range []string{"fixed", "follows"} {
-		eventually(t, pool, "the pool to settle", time.Minute, both(settled(1), from(fixtures.TemplateVersion, 2)))
+		eventually(t, pool, "the pool to settle", time.Minute, both(allReady(1), from(fixtures.TemplateVersion, 2)))
 	}
-	looksLikeTheTemplate(t, members(t, "fixed")[0])
+	resemblesTheTemplate(t, members(t, "fixed")[0])
 
 	chooseDefault(t, fixtures.OtherTemplateVersion)
 	t.Cleanup(func() { chooseDefault(t, fixtures.TemplateVersion) })
 	// It looks once a minute.
-	eventually(t, "follows", "the pool to roll", 3*time.Minute, both(settled(1), from(fixtures.OtherTemplateVersion, 3)))
-	eventually(t, "fixed", "the other pool to stay", 15*time.Second, both(settled(1), from(fixtures.TemplateVersion, 2)))
+	eventually(t, "follows", "the pool to roll", 3*time.Minute, both(allReady(1), from(fixtures.OtherTemplateVersion, 3)))
+	eventually(t, "fixed", "the other pool to stay", 15*time.Second, both(allReady(1), from(fixtures.TemplateVersion, 2)))
 }
 
 // from is satisfied when all members were made from a version and have as many CPUs.
@@ -57,7 +57,7 @@ func from(version string, cpus int32) check {
 }
 
 // looksLikeTheTemplate checks that a member has what the version says, and nothing of the VM that it was made of.
-func looksLikeTheTemplate(t *testing.T, n v1alpha1.NomadNode) {
+func resemblesTheTemplate(t *testing.T, n v1alpha1.NomadNode) {
 	t.Helper()
 	vm, secret := &kubevirtv1.VirtualMachine{}, &corev1.Secret{}
 	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(&n), vm); err != nil {

@@ -54,7 +54,7 @@ var uiActions = []struct {
 func TestOthersUseTheUI(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("ui", int32(len(uiActions))))
-	eventually(t, "ui", "the pool to settle", time.Minute, settled(len(uiActions)))
+	eventually(t, "ui", "the pool to settle", time.Minute, allReady(len(uiActions)))
 	nodes, uids := members(t, "ui"), vmUIDs(t, "ui")
 	copied := fromTemplate(t, nodes[0])
 	for i, a := range uiActions {
@@ -64,17 +64,17 @@ func TestOthersUseTheUI(t *testing.T) {
 	}
 	// Three of them are down for a moment.
 	eventually(t, "ui", "the members to be ready again", time.Minute,
-		holds(3*time.Second, both(settled(len(uiActions)), sameVMs(t, nodes, uids))))
+		holds(3*time.Second, both(allReady(len(uiActions)), sameVMs(t, nodes, uids))))
 
 	if err := scale(t, "ui", 0); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "ui", "the members to go", time.Minute, settled(0))
+	eventually(t, "ui", "the members to go", time.Minute, allReady(0))
 	claims := objects(t, &corev1.PersistentVolumeClaimList{}, "ui")
 	if len(claims) != 1 || claims[0].GetName() != copied.Name+"-root" {
 		t.Errorf("%d claims are left, not the one of the copy: %v", len(claims), claims)
 	}
-	time.Sleep(10 * time.Second) // in which the copy's disk would be swept
+	time.Sleep(10 * time.Second) // in which the copy's disk would be collected
 	var now kubevirtv1.VirtualMachine
 	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(copied), &now); err != nil ||
 		now.Generation != copied.Generation ||
@@ -92,7 +92,7 @@ func TestOthersDeleteASecret(t *testing.T) {
 	create(t, newPool("unbootable", 2, func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Health.UnhealthyTimeout = metav1.Duration{Duration: unhealthyFor}
 	}))
-	eventually(t, "unbootable", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "unbootable", "the pool to settle", time.Minute, allReady(2))
 	broken := members(t, "unbootable")[0]
 	if err := w.Client.Delete(t.Context(),
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: broken.Namespace,
@@ -102,8 +102,9 @@ func TestOthersDeleteASecret(t *testing.T) {
 	if err := w.Hypervisor.KillGuest(client.ObjectKeyFromObject(&broken)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "unbootable", "the member to be replaced", settling+time.Minute, both(without(broken.Name), settled(2)))
-	told(t, "unbootable", "MemberUnhealthy", broken.Name)
+	eventually(t, "unbootable", "the member to be replaced", recoveryTime+time.Minute,
+		both(without(broken.Name), allReady(2)))
+	reported(t, "unbootable", "MemberUnhealthy", broken.Name)
 	onlyMembersLeft(t, "unbootable")
 }
 

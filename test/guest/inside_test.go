@@ -42,7 +42,7 @@ func start(t *testing.T, nodeID, script string) string {
 // output waits until a script has ended well, and returns what it has said.
 func output(t *testing.T, what, job string) string {
 	t.Helper()
-	said := ""
+	output := ""
 	eventually(t, what, func(ctx context.Context) error {
 		options := (&api.QueryOptions{}).WithContext(ctx)
 		allocations, _, err := w.Nomad.Jobs().Allocations(job, true, options)
@@ -51,13 +51,13 @@ func output(t *testing.T, what, job string) string {
 		}
 		for _, a := range allocations {
 			if a.ClientStatus == api.AllocClientStatusComplete {
-				said, err = stdout(a.ID, options)
+				output, err = stdout(a.ID, options)
 				return err
 			}
 		}
 		return fmt.Errorf("not complete: %d allocations", len(allocations))
 	})
-	return said
+	return output
 }
 
 // stdout asks the server, which has a connection from the client; the client itself can't be reached from here.
@@ -67,14 +67,14 @@ func stdout(allocation string, options *api.QueryOptions) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	said, err := io.ReadAll(body)
-	return string(said), errors.Join(err, body.Close())
+	output, err := io.ReadAll(body)
+	return string(output), errors.Join(err, body.Close())
 }
 
 // facts reads the lines "key value" that a script says.
-func facts(said string) map[string]string {
+func facts(output string) map[string]string {
 	out := map[string]string{}
-	for line := range strings.Lines(said) {
+	for line := range strings.Lines(output) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		out[key] = value
 	}

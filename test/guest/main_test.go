@@ -56,8 +56,8 @@ var ofPool = []client.ListOption{
 	client.MatchingLabels{v1alpha1.PoolLabel: pool},
 }
 
-// settled waits until the pool has exactly n members, all ready, and returns them.
-func settled(t *testing.T, n int) []v1alpha1.NomadNode {
+// allReady waits until the pool has exactly n members, all ready, and returns them.
+func allReady(t *testing.T, n int) []v1alpha1.NomadNode {
 	t.Helper()
 	var members []v1alpha1.NomadNode
 	eventually(t, fmt.Sprintf("%d ready members", n), func(ctx context.Context) error {
@@ -98,7 +98,7 @@ func scale(t *testing.T, replicas int32) {
 	}
 }
 
-// waitGone waits until nothing is left of the pool: no record, VM, claim, Secret, Nomad node or guest.
+// waitGone waits until nothing is left of the pool: no NomadNode, VM, claim, Secret, Nomad node or guest.
 func waitGone(ctx context.Context) error {
 	return process.WaitFor(ctx, 250*time.Millisecond, "nothing to be left of the pool", func(ctx context.Context) error {
 		var left []string

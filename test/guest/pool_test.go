@@ -62,9 +62,9 @@ func TestPoolOfWholeMachines(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { remove(t, p) })
-	settled(t, 0)
+	allReady(t, 0)
 	scale(t, 2)
-	first := settled(t, 2)
+	first := allReady(t, 2)
 	before := map[string]map[string]string{}
 	for _, m := range first {
 		checkNomadNode(t, m)
@@ -78,7 +78,7 @@ func TestPoolOfWholeMachines(t *testing.T) {
 	poweroff := start(t, restarted.Spec.NodeID, once("systemctl poweroff"))
 	output(t, "the rebooted guest to be back", reboot)
 	output(t, "the guest that powered off to be back", poweroff)
-	for i, m := range settled(t, 2) {
+	for i, m := range allReady(t, 2) {
 		if m.UID != first[i].UID || m.Spec.NodeID != first[i].Spec.NodeID {
 			t.Errorf("%s (node %s) was replaced by %s (node %s)", first[i].Name, first[i].Spec.NodeID, m.Name, m.Spec.NodeID)
 		}
@@ -96,7 +96,7 @@ func TestPoolOfWholeMachines(t *testing.T) {
 	}
 
 	scale(t, 1)
-	left := settled(t, 1)[0]
+	left := allReady(t, 1)[0]
 	checkNomadNode(t, left)
 	if nodes := nomadNodes(t); len(nodes) != 1 || nodes[0].ID != left.Spec.NodeID {
 		t.Errorf("Nomad has %d nodes of the pool, not that of %s alone", len(nodes), left.Name)

@@ -21,7 +21,7 @@ const (
 	// PoolName is what the story's pool is called, and its job's node pool.
 	PoolName = "demo"
 	nodePool = "demo"
-	// peak and rest are the job's counts. One member has room for 4 allocations; the autoscaler aims at 70 %.
+	// peak and rest are the job's counts. One member has capacity for 4 allocations; the autoscaler aims at 70 %.
 	peak, rest = 8, 2
 	// wanted is how many members peak asks for: ceil(8 allocations / (4 × 0.7)).
 	wanted = 3
@@ -77,7 +77,7 @@ func Play(ctx context.Context, w *world.World, out io.Writer, live bool) (Summar
 		return Summary{}, err
 	}
 	defer a.Stop() //nolint:errcheck // what it did was seen; and the world stops what is left
-	t := newTeller(w, out, live)
+	t := newReporter(w, out, live)
 	l := newLedger(w.Nomad)
 	done := make(chan struct{})
 	go func() { defer close(done); t.run(ctx, l) }()
@@ -90,14 +90,14 @@ func Play(ctx context.Context, w *world.World, out io.Writer, live bool) (Summar
 	return s, s.Err()
 }
 
-func play(ctx context.Context, w *world.World, t *teller, l *ledger) (Summary, error) {
+func play(ctx context.Context, w *world.World, t *reporter, l *ledger) (Summary, error) {
 	start := time.Now()
 	var s Summary
 	for _, step := range []struct {
-		say  string
-		do   func() error
-		what string
-		done func(state) bool
+		report string
+		do     func() error
+		what   string
+		done   func(state) bool
 	}{
 		{"A pool of 1 is applied.", func() error { return w.Client.Create(ctx, pool(w)) }, "the first member to be ready",
 			func(st state) bool { return st.ready == 1 }},
@@ -108,7 +108,7 @@ func play(ctx context.Context, w *world.World, t *teller, l *ledger) (Summary, e
 			func() error { s.Peak = t.state().ready; return runJob(w.Nomad, rest) }, "the pool to scale in",
 			func(st state) bool { return st.members == 1 && st.ready == 1 && st.vms == 1 && st.running == rest }},
 	} {
-		t.say(step.say)
+		t.report(step.report)
 		if err := step.do(); err != nil {
 			return s, err
 		}
@@ -123,7 +123,7 @@ func play(ctx context.Context, w *world.World, t *teller, l *ledger) (Summary, e
 	return s, err
 }
 
-func (t *teller) wait(ctx context.Context, what string, done func(state) bool) error {
+func (t *reporter) wait(ctx context.Context, what string, done func(state) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, phaseTimeout)
 	defer cancel()
 	return process.WaitFor(ctx, 200*time.Millisecond, what, func(context.Context) error {

@@ -193,7 +193,7 @@ func create(t *testing.T, o client.Object) {
 	t.Cleanup(func() {
 		// Harvester refuses to delete a volume while its own watch hasn't seen yet that the VM is gone.
 		// The test's own context has ended here.
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		must(t, process.WaitFor(ctx, 100*time.Millisecond, "deletion of "+o.GetName(), func(ctx context.Context) error {
 			return client.IgnoreNotFound(shared.Client.Delete(ctx, o))

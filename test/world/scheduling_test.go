@@ -15,9 +15,9 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
 )
 
-// KubeVirt passes on what the scheduler says of a VM that no host has room for.
-func TestVMWithoutRoomSaysSoAndWaitsForIt(t *testing.T) {
-	lift := shared.Hypervisor.NoRoomFor(hypervisor.Named("roomless"))
+// KubeVirt passes on what the scheduler says of a VM that no host has capacity for.
+func TestVMWithoutCapacitySaysSoAndWaitsForIt(t *testing.T) {
+	lift := shared.Hypervisor.NoCapacityFor(hypervisor.Named("roomless"))
 	t.Cleanup(lift)
 	vm := startVM(t, "roomless")
 	eventually(t, "the VM to be unschedulable", func(ctx context.Context) error {
@@ -25,12 +25,12 @@ func TestVMWithoutRoomSaysSoAndWaitsForIt(t *testing.T) {
 		if err := shared.Client.Get(ctx, vm.key, now); err != nil {
 			return err
 		}
-		const says = "0/3 nodes are available: 3 Insufficient memory."
-		said := slices.ContainsFunc(now.Status.Conditions, func(c virtv1.VirtualMachineCondition) bool {
+		const reports = "0/3 nodes are available: 3 Insufficient memory."
+		output := slices.ContainsFunc(now.Status.Conditions, func(c virtv1.VirtualMachineCondition) bool {
 			return c.Type == virtv1.VirtualMachineConditionType(corev1.PodScheduled) && c.Status == corev1.ConditionFalse &&
-				c.Reason == corev1.PodReasonUnschedulable && c.Message == says
+				c.Reason == corev1.PodReasonUnschedulable && c.Message == reports
 		})
-		if now.Status.PrintableStatus != virtv1.VirtualMachineStatusUnschedulable || !said {
+		if now.Status.PrintableStatus != virtv1.VirtualMachineStatusUnschedulable || !output {
 			return fmt.Errorf("it is %s: %+v", now.Status.PrintableStatus, now.Status.Conditions)
 		}
 		return nil

@@ -31,11 +31,11 @@ func TestMain(m *testing.M) {
 	os.Exit(world.Main(m, options, func(w *world.World) { shared = w }))
 }
 
-const patience = 60 * time.Second
+const timeout = 60 * time.Second
 
 func eventually(t *testing.T, what string, check func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	if err := process.WaitFor(ctx, 100*time.Millisecond, what, check); err != nil {
 		for _, e := range shared.Hypervisor.Trace() {

@@ -157,7 +157,7 @@ func (c *check) logs(a *agent, text string) {
 
 // command runs the program, and returns what it prints and its exit code.
 func (c *check) command(args ...string) (string, int) {
-	ctx, cancel := context.WithTimeout(c.ctx, c.patience)
+	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.bin, args...)
 	cmd.Env = append(quiet(), "NOMAD_ADDR="+c.addr, "NOMAD_TOKEN="+c.Token)

@@ -41,14 +41,14 @@ type check struct {
 	ctx context.Context
 	// id is in the names of all that the check makes.
 	id       string
-	patience time.Duration
+	timeout  time.Duration
 	failure  error
 	cleanups []func() error
 }
 
 // watch tells what isn't as the behaviour says.
-func (b behaviour) watch(ctx context.Context, p *place, patience time.Duration) error {
-	c := &check{place: p, ctx: ctx, id: b.name + "-" + uuid.NewString()[:8], patience: patience}
+func (b behaviour) watch(ctx context.Context, p *place, timeout time.Duration) error {
+	c := &check{place: p, ctx: ctx, id: b.name + "-" + uuid.NewString()[:8], timeout: timeout}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -118,7 +118,7 @@ func (c *check) refused(err error, status int, text string) {
 
 // await asks until there is no error.
 func (c *check) await(what string, ask func() error) {
-	ctx, cancel := context.WithTimeout(c.ctx, c.patience)
+	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
 	defer cancel()
 	if err := process.WaitFor(ctx, 50*time.Millisecond, what, func(context.Context) error { return ask() }); err != nil {
 		c.fatalf("%w", err)
@@ -224,7 +224,7 @@ func (c *check) http(method, path string, body any) answer {
 		c.must(err)
 		reader = bytes.NewReader(text)
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, c.patience)
+	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, c.addr+path, reader)
 	c.must(err)

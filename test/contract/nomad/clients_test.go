@@ -21,7 +21,7 @@ func refuses(inClient, more string, words string) func(*check) {
 		c.start(a)
 		select {
 		case <-a.Process().Done():
-		case <-time.After(c.patience):
+		case <-time.After(c.timeout):
 			c.fatalf("it still runs: %s", a.Process().Tail(5))
 		}
 		c.holds("it fails", a.Process().Err() != nil)
@@ -190,7 +190,7 @@ var clientFiles = []behaviour{
 }
 
 func (c *check) exec(client *api.Client, alloc *api.Allocation) (int, string) {
-	ctx, cancel := context.WithTimeout(c.ctx, c.patience)
+	ctx, cancel := context.WithTimeout(c.ctx, c.timeout)
 	defer cancel()
 	var out strings.Builder
 	code, err := client.Allocations().

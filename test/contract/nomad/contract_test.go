@@ -74,8 +74,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// patience is for what is awaited, on a machine that is busy with something else.
-const patience = 40 * time.Second
+// timeout is for what is awaited, on a machine that is busy with something else.
+const timeout = 40 * time.Second
 
 func TestContract(t *testing.T) {
 	found := find(t)
@@ -95,7 +95,7 @@ func TestContract(t *testing.T) {
 			for _, b := range s.behaviours {
 				t.Run(b.name, func(t *testing.T) {
 					t.Parallel()
-					if err := b.watch(t.Context(), p, patience); err != nil {
+					if err := b.watch(t.Context(), p, timeout); err != nil {
 						t.Errorf("%s: %v", b.source, err)
 					}
 				})

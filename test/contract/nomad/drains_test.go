@@ -121,11 +121,11 @@ var drains = []behaviour{
 		id := c.busy()
 		c.drain(id, time.Second)
 		c.awaitDrained(id)
-		var told bool
+		var reported bool
 		for _, e := range c.info(id).Events {
-			told = told || e.Message == "Node drain complete" && e.Details["deadline_reached"] == "true"
+			reported = reported || e.Message == "Node drain complete" && e.Details["deadline_reached"] == "true"
 		}
-		c.holds("an event tells", told, c.info(id).Events)
+		c.holds("an event tells", reported, c.info(id).Events)
 	}},
 	{"drain-of-an-empty-node-completes-soon", "§2", func(c *check) {
 		id := c.node().ID()
@@ -271,7 +271,7 @@ var drains = []behaviour{
 		c.drain(a.id(), 0)
 		c.awaitClient(job, "complete", 1)
 		c.drains(a.id(), 3*time.Second)
-		c.drain(a.id(), time.Hour) // the kick
+		c.drain(a.id(), time.Hour) // the drain again
 		c.awaitDrained(a.id())
 	}},
 	{"drain-of-a-down-node-completes", "§2", func(c *check) {

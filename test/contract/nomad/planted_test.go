@@ -247,7 +247,7 @@ func TestPlantedDifferences(t *testing.T) {
 					t.Run(planted.name+"/"+found, func(t *testing.T) {
 						t.Parallel()
 						b := named(t, found)
-						if err := b.watch(t.Context(), through(t, p, plant{path: "^$"}), patience); err != nil {
+						if err := b.watch(t.Context(), through(t, p, plant{path: "^$"}), timeout); err != nil {
 							t.Fatalf("with nothing planted: %v", err)
 						}
 						err := b.watch(t.Context(), through(t, p, planted), 4*time.Second)

@@ -28,7 +28,7 @@ func (c *check) listen(topics map[api.Topic][]string) <-chan *api.Events {
 
 // hear waits for an event that satisfies.
 func (c *check) hear(events <-chan *api.Events, what string, ok func(api.Event) bool) api.Event {
-	late := time.After(c.patience)
+	late := time.After(c.timeout)
 	var seen []string
 	for {
 		select {

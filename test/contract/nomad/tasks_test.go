@@ -177,10 +177,10 @@ var tasks = []behaviour{
 			j.TaskGroups[0].Tasks[0].Config = map[string]any{"command": "/nowhere/at/all"}
 		}))
 		a := c.awaitClient(job, "failed", 1)[0]
-		var told bool
+		var reported bool
 		for _, e := range a.TaskStates["task"].Events {
-			told = told || e.Type == "Driver Failure"
+			reported = reported || e.Type == "Driver Failure"
 		}
-		c.holds("a driver failure is told", told, fmt.Sprint(a.TaskStates["task"].Events))
+		c.holds("a driver failure is told", reported, fmt.Sprint(a.TaskStates["task"].Events))
 	}},
 }

@@ -54,9 +54,9 @@ func TestBuildLeavesOneWorkingProgram(t *testing.T) {
 	if err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
-	if said := shop.progress.(*syncBuffer).String(); !strings.Contains(said, "building cmd 1.0.0") ||
-		!strings.Contains(said, "built cmd 1.0.0") {
-		t.Errorf("progress: %q", said)
+	if output := shop.progress.(*syncBuffer).String(); !strings.Contains(output, "building cmd 1.0.0") ||
+		!strings.Contains(output, "built cmd 1.0.0") {
+		t.Errorf("progress: %q", output)
 	}
 }
 
@@ -128,8 +128,8 @@ func TestLockWaitEndsWithItsContext(t *testing.T) {
 	if _, err := shop.lock(ctx, never); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("waiting for a held lock ended with %v", err)
 	}
-	if said := shop.progress.(*syncBuffer).String(); strings.Count(said, "waiting") != 1 {
-		t.Errorf("progress: %q", said)
+	if output := shop.progress.(*syncBuffer).String(); strings.Count(output, "waiting") != 1 {
+		t.Errorf("progress: %q", output)
 	}
 	unlock()
 	unlockAgain, err := shop.lock(t.Context(), never)

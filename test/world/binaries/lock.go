@@ -24,12 +24,12 @@ func (s *workshop) lock(ctx context.Context, needless func() bool) (unlock func(
 	if err := os.MkdirAll(s.cache, 0o755); err != nil {
 		return nil, err
 	}
-	var told bool
+	var reported bool
 	giveUp := func() bool {
-		if !told {
+		if !reported {
 			fmt.Fprintf(s.progress, "waiting for another process that builds into %s\n", s.cache)
 		}
-		told = true
+		reported = true
 		return needless()
 	}
 	yield, err := waitForLock(ctx, filepath.Join(s.cache, "turn.lock"), syscall.LOCK_EX, giveUp)

@@ -98,7 +98,7 @@ func TestChosenNomadHasToDo(t *testing.T) {
 	}
 	failing := filepath.Join(t.TempDir(), "nomad")
 	writeProgram(t, failing, "exit 3")
-	for name, c := range map[string]struct{ path, says string }{
+	for name, c := range map[string]struct{ path, reports string }{
 		"missing":        {filepath.Join(dir, "none"), "no such file"},
 		"not executable": {plain, "permission denied"},
 		"fails":          {failing, "exit status 3"},
@@ -113,7 +113,7 @@ func TestChosenNomadHasToDo(t *testing.T) {
 			if err == nil {
 				t.Fatal("it was taken")
 			}
-			for _, want := range []string{"NOMAD_BIN=" + c.path, c.says,
+			for _, want := range []string{"NOMAD_BIN=" + c.path, c.reports,
 				"set NOMAD_BIN to a Nomad of version 1.8 or newer, or unset it"} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("no %q in: %v", want, err)
@@ -189,8 +189,8 @@ func TestStandInIsBuiltWhenItsSourcesChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A package that it imports.
-	told := filepath.Join(shop.root, "test/standin/nomad/told/told.go")
-	if err := os.WriteFile(told, []byte("package told\n\nconst Version = \"Nomad v1.11.4-standin\"\n"),
+	reported := filepath.Join(shop.root, "test/standin/nomad/told/told.go")
+	if err := os.WriteFile(reported, []byte("package told\n\nconst Version = \"Nomad v1.11.4-standin\"\n"),
 		0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestStandInIsBuiltWhenItsSourcesChange(t *testing.T) {
 }
 
 func TestStandInThatCannotBeBuiltSaysWhy(t *testing.T) {
-	for name, c := range map[string]struct{ source, says string }{
+	for name, c := range map[string]struct{ source, reports string }{
 		"no source":      {"", "this checkout lacks its source"},
 		"a wrong source": {"package main\n\nfunc main() { undefinedThing() }\n", "undefinedThing"},
 		"a wrong import": {"package main\n\nimport _ \"x/none\"\n\nfunc main() {}\n", "x/none"},
@@ -212,7 +212,7 @@ func TestStandInThatCannotBeBuiltSaysWhy(t *testing.T) {
 			"lacks the mark -standin"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := checkout(t, c.source).nomad(t.Context()); err == nil || !strings.Contains(err.Error(), c.says) {
+			if _, err := checkout(t, c.source).nomad(t.Context()); err == nil || !strings.Contains(err.Error(), c.reports) {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -132,8 +132,8 @@ func TestFailedBuildKeepsWhatIsCompiledForTheNextTry(t *testing.T) {
 	if got := left(t, shop.cache); !slices.Equal(got, whole) {
 		t.Errorf("there is only %v", got)
 	}
-	if said := shop.progress.(*syncBuffer).String(); !strings.Contains(said, filepath.Join(shop.cache, "compiled")) {
-		t.Errorf("it doesn't say where: %q", said)
+	if output := shop.progress.(*syncBuffer).String(); !strings.Contains(output, filepath.Join(shop.cache, "compiled")) {
+		t.Errorf("it doesn't say where: %q", output)
 	}
 	if err := os.Remove(fails); err != nil {
 		t.Fatal(err)

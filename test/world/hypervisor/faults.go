@@ -54,14 +54,14 @@ func (f *faults) any(list *[]*Match, vm types.NamespacedName) bool {
 	return slices.ContainsFunc(*list, func(m *Match) bool { return (*m)(vm) })
 }
 
-func (f *faults) hasNoRoom(vm types.NamespacedName) bool       { return f.any(&f.room, vm) }
+func (f *faults) lacksCapacity(vm types.NamespacedName) bool   { return f.any(&f.room, vm) }
 func (f *faults) neverBoots(vm types.NamespacedName) bool      { return f.any(&f.boots, vm) }
 func (f *faults) neverJoins(vm types.NamespacedName) bool      { return f.any(&f.joins, vm) }
 func (f *faults) ignoresShutdown(vm types.NamespacedName) bool { return f.any(&f.shutdown, vm) }
 
 // NoRoomFor keeps the pods of matching VMs from being bound to any host, and says so as the scheduler does when every
 // host lacks memory. Once lifted, they are bound.
-func (h *Hypervisor) NoRoomFor(match Match) (lift func()) {
+func (h *Hypervisor) NoCapacityFor(match Match) (lift func()) {
 	return h.faults.add(&h.faults.room, match)
 }
 

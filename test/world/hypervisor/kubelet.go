@@ -76,7 +76,7 @@ func (h *Hypervisor) bind(ctx context.Context, pod *corev1.Pod) (ctrl.Result, er
 	if reason, err := h.claimsMissing(ctx, pod); reason != "" || err != nil {
 		return h.unschedulable(ctx, pod, reason, err)
 	}
-	if h.faults.hasNoRoom(vmOf(pod)) {
+	if h.faults.lacksCapacity(vmOf(pod)) {
 		// The scheduler's words (Kubernetes: pkg/scheduler/framework/types.go FitError.Error).
 		return h.unschedulable(ctx, pod,
 			fmt.Sprintf("0/%[1]d nodes are available: %[1]d Insufficient memory.", h.options.Hosts), nil)

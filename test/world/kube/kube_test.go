@@ -19,16 +19,16 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
-const patience = 60 * time.Second
+const timeout = 60 * time.Second
 
 func startControlPlane(t *testing.T) *kube.ControlPlane {
 	t.Helper()
-	return kubetest.Start(t, patience, nil)
+	return kubetest.Start(t, timeout, nil)
 }
 
 func eventually(t *testing.T, what string, check func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	if err := process.WaitFor(ctx, 50*time.Millisecond, what, check); err != nil {
 		t.Fatal(err)

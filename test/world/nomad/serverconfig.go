@@ -144,11 +144,11 @@ func quote(s string) string {
 func cleanEnv(env []string) []string {
 	var kept []string
 	for _, kv := range env {
-		foreign := false
+		external := false
 		for _, prefix := range []string{"NOMAD_", "CONSUL_", "VAULT_", "KUBECONFIG=", "KUBERNETES_", "HARVESTER_"} {
-			foreign = foreign || strings.HasPrefix(kv, prefix)
+			external = external || strings.HasPrefix(kv, prefix)
 		}
-		if !foreign {
+		if !external {
 			kept = append(kept, kv)
 		}
 	}

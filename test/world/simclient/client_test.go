@@ -18,8 +18,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
 )
 
-// patience is for a machine that is busy with something else.
-const patience = 60 * time.Second
+// timeout is for a machine that is busy with something else.
+const timeout = 60 * time.Second
 
 func TestClientRunsAllocationsAndDrains(t *testing.T) {
 	server := startServer(t)
@@ -195,7 +195,7 @@ func want(want, got int) error {
 
 func await(t *testing.T, what string, check func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	if err := process.WaitFor(ctx, 50*time.Millisecond, what, check); err != nil {
 		t.Fatal(err)

@@ -20,8 +20,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
 )
 
-// patience is for a machine that is busy with something else.
-const patience = 60 * time.Second
+// timeout is for a machine that is busy with something else.
+const timeout = 60 * time.Second
 
 // member is what a controller would render into the user data.
 type member struct {
@@ -231,7 +231,7 @@ func awaitNode(t *testing.T, server *nomad.Server, id, status string) *api.Node 
 
 func await(t *testing.T, what string, check func(context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	if err := process.WaitFor(ctx, 50*time.Millisecond, what, check); err != nil {
 		t.Fatal(err)

@@ -6,9 +6,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// foreign are the kinds of other projects that Harvester's and KubeVirt's informers watch: each as "plural.group
+// external are the kinds of other projects that Harvester's and KubeVirt's informers watch: each as "plural.group
 // version Kind", one string per kind, to be read as a table. Those of snapshots are in the chart of later versions.
-var foreign = map[string][]string{
+var external = map[string][]string{
 	"Namespaced": {
 		"network-attachment-definitions.k8s.cni.cncf.io v1 NetworkAttachmentDefinition",
 		"clusters.fleet.cattle.io v1alpha1 Cluster",
@@ -44,7 +44,7 @@ var foreign = map[string][]string{
 // stubs are definitions without a schema: enough to be listed and watched, too little to refuse anything.
 func stubs() []*unstructured.Unstructured {
 	var out []*unstructured.Unstructured
-	for scope, rows := range foreign {
+	for scope, rows := range external {
 		for _, row := range rows {
 			f := strings.Fields(row)
 			out = append(out, stub(scope, f[0], f[1], f[2]))

@@ -11,9 +11,9 @@ import (
 )
 
 // Start starts a real Kubernetes API server, stops it when the test ends, and lets install put into it what the test
-// needs; nil: nothing. Both together may take the patience; building programs that aren't cached yet isn't part of
+// needs; nil: nothing. Both together may take the timeout; building programs that aren't cached yet isn't part of
 // it.
-func Start(t *testing.T, patience time.Duration,
+func Start(t *testing.T, timeout time.Duration,
 	install func(context.Context, *kube.ControlPlane) error) *kube.ControlPlane {
 	t.Helper()
 	paths, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Etcd, binaries.KubeAPIServer,
@@ -21,7 +21,7 @@ func Start(t *testing.T, patience time.Duration,
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	cp, err := kube.Start(ctx, kube.Options{
 		Etcd: paths[binaries.Etcd], APIServer: paths[binaries.KubeAPIServer],

@@ -19,22 +19,22 @@ import (
 )
 
 // Guard rails hold a scale-in: nobody leaves within the stabilisation window, and then no more at a time than may.
-func TestHeldScaleInSaysWhy(t *testing.T) {
+func TestBlockedScaleInSaysWhy(t *testing.T) {
 	t.Parallel()
 	const window = 10 * time.Second
 	create(t, newPool("slowly", 3, func(p *v1alpha1.NomadNodePool) {
 		p.Spec.ScaleIn.MaxConcurrent = ptr.To[int32](1)
 		p.Spec.ScaleIn.StabilizationWindow = &metav1.Duration{Duration: window}
 	}))
-	eventually(t, "slowly", "the pool to settle", time.Minute, settled(3))
+	eventually(t, "slowly", "the pool to settle", time.Minute, allReady(3))
 	batch(t, "slowly", "slowly-batch", 3, forever) // so that who leaves takes its time
 	if err := scale(t, "slowly", 1); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "slowly", "the window to be told", window/2,
-		both(says(v1alpha1.PoolScalingIn, v1alpha1.ReasonStabilizationWindow), ordered(v1alpha1.DrainScaleIn, 0)))
+		both(reports(v1alpha1.PoolScalingIn, v1alpha1.ReasonStabilizationWindow), requested(v1alpha1.DrainScaleIn, 0)))
 	eventually(t, "slowly", "one member to leave", window+30*time.Second,
-		both(says(v1alpha1.PoolScalingIn, v1alpha1.ReasonMaxConcurrent), ordered(v1alpha1.DrainScaleIn, 1)))
+		both(reports(v1alpha1.PoolScalingIn, v1alpha1.ReasonMaxConcurrent), requested(v1alpha1.DrainScaleIn, 1)))
 	p, nodes, err := read(t.Context(), "slowly")
 	if err != nil {
 		t.Fatal(err)
@@ -45,33 +45,33 @@ func TestHeldScaleInSaysWhy(t *testing.T) {
 				n.Spec.Drain.RequestTime, window, p.Status.LastScale.ScaleTime)
 		}
 	}
-	stays(t, "slowly", "only one leaves", 3*time.Second, ordered(v1alpha1.DrainScaleIn, 1))
+	stays(t, "slowly", "only one leaves", 3*time.Second, requested(v1alpha1.DrainScaleIn, 1))
 	if _, _, err := w.Nomad.Jobs().Deregister("slowly-batch", false, nil); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "slowly", "both to have left", time.Minute, settled(1))
+	eventually(t, "slowly", "both to have left", time.Minute, allReady(1))
 	onlyMembersLeft(t, "slowly")
 }
 
-// A rollout that can't go on says what holds it, and goes on when that is over.
-func TestHeldRolloutSaysWhy(t *testing.T) {
+// A rollout that can't go on says what blocks it, and goes on when that is over.
+func TestBlockedRolloutSaysWhy(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("waits", 1, ofGeneration("first")))
-	eventually(t, "waits", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "waits", "the pool to settle", time.Minute, allReady(1))
 	old := members(t, "waits")[0]
 
 	annotate(t, old, v1alpha1.ProtectAnnotation, `""`)
 	change(t, "waits", ofGeneration("second"))
 	eventually(t, "waits", "the protection to be told", 30*time.Second,
-		says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAllProtected, v1alpha1.ProtectAnnotation))
+		reports(v1alpha1.PoolUpToDate, v1alpha1.ReasonAllProtected, v1alpha1.ProtectAnnotation))
 	rests(t, "waits", time.Second)
 
 	change(t, "waits", credentials("missing"))
 	eventually(t, "waits", "Nomad to be unknown", 30*time.Second,
-		says(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials))
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials))
 	annotate(t, old, v1alpha1.ProtectAnnotation, "null")
 	eventually(t, "waits", "an unknown Nomad to be told", 30*time.Second,
-		says(v1alpha1.PoolUpToDate, v1alpha1.ReasonNomadUnknown))
+		reports(v1alpha1.PoolUpToDate, v1alpha1.ReasonNomadUnknown))
 	eventually(t, "waits", "the old member to stay", 30*time.Second, holds(time.Second, hasNoOrder(old.Name)))
 
 	change(t, "waits", func(p *v1alpha1.NomadNodePool) {
@@ -81,7 +81,7 @@ func TestHeldRolloutSaysWhy(t *testing.T) {
 		}
 	})
 	eventually(t, "waits", "the refusal to be told", 30*time.Second,
-		says(v1alpha1.PoolUpToDate, v1alpha1.ReasonAdmissionDenied, "unrecognized option: Sometimes"))
+		reports(v1alpha1.PoolUpToDate, v1alpha1.ReasonAdmissionDenied, "unrecognized option: Sometimes"))
 	eventually(t, "waits", "the old member to stay", 30*time.Second, holds(time.Second, hasNoOrder(old.Name)))
 
 	change(t, "waits", func(p *v1alpha1.NomadNodePool) { p.Spec.Template.VirtualMachine = nil })
@@ -89,10 +89,10 @@ func TestHeldRolloutSaysWhy(t *testing.T) {
 	onlyMembersLeft(t, "waits")
 }
 
-// What keeps even the record of a member from being made is told in the words of whoever refuses it, and heals.
-func TestRefusedRecordIsTold(t *testing.T) {
+// What keeps even the NomadNode of a member from being made is reported in the words of whoever refuses it, and heals.
+func TestRefusedNomadNodeIsReported(t *testing.T) {
 	t.Parallel()
-	policy := decode(t, noRecords)
+	policy := decode(t, noNomadNodes)
 	if err := kube.Create(t.Context(), w.Client, policy...); err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestRefusedRecordIsTold(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	err := process.WaitFor(ctx, look, "the policy to be in force", func(ctx context.Context) error {
+	err := process.WaitFor(ctx, poll, "the policy to be in force", func(ctx context.Context) error {
 		if err := w.Client.Create(ctx, record.DeepCopy(), client.DryRunAll); err == nil ||
 			!strings.Contains(err.Error(), "not here") {
 			return fmt.Errorf("it isn't: %w", err)
@@ -118,16 +118,16 @@ func TestRefusedRecordIsTold(t *testing.T) {
 	}
 	create(t, p)
 	eventually(t, "unrecorded", "the refusal to be told", 30*time.Second, both(
-		says(v1alpha1.PoolScalingOut, v1alpha1.ReasonCreateFailed, "not here"),
-		says(v1alpha1.PoolReady, v1alpha1.ReasonCreateFailed, "not here")))
-	told(t, "unrecorded", "CreateFailed", "not here")
+		reports(v1alpha1.PoolScalingOut, v1alpha1.ReasonCreateFailed, "not here"),
+		reports(v1alpha1.PoolReady, v1alpha1.ReasonCreateFailed, "not here")))
+	reported(t, "unrecorded", "CreateFailed", "not here")
 	if err := w.Client.Delete(t.Context(), policy[1]); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "unrecorded", "the pool to heal", time.Minute, settled(1))
+	eventually(t, "unrecorded", "the pool to heal", time.Minute, allReady(1))
 }
 
-const noRecords = `
+const noNomadNodes = `
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
 metadata: {name: no-records}

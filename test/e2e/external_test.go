@@ -26,7 +26,7 @@ import (
 func TestVMDeletedByOthersIsReplaced(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("swept", 2))
-	eventually(t, "swept", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "swept", "the pool to settle", time.Minute, allReady(2))
 	service(t, "swept", "swept-service", 2)
 	lost := members(t, "swept")[0]
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: lost.Namespace, Name: lost.Name}}
@@ -37,7 +37,7 @@ func TestVMDeletedByOthersIsReplaced(t *testing.T) {
 	if err := errors.Join(w.Client.Patch(t.Context(), vm, allow), w.Client.Delete(t.Context(), vm)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "swept", "the member to be replaced", time.Minute, both(without(lost.Name), settled(2)))
+	eventually(t, "swept", "the member to be replaced", time.Minute, both(without(lost.Name), allReady(2)))
 	onlyMembersLeft(t, "swept")
 	eventually(t, "swept", "an event", 10*time.Second, eventAbout(t, lost.Name, "VMDeletedByOthers"))
 	running(t, "swept-service", 2)
@@ -60,7 +60,7 @@ func TestVMDeletedByOthersIsReplaced(t *testing.T) {
 func TestOthersOrphanAnInstance(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("orphan", 1))
-	eventually(t, "orphan", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "orphan", "the pool to settle", time.Minute, allReady(1))
 	lost := members(t, "orphan")[0]
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: nameOf(lost)}
 	allow := client.RawPatch(
@@ -71,7 +71,7 @@ func TestOthersOrphanAnInstance(t *testing.T) {
 		w.Client.Delete(t.Context(), vm, client.PropagationPolicy(metav1.DeletePropagationOrphan))); err != nil {
 		t.Fatal(err)
 	}
-	toldWithin(t, 2*time.Minute, "orphan", "DeleteStuck", "its instance runs on without it")
+	reportedWithin(t, 2*time.Minute, "orphan", "DeleteStuck", "its instance runs on without it")
 	if err := w.Client.Delete(t.Context(), &kubevirtv1.VirtualMachineInstance{ObjectMeta: nameOf(lost)}); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestOthersOrphanAnInstance(t *testing.T) {
 			return client.IgnoreNotFound(w.Client.Patch(t.Context(), vmi, unheld))
 		},
 	)
-	eventually(t, "orphan", "the member to go", time.Minute, both(without(lost.Name), settled(1)))
+	eventually(t, "orphan", "the member to go", time.Minute, both(without(lost.Name), allReady(1)))
 	onlyMembersLeft(t, "orphan")
 }
 
@@ -103,13 +103,13 @@ func TestOthersOrphanAnInstance(t *testing.T) {
 func TestDeletedNomadNodeIsDrainedAndReplaced(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("deleted", 2))
-	eventually(t, "deleted", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "deleted", "the pool to settle", time.Minute, allReady(2))
 	service(t, "deleted", "deleted-service", 2)
 	leaving := members(t, "deleted")[0]
 	if err := w.Client.Delete(t.Context(), &leaving); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "deleted", "the member to be replaced", time.Minute, both(without(leaving.Name), settled(2)))
+	eventually(t, "deleted", "the member to be replaced", time.Minute, both(without(leaving.Name), allReady(2)))
 	running(t, "deleted-service", 2)
 	if noneLost(t, "deleted-service") != 1 {
 		t.Error("the member's allocation wasn't moved")
@@ -119,20 +119,20 @@ func TestDeletedNomadNodeIsDrainedAndReplaced(t *testing.T) {
 
 // VMs that aren't members are never touched: neither one that was cloned in the UI, which has a member's labels, nor
 // one that has taken a member's name.
-func TestStrangersAreNeverTouched(t *testing.T) {
+func TestExternalVMsAreNeverTouched(t *testing.T) {
 	t.Parallel()
 	p := newPool("strange", 1)
 	create(t, p)
-	eventually(t, "strange", "the pool to settle", time.Minute, settled(1))
+	eventually(t, "strange", "the pool to settle", time.Minute, allReady(1))
 	original := vms(t, "strange")[0]
-	clone := stranger(t, original.Name+"-clone", original.Labels)
-	squatter := stranger(t, pool.MemberName("strange", string(p.UID), nextOrdinal(t, "strange")), nil)
+	clone := externalVM(t, original.Name+"-clone", original.Labels)
+	squatter := externalVM(t, pool.MemberName("strange", string(p.UID), nextOrdinal(t, "strange")), nil)
 	if err := scale(t, "strange", 2); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "strange", "a member of another name in its place", 2*time.Minute,
-		both(without(squatter.Name), settled(2)))
-	told(t, "strange", "MemberReplaced", squatter.Name+" is replaced by one of another name")
+		both(without(squatter.Name), allReady(2)))
+	reported(t, "strange", "MemberReplaced", squatter.Name+" is replaced by one of another name")
 	if err := w.Client.Delete(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestDeletedPoolDrains(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPool(c.name, 2, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = 5 * time.Second })
 			create(t, p)
-			eventually(t, c.name, "the pool to settle", time.Minute, settled(2))
+			eventually(t, c.name, "the pool to settle", time.Minute, allReady(2))
 			service(t, c.name, c.name+"-service", 2)
 			if c.paused {
 				if err := w.Client.Patch(t.Context(), p, client.RawPatch("application/merge-patch+json",
@@ -185,13 +185,13 @@ func TestDeletedPoolDrains(t *testing.T) {
 	}
 }
 
-// A member that drains is called back when the pool grows again, and what still runs on it stays.
+// A member that drains has its drain canceled when the pool grows again, and what still runs on it stays.
 func TestScaleOutCallsDrainingMembersBack(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("rescue", 2))
-	eventually(t, "rescue", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "rescue", "the pool to settle", time.Minute, allReady(2))
 	batch(t, "rescue", "rescue-batch", 2, forever)
-	allocs, machines := allocations(t, "rescue-batch"), vmUIDs(t, "rescue")
+	allocs, uids := allocations(t, "rescue-batch"), vmUIDs(t, "rescue")
 	if err := scale(t, "rescue", 1); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestScaleOutCallsDrainingMembersBack(t *testing.T) {
 		"rescue",
 		"the member to be back",
 		30*time.Second,
-		both(settled(2), func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		both(allReady(2), func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, n := range nodes {
 				if n.Spec.Drain != nil {
 					return fmt.Errorf("%s is still ordered to leave", n.Name)
@@ -218,7 +218,7 @@ func TestScaleOutCallsDrainingMembersBack(t *testing.T) {
 		t.Errorf("%d members were made", got)
 	}
 	for uid := range vmUIDs(t, "rescue") {
-		if !machines[uid] {
+		if !uids[uid] {
 			t.Errorf("VM %s is a new one", uid)
 		}
 	}
@@ -236,12 +236,12 @@ func TestScaleOutCallsDrainingMembersBack(t *testing.T) {
 			t.Errorf("the allocations are %v, and %s was among %d", now, a.ID, len(allocs))
 		}
 	}
-	operatorsWordStands(t, "rescue")
+	staysIneligible(t, "rescue")
 }
 
-// operatorsWordStands checks that a node which an operator made ineligible before its member was ordered to leave is
-// so still when the member has been called back.
-func operatorsWordStands(t *testing.T, pool string) {
+// staysIneligible checks that a node which an operator made ineligible before its member was asked to leave is
+// so still when the member has had its drain canceled.
+func staysIneligible(t *testing.T, pool string) {
 	t.Helper()
 	id := members(t, pool)[0].Spec.NodeID
 	if _, err := w.Nomad.Nodes().ToggleEligibility(id, false, nil); err != nil {
@@ -282,7 +282,7 @@ func operatorsWordStands(t *testing.T, pool string) {
 	if _, err := w.Nomad.Nodes().ToggleEligibility(id, true, nil); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, pool, "the pool to settle", time.Minute, settled(2))
+	eventually(t, pool, "the pool to settle", time.Minute, allReady(2))
 }
 
 func members(t *testing.T, pool string) []v1alpha1.NomadNode {
@@ -303,8 +303,8 @@ func nextOrdinal(t *testing.T, pool string) int64 {
 	return p.Status.NextOrdinal
 }
 
-// stranger makes a halted VM that belongs to no pool.
-func stranger(t *testing.T, name string, labels map[string]string) *kubevirtv1.VirtualMachine {
+// externalVM makes a halted VM that belongs to no pool.
+func externalVM(t *testing.T, name string, labels map[string]string) *kubevirtv1.VirtualMachine {
 	t.Helper()
 	vm := &kubevirtv1.VirtualMachine{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name, Labels: labels},

@@ -13,7 +13,7 @@ import (
 // nobody.
 func TestOthersUpgradeTheController(t *testing.T) {
 	create(t, newPool("older", 2))
-	eventually(t, "older", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "older", "the pool to settle", time.Minute, allReady(2))
 	batch(t, "older", "older-batch", 2, forever)
 	lift := w.Hypervisor.GuestNeverJoins(newGuests(t, "older-new"))
 	create(t, newPool("older-new", 1))
@@ -47,10 +47,10 @@ func TestOthersUpgradeTheController(t *testing.T) {
 	if err := scale(t, "older", 2); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "older", "the member to be called back", time.Minute, both(settled(2), sameVMs(t, draining, uids)))
+	eventually(t, "older", "the member to be called back", time.Minute, both(allReady(2), sameVMs(t, draining, uids)))
 	// The guest that was told not to join starts no client later either, until it is booted again.
 	if err := w.Hypervisor.KillGuest(client.ObjectKeyFromObject(&joining[0])); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "older-new", "the member to join", time.Minute, both(settled(1), sameVMs(t, joining, newUIDs)))
+	eventually(t, "older-new", "the member to join", time.Minute, both(allReady(1), sameVMs(t, joining, newUIDs)))
 }

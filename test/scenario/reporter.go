@@ -27,8 +27,8 @@ func (s state) String() string {
 		s.vms, s.running)
 }
 
-// teller watches the world and tells what it sees.
-type teller struct {
+// reporter watches the world and tells what it sees.
+type reporter struct {
 	world *world.World
 	out   io.Writer
 	live  bool
@@ -43,23 +43,23 @@ type teller struct {
 	lines int
 }
 
-func newTeller(w *world.World, out io.Writer, live bool) *teller {
-	return &teller{world: w, out: out, live: live, start: time.Now(), seen: map[string]bool{}, gone: map[string]bool{}}
+func newReporter(w *world.World, out io.Writer, live bool) *reporter {
+	return &reporter{world: w, out: out, live: live, start: time.Now(), seen: map[string]bool{}, gone: map[string]bool{}}
 }
 
-func (t *teller) state() state { t.mu.Lock(); defer t.mu.Unlock(); return t.now }
+func (t *reporter) state() state { t.mu.Lock(); defer t.mu.Unlock(); return t.now }
 
 // drained is how many members' Nomad nodes were drained, by the events of the members themselves.
-func (t *teller) drained() int { t.mu.Lock(); defer t.mu.Unlock(); return len(t.gone) }
+func (t *reporter) drained() int { t.mu.Lock(); defer t.mu.Unlock(); return len(t.gone) }
 
-func (t *teller) say(what string) {
+func (t *reporter) report(what string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.line("== " + what)
 }
 
 // line tells one line, under the lock.
-func (t *teller) line(s string) {
+func (t *reporter) line(s string) {
 	s = fmt.Sprintf("%5.1f s  %s", time.Since(t.start).Seconds(), s)
 	t.log = append(t.log, s)
 	if !t.live {
@@ -67,11 +67,11 @@ func (t *teller) line(s string) {
 	}
 }
 
-func (t *teller) run(ctx context.Context, l *ledger) {
+func (t *reporter) run(ctx context.Context, l *ledger) {
 	tick := time.NewTicker(300 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		t.look(ctx, l)
+		t.poll(ctx, l)
 		select {
 		case <-ctx.Done():
 			return
@@ -81,7 +81,7 @@ func (t *teller) run(ctx context.Context, l *ledger) {
 }
 
 // look reads everything once. What can't be read now is read the next time.
-func (t *teller) look(ctx context.Context, l *ledger) {
+func (t *reporter) poll(ctx context.Context, l *ledger) {
 	var pools v1alpha1.NomadNodePoolList
 	var nodes v1alpha1.NomadNodeList
 	var vms kubevirtv1.VirtualMachineList
@@ -105,7 +105,7 @@ func (t *teller) look(ctx context.Context, l *ledger) {
 	t.show(table(t.now, nodes.Items, byNode))
 }
 
-func (t *teller) events(items []eventsv1.Event) {
+func (t *reporter) events(items []eventsv1.Event) {
 	slices.SortFunc(items, func(a, b eventsv1.Event) int { return a.EventTime.Compare(b.EventTime.Time) })
 	for _, e := range items {
 		if ours := e.Regarding.Name == PoolName || strings.HasPrefix(e.Regarding.Name, PoolName+"-"); !ours ||
@@ -122,7 +122,7 @@ func (t *teller) events(items []eventsv1.Event) {
 }
 
 // show draws the table: over the last one on a terminal, else only when it has changed.
-func (t *teller) show(table string) {
+func (t *reporter) show(table string) {
 	if t.live {
 		var b strings.Builder
 		if t.lines > 0 {

@@ -23,21 +23,21 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
 )
 
-// sweepArgs have the controller of all tests sweep soon, so that each of them also shows what isn't swept.
-var sweepArgs = []string{"--gc-interval=2s", "--gc-grace-period=6s"}
+// gcArgs have the controller of all tests collect garbage soon, so that each of them also shows what isn't collected.
+var gcArgs = []string{"--gc-interval=2s", "--gc-grace-period=6s"}
 
 // Somebody takes the finalizer off a NomadNode and deletes it, then its VM: the pool makes another member, and what
-// is left is swept after a while. What only resembles it stays.
-func TestOthersLoseARecord(t *testing.T) {
+// is left is collected after a while. What only resembles it stays.
+func TestOthersLoseANomadNode(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("lost", 2))
-	eventually(t, "lost", "the pool to settle", time.Minute, settled(2))
+	eventually(t, "lost", "the pool to settle", time.Minute, allReady(2))
 	lost, down := members(t, "lost")[0], members(t, "lost")[1]
 	if err := w.Hypervisor.PauseGuest(client.ObjectKeyFromObject(&down)); err != nil {
 		t.Fatal(err)
 	}
-	stray := strangersClaim(t, lost)
-	elsewhere := strangersNode(t, "lost")
+	stray := externalClaim(t, lost)
+	elsewhere := externalNode(t, "lost")
 
 	unfinish := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
 	if err := errors.Join(w.Client.Patch(t.Context(), lost.DeepCopy(), unfinish),
@@ -45,7 +45,7 @@ func TestOthersLoseARecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "lost", "another member", time.Minute, both(without(lost.Name), nomadStatus("ready", 1)))
-	told(t, "lost", "VMWithoutRecord", lost.Name)
+	reported(t, "lost", "VMWithoutRecord", lost.Name)
 	if len(leftOf(t, lost)) != len(lost.Status.Claims)+2 {
 		t.Errorf("while its VM runs, of %s only %v is left", lost.Name, leftOf(t, lost))
 	}
@@ -57,12 +57,12 @@ func TestOthersLoseARecord(t *testing.T) {
 	if err := errors.Join(w.Client.Patch(t.Context(), vm, allow), w.Client.Delete(t.Context(), vm)); err != nil {
 		t.Fatal(err)
 	}
-	// A Nomad must have been healthy for a minute before one of its nodes is swept.
+	// A Nomad must have been healthy for a minute before one of its nodes is collected.
 	eventually(
 		t,
 		"lost",
 		"the rest to be swept",
-		settling+time.Minute,
+		recoveryTime+time.Minute,
 		func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 			if left := leftOf(t, lost); len(left) > 0 {
 				return fmt.Errorf("left: %v", left)
@@ -72,7 +72,7 @@ func TestOthersLoseARecord(t *testing.T) {
 	)
 	for _, what := range append([]string{lost.Spec.NodeID, blueprint.SecretName(blueprint.MemberOf(&lost))},
 		lost.Status.Claims...) {
-		told(t, "lost", "OrphanRemoved", what)
+		reported(t, "lost", "OrphanRemoved", what)
 	}
 	for _, kind := range []string{"nomad_node", "claim", "secret"} {
 		if got := metric(t, fmt.Sprintf("nomad_harvester_orphans_removed_total{kind=%q}", kind)); got == "" || got == "0" {
@@ -92,7 +92,7 @@ func TestOthersLoseARecord(t *testing.T) {
 	if err := w.Hypervisor.ResumeGuest(client.ObjectKeyFromObject(&down)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "lost", "the pool to be whole", time.Minute, settled(2))
+	eventually(t, "lost", "the pool to be whole", time.Minute, allReady(2))
 }
 
 // leftOf is what is left of a member besides its VM: claims, Secret, Nomad node.
@@ -122,7 +122,7 @@ func leftOf(t *testing.T, n v1alpha1.NomadNode) []string {
 
 // strangersClaim has the labels of a member's claims, and a name as if it were one of them, but not the UID of its
 // pool.
-func strangersClaim(t *testing.T, n v1alpha1.NomadNode) *corev1.PersistentVolumeClaim {
+func externalClaim(t *testing.T, n v1alpha1.NomadNode) *corev1.PersistentVolumeClaim {
 	t.Helper()
 	pvc := &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{
@@ -148,7 +148,7 @@ func strangersClaim(t *testing.T, n v1alpha1.NomadNode) *corev1.PersistentVolume
 
 // strangersNode is the ID of a Nomad node that is down, and says that it is of a pool that isn't here: that of another
 // Harvester on the same Nomad.
-func strangersNode(t *testing.T, nodePool string) string {
+func externalNode(t *testing.T, nodePool string) string {
 	t.Helper()
 	c, err := simclient.Start(simclient.Options{
 		Servers: []string{w.NomadServer.RPCAddr}, Name: "elsewhere-1", NodePool: nodePool,

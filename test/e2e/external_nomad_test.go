@@ -19,7 +19,7 @@ import (
 func TestOthersOperateNomad(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("operated", 4))
-	eventually(t, "operated", "the pool to settle", time.Minute, settled(4))
+	eventually(t, "operated", "the pool to settle", time.Minute, allReady(4))
 	nodes, uids := members(t, "operated"), vmUIDs(t, "operated")
 	purged, drained, ineligible := nodes[0].Spec.NodeID, nodes[1].Spec.NodeID, nodes[2].Spec.NodeID
 	before, _, err := w.Nomad.Nodes().Info(purged, nil)
@@ -62,7 +62,7 @@ func TestOthersOperateNomad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "operated", "the pool to be whole again", time.Minute, both(settled(4), sameVMs(t, nodes, uids)))
+	eventually(t, "operated", "the pool to be whole again", time.Minute, both(allReady(4), sameVMs(t, nodes, uids)))
 }
 
 // rename gives a member's Nomad client another name than its host's, and starts it again.

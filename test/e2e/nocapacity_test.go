@@ -10,8 +10,8 @@ import (
 )
 
 // A cluster without room for a VM is nothing that a guest or its template could be blamed for: the pool says so in
-// the words of the scheduler, counts no failure to join, replaces nobody, and goes on when there is room.
-func TestHeldForLackOfRoom(t *testing.T) {
+// the words of the scheduler, counts no failure to join, replaces nobody, and goes on when there is capacity.
+func TestBlockedByCapacity(t *testing.T) {
 	t.Parallel()
 	const (
 		words = "0/3 nodes are available: 3 Insufficient memory."
@@ -20,15 +20,15 @@ func TestHeldForLackOfRoom(t *testing.T) {
 		toJoin = 45 * time.Second
 	)
 	create(t, newPool("roomless", 1, joinWithin(patient)))
-	eventually(t, "roomless", "the pool to settle", time.Minute, settled(1))
-	lift := w.Hypervisor.NoRoomFor(newGuests(t, "roomless"))
+	eventually(t, "roomless", "the pool to settle", time.Minute, allReady(1))
+	lift := w.Hypervisor.NoCapacityFor(newGuests(t, "roomless"))
 	t.Cleanup(lift)
 	change(t, "roomless",
 		changes(joinWithin(toJoin), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](2) }))
 	eventually(t, "roomless", "the member to say that there is no room", time.Minute,
-		memberSays(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMUnschedulable, words))
+		memberReports(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMUnschedulable, words))
 	eventually(t, "roomless", "the pool to say so", 15*time.Second,
-		says(v1alpha1.PoolReady, v1alpha1.ReasonVMUnschedulable, words))
+		reports(v1alpha1.PoolReady, v1alpha1.ReasonVMUnschedulable, words))
 	rests(t, "roomless", 20*time.Second) // and its time to join passes
 	p, _, err := read(t.Context(), "roomless")
 	if err != nil {
@@ -39,9 +39,10 @@ func TestHeldForLackOfRoom(t *testing.T) {
 			t.Errorf("%s is taken for one that didn't join", r.Member)
 		}
 	}
-	change(t, "roomless", joinWithin(patient)) // the time to join begins when there is room, and this machine may be busy
+	change(t, "roomless",
+		joinWithin(patient)) // the time to join begins when there is capacity, and this machine may be busy
 	lift()
 	eventually(t, "roomless", "the pool to be whole", time.Minute,
-		both(settled(2), says(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected)))
+		both(allReady(2), reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonAsExpected)))
 	onlyMembersLeft(t, "roomless")
 }
