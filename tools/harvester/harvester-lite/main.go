@@ -44,13 +44,10 @@ func parse(args []string) (options, error) {
 	fs.StringVar(&o.namespace, "namespace", "harvester-system", "namespace Harvester believes it runs in")
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:0", "address of the admission webhook; port 0 takes a free one")
 	fs.StringVar(&o.readyFile, "ready-file", "", "file that appears, holding the webhook's address, when everything is up")
-	fs.StringVar(&o.controllerUser, "controller-user", "system:serviceaccount:harvester-system:harvester",
-		"user Harvester's controllers act as")
-	fs.StringVar(&o.collectorUser, "gc-user", "system:serviceaccount:kube-system:generic-garbage-collector",
-		"user the garbage collector acts as")
+	fs.StringVar(&o.controllerUser, "controller-user", "system:serviceaccount:harvester-system:harvester", "user Harvester's controllers act as")
+	fs.StringVar(&o.collectorUser, "gc-user", "system:serviceaccount:kube-system:generic-garbage-collector", "user the garbage collector acts as")
 	fs.IntVar(&o.workers, "workers", 5, "workers of each controller")
-	fs.BoolVar(&o.fakeProvisioner, "fake-provisioner", false,
-		"stand in for Longhorn: mark claims of known storage classes Bound, without any volume")
+	fs.BoolVar(&o.fakeProvisioner, "fake-provisioner", false, "stand in for Longhorn: mark claims of known storage classes Bound, without any volume")
 	fs.BoolVar(&o.debug, "debug", false, "log at debug level")
 	if err := fs.Parse(args); err != nil {
 		return options{}, err

@@ -77,8 +77,7 @@ func (p *fakeProvisioner) enqueue(object any) {
 }
 
 func provisionable(claim *corev1.PersistentVolumeClaim) bool {
-	return claim.Status.Phase == corev1.ClaimPending && claim.DeletionTimestamp == nil &&
-		claim.Spec.StorageClassName != nil
+	return claim.Status.Phase == corev1.ClaimPending && claim.DeletionTimestamp == nil && claim.Spec.StorageClassName != nil
 }
 
 func (p *fakeProvisioner) work(ctx context.Context) {

@@ -110,8 +110,7 @@ func serve(listener net.Listener, certificate tls.Certificate, h *handlers) <-ch
 	mux.Handle(mutationPath, h.mutation)
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	secured := tls.NewListener(listener,
-		&tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+	secured := tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(secured) }()
 	return failed
