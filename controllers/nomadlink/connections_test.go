@@ -52,8 +52,8 @@ var (
 	byRef = v1alpha1.NomadConnection{CredentialsSecretRef: &v1alpha1.SecretRef{Name: "creds"}}
 )
 
-// A pool that is deleted together with its credentials is drained all the same. Others are told that their Secret is
-// gone.
+// A pool that is deleted together with its credentials is drained all the same. For others the link reports that their
+// Secret is gone.
 func TestDeletedSecretServesWhatIsBeingDeleted(t *testing.T) {
 	secret := tokenSecret()
 	c, d, clock, api := credentials(secret)
@@ -112,7 +112,7 @@ func TestCredentialsSecretIsReadAgain(t *testing.T) {
 	}
 }
 
-// The default credentials are read again, and a mistake in them is told of to who needs them, and to no
+// The default credentials are read again, and a mistake in them is reported to those that need them, and to no
 // others.
 func TestDefaultsAreReadAgain(t *testing.T) {
 	c, d, clock, _ := credentials(tokenSecret())

@@ -65,8 +65,8 @@ func TestInstallationIsGuardedWhileThereAreMembers(t *testing.T) {
 	look(false)
 }
 
-// Kubernetes has such policies since 1.30. Before that there is nothing to be guarded by, which isn't told again and
-// again.
+// Kubernetes has such policies since 1.30. Before that nothing can protect the installation, which isn't reported again
+// and again.
 func TestNothingIsGuardedWhereThereAreNoPolicies(t *testing.T) {
 	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}
 	c := interceptor.NewClient(
@@ -105,8 +105,8 @@ func installed() []client.Object {
 	return all
 }
 
-// Policies that somebody deletes, or applies again, are noticed within minutes, and what is amiss is told once, with
-// what to do.
+// Policies that somebody deletes, or applies again, are noticed within minutes, and what is missing is reported once,
+// with what to do.
 func TestMissingPoliciesAreReported(t *testing.T) {
 	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(installed()...).Build()
 	clock, told := clocktesting.NewFakePassiveClock(now), events.NewFakeRecorder(10)
@@ -180,7 +180,8 @@ func TestMissingPoliciesAreReported(t *testing.T) {
 		"kubectl patch validatingadmissionpolicybinding/"+uninstallPolicy+" validatingadmissionpolicy/"+uninstallPolicy+" ")
 }
 
-// Of the worst that may have happened an Event tells all: the API server refuses a longer note, so it would be cut.
+// Even if everything is missing one Event has room for all of it: the API server refuses a longer note, so it would be
+// cut.
 func TestAllThatIsAmissFitsIntoAnEvent(t *testing.T) {
 	for _, ending := range []bool{true, false} {
 		var all []unprotected

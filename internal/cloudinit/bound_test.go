@@ -14,7 +14,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit/cloudinittest"
 )
 
-// sized is how long the documents of a member are, and how long they are said to be at most; false: none can be made.
+// sized is how long the documents of a member are, and the bound that AtMost returns; false: none can be made.
 func sized(m blueprint.Member, f blueprint.Facts) (is, atMost int, ok bool) {
 	s, err := Secret(m, f)
 	if err != nil {
@@ -26,7 +26,7 @@ func sized(m blueprint.Member, f blueprint.Facts) (is, atMost int, ok bool) {
 	return is, AtMost(m, f), true
 }
 
-// fixedOf is what is said of a member without user data. What user data adds must be bounded for itself, or that
+// fixedOf is the bound of a member without user data. What user data adds must be bounded for itself, or that
 // would hide it.
 func fixedOf(m blueprint.Member, f blueprint.Facts) (is, atMost int) {
 	m.Template.CloudInit, f.From = v1alpha1.CloudInit{GuestAgent: m.Template.CloudInit.GuestAgent}, nil

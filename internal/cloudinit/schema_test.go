@@ -78,7 +78,7 @@ func TestMergeIsCloudInits(t *testing.T) {
 	}
 }
 
-// sameKinds says if what both have is a list, a mapping or something else in both.
+// sameKinds reports if what both have is a list, a mapping or something else in both.
 func sameKinds(a, b map[string]any) bool {
 	for key, left := range a {
 		right, both := b[key]

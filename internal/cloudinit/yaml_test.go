@@ -12,7 +12,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit/cloudinittest"
 )
 
-// compareDocuments reads each pair of documents with cloud-init's own loader and tells of which it can't read the
+// compareDocuments reads each pair of documents with cloud-init's own loader and returns of which it can't read the
 // second one; of those whose first one it can read, which mean something else; and how many there are.
 const compareDocuments = `
 import json, sys
@@ -67,7 +67,7 @@ func TestYAMLMeansTheSame(t *testing.T) {
 	}
 }
 
-// kindOfValues tells of each document what cloud-init takes its value x for.
+// kindOfValues returns for each document what cloud-init takes its value x for.
 const kindOfValues = `
 import json, sys
 from cloudinit import safeyaml
@@ -125,7 +125,7 @@ func TestTextIsCloudInitsText(t *testing.T) {
 	}
 }
 
-// Whoever may make a pool must not take the time of all others.
+// The author of a pool must not be able to use up the time of all other pools.
 func TestYAMLIsLinear(t *testing.T) {
 	keys := func(n int, line string) string {
 		var b strings.Builder

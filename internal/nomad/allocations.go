@@ -49,7 +49,7 @@ func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is strin
 		err := r.query(ctx, "list allocations", q, func(q *api.QueryOptions) error {
 			_, err := items(r, "/v1/allocations", q, maxItem, maxItemTokens, func(stub *api.AllocationListStub) error {
 				if !slices.Contains(chunk, stub.NodeID) {
-					return nil // of a node that nobody asked about
+					return nil // of a node that wasn't asked for
 				}
 				return each(stub)
 			})

@@ -33,8 +33,8 @@ var (
 // errNoResponse is the answer to a request that was made with a nil error but makes no sense.
 var errNoResponse = errors.New("the answer is not what Nomad's API gives")
 
-// Classify says what an error of the API's client means, as one of the errors above, and what was being done; nil
-// stays nil. The simulator classifies its errors with it, too.
+// Classify wraps an error of the API's client in one of the errors above, if one fits, and adds what was being done;
+// nil stays nil. The simulator classifies its errors with it, too.
 func Classify(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -70,13 +70,13 @@ func kindOf(err error) error {
 		return kindOfResponse(response)
 	}
 	if errors.Is(err, context.Canceled) {
-		return nil // the caller gave up, which says nothing about Nomad
+		return nil // the caller gave up; Nomad isn't the cause
 	}
 	return ErrUnreachable
 }
 
-// kindOfResponse goes by the text where the code says too little: for drain, eligibility and purge a missing node is a
-// 500, and so is an expired token (Nomad: command/agent/http.go, errCodeFromHandler).
+// kindOfResponse goes by the text where the code isn't specific enough: for drain, eligibility and purge a missing node
+// is a 500, and so is an expired token (Nomad: command/agent/http.go, errCodeFromHandler).
 func kindOfResponse(response api.UnexpectedResponseError) error {
 	body := response.Body()
 	switch code := response.StatusCode(); {

@@ -49,7 +49,7 @@ func (s *state) listed(nodes map[string]Node, at time.Time) (changed []string, h
 	return changed, s.judge(at)
 }
 
-// led records who leads the servers.
+// setLeader records which server leads.
 func (s *state) setLeader(leader string, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -22,7 +22,7 @@ type tokenChecks struct {
 	turn    chan struct{}              // holds an item while somebody checks
 	started atomic.Int64               // the number of the check that was begun last
 	latest  atomic.Pointer[tokenCheck] // that found something; nil: none has
-	// Of the latest check that has come to its end, with its number; for whoever has the turn.
+	// The number and the result of the latest check that has ended. Only the caller that holds turn may use them.
 	done  int64
 	found tokenCheck
 	err   error

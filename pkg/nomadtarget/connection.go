@@ -46,7 +46,7 @@ func (s setting) find(config map[string]string, getenv func(string) string) foun
 	return found{strings.TrimSpace(config[s.key]), s.key}
 }
 
-// A connection says how to reach the API server.
+// A connection is how to reach the API server.
 type connection struct {
 	rest *rest.Config
 	// source names the setting that was used.

@@ -24,10 +24,10 @@ func allowsJobPolicies(config map[string]string) (bool, error) {
 	return allowed, nil
 }
 
-// refuseJobPolicy is an error for a policy that is the scaling block of a job, unless the agent's configuration
-// allows those. Otherwise whoever may submit a job anywhere could set any pool to any size, by naming this target in
-// it. The agent adds the keys to such policies; the author of the job can empty but not remove them (Nomad
-// Autoscaler: policy/nomad/parser.go).
+// refuseJobPolicy is an error for a policy that is the scaling block of a job, unless the agent's configuration allows
+// those. Otherwise everybody who may submit a job anywhere could set any pool to any size, by naming this target in it.
+// The agent adds the keys to such policies; the author of the job can empty but not remove them (Nomad Autoscaler:
+// policy/nomad/parser.go).
 func (t *Target) refuseJobPolicy(config map[string]string) error {
 	job, isJob := config[sdk.TargetConfigKeyJob]
 	_, isGroup := config[sdk.TargetConfigKeyTaskGroup]

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Whoever may submit a job could else empty every pool.
+// Otherwise everybody who may submit a job could empty every pool.
 func TestJobsMayNotScalePools(t *testing.T) {
 	for name, more := range map[string]map[string]string{
 		"a job's":          {"Namespace": "default", "Job": "api", "Group": "web"},
