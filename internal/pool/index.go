@@ -162,7 +162,7 @@ func (x *index) addToHealth(m *Member) {
 		x.failed = append(x.failed, m)
 	case !m.Joined && m.VMMade && m.JoinDeadline.After(x.Now): // its own status may have said long ago that its time is up
 		x.nextBroken = sooner(x.nextBroken, m.JoinDeadline.Sub(x.Now))
-	case m.UnhealthyTime.IsZero() || x.Health.UnhealthyTimeout.Duration <= 0:
+	case m.Ready || m.UnhealthyTime.IsZero() || x.Health.UnhealthyTimeout.Duration <= 0:
 	case unhealthyIn > 0:
 		x.nextBroken = sooner(x.nextBroken, unhealthyIn)
 	default:

@@ -38,7 +38,7 @@ func anyMember(t *rapid.T, name string) pool.Member {
 	m.JoinDeadline, m.JoinedAt, m.ReadySince = m.Created.Add(time.Minute), m.Created.Add(
 		time.Minute), m.Created.Add(time.Minute)
 	m.Halted = rapid.IntRange(0, 9).Draw(t, "halted") == 0
-	if m.Joined && !m.Ready && flag(t, "unhealthy") {
+	if m.Joined && flag(t, "unhealthy") { // the status may say so still of one that is back
 		m.UnhealthyTime = m.Created
 	}
 	if m.Leaving {
@@ -324,7 +324,7 @@ func TestPlansAreComplete(t *testing.T) {
 // failing is true for a member that a repair should replace.
 func failing(s pool.Snapshot, m pool.Member) bool {
 	late := m.JoinExpired ||
-		!m.UnhealthyTime.IsZero() && !s.Now.Before(m.UnhealthyTime.Add(s.Health.UnhealthyTimeout.Duration))
+		!m.Ready && !m.UnhealthyTime.IsZero() && !s.Now.Before(m.UnhealthyTime.Add(s.Health.UnhealthyTimeout.Duration))
 	return late && !m.Leaving && !m.Protected && !m.Halted && !m.CancelingDrain && m.Blocked == nil
 }
 

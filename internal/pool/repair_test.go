@@ -69,6 +69,8 @@ func TestRepair(t *testing.T) {
 	}{
 		{name: "all work", s: tended(some(5, "up"))},
 		{name: "down for long", s: tended(down(1)), unhealthy: []string{"down0"}},
+		{name: "back, which its own status doesn't say yet",
+			s: tended(all(some(4, "up"), some(1, "down", unhealthy(time.Hour), func(m *pool.Member) { m.Ready = true })))},
 		{name: "down, but not for long", s: tended(all(some(4, "up"), some(1, "down", unhealthy(time.Minute)))),
 			wake: 4 * time.Minute},
 		{name: "two are down: one at a time", s: tended(down(2)), unhealthy: []string{"down0"}},
