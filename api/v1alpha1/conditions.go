@@ -25,7 +25,8 @@ const (
 
 // PoolConditions lists the conditions of a NomadNodePool in the order in which they are shown.
 var PoolConditions = []string{
-	PoolReady, PoolScalingOut, PoolScalingIn, PoolUpToDate, PoolNomadReachable, PoolJoinsHealthy, PoolTemplateValid, PoolPaused,
+	PoolReady, PoolScalingOut, PoolScalingIn, PoolUpToDate, PoolNomadReachable, PoolJoinsHealthy, PoolTemplateValid,
+	PoolPaused,
 	PoolStalled,
 }
 

@@ -19,7 +19,8 @@ func TestEveryFieldOfAMembersClientStays(t *testing.T) {
 	crd := strings.Join(strings.Fields(string(text)), " ") // the rule is folded
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[v1alpha1.NomadClient]()) {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		rule := strings.ReplaceAll("has(self.nomad.F) ? has(oldSelf.nomad.F) && self.nomad.F == oldSelf.nomad.F : !has(oldSelf.nomad.F)", "F", name)
+		rule := strings.ReplaceAll(
+			"has(self.nomad.F) ? has(oldSelf.nomad.F) && self.nomad.F == oldSelf.nomad.F : !has(oldSelf.nomad.F)", "F", name)
 		if name == "servers" { // which is always there
 			rule = "self.nomad.servers == oldSelf.nomad.servers &&"
 		}

@@ -9,7 +9,8 @@ import (
 
 var (
 	orphansRemoved = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "nomad_harvester_orphans_removed_total", Help: "Orphaned resources, of members without a NomadNode, that were removed; kind: nomad_node, claim, secret.",
+		Name: "nomad_harvester_orphans_removed_total",
+		Help: "Orphaned resources, of members without a NomadNode, that were removed; kind: nomad_node, claim, secret.",
 	}, []string{"kind"})
 )
 

@@ -7,7 +7,8 @@ import (
 )
 
 func TestDeletedPoolLeavesNoMetrics(t *testing.T) {
-	seen := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "nomad_harvester_pool_test_total", Help: "Of this test."},
+	seen := prometheus.NewCounterVec(
+		prometheus.CounterOpts{Name: "nomad_harvester_pool_test_total", Help: "Of this test."},
 		[]string{"namespace", "pool", "reason"})
 	RegisterMetrics(seen)
 	for _, pool := range []string{"forgotten", "kept"} {

@@ -150,7 +150,8 @@ func TestNewObjectsAreNotCurrent(t *testing.T) {
 	admin, controller := startAPIServer(t)
 	p := fullPool(t)
 	p.Namespace, p.UID = "default", ""
-	m := newNode(&scope{pool: p, snapshot: pool.Snapshot{Revision: "r"}}, "build-a", "11111111-2222-3333-4444-555555555555")
+	m := newNode(&scope{pool: p, snapshot: pool.Snapshot{Revision: "r"}}, "build-a",
+		"11111111-2222-3333-4444-555555555555")
 	m.OwnerReferences, m.Spec.PoolUID = nil, "u"
 	for c, o := range map[client.Client]*unstructured.Unstructured{
 		admin: untyped(t, p, "NomadNodePool"), controller: untyped(t, m, "NomadNode"),

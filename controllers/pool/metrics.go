@@ -10,20 +10,23 @@ import (
 // Metrics are by pool; a label by member would grow without end.
 var (
 	replicasDesired = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "nomad_harvester_pool_replicas_desired", Help: "Members that the pool should have, without those that are leaving.",
+		Name: "nomad_harvester_pool_replicas_desired",
+		Help: "Members that the pool should have, without those that are leaving.",
 	}, []string{"namespace", "pool"})
 	members = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "nomad_harvester_pool_members",
 		Help: "Members of a pool by state: ready, joining, unhealthy, draining. Each is in one of them.",
 	}, []string{"namespace", "pool", "state"})
 	membersUpdated = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "nomad_harvester_pool_members_updated", Help: "Members that aren't draining and don't have to be replaced by a rollout.",
+		Name: "nomad_harvester_pool_members_updated",
+		Help: "Members that aren't draining and don't have to be replaced by a rollout.",
 	}, []string{"namespace", "pool"})
 	membersCreated = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "nomad_harvester_pool_members_created_total", Help: "Members made.",
 	}, []string{"namespace", "pool"})
 	breakerOpen = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "nomad_harvester_pool_breaker_open", Help: "1 while no member is made or replaced because the last ones didn't join Nomad.",
+		Name: "nomad_harvester_pool_breaker_open",
+		Help: "1 while no member is made or replaced because the last ones didn't join Nomad.",
 	}, []string{"namespace", "pool"})
 	nomadReachable = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "nomad_harvester_pool_nomad_reachable", Help: "1 while Nomad answers and the token may see what it must.",

@@ -22,7 +22,7 @@ func read(ctx context.Context, c client.Client, key client.ObjectKey) (checklist
 		return s, fmt.Errorf("reading the VM %s: %w", key, err)
 	}
 	namespace := &corev1.Namespace{}
-	if err := c.Get(ctx, client.ObjectKey{Name: key.Namespace}, namespace); err == nil { // Who may only see one namespace goes without.
+	if err := c.Get(ctx, client.ObjectKey{Name: key.Namespace}, namespace); err == nil {
 		s.Namespace = namespace
 	}
 	if pool := s.VM.Labels[v1alpha1.PoolLabel]; pool != "" {

@@ -236,7 +236,8 @@ func TestParseUserDataRefuses(t *testing.T) {
 			want: "write_files[0].path: /etc/nomad.d/nomad.hcl belongs to the controller"},
 		"the member's file with a tag": {text: "#cloud-config\nwrite_files: [{path: !!str /etc/nomad.d/nomad.hcl}]\n",
 			want: "belongs to the controller"},
-		"the member's file in another language": {text: "#cloud-config\nwrite_files: [{path: !!python/unicode /etc/nomad.d/nomad.hcl}]\n",
+		"the member's file in another language": {
+			text: "#cloud-config\nwrite_files: [{path: !!python/unicode /etc/nomad.d/nomad.hcl}]\n",
 			want: "line 2: a tag that cloud-init doesn't know"},
 		"the member's file without a slash": {text: "#cloud-config\nwrite_files: [{path: etc/nomad.d/nomad.hcl}]\n",
 			want: "belongs to the controller"},

@@ -53,9 +53,8 @@ func sharedAddress(place string, n *yaml.Node) error {
 		return nil
 	}
 	host, _, _ := strings.Cut(n.Value, "/")
-	addr, err := netip.ParseAddr(host)
-	if err != nil || addr.IsLoopback() || addr.IsLinkLocalUnicast() {
-		return nil
+	if addr, err := netip.ParseAddr(host); err != nil || addr.IsLoopback() || addr.IsLinkLocalUnicast() {
+		return nil //nolint:nilerr // what is no address is left to cloud-init
 	}
 	return fmt.Errorf("%s, line %d: each member of the pool would have the address %s; leave it out and let the "+
 		"guests ask by DHCP, where an address can be reserved for a MAC address", place, n.Line, n.Value)

@@ -117,8 +117,8 @@ func (r *resolver) metadata() {
 	r.out.Annotations = mergedUnder(r.out.Annotations, v.Annotations, chosenAnnotation)
 }
 
-// platformKey matches the keys that Harvester, KubeVirt, Rancher and kubectl write: they say something about the VM that
-// a template was made of. Kubernetes' own, such as app.kubernetes.io/part-of, are people's.
+// platformKey matches the keys that Harvester, KubeVirt, Rancher and kubectl write: they describe the VM that a
+// template was made from. Kubernetes' own, such as app.kubernetes.io/part-of, are people's.
 var platformKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|kubevirt\.io|cattle\.io)/|^kubectl\.kubernetes\.io/`)
 
 // chosenLabel and chosenAnnotation match those platform keys that a user chooses in Harvester's UI and that the API
@@ -157,7 +157,8 @@ func (r *resolver) networks() {
 		case network.Multus == nil || !bridged(nic):
 			r.report(
 				"its network %q is not a VLAN network with an interface of type bridge, and no Nomad server could reach the guest; change it in a new version or set spec.template.networks, to type: Management if that will do",
-				network.Name)
+				network.Name,
+			)
 		case !strings.Contains(network.Multus.NetworkName, "/"):
 			r.report("its network %q names %q without a namespace; correct it in a new version or set spec.template.networks",
 				network.Name, network.Multus.NetworkName)

@@ -290,7 +290,8 @@ func TestRequestsOfTheVersionAreNotCopied(t *testing.T) {
 
 // The management network of a template's own takes the place of a version's networks.
 func TestResolveWithTheManagementNetwork(t *testing.T) {
-	own := v1alpha1.NodeTemplate{Networks: []v1alpha1.Network{{Type: v1alpha1.NetworkManagement}, {Name: blueprinttest.Network}}}
+	own := v1alpha1.NodeTemplate{
+		Networks: []v1alpha1.Network{{Type: v1alpha1.NetworkManagement}, {Name: blueprinttest.Network}}}
 	if out := harvestertemplatetest.Resolved(t, own, harvestertemplatetest.Version(t)); len(out.Networks) != 2 ||
 		out.Networks[0].Type != v1alpha1.NetworkManagement {
 		t.Errorf("%+v", out.Networks)

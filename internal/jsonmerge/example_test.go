@@ -10,7 +10,8 @@ import (
 // Objects are merged key by key, and lists whose items have names item by item; null removes.
 func ExampleApply() {
 	base, _ := jsonmerge.Object([]byte(`{"cores":2,"disks":[{"name":"root","bus":"virtio"}],"hostname":"a"}`))
-	over, _ := jsonmerge.Object([]byte(`{"cores":4,"disks":[{"name":"root","bus":"scsi"},{"name":"data"}],"hostname":null}`))
+	over, _ := jsonmerge.Object(
+		[]byte(`{"cores":4,"disks":[{"name":"root","bus":"scsi"},{"name":"data"}],"hostname":null}`))
 	merged, _ := json.Marshal(jsonmerge.Apply(base, over))
 	fmt.Println(string(merged))
 	// Output: {"cores":4,"disks":[{"bus":"scsi","name":"root"},{"name":"data"}]}

@@ -14,8 +14,9 @@ import (
 // working is a member whose guest has joined Nomad.
 func working(noon time.Time) nodestate.State {
 	return nodestate.State{
-		Now:      noon,
-		Node:     nodestate.Node{Name: "batch-1", Created: noon.Add(-time.Hour), ClaimsRecorded: true, VMMade: true, Joined: true},
+		Now: noon,
+		Node: nodestate.Node{Name: "batch-1", Created: noon.Add(-time.Hour), ClaimsRecorded: true, VMMade: true,
+			Joined: true},
 		VM:       nodestate.VM{Exists: true, Owned: true, Status: "Running"},
 		Instance: nodestate.Instance{Exists: true, Running: true},
 		Nomad:    nodestate.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true},

@@ -82,7 +82,8 @@ func Of(n *v1alpha1.NomadNode) Node {
 		JoinTimeout: n.Spec.Health.JoinTimeout.Duration, Servers: n.Spec.Nomad.Servers,
 		BlockedBy: st.BlockedBy, IDTaken: st.Nomad.IDTaken, Phase: st.Phase, LastConditions: lastConditions(n),
 		CordonedFor: st.CordonedDrain, Resent: st.ResentDrain,
-		ClaimsRecorded: len(st.Claims) > 0, VMMade: st.VM.UID != "", Purge: n.Spec.ScaleIn.Purge == nil || *n.Spec.ScaleIn.Purge,
+		ClaimsRecorded: len(st.Claims) > 0, VMMade: st.VM.UID != "",
+		Purge:                 n.Spec.ScaleIn.Purge == nil || *n.Spec.ScaleIn.Purge,
 		CapacityAvailableTime: TimeOf(st.VM.CapacityAvailableTime), UnhealthyTime: TimeOf(st.UnhealthyTime),
 		OnlySystemTime: TimeOf(st.Nomad.OnlySystemTime),
 	}

@@ -47,7 +47,8 @@ func (h Health) OK() bool { return h.State == HealthReachable }
 // Misconfigured is true if the connection or the token keeps Nomad from being asked, which a person must mend.
 func (h Health) Misconfigured() bool {
 	switch h.State {
-	case HealthNoConnection, HealthTokenRefused, HealthTokenUnverifiable, HealthTokenLacksReadJob, HealthTokenLacksNodeWrite:
+	case HealthNoConnection, HealthTokenRefused, HealthTokenUnverifiable, HealthTokenLacksReadJob,
+		HealthTokenLacksNodeWrite:
 		return true
 	default:
 		return false

@@ -168,7 +168,8 @@ func TestModesOfAClass(t *testing.T) {
 		class *storagev1.StorageClass
 		want  blueprint.StorageClass
 	}{
-		"Longhorn, migratable": {storageClass("a", "driver.longhorn.io", map[string]string{"migratable": "true"}), block(true)},
+		"Longhorn, migratable": {storageClass("a", "driver.longhorn.io", map[string]string{"migratable": "true"}),
+			block(true)},
 		"Longhorn, not migratable": {storageClass("a", "driver.longhorn.io", map[string]string{"migratable": "false"}),
 			block(false)},
 		"LVM":                      {storageClass("a", "lvm.driver.harvesterhci.io", nil), block(false)},

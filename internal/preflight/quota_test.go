@@ -111,7 +111,8 @@ func TestCapacityHasTheSameMessage(t *testing.T) {
 	var said string
 	for _, used := range []string{"0", "9", "13", "20"} {
 		room, err := ReadCapacity(t.Context(),
-			reader(t, quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": used})), "nomad-clients", &tmpl, blueprinttest.Facts())
+			reader(t, quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": used})), "nomad-clients", &tmpl,
+			blueprinttest.Facts())
 		if err != nil || said != "" && room.Problem.Message != said {
 			t.Errorf("%v, %v", room, err)
 		}
@@ -124,7 +125,8 @@ func (f failing) List(context.Context, client.ObjectList, ...client.ListOption) 
 func TestReadCapacityFailsWithoutAnAnswer(t *testing.T) {
 	down := errors.New("connection refused")
 	tmpl := blueprinttest.Template()
-	if _, err := ReadCapacity(t.Context(), failing{err: down}, "nomad-clients", &tmpl, blueprinttest.Facts()); !errors.Is(err, down) {
+	if _, err := ReadCapacity(t.Context(), failing{err: down}, "nomad-clients", &tmpl, blueprinttest.Facts()); !errors.Is(
+		err, down) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -43,7 +43,8 @@ func FuzzPolicyKeys(f *testing.F) {
 		if validation.IsDNS1123Subdomain(ref.Name) != nil || validation.IsDNS1123Label(ref.Namespace) != nil {
 			t.Errorf("%q can't be a pool's name", ref)
 		}
-		if again, err := poolOf(map[string]string{keyPool: ref.Name, keyNamespace: ref.Namespace}); err != nil || again != ref {
+		if again, err := poolOf(map[string]string{keyPool: ref.Name, keyNamespace: ref.Namespace}); err != nil ||
+			again != ref {
 			t.Errorf("%v is read as %v, %v", ref, again, err)
 		}
 	})

@@ -100,11 +100,14 @@ func readyWord(ready bool) string {
 func diagnose(err error) (reason, remedy string) {
 	switch {
 	case apierrors.IsNotFound(err):
-		return "NotFound", "create the NomadNodePool, or correct node_pool_name and namespace in the policy; \"kubectl get nnp -A\" lists all"
+		return "NotFound",
+			"create the NomadNodePool, or correct node_pool_name and namespace in the policy; \"kubectl get nnp -A\" lists all"
 	case apierrors.IsUnauthorized(err):
-		return "Unauthorized", "renew the token or the kubeconfig's credentials, then restart the agent; what auth_token_file names is read again within a minute, and a reload (SIGHUP) does for what is in the agent's configuration file, not for its environment"
+		return "Unauthorized",
+			"renew the token or the kubeconfig's credentials, then restart the agent; what auth_token_file names is read again within a minute, and a reload (SIGHUP) does for what is in the agent's configuration file, not for its environment"
 	case apierrors.IsForbidden(err):
-		return "Forbidden", "bind the ClusterRole nomad-harvester-autoscaler to the autoscaler's service account, by a RoleBinding in the pool's namespace (config/autoscaler/role_binding.yaml)"
+		return "Forbidden",
+			"bind the ClusterRole nomad-harvester-autoscaler to the autoscaler's service account, by a RoleBinding in the pool's namespace (config/autoscaler/role_binding.yaml)"
 	case apierrors.IsTooManyRequests(err):
 		return "TooManyRequests", "none needed unless it lasts: the API server is busy"
 	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err), apierrors.IsServerTimeout(err):

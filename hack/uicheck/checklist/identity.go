@@ -17,8 +17,10 @@ import (
 var (
 	hiddenName = regexp.MustCompile(`-system$|^(c-|p-|user-|local)`)
 	hiddenList = []string{
-		"calico-apiserver", "cattle-alerting", "cattle-dashboards", "cattle-global-data", "cattle-global-nt", "cattle-istio", "cattle-logging", "cattle-pipeline",
-		"cattle-prometheus", "cert-manager", "fleet-default", "fleet-local", "ingress-nginx", "kube-node-lease", "kube-public", "linkerd", "security-scan",
+		"calico-apiserver", "cattle-alerting", "cattle-dashboards", "cattle-global-data", "cattle-global-nt",
+		"cattle-istio", "cattle-logging", "cattle-pipeline",
+		"cattle-prometheus", "cert-manager", "fleet-default", "fleet-local", "ingress-nginx", "kube-node-lease",
+		"kube-public", "linkerd", "security-scan",
 		"tekton-pipelines", "tigera-operator",
 	}
 )

@@ -25,7 +25,8 @@ var rendered = struct {
 func Remember(test string, secret map[string][]byte) {
 	rendered.Lock()
 	defer rendered.Unlock()
-	for key, into := range map[string]map[string]string{"userdata": rendered.userData, "networkdata": rendered.networkData} {
+	all := map[string]map[string]string{"userdata": rendered.userData, "networkdata": rendered.networkData}
+	for key, into := range all {
 		if text := string(secret[key]); into[text] == "" && text != "" {
 			into[text] = test
 		}

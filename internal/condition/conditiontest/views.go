@@ -66,7 +66,8 @@ var (
 		"Reconciled", "Refreshed", "Registered", "Removed", "Saved", "Updated", "Updating", "Upgraded", "Waiting",
 		"InitialRolesPopulated", "ScalingActive", "AbleToScale", "RunCompleted", "Processed"}
 	// transitioningFalse: False is under way, and Unknown is an error.
-	transitioningFalse = []string{"Completed", "Ready", "Available", "BootstrapReady", "InfrastructureReady", "NodeHealthy"}
+	transitioningFalse = []string{"Completed", "Ready", "Available", "BootstrapReady", "InfrastructureReady",
+		"NodeHealthy"}
 	// errorTrue: True is an error.
 	errorTrue = []string{"OutOfDisk", "MemoryPressure", "DiskPressure", "NetworkUnavailable", "KernelHasNoDeadlock",
 		"Unschedulable", "ReplicaFailure", "Stalled"}

@@ -8,8 +8,9 @@ import (
 )
 
 // errLoopback is how Nomad refuses to tell others an address at which they would find themselves (facts/nomad.md §7).
-var errLoopback = errors.New(
-	"Defaulting advertise to localhost is unsafe, please set advertise manually") //nolint:staticcheck // Nomad's words
+//
+//nolint:staticcheck // Nomad's words
+var errLoopback = errors.New("Defaulting advertise to localhost is unsafe, please set advertise manually")
 
 // advertised fills in the addresses that others are told.
 func (c *Agent) advertised() error {

@@ -141,12 +141,11 @@ func oneOfList(from, to reflect.Type, data any) (any, error) {
 func (c *Agent) check() error {
 	switch {
 	case !c.Server.Enabled && !c.Client.Enabled:
-		return errors.New(
-			`Must specify either server, client or dev mode for the agent.`,
-		) //nolint:staticcheck,revive // Nomad's words
+		//nolint:staticcheck,revive // Nomad's words
+		return errors.New(`Must specify either server, client or dev mode for the agent.`)
 	case c.DataDir == "":
-		return errors.New(
-			"Must specify \"data_dir\" config option or \"data-dir\" CLI flag") //nolint:staticcheck // Nomad's words
+		//nolint:staticcheck // Nomad's words
+		return errors.New("Must specify \"data_dir\" config option or \"data-dir\" CLI flag")
 	}
 	for name, dir := range map[string]string{"data-dir": c.DataDir, "plugin-dir": c.PluginDir,
 		"alloc-dir": c.Client.AllocDir, "state-dir": c.Client.StateDir} {

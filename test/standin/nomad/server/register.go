@@ -50,8 +50,8 @@ func (s *Server) RegisterNode(n *state.Node, token string) (Registered, error) {
 	out.Index, err = s.write(func(tx *state.Txn) error {
 		old := state.Nodes.Get(tx, n.ID)
 		if old != nil && old.SecretID != n.SecretID {
-			return errors.New(
-				"node secret ID does not match. Not registering node.") //nolint:staticcheck,revive // Nomad's words
+			//nolint:staticcheck,revive // Nomad's words
+			return errors.New("node secret ID does not match. Not registering node.")
 		}
 		s.admit(tx, n, old, now)
 		if state.NodePools.Get(tx, n.NodePool) == nil {
