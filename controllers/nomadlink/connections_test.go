@@ -52,7 +52,7 @@ var (
 	byRef = v1alpha1.NomadConnection{CredentialsSecretRef: &v1alpha1.SecretRef{Name: "creds"}}
 )
 
-// A pool that is deleted together with its credentials is drained all the same. Others are told that their Secret is
+// A pool that is deleted together with its credentials is drained all the same. Others report that their Secret is
 // gone.
 func TestDeletedSecretServesWhatIsBeingDeleted(t *testing.T) {
 	secret := tokenSecret()
@@ -112,8 +112,8 @@ func TestCredentialsSecretIsReadAgain(t *testing.T) {
 	}
 }
 
-// The default credentials are read again, and a mistake in them is told of to who needs them, and to no
-// others.
+// The default credentials are read again, and a mistake in them is reported by the pools that need them, and by
+// no others.
 func TestDefaultsAreReadAgain(t *testing.T) {
 	c, d, clock, _ := credentials(tokenSecret())
 	conn, problem, reads := nomad.Connection{Address: "http://default:4646", Token: "first"}, error(nil), 0

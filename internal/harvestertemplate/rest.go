@@ -39,7 +39,7 @@ func (r *resolver) remainder() map[string]any {
 }
 
 // observedKey matches the annotations of an instance that say something about the VM that the template was made of: those
-// that Harvester and Rancher write, kubectl's, and the addresses that Kube-OVN was told to give one VM. Others are
+// that Harvester and Rancher write, kubectl's, and the addresses that Kube-OVN is to give to one VM. Others are
 // wishes, such as KubeVirt's hooks.kubevirt.io/hookSidecars and Kube-OVN's default_route.
 var observedKey = regexp.MustCompile(`(^|\.)(harvesterhci\.io|cattle\.io)/|^kubectl\.kubernetes\.io/|` +
 	`(^|\.)ovn\.kubernetes\.io/(ip_address|mac_address)$`)
