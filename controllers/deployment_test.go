@@ -83,12 +83,12 @@ func TestGoKnowsTheMemoryLimit(t *testing.T) {
 	}
 	for what, is := range map[string]struct {
 		limit corev1.ResourceRequirements
-		told  string
+		value string
 	}{"deployment": {c.Resources, env["GOMEMLIMIT"]}, "chart": {values.Resources, values.GoMemLimit}} {
-		told, err := resource.ParseQuantity(strings.TrimSuffix(is.told, "B"))
+		given, err := resource.ParseQuantity(strings.TrimSuffix(is.value, "B"))
 		limit := is.limit.Limits.Memory().Value()
-		if share := float64(told.Value()) / float64(limit); err != nil || share < 0.85 || share > 0.9 {
-			t.Errorf("%s: GOMEMLIMIT is %q, %.2f of the limit of %d: %v", what, is.told, share, limit, err)
+		if share := float64(given.Value()) / float64(limit); err != nil || share < 0.85 || share > 0.9 {
+			t.Errorf("%s: GOMEMLIMIT is %q, %.2f of the limit of %d: %v", what, is.value, share, limit, err)
 		}
 	}
 }

@@ -27,14 +27,14 @@ var unrecorded = []string{" Event GuardBroken"}
 // docs/troubleshooting.md quotes only messages that were written during the end-to-end tests, which record them in
 // docs/messages.txt.
 func TestTroubleshootingQuotesTheRecordedMessages(t *testing.T) {
-	record := strings.Split(read(t, "../docs/messages.txt"), "\n")
+	recorded := strings.Split(read(t, "../docs/messages.txt"), "\n")
 	conditions, events := quoted(read(t, "../docs/troubleshooting.md"))
 	if len(conditions) < 50 || len(events) < 20 {
 		t.Errorf("only %d conditions and %d events found", len(conditions), len(events))
 	}
 	for _, q := range slices.Concat(conditions, events) {
-		if !slices.ContainsFunc(record, q.in) && !slices.Contains(unrecorded, q.what) {
-			t.Errorf("docs/messages.txt has no %q that says %q (make messages records it)", q.what, q.says)
+		if !slices.ContainsFunc(recorded, q.in) && !slices.Contains(unrecorded, q.what) {
+			t.Errorf("docs/messages.txt has no %q that says %q (make messages records it)", q.what, q.parts)
 		}
 	}
 }
@@ -48,9 +48,9 @@ func TestTroubleshootingHasARowForEachReason(t *testing.T) {
 			t.Errorf("docs/troubleshooting.md has no row for the reason %s", c[1])
 		}
 	}
-	said := read(t, "pool/events.go") + read(t, "node/events.go") + read(t, "gc/events.go") + read(t,
+	emitters := read(t, "pool/events.go") + read(t, "node/events.go") + read(t, "gc/events.go") + read(t,
 		"uninstall/events.go")
-	for _, call := range regexp.MustCompile(`e\.Warn(?:Of)?\([a-z]+, (?:[a-z]+, )?"([A-Za-z]+)"`).FindAllStringSubmatch(said, -1) {
+	for _, call := range regexp.MustCompile(`e\.Warn(?:Of)?\([a-z]+, (?:[a-z]+, )?"([A-Za-z]+)"`).FindAllStringSubmatch(emitters, -1) {
 		if !strings.Contains(text, "**E** `"+call[1]+"`") {
 			t.Errorf("docs/troubleshooting.md has no row for the event %s", call[1])
 		}
@@ -59,8 +59,8 @@ func TestTroubleshootingHasARowForEachReason(t *testing.T) {
 
 // quote is the message that the table quotes.
 type quote struct {
-	what string // as docs/messages.txt calls it, or how that begins or ends
-	says []string
+	what  string // as docs/messages.txt calls it, or how that begins or ends
+	parts []string
 }
 
 func quoted(text string) (conditions, events []quote) {
@@ -79,7 +79,7 @@ func (q quote) in(line string) bool {
 	if !found || !strings.Contains(what+" ", q.what) {
 		return false
 	}
-	for _, part := range q.says {
+	for _, part := range q.parts {
 		_, after, ok := strings.Cut(message, part)
 		if !ok {
 			return false

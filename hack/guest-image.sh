@@ -103,11 +103,11 @@ before | after)
 	suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 	list=$(sources)
 	if [[ $list != *" $suite "* ]]; then
-		apt-get update -qq || true # a fresh machine hasn't seen one
+		apt-get update -qq || true # a fresh system hasn't seen one
 		list=$(sources)
 	fi
 	if [[ $list != *" $suite "* ]]; then
-		echo "guest-image: apt knows no archive of Debian $suite; this needs a Debian machine and \`apt-get update\`" >&2
+		echo "guest-image: apt knows no archive of Debian $suite; this needs a Debian system and \`apt-get update\`" >&2
 		exit 1
 	fi
 	mmdebstrap --variant=minbase --format=null \

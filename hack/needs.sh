@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks for what the embedded world needs and names the Debian package of what is missing. With the argument `test`, also for
+# Checks for what the embedded test environment needs and names the Debian package of what is missing. With the argument `test`, also for
 # what the tests need; with `guest`, for what guests that are whole machines need.
 set -euo pipefail
 missing=()
@@ -8,7 +8,7 @@ need git git
 need unshare util-linux
 need mount mount
 if [[ ${1:-} == test ]]; then
-	# Where a machine isn't to be set up by it, touch /etc/cloud/cloud-init.disabled first.
+	# Where the system isn't to be set up by it, touch /etc/cloud/cloud-init.disabled first.
 	need cloud-init cloud-init
 	need gcc gcc # for the race detector
 	[[ -e /usr/include/stdlib.h ]] || missing+=(libc6-dev)

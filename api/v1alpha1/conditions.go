@@ -39,7 +39,7 @@ const (
 	// NodeJoined (good: True): the guest has joined Nomad under the ID that was given to it.
 	NodeJoined = "Joined"
 	// NodeDrainCompleted is False while the member is wanted, and True once no allocation is left on a node that leaves.
-	// From here on the member can't be rescued; only if its node gets work once more before its VM is deleted, it drains
+	// From here on the drain can't be canceled; only if its node gets work once more before its VM is deleted, it drains
 	// again.
 	NodeDrainCompleted = "DrainCompleted"
 	// NodeStalled (good: False): the member gets no further until a person acts. Its reason and message are those of
@@ -153,7 +153,7 @@ const (
 	ReasonVMStopped = "VMStopped"
 	// ReasonVMFailed: the VM can't run; the message is KubeVirt's.
 	ReasonVMFailed = "VMFailed"
-	// ReasonVMUnschedulable: the cluster has no room for the VM, or no host that it may run on; the message is the
+	// ReasonVMUnschedulable: the cluster has no capacity for the VM, or no host that it may run on; the message is the
 	// scheduler's.
 	ReasonVMUnschedulable = "VMUnschedulable"
 	// ReasonVMAboveQuota: Harvester has halted the VM, or doesn't start it, because it is above its namespace's quota; the
@@ -175,7 +175,7 @@ const (
 	ReasonNodeReady = "NodeReady"
 	// ReasonNodeDown: the Nomad node is down or disconnected.
 	ReasonNodeDown = "NodeDown"
-	// ReasonCancelingDrain: the order to leave was taken back, and what was done for it is being undone in Nomad.
+	// ReasonCancelingDrain: the drain was canceled, and what was done for it is being undone in Nomad.
 	ReasonCancelingDrain = "CancelingDrain"
 	// ReasonIneligible: the Nomad node is ineligible, or drained, by somebody else's order.
 	ReasonIneligible = "Ineligible"
@@ -195,6 +195,6 @@ const (
 	ReasonRetained = "DeadlineRetained"
 	// ReasonRemoving: VM, Nomad node, disks and Secret are being removed.
 	ReasonRemoving = "Removing"
-	// ReasonDeleteStuck: the VM doesn't go away; the message names what holds it.
+	// ReasonDeleteStuck: the VM doesn't go away; the message names what keeps it.
 	ReasonDeleteStuck = "DeleteStuck"
 )

@@ -2,7 +2,7 @@ package v1alpha1
 
 // Labels and annotations. Membership of a VM is never decided by a label alone: Harvester's "Clone" copies labels and
 // "Generate template" copies labels and annotations, so a VM is a member only if PoolLabel, MemberAnnotation (naming
-// this very VM) and PoolUIDAnnotation all agree with its record.
+// this very VM) and PoolUIDAnnotation all agree with its NomadNode.
 const (
 	// PoolLabel names the pool; on NomadNodes, VMs, their instances, Secrets and claims.
 	PoolLabel = "nomad.harvesterhci.io/pool"

@@ -6,7 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// NomadNode is the record of one member of a NomadNodePool: its VM, its disks and its node in Nomad, the last two of
+// NomadNode is the object for one member of a NomadNodePool: its VM, its disks and its node in Nomad, the last two of
 // which outlive the VM. Made by the pool; delete one (kubectl delete nn NAME) to have that member drained and removed,
 // and replaced if the pool is then short.
 //
@@ -59,13 +59,13 @@ type NomadNodeList struct {
 // doesn't name.
 
 // NomadNodeSpec is what a member is. Made by the pool from its own spec: template, client configuration and identity
-// stay as they are for the member's life, the rest is kept in step with the pool.
+// stay as they are for the member's life, the rest follows the pool.
 //
 // +kubebuilder:validation:XValidation:rule="self.poolName == oldSelf.poolName && self.poolUID == oldSelf.poolUID && self.nodeID == oldSelf.nodeID && self.revision == oldSelf.revision",message="spec: poolName, poolUID, nodeID and revision are the member's identity and can't be changed"
 // +kubebuilder:validation:XValidation:rule="self.nomad.servers == oldSelf.nomad.servers && (has(self.nomad.nodePool) ? has(oldSelf.nomad.nodePool) && self.nomad.nodePool == oldSelf.nomad.nodePool : !has(oldSelf.nomad.nodePool)) && (has(self.nomad.nodeClass) ? has(oldSelf.nomad.nodeClass) && self.nomad.nodeClass == oldSelf.nomad.nodeClass : !has(oldSelf.nomad.nodeClass)) && (has(self.nomad.datacenter) ? has(oldSelf.nomad.datacenter) && self.nomad.datacenter == oldSelf.nomad.datacenter : !has(oldSelf.nomad.datacenter)) && (has(self.nomad.meta) ? has(oldSelf.nomad.meta) && self.nomad.meta == oldSelf.nomad.meta : !has(oldSelf.nomad.meta)) && (has(self.nomad.reserved) ? has(oldSelf.nomad.reserved) && self.nomad.reserved == oldSelf.nomad.reserved : !has(oldSelf.nomad.reserved)) && (has(self.nomad.install) ? has(oldSelf.nomad.install) && self.nomad.install == oldSelf.nomad.install : !has(oldSelf.nomad.install)) && (has(self.nomad.clientTLSSecretRef) ? has(oldSelf.nomad.clientTLSSecretRef) && self.nomad.clientTLSSecretRef == oldSelf.nomad.clientTLSSecretRef : !has(oldSelf.nomad.clientTLSSecretRef)) && (has(self.nomad.introductionToken) ? has(oldSelf.nomad.introductionToken) && self.nomad.introductionToken == oldSelf.nomad.introductionToken : !has(oldSelf.nomad.introductionToken))",message="spec.nomad: a member stays what it was made as; change spec.nomad of its NomadNodePool, and the member is replaced; only address, region and credentialsSecretRef can be changed here"
 // +kubebuilder:validation:XValidation:rule="self.template == oldSelf.template",message="spec.template: a member stays what it was made as; change spec.template of its NomadNodePool, and the member is replaced"
 // +kubebuilder:validation:XValidation:rule="!has(self.template.disks) || !has(oldSelf.template.disks) || self.template.disks.map(d, d.name) == oldSelf.template.disks.map(d, d.name)",message="spec.template: a member stays what it was made as; change spec.template of its NomadNodePool, and the member is replaced"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.drain) || has(self.drain) || has(oldSelf.drain.canceled) && oldSelf.drain.canceled",message="spec.drain: an order to leave can't be removed, because Nomad would go on with the drain and the node stay ineligible; set spec.drain.canceled to true, and the order is taken back"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.drain) || has(self.drain) || has(oldSelf.drain.canceled) && oldSelf.drain.canceled",message="spec.drain: a drain request can't be removed, because Nomad would go on with the drain and the node stay ineligible; set spec.drain.canceled to true, which cancels it"
 type NomadNodeSpec struct {
 	// poolName is the pool that made the member.
 	// +kubebuilder:validation:MinLength=1
@@ -89,22 +89,22 @@ type NomadNodeSpec struct {
 	Revision string `json:"revision"`
 
 	// nomad is the Nomad cluster that the member is in, how the controller talks to it, and what the member is there.
-	// address, region and credentialsSecretRef are kept in step with the pool, but for a member that is in another cluster
-	// than the pool's; the rest stays as it is.
+	// address, region and credentialsSecretRef follow the pool's, unless the member is in another cluster than the pool's;
+	// the rest stays as it is.
 	// +required
 	Nomad NomadSpec `json:"nomad"`
 	// template is the member's virtual machine.
 	// +required
 	Template NodeTemplate `json:"template"`
-	// scaleIn is how the member leaves, for whatever reason it does; kept in step with the pool.
+	// scaleIn is how the member leaves, for whatever reason it does; it follows the pool.
 	// +kubebuilder:default={}
 	// +optional
 	ScaleIn NodeScaleIn `json:"scaleIn,omitempty"`
-	// health says how long the member may take to join; kept in step with the pool.
+	// health says how long the member may take to join; it follows the pool.
 	// +optional
 	Health NodeHealth `json:"health,omitempty"`
 
-	// drain is the order to leave: written before anything is done about it, so that a crash anywhere resumes. Unset:
+	// drain is the drain request: written before anything is done about it, so that a crash anywhere resumes. Unset:
 	// the member is wanted.
 	// +optional
 	Drain *DrainRequest `json:"drain,omitempty"`
@@ -153,7 +153,7 @@ const (
 	DrainEvacuation DrainReason = "Evacuation"
 )
 
-// DrainRequest is the order to leave.
+// DrainRequest asks a member to leave.
 type DrainRequest struct {
 	// id marks the drain in Nomad (LastDrain.Meta), so that it is known again after a crash.
 	// +kubebuilder:validation:MaxLength=128
@@ -169,22 +169,22 @@ type DrainRequest struct {
 	// deadlineTime is when the drain must be done. It is fixed here, because Nomad starts anew on every request to drain.
 	// +required
 	DeadlineTime metav1.Time `json:"deadlineTime"`
-	// onlyIf takes the order back if the member turns out not to be empty once its node is ineligible: Empty, or
+	// onlyIf cancels the drain if the member turns out not to be empty once its node is ineligible: Empty, or
 	// EmptyIgnoreSystem. A job may have landed after the member was chosen. Unset: the member leaves in any case.
 	// +kubebuilder:validation:Enum=Empty;EmptyIgnoreSystem
 	// +optional
 	OnlyIf ScaleInStrategy `json:"onlyIf,omitempty"`
-	// canceled takes the order back: the Nomad node is made eligible again and the intent is cleared. It comes too late
-	// once the member is Drained or its NomadNode is deleted.
+	// canceled, if true, cancels the drain: the Nomad node is made eligible again, then the drain request is cleared. It
+	// comes too late once the member is Drained or its NomadNode is deleted.
 	// +optional
 	Canceled bool `json:"canceled,omitempty"`
-	// canceledTime is when the order was taken back, or when the controller saw that somebody else had done that. The
-	// canceled order stays for a while after that, because a request that was sent for it may still reach Nomad.
+	// canceledTime is when the drain was canceled, or when the controller saw that somebody else had done that. The
+	// canceled drain request stays for a while after that, because what was sent for it may still reach Nomad.
 	// +optional
 	CanceledTime *metav1.Time `json:"canceledTime,omitempty"`
 }
 
-// Cancel takes the order back at the time now.
+// Cancel cancels the drain at the time now.
 func (d *DrainRequest) Cancel(now time.Time) {
 	d.Canceled, d.CanceledTime = true, &metav1.Time{Time: now}
 }
@@ -217,7 +217,7 @@ const (
 	BlockedByTemplate BlockedCause = "Template"
 	// BlockedByAdmission: Harvester's, KubeVirt's or Kubernetes' admission refuses the VM.
 	BlockedByAdmission BlockedCause = "Admission"
-	// BlockedByQuota: a quota of the namespace has no room for the VM.
+	// BlockedByQuota: a quota of the namespace has no capacity for the VM.
 	BlockedByQuota BlockedCause = "Quota"
 	// BlockedByToken: Nomad gives no introduction token for the guest.
 	BlockedByToken BlockedCause = "IntroductionToken"
@@ -228,7 +228,7 @@ const (
 	// BlockedByFailure: making the VM failed, and may have succeeded all the same; or, of a pool, a NomadNode can't be
 	// made.
 	BlockedByFailure BlockedCause = "CreateFailed"
-	// BlockedByCapacity: the VM is there, and no host, or the namespace's quota, has room for it to run.
+	// BlockedByCapacity: the VM is there, and no host, or the namespace's quota, has capacity for it to run.
 	BlockedByCapacity BlockedCause = "Capacity"
 	// BlockedByHalt: the VM is there, and somebody halted it.
 	BlockedByHalt BlockedCause = "Halted"
@@ -275,7 +275,7 @@ type NomadNodeStatus struct {
 	// disconnected or gone. Unset: it works, or that can't be told.
 	// +optional
 	UnhealthyTime *metav1.Time `json:"unhealthyTime,omitempty"`
-	// cordonedDrain is the id of the drain for which the Nomad node was made ineligible. When a drain is taken back,
+	// cordonedDrain is the id of the drain for which the Nomad node was made ineligible. When a drain is canceled,
 	// only a node that was made ineligible for it becomes eligible again: what an operator did before stays. It can't be
 	// found out from what is there: without it such a node stays ineligible until somebody makes it eligible.
 	// +optional

@@ -195,7 +195,7 @@ const (
 // DrainPolicy says how a member's allocations are moved away.
 type DrainPolicy struct {
 	// deadline is how long allocations get to move or, for batch jobs, to end; a Go duration such as 15m or 1h30m. It is
-	// for orders to leave that come later: one that was given has its own, in spec.drain.deadlineTime of the NomadNode.
+	// for drain requests that come later: one that was made has its own, in spec.drain.deadlineTime of the NomadNode.
 	// +kubebuilder:default="15m"
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string

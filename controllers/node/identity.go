@@ -29,8 +29,8 @@ func (r *Reconciler) inspect(ctx context.Context, s *scope, out *member.Outcome)
 func external(s *scope, n nomad.Node) *nodestate.Nomad {
 	named := member.Identity{Name: n.Name, PoolUID: n.PoolUID, Member: n.Member}
 	// A node that is down may belong to a VM that was made, and has gone before that was recorded.
-	mayOwn := !member.NeverMade(s.observed) || n.Status == nomad.NodeDown
-	if mayOwn && member.Owns(s.node.Name, s.node.Spec.PoolUID, named) {
+	mayHaveVM := !member.NeverMade(s.observed) || n.Status == nomad.NodeDown
+	if mayHaveVM && member.Owns(s.node.Name, s.node.Spec.PoolUID, named) {
 		return nil
 	}
 	o := nodestate.Nomad{Known: true, External: fmt.Sprintf("it is called %s", inQuotes(n.Name))}

@@ -14,7 +14,7 @@ import (
 // cordon makes the node ineligible, if the drain request still holds. Another leader may have canceled and cleared it,
 // and then nothing would undo the cordon.
 func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	if err := r.recordCordon(ctx, s); err != nil {
+	if err := r.writeCordonedDrain(ctx, s); err != nil {
 		return err
 	}
 	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
@@ -23,9 +23,9 @@ func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, ou
 	return ignoreNodeNotFound(s.link.Cluster.Cordon(ctx, s.node.Spec.NodeID))
 }
 
-// recordCordon records that the node is made ineligible for the drain request. It does so before the cordon, so that
-// the cordon doesn't look like an operator's later.
-func (r *Reconciler) recordCordon(ctx context.Context, s *scope) error {
+// writeCordonedDrain records that the node is made ineligible for the drain request. It does so before the cordon, so
+// that the cordon doesn't look like an operator's later.
+func (r *Reconciler) writeCordonedDrain(ctx context.Context, s *scope) error {
 	if s.observed.Node.Cordoned() {
 		return nil
 	}
@@ -111,7 +111,7 @@ func (r *Reconciler) recheck(ctx context.Context, s *scope, out *member.Outcome)
 		}
 	}
 	if in.Found && in.Node.Eligible { // the view is older than the end of an earlier cancellation
-		return true, r.recordCordon(ctx, s)
+		return true, r.writeCordonedDrain(ctx, s)
 	}
 	return true, nil
 }

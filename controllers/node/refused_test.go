@@ -48,7 +48,7 @@ func (s *fixture) fails(what func(verb string, o client.Object) error) {
 
 // A refused removal is reported once, and tried again after a while.
 func TestRefusedRemovalIsReported(t *testing.T) {
-	forbidden := apierrors.NewForbidden(schema.GroupResource{Resource: "things"}, "p-1", errors.New("no right to do that"))
+	denied := apierrors.NewForbidden(schema.GroupResource{Resource: "things"}, "p-1", errors.New("no right to do that"))
 	well := nomad.Health{State: nomad.HealthReachable}
 	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "c"}}
 	for name, c := range map[string]struct {
@@ -94,7 +94,7 @@ func TestRefusedRemovalIsReported(t *testing.T) {
 			}
 			s.fails(func(verb string, o client.Object) error {
 				if c.refused(verb, o) {
-					return forbidden
+					return denied
 				}
 				return nil
 			})

@@ -181,7 +181,7 @@ func TestChangeOfReplicasIsWrittenDownFirst(t *testing.T) {
 
 // A member that is replaced for its age isn't said to be of an older template.
 func TestWhyAMemberIsOutdatedIsReported(t *testing.T) {
-	for says, c := range map[string]struct {
+	for want, c := range map[string]struct {
 		revision  string
 		restarted time.Duration
 	}{
@@ -206,8 +206,8 @@ func TestWhyAMemberIsOutdatedIsReported(t *testing.T) {
 		for len(s.events.Events) > 0 && !strings.Contains(e, "MemberOutdated") {
 			e = <-s.events.Events
 		}
-		if !strings.Contains(e, says) {
-			t.Errorf("emitted %q, want %q", e, says)
+		if !strings.Contains(e, want) {
+			t.Errorf("emitted %q, want %q", e, want)
 		}
 	}
 }

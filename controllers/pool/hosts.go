@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// upgradeNamespace and latestUpgradeLabel find the Upgrade that counts; older ones are kept for the record.
+	// upgradeNamespace and latestUpgradeLabel find the Upgrade that counts; older ones are kept as history.
 	// Harvester: pkg/controller/master/upgrade/upgrade_controller.go.
 	upgradeNamespace   = "harvester-system"
 	latestUpgradeLabel = "harvesterhci.io/latestUpgrade"

@@ -15,7 +15,7 @@ import (
 // observeJoins adds how the members fared to what the status has of it.
 func observeJoins(s *scope) {
 	before := joinsOf(s.pool.Status.Joins)
-	s.snapshot.Joins = before.Record(joinsKey(s), s.snapshot)
+	s.snapshot.Joins = before.Update(joinsKey(s), s.snapshot)
 }
 
 // joinsKey stands for whatever may make members join that didn't: the template, the connection, and the annotation by

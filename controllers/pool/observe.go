@@ -60,7 +60,7 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 	if err := r.observeHosts(ctx, s); err != nil {
 		return nil, err
 	}
-	s.snapshot.Suspension = s.snapshot.Suspension.Record(s.snapshot)
+	s.snapshot.Suspension = s.snapshot.Suspension.Update(s.snapshot)
 	s.snapshot = s.snapshot.Resumed()
 	observeJoins(s)
 	if err := r.observeTemplate(ctx, s); err != nil {

@@ -14,10 +14,10 @@ func (r *Reconciler) observeQuota(ctx context.Context, s *scope) error {
 	if !pool.NeedsQuota(s.snapshot) {
 		return nil
 	}
-	room, err := preflight.ReadCapacity(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template, s.facts)
-	if err != nil || room == nil {
+	capacity, err := preflight.ReadCapacity(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template, s.facts)
+	if err != nil || capacity == nil {
 		return err
 	}
-	s.snapshot.Quota = &pool.Quota{Capacity: room.Members, Problem: room.Problem}
+	s.snapshot.Quota = &pool.Quota{Capacity: capacity.Members, Problem: capacity.Problem}
 	return nil
 }

@@ -43,7 +43,7 @@ func TestNomadLostAndBackAreReported(t *testing.T) {
 	s := newFixture(func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {})
 	for _, step := range []struct {
 		state nomad.HealthState
-		says  string
+		event string
 	}{
 		{nomad.HealthReachable, ""},
 		{nomad.HealthUnreachable, "Warning NomadUnreachable Nomad at http://127.0.0.1:4646 can't be asked"},
@@ -52,9 +52,9 @@ func TestNomadLostAndBackAreReported(t *testing.T) {
 	} {
 		s.nomad.view.Health = nomad.Health{State: step.state, Cause: "connection refused"}
 		s.reconcile(t)
-		if emitted := s.emitted(); !strings.Contains(emitted, step.says) || step.says == "" &&
+		if emitted := s.emitted(); !strings.Contains(emitted, step.event) || step.event == "" &&
 			strings.Contains(emitted, "Nomad") {
-			t.Errorf("%s: emitted %q, want %q", step.state, emitted, step.says)
+			t.Errorf("%s: emitted %q, want %q", step.state, emitted, step.event)
 		}
 	}
 }

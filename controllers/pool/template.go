@@ -19,16 +19,16 @@ const templateRefresh = time.Minute
 // from the API server, because no cache of these kinds is worth its memory. While it can't be read, the pool keeps its
 // revision: a template that isn't known makes no member outdated.
 func (r *Reconciler) resolveTemplate(ctx context.Context, s *scope) error {
-	own := &s.pool.Spec.Template
-	if own.From == nil {
-		s.snapshot.Revision = blueprint.Revision(own, &s.pool.Spec.Nomad.NomadClient, s.pool.Spec.Nomad.Region)
+	tmpl := &s.pool.Spec.Template
+	if tmpl.From == nil {
+		s.snapshot.Revision = blueprint.Revision(tmpl, &s.pool.Spec.Nomad.NomadClient, s.pool.Spec.Nomad.Region)
 		return nil
 	}
 	s.snapshot.Revision = s.pool.Status.Revision
 	if s.snapshot.Deleting {
 		return nil
 	}
-	version, problem, err := preflight.ReadTemplate(ctx, r.Live, *own.From)
+	version, problem, err := preflight.ReadTemplate(ctx, r.Live, *tmpl.From)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (r *Reconciler) resolveTemplate(ctx context.Context, s *scope) error {
 		s.unresolved = []condition.Problem{*problem}
 		return nil
 	}
-	resolved, problems := harvestertemplate.Resolve(own, version)
+	resolved, problems := harvestertemplate.Resolve(tmpl, version)
 	if s.unresolved = problems; len(problems) == 0 {
 		s.pool.Spec.Template = *resolved
 		s.snapshot.Revision = blueprint.Revision(resolved, &s.pool.Spec.Nomad.NomadClient, s.pool.Spec.Nomad.Region)

@@ -37,32 +37,32 @@ func TestInstallationIsGuardedWhileThereAreMembers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	look := func(guarded bool) {
+	check := func(guarded bool) {
 		t.Helper()
 		_, err := u.reconcile(t.Context(), ctrl.Request{})
 		must(err)
 		for _, o := range []client.Object{policy, binding} { // the policy of members' VMs isn't there, and isn't missed
 			must(c.Get(t.Context(), client.ObjectKeyFromObject(o), o))
-			if held := slices.Contains(o.GetFinalizers(), finalizer); held != guarded {
-				t.Errorf("%T is held: %v, want %v", o, held, guarded)
+			if kept := slices.Contains(o.GetFinalizers(), finalizer); kept != guarded {
+				t.Errorf("%T is kept: %v, want %v", o, kept, guarded)
 			}
 		}
 		if armed := binding.Spec.MatchResources == nil; armed != guarded {
 			t.Errorf("the binding has %+v, want it armed: %v", binding.Spec.MatchResources, guarded)
 		}
 	}
-	look(false)
+	check(false)
 	must(c.Create(t.Context(), pool))
-	look(true)
+	check(true)
 	must(c.Create(t.Context(), member))
 	must(c.Delete(t.Context(), pool))
-	look(true)
+	check(true)
 
 	// Another process finds it as it is, and takes the guard away once nothing is left.
 	u = guardOf(c)
-	look(true)
+	check(true)
 	must(c.Delete(t.Context(), member))
-	look(false)
+	check(false)
 }
 
 // Kubernetes has such policies since 1.30. Before that nothing can protect the installation, which isn't reported again
@@ -109,15 +109,15 @@ func installed() []client.Object {
 // with what to do.
 func TestMissingPoliciesAreReported(t *testing.T) {
 	c := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(installed()...).Build()
-	clock, told := clocktesting.NewFakePassiveClock(now), events.NewFakeRecorder(10)
-	u := &Guard{client: c, live: c, clock: clock, events: emitter{kube.EventSink{EventRecorder: told}}}
+	clock, emitted := clocktesting.NewFakePassiveClock(now), events.NewFakeRecorder(10)
+	u := &Guard{client: c, live: c, clock: clock, events: emitter{kube.EventSink{EventRecorder: emitted}}}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	// later looks again when the last look said so, and reads what was told then.
+	// later reconciles again when the last reconcile asked for it, and returns the Event that was emitted then.
 	later := func() string {
 		t.Helper()
 		r, err := u.reconcile(t.Context(), ctrl.Request{})
@@ -129,7 +129,7 @@ func TestMissingPoliciesAreReported(t *testing.T) {
 		_, err = u.reconcile(t.Context(), ctrl.Request{})
 		must(err)
 		select {
-		case e := <-told.Events:
+		case e := <-emitted.Events:
 			return e
 		default:
 			return ""
@@ -138,7 +138,7 @@ func TestMissingPoliciesAreReported(t *testing.T) {
 	quiet := func(when string) {
 		t.Helper()
 		if e := later(); e != "" {
-			t.Errorf("%s: told %q", when, e)
+			t.Errorf("%s: emitted %q", when, e)
 		}
 	}
 	loud := func(when string, parts ...string) {
@@ -146,7 +146,7 @@ func TestMissingPoliciesAreReported(t *testing.T) {
 		e := later()
 		for _, part := range parts {
 			if !strings.Contains(e, part) {
-				t.Errorf("%s: told %q, without %q", when, e, part)
+				t.Errorf("%s: emitted %q, without %q", when, e, part)
 			}
 		}
 		quiet("once more, " + when)
@@ -171,7 +171,7 @@ func TestMissingPoliciesAreReported(t *testing.T) {
 	quiet("applied again")
 	must(c.Get(t.Context(), client.ObjectKeyFromObject(policy), policy))
 	if !slices.Contains(policy.Finalizers, finalizer) {
-		t.Error("a policy that was applied again isn't held")
+		t.Error("a policy that was applied again isn't kept")
 	}
 	for _, o := range installed() {
 		must(c.Delete(t.Context(), o))
@@ -190,11 +190,11 @@ func TestAllThatIsAmissFitsIntoAnEvent(t *testing.T) {
 				all = append(all, unprotected{name: kind + name, ending: ending})
 			}
 		}
-		says := explainUnprotected(all)
-		if len(says) > 1024 {
-			t.Errorf("%d characters: %s", len(says), says)
+		note := explainUnprotected(all)
+		if len(note) > 1024 {
+			t.Errorf("%d characters: %s", len(note), note)
 		}
-		if between := all[0].name + ", " + all[1].name; !ending && !strings.Contains(says, between) {
+		if between := all[0].name + ", " + all[1].name; !ending && !strings.Contains(note, between) {
 			t.Errorf("%q lacks %q", says, between)
 		}
 	}

@@ -1,4 +1,4 @@
-// Command demo shows the main job on an embedded world, start to end. It exits with 0 only if all of it happened.
+// Command demo shows the main job in an embedded test environment, start to end. It exits with 0 only if all of it happened.
 package main
 
 import (

@@ -40,7 +40,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-func ours(t *testing.T) *rules {
+func ourRules(t *testing.T) *rules {
 	t.Helper()
 	r, err := readRules()
 	if err != nil {
@@ -73,7 +73,7 @@ func TestCheckRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root, cache := repository(t, tt.file, tt.requires, tt.cached)
-			err := check(io.Discard, root, []string{t.TempDir(), cache}, ours(t))
+			err := check(io.Discard, root, []string{t.TempDir(), cache}, ourRules(t))
 			if err == nil || !strings.Contains(err.Error(), tt.says) ||
 				!strings.Contains(err.Error(), "required by tools/"+tt.file) {
 				t.Errorf("got %v, want %q", err, tt.says)
@@ -82,7 +82,7 @@ func TestCheckRefuses(t *testing.T) {
 	}
 	root, cache := repository(t, "go.mod", "example.com/good v1.0.0",
 		map[string]string{"example.com/good@v1.0.0/LICENSE": string(apache)})
-	if err := check(io.Discard, root, []string{t.TempDir(), cache}, ours(t)); err != nil {
+	if err := check(io.Discard, root, []string{t.TempDir(), cache}, ourRules(t)); err != nil {
 		t.Errorf("a good one: %v", err)
 	}
 }
@@ -103,7 +103,7 @@ func TestPackedModulesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(cache, "cache/download/example.com/busl/@v/v1.0.0.zip"), packed.String())
-	if err := check(io.Discard, root, []string{t.TempDir(), cache}, ours(t)); err == nil ||
+	if err := check(io.Discard, root, []string{t.TempDir(), cache}, ourRules(t)); err == nil ||
 		!strings.Contains(err.Error(), "Business Source License") {
 		t.Errorf("got %v", err)
 	}
@@ -111,12 +111,12 @@ func TestPackedModulesAreRead(t *testing.T) {
 
 func TestDeniedFrom(t *testing.T) {
 	for version, denied := range map[string]bool{"v1.14.9": false, "v1.15.0": true, "v2.0.0": true} {
-		if err := ours(t).denied(module.Version{Path: "github.com/hashicorp/vault",
+		if err := ourRules(t).denied(module.Version{Path: "github.com/hashicorp/vault",
 			Version: version}); (err != nil) != denied {
 			t.Errorf("%s: %v", version, err)
 		}
 	}
-	if err := ours(t).denied(module.Version{Path: "github.com/hashicorp/nomad/api", Version: "v0.0.0"}); err != nil {
+	if err := ourRules(t).denied(module.Version{Path: "github.com/hashicorp/nomad/api", Version: "v0.0.0"}); err != nil {
 		t.Error(err)
 	}
 }
@@ -127,7 +127,7 @@ func TestNoticeIsUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := noticeOf(t.Context(), root, ours(t))
+	want, err := noticeOf(t.Context(), root, ourRules(t))
 	if err != nil {
 		t.Fatal(err)
 	}

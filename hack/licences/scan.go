@@ -13,7 +13,7 @@ import (
 )
 
 // enough is how much of a licence file, in percent, has to be text of licences that are known: what is more than a few
-// words of somebody's own may take back what the licence gives.
+// words of somebody's own may cancel what the licence gives.
 const enough = 75
 
 var (

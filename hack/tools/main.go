@@ -1,10 +1,10 @@
 // Command tools builds the programs that tests and development need and prints
 // where they are:
 //
-//	go run ./hack/tools                    everything the test world runs
+//	go run ./hack/tools                    everything the test environment runs
 //	go run ./hack/tools nomad kubectl      only these
 //	go run ./hack/tools -print nomad       one path and nothing else, for scripts
-//	go run ./hack/tools -nomad             which Nomad the test world runs, in one line
+//	go run ./hack/tools -nomad             which Nomad the test environment runs, in one line
 //
 // What is already in the cache is not built again.
 package main
@@ -23,7 +23,7 @@ import (
 
 func main() {
 	only := flag.String("print", "", "build this `tool` if need be and print its path only")
-	nomad := flag.Bool("nomad", false, "say which Nomad the test world runs, and nothing else")
+	nomad := flag.Bool("nomad", false, "say which Nomad the test environment runs, and nothing else")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *nomad, binaries.Tool(*only), flag.Args())

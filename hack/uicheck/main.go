@@ -3,7 +3,7 @@
 //
 //	go run ./hack/uicheck [namespace/]vm
 //
-// It uses KUBECONFIG, or without it the embedded world that `make world` has left running.
+// It uses KUBECONFIG, or without it the embedded test environment that `make world` has left running.
 package main
 
 import (
@@ -26,8 +26,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/hack/uicheck/checklist"
 )
 
-// worldEnv is what `make world` writes.
-const worldEnv = ".world/env"
+// envFile is what `make world` writes.
+const envFile = ".world/env"
 
 // errWrong is the outcome of a list with a ✗, which has been printed.
 var errWrong = errors.New("not as Harvester wants it")
@@ -63,7 +63,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 func connect() (client.Client, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	if os.Getenv("KUBECONFIG") == "" {
-		if path := worldKubeconfig(); path != "" {
+		if path := testenvKubeconfig(); path != "" {
 			rules.ExplicitPath = path
 		}
 	}
@@ -87,9 +87,9 @@ func kinds() (*runtime.Scheme, error) {
 
 var kubeconfigLine = regexp.MustCompile(`(?m)^export KUBECONFIG='?([^'\n]+)'?$`)
 
-// worldKubeconfig is empty if no world runs here.
-func worldKubeconfig() string {
-	env, err := os.ReadFile(worldEnv)
+// testenvKubeconfig is empty if no test environment runs here.
+func testenvKubeconfig() string {
+	env, err := os.ReadFile(envFile)
 	if err != nil {
 		return ""
 	}

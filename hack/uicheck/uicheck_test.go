@@ -43,7 +43,7 @@ func member(t *testing.T) (*kubevirtv1.VirtualMachine, []client.Object) {
 	domain := &r.VM.Spec.Template.Spec.Domain
 	domain.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("125m")}
 	domain.Memory = &kubevirtv1.Memory{Guest: ptr.To(resource.MustParse("1948Mi"))}
-	world, err := fixtures.Objects()
+	objects, err := fixtures.Objects()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func member(t *testing.T) (*kubevirtv1.VirtualMachine, []client.Object) {
 		&v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: m.Namespace, Name: m.PoolName, UID: "6a1f7a55"}},
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: m.Namespace}},
 	}
-	for _, o := range world {
+	for _, o := range objects {
 		if kind := o.GetKind(); kind == "VirtualMachineImage" || kind == "StorageClass" {
 			objects = append(objects, o)
 		}
@@ -133,18 +133,18 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-func TestWorldKubeconfig(t *testing.T) {
+func TestTestenvKubeconfig(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if got := worldKubeconfig(); got != "" {
-		t.Errorf("without a world: %q", got)
+	if got := testenvKubeconfig(); got != "" {
+		t.Errorf("without a test environment: %q", got)
 	}
-	if err := os.MkdirAll(filepath.Dir(worldEnv), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(envFile), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(worldEnv, []byte("export A=b\nexport KUBECONFIG='/tmp/a b/config'\n"), 0o600); err != nil {
+	if err := os.WriteFile(envFile, []byte("export A=b\nexport KUBECONFIG='/tmp/a b/config'\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := worldKubeconfig(); got != "/tmp/a b/config" {
+	if got := testenvKubeconfig(); got != "/tmp/a b/config" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 func TestAddressesThatMembersWouldShare(t *testing.T) {
-	for name, tt := range map[string]struct{ data, says string }{
+	for name, tt := range map[string]struct{ data, problem string }{
 		"DHCP": {"version: 2\nethernets:\n  e: {dhcp4: true}\n", ""},
 		"none": {"", ""},
 		"netplan": {"version: 2\nethernets:\n  e:\n    addresses: [10.20.0.100/24]\n",
@@ -23,8 +23,8 @@ func TestAddressesThatMembersWouldShare(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := CheckNetworkData(tt.data)
-			if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
-				t.Errorf("got %v, want %q", err, tt.says)
+			if (err == nil) != (tt.problem == "") || err != nil && !strings.Contains(err.Error(), tt.problem) {
+				t.Errorf("got %v, want %q", err, tt.problem)
 			}
 		})
 	}

@@ -77,7 +77,7 @@ var whatever = map[string]string{
 }
 
 // modules does with each document what cloud-init does on the first boot, in a directory instead of on this machine:
-// it is told what kind of user data it is, read and applied to cloud-init itself; modules are chosen, files are
+// its kind of user data is determined, it is read and applied to cloud-init itself; modules are chosen, files are
 // written by the module that does it, boot commands are made into their script and commands into theirs, and both are
 // run with systemctl and its like replaced by what writes down that they were called.
 const modules = `

@@ -135,7 +135,7 @@ func TestYAMLIsLinear(t *testing.T) {
 		}
 		return b.String()
 	}
-	for name, tt := range map[string]struct{ text, says string }{
+	for name, tt := range map[string]struct{ text, problem string }{
 		"many keys": {keys(35_000, "%d:\n"), "more than 1000 keys"},
 		"deep":      {"#cloud-config\na: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "more than 100 deep"},
 		"long":      {keys(60_000, "- %d\n"), "at most 262144 are taken"},
@@ -151,8 +151,8 @@ func TestYAMLIsLinear(t *testing.T) {
 			if took := time.Since(began); took > 2*time.Second { //nolint:forbidigo // this is about how long it takes
 				t.Errorf("took %s", took)
 			}
-			if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
-				t.Errorf("got %v, want %q", err, tt.says)
+			if (err == nil) != (tt.problem == "") || err != nil && !strings.Contains(err.Error(), tt.problem) {
+				t.Errorf("got %v, want %q", err, tt.problem)
 			}
 		})
 	}

@@ -69,8 +69,8 @@ func TestResolveKeepsToTheAPI(t *testing.T) {
 				tt.edits[i][0] = strings.ReplaceAll(tt.edits[i][0], "~", "\x00")
 			}
 			v := harvestertemplatetest.Version(t, tt.edits...)
-			found := func(own v1alpha1.NodeTemplate) []condition.Problem {
-				_, problems := harvestertemplate.Resolve(&own, v)
+			found := func(tmpl v1alpha1.NodeTemplate) []condition.Problem {
+				_, problems := harvestertemplate.Resolve(&tmpl, v)
 				return problems
 			}
 			if problems := found(v1alpha1.NodeTemplate{}); !slices.ContainsFunc(problems, func(p condition.Problem) bool {
@@ -82,9 +82,9 @@ func TestResolveKeepsToTheAPI(t *testing.T) {
 			if tt.without == nil {
 				return
 			}
-			own := v1alpha1.NodeTemplate{}
-			tt.without(&own)
-			if problems := found(own); len(problems) > 0 {
+			tmpl := v1alpha1.NodeTemplate{}
+			tt.without(&tmpl)
+			if problems := found(tmpl); len(problems) > 0 {
 				t.Errorf("still %v", problems)
 			}
 		})

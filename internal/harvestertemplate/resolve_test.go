@@ -65,7 +65,7 @@ template:
 }
 
 func TestWhatTheTemplateSetsWins(t *testing.T) {
-	own := v1alpha1.NodeTemplate{
+	tmpl := v1alpha1.NodeTemplate{
 		CPU: 16, Memory: resource.MustParse("64Gi"), OS: "ubuntu", Description: "Mine",
 		Disks:       []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("20Gi"), Image: blueprinttest.Image}},
 		Networks:    []v1alpha1.Network{{Name: blueprinttest.Network}},
@@ -75,8 +75,8 @@ func TestWhatTheTemplateSetsWins(t *testing.T) {
 		VirtualMachine: blueprinttest.Overlay(`{"template":{"spec":{"terminationGracePeriodSeconds":7,"affinity":null,
 			"domain":{"devices":{"tpm":null,"inputs":[{"name":"keyboard","type":"keyboard","bus":"usb"},{"name":"tablet","bus":"virtio"}]}}}}}`),
 	}
-	got := harvestertemplatetest.Resolved(t, own, harvestertemplatetest.Version(t))
-	want := own.DeepCopy()
+	got := harvestertemplatetest.Resolved(t, tmpl, harvestertemplatetest.Version(t))
+	want := tmpl.DeepCopy()
 	want.From = &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion, Name: "default/build-1"}
 	want.Labels = map[string]string{"team": "mine",
 		"harvesterhci.io/maintain-mode-strategy": "Shutdown", "tag.harvesterhci.io/cost": "ci"}
@@ -166,9 +166,9 @@ func TestResolveProblems(t *testing.T) {
 			if tt.without == nil {
 				return
 			}
-			own := v1alpha1.NodeTemplate{}
-			tt.without(&own)
-			if _, problems := harvestertemplate.Resolve(&own, v); len(problems) > 0 {
+			tmpl := v1alpha1.NodeTemplate{}
+			tt.without(&tmpl)
+			if _, problems := harvestertemplate.Resolve(&tmpl, v); len(problems) > 0 {
 				t.Errorf("still %v", problems)
 			}
 		})
@@ -290,9 +290,9 @@ func TestRequestsOfTheVersionAreNotCopied(t *testing.T) {
 
 // The management network of a template's own takes the place of a version's networks.
 func TestResolveWithTheManagementNetwork(t *testing.T) {
-	own := v1alpha1.NodeTemplate{
+	tmpl := v1alpha1.NodeTemplate{
 		Networks: []v1alpha1.Network{{Type: v1alpha1.NetworkManagement}, {Name: blueprinttest.Network}}}
-	if out := harvestertemplatetest.Resolved(t, own, harvestertemplatetest.Version(t)); len(out.Networks) != 2 ||
+	if out := harvestertemplatetest.Resolved(t, tmpl, harvestertemplatetest.Version(t)); len(out.Networks) != 2 ||
 		out.Networks[0].Type != v1alpha1.NetworkManagement {
 		t.Errorf("%+v", out.Networks)
 	}

@@ -42,7 +42,7 @@ func givenUpAt(o nodestate.State) time.Time {
 }
 
 // stopGrace is how long after the deadline tasks get to stop, as their jobs were promised; unknown is the time if that
-// isn't known. Tasks whose node is down, or that have no machine, get no more than ForceGrace: Nomad can't reach them
+// isn't known. Tasks whose node is down, or that have no VM, get no more than ForceGrace: Nomad can't reach them
 // to stop them.
 func stopGrace(o nodestate.State, unknown time.Duration) time.Duration {
 	stop := o.Nomad.StopTime

@@ -265,7 +265,7 @@ func TestLargeClusterFits(t *testing.T) {
 		text, one := list.String(), clientNode(1, tt.cores)
 		server := httptest.NewServer(saying(text))
 		defer server.Close()
-		c := NewClusters(Options{RequestTimeout: time.Minute}).Get(Connection{Address: server.URL}).(*cluster) // on a busy machine
+		c := NewClusters(Options{RequestTimeout: time.Minute}).Get(Connection{Address: server.URL}).(*cluster) // for a busy CPU
 		var nodes map[string]Node
 		grew := peak(t, func() {
 			var err error

@@ -92,14 +92,14 @@ func TestCauseIsStable(t *testing.T) {
 // Nor may it where a server reports its own connections.
 func TestCauseIsStableBetweenServers(t *testing.T) {
 	f := newFakeServer(t)
-	said := map[string]bool{}
+	causes := map[string]bool{}
 	for _, port := range []int{40006, 51234} {
 		f.refuse["/"] = refusal{code: http.StatusInternalServerError,
 			body: fmt.Sprintf("rpc error: read tcp 10.0.0.5:%d->10.0.0.6:4647: read: connection reset by peer", port)}
-		said[Cause(direct(f).Cordon(t.Context(), nodeA))] = true
+		causes[Cause(direct(f).Cordon(t.Context(), nodeA))] = true
 	}
-	if len(said) != 1 || !said["500 rpc error: read tcp 10.0.0.6:4647: read: connection reset by peer"] {
-		t.Errorf("%v", said)
+	if len(causes) != 1 || !causes["500 rpc error: read tcp 10.0.0.6:4647: read: connection reset by peer"] {
+		t.Errorf("%v", causes)
 	}
 }
 

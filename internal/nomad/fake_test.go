@@ -14,7 +14,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// fakeServer answers like a Nomad server, as far as this package asks. It serves where the world's can't be brought
+// fakeServer answers like a Nomad server, as far as this package asks. It serves where the test environment's can't be brought
 // into the state that the test is about; the rest is tested against that one.
 type fakeServer struct {
 	*httptest.Server

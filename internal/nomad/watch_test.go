@@ -272,7 +272,7 @@ func TestIdleClustersAreGivenUp(t *testing.T) {
 
 // View and Allocations are enough to keep a cluster: a member that drains calls nothing else.
 func TestUsedClustersAreKept(t *testing.T) {
-	for name, look := range map[string]func(Cluster){
+	for name, call := range map[string]func(Cluster){
 		"view":        func(c Cluster) { c.View() },
 		"allocations": func(c Cluster) { c.Allocations() },
 	} {
@@ -283,7 +283,7 @@ func TestUsedClustersAreKept(t *testing.T) {
 			c := clusters.Get(conn)
 			for range 5 {
 				clock.Step(59 * time.Second)
-				look(c)
+				call(c)
 				clusters.dropIdle()
 			}
 			if clusters.Get(conn) != c {

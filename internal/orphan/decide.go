@@ -68,7 +68,7 @@ func Decide(o Observed, seen Seen, grace time.Duration) (Plan, Seen) {
 			plan.Report = append(plan.Report, l)
 		}
 	}
-	plan.Remove = ordered(append(secrets(o, plan.Remove), plan.Remove...))
+	plan.Remove = inOrder(append(secrets(o, plan.Remove), plan.Remove...))
 	return plan, next
 }
 
@@ -88,7 +88,7 @@ func secrets(o Observed, of []Resource) []Resource {
 	return out
 }
 
-func ordered(ls []Resource) []Resource {
+func inOrder(ls []Resource) []Resource {
 	rank := map[Kind]int{Secret: 0, Claim: 1, ClientNode: 2}
 	slices.SortFunc(ls, func(a, b Resource) int {
 		return cmp.Or(cmp.Compare(rank[a.Kind], rank[b.Kind]), cmp.Compare(a.Namespace, b.Namespace),

@@ -28,7 +28,7 @@ func BenchmarkPool(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				s := c.s
-				s.Joins = s.Joins.Record("key", s)
+				s.Joins = s.Joins.Update("key", s)
 				pool.NeedsHosts(s)
 				pool.NeedsQuota(s)
 				pool.NeedsUsage(s)

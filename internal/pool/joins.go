@@ -37,10 +37,10 @@ type JoinResult struct {
 	Time   time.Time
 }
 
-// Record adds the results of the members of the present template: how others fare proves nothing about it. It returns
+// Update adds the results of the members of the present template: how others fare proves nothing about it. It returns
 // the same until there is something new. While Nomad is unknown it records nothing: no member could have been seen to
 // join.
-func (j Joins) Record(key string, s Snapshot) Joins {
+func (j Joins) Update(key string, s Snapshot) Joins {
 	if j.Key != key {
 		j = Joins{Key: key, Since: s.Now.Truncate(time.Second)}
 	}

@@ -101,11 +101,11 @@ func TestJoinsAreRecordedOnce(t *testing.T) {
 			if c.change != nil {
 				c.change(&s)
 			}
-			got := c.before.Record(c.key, s)
+			got := c.before.Update(c.key, s)
 			if word(got) != c.want {
 				t.Errorf("got %q, want %q", word(got), c.want)
 			}
-			if again := got.Record(c.key, s); fmt.Sprint(again) != fmt.Sprint(got) {
+			if again := got.Update(c.key, s); fmt.Sprint(again) != fmt.Sprint(got) {
 				t.Errorf("recorded again it is %v, was %v", again, got)
 			}
 		})
@@ -151,27 +151,27 @@ func TestRegistrationHealthyCondition(t *testing.T) {
 	runReports(t, v1alpha1.PoolJoinsHealthy, []reportCase{
 		{name: "nobody tried", s: one, status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "all joined", s: one, change: withJoins("++", 0), status: true, reason: v1alpha1.ReasonAsExpected},
-		{name: "the last failed", s: one, change: withJoins("+-", 0), reason: v1alpha1.ReasonJoinTimeouts, says: "replaced"},
+		{name: "the last failed", s: one, change: withJoins("+-", 0), reason: v1alpha1.ReasonJoinTimeouts, message: "replaced"},
 		{name: "one of two failed", s: one, change: withJoins("-+", 0), status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "half of the last failed", s: one, change: withJoins("+-+-+", 0), reason: v1alpha1.ReasonJoinTimeouts,
-			says: "half"},
+			message: "half"},
 		{name: "long ago", s: one, change: withJoins("---+++", 0), status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "breaker", s: one, change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing,
-			says: v1alpha1.RetryJoinsAnnotation},
+			message: v1alpha1.RetryJoinsAnnotation},
 		{name: "breaker: the VM that is kept",
 			s:      snapshot(2, member("a"), member("c", late), member("b", late, leavingFor(v1alpha1.DrainJoinTimeout))),
 			change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing,
-			says: "Of their VMs c is left, and kept: look at its console"},
+			message: "Of their VMs c is left, and kept: look at its console"},
 		{name: "breaker: the VMs that are kept", s: snapshot(3, member("a"), member("c", late), member("b", late)),
-			change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, says: "These VMs are kept: b, c. Look"},
+			change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing, message: "These VMs are kept: b, c. Look"},
 		{name: "breaker: many are kept", s: snapshot(9, some(9, "m", late)...), change: withJoins("---", 0),
-			reason: v1alpha1.ReasonJoinsFailing, says: "m0, m1, m2, m3, m4, and others (kubectl get nn). Look"},
+			reason: v1alpha1.ReasonJoinsFailing, message: "m0, m1, m2, m3, m4, and others (kubectl get nn). Look"},
 		{name: "breaker: none is kept", s: one, change: withJoins("---", 0), reason: v1alpha1.ReasonJoinsFailing,
-			says: "None of their VMs is left."},
+			message: "None of their VMs is left."},
 		{name: "breaker: which servers they were told", s: one, change: both(withJoins("---", 0), servers),
-			reason: v1alpha1.ReasonJoinsFailing,
-			says:   "Servers to join (spec.nomad.servers): a, b. Nomad's leader calls its own address 10.0.0.1:4647."},
+			reason:  v1alpha1.ReasonJoinsFailing,
+			message: "Servers to join (spec.nomad.servers): a, b. Nomad's leader calls its own address 10.0.0.1:4647."},
 		{name: "one failed: which servers it was told", s: snapshot(1, member("a", late)), change: servers,
-			reason: v1alpha1.ReasonJoinTimeouts, says: "Servers to join (spec.nomad.servers): a, b."},
+			reason: v1alpha1.ReasonJoinTimeouts, message: "Servers to join (spec.nomad.servers): a, b."},
 	})
 }

@@ -120,7 +120,7 @@ func anySnapshot(t *rapid.T) pool.Snapshot {
 	if rapid.IntRange(0, 3).Draw(t, "recovered") == 0 {
 		s.NomadRecovered = now.Add(-time.Duration(rapid.IntRange(0, 90).Draw(t, "recovered for")) * time.Second)
 	}
-	s.Joins = pool.Joins{Key: "key", Since: now.Add(-time.Hour)}.Record("key", s)
+	s.Joins = pool.Joins{Key: "key", Since: now.Add(-time.Hour)}.Update("key", s)
 	if pool.NeedsUsage(s) {
 		s.Usage = map[string]pool.Usage{}
 		for _, m := range s.Members {

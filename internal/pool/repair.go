@@ -152,7 +152,7 @@ func share(v *intstr.IntOrString, all int, roundUp bool, unset int) int {
 	return n
 }
 
-// NeedsHosts reports whether the plan, or the record of how members joined, depends on what Harvester does with its
+// NeedsHosts reports whether the plan, or the evidence of how members joined, depends on what Harvester does with its
 // hosts and itself. Only then the hosts are observed.
 func NeedsHosts(s Snapshot) bool {
 	if s.Deleting {

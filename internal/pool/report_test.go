@@ -29,13 +29,13 @@ func TestCounts(t *testing.T) {
 
 // reportCase is a pool and what one condition must say of it.
 type reportCase struct {
-	name   string
-	s      pool.Snapshot
-	change func(*pool.Snapshot)
-	failed bool // to make a member
-	status bool
-	reason string
-	says   string // part of the message
+	name    string
+	s       pool.Snapshot
+	change  func(*pool.Snapshot)
+	failed  bool // to make a member
+	status  bool
+	reason  string
+	message string // part of the message
 }
 
 func runReports(t *testing.T, kind string, cases []reportCase) {
@@ -53,8 +53,8 @@ func runReports(t *testing.T, kind string, cases []reportCase) {
 			conditiontest.Check(t, all)
 			got := all[kind]
 			if (got.Status == metav1.ConditionTrue) != c.status || got.Reason != c.reason ||
-				!strings.Contains(got.Message, c.says) {
-				t.Errorf("%s is %+v, want %t %s saying %q", kind, got, c.status, c.reason, c.says)
+				!strings.Contains(got.Message, c.message) {
+				t.Errorf("%s is %+v, want %t %s saying %q", kind, got, c.status, c.reason, c.message)
 			}
 		})
 	}
@@ -72,7 +72,7 @@ func TestScalingOutCondition(t *testing.T) {
 		{name: "slow start", s: snapshot(9, member("a", pending)), status: true, reason: v1alpha1.ReasonCreating},
 		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonJoining},
 		{name: "joining, and Nomad can't be asked", s: snapshot(1, member("a", joining)), change: nomadUnknown, status: true,
-			reason: v1alpha1.ReasonJoining, says: "can't be seen to join: Nomad doesn't answer."},
+			reason: v1alpha1.ReasonJoining, message: "can't be seen to join: Nomad doesn't answer."},
 		{name: "late ones no longer count as on their way", s: snapshot(1, member("a", late)),
 			reason: v1alpha1.ReasonAsExpected},
 		{name: "late ones, and the breaker is open", s: snapshot(1, member("a", late)), change: withJoins("---", 0),
@@ -80,15 +80,15 @@ func TestScalingOutCondition(t *testing.T) {
 		{name: "the breaker is open, and nothing is missing", s: snapshot(1, member("a")), change: withJoins("---", 0),
 			reason: v1alpha1.ReasonAsExpected},
 		{name: "down: nothing that would have to be made", s: snapshot(1, member("a", notReady)),
-			reason: v1alpha1.ReasonAsExpected, says: "No member has to be made"},
+			reason: v1alpha1.ReasonAsExpected, message: "No member has to be made"},
 		{name: "refused, word for word", s: snapshot(2, member("a")), failed: true, status: true,
-			reason: v1alpha1.ReasonCreateFailed, says: "exceeded quota: members"},
+			reason: v1alpha1.ReasonCreateFailed, message: "exceeded quota: members"},
 		{name: "no token, though nobody is missing", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))),
-			status: true, reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
+			status: true, reason: v1alpha1.ReasonIntroductionToken, message: "the server's words"},
 		{name: "no capacity, though nobody is missing", s: snapshot(2, member("a"), member("b", noCapacity)), status: true,
-			reason: v1alpha1.ReasonVMUnschedulable, says: "0/3"},
+			reason: v1alpha1.ReasonVMUnschedulable, message: "0/3"},
 		{name: "blocked by the template", s: snapshot(2, member("a")), change: badImage, status: true,
-			reason: v1alpha1.ReasonImageNotFound, says: "no image"},
+			reason: v1alpha1.ReasonImageNotFound, message: "no image"},
 		{name: "paused", s: snapshot(2, member("a")), change: paused, status: true, reason: v1alpha1.ReasonPaused},
 	})
 }
@@ -99,9 +99,9 @@ func TestScalingInCondition(t *testing.T) {
 		{name: "chosen", s: snapshot(0, member("a")), status: true, reason: v1alpha1.ReasonDraining},
 		{name: "draining", s: snapshot(0, member("a", leaving(0))), status: true, reason: v1alpha1.ReasonDraining},
 		{name: "Nomad unknown", s: snapshot(0, member("a")), change: nomadUnknown, status: true,
-			reason: v1alpha1.ReasonNomadUnknown, says: "doesn't answer"},
+			reason: v1alpha1.ReasonNomadUnknown, message: "doesn't answer"},
 		{name: "protected", s: snapshot(0, member("a", protected)), status: true, reason: v1alpha1.ReasonAllProtected,
-			says: "kubectl annotate nn MEMBER " + v1alpha1.ProtectAnnotation + "-"},
+			message: "kubectl annotate nn MEMBER " + v1alpha1.ProtectAnnotation + "-"},
 		{name: "paused", s: snapshot(0, member("a")), change: paused, status: true, reason: v1alpha1.ReasonPaused},
 	})
 }
@@ -115,27 +115,27 @@ func TestOtherConditions(t *testing.T) {
 			status: true, reason: v1alpha1.ReasonAsExpected},
 	})
 	runReports(t, v1alpha1.PoolNomadReachable, []reportCase{
-		{name: "answers", s: snapshot(0), status: true, reason: v1alpha1.ReasonReachable, says: "answers"},
-		{name: "doesn't", s: snapshot(0), change: nomadUnknown, reason: v1alpha1.ReasonUnreachable, says: "doesn't answer"},
+		{name: "answers", s: snapshot(0), status: true, reason: v1alpha1.ReasonReachable, message: "answers"},
+		{name: "doesn't", s: snapshot(0), change: nomadUnknown, reason: v1alpha1.ReasonUnreachable, message: "doesn't answer"},
 		{name: "not asked yet", s: snapshot(0), change: unknownYet, reason: v1alpha1.ReasonUnknown},
 		{name: "answers, but not how busy the members are", s: snapshot(0), change: func(s *pool.Snapshot) {
 			s.NomadKnown, s.UsageUnknown, s.NomadMessage = false, true, "not how busy"
-		}, status: true, reason: v1alpha1.ReasonReachable, says: "answers"},
+		}, status: true, reason: v1alpha1.ReasonReachable, message: "answers"},
 	})
 	runReports(t, v1alpha1.PoolJoinsHealthy, []reportCase{
 		{name: "joined", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "joining", s: snapshot(1, member("a", joining)), status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "late", s: snapshot(1, member("a", late)), reason: v1alpha1.ReasonJoinTimeouts,
-			says: "It is replaced. Look at its console"},
+			message: "It is replaced. Look at its console"},
 		{name: "late and protected", s: snapshot(1, member("a", late, protected)), reason: v1alpha1.ReasonJoinTimeouts,
-			says: "It stays, because it carries the annotation " + v1alpha1.ProtectAnnotation},
+			message: "It stays, because it carries the annotation " + v1alpha1.ProtectAnnotation},
 		{name: "late and halted", s: snapshot(1, member("a", late, halted)), reason: v1alpha1.ReasonJoinTimeouts,
-			says: "It stays, because its VM is halted"},
+			message: "It stays, because its VM is halted"},
 		{name: "late and blocked", s: snapshot(1, member("a", late)), change: nomadUnknown,
-			reason: v1alpha1.ReasonJoinTimeouts,
-			says:   "It stays for now. Nobody is replaced while Nomad can't be asked"},
+			reason:  v1alpha1.ReasonJoinTimeouts,
+			message: "It stays for now. Nobody is replaced while Nomad can't be asked"},
 		{name: "late and in maintenance", s: snapshot(1, member("a", late, inMaintenance)),
-			reason: v1alpha1.ReasonJoinTimeouts, says: "It stays while its host is in maintenance"},
+			reason: v1alpha1.ReasonJoinTimeouts, message: "It stays while its host is in maintenance"},
 		{name: "late for lack of capacity: nothing is wrong with it", s: snapshot(1, member("a", late, noCapacity)),
 			status: true,
 			reason: v1alpha1.ReasonAsExpected},
@@ -145,9 +145,9 @@ func TestOtherConditions(t *testing.T) {
 	runReports(t, v1alpha1.PoolTemplateValid, []reportCase{
 		{name: "valid", s: snapshot(1, member("a")), status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "pre-flight", s: snapshot(1, member("a")), change: badImage, reason: v1alpha1.ReasonImageNotFound,
-			says: "no image"},
+			message: "no image"},
 		{name: "admission, word for word", s: snapshot(1, member("a", refused)), reason: v1alpha1.ReasonAdmissionDenied,
-			says: "webhook said no"},
+			message: "webhook said no"},
 		{name: "no token: not the template's fault", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))),
 			status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "no capacity: not the template's fault", s: snapshot(1, member("a", noCapacity)), status: true,
@@ -175,7 +175,7 @@ func TestReadyCondition(t *testing.T) {
 		{name: "the surplus is leaving", s: snapshot(1, member("a"), member("b", leaving(0))), status: true,
 			reason: v1alpha1.ReasonMembersDraining},
 		{name: "the surplus can't leave", s: snapshot(1, some(2, "a", protected)...), status: true,
-			reason: v1alpha1.ReasonAllProtected, says: "the surplus stays for now"},
+			reason: v1alpha1.ReasonAllProtected, message: "the surplus stays for now"},
 		{name: "some of the surplus can't leave", s: snapshot(1, all(some(2, "a", protected), some(1, "b", leaving(0)))...),
 			status: true, reason: v1alpha1.ReasonMembersDraining},
 		{name: "joining", s: snapshot(2, member("a"), member("b", joining)), reason: v1alpha1.ReasonJoining},
@@ -188,7 +188,7 @@ func TestReadyCondition(t *testing.T) {
 		{name: "late", s: snapshot(2, member("a", late), member("b", joining)), reason: v1alpha1.ReasonJoinTimeouts},
 		{name: "refused", s: snapshot(1), failed: true, reason: v1alpha1.ReasonCreateFailed},
 		{name: "no token", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))),
-			reason: v1alpha1.ReasonIntroductionToken, says: "the server's words"},
+			reason: v1alpha1.ReasonIntroductionToken, message: "the server's words"},
 		{name: "no capacity", s: snapshot(2, member("a"), member("b", noCapacity)), reason: v1alpha1.ReasonVMUnschedulable},
 		{name: "paused and short", s: snapshot(2, member("a")), change: paused, reason: v1alpha1.ReasonPaused},
 		{name: "paused with a surplus", s: snapshot(0, member("a")), change: paused, reason: v1alpha1.ReasonPaused},

@@ -261,23 +261,23 @@ func TestRolloutForTheirAge(t *testing.T) {
 	)
 	runReports(t, v1alpha1.PoolUpToDate, []reportCase{
 		{name: "under way", s: rolling(some(3, "m"), restart(time.Minute)), reason: v1alpha1.ReasonRollingOut,
-			says: "restartedAt"},
+			message: "restartedAt"},
 		{name: "protected", s: rolling(all(some(2, "young", young), some(1, "m", protected)), maxAge(time.Hour)),
-			reason: v1alpha1.ReasonAllProtected, says: "maxAge"},
+			reason: v1alpha1.ReasonAllProtected, message: "maxAge"},
 		{name: "OnDelete",
 			s:      rolling(some(3, "m"), restart(time.Minute), func(s *pool.Snapshot) { s.Rollout.Type = v1alpha1.OnDelete }),
-			reason: v1alpha1.ReasonOnDelete, says: "restartedAt"},
+			reason: v1alpha1.ReasonOnDelete, message: "restartedAt"},
 	})
 }
 
 func TestUpToDateCondition(t *testing.T) {
 	runReports(t, v1alpha1.PoolUpToDate, []reportCase{
 		{name: "up to date", s: rolling(some(3, "new")), status: true, reason: v1alpha1.ReasonAsExpected},
-		{name: "under way", s: rolling(some(3, "old", outdated)), reason: v1alpha1.ReasonRollingOut, says: "updatedReplicas"},
+		{name: "under way", s: rolling(some(3, "old", outdated)), reason: v1alpha1.ReasonRollingOut, message: "updatedReplicas"},
 		{name: "protected", s: rolling(all(some(2, "new"), some(1, "old", outdated, protected))),
-			reason: v1alpha1.ReasonAllProtected, says: v1alpha1.ProtectAnnotation},
+			reason: v1alpha1.ReasonAllProtected, message: v1alpha1.ProtectAnnotation},
 		{name: "OnDelete", s: snapshot(1, member("old", outdated)), reason: v1alpha1.ReasonOnDelete,
-			says: "delete a NomadNode"},
+			message: "delete a NomadNode"},
 	})
 }
 

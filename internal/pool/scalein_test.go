@@ -117,7 +117,7 @@ func TestEmptyIsAskedOfWhoeverMayHaveWork(t *testing.T) {
 	})
 }
 
-func TestScaleInIsHeld(t *testing.T) {
+func TestScaleInIsBlocked(t *testing.T) {
 	scaled := func(ago time.Duration) func(*pool.Snapshot) {
 		return func(s *pool.Snapshot) {
 			s.ScaleIn.StabilizationWindow, s.LastScale = window(time.Minute), now.Add(-ago)

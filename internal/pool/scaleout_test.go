@@ -33,7 +33,7 @@ func TestScaleOutStartsSlowlyAndDoubles(t *testing.T) {
 	})
 }
 
-func TestScaleOutRescuesFirstAndTheYoungestFirst(t *testing.T) {
+func TestScaleOutCancelsDrainsFirstAndTheYoungestFirst(t *testing.T) {
 	runPlans(t, []planCase{
 		{name: "reclaimed instead of made", s: snapshot(2, member("a"), member("b", reclaimable(time.Minute))),
 			cancel: []string{"b"}},
@@ -56,7 +56,7 @@ func TestScaleOutRescuesFirstAndTheYoungestFirst(t *testing.T) {
 	})
 }
 
-func TestScaleOutIsHeld(t *testing.T) {
+func TestScaleOutIsBlocked(t *testing.T) {
 	problems := func(s *pool.Snapshot) {
 		s.Problems = []condition.Problem{{Reason: v1alpha1.ReasonImageNotFound, Message: "no image"},
 			{Reason: v1alpha1.ReasonNetworkNotFound, Message: "no network"}}

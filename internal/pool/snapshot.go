@@ -34,7 +34,7 @@ type Snapshot struct {
 	Rollout v1alpha1.RolloutSpec
 	// Health are the rules for replacing members that don't join or no longer work.
 	Health v1alpha1.HealthSpec
-	// Joins is how the last members fared that tried to join. See Joins.Record.
+	// Joins is how the last members fared that tried to join. See Joins.Update.
 	Joins Joins
 	// LastScale is when replicas changed last; zero: never.
 	LastScale time.Time
@@ -50,7 +50,7 @@ type Snapshot struct {
 	// Upgrade is the upgrade of Harvester that is under way, which stops and moves VMs; nil: none. Only observed when
 	// NeedsHosts.
 	Upgrade *Upgrade
-	// Suspension is why it isn't judged whether members work. See Suspension.Record.
+	// Suspension is why it isn't judged whether members work. See Suspension.Update.
 	Suspension Suspension
 	// UsageUnknown is true if Nomad can be asked, but didn't answer how busy the members are. Then NomadKnown is false, so
 	// that no member is chosen.

@@ -19,8 +19,8 @@ type Suspension struct {
 // open reports whether it goes on.
 func (u Suspension) open() bool { return u.Upgrading || len(u.Hosts) > 0 }
 
-// Record returns the suspension as it is now. While the hosts aren't observed it stays as it is.
-func (u Suspension) Record(s Snapshot) Suspension {
+// Update returns the suspension as it is now. While the hosts aren't observed it stays as it is.
+func (u Suspension) Update(s Snapshot) Suspension {
 	if !s.HostsKnown {
 		return u
 	}

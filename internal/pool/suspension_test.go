@@ -46,7 +46,7 @@ func TestSuspensionIsRecorded(t *testing.T) {
 			if test.change != nil {
 				test.change(&s)
 			}
-			if got := test.was.Record(s); !reflect.DeepEqual(got, test.want) {
+			if got := test.was.Update(s); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
@@ -82,7 +82,7 @@ func TestTimeBeginsAnewAfterASuspension(t *testing.T) {
 			if p := pool.Decide(resumed); len(p.Failed)+len(p.Unhealthy) > 0 || p.Wake != test.wake {
 				t.Errorf("at once: failed %v, unhealthy %v, next plan in %s, want in %s", p.Failed, p.Unhealthy, p.Wake, test.wake)
 			}
-			if got := (pool.Joins{Key: "k", Since: now.Add(-24 * time.Hour)}).Record("k", resumed); slices.ContainsFunc(
+			if got := (pool.Joins{Key: "k", Since: now.Add(-24 * time.Hour)}).Update("k", resumed); slices.ContainsFunc(
 				got.Results, func(r pool.JoinResult) bool { return !r.Joined }) {
 				t.Errorf("counted as a failure to join: %v", got.Results)
 			}

@@ -35,9 +35,9 @@ func TestReadCapacity(t *testing.T) {
 	scoped := quotaObject("q", amounts{"limits.cpu": "1"}, amounts{"limits.cpu": "0"})
 	scoped.Spec.Scopes = []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}
 	for name, tt := range map[string]struct {
-		quotas []client.Object
-		room   int
-		says   string
+		quotas   []client.Object
+		capacity int
+		problem  string
 	}{
 		"no quota":        {nil, none, ""},
 		"another's limit": {[]client.Object{quotaObject("q", amounts{"services": "1"}, amounts{"services": "1"})}, none, ""},
@@ -90,16 +90,16 @@ func TestReadCapacity(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tmpl := blueprinttest.Template()
-			room, err := ReadCapacity(t.Context(), reader(t, tt.quotas...), "nomad-clients", &tmpl, blueprinttest.Facts())
+			capacity, err := ReadCapacity(t.Context(), reader(t, tt.quotas...), "nomad-clients", &tmpl, blueprinttest.Facts())
 			switch {
 			case err != nil:
 				t.Fatal(err)
-			case room == nil:
-				if tt.room != none {
-					t.Errorf("no limit, want room for %d", tt.room)
+			case capacity == nil:
+				if tt.capacity != none {
+					t.Errorf("no limit, want capacity for %d", tt.capacity)
 				}
-			case room.Members != tt.room || tt.says != "" && room.Problem.Message != tt.says:
-				t.Errorf("got %+v", room)
+			case capacity.Members != tt.capacity || tt.problem != "" && capacity.Problem.Message != tt.problem:
+				t.Errorf("got %+v", capacity)
 			}
 		})
 	}
@@ -108,15 +108,14 @@ func TestReadCapacity(t *testing.T) {
 // A message that changed with what is used would be written again and again.
 func TestCapacityHasTheSameMessage(t *testing.T) {
 	tmpl := blueprinttest.Template()
-	var said string
+	var message string
 	for _, used := range []string{"0", "9", "13", "20"} {
-		room, err := ReadCapacity(t.Context(),
-			reader(t, quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": used})), "nomad-clients", &tmpl,
-			blueprinttest.Facts())
-		if err != nil || said != "" && room.Problem.Message != said {
-			t.Errorf("%v, %v", room, err)
+		capacity, err := ReadCapacity(t.Context(),
+			reader(t, quotaObject("q", amounts{"limits.cpu": "20"}, amounts{"limits.cpu": used})), "nomad-clients", &tmpl, blueprinttest.Facts())
+		if err != nil || message != "" && capacity.Problem.Message != message {
+			t.Errorf("%v, %v", capacity, err)
 		}
-		said = room.Problem.Message
+		message = capacity.Problem.Message
 	}
 }
 

@@ -22,15 +22,15 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
-// worldReader reads the test world's fixtures, to which the samples refer.
-func worldReader(t *testing.T) client.Reader {
+// fixturesReader reads the test environment's fixtures, to which the samples refer.
+func fixturesReader(t *testing.T) client.Reader {
 	t.Helper()
-	world, err := fixtures.Objects()
+	objects, err := fixtures.Objects()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var objects []client.Object
-	for _, o := range world {
+	for _, o := range objects {
 		text, _, _ := unstructured.NestedStringMap(o.Object, "stringData")
 		for key, value := range text { // as the API server does
 			if err := unstructured.SetNestedField(o.Object, base64.StdEncoding.EncodeToString([]byte(value)), "data", key); err != nil {
@@ -52,14 +52,14 @@ func worldReader(t *testing.T) client.Reader {
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
 }
 
-// Each sample is a pool whose fields there are, whose pre-flight finds nothing in the test world, and whose members
+// Each sample is a pool whose fields there are, whose pre-flight finds nothing in the test environment, and whose members
 // are as Harvester and cloud-init want them.
 func TestSamples(t *testing.T) {
 	files, err := filepath.Glob("../../config/samples/*.yaml")
 	if err != nil || len(files) < 5 {
 		t.Fatalf("%v, %v", files, err)
 	}
-	world := worldReader(t)
+	reader := fixturesReader(t)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			doc, err := os.ReadFile(file)
@@ -73,13 +73,13 @@ func TestSamples(t *testing.T) {
 			m := blueprinttest.Member()
 			m.Namespace, m.PoolName, m.Template, m.Client, m.Region = p.Namespace, p.Name, p.Spec.Template, p.Spec.Nomad.NomadClient, p.Spec.Nomad.Region
 			if m.Template.From != nil {
-				version, problem, err := preflight.ReadTemplate(t.Context(), world, *m.Template.From)
+				version, problem, err := preflight.ReadTemplate(t.Context(), reader, *m.Template.From)
 				if err != nil || problem != nil {
 					t.Fatal(problem, err)
 				}
 				m.Template = *harvestertemplatetest.Resolved(t, m.Template, version)
 			}
-			f, err := preflight.Gather(t.Context(), world, m.Namespace, &m.Template, &m.Client)
+			f, err := preflight.Gather(t.Context(), reader, m.Namespace, &m.Template, &m.Client)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,8 +16,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
 )
 
-// worldFacts are the test world's.
-func worldFacts() blueprint.Facts {
+// fixturesFacts are of the test environment's fixtures.
+func fixturesFacts() blueprint.Facts {
 	return blueprint.Facts{
 		Images: map[string]blueprint.Image{
 			fixtures.Image: {StorageClassName: fixtures.ImageStorageClass, VirtualSize: 10 << 30}},
@@ -30,7 +30,7 @@ func worldFacts() blueprint.Facts {
 	}
 }
 
-// Each template that the world's admission must accept is rendered as Harvester wants it, with each way to get Nomad
+// Each template that the test environment's admission must accept is rendered as Harvester wants it, with each way to get Nomad
 // into the guest, and over a template of Harvester's. cloud-init is asked to judge the user data.
 func TestEveryTemplate(t *testing.T) {
 	cert, key := blueprinttest.Certificate(t)
@@ -61,7 +61,7 @@ func TestEveryTemplate(t *testing.T) {
 	all := templates.All()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		for how, with := range clients {
-			m, f := blueprinttest.Member(), worldFacts()
+			m, f := blueprinttest.Member(), fixturesFacts()
 			m.Template = all[name]
 			with(&m, &f)
 			if problems := preflight.Check(&m.Template, &m.Client, f); len(problems) > 0 {

@@ -189,7 +189,7 @@ func controllersDisks(s *kubevirtv1.VirtualMachineSpec, n int) any {
 		disks = append(disks, controllersDisk{Name: d.Name, BootOrder: d.BootOrder, IsDisk: d.Disk != nil})
 	}
 	return struct {
-		Own       []controllersDisk
+		Disks     []controllersDisk
 		CloudInit kubevirtv1.Disk
 	}{disks, all[n-1]}
 }

@@ -30,8 +30,8 @@ func TestPortedKeysAreRemarkedOn(t *testing.T) {
 		mustStatus(t, target, config)
 	}
 	for key, field := range fields {
-		if said := logs.lines(`"@level":"warn"`, key+" has no effect in a policy", field); len(said) != 1 {
-			t.Errorf("%s is remarked on %d times, not once:\n%s", key, len(said), logs)
+		if warnings := logs.lines(`"@level":"warn"`, key+" has no effect in a policy", field); len(warnings) != 1 {
+			t.Errorf("%s is remarked on %d times, not once:\n%s", key, len(warnings), logs)
 		}
 	}
 

@@ -40,26 +40,26 @@ func TestSetConfigKeepsTheFormerConfigurationOnError(t *testing.T) {
 func TestSecretsAreNeverShown(t *testing.T) {
 	server := newAPIServer(t, complete(3))
 	target, logs := newConfiguredTarget(t, server)
-	var told strings.Builder
-	tell := func(err error) {
+	var shown strings.Builder
+	collect := func(err error) {
 		if err != nil {
-			told.WriteString(err.Error())
+			shown.WriteString(err.Error())
 		}
 	}
 	mustStatus(t, target, workers)
-	tell(target.Scale(to(5), workers))
+	collect(target.Scale(to(5), workers))
 	wrong := server.agentConfig()
 	wrong["ca_cert"] = "/no/such/file"
-	tell(target.SetConfig(wrong))
+	collect(target.SetConfig(wrong))
 	delete(wrong, "harvester_url")
-	tell(target.SetConfig(wrong))
+	collect(target.SetConfig(wrong))
 	server.Close()
 	mustStatus(t, target, workers)
-	tell(target.Scale(to(6), workers))
-	told.WriteString(logs.String())
+	collect(target.Scale(to(6), workers))
+	shown.WriteString(logs.String())
 	for _, secret := range []string{testToken, "s3cr3t"} {
-		if strings.Contains(told.String(), secret) {
-			t.Errorf("%q was told:\n%s", secret, &told)
+		if strings.Contains(shown.String(), secret) {
+			t.Errorf("%q was shown:\n%s", secret, &shown)
 		}
 	}
 }

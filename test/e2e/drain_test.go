@@ -106,7 +106,7 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 		&members(t, "forced")[0],
 		client.RawPatch(types.MergePatchType, []byte(`{"spec":{"drain":null}}`)),
 	)
-	refused(t, err, "spec.drain: an order to leave can't be removed", "set spec.drain.canceled to true")
+	refused(t, err, "spec.drain: a drain request can't be removed", "set spec.drain.canceled to true")
 	stays(
 		t,
 		"forced",

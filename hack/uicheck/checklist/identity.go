@@ -95,9 +95,9 @@ var identity = []demand{
 			member, uid, s.PoolUID)
 	}},
 	{"metadata.finalizers: none of ours, or VMs outlive an uninstallation", func(s Subject) string {
-		ours := slices.ContainsFunc(s.VM.Finalizers,
+		kept := slices.ContainsFunc(s.VM.Finalizers,
 			func(f string) bool { return strings.HasPrefix(f, "nomad.harvesterhci.io/") })
-		return unless(!ours, "%v", s.VM.Finalizers)
+		return unless(!kept, "%v", s.VM.Finalizers)
 	}},
 	// A template that is generated from the VM would carry it on, and with it delete our claims.
 	{"annotation harvesterhci.io/removedPersistentVolumeClaims: only when it is being deleted", func(s Subject) string {

@@ -128,9 +128,9 @@ func Object(t *testing.T, doc string) map[string]any {
 }
 
 // Resolved is a template over a version, without problems.
-func Resolved(t *testing.T, own v1alpha1.NodeTemplate, v *harvestertemplate.Version) *v1alpha1.NodeTemplate {
+func Resolved(t *testing.T, tmpl v1alpha1.NodeTemplate, v *harvestertemplate.Version) *v1alpha1.NodeTemplate {
 	t.Helper()
-	out, problems := harvestertemplate.Resolve(&own, v)
+	out, problems := harvestertemplate.Resolve(&tmpl, v)
 	if len(problems) > 0 {
 		t.Fatalf("problems: %v", problems)
 	}

@@ -8,13 +8,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/nomad/api"
 
-	world "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
+	testnomad "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
 )
 
 const enough = `node { policy = "write" } namespace "*" { capabilities = ["read-job"] }`
 
 func TestTokenVerdictsOfNomad(t *testing.T) {
-	server := startNomad(t, world.ServerOptions{ACL: true})
+	server := startNomad(t, testnomad.ServerOptions{ACL: true})
 	for _, tc := range []struct {
 		name, rules string
 		state       HealthState
@@ -50,7 +50,7 @@ func TestTokenVerdictsOfNomad(t *testing.T) {
 	})
 }
 
-func expectState(t *testing.T, server *world.Server, secret string, state HealthState) {
+func expectState(t *testing.T, server *testnomad.Server, secret string, state HealthState) {
 	t.Helper()
 	c := watched(t, Connection{Address: server.Addr, Token: secret}, &changes{})
 	t.Cleanup(func() { t.Logf("%+v", c.View().Health) })
@@ -62,14 +62,14 @@ func expectState(t *testing.T, server *world.Server, secret string, state Health
 }
 
 func TestWithoutACLsAnyTokenWillDo(t *testing.T) {
-	server := startNomad(t, world.ServerOptions{})
+	server := startNomad(t, testnomad.ServerOptions{})
 	expectState(t, server, "", HealthReachable)
 	expectState(t, server, uuid.NewString(), HealthReachable)
 }
 
 // This is why the token has to be checked: a token that sees too little isn't refused, but shown an empty node.
 func TestBusyNodeLooksEmptyToANarrowToken(t *testing.T) {
-	server := startNomad(t, world.ServerOptions{ACL: true})
+	server := startNomad(t, testnomad.ServerOptions{ACL: true})
 	if _, err := server.Client.Namespaces().Register(&api.Namespace{Name: "prod"}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -97,15 +97,15 @@ func TestBusyNodeLooksEmptyToANarrowToken(t *testing.T) {
 		got, err := c.Inspect(t.Context(), node)
 		return err == nil && len(got.Live) == 1
 	})
-	blind := NewClusters(
-		Options{}).Get(Connection{Address: server.Addr, Token: token(t, server, "blind", `node { policy = "write" }`)})
-	if _, err := blind.Inspect(t.Context(), node); !errors.Is(err, ErrForbidden) {
-		t.Errorf("a blind token inspects: %v", err)
+	limited := NewClusters(
+		Options{}).Get(Connection{Address: server.Addr, Token: token(t, server, "limited", `node { policy = "write" }`)})
+	if _, err := limited.Inspect(t.Context(), node); !errors.Is(err, ErrForbidden) {
+		t.Errorf("a limited token inspects: %v", err)
 	}
 }
 
 func TestRevokedTokenIsNoticed(t *testing.T) {
-	server := startNomad(t, world.ServerOptions{ACL: true})
+	server := startNomad(t, testnomad.ServerOptions{ACL: true})
 	secret := token(t, server, "p", enough)
 	c := watched(t, Connection{Address: server.Addr, Token: secret}, &changes{})
 	eventually(t, "a good token", func() bool { return c.View().Health.OK() })
@@ -130,7 +130,7 @@ func TestRevokedTokenIsNoticed(t *testing.T) {
 // Whether the agents of members have to enforce ACLs.
 func TestViewShowsIfThereAreACLs(t *testing.T) {
 	for _, acl := range []bool{false, true} {
-		server := startNomad(t, world.ServerOptions{ACL: acl})
+		server := startNomad(t, testnomad.ServerOptions{ACL: acl})
 		c := watched(t, Connection{Address: server.Addr, Token: server.Token}, &changes{})
 		eventually(t, "an answer", func() bool { return c.View().Health.OK() })
 		eventually(t, "the look at the token", func() bool { return c.View().NoACLs != acl })

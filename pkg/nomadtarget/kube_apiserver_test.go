@@ -26,7 +26,7 @@ import (
 const (
 	systemNamespace = "nomad-harvester-system"
 	serviceAccount  = "nomad-harvester-autoscaler"
-	worldTimeout    = 60 * time.Second
+	startTimeout    = 60 * time.Second
 )
 
 // startKubernetes starts a real API server with our kinds, and with the plugin's service account and rights as they are
@@ -36,7 +36,7 @@ func startKubernetes(t *testing.T) *kube.ControlPlane {
 	if testing.Short() {
 		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
 	}
-	return kubetest.Start(t, worldTimeout,
+	return kubetest.Start(t, startTimeout,
 		func(ctx context.Context, cp *kube.ControlPlane) error { return install(ctx, cp.Client) })
 }
 
@@ -176,8 +176,8 @@ func testRealScale(t *testing.T, cp *kube.ControlPlane, target *Target, logs *lo
 			t.Errorf("scaled to %d by %q; want %q", step.replicas, got, want)
 		}
 	}
-	if said := logs.lines("orbidden"); len(said) > 0 {
-		t.Errorf("the shipped rights don't suffice:\n%s", said)
+	if refusals := logs.lines("orbidden"); len(refusals) > 0 {
+		t.Errorf("the shipped rights don't suffice:\n%s", refusals)
 	}
 	// After somebody else, it is somebody else's.
 	other := []byte(`{"spec":{"replicas":3}}`)

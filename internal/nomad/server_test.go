@@ -11,15 +11,15 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
-	world "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
+	testnomad "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
 	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
 )
 
 // startNomad starts a Nomad server, of the user's Nomad or the stand-in, for one test.
-func startNomad(t *testing.T, o world.ServerOptions) *world.Server {
+func startNomad(t *testing.T, o testnomad.ServerOptions) *testnomad.Server {
 	t.Helper()
 	o.Bin, o.Dir, o.Progress = nomadBin(t), t.TempDir(), t.Output()
-	server, err := world.StartServer(t.Context(), o)
+	server, err := testnomad.StartServer(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func startNomad(t *testing.T, o world.ServerOptions) *world.Server {
 func nomadBin(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("needs a Nomad server, which is part of the embedded world")
+		t.Skip("needs a Nomad server, which is part of the embedded test environment")
 	}
 	paths, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Nomad)
 	if err != nil {
@@ -44,7 +44,7 @@ func nomadBin(t *testing.T) string {
 }
 
 // join has a simulated client join, and returns its ID when it is ready.
-func join(t *testing.T, server *world.Server, o simclient.Options) string {
+func join(t *testing.T, server *testnomad.Server, o simclient.Options) string {
 	t.Helper()
 	o.Servers = []string{server.RPCAddr}
 	client, err := simclient.Start(o)
@@ -64,14 +64,14 @@ func join(t *testing.T, server *world.Server, o simclient.Options) string {
 }
 
 // member has a client join that carries a pool's UID.
-func member(t *testing.T, server *world.Server, name string) string {
+func member(t *testing.T, server *testnomad.Server, name string) string {
 	t.Helper()
 	return join(t, server,
 		simclient.Options{Name: name, NodeClass: "c", Meta: map[string]string{MetaPoolUID: "uid", MetaMember: name}})
 }
 
 // runJob runs one group of a job and waits until it runs on the node.
-func runJob(t *testing.T, server *world.Server, namespace, kind, id, nodeID string, count int) {
+func runJob(t *testing.T, server *testnomad.Server, namespace, kind, id, nodeID string, count int) {
 	t.Helper()
 	spec := fmt.Sprintf(`{"Job": {"ID": %q, "Type": %q, "Namespace": %q, "Datacenters": ["*"],
 		"Constraints": [{"LTarget": "${node.unique.id}", "RTarget": %q, "Operand": "="}],
@@ -93,7 +93,7 @@ func runJob(t *testing.T, server *world.Server, namespace, kind, id, nodeID stri
 	})
 }
 
-func token(t *testing.T, server *world.Server, name, rules string) string {
+func token(t *testing.T, server *testnomad.Server, name, rules string) string {
 	t.Helper()
 	secret, err := server.TokenWithPolicy(name, rules)
 	if err != nil {
@@ -102,7 +102,7 @@ func token(t *testing.T, server *world.Server, name, rules string) string {
 	return secret
 }
 
-func forceDeadline(t *testing.T, server *world.Server, nodeID string) time.Time {
+func forceDeadline(t *testing.T, server *testnomad.Server, nodeID string) time.Time {
 	t.Helper()
 	n, _, err := server.Client.Nodes().Info(nodeID, nil)
 	if err != nil {
@@ -115,7 +115,7 @@ func forceDeadline(t *testing.T, server *world.Server, nodeID string) time.Time 
 }
 
 // freeze stops the server in its tracks: connections stay and nothing answers.
-func freeze(t *testing.T, server *world.Server) (thaw func()) {
+func freeze(t *testing.T, server *testnomad.Server) (thaw func()) {
 	t.Helper()
 	if err := server.Process().Pause(); err != nil {
 		t.Fatal(err)

@@ -6,18 +6,18 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
-	world "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
+	testnomad "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
 )
 
 // A list that was read while the token saw too little can't be distinguished from a complete one, unless what was
 // changed and put back is noticed: whichever of a token, its roles and its policies it was, and however little time it
 // took.
 func TestListIsNotBelievedIfGrantsWereChangedMeanwhile(t *testing.T) {
-	server := startNomad(t, world.ServerOptions{ACL: true})
+	server := startNomad(t, testnomad.ServerOptions{ACL: true})
 	a := newAdministrator(t, server)
-	const blind = `node { policy = "write" }`
+	const tooLittle = `node { policy = "write" }`
 	a.policy("p", enough)
-	a.policy("q", blind)
+	a.policy("q", tooLittle)
 	role := a.role("p")
 	byPolicy := a.token(&api.ACLToken{Type: "client", Policies: []string{"p"}})
 	byRole := a.token(&api.ACLToken{Type: "client", Roles: []*api.ACLTokenRoleLink{{ID: role}}})
@@ -27,8 +27,8 @@ func TestListIsNotBelievedIfGrantsWereChangedMeanwhile(t *testing.T) {
 		token      *api.ACLToken
 		take, give func()
 	}{
-		{"a policy's rules", byPolicy, func() { a.policy("p", blind) }, func() { a.policy("p", enough) }},
-		{"a policy of a role", byRole, func() { a.policy("p", blind) }, func() { a.policy("p", enough) }},
+		{"a policy's rules", byPolicy, func() { a.policy("p", tooLittle) }, func() { a.policy("p", enough) }},
+		{"a policy of a role", byRole, func() { a.policy("p", tooLittle) }, func() { a.policy("p", enough) }},
 		{"a policy itself", byPolicy, func() { a.noPolicy("p") }, func() { a.policy("p", enough) }},
 		{"the policies of a role", byRole, func() { a.link(role, "q") }, func() { a.link(role, "p") }},
 		{"the policies of a token", byPolicy, func() { a.grant(byPolicy, "q") }, func() { a.grant(byPolicy, "p") }},
@@ -69,7 +69,7 @@ type administrator struct {
 	client *api.Client
 }
 
-func newAdministrator(t *testing.T, server *world.Server) administrator {
+func newAdministrator(t *testing.T, server *testnomad.Server) administrator {
 	return administrator{t, server.Client}
 }
 

@@ -9,12 +9,12 @@ import (
 
 	"github.com/google/uuid"
 
-	world "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
+	testnomad "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
 	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
 )
 
 func TestViewOfRealNodes(t *testing.T) {
-	server, seen := startNomad(t, world.ServerOptions{}), &changes{}
+	server, seen := startNomad(t, testnomad.ServerOptions{}), &changes{}
 	c := watched(t, Connection{Address: server.Addr}, seen)
 	join(t, server, simclient.Options{Name: "foreign"})
 	node := member(t, server, "pool-a")
@@ -59,7 +59,7 @@ func manyIDs(n int) []string {
 }
 
 func TestDrainOfARealNode(t *testing.T) {
-	server, seen := startNomad(t, world.ServerOptions{}), &changes{}
+	server, seen := startNomad(t, testnomad.ServerOptions{}), &changes{}
 	c := watched(t, Connection{Address: server.Addr}, seen)
 	node := member(t, server, "pool-a")
 	runJob(t, server, "default", "batch", "job", node, 1) // which a drain lets run until its deadline
@@ -113,7 +113,7 @@ func TestDrainOfARealNode(t *testing.T) {
 }
 
 func TestDrainWithoutDeadlineOfARealNode(t *testing.T) {
-	server := startNomad(t, world.ServerOptions{})
+	server := startNomad(t, testnomad.ServerOptions{})
 	c := NewClusters(Options{}).Get(Connection{Address: server.Addr})
 	node := member(t, server, "pool-a")
 	runJob(t, server, "default", "batch", "job", node, 1)
@@ -126,7 +126,7 @@ func TestDrainWithoutDeadlineOfARealNode(t *testing.T) {
 }
 
 func TestPurgeOfARealNode(t *testing.T) {
-	server, seen := startNomad(t, world.ServerOptions{}), &changes{}
+	server, seen := startNomad(t, testnomad.ServerOptions{}), &changes{}
 	c := watched(t, Connection{Address: server.Addr}, seen)
 	client, err := simclient.Start(
 		simclient.Options{Name: "pool-a", Servers: []string{server.RPCAddr}, Meta: map[string]string{MetaPoolUID: "u"}})
@@ -158,7 +158,7 @@ func TestPurgeOfARealNode(t *testing.T) {
 }
 
 func TestFrozenAndRestartedServer(t *testing.T) {
-	server, seen := startNomad(t, world.ServerOptions{}), &changes{}
+	server, seen := startNomad(t, testnomad.ServerOptions{}), &changes{}
 	c := watched(t, Connection{Address: server.Addr}, seen)
 	node := member(t, server, "pool-a")
 	eventually(t, "the member", func() bool { return c.View().Nodes[node].Status == NodeReady })
@@ -184,8 +184,8 @@ func TestFrozenAndRestartedServer(t *testing.T) {
 }
 
 func TestIntroductionTokenOfAServer(t *testing.T) {
-	o := world.ServerOptions{ACL: true}
-	introduces, err := world.Introduces(t.Context(), nomadBin(t))
+	o := testnomad.ServerOptions{ACL: true}
+	introduces, err := testnomad.Introduces(t.Context(), nomadBin(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestIntroductionTokenOfAServer(t *testing.T) {
 }
 
 func TestMutualTLS(t *testing.T) {
-	server := startNomad(t, world.ServerOptions{TLS: true, ACL: true})
+	server := startNomad(t, testnomad.ServerOptions{TLS: true, ACL: true})
 	read := func(file string) []byte {
 		pem, err := os.ReadFile(file)
 		if err != nil {
