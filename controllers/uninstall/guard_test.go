@@ -180,7 +180,7 @@ func TestMissingPoliciesAreReported(t *testing.T) {
 		"kubectl patch validatingadmissionpolicybinding/"+uninstallPolicy+" validatingadmissionpolicy/"+uninstallPolicy+" ")
 }
 
-// Even if everything is missing one Event has room for all of it: the API server refuses a longer note, so it would be
+// Even if everything is missing one Event has enough characters for all of it: the API server refuses a longer note, so it would be
 // cut.
 func TestAllThatIsAmissFitsIntoAnEvent(t *testing.T) {
 	for _, ending := range []bool{true, false} {
@@ -195,7 +195,7 @@ func TestAllThatIsAmissFitsIntoAnEvent(t *testing.T) {
 			t.Errorf("%d characters: %s", len(note), note)
 		}
 		if between := all[0].name + ", " + all[1].name; !ending && !strings.Contains(note, between) {
-			t.Errorf("%q lacks %q", says, between)
+			t.Errorf("%q lacks %q", note, between)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func member(t *testing.T) (*kubevirtv1.VirtualMachine, []client.Object) {
 	domain := &r.VM.Spec.Template.Spec.Domain
 	domain.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("125m")}
 	domain.Memory = &kubevirtv1.Memory{Guest: ptr.To(resource.MustParse("1948Mi"))}
-	objects, err := fixtures.Objects()
+	present, err := fixtures.Objects()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func member(t *testing.T) (*kubevirtv1.VirtualMachine, []client.Object) {
 		&v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: m.Namespace, Name: m.PoolName, UID: "6a1f7a55"}},
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: m.Namespace}},
 	}
-	for _, o := range objects {
+	for _, o := range present {
 		if kind := o.GetKind(); kind == "VirtualMachineImage" || kind == "StorageClass" {
 			objects = append(objects, o)
 		}

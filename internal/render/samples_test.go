@@ -25,12 +25,12 @@ import (
 // fixturesReader reads the test environment's fixtures, to which the samples refer.
 func fixturesReader(t *testing.T) client.Reader {
 	t.Helper()
-	objects, err := fixtures.Objects()
+	present, err := fixtures.Objects()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var objects []client.Object
-	for _, o := range objects {
+	for _, o := range present {
 		text, _, _ := unstructured.NestedStringMap(o.Object, "stringData")
 		for key, value := range text { // as the API server does
 			if err := unstructured.SetNestedField(o.Object, base64.StdEncoding.EncodeToString([]byte(value)), "data", key); err != nil {
