@@ -1,4 +1,5 @@
-// Command demo shows the main job in an embedded test environment, start to end. It exits with 0 only if all of it happened.
+// Command demo shows the main job in an embedded test environment, start to end. It exits with 0 only if all of it
+// happened.
 package main
 
 import (

@@ -19,11 +19,11 @@ const cloudConfigHeader = "#cloud-config"
 // networkdata is better: cloud-init itself then sets up DHCP, on the interface that it finds, in every image
 // (cloud-init: cloudinit/net/__init__.py, generate_fallback_config).
 //
-// Each network may offer a default route. That of the first network gets the least metric, because Nomad advertises the
-// address of the interface with the default route (Nomad: client/fingerprint/network.go, and command/agent/config.go,
-// normalizeAdvertise), and that mustn't be a storage network's. The first interface is named after the first slot of
-// machine type q35, or eth0 where names aren't predictable. If it has another name, all have the same metric. If several
-// entries match an interface the first by name counts.
+// Each network may offer a default route. That of the first network gets the least metric, because Nomad advertises
+// the address of the interface with the default route (Nomad: client/fingerprint/network.go, and
+// command/agent/config.go, normalizeAdvertise), and that mustn't be a storage network's. The first interface is named
+// after the first slot of machine type q35, or eth0 where names aren't predictable. If it has another name, all have
+// the same metric. If several entries match an interface the first by name counts.
 const dhcpOnAll = `version: 2
 ethernets:
   first:

@@ -59,8 +59,8 @@ func (f *faults) neverBoots(vm types.NamespacedName) bool      { return f.any(&f
 func (f *faults) neverJoins(vm types.NamespacedName) bool      { return f.any(&f.joins, vm) }
 func (f *faults) ignoresShutdown(vm types.NamespacedName) bool { return f.any(&f.shutdown, vm) }
 
-// NoCapacityFor keeps the pods of matching VMs from being bound to any host, and says so as the scheduler does when every
-// host lacks memory. Once lifted, they are bound.
+// NoCapacityFor keeps the pods of matching VMs from being bound to any host, and says so as the scheduler does when
+// every host lacks memory. Once lifted, they are bound.
 func (h *Hypervisor) NoCapacityFor(match Match) (lift func()) {
 	return h.faults.add(&h.faults.room, match)
 }
