@@ -174,7 +174,7 @@ type DrainRequest struct {
 	// +kubebuilder:validation:Enum=Empty;EmptyIgnoreSystem
 	// +optional
 	OnlyIf ScaleInStrategy `json:"onlyIf,omitempty"`
-	// canceled, if true, cancels the drain: the Nomad node is made eligible again, then the drain request is cleared. It
+	// canceled being true cancels the drain: the Nomad node is made eligible again, then the drain request is cleared. It
 	// comes too late once the member is Drained or its NomadNode is deleted.
 	// +optional
 	Canceled bool `json:"canceled,omitempty"`
