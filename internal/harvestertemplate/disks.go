@@ -20,10 +20,11 @@ var diskName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$`)
 // disks takes over the disks that have claims, in boot order, without the claims' names: those of members are made from
 // the member's name.
 func (r *resolver) disks() {
+	var err error
+	r.claims, err = claimTemplates(r.version)
 	if len(r.pool.Disks) > 0 {
 		return
 	}
-	claimOf, err := r.claims()
 	if err != nil {
 		r.report("its annotation %s: %v; name another or set spec.template.disks", vm.ClaimTemplatesAnnotation, err)
 		return
@@ -35,7 +36,7 @@ func (r *resolver) disks() {
 	}
 	r.nameDisks(volumes)
 	for i, v := range volumes {
-		claim, ok := claimOf[r.claimOf(v)]
+		claim, ok := r.claims[r.claimOf(v)]
 		if !ok {
 			r.report(
 				"its disk %q is an existing volume, which only one VM can have; use an image in a new version or set spec.template.disks",
@@ -46,10 +47,10 @@ func (r *resolver) disks() {
 	}
 }
 
-// claims are the templates of the VM's claims, by their names.
-func (r *resolver) claims() (map[string]corev1.PersistentVolumeClaim, error) {
+// claimTemplates are the templates of a version's claims, by their names.
+func claimTemplates(v *Version) (map[string]corev1.PersistentVolumeClaim, error) {
 	var claims []corev1.PersistentVolumeClaim
-	if doc := r.version.Annotations[vm.ClaimTemplatesAnnotation]; doc != "" {
+	if doc := v.Annotations[vm.ClaimTemplatesAnnotation]; doc != "" {
 		if err := json.Unmarshal([]byte(doc), &claims); err != nil {
 			return nil, err
 		}
@@ -70,10 +71,7 @@ func (r *resolver) claimOf(v kubevirtv1.Volume) string {
 	if v.DataVolume == nil {
 		return ""
 	}
-	if claims, err := r.claims(); err != nil || claims[v.DataVolume.Name].Name == "" {
-		return ""
-	}
-	return v.DataVolume.Name
+	return r.claims[v.DataVolume.Name].Name
 }
 
 func (r *resolver) disk(i int, name string, claim corev1.PersistentVolumeClaim) {

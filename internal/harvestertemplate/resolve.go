@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
@@ -57,6 +58,8 @@ type resolver struct {
 	version   *Version
 	spec      *kubevirtv1.VirtualMachineSpec
 	pool, out *v1alpha1.NodeTemplate
+	// claims are the templates of the version's claims by their names; nil: they can't be read.
+	claims map[string]corev1.PersistentVolumeClaim
 	// diskNames are the names that the disks of the version get; empty: the template has disks of its own.
 	diskNames map[string]string
 	// nicNames are the names that the interfaces of the version get; empty: the template has networks of its own.
