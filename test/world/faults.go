@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/test/world/nomad"
 	"github.com/nomad-harvester/nomad-harvester/test/world/process"
@@ -25,15 +26,7 @@ type Faulty interface {
 // that this world was started without, is a mistake in the test and panics. The controller and the
 // autoscaler are not here: starting them returns them.
 func (w *World) Process(name string) Faulty {
-	services := map[string]*process.Service{
-		"etcd":                    w.Kube.Etcd,
-		"kube-apiserver":          w.Kube.APIServer,
-		"kube-controller-manager": w.Kube.ControllerManager,
-		"virt-api":                w.kubevirt.API,
-		"virt-controller":         w.kubevirt.Controller,
-		"harvester-lite":          w.harvester,
-	}
-	if s := services[name]; s != nil {
+	if s := w.services()[name]; s != nil {
 		return s
 	}
 	if name == "nomad" && w.NomadServer != nil {
@@ -41,6 +34,46 @@ func (w *World) Process(name string) Faulty {
 	}
 	panic(fmt.Sprintf("this world has no program %q", name))
 }
+
+// services are the programs of a platform that has started, by their names.
+func (w *World) services() map[string]*process.Service {
+	return map[string]*process.Service{
+		"etcd":                    w.Kube.Etcd,
+		"kube-apiserver":          w.Kube.APIServer,
+		"kube-controller-manager": w.Kube.ControllerManager,
+		"virt-api":                w.kubevirt.API,
+		"virt-controller":         w.kubevirt.Controller,
+		"harvester-lite":          w.harvester,
+	}
+}
+
+// watch reports the programs of the platform that end by themselves, once each, until the context ends: what is tested
+// then proves nothing, and tests that wait for them say little of why.
+func (w *World) watch(ctx context.Context) {
+	told := map[*process.Process]bool{}
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for _, s := range w.services() {
+			p := s.Process()
+			if told[p] || !p.Died() {
+				continue
+			}
+			told[p] = true
+			w.died.Store(true)
+			_, _ = fmt.Fprintf(w.options.Progress, "%s has ended by itself (%v); its log ends with:\n%s\n", p.Name(), p.Err(),
+				p.Tail(deathLines))
+		}
+	}
+}
+
+// deathLines is how much of the log of a program that ended by itself is shown.
+const deathLines = 25
 
 type nomadProgram struct{ server *nomad.Server }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
@@ -97,7 +98,8 @@ type World struct {
 	kubevirt  *kubevirt.KubeVirt
 	harvester *process.Service
 	temporary bool
-	failed    bool // tests did
+	failed    bool        // tests did
+	died      atomic.Bool // a program of the platform did, by itself
 	logs      []io.Closer
 
 	mu           sync.Mutex
@@ -235,7 +237,8 @@ func leaveLogs(dir string) error {
 type Tests interface{ Run() int }
 
 // Main is for TestMain: it starts a world for all tests of a package, hands it to use, runs the tests, stops
-// the world and returns the exit code. When tests fail it leaves the logs and says where.
+// the world and returns the exit code. When tests fail it leaves the logs and says where. That a program of the platform
+// ends by itself is a failure too.
 func Main(m Tests, o Options, use func(*World)) int {
 	w, err := Start(context.Background(), o)
 	if err != nil {
@@ -243,7 +246,13 @@ func Main(m Tests, o Options, use func(*World)) int {
 		return 1
 	}
 	use(w)
+	ctx, cancel := context.WithCancel(context.Background())
+	go w.watch(ctx)
 	code := m.Run()
+	cancel()
+	if code == 0 && w.died.Load() {
+		code = 1
+	}
 	w.failed = code != 0
 	if err := errors.Join(w.Stop(), w.traces()); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -39,6 +40,8 @@ type Process struct {
 	done chan struct{}
 	err  error // written before done is closed
 	stop sync.Mutex
+	// asked is set before Stop or Kill ends the process.
+	asked atomic.Bool
 }
 
 // Start runs the program. The context only guards the start itself: the process lives until it ends by
@@ -114,6 +117,16 @@ func (p *Process) Err() error {
 	}
 }
 
+// Died reports if the process has ended although neither Stop nor Kill was called.
+func (p *Process) Died() bool {
+	select {
+	case <-p.done:
+		return !p.asked.Load()
+	default:
+		return false
+	}
+}
+
 // Stop asks the process group to end with SIGTERM, kills it after the grace period, and waits for its
 // end. It may be called any number of times, also on a paused or finished process.
 func (p *Process) Stop(grace time.Duration) error {
@@ -124,6 +137,7 @@ func (p *Process) Stop(grace time.Duration) error {
 		return p.reapGroup()
 	default:
 	}
+	p.asked.Store(true)
 	if err := p.signal(syscall.SIGTERM); err != nil {
 		return err
 	}
@@ -142,6 +156,11 @@ func (p *Process) Stop(grace time.Duration) error {
 
 // Kill ends the process group with SIGKILL and waits for the end of the process.
 func (p *Process) Kill() error {
+	select {
+	case <-p.done: // by itself, perhaps
+	default:
+		p.asked.Store(true)
+	}
 	if err := p.signal(syscall.SIGKILL); err != nil {
 		return err
 	}

@@ -89,6 +89,37 @@ func zombie(pid int) bool {
 	return err == nil && strings.Contains(string(b), ") Z ")
 }
 
+// A death is an end that nobody asked for, and stays one when somebody stops what is dead.
+func TestDied(t *testing.T) {
+	for name, tt := range map[string]struct {
+		script string
+		end    func(*process.Process) error
+		want   bool
+	}{
+		"by itself": {"exit 3", func(p *process.Process) error { <-p.Done(); return nil }, true},
+		"stopped":   {"sleep 1000", func(p *process.Process) error { return p.Stop(time.Minute) }, false},
+		"killed":    {"sleep 1000", (*process.Process).Kill, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := shell(t, tt.script)
+			if p.Died() && !tt.want {
+				t.Error("it died while it ran")
+			}
+			if err := tt.end(p); err != nil {
+				t.Fatal(err)
+			}
+			for _, again := range []func() error{func() error { return p.Stop(time.Minute) }, p.Kill} {
+				if got := p.Died(); got != tt.want {
+					t.Errorf("Died: %t, want %t", got, tt.want)
+				}
+				if err := again(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func TestPausedProcessCanBeStopped(t *testing.T) {
 	p := shell(t, `trap 'exit 0' TERM; echo up; while :; do sleep 0.01; done`)
 	waitForLog(t, p, "up")

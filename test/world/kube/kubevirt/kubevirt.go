@@ -161,6 +161,9 @@ func (kv *KubeVirt) startController(ctx context.Context, o Options) error {
 			"--prom-cert-file="+pair.CertFile, "--prom-key-file="+pair.KeyFile,
 			"--launcher-image=world.invalid/virt-launcher:v1", // nobody ever pulls it
 			"--exporter-image=world.invalid/virt-exportserver:v1",
+			// It ends when it can't renew its lease, and in a cluster a kubelet would start it again. Tests take the API server
+			// away for a while, which on a busy machine is longer than KubeVirt's ten seconds.
+			"--leader-elect-lease-duration=10m", "--leader-elect-renew-deadline=9m",
 		),
 		Ready: leading(c, fmt.Sprintf("https://127.0.0.1:%d/leader", port)),
 	}
