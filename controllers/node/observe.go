@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -152,7 +151,7 @@ func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	facts.Now, facts.Region = s.observed.Now, cmp.Or(s.node.Spec.Nomad.Region, blueprint.DefaultRegion)
+	facts.Now, facts.Region = s.observed.Now, s.node.Spec.Nomad.Region
 	s.facts = facts
 	if ps := preflight.Check(&s.node.Spec.Template, &s.node.Spec.Nomad.NomadClient, s.facts); len(ps) > 0 {
 		s.observed.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: ps[0]}

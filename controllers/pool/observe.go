@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -111,7 +110,7 @@ func (r *Reconciler) observeTemplate(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	facts.Now, facts.Region = s.snapshot.Now, cmp.Or(s.pool.Spec.Nomad.Region, blueprint.DefaultRegion)
+	facts.Now, facts.Region = s.snapshot.Now, s.pool.Spec.Nomad.Region
 	s.facts = facts
 	s.snapshot.Problems = preflight.Check(&s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient, facts)
 	return nil

@@ -21,9 +21,9 @@ type Facts struct {
 	// Secrets are the values that cloudInit and clientTLSSecretRef take from Secrets, by the Secret's name and the key
 	// in it. Only the keys that are referred to are there.
 	Secrets map[string]map[string]string
-	// Now is when they were gathered, and Region the Nomad region that the members join; zero: not known, and what depends
-	// on it isn't checked.
-	Now    time.Time
+	// Now is when they were gathered; zero: not known, and no certificate's time is checked.
+	Now time.Time
+	// Region is the Nomad region that the members join; empty: Nomad's default, "global".
 	Region string
 	// From is the cloud-init of the Harvester template that the template names; nil: it names none, or one that doesn't
 	// exist.

@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"cmp"
 	"crypto/x509"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 )
 
 // certificate reports a client's certificate with which a guest can't join. Nomad says so in the guest's log alone. It
@@ -25,11 +27,9 @@ func (c *checker) certificate(field, secret string, leaf *x509.Certificate) {
 			"%s: the certificate %q of Secret %q begins only at %s; wait, or put another one there", field,
 			corev1.TLSCertKey, secret, leaf.NotBefore.UTC().Format(time.RFC3339))
 	}
-	if c.facts.Region == "" {
-		return
-	}
-	name := "client." + c.facts.Region + ".nomad"
-	if leaf.VerifyHostname(name) == nil || leaf.VerifyHostname("server."+c.facts.Region+".nomad") == nil {
+	region := cmp.Or(c.facts.Region, blueprint.DefaultRegion)
+	name := "client." + region + ".nomad"
+	if leaf.VerifyHostname(name) == nil || leaf.VerifyHostname("server."+region+".nomad") == nil {
 		return
 	}
 	has := "has no DNS name"
