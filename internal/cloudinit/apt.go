@@ -69,11 +69,7 @@ func checkMirrors(apt *yaml.Node) error {
 // checkSources refuses sources that would keep cloud-init from setting up those after them, and those that would
 // overwrite the controller's.
 func checkSources(sources *yaml.Node) error {
-	if sources == nil || !isMapping(sources) { // the merge refuses anything else
-		return nil
-	}
-	for i := 0; i+1 < len(sources.Content); i += 2 {
-		name, s := sources.Content[i], sources.Content[i+1]
+	for name, s := range entriesOf(sources) { // the merge refuses what is no mapping
 		source, file := valueOf(s, "source"), valueOf(s, "filename")
 		switch {
 		case !isMapping(s), source != nil && !isText(source), file != nil && !isText(file):

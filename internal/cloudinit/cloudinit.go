@@ -87,8 +87,8 @@ func notAnEmail(doc string) string {
 // withoutEmptyKeys leaves out keys without a value. cloud-init ignores them, but they don't pass its schema.
 func withoutEmptyKeys(config *yaml.Node) *yaml.Node {
 	out := &yaml.Node{Kind: yaml.MappingNode}
-	for i := 0; i+1 < len(config.Content); i += 2 {
-		if key, value := config.Content[i], config.Content[i+1]; !isNull(value) {
+	for key, value := range entriesOf(config) {
+		if !isNull(value) {
 			out.Content = append(out.Content, key, value)
 		}
 	}
@@ -201,8 +201,7 @@ func (m merger) mappings(field string, under, over *yaml.Node) (*yaml.Node, erro
 	merged := &yaml.Node{Kind: yaml.MappingNode, Content: slices.Clone(under.Content)}
 	places := placesOf(merged.Content)
 	var added []*yaml.Node
-	for i := 0; i+1 < len(over.Content); i += 2 {
-		key, value := over.Content[i], over.Content[i+1]
+	for key, value := range entriesOf(over) {
 		at, known := places[nameOfKey(key)]
 		if !known {
 			added = append(added, key, value)

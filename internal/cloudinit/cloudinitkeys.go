@@ -76,10 +76,9 @@ func checkReporting(reporting *yaml.Node) error {
 			"reporting, line %d: it is not a mapping, and cloud-init would run none of its modules; write it as one of names to handlers",
 			reporting.Line)
 	}
-	for i := 0; i+1 < len(reporting.Content); i += 2 {
-		if why := wrongReporter(reporting.Content[i+1]); why != "" {
-			return fmt.Errorf("reporting, line %d: %s, and cloud-init would run none of its modules", reporting.Content[i].Line,
-				why)
+	for name, handler := range entriesOf(reporting) {
+		if why := wrongReporter(handler); why != "" {
+			return fmt.Errorf("reporting, line %d: %s, and cloud-init would run none of its modules", name.Line, why)
 		}
 	}
 	return nil
@@ -95,8 +94,8 @@ func wrongReporter(handler *yaml.Node) string {
 	case !known:
 		return "it is no handler of the type log, print or webhook"
 	}
-	for i := 0; i+1 < len(handler.Content); i += 2 {
-		if !slices.Contains(options, handler.Content[i].Value) {
+	for option := range entriesOf(handler) {
+		if !slices.Contains(options, option.Value) {
 			return "it has an option that its type doesn't have"
 		}
 	}

@@ -19,14 +19,9 @@ func CheckNetworkData(text string) error {
 		root = inner // Both forms are cloud-init's (cloud-init: net/network_state.py, parse_net_config).
 	}
 	for _, kind := range []string{"ethernets", "bonds", "bridges", "vlans", "wifis"} {
-		devices := valueOf(root, kind)
-		if devices == nil || !isMapping(devices) {
-			continue
-		}
-		for i := 0; i+1 < len(devices.Content); i += 2 {
-			name, device := devices.Content[i].Value, devices.Content[i+1]
+		for name, device := range entriesOf(valueOf(root, kind)) {
 			for _, a := range itemsOf(valueOf(device, "addresses")) {
-				if err := sharedAddress(kind+"."+name+".addresses", a); err != nil {
+				if err := sharedAddress(kind+"."+name.Value+".addresses", a); err != nil {
 					return err
 				}
 			}

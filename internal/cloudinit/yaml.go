@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
@@ -308,16 +309,27 @@ func isMapping(n *yaml.Node) bool {
 
 // valueOf is the value of a key of a mapping; nil: n is no mapping or doesn't have it.
 func valueOf(n *yaml.Node, key string) *yaml.Node {
-	if n == nil || !isMapping(n) {
-		return nil
-	}
 	name := nameOfKey(textNode(key))
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if nameOfKey(n.Content[i]) == name {
-			return n.Content[i+1]
+	for k, value := range entriesOf(n) {
+		if nameOfKey(k) == name {
+			return value
 		}
 	}
 	return nil
+}
+
+// entriesOf are the keys and values of a mapping; none: n is no mapping.
+func entriesOf(n *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(key, value *yaml.Node) bool) {
+		if n == nil || !isMapping(n) {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !yield(n.Content[i], n.Content[i+1]) {
+				return
+			}
+		}
+	}
 }
 
 // itemsOf are the items of a list; none: n is no list.
