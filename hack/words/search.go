@@ -116,7 +116,7 @@ func parts(name string, line int) []word {
 			end(i)
 			start = i + 1
 		case i > 0 && unicode.IsUpper(r) && (!unicode.IsUpper(runes[i-1]) ||
-			i+1 < len(runes) && unicode.IsLower(runes[i+1]) && unicode.IsUpper(runes[i-1])):
+			i+1 < len(runes) && unicode.IsLower(runes[i+1])):
 			end(i)
 		}
 	}
@@ -138,7 +138,7 @@ var (
 	codeBlock = regexp.MustCompile("(?ms)^```.*?^```|^(?: {4}|\\t)[^\n]*$")
 )
 
-// blank replaces what isn't to be read by as many spaces, and keeps the lines.
+// blank replaces each letter of what isn't to be read by a dot that is part of no word, and keeps the lines.
 func blank(text string, what *regexp.Regexp) string {
 	return what.ReplaceAllStringFunc(text, func(s string) string {
 		return strings.Map(func(r rune) rune {

@@ -16,33 +16,25 @@ const manyMembers = 1000
 
 // BenchmarkPool measures what one reconcile of a large pool costs: what must be observed, the plan, and the report.
 func BenchmarkPool(b *testing.B) {
-	for _, c := range []struct {
-		name string
-		s    pool.Snapshot
-	}{
-		{"at rest", largePool(manyMembers, 0)},
-		{"scale-in of half", largePool(manyMembers/2, 0)},
-		{"rollout, half done", largePool(manyMembers, manyMembers/2)},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				s := c.s
-				s.Joins = s.Joins.Update("key", s)
-				pool.NeedsHosts(s)
-				pool.NeedsQuota(s)
-				pool.NeedsUsage(s)
-				p := pool.Decide(s)
-				pool.Count(s)
-				pool.GrowthBlockedBy(s, p, pool.Outcome{})
-				pool.Conditions(s, p, pool.Outcome{})
-			}
-		})
-	}
+	forLargePools(b, func(s pool.Snapshot) {
+		s.Joins = s.Joins.Update("key", s)
+		pool.NeedsHosts(s)
+		pool.NeedsQuota(s)
+		pool.NeedsUsage(s)
+		p := pool.Decide(s)
+		pool.Count(s)
+		pool.GrowthBlockedBy(s, p, pool.Outcome{})
+		pool.Conditions(s, p, pool.Outcome{})
+	})
 }
 
 // BenchmarkDecide measures the plan alone.
 func BenchmarkDecide(b *testing.B) {
+	forLargePools(b, func(s pool.Snapshot) { pool.Decide(s) })
+}
+
+// forLargePools measures what is done with a pool at rest, in a scale-in and in a rollout.
+func forLargePools(b *testing.B, do func(pool.Snapshot)) {
 	for _, c := range []struct {
 		name string
 		s    pool.Snapshot
@@ -54,7 +46,7 @@ func BenchmarkDecide(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				pool.Decide(c.s)
+				do(c.s)
 			}
 		})
 	}

@@ -132,7 +132,7 @@ func (g *gatherer) storageClass(name string, into map[string]blueprint.StorageCl
 	}
 	class := &storagev1.StorageClass{}
 	if g.get(client.ObjectKey{Name: name}, class, "StorageClass") {
-		into[name] = classOf(class)
+		into[name] = modesOf(class)
 	}
 }
 
@@ -153,11 +153,11 @@ func (g *gatherer) secretKey(namespace string, ref v1alpha1.SecretKeyRef, into m
 // of classes whose volumes CDI makes (Harvester: enhancements/20250522-expose-cdi-settings-in-ui.md).
 const modesAnnotation = "cdi.harvesterhci.io/storageProfileVolumeModeAccessModes"
 
-// classOf reads how volumes of a class are attached. Harvester's UI decides likewise: LVM volumes can't be attached to
+// modesOf reads how volumes of a class are attached. Harvester's UI decides likewise: LVM volumes can't be attached to
 // two hosts at once, and of Longhorn's only those that are migratable can (Harvester UI:
 // VirtualMachineVolume/type/volume.vue, getAccessMode). Other drivers are believed what the class is annotated with, or
 // else trusted to.
-func classOf(class *storagev1.StorageClass) blueprint.StorageClass {
+func modesOf(class *storagev1.StorageClass) blueprint.StorageClass {
 	switch class.Provisioner {
 	case lvmProvisioner:
 		return blueprint.StorageClass{}

@@ -183,7 +183,7 @@ func TestModesOfAClass(t *testing.T) {
 		"an annotation that isn't read": {annotated(`Block`), block(true)},
 	}
 	for name, tt := range tests {
-		if got := classOf(tt.class); got != tt.want {
+		if got := modesOf(tt.class); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
 	}

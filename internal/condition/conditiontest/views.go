@@ -77,7 +77,6 @@ var (
 func Rancher(all map[string]metav1.Condition) View {
 	view := Active
 	for kind, c := range all {
-		is := Active
 		switch {
 		case c.Reason == "Error",
 			slices.Contains(errorTrue, kind) && c.Status == metav1.ConditionTrue,
@@ -88,9 +87,6 @@ func Rancher(all map[string]metav1.Condition) View {
 		case kind == "Reconciling" && c.Status == metav1.ConditionTrue,
 			slices.Contains(transitioningUnknown, kind) && c.Status == metav1.ConditionUnknown,
 			slices.Contains(transitioningFalse, kind) && c.Status == metav1.ConditionFalse:
-			is = UnderWay
-		}
-		if is == UnderWay {
 			view = UnderWay
 		}
 	}
