@@ -83,8 +83,9 @@ contract: ## Hold the Nomad that is there, NOMAD_BIN=<path> or the stand-in, to 
 # Each reads hundreds of megabytes one answer after the other, so that there is nothing for the race detector to find.
 ALONE := ^Test(Answers|Refusals)ThatGrowAreCutOff
 .PHONY: test-race
-test-race: ## Run what isn't end-to-end once more, with the race detector; needs gcc
-	CGO_ENABLED=1 $(GOTEST) -race -short -skip '$(ALONE)' ./api/... ./controllers/... ./internal/... ./pkg/... ./test/standin/...
+test-race: ## Run what isn't end-to-end once more, with the race detector, and print what it covers; needs gcc
+	CGO_ENABLED=1 $(GOTEST) -race -short -skip '$(ALONE)' -coverprofile=$(COVERAGE) $(UNIT) ./test/standin/...
+	@$(print_coverage)
 
 MESSAGES := docs/messages.txt
 .PHONY: messages
@@ -110,13 +111,14 @@ unit: ## Run the tests that need nothing but Go, in a minute or two
 	@$(SHORT)
 
 COVERAGE := coverage.out
+print_coverage = go tool cover -func=$(COVERAGE) | awk '/^total:/ {printf "%-50s %6s\n", "cover: total of the unit tests", $$NF}'
 .PHONY: cover
 cover: ## Run the unit tests and print what they cover: a line a package, and the total
 	@set -o pipefail; go test -short -vet=off -ldflags=-w -coverprofile=$(COVERAGE) $(UNIT) | awk ' \
 		/coverage:/ {for (i = 1; i < NF; i++) {if ($$i ~ /nomad-harvester/) name = $$i; if ($$i == "coverage:") part = $$(i + 1)} \
 			sub(/^github.com.nomad-harvester.nomad-harvester./, "", name); printf "%-50s %6s\n", name, part; next} \
 		{print}'
-	@go tool cover -func=$(COVERAGE) | awk '/^total:/ {printf "%-50s %6s\n", "cover: total of the unit tests", $$NF}'
+	@$(print_coverage)
 	@$(SHORT)
 
 FUZZTIME ?= 20s
