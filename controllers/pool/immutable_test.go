@@ -18,13 +18,13 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
-	testkube "github.com/nomad-harvester/nomad-harvester/test/world/kube"
+	testkube "github.com/nomad-harvester/nomad-harvester/test/testenv/kube"
 )
 
 // A member stays what it was made as, whoever asks for something else; what is propagated from the pool can be written.
 func TestWhatAMemberWasMadeAsStays(t *testing.T) {
 	if testing.Short() {
-		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+		t.Skip("needs a Kubernetes API server, which is part of the embedded environment")
 	}
 	admin, controller := startAPIServer(t)
 	m := newNode(&scope{pool: fullPool(t), snapshot: pool.Snapshot{Revision: "r"}}, "build-a",
@@ -94,7 +94,7 @@ func TestWhatAMemberWasMadeAsStays(t *testing.T) {
 // The samples are accepted by a Kubernetes API server, which also works out what our rules cost.
 func TestSamplesAreAccepted(t *testing.T) {
 	if testing.Short() {
-		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+		t.Skip("needs a Kubernetes API server, which is part of the embedded environment")
 	}
 	admin, _ := startAPIServer(t)
 	samples, err := testkube.DecodeDir(filepath.Join("..", "..", "config", "samples"))
@@ -115,7 +115,7 @@ func TestSamplesAreAccepted(t *testing.T) {
 // A network's type says if it has a name. One that has a name and no type is a VLAN network.
 func TestNetworksHaveWhatTheirTypeAsksFor(t *testing.T) {
 	if testing.Short() {
-		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+		t.Skip("needs a Kubernetes API server, which is part of the embedded environment")
 	}
 	admin, _ := startAPIServer(t)
 	for name, c := range map[string]struct {
@@ -145,7 +145,7 @@ func TestNetworksHaveWhatTheirTypeAsksFor(t *testing.T) {
 // Who waits for an object by its status must not take a new one, which no controller has seen, for one that is ready.
 func TestNewObjectsAreNotCurrent(t *testing.T) {
 	if testing.Short() {
-		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+		t.Skip("needs a Kubernetes API server, which is part of the embedded environment")
 	}
 	admin, controller := startAPIServer(t)
 	p := fullPool(t)
@@ -171,7 +171,7 @@ func TestNewObjectsAreNotCurrent(t *testing.T) {
 // What is as long as a Kubernetes or Nomad name may be is accepted.
 func TestTheLongestNamesAreAccepted(t *testing.T) {
 	if testing.Short() {
-		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+		t.Skip("needs a Kubernetes API server, which is part of the embedded environment")
 	}
 	admin, _ := startAPIServer(t)
 	label, host := strings.Repeat("a", 63), strings.Repeat(strings.Repeat("h", 49)+".", 5)+"hhh" // 253

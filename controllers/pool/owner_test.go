@@ -18,8 +18,8 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	testkube "github.com/nomad-harvester/nomad-harvester/test/world/kube"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubetest"
+	testkube "github.com/nomad-harvester/nomad-harvester/test/testenv/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube/kubetest"
 )
 
 const ownedPool = `
@@ -73,7 +73,7 @@ func startAPIServer(t *testing.T) (admin, controller client.Client) {
 // Who scales a pool from 0 is recorded, although Kubernetes forgets who scaled it to 0, and everybody after that.
 func TestWhoScalesFromZeroIsRecorded(t *testing.T) {
 	if testing.Short() {
-		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+		t.Skip("needs a Kubernetes API server, which is part of the embedded environment")
 	}
 	admin, controller := startAPIServer(t)
 	objects, err := testkube.Decode([]byte(ownedPool))
@@ -129,7 +129,7 @@ func TestWhoScalesFromZeroIsRecorded(t *testing.T) {
 // had some, as when they are taken out of Git because an autoscaler is to decide.
 func TestReplicasThatAreLeftOutAreFilledIn(t *testing.T) {
 	if testing.Short() {
-		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+		t.Skip("needs a Kubernetes API server, which is part of the embedded environment")
 	}
 	admin, controller := startAPIServer(t)
 	declare := func(replicas string) {

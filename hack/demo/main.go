@@ -12,8 +12,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/nomad-harvester/nomad-harvester/test/scenario"
-	"github.com/nomad-harvester/nomad-harvester/test/world"
-	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
 )
 
 func main() {
@@ -37,12 +37,12 @@ func run() error {
 	if _, err := binaries.Ensure(ctx, os.Stdout, binaries.Demo()...); err != nil {
 		return err
 	}
-	w, err := world.Start(ctx, world.Options{ACL: true, Progress: os.Stdout})
+	w, err := testenv.Start(ctx, testenv.Options{ACL: true, Progress: os.Stdout})
 	if err != nil {
 		return err
 	}
 	var summary scenario.Summary
-	if _, err = w.StartController(ctx, world.ControllerOptions{}); err == nil {
+	if _, err = w.StartController(ctx, testenv.ControllerOptions{}); err == nil {
 		summary, err = scenario.Play(ctx, w, os.Stdout, term.IsTerminal(int(os.Stdout.Fd())))
 	}
 	if stopErr := w.Stop(); err == nil {

@@ -20,7 +20,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
 )
 
 func main() {

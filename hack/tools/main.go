@@ -18,7 +18,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
 )
 
 func main() {
@@ -65,7 +65,7 @@ func selected(only binaries.Tool, names []string) []binaries.Tool {
 		return []binaries.Tool{only}
 	}
 	if len(names) == 0 {
-		return binaries.World()
+		return binaries.Environment()
 	}
 	tools := make([]binaries.Tool, len(names))
 	for i, name := range names {

@@ -22,7 +22,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
 	"github.com/nomad-harvester/nomad-harvester/test/templates"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
 // member is a member's VM as admission leaves it, and all that it refers to.

@@ -16,10 +16,10 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world"
-	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
-	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/hypervisor"
 )
 
 func main() {
@@ -56,7 +56,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	w, err := world.Start(ctx, o)
+	w, err := testenv.Start(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		_, _ = fmt.Fprintln(out, "ending the world…")
 		err = errors.Join(err, w.Stop())
 	}()
-	p := &product{world: w, out: out}
+	p := &product{env: w, out: out}
 	if err := p.install(ctx); err != nil {
 		return err
 	}
@@ -77,8 +77,8 @@ func run(ctx context.Context, out io.Writer) (err error) {
 }
 
 // options reads the settings from the environment.
-func options(out io.Writer) (world.Options, error) {
-	o := world.Options{
+func options(out io.Writer) (testenv.Options, error) {
+	o := testenv.Options{
 		Progress: out,
 		ACL:      isYes("ACL"), TLS: isYes("TLS"),
 		Introduction: os.Getenv("INTRODUCTION"),
@@ -123,7 +123,7 @@ func claim(dir string) (string, error) {
 }
 
 // environment is what a shell needs to use the world.
-func environment(w *world.World, kubectl string) string {
+func environment(w *testenv.Environment, kubectl string) string {
 	var b strings.Builder
 	set := func(name, value string) {
 		if value != "" {
@@ -145,7 +145,7 @@ func environment(w *world.World, kubectl string) string {
 // quote makes one word of a value for a POSIX shell.
 func quote(value string) string { return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'" }
 
-func explain(out io.Writer, w *world.World, env string) {
+func explain(out io.Writer, w *testenv.Environment, env string) {
 	_, _ = fmt.Fprintf(out, `
 The world is up. In another shell:
 
@@ -158,6 +158,6 @@ The world is up. In another shell:
 Pools can use image %s, network %s, SSH key %s and servers ["%s"],
 which the guests know as %s too. The stand-in for Nomad takes jobs as JSON alone.
 Logs are in %s. Ctrl-C ends everything.
-`, env, fixtures.Namespace, fixtures.Image, fixtures.Network, fixtures.KeyPair, w.NomadServer.RPCAddr, world.NomadName,
+`, env, fixtures.Namespace, fixtures.Image, fixtures.Network, fixtures.KeyPair, w.NomadServer.RPCAddr, testenv.NomadName,
 		filepath.Join(w.Dir, "logs"))
 }

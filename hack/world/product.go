@@ -9,16 +9,16 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world"
-	"github.com/nomad-harvester/nomad-harvester/test/world/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
 )
 
 // product is what runs of ours in the world.
 type product struct {
-	world *world.World
+	env *testenv.Environment
 	out   io.Writer
 
-	controller *world.Controller // nil with CONTROLLER=no
+	controller *testenv.Controller // nil with CONTROLLER=no
 	autoscaler *nomad.Autoscaler
 	prometheus string // its address, or empty
 }
@@ -28,10 +28,10 @@ func (p *product) say(format string, args ...any) { _, _ = fmt.Fprintf(p.out, fo
 // install installs it, and starts it unless CONTROLLER=no.
 func (p *product) install(ctx context.Context) error {
 	if os.Getenv("CONTROLLER") == "no" {
-		return p.world.InstallProduct(ctx)
+		return p.env.InstallProduct(ctx)
 	}
 	if isYes("PROMETHEUS") {
-		prometheus, err := p.world.StartPrometheus(ctx, strings.TrimPrefix(p.world.NomadAddr, "http://"))
+		prometheus, err := p.env.StartPrometheus(ctx, strings.TrimPrefix(p.env.NomadAddr, "http://"))
 		if err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (p *product) start(ctx context.Context) error {
 		}
 	}
 	var err error
-	if p.controller, err = p.world.StartController(ctx, world.ControllerOptions{}); err != nil {
+	if p.controller, err = p.env.StartController(ctx, testenv.ControllerOptions{}); err != nil {
 		return err
 	}
 	p.say("controller runs, log in %s, metrics at %s\n", p.controller.Spec.LogFile, p.controller.MetricsURL)
@@ -58,8 +58,8 @@ func (p *product) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if p.autoscaler, err = p.world.StartAutoscaler(ctx,
-		world.AutoscalerOptions{PrometheusAddr: p.prometheus}); err != nil {
+	if p.autoscaler, err = p.env.StartAutoscaler(ctx,
+		testenv.AutoscalerOptions{PrometheusAddr: p.prometheus}); err != nil {
 		return err
 	}
 	p.say("autoscaler runs, log in %s\n  give it policies (docs/autoscaler.md): put them into %s, then kill -HUP %d\n",

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/nomad/api"
 
-	testnomad "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
+	testnomad "github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
 )
 
 const enough = `node { policy = "write" } namespace "*" { capabilities = ["read-job"] }`

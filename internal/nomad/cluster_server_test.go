@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
-	testnomad "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
-	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
+	testnomad "github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/simclient"
 )
 
 func TestViewOfRealNodes(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
-	testnomad "github.com/nomad-harvester/nomad-harvester/test/world/nomad"
+	testnomad "github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
 )
 
 // A list that was read while the token saw too little can't be distinguished from a complete one, unless what was

@@ -19,7 +19,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/harvestertemplate/harvestertemplatetest"
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 	"github.com/nomad-harvester/nomad-harvester/internal/render/rendertest"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
 // fixturesReader reads the test environment's fixtures, to which the samples refer.
@@ -52,8 +52,8 @@ func fixturesReader(t *testing.T) client.Reader {
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
 }
 
-// Each sample is a pool whose fields there are, whose pre-flight finds nothing in the test environment, and whose members
-// are as Harvester and cloud-init want them.
+// Each sample is a pool whose fields there are, whose pre-flight finds nothing in the test environment, and whose
+// members are as Harvester and cloud-init want them.
 func TestSamples(t *testing.T) {
 	files, err := filepath.Glob("../../config/samples/*.yaml")
 	if err != nil || len(files) < 5 {

@@ -13,7 +13,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 	"github.com/nomad-harvester/nomad-harvester/internal/render/rendertest"
 	"github.com/nomad-harvester/nomad-harvester/test/templates"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
 // fixturesFacts are of the test environment's fixtures.
@@ -30,8 +30,8 @@ func fixturesFacts() blueprint.Facts {
 	}
 }
 
-// Each template that the test environment's admission must accept is rendered as Harvester wants it, with each way to get Nomad
-// into the guest, and over a template of Harvester's. cloud-init is asked to judge the user data.
+// Each template that the test environment's admission must accept is rendered as Harvester wants it, with each way to
+// get Nomad into the guest, and over a template of Harvester's. cloud-init is asked to judge the user data.
 func TestEveryTemplate(t *testing.T) {
 	cert, key := blueprinttest.Certificate(t)
 	clients := map[string]func(*blueprint.Member, *blueprint.Facts){

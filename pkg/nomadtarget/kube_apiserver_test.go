@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubetest"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube/kubetest"
 )
 
 const (
@@ -34,7 +34,7 @@ const (
 func startKubernetes(t *testing.T) *kube.ControlPlane {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("needs a Kubernetes API server, which is part of the embedded world")
+		t.Skip("needs a Kubernetes API server, which is part of the embedded environment")
 	}
 	return kubetest.Start(t, startTimeout,
 		func(ctx context.Context, cp *kube.ControlPlane) error { return install(ctx, cp.Client) })

@@ -125,11 +125,11 @@ func restoreGuard(t *testing.T, dir string) (stop func()) {
 		manual = rest
 	}
 	stop = startController(t) // whose Pod the last command would have replaced
-	eventually(t, "the policies to be there and held", func(context.Context) error {
-		held := must(t, kubectl, "get", "validatingadmissionpolicies,validatingadmissionpolicybindings",
+	eventually(t, "the policies to be there and guards", func(context.Context) error {
+		guards := must(t, kubectl, "get", "validatingadmissionpolicies,validatingadmissionpolicybindings",
 			"-o", `jsonpath={range .items[*]}{.metadata.name} {.metadata.finalizers} {.metadata.deletionTimestamp}{"\n"}{end}`)
-		if n := strings.Count(held, `["nomad.harvesterhci.io/in-use"] `+"\n"); n != 6 {
-			return fmt.Errorf("%w: %d are held:\n%s", errUnexpected, n, held)
+		if n := strings.Count(guards, `["nomad.harvesterhci.io/in-use"] `+"\n"); n != 6 {
+			return fmt.Errorf("%w: %d are guards:\n%s", errUnexpected, n, guards)
 		}
 		return nil
 	})

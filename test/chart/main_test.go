@@ -16,11 +16,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world"
-	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
-	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 const (
@@ -30,13 +30,13 @@ const (
 )
 
 var (
-	w             *world.World
+	w             *testenv.Environment
 	helm, kubectl string
 )
 
 func TestMain(m *testing.M) {
-	o := world.Options{ACL: true, Guest: hypervisor.SimulatedGuest, Progress: os.Stderr, Installed: true}
-	os.Exit(world.Main(m, o, func(started *world.World) {
+	o := testenv.Options{ACL: true, Guest: hypervisor.SimulatedGuest, Progress: os.Stderr, Installed: true}
+	os.Exit(testenv.Main(m, o, func(started *testenv.Environment) {
 		w = started
 		programs, err := binaries.Ensure(context.Background(), os.Stderr, binaries.Helm, binaries.Kubectl)
 		if err != nil {
@@ -69,11 +69,11 @@ func must(t *testing.T, program string, args ...string) string {
 	return out
 }
 
-// startController runs what the installation is for. Its Deployment makes no Pods here: the world's hosts run VMs
+// startController runs what the installation is for. Its Deployment makes no Pods here: the environment's hosts run VMs
 // alone.
 func startController(t *testing.T) (stop func()) {
 	t.Helper()
-	c, err := w.StartController(t.Context(), world.ControllerOptions{})
+	c, err := w.StartController(t.Context(), testenv.ControllerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
 // kinds are those of which an installation consists. Helm's own records and what the controller makes for its leader
@@ -32,11 +32,11 @@ func listed(t *testing.T, format string) string {
 	t.Helper()
 	all := must(t, kubectl, "get", kinds, "--all-namespaces", "-o",
 		`jsonpath={range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name}`+format+`{"\n"}{end}`)
-	ours := slices.DeleteFunc(slices.Collect(strings.Lines(strings.ToLower(all))), func(line string) bool {
+	mentions := slices.DeleteFunc(slices.Collect(strings.Lines(strings.ToLower(all))), func(line string) bool {
 		return strings.Contains(line, "/default") ||
 			!strings.Contains(line, "/nomad-harvester-") && !strings.Contains(line, "nomad.harvesterhci.io")
 	})
-	return strings.Join(ours, "")
+	return strings.Join(mentions, "")
 }
 
 func objects(t *testing.T) string { t.Helper(); return listed(t, "") }
@@ -119,7 +119,7 @@ func awaitKinds(t *testing.T) {
 		"crd/nomadnodes.nomad.harvesterhci.io")
 }
 
-// A namespace with members stays, and whoever deletes it is told once, not for each of them; others go.
+// A namespace with members stays, and whoever deletes it hears it once, not for each of them; others go.
 func checkNamespaces(t *testing.T) {
 	t.Helper()
 	out, err := run(t, kubectl, "delete", "namespace", fixtures.Namespace, "--dry-run=server")

@@ -18,10 +18,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubevirt"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube/kubevirt"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // person is a client for a user who may do everything with VMs in a namespace, and nothing else.
@@ -116,7 +116,7 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	collector := as(t, metav1.NamespaceSystem, "generic-garbage-collector")
 	for name, c := range map[string]client.Client{
 		"the garbage collector": collector, "the namespace controller": as(t, metav1.NamespaceSystem, "namespace-controller"),
-		"the controller": as(t, fixtures.ProductNamespace, world.ControllerServiceAccount),
+		"the controller": as(t, fixtures.ProductNamespace, testenv.ControllerServiceAccount),
 	} {
 		if err := c.Delete(t.Context(), member.DeepCopy(), client.DryRunAll); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -128,7 +128,7 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 			t.Errorf("the instance, by %s: %v", name, err)
 		}
 	}
-	release := hold(t, &other)
+	release := keep(t, &other)
 	if err := errors.Join(collector.Delete(t.Context(), other.DeepCopy()),
 		user.Delete(t.Context(), other.DeepCopy())); err != nil {
 		t.Errorf("once more, while it is being deleted: %v", err)
@@ -146,13 +146,13 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	eventually(t, "guarded", "the member to be replaced", time.Minute, both(without(member.Name), allReady(2)))
 }
 
-// hold keeps a VM that is deleted, until it is released.
-func hold(t *testing.T, vm *kubevirtv1.VirtualMachine) (release func()) {
+// keep keeps a VM that is deleted, until it is released.
+func keep(t *testing.T, vm *kubevirtv1.VirtualMachine) (release func()) {
 	t.Helper()
-	const finalizer = "test.example.org/hold"
+	const finalizer = "test.example.org/keep"
 	patch := func(change func(client.Object, string) bool) {
 		t.Helper()
-		awaitFor(t, "the hold on "+vm.Name+" to change", func(ctx context.Context) error {
+		awaitFor(t, "the finalizer of "+vm.Name+" to change", func(ctx context.Context) error {
 			now := &kubevirtv1.VirtualMachine{}
 			if err := w.Client.Get(ctx, client.ObjectKeyFromObject(vm), now); err != nil {
 				return err

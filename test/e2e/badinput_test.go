@@ -18,8 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube"
 )
 
 // A mistake in a pool is refused when it is written, with the field, the value and the remedy.

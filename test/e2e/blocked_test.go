@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // Guard rails hold a scale-in: nobody leaves within the stabilisation window, and then no more at a time than may.
@@ -72,7 +72,7 @@ func TestBlockedRolloutSaysWhy(t *testing.T) {
 	annotate(t, old, v1alpha1.ProtectAnnotation, "null")
 	eventually(t, "waits", "an unknown Nomad to be told", 30*time.Second,
 		reports(v1alpha1.PoolUpToDate, v1alpha1.ReasonNomadUnknown))
-	eventually(t, "waits", "the old member to stay", 30*time.Second, holds(time.Second, hasNoOrder(old.Name)))
+	eventually(t, "waits", "the old member to stay", 30*time.Second, lasts(time.Second, hasNoOrder(old.Name)))
 
 	change(t, "waits", func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Nomad.CredentialsSecretRef = nil
@@ -82,7 +82,7 @@ func TestBlockedRolloutSaysWhy(t *testing.T) {
 	})
 	eventually(t, "waits", "the refusal to be told", 30*time.Second,
 		reports(v1alpha1.PoolUpToDate, v1alpha1.ReasonAdmissionDenied, "unrecognized option: Sometimes"))
-	eventually(t, "waits", "the old member to stay", 30*time.Second, holds(time.Second, hasNoOrder(old.Name)))
+	eventually(t, "waits", "the old member to stay", 30*time.Second, lasts(time.Second, hasNoOrder(old.Name)))
 
 	change(t, "waits", func(p *v1alpha1.NomadNodePool) { p.Spec.Template.VirtualMachine = nil })
 	eventually(t, "waits", "the rollout to end", time.Minute, both(rolledOut(1), without(old.Name)))
@@ -97,7 +97,7 @@ func TestRefusedNomadNodeIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := newPool("unrecorded", 1)
-	record := &v1alpha1.NomadNode{
+	node := &v1alpha1.NomadNode{
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.Namespace, Name: "unrecorded-0"},
 		Spec: v1alpha1.NomadNodeSpec{
 			PoolName: p.Name, PoolUID: "a-pool", NodeID: "11111111-0000-4000-8000-000000000002", Revision: "r",
@@ -107,7 +107,7 @@ func TestRefusedNomadNodeIsReported(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	err := process.WaitFor(ctx, poll, "the policy to be in force", func(ctx context.Context) error {
-		if err := w.Client.Create(ctx, record.DeepCopy(), client.DryRunAll); err == nil ||
+		if err := w.Client.Create(ctx, node.DeepCopy(), client.DryRunAll); err == nil ||
 			!strings.Contains(err.Error(), "not here") {
 			return fmt.Errorf("it isn't: %w", err)
 		}

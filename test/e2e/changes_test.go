@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/hypervisor"
 )
 
 // generation is the key of the client's meta by which tests make a template another one.

@@ -13,15 +13,15 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 type check = func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error
 
 var errNotYet = errors.New("not yet")
 
-// holds is satisfied when a check has been satisfied at every look for some time.
-func holds(d time.Duration, c check) check {
+// lasts is satisfied when a check has been satisfied each time for a while.
+func lasts(d time.Duration, c check) check {
 	var since time.Time
 	return func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 		if err := c(p, nodes); err != nil {

@@ -19,7 +19,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube/faultproxy"
 )
 
 // A clone of a running member, with its disk and so with its Nomad node ID, is no member: the member stays as it is,
@@ -40,7 +40,7 @@ func TestOthersCloneAMember(t *testing.T) {
 		return errNotYet
 	})
 	eventually(t, "cloned", "the member to be as it was", time.Minute,
-		holds(4*time.Second, both(allReady(1), both(requested("", 1), sameVMs(t, nodes, uids)))))
+		lasts(4*time.Second, both(allReady(1), both(requested("", 1), sameVMs(t, nodes, uids)))))
 
 	if err := scale(t, "cloned", 0); err != nil {
 		t.Fatal(err)

@@ -13,10 +13,10 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world"
-	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube/faultproxy"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // moment is when the controller is killed.
@@ -299,7 +299,7 @@ func madeVMs() []faultproxy.Write {
 // Two controllers that work at the same time, as they do for a moment when a lease is lost, make and remove no more
 // than one does.
 func TestTwoControllersMakeNoMore(t *testing.T) {
-	other, err := w.StartController(t.Context(), world.ControllerOptions{Args: []string{"--leader-elect=false"}})
+	other, err := w.StartController(t.Context(), testenv.ControllerOptions{Args: []string{"--leader-elect=false"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
 // Of an image of the backend cdi Harvester makes a DataVolume of the claim's name. One that has no claim yet, which
-// is how all of them stay in a world without CDI, goes with its member all the same.
+// is how all of them stay in an environment without CDI, goes with its member all the same.
 func TestDataVolumesGoWithTheirMember(t *testing.T) {
 	t.Parallel()
 	const name = "by-cdi"

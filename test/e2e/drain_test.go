@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube/faultproxy"
 )
 
 // Nomad's drainer doesn't see the end of a sysbatch allocation, and then leaves the system allocations, which it
@@ -58,7 +58,7 @@ func TestDrainedMemberWaitsForNomad(t *testing.T) {
 	eventually(t, "awaits", "the member to say that it waits", time.Minute, waits)
 	deletable()
 	eventually(t, "awaits", "it to wait for longer than a deletion would", 2*purgeTimeout,
-		holds(purgeTimeout+5*time.Second, both(waits, nomadStatus("ineligible", 1))))
+		lasts(purgeTimeout+5*time.Second, both(waits, nomadStatus("ineligible", 1))))
 	way.cut.Store(false)
 	eventually(t, "awaits", "the member to go", time.Minute, allReady(0))
 }

@@ -26,15 +26,15 @@ type drainWatch struct {
 	end   context.CancelFunc
 	ended chan error
 
-	mu    sync.Mutex
-	since map[string]time.Time     // since when a node is draining and empty
-	held  map[string]time.Duration // for how long it has been at most
+	mu     sync.Mutex
+	since  map[string]time.Time     // since when a node is draining and empty
+	lasted map[string]time.Duration // for how long it was at most
 }
 
 func watchDrains(c *api.Client, pool string) *drainWatch {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &drainWatch{nomad: c, pool: pool, end: cancel, ended: make(chan error, 1), since: map[string]time.Time{},
-		held: map[string]time.Duration{}}
+		lasted: map[string]time.Duration{}}
 	go func() { d.ended <- d.run(ctx) }()
 	return d
 }
@@ -52,8 +52,8 @@ func (d *drainWatch) stop(t *testing.T) map[string]time.Duration {
 func (d *drainWatch) stalled() map[string]time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	out := maps.Clone(d.held)
-	maps.DeleteFunc(out, func(_ string, held time.Duration) bool { return held < stallAfter })
+	out := maps.Clone(d.lasted)
+	maps.DeleteFunc(out, func(_ string, lasted time.Duration) bool { return lasted < stallAfter })
 	return out
 }
 
@@ -102,7 +102,7 @@ func (d *drainWatch) poll(ctx context.Context) error {
 		if _, known := d.since[n.ID]; !known {
 			d.since[n.ID] = time.Now()
 		}
-		d.held[n.Name] = max(d.held[n.Name], read.Sub(d.since[n.ID]))
+		d.lasted[n.Name] = max(d.lasted[n.Name], read.Sub(d.since[n.ID]))
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
 // A VM that somebody deletes takes its member with it, and what ran on it. Nothing is left of it, it is replaced, and
@@ -152,7 +152,7 @@ func TestExternalVMsAreNeverTouched(t *testing.T) {
 	}
 }
 
-// A deleted pool drains its members before they go, whatever the garbage collector is told, and although it is paused.
+// A deleted pool drains its members before they go, whatever propagation policy is asked for, and although it is paused.
 func TestDeletedPoolDrains(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -275,7 +275,7 @@ func staysIneligible(t *testing.T, pool string) {
 	if err := scale(t, pool, 2); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, pool, "it to be back, and ineligible", 30*time.Second, holds(2*time.Second, ineligible))
+	eventually(t, pool, "it to be back, and ineligible", 30*time.Second, lasts(2*time.Second, ineligible))
 	if n, _, err := w.Nomad.Nodes().Info(id, nil); err != nil || n.DrainStrategy != nil {
 		t.Errorf("its Nomad node drains: %+v, %v", n, err)
 	}

@@ -48,7 +48,7 @@ func TestOthersUpgradeTheController(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "older", "the member to be called back", time.Minute, both(allReady(2), sameVMs(t, draining, uids)))
-	// The guest that was told not to join starts no client later either, until it is booted again.
+	// The guest that may not join starts no client later either, until it is booted again.
 	if err := w.Hypervisor.KillGuest(client.ObjectKeyFromObject(&joining[0])); err != nil {
 		t.Fatal(err)
 	}

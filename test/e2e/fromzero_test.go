@@ -20,8 +20,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // The example policy whose pool may be empty.
@@ -84,7 +84,7 @@ func TestFromZero(t *testing.T) {
 	p := startPrometheus(t, way.Listener.Addr().String())
 	p.answers(t, query, "0")
 	a := startAgent(t, map[string]string{"from-zero.hcl": policy},
-		func(o *world.AutoscalerOptions) { o.PrometheusAddr = p.addr })
+		func(o *testenv.AutoscalerOptions) { o.PrometheusAddr = p.addr })
 
 	a.evaluates(t, 5)
 	unmoved(t, pool, 0)

@@ -19,7 +19,7 @@ func TestBlockedPoolIsLeftAsItIs(t *testing.T) {
 	pause := func(yes bool) {
 		change(t, "paused-still", func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = yes })
 	}
-	held := func(condition string) check {
+	paused := func(condition string) check {
 		return both(are(before), both(reports(condition, v1alpha1.ReasonPaused, "spec.paused"), both(
 			reports(v1alpha1.PoolReady, v1alpha1.ReasonPaused), reports(v1alpha1.PoolPaused, v1alpha1.ReasonPaused))))
 	}
@@ -33,8 +33,8 @@ func TestBlockedPoolIsLeftAsItIs(t *testing.T) {
 		{1, v1alpha1.PoolScalingIn, "Replicas 4 -> 1: changed by kubectl"},
 	} {
 		kubectlScales(t, "paused-still", c.replicas)
-		eventually(t, "paused-still", "the pool to say that it is held", 30*time.Second, held(c.condition))
-		stays(t, "paused-still", "the pool is left as it is", 2*time.Second, held(c.condition))
+		eventually(t, "paused-still", "the pool to say that it is held", 30*time.Second, paused(c.condition))
+		stays(t, "paused-still", "the pool is left as it is", 2*time.Second, paused(c.condition))
 		reported(t, "paused-still", "Scaled", c.event)
 	}
 	p, _, err := read(t.Context(), "paused-still")

@@ -23,8 +23,8 @@ func installs(i v1alpha1.NomadInstall) func(*v1alpha1.NomadNodePool) {
 	return func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Install = &i }
 }
 
-// Members join however Nomad gets into their guests. The world's guests have it, and take configuration and unit from
-// cloud-init; that what is downloaded gets there is tested in internal/cloudinit.
+// Members join however Nomad gets into their guests. The environment's guests have it, and take configuration and unit
+// from cloud-init; that what is downloaded gets there is tested in internal/cloudinit.
 func TestMembersOfEveryImageKindJoin(t *testing.T) {
 	t.Parallel()
 	pools := map[string]v1alpha1.NomadInstall{

@@ -17,7 +17,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/hypervisor"
 )
 
 const (

@@ -1,4 +1,4 @@
-// Package e2e tests controller and plugin on the embedded world, each as its own service account.
+// Package e2e tests controller and plugin on the embedded environment, each as its own service account.
 //
 // Tests that disturb what all share (the controller, Nomad, the API server, the namespace) run one after the other;
 // those that only have pools of their own run in parallel, after them.
@@ -24,17 +24,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world"
-	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
-	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 var (
-	w *world.World
+	w *testenv.Environment
 	// controller is the one that all tests share; those that stop it start it again.
-	controller *world.Controller
+	controller *testenv.Controller
 )
 
 // guests is what the VMs run: Nomad agents, or, for the tests of what others do to a pool, simulated ones, of which
@@ -54,23 +54,23 @@ var controllerArgs = append([]string{"--leader-elect=false", "--purge-timeout=" 
 var defaultCredentials string
 
 func TestMain(m *testing.M) {
-	var tests world.Tests = m
+	var tests testenv.Tests = m
 	seen := &output{seen: map[string][]string{}}
 	if recordTo != "" {
 		tests = recording{m, seen}
 	}
 	os.Exit(
-		world.Main(
+		testenv.Main(
 			tests,
-			world.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform},
-			func(started *world.World) {
+			testenv.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform},
+			func(started *testenv.Environment) {
 				w = started
 				defaultCredentials = filepath.Join(w.Dir, "own-credentials")
 				if err := os.Mkdir(defaultCredentials, 0o755); err != nil {
 					exit(err)
 				}
 				args := append(controllerArgs, "--nomad-credentials-dir="+defaultCredentials)
-				c, err := w.StartController(context.Background(), world.ControllerOptions{Args: args})
+				c, err := w.StartController(context.Background(), testenv.ControllerOptions{Args: args})
 				if err != nil {
 					exit(err)
 				}
@@ -90,7 +90,7 @@ func exit(err error) {
 	os.Exit(1)
 }
 
-// newPool is a pool of Nomad clients in the world; tests change what they are about.
+// newPool is a pool of Nomad clients in the environment; tests change what they are about.
 func newPool(name string, replicas int32, change ...func(*v1alpha1.NomadNodePool)) *v1alpha1.NomadNodePool {
 	p := &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},

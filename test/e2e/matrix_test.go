@@ -24,7 +24,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
 	"github.com/nomad-harvester/nomad-harvester/test/templates"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 const (

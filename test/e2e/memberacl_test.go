@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // With ACLs in Nomad the agent of a member refuses whoever has no token: the files of its allocations, commands

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube/faultproxy"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube/faultproxy"
 )
 
 // viewLimit is how old the controller's view of Nomad may be before it counts as unknown (controllers/nomadlink:
@@ -138,7 +138,7 @@ func TestLostAnswersMakeNoSecondVM(t *testing.T) {
 		return nil
 	})
 	heal := w.APIFaults.Partition()
-	eventually(t, "flaky", "the pool not to grow beyond its replicas", 30*time.Second, holds(3*time.Second, atMost(t, 4)))
+	eventually(t, "flaky", "the pool not to grow beyond its replicas", 30*time.Second, lasts(3*time.Second, atMost(t, 4)))
 	heal()
 	eventually(
 		t,
@@ -174,8 +174,8 @@ func wanted(t *testing.T, pool string) map[types.UID]bool {
 	return out
 }
 
-// nothingMoves checks for some time that no VM goes, nobody is written to be drained, and those who stay aren't ordered
-// to leave.
+// nothingMoves checks for some time that no VM goes, nobody is written to be drained, and no drain is requested of those
+// who stay.
 func nothingMoves(t *testing.T, pool string, d time.Duration, stay map[types.UID]bool) {
 	t.Helper()
 	count := len(vms(t, pool))
@@ -184,7 +184,7 @@ func nothingMoves(t *testing.T, pool string, d time.Duration, stay map[types.UID
 		pool,
 		"nothing to move",
 		d+time.Minute,
-		holds(d, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+		lasts(d, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, n := range nodes {
 				switch {
 				case n.DeletionTimestamp != nil || drained(n):

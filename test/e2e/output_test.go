@@ -18,7 +18,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/test/world"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
 )
 
 // recordTo is the file to which what the controllers said during the tests is added, if it is set. docs/messages.txt
@@ -36,7 +36,7 @@ type output struct {
 
 // recording runs tests and then adds what was seen to a file.
 type recording struct {
-	world.Tests
+	testenv.Tests
 	seen *output
 }
 
@@ -50,8 +50,8 @@ func (r recording) Run() int {
 	return code
 }
 
-// watchIfWanted records until the world's end.
-func (o *output) watchIfWanted(w *world.World) error {
+// watchIfWanted records until the environment's end.
+func (o *output) watchIfWanted(w *testenv.Environment) error {
 	if recordTo == "" {
 		return nil
 	}
@@ -106,7 +106,7 @@ func (o *output) add(what, message string) {
 	}
 }
 
-// addTo adds what was seen to what the file holds already: the tests run in several worlds.
+// addTo adds what was seen to what the file holds already: the tests run in several environments.
 func (o *output) addTo(file string) error {
 	old, err := os.Open(file)
 	switch {

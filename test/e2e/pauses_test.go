@@ -53,7 +53,7 @@ func TestPausesDoubleUntilTheBreakerOpens(t *testing.T) {
 	}
 	kept := results[2].Member
 	eventually(t, "pauses", "the last VM to be kept", 30*time.Second,
-		holds(3*time.Second, both(are(map[string]string{kept: ""}), vmRunning(t, kept))))
+		lasts(3*time.Second, both(are(map[string]string{kept: ""}), vmRunning(t, kept))))
 
 	lift()
 	change(t, "pauses", func(p *v1alpha1.NomadNodePool) {

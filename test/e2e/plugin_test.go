@@ -12,10 +12,10 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
-	"github.com/nomad-harvester/nomad-harvester/test/world/nomad"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // fixedPolicy asks for a number, for no reason but that it says so. More lines go into its target block.
@@ -50,9 +50,9 @@ type agent struct {
 	plugins []int
 }
 
-func startAgent(t *testing.T, policies map[string]string, change ...func(*world.AutoscalerOptions)) *agent {
+func startAgent(t *testing.T, policies map[string]string, change ...func(*testenv.AutoscalerOptions)) *agent {
 	t.Helper()
-	o := world.AutoscalerOptions{Policies: policies}
+	o := testenv.AutoscalerOptions{Policies: policies}
 	for _, c := range change {
 		c(&o)
 	}

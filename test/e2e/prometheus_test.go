@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // prometheus is a running Prometheus.

@@ -15,9 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // What Harvester's or KubeVirt's admission refuses is said in their words, costs one attempt and not one for each
@@ -161,8 +161,8 @@ func reportedWithin(t *testing.T, within time.Duration, pool, reason, text strin
 			return err
 		}
 		for _, e := range l.Items {
-			ours := e.Regarding.Name == pool || strings.HasPrefix(e.Regarding.Name, pool+"-")
-			if ours && e.Reason == reason && strings.Contains(e.Note, text) {
+			ofPool := e.Regarding.Name == pool || strings.HasPrefix(e.Regarding.Name, pool+"-")
+			if ofPool && e.Reason == reason && strings.Contains(e.Note, text) {
 				return nil
 			}
 		}

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube"
 )
 
 // unhealthyFor is how long members of the test may be down. Nomad's server here takes a client for down after five

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
 // Pools that are as they should be, or that wait for something to change, write nothing: not to Kubernetes, not to
@@ -54,7 +54,7 @@ func TestSteadyPoolsWriteNothing(t *testing.T) {
 		"steady",
 		"what happened before to be over",
 		time.Minute,
-		holds(5*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+		lasts(5*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 			now := fingerprint(t)
 			was := before
 			before = now
@@ -64,7 +64,7 @@ func TestSteadyPoolsWriteNothing(t *testing.T) {
 			return nil
 		}),
 	)
-	// A machine that is slow for a moment makes Nomad miss a heartbeat; a pool that tells of it is right to. What the
+	// A slow machine makes Nomad miss a heartbeat; a pool that tells of it is right to. What the
 	// controller does by itself, it does each time.
 	for range 3 {
 		before = fingerprint(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// Without a surge members are replaced within replicas, one fewer at a time; and the next old one isn't ordered to
+// Without a surge members are replaced within replicas, one fewer at a time; and the next old one isn't asked to
 // leave before the last new one has been ready for minReadySeconds.
 func TestRolloutWithoutSurge(t *testing.T) {
 	t.Parallel()
@@ -21,7 +21,7 @@ func TestRolloutWithoutSurge(t *testing.T) {
 	}))
 	eventually(t, "tight", "the pool to settle", time.Minute, allReady(size))
 	old := orders(members(t, "tight"))
-	eventually(t, "tight", "its members to be ready for long enough", time.Minute, holds(ripe, allReady(size)))
+	eventually(t, "tight", "its members to be ready for long enough", time.Minute, lasts(ripe, allReady(size)))
 
 	watch := watchRollout("tight", "")
 	change(t, "tight", ofGeneration("second"))
@@ -60,11 +60,11 @@ func TestRolloutWithoutSurge(t *testing.T) {
 	}
 	for i, at := range departures[1:] {
 		if after := at.Sub(arrivals[i]); after < ripe {
-			t.Errorf("old member %d was ordered to leave %s after new member %d was ready", i+2, after, i+1)
+			t.Errorf("old member %d was asked to leave %s after new member %d was ready", i+2, after, i+1)
 		}
 	}
 	for name := range old {
-		if _, ours := left[name]; !ours {
+		if _, went := left[name]; !went {
 			t.Errorf("%s left without an order", name)
 		}
 		reported(t, "tight", "MemberOutdated", name)

@@ -19,8 +19,8 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
-	"github.com/nomad-harvester/nomad-harvester/test/world/kube/kubevirt"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube/kubevirt"
 )
 
 // uiActions are what people do to a member's VM in Harvester's UI, or with kubectl, that is no reason to replace it.
@@ -64,7 +64,7 @@ func TestOthersUseTheUI(t *testing.T) {
 	}
 	// Three of them are down for a moment.
 	eventually(t, "ui", "the members to be ready again", time.Minute,
-		holds(3*time.Second, both(allReady(len(uiActions)), sameVMs(t, nodes, uids))))
+		lasts(3*time.Second, both(allReady(len(uiActions)), sameVMs(t, nodes, uids))))
 
 	if err := scale(t, "ui", 0); err != nil {
 		t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // forever is how long the tasks of services sleep.
@@ -62,8 +62,8 @@ func register(t *testing.T, job *api.Job, pool string, count int, sleep time.Dur
 	submit(t, job)
 }
 
-// submit registers a job that is stopped once the test is over. It isn't purged: a real server of Nomad 1.11.3
-// crashed once when a job was purged under a drain (planner.applyPlan). So each job of a world has a name of its own.
+// submit registers a job that is stopped once the test is over. It isn't purged: a real server of Nomad 1.11.3 crashed
+// once when a job was purged under a drain (planner.applyPlan). So each job of an environment has a name of its own.
 func submit(t *testing.T, job *api.Job) {
 	t.Helper()
 	if _, _, err := w.Nomad.Jobs().Register(job, nil); err != nil {

@@ -16,22 +16,23 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
-	"github.com/nomad-harvester/nomad-harvester/test/world/hypervisor"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/hypervisor"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // bootTime is many times what two emulated machines take to boot side by side.
 const bootTime = 10 * time.Minute
 
-var w *world.World
+var w *testenv.Environment
 
 func TestMain(m *testing.M) {
+	o := testenv.Options{ACL: true, Guest: hypervisor.QemuGuest, Progress: os.Stderr}
 	os.Exit(
-		world.Main(m, world.Options{ACL: true, Guest: hypervisor.QemuGuest, Progress: os.Stderr}, func(started *world.World) {
+		testenv.Main(m, o, func(started *testenv.Environment) {
 			w = started
-			if _, err := w.StartController(context.Background(), world.ControllerOptions{}); err != nil {
+			if _, err := w.StartController(context.Background(), testenv.ControllerOptions{}); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				_ = w.Stop()
 				os.Exit(1)

@@ -15,11 +15,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
-// state is the story at one moment, in numbers.
+// state is the pool at one moment, in numbers.
 type state struct{ desired, members, ready, vms, running int }
 
 func (s state) String() string {
@@ -27,9 +27,9 @@ func (s state) String() string {
 		s.vms, s.running)
 }
 
-// reporter watches the world and tells what it sees.
+// reporter watches the environment and tells what it sees.
 type reporter struct {
-	world *world.World
+	env   *testenv.Environment
 	out   io.Writer
 	live  bool
 	start time.Time
@@ -43,8 +43,8 @@ type reporter struct {
 	lines int
 }
 
-func newReporter(w *world.World, out io.Writer, live bool) *reporter {
-	return &reporter{world: w, out: out, live: live, start: time.Now(), seen: map[string]bool{}, gone: map[string]bool{}}
+func newReporter(w *testenv.Environment, out io.Writer, live bool) *reporter {
+	return &reporter{env: w, out: out, live: live, start: time.Now(), seen: map[string]bool{}, gone: map[string]bool{}}
 }
 
 func (t *reporter) state() state { t.mu.Lock(); defer t.mu.Unlock(); return t.now }
@@ -86,7 +86,7 @@ func (t *reporter) poll(ctx context.Context, l *ledger) {
 	var nodes v1alpha1.NomadNodeList
 	var vms kubevirtv1.VirtualMachineList
 	var events eventsv1.EventList
-	c := t.world.Client
+	c := t.env.Client
 	if c.List(ctx, &pools, client.InNamespace(fixtures.Namespace)) != nil || c.List(ctx, &nodes, ofPool()...) != nil ||
 		c.List(ctx, &vms, ofPool()...) != nil || c.List(ctx, &events, client.InNamespace(fixtures.Namespace)) != nil {
 		return
@@ -108,7 +108,7 @@ func (t *reporter) poll(ctx context.Context, l *ledger) {
 func (t *reporter) events(items []eventsv1.Event) {
 	slices.SortFunc(items, func(a, b eventsv1.Event) int { return a.EventTime.Compare(b.EventTime.Time) })
 	for _, e := range items {
-		if ours := e.Regarding.Name == PoolName || strings.HasPrefix(e.Regarding.Name, PoolName+"-"); !ours ||
+		if ofPool := e.Regarding.Name == PoolName || strings.HasPrefix(e.Regarding.Name, PoolName+"-"); !ofPool ||
 			e.ReportingController != "nomad-harvester" ||
 			t.seen[string(e.UID)] {
 			continue

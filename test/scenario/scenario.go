@@ -12,9 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 	peak, rest = 8, 2
 	// wanted is how many members peak asks for: ceil(8 allocations / (4 × 0.7)).
 	wanted = 3
-	// phaseTimeout bounds each part of the story.
+	// phaseTimeout bounds each part of it.
 	phaseTimeout = 3 * time.Minute
 )
 
@@ -49,7 +49,7 @@ func (s Summary) String() string {
 		s.Lost, s.Took.Seconds())
 }
 
-// Err says what of the story didn't happen; nil: all of it did.
+// Err says what didn't happen; nil: all of it did.
 func (s Summary) Err() error {
 	var errs []error
 	if s.Peak < wanted {
@@ -67,16 +67,16 @@ func (s Summary) Err() error {
 	return errors.Join(errs...)
 }
 
-// Play plays the story on a world with a controller, with a pool and a job of its own, which stay. It tells it on
-// out: as a live table if live is true, else as lines.
-func Play(ctx context.Context, w *world.World, out io.Writer, live bool) (Summary, error) {
+// Play plays it on an environment with a controller, with a pool and a job of its own, which stay. It tells it
+// on out: as a live table if live is true, else as lines.
+func Play(ctx context.Context, w *testenv.Environment, out io.Writer, live bool) (Summary, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	a, err := w.StartAutoscaler(ctx, world.AutoscalerOptions{Policies: map[string]string{"demo.hcl": policy}})
+	a, err := w.StartAutoscaler(ctx, testenv.AutoscalerOptions{Policies: map[string]string{"demo.hcl": policy}})
 	if err != nil {
 		return Summary{}, err
 	}
-	defer a.Stop() //nolint:errcheck // what it did was seen; and the world stops what is left
+	defer a.Stop() //nolint:errcheck // what it did was seen; and the environment stops what is left
 	t := newReporter(w, out, live)
 	l := newLedger(w.Nomad)
 	done := make(chan struct{})
@@ -90,7 +90,7 @@ func Play(ctx context.Context, w *world.World, out io.Writer, live bool) (Summar
 	return s, s.Err()
 }
 
-func play(ctx context.Context, w *world.World, t *reporter, l *ledger) (Summary, error) {
+func play(ctx context.Context, w *testenv.Environment, t *reporter, l *ledger) (Summary, error) {
 	start := time.Now()
 	var s Summary
 	for _, step := range []struct {
@@ -134,7 +134,7 @@ func (t *reporter) wait(ctx context.Context, what string, done func(state) bool)
 	})
 }
 
-func pool(w *world.World) *v1alpha1.NomadNodePool {
+func pool(w *testenv.Environment) *v1alpha1.NomadNodePool {
 	return &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: PoolName},
 		Spec: v1alpha1.NomadNodePoolSpec{

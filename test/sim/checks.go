@@ -61,7 +61,7 @@ type memberTruth struct {
 	drainedAt             time.Time            // when Drained was written last; zero: never
 	forced                bool                 // rightly at its deadline
 	resent                map[string]time.Time // by drain request: when it was written that its drain was resent
-	standing              string               // the drain request that stands; empty: none
+	current               string               // the drain request in force; empty: none
 	over                  map[string]time.Time // by ID: when drain requests ceased to stand
 	marked                string               // the drain request that is written, even if it was canceled; empty: none
 	unmarked              time.Time            // when the last one ceased to be recorded
@@ -99,7 +99,7 @@ func (c *checks) watch(was, is client.Object) {
 		c.ask(is)
 	case nil:
 		if was, ok := was.(*v1alpha1.NomadNode); ok && c.members[was.Name] != nil {
-			c.members[was.Name].ordered(nil, c.w.now)
+			c.members[was.Name].requested(nil, c.w.now)
 			c.members[was.Name].gone = c.w.now
 		}
 	case *v1alpha1.NomadNode:
@@ -113,7 +113,7 @@ func (c *checks) watch(was, is client.Object) {
 
 // shown keeps the books on what a member's NomadNode says.
 func (m *memberTruth) shown(is *v1alpha1.NomadNode, now time.Time) {
-	m.ordered(is.Spec.Drain, now)
+	m.requested(is.Spec.Drain, now)
 	if is.Status.VM.UID != "" && m.vmKnown.IsZero() {
 		m.vmKnown = now
 	}
@@ -199,7 +199,7 @@ func (c *checks) afterNode(t *task, made call, before, is client.Object) {
 	now, _ := is.(*v1alpha1.NomadNode)
 	switch {
 	case made.verb == "delete":
-		c.recordDeleted(t, m)
+		c.nodeDeleted(t, m)
 	case made.status:
 		c.status(t, m, was, now)
 	case now == nil:
@@ -225,7 +225,7 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 	}
 	c.members[n.Name], c.byNodeID[m.nodeID] = m, m
 	c.notTooMany(t, n, "a member was made")
-	c.breakerHolds(t, n, "a member was made")
+	c.breakerBlocks(t, n, "a member was made")
 }
 
 // status checks what is written of a member.
@@ -233,7 +233,7 @@ func (c *checks) status(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
 	if k := is.Status.ResentDrain; k != "" && was.Status.ResentDrain != k {
 		m.resent[k] = c.w.now
 	}
-	c.saysTrue(m, is)
+	c.reportsTrue(m, is)
 	before, after := meta.IsStatusConditionTrue(was.Status.Conditions,
 		v1alpha1.NodeDrainCompleted), meta.IsStatusConditionTrue(
 		is.Status.Conditions,

@@ -20,10 +20,10 @@ func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	c.withinLimits(t, m, n)
 	switch n.Spec.Drain.Reason {
 	case v1alpha1.DrainRollout:
-		c.breakerHolds(t, n, "a member leaves")
+		c.breakerBlocks(t, n, "a member leaves")
 		c.enoughWork(t, m, n)
 	case v1alpha1.DrainJoinTimeout, v1alpha1.DrainUnhealthy:
-		c.breakerHolds(t, n, "a member leaves")
+		c.breakerBlocks(t, n, "a member leaves")
 		c.patient(t, m, n)
 	default:
 		c.notTooFew(t, m, n)

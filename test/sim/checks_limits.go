@@ -48,8 +48,8 @@ func (c *checks) withinLimits(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	reason := n.Spec.Drain.Reason
 	repair := reason == v1alpha1.DrainJoinTimeout || reason == v1alpha1.DrainUnhealthy
 	leave, inFlight := c.leaveBesides(t, m, n)
-	leave, inFlight = leave+t.ordered, inFlight+t.repaired
-	t.ordered++
+	leave, inFlight = leave+t.requested, inFlight+t.repaired
+	t.requested++
 	if repair {
 		t.repaired++
 	}

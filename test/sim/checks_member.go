@@ -98,21 +98,21 @@ func (c *checks) unseeable(t *task, m *memberTruth, n *v1alpha1.NomadNode, a *al
 	}
 	wantedGone := m.deletedByUser || c.poolOf(n) == nil
 	return wantedGone && !t.notAsked && a.placed.After(m.drainedAt) &&
-		c.w.now.Sub(saidDrained(n)) >= nodectrl.DefaultPurgeTimeout
+		c.w.now.Sub(drainedTime(n)) >= nodectrl.DefaultPurgeTimeout
 }
 
-// saidDrained is since when the member's NomadNode says that it is drained: since the observation that found it so,
+// drainedTime is since when the member's NomadNode says that it is drained: since the observation that found it so,
 // which may have been on its way for long.
-func saidDrained(n *v1alpha1.NomadNode) time.Time {
+func drainedTime(n *v1alpha1.NomadNode) time.Time {
 	if d := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeDrainCompleted); d != nil {
 		return d.LastTransitionTime.Time
 	}
 	return time.Time{}
 }
 
-// recordDeleted checks the deletion of a NomadNode by a controller: of a drained member's, or of one that never got a
+// nodeDeleted checks the deletion of a NomadNode by a controller: of a drained member's, or of one that never got a
 // VM.
-func (c *checks) recordDeleted(t *task, m *memberTruth) {
+func (c *checks) nodeDeleted(t *task, m *memberTruth) {
 	if t.what == "pool" {
 		c.notProtected(t, m, "replaced")
 		if c.vmOf(m) != nil && m.vmMade.Before(t.began) {

@@ -34,7 +34,7 @@ func (c *checks) asksNomad(t *task, doing, nodeID string) {
 	switch {
 	case doing == "purge" && c.instanceOf(m) != nil:
 		c.w.violate("I4", m.name, "purged while its instance exists")
-	case doing == "cordon" && !m.stands("", t.readAt()):
+	case doing == "cordon" && !m.inForce("", t.readAt()):
 		c.w.violate("I3", m.name, "made ineligible without a drain request that stands")
 	case doing == "cancel drain" && x != nil && x.external(t.asOf):
 		c.w.violate("I6", m.name, "somebody else's drain was canceled")
@@ -52,7 +52,7 @@ func (c *checks) drains(t *task, doing, nodeID string, d *drain, found time.Time
 	if m == nil || x == nil {
 		return
 	}
-	if !m.stands(d.request, t.readAt()) {
+	if !m.inForce(d.request, t.readAt()) {
 		c.w.violate("I3", m.name, "a drain without a drain request that stands")
 		return
 	}
@@ -92,11 +92,11 @@ func (c *checks) uncordons(nodeID string) {
 // changed since it was found to be needed.
 func (c *checks) sentOnce(m *memberTruth, x *node, d *drain, excused bool) {
 	same := x.last.DrainID == d.request
-	stands := x.drain != nil || x.last.Status == nomad.DrainComplete && !x.eligible
+	inForce := x.drain != nil || x.last.Status == nomad.DrainComplete && !x.eligible
 	switch {
 	case same && x.drain != nil && x.last.OnTimeout != d.onTimeout:
 		// A user changed onTimeout while the member drains, which must reach Nomad.
-	case same && stands && !excused && x.last.IgnoreSystemJobs == d.ignoreSystem: // or a user has changed that
+	case same && inForce && !excused && x.last.IgnoreSystemJobs == d.ignoreSystem: // or a user has changed that
 		c.w.violate("I3", m.name, "the drain was sent again under the same request")
 	case x.drain != nil && x.drain.endsBefore(d):
 		c.w.violate("I3", m.name, "Nomad's deadline moved from %s to %s", x.drain.force.Sub(epoch), d.force.Sub(epoch))

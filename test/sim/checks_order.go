@@ -7,7 +7,7 @@ import (
 )
 
 // ordered keeps the books on a member's drain request, whoever writes it.
-func (m *memberTruth) ordered(d *v1alpha1.DrainRequest, now time.Time) {
+func (m *memberTruth) requested(d *v1alpha1.DrainRequest, now time.Time) {
 	order, marked := "", ""
 	if d != nil {
 		marked = d.ID
@@ -15,26 +15,26 @@ func (m *memberTruth) ordered(d *v1alpha1.DrainRequest, now time.Time) {
 			order = d.ID
 		}
 	}
-	if m.standing != order {
-		m.over[m.standing] = now
+	if m.current != order {
+		m.over[m.current] = now
 	}
 	if m.marked != "" && marked == "" {
 		m.unmarked = now
 	}
-	m.standing, m.marked = order, marked
+	m.current, m.marked = order, marked
 }
 
 // stands reports whether a drain request stands, or did since; empty: any.
-func (m *memberTruth) stands(request string, since time.Time) bool {
+func (m *memberTruth) inForce(request string, since time.Time) bool {
 	if request != "" {
-		return m.standing == request || m.over[request].After(since)
+		return m.current == request || m.over[request].After(since)
 	}
 	for of, at := range m.over {
 		if of != "" && at.After(since) {
 			return true
 		}
 	}
-	return m.standing != ""
+	return m.current != ""
 }
 
 // readAt is since when something may have changed that a task couldn't see: its cache lagged behind when it began.

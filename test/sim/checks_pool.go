@@ -134,8 +134,8 @@ func (c *checks) notTooMany(t *task, n *v1alpha1.NomadNode, what string) {
 	}
 }
 
-// breakerHolds checks I9: while the breaker is open nothing is made, and nothing leaves but for a user's wish.
-func (c *checks) breakerHolds(t *task, n *v1alpha1.NomadNode, what string) {
+// breakerBlocks checks I9: while the breaker is open nothing is made, and nothing leaves but for a user's wish.
+func (c *checks) breakerBlocks(t *task, n *v1alpha1.NomadNode, what string) {
 	since := c.askedSince(n.Spec.PoolUID, t.began)
 	for _, a := range since {
 		if !a.breaker || a.retried != since[0].retried {

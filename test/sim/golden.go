@@ -131,12 +131,12 @@ func (s goldenTrace) play() string {
 // is repeated within a moment only once, and of the controllers' patches none.
 func (t *trace) digest() string {
 	var b strings.Builder
-	said := map[string]time.Time{}
+	last := map[string]time.Time{}
 	number := t.numbers()
 	for _, l := range t.lines {
 		text, about := number.Replace(l.text), number.Replace(l.about)
-		again := l.at.Sub(said[about+text]) < 5*time.Second
-		said[about+text] = l.at
+		again := l.at.Sub(last[about+text]) < 5*time.Second
+		last[about+text] = l.at
 		if again || strings.HasPrefix(text, "patch ") || strings.Contains(text, "not found") ||
 			strings.Contains(text, "already exists") {
 			continue

@@ -41,7 +41,7 @@ func newHarvester(w *Environment) *harvester {
 		}
 		if c, ok := is.(*corev1.PersistentVolumeClaim); ok && was != nil && was.GetDeletionTimestamp() == nil &&
 			c.DeletionTimestamp != nil {
-			w.after(w.chance.of("harvester").rarely(w.Faults.Holds, 8*time.Second, 12*time.Minute), func() { h.release(c) })
+			w.after(w.chance.of("harvester").rarely(w.Faults.Blocks, 8*time.Second, 12*time.Minute), func() { h.release(c) })
 		}
 	})
 	return h
@@ -101,7 +101,7 @@ func (h *harvester) ready(vm *kubevirtv1.VirtualMachine) bool {
 // claims.
 func (h *harvester) removed(seen *kubevirtv1.VirtualMachine) {
 	s := h.w.chance.of("harvester")
-	h.w.after(s.rarely(h.w.Faults.Holds, 3*time.Second, 12*time.Minute), func() {
+	h.w.after(s.rarely(h.w.Faults.Blocks, 3*time.Second, 12*time.Minute), func() {
 		vm, _ := h.w.store.get(idOf(seen)).(*kubevirtv1.VirtualMachine)
 		switch {
 		case vm == nil || vm.UID != seen.UID:

@@ -12,7 +12,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// hosts are the machines of the Harvester cluster.
+// hosts are those of the Harvester cluster.
 var hosts = []string{"host-1", "host-2", "host-3"}
 
 const maintained = "harvesterhci.io/maintain-status"

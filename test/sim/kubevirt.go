@@ -63,7 +63,7 @@ func halted(vm *kubevirtv1.VirtualMachine) bool {
 	return vm.Spec.RunStrategy != nil && *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted
 }
 
-// sync brings the instance of a VM in step with it.
+// sync makes the instance of a VM follow it.
 func (k *kubevirt) sync(seen *kubevirtv1.VirtualMachine) {
 	vm, _ := k.w.store.get(idOf(seen)).(*kubevirtv1.VirtualMachine)
 	if vm == nil || vm.UID != seen.UID {

@@ -44,7 +44,7 @@ func decides(name string, f func(nodestate.State, func(nodestate.State) member.D
 }
 
 // says changes how a member is described.
-func says(name string, f func(nodestate.State, member.Description)) Mutation {
+func describes(name string, f func(nodestate.State, member.Description)) Mutation {
 	return Mutation{Name: name, Node: func(_ *process, r *nodectrl.Reconciler) {
 		describe := r.Describe
 		r.Describe = func(o nodestate.State, out member.Outcome) member.Description {
@@ -144,7 +144,7 @@ func removalMutants() []Mutation {
 		sees("forget the claims", func(o *nodestate.State) { o.Claims = nil }),
 		sees("forget the Secret in the end", func(o *nodestate.State) { o.Secret = o.Secret && !o.Node.Drained }),
 		sees("wait for a Nomad that is gone for good", func(o *nodestate.State) { o.PurgeTimeout = 1000 * time.Hour }),
-		says("call a VM that stays gone", func(o nodestate.State, d member.Description) {
+		describes("call a VM that stays gone", func(o nodestate.State, d member.Description) {
 			if o.Node.Drained && o.VM.Owned && !o.VM.Deleting && member.Next(o).Step == member.Wait {
 				d.Conditions[v1alpha1.NodeVMReady] = metav1.Condition{Status: "False", Reason: v1alpha1.ReasonDeleteStuck,
 					Message: "The VM is gone, but its instance runs on without it."}
@@ -166,7 +166,7 @@ func sightMutants() []Mutation {
 			}
 		}),
 		sees("force what is to be retained", func(o *nodestate.State) { o.Node.Policy.OnTimeout = v1alpha1.DrainForce }),
-		says("write the time", func(o nodestate.State, d member.Description) {
+		describes("write the time", func(o nodestate.State, d member.Description) {
 			c := d.Conditions[v1alpha1.NodeReady]
 			c.Message += o.Now.Format(time.RFC3339)
 			d.Conditions[v1alpha1.NodeReady] = c

@@ -12,7 +12,7 @@ import (
 
 func gcMutants() []Mutation {
 	collects := func(name string, f func(*gc.Collector)) Mutation {
-		return Mutation{Name: name, Sweep: func(_ *process, s *gc.Collector) { f(s) }}
+		return Mutation{Name: name, Collect: func(_ *process, s *gc.Collector) { f(s) }}
 	}
 	return []Mutation{
 		collects("collect without a grace period", func(s *gc.Collector) { s.Grace = 0 }),

@@ -24,7 +24,7 @@ type nomadServer struct {
 	waiting []*cluster
 	// ledSince is since when the present leader leads; zero: from the beginning.
 	ledSince time.Time
-	// blind is until when our token lacks read-job: lists of allocations are empty, without an error.
+	// readJobLost is until when our token lacks read-job: lists of allocations are empty, without an error.
 	readJobLost time.Time
 	// spells counts how often it has lost read-job.
 	spells int

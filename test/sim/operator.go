@@ -81,13 +81,13 @@ func (w *Environment) operate() {
 	for range w.Acts {
 		a := acts[s.IntN(len(acts))]
 		at := s.between(0, w.Span)
-		own := w.chance.of("operator: " + a.name)
+		stream := w.chance.of("operator: " + a.name)
 		if w.Without[a.name] {
 			continue
 		}
 		w.after(at, func() {
 			if w.faulty {
-				a.do(w, own)
+				a.do(w, stream)
 			}
 		})
 	}

@@ -86,8 +86,8 @@ func (w *Environment) reconcilers(p *process) (pools, nodes reconcile.Reconciler
 	if m.Node != nil {
 		m.Node(p, nr)
 	}
-	if m.Sweep != nil {
-		m.Sweep(p, sw)
+	if m.Collect != nil {
+		m.Collect(p, sw)
 	}
 	return pr, nr, sw
 }

@@ -55,7 +55,7 @@ func (w *Environment) comeToRest() {
 	}
 	w.note("", "", "---- the faults end")
 	w.faulty, w.Faults.Broken = false, 0
-	w.harvester.refusing, w.harvester.frozen, w.nomad.away, w.Faults.Holds = w.now, w.now, w.now, 0
+	w.harvester.refusing, w.harvester.frozen, w.nomad.away, w.Faults.Blocks = w.now, w.now, w.now, 0
 	w.nomad.readJobLost = w.now
 	for _, p := range w.processes[:len(w.processes)-1] {
 		w.kill(p, "ends")
@@ -75,15 +75,15 @@ func (w *Environment) end() {
 	if p := w.pool(); p != nil {
 		_ = w.store.remove(idOf(p), p.UID) // it was there a moment ago
 	}
-	if w.End == DeletedBlind {
+	if w.End == DeletedUnseen {
 		w.note("Nomad", "", "is gone for good")
 		w.nomad.away = w.now.Add(1000 * time.Hour)
 	}
 	w.free()
 }
 
-// tidy is what an operator does in the end: take back what operators did and what would hold the pool for ever. What
-// the controllers did they must take back themselves.
+// tidy is what an operator does in the end: undo what operators did and what would block the pool for ever. What
+// the controllers did they must undo themselves.
 func (w *Environment) tidy() {
 	if w.pool() == nil {
 		w.order()
@@ -129,7 +129,7 @@ func (w *Environment) await() {
 		}
 		w.nurse()
 	}
-	w.violate(map[bool]string{true: "I10", false: "I7"}[w.End == DeletedBlind], about, "no fixpoint after %s: %s",
+	w.violate(map[bool]string{true: "I10", false: "I7"}[w.End == DeletedUnseen], about, "no fixpoint after %s: %s",
 		mostRest, why)
 }
 

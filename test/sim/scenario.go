@@ -47,8 +47,8 @@ const (
 	Stays Ending = iota
 	// Deleted: the pool is deleted and nothing may be left.
 	Deleted
-	// DeletedBlind: the same, with Nomad gone for good.
-	DeletedBlind
+	// DeletedUnseen: the same, with Nomad gone for good.
+	DeletedUnseen
 )
 
 // Faults are how often things go wrong: once in so many times; 0: never.
@@ -59,7 +59,7 @@ type Faults struct {
 	// ClaimsLeft: Harvester doesn't remove a claim. Broken and Late: a guest never joins, or too late.
 	ClaimsLeft, Broken, Late int
 	// Holds: a claim or a VM that is being deleted stays for minutes.
-	Holds int
+	Blocks int
 	// Outages of Nomad, and second Leaders beside the first: how many.
 	Outages, Leaders int
 }
@@ -81,7 +81,7 @@ var faults = []fault{
 		func(f *Faults) { f.Outages = 0 }}, {"stalls", func(f *Faults) { f.Stalls = 0 }},
 	{"back", func(f *Faults) { f.Back = 0 }},
 	{"holds",
-		func(f *Faults) { f.Holds = 0 }}, {"claims-left", func(f *Faults) { f.ClaimsLeft = 0 }},
+		func(f *Faults) { f.Blocks = 0 }}, {"claims-left", func(f *Faults) { f.ClaimsLeft = 0 }},
 	{"broken", func(f *Faults) { f.Broken = 0 }}, {"late", func(f *Faults) { f.Late = 0 }},
 }
 
@@ -110,7 +110,7 @@ type Mutation struct {
 	Cluster func(*process, nomad.Cluster) nomad.Cluster
 	Pool    func(*process, *poolctrl.Reconciler)
 	Node    func(*process, *nodectrl.Reconciler)
-	Sweep   func(*process, *gc.Collector)
+	Collect func(*process, *gc.Collector)
 }
 
 // FromSeed draws a scenario.
@@ -127,9 +127,9 @@ func FromSeed(seed uint64) Scenario {
 		Freezes: pick(s, 0, 0, 100),
 		Stalls: pick(s, 0, 2,
 			8), Back: pick(s, 0, 20), ClaimsLeft: pick(s, 0, 2), Broken: pick(s, 0, 0, 0, 3, 10), Late: pick(s, 0, 0, 6),
-		Holds: pick(s, 0, 0, 8), Outages: pick(s, 0, 0, 1, 2), Leaders: pick(s, 0, 0, 1, 2),
+		Blocks: pick(s, 0, 0, 8), Outages: pick(s, 0, 0, 1, 2), Leaders: pick(s, 0, 0, 1, 2),
 	}
-	sc.End = pick(s, Stays, Stays, Stays, Deleted, DeletedBlind)
+	sc.End = pick(s, Stays, Stays, Stays, Deleted, DeletedUnseen)
 	sc.GCInterval, sc.GCGracePeriod = pick(s, 20*time.Second, time.Minute), pick(s, time.Minute, 3*time.Minute)
 	sc.Pool = anyPool(s, sc)
 	return sc

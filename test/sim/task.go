@@ -23,7 +23,7 @@ type task struct {
 	stop      func()
 	yield     func(time.Duration) bool
 	chose     map[*memberTruth]bool // whose drain it requested
-	ordered   int                   // of how many it did
+	requested int                   // of how many it did
 	repaired  int                   // how many of them because they don't work
 	recovered time.Time             // since when Nomad has been what it was then
 	viewed    time.Time             // when that was

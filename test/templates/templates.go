@@ -1,5 +1,5 @@
 // Package templates holds pool templates that must work: what is rendered of them is judged by cloud-init and by the
-// list of what Harvester wants, and in the world by Harvester's and KubeVirt's own admission and controllers.
+// list of what Harvester wants, and in the environment by Harvester's and KubeVirt's own admission and controllers.
 package templates
 
 import (
@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/world/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
 // firmwares are what a VM may boot with, as Harvester's UI writes it.

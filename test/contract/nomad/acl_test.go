@@ -134,9 +134,9 @@ var policies = []behaviour{
 		list, _, err := client.Allocations().List(&api.QueryOptions{Namespace: "*", Filter: `NodeID == "` + id + `"`})
 		c.must(err)
 		c.equal("by the list", len(list), 1)
-		own, _, err := client.Nodes().Allocations(id, nil)
+		ofNode, _, err := client.Nodes().Allocations(id, nil)
 		c.must(err)
-		c.equal("by the node", len(own), 1)
+		c.equal("by the node", len(ofNode), 1)
 	}},
 	{"acl-policy-rules-as-json", "§4", func(c *check) {
 		client := c.with(nodeWrite + ` namespace "default" { capabilities = ["read-job"] }`)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/process"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // agent is the program itself as a client agent.

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/binaries"
-	"github.com/nomad-harvester/nomad-harvester/test/world/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
 )
 
 // behaviour is one thing that Nomad does and that we depend on.
@@ -74,7 +74,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// timeout is for what is awaited, on a machine that is busy with something else.
+// timeout is for what is awaited, on a busy machine.
 const timeout = 40 * time.Second
 
 func TestContract(t *testing.T) {
@@ -130,7 +130,7 @@ func find(t *testing.T) binaries.NomadInUse {
 	return found
 }
 
-// grace is how late heartbeats may be: on a machine that is busy clients are late for seconds, and what was on them
+// grace is how late heartbeats may be: on a busy machine clients are late for seconds, and what was on them
 // is lost then.
 const grace = 5 * time.Second
 

@@ -3,7 +3,7 @@
 // Each behaviour has a name, the place in our notes on Nomad (facts/nomad.md) where it was found, and a check. A
 // server is started per configuration, and the behaviours of one share it: each has a node pool and jobs of its own.
 //
-//	make contract                          with the Nomad that the test world finds, else the stand-in
+//	make contract                          with the Nomad that the test environment finds, else the stand-in
 //	make contract NOMAD_BIN=/path/to/nomad with that one
 //	make contract NOMAD=standin            with the stand-in
 //

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/simclient"
 )
 
 func (c *check) forced(id string) time.Time {

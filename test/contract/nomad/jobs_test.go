@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/simclient"
 )
 
 func (c *check) filtered(filter string, params map[string]string) []*api.AllocationListStub {

@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/nomad"
-	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/simclient"
 )
 
 const notThere = "node not found"

@@ -16,7 +16,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
 )
 
 // plant is a difference between Nomad and what the behaviours see of it.

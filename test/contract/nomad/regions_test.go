@@ -8,8 +8,8 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/nomad"
-	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/simclient"
 )
 
 // regions are of a server that servers of other regions join, each of one of its own.

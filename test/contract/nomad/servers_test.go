@@ -10,8 +10,8 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/test/world/nomad"
-	"github.com/nomad-harvester/nomad-harvester/test/world/simclient"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/simclient"
 )
 
 // listen opens the event stream from now on, and returns its batches until the check ends. It doesn't ask for all
@@ -287,9 +287,9 @@ var pools = []behaviour{
 			}
 			return nil
 		})
-		own, _, err := c.api.Allocations().List(&api.QueryOptions{Filter: filter})
+		inDefault, _, err := c.api.Allocations().List(&api.QueryOptions{Filter: filter})
 		c.must(err)
-		c.equal("in the default namespace", len(own), 0)
+		c.equal("in the default namespace", len(inDefault), 0)
 		_, _, err = c.api.Jobs().Deregister(*j.ID, false, &api.WriteOptions{Namespace: c.id})
 		c.must(err)
 	}},

@@ -14,7 +14,7 @@ func TestAdmission(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	foreign, err := acl.NewKeyring()
+	other, err := acl.NewKeyring()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestAdmission(t *testing.T) {
 		{"default pool", introduce(keys, "n", "", now), false, false},
 		{"just expired", introduce(keys, "n", "p", now.Add(-5*time.Minute-30*time.Second)), true, true},
 		{"expired", introduce(keys, "n", "p", now.Add(-7*time.Minute)), false, false},
-		{"foreign", introduce(foreign, "n", "p", now), false, false},
+		{"foreign", introduce(other, "n", "p", now), false, false},
 		{"own identity", identify("i"), true, true},
 		{"other's identity", identify("j"), false, false},
 		{"nonsense", "x.y.z", false, false},

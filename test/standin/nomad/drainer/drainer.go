@@ -15,11 +15,11 @@ const (
 	batchWindow = time.Second
 	// deadlineWindow is how late a deadline is acted on (facts/nomad.md §2).
 	deadlineWindow = time.Second
-	// settleDelay is how long a node takes to be looked at.
-	settleDelay = 50 * time.Millisecond
+	// observeDelay is how long it takes until a node is looked at.
+	observeDelay = 50 * time.Millisecond
 )
 
-// Drainer is what the drainer remembers between two looks; its zero value remembers nothing, as that of a new leader.
+// Drainer is what the drainer remembers from one observation to the next; its zero value remembers nothing, as that of a new leader.
 type Drainer struct {
 	Quirks Quirks
 	// due are the nodes whose end is to be looked at, and when.
@@ -59,7 +59,7 @@ type Actions struct {
 }
 
 // Requested notes that a drain was asked for, or asked for again.
-func (d *Drainer) Requested(nodeID string, now time.Time) { d.look(nodeID, now.Add(settleDelay)) }
+func (d *Drainer) Requested(nodeID string, now time.Time) { d.observe(nodeID, now.Add(observeDelay)) }
 
 // Ended notes that an allocation has come to its end. The end of one of a sysbatch job is noticed by nobody
 // (facts/nomad.md §2 stall 1), nor is one of a service or batch job that falls into the time for which requests to
@@ -75,10 +75,10 @@ func (d *Drainer) Ended(a *api.Allocation, now time.Time) {
 	if (kind == state.TypeService || kind == state.TypeBatch) && !d.flush.IsZero() && d.Quirks.ConcurrentStall != Never {
 		return
 	}
-	d.look(a.NodeID, now.Add(settleDelay))
+	d.observe(a.NodeID, now.Add(observeDelay))
 }
 
-func (d *Drainer) look(nodeID string, at time.Time) {
+func (d *Drainer) observe(nodeID string, at time.Time) {
 	if d.due == nil {
 		d.due = map[string]time.Time{}
 	}
@@ -229,10 +229,10 @@ func (d *Drainer) group(v View, onDraining []*api.Allocation, now time.Time) {
 			healthy++
 		}
 	}
-	room := healthy - (count - parallel)
+	spare := healthy - (count - parallel)
 	slices.SortFunc(onDraining, func(a, b *api.Allocation) int { return int(int64(a.CreateIndex) - int64(b.CreateIndex)) })
 	for _, a := range onDraining {
-		if room <= 0 {
+		if spare <= 0 {
 			return
 		}
 		if d.leaves(a) {
@@ -242,7 +242,7 @@ func (d *Drainer) group(v View, onDraining []*api.Allocation, now time.Time) {
 		if d.flush.IsZero() {
 			d.flush = now.Add(batchWindow)
 		}
-		room--
+		spare--
 	}
 }
 

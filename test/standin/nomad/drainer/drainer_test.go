@@ -12,21 +12,21 @@ import (
 
 var start = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 
-// world is one cluster for a test.
-type world struct {
+// cluster is one for a test.
+type cluster struct {
 	nodes  []*state.Node
 	allocs []*api.Allocation
 }
 
-func (w *world) Draining() []*state.Node { return w.nodes }
-func (w *world) OnNode(id string) []*api.Allocation {
+func (w *cluster) Draining() []*state.Node { return w.nodes }
+func (w *cluster) OnNode(id string) []*api.Allocation {
 	return slices.DeleteFunc(slices.Clone(w.allocs), func(a *api.Allocation) bool { return a.NodeID != id })
 }
-func (w *world) OfJob(_, id string) []*api.Allocation {
+func (w *cluster) OfJob(_, id string) []*api.Allocation {
 	return slices.DeleteFunc(slices.Clone(w.allocs), func(a *api.Allocation) bool { return a.JobID != id })
 }
 
-func (w *world) drain(id string, deadline time.Duration, ignoreSystem bool) {
+func (w *cluster) drain(id string, deadline time.Duration, ignoreSystem bool) {
 	n := &state.Node{}
 	n.ID, n.Status = id, state.NodeReady
 	n.DrainStrategy = &api.DrainStrategy{DrainSpec: api.DrainSpec{Deadline: deadline, IgnoreSystemJobs: ignoreSystem},
@@ -34,7 +34,7 @@ func (w *world) drain(id string, deadline time.Duration, ignoreSystem bool) {
 	w.nodes = append(w.nodes, n)
 }
 
-func (w *world) run(node, id, kind string, count, parallel int) *api.Allocation {
+func (w *cluster) run(node, id, kind string, count, parallel int) *api.Allocation {
 	job := &api.Job{
 		ID:   new("job-" + kind),
 		Type: new(kind),
@@ -51,7 +51,7 @@ func (w *world) run(node, id, kind string, count, parallel int) *api.Allocation 
 }
 
 // step looks at a moment, and returns what is migrated and which nodes are done.
-func step(d *Drainer, w *world, after time.Duration) (migrate, done []string) {
+func step(d *Drainer, w *cluster, after time.Duration) (migrate, done []string) {
 	a := d.Decide(w, start.Add(after))
 	for _, c := range a.Complete {
 		done = append(done, c.NodeID)
@@ -67,7 +67,7 @@ func equal(t *testing.T, what string, got, want []string) {
 }
 
 func TestEmptyNodeCompletesSoon(t *testing.T) {
-	w, d := &world{}, &Drainer{}
+	w, d := &cluster{}, &Drainer{}
 	w.drain("n", time.Hour, false)
 	d.Requested("n", start)
 	_, done := step(d, w, 0)
@@ -78,7 +78,7 @@ func TestEmptyNodeCompletesSoon(t *testing.T) {
 
 // Services go by max_parallel, after the second for which requests are gathered.
 func TestServicesMoveByMaxParallel(t *testing.T) {
-	w, d := &world{}, &Drainer{}
+	w, d := &cluster{}, &Drainer{}
 	w.drain("n", time.Hour, false)
 	for _, id := range []string{"a", "b", "c"} {
 		w.run("n", id, state.TypeService, 3, 2)
@@ -98,7 +98,7 @@ func TestServicesMoveByMaxParallel(t *testing.T) {
 // System allocations are stopped last, together with the end of the drain, which they outlive; or not at all.
 func TestSystemGoesLast(t *testing.T) {
 	for ignore, want := range map[bool][]string{false: {"s"}, true: nil} {
-		w, d := &world{}, &Drainer{}
+		w, d := &cluster{}, &Drainer{}
 		w.drain("n", time.Hour, ignore)
 		w.run("n", "s", state.TypeSystem, 1, 1)
 		batch := w.run("n", "b", state.TypeBatch, 1, 1)
@@ -125,7 +125,7 @@ func TestDeadlines(t *testing.T) {
 		"none":          {0, 1000 * time.Hour, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, d := &world{}, &Drainer{}
+			w, d := &cluster{}, &Drainer{}
 			w.drain("n", tt.deadline, false)
 			w.run("n", "b", state.TypeBatch, 1, 1)
 			d.Requested("n", start)
@@ -141,7 +141,7 @@ func TestDeadlines(t *testing.T) {
 // Nobody notices the end of a sysbatch allocation, until the drain is asked for again (stall 1).
 func TestStallOfSysBatch(t *testing.T) {
 	for quirk, stalls := range map[Quirk]bool{AsNomad: true, Never: false} {
-		w, d := &world{}, &Drainer{Quirks: Quirks{SysBatchStall: quirk}}
+		w, d := &cluster{}, &Drainer{Quirks: Quirks{SysBatchStall: quirk}}
 		w.drain("n", time.Hour, false)
 		a := w.run("n", "b", state.TypeSysBatch, 1, 1)
 		d.Requested("n", start)
@@ -162,7 +162,7 @@ func TestStallOfSysBatch(t *testing.T) {
 func TestStallOfConcurrentDrains(t *testing.T) {
 	for _, kind := range []string{state.TypeService, state.TypeBatch} {
 		for quirk, stalls := range map[Quirk]bool{AsNomad: true, Never: false} {
-			w, d := &world{}, &Drainer{Quirks: Quirks{ConcurrentStall: quirk}}
+			w, d := &cluster{}, &Drainer{Quirks: Quirks{ConcurrentStall: quirk}}
 			w.drain("m", time.Hour, false)
 			w.drain("n", time.Hour, false)
 			gone := w.run("m", "a", kind, 2, 2)
@@ -180,7 +180,7 @@ func TestStallOfConcurrentDrains(t *testing.T) {
 }
 
 func TestNodeThatIsDownIsDone(t *testing.T) {
-	w, d := &world{}, &Drainer{}
+	w, d := &cluster{}, &Drainer{}
 	w.drain("n", time.Hour, false)
 	w.run("n", "a", state.TypeBatch, 1, 1)
 	w.nodes[0].Status = state.NodeDown

@@ -20,15 +20,15 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/standin/nomad/state"
 )
 
-// world is a server that leads, in memory, with its API.
-type world struct {
+// leader is a server that leads, in memory, with its API.
+type leader struct {
 	t      *testing.T
 	server *server.Server
 	url    string
 	client *api.Client
 }
 
-func newWorld(t *testing.T, withACL bool) *world {
+func newLeader(t *testing.T, withACL bool) *leader {
 	t.Helper()
 	s, err := server.New(
 		server.Config{Name: "server-1", RPCAddr: "127.0.0.1:1", ACLEnabled: withACL, TokenMinTTL: time.Millisecond})
@@ -46,12 +46,12 @@ func newWorld(t *testing.T, withACL bool) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{t: t, server: s, url: listener.URL}
+	w := &leader{t: t, server: s, url: listener.URL}
 	w.client = w.as("")
 	return w
 }
 
-func (w *world) as(secret string) *api.Client {
+func (w *leader) as(secret string) *api.Client {
 	w.t.Helper()
 	client, err := api.NewClient(&api.Config{Address: w.url, SecretID: secret})
 	if err != nil {
@@ -61,14 +61,14 @@ func (w *world) as(secret string) *api.Client {
 	return client
 }
 
-func (w *world) must(err error) {
+func (w *leader) must(err error) {
 	w.t.Helper()
 	if err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func (w *world) node(name string, meta map[string]string) string {
+func (w *leader) node(name string, meta map[string]string) string {
 	w.t.Helper()
 	n := &state.Node{Node: api.Node{
 		ID: uuid.NewString(), Name: name, Status: state.NodeReady, SchedulingEligibility: state.Eligible, NodePool: "default",
@@ -93,7 +93,7 @@ func statusOf(err error) int {
 // facts/nomad.md §1: the filter sees what the list doesn't show, and fails the whole list over what it doesn't
 // understand.
 func TestFilterOfNodes(t *testing.T) {
-	w := newWorld(t, false)
+	w := newLeader(t, false)
 	w.node("a-1", map[string]string{"pool-uid": "u", "x.y": "z"})
 	w.node("b-1", nil)
 	for filter, want := range map[string]int{
@@ -114,7 +114,7 @@ func TestFilterOfNodes(t *testing.T) {
 }
 
 func TestPagesPrefixesAndMissingNodes(t *testing.T) {
-	w := newWorld(t, false)
+	w := newLeader(t, false)
 	ids := map[string]bool{}
 	for range 5 {
 		ids[w.node("n", nil)] = true
@@ -148,7 +148,7 @@ func TestPagesPrefixesAndMissingNodes(t *testing.T) {
 }
 
 func TestBlockingQueryWakes(t *testing.T) {
-	w := newWorld(t, false)
+	w := newLeader(t, false)
 	w.node("a", nil)
 	_, meta, err := w.client.Nodes().List(nil)
 	w.must(err)
@@ -169,7 +169,7 @@ func TestBlockingQueryWakes(t *testing.T) {
 }
 
 func TestTokensAndTheirPolicies(t *testing.T) {
-	w := newWorld(t, true)
+	w := newLeader(t, true)
 	boot, _, err := w.client.ACLTokens().Bootstrap(nil)
 	w.must(err)
 	if _, _, err := w.client.ACLTokens().Bootstrap(nil); statusOf(err) != http.StatusBadRequest {
@@ -219,7 +219,7 @@ func TestTokensAndTheirPolicies(t *testing.T) {
 
 // facts/nomad.md §0.6: one list hides what the token may not see, the other refuses.
 func TestAllocationsThatATokenMayNotSee(t *testing.T) {
-	w := newWorld(t, true)
+	w := newLeader(t, true)
 	boot, _, err := w.client.ACLTokens().Bootstrap(nil)
 	w.must(err)
 	admin := w.as(boot.SecretID)
@@ -267,7 +267,7 @@ func TestAllocationsThatATokenMayNotSee(t *testing.T) {
 }
 
 func TestEventStream(t *testing.T) {
-	w := newWorld(t, false)
+	w := newLeader(t, false)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	events, err := w.client.EventStream().Stream(ctx, map[api.Topic][]string{api.TopicNode: {"*"}}, 0, nil)
@@ -287,7 +287,7 @@ func TestEventStream(t *testing.T) {
 }
 
 func TestSnapshotIsChecked(t *testing.T) {
-	w := newWorld(t, false)
+	w := newLeader(t, false)
 	id := w.node("n", nil)
 	reader, err := w.client.Operator().Snapshot(nil)
 	w.must(err)
@@ -304,7 +304,7 @@ func TestSnapshotIsChecked(t *testing.T) {
 }
 
 func TestWhatIsAskedOfAgents(t *testing.T) {
-	w := newWorld(t, false)
+	w := newLeader(t, false)
 	if leader, err := w.client.Status().Leader(); err != nil || leader != "127.0.0.1:1" {
 		t.Errorf("%q, %v", leader, err)
 	}

@@ -10,7 +10,7 @@ import (
 
 // facts/nomad.md §4: a login by JWT gives what its binding rules say, for as long as its method says.
 func TestLoginNeedsAMethodAndABinding(t *testing.T) {
-	w := newWorld(t, true)
+	w := newLeader(t, true)
 	boot, _, err := w.client.ACLTokens().Bootstrap(nil)
 	w.must(err)
 	admin := w.as(boot.SecretID)

@@ -24,7 +24,7 @@ const job = `{"Job": {"ID": "a/b", "Type": "service", "Datacenters": ["*"], "Tas
 
 // What the autoscaler asks: policies by their source, the status of a job's groups, and to scale it.
 func TestJobAndItsScaling(t *testing.T) {
-	w := newWorld(t, false)
+	w := newLeader(t, false)
 	var answer api.JobRegisterResponse
 	_, err := w.client.Raw().Write("/v1/jobs", strings.NewReader(job), &answer, nil)
 	if err != nil || answer.EvalID == "" || answer.JobModifyIndex == 0 {
@@ -61,7 +61,7 @@ func TestJobAndItsScaling(t *testing.T) {
 }
 
 func TestJobsThatAreRefused(t *testing.T) {
-	w := newWorld(t, false)
+	w := newLeader(t, false)
 	for body, want := range map[string]int{`{}`: http.StatusBadRequest,
 		`{"Job": {"Type": "batch"}}`: http.StatusBadRequest, `{`: http.StatusBadRequest} {
 		if _, err := w.client.Raw().Write("/v1/jobs", strings.NewReader(body), nil, nil); statusOf(err) != want {
@@ -75,7 +75,7 @@ func TestJobsThatAreRefused(t *testing.T) {
 
 // Files and the like are the client's to give, through the connection that it opened itself.
 func TestWhatTheClientAnswers(t *testing.T) {
-	w := newWorld(t, false)
+	w := newLeader(t, false)
 	node, alloc := w.node("n", nil), uuid.NewString()
 	_, err := w.server.Store().Write(func(tx *state.Txn) error {
 		state.Allocs.Put(
@@ -91,8 +91,8 @@ func TestWhatTheClientAnswers(t *testing.T) {
 		!strings.Contains(err.Error(), "No path to node") {
 		t.Errorf("without a connection: %v", err)
 	}
-	ours, theirs := net.Pipe()
-	session, err := yamux.Server(ours, wire.Settings())
+	server, theirs := net.Pipe()
+	session, err := yamux.Server(server, wire.Settings())
 	w.must(err)
 	defer func() { _ = session.Close() }()
 	clientSide, err := yamux.Client(theirs, wire.Settings())
@@ -126,7 +126,7 @@ func TestWhatTheClientAnswers(t *testing.T) {
 }
 
 func TestIntroductionNeedsNodeWrite(t *testing.T) {
-	w := newWorld(t, true)
+	w := newLeader(t, true)
 	boot, _, err := w.client.ACLTokens().Bootstrap(nil)
 	w.must(err)
 	request := &api.ACLIdentityClientIntroductionTokenRequest{NodeName: "n", TTL: time.Minute}

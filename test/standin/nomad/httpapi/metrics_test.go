@@ -16,7 +16,7 @@ import (
 // gone. How many jobs there are is told even if there are none. With ACLs it is told to anybody as well. (Seen of
 // Nomad 1.11.3.)
 func TestMetricsOfAJobThatWaits(t *testing.T) {
-	w := newWorld(t, true)
+	w := newLeader(t, true)
 	host, err := os.Hostname()
 	w.must(err)
 	w.metricsHave(fmt.Sprintf("nomad_nomad_job_status_running{host=%q} 0\n", host), true)
@@ -38,7 +38,7 @@ func TestMetricsOfAJobThatWaits(t *testing.T) {
 }
 
 // metricsHave waits until the page for Prometheus has a text, or has it no more.
-func (w *world) metricsHave(text string, want bool) {
+func (w *leader) metricsHave(text string, want bool) {
 	w.t.Helper()
 	var page []byte
 	for range 100 {

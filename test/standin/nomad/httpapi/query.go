@@ -62,8 +62,8 @@ func parseQuery(r *http.Request) (query, error) {
 	return q, nil
 }
 
-// patience is how long the query waits. Nomad adds up to a sixteenth at random; clients have to bear less as well.
-func (q query) patience() time.Duration {
+// waitTime is how long the query waits. Nomad adds up to a sixteenth at random; clients have to bear less as well.
+func (q query) waitTime() time.Duration {
 	if q.wait <= 0 {
 		return defaultWait
 	}

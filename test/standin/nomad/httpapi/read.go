@@ -25,7 +25,7 @@ func read[T any](c *call, find func(*state.Snapshot) (uint64, T, error)) (any, e
 	if err := c.needLeader(); err != nil {
 		return nil, err
 	}
-	wait := c.q.patience()
+	wait := c.q.waitTime()
 	ctx, cancel := context.WithTimeout(c.r.Context(), wait+rand.N(wait/16+1))
 	defer cancel()
 	for {

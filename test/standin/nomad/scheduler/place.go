@@ -15,7 +15,7 @@ type usage struct {
 	same              map[string]int // allocations by job and group
 }
 
-// place puts an allocation on the best of the nodes, and reports if one had room.
+// place puts an allocation on the best of the nodes, and reports if one had the capacity.
 func (p *planner) place(group *api.TaskGroup, name string, former *api.Allocation, nodes []*state.Node) bool {
 	ask := askOf(group)
 	var best *state.Node

@@ -91,12 +91,12 @@ func Decide(in Input) *Plan {
 			p.counted(group, own)
 		}
 	}
-	p.dropForeignGroups()
+	p.dropRemovedGroups()
 	return p.plan
 }
 
-// dropForeignGroups stops what is of groups that the job has no more.
-func (p *planner) dropForeignGroups() {
+// dropRemovedGroups stops what is of groups that the job has no more.
+func (p *planner) dropRemovedGroups() {
 	known := map[string]bool{}
 	for _, group := range p.Job.TaskGroups {
 		known[state.Value(group.Name)] = true

@@ -104,7 +104,7 @@ func (c *cluster) stopped(why string) int {
 	return n
 }
 
-func TestServiceIsPlacedWhereThereIsRoom(t *testing.T) {
+func TestServiceIsPlacedWhereThereIsCapacity(t *testing.T) {
 	c := newCluster("a", "b")
 	plan := c.evaluate(job(state.TypeService, 8))
 	if got := c.where(); got != "a:3 b:3" || plan.Queued["g"] != 2 || plan.Unplaced["g"] == nil {

@@ -35,7 +35,7 @@ var Handle = func() *codec.MsgpackHandle {
 	return h
 }()
 
-// Settings are those of every session: quiet. The backlog is small because each session has room for all of it from
+// Settings are those of every session: quiet. The backlog is small because each session takes all of it from
 // the beginning, and there are thousands of them.
 func Settings() *yamux.Config {
 	c := yamux.DefaultConfig()

@@ -1,0 +1,139 @@
+package testenv_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+
+	nomadapi "github.com/hashicorp/nomad/api"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube/faultproxy"
+)
+
+// After every program has crashed and come back, the environment still makes VMs that join Nomad.
+func TestProgramsComeBackAfterACrash(t *testing.T) {
+	w := shared
+	for _, name := range []string{"kube-apiserver", "etcd", "kube-controller-manager", "virt-api", "virt-controller",
+		"harvester-lite", "nomad"} {
+		if err := w.Process(name).Kill(); err != nil {
+			t.Fatalf("kill %s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"etcd", "kube-apiserver", "kube-controller-manager", "virt-api", "virt-controller",
+		"harvester-lite", "nomad"} {
+		if err := w.Process(name).Restart(t.Context()); err != nil {
+			t.Fatalf("restart %s: %v", name, err)
+		}
+	}
+	vm, nodeID := createVM(t, w, "after-the-crash")
+	waitRunning(t, w, vm)
+	waitReady(t, w, nodeID)
+}
+
+func TestPausedProgramResumes(t *testing.T) {
+	p := shared.Process("nomad")
+	if err := p.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "Nomad to answer", func(ctx context.Context) error {
+		_, _, err := shared.Nomad.Nodes().List((&nomadapi.QueryOptions{}).WithContext(ctx))
+		return err
+	})
+}
+
+func TestUnknownProgramPanics(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic")
+		}
+	}()
+	shared.Process("kube-scheduler")
+}
+
+// The proxy carries a service account's token, and loses answers of writes that happened.
+func TestAPIFaultsHitServiceAccounts(t *testing.T) {
+	w := shared
+	if err := w.InstallProduct(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	file, err := w.Kube.KubeconfigVia(t.Context(), w.APIFaults.URL, fixtures.ProductNamespace,
+		testenv.ControllerServiceAccount)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(config, client.Options{Scheme: w.Client.Scheme()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pools v1alpha1.NomadNodePoolList
+	if err := c.List(t.Context(), &pools); err != nil {
+		t.Fatalf("listing pools as the controller: %v", err)
+	}
+
+	remove := w.APIFaults.Inject(faultproxy.Fault{
+		Match:  func(r *http.Request) bool { return r.Method == http.MethodPost },
+		Effect: faultproxy.LoseAnswer,
+	})
+	defer remove()
+	secret := secretNamed("lost-answer")
+	if err := c.Create(t.Context(), secret); err == nil {
+		t.Error("the answer wasn't lost")
+	}
+	stored := secretNamed("lost-answer")
+	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(stored), stored); err != nil {
+		t.Errorf("the write whose answer was lost: %v", err)
+	}
+	if err := w.Client.Delete(t.Context(), stored); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestControllerStartsAndServesMetrics(t *testing.T) {
+	c, err := shared.StartController(t.Context(), testenv.ControllerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get(c.MetricsURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		t.Error(fmt.Errorf("metrics: %s", resp.Status))
+	}
+	if err := c.Stop(); err != nil {
+		t.Error(err)
+	}
+	if err := c.Process().Err(); err != nil {
+		t.Errorf("the controller's end: %v\n%s", err, c.Process().Tail(5))
+	}
+}
+
+func TestAutoscalerLaunchesThePlugin(t *testing.T) {
+	a, err := shared.StartAutoscaler(t.Context(), testenv.AutoscalerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the plugin's process", func(context.Context) error {
+		if len(a.PluginPids()) == 0 {
+			return fmt.Errorf("none; agent log:\n%s", a.Process().Tail(10))
+		}
+		return nil
+	})
+	if err := a.Stop(); err != nil {
+		t.Error(err)
+	}
+}
