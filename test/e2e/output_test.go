@@ -32,6 +32,8 @@ const mostMessages = 8
 type output struct {
 	mu   sync.Mutex
 	seen map[string][]string // by kind and condition or Event
+	// dir is the directory of the environment, whose name is another one each time.
+	dir string
 }
 
 // recording runs tests and then adds what was seen to a file.
@@ -55,6 +57,7 @@ func (o *output) watchIfWanted(w *testenv.Environment) error {
 	if recordTo == "" {
 		return nil
 	}
+	o.dir = w.Dir
 	ctx := context.Background()
 	c, err := client.NewWithWatch(w.RESTConfig, client.Options{Scheme: kube.Scheme()})
 	if err != nil {
@@ -101,6 +104,7 @@ func (o *output) conditions(kind string, all []metav1.Condition) {
 func (o *output) add(what, message string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	message = strings.ReplaceAll(message, o.dir, "/tmp/testenv")
 	if got := o.seen[what]; len(got) < mostMessages && !slices.Contains(got, message) {
 		o.seen[what] = append(got, message)
 	}
