@@ -122,12 +122,10 @@ func TestExternalNodeIsLeftAlone(t *testing.T) {
 		"Retain":              {v1alpha1.DrainRetain, true, 16 * time.Minute, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := unlisted(
-				nomad.Inspection{Found: true, Node: external, Live: []nomad.Allocation{alloc}},
+			s := unlisted(nomad.Inspection{Found: true, Node: external, Live: []nomad.Allocation{alloc}},
 				func(n *v1alpha1.NomadNode) {
 					n.Spec.ScaleIn.Drain.OnTimeout = c.policy
-				},
-			)
+				})
 			if c.listed {
 				listed := external
 				listed.PoolUID, listed.Member = "", ""

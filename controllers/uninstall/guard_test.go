@@ -69,8 +69,7 @@ func TestInstallationIsGuardedWhileThereAreMembers(t *testing.T) {
 // and again.
 func TestNothingIsGuardedWhereThereAreNoPolicies(t *testing.T) {
 	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}
-	c := interceptor.NewClient(
-		fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(pool).Build(),
+	c := interceptor.NewClient(fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(pool).Build(),
 		interceptor.Funcs{
 			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 				switch o.(type) {
@@ -80,8 +79,7 @@ func TestNothingIsGuardedWhereThereAreNoPolicies(t *testing.T) {
 				}
 				return c.Get(ctx, key, o, opts...)
 			},
-		},
-	)
+		})
 	u := guardOf(c)
 	recorder := events.NewFakeRecorder(10)
 	u.events = emitter{kube.EventSink{EventRecorder: recorder}}

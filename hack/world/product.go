@@ -16,7 +16,7 @@ import (
 // product is what runs of ours in the world.
 type product struct {
 	env *testenv.Environment
-	out   io.Writer
+	out io.Writer
 
 	controller *testenv.Controller // nil with CONTROLLER=no
 	autoscaler *nomad.Autoscaler

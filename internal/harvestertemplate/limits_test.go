@@ -115,17 +115,10 @@ func TestChosenKeysAreThoseOfTheAPI(t *testing.T) {
 
 // KubeVirt's annotations of an instance are wishes; what Harvester writes there is about one VM.
 func TestHooksOfTheVersionAreKept(t *testing.T) {
-	got := harvestertemplatetest.Resolved(
-		t,
-		v1alpha1.NodeTemplate{},
-		harvestertemplatetest.Version(
-			t,
-			[2]string{
-				"spec.template.metadata.annotations",
-				`{hooks.kubevirt.io/hookSidecars: '[]', harvesterhci.io/sshNames: '[]'}`,
-			},
-		),
-	)
+	got := harvestertemplatetest.Resolved(t, v1alpha1.NodeTemplate{}, harvestertemplatetest.Version(t, [2]string{
+		"spec.template.metadata.annotations",
+		`{hooks.kubevirt.io/hookSidecars: '[]', harvesterhci.io/sshNames: '[]'}`,
+	}))
 	m := blueprinttest.Member()
 	m.Template = *got
 	annotations := rendertest.Member(t, m, harvestertemplatetest.Facts()).VM.Spec.Template.ObjectMeta.Annotations

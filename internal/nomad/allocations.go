@@ -107,11 +107,7 @@ func (r *remote) runningAllocations(ctx context.Context, node Node) ([]Allocatio
 		k   keptBytes
 	)
 	former := replacedBy{}
-	err := r.listAllocations(
-		ctx,
-		[]string{node.ID},
-		isLiveOrFailed+` or `+isReplaced,
-		withStates,
+	err := r.listAllocations(ctx, []string{node.ID}, isLiveOrFailed+` or `+isReplaced, withStates,
 		func(s *api.AllocationListStub) error {
 			switch failed := s.ClientStatus == api.AllocClientStatusFailed; {
 			case !ended(s), failed && node.Status != NodeDown && !allDead(s):
@@ -120,8 +116,7 @@ func (r *remote) runningAllocations(ctx context.Context, node Node) ([]Allocatio
 				former.add(s)
 			}
 			return k.add(textsOf(s)...)
-		},
-	)
+		})
 	if err != nil {
 		return nil, err
 	}

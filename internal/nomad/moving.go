@@ -177,10 +177,7 @@ type withJob struct {
 
 // learnJob asks for the job that an allocation has.
 func (r *remote) learnJob(ctx context.Context, b beginning) error {
-	return r.query(
-		ctx,
-		"read allocation "+b.id,
-		api.QueryOptions{Namespace: b.job.namespace},
+	return r.query(ctx, "read allocation "+b.id, api.QueryOptions{Namespace: b.job.namespace},
 		func(q *api.QueryOptions) error {
 			var a withJob
 			if _, err := r.api.Raw().Query("/v1/allocation/"+b.id, &a, q); err != nil {
@@ -196,6 +193,5 @@ func (r *remote) learnJob(ctx context.Context, b beginning) error {
 			b.job.version = a.Job.Version // the job may have been changed in place meanwhile
 			r.migrations.learn(b, migrates, a.Job.CreateIndex)
 			return nil
-		},
-	)
+		})
 }

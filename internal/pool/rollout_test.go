@@ -221,29 +221,18 @@ func TestRolloutForTheirAge(t *testing.T) {
 	}
 	young := age(time.Minute)
 	runAges("restarted since", rolling(some(3, "m"), restart(time.Minute)), `create 1, outdated [], wake 0s`, 0)
-	runAges(
-		"one is made anew",
-		rolling(all(some(3, "m"), some(1, "new", age(time.Second))), restart(time.Minute)),
-		`create 0, outdated ["m0"], wake 0s`,
-		1,
-	)
+	runAges("one is made anew", rolling(all(some(3, "m"), some(1, "new", age(time.Second))), restart(time.Minute)),
+		`create 0, outdated ["m0"], wake 0s`, 1)
 	runAges("made after it", rolling(some(3, "m"), restart(2*time.Hour)), `create 0, outdated [], wake 0s`, 3)
 	runAges("made in the same second", rolling(some(3, "m"), restart(time.Hour)), `create 0, outdated [], wake 0s`, 3)
 	runAges("to be restarted later", rolling(some(3, "m"), restart(-time.Minute)), `create 0, outdated [], wake 1m0s`, 3)
 	runAges("old enough", rolling(some(3, "m"), maxAge(time.Hour)), `create 1, outdated [], wake 0s`, 0)
 	runAges("old enough soon", rolling(some(3, "m"), maxAge(61*time.Minute)), `create 0, outdated [], wake 1m0s`, 3)
-	runAges(
-		"one is old enough, and may be missing",
+	runAges("one is old enough, and may be missing",
 		rolling(all(some(1, "m"), some(2, "young", young)), maxAge(time.Hour), budget("0", "1")),
-		`create 0, outdated ["m0"], wake 59m0s`,
-		2,
-	)
-	runAges(
-		"all at once: the budgets hold",
-		rolling(some(3, "m"), maxAge(time.Hour), budget("0", "1")),
-		`create 0, outdated ["m0"], wake 0s`,
-		0,
-	)
+		`create 0, outdated ["m0"], wake 59m0s`, 2)
+	runAges("all at once: the budgets hold", rolling(some(3, "m"), maxAge(time.Hour), budget("0", "1")),
+		`create 0, outdated ["m0"], wake 0s`, 0)
 	runAges("protected", rolling(some(3, "m", protected), maxAge(time.Hour)), `create 0, outdated [], wake 0s`, 0)
 	runAges(
 		"OnDelete",
@@ -253,12 +242,9 @@ func TestRolloutForTheirAge(t *testing.T) {
 		0,
 	)
 	runAges("paused", rolling(some(3, "m"), maxAge(61*time.Minute), paused), `create 0, outdated [], wake 0s`, 3)
-	runAges(
-		"who left for it isn't reclaimed",
+	runAges("who left for it isn't reclaimed",
 		rolling(all(some(2, "young", young), some(1, "m", reclaimable(time.Minute), forRollout)), maxAge(time.Hour)),
-		`create 1, outdated [], wake 59m0s`,
-		2,
-	)
+		`create 1, outdated [], wake 59m0s`, 2)
 	runReports(t, v1alpha1.PoolUpToDate, []reportCase{
 		{name: "under way", s: rolling(some(3, "m"), restart(time.Minute)), reason: v1alpha1.ReasonRollingOut,
 			message: "restartedAt"},

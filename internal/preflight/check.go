@@ -81,14 +81,9 @@ func (c *checker) disk(field string, d v1alpha1.Disk) {
 	c.storageClass(field+".image", img.StorageClassName,
 		fmt.Sprintf("it is the class of VirtualMachineImage %q; import the image again", d.Image))
 	if least := img.VirtualSize; d.Size.Value() < least {
-		c.report(
-			v1alpha1.ReasonDiskTooSmall,
-			`%s.size: %s is less than the virtual size of VirtualMachineImage %q; use at least %s`,
-			field,
-			d.Size.String(),
-			d.Image,
-			wholeMi(least),
-		)
+		c.report(v1alpha1.ReasonDiskTooSmall,
+			`%s.size: %s is less than the virtual size of VirtualMachineImage %q; use at least %s`, field, d.Size.String(),
+			d.Image, wholeMi(least))
 	}
 }
 
@@ -98,13 +93,8 @@ var reservedClasses = []string{"longhorn-static", "vmstate-persistence"}
 
 func (c *checker) storageClass(field, name, remedy string) {
 	if slices.Contains(reservedClasses, name) {
-		c.report(
-			v1alpha1.ReasonTemplateInvalid,
-			`%s: Harvester keeps StorageClass %q for itself and refuses volumes of it; %s`,
-			field,
-			name,
-			remedy,
-		)
+		c.report(v1alpha1.ReasonTemplateInvalid,
+			`%s: Harvester keeps StorageClass %q for itself and refuses volumes of it; %s`, field, name, remedy)
 		return
 	}
 	if _, ok := c.facts.StorageClasses[name]; !ok {
@@ -123,13 +113,9 @@ func (c *checker) network(field, name string) {
 			name,
 		)
 	case network.NotReady:
-		c.report(
-			v1alpha1.ReasonNetworkNotReady,
-			`%s: NetworkAttachmentDefinition %q has the label %s=false; see its cluster network in Harvester`,
-			field,
-			name,
-			networkReadyLabel,
-		)
+		c.report(v1alpha1.ReasonNetworkNotReady,
+			`%s: NetworkAttachmentDefinition %q has the label %s=false; see its cluster network in Harvester`, field, name,
+			networkReadyLabel)
 	}
 }
 

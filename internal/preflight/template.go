@@ -150,13 +150,11 @@ func (g *gatherer) shared(v *harvestertemplate.Version, namespace string) bool {
 	if template == nil {
 		return false
 	}
-	return slices.ContainsFunc(
-		strings.Split(template.GetAnnotations()[v1alpha1.ShareCloudInitAnnotation], ","),
+	return slices.ContainsFunc(strings.Split(template.GetAnnotations()[v1alpha1.ShareCloudInitAnnotation], ","),
 		func(name string) bool {
 			name = strings.TrimSpace(name)
 			return name == "*" || name == namespace
-		},
-	)
+		})
 }
 
 // nameIn is the name in a reference of the form namespace/name.

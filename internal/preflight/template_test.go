@@ -22,29 +22,21 @@ func templateObject(ref, defaultVersion string) client.Object {
 
 // versionObject has one volume, of cloud-init.
 func versionObject(ref string, cloudInit map[string]any) client.Object {
-	return unstructuredObject(
-		TemplateVersionKind,
-		ref,
+	return unstructuredObject(TemplateVersionKind, ref,
 		map[string]any{"spec": map[string]any{"templateId": "default/build", "vm": map[string]any{
 			"metadata": map[string]any{"labels": map[string]any{"team": "data"}},
 			"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"volumes": []any{
 				map[string]any{"name": "cloudinitdisk", "cloudInitNoCloud": cloudInit},
 			}}}},
-		}}},
-	)
+		}}})
 }
 
 func TestReadTemplate(t *testing.T) {
-	r := reader(
-		t,
-		templateObject("default/build", "default/build-2"),
-		templateObject("default/empty", ""),
-		templateObject("default/dangling", "default/gone"),
-		versionObject("default/build-1", nil),
+	r := reader(t, templateObject("default/build", "default/build-2"), templateObject("default/empty", ""),
+		templateObject("default/dangling", "default/gone"), versionObject("default/build-1", nil),
 		versionObject("default/build-2", nil),
 		unstructuredObject(TemplateVersionKind, "default/broken",
-			map[string]any{"spec": map[string]any{"vm": map[string]any{"metadata": "x"}}}),
-	)
+			map[string]any{"spec": map[string]any{"vm": map[string]any{"metadata": "x"}}}))
 	template := func(name string) v1alpha1.TemplateSource {
 		return v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplate, Name: name}
 	}

@@ -56,14 +56,8 @@ func TestScaleSetsReplicasAndRecordsThePolicy(t *testing.T) {
 		t.Errorf("writes = %s; want the number alone", got)
 	}
 	if len(
-		logs.lines(
-			`"@level":"info"`,
-			`"scaled"`,
-			`"from":3`,
-			`"to":5`,
-			`"policy":"p-1"`,
-			`"reason":"scaling up because factor is 1.5"`,
-		),
+		logs.lines(`"@level":"info"`, `"scaled"`, `"from":3`, `"to":5`, `"policy":"p-1"`,
+			`"reason":"scaling up because factor is 1.5"`),
 	) != 1 {
 		t.Errorf("log:\n%s", logs)
 	}

@@ -143,10 +143,8 @@ func checkTokens(t *testing.T) {
 			"(umask 077 && kubectl -n nomad-harvester-system get secret nomad-harvester-autoscaler-token -o go-template='{{.data.token | base64decode}}' > harvester-token)",
 		},
 	} {
-		commands = append(
-			commands,
-			`kubectl -n nomad-harvester-system get configmap kube-root-ca.crt -o jsonpath='{.data.ca\.crt}' > harvester-ca.pem`,
-		)
+		commands = append(commands,
+			`kubectl -n nomad-harvester-system get configmap kube-root-ca.crt -o jsonpath='{.data.ca\.crt}' > harvester-ca.pem`)
 		dir := followIn(t, "autoscaler.md", commands...)
 		file := filepath.Join(dir, "harvester-token")
 		info, err := os.Stat(file)

@@ -32,18 +32,13 @@ func TestVMAboveItsQuotaIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	reported(t, "above", "DeleteStuck", "cpu insufficient resources due to resource quota")
-	eventually(
-		t,
-		"above",
-		"the members to leave",
-		30*time.Second,
+	eventually(t, "above", "the members to leave", 30*time.Second,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if len(nodes) > 0 {
 				return fmt.Errorf("%d members, VMReady of one: %+v", len(nodes), memberCondition(nodes[0], v1alpha1.NodeVMReady))
 			}
 			return nil
-		},
-	)
+		})
 }
 
 // Harvester admits a VM that is above its namespace's quota, and then halts it for good. What is lacking is reported in
@@ -65,14 +60,9 @@ func TestVMAboveItsQuotaIsStartedWhenThereIsCapacity(t *testing.T) {
 	const words = "exceeded quota: default"
 	eventually(t, "halted", "the member to say that it is halted", time.Minute,
 		memberReports(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMAboveQuota, words))
-	eventually(
-		t,
-		"halted",
-		"the pool to say so",
-		15*time.Second,
+	eventually(t, "halted", "the pool to say so", 15*time.Second,
 		both(reports(v1alpha1.PoolScalingOut, v1alpha1.ReasonVMAboveQuota, words),
-			reports(v1alpha1.PoolReady, v1alpha1.ReasonVMAboveQuota, words)),
-	)
+			reports(v1alpha1.PoolReady, v1alpha1.ReasonVMAboveQuota, words)))
 	reported(t, "halted", "VMUnschedulable", words)
 	lift()
 	eventually(t, "halted", "the pool to settle", 2*time.Minute, allReady(1))

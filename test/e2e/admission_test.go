@@ -135,10 +135,8 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	}
 	release()
 	eventually(t, "guarded", "its member to be replaced", time.Minute, both(without(other.Name), allReady(2)))
-	allow := client.RawPatch(
-		"application/merge-patch+json",
-		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation),
-	)
+	allow := client.RawPatch("application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation))
 	if err := errors.Join(user.Patch(t.Context(), member.DeepCopy(), allow),
 		user.Delete(t.Context(), &member)); err != nil {
 		t.Errorf("with the annotation: %v", err)
@@ -190,17 +188,12 @@ func TestNamespaceOfAPoolCanBeDeleted(t *testing.T) {
 		}
 		return errNotYet
 	})
-	refused(
-		t,
-		w.Client.Delete(ctx, ns.DeepCopy(), client.DryRunAll),
-		"kubectl -n nomad-going delete nomadnodepools,nomadnodes --all (",
-	)
+	refused(t, w.Client.Delete(ctx, ns.DeepCopy(), client.DryRunAll),
+		"kubectl -n nomad-going delete nomadnodepools,nomadnodes --all (")
 	refused(t, w.Client.Delete(ctx, ns.DeepCopy()),
 		"kubectl annotate namespace nomad-going nomad.harvesterhci.io/allow-delete=yes")
-	allow := client.RawPatch(
-		"application/merge-patch+json",
-		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation),
-	)
+	allow := client.RawPatch("application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"yes"}}}`, v1alpha1.AllowDeleteAnnotation))
 	if err := errors.Join(w.Client.Patch(ctx, ns, allow), w.Client.Delete(ctx, ns)); err != nil {
 		t.Fatal(err)
 	}

@@ -299,16 +299,11 @@ func decode(t *testing.T, manifest string) []*unstructured.Unstructured {
 // change updates a pool, again if somebody else wrote to it meanwhile.
 func change(t *testing.T, pool string, apply func(*v1alpha1.NomadNodePool)) {
 	t.Helper()
-	eventually(
-		t,
-		pool,
-		"the pool to be changed",
-		10*time.Second,
+	eventually(t, pool, "the pool to be changed", 10*time.Second,
 		func(p *v1alpha1.NomadNodePool, _ []v1alpha1.NomadNode) error {
 			apply(p)
 			return w.Client.Update(t.Context(), p)
-		},
-	)
+		})
 }
 
 // stays fails the test if the condition doesn't hold all the time.

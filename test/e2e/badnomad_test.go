@@ -29,26 +29,16 @@ func TestUnreachableNomadIsReported(t *testing.T) {
 	}
 	address := fmt.Sprintf("http://127.0.0.1:%d", port)
 	create(t, newPool("nowhere", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = address }))
-	eventually(
-		t,
-		"nowhere",
-		"the pool to tell of it",
-		time.Minute,
+	eventually(t, "nowhere", "the pool to tell of it", time.Minute,
 		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonUnreachable, "Nomad at "+address, "connection refused",
-			"check that spec.nomad.address is right and that the controller can reach it"),
-	)
-	eventually(
-		t,
-		"nowhere",
-		"a VM to be made all the same",
-		time.Minute,
+			"check that spec.nomad.address is right and that the controller can reach it"))
+	eventually(t, "nowhere", "a VM to be made all the same", time.Minute,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if len(nodes) != 1 || nodes[0].Status.VM.UID == "" {
 				return fmt.Errorf("members: %+v", nodes)
 			}
 			return nil
-		},
-	)
+		})
 	change(t, "nowhere", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = "" })
 	eventually(t, "nowhere", "the pool to heal", time.Minute, allReady(1))
 }
@@ -57,29 +47,15 @@ func TestUnreachableNomadIsReported(t *testing.T) {
 func TestUselessCredentialsAreReported(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("token", 0, credentials("token")))
-	eventually(
-		t,
-		"token",
-		"the missing Secret to be told",
-		30*time.Second,
+	eventually(t, "token", "the missing Secret to be told", 30*time.Second,
 		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials, "spec.nomad.credentialsSecretRef",
-			fmt.Sprintf("Secret %q doesn't exist", fixtures.Namespace+"/token"), "create it with the keys token"),
-	)
+			fmt.Sprintf("Secret %q doesn't exist", fixtures.Namespace+"/token"), "create it with the keys token"))
 
 	secret := tokenSecret(t, "token", "12345678-1234-1234-1234-123456789abc")
-	eventually(
-		t,
-		"token",
-		"the wrong token to be told",
-		time.Minute,
-		reports(
-			v1alpha1.PoolNomadReachable,
-			v1alpha1.ReasonCredentials,
-			"refuses the token",
-			"put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names",
-			`node { policy = "write" }`,
-		),
-	)
+	eventually(t, "token", "the wrong token to be told", time.Minute, reports(v1alpha1.PoolNomadReachable,
+		v1alpha1.ReasonCredentials, "refuses the token",
+		"put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names",
+		`node { policy = "write" }`))
 	eventually(t, "token", "the pool to say that it isn't ready", 10*time.Second,
 		reports(v1alpha1.PoolReady, v1alpha1.ReasonCredentials))
 
@@ -110,14 +86,9 @@ func TestDefaultCredentialsAreReadAgain(t *testing.T) {
 	eventually(t, "own", "the wrong token to be told", time.Minute,
 		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials, "refuses the token"))
 	write("ca.crt", "no certificate")
-	eventually(
-		t,
-		"own",
-		"the broken file to be told",
-		time.Minute,
+	eventually(t, "own", "the broken file to be told", time.Minute,
 		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
-			"The controller's own connection to Nomad can't be used", "ca.crt"),
-	)
+			"The controller's own connection to Nomad can't be used", "ca.crt"))
 	if err := os.Remove(filepath.Join(defaultCredentials, "ca.crt")); err != nil {
 		t.Fatal(err)
 	}
@@ -138,14 +109,9 @@ func TestExpiredTokenIsReported(t *testing.T) {
 	create(t, newPool("expiring", 0, credentials("expiring")))
 	eventually(t, "expiring", "the token to be used", 15*time.Second,
 		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable))
-	eventually(
-		t,
-		"expiring",
-		"the expired token to be told",
-		time.Minute,
+	eventually(t, "expiring", "the expired token to be told", time.Minute,
 		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonCredentials,
-			"put the secret ID of a valid token into the Secret"),
-	)
+			"put the secret ID of a valid token into the Secret"))
 
 	putToken(t, secret, w.NomadToken)
 	eventually(t, "expiring", "the next token to be used", time.Minute,
@@ -156,10 +122,8 @@ func TestExpiredTokenIsReported(t *testing.T) {
 // and heal.
 func TestTokenWithoutNodeWriteIsReported(t *testing.T) {
 	t.Parallel()
-	powerless, err := w.NomadServer.TokenWithPolicy(
-		"powerless",
-		`node { policy = "read" } namespace "*" { capabilities = ["read-job"] }`,
-	)
+	powerless, err := w.NomadServer.TokenWithPolicy("powerless",
+		`node { policy = "read" } namespace "*" { capabilities = ["read-job"] }`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,18 +137,9 @@ func TestTokenWithoutNodeWriteIsReported(t *testing.T) {
 			p.Spec.Nomad.IntroductionToken = v1alpha1.IntroductionAlways
 		}
 	}))
-	eventually(
-		t,
-		"powerless",
-		"the lack to be told",
-		time.Minute,
-		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksNodeWrite, `node { policy = "write" }`),
-	)
-	eventually(
-		t,
-		"powerless",
-		"the member to say that it gets no introduction token",
-		time.Minute,
+	eventually(t, "powerless", "the lack to be told", time.Minute,
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksNodeWrite, `node { policy = "write" }`))
+	eventually(t, "powerless", "the member to say that it gets no introduction token", time.Minute,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if !introduces {
 				return nil // nobody waits for what there isn't
@@ -196,8 +151,7 @@ func TestTokenWithoutNodeWriteIsReported(t *testing.T) {
 				return fmt.Errorf("VMReady is %s: %s", c.Reason, c.Message)
 			}
 			return nil
-		},
-	)
+		})
 	putToken(t, secret, w.NomadToken)
 	eventually(t, "powerless", "the pool to heal", 90*time.Second, allReady(1))
 }
@@ -215,15 +169,10 @@ func TestTokenWithoutReadJobBlocksTheScaleIn(t *testing.T) {
 	secret := tokenSecret(t, "blind", withoutReadJob)
 	change(t, "blind", credentials("blind"))
 	const policy = `namespace "*" { capabilities = ["read-job"] }`
-	eventually(
-		t,
-		"blind",
-		"the blind token to be told",
-		time.Minute,
+	eventually(t, "blind", "the blind token to be told", time.Minute,
 		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonTokenLacksReadJob,
 			"does not see the allocations of every namespace, and busy nodes would look empty",
-			"have the token's policies grant: "+policy),
-	)
+			"have the token's policies grant: "+policy))
 
 	if err := scale(t, "blind", 1); err != nil {
 		t.Fatal(err)

@@ -39,18 +39,13 @@ func TestOthersDeleteAPoolButNotItsMembers(t *testing.T) {
 	// In the end there will be nowhere for the job to go.
 	create(t,
 		newPool("orphaned", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = 5 * time.Second }))
-	eventually(
-		t,
-		"orphaned",
-		"a member of the new pool",
-		time.Minute,
+	eventually(t, "orphaned", "a member of the new pool", time.Minute,
 		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if p.Status.Replicas != 1 || p.Status.ReadyReplicas != 1 || len(nodes) != 3 {
 				return fmt.Errorf("%d replicas, %d ready, %d members", p.Status.Replicas, p.Status.ReadyReplicas, len(nodes))
 			}
 			return nil
-		},
-	)
+		})
 	reported(t, "orphaned", "PoolGone", "delete this NomadNode")
 	for _, n := range members(t, "orphaned") {
 		if old := slices.ContainsFunc(orphans, func(o v1alpha1.NomadNode) bool { return o.UID == n.UID }); old &&

@@ -112,12 +112,10 @@ func TestChosenIfEmpty(t *testing.T) {
 // template; and never one that an operator protects. By the strategy alone it would be another one each time.
 func TestChosenBeforeTheStrategyIsAsked(t *testing.T) {
 	t.Parallel()
-	create(
-		t,
+	create(t,
 		newPool("first", 3, strategy(v1alpha1.NewestCreateIndex), ofGeneration("first"), func(p *v1alpha1.NomadNodePool) {
 			p.Spec.Rollout.Type = v1alpha1.OnDelete
-		}),
-	)
+		}))
 	eventually(t, "first", "the pool to settle", time.Minute, allReady(3))
 	all := byAge(t, "first")
 	leaves := func(why string, replicas int, n v1alpha1.NomadNode) {

@@ -222,16 +222,11 @@ func crashAt(t *testing.T, m moment, pool string, size int) {
 		t.Errorf("the moment %q never came", m.name)
 	}
 	killAndRestart(t, disarm)
-	eventually(
-		t,
-		pool,
-		"the scale-in to end after a crash "+m.name,
-		time.Minute,
+	eventually(t, pool, "the scale-in to end after a crash "+m.name, time.Minute,
 		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			l.watchDeadlines(t.Context())
 			return allReady(size)(p, nodes)
-		},
-	)
+		})
 	for _, m := range l.moved {
 		t.Errorf("a drain's deadline moved later: %s", m)
 	}

@@ -20,11 +20,7 @@ func TestDataVolumesGoWithTheirMember(t *testing.T) {
 	t.Parallel()
 	const name = "by-cdi"
 	create(t, newPool(name, 1, func(p *v1alpha1.NomadNodePool) { p.Spec.Template.Disks[0].Image = fixtures.ImageCDI }))
-	eventually(
-		t,
-		name,
-		"Harvester to make the DataVolume",
-		time.Minute,
+	eventually(t, name, "Harvester to make the DataVolume", time.Minute,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if len(nodes) != 1 || len(nodes[0].Status.Claims) != 1 {
 				return fmt.Errorf("%d members", len(nodes))
@@ -33,16 +29,11 @@ func TestDataVolumesGoWithTheirMember(t *testing.T) {
 			volume.SetGroupVersionKind(schema.GroupVersionKind{Group: "cdi.kubevirt.io", Version: "v1beta1", Kind: "DataVolume"})
 			return w.Client.Get(t.Context(), client.ObjectKey{Namespace: fixtures.Namespace, Name: nodes[0].Status.Claims[0]},
 				volume)
-		},
-	)
+		})
 	if err := scale(t, name, 0); err != nil {
 		t.Fatal(err)
 	}
-	eventually(
-		t,
-		name,
-		"the member to go, and its DataVolume",
-		time.Minute,
+	eventually(t, name, "the member to go, and its DataVolume", time.Minute,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if len(nodes) > 0 {
 				return errors.New("the member is still there")
@@ -57,6 +48,5 @@ func TestDataVolumesGoWithTheirMember(t *testing.T) {
 				return fmt.Errorf("%d DataVolumes are left", len(volumes.Items))
 			}
 			return nil
-		},
-	)
+		})
 }

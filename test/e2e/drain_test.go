@@ -101,24 +101,16 @@ func TestDrainIsForcedAfterItsDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	reported(t, "forced", "MemberDraining", "")
-	err := w.Client.Patch(
-		t.Context(),
-		&members(t, "forced")[0],
-		client.RawPatch(types.MergePatchType, []byte(`{"spec":{"drain":null}}`)),
-	)
+	err := w.Client.Patch(t.Context(), &members(t, "forced")[0],
+		client.RawPatch(types.MergePatchType, []byte(`{"spec":{"drain":null}}`)))
 	refused(t, err, "spec.drain: a drain request can't be removed", "set spec.drain.canceled to true")
-	stays(
-		t,
-		"forced",
-		"the member waits for its deadline",
-		deadline,
+	stays(t, "forced", "the member waits for its deadline", deadline,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if len(nodes) != 1 || drained(nodes[0]) {
 				return errNotYet
 			}
 			return nil
-		},
-	)
+		})
 	eventually(t, "forced", "the member to go all the same", 90*time.Second, allReady(0))
 	if took := time.Since(began); took < deadline+max(forceGrace, delay) {
 		t.Errorf("the guest was stopped after %s, within %s of its deadline", took, max(forceGrace, delay))

@@ -51,19 +51,14 @@ func TestMigratedMembersStay(t *testing.T) {
 	work, uids := allocationStates(t, "migrated-batch"), vmUIDs(t, "migrated")
 	nodes := members(t, "migrated")
 	evict(t, nodes[0].Name)
-	eventually(
-		t,
-		"migrated",
-		"the member to be on another host",
-		time.Minute,
+	eventually(t, "migrated", "the member to be on another host", time.Minute,
 		func(_ *v1alpha1.NomadNodePool, now []v1alpha1.NomadNode) error {
 			if from, host := nodes[0].Status.VM.Host, now[0].Status.VM.Host; now[0].Name != nodes[0].Name || host == "" ||
 				host == from {
 				return fmt.Errorf("it was on %s and is on %s", from, host)
 			}
 			return nil
-		},
-	)
+		})
 	stays(t, "migrated", "all stay", 2*time.Second, both(allReady(2), both(requested("", 2), sameVMs(t, nodes, uids))))
 	if got := allocationStates(t, "migrated-batch"); !maps.Equal(got, work) {
 		t.Errorf("the allocations are %v, not %v", got, work)

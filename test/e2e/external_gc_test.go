@@ -49,27 +49,20 @@ func TestOthersLoseANomadNode(t *testing.T) {
 	if len(leftOf(t, lost)) != len(lost.Status.Claims)+2 {
 		t.Errorf("while its VM runs, of %s only %v is left", lost.Name, leftOf(t, lost))
 	}
-	allow := client.RawPatch(
-		"application/merge-patch+json",
-		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation),
-	)
+	allow := client.RawPatch("application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation))
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: lost.Namespace, Name: lost.Name}}
 	if err := errors.Join(w.Client.Patch(t.Context(), vm, allow), w.Client.Delete(t.Context(), vm)); err != nil {
 		t.Fatal(err)
 	}
 	// A Nomad must have been healthy for a minute before one of its nodes is collected.
-	eventually(
-		t,
-		"lost",
-		"the rest to be swept",
-		recoveryTime+time.Minute,
+	eventually(t, "lost", "the rest to be swept", recoveryTime+time.Minute,
 		func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 			if left := leftOf(t, lost); len(left) > 0 {
 				return fmt.Errorf("left: %v", left)
 			}
 			return nil
-		},
-	)
+		})
 	for _, what := range append([]string{lost.Spec.NodeID, blueprint.SecretName(blueprint.MemberOf(&lost))},
 		lost.Status.Claims...) {
 		reported(t, "lost", "OrphanRemoved", what)
@@ -158,19 +151,14 @@ func externalNode(t *testing.T, nodePool string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(
-		t,
-		nodePool,
-		"the stranger's node",
-		30*time.Second,
+	eventually(t, nodePool, "the stranger's node", 30*time.Second,
 		func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 			n, _, err := w.Nomad.Nodes().Info(c.ID(), nil)
 			if err == nil && n.Status != "ready" {
 				err = errNotYet
 			}
 			return err
-		},
-	)
+		})
 	if err := c.Stop(); err != nil {
 		t.Fatal(err)
 	}

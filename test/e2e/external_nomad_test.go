@@ -36,11 +36,7 @@ func TestOthersOperateNomad(t *testing.T) {
 		t.Fatal(err)
 	}
 	rename(t, nodes[3], "renamed")
-	eventually(
-		t,
-		"operated",
-		"the members to say so",
-		time.Minute,
+	eventually(t, "operated", "the members to say so", time.Minute,
 		func(p *v1alpha1.NomadNodePool, now []v1alpha1.NomadNode) error {
 			for _, n := range now[1:3] {
 				if c := meta.FindStatusCondition(n.Status.Conditions, v1alpha1.NodeReady); c == nil ||
@@ -54,8 +50,7 @@ func TestOthersOperateNomad(t *testing.T) {
 					after.CreateIndex, before.CreateIndex)
 			}
 			return err
-		},
-	)
+		})
 	rests(t, "operated", 2*time.Second)
 	for _, id := range []string{drained, ineligible} {
 		if _, err := w.Nomad.Nodes().ToggleEligibility(id, true, nil); err != nil {
@@ -76,17 +71,12 @@ func rename(t *testing.T, n v1alpha1.NomadNode, name string) {
 	if err := w.Hypervisor.KillGuest(client.ObjectKeyFromObject(&n)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(
-		t,
-		n.Spec.PoolName,
-		"the node to have its new name",
-		time.Minute,
+	eventually(t, n.Spec.PoolName, "the node to have its new name", time.Minute,
 		func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 			found, _, err := w.Nomad.Nodes().Info(n.Spec.NodeID, nil)
 			if err == nil && (found.Name != name || found.Status != api.NodeStatusReady) {
 				err = fmt.Errorf("it is called %s and is %s", found.Name, found.Status)
 			}
 			return err
-		},
-	)
+		})
 }

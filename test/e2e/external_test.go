@@ -30,10 +30,8 @@ func TestVMDeletedByOthersIsReplaced(t *testing.T) {
 	service(t, "swept", "swept-service", 2)
 	lost := members(t, "swept")[0]
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: lost.Namespace, Name: lost.Name}}
-	allow := client.RawPatch(
-		"application/merge-patch+json",
-		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation),
-	)
+	allow := client.RawPatch("application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation))
 	if err := errors.Join(w.Client.Patch(t.Context(), vm, allow), w.Client.Delete(t.Context(), vm)); err != nil {
 		t.Fatal(err)
 	}
@@ -63,10 +61,8 @@ func TestOthersOrphanAnInstance(t *testing.T) {
 	eventually(t, "orphan", "the pool to settle", time.Minute, allReady(1))
 	lost := members(t, "orphan")[0]
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: nameOf(lost)}
-	allow := client.RawPatch(
-		"application/merge-patch+json",
-		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation),
-	)
+	allow := client.RawPatch("application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"test"}}}`, v1alpha1.AllowDeleteAnnotation))
 	if err := errors.Join(w.Client.Patch(t.Context(), vm, allow),
 		w.Client.Delete(t.Context(), vm, client.PropagationPolicy(metav1.DeletePropagationOrphan))); err != nil {
 		t.Fatal(err)
@@ -78,11 +74,7 @@ func TestOthersOrphanAnInstance(t *testing.T) {
 	// Harvester 1.8 keeps an instance whose VM is gone by a finalizer (Harvester: pkg/controller/master/virtualmachine,
 	// BackfillObservedNetworkMacAddress), which nobody but a person takes off.
 	unheld := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"finalizers":null}}`))
-	eventually(
-		t,
-		"orphan",
-		"the instance to have ended",
-		30*time.Second,
+	eventually(t, "orphan", "the instance to have ended", 30*time.Second,
 		func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 			vmi := &kubevirtv1.VirtualMachineInstance{}
 			err := w.Client.Get(t.Context(), client.ObjectKey{Namespace: lost.Namespace, Name: lost.Name}, vmi)
@@ -93,8 +85,7 @@ func TestOthersOrphanAnInstance(t *testing.T) {
 				return fmt.Errorf("it is %s, held by %v", vmi.Status.Phase, vmi.Finalizers)
 			}
 			return client.IgnoreNotFound(w.Client.Patch(t.Context(), vmi, unheld))
-		},
-	)
+		})
 	eventually(t, "orphan", "the member to go", time.Minute, both(without(lost.Name), allReady(1)))
 	onlyMembersLeft(t, "orphan")
 }
@@ -200,11 +191,7 @@ func TestScaleOutCallsDrainingMembersBack(t *testing.T) {
 	if err := scale(t, "rescue", 2); err != nil {
 		t.Fatal(err)
 	}
-	eventually(
-		t,
-		"rescue",
-		"the member to be back",
-		30*time.Second,
+	eventually(t, "rescue", "the member to be back", 30*time.Second,
 		both(allReady(2), func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, n := range nodes {
 				if n.Spec.Drain != nil {
@@ -212,8 +199,7 @@ func TestScaleOutCallsDrainingMembersBack(t *testing.T) {
 				}
 			}
 			return nil
-		}),
-	)
+		}))
 	if got := nextOrdinal(t, "rescue") - made; got != 0 {
 		t.Errorf("%d members were made", got)
 	}
@@ -260,18 +246,13 @@ func staysIneligible(t *testing.T, pool string) {
 	if err := scale(t, pool, 1); err != nil {
 		t.Fatal(err)
 	}
-	eventually(
-		t,
-		pool,
-		"it to drain, as the one that takes no work anyway",
-		30*time.Second,
+	eventually(t, pool, "it to drain, as the one that takes no work anyway", 30*time.Second,
 		func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 			if n, _, err := w.Nomad.Nodes().Info(id, nil); err != nil || n.DrainStrategy == nil {
 				return errNotYet
 			}
 			return nil
-		},
-	)
+		})
 	if err := scale(t, pool, 2); err != nil {
 		t.Fatal(err)
 	}

@@ -17,18 +17,13 @@ func TestOthersUpgradeTheController(t *testing.T) {
 	batch(t, "older", "older-batch", 2, forever)
 	lift := w.Hypervisor.GuestNeverJoins(newGuests(t, "older-new"))
 	create(t, newPool("older-new", 1))
-	eventually(
-		t,
-		"older-new",
-		"a guest that boots",
-		time.Minute,
+	eventually(t, "older-new", "a guest that boots", time.Minute,
 		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if len(nodes) == 1 && nodes[0].Status.Phase == v1alpha1.NodeJoining {
 				return nil
 			}
 			return errNotYet
-		},
-	)
+		})
 	if err := scale(t, "older", 1); err != nil {
 		t.Fatal(err)
 	}

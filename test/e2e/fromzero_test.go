@@ -227,17 +227,8 @@ func TestFromZeroQuery(t *testing.T) {
 			`dispatch_id="1795923374-9001f091",host="vm",job="batch-p/dispatch-1795923374-9001f091",namespace="default",parent_id="batch-p",task_group="g"`,
 		)
 	elsewhere := jobMetrics(3, 0, 1, `host="vm",job="batch-a",namespace="other",task_group="g"`)
-	web := jobMetrics(
-		50,
-		0,
-		50,
-		`host="vm",job="web",namespace="default",task_group="g"`,
-	) + jobMetrics(
-		50,
-		0,
-		50,
-		`host="vm",job="no-batch-a",namespace="default",task_group="g"`,
-	)
+	web := jobMetrics(50, 0, 50, `host="vm",job="web",namespace="default",task_group="g"`) + jobMetrics(50, 0, 50,
+		`host="vm",job="no-batch-a",namespace="default",task_group="g"`)
 	var s servers
 	p := startPrometheus(t, s.start(t)...)
 	for i, step := range []struct{ what, one, other, want string }{

@@ -38,11 +38,7 @@ func TestBrokenMembersAreReplacedOneAtATime(t *testing.T) {
 		}
 	}
 	requested, joined, most := map[string]time.Time{}, map[string]time.Time{}, 0
-	eventually(
-		t,
-		"ill",
-		"the two that aren't protected to be replaced",
-		recoveryTime+2*time.Minute,
+	eventually(t, "ill", "the two that aren't protected to be replaced", recoveryTime+2*time.Minute,
 		func(p *v1alpha1.NomadNodePool, now []v1alpha1.NomadNode) error {
 			leaving := 0
 			for _, n := range now {
@@ -62,8 +58,7 @@ func TestBrokenMembersAreReplacedOneAtATime(t *testing.T) {
 				return fmt.Errorf("%d have joined, and there are %d members", len(joined), len(now))
 			}
 			return nil
-		},
-	)
+		})
 	if most > 1 {
 		t.Errorf("%d were leaving at a time", most)
 	}
@@ -108,11 +103,9 @@ func TestBrokenMemberStaysWhileItsNomadIsAway(t *testing.T) {
 	const timeUp = 15 * time.Second
 	way := wayToNomad(t)
 	tokenSecret(t, "cutoff", w.NomadToken)
-	create(
-		t,
+	create(t,
 		newPool("cutoff", 3, unhealthyAfter(timeUp), credentials("cutoff"),
-			func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = way.URL }),
-	)
+			func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = way.URL }))
 	eventually(t, "cutoff", "the pool to settle", time.Minute, allReady(3))
 	broken := members(t, "cutoff")[0]
 	if err := w.Hypervisor.KillClient(client.ObjectKeyFromObject(&broken)); err != nil {

@@ -100,11 +100,8 @@ func TestBadInstallationsAreRefused(t *testing.T) {
 		})
 	}
 	good := map[string]v1alpha1.NomadInstall{
-		"with options": apt(
-			"deb [arch=amd64 lang=none] http://10.0.0.5:8080/hashicorp $RELEASE-updates main contrib",
-			aptKey,
-			"1.11.3-1",
-		),
+		"with options": apt("deb [arch=amd64 lang=none] http://10.0.0.5:8080/hashicorp $RELEASE-updates main contrib", aptKey,
+			"1.11.3-1"),
 		"signed": apt("deb [signed-by=/usr/share/keyrings/k.gpg] https://apt.lan.example ./", "", ""),
 		"plain":  download("http://[fd00::1]:8080/nomad?version=1.11.3", strings.ToUpper(fileSum)),
 	}

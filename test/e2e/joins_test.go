@@ -129,11 +129,7 @@ func TestMembersThatNeverJoin(t *testing.T) {
 func replaced(t *testing.T) (lost []string) {
 	t.Helper()
 	for late := true; late; {
-		eventually(
-			t,
-			"probe",
-			"the member to be replaced",
-			recoveryTime+time.Minute,
+		eventually(t, "probe", "the member to be replaced", recoveryTime+time.Minute,
 			func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 				for _, n := range nodes {
 					if n.Spec.Drain == nil || n.Spec.Drain.Reason != v1alpha1.DrainJoinTimeout || slices.Contains(lost, n.Name) {
@@ -144,8 +140,7 @@ func replaced(t *testing.T) (lost []string) {
 					return nil
 				}
 				return errNotYet
-			},
-		)
+			})
 		reported(t, "probe", "MemberNotJoined", lost[len(lost)-1])
 	}
 	return lost

@@ -60,9 +60,7 @@ func TestMain(m *testing.M) {
 		tests = recording{m, seen}
 	}
 	os.Exit(
-		testenv.Main(
-			tests,
-			testenv.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform},
+		testenv.Main(tests, testenv.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform},
 			func(started *testenv.Environment) {
 				w = started
 				defaultCredentials = filepath.Join(w.Dir, "own-credentials")
@@ -78,8 +76,7 @@ func TestMain(m *testing.M) {
 				if err := seen.watchIfWanted(w); err != nil {
 					exit(err)
 				}
-			},
-		),
+			}),
 	)
 }
 

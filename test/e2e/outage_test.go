@@ -140,18 +140,13 @@ func TestLostAnswersMakeNoSecondVM(t *testing.T) {
 	heal := w.APIFaults.Partition()
 	eventually(t, "flaky", "the pool not to grow beyond its replicas", 30*time.Second, lasts(3*time.Second, atMost(t, 4)))
 	heal()
-	eventually(
-		t,
-		"flaky",
-		"the pool to settle",
-		time.Minute,
+	eventually(t, "flaky", "the pool to settle", time.Minute,
 		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if err := atMost(t, 4)(p, nodes); err != nil {
 				t.Error(err)
 			}
 			return allReady(4)(p, nodes)
-		},
-	)
+		})
 	if got := len(madeVMs()) - made; got != 3 {
 		t.Errorf("%d VMs were made, not 3", got)
 	}
@@ -179,11 +174,7 @@ func wanted(t *testing.T, pool string) map[types.UID]bool {
 func nothingMoves(t *testing.T, pool string, d time.Duration, stay map[types.UID]bool) {
 	t.Helper()
 	count := len(vms(t, pool))
-	eventually(
-		t,
-		pool,
-		"nothing to move",
-		d+time.Minute,
+	eventually(t, pool, "nothing to move", d+time.Minute,
 		lasts(d, func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, n := range nodes {
 				switch {
@@ -203,6 +194,5 @@ func nothingMoves(t *testing.T, pool string, d time.Duration, stay map[types.UID
 				t.Fatalf("%d VMs, not %d", len(uids), count)
 			}
 			return nil
-		}),
-	)
+		}))
 }

@@ -25,11 +25,7 @@ func TestPausesDoubleUntilTheBreakerOpens(t *testing.T) {
 	made := map[string]time.Time{}
 	var results []v1alpha1.JoinResult
 	paused := false
-	eventually(
-		t,
-		"pauses",
-		"the breaker to open",
-		recoveryTime+time.Minute,
+	eventually(t, "pauses", "the breaker to open", recoveryTime+time.Minute,
 		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, n := range nodes {
 				made[n.Name] = n.CreationTimestamp.Time
@@ -39,8 +35,7 @@ func TestPausesDoubleUntilTheBreakerOpens(t *testing.T) {
 				results = p.Status.Joins.Results
 			}
 			return reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinsFailing)(p, nodes)
-		},
-	)
+		})
 	reported(t, "pauses", "BreakerOpened", "")
 	if len(results) != 3 || !paused {
 		t.Fatalf("the results are %+v; a pause was told: %v", results, paused)

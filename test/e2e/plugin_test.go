@@ -96,10 +96,7 @@ func (a *agent) logs(t *testing.T, words ...string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), slack*30*time.Second)
 	defer cancel()
 	var line string
-	err := process.WaitFor(
-		ctx,
-		200*time.Millisecond,
-		fmt.Sprintf("a line with %q in the autoscaler's log", words),
+	err := process.WaitFor(ctx, 200*time.Millisecond, fmt.Sprintf("a line with %q in the autoscaler's log", words),
 		func(context.Context) error {
 			found := a.lines(words...)
 			if len(found) == 0 {
@@ -107,8 +104,7 @@ func (a *agent) logs(t *testing.T, words ...string) string {
 			}
 			line = found[0]
 			return nil
-		},
-	)
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,16 +262,11 @@ func TestPluginOutlivesTheAPIServer(t *testing.T) {
 	}
 	// The same policy still works.
 	change(t, "outage", func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](0) })
-	eventually(
-		t,
-		"outage",
-		"the policy to scale again",
-		time.Minute,
+	eventually(t, "outage", "the policy to scale again", time.Minute,
 		func(p *v1alpha1.NomadNodePool, _ []v1alpha1.NomadNode) error {
 			if p.DesiredReplicas() != 1 {
 				return fmt.Errorf("replicas are %d", p.DesiredReplicas())
 			}
 			return nil
-		},
-	)
+		})
 }

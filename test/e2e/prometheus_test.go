@@ -74,18 +74,14 @@ func (p *prometheus) answers(t *testing.T, query, want string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), slack*10*time.Second)
 	defer cancel()
-	err := process.WaitFor(
-		ctx,
-		100*time.Millisecond,
-		"Prometheus to answer "+strconv.Quote(want),
+	err := process.WaitFor(ctx, 100*time.Millisecond, "Prometheus to answer "+strconv.Quote(want),
 		func(ctx context.Context) error {
 			got, err := p.ask(ctx, query)
 			if err == nil && got != want {
 				err = fmt.Errorf("it answers %q", got)
 			}
 			return err
-		},
-	)
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

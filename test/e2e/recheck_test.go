@@ -23,18 +23,13 @@ func TestMemberChosenAsEmptyStaysIfItGetsWork(t *testing.T) {
 	if err := scale(t, "landed", 1); err != nil {
 		t.Fatal(err)
 	}
-	eventually(
-		t,
-		"landed",
-		"the pool to have seen that nobody is empty",
-		30*time.Second,
+	eventually(t, "landed", "the pool to have seen that nobody is empty", 30*time.Second,
 		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if p.Status.ObservedGeneration != p.Generation {
 				return errNotYet
 			}
 			return nobodyLeaves(nodes)
-		},
-	)
+		})
 
 	// The order that the pool writes for a member which was empty a moment before.
 	chosen := members(t, "landed")[0]
@@ -48,15 +43,10 @@ func TestMemberChosenAsEmptyStaysIfItGetsWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	reported(t, "landed", "DrainCanceled", "landed-batch.sleep[")
-	eventually(
-		t,
-		"landed",
-		"the member to be back",
-		30*time.Second,
+	eventually(t, "landed", "the member to be back", 30*time.Second,
 		both(nomadStatus("ready", 2), func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			return nobodyLeaves(nodes)
-		}),
-	)
+		}))
 	rests(t, "landed", 2*time.Second)
 	for id, state := range allocationStates(t, "landed-batch") {
 		if work[id] != state {
@@ -90,11 +80,7 @@ func TestChangeOfOnTimeoutReachesADrain(t *testing.T) {
 	eventually(t, "mind", "the drain to have its deadline in Nomad", 10*time.Second, drainEnds(true))
 	onTimeout(t, "mind", v1alpha1.DrainRetain)
 	eventually(t, "mind", "the drain to have none any more", 10*time.Second, drainEnds(false))
-	eventually(
-		t,
-		"mind",
-		"the deadline to pass",
-		deadline+10*time.Second,
+	eventually(t, "mind", "the deadline to pass", deadline+10*time.Second,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, n := range nodes {
 				if memberCondition(n, v1alpha1.NodeDrainCompleted).Reason == v1alpha1.ReasonRetained {
@@ -102,8 +88,7 @@ func TestChangeOfOnTimeoutReachesADrain(t *testing.T) {
 				}
 			}
 			return errNotYet
-		},
-	)
+		})
 	stays(t, "mind", "all allocations run", 8*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 		return allRun("mind-batch", 2)
 	})
@@ -142,11 +127,7 @@ func TestChangeOfIgnoreSystemJobsReachesADrain(t *testing.T) {
 	change(t, "system", ignore(false))
 	// A member goes by its own copy of the policy, which the pool's controller writes: what ended before that was ended
 	// under the old one.
-	eventually(
-		t,
-		"system",
-		"the member to have the policy",
-		10*time.Second,
+	eventually(t, "system", "the member to have the policy", 10*time.Second,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, n := range nodes {
 				if n.Spec.ScaleIn.Drain.IgnoreSystemJobs {
@@ -154,8 +135,7 @@ func TestChangeOfIgnoreSystemJobsReachesADrain(t *testing.T) {
 				}
 			}
 			return nil
-		},
-	)
+		})
 	if _, _, err := w.Nomad.Jobs().Deregister("system-batch", false, nil); err != nil {
 		t.Fatal(err)
 	}

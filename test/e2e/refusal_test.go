@@ -41,15 +41,10 @@ func TestRefusedVMIsReportedWordForWord(t *testing.T) {
 				reports(v1alpha1.PoolTemplateValid, v1alpha1.ReasonAdmissionDenied, c.text))
 			eventually(t, c.name, "the pool to sum it up", 10*time.Second,
 				reports(v1alpha1.PoolReady, v1alpha1.ReasonAdmissionDenied, c.text))
-			stays(
-				t,
-				c.name,
-				"one member is tried",
-				5*time.Second,
+			stays(t, c.name, "one member is tried", 5*time.Second,
 				func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 					return onlyOneRefused(nodes, v1alpha1.ReasonAdmissionDenied, c.text)
-				},
-			)
+				})
 			reported(t, c.name, "VMRefused", c.text)
 
 			change(t, c.name, func(p *v1alpha1.NomadNodePool) { p.Spec.Template.VirtualMachine = nil })
@@ -76,18 +71,13 @@ func TestQuotaBlocksThePoolUntilThereIsCapacity(t *testing.T) {
 	create(t, newPool("quota", 4))
 	eventually(t, "quota", "the pool to tell of the quota", time.Minute,
 		reports(v1alpha1.PoolTemplateValid, v1alpha1.ReasonQuotaExceeded, "exceeded quota: few-vms", "limited: "+count+"=1"))
-	stays(
-		t,
-		"quota",
-		"one member above the quota is tried",
-		5*time.Second,
+	stays(t, "quota", "one member above the quota is tried", 5*time.Second,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if len(nodes) != 2 {
 				return fmt.Errorf("%d members, not 2", len(nodes))
 			}
 			return nil
-		},
-	)
+		})
 	reported(t, "quota", "VMRefused", "exceeded quota: few-vms")
 	if err := w.Client.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)
@@ -115,17 +105,11 @@ func TestQuotaWithoutCapacityIsReportedBeforeAnythingIsMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	create(t, newPool("cpus", 1))
-	eventually(
-		t,
-		"cpus",
-		"the pool to tell of the quota",
-		30*time.Second,
-		reports(
-			v1alpha1.PoolTemplateValid,
-			v1alpha1.ReasonQuotaExceeded,
-			`ResourceQuota "few-cpus" allows limits.cpu 1 in the namespace, of which too little is left: each new member needs 2 (kubectl describe resourcequota -n `,
-		),
-	)
+	eventually(t, "cpus", "the pool to tell of the quota", 30*time.Second, reports(
+		v1alpha1.PoolTemplateValid,
+		v1alpha1.ReasonQuotaExceeded,
+		`ResourceQuota "few-cpus" allows limits.cpu 1 in the namespace, of which too little is left: each new member needs 2 (kubectl describe resourcequota -n `,
+	))
 	nothingMade(t, "cpus")
 	if err := w.Client.Delete(t.Context(), quota); err != nil {
 		t.Fatal(err)
@@ -189,16 +173,11 @@ func TestMembersLeaveThoughTheirNetworkIsGone(t *testing.T) {
 	if err := scale(t, "no-way-back", 0); err != nil {
 		t.Fatal(err)
 	}
-	eventually(
-		t,
-		"no-way-back",
-		"the member to leave",
-		time.Minute,
+	eventually(t, "no-way-back", "the member to leave", time.Minute,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if len(nodes) > 0 {
 				return fmt.Errorf("member %s: phase %s, VM %s", nodes[0].Name, nodes[0].Status.Phase, nodes[0].Status.VM.Status)
 			}
 			return nil
-		},
-	)
+		})
 }

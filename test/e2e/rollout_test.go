@@ -28,11 +28,7 @@ func TestRolloutUnderLoad(t *testing.T) {
 	watch := watchRollout("roll", "roll-service")
 	change(t, "roll", ofGeneration("second"))
 	next := time.Now()
-	eventually(
-		t,
-		"roll",
-		"the rollout to end",
-		5*time.Minute,
+	eventually(t, "roll", "the rollout to end", 5*time.Minute,
 		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if time.Now().After(next) {
 				next = time.Now().Add(4 * time.Second)
@@ -41,8 +37,7 @@ func TestRolloutUnderLoad(t *testing.T) {
 				register(t, api.NewBatchJob(job, job, "global", 50), "roll", 2, 6*time.Second)
 			}
 			return rolledOut(size)(p, nodes)
-		},
-	)
+		})
 	watch.stop(t)
 	if watch.fewest < size-1 {
 		t.Errorf("only %d allocations of the service ran at a time", watch.fewest)
@@ -154,11 +149,9 @@ func TestRolloutHoldsAndTurnsBack(t *testing.T) {
 // the present template.
 func TestRolloutOnDelete(t *testing.T) {
 	t.Parallel()
-	create(
-		t,
+	create(t,
 		newPool("later", 1, ofGeneration("first"),
-			func(p *v1alpha1.NomadNodePool) { p.Spec.Rollout.Type = v1alpha1.OnDelete }),
-	)
+			func(p *v1alpha1.NomadNodePool) { p.Spec.Rollout.Type = v1alpha1.OnDelete }))
 	eventually(t, "later", "the pool to settle", time.Minute, allReady(1))
 	change(t, "later", ofGeneration("second"))
 	eventually(t, "later", "the pool to say that members stay", 10*time.Second,

@@ -35,10 +35,8 @@ func TestSteadyPoolsWriteNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	protect := client.RawPatch(
-		"application/merge-patch+json",
-		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:""}}}`, v1alpha1.ProtectAnnotation),
-	)
+	protect := client.RawPatch("application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:""}}}`, v1alpha1.ProtectAnnotation))
 	if err := w.Client.Patch(t.Context(), &nodes[0], protect); err != nil {
 		t.Fatal(err)
 	}
@@ -49,11 +47,7 @@ func TestSteadyPoolsWriteNothing(t *testing.T) {
 		reports(v1alpha1.PoolScalingIn, v1alpha1.ReasonAllProtected))
 
 	var before map[string]string
-	eventually(
-		t,
-		"steady",
-		"what happened before to be over",
-		time.Minute,
+	eventually(t, "steady", "what happened before to be over", time.Minute,
 		lasts(5*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 			now := fingerprint(t)
 			was := before
@@ -62,8 +56,7 @@ func TestSteadyPoolsWriteNothing(t *testing.T) {
 				return fmt.Errorf("changed: %v", changed)
 			}
 			return nil
-		}),
-	)
+		}))
 	// A slow machine makes Nomad miss a heartbeat; a pool that tells of it is right to. What the
 	// controller does by itself, it does each time.
 	for range 3 {

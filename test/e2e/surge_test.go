@@ -26,11 +26,7 @@ func TestRolloutWithoutSurge(t *testing.T) {
 	watch := watchRollout("tight", "")
 	change(t, "tight", ofGeneration("second"))
 	left, ready := map[string]time.Time{}, map[string]time.Time{}
-	eventually(
-		t,
-		"tight",
-		"the rollout to end",
-		2*time.Minute,
+	eventually(t, "tight", "the rollout to end", 2*time.Minute,
 		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, n := range nodes {
 				if n.Spec.Drain != nil {
@@ -45,8 +41,7 @@ func TestRolloutWithoutSurge(t *testing.T) {
 				return err
 			}
 			return errNotYet // the members were listed before the pool, which counts the last one already
-		},
-	)
+		})
 	watch.stop(t)
 	if watch.most > size {
 		t.Errorf("%d members were wanted at a time, more than %d", watch.most, size)

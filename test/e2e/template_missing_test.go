@@ -40,26 +40,16 @@ func TestBlockedByATemplateThatIsNotShared(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), version) })
 	create(t, newPool("unshared", 1, fromHarvester(v1alpha1.KindTemplate, "default/unshared")))
-	eventually(
-		t,
-		"unshared",
-		"the pool to say so",
-		30*time.Second,
-		reports(
-			v1alpha1.PoolTemplateValid,
-			v1alpha1.ReasonTemplateInvalid,
-			`its cloud-init Secret is in namespace "default"`,
-			"kubectl annotate virtualmachinetemplates.harvesterhci.io -n default unshared "+
-				v1alpha1.ShareCloudInitAnnotation+"="+fixtures.Namespace,
-		),
-	)
+	eventually(t, "unshared", "the pool to say so", 30*time.Second, reports(
+		v1alpha1.PoolTemplateValid,
+		v1alpha1.ReasonTemplateInvalid,
+		`its cloud-init Secret is in namespace "default"`,
+		"kubectl annotate virtualmachinetemplates.harvesterhci.io -n default unshared "+
+			v1alpha1.ShareCloudInitAnnotation+"="+fixtures.Namespace,
+	))
 	nothingMade(t, "unshared")
-	share := fmt.Appendf(
-		nil,
-		`{"metadata":{"annotations":{%q:%q}}}`,
-		v1alpha1.ShareCloudInitAnnotation,
-		fixtures.Namespace,
-	)
+	share := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.ShareCloudInitAnnotation,
+		fixtures.Namespace)
 	if err := w.Client.Patch(t.Context(), template, client.RawPatch(types.MergePatchType, share)); err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +75,10 @@ spec: {defaultVersionId: ` + fixtures.TemplateVersion + `}
 func TestMissingHarvesterTemplate(t *testing.T) {
 	t.Parallel()
 	missing := decode(t, lateTemplate)
-	create(
-		t,
+	create(t,
 		newPool("no-template", 1, fromHarvester(v1alpha1.KindTemplate, "default/late"), func(p *v1alpha1.NomadNodePool) {
 			p.Spec.Template.CPU = 5
-		}),
-	)
+		}))
 	reported := reports(v1alpha1.PoolTemplateValid, v1alpha1.ReasonTemplateNotFound,
 		"spec.template.from.name", `VirtualMachineTemplate "default/late" doesn't exist`, "create it or name another")
 	eventually(t, "no-template", "the mistake to be told", 30*time.Second, reported)

@@ -110,11 +110,8 @@ func TestWhatIsMissingWithoutATemplateIsSaid(t *testing.T) {
 		"spec.template.disks: Required value: disks is missing: name at least the root disk, or take the disks from a Harvester template with spec.template.from",
 		"spec.template.networks: Required value: networks is missing: name at least one, or take the networks from a Harvester template with spec.template.from")
 	p.Spec.Template.From = &v1alpha1.TemplateSource{Kind: "VirtualMachine", Name: "vm"}
-	refused(
-		t,
-		w.Client.Create(t.Context(), p, client.DryRunAll),
-		`spec.template.from.kind: Unsupported value: "VirtualMachine"`,
-	)
+	refused(t, w.Client.Create(t.Context(), p, client.DryRunAll),
+		`spec.template.from.kind: Unsupported value: "VirtualMachine"`)
 	p.Spec.Template.From = &v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplate, Name: "vm"}
 	refused(t, w.Client.Create(t.Context(), p, client.DryRunAll),
 		`name: "vm" is not namespace/name of a VirtualMachineTemplate or VirtualMachineTemplateVersion`)

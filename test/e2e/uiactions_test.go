@@ -169,24 +169,15 @@ func editInUI(t *testing.T, n v1alpha1.NomadNode) error {
 
 func takeMarksOff(t *testing.T, n v1alpha1.NomadNode) error {
 	t.Helper()
-	return patchVM(t, n, fmt.Sprintf(
-		`{"metadata":{"labels":{%q:null,%q:null},"annotations":{%q:null,%q:null,%q:null}}}`,
-		v1alpha1.PoolLabel,
-		v1alpha1.RevisionLabel,
-		v1alpha1.PoolUIDAnnotation,
-		v1alpha1.MemberAnnotation,
-		v1alpha1.NodeIDAnnotation,
-	))
+	return patchVM(t, n, fmt.Sprintf(`{"metadata":{"labels":{%q:null,%q:null},"annotations":{%q:null,%q:null,%q:null}}}`,
+		v1alpha1.PoolLabel, v1alpha1.RevisionLabel, v1alpha1.PoolUIDAnnotation, v1alpha1.MemberAnnotation,
+		v1alpha1.NodeIDAnnotation))
 }
 
 func stopAndStart(t *testing.T, n v1alpha1.NomadNode) error {
 	t.Helper()
 	runStrategy(t, n, kubevirtv1.RunStrategyHalted)
-	eventually(
-		t,
-		n.Spec.PoolName,
-		"the member to say that its VM was stopped",
-		time.Minute,
+	eventually(t, n.Spec.PoolName, "the member to say that its VM was stopped", time.Minute,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, m := range nodes {
 				if c := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.NodeVMReady); m.Name == n.Name && c != nil &&
@@ -195,8 +186,7 @@ func stopAndStart(t *testing.T, n v1alpha1.NomadNode) error {
 				}
 			}
 			return errNotYet
-		},
-	)
+		})
 	awaitFor(t, "the instance to be gone", func(ctx context.Context) error {
 		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(&n),
 			&kubevirtv1.VirtualMachineInstance{}); client.IgnoreNotFound(
@@ -219,11 +209,7 @@ func migrate(t *testing.T, n v1alpha1.NomadNode) error {
 	}); err != nil {
 		return err
 	}
-	eventually(
-		t,
-		n.Spec.PoolName,
-		"the member to name its new host",
-		30*time.Second,
+	eventually(t, n.Spec.PoolName, "the member to name its new host", 30*time.Second,
 		func(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, m := range nodes {
 				if m.Name == n.Name && m.Status.VM.Host != "" && m.Status.VM.Host != n.Status.VM.Host {
@@ -231,8 +217,7 @@ func migrate(t *testing.T, n v1alpha1.NomadNode) error {
 				}
 			}
 			return errNotYet
-		},
-	)
+		})
 	return nil
 }
 

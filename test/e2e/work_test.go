@@ -81,10 +81,7 @@ func running(t *testing.T, job string, count int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), slack*time.Minute)
 	defer cancel()
-	err := process.WaitFor(
-		ctx,
-		100*time.Millisecond,
-		fmt.Sprintf("%d allocations of job %s", count, job),
+	err := process.WaitFor(ctx, 100*time.Millisecond, fmt.Sprintf("%d allocations of job %s", count, job),
 		func(context.Context) error {
 			got := 0
 			for _, a := range allocations(t, job) {
@@ -97,8 +94,7 @@ func running(t *testing.T, job string, count int) {
 				return fmt.Errorf("%d run", got)
 			}
 			return nil
-		},
-	)
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,29 +101,24 @@ func drainMutants() []Mutation {
 			return d.Step == member.Wait && draining(o) && o.VM.Exists && o.VM.Owned && !o.VM.Deleting && !o.VM.Halted &&
 				o.Nomad.Registered
 		}),
-		instead(
-			"delete the NomadNode before it is drained",
-			member.DeleteNomadNode,
+		instead("delete the NomadNode before it is drained", member.DeleteNomadNode,
 			func(o nodestate.State, d member.Decision) bool {
 				return d.Step == member.Cordon && o.Node.DeletedAt.IsZero()
-			},
-		),
+			}),
 		instead("resend a drain on each reconcile", member.ResendDrain, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.Nomad.Draining
 		}),
 		instead("take somebody else's drain over", member.Drain, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.Nomad.Draining && o.Nomad.DrainID == ""
 		}),
-		decides(
-			"a second drain request in the place of the first",
+		decides("a second drain request in the place of the first",
 			func(o nodestate.State, decide func(nodestate.State) member.Decision) member.Decision {
 				d := decide(o)
 				if draining(o) && !o.Node.DeletedAt.IsZero() && o.Node.Drain.Reason == v1alpha1.DrainScaleIn {
 					d.Step, d.Reason = member.RequestDrain, v1alpha1.DrainDeleted
 				}
 				return d
-			},
-		),
+			}),
 	}
 }
 
@@ -215,8 +210,7 @@ func poolMutants() []Mutation {
 		poolSees("forget maxConcurrent", func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = nil }),
 		poolSees("forget maxInFlight", func(s *pool.Snapshot) { ten := int32(10); s.Health.MaxInFlight = &ten }),
 		poolSees("forget the stabilization window", func(s *pool.Snapshot) { s.ScaleIn.StabilizationWindow = nil }),
-		poolDecides(
-			"hold only scale-ins within the window",
+		poolDecides("hold only scale-ins within the window",
 			func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
 				p := decide(s)
 				s.ScaleIn.StabilizationWindow = nil
@@ -224,8 +218,7 @@ func poolMutants() []Mutation {
 					p.Outdated = other.Outdated
 				}
 				return p
-			},
-		),
+			}),
 		poolDecides("write the time of the pool", func(s pool.Snapshot, decide func(pool.Snapshot) pool.Plan) pool.Plan {
 			p := decide(s)
 			p.ScaleInBlocked = &condition.Problem{Reason: v1alpha1.ReasonPaused, Message: s.Now.Format(time.RFC3339)}

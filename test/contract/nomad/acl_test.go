@@ -313,10 +313,8 @@ var aclClients = []behaviour{
 	}},
 	{"acl-client-exec-needs-alloc-exec", "§7", func(c *check) {
 		alloc := c.output()
-		code, text := c.exec(
-			c.with(`namespace "default" { capabilities = ["read-job", "alloc-exec", "alloc-node-exec"] }`),
-			alloc,
-		)
+		code, text := c.exec(c.with(`namespace "default" { capabilities = ["read-job", "alloc-exec", "alloc-node-exec"] }`),
+			alloc)
 		c.equal("exit and output", fmt.Sprintf("%d %s", code, text), "4 inside\n")
 	}},
 	{"acl-client-metadata-needs-node-write", "§3", func(c *check) {

@@ -191,12 +191,8 @@ var agents = []behaviour{
 		c.pool()
 		job := c.run(c.job("batch", 3))
 		of := `{.*job="` + job + `",namespace="default",task_group="group"} `
-		c.awaitMetrics(
-			`nomad_nomad_job_summary_queued`+of+`3`,
-			`nomad_nomad_job_summary_starting`+of+`0`,
-			`nomad_nomad_job_summary_running`+of+`0`,
-			`nomad_nomad_job_status_running{.*} \d`,
-		)
+		c.awaitMetrics(`nomad_nomad_job_summary_queued`+of+`3`, `nomad_nomad_job_summary_starting`+of+`0`,
+			`nomad_nomad_job_summary_running`+of+`0`, `nomad_nomad_job_status_running{.*} \d`)
 		c.node()
 		c.awaitMetrics(`nomad_nomad_job_summary_queued`+of+`0`, `nomad_nomad_job_summary_running`+of+`3`)
 	}},

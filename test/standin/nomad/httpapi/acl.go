@@ -109,15 +109,11 @@ func listACLPolicies(c *call) (any, error) {
 			own := acl.PolicyNames(s, c.token)
 			policies = kept(policies, func(p *api.ACLPolicy) bool { return slices.Contains(own, p.Name) })
 		}
-		stubs, err := list(
-			c,
-			policies,
-			func(p *api.ACLPolicy) string { return p.Name },
+		stubs, err := list(c, policies, func(p *api.ACLPolicy) string { return p.Name },
 			func(p *api.ACLPolicy) *api.ACLPolicyListStub {
 				return &api.ACLPolicyListStub{Name: p.Name, Description: p.Description, JobACL: p.JobACL,
 					CreateIndex: p.CreateIndex, ModifyIndex: p.ModifyIndex}
-			},
-		)
+			})
 		return s.Index(state.Policies.Name, state.Roles.Name, state.Tokens.Name), stubs, err
 	})
 }

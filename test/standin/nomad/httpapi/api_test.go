@@ -225,19 +225,16 @@ func TestAllocationsThatATokenMayNotSee(t *testing.T) {
 	admin := w.as(boot.SecretID)
 	node := w.node("n", nil)
 	_, err = w.server.Store().Write(func(tx *state.Txn) error {
-		state.Allocs.Put(
-			tx,
-			&api.Allocation{
-				ID:            uuid.NewString(),
-				Namespace:     "default",
-				NodeID:        node,
-				ClientStatus:  state.ClientRunning,
-				DesiredStatus: state.DesiredRun,
-				AllocatedResources: &api.AllocatedResources{Tasks: map[string]*api.AllocatedTaskResources{
-					"a": {Cpu: api.AllocatedCpuResources{CpuShares: 100}}, "b": {Memory: api.AllocatedMemoryResources{MemoryMB: 70}},
-				}},
-			},
-		)
+		state.Allocs.Put(tx, &api.Allocation{
+			ID:            uuid.NewString(),
+			Namespace:     "default",
+			NodeID:        node,
+			ClientStatus:  state.ClientRunning,
+			DesiredStatus: state.DesiredRun,
+			AllocatedResources: &api.AllocatedResources{Tasks: map[string]*api.AllocatedTaskResources{
+				"a": {Cpu: api.AllocatedCpuResources{CpuShares: 100}}, "b": {Memory: api.AllocatedMemoryResources{MemoryMB: 70}},
+			}},
+		})
 		return nil
 	})
 	w.must(err)

@@ -10,15 +10,11 @@ import (
 // listMethods is for those who want to log in, and asks for no token.
 func listMethods(c *call) (any, error) {
 	return read(c, func(s *state.Snapshot) (uint64, []*api.ACLAuthMethodListStub, error) {
-		stubs, err := list(
-			c,
-			state.AuthMethods.All(s),
-			func(m *api.ACLAuthMethod) string { return m.Name },
+		stubs, err := list(c, state.AuthMethods.All(s), func(m *api.ACLAuthMethod) string { return m.Name },
 			func(m *api.ACLAuthMethod) *api.ACLAuthMethodListStub {
 				return &api.ACLAuthMethodListStub{Name: m.Name, Type: m.Type, Default: m.Default, CreateIndex: m.CreateIndex,
 					ModifyIndex: m.ModifyIndex}
-			},
-		)
+			})
 		return s.Index(state.AuthMethods.Name), stubs, err
 	})
 }
@@ -77,15 +73,11 @@ func deleteMethod(c *call) (any, error) {
 
 func listBindings(c *call) (any, error) {
 	return read(c, func(s *state.Snapshot) (uint64, []*api.ACLBindingRuleListStub, error) {
-		stubs, err := list(
-			c,
-			state.BindingRules.All(s),
-			func(r *api.ACLBindingRule) string { return r.ID },
+		stubs, err := list(c, state.BindingRules.All(s), func(r *api.ACLBindingRule) string { return r.ID },
 			func(r *api.ACLBindingRule) *api.ACLBindingRuleListStub {
 				return &api.ACLBindingRuleListStub{ID: r.ID, Description: r.Description, AuthMethod: r.AuthMethod,
 					CreateIndex: r.CreateIndex, ModifyIndex: r.ModifyIndex}
-			},
-		)
+			})
 		return s.Index(state.BindingRules.Name), stubs, err
 	})
 }

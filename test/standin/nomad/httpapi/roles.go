@@ -23,17 +23,13 @@ func (c *call) has(role *api.ACLRole) bool {
 // listRoles shows everybody but management their own roles.
 func listRoles(c *call) (any, error) {
 	return read(c, func(s *state.Snapshot) (uint64, []*api.ACLRoleListStub, error) {
-		stubs, err := list(
-			c,
-			kept(state.Roles.All(s), c.has),
-			func(r *api.ACLRole) string { return r.ID },
+		stubs, err := list(c, kept(state.Roles.All(s), c.has), func(r *api.ACLRole) string { return r.ID },
 			func(r *api.ACLRole) *api.ACLRoleListStub {
 				return &api.ACLRoleListStub{
 					ID: r.ID, Name: r.Name, Description: r.Description, Policies: r.Policies, CreateIndex: r.CreateIndex,
 					ModifyIndex: r.ModifyIndex,
 				}
-			},
-		)
+			})
 		return s.Index(state.Roles.Name), stubs, err
 	})
 }
