@@ -158,6 +158,7 @@ The world is up. In another shell:
 Pools can use image %s, network %s, SSH key %s and servers ["%s"],
 which the guests know as %s too. The stand-in for Nomad takes jobs as JSON alone.
 Logs are in %s. Ctrl-C ends everything.
-`, env, fixtures.Namespace, fixtures.Image, fixtures.Network, fixtures.KeyPair, w.NomadServer.RPCAddr, testenv.NomadName,
+`, env, fixtures.Namespace, fixtures.Image, fixtures.Network, fixtures.KeyPair, w.NomadServer.RPCAddr,
+		testenv.NomadName,
 		filepath.Join(w.Dir, "logs"))
 }

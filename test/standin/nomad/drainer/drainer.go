@@ -19,7 +19,8 @@ const (
 	observeDelay = 50 * time.Millisecond
 )
 
-// Drainer is what the drainer remembers from one observation to the next; its zero value remembers nothing, as that of a new leader.
+// Drainer is what the drainer remembers from one observation to the next; its zero value remembers nothing, as that of
+// a new leader.
 type Drainer struct {
 	Quirks Quirks
 	// due are the nodes whose end is to be looked at, and when.
