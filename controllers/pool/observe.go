@@ -96,14 +96,14 @@ func (r *Reconciler) observeMembers(ctx context.Context, s *scope, from client.R
 	return nil
 }
 
-// observeTemplate runs the pre-flight while members are to be made or something was wrong.
+// observeTemplate runs the pre-flight when members are to be made, and until the template has been found valid.
 func (r *Reconciler) observeTemplate(ctx context.Context, s *scope) error {
 	if s.snapshot.Problems = s.unresolved; len(s.unresolved) > 0 {
 		return nil
 	}
 	checked := s.pool.Status.ObservedGeneration == s.pool.Generation && s.pool.Status.Revision == s.snapshot.Revision &&
 		isTrue(s.pool, v1alpha1.PoolTemplateValid)
-	if s.snapshot.Deleting || checked && len(s.snapshot.Members) >= s.snapshot.Replicas {
+	if s.snapshot.Deleting || checked && !pool.MakesMembers(s.snapshot) {
 		return nil
 	}
 	facts, err := preflight.Gather(ctx, r.Live, s.pool.Namespace, &s.pool.Spec.Template, &s.pool.Spec.Nomad.NomadClient)

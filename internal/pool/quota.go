@@ -13,10 +13,14 @@ type Quota struct {
 	Problem condition.Problem
 }
 
+// MakesMembers reports whether members are to be made, if nothing blocks that: the pool has fewer than its replicas, or
+// replaces some.
+func MakesMembers(s Snapshot) bool { return newIndex(s).wanted > 0 }
+
 // NeedsQuota reports whether members are to be made. Only then the quotas matter: one that is full because of the
 // pool's own members is no problem while there are enough of them.
 func NeedsQuota(s Snapshot) bool {
-	return !s.Deleting && !s.Paused && len(s.Problems) == 0 && newIndex(s).wanted > 0
+	return !s.Deleting && !s.Paused && len(s.Problems) == 0 && MakesMembers(s)
 }
 
 // fitQuota returns how many of n new members fit into the quotas, and if these aren't all, why. Harvester admits a VM
