@@ -15,15 +15,15 @@ help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 .PHONY: demo
-demo: needs ## Scale a pool out and in on an embedded world, start to end
+demo: needs ## Scale a pool out and in on an embedded test environment, start to end
 	@go run ./hack/demo
 
 .PHONY: world
-world: needs ## Leave the embedded world running; source .world/env to use it
+world: needs ## Leave the test environment running; source .world/env to use it
 	@go run ./hack/world
 
 .PHONY: tools
-tools: needs ## Build the programs of the embedded world into the cache
+tools: needs ## Build the programs of the test environment into the cache
 	@go run ./hack/tools
 
 # End-to-end tests that kill controllers, and those that wait for minutes, get a world of their own, beside the others.

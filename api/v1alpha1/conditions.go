@@ -116,8 +116,10 @@ const (
 
 	// ReasonImageNotFound: a disk names a VirtualMachineImage that doesn't exist.
 	ReasonImageNotFound = "ImageNotFound"
-	// ReasonImageNotReady: an image is not imported yet, or has no storage class.
+	// ReasonImageNotReady: an image is not imported yet, or has no storage class yet.
 	ReasonImageNotReady = "ImageNotReady"
+	// ReasonImageFailed: the import of an image has failed for good, or its backing image is missing.
+	ReasonImageFailed = "ImageFailed"
 	// ReasonDiskTooSmall: a disk is smaller than its image.
 	ReasonDiskTooSmall = "DiskTooSmall"
 	// ReasonStorageClassNotFound: a disk names a storage class that doesn't exist.
@@ -132,6 +134,8 @@ const (
 	ReasonSecretNotFound = "SecretNotFound"
 	// ReasonTemplateNotFound: the Harvester template named in template.from doesn't exist.
 	ReasonTemplateNotFound = "TemplateNotFound"
+	// ReasonCertificateNotYetValid: the members' certificate is one for later.
+	ReasonCertificateNotYetValid = "CertificateNotYetValid"
 	// ReasonTemplateInvalid: the template can't be rendered.
 	ReasonTemplateInvalid = "TemplateInvalid"
 	// ReasonAdmissionDenied: Harvester's, KubeVirt's or Kubernetes' admission refused the VM; the message is theirs.

@@ -87,7 +87,8 @@ type NomadClient struct {
 	Install *NomadInstall `json:"install,omitempty"`
 
 	// clientTLSSecretRef names a Secret in the pool's namespace with the keys ca.crt, tls.crt and tls.key, with which the
-	// members and Nomad's servers trust each other; unset: no TLS. The certificate needs the name client.REGION.nomad.
+	// members and Nomad's servers trust each other; unset: no TLS. The certificate needs the name client.REGION.nomad,
+	// unless the servers don't verify names (tls.verify_server_hostname).
 	// Whoever may read Secrets in the namespace, or the VM's disks, can read it: don't give the controller's own.
 	// +optional
 	ClientTLSSecretRef *SecretRef `json:"clientTLSSecretRef,omitempty"`

@@ -33,7 +33,7 @@ func (e emitter) orphanRemoved(p *v1alpha1.NomadNodePool, l orphan.Resource) {
 
 func (e emitter) vmOrphaned(p *v1alpha1.NomadNodePool, l orphan.Resource) {
 	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: l.Name}}
-	e.WarnOf(p, vm, "VMWithoutRecord", "CollectGarbage",
+	e.WarnOf(p, vm, "VMOrphaned", "CollectGarbage",
 		"VM %s is a member's, but its NomadNode is gone, so nobody looks after it: "+
 			"drain its Nomad node, annotate the VM %s and delete it", l.Name, v1alpha1.AllowDeleteAnnotation)
 }

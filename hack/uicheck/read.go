@@ -17,7 +17,7 @@ import (
 // read gets a VM and what the checklist asks about it.
 func read(ctx context.Context, c client.Client, key client.ObjectKey) (checklist.Subject, error) {
 	s := checklist.Subject{VM: &kubevirtv1.VirtualMachine{}, Live: true, Images: map[string]checklist.Image{},
-		Local: map[string]bool{}}
+		Local: map[string]bool{}, Filesystem: map[string]bool{}}
 	if err := c.Get(ctx, key, s.VM); err != nil {
 		return s, fmt.Errorf("reading the VM %s: %w", key, err)
 	}
@@ -44,7 +44,7 @@ func read(ctx context.Context, c client.Client, key client.ObjectKey) (checklist
 		s.Images[name] = checklist.Image{StorageClassName: image.StorageClassName, VirtualSize: image.VirtualSize}
 	}
 	for name, class := range facts.StorageClasses {
-		s.Local[name] = !class.Shareable
+		s.Local[name], s.Filesystem[name] = !class.Shareable, class.Filesystem
 	}
 	return s, nil
 }

@@ -34,6 +34,8 @@ type Facts struct {
 type Image struct {
 	// NotReady is why the image can't be used, in words; empty: it can.
 	NotReady string
+	// Failed is true for an image that doesn't become ready by itself.
+	Failed bool
 	// StorageClassName is the class of the volumes that are made from the image. It is the only source of that name:
 	// Harvester has composed it in different ways (Harvester issues 5165 and 9392).
 	StorageClassName string

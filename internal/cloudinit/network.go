@@ -20,6 +20,9 @@ func CheckNetworkData(text string) error {
 	}
 	for _, kind := range []string{"ethernets", "bonds", "bridges", "vlans", "wifis"} {
 		for name, device := range entriesOf(valueOf(root, kind)) {
+			if kind == "bridges" && len(itemsOf(valueOf(device, "interfaces"))) == 0 {
+				continue // it is within the guest
+			}
 			for _, a := range itemsOf(valueOf(device, "addresses")) {
 				if err := sharedAddress(kind+"."+name.Value+".addresses", a); err != nil {
 					return err
@@ -28,6 +31,9 @@ func CheckNetworkData(text string) error {
 		}
 	}
 	for i, device := range itemsOf(valueOf(root, "config")) {
+		if textOf(valueOf(device, "type")) == "loopback" {
+			continue
+		}
 		for j, subnet := range itemsOf(valueOf(device, "subnets")) {
 			place := fmt.Sprintf("config[%d].subnets[%d].address", i, j)
 			if err := sharedAddress(place, valueOf(subnet, "address")); err != nil {

@@ -18,6 +18,11 @@ func TestAddressesThatMembersWouldShare(t *testing.T) {
 		"loopback and link-local": {"version: 2\nethernets: {e: {addresses: [127.0.0.2/8, 'fe80::1/64', 169.254.1.1/16]}}\n", ""},
 		"version 1": {"version: 1\nconfig:\n- type: physical\n  name: e\n  subnets:\n  - {type: static, address: 10.0.0.5/24}\n",
 			"config[0].subnets[0].address, line 6: each member of the pool would have the address 10.0.0.5/24"},
+		"a bridge within the guest": {"version: 2\nbridges: {br0: {interfaces: [], addresses: [10.88.0.1/16]}}\n", ""},
+		"a bridge of the network": {"version: 2\nbridges: {br0: {interfaces: [e], addresses: [10.0.0.5/24]}}\n",
+			"bridges.br0.addresses, line 2: each member"},
+		"version 1, of the guest's own": {"version: 1\nconfig: [{type: loopback, name: lo, subnets: [{type: static, address: 10.9.9.9/32}]}]\n",
+			""},
 		"version 1, DHCP":                         {"version: 1\nconfig: [{type: physical, name: e, subnets: [{type: dhcp}]}]\n", ""},
 		"shapes that cloud-init makes of nothing": {"version: 2\nethernets: [a]\nbonds: {b: null}\nconfig: {a: b}\n", ""},
 	} {

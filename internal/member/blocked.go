@@ -6,7 +6,7 @@ import (
 )
 
 // blockedBy returns what keeps a member from being made, from running or from being removed; empty: nothing does. The
-// order isn't that of the condition VMReady: a halted VM is halted although KubeVirt also reports it as failed.
+// order is that of the condition VMReady: a halted VM is halted although KubeVirt also reports it as failed.
 func blockedBy(o nodestate.State) v1alpha1.BlockedCause {
 	_, isStuck := stuck(o)
 	_, lacks := lacksCapacity(o)

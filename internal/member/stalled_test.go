@@ -42,6 +42,11 @@ func TestHowAMemberIsShown(t *testing.T) {
 		"tried again":              {fresh(problem(v1alpha1.BlockedByFailure)), conditiontest.UnderWay},
 		"no token, Nomad unknown":  {fresh(problem(v1alpha1.BlockedByToken), nomadUnknown), conditiontest.UnderWay},
 
+		"image being imported": {fresh(func(o *nodestate.State) {
+			o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate,
+				Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "in its words"}}
+		}), conditiontest.UnderWay},
+
 		"no token":               {fresh(problem(v1alpha1.BlockedByToken)), conditiontest.Wrong},
 		"no such image":          {fresh(problem(v1alpha1.BlockedByTemplate)), conditiontest.Wrong},
 		"refused":                {fresh(problem(v1alpha1.BlockedByAdmission)), conditiontest.Wrong},

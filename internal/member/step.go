@@ -38,7 +38,7 @@ const (
 	Drain Step = "Drain"
 	// ResendDrain sends a stalled drain again, and records that.
 	ResendDrain Step = "ResendDrain"
-	// MarkDrained checks with Nomad itself that the node is ineligible and empty, and writes the Drained condition.
+	// MarkDrained checks with Nomad itself that the node is ineligible and empty, and writes the condition DrainCompleted.
 	MarkDrained Step = "MarkDrained"
 	// DeleteNomadNode deletes the NomadNode. From then on only its finalizer keeps it.
 	DeleteNomadNode Step = "DeleteNomadNode"

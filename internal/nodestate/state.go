@@ -60,6 +60,16 @@ func NeedsPerson(by v1alpha1.BlockedCause, nomadKnown bool) bool {
 	}
 }
 
+// Passes reports whether a problem with a template passes by itself: what it names is on its way.
+func Passes(p condition.Problem) bool {
+	switch p.Reason {
+	case v1alpha1.ReasonImageNotReady, v1alpha1.ReasonNetworkNotReady, v1alpha1.ReasonCertificateNotYetValid:
+		return true
+	default:
+		return false
+	}
+}
+
 // VM is what was observed of the VM of the member's name.
 type VM struct {
 	Exists bool

@@ -39,6 +39,8 @@ type Health struct {
 	Cause string
 	// Lacks are the rules that a policy of the token would have to hold, in Nomad's language.
 	Lacks string
+	// Passes is true if Nomad failed to answer rather than refused: the next answer may be another.
+	Passes bool
 }
 
 // OK is true if what is seen may be relied on.
@@ -49,7 +51,7 @@ func (h Health) Misconfigured() bool {
 	switch h.State {
 	case HealthNoConnection, HealthTokenRefused, HealthTokenUnverifiable, HealthTokenLacksReadJob,
 		HealthTokenLacksNodeWrite:
-		return true
+		return !h.Passes
 	default:
 		return false
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -72,7 +73,8 @@ func outcome(failed bool) pool.Outcome {
 		return pool.Outcome{}
 	}
 	return pool.Outcome{
-		CreateError: &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "exceeded quota: members"}}
+		CreateError: &nodestate.Blocked{By: v1alpha1.BlockedByAdmission,
+			Problem: condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "exceeded quota: members"}}}
 }
 
 // Whatever growth is blocked by, the condition that the API names for it says what it is.

@@ -39,7 +39,7 @@ type Plan struct {
 // Outcome is what came of a plan.
 type Outcome struct {
 	// CreateError is how the attempt to make a member failed; nil: it didn't.
-	CreateError *condition.Problem
+	CreateError *nodestate.Blocked
 	// NextOrdinal numbers the next member after those that were made; 0: none was.
 	NextOrdinal int64
 }

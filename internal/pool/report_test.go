@@ -45,10 +45,7 @@ func runReports(t *testing.T, kind string, cases []reportCase) {
 			if c.change != nil {
 				c.change(&c.s)
 			}
-			out := pool.Outcome{}
-			if c.failed {
-				out.CreateError = &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: "exceeded quota: members"}
-			}
+			out := outcome(c.failed)
 			all := pool.Conditions(c.s, pool.Decide(c.s), out)
 			conditiontest.Check(t, all)
 			got := all[kind]

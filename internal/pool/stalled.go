@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -17,13 +19,13 @@ func stalled(x *index, o Outcome, all map[string]metav1.Condition) metav1.Condit
 	switch {
 	case x.Deleting:
 		// Its members' conditions explain it.
-	case len(x.Problems) > 0 || x.firstBlocked(templateStalls) != nil:
+	case slices.ContainsFunc(x.Problems, needsMending) || x.firstBlocked(templateStalls) != nil:
 		because = all[v1alpha1.PoolTemplateValid]
 	case x.NomadMisconfigured:
 		because = all[v1alpha1.PoolNomadReachable]
 	case x.Joins.BreakerOpen():
 		because = all[v1alpha1.PoolJoinsHealthy]
-	case o.CreateError != nil:
+	case o.CreateError != nil && nodestate.NeedsPerson(o.CreateError.By, x.NomadKnown):
 		return o.CreateError.True()
 	case lacks != nil:
 		return lacks.True()
@@ -37,8 +39,10 @@ func stalled(x *index, o Outcome, all map[string]metav1.Condition) metav1.Condit
 
 // templateStalls reports whether no VM can be made of a member until the template, or what it names, is mended.
 func templateStalls(m *Member) bool {
-	return nodestate.NeedsPerson(m.Blocked.By, true) && blockedByTemplate(m)
+	return nodestate.NeedsPerson(m.Blocked.By, true) && blockedByTemplate(m) && needsMending(m.Blocked.Problem)
 }
+
+func needsMending(p condition.Problem) bool { return !nodestate.Passes(p) }
 
 // needsPerson reports whether a member waits for a person. One whose VM's name is taken is replaced by the pool.
 func (x *index) needsPerson(m *Member) bool {

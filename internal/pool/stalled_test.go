@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition/conditiontest"
@@ -22,6 +24,9 @@ func TestHowAPoolIsShown(t *testing.T) {
 	misconfigured := func(s *pool.Snapshot) {
 		nomadUnknown(s)
 		s.NomadMisconfigured, s.NomadReason = true, v1alpha1.ReasonCredentials
+	}
+	problem := func(reason string) func(*pool.Snapshot) {
+		return func(s *pool.Snapshot) { s.Problems = []condition.Problem{{Reason: reason, Message: "in its words"}} }
 	}
 	deleting := func(s *pool.Snapshot) { badImage(s); s.Deleting = true }
 	noToken := member("b", lacks(v1alpha1.ReasonIntroductionToken))
@@ -45,8 +50,16 @@ func TestHowAPoolIsShown(t *testing.T) {
 		"no quota":                {s: snapshot(2, member("a")), change: fullQuota, want: conditiontest.UnderWay},
 		"Nomad unknown":           {s: snapshot(1, member("a")), change: nomadUnknown, want: conditiontest.UnderWay},
 		"no token, Nomad unknown": {s: snapshot(2, member("a"), noToken), change: nomadUnknown, want: conditiontest.UnderWay},
-		"deleted":                 {s: snapshot(1, member("a")), change: deleting, want: conditiontest.UnderWay},
+		"image being imported": {s: snapshot(1, member("a")), change: problem(v1alpha1.ReasonImageNotReady),
+			want: conditiontest.UnderWay},
+		"network not ready": {s: snapshot(1, member("a")), change: problem(v1alpha1.ReasonNetworkNotReady),
+			want: conditiontest.UnderWay},
+		"certificate for later": {s: snapshot(1, member("a")), change: problem(v1alpha1.ReasonCertificateNotYetValid),
+			want: conditiontest.UnderWay},
+		"deleted": {s: snapshot(1, member("a")), change: deleting, want: conditiontest.UnderWay},
 
+		"import failed": {s: snapshot(1, member("a")), change: problem(v1alpha1.ReasonImageFailed),
+			want: conditiontest.Wrong, by: v1alpha1.PoolTemplateValid},
 		"template": {s: snapshot(1, member("a")), change: badImage, want: conditiontest.Wrong, by: v1alpha1.PoolTemplateValid},
 		"refused": {s: snapshot(2, member("a"), member("b", refused)), want: conditiontest.Wrong,
 			by: v1alpha1.PoolTemplateValid},
@@ -70,5 +83,11 @@ func TestHowAPoolIsShown(t *testing.T) {
 				t.Errorf("Stalled is %+v, and %s %+v", s, c.by, by)
 			}
 		})
+	}
+	// A quota may get free by itself.
+	s, o := snapshot(2, member("a")), outcome(true)
+	o.CreateError.By = v1alpha1.BlockedByQuota
+	if all := pool.Conditions(s, pool.Decide(s), o); all[v1alpha1.PoolStalled].Status != metav1.ConditionFalse {
+		t.Errorf("NomadNodes have a quota that is full, and the pool is stalled: %+v", all[v1alpha1.PoolStalled])
 	}
 }

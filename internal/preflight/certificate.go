@@ -3,6 +3,8 @@ package preflight
 import (
 	"cmp"
 	"crypto/x509"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +14,13 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 )
 
-// certificate reports a client's certificate with which a guest can't join. Nomad says so in the guest's log alone. It
-// takes the name client.REGION.nomad, or that of a server (Nomad: nomad/rpc.go, validateCertificateForNames).
+// roleName matches the names by which Nomad's servers know each other and their clients.
+var roleName = regexp.MustCompile(`^(client|server)\.[^.]+\.nomad$`)
+
+// certificate reports a client's certificate with which a guest can't join. Nomad says so in the guest's log alone.
+// Servers that verify names (tls.verify_server_hostname) take client.REGION.nomad and server.REGION.nomad, as they are
+// written, as the common name too (Nomad: nomad/auth/auth.go, validateCertificateForNames). Others take any name, and
+// which servers these are isn't known here. So only a certificate for another region is reported.
 func (c *checker) certificate(field, secret string, leaf *x509.Certificate) {
 	now := c.facts.Now
 	switch {
@@ -23,20 +30,19 @@ func (c *checker) certificate(field, secret string, leaf *x509.Certificate) {
 			"%s: the certificate %q of Secret %q ended at %s; put a new one there", field, corev1.TLSCertKey, secret,
 			leaf.NotAfter.UTC().Format(time.RFC3339))
 	case now.Before(leaf.NotBefore):
-		c.report(v1alpha1.ReasonTemplateInvalid,
+		c.report(v1alpha1.ReasonCertificateNotYetValid,
 			"%s: the certificate %q of Secret %q begins only at %s; wait, or put another one there", field,
 			corev1.TLSCertKey, secret, leaf.NotBefore.UTC().Format(time.RFC3339))
 	}
 	region := cmp.Or(c.facts.Region, blueprint.DefaultRegion)
-	name := "client." + region + ".nomad"
-	if leaf.VerifyHostname(name) == nil || leaf.VerifyHostname("server."+region+".nomad") == nil {
+	names := append([]string{leaf.Subject.CommonName}, leaf.DNSNames...)
+	wanted := "client." + region + ".nomad"
+	if slices.Contains(names, wanted) || slices.Contains(names, "server."+region+".nomad") {
 		return
 	}
-	has := "has no DNS name"
-	if len(leaf.DNSNames) > 0 {
-		has = "is for " + strings.Join(leaf.DNSNames, ", ")
+	if roles := slices.DeleteFunc(names, func(n string) bool { return !roleName.MatchString(n) }); len(roles) > 0 {
+		c.report(v1alpha1.ReasonTemplateInvalid,
+			"%s: the certificate %q of Secret %q is for %s; Nomad's servers want %s, so make it anew with that name", field,
+			corev1.TLSCertKey, secret, strings.Join(slices.Compact(roles), ", "), wanted)
 	}
-	c.report(v1alpha1.ReasonTemplateInvalid,
-		"%s: the certificate %q of Secret %q %s; Nomad's servers want %s, so make it anew with that name", field,
-		corev1.TLSCertKey, secret, has, name)
 }

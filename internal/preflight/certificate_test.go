@@ -31,9 +31,14 @@ func TestCertificatesWithWhichNobodyJoins(t *testing.T) {
 		"not valid yet": {[]func(*x509.Certificate){valid(time.Hour, 48*time.Hour)},
 			is + `begins only at 2026-03-01T13:00:00Z; wait, or put another one there`},
 		"another region's": {[]func(*x509.Certificate){year, names("client.eu.nomad", "localhost")},
-			is + `is for client.eu.nomad, localhost; Nomad's servers want client.global.nomad, so make it anew with that name`},
-		"of no name": {[]func(*x509.Certificate){year, names()},
-			is + `has no DNS name; Nomad's servers want client.global.nomad, so make it anew with that name`},
+			is + `is for client.eu.nomad; Nomad's servers want client.global.nomad, so make it anew with that name`},
+		"of a wildcard beside another region's": {[]func(*x509.Certificate){year, names("*.global.nomad", "server.eu.nomad")},
+			is + `is for server.eu.nomad; Nomad's servers want client.global.nomad, so make it anew with that name`},
+		"by its common name alone": {[]func(*x509.Certificate){year, names(), func(c *x509.Certificate) {
+			c.Subject.CommonName = "client.global.nomad"
+		}}, ""},
+		"of no name, as servers take that don't verify names": {[]func(*x509.Certificate){year, names()}, ""},
+		"of a host, as such servers take too":                 {[]func(*x509.Certificate){year, names("vm.example.com")}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cert, key := blueprinttest.Certificate(t, tt.changes...)

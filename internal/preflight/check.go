@@ -69,13 +69,12 @@ func (c *checker) disk(field string, d v1alpha1.Disk) {
 		return
 	}
 	if img.NotReady != "" {
-		c.report(
-			v1alpha1.ReasonImageNotReady,
-			`%s.image: VirtualMachineImage %q can't be used: %s; wait for its import or see its status (kubectl get virtualmachineimages -A)`,
-			field,
-			d.Image,
-			img.NotReady,
-		)
+		reason, remedy := v1alpha1.ReasonImageNotReady, "wait for its import or see its status"
+		if img.Failed {
+			reason, remedy = v1alpha1.ReasonImageFailed, "see its status, and import it again"
+		}
+		c.report(reason, `%s.image: VirtualMachineImage %q can't be used: %s; %s (kubectl get virtualmachineimages -A)`,
+			field, d.Image, img.NotReady, remedy)
 		return
 	}
 	c.storageClass(field+".image", img.StorageClassName,

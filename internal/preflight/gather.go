@@ -184,9 +184,9 @@ func imageOf(obj *unstructured.Unstructured) blueprint.Image {
 	img.VirtualSize, _, _ = unstructured.NestedInt64(obj.Object, "status", "virtualSize")
 	switch {
 	case ConditionStatus(obj, "BackingImageMissing") == "True":
-		img.NotReady = "its backing image is missing"
+		img.NotReady, img.Failed = "its backing image is missing", true
 	case ConditionStatus(obj, "RetryLimitExceeded") == "True":
-		img.NotReady = "its import has failed for good"
+		img.NotReady, img.Failed = "its import has failed for good", true
 	case ConditionStatus(obj, "Imported") != "True":
 		img.NotReady = "it isn't imported yet"
 	case img.StorageClassName == "":

@@ -45,7 +45,7 @@ func TestOthersLoseANomadNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "lost", "another member", time.Minute, both(without(lost.Name), nomadStatus("ready", 1)))
-	reported(t, "lost", "VMWithoutRecord", lost.Name)
+	reported(t, "lost", "VMOrphaned", lost.Name)
 	if len(leftOf(t, lost)) != len(lost.Status.Claims)+2 {
 		t.Errorf("while its VM runs, of %s only %v is left", lost.Name, leftOf(t, lost))
 	}

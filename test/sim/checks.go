@@ -140,7 +140,7 @@ func (c *checks) heard(p *process, name, reason string) {
 	m := c.members[name]
 	switch {
 	case m == nil:
-	case reason == "VMWithoutRecord":
+	case reason == "VMOrphaned":
 		m.reported = true
 	case reason == "PurgeSkipped":
 		m.late = true

@@ -40,13 +40,18 @@ func TestGuestLivesAsLongAsItsVM(t *testing.T) {
 	awaitNode(t, vm, "down")
 	must(t, shared.Client.Delete(t.Context(), vm.claim))
 	awaitEvent(t, hypervisor.DiskRemoved, vm.claim.Name)
-	got := kindsOf(vm)
-	want := []hypervisor.EventKind{
-		hypervisor.GuestStarted, hypervisor.ClientStarted, hypervisor.GuestStopping, hypervisor.GuestStopped,
+	// KubeVirt may start the guest once more, if it sees that the instance is gone before it sees that the VM is.
+	got, lives := kindsOf(vm), 0
+	life := []hypervisor.EventKind{
 		hypervisor.GuestStarted, hypervisor.ClientStarted, hypervisor.GuestStopping, hypervisor.GuestStopped,
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("trace = %v, want %v", got, want)
+	for l := range slices.Chunk(got, len(life)) {
+		if lives++; !slices.Equal(l, life) {
+			t.Errorf("life %d of %v isn't %v", lives, got, life)
+		}
+	}
+	if lives < 2 {
+		t.Errorf("%d lives, not two: %v", lives, got)
 	}
 }
 

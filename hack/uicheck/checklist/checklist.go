@@ -24,6 +24,8 @@ type Subject struct {
 	Images map[string]Image
 	// Local are the storage classes whose volumes only one host can have at a time.
 	Local map[string]bool
+	// Filesystem are the storage classes whose volumes are file systems, by their annotation.
+	Filesystem map[string]bool
 	// Live is true for a VM that has gone through admission, which fills in what we leave out.
 	Live bool
 }

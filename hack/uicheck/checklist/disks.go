@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 )
 
@@ -83,15 +84,19 @@ var disks = []demand{
 	},
 	// Harvester UI: mixins/harvester-vm, parseVolumeClaimTemplate.
 	{
-		"claims' access: ReadWriteMany and Block, for live migration",
+		"claims' access: ReadWriteMany and Block, for live migration, unless the class can't",
 		eachClaim(func(s Subject, _ int, c corev1.PersistentVolumeClaim) string {
 			want := corev1.ReadWriteMany
 			if s.Local[class(c)] {
 				want = corev1.ReadWriteOnce
 			}
-			block := c.Spec.VolumeMode != nil && *c.Spec.VolumeMode == corev1.PersistentVolumeBlock
-			return unless(block && slices.Equal(c.Spec.AccessModes, []corev1.PersistentVolumeAccessMode{want}),
-				"%v, volumeMode Block: %v", c.Spec.AccessModes, block)
+			mode := corev1.PersistentVolumeBlock
+			if s.Filesystem[class(c)] {
+				mode = corev1.PersistentVolumeFilesystem
+			}
+			has := ptr.Deref(c.Spec.VolumeMode, "none")
+			return unless(has == mode && slices.Equal(c.Spec.AccessModes, []corev1.PersistentVolumeAccessMode{want}),
+				"%v, volumeMode %s", c.Spec.AccessModes, has)
 		}),
 	},
 	{
