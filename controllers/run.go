@@ -89,7 +89,9 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("--kubeconfig: %w", err)
 	}
-	rc.QPS, rc.Burst = 100, 200
+	// The API server's priority and fairness says how much is too much. A limit of ours would make a hundred members wait
+	// for each other while the API server is idle.
+	rc.QPS = -1
 	mgr, err := ctrl.NewManager(rc, ctrl.Options{
 		Scheme:                        kube.Scheme(),
 		Cache:                         CacheOptions(),

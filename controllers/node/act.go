@@ -24,27 +24,41 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
 
-// apply takes a step. A refusal that an immediate retry wouldn't change is part of the outcome, not an error.
-func (r *Reconciler) apply(ctx context.Context, s *scope, d member.Decision) (member.Outcome, error) {
-	r.track(s, d)
+// act takes the next step, and those that can follow without a new observation. The decision is that of the last one.
+func (r *Reconciler) act(ctx context.Context, s *scope) (member.Decision, member.Outcome, error) {
 	out := member.Outcome{}
+	for last := (member.Decision{}); ; {
+		d := r.Next(out.After(s.observed))
+		if d.Step == last.Step { // it had no effect that the outcome shows: the next observation will
+			return last, out, nil
+		}
+		if err := r.apply(ctx, s, d, &out); err != nil || out.RetryAfter > 0 || !d.Step.Continues() {
+			return d, out, err
+		}
+		last = d
+	}
+}
+
+// apply takes a step. A refusal that an immediate retry wouldn't change is part of the outcome, not an error.
+func (r *Reconciler) apply(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
+	r.track(s, d)
 	step := r.stepOf(d.Step)
 	if step == nil {
-		return out, nil
+		return nil
 	}
 	before := s.node
-	err := step(ctx, s, d, &out)
+	err := step(ctx, s, d, out)
 	if s.node != before { // the step has written into it
 		now := nodestate.Of(s.node)
 		out.Node = &now
 	}
 	if err == nil {
-		return out, nil
+		return nil
 	}
-	if err = fmt.Errorf("%s: %w", d.Step, err); explain(&out, d.Step, err) {
-		return out, nil
+	if err = fmt.Errorf("%s: %w", d.Step, err); explain(out, d.Step, err) {
+		return nil
 	}
-	return out, err
+	return err
 }
 
 // stepOf returns the function that takes a step; nil: there is nothing to do.
@@ -109,14 +123,16 @@ func (r *Reconciler) track(s *scope, d member.Decision) {
 	r.tracking.set(client.ObjectKeyFromObject(s.node), cluster, s.node.Spec.NodeID)
 }
 
-func (r *Reconciler) recordClaims(_ context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	// They are written with the rest of the status, before the next step is taken.
-	out.Claims = blueprint.ClaimNames(blueprint.MemberOf(s.node))
-	return nil
+// recordClaims writes the names before anything is made that a crash could leave behind.
+func (r *Reconciler) recordClaims(ctx context.Context, s *scope, _ member.Decision, _ *member.Outcome) error {
+	return r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
+		st.Claims = blueprint.ClaimNames(blueprint.MemberOf(s.node))
+	})
 }
 
 func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
+	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
+		out.RetryAfter = kube.Again
 		return err
 	}
 	rendered, err := render.Member(blueprint.MemberOf(s.node), s.facts)
@@ -137,8 +153,13 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, 
 
 // upToDate is true if the NomadNode that was read is the latest. A stale one may not show yet that the member's VM was
 // made and has gone since, that the member leaves, or that its drain request was canceled. Then the step isn't taken,
-// and the next reconcile decides again.
-func (r *Reconciler) upToDate(ctx context.Context, n *v1alpha1.NomadNode) (bool, error) {
+// and the next reconcile decides again. What this reconcile has written is the latest: it couldn't have been written
+// into something older.
+func (r *Reconciler) upToDate(ctx context.Context, s *scope) (bool, error) {
+	n := s.node
+	if s.written {
+		return true, nil
+	}
 	now := &v1alpha1.NomadNode{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), now); client.IgnoreNotFound(err) != nil {
 		return false, fmt.Errorf("reading the NomadNode again: %w", err)
@@ -257,7 +278,7 @@ func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, 
 		}
 	}
 	// A stale cache may hold a NomadNode that is gone. If somebody removed its finalizer, the VM is to run on.
-	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
+	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
 		return err
 	}
 	// In the background: with foreground deletion Kubernetes could remove what Harvester's own clean-up still needs.
@@ -323,7 +344,7 @@ func (r *Reconciler) patchNode(ctx context.Context, s *scope, change func(*v1alp
 	if err := r.Client.Patch(ctx, after, kube.Locked(s.node)); err != nil {
 		return err
 	}
-	s.node = after
+	s.node, s.written = after, true
 	return nil
 }
 
@@ -338,6 +359,6 @@ func (r *Reconciler) patchStatus(ctx context.Context, s *scope, change func(*v1a
 	if err != nil {
 		return err
 	}
-	s.node = after
+	s.node, s.written = after, true
 	return nil
 }

@@ -41,6 +41,7 @@ type Reconciler struct {
 	PurgeTimeout time.Duration
 
 	tracking tracking
+	facts    factsCache
 }
 
 // haltRetry is how soon the controller tries again to halt a deleted VM, when admission denied that too.
@@ -68,7 +69,7 @@ const viewRetry = 2 * time.Second
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconcile observes one member, takes the next step of its life and reports: observe, Next, apply, Describe, one
-// write of the status, and then Events and metrics.
+// write of the status, and then Events and metrics. Steps between which nothing has to be waited for are taken together.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	n := &v1alpha1.NomadNode{}
 	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
@@ -81,8 +82,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	d := r.Next(s.observed)
-	out, stepErr := r.apply(ctx, s, d)
+	d, out, stepErr := r.act(ctx, s)
 	if d.Step == member.Release && stepErr == nil && out.RetryAfter == 0 {
 		return ctrl.Result{}, nil
 	}

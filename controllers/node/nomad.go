@@ -17,7 +17,7 @@ func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, ou
 	if err := r.writeCordonedDrain(ctx, s); err != nil {
 		return err
 	}
-	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
+	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
 		return err
 	}
 	return ignoreNodeNotFound(s.link.Cluster.Cordon(ctx, s.node.Spec.NodeID))
@@ -79,7 +79,7 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 	if goOn, err := r.recheck(ctx, s, out); err != nil || !goOn {
 		return err
 	}
-	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
+	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
 		return err
 	}
 	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
@@ -137,7 +137,7 @@ func (r *Reconciler) stillEmpty(ctx context.Context, s *scope, in nomad.Inspecti
 // resendDrain sends a stalled drain again, and then records that. After a crash in between the drain is resent twice,
 // which does no harm: the deadline doesn't move later. In the other order a drain that wasn't resent would stay so.
 func (r *Reconciler) resendDrain(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
+	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
 		return err
 	}
 	err := ignoreNodeNotFound(s.link.Cluster.ResendDrain(ctx, s.node.Spec.NodeID, drainRequest(s)))

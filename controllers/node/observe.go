@@ -20,7 +20,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
-	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
 // scope is one member in one reconcile: the objects that were read, and the state that was made of them. A step doesn't
@@ -32,6 +31,9 @@ type scope struct {
 	link     nomadlink.Link
 	facts    blueprint.Facts // only while the VM is to be made
 	observed nodestate.State
+
+	// written is true once this reconcile has written node: then it is the latest, and nobody else has changed it meanwhile.
+	written bool
 
 	// dataVolumes are those of the member's claims that aren't being deleted; only while the member is being removed.
 	dataVolumes []string
@@ -147,16 +149,7 @@ func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 		}
 		return r.observeDataVolumes(ctx, s)
 	}
-	facts, err := preflight.Gather(ctx, r.Live, s.node.Namespace, &s.node.Spec.Template, &s.node.Spec.Nomad.NomadClient)
-	if err != nil {
-		return err
-	}
-	facts.Now, facts.Region = s.observed.Now, s.node.Spec.Nomad.Region
-	s.facts = facts
-	if ps := preflight.Check(&s.node.Spec.Template, &s.node.Spec.Nomad.NomadClient, s.facts); len(ps) > 0 {
-		s.observed.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: ps[0]}
-	}
-	return nil
+	return r.observeTemplate(ctx, s)
 }
 
 func (r *Reconciler) observeClaims(ctx context.Context, s *scope) error {

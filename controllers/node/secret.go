@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
@@ -39,10 +40,11 @@ func (r *Reconciler) createSecret(ctx context.Context, s *scope, _ member.Decisi
 	if err != nil || secret == nil {
 		return err
 	}
-	if latest, err := r.upToDate(ctx, s.node); err != nil || !latest {
+	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
+		out.RetryAfter = kube.Again
 		return err
 	}
-	return r.writeSecret(ctx, secret)
+	return r.writeSecret(ctx, secret, out)
 }
 
 // renewSecret gets the new token before it deletes the Secret with the old one.
@@ -54,11 +56,12 @@ func (r *Reconciler) renewSecret(ctx context.Context, s *scope, d member.Decisio
 	if err := r.deleteSecret(ctx, s, d, out); err != nil {
 		return err
 	}
-	return r.writeSecret(ctx, secret)
+	return r.writeSecret(ctx, secret, out)
 }
 
-func (r *Reconciler) writeSecret(ctx context.Context, secret *corev1.Secret) error {
+func (r *Reconciler) writeSecret(ctx context.Context, secret *corev1.Secret, out *member.Outcome) error {
 	err := r.Client.Create(ctx, secret)
+	out.Secret = err == nil
 	if apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("a Secret %s that isn't this member's is in the way: %w", secret.Name, err)
 	}

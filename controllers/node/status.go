@@ -19,9 +19,6 @@ func setStatus(s *scope, out member.Outcome, d member.Description) {
 	st, o := &s.node.Status, out.After(s.observed)
 	st.ObservedGeneration = s.node.Generation
 	st.Phase, st.BlockedBy, st.DrainResult = d.Phase, d.BlockedBy, o.Node.DrainResult
-	if out.Claims != nil {
-		st.Claims = out.Claims
-	}
 	setVMStatus(s, o)
 	setNomadStatus(s, o)
 	if st.JoinedTime == nil && o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
@@ -111,29 +110,42 @@ func (r *Reconciler) patch(ctx context.Context, n, before *v1alpha1.NomadNode) e
 // create makes members. Their names follow from their number, so that of two controllers that do this at the same time
 // one finds the names taken, and so that a name is never used twice.
 func (r *Reconciler) create(ctx context.Context, s *scope, n int) (pool.Outcome, error) {
-	var err error
+	var nodes []*v1alpha1.NomadNode
 	next := s.nextOrdinal
-	for made := 0; made < n && err == nil; next++ {
-		node := newNode(s, pool.MemberName(s.pool.Name, string(s.pool.UID), next), r.NewID())
-		switch e := r.Client.Create(ctx, node); {
-		case apierrors.IsAlreadyExists(e) && s.members[node.Name] != nil:
-			// It was made before a crash, and counts already.
-		case apierrors.IsAlreadyExists(e):
-			made++ // by another controller, just now
-		case e != nil:
-			err = fmt.Errorf("creating member %s: %w", node.Name, e)
-		default:
-			made++
-			r.Events.memberCreated(s.pool, node)
-			membersCreated.WithLabelValues(s.pool.Namespace, s.pool.Name).Inc()
+	for ; len(nodes) < n; next++ {
+		name := pool.MemberName(s.pool.Name, string(s.pool.UID), next)
+		if s.members[name] == nil { // or it was made before a crash, and counts already
+			nodes = append(nodes, newNode(s, name, r.NewID()))
 		}
+	}
+	made := make([]bool, n)
+	err := r.Each(n, func(i int) error {
+		switch err := r.Client.Create(ctx, nodes[i]); {
+		case apierrors.IsAlreadyExists(err): // by another controller, just now
+		case err != nil:
+			return fmt.Errorf("creating member %s: %w", nodes[i].Name, err)
+		default:
+			made[i] = true
+		}
+		return nil
+	})
+	var names []string
+	for i, node := range nodes {
+		if made[i] {
+			names = append(names, node.Name)
+		}
+	}
+	if len(names) > 0 {
+		r.Events.membersCreated(s.pool, names)
+		membersCreated.WithLabelValues(s.pool.Namespace, s.pool.Name).Add(float64(len(names)))
 	}
 	if err == nil {
 		return pool.Outcome{NextOrdinal: next}, nil
 	}
 	r.Events.createFailed(s.pool, err)
 	if p := kube.Refusal(err); p != nil {
-		return pool.Outcome{CreateError: &condition.Problem{Reason: v1alpha1.ReasonCreateFailed, Message: p.Message}}, err
+		p.Reason = v1alpha1.ReasonCreateFailed
+		return pool.Outcome{CreateError: p}, err
 	}
 	return pool.Outcome{}, err
 }

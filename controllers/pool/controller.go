@@ -31,6 +31,8 @@ type Reconciler struct {
 	Decide func(pool.Snapshot) pool.Plan
 	// NewID makes the IDs of drain requests and of Nomad nodes: lower-case UUIDs, never the same twice.
 	NewID func() string
+	// Each is kube.InParallel.
+	Each func(n int, do func(i int) error) error
 }
 
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools,verbs=get;list;watch;patch
@@ -122,5 +124,6 @@ func justStarted(s *scope) bool {
 // New makes the reconciler of pools.
 func New(d kube.Deps, c *nomadlink.Connections) *Reconciler {
 	return &Reconciler{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock,
-		Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Decide: pool.Decide, NewID: d.NewID}
+		Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Decide: pool.Decide, NewID: d.NewID,
+		Each: kube.InParallel}
 }

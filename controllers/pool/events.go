@@ -1,6 +1,9 @@
 package pool
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 )
@@ -9,8 +12,19 @@ import (
 // emitted after the change that it reports has been written.
 type emitter struct{ kube.EventSink }
 
-func (e emitter) memberCreated(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
-	e.Normal(p, n, "MemberCreated", "Create", "Created member %s", n.Name)
+// mostNames is how many members an Event names.
+const mostNames = 10
+
+// membersCreated is one Event for all that are made at once: their own Events tell of each.
+func (e emitter) membersCreated(p *v1alpha1.NomadNodePool, names []string) {
+	text := "member " + names[0]
+	if len(names) > 1 {
+		text = fmt.Sprintf("%d members: %s", len(names), strings.Join(names[:min(len(names), mostNames)], ", "))
+	}
+	if more := len(names) - mostNames; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	e.Normal(p, nil, "MemberCreated", "Create", "Created %s", text)
 }
 
 func (e emitter) createFailed(p *v1alpha1.NomadNodePool, err error) {

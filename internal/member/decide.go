@@ -76,6 +76,10 @@ func evacuated(o nodestate.State) bool {
 // Making is true for a step that makes something in Kubernetes.
 func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s == CreateVM }
 
+// Continues is true for a step after which the next one can be chosen at once: what it has made is all that has changed,
+// and the outcome says so.
+func (s Step) Continues() bool { return s == RecordClaims || s == CreateSecret || s == RenewSecret }
+
 // provision makes the parts of a member, each before the one that needs it.
 func provision(o nodestate.State) Decision {
 	switch {
@@ -121,7 +125,7 @@ func live(o nodestate.State) Decision {
 // request stays ineligible: an operator wanted that.
 func cancelDrain(o nodestate.State) Decision {
 	switch {
-	case o.Node.Drain.CanceledTime == nil: // canceled by hand, or by an earlier version of the controller
+	case o.Node.Drain.CanceledTime == nil: // canceled by hand
 		return Decision{Step: RecordCancel}
 	case !o.Nomad.Known:
 		return Decision{Step: Wait}

@@ -14,8 +14,8 @@ type Outcome struct {
 	// Node is the NomadNode if the step has written into it, such as the drain request, or for which request the node is
 	// made ineligible; nil: the step hasn't.
 	Node *nodestate.Node
-	// Claims are the names to be recorded; nil: none.
-	Claims []string
+	// Secret is true if the cloud-init Secret was made.
+	Secret bool
 	// VM is the VM that was made; nil: none was.
 	VM *nodestate.VM
 	// Started is true if a halted VM was started.
@@ -38,8 +38,8 @@ func (out Outcome) After(s nodestate.State) nodestate.State {
 	if out.Node != nil {
 		s.Node = *out.Node
 	}
-	if out.Claims != nil {
-		s.Node.ClaimsRecorded = true
+	if out.Secret {
+		s.Secret, s.SecretStale = true, false
 	}
 	if out.VM != nil {
 		s.VM = *out.VM

@@ -26,7 +26,7 @@ func ExampleDecide() {
 	// to leave: [batch-1]
 }
 
-// A pool that grows doubles, as the VMs of its members are accepted: a template that is refused is refused once.
+// A pool that grows begins with one member: a template that is refused is refused once.
 func ExampleDecide_scaleOut() {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := pool.Snapshot{Now: noon, Replicas: 5, Revision: "a1", NomadKnown: true}
@@ -40,7 +40,5 @@ func ExampleDecide_scaleOut() {
 	}
 	// Output:
 	// make 1
-	// make 1
-	// make 2
-	// make 1
+	// make 4
 }

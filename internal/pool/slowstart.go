@@ -5,26 +5,25 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// slowStart limits how many of the missing members are made now to as many as have had their VM accepted already, at
-// least one. A template that admission refuses then costs one refusal and not a hundred, and a good one doubles.
+// slowStart has one member made first, and the rest once its VM has been accepted. A template that admission refuses
+// then costs one refusal and not a hundred.
 func slowStart(x *index, missing int) (int, *nodestate.Blocked) {
 	if b := x.firstBlocked(x.blocksOthers); b != nil {
 		return 0, b
 	}
-	accepted, pending := 0, 0
+	accepted, pending := false, 0
 	for _, m := range x.active {
 		switch {
 		case m.Revision != x.Revision || nameTaken(m):
 		case m.VMMade:
-			accepted++
+			accepted = true
 		default:
 			pending++
 		}
 	}
-	allowed := max(accepted, 1) - pending
-	if allowed >= missing {
+	if accepted || missing+pending <= 1 {
 		return missing, nil
 	}
-	return max(allowed, 0),
-		blockedBy("", v1alpha1.ReasonCreating, "More members are made as the VMs of the first ones are accepted.")
+	return max(min(missing, 1-pending), 0),
+		blockedBy("", v1alpha1.ReasonCreating, "More members are made once the VM of the first one is accepted.")
 }

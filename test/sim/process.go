@@ -79,6 +79,7 @@ func (w *Environment) reconcilers(p *process) (pools, nodes reconcile.Reconciler
 		Clusters: p, Clock: w,
 	}
 	pr, nr := poolctrl.New(d, connections), nodectrl.New(d, connections, nodectrl.DefaultPurgeTimeout)
+	pr.Each = oneByOne // a task is one thread
 	sw := gc.New(d, connections, w.GCInterval, w.GCGracePeriod)
 	if m.Pool != nil {
 		m.Pool(p, pr)
@@ -90,6 +91,15 @@ func (w *Environment) reconcilers(p *process) (pools, nodes reconcile.Reconciler
 		m.Collect(p, sw)
 	}
 	return pr, nr, sw
+}
+
+func oneByOne(n int, do func(i int) error) error {
+	for i := range n {
+		if err := do(i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // nowhere is an address where nobody answers.

@@ -1,0 +1,81 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// counted has the fixture's requests to the API server noted, in order. refuse may answer one of them.
+func (s *fixture) counted(refuse func(what string) error) *[]string {
+	var seen []string
+	note := func(what string, o client.Object) error {
+		what += " " + strings.TrimPrefix(fmt.Sprintf("%T", o), "*")
+		seen = append(seen, what)
+		return refuse(what)
+	}
+	c := interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			return errors.Join(note("create", o), c.Create(ctx, o, opts...))
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			return errors.Join(note("patch", o), c.Patch(ctx, o, p, opts...))
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			return errors.Join(note("delete", o), c.Delete(ctx, o, opts...))
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch,
+			opts ...client.SubResourcePatchOption) error {
+			return errors.Join(note("patch "+sub+" of", o), c.SubResource(sub).Patch(ctx, o, p, opts...))
+		},
+	})
+	s.Client = c
+	return &seen
+}
+
+// All of a member is made in one look, each thing before the one that needs it, and said once.
+func TestMemberIsMadeInOneLook(t *testing.T) {
+	s := newFixture(func(n *v1alpha1.NomadNode, _ *fixture) []client.Object {
+		n.Spec.Template.Disks = []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("1Gi"), StorageClassName: "class"}}
+		return []client.Object{&storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "class"}}}
+	})
+	seen := s.counted(func(string) error { return nil })
+	s.reconcile(t)
+	want := []string{"patch status of v1alpha1.NomadNode", "create v1.Secret", "create v1.VirtualMachine",
+		"patch status of v1alpha1.NomadNode"}
+	if !slices.Equal(*seen, want) {
+		t.Errorf("got %q, want %q", *seen, want)
+	}
+	if n := s.node(t); n.Status.VM.Status != "" && n.Status.Phase != v1alpha1.NodeProvisioning {
+		t.Errorf("status %+v", n.Status)
+	}
+}
+
+// What keeps one part from being made keeps those after it from being made too.
+func TestNothingIsMadeBeforeWhatItNeeds(t *testing.T) {
+	s := notMade(0, "")
+	seen := s.counted(func(what string) error {
+		if what == "create "+strings.TrimPrefix(fmt.Sprintf("%T", &corev1.Secret{}), "*") {
+			return errors.New("out of order")
+		}
+		return nil
+	})
+	if _, err := s.Reconcile(t.Context(), request); err == nil {
+		t.Error("no error")
+	}
+	if slices.Contains(*seen, "create v1.VirtualMachine") {
+		t.Errorf("a VM without its Secret: %q", *seen)
+	}
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
+)
+
+// patience bounds one thing that is waited for: a measurement that takes longer is an error.
+const patience = 10 * time.Minute
+
+// bench is a run: the environment, its controller, and what was measured so far.
+type bench struct {
+	options
+	env        *testenv.Environment
+	client     client.WithWatch
+	controller *testenv.Controller
+	report     report
+}
+
+func (b *bench) start(ctx context.Context) error {
+	scheme, err := testenv.Scheme()
+	if err != nil {
+		return err
+	}
+	if b.client, err = client.NewWithWatch(unlimited(b.env.RESTConfig), client.Options{Scheme: scheme}); err != nil {
+		return err
+	}
+	b.controller, err = b.env.StartController(ctx, testenv.ControllerOptions{Args: []string{"--leader-elect=false"}})
+	return err
+}
+
+// log tells what is being measured; the table on stdout comes in the end.
+func (b *bench) log(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
+}
+
+// pool makes a pool without members and waits until it is settled.
+func (b *bench) pool(ctx context.Context, name string) error {
+	p := &v1alpha1.NomadNodePool{
+		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},
+		Spec: v1alpha1.NomadNodePoolSpec{
+			Replicas: ptr.To[int32](0),
+			Nomad: v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{
+				Servers: []string{b.env.NomadServer.RPCAddr}, NodePool: name,
+			}},
+			Template: v1alpha1.NodeTemplate{
+				CPU: 1, Memory: resource.MustParse("1Gi"),
+				Disks:    []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("20Gi"), Image: fixtures.Image}},
+				Networks: []v1alpha1.Network{{Name: fixtures.Network}},
+			},
+		},
+	}
+	// Whoever scales in means it at once here.
+	p.Spec.ScaleIn.StabilizationWindow = &metav1.Duration{}
+	if err := b.client.Create(ctx, p); err != nil {
+		return err
+	}
+	return b.await(ctx, "pool "+name+" to settle", func(ctx context.Context) error { return b.settled(ctx, name, 0) })
+}
+
+// settled is nil when a pool has so many members, all of them ready.
+func (b *bench) settled(ctx context.Context, name string, members int) error {
+	p := &v1alpha1.NomadNodePool{}
+	if err := b.client.Get(ctx, client.ObjectKey{Namespace: fixtures.Namespace, Name: name}, p); err != nil {
+		return err
+	}
+	var l v1alpha1.NomadNodeList
+	if err := b.client.List(ctx, &l, ofPool(name)...); err != nil {
+		return err
+	}
+	if p.Status.ObservedGeneration != p.Generation || int(p.Status.ReadyReplicas) != members || len(l.Items) != members {
+		return fmt.Errorf("%d members, %d ready", len(l.Items), p.Status.ReadyReplicas)
+	}
+	return nil
+}
+
+func (b *bench) scale(ctx context.Context, name string, replicas int) error {
+	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name}}
+	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
+	return b.client.Patch(ctx, p, patch)
+}
+
+func (b *bench) await(ctx context.Context, what string, check func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return process.WaitFor(ctx, 200*time.Millisecond, what, check)
+}
+
+func ofPool(name string) []client.ListOption {
+	return []client.ListOption{client.InNamespace(fixtures.Namespace), client.MatchingLabels{v1alpha1.PoolLabel: name}}
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	kubevirtv1 "kubevirt.io/api/core/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube/faultproxy"
+)
+
+var (
+	vmKind       = kubevirtv1.GroupVersion.WithKind("VirtualMachine")
+	instanceKind = kubevirtv1.GroupVersion.WithKind("VirtualMachineInstance")
+	memberKind   = schema.GroupVersionKind{Group: "nomad.harvesterhci.io", Version: "v1alpha1", Kind: "NomadNode"}
+)
+
+// life is how long each part of a pool's life took, in seconds, and how many writes of the controller a member cost.
+type life struct {
+	objects, running, gone   float64
+	writesMade, writesGone   float64
+	byKind, byKindGone       map[string]int
+	settledAfter, settlement float64
+}
+
+// growth lets a pool grow and shrink, and beside it the same objects by a bare loop and the same VMs by KubeVirt's
+// VirtualMachinePool, one after the other in each run.
+func (b *bench) growth(ctx context.Context) error {
+	if !b.wants("P1", "P2", "P3", "P12") {
+		return nil
+	}
+	var ours, bare, pool [2][]life
+	for run := range b.runs {
+		for size, n := range []int{b.running, b.many} {
+			if n == 0 {
+				continue
+			}
+			name := fmt.Sprintf("bench-%d-%d", n, run)
+			running := size == 0
+			o, copied, err := b.ourLife(ctx, name, n, running)
+			if err != nil {
+				return fmt.Errorf("ours: %w", err)
+			}
+			ours[size] = append(ours[size], o)
+			if err := b.controller.Stop(); err != nil {
+				return err
+			}
+			p, err := b.bareLife(ctx, copied, n, running)
+			if err != nil {
+				return fmt.Errorf("bare loop: %w", err)
+			}
+			bare[size] = append(bare[size], p)
+			v, err := b.vmPoolLife(ctx, copied, n, running)
+			if err != nil {
+				return fmt.Errorf("VirtualMachinePool: %w", err)
+			}
+			pool[size] = append(pool[size], v)
+			if err := b.controller.Restart(ctx); err != nil {
+				return err
+			}
+			b.log("run %d of %d, %d members: ours %+v, bare loop %+v, VirtualMachinePool %+v", run+1, b.runs, n, o, p, v)
+		}
+	}
+	b.growthRows(ours, bare, pool)
+	return nil
+}
+
+func (b *bench) growthRows(ours, bare, pool [2][]life) {
+	objects := func(l life) float64 { return l.objects }
+	add := func(r row) { b.report.Rows = append(b.report.Rows, r) }
+	if len(ours[1]) > 0 {
+		add(row{ID: "P1", What: fmt.Sprintf("0 -> %d: all objects exist", b.many), Unit: "s", Ours: each(ours[1], objects),
+			With: "bare loop", Peer: each(bare[1], objects), Target: "<= 1.25 x", Limit: 1.25})
+		add(row{ID: "P2", What: fmt.Sprintf("0 -> %d: all VMs exist", b.many), Unit: "s", Ours: each(ours[1], objects),
+			With: "VirtualMachinePool", Peer: each(pool[1], objects), Target: "<= 2 x", Limit: 2})
+	}
+	if len(ours[0]) == 0 {
+		return
+	}
+	running := func(l life) float64 { return l.running }
+	gone := func(l life) float64 { return l.gone }
+	add(row{ID: "P1", What: fmt.Sprintf("0 -> %d: all objects exist", b.running), Unit: "s", Ours: each(ours[0], objects),
+		With: "bare loop", Peer: each(bare[0], objects), Target: "<= 1.25 x", Limit: 1.25})
+	add(row{ID: "P2", What: fmt.Sprintf("0 -> %d: all VMs run", b.running), Unit: "s", Ours: each(ours[0], running),
+		With: "VirtualMachinePool", Peer: each(pool[0], running), Target: "<= 1.1 x", Limit: 1.1})
+	add(row{ID: "P3", What: fmt.Sprintf("%d -> 0, nothing runs there: all VMs are gone", b.running), Unit: "s",
+		Ours: each(ours[0], gone), With: "bare loop", Peer: each(bare[0], gone), Target: "<= 2 x", Limit: 2})
+	add(row{ID: "P12", What: "writes for a member made, Events included", Unit: "writes",
+		Ours: each(ours[0], func(l life) float64 { return l.writesMade }), Target: "<= 7", Limit: 7})
+	add(row{ID: "P12", What: "writes for a member removed, Events included", Unit: "writes",
+		Ours: each(ours[0], func(l life) float64 { return l.writesGone }), Target: "<= 9", Limit: 9})
+}
+
+func each(lives []life, of func(life) float64) []float64 {
+	var out []float64
+	for _, l := range lives {
+		out = append(out, of(l))
+	}
+	return out
+}
+
+// ourLife lets a pool of the controller's grow and shrink, and returns what it made as well.
+func (b *bench) ourLife(ctx context.Context, name string, n int, running bool) (life, copied, error) {
+	l := life{}
+	if err := b.pool(ctx, name); err != nil {
+		return l, copied{}, err
+	}
+	vms, instances, err := b.clocks(ctx, name)
+	if err != nil {
+		return l, copied{}, err
+	}
+	defer vms.cancel()
+	defer instances.cancel()
+	before, start := len(b.env.APIFaults.Writes()), time.Now()
+	if err := b.scale(ctx, name, n); err != nil {
+		return l, copied{}, err
+	}
+	if l.objects, err = seconds(vms.await(ctx, start, n, "")); err != nil {
+		return l, copied{}, err
+	}
+	if running {
+		if l.running, err = seconds(instances.await(ctx, start, n, string(kubevirtv1.Running))); err != nil {
+			return l, copied{}, err
+		}
+	}
+	if err := b.await(ctx, "all members to be ready", func(ctx context.Context) error { return b.settled(ctx, name, n) }); err != nil {
+		return l, copied{}, err
+	}
+	l.settledAfter = time.Since(start).Seconds()
+	l.writesMade, l.byKind = b.writes(before, n)
+	made, err := b.copyOne(ctx, name)
+	if err != nil {
+		return l, copied{}, err
+	}
+	before, start = len(b.env.APIFaults.Writes()), time.Now()
+	if err := b.scale(ctx, name, 0); err != nil {
+		return l, copied{}, err
+	}
+	if l.gone, err = seconds(vms.await(ctx, start, 0, "")); err != nil {
+		return l, copied{}, err
+	}
+	if err := b.await(ctx, "no member to be left", func(ctx context.Context) error { return b.settled(ctx, name, 0) }); err != nil {
+		return l, copied{}, err
+	}
+	l.settlement = time.Since(start).Seconds()
+	l.writesGone, l.byKindGone = b.writes(before, n)
+	return l, made, b.removePool(ctx, name)
+}
+
+// clocks watch the VMs of a pool, and their instances.
+func (b *bench) clocks(ctx context.Context, name string) (vms, instances *clock, err error) {
+	if vms, err = watchClock(ctx, b.client, vmKind, ofPool(name)...); err != nil {
+		return nil, nil, err
+	}
+	instances, err = watchClock(ctx, b.client, instanceKind, ofPool(name)...)
+	return vms, instances, err
+}
+
+func seconds(d time.Duration, err error) (float64, error) { return d.Seconds(), err }
+
+// writes returns how many the controller has sent for each of n members since a number of writes, and of what.
+func (b *bench) writes(before, n int) (float64, map[string]int) {
+	byKind := map[string]int{}
+	all := b.env.APIFaults.Writes()[before:]
+	count := 0
+	for _, w := range all {
+		if w.Status < 300 {
+			byKind[kindOf(w)]++
+			count++
+		}
+	}
+	return float64(count) / float64(n), byKind
+}
+
+// kindOf is the method and the resource of a write.
+func kindOf(w faultproxy.Write) string {
+	resource := resourceOf(w.Path)
+	return w.Method + " " + resource
+}
