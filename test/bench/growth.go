@@ -43,6 +43,7 @@ func (b *bench) growth(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("ours: %w", err)
 			}
+			b.log("run %d of %d, %d members: ours %+v", run+1, b.runs, n, o)
 			ours[size] = append(ours[size], o)
 			if err := b.controller.Stop(); err != nil {
 				return err
@@ -51,6 +52,7 @@ func (b *bench) growth(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("bare loop: %w", err)
 			}
+			b.log("run %d of %d, %d members: bare loop %+v", run+1, b.runs, n, p)
 			bare[size] = append(bare[size], p)
 			v, err := b.vmPoolLife(ctx, copied, n, running)
 			if err != nil {
@@ -60,7 +62,7 @@ func (b *bench) growth(ctx context.Context) error {
 			if err := b.controller.Restart(ctx); err != nil {
 				return err
 			}
-			b.log("run %d of %d, %d members: ours %+v, bare loop %+v, VirtualMachinePool %+v", run+1, b.runs, n, o, p, v)
+			b.log("run %d of %d, %d members: VirtualMachinePool %+v", run+1, b.runs, n, v)
 		}
 	}
 	b.growthRows(ours, bare, pool)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -72,6 +73,9 @@ func (b *bench) copyOne(ctx context.Context, pool string) (copied, error) {
 	return c, nil
 }
 
+// macAddress matches what Harvester lets only one VM of a network have.
+var macAddress = regexp.MustCompile(`"macAddress":"[^"]*"`)
+
 // as returns an object of the member's under another member's name.
 func (c copied) as(o *unstructured.Unstructured, name, nodeID string) (*unstructured.Unstructured, error) {
 	rename := strings.NewReplacer(c.name, name, c.pool, bareName, c.nodeID, nodeID).Replace
@@ -81,7 +85,9 @@ func (c copied) as(o *unstructured.Unstructured, name, nodeID string) (*unstruct
 		return nil, err
 	}
 	out := &unstructured.Unstructured{}
-	if err := out.UnmarshalJSON([]byte(rename(string(text)))); err != nil {
+	text = macAddress.ReplaceAll([]byte(rename(string(text))), fmt.Appendf(nil, `"macAddress":"02:%s:%s:%s:%s:%s"`,
+		nodeID[:2], nodeID[2:4], nodeID[4:6], nodeID[6:8], nodeID[9:11]))
+	if err := out.UnmarshalJSON(text); err != nil {
 		return nil, err
 	}
 	for key, value := range data {
@@ -254,10 +260,15 @@ func vmPool(c copied, name string) (pool, secret *unstructured.Unstructured, err
 	})
 	disks, _, _ := unstructured.NestedSlice(spec, "template", "spec", "domain", "devices", "disks")
 	disks = keep(disks, func(d map[string]any) bool { return !claims[fmt.Sprint(d["name"])] })
+	nics, _, _ := unstructured.NestedSlice(spec, "template", "spec", "domain", "devices", "interfaces")
+	for _, nic := range nics {
+		delete(nic.(map[string]any), "macAddress")
+	}
 	labels := map[string]any{v1alpha1.PoolLabel: name}
 	err = errors.Join(
 		unstructured.SetNestedSlice(spec, volumes, "template", "spec", "volumes"),
 		unstructured.SetNestedSlice(spec, disks, "template", "spec", "domain", "devices", "disks"),
+		unstructured.SetNestedSlice(spec, nics, "template", "spec", "domain", "devices", "interfaces"),
 		unstructured.SetNestedMap(spec, labels, "template", "metadata", "labels"),
 	)
 	pool = &unstructured.Unstructured{Object: map[string]any{
