@@ -32,6 +32,14 @@ func Result(ctx context.Context, acted bool, wake time.Duration, err error) (ctr
 	}
 }
 
+// Sooner is the shorter of two waits; 0: none.
+func Sooner(wait, other time.Duration) time.Duration {
+	if wait <= 0 || other <= 0 {
+		return max(wait, other)
+	}
+	return min(wait, other)
+}
+
 // Exactly is the precondition that the object still has this UID.
 func Exactly(uid types.UID) client.Preconditions { return client.Preconditions{UID: &uid} }
 

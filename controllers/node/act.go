@@ -153,18 +153,19 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, 
 
 // upToDate is true if the NomadNode that was read is the latest. A stale one may not show yet that the member's VM was
 // made and has gone since, that the member leaves, or that its drain request was canceled. Then the step isn't taken,
-// and the next reconcile decides again. What this reconcile has written is the latest: it couldn't have been written
-// into something older.
+// and the next reconcile decides again. It is asked once: a step that has been found possible is followed by the next one
+// at once. And what this reconcile has written is the latest, as it couldn't have been written into something older.
 func (r *Reconciler) upToDate(ctx context.Context, s *scope) (bool, error) {
 	n := s.node
-	if s.written {
+	if s.latest {
 		return true, nil
 	}
 	now := &v1alpha1.NomadNode{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(n), now); client.IgnoreNotFound(err) != nil {
 		return false, fmt.Errorf("reading the NomadNode again: %w", err)
 	}
-	return now.UID == n.UID && now.ResourceVersion == n.ResourceVersion, nil
+	s.latest = now.UID == n.UID && now.ResourceVersion == n.ResourceVersion
+	return s.latest, nil
 }
 
 func (r *Reconciler) requestDrain(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
@@ -250,6 +251,10 @@ func (r *Reconciler) deleteNomadNode(ctx context.Context, s *scope, _ member.Dec
 }
 
 func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
+	// What is said of the VM is read from the cache, and the NomadNode too. If that is old, the step has been taken.
+	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
+		return err
+	}
 	before := s.vm.DeepCopy()
 	after := s.vm.DeepCopy()
 	if after.Annotations == nil {
@@ -263,6 +268,7 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 		// claims itself.
 		return r.deleteVM(ctx, s, d, out)
 	}
+	out.ClaimsListed = err == nil
 	return client.IgnoreNotFound(err)
 }
 
@@ -344,7 +350,7 @@ func (r *Reconciler) patchNode(ctx context.Context, s *scope, change func(*v1alp
 	if err := r.Client.Patch(ctx, after, kube.Locked(s.node)); err != nil {
 		return err
 	}
-	s.node, s.written = after, true
+	s.node, s.latest = after, true
 	return nil
 }
 
@@ -359,6 +365,6 @@ func (r *Reconciler) patchStatus(ctx context.Context, s *scope, change func(*v1a
 	if err != nil {
 		return err
 	}
-	s.node, s.written = after, true
+	s.node, s.latest = after, true
 	return nil
 }

@@ -41,6 +41,7 @@ type Reconciler struct {
 	PurgeTimeout time.Duration
 
 	tracking tracking
+	reports  reports
 	facts    factsCache
 }
 
@@ -75,6 +76,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.tracking.set(req.NamespacedName, nil, "")
+			r.reports.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -86,13 +88,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if d.Step == member.Release && stepErr == nil && out.RetryAfter == 0 {
 		return ctrl.Result{}, nil
 	}
-	if err := errors.Join(stepErr, r.report(ctx, s, out)); err != nil {
+	rest, reportErr := r.report(ctx, s, d.Step, out)
+	if err := errors.Join(stepErr, reportErr); err != nil {
 		return kube.Result(ctx, true, 0, err)
 	}
 	if pause := pause(s, out); pause > 0 {
-		return ctrl.Result{RequeueAfter: pause}, nil
+		return ctrl.Result{RequeueAfter: kube.Sooner(pause, rest)}, nil
 	}
-	return kube.Result(ctx, d.Step != member.Wait, requeueAfter(d.Wake), nil)
+	return kube.Result(ctx, d.Step != member.Wait, kube.Sooner(requeueAfter(d.Wake), rest), nil)
 }
 
 // pause is how long to wait before the next reconcile, whatever the step; 0: the step decides. A node that isn't in
@@ -114,24 +117,32 @@ func requeueAfter(wake time.Duration) time.Duration {
 }
 
 // report describes the member after the step, writes that if it changed, and then emits the changes as Events and
-// metrics.
-func (r *Reconciler) report(ctx context.Context, s *scope, out member.Outcome) error {
+// metrics. It returns when to report what isn't written yet; 0: nothing.
+func (r *Reconciler) report(ctx context.Context, s *scope, step member.Step, out member.Outcome) (time.Duration, error) {
 	before := *s.node
 	before.Status = *s.node.Status.DeepCopy()
 	setStatus(s, out, r.Describe(s.observed, out))
 	if equality.Semantic.DeepEqual(before.Status, s.node.Status) {
-		return nil
+		return 0, nil
+	}
+	if !step.Shown() || !out.Silent() {
+		step = ""
+	}
+	rest, now := r.reports.rest(client.ObjectKeyFromObject(s.node), step, onlyDetails(before.Status, s.node.Status),
+		s.observed.Now)
+	if !now {
+		return rest, nil
 	}
 	after, err := kube.PatchNodeStatus(ctx, r.Client, &before, s.node.Status)
 	if err != nil {
-		return client.IgnoreNotFound(err)
+		return 0, client.IgnoreNotFound(err)
 	}
 	s.node = after
 	if before.Status.Phase != s.node.Status.Phase {
 		log.FromContext(ctx).Info("phase", "from", before.Status.Phase, "to", s.node.Status.Phase)
 	}
 	r.emitChanges(&before, s.node)
-	return nil
+	return 0, nil
 }
 
 // New makes the reconciler of members. The removal of a drained member waits for purgeTimeout for a Nomad that can't be

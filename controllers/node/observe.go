@@ -32,8 +32,8 @@ type scope struct {
 	facts    blueprint.Facts // only while the VM is to be made
 	observed nodestate.State
 
-	// written is true once this reconcile has written node: then it is the latest, and nobody else has changed it meanwhile.
-	written bool
+	// latest is true once node was found to be what the API server has, or has been written.
+	latest bool
 
 	// dataVolumes are those of the member's claims that aren't being deleted; only while the member is being removed.
 	dataVolumes []string

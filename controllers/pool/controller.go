@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -33,6 +34,8 @@ type Reconciler struct {
 	NewID func() string
 	// Each is kube.InParallel.
 	Each func(n int, do func(i int) error) error
+
+	pace kube.Pace
 }
 
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools,verbs=get;list;watch;patch
@@ -48,6 +51,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.Client.Get(ctx, req.NamespacedName, p); err != nil {
 		if apierrors.IsNotFound(err) {
 			kube.ForgetMetrics(req.Namespace, req.Name)
+			r.pace.Forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -61,8 +65,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		s, plan, out, planErr = r.applyFresh(ctx, s, plan)
 	}
 	syncErr := r.syncMembers(ctx, s)
-	err = errors.Join(planErr, syncErr, r.report(ctx, s, plan, out))
-	return kube.Result(ctx, plan.Acts(), requeueAfter(s, plan.Wake), err)
+	rest, reportErr := r.report(ctx, s, plan, out)
+	err = errors.Join(planErr, syncErr, reportErr)
+	return kube.Result(ctx, plan.Acts(), kube.Sooner(requeueAfter(s, plan.Wake), rest), err)
 }
 
 // applyFresh plans again with what the API server holds now, because the cache may not show what was written a moment
@@ -91,20 +96,30 @@ func scaleRecorded(s *scope) bool {
 	return equality.Semantic.DeepEqual(s.scale, s.pool.Status.LastScale)
 }
 
-// report writes the status, if it changed, and then emits the Events of the change.
-func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan, out pool.Outcome) error {
+// detailInterval is how often counts and words of a pool are written at most, of which a hundred members that come at
+// once would make a hundred.
+const detailInterval = time.Second
+
+// report writes the status, if it changed, and then emits the Events of the change. It returns when to report what
+// isn't written yet; 0: nothing.
+func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan, out pool.Outcome) (time.Duration, error) {
 	before := *s.pool
 	before.Status = *s.pool.Status.DeepCopy()
 	if justStarted(s) && !plan.Acts() {
-		return nil
+		return 0, nil
 	}
 	setStatus(s, plan, out)
+	name, now := client.ObjectKeyFromObject(s.pool), s.snapshot.Now
+	if left := r.pace.Left(name, now, detailInterval); left > 0 && onlyDetails(before.Status, s.pool.Status) {
+		return left, nil
+	}
 	if !equality.Semantic.DeepEqual(before.Status, s.pool.Status) {
 		after, err := kube.PatchPoolStatus(ctx, r.Client, &before, s.pool.Status)
 		if err != nil {
-			return client.IgnoreNotFound(err)
+			return 0, client.IgnoreNotFound(err)
 		}
 		s.pool = after
+		r.pace.Wrote(name, now)
 		if was, is := before.Status.LastScale, s.pool.Status.LastScale; is != nil && !equality.Semantic.DeepEqual(was, is) {
 			log.FromContext(ctx).Info("replicas changed", "from", is.From, "to", is.To, "reason", is.Reason)
 			r.Events.scaled(s.pool, is)
@@ -112,7 +127,23 @@ func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan, out p
 		r.emitEvents(&before, s)
 	}
 	reportPool(s.pool, s.snapshot.NomadKnown)
-	return keepReplicas(ctx, r.Client, s.pool)
+	return 0, keepReplicas(ctx, r.Client, s.pool)
+}
+
+// onlyDetails is true if two statuses differ, and only in how many members do what, and in words.
+func onlyDetails(a, b v1alpha1.NomadNodePoolStatus) bool {
+	return !equality.Semantic.DeepEqual(a, b) && equality.Semantic.DeepEqual(withoutDetails(a), withoutDetails(b))
+}
+
+func withoutDetails(s v1alpha1.NomadNodePoolStatus) v1alpha1.NomadNodePoolStatus {
+	s = *s.DeepCopy()
+	s.Replicas, s.ReadyReplicas, s.UpdatedReplicas = 0, 0, 0
+	s.JoiningReplicas, s.DrainingReplicas, s.UnhealthyReplicas = 0, 0, 0
+	s.Joins = nil // the members' status has them, until they are here
+	for i := range s.Conditions {
+		s.Conditions[i].Message = ""
+	}
+	return s
 }
 
 // justStarted reports whether Nomad has not been asked yet while the pool's status has what an earlier process wrote.

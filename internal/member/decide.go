@@ -78,7 +78,25 @@ func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s 
 
 // Continues is true for a step after which the next one can be chosen at once: what it has made is all that has changed,
 // and the outcome says so.
-func (s Step) Continues() bool { return s == RecordClaims || s == CreateSecret || s == RenewSecret }
+func (s Step) Continues() bool {
+	switch s {
+	case RecordClaims, CreateSecret, RenewSecret, ListClaims:
+		return true
+	default:
+		return false
+	}
+}
+
+// Shown is true for a step whose effect the next observation shows, which comes at once: until then there is nothing to
+// be said of it.
+func (s Step) Shown() bool {
+	switch s {
+	case Cordon, Drain, MarkDrained, DeleteNomadNode, ListClaims, DeleteVM, Purge, DeleteClaims, DeleteSecret:
+		return true
+	default:
+		return false
+	}
+}
 
 // provision makes the parts of a member, each before the one that needs it.
 func provision(o nodestate.State) Decision {

@@ -16,6 +16,8 @@ type Outcome struct {
 	Node *nodestate.Node
 	// Secret is true if the cloud-init Secret was made.
 	Secret bool
+	// ClaimsListed is true if the VM names its claims now.
+	ClaimsListed bool
 	// VM is the VM that was made; nil: none was.
 	VM *nodestate.VM
 	// Started is true if a halted VM was started.
@@ -33,6 +35,11 @@ type Outcome struct {
 // RefusedRetry is when to try again what the API server has refused: no event tells when it would be accepted.
 const RefusedRetry = problemRetry
 
+// Silent is true if nothing has been learnt that has to be told.
+func (out Outcome) Silent() bool {
+	return out.RetryAfter == 0 && out.Problem == nil && out.Refused == nil && out.HaltDenied == nil
+}
+
 // After is the state with what a step has learnt.
 func (out Outcome) After(s nodestate.State) nodestate.State {
 	if out.Node != nil {
@@ -43,6 +50,9 @@ func (out Outcome) After(s nodestate.State) nodestate.State {
 	}
 	if out.VM != nil {
 		s.VM = *out.VM
+	}
+	if out.ClaimsListed {
+		s.VM.RemovalListed = true
 	}
 	if out.Started {
 		s.VM.Halted, s.Node.CapacityAvailableTime = false, s.Now

@@ -54,7 +54,7 @@ func (b *bench) growth(ctx context.Context) error {
 			}
 			b.log("run %d of %d, %d members: bare loop %+v", run+1, b.runs, n, p)
 			bare[size] = append(bare[size], p)
-			v, err := b.vmPoolLife(ctx, copied, n, running)
+			v, err := b.vmPoolLife(ctx, copied, n)
 			if err != nil {
 				return fmt.Errorf("VirtualMachinePool: %w", err)
 			}
@@ -86,7 +86,7 @@ func (b *bench) growthRows(ours, bare, pool [2][]life) {
 	add(row{ID: "P1", What: fmt.Sprintf("0 -> %d: all objects exist", b.running), Unit: "s", Ours: each(ours[0], objects),
 		With: "bare loop", Peer: each(bare[0], objects), Target: "<= 1.25 x", Limit: 1.25})
 	add(row{ID: "P2", What: fmt.Sprintf("0 -> %d: all VMs run", b.running), Unit: "s", Ours: each(ours[0], running),
-		With: "VirtualMachinePool", Peer: each(pool[0], running), Target: "<= 1.1 x", Limit: 1.1})
+		With: "bare loop", Peer: each(bare[0], running), Target: "<= 1.1 x", Limit: 1.1})
 	add(row{ID: "P3", What: fmt.Sprintf("%d -> 0, nothing runs there: all VMs are gone", b.running), Unit: "s",
 		Ours: each(ours[0], gone), With: "bare loop", Peer: each(bare[0], gone), Target: "<= 2 x", Limit: 2})
 	add(row{ID: "P12", What: "writes for a member made, Events included", Unit: "writes",

@@ -33,7 +33,7 @@ func main() {
 	o := options{}
 	rows := flag.String("rows", "", "rows to measure, such as P1,P12; empty: all")
 	flag.IntVar(&o.runs, "runs", 5, "paired runs, of which the median counts")
-	flag.IntVar(&o.many, "many", 500, "members of the rows that only make objects")
+	flag.IntVar(&o.many, "many", 200, "members of the rows that only make objects")
 	flag.IntVar(&o.running, "running", 100, "members of the rows that wait until VMs run")
 	flag.StringVar(&o.results, "out", "bench/results.json", "file for the results")
 	flag.StringVar(&o.profile, "profile", "", "file for a CPU profile of the controller during the first run of growth; empty: none")

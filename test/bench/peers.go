@@ -186,17 +186,17 @@ func (b *bench) deleteBare(ctx context.Context, c copied, name string) error {
 	return nil
 }
 
-// vmPoolLife lets KubeVirt's pool grow and shrink, with the VM of a member as its template. Disks with claims are left
-// out, because all its VMs would name the same claims: it has less to do.
-func (b *bench) vmPoolLife(ctx context.Context, c copied, n int, running bool) (life, error) {
+// vmPoolLife lets KubeVirt's pool make VMs and remove them, with the VM of a member as its template. Disks with claims
+// are left out, because all its VMs would name the same claims: it has less to do, and so its VMs aren't waited for to
+// run.
+func (b *bench) vmPoolLife(ctx context.Context, c copied, n int) (life, error) {
 	l := life{}
 	const name = "kubevirts"
-	vms, instances, err := b.clocks(ctx, name)
+	vms, err := watchClock(ctx, b.client, vmKind, ofPool(name)...)
 	if err != nil {
 		return l, err
 	}
 	defer vms.cancel()
-	defer instances.cancel()
 	pool, secret, err := vmPool(c, name)
 	if err != nil {
 		return l, err
@@ -212,11 +212,6 @@ func (b *bench) vmPoolLife(ctx context.Context, c copied, n int, running bool) (
 	}
 	if l.objects, err = seconds(vms.await(ctx, start, n, "")); err != nil {
 		return l, err
-	}
-	if running {
-		if l.running, err = seconds(instances.await(ctx, start, n, string(kubevirtv1.Running))); err != nil {
-			return l, err
-		}
 	}
 	start = time.Now()
 	if err := b.scaleVMPool(ctx, pool, 0); err != nil {
@@ -256,6 +251,9 @@ func vmPool(c copied, name string) (pool, secret *unstructured.Unstructured, err
 	volumes = keep(volumes, func(v map[string]any) bool {
 		_, claim := v["persistentVolumeClaim"]
 		claims[fmt.Sprint(v["name"])] = claim
+		if _, cloudInit := v["cloudInitNoCloud"]; cloudInit { // its guests are no Nomad clients
+			v["cloudInitNoCloud"] = map[string]any{"userData": "#cloud-config\n"}
+		}
 		return !claim
 	})
 	disks, _, _ := unstructured.NestedSlice(spec, "template", "spec", "domain", "devices", "disks")

@@ -42,7 +42,7 @@ type Fault struct {
 	Times int
 }
 
-// Write is a request that isn't a read and that the API server has answered.
+// Write is a request that isn't a read or a dry run, and that the API server has answered.
 type Write struct {
 	Time         time.Time
 	Method, Path string
@@ -192,7 +192,7 @@ var errLost = errors.New("answer lost on purpose")
 // answered sees every answer of the API server before the client does.
 func (p *Proxy) answered(resp *http.Response) error {
 	r := resp.Request
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && !r.URL.Query().Has("dryRun") {
 		p.mu.Lock()
 		p.writes = append(p.writes,
 			Write{Time: time.Now(), Method: r.Method, Path: r.URL.Path, UserAgent: r.UserAgent(), Status: resp.StatusCode})

@@ -1,0 +1,43 @@
+package kube
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Pace remembers when the status of each object was last written, so that mere details are written only so often. Its
+// zero value remembers nothing.
+type Pace struct {
+	mu sync.Mutex
+	at map[types.NamespacedName]time.Time
+}
+
+// Left is how much longer details of an object wait; 0: they don't.
+func (p *Pace) Left(name types.NamespacedName, now time.Time, interval time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	left := p.at[name].Add(interval).Sub(now)
+	if left > interval { // the clock was set back
+		return 0
+	}
+	return max(left, 0)
+}
+
+// Wrote notes that the status is written now.
+func (p *Pace) Wrote(name types.NamespacedName, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.at == nil {
+		p.at = map[types.NamespacedName]time.Time{}
+	}
+	p.at[name] = now
+}
+
+// Forget forgets an object that is gone.
+func (p *Pace) Forget(name types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.at, name)
+}
