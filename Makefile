@@ -135,6 +135,11 @@ SEED ?= 1
 sim: ## Run SCHEDULES=1000 schedules of the simulator, from SEED=1 on
 	@go run ./test/sim/cmd -schedules $(SCHEDULES) -seed $(SEED)
 
+.PHONY: bench
+bench: ## Measure how fast pools grow and shrink, beside a bare loop and KubeVirt's own pool; about 20 minutes
+	@$(WHICH_NOMAD)
+	@go run ./test/bench
+
 .PHONY: generate
 generate: ## Write the generated code and manifests anew
 	@gen=$$(go run ./hack/tools -print controller-gen) && \

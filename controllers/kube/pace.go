@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -23,6 +24,13 @@ func (p *Pace) Left(name types.NamespacedName, now time.Time, interval time.Dura
 		return 0
 	}
 	return max(left, 0)
+}
+
+// DropMessages drops what conditions say beyond their reasons.
+func DropMessages(conditions []metav1.Condition) {
+	for i := range conditions {
+		conditions[i].Message = ""
+	}
 }
 
 // Wrote notes that the status is written now.

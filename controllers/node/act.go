@@ -153,8 +153,9 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, 
 
 // upToDate is true if the NomadNode that was read is the latest. A stale one may not show yet that the member's VM was
 // made and has gone since, that the member leaves, or that its drain request was canceled. Then the step isn't taken,
-// and the next reconcile decides again. It is asked once: a step that has been found possible is followed by the next one
-// at once. And what this reconcile has written is the latest, as it couldn't have been written into something older.
+// and the next reconcile decides again. It is asked once: a step that has been found possible is followed by the next
+// one at once. And what this reconcile has written is the latest, as it couldn't have been written into something
+// older.
 func (r *Reconciler) upToDate(ctx context.Context, s *scope) (bool, error) {
 	n := s.node
 	if s.latest {

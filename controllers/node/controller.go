@@ -69,8 +69,8 @@ const viewRetry = 2 * time.Second
 // +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=get
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// Reconcile observes one member, takes the next step of its life and reports: observe, Next, apply, Describe, one
-// write of the status, and then Events and metrics. Steps between which nothing has to be waited for are taken together.
+// Reconcile observes one member, takes the next step of its life and reports: observe, Next, apply, Describe, one write
+// of the status, and then Events and metrics. Steps between which nothing has to be waited for are taken together.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	n := &v1alpha1.NomadNode{}
 	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
@@ -118,7 +118,8 @@ func requeueAfter(wake time.Duration) time.Duration {
 
 // report describes the member after the step, writes that if it changed, and then emits the changes as Events and
 // metrics. It returns when to report what isn't written yet; 0: nothing.
-func (r *Reconciler) report(ctx context.Context, s *scope, step member.Step, out member.Outcome) (time.Duration, error) {
+func (r *Reconciler) report(ctx context.Context, s *scope, step member.Step,
+	out member.Outcome) (time.Duration, error) {
 	before := *s.node
 	before.Status = *s.node.Status.DeepCopy()
 	setStatus(s, out, r.Describe(s.observed, out))

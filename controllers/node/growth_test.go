@@ -45,8 +45,8 @@ func (s *fixture) counted(refuse func(what string) error) *[]string {
 	return &seen
 }
 
-// All of a member is made in one look, each thing before the one that needs it, and said once.
-func TestMemberIsMadeInOneLook(t *testing.T) {
+// All of a member is made in one reconcile, each thing before the one that needs it, and said once.
+func TestMemberIsMadeInOneReconcile(t *testing.T) {
 	s := newFixture(func(n *v1alpha1.NomadNode, _ *fixture) []client.Object {
 		n.Spec.Template.Disks = []v1alpha1.Disk{{Name: "root", Size: resource.MustParse("1Gi"), StorageClassName: "class"}}
 		return []client.Object{&storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "class"}}}

@@ -12,8 +12,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
-// detailInterval is how often details of a member are written at most: while it starts, its VM goes through half a dozen
-// states in a few seconds, and nobody reads each of them.
+// detailInterval is how often details of a member are written at most: while it starts, its VM goes through half a
+// dozen states in a few seconds, and nobody reads each of them.
 const detailInterval = 10 * time.Second
 
 // reports remembers what was last reported of each member.
@@ -25,10 +25,11 @@ type reports struct {
 	unsaid map[types.NamespacedName]member.Step
 }
 
-// rest reports if a change of the status is to be written now, and otherwise when; 0: the next observation comes at once.
-// shown is a step whose effect the next observation shows, of which nothing is said, unless it is taken again and again;
-// empty: none was taken.
-func (r *reports) rest(name types.NamespacedName, shown member.Step, details bool, now time.Time) (time.Duration, bool) {
+// rest reports if a change of the status is to be written now, and otherwise when; 0: the next observation comes at
+// once. shown is a step whose effect the next observation shows, of which nothing is said, unless it is taken again and
+// again; empty: none was taken.
+func (r *reports) rest(name types.NamespacedName, shown member.Step, details bool,
+	now time.Time) (wait time.Duration, write bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if shown != "" && r.unsaid[name] != shown {
@@ -62,8 +63,6 @@ func withoutDetails(s v1alpha1.NomadNodeStatus) v1alpha1.NomadNodeStatus {
 	s = *s.DeepCopy()
 	s.VM.Status, s.VM.Host, s.VM.Address = "", "", ""
 	s.Nomad.Status, s.Nomad.ShortID, s.Nomad.Cluster, s.Nomad.Allocations, s.Nomad.Blocking = "", "", "", nil, nil
-	for i := range s.Conditions {
-		s.Conditions[i].Message = ""
-	}
+	kube.DropMessages(s.Conditions)
 	return s
 }

@@ -140,9 +140,7 @@ func withoutDetails(s v1alpha1.NomadNodePoolStatus) v1alpha1.NomadNodePoolStatus
 	s.Replicas, s.ReadyReplicas, s.UpdatedReplicas = 0, 0, 0
 	s.JoiningReplicas, s.DrainingReplicas, s.UnhealthyReplicas = 0, 0, 0
 	s.Joins = nil // the members' status has them, until they are here
-	for i := range s.Conditions {
-		s.Conditions[i].Message = ""
-	}
+	kube.DropMessages(s.Conditions)
 	return s
 }
 

@@ -1,5 +1,6 @@
-// Command world runs the test environment for people: `make world`. It starts everything on loopback, with our controller
-// and an autoscaler unless CONTROLLER=no, writes .world/env for shells to source, and ends all of it at Ctrl-C.
+// Command world runs the test environment for people: `make world`. It starts everything on loopback, with our
+// controller and an autoscaler unless CONTROLLER=no, writes .world/env for shells to source, and ends all of it at
+// Ctrl-C.
 //
 // More settings by environment: ACL=yes, TLS=yes, GUEST=simulated, HOSTS=5, PROMETHEUS=yes.
 package main

@@ -76,8 +76,8 @@ func evacuated(o nodestate.State) bool {
 // Making is true for a step that makes something in Kubernetes.
 func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s == CreateVM }
 
-// Continues is true for a step after which the next one can be chosen at once: what it has made is all that has changed,
-// and the outcome says so.
+// Continues is true for a step after which the next one can be chosen at once: what it has made is all that has
+// changed, and the outcome says so.
 func (s Step) Continues() bool {
 	switch s {
 	case RecordClaims, CreateSecret, RenewSecret, ListClaims:

@@ -17,8 +17,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
-// patience bounds one thing that is waited for: a measurement that takes longer is an error.
-const patience = 10 * time.Minute
+// timeout bounds one thing that is waited for: a measurement that takes longer is an error.
+const timeout = 10 * time.Minute
 
 // bench is a run: the environment, its controller, and what was measured so far.
 type bench struct {
@@ -46,7 +46,7 @@ func (b *bench) log(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
 }
 
-// pool makes a pool without members and waits until it is settled.
+// pool makes a pool without members and waits until it is ready.
 func (b *bench) pool(ctx context.Context, name string) error {
 	p := &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},
@@ -67,11 +67,16 @@ func (b *bench) pool(ctx context.Context, name string) error {
 	if err := b.client.Create(ctx, p); err != nil {
 		return err
 	}
-	return b.await(ctx, "pool "+name+" to settle", func(ctx context.Context) error { return b.settled(ctx, name, 0) })
+	return b.awaitReady(ctx, name, 0)
 }
 
-// settled is nil when a pool has so many members, all of them ready.
-func (b *bench) settled(ctx context.Context, name string, members int) error {
+func (b *bench) awaitReady(ctx context.Context, name string, members int) error {
+	return b.await(ctx, fmt.Sprintf("pool %s to have %d ready members", name, members),
+		func(ctx context.Context) error { return b.allReady(ctx, name, members) })
+}
+
+// allReady is nil when a pool has so many members, all of them ready.
+func (b *bench) allReady(ctx context.Context, name string, members int) error {
 	p := &v1alpha1.NomadNodePool{}
 	if err := b.client.Get(ctx, client.ObjectKey{Namespace: fixtures.Namespace, Name: name}, p); err != nil {
 		return err
@@ -93,7 +98,7 @@ func (b *bench) scale(ctx context.Context, name string, replicas int) error {
 }
 
 func (b *bench) await(ctx context.Context, what string, check func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return process.WaitFor(ctx, 200*time.Millisecond, what, check)
 }

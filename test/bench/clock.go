@@ -58,7 +58,7 @@ func (k *clock) follow(w watch.Interface) {
 
 // await returns how long after start so many objects are there: with the phase, or with any if it is empty.
 func (k *clock) await(ctx context.Context, start time.Time, count int, phase string) (time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
 		k.mu.Lock()

@@ -5,5 +5,5 @@
 //	go run ./test/bench -rows P1,P12 -runs 1 some of them, once
 //
 // Real or stand-in: everything that is timed is real but Nomad, where the user has none, and the guests, which are
-// simulated. May not enter: figures of another run or another machine.
+// simulated. May not enter: figures of another run.
 package main

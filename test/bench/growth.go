@@ -19,10 +19,10 @@ var (
 
 // life is how long each part of a pool's life took, in seconds, and how many writes of the controller a member cost.
 type life struct {
-	objects, running, gone   float64
-	writesMade, writesGone   float64
-	byKind, byKindGone       map[string]int
-	settledAfter, settlement float64
+	objects, running, gone float64
+	writesMade, writesGone float64
+	byKind, byKindGone     map[string]int
+	readyAfter, goneAfter  float64
 }
 
 // growth lets a pool grow and shrink, and beside it the same objects by a bare loop and the same VMs by KubeVirt's
@@ -31,7 +31,7 @@ func (b *bench) growth(ctx context.Context) error {
 	if !b.wants("P1", "P2", "P3", "P12") {
 		return nil
 	}
-	var ours, bare, pool [2][]life
+	var controllers, bare, pool [2][]life
 	for run := range b.runs {
 		for size, n := range []int{b.running, b.many} {
 			if n == 0 {
@@ -43,8 +43,8 @@ func (b *bench) growth(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("ours: %w", err)
 			}
-			b.log("run %d of %d, %d members: ours %+v", run+1, b.runs, n, o)
-			ours[size] = append(ours[size], o)
+			b.log("run %d of %d, %d members: %+v", run+1, b.runs, n, o)
+			controllers[size] = append(controllers[size], o)
 			if err := b.controller.Stop(); err != nil {
 				return err
 			}
@@ -65,34 +65,35 @@ func (b *bench) growth(ctx context.Context) error {
 			b.log("run %d of %d, %d members: VirtualMachinePool %+v", run+1, b.runs, n, v)
 		}
 	}
-	b.growthRows(ours, bare, pool)
+	b.growthRows(controllers, bare, pool)
 	return nil
 }
 
-func (b *bench) growthRows(ours, bare, pool [2][]life) {
+// growthRows are those of the lives by size: the first of as many members as are waited for to run.
+func (b *bench) growthRows(controllers, bare, pool [2][]life) {
+	add := func(r row, size int, of func(life) float64, peers [2][]life) {
+		if len(controllers[size]) > 0 {
+			r.Controller, r.Peer = each(controllers[size], of), each(peers[size], of)
+			b.report.Rows = append(b.report.Rows, r)
+		}
+	}
+	const loop, kubevirts = "bare loop", "VirtualMachinePool"
 	objects := func(l life) float64 { return l.objects }
-	add := func(r row) { b.report.Rows = append(b.report.Rows, r) }
-	if len(ours[1]) > 0 {
-		add(row{ID: "P1", What: fmt.Sprintf("0 -> %d: all objects exist", b.many), Unit: "s", Ours: each(ours[1], objects),
-			With: "bare loop", Peer: each(bare[1], objects), Target: "<= 1.25 x", Limit: 1.25})
-		add(row{ID: "P2", What: fmt.Sprintf("0 -> %d: all VMs exist", b.many), Unit: "s", Ours: each(ours[1], objects),
-			With: "VirtualMachinePool", Peer: each(pool[1], objects), Target: "<= 2 x", Limit: 2})
+	for size, n := range []int{b.running, b.many} {
+		add(row{ID: "P1", What: fmt.Sprintf("0 -> %d: all objects exist", n), Unit: "s", With: loop, Target: "<= 1.25 x",
+			Limit: 1.25}, size, objects, bare)
+		add(row{ID: "P2", What: fmt.Sprintf("0 -> %d: all VMs exist", n), Unit: "s", With: kubevirts, Target: "<= 2 x",
+			Limit: 2}, size, objects, pool)
 	}
-	if len(ours[0]) == 0 {
-		return
-	}
-	running := func(l life) float64 { return l.running }
-	gone := func(l life) float64 { return l.gone }
-	add(row{ID: "P1", What: fmt.Sprintf("0 -> %d: all objects exist", b.running), Unit: "s", Ours: each(ours[0], objects),
-		With: "bare loop", Peer: each(bare[0], objects), Target: "<= 1.25 x", Limit: 1.25})
-	add(row{ID: "P2", What: fmt.Sprintf("0 -> %d: all VMs run", b.running), Unit: "s", Ours: each(ours[0], running),
-		With: "bare loop", Peer: each(bare[0], running), Target: "<= 1.1 x", Limit: 1.1})
-	add(row{ID: "P3", What: fmt.Sprintf("%d -> 0, nothing runs there: all VMs are gone", b.running), Unit: "s",
-		Ours: each(ours[0], gone), With: "bare loop", Peer: each(bare[0], gone), Target: "<= 2 x", Limit: 2})
-	add(row{ID: "P12", What: "writes for a member made, Events included", Unit: "writes",
-		Ours: each(ours[0], func(l life) float64 { return l.writesMade }), Target: "<= 7", Limit: 7})
-	add(row{ID: "P12", What: "writes for a member removed, Events included", Unit: "writes",
-		Ours: each(ours[0], func(l life) float64 { return l.writesGone }), Target: "<= 9", Limit: 9})
+	add(row{ID: "P2", What: fmt.Sprintf("0 -> %d: all VMs run", b.running), Unit: "s", With: loop, Target: "<= 1.1 x",
+		Limit: 1.1}, 0, func(l life) float64 { return l.running }, bare)
+	add(row{ID: "P3", What: fmt.Sprintf("%d -> 0, nothing runs there: all VMs are gone", b.running), Unit: "s", With: loop,
+		Target: "<= 2 x", Limit: 2}, 0, func(l life) float64 { return l.gone }, bare)
+	none := [2][]life{}
+	add(row{ID: "P12", What: "writes for a member made, Events included", Unit: "writes", Target: "<= 7", Limit: 7}, 0,
+		func(l life) float64 { return l.writesMade }, none)
+	add(row{ID: "P12", What: "writes for a member removed, Events included", Unit: "writes", Target: "<= 9", Limit: 9}, 0,
+		func(l life) float64 { return l.writesGone }, none)
 }
 
 func each(lives []life, of func(life) float64) []float64 {
@@ -127,10 +128,10 @@ func (b *bench) ourLife(ctx context.Context, name string, n int, running bool) (
 			return l, copied{}, err
 		}
 	}
-	if err := b.await(ctx, "all members to be ready", func(ctx context.Context) error { return b.settled(ctx, name, n) }); err != nil {
+	if err := b.awaitReady(ctx, name, n); err != nil {
 		return l, copied{}, err
 	}
-	l.settledAfter = time.Since(start).Seconds()
+	l.readyAfter = time.Since(start).Seconds()
 	l.writesMade, l.byKind = b.writes(before, n)
 	made, err := b.copyOne(ctx, name)
 	if err != nil {
@@ -143,10 +144,10 @@ func (b *bench) ourLife(ctx context.Context, name string, n int, running bool) (
 	if l.gone, err = seconds(vms.await(ctx, start, 0, "")); err != nil {
 		return l, copied{}, err
 	}
-	if err := b.await(ctx, "no member to be left", func(ctx context.Context) error { return b.settled(ctx, name, 0) }); err != nil {
+	if err := b.awaitReady(ctx, name, 0); err != nil {
 		return l, copied{}, err
 	}
-	l.settlement = time.Since(start).Seconds()
+	l.goneAfter = time.Since(start).Seconds()
 	l.writesGone, l.byKindGone = b.writes(before, n)
 	return l, made, b.removePool(ctx, name)
 }

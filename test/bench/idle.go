@@ -14,7 +14,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
-// idleTime is for how long a settled pool is watched.
+// idleTime is for how long a pool at rest is watched.
 const idleTime = time.Minute
 
 // idle counts what the controller writes while nothing happens.
@@ -29,8 +29,7 @@ func (b *bench) idle(ctx context.Context) error {
 	if err := b.scale(ctx, name, b.running); err != nil {
 		return err
 	}
-	if err := b.await(ctx, "the pool to settle",
-		func(ctx context.Context) error { return b.settled(ctx, name, b.running) }); err != nil {
+	if err := b.awaitReady(ctx, name, b.running); err != nil {
 		return err
 	}
 	sleep(ctx, 10*time.Second)
@@ -43,12 +42,11 @@ func (b *bench) idle(ctx context.Context) error {
 		}
 	}
 	b.report.Rows = append(b.report.Rows, row{ID: "P6", What: "writes of an idle controller in a minute", Unit: "writes",
-		Ours: []float64{float64(count)}, Target: "0", Limit: 0})
+		Controller: []float64{float64(count)}, Target: "0", Limit: 0})
 	if err := b.scale(ctx, name, 0); err != nil {
 		return err
 	}
-	if err := b.await(ctx, "the pool to be empty",
-		func(ctx context.Context) error { return b.settled(ctx, name, 0) }); err != nil {
+	if err := b.awaitReady(ctx, name, 0); err != nil {
 		return err
 	}
 	return b.removePool(ctx, name)

@@ -21,7 +21,6 @@ type options struct {
 	runs          int
 	many, running int
 	results       string
-	profile       string
 }
 
 // wants reports if one of the rows is asked for.
@@ -36,7 +35,6 @@ func main() {
 	flag.IntVar(&o.many, "many", 200, "members of the rows that only make objects")
 	flag.IntVar(&o.running, "running", 100, "members of the rows that wait until VMs run")
 	flag.StringVar(&o.results, "out", "bench/results.json", "file for the results")
-	flag.StringVar(&o.profile, "profile", "", "file for a CPU profile of the controller during the first run of growth; empty: none")
 	flag.Parse()
 	if *rows != "" {
 		o.rows = strings.Split(*rows, ",")
@@ -54,7 +52,8 @@ func run(o options) (err error) {
 	if err != nil {
 		return err
 	}
-	env, err := testenv.Start(ctx, testenv.Options{ACL: true, Progress: os.Stderr, Guest: hypervisor.SimulatedGuest, Hosts: 5})
+	env, err := testenv.Start(ctx,
+		testenv.Options{ACL: true, Progress: os.Stderr, Guest: hypervisor.SimulatedGuest, Hosts: 5})
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func (c copied) as(o *unstructured.Unstructured, name, nodeID string) (*unstruct
 		"ownerReferences", "finalizers"} {
 		unstructured.RemoveNestedField(out.Object, "metadata", field)
 	}
-	// What marks a member is guarded against others, who may not delete it.
+	// Others may not delete what is marked as a member.
 	unstructured.RemoveNestedField(out.Object, "metadata", "annotations", v1alpha1.MemberAnnotation)
 	unstructured.RemoveNestedField(out.Object, "status")
 	return out, nil

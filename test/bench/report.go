@@ -14,32 +14,32 @@ import (
 // report is what bench/results.json holds.
 type report struct {
 	// Nomad says which Nomad it ran with, or that it was the stand-in.
-	Nomad   string `json:"nomad"`
-	Machine string `json:"machine"`
-	Rows    []row  `json:"rows"`
+	Nomad      string `json:"nomad"`
+	Processors string `json:"processors"`
+	Rows       []row  `json:"rows"`
 }
 
 // row is one comparison. Samples are in Unit, in the order in which they were taken; Peer's are those of the same runs.
 type row struct {
-	ID     string    `json:"id"`
-	What   string    `json:"what"`
-	Unit   string    `json:"unit"`
-	Ours   []float64 `json:"ours"`
-	With   string    `json:"with,omitempty"`
-	Peer   []float64 `json:"peer,omitempty"`
-	Target string    `json:"target"`
-	// Limit is for the median of the ratios, or of Ours where there is no peer.
+	ID         string    `json:"id"`
+	What       string    `json:"what"`
+	Unit       string    `json:"unit"`
+	Controller []float64 `json:"controller"`
+	With       string    `json:"with,omitempty"`
+	Peer       []float64 `json:"peer,omitempty"`
+	Target     string    `json:"target"`
+	// Limit is for the median of the ratios, or of Controller where there is no peer.
 	Limit float64 `json:"limit"`
 }
 
 // value is what the limit is for.
 func (r row) value() float64 {
 	if len(r.Peer) == 0 {
-		return median(r.Ours)
+		return median(r.Controller)
 	}
-	ratios := make([]float64, min(len(r.Ours), len(r.Peer)))
+	ratios := make([]float64, min(len(r.Controller), len(r.Peer)))
 	for i := range ratios {
-		ratios[i] = r.Ours[i] / r.Peer[i]
+		ratios[i] = r.Controller[i] / r.Peer[i]
 	}
 	return median(ratios)
 }
@@ -56,10 +56,11 @@ func median(values []float64) float64 {
 }
 
 func (r *report) print(out io.Writer) {
-	r.Machine = fmt.Sprintf("%d processors, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
-	fmt.Fprintf(out, "%s\n%s\n", r.Nomad, r.Machine)
+	r.Processors = fmt.Sprintf("%d processors, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH,
+		runtime.Version())
+	fmt.Fprintf(out, "%s\n%s\n", r.Nomad, r.Processors)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "row\twhat\tours\tcompared with\t\tvalue\tto reach\treached")
+	fmt.Fprintln(w, "row\twhat\tthe controller\tcompared with\t\tvalue\tto reach\treached")
 	for _, row := range r.Rows {
 		peer, reached := "", "no"
 		if len(row.Peer) > 0 {
@@ -68,8 +69,8 @@ func (r *report) print(out io.Writer) {
 		if row.value() <= row.Limit {
 			reached = "yes"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%.2f %s\t%s\t%s\t%.2f\t%s\t%s\n", row.ID, row.What, median(row.Ours), row.Unit, row.With, peer,
-			row.value(), row.Target, reached)
+		fmt.Fprintf(w, "%s\t%s\t%.2f %s\t%s\t%s\t%.2f\t%s\t%s\n", row.ID, row.What, median(row.Controller), row.Unit,
+			row.With, peer, row.value(), row.Target, reached)
 	}
 	_ = w.Flush()
 }
