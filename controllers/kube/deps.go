@@ -1,6 +1,8 @@
 package kube
 
 import (
+	"sync/atomic"
+
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -18,15 +20,23 @@ type Deps struct {
 	NewID func() string
 }
 
-// parallel is how many requests one reconcile has under way at most.
-const parallel = 16
-
-// InParallel calls a function for each number below n, several at a time, and returns one of their errors, if any.
-func InParallel(n int, do func(i int) error) error {
+// InParallel calls a function for each number below n, some at a time, and returns one of their errors, if any. After
+// an error it begins with no further one.
+func InParallel(n, limit int, do func(i int) error) error {
+	var failed atomic.Bool
 	var g errgroup.Group
-	g.SetLimit(parallel)
+	g.SetLimit(limit)
 	for i := range n {
-		g.Go(func() error { return do(i) })
+		g.Go(func() error {
+			if failed.Load() {
+				return nil
+			}
+			err := do(i)
+			if err != nil {
+				failed.Store(true)
+			}
+			return err
+		})
 	}
 	return g.Wait()
 }

@@ -129,15 +129,16 @@ func (r *Reconciler) report(ctx context.Context, s *scope, step member.Step,
 	if !step.Shown() || !out.Silent() {
 		step = ""
 	}
-	rest, now := r.reports.rest(client.ObjectKeyFromObject(s.node), step, onlyDetails(before.Status, s.node.Status),
-		s.observed.Now)
-	if !now {
+	name, now := client.ObjectKeyFromObject(s.node), s.observed.Now
+	rest, write := r.reports.rest(name, step, changeOf(before.Status, s.node.Status), now)
+	if !write {
 		return rest, nil
 	}
 	after, err := kube.PatchNodeStatus(ctx, r.Client, &before, s.node.Status)
 	if err != nil {
 		return 0, client.IgnoreNotFound(err)
 	}
+	r.reports.wrote(name, now)
 	s.node = after
 	if before.Status.Phase != s.node.Status.Phase {
 		log.FromContext(ctx).Info("phase", "from", before.Status.Phase, "to", s.node.Status.Phase)

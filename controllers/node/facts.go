@@ -39,7 +39,9 @@ func (c *factsCache) get(n *v1alpha1.NomadNode, now time.Time) (blueprint.Facts,
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	g, ok := c.entries[revisionOf(n)]
-	return g.facts, ok && now.Sub(g.at) < factsFor
+	// What was read before the member was made isn't for it: a Secret may have been changed, and the member be made for
+	// that. Kubernetes has whole seconds.
+	return g.facts, ok && now.Sub(g.at) < factsFor && !g.at.Truncate(time.Second).Before(n.CreationTimestamp.Time)
 }
 
 func (c *factsCache) put(n *v1alpha1.NomadNode, f blueprint.Facts, now time.Time) {

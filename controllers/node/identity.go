@@ -15,6 +15,7 @@ import (
 // and returns as if it weren't there.
 func (r *Reconciler) inspect(ctx context.Context, s *scope, out *member.Outcome) (nomad.Inspection, error) {
 	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
+	s.latest = false // it may have taken seconds
 	if err != nil || !in.Found {
 		return nomad.Inspection{}, err
 	}

@@ -25,13 +25,40 @@ type reports struct {
 	unsaid map[types.NamespacedName]member.Step
 }
 
-// rest reports if a change of the status is to be written now, and otherwise when; 0: the next observation comes at
-// once. shown is a step whose effect the next observation shows, of which nothing is said, unless it is taken again and
-// again; empty: none was taken.
-func (r *reports) rest(name types.NamespacedName, shown member.Step, details bool,
+// change is how much a status has changed.
+type change int
+
+const (
+	// facts are what later steps rest on, such as when the member joined: they are written at once.
+	facts change = iota
+	// description is the phase and the conditions, whose reasons or status have changed.
+	description
+	// details are what explains them further.
+	details
+)
+
+// changeOf is the most that has changed from one status to another.
+func changeOf(a, b v1alpha1.NomadNodeStatus) change {
+	switch {
+	case !equality.Semantic.DeepEqual(withoutDescription(a), withoutDescription(b)):
+		return facts
+	case !equality.Semantic.DeepEqual(withoutDetails(a), withoutDetails(b)):
+		return description
+	default:
+		return details
+	}
+}
+
+// rest is how long a change is to rest before it is written; 0: write says if it is written now, or if the next
+// observation comes at once. shown is a step whose effect that observation shows, so that the member isn't described
+// before, unless the step is taken again and again; empty: none was taken.
+func (r *reports) rest(name types.NamespacedName, shown member.Step, of change,
 	now time.Time) (wait time.Duration, write bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if of == facts {
+		return 0, true
+	}
 	if shown != "" && r.unsaid[name] != shown {
 		if r.unsaid == nil {
 			r.unsaid = map[types.NamespacedName]member.Step{}
@@ -39,12 +66,18 @@ func (r *reports) rest(name types.NamespacedName, shown member.Step, details boo
 		r.unsaid[name] = shown
 		return 0, false
 	}
-	if left := r.pace.Left(name, now, detailInterval); details && left > 0 {
+	if left := r.pace.Left(name, now, detailInterval); of == details && left > 0 {
 		return left, false
 	}
+	return 0, true
+}
+
+// wrote notes that the status is written.
+func (r *reports) wrote(name types.NamespacedName, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	delete(r.unsaid, name)
 	r.pace.Wrote(name, now)
-	return 0, true
 }
 
 func (r *reports) forget(name types.NamespacedName) {
@@ -54,15 +87,16 @@ func (r *reports) forget(name types.NamespacedName) {
 	r.pace.Forget(name)
 }
 
-// onlyDetails is true if two statuses differ only in what explains them further: words, and where the VM is.
-func onlyDetails(a, b v1alpha1.NomadNodeStatus) bool {
-	return equality.Semantic.DeepEqual(withoutDetails(a), withoutDetails(b))
-}
-
 func withoutDetails(s v1alpha1.NomadNodeStatus) v1alpha1.NomadNodeStatus {
 	s = *s.DeepCopy()
-	s.VM.Status, s.VM.Host, s.VM.Address = "", "", ""
-	s.Nomad.Status, s.Nomad.ShortID, s.Nomad.Cluster, s.Nomad.Allocations, s.Nomad.Blocking = "", "", "", nil, nil
+	s.VM.Status, s.VM.Address = "", ""
+	s.Nomad.Status, s.Nomad.Allocations, s.Nomad.Blocking = "", nil, nil
 	kube.DropMessages(s.Conditions)
+	return s
+}
+
+func withoutDescription(s v1alpha1.NomadNodeStatus) v1alpha1.NomadNodeStatus {
+	s = withoutDetails(s)
+	s.ObservedGeneration, s.Phase, s.BlockedBy, s.Conditions = 0, "", "", nil
 	return s
 }

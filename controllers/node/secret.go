@@ -113,6 +113,7 @@ func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, e
 	if nodePool == "" {
 		nodePool = "default"
 	}
+	s.latest = false // it may take seconds
 	token, supported, err := s.link.Cluster.IntroductionToken(ctx, s.node.Name, nodePool, introductionTTL)
 	switch {
 	case err != nil:

@@ -119,7 +119,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope, n int) (pool.Outcome,
 		}
 	}
 	made := make([]bool, n)
-	err := r.Each(n, func(i int) error {
+	err := r.Each(n, pool.MaxUncounted, func(i int) error {
 		switch err := r.Client.Create(ctx, nodes[i]); {
 		case apierrors.IsAlreadyExists(err): // by another controller, just now
 		case err != nil:
@@ -129,15 +129,15 @@ func (r *Reconciler) create(ctx context.Context, s *scope, n int) (pool.Outcome,
 		}
 		return nil
 	})
-	var names []string
+	var all []*v1alpha1.NomadNode
 	for i, node := range nodes {
 		if made[i] {
-			names = append(names, node.Name)
+			all = append(all, node)
 		}
 	}
-	if len(names) > 0 {
-		r.Events.membersCreated(s.pool, names)
-		membersCreated.WithLabelValues(s.pool.Namespace, s.pool.Name).Add(float64(len(names)))
+	if len(all) > 0 {
+		r.Events.membersCreated(s.pool, all)
+		membersCreated.WithLabelValues(s.pool.Namespace, s.pool.Name).Add(float64(len(all)))
 	}
 	if err == nil {
 		return pool.Outcome{NextOrdinal: next}, nil

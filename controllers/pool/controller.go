@@ -33,7 +33,7 @@ type Reconciler struct {
 	// NewID makes the IDs of drain requests and of Nomad nodes: lower-case UUIDs, never the same twice.
 	NewID func() string
 	// Each is kube.InParallel.
-	Each func(n int, do func(i int) error) error
+	Each func(n, limit int, do func(i int) error) error
 
 	pace kube.Pace
 }

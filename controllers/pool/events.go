@@ -15,16 +15,21 @@ type emitter struct{ kube.EventSink }
 // mostNames is how many members an Event names.
 const mostNames = 10
 
-// membersCreated is one Event for all that are made at once: their own Events tell of each.
-func (e emitter) membersCreated(p *v1alpha1.NomadNodePool, names []string) {
-	text := "member " + names[0]
-	if len(names) > 1 {
-		text = fmt.Sprintf("%d members: %s", len(names), strings.Join(names[:min(len(names), mostNames)], ", "))
+// membersCreated is one Event for all that are made at once: their own Events tell of each. It is related to the first
+// of them, so that it isn't counted as one more of an earlier Event.
+func (e emitter) membersCreated(p *v1alpha1.NomadNodePool, made []*v1alpha1.NomadNode) {
+	text := "member " + made[0].Name
+	if len(made) > 1 {
+		var names []string
+		for _, n := range made[:min(len(made), mostNames)] {
+			names = append(names, n.Name)
+		}
+		text = fmt.Sprintf("%d members: %s", len(made), strings.Join(names, ", "))
 	}
-	if more := len(names) - mostNames; more > 0 {
+	if more := len(made) - mostNames; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
-	e.Normal(p, nil, "MemberCreated", "Create", "Created %s", text)
+	e.Normal(p, made[0], "MemberCreated", "Create", "Created %s", text)
 }
 
 func (e emitter) createFailed(p *v1alpha1.NomadNodePool, err error) {

@@ -41,6 +41,7 @@ func member(name string, changes ...memberChange) pool.Member {
 }
 
 func pending(m *pool.Member)    { m.Joined, m.Ready, m.VMMade, m.CreateIndex = false, false, false, 0 }
+func young(m *pool.Member)      { m.Created = now.Add(-time.Minute) }
 func joining(m *pool.Member)    { m.Joined, m.Ready, m.CreateIndex = false, false, 0 }
 func late(m *pool.Member)       { joining(m); m.JoinExpired, m.JoinDeadline = true, now.Add(-time.Minute) }
 func notReady(m *pool.Member)   { m.Ready = false }

@@ -127,7 +127,7 @@ func TestMembersThatFailToJoinSlowDownTheNext(t *testing.T) {
 			scaleOutBlocked: v1alpha1.ReasonBackOff, wake: 10 * time.Second},
 		{name: "one at a time", s: three(member("m", joining)), change: withJoins("-", time.Minute),
 			scaleOutBlocked: v1alpha1.ReasonBackOff},
-		{name: "only one of many", s: snapshot(5, some(3, "m")...), change: withJoins("+-", time.Minute), create: 1},
+		{name: "only one of many", s: snapshot(5, some(3, "m", young)...), change: withJoins("+-", time.Minute), create: 1},
 		{name: "a success ends it", s: three(some(2, "m")...), change: withJoins("--+", time.Second), create: 1},
 		{name: "three failed: no more", s: three(some(2, "m")...), change: withJoins("+---", time.Hour),
 			scaleOutBlocked: v1alpha1.ReasonJoinsFailing},

@@ -31,15 +31,16 @@ func MemberName(poolName, poolUID string, ordinal int64) string {
 	return poolName + "-" + string(suffix)
 }
 
-// maxUncounted is how many members in a row may have been made and gone again without being counted in the pool's
-// status.
-const maxUncounted = 16
+// MaxUncounted is how many members in a row may have been made and gone again without being counted in the pool's
+// status. No more may be under way at the same time: where making some of them fails, and the next ones are made, as
+// many numbers are passed over.
+const MaxUncounted = 16
 
 // NextOrdinal returns the number of the next member: the recorded one, or a higher one if members exist that were made
 // after it was written. If a status was lost, their names would otherwise be used again once they are gone.
 func NextOrdinal(poolName, poolUID string, recorded int64, exists func(name string) bool) int64 {
 	next := recorded
-	for n := recorded; n < next+maxUncounted; n++ {
+	for n := recorded; n < next+MaxUncounted; n++ {
 		if exists(MemberName(poolName, poolUID, n)) {
 			next = n + 1
 		}

@@ -25,7 +25,7 @@ func TestQuota(t *testing.T) {
 		full             bool
 		s                pool.Snapshot
 	}{
-		"capacity for all":           {5, 2, false, snapshot(4, member("a"), member("b"))},
+		"capacity for all":           {5, 2, false, snapshot(4, member("a"), member("b", young))},
 		"capacity for one":           {1, 1, true, snapshot(4, member("a"), member("b"))},
 		"no capacity":                {0, 0, true, snapshot(4, member("a"), member("b"))},
 		"taken by one that has none": {1, 0, true, snapshot(4, member("a"), member("b"), member("c", pending))},

@@ -46,5 +46,5 @@ func needsMending(p condition.Problem) bool { return !nodestate.Passes(p) }
 
 // needsPerson reports whether a member waits for a person. One whose VM's name is taken is replaced by the pool.
 func (x *index) needsPerson(m *Member) bool {
-	return !nameTaken(m) && nodestate.NeedsPerson(m.Blocked.By, x.NomadKnown)
+	return !nameTaken(m) && nodestate.NeedsPerson(m.Blocked.By, x.NomadKnown) && needsMending(m.Blocked.Problem)
 }

@@ -52,6 +52,8 @@ func TestHowAPoolIsShown(t *testing.T) {
 		"no token, Nomad unknown": {s: snapshot(2, member("a"), noToken), change: nomadUnknown, want: conditiontest.UnderWay},
 		"image being imported": {s: snapshot(1, member("a")), change: problem(v1alpha1.ReasonImageNotReady),
 			want: conditiontest.UnderWay},
+		"image of a member being imported": {s: snapshot(2, member("a"), member("b", lacks(v1alpha1.ReasonImageNotReady))),
+			want: conditiontest.UnderWay},
 		"network not ready": {s: snapshot(1, member("a")), change: problem(v1alpha1.ReasonNetworkNotReady),
 			want: conditiontest.UnderWay},
 		"certificate for later": {s: snapshot(1, member("a")), change: problem(v1alpha1.ReasonCertificateNotYetValid),

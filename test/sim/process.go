@@ -93,7 +93,7 @@ func (w *Environment) reconcilers(p *process) (pools, nodes reconcile.Reconciler
 	return pr, nr, sw
 }
 
-func oneByOne(n int, do func(i int) error) error {
+func oneByOne(n, _ int, do func(i int) error) error {
 	for i := range n {
 		if err := do(i); err != nil {
 			return err
