@@ -136,7 +136,7 @@ sim: ## Run SCHEDULES=1000 schedules of the simulator, from SEED=1 on
 	@go run ./test/sim/cmd -schedules $(SCHEDULES) -seed $(SEED)
 
 .PHONY: bench
-bench: ## Measure how fast pools grow and shrink, beside a bare loop and KubeVirt's own pool; about 20 minutes
+bench: ## Measure how fast pools grow and shrink, beside a bare loop and KubeVirt's own pool
 	@$(WHICH_NOMAD)
 	@go run ./test/bench
 
