@@ -29,7 +29,7 @@ func (r *Reconciler) act(ctx context.Context, s *scope) (member.Decision, member
 	out := member.Outcome{}
 	for last := (member.Decision{}); ; {
 		d := r.Next(out.After(s.observed))
-		if d.Step == last.Step { // it had no effect that the outcome shows: the next observation will
+		if d.Step == last.Step { // it wasn't taken, or the next observation shows its effect
 			return last, out, nil
 		}
 		if err := r.apply(ctx, s, d, &out); err != nil || out.RetryAfter > 0 || !d.Step.Continues() {
@@ -132,7 +132,6 @@ func (r *Reconciler) recordClaims(ctx context.Context, s *scope, _ member.Decisi
 
 func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
-		out.RetryAfter = kube.Again
 		return err
 	}
 	rendered, err := render.Member(blueprint.MemberOf(s.node), s.facts)

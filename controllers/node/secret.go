@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
@@ -41,7 +40,6 @@ func (r *Reconciler) createSecret(ctx context.Context, s *scope, _ member.Decisi
 		return err
 	}
 	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
-		out.RetryAfter = kube.Again
 		return err
 	}
 	return r.writeSecret(ctx, secret, out)

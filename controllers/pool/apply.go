@@ -118,26 +118,21 @@ func (r *Reconciler) create(ctx context.Context, s *scope, n int) (pool.Outcome,
 			nodes = append(nodes, newNode(s, name, r.NewID()))
 		}
 	}
-	made := make([]bool, n)
+	made := make([]*v1alpha1.NomadNode, n)
 	err := r.Each(n, pool.MaxUncounted, func(i int) error {
 		switch err := r.Client.Create(ctx, nodes[i]); {
 		case apierrors.IsAlreadyExists(err): // by another controller, just now
 		case err != nil:
 			return fmt.Errorf("creating member %s: %w", nodes[i].Name, err)
 		default:
-			made[i] = true
+			made[i] = nodes[i]
 		}
 		return nil
 	})
-	var all []*v1alpha1.NomadNode
-	for i, node := range nodes {
-		if made[i] {
-			all = append(all, node)
-		}
-	}
-	if len(all) > 0 {
-		r.Events.membersCreated(s.pool, all)
-		membersCreated.WithLabelValues(s.pool.Namespace, s.pool.Name).Add(float64(len(all)))
+	made = slices.DeleteFunc(made, func(n *v1alpha1.NomadNode) bool { return n == nil })
+	if len(made) > 0 {
+		r.Events.membersCreated(s.pool, made)
+		membersCreated.WithLabelValues(s.pool.Namespace, s.pool.Name).Add(float64(len(made)))
 	}
 	if err == nil {
 		return pool.Outcome{NextOrdinal: next}, nil

@@ -109,11 +109,11 @@ func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan, out p
 		return 0, nil
 	}
 	setStatus(s, plan, out)
-	name, now := client.ObjectKeyFromObject(s.pool), s.snapshot.Now
-	if left := r.pace.Left(name, now, detailInterval); left > 0 && onlyDetails(before.Status, s.pool.Status) {
-		return left, nil
-	}
 	if !equality.Semantic.DeepEqual(before.Status, s.pool.Status) {
+		name, now := client.ObjectKeyFromObject(s.pool), s.snapshot.Now
+		if left := r.pace.Left(name, now, detailInterval); left > 0 && onlyDetails(before.Status, s.pool.Status) {
+			return left, nil
+		}
 		after, err := kube.PatchPoolStatus(ctx, r.Client, &before, s.pool.Status)
 		if err != nil {
 			return 0, client.IgnoreNotFound(err)
@@ -130,9 +130,9 @@ func (r *Reconciler) report(ctx context.Context, s *scope, plan pool.Plan, out p
 	return 0, keepReplicas(ctx, r.Client, s.pool)
 }
 
-// onlyDetails is true if two statuses differ, and only in how many members do what, and in words.
+// onlyDetails is true if two statuses differ in nothing but how many members do what, and in words.
 func onlyDetails(a, b v1alpha1.NomadNodePoolStatus) bool {
-	return !equality.Semantic.DeepEqual(a, b) && equality.Semantic.DeepEqual(withoutDetails(a), withoutDetails(b))
+	return equality.Semantic.DeepEqual(withoutDetails(a), withoutDetails(b))
 }
 
 func withoutDetails(s v1alpha1.NomadNodePoolStatus) v1alpha1.NomadNodePoolStatus {

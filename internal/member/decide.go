@@ -91,10 +91,10 @@ func (s Step) Continues() bool {
 // be said of it.
 func (s Step) Shown() bool {
 	switch s {
-	case Cordon, Drain, MarkDrained, DeleteNomadNode, ListClaims, DeleteVM, Purge, DeleteClaims, DeleteSecret:
+	case Cordon, Drain, MarkDrained, Purge:
 		return true
 	default:
-		return false
+		return s.Removing()
 	}
 }
 

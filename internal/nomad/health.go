@@ -76,11 +76,6 @@ var PolicyNeeded = nodeWriteRule + " " + fmt.Sprintf(readJobRule, everyNamespace
 
 func healthRefused(err error) Health { return Health{State: HealthTokenRefused, Cause: Cause(err)} }
 
-// healthUnverifiable is the health of a token whose grants can't be verified.
-func healthUnverifiable(why string) Health {
-	return Health{State: HealthTokenUnverifiable, Cause: why}
-}
-
 // healthOf turns what the token grants into a verdict. Read-job comes first: without it busy nodes look empty.
 func healthOf(g grants) Health {
 	switch {

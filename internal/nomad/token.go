@@ -74,7 +74,8 @@ func (r *remote) healthBy(ctx context.Context, stubs []*api.ACLPolicyListStub) (
 		rules, err := r.policyRules(ctx, stub.Name)
 		switch code, _ := statusOf(err); {
 		case errors.Is(err, ErrForbidden), errors.Is(err, errNoRules):
-			return healthUnverifiable(fmt.Sprintf("policy %q: %s", stub.Name, Cause(err))), nil
+			why := fmt.Sprintf("policy %q: %s", stub.Name, Cause(err))
+			return Health{State: HealthTokenUnverifiable, Cause: why}, nil
 		case code == http.StatusNotFound: // deleted meanwhile: it grants nothing
 			continue
 		case err != nil:
