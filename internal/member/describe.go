@@ -126,7 +126,11 @@ func stalled(o nodestate.State, vm metav1.Condition) metav1.Condition {
 	if was, ok := lastWritten(o, v1alpha1.NodeStalled); ok && by == v1alpha1.BlockedByToken {
 		return was
 	}
-	if nodestate.NeedsPerson(by, o.Nomad.Known) && (o.Problem == nil || !nodestate.Passes(o.Problem.Problem)) {
+	blocked := nodestate.Blocked{By: by}
+	if o.Problem != nil {
+		blocked.Problem = o.Problem.Problem
+	}
+	if blocked.NeedsPerson(o.Nomad.Known) {
 		return condition.True(vm.Reason, vm.Message)
 	}
 	return condition.False(v1alpha1.ReasonAsExpected, "Nothing waits for a person.")

@@ -1,6 +1,7 @@
 package nodestate
 
 import (
+	"slices"
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -48,27 +49,22 @@ type Blocked struct {
 }
 
 // NeedsPerson reports whether what blocks a member doesn't pass by itself. Capacity and quotas become free, a failure
-// is tried again, and a Nomad that can't be asked gives introduction tokens once it can.
-func NeedsPerson(by v1alpha1.BlockedCause, nomadKnown bool) bool {
-	switch by {
+// is tried again, a Nomad that can't be asked gives introduction tokens once it can, and of what a template names some
+// may be on its way.
+func (b Blocked) NeedsPerson(nomadKnown bool) bool {
+	switch b.By {
 	case "", v1alpha1.BlockedByCapacity, v1alpha1.BlockedByQuota, v1alpha1.BlockedByFailure, v1alpha1.BlockedByPause:
 		return false
 	case v1alpha1.BlockedByToken:
 		return nomadKnown
 	default:
-		return true
+		return !slices.Contains(onTheirWay, b.Reason)
 	}
 }
 
-// Passes reports whether a problem with a template passes by itself: what it names is on its way.
-func Passes(p condition.Problem) bool {
-	switch p.Reason {
-	case v1alpha1.ReasonImageNotReady, v1alpha1.ReasonNetworkNotReady, v1alpha1.ReasonCertificateNotYetValid:
-		return true
-	default:
-		return false
-	}
-}
+// onTheirWay are the reasons of problems that pass once what a template names is there.
+var onTheirWay = []string{v1alpha1.ReasonImageNotReady, v1alpha1.ReasonNetworkNotReady,
+	v1alpha1.ReasonCertificateNotYetValid}
 
 // VM is what was observed of the VM of the member's name.
 type VM struct {

@@ -25,7 +25,7 @@ func stalled(x *index, o Outcome, all map[string]metav1.Condition) metav1.Condit
 		because = all[v1alpha1.PoolNomadReachable]
 	case x.Joins.BreakerOpen():
 		because = all[v1alpha1.PoolJoinsHealthy]
-	case o.CreateError != nil && nodestate.NeedsPerson(o.CreateError.By, x.NomadKnown):
+	case o.CreateError != nil && o.CreateError.NeedsPerson(x.NomadKnown):
 		return o.CreateError.True()
 	case lacks != nil:
 		return lacks.True()
@@ -39,12 +39,15 @@ func stalled(x *index, o Outcome, all map[string]metav1.Condition) metav1.Condit
 
 // templateStalls reports whether no VM can be made of a member until the template, or what it names, is mended.
 func templateStalls(m *Member) bool {
-	return nodestate.NeedsPerson(m.Blocked.By, true) && blockedByTemplate(m) && needsMending(m.Blocked.Problem)
+	return m.Blocked.NeedsPerson(true) && blockedByTemplate(m)
 }
 
-func needsMending(p condition.Problem) bool { return !nodestate.Passes(p) }
+// needsMending reports whether a problem with the template doesn't pass by itself.
+func needsMending(p condition.Problem) bool {
+	return nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: p}.NeedsPerson(true)
+}
 
 // needsPerson reports whether a member waits for a person. One whose VM's name is taken is replaced by the pool.
 func (x *index) needsPerson(m *Member) bool {
-	return !nameTaken(m) && nodestate.NeedsPerson(m.Blocked.By, x.NomadKnown) && needsMending(m.Blocked.Problem)
+	return !nameTaken(m) && m.Blocked.NeedsPerson(x.NomadKnown)
 }
