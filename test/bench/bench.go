@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -34,7 +35,7 @@ func (b *bench) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if b.client, err = client.NewWithWatch(unlimited(b.env.RESTConfig), client.Options{Scheme: scheme}); err != nil {
+	if b.client, err = client.NewWithWatch(b.env.RESTConfig, client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
 	b.controller, err = b.env.StartController(ctx, testenv.ControllerOptions{Args: []string{"--leader-elect=false"}})
@@ -47,7 +48,7 @@ func (b *bench) log(format string, args ...any) {
 }
 
 // pool makes a pool without members and waits until it is ready.
-func (b *bench) pool(ctx context.Context, name string) error {
+func (b *bench) pool(ctx context.Context, name string) (*v1alpha1.NomadNodePool, error) {
 	p := &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},
 		Spec: v1alpha1.NomadNodePoolSpec{
@@ -65,9 +66,9 @@ func (b *bench) pool(ctx context.Context, name string) error {
 	// Whoever scales in means it at once here.
 	p.Spec.ScaleIn.StabilizationWindow = &metav1.Duration{}
 	if err := b.client.Create(ctx, p); err != nil {
-		return err
+		return nil, err
 	}
-	return b.awaitReady(ctx, name, 0)
+	return p, b.awaitReady(ctx, name, 0)
 }
 
 func (b *bench) awaitReady(ctx context.Context, name string, members int) error {
@@ -91,10 +92,10 @@ func (b *bench) allReady(ctx context.Context, name string, members int) error {
 	return nil
 }
 
-func (b *bench) scale(ctx context.Context, name string, replicas int) error {
-	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name}}
-	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
-	return b.client.Patch(ctx, p, patch)
+// scale sets the replicas of a pool of ours, or of KubeVirt's.
+func (b *bench) scale(ctx context.Context, pool client.Object, replicas int) error {
+	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
+	return b.client.Patch(ctx, pool, patch)
 }
 
 func (b *bench) await(ctx context.Context, what string, check func(context.Context) error) error {

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -81,11 +80,4 @@ func (k *clock) await(ctx context.Context, start time.Time, count int, phase str
 		case <-changed:
 		}
 	}
-}
-
-// unlimited has no limit of the client's: the API server says when it is enough.
-func unlimited(rc *rest.Config) *rest.Config {
-	rc = rest.CopyConfig(rc)
-	rc.QPS = -1
-	return rc
 }

@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
-	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube/faultproxy"
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
 var (
 	vmKind       = kubevirtv1.GroupVersion.WithKind("VirtualMachine")
 	instanceKind = kubevirtv1.GroupVersion.WithKind("VirtualMachineInstance")
-	memberKind   = schema.GroupVersionKind{Group: "nomad.harvesterhci.io", Version: "v1alpha1", Kind: "NomadNode"}
+	memberKind   = v1alpha1.GroupVersion.WithKind("NomadNode")
 )
 
 // life is how long each part of a pool's life took, in seconds, and how many writes of the controller a member cost.
@@ -107,7 +106,8 @@ func each(lives []life, of func(life) float64) []float64 {
 // ourLife lets a pool of the controller's grow and shrink, and returns what it made as well.
 func (b *bench) ourLife(ctx context.Context, name string, n int, running bool) (life, copied, error) {
 	l := life{}
-	if err := b.pool(ctx, name); err != nil {
+	pool, err := b.pool(ctx, name)
+	if err != nil {
 		return l, copied{}, err
 	}
 	vms, instances, err := b.clocks(ctx, name)
@@ -117,16 +117,11 @@ func (b *bench) ourLife(ctx context.Context, name string, n int, running bool) (
 	defer vms.cancel()
 	defer instances.cancel()
 	before, start := len(b.env.APIFaults.Writes()), time.Now()
-	if err := b.scale(ctx, name, n); err != nil {
+	if err := b.scale(ctx, pool, n); err != nil {
 		return l, copied{}, err
 	}
-	if l.objects, err = seconds(vms.await(ctx, start, n, "")); err != nil {
+	if err := l.grow(ctx, start, n, vms, instances, running); err != nil {
 		return l, copied{}, err
-	}
-	if running {
-		if l.running, err = seconds(instances.await(ctx, start, n, string(kubevirtv1.Running))); err != nil {
-			return l, copied{}, err
-		}
 	}
 	if err := b.awaitReady(ctx, name, n); err != nil {
 		return l, copied{}, err
@@ -138,7 +133,7 @@ func (b *bench) ourLife(ctx context.Context, name string, n int, running bool) (
 		return l, copied{}, err
 	}
 	before, start = len(b.env.APIFaults.Writes()), time.Now()
-	if err := b.scale(ctx, name, 0); err != nil {
+	if err := b.scale(ctx, pool, 0); err != nil {
 		return l, copied{}, err
 	}
 	if l.gone, err = seconds(vms.await(ctx, start, 0, "")); err != nil {
@@ -149,7 +144,16 @@ func (b *bench) ourLife(ctx context.Context, name string, n int, running bool) (
 	}
 	l.goneAfter = time.Since(start).Seconds()
 	l.writesGone, l.byKindGone = b.writes(before, n)
-	return l, made, b.removePool(ctx, name)
+	return l, made, b.removePool(ctx, pool)
+}
+
+// grow notes when n VMs exist, and if they are waited for, when all of them run.
+func (l *life) grow(ctx context.Context, start time.Time, n int, vms, instances *clock, running bool) (err error) {
+	if l.objects, err = seconds(vms.await(ctx, start, n, "")); err != nil || !running {
+		return err
+	}
+	l.running, err = seconds(instances.await(ctx, start, n, string(kubevirtv1.Running)))
+	return err
 }
 
 // clocks watch the VMs of a pool, and their instances.
@@ -170,15 +174,9 @@ func (b *bench) writes(before, n int) (float64, map[string]int) {
 	count := 0
 	for _, w := range all {
 		if w.Status < 300 {
-			byKind[kindOf(w)]++
+			byKind[w.Method+" "+resourceOf(w.Path)]++
 			count++
 		}
 	}
 	return float64(count) / float64(n), byKind
-}
-
-// kindOf is the method and the resource of a write.
-func kindOf(w faultproxy.Write) string {
-	resource := resourceOf(w.Path)
-	return w.Method + " " + resource
 }

@@ -6,12 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
 // idleTime is for how long a pool at rest is watched.
@@ -23,10 +21,11 @@ func (b *bench) idle(ctx context.Context) error {
 		return nil
 	}
 	const name = "idle"
-	if err := b.pool(ctx, name); err != nil {
+	pool, err := b.pool(ctx, name)
+	if err != nil {
 		return err
 	}
-	if err := b.scale(ctx, name, b.running); err != nil {
+	if err := b.scale(ctx, pool, b.running); err != nil {
 		return err
 	}
 	if err := b.awaitReady(ctx, name, b.running); err != nil {
@@ -43,23 +42,22 @@ func (b *bench) idle(ctx context.Context) error {
 	}
 	b.report.Rows = append(b.report.Rows, row{ID: "P6", What: "writes of an idle controller in a minute", Unit: "writes",
 		Controller: []float64{float64(count)}, Target: "0", Limit: 0})
-	if err := b.scale(ctx, name, 0); err != nil {
+	if err := b.scale(ctx, pool, 0); err != nil {
 		return err
 	}
 	if err := b.awaitReady(ctx, name, 0); err != nil {
 		return err
 	}
-	return b.removePool(ctx, name)
+	return b.removePool(ctx, pool)
 }
 
-func (b *bench) removePool(ctx context.Context, name string) error {
-	p := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name}}
+func (b *bench) removePool(ctx context.Context, p *v1alpha1.NomadNodePool) error {
 	if err := b.client.Delete(ctx, p); err != nil {
 		return err
 	}
-	return b.await(ctx, "pool "+name+" to be gone", func(ctx context.Context) error {
+	return b.await(ctx, "pool "+p.Name+" to be gone", func(ctx context.Context) error {
 		err := b.client.Get(ctx, client.ObjectKeyFromObject(p), p.DeepCopy())
-		if errors.IsNotFound(err) {
+		if apierrors.IsNotFound(err) {
 			return nil
 		}
 		return fmt.Errorf("it is there: %w", err)

@@ -11,19 +11,19 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	kubevirtv1 "kubevirt.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
-// bareWriters is how many requests a bare loop has under way: more were not faster, fewer were slower.
+// bareWriters is how many requests a bare loop has under way, as many as the controller has when it makes members.
 const bareWriters = 16
 
 // bareName is what the copies of a bare loop are called, and their pool.
@@ -123,19 +123,14 @@ func (b *bench) bareLife(ctx context.Context, c copied, n int, running bool) (li
 	defer vms.cancel()
 	defer instances.cancel()
 	start := time.Now()
-	if err := inParallel(n, func(i int) error { return b.makeBare(ctx, c, c.bare(i)) }); err != nil {
+	if err := kube.InParallel(n, bareWriters, func(i int) error { return b.makeBare(ctx, c, c.bare(i)) }); err != nil {
 		return l, err
 	}
-	if l.objects, err = seconds(vms.await(ctx, start, n, "")); err != nil {
+	if err := l.grow(ctx, start, n, vms, instances, running); err != nil {
 		return l, err
-	}
-	if running {
-		if l.running, err = seconds(instances.await(ctx, start, n, string(kubevirtv1.Running))); err != nil {
-			return l, err
-		}
 	}
 	start = time.Now()
-	if err := inParallel(n, func(i int) error { return b.deleteBare(ctx, c, c.bare(i)) }); err != nil {
+	if err := kube.InParallel(n, bareWriters, func(i int) error { return b.deleteBare(ctx, c, c.bare(i)) }); err != nil {
 		return l, err
 	}
 	l.gone, err = seconds(vms.await(ctx, start, 0, ""))
@@ -156,7 +151,7 @@ func (b *bench) makeBare(ctx context.Context, c copied, name string) error {
 		if err != nil {
 			return err
 		}
-		return b.client.Status().Patch(ctx, member, client.RawPatch("application/merge-patch+json", text))
+		return b.client.Status().Patch(ctx, member, client.RawPatch(types.MergePatchType, text))
 	}
 	if err := status("claims", []string{name + "-root"}); err != nil {
 		return err
@@ -207,25 +202,20 @@ func (b *bench) vmPoolLife(ctx context.Context, c copied, n int) (life, error) {
 		}
 	}
 	start := time.Now()
-	if err := b.scaleVMPool(ctx, pool, n); err != nil {
+	if err := b.scale(ctx, pool.DeepCopy(), n); err != nil {
 		return l, err
 	}
 	if l.objects, err = seconds(vms.await(ctx, start, n, "")); err != nil {
 		return l, err
 	}
 	start = time.Now()
-	if err := b.scaleVMPool(ctx, pool, 0); err != nil {
+	if err := b.scale(ctx, pool.DeepCopy(), 0); err != nil {
 		return l, err
 	}
 	if l.gone, err = seconds(vms.await(ctx, start, 0, "")); err != nil {
 		return l, err
 	}
 	return l, errors.Join(b.client.Delete(ctx, pool), b.client.Delete(ctx, secret))
-}
-
-func (b *bench) scaleVMPool(ctx context.Context, pool *unstructured.Unstructured, n int) error {
-	return b.client.Patch(ctx, pool.DeepCopy(),
-		client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, n)))
 }
 
 func vmPool(c copied, name string) (pool, secret *unstructured.Unstructured, err error) {
@@ -282,13 +272,4 @@ func vmPool(c copied, name string) (pool, secret *unstructured.Unstructured, err
 		},
 	}}
 	return pool, secret, err
-}
-
-func inParallel(n int, do func(i int) error) error {
-	var g errgroup.Group
-	g.SetLimit(bareWriters)
-	for i := range n {
-		g.Go(func() error { return do(i) })
-	}
-	return g.Wait()
 }
