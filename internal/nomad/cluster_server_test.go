@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	testnomad "github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad/nomadtest"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/simclient"
 )
 
@@ -185,7 +186,8 @@ func TestFrozenAndRestartedServer(t *testing.T) {
 
 func TestIntroductionTokenOfAServer(t *testing.T) {
 	o := testnomad.ServerOptions{ACL: true}
-	introduces, err := testnomad.Introduces(t.Context(), nomadBin(t))
+	needsServer(t)
+	introduces, err := testnomad.Introduces(t.Context(), nomadtest.Bin(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,59 +3,35 @@ package nomad
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
 	testnomad "github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad/nomadtest"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/simclient"
 )
 
 // startNomad starts a Nomad server, of the user's Nomad or the stand-in, for one test.
 func startNomad(t *testing.T, o testnomad.ServerOptions) *testnomad.Server {
 	t.Helper()
-	o.Bin, o.Dir, o.Progress = nomadBin(t), t.TempDir(), t.Output()
-	server, err := testnomad.StartServer(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server
+	needsServer(t)
+	return nomadtest.Start(t, o)
 }
 
-func nomadBin(t *testing.T) string {
+func needsServer(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a Nomad server, which is part of the embedded test environment")
 	}
-	paths, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Nomad)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return paths[binaries.Nomad]
 }
 
 // join has a simulated client join, and returns its ID when it is ready.
 func join(t *testing.T, server *testnomad.Server, o simclient.Options) string {
 	t.Helper()
-	o.Servers = []string{server.RPCAddr}
-	client, err := simclient.Start(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := client.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	client := nomadtest.StartClient(t, server, o)
 	eventually(t, "client ready", func() bool {
 		n, _, err := server.Client.Nodes().Info(client.ID(), nil)
 		return err == nil && n.Status == NodeReady

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad/nomadtest"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
@@ -35,7 +36,7 @@ const policy = `scaling "workers" {
 `
 
 func TestAutoscalerScalesByFakePrometheusAndLeavesNoOrphan(t *testing.T) {
-	server := start(t, nomad.ServerOptions{ACL: true, TLS: true})
+	server := nomadtest.Start(t, nomad.ServerOptions{ACL: true, TLS: true})
 	prometheus, err := nomad.StartFakePrometheus(3)
 	if err != nil {
 		t.Fatal(err)

@@ -1,19 +1,16 @@
 package nomad_test
 
 import (
-	"context"
-	"os"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad/nomadtest"
 )
 
 func TestServerWithACLAndTLSSurvivesRestart(t *testing.T) {
-	server := start(t, nomad.ServerOptions{ACL: true, TLS: true})
+	server := nomadtest.Start(t, nomad.ServerOptions{ACL: true, TLS: true})
 	if server.Token == "" || server.Addr[:8] != "https://" {
 		t.Fatalf("server has token %q and address %s", server.Token, server.Addr)
 	}
@@ -50,7 +47,7 @@ func TestServerWithACLAndTLSSurvivesRestart(t *testing.T) {
 
 // The cluster goes on under another leader each time, and the first server's address stays good.
 func TestServerLosesLeadership(t *testing.T) {
-	server := start(t, nomad.ServerOptions{ACL: true, TLS: true})
+	server := nomadtest.Start(t, nomad.ServerOptions{ACL: true, TLS: true})
 	seen := map[string]bool{}
 	for range 3 {
 		leader, err := server.Client.Status().Leader()
@@ -75,7 +72,7 @@ func TestServerLosesLeadership(t *testing.T) {
 }
 
 func TestTokenWithPolicy(t *testing.T) {
-	server := start(t, nomad.ServerOptions{ACL: true})
+	server := nomadtest.Start(t, nomad.ServerOptions{ACL: true})
 	secret, err := server.TokenWithPolicy("nodes", `node { policy = "read" }`)
 	if err != nil {
 		t.Fatal(err)
@@ -94,36 +91,9 @@ func TestTokenWithPolicy(t *testing.T) {
 
 func TestServerThatCannotStartSaysWhy(t *testing.T) {
 	_, err := nomad.StartServer(t.Context(),
-		nomad.ServerOptions{Bin: bin(t), Dir: t.TempDir(), ACL: true, Introduction: "perhaps"})
+		nomad.ServerOptions{Bin: nomadtest.Bin(t), Dir: t.TempDir(), ACL: true, Introduction: "perhaps"})
 	if err == nil {
 		t.Fatal("server started with a bad configuration")
 	}
 	t.Log(err)
-}
-
-func start(t *testing.T, o nomad.ServerOptions) *nomad.Server {
-	t.Helper()
-	o.Bin, o.Dir, o.Progress = bin(t), t.TempDir(), t.Output()
-	server, err := nomad.StartServer(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server
-}
-
-func bin(t *testing.T) string {
-	t.Helper()
-	// A cold cache takes minutes to fill: give up before `go test` does.
-	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Minute)
-	defer cancel()
-	paths, err := binaries.Ensure(ctx, os.Stderr, binaries.Nomad)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return paths[binaries.Nomad]
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,8 +11,8 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad/nomadtest"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/simclient"
 )
@@ -22,13 +21,13 @@ import (
 const timeout = 60 * time.Second
 
 func TestClientRunsAllocationsAndDrains(t *testing.T) {
-	server := startServer(t)
-	busy := startClient(t, server, simclient.Options{Name: "sim-1", NodePool: "pool", StopDelay: 300 * time.Millisecond})
+	server := nomadtest.Start(t, nomad.ServerOptions{})
+	busy := nomadtest.StartClient(t, server, simclient.Options{Name: "sim-1", NodePool: "pool", StopDelay: 300 * time.Millisecond})
 	awaitStatus(t, server, busy, "ready")
 	runService(t, server, "pool", 5)
 	awaitAllocations(t, server, busy, "running", 5)
 
-	spare := startClient(t, server, simclient.Options{Name: "sim-2", NodePool: "pool"})
+	spare := nomadtest.StartClient(t, server, simclient.Options{Name: "sim-2", NodePool: "pool"})
 	awaitStatus(t, server, spare, "ready")
 	began := time.Now()
 	drain := &api.DrainOptions{DrainSpec: &api.DrainSpec{Deadline: time.Minute}}
@@ -43,8 +42,8 @@ func TestClientRunsAllocationsAndDrains(t *testing.T) {
 }
 
 func TestPurgedClientRegistersAgain(t *testing.T) {
-	server := startServer(t)
-	client := startClient(t, server, simclient.Options{Name: "sim-1"})
+	server := nomadtest.Start(t, nomad.ServerOptions{})
+	client := nomadtest.StartClient(t, server, simclient.Options{Name: "sim-1"})
 	awaitStatus(t, server, client, "ready")
 	if _, _, err := server.Client.Nodes().Purge(client.ID(), nil); err != nil {
 		t.Fatal(err)
@@ -60,8 +59,8 @@ func TestPurgedClientRegistersAgain(t *testing.T) {
 }
 
 func TestPausedClientGoesDownAndReturns(t *testing.T) {
-	server := startServer(t)
-	client := startClient(t, server, simclient.Options{Name: "sim-1"})
+	server := nomadtest.Start(t, nomad.ServerOptions{})
+	client := nomadtest.StartClient(t, server, simclient.Options{Name: "sim-1"})
 	awaitStatus(t, server, client, "ready")
 	for range 2 { // pausing twice is pausing once
 		if err := client.Pause(); err != nil {
@@ -77,10 +76,10 @@ func TestPausedClientGoesDownAndReturns(t *testing.T) {
 
 func TestManyClientsOutliveTheServersRestart(t *testing.T) {
 	const count = 200
-	server := startServer(t)
+	server := nomadtest.Start(t, nomad.ServerOptions{})
 	var ready atomic.Int32
 	for i := range count {
-		startClient(t, server, simclient.Options{Name: fmt.Sprintf("sim-%d", i), Report: func(err error) {
+		nomadtest.StartClient(t, server, simclient.Options{Name: fmt.Sprintf("sim-%d", i), Report: func(err error) {
 			if err == nil {
 				ready.Add(1)
 			}
@@ -125,21 +124,6 @@ func TestUnreachableServerIsReported(t *testing.T) {
 	if err := errors.Join(client.Stop(), client.Resume()); err != nil {
 		t.Error(err)
 	}
-}
-
-func startClient(t *testing.T, server *nomad.Server, o simclient.Options) *simclient.Client {
-	t.Helper()
-	o.Servers = []string{server.RPCAddr}
-	client, err := simclient.Start(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := client.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return client
 }
 
 func runService(t *testing.T, server *nomad.Server, pool string, count int) {
@@ -200,23 +184,4 @@ func await(t *testing.T, what string, check func(context.Context) error) {
 	if err := process.WaitFor(ctx, 50*time.Millisecond, what, check); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func startServer(t *testing.T) *nomad.Server {
-	t.Helper()
-	paths, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Nomad)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := nomad.StartServer(t.Context(),
-		nomad.ServerOptions{Bin: paths[binaries.Nomad], Dir: t.TempDir(), Progress: t.Output()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server
 }

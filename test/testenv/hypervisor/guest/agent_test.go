@@ -14,9 +14,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/hypervisor/guest"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad/nomadtest"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
@@ -55,7 +55,7 @@ runcmd:
 func TestAgentGuestJoinsRunsAndLeavesNothing(t *testing.T) {
 	server, m := introduced(t, member{id: uuid.NewString(), name: "batch-1", pool: "batch"})
 	machine := machineFor(t, m)
-	g := boot(t, guest.Agent{Bin: nomadBin(t)}, machine)
+	g := boot(t, guest.Agent{Bin: nomadtest.Bin(t)}, machine)
 	if g.NodeID() != m.id {
 		t.Fatalf("guest says its node ID is %q, want the seeded %q", g.NodeID(), m.id)
 	}
@@ -75,15 +75,15 @@ func TestAgentGuestJoinsRunsAndLeavesNothing(t *testing.T) {
 	awaitNode(t, server, m.id, "down")
 
 	// The same disk boots the same node, without cloud-init and although the token was used.
-	again := boot(t, guest.Agent{Bin: nomadBin(t)}, machine)
+	again := boot(t, guest.Agent{Bin: nomadtest.Bin(t)}, machine)
 	awaitNode(t, server, m.id, "ready")
 	powerOff(t, again)
 }
 
 func TestPausedAgentGuestMissesHeartbeats(t *testing.T) {
-	server := startServer(t, nomad.ServerOptions{})
+	server := nomadtest.Start(t, nomad.ServerOptions{})
 	m := member{id: uuid.NewString(), name: "batch-1", pool: "batch", servers: server.RPCAddr}
-	g := boot(t, guest.Agent{Bin: nomadBin(t)}, machineFor(t, m))
+	g := boot(t, guest.Agent{Bin: nomadtest.Bin(t)}, machineFor(t, m))
 	awaitNode(t, server, m.id, "ready")
 	if err := g.Pause(); err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestPausedAgentGuestMissesHeartbeats(t *testing.T) {
 }
 
 func TestAgentGuestWithTLS(t *testing.T) {
-	server := startServer(t, nomad.ServerOptions{TLS: true})
+	server := nomadtest.Start(t, nomad.ServerOptions{TLS: true})
 	m := member{id: uuid.NewString(), name: "batch-1", pool: "batch", servers: server.RPCAddr}
 	m.tls = `- path: /etc/nomad.d/tls.hcl
   content: |
@@ -175,7 +175,7 @@ type launcher interface {
 }
 
 func launchers(t *testing.T) map[string]launcher {
-	return map[string]launcher{"agent": guest.Agent{Bin: nomadBin(t)}, "simulated": guest.Simulated{}}
+	return map[string]launcher{"agent": guest.Agent{Bin: nomadtest.Bin(t)}, "simulated": guest.Simulated{}}
 }
 
 func machineFor(t *testing.T, m member) guest.Machine {
@@ -285,7 +285,7 @@ func processesOf(t *testing.T, disk string) []string {
 // introduces nobody, one that takes it as it is.
 func introduced(t *testing.T, m member) (*nomad.Server, member) {
 	t.Helper()
-	introduces, err := nomad.Introduces(t.Context(), nomadBin(t))
+	introduces, err := nomad.Introduces(t.Context(), nomadtest.Bin(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func introduced(t *testing.T, m member) (*nomad.Server, member) {
 	if introduces {
 		o.Introduction = "strict"
 	}
-	server := startServer(t, o)
+	server := nomadtest.Start(t, o)
 	m.servers = server.RPCAddr
 	if introduces {
 		m.introduction = introductionToken(t, server, m)
@@ -318,28 +318,4 @@ func fileEntry(t *testing.T, path, source string) string {
 		t.Fatal(err)
 	}
 	return fmt.Sprintf("- {path: %s, content: %q}\n", path, b)
-}
-
-func startServer(t *testing.T, o nomad.ServerOptions) *nomad.Server {
-	t.Helper()
-	o.Bin, o.Dir, o.Progress = nomadBin(t), t.TempDir(), t.Output()
-	server, err := nomad.StartServer(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server
-}
-
-func nomadBin(t *testing.T) string {
-	t.Helper()
-	paths, err := binaries.Ensure(t.Context(), os.Stderr, binaries.Nomad)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return paths[binaries.Nomad]
 }
