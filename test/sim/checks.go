@@ -57,6 +57,7 @@ type memberTruth struct {
 	vmMade                time.Time            // when its VM was made last
 	vmKnown               time.Time            // when its VM was written down; zero: it wasn't
 	left                  time.Time            // since when it leaves; zero: it doesn't
+	stayed                time.Time            // when it canceled its drain itself, because it wasn't empty any more
 	stuck                 time.Time            // when its NomadNode last said that it doesn't go away
 	drainedAt             time.Time            // when Drained was written last; zero: never
 	forced                bool                 // rightly at its deadline

@@ -112,6 +112,9 @@ func (c *checks) notTooMany(t *task, n *v1alpha1.NomadNode, what string) {
 	}
 	active, outdated := 0, false
 	for _, o := range c.membersOf(n.Spec.PoolUID) {
+		if c.members[o.Name].stayed.After(t.began) {
+			continue // the pool can't know, and has one chosen to leave next
+		}
 		if !leaving(o) {
 			active++
 			outdated = outdated || o.Spec.Revision != revisionOf(p)
@@ -188,7 +191,9 @@ func (c *checks) drainRequest(t *task, m *memberTruth, was, is *v1alpha1.NomadNo
 	case !before.DeadlineTime.Equal(&after.DeadlineTime) || !before.RequestTime.Equal(&after.RequestTime):
 		c.w.violate("I3", m.name, "the drain request's deadline was changed from %s to %s", before.DeadlineTime.Sub(epoch),
 			after.DeadlineTime.Sub(epoch))
-	case after.Canceled && !before.Canceled && t.what == "pool": // and not the member itself, which isn't empty any more
+	case after.Canceled && !before.Canceled && t.what == "pool":
 		c.notTooMany(t, is, "a drain was canceled")
+	case after.Canceled && !before.Canceled:
+		m.stayed = c.w.now
 	}
 }
