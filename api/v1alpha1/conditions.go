@@ -185,8 +185,6 @@ const (
 	ReasonIneligible = "Ineligible"
 	// ReasonWaitingForAllocations: allocations still live on the node.
 	ReasonWaitingForAllocations = "WaitingForAllocations"
-	// ReasonWaitingForSiblings: other members that leave with this one are made ineligible first.
-	ReasonWaitingForSiblings = "WaitingForSiblings"
 	// ReasonNoDrainRequested: the member is wanted.
 	ReasonNoDrainRequested = "NoDrainRequested"
 	// ReasonEmpty: no live allocation is left.

@@ -264,7 +264,7 @@ type NomadNodeStatus struct {
 	// phase sums up where in its life the member is.
 	// +optional
 	Phase NodePhase `json:"phase,omitempty"`
-	// claims are the disks' PersistentVolumeClaims, recorded before the VM is made.
+	// claims are the disks' PersistentVolumeClaims, recorded once the VM is there.
 	// +listType=atomic
 	// +optional
 	Claims []string `json:"claims,omitempty"`

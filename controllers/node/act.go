@@ -32,7 +32,7 @@ func (r *Reconciler) act(ctx context.Context, s *scope) (member.Decision, member
 		if d.Step == last.Step { // it wasn't taken, or the next observation shows its effect
 			return last, out, nil
 		}
-		if err := r.apply(ctx, s, d, &out); err != nil || out.RetryAfter > 0 || !d.Step.Continues() {
+		if err := r.apply(ctx, s, d, &out); err != nil || out.RetryAfter > 0 || !d.Step.Continues(s.observed) {
 			return d, out, err
 		}
 		last = d
@@ -68,8 +68,6 @@ func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, memb
 	switch step {
 	case member.Wait:
 		return nil
-	case member.RecordClaims:
-		return r.recordClaims
 	case member.CreateSecret:
 		return r.createSecret
 	case member.RenewSecret:
@@ -123,13 +121,6 @@ func (r *Reconciler) track(s *scope, d member.Decision) {
 	r.tracking.set(client.ObjectKeyFromObject(s.node), cluster, s.node.Spec.NodeID)
 }
 
-// recordClaims writes the names before anything is made that a crash could leave behind.
-func (r *Reconciler) recordClaims(ctx context.Context, s *scope, _ member.Decision, _ *member.Outcome) error {
-	return r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
-		st.Claims = blueprint.ClaimNames(blueprint.MemberOf(s.node))
-	})
-}
-
 func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
 		return err
@@ -146,7 +137,6 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, 
 	}
 	made := nodestate.VMOf(s.node, rendered.VM)
 	s.vm, out.VM = rendered.VM, &made
-	r.Events.vmCreated(s.node)
 	return nil
 }
 
@@ -201,7 +191,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 			return nil
 		}
 	}
-	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
+	err := r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = d.Drained.Result
 		c := condition.True(string(d.Drained.Result), d.Drained.Message)
 		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrainCompleted, c, s.node.Generation, s.observed.Now)
@@ -228,8 +218,8 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 }
 
 // reopen sets the condition DrainCompleted to False, so that the drain goes on.
-func (r *Reconciler) reopen(ctx context.Context, s *scope) error {
-	err := r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) {
+func (r *Reconciler) reopen(ctx context.Context, s *scope, out *member.Outcome) error {
+	err := r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = ""
 		c := condition.False(v1alpha1.ReasonDraining,
 			"The Nomad node takes work again, or has some; it is drained once more.")
@@ -260,7 +250,7 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 	if after.Annotations == nil {
 		after.Annotations = map[string]string{}
 	}
-	after.Annotations[nodestate.RemovedClaimsAnnotation] = strings.Join(s.node.Status.Claims, ",")
+	after.Annotations[nodestate.RemovedClaimsAnnotation] = strings.Join(nodestate.ClaimsOf(s.node), ",")
 	// A merge patch of this one key: our types may lack fields of the VM, so it must never be written back whole.
 	err := r.Client.Patch(ctx, after, client.MergeFrom(before))
 	if kube.Refusal(err) != nil {
@@ -273,14 +263,14 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 }
 
 func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	if s.observed.Node.DrainResult != v1alpha1.DrainDeadlinePassed && s.link.Known {
+	if nodestate.Of(s.node).DrainResult != v1alpha1.DrainDeadlinePassed && s.link.Known {
 		// Since the drain a guest that booted late may have joined, or somebody may have made the node eligible.
 		in, err := r.inspect(ctx, s, out)
 		if err != nil {
 			return err
 		}
 		if open(in, s.node.Spec.ScaleIn.Drain) {
-			return r.reopen(ctx, s)
+			return r.reopen(ctx, s, out)
 		}
 	}
 	// A stale cache may hold a NomadNode that is gone. If somebody removed its finalizer, the VM is to run on.
@@ -288,11 +278,8 @@ func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, 
 		return err
 	}
 	// In the background: with foreground deletion Kubernetes could remove what Harvester's own clean-up still needs.
-	err := r.Client.Delete(ctx, s.vm, kube.Exactly(s.vm.UID), client.PropagationPolicy(metav1.DeletePropagationBackground))
-	if err == nil {
-		r.Events.vmDeleted(s.node)
-	}
-	return client.IgnoreNotFound(err)
+	return client.IgnoreNotFound(r.Client.Delete(ctx, s.vm, kube.Exactly(s.vm.UID),
+		client.PropagationPolicy(metav1.DeletePropagationBackground)))
 }
 
 func (r *Reconciler) deleteClaims(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
@@ -315,7 +302,7 @@ func (r *Reconciler) release(ctx context.Context, s *scope, d member.Decision, o
 	}
 	if d.Late {
 		r.Events.purgeSkipped(s.node)
-	} else if s.observed.Node.Purge {
+	} else if s.observed.Node.Purge && !out.Purged {
 		if _, err := r.purgeOwned(ctx, s, out); err != nil {
 			return err
 		}
@@ -354,17 +341,14 @@ func (r *Reconciler) patchNode(ctx context.Context, s *scope, change func(*v1alp
 	return nil
 }
 
-// patchStatus changes the member's status during a step, if nobody else has written since it was read. It is for facts
-// that must be written before an act, or that stay true whatever follows: that the node is made ineligible for a drain
-// request, that a drain was resent, that the member is drained. The description of the member is written once, when the
-// step is over.
-func (r *Reconciler) patchStatus(ctx context.Context, s *scope, change func(*v1alpha1.NomadNodeStatus)) error {
-	status := s.node.Status.DeepCopy()
-	change(status)
-	after, err := kube.PatchNodeStatus(ctx, r.Client, s.node, *status)
-	if err != nil {
-		return err
-	}
-	s.node, s.latest = after, true
-	return nil
+// writeFact writes a fact into the member's status during a step, if nobody else has written since it was read: a fact
+// that must be written before an act, or that stays true whatever follows, such as that the node is made ineligible for
+// a drain request, or that the member is drained. What is to be said of the member then is written with it.
+func (r *Reconciler) writeFact(ctx context.Context, s *scope, out *member.Outcome,
+	change func(*v1alpha1.NomadNodeStatus)) error {
+	n := s.node.DeepCopy()
+	change(&n.Status)
+	with, now := *out, nodestate.Of(n)
+	with.Node = &now
+	return r.writeStatus(ctx, s, statusOf(s, n, with, r.Describe(s.observed, with)))
 }

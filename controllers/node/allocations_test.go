@@ -30,8 +30,10 @@ func TestAllocationsArePolledNoLongerThanTheyMatter(t *testing.T) {
 		old, next bool
 	}{
 		"draining": {func(*testing.T, *fixture) {}, true, false},
-		"gone by force": {func(t *testing.T, s *fixture) { _ = s.Client.Delete(t.Context(), s.node(t)) }, false,
-			false},
+		"gone by force": {func(t *testing.T, s *fixture) {
+			update(func(n *v1alpha1.NomadNode) { n.Finalizers = nil })(t, s)
+			_ = s.Client.Delete(t.Context(), s.node(t))
+		}, false, false},
 		"drain canceled": {update(func(n *v1alpha1.NomadNode) { n.Spec.Drain = nil }), false, false},
 		"of another Nomad now": {update(func(n *v1alpha1.NomadNode) { n.Spec.Nomad.Address = "http://127.0.0.1:4647" }),
 			false, true},

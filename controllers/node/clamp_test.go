@@ -37,12 +37,8 @@ func TestStatusHasWhatTheServerAccepts(t *testing.T) {
 		kubetest.Fits(t, "what blocks", b, kube.MaxWord)
 	}
 	changed := &scope{node: s.node(t), observed: nodestate.State{Now: now}}
-	setStatus(
-		changed,
-		member.Outcome{},
-		member.Description{
-			Conditions: map[string]metav1.Condition{v1alpha1.NodeReady: {Status: "False", Reason: "R", Message: kubetest.Long}}},
-	)
+	changed.node.Status = statusOf(changed, changed.node, member.Outcome{}, member.Description{
+		Conditions: map[string]metav1.Condition{v1alpha1.NodeReady: {Status: "False", Reason: "R", Message: kubetest.Long}}})
 	kubetest.Fits(t, "a member's condition", nodestate.Condition(changed.node, v1alpha1.NodeReady).Message,
 		kube.MaxMessage)
 }

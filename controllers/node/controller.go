@@ -41,8 +41,9 @@ type Reconciler struct {
 	PurgeTimeout time.Duration
 
 	tracking tracking
-	reports  reports
+	pace     kube.Pace
 	facts    factsCache
+	denials  denials
 }
 
 // haltRetry is how soon the controller tries again to halt a deleted VM, when admission denied that too.
@@ -76,7 +77,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.tracking.set(req.NamespacedName, nil, "")
-			r.reports.forget(req.NamespacedName)
+			r.pace.Forget(req.NamespacedName)
+			r.denials.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -88,7 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if d.Step == member.Release && stepErr == nil && out.RetryAfter == 0 {
 		return ctrl.Result{}, nil
 	}
-	rest, reportErr := r.report(ctx, s, d.Step, out)
+	rest, reportErr := r.report(ctx, s, out)
 	if err := errors.Join(stepErr, reportErr); err != nil {
 		return kube.Result(ctx, true, 0, err)
 	}
@@ -118,33 +120,31 @@ func requeueAfter(wake time.Duration) time.Duration {
 
 // report describes the member after the step, writes that if it changed, and then emits the changes as Events and
 // metrics. It returns when to report what isn't written yet; 0: nothing.
-func (r *Reconciler) report(ctx context.Context, s *scope, step member.Step,
-	out member.Outcome) (time.Duration, error) {
-	before := *s.node
-	before.Status = *s.node.Status.DeepCopy()
-	setStatus(s, out, r.Describe(s.observed, out))
-	if equality.Semantic.DeepEqual(before.Status, s.node.Status) {
+func (r *Reconciler) report(ctx context.Context, s *scope, out member.Outcome) (time.Duration, error) {
+	status := statusOf(s, s.node, out, r.Describe(s.observed, out))
+	if equality.Semantic.DeepEqual(s.node.Status, status) {
 		return 0, nil
 	}
-	if !step.Shown() || !out.Silent() {
-		step = ""
-	}
-	name, now := client.ObjectKeyFromObject(s.node), s.observed.Now
-	rest, write := r.reports.rest(name, step, changeOf(before.Status, s.node.Status), now)
-	if !write {
+	if rest := r.rest(s, status); rest > 0 {
 		return rest, nil
 	}
-	after, err := kube.PatchNodeStatus(ctx, r.Client, &before, s.node.Status)
+	return 0, client.IgnoreNotFound(r.writeStatus(ctx, s, status))
+}
+
+// writeStatus writes the status, if nobody else has written since the member was read, and then emits the changes.
+func (r *Reconciler) writeStatus(ctx context.Context, s *scope, status v1alpha1.NomadNodeStatus) error {
+	before := s.node
+	after, err := kube.PatchNodeStatus(ctx, r.Client, before, status)
 	if err != nil {
-		return 0, client.IgnoreNotFound(err)
+		return err
 	}
-	r.reports.wrote(name, now)
-	s.node = after
-	if before.Status.Phase != s.node.Status.Phase {
-		log.FromContext(ctx).Info("phase", "from", before.Status.Phase, "to", s.node.Status.Phase)
+	s.node, s.latest = after, true
+	r.pace.Wrote(client.ObjectKeyFromObject(after), s.observed.Now)
+	if before.Status.Phase != after.Status.Phase {
+		log.FromContext(ctx).Info("phase", "from", before.Status.Phase, "to", after.Status.Phase)
 	}
-	r.emitChanges(&before, s.node)
-	return 0, nil
+	r.emitChanges(before, after)
+	return nil
 }
 
 // New makes the reconciler of members. The removal of a drained member waits for purgeTimeout for a Nomad that can't be

@@ -22,11 +22,11 @@ var dataVolumeKind = schema.GroupVersionKind{Group: "cdi.kubevirt.io", Version: 
 
 // +kubebuilder:rbac:groups=cdi.kubevirt.io,resources=datavolumes,verbs=get;delete
 
-// observeDataVolumes adds the DataVolumes of the recorded claims to the claims of a member that is being removed. With
+// observeDataVolumes adds the DataVolumes of the member's claims to the claims of a member that is being removed. With
 // the VM Harvester removes the claims that its annotation lists. A DataVolume goes with its claim, but a DataVolume
 // without a claim would stay, and make the claim later.
 func (r *Reconciler) observeDataVolumes(ctx context.Context, s *scope) error {
-	for _, name := range s.node.Status.Claims {
+	for _, name := range nodestate.ClaimsOf(s.node) {
 		volume := dataVolume()
 		err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.node.Namespace, Name: name}, volume)
 		switch {

@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	kubevirtv1 "kubevirt.io/api/core/v1"
@@ -10,7 +12,46 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
+
+// deniedInterval is how often admission is asked for one VM: each of its events wakes the member.
+const deniedInterval = 5 * time.Second
+
+// denials remember what admission said last of each VM that is being deleted.
+type denials struct {
+	mu   sync.Mutex
+	last map[types.NamespacedName]denial
+}
+
+type denial struct {
+	denied *nodestate.Blocked
+	at     time.Time
+}
+
+// get returns what admission said within the last deniedInterval.
+func (d *denials) get(name types.NamespacedName, now time.Time) (denied *nodestate.Blocked, asked bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	last, ok := d.last[name]
+	age := now.Sub(last.at)
+	return last.denied, ok && age >= 0 && age < deniedInterval
+}
+
+func (d *denials) put(name types.NamespacedName, denied *nodestate.Blocked, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.last == nil {
+		d.last = map[types.NamespacedName]denial{}
+	}
+	d.last[name] = denial{denied, now}
+}
+
+func (d *denials) forget(name types.NamespacedName) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.last, name)
+}
 
 // observeDenied sends a dry run of an empty patch to see if admission allows changes of a deleted VM whose guest is
 // gone. The controllers that should remove their finalizers don't report that they can't.
@@ -18,8 +59,14 @@ func (r *Reconciler) observeDenied(ctx context.Context, s *scope) {
 	if !member.DeletionDenied(s.observed) {
 		return
 	}
+	name := client.ObjectKeyFromObject(s.node)
+	if denied, asked := r.denials.get(name, s.observed.Now); asked {
+		s.observed.VM.Denied = denied
+		return
+	}
 	err := r.Client.Patch(ctx, s.vm.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{}`)), client.DryRunAll)
 	s.observed.VM.Denied = kube.Refusal(err)
+	r.denials.put(name, s.observed.VM.Denied, s.observed.Now)
 	if err != nil && s.observed.VM.Denied == nil {
 		log.FromContext(ctx).V(1).Info("can't tell why the deleted VM stays", "cause", err.Error())
 	}

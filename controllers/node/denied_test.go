@@ -103,3 +103,27 @@ func TestDeletedVMWhoseChangeIsDenied(t *testing.T) {
 		})
 	}
 }
+
+// Each event of a deleted VM wakes its member, and admission isn't asked each time.
+func TestAdmissionIsAskedOnceInAWhile(t *testing.T) {
+	asked, answer := 0, denied("no such network")
+	s := deletedVM(t, func(string) error { asked++; return answer })
+	stuck := func() bool {
+		s.reconcile(t)
+		return nodestate.Condition(s.node(t), v1alpha1.NodeVMReady).Reason == v1alpha1.ReasonDeleteStuck
+	}
+	for range 3 {
+		if !stuck() {
+			t.Error("the last answer is forgotten")
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+	answer = nil
+	s.clock.SetTime(now.Add(deniedInterval))
+	s.nomad.view.Taken = s.clock.Now()
+	if stuck() || asked != 2 {
+		t.Errorf("asked %d times, and it is stuck", asked)
+	}
+}

@@ -60,10 +60,6 @@ func turnsInto(was, is metav1.Condition) bool {
 	return was.Reason != is.Reason && was.Reason != v1alpha1.ReasonNomadUnknown
 }
 
-func (e emitter) vmCreated(n *v1alpha1.NomadNode) {
-	e.Normal(n, nil, "VMCreated", "CreateVM", "Created VirtualMachine %s and its Secret", n.Name)
-}
-
 func (e emitter) vmStarted(n *v1alpha1.NomadNode) {
 	e.Normal(n, nil, "VMStarted", "StartVM",
 		"Started VirtualMachine %s, which Harvester had halted for the namespace's quota", n.Name)
@@ -144,8 +140,9 @@ func (e emitter) drainCanceled(n *v1alpha1.NomadNode, eligible bool) {
 		n.Spec.NodeID)
 }
 
+// drained emits the end of a drain. What follows has no Event of its own, unless something is in its way.
 func (e emitter) drained(n *v1alpha1.NomadNode, message string) {
-	e.Normal(n, nil, "Drained", "Drain", "%s", message)
+	e.Normal(n, nil, "Drained", "Drain", "%s What is left of the member is removed.", message)
 }
 
 func (e emitter) reopened(n *v1alpha1.NomadNode) {
@@ -161,16 +158,8 @@ func (e emitter) drainSkipped(n *v1alpha1.NomadNode, message string) {
 	e.Warn(n, "DrainSkipped", "Drain", "%s", message)
 }
 
-func (e emitter) vmDeleted(n *v1alpha1.NomadNode) {
-	e.Normal(n, nil, "VMDeleted", "DeleteVM", "Deleted VirtualMachine %s with its disks", n.Name)
-}
-
 func (e emitter) deleteStuck(n *v1alpha1.NomadNode, message string) {
 	e.Warn(n, "DeleteStuck", "DeleteVM", "%s", message)
-}
-
-func (e emitter) purged(n *v1alpha1.NomadNode) {
-	e.Normal(n, nil, "Purged", "Purge", "Removed node %s from Nomad", n.Spec.NodeID)
 }
 
 func (e emitter) purgeSkipped(n *v1alpha1.NomadNode) {

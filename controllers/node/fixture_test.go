@@ -91,7 +91,8 @@ func newFixture(change func(n *v1alpha1.NomadNode, s *fixture) []client.Object) 
 	s.nomad.view = nomad.View{Taken: now, Health: nomad.Health{State: nomad.HealthReachable}}
 	n := &v1alpha1.NomadNode{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1", UID: "n",
-			CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{v1alpha1.PoolLabel: "p"}},
+			CreationTimestamp: metav1.NewTime(now.Add(-time.Hour)), Labels: map[string]string{v1alpha1.PoolLabel: "p"},
+			Finalizers: []string{v1alpha1.NodeFinalizer}},
 		Spec: v1alpha1.NomadNodeSpec{PoolName: "p", PoolUID: "u", NodeID: testNodeID, Revision: "r",
 			Nomad: v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{Servers: []string{"s"}}}},
 	}

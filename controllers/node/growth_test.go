@@ -7,15 +7,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // counted has the fixture's requests to the API server noted, in order. refuse may answer one of them.
@@ -53,7 +57,7 @@ func TestMemberIsMadeInOneReconcile(t *testing.T) {
 	})
 	seen := s.counted(func(string) error { return nil })
 	s.reconcile(t)
-	want := []string{"patch status of v1alpha1.NomadNode", "create v1.Secret", "create v1.VirtualMachine",
+	want := []string{"create v1.Secret", "create v1.VirtualMachine",
 		"patch status of v1alpha1.NomadNode"}
 	if !slices.Equal(*seen, want) {
 		t.Errorf("got %q, want %q", *seen, want)
@@ -77,5 +81,45 @@ func TestNothingIsMadeBeforeWhatItNeeds(t *testing.T) {
 	}
 	if slices.Contains(*seen, "create v1.VirtualMachine") {
 		t.Errorf("a VM without its Secret: %q", *seen)
+	}
+}
+
+// A member with nothing on it leaves with eight writes, its drain request included, each before what rests on it.
+func TestMemberIsRemovedWithFewWrites(t *testing.T) {
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now.Add(15*time.Minute))
+		s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{testNodeID: nil}}
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1-aaaaaaaa-cloudinit",
+			Labels: map[string]string{v1alpha1.NodeLabel: "p-1"}}}
+		return append(running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true}), secret)
+	})
+	seen := s.counted(func(string) error { return nil })
+	expect := func(want ...string) {
+		t.Helper()
+		s.reconcile(t)
+		if !slices.Equal(*seen, want) {
+			t.Errorf("got %q, want %q", *seen, want)
+		}
+		*seen = nil
+	}
+	is := func(node nomad.Node) {
+		node.ID, node.Name = testNodeID, "p-1"
+		s.nomad.view.Nodes = map[string]nomad.Node{testNodeID: node}
+		s.nomad.inside = nomad.Inspection{Found: true, Node: node}
+	}
+	expect("patch status of v1alpha1.NomadNode") // before the cordon
+	is(nomad.Node{Status: nomad.NodeReady})
+	expect() // the drain
+	is(nomad.Node{Status: nomad.NodeReady, LastDrain: &nomad.Drain{DrainID: "request-1", Status: nomad.DrainComplete}})
+	expect("patch status of v1alpha1.NomadNode", "delete v1alpha1.NomadNode")
+	expect("patch v1.VirtualMachine", "delete v1.VirtualMachine")
+	vmi := &kubevirtv1.VirtualMachineInstance{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p-1"}}
+	if err := s.Client.Delete(t.Context(), vmi); err != nil {
+		t.Fatal(err)
+	}
+	*seen = nil
+	expect("delete v1.Secret", "patch v1alpha1.NomadNode") // and the purge
+	if calls := strings.Join(s.nomad.calls, " "); calls != "cordon drain inspect inspect inspect purge" {
+		t.Errorf("Nomad was asked to %q", calls)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // cordon makes the node ineligible, if the drain request still holds. Another leader may have canceled and cleared it,
 // and then nothing would undo the cordon.
 func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	if err := r.writeCordonedDrain(ctx, s); err != nil {
+	if err := r.writeCordonedDrain(ctx, s, out); err != nil {
 		return err
 	}
 	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
@@ -25,11 +25,11 @@ func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, ou
 
 // writeCordonedDrain records that the node is made ineligible for the drain request. It does so before the cordon, so
 // that the cordon doesn't look like an operator's later.
-func (r *Reconciler) writeCordonedDrain(ctx context.Context, s *scope) error {
+func (r *Reconciler) writeCordonedDrain(ctx context.Context, s *scope, out *member.Outcome) error {
 	if s.observed.Node.Cordoned() {
 		return nil
 	}
-	return r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.CordonedDrain = s.node.Spec.Drain.ID })
+	return r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) { st.CordonedDrain = s.node.Spec.Drain.ID })
 }
 
 // cancelDrain undoes in Nomad what was done for a canceled drain request, and clears the request once nothing is left
@@ -83,7 +83,7 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 		return err
 	}
 	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
-	if sent {
+	if o := s.observed.Nomad; sent && (!o.LiveKnown || len(o.Live) > 0) { // else it is over at once, and that has an Event
 		r.Events.drainStarted(s.node)
 	}
 	return ignoreNodeNotFound(err)
@@ -111,7 +111,7 @@ func (r *Reconciler) recheck(ctx context.Context, s *scope, out *member.Outcome)
 		}
 	}
 	if in.Found && in.Node.Eligible { // the view is older than the end of an earlier cancellation
-		return true, r.writeCordonedDrain(ctx, s)
+		return true, r.writeCordonedDrain(ctx, s, out)
 	}
 	return true, nil
 }
@@ -148,7 +148,7 @@ func (r *Reconciler) resendDrain(ctx context.Context, s *scope, _ member.Decisio
 	if err != nil {
 		return err
 	}
-	err = r.patchStatus(ctx, s, func(st *v1alpha1.NomadNodeStatus) { st.ResentDrain = s.node.Spec.Drain.ID })
+	err = r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) { st.ResentDrain = s.node.Spec.Drain.ID })
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (r *Reconciler) purge(ctx context.Context, s *scope, _ member.Decision, out
 		out.RetryAfter = viewRetry
 		return err
 	}
-	r.Events.purged(s.node)
+	out.Purged = true
 	return nil
 }
 

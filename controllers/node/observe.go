@@ -103,7 +103,7 @@ func (r *Reconciler) observeVM(ctx context.Context, s *scope) error {
 		s.vm = vm
 		s.observed.VM = nodestate.VMOf(s.node, vm)
 	}
-	if found, err = r.get(ctx, key, vmi); err != nil {
+	if found, err = r.getInstance(ctx, s, key, vmi); err != nil {
 		return err
 	}
 	// The instance of an external VM of this name is external too, and must not block the member's removal.
@@ -112,6 +112,18 @@ func (r *Reconciler) observeVM(ctx context.Context, s *scope) error {
 		s.observed.Instance = nodestate.InstanceOf(vmi)
 	}
 	return nil
+}
+
+// getInstance reads the instance. While the member is wanted and its VM isn't being deleted, nothing is taken away
+// because an instance is missing, so the cache is enough.
+func (r *Reconciler) getInstance(ctx context.Context, s *scope, key types.NamespacedName,
+	vmi *kubevirtv1.VirtualMachineInstance) (bool, error) {
+	wanted := !s.observed.Node.Leaving()
+	if wanted && (s.observed.VM.Owned && !s.observed.VM.Deleting || !s.observed.VM.Exists && !s.observed.Node.VMMade) {
+		err := r.Client.Get(ctx, key, vmi)
+		return err == nil, client.IgnoreNotFound(err)
+	}
+	return r.get(ctx, key, vmi)
 }
 
 func (r *Reconciler) get(ctx context.Context, key types.NamespacedName, o client.Object) (bool, error) {
@@ -153,7 +165,7 @@ func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 }
 
 func (r *Reconciler) observeClaims(ctx context.Context, s *scope) error {
-	for _, name := range s.node.Status.Claims {
+	for _, name := range nodestate.ClaimsOf(s.node) {
 		pvc := &corev1.PersistentVolumeClaim{}
 		err := r.Live.Get(ctx, types.NamespacedName{Namespace: s.node.Namespace, Name: name}, pvc)
 		if apierrors.IsNotFound(err) {

@@ -54,6 +54,7 @@ func (r *Reconciler) renewSecret(ctx context.Context, s *scope, d member.Decisio
 	if err := r.deleteSecret(ctx, s, d, out); err != nil {
 		return err
 	}
+	out.SecretDeleted = false
 	return r.writeSecret(ctx, secret, out)
 }
 
@@ -69,7 +70,9 @@ func (r *Reconciler) writeSecret(ctx context.Context, secret *corev1.Secret, out
 func (r *Reconciler) deleteSecret(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}}
-	return client.IgnoreNotFound(r.Client.Delete(ctx, secret))
+	err := client.IgnoreNotFound(r.Client.Delete(ctx, secret))
+	out.SecretDeleted = err == nil
+	return err
 }
 
 // renderSecret returns nil if it isn't known yet what goes into the Secret.

@@ -1,8 +1,6 @@
 package node
 
 import (
-	"time"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -13,27 +11,25 @@ import (
 
 const maxBlocking = 5
 
-// setStatus sets the status of the NomadNode in memory: what was observed, what the step has learnt, and the
-// description.
-func setStatus(s *scope, out member.Outcome, d member.Description) {
-	st, o := &s.node.Status, out.After(s.observed)
-	st.ObservedGeneration = s.node.Generation
+// statusOf is the status that a NomadNode gets: what was observed, what the step has learnt, and the description.
+func statusOf(s *scope, n *v1alpha1.NomadNode, out member.Outcome, d member.Description) v1alpha1.NomadNodeStatus {
+	st, o := n.Status.DeepCopy(), out.After(s.observed)
+	st.ObservedGeneration = n.Generation
 	st.Phase, st.BlockedBy, st.DrainResult = d.Phase, d.BlockedBy, o.Node.DrainResult
-	setVMStatus(s, o)
-	setNomadStatus(s, o)
-	if st.JoinedTime == nil && o.Nomad.Known && o.Nomad.Registered && o.Nomad.Status == "ready" {
-		st.JoinedTime = &metav1.Time{Time: o.Now.Truncate(time.Second)}
-	}
+	setVMStatus(st, s, o)
+	setNomadStatus(st, s, o)
+	st.JoinedTime = nodestate.MetaTime(d.JoinedTime)
 	st.UnhealthyTime = nodestate.MetaTime(d.UnhealthyTime)
 	st.Nomad.OnlySystemTime = nodestate.MetaTime(d.OnlySystemTime)
 	st.VM.CapacityAvailableTime = nodestate.MetaTime(d.CapacityAvailableTime)
 	for _, t := range v1alpha1.NodeConditions {
-		kube.SetCondition(&st.Conditions, t, d.Conditions[t], s.node.Generation, o.Now)
+		kube.SetCondition(&st.Conditions, t, d.Conditions[t], n.Generation, o.Now)
 	}
+	return *st
 }
 
-func setVMStatus(s *scope, o nodestate.State) {
-	v := &s.node.Status.VM
+func setVMStatus(st *v1alpha1.NomadNodeStatus, s *scope, o nodestate.State) {
+	v := &st.VM
 	switch {
 	case s.vm == nil:
 		v.Status, v.Host, v.Address = "", "", ""
@@ -45,7 +41,7 @@ func setVMStatus(s *scope, o nodestate.State) {
 		v.Status = "NameTaken"
 		return
 	}
-	v.UID, v.Status = string(s.vm.UID), o.VM.Status
+	v.UID, v.Status, st.Claims = string(s.vm.UID), o.VM.Status, nodestate.ClaimsOf(s.node)
 	v.CreationTime = &metav1.Time{Time: s.vm.CreationTimestamp.Time}
 	v.Host, v.Address = "", ""
 	if s.vmi != nil {
@@ -59,8 +55,8 @@ func setVMStatus(s *scope, o nodestate.State) {
 	}
 }
 
-func setNomadStatus(s *scope, is nodestate.State) {
-	v, o := &s.node.Status.Nomad, is.Nomad
+func setNomadStatus(st *v1alpha1.NomadNodeStatus, s *scope, is nodestate.State) {
+	v, o := &st.Nomad, is.Nomad
 	if o.NotAsked {
 		return // just after a start, the last status stays for a moment
 	}

@@ -1,102 +1,51 @@
 package node
 
 import (
-	"sync"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/types"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
-
-// detailInterval is how often details of a member are written at most: while it starts, its VM goes through half a
-// dozen states in a few seconds, and nobody reads each of them.
-const detailInterval = 10 * time.Second
-
-// reports remembers what was last reported of each member.
-type reports struct {
-	pace kube.Pace
-
-	mu sync.Mutex
-	// unsaid are the steps of which nothing was said since then.
-	unsaid map[types.NamespacedName]member.Step
-}
-
-// change is how much a status has changed.
-type change int
 
 const (
-	// facts are what later steps rest on, such as when the member joined: they are written at once.
-	facts change = iota
-	// description is the phase and the conditions, whose reasons or status have changed.
-	description
-	// details are what explains them further.
-	details
+	// detailInterval is how often details of a member are written at most: while it starts, its VM goes through half a
+	// dozen states in a few seconds, and nobody reads each of them.
+	detailInterval = 10 * time.Second
+	// removalInterval is the same for a member that is being removed: there is no more to be said of it, unless something
+	// is in its way, which isn't a detail.
+	removalInterval = time.Minute
 )
 
-// changeOf is the most that has changed from one status to another.
-func changeOf(a, b v1alpha1.NomadNodeStatus) change {
-	switch {
-	case !equality.Semantic.DeepEqual(withoutDescription(a), withoutDescription(b)):
-		return facts
-	case !equality.Semantic.DeepEqual(withoutDetails(a), withoutDetails(b)):
-		return description
-	default:
-		return details
+// rest is how long a new status is to rest before it is written, because it differs only in details; 0: it is written
+// now.
+func (r *Reconciler) rest(s *scope, status v1alpha1.NomadNodeStatus) time.Duration {
+	if !onlyDetails(s.node.Status, status) {
+		return 0
 	}
+	interval := detailInterval
+	if s.observed.Node.Drained {
+		interval = removalInterval
+	}
+	return r.pace.Left(client.ObjectKeyFromObject(s.node), s.observed.Now, interval)
 }
 
-// rest is how long a change is to rest before it is written; 0: write says if it is written now, or if the next
-// observation comes at once. shown is a step whose effect that observation shows, so that the member isn't described
-// before, unless the step is taken again and again; empty: none was taken.
-func (r *reports) rest(name types.NamespacedName, shown member.Step, of change,
-	now time.Time) (wait time.Duration, write bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if of == facts {
-		return 0, true
-	}
-	if shown != "" && r.unsaid[name] != shown {
-		if r.unsaid == nil {
-			r.unsaid = map[types.NamespacedName]member.Step{}
-		}
-		r.unsaid[name] = shown
-		return 0, false
-	}
-	if left := r.pace.Left(name, now, detailInterval); of == details && left > 0 {
-		return left, false
-	}
-	return 0, true
+// onlyDetails is true if two statuses differ in nothing but what explains the rest further.
+func onlyDetails(a, b v1alpha1.NomadNodeStatus) bool {
+	return equality.Semantic.DeepEqual(withoutDetails(a), withoutDetails(b))
 }
 
-// wrote notes that the status is written.
-func (r *reports) wrote(name types.NamespacedName, now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.unsaid, name)
-	r.pace.Wrote(name, now)
-}
-
-func (r *reports) forget(name types.NamespacedName) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.unsaid, name)
-	r.pace.Forget(name)
-}
-
+// withoutDetails keeps what later steps rest on and what people and programs act on: the times, the phase, what blocks
+// the member, and the status and the reason of its conditions. Of what VMReady says Ready says what matters.
 func withoutDetails(s v1alpha1.NomadNodeStatus) v1alpha1.NomadNodeStatus {
 	s = *s.DeepCopy()
-	s.VM.Status, s.VM.Address = "", ""
+	s.VM.Status, s.VM.Address, s.VM.Host = "", "", ""
 	s.Nomad.Status, s.Nomad.Allocations, s.Nomad.Blocking = "", nil, nil
 	kube.DropMessages(s.Conditions)
-	return s
-}
-
-func withoutDescription(s v1alpha1.NomadNodeStatus) v1alpha1.NomadNodeStatus {
-	s = withoutDetails(s)
-	s.ObservedGeneration, s.Phase, s.BlockedBy, s.Conditions = 0, "", "", nil
+	s.Conditions = slices.DeleteFunc(s.Conditions, func(c metav1.Condition) bool { return c.Type == v1alpha1.NodeVMReady })
 	return s
 }

@@ -35,9 +35,7 @@ func (r *Reconciler) apply(ctx context.Context, s *scope, plan pool.Plan) (pool.
 		{v1alpha1.DrainScaleIn, plan.Victims}, {v1alpha1.DrainRollout, plan.Outdated},
 		{v1alpha1.DrainJoinTimeout, plan.Failed}, {v1alpha1.DrainUnhealthy, plan.Unhealthy},
 	} {
-		for _, name := range group.names {
-			errs = append(errs, r.requestDrain(ctx, s, s.members[name], group.reason))
-		}
+		errs = append(errs, r.requestDrains(ctx, s, group.names, group.reason))
 	}
 	for _, name := range plan.Replace {
 		errs = append(errs, r.replace(ctx, s, s.members[name]))
@@ -57,6 +55,26 @@ func (r *Reconciler) cancelDrain(ctx context.Context, s *scope, n *v1alpha1.Noma
 	}
 	r.Events.drainCanceled(s.pool, n)
 	return nil
+}
+
+// requestsAtOnce is how many drain requests are written at the same time.
+const requestsAtOnce = 16
+
+// requestDrains has members leave.
+func (r *Reconciler) requestDrains(ctx context.Context, s *scope, names []string, reason v1alpha1.DrainReason) error {
+	errs, leaving := make([]error, len(names)), make([]*v1alpha1.NomadNode, len(names))
+	_ = r.Each(len(names), requestsAtOnce, func(i int) error { // an error with one member doesn't stop the others
+		n := s.members[names[i]]
+		if errs[i] = r.requestDrain(ctx, s, n, reason); errs[i] == nil {
+			leaving[i] = n
+		}
+		return nil
+	})
+	leaving = slices.DeleteFunc(leaving, func(n *v1alpha1.NomadNode) bool { return n == nil })
+	if reason == v1alpha1.DrainScaleIn && len(leaving) > 0 {
+		r.Events.scaleIn(s.pool, leaving)
+	}
+	return errors.Join(errs...)
 }
 
 func (r *Reconciler) requestDrain(ctx context.Context, s *scope, n *v1alpha1.NomadNode,

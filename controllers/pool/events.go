@@ -20,16 +20,33 @@ const mostNames = 10
 func (e emitter) membersCreated(p *v1alpha1.NomadNodePool, made []*v1alpha1.NomadNode) {
 	text := "member " + made[0].Name
 	if len(made) > 1 {
-		var names []string
-		for _, n := range made[:min(len(made), mostNames)] {
-			names = append(names, n.Name)
-		}
-		text = fmt.Sprintf("%d members: %s", len(made), strings.Join(names, ", "))
-	}
-	if more := len(made) - mostNames; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
+		text = fmt.Sprintf("%d members: %s", len(made), namesOf(made))
 	}
 	e.Normal(p, made[0], "MemberCreated", "Create", "Created %s", text)
+}
+
+// namesOf names members, some of them if there are many.
+func namesOf(nodes []*v1alpha1.NomadNode) string {
+	var names []string
+	for _, n := range nodes[:min(len(nodes), mostNames)] {
+		names = append(names, n.Name)
+	}
+	text := strings.Join(names, ", ")
+	if more := len(nodes) - mostNames; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// scaleIn is one Event for all that are chosen at once, as membersCreated is.
+func (e emitter) scaleIn(p *v1alpha1.NomadNodePool, victims []*v1alpha1.NomadNode) {
+	const why = "the pool has more members than replicas"
+	if len(victims) == 1 {
+		e.Normal(p, victims[0], "MemberDraining", "ScaleIn", "Member %s leaves: %s", victims[0].Name, why)
+		return
+	}
+	e.Normal(p, victims[0], "MemberDraining", "ScaleIn", "%d members leave: %s. They are %s", len(victims), why,
+		namesOf(victims))
 }
 
 func (e emitter) createFailed(p *v1alpha1.NomadNodePool, err error) {
@@ -60,8 +77,7 @@ func (e emitter) requestDrain(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, 
 		e.WarnOf(p, n, "MemberUnhealthy", "Replace",
 			"Member %s is replaced: its Nomad node has not been ready for longer than %s", n.Name,
 			p.Spec.Health.UnhealthyTimeout.Duration)
-	default:
-		e.Normal(p, n, "MemberDraining", "ScaleIn", "Member %s leaves: the pool has more members than replicas", n.Name)
+	default: // see scaleIn
 	}
 }
 

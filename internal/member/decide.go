@@ -76,25 +76,16 @@ func evacuated(o nodestate.State) bool {
 // Making is true for a step that makes something in Kubernetes.
 func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s == CreateVM }
 
-// Continues is true for a step after which the next one can be chosen at once: what it has made is all that has
-// changed, and the outcome says so.
-func (s Step) Continues() bool {
+// Continues is true for a step after which the next one can be chosen at once: what it has changed is all that has
+// changed, the outcome says so, and all that matters then has been observed.
+func (s Step) Continues(o nodestate.State) bool {
 	switch s {
-	case RecordClaims, CreateSecret, RenewSecret, ListClaims:
+	case CreateSecret, RenewSecret, ListClaims, Purge, DeleteSecret:
 		return true
+	case MarkDrained:
+		return o.VM.Exists && o.VM.Owned // otherwise claims and Secret are next, which only a drained member needs
 	default:
 		return false
-	}
-}
-
-// Shown is true for a step whose effect the next observation shows, which comes at once: until then there is nothing to
-// be said of it.
-func (s Step) Shown() bool {
-	switch s {
-	case Cordon, Drain, MarkDrained, Purge:
-		return true
-	default:
-		return s.Removing()
 	}
 }
 
@@ -103,8 +94,6 @@ func provision(o nodestate.State) Decision {
 	switch {
 	case o.Problem != nil, o.Nomad.External != "":
 		return Decision{Step: Wait, Wake: problemRetry}
-	case !o.Node.ClaimsRecorded:
-		return Decision{Step: RecordClaims}
 	case !o.Secret:
 		return Decision{Step: CreateSecret}
 	case o.SecretStale:

@@ -11,22 +11,19 @@ import (
 )
 
 func TestMemberIsMadeInOrder(t *testing.T) {
-	claims := func(o *nodestate.State) { o.Node.ClaimsRecorded = true }
 	secret := func(o *nodestate.State) { o.Secret = true }
 	stale := func(o *nodestate.State) { o.SecretStale = true }
 	runSteps(t, []stepCase{
-		{name: "nothing exists", o: fresh(), step: member.RecordClaims},
-		{name: "died before the claims were recorded", o: fresh(secret), step: member.RecordClaims},
-		{name: "claims recorded", o: fresh(claims), step: member.CreateSecret},
-		{name: "a VM without its Secret would start for ever", o: fresh(claims, secret), step: member.CreateVM},
-		{name: "its introduction token is about to run out", o: fresh(claims, secret, stale), step: member.RenewSecret},
-		{name: "nothing to renew before it is there", o: fresh(claims, stale), step: member.CreateSecret},
+		{name: "nothing exists", o: fresh(), step: member.CreateSecret},
+		{name: "a VM without its Secret would start for ever", o: fresh(secret), step: member.CreateVM},
+		{name: "its introduction token is about to run out", o: fresh(secret, stale), step: member.RenewSecret},
+		{name: "nothing to renew before it is there", o: fresh(stale), step: member.CreateSecret},
 		{name: "a VM that runs has read it", o: booting(secret, stale), step: member.Wait, wake: 9 * time.Minute},
 		{name: "VM made, joining", o: booting(), step: member.Wait, wake: 9 * time.Minute},
 		{name: "VM made, not yet seen to be", o: booting(func(o *nodestate.State) { o.Node.VMMade = false }),
 			step: member.Wait, wake: 9 * time.Minute},
 		{name: "steady: nothing to wait for", o: steady(), step: member.Wait},
-		{name: "Nomad unknown: a VM may be made all the same", o: fresh(claims, secret, nomadUnknown), step: member.CreateVM},
+		{name: "Nomad unknown: a VM may be made all the same", o: fresh(secret, nomadUnknown), step: member.CreateVM},
 	})
 }
 
@@ -36,8 +33,8 @@ func TestProblemBlocksCreationAndIsCheckedAgain(t *testing.T) {
 			Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "Image is at 30 %."}}
 	}
 	runSteps(t, []stepCase{
-		{name: "before the claims", o: fresh(problem), step: member.Wait, wake: 15 * time.Second},
-		{name: "before the VM", o: fresh(problem, func(o *nodestate.State) { o.Node.ClaimsRecorded, o.Secret = true, true }),
+		{name: "before the Secret", o: fresh(problem), step: member.Wait, wake: 15 * time.Second},
+		{name: "before the VM", o: fresh(problem, func(o *nodestate.State) { o.Secret = true }),
 			step: member.Wait, wake: 15 * time.Second},
 		{name: "a VM that runs doesn't care", o: steady(problem), step: member.Wait},
 		{name: "leaving doesn't care", o: fresh(problem, deleted), step: member.RequestDrain, reason: v1alpha1.DrainDeleted},

@@ -14,6 +14,8 @@ import (
 
 // Description is what the status of a member gets.
 type Description struct {
+	// JoinedTime is when the Nomad node was first seen ready; zero: it wasn't yet.
+	JoinedTime time.Time
 	// UnhealthyTime is since when a member that has joined hasn't worked; zero: it works, or that isn't known.
 	UnhealthyTime time.Time
 	// CapacityAvailableTime is when the VM got the capacity that it had lacked, or when it was started again before its
@@ -31,11 +33,20 @@ type Description struct {
 
 // Describe describes a member after a step. What the member waits for follows from its next step.
 func Describe(before nodestate.State, out Outcome) Description {
-	o := believed(out.After(before))
+	o := joins(believed(out.After(before)))
 	d := Next(o)
 	return Description{
+		JoinedTime:    o.Node.JoinedAt,
 		UnhealthyTime: unhealthyTime(o), CapacityAvailableTime: capacityAvailableTime(o), OnlySystemTime: onlySystemTime(o),
 		BlockedBy: blockedBy(o), Phase: phase(o, d), Conditions: conditions(o, d)}
+}
+
+// joins notes that a member has joined once its Nomad node is ready for the first time.
+func joins(o nodestate.State) nodestate.State {
+	if !o.Node.Joined && o.Nomad.Registered && o.Nomad.Status == "ready" {
+		o.Node.Joined, o.Node.JoinedAt = true, o.Now
+	}
+	return o
 }
 
 func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
@@ -47,7 +58,7 @@ func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
 		return removalPhase(o)
 	case r.Leaving() || d.Step == RequestDrain:
 		return v1alpha1.NodeDraining
-	case !o.VM.Exists && !r.ClaimsRecorded:
+	case !o.VM.Exists && !o.Secret:
 		return v1alpha1.NodePending
 	case !o.VM.Exists || coming && !o.Instance.Running:
 		return v1alpha1.NodeProvisioning
@@ -62,7 +73,7 @@ func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
 
 func removalPhase(o nodestate.State) v1alpha1.NodePhase {
 	switch vm := o.VM.Exists && o.VM.Owned; {
-	case vm && !o.VM.Deleting:
+	case vmStays(o):
 		return v1alpha1.NodePhaseDrained
 	case vm || o.Instance.Exists:
 		return v1alpha1.NodeDeleting
@@ -252,7 +263,7 @@ func draining(o nodestate.State, d Decision) metav1.Condition {
 	case waits && !o.Nomad.Registered:
 		return absent(o)
 	case waits && o.SiblingsEligible && !o.Nomad.Draining:
-		return condition.False(v1alpha1.ReasonWaitingForSiblings, "The other members that leave are made ineligible first.")
+		return condition.False(v1alpha1.ReasonDraining, "The other members that leave are made ineligible first.")
 	case (waits || Rechecks(o)) && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":
 		return allocationsUnknown(o)
 	case retained(o):

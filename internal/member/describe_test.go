@@ -12,7 +12,7 @@ import (
 )
 
 func TestPhases(t *testing.T) {
-	claims := func(o *nodestate.State) { o.Node.ClaimsRecorded = true }
+	secret := func(o *nodestate.State) { o.Secret = true }
 	down := func(o *nodestate.State) { o.Nomad.Status = "down" }
 	for _, c := range []struct {
 		name string
@@ -20,7 +20,7 @@ func TestPhases(t *testing.T) {
 		want v1alpha1.NodePhase
 	}{
 		{"nothing made", fresh(), v1alpha1.NodePending},
-		{"parts being made", fresh(claims), v1alpha1.NodeProvisioning},
+		{"parts being made", fresh(secret), v1alpha1.NodeProvisioning},
 		{"VM starting", booting(noInstance), v1alpha1.NodeProvisioning},
 		{"guest runs", booting(), v1alpha1.NodeJoining},
 		{"too late to join", booting(later(time.Hour)), v1alpha1.NodeUnhealthy},
@@ -36,7 +36,8 @@ func TestPhases(t *testing.T) {
 		{"drain requested", requested(), v1alpha1.NodeDraining},
 		{"drain about to be requested", steady(deleted), v1alpha1.NodeDraining},
 		{"VM deleted", steady(noVM), v1alpha1.NodeDraining},
-		{"drained", removing(), v1alpha1.NodePhaseDrained},
+		{"drained", removing(), v1alpha1.NodeDeleting},
+		{"drained, VM kept", removing(nomadUnknown), v1alpha1.NodePhaseDrained},
 		{"VM shutting down", removing(vmDeleting), v1alpha1.NodeDeleting},
 		{"guest still runs", removing(func(o *nodestate.State) { o.VM = nodestate.VM{} }), v1alpha1.NodeDeleting},
 		{"guest gone", removing(noVM), v1alpha1.NodePurging},
@@ -123,7 +124,7 @@ func TestVMReady(t *testing.T) {
 		{"VM gone, its instance is stuck", removing(vmOnlyGone, going(10*time.Minute)), "False", v1alpha1.ReasonDeleteStuck,
 			"may still run on host host-1"},
 		{"kept while Nomad is unknown", removing(nomadUnknown), "True", v1alpha1.ReasonVMRunning, ""},
-		{"its turn is late: nobody was there to delete it", removing(later(time.Hour)), "True", v1alpha1.ReasonVMRunning, ""},
+		{"it goes at once", removing(later(time.Hour)), "False", v1alpha1.ReasonRemoving, ""},
 		{"kept, while KubeVirt ends an instance of it", removing(nomadUnknown, going(time.Hour)), "True",
 			v1alpha1.ReasonVMRunning, ""},
 		{"claims are going", removing(noVM, notInNomad, terminating(10*time.Minute-1)), "False", v1alpha1.ReasonVMGone, ""},
@@ -228,7 +229,7 @@ func TestDrainCompleted(t *testing.T) {
 		{"wanted", steady(), "False", v1alpha1.ReasonNoDrainRequested, ""},
 		{"canceled", requested(canceled), "False", v1alpha1.ReasonNoDrainRequested, ""},
 		{"requested", requested(), "False", v1alpha1.ReasonDraining, ""},
-		{"siblings first", requested(cordoned, siblings), "False", v1alpha1.ReasonWaitingForSiblings, ""},
+		{"siblings first", requested(cordoned, siblings), "False", v1alpha1.ReasonDraining, "ineligible first"},
 		{"nothing to wait for", draining(nil), "False", v1alpha1.ReasonDraining, "Checking that nothing is left"},
 		{"waiting", draining(service("web", "db")), "False", v1alpha1.ReasonWaitingForAllocations, "web; db"},
 		{"retained", draining(service("batch"), retain, overdue(0)), "False", v1alpha1.ReasonRetained, "batch"},

@@ -15,7 +15,7 @@ import (
 func working(noon time.Time) nodestate.State {
 	return nodestate.State{
 		Now: noon,
-		Node: nodestate.Node{Name: "batch-1", Created: noon.Add(-time.Hour), ClaimsRecorded: true, VMMade: true,
+		Node: nodestate.Node{Name: "batch-1", Created: noon.Add(-time.Hour), VMMade: true,
 			Joined: true},
 		VM:       nodestate.VM{Exists: true, Owned: true, Status: "Running"},
 		Instance: nodestate.Instance{Exists: true, Running: true},

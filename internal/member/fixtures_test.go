@@ -56,7 +56,7 @@ func fresh(changes ...change) nodestate.State {
 // booting is a member whose guest runs and has not joined.
 func booting(changes ...change) nodestate.State {
 	return with(fresh(func(o *nodestate.State) {
-		o.Node.ClaimsRecorded, o.Node.VMMade = true, true
+		o.Node.VMMade = true
 		o.VM = nodestate.VM{Exists: true, Owned: true, Status: "Running"}
 		o.Instance = nodestate.Instance{Exists: true, Running: true, Host: "host-1"}
 	}), changes...)

@@ -33,7 +33,7 @@ func TestOwns(t *testing.T) {
 func leavingUnlisted() nodestate.State {
 	o := nodestate.State{Now: now, VM: nodestate.VM{Exists: true, Owned: true},
 		Instance: nodestate.Instance{Exists: true, Running: true}}
-	o.Node.Joined, o.Node.VMMade, o.Node.ClaimsRecorded = true, true, true
+	o.Node.Joined, o.Node.VMMade = true, true
 	o.Node.Policy.OnTimeout = v1alpha1.DrainForce
 	o.Node.Drain = &v1alpha1.DrainRequest{ID: "i", Reason: v1alpha1.DrainScaleIn}
 	o.Node.Drain.RequestTime.Time, o.Node.Drain.DeadlineTime.Time = now, now.Add(time.Hour)
@@ -104,7 +104,6 @@ func TestExternalNode(t *testing.T) {
 
 func TestMemberIsNotMadeUnderAnIDThatIsTaken(t *testing.T) {
 	o := nodestate.State{Now: now, Secret: true, Nomad: nodestate.Nomad{Known: true, External: `it is called "db"`}}
-	o.Node.ClaimsRecorded = true
 	d := decide(o)
 	if d.Step != member.Wait || d.Wake == 0 || d.Conditions[v1alpha1.NodeVMReady].Reason != v1alpha1.ReasonNodeIDTaken {
 		t.Errorf("%s after %s: %+v", d.Step, d.Wake, d.Conditions)

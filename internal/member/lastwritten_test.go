@@ -32,7 +32,7 @@ func described() map[string]nodestate.State {
 		"Nomad away before":   steady(nomadUnknown),
 		"blocked, Nomad away": draining(service("web"), nomadUnknown),
 		"drained, VM kept":    removing(nomadUnknown),
-		"VM being made":       fresh(func(o *nodestate.State) { o.Node.ClaimsRecorded = true }),
+		"VM being made":       fresh(func(o *nodestate.State) { o.Secret = true }),
 	}
 }
 

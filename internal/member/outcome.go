@@ -14,8 +14,8 @@ type Outcome struct {
 	// Node is the NomadNode if the step has written into it, such as the drain request, or for which request the node is
 	// made ineligible; nil: the step hasn't.
 	Node *nodestate.Node
-	// Secret is true if the cloud-init Secret was made.
-	Secret bool
+	// Secret is true if the cloud-init Secret was made, and SecretDeleted if it was deleted.
+	Secret, SecretDeleted bool
 	// ClaimsListed is true if the VM names its claims now.
 	ClaimsListed bool
 	// VM is the VM that was made; nil: none was.
@@ -24,6 +24,8 @@ type Outcome struct {
 	Started bool
 	// HaltDenied is why a deleted VM couldn't be halted; nil: it could.
 	HaltDenied *nodestate.Blocked
+	// Purged is true if the node was removed from Nomad.
+	Purged bool
 	// Nomad is what Nomad's leader reports of the node, where that differs from the view; nil: it doesn't.
 	Nomad *nodestate.Nomad
 	// Problem is what keeps the member's VM from being made; nil: nothing new.
@@ -35,11 +37,6 @@ type Outcome struct {
 // RefusedRetry is when to try again what the API server has refused: no event tells when it would be accepted.
 const RefusedRetry = problemRetry
 
-// Silent is true if nothing has been learnt that has to be told.
-func (out Outcome) Silent() bool {
-	return out.RetryAfter == 0 && out.Problem == nil && out.Refused == nil && out.HaltDenied == nil
-}
-
 // After is the state with what a step has learnt.
 func (out Outcome) After(s nodestate.State) nodestate.State {
 	if out.Node != nil {
@@ -47,6 +44,9 @@ func (out Outcome) After(s nodestate.State) nodestate.State {
 	}
 	if out.Secret {
 		s.Secret, s.SecretStale = true, false
+	}
+	if out.SecretDeleted {
+		s.Secret = false
 	}
 	if out.VM != nil {
 		s.VM = *out.VM
@@ -62,6 +62,9 @@ func (out Outcome) After(s nodestate.State) nodestate.State {
 	}
 	if out.Nomad != nil {
 		s.Nomad = *out.Nomad
+	}
+	if out.Purged {
+		s.Nomad.Registered = false
 	}
 	if out.Problem != nil {
 		s.Problem = out.Problem

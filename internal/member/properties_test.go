@@ -29,7 +29,7 @@ func flag(t *rapid.T, label string) bool { return rapid.Bool().Draw(t, label) }
 func anyNode(t *rapid.T) nodestate.Node {
 	r := nodestate.Node{
 		Created: anyTime(t, "created"), JoinTimeout: joinTimeout, Joined: flag(t, "joined"), Drained: flag(t, "drained"),
-		ClaimsRecorded: flag(t, "claims recorded"), VMMade: flag(t, "VM made"), Purge: flag(t, "purge"),
+		VMMade: flag(t, "VM made"), Purge: flag(t, "purge"),
 		Resent: rapid.SampledFrom([]string{"", drainID, "request-0"}).Draw(t, "resent"),
 		Policy: v1alpha1.DrainPolicy{
 			IgnoreSystemJobs: flag(t, "ignore system jobs"),
@@ -105,7 +105,7 @@ func anyObserved(t *rapid.T) nodestate.State {
 }
 
 var (
-	making   = []member.Step{member.RecordClaims, member.CreateSecret, member.RenewSecret, member.CreateVM}
+	making   = []member.Step{member.CreateSecret, member.RenewSecret, member.CreateVM}
 	inNomad  = []member.Step{member.CancelDrain, member.Cordon, member.Drain, member.ResendDrain, member.Purge}
 	removals = []member.Step{member.DeleteNomadNode, member.ListClaims, member.DeleteVM, member.HaltVM, member.Purge,
 		member.DeleteClaims, member.DeleteSecret, member.Release}

@@ -14,8 +14,7 @@ import (
 func (w *environment) do(d member.Decision, version int) {
 	w.log = append(w.log, string(d.Step))
 	switch d.Step {
-	case member.RecordClaims,
-		member.RequestDrain,
+	case member.RequestDrain,
 		member.RecordCancel,
 		member.ClearDrainRequest,
 		member.ResendDrain,
@@ -53,8 +52,6 @@ func (w *environment) do(d member.Decision, version int) {
 func (w *environment) write(d member.Decision) {
 	r := &w.is.Node
 	switch d.Step {
-	case member.RecordClaims:
-		r.ClaimsRecorded = true
 	case member.RequestDrain:
 		w.requestDrain(d.Reason)
 	case member.RecordCancel:

@@ -72,6 +72,11 @@ func vmMustWait(o nodestate.State) bool {
 	return vmNeedsNomad(o) && (o.Nomad.NotAsked || !deletionRequested(o) || purgeTimeLeft(o) > 0)
 }
 
+// vmStays is true for a drained member whose VM something keeps from being deleted. Otherwise that follows at once.
+func vmStays(o nodestate.State) bool {
+	return o.VM.Exists && o.VM.Owned && !o.VM.Deleting && (o.Refused != nil || vmMustWait(o))
+}
+
 // untilVMGoes is when that wait ends at the latest; 0: it has no end.
 func untilVMGoes(o nodestate.State) time.Duration {
 	if !deletionRequested(o) {

@@ -14,8 +14,6 @@ type Step string
 const (
 	// Wait: nothing to do until something changes or Decision.Wake has passed.
 	Wait Step = "Wait"
-	// RecordClaims writes the names of the claims into status.
-	RecordClaims Step = "RecordClaims"
 	// CreateSecret makes the cloud-init Secret. It comes before the VM, which would never finish starting without it.
 	CreateSecret Step = "CreateSecret"
 	// RenewSecret replaces it by one with an introduction token that is still valid when the guest joins.

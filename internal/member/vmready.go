@@ -40,7 +40,7 @@ func vmReady(o nodestate.State) metav1.Condition {
 	case o.VM.Deleting && !o.Node.Drained && byOthers(o.Node.Drain):
 		return condition.False(v1alpha1.ReasonVMDeletedByOthers,
 			"Somebody deleted the VM; to remove a member, delete its NomadNode instead.")
-	case o.VM.Deleting:
+	case o.VM.Deleting, o.Node.Drained && !vmStays(o):
 		return condition.False(v1alpha1.ReasonRemoving, "The VM is shutting down.")
 	case o.VM.Halted:
 		return condition.False(v1alpha1.ReasonVMStopped,

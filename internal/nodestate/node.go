@@ -62,8 +62,6 @@ type Node struct {
 	CordonedFor string
 	// Resent is the ID of the drain request whose stalled drain was sent a second time; empty: none.
 	Resent string
-	// ClaimsRecorded is true once the names of the claims are in status, which must precede the VM.
-	ClaimsRecorded bool
 	// VMMade is true once the member's VM has been seen. A member's VM is never made twice.
 	VMMade bool
 	// Purge is true if the Nomad node is to be removed from Nomad.
@@ -82,7 +80,7 @@ func Of(n *v1alpha1.NomadNode) Node {
 		JoinTimeout: n.Spec.Health.JoinTimeout.Duration, Servers: n.Spec.Nomad.Servers,
 		BlockedBy: st.BlockedBy, IDTaken: st.Nomad.IDTaken, Phase: st.Phase, LastConditions: lastConditions(n),
 		CordonedFor: st.CordonedDrain, Resent: st.ResentDrain,
-		ClaimsRecorded: len(st.Claims) > 0, VMMade: st.VM.UID != "",
+		VMMade:                st.VM.UID != "",
 		Purge:                 n.Spec.ScaleIn.Purge == nil || *n.Spec.ScaleIn.Purge,
 		CapacityAvailableTime: TimeOf(st.VM.CapacityAvailableTime), UnhealthyTime: TimeOf(st.UnhealthyTime),
 		OnlySystemTime: TimeOf(st.Nomad.OnlySystemTime),

@@ -23,7 +23,7 @@ type State struct {
 	// SecretStale is true when the introduction token in the Secret may expire before a guest made now has joined. Only
 	// observed while the VM is to be made.
 	SecretStale bool
-	// Claims are those of the recorded claims that still exist. Only observed for a member that is being removed.
+	// Claims are those that still exist. Only observed for a member that is being removed.
 	Claims []Claim
 	// Nomad is the member's Nomad node.
 	Nomad Nomad

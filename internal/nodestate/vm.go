@@ -29,6 +29,15 @@ func OwnsVM(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) bool {
 		vm.Annotations[v1alpha1.NodeIDAnnotation] == n.Spec.NodeID
 }
 
+// ClaimsOf are the names of a member's claims: those that were recorded when its VM was made or, before that, those
+// that follow from its spec, which doesn't change.
+func ClaimsOf(n *v1alpha1.NomadNode) []string {
+	if len(n.Status.Claims) > 0 {
+		return n.Status.Claims
+	}
+	return blueprint.ClaimNames(blueprint.MemberOf(n))
+}
+
 // VMOf reads the VM of the member's name.
 func VMOf(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) VM {
 	out := VM{
@@ -39,7 +48,7 @@ func VMOf(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) VM {
 		Halted:        vm.Spec.RunStrategy != nil && *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted,
 		Status:        string(vm.Status.PrintableStatus),
 		AboveQuota:    vm.Annotations[AboveQuotaAnnotation],
-		RemovalListed: vm.Annotations[RemovedClaimsAnnotation] == strings.Join(n.Status.Claims, ","),
+		RemovalListed: vm.Annotations[RemovedClaimsAnnotation] == strings.Join(ClaimsOf(n), ","),
 	}
 	if out.Deleting {
 		out.DeletingSince = vm.DeletionTimestamp.Time
