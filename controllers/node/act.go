@@ -217,13 +217,25 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 	return nil
 }
 
-// reopen sets the condition DrainCompleted to False, so that the drain goes on.
+// reopen has a member drained once more that has got work since it was drained, or may get some. The time of its drain
+// request may be over, and what runs there now must not be stopped for that: it gets a new one.
 func (r *Reconciler) reopen(ctx context.Context, s *scope, out *member.Outcome) error {
-	err := r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) {
+	was, now := nodestate.Of(s.node), s.observed.Now
+	reason := v1alpha1.DrainDeleted
+	if was.Drain != nil && !was.DeletedAt.Before(was.DrainedAt) { // the controller itself has deleted the NomadNode
+		reason = was.Drain.Reason
+	}
+	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
+		n.Spec.Drain = nodestate.NewDrainRequest(r.NewID(), reason, now, now.Add(n.Spec.ScaleIn.Drain.Deadline.Duration))
+	})
+	if err != nil {
+		return err
+	}
+	err = r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = ""
 		c := condition.False(v1alpha1.ReasonDraining,
 			"The Nomad node takes work again, or has some; it is drained once more.")
-		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrainCompleted, c, s.node.Generation, s.observed.Now)
+		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrainCompleted, c, s.node.Generation, now)
 	})
 	if err == nil {
 		r.Events.reopened(s.node)
@@ -325,9 +337,7 @@ func (r *Reconciler) counted(ctx context.Context, n *v1alpha1.NomadNode) (bool, 
 	if err != nil || p == nil {
 		return err == nil, err
 	}
-	recorded := p.Status.NextOrdinal
-	return pool.NextOrdinal(p.Name, string(p.UID), recorded,
-		func(name string) bool { return name == n.Name }) == recorded, nil
+	return pool.Counted(p.Name, string(p.UID), p.Status.NextOrdinal, n.Name), nil
 }
 
 // patchNode changes the member's spec or metadata, if nobody else has written since it was read.

@@ -108,6 +108,7 @@ func TestNodeIsPurgedOnce(t *testing.T) {
 				ago := metav1.NewTime(now)
 				n.DeletionTimestamp = &ago
 				n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now)
+				n.Status.DrainResult = v1alpha1.DrainEmpty
 				n.Status.Conditions = []metav1.Condition{
 					{Type: v1alpha1.NodeDrainCompleted, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
 				return nil
@@ -168,6 +169,7 @@ func TestVMWhoseNomadNodeIsGoneIsNotDeleted(t *testing.T) {
 		ago := metav1.NewTime(now)
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
 		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainDeleted, now, now)
+		n.Status.DrainResult = v1alpha1.DrainEmpty
 		n.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.NodeDrainCompleted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonEmpty,
 				LastTransitionTime: ago},

@@ -29,6 +29,7 @@ func TestDataVolumesGoWithTheirMember(t *testing.T) {
 		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainDeleted, now.Add(-time.Minute), now)
 		n.Spec.ScaleIn.Purge = new(bool)
 		n.Status.VM.UID, n.Status.Claims = "vm", []string{"p-1-root-aaaaaaaa"}
+		n.Status.DrainResult = v1alpha1.DrainDeadlinePassed
 		meta.SetStatusCondition(&n.Status.Conditions,
 			metav1.Condition{Type: v1alpha1.NodeDrainCompleted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline})
 		return []client.Object{volumeObject("p-1-root-aaaaaaaa"), volumeObject("p-1-root-bbbbbbbb")}

@@ -27,6 +27,7 @@ func deletedVM(t *testing.T, refuse func(patch string) error) *fixture {
 		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, ago.Time, now)
 		n.Status.VM.UID, n.Status.Claims = "vm", []string{"c"}
 		n.Status.JoinedTime = &ago
+		n.Status.DrainResult = v1alpha1.DrainEmpty
 		n.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.NodeDrainCompleted, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
 		vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{

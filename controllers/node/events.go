@@ -29,7 +29,8 @@ func (r *Reconciler) emitChanges(before, n *v1alpha1.NomadNode) {
 		r.Events.joinTimeout(n)
 	}
 	was, is = nodestate.Condition(before, v1alpha1.NodeReady), nodestate.Condition(n, v1alpha1.NodeReady)
-	if is.Reason == v1alpha1.ReasonNodeDown && turnsInto(was, is) {
+	wentDown := was.Reason == v1alpha1.ReasonNomadUnknown && before.Status.Nomad.Status != n.Status.Nomad.Status
+	if is.Reason == v1alpha1.ReasonNodeDown && (turnsInto(was, is) || wentDown) {
 		r.Events.nodeDown(n, is.Message)
 	}
 	if by := n.Status.BlockedBy; by != nodestate.Of(before).BlockedBy {

@@ -103,3 +103,20 @@ func TestNodeThatIsDownIsEmittedOnce(t *testing.T) {
 		}
 	}
 }
+
+// A node that goes down while Nomad can't be asked is down for the first time when Nomad is back.
+func TestNodeThatWentDownMeanwhileIsEmitted(t *testing.T) {
+	recorder := events.NewFakeRecorder(9)
+	r := &Reconciler{Events: emitter{kube.EventSink{EventRecorder: recorder}}}
+	n := func(status metav1.ConditionStatus, reason, node string) *v1alpha1.NomadNode {
+		n := &v1alpha1.NomadNode{}
+		n.Status.Nomad.Status = node
+		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeReady, Status: status, Reason: reason}}
+		return n
+	}
+	r.emitChanges(n(metav1.ConditionUnknown, v1alpha1.ReasonNomadUnknown, "ready"),
+		n(metav1.ConditionFalse, v1alpha1.ReasonNodeDown, "down"))
+	if len(recorder.Events) != 1 {
+		t.Errorf("%d Events", len(recorder.Events))
+	}
+}

@@ -40,8 +40,8 @@ func (c *factsCache) get(n *v1alpha1.NomadNode, now time.Time) (blueprint.Facts,
 	defer c.mu.Unlock()
 	g, ok := c.entries[revisionOf(n)]
 	// What was read before the member was made isn't for it: a Secret may have been changed, and the member be made for
-	// that. Kubernetes has whole seconds.
-	return g.facts, ok && now.Sub(g.at) < factsFor && !g.at.Truncate(time.Second).Before(n.CreationTimestamp.Time)
+	// that. Kubernetes has whole seconds, so it may have been made a second later than it says.
+	return g.facts, ok && now.Sub(g.at) < factsFor && !g.at.Before(n.CreationTimestamp.Add(time.Second))
 }
 
 func (c *factsCache) put(n *v1alpha1.NomadNode, f blueprint.Facts, now time.Time) {

@@ -156,6 +156,7 @@ func TestMemberWithAnExternalNodeGoes(t *testing.T) {
 		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainUnhealthy, now.Add(-time.Hour),
 			now.Add(-time.Minute))
 		n.DeletionTimestamp, n.Finalizers = &metav1.Time{Time: now}, []string{v1alpha1.NodeFinalizer}
+		n.Status.DrainResult = v1alpha1.DrainDeadlinePassed
 		n.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.NodeDrainCompleted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDeadline,
 				LastTransitionTime: metav1.NewTime(now)},

@@ -1,10 +1,18 @@
 package node
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
@@ -64,6 +72,40 @@ func TestMembersEnforceACLs(t *testing.T) {
 			s.reconcile(t)
 			if got := strings.Contains(s.userData(t), "acl {"); got != c.on || s.userData(t) == "" {
 				t.Errorf("acl: %t, in %q", got, s.userData(t))
+			}
+		})
+	}
+}
+
+// What blocked a member blocks it still after a restart, until Nomad has been asked: a pool makes more members of a
+// template that blocks nobody.
+func TestRestartKeepsWhatBlocksAMember(t *testing.T) {
+	for name, block := range map[string]func(s *fixture){
+		"no token": func(s *fixture) {
+			s.nomad.token = errors.New("Permission denied")
+		},
+		"no quota for the Secret": func(s *fixture) {
+			s.fails(func(verb string, o client.Object) error {
+				if _, secret := o.(*corev1.Secret); secret && verb == "create" {
+					return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "p-1", errors.New("exceeded quota: q"))
+				}
+				return nil
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := notMade(0, v1alpha1.IntroductionAlways)
+			block(s)
+			s.reconcile(t)
+			before := s.node(t)
+			if before.Status.BlockedBy == "" {
+				t.Fatalf("not blocked: %+v", before.Status)
+			}
+			s.pace, s.facts, s.nomad.view = kube.Pace{}, factsCache{}, nomad.View{}
+			s.clock.SetTime(now.Add(time.Minute))
+			s.reconcile(t)
+			if after := s.node(t); after.ResourceVersion != before.ResourceVersion {
+				t.Errorf("%+v\nbecame %+v", before.Status, after.Status)
 			}
 		})
 	}

@@ -80,8 +80,8 @@ func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Out
 	m := blueprint.MemberOf(s.node)
 	if s.observed.Nomad.NotAsked {
 		// Just after a start. Otherwise the first members would be made without a token, as if Nomad were away, and without
-		// knowing if it has ACLs.
-		out.RetryAfter = notAskedRetry
+		// knowing if it has ACLs. What blocked the member before does so still.
+		out.RetryAfter, out.Problem = notAskedRetry, s.observed.Node.Blocked()
 		return nil, nil
 	}
 	token, err := r.introductionToken(ctx, s)

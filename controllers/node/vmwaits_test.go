@@ -21,6 +21,7 @@ func drained(health nomad.Health, change func(n *v1alpha1.NomadNode) []client.Ob
 		ago := metav1.NewTime(now.Add(-time.Hour))
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
 		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, ago.Time, ago.Time)
+		n.Status.DrainResult = v1alpha1.DrainEmpty
 		n.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.NodeDrainCompleted, Status: "True", Reason: v1alpha1.ReasonEmpty, LastTransitionTime: ago}}
 		objects[0].SetAnnotations(map[string]string{nodestate.RemovedClaimsAnnotation: "c"})

@@ -16,7 +16,7 @@ func blockedBy(o nodestate.State) v1alpha1.BlockedCause {
 		return v1alpha1.BlockedByRemoval
 	case lacks:
 		return v1alpha1.BlockedByCapacity
-	case neverMade && o.Nomad.External != "":
+	case neverMade && o.IDTaken():
 		return v1alpha1.BlockedByNodeID
 	case neverMade && o.Problem != nil:
 		return o.Problem.By

@@ -49,10 +49,10 @@ func next(o nodestate.State) Decision {
 		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainDeleted}
 	case vmDeletedByOthers(o):
 		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainVMDeleted}
+	case o.Node.Drain != nil: // an evacuation can wait for that
+		return cancelDrain(o)
 	case evacuated(o):
 		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainEvacuation}
-	case o.Node.Drain != nil:
-		return cancelDrain(o)
 	case !o.VM.Exists:
 		return provision(o)
 	default:
@@ -92,7 +92,7 @@ func (s Step) Continues(o nodestate.State) bool {
 // provision makes the parts of a member, each before the one that needs it.
 func provision(o nodestate.State) Decision {
 	switch {
-	case o.Problem != nil, o.Nomad.External != "":
+	case o.Problem != nil, o.IDTaken():
 		return Decision{Step: Wait, Wake: problemRetry}
 	case !o.Secret:
 		return Decision{Step: CreateSecret}

@@ -204,7 +204,7 @@ func drainNomadUnknownCondition(o nodestate.State) metav1.Condition {
 	const blocked = "Held, because Nomad can't be asked"
 	r, wrong := o.Node, " What is wrong: "+o.Nomad.Why+connectionOf
 	switch {
-	case r.DeletedAt.IsZero() || !o.DrainRequested():
+	case !deletedBySomebody(o) || !o.DrainRequested():
 		return condition.False(v1alpha1.ReasonNomadUnknown, blocked+": "+o.Nomad.Why)
 	case r.Policy.OnTimeout == v1alpha1.DrainRetain:
 		return condition.False(v1alpha1.ReasonNomadUnknown,

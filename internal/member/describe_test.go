@@ -262,7 +262,10 @@ func TestDrainCompleted(t *testing.T) {
 		{"blocked", draining(nil, nomadUnknown), "False", v1alpha1.ReasonNomadUnknown,
 			"Held, because Nomad can't be asked: Nomad doesn't answer."},
 		{"blocked for a while, its end was moved",
-			draining(nil, nomadUnknown, deleted, func(o *nodestate.State) { o.Node.Drain = drainRequest(now, now) }), "False",
+			draining(nil, nomadUnknown, deleted, func(o *nodestate.State) {
+				o.Node.Drain = drainRequest(now.Add(-time.Second), now.Add(-time.Second))
+				o.Node.DeletedAt = now
+			}), "False",
 			v1alpha1.ReasonNomadUnknown, "at the latest: until then what may run there has time to stop."},
 		{"blocked for a while", draining(nil, nomadUnknown, deleted), "False", v1alpha1.ReasonNomadUnknown,
 			"goes all the same, at 2026-03-01T12:14:40Z at the latest."},
@@ -271,7 +274,7 @@ func TestDrainCompleted(t *testing.T) {
 			draining(nil, nomadUnknown, deleted),
 			"False",
 			v1alpha1.ReasonNomadUnknown,
-			`kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drain":{"deadlineTime":"2026-03-01T11:59:00Z"}}}'`,
+			`kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drain":{"deadlineTime":"2026-03-01T11:58:59Z"}}}'`,
 		},
 		{
 			"blocked for a while: where its connection is",

@@ -98,10 +98,11 @@ func absentResult(o nodestate.State) v1alpha1.DrainResult {
 }
 
 // drainNomadUnknown handles a member whose Nomad can't be asked. Unknown is not down: it waits. Only the drain of a
-// deleted member ends anyway, once its deadline has passed, because a Nomad that is gone for good must not block that
-// deletion. A Nomad that this process has not asked yet may answer in a moment, however old the deadline is.
+// member that somebody deleted ends anyway, once its deadline has passed, because a Nomad that is gone for good must
+// not block that deletion. A Nomad that this process has not asked yet may answer in a moment, however old the deadline
+// is.
 func drainNomadUnknown(o nodestate.State) Decision {
-	if o.Nomad.NotAsked || o.Node.DeletedAt.IsZero() || o.Node.Policy.OnTimeout == v1alpha1.DrainRetain {
+	if o.Nomad.NotAsked || !deletedBySomebody(o) || o.Node.Policy.OnTimeout == v1alpha1.DrainRetain {
 		return Decision{Step: Wait}
 	}
 	if left := untilGivenUp(o); left > 0 {
@@ -161,11 +162,12 @@ func policyChanged(o nodestate.State) bool {
 
 // Rechecks is true for a member that is to leave only if it is empty, until a drain was sent for this request. Its
 // node is ineligible now, so nothing can be placed on it any more: before the drain the controller asks Nomad what was
-// placed since the pool chose the member. A deleted member leaves in any case, and so does one whose node is down.
+// placed since the pool chose the member. A deleted member leaves in any case, and so does one whose node is down; what
+// runs on a node that is merely disconnected may run on.
 func Rechecks(o nodestate.State) bool {
 	in := o.Node.Drain
 	return in != nil && !in.Canceled && in.OnlyIf != "" && o.Node.DeletedAt.IsZero() &&
-		o.Nomad.Registered && o.Nomad.Status == "ready" && o.Nomad.DrainID != in.ID
+		o.Nomad.Registered && o.Nomad.Status != "down" && o.Nomad.DrainID != in.ID
 }
 
 // RunningAllocation returns the first live allocation for which a drain request is canceled that holds only for an

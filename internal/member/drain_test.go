@@ -453,12 +453,41 @@ func TestDeadlineInThePastEndsABlockedDrain(t *testing.T) {
 	long := 5 * time.Minute
 	o := draining(nil, nomadUnknown, deleted, func(o *nodestate.State) {
 		o.Node.StopTime = &long
-		o.Node.Drain = drainRequest(now.Add(-time.Minute), now.Add(-time.Minute))
+		o.Node.Drain = drainRequest(now.Add(-2*time.Minute), now.Add(-time.Minute))
 	})
 	if d := member.Next(o); d.Step != member.Wait {
 		t.Errorf("its tasks' time isn't over: %s", d.Step)
 	}
 	if d := member.Next(with(o, later(long))); d.Step != member.MarkDrained || !d.Late {
 		t.Errorf("got %+v", d)
+	}
+}
+
+// A member that was drained, whose NomadNode the controller deleted, and that has got work since, is drained once more.
+// Nobody asked for its deletion, so it waits for a Nomad that can't be asked, unless its pool is deleted.
+func TestReopenedMemberWaitsForNomad(t *testing.T) {
+	reopened := func(o *nodestate.State) { o.Node.DeletedAt = o.Node.Drain.RequestTime.Time }
+	runSteps(t, []stepCase{
+		{name: "the controller deleted it", o: requested(nomadUnknown, overdue(time.Hour), reopened), step: member.Wait,
+			wake: 15 * time.Second},
+		{name: "its pool is deleted", o: requested(nomadUnknown, overdue(time.Hour), reopened, poolDeleted),
+			step: member.MarkDrained},
+		{name: "somebody deleted it", step: member.MarkDrained,
+			o: requested(nomadUnknown, overdue(time.Hour), func(o *nodestate.State) {
+				o.Node.DeletedAt = o.Node.Drain.RequestTime.Add(time.Second)
+			})},
+	})
+	if o := requested(nomadUnknown, reopened); !member.NeedsPool(o) {
+		t.Error("it isn't known if its pool is deleted")
+	}
+}
+
+// Under Empty nobody leaves who has work, and a node that is disconnected may have some.
+func TestDisconnectedNodeIsCheckedAgain(t *testing.T) {
+	for status, want := range map[string]bool{"ready": true, "disconnected": true, "initializing": true, "down": false} {
+		o := requested(cordoned, onlyIf(v1alpha1.Empty), func(o *nodestate.State) { o.Nomad.Status = status })
+		if got := member.Rechecks(o); got != want {
+			t.Errorf("%s: %t", status, got)
+		}
 	}
 }

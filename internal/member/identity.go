@@ -47,8 +47,11 @@ func NeverMade(o nodestate.State) bool { return !o.Node.VMMade && !o.VM.Exists &
 
 // idTaken describes a member whose ID belongs to an external node in Nomad.
 func idTaken(o nodestate.State) metav1.Condition {
-	what := fmt.Sprintf("A Nomad node of this member's ID exists that isn't the member's: %s. Nothing is done to it. ",
-		o.Nomad.External)
+	node := "isn't the member's"
+	if o.Nomad.External != "" {
+		node += ": " + o.Nomad.External
+	}
+	what := fmt.Sprintf("A Nomad node of this member's ID exists that %s. Nothing is done to it. ", node)
 	switch {
 	case o.Node.Drained:
 	case !o.Node.Leaving():

@@ -109,3 +109,16 @@ func TestMemberIsNotMadeUnderAnIDThatIsTaken(t *testing.T) {
 		t.Errorf("%s after %s: %+v", d.Step, d.Wake, d.Conditions)
 	}
 }
+
+// An ID that was found to be taken isn't free because Nomad can't be asked.
+func TestTakenIDStaysTakenWhileNomadIsUnknown(t *testing.T) {
+	for name, away := range map[string]change{"unknown": nomadUnknown, "not asked": notAsked} {
+		o := written(fresh(func(o *nodestate.State) { o.Nomad.External = "it is called x" }))
+		o.Node.IDTaken = true
+		was, is := decide(o), decide(with(o, away, func(o *nodestate.State) { o.Secret = true }))
+		if is.Step != member.Wait || is.BlockedBy != v1alpha1.BlockedByNodeID ||
+			is.Conditions[v1alpha1.NodeStalled].Status != was.Conditions[v1alpha1.NodeStalled].Status {
+			t.Errorf("%s: %s, blocked by %q, %+v", name, is.Step, is.BlockedBy, is.Conditions[v1alpha1.NodeStalled])
+		}
+	}
+}

@@ -182,7 +182,9 @@ func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 	case d.Step == member.MarkDrained:
 		dead := !o.Instance.Exists && (!o.VM.Exists || !o.VM.Owned || o.VM.Deleting)
 		over := o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.DeadlineTime.Add(member.ForceGrace))
-		must(dead || over && (o.Nomad.Known || !o.Node.DeletedAt.IsZero()),
+		asked := o.PoolDeleted || o.Node.Drain.Reason == v1alpha1.DrainDeleted ||
+			o.Node.Drain.Reason == v1alpha1.DrainVMDeleted || o.Node.DeletedAt.After(o.Node.Drain.RequestTime.Time)
+		must(dead || over && (o.Nomad.Known || !o.Node.DeletedAt.IsZero() && asked),
 			"unchecked, only a guest that is gone or a deadline that has passed ends a drain")
 		must(d.Drained.Result != "" && d.Drained.Message != "", "MarkDrained brings what to write")
 	}

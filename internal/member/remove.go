@@ -92,9 +92,20 @@ func deletionRequested(o nodestate.State) bool {
 	return o.PoolDeleted || in != nil && (in.Reason == v1alpha1.DrainDeleted || in.Reason == v1alpha1.DrainVMDeleted)
 }
 
+// deletedBySomebody is true for a member that is being drained and whose deletion somebody asked for. The controller
+// itself deletes a NomadNode only once it is drained, and if it is drained once more after that, its drain request is
+// newer.
+func deletedBySomebody(o nodestate.State) bool {
+	r := o.Node
+	return !r.DeletedAt.IsZero() && (deletionRequested(o) || r.Drain != nil && r.DeletedAt.After(r.Drain.RequestTime.Time))
+}
+
 // NeedsPool is true while the next step depends on whether the member's pool exists.
 func NeedsPool(o nodestate.State) bool {
-	return vmNeedsNomad(o) && !o.Nomad.NotAsked && !deletionRequested(o)
+	if o.Nomad.NotAsked || deletionRequested(o) {
+		return false
+	}
+	return vmNeedsNomad(o) || !o.Nomad.Known && !o.Node.Drained && !o.Node.DeletedAt.IsZero() && !deletedBySomebody(o)
 }
 
 // purgeTimeLeft is how much longer a drained member waits for a Nomad that can't be asked. A Nomad that this process

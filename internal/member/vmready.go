@@ -29,7 +29,7 @@ func vmReady(o nodestate.State) metav1.Condition {
 		return c
 	}
 	switch {
-	case !o.VM.Exists && !o.Node.VMMade && o.Nomad.External != "":
+	case !o.VM.Exists && !o.Node.VMMade && o.IDTaken():
 		return idTaken(o)
 	case !o.VM.Exists:
 		return noVM(o)

@@ -1,6 +1,7 @@
 package nodestate
 
 import (
+	"cmp"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -74,7 +75,8 @@ func Of(n *v1alpha1.NomadNode) Node {
 	r := Node{
 		Namespace: n.Namespace, Name: n.Name, Revision: n.Spec.Revision, Made: n.CreationTimestamp.Time, Host: st.VM.Host,
 		Created: n.CreationTimestamp.Time, Drain: n.Spec.Drain, Policy: n.Spec.ScaleIn.Drain,
-		Drained: drained.Status == metav1.ConditionTrue, DrainedAt: drained.LastTransitionTime.Time,
+		Drained:        drained.Status == metav1.ConditionTrue && st.DrainResult != "",
+		DrainedAt:      drained.LastTransitionTime.Time,
 		DrainedMessage: drained.Message,
 		Joined:         st.JoinedTime != nil, JoinedAt: TimeOf(st.JoinedTime),
 		JoinTimeout: n.Spec.Health.JoinTimeout.Duration, Servers: n.Spec.Nomad.Servers,
@@ -149,7 +151,7 @@ func (r Node) Blocked() *Blocked {
 		return nil
 	}
 	was := r.LastConditions[v1alpha1.NodeVMReady]
-	return &Blocked{By: r.BlockedBy, Problem: condition.Problem{was.Reason, was.Message}}
+	return &Blocked{By: r.BlockedBy, Problem: condition.Problem{cmp.Or(was.Reason, string(r.BlockedBy)), was.Message}}
 }
 
 // Leaving is true for a member that has a drain request that isn't canceled, or whose NomadNode is deleted.

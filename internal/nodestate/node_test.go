@@ -1,6 +1,7 @@
 package nodestate
 
 import (
+	"slices"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -54,5 +55,33 @@ func TestWasLeaving(t *testing.T) {
 		if got := Of(n).WasLeaving(); got != want {
 			t.Errorf("%q: %v", phase, got)
 		}
+	}
+}
+
+// Whoever edits a status by hand can leave a half of it. A member counts as drained only if how its drain ended is there
+// as well, and what blocks a member always has a reason, without which the API server takes no condition.
+func TestHalfAStatus(t *testing.T) {
+	n := &v1alpha1.NomadNode{}
+	n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeDrainCompleted, Status: metav1.ConditionTrue, Reason: "Empty"}}
+	n.Status.BlockedBy = v1alpha1.BlockedByAdmission
+	is := Of(n)
+	if is.Drained {
+		t.Error("drained, without a result")
+	}
+	if is.Blocked().Reason == "" {
+		t.Error("blocked, without a reason")
+	}
+}
+
+// A status that was lost doesn't take the names of the claims with it: the VM would go without its disks.
+func TestClaimsOfALostStatus(t *testing.T) {
+	n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Name: "p-1"}}
+	n.Spec.NodeID = "aaaaaaaa-0000-4000-8000-000000000001"
+	n.Spec.Template.Disks = []v1alpha1.Disk{{Name: "root"}}
+	if got := ClaimsOf(n); !slices.Equal(got, []string{"p-1-root-aaaaaaaa"}) {
+		t.Errorf("got %q", got)
+	}
+	if vm := VMOf(n, &kubevirtv1.VirtualMachine{}); vm.RemovalListed {
+		t.Error("the VM names no claims, and they count as listed")
 	}
 }

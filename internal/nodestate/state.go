@@ -186,6 +186,15 @@ type Allocation struct {
 	Name string
 }
 
+// IDTaken is true if the member's ID belongs to an external node in Nomad: unknown is not gone, so while Nomad can't be
+// asked what was written last counts.
+func (s State) IDTaken() bool {
+	if !s.Nomad.Known {
+		return s.Node.IDTaken
+	}
+	return s.Nomad.External != ""
+}
+
 // DrainRequested is true while the member's node is to be emptied.
 func (s State) DrainRequested() bool {
 	return !s.Node.Drained && s.Node.Drain != nil && !s.Node.Drain.Canceled

@@ -182,7 +182,9 @@ func (c *checks) drainRequest(t *task, m *memberTruth, was, is *v1alpha1.NomadNo
 	case before == nil || before.ID != after.ID:
 		m.requests[after.ID] = c.w.now
 		m.forced = false
-		if before != nil && !before.Canceled {
+		// A member that is drained and has got work since gets a new request.
+		drained := meta.IsStatusConditionTrue(was.Status.Conditions, v1alpha1.NodeDrainCompleted)
+		if before != nil && !before.Canceled && !drained {
 			c.w.violate("I3", m.name, "a second drain request in the place of one that stands")
 		}
 		if t.what == "pool" {
