@@ -97,6 +97,7 @@ type NomadClient struct {
 	// server has them, Always, or Never. With Auto a member that is made while Nomad can't be asked gets none, unless
 	// Nomad has given some since the controller started. Where client_introduction.enforcement is "strict" such a member
 	// could never join: set Always there, and members wait for their tokens.
+	// The default is Auto.
 	// +kubebuilder:validation:Enum=Auto;Always;Never
 	// +kubebuilder:default=Auto
 	// +optional

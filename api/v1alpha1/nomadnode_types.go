@@ -261,7 +261,11 @@ type NomadNodeStatus struct {
 	// object yet.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// phase sums up where in its life the member is.
+	// phase sums up where in its life the member is, for people; programs read the conditions. Pending: nothing is made
+	// yet, and VMReady says what is missing. Provisioning: Secret and VM are being made, or the VM starts. Joining: the
+	// guest runs and hasn't joined Nomad yet. Ready: its Nomad node takes work. Unhealthy: the node takes none, or hasn't
+	// joined in time. Draining: the member leaves, and its allocations are waited for. Drained: they are gone, and
+	// something keeps its VM. Deleting: the VM is being deleted. Purging: the VM is gone, and what is left is removed.
 	// +optional
 	Phase NodePhase `json:"phase,omitempty"`
 	// claims are the disks' PersistentVolumeClaims, recorded once the VM is there.

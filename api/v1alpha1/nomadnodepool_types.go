@@ -147,7 +147,9 @@ const (
 type ScaleInSpec struct {
 	// strategy chooses who leaves, among the members that are ready: LeastBusy (least CPU and memory allocated),
 	// NewestCreateIndex, OldestCreateIndex, Empty (only members without allocations), EmptyIgnoreSystem (the same, but
-	// system jobs don't count). Members that never joined, or are broken, always leave first.
+	// system jobs don't count). Before them leave those with the annotation delete-next, then those that never joined, or
+	// are broken.
+	// The default is LeastBusy.
 	// +kubebuilder:default=LeastBusy
 	// +optional
 	Strategy ScaleInStrategy `json:"strategy,omitempty"`
@@ -174,6 +176,7 @@ type ScaleInSpec struct {
 
 	// purge removes a member's node from Nomad once its VM is gone. false leaves it there as "down" until Nomad's own
 	// garbage collection.
+	// The default is true.
 	// +kubebuilder:default=true
 	// +optional
 	Purge *bool `json:"purge,omitempty"`
@@ -196,6 +199,7 @@ const (
 type DrainPolicy struct {
 	// deadline is how long allocations get to move or, for batch jobs, to end; a Go duration such as 15m or 1h30m. It is
 	// for drain requests that come later: one that was made has its own, in spec.drain.deadlineTime of the NomadNode.
+	// The default is 15m.
 	// +kubebuilder:default="15m"
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -211,6 +215,7 @@ type DrainPolicy struct {
 
 	// onTimeout says what happens to allocations that are still there at the deadline: Force stops them and removes the
 	// member, Retain keeps the member, ineligible, until they have ended.
+	// The default is Force.
 	// +kubebuilder:default=Force
 	// +optional
 	OnTimeout DrainTimeoutAction `json:"onTimeout,omitempty"`
@@ -236,12 +241,14 @@ const (
 type RolloutSpec struct {
 	// type is RollingUpdate (replace outdated members by and by) or OnDelete (leave them until their NomadNodes are
 	// deleted).
+	// The default is RollingUpdate.
 	// +kubebuilder:default=RollingUpdate
 	// +optional
 	Type RolloutType `json:"type,omitempty"`
 
 	// maxSurge is how many members more than replicas there may be during a rollout, as a number or as a share of replicas
 	// such as 25% (rounded up). Members that are leaving don't count.
+	// The default is 1.
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:Pattern="^(100|[0-9]{1,2})%$"
@@ -251,6 +258,7 @@ type RolloutSpec struct {
 
 	// maxUnavailable is how many members fewer than replicas may be ready during a rollout, as a number or as a share of
 	// replicas such as 25% (rounded down). With 0, an old member drains only when a new one is ready.
+	// The default is 0.
 	// +kubebuilder:default=0
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:Pattern="^(100|[0-9]{1,2})%$"
@@ -283,8 +291,9 @@ type RolloutSpec struct {
 // has just come back, nobody is replaced.
 type HealthSpec struct {
 	// joinTimeout is how long a member may take from the making of its VM to being ready in Nomad; a Go duration. A
-	// member that takes longer is replaced after a pause. When three in a row fail, the pool stops making members and
-	// keeps those that failed, to be looked at: see the condition JoinsHealthy.
+	// member that takes longer is replaced after a pause. When three in a row have failed, the pool stops making and
+	// replacing members, so that the last one that failed is kept, to be looked at: see the condition JoinsHealthy.
+	// The default is 10m.
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -296,6 +305,7 @@ type HealthSpec struct {
 
 	// unhealthyTimeout is how long the node of a member that has joined may be down, disconnected or unknown to Nomad
 	// before the member is replaced; a Go duration. A member whose VM somebody has halted is left alone.
+	// The default is 5m.
 	// +kubebuilder:default="5m"
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
@@ -307,6 +317,7 @@ type HealthSpec struct {
 
 	// maxUnhealthy is how many members may be unhealthy for any of them to be replaced, as a number or as a share of
 	// replicas such as 40% (rounded up). When more are, the cause is taken to lie elsewhere, and nobody is replaced.
+	// The default is 40%.
 	// +kubebuilder:default="40%"
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:Pattern="^(100|[0-9]{1,2})%$"
@@ -316,6 +327,7 @@ type HealthSpec struct {
 
 	// maxInFlight is how many members may be on the way of being replaced for their health at a time: leaving, or joining
 	// in the place of one that left.
+	// The default is 1.
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=1
 	// +optional

@@ -25,7 +25,7 @@ type NodeTemplate struct {
 	CPU int32 `json:"cpu,omitempty"`
 
 	// memory is the guest's memory limit, such as 8Gi.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('128Mi')) >= 0",messageExpression="'memory: \"%s\" is less than 128Mi, with which no guest boots; use a quantity such as 8Gi'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('128Mi')) >= 0",messageExpression="'memory: \"%s\" is less than 128Mi, and no guest boots with so little; use a quantity such as 8Gi'.format([self])"
 	// +optional
 	Memory resource.Quantity `json:"memory,omitzero"`
 
@@ -180,6 +180,7 @@ type Network struct {
 	// tells it to Nomad: nobody reaches the guest or the services on it, Nomad's servers reach it only over the
 	// connection that it has opened, and its address changes with each migration. For jobs that only reach out, where
 	// there is no VLAN.
+	// The default is VLAN.
 	// +unionDiscriminator
 	// +kubebuilder:default=VLAN
 	// +optional
@@ -215,6 +216,7 @@ type CloudInit struct {
 	NetworkDataSecretRef *SecretKeyRef `json:"networkDataSecretRef,omitempty"`
 	// guestAgent installs and starts qemu-guest-agent, without which Harvester can't show the VM's address. false: the
 	// image has it already, or has no way to install packages.
+	// The default is false.
 	// +kubebuilder:default=false
 	// +optional
 	GuestAgent bool `json:"guestAgent,omitempty"`

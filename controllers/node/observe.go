@@ -204,8 +204,8 @@ func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]str
 }
 
 func observeNomad(s *scope, siblings []string) {
-	s.observed.Nomad = nodestate.Nomad{Known: s.link.Known, Why: s.link.Message, NotAsked: s.link.NotAsked,
-		Leader: s.link.View.Leader}
+	s.observed.Nomad = nodestate.Nomad{Known: s.link.Known, Why: s.link.Message, Misconfigured: s.link.Misconfigured,
+		NotAsked: s.link.NotAsked, Leader: s.link.View.Leader}
 	for _, id := range siblings {
 		if v, ok := s.link.View.Nodes[id]; ok && v.Eligible {
 			s.observed.SiblingsEligible = true
@@ -219,6 +219,7 @@ func observeNomad(s *scope, siblings []string) {
 	known := *o
 	*o = nomadlink.NodeOf(v)
 	o.Known, o.Why, o.NotAsked, o.Leader = known.Known, known.Why, known.NotAsked, known.Leader
+	o.Misconfigured = known.Misconfigured
 	if s.link.Cluster == nil || !s.observed.Node.Emptying() {
 		return
 	}

@@ -30,6 +30,12 @@ func explain(c Config, h nomad.Health) (reason, message string) {
 		return v1alpha1.ReasonCredentials, h.Cause +
 			"; correct spec.nomad, the Secret that it names, or the controller's own Secret " + DefaultsSecret
 	case nomad.HealthUnreachable:
+		if h.NoPathToRegion() {
+			return v1alpha1.ReasonUnreachable, fmt.Sprintf(
+				"Nomad at %s knows no server of region %q: %s; check that spec.nomad.region is right, and that its servers are "+
+					"federated with those at the address. Meanwhile nothing is drained or deleted, unless its deletion was asked for",
+				c.Address, c.Region, h.Cause)
+		}
 		return v1alpha1.ReasonUnreachable, fmt.Sprintf(
 			"Nomad at %s can't be asked: %s; check that %s is right and that the controller can reach it. Meanwhile nothing is drained or deleted, unless its deletion was asked for",
 			c.Address,

@@ -153,7 +153,7 @@ The world is up. In another shell:
   . %s
   kubectl apply -f config/samples/minimal.yaml
   kubectl get nnp,nn,vm,vmi,pvc -n %s
-  nomad job run -json config/samples/batch-sleep.json
+  nomad job run -json config/samples/jobs/batch-sleep.json
   nomad node status
 
 Pools can use image %s, network %s, SSH key %s and servers ["%s"],

@@ -32,7 +32,7 @@ func Next(o nodestate.State) Decision {
 // believed drops what a Nomad that can't be asked reported earlier: it may be old, or only a part of the truth.
 func believed(o nodestate.State) nodestate.State {
 	if !o.Nomad.Known {
-		o.Nomad = nodestate.Nomad{Why: o.Nomad.Why, NotAsked: o.Nomad.NotAsked}
+		o.Nomad = nodestate.Nomad{Why: o.Nomad.Why, Misconfigured: o.Nomad.Misconfigured, NotAsked: o.Nomad.NotAsked}
 	}
 	return o
 }

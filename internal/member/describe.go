@@ -138,11 +138,14 @@ func stalled(o nodestate.State, vm metav1.Condition) metav1.Condition {
 		return was
 	}
 	blocked := nodestate.Blocked{By: by}
-	if o.Problem != nil {
+	if o.Problem != nil && o.Problem.By == by {
 		blocked.Problem = o.Problem.Problem
 	}
 	if blocked.NeedsPerson(o.Nomad.Known) {
 		return condition.True(vm.Reason, vm.Message)
+	}
+	if o.Node.Leaving() && o.Nomad.Misconfigured { // of one that stays the pool says so
+		return condition.True(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
 	}
 	return condition.False(v1alpha1.ReasonAsExpected, "Nothing waits for a person.")
 }

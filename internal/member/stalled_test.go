@@ -17,6 +17,7 @@ func TestHowAMemberIsShown(t *testing.T) {
 			o.Problem = &nodestate.Blocked{By: by, Problem: condition.Problem{Reason: string(by), Message: "in its words"}}
 		}
 	}
+	misconfigured := func(o *nodestate.State) { o.Nomad.Misconfigured = true }
 	external := func(o *nodestate.State) { o.Nomad.External = "it is called x" }
 	retained := func(o *nodestate.State) {
 		o.Node.Policy.OnTimeout, o.Node.Drain.DeadlineTime.Time = v1alpha1.DrainRetain, now.Add(-time.Hour)
@@ -47,6 +48,12 @@ func TestHowAMemberIsShown(t *testing.T) {
 				Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "in its words"}}
 		}), conditiontest.UnderWay},
 
+		"Nomad's token is wrong, and it leaves":    {requested(nomadUnknown, misconfigured), conditiontest.Wrong},
+		"Nomad's token is wrong, its pool says so": {booting(nomadUnknown, misconfigured), conditiontest.UnderWay},
+		"its ID is taken by a copy, and its image isn't ready": {fresh(external, func(o *nodestate.State) {
+			o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate,
+				Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotReady, Message: "in its words"}}
+		}), conditiontest.Wrong},
 		"no token":               {fresh(problem(v1alpha1.BlockedByToken)), conditiontest.Wrong},
 		"no such image":          {fresh(problem(v1alpha1.BlockedByTemplate)), conditiontest.Wrong},
 		"refused":                {fresh(problem(v1alpha1.BlockedByAdmission)), conditiontest.Wrong},
@@ -60,7 +67,7 @@ func TestHowAMemberIsShown(t *testing.T) {
 			if k, r := conditiontest.KStatus(t, all), conditiontest.Rancher(all); k != c.want || r != c.want {
 				t.Errorf("kstatus: %s, Rancher: %s, want %s of %+v", k, r, c.want, all)
 			}
-			if s, vm := all[v1alpha1.NodeStalled], all[v1alpha1.NodeVMReady]; c.want == conditiontest.Wrong &&
+			if s, vm := all[v1alpha1.NodeStalled], all[v1alpha1.NodeVMReady]; c.want == conditiontest.Wrong && c.o.Nomad.Known &&
 				(s.Reason != vm.Reason || s.Message != vm.Message) {
 				t.Errorf("Stalled is %+v, and VMReady %+v", s, vm)
 			}

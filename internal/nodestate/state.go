@@ -131,6 +131,8 @@ type Nomad struct {
 	Known bool
 	// Why explains an unknown Nomad.
 	Why string
+	// Misconfigured is true for an unknown Nomad if the connection or the token must be mended by a person.
+	Misconfigured bool
 	// NotAsked is true for an unknown Nomad that this process has not asked yet, just after it has started. Until then the
 	// last written conditions stay, and no timeout of Nomad ends. Within a minute or two there is an answer, or the
 	// failure to get one (internal/nomad).

@@ -88,12 +88,16 @@ func kindOfResponse(response api.UnexpectedResponseError) error {
 		return ErrNodeNotFound
 	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout,
 		code == http.StatusTooManyRequests,
-		strings.Contains(body, "No cluster leader"), strings.Contains(body, "No path to region"),
+		strings.Contains(body, "No cluster leader"), strings.Contains(body, noPathToRegion),
 		code == http.StatusInternalServerError && betweenServers.MatchString(body):
 		return ErrUnreachable
 	}
 	return nil
 }
+
+// noPathToRegion is Nomad's answer to a request for a region of which it knows no server (Nomad: nomad/structs,
+// ErrNoRegionPath).
+const noPathToRegion = "No path to region"
 
 // betweenServers matches the error of a server that couldn't reach another one. It comes with a 500 and has nothing to
 // do with the request (Nomad: helper/pool/pool.go, nomad/rpc.go forward).

@@ -46,6 +46,10 @@ type Health struct {
 // OK is true if what is seen may be relied on.
 func (h Health) OK() bool { return h.State == HealthReachable }
 
+// NoPathToRegion is true if the server that was asked knows none of the region: there is no such region, or it has
+// just no server that answers (Nomad: nomad/rpc.go forwardRegion).
+func (h Health) NoPathToRegion() bool { return strings.Contains(h.Cause, noPathToRegion) }
+
 // Misconfigured is true if the connection or the token keeps Nomad from being asked, which a person must mend.
 func (h Health) Misconfigured() bool {
 	switch h.State {

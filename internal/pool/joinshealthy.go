@@ -15,9 +15,9 @@ func joinsHealthy(x *index, p Plan) metav1.Condition {
 	switch {
 	case x.Joins.BreakerOpen():
 		return condition.False(v1alpha1.ReasonJoinsFailing, fmt.Sprintf(
-			"The last %d members or more didn't join Nomad within health.joinTimeout, so none is made or replaced any more."+
-				" %s Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, change the annotation %s of the "+
-				"pool. %s",
+			"At least the last %d members didn't join Nomad within health.joinTimeout, so none is made or replaced any more."+
+				" %s Then correct spec.template or spec.nomad; or, if the cause lay elsewhere, have it tried again: kubectl annotate "+
+				"nnp POOL %s=\"$(date)\" --overwrite. %s",
 			breakerOpensAt, keptVMs(x), v1alpha1.RetryJoinsAnnotation, condition.Servers(x.Servers, x.NomadLeader)))
 	case joinsFail(x):
 		return condition.False(v1alpha1.ReasonJoinTimeouts,

@@ -100,7 +100,7 @@ func upToDate(x *index, p Plan, c Counts) metav1.Condition {
 	switch {
 	case c.Updated == c.Replicas:
 		return condition.True(v1alpha1.ReasonAsExpected,
-			"Every member was made from the present template, and none is to be replaced for its age.")
+			"Every member that isn't leaving was made from the present template, and none is to be replaced for its age.")
 	case x.Rollout.Type == v1alpha1.OnDelete:
 		return condition.False(v1alpha1.ReasonOnDelete, "Some members "+whyOutdated(x)+
 			". rollout.type is OnDelete: they stay until they leave; delete a NomadNode to have it replaced.")
@@ -149,7 +149,7 @@ func paused(x *index) metav1.Condition {
 	if x.Paused {
 		return condition.True(v1alpha1.ReasonPaused, "spec.paused is true: no member is made, chosen to leave or replaced.")
 	}
-	return condition.False(v1alpha1.ReasonAsExpected, "The pool is kept true.")
+	return condition.False(v1alpha1.ReasonAsExpected, "spec.paused is not set.")
 }
 
 // ready sums the other conditions up. What an operator must act on comes first.
@@ -188,6 +188,8 @@ func tooFewReady(x *index, p Plan, c Counts) metav1.Condition {
 			"A member that no longer works is being replaced; see kubectl get nn.")
 	case c.Joining > 0 || p.Create > 0:
 		return condition.False(v1alpha1.ReasonJoining, "Members are on their way to join Nomad.")
+	case x.firstHalted() != nil:
+		return x.firstHalted().False()
 	default:
 		return condition.False(v1alpha1.ReasonMembersMissing,
 			fmt.Sprintf("Fewer than %d members are ready in Nomad; see kubectl get nn.", x.Replicas))

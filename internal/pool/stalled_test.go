@@ -54,6 +54,10 @@ func TestHowAPoolIsShown(t *testing.T) {
 			want: conditiontest.UnderWay},
 		"image of a member being imported": {s: snapshot(2, member("a"), member("b", lacks(v1alpha1.ReasonImageNotReady))),
 			want: conditiontest.UnderWay},
+		"its VM is halted": {s: snapshot(1, member("a", notReady, halted)), want: conditiontest.Wrong, by: v1alpha1.PoolReady},
+		"halted by an upgrade": {s: snapshot(1, member("a", notReady, halted)), change: func(s *pool.Snapshot) {
+			s.Upgrade = &pool.Upgrade{}
+		}, want: conditiontest.UnderWay},
 		"network not ready": {s: snapshot(1, member("a")), change: problem(v1alpha1.ReasonNetworkNotReady),
 			want: conditiontest.UnderWay},
 		"certificate for later": {s: snapshot(1, member("a")), change: problem(v1alpha1.ReasonCertificateNotYetValid),

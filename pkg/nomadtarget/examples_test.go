@@ -158,7 +158,7 @@ func TestExampleAgent(t *testing.T) {
 
 // The sample job waits for members of the sample pool, by the sample policy.
 func TestSampleJobIsForTheSamplePool(t *testing.T) {
-	text, err := os.ReadFile("../../config/samples/batch-sleep.json")
+	text, err := os.ReadFile("../../config/samples/jobs/batch-sleep.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -104,7 +104,7 @@ func play(ctx context.Context, w *testenv.Environment, t *reporter, l *ledger) (
 		{fmt.Sprintf("A Nomad job asks for %d allocations; one member has room for 4.", peak),
 			func() error { return runJob(w.Nomad, peak) }, "the pool to scale out",
 			func(st state) bool { return st.ready >= wanted && st.running == peak }},
-		{fmt.Sprintf("Demand falls to %d allocations.", rest),
+		{fmt.Sprintf("Demand falls to %d allocations. The oldest members leave (scaleIn.strategy): their work moves.", rest),
 			func() error { s.Peak = t.state().ready; return runJob(w.Nomad, rest) }, "the pool to scale in",
 			func(st state) bool { return st.members == 1 && st.ready == 1 && st.vms == 1 && st.running == rest }},
 	} {

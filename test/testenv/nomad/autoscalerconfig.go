@@ -42,6 +42,13 @@ telemetry {
   prometheus_metrics = true
   disable_hostname   = true
 }
+apm "nomad-apm" {
+  driver = "nomad-apm"
+  config = {
+    node_filter_ignore_drain = "true"
+    node_filter_ignore_init  = "true"
+  }
+}
 {{- if .PrometheusAddr }}
 apm "prometheus" {
   driver = "prometheus"
