@@ -142,7 +142,8 @@ func backOffAfterFailure(x *index, p *Plan) {
 			"The next member waits for a while, because the last one didn't join Nomad.")
 		p.wakeIn(left)
 	default:
-		if p.Create = min(p.Create, max(1-len(x.joining), 0)); p.Create == 0 {
+		if most := max(1-len(x.joining), 0); p.Create > most {
+			p.Create = most
 			p.ScaleOutBlocked = blockedBy("", v1alpha1.ReasonBackOff,
 				"Members are made one at a time until one joins Nomad, because the last one didn't.")
 		}
