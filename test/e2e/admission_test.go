@@ -24,20 +24,20 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
-// person is a client for a user who may do everything with VMs in a namespace, and nothing else.
-func person(t *testing.T, namespace string) client.Client {
+// vmRights are those of a user who may do everything with VMs, and nothing else.
+var vmRights = rbacv1.PolicyRule{APIGroups: []string{"kubevirt.io"},
+	Resources: []string{"virtualmachines", "virtualmachineinstances"}, Verbs: []string{"*"}}
+
+// personName is the name of a test's person.
+func personName(t *testing.T) string { return strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) }
+
+// person is a client for a user who has these rights in a namespace, and no others.
+func person(t *testing.T, namespace string, rights ...rbacv1.PolicyRule) client.Client {
 	t.Helper()
-	name := strings.ToLower(t.Name())
+	name := personName(t)
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	objects := []client.Object{
-		&corev1.ServiceAccount{ObjectMeta: meta},
-		&rbacv1.Role{
-			ObjectMeta: meta,
-			Rules: []rbacv1.PolicyRule{
-				{APIGroups: []string{"kubevirt.io"}, Resources: []string{"virtualmachines", "virtualmachineinstances"},
-					Verbs: []string{"*"}},
-			},
-		},
+		&corev1.ServiceAccount{ObjectMeta: meta}, &rbacv1.Role{ObjectMeta: meta, Rules: rights},
 		&rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
 			Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: namespace, Name: name}}},
 	}
@@ -81,7 +81,7 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	eventually(t, "guarded", "the pool to settle", time.Minute, allReady(2))
 	member, other := vms(t, "guarded")[0], vms(t, "guarded")[1]
 	clone := externalVM(t, member.Name+"-clone", member.Labels)
-	user := person(t, fixtures.Namespace)
+	user := person(t, fixtures.Namespace, vmRights)
 
 	instance := &kubevirtv1.VirtualMachineInstance{
 		ObjectMeta: metav1.ObjectMeta{Namespace: member.Namespace, Name: member.Name}}
@@ -173,7 +173,8 @@ func TestNamespaceOfAPoolCanBeDeleted(t *testing.T) {
 	if err := errors.Join(w.Client.Create(t.Context(), ns), w.Client.Create(t.Context(), p)); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	// Kubernetes' own controller of namespaces looks again after 5, 10, 20 and 40 s.
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	wait := func(what string, check func() error) {
 		t.Helper()

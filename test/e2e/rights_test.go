@@ -1,0 +1,195 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
+)
+
+var (
+	poolRights = rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupVersion.Group},
+		Resources: []string{"nomadnodepools", "nomadnodepools/scale"}, Verbs: []string{"get", "create", "update", "patch"}}
+	secretRights = rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}}
+	// sharedRights are for what pools name of the namespace default.
+	sharedRights = []rbacv1.PolicyRule{
+		{APIGroups: []string{"harvesterhci.io"}, Resources: []string{"virtualmachineimages"}, Verbs: []string{"get"}},
+		{APIGroups: []string{"k8s.cni.cncf.io"}, Resources: []string{"network-attachment-definitions"}, Verbs: []string{"get"}},
+		{APIGroups: []string{"harvesterhci.io"}, Resources: []string{"virtualmachinetemplateversions"}, Verbs: []string{"get"}},
+	}
+)
+
+// The controller makes VMs, reads Secrets and images of other namespaces with rights of its own. Through a pool nobody
+// gets at what he couldn't get at himself, and the refusal names the right.
+func TestOthersGetNothingThroughAPool(t *testing.T) {
+	t.Parallel()
+	inDefault := func(t *testing.T, rights ...rbacv1.PolicyRule) { also(t, "default", rights...) }
+	for name, c := range map[string]struct {
+		rights []rbacv1.PolicyRule
+		shared []rbacv1.PolicyRule // in the namespace default
+		change func(*v1alpha1.NomadNodePool)
+		want   string // part of the refusal; empty: the pool is accepted
+	}{
+		"pools-alone":        {nil, sharedRights, nil, "may not create virtualmachines.kubevirt.io in namespace " + fixtures.Namespace},
+		"no-image":           {[]rbacv1.PolicyRule{vmRights}, sharedRights[1:], nil, "virtualmachineimages.harvesterhci.io " + fixtures.Image},
+		"no-network":         {[]rbacv1.PolicyRule{vmRights}, sharedRights[:1], nil, "network-attachment-definitions.k8s.cni.cncf.io " + fixtures.Network},
+		"all":                {[]rbacv1.PolicyRule{vmRights}, sharedRights, nil, ""},
+		"no-secret":          {[]rbacv1.PolicyRule{vmRights}, sharedRights, namesSecret, "may not get secrets in namespace " + fixtures.Namespace},
+		"secret":             {[]rbacv1.PolicyRule{vmRights, secretRights}, sharedRights, namesSecret, ""},
+		"no-template":        {[]rbacv1.PolicyRule{vmRights}, sharedRights[:2], ofTemplate, "in the namespace of " + fixtures.Template},
+		"template":           {[]rbacv1.PolicyRule{vmRights}, sharedRights, ofTemplate, ""},
+		"credentials":        {[]rbacv1.PolicyRule{vmRights}, sharedRights, withCredentials, "nomad.credentialsSecretRef"},
+		"of-their-namespace": {[]rbacv1.PolicyRule{vmRights}, nil, imagesOfTheirs, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPool("rights-"+name, 0)
+			if c.change != nil {
+				c.change(p)
+			}
+			user := person(t, fixtures.Namespace, append(slices.Clone(c.rights), poolRights)...)
+			inDefault(t, c.shared...)
+			asks(t, c.want, func() error { return user.Create(t.Context(), p.DeepCopy(), client.DryRunAll) })
+		})
+	}
+}
+
+// Who may only scale a pool changes nothing else of it. Words that aren't the spec are everybody's who may patch it.
+func TestOthersChangeNoTemplate(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("unchanged", 0))
+	p := newPool("unchanged", 0)
+	user := person(t, fixtures.Namespace, poolRights)
+	patch := func(text string) error {
+		return user.Patch(t.Context(), p.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(text)))
+	}
+	asks(t, "may not create virtualmachines.kubevirt.io", func() error { return patch(`{"spec":{"template":{"cpu":3}}}`) })
+	asks(t, "kubectl scale", func() error {
+		return patch(`{"spec":{"template":{"virtualMachine":{"template":{"spec":{"domain":{"cpu":{"model":"host-model"}}}}}}}}`)
+	})
+	asks(t, "", func() error { return patch(`{"metadata":{"labels":{"team":"ci"}}}`) })
+	asks(t, "", func() error {
+		return user.SubResource("scale").Patch(t.Context(), p.DeepCopy(),
+			client.RawPatch(types.MergePatchType, []byte(`{"spec":{"replicas":0}}`)))
+	})
+}
+
+// A member's VM is known by its marks, so nobody takes them off.
+func TestOthersCantUnmarkAMember(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("marked", 1))
+	eventually(t, "marked", "the pool to settle", time.Minute, allReady(1))
+	vm := vms(t, "marked")[0]
+	user := person(t, fixtures.Namespace, vmRights)
+	patch := func(text string) error {
+		return user.Patch(t.Context(), vm.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(text)), client.DryRunAll)
+	}
+	for _, text := range []string{
+		fmt.Sprintf(`{"metadata":{"labels":{%q:null}}}`, v1alpha1.PoolLabel),
+		fmt.Sprintf(`{"metadata":{"labels":{%q:"other"}}}`, v1alpha1.PoolLabel),
+		fmt.Sprintf(`{"metadata":{"annotations":{%q:null}}}`, v1alpha1.MemberAnnotation),
+		fmt.Sprintf(`{"metadata":{"annotations":{%q:"x"}}}`, v1alpha1.PoolUIDAnnotation),
+		fmt.Sprintf(`{"metadata":{"annotations":{%q:null}}}`, v1alpha1.NodeIDAnnotation),
+		fmt.Sprintf(`{"metadata":{"annotations":{%q:null,%q:"yes"}}}`, v1alpha1.MemberAnnotation, v1alpha1.AllowDeleteAnnotation),
+	} {
+		asks(t, "kubectl -n "+vm.Namespace+" delete nomadnode "+vm.Name, func() error { return patch(text) })
+	}
+	asks(t, "", func() error { return patch(`{"metadata":{"labels":{"team":"ci"}}}`) })
+}
+
+// Who takes the controller's place makes no tokens of service accounts, and takes nobody's Secrets away.
+func TestOthersInTheControllersPlace(t *testing.T) {
+	t.Parallel()
+	controller := as(t, fixtures.ProductNamespace, testenv.ControllerServiceAccount)
+	secret := func(name string, kind corev1.SecretType) *corev1.Secret {
+		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name,
+			Labels:      map[string]string{v1alpha1.PoolLabel: "p", v1alpha1.NodeLabel: "p-1"},
+			Annotations: map[string]string{corev1.ServiceAccountNameKey: "default"}}, Type: kind}
+	}
+	const others = "makes and deletes only the cloud-init Secrets of members"
+	creating := func(s *corev1.Secret) func() error {
+		return func() error { return controller.Create(t.Context(), s.DeepCopy(), client.DryRunAll) }
+	}
+	unlabeled := secret("x-cloudinit", corev1.SecretTypeOpaque)
+	unlabeled.Labels = nil
+	asks(t, others, creating(secret("x-cloudinit", corev1.SecretTypeServiceAccountToken)))
+	asks(t, others, creating(secret("x", corev1.SecretTypeOpaque)))
+	asks(t, others, creating(unlabeled))
+	asks(t, "", creating(secret("x-cloudinit", corev1.SecretTypeOpaque)))
+	somebodys := secret("somebodys", corev1.SecretTypeOpaque)
+	if err := w.Client.Create(t.Context(), somebodys); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), somebodys) })
+	asks(t, others, func() error { return controller.Delete(t.Context(), somebodys, client.DryRunAll) })
+}
+
+func namesSecret(p *v1alpha1.NomadNodePool) {
+	p.Spec.Template.CloudInit.UserDataSecretRef = &v1alpha1.SecretKeyRef{Name: "anybodys", Key: "x"}
+}
+
+func withCredentials(p *v1alpha1.NomadNodePool) {
+	p.Spec.Nomad.CredentialsSecretRef = &v1alpha1.SecretRef{Name: "anybodys"}
+}
+
+func ofTemplate(p *v1alpha1.NomadNodePool) {
+	p.Spec.Template = v1alpha1.NodeTemplate{From: &v1alpha1.TemplateSource{Kind: "VirtualMachineTemplate",
+		Name: fixtures.Template}}
+}
+
+func imagesOfTheirs(p *v1alpha1.NomadNodePool) {
+	p.Spec.Template.Disks[0].Image = fixtures.Namespace + "/image-abcde"
+	p.Spec.Template.Networks[0].Name = fixtures.Namespace + "/vlan-1"
+}
+
+// also gives the person of a test rights in another namespace.
+func also(t *testing.T, namespace string, rights ...rbacv1.PolicyRule) {
+	t.Helper()
+	name := personName(t)
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
+	for _, o := range []client.Object{&rbacv1.Role{ObjectMeta: meta, Rules: rights},
+		&rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+			Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: fixtures.Namespace, Name: name}}}} {
+		if err := w.Client.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = w.Client.Delete(context.Background(), o) })
+	}
+}
+
+// asks waits until a request is answered so: policies and roles are in force a moment after they were written. want is
+// a part of the refusal; empty: it is accepted.
+func asks(t *testing.T, want string, request func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	err := process.WaitFor(ctx, 100*time.Millisecond, "the answer", func(context.Context) error {
+		err := request()
+		switch {
+		case want == "":
+			return err
+		case err == nil:
+			return errors.New("it was accepted")
+		case !strings.Contains(err.Error(), want):
+			return fmt.Errorf("the refusal lacks %q: %w", want, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
