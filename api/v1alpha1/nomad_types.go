@@ -13,7 +13,7 @@ type NomadSpec struct {
 // they had, and are replaced as in a rollout.
 type NomadConnection struct {
 	// address is the URL of Nomad's HTTP API, such as https://nomad.example.com:4646; unset: the controller's own
-	// NOMAD_ADDR.
+	// NOMAD_ADDR. The controller's operator says which others there may be.
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/ ]+/?$')",messageExpression="'address: \"%s\" is not the URL of a Nomad API; use http://host:port or https://host:port, usually with port 4646'.format([self])"
 	// +optional
@@ -24,10 +24,11 @@ type NomadConnection struct {
 	// +optional
 	Region string `json:"region,omitempty"`
 
-	// credentialsSecretRef names a Secret in the pool's namespace with the keys token, ca.crt, tls.crt and tls.key, each
-	// of them optional. Unset, and address is unset or the controller's own: the controller's own NOMAD_TOKEN,
-	// NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY; they are never sent to another address. The token needs node write and, in
-	// every namespace, read-job.
+	// credentialsSecretRef names a Secret in the pool's namespace with the keys token, ca.crt, tls.crt, tls.key and
+	// tls-server-name (the name in the servers' certificate, such as server.global.nomad), each of them optional. Unset,
+	// and address is unset or the controller's own: the controller's own NOMAD_TOKEN, NOMAD_CLIENT_CERT and
+	// NOMAD_CLIENT_KEY, if its operator lets the namespace use them; they are never sent to another address. The token
+	// needs node write and, in every namespace, read-job.
 	// +optional
 	CredentialsSecretRef *SecretRef `json:"credentialsSecretRef,omitempty"`
 }

@@ -92,7 +92,7 @@ func newFixture(more ...client.Object) *fixture {
 		Taken: now, Health: nomad.Health{State: nomad.HealthReachable}, RecoveredSince: now.Add(-time.Hour),
 		Nodes: map[string]nomad.Node{lostID: {ID: lostID, Name: "p-1", Status: nomad.NodeDown}}}
 	s.Collector = New(kube.Deps{Client: c, Live: c, Clock: s.clock, Recorder: s.events},
-		&nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, 5*time.Minute, 15*time.Minute)
+		&nomadlink.Connections{Reader: c, Defaults: anyAddress, Clusters: s.nomad, Clock: s.clock}, 5*time.Minute, 15*time.Minute)
 	return s
 }
 

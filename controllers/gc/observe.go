@@ -63,7 +63,7 @@ func (s *Collector) observePools(ctx context.Context, o *scope) error {
 		o.pools[string(p.UID)] = p
 		o.Pools[string(p.UID)] = orphan.Pool{Paused: p.Spec.Paused,
 			KeepsNodes: p.Spec.ScaleIn.Purge != nil && !*p.Spec.ScaleIn.Purge}
-		link, err := s.Connections.Link(ctx, p, p.Spec.Nomad.NomadConnection)
+		link, err := s.Connections.Link(ctx, p, p.Spec.Nomad)
 		if err != nil {
 			o.unseen = append(o.unseen, fmt.Errorf("pool %s/%s: %w", p.Namespace, p.Name, err))
 			continue

@@ -102,7 +102,7 @@ func newFixture(change func(n *v1alpha1.NomadNode, s *fixture) []client.Object) 
 	c := kubetest.Client().WithStatusSubresource(n).WithObjects(objects...).Build()
 	s.Reconciler = New(kube.Deps{
 		Client: c, Live: c, Clock: s.clock, Recorder: s.events, NewID: func() string { return "request-2" },
-	}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: s.clock}, DefaultPurgeTimeout)
+	}, &nomadlink.Connections{Reader: c, Defaults: anyAddress, Clusters: s.nomad, Clock: s.clock}, DefaultPurgeTimeout)
 	return s
 }
 

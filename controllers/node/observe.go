@@ -42,7 +42,7 @@ type scope struct {
 func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope, error) {
 	s := &scope{node: n.DeepCopy()}
 	s.observed = nodestate.State{Now: r.Clock.Now(), Node: nodestate.Of(n), PurgeTimeout: r.PurgeTimeout}
-	link, err := r.Connections.Link(ctx, n, n.Spec.Nomad.NomadConnection)
+	link, err := r.Connections.Link(ctx, n, n.Spec.Nomad)
 	if err != nil {
 		return nil, err
 	}

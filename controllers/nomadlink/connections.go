@@ -87,10 +87,11 @@ type Link struct {
 	Reason, Message string
 }
 
-// Link returns the Nomad cluster of a pool or member, by its connection. If the pool or member is being deleted and its
+// Link returns the Nomad cluster of a pool or member, by its spec.nomad. If the pool or member is being deleted and its
 // credentials Secret is gone, as after `kubectl delete -f`, the Secret's last content is used, because the nodes still
 // have to be drained. The error is about Kubernetes only.
-func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.NomadConnection) (Link, error) {
+func (c *Connections) Link(ctx context.Context, of client.Object, in v1alpha1.NomadSpec) (Link, error) {
+	spec := in.NomadConnection
 	var secret *corev1.Secret
 	if ref := spec.CredentialsSecretRef; ref != nil {
 		var err error
@@ -111,7 +112,7 @@ func (c *Connections) Link(ctx context.Context, of client.Object, spec v1alpha1.
 		return unusable(
 			"The controller's own connection to Nomad can't be used: " + strings.ReplaceAll(problem.Error(), "\n", "; ")), nil
 	}
-	conn, problem := poolConnection(defaults, spec, secret)
+	conn, problem := poolConnection(defaults, user{of.GetNamespace(), in.NodePool}, spec, secret)
 	if problem != nil {
 		return unusable(problem.Error()), nil
 	}

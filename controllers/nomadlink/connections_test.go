@@ -36,7 +36,7 @@ func credentials(secret *corev1.Secret) (*Connections, *dialled, *clocktesting.F
 		Reader:   c,
 		Clusters: d,
 		Clock:    clock,
-		Defaults: Config{Connection: nomad.Connection{Address: "http://default:4646"}},
+		Defaults: Config{Connection: nomad.Connection{Address: "http://default:4646"}, Namespaces: allowed{"*"}, Addresses: allowed{"*"}},
 	}, d, clock, c
 }
 
@@ -59,7 +59,7 @@ func TestDeletedSecretServesWhatIsBeingDeleted(t *testing.T) {
 	c, d, clock, api := credentials(secret)
 	link := func(of client.Object) Link {
 		t.Helper()
-		l, err := c.Link(t.Context(), of, byRef)
+		l, err := c.Link(t.Context(), of, v1alpha1.NomadSpec{NomadConnection: byRef})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func TestCredentialsSecretIsReadAgain(t *testing.T) {
 	token := func(after time.Duration) string {
 		t.Helper()
 		clock.SetTime(clock.Now().Add(after))
-		if _, err := c.Link(t.Context(), deletedOne, byRef); err != nil {
+		if _, err := c.Link(t.Context(), deletedOne, v1alpha1.NomadSpec{NomadConnection: byRef}); err != nil {
 			t.Fatal(err)
 		}
 		return d.last.Token
@@ -117,11 +117,14 @@ func TestCredentialsSecretIsReadAgain(t *testing.T) {
 func TestDefaultsAreReadAgain(t *testing.T) {
 	c, d, clock, _ := credentials(tokenSecret())
 	conn, problem, reads := nomad.Connection{Address: "http://default:4646", Token: "first"}, error(nil), 0
-	c.ReadDefaults = func() (Config, error) { reads++; return Config{Connection: conn}, problem }
+	c.ReadDefaults = func() (Config, error) {
+		reads++
+		return Config{Connection: conn, Namespaces: allowed{"*"}, Addresses: allowed{"*"}}, problem
+	}
 	other := v1alpha1.NomadConnection{Address: "http://other:4646", CredentialsSecretRef: byRef.CredentialsSecretRef}
 	link := func(spec v1alpha1.NomadConnection) Link {
 		t.Helper()
-		l, err := c.Link(t.Context(), staying, spec)
+		l, err := c.Link(t.Context(), staying, v1alpha1.NomadSpec{NomadConnection: spec})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,11 +173,11 @@ func TestPoolsThatSayTheSameShareAWatcher(t *testing.T) {
 	c.Defaults = Config{
 		Connection: nomad.Connection{Address: "https://127.0.0.1:1", Token: "theirs"},
 		AddressIn:  inDefaultAddress,
-		TokenIn:    inDefaultsSecret,
+		TokenIn:    inDefaultsSecret, Namespaces: allowed{"*"},
 	}
 	var links []Link
 	for _, spec := range []v1alpha1.NomadConnection{{}, {Address: "https://127.0.0.1:1/"}, byRef} {
-		l, err := c.Link(t.Context(), staying, spec)
+		l, err := c.Link(t.Context(), staying, v1alpha1.NomadSpec{NomadConnection: spec})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +186,7 @@ func TestPoolsThatSayTheSameShareAWatcher(t *testing.T) {
 	if links[0].Cluster != links[1].Cluster || links[0].Cluster != links[2].Cluster {
 		t.Error("one Nomad is watched more than once")
 	}
-	other, err := c.Link(t.Context(), staying, v1alpha1.NomadConnection{Region: "other"})
+	other, err := c.Link(t.Context(), staying, v1alpha1.NomadSpec{NomadConnection: v1alpha1.NomadConnection{Region: "other"}})
 	if err != nil || other.Cluster == links[0].Cluster {
 		t.Errorf("another region has the same watcher, %v", err)
 	}

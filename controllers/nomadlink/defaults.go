@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +21,9 @@ const DefaultsSecret = "nomad-harvester-nomad"
 // from the environment. Variables and files have the names of the variables that Nomad's own programs read: NOMAD_ADDR,
 // NOMAD_REGION, NOMAD_TOKEN, NOMAD_TLS_SERVER_NAME, and NOMAD_CACERT, NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY, which
 // hold the paths of other files. Instead of these three the directory may have the files ca.crt, tls.crt and tls.key,
-// in PEM. An empty file counts, too. Other files are ignored.
+// in PEM. An empty file counts, too. Other files are ignored. ALLOWED_NAMESPACES says whose pools may use token
+// and client certificate: namespaces, each with or without a node pool of Nomad's. ALLOWED_ADDRESSES says which other
+// Nomads pools may name: hosts with ports. Nothing is allowed by what is missing.
 //
 // A directory that doesn't exist counts as empty, because the Secret that is mounted there may be made later. If dir is
 // empty only the environment is read. Without NOMAD_ADDR the address stays empty, and each pool has to set one. The
@@ -81,6 +85,16 @@ func (d defaults) read() (Config, error) {
 	if conn.TokenIn = inDefaultsSecret; d.dir == "" || token != "" && field == "NOMAD_TOKEN" {
 		conn.TokenIn = inEnvironment
 	}
+	if plain(conn.Address) && conn.Token != "" {
+		errs = append(errs, fmt.Errorf("%s: %s isn't https, and the token would be sent for everybody on the way to read; "+
+			"use https://, or an address of this machine", conn.AddressIn, conn.Address))
+	}
+	names, field := value(allowedNamespacesKey)
+	conn.Namespaces, err = parseAllowed(field, names, "a namespace or NAMESPACE/NODE-POOL")
+	errs = append(errs, err)
+	names, field = value(allowedAddressesKey)
+	conn.Addresses, err = parseAllowed(field, names, "a host and port such as nomad.example.com:4646")
+	errs = append(errs, err)
 	conn.Region, _ = value("NOMAD_REGION")
 	conn.TLSServerName, _ = value("NOMAD_TLS_SERVER_NAME")
 	errs = append(errs, d.readTLS(&conn.Connection))
@@ -88,6 +102,16 @@ func (d defaults) read() (Config, error) {
 		return Config{}, err
 	}
 	return conn, nil
+}
+
+// plain is true for an address at which what is sent can be read on the way.
+func plain(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() != "localhost" && (err != nil || !ip.IsLoopback())
 }
 
 // readTLS reads certificates and key. The client's certificate and key come from the same place, the directory or the

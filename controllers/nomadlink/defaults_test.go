@@ -161,6 +161,11 @@ func TestDefaultConfigRefuses(t *testing.T) {
 		"address of env": {nil, map[string]string{"NOMAD_ADDR": "nomad:4646"}, []string{`NOMAD_ADDR: "nomad:4646"`}},
 		"token": {map[string]string{"NOMAD_TOKEN": secretWord + " x"}, nil,
 			[]string{"key NOMAD_TOKEN", "white space", "secret ID"}},
+		"a token over http": {map[string]string{"NOMAD_ADDR": "http://nomad:4646", "NOMAD_TOKEN": secretWord}, nil,
+			[]string{"key NOMAD_ADDR", "http://nomad:4646 isn't https"}},
+		"namespaces": {map[string]string{"ALLOWED_NAMESPACES": "a, ["}, nil, []string{"key ALLOWED_NAMESPACES", `"["`}},
+		"addresses": {nil, map[string]string{"ALLOWED_ADDRESSES": "https://n:4646"},
+			[]string{"ALLOWED_ADDRESSES", `"https://n:4646"`, "nomad.example.com:4646"}},
 		"CA": {map[string]string{"ca.crt": "x"}, nil, []string{"key ca.crt", "PEM"}},
 		"key is missing": {map[string]string{"tls.crt": cert}, nil,
 			[]string{"key tls.key", "is missing while key tls.crt"}},
@@ -191,6 +196,19 @@ func TestDefaultConfigRefuses(t *testing.T) {
 	}
 }
 
+// A token may be sent over http within its host, and whom it serves is read beside it.
+func TestDefaultConfigSaysWhatPoolsMay(t *testing.T) {
+	conn, err := DefaultConfig(directory(t, map[string]string{"ALLOWED_NAMESPACES": "prod, dev/*\n"}), environment(
+		map[string]string{"NOMAD_ADDR": "http://127.0.0.1:4646", "NOMAD_TOKEN": "t", "ALLOWED_ADDRESSES": "n:4646"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !conn.Namespaces.credentials("dev", "x") || conn.Namespaces.credentials("test", "x") ||
+		!conn.Addresses.address("n:4646") || conn.Addresses.address("m:4646") {
+		t.Errorf("namespaces %q, addresses %q", conn.Namespaces, conn.Addresses)
+	}
+}
+
 // A Secret is exchanged as a whole while it is read: what is used is all of one, or all of the next.
 func TestDefaultConfigIsOfOneVersion(t *testing.T) {
 	dir := t.TempDir()
@@ -198,7 +216,7 @@ func TestDefaultConfigIsOfOneVersion(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, ".."+v), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		files := map[string]string{"NOMAD_ADDR": "http://nomad-" + v + ":4646", "NOMAD_TOKEN": "token-" + v}
+		files := map[string]string{"NOMAD_ADDR": "https://nomad-" + v + ":4646", "NOMAD_TOKEN": "token-" + v}
 		for name, content := range files {
 			if err := os.WriteFile(filepath.Join(dir, ".."+v, name), []byte(content), 0o600); err != nil {
 				t.Fatal(err)
@@ -226,7 +244,7 @@ func TestDefaultConfigIsOfOneVersion(t *testing.T) {
 		return ""
 	}
 	conn, err := DefaultConfig(dir, getenv)
-	if err != nil || conn.Address != "http://nomad-2:4646" || conn.Token != "token-2" {
+	if err != nil || conn.Address != "https://nomad-2:4646" || conn.Token != "token-2" {
 		t.Errorf("got %s with %q, %v", conn, conn.Token, err)
 	}
 }

@@ -19,12 +19,12 @@ func TestWordsForHealth(t *testing.T) {
 	defaults := Config{
 		Connection: nomad.Connection{Address: "https://default:4646", Token: "default"},
 		AddressIn:  inDefaultAddress,
-		TokenIn:    inDefaultsSecret,
+		TokenIn:    inDefaultsSecret, Namespaces: allowed{"*"}, Addresses: allowed{"*"},
 	}
 	at := func(spec v1alpha1.NomadConnection, data map[string]string) Config {
-		c, err := poolConnection(defaults, spec, nil)
+		c, err := poolConnection(defaults, user{"ns", ""}, spec, nil)
 		if data != nil {
-			c, err = poolConnection(defaults, spec, secretWith(data))
+			c, err = poolConnection(defaults, user{"ns", ""}, spec, secretWith(data))
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -20,14 +20,22 @@ const (
 	secretCACert     = "ca.crt"
 	secretClientCert = corev1.TLSCertKey
 	secretClientKey  = corev1.TLSPrivateKeyKey
+	secretServerName = "tls-server-name"
 )
+
+// user is who asks for a connection.
+type user struct {
+	namespace string
+	nodePool  string // of Nomad's; empty: default
+}
 
 // poolConnection is how to reach the Nomad cluster of a pool: by its spec and Secret, and for what they leave unset by
 // the controller's default connection. The secret is the one that spec.credentialsSecretRef names; nil: there is none.
 //
-// The default token, client certificate and server name are only used with the default address. A pool may name any
-// address, and the author of a pool must not be able to have the controller's token sent there.
-func poolConnection(defaults Config, spec v1alpha1.NomadConnection, secret *corev1.Secret) (Config, error) {
+// Token and client certificate are all of one source. The controller's own are only used with its own address, because
+// a pool may name others, and its author must not be able to have the controller's token sent there. And they are only
+// used for those whom the controller's operator names: through them a pool does more in Nomad than its author may.
+func poolConnection(defaults Config, of user, spec v1alpha1.NomadConnection, secret *corev1.Secret) (Config, error) {
 	if spec.CredentialsSecretRef != nil && secret == nil {
 		return Config{}, fmt.Errorf(
 			"spec.nomad.credentialsSecretRef: Secret %q does not exist; create it in the pool's namespace with the key %q",
@@ -37,10 +45,19 @@ func poolConnection(defaults Config, spec v1alpha1.NomadConnection, secret *core
 	if err != nil {
 		return Config{}, err
 	}
-	if secret == nil {
-		return conn, nil
+	if secret != nil {
+		return withSecret(conn, secret)
 	}
-	return withSecret(conn, secret)
+	nodePool := cmp.Or(of.nodePool, "default")
+	secrets := conn.Token != "" || len(conn.ClientCert) > 0
+	if secrets && !defaults.Namespaces.credentials(of.namespace, nodePool) {
+		return Config{}, fmt.Errorf(
+			"namespace %s may not use the controller's own credentials for Nomad (node pool %s); have the controller's "+
+				"operator add %s or %s/%s to the key %s of the Secret %s in the controller's namespace, or name credentials of "+
+				"your own in spec.nomad.credentialsSecretRef",
+			of.namespace, nodePool, of.namespace, of.namespace, nodePool, allowedNamespacesKey, DefaultsSecret)
+	}
+	return conn, nil
 }
 
 // inherit takes from the default connection what the spec leaves unset.
@@ -59,6 +76,11 @@ func inherit(defaults Config, spec v1alpha1.NomadConnection) (Config, error) {
 		}
 	}
 	if address != defaults.Address {
+		if u, err := url.Parse(address); err != nil || !defaults.Addresses.address(u.Host) {
+			return Config{}, fmt.Errorf(
+				"spec.nomad.address: pools may not name %q; have the controller's operator add it, as host:port, to the key %s of "+
+					"the Secret %s in the controller's namespace", address, allowedAddressesKey, DefaultsSecret)
+		}
 		return Config{Connection: nomad.Connection{Address: address, Region: spec.Region, CACert: defaults.CACert},
 			TokenIn: inNoSecret}, nil
 	}
@@ -67,25 +89,31 @@ func inherit(defaults Config, spec v1alpha1.NomadConnection) (Config, error) {
 	return conn, nil
 }
 
-// withSecret replaces the credentials of the connection by those of the Secret. Certificate and key are replaced
-// together.
-func withSecret(conn Config, secret *corev1.Secret) (Config, error) {
+// withSecret has the credentials of the Secret in the place of the controller's own. Of these only the CA stays, if the
+// Secret has none: it proves who Nomad is, and gives nobody a right.
+func withSecret(defaults Config, secret *corev1.Secret) (Config, error) {
 	key := func(name string) string {
 		return fmt.Sprintf("Secret %q, key %q", secret.Namespace+"/"+secret.Name, name)
 	}
-	found := false
-	if conn.Token == "" {
-		conn.TokenIn = "" // the Secret of the pool is the place for one
+	if secret.Type == corev1.SecretTypeServiceAccountToken {
+		return Config{}, fmt.Errorf("credentials Secret %q is the token of a service account of Kubernetes', "+
+			"which isn't sent to Nomad; make one of type Opaque with the key %q", secret.Namespace+"/"+secret.Name, secretToken)
 	}
+	conn := defaults
+	conn.Token, conn.TokenIn, conn.ClientCert, conn.ClientKey = "", "", nil, nil
+	found := false
 	if raw, ok := secret.Data[secretToken]; ok {
 		token, err := checkToken(key(secretToken), string(raw))
 		if err != nil {
 			return Config{}, err
 		}
-		conn.Token, conn.TokenIn, found = token, "", true
+		conn.Token, found = token, true
 	}
 	if raw, ok := secret.Data[secretCACert]; ok {
 		conn.CACert, found = raw, true
+	}
+	if raw, ok := secret.Data[secretServerName]; ok {
+		conn.TLSServerName, found = strings.TrimSpace(string(raw)), true
 	}
 	cert, hasCert := secret.Data[secretClientCert]
 	private, hasKey := secret.Data[secretClientKey]
@@ -94,8 +122,8 @@ func withSecret(conn Config, secret *corev1.Secret) (Config, error) {
 	}
 	if !found {
 		return Config{}, fmt.Errorf(
-			"credentials Secret %q has none of the keys %q, %q, %q and %q; add the one with the token at least",
-			secret.Namespace+"/"+secret.Name, secretToken, secretCACert, secretClientCert, secretClientKey)
+			"credentials Secret %q has none of the keys %q, %q, %q, %q and %q; add the one with the token at least",
+			secret.Namespace+"/"+secret.Name, secretToken, secretCACert, secretClientCert, secretClientKey, secretServerName)
 	}
 	err := checkPEM(key(secretCACert), conn.CACert, key(secretClientCert), conn.ClientCert, key(secretClientKey),
 		conn.ClientKey)

@@ -56,7 +56,7 @@ func TestResolve(t *testing.T) {
 			Token:         "default",
 			TLSServerName: "server.eu.nomad",
 		},
-		TokenIn: inDefaultsSecret,
+		TokenIn: inDefaultsSecret, Namespaces: allowed{"ns/pool"}, Addresses: allowed{"other:4646"},
 	}
 	for name, tc := range map[string]struct {
 		spec   v1alpha1.NomadConnection
@@ -87,6 +87,16 @@ func TestResolve(t *testing.T) {
 			secret: secretWith(map[string]string{"ca.crt": ""}),
 			want:   Config{Connection: nomad.Connection{Address: "https://other:4646"}},
 		},
+		"a CA alone in the Secret at the own address: not with the own token": {
+			secret: secretWith(map[string]string{"ca.crt": ""}),
+			want: Config{Connection: nomad.Connection{Address: "https://default:4646", Region: "eu",
+				TLSServerName: "server.eu.nomad"}},
+		},
+		"a server name": {
+			spec:   v1alpha1.NomadConnection{Address: "https://other:4646"},
+			secret: secretWith(map[string]string{"tls-server-name": "server.us.nomad\n"}),
+			want:   Config{Connection: nomad.Connection{Address: "https://other:4646", TLSServerName: "server.us.nomad"}},
+		},
 		"token of the Secret at the own address": {
 			secret: secretWith(map[string]string{"token": "theirs"}),
 			want: Config{Connection: nomad.Connection{Address: "https://default:4646", Region: "eu", Token: "theirs",
@@ -94,7 +104,7 @@ func TestResolve(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := poolConnection(defaults, tc.spec, tc.secret)
+			got, err := poolConnection(defaults, user{"ns", "pool"}, tc.spec, tc.secret)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,13 +117,24 @@ func TestResolve(t *testing.T) {
 
 func TestResolveRefuses(t *testing.T) {
 	defaults := Config{Connection: nomad.Connection{Address: "https://default:4646"}}
+	withToken := Config{Connection: nomad.Connection{Address: "https://default:4646", Token: secretWord},
+		Namespaces: allowed{"prod", "ns/batch"}, Addresses: allowed{"nomad:4646"}}
+	certificate := Config{Connection: nomad.Connection{Address: "https://default:4646", ClientCert: []byte("x")}}
+	serviceAccount := secretWith(map[string]string{"token": secretWord})
+	serviceAccount.Type = corev1.SecretTypeServiceAccountToken
 	for name, tc := range map[string]struct {
 		defaults Config
 		spec     v1alpha1.NomadConnection
 		secret   *corev1.Secret
 		want     []string
 	}{
-		"no address": {want: []string{"spec.nomad.address", "NOMAD_ADDR"}},
+		"the own token in a namespace that isn't named": {defaults: withToken, want: []string{"namespace ns may not use",
+			"ns/default", "ALLOWED_NAMESPACES", "nomad-harvester-nomad", "credentialsSecretRef"}},
+		"the own certificate": {defaults: certificate, want: []string{"ALLOWED_NAMESPACES"}},
+		"an address that isn't named": {defaults: withToken, spec: v1alpha1.NomadConnection{Address: "https://169.254.169.254"},
+			want: []string{"spec.nomad.address", `"https://169.254.169.254"`, "ALLOWED_ADDRESSES"}},
+		"a service account's token": {defaults: withToken, secret: serviceAccount, want: []string{`"ns/creds"`, "service account"}},
+		"no address":                {want: []string{"spec.nomad.address", "NOMAD_ADDR"}},
 		"no URL": {spec: v1alpha1.NomadConnection{Address: "nomad:4646"},
 			want: []string{"spec.nomad.address", `"nomad:4646"`, "https://host:port"}},
 		"path": {spec: v1alpha1.NomadConnection{Address: "http://nomad:4646/v1"},
@@ -139,7 +160,7 @@ func TestResolveRefuses(t *testing.T) {
 			want: []string{"no usable pair"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := poolConnection(tc.defaults, tc.spec, tc.secret)
+			_, err := poolConnection(tc.defaults, user{"ns", ""}, tc.spec, tc.secret)
 			if err == nil {
 				t.Fatal("no error")
 			}

@@ -43,6 +43,6 @@ func (r *Reconciler) linkOf(ctx context.Context, s *scope,
 		link = s.link.Of(n)
 		return link, link.Known != s.link.Known, nil
 	}
-	link, err = r.Connections.Link(ctx, n, n.Spec.Nomad.NomadConnection)
+	link, err = r.Connections.Link(ctx, n, n.Spec.Nomad)
 	return link.Of(n), true, err
 }

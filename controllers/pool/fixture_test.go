@@ -70,7 +70,7 @@ func newFixture(change func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode)) *
 	clock := clocktesting.NewFakePassiveClock(now)
 	s.Reconciler = New(kube.Deps{
 		Client: c, Live: c, Clock: clock, Recorder: s.events, NewID: func() string { return "new-id" },
-	}, &nomadlink.Connections{Reader: c, Clusters: s.nomad, Clock: clock})
+	}, &nomadlink.Connections{Reader: c, Defaults: anyAddress, Clusters: s.nomad, Clock: clock})
 	return s
 }
 

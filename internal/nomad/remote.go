@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"regexp"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
@@ -37,15 +39,26 @@ func newRemote(conn Connection, timeout time.Duration) *remote {
 	return r
 }
 
+var errLinkLocal = errors.New("the address is link-local, where no Nomad is, but a cloud's metadata may be")
+
+// notLinkLocal refuses addresses as they are dialled: a name may lead to any.
+func notLinkLocal(_, address string, _ syscall.RawConn) error {
+	if to, err := netip.ParseAddrPort(address); err == nil && to.Addr().Unmap().IsLinkLocalUnicast() {
+		return errLinkLocal
+	}
+	return nil
+}
+
 // newAPIClient gives each connection a transport of its own and takes nothing from the environment.
 func newAPIClient(conn Connection) (*api.Client, error) {
 	if conn.Address == "" {
 		return nil, errors.New("no address")
 	}
 	// HTTP/1.1 only, as in Nomad's own client: one request that hangs then holds up no other.
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout, Control: notLinkLocal}
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout}).DialContext,
+		DialContext:            dialer.DialContext,
 		TLSHandshakeTimeout:    dialTimeout,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		MaxIdleConnsPerHost:    4,

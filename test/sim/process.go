@@ -75,7 +75,8 @@ func (w *Environment) reconcilers(p *process) (pools, nodes reconcile.Reconciler
 		d.Live = m.Live(d.Client, d.Live)
 	}
 	connections := &nomadlink.Connections{
-		Reader: d.Live, Defaults: nomadlink.Config{Connection: nomad.Connection{Address: "http://nomad.example.com:4646"}},
+		Reader: d.Live, Defaults: nomadlink.Config{
+			Connection: nomad.Connection{Address: "http://nomad.example.com:4646"}, Addresses: []string{"*"}},
 		Clusters: p, Clock: w,
 	}
 	pr, nr := poolctrl.New(d, connections), nodectrl.New(d, connections, nodectrl.DefaultPurgeTimeout)

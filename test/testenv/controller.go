@@ -50,7 +50,7 @@ func (w *Environment) newController(ctx context.Context, o ControllerOptions) (*
 	if err := w.InstallProduct(ctx); err != nil {
 		return nil, err
 	}
-	program, err := w.productBinary(ctx)
+	program, err := w.ProductBinary(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (w *Environment) nomadEnv(name, policy string) ([]string, error) {
 		return nil, err
 	}
 	s := w.NomadServer
-	env := []string{"NOMAD_ADDR=" + s.Addr, "NOMAD_TOKEN=" + token}
+	env := []string{"NOMAD_ADDR=" + s.Addr, "NOMAD_TOKEN=" + token, "ALLOWED_NAMESPACES=*", "ALLOWED_ADDRESSES=*"}
 	if s.CACert != "" {
 		env = append(env, "NOMAD_CACERT="+s.CACert, "NOMAD_CLIENT_CERT="+s.ClientCert, "NOMAD_CLIENT_KEY="+s.ClientKey)
 	}

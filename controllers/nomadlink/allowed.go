@@ -1,0 +1,55 @@
+package nomadlink
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// The files or variables with what pools may do: their authors may be nobody's operators.
+const (
+	allowedNamespacesKey = "ALLOWED_NAMESPACES"
+	allowedAddressesKey  = "ALLOWED_ADDRESSES"
+)
+
+// allowed are patterns of names, in which * and ? stand for what they do in file names (path.Match). None: nothing is
+// allowed.
+type allowed []string
+
+// parseAllowed reads patterns that are separated by commas or white space. what is one of them, in words.
+func parseAllowed(field, text, what string) (allowed, error) {
+	var out allowed
+	for _, pattern := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r <= ' ' }) {
+		_, err := path.Match(pattern, "")
+		if err != nil || strings.Count(pattern, "/") > 1 || strings.Contains(pattern, "//") {
+			return nil, fmt.Errorf("%s: %q is not %s; * and ? stand for any names", field, pattern, what)
+		}
+		out = append(out, pattern)
+	}
+	return out, nil
+}
+
+// address reports whether pools may name a Nomad at this host and port.
+func (a allowed) address(hostPort string) bool {
+	for _, pattern := range a {
+		if ok, _ := path.Match(pattern, hostPort); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// credentials reports whether pools of a namespace may use the controller's own for a Nomad node pool. A pattern is of
+// a namespace, or of a namespace and a node pool: prod, dev/dev-*.
+func (a allowed) credentials(namespace, nodePool string) bool {
+	for _, pattern := range a {
+		name := namespace
+		if strings.Contains(pattern, "/") {
+			name += "/" + nodePool
+		}
+		if ok, _ := path.Match(pattern, name); ok {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,53 @@
+package nomadlink
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAllowed(t *testing.T) {
+	for _, c := range []struct {
+		text, namespace, nodePool string
+		want                      bool
+	}{
+		{"", "prod", "default", false},
+		{"prod", "prod", "anything", true},
+		{"prod", "prod-2", "default", false},
+		{"a, prod\n", "prod", "default", true},
+		{"*", "prod", "default", true},
+		{"team-*", "team-a", "default", true},
+		{"dev/dev-*", "dev", "dev-1", true},
+		{"dev/dev-*", "dev", "prod", false},
+		{"dev/dev-*", "prod", "dev-1", false},
+		{"*/shared", "dev", "shared", true},
+		{"*/shared", "dev", "prod", false},
+	} {
+		a, err := parseAllowed("key", c.text, "a namespace")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.credentials(c.namespace, c.nodePool); got != c.want {
+			t.Errorf("%q: %s/%s: %t", c.text, c.namespace, c.nodePool, got)
+		}
+	}
+	for _, wrong := range []string{"[", "a/b/c", "https://x:1"} {
+		if _, err := parseAllowed("the key", wrong, "a namespace"); err == nil || !strings.Contains(err.Error(), "the key") ||
+			!strings.Contains(err.Error(), wrong) {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+}
+
+func TestAllowedAddresses(t *testing.T) {
+	a, err := parseAllowed("key", "nomad.*.example.com:4646, 10.0.0.1:4646", "an address")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]bool{
+		"nomad.eu.example.com:4646": true, "nomad.eu.example.com:8500": false, "10.0.0.1:4646": true, "169.254.169.254": false,
+	} {
+		if got := a.address(address); got != want {
+			t.Errorf("%s: %t", address, got)
+		}
+	}
+}
