@@ -23,12 +23,14 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/uninstall"
 )
 
-// CacheOptions limits the cache to what the controllers watch: of the cluster's virtual machines only those of pools.
+// CacheOptions limits the cache to what the controllers watch and read: of the cluster's virtual machines only those of
+// pools, and of nothing but pools who has written which field.
 func CacheOptions() cache.Options {
 	ofPools, err := labels.NewRequirement(v1alpha1.PoolLabel, selection.Exists, nil)
 	utilruntime.Must(err)
 	only := cache.ByObject{Label: labels.NewSelector().Add(*ofPools), Transform: cache.TransformStripManagedFields()}
 	return cache.Options{ByObject: map[client.Object]cache.ByObject{
+		&v1alpha1.NomadNode{}:                {Transform: cache.TransformStripManagedFields()},
 		&kubevirtv1.VirtualMachine{}:         only,
 		&kubevirtv1.VirtualMachineInstance{}: only,
 	}}

@@ -66,7 +66,7 @@ func run(o options) (err error) {
 	if err := b.start(ctx); err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context) error{b.growth, b.idle} {
+	for _, part := range []func(context.Context) error{b.growth, b.idle, b.drained, b.pluginRows} {
 		if err := part(ctx); err != nil {
 			return err
 		}

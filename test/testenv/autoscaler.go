@@ -39,7 +39,7 @@ func (w *Environment) StartAutoscaler(ctx context.Context, o AutoscalerOptions) 
 	if err != nil {
 		return nil, err
 	}
-	program, err := w.productBinary(ctx)
+	program, err := w.ProductBinary(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -92,8 +92,8 @@ func (w *Environment) apply(ctx context.Context, objects []*unstructured.Unstruc
 // buildTimeout bounds the build of the product: minutes with an empty build cache.
 const buildTimeout = 15 * time.Minute
 
-// productBinary is the nomad-harvester program, built from this repository once per environment unless one is given.
-func (w *Environment) productBinary(ctx context.Context) (string, error) {
+// ProductBinary is the nomad-harvester program, built from this repository once per environment unless one is given.
+func (w *Environment) ProductBinary(ctx context.Context) (string, error) {
 	if given := cmp.Or(w.options.Product, os.Getenv("NOMAD_HARVESTER_PRODUCT")); given != "" {
 		return filepath.Abs(given)
 	}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	plugin "github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/nomad-autoscaler/plugins"
+	"github.com/hashicorp/nomad-autoscaler/plugins/base"
+	targetplugin "github.com/hashicorp/nomad-autoscaler/plugins/target"
+	"github.com/hashicorp/nomad-autoscaler/sdk"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+)
+
+// pluginCalls is how often the plugin is asked, and the API server beside it.
+const pluginCalls = 200
+
+// pluginRows measures the plugin as the autoscaler's agent calls it: a process of its own, by gRPC, against the API
+// server, with the rights of its service account.
+func (b *bench) pluginRows(ctx context.Context) error {
+	if !b.wants("P9") {
+		return nil
+	}
+	const name = "plugin"
+	pool, err := b.pool(ctx, name)
+	if err != nil {
+		return err
+	}
+	paused := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"paused":true}}`)) // nobody has to be made
+	if err := b.client.Patch(ctx, pool, paused); err != nil {
+		return err
+	}
+	target, stop, err := b.startPlugin(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	config, err := b.env.Kube.RESTConfigFor(ctx, fixtures.ProductNamespace, testenv.AutoscalerServiceAccount)
+	if err != nil {
+		return err
+	}
+	config.QPS = -1
+	bare, err := client.New(config, client.Options{Scheme: b.client.Scheme(), Mapper: b.client.RESTMapper()})
+	if err != nil {
+		return err
+	}
+	policy := map[string]string{"node_pool_name": name, "namespace": fixtures.Namespace}
+	get := func(int) error {
+		return bare.Get(ctx, client.ObjectKeyFromObject(pool), &v1alpha1.NomadNodePool{})
+	}
+	status := func(int) error { _, err := target.Status(policy); return err }
+	patch := func(i int) error {
+		return bare.SubResource("scale").Patch(ctx, pool.DeepCopy(),
+			client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, i%2)))
+	}
+	scale := func(i int) error {
+		return target.Scale(sdk.ScalingAction{Count: int64(2 + i%2), Reason: "measured"}, policy)
+	}
+	for _, pair := range []struct {
+		what, with   string
+		plugin, bare func(i int) error
+	}{{"plugin: Status", "one GET", status, get}, {"plugin: Scale", "one PATCH", scale, patch}} {
+		r := row{ID: "P9", What: pair.what, Unit: "ms", With: pair.with, Target: "<= 1.3 x", Limit: 1.3}
+		for i := range pluginCalls {
+			for _, side := range []struct {
+				call    func(i int) error
+				samples *[]float64
+			}{{pair.plugin, &r.Controller}, {pair.bare, &r.Peer}} {
+				start := time.Now()
+				if err := side.call(i); err != nil {
+					return fmt.Errorf("%s: %w", pair.what, err)
+				}
+				*side.samples = append(*side.samples, float64(time.Since(start).Microseconds())/1000)
+			}
+		}
+		b.report.Rows = append(b.report.Rows, r)
+	}
+	return b.removePool(ctx, pool)
+}
+
+// startPlugin starts the product as the agent starts a plugin.
+func (b *bench) startPlugin(ctx context.Context) (targetplugin.Target, func(), error) {
+	program, err := b.env.ProductBinary(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := os.MkdirTemp("", "bench-plugin")
+	if err != nil {
+		return nil, nil, err
+	}
+	path := filepath.Join(dir, "harvester")
+	if err := os.Symlink(program, path); err != nil {
+		return nil, nil, err
+	}
+	host := plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig: plugins.Handshake,
+		Plugins: map[string]plugin.Plugin{sdk.PluginTypeBase: &base.PluginBase{},
+			sdk.PluginTypeTarget: &targetplugin.PluginTarget{}},
+		Cmd:              exec.CommandContext(ctx, path),
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		Logger:           hclog.New(&hclog.LoggerOptions{Output: io.Discard}),
+	})
+	stop := func() { host.Kill(); _ = os.RemoveAll(dir) }
+	kubeconfig, err := b.env.Kube.KubeconfigFor(ctx, fixtures.ProductNamespace, testenv.AutoscalerServiceAccount)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	rpc, err := host.Client()
+	if err != nil {
+		stop()
+		return nil, nil, fmt.Errorf("the plugin: %w", err)
+	}
+	raw, err := rpc.Dispense(sdk.PluginTypeTarget)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	target := raw.(targetplugin.Target)
+	if err := target.SetConfig(map[string]string{"kubeconfig": kubeconfig}); err != nil {
+		stop()
+		return nil, nil, fmt.Errorf("the plugin: %w", err)
+	}
+	return target, stop, nil
+}
