@@ -296,6 +296,10 @@ type NomadNodeStatus struct {
 	// drainResult is how the drain ended: Empty, NeverJoined, VMGone or DeadlinePassed. Unset: the member isn't drained.
 	// +optional
 	DrainResult DrainResult `json:"drainResult,omitempty"`
+	// deletedByController is true if nobody had asked for the NomadNode's deletion when the member was drained: then the
+	// controller itself deletes it, and that is nobody's wish.
+	// +optional
+	DeletedByController bool `json:"deletedByController,omitempty"`
 	// vm is the member's virtual machine.
 	// +optional
 	VM VMStatus `json:"vm,omitempty"`

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -76,6 +77,8 @@ func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, memb
 		return r.createVM
 	case member.StartVM:
 		return r.startVM
+	case member.UnlistClaims:
+		return r.unlistClaims
 	case member.RequestDrain:
 		return r.requestDrain
 	case member.RecordCancel:
@@ -193,6 +196,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 	}
 	err := r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = d.Drained.Result
+		st.DeletedByController = st.DeletedByController || s.node.DeletionTimestamp == nil
 		c := condition.True(string(d.Drained.Result), d.Drained.Message)
 		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrainCompleted, c, s.node.Generation, s.observed.Now)
 	})
@@ -220,10 +224,9 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 // reopen has a member drained once more that has got work since it was drained, or may get some. The time of its drain
 // request may be over, and what runs there now must not be stopped for that: it gets a new one.
 func (r *Reconciler) reopen(ctx context.Context, s *scope, out *member.Outcome) error {
-	was, now := nodestate.Of(s.node), s.observed.Now
-	reason := v1alpha1.DrainDeleted
-	if was.Drain != nil && !was.DeletedAt.Before(was.DrainedAt) { // the controller itself has deleted the NomadNode
-		reason = was.Drain.Reason
+	reason, now := v1alpha1.DrainDeleted, s.observed.Now
+	if was := s.node.Spec.Drain; was != nil {
+		reason = was.Reason
 	}
 	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
 		n.Spec.Drain = nodestate.NewDrainRequest(r.NewID(), reason, now, now.Add(n.Spec.ScaleIn.Drain.Deadline.Duration))
@@ -233,9 +236,9 @@ func (r *Reconciler) reopen(ctx context.Context, s *scope, out *member.Outcome) 
 	}
 	err = r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = ""
-		c := condition.False(v1alpha1.ReasonDraining,
-			"The Nomad node takes work again, or has some; it is drained once more.")
-		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrainCompleted, c, s.node.Generation, now)
+		// The description that is written with it says more.
+		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrainCompleted, condition.False(v1alpha1.ReasonDraining, ""),
+			s.node.Generation, now)
 	})
 	if err == nil {
 		r.Events.reopened(s.node)
@@ -271,6 +274,21 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 		return r.deleteVM(ctx, s, d, out)
 	}
 	out.ClaimsListed = err == nil
+	return client.IgnoreNotFound(err)
+}
+
+// unlistClaims takes the names of claims off a VM that isn't to go: who copies the VM would copy them. Harvester's UI
+// says nothing of a refused deletion, so what it shows of the VM does.
+func (r *Reconciler) unlistClaims(ctx context.Context, s *scope, _ member.Decision, _ *member.Outcome) error {
+	patch := client.RawPatch(types.MergePatchType,
+		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:null},"uid":%q}}`, nodestate.RemovedClaimsAnnotation, s.vm.UID))
+	err := r.Client.Patch(ctx, s.vm.DeepCopy(), patch)
+	if err == nil {
+		r.Events.deletionRefused(s.vm, s.node)
+	}
+	if kube.Refusal(err) != nil { // Harvester refuses every change of some VMs; then the names stay
+		return nil
+	}
 	return client.IgnoreNotFound(err)
 }
 
@@ -337,7 +355,18 @@ func (r *Reconciler) counted(ctx context.Context, n *v1alpha1.NomadNode) (bool, 
 	if err != nil || p == nil {
 		return err == nil, err
 	}
-	return pool.Counted(p.Name, string(p.UID), p.Status.NextOrdinal, n.Name), nil
+	var l v1alpha1.NomadNodeList
+	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace), client.UnsafeDisableDeepCopy,
+		client.MatchingFields{kube.PoolUIDField: n.Spec.PoolUID}); err != nil {
+		return false, fmt.Errorf("listing the members of pool %s: %w", p.Name, err)
+	}
+	exist := map[string]bool{n.Name: true}
+	for i := range l.Items {
+		exist[l.Items[i].Name] = true
+	}
+	recorded := p.Status.NextOrdinal
+	next := pool.NextOrdinal(p.Name, string(p.UID), recorded, func(name string) bool { return exist[name] })
+	return next == recorded, nil
 }
 
 // patchNode changes the member's spec or metadata, if nobody else has written since it was read.

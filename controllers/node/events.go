@@ -4,6 +4,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
@@ -68,6 +69,14 @@ func (e emitter) vmStarted(n *v1alpha1.NomadNode) {
 
 func (e emitter) vmStopped(n *v1alpha1.NomadNode, message string) {
 	e.Warn(n, "VMStopped", "StopVM", "%s", message)
+}
+
+// deletionRefused emits, where Harvester's UI shows it, that a member's VM wasn't deleted, and how that is done.
+func (e emitter) deletionRefused(vm *kubevirtv1.VirtualMachine, n *v1alpha1.NomadNode) {
+	e.WarnOf(vm, n, "DeleteRefused", "DeleteVM",
+		"The VM wasn't deleted: it is a member of NomadNodePool %s, and its Nomad allocations would have stopped. "+
+			"To have it drained and then removed, delete its NomadNode: kubectl -n %s delete nomadnode %s",
+		n.Spec.PoolName, n.Namespace, n.Name)
 }
 
 func (e emitter) nodeDown(n *v1alpha1.NomadNode, message string) {

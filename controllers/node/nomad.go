@@ -26,7 +26,7 @@ func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, ou
 // writeCordonedDrain records that the node is made ineligible for the drain request. It does so before the cordon, so
 // that the cordon doesn't look like an operator's later.
 func (r *Reconciler) writeCordonedDrain(ctx context.Context, s *scope, out *member.Outcome) error {
-	if s.observed.Node.Cordoned() {
+	if nodestate.Of(s.node).Cordoned() {
 		return nil
 	}
 	return r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) { st.CordonedDrain = s.node.Spec.Drain.ID })
@@ -93,7 +93,7 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 // have been placed in between. It returns true if the member is to be drained.
 func (r *Reconciler) recheck(ctx context.Context, s *scope, out *member.Outcome) (bool, error) {
 	conditional := member.Rechecks(s.observed)
-	if !conditional && s.observed.Node.Cordoned() {
+	if !conditional && nodestate.Of(s.node).Cordoned() {
 		return true, nil
 	}
 	in, err := r.inspect(ctx, s, out)

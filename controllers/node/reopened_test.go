@@ -9,6 +9,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
@@ -60,23 +62,28 @@ func TestReopenedDrainHasItsTime(t *testing.T) {
 }
 
 // The controller itself has deleted the NomadNode of a member that scales in. While Nomad can't be asked that is no
-// reason to take its VM away; that somebody deleted it before is one, once the deadline is over.
+// reason to take its VM away, however often it is drained once more; that somebody deleted it before is one, once the
+// deadline is over.
 func TestBusyVMOfAReopenedMemberStaysWhileNomadIsAway(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(n *v1alpha1.NomadNode)
-		goes   bool
-	}{
-		"the controller deleted it": {func(*v1alpha1.NomadNode) {}, false},
-		"somebody deleted it before": {func(n *v1alpha1.NomadNode) {
-			n.DeletionTimestamp = &metav1.Time{Time: n.DeletionTimestamp.Add(-time.Second)}
-		}, true},
-	} {
+		byController bool
+		goes         bool
+	}{"the controller deleted it": {true, false}, "somebody deleted it before": {false, true}} {
 		t.Run(name, func(t *testing.T) {
-			s, _ := reopened(c.change)
-			s.reconcile(t)
-			if nodestate.Of(s.node(t)).Drained || s.vmGone(t) {
-				t.Fatal("it isn't drained once more")
+			s, _ := reopened(func(n *v1alpha1.NomadNode) { n.Status.DeletedByController = c.byController })
+			for range 2 {
+				s.reconcile(t)
+				n := s.node(t)
+				if nodestate.Of(n).Drained || s.vmGone(t) {
+					t.Fatal("it isn't drained once more")
+				}
+				n.Status.DrainResult = v1alpha1.DrainEmpty // and again
+				kube.SetCondition(&n.Status.Conditions, v1alpha1.NodeDrainCompleted, condition.True("Empty", "x"), 0, s.clock.Now())
+				if err := s.Client.Status().Update(t.Context(), n); err != nil {
+					t.Fatal(err)
+				}
 			}
+			s.reconcile(t)
 			s.nomad.view = nomad.View{Health: nomad.Health{State: nomad.HealthUnreachable, Cause: "No answer."}}
 			for i := range 30 {
 				s.clock.SetTime(now.Add(time.Duration(i) * time.Minute))

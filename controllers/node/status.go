@@ -71,7 +71,6 @@ func setNomadStatus(st *v1alpha1.NomadNodeStatus, s *scope, is nodestate.State) 
 		v.Allocations = &n
 		v.Blocking = member.Blocking(is, maxBlocking)
 	}
-	v.IDTaken = is.Node.IDTaken
 	if !o.Known {
 		return // The last known state stays: unknown is not gone.
 	}

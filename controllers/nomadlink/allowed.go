@@ -16,12 +16,16 @@ const (
 // allowed.
 type allowed []string
 
-// parseAllowed reads patterns that are separated by commas or white space. what is one of them, in words.
-func parseAllowed(field, text, what string) (allowed, error) {
+// parseAllowed reads patterns that are separated by commas or white space, with so many slashes at most. what is one of
+// them, in words.
+func parseAllowed(field, text, what string, slashes int) (allowed, error) {
 	var out allowed
 	for _, pattern := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r <= ' ' }) {
 		_, err := path.Match(pattern, "")
-		if err != nil || strings.Count(pattern, "/") > 1 || strings.Contains(pattern, "//") {
+		if strings.HasPrefix(pattern, "[") && err == nil { // an IPv6 address, not a class of characters
+			pattern = strings.NewReplacer("[", `\[`, "]", `\]`).Replace(pattern)
+		}
+		if err != nil || strings.Count(pattern, "/") > slashes {
 			return nil, fmt.Errorf("%s: %q is not %s; * and ? stand for any names", field, pattern, what)
 		}
 		out = append(out, pattern)

@@ -22,7 +22,7 @@ func TestAllowed(t *testing.T) {
 		{"*/shared", "dev", "shared", true},
 		{"*/shared", "dev", "prod", false},
 	} {
-		a, err := parseAllowed("key", c.text, "a namespace")
+		a, err := parseAllowed("key", c.text, "a namespace", 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +31,7 @@ func TestAllowed(t *testing.T) {
 		}
 	}
 	for _, wrong := range []string{"[", "a/b/c", "https://x:1"} {
-		if _, err := parseAllowed("the key", wrong, "a namespace"); err == nil || !strings.Contains(err.Error(), "the key") ||
+		if _, err := parseAllowed("the key", wrong, "a namespace", 1); err == nil || !strings.Contains(err.Error(), "the key") ||
 			!strings.Contains(err.Error(), wrong) {
 			t.Errorf("%q: %v", wrong, err)
 		}
@@ -39,12 +39,12 @@ func TestAllowed(t *testing.T) {
 }
 
 func TestAllowedAddresses(t *testing.T) {
-	a, err := parseAllowed("key", "nomad.*.example.com:4646, 10.0.0.1:4646", "an address")
+	a, err := parseAllowed("key", "nomad.*.example.com:4646, 10.0.0.1:4646, [fd00::1]:4646", "an address", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for address, want := range map[string]bool{
-		"nomad.eu.example.com:4646": true, "nomad.eu.example.com:8500": false, "10.0.0.1:4646": true, "169.254.169.254": false,
+		"nomad.eu.example.com:4646": true, "nomad.eu.example.com:8500": false, "10.0.0.1:4646": true, "[fd00::1]:4646": true, "f:4646": false, "169.254.169.254": false,
 	} {
 		if got := a.address(address); got != want {
 			t.Errorf("%s: %t", address, got)

@@ -112,7 +112,7 @@ func (c *Connections) Link(ctx context.Context, of client.Object, in v1alpha1.No
 		return unusable(
 			"The controller's own connection to Nomad can't be used: " + strings.ReplaceAll(problem.Error(), "\n", "; ")), nil
 	}
-	conn, problem := poolConnection(defaults, user{of.GetNamespace(), in.NodePool}, spec, secret)
+	conn, problem := poolConnection(defaults, userOf(of, in.NodePool), spec, secret)
 	if problem != nil {
 		return unusable(problem.Error()), nil
 	}
@@ -167,6 +167,8 @@ func (c *Connections) defaults(ctx context.Context) (Config, error) {
 	c.last.read, c.last.err = now, err
 	if err == nil {
 		c.last.conn = conn
+	} else if conn.Addresses != nil { // pools with credentials of their own go by nothing but that
+		c.last.conn.Addresses = conn.Addresses
 	}
 	switch {
 	case err != nil && (before.err == nil || before.err.Error() != err.Error()):

@@ -27,7 +27,8 @@ const DefaultsSecret = "nomad-harvester-nomad"
 //
 // A directory that doesn't exist counts as empty, because the Secret that is mounted there may be made later. If dir is
 // empty only the environment is read. Without NOMAD_ADDR the address stays empty, and each pool has to set one. The
-// errors name the file or variable, and the remedy.
+// errors name the file or variable, and the remedy; with an error there is nothing but the addresses that pools may
+// name.
 func DefaultConfig(dir string, getenv func(string) string) (Config, error) {
 	d := defaults{dir, getenv}
 	for range 3 {
@@ -90,16 +91,16 @@ func (d defaults) read() (Config, error) {
 			"use https://, or an address of this machine", conn.AddressIn, conn.Address))
 	}
 	names, field := value(allowedNamespacesKey)
-	conn.Namespaces, err = parseAllowed(field, names, "a namespace or NAMESPACE/NODE-POOL")
+	conn.Namespaces, err = parseAllowed(field, names, "a namespace or NAMESPACE/NODE-POOL", 1)
 	errs = append(errs, err)
 	names, field = value(allowedAddressesKey)
-	conn.Addresses, err = parseAllowed(field, names, "a host and port such as nomad.example.com:4646")
+	conn.Addresses, err = parseAllowed(field, names, "a host and port such as nomad.example.com:4646", 0)
 	errs = append(errs, err)
 	conn.Region, _ = value("NOMAD_REGION")
 	conn.TLSServerName, _ = value("NOMAD_TLS_SERVER_NAME")
 	errs = append(errs, d.readTLS(&conn.Connection))
 	if err := errors.Join(errs...); err != nil {
-		return Config{}, err
+		return Config{Addresses: conn.Addresses}, err
 	}
 	return conn, nil
 }

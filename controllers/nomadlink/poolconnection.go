@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -26,7 +27,20 @@ const (
 // user is who asks for a connection.
 type user struct {
 	namespace string
-	nodePool  string // of Nomad's; empty: default
+	nodePool  string // of Nomad's
+	// leaves is true for a member that is to be drained: what pools may no longer use doesn't end that. joined is where
+	// it has joined Nomad.
+	leaves bool
+	joined string
+}
+
+// userOf is who asks for the connection of a pool or a member.
+func userOf(of client.Object, nodePool string) user {
+	u := user{namespace: of.GetNamespace(), nodePool: cmp.Or(nodePool, "default")}
+	if n, ok := of.(*v1alpha1.NomadNode); ok {
+		u.leaves, u.joined = n.DeletionTimestamp != nil || n.Spec.Drain != nil, n.Status.Nomad.Cluster
+	}
+	return u
 }
 
 // poolConnection is how to reach the Nomad cluster of a pool: by its spec and Secret, and for what they leave unset by
@@ -41,27 +55,26 @@ func poolConnection(defaults Config, of user, spec v1alpha1.NomadConnection, sec
 			"spec.nomad.credentialsSecretRef: Secret %q does not exist; create it in the pool's namespace with the key %q",
 			spec.CredentialsSecretRef.Name, secretToken)
 	}
-	conn, err := inherit(defaults, spec)
+	conn, err := inherit(defaults, of, spec)
 	if err != nil {
 		return Config{}, err
 	}
 	if secret != nil {
 		return withSecret(conn, secret)
 	}
-	nodePool := cmp.Or(of.nodePool, "default")
 	secrets := conn.Token != "" || len(conn.ClientCert) > 0
-	if secrets && !defaults.Namespaces.credentials(of.namespace, nodePool) {
+	if secrets && !of.leaves && !defaults.Namespaces.credentials(of.namespace, of.nodePool) {
 		return Config{}, fmt.Errorf(
 			"namespace %s may not use the controller's own credentials for Nomad (node pool %s); have the controller's "+
 				"operator add %s or %s/%s to the key %s of the Secret %s in the controller's namespace, or name credentials of "+
 				"your own in spec.nomad.credentialsSecretRef",
-			of.namespace, nodePool, of.namespace, of.namespace, nodePool, allowedNamespacesKey, DefaultsSecret)
+			of.namespace, of.nodePool, of.namespace, of.namespace, of.nodePool, allowedNamespacesKey, DefaultsSecret)
 	}
 	return conn, nil
 }
 
 // inherit takes from the default connection what the spec leaves unset.
-func inherit(defaults Config, spec v1alpha1.NomadConnection) (Config, error) {
+func inherit(defaults Config, of user, spec v1alpha1.NomadConnection) (Config, error) {
 	if spec.Address == "" && defaults.Address == "" {
 		return Config{}, fmt.Errorf(
 			"spec.nomad.address is not set, and the controller has no NOMAD_ADDR; set one of them, as in https://nomad.example.com:4646, the controller's in the Secret %s of its namespace",
@@ -76,10 +89,8 @@ func inherit(defaults Config, spec v1alpha1.NomadConnection) (Config, error) {
 		}
 	}
 	if address != defaults.Address {
-		if u, err := url.Parse(address); err != nil || !defaults.Addresses.address(u.Host) {
-			return Config{}, fmt.Errorf(
-				"spec.nomad.address: pools may not name %q; have the controller's operator add it, as host:port, to the key %s of "+
-					"the Secret %s in the controller's namespace", address, allowedAddressesKey, DefaultsSecret)
+		if err := mayName(defaults.Addresses, of, nomad.Connection{Address: address, Region: spec.Region}); err != nil {
+			return Config{}, err
 		}
 		return Config{Connection: nomad.Connection{Address: address, Region: spec.Region, CACert: defaults.CACert},
 			TokenIn: inNoSecret}, nil
@@ -89,6 +100,16 @@ func inherit(defaults Config, spec v1alpha1.NomadConnection) (Config, error) {
 	return conn, nil
 }
 
+// mayName is nil if pools may name an address. A member that leaves may be drained where it has joined.
+func mayName(addresses allowed, of user, there nomad.Connection) error {
+	_, host, _ := strings.Cut(there.Address, "://")
+	if addresses.address(host) || of.leaves && of.joined == where(there) {
+		return nil
+	}
+	return fmt.Errorf("spec.nomad.address: pools may not name %q; have the controller's operator add %q to the key %s of "+
+		"the Secret %s in the controller's namespace", there.Address, host, allowedAddressesKey, DefaultsSecret)
+}
+
 // withSecret has the credentials of the Secret in the place of the controller's own. Of these only the CA stays, if the
 // Secret has none: it proves who Nomad is, and gives nobody a right.
 func withSecret(defaults Config, secret *corev1.Secret) (Config, error) {
@@ -96,7 +117,7 @@ func withSecret(defaults Config, secret *corev1.Secret) (Config, error) {
 		return fmt.Sprintf("Secret %q, key %q", secret.Namespace+"/"+secret.Name, name)
 	}
 	if secret.Type == corev1.SecretTypeServiceAccountToken {
-		return Config{}, fmt.Errorf("credentials Secret %q is the token of a service account of Kubernetes', "+
+		return Config{}, fmt.Errorf("credentials Secret %q is the token of a Kubernetes service account, "+
 			"which isn't sent to Nomad; make one of type Opaque with the key %q", secret.Namespace+"/"+secret.Name, secretToken)
 	}
 	conn := defaults

@@ -104,7 +104,7 @@ func TestResolve(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := poolConnection(defaults, user{"ns", "pool"}, tc.spec, tc.secret)
+			got, err := poolConnection(defaults, user{namespace: "ns", nodePool: "pool"}, tc.spec, tc.secret)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,7 +160,7 @@ func TestResolveRefuses(t *testing.T) {
 			want: []string{"no usable pair"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := poolConnection(tc.defaults, user{"ns", ""}, tc.spec, tc.secret)
+			_, err := poolConnection(tc.defaults, user{namespace: "ns", nodePool: "default"}, tc.spec, tc.secret)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -174,4 +174,25 @@ func TestResolveRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What pools may no longer use or name doesn't keep a member from being drained: it would run on, or go undrained.
+func TestLeavingMembersKeepTheirConnection(t *testing.T) {
+	defaults := Config{Connection: nomad.Connection{Address: "https://default:4646", Token: "t"}}
+	theirs := v1alpha1.NomadConnection{Address: "https://other:4646"}
+	n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns"}}
+	check := func(what string, spec v1alpha1.NomadConnection, may bool) {
+		t.Helper()
+		if _, err := poolConnection(defaults, userOf(n, ""), spec, nil); (err == nil) != may {
+			t.Errorf("%s, %q: %v", what, spec.Address, err)
+		}
+	}
+	check("wanted", v1alpha1.NomadConnection{}, false)
+	check("wanted", theirs, false)
+	n.Spec.Drain = &v1alpha1.DrainRequest{}
+	check("leaving", v1alpha1.NomadConnection{}, true)
+	check("leaving, never joined", theirs, false)
+	n.Status.Nomad.Cluster = "https://other:4646"
+	check("leaving", theirs, true)
+	check("leaving, of another region", v1alpha1.NomadConnection{Address: theirs.Address, Region: "us"}, false)
 }

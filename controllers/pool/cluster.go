@@ -39,10 +39,12 @@ func connect(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, link nomadlink.Li
 // linkOf returns the link to the Nomad cluster that a member is in; away is true if that isn't the pool's.
 func (r *Reconciler) linkOf(ctx context.Context, s *scope,
 	n *v1alpha1.NomadNode) (link nomadlink.Link, away bool, err error) {
-	if !elsewhere(s.pool, n, s.link) {
+	sameRights := n.Spec.Nomad.NodePool == s.pool.Spec.Nomad.NodePool // the controller's credentials may be lent by it
+	if !elsewhere(s.pool, n, s.link) && sameRights {
 		link = s.link.Of(n)
 		return link, link.Known != s.link.Known, nil
 	}
 	link, err = r.Connections.Link(ctx, n, n.Spec.Nomad)
-	return link.Of(n), true, err
+	link = link.Of(n)
+	return link, elsewhere(s.pool, n, s.link) || link.Known != s.link.Known, err
 }

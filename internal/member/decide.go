@@ -108,6 +108,9 @@ func live(o nodestate.State) Decision {
 	if !o.VM.Owned {
 		return Decision{Step: Wait, Wake: problemRetry} // no event tells when an external VM is deleted
 	}
+	if o.VM.RemovalTried {
+		return Decision{Step: UnlistClaims}
+	}
 	if d, halted := startHalted(o); halted {
 		return d
 	}

@@ -274,7 +274,7 @@ func TestDrainCompleted(t *testing.T) {
 			draining(nil, nomadUnknown, deleted),
 			"False",
 			v1alpha1.ReasonNomadUnknown,
-			`kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drain":{"deadlineTime":"2026-03-01T11:58:59Z"}}}'`,
+			`kubectl patch nn -n pools pool-1 --type merge -p '{"spec":{"drain":{"deadlineTime":"2026-03-01T11:59:00Z"}}}'`,
 		},
 		{
 			"blocked for a while: where its connection is",

@@ -466,16 +466,13 @@ func TestDeadlineInThePastEndsABlockedDrain(t *testing.T) {
 // A member that was drained, whose NomadNode the controller deleted, and that has got work since, is drained once more.
 // Nobody asked for its deletion, so it waits for a Nomad that can't be asked, unless its pool is deleted.
 func TestReopenedMemberWaitsForNomad(t *testing.T) {
-	reopened := func(o *nodestate.State) { o.Node.DeletedAt = o.Node.Drain.RequestTime.Time }
+	reopened := func(o *nodestate.State) { deleted(o); o.Node.DeletedByController = true }
 	runSteps(t, []stepCase{
 		{name: "the controller deleted it", o: requested(nomadUnknown, overdue(time.Hour), reopened), step: member.Wait,
 			wake: 15 * time.Second},
 		{name: "its pool is deleted", o: requested(nomadUnknown, overdue(time.Hour), reopened, poolDeleted),
 			step: member.MarkDrained},
-		{name: "somebody deleted it", step: member.MarkDrained,
-			o: requested(nomadUnknown, overdue(time.Hour), func(o *nodestate.State) {
-				o.Node.DeletedAt = o.Node.Drain.RequestTime.Add(time.Second)
-			})},
+		{name: "somebody deleted it", o: requested(nomadUnknown, overdue(time.Hour), deleted), step: member.MarkDrained},
 	})
 	if o := requested(nomadUnknown, reopened); !member.NeedsPool(o) {
 		t.Error("it isn't known if its pool is deleted")

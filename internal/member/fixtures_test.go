@@ -70,10 +70,10 @@ func steady(changes ...change) nodestate.State {
 	}), changes...)
 }
 
-// requested is a steady member whose drain was requested a good minute ago, and that has 14 minutes left.
+// requested is a steady member whose drain was requested a minute ago, and that has 14 minutes left.
 func requested(changes ...change) nodestate.State {
 	return with(steady(func(o *nodestate.State) {
-		o.Node.Drain = drainRequest(now.Add(-61*time.Second), now.Add(14*time.Minute))
+		o.Node.Drain = drainRequest(now.Add(-time.Minute), now.Add(14*time.Minute))
 	}), changes...)
 }
 

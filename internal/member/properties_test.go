@@ -29,7 +29,7 @@ func flag(t *rapid.T, label string) bool { return rapid.Bool().Draw(t, label) }
 func anyNode(t *rapid.T) nodestate.Node {
 	r := nodestate.Node{
 		Created: anyTime(t, "created"), JoinTimeout: joinTimeout, Joined: flag(t, "joined"), Drained: flag(t, "drained"),
-		VMMade: flag(t, "VM made"), Purge: flag(t, "purge"),
+		VMMade: flag(t, "VM made"), DeletedByController: flag(t, "deleted by controller"), Purge: flag(t, "purge"),
 		Resent: rapid.SampledFrom([]string{"", drainID, "request-0"}).Draw(t, "resent"),
 		Policy: v1alpha1.DrainPolicy{
 			IgnoreSystemJobs: flag(t, "ignore system jobs"),
@@ -183,7 +183,7 @@ func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 		dead := !o.Instance.Exists && (!o.VM.Exists || !o.VM.Owned || o.VM.Deleting)
 		over := o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.DeadlineTime.Add(member.ForceGrace))
 		asked := o.PoolDeleted || o.Node.Drain.Reason == v1alpha1.DrainDeleted ||
-			o.Node.Drain.Reason == v1alpha1.DrainVMDeleted || o.Node.DeletedAt.After(o.Node.Drain.RequestTime.Time)
+			o.Node.Drain.Reason == v1alpha1.DrainVMDeleted || !o.Node.DeletedByController
 		must(dead || over && (o.Nomad.Known || !o.Node.DeletedAt.IsZero() && asked),
 			"unchecked, only a guest that is gone or a deadline that has passed ends a drain")
 		must(d.Drained.Result != "" && d.Drained.Message != "", "MarkDrained brings what to write")

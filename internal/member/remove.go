@@ -93,11 +93,9 @@ func deletionRequested(o nodestate.State) bool {
 }
 
 // deletedBySomebody is true for a member that is being drained and whose deletion somebody asked for. The controller
-// itself deletes a NomadNode only once it is drained, and if it is drained once more after that, its drain request is
-// newer.
+// itself deletes a NomadNode once it is drained, and it may have to be drained once more after that.
 func deletedBySomebody(o nodestate.State) bool {
-	r := o.Node
-	return !r.DeletedAt.IsZero() && (deletionRequested(o) || r.Drain != nil && r.DeletedAt.After(r.Drain.RequestTime.Time))
+	return !o.Node.DeletedAt.IsZero() && (deletionRequested(o) || !o.Node.DeletedByController)
 }
 
 // NeedsPool is true while the next step depends on whether the member's pool exists.

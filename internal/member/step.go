@@ -22,6 +22,8 @@ const (
 	CreateVM Step = "CreateVM"
 	// StartVM starts a VM that Harvester has halted for its namespace's quota.
 	StartVM Step = "StartVM"
+	// UnlistClaims takes off a VM what a refused deletion in Harvester's UI has left there, and tells who tried that.
+	UnlistClaims Step = "UnlistClaims"
 	// RequestDrain writes spec.drain, with the reason of the decision.
 	RequestDrain Step = "RequestDrain"
 	// RecordCancel writes when the drain request was canceled, if whoever canceled it hasn't.

@@ -36,6 +36,8 @@ type Node struct {
 	// DrainResult is how the drain ended, and DrainedMessage is the message for people.
 	DrainResult    v1alpha1.DrainResult
 	DrainedMessage string
+	// DeletedByController is true if the controller itself has deleted the NomadNode, or is about to.
+	DeletedByController bool
 	// Joined is true once the Nomad node has been seen ready, and JoinedAt is when that was written.
 	Joined      bool
 	JoinedAt    time.Time
@@ -77,8 +79,8 @@ func Of(n *v1alpha1.NomadNode) Node {
 		Created: n.CreationTimestamp.Time, Drain: n.Spec.Drain, Policy: n.Spec.ScaleIn.Drain,
 		Drained:        drained.Status == metav1.ConditionTrue && st.DrainResult != "",
 		DrainedAt:      drained.LastTransitionTime.Time,
-		DrainedMessage: drained.Message,
-		Joined:         st.JoinedTime != nil, JoinedAt: TimeOf(st.JoinedTime),
+		DrainedMessage: drained.Message, DeletedByController: st.DeletedByController,
+		Joined: st.JoinedTime != nil, JoinedAt: TimeOf(st.JoinedTime),
 		JoinTimeout: n.Spec.Health.JoinTimeout.Duration, Servers: n.Spec.Nomad.Servers,
 		BlockedBy: st.BlockedBy, IDTaken: st.Nomad.IDTaken, Phase: st.Phase, LastConditions: lastConditions(n),
 		CordonedFor: st.CordonedDrain, Resent: st.ResentDrain,

@@ -90,8 +90,10 @@ type VM struct {
 	// Denied is why admission denies every change of a deleted VM, and with it the removal of finalizers, in its words;
 	// nil: it doesn't. Only observed while DeletionDenied.
 	Denied *Blocked
-	// RemovalListed is true when the VM names its claims to be removed with it.
-	RemovalListed bool
+	// RemovalListed is true when the VM names its claims to be removed with it, and RemovalTried when it names any
+	// although nobody may delete it: Harvester's UI writes them just before a deletion, and leaves them there if it
+	// is refused.
+	RemovalListed, RemovalTried bool
 }
 
 // Instance is what was observed of the VirtualMachineInstance. The instance of an external VM doesn't count.

@@ -50,6 +50,8 @@ func VMOf(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) VM {
 		AboveQuota:    vm.Annotations[AboveQuotaAnnotation],
 		RemovalListed: vm.Annotations[RemovedClaimsAnnotation] == strings.Join(ClaimsOf(n), ","),
 	}
+	_, allowed := vm.Annotations[v1alpha1.AllowDeleteAnnotation]
+	out.RemovalTried = vm.Annotations[RemovedClaimsAnnotation] != "" && !out.Deleting && !allowed
 	if out.Deleting {
 		out.DeletingSince = vm.DeletionTimestamp.Time
 	}

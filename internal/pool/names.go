@@ -36,20 +36,6 @@ func MemberName(poolName, poolUID string, ordinal int64) string {
 // many numbers are passed over.
 const MaxUncounted = 16
 
-// mostMade is how many members, at most, are made before that is written into the pool's status.
-const mostMade = 5000
-
-// Counted reports whether a member is counted in the recorded number of the next one. It is not if it was made after
-// that was written: then its name could be used again once it is gone.
-func Counted(poolName, poolUID string, recorded int64, member string) bool {
-	for n := recorded; n < recorded+mostMade; n++ {
-		if MemberName(poolName, poolUID, n) == member {
-			return false
-		}
-	}
-	return true
-}
-
 // NextOrdinal returns the number of the next member: the recorded one, or a higher one if members exist that were made
 // after it was written. If a status was lost, their names would otherwise be used again once they are gone.
 func NextOrdinal(poolName, poolUID string, recorded int64, exists func(name string) bool) int64 {

@@ -94,15 +94,3 @@ func TestOrdinalsGoOnAfterALostRecord(t *testing.T) {
 		})
 	}
 }
-
-// A member that isn't counted yet must not go: its name could be used again.
-func TestMembersAreCounted(t *testing.T) {
-	for ordinal, want := range map[int64]bool{0: true, 6: true, 7: false, 23: false, 57: false, 5006: false} {
-		if got := pool.Counted("p", "uid", 7, pool.MemberName("p", "uid", ordinal)); got != want {
-			t.Errorf("number %d, and 7 is the next one: %t", ordinal, got)
-		}
-	}
-	if !pool.Counted("p", "uid", 7, "somebody-elses") {
-		t.Error("a name that no pool gave waits for ever")
-	}
-}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
@@ -109,6 +110,18 @@ func TestOthersCantUnmarkAMember(t *testing.T) {
 		asks(t, "kubectl -n "+vm.Namespace+" delete nomadnode "+vm.Name, func() error { return patch(text) })
 	}
 	asks(t, "", func() error { return patch(`{"metadata":{"labels":{"team":"ci"}}}`) })
+	// What Harvester's UI writes before it deletes a VM stays, if the deletion is refused.
+	tried := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:"x"}}}`, nodestate.RemovedClaimsAnnotation)
+	if err := user.Patch(t.Context(), vm.DeepCopy(), client.RawPatch(types.MergePatchType, tried)); err != nil {
+		t.Fatal(err)
+	}
+	reported(t, "marked", "DeleteRefused", "kubectl -n "+vm.Namespace+" delete nomadnode "+vm.Name)
+	asks(t, "", func() error {
+		if _, left := vms(t, "marked")[0].Annotations[nodestate.RemovedClaimsAnnotation]; left {
+			return errNotYet
+		}
+		return nil
+	})
 }
 
 // Who takes the controller's place makes no tokens of service accounts, and takes nobody's Secrets away.

@@ -167,8 +167,13 @@ func editInUI(t *testing.T, n v1alpha1.NomadNode) error {
 	)
 }
 
+// takeMarksOff does what admission refuses until somebody says that it is meant.
 func takeMarksOff(t *testing.T, n v1alpha1.NomadNode) error {
 	t.Helper()
+	if err := patchVM(t, n, fmt.Sprintf(`{"metadata":{"annotations":{%q:"yes"}}}`,
+		v1alpha1.AllowDeleteAnnotation)); err != nil {
+		return err
+	}
 	return patchVM(t, n, fmt.Sprintf(`{"metadata":{"labels":{%q:null,%q:null},"annotations":{%q:null,%q:null,%q:null}}}`,
 		v1alpha1.PoolLabel, v1alpha1.RevisionLabel, v1alpha1.PoolUIDAnnotation, v1alpha1.MemberAnnotation,
 		v1alpha1.NodeIDAnnotation))

@@ -173,6 +173,21 @@ func (c *checks) notProtected(t *task, m *memberTruth, what string) {
 	}
 }
 
+// drainCanceled checks that a pool calls no more members back than it needs, and notes one that stays by itself.
+func (c *checks) drainCanceled(t *task, m *memberTruth, is *v1alpha1.NomadNode) {
+	switch {
+	case t.what == "pool":
+		c.notTooMany(t, is, "a drain was canceled")
+	case t.what == "node" && is.Spec.Drain.OnlyIf != "":
+		m.stayed = c.w.now
+	}
+}
+
+// reopens is true for a member that is drained: if it has got work since, its own controller writes a new request.
+func reopens(t *task, was *v1alpha1.NomadNode) bool {
+	return t.what == "node" && meta.IsStatusConditionTrue(was.Status.Conditions, v1alpha1.NodeDrainCompleted)
+}
+
 // drainRequest checks a change of a member's drain request.
 func (c *checks) drainRequest(t *task, m *memberTruth, was, is *v1alpha1.NomadNode) {
 	before, after := was.Spec.Drain, is.Spec.Drain
@@ -182,9 +197,7 @@ func (c *checks) drainRequest(t *task, m *memberTruth, was, is *v1alpha1.NomadNo
 	case before == nil || before.ID != after.ID:
 		m.requests[after.ID] = c.w.now
 		m.forced = false
-		// A member that is drained and has got work since gets a new request.
-		drained := meta.IsStatusConditionTrue(was.Status.Conditions, v1alpha1.NodeDrainCompleted)
-		if before != nil && !before.Canceled && !drained {
+		if before != nil && !before.Canceled && !reopens(t, was) {
 			c.w.violate("I3", m.name, "a second drain request in the place of one that stands")
 		}
 		if t.what == "pool" {
@@ -193,9 +206,7 @@ func (c *checks) drainRequest(t *task, m *memberTruth, was, is *v1alpha1.NomadNo
 	case !before.DeadlineTime.Equal(&after.DeadlineTime) || !before.RequestTime.Equal(&after.RequestTime):
 		c.w.violate("I3", m.name, "the drain request's deadline was changed from %s to %s", before.DeadlineTime.Sub(epoch),
 			after.DeadlineTime.Sub(epoch))
-	case after.Canceled && !before.Canceled && t.what == "pool":
-		c.notTooMany(t, is, "a drain was canceled")
 	case after.Canceled && !before.Canceled:
-		m.stayed = c.w.now
+		c.drainCanceled(t, m, is)
 	}
 }

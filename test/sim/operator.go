@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -41,7 +42,7 @@ var acts = []act{
 	{"delete Secret", deleteSecret},
 	{"delete VM", deleteVM},
 	{"orphan instance", orphanInstance},
-	{"unmark VM", unmarkVM},
+	{"unmark VM", unmarkVM}, {"delete in UI", deleteInUI},
 	{"halt VM", haltVM},
 	{"copy VM", copyVM},
 	{"maintain host",
@@ -238,6 +239,19 @@ func unmarkVM(w *Environment, s *stream) {
 		change(w.store, vm, func(vm *kubevirtv1.VirtualMachine) {
 			templates := vm.Annotations[claimTemplates]
 			vm.Labels, vm.Annotations = nil, map[string]string{claimTemplates: templates}
+		})
+	}
+}
+
+// deleteInUI is what a refused deletion in Harvester's UI leaves behind.
+func deleteInUI(w *Environment, s *stream) {
+	if vm := w.anyVM(s); vm != nil {
+		w.note("operator", vm.Name, "tries to delete the VM in Harvester's UI")
+		change(w.store, vm, func(vm *kubevirtv1.VirtualMachine) {
+			if vm.Annotations == nil {
+				vm.Annotations = map[string]string{}
+			}
+			vm.Annotations[nodestate.RemovedClaimsAnnotation] = "whatever-was-ticked"
 		})
 	}
 }
