@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,11 +20,17 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
+// actFor is for how long after the observation drains are canceled: requests may take seconds.
+const actFor = 2 * time.Second
+
 // apply does what the plan says. An error with one member doesn't stop the others.
 func (r *Reconciler) apply(ctx context.Context, s *scope, plan pool.Plan) (pool.Outcome, error) {
 	var errs []error
 	out := pool.Outcome{}
 	for _, name := range plan.CancelDrains {
+		if r.Clock.Now().Sub(s.snapshot.Now) > actFor {
+			break // another leader may have made as many members by now; the next reconcile sees that
+		}
 		errs = append(errs, r.cancelDrain(ctx, s, s.members[name]))
 	}
 	// All drain requests are written before the members' own reconcilers act on one of them for long: a member waits until

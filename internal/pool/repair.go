@@ -37,7 +37,8 @@ func repair(x *index, p *Plan) {
 	if p.RepairBlocked = repairBlocked(x, p); p.RepairBlocked != nil {
 		return
 	}
-	free := min(x.maxInFlight()-len(x.joining)-len(x.repairing), x.mayLeave-p.departures())
+	// One that has gone already may not have its successor yet: those that are made now will be joining.
+	free := min(x.maxInFlight()-len(x.joining)-len(x.repairing)-p.Create, x.mayLeave-p.departures())
 	if free <= 0 {
 		p.RepairBlocked = &condition.Problem{v1alpha1.ReasonRepairing,
 			"Members that don't work wait for those that are leaving or joining: at most health.maxInFlight are replaced, " +

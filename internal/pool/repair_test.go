@@ -170,3 +170,12 @@ func TestRepair(t *testing.T) {
 		})
 	}
 }
+
+// A member that was replaced may have gone before its successor is made: the next one waits for that as well.
+func TestNextRepairWaitsForTheSuccessor(t *testing.T) {
+	s := tended(all(some(3, "up"), some(1, "down", unhealthy(10*time.Minute))))
+	p := pool.Decide(s)
+	if p.Create != 1 || len(p.Unhealthy) > 0 || p.RepairBlocked == nil {
+		t.Errorf("create %d, replaced %v, blocked by %v", p.Create, p.Unhealthy, p.RepairBlocked)
+	}
+}

@@ -71,6 +71,18 @@ func (b *bench) pool(ctx context.Context, name string) (*v1alpha1.NomadNodePool,
 	return p, b.awaitReady(ctx, name, 0)
 }
 
+// runningPool makes a pool whose members all run.
+func (b *bench) runningPool(ctx context.Context, name string) (*v1alpha1.NomadNodePool, error) {
+	p, err := b.pool(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.scale(ctx, p, b.running); err != nil {
+		return nil, err
+	}
+	return p, b.awaitReady(ctx, name, b.running)
+}
+
 func (b *bench) awaitReady(ctx context.Context, name string, members int) error {
 	return b.await(ctx, fmt.Sprintf("pool %s to have %d ready members", name, members),
 		func(ctx context.Context) error { return b.allReady(ctx, name, members) })

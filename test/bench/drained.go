@@ -23,14 +23,8 @@ func (b *bench) drained(ctx context.Context) error {
 		return nil
 	}
 	const name = "drained"
-	pool, err := b.pool(ctx, name)
+	pool, err := b.runningPool(ctx, name)
 	if err != nil {
-		return err
-	}
-	if err := b.scale(ctx, pool, b.running); err != nil {
-		return err
-	}
-	if err := b.awaitReady(ctx, name, b.running); err != nil {
 		return err
 	}
 	allocs, err := b.occupy(ctx, name, b.running)

@@ -21,14 +21,8 @@ func (b *bench) idle(ctx context.Context) error {
 		return nil
 	}
 	const name = "idle"
-	pool, err := b.pool(ctx, name)
+	pool, err := b.runningPool(ctx, name)
 	if err != nil {
-		return err
-	}
-	if err := b.scale(ctx, pool, b.running); err != nil {
-		return err
-	}
-	if err := b.awaitReady(ctx, name, b.running); err != nil {
 		return err
 	}
 	sleep(ctx, 10*time.Second)

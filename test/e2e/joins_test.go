@@ -83,11 +83,11 @@ func TestMembersThatNeverJoin(t *testing.T) {
 	t.Cleanup(func() { lift() })
 	create(t, newPool("probe", 1, joinWithin(impatient)))
 	lost := replaced(t)
+	eventually(t, "probe", "the pause to be reported", 30*time.Second, // first of all: it lasts ten seconds
+		reports(v1alpha1.PoolScalingOut, v1alpha1.ReasonBackOff))
 	bootedInVain(t, lost...)
 	lift()
 	change(t, "probe", joinWithin(patient))
-	eventually(t, "probe", "the pause to be told", 30*time.Second,
-		reports(v1alpha1.PoolScalingOut, v1alpha1.ReasonBackOff))
 	eventually(t, "probe", "the next member to join", time.Minute, allReady(1))
 	checkPause(t, lost)
 

@@ -17,7 +17,7 @@ func TestBlockedByCapacity(t *testing.T) {
 		words = "0/3 nodes are available: 3 Insufficient memory."
 		// toJoin is more than the scheduler is given before it counts as having found no host (internal/member:
 		// roomPatience).
-		toJoin = 45 * time.Second
+		toJoin = time.Minute
 	)
 	create(t, newPool("roomless", 1, joinWithin(patient)))
 	eventually(t, "roomless", "the pool to settle", time.Minute, allReady(1))
@@ -29,7 +29,7 @@ func TestBlockedByCapacity(t *testing.T) {
 		memberReports(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMUnschedulable, words))
 	eventually(t, "roomless", "the pool to say so", 15*time.Second,
 		reports(v1alpha1.PoolReady, v1alpha1.ReasonVMUnschedulable, words))
-	rests(t, "roomless", 20*time.Second) // and its time to join passes
+	rests(t, "roomless", 35*time.Second) // and its time to join passes
 	p, _, err := read(t.Context(), "roomless")
 	if err != nil {
 		t.Fatal(err)
