@@ -70,7 +70,7 @@ func TestMemberChosenAsEmptyStaysIfItGetsWork(t *testing.T) {
 // Force, Nomad stops the tasks before the guest goes.
 func TestChangeOfOnTimeoutReachesADrain(t *testing.T) {
 	t.Parallel()
-	const deadline = 15 * time.Second
+	const deadline = 30 * time.Second // the change has to arrive before it, on a busy machine as well
 	create(t, newPool("mind", 2, func(p *v1alpha1.NomadNodePool) { p.Spec.ScaleIn.Drain.Deadline.Duration = deadline }))
 	eventually(t, "mind", "the pool to settle", time.Minute, allReady(2))
 	batch(t, "mind", "mind-batch", 2, forever)
