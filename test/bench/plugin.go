@@ -37,8 +37,7 @@ func (b *bench) pluginRows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paused := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"paused":true}}`)) // nobody has to be made
-	if err := b.client.Patch(ctx, pool, paused); err != nil {
+	if err := b.controller.Stop(); err != nil { // nobody has to be made, and the plugin scales no pool that is paused
 		return err
 	}
 	target, stop, err := b.startPlugin(ctx)
@@ -85,6 +84,12 @@ func (b *bench) pluginRows(ctx context.Context) error {
 			}
 		}
 		b.report.Rows = append(b.report.Rows, r)
+	}
+	if err := b.scale(ctx, pool, 0); err != nil {
+		return err
+	}
+	if err := b.controller.Restart(ctx); err != nil {
+		return err
 	}
 	return b.removePool(ctx, pool)
 }
