@@ -8,14 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	plugin "github.com/hashicorp/go-plugin"
-	"github.com/hashicorp/nomad-autoscaler/plugins"
-	"github.com/hashicorp/nomad-autoscaler/plugins/base"
 	targetplugin "github.com/hashicorp/nomad-autoscaler/plugins/target"
 	"github.com/hashicorp/nomad-autoscaler/sdk"
 	"k8s.io/klog/v2"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/nomad-harvester/nomad-harvester/pkg/nomadtarget/nomadtargettest"
 )
 
 const testChatter = "NOMADTARGET_TEST_CHATTER"
@@ -52,24 +50,12 @@ func launch(t *testing.T, name string, env ...string) (targetplugin.Target, *log
 	logs := &logBuffer{}
 	cmd := exec.Command(path)
 	cmd.Env = append([]string{"KUBECONFIG=", "HARVESTER_URL=", "HARVESTER_TOKEN=", "HARVESTER_CA_CERT="}, env...)
-	host := plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig: plugins.Handshake,
-		Plugins: map[string]plugin.Plugin{sdk.PluginTypeBase: &base.PluginBase{},
-			sdk.PluginTypeTarget: &targetplugin.PluginTarget{}},
-		Cmd:              cmd,
-		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Debug, Output: logs}),
-	})
-	t.Cleanup(host.Kill)
-	rpc, err := host.Client()
+	target, stop, err := nomadtargettest.Launch(cmd, logs)
 	if err != nil {
-		t.Fatalf("start the plugin: %v\n%s", err, logs)
+		t.Fatalf("%v\n%s", err, logs)
 	}
-	raw, err := rpc.Dispense(sdk.PluginTypeTarget)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw.(targetplugin.Target), logs
+	t.Cleanup(stop)
+	return target, logs
 }
 
 // A real process, over real gRPC.

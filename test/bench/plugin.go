@@ -4,21 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	plugin "github.com/hashicorp/go-plugin"
-	"github.com/hashicorp/nomad-autoscaler/plugins"
-	"github.com/hashicorp/nomad-autoscaler/plugins/base"
 	targetplugin "github.com/hashicorp/nomad-autoscaler/plugins/target"
 	"github.com/hashicorp/nomad-autoscaler/sdk"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/pkg/nomadtarget/nomadtargettest"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
@@ -49,7 +44,6 @@ func (b *bench) pluginRows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config.QPS = -1
 	bare, err := client.New(config, client.Options{Scheme: b.client.Scheme(), Mapper: b.client.RESTMapper()})
 	if err != nil {
 		return err
@@ -71,17 +65,8 @@ func (b *bench) pluginRows(ctx context.Context) error {
 		plugin, bare func(i int) error
 	}{{"plugin: Status", "one GET", status, get}, {"plugin: Scale", "one PATCH", scale, patch}} {
 		r := row{ID: "P9", What: pair.what, Unit: "ms", With: pair.with, Target: "<= 1.3 x", Limit: 1.3}
-		for i := range pluginCalls {
-			for _, side := range []struct {
-				call    func(i int) error
-				samples *[]float64
-			}{{pair.plugin, &r.Controller}, {pair.bare, &r.Peer}} {
-				start := time.Now()
-				if err := side.call(i); err != nil {
-					return fmt.Errorf("%s: %w", pair.what, err)
-				}
-				*side.samples = append(*side.samples, float64(time.Since(start).Microseconds())/1000)
-			}
+		if err := alternate(&r, pair.plugin, pair.bare); err != nil {
+			return fmt.Errorf("%s: %w", pair.what, err)
 		}
 		b.report.Rows = append(b.report.Rows, r)
 	}
@@ -94,45 +79,37 @@ func (b *bench) pluginRows(ctx context.Context) error {
 	return b.removePool(ctx, pool)
 }
 
+// alternate calls the plugin and the API server by turns, so that both meet the same load, and notes what each took.
+func alternate(r *row, plugin, bare func(i int) error) error {
+	for i := range pluginCalls {
+		for _, side := range []struct {
+			call    func(i int) error
+			samples *[]float64
+		}{{plugin, &r.Controller}, {bare, &r.Peer}} {
+			start := time.Now()
+			if err := side.call(i); err != nil {
+				return err
+			}
+			*side.samples = append(*side.samples, float64(time.Since(start).Microseconds())/1000)
+		}
+	}
+	return nil
+}
+
 // startPlugin starts the product as the agent starts a plugin.
 func (b *bench) startPlugin(ctx context.Context) (targetplugin.Target, func(), error) {
 	program, err := b.env.ProductBinary(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	dir, err := os.MkdirTemp("", "bench-plugin")
-	if err != nil {
-		return nil, nil, err
-	}
-	path := filepath.Join(dir, "harvester")
-	if err := os.Symlink(program, path); err != nil {
-		return nil, nil, err
-	}
-	host := plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig: plugins.Handshake,
-		Plugins: map[string]plugin.Plugin{sdk.PluginTypeBase: &base.PluginBase{},
-			sdk.PluginTypeTarget: &targetplugin.PluginTarget{}},
-		Cmd:              exec.CommandContext(ctx, path),
-		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		Logger:           hclog.New(&hclog.LoggerOptions{Output: io.Discard}),
-	})
-	stop := func() { host.Kill(); _ = os.RemoveAll(dir) }
 	kubeconfig, err := b.env.Kube.KubeconfigFor(ctx, fixtures.ProductNamespace, testenv.AutoscalerServiceAccount)
 	if err != nil {
-		stop()
 		return nil, nil, err
 	}
-	rpc, err := host.Client()
+	target, stop, err := nomadtargettest.Launch(exec.CommandContext(ctx, program), io.Discard)
 	if err != nil {
-		stop()
-		return nil, nil, fmt.Errorf("the plugin: %w", err)
-	}
-	raw, err := rpc.Dispense(sdk.PluginTypeTarget)
-	if err != nil {
-		stop()
 		return nil, nil, err
 	}
-	target := raw.(targetplugin.Target)
 	if err := target.SetConfig(map[string]string{"kubeconfig": kubeconfig}); err != nil {
 		stop()
 		return nil, nil, fmt.Errorf("the plugin: %w", err)
