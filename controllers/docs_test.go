@@ -20,8 +20,8 @@ var ordinary = []string{
 	"Provisioning", "Removing", "MembersDraining", "Draining", "MembersMissing",
 }
 
-// unheard are Events that the end-to-end tests don't hear: their installation stays as it is.
-// TestGuardsAreLookedAfter does.
+// unrecorded are messages that docs/messages.txt lacks, because the end-to-end tests record what is said of pools and
+// members alone, and don't bring about all of it.
 var unrecorded = []string{" Event GuardBroken", " Event DeleteRefused", "pool TemplateValid/ImageFailed ",
 	"pool TemplateValid/CertificateNotYetValid "}
 

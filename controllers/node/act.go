@@ -234,12 +234,7 @@ func (r *Reconciler) reopen(ctx context.Context, s *scope, out *member.Outcome) 
 	if err != nil {
 		return err
 	}
-	err = r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) {
-		st.DrainResult = ""
-		// The description that is written with it says more.
-		kube.SetCondition(&st.Conditions, v1alpha1.NodeDrainCompleted, condition.False(v1alpha1.ReasonDraining, ""),
-			s.node.Generation, now)
-	})
+	err = r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) { st.DrainResult = "" })
 	if err == nil {
 		r.Events.reopened(s.node)
 	}
@@ -355,14 +350,13 @@ func (r *Reconciler) counted(ctx context.Context, n *v1alpha1.NomadNode) (bool, 
 	if err != nil || p == nil {
 		return err == nil, err
 	}
-	var l v1alpha1.NomadNodeList
-	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace), client.UnsafeDisableDeepCopy,
-		client.MatchingFields{kube.PoolUIDField: n.Spec.PoolUID}); err != nil {
-		return false, fmt.Errorf("listing the members of pool %s: %w", p.Name, err)
+	members, err := r.membersOf(ctx, n)
+	if err != nil {
+		return false, err
 	}
 	exist := map[string]bool{n.Name: true}
-	for i := range l.Items {
-		exist[l.Items[i].Name] = true
+	for i := range members {
+		exist[members[i].Name] = true
 	}
 	recorded := p.Status.NextOrdinal
 	next := pool.NextOrdinal(p.Name, string(p.UID), recorded, func(name string) bool { return exist[name] })

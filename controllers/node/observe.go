@@ -77,7 +77,7 @@ func (r *Reconciler) observePool(ctx context.Context, s *scope) error {
 // poolOf is the pool that made the member, as the API server has it; nil: it is gone.
 func (r *Reconciler) poolOf(ctx context.Context, n *v1alpha1.NomadNode) (*v1alpha1.NomadNodePool, error) {
 	p := &v1alpha1.NomadNodePool{}
-	found, err := r.getLive(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.PoolName}, p)
+	found, err := read(ctx, r.Live, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.PoolName}, p)
 	if err != nil || !found || string(p.UID) != n.Spec.PoolUID {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (r *Reconciler) observeVM(ctx context.Context, s *scope) error {
 	if recorded := s.node.Status.VM.UID; err == nil && found && recorded != "" && recorded != string(vm.UID) {
 		// Another VM of this name: the cache may not show yet that it is gone, and that the member's VM is there.
 		vm = &kubevirtv1.VirtualMachine{}
-		found, err = r.getLive(ctx, key, vm)
+		found, err = read(ctx, r.Live, key, vm)
 	}
 	if err != nil {
 		return err
@@ -120,25 +120,22 @@ func (r *Reconciler) getInstance(ctx context.Context, s *scope, key types.Namesp
 	vmi *kubevirtv1.VirtualMachineInstance) (bool, error) {
 	wanted := !s.observed.Node.Leaving()
 	if wanted && (s.observed.VM.Owned && !s.observed.VM.Deleting || !s.observed.VM.Exists && !s.observed.Node.VMMade) {
-		err := r.Client.Get(ctx, key, vmi)
-		return err == nil, client.IgnoreNotFound(err)
+		return read(ctx, r.Client, key, vmi)
 	}
 	return r.get(ctx, key, vmi)
 }
 
+// get reads an object. That the cache has none must be confirmed.
 func (r *Reconciler) get(ctx context.Context, key types.NamespacedName, o client.Object) (bool, error) {
-	err := r.Client.Get(ctx, key, o)
-	if apierrors.IsNotFound(err) {
-		return r.getLive(ctx, key, o)
+	if found, err := read(ctx, r.Client, key, o); found || err != nil {
+		return found, err
 	}
-	if err != nil {
-		return false, fmt.Errorf("reading %T %s: %w", o, key, err)
-	}
-	return true, nil
+	return read(ctx, r.Live, key, o)
 }
 
-func (r *Reconciler) getLive(ctx context.Context, key types.NamespacedName, o client.Object) (bool, error) {
-	err := r.Live.Get(ctx, key, o)
+// read is false if the reader has no such object.
+func read(ctx context.Context, from client.Reader, key types.NamespacedName, o client.Object) (bool, error) {
+	err := from.Get(ctx, key, o)
 	if client.IgnoreNotFound(err) != nil {
 		return false, fmt.Errorf("reading %T %s: %w", o, key, err)
 	}
@@ -188,19 +185,29 @@ func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.NomadNode) ([]str
 	if n.Spec.Drain == nil || nodestate.Of(n).Drained {
 		return nil, nil
 	}
-	var l v1alpha1.NomadNodeList
-	err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace),
-		client.MatchingFields{kube.PoolUIDField: n.Spec.PoolUID})
+	members, err := r.membersOf(ctx, n)
 	if err != nil {
-		return nil, fmt.Errorf("listing the members of pool %s: %w", n.Spec.PoolName, err)
+		return nil, err
 	}
 	var out []string
-	for _, o := range l.Items {
+	for i := range members {
+		o := &members[i]
 		if o.Name != n.Name && o.Spec.Drain != nil && !o.Spec.Drain.Canceled {
 			out = append(out, o.Spec.NodeID)
 		}
 	}
 	return out, nil
+}
+
+// membersOf are the members of the pool that made this one, which is among them. They are the cache's own, so nobody
+// may change them.
+func (r *Reconciler) membersOf(ctx context.Context, n *v1alpha1.NomadNode) ([]v1alpha1.NomadNode, error) {
+	var l v1alpha1.NomadNodeList
+	if err := r.Client.List(ctx, &l, client.InNamespace(n.Namespace), client.UnsafeDisableDeepCopy,
+		client.MatchingFields{kube.PoolUIDField: n.Spec.PoolUID}); err != nil {
+		return nil, fmt.Errorf("listing the members of pool %s: %w", n.Spec.PoolName, err)
+	}
+	return l.Items, nil
 }
 
 func observeNomad(s *scope, siblings []string) {

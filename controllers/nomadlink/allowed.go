@@ -3,6 +3,7 @@ package nomadlink
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -35,25 +36,22 @@ func parseAllowed(field, text, what string, slashes int) (allowed, error) {
 
 // address reports whether pools may name a Nomad at this host and port.
 func (a allowed) address(hostPort string) bool {
-	for _, pattern := range a {
-		if ok, _ := path.Match(pattern, hostPort); ok {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a, func(pattern string) bool { return matches(pattern, hostPort) })
 }
 
 // credentials reports whether pools of a namespace may use the controller's own for a Nomad node pool. A pattern is of
 // a namespace, or of a namespace and a node pool: prod, dev/dev-*.
 func (a allowed) credentials(namespace, nodePool string) bool {
-	for _, pattern := range a {
-		name := namespace
+	return slices.ContainsFunc(a, func(pattern string) bool {
 		if strings.Contains(pattern, "/") {
-			name += "/" + nodePool
+			return matches(pattern, namespace+"/"+nodePool)
 		}
-		if ok, _ := path.Match(pattern, name); ok {
-			return true
-		}
-	}
-	return false
+		return matches(pattern, namespace)
+	})
+}
+
+// matches is for a pattern that parseAllowed has returned: path.Match finds no fault with it.
+func matches(pattern, name string) bool {
+	ok, _ := path.Match(pattern, name)
+	return ok
 }

@@ -40,11 +40,10 @@ func connect(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, link nomadlink.Li
 func (r *Reconciler) linkOf(ctx context.Context, s *scope,
 	n *v1alpha1.NomadNode) (link nomadlink.Link, away bool, err error) {
 	sameRights := n.Spec.Nomad.NodePool == s.pool.Spec.Nomad.NodePool // the controller's credentials may be lent by it
-	if !elsewhere(s.pool, n, s.link) && sameRights {
-		link = s.link.Of(n)
-		return link, link.Known != s.link.Known, nil
+	away, link = elsewhere(s.pool, n, s.link), s.link
+	if away || !sameRights {
+		link, err = r.Connections.Link(ctx, n, n.Spec.Nomad)
 	}
-	link, err = r.Connections.Link(ctx, n, n.Spec.Nomad)
 	link = link.Of(n)
-	return link, elsewhere(s.pool, n, s.link) || link.Known != s.link.Known, err
+	return link, away || link.Known != s.link.Known, err
 }

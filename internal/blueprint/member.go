@@ -57,8 +57,8 @@ func SecretName(m Member) string {
 }
 
 // ClaimNames are the names of the PersistentVolumeClaims of the member's disks, in the order of the disks. They must
-// stay the same for a NomadNode: docs/adr/0018. Harvester
-// adopts a claim that exists already, with an older client's state on it, so the names are as new as the member
+// stay the same for a NomadNode: docs/adr/0018. Harvester adopts a claim that exists already, with an older client's
+// state on it, so the names are as new as the member
 // (Harvester: pkg/controller/master/virtualmachine/vm_controller.go, createPVCsFromAnnotation).
 func ClaimNames(m Member) []string {
 	names := make([]string, 0, len(m.Template.Disks))

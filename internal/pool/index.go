@@ -33,6 +33,9 @@ type index struct {
 	joinExpired []*Member
 	// blocked are the active members that something keeps from being made, or from running, by name.
 	blocked []*Member
+	// halted are the active members whose VM somebody has halted, by name. An upgrade of Harvester and host maintenance
+	// halt VMs themselves: those aren't among them.
+	halted []*Member
 	// inMaintenance are the active members whose host is in maintenance.
 	inMaintenance []*Member
 	// failed and unhealthy are the active members that a repair may replace, because they didn't join in time or no longer
@@ -86,7 +89,7 @@ func newIndex(s Snapshot) *index {
 		x.addToProgress(m)
 		x.addToHealth(m)
 	}
-	for _, set := range [][]*Member{x.joinExpired, x.blocked, x.failed, x.unhealthy} {
+	for _, set := range [][]*Member{x.joinExpired, x.blocked, x.halted, x.failed, x.unhealthy} {
 		slices.SortFunc(set, byName)
 	}
 	slices.SortFunc(x.reclaimable, youngestDrain)
@@ -144,8 +147,11 @@ func (x *index) addToProgress(m *Member) {
 	if m.Blocked != nil {
 		x.blocked = append(x.blocked, m)
 	}
-	if m.HostMaintenance {
+	switch {
+	case m.HostMaintenance:
 		x.inMaintenance = append(x.inMaintenance, m)
+	case m.Halted && x.Upgrade == nil:
+		x.halted = append(x.halted, m)
 	}
 }
 

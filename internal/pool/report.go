@@ -188,8 +188,8 @@ func tooFewReady(x *index, p Plan, c Counts) metav1.Condition {
 			"A member that no longer works is being replaced; see kubectl get nn.")
 	case c.Joining > 0 || p.Create > 0:
 		return condition.False(v1alpha1.ReasonJoining, "Members are on their way to join Nomad.")
-	case x.firstHalted() != nil:
-		return x.firstHalted().False()
+	case len(x.halted) > 0:
+		return vmHalted(x.halted[0]).False()
 	default:
 		return condition.False(v1alpha1.ReasonMembersMissing,
 			fmt.Sprintf("Fewer than %d members are ready in Nomad; see kubectl get nn.", x.Replicas))

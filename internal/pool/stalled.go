@@ -30,8 +30,8 @@ func stalled(x *index, o Outcome, all map[string]metav1.Condition) metav1.Condit
 		return o.CreateError.True()
 	case lacks != nil:
 		return lacks.True()
-	case x.firstHalted() != nil:
-		return x.firstHalted().True()
+	case len(x.halted) > 0:
+		return vmHalted(x.halted[0]).True()
 	}
 	if because.Status == metav1.ConditionFalse {
 		because.Status = metav1.ConditionTrue
@@ -55,19 +55,9 @@ func (x *index) needsPerson(m *Member) bool {
 	return !nameTaken(m) && m.Blocked.NeedsPerson(x.NomadKnown)
 }
 
-// firstHalted is the problem of the first member by name whose VM somebody has halted: it comes back when somebody
-// starts it. An upgrade of Harvester halts VMs itself. nil: there is none.
-func (x *index) firstHalted() *condition.Problem {
-	var first *Member
-	for _, m := range x.active {
-		if m.Halted && !m.HostMaintenance && x.Upgrade == nil && (first == nil || m.Name < first.Name) {
-			first = m
-		}
-	}
-	if first == nil {
-		return nil
-	}
-	return &condition.Problem{Reason: v1alpha1.ReasonVMStopped, Message: fmt.Sprintf(
+// vmHalted is the problem of a member whose VM somebody has halted: it comes back when somebody starts it.
+func vmHalted(m *Member) condition.Problem {
+	return condition.Problem{Reason: v1alpha1.ReasonVMStopped, Message: fmt.Sprintf(
 		"The VM of member %s is halted; somebody stopped it, or host maintenance did. Start it, or delete its NomadNode to "+
-			"have it replaced.", first.Name)}
+			"have it replaced.", m.Name)}
 }

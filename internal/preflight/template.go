@@ -40,15 +40,15 @@ func (g *gatherer) templateVersion(from v1alpha1.TemplateSource) (*harvestertemp
 		named := from
 		from = v1alpha1.TemplateSource{Kind: v1alpha1.KindTemplateVersion}
 		from.Name, _, _ = unstructured.NestedString(template.Object, "spec", "defaultVersionId")
-		if home, _, _ := strings.Cut(named.Name, "/"); from.Name != "" && !strings.HasPrefix(from.Name, home+"/") {
+		if from.Name == "" {
+			return nil, &condition.Problem{Reason: v1alpha1.ReasonTemplateNotFound, Message: harvestertemplate.Field(named) +
+				" has no default version; choose one in Harvester's UI (Advanced > Templates), or name a VirtualMachineTemplateVersion"}
+		}
+		if home, _, _ := strings.Cut(named.Name, "/"); !strings.HasPrefix(from.Name, home+"/") {
 			// Harvester's UI makes none such, and whoever may write the template may not read everything that it can name.
 			return nil, &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf(
 				"%s has a default version of another namespace, %q; name that VirtualMachineTemplateVersion itself",
 				harvestertemplate.Field(named), from.Name)}
-		}
-		if from.Name == "" {
-			return nil, &condition.Problem{Reason: v1alpha1.ReasonTemplateNotFound, Message: harvestertemplate.Field(named) +
-				" has no default version; choose one in Harvester's UI (Advanced > Templates), or name a VirtualMachineTemplateVersion"}
 		}
 	}
 	obj := g.object(TemplateVersionKind, from.Name)

@@ -14,8 +14,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/vm"
 )
 
-// Objects are the objects of a member in Kubernetes, besides its NomadNode. The Secret has to be made before
-// the VM. Harvester makes the claims, whose names follow from the NomadNode.
+// Objects are the objects of a member in Kubernetes, besides its NomadNode. The Secret has to be made before the VM.
+// Harvester makes the claims, whose names follow from the NomadNode.
 type Objects struct {
 	Secret *corev1.Secret
 	VM     *kubevirtv1.VirtualMachine

@@ -31,23 +31,13 @@ var vmRights = rbacv1.PolicyRule{APIGroups: []string{"kubevirt.io"},
 // personName is the name of a test's person.
 func personName(t *testing.T) string { return strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")) }
 
-// person is a client for a user who has these rights in a namespace, and no others.
-func person(t *testing.T, namespace string, rights ...rbacv1.PolicyRule) client.Client {
+// person is a client for a user who has these rights in the pools' namespace, and no others.
+func person(t *testing.T, rights ...rbacv1.PolicyRule) client.Client {
 	t.Helper()
 	name := personName(t)
-	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
-	objects := []client.Object{
-		&corev1.ServiceAccount{ObjectMeta: meta}, &rbacv1.Role{ObjectMeta: meta, Rules: rights},
-		&rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
-			Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: namespace, Name: name}}},
-	}
-	for _, o := range objects {
-		if err := w.Client.Create(t.Context(), o); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = w.Client.Delete(context.Background(), o) })
-	}
-	config, err := w.Kube.RESTConfigFor(t.Context(), namespace, name)
+	createObject(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name}})
+	grant(t, fixtures.Namespace, rights...)
+	config, err := w.Kube.RESTConfigFor(t.Context(), fixtures.Namespace, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +46,17 @@ func person(t *testing.T, namespace string, rights ...rbacv1.PolicyRule) client.
 		t.Fatal(err)
 	}
 	return c
+}
+
+// grant gives the person of a test rights in a namespace.
+func grant(t *testing.T, namespace string, rights ...rbacv1.PolicyRule) {
+	t.Helper()
+	name := personName(t)
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
+	createObject(t, &rbacv1.Role{ObjectMeta: meta, Rules: rights})
+	createObject(t, &rbacv1.RoleBinding{ObjectMeta: meta,
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+		Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: fixtures.Namespace, Name: name}}})
 }
 
 // as is a client for a service account that nobody has to make or to lend.
@@ -81,7 +82,7 @@ func TestMembersVMsCantBeDeletedByAccident(t *testing.T) {
 	eventually(t, "guarded", "the pool to settle", time.Minute, allReady(2))
 	member, other := vms(t, "guarded")[0], vms(t, "guarded")[1]
 	clone := externalVM(t, member.Name+"-clone", member.Labels)
-	user := person(t, fixtures.Namespace, vmRights)
+	user := person(t, vmRights)
 
 	instance := &kubevirtv1.VirtualMachineInstance{
 		ObjectMeta: metav1.ObjectMeta{Namespace: member.Namespace, Name: member.Name}}

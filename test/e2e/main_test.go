@@ -118,6 +118,15 @@ func create(t *testing.T, p *v1alpha1.NomadNodePool) {
 	t.Cleanup(func() { remove(t, p) })
 }
 
+// createObject makes any other object, which goes with the test.
+func createObject(t *testing.T, o client.Object) {
+	t.Helper()
+	if err := w.Client.Create(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), o) })
+}
+
 // remove deletes a pool after its test, and checks that nothing is left of it.
 func remove(t *testing.T, p *v1alpha1.NomadNodePool) {
 	t.Helper()

@@ -49,11 +49,7 @@ type made struct {
 func TestTemplateMatrix(t *testing.T) {
 	// A Nomad client in each guest would be nothing but load.
 	t.Cleanup(w.Hypervisor.GuestNeverJoins(func(vm types.NamespacedName) bool { return vm.Namespace == matrixNamespace }))
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: matrixNamespace}}
-	if err := w.Client.Create(t.Context(), namespace); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), namespace) })
+	createObject(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: matrixNamespace}})
 	all := makeMatrix(t)
 	if len(all) < 60 {
 		t.Fatalf("only %d templates", len(all))

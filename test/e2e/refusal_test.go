@@ -65,10 +65,7 @@ func TestQuotaBlocksThePoolUntilThereIsCapacity(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "few-vms"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{count: resource.MustParse("1")}},
 	}
-	if err := w.Client.Create(t.Context(), quota); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), quota) })
+	createObject(t, quota)
 	create(t, newPool("quota", 4))
 	eventually(t, "quota", "the pool to tell of the quota", time.Minute,
 		reports(v1alpha1.PoolTemplateValid, v1alpha1.ReasonQuotaExceeded, "exceeded quota: few-vms", "limited: "+count+"=1"))
@@ -93,10 +90,7 @@ func TestQuotaWithoutCapacityIsReportedBeforeAnythingIsMade(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "few-cpus"},
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceLimitsCPU: resource.MustParse("1")}},
 	}
-	if err := w.Client.Create(t.Context(), quota); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), quota) })
+	createObject(t, quota)
 	err := process.WaitFor(t.Context(), poll, "the quota to be counted", func(ctx context.Context) error {
 		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(quota), quota); err != nil || len(quota.Status.Hard) == 0 {
 			return fmt.Errorf("status %+v (%w)", quota.Status, err)

@@ -38,7 +38,6 @@ var (
 // gets at what he couldn't get at himself, and the refusal names the right.
 func TestOthersGetNothingThroughAPool(t *testing.T) {
 	t.Parallel()
-	inDefault := func(t *testing.T, rights ...rbacv1.PolicyRule) { also(t, "default", rights...) }
 	for name, c := range map[string]struct {
 		rights []rbacv1.PolicyRule
 		shared []rbacv1.PolicyRule // in the namespace default
@@ -62,8 +61,8 @@ func TestOthersGetNothingThroughAPool(t *testing.T) {
 			if c.change != nil {
 				c.change(p)
 			}
-			user := person(t, fixtures.Namespace, append(slices.Clone(c.rights), poolRights)...)
-			inDefault(t, c.shared...)
+			user := person(t, append(slices.Clone(c.rights), poolRights)...)
+			grant(t, "default", c.shared...)
 			asks(t, c.want, func() error { return user.Create(t.Context(), p.DeepCopy(), client.DryRunAll) })
 		})
 	}
@@ -74,7 +73,7 @@ func TestOthersChangeNoTemplate(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("unchanged", 0))
 	p := newPool("unchanged", 0)
-	user := person(t, fixtures.Namespace, poolRights)
+	user := person(t, poolRights)
 	patch := func(text string) error {
 		return user.Patch(t.Context(), p.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(text)))
 	}
@@ -95,7 +94,7 @@ func TestOthersCantUnmarkAMember(t *testing.T) {
 	create(t, newPool("marked", 1))
 	eventually(t, "marked", "the pool to settle", time.Minute, allReady(1))
 	vm := vms(t, "marked")[0]
-	user := person(t, fixtures.Namespace, vmRights)
+	user := person(t, vmRights)
 	patch := func(text string) error {
 		return user.Patch(t.Context(), vm.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(text)), client.DryRunAll)
 	}
@@ -144,10 +143,7 @@ func TestOthersInTheControllersPlace(t *testing.T) {
 	asks(t, others, creating(unlabeled))
 	asks(t, "", creating(secret("x-cloudinit", corev1.SecretTypeOpaque)))
 	somebodys := secret("somebodys", corev1.SecretTypeOpaque)
-	if err := w.Client.Create(t.Context(), somebodys); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = w.Client.Delete(context.Background(), somebodys) })
+	createObject(t, somebodys)
 	asks(t, others, func() error { return controller.Delete(t.Context(), somebodys, client.DryRunAll) })
 }
 
@@ -167,21 +163,6 @@ func ofTemplate(p *v1alpha1.NomadNodePool) {
 func imagesOfTheirs(p *v1alpha1.NomadNodePool) {
 	p.Spec.Template.Disks[0].Image = fixtures.Namespace + "/image-abcde"
 	p.Spec.Template.Networks[0].Name = fixtures.Namespace + "/vlan-1"
-}
-
-// also gives the person of a test rights in another namespace.
-func also(t *testing.T, namespace string, rights ...rbacv1.PolicyRule) {
-	t.Helper()
-	name := personName(t)
-	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
-	for _, o := range []client.Object{&rbacv1.Role{ObjectMeta: meta, Rules: rights},
-		&rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
-			Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: fixtures.Namespace, Name: name}}}} {
-		if err := w.Client.Create(t.Context(), o); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = w.Client.Delete(context.Background(), o) })
-	}
 }
 
 // asks waits until a request is answered so: policies and roles are in force a moment after they were written. want is
