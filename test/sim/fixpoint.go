@@ -61,6 +61,8 @@ func (w *Environment) unrestInNomad(m *memberTruth) string {
 		return "hasn't registered since its restart"
 	case !x.eligible:
 		return "is ineligible in Nomad"
+	case x.hidden: // the pool replaces it after health.unhealthyTimeout
+		return "is hidden by a job"
 	}
 	return ""
 }
@@ -105,8 +107,8 @@ func (w *Environment) leakInNomad(members map[string]bool) (about, what string) 
 // forcedOff reports whether somebody else removed a member's NomadNode.
 func (m *memberTruth) forcedOff() bool { return !m.gone.IsZero() && m.released.IsZero() }
 
-// nurse is what an operator does about members that can't get on by themselves: their name is taken, or their
-// guests didn't join.
+// nurse is what an operator does about members that can't get on by themselves: their name is taken, their
+// guests didn't join, or a job hides their node.
 func (w *Environment) nurse() {
 	for _, o := range w.store.all(kindVM) {
 		of := w.checks.members[strings.TrimSuffix(o.GetName(), copied)]
@@ -116,6 +118,7 @@ func (w *Environment) nurse() {
 	}
 	w.removeOrphaned()
 	w.free()
+	w.show()
 	w.uncordon()
 	p := w.pool()
 	if p == nil {
