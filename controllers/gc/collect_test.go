@@ -36,6 +36,8 @@ type nomadStub struct {
 	asked  int
 	about  map[string]int // how often for each node
 	purged []string
+	// answered is called after each answer; nil: nothing is.
+	answered func()
 }
 
 func (n *nomadStub) Get(nomad.Connection) nomad.Cluster { return n }
@@ -50,6 +52,9 @@ func (n *nomadStub) Inspect(_ context.Context, id string) (nomad.Inspection, err
 		return nomad.Inspection{}, context.DeadlineExceeded
 	}
 	node, ok := n.inside[id]
+	if n.answered != nil {
+		n.answered()
+	}
 	return nomad.Inspection{Found: ok, Node: node}, nil
 }
 

@@ -15,18 +15,19 @@ import (
 // An Event is emitted after the change that it reports.
 type emitter struct{ kube.EventSink }
 
-// orphanRemoved relates each Event to the removed resource. Without that Kubernetes would merge them all into one.
+// orphanRemoved relates each Event to the removed resource, or to the member whose it was. Without that Kubernetes
+// would merge them all into one.
 func (e emitter) orphanRemoved(p *v1alpha1.NomadNodePool, l orphan.Resource) {
-	what, related := "claim", client.Object(&corev1.PersistentVolumeClaim{})
+	what, related, name := "claim", client.Object(&corev1.PersistentVolumeClaim{}), l.Name
 	switch l.Kind {
 	case orphan.ClientNode:
-		what, related = "Nomad node", &v1alpha1.NomadNode{}
+		what, related, name = "Nomad node", &v1alpha1.NomadNode{}, l.Member // a Nomad node is no object of Kubernetes
 	case orphan.Secret:
 		what, related = "Secret", &corev1.Secret{}
 	default:
 	}
 	related.SetNamespace(l.Namespace)
-	related.SetName(l.Name)
+	related.SetName(name)
 	e.Normal(p, related, "OrphanRemoved", "CollectGarbage",
 		"Removed %s %s, which was left of member %s, whose NomadNode is gone", what, l.Name, l.Member)
 }
