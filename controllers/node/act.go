@@ -130,7 +130,7 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, 
 	}
 	rendered, err := render.Member(blueprint.MemberOf(s.node), s.facts)
 	if err != nil {
-		return apierrors.NewBadRequest(err.Error())
+		return templateProblem(err)
 	}
 	if err := r.Client.Create(ctx, rendered.VM); err != nil {
 		if apierrors.IsAlreadyExists(err) {

@@ -16,8 +16,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
 
 // fails has the API server answer DELETE, CREATE and PATCH with the error that what returns; nil: it accepts them.
@@ -205,6 +207,20 @@ func TestErrorsHaveTheSameTextEachTime(t *testing.T) {
 	} {
 		if got := stable(errors.New(c.text)); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
+// What can't be rendered was refused by nobody: the template is named as the cause, with the reason that pre-flight has.
+func TestTemplateThatCantBeRendered(t *testing.T) {
+	for want, err := range map[string]error{
+		v1alpha1.ReasonTemplateInvalid: errors.New("rendering the VirtualMachine of \"p-1\": no"),
+		v1alpha1.ReasonImageNotFound: fmt.Errorf("creating: %w", &render.InvalidError{Problems: []condition.Problem{
+			{Reason: v1alpha1.ReasonImageNotFound, Message: "no"}}}),
+	} {
+		if p := problemOf(templateProblem(err)); p == nil || p.By != v1alpha1.BlockedByTemplate || p.Reason != want ||
+			!strings.HasSuffix(p.Message, "no") {
+			t.Errorf("%v: %+v", err, p)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -94,9 +95,18 @@ func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Out
 	m.ACL = !s.link.View.NoACLs
 	rendered, err := render.Member(m, s.facts)
 	if err != nil {
-		return nil, apierrors.NewBadRequest(err.Error())
+		return nil, templateProblem(err)
 	}
 	return rendered.Secret, nil
+}
+
+// templateProblem is the error of a template of which nothing can be rendered. Nobody refused it, and no retry mends it.
+func templateProblem(err error) error {
+	p := condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: err.Error()}
+	if invalid := (*render.InvalidError)(nil); errors.As(err, &invalid) {
+		p.Reason = invalid.Problems[0].Reason
+	}
+	return problemError{nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: p}}
 }
 
 func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, error) {
