@@ -110,3 +110,19 @@ func TestLeaderIsAskedForUntilThereIsOne(t *testing.T) {
 		t.Errorf("asked %d times", n)
 	}
 }
+
+// After a list that failed the leader is asked for with the next one, long before its turn: a change of leader may be
+// why it failed, and why nodes look down.
+func TestLeaderIsAskedForAfterAFailedList(t *testing.T) {
+	f := newFakeServer(t)
+	f.leader = "10.0.0.1:4647"
+	clusters := NewClusters(Options{PollNodes: time.Hour, MinInterval: time.Millisecond})
+	go func() { _ = clusters.Start(t.Context()) }()
+	c := clusters.Get(Connection{Address: f.URL})
+	eventually(t, "first list", func() bool { return c.View().Leader == "10.0.0.1:4647" })
+	f.change(func() {
+		f.leader = "10.0.0.2:4647"
+		f.refuse["/v1/nodes"] = refusal{http.StatusBadGateway, "bad gateway", 1}
+	})
+	eventually(t, "the new leader", func() bool { return c.View().Leader == "10.0.0.2:4647" })
+}
