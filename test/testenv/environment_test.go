@@ -14,7 +14,6 @@ import (
 	nomadapi "github.com/hashicorp/nomad/api"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -98,10 +97,6 @@ func waitReady(t *testing.T, w *testenv.Environment, nodeID string) {
 		}
 		return nil
 	})
-}
-
-func secretNamed(name string) *corev1.Secret {
-	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name}}
 }
 
 func claims(ctx context.Context, w *testenv.Environment, vm string) ([]corev1.PersistentVolumeClaim, error) {

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	nomadapi "github.com/hashicorp/nomad/api"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -88,11 +91,13 @@ func TestAPIFaultsHitServiceAccounts(t *testing.T) {
 		Effect: faultproxy.LoseAnswer,
 	})
 	defer remove()
-	secret := secretNamed("lost-answer")
-	if err := c.Create(t.Context(), secret); err == nil {
-		t.Error("the answer wasn't lost")
+	// The admission of the installation lets the controller make no other Secrets.
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "lost-answer-cloudinit",
+		Labels: map[string]string{v1alpha1.NodeLabel: "lost-answer"}}}
+	stored := secret.DeepCopy()
+	if err := c.Create(t.Context(), secret); err == nil || apierrors.IsForbidden(err) {
+		t.Errorf("the answer wasn't lost: %v", err)
 	}
-	stored := secretNamed("lost-answer")
 	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(stored), stored); err != nil {
 		t.Errorf("the write whose answer was lost: %v", err)
 	}
