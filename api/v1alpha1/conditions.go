@@ -138,7 +138,8 @@ const (
 	ReasonCertificateNotYetValid = "CertificateNotYetValid"
 	// ReasonTemplateInvalid: the template can't be rendered.
 	ReasonTemplateInvalid = "TemplateInvalid"
-	// ReasonAdmissionDenied: Harvester's, KubeVirt's or Kubernetes' admission refused the VM; the message is theirs.
+	// ReasonAdmissionDenied: Harvester's, KubeVirt's or Kubernetes' admission refused the VM, or the API server its
+	// maker's rights; the message is theirs.
 	ReasonAdmissionDenied = "AdmissionDenied"
 	// ReasonQuotaExceeded: a quota is in the way; the message is the server's.
 	ReasonQuotaExceeded = "QuotaExceeded"
@@ -179,6 +180,8 @@ const (
 	ReasonNodeReady = "NodeReady"
 	// ReasonNodeDown: the Nomad node is down or disconnected.
 	ReasonNodeDown = "NodeDown"
+	// ReasonNodeMetaChanged: somebody took the keys by which the Nomad node is found out of its meta.
+	ReasonNodeMetaChanged = "NodeMetaChanged"
 	// ReasonCancelingDrain: the drain was canceled, and what was done for it is being undone in Nomad.
 	ReasonCancelingDrain = "CancelingDrain"
 	// ReasonIneligible: the Nomad node is ineligible, or drained, by somebody else's order.

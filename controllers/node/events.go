@@ -31,8 +31,13 @@ func (r *Reconciler) emitChanges(before, n *v1alpha1.NomadNode) {
 	}
 	was, is = nodestate.Condition(before, v1alpha1.NodeReady), nodestate.Condition(n, v1alpha1.NodeReady)
 	wentDown := was.Reason == v1alpha1.ReasonNomadUnknown && before.Status.Nomad.Status != n.Status.Nomad.Status
-	if is.Reason == v1alpha1.ReasonNodeDown && (turnsInto(was, is) || wentDown) {
-		r.Events.nodeDown(n, is.Message)
+	if turnsInto(was, is) || wentDown {
+		switch is.Reason {
+		case v1alpha1.ReasonNodeDown:
+			r.Events.nodeDown(n, is.Message)
+		case v1alpha1.ReasonNodeMetaChanged:
+			r.Events.nodeMetaChanged(n, is.Message)
+		}
 	}
 	if by := n.Status.BlockedBy; by != nodestate.Of(before).BlockedBy {
 		r.emitBlocked(n, by, nodestate.Condition(n, v1alpha1.NodeVMReady).Message)
@@ -81,6 +86,10 @@ func (e emitter) deletionRefused(vm *kubevirtv1.VirtualMachine, n *v1alpha1.Noma
 
 func (e emitter) nodeDown(n *v1alpha1.NomadNode, message string) {
 	e.Warn(n, "NodeDown", "CheckHealth", "%s", message)
+}
+
+func (e emitter) nodeMetaChanged(n *v1alpha1.NomadNode, message string) {
+	e.Warn(n, "NodeMetaChanged", "CheckHealth", "%s", message)
 }
 
 func (e emitter) vmRefused(n *v1alpha1.NomadNode, message string) {

@@ -45,8 +45,8 @@ func external(s *scope, n nomad.Node) *nodestate.Nomad {
 func inQuotes(name string) string { return fmt.Sprintf("%q", kube.Clamp(name, kube.MaxWord)) }
 
 // observeByID asks Nomad for the member's node by its ID where the list of nodes isn't enough: the node isn't in it
-// although its guest may run, or the node's name isn't the member's. It costs a few requests, and only for a leaving
-// member.
+// although its guest may run, or the node's name isn't the member's. It costs a few requests, and only for a member
+// that leaves, or whose node has vanished from the list.
 func (r *Reconciler) observeByID(ctx context.Context, s *scope) {
 	listed, ok := s.link.View.Nodes[s.node.Spec.NodeID]
 	named := member.Identity{Name: listed.Name}
@@ -74,6 +74,8 @@ func (r *Reconciler) observeByID(ctx context.Context, s *scope) {
 	default:
 		if external := external(s, in.Node); external != nil {
 			*o = *external
+		} else if !ok && !s.observed.Node.Leaving() {
+			o.MetaChanged = true
 		} else if !ok {
 			*o = nomadlink.NodeOf(in.Node)
 			o.Live, o.LiveKnown, o.Unlisted = memberAllocations(in.Live), true, true

@@ -211,3 +211,31 @@ func onlyInspected(t *testing.T, s *fixture) {
 		}
 	}
 }
+
+// A job on a member that stays takes the node out of the list. The member's status names that, and nothing is done to
+// the node. Once its meta is as it was, the member is as it was.
+func TestWantedMemberWhoseMetaWasChanged(t *testing.T) {
+	var listed map[string]nomad.Node
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		return running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true})
+	})
+	s.reconcile(t)
+	s.event()
+	listed, s.nomad.view.Nodes = s.nomad.view.Nodes, nil
+	s.reconcile(t)
+	n := s.node(t)
+	ready := nodestate.Condition(n, v1alpha1.NodeReady)
+	if ready.Reason != v1alpha1.ReasonNodeMetaChanged || n.Status.Nomad.Status != "unlisted" ||
+		!strings.Contains(ready.Message, "-node-id "+testNodeID+" harvester_pool_uid=u.") {
+		t.Errorf("Ready %+v, Nomad %q", ready, n.Status.Nomad.Status)
+	}
+	if e := s.event(); !strings.HasPrefix(e, "Warning NodeMetaChanged ") {
+		t.Errorf("event %q", e)
+	}
+	onlyInspected(t, s)
+	s.nomad.view.Nodes = listed
+	s.reconcile(t)
+	if n := s.node(t); nodestate.Condition(n, v1alpha1.NodeReady).Reason != v1alpha1.ReasonNodeReady {
+		t.Errorf("got %+v", n.Status)
+	}
+}

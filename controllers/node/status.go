@@ -80,6 +80,9 @@ func setNomadStatus(st *v1alpha1.NomadNodeStatus, s *scope, is nodestate.State) 
 		if v.ShortID != "" {
 			v.Status = "gone"
 		}
+		if o.MetaChanged {
+			v.Status = "unlisted"
+		}
 		return
 	}
 	v.ShortID, v.Cluster = short(s.node.Spec.NodeID), s.link.Where

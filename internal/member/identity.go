@@ -28,11 +28,21 @@ func Owns(member, poolUID string, n Identity) bool {
 	return n.Name == member || n.Member == member && n.PoolUID == poolUID
 }
 
-// FindByID is true for a leaving member whose guest may run and whose node isn't in Nomad's list. The list holds only
-// nodes whose meta names a pool, and a job may have removed that, so the controller asks for the node by its ID.
+// FindByID is true for a member that leaves or had joined, whose guest may run, and whose node isn't in Nomad's list.
+// The list holds only nodes whose meta names a pool, and a job may have removed that, so the controller asks for the
+// node by its ID.
 func FindByID(o nodestate.State) bool {
-	return o.Nomad.Known && !o.Nomad.Registered && o.DrainRequested() &&
+	return o.Nomad.Known && !o.Nomad.Registered && (o.DrainRequested() || o.Node.Joined && !o.Node.Leaving()) &&
 		(o.Instance.Exists || o.VM.Exists && o.VM.Owned && !o.VM.Deleting)
+}
+
+// metaChanged describes a member that stays, whose node can't be followed.
+func metaChanged(o nodestate.State) metav1.Condition {
+	return condition.False(v1alpha1.ReasonNodeMetaChanged,
+		"Nomad has the node, but its meta no longer names its pool, so it isn't in the list that the controller reads: "+
+			"a job on it, or somebody who may write nodes, has changed that. Find out who, and put it back: "+
+			fmt.Sprintf("nomad node meta apply -node-id %s %s=%s.", o.Node.ID, v1alpha1.MetaPoolUID, o.Node.PoolUID)+
+			thenReplaced(o))
 }
 
 // ConfirmIdentity is true for a listed node whose name isn't the member's, while the controller may change the node:

@@ -48,8 +48,10 @@ func TestNodeIsFoundByItsID(t *testing.T) {
 	}{
 		"leaves":                  {func(*nodestate.State) {}, true},
 		"its instance runs alone": {func(o *nodestate.State) { o.VM = nodestate.VM{} }, true},
-		"wanted":                  {func(o *nodestate.State) { o.Node.Drain = nil }, false},
-		"canceled":                {func(o *nodestate.State) { o.Node.Drain.Canceled = true }, false},
+		"wanted":                  {func(o *nodestate.State) { o.Node.Drain = nil }, true},
+		"canceled":                {func(o *nodestate.State) { o.Node.Drain.Canceled = true }, true},
+		"it hasn't joined yet":    {func(o *nodestate.State) { o.Node.Drain, o.Node.Joined = nil, false }, false},
+		"deleted a moment ago":    {func(o *nodestate.State) { o.Node.Drain, o.Node.DeletedAt = nil, now }, false},
 		"listed":                  {func(o *nodestate.State) { o.Nomad.Registered = true }, false},
 		"Nomad can't be asked":    {func(o *nodestate.State) { o.Nomad.Known = false }, false},
 		"drained":                 {func(o *nodestate.State) { o.Node.Drained = true }, false},

@@ -14,6 +14,8 @@ import (
 // Node is what the NomadNode has in its spec and status.
 type Node struct {
 	Namespace, Name, Revision string
+	// ID is its Nomad node's, and PoolUID its pool's.
+	ID, PoolUID string
 	// Made is when the NomadNode was made, with which the member's Secret and VM were rendered.
 	Made time.Time
 	// DeleteNext and Protected are the annotations.
@@ -75,7 +77,8 @@ type Node struct {
 func Of(n *v1alpha1.NomadNode) Node {
 	st, drained, ready := n.Status, Condition(n, v1alpha1.NodeDrainCompleted), Condition(n, v1alpha1.NodeReady)
 	r := Node{
-		Namespace: n.Namespace, Name: n.Name, Revision: n.Spec.Revision, Made: n.CreationTimestamp.Time, Host: st.VM.Host,
+		Namespace: n.Namespace, Name: n.Name, Revision: n.Spec.Revision, ID: n.Spec.NodeID, PoolUID: n.Spec.PoolUID,
+		Made: n.CreationTimestamp.Time, Host: st.VM.Host,
 		Created: n.CreationTimestamp.Time, Drain: n.Spec.Drain, Policy: n.Spec.ScaleIn.Drain,
 		Drained:        drained.Status == metav1.ConditionTrue && st.DrainResult != "",
 		DrainedAt:      drained.LastTransitionTime.Time,

@@ -150,6 +150,9 @@ type Nomad struct {
 	// Unlisted is true for a node that isn't in Nomad's list and was asked for by its ID: no change of the list shows how
 	// it changes.
 	Unlisted bool
+	// MetaChanged is true for the node of a member that stays, if Nomad has it although its list of nodes doesn't: the
+	// list goes by the node's meta, which a job can change. Such a node isn't Registered.
+	MetaChanged bool
 	// Status is Nomad's: initializing, ready, down, disconnected.
 	Status string
 	// Eligible is the scheduling eligibility.
