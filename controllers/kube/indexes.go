@@ -9,20 +9,16 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// The fields by which the cache finds NomadNodes. The cache copies each object that it returns, with its template, so
+// PoolUIDField is the field by which the cache finds NomadNodes. The cache copies each object that it returns, with its template, so
 // listing a whole namespace for one of its pools would cost as much as for all of them.
 //
-// Only the cache has these indexes: the API server knows such fields from Kubernetes 1.31 on (selectableFields of a
+// Only the cache has this index: the API server knows such fields from Kubernetes 1.31 on (selectableFields of a
 // CRD), and kubectl refuses the field on one that doesn't know it. Harvester 1.4.0 has 1.29.
-const (
-	PoolUIDField = "spec.poolUID"
-	NodeIDField  = "spec.nodeID"
-)
+const PoolUIDField = "spec.poolUID"
 
 // NodeIndexes are the indexes of NomadNodes, by field.
 var NodeIndexes = map[string]client.IndexerFunc{
 	PoolUIDField: func(o client.Object) []string { return []string{o.(*v1alpha1.NomadNode).Spec.PoolUID} },
-	NodeIDField:  func(o client.Object) []string { return []string{o.(*v1alpha1.NomadNode).Spec.NodeID} },
 }
 
 // AddIndexes adds NodeIndexes to the cache.

@@ -54,6 +54,7 @@ type Connections struct {
 	mu      sync.Mutex
 	last    lastDefaults
 	secrets map[types.NamespacedName]*cachedSecret
+	uses    uses
 }
 
 // lastDefaults is the default connection as it was last read.
@@ -112,11 +113,12 @@ func (c *Connections) Link(ctx context.Context, of client.Object, in v1alpha1.No
 		return unusable(
 			"The controller's own connection to Nomad can't be used: " + strings.ReplaceAll(problem.Error(), "\n", "; ")), nil
 	}
-	conn, problem := poolConnection(defaults, userOf(of, in.NodePool), spec, secret)
+	conn, problem := poolConnection(defaults, askerOf(of, in.NodePool), spec, secret)
 	if problem != nil {
 		return unusable(problem.Error()), nil
 	}
 	cluster := c.Clusters.Get(conn.Connection)
+	c.uses.note(of, cluster, c.Clock.Now())
 	l := Link{Where: where(conn.Connection), Cluster: cluster, View: cluster.View()}
 	l.Known, l.Reason, l.Message = judge(conn, l.View, c.Clock.Now())
 	state := l.View.Health.State
@@ -234,7 +236,11 @@ func (c *Connections) remembered(key types.NamespacedName, now time.Time) (cache
 	return *e, true
 }
 
-// Start drops Secrets that weren't needed for credentialsExpiry, because no pool names them any more, until ctx ends.
+// usesExpiry is how long it is remembered who uses a connection.
+const usesExpiry = 3 * Refresh
+
+// Start drops Secrets that weren't needed for credentialsExpiry, because no pool names them any more, and users of
+// connections that are gone, until ctx ends.
 func (c *Connections) Start(ctx context.Context) error {
 	wait.UntilWithContext(ctx, func(context.Context) { c.forget() }, credentialsExpiry/10)
 	return nil
@@ -242,6 +248,7 @@ func (c *Connections) Start(ctx context.Context) error {
 
 func (c *Connections) forget() {
 	now := c.Clock.Now()
+	c.uses.forget(now.Add(-usesExpiry))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	maps.DeleteFunc(c.secrets,

@@ -22,9 +22,9 @@ func TestWordsForHealth(t *testing.T) {
 		TokenIn:    inDefaultsSecret, Namespaces: allowed{"*"}, Addresses: allowed{"*"},
 	}
 	at := func(spec v1alpha1.NomadConnection, data map[string]string) Config {
-		c, err := poolConnection(defaults, user{namespace: "ns", nodePool: "default"}, spec, nil)
+		c, err := poolConnection(defaults, asker{namespace: "ns", nodePool: "default"}, spec, nil)
 		if data != nil {
-			c, err = poolConnection(defaults, user{namespace: "ns", nodePool: "default"}, spec, secretWith(data))
+			c, err = poolConnection(defaults, asker{namespace: "ns", nodePool: "default"}, spec, secretWith(data))
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -24,8 +24,8 @@ const (
 	secretServerName = "tls-server-name"
 )
 
-// user is who asks for a connection.
-type user struct {
+// asker is who asks for a connection.
+type asker struct {
 	namespace string
 	nodePool  string // of Nomad's
 	// leaves is true for a member that is to be drained: what pools may no longer use doesn't end that. joined is where
@@ -34,9 +34,9 @@ type user struct {
 	joined string
 }
 
-// userOf is who asks for the connection of a pool or a member.
-func userOf(of client.Object, nodePool string) user {
-	u := user{namespace: of.GetNamespace(), nodePool: cmp.Or(nodePool, "default")}
+// askerOf is who asks for the connection of a pool or a member.
+func askerOf(of client.Object, nodePool string) asker {
+	u := asker{namespace: of.GetNamespace(), nodePool: cmp.Or(nodePool, "default")}
 	if n, ok := of.(*v1alpha1.NomadNode); ok {
 		u.leaves, u.joined = n.DeletionTimestamp != nil || n.Spec.Drain != nil, n.Status.Nomad.Cluster
 	}
@@ -49,7 +49,7 @@ func userOf(of client.Object, nodePool string) user {
 // Token and client certificate are all of one source. The controller's own are only used with its own address, because
 // a pool may name others, and its author must not be able to have the controller's token sent there. And they are only
 // used for those whom the controller's operator names: through them a pool does more in Nomad than its author may.
-func poolConnection(defaults Config, of user, spec v1alpha1.NomadConnection, secret *corev1.Secret) (Config, error) {
+func poolConnection(defaults Config, of asker, spec v1alpha1.NomadConnection, secret *corev1.Secret) (Config, error) {
 	if spec.CredentialsSecretRef != nil && secret == nil {
 		return Config{}, fmt.Errorf(
 			"spec.nomad.credentialsSecretRef: Secret %q does not exist; create it in the pool's namespace with the key %q",
@@ -74,7 +74,7 @@ func poolConnection(defaults Config, of user, spec v1alpha1.NomadConnection, sec
 }
 
 // inherit takes from the default connection what the spec leaves unset.
-func inherit(defaults Config, of user, spec v1alpha1.NomadConnection) (Config, error) {
+func inherit(defaults Config, of asker, spec v1alpha1.NomadConnection) (Config, error) {
 	if spec.Address == "" && defaults.Address == "" {
 		return Config{}, fmt.Errorf(
 			"spec.nomad.address is not set, and the controller has no NOMAD_ADDR; set one of them, as in https://nomad.example.com:4646, the controller's in the Secret %s of its namespace",
@@ -101,7 +101,7 @@ func inherit(defaults Config, of user, spec v1alpha1.NomadConnection) (Config, e
 }
 
 // mayName is nil if pools may name an address. A member that leaves may be drained where it has joined.
-func mayName(addresses allowed, of user, there nomad.Connection) error {
+func mayName(addresses allowed, of asker, there nomad.Connection) error {
 	_, host, _ := strings.Cut(there.Address, "://")
 	if addresses.address(host) || of.leaves && of.joined == where(there) {
 		return nil

@@ -104,7 +104,7 @@ func TestResolve(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := poolConnection(defaults, user{namespace: "ns", nodePool: "pool"}, tc.spec, tc.secret)
+			got, err := poolConnection(defaults, asker{namespace: "ns", nodePool: "pool"}, tc.spec, tc.secret)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,7 +160,7 @@ func TestResolveRefuses(t *testing.T) {
 			want: []string{"no usable pair"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := poolConnection(tc.defaults, user{namespace: "ns", nodePool: "default"}, tc.spec, tc.secret)
+			_, err := poolConnection(tc.defaults, asker{namespace: "ns", nodePool: "default"}, tc.spec, tc.secret)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -183,7 +183,7 @@ func TestLeavingMembersKeepTheirConnection(t *testing.T) {
 	n := &v1alpha1.NomadNode{ObjectMeta: metav1.ObjectMeta{Namespace: "ns"}}
 	check := func(what string, spec v1alpha1.NomadConnection, may bool) {
 		t.Helper()
-		if _, err := poolConnection(defaults, userOf(n, ""), spec, nil); (err == nil) != may {
+		if _, err := poolConnection(defaults, askerOf(n, ""), spec, nil); (err == nil) != may {
 			t.Errorf("%s, %q: %v", what, spec.Address, err)
 		}
 	}

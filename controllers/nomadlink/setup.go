@@ -10,12 +10,13 @@ import (
 // SetupWithManager adds the watchers of Nomad to a manager, and returns the connections and the source of events.
 // defaults reads the default connection, for what pools leave unset.
 func SetupWithManager(mgr ctrl.Manager, defaults func() (Config, error)) (*Connections, *NomadSource, error) {
-	n := &NomadSource{Reader: mgr.GetClient()}
+	c := &Connections{Reader: mgr.GetAPIReader(), ReadDefaults: defaults, Clock: clock.RealClock{}}
+	n := &NomadSource{Connections: c}
 	clusters := nomad.NewClusters(
 		nomad.Options{Clock: clock.RealClock{}, Log: mgr.GetLogger().WithName("nomad"), OnChange: n.Changed})
 	if err := mgr.Add(clusters); err != nil {
 		return nil, nil, err
 	}
-	c := &Connections{Reader: mgr.GetAPIReader(), ReadDefaults: defaults, Clusters: clusters, Clock: clock.RealClock{}}
+	c.Clusters = clusters
 	return c, n, mgr.Add(c)
 }

@@ -17,10 +17,10 @@ type Options struct {
 	Clock clock.WithTicker
 	// Log; zero: nothing is logged.
 	Log logr.Logger
-	// OnChange is called after these nodes, or the live allocations of them while they are tracked, changed; nil means
-	// that the health changed, which concerns everybody. It is called from the watchers, at the same time from several,
-	// and must not block. nil: it isn't called.
-	OnChange func(nodeIDs []string)
+	// OnChange is called after these nodes of a cluster, or the live allocations of them while they are tracked, changed;
+	// no IDs mean that its health changed, which concerns all that use the cluster. It is called from the watchers, at the
+	// same time from several, and must not block. nil: it isn't called.
+	OnChange func(of Cluster, nodeIDs []string)
 	// PollNodes is how long a list of nodes waits for a change before it is answered anyway: how old a View may be while
 	// all is well. Default 10 s.
 	PollNodes time.Duration
@@ -45,7 +45,7 @@ func (o Options) withDefaults() Options {
 		o.Clock = clock.RealClock{}
 	}
 	if o.OnChange == nil {
-		o.OnChange = func([]string) {}
+		o.OnChange = func(Cluster, []string) {}
 	}
 	if o.Log.GetSink() == nil {
 		o.Log = logr.Discard()

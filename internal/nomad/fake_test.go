@@ -280,7 +280,7 @@ type changes struct {
 	calls [][]string
 }
 
-func (c *changes) note(ids []string) {
+func (c *changes) note(_ Cluster, ids []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls = append(c.calls, slices.Sorted(slices.Values(ids)))

@@ -36,7 +36,7 @@ func TestListIsNotBelievedIfGrantsWereChangedMeanwhile(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newCluster(Connection{Address: server.Addr, Token: tc.token.SecretID},
-				Options{OnChange: func([]string) {}}.withDefaults())
+				Options{OnChange: func(Cluster, []string) {}}.withDefaults())
 			before, err := c.lastCheck(t.Context())
 			if err != nil || !before.health.OK() {
 				t.Fatalf("got %+v, %v", before, err)

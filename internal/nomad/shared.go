@@ -18,6 +18,8 @@ type cluster struct {
 	// lastUsed is in nanoseconds since 1970.
 	lastUsed atomic.Int64
 
+	healthLog healthLog
+
 	wakeNodes, wakeToken, wakePoll chan struct{}
 }
 
@@ -32,6 +34,7 @@ func newCluster(conn Connection, o Options) *cluster {
 	return &cluster{
 		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(initial),
 		checks:    newTokenChecks(),
+		healthLog: healthLog{state: initial.State},
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 	}
 }

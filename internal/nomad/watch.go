@@ -166,18 +166,20 @@ func wake(ch chan<- struct{}) {
 
 func (c *cluster) noteChanged(ids []string) {
 	if len(ids) > 0 {
-		c.o.OnChange(ids)
+		c.o.OnChange(c, ids)
 	}
 }
 
+// noteHealth is called after each list and each check of the token.
 func (c *cluster) noteHealth(changed bool) {
-	if !changed {
-		return
-	}
 	health := c.state.view().Health
-	c.log.Info("Nomad's health changed", "ok", health.OK(), "state", health.State, "cause", health.Cause, "lacks",
-		health.Lacks)
-	c.o.OnChange(nil)
+	if skipped, due := c.healthLog.due(health.State, c.o.Clock.Now()); due {
+		c.log.Info("Nomad's health changed", "ok", health.OK(), "state", health.State, "cause", health.Cause, "lacks",
+			health.Lacks, "unlogged", skipped)
+	}
+	if changed {
+		c.o.OnChange(c, nil)
+	}
 }
 
 // noteError has the token checked after a refusal.
