@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -17,9 +18,17 @@ import (
 const Again = 200 * time.Millisecond
 
 // Result turns the outcome of a step into when to reconcile again. A conflict is not an error: somebody else has
-// written the object, so what was observed is out of date.
+// written the object, so what was observed is out of date. Nor is one that says when to try again: it is somebody
+// else's turn.
 func Result(ctx context.Context, acted bool, wake time.Duration, err error) (ctrl.Result, error) {
+	var turn interface {
+		error
+		RetryAfter() time.Duration
+	}
 	switch {
+	case errors.As(err, &turn):
+		log.FromContext(ctx).V(1).Info("waiting for a turn", "cause", err.Error())
+		return ctrl.Result{RequeueAfter: max(turn.RetryAfter(), Again)}, nil
 	case apierrors.IsConflict(err):
 		log.FromContext(ctx).V(1).Info("out of date, reconciling again", "cause", err.Error())
 		return ctrl.Result{RequeueAfter: Again}, nil

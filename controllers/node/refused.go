@@ -12,6 +12,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // problemOf is what a member's conditions show of an error; nil: the step is tried again and they show nothing.
@@ -25,10 +26,12 @@ func problemOf(err error) *nodestate.Blocked {
 
 // explain puts into the outcome what the member's conditions show of a step that failed. It returns true for a refusal:
 // that isn't an error of the controller, and the step is tried again later. Other errors that keep a VM from being made
-// are shown too, and the step is tried again soon. Conflicts and the end of the controller aren't shown.
+// are shown too, and the step is tried again soon. Conflicts, the end of the controller, and that it isn't this member's
+// turn to ask Nomad aren't shown.
 func explain(out *member.Outcome, step member.Step, err error) (refused bool) {
+	_, busy := errors.AsType[*nomad.BusyError](err)
 	switch p := problemOf(err); {
-	case apierrors.IsConflict(err), errors.Is(err, context.Canceled):
+	case busy, apierrors.IsConflict(err), errors.Is(err, context.Canceled):
 		return false
 	case p == nil && step.Making():
 		out.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByFailure, Problem: condition.Problem{

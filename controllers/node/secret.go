@@ -126,7 +126,10 @@ func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, e
 	}
 	s.latest = false // it may take seconds
 	token, supported, err := s.link.Cluster.IntroductionToken(ctx, s.node.Name, nodePool, introductionTTL)
+	_, busy := errors.AsType[*nomad.BusyError](err)
 	switch {
+	case busy:
+		return "", err
 	case err != nil:
 		return "", noToken(nomad.Cause(err))
 	case !supported && mode == v1alpha1.IntroductionAlways:

@@ -42,6 +42,11 @@ func explain(c Config, h nomad.Health) (reason, message string) {
 			h.Cause,
 			cmp.Or(c.AddressIn, inSpecAddress),
 		)
+	case nomad.HealthUnresponsive:
+		return v1alpha1.ReasonUnreachable, fmt.Sprintf(
+			"Nomad at %s lists its nodes, but several other requests in a row had no answer: %s; see the log of its servers, and "+
+				"what is between them and the controller. It is asked again within a minute. Meanwhile nothing is drained or "+
+				"deleted, unless its deletion was asked for", c.Address, h.Cause)
 	case nomad.HealthTokenRefused:
 		return v1alpha1.ReasonCredentials, fmt.Sprintf(
 			"Nomad at %s refuses the token: %s; put the secret ID of a valid token into %s, with the policy: %s",

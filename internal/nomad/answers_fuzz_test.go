@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+	"golang.org/x/sync/semaphore"
 )
 
 // always answers every request with the same.
@@ -142,7 +143,7 @@ func answered(t *testing.T, by http.RoundTripper) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newCluster(Connection{Address: "http://nomad.invalid"}, Options{}.withDefaults())
+	c := newCluster(Connection{Address: "http://nomad.invalid"}, Options{}.withDefaults(), semaphore.NewWeighted(1))
 	c.remote.api = client
 	return c
 }

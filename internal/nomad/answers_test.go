@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+	"golang.org/x/sync/semaphore"
 )
 
 // A list that has a null in it is an error, whatever it is of: what stands for nothing may be the allocation that
@@ -68,7 +69,7 @@ func TestPanicIsAnAnswerThatCannotBeUsed(t *testing.T) {
 
 func TestWatcherThatPanicsBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(Connection{Address: "http://127.0.0.1:1"}, Options{}.withDefaults())
+		c := newCluster(Connection{Address: "http://127.0.0.1:1"}, Options{}.withDefaults(), semaphore.NewWeighted(1))
 		runs, began := 0, time.Now()
 		c.keepRunning(t.Context(), "test", func(context.Context) {
 			if runs++; runs < 4 {

@@ -33,6 +33,9 @@ var (
 // errNoResponse is the answer to a request that was made with a nil error but makes no sense.
 var errNoResponse = errors.New("the answer is not what Nomad's API gives")
 
+// errSuspended: the request wasn't sent, because several before it had no answer.
+var errSuspended = errors.New("not asked for a while, because it didn't answer several requests")
+
 // Classify wraps an error of the API's client in one of the errors above, if one fits, and adds what was being done;
 // nil stays nil. The simulator classifies its errors with it, too.
 func Classify(doing string, err error) error {
@@ -129,6 +132,7 @@ func Cause(err error) string {
 		errno   syscall.Errno
 		network *net.OpError
 		request *url.Error
+		busy    *BusyError
 	)
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
@@ -137,6 +141,10 @@ func Cause(err error) string {
 		return fmt.Sprintf("the name %s can't be resolved", dns.Name)
 	case errors.As(err, &expired) && expired.Reason == x509.Expired:
 		return "the certificate has expired or is not yet valid"
+	case errors.Is(err, errSuspended):
+		return errSuspended.Error()
+	case errors.As(err, &busy):
+		return busyText
 	case errors.Is(err, errTooLarge):
 		return errTooLarge.Error()
 	case errors.As(err, &errno):

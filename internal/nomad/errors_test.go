@@ -103,7 +103,7 @@ func TestCauseIsStableBetweenServers(t *testing.T) {
 	}
 }
 
-// Answers that come in time, but without end, block a worker no longer than inspectLimit.
+// Answers that come in time, but without end, block a worker no longer than callLimit.
 func TestInspectEndsWhateverTheServerAnswers(t *testing.T) {
 	const each, policies = 50 * time.Millisecond, 100
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -20,6 +20,9 @@ const (
 	HealthNoConnection HealthState = "NoConnection"
 	// HealthUnreachable: it can't be asked, for Cause.
 	HealthUnreachable HealthState = "Unreachable"
+	// HealthUnresponsive: it answers the lists of nodes, but not what it was asked after that, for Cause. It isn't asked
+	// for a while.
+	HealthUnresponsive HealthState = "Unresponsive"
 	// HealthTokenRefused: it refuses the token; Cause has its answer.
 	HealthTokenRefused HealthState = "TokenRefused"
 	// HealthTokenUnverifiable: it doesn't show what the token grants, for Cause.

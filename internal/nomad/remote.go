@@ -18,6 +18,10 @@ import (
 // dialTimeout bounds each step of making a connection.
 const dialTimeout = 10 * time.Second
 
+// requestsAtOnce is how many requests a connection has at once. The watchers have seven at most (the lists of nodes and
+// of allocations, the leader or the token, and jobsAtATime), and the workers callsAtOnce.
+const requestsAtOnce = 16
+
 // remote sends single requests to one cluster. It keeps no state but caches, and no Connection: a struct with a
 // Connection in a field can print its secrets.
 type remote struct {
@@ -61,6 +65,7 @@ func newAPIClient(conn Connection) (*api.Client, error) {
 		DialContext:            dialer.DialContext,
 		TLSHandshakeTimeout:    dialTimeout,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		MaxConnsPerHost:        requestsAtOnce,
 		MaxIdleConnsPerHost:    4,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: maxHeader,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/sync/semaphore"
 )
 
 // cluster is the one Cluster of a connection.
@@ -15,6 +16,7 @@ type cluster struct {
 	remote *remote
 	state  *state
 	checks *tokenChecks
+	gate   *gate
 	// lastUsed is in nanoseconds since 1970.
 	lastUsed atomic.Int64
 
@@ -25,7 +27,7 @@ type cluster struct {
 
 var _ Cluster = (*cluster)(nil)
 
-func newCluster(conn Connection, o Options) *cluster {
+func newCluster(conn Connection, o Options, slowTurns *semaphore.Weighted) *cluster {
 	remote := newRemote(conn, o.RequestTimeout)
 	initial := Health{State: HealthUnknown}
 	if remote.broken != nil {
@@ -33,7 +35,7 @@ func newCluster(conn Connection, o Options) *cluster {
 	}
 	return &cluster{
 		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(initial),
-		checks:    newTokenChecks(),
+		checks: newTokenChecks(), gate: newGate(o.Clock, slowTurns),
 		healthLog: healthLog{state: initial.State},
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 	}
@@ -67,26 +69,22 @@ func (c *cluster) TrackAllocations(nodeID string, on bool) {
 	}
 }
 
-// inspectLimit bounds the time of one Inspect, in timeouts of a single request. How many requests an Inspect makes
-// depends on the server's answers, and it blocks one of the few workers that all pools share.
-const inspectLimit = 3
-
-func (c *cluster) Inspect(ctx context.Context, nodeID string) (Inspection, error) {
-	c.use()
-	ctx, cancel := context.WithTimeout(ctx, inspectLimit*c.remote.timeout)
-	defer cancel()
-	inspection, err := c.inspect(ctx, nodeID)
-	c.noteError(err)
+func (c *cluster) Inspect(ctx context.Context, nodeID string) (inspection Inspection, err error) {
+	err = c.call(ctx, func(ctx context.Context) error {
+		inspection, err = c.inspect(ctx, nodeID)
+		return err
+	})
 	if err != nil {
 		return Inspection{}, err
 	}
 	return inspection, nil
 }
 
-func (c *cluster) StopTime(ctx context.Context, nodeID string) (time.Duration, error) {
-	c.use()
-	longest, err := c.remote.stopTime(ctx, nodeID)
-	c.noteError(err)
+func (c *cluster) StopTime(ctx context.Context, nodeID string) (longest time.Duration, err error) {
+	err = c.call(ctx, func(ctx context.Context) error {
+		longest, err = c.remote.stopTime(ctx, nodeID)
+		return err
+	})
 	return longest, err
 }
 
@@ -106,60 +104,56 @@ func (c *cluster) inspect(ctx context.Context, nodeID string) (Inspection, error
 	return inspection, c.verify(ctx, before)
 }
 
-func (c *cluster) Usage(ctx context.Context, nodeIDs []string) (map[string]Usage, error) {
-	c.use()
-	usage, err := c.remote.usage(ctx, nodeIDs)
-	c.noteError(err)
+func (c *cluster) Usage(ctx context.Context, nodeIDs []string) (usage map[string]Usage, err error) {
+	err = c.call(ctx, func(ctx context.Context) error {
+		usage, err = c.remote.usage(ctx, nodeIDs)
+		return err
+	})
 	return usage, err
 }
 
 func (c *cluster) Cordon(ctx context.Context, nodeID string) error {
-	return c.wrote(c.remote.cordon(ctx, nodeID))
+	return c.write(ctx, func(ctx context.Context) error { return c.remote.cordon(ctx, nodeID) })
 }
 
 func (c *cluster) CancelDrain(ctx context.Context, nodeID string) error {
-	return c.wrote(c.remote.cancelDrain(ctx, nodeID))
+	return c.write(ctx, func(ctx context.Context) error { return c.remote.cancelDrain(ctx, nodeID) })
 }
 
 func (c *cluster) Uncordon(ctx context.Context, nodeID string) error {
-	return c.wrote(c.remote.uncordon(ctx, nodeID))
+	return c.write(ctx, func(ctx context.Context) error { return c.remote.uncordon(ctx, nodeID) })
 }
 
-func (c *cluster) Drain(ctx context.Context, nodeID string, d DrainOptions) (bool, error) {
+func (c *cluster) Drain(ctx context.Context, nodeID string, d DrainOptions) (sent bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.remote.timeout)
 	defer cancel()
-	sent, err := c.remote.drain(ctx, nodeID, d, c.o.Clock.Now)
-	return sent, c.wrote(err)
+	err = c.write(ctx, func(ctx context.Context) error {
+		sent, err = c.remote.drain(ctx, nodeID, d, c.o.Clock.Now)
+		return err
+	})
+	return sent, err
 }
 
 func (c *cluster) ResendDrain(ctx context.Context, nodeID string, d DrainOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, c.remote.timeout)
 	defer cancel()
-	return c.wrote(c.remote.resendDrain(ctx, nodeID, d, c.o.Clock.Now))
+	return c.write(ctx, func(ctx context.Context) error {
+		return c.remote.resendDrain(ctx, nodeID, d, c.o.Clock.Now)
+	})
 }
 
 func (c *cluster) Purge(ctx context.Context, nodeID string) error {
-	return c.wrote(c.remote.purge(ctx, nodeID))
+	return c.write(ctx, func(ctx context.Context) error { return c.remote.purge(ctx, nodeID) })
 }
 
 func (c *cluster) IntroductionToken(ctx context.Context, name, nodePool string,
-	ttl time.Duration) (string, bool, error) {
-	c.use()
-	jwt, supported, err := c.remote.introductionToken(ctx, name, nodePool, ttl)
-	c.noteError(err)
+	ttl time.Duration) (jwt string, supported bool, err error) {
+	err = c.call(ctx, func(ctx context.Context) error {
+		jwt, supported, err = c.remote.introductionToken(ctx, name, nodePool, ttl)
+		return err
+	})
 	if jwt != "" {
 		c.state.introduced()
 	}
 	return jwt, supported, err
-}
-
-// wrote is called after each write. A list that waits at the server returns by itself once the write took effect. One
-// that pauses after a failure is woken.
-func (c *cluster) wrote(err error) error {
-	c.use()
-	c.noteError(err)
-	if err == nil {
-		wake(c.wakeNodes)
-	}
-	return err
 }

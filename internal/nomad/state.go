@@ -15,6 +15,7 @@ type state struct {
 	listErr   error  // of the latest list
 	token     Health // what the latest check of the token found
 	health    Health // what follows from listErr and token
+	breaker   breaker
 	recovered recovered
 	// introduces: an introduction token was given.
 	introduces bool
@@ -44,6 +45,9 @@ func (s *state) allocationsView() AllocationsView {
 func (s *state) listed(nodes map[string]Node, at time.Time) (changed []string, health bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.listErr != nil { // it was away, and is back
+		s.breaker = breaker{}
+	}
 	changed = changedNodes(s.nodes, nodes)
 	s.nodes, s.taken, s.listErr = nodes, at, nil
 	return changed, s.judge(at)
@@ -79,14 +83,36 @@ func (s *state) judged(token Health, at time.Time) (health bool) {
 	return s.judge(at)
 }
 
-// judge is called with the lock held.
+// called records the result of a worker's request. That one fails while the lists fail, too, is nothing new.
+func (s *state) called(err error, at time.Time) (health bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil || s.listErr == nil {
+		s.breaker.note(err, at)
+	}
+	return s.judge(at)
+}
+
+// suspended is true while workers' requests aren't sent.
+func (s *state) suspended(now time.Time) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.breaker.isOpen(now)
+}
+
+// judge is called with the lock held. That workers' requests have no answer says nothing against what is listed: nodes
+// needn't recover from it.
 func (s *state) judge(at time.Time) (changed bool) {
 	before := s.health
 	// With a good token alone nothing is known: the nodes have to be listed, too.
-	if now := healthFrom(s.listErr, s.token); !now.OK() || !s.taken.IsZero() {
+	now := healthFrom(s.listErr, s.token)
+	if !now.OK() || !s.taken.IsZero() {
 		s.health = now
 	}
 	s.recovered.setHealthy(s.health.OK(), at)
+	if s.health.OK() && s.breaker.isOpen(at) {
+		s.health = s.breaker.health()
+	}
 	return s.health != before
 }
 
