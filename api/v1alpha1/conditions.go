@@ -85,6 +85,10 @@ const (
 	ReasonReachable = "Reachable"
 	// ReasonUnreachable: Nomad doesn't answer.
 	ReasonUnreachable = "Unreachable"
+	// ReasonTooManyNodes: so many nodes of Nomad claim to be members that the controller doesn't read them.
+	ReasonTooManyNodes = "TooManyNodes"
+	// ReasonTooManyConnections: the pools of the namespace use as many connections to Nomad as one namespace may.
+	ReasonTooManyConnections = "TooManyConnections"
 	// ReasonCredentials: the Secret with the token or certificates is missing or unusable, or Nomad refuses the token.
 	ReasonCredentials = "CredentialsInvalid"
 	// ReasonTokenLacksReadJob: allocations of some namespaces are invisible to the token, so that busy nodes look empty.

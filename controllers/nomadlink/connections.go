@@ -113,12 +113,16 @@ func (c *Connections) Link(ctx context.Context, of client.Object, in v1alpha1.No
 		return unusable(
 			"The controller's own connection to Nomad can't be used: " + strings.ReplaceAll(problem.Error(), "\n", "; ")), nil
 	}
-	conn, problem := poolConnection(defaults, askerOf(of, in.NodePool), spec, secret)
+	asks := askerOf(of, in.NodePool)
+	conn, problem := poolConnection(defaults, asks, spec, secret)
 	if problem != nil {
 		return unusable(problem.Error()), nil
 	}
-	cluster := c.Clusters.Get(conn.Connection)
-	c.uses.note(of, cluster, c.Clock.Now())
+	cluster := c.uses.note(of, placeOf(conn, spec), asks.leaves, c.Clock.Now(),
+		func() nomad.Cluster { return c.Clusters.Get(conn.Connection) })
+	if cluster == nil {
+		return tooManyConnections(of.GetNamespace()), nil
+	}
 	l := Link{Where: where(conn.Connection), Cluster: cluster, View: cluster.View()}
 	l.Known, l.Reason, l.Message = judge(conn, l.View, c.Clock.Now())
 	state := l.View.Health.State
@@ -146,6 +150,21 @@ func (l Link) Of(n *v1alpha1.NomadNode) Link {
 		"The node was last seen in the Nomad at %s. The connection leads to %s now, where nobody knows it: lead it back until the member has gone.",
 		seen, l.Where)
 	return l
+}
+
+func placeOf(conn Config, spec v1alpha1.NomadConnection) place {
+	to := place{address: conn.Address, region: conn.Region}
+	if spec.CredentialsSecretRef != nil {
+		to.secret = spec.CredentialsSecretRef.Name
+	}
+	return to
+}
+
+func tooManyConnections(namespace string) Link {
+	return Link{Misconfigured: true, Reason: v1alpha1.ReasonTooManyConnections, Message: fmt.Sprintf(
+		"The pools and members of namespace %s use %d connections to Nomad already, which differ in spec.nomad.address, "+
+			"spec.nomad.region or spec.nomad.credentialsSecretRef, and no namespace may use more; have pools share them, or use "+
+			"another namespace. One that nobody uses any more still counts for a quarter of an hour.", namespace, maxConnections)}
 }
 
 // unusable is a link without a cluster, because of a mistake that the message names.

@@ -2,6 +2,7 @@ package nomadlink
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -189,5 +190,53 @@ func TestPoolsThatSayTheSameShareAWatcher(t *testing.T) {
 	other, err := c.Link(t.Context(), staying, v1alpha1.NomadSpec{NomadConnection: v1alpha1.NomadConnection{Region: "other"}})
 	if err != nil || other.Cluster == links[0].Cluster {
 		t.Errorf("another region has the same watcher, %v", err)
+	}
+}
+
+// A namespace uses a bounded number of connections, and is told which may go. What leaves isn't kept by that.
+func TestNamespaceUsesFewConnections(t *testing.T) {
+	c, _, clock, _ := credentials(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "other"}})
+	c.Defaults.Addresses = allowed{"*"}
+	link := func(namespace, pool string, region int, leaving bool) Link {
+		t.Helper()
+		var of client.Object = poolNamed(pool)
+		if leaving {
+			n := memberNamed(pool, "p", pool)
+			n.Spec.Drain = &v1alpha1.DrainRequest{}
+			of = n
+		}
+		of.SetNamespace(namespace)
+		l, err := c.Link(t.Context(), of, v1alpha1.NomadSpec{NomadConnection: v1alpha1.NomadConnection{
+			Address: "http://many:4646", Region: fmt.Sprint("r", region)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	for i := range maxConnections {
+		for _, pool := range []string{"a", "b"} {
+			if l := link("ns", fmt.Sprint(pool, i), i, false); l.Cluster == nil {
+				t.Fatalf("%d: %s", i, l.Message)
+			}
+		}
+	}
+	l := link("ns", "more", maxConnections, false)
+	if l.Cluster != nil || l.Known || l.Reason != v1alpha1.ReasonTooManyConnections ||
+		!strings.Contains(l.Message, "namespace ns") || !strings.Contains(l.Message, "spec.nomad.region") {
+		t.Errorf("one too many: %s, %s", l.Reason, l.Message)
+	}
+	if link("ns", "more", 0, false).Cluster == nil {
+		t.Error("one that there is can't be shared")
+	}
+	if link("ns", "leaves", maxConnections, true).Cluster == nil {
+		t.Error("a member that leaves isn't drained")
+	}
+	if link("another", "more", maxConnections, false).Cluster == nil {
+		t.Error("another namespace is refused")
+	}
+	clock.SetTime(clock.Now().Add(2 * usesExpiry))
+	c.forget()
+	if link("ns", "more", maxConnections+1, false).Cluster == nil {
+		t.Error("what nobody uses any more counts")
 	}
 }

@@ -47,6 +47,12 @@ func explain(c Config, h nomad.Health) (reason, message string) {
 			"Nomad at %s lists its nodes, but several other requests in a row had no answer: %s; see the log of its servers, and "+
 				"what is between them and the controller. It is asked again within a minute. Meanwhile nothing is drained or "+
 				"deleted, unless its deletion was asked for", c.Address, h.Cause)
+	case nomad.HealthTooManyNodes:
+		return v1alpha1.ReasonTooManyNodes, fmt.Sprintf(
+			"Nomad at %s lists more nodes with the meta %s than the controller reads, so it doesn't know the members among them; "+
+				"find out who registers them (nomad node status -filter '\"%s\" in Meta'), stop and purge them, and have Nomad admit "+
+				"clients with an introduction token alone. Meanwhile nothing is drained or deleted, unless its deletion was asked "+
+				"for", c.Address, nomad.MetaPoolUID, nomad.MetaPoolUID)
 	case nomad.HealthTokenRefused:
 		return v1alpha1.ReasonCredentials, fmt.Sprintf(
 			"Nomad at %s refuses the token: %s; put the secret ID of a valid token into %s, with the policy: %s",

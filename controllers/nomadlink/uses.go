@@ -18,9 +18,18 @@ type user struct {
 	name   types.NamespacedName
 }
 
+// maxConnections is how many connections to Nomad the pools and members of a namespace may use. Each has watchers and a
+// view of its own, which take memory that all pools share.
+const maxConnections = 10
+
+// place is where a connection leads to and with whose credentials, but not what they are: a token that is rotated makes
+// no other place.
+type place struct{ address, region, secret string }
+
 // use is the connection that a user has asked for last.
 type use struct {
 	cluster nomad.Cluster
+	place   place
 	nodeID  string // of a member
 	pool    string // of a member
 	last    time.Time
@@ -33,6 +42,8 @@ type uses struct {
 	mu sync.Mutex
 	of map[user]*use
 	at map[nomad.Cluster]*usedBy
+	// places has how many users there are of each place, by namespace.
+	places map[string]map[place]int
 }
 
 // usedBy are the users of a connection.
@@ -42,9 +53,10 @@ type usedBy struct {
 	health  *rate.Limiter
 }
 
-// note remembers that a pool or a member uses a connection from now on. It is called before the view is taken, so that
-// no change after that is missed.
-func (u *uses) note(of client.Object, cluster nomad.Cluster, now time.Time) {
+// note remembers that a pool or a member uses a connection from now on, and returns the cluster that get returns. It is
+// called before the view is taken, so that no change after that is missed. It returns nil if the namespace uses as many
+// connections as it may; one that leaves may all the same.
+func (u *uses) note(of client.Object, to place, leaves bool, now time.Time, get func() nomad.Cluster) nomad.Cluster {
 	is := user{name: client.ObjectKeyFromObject(of)}
 	var nodeID, pool string
 	if n, ok := of.(*v1alpha1.NomadNode); ok {
@@ -52,19 +64,25 @@ func (u *uses) note(of client.Object, cluster nomad.Cluster, now time.Time) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	e := u.of[is]
-	if e == nil || e.cluster != cluster || e.nodeID != nodeID {
+	if used := u.places[is.name.Namespace]; used[to] == 0 && len(used) >= maxConnections && !leaves {
 		u.drop(is)
-		e = &use{cluster: cluster, nodeID: nodeID, pool: pool, wakes: newUserWakes()}
+		return nil
+	}
+	cluster := get()
+	e := u.of[is]
+	if e == nil || e.cluster != cluster || e.place != to || e.nodeID != nodeID {
+		u.drop(is)
+		e = &use{cluster: cluster, place: to, nodeID: nodeID, pool: pool, wakes: newUserWakes()}
 		u.add(is, e)
 	}
 	e.last = now
+	return cluster
 }
 
 // add is called with the lock held.
 func (u *uses) add(is user, e *use) {
 	if u.of == nil {
-		u.of, u.at = map[user]*use{}, map[nomad.Cluster]*usedBy{}
+		u.of, u.at, u.places = map[user]*use{}, map[nomad.Cluster]*usedBy{}, map[string]map[place]int{}
 	}
 	by := u.at[e.cluster]
 	if by == nil {
@@ -72,6 +90,10 @@ func (u *uses) add(is user, e *use) {
 		u.at[e.cluster] = by
 	}
 	u.of[is], by.users[is] = e, e
+	if u.places[is.name.Namespace] == nil {
+		u.places[is.name.Namespace] = map[place]int{}
+	}
+	u.places[is.name.Namespace][e.place]++
 	if is.member {
 		by.members[e.nodeID] = is
 	}
@@ -91,6 +113,13 @@ func (u *uses) drop(is user) {
 	}
 	if len(by.users) == 0 {
 		delete(u.at, e.cluster)
+	}
+	places := u.places[is.name.Namespace]
+	if places[e.place]--; places[e.place] == 0 {
+		delete(places, e.place)
+	}
+	if len(places) == 0 {
+		delete(u.places, is.name.Namespace)
 	}
 }
 

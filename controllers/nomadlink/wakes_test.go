@@ -7,6 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -22,13 +23,18 @@ func memberNamed(name, pool, nodeID string) *v1alpha1.NomadNode {
 	return n
 }
 
+// notes has an object use a cluster.
+func notes(u *uses, of client.Object, c nomad.Cluster, at time.Time) {
+	u.note(of, place{}, false, at, func() nomad.Cluster { return c })
+}
+
 // twoConnections are two Nomads, each with a pool and a member that use it.
 func twoConnections() (u *uses, mine, theirs nomad.Cluster) {
 	u, mine, theirs = &uses{}, &dialled{}, &dialled{last: nomad.Connection{Address: "theirs"}}
-	u.note(poolNamed("mine"), mine, now)
-	u.note(memberNamed("mine-1", "mine", "id-1"), mine, now)
-	u.note(poolNamed("theirs"), theirs, now)
-	u.note(memberNamed("theirs-1", "theirs", "id-2"), theirs, now)
+	notes(u, poolNamed("mine"), mine, now)
+	notes(u, memberNamed("mine-1", "mine", "id-1"), mine, now)
+	notes(u, poolNamed("theirs"), theirs, now)
+	notes(u, memberNamed("theirs-1", "theirs", "id-2"), theirs, now)
 	return u, mine, theirs
 }
 
@@ -52,15 +58,15 @@ func TestWakesStayWithinTheConnection(t *testing.T) {
 		"its node":                  {ids: []string{"id-2"}, want: []string{"theirs-1"}},
 		"another connection's node": {ids: []string{"id-1", "id-9"}, want: nil},
 		"a pool that was led away": {
-			change: func(u *uses, _ nomad.Cluster) { u.note(poolNamed("theirs"), &dialled{}, now) },
+			change: func(u *uses, _ nomad.Cluster) { notes(u, poolNamed("theirs"), &dialled{}, now) },
 			want:   []string{"theirs", "theirs-1"}, // its member is still there
 		},
 		"a member that was led away": {
-			change: func(u *uses, _ nomad.Cluster) { u.note(memberNamed("theirs-1", "theirs", "id-2"), &dialled{}, now) },
+			change: func(u *uses, _ nomad.Cluster) { notes(u, memberNamed("theirs-1", "theirs", "id-2"), &dialled{}, now) },
 			ids:    []string{"id-2"}, want: nil,
 		},
 		"a member that was led here": {
-			change: func(u *uses, c nomad.Cluster) { u.note(memberNamed("mine-1", "mine", "id-1"), c, now) },
+			change: func(u *uses, c nomad.Cluster) { notes(u, memberNamed("mine-1", "mine", "id-1"), c, now) },
 			ids:    []string{"id-1"}, want: []string{"mine-1"},
 		},
 		"all are gone": {change: func(u *uses, _ nomad.Cluster) { u.forget(now.Add(time.Second)) }, want: nil},
@@ -111,7 +117,7 @@ func TestManyUsersShareTheirWakes(t *testing.T) {
 	for i := range 1000 {
 		id := time.Duration(i).String()
 		ids = append(ids, id)
-		u.note(memberNamed("m-"+id, "p", id), theirs, now)
+		notes(u, memberNamed("m-"+id, "p", id), theirs, now)
 	}
 	atOnce := 0
 	for second := range 60 {
@@ -129,7 +135,7 @@ func TestManyUsersShareTheirWakes(t *testing.T) {
 // Nothing is left of those that are gone.
 func TestUsesAreForgotten(t *testing.T) {
 	u, mine, _ := twoConnections()
-	u.note(memberNamed("mine-1", "mine", "id-1"), mine, now.Add(time.Hour))
+	notes(u, memberNamed("mine-1", "mine", "id-1"), mine, now.Add(time.Hour))
 	u.forget(now.Add(time.Minute))
 	if len(u.of) != 1 || len(u.at) != 1 || len(u.at[mine].members) != 1 {
 		t.Errorf("%d users of %d connections are left", len(u.of), len(u.at))

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
-	"golang.org/x/sync/semaphore"
 )
 
 // always answers every request with the same.
@@ -143,7 +142,7 @@ func answered(t *testing.T, by http.RoundTripper) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newCluster(Connection{Address: "http://nomad.invalid"}, Options{}.withDefaults(), semaphore.NewWeighted(1))
+	c := newCluster(Connection{Address: "http://nomad.invalid"}, Options{}.withDefaults(), newShared())
 	c.remote.api = client
 	return c
 }
@@ -212,7 +211,7 @@ func holes(text string) (out []string) {
 
 // ask sends every kind of request there is.
 func ask(t *testing.T, c *cluster) {
-	nodes, _, err := c.remote.listNodes(t.Context(), 1, time.Second)
+	nodes, err := c.remote.nodes(t.Context(), 1)
 	modest(t, err)
 	for id, n := range nodes {
 		if id != n.ID || checkNodeID(id) != nil {
@@ -230,6 +229,7 @@ func ask(t *testing.T, c *cluster) {
 	live, err := c.remote.liveAllocations(t.Context(), []string{nodeA})
 	modest(t, err)
 	c.state.polled(live, time.Now(), err)
+	c.state.breaker = breaker{} // so that all requests are sent
 	_, err = c.Usage(t.Context(), []string{nodeA})
 	modest(t, err)
 	stop, err := c.StopTime(t.Context(), nodeA)
@@ -239,9 +239,11 @@ func ask(t *testing.T, c *cluster) {
 	}
 	_, err = c.Drain(t.Context(), nodeA, DrainOptions{DrainID: "i", Remaining: time.Hour})
 	modest(t, err)
+	c.state.breaker = breaker{} // so that all requests are sent
 	modest(t, c.ResendDrain(t.Context(), nodeA, DrainOptions{DrainID: "i"}))
 	modest(t, c.Cordon(t.Context(), nodeA))
 	modest(t, c.Uncordon(t.Context(), nodeA))
+	c.state.breaker = breaker{} // so that all requests are sent
 	modest(t, c.CancelDrain(t.Context(), nodeA))
 	modest(t, c.Purge(t.Context(), nodeA))
 	jwt, _, err := c.IntroductionToken(t.Context(), "p-1", "default", time.Minute)

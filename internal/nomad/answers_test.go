@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
-	"golang.org/x/sync/semaphore"
 )
 
 // A list that has a null in it is an error, whatever it is of: what stands for nothing may be the allocation that
@@ -16,7 +15,7 @@ import (
 func TestListsWithNullsAreNotBelieved(t *testing.T) {
 	for _, body := range []string{`[null]`, `[{},null]`} {
 		c := answering(t, saying(body)).(*cluster)
-		nodes, _, list := c.remote.listNodes(t.Context(), 0, 0)
+		nodes, list := c.remote.nodes(t.Context(), 0)
 		_, live := c.remote.liveAllocations(t.Context(), []string{nodeA})
 		_, running := c.remote.runningAllocations(t.Context(), Node{ID: nodeA})
 		_, usage := c.Usage(t.Context(), []string{nodeA})
@@ -69,7 +68,7 @@ func TestPanicIsAnAnswerThatCannotBeUsed(t *testing.T) {
 
 func TestWatcherThatPanicsBeginsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(Connection{Address: "http://127.0.0.1:1"}, Options{}.withDefaults(), semaphore.NewWeighted(1))
+		c := newCluster(Connection{Address: "http://127.0.0.1:1"}, Options{}.withDefaults(), newShared())
 		runs, began := 0, time.Now()
 		c.keepRunning(t.Context(), "test", func(context.Context) {
 			if runs++; runs < 4 {

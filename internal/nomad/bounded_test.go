@@ -90,7 +90,7 @@ func peak(t *testing.T, do func()) (grew uint64) {
 
 // everything asks for all that there is, and returns the errors.
 func everything(t *testing.T, c *cluster) []error {
-	_, _, nodes := c.remote.listNodes(t.Context(), 0, 0)
+	_, nodes := c.remote.nodes(t.Context(), 0)
 	_, live := c.remote.liveAllocations(t.Context(), []string{nodeA})
 	_, running := c.remote.runningAllocations(t.Context(), Node{ID: nodeA})
 	_, usage := c.Usage(t.Context(), []string{nodeA})
@@ -181,7 +181,7 @@ func TestRefusalsThatGrowAreCutOff(t *testing.T) {
 
 func TestAnswersOfManyItemsAreCutOff(t *testing.T) {
 	c := answering(t, saying("["+strings.Repeat("{},", maxItems)+"{}]")).(*cluster)
-	if _, _, err := c.remote.listNodes(t.Context(), 0, 0); !errors.Is(err, ErrUnreachable) ||
+	if _, err := c.remote.nodes(t.Context(), 0); !errors.Is(err, ErrUnreachable) ||
 		Cause(err) != errTooLarge.Error() {
 		t.Errorf("got %v", err)
 	}
@@ -269,7 +269,7 @@ func TestLargeClusterFits(t *testing.T) {
 		var nodes map[string]Node
 		grew := peak(t, func() {
 			var err error
-			if nodes, _, err = c.remote.listNodes(t.Context(), 0, 0); err != nil {
+			if nodes, err = c.remote.nodes(t.Context(), 0); err != nil {
 				t.Error(err)
 			}
 		})
@@ -299,7 +299,7 @@ func TestEndlessRefusalEnds(t *testing.T) {
 				}
 			}).(*cluster)
 			began := time.Now()
-			if _, _, err := c.remote.listNodes(t.Context(), 0, 0); err == nil || len(err.Error()) > 1000 ||
+			if _, err := c.remote.nodes(t.Context(), 0); err == nil || len(err.Error()) > 1000 ||
 				time.Since(began) > 10*time.Second {
 				t.Errorf("%.200v after %s", err, time.Since(began))
 			}

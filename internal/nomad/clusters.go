@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"golang.org/x/sync/semaphore"
 	"k8s.io/utils/clock"
 )
 
@@ -68,8 +67,7 @@ type Clusters struct {
 	entries map[string]*entry
 	ctx     context.Context // of Start; nil before it
 	watches sync.WaitGroup
-	// slowTurns are those of all clusters (gate).
-	slowTurns *semaphore.Weighted
+	shared  shared
 }
 
 type entry struct {
@@ -79,7 +77,7 @@ type entry struct {
 
 // NewClusters returns an empty set. Nothing is watched before Start.
 func NewClusters(o Options) *Clusters {
-	return &Clusters{o: o.withDefaults(), entries: map[string]*entry{}, slowTurns: semaphore.NewWeighted(slowCallsAtOnce)}
+	return &Clusters{o: o.withDefaults(), entries: map[string]*entry{}, shared: newShared()}
 }
 
 // Get returns the Cluster of the connection, and has it watched from now on. Call it each time rather than keep the
@@ -91,7 +89,7 @@ func (c *Clusters) Get(conn Connection) Cluster {
 	defer c.mu.Unlock()
 	e := c.entries[key]
 	if e == nil {
-		e = &entry{cluster: newCluster(conn, c.o, c.slowTurns)}
+		e = &entry{cluster: newCluster(conn, c.o, c.shared)}
 		c.entries[key] = e
 		c.watch(e)
 	}

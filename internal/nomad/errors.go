@@ -145,6 +145,8 @@ func Cause(err error) string {
 		return errSuspended.Error()
 	case errors.As(err, &busy):
 		return busyText
+	case errors.Is(err, errTooManyNodes):
+		return errTooManyNodes.Error()
 	case errors.Is(err, errTooLarge):
 		return errTooLarge.Error()
 	case errors.As(err, &errno):

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/hashicorp/nomad/api"
-	"golang.org/x/sync/semaphore"
 
 	testnomad "github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
 )
@@ -37,7 +36,7 @@ func TestListIsNotBelievedIfGrantsWereChangedMeanwhile(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := newCluster(Connection{Address: server.Addr, Token: tc.token.SecretID},
-				Options{OnChange: func(Cluster, []string) {}}.withDefaults(), semaphore.NewWeighted(1))
+				Options{OnChange: func(Cluster, []string) {}}.withDefaults(), newShared())
 			before, err := c.lastCheck(t.Context())
 			if err != nil || !before.health.OK() {
 				t.Fatalf("got %+v, %v", before, err)

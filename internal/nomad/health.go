@@ -23,6 +23,8 @@ const (
 	// HealthUnresponsive: it answers the lists of nodes, but not what it was asked after that, for Cause. It isn't asked
 	// for a while.
 	HealthUnresponsive HealthState = "Unresponsive"
+	// HealthTooManyNodes: it lists so many nodes with our key that they aren't kept.
+	HealthTooManyNodes HealthState = "TooManyNodes"
 	// HealthTokenRefused: it refuses the token; Cause has its answer.
 	HealthTokenRefused HealthState = "TokenRefused"
 	// HealthTokenUnverifiable: it doesn't show what the token grants, for Cause.
@@ -57,7 +59,7 @@ func (h Health) NoPathToRegion() bool { return strings.Contains(h.Cause, noPathT
 func (h Health) Misconfigured() bool {
 	switch h.State {
 	case HealthNoConnection, HealthTokenRefused, HealthTokenUnverifiable, HealthTokenLacksReadJob,
-		HealthTokenLacksNodeWrite:
+		HealthTokenLacksNodeWrite, HealthTooManyNodes:
 		return !h.Passes
 	default:
 		return false
@@ -110,6 +112,8 @@ func healthFrom(listErr error, token Health) Health {
 		return healthRefused(listErr)
 	case errors.Is(listErr, ErrForbidden):
 		return token
+	case errors.Is(listErr, errTooManyNodes):
+		return Health{State: HealthTooManyNodes}
 	case listErr != nil:
 		return Health{State: HealthUnreachable, Cause: Cause(listErr)}
 	}

@@ -20,15 +20,21 @@ const (
 	metaIgnoreSystemJobs = "harvester_drain_ignore_system_jobs"
 )
 
-// listNodes lists the members and returns the index to wait for next. With an index it returns when that has passed, or
-// after wait. Only the leader answers: another server's answer may be older than our own writes.
-func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration) (map[string]Node, uint64, error) {
+// nodeList is an answer to a list of nodes.
+type nodeList struct {
+	nodes map[string]Node
+	next  uint64 // the index to wait for
+	bytes int64  // how many were read, also if it failed
+}
+
+// listNodes lists the members. With an index it returns when that has passed, or after wait. Only the leader answers:
+// another server's answer may be older than our own writes. The nodes are kept within h.
+func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration, h *holding) (nodeList, error) {
 	q := api.QueryOptions{Filter: membersFilter, Params: map[string]string{"resources": "true"}, WaitIndex: index}
 	if index != 0 {
 		q.WaitTime = wait
 	}
-	nodes := map[string]Node{}
-	var next uint64
+	out := nodeList{nodes: map[string]Node{}}
 	err := r.query(ctx, "list nodes", q, func(q *api.QueryOptions) error {
 		var k keptBytes
 		got, err := items(r, "/v1/nodes", q, maxItem, maxItemTokens, func(stub *api.NodeListStub) error {
@@ -36,16 +42,16 @@ func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration
 				return nil
 			}
 			n := nodeFromStub(stub)
-			nodes[n.ID] = n
-			return k.add(n.texts()...)
+			out.nodes[n.ID] = n
+			return errors.Join(h.add(n), k.add(n.texts()...))
 		})
-		next = nextIndex(index, got)
+		out.next, out.bytes = nextIndex(index, got.index), got.bytes
 		return err
 	})
 	if err != nil {
-		return nil, 0, err
+		return nodeList{bytes: out.bytes}, err
 	}
-	return nodes, next, nil
+	return out, nil
 }
 
 // texts returns those fields of a node that have no bounded length.

@@ -9,6 +9,16 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
+// shared is what all clusters have together.
+type shared struct {
+	// slowTurns are the turns of slow servers (gate), and nodes the memory for lists of nodes (holding).
+	slowTurns, nodes *semaphore.Weighted
+}
+
+func newShared() shared {
+	return shared{slowTurns: semaphore.NewWeighted(slowCallsAtOnce), nodes: semaphore.NewWeighted(maxHeld)}
+}
+
 // cluster is the one Cluster of a connection.
 type cluster struct {
 	o      Options
@@ -17,6 +27,7 @@ type cluster struct {
 	state  *state
 	checks *tokenChecks
 	gate   *gate
+	shared shared
 	// lastUsed is in nanoseconds since 1970.
 	lastUsed atomic.Int64
 
@@ -27,7 +38,7 @@ type cluster struct {
 
 var _ Cluster = (*cluster)(nil)
 
-func newCluster(conn Connection, o Options, slowTurns *semaphore.Weighted) *cluster {
+func newCluster(conn Connection, o Options, all shared) *cluster {
 	remote := newRemote(conn, o.RequestTimeout)
 	initial := Health{State: HealthUnknown}
 	if remote.broken != nil {
@@ -35,7 +46,7 @@ func newCluster(conn Connection, o Options, slowTurns *semaphore.Weighted) *clus
 	}
 	return &cluster{
 		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(initial),
-		checks: newTokenChecks(), gate: newGate(o.Clock, slowTurns),
+		checks: newTokenChecks(), gate: newGate(o.Clock, all.slowTurns), shared: all,
 		healthLog: healthLog{state: initial.State},
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 	}

@@ -24,10 +24,10 @@ func backoff(base time.Duration) wait.Backoff {
 // limits what may be based on it.
 const maxListFailures = 3
 
-// counts reports if the n-th failure of a list in a row changes the health. A refusal and a timeout do at once: a
-// refusal is an answer, and a timeout has already waited long enough.
+// counts reports if the n-th failure of a list in a row changes the health. A refusal, a list that is too
+// long, and a timeout do at once: the first two are answers, and a timeout has already waited long enough.
 func counts(err error, n int) bool {
-	return n >= maxListFailures || errors.Is(err, ErrForbidden) || timedOut(err)
+	return n >= maxListFailures || errors.Is(err, ErrForbidden) || timedOut(err) || errors.Is(err, errTooManyNodes)
 }
 
 // run watches until ctx ends.
@@ -49,34 +49,41 @@ func (c *cluster) watchNodes(ctx context.Context) {
 		failures int
 		pauses   = backoff(c.o.MinInterval)
 		askedFor time.Time // the leader
+		kept     = &holding{of: c.shared.nodes}
 	)
+	defer func() { kept.release() }()
 	for ctx.Err() == nil {
 		began := c.o.Clock.Now()
-		nodes, next, err := c.remote.listNodes(ctx, index, c.o.PollNodes)
+		reading := &holding{of: c.shared.nodes}
+		list, err := c.remote.listNodes(ctx, index, c.o.PollNodes, reading)
 		if ctx.Err() != nil {
+			reading.release()
 			return
 		}
 		if err != nil {
+			reading.release()
 			index, failures, askedFor = 0, failures+1, time.Time{}
 			if counts(err, failures) {
 				c.noteHealth(c.state.listFailed(err, c.o.Clock.Now()))
 			}
 			c.noteError(err)
-			c.pause(ctx, pauses.Step(), c.wakeNodes)
+			c.pause(ctx, max(pauses.Step(), listPause(list.bytes, err)), c.wakeNodes)
 			continue
 		}
 		// In a cluster that never had a node the index is 0, which would mean not to wait.
-		index, failures, pauses = max(next, 1), 0, backoff(c.o.MinInterval)
+		index, failures, pauses = max(list.next, 1), 0, backoff(c.o.MinInterval)
 		answered := c.o.Clock.Now()
 		// The leader is noted before the nodes, because a change of leader may be why they look down.
 		if answered.Sub(askedFor) >= c.o.PollNodes && c.noteLeader(ctx) {
 			askedFor = answered
 		}
-		changed, health := c.state.listed(nodes, answered)
+		changed, health := c.state.listed(list.nodes, answered)
+		kept.release()
+		kept = reading
 		c.noteHealth(health)
 		c.noteChanged(changed)
 		// Any write to any node of the whole cluster ends the wait, not only to members.
-		c.pause(ctx, c.o.MinInterval-c.o.Clock.Since(began), nil)
+		c.pause(ctx, max(c.o.MinInterval-c.o.Clock.Since(began), listPause(list.bytes, nil)), nil)
 	}
 }
 
