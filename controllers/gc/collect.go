@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,6 +38,9 @@ type Collector struct {
 	// Grace is for how long a resource must have been orphaned, at every run, before it is removed. It restarts with the
 	// controller.
 	Grace time.Duration
+
+	// Each is inParallel.
+	Each func(n, limit int, do func(i int) error) error
 
 	seen    orphan.Seen
 	answers map[question]answer
@@ -90,18 +94,41 @@ func (s *Collector) Collect(ctx context.Context) error {
 	for _, l := range plan.Report {
 		s.report(ctx, o, l)
 	}
+	nodes, failed := s.removeObjects(ctx, o, plan.Remove)
+	return errors.Join(slices.Concat(errs, failed, s.removeNodes(ctx, o, nodes))...)
+}
+
+// removeObjects removes what is in Kubernetes, and returns the Nomad nodes that may be purged after it.
+func (s *Collector) removeObjects(ctx context.Context, o *scope,
+	all []orphan.Resource) (nodes byCluster[orphan.Resource], errs []error) {
 	failed := map[orphan.Key]bool{}
-	for _, l := range plan.Remove {
+	for _, l := range all {
 		secret := orphan.Key{Namespace: l.Namespace, Name: l.Secret}
 		if failed[secret] {
 			continue // this resource is what leads to the Secret that couldn't be removed
 		}
+		if l.Kind == orphan.ClientNode {
+			nodes.add(o.clusters[l.Key], l)
+			continue
+		}
 		if err := s.remove(ctx, o, l); err != nil {
-			errs = append(errs, fmt.Errorf("removing %s %s/%s: %w", l.Kind, l.Namespace, l.Name, err))
+			errs = append(errs, err)
 			failed[secret] = true
 		}
 	}
-	return errors.Join(errs...)
+	return nodes, errs
+}
+
+// removeNodes purges Nomad nodes. A cluster that fails once waits for the next run.
+func (s *Collector) removeNodes(ctx context.Context, o *scope, all byCluster[orphan.Resource]) []error {
+	return inEach(ctx, s.Each, all, func(ctx context.Context, nodes []orphan.Resource) error {
+		for _, l := range nodes {
+			if err := s.remove(ctx, o, l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (s *Collector) report(ctx context.Context, o *scope, l orphan.Resource) {
@@ -128,8 +155,11 @@ func (s *Collector) remove(ctx context.Context, o *scope, l orphan.Resource) err
 		removed, err = s.purge(ctx, o, l)
 	case orphan.VM, orphan.NomadNode: // only reported
 	}
-	if err != nil || !removed {
-		return err
+	if err != nil {
+		return fmt.Errorf("removing %s %s/%s: %w", l.Kind, l.Namespace, l.Name, err)
+	}
+	if !removed {
+		return nil
 	}
 	log.FromContext(ctx).Info("removed an orphaned resource", "kind", l.Kind, "namespace", l.Namespace, "name", l.Name,
 		"member", l.Member, "poolUID", l.PoolUID)
@@ -175,5 +205,5 @@ func deleted(err error) (bool, error) { return err == nil, client.IgnoreNotFound
 // New makes the collector, which runs at each interval.
 func New(d kube.Deps, c *nomadlink.Connections, interval, grace time.Duration) *Collector {
 	return &Collector{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock,
-		Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Interval: interval, Grace: grace}
+		Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Interval: interval, Grace: grace, Each: inParallel}
 }

@@ -5,9 +5,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/orphan"
@@ -16,13 +16,6 @@ import (
 // asksPerRun bounds for how many nodes each Nomad is asked in one run. An Inspect takes a few requests, and a Nomad
 // that many controllers share may have thousands of nodes that are down.
 const asksPerRun = 100
-
-// downNode is a Nomad node that is down, of a cluster that a pool belongs to.
-type downNode struct {
-	pool    *v1alpha1.NomadNodePool
-	cluster nomad.Cluster
-	id      string
-}
 
 // question names a node of a cluster: two clusters may have nodes of the same ID.
 type question struct {
@@ -41,55 +34,85 @@ type answer struct {
 // the longest ago. For nodes that it doesn't ask for, the earlier answers count.
 func (s *Collector) observeNodes(ctx context.Context, o *scope) error {
 	answers := map[question]answer{} // drops the answers of nodes that are no longer down
-	for _, d := range o.down {
-		if !o.NodeIDs[d.id] {
-			q := question{d.cluster, d.id}
-			answers[q] = s.answers[q]
+	for cluster, down := range o.down.of {
+		for _, id := range down {
+			if !o.NodeIDs[id] {
+				q := question{cluster, id}
+				answers[q] = s.answers[q]
+			}
 		}
 	}
-	o.ask(ctx, answers)
+	s.ask(ctx, o, answers)
 	s.answers = answers
-	for _, d := range o.down {
-		a := answers[question{d.cluster, d.id}]
+	for q, a := range answers {
 		// A client whose name isn't its member's was configured by somebody else as well.
-		if n := a.node; n != nil && n.Status == nomad.NodeDown && n.PoolUID == string(d.pool.UID) && n.Name == n.Member {
-			key := orphan.Key{Namespace: d.pool.Namespace, Name: d.id}
-			o.clusters[key] = d.cluster
+		n := a.node
+		if n == nil || n.Status != nomad.NodeDown || n.Name != n.Member {
+			continue
+		}
+		if p := o.pools[n.PoolUID]; p != nil && o.uses[n.PoolUID] == q.cluster {
+			key := orphan.Key{Namespace: p.Namespace, Name: q.id}
+			o.clusters[key] = q.cluster
 			o.Resources = append(o.Resources, orphan.Resource{
 				Kind: orphan.ClientNode, Key: key, Member: n.Member, PoolUID: n.PoolUID, NotAsked: a.answered.Before(o.Now),
-				Secret: blueprint.SecretName(blueprint.Member{Name: n.Member, NodeID: d.id})})
+				Secret: blueprint.SecretName(blueprint.Member{Name: n.Member, NodeID: q.id})})
 		}
 	}
 	return nil
 }
 
-// ask updates the answers. A cluster that didn't answer once isn't asked again in this run, and its earlier answers
-// stay: one node for which it can't answer must not restart the grace period of the others.
-func (o *scope) ask(ctx context.Context, answers map[question]answer) {
-	var due []question
-	for q := range answers {
-		due = append(due, q)
+// ask updates the answers, of all clusters at the same time.
+func (s *Collector) ask(ctx context.Context, o *scope, answers map[question]answer) {
+	var (
+		due byCluster[question]
+		mu  sync.Mutex
+		all []found
+	)
+	for _, cluster := range o.down.clusters {
+		for _, id := range o.down.of[cluster] {
+			if q := (question{cluster, id}); !o.NodeIDs[id] {
+				due.add(cluster, q)
+			}
+		}
 	}
+	o.unseen = append(o.unseen, inEach(ctx, s.Each, due, func(ctx context.Context, questions []question) error {
+		found, err := asked(ctx, o.Now, questions, answers)
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, found...)
+		return err
+	})...)
+	for _, f := range all {
+		answers[f.question] = f.answer
+	}
+}
+
+// asked asks one cluster. If that doesn't answer once, it isn't asked again in this run, and its earlier answers stay:
+// one node for which it can't answer must not restart the grace period of the others.
+func asked(ctx context.Context, now time.Time, due []question, answers map[question]answer) ([]found, error) {
 	slices.SortFunc(due, func(a, b question) int {
 		return cmp.Or(answers[a].asked.Compare(answers[b].asked), cmp.Compare(a.id, b.id))
 	})
-	unreachable, asked := map[nomad.Cluster]bool{}, map[nomad.Cluster]int{}
-	for _, q := range due {
-		if unreachable[q.cluster] || asked[q.cluster] == asksPerRun {
-			continue
-		}
-		asked[q.cluster]++
+	var out []found
+	for _, q := range due[:min(len(due), asksPerRun)] {
 		in, err := q.cluster.Inspect(ctx, q.id)
 		a := answers[q]
-		a.asked = o.Now
+		a.asked = now
 		switch {
 		case err != nil:
-			o.unseen, unreachable[q.cluster] = append(o.unseen, fmt.Errorf("asking Nomad for node %s: %w", q.id, err)), true
+			return append(out, found{q, a}), fmt.Errorf("asking Nomad for node %s: %w", q.id, err)
 		case in.Found:
-			a.answered, a.node = o.Now, &in.Node
+			a.answered, a.node = now, &in.Node
 		default:
-			a.answered, a.node = o.Now, nil
+			a.answered, a.node = now, nil
 		}
-		answers[q] = a
+		out = append(out, found{q, a})
 	}
+	return out, nil
+}
+
+// found is what a cluster has answered in this run.
+type found struct {
+	question
+	answer
 }

@@ -29,8 +29,9 @@ type scope struct {
 	nodes    map[orphan.Key]*v1alpha1.NomadNode
 	claims   map[orphan.Key]types.UID
 	clusters map[orphan.Key]nomad.Cluster // of Nomad nodes
-	down     []downNode
-	unseen   []error // why Nomad nodes of some pools weren't read; their grace period restarts
+	uses     map[string]nomad.Cluster     // by the UID of the pool
+	down     byCluster[string]            // the IDs of Nomad nodes that are down
+	unseen   []error                      // why Nomad nodes of some pools weren't read; their grace period restarts
 }
 
 // observe reads the resources before the NomadNodes, and the NomadNodes before the VMs. A member's NomadNode is made
@@ -42,6 +43,7 @@ func (s *Collector) observe(ctx context.Context) (*scope, error) {
 			VMs: map[orphan.Key]bool{}, Referenced: map[orphan.Key]bool{}},
 		pools: map[string]*v1alpha1.NomadNodePool{}, nodes: map[orphan.Key]*v1alpha1.NomadNode{},
 		claims: map[orphan.Key]types.UID{}, clusters: map[orphan.Key]nomad.Cluster{},
+		uses: map[string]nomad.Cluster{},
 	}
 	for _, step := range []func(context.Context, *scope) error{
 		s.observePools, s.observeClaims, s.observeVMs, s.observeMembers, s.observeNodes, s.observeAllVMs,
@@ -72,13 +74,19 @@ func (s *Collector) observePools(ctx context.Context, o *scope) error {
 		if !link.Known || !recovered {
 			continue
 		}
-		for id, n := range link.View.Nodes {
-			if n.Status == nomad.NodeDown {
-				o.down = append(o.down, downNode{p, link.Cluster, id})
-			}
+		if o.uses[string(p.UID)] = link.Cluster; o.down.of[link.Cluster] == nil { // once for all its pools
+			o.noteDown(link.Cluster, link.View)
 		}
 	}
 	return nil
+}
+
+func (o *scope) noteDown(cluster nomad.Cluster, view nomad.View) {
+	for id, n := range view.Nodes {
+		if n.Status == nomad.NodeDown {
+			o.down.add(cluster, id)
+		}
+	}
 }
 
 func (s *Collector) observeClaims(ctx context.Context, o *scope) error {

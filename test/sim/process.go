@@ -82,6 +82,7 @@ func (w *Environment) reconcilers(p *process) (pools, nodes reconcile.Reconciler
 	pr, nr := poolctrl.New(d, connections), nodectrl.New(d, connections, nodectrl.DefaultPurgeTimeout)
 	pr.Each = oneByOne // a task is one thread
 	sw := gc.New(d, connections, w.GCInterval, w.GCGracePeriod)
+	sw.Each = oneByOne
 	if m.Pool != nil {
 		m.Pool(p, pr)
 	}
