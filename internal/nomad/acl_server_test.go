@@ -11,24 +11,36 @@ import (
 	testnomad "github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
 )
 
-const enough = `node { policy = "write" } namespace "*" { capabilities = ["read-job"] }`
+const (
+	everyReadJob = `namespace "*" { capabilities = ["read-job"] }`
+	enough       = `node { policy = "write" } ` + everyReadJob
+)
 
 func TestTokenVerdictsOfNomad(t *testing.T) {
 	server := startNomad(t, testnomad.ServerOptions{ACL: true})
 	for _, tc := range []struct {
 		name, rules string
 		state       HealthState
+		lacks       string
 	}{
-		{"enough", enough, HealthReachable},
-		{"shorthand", `node { policy = "write" } namespace "*" { policy = "read" }`, HealthReachable},
-		{"no-read-job", `node { policy = "write" } namespace "*" { capabilities = ["list-jobs"] }`, HealthTokenLacksReadJob},
-		{"default-only", `node { policy = "write" } namespace "default" { policy = "read" }`, HealthTokenLacksReadJob},
-		{"narrowed", enough + ` namespace "prod" { capabilities = ["submit-job"] }`, HealthTokenLacksReadJob},
-		{"narrowed-by-deny", enough + ` namespace "pr*" { policy = "deny" }`, HealthTokenLacksReadJob},
-		{"node-read", `node { policy = "read" } namespace "*" { policy = "read" }`, HealthTokenLacksNodeWrite},
+		{"enough", enough, HealthReachable, ""},
+		{"shorthand", `node { policy = "write" } namespace "*" { policy = "read" }`, HealthReachable, ""},
+		{"no-namespace-rule", `node { policy = "write" }`, HealthTokenLacksReadJob, everyReadJob},
+		{"no-read-job", `node { policy = "write" } namespace "*" { capabilities = ["list-jobs"] }`, HealthTokenLacksReadJob,
+			everyReadJob},
+		{"default-only", `node { policy = "write" } namespace "default" { policy = "read" }`, HealthTokenLacksReadJob,
+			everyReadJob},
+		{"narrowed", enough + ` namespace "prod" { capabilities = ["submit-job"] }`, HealthTokenLacksReadJob,
+			`namespace "prod" { capabilities = ["read-job"] }`},
+		{"narrowed-by-deny", enough + ` namespace "pr*" { policy = "deny" }`, HealthTokenLacksReadJob,
+			`namespace "pr*" { capabilities = ["read-job"] }`},
+		{"no-node-rule", everyReadJob, HealthTokenLacksNodeWrite, nodeWriteRule},
+		{"node-read", `node { policy = "read" } namespace "*" { policy = "read" }`, HealthTokenLacksNodeWrite, nodeWriteRule},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			expectState(t, server, token(t, server, tc.name, tc.rules), tc.state)
+			if h := expectState(t, server, token(t, server, tc.name, tc.rules), tc.state); h.Lacks != tc.lacks {
+				t.Errorf("it is said to lack %s, want %s", h.Lacks, tc.lacks)
+			}
 		})
 	}
 	t.Run("management", func(t *testing.T) { expectState(t, server, server.Token, HealthReachable) })
@@ -50,7 +62,7 @@ func TestTokenVerdictsOfNomad(t *testing.T) {
 	})
 }
 
-func expectState(t *testing.T, server *testnomad.Server, secret string, state HealthState) {
+func expectState(t *testing.T, server *testnomad.Server, secret string, state HealthState) Health {
 	t.Helper()
 	c := watched(t, Connection{Address: server.Addr, Token: secret}, &changes{})
 	t.Cleanup(func() { t.Logf("%+v", c.View().Health) })
@@ -59,6 +71,7 @@ func expectState(t *testing.T, server *testnomad.Server, secret string, state He
 	if h.OK() != (state == HealthReachable) || secret != "" && secret != "x" && strings.Contains(h.String(), secret) {
 		t.Errorf("got %+v", h)
 	}
+	return h
 }
 
 func TestWithoutACLsAnyTokenWillDo(t *testing.T) {

@@ -18,6 +18,9 @@ type Connection struct {
 	Region string
 	// Token is the secret ID of an ACL token; empty: anonymous.
 	Token string
+	// AuthMethod is the auth method of Nomad's to log in to, again and again, with the JWT in JWTFile; empty: Token is
+	// used.
+	AuthMethod, JWTFile string
 	// CACert is PEM of the authorities to trust; empty: those of the system.
 	CACert []byte
 	// ClientCert and ClientKey are PEM, and given both or neither.
@@ -35,6 +38,9 @@ func (c Connection) String() string {
 	}
 	if c.Token != "" {
 		parts = append(parts, "with a token")
+	}
+	if c.AuthMethod != "" {
+		parts = append(parts, "by auth method "+c.AuthMethod)
 	}
 	if len(c.CACert) > 0 {
 		parts = append(parts, "with a CA certificate")
@@ -63,6 +69,7 @@ func (c Connection) key() string {
 	h := sha256.New()
 	for _, field := range [][]byte{
 		[]byte(c.Address), []byte(c.Region), []byte(c.Token), c.CACert, c.ClientCert, c.ClientKey, []byte(c.TLSServerName),
+		[]byte(c.AuthMethod), []byte(c.JWTFile),
 	} {
 		// The length first, so that no two lists of fields run together to the same bytes.
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(field))))

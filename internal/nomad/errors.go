@@ -127,6 +127,7 @@ func Cause(err error) string {
 		return fmt.Sprintf("%d %s", code, localPort.ReplaceAllString(cmp.Or(body, http.StatusText(code)), ""))
 	}
 	var (
+		login   loginRefused
 		dns     *net.DNSError
 		expired x509.CertificateInvalidError
 		errno   syscall.Errno
@@ -135,6 +136,8 @@ func Cause(err error) string {
 		busy    *BusyError
 	)
 	switch {
+	case errors.As(err, &login):
+		return login.cause
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fmt.Sprintf("no such host: %s", dns.Name)
 	case errors.As(err, &dns):

@@ -2,6 +2,7 @@ package nomad
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -33,6 +34,7 @@ type fakeServer struct {
 	requests []string // method and path
 	waited   []uint64 // index of each list of nodes
 	headers  []http.Header
+	logins   []api.ACLLoginRequest
 }
 
 type refusal struct {
@@ -69,6 +71,7 @@ func newFakeServer(t *testing.T) *fakeServer {
 		defer f.mu.Unlock()
 		f.answer(w, api.ACLIdentityClientIntroductionTokenResponse{JWT: "jwt"})
 	})
+	mux.HandleFunc("PUT /v1/acl/login", f.login)
 	mux.HandleFunc("GET /v1/acl/token/self", f.self)
 	mux.HandleFunc("GET /v1/acl/policies", f.listPolicies)
 	mux.HandleFunc("GET /v1/acl/policy/{name}", f.readPolicy)
@@ -98,6 +101,21 @@ func newFakeServer(t *testing.T) *fakeServer {
 	}))
 	t.Cleanup(f.Close)
 	return f
+}
+
+// login gives the tokens secret-1, secret-2 and so on, which live for an hour.
+func (f *fakeServer) login(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var in api.ACLLoginRequest
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	f.logins = append(f.logins, in)
+	expires := time.Now().Add(time.Hour)
+	f.answer(w, api.ACLToken{SecretID: fmt.Sprintf("secret-%d", len(f.logins)), CreateTime: time.Now(),
+		ExpirationTime: &expires})
 }
 
 // change runs do and lets the waiting lists answer with the next index.

@@ -27,6 +27,8 @@ const (
 	HealthTooManyNodes HealthState = "TooManyNodes"
 	// HealthTokenRefused: it refuses the token; Cause has its answer.
 	HealthTokenRefused HealthState = "TokenRefused"
+	// HealthLoginRefused: there is no token, because a login has failed, for Cause.
+	HealthLoginRefused HealthState = "LoginRefused"
 	// HealthTokenUnverifiable: it doesn't show what the token grants, for Cause.
 	HealthTokenUnverifiable HealthState = "TokenUnverifiable"
 	// HealthTokenLacksReadJob: the token doesn't see the allocations of every namespace. It lacks Lacks.
@@ -58,7 +60,7 @@ func (h Health) NoPathToRegion() bool { return strings.Contains(h.Cause, noPathT
 // Misconfigured is true if the connection or the token keeps Nomad from being asked, which a person must mend.
 func (h Health) Misconfigured() bool {
 	switch h.State {
-	case HealthNoConnection, HealthTokenRefused, HealthTokenUnverifiable, HealthTokenLacksReadJob,
+	case HealthNoConnection, HealthTokenRefused, HealthLoginRefused, HealthTokenUnverifiable, HealthTokenLacksReadJob,
 		HealthTokenLacksNodeWrite, HealthTooManyNodes:
 		return !h.Passes
 	default:
@@ -83,7 +85,12 @@ const (
 // PolicyNeeded is all of it.
 var PolicyNeeded = nodeWriteRule + " " + fmt.Sprintf(readJobRule, everyNamespace)
 
-func healthRefused(err error) Health { return Health{State: HealthTokenRefused, Cause: Cause(err)} }
+func healthRefused(err error) Health {
+	if errors.Is(err, ErrLoginRefused) {
+		return Health{State: HealthLoginRefused, Cause: Cause(err)}
+	}
+	return Health{State: HealthTokenRefused, Cause: Cause(err)}
+}
 
 // healthOf turns what the token grants into a verdict. Read-job comes first: without it busy nodes look empty.
 func healthOf(g grants) Health {
@@ -108,7 +115,7 @@ func readJobRules(namespaces []string) string {
 // newer fact and wins.
 func healthFrom(listErr error, token Health) Health {
 	switch {
-	case errors.Is(listErr, ErrForbidden) && token.OK():
+	case errors.Is(listErr, ErrForbidden) && (token.OK() || errors.Is(listErr, ErrLoginRefused)):
 		return healthRefused(listErr)
 	case errors.Is(listErr, ErrForbidden):
 		return token

@@ -31,6 +31,8 @@ type remote struct {
 	// timeout of a request that doesn't wait for a change.
 	timeout    time.Duration
 	migrations *migrations
+	// session is nil if the connection has a token of its own, or none.
+	session *session
 }
 
 func newRemote(conn Connection, timeout time.Duration) *remote {
@@ -93,10 +95,14 @@ func (r *remote) query(ctx context.Context, doing string, q api.QueryOptions, do
 	if r.broken != nil {
 		return r.broken
 	}
+	var err error
+	if q.AuthToken, err = r.token(ctx); err != nil {
+		return err
+	}
 	// The server adds up to a sixteenth to the wait (Nomad: nomad/rpc.go, blockingRPC).
 	ctx, cancel := context.WithTimeout(ctx, q.WaitTime+q.WaitTime/16+r.timeout)
 	defer cancel()
-	return Classify(doing, catchPanic(func() error { return do(q.WithContext(ctx)) }))
+	return r.noteRefusal(Classify(doing, catchPanic(func() error { return do(q.WithContext(ctx)) })))
 }
 
 // write does one write.
@@ -104,9 +110,15 @@ func (r *remote) write(ctx context.Context, doing string, do func(*api.WriteOpti
 	if r.broken != nil {
 		return r.broken
 	}
+	token, err := r.token(ctx)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	return Classify(doing, catchPanic(func() error { return do((&api.WriteOptions{}).WithContext(ctx)) }))
+	return r.noteRefusal(Classify(doing, catchPanic(func() error {
+		return do((&api.WriteOptions{AuthToken: token}).WithContext(ctx))
+	})))
 }
 
 func (r *remote) close() {

@@ -44,8 +44,10 @@ func newCluster(conn Connection, o Options, all shared) *cluster {
 	if remote.broken != nil {
 		initial = Health{State: HealthNoConnection, Cause: remote.broken.Error()}
 	}
+	log := o.Log.WithValues("nomad", conn.Address)
+	remote.logsIn(conn, o.Clock, log)
 	return &cluster{
-		o: o, log: o.Log.WithValues("nomad", conn.Address), remote: remote, state: newState(initial),
+		o: o, log: log, remote: remote, state: newState(initial),
 		checks: newTokenChecks(), gate: newGate(o.Clock, all.slowTurns), shared: all,
 		healthLog: healthLog{state: initial.State},
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),

@@ -12,6 +12,8 @@ type tokenCheck struct {
 	// grants identifies the version of what was granted. Any write to the token, its roles or its policies changes it,
 	// even if the write has been undone since. Empty: the cluster runs without ACLs, or the token isn't one.
 	grants string
+	// login is the number of the login that gave the token; 0: none did.
+	login int
 	// noACLs: the cluster runs without ACLs.
 	noACLs bool
 }
@@ -56,17 +58,22 @@ func (t *tokenChecks) newer(ctx context.Context, check func(context.Context) (to
 // checkToken finds out what the token grants, and notes it.
 func (c *cluster) checkToken(ctx context.Context) (tokenCheck, error) {
 	return c.checks.newer(ctx, func(ctx context.Context) (tokenCheck, error) {
+		login := c.remote.login(ctx)
 		found, err := c.remote.checkToken(ctx)
-		if err == nil {
+		if found.login = login; err == nil {
+			if !found.health.OK() {
+				c.remote.doubt() // a login of now may be granted more
+			}
 			c.noteHealth(c.state.judged(found.health, c.o.Clock.Now()))
 		}
 		return found, err
 	})
 }
 
-// lastCheck returns the last check of the token that succeeded, or makes a new one.
+// lastCheck returns the last check of the token that succeeded, or makes a new one. A check of the token of an earlier
+// login would look as if the grants had changed.
 func (c *cluster) lastCheck(ctx context.Context) (tokenCheck, error) {
-	if latest := c.checks.latest.Load(); latest != nil {
+	if latest := c.checks.latest.Load(); latest != nil && latest.login == c.remote.login(ctx) {
 		return *latest, nil
 	}
 	return c.checkToken(ctx)
