@@ -41,6 +41,9 @@ type Config struct {
 	PurgeTimeout time.Duration
 	// NomadCredentialsDir holds files that override the environment (nomadlink.DefaultConfig); empty: there are none.
 	NomadCredentialsDir string
+	// NomadAuthTokenFile holds the JWT to log in with where the default connection names an auth method; empty: there is
+	// none.
+	NomadAuthTokenFile string
 	// Log is how to log.
 	Log ctrlzap.Options
 }
@@ -65,6 +68,8 @@ func ParseFlags(args []string) (Config, error) {
 		"for how long the removal of a member whose deletion was asked for, or whose VM is gone, waits for a Nomad that can't be asked, before it goes on without and leaves the node to Nomad's own garbage collection")
 	fs.StringVar(&c.NomadCredentialsDir, "nomad-credentials-dir", "",
 		"directory with the files NOMAD_ADDR, NOMAD_TOKEN, ca.crt and so on, as a Secret is mounted; each counts before the environment variable, and is read again when it changes; unset: the environment alone")
+	fs.StringVar(&c.NomadAuthTokenFile, "nomad-auth-token-file", "",
+		"file with a ServiceAccount's token, to log in to Nomad with where AUTH_METHOD names an auth method beside NOMAD_ADDR; read again for each login")
 	c.Log.BindFlags(fs)
 	err := fs.Parse(args)
 	if err == nil && fs.NArg() > 0 {
@@ -74,7 +79,7 @@ func ParseFlags(args []string) (Config, error) {
 }
 
 // Run runs the controllers until the context ends. The connection to Nomad that pools may leave unset comes from
-// NomadCredentialsDir and the environment: NOMAD_ADDR, NOMAD_TOKEN and so on.
+// NomadCredentialsDir and the environment: NOMAD_ADDR, NOMAD_TOKEN or AUTH_METHOD, and so on.
 func Run(ctx context.Context, c Config) error {
 	zl := newLogger(c.Log)
 	defer func() { _ = zl.Sync() }() // stderr can't always be synced
@@ -82,7 +87,9 @@ func Run(ctx context.Context, c Config) error {
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 
-	defaults := func() (nomadlink.Config, error) { return nomadlink.DefaultConfig(c.NomadCredentialsDir, os.Getenv) }
+	defaults := func() (nomadlink.Config, error) {
+		return nomadlink.DefaultConfig(c.NomadCredentialsDir, c.NomadAuthTokenFile, os.Getenv)
+	}
 	if _, err := defaults(); err != nil &&
 		c.NomadCredentialsDir == "" { // the environment doesn't change by itself; a Secret may
 		return err

@@ -20,7 +20,8 @@ const DefaultsSecret = "nomad-harvester-nomad"
 // DefaultConfig reads the default connection of all pools from the files of a directory, and what has no file there
 // from the environment. Variables and files have the names of the variables that Nomad's own programs read: NOMAD_ADDR,
 // NOMAD_REGION, NOMAD_TOKEN, NOMAD_TLS_SERVER_NAME, and NOMAD_CACERT, NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY, which
-// hold the paths of other files. Instead of these three the directory may have the files ca.crt, tls.crt and tls.key,
+// hold the paths of other files. AUTH_METHOD, instead of NOMAD_TOKEN, is an auth method to log in to with the JWT in
+// jwtFile. Instead of these three the directory may have the files ca.crt, tls.crt and tls.key,
 // in PEM. An empty file counts, too. Other files are ignored. ALLOWED_NAMESPACES says whose pools may use token
 // and client certificate: namespaces, each with or without a node pool of Nomad's. ALLOWED_ADDRESSES says which other
 // Nomads pools may name: hosts with ports. Nothing is allowed by what is missing.
@@ -29,8 +30,8 @@ const DefaultsSecret = "nomad-harvester-nomad"
 // empty only the environment is read. Without NOMAD_ADDR the address stays empty, and each pool has to set one. The
 // errors name the file or variable, and the remedy; with an error there is nothing but the addresses that pools may
 // name.
-func DefaultConfig(dir string, getenv func(string) string) (Config, error) {
-	d := defaults{dir, getenv}
+func DefaultConfig(dir, jwtFile string, getenv func(string) string) (Config, error) {
+	d := defaults{dir, jwtFile, getenv}
 	for range 3 {
 		before := d.version()
 		conn, err := d.read()
@@ -42,8 +43,8 @@ func DefaultConfig(dir string, getenv func(string) string) (Config, error) {
 }
 
 type defaults struct {
-	dir    string
-	getenv func(string) string
+	dir, jwtFile string
+	getenv       func(string) string
 }
 
 // version identifies the content of a mounted Secret, so that no mixture of two versions is used: kubelet puts all
@@ -86,7 +87,9 @@ func (d defaults) read() (Config, error) {
 	if conn.TokenIn = inDefaultsSecret; d.dir == "" || token != "" && field == "NOMAD_TOKEN" {
 		conn.TokenIn = inEnvironment
 	}
-	if plain(conn.Address) && conn.Token != "" {
+	method, field := value(authMethodKey)
+	errs = append(errs, d.logIn(&conn, method, field))
+	if plain(conn.Address) && (conn.Token != "" || conn.AuthMethod != "") {
 		errs = append(errs, fmt.Errorf("%s: %s isn't https, and the token would be sent for everybody on the way to read; "+
 			"use https://, or an address of this machine", conn.AddressIn, conn.Address))
 	}
@@ -103,6 +106,26 @@ func (d defaults) read() (Config, error) {
 		return Config{Addresses: conn.Addresses}, err
 	}
 	return conn, nil
+}
+
+// authMethodKey names the auth method of Nomad's to log in to.
+const authMethodKey = "AUTH_METHOD"
+
+// logIn has the connection log in to an auth method, if one is named.
+func (d defaults) logIn(conn *Config, method, field string) error {
+	switch {
+	case method == "":
+		return nil
+	case strings.ContainsFunc(method, func(r rune) bool { return r <= ' ' || r >= 0x7f }) || len(method) > 128:
+		return fmt.Errorf("%s: %q is not the name of an auth method of Nomad's", field, method)
+	case conn.Token != "":
+		return fmt.Errorf("%s: there is a NOMAD_TOKEN as well; take one of them away", field)
+	case d.jwtFile == "":
+		return fmt.Errorf("%s: the controller has no ServiceAccount token to log in with; start it with "+
+			"--nomad-auth-token-file, and mount a projected token there", field)
+	}
+	conn.AuthMethod, conn.JWTFile = method, d.jwtFile
+	return nil
 }
 
 // plain is true for an address at which what is sent can be read on the way.

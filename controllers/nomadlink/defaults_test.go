@@ -53,6 +53,9 @@ func certificate(t *testing.T) (cert, key string) {
 	), string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw}))
 }
 
+// jwtFile is where kubelet puts the ServiceAccount's token.
+const jwtFile = "/var/run/secrets/nomad/token"
+
 func TestDefaultConfig(t *testing.T) {
 	cert, key := certificate(t)
 	otherCert, otherKey := certificate(t)
@@ -118,6 +121,15 @@ func TestDefaultConfig(t *testing.T) {
 			return Config{Connection: nomad.Connection{Address: "http://n:4646"}, AddressIn: "the controller's NOMAD_ADDR",
 				TokenIn: inDefaultsSecret}
 		}},
+		"a login": {map[string]string{"NOMAD_ADDR": "https://n:4646", "AUTH_METHOD": "harvester\n"}, nil,
+			func(dir string) Config {
+				return Config{
+					Connection: nomad.Connection{Address: "https://n:4646", AuthMethod: "harvester", JWTFile: jwtFile},
+					TokenIn:    inDefaultsSecret,
+					AddressIn:  "key NOMAD_ADDR of the controller's own Secret nomad-harvester-nomad (file " + dir + "/NOMAD_ADDR)",
+				}
+			},
+		},
 		"PEM of the environment": {nil, withTLS, func(string) Config {
 			return Config{
 				Connection: nomad.Connection{Address: "https://nomad:4646", CACert: []byte(otherCert),
@@ -138,7 +150,7 @@ func TestDefaultConfig(t *testing.T) {
 			if c.files != nil {
 				dir = directory(t, c.files)
 			}
-			got, err := DefaultConfig(dir, environment(c.env))
+			got, err := DefaultConfig(dir, jwtFile, environment(c.env))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -163,6 +175,12 @@ func TestDefaultConfigRefuses(t *testing.T) {
 			[]string{"key NOMAD_TOKEN", "white space", "secret ID"}},
 		"a token over http": {map[string]string{"NOMAD_ADDR": "http://nomad:4646", "NOMAD_TOKEN": secretWord}, nil,
 			[]string{"key NOMAD_ADDR", "http://nomad:4646 isn't https"}},
+		"a login over http": {map[string]string{"NOMAD_ADDR": "http://nomad:4646", "AUTH_METHOD": "m"}, nil,
+			[]string{"key NOMAD_ADDR", "http://nomad:4646 isn't https"}},
+		"a login and a token": {map[string]string{"NOMAD_TOKEN": secretWord, "AUTH_METHOD": "m"}, nil,
+			[]string{"key AUTH_METHOD", "NOMAD_TOKEN as well"}},
+		"no auth method": {map[string]string{"AUTH_METHOD": "a b"}, nil,
+			[]string{"key AUTH_METHOD", `"a b" is not the name of an auth method`}},
 		"namespaces": {map[string]string{"ALLOWED_NAMESPACES": "a, ["}, nil, []string{"key ALLOWED_NAMESPACES", `"["`}},
 		"addresses": {nil, map[string]string{"ALLOWED_ADDRESSES": "https://n:4646"},
 			[]string{"ALLOWED_ADDRESSES", `"https://n:4646"`, "nomad.example.com:4646"}},
@@ -176,7 +194,7 @@ func TestDefaultConfigRefuses(t *testing.T) {
 		"two at once": {map[string]string{"NOMAD_ADDR": "x", "ca.crt": "x"}, nil, []string{"key NOMAD_ADDR", "key ca.crt"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, err := DefaultConfig(directory(t, c.files), environment(c.env))
+			conn, err := DefaultConfig(directory(t, c.files), jwtFile, environment(c.env))
 			if err == nil {
 				t.Fatalf("got %s", conn)
 			}
@@ -190,15 +208,22 @@ func TestDefaultConfigRefuses(t *testing.T) {
 			}
 		})
 	}
-	if conn, err := DefaultConfig(filepath.Join(t.TempDir(), "absent"), environment(nil)); err != nil ||
+	if conn, err := DefaultConfig(filepath.Join(t.TempDir(), "absent"), jwtFile, environment(nil)); err != nil ||
 		conn.Address != "" {
 		t.Errorf("a Secret that comes later: %s, %v", conn, err)
 	}
 }
 
+func TestALoginNeedsAServiceAccountToken(t *testing.T) {
+	_, err := DefaultConfig("", "", environment(map[string]string{"AUTH_METHOD": "m"}))
+	if err == nil || !strings.Contains(err.Error(), "--nomad-auth-token-file") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A token may be sent over http within its host, and whom it serves is read beside it.
 func TestDefaultConfigSaysWhatPoolsMay(t *testing.T) {
-	conn, err := DefaultConfig(directory(t, map[string]string{"ALLOWED_NAMESPACES": "prod, dev/*\n"}), environment(
+	conn, err := DefaultConfig(directory(t, map[string]string{"ALLOWED_NAMESPACES": "prod, dev/*\n"}), jwtFile, environment(
 		map[string]string{"NOMAD_ADDR": "http://127.0.0.1:4646", "NOMAD_TOKEN": "t", "ALLOWED_ADDRESSES": "n:4646"}))
 	if err != nil {
 		t.Fatal(err)
@@ -243,7 +268,7 @@ func TestDefaultConfigIsOfOneVersion(t *testing.T) {
 		}
 		return ""
 	}
-	conn, err := DefaultConfig(dir, getenv)
+	conn, err := DefaultConfig(dir, jwtFile, getenv)
 	if err != nil || conn.Address != "https://nomad-2:4646" || conn.Token != "token-2" {
 		t.Errorf("got %s with %q, %v", conn, conn.Token, err)
 	}

@@ -53,7 +53,17 @@ func explain(c Config, h nomad.Health) (reason, message string) {
 				"find out who registers them (nomad node status -filter '\"%s\" in Meta'), stop and purge them, and have Nomad admit "+
 				"clients with an introduction token alone. Meanwhile nothing is drained or deleted, unless its deletion was asked "+
 				"for", c.Address, nomad.MetaPoolUID, nomad.MetaPoolUID)
+	case nomad.HealthLoginRefused:
+		return v1alpha1.ReasonLoginRefused, fmt.Sprintf(
+			"Nomad at %s: login refused: %s; check that the auth method %q and its binding rule are as in docs/install.md, with "+
+				"the issuer, keys and audience of this cluster's ServiceAccount tokens, and with the policy: %s. Meanwhile nothing "+
+				"is drained or deleted, unless its deletion was asked for",
+			c.Address, h.Cause, c.AuthMethod, nomad.PolicyNeeded)
 	case nomad.HealthTokenRefused:
+		if c.AuthMethod != "" {
+			return v1alpha1.ReasonCredentials, fmt.Sprintf("Nomad at %s refuses the token that a login to its auth method %q gave: "+
+				"%s; the controller logs in again within two minutes", c.Address, c.AuthMethod, h.Cause)
+		}
 		return v1alpha1.ReasonCredentials, fmt.Sprintf(
 			"Nomad at %s refuses the token: %s; put the secret ID of a valid token into %s, with the policy: %s",
 			c.Address, h.Cause, cmp.Or(c.TokenIn, inSpecSecret), nomad.PolicyNeeded)

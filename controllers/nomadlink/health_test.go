@@ -35,6 +35,7 @@ func TestWordsForHealth(t *testing.T) {
 	theirs := map[string]string{"token": "theirs"}
 	away := nomad.Health{State: nomad.HealthUnreachable, Cause: "connection refused"}
 	refused := nomad.Health{State: nomad.HealthTokenRefused, Cause: "403 Permission denied"}
+	byLogin := Config{Connection: nomad.Connection{Address: "https://default:4646", AuthMethod: "m", JWTFile: jwtFile}}
 	for name, c := range map[string]struct {
 		config          Config
 		health          nomad.Health
@@ -70,6 +71,11 @@ func TestWordsForHealth(t *testing.T) {
 			`Nomad at https://other:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into the Secret that spec.nomad.credentialsSecretRef names, with the policy: ` + all},
 		"no token at all": {at(other, nil), refused, "CredentialsInvalid",
 			`Nomad at https://other:4646 refuses the token: 403 Permission denied; put the secret ID of a valid token into a Secret in the pool's namespace as the key token, and name that in spec.nomad.credentialsSecretRef, with the policy: ` + all},
+		"login refused": {byLogin, nomad.Health{State: nomad.HealthLoginRefused, Cause: "400 no role or policy bindings matched"},
+			"LoginRefused",
+			`Nomad at https://default:4646: login refused: 400 no role or policy bindings matched; check that the auth method "m" and its binding rule are as in docs/install.md, with the issuer, keys and audience of this cluster's ServiceAccount tokens, and with the policy: ` + all + `. Meanwhile nothing is drained or deleted, unless its deletion was asked for`},
+		"refused after a login": {byLogin, refused, "CredentialsInvalid",
+			`Nomad at https://default:4646 refuses the token that a login to its auth method "m" gave: 403 Permission denied; the controller logs in again within two minutes`},
 		"can't be told": {defaults,
 			nomad.Health{State: nomad.HealthTokenUnverifiable, Cause: `policy "p": 403 Permission denied`}, "TokenLacksReadJob",
 			`Nomad at https://default:4646 does not show what the token grants (policy "p": 403 Permission denied), so it is unknown if the token sees every allocation; use a token that may read its own policies, with the policy: ` + all},

@@ -62,7 +62,7 @@ func poolConnection(defaults Config, of asker, spec v1alpha1.NomadConnection, se
 	if secret != nil {
 		return withSecret(conn, secret)
 	}
-	secrets := conn.Token != "" || len(conn.ClientCert) > 0
+	secrets := conn.Token != "" || conn.AuthMethod != "" || len(conn.ClientCert) > 0
 	if secrets && !of.leaves && !defaults.Namespaces.credentials(of.namespace, of.nodePool) {
 		return Config{}, fmt.Errorf(
 			"namespace %s may not use the controller's own credentials for Nomad (node pool %s); have the controller's "+
@@ -122,6 +122,7 @@ func withSecret(defaults Config, secret *corev1.Secret) (Config, error) {
 	}
 	conn := defaults
 	conn.Token, conn.TokenIn, conn.ClientCert, conn.ClientKey = "", "", nil, nil
+	conn.AuthMethod, conn.JWTFile = "", ""
 	found := false
 	if raw, ok := secret.Data[secretToken]; ok {
 		token, err := checkToken(key(secretToken), string(raw))

@@ -17,9 +17,9 @@ const secretWord = "5ecre7-7oken"
 
 // same is true for what leads to the same Nomad in the same way, in the same words. No bytes are as good as empty ones.
 func same(a, b Config) bool {
-	fields := func(c Config) [9]string {
-		return [9]string{c.Address, c.Region, c.Token, string(c.CACert), string(c.ClientCert), string(c.ClientKey),
-			c.TLSServerName, c.AddressIn, c.TokenIn}
+	fields := func(c Config) [11]string {
+		return [11]string{c.Address, c.Region, c.Token, string(c.CACert), string(c.ClientCert), string(c.ClientKey),
+			c.TLSServerName, c.AddressIn, c.TokenIn, c.AuthMethod, c.JWTFile}
 	}
 	return fields(a) == fields(b)
 }
@@ -112,6 +112,32 @@ func TestResolve(t *testing.T) {
 				t.Errorf("got %s with token %q, want %s", got, got.Token, tc.want)
 			}
 		})
+	}
+}
+
+// The controller's login is as much its own as a token: it is used where the operator says, at the controller's address
+// alone, and never beside a pool's Secret.
+func TestTheControllersLoginStaysAtHome(t *testing.T) {
+	defaults := Config{Connection: nomad.Connection{Address: "https://default:4646", AuthMethod: "m", JWTFile: jwtFile},
+		Namespaces: allowed{"ns"}, Addresses: allowed{"other:4646"}}
+	resolve := func(namespace, address string, secret *corev1.Secret) (Config, error) {
+		return poolConnection(defaults, user{namespace: namespace, nodePool: "default"},
+			v1alpha1.NomadConnection{Address: address}, secret)
+	}
+	for name, c := range map[string]struct {
+		address string
+		secret  *corev1.Secret
+		want    string
+	}{
+		"own": {"", nil, "m"}, "other": {"https://other:4646", nil, ""},
+		"with a Secret": {"", secretWith(map[string]string{"ca.crt": ""}), ""},
+	} {
+		if got, err := resolve("ns", c.address, c.secret); err != nil || got.AuthMethod != c.want || (got.JWTFile != "") != (c.want != "") {
+			t.Errorf("%s: got %s, %v", name, got, err)
+		}
+	}
+	if _, err := resolve("elsewhere", "", nil); err == nil || !strings.Contains(err.Error(), "ALLOWED_NAMESPACES") {
+		t.Errorf("got %v", err)
 	}
 }
 
