@@ -21,6 +21,7 @@ var version = "dev"
 const usage = `usage: nomad-harvester <command>
 
   controller           run the controller inside Harvester (see: controller -h)
+  nomad-auth-method    print the configuration of the auth method in Nomad that the controller may log in to (see: -h)
   autoscaler-plugin    serve the Nomad Autoscaler target plugin; chosen by itself when the autoscaler starts the binary
   version              print the version
 `
@@ -51,6 +52,8 @@ func run(args []string) error {
 			return err
 		}
 		return controllers.Run(ctrl.SetupSignalHandler(), c)
+	case "nomad-auth-method":
+		return controllers.PrintAuthMethod(ctrl.SetupSignalHandler(), args[1:], os.Stdout)
 	case "autoscaler-plugin":
 		nomadtarget.Serve()
 		return nil

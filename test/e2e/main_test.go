@@ -50,8 +50,9 @@ const purgeTimeout = 20 * time.Second
 
 var controllerArgs = append([]string{"--leader-elect=false", "--purge-timeout=" + purgeTimeout.String()}, gcArgs...)
 
-// defaultCredentials is where the default credentials may be put, as a Secret is mounted.
-var defaultCredentials string
+// defaultCredentials is where the default credentials may be put, as a Secret is mounted, and authToken the controller's
+// token for Nomad, as kubelet puts it.
+var defaultCredentials, authToken string
 
 func TestMain(m *testing.M) {
 	var tests testenv.Tests = m
@@ -67,7 +68,8 @@ func TestMain(m *testing.M) {
 				if err := os.Mkdir(defaultCredentials, 0o755); err != nil {
 					exit(err)
 				}
-				args := append(controllerArgs, "--nomad-credentials-dir="+defaultCredentials)
+				authToken = filepath.Join(w.Dir, "nomad-auth-token")
+				args := append(controllerArgs, "--nomad-credentials-dir="+defaultCredentials, "--nomad-auth-token-file="+authToken)
 				c, err := w.StartController(context.Background(), testenv.ControllerOptions{Args: args})
 				if err != nil {
 					exit(err)

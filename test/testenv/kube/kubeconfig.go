@@ -41,11 +41,13 @@ func (cp *ControlPlane) KubeconfigVia(ctx context.Context,
 	return f.Name(), cp.writeKubeconfig(f.Name(), url, namespace, &clientcmdapi.AuthInfo{Token: token})
 }
 
-// Token requests a bearer token of an existing service account.
-func (cp *ControlPlane) Token(ctx context.Context, namespace, serviceAccount string) (string, error) {
+// Token requests a bearer token of an existing service account. It is for the audiences, or without one for the API
+// server.
+func (cp *ControlPlane) Token(ctx context.Context, namespace, serviceAccount string,
+	audiences ...string) (string, error) {
 	sa := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: serviceAccount}}
 	request := &authenticationv1.TokenRequest{
-		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](tokenSeconds)}}
+		Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](tokenSeconds), Audiences: audiences}}
 	if err := cp.Client.SubResource("token").Create(ctx, sa, request); err != nil {
 		return "", fmt.Errorf("token of service account %s/%s: %w", namespace, serviceAccount, err)
 	}

@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad/nomadtest"
+)
+
+// The controller works with no token but that of its ServiceAccount, at a Nomad with ACLs and TLS that was set up by the
+// commands of docs/install.md. What is missing is named.
+func TestTheControllerLogsInToNomad(t *testing.T) {
+	server := nomadtest.Start(t, nomad.ServerOptions{ACL: true, TLS: true})
+	certificates := map[string][]byte{}
+	for key, file := range map[string]string{"ca.crt": server.CACert, "tls.crt": server.ClientCert, "tls.key": server.ClientKey} {
+		certificates[key] = contentOf(t, file)
+	}
+	asOwnCredentials(t, certificates, map[string]string{"NOMAD_ADDR": server.Addr, "NOMAD_TOKEN": "",
+		"AUTH_METHOD": "nomad-harvester"})
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "login-tls"}, Data: certificates}
+	if err := w.Client.Create(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	create(t, newPool("login", 1, func(p *v1alpha1.NomadNodePool) {
+		p.Spec.Nomad.Servers = []string{server.RPCAddr}
+		p.Spec.Nomad.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: secret.Name}
+	}))
+	refused := func(what, cause string) {
+		t.Helper()
+		eventually(t, "login", what, time.Minute, reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonLoginRefused,
+			"login refused: "+cause, `"nomad-harvester"`, "docs/install.md"))
+	}
+	refused("the missing ServiceAccount token to be told", "the file "+authToken)
+
+	jwt, err := w.Kube.Token(t.Context(), fixtures.ProductNamespace, testenv.ControllerServiceAccount, "nomad")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(authToken, []byte(jwt), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(authToken) })
+	refused("the missing auth method to be told", "404")
+
+	asDocumented(t, server)
+	eventually(t, "login", "the member to join", 2*time.Minute, both(allReady(1),
+		reports(v1alpha1.PoolNomadReachable, v1alpha1.ReasonReachable)))
+	tokens, _, err := server.Client.ACLTokens().List(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tokens) != 2 { // the other one is the test's
+		t.Errorf("%d tokens were made", len(tokens))
+	}
+	left := members(t, "login")[0]
+	if err := scale(t, "login", 0); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "login", "the member to be drained and purged", 2*time.Minute, allReady(0))
+	if node, _, err := server.Client.Nodes().Info(left.Spec.NodeID, nil); err == nil {
+		t.Errorf("the node %s is left", node.ID)
+	}
+	if said, err := os.ReadFile(controller.Spec.LogFile); err != nil || strings.Contains(string(said), jwt) {
+		t.Errorf("the log holds the ServiceAccount's token, or can't be read: %v", err)
+	}
+}
+
+func contentOf(t *testing.T, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// asOwnCredentials gives the controller credentials of its own, for this test.
+func asOwnCredentials(t *testing.T, certificates map[string][]byte, values map[string]string) {
+	t.Helper()
+	all := map[string][]byte{}
+	for key, value := range values {
+		all[key] = []byte(value)
+	}
+	for key, value := range certificates {
+		all[key] = value
+	}
+	for key, value := range all {
+		file := filepath.Join(defaultCredentials, key)
+		if err := os.WriteFile(file, value, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := os.Remove(file); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// asDocumented runs the commands of docs/install.md that let the controller log in.
+func asDocumented(t *testing.T, server *nomad.Server) {
+	t.Helper()
+	var script string
+	for _, block := range strings.Split(string(contentOf(t, "../../docs/install.md")), "```")[1:] {
+		if text, isShell := strings.CutPrefix(block, "sh\n"); isShell && strings.Contains(text, "auth-method create") {
+			script = text
+		}
+	}
+	if script == "" {
+		t.Fatal("docs/install.md has no such commands")
+	}
+	product, err := w.ProductBinary(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	for name, to := range map[string]string{"nomad": nomadtest.Bin(t), "nomad-harvester": product} {
+		if err := os.Symlink(to, filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-eu")
+	cmd.Stdin, cmd.Dir = strings.NewReader(script), t.TempDir()
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KUBECONFIG="+w.Kubeconfig, "NOMAD_ADDR="+server.Addr,
+		"NOMAD_TOKEN="+server.Token, "NOMAD_CACERT="+server.CACert, "NOMAD_CLIENT_CERT="+server.ClientCert,
+		"NOMAD_CLIENT_KEY="+server.ClientKey)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
