@@ -275,6 +275,10 @@ type NomadNodeStatus struct {
 	// joinedTime is when the Nomad node was first seen ready.
 	// +optional
 	JoinedTime *metav1.Time `json:"joinedTime,omitempty"`
+	// hasIntroductionToken is true while the member's cloud-init Secret holds a Nomad client introduction token. It is
+	// taken out once the member has joined.
+	// +optional
+	HasIntroductionToken bool `json:"hasIntroductionToken,omitempty"`
 	// unhealthyTime is since when the member, having joined, has been found not to work: its Nomad node is down,
 	// disconnected or gone. Unset: it works, or that can't be told.
 	// +optional

@@ -75,6 +75,8 @@ func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, memb
 		return r.renewSecret
 	case member.CreateVM:
 		return r.createVM
+	case member.RemoveIntroduction:
+		return r.removeIntroduction
 	case member.StartVM:
 		return r.startVM
 	case member.UnlistClaims:

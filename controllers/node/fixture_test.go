@@ -306,8 +306,8 @@ func TestOldIntroductionTokenIsRenewedBeforeTheVM(t *testing.T) {
 		mode    v1alpha1.IntroductionTokenMode
 		renewed bool
 	}{
-		"fresh":            {introductionUse, "", false},
-		"old":              {introductionUse + time.Second, "", true},
+		"fresh":            {20 * time.Minute, "", false},
+		"old":              {20*time.Minute + time.Second, "", true},
 		"old, but no JWTs": {time.Hour, v1alpha1.IntroductionNever, false},
 	} {
 		t.Run(name, func(t *testing.T) {

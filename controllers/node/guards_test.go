@@ -38,7 +38,7 @@ func TestOldListOfAllocationsShowsNoEmptyNode(t *testing.T) {
 
 // What a stale cache asks for isn't made: the member may be leaving, or its VM may have been there and gone.
 func TestStaleMemberIsNotMade(t *testing.T) {
-	for next, age := range map[string]time.Duration{"create v1.Secret": 0, "create v1.VirtualMachine": introductionUse} {
+	for next, age := range map[string]time.Duration{"create v1.Secret": 0, "create v1.VirtualMachine": time.Minute} {
 		s := notMade(age, "")
 		n, secrets := s.node(t), &corev1.SecretList{}
 		if err := s.Client.List(t.Context(), secrets); err != nil {

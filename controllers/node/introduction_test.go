@@ -7,12 +7,15 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
@@ -106,6 +109,116 @@ func TestRestartKeepsWhatBlocksAMember(t *testing.T) {
 			s.reconcile(t)
 			if after := s.node(t); after.ResourceVersion != before.ResourceVersion {
 				t.Errorf("%+v\nbecame %+v", before.Status, after.Status)
+			}
+		})
+	}
+}
+
+// introduced is a member that has just joined, with a VM that the status doesn't tell of yet if that is unseen.
+func introduced(seen bool) *fixture {
+	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		m := blueprint.MemberOf(n)
+		m.IntroductionToken = "a.jwt.of-then"
+		secret, err := cloudinit.Secret(m, blueprint.Facts{})
+		if err != nil {
+			panic(err)
+		}
+		objects := append(running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true}), secret)
+		n.Status.JoinedTime, n.Status.HasIntroductionToken = nil, true
+		if !seen {
+			n.Status.VM.UID, n.Status.HasIntroductionToken = "", false
+			objects[0].SetLabels(map[string]string{v1alpha1.PoolLabel: "p"})
+			objects[0].SetAnnotations(map[string]string{v1alpha1.PoolUIDAnnotation: "u", v1alpha1.MemberAnnotation: "p-1",
+				v1alpha1.NodeIDAnnotation: testNodeID})
+		}
+		return objects
+	})
+}
+
+func (s *fixture) secret(t *testing.T) *corev1.Secret {
+	t.Helper()
+	secret := &corev1.Secret{}
+	key := client.ObjectKey{Namespace: "ns", Name: blueprint.SecretName(blueprint.MemberOf(s.node(t)))}
+	if err := s.Client.Get(t.Context(), key, secret); err != nil {
+		t.Fatal(err)
+	}
+	return secret
+}
+
+// The token is taken out of the Secret by one write, which is told with the joining, and nothing else of it changes.
+func TestIntroductionIsRemovedOnceTheMemberHasJoined(t *testing.T) {
+	s := introduced(true)
+	writes := s.counted(func(string) error { return nil })
+	before := s.secret(t)
+	s.reconcile(t)
+	after := s.secret(t)
+	if strings.Contains(string(after.Data["userdata"]), "jwt") || len(after.Data["userdata"]) == 0 {
+		t.Errorf("the Secret holds %s", after.Data["userdata"])
+	}
+	after.Data["userdata"], after.ResourceVersion = before.Data["userdata"], before.ResourceVersion
+	if !equality.Semantic.DeepEqual(before, after) {
+		t.Errorf("more was changed: %+v, was %+v", after, before)
+	}
+	n := s.node(t)
+	if n.Status.HasIntroductionToken || n.Status.JoinedTime == nil || n.Status.Phase != v1alpha1.NodePhaseReady {
+		t.Errorf("got %+v", n.Status)
+	}
+	s.reconcile(t)
+	if got := strings.Join(*writes, ", "); got != "patch v1.Secret, patch status of v1alpha1.NomadNode" {
+		t.Errorf("wrote %s", got)
+	}
+}
+
+// If the Secret can't be written the member works all the same, and it is tried again.
+func TestIntroductionStaysToldUntilItIsRemoved(t *testing.T) {
+	s := introduced(true)
+	broken := true
+	s.fails(func(verb string, o client.Object) error {
+		if _, secret := o.(*corev1.Secret); secret && verb == "patch" && broken {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "p-1", errors.New("no"))
+		}
+		return nil
+	})
+	if _, err := s.Reconcile(t.Context(), request); !apierrors.IsForbidden(err) {
+		t.Fatalf("got %v", err)
+	}
+	if n := s.node(t); n.Status.JoinedTime == nil || !n.Status.HasIntroductionToken {
+		t.Errorf("got %+v", n.Status)
+	}
+	broken = false
+	s.reconcile(t)
+	if s.node(t).Status.HasIntroductionToken || strings.Contains(s.userData(t), "jwt") {
+		t.Error("it is still there")
+	}
+}
+
+// After a crash between the VM and the status the Secret is looked at.
+func TestIntroductionIsFoundAfterACrash(t *testing.T) {
+	s := introduced(false)
+	s.reconcile(t)
+	s.reconcile(t)
+	if strings.Contains(s.userData(t), "jwt") || s.node(t).Status.HasIntroductionToken {
+		t.Errorf("it is still there: %+v", s.node(t).Status)
+	}
+}
+
+// A Secret that somebody has broken or taken away is left as it is.
+func TestIntroductionIsLeftWhereItCantBeRead(t *testing.T) {
+	for name, change := range map[string]func(s *corev1.Secret){
+		"no YAML":        func(s *corev1.Secret) { s.Data["userdata"] = []byte("[ /opt/nomad/data/client/intro_token.jwt") },
+		"no user data":   func(s *corev1.Secret) { s.Data = nil },
+		"somebody's own": func(s *corev1.Secret) { s.Labels = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := introduced(true)
+			secret := s.secret(t)
+			change(secret)
+			if err := s.Client.Update(t.Context(), secret); err != nil {
+				t.Fatal(err)
+			}
+			s.reconcile(t)
+			if got := s.secret(t); got.ResourceVersion != secret.ResourceVersion || s.node(t).Status.HasIntroductionToken {
+				t.Errorf("became %+v", got)
 			}
 		})
 	}

@@ -41,7 +41,8 @@ type scope struct {
 
 func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope, error) {
 	s := &scope{node: n.DeepCopy()}
-	s.observed = nodestate.State{Now: r.Clock.Now(), Node: nodestate.Of(n), PurgeTimeout: r.PurgeTimeout}
+	s.observed = nodestate.State{Now: r.Clock.Now(), Node: nodestate.Of(n), PurgeTimeout: r.PurgeTimeout,
+		HasIntroductionToken: n.Status.HasIntroductionToken}
 	link, err := r.Connections.Link(ctx, n, n.Spec.Nomad)
 	if err != nil {
 		return nil, err
@@ -144,9 +145,10 @@ func read(ctx context.Context, from client.Reader, key types.NamespacedName, o c
 
 // observeParts reads what is needed only while a member is being made or removed.
 func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
-	making := !s.observed.VM.Exists && !s.observed.Node.Leaving() && !s.observed.Node.VMMade
+	starts := !s.observed.Node.Leaving() && !s.observed.Node.VMMade
+	making := starts && !s.observed.VM.Exists
 	removing := s.observed.Node.Drained && (!s.observed.VM.Exists || !s.observed.VM.Owned)
-	if !making && !removing {
+	if !starts && !removing {
 		return nil
 	}
 	if err := r.observeSecret(ctx, s); err != nil {
@@ -157,6 +159,9 @@ func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 			return err
 		}
 		return r.observeDataVolumes(ctx, s)
+	}
+	if !making { // a crash may have left a VM that the status doesn't tell of yet
+		return nil
 	}
 	return r.observeTemplate(ctx, s)
 }

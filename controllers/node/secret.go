@@ -4,30 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
+	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
-)
-
-const (
-	// introductionTTL is the longest that a server allows by default (Nomad: client_introduction.max_identity_ttl). A VM
-	// that boots later than that can't join under strict introduction.
-	introductionTTL = 30 * time.Minute
-	// introductionUse is how old a token may be when it is put into a new VM. The VM has the rest of its time to boot. The
-	// Secret may be much older than the VM, which waits for a quota or for an image.
-	introductionUse = 20 * time.Minute
 )
 
 // problemError is an error that doesn't go away by itself, and that the member's conditions show.
@@ -62,6 +54,7 @@ func (r *Reconciler) renewSecret(ctx context.Context, s *scope, d member.Decisio
 func (r *Reconciler) writeSecret(ctx context.Context, secret *corev1.Secret, out *member.Outcome) error {
 	err := r.Client.Create(ctx, secret)
 	out.Secret = err == nil
+	out.Introduction = cloudinit.Introduces(secret.Data[cloudinit.UserDataKey])
 	if apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("a Secret %s that isn't this member's is in the way: %w", secret.Name, err)
 	}
@@ -125,7 +118,8 @@ func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, e
 		nodePool = "default"
 	}
 	s.latest = false // it may take seconds
-	token, supported, err := s.link.Cluster.IntroductionToken(ctx, s.node.Name, nodePool, introductionTTL)
+	token, supported, err := s.link.Cluster.IntroductionToken(ctx, s.node.Name, nodePool,
+		member.IntroductionTTL(s.node.Spec.Health.JoinTimeout.Duration))
 	_, busy := errors.AsType[*nomad.BusyError](err)
 	switch {
 	case busy:
@@ -160,6 +154,37 @@ func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
 	}
 	s.observed.Secret = err == nil && secret.Labels[v1alpha1.NodeLabel] == s.node.Name
 	s.observed.SecretStale = s.observed.Secret && s.node.Spec.Nomad.IntroductionToken != v1alpha1.IntroductionNever &&
-		s.observed.Now.Sub(secret.CreationTimestamp.Time) > introductionUse
+		member.IntroductionStale(s.observed.Now.Sub(secret.CreationTimestamp.Time))
+	if !s.observed.Node.Leaving() { // otherwise the Secret goes, and nobody acts on this
+		s.observed.HasIntroductionToken = s.observed.Secret && cloudinit.Introduces(secret.Data[cloudinit.UserDataKey])
+	}
 	return nil
+}
+
+// removeIntroduction takes the introduction token out of the member's Secret by one write. The VM isn't touched: KubeVirt
+// reads the Secret when it starts the VM, and the guest then has an identity of Nomad's on its disk.
+func (r *Reconciler) removeIntroduction(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
+	secret := &corev1.Secret{}
+	key := types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}
+	found, err := read(ctx, r.Live, key, secret)
+	userData := secret.Data[cloudinit.UserDataKey]
+	switch {
+	case err != nil:
+		return err
+	case !found, secret.Labels[v1alpha1.NodeLabel] != s.node.Name, !cloudinit.Introduces(userData):
+		out.IntroductionRemoved = true
+		return nil
+	}
+	rest, err := cloudinit.WithoutIntroduction(userData)
+	if err != nil { // somebody has edited it, so that no guest can read it either
+		log.FromContext(ctx).Info("the introduction token stays in the Secret until it expires", "secret", key.Name,
+			"cause", err.Error())
+		out.IntroductionRemoved = true
+		return nil
+	}
+	before := secret.DeepCopy()
+	secret.Data[cloudinit.UserDataKey] = rest
+	err = r.Client.Patch(ctx, secret, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	out.IntroductionRemoved = err == nil
+	return err
 }

@@ -16,6 +16,7 @@ func statusOf(s *scope, n *v1alpha1.NomadNode, out member.Outcome, d member.Desc
 	st, o := n.Status.DeepCopy(), out.After(s.observed)
 	st.ObservedGeneration = n.Generation
 	st.Phase, st.BlockedBy, st.DrainResult = d.Phase, d.BlockedBy, o.Node.DrainResult
+	st.HasIntroductionToken = o.HasIntroductionToken
 	setVMStatus(st, s, o)
 	setNomadStatus(st, s, o)
 	st.JoinedTime = nodestate.MetaTime(d.JoinedTime)

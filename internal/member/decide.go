@@ -80,7 +80,7 @@ func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s 
 // changed, the outcome says so, and all that matters then has been observed.
 func (s Step) Continues(o nodestate.State) bool {
 	switch s {
-	case CreateSecret, RenewSecret, ListClaims, Purge, DeleteSecret:
+	case CreateSecret, RenewSecret, RemoveIntroduction, ListClaims, Purge, DeleteSecret:
 		return true
 	case MarkDrained:
 		return o.VM.Exists && o.VM.Owned // otherwise claims and Secret are next, which only a drained member needs
@@ -103,13 +103,16 @@ func provision(o nodestate.State) Decision {
 	}
 }
 
-// live waits for a member to join. A member that has joined needs no further step.
+// live waits for a member to join. A member that has joined needs its introduction token no more.
 func live(o nodestate.State) Decision {
 	if !o.VM.Owned {
 		return Decision{Step: Wait, Wake: problemRetry} // no event tells when an external VM is deleted
 	}
 	if o.VM.RemovalTried {
 		return Decision{Step: UnlistClaims}
+	}
+	if o.HasIntroductionToken && joins(o).Node.Joined {
+		return Decision{Step: RemoveIntroduction}
 	}
 	if d, halted := startHalted(o); halted {
 		return d

@@ -177,7 +177,7 @@ func TestWantedMemberComesToRest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := anyEnvironment(t)
 		for range 2000 {
-			if o := w.observe(); decide(o).Phase == v1alpha1.NodePhaseReady && o.Node.Joined {
+			if o := w.observe(); decide(o).Phase == v1alpha1.NodePhaseReady && o.Node.Joined && !o.HasIntroductionToken {
 				break
 			}
 			w.step()

@@ -16,6 +16,9 @@ type Outcome struct {
 	Node *nodestate.Node
 	// Secret is true if the cloud-init Secret was made, and SecretDeleted if it was deleted.
 	Secret, SecretDeleted bool
+	// Introduction is true if the Secret that was made holds an introduction token, and IntroductionRemoved if that was
+	// taken out of it.
+	Introduction, IntroductionRemoved bool
 	// ClaimsListed is true if the VM names its claims now.
 	ClaimsListed bool
 	// VM is the VM that was made; nil: none was.
@@ -43,7 +46,10 @@ func (out Outcome) After(s nodestate.State) nodestate.State {
 		s.Node = *out.Node
 	}
 	if out.Secret {
-		s.Secret, s.SecretStale = true, false
+		s.Secret, s.SecretStale, s.HasIntroductionToken = true, false, out.Introduction
+	}
+	if out.IntroductionRemoved {
+		s.HasIntroductionToken = false
 	}
 	if out.SecretDeleted {
 		s.Secret = false

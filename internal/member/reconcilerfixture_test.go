@@ -26,7 +26,9 @@ func (w *environment) do(d member.Decision, version int) {
 			w.write(d)
 		}
 	case member.CreateSecret:
-		w.is.Secret = true
+		w.is.Secret, w.is.HasIntroductionToken = true, true
+	case member.RemoveIntroduction:
+		w.is.HasIntroductionToken = false
 	case member.CreateVM:
 		w.createVM()
 	case member.ListClaims:

@@ -20,6 +20,9 @@ const (
 	RenewSecret Step = "RenewSecret"
 	// CreateVM makes the VirtualMachine.
 	CreateVM Step = "CreateVM"
+	// RemoveIntroduction takes the introduction token out of the cloud-init Secret of a member that has joined: whoever
+	// reads the Secret could join with it.
+	RemoveIntroduction Step = "RemoveIntroduction"
 	// StartVM starts a VM that Harvester has halted for its namespace's quota.
 	StartVM Step = "StartVM"
 	// UnlistClaims takes off a VM what a refused deletion in Harvester's UI has left there, and tells who tried that.

@@ -23,6 +23,9 @@ type State struct {
 	// SecretStale is true when the introduction token in the Secret may expire before a guest made now has joined. Only
 	// observed while the VM is to be made.
 	SecretStale bool
+	// HasIntroductionToken is true while the Secret holds an introduction token. Once the VM has been seen, the status
+	// tells that.
+	HasIntroductionToken bool
 	// Claims are those that still exist. Only observed for a member that is being removed.
 	Claims []Claim
 	// Nomad is the member's Nomad node.

@@ -1,0 +1,61 @@
+package member_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+)
+
+// A guest may use all its time to join, however late its VM is made.
+func TestIntroductionsLastUntilTheTimeToJoinIsOver(t *testing.T) {
+	for joinTimeout, want := range map[time.Duration]time.Duration{
+		0: 30 * time.Minute, 5 * time.Minute: 30 * time.Minute, 10 * time.Minute: 31*time.Minute + 30*time.Second,
+		time.Hour: 81*time.Minute + 30*time.Second,
+	} {
+		got := member.IntroductionTTL(joinTimeout)
+		if got != want {
+			t.Errorf("%s: %s, want %s", joinTimeout, got, want)
+		}
+		for age := time.Duration(0); !member.IntroductionStale(age); age += time.Minute {
+			if got-age < joinTimeout {
+				t.Errorf("%s: after %s it is put into a VM with %s left", joinTimeout, age, got-age)
+			}
+		}
+	}
+}
+
+func TestIntroductionsAreRemovedOnceTheMemberHasJoined(t *testing.T) {
+	introduced := func(o *nodestate.State) { o.HasIntroductionToken = true }
+	unknown := func(o *nodestate.State) { o.Nomad.Known = false }
+	inNomad := func(o *nodestate.State) {
+		o.Nomad = nodestate.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true}
+	}
+	for name, c := range map[string]struct {
+		o    nodestate.State
+		want member.Step
+	}{
+		"on its way":               {booting(introduced), member.Wait},
+		"joined a moment ago":      {booting(introduced, inNomad), member.RemoveIntroduction},
+		"joined":                   {steady(introduced), member.RemoveIntroduction},
+		"joined, gone from Nomad":  {steady(introduced, notInNomad), member.RemoveIntroduction},
+		"joined, Nomad is away":    {steady(introduced, unknown), member.RemoveIntroduction},
+		"joining, Nomad is away":   {booting(introduced, inNomad, unknown), member.Wait},
+		"joined, without a token":  {steady(), member.Wait},
+		"leaves: its Secret goes":  {draining(nil, introduced), member.Next(draining(nil)).Step},
+		"somebody else's VM there": {steady(introduced, externalVM), member.Next(steady(externalVM)).Step},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := member.Next(c.o)
+			if d.Step != c.want {
+				t.Fatalf("got %s, want %s", d.Step, c.want)
+			}
+			if d.Step == member.RemoveIntroduction {
+				if after := member.Next(member.Outcome{IntroductionRemoved: true}.After(c.o)); after.Step == member.RemoveIntroduction {
+					t.Error("it is removed twice")
+				}
+			}
+		})
+	}
+}
