@@ -21,6 +21,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/node"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/finish"
 )
 
 // Config is what the controller command is started with.
@@ -47,6 +48,10 @@ type Config struct {
 	// Log is how to log.
 	Log ctrlzap.Options
 }
+
+// shutdownTimeout is how long the manager waits for its controllers when the process is asked to end. They finish the
+// writes that they have sent (internal/finish), and begin no others; then the lease is given away.
+const shutdownTimeout = 10 * time.Second
 
 // ParseFlags reads the flags of the controller command.
 func ParseFlags(args []string) (Config, error) {
@@ -101,6 +106,7 @@ func Run(ctx context.Context, c Config) error {
 	// The API server's priority and fairness says how much is too much. A limit of ours would make a hundred members wait
 	// for each other while the API server is idle.
 	rc.QPS = -1
+	rc.Wrap(finish.Writes)
 	mgr, err := ctrl.NewManager(rc, ctrl.Options{
 		Scheme:                        kube.Scheme(),
 		Cache:                         CacheOptions(),
@@ -110,7 +116,7 @@ func Run(ctx context.Context, c Config) error {
 		LeaderElectionID:              "nomad-harvester.harvesterhci.io",
 		LeaderElectionNamespace:       c.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       new(10 * time.Second),
+		GracefulShutdownTimeout:       new(shutdownTimeout),
 	})
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)

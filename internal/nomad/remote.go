@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/finish"
 )
 
 // dialTimeout bounds each step of making a connection.
@@ -86,7 +88,7 @@ func newAPIClient(conn Connection) (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client.Transport = boundedBy(transport)
+	client.Transport = finish.Writes(boundedBy(transport))
 	return api.NewClient(&api.Config{Address: conn.Address, Region: conn.Region, SecretID: conn.Token, HttpClient: client})
 }
 
