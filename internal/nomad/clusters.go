@@ -104,6 +104,7 @@ func (c *Clusters) watch(e *entry) {
 	}
 	ctx, cancel := context.WithCancel(c.ctx)
 	e.stop = cancel
+	e.cluster.beat()
 	c.watches.Go(func() { e.cluster.run(ctx) })
 }
 

@@ -30,6 +30,9 @@ type cluster struct {
 	shared shared
 	// lastUsed is in nanoseconds since 1970.
 	lastUsed atomic.Int64
+	// lastBeat is when the watcher of the nodes began its last round, likewise.
+	lastBeat atomic.Int64
+	address  string
 
 	healthLog healthLog
 
@@ -47,7 +50,7 @@ func newCluster(conn Connection, o Options, all shared) *cluster {
 	log := o.Log.WithValues("nomad", conn.Address)
 	remote.logsIn(conn, o.Clock, log)
 	return &cluster{
-		o: o, log: log, remote: remote, state: newState(initial),
+		o: o, log: log, address: conn.Address, remote: remote, state: newState(initial),
 		checks: newTokenChecks(), gate: newGate(o.Clock, all.slowTurns), shared: all,
 		healthLog: healthLog{state: initial.State},
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),

@@ -53,6 +53,7 @@ func (c *cluster) watchNodes(ctx context.Context) {
 	)
 	defer func() { kept.release() }()
 	for ctx.Err() == nil {
+		c.beat()
 		began := c.o.Clock.Now()
 		reading := &holding{of: c.shared.nodes}
 		list, err := c.remote.listNodes(ctx, index, c.o.PollNodes, reading)
