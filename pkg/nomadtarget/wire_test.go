@@ -100,6 +100,7 @@ func TestPluginProcess(t *testing.T) {
 	if err := target.Scale(to(6), policy); err == nil || harmful(err.Error()) {
 		t.Errorf("Scale with the server down = %v", err)
 	}
+	logs.await(t, "[WARN]", "Unreachable")
 	if strings.Contains(logs.String(), "s3cr3t") || len(logs.lines("[WARN]", "Unreachable")) != 1 {
 		t.Errorf("the agent's log:\n%s", logs)
 	}
