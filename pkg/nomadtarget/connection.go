@@ -1,7 +1,6 @@
 package nomadtarget
 
 import (
-	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -12,8 +11,6 @@ import (
 	"unicode"
 
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // A setting is a key of the agent's target block that can also come from the environment, which wins.
@@ -53,6 +50,8 @@ type connection struct {
 	source string
 	// ignored names settings that are present and have no effect.
 	ignored []string
+	// runs is the program that a kubeconfig has run for a token; empty: none.
+	runs string
 }
 
 func (c connection) explain(err error) error {
@@ -71,10 +70,10 @@ func resolveConnection(config map[string]string, getenv func(string) string) (co
 	switch {
 	case address.value != "":
 		cfg, err := bearerConfig(address, token, tokenFile, ca)
-		return connection{cfg, address.name, present(kubeconfig, context)}, err
+		return connection{rest: cfg, source: address.name, ignored: present(kubeconfig, context)}, err
 	case kubeconfig.value != "":
 		cfg, err := fromKubeconfig(kubeconfig, context)
-		return connection{cfg, kubeconfig.name, present(token, tokenFile, ca)}, err
+		return connection{cfg, kubeconfig.name, present(token, tokenFile, ca), runs(cfg)}, err
 	}
 	if lost := present(token, tokenFile, ca, context); len(lost) > 0 {
 		return connection{}, fmt.Errorf("%s: set without a server to use it with; set harvester_url (or HARVESTER_URL), "+
@@ -111,6 +110,10 @@ func bearerConfig(address, token, tokenFile, ca found) (*rest.Config, error) {
 		return nil, fmt.Errorf(
 			"%s: %q holds a user name or password; put a token into auth_token (or HARVESTER_TOKEN) instead", address.name,
 			redactedHost(address.value))
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("%s: %q has more behind it, from ? or # on (it isn't shown, since it may hold a secret); "+
+			"use the address alone", address.name, redactedHost(address.value))
 	}
 	cfg := &rest.Config{Host: strings.TrimRight(address.value, "/"), BearerToken: token.value,
 		BearerTokenFile: tokenFile.value}
@@ -165,52 +168,16 @@ func certificates(ca found) ([]byte, error) {
 	if !strings.HasPrefix(ca.value, "-----BEGIN") {
 		var err error
 		if pem, err = os.ReadFile(ca.value); err != nil {
-			return nil, fmt.Errorf("%s: %w; use the path of a readable PEM file, or the PEM text itself", ca.name, err)
+			return nil, fmt.Errorf("%s: %s: %w; use the path of a readable PEM file, or the PEM text itself", ca.name,
+				shownPath(ca.value), cause(err))
 		}
-		shown = fmt.Sprintf("%q", ca.value)
+		shown = shownPath(ca.value)
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("%s: %s holds no certificate; use PEM, beginning with -----BEGIN CERTIFICATE-----", ca.name,
 			shown)
 	}
 	return pem, nil
-}
-
-// fromKubeconfig reads one file, or a list of them as kubectl does.
-func fromKubeconfig(kubeconfig, context found) (*rest.Config, error) {
-	if strings.Contains(kubeconfig.value, "\n") {
-		return nil, fmt.Errorf("%s: holds several lines, perhaps the kubeconfig itself; use the path of a kubeconfig file",
-			kubeconfig.name)
-	}
-	rules := &clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig.value}
-	if paths := filepath.SplitList(kubeconfig.value); len(paths) > 1 {
-		rules = &clientcmd.ClientConfigLoadingRules{Precedence: paths}
-	}
-	overrides := &clientcmd.ConfigOverrides{CurrentContext: context.value}
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides)
-	raw, err := loader.RawConfig()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w; use the path of a readable kubeconfig file", kubeconfig.name, err)
-	}
-	if err := checkContext(&raw, kubeconfig, context); err != nil {
-		return nil, err
-	}
-	cfg, err := loader.ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %q: %w; check its current context, cluster and user", kubeconfig.name, kubeconfig.value,
-			err)
-	}
-	return cfg, nil
-}
-
-func checkContext(raw *clientcmdapi.Config, kubeconfig, context found) error {
-	wanted := cmp.Or(context.value, raw.CurrentContext)
-	if _, ok := raw.Contexts[wanted]; ok {
-		return nil
-	}
-	// Without this check clientcmd would fall back to the pod's service account, that is, to another cluster.
-	return fmt.Errorf("context: %q is not in %s %q; set context to one that \"kubectl config get-contexts\" lists",
-		wanted, kubeconfig.name, kubeconfig.value)
 }
 
 // redactedHost is a server's address as it may be shown. Anything but a URL isn't shown, because URL and token are

@@ -120,6 +120,21 @@ func TestResolveConnectionErrors(t *testing.T) {
 			[]string{"harvester_url", "auth_token"}},
 		{"token of two lines", nil, settings{"HARVESTER_URL": "https://h", "HARVESTER_TOKEN": secret + "\nx"},
 			[]string{"HARVESTER_TOKEN", "one line"}},
+		{"token in place of the CA", settings{"harvester_url": "https://h", "auth_token": "t", "ca_cert": "token-x:" + secret}, nil,
+			[]string{"ca_cert", "perhaps a token", "PEM"}},
+		{"token in place of the kubeconfig", nil, settings{"KUBECONFIG": "kubeconfig-user-x:" + secret},
+			[]string{"KUBECONFIG", "perhaps a token", "readable kubeconfig"}},
+		{"token in place of the kubeconfig's key", settings{"kubeconfig": secret}, nil,
+			[]string{"kubeconfig", "perhaps a token"}},
+		{"query in the URL", settings{"harvester_url": "https://h.example.com/?token=" + secret, "auth_token": "t"}, nil,
+			[]string{"harvester_url", "https://h.example.com/", "address alone"}},
+		{"fragment in the URL", nil, settings{"HARVESTER_URL": "https://h.example.com#" + secret, "HARVESTER_TOKEN": "t"},
+			[]string{"HARVESTER_URL", "address alone"}},
+		{"kubeconfig with http", settings{"kubeconfig": writeFile(t, strings.ReplaceAll(kubeconfigText, "https:", "http:"))},
+			nil, []string{"kubeconfig", `"http://a.example.com"`, "https"}},
+		{"kubeconfig that trusts anybody", settings{"kubeconfig": writeFile(t, strings.ReplaceAll(kubeconfigText,
+			"cluster: {server:", "cluster: {insecure-skip-tls-verify: true, server:"))}, nil,
+			[]string{"kubeconfig", "insecure-skip-tls-verify", "certificate-authority-data"}},
 		{"no CA file", settings{"harvester_url": "https://h", "auth_token": "t", "ca_cert": "/no/such/ca.pem"}, nil,
 			[]string{"ca_cert", "/no/such/ca.pem", "PEM"}},
 		{"CA without certificate", settings{"harvester_url": "https://h", "auth_token": "t", "ca_cert": kubeconfig}, nil,
@@ -165,6 +180,19 @@ func TestTokenFromFile(t *testing.T) {
 	conn, err := connectWith(config, nil)
 	if err != nil || conn.rest.BearerTokenFile != config["auth_token_file"] || conn.rest.BearerToken != "" {
 		t.Errorf("%+v, %v: the token isn't read again", conn.rest, err)
+	}
+}
+
+// A kubeconfig may have any program run, with the rights of the agent. That isn't done in silence.
+func TestKubeconfigThatRunsAProgram(t *testing.T) {
+	target, log := newTestTarget(t)
+	program := strings.ReplaceAll(kubeconfigText, "user: {token: kubec0nfig-s3cr3t}",
+		`user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: /usr/bin/some-login, interactiveMode: Never}}`)
+	if err := target.SetConfig(settings{"kubeconfig": writeFile(t, program)}); err != nil {
+		t.Fatal(err)
+	}
+	if text := log.String(); !strings.Contains(text, `"@level":"warn"`) || !strings.Contains(text, "/usr/bin/some-login") {
+		t.Errorf("nobody is told of the program:\n%s", text)
 	}
 }
 

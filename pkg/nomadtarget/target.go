@@ -70,6 +70,10 @@ func (t *Target) SetConfig(config map[string]string) (err error) {
 		t.log.Warn("some settings have no effect, because the connection comes from another one",
 			"ignored", conn.ignored, "in_use", conn.source)
 	}
+	if conn.runs != "" {
+		t.log.Warn("the kubeconfig has a program run for its token; use a token of a service account instead",
+			"program", conn.runs, "in_use", conn.source)
+	}
 	return nil
 }
 
