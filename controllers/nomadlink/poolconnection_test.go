@@ -121,7 +121,7 @@ func TestTheControllersLoginStaysAtHome(t *testing.T) {
 	defaults := Config{Connection: nomad.Connection{Address: "https://default:4646", AuthMethod: "m", JWTFile: jwtFile},
 		Namespaces: allowed{"ns"}, Addresses: allowed{"other:4646"}}
 	resolve := func(namespace, address string, secret *corev1.Secret) (Config, error) {
-		return poolConnection(defaults, user{namespace: namespace, nodePool: "default"},
+		return poolConnection(defaults, asker{namespace: namespace, nodePool: "default"},
 			v1alpha1.NomadConnection{Address: address}, secret)
 	}
 	for name, c := range map[string]struct {

@@ -82,7 +82,7 @@ func TestLoginToNomad(t *testing.T) {
 		*field = text
 	}
 	clock := clocktesting.NewFakeClock(time.Now())
-	c := newCluster(conn, Options{Clock: clock, RequestTimeout: 5 * time.Second}.withDefaults())
+	c := newCluster(conn, Options{Clock: clock, RequestTimeout: 5 * time.Second}.withDefaults(), newShared())
 	used := func() (secret string, number int) {
 		t.Helper()
 		if found, err := c.checkToken(t.Context()); err != nil || !found.health.OK() {
@@ -133,7 +133,7 @@ func TestNomadRefusesOthersLogins(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(Connection{Address: server.Addr, AuthMethod: "harvester", JWTFile: jwtFile(t, token)},
-				Options{}.withDefaults())
+				Options{}.withDefaults(), newShared())
 			found, err := c.checkToken(t.Context())
 			if err != nil || found.health.State != HealthLoginRefused || strings.Contains(found.health.Cause, token) && token != "x" {
 				t.Errorf("got %+v, %v", found, err)

@@ -27,7 +27,7 @@ func jwtFile(t *testing.T, text string) string {
 // loggedIn is a cluster that nobody watches, and that logs in with the JWT in a file.
 func loggedIn(f *fakeServer, file string) *cluster {
 	conn := Connection{Address: f.URL, AuthMethod: "harvester", JWTFile: file}
-	return newCluster(conn, Options{RequestTimeout: time.Second}.withDefaults())
+	return newCluster(conn, Options{RequestTimeout: time.Second}.withDefaults(), newShared())
 }
 
 func TestRequestsCarryTheTokenOfALogin(t *testing.T) {
