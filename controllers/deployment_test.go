@@ -35,14 +35,17 @@ func TestDeploymentMountsTheDefaultCredentials(t *testing.T) {
 	if len(c.EnvFrom) > 0 {
 		t.Errorf("got %+v", c.EnvFrom)
 	}
-	mount, volume := mounted(t, pod, config.NomadCredentialsDir)
-	if mount.SubPath != "" { // kubelet doesn't update a sub-path
-		t.Errorf("mounted %+v", mount)
+	for dir, secret := range map[string]string{
+		config.NomadCredentialsDir: nomadlink.DefaultsSecret, config.Metrics.CertDir: "nomad-harvester-metrics-tls"} {
+		mount, volume := mounted(t, pod, dir)
+		if mount.SubPath != "" { // kubelet doesn't update a sub-path
+			t.Errorf("mounted %+v", mount)
+		}
+		if s := volume.Secret; s == nil || s.SecretName != secret || s.Optional == nil || !*s.Optional {
+			t.Errorf("got %+v", volume)
+		}
 	}
-	if s := volume.Secret; s == nil || s.SecretName != nomadlink.DefaultsSecret || s.Optional == nil || !*s.Optional {
-		t.Errorf("got %+v", volume)
-	}
-	mount, volume = mounted(t, pod, path.Dir(config.NomadAuthTokenFile))
+	mount, volume := mounted(t, pod, path.Dir(config.NomadAuthTokenFile))
 	if mount.SubPath != "" || volume.Projected == nil || len(volume.Projected.Sources) != 1 {
 		t.Fatalf("mounted %+v of %+v", mount, volume)
 	}

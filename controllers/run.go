@@ -16,7 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	ctrlzap "sigs.k8s.io/controller-runtime/pkg/log/zap"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/node"
@@ -28,8 +27,10 @@ import (
 type Config struct {
 	// Kubeconfig is the path of a kubeconfig; empty: in-cluster.
 	Kubeconfig string
-	// MetricsAddress and ProbeAddress are where to listen; "0": not at all.
-	MetricsAddress, ProbeAddress string
+	// Metrics is how metrics are served.
+	Metrics MetricsConfig
+	// ProbeAddress is where to serve the probes; "0": not at all.
+	ProbeAddress string
 	// LeaderElect keeps all but one replica waiting.
 	LeaderElect bool
 	// LeaderElectionNamespace is where the lease lives; empty: the controller's own namespace.
@@ -58,7 +59,7 @@ func ParseFlags(args []string) (Config, error) {
 	var c Config
 	fs := flag.NewFlagSet("controller", flag.ContinueOnError)
 	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "path of a kubeconfig; unset: the Pod's own service account")
-	fs.StringVar(&c.MetricsAddress, "metrics-bind-address", ":8080", "address to serve Prometheus metrics on; 0: none")
+	c.Metrics.bindFlags(fs)
 	fs.StringVar(&c.ProbeAddress, "health-probe-bind-address", ":8081",
 		"address to serve /healthz and /readyz on; 0: none")
 	fs.BoolVar(&c.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
@@ -110,7 +111,7 @@ func Run(ctx context.Context, c Config) error {
 	mgr, err := ctrl.NewManager(rc, ctrl.Options{
 		Scheme:                        kube.Scheme(),
 		Cache:                         CacheOptions(),
-		Metrics:                       metricsserver.Options{BindAddress: c.MetricsAddress},
+		Metrics:                       c.Metrics.options(),
 		HealthProbeBindAddress:        c.ProbeAddress,
 		LeaderElection:                c.LeaderElect,
 		LeaderElectionID:              "nomad-harvester.harvesterhci.io",

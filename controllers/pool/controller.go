@@ -43,6 +43,8 @@ type Reconciler struct {
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools/finalizers,verbs=update
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=nomad-harvester-system,resources=leases,verbs=get;create;update
 // +kubebuilder:rbac:groups="",namespace=nomad-harvester-system,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
 // Reconcile observes one pool, does what is to be done about it and reports: observe, Decide, apply, one write of the
 // status, and then Events and metrics.

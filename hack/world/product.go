@@ -53,6 +53,11 @@ func (p *product) start(ctx context.Context) error {
 		return err
 	}
 	p.say("controller runs, log in %s, metrics at %s\n", p.controller.Spec.LogFile, p.controller.MetricsURL)
+	if _, err := p.env.MetricsToken(ctx); err != nil {
+		return err
+	}
+	p.say("  to read these: curl --cacert %s -H \"Authorization: Bearer $(kubectl create token -n default %s)\" %s\n",
+		p.env.Kube.CA.File, testenv.MetricsAccount, p.controller.MetricsURL)
 	if p.autoscaler != nil {
 		if err := p.autoscaler.Stop(); err != nil {
 			return err

@@ -24,7 +24,7 @@ import (
 // election aren't among them.
 const kinds = "customresourcedefinitions,clusterroles,clusterrolebindings," +
 	"validatingadmissionpolicies,validatingadmissionpolicybindings," +
-	"roles,rolebindings,serviceaccounts,deployments,services,poddisruptionbudgets"
+	"roles,rolebindings,serviceaccounts,deployments,services,poddisruptionbudgets,networkpolicies,priorityclasses"
 
 // listed are the objects of the installation that are there, a line each, with what the format adds. The account
 // "default" is of every namespace.

@@ -29,8 +29,10 @@ type ControllerOptions struct {
 // Controller is a running nomad-harvester controller.
 type Controller struct {
 	*process.Service
-	// MetricsURL is where it serves its metrics.
+	// MetricsURL is where it serves its metrics, with a certificate of the environment's CA.
 	MetricsURL string
+
+	environment *Environment
 }
 
 // StartController installs the product, builds it if need be, and runs a controller as its service
@@ -73,8 +75,13 @@ func (w *Environment) newController(ctx context.Context, o ControllerOptions) (*
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	name := fmt.Sprintf("controller-%d", len(w.controllers)+1)
+	certDir, err := w.metricsCertificate(name)
+	if err != nil {
+		return nil, err
+	}
 	c := &Controller{
-		MetricsURL: fmt.Sprintf("http://127.0.0.1:%d/metrics", metrics),
+		environment: w,
+		MetricsURL:  fmt.Sprintf("https://127.0.0.1:%d/metrics", metrics),
 		Service: &process.Service{
 			Spec: process.Spec{
 				Name: name, Path: program, LogFile: w.Kube.LogFile(name),
@@ -83,6 +90,7 @@ func (w *Environment) newController(ctx context.Context, o ControllerOptions) (*
 					"--leader-election-namespace=" + fixtures.ProductNamespace,
 					fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", health),
 					fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", metrics),
+					"--metrics-cert-dir=" + certDir,
 				}, o.Args...),
 				Env: append(append(os.Environ(), env...), o.Env...),
 			},

@@ -1,0 +1,73 @@
+package controllers
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/finish"
+)
+
+// Who scrapes finds the port that the controller listens on, through the Service and past the NetworkPolicy.
+func TestMetricsAreServedWhereTheyAreLookedFor(t *testing.T) {
+	d, service, network := &appsv1.Deployment{}, &corev1.Service{}, &networkingv1.NetworkPolicy{}
+	readYAML(t, "../config/manager/deployment.yaml", d)
+	readYAML(t, "../config/manager/service.yaml", service)
+	readYAML(t, "../config/manager/network_policy.yaml", network)
+	config, err := ParseFlags(d.Spec.Template.Spec.Containers[0].Args[1:])
+	if err != nil || !config.Metrics.Secure {
+		t.Fatalf("metrics %+v: %v", config.Metrics, err)
+	}
+	ports := d.Spec.Template.Spec.Containers[0].Ports
+	at := slices.IndexFunc(ports, func(p corev1.ContainerPort) bool { return p.Name == "metrics" })
+	if at < 0 || config.Metrics.Address != ":"+strconv.Itoa(int(ports[at].ContainerPort)) {
+		t.Errorf("the controller listens on %q, the container has %+v", config.Metrics.Address, ports)
+	}
+	if p := service.Spec.Ports[0]; p.TargetPort.String() != "metrics" || p.Port != ports[at].ContainerPort {
+		t.Errorf("the Service leads to %+v", p)
+	}
+	pod := labels.Set(d.Spec.Template.Labels)
+	if !labels.SelectorFromSet(network.Spec.PodSelector.MatchLabels).Matches(pod) ||
+		!labels.SelectorFromSet(service.Spec.Selector).Matches(pod) {
+		t.Errorf("Service or NetworkPolicy don't select a Pod with %v", pod)
+	}
+	in := network.Spec.Ingress
+	if len(in) != 1 || len(in[0].From) == 0 || len(in[0].Ports) != 1 || in[0].Ports[0].Port.String() != "metrics" {
+		t.Errorf("let in are %+v", in)
+	}
+}
+
+// A VM isn't preempted for the controller.
+func TestTheControllerPreemptsNobody(t *testing.T) {
+	d, class := &appsv1.Deployment{}, &schedulingv1.PriorityClass{}
+	readYAML(t, "../config/manager/deployment.yaml", d)
+	readYAML(t, "../config/manager/priority_class.yaml", class)
+	if p := class.PreemptionPolicy; d.Spec.Template.Spec.PriorityClassName != class.Name || class.Value <= 0 ||
+		class.GlobalDefault || p == nil || *p != corev1.PreemptNever {
+		t.Errorf("the Deployment has %q, and there is %+v", d.Spec.Template.Spec.PriorityClassName, class)
+	}
+}
+
+// A write that was sent ends before the manager stops to wait, and that before the kernel ends the process.
+func TestThereIsTimeForTheLastWrites(t *testing.T) {
+	d := &appsv1.Deployment{}
+	readYAML(t, "../config/manager/deployment.yaml", d)
+	grace := time.Duration(*d.Spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
+	if finish.Within >= shutdownTimeout || shutdownTimeout >= grace {
+		t.Errorf("writes %s, manager %s, Pod %s", finish.Within, shutdownTimeout, grace)
+	}
+	chart, err := os.ReadFile("../charts/nomad-harvester/templates/deployment.yaml")
+	want := "terminationGracePeriodSeconds: " + strconv.Itoa(int(grace.Seconds()))
+	if err != nil || !strings.Contains(string(chart), want) {
+		t.Errorf("the chart lacks %q: %v", want, err)
+	}
+}
