@@ -31,6 +31,8 @@ type Config struct {
 	Metrics MetricsConfig
 	// ProbeAddress is where to serve the probes; "0": not at all.
 	ProbeAddress string
+	// Namespaces are those whose pools are the controller's; empty: all.
+	Namespaces []string
 	// LeaderElect keeps all but one replica waiting.
 	LeaderElect bool
 	// LeaderElectionNamespace is where the lease lives; empty: the controller's own namespace.
@@ -62,6 +64,8 @@ func ParseFlags(args []string) (Config, error) {
 	c.Metrics.bindFlags(fs)
 	fs.StringVar(&c.ProbeAddress, "health-probe-bind-address", ":8081",
 		"address to serve /healthz and /readyz on; 0: none")
+	fs.Func("namespaces", "namespaces whose pools and members are looked after, separated by commas; unset: all. The controller needs the rights of the ClusterRole nomad-harvester-controller-namespaces in these alone, and no other controller may look after them",
+		func(text string) (err error) { c.Namespaces, err = kube.ParseNamespaces(text); return err })
 	fs.BoolVar(&c.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
 	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "",
 		"namespace of the lease; unset: the Pod's own")
@@ -110,7 +114,7 @@ func Run(ctx context.Context, c Config) error {
 	rc.Wrap(finish.Writes)
 	mgr, err := ctrl.NewManager(rc, ctrl.Options{
 		Scheme:                        kube.Scheme(),
-		Cache:                         CacheOptions(),
+		Cache:                         CacheOptions(c.Namespaces),
 		Metrics:                       c.Metrics.options(),
 		HealthProbeBindAddress:        c.ProbeAddress,
 		LeaderElection:                c.LeaderElect,

@@ -24,12 +24,19 @@ import (
 )
 
 // CacheOptions limits the cache to what the controllers watch and read: of the cluster's virtual machines only those of
-// pools, and of nothing but pools who has written which field.
-func CacheOptions() cache.Options {
+// pools, and of nothing but pools who has written which field; and to some namespaces, if there are any.
+func CacheOptions(namespaces []string) cache.Options {
 	ofPools, err := labels.NewRequirement(v1alpha1.PoolLabel, selection.Exists, nil)
 	utilruntime.Must(err)
 	only := cache.ByObject{Label: labels.NewSelector().Add(*ofPools), Transform: cache.TransformStripManagedFields()}
-	return cache.Options{ByObject: map[client.Object]cache.ByObject{
+	var in map[string]cache.Config
+	for _, name := range namespaces {
+		if in == nil {
+			in = map[string]cache.Config{}
+		}
+		in[name] = cache.Config{}
+	}
+	return cache.Options{DefaultNamespaces: in, ByObject: map[client.Object]cache.ByObject{
 		&v1alpha1.NomadNode{}:                {Transform: cache.TransformStripManagedFields()},
 		&kubevirtv1.VirtualMachine{}:         only,
 		&kubevirtv1.VirtualMachineInstance{}: only,
@@ -47,7 +54,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, defaults func() (nomadlink.Confi
 	}
 	d := kube.Deps{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clock.RealClock{},
-		Recorder: mgr.GetEventRecorder("nomad-harvester"), NewID: uuid.NewString,
+		Recorder: mgr.GetEventRecorder("nomad-harvester"), NewID: uuid.NewString, Namespaces: config.Namespaces,
 	}
 	return errors.Join(gc.New(d, connections, config.GCInterval, config.GCGracePeriod).SetupWithManager(mgr),
 		uninstall.New(d).SetupWithManager(mgr), pool.New(d, connections).SetupWithManager(mgr, ofNomad.OfPools()),

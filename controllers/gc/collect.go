@@ -38,6 +38,8 @@ type Collector struct {
 	// Grace is for how long a resource must have been orphaned, at every run, before it is removed. It restarts with the
 	// controller.
 	Grace time.Duration
+	// Namespaces are those of the pools that it collects of; empty: all.
+	Namespaces []string
 
 	// Each is inParallel.
 	Each func(n, limit int, do func(i int) error) error
@@ -46,7 +48,7 @@ type Collector struct {
 	answers map[question]answer
 }
 
-// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=list
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=list,roleName=nomad-harvester-controller-namespaces
 
 // SetupWithManager has a manager run it.
 func (s *Collector) SetupWithManager(mgr ctrl.Manager) error { return mgr.Add(s) }
@@ -205,5 +207,6 @@ func deleted(err error) (bool, error) { return err == nil, client.IgnoreNotFound
 // New makes the collector, which runs at each interval.
 func New(d kube.Deps, c *nomadlink.Connections, interval, grace time.Duration) *Collector {
 	return &Collector{Client: d.Client, Live: d.Live, Connections: c, Clock: d.Clock,
-		Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Interval: interval, Grace: grace, Each: inParallel}
+		Events: emitter{kube.EventSink{EventRecorder: d.Recorder}}, Interval: interval, Grace: grace,
+		Namespaces: d.Namespaces, Each: inParallel}
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/orphan"
@@ -57,7 +58,7 @@ func (s *Collector) observe(ctx context.Context) (*scope, error) {
 
 func (s *Collector) observePools(ctx context.Context, o *scope) error {
 	var l v1alpha1.NomadNodePoolList
-	if err := s.Live.List(ctx, &l); err != nil {
+	if err := kube.ListIn(ctx, s.Live, s.Namespaces, &l); err != nil {
 		return fmt.Errorf("listing the pools: %w", err)
 	}
 	for i := range l.Items {
@@ -92,7 +93,8 @@ func (o *scope) noteDown(cluster nomad.Cluster, view nomad.View) {
 func (s *Collector) observeClaims(ctx context.Context, o *scope) error {
 	l := &metav1.PartialObjectMetadataList{}
 	l.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaimList"))
-	if err := s.Live.List(ctx, l, client.HasLabels{v1alpha1.PoolLabel, v1alpha1.NodeLabel}); err != nil {
+	if err := kube.ListIn(ctx, s.Live, s.Namespaces, l,
+		client.HasLabels{v1alpha1.PoolLabel, v1alpha1.NodeLabel}); err != nil {
 		return fmt.Errorf("listing the claims of members: %w", err)
 	}
 	for _, c := range l.Items {
@@ -134,7 +136,7 @@ func (s *Collector) observeVMs(ctx context.Context, o *scope) error {
 
 func (s *Collector) observeMembers(ctx context.Context, o *scope) error {
 	var l v1alpha1.NomadNodeList
-	if err := s.Live.List(ctx, &l); err != nil {
+	if err := kube.ListIn(ctx, s.Live, s.Namespaces, &l); err != nil {
 		return fmt.Errorf("listing the members: %w", err)
 	}
 	for i := range l.Items {

@@ -18,6 +18,8 @@ type Deps struct {
 	Recorder events.EventRecorder
 	// NewID makes lower-case UUIDs, never the same twice.
 	NewID func() string
+	// Namespaces are those whose pools are the controller's; empty: all.
+	Namespaces []string
 }
 
 // InParallel calls a function for each number below n, some at a time, and returns one of their errors, if any. After

@@ -58,17 +58,17 @@ const countRetry = time.Second
 // viewRetry is how soon to reconcile again when Nomad's leader reports something else than the view.
 const viewRetry = 2 * time.Second
 
-// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes/status,verbs=patch
-// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes/finalizers,verbs=update
-// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachines,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachineinstances,verbs=get;list;watch
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;patch;delete
-// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;delete
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes,verbs=get;list;watch;create;patch;delete,roleName=nomad-harvester-controller-namespaces
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes/status,verbs=patch,roleName=nomad-harvester-controller-namespaces
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodes/finalizers,verbs=update,roleName=nomad-harvester-controller-namespaces
+// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachines,verbs=get;list;watch;create;patch;delete,roleName=nomad-harvester-controller-namespaces
+// +kubebuilder:rbac:groups=kubevirt.io,resources=virtualmachineinstances,verbs=get;list;watch,roleName=nomad-harvester-controller-namespaces
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;patch;delete,roleName=nomad-harvester-controller-namespaces
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;delete,roleName=nomad-harvester-controller-namespaces
 // +kubebuilder:rbac:groups=harvesterhci.io,resources=virtualmachineimages;keypairs;virtualmachinetemplates;virtualmachinetemplateversions,verbs=get
 // +kubebuilder:rbac:groups=k8s.cni.cncf.io,resources=network-attachment-definitions,verbs=get
 // +kubebuilder:rbac:groups=storage.k8s.io,resources=storageclasses,verbs=get
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch,roleName=nomad-harvester-controller-namespaces
 
 // Reconcile observes one member, takes the next step of its life and reports: observe, Next, apply, Describe, one write
 // of the status, and then Events and metrics. Steps between which nothing has to be waited for are taken together.

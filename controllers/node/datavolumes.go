@@ -20,7 +20,7 @@ import (
 // pkg/controller/master/virtualmachine/vm_controller.go, createDataVolume.
 var dataVolumeKind = schema.GroupVersionKind{Group: "cdi.kubevirt.io", Version: "v1beta1", Kind: "DataVolume"}
 
-// +kubebuilder:rbac:groups=cdi.kubevirt.io,resources=datavolumes,verbs=get;delete
+// +kubebuilder:rbac:groups=cdi.kubevirt.io,resources=datavolumes,verbs=get;delete,roleName=nomad-harvester-controller-namespaces
 
 // observeDataVolumes adds the DataVolumes of the member's claims to the claims of a member that is being removed. With
 // the VM Harvester removes the claims that its annotation lists. A DataVolume goes with its claim, but a DataVolume

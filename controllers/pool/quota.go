@@ -7,7 +7,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
 
-// +kubebuilder:rbac:groups="",resources=resourcequotas,verbs=list
+// +kubebuilder:rbac:groups="",resources=resourcequotas,verbs=list,roleName=nomad-harvester-controller-namespaces
 
 // observeQuota reads what the namespace's quotas leave, if members are to be made.
 func (r *Reconciler) observeQuota(ctx context.Context, s *scope) error {

@@ -43,6 +43,8 @@ var selectsNothing = &admissionv1.MatchResources{
 }
 
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-uninstall;nomad-harvester-member-delete;nomad-harvester-namespace-delete,verbs=get;patch
+// +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools;nomadnodes,verbs=list
+// +kubebuilder:rbac:groups=events.k8s.io,namespace=default,resources=events,verbs=create;patch
 
 // checkInterval is the time between two checks of the policies. They aren't watched, and somebody may delete or apply
 // them meanwhile.
@@ -53,9 +55,11 @@ const checkInterval = 5 * time.Minute
 type Guard struct {
 	client client.Client
 	// live reads past the cache, which would otherwise watch every admission policy there is.
-	live   client.Reader
-	clock  clock.PassiveClock
-	events emitter
+	live client.Reader
+	// seesAll is whether the cache holds the pools and members of all namespaces.
+	seesAll bool
+	clock   clock.PassiveClock
+	events  emitter
 	// inUse is whether there were pools or members at the last check; nil: no check yet.
 	inUse *bool
 	// checkedAt is the time of the last check.
@@ -66,7 +70,7 @@ type Guard struct {
 
 // New makes the guard.
 func New(d kube.Deps) *Guard {
-	return &Guard{client: d.Client, live: d.Live, clock: d.Clock,
+	return &Guard{client: d.Client, live: d.Live, seesAll: len(d.Namespaces) == 0, clock: d.Clock,
 		events: emitter{kube.EventSink{EventRecorder: d.Recorder}}}
 }
 
@@ -153,14 +157,23 @@ func explainUnprotected(all []unprotected) string {
 	return strings.Join(sentences, " ")
 }
 
-// used reports if there is a pool or a member.
+// used reports if there is a pool or a member. Those of namespaces that aren't the controller's count: they are as lost
+// without the kinds, and whoever comes next may be given their namespace.
 func (u *Guard) used(ctx context.Context) (bool, error) {
+	there, err := used(ctx, u.client)
+	if err != nil || there || u.seesAll {
+		return there, err
+	}
+	return used(ctx, u.live)
+}
+
+func used(ctx context.Context, from client.Reader) (bool, error) {
 	var nodes v1alpha1.NomadNodeList
-	if err := u.client.List(ctx, &nodes, client.Limit(1)); err != nil || len(nodes.Items) > 0 {
+	if err := from.List(ctx, &nodes, client.Limit(1)); err != nil || len(nodes.Items) > 0 {
 		return err == nil, err
 	}
 	var pools v1alpha1.NomadNodePoolList
-	err := u.client.List(ctx, &pools, client.Limit(1))
+	err := from.List(ctx, &pools, client.Limit(1))
 	return len(pools.Items) > 0, err
 }
 

@@ -65,6 +65,23 @@ func TestInstallationIsGuardedWhileThereAreMembers(t *testing.T) {
 	check(false)
 }
 
+// A controller of some namespaces doesn't see the others' pools in its cache. They count all the same.
+func TestInstallationIsGuardedForPoolsOfOtherNamespaces(t *testing.T) {
+	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "p"}}
+	build := func(objects ...client.Object) client.Client {
+		return fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(objects...).Build()
+	}
+	for name, c := range map[string]struct {
+		namespaces []string
+		want       bool
+	}{"some": {[]string{"ns"}, true}, "all": {nil, false}} {
+		u := New(kube.Deps{Client: build(), Live: build(pool), Namespaces: c.namespaces})
+		if got, err := u.used(t.Context()); err != nil || got != c.want {
+			t.Errorf("%s: used %v, want %v: %v", name, got, c.want, err)
+		}
+	}
+}
+
 // Kubernetes has such policies since 1.30. Before that nothing can protect the installation, which isn't reported again
 // and again.
 func TestNothingIsGuardedWhereThereAreNoPolicies(t *testing.T) {

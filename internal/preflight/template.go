@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -124,7 +125,15 @@ func (g *gatherer) cloudInitText(out *blueprint.TemplateCloudInit, namespace str
 		return ""
 	}
 	secret := &corev1.Secret{}
-	if !g.get(client.ObjectKey{Namespace: home.Namespace, Name: ref.Name}, secret, "Secret") {
+	found := g.get(client.ObjectKey{Namespace: home.Namespace, Name: ref.Name}, secret, "Secret")
+	if home.Namespace != namespace && apierrors.IsForbidden(g.err) { // of a controller for some namespaces
+		g.err = nil
+		out.Problem = &condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: fmt.Sprintf(
+			"%s: the controller may not read its cloud-init Secret %q in namespace %q; copy the template into the pool's namespace, or let the controller get that Secret (docs/install.md, For some namespaces only)",
+			field, ref.Name, home.Namespace)}
+		return ""
+	}
+	if !found {
 		out.Problem = &condition.Problem{
 			Reason: v1alpha1.ReasonSecretNotFound,
 			Message: fmt.Sprintf("%s: its cloud-init Secret %q doesn't exist in namespace %q; make a new version", field,

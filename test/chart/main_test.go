@@ -71,9 +71,15 @@ func must(t *testing.T, program string, args ...string) string {
 
 // startController runs what the installation is for. Its Deployment makes no Pods here: the environment's hosts run VMs
 // alone.
-func startController(t *testing.T) (stop func()) {
+func startController(t *testing.T, args ...string) (stop func()) {
 	t.Helper()
-	c, err := w.StartController(t.Context(), testenv.ControllerOptions{})
+	_, stop = controllerWith(t, args...)
+	return stop
+}
+
+func controllerWith(t *testing.T, args ...string) (c *testenv.Controller, stop func()) {
+	t.Helper()
+	c, err := w.StartController(t.Context(), testenv.ControllerOptions{Args: args})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,14 +89,23 @@ func startController(t *testing.T) (stop func()) {
 		}
 	}
 	t.Cleanup(stop)
-	return stop
+	return c, stop
 }
 
 // createPool makes a pool of two members, and waits for them.
 func createPool(t *testing.T, name string) {
 	t.Helper()
-	p := &v1alpha1.NomadNodePool{
-		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},
+	p := poolIn(fixtures.Namespace, name)
+	if err := w.Client.Create(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	awaitMembers(t, p)
+}
+
+// poolIn is a pool of two members.
+func poolIn(namespace, name string) *v1alpha1.NomadNodePool {
+	return &v1alpha1.NomadNodePool{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha1.NomadNodePoolSpec{
 			Replicas: ptr.To[int32](2),
 			Nomad: v1alpha1.NomadSpec{
@@ -102,9 +117,10 @@ func createPool(t *testing.T, name string) {
 			},
 		},
 	}
-	if err := w.Client.Create(t.Context(), p); err != nil {
-		t.Fatal(err)
-	}
+}
+
+func awaitMembers(t *testing.T, p *v1alpha1.NomadNodePool) {
+	t.Helper()
 	eventually(t, "two ready members", func(ctx context.Context) error {
 		if err := w.Client.Get(ctx, client.ObjectKeyFromObject(p), p); err != nil {
 			return err

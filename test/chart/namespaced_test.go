@@ -1,0 +1,118 @@
+package chart
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
+)
+
+const account = "system:serviceaccount:" + namespace + ":nomad-harvester-controller"
+
+// A controller for some namespaces has no right to write in others, misses none, and does what it is for. A pool of
+// another namespace gets nothing, but keeps the kinds from being deleted under it.
+func TestAControllerOfSomeNamespaces(t *testing.T) {
+	const second, foreign = "team-b", "team-c"
+	for _, name := range []string{second, foreign} {
+		must(t, kubectl, "create", "namespace", name)
+	}
+	follow(t, "kubectl apply -k config/namespaced", "kubectl apply -n nomad-clients -f config/namespaced/role_binding.yaml")
+	must(t, kubectl, "apply", "-n", second, "-f", root+"/config/namespaced/role_binding.yaml")
+	awaitKinds(t)
+	flags := must(t, kubectl, "-n", namespace, "get", "deployment", "nomad-harvester-controller", "-o",
+		"jsonpath={.spec.template.spec.containers[0].args}")
+	if !strings.Contains(flags, `"--namespaces=nomad-clients"`) {
+		t.Errorf("the Deployment has %s", flags)
+	}
+	c, stop := controllerWith(t, "--namespaces="+fixtures.Namespace+","+second, "--gc-interval=2s", "--gc-grace-period=6s")
+	lone := poolIn(foreign, "foreign")
+	if err := w.Client.Create(t.Context(), lone); err != nil {
+		t.Fatal(err)
+	}
+	createPool(t, "first")
+	other := poolIn(second, "second")
+	if err := w.Client.Create(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	awaitMembers(t, other)
+	checkRightsIn(t, foreign, false)
+	checkRightsIn(t, second, true)
+	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(lone), lone); err != nil ||
+		lone.Status.Replicas != 0 || len(lone.Status.Conditions) > 0 || len(lone.Finalizers) > 0 {
+		t.Errorf("a pool of no namespace of the controller's got %+v: %v", lone.Status, err)
+	}
+	must(t, kubectl, "delete", "nomadnodepools,nomadnodes", "--all", "-n", fixtures.Namespace, "--timeout=3m")
+	must(t, kubectl, "delete", "nomadnodepools,nomadnodes", "--all", "-n", second, "--timeout=3m")
+	awaitGuard(t, true) // the last one is the foreign pool's
+	must(t, kubectl, "delete", "nomadnodepools", "--all", "-n", foreign, "--timeout=1m")
+	stop()
+	checkNothingForbidden(t, c.Spec.LogFile)
+
+	c, stop = controllerWith(t, "--namespaces="+fixtures.Namespace+","+second)
+	awaitGuard(t, false)
+	stop()
+	checkNothingForbidden(t, c.Spec.LogFile)
+	must(t, kubectl, "delete", "rolebinding", "nomad-harvester-controller", "-n", fixtures.Namespace)
+	must(t, kubectl, "delete", "namespace", second, foreign)
+	must(t, kubectl, "delete", "-k", root+"/config/namespaced", "--ignore-not-found")
+	if left := objects(t); left != "" {
+		t.Errorf("left:\n%s", left)
+	}
+}
+
+func checkRightsIn(t *testing.T, where string, want bool) {
+	t.Helper()
+	for _, right := range [][]string{
+		{"create", "virtualmachines.kubevirt.io"}, {"delete", "virtualmachines.kubevirt.io"}, {"get", "secrets"},
+		{"create", "secrets"}, {"delete", "persistentvolumeclaims"}, {"patch", "nomadnodepools.nomad.harvesterhci.io"},
+		{"create", "nomadnodes.nomad.harvesterhci.io"}, {"create", "events.events.k8s.io"},
+	} {
+		out, err := run(t, kubectl, "auth", "can-i", right[0], right[1], "-n", where, "--as="+account)
+		if may := err == nil; may != want {
+			t.Errorf("the controller may %s in %s: %v, want %v: %s", right, where, may, want, out)
+		}
+	}
+}
+
+// checkNothingForbidden reads what a controller has logged.
+func checkNothingForbidden(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil || len(text) == 0 {
+		t.Fatalf("the log has %d bytes: %v", len(text), err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(strings.ToLower(line), "forbidden") {
+			t.Errorf("the controller lacks a right: %s", line)
+		}
+	}
+}
+
+// Helm installs the same for the namespaces that it is given.
+func TestChartForSomeNamespaces(t *testing.T) {
+	some := must(t, helm, "template", release, chart, "--namespace", "elsewhere", "--set", "namespaces={a,b}")
+	all := must(t, helm, "template", release, chart, "--namespace", "elsewhere")
+	bound := map[string]int{}
+	for manifests, everywhere := range map[string]bool{some: false, all: true} {
+		for _, o := range decoded(t, manifests) {
+			role, _, _ := unstructured.NestedString(o.Object, "roleRef", "name")
+			if role != "nomad-harvester-controller-namespaces" {
+				continue
+			}
+			bound[o.GetKind()+" "+o.GetNamespace()]++
+			if everywhere != (o.GetKind() == "ClusterRoleBinding") {
+				t.Errorf("bound by %s %s/%s", o.GetKind(), o.GetNamespace(), o.GetName())
+			}
+		}
+		if got := strings.Contains(manifests, `"--namespaces=a,b"`); got == everywhere {
+			t.Errorf("the flag is there: %v", got)
+		}
+	}
+	if bound["RoleBinding a"] != 1 || bound["RoleBinding b"] != 1 || bound["ClusterRoleBinding "] != 1 {
+		t.Errorf("bound are %v", bound)
+	}
+}
