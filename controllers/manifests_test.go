@@ -71,3 +71,38 @@ func TestThereIsTimeForTheLastWrites(t *testing.T) {
 		t.Errorf("the chart lacks %q: %v", want, err)
 	}
 }
+
+// The samples for Prometheus lead to the Service.
+func TestMetricsSamplesLeadToTheService(t *testing.T) {
+	service := &corev1.Service{}
+	readYAML(t, "../config/manager/service.yaml", service)
+	var monitor struct {
+		Metadata struct{ Namespace string }
+		Spec     struct {
+			Selector  struct{ MatchLabels map[string]string }
+			Endpoints []struct{ Port, Scheme, BearerTokenFile string }
+		}
+	}
+	readYAML(t, "../config/monitoring/service_monitor.yaml", &monitor)
+	e := monitor.Spec.Endpoints
+	if monitor.Metadata.Namespace != service.Namespace || len(monitor.Spec.Selector.MatchLabels) == 0 ||
+		!labels.SelectorFromSet(monitor.Spec.Selector.MatchLabels).Matches(labels.Set(service.Labels)) {
+		t.Errorf("the ServiceMonitor doesn't select %v: %+v", service.Labels, monitor)
+	}
+	if len(e) != 1 || e[0].Port != service.Spec.Ports[0].Name || e[0].Scheme != "https" || e[0].BearerTokenFile == "" {
+		t.Errorf("the ServiceMonitor has %+v", e)
+	}
+	var scrape struct {
+		Configs []struct {
+			Scheme        string
+			Authorization map[string]string
+			Static        []struct{ Targets []string } `json:"static_configs"`
+		} `json:"scrape_configs"`
+	}
+	readYAML(t, "../config/monitoring/prometheus.yml", &scrape)
+	want := service.Name + "." + service.Namespace + ".svc:" + strconv.Itoa(int(service.Spec.Ports[0].Port))
+	if c := scrape.Configs; len(c) != 1 || c[0].Scheme != "https" || c[0].Authorization["credentials_file"] == "" ||
+		!slices.Equal(c[0].Static[0].Targets, []string{want}) {
+		t.Errorf("Prometheus reads %+v, want %s", c, want)
+	}
+}
