@@ -64,7 +64,8 @@ func ParseFlags(args []string) (Config, error) {
 	c.Metrics.bindFlags(fs)
 	fs.StringVar(&c.ProbeAddress, "health-probe-bind-address", ":8081",
 		"address to serve /healthz and /readyz on; 0: none")
-	fs.Func("namespaces", "namespaces whose pools and members are looked after, separated by commas; unset: all. The controller needs the rights of the ClusterRole nomad-harvester-controller-namespaces in these alone, and no other controller may look after them",
+	fs.Func("namespaces",
+		"namespaces whose pools and members are looked after, separated by commas; unset: all. The controller needs the rights of the ClusterRole nomad-harvester-controller-namespaces in these alone, and no other controller may look after them",
 		func(text string) (err error) { c.Namespaces, err = kube.ParseNamespaces(text); return err })
 	fs.BoolVar(&c.LeaderElect, "leader-elect", true, "let one of several replicas work at a time")
 	fs.StringVar(&c.LeaderElectionNamespace, "leader-election-namespace", "",

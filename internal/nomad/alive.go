@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// stuckAfter is for how long the watcher of a cluster's nodes may be late before it counts as stuck. A machine that is
-// short of time is late, too.
+// stuckAfter is for how long the watcher of a cluster's nodes may be late before it counts as stuck. Where
+// processors are short everything is late.
 const stuckAfter = time.Minute
 
 var errStuck = errors.New("watchers of Nomad don't go on")

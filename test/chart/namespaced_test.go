@@ -16,11 +16,12 @@ const account = "system:serviceaccount:" + namespace + ":nomad-harvester-control
 // A controller for some namespaces has no right to write in others, misses none, and does what it is for. A pool of
 // another namespace gets nothing, but keeps the kinds from being deleted under it.
 func TestAControllerOfSomeNamespaces(t *testing.T) {
-	const second, foreign = "team-b", "team-c"
-	for _, name := range []string{second, foreign} {
+	const second, third = "team-b", "team-c"
+	for _, name := range []string{second, third} {
 		must(t, kubectl, "create", "namespace", name)
 	}
-	follow(t, "kubectl apply -k config/namespaced", "kubectl apply -n nomad-clients -f config/namespaced/role_binding.yaml")
+	follow(t, "kubectl apply -k config/namespaced",
+		"kubectl apply -n nomad-clients -f config/namespaced/role_binding.yaml")
 	must(t, kubectl, "apply", "-n", second, "-f", root+"/config/namespaced/role_binding.yaml")
 	awaitKinds(t)
 	flags := must(t, kubectl, "-n", namespace, "get", "deployment", "nomad-harvester-controller", "-o",
@@ -29,7 +30,7 @@ func TestAControllerOfSomeNamespaces(t *testing.T) {
 		t.Errorf("the Deployment has %s", flags)
 	}
 	c, stop := controllerWith(t, "--namespaces="+fixtures.Namespace+","+second, "--gc-interval=2s", "--gc-grace-period=6s")
-	lone := poolIn(foreign, "foreign")
+	lone := poolIn(third, "lone")
 	if err := w.Client.Create(t.Context(), lone); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,7 @@ func TestAControllerOfSomeNamespaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitMembers(t, other)
-	checkRightsIn(t, foreign, false)
+	checkRightsIn(t, third, false)
 	checkRightsIn(t, second, true)
 	if err := w.Client.Get(t.Context(), client.ObjectKeyFromObject(lone), lone); err != nil ||
 		lone.Status.Replicas != 0 || len(lone.Status.Conditions) > 0 || len(lone.Finalizers) > 0 {
@@ -47,8 +48,8 @@ func TestAControllerOfSomeNamespaces(t *testing.T) {
 	}
 	must(t, kubectl, "delete", "nomadnodepools,nomadnodes", "--all", "-n", fixtures.Namespace, "--timeout=3m")
 	must(t, kubectl, "delete", "nomadnodepools,nomadnodes", "--all", "-n", second, "--timeout=3m")
-	awaitGuard(t, true) // the last one is the foreign pool's
-	must(t, kubectl, "delete", "nomadnodepools", "--all", "-n", foreign, "--timeout=1m")
+	awaitGuard(t, true) // the last one is that pool
+	must(t, kubectl, "delete", "nomadnodepools", "--all", "-n", third, "--timeout=1m")
 	stop()
 	checkNothingForbidden(t, c.Spec.LogFile)
 
@@ -57,7 +58,7 @@ func TestAControllerOfSomeNamespaces(t *testing.T) {
 	stop()
 	checkNothingForbidden(t, c.Spec.LogFile)
 	must(t, kubectl, "delete", "rolebinding", "nomad-harvester-controller", "-n", fixtures.Namespace)
-	must(t, kubectl, "delete", "namespace", second, foreign)
+	must(t, kubectl, "delete", "namespace", second, third)
 	must(t, kubectl, "delete", "-k", root+"/config/namespaced", "--ignore-not-found")
 	if left := objects(t); left != "" {
 		t.Errorf("left:\n%s", left)

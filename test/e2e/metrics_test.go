@@ -23,8 +23,9 @@ func TestMetricsAreReadWithATokenOnly(t *testing.T) {
 		token string
 		want  int
 	}{
-		"no token":             {"", http.StatusUnauthorized},
-		"no token of anybody":  {"x", http.StatusInternalServerError}, // so controller-runtime passes on Kubernetes' "invalid"
+		"no token": {"", http.StatusUnauthorized},
+		// So controller-runtime passes it on that Kubernetes doesn't know one.
+		"no token of anybody":  {"x", http.StatusInternalServerError},
 		"an account unbound":   {nobodys, http.StatusForbidden},
 		"an account that may":  {readers, http.StatusOK},
 		"the same once more":   {readers, http.StatusOK},

@@ -18,10 +18,10 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
-// Each is a verb, a resource with its group, and where: "here" is the pools' namespace, "elsewhere" one in which plugin,
-// viewer and editor have no rights, and "cluster" is for what is in no namespace.
+// Each is a verb, a resource with its group, and where: "here" is the pools' namespace, "elsewhere" one in which
+// plugin, viewer and editor have no rights, and "cluster" is for what is in no namespace.
 var (
-	forbidden = map[string]string{
+	mayNot = map[string]string{
 		"controller": `
 			list secrets here
 			watch secrets here
@@ -145,9 +145,9 @@ var (
 
 const elsewhere = "default"
 
-// What each account of the product, and people with Kubernetes' own roles, may not do is tried by the account itself, as
-// a dry run: the API server refuses it for want of a right, before anything else.
-func TestForbiddenVerbsAreRefused(t *testing.T) {
+// What each account of the product, and people with Kubernetes' own roles, may not do is tried by the account itself,
+// as a dry run: the API server refuses it for want of a right, before anything else.
+func TestVerbsThatNobodyMay(t *testing.T) {
 	t.Parallel()
 	accounts := map[string]*rest.RESTClient{
 		"controller": rawAs(t, fixtures.ProductNamespace, testenv.ControllerServiceAccount),
@@ -166,7 +166,7 @@ func TestForbiddenVerbsAreRefused(t *testing.T) {
 				})
 			}
 			n := 0
-			for line := range strings.Lines(strings.TrimSpace(forbidden[name])) {
+			for line := range strings.Lines(strings.TrimSpace(mayNot[name])) {
 				n++
 				if err := try(t, account, line); !lacksRight(err) {
 					t.Errorf("%s: %s was not refused: %v", name, strings.TrimSpace(line), err)
@@ -217,7 +217,8 @@ func try(t *testing.T, as *rest.RESTClient, line string) error {
 		request = request.SetHeader("Content-Type", "application/merge-patch+json").Body([]byte(`{}`)).
 			Param("dryRun", metav1.DryRunAll)
 	default:
-		request = request.SetHeader("Content-Type", "application/json").Body([]byte(`{}`)).Param("dryRun", metav1.DryRunAll)
+		request = request.SetHeader("Content-Type", "application/json").Body([]byte(`{}`)).
+			Param("dryRun", metav1.DryRunAll)
 	}
 	return request.Do(t.Context()).Error()
 }
