@@ -19,7 +19,7 @@ func (e *BusyError) RetryAfter() time.Duration { return e.after }
 
 // Those who are refused come back one after the other, not sooner than retryFirst, and none later than retryLast.
 const (
-	retryFirst = time.Second
+	retryFirst = 500 * time.Millisecond
 	retryEach  = 50 * time.Millisecond
 	retryLast  = time.Minute
 )

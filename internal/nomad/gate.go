@@ -15,14 +15,14 @@ import (
 // many of them one server holds, and for how long. A server that answers lists and hangs on the rest is held to the
 // same: the watchers' own requests take no worker and aren't counted.
 const (
-	// callsAtOnce is how many requests of workers a connection has at once while its server answers promptly. Further
-	// ones wait for turnWait.
-	callsAtOnce = 5
-	turnWait    = 500 * time.Millisecond
+	// callsAtOnce is how many requests of workers a connection has at once, if its server has answered the one before
+	// promptly, and otherwise it has one. Further ones wait for turnWait.
+	callsAtOnce = 4
+	turnWait    = 100 * time.Millisecond
 	// promptly is how soon an answer comes from a server that isn't slow, and patience how long one is waited for. A
-	// server that took longer counts as slow for slowFor.
+	// server that took longer than promptly counts as slow for slowFor.
 	promptly = time.Second
-	patience = 3 * time.Second
+	patience = 2 * time.Second
 	slowFor  = time.Minute
 	// slowCallsAtOnce is how many requests there are at once to all slow servers together, and one to each. These have
 	// all the time that a request has otherwise.
@@ -39,6 +39,7 @@ type gate struct {
 	mu        sync.Mutex
 	calls     map[int]time.Time // since when each is under way
 	number    int
+	prompt    bool // so was the latest answer
 	slowUntil time.Time
 	retries   retries
 }
@@ -55,14 +56,37 @@ func (g *gate) enter(ctx context.Context) (patient time.Duration, leave func(), 
 	}
 	waiting, cancel := context.WithTimeout(ctx, turnWait)
 	defer cancel()
-	if g.turns.Acquire(waiting, 1) != nil {
+	turns, err := g.awaitTurn(waiting)
+	if err != nil {
 		if ctx.Err() != nil {
 			return 0, nil, ctx.Err()
 		}
 		return 0, nil, g.busy()
 	}
 	number := g.begin()
-	return patience, func() { g.end(number); g.turns.Release(1) }, nil
+	return patience, func() { g.end(number); g.turns.Release(turns) }, nil
+}
+
+// awaitTurn takes all turns for the first request, whose answer shows how prompt the server is, and gives back all but
+// one if that is known by then.
+func (g *gate) awaitTurn(ctx context.Context) (turns int64, err error) {
+	if g.isPrompt() {
+		return 1, g.turns.Acquire(ctx, 1)
+	}
+	if err := g.turns.Acquire(ctx, callsAtOnce); err != nil {
+		return 0, err
+	}
+	if g.isPrompt() {
+		g.turns.Release(callsAtOnce - 1)
+		return 1, nil
+	}
+	return callsAtOnce, nil
+}
+
+func (g *gate) isPrompt() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.prompt
 }
 
 func (g *gate) enterSlow() (time.Duration, func(), error) {
@@ -112,7 +136,7 @@ func (g *gate) end(number int) {
 	now := g.clock.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if now.Sub(g.calls[number]) > promptly {
+	if g.prompt = now.Sub(g.calls[number]) <= promptly; !g.prompt {
 		g.slowUntil = now.Add(slowFor)
 	}
 	delete(g.calls, number)

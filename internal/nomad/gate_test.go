@@ -15,9 +15,12 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 )
 
+// testGate is the gate of a server that has answered promptly.
 func testGate() (*gate, *clocktesting.FakePassiveClock) {
 	clock := clocktesting.NewFakePassiveClock(time.Unix(1e9, 0))
-	return newGate(clock, semaphore.NewWeighted(slowCallsAtOnce)), clock
+	g := newGate(clock, semaphore.NewWeighted(slowCallsAtOnce))
+	g.prompt = true
+	return g, clock
 }
 
 // A server that doesn't answer holds a few workers, and those that come later return at once.
@@ -53,6 +56,25 @@ func TestGateBoundsThoseThatWait(t *testing.T) {
 	clock.SetTime(clock.Now().Add(slowFor))
 	if patient, _, err := g.enter(t.Context()); err != nil || patient != patience {
 		t.Errorf("a server that is prompt again has %s: %v", patient, err)
+	}
+}
+
+// The first request has all turns, until its answer has shown how prompt the server is.
+func TestGateAwaitsTheFirstAnswer(t *testing.T) {
+	g, _ := testGate()
+	g.prompt = false
+	_, first, err := g.enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := g.enter(t.Context()); err == nil {
+		t.Error("a second one is sent before the first was answered")
+	}
+	first()
+	for i := range callsAtOnce {
+		if _, _, err := g.enter(t.Context()); err != nil {
+			t.Errorf("%d: %v", i+1, err)
+		}
 	}
 }
 
@@ -124,9 +146,9 @@ func hanging(t *testing.T) *httptest.Server {
 	return server
 }
 
-// The workers that a hanging server holds: a few for some seconds at first, and then none for a while.
+// The workers that a hanging server holds: one at first, and one at a time later.
 func TestAHangingServerHoldsFewWorkers(t *testing.T) {
-	c := NewClusters(Options{}).Get(Connection{Address: hanging(t).URL})
+	c := NewClusters(Options{RequestTimeout: time.Second}).Get(Connection{Address: hanging(t).URL})
 	const members = 20
 	held := func(longest time.Duration) (waited int) {
 		var workers sync.WaitGroup
@@ -149,13 +171,10 @@ func TestAHangingServerHoldsFewWorkers(t *testing.T) {
 		workers.Wait()
 		return int(n.Load())
 	}
-	if n := held(patience + 2*time.Second); n != callsAtOnce {
+	if n := held(patience + 2*time.Second); n != 1 {
 		t.Errorf("%d waited for an answer", n)
 	}
-	if n := held(turnWait); n != 0 {
-		t.Errorf("%d waited for an answer once it was known not to come", n)
-	}
-	if _, err := c.StopTime(t.Context(), nodeA); Cause(err) != errSuspended.Error() {
-		t.Errorf("got %v", err)
+	if n := held(4 * time.Second); n != 1 {
+		t.Errorf("%d waited for an answer once the server was known to be slow", n)
 	}
 }

@@ -50,6 +50,9 @@ const purgeTimeout = 20 * time.Second
 
 var controllerArgs = append([]string{"--leader-elect=false", "--purge-timeout=" + purgeTimeout.String()}, gcArgs...)
 
+// memoryEnv is config/manager/deployment.yaml's.
+const memoryEnv = "GOMEMLIMIT=220MiB"
+
 // defaultCredentials is where the default credentials may be put, as a Secret is mounted, and authToken the controller's
 // token for Nomad, as kubelet puts it.
 var defaultCredentials, authToken string
@@ -70,7 +73,7 @@ func TestMain(m *testing.M) {
 				}
 				authToken = filepath.Join(w.Dir, "nomad-auth-token")
 				args := append(controllerArgs, "--nomad-credentials-dir="+defaultCredentials, "--nomad-auth-token-file="+authToken)
-				c, err := w.StartController(context.Background(), testenv.ControllerOptions{Args: args})
+				c, err := w.StartController(context.Background(), testenv.ControllerOptions{Args: args, Env: []string{memoryEnv}})
 				if err != nil {
 					exit(err)
 				}
