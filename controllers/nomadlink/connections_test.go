@@ -193,7 +193,7 @@ func TestPoolsThatSayTheSameShareAWatcher(t *testing.T) {
 	}
 }
 
-// A namespace uses a bounded number of connections, and is told which may go. What leaves isn't kept by that.
+// A namespace uses a bounded number of connections, and learns which may go. What leaves isn't kept by that.
 func TestNamespaceUsesFewConnections(t *testing.T) {
 	c, _, clock, _ := credentials(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "other"}})
 	c.Defaults.Addresses = allowed{"*"}

@@ -19,11 +19,11 @@ const (
 	// promptly, and otherwise it has one. Further ones wait for turnWait.
 	callsAtOnce = 4
 	turnWait    = 100 * time.Millisecond
-	// promptly is how soon an answer comes from a server that isn't slow, and patience how long one is waited for. A
+	// promptly is how soon an answer comes from a server that isn't slow, and promptTimeout how long one is waited for. A
 	// server that took longer than promptly counts as slow for slowFor.
-	promptly = time.Second
-	patience = 2 * time.Second
-	slowFor  = time.Minute
+	promptly      = time.Second
+	promptTimeout = 2 * time.Second
+	slowFor       = time.Minute
 	// slowCallsAtOnce is how many requests there are at once to all slow servers together, and one to each. These have
 	// all the time that a request has otherwise.
 	slowCallsAtOnce = 3
@@ -64,7 +64,7 @@ func (g *gate) enter(ctx context.Context) (patient time.Duration, leave func(), 
 		return 0, nil, g.busy()
 	}
 	number := g.begin()
-	return patience, func() { g.end(number); g.turns.Release(turns) }, nil
+	return promptTimeout, func() { g.end(number); g.turns.Release(turns) }, nil
 }
 
 // awaitTurn takes all turns for the first request, whose answer shows how prompt the server is, and gives back all but

@@ -29,8 +29,8 @@ func TestGateBoundsThoseThatWait(t *testing.T) {
 	var leaves []func()
 	for range callsAtOnce {
 		patient, leave, err := g.enter(t.Context())
-		if err != nil || patient != patience {
-			t.Fatalf("patience %s, %v", patient, err)
+		if err != nil || patient != promptTimeout {
+			t.Fatalf("promptTimeout %s, %v", patient, err)
 		}
 		leaves = append(leaves, leave)
 	}
@@ -54,7 +54,7 @@ func TestGateBoundsThoseThatWait(t *testing.T) {
 	}
 	leave()
 	clock.SetTime(clock.Now().Add(slowFor))
-	if patient, _, err := g.enter(t.Context()); err != nil || patient != patience {
+	if patient, _, err := g.enter(t.Context()); err != nil || patient != promptTimeout {
 		t.Errorf("a server that is prompt again has %s: %v", patient, err)
 	}
 }
@@ -150,7 +150,7 @@ func hanging(t *testing.T) *httptest.Server {
 func TestAHangingServerHoldsFewWorkers(t *testing.T) {
 	c := NewClusters(Options{RequestTimeout: time.Second}).Get(Connection{Address: hanging(t).URL})
 	const members = 20
-	held := func(longest time.Duration) (waited int) {
+	block := func(longest time.Duration) (waited int) {
 		var workers sync.WaitGroup
 		var n atomic.Int64
 		for range members {
@@ -161,7 +161,7 @@ func TestAHangingServerHoldsFewWorkers(t *testing.T) {
 				}
 				took := time.Since(began)
 				if took > longest {
-					t.Errorf("a worker was held for %s", took)
+					t.Errorf("a worker was blocked for %s", took)
 				}
 				if took > 2*turnWait {
 					n.Add(1)
@@ -171,10 +171,10 @@ func TestAHangingServerHoldsFewWorkers(t *testing.T) {
 		workers.Wait()
 		return int(n.Load())
 	}
-	if n := held(patience + 2*time.Second); n != 1 {
+	if n := block(promptTimeout + 2*time.Second); n != 1 {
 		t.Errorf("%d waited for an answer", n)
 	}
-	if n := held(4 * time.Second); n != 1 {
+	if n := block(4 * time.Second); n != 1 {
 		t.Errorf("%d waited for an answer once the server was known to be slow", n)
 	}
 }

@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// What the log holds of a health that is looked at twice a second for ten minutes.
+// What the log holds of a health that is polled twice a second for ten minutes.
 func TestHealthLogIsLimited(t *testing.T) {
 	for name, tc := range map[string]struct {
-		state    func(look int) HealthState
+		state    func(poll int) HealthState
 		min, max int
 	}{
 		"steady":   {func(int) HealthState { return HealthReachable }, 1, 1},
 		"as begun": {func(int) HealthState { return HealthUnknown }, 0, 0},
-		"flapping": {func(look int) HealthState {
-			return []HealthState{HealthReachable, HealthUnreachable}[look%2]
+		"flapping": {func(poll int) HealthState {
+			return []HealthState{HealthReachable, HealthUnreachable}[poll%2]
 		}, healthLogBurst + 5, healthLogBurst + 10},
-		"a few changes": {func(look int) HealthState {
-			return []HealthState{HealthReachable, HealthUnreachable, HealthReachable}[min(look/10, 2)]
+		"a few changes": {func(poll int) HealthState {
+			return []HealthState{HealthReachable, HealthUnreachable, HealthReachable}[min(poll/10, 2)]
 		}, 3, 3},
 	} {
 		l, now, lines := healthLog{state: HealthUnknown}, time.Unix(1e9, 0), 0
-		for look := range 1200 {
-			if _, due := l.due(tc.state(look), now); due {
+		for poll := range 1200 {
+			if _, due := l.due(tc.state(poll), now); due {
 				lines++
 			}
 			now = now.Add(500 * time.Millisecond)
@@ -33,11 +33,11 @@ func TestHealthLogIsLimited(t *testing.T) {
 	}
 }
 
-// The state in which a health settles is logged in the end, with how many changes were not.
+// The last state is logged in the end, with how many changes were not.
 func TestHealthLogHasTheLastState(t *testing.T) {
 	l, now := healthLog{state: HealthUnknown}, time.Unix(1e9, 0)
-	for look := range 100 {
-		l.due([]HealthState{HealthReachable, HealthUnreachable}[look%2], now)
+	for poll := range 100 {
+		l.due([]HealthState{HealthReachable, HealthUnreachable}[poll%2], now)
 	}
 	if l.due(HealthReachable, now); l.state == HealthReachable && l.skipped == 0 {
 		t.Fatal("all changes were logged")

@@ -14,11 +14,11 @@ const (
 	maxNodes = 10_000
 	// nodeBytes is about what a node takes beside its texts.
 	nodeBytes = 700
-	// maxHeld is how many bytes the nodes of all clusters may take together, and freeHeld how many of each cluster aren't
-	// counted: a thousand nodes are always kept.
-	maxHeld, freeHeld = 48 << 20, 1 << 20
-	// heldChunk is what is taken of maxHeld at once.
-	heldChunk = 64 << 10
+	// maxReserved is how many bytes the nodes of all clusters may take together, and freeReserved how many of each
+	// cluster aren't counted: a thousand nodes are always kept.
+	maxReserved, freeReserved = 48 << 20, 1 << 20
+	// reservedChunk is what is taken of maxReserved at once.
+	reservedChunk = 64 << 10
 )
 
 // errTooManyNodes: the list of nodes was not read to its end.
@@ -28,8 +28,8 @@ var errTooManyNodes = errors.New("it lists more nodes than are kept")
 type holding struct {
 	of    *semaphore.Weighted
 	nodes int
-	// held is what was taken of the semaphore.
-	bytes, held int64
+	// reserved is what was taken of the semaphore.
+	bytes, reserved int64
 }
 
 func (h *holding) add(n Node) error {
@@ -41,19 +41,19 @@ func (h *holding) add(n Node) error {
 	if h.nodes > maxNodes {
 		return errTooManyNodes
 	}
-	for h.held < h.bytes-freeHeld {
-		if !h.of.TryAcquire(heldChunk) {
+	for h.reserved < h.bytes-freeReserved {
+		if !h.of.TryAcquire(reservedChunk) {
 			return errTooManyNodes
 		}
-		h.held += heldChunk
+		h.reserved += reservedChunk
 	}
 	return nil
 }
 
 // release gives the memory back, because the nodes aren't kept any more.
 func (h *holding) release() {
-	if h.held > 0 {
-		h.of.Release(h.held)
+	if h.reserved > 0 {
+		h.of.Release(h.reserved)
 	}
 	*h = holding{of: h.of}
 }

@@ -15,7 +15,7 @@ import (
 
 // nodes are those that are listed, within memory of their own.
 func (r *remote) nodes(ctx context.Context, index uint64) (map[string]Node, error) {
-	list, err := r.listNodes(ctx, index, time.Second, &holding{of: semaphore.NewWeighted(maxHeld)})
+	list, err := r.listNodes(ctx, index, time.Second, &holding{of: semaphore.NewWeighted(maxReserved)})
 	return list.nodes, err
 }
 
@@ -38,8 +38,8 @@ func listing(count int) http.HandlerFunc {
 	}
 }
 
-// A hundred thousand nodes that carry our key take no memory, and are told.
-func TestTooManyNodesAreTold(t *testing.T) {
+// A hundred thousand nodes that carry our key take no memory, and are reported.
+func TestTooManyNodesAreReported(t *testing.T) {
 	c := answering(t, listing(100_000)).(*cluster)
 	var err error
 	if grew := peak(t, func() { _, err = c.remote.nodes(t.Context(), 0) }); grew > 32<<20 {
@@ -74,8 +74,8 @@ func TestNodesShareTheirMemory(t *testing.T) {
 	if !errors.Is(err, errTooManyNodes) {
 		t.Errorf("twice as many: %v", err)
 	}
-	if small, err := fill(1000); err != nil || small.held != 0 {
-		t.Errorf("a thousand: %v, of %d", err, small.held)
+	if small, err := fill(1000); err != nil || small.reserved != 0 {
+		t.Errorf("a thousand: %v, of %d", err, small.reserved)
 	}
 	if _, err := fill(maxNodes + 1); err == nil {
 		t.Error("one too many is kept")

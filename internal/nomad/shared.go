@@ -16,7 +16,7 @@ type shared struct {
 }
 
 func newShared() shared {
-	return shared{slowTurns: semaphore.NewWeighted(slowCallsAtOnce), nodes: semaphore.NewWeighted(maxHeld)}
+	return shared{slowTurns: semaphore.NewWeighted(slowCallsAtOnce), nodes: semaphore.NewWeighted(maxReserved)}
 }
 
 // cluster is the one Cluster of a connection.

@@ -32,7 +32,7 @@ const (
 )
 
 // A broken or hostile Nomad server harms only its own pool: beside ten kinds of it a healthy pool joins and drains as
-// fast as without, the controller stays within its memory and doesn't end, and all pools are told what is wrong.
+// fast as without, the controller stays within its memory and doesn't end, and all pools report what is wrong.
 func TestHostileServersHarmOnlyTheirOwnPools(t *testing.T) {
 	create(t, newPool("calm", 0))
 	eventually(t, "calm", "the pool to settle", time.Minute, allReady(0))
@@ -49,7 +49,7 @@ func TestHostileServersHarmOnlyTheirOwnPools(t *testing.T) {
 			t.Errorf("it joined in %s and drained in %s", joins, drains)
 		}
 	}
-	eachIsTold(t)
+	eachReports(t)
 	if used := peakMemory(t); used > memoryLimit {
 		t.Errorf("the controller took %d MiB", used>>20)
 	}
@@ -117,13 +117,13 @@ func endAttack(t *testing.T) {
 	}
 }
 
-// eachIsTold waits until each pool tells what is wrong with its Nomad, in a text of a bearable length.
-func eachIsTold(t *testing.T) {
+// eachReports waits until each pool tells what is wrong with its Nomad, in a text of a bearable length.
+func eachReports(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), slack*time.Minute)
 	defer cancel()
 	seen := map[string]string{}
-	err := process.WaitFor(ctx, poll, "all pools to be told", func(ctx context.Context) error {
+	err := process.WaitFor(ctx, poll, "all pools to report", func(ctx context.Context) error {
 		var pools v1alpha1.NomadNodePoolList
 		if err := w.Client.List(ctx, &pools, client.InNamespace(tenant)); err != nil {
 			return err
@@ -138,7 +138,7 @@ func eachIsTold(t *testing.T) {
 			}
 		}
 		if kinds := len(hostile.Servers()); len(seen) < kinds || len(pools.Items) < kinds {
-			return fmt.Errorf("%d of %d pools are told, of %d kinds: %v", len(seen), len(pools.Items), kinds, seen)
+			return fmt.Errorf("%d of %d pools report, of %d kinds: %v", len(seen), len(pools.Items), kinds, seen)
 		}
 		return nil
 	})

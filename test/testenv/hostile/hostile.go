@@ -98,20 +98,20 @@ func bombs() http.Handler {
 		})
 }
 
-// bodies answers with what proxies and others say, of any size and type.
+// bodies answers with the pages of proxies and others, of any size and type.
 func bodies() http.Handler {
-	say := func(code int, kind, body string) http.HandlerFunc {
+	with := func(code int, kind, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", kind)
 			w.WriteHeader(code)
 			_, _ = io.WriteString(w, body)
 		}
 	}
-	return inTurn(say(http.StatusBadGateway, "text/html", strings.Repeat("<p>Bad gateway</p>", 1<<16)),
-		say(http.StatusOK, "application/octet-stream", strings.Repeat("\x00\xff\x1b[2J", 1<<16)),
-		say(http.StatusForbidden, "text/plain", strings.Repeat("no\n", 1<<20)),
-		say(http.StatusInternalServerError, "text/plain", "\x1b]0;title\x07"+strings.Repeat("é", 1<<16)),
-		say(http.StatusOK, "application/json", ""), say(http.StatusTeapot, "", "{}"))
+	return inTurn(with(http.StatusBadGateway, "text/html", strings.Repeat("<p>Bad gateway</p>", 1<<16)),
+		with(http.StatusOK, "application/octet-stream", strings.Repeat("\x00\xff\x1b[2J", 1<<16)),
+		with(http.StatusForbidden, "text/plain", strings.Repeat("no\n", 1<<20)),
+		with(http.StatusInternalServerError, "text/plain", "\x1b]0;title\x07"+strings.Repeat("é", 1<<16)),
+		with(http.StatusOK, "application/json", ""), with(http.StatusTeapot, "", "{}"))
 }
 
 // flaps is well and refuses in turn, each half a second, with another text each time.
