@@ -145,6 +145,27 @@ func TestOthersInTheControllersPlace(t *testing.T) {
 	somebodys := secret("somebodys", corev1.SecretTypeOpaque)
 	createObject(t, somebodys)
 	asks(t, others, func() error { return controller.Delete(t.Context(), somebodys, client.DryRunAll) })
+	members := secret("members-cloudinit", corev1.SecretTypeOpaque)
+	members.Data = map[string][]byte{"userdata": []byte("a"), "networkdata": []byte("b")}
+	createObject(t, members)
+	patching := func(s *corev1.Secret, text string) func() error {
+		return func() error {
+			return controller.Patch(t.Context(), s.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(text)), client.DryRunAll)
+		}
+	}
+	const nothing = "changes nothing of a cloud-init Secret but its user data"
+	asks(t, "", patching(members, `{"data":{"userdata":"Yw=="}}`))
+	asks(t, nothing, patching(members, `{"data":{"networkdata":"Yw=="}}`))
+	asks(t, nothing, patching(members, `{"data":{"networkdata":null}}`))
+	asks(t, nothing, patching(members, `{"data":{"more":"Yw=="}}`))
+	asks(t, nothing, patching(members, fmt.Sprintf(`{"metadata":{"labels":{%q:"p-2"}}}`, v1alpha1.NodeLabel)))
+	asks(t, others, patching(members, fmt.Sprintf(`{"metadata":{"labels":{%q:null}}}`, v1alpha1.NodeLabel)))
+	asks(t, others, patching(somebodys, `{"data":{"userdata":"Yw=="}}`))
+	// Nobody's Secret becomes a member's by a label.
+	unlabeled.Name = "unlabeled-cloudinit"
+	createObject(t, unlabeled)
+	asks(t, nothing, patching(unlabeled, fmt.Sprintf(`{"metadata":{"labels":{%q:"p-1"}},"data":{"userdata":"Yw=="}}`,
+		v1alpha1.NodeLabel)))
 }
 
 func namesSecret(p *v1alpha1.NomadNodePool) {
