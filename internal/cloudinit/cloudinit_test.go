@@ -255,6 +255,12 @@ func TestParseUserDataRefuses(t *testing.T) {
 			want: "line 2: a key that the same mapping has already"},
 		"a tag on the key": {text: "#cloud-config\nwrite_files: [{!!python/unicode path: /etc/nomad.d/nomad.hcl}]\n",
 			want: "line 2: a tag that cloud-init doesn't know"},
+		"the list of files by a tag on its key": {
+			text: "#cloud-config\nwrite_files: []\n!!python/unicode write_files: [{path: /a}]\n",
+			want: "line 3: a tag that cloud-init doesn't know"},
+		"the list of files by two tags": {
+			text: "#cloud-config\nwrite_files: []\n!!str write_files: [{path: /a}]\n",
+			want: "line 3: a key that the same mapping has already"},
 		"a file that is null": {text: "#cloud-config\nwrite_files:\n- path: /a\n-\n",
 			want: "write_files[1], line 4: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content"},
 		"a file that is a word": {text: "#cloud-config\nwrite_files: [defer]\n",
