@@ -97,6 +97,10 @@ const (
 	ReasonTokenLacksReadJob = "TokenLacksReadJob"
 	// ReasonTokenLacksNodeWrite: the token may not drain nodes.
 	ReasonTokenLacksNodeWrite = "TokenLacksNodeWrite"
+	// ReasonMisplaced: the guest has registered in another node pool, datacenter or node class than its pool asks for.
+	ReasonMisplaced = "Misplaced"
+	// ReasonNameShared: another client in Nomad has the member's name.
+	ReasonNameShared = "NameShared"
 	// ReasonJoinTimeouts: members did not join within health.joinTimeout.
 	ReasonJoinTimeouts = "JoinTimeouts"
 	// ReasonJoinsFailing: so many members in a row did not join that no more are made until the cause is removed.

@@ -190,7 +190,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 		if open(in, s.node.Spec.ScaleIn.Drain) {
 			// The view differs, and catches up in a moment. If it doesn't, the controller must not ask the leader all the time.
 			// Until then the leader's answer describes the member.
-			seen := nomadlink.NodeOf(in.Node)
+			seen := nomadlink.NodeOf(s.node, in.Node)
 			seen.StopTime, seen.Live, seen.LiveKnown = s.observed.Nomad.StopTime, memberAllocations(in.Live), true
 			out.Nomad, out.RetryAfter = &seen, viewRetry
 			return nil

@@ -29,6 +29,9 @@ func (r *Reconciler) emitChanges(before, n *v1alpha1.NomadNode) {
 	if is.Reason == v1alpha1.ReasonJoinTimeout && turnsInto(was, is) {
 		r.Events.joinTimeout(n)
 	}
+	if is.Reason == v1alpha1.ReasonNameShared && was.Reason != is.Reason {
+		r.Events.nameShared(n, is.Message)
+	}
 	was, is = nodestate.Condition(before, v1alpha1.NodeReady), nodestate.Condition(n, v1alpha1.NodeReady)
 	wentDown := was.Reason == v1alpha1.ReasonNomadUnknown && before.Status.Nomad.Status != n.Status.Nomad.Status
 	if turnsInto(was, is) || wentDown {
@@ -38,6 +41,9 @@ func (r *Reconciler) emitChanges(before, n *v1alpha1.NomadNode) {
 		case v1alpha1.ReasonNodeMetaChanged:
 			r.Events.nodeMetaChanged(n, is.Message)
 		}
+	}
+	if is.Reason == v1alpha1.ReasonMisplaced && was.Reason != is.Reason {
+		r.Events.misplaced(n, is.Message)
 	}
 	if by := n.Status.BlockedBy; by != nodestate.Of(before).BlockedBy {
 		r.emitBlocked(n, by, nodestate.Condition(n, v1alpha1.NodeVMReady).Message)
@@ -90,6 +96,14 @@ func (e emitter) nodeDown(n *v1alpha1.NomadNode, message string) {
 
 func (e emitter) nodeMetaChanged(n *v1alpha1.NomadNode, message string) {
 	e.Warn(n, "NodeMetaChanged", "CheckHealth", "%s", message)
+}
+
+func (e emitter) nameShared(n *v1alpha1.NomadNode, message string) {
+	e.Warn(n, "NameShared", "CheckHealth", "%s", message)
+}
+
+func (e emitter) misplaced(n *v1alpha1.NomadNode, message string) {
+	e.Warn(n, "Misplaced", "CheckHealth", "%s", message)
 }
 
 func (e emitter) vmRefused(n *v1alpha1.NomadNode, message string) {

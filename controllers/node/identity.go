@@ -77,7 +77,7 @@ func (r *Reconciler) observeByID(ctx context.Context, s *scope) {
 		} else if !ok && !s.observed.Node.Leaving() {
 			o.MetaChanged = true
 		} else if !ok {
-			*o = nomadlink.NodeOf(in.Node)
+			*o = nomadlink.NodeOf(s.node, in.Node)
 			o.Live, o.LiveKnown, o.Unlisted = memberAllocations(in.Live), true, true
 		}
 	}

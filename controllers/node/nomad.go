@@ -104,7 +104,7 @@ func (r *Reconciler) recheck(ctx context.Context, s *scope, out *member.Outcome)
 		fresh := s.observed
 		fresh.Nomad = nodestate.Nomad{Known: true}
 		if in.Found {
-			fresh.Nomad = nomadlink.NodeOf(in.Node)
+			fresh.Nomad = nomadlink.NodeOf(s.node, in.Node)
 		}
 		if member.Rechecks(fresh) { // it hasn't gone down, and no other replica has sent the drain
 			return r.stillEmpty(ctx, s, in, out)

@@ -229,7 +229,7 @@ func observeNomad(s *scope, siblings []string) {
 	}
 	o := &s.observed.Nomad
 	known := *o
-	*o = nomadlink.NodeOf(v)
+	*o = nomadlink.NodeOf(s.node, v)
 	o.Known, o.Why, o.NotAsked, o.Leader = known.Known, known.Why, known.NotAsked, known.Leader
 	o.Misconfigured = known.Misconfigured
 	if s.link.Cluster == nil || !s.observed.Node.Emptying() {

@@ -7,9 +7,9 @@ import (
 )
 
 // NodeOf is the state of a member's Nomad node, without its allocations.
-func NodeOf(v nomad.Node) nodestate.Nomad {
+func NodeOf(n *v1alpha1.NomadNode, v nomad.Node) nodestate.Nomad {
 	o := nodestate.Nomad{Known: true, Registered: true, CreateIndex: v.CreateIndex, Status: v.Status, Eligible: v.Eligible,
-		Draining: v.Draining}
+		Draining: v.Draining, Misplaced: misplaced(n, v), Namesake: v.Namesake}
 	if v.LastDrain != nil {
 		o.DrainID, o.DrainOnTimeout = v.LastDrain.DrainID, v1alpha1.DrainTimeoutAction(v.LastDrain.OnTimeout)
 		o.DrainCompleted = v.LastDrain.Status == nomad.DrainComplete

@@ -13,7 +13,7 @@ import (
 func memberFacts(n *v1alpha1.NomadNode, link nomadlink.Link, now time.Time) pool.Member {
 	s := nodestate.State{Now: now, Node: nodestate.Of(n)}
 	if v, found := link.View.Nodes[n.Spec.NodeID]; found {
-		s.Nomad = nomadlink.NodeOf(v)
+		s.Nomad = nomadlink.NodeOf(n, v)
 	}
 	s.Nomad.Known = link.Known
 	return pool.MemberOf(s)

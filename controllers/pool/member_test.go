@@ -40,6 +40,7 @@ func TestMemberThatIsSeenReadyHasJoined(t *testing.T) {
 	}{
 		"never seen":                    {linkTo(nil), false, true},
 		"down":                          {linkTo(&nomad.Node{Status: nomad.NodeDown}), false, true},
+		"elsewhere":                     {linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true, NodePool: "x"}), false, true},
 		"ready, not written down yet":   {linkTo(&nomad.Node{Status: nomad.NodeReady, Eligible: true}), true, false},
 		"ready, and somebody drains it": {linkTo(&nomad.Node{Status: nomad.NodeReady, Draining: true}), true, false},
 		"ready in a view that is unknown": {nomadlink.Link{View: linkTo(&nomad.Node{Status: nomad.NodeReady}).View}, false,

@@ -43,7 +43,7 @@ func Describe(before nodestate.State, out Outcome) Description {
 
 // joins notes that a member has joined once its Nomad node is ready for the first time.
 func joins(o nodestate.State) nodestate.State {
-	if !o.Node.Joined && o.Nomad.Registered && o.Nomad.Status == "ready" {
+	if !o.Node.Joined && o.Nomad.Up() {
 		o.Node.Joined, o.Node.JoinedAt = true, o.Now
 	}
 	return o
@@ -106,7 +106,7 @@ func unhealthyTime(o nodestate.State) time.Time {
 		return time.Time{}
 	case o.Nomad.NotAsked:
 		return was
-	case !o.Nomad.Known, o.Nomad.Registered && o.Nomad.Status == "ready":
+	case !o.Nomad.Known, o.Nomad.Up():
 		return time.Time{}
 	case was.IsZero():
 		return o.Now.Truncate(time.Second)
@@ -173,6 +173,13 @@ func joined(o nodestate.State) metav1.Condition {
 		return condition.Unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
 	case o.Nomad.External != "":
 		return idTaken(o)
+	case o.Nomad.Misplaced != "":
+		return misplaced(o)
+	case o.Nomad.Registered && o.Nomad.Namesake != "":
+		return condition.True(v1alpha1.ReasonNameShared,
+			fmt.Sprintf("The guest has joined Nomad, and another client with its name as well: node %s. It may be a copy of the "+
+				"VM, or somebody who has read the member's introduction token. Look at it (nomad node status %s) and, if it isn't "+
+				"yours, stop it and purge it.", o.Nomad.Namesake, o.Nomad.Namesake))
 	case o.Nomad.Registered:
 		return condition.True(v1alpha1.ReasonJoined, "The guest has joined Nomad.")
 	case o.Nomad.MetaChanged:
@@ -389,6 +396,18 @@ func ineligible(o nodestate.State) metav1.Condition {
 			"make it eligible (nomad node eligibility -enable) or delete this NomadNode.")
 }
 
+// misplaced tells of a client that isn't where the member was told to register.
+func misplaced(o nodestate.State) metav1.Condition {
+	then := thenReplaced(o)
+	if !o.Node.Joined {
+		then = " If it isn't where it should be within health.joinTimeout the member is replaced."
+	}
+	return condition.False(v1alpha1.ReasonMisplaced,
+		"The guest has registered in Nomad's "+o.Nomad.Misplaced+" as the pool asks, so it doesn't count. Look for what changes Nomad's "+
+			"configuration in the guest (/etc/nomad.d), and set client_introduction.enforcement to \"strict\" in Nomad's "+
+			"servers, so that nobody can."+then)
+}
+
 // nodeDown tells why a node that had joined is down. If somebody halted its VM, that is the reason.
 func nodeDown(o nodestate.State, vm metav1.Condition) metav1.Condition {
 	if o.VM.Owned && o.VM.Halted {
@@ -411,6 +430,8 @@ func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condit
 		return condition.True(v1alpha1.ReasonNodeReady, "The Nomad node is ready and eligible.")
 	case o.Nomad.Registered && o.Nomad.Status != "ready" && o.Node.Joined:
 		return nodeDown(o, c[v1alpha1.NodeVMReady])
+	case o.Nomad.Misplaced != "":
+		return misplaced(o)
 	case o.Nomad.Registered && o.Nomad.Status == "ready":
 		return ineligible(o)
 	case c[v1alpha1.NodeVMReady].Status != "True":

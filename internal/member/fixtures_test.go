@@ -110,6 +110,10 @@ func noInstance(o *nodestate.State)   { o.Instance = nodestate.Instance{} }
 func ended(o *nodestate.State)        { o.Instance = nodestate.Instance{Exists: true, Ended: true} }
 func noVM(o *nodestate.State)         { o.VM, o.Instance = nodestate.VM{}, nodestate.Instance{} }
 func notInNomad(o *nodestate.State)   { o.Nomad = nodestate.Nomad{Known: true} }
+func elsewhere(o *nodestate.State) {
+	o.Nomad = nodestate.Nomad{Known: true, Registered: true, Status: "ready", Eligible: true,
+		Misplaced: `node pool "prod", not "default"`}
+}
 func externalVM(o *nodestate.State) {
 	o.VM, o.Instance = nodestate.VM{Exists: true}, nodestate.Instance{}
 }

@@ -23,6 +23,7 @@ func TestUnhealthyTime(t *testing.T) {
 		{"down, to the second", steady(status("down"), later(300*time.Millisecond)), now},
 		{"disconnected", steady(status("disconnected")), now},
 		{"initializing", steady(status("initializing")), now},
+		{"registered elsewhere", steady(elsewhere), now},
 		{"purged by somebody", steady(notInNomad), now},
 		{"for a while", steady(status("down"), was), now.Add(since)},
 		{"another trouble than before", steady(notInNomad, was), now.Add(since)},

@@ -158,6 +158,11 @@ type Nomad struct {
 	MetaChanged bool
 	// Status is Nomad's: initializing, ready, down, disconnected.
 	Status string
+	// Misplaced is where the client has registered instead of where it was told to, in words; empty: it is where it should
+	// be. Such a member takes work that isn't its pool's.
+	Misplaced string
+	// Namesake is the ID of another Nomad node that lives and has the member's name; empty: there is none.
+	Namesake string
 	// Eligible is the scheduling eligibility.
 	Eligible bool
 	// Draining is true while Nomad drains the node, whoever started that.
@@ -185,8 +190,11 @@ type Nomad struct {
 	StopTime *time.Duration
 }
 
-// Ready is true when the node takes work.
-func (n Nomad) Ready() bool { return n.Registered && n.Status == "ready" && n.Eligible && !n.Draining }
+// Up is true when the node is ready in Nomad, in the place where it was told to register.
+func (n Nomad) Up() bool { return n.Registered && n.Status == "ready" && n.Misplaced == "" }
+
+// Ready is true when the node takes work of its pool.
+func (n Nomad) Ready() bool { return n.Up() && n.Eligible && !n.Draining }
 
 // Allocation is a live allocation.
 type Allocation struct {

@@ -51,6 +51,7 @@ func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration
 	if err != nil {
 		return nodeList{bytes: out.bytes}, err
 	}
+	markNamesakes(out.nodes)
 	return out, nil
 }
 

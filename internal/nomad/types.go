@@ -25,6 +25,9 @@ type Node struct {
 	CreateIndex uint64
 	// CPU in shares (MHz) and MemoryMB in MiB are what allocations may use: the total less what is reserved.
 	CPU, MemoryMB int64
+	// Namesake is the ID of another node that lives and has the same name; empty: there is none among those of pools. Only
+	// a View has it.
+	Namesake string
 	// PoolUID and Member are from the client's meta. Only Inspect fills them: Nomad's list of nodes has no meta.
 	PoolUID, Member string
 	// ForceDeadline is when Nomad stops what is left under the drain that is set, by the servers' clock; zero: never, or

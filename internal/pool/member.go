@@ -40,8 +40,7 @@ func MemberOf(s nodestate.State) Member {
 // setByNomad takes health from Nomad itself: the member's condition may be old when Nomad has just come back, and a
 // busy member would look broken.
 func setByNomad(m *Member, n nodestate.Nomad, now time.Time) {
-	up := n.Registered && n.Status == "ready"
-	if up { // Nomad shows it before the member's own status does
+	if n.Up() { // Nomad shows it before the member's own status does
 		m.Joined, m.JoinExpired = true, false
 	}
 	m.Down = n.Registered && n.Status == "down"
@@ -66,7 +65,7 @@ func isBlocked(by v1alpha1.BlockedCause, made bool) bool {
 // isReclaimable reports whether a member's drain can be canceled, and that is of use: a member whose node is down, or
 // that somebody else drains, would take the place of one that works.
 func isReclaimable(r nodestate.Node, n nodestate.Nomad) bool {
-	if r.Drained || !r.DeletedAt.IsZero() || !n.Registered || n.Status != "ready" {
+	if r.Drained || !r.DeletedAt.IsZero() || !n.Up() {
 		return false
 	}
 	if n.Draining && n.DrainID != r.Drain.ID {
