@@ -161,8 +161,8 @@ func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// removeIntroduction takes the introduction token out of the member's Secret by one write. The VM isn't touched: KubeVirt
-// reads the Secret when it starts the VM, and the guest then has an identity of Nomad's on its disk.
+// removeIntroduction takes the introduction token out of the member's Secret by one write. The VM isn't touched:
+// KubeVirt reads the Secret when it starts the VM, and the guest then has an identity of Nomad's on its disk.
 func (r *Reconciler) removeIntroduction(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	secret := &corev1.Secret{}
 	key := types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}
@@ -180,7 +180,7 @@ func (r *Reconciler) removeIntroduction(ctx context.Context, s *scope, _ member.
 		log.FromContext(ctx).Info("the introduction token stays in the Secret until it expires", "secret", key.Name,
 			"cause", err.Error())
 		out.IntroductionRemoved = true
-		return nil
+		return nil //nolint:nilerr // nobody would mend it, and what is left expires
 	}
 	before := secret.DeepCopy()
 	secret.Data[cloudinit.UserDataKey] = rest

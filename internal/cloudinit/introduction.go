@@ -13,8 +13,8 @@ import (
 func Introduces(userData []byte) bool { return strings.Contains(string(userData), nomadIntroTokenFile) }
 
 // WithoutIntroduction is the user data of a member without its introduction token, for the time after it has joined:
-// from then on the guest has an identity of Nomad's. The guest that runs isn't touched: cloud-init has written the files
-// once, and writes none of them again at a restart, because the ID of the instance stays.
+// from then on the guest has an identity of Nomad's. The guest that runs isn't touched: cloud-init has written the
+// files once, and writes none of them again at a restart, because the ID of the instance stays.
 func WithoutIntroduction(userData []byte) ([]byte, error) {
 	config, err := parseYAMLMapping(string(userData))
 	if err != nil {

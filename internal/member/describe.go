@@ -177,9 +177,9 @@ func joined(o nodestate.State) metav1.Condition {
 		return misplaced(o)
 	case o.Nomad.Registered && o.Nomad.Namesake != "":
 		return condition.True(v1alpha1.ReasonNameShared,
-			fmt.Sprintf("The guest has joined Nomad, and another client with its name as well: node %s. It may be a copy of the "+
-				"VM, or somebody who has read the member's introduction token. Look at it (nomad node status %s) and, if it isn't "+
-				"yours, stop it and purge it.", o.Nomad.Namesake, o.Nomad.Namesake))
+			fmt.Sprintf("The guest has joined Nomad, and another client with its name as well: node %s. It may be a copy of "+
+				"the VM, or somebody who has read the member's introduction token. Look at it (nomad node status %s) and, if it "+
+				"isn't yours, stop it and purge it.", o.Nomad.Namesake, o.Nomad.Namesake))
 	case o.Nomad.Registered:
 		return condition.True(v1alpha1.ReasonJoined, "The guest has joined Nomad.")
 	case o.Nomad.MetaChanged:
@@ -403,9 +403,9 @@ func misplaced(o nodestate.State) metav1.Condition {
 		then = " If it isn't where it should be within health.joinTimeout the member is replaced."
 	}
 	return condition.False(v1alpha1.ReasonMisplaced,
-		"The guest has registered in Nomad's "+o.Nomad.Misplaced+" as the pool asks, so it doesn't count. Look for what changes Nomad's "+
-			"configuration in the guest (/etc/nomad.d), and set client_introduction.enforcement to \"strict\" in Nomad's "+
-			"servers, so that nobody can."+then)
+		"The guest has registered in Nomad's "+o.Nomad.Misplaced+" as the pool asks, so it doesn't count. Look for what "+
+			"changes Nomad's configuration in the guest (/etc/nomad.d), and set client_introduction.enforcement to \"strict\" "+
+			"in Nomad's servers, so that nobody can."+then)
 }
 
 // nodeDown tells why a node that had joined is down. If somebody halted its VM, that is the reason.

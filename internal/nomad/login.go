@@ -84,11 +84,13 @@ func readJWT(file string) (string, error) {
 	switch {
 	case errors.As(err, &path):
 		return "", loginRefused{fmt.Sprintf("the file %s with the ServiceAccount's token can't be read: %v", file, path.Err)}
-	case err != nil, jwt == "", len(text) > maxToken, strings.ContainsFunc(jwt, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+	case err != nil, jwt == "", len(text) > maxToken, strings.ContainsFunc(jwt, notInJWT):
 		return "", loginRefused{fmt.Sprintf("the file %s doesn't hold a ServiceAccount's token and nothing else", file)}
 	}
 	return jwt, nil
 }
+
+func notInJWT(r rune) bool { return r <= ' ' || r >= 0x7f }
 
 func readBounded(file string) (_ []byte, err error) {
 	f, err := os.Open(file)

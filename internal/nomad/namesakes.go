@@ -1,7 +1,8 @@
 package nomad
 
-// markNamesakes notes of each node that lives another one that lives and has its name. Nomad doesn't mind two clients of
-// one name, but no two members have one: the other is a copy of the VM, or somebody who has read the introduction token.
+// markNamesakes notes of each node that lives another one that lives and has its name. Nomad doesn't mind two clients
+// of one name, but no two members have one: the other is a copy of the VM, or somebody who has read the introduction
+// token.
 func markNamesakes(nodes map[string]Node) {
 	first, second := make(map[string]string, len(nodes)), map[string]string{} // by name, the least IDs
 	for id, n := range nodes {
