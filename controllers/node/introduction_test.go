@@ -145,7 +145,7 @@ func (s *fixture) secret(t *testing.T) *corev1.Secret {
 	return secret
 }
 
-// The token is taken out of the Secret by one write, which is told with the joining, and nothing else of it changes.
+// The token is taken out of the Secret by one write, which is reported with the joining, and nothing else of it changes.
 func TestIntroductionIsRemovedOnceTheMemberHasJoined(t *testing.T) {
 	s := introduced(true)
 	writes := s.counted(func(string) error { return nil })

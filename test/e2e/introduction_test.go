@@ -37,7 +37,7 @@ func TestIntroductionsAreTakenOutOfSecrets(t *testing.T) {
 			p.Spec.Nomad.IntroductionToken = v1alpha1.IntroductionAlways
 		}
 	}))
-	eventually(t, "introduced", "the member to join", time.Minute, both(allReady(1), holdsNoToken))
+	eventually(t, "introduced", "the member to join", time.Minute, both(allReady(1), withoutTokens))
 	before, vm, vmi := members(t, "introduced")[0], vms(t, "introduced")[0], instanceOf(t, "introduced")
 	var secret corev1.Secret
 	key := types.NamespacedName{Namespace: before.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(&before))}
@@ -82,8 +82,8 @@ func TestIntroductionsAreTakenOutOfSecrets(t *testing.T) {
 	}
 }
 
-// holdsNoToken is satisfied when no member's Secret holds an introduction token, as far as their status says.
-func holdsNoToken(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
+// withoutTokens is satisfied when no member's Secret holds an introduction token, as far as their status says.
+func withoutTokens(_ *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 	for _, n := range nodes {
 		if n.Status.HasIntroductionToken {
 			return fmt.Errorf("%s has its introduction token still", n.Name)

@@ -26,7 +26,7 @@ func TestTheControllerLogsInToNomad(t *testing.T) {
 	for key, file := range map[string]string{"ca.crt": server.CACert, "tls.crt": server.ClientCert, "tls.key": server.ClientKey} {
 		certificates[key] = contentOf(t, file)
 	}
-	asOwnCredentials(t, certificates, map[string]string{"NOMAD_ADDR": server.Addr, "NOMAD_TOKEN": "",
+	asDefaultCredentials(t, certificates, map[string]string{"NOMAD_ADDR": server.Addr, "NOMAD_TOKEN": "",
 		"AUTH_METHOD": "nomad-harvester"})
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "login-tls"}, Data: certificates}
 	if err := w.Client.Create(t.Context(), secret); err != nil {
@@ -71,7 +71,7 @@ func TestTheControllerLogsInToNomad(t *testing.T) {
 	if node, _, err := server.Client.Nodes().Info(left.Spec.NodeID, nil); err == nil {
 		t.Errorf("the node %s is left", node.ID)
 	}
-	if said, err := os.ReadFile(controller.Spec.LogFile); err != nil || strings.Contains(string(said), jwt) {
+	if log, err := os.ReadFile(controller.Spec.LogFile); err != nil || strings.Contains(string(log), jwt) {
 		t.Errorf("the log holds the ServiceAccount's token, or can't be read: %v", err)
 	}
 }
@@ -85,8 +85,8 @@ func contentOf(t *testing.T, file string) []byte {
 	return text
 }
 
-// asOwnCredentials gives the controller credentials of its own, for this test.
-func asOwnCredentials(t *testing.T, certificates map[string][]byte, values map[string]string) {
+// asDefaultCredentials gives the controller credentials of its own, for this test.
+func asDefaultCredentials(t *testing.T, certificates map[string][]byte, values map[string]string) {
 	t.Helper()
 	all := map[string][]byte{}
 	for key, value := range values {
