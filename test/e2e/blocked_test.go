@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
@@ -106,8 +108,9 @@ func TestRefusedNomadNodeIsReported(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	controller := as(t, fixtures.ProductNamespace, testenv.ControllerServiceAccount)
 	err := process.WaitFor(ctx, poll, "the policy to be in force", func(ctx context.Context) error {
-		if err := w.Client.Create(ctx, node.DeepCopy(), client.DryRunAll); err == nil ||
+		if err := controller.Create(ctx, node.DeepCopy(), client.DryRunAll); err == nil ||
 			!strings.Contains(err.Error(), "not here") {
 			return fmt.Errorf("it isn't: %w", err)
 		}

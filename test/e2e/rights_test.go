@@ -168,6 +168,37 @@ func TestOthersInTheControllersPlace(t *testing.T) {
 		v1alpha1.NodeLabel)))
 }
 
+// A NomadNode says which Nomad node is drained and purged, so none is made but for its pool: not by whoever has all rights in
+// the namespace, not by an administrator, and not from a backup, in which it looks like any other.
+func TestOthersMakeNoMembers(t *testing.T) {
+	t.Parallel()
+	create(t, newPool("made", 1))
+	eventually(t, "made", "the pool to settle", time.Minute, allReady(1))
+	member := members(t, "made")[0]
+	restored := &v1alpha1.NomadNode{Spec: member.Spec, ObjectMeta: metav1.ObjectMeta{Namespace: member.Namespace, Name: "made-0",
+		Labels: member.Labels, Annotations: member.Annotations, OwnerReferences: member.OwnerReferences}}
+	const alone = "made by their NomadNodePool alone"
+	anybody := person(t, rbacv1.PolicyRule{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}})
+	grant(t, "default", sharedRights...) // or another policy refuses it before
+	for name, c := range map[string]client.Client{
+		"everything-in-the-namespace": anybody, "administrator": w.Client,
+		"garbage-collector":  as(t, metav1.NamespaceSystem, "generic-garbage-collector"),
+		"autoscaler's agent": as(t, fixtures.ProductNamespace, testenv.AutoscalerServiceAccount),
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := alone + ", not by "
+			if name == "autoscaler's agent" || name == "garbage-collector" {
+				want = "cannot create resource" // by its role
+			}
+			asks(t, want, func() error { return c.Create(t.Context(), restored.DeepCopy(), client.DryRunAll) })
+		})
+	}
+	asks(t, "kubectl -n "+member.Namespace+" scale nnp made --replicas=N",
+		func() error { return w.Client.Create(t.Context(), restored.DeepCopy(), client.DryRunAll) })
+	controller := as(t, fixtures.ProductNamespace, testenv.ControllerServiceAccount)
+	asks(t, "", func() error { return controller.Create(t.Context(), restored.DeepCopy(), client.DryRunAll) })
+}
+
 func namesSecret(p *v1alpha1.NomadNodePool) {
 	p.Spec.Template.CloudInit.UserDataSecretRef = &v1alpha1.SecretKeyRef{Name: "anybodys", Key: "x"}
 }
