@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -36,6 +35,11 @@ const uninstallPolicy = "nomad-harvester-uninstall"
 // guardedPolicies are the names of the policies, and of their bindings, that stay while there are members.
 var guardedPolicies = []string{uninstallPolicy, "nomad-harvester-member-delete", "nomad-harvester-namespace-delete"}
 
+// reportedPolicies are those that may go while there are members, but not without a word. What they refuse is told in
+// docs/security.md.
+var reportedPolicies = []string{"nomad-harvester-controller-secrets", "nomad-harvester-member-create",
+	"nomad-harvester-member-marks", "nomad-harvester-pool-author"}
+
 // selectsNothing matches no object. The binding has it while there are no pools and members. The manifests leave the
 // field out, so that applying them again changes nothing, and the installation is protected also without a controller.
 var selectsNothing = &admissionv1.MatchResources{
@@ -45,6 +49,7 @@ var selectsNothing = &admissionv1.MatchResources{
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-uninstall;nomad-harvester-member-delete;nomad-harvester-namespace-delete,verbs=get;patch
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools;nomadnodes,verbs=list
 // +kubebuilder:rbac:groups=events.k8s.io,namespace=default,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-controller-secrets;nomad-harvester-member-create;nomad-harvester-member-marks;nomad-harvester-pool-author,verbs=get
 
 // checkInterval is the time between two checks of the policies. They aren't watched, and somebody may delete or apply
 // them meanwhile.
@@ -120,43 +125,6 @@ func (u *Guard) report(ctx context.Context, missing []unprotected) {
 	u.reported = message
 }
 
-// unprotected is a policy or binding that is missing or being deleted while there are members.
-type unprotected struct {
-	object client.Object
-	name   string // as kubectl takes it
-	ending bool
-}
-
-// explainUnprotected returns what follows from that, and what to do; empty: nothing is missing.
-func explainUnprotected(all []unprotected) string {
-	var missing, ending []string
-	for _, g := range all {
-		if g.ending {
-			ending = append(ending, g.name)
-		} else {
-			missing = append(missing, g.name)
-		}
-	}
-	var sentences []string
-	if len(ending) > 0 { // all of them fit into an Event, if they are named once
-		sentences = append(
-			sentences,
-			"Somebody deleted admission policies of the installation, or their bindings. What was deleted is in force until the last "+
-				"pool and member are gone, and guards no later ones. To be guarded as before let it go (kubectl patch "+
-				strings.Join(ending, " ")+
-				" --type=merge -p '{\"metadata\":{\"finalizers\":null}}'), and at once apply the installation again.",
-		)
-	}
-	if len(missing) > 0 {
-		sentences = append(
-			sentences,
-			"There is no "+strings.Join(missing, ", ")+": what that guards can be deleted under the members. "+
-				"Apply the installation again, unless it was left out on purpose.",
-		)
-	}
-	return strings.Join(sentences, " ")
-}
-
 // used reports if there is a pool or a member. Those of namespaces that aren't the controller's count: they are as lost
 // without the kinds, and whoever comes next may be given their namespace.
 func (u *Guard) used(ctx context.Context) (bool, error) {
@@ -182,19 +150,19 @@ func used(ctx context.Context, from client.Reader) (bool, error) {
 func (u *Guard) guard(ctx context.Context, on bool) ([]unprotected, error) {
 	var missing []unprotected
 	var errs []error
-	check := func(kind string, o client.Object, change func()) {
+	check := func(kind string, o client.Object, change func()) { // nil only looks
 		there, err := u.change(ctx, o, change)
 		if meta.IsNoMatchError(err) {
 			return // a Kubernetes before 1.30 has no such policies, which need not be reported
 		}
 		errs = append(errs, err)
 		if err == nil && on && (!there || o.GetDeletionTimestamp() != nil) {
-			missing = append(missing, unprotected{o, kind + "/" + o.GetName(), there})
+			missing = append(missing, unprotected{o, kind, o.GetName(), there})
 		}
 	}
 	for _, name := range guardedPolicies {
 		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		check("validatingadmissionpolicybinding", binding, func() {
+		check(bindingKind, binding, func() {
 			setFinalizer(binding, on)
 			switch {
 			case name == uninstallPolicy && on:
@@ -204,17 +172,25 @@ func (u *Guard) guard(ctx context.Context, on bool) ([]unprotected, error) {
 			}
 		})
 		policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		check("validatingadmissionpolicy", policy, func() { setFinalizer(policy, on) })
+		check(policyKind, policy, func() { setFinalizer(policy, on) })
+	}
+	for _, name := range reportedPolicies {
+		identity := metav1.ObjectMeta{Name: name}
+		check(bindingKind, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: identity}, nil)
+		check(policyKind, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: identity}, nil)
 	}
 	return missing, errors.Join(errs...)
 }
 
-// change changes an object, if it is there.
+// change changes an object, if it is there; nil: nothing of it.
 func (u *Guard) change(ctx context.Context, o client.Object, change func()) (there bool, err error) {
 	name := o.GetName()
 	if err := u.live.Get(ctx, client.ObjectKey{Name: name}, o); err != nil {
 		o.SetName(name)
 		return false, client.IgnoreNotFound(err)
+	}
+	if change == nil {
+		return true, nil
 	}
 	before := o.DeepCopyObject().(client.Object)
 	change()

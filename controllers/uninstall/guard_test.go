@@ -2,12 +2,15 @@ package uninstall
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -17,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/yaml"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
@@ -113,7 +117,7 @@ func guardOf(c client.Client) *Guard {
 // installed are the policies and their bindings.
 func installed() []client.Object {
 	var all []client.Object
-	for _, name := range guardedPolicies {
+	for _, name := range slices.Concat(guardedPolicies, reportedPolicies) {
 		all = append(all, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}},
 			&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}})
 	}
@@ -179,7 +183,7 @@ func TestMissingPoliciesAreReported(t *testing.T) {
 	must(c.Get(t.Context(), client.ObjectKeyFromObject(policy), policy))
 	policy.Finalizers = nil
 	must(c.Update(t.Context(), policy))
-	loud("gone", "There is no validatingadmissionpolicy/"+uninstallPolicy+":", "Apply the installation again")
+	loud("gone", "There is no validatingadmissionpolicy "+uninstallPolicy+":", "Apply the installation again")
 
 	policy = &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: uninstallPolicy}}
 	must(c.Create(t.Context(), policy))
@@ -188,6 +192,18 @@ func TestMissingPoliciesAreReported(t *testing.T) {
 	if !slices.Contains(policy.Finalizers, finalizer) {
 		t.Error("a policy that was applied again isn't kept")
 	}
+
+	binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: reportedPolicies[0]}}
+	must(c.Get(t.Context(), client.ObjectKeyFromObject(binding), binding))
+	if len(binding.Finalizers) > 0 {
+		t.Errorf("%s, which only is reported, is kept: %v", binding.Name, binding.Finalizers)
+	}
+	must(c.Delete(t.Context(), binding))
+	loud("of those that may go", "There is no validatingadmissionpolicybinding "+reportedPolicies[0]+":")
+	must(c.Create(t.Context(),
+		&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: reportedPolicies[0]}}))
+	quiet("it is back")
+
 	for _, o := range installed() {
 		must(c.Delete(t.Context(), o))
 	}
@@ -198,19 +214,69 @@ func TestMissingPoliciesAreReported(t *testing.T) {
 // Even if everything is missing one Event has enough characters for all of it: the API server refuses a longer note, so it would be
 // cut.
 func TestAllThatIsAmissFitsIntoAnEvent(t *testing.T) {
-	for _, ending := range []bool{true, false} {
-		var all []unprotected
-		for _, name := range guardedPolicies {
-			for _, kind := range []string{"validatingadmissionpolicybinding/", "validatingadmissionpolicy/"} {
-				all = append(all, unprotected{name: kind + name, ending: ending})
+	both := func(names []string, ending bool) (all []unprotected) {
+		for _, name := range names {
+			all = append(all, unprotected{kind: bindingKind, name: name, ending: ending},
+				unprotected{kind: policyKind, name: name, ending: ending})
+		}
+		return all
+	}
+	every := slices.Concat(guardedPolicies, reportedPolicies)
+	const none = "There is no validatingadmissionpolicy"
+	for name, c := range map[string]struct {
+		all   []unprotected
+		parts []string
+	}{
+		"all missing":  {both(every, false), []string{none + " and -binding " + strings.Join(every, ", ") + ":"}},
+		"all deleted":  {both(guardedPolicies, true), []string{"kubectl patch " + bindingKind + "/" + guardedPolicies[0] + " "}},
+		"delete -k":    {slices.Concat(both(guardedPolicies, true), both(reportedPolicies, false)), []string{"kubectl patch ", none}},
+		"a policy":     {both(every, false)[1:2], []string{none + " " + every[0] + ":"}},
+		"but a policy": {both(every[:2], false)[1:], []string{none + " and -binding " + every[1] + ", no " + policyKind + " " + every[0] + ":"}},
+	} {
+		note := explainUnprotected(c.all)
+		if len(note) > kube.MaxNote {
+			t.Errorf("%s: %d characters: %s", name, len(note), note)
+		}
+		for _, part := range c.parts {
+			if !strings.Contains(note, part) {
+				t.Errorf("%s: %q lacks %q", name, note, part)
 			}
 		}
-		note := explainUnprotected(all)
-		if len(note) > 1024 {
-			t.Errorf("%d characters: %s", len(note), note)
+	}
+}
+
+// Each policy that is installed is reported when it is missing, and the controller may look at it.
+func TestEachPolicyIsKnown(t *testing.T) {
+	files, err := filepath.Glob("../../config/admission/*_policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(file string, into any) {
+		t.Helper()
+		text, err := os.ReadFile(file)
+		if err == nil {
+			err = yaml.UnmarshalStrict(text, into)
 		}
-		if between := all[0].name + ", " + all[1].name; !ending && !strings.Contains(note, between) {
-			t.Errorf("%q lacks %q", note, between)
+		if err != nil {
+			t.Fatal(file, err)
 		}
+	}
+	var role rbacv1.ClusterRole
+	read("../../config/rbac/role.yaml", &role)
+	var all []string
+	for _, file := range files {
+		var policy admissionv1.ValidatingAdmissionPolicy
+		read(file, &policy)
+		all = append(all, policy.Name)
+		if !slices.ContainsFunc(role.Rules, func(r rbacv1.PolicyRule) bool {
+			return slices.Contains(r.APIGroups, admissionv1.GroupName) && slices.Contains(r.ResourceNames, policy.Name) &&
+				len(r.Resources) == 2 && slices.Contains(r.Verbs, "get")
+		}) {
+			t.Errorf("the controller may not get %s", policy.Name)
+		}
+	}
+	known := slices.Sorted(slices.Values(slices.Concat(guardedPolicies, reportedPolicies)))
+	if slices.Sort(all); !slices.Equal(all, known) {
+		t.Errorf("installed are %v, known %v", all, known)
 	}
 }

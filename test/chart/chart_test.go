@@ -3,6 +3,7 @@ package chart
 import (
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -89,22 +90,57 @@ func TestInstallationBeforeKubernetes130(t *testing.T) {
 	if out, err := run(t, helm, old...); err == nil || !strings.Contains(out, "--set admission.enabled=false") {
 		t.Errorf("want a refusal that says what to set: %v\n%s", err, out)
 	}
-	must(t, helm, append(old, "--set", "admission.enabled=false")...)
+	checkNothingAggregated(t, must(t, helm, append(old, "--set", "admission.enabled=false")...))
 
-	const parts = "for part in crd manager rbac; do kubectl apply -k config/$part; done"
-	if !strings.Contains(manual(t, "install.md"), parts) {
-		t.Errorf("docs/install.md doesn't say: %s", parts)
+	const without = "kubectl apply -k config/without-admission"
+	if !strings.Contains(manual(t, "install.md"), without) {
+		t.Errorf("docs/install.md doesn't say: %s", without)
 	}
+	left := must(t, kubectl, "kustomize", root+"/config/without-admission")
+	checkNothingAggregated(t, left)
+	// With the policies and that role, it is all of the installation.
 	all := must(t, kubectl, "kustomize", root+"/config/default")
-	for _, part := range []string{"crd", "manager", "rbac", "admission"} {
-		for object := range strings.SplitSeq(must(t, kubectl, "kustomize", root+"/config/"+part), "\n---\n") {
-			before := len(all)
-			if all = strings.Replace(all, strings.TrimSpace(object), "", 1); len(all) == before {
-				t.Errorf("config/default lacks of config/%s\n%s", part, object)
-			}
+	whole := slices.Concat(documents(left), documents(must(t, kubectl, "kustomize", root+"/config/admission")))
+	for _, object := range documents(all) {
+		if i := slices.Index(whole, object); i >= 0 {
+			whole = slices.Delete(whole, i, i+1)
+		} else if !strings.Contains(object, editRole) {
+			t.Errorf("without the policies this is missing as well:\n%s", object)
 		}
 	}
-	if rest := strings.Trim(all, "-\n"); rest != "" {
-		t.Errorf("config/default has more than these parts:\n%s", rest)
+	if len(whole) != 1 || !strings.Contains(whole[0], editRole) {
+		t.Errorf("config/default lacks\n%s", strings.Join(whole, "\n---\n"))
 	}
+}
+
+const editRole = "\n  name: nomad-harvester-edit\n"
+
+// checkNothingAggregated reports if somebody could make pools because he may edit other things of a namespace, without a
+// policy that holds the pools to the rights that he has.
+func checkNothingAggregated(t *testing.T, manifests string) {
+	t.Helper()
+	found := false
+	for _, object := range documents(manifests) {
+		found = found || strings.Contains(object, editRole)
+		if strings.Contains(object, "aggregate-to-edit") || strings.Contains(object, "aggregate-to-admin") {
+			t.Errorf("without admission policies this is aggregated:\n%s", object)
+		}
+		if strings.Contains(object, "kind: ValidatingAdmissionPolicy") {
+			t.Errorf("a policy:\n%s", object)
+		}
+	}
+	if !found {
+		t.Error("there is no role that the operator could bind")
+	}
+}
+
+// documents are the objects of a stream of YAML.
+func documents(manifests string) []string {
+	var all []string
+	for object := range strings.SplitSeq("\n"+manifests, "\n---\n") {
+		if object = strings.TrimSpace(object); object != "" {
+			all = append(all, object)
+		}
+	}
+	return all
 }
