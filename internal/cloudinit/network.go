@@ -11,6 +11,9 @@ import (
 // CheckNetworkData reports what in the user's network data cloud-init can't read, and addresses of which each member
 // would have the same.
 func CheckNetworkData(text string) error {
+	if err := checkLength(text); err != nil {
+		return err
+	}
 	root, err := parseYAMLMapping(text)
 	if err != nil {
 		return err

@@ -23,7 +23,10 @@ func TestAddressesThatMembersWouldShare(t *testing.T) {
 			"bridges.br0.addresses, line 2: each member"},
 		"version 1, of the guest's own": {"version: 1\nconfig: [{type: loopback, name: lo, subnets: [{type: static, address: 10.9.9.9/32}]}]\n",
 			""},
-		"version 1, DHCP":                         {"version: 1\nconfig: [{type: physical, name: e, subnets: [{type: dhcp}]}]\n", ""},
+		"version 1, DHCP":      {"version: 1\nconfig: [{type: physical, name: e, subnets: [{type: dhcp}]}]\n", ""},
+		"as long as it may be": {strings.Repeat("#", 256<<10), ""},
+		"longer": {strings.Repeat("#", 256<<10+1),
+			"it has 262145 bytes, and at most 262144 are taken; fetch the rest in the guest"},
 		"shapes that cloud-init makes of nothing": {"version: 2\nethernets: [a]\nbonds: {b: null}\nconfig: {a: b}\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,8 +27,8 @@ func parseUserData(text string) (*yaml.Node, error) {
 			"the first line is not %s%s; only such documents can be merged with what Nomad needs: put commands under runcmd, files under write_files",
 			cloudConfigHeader, otherKind(header))
 	}
-	if len(text) > mostBytes {
-		return nil, fmt.Errorf("it has %d bytes, and at most %d are taken; fetch the rest in the guest", len(text), mostBytes)
+	if err := checkLength(text); err != nil {
+		return nil, err
 	}
 	config, err := parseYAMLMapping(text)
 	if err != nil {

@@ -100,6 +100,13 @@ const (
 	mostBytes = 256 << 10
 )
 
+func checkLength(text string) error {
+	if len(text) > mostBytes {
+		return fmt.Errorf("it has %d bytes, and at most %d are taken; fetch the rest in the guest", len(text), mostBytes)
+	}
+	return nil
+}
+
 func (x *expander) node(n *yaml.Node) (*yaml.Node, error) {
 	if n.Kind == yaml.AliasNode {
 		if x.open[n.Alias] {

@@ -190,6 +190,9 @@ func (c *checker) text(field, inline string, ref *v1alpha1.SecretKeyRef) (string
 	if ok {
 		return text, true
 	}
+	if c.token(textField(field, ref), ref.Name) {
+		return "", false
+	}
 	if _, exists := c.facts.Secrets[ref.Name]; exists {
 		c.report(v1alpha1.ReasonSecretNotFound,
 			`%s.key: Secret %q has no key %q; add it or name another`, textField(field, ref), ref.Name, ref.Key)
@@ -199,6 +202,15 @@ func (c *checker) text(field, inline string, ref *v1alpha1.SecretKeyRef) (string
 			ref.Name)
 	}
 	return "", false
+}
+
+// token reports a Secret from which nothing is taken.
+func (c *checker) token(field, name string) bool {
+	if c.facts.TokenSecrets[name] {
+		c.report(v1alpha1.ReasonTemplateInvalid, "%s.name: Secret %q is the token of a Kubernetes service account, which isn't "+
+			"given to guests; put what they need into a Secret of type Opaque", field, name)
+	}
+	return c.facts.TokenSecrets[name]
 }
 
 func textField(field string, ref *v1alpha1.SecretKeyRef) string {

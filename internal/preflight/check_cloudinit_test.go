@@ -104,9 +104,9 @@ func TestUserDataOfMoreThanASecretHolds(t *testing.T) {
 			strings.Repeat(
 				"}", 7) + "\n", refused: true},
 		"of all together": {user: "a: &a " + long + "\nb: *a\n", from: "c: &c " + long + "\nd: *c\n",
-			network: "a: " + strings.Repeat("x", 450_000) + "\n", refused: true},
+			network: "a: " + strings.Repeat("x", 260_000) + "\n", refused: true},
 		"a long one":       {user: "a: &a " + long + "\nb: [*a, *a, *a]\n"},
-		"long networkData": {network: "a: " + strings.Repeat("x", 1_000_000) + "\n"},
+		"long networkData": {network: "a: " + strings.Repeat("x", 260_000) + "\n"},
 	} {
 		m, f := blueprinttest.Member(), blueprinttest.Facts()
 		m.IntroductionToken = strings.Repeat("t", 2000)

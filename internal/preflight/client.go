@@ -24,6 +24,9 @@ func (c *checker) client(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient) {
 
 func (c *checker) clientTLS(name string) {
 	const field = "spec.nomad.clientTLSSecretRef"
+	if c.token(field, name) {
+		return
+	}
 	values, ok := c.facts.Secrets[name]
 	if !ok {
 		c.report(v1alpha1.ReasonSecretNotFound,

@@ -85,7 +85,7 @@ func Gather(ctx context.Context, r client.Reader, namespace string, t *v1alpha1.
 		}
 	}
 	for _, ref := range secretRefs(t, c) {
-		g.secretKey(namespace, ref, f.Secrets)
+		g.secretKey(namespace, ref, &f)
 	}
 	return f, g.err
 }
@@ -136,16 +136,23 @@ func (g *gatherer) storageClass(name string, into map[string]blueprint.StorageCl
 	}
 }
 
-func (g *gatherer) secretKey(namespace string, ref v1alpha1.SecretKeyRef, into map[string]map[string]string) {
+func (g *gatherer) secretKey(namespace string, ref v1alpha1.SecretKeyRef, f *blueprint.Facts) {
 	secret := &corev1.Secret{}
 	if !g.get(client.ObjectKey{Namespace: namespace, Name: ref.Name}, secret, "Secret") {
 		return
 	}
-	if into[ref.Name] == nil {
-		into[ref.Name] = map[string]string{}
+	if secret.Type == corev1.SecretTypeServiceAccountToken {
+		if f.TokenSecrets == nil {
+			f.TokenSecrets = map[string]bool{}
+		}
+		f.TokenSecrets[ref.Name] = true
+		return
+	}
+	if f.Secrets[ref.Name] == nil {
+		f.Secrets[ref.Name] = map[string]string{}
 	}
 	if value, ok := secret.Data[ref.Key]; ok {
-		into[ref.Name][ref.Key] = string(value)
+		f.Secrets[ref.Name][ref.Key] = string(value)
 	}
 }
 

@@ -3,6 +3,8 @@ package preflight
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -95,6 +97,42 @@ func TestGather(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The token of a service account gets into no guest, whatever names its Secret, and is not even read.
+func TestTokensOfServiceAccountsAreNotTaken(t *testing.T) {
+	tokens := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "nomad-clients", Name: "sa"},
+		Type: corev1.SecretTypeServiceAccountToken,
+		Data: map[string][]byte{"token": []byte("ey.s3cr3t"), "ca.crt": []byte("s3cr3t")}}
+	ref := &v1alpha1.SecretKeyRef{Name: "sa", Key: "token"}
+	for field, change := range map[string]func(*v1alpha1.NodeTemplate, *v1alpha1.NomadClient){
+		"spec.template.cloudInit.userDataSecretRef": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient) {
+			t.CloudInit.UserDataSecretRef = ref
+		},
+		"spec.template.cloudInit.networkDataSecretRef": func(t *v1alpha1.NodeTemplate, _ *v1alpha1.NomadClient) {
+			t.CloudInit.NetworkDataSecretRef = ref
+		},
+		"spec.nomad.clientTLSSecretRef": func(_ *v1alpha1.NodeTemplate, c *v1alpha1.NomadClient) {
+			c.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: "sa"}
+		},
+	} {
+		m, f := blueprinttest.Member(), blueprinttest.Facts()
+		change(&m.Template, &m.Client)
+		gathered, err := Gather(t.Context(), reader(t, tokens.DeepCopy()), "nomad-clients", &m.Template, &m.Client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Secrets, f.TokenSecrets = gathered.Secrets, gathered.TokenSecrets
+		problems := Check(&m.Template, &m.Client, f)
+		want := field + `.name: Secret "sa" is the token of a Kubernetes service account, which isn't given to guests; put what ` +
+			"they need into a Secret of type Opaque"
+		if len(problems) != 1 || problems[0].Reason != v1alpha1.ReasonTemplateInvalid || problems[0].Message != want {
+			t.Errorf("%s: %+v", field, problems)
+		}
+		if text := fmt.Sprint(gathered, problems); strings.Contains(text, "s3cr3t") {
+			t.Errorf("%s: the token was read: %s", field, text)
+		}
 	}
 }
 
