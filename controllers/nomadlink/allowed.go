@@ -26,7 +26,8 @@ func parseAllowed(field, text, what string, slashes int) (allowed, error) {
 		if strings.HasPrefix(pattern, "[") && err == nil { // an IPv6 address, not a class of characters
 			pattern = strings.NewReplacer("[", `\[`, "]", `\]`).Replace(pattern)
 		}
-		if err != nil || strings.Count(pattern, "/") > slashes {
+		parts := strings.Split(pattern, "/")
+		if err != nil || len(parts) > slashes+1 || slices.Contains(parts, "") {
 			return nil, fmt.Errorf("%s: %q is not %s; * and ? stand for any names", field, pattern, what)
 		}
 		out = append(out, pattern)
@@ -39,14 +40,19 @@ func (a allowed) address(hostPort string) bool {
 	return slices.ContainsFunc(a, func(pattern string) bool { return matches(pattern, hostPort) })
 }
 
-// credentials reports whether pools of a namespace may use the controller's own for a Nomad node pool. A pattern is of
-// a namespace, or of a namespace and a node pool: prod, dev/dev-*.
-func (a allowed) credentials(namespace, nodePool string) bool {
+// credentials reports whether pools of a namespace may use the controller's own for a Nomad node pool and region. home:
+// it is the controller's region. A pattern is of a namespace, of a namespace and a node pool, or of both and a region: prod,
+// dev/dev-*, dev/*/eu. Without a region it is for the controller's own, because one token may be valid in all of them.
+func (a allowed) credentials(namespace, nodePool, region string, home bool) bool {
 	return slices.ContainsFunc(a, func(pattern string) bool {
-		if strings.Contains(pattern, "/") {
-			return matches(pattern, namespace+"/"+nodePool)
+		switch strings.Count(pattern, "/") {
+		case 2:
+			return matches(pattern, namespace+"/"+nodePool+"/"+region)
+		case 1:
+			return home && matches(pattern, namespace+"/"+nodePool)
+		default:
+			return home && matches(pattern, namespace)
 		}
-		return matches(pattern, namespace)
 	})
 }
 

@@ -37,7 +37,7 @@ func credentials(secret *corev1.Secret) (*Connections, *dialled, *clocktesting.F
 		Reader:   c,
 		Clusters: d,
 		Clock:    clock,
-		Defaults: Config{Connection: nomad.Connection{Address: "http://default:4646"}, Namespaces: allowed{"*"}, Addresses: allowed{"*"}},
+		Defaults: Config{Connection: nomad.Connection{Address: "http://default:4646"}, Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}},
 	}, d, clock, c
 }
 
@@ -120,7 +120,7 @@ func TestDefaultsAreReadAgain(t *testing.T) {
 	conn, problem, reads := nomad.Connection{Address: "http://default:4646", Token: "first"}, error(nil), 0
 	c.ReadDefaults = func() (Config, error) {
 		reads++
-		return Config{Connection: conn, Namespaces: allowed{"*"}, Addresses: allowed{"*"}}, problem
+		return Config{Connection: conn, Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"}}, problem
 	}
 	other := v1alpha1.NomadConnection{Address: "http://other:4646", CredentialsSecretRef: byRef.CredentialsSecretRef}
 	link := func(spec v1alpha1.NomadConnection) Link {
@@ -174,7 +174,7 @@ func TestPoolsThatSayTheSameShareAWatcher(t *testing.T) {
 	c.Defaults = Config{
 		Connection: nomad.Connection{Address: "https://127.0.0.1:1", Token: "theirs"},
 		AddressIn:  inDefaultAddress,
-		TokenIn:    inDefaultsSecret, Namespaces: allowed{"*"},
+		TokenIn:    inDefaultsSecret, Namespaces: allowed{"*/*/*"},
 	}
 	var links []Link
 	for _, spec := range []v1alpha1.NomadConnection{{}, {Address: "https://127.0.0.1:1/"}, byRef} {

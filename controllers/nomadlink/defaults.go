@@ -23,7 +23,7 @@ const DefaultsSecret = "nomad-harvester-nomad"
 // hold the paths of other files. AUTH_METHOD, instead of NOMAD_TOKEN, is an auth method to log in to with the JWT in
 // jwtFile. Instead of these three the directory may have the files ca.crt, tls.crt and tls.key,
 // in PEM. An empty file counts, too. Other files are ignored. ALLOWED_NAMESPACES says whose pools may use token
-// and client certificate: namespaces, each with or without a node pool of Nomad's. ALLOWED_ADDRESSES says which other
+// and client certificate: namespaces, each with or without a node pool and a region of Nomad's. ALLOWED_ADDRESSES says which other
 // Nomads pools may name: hosts with ports. Nothing is allowed by what is missing.
 //
 // A directory that doesn't exist counts as empty, because the Secret that is mounted there may be made later. If dir is
@@ -94,7 +94,7 @@ func (d defaults) read() (Config, error) {
 			"use https://, or an address of this machine", conn.AddressIn, conn.Address))
 	}
 	names, field := value(allowedNamespacesKey)
-	conn.Namespaces, err = parseAllowed(field, names, "a namespace or NAMESPACE/NODE-POOL", 1)
+	conn.Namespaces, err = parseAllowed(field, names, "a namespace, NAMESPACE/NODE-POOL or NAMESPACE/NODE-POOL/REGION", 2)
 	errs = append(errs, err)
 	names, field = value(allowedAddressesKey)
 	conn.Addresses, err = parseAllowed(field, names, "a host and port such as nomad.example.com:4646", 0)

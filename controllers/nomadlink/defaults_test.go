@@ -228,7 +228,7 @@ func TestDefaultConfigSaysWhatPoolsMay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !conn.Namespaces.credentials("dev", "x") || conn.Namespaces.credentials("test", "x") ||
+	if !conn.Namespaces.credentials("dev", "x", "", true) || conn.Namespaces.credentials("test", "x", "", true) ||
 		!conn.Addresses.address("n:4646") || conn.Addresses.address("m:4646") {
 		t.Errorf("namespaces %q, addresses %q", conn.Namespaces, conn.Addresses)
 	}

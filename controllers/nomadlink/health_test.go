@@ -19,7 +19,7 @@ func TestWordsForHealth(t *testing.T) {
 	defaults := Config{
 		Connection: nomad.Connection{Address: "https://default:4646", Token: "default"},
 		AddressIn:  inDefaultAddress,
-		TokenIn:    inDefaultsSecret, Namespaces: allowed{"*"}, Addresses: allowed{"*"},
+		TokenIn:    inDefaultsSecret, Namespaces: allowed{"*/*/*"}, Addresses: allowed{"*"},
 	}
 	at := func(spec v1alpha1.NomadConnection, data map[string]string) Config {
 		c, err := poolConnection(defaults, asker{namespace: "ns", nodePool: "default"}, spec, nil)

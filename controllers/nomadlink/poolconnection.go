@@ -24,6 +24,9 @@ const (
 	secretServerName = "tls-server-name"
 )
 
+// defaultRegion is what Nomad takes an unset region for.
+const defaultRegion = "global"
+
 // asker is who asks for a connection.
 type asker struct {
 	namespace string
@@ -63,14 +66,19 @@ func poolConnection(defaults Config, of asker, spec v1alpha1.NomadConnection, se
 		return withSecret(conn, secret)
 	}
 	secrets := conn.Token != "" || conn.AuthMethod != "" || len(conn.ClientCert) > 0
-	if secrets && !of.leaves && !defaults.Namespaces.credentials(of.namespace, of.nodePool) {
-		return Config{}, fmt.Errorf(
-			"namespace %s may not use the controller's own credentials for Nomad (node pool %s); have the controller's "+
-				"operator add %s or %s/%s to the key %s of the Secret %s in the controller's namespace, or name credentials of "+
-				"your own in spec.nomad.credentialsSecretRef",
-			of.namespace, of.nodePool, of.namespace, of.namespace, of.nodePool, allowedNamespacesKey, DefaultsSecret)
+	region := cmp.Or(conn.Region, defaultRegion)
+	home := region == cmp.Or(defaults.Region, defaultRegion)
+	if !secrets || of.leaves || defaults.Namespaces.credentials(of.namespace, of.nodePool, region, home) {
+		return conn, nil
 	}
-	return conn, nil
+	where, add := "node pool "+of.nodePool, fmt.Sprintf("%[1]s or %[1]s/%[2]s", of.namespace, of.nodePool)
+	if !home {
+		where, add = where+", region "+region, fmt.Sprintf("%s/%s/%s", of.namespace, of.nodePool, region)
+	}
+	return Config{}, fmt.Errorf(
+		"namespace %s may not use the controller's own credentials for Nomad (%s); have the controller's operator add %s to "+
+			"the key %s of the Secret %s in the controller's namespace, or name credentials of your own in "+
+			"spec.nomad.credentialsSecretRef", of.namespace, where, add, allowedNamespacesKey, DefaultsSecret)
 }
 
 // inherit takes from the default connection what the spec leaves unset.

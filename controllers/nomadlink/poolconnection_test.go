@@ -56,7 +56,7 @@ func TestResolve(t *testing.T) {
 			Token:         "default",
 			TLSServerName: "server.eu.nomad",
 		},
-		TokenIn: inDefaultsSecret, Namespaces: allowed{"ns/pool"}, Addresses: allowed{"other:4646"},
+		TokenIn: inDefaultsSecret, Namespaces: allowed{"ns/pool", "ns/pool/us"}, Addresses: allowed{"other:4646"},
 	}
 	for name, tc := range map[string]struct {
 		spec   v1alpha1.NomadConnection
@@ -101,6 +101,10 @@ func TestResolve(t *testing.T) {
 			secret: secretWith(map[string]string{"token": "theirs"}),
 			want: Config{Connection: nomad.Connection{Address: "https://default:4646", Region: "eu", Token: "theirs",
 				TLSServerName: "server.eu.nomad"}},
+		},
+		"the region by its name": {
+			spec: v1alpha1.NomadConnection{Region: "eu"},
+			want: defaults,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +160,16 @@ func TestResolveRefuses(t *testing.T) {
 	}{
 		"the own token in a namespace that isn't named": {defaults: withToken, want: []string{"namespace ns may not use",
 			"ns/default", "ALLOWED_NAMESPACES", "nomad-harvester-nomad", "credentialsSecretRef"}},
+		"the own token in a region that isn't named": {defaults: func() Config {
+			c := withToken
+			c.Namespaces = allowed{"*", "*/*", "ns/*/us"}
+			return c
+		}(), spec: v1alpha1.NomadConnection{Region: "eu"},
+			want: []string{"node pool default, region eu", "add ns/default/eu to", "ALLOWED_NAMESPACES"}},
 		"the own certificate": {defaults: certificate, want: []string{"ALLOWED_NAMESPACES"}},
+		"of all regions not even in the default one": {defaults: Config{
+			Connection: nomad.Connection{Address: "https://default:4646", Token: secretWord, Region: "eu"}, Namespaces: allowed{"*"}},
+			spec: v1alpha1.NomadConnection{Region: "global"}, want: []string{"region global", "add ns/default/global to"}},
 		"an address that isn't named": {defaults: withToken, spec: v1alpha1.NomadConnection{Address: "https://169.254.169.254"},
 			want: []string{"spec.nomad.address", `"https://169.254.169.254"`, "ALLOWED_ADDRESSES"}},
 		"a service account's token": {defaults: withToken, secret: serviceAccount, want: []string{`"ns/creds"`, "service account"}},

@@ -35,7 +35,7 @@ const uninstallPolicy = "nomad-harvester-uninstall"
 // guardedPolicies are the names of the policies, and of their bindings, that stay while there are members.
 var guardedPolicies = []string{uninstallPolicy, "nomad-harvester-member-delete", "nomad-harvester-namespace-delete"}
 
-// reportedPolicies are those that may go while there are members, but not without a word. What they refuse is told in
+// reportedPolicies are those that may go while there are members, but not without a word. What they refuse is listed in
 // docs/security.md.
 var reportedPolicies = []string{"nomad-harvester-controller-secrets", "nomad-harvester-member-create",
 	"nomad-harvester-member-marks", "nomad-harvester-pool-author"}
