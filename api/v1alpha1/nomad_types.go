@@ -15,12 +15,13 @@ type NomadConnection struct {
 	// address is the URL of Nomad's HTTP API, such as https://nomad.example.com:4646; unset: the controller's own
 	// NOMAD_ADDR. The controller's operator says which others there may be.
 	// +kubebuilder:validation:MaxLength=2048
-	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://[^/ ]+/?$')",messageExpression="'address: \"%s\" is not the URL of a Nomad API; use http://host:port or https://host:port, usually with port 4646'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https?://([a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?[.]?|[[][0-9a-fA-F:.]+[]])(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9][0-9]|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?/?$')",message="address: it has a line break in it; leave that out",messageExpression="'address: \"%s\" is not the URL of a Nomad API; use http://host:port or https://host:port, usually with port 4646'.format([self])"
 	// +optional
 	Address string `json:"address,omitempty"`
 
 	// region is the Nomad region, the controller's and the members'; unset: "global", as Nomad has it.
 	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[[:space:][:cntrl:]]')",message="region: it has a line break in it; leave that out",messageExpression="'region: \"%s\" has white space in it; use the name of a region alone, such as global'.format([self])"
 	// +optional
 	Region string `json:"region,omitempty"`
 
@@ -38,6 +39,7 @@ type SecretRef struct {
 	// name of the Secret.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: it has a line break in it; leave that out",messageExpression="'name: \"%s\" is not the name of a Secret; use lower-case letters, digits, dashes and dots'.format([self])"
 	// +required
 	Name string `json:"name"`
 }
@@ -51,13 +53,13 @@ type NomadClient struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=259
-	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^:/ ]+(:[0-9]+)?$') || self.matches('^[[][0-9a-fA-F:]+[]](:[0-9]+)?$')",messageExpression="'servers: \"%s\" is not a host or host:port; name Nomad servers, whose RPC port is usually 4647'.format([self])"
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^([a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?[.]?|[[][0-9a-fA-F:.]+[]])(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9][0-9]|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?$')",message="servers: it has a line break in it; leave that out",messageExpression="'servers: \"%s\" is not a host or host:port; name Nomad servers, whose RPC port is usually 4647'.format([self])"
 	// +required
 	Servers []string `json:"servers"`
 
 	// nodePool is Nomad's node pool; unset: "default".
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9_-]{1,128}$') && self != 'all'",messageExpression="'nodePool: \"%s\" is not a node pool that a client can be in; use 1 to 128 letters, digits, dashes and underscores, and not \"all\"'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-zA-Z0-9_-]{1,128}$') && self != 'all'",message="nodePool: it has a line break in it; leave that out",messageExpression="'nodePool: \"%s\" is not a node pool that a client can be in; use 1 to 128 letters, digits, dashes and underscores, and not \"all\"'.format([self])"
 	// +optional
 	NodePool string `json:"nodePool,omitempty"`
 
@@ -74,6 +76,7 @@ type NomadClient struct {
 
 	// meta is added to the client's meta.
 	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k != '')",message="meta: a key is empty; give it a name, or leave it out"
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('harvester_'))",message="meta: keys that begin with harvester_ belong to the controller; choose another name"
 	// +optional
 	Meta map[string]string `json:"meta,omitempty"`
@@ -111,6 +114,7 @@ type NomadClient struct {
 type NomadReserved struct {
 	// cpu in MHz.
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000000
 	// +optional
 	CPU int32 `json:"cpu,omitempty"`
 	// memory of the guest, such as 512Mi; less than the VM's.

@@ -128,6 +128,8 @@ type NodeHealth struct {
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s')",message="joinTimeout: it is longer than programs can count; use a duration such as 10m"
 	// +optional
 	JoinTimeout metav1.Duration `json:"joinTimeout,omitzero"`
 }
@@ -164,14 +166,22 @@ type DrainRequest struct {
 	// +required
 	Reason DrainReason `json:"reason"`
 	// requestTime is when it was asked for.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9-]+T[0-9:]+([.][0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	// +required
 	RequestTime metav1.Time `json:"requestTime"`
 	// deadlineTime is when the drain must be done. It is fixed here, because Nomad starts anew on every request to drain.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9-]+T[0-9:]+([.][0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	// +required
 	DeadlineTime metav1.Time `json:"deadlineTime"`
 	// onlyIf cancels the drain if the member turns out not to be empty once its node is ineligible: Empty, or
 	// EmptyIgnoreSystem. A job may have landed after the member was chosen. Unset: the member leaves in any case.
-	// +kubebuilder:validation:Enum=Empty;EmptyIgnoreSystem
+	// +kubebuilder:validation:XValidation:rule="self == 'Empty' || self == 'EmptyIgnoreSystem'",messageExpression="'onlyIf: \"%s\" can not become untrue; use Empty or EmptyIgnoreSystem'.format([self])"
 	// +optional
 	OnlyIf ScaleInStrategy `json:"onlyIf,omitempty"`
 	// canceled being true cancels the drain: the Nomad node is made eligible again, then the drain request is cleared. It
@@ -180,6 +190,10 @@ type DrainRequest struct {
 	Canceled bool `json:"canceled,omitempty"`
 	// canceledTime is when the drain was canceled, or when the controller saw that somebody else had done that. The
 	// canceled drain request stays for a while after that, because what was sent for it may still reach Nomad.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9-]+T[0-9:]+([.][0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	// +optional
 	CanceledTime *metav1.Time `json:"canceledTime,omitempty"`
 }

@@ -89,6 +89,7 @@ type NomadNodePoolSpec struct {
 	// minReplicas is the least that replicas may be set to; unset: 0. It holds for everybody, the autoscaler included. A
 	// new pool without replicas begins with it.
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
 	// +optional
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 
@@ -161,6 +162,7 @@ type ScaleInSpec struct {
 
 	// maxConcurrent is how many members may be leaving at the same time; unset: no limit.
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
 	// +optional
 	MaxConcurrent *int32 `json:"maxConcurrent,omitempty"`
 
@@ -171,6 +173,7 @@ type ScaleInSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s')",message="stabilizationWindow: it is longer than programs can count; use a duration such as 2m"
 	// +optional
 	StabilizationWindow *metav1.Duration `json:"stabilizationWindow,omitempty"`
 
@@ -205,7 +208,7 @@ type DrainPolicy struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'deadline: \"%s\" is not longer than 0s; Nomad would read 0s as no deadline at all and a negative one as stop everything now; use a duration such as 15m'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="deadline: it is longer than programs can count; use a duration such as 15m",messageExpression="'deadline: \"%s\" is not longer than 0s; Nomad would read 0s as no deadline at all and a negative one as stop everything now; use a duration such as 15m'.format([self])"
 	// +optional
 	Deadline metav1.Duration `json:"deadline,omitzero"`
 
@@ -252,7 +255,7 @@ type RolloutSpec struct {
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:Pattern="^(100|[0-9]{1,2})%$"
-	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0",messageExpression="'maxSurge: %s is negative; use a number of members such as 1, or a share such as 25%%'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0 && self <= 1000",messageExpression="'maxSurge: %s is %s; use a number of members such as 1, or a share such as 25%%'.format([self, int(self) < 0 ? 'negative' : 'more than the 1000 members that a pool can have'])"
 	// +optional
 	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
 
@@ -262,17 +265,22 @@ type RolloutSpec struct {
 	// +kubebuilder:default=0
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:Pattern="^(100|[0-9]{1,2})%$"
-	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0",messageExpression="'maxUnavailable: %s is negative; use a number of members such as 1, or a share such as 25%%'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0 && self <= 1000",messageExpression="'maxUnavailable: %s is %s; use a number of members such as 1, or a share such as 25%%'.format([self, int(self) < 0 ? 'negative' : 'more than the 1000 members that a pool can have'])"
 	// +optional
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 
 	// minReadySeconds is how long a new member must have been ready before the rollout counts on it.
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=86400
 	// +optional
 	MinReadySeconds int32 `json:"minReadySeconds,omitempty"`
 
 	// restartedAt has members that were made before this time replaced as if the template had changed; a time such as
 	// 2026-03-01T12:00:00Z. One that lies ahead is waited for; unset: nobody is replaced for it.
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9-]+T[0-9:]+([.][0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	// +optional
 	RestartedAt *metav1.Time `json:"restartedAt,omitempty"`
 
@@ -282,7 +290,7 @@ type RolloutSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1h')",messageExpression="'maxAge: \"%s\" is shorter than 1h, and members would be replaced all the time; use a duration such as 720h'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1h')",message="maxAge: it is longer than programs can count; use a duration such as 720h",messageExpression="'maxAge: \"%s\" is shorter than 1h, and members would be replaced all the time; use a duration such as 720h'.format([self])"
 	// +optional
 	MaxAge *metav1.Duration `json:"maxAge,omitempty"`
 }
@@ -299,7 +307,7 @@ type HealthSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'joinTimeout: \"%s\" is not longer than 0s; use a duration such as 10m'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="joinTimeout: it is longer than programs can count; use a duration such as 10m",messageExpression="'joinTimeout: \"%s\" is not longer than 0s; use a duration such as 10m'.format([self])"
 	// +optional
 	JoinTimeout metav1.Duration `json:"joinTimeout,omitzero"`
 
@@ -311,7 +319,7 @@ type HealthSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^-?([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",messageExpression="'unhealthyTimeout: \"%s\" is not longer than 0s; use a duration such as 5m'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s')",message="unhealthyTimeout: it is longer than programs can count; use a duration such as 5m",messageExpression="'unhealthyTimeout: \"%s\" is not longer than 0s; use a duration such as 5m'.format([self])"
 	// +optional
 	UnhealthyTimeout metav1.Duration `json:"unhealthyTimeout,omitzero"`
 
@@ -321,7 +329,7 @@ type HealthSpec struct {
 	// +kubebuilder:default="40%"
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:Pattern="^(100|[0-9]{1,2})%$"
-	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0",messageExpression="'maxUnhealthy: %s is negative; use a number of members such as 1, or a share such as 40%%'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="type(self) == string || self >= 0 && self <= 1000",messageExpression="'maxUnhealthy: %s is %s; use a number of members such as 1, or a share such as 40%%'.format([self, int(self) < 0 ? 'negative' : 'more than the 1000 members that a pool can have'])"
 	// +optional
 	MaxUnhealthy *intstr.IntOrString `json:"maxUnhealthy,omitempty"`
 
@@ -330,6 +338,7 @@ type HealthSpec struct {
 	// The default is 1.
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
 	// +optional
 	MaxInFlight *int32 `json:"maxInFlight,omitempty"`
 }

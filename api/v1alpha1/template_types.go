@@ -62,7 +62,7 @@ type NodeTemplate struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MaxLength=317
-	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'sshKeys: \"%s\" is not namespace/name of a KeyPair'.format([self])"
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="sshKeys: it has a line break in it; leave that out",messageExpression="'sshKeys: \"%s\" is not namespace/name of a KeyPair'.format([self])"
 	// +optional
 	SSHKeys []string `json:"sshKeys,omitempty"`
 
@@ -128,7 +128,7 @@ type TemplateSource struct {
 	Kind string `json:"kind"`
 	// name of the template or version, as namespace/name.
 	// +kubebuilder:validation:MaxLength=317
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'name: \"%s\" is not namespace/name of a VirtualMachineTemplate or VirtualMachineTemplateVersion'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: it has a line break in it; leave that out",messageExpression="'name: \"%s\" is not namespace/name of a VirtualMachineTemplate or VirtualMachineTemplateVersion'.format([self])"
 	// +required
 	Name string `json:"name"`
 }
@@ -148,12 +148,13 @@ type Disk struct {
 	Size resource.Quantity `json:"size"`
 	// image is the VirtualMachineImage that fills the disk, as namespace/name (image-xxxxx, not the display name).
 	// +kubebuilder:validation:MaxLength=317
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'image: \"%s\" is not namespace/name of a VirtualMachineImage'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="image: it has a line break in it; leave that out",messageExpression="'image: \"%s\" is not namespace/name of a VirtualMachineImage'.format([self])"
 	// +optional
 	Image string `json:"image,omitempty"`
 	// storageClassName is the storage class of an empty disk.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="storageClassName: it has a line break in it; leave that out",messageExpression="'storageClassName: \"%s\" is not the name of a StorageClass; use lower-case letters, digits, dashes and dots (kubectl get storageclasses)'.format([self])"
 	// +optional
 	StorageClassName string `json:"storageClassName,omitempty"`
 }
@@ -187,7 +188,7 @@ type Network struct {
 	Type NetworkType `json:"type,omitempty"`
 	// name of the NetworkAttachmentDefinition, as namespace/name; required with type VLAN, and not allowed otherwise.
 	// +kubebuilder:validation:MaxLength=317
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[^/ ]+/[^/ ]+$')",messageExpression="'name: \"%s\" is not namespace/name of a network'.format([self])"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: it has a line break in it; leave that out",messageExpression="'name: \"%s\" is not namespace/name of a network'.format([self])"
 	// +optional
 	Name string `json:"name,omitempty"`
 }
@@ -227,11 +228,13 @@ type SecretKeyRef struct {
 	// name of the Secret.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: it has a line break in it; leave that out",messageExpression="'name: \"%s\" is not the name of a Secret; use lower-case letters, digits, dashes and dots'.format([self])"
 	// +required
 	Name string `json:"name"`
 	// key in the Secret.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="key: it has a line break in it; leave that out",messageExpression="'key: \"%s\" is not a key that a Secret can have; use letters, digits, dashes, dots and underscores'.format([self])"
 	// +required
 	Key string `json:"key"`
 }

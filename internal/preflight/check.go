@@ -34,6 +34,7 @@ func Check(t *v1alpha1.NodeTemplate, n *v1alpha1.NomadClient, f blueprint.Facts)
 		c.keyPair(fmt.Sprintf("spec.template.sshKeys[%d]", i), ref)
 	}
 	c.cloudInit(t, n.Install)
+	c.labels(t)
 	c.overlay(t)
 	c.client(t, n)
 	c.size(t, n)
