@@ -23,7 +23,8 @@ const DefaultsSecret = "nomad-harvester-nomad"
 // hold the paths of other files. AUTH_METHOD, instead of NOMAD_TOKEN, is an auth method to log in to with the JWT in
 // jwtFile. Instead of these three the directory may have the files ca.crt, tls.crt and tls.key,
 // in PEM. An empty file counts, too. Other files are ignored. ALLOWED_NAMESPACES says whose pools may use token
-// and client certificate: namespaces, each with or without a node pool and a region of Nomad's. ALLOWED_ADDRESSES says which other
+// and client certificate: namespaces, each with or without a node pool and a region of Nomad's.
+// ALLOWED_ADDRESSES says which other
 // Nomads pools may name: hosts with ports. Nothing is allowed by what is missing.
 //
 // A directory that doesn't exist counts as empty, because the Secret that is mounted there may be made later. If dir is

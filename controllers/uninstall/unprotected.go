@@ -47,7 +47,8 @@ func explainUnprotected(all []unprotected) string {
 	if missing := namedOnce(policies, bindings); missing != "" {
 		sentences = append(
 			sentences,
-			"There is no "+missing+": what that guards is unguarded. Apply the installation again, unless it was left out on purpose.",
+			"There is no "+missing+": what that guards is unguarded. "+
+				"Apply the installation again, unless it was left out on purpose.",
 		)
 	}
 	return strings.Join(sentences, " ")

@@ -21,8 +21,8 @@ type Facts struct {
 	// Secrets are the values that cloudInit and clientTLSSecretRef take from Secrets, by the Secret's name and the key
 	// in it. Only the keys that are referred to are there.
 	Secrets map[string]map[string]string
-	// TokenSecrets are the Secrets that hold the token of a Kubernetes service account. Nothing is taken from them: who may
-	// make pools gets no token into a guest that way.
+	// TokenSecrets are the Secrets that hold the token of a Kubernetes service account. Nothing is taken from them:
+	// who may make pools gets no token into a guest that way.
 	TokenSecrets map[string]bool
 	// Now is when they were gathered; zero: not known, and no certificate's time is checked.
 	Now time.Time

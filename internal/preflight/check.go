@@ -208,8 +208,8 @@ func (c *checker) text(field, inline string, ref *v1alpha1.SecretKeyRef) (string
 // token reports a Secret from which nothing is taken.
 func (c *checker) token(field, name string) bool {
 	if c.facts.TokenSecrets[name] {
-		c.report(v1alpha1.ReasonTemplateInvalid, "%s.name: Secret %q is the token of a Kubernetes service account, which isn't "+
-			"given to guests; put what they need into a Secret of type Opaque", field, name)
+		c.report(v1alpha1.ReasonTemplateInvalid, "%s.name: Secret %q is the token of a Kubernetes service account, "+
+			"which isn't given to guests; put what they need into a Secret of type Opaque", field, name)
 	}
 	return c.facts.TokenSecrets[name]
 }
