@@ -3,10 +3,19 @@ package controllers
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/go-logr/zapr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 )
 
 func TestLogLeavesNothingOut(t *testing.T) {
@@ -49,5 +58,36 @@ func TestLogLeavesNothingOut(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// client-go writes the bodies of requests and answers with the logger of the reconcile, if that is verbose enough.
+func TestNoVerbosityWritesSecrets(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.Copy(w, r.Body)
+	}))
+	defer server.Close()
+	config, err := ParseFlags([]string{"--zap-log-level=10"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	config.Log.DestWriter = &out
+	log := zapr.NewLogger(newLogger(config.Log))
+	api, err := kubernetes.NewForConfig(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{
+		ContentType: "application/json"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := &corev1.Secret{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Name: "s"}, StringData: map[string]string{"token": "canary-of-a-token"}}
+	log.V(5).Info("this much is written")
+	if _, err := api.CoreV1().Secrets("x").Create(logr.NewContext(t.Context(), log), secret,
+		metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); strings.Contains(got, "canary") || !strings.Contains(got, "this much") {
+		t.Errorf("the log holds:\n%s", got)
 	}
 }
