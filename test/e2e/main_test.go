@@ -6,6 +6,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,7 +49,11 @@ var platform = binaries.Tool(os.Getenv("NOMAD_HARVESTER_PLATFORM"))
 // sake.
 const purgeTimeout = 20 * time.Second
 
-var controllerArgs = append([]string{"--leader-elect=false", "--purge-timeout=" + purgeTimeout.String()}, gcArgs...)
+// verbose has a controller write all that it can, in which no secret may be.
+const verbose = "--zap-log-level=10"
+
+var controllerArgs = append([]string{"--leader-elect=false", "--purge-timeout=" + purgeTimeout.String(), verbose},
+	gcArgs...)
 
 // memoryEnv is config/manager/deployment.yaml's.
 const memoryEnv = "GOMEMLIMIT=220MiB"
@@ -58,10 +63,10 @@ const memoryEnv = "GOMEMLIMIT=220MiB"
 var defaultCredentials, authToken string
 
 func TestMain(m *testing.M) {
-	var tests testenv.Tests = m
+	var tests testenv.Tests = scanned{m}
 	seen := &output{seen: map[string][]string{}}
 	if recordTo != "" {
-		tests = recording{m, seen}
+		tests = recording{tests, seen}
 	}
 	os.Exit(
 		testenv.Main(tests, testenv.Options{ACL: true, Progress: os.Stderr, Guest: guests, Harvester: platform},
@@ -78,7 +83,7 @@ func TestMain(m *testing.M) {
 					exit(err)
 				}
 				controller = c
-				if err := seen.watchIfWanted(w); err != nil {
+				if err := errors.Join(seen.watchIfWanted(w), watchForLeaks(w)); err != nil {
 					exit(err)
 				}
 			}),
@@ -110,6 +115,9 @@ func newPool(name string, replicas int32, change ...func(*v1alpha1.NomadNodePool
 	}
 	for _, c := range change {
 		c(p)
+	}
+	if t := &p.Spec.Template; t.From == nil && t.CloudInit == (v1alpha1.CloudInit{}) {
+		t.CloudInit.UserData = "#cloud-config\npassword: " + passwordOfGuests + "\n"
 	}
 	return p
 }

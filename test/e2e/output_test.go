@@ -58,18 +58,21 @@ func (o *output) watchIfWanted(w *testenv.Environment) error {
 		return nil
 	}
 	o.dir = w.Dir
-	ctx := context.Background()
+	return follow(w, o.note, &v1alpha1.NomadNodePoolList{}, &v1alpha1.NomadNodeList{}, &eventsv1.EventList{})
+}
+
+// follow has note see all objects of these kinds, each time that they change, until the environment's end.
+func follow(w *testenv.Environment, note func(runtime.Object), kinds ...client.ObjectList) error {
 	c, err := client.NewWithWatch(w.RESTConfig, client.Options{Scheme: kube.Scheme()})
 	if err != nil {
 		return err
 	}
-	for _, l := range []client.ObjectList{&v1alpha1.NomadNodePoolList{}, &v1alpha1.NomadNodeList{},
-		&eventsv1.EventList{}} {
+	for _, kind := range kinds {
 		go func() {
 			for { // the tests cut connections
-				if changes, err := c.Watch(ctx, l); err == nil {
+				if changes, err := c.Watch(context.Background(), kind); err == nil {
 					for change := range changes.ResultChan() {
-						o.note(change.Object)
+						note(change.Object)
 					}
 				}
 				time.Sleep(poll)

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/canary"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/hypervisor"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/hypervisor/guest"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube"
@@ -89,6 +91,9 @@ type Environment struct {
 	// NomadServer is the server, for its certificates and RPC address.
 	NomadServer *nomad.Server
 
+	// Secrets are those of this environment: what the product writes must not hold one.
+	Secrets *canary.Set
+
 	// Hypervisor stands in for scheduler, kubelets and virt-handlers.
 	Hypervisor *hypervisor.Hypervisor
 
@@ -116,6 +121,27 @@ type Environment struct {
 	stopErr error
 }
 
+// Controllers are all that were started, running or not.
+func (w *Environment) Controllers() []*Controller {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.controllers)
+}
+
+// ProductLogs are the files into which the controllers, and the autoscalers with our plugin, have written.
+func (w *Environment) ProductLogs() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var files []string
+	for _, c := range w.controllers {
+		files = append(files, c.Spec.LogFile)
+	}
+	for _, a := range w.autoscalers {
+		files = append(files, a.LogFile)
+	}
+	return files
+}
+
 // Scheme knows the built-in kinds, KubeVirt's and ours.
 func Scheme() (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
@@ -135,7 +161,7 @@ func prepare(o Options) (*Environment, error) {
 	if os.Getenv("NOMAD_HARVESTER_KEEP_WORLD") != "" {
 		o.Keep = true
 	}
-	w := &Environment{Dir: o.Dir, options: o, temporary: o.Dir == ""}
+	w := &Environment{Dir: o.Dir, Secrets: &canary.Set{}, options: o, temporary: o.Dir == ""}
 	var err error
 	if w.temporary {
 		w.Dir, err = os.MkdirTemp("", "nomad-harvester-testenv-")

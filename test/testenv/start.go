@@ -108,7 +108,7 @@ func (w *Environment) startKubernetes(ctx context.Context) error {
 	w.Kube, err = kube.Start(ctx, kube.Options{
 		Etcd: w.bins[binaries.Etcd], APIServer: w.bins[binaries.KubeAPIServer],
 		ControllerManager: w.bins[binaries.KubeControllerManager],
-		Dir:               w.Dir,
+		Dir:               w.Dir, Secrets: w.Secrets,
 	})
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (w *Environment) startProxy() error {
 func (w *Environment) startNomad(ctx context.Context) error {
 	o := nomad.ServerOptions{
 		Bin: w.bins[binaries.Nomad], Dir: filepath.Join(w.Dir, "nomad"),
-		ACL: w.options.ACL, TLS: w.options.TLS, Introduction: w.options.Introduction,
+		ACL: w.options.ACL, TLS: w.options.TLS, Introduction: w.options.Introduction, Secrets: w.Secrets,
 	}
 	if w.options.Guest == hypervisor.QemuGuest {
 		o.Advertise, o.HeartbeatGrace = guest.QemuHost, emulatedGrace

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/canary"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
@@ -20,6 +21,8 @@ type Options struct {
 	Etcd, APIServer, ControllerManager string
 	// Dir receives certificates, kubeconfigs, data and logs. It must exist.
 	Dir string
+	// Secrets takes in every token that is made; nil: none does.
+	Secrets *canary.Set
 }
 
 // ControlPlane is a running Kubernetes without nodes.
@@ -36,11 +39,12 @@ type ControlPlane struct {
 	Client client.Client
 
 	dir, url string
+	secrets  *canary.Set
 }
 
 // Start brings the control plane up. On failure nothing keeps running.
 func Start(ctx context.Context, o Options) (*ControlPlane, error) {
-	cp := &ControlPlane{dir: o.Dir}
+	cp := &ControlPlane{dir: o.Dir, secrets: o.Secrets}
 	if err := cp.start(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("kubernetes: %w", err), cp.Stop())
 	}

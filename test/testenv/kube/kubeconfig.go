@@ -51,7 +51,10 @@ func (cp *ControlPlane) Token(ctx context.Context, namespace, serviceAccount str
 	if err := cp.Client.SubResource("token").Create(ctx, sa, request); err != nil {
 		return "", fmt.Errorf("token of service account %s/%s: %w", namespace, serviceAccount, err)
 	}
-	return request.Status.Token, nil
+	if cp.secrets == nil {
+		return request.Status.Token, nil
+	}
+	return request.Status.Token, cp.secrets.Add("the token of "+serviceAccount, request.Status.Token)
 }
 
 // RESTConfigFor is a client configuration with a fresh token of an existing service account, without

@@ -19,7 +19,7 @@ func (s *Server) bootstrapACL(ctx context.Context) error {
 		}
 		s.Token = token.SecretID
 		s.Client.SetSecretID(token.SecretID)
-		return nil
+		return s.secret("Nomad's management token", token.SecretID)
 	})
 }
 
@@ -41,5 +41,13 @@ func (s *Server) ExpiringToken(name, rules string, after time.Duration) (string,
 	if err != nil {
 		return "", fmt.Errorf("make nomad token with policy %s: %w", name, err)
 	}
-	return token.SecretID, nil
+	return token.SecretID, s.secret("the Nomad token of policy "+name, token.SecretID)
+}
+
+// secret keeps an eye on a token.
+func (s *Server) secret(name, token string) error {
+	if s.options.Secrets == nil {
+		return nil
+	}
+	return s.options.Secrets.Add(name, token)
 }

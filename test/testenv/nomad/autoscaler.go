@@ -40,7 +40,7 @@ type AutoscalerOptions struct {
 type Autoscaler struct {
 	// Addr is the address of its HTTP API (/v1/health, /v1/agent/reload, /v1/metrics).
 	Addr string
-	// LogFile receives its log at level DEBUG, that of the plugin included.
+	// LogFile receives its log at level TRACE, that of the plugin included.
 	LogFile string
 	// PolicyDir is where policies are; the agent takes added and removed files on SIGHUP, edited ones on Restart.
 	PolicyDir string

@@ -19,7 +19,7 @@ type autoscalerConfig struct {
 }
 
 var autoscalerTemplate = template.Must(
-	template.New("autoscaler").Funcs(template.FuncMap{"q": quote}).Parse(`log_level  = "DEBUG"
+	template.New("autoscaler").Funcs(template.FuncMap{"q": quote}).Parse(`log_level  = "TRACE"
 plugin_dir = {{ q .PluginDir }}
 
 http {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/canary"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
@@ -50,6 +51,8 @@ type ServerOptions struct {
 	Region string
 	// Federate is a server of another region to join; nil: none.
 	Federate *Server
+	// Secrets takes in every token that is made; nil: none does.
+	Secrets *canary.Set
 	// Progress receives a line when the server is up; nil discards it.
 	Progress io.Writer
 }
