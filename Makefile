@@ -129,6 +129,11 @@ fuzz: ## Run each fuzz target for FUZZTIME=20s
 		go test -short -vet=off -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x ./$$(dirname $$file) </dev/null || exit 1; \
 	done
 
+.PHONY: test-long
+test-long: ## Fuzz each target for a minute, and run 20,000 schedules of the simulator: an hour or so
+	$(MAKE) --no-print-directory fuzz FUZZTIME=60s
+	$(MAKE) --no-print-directory sim SCHEDULES=20000
+
 SCHEDULES ?= 1000
 SEED ?= 1
 .PHONY: sim
