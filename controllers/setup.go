@@ -24,7 +24,7 @@ import (
 )
 
 // CacheOptions limits the cache to what the controllers watch and read: of the cluster's virtual machines only those of
-// pools, and of nothing but pools who has written which field; and to some namespaces, if there are any.
+// pools, and of pools and members what is used; and to some namespaces, if there are any.
 func CacheOptions(namespaces []string) cache.Options {
 	ofPools, err := labels.NewRequirement(v1alpha1.PoolLabel, selection.Exists, nil)
 	utilruntime.Must(err)
@@ -37,7 +37,8 @@ func CacheOptions(namespaces []string) cache.Options {
 		in[name] = cache.Config{}
 	}
 	return cache.Options{DefaultNamespaces: in, ByObject: map[client.Object]cache.ByObject{
-		&v1alpha1.NomadNode{}:                {Transform: cache.TransformStripManagedFields()},
+		&v1alpha1.NomadNodePool{}:            {Transform: ofUsed},
+		&v1alpha1.NomadNode{}:                {Transform: ofUsed},
 		&kubevirtv1.VirtualMachine{}:         only,
 		&kubevirtv1.VirtualMachineInstance{}: only,
 	}}

@@ -24,7 +24,7 @@ type AptInstall struct {
 	// +required
 	Source string `json:"source"`
 	// key is the public key that signs the source, ASCII-armored; unset: the image trusts it already.
-	// +kubebuilder:validation:MaxLength=32768
+	// +kubebuilder:validation:MaxLength=16384
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('-----BEGIN PGP PUBLIC KEY BLOCK-----') && self.contains('-----END PGP PUBLIC KEY BLOCK-----')",message="key: it is not an ASCII-armored public key; paste all of it, from -----BEGIN PGP PUBLIC KEY BLOCK----- on (gpg --armor --export)"
 	// +optional
 	Key string `json:"key,omitempty"`

@@ -86,7 +86,7 @@ type NodeTemplate struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 
 	// virtualMachine is laid over the rendered VM's spec: a KubeVirt VirtualMachineSpec with only the fields to change.
-	// Misspelt fields, and those that the pool depends on, are refused.
+	// Misspelt fields, and those that the pool depends on, are refused. It may have 16 KiB.
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=object
@@ -200,6 +200,7 @@ type Network struct {
 type CloudInit struct {
 	// userData is a #cloud-config document that is merged with the controller's: lists are appended, and where both set
 	// the same thing, what Nomad needs wins. Your runcmd runs before Nomad starts, in a shell of its own.
+	// In a pool it has at most 16 KiB: more goes into a Secret. Whoever may read pools can read it, so passwords do as well.
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
 	UserData string `json:"userData,omitempty"`

@@ -205,7 +205,7 @@ func TestParseUserDataRefuses(t *testing.T) {
 			want: "not valid YAML: line 2: a merge key (<<) of what is neither"},
 		"an unknown tag": {text: "#cloud-config\na: 1\nb: !vault S3cret\n",
 			want: "not valid YAML: line 3: a tag that cloud-init doesn't know"},
-		"aliases of aliases": {text: "#cloud-config\n" + laughs, want: "longer than 1 MiB with what its aliases stand for"},
+		"aliases of aliases": {text: "#cloud-config\n" + laughs, want: "more than 4000 keys and values, with what aliases stand for"},
 		"a list":             {text: "#cloud-config\n- a\n", want: "not a mapping"},
 		"a scalar":           {text: "#cloud-config\nhello\n", want: "not a mapping"},
 		"after the end": {text: "#cloud-config\na: 1\n...\nb: 2\n",

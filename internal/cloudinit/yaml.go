@@ -87,17 +87,18 @@ func atLine(line int, message string) error {
 
 // expander copies a document, without comments, and with aliases and merge keys replaced by their values.
 type expander struct {
-	// left is how much longer the document may get.
-	left int
+	// left is how much longer the document may get, and values how many values it has.
+	left, values int
 	// open are the lists and mappings that are being copied.
 	open map[*yaml.Node]bool
 }
 
-// The limits of a document: far more than people write.
+// The limits of a document: more than people write, and little enough that reading it keeps nobody waiting.
 const (
-	mostKeys  = 1000
-	mostDepth = 100
-	mostBytes = 256 << 10
+	mostKeys   = 1000
+	mostDepth  = 100
+	mostBytes  = 64 << 10
+	mostValues = 4000
 )
 
 func checkLength(text string) error {
@@ -118,6 +119,10 @@ func (x *expander) node(n *yaml.Node) (*yaml.Node, error) {
 	if x.left -= len(n.Value) + 2 + len(x.open); x.left < 0 {
 		return nil, errors.New(
 			"it is longer than 1 MiB with what its aliases stand for, more than a Secret holds; make it shorter")
+	}
+	if x.values++; x.values > mostValues {
+		return nil, atLine(n.Line, fmt.Sprintf("more than %d keys and values, with what aliases stand for, until here",
+			mostValues))
 	}
 	out := &yaml.Node{Kind: n.Kind, Value: n.Value, Line: n.Line}
 	if n.Style&yaml.TaggedStyle != 0 {

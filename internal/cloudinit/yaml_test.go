@@ -136,13 +136,14 @@ func TestYAMLIsLinear(t *testing.T) {
 		return b.String()
 	}
 	for name, tt := range map[string]struct{ text, problem string }{
-		"many keys": {keys(35_000, "%d:\n"), "more than 1000 keys"},
+		"many keys": {keys(9_000, "%d:\n"), "more than 1000 keys"},
 		"deep":      {"#cloud-config\na: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), "more than 100 deep"},
-		"long":      {keys(60_000, "- %d\n"), "at most 262144 are taken"},
-		"far right": {"#cloud-config\na: " + strings.Repeat("{a: ", 90) + "[" + strings.Repeat("x, ", 60_000) + "]" +
-			strings.Repeat(
-				"}", 90), "longer than 1 MiB"},
-		"many mappings": {"#cloud-config\n" + keysOf(200, 900), ""},
+		"long":      {keys(60_000, "- %d\n"), "at most 65536 are taken"},
+		"far right": {"#cloud-config\na: " + strings.Repeat("{a: ", 90) + "[" + strings.Repeat("x, ", 20_000) + "]" +
+			strings.Repeat("}", 90), "more than 4000 keys and values"},
+		"a long text, often": {"#cloud-config\na: &a " + strings.Repeat("x", 60_000) + "\nb: [" +
+			strings.Repeat("*a ,", 20) + "]\n", "longer than 1 MiB"},
+		"many mappings": {"#cloud-config\n" + keysOf(19, 100), ""},
 		"a tagged key":  {"#cloud-config\nwrite_files: []\n!!str write_files: []\n", "a key with a tag"},
 	} {
 		t.Run(name, func(t *testing.T) {

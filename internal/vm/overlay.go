@@ -19,8 +19,9 @@ import (
 // OverlayPath is where the overlay is in a NomadNodePool.
 const OverlayPath = "spec.template.virtualMachine"
 
-// maxOverlay is how long an overlay may be: each NomadNode has a copy.
-const maxOverlay = 64 << 10
+// MaxOverlay is how many bytes an overlay may have: each NomadNode has a copy, and the controller holds all of them. The
+// API server can't limit a field whose inner fields it doesn't know.
+const MaxOverlay = 16 << 10
 
 // overlaid is the spec of the member's VM with the template's overlay. It fails, with one error for each field at
 // fault, if the overlay doesn't decode or changes what the controller or Harvester depends on.
@@ -54,8 +55,8 @@ type instanceFields kubevirtv1.VirtualMachineInstanceSpec
 
 // DecodeOverlay reads the overlay, and refuses fields that KubeVirt doesn't know.
 func DecodeOverlay(raw *runtime.RawExtension) (map[string]any, error) {
-	if raw != nil && len(raw.Raw) > maxOverlay {
-		return nil, fmt.Errorf("%s: it is longer than %d KiB; make it shorter", OverlayPath, maxOverlay>>10)
+	if raw != nil && len(raw.Raw) > MaxOverlay {
+		return nil, fmt.Errorf("%s: it is longer than %d KiB; make it shorter", OverlayPath, MaxOverlay>>10)
 	}
 	if raw == nil || len(bytes.TrimSpace(raw.Raw)) == 0 {
 		return nil, nil

@@ -304,9 +304,9 @@ func TestOverlayNamesEachFieldAtFault(t *testing.T) {
 func TestOverlayThatIsTooLong(t *testing.T) {
 	tmpl := blueprinttest.Template()
 	tmpl.VirtualMachine = blueprinttest.Overlay(
-		`{"template":{"metadata":{"annotations":{"x":"` + strings.Repeat("y", maxOverlay) + `"}}}}`,
+		`{"template":{"metadata":{"annotations":{"x":"` + strings.Repeat("y", MaxOverlay) + `"}}}}`,
 	)
-	if errs := OverlayErrors(&tmpl); len(errs) != 1 || !strings.Contains(errs[0].Error(), "it is longer than 64 KiB") {
+	if errs := OverlayErrors(&tmpl); len(errs) != 1 || !strings.Contains(errs[0].Error(), "it is longer than 16 KiB") {
 		t.Errorf("%.200v", errs)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/blueprint/blueprinttest"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube"
 )
@@ -70,6 +71,41 @@ func TestMistakesAreRefusedByTheAPIServer(t *testing.T) {
 			p := &unstructured.Unstructured{Object: object}
 			p.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("NomadNodePool"))
 			refused(t, w.Client.Create(t.Context(), p, client.DryRunAll), c.reports...)
+		})
+	}
+}
+
+// The largest pool that the API server should take is taken, and one that is any larger is refused with the limit: of
+// what is taken the controller holds all.
+func TestLargestPoolIsTakenAndNoLarger(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change  func(*v1alpha1.NomadNodePoolSpec)
+		reports []string
+	}{
+		"the largest": {func(*v1alpha1.NomadNodePoolSpec) {}, nil},
+		"user data": {func(s *v1alpha1.NomadNodePoolSpec) { s.Template.CloudInit.UserData += "# ä\n# more\n" },
+			[]string{"spec.template.cloudInit.userData", "more than 16384 bytes", "name that in userDataSecretRef"}},
+		"network data": {func(s *v1alpha1.NomadNodePoolSpec) { s.Template.CloudInit.NetworkData += "# ä\n# more\n" },
+			[]string{"spec.template.cloudInit.networkData", "more than 16384 bytes", "name that in networkDataSecretRef"}},
+		"labels": {func(s *v1alpha1.NomadNodePoolSpec) { s.Template.Labels["key-000"] = strings.Repeat("x", 4096) },
+			[]string{"spec.template.labels", "more than 4096 characters together; shorten them or have fewer"}},
+		"annotations": {func(s *v1alpha1.NomadNodePoolSpec) { s.Template.Annotations["key-000"] = strings.Repeat("x", 4096) },
+			[]string{"spec.template.annotations", "more than 4096 characters together; shorten them or have fewer"}},
+		"meta": {func(s *v1alpha1.NomadNodePoolSpec) { s.Nomad.Meta["key-000"] = strings.Repeat("x", 4096) },
+			[]string{"spec.nomad.meta", "more than 4096 characters together; shorten them or have fewer"}},
+		"apt's key": {func(s *v1alpha1.NomadNodePoolSpec) { s.Nomad.Install.Apt.Key += "more" },
+			[]string{"spec.nomad.install.apt.key", "16384"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := blueprinttest.LargestPool(fixtures.Namespace)
+			c.change(&p.Spec)
+			err := w.Client.Create(t.Context(), p, client.DryRunAll)
+			if c.reports != nil {
+				refused(t, err, c.reports...)
+			} else if err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }
