@@ -158,9 +158,26 @@ generate: ## Write the generated code and manifests anew
 verify: needs ## Check generated files, formatting, linters and go.mod; before or after a commit
 	@hack/verify.sh
 
+# The time of whatever is built is that of the commit, and so the same wherever it is built: docker's buildx, and podman
+# and buildah since 2025, take the image's from the environment.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
 .PHONY: build
 build: ## Build bin/nomad-harvester
 	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/nomad-harvester .
+
+DIST ?= dist
+.PHONY: release
+release: ## Put binary, SBOM (CycloneDX), licences and their checksums into dist
+	@rm -rf $(DIST) && mkdir -p $(DIST)
+	GOOS=linux GOARCH=amd64 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o $(DIST)/nomad-harvester .
+	@go run ./hack/licences -sbom $(DIST)/nomad-harvester >$(DIST)/nomad-harvester.cdx.json
+	@cp LICENSE NOTICE $(DIST)
+	@cd $(DIST) && sha256sum -- * >SHA256SUMS && cat SHA256SUMS
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what the product is linked of; needs Go's vulnerability database
+	go -C tools/vulncheck tool govulncheck -C $(CURDIR) .
 
 .PHONY: image
 image: build ## Build the container image, with docker or CONTAINER_TOOL=podman or buildah

@@ -3,6 +3,7 @@
 //
 //	go run ./hack/licences            check every go.mod of the repository; part of make verify
 //	go run ./hack/licences -notice    write NOTICE anew
+//	go run ./hack/licences -sbom bin/nomad-harvester    print what the binary contains, in CycloneDX
 //
 // list.yaml says what is denied whatever it holds, which licences are open, and what was looked up by people. Beyond
 // that the licence files of what is in the module caches are read. Nothing is fetched to be looked at.
@@ -25,9 +26,10 @@ import (
 
 func main() {
 	notice := flag.Bool("notice", false, "write NOTICE: the modules that the product's binary contains")
+	sbom := flag.String("sbom", "", "print what this `binary` contains, with licences, in CycloneDX")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout, *notice)
+	err := run(ctx, os.Stdout, *notice, *sbom)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "licences:", err)
@@ -35,7 +37,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, notice bool) error {
+func run(ctx context.Context, out io.Writer, notice bool, sbom string) error {
 	root, err := goEnv(ctx, "GOMOD")
 	if err != nil {
 		return err
@@ -55,6 +57,9 @@ func run(ctx context.Context, out io.Writer, notice bool) error {
 	cache, err := goEnv(ctx, "GOMODCACHE")
 	if err != nil {
 		return err
+	}
+	if sbom != "" {
+		return writeSBOM(out, sbom, []string{cache}, rules)
 	}
 	sideModules, err := binaries.Modules()
 	if err != nil {
