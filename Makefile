@@ -171,7 +171,7 @@ DIST ?= dist
 release: ## Put binary, SBOM (CycloneDX), licences and their checksums into dist
 	@rm -rf $(DIST) && mkdir -p $(DIST)
 	GOOS=linux GOARCH=amd64 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o $(DIST)/nomad-harvester .
-	@go run ./hack/licences -sbom $(DIST)/nomad-harvester >$(DIST)/nomad-harvester.cdx.json
+	@go run ./hack/licences -sbom $(DIST)/nomad-harvester -version $(VERSION) >$(DIST)/nomad-harvester.cdx.json
 	@cp LICENSE NOTICE $(DIST)
 	@cd $(DIST) && sha256sum -- * >SHA256SUMS && cat SHA256SUMS
 

@@ -3,7 +3,7 @@
 //
 //	go run ./hack/licences            check every go.mod of the repository; part of make verify
 //	go run ./hack/licences -notice    write NOTICE anew
-//	go run ./hack/licences -sbom bin/nomad-harvester    print what the binary contains, in CycloneDX
+//	go run ./hack/licences -sbom bin/nomad-harvester -version v1.2.3    print what the binary contains, in CycloneDX
 //
 // list.yaml says what is denied whatever it holds, which licences are open, and what was looked up by people. Beyond
 // that the licence files of what is in the module caches are read. Nothing is fetched to be looked at.
@@ -27,9 +27,10 @@ import (
 func main() {
 	notice := flag.Bool("notice", false, "write NOTICE: the modules that the product's binary contains")
 	sbom := flag.String("sbom", "", "print what this `binary` contains, with licences, in CycloneDX")
+	version := flag.String("version", "dev", "the version of that binary")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout, *notice, *sbom)
+	err := run(ctx, os.Stdout, *notice, *sbom, *version)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "licences:", err)
@@ -37,7 +38,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, out io.Writer, notice bool, sbom string) error {
+func run(ctx context.Context, out io.Writer, notice bool, sbom, version string) error {
 	root, err := goEnv(ctx, "GOMOD")
 	if err != nil {
 		return err
@@ -59,7 +60,7 @@ func run(ctx context.Context, out io.Writer, notice bool, sbom string) error {
 		return err
 	}
 	if sbom != "" {
-		return writeSBOM(out, sbom, []string{cache}, rules)
+		return writeSBOM(out, sbom, version, []string{cache}, rules)
 	}
 	sideModules, err := binaries.Modules()
 	if err != nil {

@@ -19,12 +19,14 @@ import (
 
 // writeSBOM writes what a binary contains, in CycloneDX. It reads that in the binary, so what is written holds for it
 // alone; the licences are those of NOTICE. The same binary gives the same bytes: the time is that of
-// $SOURCE_DATE_EPOCH, and there is no serial number.
-func writeSBOM(out io.Writer, binary string, caches []string, rules *rules) error {
+// $SOURCE_DATE_EPOCH, and there is no serial number. The version is what the binary is released as, which Go doesn't
+// know.
+func writeSBOM(out io.Writer, binary, version string, caches []string, rules *rules) error {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
 		return fmt.Errorf("what %s was built from: %w", binary, err)
 	}
+	info.Main.Version = version
 	main := component(&info.Main, cyclonedx.ComponentTypeApplication, "Apache-2.0")
 	components := []cyclonedx.Component{{
 		BOMRef: "pkg:golang/std@" + info.GoVersion, Type: cyclonedx.ComponentTypeLibrary, Name: "std",
