@@ -58,7 +58,8 @@ func around(m *metav1.ObjectMeta) {
 		m.Labels[fmt.Sprintf("example.com/label-%d", i)] = strings.Repeat("b", 63)
 	}
 	fields := metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{},"f:` + strings.Repeat("c", 100<<10) + `":{}}}`)
-	m.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl", FieldsV1: fields}, {Manager: "me", FieldsV1: fields}}
+	m.ManagedFields = []metav1.ManagedFieldsEntry{
+		{Manager: "kubectl", FieldsV1: fields}, {Manager: "me", FieldsV1: fields}}
 }
 
 // cachedSize is how much memory an informer needs for an object that it reads.

@@ -200,7 +200,8 @@ type Network struct {
 type CloudInit struct {
 	// userData is a #cloud-config document that is merged with the controller's: lists are appended, and where both set
 	// the same thing, what Nomad needs wins. Your runcmd runs before Nomad starts, in a shell of its own.
-	// In a pool it has at most 16 KiB: more goes into a Secret. Whoever may read pools can read it, so passwords do as well.
+	// In a pool it has at most 16 KiB: more goes into a Secret. Whoever may read pools can read it, so passwords go
+	// there as well.
 	// +kubebuilder:validation:MaxLength=65536
 	// +optional
 	UserData string `json:"userData,omitempty"`

@@ -38,7 +38,8 @@ func largestTemplate(namespace string) v1alpha1.NodeTemplate {
 		CPU: 8, Memory: resource.MustParse("32Gi"), Description: filled("", 1024),
 		SSHKeys: many(mostKeys, func(i int) string { return long(namespace, "key", i) }),
 		Disks: many(12, func(i int) v1alpha1.Disk {
-			return v1alpha1.Disk{Name: fmt.Sprintf("disk-%d", i), Size: resource.MustParse("40Gi"), Image: long(namespace, "image", i)}
+			return v1alpha1.Disk{Name: fmt.Sprintf("disk-%d", i), Size: resource.MustParse("40Gi"),
+				Image: long(namespace, "image", i)}
 		}),
 		Networks: many(8, func(i int) v1alpha1.Network { return v1alpha1.Network{Name: long(namespace, "vlan", i)} }),
 		Labels:   pairs(mostKeys), Annotations: pairs(mostKeys),
