@@ -51,6 +51,9 @@ type Options struct {
 	Introduction string
 	// NoNomad leaves Nomad out.
 	NoNomad bool
+	// KindsOnly leaves out the programs of KubeVirt and Harvester, and the hypervisor: their kinds and fixtures are there,
+	// and objects of these kinds stay as they are written. For thousands of members, which nobody could boot here.
+	KindsOnly bool
 
 	// Harvester is which harvester-lite runs; empty means binaries.HarvesterLite.
 	Harvester binaries.Tool

@@ -37,14 +37,17 @@ func (w *Environment) Process(name string) Faulty {
 
 // services are the programs of a platform that has started, by their names.
 func (w *Environment) services() map[string]*process.Service {
-	return map[string]*process.Service{
+	services := map[string]*process.Service{
 		"etcd":                    w.Kube.Etcd,
 		"kube-apiserver":          w.Kube.APIServer,
 		"kube-controller-manager": w.Kube.ControllerManager,
-		"virt-api":                w.kubevirt.API,
-		"virt-controller":         w.kubevirt.Controller,
-		"harvester-lite":          w.harvester,
 	}
+	if w.options.KindsOnly {
+		return services
+	}
+	services["virt-api"], services["virt-controller"] = w.kubevirt.API, w.kubevirt.Controller
+	services["harvester-lite"] = w.harvester
+	return services
 }
 
 // watch reports the programs of the platform that end by themselves, once each, until the context ends: what is tested

@@ -79,13 +79,16 @@ func (w *Environment) start(ctx context.Context) error {
 	if err := w.step("kinds and fixtures", func() error { return w.populate(ctx, manifests, chart) }); err != nil {
 		return err
 	}
+	if w.options.KindsOnly {
+		return nil
+	}
 	return w.startPlatform(ctx, manifests)
 }
 
 func (w *Environment) tools() []binaries.Tool {
-	tools := []binaries.Tool{
-		binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager,
-		binaries.KVManifests, binaries.VirtAPI, binaries.VirtController, w.options.Harvester,
+	tools := []binaries.Tool{binaries.Etcd, binaries.KubeAPIServer, binaries.KubeControllerManager, binaries.KVManifests}
+	if !w.options.KindsOnly {
+		tools = append(tools, binaries.VirtAPI, binaries.VirtController, w.options.Harvester)
 	}
 	if !w.options.NoNomad {
 		tools = append(tools, binaries.Nomad)
@@ -147,6 +150,9 @@ func (w *Environment) startProxy() error {
 	return err
 }
 
+// crowdedGrace is how late clients may be of which there are thousands in one process.
+const crowdedGrace = time.Minute
+
 func (w *Environment) startNomad(ctx context.Context) error {
 	o := nomad.ServerOptions{
 		Bin: w.bins[binaries.Nomad], Dir: filepath.Join(w.Dir, "nomad"),
@@ -154,6 +160,9 @@ func (w *Environment) startNomad(ctx context.Context) error {
 	}
 	if w.options.Guest == hypervisor.QemuGuest {
 		o.Advertise, o.HeartbeatGrace = guest.QemuHost, emulatedGrace
+	}
+	if w.options.KindsOnly {
+		o.HeartbeatGrace = crowdedGrace
 	}
 	s, err := nomad.StartServer(ctx, o)
 	if err != nil {
