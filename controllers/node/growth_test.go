@@ -123,3 +123,19 @@ func TestMemberIsRemovedWithFewWrites(t *testing.T) {
 		t.Errorf("Nomad was asked to %q", calls)
 	}
 }
+
+// Requests to Nomad don't grow with the members: those that rest ask it nothing.
+func TestRestingMemberAsksNomadNothing(t *testing.T) {
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		return running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true})
+	})
+	s.reconcile(t) // writes what is found
+	s.nomad.calls = nil
+	seen := s.counted(func(string) error { return nil })
+	for range 3 {
+		s.reconcile(t)
+	}
+	if len(s.nomad.calls) > 0 || len(*seen) > 0 {
+		t.Errorf("Nomad was asked to %q, and the API server to %q", s.nomad.calls, *seen)
+	}
+}
