@@ -5,16 +5,9 @@ import (
 	"errors"
 
 	"github.com/google/uuid"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/selection"
-	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/utils/clock"
-	kubevirtv1 "kubevirt.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/gc"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/node"
@@ -22,27 +15,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/controllers/pool"
 	"github.com/nomad-harvester/nomad-harvester/controllers/uninstall"
 )
-
-// CacheOptions limits the cache to what the controllers watch and read: of the cluster's virtual machines only those of
-// pools, and of pools and members what is used; and to some namespaces, if there are any.
-func CacheOptions(namespaces []string) cache.Options {
-	ofPools, err := labels.NewRequirement(v1alpha1.PoolLabel, selection.Exists, nil)
-	utilruntime.Must(err)
-	only := cache.ByObject{Label: labels.NewSelector().Add(*ofPools), Transform: cache.TransformStripManagedFields()}
-	var in map[string]cache.Config
-	for _, name := range namespaces {
-		if in == nil {
-			in = map[string]cache.Config{}
-		}
-		in[name] = cache.Config{}
-	}
-	return cache.Options{DefaultNamespaces: in, ByObject: map[client.Object]cache.ByObject{
-		&v1alpha1.NomadNodePool{}:            {Transform: ofUsed},
-		&v1alpha1.NomadNode{}:                {Transform: ofUsed},
-		&kubevirtv1.VirtualMachine{}:         only,
-		&kubevirtv1.VirtualMachineInstance{}: only,
-	}}
-}
 
 // Add adds all controllers to a manager. defaults reads the default connection to Nomad, for what pools leave unset.
 func Add(ctx context.Context, mgr ctrl.Manager, defaults func() (nomadlink.Config, error), config Config) error {

@@ -44,8 +44,8 @@ func TestPluginOutlivesAnExpiredCertificate(t *testing.T) {
 	}
 	dir := t.TempDir()
 	config := map[string]string{"kubeconfig": "", "harvester_url": server.URL,
-		"auth_token_file": written(t, dir, "token", token),
-		"ca_cert":         written(t, dir, "ca.pem", firstPEM+expiredPEM+renewedPEM)}
+		"auth_token_file": fileWith(t, dir, "token", token),
+		"ca_cert":         fileWith(t, dir, "ca.pem", firstPEM+expiredPEM+renewedPEM)}
 	a := startAgent(t, map[string]string{"certified.hcl": fixedPolicy("certified", 1)},
 		func(o *testenv.AutoscalerOptions) { o.PluginConfig = config })
 	eventually(t, "certified", "the pool to be scaled", time.Minute, replicas(1))
@@ -107,7 +107,7 @@ func certificate(t *testing.T, until time.Time) (tls.Certificate, string) {
 		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
-func written(t *testing.T, dir, name, text string) string {
+func fileWith(t *testing.T, dir, name, text string) string {
 	t.Helper()
 	file := filepath.Join(dir, name)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -12,7 +12,7 @@ import (
 // mostLag is by how much a cache may lag behind.
 const mostLag = 20 * time.Second
 
-// cachedKinds are what a process watches (controllers/setup.go).
+// cachedKinds are what a process watches (controllers/cache.go).
 var cachedKinds = []string{kindPool, kindNode, kindVM, kindInstance}
 
 // cache is what one process knows of the API server. It never goes back, but each kind may lag behind, by its own

@@ -3,7 +3,6 @@ package testenv
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 
@@ -100,21 +99,6 @@ func (w *Environment) newController(ctx context.Context, o ControllerOptions) (*
 	}
 	w.controllers = append(w.controllers, c)
 	return c, nil
-}
-
-// Metrics are the controller's, as Prometheus reads them.
-func (c *Controller) Metrics(ctx context.Context) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.MetricsURL, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	return string(text), err
 }
 
 // nomadEnv is the environment of a program that talks to Nomad with a token of its own; empty without Nomad.
