@@ -49,12 +49,17 @@ func (b *bench) log(format string, args ...any) {
 
 // pool makes a pool without members and waits until it is ready.
 func (b *bench) pool(ctx context.Context, name string) (*v1alpha1.NomadNodePool, error) {
+	return b.poolIn(ctx, name, name)
+}
+
+// poolIn makes a pool in a node pool of Nomad's that has another name.
+func (b *bench) poolIn(ctx context.Context, name, nodePool string) (*v1alpha1.NomadNodePool, error) {
 	p := &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},
 		Spec: v1alpha1.NomadNodePoolSpec{
 			Replicas: ptr.To[int32](0),
 			Nomad: v1alpha1.NomadSpec{NomadClient: v1alpha1.NomadClient{
-				Servers: []string{b.env.NomadServer.RPCAddr}, NodePool: name,
+				Servers: []string{testenv.NomadName}, NodePool: nodePool, NodeClass: nodePool,
 			}},
 			Template: v1alpha1.NodeTemplate{
 				CPU: 1, Memory: resource.MustParse("1Gi"),

@@ -67,11 +67,18 @@ func (b *bench) drained(ctx context.Context) error {
 
 // occupy runs an allocation on each node of a pool, which a drain lets run to its end.
 func (b *bench) occupy(ctx context.Context, name string, n int) ([]*api.AllocationListStub, error) {
+	return b.occupyWhere(ctx, name, name, n)
+}
+
+// occupyWhere runs allocations of a job on as many nodes of a node pool that fulfil the constraints.
+func (b *bench) occupyWhere(ctx context.Context, name, nodePool string, n int,
+	where ...*api.Constraint) ([]*api.AllocationListStub, error) {
 	task := api.NewTask("work", "raw_exec").SetConfig("command", "sleep").SetConfig("args", []string{"86400"}).
 		Require(&api.Resources{CPU: new(50), MemoryMB: new(16)})
 	group := api.NewTaskGroup("work", n).AddTask(task).Constrain(api.NewConstraint("", "distinct_hosts", "true"))
+	group.Constraints = append(group.Constraints, where...)
 	job := api.NewBatchJob(name, name, "global", 50).AddDatacenter("dc1").AddTaskGroup(group)
-	job.NodePool = new(name)
+	job.NodePool = new(nodePool)
 	if _, _, err := b.env.Nomad.Jobs().Register(job, nil); err != nil {
 		return nil, err
 	}

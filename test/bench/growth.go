@@ -88,11 +88,31 @@ func (b *bench) growthRows(controllers, bare, pool [2][]life) {
 		Limit: 1.1}, 0, func(l life) float64 { return l.running }, bare)
 	add(row{ID: "P3", What: fmt.Sprintf("%d -> 0, nothing runs there: all VMs are gone", b.running), Unit: "s", With: loop,
 		Target: "<= 2 x", Limit: 2}, 0, func(l life) float64 { return l.gone }, bare)
+	b.growthExponents(controllers)
 	none := [2][]life{}
 	add(row{ID: "P12", What: "writes for a member made, Events included", Unit: "writes", Target: "<= 7", Limit: 7}, 0,
 		func(l life) float64 { return l.writesMade }, none)
 	add(row{ID: "P12", What: "writes for a member removed, Events included", Unit: "writes", Target: "<= 9", Limit: 9}, 0,
 		func(l life) float64 { return l.writesGone }, none)
+}
+
+// growthExponents say how what a pool's life takes grows from the lower number of members to the higher.
+func (b *bench) growthExponents(lives [2][]life) {
+	if len(lives[0]) == 0 || len(lives[1]) == 0 || b.running == b.many {
+		return
+	}
+	for what, of := range map[string]func(life) float64{
+		"P1: all objects exist": func(l life) float64 { return l.objects },
+		"P3: all VMs are gone":  func(l life) float64 { return l.gone },
+	} {
+		r := row{ID: "P11", What: fmt.Sprintf("%s, %d and %d members: exponent", what, b.running, b.many), Target: "<= 1.1",
+			Limit: linear}
+		for i := range lives[0] {
+			r.Controller = append(r.Controller,
+				exponent([]int{b.running, b.many}, []float64{of(lives[0][i]), of(lives[1][i])}))
+		}
+		b.report.Rows = append(b.report.Rows, r)
+	}
 }
 
 func each(lives []life, of func(life) float64) []float64 {

@@ -2,13 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
 
 	"github.com/nomad-harvester/nomad-harvester/test/testenv"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
@@ -20,6 +25,7 @@ type options struct {
 	rows          []string // none: all
 	runs          int
 	many, running int
+	sizes         []int
 	results       string
 }
 
@@ -35,7 +41,16 @@ func main() {
 	flag.IntVar(&o.many, "many", 200, "members of the rows that only make objects")
 	flag.IntVar(&o.running, "running", 100, "members of the rows that wait until VMs run")
 	flag.StringVar(&o.results, "out", "bench/results.json", "file for the results")
+	sizes := flag.String("sizes", "10,100,500,1000,5000", "members of the rows that measure growth, in rising order")
 	flag.Parse()
+	for size := range strings.SplitSeq(*sizes, ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench: -sizes:", err)
+			os.Exit(2)
+		}
+		o.sizes = append(o.sizes, n)
+	}
 	if *rows != "" {
 		o.rows = strings.Split(*rows, ",")
 	}
@@ -45,32 +60,41 @@ func main() {
 	}
 }
 
-func run(o options) (err error) {
+func run(o options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	nomad, err := binaries.FindNomad(ctx, os.Stderr)
 	if err != nil {
 		return err
 	}
-	env, err := testenv.Start(ctx,
+	klog.SetLogger(logr.Discard()) // of clients whose environment has ended
+	b := &bench{options: o, report: report{Nomad: nomad.String(), StandIn: nomad.StandIn}}
+	pattern, err := b.smallRows(ctx)
+	if err == nil && pattern != nil {
+		err = b.largeRows(ctx, pattern)
+	}
+	b.report.print(os.Stdout) // what was measured before an error is worth something too
+	return errors.Join(err, b.report.write(o.results))
+}
+
+// smallRows measures what takes VMs that run. It returns the pattern of a member, if more than that is wanted.
+func (b *bench) smallRows(ctx context.Context) (pattern *pattern, err error) {
+	b.env, err = testenv.Start(ctx,
 		testenv.Options{ACL: true, Progress: os.Stderr, Guest: hypervisor.SimulatedGuest, Hosts: 5})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() {
-		if stopErr := env.Stop(); err == nil {
-			err = stopErr
-		}
-	}()
-	b := &bench{options: o, env: env, report: report{Nomad: nomad.String()}}
+	defer func() { err = errors.Join(err, b.env.Stop()) }()
 	if err := b.start(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	for _, part := range []func(context.Context) error{b.growth, b.idle, b.drained, b.pluginRows} {
 		if err := part(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	b.report.print(os.Stdout)
-	return b.report.write(o.results)
+	if !b.wants(largeRowIDs...) {
+		return nil, nil
+	}
+	return b.makePattern(ctx)
 }

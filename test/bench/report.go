@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +16,7 @@ import (
 type report struct {
 	// Nomad says which Nomad it ran with, or that it was the stand-in.
 	Nomad      string `json:"nomad"`
+	StandIn    bool   `json:"standIn"`
 	Processors string `json:"processors"`
 	Rows       []row  `json:"rows"`
 }
@@ -28,9 +30,14 @@ type row struct {
 	With       string    `json:"with,omitempty"`
 	Peer       []float64 `json:"peer,omitempty"`
 	Target     string    `json:"target"`
-	// Limit is for the median of the ratios, or of Controller where there is no peer.
+	// Limit is for the median of the ratios, or of Controller where there is no peer; noLimit: only the growth has one.
 	Limit float64 `json:"limit"`
+	// NeedsNomad: what is measured is Nomad as well, so that with a stand-in for it nothing is reached.
+	NeedsNomad bool `json:"needsNomad,omitempty"`
 }
+
+// noLimit is more than anything can be.
+const noLimit = math.MaxFloat64
 
 // value is what the limit is for.
 func (r row) value() float64 {
@@ -66,7 +73,12 @@ func (r *report) print(out io.Writer) {
 		if len(row.Peer) > 0 {
 			peer = fmt.Sprintf("%.2f %s", median(row.Peer), row.Unit)
 		}
-		if row.value() <= row.Limit {
+		switch {
+		case row.Limit == noLimit:
+			reached = ""
+		case row.NeedsNomad && r.StandIn:
+			reached = "stand-in"
+		case row.value() <= row.Limit:
 			reached = "yes"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%.2f %s\t%s\t%s\t%.2f\t%s\t%s\n", row.ID, row.What, median(row.Controller), row.Unit,
