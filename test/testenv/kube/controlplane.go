@@ -38,8 +38,8 @@ type ControlPlane struct {
 	// Client is the administrator's client for unstructured and built-in objects.
 	Client client.Client
 
-	dir, url string
-	secrets  *canary.Set
+	dir, url, etcdURL string
+	secrets           *canary.Set
 }
 
 // Start brings the control plane up. On failure nothing keeps running.
@@ -57,11 +57,11 @@ func (cp *ControlPlane) start(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	etcdURL, err := cp.startEtcd(ctx, o.Etcd)
-	if err != nil {
+	var err error
+	if cp.etcdURL, err = cp.startEtcd(ctx, o.Etcd); err != nil {
 		return err
 	}
-	if err := cp.startAPIServer(ctx, o.APIServer, etcdURL); err != nil {
+	if err := cp.startAPIServer(ctx, o.APIServer, cp.etcdURL); err != nil {
 		return err
 	}
 	cp.Client, err = client.New(cp.RESTConfig, client.Options{})

@@ -66,6 +66,8 @@ func TestControlPlane(t *testing.T) {
 		})
 	})
 
+	t.Run("preload", func(t *testing.T) { preload(t, cp) })
+
 	t.Run("service account", func(t *testing.T) {
 		file, err := cp.KubeconfigFor(ctx, "demo", "default")
 		if err != nil {
