@@ -52,8 +52,9 @@ func (b *bench) pool(ctx context.Context, name string) (*v1alpha1.NomadNodePool,
 	return b.poolIn(ctx, name, name)
 }
 
-// poolIn makes a pool in a node pool of Nomad's that has another name.
-func (b *bench) poolIn(ctx context.Context, name, nodePool string) (*v1alpha1.NomadNodePool, error) {
+// poolIn makes a pool in a node pool of Nomad's that may have another name.
+func (b *bench) poolIn(ctx context.Context, name, nodePool string,
+	changes ...func(*v1alpha1.NomadNodePoolSpec)) (*v1alpha1.NomadNodePool, error) {
 	p := &v1alpha1.NomadNodePool{
 		ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: name},
 		Spec: v1alpha1.NomadNodePoolSpec{
@@ -70,6 +71,9 @@ func (b *bench) poolIn(ctx context.Context, name, nodePool string) (*v1alpha1.No
 	}
 	// Whoever scales in means it at once here.
 	p.Spec.ScaleIn.StabilizationWindow = &metav1.Duration{}
+	for _, change := range changes {
+		change(&p.Spec)
+	}
 	if err := b.client.Create(ctx, p); err != nil {
 		return nil, err
 	}
@@ -77,8 +81,9 @@ func (b *bench) poolIn(ctx context.Context, name, nodePool string) (*v1alpha1.No
 }
 
 // runningPool makes a pool whose members all run.
-func (b *bench) runningPool(ctx context.Context, name string) (*v1alpha1.NomadNodePool, error) {
-	p, err := b.pool(ctx, name)
+func (b *bench) runningPool(ctx context.Context, name string,
+	changes ...func(*v1alpha1.NomadNodePoolSpec)) (*v1alpha1.NomadNodePool, error) {
+	p, err := b.poolIn(ctx, name, name, changes...)
 	if err != nil {
 		return nil, err
 	}

@@ -132,7 +132,7 @@ func (l *large) measure(ctx context.Context, n int) error {
 // fill adds pools until there are so many members.
 func (l *large) fill(ctx context.Context, n int) error {
 	for l.members < n {
-		p, err := l.pattern.load(ctx, l.client, fmt.Sprintf("large-%d", len(l.pools)), min(poolSize, n-l.members))
+		p, err := l.pattern.load(ctx, l.env, fmt.Sprintf("large-%d", len(l.pools)), min(poolSize, n-l.members))
 		if err != nil {
 			return err
 		}

@@ -5,23 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 )
 
-// pattern is a pool of one member that is ready, and all its objects as the controller, KubeVirt and Harvester left
+// pattern is a pool of one member that is ready, with its objects as the controller, KubeVirt and Harvester left
 // them: the pattern for thousands.
 type pattern struct {
-	nomad, movedTo                 string // the addresses at which controllers find Nomad, there and here
-	pool, member, secret, vm, inst *unstructured.Unstructured
-	claims                         []*unstructured.Unstructured
+	nomad, movedTo         string // the addresses at which controllers find Nomad, there and here
+	pool, member, vm, inst *unstructured.Unstructured
 }
 
 // What the pattern is called. Its copies replace these names wherever they are, so they may not be in anything else.
@@ -42,48 +42,32 @@ func (b *bench) makePattern(ctx context.Context) (*pattern, error) {
 	if err := b.awaitReady(ctx, patternPool, 1); err != nil {
 		return nil, err
 	}
-	sleep(ctx, restTime) // words of a status are written later than what can be acted on
 	s := &pattern{nomad: b.env.NomadAddr}
 	if s.pool, err = b.read(ctx, v1alpha1.GroupVersion.WithKind("NomadNodePool"), patternPool); err != nil {
 		return nil, err
 	}
-	var l v1alpha1.NomadNodeList
-	if err := b.client.List(ctx, &l, ofPool(patternPool)...); err != nil || len(l.Items) != 1 {
-		return nil, errors.Join(err, fmt.Errorf("the pattern has %d members", len(l.Items)))
-	}
-	return s, s.readMember(ctx, b, &l.Items[0])
+	// What the VM does is written later than that the member is ready.
+	return s, b.await(ctx, "the pattern's member to say that its VM runs", func(ctx context.Context) error {
+		var l v1alpha1.NomadNodeList
+		if err := b.client.List(ctx, &l, ofPool(patternPool)...); err != nil || len(l.Items) != 1 {
+			return errors.Join(err, fmt.Errorf("the pattern has %d members", len(l.Items)))
+		}
+		if status := l.Items[0].Status.VM; status.Status != "Running" || status.Address == "" {
+			return fmt.Errorf("its status says %+v", status)
+		}
+		return s.readMember(ctx, b, l.Items[0].Name)
+	})
 }
 
-func (s *pattern) readMember(ctx context.Context, b *bench, n *v1alpha1.NomadNode) error {
-	core := corev1.SchemeGroupVersion
-	var secrets corev1.SecretList
-	if err := b.client.List(ctx, &secrets, client.InNamespace(fixtures.Namespace),
-		client.MatchingLabels{v1alpha1.NodeLabel: n.Name}); err != nil || len(secrets.Items) != 1 {
-		return errors.Join(err, fmt.Errorf("member %s has %d Secrets, not one", n.Name, len(secrets.Items)))
+func (s *pattern) readMember(ctx context.Context, b *bench, name string) (err error) {
+	if s.member, err = b.read(ctx, memberKind, name); err != nil {
+		return err
 	}
-	for _, o := range []struct {
-		to   **unstructured.Unstructured
-		kind schema.GroupVersionKind
-		name string
-	}{
-		{&s.member, memberKind, n.Name},
-		{&s.vm, vmKind, n.Name},
-		{&s.inst, instanceKind, n.Name},
-		{&s.secret, core.WithKind("Secret"), secrets.Items[0].Name},
-	} {
-		var err error
-		if *o.to, err = b.read(ctx, o.kind, o.name); err != nil {
-			return err
-		}
+	if s.vm, err = b.read(ctx, vmKind, name); err != nil {
+		return err
 	}
-	for _, name := range n.Status.Claims {
-		claim, err := b.read(ctx, core.WithKind("PersistentVolumeClaim"), name)
-		if err != nil {
-			return err
-		}
-		s.claims = append(s.claims, claim)
-	}
-	return nil
+	s.inst, err = b.read(ctx, instanceKind, name)
+	return err
 }
 
 func (b *bench) read(ctx context.Context, kind schema.GroupVersionKind, name string) (*unstructured.Unstructured,
@@ -110,4 +94,9 @@ func (r renames) of(o *unstructured.Unstructured) (*unstructured.Unstructured, e
 		unstructured.RemoveNestedField(out.Object, "metadata", field)
 	}
 	return out, nil
+}
+
+// uid is what the pattern's UID becomes.
+func (r renames) uid(o *unstructured.Unstructured) types.UID {
+	return types.UID(r[slices.Index(r, string(o.GetUID()))+1])
 }

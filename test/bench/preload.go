@@ -2,15 +2,15 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/google/uuid"
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+	"github.com/nomad-harvester/nomad-harvester/test/testenv"
 )
 
 // loaded is a pool of copies of the pattern.
@@ -36,65 +36,58 @@ func (l loaded) names(n int) []string {
 }
 
 // load writes a pool and its members, as they are when nothing is left to do, but for what the first reconcile of them
-// corrects.
-func (s *pattern) load(ctx context.Context, c client.Client, name string, n int) (loaded, error) {
-	l := loaded{name: name, members: make([]loadedMember, n)}
-	names := renames{patternPool, name, s.nomad, s.movedTo}
-	p, err := names.of(s.pool)
+// corrects. Their Secrets and claims are left out: nobody reads these while a member neither comes nor goes.
+func (s *pattern) load(ctx context.Context, in *testenv.Environment, name string, n int) (loaded, error) {
+	l := loaded{name: name}
+	p, err := renames{patternPool, name, s.nomad, s.movedTo}.of(s.pool)
 	if err != nil {
 		return l, err
 	}
 	if err := unstructured.SetNestedField(p.Object, int64(n), "spec", "replicas"); err != nil {
 		return l, err
 	}
-	if err := s.create(ctx, c, p); err != nil {
+	if err := in.Client.Create(ctx, p); err != nil {
 		return l, err
 	}
 	l.uid = string(p.GetUID())
-	return l, kube.InParallel(n, bareWriters, func(i int) error {
+	byResource := map[string][]*unstructured.Unstructured{}
+	for i := range n {
 		m := loadedMember{name: pool.MemberName(name, l.uid, int64(i+1)), nodeID: uuid.NewString()}
-		l.members[i] = m
-		return s.loadMember(ctx, c, l, m)
-	})
+		l.members = append(l.members, m)
+		names := s.renamesOf(l, m)
+		for resource, o := range s.parts() {
+			made, err := names.of(o)
+			if err != nil {
+				return l, err
+			}
+			made.SetUID(names.uid(o))
+			made.SetCreationTimestamp(o.GetCreationTimestamp())
+			made.SetGeneration(o.GetGeneration())
+			byResource[resource] = append(byResource[resource], made)
+		}
+	}
+	for _, resource := range slices.Sorted(maps.Keys(byResource)) {
+		if err := in.Kube.Preload(ctx, resource, byResource[resource]...); err != nil {
+			return l, err
+		}
+	}
+	return l, nil
 }
 
-func (s *pattern) loadMember(ctx context.Context, c client.Client, l loaded, m loadedMember) error {
+// parts are what is copied of a member, by resource.
+func (s *pattern) parts() map[string]*unstructured.Unstructured {
+	return map[string]*unstructured.Unstructured{
+		"nomadnodes": s.member, "virtualmachines": s.vm, "virtualmachineinstances": s.inst,
+	}
+}
+
+// renamesOf are what make of the pattern's member a certain member of a pool.
+func (s *pattern) renamesOf(l loaded, m loadedMember) renames {
 	nodeID, _, _ := unstructured.NestedString(s.member.Object, "spec", "nodeID")
 	names := renames{s.member.GetName(), m.name, nodeID, m.nodeID, nodeID[:8], m.nodeID[:8], patternPool, l.name,
 		string(s.pool.GetUID()), l.uid, s.nomad, s.movedTo}
-	// The member's status names its VM, so it comes last; its Secret names its owner, so that comes after it.
-	member, err := names.of(s.member)
-	if err != nil {
-		return err
+	for _, o := range s.parts() {
+		names = append(names, string(o.GetUID()), uuid.NewString())
 	}
-	if err := c.Create(ctx, member); err != nil {
-		return err
-	}
-	names = append(names, string(s.member.GetUID()), string(member.GetUID()))
-	for _, o := range append([]*unstructured.Unstructured{s.secret, s.vm, s.inst}, s.claims...) {
-		made, err := names.of(o)
-		if err != nil {
-			return err
-		}
-		if err := s.create(ctx, c, made); err != nil {
-			return err
-		}
-		names = append(names, string(o.GetUID()), string(made.GetUID()))
-	}
-	whole, err := names.of(s.member)
-	if err != nil {
-		return err
-	}
-	member.Object["status"] = whole.Object["status"]
-	return c.Status().Update(ctx, member)
-}
-
-// create writes an object with its status, as a kind with a subresource for that needs it.
-func (s *pattern) create(ctx context.Context, c client.Client, o *unstructured.Unstructured) error {
-	status := o.Object["status"]
-	if err := c.Create(ctx, o); err != nil || equality.Semantic.DeepEqual(status, o.Object["status"]) {
-		return err
-	}
-	o.Object["status"] = status
-	return c.Status().Update(ctx, o)
+	return names
 }
