@@ -88,7 +88,8 @@ func (b *bench) smallRows(ctx context.Context) (pattern *pattern, err error) {
 	if err := b.start(ctx); err != nil {
 		return nil, err
 	}
-	for _, part := range []func(context.Context) error{b.growth, b.idle, b.drained, b.pluginRows, b.metricToVM} {
+	for _, part := range []func(context.Context) error{b.growth, b.idle, b.drained, b.pluginRows, b.metricToVM,
+		b.busyRows} {
 		if err := part(ctx); err != nil {
 			return nil, err
 		}
