@@ -13,7 +13,7 @@ import (
 )
 
 // largeRowIDs are the rows that it takes the large environment for.
-var largeRowIDs = []string{"P5", "P7", "P11"}
+var largeRowIDs = []string{"P5", "P5b", "P7", "P11"}
 
 // poolSize is how many members a pool of the large environment has at most.
 const poolSize = 100
@@ -45,6 +45,9 @@ func (b *bench) largeRows(ctx context.Context, pattern *pattern) error {
 		if err := b.inLarge(ctx, pattern, (*large).measureSizes); err != nil {
 			return err
 		}
+	}
+	if b.wants("P5b") {
+		return b.inLarge(ctx, pattern, (*large).measureServer)
 	}
 	return nil
 }
