@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// However many nodes there are, and however many of them drain, Nomad is asked for all of them together: for the list of
-// nodes and the leader as often as a list may wait, and for allocations as often as they are polled. A busy machine asks
-// less often.
+// However many nodes there are, and however many of them drain, Nomad is asked for all of them together: for the list
+// of nodes and the leader as often as a list may wait, and for allocations as often as they are polled. A busy machine
+// asks less often.
 func TestRequestsDontGrowWithNodes(t *testing.T) {
 	const pollNodes, pollAllocations = 200 * time.Millisecond, 20 * time.Millisecond // as watched has them
 	for _, c := range []struct{ nodes, draining int }{{10, 0}, {2000, 0}, {10, 10}, {2000, nodesPerRequest}} {
