@@ -173,6 +173,8 @@ type DrainRequest struct {
 	// +required
 	RequestTime metav1.Time `json:"requestTime"`
 	// deadlineTime is when the drain must be done. It is fixed here, because Nomad starts anew on every request to drain.
+	// The controller moves it only if nothing could be sent to Nomad in time, and before it sends the drain. Set to
+	// requestTime, it ends the drain as soon as Nomad can be asked.
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Format=date-time

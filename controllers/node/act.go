@@ -91,6 +91,8 @@ func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, memb
 		return r.cancelDrain
 	case member.Cordon:
 		return r.cordon
+	case member.ExtendDrain:
+		return r.extendDrain
 	case member.Drain:
 		return r.drain
 	case member.ResendDrain:

@@ -152,6 +152,13 @@ func (e emitter) drainStarted(n *v1alpha1.NomadNode) {
 		n.Spec.Drain.DeadlineTime.UTC().Format(time.RFC3339))
 }
 
+// drainExtended emits that a drain begins only now. People may have read the former deadline.
+func (e emitter) drainExtended(n *v1alpha1.NomadNode) {
+	e.Normal(n, nil, "DrainExtended", "Drain",
+		"Nomad could not be told of the drain before. The allocations get their time from now: the new deadline is %s",
+		n.Spec.Drain.DeadlineTime.UTC().Format(time.RFC3339))
+}
+
 func (e emitter) drainCanceledNotEmpty(n *v1alpha1.NomadNode, allocation string) {
 	e.Normal(n, nil, "DrainCanceled", "CancelDrain",
 		"The member was to leave only if it is empty, but got allocation %s before its node was ineligible; it stays",

@@ -80,7 +80,7 @@ func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s 
 // changed, the outcome says so, and all that matters then has been observed.
 func (s Step) Continues(o nodestate.State) bool {
 	switch s {
-	case CreateSecret, RenewSecret, RemoveIntroduction, ListClaims, Purge, DeleteSecret:
+	case CreateSecret, RenewSecret, RemoveIntroduction, ExtendDrain, ListClaims, Purge, DeleteSecret:
 		return true
 	case MarkDrained:
 		return o.VM.Exists && o.VM.Owned // otherwise claims and Secret are next, which only a drained member needs

@@ -43,7 +43,7 @@ func drain(o nodestate.State) Decision {
 		return Decision{Step: Wait, Wake: min(left, siblingPoll)}
 	}
 	if !drainSent(o) || mustForce(o) || policyChanged(o) {
-		return Decision{Step: Drain}
+		return sendFirst(o)
 	}
 	return await(o)
 }

@@ -32,7 +32,7 @@ func anyNode(t *rapid.T) nodestate.Node {
 		VMMade: flag(t, "VM made"), DeletedByController: flag(t, "deleted by controller"), Purge: flag(t, "purge"),
 		Resent: rapid.SampledFrom([]string{"", drainID, "request-0"}).Draw(t, "resent"),
 		Policy: v1alpha1.DrainPolicy{
-			IgnoreSystemJobs: flag(t, "ignore system jobs"),
+			IgnoreSystemJobs: flag(t, "ignore system jobs"), Deadline: metav1.Duration{Duration: 15 * time.Minute},
 			OnTimeout: rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{v1alpha1.DrainForce, v1alpha1.DrainRetain, ""}).
 				Draw(t, "on timeout"),
 		},
@@ -150,7 +150,7 @@ func TestDecisionsAreSafe(t *testing.T) {
 func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 	in := o.Node.Drain
 	switch d.Step {
-	case member.Cordon, member.Drain, member.ResendDrain, member.MarkDrained:
+	case member.Cordon, member.ExtendDrain, member.Drain, member.ResendDrain, member.MarkDrained:
 		must(in != nil && !in.Canceled, "draining needs a request that stands")
 	case member.RecordCancel, member.CancelDrain, member.ClearDrainRequest:
 		must(in != nil && in.Canceled && o.Node.DeletedAt.IsZero(), "only a canceled request is undone")
@@ -170,6 +170,10 @@ func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 				(forced || member.Rechecks(o) && !now.Before(in.DeadlineTime.Time)) && o.Nomad.DrainID != in.ID,
 			"a running drain is sent again only to end somebody else's, or because the policy was changed",
 		)
+		must(again || !member.Overdue(o), "allocations get their time")
+	case d.Step == member.ExtendDrain:
+		must(o.Nomad.Known && o.Nomad.Registered && !o.Nomad.Eligible && o.Nomad.DrainID != in.ID,
+			"only the deadline of a drain that was not sent moves")
 	case d.Step == member.ResendDrain:
 		must(o.Node.Resent != in.ID, "a drain is resent once")
 		must(!member.Rechecks(o), "nothing is drained of a member that leaves only if it is empty, before Nomad was asked")

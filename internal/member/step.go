@@ -37,6 +37,8 @@ const (
 	ClearDrainRequest Step = "ClearDrainRequest"
 	// Cordon makes the node ineligible.
 	Cordon Step = "Cordon"
+	// ExtendDrain writes a new deadline for a drain that is sent late.
+	ExtendDrain Step = "ExtendDrain"
 	// Drain tells Nomad to drain the node.
 	Drain Step = "Drain"
 	// ResendDrain sends a stalled drain again, and records that.

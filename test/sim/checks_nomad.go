@@ -68,6 +68,9 @@ func (c *checks) drains(t *task, doing, nodeID string, d *drain, found time.Time
 		c.w.violate("I3", m.name, "somebody else's drain was taken over before our own deadline")
 	}
 	c.notTooSoon(m, d)
+	if !resend {
+		c.inTime(t, m, x, d)
+	}
 }
 
 // uncordons checks that a node is made eligible only to take an order back, and that one which somebody else made

@@ -203,6 +203,7 @@ func (c *checks) drainRequest(t *task, m *memberTruth, was, is *v1alpha1.NomadNo
 		if t.what == "pool" {
 			c.chosen(t, m, is)
 		}
+	case c.extends(t, m, before, after):
 	case !before.DeadlineTime.Equal(&after.DeadlineTime) || !before.RequestTime.Equal(&after.RequestTime):
 		c.w.violate("I3", m.name, "the drain request's deadline was changed from %s to %s", before.DeadlineTime.Sub(epoch),
 			after.DeadlineTime.Sub(epoch))

@@ -108,6 +108,9 @@ func drainMutants() []Mutation {
 		instead("resend a drain on each reconcile", member.ResendDrain, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.Nomad.Draining
 		}),
+		instead("send an overdue drain at once", member.Drain, func(_ nodestate.State, d member.Decision) bool {
+			return d.Step == member.ExtendDrain
+		}),
 		instead("take somebody else's drain over", member.Drain, func(o nodestate.State, d member.Decision) bool {
 			return d.Step == member.Wait && draining(o) && o.Nomad.Draining && o.Nomad.DrainID == ""
 		}),

@@ -1,0 +1,67 @@
+package node
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+// timed is a Nomad that keeps what drains were sent with.
+type timed struct {
+	*nomadStub
+	sent nomad.DrainOptions
+}
+
+func (d *timed) Get(nomad.Connection) nomad.Cluster { return d }
+
+func (d *timed) Drain(ctx context.Context, nodeID string, o nomad.DrainOptions) (bool, error) {
+	d.sent = o
+	return d.nomadStub.Drain(ctx, nodeID, o)
+}
+
+// A drain that couldn't be sent until its deadline had passed gets a new one, which is written before it is sent. A
+// drain that was sent in time, as Nomad's leader knows, doesn't.
+func TestLateDrainIsExtendedBeforeItIsSent(t *testing.T) {
+	for name, c := range map[string]struct {
+		inside nomad.Inspection
+		calls  string
+		sent   time.Duration
+		event  string
+	}{
+		"never sent": {nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeReady}},
+			"inspect drain", 15*time.Minute + time.Second, "DrainExtended"},
+		"sent, as the leader knows": {nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeReady,
+			Draining: true, LastDrain: &nomad.Drain{DrainID: "request-1"}}}, "inspect", 0, ""},
+		"gone, as the leader knows": {nomad.Inspection{}, "inspect", 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			deadline := now.Add(-time.Hour)
+			s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+				n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, deadline.Add(-15*time.Minute), deadline)
+				n.Status.CordonedDrain = "request-1"
+				return running(n, s, nomad.Node{Status: nomad.NodeReady})
+			})
+			s.nomad.inside = c.inside
+			cluster := &timed{nomadStub: s.nomad}
+			s.Connections.Clusters = cluster
+			res := s.reconcile(t)
+			if calls := strings.Join(s.nomad.calls, " "); calls != c.calls || cluster.sent.Remaining != c.sent {
+				t.Errorf("Nomad was asked to %q, with %s", calls, cluster.sent.Remaining)
+			}
+			moved := s.node(t).Spec.Drain.DeadlineTime.Sub(now)
+			if e := s.event(); c.event != "" && (moved != c.sent || !strings.Contains(e, c.event)) {
+				t.Errorf("it has %s, event %q", moved, e)
+			}
+			if c.event == "" && (moved != -time.Hour || res.RequeueAfter != viewRetry) {
+				t.Errorf("it has %s, reconciles again after %s", moved, res.RequeueAfter)
+			}
+		})
+	}
+}

@@ -1,0 +1,50 @@
+package member
+
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+)
+
+// leastDrainTime is how much of its time a drain must still have when it is sent first. Of a drain that has less in all
+// it is half of that, so that what comes before each drain, such as the cordon, doesn't count as a delay.
+const leastDrainTime = 2 * time.Minute
+
+// sendFirst has the drain sent, and gives it a new deadline before that if it is late.
+func sendFirst(o nodestate.State) Decision {
+	if Overdue(o) {
+		return Decision{Step: ExtendDrain}
+	}
+	return Decision{Step: Drain}
+}
+
+// Overdue is true for a drain request for which nothing was sent to Nomad until its time was nearly over, because Nomad or
+// the controller was away, or the NomadNode was restored from a backup. Sent now, the drain would stop allocations that
+// never had time to move. The time for which they have drained for somebody else counts.
+func Overdue(o nodestate.State) bool {
+	if o.Nomad.DrainID == o.Node.Drain.ID {
+		return false
+	}
+	left := o.Node.Drain.DeadlineTime.Sub(o.Now)
+	if o.Nomad.Draining && !o.Nomad.DrainStarted.IsZero() {
+		left += max(o.Now.Sub(o.Nomad.DrainStarted), 0)
+	}
+	whole := drainTime(o.Node)
+	return whole > 0 && left < min(leastDrainTime, whole/2)
+}
+
+// drainTime is how long the allocations of a drain request get: what they were given when it was made, unless the
+// policy gives less by now. It is nothing if the guest stops anyway, because somebody has deleted the VM, or if somebody
+// has set the deadline to the time of the request to have the drain end at once.
+func drainTime(r nodestate.Node) time.Duration {
+	if r.Drain.Reason == v1alpha1.DrainVMDeleted {
+		return 0
+	}
+	return min(r.Drain.DeadlineTime.Sub(r.Drain.RequestTime.Time), r.Policy.Deadline.Duration)
+}
+
+// NewDeadline is the deadline of a drain that is sent late. The API server keeps whole seconds.
+func NewDeadline(o nodestate.State) time.Time {
+	return o.Now.Add(drainTime(o.Node)).Truncate(time.Second).Add(time.Second)
+}

@@ -1,0 +1,62 @@
+package member_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+)
+
+// Allocations whose drain couldn't be sent in time get that time when it is sent, whatever was in its way.
+func TestLateDrainGetsItsTime(t *testing.T) {
+	drained := func(d time.Duration) change { // by somebody else, for so long
+		return func(o *nodestate.State) {
+			o.Nomad.Draining, o.Nomad.DrainStarted = true, o.Now.Add(-d)
+			o.Nomad.LiveKnown, o.Nomad.Live = true, service("web")
+		}
+	}
+	sent := func(o *nodestate.State) { o.Nomad.DrainID = drainID }
+	lasts := func(d time.Duration) change { // as the policy was when the request was made, and is
+		return func(o *nodestate.State) {
+			o.Node.Policy.Deadline.Duration = d
+			o.Node.Drain = drainRequest(o.Now.Add(-time.Minute), o.Now.Add(d-time.Minute))
+		}
+	}
+	at := func(left time.Duration) change { // with so much of its time left
+		return func(o *nodestate.State) { o.Now = o.Node.Drain.DeadlineTime.Add(-left) }
+	}
+	ended := func(o *nodestate.State) { // by a person, who had it end at once
+		o.Node.Drain = drainRequest(o.Now, o.Now)
+	}
+	policy := func(d time.Duration) change {
+		return func(o *nodestate.State) { o.Node.Policy.Deadline.Duration = d }
+	}
+	runSteps(t, []stepCase{
+		{name: "in time", o: requested(cordoned, at(2*time.Minute)), step: member.Drain},
+		{name: "late", o: requested(cordoned, at(2*time.Minute-time.Second)), step: member.ExtendDrain},
+		{name: "very late", o: requested(cordoned, overdue(100*time.Hour)), step: member.ExtendDrain},
+		{name: "made ineligible first", o: requested(overdue(time.Hour)), step: member.Cordon},
+		{name: "late, and retained", o: requested(cordoned, retain, overdue(time.Hour)), step: member.ExtendDrain},
+		{name: "sent and canceled in Nomad: it had its time", o: requested(cordoned, sent, overdue(time.Hour)),
+			step: member.Drain},
+		{name: "short: half of it is left", o: requested(cordoned, lasts(30*time.Second), at(15*time.Second)),
+			step: member.Drain},
+		{name: "short: less", o: requested(cordoned, lasts(30*time.Second), at(14*time.Second)), step: member.ExtendDrain},
+		{name: "the policy gives less by now", o: requested(cordoned, policy(time.Minute), at(30*time.Second)),
+			step: member.Drain},
+		{name: "its VM was deleted", o: requested(cordoned, leaves(v1alpha1.DrainVMDeleted), overdue(time.Hour)),
+			step: member.Drain},
+		{name: "ended by a person", o: requested(cordoned, ended, later(time.Hour)), step: member.Drain},
+		{name: "drained by somebody else, in time", o: requested(cordoned, overdue(0), drained(2*time.Minute)),
+			step: member.Drain},
+		{name: "drained by somebody else, late", o: requested(cordoned, overdue(time.Hour), drained(time.Minute)),
+			step: member.ExtendDrain},
+	})
+	o := requested(cordoned, overdue(time.Hour), later(time.Millisecond))
+	got := member.NewDeadline(o)
+	if left := got.Sub(o.Now); left < 15*time.Minute || left > 15*time.Minute+time.Second || got.Nanosecond() != 0 {
+		t.Errorf("it gets %s, until %s", left, got)
+	}
+}

@@ -1,0 +1,39 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+)
+
+// leastTime is what a drain leaves allocations at least, or half of its time, whichever is less.
+const leastTime = 2 * time.Minute
+
+// extends reports whether a change of a drain request gives a drain that was not sent its time. Nomad was asked if that
+// is so.
+func (c *checks) extends(t *task, m *memberTruth, was, is *v1alpha1.DrainRequest) bool {
+	seen, asked := t.observed[m.nodeID]
+	x := c.w.nomad.nodes[m.nodeID]
+	sent := x != nil && x.last != nil && x.last.DrainID == was.ID
+	return t.what == "node" && asked && (!sent || x.touched.After(seen.at)) &&
+		is.DeadlineTime.After(was.DeadlineTime.Time) && is.RequestTime.Equal(&was.RequestTime)
+}
+
+// inTime checks that the first drain under a request doesn't stop allocations that had no time to move, though nothing
+// asked for that. For how long they have been drained by somebody else counts.
+func (c *checks) inTime(t *task, m *memberTruth, x *node, d *drain) {
+	n := c.nomadNode(m)
+	if n == nil || n.Spec.Drain == nil || n.Spec.Drain.ID != d.request || d.force.IsZero() ||
+		n.Spec.Drain.Reason == v1alpha1.DrainVMDeleted || x.last != nil && x.last.DrainID == d.request {
+		return
+	}
+	in := n.Spec.Drain
+	whole := min(in.DeadlineTime.Sub(in.RequestTime.Time), n.Spec.ScaleIn.Drain.Deadline.Duration)
+	given := d.force.Sub(c.w.now)
+	if x.drain != nil {
+		given += c.w.now.Sub(x.last.StartedAt)
+	}
+	if whole > 0 && given < min(leastTime, whole/2) && (x.drain == nil || x.touched.Before(t.asOf)) {
+		c.w.violate("I1", m.name, "a drain that was never sent gives allocations %s, of %s", given, whole)
+	}
+}
