@@ -137,6 +137,8 @@ func TestMembersThatFailToJoinSlowDownTheNext(t *testing.T) {
 	})
 }
 
+func rollingUpdate(s *pool.Snapshot) { s.Rollout.Type = v1alpha1.RollingUpdate }
+
 func servers(s *pool.Snapshot) { s.Servers, s.NomadLeader = []string{"a", "b"}, "10.0.0.1:4647" }
 
 func both(changes ...func(*pool.Snapshot)) func(*pool.Snapshot) {
@@ -152,7 +154,19 @@ func TestRegistrationHealthyCondition(t *testing.T) {
 	runReports(t, v1alpha1.PoolJoinsHealthy, []reportCase{
 		{name: "nobody tried", s: one, status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "all joined", s: one, change: withJoins("++", 0), status: true, reason: v1alpha1.ReasonAsExpected},
-		{name: "the last failed", s: one, change: withJoins("+-", 0), reason: v1alpha1.ReasonJoinTimeouts, message: "replaced"},
+		{name: "the last failed, and is missing", s: snapshot(2, member("a")), change: withJoins("+-", 0),
+			reason: v1alpha1.ReasonJoinTimeouts, message: "replaced"},
+		{name: "the last failed, and the next is joining", s: snapshot(2, member("a"), member("b", joining)),
+			change: withJoins("+-", 0), reason: v1alpha1.ReasonJoinTimeouts, message: "replaced"},
+		{name: "the last failed, and is leaving for that",
+			s:      snapshot(1, member("a"), member("b", late, leavingFor(v1alpha1.DrainJoinTimeout))),
+			change: withJoins("+-", 0), reason: v1alpha1.ReasonJoinTimeouts, message: "replaced"},
+		{name: "the last failed, and others are to be replaced", s: snapshot(1, member("a", outdated)),
+			change: both(withJoins("+-", 0), rollingUpdate), reason: v1alpha1.ReasonJoinTimeouts, message: "replaced"},
+		{name: "the last failed, and that is over", s: one, change: withJoins("+-", 0), status: true,
+			reason: v1alpha1.ReasonAsExpected},
+		{name: "the last failed, and isn't wanted any more", s: snapshot(0), change: withJoins("+-", 0), status: true,
+			reason: v1alpha1.ReasonAsExpected},
 		{name: "one of two failed", s: one, change: withJoins("-+", 0), status: true, reason: v1alpha1.ReasonAsExpected},
 		{name: "half of the last failed", s: one, change: withJoins("+-+-+", 0), reason: v1alpha1.ReasonJoinTimeouts,
 			message: "half"},

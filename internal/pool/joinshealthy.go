@@ -32,12 +32,25 @@ func joinsHealthy(x *index, p Plan) metav1.Condition {
 	}
 }
 
-// joinsFail reports whether members fail to join at present.
+// joinsFail reports whether members fail to join at present. A failure that is over isn't reported any more: all members
+// have joined since, or the one that failed isn't wanted any more.
 func joinsFail(x *index) bool {
-	if n, _ := x.Joins.failures(); n > 0 {
+	if slices.ContainsFunc(x.joinExpired, func(m *Member) bool { return m.Blocked == nil }) {
 		return true
 	}
-	return slices.ContainsFunc(x.joinExpired, func(m *Member) bool { return m.Blocked == nil })
+	n, _ := x.Joins.failures()
+	return n > 0 && (awaitsMembers(x) || leavesFor(x, v1alpha1.DrainJoinTimeout))
+}
+
+// awaitsMembers reports whether members must join for the pool to be as it is asked for.
+func awaitsMembers(x *index) bool {
+	joined := 0
+	for _, m := range x.active {
+		if m.Joined {
+			joined++
+		}
+	}
+	return joined < x.Replicas || len(x.outdated) > 0
 }
 
 // maxNamed is how many of the VMs that are kept are named.

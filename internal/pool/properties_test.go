@@ -310,6 +310,9 @@ func TestPlansAreComplete(t *testing.T) {
 		}
 		all := pool.Conditions(s, p, pool.Outcome{})
 		conditiontest.Check(t, all)
+		if whole(s) && !s.Joins.BreakerOpen() && all[v1alpha1.PoolReady].Reason == v1alpha1.ReasonJoinTimeouts {
+			t.Errorf("every member has joined, and it is reported that members don't join: %+v", all[v1alpha1.PoolReady])
+		}
 		if len(all) != len(v1alpha1.PoolConditions) {
 			t.Errorf("%d conditions, want %d", len(all), len(v1alpha1.PoolConditions))
 		}
@@ -326,6 +329,15 @@ func failing(s pool.Snapshot, m pool.Member) bool {
 	late := m.JoinExpired ||
 		!m.Ready && !m.UnhealthyTime.IsZero() && !s.Now.Before(m.UnhealthyTime.Add(s.Health.UnhealthyTimeout.Duration))
 	return late && !m.Leaving && !m.Protected && !m.Halted && !m.CancelingDrain && m.Blocked == nil
+}
+
+// whole is true if as many members have joined as are asked for, and none is to be replaced, or leaves because it
+// didn't.
+func whole(s pool.Snapshot) bool {
+	return working(s) >= s.Replicas && !slices.ContainsFunc(s.Members, func(m pool.Member) bool {
+		return m.JoinExpired && !m.Leaving || m.Leaving && m.LeavingReason == v1alpha1.DrainJoinTimeout ||
+			isOutdated(s, m) && !m.Leaving
+	})
 }
 
 // byTemplate are the reasons for which a rollout is blocked because of its template.

@@ -183,6 +183,8 @@ func TestReadyCondition(t *testing.T) {
 		{name: "template", s: snapshot(1), change: everything, failed: true, reason: v1alpha1.ReasonImageNotFound},
 		{name: "Nomad", s: snapshot(1, member("a")), change: nomadUnknown, reason: v1alpha1.ReasonUnreachable},
 		{name: "late", s: snapshot(2, member("a", late), member("b", joining)), reason: v1alpha1.ReasonJoinTimeouts},
+		{name: "a failure to join that is over", s: snapshot(1, member("a")), change: withJoins("+-", time.Hour), status: true,
+			reason: v1alpha1.ReasonAsExpected},
 		{name: "refused", s: snapshot(1), failed: true, reason: v1alpha1.ReasonCreateFailed},
 		{name: "no token", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken))),
 			reason: v1alpha1.ReasonIntroductionToken, message: "the server's words"},
