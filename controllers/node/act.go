@@ -89,6 +89,8 @@ func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, memb
 		return r.cancelDrain
 	case member.ClearDrainRequest:
 		return r.cancelDrain
+	case member.UndoDrain:
+		return r.undoDrain
 	case member.Cordon:
 		return r.cordon
 	case member.ExtendDrain:

@@ -180,6 +180,17 @@ func (e emitter) drainCanceled(n *v1alpha1.NomadNode, eligible bool) {
 		n.Spec.NodeID)
 }
 
+// drainUndone emits the end of a drain whose request is gone.
+func (e emitter) drainUndone(n *v1alpha1.NomadNode, eligible bool) {
+	stays := "It stays ineligible, as it was before that drain"
+	if eligible {
+		stays = "It is eligible again"
+	}
+	e.Normal(n, nil, "DrainCanceled", "CancelDrain",
+		"Nomad node %s drained for a drain request that was canceled long ago; Nomad may have been restored from a snapshot. %s",
+		n.Spec.NodeID, stays)
+}
+
 // drained emits the end of a drain. What follows has no Event of its own, unless something is in its way.
 func (e emitter) drained(n *v1alpha1.NomadNode, message string) {
 	e.Normal(n, nil, "Drained", "Drain", "%s What is left of the member is removed.", message)

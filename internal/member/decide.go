@@ -51,6 +51,8 @@ func next(o nodestate.State) Decision {
 		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainVMDeleted}
 	case o.Node.Drain != nil: // an evacuation can wait for that
 		return cancelDrain(o)
+	case DrainsForNothing(o):
+		return Decision{Step: UndoDrain}
 	case evacuated(o):
 		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainEvacuation}
 	case !o.VM.Exists:

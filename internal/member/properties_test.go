@@ -134,6 +134,10 @@ func TestDecisionsAreSafe(t *testing.T) {
 				"nothing is asked of a Nomad that is unknown, or of a node that isn't there")
 			must(!wanted, "a member that is wanted is left alone in Nomad")
 		}
+		if d.Step == member.UndoDrain {
+			must(wanted && o.Nomad.Known && o.Nomad.Draining && o.Nomad.DrainID != "",
+				"without a request only a drain of ours is undone")
+		}
 		if slices.Contains(making, d.Step) {
 			must(wanted && !o.VM.Exists && !r.VMMade, "a VM is made once, and only of what is wanted")
 		}

@@ -17,6 +17,7 @@ func (w *environment) do(d member.Decision, version int) {
 	case member.RequestDrain,
 		member.RecordCancel,
 		member.ClearDrainRequest,
+		member.ExtendDrain,
 		member.ResendDrain,
 		member.MarkDrained,
 		member.DeleteNomadNode,
@@ -60,6 +61,13 @@ func (w *environment) write(d member.Decision) {
 		canceledAgo(0)(&w.is)
 	case member.ClearDrainRequest:
 		r.Drain = nil
+	case member.ExtendDrain:
+		if w.is.Nomad.DrainID == r.Drain.ID {
+			w.failf("the deadline of a drain that was sent moves")
+		}
+		in := r.Drain.DeepCopy()
+		in.DeadlineTime = metav1.NewTime(member.NewDeadline(w.is))
+		r.Drain = in
 	case member.ResendDrain:
 		r.Resent = r.Drain.ID
 		if w.resends[r.Drain.ID]++; w.resends[r.Drain.ID] > 1 {
@@ -154,6 +162,9 @@ func (w *environment) ask(d member.Decision) {
 			n.Draining, n.DrainCompleted, w.forceAt = false, false, time.Time{}
 		}
 		n.Eligible = n.Eligible || w.is.Node.Cordoned()
+	case member.UndoDrain:
+		n.Eligible = n.Eligible || w.is.Node.CordonedFor == n.DrainID
+		n.Draining, n.DrainCompleted, w.forceAt = false, false, time.Time{}
 	case member.Purge:
 		if w.is.Instance.Exists {
 			w.failf("purged under a guest that may run")

@@ -35,6 +35,8 @@ const (
 	CancelDrain Step = "CancelDrain"
 	// ClearDrainRequest removes a canceled drain request.
 	ClearDrainRequest Step = "ClearDrainRequest"
+	// UndoDrain does the same for a drain whose request is gone. See DrainsForNothing.
+	UndoDrain Step = "UndoDrain"
 	// Cordon makes the node ineligible.
 	Cordon Step = "Cordon"
 	// ExtendDrain writes a new deadline for a drain that is sent late.
