@@ -398,7 +398,7 @@ type NomadNodePoolStatus struct {
 	// +optional
 	Joins *JoinsStatus `json:"joins,omitempty"`
 	// suspension is what keeps it from being judged if members work, and was seen while some didn't: an upgrade of
-	// Harvester, or hosts in maintenance. When it is over, joinTimeout and unhealthyTimeout begin anew.
+	// Harvester, hosts in maintenance, or a Nomad that can't be asked if members have joined. When it is over, joinTimeout and unhealthyTimeout begin anew.
 	// +optional
 	Suspension *SuspensionStatus `json:"suspension,omitempty"`
 	// scaling says to programs what comes of a change of replicas. Unset: the controller has not seen the pool yet.
@@ -465,6 +465,9 @@ type SuspensionStatus struct {
 	// +listType=set
 	// +optional
 	Hosts []string `json:"hosts,omitempty"`
+	// nomadUnknown is true while Nomad can't be asked, and members should join it.
+	// +optional
+	NomadUnknown bool `json:"nomadUnknown,omitempty"`
 	// resumedTime is when one of these was seen to be over last.
 	// +optional
 	ResumedTime *metav1.Time `json:"resumedTime,omitempty"`

@@ -54,12 +54,14 @@ func suspensionOf(st *v1alpha1.SuspensionStatus) pool.Suspension {
 	if st == nil {
 		return pool.Suspension{}
 	}
-	return pool.Suspension{Upgrading: st.Upgrading, Hosts: st.Hosts, Resumed: nodestate.TimeOf(st.ResumedTime)}
+	return pool.Suspension{Upgrading: st.Upgrading, Hosts: st.Hosts, NomadUnknown: st.NomadUnknown,
+		Resumed: nodestate.TimeOf(st.ResumedTime)}
 }
 
 func suspensionStatus(u pool.Suspension) *v1alpha1.SuspensionStatus {
-	if !u.Upgrading && len(u.Hosts) == 0 && u.Resumed.IsZero() {
+	if !u.Upgrading && len(u.Hosts) == 0 && !u.NomadUnknown && u.Resumed.IsZero() {
 		return nil
 	}
-	return &v1alpha1.SuspensionStatus{Upgrading: u.Upgrading, Hosts: u.Hosts, ResumedTime: nodestate.MetaTime(u.Resumed)}
+	return &v1alpha1.SuspensionStatus{Upgrading: u.Upgrading, Hosts: u.Hosts, NomadUnknown: u.NomadUnknown,
+		ResumedTime: nodestate.MetaTime(u.Resumed)}
 }

@@ -5,37 +5,59 @@ import (
 	"time"
 )
 
-// Suspension is why it isn't judged at present whether members work: an upgrade of Harvester, and the maintenance of
-// hosts with members that don't work. When it is over, the timeouts of these members begin anew.
+// Suspension is why it isn't judged at present whether members work: an upgrade of Harvester, the maintenance of hosts
+// with members that don't work, and a Nomad that can't be asked if members have joined. When it is over, the timeouts of
+// these members begin anew.
 type Suspension struct {
 	// Upgrading is true while Harvester is being upgraded.
 	Upgrading bool
 	// Hosts are those in maintenance, sorted.
 	Hosts []string
+	// NomadUnknown is true while Nomad can't be asked, and members should join. Those that had joined have no such time:
+	// when Nomad is known again, the time for which they don't work begins by itself.
+	NomadUnknown bool
 	// Resumed is when one of these was over last; zero: none was.
 	Resumed time.Time
 }
 
-// open reports whether it goes on.
+// open reports whether something goes on whose end is found by observing the hosts.
 func (u Suspension) open() bool { return u.Upgrading || len(u.Hosts) > 0 }
 
-// Update returns the suspension as it is now. While the hosts aren't observed it stays as it is.
+// Update returns the suspension as it is now. While the hosts aren't observed what they are in stays as it is, and so
+// does what is known of Nomad while this process hasn't asked it yet.
 func (u Suspension) Update(s Snapshot) Suspension {
-	if !s.HostsKnown {
-		return u
+	now := u
+	if !s.NomadNotAsked {
+		now.NomadUnknown = !s.NomadKnown && awaitsJoins(s)
 	}
-	now := Suspension{Upgrading: s.Upgrade != nil, Resumed: u.Resumed}
-	for _, m := range newIndex(s).inMaintenance {
-		if !slices.Contains(now.Hosts, m.Host) {
-			now.Hosts = append(now.Hosts, m.Host)
-		}
+	ended := u.NomadUnknown && s.NomadKnown
+	if s.HostsKnown {
+		now.Upgrading, now.Hosts = s.Upgrade != nil, hostsInMaintenance(s)
+		over := func(host string) bool { return !slices.Contains(now.Hosts, host) }
+		ended = ended || u.Upgrading && !now.Upgrading || slices.ContainsFunc(u.Hosts, over)
 	}
-	slices.Sort(now.Hosts)
-	over := func(host string) bool { return !slices.Contains(now.Hosts, host) }
-	if u.Upgrading && !now.Upgrading || slices.ContainsFunc(u.Hosts, over) {
+	if ended {
 		now.Resumed = s.Now.Truncate(time.Second)
 	}
 	return now
+}
+
+func hostsInMaintenance(s Snapshot) []string {
+	var out []string
+	for _, m := range newIndex(s).inMaintenance {
+		if !slices.Contains(out, m.Host) {
+			out = append(out, m.Host)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// awaitsJoins reports whether the time to join runs for some members.
+func awaitsJoins(s Snapshot) bool {
+	return slices.ContainsFunc(s.Members, func(m Member) bool {
+		return m.VMMade && !m.Joined && !m.Leaving && m.Blocked == nil
+	})
 }
 
 // Resumed returns the snapshot in which the timeouts of members to join, or to work again, began anew when the last

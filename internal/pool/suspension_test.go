@@ -15,6 +15,7 @@ func TestSuspensionIsRecorded(t *testing.T) {
 	before := now.Add(-time.Hour)
 	upgrade := pool.Suspension{Upgrading: true}
 	over := pool.Suspension{Resumed: before}
+	away := pool.Suspension{NomadUnknown: true, Resumed: before}
 	on := func(host string) memberChange { return func(m *pool.Member) { m.Host = host } }
 	upgrading := func(s *pool.Snapshot) { s.Upgrade = &pool.Upgrade{} }
 	down := some(1, "down", unhealthy(time.Hour), on("h1"))
@@ -39,7 +40,20 @@ func TestSuspensionIsRecorded(t *testing.T) {
 			pool.Suspension{Hosts: []string{"h1"}, Resumed: now}},
 		"it ended before": {over, down, nil, over},
 		"another begins":  {over, down, upgrading, pool.Suspension{Upgrading: true, Resumed: before}},
-		"not observed":    {upgrade, down, func(s *pool.Snapshot) { s.HostsKnown = false }, upgrade},
+		"Nomad can't be asked, and one should join": {pool.Suspension{}, some(1, "a", joining), nomadUnknown,
+			pool.Suspension{NomadUnknown: true}},
+		"Nomad can't be asked, and time is up": {pool.Suspension{}, some(1, "a", late), nomadUnknown,
+			pool.Suspension{NomadUnknown: true}},
+		"Nomad can't be asked, and nobody is to join": {pool.Suspension{}, all(down, some(1, "a", noCapacity),
+			some(1, "b", pending), some(1, "c", joining, leaving(0))), nomadUnknown, pool.Suspension{}},
+		"Nomad can be asked again":   {pool.Suspension{NomadUnknown: true}, down, nil, pool.Suspension{Resumed: now}},
+		"Nomad still can't be asked": {away, some(1, "a", joining), nomadUnknown, away},
+		"nobody is to join any more": {away, down, nomadUnknown, pool.Suspension{Resumed: before}},
+		"Nomad is known again, the hosts aren't": {pool.Suspension{Upgrading: true, NomadUnknown: true}, down,
+			func(s *pool.Snapshot) { s.HostsKnown = false }, pool.Suspension{Upgrading: true, Resumed: now}},
+		"not asked since the controller's start": {away, some(1, "a", joining),
+			func(s *pool.Snapshot) { nomadUnknown(s); s.NomadNotAsked = true }, away},
+		"not observed": {upgrade, down, func(s *pool.Snapshot) { s.HostsKnown = false }, upgrade},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := tended(test.members, func(s *pool.Snapshot) { s.Suspension, s.HostsKnown = test.was, true })

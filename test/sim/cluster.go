@@ -28,6 +28,8 @@ type cluster struct {
 	asked         uint64    // the index that the waiting list waits for to pass
 	round         int       // of the list that waits
 	cut           time.Time // until when this process can't reach Nomad
+	lostAt        time.Time // when Nomad was found to be unknown last
+	foundAt       time.Time // when it was found to be known again
 }
 
 var _ nomad.Cluster = (*cluster)(nil)

@@ -175,16 +175,18 @@ func (c *checks) patient(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		c.w.violate("I9", m.name, "replaced while its host is in maintenance")
 	case !t.recovered.IsZero() && t.viewed.Before(t.recovered.Add(time.Minute)):
 		c.w.violate("I9", m.name, "replaced when Nomad had just come back, or changed its leader")
-	case c.rushed(t, n):
+	case c.rushed(t, n, c.w.harvester.upgradedFrom, c.w.harvester.upgraded):
 		c.w.violate("I9", m.name, "replaced when Harvester had just been upgraded")
+	case n.Spec.Drain.Reason == v1alpha1.DrainJoinTimeout && c.rushed(t, n, t.p.nomad.lostAt, t.p.nomad.foundAt):
+		c.w.violate("I9", m.name, "replaced for not having joined a Nomad that had just come back")
 	}
 }
 
-// rushed reports whether a member's time ran out while Harvester was upgraded, as its controller must have seen, and
-// that didn't get it anew when the upgrade was over.
-func (c *checks) rushed(t *task, n *v1alpha1.NomadNode) bool {
-	p, over := c.poolOf(n), c.w.harvester.upgraded
-	if p == nil || over.IsZero() {
+// rushed reports whether a member's time ran out during something that must not count, as its controller must have
+// seen, and that didn't get it anew when that was over.
+func (c *checks) rushed(t *task, n *v1alpha1.NomadNode, from, over time.Time) bool {
+	p := c.poolOf(n)
+	if p == nil || over.Before(from) || over.IsZero() {
 		return false
 	}
 	began, timeout := n.Status.UnhealthyTime, p.Spec.Health.UnhealthyTimeout.Duration
@@ -196,6 +198,5 @@ func (c *checks) rushed(t *task, n *v1alpha1.NomadNode) bool {
 		return false
 	}
 	out := began.Add(timeout)
-	return c.w.harvester.upgradedFrom.Before(out) && out.Add(lag).Before(over) &&
-		over.Add(timeout-time.Second).After(c.w.now)
+	return from.Before(out) && out.Add(lag).Before(over) && over.Add(timeout-time.Second).After(c.w.now)
 }

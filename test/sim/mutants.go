@@ -250,6 +250,17 @@ func healthMutants() []Mutation {
 				}
 			}
 		}),
+		poolSees("count an outage of Nomad", func(s *pool.Snapshot) {
+			if d := s.Suspension.Resumed.Sub(s.NomadRecovered); d < -time.Second || d > 10*time.Second {
+				return // something else was over
+			}
+			for i := range s.Members {
+				m := &s.Members[i]
+				if !m.Joined && m.VMMade && m.JoinDeadline.Equal(s.Suspension.Resumed.Add(s.Health.JoinTimeout.Duration)) {
+					m.JoinExpired = true
+				}
+			}
+		}),
 		poolSees("trust a Nomad that has just come back", func(s *pool.Snapshot) { s.NomadRecovered = time.Time{} }),
 	}
 }

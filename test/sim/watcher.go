@@ -99,7 +99,9 @@ func (c *cluster) judge() {
 	was := c.view.Health
 	c.view.Health = h
 	if h.OK() {
-		c.view.RecoveredSince = c.p.w.now
+		c.view.RecoveredSince, c.foundAt = c.p.w.now, c.p.w.now
+	} else if was.OK() {
+		c.lostAt = c.p.w.now
 	}
 	if was.State == "" {
 		return
