@@ -16,7 +16,7 @@ func (r *Reconciler) undoDrain(ctx context.Context, s *scope, _ member.Decision,
 	}
 	fresh := s.observed
 	if in.Found {
-		fresh.Nomad = nomadlink.NodeOf(in.Node)
+		fresh.Nomad = nomadlink.NodeOf(s.node, in.Node)
 	}
 	if !in.Found || !member.DrainsForNothing(fresh) {
 		out.RetryAfter = viewRetry // undone already; the view catches up in a moment

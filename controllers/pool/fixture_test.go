@@ -37,6 +37,7 @@ type nomadStub struct {
 
 func (n *nomadStub) Get(nomad.Connection) nomad.Cluster { return n }
 func (n *nomadStub) View() nomad.View                   { return n.view }
+func (n *nomadStub) Allocations() nomad.AllocationsView { return nomad.AllocationsView{} }
 
 // fixture is the reconciler of one pool with one member, which works.
 type fixture struct {

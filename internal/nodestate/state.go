@@ -185,9 +185,19 @@ type Nomad struct {
 	LiveProblem string
 	// Live are the allocations that are pending, running or unknown.
 	Live []Allocation
+	// Batch is what is known of the batch jobs among them. Only observed for pools.
+	Batch Batch
 	// StopTime is how long these may take to stop, as their jobs were promised; nil: not asked, or no answer. See
 	// member.AsksStopTime.
 	StopTime *time.Duration
+}
+
+// Batch is what is known of the batch jobs' allocations on a node that is to be emptied.
+type Batch struct {
+	// Known is false while the live allocations aren't known.
+	Known bool
+	// Live is true if some live, and Stopping if one of these is being stopped.
+	Live, Stopping bool
 }
 
 // Up is true when the node is ready in Nomad, in the place where it was told to register.

@@ -29,7 +29,7 @@ func MemberOf(s nodestate.State) Member {
 	}
 	if r.Drain != nil {
 		m.LeavingSince, m.LeavingReason, m.CancelingDrain = r.Drain.RequestTime.Time, r.Drain.Reason, !r.Leaving()
-		m.Reclaimable = isReclaimable(r, n)
+		m.Reclaimable = isReclaimable(r, n) && !stopsBatch(r, n, s.Now)
 	}
 	if !m.Ready && isBlocked(r.BlockedBy, r.VMMade) {
 		m.Blocked = r.Blocked()

@@ -178,6 +178,7 @@ func (c *checks) drainCanceled(t *task, m *memberTruth, is *v1alpha1.NomadNode) 
 	switch {
 	case t.what == "pool":
 		c.notTooMany(t, is, "a drain was canceled")
+		c.notTwice(t, m, is)
 	case t.what == "node" && is.Spec.Drain.OnlyIf != "":
 		m.stayed = c.w.now
 	}

@@ -277,6 +277,8 @@ func seamMutants() []Mutation {
 			func(_ *process, c nomad.Cluster) nomad.Cluster { return fullDeadline{sendsAlways{c}} }),
 		clusterOf("trust Nomad when it says complete",
 			func(_ *process, c nomad.Cluster) nomad.Cluster { return trusting{c} }),
+		clusterOf("cancel drains that stop batch work",
+			func(_ *process, c nomad.Cluster) nomad.Cluster { return typeless{c} }),
 		clusterOf("trust the view instead of asking", func(_ *process, c nomad.Cluster) nomad.Cluster { return viewing{c} }),
 		clusterOf("take no answer for no allocations", func(_ *process, c nomad.Cluster) nomad.Cluster { return deaf{c} }),
 		clusterOf("believe a token that sees nothing",

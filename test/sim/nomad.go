@@ -270,9 +270,23 @@ func (n *nomadServer) setEligible(nodeID string, eligible bool, by string) error
 		x.cordoned(by, n.w.now)
 	}
 	x.eligible, x.touched = eligible, n.w.now
+	if eligible {
+		n.runTwice(x)
+	}
 	n.changed()
 	n.evaluate()
 	return nil
+}
+
+// runTwice is what servers before 2.0.4 do with batch work that is being stopped when its node becomes eligible
+// (hashicorp/nomad#28008).
+func (n *nomadServer) runTwice(x *node) {
+	for _, a := range n.on(x.id) {
+		if a.job.kind == batch && a.stopping {
+			n.w.note("Nomad", x.name, "places %s a second time", a.name())
+			a.job.left++
+		}
+	}
 }
 
 // cordoned notes who made a node ineligible. An operator who drains one that is ineligible already means it, too.

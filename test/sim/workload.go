@@ -34,6 +34,7 @@ type alloc struct {
 	node     *node
 	status   string // pending or running; unknown while its node is disconnected; failed while its poststop task runs
 	stopping bool
+	stopped  time.Time // since when it is being stopped
 	healthy  bool
 	placed   time.Time
 }
@@ -171,7 +172,7 @@ func (n *nomadServer) stopAlloc(a *alloc) {
 	if a.stopping {
 		return
 	}
-	a.stopping = true
+	a.stopping, a.stopped = true, n.w.now
 	n.when(n.w.chance.of("scheduler").rarely(4, 3*time.Second, 30*time.Second), func() { n.ended(a, "complete") })
 	n.evaluate()
 }
