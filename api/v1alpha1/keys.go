@@ -17,6 +17,8 @@ const (
 	MemberAnnotation = "nomad.harvesterhci.io/member"
 	// NodeIDAnnotation is the Nomad node ID of the VM's guest.
 	NodeIDAnnotation = "nomad.harvesterhci.io/node-id"
+	// IntroductionTimeAnnotation on a member's cloud-init Secret is when the introduction token in it was made.
+	IntroductionTimeAnnotation = "nomad.harvesterhci.io/introduction-time"
 
 	// DeleteNextAnnotation on a NomadNode makes it the first to go when the pool shrinks. Any value.
 	DeleteNextAnnotation = "nomad.harvesterhci.io/delete-next"

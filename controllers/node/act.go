@@ -77,6 +77,8 @@ func (r *Reconciler) stepOf(step member.Step) func(context.Context, *scope, memb
 		return r.createVM
 	case member.RemoveIntroduction:
 		return r.removeIntroduction
+	case member.RenewIntroduction:
+		return r.renewIntroduction
 	case member.StartVM:
 		return r.startVM
 	case member.UnlistClaims:

@@ -114,8 +114,8 @@ func TestRestartKeepsWhatBlocksAMember(t *testing.T) {
 	}
 }
 
-// introduced is a member that has just joined, with a VM that the status doesn't tell of yet if that is unseen.
-func introduced(seen bool) *fixture {
+// justJoined is a member that has just joined, with a VM that the status doesn't tell of yet if that is unseen.
+func justJoined(seen bool) *fixture {
 	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 		m := blueprint.MemberOf(n)
 		m.IntroductionToken = "a.jwt.of-then"
@@ -147,7 +147,7 @@ func (s *fixture) secret(t *testing.T) *corev1.Secret {
 
 // The token is taken out of the Secret by one write, which is reported with the joining, and nothing else of it changes.
 func TestIntroductionIsRemovedOnceTheMemberHasJoined(t *testing.T) {
-	s := introduced(true)
+	s := justJoined(true)
 	writes := s.counted(func(string) error { return nil })
 	before := s.secret(t)
 	s.reconcile(t)
@@ -171,7 +171,7 @@ func TestIntroductionIsRemovedOnceTheMemberHasJoined(t *testing.T) {
 
 // If the Secret can't be written the member works all the same, and it is tried again.
 func TestIntroductionStaysToldUntilItIsRemoved(t *testing.T) {
-	s := introduced(true)
+	s := justJoined(true)
 	broken := true
 	s.fails(func(verb string, o client.Object) error {
 		if _, secret := o.(*corev1.Secret); secret && verb == "patch" && broken {
@@ -194,7 +194,7 @@ func TestIntroductionStaysToldUntilItIsRemoved(t *testing.T) {
 
 // After a crash between the VM and the status the Secret is looked at.
 func TestIntroductionIsFoundAfterACrash(t *testing.T) {
-	s := introduced(false)
+	s := justJoined(false)
 	s.reconcile(t)
 	s.reconcile(t)
 	if strings.Contains(s.userData(t), "jwt") || s.node(t).Status.HasIntroductionToken {
@@ -210,7 +210,7 @@ func TestIntroductionIsLeftWhereItCantBeRead(t *testing.T) {
 		"somebody's own": func(s *corev1.Secret) { s.Labels = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := introduced(true)
+			s := justJoined(true)
 			secret := s.secret(t)
 			change(secret)
 			if err := s.Client.Update(t.Context(), secret); err != nil {

@@ -90,6 +90,7 @@ func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Out
 	if err != nil {
 		return nil, templateProblem(err)
 	}
+	introduced(rendered.Secret, token, s.observed.Now)
 	return rendered.Secret, nil
 }
 

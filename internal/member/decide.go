@@ -26,6 +26,9 @@ func Next(o nodestate.State) Decision {
 	if d.Step == Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > unknownRetry) {
 		d.Wake = unknownRetry
 	}
+	if left := untilIntroductionStale(o); d.Step == Wait && left > 0 && (d.Wake == 0 || d.Wake > left) {
+		d.Wake = left
+	}
 	return d
 }
 
@@ -57,6 +60,8 @@ func next(o nodestate.State) Decision {
 		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainEvacuation}
 	case !o.VM.Exists:
 		return provision(o)
+	case introductionStale(o):
+		return Decision{Step: RenewIntroduction}
 	default:
 		return live(o)
 	}
@@ -82,7 +87,7 @@ func (s Step) Making() bool { return s == CreateSecret || s == RenewSecret || s 
 // changed, the outcome says so, and all that matters then has been observed.
 func (s Step) Continues(o nodestate.State) bool {
 	switch s {
-	case CreateSecret, RenewSecret, RemoveIntroduction, ExtendDrain, ListClaims, Purge, DeleteSecret:
+	case CreateSecret, RenewSecret, RenewIntroduction, RemoveIntroduction, ExtendDrain, ListClaims, Purge, DeleteSecret:
 		return true
 	case MarkDrained:
 		return o.VM.Exists && o.VM.Owned // otherwise claims and Secret are next, which only a drained member needs

@@ -21,5 +21,8 @@ func IntroductionTTL(joinTimeout time.Duration) time.Duration {
 	return max(leastIntroductionTTL, introductionUse+schedulingTimeout+joinTimeout+introductionMargin)
 }
 
+// IntroductionStaleAt is when a token that was made at a time must be renewed.
+func IntroductionStaleAt(made time.Time) time.Time { return made.Add(introductionUse) }
+
 // IntroductionStale reports if a token that was made so long ago may expire before a guest made now has joined.
 func IntroductionStale(age time.Duration) bool { return age > introductionUse }

@@ -19,6 +19,8 @@ type Outcome struct {
 	// Introduction is true if the Secret that was made holds an introduction token, and IntroductionRemoved if that was
 	// taken out of it.
 	Introduction, IntroductionRemoved bool
+	// IntroductionRenewed is true if the Secret got a new introduction token.
+	IntroductionRenewed bool
 	// ClaimsListed is true if the VM names its claims now.
 	ClaimsListed bool
 	// VM is the VM that was made; nil: none was.
@@ -53,6 +55,9 @@ func (out Outcome) After(s nodestate.State) nodestate.State {
 	}
 	if out.SecretDeleted {
 		s.Secret = false
+	}
+	if out.IntroductionRenewed {
+		s.IntroductionStaleAt = time.Time{}
 	}
 	if out.VM != nil {
 		s.VM = *out.VM

@@ -95,6 +95,9 @@ func anyObserved(t *rapid.T) nodestate.State {
 		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByTemplate,
 			Problem: condition.Problem{Reason: v1alpha1.ReasonImageNotFound, Message: "No such image."}}
 	}
+	if flag(t, "token") {
+		o.IntroductionStaleAt = anyTime(t, "token stale at")
+	}
 	o.Instance.Exists = flag(t, "instance")
 	o.Instance.Ended = o.Instance.Exists && flag(t, "ended")
 	o.Instance.Running = o.Instance.Exists && !o.Instance.Ended && flag(t, "running")
@@ -140,6 +143,10 @@ func TestDecisionsAreSafe(t *testing.T) {
 		}
 		if slices.Contains(making, d.Step) {
 			must(wanted && !o.VM.Exists && !r.VMMade, "a VM is made once, and only of what is wanted")
+		}
+		if d.Step == member.RenewIntroduction {
+			must(wanted && o.VM.Owned && !o.VM.Deleting && !r.Joined && !o.Instance.Running,
+				"only a guest that waits to boot gets another token")
 		}
 		must(!d.Late || !o.Nomad.NotAsked, "no timeout of Nomad ends before it was asked")
 		if d.Step == member.StartVM {

@@ -23,6 +23,8 @@ const (
 	// RemoveIntroduction takes the introduction token out of the cloud-init Secret of a member that has joined: whoever
 	// reads the Secret could join with it.
 	RemoveIntroduction Step = "RemoveIntroduction"
+	// RenewIntroduction puts a new introduction token into the Secret of a VM whose guest waits to boot.
+	RenewIntroduction Step = "RenewIntroduction"
 	// StartVM starts a VM that Harvester has halted for its namespace's quota.
 	StartVM Step = "StartVM"
 	// UnlistClaims takes off a VM what a refused deletion in Harvester's UI has left there, and tells who tried that.

@@ -26,6 +26,9 @@ type State struct {
 	// HasIntroductionToken is true while the Secret holds an introduction token. Once the VM has been seen, the status
 	// tells that.
 	HasIntroductionToken bool
+	// IntroductionStaleAt is when the introduction token in the Secret of a VM whose guest waits to boot must be renewed;
+	// zero: there is none. Only observed while member.WaitsToBoot.
+	IntroductionStaleAt time.Time
 	// Claims are those that still exist. Only observed for a member that is being removed.
 	Claims []Claim
 	// Nomad is the member's Nomad node.
