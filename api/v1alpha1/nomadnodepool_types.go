@@ -398,7 +398,8 @@ type NomadNodePoolStatus struct {
 	// +optional
 	Joins *JoinsStatus `json:"joins,omitempty"`
 	// suspension is what keeps it from being judged if members work, and was seen while some didn't: an upgrade of
-	// Harvester, hosts in maintenance, or a Nomad that can't be asked if members have joined. When it is over, joinTimeout and unhealthyTimeout begin anew.
+	// Harvester, hosts in maintenance, or a Nomad that can't be asked if members have joined. When it is over, joinTimeout
+	// and unhealthyTimeout begin anew.
 	// +optional
 	Suspension *SuspensionStatus `json:"suspension,omitempty"`
 	// scaling says to programs what comes of a change of replicas. Unset: the controller has not seen the pool yet.

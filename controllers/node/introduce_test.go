@@ -57,7 +57,7 @@ func (s *fixture) started(t *testing.T) bool {
 	return *vm.Spec.RunStrategy != kubevirtv1.RunStrategyHalted
 }
 
-// A VM that got no room for so long that its introduction token is about to expire is started with a new one.
+// A VM that got no capacity for so long that its introduction token is about to expire is started with a new one.
 func TestTokenOfAWaitingGuestIsRenewedBeforeItStarts(t *testing.T) {
 	for name, c := range map[string]struct {
 		age     time.Duration

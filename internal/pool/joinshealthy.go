@@ -32,8 +32,8 @@ func joinsHealthy(x *index, p Plan) metav1.Condition {
 	}
 }
 
-// joinsFail reports whether members fail to join at present. A failure that is over isn't reported any more: all members
-// have joined since, or the one that failed isn't wanted any more.
+// joinsFail reports whether members fail to join at present. A failure that is over isn't reported any more: all
+// members have joined since, or the one that failed isn't wanted any more.
 func joinsFail(x *index) bool {
 	if slices.ContainsFunc(x.joinExpired, func(m *Member) bool { return m.Blocked == nil }) {
 		return true

@@ -6,8 +6,8 @@ import (
 )
 
 // Suspension is why it isn't judged at present whether members work: an upgrade of Harvester, the maintenance of hosts
-// with members that don't work, and a Nomad that can't be asked if members have joined. When it is over, the timeouts of
-// these members begin anew.
+// with members that don't work, and a Nomad that can't be asked if members have joined. When it is over, the timeouts
+// of these members begin anew.
 type Suspension struct {
 	// Upgrading is true while Harvester is being upgraded.
 	Upgrading bool

@@ -61,6 +61,7 @@ type memberTruth struct {
 	stuck                 time.Time            // when its NomadNode last said that it doesn't go away
 	drainedAt             time.Time            // when Drained was written last; zero: never
 	forced                bool                 // rightly at its deadline
+	halted                time.Time            // since when somebody has its VM halted; zero: nobody
 	resent                map[string]time.Time // by drain request: when it was written that its drain was resent
 	current               string               // the drain request in force; empty: none
 	over                  map[string]time.Time // by ID: when drain requests ceased to stand
@@ -175,6 +176,10 @@ func (c *checks) after(t *task, made call, before client.Object) {
 			c.secretMade(t, is)
 			break
 		}
+		if made.verb == "patch" && c.secrets[before.GetUID()] {
+			c.secretPatched(before, is)
+			break
+		}
 		c.collected(t, c.members[before.GetLabels()[v1alpha1.NodeLabel]], "a Secret")
 		if !c.secrets[before.GetUID()] {
 			c.w.violate("I6", made.id.name, "a Secret that isn't a member's: %s", made.verb)
@@ -266,6 +271,8 @@ func (c *checks) afterVM(t *task, made call, before client.Object) {
 	case now == nil || !specChanged(vm, now):
 	case halted(now) && !halted(vm):
 		c.vmStopped(t, c.members[name], vm)
+	case halted(vm) && !halted(now):
+		c.vmStarted(c.members[name], vm)
 	default:
 		c.w.violate("I6", vm.Name, "the VM's spec was edited: %s", made.patch)
 	}

@@ -80,7 +80,9 @@ func (c *checks) uncordons(nodeID string) {
 	if m == nil || x == nil || x.eligible {
 		return
 	}
-	if m.marked == "" && m.unmarked.Before(t.readAt()) {
+	undone := x.last != nil && x.last.AccessorID == us && x.last.Status == nomad.DrainCanceled &&
+		!x.touched.Before(t.began)
+	if m.marked == "" && m.unmarked.Before(t.readAt()) && !undone {
 		c.w.violate("I6", m.name, "made eligible without a drain request that is taken back")
 		return
 	}

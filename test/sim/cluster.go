@@ -249,8 +249,12 @@ func (c *cluster) Purge(_ context.Context, nodeID string) error {
 	return err
 }
 
-// IntroductionToken is nomad.Cluster's.
-func (c *cluster) IntroductionToken(context.Context, string, string, time.Duration) (string, bool, error) {
-	err := c.ask("make introduction token", false, func() error { return nil })
-	return "token", true, err
+// IntroductionToken is nomad.Cluster's. The token tells when it expires.
+func (c *cluster) IntroductionToken(_ context.Context, _, _ string, ttl time.Duration) (string, bool, error) {
+	var token string
+	err := c.ask("make introduction token", false, func() error {
+		token = fmt.Sprintf("token-%d", c.p.w.now.Add(ttl).Unix())
+		return nil
+	})
+	return token, true, err
 }

@@ -24,7 +24,8 @@ type Environment struct {
 	harvester *harvester
 	processes []*process
 	running   *task
-	faulty    bool // faults may happen; false in the end
+	faulty    bool      // faults may happen; false in the end
+	calm      time.Time // since when there are none
 	checks    *checks
 	trace     *trace
 	ids       uint64

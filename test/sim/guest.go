@@ -43,7 +43,7 @@ func (g *guest) boot() {
 		wait = s.between(g.w.Boot, 2*g.w.JoinTimeout)
 	}
 	g.w.after(wait, func() {
-		if !g.stopping {
+		if !g.stopping && !g.refusesToken() {
 			g.lives = true
 			g.w.nomad.register(g)
 		}

@@ -31,6 +31,8 @@ type harvester struct {
 	upgrading  time.Time
 	// upgradedFrom and upgraded are when the last upgrade that is over began and ended.
 	upgradedFrom, upgraded time.Time
+	// quotaFull is until when the namespace's quota has no capacity for another VM.
+	quotaFull time.Time
 }
 
 func newHarvester(w *Environment) *harvester {
@@ -142,6 +144,8 @@ func (h *harvester) refuses(s *stream, c call) error {
 	case c.id.kind == kindVM && c.verb == "create" && h.w.now.Before(h.refusing):
 		return apierrors.NewForbidden(resourceOf(kindVM), c.id.name, errRefused)
 	case c.id.kind == kindVM && c.verb == "patch" && h.w.now.Before(h.frozen):
+		return apierrors.NewBadRequest(errRefused.Error())
+	case starts(c) && h.w.aboveQuota():
 		return apierrors.NewBadRequest(errRefused.Error())
 	case c.id.kind == kindClaim && c.verb == "delete" && s.once(h.w.Faults.Errors):
 		return apierrors.NewInternalError(errAway)

@@ -173,6 +173,8 @@ func (c *checks) patient(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 		c.w.violate("I9", m.name, "replaced while Harvester is being upgraded")
 	case !host.IsZero() && host.Before(t.readAt()):
 		c.w.violate("I9", m.name, "replaced while its host is in maintenance")
+	case c.lacked(t, m, n) != "":
+		c.w.violate("I9", m.name, "replaced although %s", c.lacked(t, m, n))
 	case !t.recovered.IsZero() && t.viewed.Before(t.recovered.Add(time.Minute)):
 		c.w.violate("I9", m.name, "replaced when Nomad had just come back, or changed its leader")
 	case c.rushed(t, n, c.w.harvester.upgradedFrom, c.w.harvester.upgraded):

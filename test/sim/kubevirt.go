@@ -105,11 +105,13 @@ func (k *kubevirt) run(vm *kubevirtv1.VirtualMachine, vmi *kubevirtv1.VirtualMac
 	case g.stopping:
 	case k.w.now.Before(k.full):
 		k.show(vm, kubevirtv1.VirtualMachineStatusUnschedulable)
+		k.unschedulable(vmi)
 		k.w.after(k.full.Sub(k.w.now), func() { k.run(vm, vmi, g) })
 	default:
 		change(k.w.store, vmi, func(i *kubevirtv1.VirtualMachineInstance) {
-			i.Status.Phase, i.Status.NodeName = kubevirtv1.Running, k.host()
+			i.Status.Phase, i.Status.NodeName, i.Status.Conditions = kubevirtv1.Running, k.host(), nil
 		})
+		k.ran(vm)
 		k.show(vm, kubevirtv1.VirtualMachineStatusRunning)
 		g.boot()
 	}

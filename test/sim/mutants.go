@@ -23,7 +23,7 @@ import (
 // Mutants are deliberate bugs, each of which the simulator must find: so it is known that it can fail.
 func Mutants() []Mutation {
 	return slices.Concat(drainMutants(), removalMutants(), sightMutants(), poolMutants(), healthMutants(), seamMutants(),
-		gcMutants())
+		gcMutants(), untrueMutants(), capacityMutants(), restoreMutants())
 }
 
 // sees changes what a member's decision, and its description, are based on.
@@ -250,17 +250,6 @@ func healthMutants() []Mutation {
 				}
 			}
 		}),
-		poolSees("count an outage of Nomad", func(s *pool.Snapshot) {
-			if d := s.Suspension.Resumed.Sub(s.NomadRecovered); d < -time.Second || d > 10*time.Second {
-				return // something else was over
-			}
-			for i := range s.Members {
-				m := &s.Members[i]
-				if !m.Joined && m.VMMade && m.JoinDeadline.Equal(s.Suspension.Resumed.Add(s.Health.JoinTimeout.Duration)) {
-					m.JoinExpired = true
-				}
-			}
-		}),
 		poolSees("trust a Nomad that has just come back", func(s *pool.Snapshot) { s.NomadRecovered = time.Time{} }),
 	}
 }
@@ -277,8 +266,6 @@ func seamMutants() []Mutation {
 			func(_ *process, c nomad.Cluster) nomad.Cluster { return fullDeadline{sendsAlways{c}} }),
 		clusterOf("trust Nomad when it says complete",
 			func(_ *process, c nomad.Cluster) nomad.Cluster { return trusting{c} }),
-		clusterOf("cancel drains that stop batch work",
-			func(_ *process, c nomad.Cluster) nomad.Cluster { return typeless{c} }),
 		clusterOf("trust the view instead of asking", func(_ *process, c nomad.Cluster) nomad.Cluster { return viewing{c} }),
 		clusterOf("take no answer for no allocations", func(_ *process, c nomad.Cluster) nomad.Cluster { return deaf{c} }),
 		clusterOf("believe a token that sees nothing",

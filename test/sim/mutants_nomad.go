@@ -60,26 +60,6 @@ func (t trusting) Allocations() nomad.AllocationsView {
 	return v
 }
 
-// typeless takes all work for that of services.
-type typeless struct{ nomad.Cluster }
-
-// Allocations hides which are of batch jobs.
-func (c typeless) Allocations() nomad.AllocationsView {
-	v := c.Cluster.Allocations()
-	live := map[string][]nomad.Allocation{}
-	for nodeID, as := range v.Live {
-		as = slices.Clone(as)
-		for i := range as {
-			if as[i].JobType == batch {
-				as[i].JobType = service
-			}
-		}
-		live[nodeID] = as
-	}
-	v.Live = live
-	return v
-}
-
 // viewing answers from what was seen last.
 type viewing struct{ nomad.Cluster }
 

@@ -28,6 +28,8 @@ type nomadServer struct {
 	readJobLost time.Time
 	// spells counts how often it has lost read-job.
 	spells int
+	// restored is when they were restored from a snapshot last.
+	restored time.Time
 	// past are earlier states, for answers that go back.
 	past []snapshot
 }

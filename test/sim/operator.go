@@ -78,6 +78,8 @@ var acts = []act{
 // operate schedules the acts of others.
 func (w *Environment) operate() {
 	w.hide()
+	w.lackCapacity()
+	w.restore()
 	s := w.chance.of("operator")
 	for range w.Acts {
 		a := acts[s.IntN(len(acts))]
@@ -263,8 +265,11 @@ func haltVM(w *Environment, s *stream) {
 	}
 	w.note("operator", vm.Name, "halts the VM")
 	w.kubevirt.halt(vm, true)
+	m := w.checks.members[vm.Name]
+	m.halted = w.now
 	w.after(s.between(10*time.Second, 4*time.Minute), func() {
 		w.note("operator", vm.Name, "starts the VM again")
+		m.halted = time.Time{}
 		w.kubevirt.halt(vm, false)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -40,7 +41,11 @@ func (s *store) patch(i id, data []byte, status bool) (client.Object, error) {
 		partChanged = !equality.Semantic.DeepEqual(field.Interface(),
 			reflect.ValueOf(was).Elem().FieldByName(part).Interface())
 	}
-	if !partChanged && (status || equality.Semantic.DeepEqual(metaOf(was), metaOf(is))) {
+	dataChanged, err := patchData(is, doc["data"])
+	if err != nil {
+		return nil, err
+	}
+	if !partChanged && !dataChanged && (status || equality.Semantic.DeepEqual(metaOf(was), metaOf(is))) {
 		return was, nil
 	}
 	s.commit(was, is, partChanged && !status)
@@ -48,6 +53,18 @@ func (s *store) patch(i id, data []byte, status bool) (client.Object, error) {
 		return now, nil
 	}
 	return is, nil
+}
+
+// patchData patches what a Secret holds.
+func patchData(is client.Object, raw json.RawMessage) (changed bool, err error) {
+	secret, ok := is.(*corev1.Secret)
+	if !ok || raw == nil {
+		return false, nil
+	}
+	if err := mergeField(reflect.ValueOf(&secret.Data).Elem(), raw); err != nil {
+		return false, apierrors.NewBadRequest(err.Error())
+	}
+	return true, nil
 }
 
 func metaOf(o client.Object) *metav1.ObjectMeta {

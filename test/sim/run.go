@@ -7,6 +7,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // Result is what came of a schedule.
@@ -54,7 +55,7 @@ func (w *Environment) comeToRest() {
 		return
 	}
 	w.note("", "", "---- the faults end")
-	w.faulty, w.Faults.Broken = false, 0
+	w.faulty, w.Faults.Broken, w.calm = false, 0, w.now
 	w.harvester.refusing, w.harvester.frozen, w.nomad.away, w.Faults.Blocks = w.now, w.now, w.now, 0
 	w.nomad.readJobLost = w.now
 	for _, p := range w.processes[:len(w.processes)-1] {
@@ -104,7 +105,7 @@ func (w *Environment) tidy() {
 			func(n *v1alpha1.NomadNode) { delete(n.Annotations, v1alpha1.ProtectAnnotation) })
 	}
 	for _, o := range w.store.all(kindVM) {
-		if vm := o.(*kubevirtv1.VirtualMachine); halted(vm) {
+		if vm := o.(*kubevirtv1.VirtualMachine); halted(vm) && vm.Annotations[nodestate.AboveQuotaAnnotation] == "" {
 			w.kubevirt.halt(vm, false)
 		}
 	}
@@ -140,11 +141,13 @@ func (w *Environment) rest() {
 	}
 	w.run(w.now.Add(2 * time.Minute))
 	w.still("at the fixpoint")
+	w.reportedRightly()
 	if w.checks.failed() {
 		return
 	}
 	w.kill(w.processes[len(w.processes)-1], "is restarted")
 	w.still("after a restart at the fixpoint")
+	w.reportedRightly()
 }
 
 // still checks that nothing is written for a while, and that the fixpoint lasts.
