@@ -76,7 +76,8 @@ func checkOwned(user *yaml.Node, install *v1alpha1.NomadInstall) error {
 		checkCommands(user, "bootcmd"), checkCommands(user, "runcmd"), checkPackages(user, install), checkCloudInitKeys(user))
 }
 
-// checkFiles refuses files that belong to the member: the user's are written later and would overwrite them.
+// checkFiles refuses files that belong to the member: the user's are written later and would overwrite them. It also
+// refuses what makes another node of the guest.
 func checkFiles(files *yaml.Node, install *v1alpha1.NomadInstall) error {
 	owned := []string{nomadClientIDFile, nomadIntroTokenFile, nomadCAFile, nomadCertFile, nomadKeyFile}
 	for _, f := range installationOf(install).files {
@@ -103,6 +104,10 @@ func checkFiles(files *yaml.Node, install *v1alpha1.NomadInstall) error {
 			return fmt.Errorf("write_files[%d].path: %s belongs to the controller; leave it out", i, name)
 		case isRelative(textOf(valueOf(f, "path"))):
 			return fmt.Errorf("write_files[%d].path, line %d: it does not begin with /; write all of it", i, f.Line)
+		case isAgentFile(name):
+			if err := checkAgentFile(f); err != nil {
+				return fmt.Errorf("write_files[%d], %s: %w", i, name, err)
+			}
 		}
 	}
 	return nil
