@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -37,7 +38,25 @@ func checkCloudInitKeys(user *yaml.Node) error {
 		return fmt.Errorf("fqdn, line %d: it is not text, and cloud-init would run none of its modules; put it into quotes",
 			n.Line)
 	}
-	return errors.Join(checkSystem(valueOf(user, "system_info")), checkReporting(valueOf(user, "reporting")))
+	return errors.Join(checkFQDN(user), checkSystem(valueOf(user, "system_info")), checkReporting(valueOf(user, "reporting")))
+}
+
+// checkFQDN refuses a name that all members would have in common. hostname is the member's, but cloud-init takes fqdn
+// instead where prefer_fqdn_over_hostname is true, and images of Red Hat's kin prefer it by themselves (cloud-init:
+// cloudinit/distros/__init__.py, _select_hostname).
+func checkFQDN(user *yaml.Node) error {
+	n := valueOf(user, "fqdn")
+	if textOf(n) == "" || isFalse(valueOf(user, "prefer_fqdn_over_hostname")) {
+		return nil
+	}
+	return fmt.Errorf(
+		"fqdn, line %d: each member's hostname is its own name, and all guests that prefer fqdn, as those of Red Hat's kin do, would have this one; leave it out, or set prefer_fqdn_over_hostname: false",
+		n.Line)
+}
+
+// isFalse reports if cloud-init takes a value for false (cloud-init: cloudinit/util.py, translate_bool).
+func isFalse(n *yaml.Node) bool {
+	return n != nil && n.Kind == yaml.ScalarNode && slices.Contains([]string{"false", "no", "off"}, strings.ToLower(n.Value))
 }
 
 func checkSystem(system *yaml.Node) error {
