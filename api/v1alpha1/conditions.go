@@ -184,6 +184,8 @@ const (
 	ReasonJoined = "Joined"
 	// ReasonNodeIDTaken: a Nomad node of the member's ID exists that isn't the member's; nothing is done to it.
 	ReasonNodeIDTaken = "NodeIDTaken"
+	// ReasonNodeIDDiffers: the guest has registered in Nomad under another ID than the member's.
+	ReasonNodeIDDiffers = "NodeIDDiffers"
 	// ReasonJoinTimeout: the guest didn't join Nomad within joinTimeout.
 	ReasonJoinTimeout = "JoinTimeout"
 	// ReasonNodeReady: the Nomad node is ready and eligible.

@@ -248,6 +248,8 @@ const (
 	BlockedByCapacity BlockedCause = "Capacity"
 	// BlockedByHalt: the VM is there, and somebody halted it.
 	BlockedByHalt BlockedCause = "Halted"
+	// BlockedByOtherNode: the guest has registered in Nomad under another ID than the member's, and has work there.
+	BlockedByOtherNode BlockedCause = "NodeIDDiffers"
 	// BlockedByRemoval: the member is being removed, and something keeps that from getting on.
 	BlockedByRemoval BlockedCause = "Removal"
 	// BlockedByJoins: so many members in a row didn't join that no more are made until the cause is removed.
@@ -309,8 +311,8 @@ type NomadNodeStatus struct {
 	// +optional
 	ResentDrain string `json:"resentDrain,omitempty"`
 	// blockedBy is the kind of thing that keeps the member from being made, from running or from going; the condition
-	// VMReady says what it is: Template, Admission, Quota, IntroductionToken, NameTaken, NodeIDTaken, CreateFailed,
-	// Capacity, Halted or Removal. Unset: nothing is in its way.
+	// VMReady, or Joined, says what it is: Template, Admission, Quota, IntroductionToken, NameTaken, NodeIDTaken,
+	// CreateFailed, Capacity, Halted, NodeIDDiffers or Removal. Unset: nothing is in its way.
 	// +optional
 	BlockedBy BlockedCause `json:"blockedBy,omitempty"`
 	// drainResult is how the drain ended: Empty, NeverJoined, VMGone or DeadlinePassed. Unset: the member isn't drained.

@@ -61,6 +61,8 @@ func (r *Reconciler) emitBlocked(n *v1alpha1.NomadNode, by v1alpha1.BlockedCause
 		r.Events.vmNotMade(n, message)
 	case v1alpha1.BlockedByHalt:
 		r.Events.vmStopped(n, message)
+	case v1alpha1.BlockedByOtherNode:
+		r.Events.nodeIDDiffers(n, nodestate.Condition(n, v1alpha1.NodeJoined).Message)
 	case v1alpha1.BlockedByRemoval:
 		r.Events.deleteStuck(n, message)
 	default: // what people read in the conditions
@@ -104,6 +106,10 @@ func (e emitter) nameShared(n *v1alpha1.NomadNode, message string) {
 
 func (e emitter) misplaced(n *v1alpha1.NomadNode, message string) {
 	e.Warn(n, "Misplaced", "CheckHealth", "%s", message)
+}
+
+func (e emitter) nodeIDDiffers(n *v1alpha1.NomadNode, message string) {
+	e.Warn(n, "NodeIDDiffers", "Join", "%s", message)
 }
 
 func (e emitter) vmRefused(n *v1alpha1.NomadNode, message string) {

@@ -37,10 +37,12 @@ type nomadStub struct {
 	allocs nomad.AllocationsView
 	inside nomad.Inspection // what the leader answers
 	token  error
-	calls  []string
-	tracks bool
-	stops  time.Duration // how long the remaining allocations may take to stop
-	mute   bool          // it doesn't answer that
+	// refuses is why it doesn't say what is inside; nil: it does.
+	refuses error
+	calls   []string
+	tracks  bool
+	stops   time.Duration // how long the remaining allocations may take to stop
+	mute    bool          // it doesn't answer that
 }
 
 func (n *nomadStub) Get(nomad.Connection) nomad.Cluster         { return n }
@@ -63,6 +65,9 @@ func (n *nomadStub) Purge(context.Context, string) error { n.called("purge"); re
 
 func (n *nomadStub) Inspect(context.Context, string) (nomad.Inspection, error) {
 	n.called("inspect")
+	if n.refuses != nil {
+		return nomad.Inspection{}, n.refuses
+	}
 	return n.inside, nil
 }
 

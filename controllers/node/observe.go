@@ -61,6 +61,7 @@ func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope
 	}
 	observeNomad(s, siblings)
 	r.observeByID(ctx, s)
+	r.observeOther(ctx, s)
 	r.observeStopTime(ctx, s)
 	return s, r.observePool(ctx, s)
 }

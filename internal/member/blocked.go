@@ -24,6 +24,8 @@ func blockedBy(o nodestate.State) v1alpha1.BlockedCause {
 		return v1alpha1.BlockedByName
 	case o.VM.Halted && !o.VM.Deleting:
 		return v1alpha1.BlockedByHalt
+	case worksUnderOtherID(o):
+		return v1alpha1.BlockedByOtherNode
 	default:
 		return ""
 	}

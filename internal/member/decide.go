@@ -132,6 +132,12 @@ func live(o nodestate.State) Decision {
 		return d
 	}
 	left := o.Node.JoinDeadline().Sub(o.Now)
+	switch {
+	case o.Nomad.Other != nil: // no change of its allocations wakes the member
+		return Decision{Step: Wait, Wake: problemRetry}
+	case o.Instance.Exists && left > otherNodeMargin:
+		left -= otherNodeMargin
+	}
 	scheduling := o.Instance.UnschedulableSince.Add(schedulingTimeout).Sub(o.Now)
 	if o.Instance.Unschedulable != "" && scheduling > 0 {
 		left = min(left, scheduling)

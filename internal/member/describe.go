@@ -127,22 +127,28 @@ func conditions(o nodestate.State, d Decision) map[string]metav1.Condition {
 	c := map[string]metav1.Condition{v1alpha1.NodeVMReady: vmReady(o), v1alpha1.NodeJoined: joined(o),
 		v1alpha1.NodeDrainCompleted: drainCompleted(o, d)}
 	c[v1alpha1.NodeReady] = ready(o, c)
-	c[v1alpha1.NodeStalled] = stalled(o, c[v1alpha1.NodeVMReady])
+	c[v1alpha1.NodeStalled] = stalled(o, c)
 	return c
 }
 
 // stalled reports whether a member gets no further until a person acts.
-func stalled(o nodestate.State, vm metav1.Condition) metav1.Condition {
-	by := blockedBy(o)
+func stalled(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
+	by, because := blockedBy(o), c[v1alpha1.NodeVMReady]
 	if was, ok := lastWritten(o, v1alpha1.NodeStalled); ok && by == v1alpha1.BlockedByToken {
 		return was
+	}
+	if by == v1alpha1.BlockedByOtherNode {
+		if was, ok := o.Node.LastConditions[v1alpha1.NodeStalled]; ok && !o.Nomad.Known {
+			return was
+		}
+		because = c[v1alpha1.NodeJoined]
 	}
 	blocked := nodestate.Blocked{By: by}
 	if o.Problem != nil && o.Problem.By == by {
 		blocked.Problem = o.Problem.Problem
 	}
 	if blocked.NeedsPerson(o.Nomad.Known) {
-		return condition.True(vm.Reason, vm.Message)
+		return condition.True(because.Reason, because.Message)
 	}
 	if o.Node.Leaving() && o.Nomad.Misconfigured { // of one that stays the pool says so
 		return condition.True(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
@@ -188,6 +194,8 @@ func joined(o nodestate.State) metav1.Condition {
 		return condition.False(v1alpha1.ReasonNodeDown,
 			"Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; "+
 				"if it doesn't, look at the console of its VM (nomad.service)."+thenReplaced(o))
+	case o.Nomad.Other != nil:
+		return underOtherID(o)
 	case joinExpired(o):
 		return condition.False(v1alpha1.ReasonJoinTimeout,
 			"The guest didn't join Nomad within health.joinTimeout. "+
@@ -272,6 +280,8 @@ func draining(o nodestate.State, d Decision) metav1.Condition {
 	switch {
 	case o.Nomad.External != "":
 		return idTaken(o)
+	case len(otherWork(o)) > 0:
+		return waitsForOther(o)
 	case waits && !o.Nomad.Registered:
 		return absent(o)
 	case waits && o.SiblingsEligible && !o.Nomad.Draining:

@@ -33,6 +33,8 @@ func drain(o nodestate.State) Decision {
 		return drainNomadUnknown(o)
 	case o.Nomad.External != "":
 		return drainExternal(o)
+	case len(otherWork(o)) > 0:
+		return drainOther(o)
 	case !o.Nomad.Registered:
 		return drainAbsent(o)
 	case o.Nomad.Eligible:
@@ -296,11 +298,14 @@ func markDrained(unchecked bool, result v1alpha1.DrainResult, message string) De
 }
 
 // Blocking names the allocations that a drain waits for, at most limit of them.
-func Blocking(o nodestate.State, limit int) []string {
+func Blocking(o nodestate.State, limit int) []string { return named(waitedFor(o), limit) }
+
+// named names allocations, at most limit of them.
+func named(allocations []nodestate.Allocation, limit int) []string {
 	var out []string
-	for _, a := range waitedFor(o) {
+	for _, a := range allocations {
 		if len(out) == limit {
-			return append(out, fmt.Sprintf("and %d more", len(waitedFor(o))-limit))
+			return append(out, fmt.Sprintf("and %d more", len(allocations)-limit))
 		}
 		out = append(out, a.Name)
 	}

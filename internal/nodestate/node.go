@@ -156,6 +156,9 @@ func (r Node) Blocked() *Blocked {
 		return nil
 	}
 	was := r.LastConditions[v1alpha1.NodeVMReady]
+	if r.BlockedBy == v1alpha1.BlockedByOtherNode {
+		was = r.LastConditions[v1alpha1.NodeJoined]
+	}
 	return &Blocked{By: r.BlockedBy, Problem: condition.Problem{cmp.Or(was.Reason, string(r.BlockedBy)), was.Message}}
 }
 

@@ -151,6 +151,9 @@ type Nomad struct {
 	Registered bool
 	// External describes a node of the member's ID that isn't owned by the member; empty: there is none. See member.Owns.
 	External string
+	// Other is the node as which the member's guest has registered under another ID than the member's; nil: none was
+	// found. Only observed while member.LooksForOther.
+	Other *OtherNode
 	// CreateIndex is the node's; 0: unknown.
 	CreateIndex uint64
 	// Unlisted is true for a node that isn't in Nomad's list and was asked for by its ID: no change of the list shows how
@@ -201,6 +204,13 @@ type Batch struct {
 	Known bool
 	// Live is true if some live, and Stopping if one of these is being stopped.
 	Live, Stopping bool
+}
+
+// OtherNode is a Nomad node of another ID than the member's, whose meta names the member.
+type OtherNode struct {
+	ID string
+	// Live are its allocations that are pending, running or unknown.
+	Live []Allocation
 }
 
 // Up is true when the node is ready in Nomad, in the place where it was told to register.

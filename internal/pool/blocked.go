@@ -45,7 +45,12 @@ func blockedByTemplate(m *Member) bool {
 
 // blocksOthers reports whether the next member of the present template would be blocked as this blocked one is.
 func (s *Snapshot) blocksOthers(m *Member) bool {
-	return m.Revision == s.Revision && !nameTaken(m)
+	return m.Revision == s.Revision && !nameTaken(m) && !m.worksUnderOtherID()
+}
+
+// worksUnderOtherID reports whether a member's guest has registered in Nomad under another ID, and has work there.
+func (m *Member) worksUnderOtherID() bool {
+	return m.Blocked != nil && m.Blocked.By == v1alpha1.BlockedByOtherNode
 }
 
 // nameTaken reports whether a member can't have a VM because an external VM has its name. The next member has another

@@ -50,10 +50,10 @@ func setByNomad(m *Member, n nodestate.Nomad, now time.Time) {
 	}
 }
 
-// isBlocked reports whether a cause keeps a member from being made, or from beginning to run.
+// isBlocked reports whether a cause keeps a member from being made, from beginning to run, or from being replaced.
 func isBlocked(by v1alpha1.BlockedCause, made bool) bool {
 	switch by {
-	case v1alpha1.BlockedByCapacity:
+	case v1alpha1.BlockedByCapacity, v1alpha1.BlockedByOtherNode:
 		return true
 	case "", v1alpha1.BlockedByHalt:
 		return false

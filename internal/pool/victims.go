@@ -69,7 +69,7 @@ func (s *Snapshot) mayBeVictim(m *Member) bool {
 // name, or it has none. A member that is merely not ready, because an operator made its node ineligible or Nomad lost
 // contact with it, may have some.
 func (s *Snapshot) leavesAnyway(m *Member) bool {
-	return m.DeleteNext || !m.Joined || m.Down && s.recoveryLeft() == 0
+	return m.DeleteNext || !m.Joined && !m.worksUnderOtherID() || m.Down && s.recoveryLeft() == 0
 }
 
 // OnlyIf returns the strategy that a victim's drain request depends on; empty: none. Under a strategy that lets only

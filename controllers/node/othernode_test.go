@@ -1,0 +1,97 @@
+package node
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+)
+
+const otherID = "bbbbbbbb-0000-4000-8000-000000000002"
+
+// underOther is a member whose time to join is up, beside a Nomad node of another ID.
+func underOther(other nomad.Node, change func(*v1alpha1.NomadNode)) *fixture {
+	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		objects := running(n, s, nomad.Node{})
+		n.Status.JoinedTime = nil
+		n.Status.VM.Address = "10.0.0.7"
+		other.ID, other.Eligible = otherID, true
+		s.nomad.view.Nodes = map[string]nomad.Node{otherID: {ID: otherID, Name: other.Name, Status: other.Status,
+			Address: other.Address}}
+		s.nomad.inside = nomad.Inspection{Found: true, Node: other, Live: []nomad.Allocation{alloc}}
+		change(n)
+		return objects
+	})
+}
+
+// A guest that has registered under another ID is found by the member's name, or by its VM's address, and its meta.
+func TestGuestUnderAnotherIDIsFound(t *testing.T) {
+	for name, c := range map[string]struct {
+		other nomad.Node
+		calls string
+		found bool
+	}{
+		"by its name":            {nomad.Node{Name: "p-1", Status: nomad.NodeReady, PoolUID: "u", Member: "p-1"}, "inspect", true},
+		"by its address":         {nomad.Node{Name: "x", Status: nomad.NodeReady, Address: "10.0.0.7", PoolUID: "u", Member: "p-1"}, "inspect", true},
+		"disconnected":           {nomad.Node{Name: "p-1", Status: nomad.NodeDisconnected, PoolUID: "u", Member: "p-1"}, "inspect", true},
+		"down":                   {nomad.Node{Name: "p-1", Status: nomad.NodeDown, PoolUID: "u", Member: "p-1"}, "", false},
+		"of another pool":        {nomad.Node{Name: "p-1", Status: nomad.NodeReady, PoolUID: "v", Member: "p-1"}, "inspect", false},
+		"of another member":      {nomad.Node{Name: "p-1", Status: nomad.NodeReady, PoolUID: "u", Member: "p-2"}, "inspect", false},
+		"of neither":             {nomad.Node{Name: "x", Status: nomad.NodeReady, PoolUID: "u", Member: "p-1"}, "", false},
+		"without meta of a pool": {nomad.Node{Name: "p-1", Status: nomad.NodeReady}, "inspect", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := underOther(c.other, asIs)
+			s.reconcile(t)
+			n := s.node(t)
+			joined := nodestate.Condition(n, v1alpha1.NodeJoined)
+			if got := joined.Reason == v1alpha1.ReasonNodeIDDiffers; got != c.found {
+				t.Errorf("%+v", joined)
+			}
+			if got := n.Status.BlockedBy == v1alpha1.BlockedByOtherNode; got != c.found {
+				t.Errorf("blocked by %q", n.Status.BlockedBy)
+			}
+			if got := strings.Join(s.nomad.calls, " "); got != c.calls {
+				t.Errorf("asked to %q", got)
+			}
+			if e := s.event(); strings.Contains(e, "NodeIDDiffers") != c.found {
+				t.Errorf("Event %q", e)
+			}
+		})
+	}
+}
+
+// A member whose time isn't nearly up costs no request.
+func TestGuestThatHasTimeIsNotLookedFor(t *testing.T) {
+	s := underOther(nomad.Node{Name: "p-1", Status: nomad.NodeReady, PoolUID: "u", Member: "p-1"},
+		func(n *v1alpha1.NomadNode) {
+			n.Status.VM.CapacityAvailableTime = &metav1.Time{Time: now.Add(-time.Minute)}
+		})
+	if s.reconcile(t); len(s.nomad.calls) > 0 {
+		t.Errorf("asked to %q", s.nomad.calls)
+	}
+}
+
+// Its VM isn't deleted as that of a member that never joined, even if the pool has asked it to leave.
+func TestLeavingGuestUnderAnotherIDIsWaitedFor(t *testing.T) {
+	for name, status := range map[string]error{"Nomad answers": nil, "Nomad doesn't answer that": nomad.ErrUnreachable} {
+		t.Run(name, func(t *testing.T) {
+			s := underOther(nomad.Node{Name: "p-1", Status: nomad.NodeReady, PoolUID: "u", Member: "p-1"},
+				func(n *v1alpha1.NomadNode) {
+					n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainJoinTimeout, now, now.Add(15*time.Minute))
+				})
+			s.nomad.refuses = status
+			s.reconcile(t)
+			n := s.node(t)
+			if d := nodestate.Condition(n, v1alpha1.NodeDrainCompleted); d.Status == metav1.ConditionTrue || n.Status.DrainResult != "" {
+				t.Errorf("drained: %+v", d)
+			}
+		})
+	}
+}

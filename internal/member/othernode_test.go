@@ -1,0 +1,112 @@
+package member_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+)
+
+const otherID = "bbbbbbbb-0000-4000-8000-000000000002"
+
+// registeredAs has the guest of a member registered under another ID, with allocations.
+func registeredAs(id string, live []nodestate.Allocation) change {
+	return func(o *nodestate.State) {
+		o.Node.ID = "aaaaaaaa-0000-4000-8000-000000000001"
+		o.Nomad = nodestate.Nomad{Known: true, Other: &nodestate.OtherNode{ID: id, Live: live}}
+	}
+}
+
+// asked has the drain of a booting member requested.
+func asked(o *nodestate.State) {
+	o.Node.Drain = drainRequest(now.Add(-time.Minute), now.Add(14*time.Minute))
+}
+
+func TestWhoIsLookedForUnderAnotherID(t *testing.T) {
+	nearly := later(8*time.Minute + 30*time.Second)
+	for name, c := range map[string]struct {
+		o    nodestate.State
+		want bool
+	}{
+		"its time is nearly up":              {booting(nearly), true},
+		"its time is up":                     {booting(later(time.Hour)), true},
+		"it leaves":                          {booting(asked), true},
+		"it is deleted":                      {booting(deleted), true},
+		"its VM is gone, its instance isn't": {booting(asked, vmOnlyGone), true},
+		"it has time":                        {booting(later(8*time.Minute + 29*time.Second)), false},
+		"it has joined":                      {steady(nearly), false},
+		"it had joined":                      {steady(notInNomad, asked), false},
+		"no guest runs":                      {booting(nearly, noInstance), false},
+		"the VM isn't its own":               {booting(nearly, externalVM), false},
+		"its ID is taken":                    {booting(nearly, func(o *nodestate.State) { o.Nomad.External = "db" }), false},
+		"Nomad isn't known":                  {booting(nearly, nomadUnknown), false},
+		"it is drained":                      {booting(asked, func(o *nodestate.State) { o.Node.Drained = true }), false},
+	} {
+		if got := member.LooksForOther(c.o); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// A guest that has work under another ID isn't taken for one that never joined.
+func TestGuestUnderAnotherIDIsKept(t *testing.T) {
+	o := booting(later(time.Hour), registeredAs(otherID, service("web")))
+	d := decide(o)
+	joined, stalled := d.Conditions[v1alpha1.NodeJoined], d.Conditions[v1alpha1.NodeStalled]
+	if d.BlockedBy != v1alpha1.BlockedByOtherNode || d.Step != member.Wait || d.Wake != 15*time.Second {
+		t.Errorf("blocked by %q, next %s in %s", d.BlockedBy, d.Step, d.Wake)
+	}
+	for _, c := range []metav1.Condition{joined, stalled, d.Conditions[v1alpha1.NodeReady]} {
+		if c.Reason != v1alpha1.ReasonNodeIDDiffers || !strings.Contains(c.Message, otherID) ||
+			!strings.Contains(c.Message, o.Node.ID) {
+			t.Errorf("%+v", c)
+		}
+	}
+	if joined.Status != metav1.ConditionFalse || stalled.Status != metav1.ConditionTrue {
+		t.Errorf("Joined %s, Stalled %s", joined.Status, stalled.Status)
+	}
+	o.Node.BlockedBy, o.Node.LastConditions = d.BlockedBy, d.Conditions
+	if unknown := decide(with(o, nomadUnknown)); unknown.BlockedBy != v1alpha1.BlockedByOtherNode ||
+		unknown.Conditions[v1alpha1.NodeStalled].Reason != v1alpha1.ReasonNodeIDDiffers {
+		t.Errorf("while Nomad can't be asked: %+v", unknown)
+	}
+}
+
+// Without work it is replaced as any that didn't join, and says why.
+func TestIdleGuestUnderAnotherIDIsNotKept(t *testing.T) {
+	for name, o := range map[string]nodestate.State{
+		"idle":           booting(later(time.Hour), registeredAs(otherID, nil)),
+		"of system jobs": booting(later(time.Hour), registeredAs(otherID, system("log")), ignoreSystem),
+	} {
+		if d := decide(o); d.BlockedBy != "" || d.Conditions[v1alpha1.NodeJoined].Reason != v1alpha1.ReasonNodeIDDiffers {
+			t.Errorf("%s: blocked by %q, %+v", name, d.BlockedBy, d.Conditions[v1alpha1.NodeJoined])
+		}
+	}
+}
+
+// When it leaves, its work gets the time that any work gets.
+func TestLeavingGuestUnderAnotherID(t *testing.T) {
+	works := registeredAs(otherID, service("web"))
+	runSteps(t, []stepCase{
+		{name: "it has work", o: booting(asked, works), step: member.Wait, wake: 15 * time.Second},
+		{name: "it has work, Retain", o: booting(asked, works, retain, overdue(time.Hour)), step: member.Wait,
+			wake: 15 * time.Second},
+		{name: "its deadline has passed", o: booting(asked, works, overdue(member.ForceGrace)), step: member.MarkDrained},
+		{name: "it has none", o: booting(asked, registeredAs(otherID, nil)), step: member.MarkDrained},
+		{name: "its VM is deleted", o: booting(asked, works, noVM), step: member.MarkDrained},
+	})
+	waits := decide(booting(asked, works)).Conditions[v1alpha1.NodeDrainCompleted]
+	if waits.Reason != v1alpha1.ReasonWaitingForAllocations || !strings.Contains(waits.Message, "web") ||
+		!strings.Contains(waits.Message, otherID) || !strings.Contains(waits.Message, "2026-03-01T12:14:40Z") {
+		t.Errorf("%+v", waits)
+	}
+	if d := decide(booting(asked, works, overdue(member.ForceGrace))); d.Drained.Result != v1alpha1.DrainDeadlinePassed ||
+		!strings.Contains(d.Drained.Message, "Cut off: web") {
+		t.Errorf("%+v", d.Drained)
+	}
+}
