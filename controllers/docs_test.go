@@ -24,7 +24,8 @@ var ordinary = []string{
 // members alone, and don't bring about all of it.
 var unrecorded = []string{" Event GuardBroken", " Event DeleteRefused", "pool TemplateValid/ImageFailed ",
 	"pool TemplateValid/CertificateNotYetValid ", "pool NomadReachable/TooManyNodes ",
-	"pool NomadReachable/TooManyConnections "}
+	"pool NomadReachable/TooManyConnections ", "member Joined/NodeIDDiffers ", "pool ScalingOut/NodeIDDiffers ",
+	" Event NodeIDDiffers"}
 
 // docs/troubleshooting.md quotes only messages that were written during the end-to-end tests, which record them in
 // docs/messages.txt.

@@ -312,7 +312,7 @@ func TestParseUserDataAccepts(t *testing.T) {
 	for _, text := range []string{
 		"", " \n", "#cloud-config", "#cloud-config\n", "#cloud-config \r\na: 1\r\n", "#cloud-config\n# nothing\n",
 		"#cloud-config\n---\na: 1\n",
-		"#cloud-config\nwrite_files: [{path: /etc/nomad.d/50-site.hcl, content: x}]\n", "#cloud-config\nruncmd:\n",
+		"#cloud-config\nwrite_files: [{path: /etc/nomad.d/50-site.hcl, content: disable_update_check = true}]\n", "#cloud-config\nruncmd:\n",
 		"#cloud-config\nmounts: [[vdb, /opt/nomad/data/alloc], [vdc], /x, [LABEL=root, /], [vdd, /opt/nomad-data]]\n",
 		"#cloud-config\nwrite_files: [{path: /etc/systemd/system/nomad.service, content: x}]\n",
 	} {

@@ -78,7 +78,7 @@ func TestVMHaltedForItsQuotaIsStartedAgain(t *testing.T) {
 		},
 		{name: "deleted by somebody before it was written down",
 			o: booting(aboveQuota, vmDeleting, func(o *nodestate.State) { o.Node.VMMade = false }), step: member.Wait,
-			wake: 8*time.Minute + 30*time.Second},
+			wake: 9 * time.Minute},
 		{name: "leaving", o: booting(aboveQuota, requesting), step: member.MarkDrained},
 		{name: "the scheduler has time", o: booting(unschedulable(10 * time.Second)), step: member.Wait,
 			wake: 20 * time.Second},
