@@ -48,6 +48,9 @@ func TestCancelUndoesWhatWasDone(t *testing.T) {
 			if e := s.event(); !strings.Contains(e, "DrainCanceled") || !strings.Contains(e, c.message) {
 				t.Errorf("event %q", e)
 			}
+			if e := s.event(); !strings.Contains(e, "this VM stays") {
+				t.Errorf("event of the VM %q", e)
+			}
 			// The view lags behind.
 			s.nomad.inside.Node.Draining, s.nomad.inside.Node.Eligible = false, c.cordonedFor != ""
 			if res := s.reconcile(t); res.RequeueAfter != viewRetry {

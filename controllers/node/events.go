@@ -131,6 +131,9 @@ func (e emitter) joined(n *v1alpha1.NomadNode) {
 
 func (e emitter) joinTimeout(n *v1alpha1.NomadNode) {
 	e.Warn(n, "JoinTimeout", "Join", "The guest didn't join Nomad within %s", n.Spec.Health.JoinTimeout.Duration)
+	e.warnOfVM(n, "JoinTimeout", "Join",
+		"The guest didn't join Nomad within %s; look at its console, and at kubectl -n %s describe nomadnode %s",
+		n.Spec.Health.JoinTimeout.Duration, n.Namespace, n.Name)
 }
 
 // leaving emits a drain request. host is the host that the member runs on, as far as it is known.
@@ -141,14 +144,16 @@ func (e emitter) leaving(n *v1alpha1.NomadNode, reason v1alpha1.DrainReason, hos
 			"Somebody deleted the VM without draining it; what is left of the member is cleaned up. "+
 				"To remove a member, delete its NomadNode.")
 	case v1alpha1.DrainEvacuation:
-		e.Normal(n, nil, "Evacuating", "Drain",
-			"Host %s is to be freed: draining, then removing the member, which is replaced elsewhere", host)
+		const text = "Host %s is to be freed: draining, then removing the member, which is replaced elsewhere"
+		e.Normal(n, nil, "Evacuating", "Drain", text, host)
+		e.normalOfVM(n, "Evacuating", "Drain", text, host)
 	default:
 		e.Normal(n, nil, "DrainRequested", "Drain", "Draining, then removing the member: %s", member.Because(reason))
 	}
 }
 
 func (e emitter) drainStarted(n *v1alpha1.NomadNode) {
+	defer e.vmDrains(n)
 	if nodestate.Of(n).DrainOnTimeout() == v1alpha1.DrainRetain {
 		e.Normal(n, nil, "DrainStarted", "Drain",
 			"Draining Nomad node %s for as long as its allocations run, because onTimeout is Retain", n.Spec.NodeID)
@@ -165,6 +170,7 @@ func (e emitter) drainExtended(n *v1alpha1.NomadNode) {
 		n.Spec.Drain.DeadlineTime.UTC().Format(time.RFC3339))
 }
 
+// drainCanceledNotEmpty has no Event of the VM, because its drain was never sent.
 func (e emitter) drainCanceledNotEmpty(n *v1alpha1.NomadNode, allocation string) {
 	e.Normal(n, nil, "DrainCanceled", "CancelDrain",
 		"The member was to leave only if it is empty, but got allocation %s before its node was ineligible; it stays",
@@ -177,13 +183,12 @@ func (e emitter) drainResent(n *v1alpha1.NomadNode) {
 
 // drainCanceled emits what the cancellation has undone: a node that was ineligible before the drain request stays so.
 func (e emitter) drainCanceled(n *v1alpha1.NomadNode, eligible bool) {
+	text := "The drain of Nomad node %s is canceled; it stays ineligible, as it was before its drain was requested"
 	if eligible {
-		e.Normal(n, nil, "DrainCanceled", "CancelDrain", "Nomad node %s is eligible again", n.Spec.NodeID)
-		return
+		text = "Nomad node %s is eligible again"
 	}
-	e.Normal(n, nil, "DrainCanceled", "CancelDrain",
-		"The drain of Nomad node %s is canceled; it stays ineligible, as it was before its drain was requested",
-		n.Spec.NodeID)
+	e.Normal(n, nil, "DrainCanceled", "CancelDrain", text, n.Spec.NodeID)
+	e.normalOfVM(n, "DrainCanceled", "CancelDrain", "The drain is canceled, and this VM stays")
 }
 
 // drainUndone emits the end of a drain whose request is gone.
@@ -209,6 +214,7 @@ func (e emitter) reopened(n *v1alpha1.NomadNode) {
 
 func (e emitter) drainForced(n *v1alpha1.NomadNode, message string) {
 	e.Warn(n, "DrainForced", "Drain", "%s", message)
+	e.warnOfVM(n, "DrainForced", "Drain", "%s", message)
 }
 
 func (e emitter) drainSkipped(n *v1alpha1.NomadNode, message string) {

@@ -156,7 +156,7 @@ func (r *Reconciler) create(ctx context.Context, s *scope, n int) (pool.Outcome,
 	})
 	made = slices.DeleteFunc(made, func(n *v1alpha1.NomadNode) bool { return n == nil })
 	if len(made) > 0 {
-		r.Events.membersCreated(s.pool, made)
+		r.Events.membersCreated(s.pool, made, pool.Replaced(s.snapshot, len(made)))
 		membersCreated.WithLabelValues(s.pool.Namespace, s.pool.Name).Add(float64(len(made)))
 	}
 	if err == nil {

@@ -17,25 +17,32 @@ const mostNames = 10
 
 // membersCreated is one Event for all that are made at once: their own Events tell of each. It is related to the first
 // of them, so that it isn't counted as one more of an earlier Event.
-func (e emitter) membersCreated(p *v1alpha1.NomadNodePool, made []*v1alpha1.NomadNode) {
+func (e emitter) membersCreated(p *v1alpha1.NomadNodePool, made []*v1alpha1.NomadNode, replaced []string) {
 	text := "member " + made[0].Name
 	if len(made) > 1 {
-		text = fmt.Sprintf("%d members: %s", len(made), namesOf(made))
+		text = fmt.Sprintf("%d members: %s", len(made), namesOf(nodeNames(made)))
+	}
+	if len(replaced) > 0 {
+		text += " in the place of " + namesOf(replaced)
 	}
 	e.Normal(p, made[0], "MemberCreated", "Create", "Created %s", text)
 }
 
 // namesOf names members, some of them if there are many.
-func namesOf(nodes []*v1alpha1.NomadNode) string {
-	var names []string
-	for _, n := range nodes[:min(len(nodes), mostNames)] {
-		names = append(names, n.Name)
-	}
-	text := strings.Join(names, ", ")
-	if more := len(nodes) - mostNames; more > 0 {
+func namesOf(names []string) string {
+	text := strings.Join(names[:min(len(names), mostNames)], ", ")
+	if more := len(names) - mostNames; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
+}
+
+func nodeNames(nodes []*v1alpha1.NomadNode) []string {
+	var names []string
+	for _, n := range nodes {
+		names = append(names, n.Name)
+	}
+	return names
 }
 
 // scaleIn is one Event for all that are chosen at once, as membersCreated is.
@@ -46,7 +53,7 @@ func (e emitter) scaleIn(p *v1alpha1.NomadNodePool, victims []*v1alpha1.NomadNod
 		return
 	}
 	e.Normal(p, victims[0], "MemberDraining", "ScaleIn", "%d members leave: %s. They are %s", len(victims), why,
-		namesOf(victims))
+		namesOf(nodeNames(victims)))
 }
 
 func (e emitter) createFailed(p *v1alpha1.NomadNodePool, err error) {

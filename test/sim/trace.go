@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -83,8 +84,11 @@ type recorder struct{ p *process }
 func (r recorder) Eventf(on, related runtime.Object, _, reason, _, note string, args ...any) {
 	w := r.p.w
 	name := ""
-	if o, ok := on.(client.Object); ok {
+	switch o := on.(type) {
+	case client.Object:
 		name = o.GetName()
+	case *corev1.ObjectReference:
+		name = o.Kind + " " + o.Name
 	}
 	of := name
 	if o, ok := related.(client.Object); ok {
