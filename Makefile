@@ -10,9 +10,19 @@ IMAGE ?= nomad-harvester:$(VERSION)
 CONTAINER_TOOL ?= docker
 TEST_TIMEOUT ?= 40m
 
+# hack/world reads these; a test holds the list to it.
+WORLD_SETTINGS := \
+	'  ACL=yes            Nomad with ACLs' \
+	'  TLS=yes            Nomad with TLS; not together with PROMETHEUS' \
+	'  CONTROLLER=no      neither controller nor autoscaler: start your own' \
+	'  GUEST=simulated    guests without an agent of their own, for many of them' \
+	'  HOSTS=5            that many Harvester hosts' \
+	'  INTRODUCTION=warn  Nomad asks its clients for introduction tokens: none, warn or strict' \
+	'  PROMETHEUS=yes     Prometheus beside Nomad, for policies that scale from zero'
 .PHONY: help
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@printf '%s\n' '' 'Settings of make world, before it, as in ACL=yes make world:' $(WORLD_SETTINGS)
 
 .PHONY: demo
 demo: needs ## Scale a pool out and in on an embedded test environment, start to end

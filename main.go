@@ -24,6 +24,7 @@ const usage = `usage: nomad-harvester <command>
   nomad-auth-method    print the configuration of the auth method in Nomad that the controller may log in to (see: -h)
   autoscaler-plugin    serve the Nomad Autoscaler target plugin; chosen by itself when the autoscaler starts the binary
   version              print the version
+  help                 print this
 `
 
 func main() {
@@ -59,6 +60,9 @@ func run(args []string) error {
 		return nil
 	case "version":
 		fmt.Println(version)
+		return nil
+	case "help", "-h", "-help", "--help":
+		fmt.Print(usage)
 		return nil
 	default:
 		return fmt.Errorf("unknown command %q\n\n%s", command, usage)

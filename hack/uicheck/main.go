@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -29,6 +30,8 @@ import (
 // envFile is what `make world` writes.
 const envFile = ".world/env"
 
+const usage = "usage: go run ./hack/uicheck [namespace/]vm; the namespace is nomad-clients if it is left out"
+
 // errWrong is the outcome of a list with a ✗, which has been printed.
 var errWrong = errors.New("not as Harvester wants it")
 
@@ -42,8 +45,12 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer, args []string) error {
-	if len(args) != 1 {
-		return errors.New("usage: go run ./hack/uicheck [namespace/]vm; the namespace is nomad-clients if it is left out")
+	switch {
+	case len(args) == 1 && slices.Contains([]string{"-h", "-help", "--help"}, args[0]):
+		_, err := fmt.Fprintln(out, usage)
+		return err
+	case len(args) != 1 || strings.HasPrefix(args[0], "-"):
+		return errors.New(usage)
 	}
 	key := client.ObjectKey{Namespace: "nomad-clients", Name: args[0]}
 	if namespace, name, ok := strings.Cut(args[0], "/"); ok {

@@ -25,6 +25,11 @@ func read(ctx context.Context, c client.Client, key client.ObjectKey) (checklist
 	if err := c.Get(ctx, client.ObjectKey{Name: key.Namespace}, namespace); err == nil {
 		s.Namespace = namespace
 	}
+	node := &v1alpha1.NomadNode{}
+	if err := c.Get(ctx, key, node); client.IgnoreNotFound(err) != nil {
+		return s, fmt.Errorf("reading the NomadNode %s: %w", key, err)
+	}
+	s.Conditions = node.Status.Conditions
 	if pool := s.VM.Labels[v1alpha1.PoolLabel]; pool != "" {
 		p := &v1alpha1.NomadNodePool{}
 		if err := c.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: pool}, p); client.IgnoreNotFound(err) != nil {

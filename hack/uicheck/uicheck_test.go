@@ -128,8 +128,26 @@ func TestWhatIsMissingIsToldByRow(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	if err := run(t.Context(), os.Stdout, nil); err == nil || !strings.Contains(err.Error(), "usage") {
-		t.Error(err)
+	for _, args := range [][]string{nil, {"a", "b"}, {"--vm"}} {
+		if err := run(t.Context(), os.Stdout, args); err == nil || !strings.Contains(err.Error(), "usage") {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+	for _, help := range []string{"-h", "-help", "--help"} {
+		var out strings.Builder
+		if err := run(t.Context(), &out, []string{help}); err != nil || !strings.HasPrefix(out.String(), "usage") {
+			t.Errorf("%s: %v, %q", help, err, out.String())
+		}
+	}
+}
+
+// A VM that somebody stopped is told in words.
+func TestStoppedVM(t *testing.T) {
+	vm, others := member(t)
+	vm.Spec.RunStrategy = ptr.To(kubevirtv1.RunStrategyHalted)
+	out, err := looked(t, append(others, vm)...)
+	if !errors.Is(err, errWrong) || !strings.Contains(out, "spec.running: unset: running unset, runStrategy Halted") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

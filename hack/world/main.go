@@ -2,7 +2,7 @@
 // controller and an autoscaler unless CONTROLLER=no, writes .world/env for shells to source, and ends all of it at
 // Ctrl-C.
 //
-// More settings by environment: ACL=yes, TLS=yes, GUEST=simulated, HOSTS=5, PROMETHEUS=yes.
+// `make help` lists its settings, which it reads from the environment.
 package main
 
 import (

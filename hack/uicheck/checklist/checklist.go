@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 )
 
@@ -20,6 +21,8 @@ type Subject struct {
 	Namespace *corev1.Namespace
 	// PoolUID is the UID of the NomadNodePool that the pool label names; empty: there is none of this name.
 	PoolUID string
+	// Conditions are those of the NomadNode of the VM's name; none: there is no such NomadNode.
+	Conditions []metav1.Condition
 	// Images are the VirtualMachineImages of the disks, by namespace/name. What is missing doesn't exist.
 	Images map[string]Image
 	// Local are the storage classes whose volumes only one host can have at a time.
@@ -70,6 +73,14 @@ func check(d demand, s Subject) string {
 		return "there is no VM, or it has no spec.template"
 	}
 	return d.check(s)
+}
+
+// shown is a value that may be unset, for people.
+func shown[T any](value *T) string {
+	if value == nil {
+		return "unset"
+	}
+	return fmt.Sprint(*value)
 }
 
 func unless(ok bool, format string, args ...any) string {

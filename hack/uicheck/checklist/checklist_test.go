@@ -95,6 +95,12 @@ func TestEachRowFindsItsMistake(t *testing.T) {
 		"annotations member and pool-uid":            func(s *checklist.Subject) { s.PoolUID = "another" },
 		"metadata.finalizers":                        func(s *checklist.Subject) { s.VM.Finalizers = []string{v1alpha1.NodeFinalizer} },
 		"annotation harvesterhci.io/removed":         func(s *checklist.Subject) { s.VM.Annotations["harvesterhci.io/removedPersistentVolumeClaims"] = "a" },
+		"annotation field.cattle.io/description": func(s *checklist.Subject) {
+			s.VM.Annotations["field.cattle.io/description"] = "To remove it: kubectl delete nomadnode " + s.VM.Name
+		},
+		"its NomadNode's conditions": func(s *checklist.Subject) {
+			s.Conditions = []metav1.Condition{{Type: "Drained", Status: metav1.ConditionFalse}}
+		},
 		"annotation harvesterhci.io/volumeClaim":     claims(`"name":"batch-7f3k9-data`, `"name":"other`),
 		"claims' annotation harvesterhci.io/imageId": claims(`"harvesterhci.io/imageId":"default/image-x2k7p",`, ""),
 		"claims' storage class":                      claims(class, "longhorn-image-x2k7p"),
@@ -194,6 +200,20 @@ func TestManagementNetworkPasses(t *testing.T) {
 		Masquerade: &kubevirtv1.InterfaceMasquerade{}}
 	if found := wrong(s); len(found) > 0 {
 		t.Errorf("masqueraded: %q", found)
+	}
+}
+
+// What waits for a person may be shown as an error.
+func TestErrorsThatSomebodyHasToMend(t *testing.T) {
+	for name, conditions := range map[string][]metav1.Condition{
+		"works":   {{Type: "Ready", Status: metav1.ConditionTrue}, {Type: "DrainCompleted", Status: metav1.ConditionFalse}},
+		"stalled": {{Type: "Ready", Status: metav1.ConditionFalse}, {Type: "Stalled", Status: metav1.ConditionTrue}},
+		"unknown": {{Type: "Ready", Status: metav1.ConditionUnknown}},
+	} {
+		s := subject(t)
+		if s.Conditions = conditions; len(wrong(s)) > 0 {
+			t.Errorf("%s: %q", name, wrong(s))
+		}
 	}
 }
 

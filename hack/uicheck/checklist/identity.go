@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition/conditiontest"
 )
 
 // The namespaces whose VMs the UI doesn't show (Harvester UI: models/harvester/namespace.js, isSystem; Rancher shell:
@@ -104,4 +106,23 @@ var identity = []demand{
 		removed, set := s.VM.Annotations["harvesterhci.io/removedPersistentVolumeClaims"]
 		return unless(!set || s.VM.DeletionTimestamp != nil, "%q", removed)
 	}},
+	// Harvester UI: Generate Template copies it, and a VM made from that must not tell people to remove the member.
+	{"annotation field.cattle.io/description: doesn't name the VM, for copies have it too", func(s Subject) string {
+		description := s.VM.Annotations["field.cattle.io/description"]
+		return unless(s.VM.Name == "" || !strings.Contains(description, s.VM.Name), "%q", description)
+	}},
+	// Rancher: wrangler, pkg/summary/summarizers.go, goes by the types of conditions.
+	{"its NomadNode's conditions: shown as an error only if somebody has to act", shownAsError},
+}
+
+// shownAsError says what Rancher shows as an error of the subject's NomadNode although nobody has to act; empty:
+// nothing.
+func shownAsError(s Subject) string {
+	all, types := map[string]metav1.Condition{}, []string{}
+	for _, c := range s.Conditions {
+		all[c.Type], types = c, append(types, c.Type+"="+string(c.Status))
+	}
+	acts := all[v1alpha1.NodeStalled].Status == metav1.ConditionTrue ||
+		all[v1alpha1.NodeReady].Status == metav1.ConditionUnknown
+	return unless(acts || conditiontest.Rancher(all) != conditiontest.Wrong, "%s", strings.Join(types, ", "))
 }

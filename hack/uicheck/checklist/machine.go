@@ -13,7 +13,7 @@ var machine = []demand{
 	{"spec.runStrategy: Always; spec.running: unset", func(s Subject) string {
 		strategy := s.VM.Spec.RunStrategy
 		return unless(s.VM.Spec.Running == nil && strategy != nil && *strategy == kubevirtv1.RunStrategyAlways,
-			"running %v, runStrategy %v", s.VM.Spec.Running, strategy)
+			"running %s, runStrategy %s", shown(s.VM.Spec.Running), shown(strategy))
 	}},
 	// Harvester: virtualmachine/mutator.go sets maxSockets to 1, and KubeVirt refuses more sockets than that.
 	{"cpu: one socket, one thread, as many cores as limits.cpu", func(s Subject) string {
@@ -49,12 +49,12 @@ var machine = []demand{
 		strategy := s.VM.Spec.Template.Spec.EvictionStrategy
 		frees := []kubevirtv1.EvictionStrategy{kubevirtv1.EvictionStrategyLiveMigrateIfPossible,
 			kubevirtv1.EvictionStrategyLiveMigrate, kubevirtv1.EvictionStrategyExternal}
-		return unless(strategy != nil && slices.Contains(frees, *strategy), "%v", strategy)
+		return unless(strategy != nil && slices.Contains(frees, *strategy), "%s", shown(strategy))
 	}},
 	// Harvester: virtualmachine/validator.go.
 	{"terminationGracePeriodSeconds: set", func(s Subject) string {
 		grace := s.VM.Spec.Template.Spec.TerminationGracePeriodSeconds
-		return unless(grace != nil && *grace >= 0, "%v", grace)
+		return unless(grace != nil && *grace >= 0, "%s", shown(grace))
 	}},
 	{"hostname: the VM's name", func(s Subject) string {
 		return unless(s.VM.Spec.Template.Spec.Hostname == s.VM.Name, "%q", s.VM.Spec.Template.Spec.Hostname)
