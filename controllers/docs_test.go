@@ -17,7 +17,7 @@ import (
 var ordinary = []string{
 	"AsExpected", "Unknown", "Reachable", "NodeReady", "Joined", "VMRunning", "VMStarting", "NoDrainRequested", "Empty",
 	"NeverJoined",
-	"Provisioning", "Removing", "MembersDraining", "Draining", "MembersMissing",
+	"Provisioning", "Removing", "MembersDraining", "Draining", "MembersMissing", "MembersNotReady",
 }
 
 // unrecorded are messages that docs/messages.txt lacks, because the end-to-end tests record what is said of pools and

@@ -59,8 +59,10 @@ const (
 
 	// Pool.
 
-	// ReasonMembersMissing: fewer ready members than replicas.
+	// ReasonMembersMissing: fewer members than replicas, and fewer ready ones.
 	ReasonMembersMissing = "MembersMissing"
+	// ReasonMembersNotReady: as many members as replicas, and fewer ready ones.
+	ReasonMembersNotReady = "MembersNotReady"
 	// ReasonMembersDraining: more members exist than replicas; the surplus is leaving.
 	ReasonMembersDraining = "MembersDraining"
 	// ReasonCreating: members are being made.

@@ -216,6 +216,7 @@ const (
 	NodeProvisioning NodePhase = "Provisioning"
 	NodeJoining      NodePhase = "Joining"
 	NodePhaseReady   NodePhase = "Ready"
+	NodeIneligible   NodePhase = "Ineligible"
 	NodeUnhealthy    NodePhase = "Unhealthy"
 	NodeDraining     NodePhase = "Draining"
 	NodePhaseDrained NodePhase = "Drained"
@@ -281,7 +282,8 @@ type NomadNodeStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// phase sums up where in its life the member is, for people; programs read the conditions. Pending: nothing is made
 	// yet, and VMReady says what is missing. Provisioning: Secret and VM are being made, or the VM starts. Joining: the
-	// guest runs and hasn't joined Nomad yet. Ready: its Nomad node takes work. Unhealthy: the node takes none, or hasn't
+	// guest runs and hasn't joined Nomad yet. Ready: its Nomad node takes work. Ineligible: the node works, and takes
+	// none by somebody else's order, or until a canceled drain is undone. Unhealthy: the node doesn't work, or hasn't
 	// joined in time. Draining: the member leaves, and its allocations are waited for. Drained: they are gone, and
 	// something keeps its VM. Deleting: the VM is being deleted. Purging: the VM is gone, and what is left is removed.
 	// +optional

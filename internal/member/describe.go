@@ -64,11 +64,22 @@ func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
 		return v1alpha1.NodeProvisioning
 	case works(o):
 		return v1alpha1.NodePhaseReady
+	case heldBack(o):
+		return v1alpha1.NodeIneligible
 	case coming:
 		return v1alpha1.NodeJoining
 	default:
 		return v1alpha1.NodeUnhealthy
 	}
+}
+
+// heldBack is true for a member whose node works and takes no work, because an operator drains it or made it
+// ineligible, or a canceled drain is being undone. Unknown is not down, as in works.
+func heldBack(o nodestate.State) bool {
+	if !o.Nomad.Known {
+		return o.Node.Phase == v1alpha1.NodeIneligible && o.Node.Joined && o.Instance.Running
+	}
+	return o.Nomad.Registered && o.Nomad.Status == "ready"
 }
 
 func removalPhase(o nodestate.State) v1alpha1.NodePhase {
@@ -89,7 +100,7 @@ func works(o nodestate.State) bool {
 		if was, ok := lastWritten(o, v1alpha1.NodeReady); ok && was.Status == metav1.ConditionFalse {
 			return false
 		}
-		return o.Node.Joined && o.Instance.Running
+		return o.Node.Joined && o.Instance.Running && o.Node.Phase != v1alpha1.NodeIneligible
 	}
 	return o.Nomad.Ready()
 }
@@ -126,7 +137,7 @@ func lastWritten(o nodestate.State, kind string) (metav1.Condition, bool) {
 func conditions(o nodestate.State, d Decision) map[string]metav1.Condition {
 	c := map[string]metav1.Condition{v1alpha1.NodeVMReady: vmReady(o), v1alpha1.NodeJoined: joined(o),
 		v1alpha1.NodeDrainCompleted: drainCompleted(o, d)}
-	c[v1alpha1.NodeReady] = ready(o, c)
+	c[v1alpha1.NodeReady] = ready(o, d, c)
 	c[v1alpha1.NodeStalled] = stalled(o, c)
 	return c
 }
@@ -382,7 +393,7 @@ func waitsForNomad(o nodestate.State) metav1.Condition {
 }
 
 // ready is the condition Ready.
-func ready(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
+func ready(o nodestate.State, d Decision, c map[string]metav1.Condition) metav1.Condition {
 	switch {
 	case vmNeedsNomad(o) || purgeNomadUnknown(o):
 		return waitsForNomad(o)
@@ -390,6 +401,8 @@ func ready(o nodestate.State, c map[string]metav1.Condition) metav1.Condition {
 		return condition.False(v1alpha1.ReasonRemoving, "The member is being removed.")
 	case o.Node.Leaving():
 		return condition.False(v1alpha1.ReasonDraining, "The member is leaving: "+leavesBecause(o.Node)+".")
+	case d.Step == RequestDrain: // it couldn't be requested just now
+		return condition.False(v1alpha1.ReasonDraining, "The member is leaving: "+Because(d.Reason)+".")
 	default:
 		return wantedReady(o, c)
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition/conditiontest"
@@ -31,7 +33,15 @@ func TestPhases(t *testing.T) {
 		{"unknown is not down", steady(nomadUnknown), v1alpha1.NodePhaseReady},
 		{"unknown, and the guest has stopped", steady(nomadUnknown, noInstance), v1alpha1.NodeUnhealthy},
 		{"down", steady(down), v1alpha1.NodeUnhealthy},
-		{"ineligible", steady(cordoned), v1alpha1.NodeUnhealthy},
+		{"ineligible", steady(cordoned), v1alpha1.NodeIneligible},
+		{"drained by an operator", steady(ineligible, func(o *nodestate.State) { o.Nomad.Draining = true }),
+			v1alpha1.NodeIneligible},
+		{"its canceled drain isn't undone yet", requested(cordoned, canceled), v1alpha1.NodeIneligible},
+		{"ineligible and down", steady(cordoned, down), v1alpha1.NodeUnhealthy},
+		{"ineligible before Nomad was away", steady(cordoned, func(o *nodestate.State) {
+			o.Node.Phase = v1alpha1.NodeIneligible
+			o.Node.LastConditions = map[string]metav1.Condition{v1alpha1.NodeReady: {Status: metav1.ConditionFalse}}
+		}, nomadUnknown), v1alpha1.NodeIneligible},
 		{"purged by somebody", steady(notInNomad), v1alpha1.NodeUnhealthy},
 		{"drain requested", requested(), v1alpha1.NodeDraining},
 		{"drain about to be requested", steady(deleted), v1alpha1.NodeDraining},

@@ -255,7 +255,8 @@ func TestDecisionsAreComplete(t *testing.T) {
 		}
 		conditiontest.Check(t, d.Conditions)
 		ready := d.Conditions[v1alpha1.NodeReady].Status == "True"
-		if want := o.Nomad.Known && o.Nomad.Ready() && !o.Node.Leaving() && !o.Node.Drained; ready != want {
+		leaves := o.Node.Leaving() || o.Node.Drained || d.Step == member.RequestDrain
+		if want := o.Nomad.Known && o.Nomad.Ready() && !leaves; ready != want {
 			t.Errorf("Ready is %t, want %t", ready, want)
 		}
 		if d.Step == member.Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > 15*time.Second) {

@@ -190,9 +190,13 @@ func tooFewReady(x *index, p Plan, c Counts) metav1.Condition {
 		return condition.False(v1alpha1.ReasonJoining, "Members are on their way to join Nomad.")
 	case len(x.halted) > 0:
 		return vmHalted(x.halted[0]).False()
-	default:
+	case c.Replicas < x.Replicas:
 		return condition.False(v1alpha1.ReasonMembersMissing,
 			fmt.Sprintf("Fewer than %d members are ready in Nomad; see kubectl get nn.", x.Replicas))
+	default:
+		return condition.False(v1alpha1.ReasonMembersNotReady,
+			fmt.Sprintf("Fewer than %d members are ready in Nomad, and none has to be made: some don't take work; see kubectl get nn.",
+				x.Replicas))
 	}
 }
 

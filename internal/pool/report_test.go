@@ -177,7 +177,7 @@ func TestReadyCondition(t *testing.T) {
 			status: true, reason: v1alpha1.ReasonMembersDraining},
 		{name: "joining", s: snapshot(2, member("a"), member("b", joining)), reason: v1alpha1.ReasonJoining},
 		{name: "creating", s: snapshot(1), reason: v1alpha1.ReasonJoining},
-		{name: "down", s: snapshot(1, member("a", notReady)), reason: v1alpha1.ReasonMembersMissing},
+		{name: "down", s: snapshot(1, member("a", notReady)), reason: v1alpha1.ReasonMembersNotReady},
 		{name: "reclaimed", s: snapshot(1, member("a", reclaimable(0))), reason: v1alpha1.ReasonMembersMissing},
 		{name: "deleting", s: snapshot(1, member("a")), change: deleting, reason: v1alpha1.ReasonRemoving},
 		{name: "template", s: snapshot(1), change: everything, failed: true, reason: v1alpha1.ReasonImageNotFound},

@@ -92,9 +92,9 @@ func TestEachRowFindsItsMistake(t *testing.T) {
 		"annotation harvesterhci.io/sshNames": func(s *checklist.Subject) {
 			s.VM.Spec.Template.ObjectMeta.Annotations["harvesterhci.io/sshNames"] = "null"
 		},
-		"annotations member and pool-uid":            func(s *checklist.Subject) { s.PoolUID = "another" },
-		"metadata.finalizers":                        func(s *checklist.Subject) { s.VM.Finalizers = []string{v1alpha1.NodeFinalizer} },
-		"annotation harvesterhci.io/removed":         func(s *checklist.Subject) { s.VM.Annotations["harvesterhci.io/removedPersistentVolumeClaims"] = "a" },
+		"annotations member and pool-uid":    func(s *checklist.Subject) { s.PoolUID = "another" },
+		"metadata.finalizers":                func(s *checklist.Subject) { s.VM.Finalizers = []string{v1alpha1.NodeFinalizer} },
+		"annotation harvesterhci.io/removed": func(s *checklist.Subject) { s.VM.Annotations["harvesterhci.io/removedPersistentVolumeClaims"] = "a" },
 		"annotation field.cattle.io/description": func(s *checklist.Subject) {
 			s.VM.Annotations["field.cattle.io/description"] = "To remove it: kubectl delete nomadnode " + s.VM.Name
 		},
