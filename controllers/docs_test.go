@@ -25,7 +25,7 @@ var ordinary = []string{
 var unrecorded = []string{" Event GuardBroken", " Event DeleteRefused", "pool TemplateValid/ImageFailed ",
 	"pool TemplateValid/CertificateNotYetValid ", "pool NomadReachable/TooManyNodes ",
 	"pool NomadReachable/TooManyConnections ", "member Joined/NodeIDDiffers ", "pool ScalingOut/NodeIDDiffers ",
-	" Event NodeIDDiffers"}
+	" Event NodeIDDiffers", "pool UpToDate/CertificateExpires ", " Event CertificateExpires"}
 
 // docs/troubleshooting.md quotes only messages that were written during the end-to-end tests, which record them in
 // docs/messages.txt.

@@ -146,6 +146,8 @@ const (
 	ReasonSecretNotFound = "SecretNotFound"
 	// ReasonTemplateNotFound: the Harvester template named in template.from doesn't exist.
 	ReasonTemplateNotFound = "TemplateNotFound"
+	// ReasonCertificateExpires: the certificate that members were given ends soon.
+	ReasonCertificateExpires = "CertificateExpires"
 	// ReasonCertificateNotYetValid: the members' certificate is one for later.
 	ReasonCertificateNotYetValid = "CertificateNotYetValid"
 	// ReasonTemplateInvalid: the template can't be rendered.

@@ -376,6 +376,11 @@ type NomadStatus struct {
 	// idTaken is true if a Nomad node of the member's ID exists that isn't the member's; nothing is done to it.
 	// +optional
 	IDTaken bool `json:"idTaken,omitempty"`
+	// certificateExpirationTime is when the client certificate ends that the guest was given when it was made
+	// (spec.nomad.clientTLSSecretRef). It can't be found out later, for the Secret may hold another by then. Unset: the
+	// guest was given none.
+	// +optional
+	CertificateExpirationTime *metav1.Time `json:"certificateExpirationTime,omitempty"`
 	// allocations is how many live allocations the node has; only while it leaves.
 	// +optional
 	Allocations *int32 `json:"allocations,omitempty"`

@@ -19,6 +19,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
 
@@ -35,6 +36,7 @@ func (r *Reconciler) createSecret(ctx context.Context, s *scope, _ member.Decisi
 	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
 		return err
 	}
+	out.CertificateEnd = preflight.CertificateEnd(&s.node.Spec.Nomad.NomadClient, s.facts)
 	return r.writeSecret(ctx, secret, out)
 }
 
@@ -48,6 +50,7 @@ func (r *Reconciler) renewSecret(ctx context.Context, s *scope, d member.Decisio
 		return err
 	}
 	out.SecretDeleted = false
+	out.CertificateEnd = preflight.CertificateEnd(&s.node.Spec.Nomad.NomadClient, s.facts)
 	return r.writeSecret(ctx, secret, out)
 }
 

@@ -19,6 +19,7 @@ func statusOf(s *scope, n *v1alpha1.NomadNode, out member.Outcome, d member.Desc
 	st.HasIntroductionToken = o.HasIntroductionToken
 	setVMStatus(st, s, o)
 	setNomadStatus(st, s, o)
+	st.Nomad.CertificateExpirationTime = nodestate.MetaTime(o.Node.CertificateEnd)
 	st.JoinedTime = nodestate.MetaTime(d.JoinedTime)
 	st.UnhealthyTime = nodestate.MetaTime(d.UnhealthyTime)
 	st.Nomad.OnlySystemTime = nodestate.MetaTime(d.OnlySystemTime)

@@ -65,6 +65,10 @@ func (e emitter) blocked(p *v1alpha1.NomadNodePool, message string) {
 	e.Warn(p, "MembersBlocked", "Create", "No member can be made of the present template: %s", message)
 }
 
+func (e emitter) certificateExpires(p *v1alpha1.NomadNodePool, message string) {
+	e.Warn(p, "CertificateExpires", "Rollout", "%s", message)
+}
+
 func (e emitter) nomadLost(p *v1alpha1.NomadNodePool, message string) {
 	e.Warn(p, "NomadUnreachable", "AskNomad", "%s", message)
 }

@@ -16,6 +16,10 @@ func (r *Reconciler) emitEvents(before *v1alpha1.NomadNodePool, s *scope) {
 	if is, anew := becameFalse(before, s.pool, v1alpha1.PoolNomadReachable); anew {
 		r.Events.nomadLost(s.pool, is.Message)
 	}
+	if is, anew := becameFalse(before, s.pool, v1alpha1.PoolUpToDate); anew &&
+		is.Reason == v1alpha1.ReasonCertificateExpires {
+		r.Events.certificateExpires(s.pool, is.Message)
+	}
 	if meta.IsStatusConditionFalse(before.Status.Conditions, v1alpha1.PoolNomadReachable) &&
 		isTrue(s.pool, v1alpha1.PoolNomadReachable) {
 		r.Events.nomadBack(s.pool)

@@ -21,6 +21,8 @@ type Outcome struct {
 	Introduction, IntroductionRemoved bool
 	// IntroductionRenewed is true if the Secret got a new introduction token.
 	IntroductionRenewed bool
+	// CertificateEnd is when the client certificate ends that the guest is given; zero: it is given none, or that isn't new.
+	CertificateEnd time.Time
 	// ClaimsListed is true if the VM names its claims now.
 	ClaimsListed bool
 	// VM is the VM that was made; nil: none was.
@@ -46,6 +48,9 @@ const RefusedRetry = problemRetry
 func (out Outcome) After(s nodestate.State) nodestate.State {
 	if out.Node != nil {
 		s.Node = *out.Node
+	}
+	if !out.CertificateEnd.IsZero() {
+		s.Node.CertificateEnd = out.CertificateEnd
 	}
 	if out.Secret {
 		s.Secret, s.SecretStale, s.HasIntroductionToken = true, false, out.Introduction

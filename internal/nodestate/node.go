@@ -63,6 +63,8 @@ type Node struct {
 	Phase v1alpha1.NodePhase
 	// LastConditions are the conditions as they were last written. They are for descriptions: nothing decides by them.
 	LastConditions map[string]metav1.Condition
+	// CertificateEnd is when the client certificate ends that the guest was given; zero: it was given none.
+	CertificateEnd time.Time
 	// CordonedFor is the ID of the drain request for which the node was made ineligible; empty: none.
 	CordonedFor string
 	// Resent is the ID of the drain request whose stalled drain was sent a second time; empty: none.
@@ -90,7 +92,7 @@ func Of(n *v1alpha1.NomadNode) Node {
 		VMMade:                st.VM.UID != "",
 		Purge:                 n.Spec.ScaleIn.Purge == nil || *n.Spec.ScaleIn.Purge,
 		CapacityAvailableTime: TimeOf(st.VM.CapacityAvailableTime), UnhealthyTime: TimeOf(st.UnhealthyTime),
-		OnlySystemTime: TimeOf(st.Nomad.OnlySystemTime),
+		OnlySystemTime: TimeOf(st.Nomad.OnlySystemTime), CertificateEnd: TimeOf(st.Nomad.CertificateExpirationTime),
 	}
 	_, r.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
 	_, r.Protected = n.Annotations[v1alpha1.ProtectAnnotation]

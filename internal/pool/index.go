@@ -42,6 +42,10 @@ type index struct {
 	// work, by name. nextBroken is how long until the next member is one of them; 0: none will be.
 	failed, unhealthy []*Member
 	nextBroken        time.Duration
+	// expiring are the active members whose certificate ends soon, the first first (expiresIn). nextExpiring is how long
+	// until there is another one; 0: there will be none.
+	expiring     []*Member
+	nextExpiring time.Duration
 	// unsteady are the active members that had joined and don't work, or didn't until a moment ago (isUnsteady).
 	unsteady []*Member
 
@@ -88,10 +92,12 @@ func newIndex(s Snapshot) *index {
 		x.addToRollout(m)
 		x.addToProgress(m)
 		x.addToHealth(m)
+		x.addToExpiring(m)
 	}
 	for _, set := range [][]*Member{x.joinExpired, x.blocked, x.halted, x.failed, x.unhealthy} {
 		slices.SortFunc(set, byName)
 	}
+	slices.SortFunc(x.expiring, firstToExpire)
 	slices.SortFunc(x.reclaimable, youngestDrain)
 	slices.SortFunc(x.reclaimableOld, youngestDrain)
 	x.count()

@@ -16,7 +16,8 @@ func MemberOf(s nodestate.State) Member {
 		Name: r.Name, Host: r.Host, Revision: r.Revision, Created: r.Made, DeleteNext: r.DeleteNext, Protected: r.Protected,
 		Leaving: r.Leaving(), Joined: r.Joined, JoinedAt: r.JoinedAt, VMMade: r.VMMade,
 		JoinExpired: r.JoinExpired(s.Now), JoinDeadline: r.JoinDeadline(),
-		UnhealthyTime: r.UnhealthyTime, Ready: r.Ready, ReadySince: r.ReadySince,
+		CertificateEnd: r.CertificateEnd,
+		UnhealthyTime:  r.UnhealthyTime, Ready: r.Ready, ReadySince: r.ReadySince,
 		Halted: r.BlockedBy == v1alpha1.BlockedByHalt, Stuck: r.BlockedBy == v1alpha1.BlockedByRemoval,
 	}
 	n := s.Nomad

@@ -82,6 +82,7 @@ func decide(x *index) Plan {
 	case x.missing > 0:
 		p = scaleOut(x)
 	}
+	p.wakeIn(x.nextExpiring)
 	// A scale-in may be blocked for long, while members go on to break.
 	replace(x, &p)
 	repair(x, &p)

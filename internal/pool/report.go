@@ -98,6 +98,8 @@ func scalingIn(p Plan, c Counts) metav1.Condition {
 
 func upToDate(x *index, p Plan, c Counts) metav1.Condition {
 	switch {
+	case len(x.expiring) > 0 && len(x.outdated) == 0: // or they are being replaced
+		return certificateExpires(x.expiring[0])
 	case c.Updated == c.Replicas:
 		return condition.True(v1alpha1.ReasonAsExpected,
 			"Every member that isn't leaving was made from the present template, and none is to be replaced for its age.")

@@ -125,6 +125,8 @@ type Member struct {
 	Blocked *nodestate.Blocked
 	// Stuck is true for a member that leaves and whose VM doesn't go away.
 	Stuck bool
+	// CertificateEnd is when the client certificate ends that the guest was given; zero: it was given none.
+	CertificateEnd time.Time
 	// DeleteNext and Protected are the annotations.
 	DeleteNext, Protected bool
 	// CreateIndex is the Nomad node's; 0: unknown.

@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"cmp"
+	"crypto/tls"
 	"crypto/x509"
 	"regexp"
 	"slices"
@@ -45,4 +46,17 @@ func (c *checker) certificate(field, secret string, leaf *x509.Certificate) {
 			"%s: the certificate %q of Secret %q is for %s; Nomad's servers want %s, so make it anew with that name", field,
 			corev1.TLSCertKey, secret, strings.Join(slices.Compact(roles), ", "), wanted)
 	}
+}
+
+// CertificateEnd is when the certificate ends that a guest is given to join Nomad with; zero: it is given none.
+func CertificateEnd(n *v1alpha1.NomadClient, f blueprint.Facts) time.Time {
+	if n.ClientTLSSecretRef == nil {
+		return time.Time{}
+	}
+	values := f.Secrets[n.ClientTLSSecretRef.Name]
+	pair, err := tls.X509KeyPair([]byte(values[corev1.TLSCertKey]), []byte(values[corev1.TLSPrivateKeyKey]))
+	if err != nil {
+		return time.Time{} // the pre-flight says so
+	}
+	return pair.Leaf.NotAfter
 }

@@ -56,3 +56,20 @@ func TestCertificatesWithWhichNobodyJoins(t *testing.T) {
 		})
 	}
 }
+
+// A member is told apart by the certificate that it was made with.
+func TestCertificateEnd(t *testing.T) {
+	end := time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
+	cert, key := blueprinttest.Certificate(t, func(c *x509.Certificate) { c.NotAfter = end })
+	f := blueprinttest.Facts()
+	f.Secrets["nomad-tls"] = map[string]string{"tls.crt": cert, "tls.key": key}
+	ref := &v1alpha1.SecretRef{Name: "nomad-tls"}
+	for _, c := range []struct {
+		ref  *v1alpha1.SecretRef
+		want time.Time
+	}{{ref, end}, {nil, time.Time{}}, {&v1alpha1.SecretRef{Name: "none"}, time.Time{}}} {
+		if got := CertificateEnd(&v1alpha1.NomadClient{ClientTLSSecretRef: c.ref}, f); !got.Equal(c.want) {
+			t.Errorf("%v: %s", c.ref, got)
+		}
+	}
+}
