@@ -226,7 +226,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 	default:
 		r.Events.drained(s.node, d.Drained.Message)
 	}
-	if s.node.Spec.Drain != nil {
+	if s.node.Spec.Drain != nil && kube.HasMetrics(s.node.Namespace, s.node.Spec.PoolName) {
 		drainSeconds.WithLabelValues(s.node.Namespace, s.node.Spec.PoolName, result).
 			Observe(s.observed.Now.Sub(s.node.Spec.Drain.RequestTime.Time).Seconds())
 	}
@@ -349,7 +349,7 @@ func (r *Reconciler) release(ctx context.Context, s *scope, d member.Decision, o
 		reason = s.node.Spec.Drain.Reason
 	}
 	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { controllerutil.RemoveFinalizer(n, v1alpha1.NodeFinalizer) })
-	if err == nil {
+	if err == nil && kube.HasMetrics(s.node.Namespace, s.node.Spec.PoolName) {
 		membersRemoved.WithLabelValues(s.node.Namespace, s.node.Spec.PoolName, string(reason)).Inc()
 	}
 	return client.IgnoreNotFound(err)

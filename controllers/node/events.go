@@ -20,8 +20,10 @@ type emitter struct{ kube.EventSink }
 func (r *Reconciler) emitChanges(before, n *v1alpha1.NomadNode) {
 	if before.Status.JoinedTime == nil && n.Status.JoinedTime != nil {
 		r.Events.joined(n)
-		joinSeconds.WithLabelValues(n.Namespace, n.Spec.PoolName).
-			Observe(n.Status.JoinedTime.Sub(n.CreationTimestamp.Time).Seconds())
+		if kube.HasMetrics(n.Namespace, n.Spec.PoolName) {
+			joinSeconds.WithLabelValues(n.Namespace, n.Spec.PoolName).
+				Observe(n.Status.JoinedTime.Sub(n.CreationTimestamp.Time).Seconds())
+		}
 	}
 	// No field of the status shows that a member's time to join is over, or that its node is down. So these Events follow
 	// the reasons of conditions.

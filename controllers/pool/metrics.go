@@ -38,6 +38,7 @@ func init() {
 }
 
 func reportPool(p *v1alpha1.NomadNodePool, known bool) {
+	kube.KeepMetrics(p.Namespace, p.Name)
 	for state, n := range map[string]int32{
 		"ready": p.Status.ReadyReplicas, "joining": p.Status.JoiningReplicas, "unhealthy": p.Status.UnhealthyReplicas,
 		"draining": p.Status.DrainingReplicas,
