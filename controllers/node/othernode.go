@@ -14,7 +14,7 @@ import (
 // for those that have the member's name or its VM's address, and then in their meta, which the list doesn't have. If
 // there are several, one with work counts.
 func (r *Reconciler) observeOther(ctx context.Context, s *scope) {
-	if s.link.Cluster == nil || !member.LooksForOther(s.observed) {
+	if s.link.Cluster == nil || !member.ChecksForOther(s.observed) {
 		return
 	}
 	for _, id := range otherNodes(s) {

@@ -64,7 +64,7 @@ func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
 		return v1alpha1.NodeProvisioning
 	case works(o):
 		return v1alpha1.NodePhaseReady
-	case heldBack(o):
+	case takesNoWork(o):
 		return v1alpha1.NodeIneligible
 	case coming:
 		return v1alpha1.NodeJoining
@@ -73,9 +73,9 @@ func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
 	}
 }
 
-// heldBack is true for a member whose node works and takes no work, because an operator drains it or made it
+// takesNoWork is true for a member whose node works and takes no work, because an operator drains it or made it
 // ineligible, or a canceled drain is being undone. Unknown is not down, as in works.
-func heldBack(o nodestate.State) bool {
+func takesNoWork(o nodestate.State) bool {
 	if !o.Nomad.Known {
 		return o.Node.Phase == v1alpha1.NodeIneligible && o.Node.Joined && o.Instance.Running
 	}

@@ -15,9 +15,9 @@ import (
 // for its pool to know before it would replace the member, and so late that few members are looked for.
 const otherNodeMargin = 30 * time.Second
 
-// LooksForOther is true for a member whose guest runs and hasn't joined, when its time to join is nearly up, or when it
+// ChecksForOther is true for a member whose guest runs and hasn't joined, when its time to join is nearly up, or when it
 // leaves: the guest may have registered under another ID, and have work.
-func LooksForOther(o nodestate.State) bool {
+func ChecksForOther(o nodestate.State) bool {
 	switch r := o.Node; {
 	case !o.Nomad.Known || o.Nomad.Registered || o.Nomad.External != "" || r.Joined || r.Drained:
 		return false

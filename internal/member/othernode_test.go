@@ -47,7 +47,7 @@ func TestWhoIsLookedForUnderAnotherID(t *testing.T) {
 		"Nomad isn't known":                  {booting(nearly, nomadUnknown), false},
 		"it is drained":                      {booting(asked, func(o *nodestate.State) { o.Node.Drained = true }), false},
 	} {
-		if got := member.LooksForOther(c.o); got != c.want {
+		if got := member.ChecksForOther(c.o); got != c.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}

@@ -152,7 +152,7 @@ type Nomad struct {
 	// External describes a node of the member's ID that isn't owned by the member; empty: there is none. See member.Owns.
 	External string
 	// Other is the node as which the member's guest has registered under another ID than the member's; nil: none was
-	// found. Only observed while member.LooksForOther.
+	// found. Only observed while member.ChecksForOther.
 	Other *OtherNode
 	// CreateIndex is the node's; 0: unknown.
 	CreateIndex uint64

@@ -26,7 +26,7 @@ func TestEndOfCertificatesIsSaidInTime(t *testing.T) {
 	for name, c := range map[string]struct {
 		members []pool.Member
 		change  func(*pool.Snapshot)
-		says    string
+		want    string
 		wake    time.Duration
 	}{
 		"none given":            {[]pool.Member{member("a")}, nil, "", 0},
@@ -45,7 +45,7 @@ func TestEndOfCertificatesIsSaidInTime(t *testing.T) {
 		}
 		p := pool.Decide(s)
 		is := pool.Conditions(s, p, pool.Outcome{})[v1alpha1.PoolUpToDate]
-		if got := is.Reason == v1alpha1.ReasonCertificateExpires; got != (c.says != "") || !strings.Contains(is.Message, c.says) {
+		if got := is.Reason == v1alpha1.ReasonCertificateExpires; got != (c.want != "") || !strings.Contains(is.Message, c.want) {
 			t.Errorf("%s: %+v", name, is)
 		}
 		if c.wake != 0 && p.Wake != c.wake {

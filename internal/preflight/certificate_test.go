@@ -57,7 +57,7 @@ func TestCertificatesWithWhichNobodyJoins(t *testing.T) {
 	}
 }
 
-// A member is told apart by the certificate that it was made with.
+// A member has the certificate that it was made with.
 func TestCertificateEnd(t *testing.T) {
 	end := time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC)
 	cert, key := blueprinttest.Certificate(t, func(c *x509.Certificate) { c.NotAfter = end })
