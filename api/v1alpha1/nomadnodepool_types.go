@@ -183,8 +183,8 @@ type ScaleInSpec struct {
 	StabilizationWindow *metav1.Duration `json:"stabilizationWindow,omitempty"`
 
 	// purge removes a member's node from Nomad once its VM is gone. false leaves it there as "down" until Nomad's own
-	// garbage collection. Either way Nomad keeps the node's dynamic host volumes, whose disks are gone, unless its client is
-	// configured with gc_volumes_on_node_gc.
+	// garbage collection. Either way Nomad keeps the node's dynamic host volumes, whose disks are gone, unless its client
+	// is configured with gc_volumes_on_node_gc.
 	// The default is true.
 	// +kubebuilder:default=true
 	// +optional

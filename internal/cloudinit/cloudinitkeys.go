@@ -38,7 +38,8 @@ func checkCloudInitKeys(user *yaml.Node) error {
 		return fmt.Errorf("fqdn, line %d: it is not text, and cloud-init would run none of its modules; put it into quotes",
 			n.Line)
 	}
-	return errors.Join(checkFQDN(user), checkSystem(valueOf(user, "system_info")), checkReporting(valueOf(user, "reporting")))
+	return errors.Join(checkFQDN(user), checkSystem(valueOf(user, "system_info")),
+		checkReporting(valueOf(user, "reporting")))
 }
 
 // checkFQDN refuses a name that all members would have in common. hostname is the member's, but cloud-init takes fqdn
@@ -56,7 +57,8 @@ func checkFQDN(user *yaml.Node) error {
 
 // isFalse reports if cloud-init takes a value for false (cloud-init: cloudinit/util.py, translate_bool).
 func isFalse(n *yaml.Node) bool {
-	return n != nil && n.Kind == yaml.ScalarNode && slices.Contains([]string{"false", "no", "off"}, strings.ToLower(n.Value))
+	return n != nil && n.Kind == yaml.ScalarNode &&
+		slices.Contains([]string{"false", "no", "off"}, strings.ToLower(n.Value))
 }
 
 func checkSystem(system *yaml.Node) error {

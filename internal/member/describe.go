@@ -50,9 +50,7 @@ func joins(o nodestate.State) nodestate.State {
 }
 
 func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
-	r := o.Node
-	// The member still has time to join.
-	coming := o.VM.Owned && (!o.VM.Halted || o.VM.AboveQuota != "") && !r.Joined && !joinExpired(o)
+	r, coming := o.Node, hasTimeToJoin(o)
 	switch {
 	case r.Drained:
 		return removalPhase(o)
@@ -71,6 +69,10 @@ func phase(o nodestate.State, d Decision) v1alpha1.NodePhase {
 	default:
 		return v1alpha1.NodeUnhealthy
 	}
+}
+
+func hasTimeToJoin(o nodestate.State) bool {
+	return o.VM.Owned && (!o.VM.Halted || o.VM.AboveQuota != "") && !o.Node.Joined && !joinExpired(o)
 }
 
 // takesNoWork is true for a member whose node works and takes no work, because an operator drains it or made it
@@ -280,6 +282,8 @@ func drainCompleted(o nodestate.State, d Decision) metav1.Condition {
 			return was
 		}
 		return drainNomadUnknownCondition(o)
+	case len(otherWork(o)) > 0:
+		return waitsForOther(o)
 	default:
 		return draining(o, d)
 	}
@@ -291,8 +295,6 @@ func draining(o nodestate.State, d Decision) metav1.Condition {
 	switch {
 	case o.Nomad.External != "":
 		return idTaken(o)
-	case len(otherWork(o)) > 0:
-		return waitsForOther(o)
 	case waits && !o.Nomad.Registered:
 		return absent(o)
 	case waits && o.SiblingsEligible && !o.Nomad.Draining:

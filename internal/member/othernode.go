@@ -15,8 +15,8 @@ import (
 // for its pool to know before it would replace the member, and so late that few members are looked for.
 const otherNodeMargin = 30 * time.Second
 
-// ChecksForOther is true for a member whose guest runs and hasn't joined, when its time to join is nearly up, or when it
-// leaves: the guest may have registered under another ID, and have work.
+// ChecksForOther is true for a member whose guest runs and hasn't joined, when its time to join is nearly up, or when
+// it leaves: the guest may have registered under another ID, and have work.
 func ChecksForOther(o nodestate.State) bool {
 	switch r := o.Node; {
 	case !o.Nomad.Known || o.Nomad.Registered || o.Nomad.External != "" || r.Joined || r.Drained:
@@ -37,8 +37,8 @@ func otherWork(o nodestate.State) []nodestate.Allocation {
 	return WaitedFor(o.Nomad.Other.Live, o.Node.Policy)
 }
 
-// worksUnderOtherID is true for a member that isn't replaced although it hasn't joined, because its guest has work under
-// another ID. While Nomad can't be asked, what was written last counts.
+// worksUnderOtherID is true for a member that isn't replaced although it hasn't joined, because its guest has work
+// under another ID. While Nomad can't be asked, what was written last counts.
 func worksUnderOtherID(o nodestate.State) bool {
 	switch {
 	case o.Node.Joined || o.Node.Leaving():
@@ -68,8 +68,8 @@ func drainOther(o nodestate.State) Decision {
 func underOtherID(o nodestate.State) metav1.Condition {
 	return condition.False(v1alpha1.ReasonNodeIDDiffers,
 		"The guest has registered as Nomad node "+o.Nomad.Other.ID+", and this member's is "+o.Node.ID+
-			": something in its image, or in cloudInit.userData, gives its agent another data directory or removes "+clientIDFile+
-			". Nothing is done to that node. While it has allocations the member is kept: correct the cause, drain the node "+
+			": something in its image, or in cloudInit.userData, gives its agent another data directory or removes "+
+			clientIDFile+". Nothing is done to that node. While it has allocations the member is kept: correct the cause, drain the node "+
 			"(nomad node drain -enable "+o.Nomad.Other.ID+"), then delete this NomadNode.")
 }
 

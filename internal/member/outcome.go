@@ -21,7 +21,8 @@ type Outcome struct {
 	Introduction, IntroductionRemoved bool
 	// IntroductionRenewed is true if the Secret got a new introduction token.
 	IntroductionRenewed bool
-	// CertificateEnd is when the client certificate ends that the guest is given; zero: it is given none, or that isn't new.
+	// CertificateEnd is when the client certificate ends that the guest is given; zero: it is given none, or that isn't
+	// new.
 	CertificateEnd time.Time
 	// ClaimsListed is true if the VM names its claims now.
 	ClaimsListed bool

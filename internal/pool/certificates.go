@@ -9,8 +9,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 )
 
-// certificateNotice is how long before a member's certificate ends the pool says so; of one that was given for less than
-// thrice that, a third of the time is enough.
+// certificateNotice is how long before a member's certificate ends the pool says so; of one that was given for less
+// than thrice that, a third of the time is enough.
 const certificateNotice = 7 * 24 * time.Hour
 
 // expiresIn returns how long it takes until it is to be said that a member's certificate ends; ok is false if it was

@@ -197,8 +197,8 @@ func tooFewReady(x *index, p Plan, c Counts) metav1.Condition {
 			fmt.Sprintf("Fewer than %d members are ready in Nomad; see kubectl get nn.", x.Replicas))
 	default:
 		return condition.False(v1alpha1.ReasonMembersNotReady,
-			fmt.Sprintf("Fewer than %d members are ready in Nomad, and none has to be made: some don't take work; see kubectl get nn.",
-				x.Replicas))
+			fmt.Sprintf("Fewer than %d members are ready in Nomad, and none has to be made: some don't take work; "+
+				"see kubectl get nn.", x.Replicas))
 	}
 }
 
