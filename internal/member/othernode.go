@@ -69,7 +69,8 @@ func underOtherID(o nodestate.State) metav1.Condition {
 	return condition.False(v1alpha1.ReasonNodeIDDiffers,
 		"The guest has registered as Nomad node "+o.Nomad.Other.ID+", and this member's is "+o.Node.ID+
 			": something in its image, or in cloudInit.userData, gives its agent another data directory or removes "+
-			clientIDFile+". Nothing is done to that node. While it has allocations the member is kept: correct the cause, drain the node "+
+			clientIDFile+". Nothing is done to that node. While it has allocations the member is kept: "+
+			"correct the cause, drain the node "+
 			"(nomad node drain -enable "+o.Nomad.Other.ID+"), then delete this NomadNode.")
 }
 
