@@ -24,7 +24,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s: %v\n%s", arg, err, output)
 		}
 	}
-	if err := run([]string{"halp"}); err == nil || !strings.Contains(err.Error(), "usage") {
+	if err := run([]string{"unheard-of"}); err == nil || !strings.Contains(err.Error(), "usage") {
 		t.Errorf("an unknown command: %v", err)
 	}
 }
