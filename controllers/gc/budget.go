@@ -75,5 +75,5 @@ func inParallel(n, limit int, do func(int) error) error {
 			return nil
 		})
 	}
-	return errors.Join(append(errs, g.Wait())...)
+	return errors.Join(g.Wait(), errors.Join(errs...))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
 
-// PoolUIDField is the field by which the cache finds NomadNodes. The cache copies each object that it returns, with its template, so
-// listing a whole namespace for one of its pools would cost as much as for all of them.
+// PoolUIDField is the field by which the cache finds NomadNodes. The cache copies each object that it returns, with its
+// template, so listing a whole namespace for one of its pools would cost as much as for all of them.
 //
 // Only the cache has this index: the API server knows such fields from Kubernetes 1.31 on (selectableFields of a
 // CRD), and kubectl refuses the field on one that doesn't know it. Harvester 1.4.0 has 1.29.

@@ -26,8 +26,8 @@ func problemOf(err error) *nodestate.Blocked {
 
 // explain puts into the outcome what the member's conditions show of a step that failed. It returns true for a refusal:
 // that isn't an error of the controller, and the step is tried again later. Other errors that keep a VM from being made
-// are shown too, and the step is tried again soon. Conflicts, the end of the controller, and that it isn't this member's
-// turn to ask Nomad aren't shown.
+// are shown too, and the step is tried again soon. Conflicts, the end of the controller, and that it isn't this
+// member's turn to ask Nomad aren't shown.
 func explain(out *member.Outcome, step member.Step, err error) (refused bool) {
 	_, busy := errors.AsType[*nomad.BusyError](err)
 	switch p := problemOf(err); {

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
@@ -97,7 +98,8 @@ func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Out
 	return rendered.Secret, nil
 }
 
-// templateProblem is the error of a template of which nothing can be rendered. Nobody refused it, and no retry mends it.
+// templateProblem is the error of a template of which nothing can be rendered. Nobody refused it, and no retry mends
+// it.
 func templateProblem(err error) error {
 	p := condition.Problem{Reason: v1alpha1.ReasonTemplateInvalid, Message: err.Error()}
 	if invalid := (*render.InvalidError)(nil); errors.As(err, &invalid) {
@@ -168,27 +170,23 @@ func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
 // removeIntroduction takes the introduction token out of the member's Secret by one write. The VM isn't touched:
 // KubeVirt reads the Secret when it starts the VM, and the guest then has an identity of Nomad's on its disk.
 func (r *Reconciler) removeIntroduction(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	secret := &corev1.Secret{}
-	key := types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}
-	found, err := read(ctx, r.Live, key, secret)
-	userData := secret.Data[cloudinit.UserDataKey]
-	switch {
-	case err != nil:
+	secret, err := r.readSecret(ctx, s)
+	if err != nil {
 		return err
-	case !found, secret.Labels[v1alpha1.NodeLabel] != s.node.Name, !cloudinit.Introduces(userData):
+	}
+	if secret == nil || !cloudinit.Introduces(secret.Data[cloudinit.UserDataKey]) {
 		out.IntroductionRemoved = true
 		return nil
 	}
-	rest, err := cloudinit.WithoutIntroduction(userData)
-	if err != nil { // somebody has edited it, so that no guest can read it either
-		log.FromContext(ctx).Info("the introduction token stays in the Secret until it expires", "secret", key.Name,
+	after := secret.DeepCopy()
+	after.Data[cloudinit.UserDataKey], err = cloudinit.WithoutIntroduction(secret.Data[cloudinit.UserDataKey])
+	if err != nil { // somebody has edited it, so that no guest can read it either, and what is left expires
+		log.FromContext(ctx).Info("the introduction token stays in the Secret until it expires", "secret", secret.Name,
 			"cause", err.Error())
 		out.IntroductionRemoved = true
-		return nil //nolint:nilerr // nobody would mend it, and what is left expires
+		return nil
 	}
-	before := secret.DeepCopy()
-	secret.Data[cloudinit.UserDataKey] = rest
-	err = r.Client.Patch(ctx, secret, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	err = r.Client.Patch(ctx, after, kube.Locked(secret))
 	out.IntroductionRemoved = err == nil
 	return err
 }

@@ -42,7 +42,8 @@ func (a allowed) address(hostPort string) bool {
 
 // credentials reports whether pools of a namespace may use the controller's own for a Nomad node pool and region. home:
 // it is the controller's region. A pattern is of a namespace, of a namespace and a node pool, or of both and a region:
-// prod, dev/dev-*, dev/*/eu. Without a region it is for the controller's own, because one token may be valid in all of them.
+// prod, dev/dev-*, dev/*/eu. Without a region it is for the controller's own, because one token may be valid in all of
+// them.
 func (a allowed) credentials(namespace, nodePool, region string, home bool) bool {
 	return slices.ContainsFunc(a, func(pattern string) bool {
 		switch strings.Count(pattern, "/") {

@@ -163,8 +163,9 @@ func placeOf(conn Config, spec v1alpha1.NomadConnection) place {
 func tooManyConnections(namespace string) Link {
 	return Link{Misconfigured: true, Reason: v1alpha1.ReasonTooManyConnections, Message: fmt.Sprintf(
 		"The pools and members of namespace %s use %d connections to Nomad already, which differ in spec.nomad.address, "+
-			"spec.nomad.region or spec.nomad.credentialsSecretRef, and no namespace may use more; have pools share them, or use "+
-			"another namespace. One that nobody uses any more still counts for a quarter of an hour.", namespace, maxConnections)}
+			"spec.nomad.region or spec.nomad.credentialsSecretRef, and no namespace may use more; have pools share them, or "+
+			"use another namespace. One that nobody uses any more still counts for a quarter of an hour.",
+		namespace, maxConnections)}
 }
 
 // unusable is a link without a cluster, because of a mistake that the message names.

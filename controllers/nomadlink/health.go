@@ -21,6 +21,26 @@ func judge(c Config, v nomad.View, now time.Time) (known bool, reason, message s
 	return v.Health.OK(), reason, message
 }
 
+// refused explains that Nomad takes neither the token nor the login.
+func refused(c Config, h nomad.Health) (reason, message string) {
+	switch {
+	case h.State == nomad.HealthLoginRefused:
+		return v1alpha1.ReasonLoginRefused, fmt.Sprintf(
+			"Nomad at %s: login refused: %s; check that the auth method %q and its binding rule are as in docs/install.md, with "+
+				"the issuer, keys and audience of this cluster's ServiceAccount tokens, and with the policy: %s. Meanwhile nothing "+
+				"is drained or deleted, unless its deletion was asked for",
+			c.Address, h.Cause, c.AuthMethod, nomad.PolicyNeeded)
+	case c.AuthMethod != "":
+		return v1alpha1.ReasonCredentials, fmt.Sprintf(
+			"Nomad at %s refuses the token that a login to its auth method %q gave: %s; the controller logs in again within two "+
+				"minutes", c.Address, c.AuthMethod, h.Cause)
+	default:
+		return v1alpha1.ReasonCredentials, fmt.Sprintf(
+			"Nomad at %s refuses the token: %s; put the secret ID of a valid token into %s, with the policy: %s",
+			c.Address, h.Cause, cmp.Or(c.TokenIn, inSpecSecret), nomad.PolicyNeeded)
+	}
+}
+
 // explain returns the reason and message for a health. The message names the place where it can be mended.
 func explain(c Config, h nomad.Health) (reason, message string) {
 	switch h.State {
@@ -53,20 +73,8 @@ func explain(c Config, h nomad.Health) (reason, message string) {
 				"find out who registers them (nomad node status -filter '\"%s\" in Meta'), stop and purge them, and have Nomad admit "+
 				"clients with an introduction token alone. Meanwhile nothing is drained or deleted, unless its deletion was asked "+
 				"for", c.Address, nomad.MetaPoolUID, nomad.MetaPoolUID)
-	case nomad.HealthLoginRefused:
-		return v1alpha1.ReasonLoginRefused, fmt.Sprintf(
-			"Nomad at %s: login refused: %s; check that the auth method %q and its binding rule are as in docs/install.md, with "+
-				"the issuer, keys and audience of this cluster's ServiceAccount tokens, and with the policy: %s. Meanwhile nothing "+
-				"is drained or deleted, unless its deletion was asked for",
-			c.Address, h.Cause, c.AuthMethod, nomad.PolicyNeeded)
-	case nomad.HealthTokenRefused:
-		if c.AuthMethod != "" {
-			return v1alpha1.ReasonCredentials, fmt.Sprintf("Nomad at %s refuses the token that a login to its auth method %q gave: "+
-				"%s; the controller logs in again within two minutes", c.Address, c.AuthMethod, h.Cause)
-		}
-		return v1alpha1.ReasonCredentials, fmt.Sprintf(
-			"Nomad at %s refuses the token: %s; put the secret ID of a valid token into %s, with the policy: %s",
-			c.Address, h.Cause, cmp.Or(c.TokenIn, inSpecSecret), nomad.PolicyNeeded)
+	case nomad.HealthLoginRefused, nomad.HealthTokenRefused:
+		return refused(c, h)
 	case nomad.HealthTokenUnverifiable:
 		return v1alpha1.ReasonTokenLacksReadJob, fmt.Sprintf("Nomad at %s does not show what the token grants (%s), "+
 			"so it is unknown if the token sees every allocation; use a token that may read its own policies, with the policy: %s",

@@ -20,7 +20,7 @@ type user struct {
 
 // maxConnections is how many connections to Nomad the pools and members of a namespace may use. Each has watchers and a
 // view of its own, which take memory that all pools share.
-const maxConnections = 10
+const maxConnections = 50
 
 // place is where a connection leads to and with whose credentials, but not what they are: a token that is rotated makes
 // no other place.

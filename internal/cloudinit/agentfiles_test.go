@@ -69,7 +69,7 @@ func TestFilesOfTheAgentThatAreRefused(t *testing.T) {
 		"what isn't base64":      {"z.hcl", "encoding: b64, content: '***'", "not base64"},
 		"what isn't compressed":  {"z.hcl", "encoding: gz, content: s3cret", "not compressed"},
 		"what ends early":        {"z.hcl", "encoding: gz, content: !!binary " + in64(zipped(other)[:30]), "not compressed"},
-		"far too long":           {"z.hcl", "encoding: gz, content: !!binary " + in64(zipped(strings.Repeat("#\n", mostBytes))), "is longer than 262144 bytes"},
+		"far too long":           {"z.hcl", "encoding: gz, content: !!binary " + in64(zipped(strings.Repeat("#\n", mostBytes))), "is longer than 65536 bytes"},
 		"far too deep":           {"z.hcl", content("a = " + strings.Repeat("[", mostBrackets+1)), "more than 10000 brackets"},
 		"a number":               {"z.hcl", "content: 7", "content, line 2: it is not text"},
 		"a number as encoding":   {"z.hcl", "encoding: 64, content: a", "encoding, line 2: it is not text"},

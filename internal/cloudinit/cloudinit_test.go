@@ -260,7 +260,7 @@ func TestParseUserDataRefuses(t *testing.T) {
 			want: "line 3: a tag that cloud-init doesn't know"},
 		"the list of files by two tags": {
 			text: "#cloud-config\nwrite_files: []\n!!str write_files: [{path: /a}]\n",
-			want: "line 3: a key that the same mapping has already"},
+			want: "line 3: a key with a tag, by which cloud-init may take it for another"},
 		"a file that is null": {text: "#cloud-config\nwrite_files:\n- path: /a\n-\n",
 			want: "write_files[1], line 4: it is not a mapping, and cloud-init would write none of the files; write it as one with path and content"},
 		"a file that is a word": {text: "#cloud-config\nwrite_files: [defer]\n",

@@ -24,9 +24,9 @@ func TestAddressesThatMembersWouldShare(t *testing.T) {
 		"version 1, of the guest's own": {"version: 1\nconfig: [{type: loopback, name: lo, subnets: [{type: static, address: 10.9.9.9/32}]}]\n",
 			""},
 		"version 1, DHCP":      {"version: 1\nconfig: [{type: physical, name: e, subnets: [{type: dhcp}]}]\n", ""},
-		"as long as it may be": {strings.Repeat("#", 256<<10), ""},
-		"longer": {strings.Repeat("#", 256<<10+1),
-			"it has 262145 bytes, and at most 262144 are taken; fetch the rest in the guest"},
+		"as long as it may be": {strings.Repeat("#", 64<<10), ""},
+		"longer": {strings.Repeat("#", 64<<10+1),
+			"it has 65537 bytes, and at most 65536 are taken; fetch the rest in the guest"},
 		"shapes that cloud-init makes of nothing": {"version: 2\nethernets: [a]\nbonds: {b: null}\nconfig: {a: b}\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

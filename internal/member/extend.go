@@ -20,8 +20,8 @@ func sendFirst(o nodestate.State) Decision {
 }
 
 // Overdue is true for a drain request for which nothing was sent to Nomad until its time was nearly over, because Nomad
-// or the controller was away, or the NomadNode was restored from a backup. Sent now, the drain would stop allocations that
-// never had time to move. The time for which they have drained for somebody else counts.
+// or the controller was away, or the NomadNode was restored from a backup. Sent now, the drain would stop allocations
+// that never had time to move. The time for which they have drained for somebody else counts.
 func Overdue(o nodestate.State) bool {
 	if o.Nomad.DrainID == o.Node.Drain.ID {
 		return false
@@ -35,8 +35,8 @@ func Overdue(o nodestate.State) bool {
 }
 
 // drainTime is how long the allocations of a drain request get: what they were given when it was made, unless the
-// policy gives less by now. It is nothing if the guest stops anyway, because somebody has deleted the VM, or if a person
-// has set the deadline to the time of the request to have the drain end at once.
+// policy gives less by now. It is nothing if the guest stops anyway, because somebody has deleted the VM, or if a
+// person has set the deadline to the time of the request to have the drain end at once.
 func drainTime(r nodestate.Node) time.Duration {
 	if r.Drain.Reason == v1alpha1.DrainVMDeleted {
 		return 0

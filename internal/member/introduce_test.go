@@ -32,7 +32,8 @@ func TestIntroductionIsRenewedWhileTheGuestWaits(t *testing.T) {
 		{name: "halted by a person, nearly stale", o: booting(stopped, staleIn(time.Second)), step: member.Wait,
 			wake: time.Second},
 		{name: "halted by a person, stale", o: booting(stopped, staleIn(0)), step: member.RenewIntroduction},
-		{name: "it boots", o: booting(staleIn(0)), step: member.Wait, wake: 9 * time.Minute},
+		{name: "it boots", o: booting(staleIn(0)), step: member.Wait,
+			wake: 9*time.Minute - 30*time.Second},
 		{name: "it has joined before", o: booting(full, joined, staleIn(0)), step: member.Wait},
 		{name: "it leaves", o: booting(full, requesting, staleIn(0)), step: member.MarkDrained},
 	})

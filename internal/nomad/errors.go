@@ -126,6 +126,11 @@ func Cause(err error) string {
 	if code, body := statusOf(err); code != 0 {
 		return fmt.Sprintf("%d %s", code, localPort.ReplaceAllString(cmp.Or(body, http.StatusText(code)), ""))
 	}
+	for _, is := range shownAsTheyAre {
+		if errors.Is(err, is) {
+			return is.Error()
+		}
+	}
 	var (
 		login   loginRefused
 		dns     *net.DNSError
@@ -144,14 +149,8 @@ func Cause(err error) string {
 		return fmt.Sprintf("the name %s can't be resolved", dns.Name)
 	case errors.As(err, &expired) && expired.Reason == x509.Expired:
 		return "the certificate has expired or is not yet valid"
-	case errors.Is(err, errSuspended):
-		return errSuspended.Error()
 	case errors.As(err, &busy):
 		return busyText
-	case errors.Is(err, errTooManyNodes):
-		return errTooManyNodes.Error()
-	case errors.Is(err, errTooLarge):
-		return errTooLarge.Error()
 	case errors.As(err, &errno):
 		return errno.Error()
 	case timedOut(err):
@@ -162,11 +161,12 @@ func Cause(err error) string {
 		return showable(network.Err.Error())
 	case errors.As(err, &request):
 		return showable(request.Err.Error())
-	case errors.Is(err, errNoRules):
-		return errNoRules.Error()
 	}
 	return errNoResponse.Error()
 }
+
+// shownAsTheyAre are errors of our own whose text names the cause.
+var shownAsTheyAre = []error{errSuspended, errTooManyNodes, errTooLarge, errNoRules}
 
 // showable replaces a text that may not go into a condition because it is long or not one line: a server may have put
 // names from its certificate into it.

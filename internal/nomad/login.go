@@ -13,8 +13,8 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// ErrLoginRefused: there is no token, because a login to the auth method has failed and a person must mend it. It is
-// ErrForbidden as well.
+// ErrLoginRefused says that there is no token, because a login to the auth method has failed and a person must mend it.
+// It is ErrForbidden as well.
 var ErrLoginRefused = errors.New("login refused")
 
 // loginRefused is an ErrLoginRefused with its cause, which holds no secret.

@@ -19,8 +19,8 @@ import (
 // OverlayPath is where the overlay is in a NomadNodePool.
 const OverlayPath = "spec.template.virtualMachine"
 
-// MaxOverlay is how many bytes an overlay may have: each NomadNode has a copy, and the controller holds all of them. The
-// API server can't limit a field whose inner fields it doesn't know.
+// MaxOverlay is how many bytes an overlay may have: each NomadNode has a copy, and the controller holds all of them.
+// The API server can't limit a field whose inner fields it doesn't know.
 const MaxOverlay = 16 << 10
 
 // overlaid is the spec of the member's VM with the template's overlay. It fails, with one error for each field at
