@@ -45,6 +45,8 @@ func nextRemoval(o nodestate.State) Decision {
 		return Decision{Step: Wait, Wake: untilVMGoes(o)}
 	case owned && !o.VM.Deleting && !o.VM.RemovalListed:
 		return Decision{Step: ListClaims}
+	case owned && !o.VM.Deleting && untilTaken(o) > 0:
+		return Decision{Step: Wait, Wake: untilTaken(o)}
 	case owned && !o.VM.Deleting:
 		return Decision{Step: DeleteVM}
 	case owned:
@@ -57,6 +59,19 @@ func nextRemoval(o nodestate.State) Decision {
 		return d
 	}
 	return clean(o)
+}
+
+// takeTime is for how long KubeVirt is waited for before a VM that was just made is deleted.
+const takeTime = 30 * time.Second
+
+// untilTaken is how long to wait at most before the VM is deleted. Without KubeVirt's finalizer it would be gone at once,
+// while KubeVirt, whose cache still has it, may make its instance: nobody would remove that, and it would hold the member
+// for ever (seen when a pool was scaled in within a second of scaling out).
+func untilTaken(o nodestate.State) time.Duration {
+	if o.VM.Taken {
+		return 0
+	}
+	return o.Node.Created.Add(takeTime).Sub(o.Now)
 }
 
 // vmNeedsNomad is true for a drained member whose VM stays because Nomad can't be asked if its node has got work since:

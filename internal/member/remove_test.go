@@ -20,11 +20,17 @@ func TestMemberIsRemovedInOrder(t *testing.T) {
 		}
 	}
 	secret := func(o *nodestate.State) { o.Secret = true }
+	madeJustNow := func(o *nodestate.State) { o.Node.Created = now.Add(-10 * time.Second) }
+	taken := func(o *nodestate.State) { o.VM.Taken = true }
 	runSteps(t, []stepCase{
 		{name: "the NomadNode goes first, so that nothing new begins",
 			o: removing(func(o *nodestate.State) { o.Node.DeletedAt = time.Time{} }), step: member.DeleteNomadNode},
 		{name: "then Harvester learns of the claims", o: removing(), step: member.ListClaims},
 		{name: "then the VM", o: removing(listed), step: member.DeleteVM},
+		{name: "but not before KubeVirt has taken it", o: removing(listed, madeJustNow), step: member.Wait,
+			wake: 20 * time.Second},
+		{name: "which it has", o: removing(listed, madeJustNow, taken), step: member.DeleteVM},
+		{name: "or is away", o: removing(listed, madeJustNow, later(20*time.Second)), step: member.DeleteVM},
 		{name: "shutting down", o: removing(listed, vmDeleting), step: member.Wait, wake: 10*time.Minute - 10*time.Second},
 		{name: "deleted by somebody, claims not listed", o: removing(vmDeleting), step: member.Wait,
 			wake: 10*time.Minute - 10*time.Second},

@@ -84,6 +84,8 @@ type VM struct {
 	DeletingSince time.Time
 	// Finalizers keep a VM that is being deleted.
 	Finalizers []string
+	// Taken is true once KubeVirt has put its finalizer on the VM, so that it takes part in its deletion.
+	Taken bool
 	// Halted is true when the VM's runStrategy is Halted.
 	Halted bool
 	// AboveQuota is why Harvester has halted the VM for the namespace's quota, in its words; empty: it didn't, or the VM

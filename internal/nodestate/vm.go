@@ -1,6 +1,7 @@
 package nodestate
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -45,6 +46,7 @@ func VMOf(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) VM {
 		Owned:         OwnsVM(n, vm),
 		Deleting:      vm.DeletionTimestamp != nil,
 		Finalizers:    vm.Finalizers,
+		Taken:         slices.Contains(vm.Finalizers, kubevirtv1.VirtualMachineControllerFinalizer),
 		Halted:        vm.Spec.RunStrategy != nil && *vm.Spec.RunStrategy == kubevirtv1.RunStrategyHalted,
 		Status:        string(vm.Status.PrintableStatus),
 		AboveQuota:    vm.Annotations[AboveQuotaAnnotation],

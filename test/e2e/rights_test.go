@@ -54,6 +54,11 @@ func TestOthersGetNothingThroughAPool(t *testing.T) {
 		"template":           {[]rbacv1.PolicyRule{vmRights}, sharedRights, ofTemplate, ""},
 		"credentials":        {[]rbacv1.PolicyRule{vmRights}, sharedRights, withCredentials, "nomad.credentialsSecretRef"},
 		"of-their-namespace": {[]rbacv1.PolicyRule{vmRights}, nil, imagesOfTheirs, ""},
+		"many":               {[]rbacv1.PolicyRule{vmRights}, sharedRights, withMany("default"), ""},
+		"many-no-image":      {[]rbacv1.PolicyRule{vmRights}, sharedRights[1:], withMany("default"), "may not get virtualmachineimages"},
+		"many-no-network":    {[]rbacv1.PolicyRule{vmRights}, sharedRights[:1], withMany("default"), "may not get network-attachment"},
+		"many-elsewhere":     {[]rbacv1.PolicyRule{vmRights}, sharedRights, withMany("default", "other"), "may not get virtualmachineimages"},
+		"of-three":           {[]rbacv1.PolicyRule{vmRights}, sharedRights, withMany("default", "b", "c"), "more than two namespaces"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -215,6 +220,22 @@ func ofTemplate(p *v1alpha1.NomadNodePool) {
 func imagesOfTheirs(p *v1alpha1.NomadNodePool) {
 	p.Spec.Template.Disks[0].Image = fixtures.Namespace + "/image-abcde"
 	p.Spec.Template.Networks[0].Name = fixtures.Namespace + "/vlan-1"
+}
+
+// withMany gives a pool as many images and networks as it may have, of namespaces in turn.
+func withMany(namespaces ...string) func(*v1alpha1.NomadNodePool) {
+	return func(p *v1alpha1.NomadNodePool) {
+		disk, network := p.Spec.Template.Disks[0], p.Spec.Template.Networks[0]
+		p.Spec.Template.Disks, p.Spec.Template.Networks = nil, nil
+		for i := range 12 {
+			disk.Name, disk.Image = fmt.Sprintf("d%d", i), fmt.Sprintf("%s/image-%d", namespaces[i%len(namespaces)], i)
+			p.Spec.Template.Disks = append(p.Spec.Template.Disks, disk)
+		}
+		for i := range 8 {
+			network.Name = fmt.Sprintf("%s/vlan-%d", namespaces[i%len(namespaces)], i)
+			p.Spec.Template.Networks = append(p.Spec.Template.Networks, network)
+		}
+	}
 }
 
 // asks waits until a request is answered so: policies and roles are in force a moment after they were written. want is
