@@ -59,7 +59,7 @@ func (b *bench) drained(ctx context.Context) error {
 	b.report.Rows = append(b.report.Rows,
 		row{ID: "P4", What: what + ", p50", Unit: "s", Controller: []float64{delays[len(delays)/2]}, Target: "<= 1 s",
 			Limit: 1},
-		row{ID: "P4", What: what + ", p99", Unit: "s", Controller: []float64{delays[len(delays)*99/100]},
+		row{ID: "P4", What: what + ", p99", Unit: "s", Controller: []float64{delays[(len(delays)*99+99)/100-1]},
 			Target: "<= 2.5 s", Limit: 2.5})
 	_, _, err = b.env.Nomad.Jobs().Deregister(name, false, nil)
 	return err
