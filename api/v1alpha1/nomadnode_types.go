@@ -207,7 +207,7 @@ func (d *DrainRequest) Cancel(now time.Time) {
 
 // NodePhase sums up where in its life a member is. For people: programs read the conditions.
 //
-// +kubebuilder:validation:Enum=Pending;Provisioning;Joining;Ready;Unhealthy;Draining;Drained;Deleting;Purging
+// +kubebuilder:validation:Enum=Pending;Provisioning;Joining;Ready;Ineligible;Unhealthy;Draining;Drained;Deleting;Purging
 type NodePhase string
 
 // The phases.

@@ -205,7 +205,7 @@ func TestOthersMakeNoMembers(t *testing.T) {
 }
 
 func namesSecret(p *v1alpha1.NomadNodePool) {
-	p.Spec.Template.CloudInit.UserDataSecretRef = &v1alpha1.SecretKeyRef{Name: "anybodys", Key: "x"}
+	p.Spec.Template.CloudInit = v1alpha1.CloudInit{UserDataSecretRef: &v1alpha1.SecretKeyRef{Name: "anybodys", Key: "x"}}
 }
 
 func withCredentials(p *v1alpha1.NomadNodePool) {
