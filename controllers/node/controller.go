@@ -84,7 +84,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	s, err := r.observe(ctx, n)
 	if err != nil {
-		return ctrl.Result{}, err
+		return kube.Result(ctx, true, 0, err)
 	}
 	d, out, stepErr := r.act(ctx, s)
 	if d.Step == member.Release && stepErr == nil && out.RetryAfter == 0 {

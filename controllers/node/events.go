@@ -193,15 +193,11 @@ func (e emitter) drainCanceled(n *v1alpha1.NomadNode, eligible bool) {
 	e.normalOfVM(n, "DrainCanceled", "CancelDrain", "The drain is canceled, and this VM stays")
 }
 
-// drainUndone emits the end of a drain whose request is gone.
-func (e emitter) drainUndone(n *v1alpha1.NomadNode, eligible bool) {
-	stays := "It stays ineligible, as it was before that drain"
-	if eligible {
-		stays = "It is eligible again"
-	}
+// drainUndone emits why a drain is canceled for which there was no request any more.
+func (e emitter) drainUndone(n *v1alpha1.NomadNode) {
 	e.Normal(n, nil, "DrainCanceled", "CancelDrain",
-		"Nomad node %s drained for a drain request that was canceled long ago; Nomad may have been restored from a snapshot. %s",
-		n.Spec.NodeID, stays)
+		"Nomad node %s drains for a drain request that was canceled long ago; Nomad may have been restored from a snapshot. "+
+			"The drain is canceled again", n.Spec.NodeID)
 }
 
 // drained emits the end of a drain. What follows has no Event of its own, unless something is in its way.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
@@ -46,24 +47,26 @@ func inQuotes(name string) string { return fmt.Sprintf("%q", kube.Clamp(name, ku
 
 // observeByID asks Nomad for the member's node by its ID where the list of nodes isn't enough: the node isn't in it
 // although its guest may run, or the node's name isn't the member's. It costs a few requests, and only for a member
-// that leaves, or whose node has vanished from the list.
-func (r *Reconciler) observeByID(ctx context.Context, s *scope) {
+// that leaves, or whose node has vanished from the list. The error is that it isn't this member's turn to ask.
+func (r *Reconciler) observeByID(ctx context.Context, s *scope) error {
 	listed, ok := s.link.View.Nodes[s.node.Spec.NodeID]
 	named := member.Identity{Name: listed.Name}
 	o := &s.observed.Nomad
 	switch {
 	case s.link.Cluster == nil, !o.Known:
-		return
+		return nil
 	case ok && member.NeverMade(s.observed):
 		if external := external(s, listed); external != nil {
 			*o = *external
 		}
-		return
+		return nil
 	case ok && !member.ConfirmIdentity(s.observed, s.node.Name, named), !ok && !member.FindByID(s.observed):
-		return
+		return nil
 	}
 	in, err := s.link.Cluster.Inspect(ctx, s.node.Spec.NodeID)
-	switch {
+	switch _, busy := errors.AsType[*nomad.BusyError](err); {
+	case busy:
+		return err
 	case err != nil: // unknown is not gone
 		*o = nodestate.Nomad{
 			Why: fmt.Sprintf(
@@ -81,6 +84,7 @@ func (r *Reconciler) observeByID(ctx context.Context, s *scope) {
 			o.Live, o.LiveKnown, o.Unlisted = memberAllocations(in.Live), true, true
 		}
 	}
+	return nil
 }
 
 // purgeOwned purges the member's node from Nomad, if Nomad has one that the member owns. It returns true if it had.

@@ -60,8 +60,12 @@ func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope
 		return nil, err
 	}
 	observeNomad(s, siblings)
-	r.observeByID(ctx, s)
-	r.observeOther(ctx, s)
+	if err := r.observeByID(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := r.observeOther(ctx, s); err != nil {
+		return nil, err
+	}
 	r.observeStopTime(ctx, s)
 	return s, r.observePool(ctx, s)
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,17 +13,20 @@ import (
 
 // observeOther looks for a node of another ID as which the member's guest may have registered: among the listed nodes
 // for those that have the member's name or its VM's address, and then in their meta, which the list doesn't have. If
-// there are several, one with work counts.
-func (r *Reconciler) observeOther(ctx context.Context, s *scope) {
+// there are several, one with work counts. The error is that it isn't this member's turn to ask.
+func (r *Reconciler) observeOther(ctx context.Context, s *scope) error {
 	if s.link.Cluster == nil || !member.ChecksForOther(s.observed) {
-		return
+		return nil
 	}
 	for _, id := range otherNodes(s) {
 		in, err := s.link.Cluster.Inspect(ctx, id)
+		if _, busy := errors.AsType[*nomad.BusyError](err); busy {
+			return err
+		}
 		if err != nil { // it may have work
 			s.observed.Nomad = nodestate.Nomad{Why: fmt.Sprintf(
 				"Its list has a node of this member's name under another ID, and asked for that it says: %s", nomad.Cause(err))}
-			return
+			return nil
 		}
 		if !in.Found || in.Node.Member != s.node.Name || in.Node.PoolUID != s.node.Spec.PoolUID {
 			continue
@@ -32,6 +36,7 @@ func (r *Reconciler) observeOther(ctx context.Context, s *scope) {
 			s.observed.Nomad.Other = other
 		}
 	}
+	return nil
 }
 
 // otherNodes are the IDs of the listed nodes that may be the guest's. Nothing runs on one that is down.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
@@ -188,5 +189,11 @@ func (r *Reconciler) removeIntroduction(ctx context.Context, s *scope, _ member.
 	}
 	err = r.Client.Patch(ctx, after, kube.Locked(secret))
 	out.IntroductionRemoved = err == nil
+	if kube.Refusal(err) != nil { // somebody has made the Secret immutable, or admission is older than this program
+		log.FromContext(ctx).Info("the introduction token stays in the Secret until it expires", "secret", secret.Name,
+			"cause", err.Error())
+		out.RetryAfter = nomadlink.Refresh
+		return nil
+	}
 	return err
 }

@@ -3,12 +3,15 @@ package node
 import (
 	"context"
 
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// undoDrain cancels a drain whose request is gone, and makes the node eligible if it was made ineligible for that
-// request. It asks Nomad's leader first, and then if there is really no request: a stale cache may lack one.
+// undoDrain brings back the drain request of a drain that goes on without one, as one that was canceled: cancelDrain
+// then undoes what was done for it, whatever fails meanwhile. It asks Nomad's leader first, and then if there is really
+// no request: a stale cache may lack one.
 func (r *Reconciler) undoDrain(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	in, err := r.inspect(ctx, s, out)
 	if err != nil || out.Nomad != nil { // or the node is external
@@ -25,14 +28,13 @@ func (r *Reconciler) undoDrain(ctx context.Context, s *scope, _ member.Decision,
 	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
 		return err
 	}
-	eligible := fresh.Node.CordonedFor == fresh.Nomad.DrainID
-	undo := s.link.Cluster.CancelDrain
-	if eligible {
-		undo = s.link.Cluster.Uncordon
+	now := s.observed.Now
+	err = r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) {
+		n.Spec.Drain = nodestate.NewDrainRequest(fresh.Nomad.DrainID, v1alpha1.DrainScaleIn, now, now)
+		n.Spec.Drain.Cancel(now)
+	})
+	if err == nil {
+		r.Events.drainUndone(s.node)
 	}
-	if err := ignoreNodeNotFound(undo(ctx, s.node.Spec.NodeID)); err != nil {
-		return err
-	}
-	r.Events.drainUndone(s.node, eligible)
-	return nil
+	return err
 }

@@ -55,6 +55,14 @@ func TestRestoredDrainIsUndone(t *testing.T) {
 				s.Live = requestedMeanwhile{s.Live}
 			}
 			s.reconcile(t)
+			if c.message != "" { // the request is there again before anything is done to the node
+				d, e := s.node(t).Spec.Drain, s.event()
+				if d == nil || d.ID != "request-1" || !d.Canceled || len(s.nomad.calls) != 1 || !strings.Contains(e, "snapshot") {
+					t.Fatalf("request %+v, event %q, Nomad was asked to %q", d, e, s.nomad.calls)
+				}
+				s.nomad.calls = nil
+				s.reconcile(t)
+			}
 			if calls := strings.Join(s.nomad.calls, " "); calls != c.calls {
 				t.Errorf("Nomad was asked to %q", calls)
 			}

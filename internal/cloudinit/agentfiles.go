@@ -34,6 +34,8 @@ var agentKeys = map[string]string{
 	"client.alloc_dir": "the data of jobs is in " + nomadAllocDir + ", where a disk can be mounted",
 	"client.node_pool": "it is spec.nomad.nodePool of the pool",
 
+	"client.node_class": "it is spec.nomad.nodeClass of the pool",
+
 	"client.meta." + v1alpha1.MetaPoolUID: "it tells whose member the node is",
 	"client.meta." + v1alpha1.MetaPool:    "it tells whose member the node is",
 	"client.meta." + v1alpha1.MetaNode:    "it tells whose member the node is",

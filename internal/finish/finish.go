@@ -23,16 +23,16 @@ func (w writes) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.Method == http.MethodGet || request.Method == http.MethodHead || request.Context().Err() != nil {
 		return w.next.RoundTrip(request)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(request.Context()))
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(request.Context()))
 	stop := context.AfterFunc(request.Context(), func() {
-		defer cancel()
+		defer func() { cancel(request.Context().Err()) }() // what the caller makes of it depends on the cause
 		if !errors.Is(request.Context().Err(), context.DeadlineExceeded) {
 			grace, end := context.WithTimeout(ctx, Within)
 			defer end()
 			<-grace.Done()
 		}
 	})
-	end := func() { stop(); cancel() }
+	end := func() { stop(); cancel(nil) }
 	response, err := w.next.RoundTrip(request.WithContext(ctx))
 	if err != nil {
 		end()

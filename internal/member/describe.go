@@ -81,7 +81,7 @@ func takesNoWork(o nodestate.State) bool {
 	if !o.Nomad.Known {
 		return o.Node.Phase == v1alpha1.NodeIneligible && o.Node.Joined && o.Instance.Running
 	}
-	return o.Nomad.Registered && o.Nomad.Status == "ready"
+	return o.Nomad.Up()
 }
 
 func removalPhase(o nodestate.State) v1alpha1.NodePhase {

@@ -43,10 +43,10 @@ func nextRemoval(o nodestate.State) Decision {
 		return Decision{Step: DeleteNomadNode}
 	case owned && !o.VM.Deleting && vmMustWait(o):
 		return Decision{Step: Wait, Wake: untilVMGoes(o)}
-	case owned && !o.VM.Deleting && !o.VM.RemovalListed:
-		return Decision{Step: ListClaims}
 	case owned && !o.VM.Deleting && untilTaken(o) > 0:
 		return Decision{Step: Wait, Wake: untilTaken(o)}
+	case owned && !o.VM.Deleting && !o.VM.RemovalListed:
+		return Decision{Step: ListClaims}
 	case owned && !o.VM.Deleting:
 		return Decision{Step: DeleteVM}
 	case owned:
@@ -71,7 +71,7 @@ func untilTaken(o nodestate.State) time.Duration {
 	if o.VM.Taken {
 		return 0
 	}
-	return o.Node.Created.Add(takeTime).Sub(o.Now)
+	return min(o.Node.Created.Add(takeTime).Sub(o.Now), takeTime) // the clock of the API server may be ahead
 }
 
 // vmNeedsNomad is true for a drained member whose VM stays because Nomad can't be asked if its node has got work since:

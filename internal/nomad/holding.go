@@ -28,8 +28,29 @@ var errTooManyNodes = errors.New("it lists more nodes than are kept")
 type holding struct {
 	of    *semaphore.Weighted
 	nodes int
-	// reserved is what was taken of the semaphore.
-	bytes, reserved int64
+	// reserved is what was taken of the semaphore, and lent what of it belongs to the list that is kept meanwhile.
+	bytes, reserved, lent int64
+}
+
+// again is for the next list, which takes the place of this one: a list that didn't grow must not need twice its memory.
+func (h *holding) again() *holding { return &holding{of: h.of, reserved: h.reserved, lent: h.reserved} }
+
+// giveUp gives back what only this list has taken, because the former one is kept.
+func (h *holding) giveUp() { h.take(h.lent) }
+
+// take has what was taken be so much, at most what it is.
+func (h *holding) take(reserved int64) {
+	if h.reserved > reserved {
+		h.of.Release(h.reserved - reserved)
+		h.reserved = reserved
+	}
+}
+
+// keep gives back what a shorter list than the former one doesn't need. What was lent is its own now.
+func (h *holding) keep() {
+	chunks := (max(h.bytes-freeReserved, 0) + reservedChunk - 1) / reservedChunk
+	h.take(chunks * reservedChunk)
+	h.lent = 0
 }
 
 func (h *holding) add(n Node) error {
@@ -52,9 +73,7 @@ func (h *holding) add(n Node) error {
 
 // release gives the memory back, because the nodes aren't kept any more.
 func (h *holding) release() {
-	if h.reserved > 0 {
-		h.of.Release(h.reserved)
-	}
+	h.take(0)
 	*h = holding{of: h.of}
 }
 

@@ -3,6 +3,7 @@ package nomad
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -64,10 +65,13 @@ func (s *session) token(ctx context.Context) (string, int, error) {
 		case s.turn <- struct{}{}:
 			err := s.renewed(ctx)
 			<-s.turn
-			if err != nil {
-				return "", number, err
+			switch {
+			case err == nil:
+				continue
+			case lives: // the caller's time was over, and the old token serves
+				return secret, number, nil
 			}
-			continue
+			return "", number, gaveUp(err)
 		default:
 		}
 		if lives {
@@ -77,9 +81,17 @@ func (s *session) token(ctx context.Context) (string, int, error) {
 		case s.turn <- struct{}{}: // somebody else's login has ended
 			<-s.turn
 		case <-ctx.Done():
-			return "", number, ctx.Err()
+			return "", number, gaveUp(ctx.Err())
 		}
 	}
+}
+
+// gaveUp is the error of a caller whose time was over before there was a token: it has learnt nothing of Nomad.
+func gaveUp(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: logging in: %w", ErrUnreachable, err)
+	}
+	return err
 }
 
 // due is called with the lock held. Without a token that lives and without a failure there has been no login yet, or

@@ -55,14 +55,14 @@ func (c *cluster) watchNodes(ctx context.Context) {
 	for ctx.Err() == nil {
 		c.beat()
 		began := c.o.Clock.Now()
-		reading := &holding{of: c.shared.nodes}
+		reading := kept.again()
 		list, err := c.remote.listNodes(ctx, index, c.o.PollNodes, reading)
 		if ctx.Err() != nil {
-			reading.release()
+			reading.giveUp()
 			return
 		}
 		if err != nil {
-			reading.release()
+			reading.giveUp()
 			index, failures, askedFor = 0, failures+1, time.Time{}
 			if counts(err, failures) {
 				c.noteHealth(c.state.listFailed(err, c.o.Clock.Now()))
@@ -79,7 +79,7 @@ func (c *cluster) watchNodes(ctx context.Context) {
 			askedFor = answered
 		}
 		changed, health := c.state.listed(list.nodes, answered)
-		kept.release()
+		reading.keep()
 		kept = reading
 		c.noteHealth(health)
 		c.noteChanged(changed)

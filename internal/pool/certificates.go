@@ -23,11 +23,19 @@ func (s *Snapshot) expiresIn(m *Member) (left time.Duration, ok bool) {
 	return m.CertificateEnd.Add(-notice).Sub(s.Now), true
 }
 
+// goesBefore reports whether a member is replaced for its age before its certificate ends, with a fifth of its life to
+// spare: nobody has to be told.
+func (s *Snapshot) goesBefore(m *Member) bool {
+	r := s.Rollout
+	return r.MaxAge != nil && r.Type != v1alpha1.OnDelete && !m.Protected &&
+		r.MaxAge.Duration*6/5 <= m.CertificateEnd.Sub(m.Created)
+}
+
 // addToExpiring puts an active member whose certificate ends soon into its subset. Members made at the same time were
 // given the same one: when it ends all are down at once, and then none of them is replaced.
 func (x *index) addToExpiring(m *Member) {
 	switch left, ok := x.expiresIn(m); {
-	case !ok:
+	case !ok, x.goesBefore(m):
 	case left <= 0:
 		x.expiring = append(x.expiring, m)
 	default:

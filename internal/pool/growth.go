@@ -6,7 +6,7 @@ import "github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 // mends it; empty: nothing, or nothing that doesn't pass by itself. The conditions say the same in words.
 func GrowthBlockedBy(s Snapshot, p Plan, o Outcome) v1alpha1.BlockedCause {
 	x := newIndex(s)
-	ofTemplate, ofAny := x.firstBlocked(blockedByTemplate), x.firstBlocked(anyMember)
+	ofTemplate, ofAny := x.firstBlocked(blockedByTemplate), x.firstBlocked(mayBlockGrowth)
 	_, quotaFull := fitQuota(x, x.wanted)
 	switch {
 	case s.Paused:
@@ -29,3 +29,7 @@ func GrowthBlockedBy(s Snapshot, p Plan, o Outcome) v1alpha1.BlockedCause {
 		return ""
 	}
 }
+
+// mayBlockGrowth is true for all but a member whose guest works under another ID: that one's place is taken, and says
+// nothing of others.
+func mayBlockGrowth(m *Member) bool { return !m.worksUnderOtherID() }

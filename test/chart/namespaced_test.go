@@ -57,7 +57,7 @@ func TestAControllerOfSomeNamespaces(t *testing.T) {
 	awaitGuard(t, false)
 	stop()
 	checkNothingForbidden(t, c.Spec.LogFile)
-	must(t, kubectl, "delete", "rolebinding", "nomad-harvester-controller", "-n", fixtures.Namespace)
+	must(t, kubectl, "delete", "rolebinding", "nomad-harvester-controller-namespaces", "-n", fixtures.Namespace)
 	must(t, kubectl, "delete", "namespace", second, third)
 	must(t, kubectl, "delete", "-k", root+"/config/namespaced", "--ignore-not-found")
 	if left := objects(t); left != "" {

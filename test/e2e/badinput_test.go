@@ -240,7 +240,7 @@ func TestMissingPartsOfTheTemplate(t *testing.T) {
 			lateKeyPair},
 		{"no-userdata", v1alpha1.ReasonSecretNotFound,
 			func(n *v1alpha1.NodeTemplate) {
-				n.CloudInit.UserDataSecretRef = &v1alpha1.SecretKeyRef{Name: "late-user-data", Key: "cloud"}
+				n.CloudInit = v1alpha1.CloudInit{UserDataSecretRef: &v1alpha1.SecretKeyRef{Name: "late-user-data", Key: "cloud"}}
 			},
 			[]string{"spec.template.cloudInit.userDataSecretRef.name",
 				`Secret "late-user-data" doesn't exist in the pool's namespace`, "create it or name another"}, lateSecret},

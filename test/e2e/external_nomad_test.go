@@ -60,17 +60,23 @@ func TestOthersOperateNomad(t *testing.T) {
 	eventually(t, "operated", "the pool to be whole again", time.Minute, both(allReady(4), sameVMs(t, nodes, uids)))
 }
 
-// rename gives a member's Nomad client another name than its host's, and starts it again.
-func rename(t *testing.T, n v1alpha1.NomadNode, name string) {
+// configure adds to the configuration of a member's Nomad client, as root in its guest could, and starts it again.
+func configure(t *testing.T, n v1alpha1.NomadNode, text string) {
 	t.Helper()
 	file := filepath.Join(w.Dir, "guests", "disks", n.Namespace, n.Status.Claims[0], "root", "etc", "nomad.d",
 		"operator.hcl")
-	if err := os.WriteFile(file, fmt.Appendf(nil, "name = %q\n", name), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Hypervisor.KillGuest(client.ObjectKeyFromObject(&n)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// rename gives a member's Nomad client another name than its host's, and starts it again.
+func rename(t *testing.T, n v1alpha1.NomadNode, name string) {
+	t.Helper()
+	configure(t, n, fmt.Sprintf("name = %q\n", name))
 	eventually(t, n.Spec.PoolName, "the node to have its new name", time.Minute,
 		func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 			found, _, err := w.Nomad.Nodes().Info(n.Spec.NodeID, nil)

@@ -16,9 +16,9 @@ func TestGuestsThatRegisterElsewhereAreNamed(t *testing.T) {
 	t.Parallel()
 	create(t, newPool("misled", 1, func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Nomad.IntroductionToken = v1alpha1.IntroductionNever // a token is for one node pool
-		p.Spec.Template.CloudInit.UserData = "#cloud-config\nwrite_files:\n- path: /etc/nomad.d/zz-site.hcl\n" +
-			"  content: 'client { node_pool = \"elsewhere\" }'\n"
 	}))
+	eventually(t, "misled", "the pool to settle", time.Minute, allReady(1))
+	configure(t, members(t, "misled")[0], "client {\n  node_pool = \"elsewhere\"\n}\n")
 	eventually(t, "misled", "the member to say where it is", 2*time.Minute,
 		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			if len(nodes) != 1 {
@@ -28,7 +28,7 @@ func TestGuestsThatRegisterElsewhereAreNamed(t *testing.T) {
 			if c.Reason != v1alpha1.ReasonMisplaced || !strings.Contains(c.Message, `node pool "elsewhere", not "misled"`) {
 				return fmt.Errorf("%s: %s", c.Reason, c.Message)
 			}
-			if p.Status.ReadyReplicas != 0 || nodes[0].Status.JoinedTime != nil {
+			if p.Status.ReadyReplicas != 0 {
 				return fmt.Errorf("it counts as ready: %+v", p.Status)
 			}
 			return nil
