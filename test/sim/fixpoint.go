@@ -9,6 +9,7 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -118,6 +119,7 @@ func (w *Environment) nurse() {
 	}
 	w.removeOrphaned()
 	w.free()
+	w.bootable()
 	w.show()
 	w.uncordon()
 	p := w.pool()
@@ -132,11 +134,23 @@ func (w *Environment) nurse() {
 	}
 }
 
-// uncordon makes nodes of wanted members eligible that an operator has made ineligible, or has drained. Those that the
-// controllers made so they must make eligible themselves.
+// bootable takes Harvester's annotation off a VM that was halted above its quota and whose Secret somebody has deleted
+// since. Harvester does so when the VM runs, which it never will: until then the member counts as waiting for the quota.
+func (w *Environment) bootable() {
+	for _, o := range w.store.all(kindVM) {
+		if vm := o.(*kubevirtv1.VirtualMachine); !halted(vm) && !w.kubevirt.bootable(vm) {
+			change(w.store, vm,
+				func(vm *kubevirtv1.VirtualMachine) { delete(vm.Annotations, nodestate.AboveQuotaAnnotation) })
+		}
+	}
+}
+
+// uncordon makes nodes of wanted members eligible that an operator has made ineligible, or has drained, and those that a
+// snapshot of Nomad brought back so. Others that the controllers made so they must make eligible themselves.
 func (w *Environment) uncordon() {
 	for _, nodeID := range w.nomad.order {
-		if x := w.nomad.nodes[nodeID]; x.owned && !x.eligible && x.cordonedBy == operator && w.wanted(nodeID) {
+		if x := w.nomad.nodes[nodeID]; x.owned && !x.eligible && w.wanted(nodeID) &&
+			(x.cordonedBy == operator || x.drain == nil && !w.nomad.restored.IsZero()) {
 			_ = w.nomad.setDrain(nodeID, nil, operator) // it is there
 			_ = w.nomad.setEligible(nodeID, true, operator)
 		}
