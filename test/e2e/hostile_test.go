@@ -84,6 +84,7 @@ func attack(t *testing.T) {
 			p.Namespace = tenant
 			p.Spec.Nomad.Address = server.URL
 			p.Spec.Nomad.IntroductionToken = v1alpha1.IntroductionAlways
+			p.Spec.ScaleIn.Drain.Deadline = metav1.Duration{Duration: 10 * time.Second} // which is waited for in the end
 		})
 		if err := w.Client.Create(t.Context(), p); err != nil {
 			t.Fatal(err)
@@ -94,7 +95,7 @@ func attack(t *testing.T) {
 
 // endAttack deletes the pools while their servers still do harm: also that comes to an end.
 func endAttack(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	if err := w.Client.DeleteAllOf(ctx, &v1alpha1.NomadNodePool{}, client.InNamespace(tenant)); err != nil {
 		t.Error(err)
