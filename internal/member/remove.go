@@ -41,14 +41,8 @@ func nextRemoval(o nodestate.State) Decision {
 	switch owned := o.VM.Exists && o.VM.Owned; {
 	case o.Node.DeletedAt.IsZero():
 		return Decision{Step: DeleteNomadNode}
-	case owned && !o.VM.Deleting && vmMustWait(o):
-		return Decision{Step: Wait, Wake: untilVMGoes(o)}
-	case owned && !o.VM.Deleting && untilTaken(o) > 0:
-		return Decision{Step: Wait, Wake: untilTaken(o)}
-	case owned && !o.VM.Deleting && !o.VM.RemovalListed:
-		return Decision{Step: ListClaims}
 	case owned && !o.VM.Deleting:
-		return Decision{Step: DeleteVM}
+		return nextOfVM(o)
 	case owned:
 		return awaitVMGone(o)
 	case o.Instance.Exists:
@@ -61,12 +55,27 @@ func nextRemoval(o nodestate.State) Decision {
 	return clean(o)
 }
 
+// nextOfVM is the next step to the deletion of the VM.
+func nextOfVM(o nodestate.State) Decision {
+	left := untilTaken(o)
+	switch {
+	case vmMustWait(o):
+		return Decision{Step: Wait, Wake: untilVMGoes(o)}
+	case left > 0:
+		return Decision{Step: Wait, Wake: left}
+	case !o.VM.RemovalListed:
+		return Decision{Step: ListClaims}
+	default:
+		return Decision{Step: DeleteVM}
+	}
+}
+
 // takeTime is for how long KubeVirt is waited for before a VM that was just made is deleted.
 const takeTime = 30 * time.Second
 
-// untilTaken is how long to wait at most before the VM is deleted. Without KubeVirt's finalizer it would be gone at once,
-// while KubeVirt, whose cache still has it, may make its instance: nobody would remove that, and it would hold the member
-// for ever (seen when a pool was scaled in within a second of scaling out).
+// untilTaken is how long to wait at most before the VM is deleted. Without KubeVirt's finalizer it would be gone at
+// once, while KubeVirt, whose cache still has it, may make its instance: nobody would remove that, and it would hold
+// the member for ever (seen when a pool was scaled in within a second of scaling out).
 func untilTaken(o nodestate.State) time.Duration {
 	if o.VM.Taken {
 		return 0

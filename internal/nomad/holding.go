@@ -32,7 +32,8 @@ type holding struct {
 	bytes, reserved, lent int64
 }
 
-// again is for the next list, which takes the place of this one: a list that didn't grow must not need twice its memory.
+// again is for the next list, which takes the place of this one: a list that didn't grow must not need twice its
+// memory.
 func (h *holding) again() *holding { return &holding{of: h.of, reserved: h.reserved, lent: h.reserved} }
 
 // giveUp gives back what only this list has taken, because the former one is kept.

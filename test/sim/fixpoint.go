@@ -135,7 +135,8 @@ func (w *Environment) nurse() {
 }
 
 // bootable takes Harvester's annotation off a VM that was halted above its quota and whose Secret somebody has deleted
-// since. Harvester does so when the VM runs, which it never will: until then the member counts as waiting for the quota.
+// since. Harvester does so when the VM runs, which it never will: until then the member counts as waiting for the
+// quota.
 func (w *Environment) bootable() {
 	for _, o := range w.store.all(kindVM) {
 		if vm := o.(*kubevirtv1.VirtualMachine); !halted(vm) && !w.kubevirt.bootable(vm) {
@@ -145,8 +146,8 @@ func (w *Environment) bootable() {
 	}
 }
 
-// uncordon makes nodes of wanted members eligible that an operator has made ineligible, or has drained, and those that a
-// snapshot of Nomad brought back so. Others that the controllers made so they must make eligible themselves.
+// uncordon makes nodes of wanted members eligible that an operator has made ineligible, or has drained, and those that
+// a snapshot of Nomad brought back so. Others that the controllers made so they must make eligible themselves.
 func (w *Environment) uncordon() {
 	for _, nodeID := range w.nomad.order {
 		if x := w.nomad.nodes[nodeID]; x.owned && !x.eligible && w.wanted(nodeID) &&
