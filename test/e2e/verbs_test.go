@@ -26,7 +26,6 @@ var (
 			list secrets here
 			watch secrets here
 			update secrets here
-			patch secrets here
 			deletecollection secrets here
 			create serviceaccounts here
 			create serviceaccounts/token here
