@@ -123,15 +123,15 @@ func fingerprint(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out["the controller's log"] = fmt.Sprint(told(string(log)))
+	out["the controller's log"] = fmt.Sprint(logged(string(log)))
 	return out
 }
 
 // debugging matches the lines of a log that are written only because it is as verbose as it can be.
 var debugging = regexp.MustCompile(`"level":"(debug|Level\(-\d+\))"`)
 
-// told is how many lines of a log anybody would get.
-func told(log string) (lines int) {
+// logged is how many lines of a log anybody would get.
+func logged(log string) (lines int) {
 	for line := range strings.Lines(log) {
 		if !debugging.MatchString(line) {
 			lines++
