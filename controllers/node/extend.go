@@ -6,22 +6,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 )
 
 // extendDrain writes the new deadline of a drain that is sent late, before it is sent. It asks Nomad's leader if that
 // is so: the view may be older than a drain that was sent in time, and its deadline must not move.
 func (r *Reconciler) extendDrain(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	in, err := r.inspect(ctx, s, out)
+	fresh, found, err := r.asked(ctx, s, out)
 	if err != nil || out.Nomad != nil { // or the node is external
 		return err
 	}
-	fresh := s.observed
-	if in.Found {
-		fresh.Nomad = nomadlink.NodeOf(s.node, in.Node)
-	}
-	if !in.Found || !member.Overdue(fresh) {
+	if !found || !member.Overdue(fresh) {
 		out.RetryAfter = viewRetry // the view catches up in a moment
 		return nil
 	}

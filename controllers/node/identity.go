@@ -27,6 +27,17 @@ func (r *Reconciler) inspect(ctx context.Context, s *scope, out *member.Outcome)
 	return in, nil
 }
 
+// asked is the state with what Nomad's leader says of the member's node, and true if it has one. If the node is
+// external the outcome describes it.
+func (r *Reconciler) asked(ctx context.Context, s *scope, out *member.Outcome) (nodestate.State, bool, error) {
+	in, err := r.inspect(ctx, s, out)
+	state := s.observed
+	if in.Found {
+		state.Nomad = nomadlink.NodeOf(s.node, in.Node)
+	}
+	return state, in.Found, err
+}
+
 // external describes a node of the member's ID that the member doesn't own; nil: it owns the node.
 func external(s *scope, n nomad.Node) *nodestate.Nomad {
 	named := member.Identity{Name: n.Name, PoolUID: n.PoolUID, Member: n.Member}

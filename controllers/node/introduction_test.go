@@ -114,16 +114,21 @@ func TestRestartKeepsWhatBlocksAMember(t *testing.T) {
 	}
 }
 
+// secretWith is a member's Secret as it is made; token: empty for none.
+func secretWith(n *v1alpha1.NomadNode, token string) *corev1.Secret {
+	m := blueprint.MemberOf(n)
+	m.IntroductionToken = token
+	secret, err := cloudinit.Secret(m, blueprint.Facts{})
+	if err != nil {
+		panic(err)
+	}
+	return secret
+}
+
 // justJoined is a member that has just joined, with a VM that the status doesn't tell of yet if that is unseen.
 func justJoined(seen bool) *fixture {
 	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
-		m := blueprint.MemberOf(n)
-		m.IntroductionToken = "a.jwt.of-then"
-		secret, err := cloudinit.Secret(m, blueprint.Facts{})
-		if err != nil {
-			panic(err)
-		}
-		objects := append(running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true}), secret)
+		objects := append(running(n, s, nomad.Node{Status: nomad.NodeReady, Eligible: true}), secretWith(n, "a.jwt.of-then"))
 		n.Status.JoinedTime, n.Status.HasIntroductionToken = nil, true
 		if !seen {
 			n.Status.VM.UID, n.Status.HasIntroductionToken = "", false

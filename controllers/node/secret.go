@@ -10,17 +10,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
-	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
@@ -38,8 +34,7 @@ func (r *Reconciler) createSecret(ctx context.Context, s *scope, _ member.Decisi
 	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
 		return err
 	}
-	out.CertificateEnd = preflight.CertificateEnd(&s.node.Spec.Nomad.NomadClient, s.facts)
-	return r.writeSecret(ctx, secret, out)
+	return r.writeSecret(ctx, s, secret, out)
 }
 
 // renewSecret gets the new token before it deletes the Secret with the old one.
@@ -52,13 +47,13 @@ func (r *Reconciler) renewSecret(ctx context.Context, s *scope, d member.Decisio
 		return err
 	}
 	out.SecretDeleted = false
-	out.CertificateEnd = preflight.CertificateEnd(&s.node.Spec.Nomad.NomadClient, s.facts)
-	return r.writeSecret(ctx, secret, out)
+	return r.writeSecret(ctx, s, secret, out)
 }
 
-func (r *Reconciler) writeSecret(ctx context.Context, secret *corev1.Secret, out *member.Outcome) error {
+func (r *Reconciler) writeSecret(ctx context.Context, s *scope, secret *corev1.Secret, out *member.Outcome) error {
 	err := r.Client.Create(ctx, secret)
 	out.Secret = err == nil
+	out.CertificateEnd = preflight.CertificateEnd(&s.node.Spec.Nomad.NomadClient, s.facts)
 	out.Introduction = cloudinit.Introduces(secret.Data[cloudinit.UserDataKey])
 	if apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("a Secret %s that isn't this member's is in the way: %w", secret.Name, err)
@@ -109,91 +104,28 @@ func templateProblem(err error) error {
 	return problemError{nodestate.Blocked{By: v1alpha1.BlockedByTemplate, Problem: p}}
 }
 
-func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, error) {
-	c := s.node.Spec.Nomad.NomadClient
-	mode := c.IntroductionToken
-	// A Nomad that has given tokens may require them, and a guest that was made without one could never join then.
-	must := mode == v1alpha1.IntroductionAlways || s.link.View.Introduces
-	switch {
-	case mode == v1alpha1.IntroductionNever, !must && !s.link.Known:
-		return "", nil
-	case s.link.Cluster == nil:
-		return "", noToken(s.link.Message)
-	}
-	nodePool := c.NodePool
-	if nodePool == "" {
-		nodePool = "default"
-	}
-	s.latest = false // it may take seconds
-	token, supported, err := s.link.Cluster.IntroductionToken(ctx, s.node.Name, nodePool,
-		member.IntroductionTTL(s.node.Spec.Health.JoinTimeout.Duration))
-	_, busy := errors.AsType[*nomad.BusyError](err)
-	switch {
-	case busy:
-		return "", err
-	case err != nil:
-		return "", noToken(nomad.Cause(err))
-	case !supported && mode == v1alpha1.IntroductionAlways:
-		return "", noToken(
-			"its servers don't have them (Nomad 1.11 and later do), but spec.nomad.introductionToken is Always; use Auto")
-	default:
-		return token, nil
-	}
-}
-
-func noToken(why string) error {
-	return problemError{
-		nodestate.Blocked{
-			By: v1alpha1.BlockedByToken,
-			Problem: condition.Problem{Reason: v1alpha1.ReasonIntroductionToken,
-				Message: "Nomad gives no introduction token for the guest: " + why},
-		},
-	}
-}
-
 // observeSecret reads the cloud-init Secret.
 func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
-	secret := &corev1.Secret{}
-	err := r.Live.Get(ctx,
-		types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}, secret)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("reading the cloud-init Secret: %w", err)
-	}
-	s.observed.Secret = err == nil && secret.Labels[v1alpha1.NodeLabel] == s.node.Name
-	s.observed.SecretStale = s.observed.Secret && s.node.Spec.Nomad.IntroductionToken != v1alpha1.IntroductionNever &&
-		member.IntroductionStale(s.observed.Now.Sub(secret.CreationTimestamp.Time))
-	if !s.observed.Node.Leaving() { // otherwise the Secret goes, and nobody acts on this
-		s.observed.HasIntroductionToken = s.observed.Secret && cloudinit.Introduces(secret.Data[cloudinit.UserDataKey])
-	}
-	return nil
-}
-
-// removeIntroduction takes the introduction token out of the member's Secret by one write. The VM isn't touched:
-// KubeVirt reads the Secret when it starts the VM, and the guest then has an identity of Nomad's on its disk.
-func (r *Reconciler) removeIntroduction(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	secret, err := r.readSecret(ctx, s)
 	if err != nil {
 		return err
 	}
-	if secret == nil || !cloudinit.Introduces(secret.Data[cloudinit.UserDataKey]) {
-		out.IntroductionRemoved = true
-		return nil
+	s.observed.Secret = secret != nil
+	s.observed.SecretStale = secret != nil && s.node.Spec.Nomad.IntroductionToken != v1alpha1.IntroductionNever &&
+		member.IntroductionStale(s.observed.Now.Sub(secret.CreationTimestamp.Time))
+	if !s.observed.Node.Leaving() { // otherwise the Secret goes, and nobody acts on this
+		s.observed.HasIntroductionToken = secret != nil && cloudinit.Introduces(secret.Data[cloudinit.UserDataKey])
 	}
-	after := secret.DeepCopy()
-	after.Data[cloudinit.UserDataKey], err = cloudinit.WithoutIntroduction(secret.Data[cloudinit.UserDataKey])
-	if err != nil { // somebody has edited it, so that no guest can read it either, and what is left expires
-		log.FromContext(ctx).Info("the introduction token stays in the Secret until it expires", "secret", secret.Name,
-			"cause", err.Error())
-		out.IntroductionRemoved = true
-		return nil
+	return nil
+}
+
+// readSecret reads the member's cloud-init Secret; nil: it has none.
+func (r *Reconciler) readSecret(ctx context.Context, s *scope) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	key := types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}
+	found, err := read(ctx, r.Live, key, secret)
+	if err != nil || !found || secret.Labels[v1alpha1.NodeLabel] != s.node.Name {
+		return nil, err
 	}
-	err = r.Client.Patch(ctx, after, kube.Locked(secret))
-	out.IntroductionRemoved = err == nil
-	if kube.Refusal(err) != nil { // somebody has made the Secret immutable, or admission is older than this program
-		log.FromContext(ctx).Info("the introduction token stays in the Secret until it expires", "secret", secret.Name,
-			"cause", err.Error())
-		out.RetryAfter = nomadlink.Refresh
-		return nil
-	}
-	return err
+	return secret, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
@@ -13,15 +12,11 @@ import (
 // then undoes what was done for it, whatever fails meanwhile. It asks Nomad's leader first, and then if there is really
 // no request: a stale cache may lack one.
 func (r *Reconciler) undoDrain(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	in, err := r.inspect(ctx, s, out)
+	fresh, found, err := r.asked(ctx, s, out)
 	if err != nil || out.Nomad != nil { // or the node is external
 		return err
 	}
-	fresh := s.observed
-	if in.Found {
-		fresh.Nomad = nomadlink.NodeOf(s.node, in.Node)
-	}
-	if !in.Found || !member.DrainsForNothing(fresh) {
+	if !found || !member.DrainsForNothing(fresh) {
 		out.RetryAfter = viewRetry // undone already; the view catches up in a moment
 		return nil
 	}

@@ -68,8 +68,11 @@ func userData(m blueprint.Member, f blueprint.Facts) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("writing the user data: %w", err)
 	}
-	return cloudConfigHeader + "\n" + notAnEmail(doc), nil
+	return asUserData(doc), nil
 }
+
+// asUserData is the document as user data.
+func asUserData(doc string) string { return cloudConfigHeader + "\n" + notAnEmail(doc) }
 
 // notAnEmail keeps the header "mime-version:" out of the first 4 KiB, where cloud-init would take the whole document
 // for an e-mail (cloud-init: cloudinit/user_data.py, convert_string).

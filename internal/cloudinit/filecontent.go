@@ -51,8 +51,13 @@ func bytesOf(n *yaml.Node) ([]byte, error) {
 	return nil, fmt.Errorf("content, line %d: it is not text; write it as a block, with content: |", n.Line)
 }
 
+// decodeBase64 takes white space within the text, as Python does.
+func decodeBase64(text string) ([]byte, error) {
+	return base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
+}
+
 func fromBase64(text []byte) ([]byte, error) {
-	decoded, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(text)), ""))
+	decoded, err := decodeBase64(string(text))
 	if err != nil {
 		return nil, errors.New("its content is not base64, which its encoding says; encode it anew")
 	}

@@ -55,3 +55,41 @@ func TestWithoutIntroductionKeepsTheRest(t *testing.T) {
 		}
 	}
 }
+
+// With another token a member's user data is, byte for byte, what it would have been with that from the beginning.
+func TestWithIntroduction(t *testing.T) {
+	compared := 0
+	for name, text := range whatever {
+		m := blueprinttest.Member()
+		m.Template.CloudInit = v1alpha1.CloudInit{UserData: text}
+		m.IntroductionToken = "eyJh.eyJi.c-_"
+		former, err := renderSecret(m, blueprinttest.Facts())
+		if err != nil {
+			continue // such a member isn't made
+		}
+		compared++
+		m.IntroductionToken = "eyJo.eyJu.new"
+		want, err := renderSecret(m, blueprinttest.Facts())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := WithIntroduction(former.Data[UserDataKey], m.IntroductionToken)
+		if err != nil || string(got) != string(want.Data[UserDataKey]) {
+			t.Errorf("%s: %v\n%s\nwant\n%s", name, err, got, want.Data[UserDataKey])
+		}
+	}
+	if compared < 20 {
+		t.Errorf("only %d documents were compared", compared)
+	}
+}
+
+// Where there is no token none is put: somebody has edited the user data.
+func TestWithIntroductionNeedsOne(t *testing.T) {
+	for _, text := range []string{"#cloud-config\n", "#!/bin/sh\n# intro_token.jwt: [", "#cloud-config\nwrite_files: x\n",
+		"#cloud-config\nwrite_files: [{path: /x}]\n",
+		"#cloud-config\nwrite_files: [{path: /opt/nomad/data/client/intro_token.jwt}]\n"} {
+		if got, err := WithIntroduction([]byte(text), "t"); err == nil || strings.Contains(err.Error(), "/bin/sh") {
+			t.Errorf("%q became %q, %v", text, got, err)
+		}
+	}
+}

@@ -2,10 +2,8 @@ package cloudinit
 
 import (
 	"cmp"
-	"encoding/base64"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -46,7 +44,7 @@ const longestNumber = 256
 func unreadable(n *yaml.Node) string {
 	switch {
 	case n.ShortTag() == "!!binary":
-		if _, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(n.Value), "")); err != nil {
+		if _, err := decodeBase64(n.Value); err != nil {
 			return "what is not base64, though it has the tag !!binary; encode it anew"
 		}
 	case n.Style&yaml.TaggedStyle != 0 || !plain(n): // Text, or nothing.

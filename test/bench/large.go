@@ -151,18 +151,15 @@ func (l *large) fill(ctx context.Context, n int) error {
 
 // correct runs a controller once, so that all is as a controller leaves it.
 func (l *large) correct(ctx context.Context) error {
-	before, start := len(l.env.APIFaults.Writes()), time.Now()
-	if err := l.controller.Restart(ctx); err != nil {
-		return err
-	}
-	r, err := awaitRest(ctx, l.controller, l.members+len(l.pools))
+	before := len(l.env.APIFaults.Writes())
+	_, took, err := l.restart(ctx)
 	if err != nil {
 		return err
 	}
 	// What only explains a status further is written later.
 	sleep(ctx, 15*time.Second)
 	_, kinds := l.writes(before, 1)
-	l.log("%d members are as a controller leaves them after %.1f s: %v", l.members, r.at.Sub(start).Seconds(), kinds)
+	l.log("%d members are as a controller leaves them after %.1f s: %v", l.members, took, kinds)
 	return nil
 }
 

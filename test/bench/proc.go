@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // usage is what a process has used so far.
@@ -45,11 +47,6 @@ func parseUsage(stat, status []byte) (usage, error) {
 		}
 		ticks += n
 	}
-	for line := range strings.Lines(string(status)) {
-		if kib, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			n, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(kib), "kB")), 64)
-			return usage{cpu: ticks / ticksPerSecond, peakRSS: n / 1024}, err
-		}
-	}
-	return usage{}, fmt.Errorf("no VmHWM in %q", status)
+	peak, err := process.ParsePeakMemory(status)
+	return usage{cpu: ticks / ticksPerSecond, peakRSS: float64(peak) / (1 << 20)}, err
 }

@@ -11,21 +11,27 @@ func (l *large) measureStart(ctx context.Context, costs *sizeCosts) error {
 	if err := l.controller.Stop(); err != nil {
 		return err
 	}
-	before, start := len(l.env.APIFaults.Writes()), time.Now()
-	if err := l.controller.Restart(ctx); err != nil {
-		return err
-	}
-	r, err := awaitRest(ctx, l.controller, l.members+len(l.pools))
+	before := len(l.env.APIFaults.Writes())
+	r, took, err := l.restart(ctx)
 	if err != nil {
 		return err
 	}
 	writes, kinds := l.writes(before, 1)
-	took := r.at.Sub(start).Seconds()
 	l.log("start with %d members: %.1f s, %.1f s of CPU, %.0f MiB, %.0f reconciles, writes: %v", l.members, took,
 		r.use.cpu, r.use.peakRSS, r.reconciles, kinds)
 	costs.times, costs.cpu = append(costs.times, took), append(costs.cpu, r.use.cpu)
 	costs.rss, costs.writes = append(costs.rss, r.use.peakRSS), append(costs.writes, writes)
 	return nil
+}
+
+// restart starts the controller, and returns when it had nothing left to do, and after how many seconds.
+func (l *large) restart(ctx context.Context) (r rested, took float64, err error) {
+	start := time.Now()
+	if err := l.controller.Restart(ctx); err != nil {
+		return rested{}, 0, err
+	}
+	r, err = awaitRest(ctx, l.controller, l.members+len(l.pools))
+	return r, r.at.Sub(start).Seconds(), err
 }
 
 // startRows are those of the starts at one size.

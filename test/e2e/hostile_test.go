@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -163,19 +161,9 @@ func forgetPeakMemory(t *testing.T) {
 // peakMemory is how much memory the controller has taken at most since then.
 func peakMemory(t *testing.T) int64 {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", controller.Process().Pid()))
+	peak, err := process.PeakMemory(controller.Process().Pid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(status)) {
-		if peak, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, err := strconv.ParseInt(strings.Fields(peak)[0], 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kb << 10
-		}
-	}
-	t.Fatal("the kernel doesn't tell")
-	return 0
+	return peak
 }

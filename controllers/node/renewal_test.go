@@ -6,15 +6,12 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/utils/ptr"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
-	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
@@ -22,12 +19,7 @@ import (
 // waiting is a member whose VM Harvester halted for a quota when it was made, so long ago as its token.
 func waiting(age time.Duration, token string) *fixture {
 	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
-		m := blueprint.MemberOf(n)
-		m.IntroductionToken = token
-		secret, err := cloudinit.Secret(m, blueprint.Facts{})
-		if err != nil {
-			panic(err)
-		}
+		secret := secretWith(n, token)
 		introduced(secret, token, now.Add(-age))
 		objects := running(n, s, nomad.Node{})
 		n.Status.JoinedTime, s.nomad.view.Nodes = nil, nil
@@ -38,23 +30,9 @@ func waiting(age time.Duration, token string) *fixture {
 	})
 }
 
-func (s *fixture) cloudInit(t *testing.T) *corev1.Secret {
-	t.Helper()
-	secret := &corev1.Secret{}
-	key := client.ObjectKey{Namespace: "ns", Name: blueprint.SecretName(blueprint.MemberOf(s.node(t)))}
-	if err := s.Client.Get(t.Context(), key, secret); err != nil {
-		t.Fatal(err)
-	}
-	return secret
-}
-
 func (s *fixture) started(t *testing.T) bool {
 	t.Helper()
-	vm := &kubevirtv1.VirtualMachine{}
-	if err := s.Client.Get(t.Context(), request.NamespacedName, vm); err != nil {
-		t.Fatal(err)
-	}
-	return *vm.Spec.RunStrategy != kubevirtv1.RunStrategyHalted
+	return *s.vm(t).Spec.RunStrategy != kubevirtv1.RunStrategyHalted
 }
 
 // A VM that got no capacity for so long that its introduction token is about to expire is started with a new one.
@@ -75,9 +53,9 @@ func TestTokenOfAWaitingGuestIsRenewedBeforeItStarts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := waiting(c.age, c.token)
 			s.nomad.token = c.refused
-			before := s.cloudInit(t)
+			before := s.secret(t)
 			res := s.reconcile(t)
-			after := s.cloudInit(t)
+			after := s.secret(t)
 			if got := strings.Contains(string(after.Data["userdata"]), "jwt-of-now"); got != c.renewed {
 				t.Errorf("renewed: %t", got)
 			}
@@ -105,13 +83,13 @@ func TestTokenOfAWaitingGuestIsRenewedBeforeItStarts(t *testing.T) {
 // What somebody has made of the Secret stays, and doesn't keep the VM from starting.
 func TestEditedSecretIsNotRenewed(t *testing.T) {
 	s := waiting(time.Hour, "a.b.c")
-	secret := s.cloudInit(t)
+	secret := s.secret(t)
 	secret.Data["userdata"] = []byte("#!/bin/sh\n")
 	if err := s.Client.Update(t.Context(), secret); err != nil {
 		t.Fatal(err)
 	}
 	s.reconcile(t)
-	if !s.started(t) || string(s.cloudInit(t).Data["userdata"]) != "#!/bin/sh\n" || len(s.nomad.calls) > 0 {
+	if !s.started(t) || string(s.secret(t).Data["userdata"]) != "#!/bin/sh\n" || len(s.nomad.calls) > 0 {
 		t.Errorf("started: %t, asked for %q", s.started(t), s.nomad.calls)
 	}
 }
@@ -123,7 +101,7 @@ func TestNewSecretTellsWhenItsTokenWasMade(t *testing.T) {
 	} {
 		s := notMade(0, mode)
 		s.reconcile(t)
-		if got := s.cloudInit(t).Annotations[v1alpha1.IntroductionTimeAnnotation]; got != want {
+		if got := s.secret(t).Annotations[v1alpha1.IntroductionTimeAnnotation]; got != want {
 			t.Errorf("%s: %q", mode, got)
 		}
 	}

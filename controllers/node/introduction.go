@@ -1,25 +1,69 @@
 package node
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint"
 	"github.com/nomad-harvester/nomad-harvester/internal/cloudinit"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
 // renewRetry is how soon to ask again for a new introduction token.
 const renewRetry = 15 * time.Second
+
+// introductionToken gets a token of Nomad's; empty: the guest is made without one.
+func (r *Reconciler) introductionToken(ctx context.Context, s *scope) (string, error) {
+	c := s.node.Spec.Nomad.NomadClient
+	mode := c.IntroductionToken
+	// A Nomad that has given tokens may require them, and a guest that was made without one could never join then.
+	must := mode == v1alpha1.IntroductionAlways || s.link.View.Introduces
+	switch {
+	case mode == v1alpha1.IntroductionNever, !must && !s.link.Known:
+		return "", nil
+	case s.link.Cluster == nil:
+		return "", noToken(s.link.Message)
+	}
+	s.latest = false // it may take seconds
+	token, supported, err := s.link.Cluster.IntroductionToken(ctx, s.node.Name,
+		cmp.Or(c.NodePool, blueprint.DefaultNodePool), member.IntroductionTTL(s.node.Spec.Health.JoinTimeout.Duration))
+	_, busy := errors.AsType[*nomad.BusyError](err)
+	switch {
+	case busy:
+		return "", err
+	case err != nil:
+		return "", noToken(nomad.Cause(err))
+	case !supported && mode == v1alpha1.IntroductionAlways:
+		return "", noToken(
+			"its servers don't have them (Nomad 1.11 and later do), but spec.nomad.introductionToken is Always; use Auto")
+	default:
+		return token, nil
+	}
+}
+
+func noToken(why string) error {
+	return problemError{
+		nodestate.Blocked{
+			By: v1alpha1.BlockedByToken,
+			Problem: condition.Problem{Reason: v1alpha1.ReasonIntroductionToken,
+				Message: "Nomad gives no introduction token for the guest: " + why},
+		},
+	}
+}
 
 // introduced notes in a Secret when the introduction token in it was made. Without a token there is nothing to note.
 func introduced(secret *corev1.Secret, token string, now time.Time) {
@@ -39,17 +83,6 @@ func (r *Reconciler) observeIntroduction(ctx context.Context, s *scope) error {
 	}
 	s.observed.HasIntroductionToken = cloudinit.Introduces(secret.Data[cloudinit.UserDataKey])
 	return nil
-}
-
-// readSecret reads the member's cloud-init Secret; nil: it has none.
-func (r *Reconciler) readSecret(ctx context.Context, s *scope) (*corev1.Secret, error) {
-	secret := &corev1.Secret{}
-	key := types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}
-	found, err := read(ctx, r.Live, key, secret)
-	if err != nil || !found || secret.Labels[v1alpha1.NodeLabel] != s.node.Name {
-		return nil, err
-	}
-	return secret, nil
 }
 
 // renewIntroduction replaces the introduction token, and nothing else, in the Secret of a VM that has waited for
@@ -93,4 +126,36 @@ func (r *Reconciler) replaceIntroduction(ctx context.Context, s *scope, secret *
 	}
 	out.IntroductionRenewed = true
 	return nil
+}
+
+// removeIntroduction takes the introduction token out of the member's Secret by one write. The VM isn't touched:
+// KubeVirt reads the Secret when it starts the VM, and the guest then has an identity of Nomad's on its disk.
+func (r *Reconciler) removeIntroduction(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
+	secret, err := r.readSecret(ctx, s)
+	if err != nil {
+		return err
+	}
+	if secret == nil || !cloudinit.Introduces(secret.Data[cloudinit.UserDataKey]) {
+		out.IntroductionRemoved = true
+		return nil
+	}
+	stays := func(why error) {
+		log.FromContext(ctx).Info("the introduction token stays in the Secret until it expires", "secret", secret.Name,
+			"cause", why.Error())
+	}
+	after := secret.DeepCopy()
+	after.Data[cloudinit.UserDataKey], err = cloudinit.WithoutIntroduction(secret.Data[cloudinit.UserDataKey])
+	if err != nil { // somebody has edited it, so that no guest can read it either, and what is left expires
+		stays(err)
+		out.IntroductionRemoved = true
+		return nil
+	}
+	err = r.Client.Patch(ctx, after, kube.Locked(secret))
+	out.IntroductionRemoved = err == nil
+	if kube.Refusal(err) != nil { // somebody has made the Secret immutable, or admission is older than this program
+		stays(err)
+		out.RetryAfter = nomadlink.Refresh
+		return nil
+	}
+	return err
 }
