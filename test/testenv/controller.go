@@ -24,12 +24,15 @@ type ControllerOptions struct {
 	Args []string
 	// Env is added to the environment: "KEY=value".
 	Env []string
+	// PlainMetrics serves metrics by http to everybody, for programs that read them all the time: whoever reads them by
+	// TLS has the controller ask the API server for his rights.
+	PlainMetrics bool
 }
 
 // Controller is a running nomad-harvester controller.
 type Controller struct {
 	*process.Service
-	// MetricsURL is where it serves its metrics, with a certificate of the environment's CA.
+	// MetricsURL is where it serves its metrics, with a certificate of the environment's CA unless they are plain.
 	MetricsURL string
 
 	environment *Environment
@@ -79,9 +82,13 @@ func (w *Environment) newController(ctx context.Context, o ControllerOptions) (*
 	if err != nil {
 		return nil, err
 	}
+	scheme := "https"
+	if o.PlainMetrics {
+		scheme = "http"
+	}
 	c := &Controller{
 		environment: w,
-		MetricsURL:  fmt.Sprintf("https://127.0.0.1:%d/metrics", metrics),
+		MetricsURL:  fmt.Sprintf("%s://127.0.0.1:%d/metrics", scheme, metrics),
 		Service: &process.Service{
 			Spec: process.Spec{
 				Name: name, Path: program, LogFile: w.Kube.LogFile(name),
@@ -90,7 +97,7 @@ func (w *Environment) newController(ctx context.Context, o ControllerOptions) (*
 					"--leader-election-namespace=" + fixtures.ProductNamespace,
 					fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", health),
 					fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", metrics),
-					"--metrics-cert-dir=" + certDir,
+					"--metrics-cert-dir=" + certDir, fmt.Sprintf("--metrics-secure=%t", !o.PlainMetrics),
 				}, o.Args...),
 				Env: append(append(os.Environ(), env...), o.Env...),
 			},
