@@ -29,9 +29,7 @@ func TestTheControllerLogsInToNomad(t *testing.T) {
 	asDefaultCredentials(t, certificates, map[string]string{"NOMAD_ADDR": server.Addr, "NOMAD_TOKEN": "",
 		"AUTH_METHOD": "nomad-harvester"})
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "login-tls"}, Data: certificates}
-	if err := w.Client.Create(t.Context(), secret); err != nil {
-		t.Fatal(err)
-	}
+	createObject(t, secret)
 	create(t, newPool("login", 1, func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Nomad.Servers = []string{server.RPCAddr}
 		p.Spec.Nomad.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: secret.Name}

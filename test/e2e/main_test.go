@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -288,6 +289,23 @@ func describe(ctx context.Context, pool string) string {
 	for _, n := range nodes {
 		fmt.Fprintf(&b, "member %s: deleted %v drain %+v status %+v\n", n.Name, n.DeletionTimestamp, n.Spec.Drain, n.Status)
 	}
-	fmt.Fprintf(&b, "controller:\n%s", controller.Process().Tail(40))
+	for _, g := range w.Hypervisor.Guests() {
+		if g.VM.Namespace == p.Namespace && strings.HasPrefix(g.VM.Name, pool+"-") {
+			fmt.Fprintf(&b, "guest %s:\n%s\n", g.VM.Name, tail(g.LogFile, 10, ""))
+		}
+	}
+	fmt.Fprintf(&b, "controller:\n%s\n", tail(controller.Spec.LogFile, 40, `"level":"Level(`))
 	return b.String()
+}
+
+// tail is the end of a log, without the lines that hold what is of no interest.
+func tail(file string, lines int, without string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	all := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(text)), "\n"), func(line string) bool {
+		return without != "" && strings.Contains(line, without)
+	})
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

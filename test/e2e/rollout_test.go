@@ -114,7 +114,9 @@ func cameToTheirEnd(t *testing.T, pool, job string) {
 // A rollout that is paused holds, and one whose template is put back costs nobody that is still there.
 func TestRolloutHoldsAndTurnsBack(t *testing.T) {
 	t.Parallel()
-	create(t, newPool("turn", 3, ofGeneration("first")))
+	create(t, newPool("turn", 3, ofGeneration("first"), func(p *v1alpha1.NomadNodePool) {
+		p.Spec.Rollout.MinReadySeconds = 15 // so that the rollout isn't over before it can be held
+	}))
 	eventually(t, "turn", "the pool to settle", time.Minute, allReady(3))
 	batch(t, "turn", "turn-batch", 3, forever) // so that who drains stays
 	old, work, uids := orders(members(t, "turn")), allocationStates(t, "turn-batch"), vmUIDs(t, "turn")

@@ -28,6 +28,7 @@ type domain struct {
 
 	cancelBoot context.CancelFunc
 	booted     chan struct{} // closed when boot has ended, one way or the other
+	launching  sync.Mutex    // held while a Nomad client is started again
 
 	mu       sync.Mutex
 	host     string
@@ -35,6 +36,7 @@ type domain struct {
 	guest    guest.Guest     // nil without a Nomad client
 	stopping time.Time       // zero until asked to power off
 	cut      bool            // we are ending the guest
+	killed   bool            // we are ending the client, and its service manager isn't to start it again
 	off      bool
 	failed   bool
 }
@@ -51,25 +53,80 @@ func (d *domain) boot(ctx context.Context, delay time.Duration, faults *faults, 
 		d.report(ClientAbsent, "fault: never joins")
 		return
 	}
+	g := d.launch(ctx, l)
+	if c, ok := g.(guest.Computer); ok {
+		go d.watchPower(c)
+	} else if g != nil {
+		go d.watchClient(ctx, l, g)
+	}
+}
+
+// launch starts what the guest's disk has it run, nil if that fails.
+func (d *domain) launch(ctx context.Context, l launcher) guest.Guest {
 	g, err := l.Boot(ctx, d.machine)
 	if err != nil {
 		d.report(ClientAbsent, err.Error())
-		return
+		return nil
 	}
 	d.mu.Lock()
 	d.guest = g
 	d.mu.Unlock()
-	if c, ok := g.(guest.Computer); ok {
-		go d.watchPower(c)
-		return
+	if _, ok := g.(guest.Computer); !ok {
+		d.report(ClientStarted, "")
 	}
-	d.report(ClientStarted, "")
-	go func() {
+	return g
+}
+
+// clientRestart is RestartSec of the client's unit.
+const clientRestart = 5 * time.Second
+
+// watchClient starts the client again after it has failed, as systemd does with Restart=on-failure: one that finds its
+// port taken is there a moment later.
+func (d *domain) watchClient(ctx context.Context, l launcher, g guest.Guest) {
+	for g != nil {
 		<-g.Done()
-		if !d.isOff() && ctx.Err() == nil {
-			d.report(ClientEnded, "see "+d.machine.LogFile)
+		if d.isOff() || ctx.Err() != nil {
+			return
 		}
-	}()
+		d.report(ClientEnded, "see "+d.machine.LogFile)
+		if p, ok := g.(interface{ Err() error }); !ok || p.Err() == nil || d.isKilled() {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(clientRestart):
+		}
+		g = d.launchAgain(ctx, l)
+	}
+}
+
+// launchAgain doesn't, once the guest is being powered off.
+func (d *domain) launchAgain(ctx context.Context, l launcher) guest.Guest {
+	d.launching.Lock()
+	defer d.launching.Unlock()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return d.launch(ctx, l)
+}
+
+// killClient ends the client for good.
+func (d *domain) killClient() error {
+	d.mu.Lock()
+	d.killed = true
+	d.mu.Unlock()
+	g, err := d.client()
+	if err != nil {
+		return err
+	}
+	return g.PowerOff()
+}
+
+func (d *domain) isKilled() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.killed
 }
 
 // watchPower passes on that the operating system has powered off, or that the machine has crashed.
@@ -98,6 +155,8 @@ func (d *domain) pressPowerButton() (<-chan struct{}, error) {
 func (d *domain) powerOff(crashed bool) error {
 	d.cancelBoot()
 	<-d.booted
+	d.launching.Lock()
+	defer d.launching.Unlock()
 	d.mu.Lock()
 	g, off := d.guest, d.off
 	d.cut = true

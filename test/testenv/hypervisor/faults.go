@@ -129,7 +129,11 @@ func (h *Hypervisor) KillGuest(vm types.NamespacedName) error {
 // KillClient ends the Nomad client in the guest, with all its tasks, and leaves the guest running: no service
 // manager starts the client again. A QemuGuest crashes.
 func (h *Hypervisor) KillClient(vm types.NamespacedName) error {
-	return h.withClient(vm, guest.Guest.PowerOff)
+	d, err := h.domainOf(vm)
+	if err != nil {
+		return err
+	}
+	return d.killClient()
 }
 
 // PauseGuest freezes what runs in the guest: Nomad misses its heartbeats, KubeVirt sees nothing.
