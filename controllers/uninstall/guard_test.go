@@ -69,9 +69,9 @@ func TestInstallationIsGuardedWhileThereAreMembers(t *testing.T) {
 	check(false)
 }
 
-// Whoever sees that the installation may be removed removes the controller too. What only it can let go has gone by
+// Whoever sees that the installation may be removed removes the controller too. What only it can release has gone by
 // then, wherever it was interrupted, and the next process goes on.
-func TestInstallationMayBeRemovedOnceNothingElseIsHeld(t *testing.T) {
+func TestInstallationMayBeRemovedAfterAllElse(t *testing.T) {
 	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}
 	for most := range 2 * len(guardedPolicies) {
 		inner := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(append(installed(), pool.DeepCopy())...).Build()
