@@ -141,7 +141,8 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, 
 	if err != nil {
 		return templateProblem(err)
 	}
-	if err := r.Client.Create(ctx, rendered.VM); err != nil {
+	// Strictly, as kubectl does: the API server would drop fields of a KubeVirt that is newer than the cluster's.
+	if err := r.Client.Create(ctx, rendered.VM, client.FieldValidation(metav1.FieldValidationStrict)); err != nil {
 		if apierrors.IsAlreadyExists(err) {
 			return nil // The next observation shows whether the member owns it.
 		}
