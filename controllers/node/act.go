@@ -206,6 +206,14 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 			out.Nomad, out.RetryAfter = &seen, viewRetry
 			return nil
 		}
+		other, err := r.busyOther(ctx, s, in)
+		if err != nil {
+			return err
+		}
+		if other != nil {
+			out.Nomad, out.RetryAfter = &nodestate.Nomad{Known: true, Other: other}, viewRetry
+			return nil
+		}
 	}
 	err := r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = d.Drained.Result
@@ -308,6 +316,11 @@ func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, 
 			return err
 		}
 		if open(in, s.node.Spec.ScaleIn.Drain) {
+			return r.reopen(ctx, s, out)
+		}
+		if other, err := r.busyOther(ctx, s, in); err != nil {
+			return err
+		} else if other != nil {
 			return r.reopen(ctx, s, out)
 		}
 	}
