@@ -226,6 +226,7 @@ func (r *Reconciler) membersOf(ctx context.Context, n *v1alpha1.NomadNode) ([]v1
 func observeNomad(s *scope, siblings []string) {
 	s.observed.Nomad = nodestate.Nomad{Known: s.link.Known, Why: s.link.Message, Misconfigured: s.link.Misconfigured,
 		NotAsked: s.link.NotAsked, Leader: s.link.View.Leader}
+	s.observed.NomadRecovered = s.link.View.RecoveredSince
 	for _, id := range siblings {
 		if v, ok := s.link.View.Nodes[id]; ok && v.Eligible {
 			s.observed.SiblingsEligible = true

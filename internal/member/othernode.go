@@ -63,7 +63,10 @@ func drainOther(o nodestate.State) Decision {
 	if o.Node.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return Decision{Step: Wait, Wake: problemRetry}
 	}
-	if left := untilGivenUp(o); left > 0 {
+	switch left := untilGivenUp(o); {
+	case hadNoTime(o):
+		return Decision{Step: ExtendDrain}
+	case left > 0:
 		return Decision{Step: Wait, Wake: min(left, problemRetry)}
 	}
 	return markDrained(true, v1alpha1.DrainDeadlinePassed,

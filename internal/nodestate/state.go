@@ -33,6 +33,8 @@ type State struct {
 	Claims []Claim
 	// Nomad is the member's Nomad node.
 	Nomad Nomad
+	// NomadRecovered is since when Nomad can be asked, and its servers have had the same leader; zero: not known.
+	NomadRecovered time.Time
 	// Problem is what keeps the member's VM from being rendered or made now; nil: nothing. Only observed while the VM is
 	// to be made.
 	Problem *Blocked
