@@ -152,8 +152,8 @@ func read(ctx context.Context, from client.Reader, key types.NamespacedName, o c
 func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 	starts := !s.observed.Node.Leaving() && !s.observed.Node.VMMade
 	making := starts && !s.observed.VM.Exists
-	if member.WaitsToBoot(s.observed) {
-		return r.observeIntroduction(ctx, s)
+	if member.NeedsSecret(s.observed) {
+		return r.observeWaiting(ctx, s)
 	}
 	removing := s.observed.Node.Drained && (!s.observed.VM.Exists || !s.observed.VM.Owned)
 	if !starts && !removing {

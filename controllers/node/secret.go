@@ -121,11 +121,21 @@ func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
 
 // readSecret reads the member's cloud-init Secret; nil: it has none.
 func (r *Reconciler) readSecret(ctx context.Context, s *scope) (*corev1.Secret, error) {
-	secret := &corev1.Secret{}
-	key := types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}
-	found, err := read(ctx, r.Live, key, secret)
-	if err != nil || !found || secret.Labels[v1alpha1.NodeLabel] != s.node.Name {
+	secret, found, err := r.anySecret(ctx, s)
+	if err != nil || !found || !ofMember(secret, s.node) {
 		return nil, err
 	}
 	return secret, nil
+}
+
+// anySecret reads the Secret that the member's VM names, whosever it is.
+func (r *Reconciler) anySecret(ctx context.Context, s *scope) (secret *corev1.Secret, found bool, err error) {
+	secret = &corev1.Secret{}
+	key := types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}
+	found, err = read(ctx, r.Live, key, secret)
+	return secret, found, err
+}
+
+func ofMember(secret *corev1.Secret, n *v1alpha1.NomadNode) bool {
+	return secret.Labels[v1alpha1.NodeLabel] == n.Name
 }

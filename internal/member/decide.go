@@ -60,6 +60,8 @@ func next(o nodestate.State) Decision {
 		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainEvacuation}
 	case !o.VM.Exists:
 		return provision(o)
+	case secretLost(o):
+		return Decision{Step: CreateSecret}
 	case introductionStale(o):
 		return Decision{Step: RenewIntroduction}
 	default:
@@ -125,7 +127,7 @@ func live(o nodestate.State) Decision {
 		return d
 	}
 	if _, lacks := lacksCapacity(o); o.Node.Joined || lacks {
-		d := Decision{Step: Wait}
+		d := Decision{Step: Wait, Wake: untilStarted(o)}
 		if o.VM.Halted {
 			d.Wake = problemRetry // a VM whose labels were removed has no watch; somebody may have started it
 		}

@@ -25,6 +25,9 @@ func vmReady(o nodestate.State) metav1.Condition {
 	if c, ok := stuck(o); ok {
 		return c
 	}
+	if c, ok := secretNotMade(o); ok {
+		return c
+	}
 	if c, ok := lacksCapacity(o); ok {
 		return c
 	}

@@ -20,6 +20,9 @@ type State struct {
 	Instance Instance
 	// Secret is true while the cloud-init Secret exists.
 	Secret bool
+	// SecretMissing is true if somebody has deleted the Secret of a VM whose guest waits to boot. Only observed while
+	// member.NeedsSecret.
+	SecretMissing bool
 	// SecretStale is true when the introduction token in the Secret may expire before a guest made now has joined. Only
 	// observed while the VM is to be made.
 	SecretStale bool
@@ -27,7 +30,7 @@ type State struct {
 	// tells that.
 	HasIntroductionToken bool
 	// IntroductionStaleAt is when the introduction token in the Secret of a VM whose guest waits to boot must be renewed;
-	// zero: there is none. Only observed while member.WaitsToBoot.
+	// zero: there is none. Only observed while member.NeedsSecret.
 	IntroductionStaleAt time.Time
 	// Claims are those that still exist. Only observed for a member that is being removed.
 	Claims []Claim
@@ -35,8 +38,8 @@ type State struct {
 	Nomad Nomad
 	// NomadRecovered is since when Nomad can be asked, and its servers have had the same leader; zero: not known.
 	NomadRecovered time.Time
-	// Problem is what keeps the member's VM from being rendered or made now; nil: nothing. Only observed while the VM is
-	// to be made.
+	// Problem is what keeps the member's VM or Secret from being rendered or made now; nil: nothing. Only observed while
+	// one of them is to be made.
 	Problem *Blocked
 	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not. It comes from
 	// the outcome of the step, not from an observation.
