@@ -17,7 +17,7 @@ const (
 	// more. Harvester's admission checks quotas that Rancher set; other quotas stop the VM only when it is about to run.
 	startRetry = time.Minute
 	// startTimeout is how long after a start the VM may take to run before it no longer counts as one that waits for its
-	// quota. Harvester halts it sooner if the quota still has no room for it.
+	// quota. Harvester halts it sooner if the quota still has no capacity for it.
 	startTimeout = 5 * time.Minute
 )
 
@@ -41,12 +41,12 @@ func lacksCapacity(o nodestate.State) (metav1.Condition, bool) {
 
 // aboveQuota is true for a VM that waits for its namespace's quota. Harvester's annotation alone doesn't tell: it stays
 // until the VM runs, and a VM that was started may never do so for another reason. What was written last counts, so
-// that a start which Harvester takes back doesn't change what is said of the VM.
+// that nothing changes in what is said of a VM that Harvester halts again.
 func aboveQuota(o nodestate.State) bool {
 	return o.VM.AboveQuota != "" && (o.VM.Halted || untilStarted(o) > 0)
 }
 
-// untilStarted is for how much longer a VM that was started counts as waiting for its quota; 0: it doesn't, or it wasn't
+// untilStarted is for how much longer a VM that was started counts as waiting for its quota; 0: it doesn't, or wasn't
 // started.
 func untilStarted(o nodestate.State) time.Duration {
 	if o.VM.AboveQuota == "" || o.VM.Halted || !o.Node.LackedCapacity() {
