@@ -22,7 +22,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
-	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
 
@@ -150,9 +149,6 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, 
 	}
 	made := nodestate.VMOf(s.node, rendered.VM)
 	s.vm, out.VM = rendered.VM, &made
-	if s.observed.Node.CertificateEnd.IsZero() { // the Secret was made before a crash
-		out.CertificateEnd = preflight.CertificateEnd(&s.node.Spec.Nomad.NomadClient, s.facts)
-	}
 	return nil
 }
 
