@@ -329,8 +329,8 @@ func TestOldIntroductionTokenIsRenewedBeforeTheVM(t *testing.T) {
 		mode    v1alpha1.IntroductionTokenMode
 		renewed bool
 	}{
-		"fresh":            {20 * time.Minute, "", false},
-		"old":              {20*time.Minute + time.Second, "", true},
+		"fresh":            {20*time.Minute - time.Second, "", false},
+		"old":              {20 * time.Minute, "", true},
 		"old, but no JWTs": {time.Hour, v1alpha1.IntroductionNever, false},
 	} {
 		t.Run(name, func(t *testing.T) {

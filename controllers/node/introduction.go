@@ -72,6 +72,12 @@ func introduced(secret *corev1.Secret, token string, now time.Time) {
 	}
 }
 
+// introductionTime is when the introduction token in a Secret was made; false: it was made without one.
+func introductionTime(secret *corev1.Secret) (time.Time, bool) {
+	made, err := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.IntroductionTimeAnnotation])
+	return made, err == nil
+}
+
 // observeWaiting finds out if the Secret of a guest that waits to boot is there, and when the introduction token in it
 // must be renewed.
 func (r *Reconciler) observeWaiting(ctx context.Context, s *scope) error {
@@ -85,7 +91,7 @@ func (r *Reconciler) observeWaiting(ctx context.Context, s *scope) error {
 	case !ofMember(secret, s.node):
 		return nil
 	}
-	if made, err := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.IntroductionTimeAnnotation]); err == nil {
+	if made, introduced := introductionTime(secret); introduced {
 		s.observed.IntroductionStaleAt = member.IntroductionStaleAt(made)
 	}
 	s.observed.HasIntroductionToken = cloudinit.Introduces(secret.Data[cloudinit.UserDataKey])

@@ -131,9 +131,14 @@ func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
 	}
 	if s.observed.Secret = secret != nil; secret != nil {
 		s.observed.Node.CertificateEnd = certificateEnd(secret, s.observed.Node)
+		made, introduced := introductionTime(secret)
+		if !introduced { // Nomad gave none then, and may give one by now
+			made = secret.CreationTimestamp.Time
+		}
+		if s.node.Spec.Nomad.IntroductionToken != v1alpha1.IntroductionNever {
+			s.observed.IntroductionStaleAt = member.IntroductionStaleAt(made)
+		}
 	}
-	s.observed.SecretStale = secret != nil && s.node.Spec.Nomad.IntroductionToken != v1alpha1.IntroductionNever &&
-		member.IntroductionStale(s.observed.Now.Sub(secret.CreationTimestamp.Time))
 	if !s.observed.Node.Leaving() { // otherwise the Secret goes, and nobody acts on this
 		s.observed.HasIntroductionToken = secret != nil && cloudinit.Introduces(secret.Data[cloudinit.UserDataKey])
 	}

@@ -105,7 +105,7 @@ func provision(o nodestate.State) Decision {
 		return Decision{Step: Wait, Wake: problemRetry}
 	case !o.Secret:
 		return Decision{Step: CreateSecret}
-	case o.SecretStale:
+	case tokenStale(o):
 		return Decision{Step: RenewSecret}
 	default:
 		return Decision{Step: CreateVM}

@@ -23,14 +23,11 @@ type State struct {
 	// SecretMissing is true if somebody has deleted the Secret of a VM whose guest waits to boot. Only observed while
 	// member.NeedsSecret.
 	SecretMissing bool
-	// SecretStale is true when the introduction token in the Secret may expire before a guest made now has joined. Only
-	// observed while the VM is to be made.
-	SecretStale bool
 	// HasIntroductionToken is true while the Secret holds an introduction token. Once the VM has been seen, the status
 	// tells that.
 	HasIntroductionToken bool
-	// IntroductionStaleAt is when the introduction token in the Secret of a VM whose guest waits to boot must be renewed;
-	// zero: there is none. Only observed while member.NeedsSecret.
+	// IntroductionStaleAt is when the introduction token in the Secret must be renewed, because it may expire before a guest
+	// that boots then has joined; zero: there is none. Only observed while the VM is to be made, or member.NeedsSecret.
 	IntroductionStaleAt time.Time
 	// Claims are those that still exist. Only observed for a member that is being removed.
 	Claims []Claim
