@@ -52,6 +52,9 @@ func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope
 		return nil, err
 	}
 	r.observeDenied(ctx, s)
+	if err := r.observeSuspension(ctx, s); err != nil {
+		return nil, err
+	}
 	if err := r.observeParts(ctx, s); err != nil {
 		return nil, err
 	}

@@ -86,9 +86,3 @@ func startHalted(o nodestate.State) (Decision, bool) {
 	}
 	return Decision{Step: StartVM}, true
 }
-
-// joinExpired is JoinExpired, which knows only what was written last, together with what is observed now.
-func joinExpired(o nodestate.State) bool {
-	_, lacks := lacksCapacity(o)
-	return !lacks && o.Node.JoinExpired(o.Now)
-}

@@ -133,9 +133,9 @@ func live(o nodestate.State) Decision {
 		}
 		return d
 	}
-	left := o.Node.JoinDeadline().Sub(o.Now)
+	left := joinDeadline(o).Sub(o.Now)
 	switch {
-	case o.Nomad.Other != nil: // no change of its allocations wakes the member
+	case o.Nomad.Other != nil, o.Suspended: // no change of its allocations, or of its pool, wakes the member
 		return Decision{Step: Wait, Wake: problemRetry}
 	case o.Instance.Exists && left > otherNodeMargin:
 		left -= otherNodeMargin

@@ -46,6 +46,10 @@ type State struct {
 	PurgeTimeout time.Duration
 	// PoolDeleted is true when the member's pool is gone, or is being deleted. Only observed while NeedsPool.
 	PoolDeleted bool
+	// Suspended is true while the member's pool doesn't judge if it joins, and Resumed is when that was over last; zero:
+	// never. Only observed while member.AwaitsJoin.
+	Suspended bool
+	Resumed   time.Time
 	// SiblingsEligible is true while another member with a drain request is still eligible in Nomad.
 	SiblingsEligible bool
 }
