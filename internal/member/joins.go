@@ -12,11 +12,11 @@ func AwaitsJoin(o nodestate.State) bool { return o.Node.VMMade && !o.Node.Joined
 // joinDeadline is when a member should have joined. When its pool judges again whether members join, which it doesn't
 // while Nomad can't be asked or Harvester is upgraded, all that time begins anew (internal/pool: Resumed).
 func joinDeadline(o nodestate.State) time.Time {
-	own := o.Node.JoinDeadline()
-	if again := o.Resumed.Add(o.Node.JoinTimeout); AwaitsJoin(o) && !o.Resumed.IsZero() && again.After(own) {
+	first := o.Node.JoinDeadline()
+	if again := o.Resumed.Add(o.Node.JoinTimeout); AwaitsJoin(o) && !o.Resumed.IsZero() && again.After(first) {
 		return again
 	}
-	return own
+	return first
 }
 
 // joinExpired is true for a member that should have joined, by what was written last and by what is observed now.

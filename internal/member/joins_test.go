@@ -39,8 +39,8 @@ func TestTimeToJoinBeginsAnewWithThePools(t *testing.T) {
 			t.Errorf("%s: %+v, wakes in %s", name, joined, d.Wake)
 		}
 		stamp := c.until.UTC().Format(time.RFC3339)
-		if said := strings.Contains(joined.Message, "until 20"); said == c.until.IsZero() ||
-			said && !strings.Contains(joined.Message, stamp) {
+		if named := strings.Contains(joined.Message, "until 20"); named == c.until.IsZero() ||
+			named && !strings.Contains(joined.Message, stamp) {
 			t.Errorf("%s: %q, not %s", name, joined.Message, stamp)
 		}
 	}
