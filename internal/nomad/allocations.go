@@ -2,6 +2,7 @@ package nomad
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -36,55 +37,64 @@ func filterFor(nodeIDs []string, is string) string {
 
 // listAllocations calls each with every allocation of the nodes that is something. It asks for all namespaces: the list
 // of one node's allocations leaves out what the token may not see without an error, this list is refused when the token
-// may see none (Nomad: nomad/node_endpoint.go, GetAllocs; nomad/alloc_endpoint.go, List).
+// may see none (Nomad: nomad/node_endpoint.go, GetAllocs; nomad/alloc_endpoint.go, List). It returns how many bytes
+// were read, also if it failed.
 func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is string, params map[string]string,
-	each func(*api.AllocationListStub) error) error {
+	each func(*api.AllocationListStub) error) (bytes int64, err error) {
 	for _, id := range nodeIDs {
 		if err := checkNodeID(id); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	for chunk := range slices.Chunk(nodeIDs, nodesPerRequest) {
 		q := api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: filterFor(chunk, is), Params: params}
 		err := r.query(ctx, "list allocations", q, func(q *api.QueryOptions) error {
-			_, err := items(r, "/v1/allocations", q, maxItem, maxItemTokens, func(stub *api.AllocationListStub) error {
+			got, err := items(r, "/v1/allocations", q, maxItem, maxItemTokens, func(stub *api.AllocationListStub) error {
 				if !slices.Contains(chunk, stub.NodeID) {
 					return nil // of a node that wasn't asked for
 				}
 				return each(stub)
 			})
+			bytes += got.bytes
 			return err
 		})
 		if err != nil {
-			return err
+			return bytes, err
 		}
 	}
-	return nil
+	return bytes, nil
+}
+
+// allocationList is an answer to a list of allocations.
+type allocationList struct {
+	live  map[string][]Allocation
+	bytes int64 // how many were read, also if it failed
 }
 
 // liveAllocations returns the live allocations of the nodes, sorted by ID, with an entry for each node whose
 // allocations are known. The error is why those of the other nodes are unknown. If the map is nil, those of all nodes
-// are.
-func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string) (map[string][]Allocation, error) {
+// are. They are kept within h.
+func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string, h *holding) (allocationList, error) {
 	live := make(map[string][]Allocation, len(nodeIDs))
 	for _, id := range nodeIDs {
 		live[id] = nil
 	}
 	var k keptBytes
 	former := replacedBy{}
-	err := r.listAllocations(ctx, nodeIDs, isLive+` or `+isReplaced, brief, func(s *api.AllocationListStub) error {
+	bytes, err := r.listAllocations(ctx, nodeIDs, isLive+` or `+isReplaced, brief, func(s *api.AllocationListStub) error {
 		if ended(s) {
 			former.add(s)
 		} else {
 			live[s.NodeID] = append(live[s.NodeID], allocationFromStub(s))
 		}
-		return k.add(textsOf(s)...)
+		texts := textsOf(s)
+		return errors.Join(h.add(texts...), k.add(texts...))
 	})
 	if err != nil {
-		return nil, err
+		return allocationList{bytes: bytes}, err
 	}
 	r.migrations.keep(former)
-	moving, unknown := r.moving(ctx, former)
+	moving, unknown := r.moving(ctx, former, h)
 	for _, a := range moving {
 		live[a.NodeID] = append(live[a.NodeID], a)
 	}
@@ -94,7 +104,7 @@ func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string) (map[str
 	for _, allocs := range live {
 		slices.SortFunc(allocs, byID)
 	}
-	return live, unknown.err()
+	return allocationList{live, bytes}, unknown.err()
 }
 
 func byID(a, b Allocation) int { return strings.Compare(a.ID, b.ID) }
@@ -105,9 +115,11 @@ func (r *remote) runningAllocations(ctx context.Context, node Node) ([]Allocatio
 	var (
 		out []Allocation
 		k   keptBytes
+		h   = holdingAllocations(r.allocations)
 	)
+	defer h.release() // whoever asks keeps the result for a moment only
 	former := replacedBy{}
-	err := r.listAllocations(ctx, []string{node.ID}, isLiveOrFailed+` or `+isReplaced, withStates,
+	_, err := r.listAllocations(ctx, []string{node.ID}, isLiveOrFailed+` or `+isReplaced, withStates,
 		func(s *api.AllocationListStub) error {
 			switch failed := s.ClientStatus == api.AllocClientStatusFailed; {
 			case !ended(s), failed && node.Status != NodeDown && !allDead(s):
@@ -115,12 +127,13 @@ func (r *remote) runningAllocations(ctx context.Context, node Node) ([]Allocatio
 			case node.Status != NodeDown: // the data on a node that is down can't be fetched
 				former.add(s)
 			}
-			return k.add(textsOf(s)...)
+			texts := textsOf(s)
+			return errors.Join(h.add(texts...), k.add(texts...))
 		})
 	if err != nil {
 		return nil, err
 	}
-	moving, unknown := r.moving(ctx, former)
+	moving, unknown := r.moving(ctx, former, h)
 	if len(unknown) > 0 {
 		return nil, unknown.err()
 	}
@@ -166,7 +179,7 @@ func (r *remote) usage(ctx context.Context, nodeIDs []string) (map[string]Usage,
 	for _, id := range nodeIDs {
 		usage[id] = Usage{}
 	}
-	err := r.listAllocations(ctx, nodeIDs, isLive, withUsage, func(s *api.AllocationListStub) error {
+	_, err := r.listAllocations(ctx, nodeIDs, isLive, withUsage, func(s *api.AllocationListStub) error {
 		usage[s.NodeID] = usage[s.NodeID].plus(s)
 		return nil
 	})

@@ -159,7 +159,7 @@ func TestAllRequestsAreSentToAnHonestServer(t *testing.T) {
 	if e.seen[""] > 0 {
 		t.Errorf("%d requests that nobody knows", e.seen[""])
 	}
-	if live, err := c.remote.liveAllocations(t.Context(), []string{nodeA}); err != nil || len(live[nodeA]) != 1 ||
+	if live, err := c.remote.live(t.Context(), []string{nodeA}); err != nil || len(live[nodeA]) != 1 ||
 		live[nodeA][0].MovingTo != nextAlloc {
 		t.Errorf("got %+v, %v", live, err)
 	}
@@ -226,7 +226,7 @@ func ask(t *testing.T, c *cluster) {
 	if in.Found && in.Node.ID != nodeA {
 		t.Errorf("found %q", in.Node.ID)
 	}
-	live, err := c.remote.liveAllocations(t.Context(), []string{nodeA})
+	live, err := c.remote.live(t.Context(), []string{nodeA})
 	modest(t, err)
 	c.state.polled(live, time.Now(), err)
 	c.state.breaker = breaker{} // so that all requests are sent

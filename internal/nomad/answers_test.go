@@ -16,7 +16,7 @@ func TestListsWithNullsAreNotBelieved(t *testing.T) {
 	for _, body := range []string{`[null]`, `[{},null]`} {
 		c := answering(t, saying(body)).(*cluster)
 		nodes, list := c.remote.nodes(t.Context(), 0)
-		_, live := c.remote.liveAllocations(t.Context(), []string{nodeA})
+		_, live := c.remote.live(t.Context(), []string{nodeA})
 		_, running := c.remote.runningAllocations(t.Context(), Node{ID: nodeA})
 		_, usage := c.Usage(t.Context(), []string{nodeA})
 		_, roles := c.remote.roles(t.Context(), &api.ACLToken{Roles: []*api.ACLTokenRoleLink{{}}})

@@ -91,7 +91,7 @@ func peak(t *testing.T, do func()) (grew uint64) {
 // everything asks for all that there is, and returns the errors.
 func everything(t *testing.T, c *cluster) []error {
 	_, nodes := c.remote.nodes(t.Context(), 0)
-	_, live := c.remote.liveAllocations(t.Context(), []string{nodeA})
+	_, live := c.remote.live(t.Context(), []string{nodeA})
 	_, running := c.remote.runningAllocations(t.Context(), Node{ID: nodeA})
 	_, usage := c.Usage(t.Context(), []string{nodeA})
 	_, stop := c.StopTime(t.Context(), nodeA)

@@ -2,39 +2,69 @@ package nomad
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/semaphore"
 )
 
-// Whoever may register clients in a Nomad cluster can give them our key, and a hostile server can list as many as it
-// likes. These bound the memory that they take.
+// Whoever may register clients in a Nomad cluster can give them our key, and a hostile server can list as many nodes
+// and allocations as it likes. These bound the memory that they take.
 const (
-	// maxNodes is how many nodes of one cluster are kept: ten pools of the greatest size.
-	maxNodes = 10_000
-	// nodeBytes is about what a node takes beside its texts.
-	nodeBytes = 700
+	// maxNodes is how many nodes of one cluster are kept: ten pools of the greatest size. maxAllocations is how many
+	// allocations of draining nodes: thirty on each node of a pool of the greatest size.
+	maxNodes, maxAllocations = 10_000, 30_000
+	// nodeBytes and allocationBytes are about what they take beside their texts.
+	nodeBytes, allocationBytes = 700, 300
 	// maxReserved is how many bytes the nodes of all clusters may take together, and freeReserved how many of each
 	// cluster aren't counted: a thousand nodes are always kept.
 	maxReserved, freeReserved = 48 << 20, 1 << 20
-	// reservedChunk is what is taken of maxReserved at once.
+	// maxAllocationsReserved and freeAllocations are the same for allocations: four hundred are always kept.
+	maxAllocationsReserved, freeAllocations = 24 << 20, 256 << 10
+	// reservedChunk is what is taken of what all may take at once.
 	reservedChunk = 64 << 10
 )
 
-// errTooManyNodes: the list of nodes was not read to its end.
-var errTooManyNodes = errors.New("it lists more nodes than are kept")
+// The list was not read to its end.
+var (
+	errTooManyNodes = errors.New("it lists more nodes than are kept")
 
-// holding is the memory that the nodes of one list take.
+	errTooManyAllocations = fmt.Errorf(
+		"it lists more allocations of draining nodes than are kept, which are %d at most, and %d MiB of those of all Nomads",
+		maxAllocations, maxAllocationsReserved>>20)
+)
+
+// holding is the memory that takes what is kept of one list.
 type holding struct {
-	of    *semaphore.Weighted
-	nodes int
+	holdingOf
+	items int
 	// reserved is what was taken of the semaphore, and lent what of it belongs to the list that is kept meanwhile.
 	bytes, reserved, lent int64
 }
 
+// holdingOf is what is the same for all lists of a kind.
+type holdingOf struct {
+	// of is what all clusters may take together, beside what each takes for free.
+	of   *semaphore.Weighted
+	free int64
+	most int // items
+	each int64
+	full error
+}
+
+func holdingNodes(of *semaphore.Weighted) *holding {
+	return &holding{holdingOf: holdingOf{of, freeReserved, maxNodes, nodeBytes, errTooManyNodes}}
+}
+
+func holdingAllocations(of *semaphore.Weighted) *holding {
+	return &holding{holdingOf: holdingOf{of, freeAllocations, maxAllocations, allocationBytes, errTooManyAllocations}}
+}
+
 // again is for the next list, which takes the place of this one: a list that didn't grow must not need twice its
 // memory.
-func (h *holding) again() *holding { return &holding{of: h.of, reserved: h.reserved, lent: h.reserved} }
+func (h *holding) again() *holding {
+	return &holding{holdingOf: h.holdingOf, reserved: h.reserved, lent: h.reserved}
+}
 
 // giveUp gives back what only this list has taken, because the former one is kept.
 func (h *holding) giveUp() { h.take(h.lent) }
@@ -49,33 +79,34 @@ func (h *holding) take(reserved int64) {
 
 // keep gives back what a shorter list than the former one doesn't need. What was lent is its own now.
 func (h *holding) keep() {
-	chunks := (max(h.bytes-freeReserved, 0) + reservedChunk - 1) / reservedChunk
+	chunks := (max(h.bytes-h.free, 0) + reservedChunk - 1) / reservedChunk
 	h.take(chunks * reservedChunk)
 	h.lent = 0
 }
 
-func (h *holding) add(n Node) error {
-	h.nodes++
-	h.bytes += nodeBytes
-	for _, t := range n.texts() {
+// add counts an item with these texts.
+func (h *holding) add(texts ...string) error {
+	h.items++
+	h.bytes += h.each
+	for _, t := range texts {
 		h.bytes += int64(len(t))
 	}
-	if h.nodes > maxNodes {
-		return errTooManyNodes
+	if h.items > h.most {
+		return h.full
 	}
-	for h.reserved < h.bytes-freeReserved {
+	for h.reserved < h.bytes-h.free {
 		if !h.of.TryAcquire(reservedChunk) {
-			return errTooManyNodes
+			return h.full
 		}
 		h.reserved += reservedChunk
 	}
 	return nil
 }
 
-// release gives the memory back, because the nodes aren't kept any more.
+// release gives the memory back, because the items aren't kept any more.
 func (h *holding) release() {
 	h.take(0)
-	*h = holding{of: h.of}
+	*h = holding{holdingOf: h.holdingOf}
 }
 
 // To read a list takes some 20 ns of CPU for each byte. A connection may use a fifth of the time of one processor for
@@ -88,7 +119,7 @@ const tooManyPause = 30 * time.Second
 // listPause is how long to wait at least after so many bytes were read of a list.
 func listPause(bytes int64, err error) time.Duration {
 	pause := time.Duration(bytes) * pausePerByte
-	if errors.Is(err, errTooManyNodes) || errors.Is(err, errTooLarge) {
+	if errors.Is(err, errTooManyNodes) || errors.Is(err, errTooManyAllocations) || errors.Is(err, errTooLarge) {
 		pause = max(pause, tooManyPause)
 	}
 	return pause

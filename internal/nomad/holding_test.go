@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,8 +17,14 @@ import (
 
 // nodes are those that are listed, within memory of their own.
 func (r *remote) nodes(ctx context.Context, index uint64) (map[string]Node, error) {
-	list, err := r.listNodes(ctx, index, time.Second, &holding{of: semaphore.NewWeighted(maxReserved)})
+	list, err := r.listNodes(ctx, index, time.Second, holdingNodes(semaphore.NewWeighted(maxReserved)))
 	return list.nodes, err
+}
+
+// live are the allocations that are listed, within memory of their own.
+func (r *remote) live(ctx context.Context, nodeIDs []string) (map[string][]Allocation, error) {
+	list, err := r.liveAllocations(ctx, nodeIDs, holdingAllocations(semaphore.NewWeighted(maxAllocationsReserved)))
+	return list.live, err
 }
 
 // listing serves a list of so many nodes.
@@ -58,9 +66,9 @@ func TestTooManyNodesAreReported(t *testing.T) {
 func TestNodesShareTheirMemory(t *testing.T) {
 	of := semaphore.NewWeighted(10 << 20)
 	fill := func(nodes int) (*holding, error) {
-		h := &holding{of: of}
+		h := holdingNodes(of)
 		for range nodes {
-			if err := h.add(Node{ID: nodeA, Name: strings.Repeat("n", 100)}); err != nil {
+			if err := h.add(nodeA, strings.Repeat("n", 100)); err != nil {
 				return h, err
 			}
 		}
@@ -106,5 +114,138 @@ func TestPauseAfterALongList(t *testing.T) {
 		if got := listPause(tc.bytes, tc.err); got < tc.min || got > tc.max {
 			t.Errorf("after %d bytes and %v: %s", tc.bytes, tc.err, got)
 		}
+	}
+}
+
+// running serves a list of so many allocations of node A, with names of so many bytes.
+func running(count, name int) http.HandlerFunc {
+	item := `{"ID":"%08d","NodeID":"` + nodeA + `","ClientStatus":"running","Name":"` + strings.Repeat("n", name) + `"}`
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/allocations" {
+			_, _ = io.WriteString(w, `{"ID":"`+nodeA+`","Status":"ready"}`)
+			return
+		}
+		for i := range count {
+			if _, err := fmt.Fprintf(w, map[bool]string{true: "[", false: ","}[i == 0]+item, i); err != nil {
+				return
+			}
+		}
+		_, _ = io.WriteString(w, "]")
+	}
+}
+
+// The allocations of all clusters together are bounded. A list that is beyond it is an error, which names the limit,
+// whoever asked for it: a node mustn't look empty or emptier than it is. A few of each are always kept.
+func TestAllocationsShareTheirMemory(t *testing.T) {
+	clusters := NewClusters(Options{RequestTimeout: 10 * time.Second})
+	at := func(serve http.HandlerFunc) *cluster {
+		server := httptest.NewServer(serve)
+		t.Cleanup(server.Close)
+		return clusters.Get(Connection{Address: server.URL}).(*cluster)
+	}
+	of := clusters.shared.allocations
+	var kept []*holding
+	keep := func(c *cluster) error {
+		h := holdingAllocations(of)
+		list, err := c.remote.liveAllocations(t.Context(), []string{nodeA}, h)
+		if kept = append(kept, h); err != nil && list.live != nil {
+			t.Error("a list that isn't complete is given")
+		}
+		return err
+	}
+	hostile := at(running(5000, 1500)) // nearly what one list may have
+	for range 10 {
+		if keep(hostile) != nil {
+			break
+		}
+	}
+	if len(kept) < 3 || len(kept) > 4 {
+		t.Errorf("it is full after %d lists", len(kept))
+	}
+	few, many := at(running(400, 100)), at(running(2000, 100))
+	if err := keep(few); err != nil {
+		t.Errorf("a few aren't kept: %v", err)
+	}
+	for what, err := range map[string]error{"the poll": keep(many), "one node": lastErr(many.remote.inspect(t.Context(), nodeA))} {
+		if !errors.Is(err, errTooManyAllocations) || !errors.Is(err, ErrUnreachable) ||
+			!strings.Contains(Cause(err), "30000") || !strings.Contains(Cause(err), "24 MiB") {
+			t.Errorf("%s: %v, because %q", what, err, Cause(err))
+		}
+	}
+	for _, h := range kept {
+		h.release()
+	}
+	if _, err := many.remote.inspect(t.Context(), nodeA); err != nil || keep(many) != nil {
+		t.Errorf("once there is room: %v", err)
+	}
+	kept[len(kept)-1].release()
+	if !of.TryAcquire(maxAllocationsReserved) {
+		t.Error("something wasn't given back")
+	}
+}
+
+func lastErr(_ Inspection, err error) error { return err }
+
+// A cluster has a limit of its own as well.
+func TestTooManyAllocationsAreReported(t *testing.T) {
+	c := answering(t, running(maxAllocations+1, 1)).(*cluster)
+	if _, err := c.remote.live(t.Context(), []string{nodeA}); !errors.Is(err, errTooManyAllocations) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A poll that is beyond the limit leaves no node empty, and what it took is given back.
+func TestAPollThatIsTooLongCompletesNoDrain(t *testing.T) {
+	var count atomic.Int64
+	count.Store(5)
+	clusters := NewClusters(Options{PollAllocations: 10 * time.Millisecond, RequestTimeout: 10 * time.Second})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		running(int(count.Load()), 1)(w, r)
+	}))
+	defer server.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { _ = clusters.Start(ctx); close(ended) }()
+	c := clusters.Get(Connection{Address: server.URL})
+	c.TrackAllocations(nodeA, true)
+	eventually(t, "its allocations", func() bool { return len(c.Allocations().Live[nodeA]) == 5 })
+	count.Store(maxAllocations + 1)
+	eventually(t, "the limit", func() bool { return errors.Is(c.Allocations().Err, errTooManyAllocations) })
+	if a := c.Allocations(); len(a.Live[nodeA]) != 5 {
+		t.Errorf("the node has %d", len(a.Live[nodeA]))
+	}
+	cancel()
+	<-ended
+	if !clusters.shared.allocations.TryAcquire(maxAllocationsReserved) {
+		t.Error("something wasn't given back")
+	}
+}
+
+// A server may name another version of a job each time.
+func TestLearntJobsAreBounded(t *testing.T) {
+	m, former := newMigrations(), replacedBy{"n": {Namespace: "ns", JobID: "db"}}
+	for version := range uint64(10_000) {
+		m.keep(former)
+		b := beginning{id: "a", created: 1, job: jobKey{"ns", "db", strings.Repeat("g", int(version)), version}}
+		m.learn(b, true, 1)
+		if _, known := m.of(b); !known {
+			t.Fatalf("version %d was forgotten at once", version)
+		}
+	}
+	size := 0
+	for k := range m.jobs {
+		size += k.size()
+	}
+	if size > maxLearnt || m.bytes != size {
+		t.Errorf("%d bytes are kept, counted as %d", size, m.bytes)
+	}
+	m.keep(replacedBy{})
+	if len(m.jobs) != 0 || m.bytes != 0 {
+		t.Errorf("%d are left, with %d bytes", len(m.jobs), m.bytes)
+	}
+	long := beginning{job: jobKey{group: strings.Repeat("g", maxLearnt)}}
+	m.learn(long, true, 0)
+	if _, known := m.of(long); known || m.bytes != 0 {
+		t.Error("one that is too long is kept")
 	}
 }

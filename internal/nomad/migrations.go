@@ -15,13 +15,22 @@ type migrations struct {
 	// finished are the IDs of next allocations that fetch no data, or have fetched it.
 	finished map[string]struct{}
 	jobs     map[jobKey]migration
+	// bytes is how many the keys of jobs have.
+	bytes int
 }
+
+// maxLearnt is how many bytes the jobs of one cluster may take that are remembered, some two thousand jobs. A server
+// can name other groups and versions of a job each time.
+const maxLearnt = 256 << 10
 
 // jobKey is a group of a version of a job.
 type jobKey struct {
 	namespace, id, group string
 	version              uint64
 }
+
+// size is how many bytes it takes with its migration.
+func (k jobKey) size() int { return 100 + len(k.namespace) + len(k.id) + len(k.group) }
 
 // migration is whether a group's data moves. It holds for the allocations that were created from since to until: a job
 // may be purged, and another job of the same name may have the same version.
@@ -76,10 +85,22 @@ func (m *migrations) of(b beginning) (moves, known bool) {
 	return is.moves, ok && is.since <= b.created && b.created <= is.until
 }
 
-// learn remembers whether it moves, for all allocations from the job's creation up to this one.
+// learn remembers whether it moves, for all allocations from the job's creation up to this one. If it is too much to
+// remember, the others are forgotten, and asked for again.
 func (m *migrations) learn(b beginning, moves bool, since uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if _, known := m.jobs[b.job]; !known {
+		m.bytes += b.job.size()
+	}
+	if m.bytes > maxLearnt {
+		clear(m.jobs)
+		m.bytes = b.job.size()
+	}
+	if m.bytes > maxLearnt {
+		m.bytes = 0
+		return // until that allocation has begun its data counts as moving
+	}
 	m.jobs[b.job] = migration{moves, min(since, b.created), b.created}
 }
 
@@ -92,6 +113,11 @@ func (m *migrations) keep(former replacedBy) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	maps.DeleteFunc(m.finished, func(id string, _ struct{}) bool { _, needed := former[id]; return !needed })
-	maps.DeleteFunc(m.jobs,
-		func(k jobKey, _ migration) bool { _, needed := jobs[[2]string{k.namespace, k.id}]; return !needed })
+	maps.DeleteFunc(m.jobs, func(k jobKey, _ migration) bool {
+		_, needed := jobs[[2]string{k.namespace, k.id}]
+		if !needed {
+			m.bytes -= k.size()
+		}
+		return !needed
+	})
 }

@@ -3,6 +3,7 @@ package nomad
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -54,12 +55,12 @@ func (u unknown) err() error {
 //
 // It runs again and again while a node drains. So it asks for each next allocation only until that fetches nothing any
 // more, and for each job once. If a request fails, the allocations of the nodes that it concerns are unknown, and only
-// of those.
-func (r *remote) moving(ctx context.Context, former replacedBy) ([]Allocation, unknown) {
+// of those. What it keeps is counted by h.
+func (r *remote) moving(ctx context.Context, former replacedBy, h *holding) ([]Allocation, unknown) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	failed := unknown{}
-	next := r.beginning(ctx, former, failed)
+	next := r.beginning(ctx, former, failed, h)
 	refused := r.learnJobs(ctx, next)
 	var out []Allocation
 	for _, b := range next {
@@ -78,7 +79,7 @@ func (r *remote) moving(ctx context.Context, former replacedBy) ([]Allocation, u
 }
 
 // beginning returns the next allocations that haven't begun to run, the newest first.
-func (r *remote) beginning(ctx context.Context, former replacedBy, failed unknown) []beginning {
+func (r *remote) beginning(ctx context.Context, former replacedBy, failed unknown, h *holding) []beginning {
 	var (
 		out []beginning
 		k   keptBytes
@@ -95,7 +96,7 @@ func (r *remote) beginning(ctx context.Context, former replacedBy, failed unknow
 				case !slices.Contains(chunk, s.ID):
 				case mayFetch(s, former[s.ID].NodeID):
 					found = append(found, beginningFrom(s))
-					return k.add(s.Namespace, s.JobID, s.TaskGroup)
+					return errors.Join(h.add(s.Namespace, s.JobID, s.TaskGroup), k.add(s.Namespace, s.JobID, s.TaskGroup))
 				default:
 					r.migrations.finish(s.ID)
 				}

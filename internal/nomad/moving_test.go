@@ -63,7 +63,7 @@ func TestAllocationWhoseDataIsFetchedIsWaitedFor(t *testing.T) {
 					t.Errorf("then it says %+v, %v", again.Live, err)
 				}
 			}
-			live, err := newRemote(Connection{Address: f.URL}, 2*time.Second).liveAllocations(t.Context(), []string{nodeA})
+			live, err := newRemote(Connection{Address: f.URL}, 2*time.Second, newShared()).live(t.Context(), []string{nodeA})
 			if err != nil || (len(live[nodeA]) == 1 && live[nodeA][0].MovingTo == next) != tc.waits {
 				t.Errorf("the poll says %+v, %v", live[nodeA], err)
 			}
@@ -133,10 +133,10 @@ func asked(f *fakeServer) (lists, jobs int) {
 func TestRequestsDontGrowWithWhatIsReplaced(t *testing.T) {
 	f := newFakeServer(t)
 	rescheduled(f, 250, []string{"web", "db"}, []string{nodeA})
-	c := newRemote(Connection{Address: f.URL}, 5*time.Second)
+	c := newRemote(Connection{Address: f.URL}, 5*time.Second, newShared())
 	poll := func(moving, lists, jobs int) {
 		t.Helper()
-		live, err := c.liveAllocations(t.Context(), []string{nodeA})
+		live, err := c.live(t.Context(), []string{nodeA})
 		l, j := asked(f)
 		if err != nil || len(live[nodeA]) != moving || l != lists || j != jobs {
 			t.Errorf("%d move, by %d lists and %d jobs; want %d, %d and %d: %v", len(live[nodeA]), l, j, moving, lists, jobs,

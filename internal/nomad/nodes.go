@@ -43,7 +43,8 @@ func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration
 			}
 			n := nodeFromStub(stub)
 			out.nodes[n.ID] = n
-			return errors.Join(h.add(n), k.add(n.texts()...))
+			texts := n.texts()
+			return errors.Join(h.add(texts...), k.add(texts...))
 		})
 		out.next, out.bytes = nextIndex(index, got.index), got.bytes
 		return err

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/nomad-harvester/nomad-harvester/internal/finish"
 )
@@ -33,12 +34,14 @@ type remote struct {
 	// timeout of a request that doesn't wait for a change.
 	timeout    time.Duration
 	migrations *migrations
+	// allocations is the memory for lists of allocations (holding).
+	allocations *semaphore.Weighted
 	// session is nil if the connection has a token of its own, or none.
 	session *session
 }
 
-func newRemote(conn Connection, timeout time.Duration) *remote {
-	r := &remote{timeout: timeout, migrations: newMigrations()}
+func newRemote(conn Connection, timeout time.Duration, all shared) *remote {
+	r := &remote{timeout: timeout, migrations: newMigrations(), allocations: all.allocations}
 	client, err := newAPIClient(conn)
 	if err != nil {
 		r.broken = fmt.Errorf("connection to Nomad at %s: %w", conn.Address, err)

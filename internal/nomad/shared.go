@@ -11,12 +11,13 @@ import (
 
 // shared is what all clusters have together.
 type shared struct {
-	// slowTurns are the turns of slow servers (gate), and nodes the memory for lists of nodes (holding).
-	slowTurns, nodes *semaphore.Weighted
+	// slowTurns are the turns of slow servers (gate), and nodes and allocations the memory for lists of them (holding).
+	slowTurns, nodes, allocations *semaphore.Weighted
 }
 
 func newShared() shared {
-	return shared{slowTurns: semaphore.NewWeighted(slowCallsAtOnce), nodes: semaphore.NewWeighted(maxReserved)}
+	return shared{slowTurns: semaphore.NewWeighted(slowCallsAtOnce), nodes: semaphore.NewWeighted(maxReserved),
+		allocations: semaphore.NewWeighted(maxAllocationsReserved)}
 }
 
 // cluster is the one Cluster of a connection.
@@ -42,7 +43,7 @@ type cluster struct {
 var _ Cluster = (*cluster)(nil)
 
 func newCluster(conn Connection, o Options, all shared) *cluster {
-	remote := newRemote(conn, o.RequestTimeout)
+	remote := newRemote(conn, o.RequestTimeout, all)
 	initial := Health{State: HealthUnknown}
 	if remote.broken != nil {
 		initial = Health{State: HealthNoConnection, Cause: remote.broken.Error()}

@@ -49,7 +49,7 @@ func (c *cluster) watchNodes(ctx context.Context) {
 		failures int
 		pauses   = backoff(c.o.MinInterval)
 		askedFor time.Time // the leader
-		kept     = &holding{of: c.shared.nodes}
+		kept     = holdingNodes(c.shared.nodes)
 	)
 	defer func() { kept.release() }()
 	for ctx.Err() == nil {
@@ -121,10 +121,12 @@ func tokenFloor(interval time.Duration) time.Duration { return min(interval, 5*t
 
 // watchAllocations polls while something is tracked.
 func (c *cluster) watchAllocations(ctx context.Context) {
-	pauses := backoff(c.o.PollAllocations)
+	pauses, kept := backoff(c.o.PollAllocations), holdingAllocations(c.shared.allocations)
+	defer func() { kept.release() }()
 	for ctx.Err() == nil {
 		ids := c.state.trackedNodes()
 		if len(ids) == 0 {
+			kept.release() // what is kept of a node goes when it isn't tracked any more
 			select {
 			case <-ctx.Done():
 			case <-c.wakePoll:
@@ -132,18 +134,24 @@ func (c *cluster) watchAllocations(ctx context.Context) {
 			continue
 		}
 		started := c.o.Clock.Now()
-		live, err := c.remote.liveAllocations(ctx, ids)
+		reading := kept.again()
+		list, err := c.remote.liveAllocations(ctx, ids, reading)
 		if ctx.Err() != nil {
+			reading.giveUp()
 			return
 		}
 		c.noteError(err)
-		if live == nil {
+		if list.live == nil {
+			reading.giveUp()
 			c.state.pollFailed(err)
-			c.pause(ctx, pauses.Step(), nil)
+			c.pause(ctx, max(pauses.Step(), listPause(list.bytes, err)), nil)
 			continue
 		}
 		pauses = backoff(c.o.PollAllocations)
-		c.noteChanged(c.state.polled(live, started, err))
+		c.noteChanged(c.state.polled(list.live, started, err))
+		reading.keep()
+		kept = reading
+		c.pause(ctx, listPause(list.bytes, nil)-c.o.PollAllocations, nil)
 		// Nodes are tracked one after the other: the first part of the pause lets them come together.
 		c.pause(ctx, c.o.PollAllocations/4, nil)
 		c.pause(ctx, c.o.PollAllocations*3/4, c.wakePoll)
