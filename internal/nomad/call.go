@@ -18,17 +18,13 @@ func (c *cluster) call(ctx context.Context, do func(context.Context) error) erro
 	if c.state.suspended(c.o.Clock.Now()) {
 		return fmt.Errorf("%w: %w", ErrUnreachable, errSuspended)
 	}
-	patient, leave, err := c.gate.enter(ctx)
+	turn, err := c.gate.enter(ctx)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	limit := callLimit * c.remote.timeout
-	if patient > 0 {
-		limit = min(limit, patient)
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := turn.limited(ctx, callLimit*c.remote.timeout)
 	defer cancel()
+	defer func() { turn.leave(ctx.Err()) }()
 	err = do(ctx)
 	c.noteHealth(c.state.called(err, c.o.Clock.Now()))
 	c.noteError(err)

@@ -11,46 +11,51 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// The reconcilers' workers are shared by all pools, and a request holds one until its server answers. These bound how
+// The reconcilers' workers are shared by all pools, and a call holds one until its server has answered. These bound how
 // many of them one server holds, and for how long. A server that answers lists and hangs on the rest is held to the
 // same: the watchers' own requests take no worker and aren't counted.
 const (
-	// callsAtOnce is how many requests of workers a connection has at once, if its server has answered the one before
+	// callsAtOnce is how many calls of workers a connection has at once, if its server has answered the one before
 	// promptly, and otherwise it has one. Further ones wait for turnWait.
 	callsAtOnce = 4
 	turnWait    = 100 * time.Millisecond
-	// promptly is how soon an answer comes from a server that isn't slow, and promptTimeout how long one is waited for. A
-	// server that took longer than promptly counts as slow for slowFor.
-	promptly      = time.Second
-	promptTimeout = 2 * time.Second
-	slowFor       = time.Minute
-	// slowCallsAtOnce is how many requests there are at once to all slow servers together, and one to each. These have
-	// all the time that a request has otherwise.
+	// slowCallsAtOnce is how many calls there are at once to all slow servers together, and one to each. These have
+	// all the time that a call has otherwise.
 	slowCallsAtOnce = 3
+	// farCallsAtOnce is how many calls there are at once to all servers together that are far, and farCallsEach to each.
+	// A server is far for slowFor after a call that took longer than nearly, though it wasn't slow.
+	farCallsAtOnce, farCallsEach = 3, 2
+	// slowFor is for how long a server counts as slow, unless a prompt answer shows that it has recovered. One that is
+	// slow again within this time isn't taken for recovered so soon: it would hold workers again and again.
+	slowFor = time.Minute
 )
 
-// gate admits the requests of workers to one cluster.
+// gate admits the calls of workers to one cluster.
 type gate struct {
 	clock clock.PassiveClock
 	turns *semaphore.Weighted
-	// slowTurns are shared by all clusters.
-	slowTurns *semaphore.Weighted
+	// slowTurns and farTurns are shared by all clusters.
+	slowTurns, farTurns *semaphore.Weighted
 
-	mu        sync.Mutex
-	calls     map[int]time.Time // since when each is under way
-	number    int
-	prompt    bool // so was the latest answer
-	slowUntil time.Time
-	retries   retries
+	mu     sync.Mutex
+	calls  int               // under way
+	asked  map[int]time.Time // since when each request of theirs is under way
+	number int               // of the latest request
+	prompt bool              // so was the latest call
+	// slowUntil is until when the server counts as slow, and recovered when a prompt answer last ended that.
+	slowUntil, recovered time.Time
+	relapsed             bool
+	farUntil             time.Time
+	retries              retries
 }
 
-func newGate(c clock.PassiveClock, slowTurns *semaphore.Weighted) *gate {
-	return &gate{clock: c, turns: semaphore.NewWeighted(callsAtOnce), slowTurns: slowTurns, calls: map[int]time.Time{}}
+func newGate(c clock.PassiveClock, all shared) *gate {
+	return &gate{clock: c, turns: semaphore.NewWeighted(callsAtOnce), slowTurns: all.slowTurns, farTurns: all.farTurns,
+		asked: map[int]time.Time{}}
 }
 
-// enter waits for a turn, for a moment only. It returns how long the caller may wait for an answer, 0 for as long as it
-// likes, and what to call then. A BusyError has when to try again.
-func (g *gate) enter(ctx context.Context) (patient time.Duration, leave func(), err error) {
+// enter waits for a turn, for a moment only. A BusyError has when to try again.
+func (g *gate) enter(ctx context.Context) (*turn, error) {
 	if g.slow() {
 		return g.enterSlow()
 	}
@@ -59,46 +64,75 @@ func (g *gate) enter(ctx context.Context) (patient time.Duration, leave func(), 
 	turns, err := g.awaitTurn(waiting)
 	if err != nil {
 		if ctx.Err() != nil {
-			return 0, nil, ctx.Err()
+			return nil, ctx.Err()
 		}
-		return 0, nil, g.busy()
+		return nil, g.busy()
 	}
-	number := g.begin()
-	return promptTimeout, func() { g.end(number); g.turns.Release(turns) }, nil
-}
-
-// awaitTurn takes all turns for the first request, whose answer shows how prompt the server is, and gives back all but
-// one if that is known by then.
-func (g *gate) awaitTurn(ctx context.Context) (turns int64, err error) {
-	if g.isPrompt() {
-		return 1, g.turns.Acquire(ctx, 1)
+	release := func() { g.turns.Release(turns) }
+	g.mu.Lock()
+	far := g.far()
+	g.mu.Unlock()
+	if far && !g.farTurns.TryAcquire(1) {
+		release()
+		return nil, g.busy()
 	}
-	if err := g.turns.Acquire(ctx, callsAtOnce); err != nil {
-		return 0, err
+	if far {
+		release = func() { g.turns.Release(turns); g.farTurns.Release(1) }
 	}
-	if g.isPrompt() {
-		g.turns.Release(callsAtOnce - 1)
-		return 1, nil
-	}
-	return callsAtOnce, nil
-}
-
-func (g *gate) isPrompt() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.prompt
+	return g.admit(false, release), nil
 }
 
-func (g *gate) enterSlow() (time.Duration, func(), error) {
+// awaitTurn takes all turns for the first call, whose answer shows how prompt the server is, and gives back what is
+// too many if that is known by then.
+func (g *gate) awaitTurn(ctx context.Context) (turns int64, err error) {
+	turns = g.each()
+	if err := g.turns.Acquire(ctx, turns); err != nil {
+		return 0, err
+	}
+	if now := g.each(); now < turns {
+		g.turns.Release(turns - now)
+		turns = now
+	}
+	return turns, nil
+}
+
+// each is how many turns a call takes.
+func (g *gate) each() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case !g.prompt:
+		return callsAtOnce
+	case g.far():
+		return callsAtOnce / farCallsEach
+	}
+	return 1
+}
+
+// far is called with the lock held.
+func (g *gate) far() bool { return g.clock.Now().Before(g.farUntil) }
+
+func (g *gate) enterSlow() (*turn, error) {
 	if !g.slowTurns.TryAcquire(1) {
-		return 0, nil, g.busy()
+		return nil, g.busy()
 	}
-	number, alone := g.beginAlone()
-	if !alone {
-		g.slowTurns.Release(1)
-		return 0, nil, g.busy()
+	g.mu.Lock()
+	alone := g.calls == 0
+	if alone {
+		defer g.mu.Unlock()
+		return g.admit(true, func() { g.slowTurns.Release(1) }), nil
 	}
-	return 0, func() { g.end(number); g.slowTurns.Release(1) }, nil
+	g.mu.Unlock()
+	g.slowTurns.Release(1)
+	return nil, g.busy()
+}
+
+// admit is called with the lock held.
+func (g *gate) admit(slow bool, release func()) *turn {
+	g.calls++
+	return &turn{gate: g, slow: slow, release: release, began: g.clock.Now()}
 }
 
 // slow is true if the server took long for an answer a short time ago, or has taken long for one that isn't there yet.
@@ -107,39 +141,22 @@ func (g *gate) slow() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	late := func(began time.Time) bool { return now.Sub(began) > promptly }
-	return now.Before(g.slowUntil) || slices.ContainsFunc(slices.Collect(maps.Values(g.calls)), late)
+	return now.Before(g.slowUntil) || slices.ContainsFunc(slices.Collect(maps.Values(g.asked)), late)
 }
 
-func (g *gate) begin() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.admit()
-}
-
-func (g *gate) beginAlone() (number int, alone bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.calls) > 0 {
-		return 0, false
+// ended is called with the lock held, when a call has.
+func (g *gate) ended(took time.Duration, prompt bool, now time.Time) {
+	g.calls--
+	if took > nearly {
+		g.farUntil = now.Add(slowFor)
 	}
-	return g.admit(), true
-}
-
-// admit is called with the lock held.
-func (g *gate) admit() int {
-	g.number++
-	g.calls[g.number] = g.clock.Now()
-	return g.number
-}
-
-func (g *gate) end(number int) {
-	now := g.clock.Now()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.prompt = now.Sub(g.calls[number]) <= promptly; !g.prompt {
+	switch g.prompt = prompt; {
+	case !prompt:
 		g.slowUntil = now.Add(slowFor)
+		g.relapsed = now.Before(g.recovered.Add(slowFor))
+	case now.Before(g.slowUntil) && !g.relapsed:
+		g.slowUntil, g.recovered = time.Time{}, now
 	}
-	delete(g.calls, number)
 }
 
 func (g *gate) busy() error {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,9 +21,24 @@ import (
 
 // job is a member that asks its server something, again and again.
 type job struct {
-	cluster Cluster
+	cluster *cluster
 	healthy bool
 	number  int
+}
+
+// ask asks a healthy server for one thing, and others for as much as they answer.
+func (j job) ask(ctx context.Context) error {
+	if j.healthy {
+		return j.cluster.Cordon(ctx, nodeA)
+	}
+	return j.cluster.call(ctx, func(ctx context.Context) error {
+		for range 6 {
+			if _, err := j.cluster.remote.info(ctx, nodeA); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // roundTrip is an http.RoundTripper.
@@ -41,6 +57,9 @@ func after(d time.Duration, then http.RoundTripper) http.RoundTripper {
 	})
 }
 
+// aNode answers with a node.
+var aNode = always{http.StatusOK, "application/json", `{"ID":"` + nodeA + `"}`}
+
 // waits are for how long the members of a healthy server wait for their turns beside hostile ones, if all share a
 // controller's workers: at most in the first seconds, at most after that, and how often they had one.
 type waits struct {
@@ -52,7 +71,7 @@ type waits struct {
 func share(t *testing.T, servers ...http.RoundTripper) waits {
 	t.Helper()
 	const workers, members, again, known = 10, 20, 500 * time.Millisecond, 10 * time.Second
-	honestly := after(10*time.Millisecond, always{http.StatusOK, "application/json", `{"ID":"` + nodeA + `"}`})
+	honestly := after(10*time.Millisecond, aNode)
 	queue := workqueue.NewTypedDelayingQueue[job]()
 	all := newShared()
 	for i, by := range append(slices.Clone(servers), honestly) {
@@ -74,7 +93,7 @@ func share(t *testing.T, servers ...http.RoundTripper) waits {
 		due   = map[job]time.Time{} // when a healthy one was to have its turn
 	)
 	work := func(j job) time.Duration {
-		err := j.cluster.Cordon(t.Context(), nodeA)
+		err := j.ask(t.Context())
 		mu.Lock()
 		defer mu.Unlock()
 		if busy, ok := errors.AsType[*BusyError](err); ok {
@@ -128,6 +147,15 @@ func TestHealthyServerKeepsItsWorkers(t *testing.T) {
 			return by.RoundTrip(r)
 		})
 	}
+	relapsing := func() http.RoundTripper { // seems to recover, and then hangs as many as it is given
+		var asked atomic.Int64
+		return roundTrip(func(r *http.Request) (*http.Response, error) {
+			if asked.Add(1)%(6+callsAtOnce) < 6 {
+				return aNode.RoundTrip(r)
+			}
+			return never.RoundTrip(r)
+		})
+	}
 	ten := func(by func() http.RoundTripper) (all []http.RoundTripper) {
 		for range 10 {
 			all = append(all, by())
@@ -142,6 +170,9 @@ func TestHealthyServerKeepsItsWorkers(t *testing.T) {
 		"hanging":   {ten(func() http.RoundTripper { return never }), 5 * time.Second, 2 * time.Second},
 		"slow":      {ten(func() http.RoundTripper { return slow }), 5 * time.Second, 2 * time.Second},
 		"turning":   {ten(func() http.RoundTripper { return turning(never) }), 2 * time.Second, 10 * time.Second},
+		"late":      {ten(func() http.RoundTripper { return after(900*time.Millisecond, aNode) }), 7 * time.Second, 2 * time.Second},
+		"far away":  {ten(func() http.RoundTripper { return after(450*time.Millisecond, aNode) }), 7 * time.Second, 2 * time.Second},
+		"relapsing": {ten(relapsing), 5 * time.Second, 2 * time.Second},
 		"one of it": {ten(func() http.RoundTripper { return turning(slow) })[:1], 2 * time.Second, 3 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,6 +185,23 @@ func TestHealthyServerKeepsItsWorkers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A Nomad far away is asked as long as it answers, though each of the several requests of a call takes its time.
+func TestANomadFarAwayIsNotSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		honestly := &except{seen: map[string]int{}}
+		c := answered(t, after(250*time.Millisecond, honestly))
+		for range 20 {
+			began := time.Now()
+			if _, err := c.Inspect(t.Context(), nodeA); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took < promptly || c.gate.slow() {
+				t.Fatalf("after calls of %s it counts as slow: %v", took, c.gate.slow())
+			}
+		}
+	})
 }
 
 // Ten kinds of hostile servers, watched and asked all the time, take a bounded memory, and don't end the process.

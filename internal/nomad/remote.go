@@ -96,11 +96,13 @@ func newAPIClient(conn Connection) (*api.Client, error) {
 }
 
 // query does one read. Its timeout is added to the time that the server may wait for a change.
-func (r *remote) query(ctx context.Context, doing string, q api.QueryOptions, do func(*api.QueryOptions) error) error {
+func (r *remote) query(ctx context.Context, doing string, q api.QueryOptions,
+	do func(*api.QueryOptions) error) (err error) {
 	if r.broken != nil {
 		return r.broken
 	}
-	var err error
+	ctx, ended := timed(ctx)
+	defer func() { ended(err) }()
 	if q.AuthToken, err = r.token(ctx); err != nil {
 		return err
 	}
@@ -111,10 +113,12 @@ func (r *remote) query(ctx context.Context, doing string, q api.QueryOptions, do
 }
 
 // write does one write.
-func (r *remote) write(ctx context.Context, doing string, do func(*api.WriteOptions) error) error {
+func (r *remote) write(ctx context.Context, doing string, do func(*api.WriteOptions) error) (err error) {
 	if r.broken != nil {
 		return r.broken
 	}
+	ctx, ended := timed(ctx)
+	defer func() { ended(err) }()
 	token, err := r.token(ctx)
 	if err != nil {
 		return err

@@ -11,12 +11,14 @@ import (
 
 // shared is what all clusters have together.
 type shared struct {
-	// slowTurns are the turns of slow servers (gate), and nodes and allocations the memory for lists of them (holding).
-	slowTurns, nodes, allocations *semaphore.Weighted
+	// slowTurns and farTurns are the turns of servers that are slow, or far (gate), and nodes and allocations the memory
+	// for lists of them (holding).
+	slowTurns, farTurns, nodes, allocations *semaphore.Weighted
 }
 
 func newShared() shared {
-	return shared{slowTurns: semaphore.NewWeighted(slowCallsAtOnce), nodes: semaphore.NewWeighted(maxReserved),
+	return shared{slowTurns: semaphore.NewWeighted(slowCallsAtOnce),
+		farTurns: semaphore.NewWeighted(farCallsAtOnce), nodes: semaphore.NewWeighted(maxReserved),
 		allocations: semaphore.NewWeighted(maxAllocationsReserved)}
 }
 
@@ -52,7 +54,7 @@ func newCluster(conn Connection, o Options, all shared) *cluster {
 	remote.logsIn(conn, o.Clock, log)
 	return &cluster{
 		o: o, log: log, address: conn.Address, remote: remote, state: newState(initial),
-		checks: newTokenChecks(), gate: newGate(o.Clock, all.slowTurns), shared: all,
+		checks: newTokenChecks(), gate: newGate(o.Clock, all), shared: all,
 		healthLog: healthLog{state: initial.State},
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 	}
