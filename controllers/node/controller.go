@@ -79,6 +79,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			r.tracking.set(req.NamespacedName, nil, "")
 			r.pace.Forget(req.NamespacedName)
 			r.denials.forget(req.NamespacedName)
+			r.Connections.ForgetMember(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}

@@ -131,6 +131,12 @@ func (c *Connections) Link(ctx context.Context, of client.Object, in v1alpha1.No
 	return l, nil
 }
 
+// ForgetPool has a pool that is gone use no connection any more.
+func (c *Connections) ForgetPool(name types.NamespacedName) { c.uses.gone(user{name: name}) }
+
+// ForgetMember is the same for a member.
+func (c *Connections) ForgetMember(name types.NamespacedName) { c.uses.gone(user{member: true, name: name}) }
+
 func where(c nomad.Connection) string {
 	if c.Region == "" {
 		return c.Address
@@ -164,7 +170,7 @@ func tooManyConnections(namespace string) Link {
 	return Link{Misconfigured: true, Reason: v1alpha1.ReasonTooManyConnections, Message: fmt.Sprintf(
 		"The pools and members of namespace %s use %d connections to Nomad already, which differ in spec.nomad.address, "+
 			"spec.nomad.region or spec.nomad.credentialsSecretRef, and no namespace may use more; have pools share them, or "+
-			"use another namespace. One that nobody uses any more still counts for a quarter of an hour.",
+			"use another namespace.",
 		namespace, maxConnections)}
 }
 

@@ -18,7 +18,7 @@ func SetupWithManager(mgr ctrl.Manager, defaults func() (Config, error)) (*Conne
 	n := &NomadSource{Connections: c}
 	clusters := nomad.NewClusters(
 		nomad.Options{Clock: clock.RealClock{}, Log: mgr.GetLogger().WithName("nomad"), OnChange: n.Changed})
-	c.Clusters = clusters
+	c.Clusters, c.uses.unused = clusters, clusters.Drop
 	alive := func(*http.Request) error { return clusters.Alive() }
 	return c, n, errors.Join(mgr.Add(clusters), mgr.Add(c),
 		mgr.AddHealthzCheck("nomad-watchers", alive), mgr.AddReadyzCheck("nomad-watchers", alive))

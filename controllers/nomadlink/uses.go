@@ -44,6 +44,9 @@ type uses struct {
 	at map[nomad.Cluster]*usedBy
 	// places has how many users there are of each place, by namespace.
 	places map[string]map[place]int
+	// unused is called when nobody uses a cluster any more; nil: it isn't. The lock is held, so that nobody begins to use
+	// it meanwhile.
+	unused func(nomad.Cluster)
 }
 
 // usedBy are the users of a connection.
@@ -71,9 +74,10 @@ func (u *uses) note(of client.Object, to place, leaves bool, now time.Time, get 
 	cluster := get()
 	e := u.of[is]
 	if e == nil || e.cluster != cluster || e.place != to || e.nodeID != nodeID {
-		u.drop(is)
+		former := u.remove(is)
 		e = &use{cluster: cluster, place: to, nodeID: nodeID, pool: pool, wakes: newUserWakes()}
 		u.add(is, e)
+		u.end(former)
 	}
 	e.last = now
 	return cluster
@@ -100,10 +104,20 @@ func (u *uses) add(is user, e *use) {
 }
 
 // drop is called with the lock held.
-func (u *uses) drop(is user) {
+func (u *uses) drop(is user) { u.end(u.remove(is)) }
+
+// end is called with the lock held, for a cluster that somebody used until now; nil: none.
+func (u *uses) end(former nomad.Cluster) {
+	if former != nil && u.at[former] == nil && u.unused != nil {
+		u.unused(former)
+	}
+}
+
+// remove is called with the lock held. It returns the cluster that the user has used; nil: none.
+func (u *uses) remove(is user) nomad.Cluster {
 	e := u.of[is]
 	if e == nil {
-		return
+		return nil
 	}
 	by := u.at[e.cluster]
 	delete(u.of, is)
@@ -121,6 +135,14 @@ func (u *uses) drop(is user) {
 	if len(places) == 0 {
 		delete(u.places, is.name.Namespace)
 	}
+	return e.cluster
+}
+
+// gone forgets a user.
+func (u *uses) gone(is user) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.drop(is)
 }
 
 // forget drops the users that haven't asked for their connection since, because they are gone: all others ask for it

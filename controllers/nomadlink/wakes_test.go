@@ -1,6 +1,7 @@
 package nomadlink
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -142,5 +143,59 @@ func TestUsesAreForgotten(t *testing.T) {
 	}
 	if _, left := u.of[user{member: true, name: types.NamespacedName{Namespace: "ns", Name: "mine-1"}}]; !left {
 		t.Error("the one that is left isn't the one that was used")
+	}
+}
+
+// What nobody uses any more is dropped at once, and what somebody uses isn't.
+func TestUnusedClustersAreDropped(t *testing.T) {
+	u, mine, theirs := twoConnections()
+	var dropped []nomad.Cluster
+	u.unused = func(c nomad.Cluster) { dropped = append(dropped, c) }
+	step := func(what string, do func(), want ...nomad.Cluster) {
+		t.Helper()
+		dropped = nil
+		if do(); !slices.Equal(dropped, want) {
+			t.Errorf("%s: %d are dropped, want %d", what, len(dropped), len(want))
+		}
+	}
+	rotated := &dialled{last: nomad.Connection{Token: "rotated"}}
+	step("its member still uses it", func() { notes(u, poolNamed("mine"), rotated, now) })
+	step("nobody does", func() { notes(u, memberNamed("mine-1", "mine", "id-1"), rotated, now) }, mine)
+	step("another node ID", func() { notes(u, memberNamed("mine-1", "mine", "id-3"), rotated, now) })
+	step("another place", func() {
+		u.note(poolNamed("mine"), place{region: "eu"}, false, now, func() nomad.Cluster { return rotated })
+		u.gone(user{member: true, name: types.NamespacedName{Namespace: "ns", Name: "mine-1"}})
+		u.note(poolNamed("mine"), place{region: "us"}, false, now, func() nomad.Cluster { return rotated })
+	})
+	step("deleted", func() { u.gone(user{name: types.NamespacedName{Namespace: "ns", Name: "mine"}}) }, rotated)
+	step("twice", func() { u.gone(user{name: types.NamespacedName{Namespace: "ns", Name: "mine"}}) })
+	step("forgotten", func() { u.forget(now.Add(time.Second)) }, theirs)
+}
+
+// However often tokens are rotated, a namespace has no more clusters than users, and its limit is of places.
+func TestRotatedTokensLeaveNoClusters(t *testing.T) {
+	c, _, clock, api := credentials(tokenSecret())
+	clusters := nomad.NewClusters(nomad.Options{})
+	alive := map[nomad.Cluster]bool{}
+	c.Clusters = clusters
+	c.uses.unused = func(of nomad.Cluster) { delete(alive, of); clusters.Drop(of) }
+	for i := range 3 * maxConnections {
+		secret := tokenSecret()
+		secret.Data["token"] = fmt.Append(nil, "token-", i)
+		if err := api.Update(t.Context(), secret); err != nil {
+			t.Fatal(err)
+		}
+		clock.SetTime(clock.Now().Add(credentialsTTL))
+		l, err := c.Link(t.Context(), staying, v1alpha1.NomadSpec{NomadConnection: byRef})
+		if err != nil || l.Cluster == nil {
+			t.Fatalf("after %d: %+v, %v", i, l, err)
+		}
+		if alive[l.Cluster] = true; len(alive) != 1 {
+			t.Fatalf("%d clusters", len(alive))
+		}
+	}
+	c.ForgetMember(client.ObjectKeyFromObject(staying))
+	if len(alive) != 0 {
+		t.Errorf("%d clusters of a member that is gone", len(alive))
 	}
 }

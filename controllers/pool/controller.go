@@ -54,6 +54,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if apierrors.IsNotFound(err) {
 			kube.ForgetMetrics(req.Namespace, req.Name)
 			r.pace.Forget(req.NamespacedName)
+			r.Connections.ForgetPool(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}

@@ -144,18 +144,35 @@ func (c *Clusters) awaitGets() {
 	defer c.mu.Unlock()
 }
 
+// Drop ends the watch of a cluster that nobody uses any more, such as one with a token that was rotated: its watchers
+// would ask Nomad for another IdleAfter. Who still has it may ask it, but its View isn't updated any more.
+func (c *Clusters) Drop(of Cluster) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, e := range c.entries {
+		if e.cluster == of {
+			c.end(key, e)
+			return
+		}
+	}
+}
+
+// end is called with the lock held.
+func (c *Clusters) end(key string, e *entry) {
+	if e.stop != nil {
+		e.stop()
+	}
+	delete(c.entries, key)
+}
+
 // dropIdle drops the clusters that weren't used for IdleAfter: those of deleted pools and of rotated tokens.
 func (c *Clusters) dropIdle() {
 	limit := c.o.Clock.Now().Add(-c.o.IdleAfter)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key, e := range c.entries {
-		if e.cluster.idleSince().After(limit) {
-			continue
+		if !e.cluster.idleSince().After(limit) {
+			c.end(key, e)
 		}
-		if e.stop != nil {
-			e.stop()
-		}
-		delete(c.entries, key)
 	}
 }

@@ -298,6 +298,31 @@ func TestUsedClustersAreKept(t *testing.T) {
 	}
 }
 
+// A cluster that nobody uses any more isn't watched any more, and the same connection gets another.
+func TestDroppedClustersAreNotWatched(t *testing.T) {
+	f := newFakeServer(t)
+	clusters := NewClusters(Options{PollNodes: 20 * time.Millisecond, MinInterval: time.Millisecond})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { _ = clusters.Start(ctx); close(ended) }()
+	conn := Connection{Address: f.URL}
+	c := clusters.Get(conn)
+	eventually(t, "it is watched", func() bool { return c.View().Health.OK() })
+	clusters.Drop(c)
+	clusters.watches.Wait()
+	asked := f.count("GET /v1/nodes")
+	if clusters.Drop(c); len(clusters.entries) != 0 || asked != f.count("GET /v1/nodes") {
+		t.Error("it is kept")
+	}
+	if _, err := c.Usage(t.Context(), []string{nodeA}); err != nil {
+		t.Errorf("who still has it can't ask it: %v", err)
+	}
+	again := clusters.Get(conn)
+	eventually(t, "the next one is watched", func() bool { return again != c && again.View().Health.OK() })
+	cancel()
+	<-ended
+}
+
 func TestBackoff(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		base := time.Duration(rapid.Int64Range(int64(time.Millisecond), int64(2*maxBackoff)).Draw(t, "base"))
