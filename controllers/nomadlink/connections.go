@@ -135,7 +135,9 @@ func (c *Connections) Link(ctx context.Context, of client.Object, in v1alpha1.No
 func (c *Connections) ForgetPool(name types.NamespacedName) { c.uses.gone(user{name: name}) }
 
 // ForgetMember is the same for a member.
-func (c *Connections) ForgetMember(name types.NamespacedName) { c.uses.gone(user{member: true, name: name}) }
+func (c *Connections) ForgetMember(name types.NamespacedName) {
+	c.uses.gone(user{member: true, name: name})
+}
 
 func where(c nomad.Connection) string {
 	if c.Region == "" {

@@ -136,13 +136,17 @@ func (e *except) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func answered(t *testing.T, by http.RoundTripper) *cluster {
-	client, err := api.NewClient(
-		&api.Config{Address: "http://nomad.invalid", HttpClient: &http.Client{Transport: boundedBy(by)}},
-	)
+	return answeredWith(t, by, newShared())
+}
+
+func answeredWith(t *testing.T, by http.RoundTripper, all shared) *cluster {
+	t.Helper()
+	c := newCluster(Connection{Address: "http://nomad.invalid"}, Options{}.withDefaults(), all)
+	client, err := api.NewClient(&api.Config{Address: "http://nomad.invalid",
+		HttpClient: &http.Client{Transport: boundedBy(by, newLargeTurns(c.o.Clock, all))}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newCluster(Connection{Address: "http://nomad.invalid"}, Options{}.withDefaults(), newShared())
 	c.remote.api = client
 	return c
 }
@@ -252,10 +256,10 @@ func ask(t *testing.T, c *cluster) {
 		t.Errorf("a token of %d bytes", len(jwt))
 	}
 	c.noteLeader(t.Context())
-	if !largeAnswers.TryAcquire(2) {
-		t.Fatal("a seat wasn't given back")
+	if !c.shared.large.TryAcquire(largeAtOnce) {
+		t.Fatal("a turn wasn't given back")
 	}
-	largeAnswers.Release(2)
+	c.shared.large.Release(largeAtOnce)
 }
 
 // modest checks that an error neither floods a log nor a condition.

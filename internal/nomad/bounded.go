@@ -2,6 +2,7 @@ package nomad
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +11,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // Bounds on an answer. The author of a pool names the server that answers, and its answers mustn't use up the memory
@@ -36,8 +35,8 @@ const (
 	// are kept, of an allocation 250 B.
 	maxItems = 50_000
 	maxKept  = 8 << 20
-	// maxUncounted is how many bytes may be decoded at once without acquiring largeAnswers. Only answers with large jobs
-	// in them are larger.
+	// maxUncounted is how many bytes may be decoded at once without a turn (largeTurns). Only answers with large jobs in
+	// them are larger.
 	maxUncounted       = maxItem
 	maxUncountedTokens = maxItemTokens
 	// maxRefusal is how many bytes of a refusal are read.
@@ -48,25 +47,26 @@ const (
 	maxQuote = 300
 )
 
-// largeAnswers limits how many large answers the whole process decodes at the same time, because many servers may send
-// some at once. A slow server occupies it for the timeout of a request at most. Only requests about large jobs wait for
-// it, and no destructive step depends on those.
-var largeAnswers = semaphore.NewWeighted(2)
-
 // errTooLarge: the answer was not read to its end.
 var errTooLarge = errors.New("the answer is larger than any of Nomad's would be")
 
 // bounded is a RoundTripper that limits the size of answers and replaces the body of a refusal by text that may be
 // shown. It works below the API's client, which would unzip without a limit.
 type bounded struct {
-	next http.RoundTripper
+	next  http.RoundTripper
+	large *largeTurns
 }
 
-func boundedBy(next http.RoundTripper) *bounded { return &bounded{next: next} }
+func boundedBy(next http.RoundTripper, large *largeTurns) *bounded {
+	return &bounded{next: next, large: large}
+}
 
 // RoundTrip is http.RoundTripper's.
-func (b *bounded) RoundTrip(req *http.Request) (*http.Response, error) {
-	req = req.Clone(req.Context())
+func (b *bounded) RoundTrip(req *http.Request) (_ *http.Response, err error) {
+	ctx, abort := context.WithCancelCause(req.Context())
+	ended := abort
+	defer func() { ended(nil) }()
+	req = req.Clone(ctx)
 	req.Header.Del("Accept-Encoding") // net/http then asks for gzip by itself, and unzips as the body is read
 	resp, err := b.next.RoundTrip(req)
 	if err != nil {
@@ -74,7 +74,8 @@ func (b *bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Header.Del("Content-Encoding") // so that the API's client doesn't unzip it again
 	if resp.StatusCode == http.StatusOK {
-		resp.Body = newLimited(resp)
+		ended = func(error) {} // the body does it
+		resp.Body = newLimited(ctx, resp, b.large, abort)
 		return resp, nil
 	}
 	// A redirect isn't followed, and its target mustn't be shown.
@@ -129,9 +130,12 @@ func oneLine(text string) bool {
 type limited struct {
 	io.ReadCloser
 	header http.Header
-	// acquire waits for largeAnswers; acquired is true once it has it.
-	acquire  func() error
-	acquired bool
+	// ctx is that of the request, and abort ends it.
+	ctx   context.Context
+	abort context.CancelCauseFunc
+	large *largeTurns
+	// release gives back the turn; nil: there is none.
+	release func()
 	// left is how many bytes of the whole answer may still be read. bytes and tokens bound what is decoded at once, and
 	// spent counts how much of them has been read.
 	left          int64
@@ -139,10 +143,9 @@ type limited struct {
 	spent         struct{ bytes, tokens int64 }
 }
 
-func newLimited(resp *http.Response) *limited {
-	ctx := resp.Request.Context()
+func newLimited(ctx context.Context, resp *http.Response, large *largeTurns, abort context.CancelCauseFunc) *limited {
 	return &limited{
-		ReadCloser: resp.Body, header: resp.Header, acquire: func() error { return largeAnswers.Acquire(ctx, 1) },
+		ReadCloser: resp.Body, header: resp.Header, ctx: ctx, abort: abort, large: large,
 		left: maxAnswer, bytes: maxAnswer, tokens: maxTokens,
 	}
 }
@@ -155,7 +158,7 @@ func (l *limited) asList(bytes, tokens int64) {
 // nextItem resets the counters for the next item.
 func (l *limited) nextItem() {
 	l.spent.bytes, l.spent.tokens = 0, 0
-	l.release()
+	l.giveBack()
 }
 
 // Read is io.Reader's.
@@ -164,11 +167,12 @@ func (l *limited) Read(p []byte) (int, error) {
 	if allowed < 0 || l.spent.tokens > l.tokens {
 		return 0, errTooLarge
 	}
-	if !l.acquired && (l.spent.bytes > maxUncounted || l.spent.tokens > maxUncountedTokens) {
-		if err := l.acquire(); err != nil {
+	if l.release == nil && (l.spent.bytes > maxUncounted || l.spent.tokens > maxUncountedTokens) {
+		release, err := l.large.acquire(l.ctx, l.abort)
+		if err != nil {
 			return 0, err
 		}
-		l.acquired = true
+		l.release = release
 	}
 	if int64(len(p)) > allowed+1 {
 		p = p[:allowed+1]
@@ -180,19 +184,24 @@ func (l *limited) Read(p []byte) (int, error) {
 	if l.left < 0 || l.spent.bytes > l.bytes || l.spent.tokens > l.tokens {
 		return 0, errTooLarge
 	}
+	if err != nil && !errors.Is(err, io.EOF) && context.Cause(l.ctx) != nil {
+		err = context.Cause(l.ctx)
+	}
 	return n, err
 }
 
 // Close is io.Closer's.
 func (l *limited) Close() error {
-	l.release()
-	return l.ReadCloser.Close()
+	l.giveBack()
+	err := l.ReadCloser.Close()
+	l.abort(nil)
+	return err
 }
 
-func (l *limited) release() {
-	if l.acquired {
-		largeAnswers.Release(1)
-		l.acquired = false
+func (l *limited) giveBack() {
+	if l.release != nil {
+		l.release()
+		l.release = nil
 	}
 }
 

@@ -187,28 +187,6 @@ func TestAnswersOfManyItemsAreCutOff(t *testing.T) {
 	}
 }
 
-// Who has a seat gives it back, however the request ends, and who has none waits no longer than its request may.
-func TestLargeAnswersTakeTurns(t *testing.T) {
-	large := `[{"ClientStatus":"running","TaskGroup":"g","Job":{"Payload":"` + strings.Repeat("x",
-		1<<20) + `","TaskGroups":[{"Name":"g","ShutdownDelay":7}]}}`
-	for range 3 {
-		if d, err := answering(t, saying(large+"]")).StopTime(t.Context(), nodeA); err != nil || d != 7 {
-			t.Errorf("got %s, %v", d, err)
-		}
-		if _, err := answering(t, saying(large[:1<<20])).StopTime(t.Context(), nodeA); err == nil {
-			t.Error("half an answer is believed")
-		}
-	}
-	if err := largeAnswers.Acquire(t.Context(), 2); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := answering(t, saying(large+"]")).StopTime(t.Context(), nodeA); !errors.Is(err, ErrUnreachable) ||
-		Cause(err) != "no answer in time" {
-		t.Errorf("got %v", err)
-	}
-	largeAnswers.Release(2)
-}
-
 // clientNode is a node as Nomad 1.11.3 lists it with its resources, with the drivers of a VM that has Docker and Java.
 func clientNode(i, cores int) string {
 	core := `{"BaseSpeed":2596,"Disable":false,"Grade":true,"GuessSpeed":0,"ID":%d,"MaxSpeed":0,"NodeID":0,"SocketID":0}`

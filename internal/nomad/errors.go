@@ -166,7 +166,8 @@ func Cause(err error) string {
 }
 
 // shownAsTheyAre are errors of our own whose text names the cause.
-var shownAsTheyAre = []error{errSuspended, errTooManyNodes, errTooManyAllocations, errTooLarge, errNoRules}
+var shownAsTheyAre = []error{errSuspended, errTooManyNodes, errTooManyAllocations, errTooLarge, errLargeSlow,
+	errNoRules}
 
 // showable replaces a text that may not go into a condition because it is long or not one line: a server may have put
 // names from its certificate into it.

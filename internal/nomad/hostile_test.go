@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hashicorp/nomad/api"
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/hostile"
@@ -75,13 +74,7 @@ func share(t *testing.T, servers ...http.RoundTripper) waits {
 	queue := workqueue.NewTypedDelayingQueue[job]()
 	all := newShared()
 	for i, by := range append(slices.Clone(servers), honestly) {
-		c := newCluster(Connection{Address: "http://nomad.invalid"}, Options{}.withDefaults(), all)
-		client, err := api.NewClient(
-			&api.Config{Address: "http://nomad.invalid", HttpClient: &http.Client{Transport: boundedBy(by)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.remote.api = client
+		c := answeredWith(t, by, all)
 		for number := range members {
 			queue.Add(job{c, i == len(servers), number})
 		}

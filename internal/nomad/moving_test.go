@@ -63,7 +63,7 @@ func TestAllocationWhoseDataIsFetchedIsWaitedFor(t *testing.T) {
 					t.Errorf("then it says %+v, %v", again.Live, err)
 				}
 			}
-			live, err := newRemote(Connection{Address: f.URL}, 2*time.Second, newShared()).live(t.Context(), []string{nodeA})
+			live, err := newRemote(Connection{Address: f.URL}, Options{RequestTimeout: 2 * time.Second}.withDefaults(), newShared()).live(t.Context(), []string{nodeA})
 			if err != nil || (len(live[nodeA]) == 1 && live[nodeA][0].MovingTo == next) != tc.waits {
 				t.Errorf("the poll says %+v, %v", live[nodeA], err)
 			}
@@ -133,7 +133,7 @@ func asked(f *fakeServer) (lists, jobs int) {
 func TestRequestsDontGrowWithWhatIsReplaced(t *testing.T) {
 	f := newFakeServer(t)
 	rescheduled(f, 250, []string{"web", "db"}, []string{nodeA})
-	c := newRemote(Connection{Address: f.URL}, 5*time.Second, newShared())
+	c := newRemote(Connection{Address: f.URL}, Options{RequestTimeout: 5 * time.Second}.withDefaults(), newShared())
 	poll := func(moving, lists, jobs int) {
 		t.Helper()
 		live, err := c.live(t.Context(), []string{nodeA})

@@ -40,9 +40,9 @@ type remote struct {
 	session *session
 }
 
-func newRemote(conn Connection, timeout time.Duration, all shared) *remote {
-	r := &remote{timeout: timeout, migrations: newMigrations(), allocations: all.allocations}
-	client, err := newAPIClient(conn)
+func newRemote(conn Connection, o Options, all shared) *remote {
+	r := &remote{timeout: o.RequestTimeout, migrations: newMigrations(), allocations: all.allocations}
+	client, err := newAPIClient(conn, newLargeTurns(o.Clock, all))
 	if err != nil {
 		r.broken = fmt.Errorf("connection to Nomad at %s: %w", conn.Address, err)
 	}
@@ -61,7 +61,7 @@ func notLinkLocal(_, address string, _ syscall.RawConn) error {
 }
 
 // newAPIClient gives each connection a transport of its own and takes nothing from the environment.
-func newAPIClient(conn Connection) (*api.Client, error) {
+func newAPIClient(conn Connection, large *largeTurns) (*api.Client, error) {
 	if conn.Address == "" {
 		return nil, errors.New("no address")
 	}
@@ -91,7 +91,7 @@ func newAPIClient(conn Connection) (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client.Transport = finish.Writes(boundedBy(transport))
+	client.Transport = finish.Writes(boundedBy(transport, large))
 	return api.NewClient(&api.Config{Address: conn.Address, Region: conn.Region, SecretID: conn.Token, HttpClient: client})
 }
 

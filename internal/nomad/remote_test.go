@@ -3,6 +3,8 @@ package nomad
 import (
 	"errors"
 	"testing"
+
+	"k8s.io/utils/clock"
 )
 
 // A name may lead anywhere, so what is refused is the address that is dialled.
@@ -11,7 +13,7 @@ func TestLinkLocalAddressesAreNotDialled(t *testing.T) {
 		"http://169.254.169.254:1": true, "http://[fe80::1]:1": true, "http://[::ffff:169.254.1.1]:1": true,
 		"http://127.0.0.1:1": false,
 	} {
-		c, err := newAPIClient(Connection{Address: address})
+		c, err := newAPIClient(Connection{Address: address}, newLargeTurns(clock.RealClock{}, newShared()))
 		if err != nil {
 			t.Fatal(err)
 		}

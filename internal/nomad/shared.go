@@ -12,14 +12,14 @@ import (
 // shared is what all clusters have together.
 type shared struct {
 	// slowTurns and farTurns are the turns of servers that are slow, or far (gate), and nodes and allocations the memory
-	// for lists of them (holding).
-	slowTurns, farTurns, nodes, allocations *semaphore.Weighted
+	// for lists of them (holding). large are the turns of large answers (largeTurns).
+	slowTurns, farTurns, nodes, allocations, large *semaphore.Weighted
 }
 
 func newShared() shared {
 	return shared{slowTurns: semaphore.NewWeighted(slowCallsAtOnce),
 		farTurns: semaphore.NewWeighted(farCallsAtOnce), nodes: semaphore.NewWeighted(maxReserved),
-		allocations: semaphore.NewWeighted(maxAllocationsReserved)}
+		allocations: semaphore.NewWeighted(maxAllocationsReserved), large: semaphore.NewWeighted(largeAtOnce)}
 }
 
 // cluster is the one Cluster of a connection.
@@ -45,7 +45,7 @@ type cluster struct {
 var _ Cluster = (*cluster)(nil)
 
 func newCluster(conn Connection, o Options, all shared) *cluster {
-	remote := newRemote(conn, o.RequestTimeout, all)
+	remote := newRemote(conn, o, all)
 	initial := Health{State: HealthUnknown}
 	if remote.broken != nil {
 		initial = Health{State: HealthNoConnection, Cause: remote.broken.Error()}
