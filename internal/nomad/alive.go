@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,7 +16,21 @@ const stuckAfter = time.Minute
 var errStuck = errors.New("watchers of Nomad don't go on")
 
 // beat notes that the watcher of the nodes goes on.
-func (c *cluster) beat() { c.lastBeat.Store(c.o.Clock.Now().UnixNano()) }
+func (c *cluster) beat() { c.lastBeat.note(c.o.Clock.Now()) }
+
+// moment is a time as the clock gave it, with its monotonic reading: how long ago it was mustn't depend on whether the
+// clock has been set meanwhile.
+type moment struct{ at atomic.Pointer[time.Time] }
+
+func (m *moment) note(now time.Time) { m.at.Store(&now) }
+
+// time is zero before the first note.
+func (m *moment) time() time.Time {
+	if at := m.at.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
 
 // longestRound is the longest that one round of the watcher of the nodes takes: a login, a list that waits, a question
 // for the leader, and a pause after a failure.
@@ -31,7 +46,7 @@ func (c *Clusters) Alive() error {
 	defer c.mu.Unlock()
 	var stuck []string
 	for _, e := range c.entries {
-		if e.stop != nil && time.Unix(0, e.cluster.lastBeat.Load()).Before(limit) {
+		if e.stop != nil && e.cluster.lastBeat.time().Before(limit) {
 			stuck = append(stuck, e.cluster.address)
 		}
 	}

@@ -52,3 +52,15 @@ func TestAnOutageOfNomadIsNoStuckWatcher(t *testing.T) {
 		eventually(t, "another round", func() bool { return c.Alive() == nil })
 	}
 }
+
+// A clock that is set, or a machine that was suspended, makes no watcher stuck and no cluster idle: what is compared has
+// the reading of the monotonic clock, which time.Time shows as m=.
+func TestBeatsAreMonotonic(t *testing.T) {
+	c := NewClusters(Options{}).Get(Connection{Address: "http://127.0.0.1:1"}).(*cluster)
+	c.beat()
+	for what, m := range map[string]*moment{"beat": &c.lastBeat, "use": &c.lastUsed} {
+		if at := m.time(); !strings.Contains(at.String(), " m=") {
+			t.Errorf("the last %s was at %s by the wall clock alone", what, at)
+		}
+	}
+}

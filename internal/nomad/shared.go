@@ -2,7 +2,6 @@ package nomad
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -31,10 +30,9 @@ type cluster struct {
 	checks *tokenChecks
 	gate   *gate
 	shared shared
-	// lastUsed is in nanoseconds since 1970.
-	lastUsed atomic.Int64
-	// lastBeat is when the watcher of the nodes began its last round, likewise.
-	lastBeat atomic.Int64
+	lastUsed moment
+	// lastBeat is when the watcher of the nodes began its last round.
+	lastBeat moment
 	address  string
 
 	healthLog healthLog
@@ -60,9 +58,9 @@ func newCluster(conn Connection, o Options, all shared) *cluster {
 	}
 }
 
-func (c *cluster) use() { c.lastUsed.Store(c.o.Clock.Now().UnixNano()) }
+func (c *cluster) use() { c.lastUsed.note(c.o.Clock.Now()) }
 
-func (c *cluster) idleSince() time.Time { return time.Unix(0, c.lastUsed.Load()) }
+func (c *cluster) idleSince() time.Time { return c.lastUsed.time() }
 
 func (c *cluster) View() View {
 	c.use()
