@@ -42,13 +42,13 @@ func (n *NomadSource) Changed(of nomad.Cluster, nodeIDs []string) {
 	n.mu.Lock()
 	pools, nodes := n.pools, n.nodes
 	n.mu.Unlock()
-	if pools == nil || nodes == nil {
-		return // not started; the first reconciles see everything
-	}
 	for _, w := range n.Connections.uses.wakes(of, nodeIDs, n.Connections.Clock.Now()) {
 		q := pools
 		if w.member {
 			q = nodes
+		}
+		if q == nil {
+			continue // that controller hasn't started; its first reconciles see everything
 		}
 		q.AddAfter(ctrl.Request{NamespacedName: w.name}, w.after)
 	}
