@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"strings"
@@ -53,6 +54,26 @@ func TestDeploymentMountsTheDefaultCredentials(t *testing.T) {
 	if s := volume.Projected.Sources[0].ServiceAccountToken; s == nil || s.Audience == "" ||
 		s.Path != path.Base(config.NomadAuthTokenFile) {
 		t.Errorf("got %+v", volume.Projected.Sources)
+	}
+}
+
+// As installed, pools can't have Harvester's own Pods and Services dialled, and what the flags say is read. What is no
+// range is an error: an operator who mistypes one mustn't believe that it is denied.
+func TestPoolsReachNothingOfTheClustersOwn(t *testing.T) {
+	d := &appsv1.Deployment{}
+	readYAML(t, "../config/manager/deployment.yaml", d)
+	config, err := ParseFlags(append(d.Spec.Template.Spec.Containers[0].Args[1:],
+		"--nomad-denied-cidrs=fd00::/64", "--nomad-allowed-cidrs=10.53.7.7/32"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(config.NomadAddresses.Denied, config.NomadAddresses.Allowed); got != "[10.52.0.0/16 10.53.0.0/16 fd00::/64] [10.53.7.7/32]" {
+		t.Errorf("got %s", got)
+	}
+	for _, flag := range []string{"--nomad-denied-cidrs=10.53.0.0", "--nomad-allowed-cidrs=all"} {
+		if _, err := ParseFlags([]string{flag}); err == nil || !strings.Contains(err.Error(), "is not a range") {
+			t.Errorf("%s: %v", flag, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"time"
 
@@ -48,6 +49,8 @@ type Config struct {
 	// NomadAuthTokenFile holds the JWT to log in with where the default connection names an auth method; empty: there is
 	// none.
 	NomadAuthTokenFile string
+	// NomadAddresses are what isn't dialled for a Nomad that a pool names.
+	NomadAddresses nomadlink.Addresses
 	// Log is how to log.
 	Log ctrlzap.Options
 }
@@ -81,12 +84,25 @@ func ParseFlags(args []string) (Config, error) {
 		"directory with the files NOMAD_ADDR, NOMAD_TOKEN, ca.crt and so on, as a Secret is mounted; each counts before the environment variable, and is read again when it changes; unset: the environment alone")
 	fs.StringVar(&c.NomadAuthTokenFile, "nomad-auth-token-file", "",
 		"file with a ServiceAccount's token, to log in to Nomad with where AUTH_METHOD names an auth method beside NOMAD_ADDR; read again for each login")
+	bindCIDRs(fs, &c.NomadAddresses.Denied, nomadlink.DeniedCIDRsFlag,
+		"ranges of addresses, separated by commas, that aren't dialled for a Nomad that a pool names in spec.nomad.address, whatever its name leads to: those of the cluster's Pods and Services. Loopback, link-local, unspecified and multicast addresses and the Kubernetes API server's aren't anyway")
+	bindCIDRs(fs, &c.NomadAddresses.Allowed, nomadlink.AllowedCIDRsFlag,
+		"ranges of addresses that are dialled for them all the same; link-local ones and the Kubernetes API server's never are")
 	c.Log.BindFlags(fs)
 	err := fs.Parse(args)
 	if err == nil && fs.NArg() > 0 {
 		err = fmt.Errorf("unexpected argument %q: the controller takes flags only", fs.Arg(0))
 	}
 	return c, err
+}
+
+// bindCIDRs adds a flag that may be given several times.
+func bindCIDRs(fs *flag.FlagSet, to *[]netip.Prefix, name, usage string) {
+	fs.Func(name, usage, func(text string) error {
+		cidrs, err := nomadlink.ParseCIDRs(text)
+		*to = append(*to, cidrs...)
+		return err
+	})
 }
 
 // Run runs the controllers until the context ends. The connection to Nomad that pools may leave unset comes from

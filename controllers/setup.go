@@ -21,7 +21,7 @@ func Add(ctx context.Context, mgr ctrl.Manager, defaults func() (nomadlink.Confi
 	if err := kube.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	connections, ofNomad, err := nomadlink.SetupWithManager(mgr, defaults)
+	connections, ofNomad, err := nomadlink.SetupWithManager(mgr, defaults, config.NomadAddresses)
 	if err != nil {
 		return err
 	}

@@ -100,8 +100,8 @@ func inherit(defaults Config, of asker, spec v1alpha1.NomadConnection) (Config, 
 		if err := mayName(defaults.Addresses, of, nomad.Connection{Address: address, Region: spec.Region}); err != nil {
 			return Config{}, err
 		}
-		return Config{Connection: nomad.Connection{Address: address, Region: spec.Region, CACert: defaults.CACert},
-			TokenIn: inNoSecret}, nil
+		return Config{Connection: nomad.Connection{Address: address, Foreign: true, Region: spec.Region,
+			CACert: defaults.CACert}, TokenIn: inNoSecret}, nil
 	}
 	conn := defaults
 	conn.Region = cmp.Or(spec.Region, defaults.Region)

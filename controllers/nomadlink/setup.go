@@ -11,13 +11,16 @@ import (
 )
 
 // SetupWithManager adds the watchers of Nomad to a manager, and returns the connections and the source of events.
-// defaults reads the default connection, for what pools leave unset. A watcher that doesn't go on makes the process
+// defaults reads the default connection, for what pools leave unset; addresses are for what they set. A watcher that doesn't go on makes the process
 // neither ready nor healthy, so that it is started again.
-func SetupWithManager(mgr ctrl.Manager, defaults func() (Config, error)) (*Connections, *NomadSource, error) {
+func SetupWithManager(mgr ctrl.Manager, defaults func() (Config, error),
+	addresses Addresses) (*Connections, *NomadSource, error) {
 	c := &Connections{Reader: mgr.GetAPIReader(), ReadDefaults: defaults, Clock: clock.RealClock{}}
 	n := &NomadSource{Connections: c}
-	clusters := nomad.NewClusters(
-		nomad.Options{Clock: clock.RealClock{}, Log: mgr.GetLogger().WithName("nomad"), OnChange: n.Changed})
+	clusters := nomad.NewClusters(nomad.Options{
+		Clock: clock.RealClock{}, Log: mgr.GetLogger().WithName("nomad"), OnChange: n.Changed,
+		RefuseAddress: addresses.beside(mgr.GetConfig().Host).refuse,
+	})
 	c.Clusters, c.uses.unused = clusters, clusters.Drop
 	alive := func(*http.Request) error { return clusters.Alive() }
 	return c, n, errors.Join(mgr.Add(clusters), mgr.Add(c),

@@ -139,8 +139,11 @@ func Cause(err error) string {
 		network *net.OpError
 		request *url.Error
 		busy    *BusyError
+		refused addressRefused
 	)
 	switch {
+	case errors.As(err, &refused):
+		return refused.Error()
 	case errors.As(err, &login):
 		return login.cause
 	case errors.As(err, &dns) && dns.IsNotFound:

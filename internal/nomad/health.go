@@ -20,6 +20,8 @@ const (
 	HealthNoConnection HealthState = "NoConnection"
 	// HealthUnreachable: it can't be asked, for Cause.
 	HealthUnreachable HealthState = "Unreachable"
+	// HealthAddressRefused: the address that it is at isn't dialled, for Cause.
+	HealthAddressRefused HealthState = "AddressRefused"
 	// HealthUnresponsive: it answers the lists of nodes, but not what it was asked after that, for Cause. It isn't asked
 	// for a while.
 	HealthUnresponsive HealthState = "Unresponsive"
@@ -61,7 +63,7 @@ func (h Health) NoPathToRegion() bool { return strings.Contains(h.Cause, noPathT
 func (h Health) Misconfigured() bool {
 	switch h.State {
 	case HealthNoConnection, HealthTokenRefused, HealthLoginRefused, HealthTokenUnverifiable, HealthTokenLacksReadJob,
-		HealthTokenLacksNodeWrite, HealthTooManyNodes:
+		HealthTokenLacksNodeWrite, HealthTooManyNodes, HealthAddressRefused:
 		return !h.Passes
 	default:
 		return false
@@ -121,6 +123,8 @@ func healthFrom(listErr error, token Health) Health {
 		return token
 	case errors.Is(listErr, errTooManyNodes):
 		return Health{State: HealthTooManyNodes}
+	case isRefusedAddress(listErr):
+		return Health{State: HealthAddressRefused, Cause: Cause(listErr)}
 	case listErr != nil:
 		return Health{State: HealthUnreachable, Cause: Cause(listErr)}
 	}

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
@@ -42,7 +41,7 @@ type remote struct {
 
 func newRemote(conn Connection, o Options, all shared) *remote {
 	r := &remote{timeout: o.RequestTimeout, migrations: newMigrations(), allocations: all.allocations}
-	client, err := newAPIClient(conn, newLargeTurns(o.Clock, all))
+	client, err := newAPIClient(conn, o.RefuseAddress, newLargeTurns(o.Clock, all))
 	if err != nil {
 		r.broken = fmt.Errorf("connection to Nomad at %s: %w", conn.Address, err)
 	}
@@ -50,23 +49,13 @@ func newRemote(conn Connection, o Options, all shared) *remote {
 	return r
 }
 
-var errLinkLocal = errors.New("the address is link-local, where no Nomad is, but a cloud's metadata may be")
-
-// notLinkLocal refuses addresses as they are dialled: a name may lead to any.
-func notLinkLocal(_, address string, _ syscall.RawConn) error {
-	if to, err := netip.ParseAddrPort(address); err == nil && to.Addr().Unmap().IsLinkLocalUnicast() {
-		return errLinkLocal
-	}
-	return nil
-}
-
 // newAPIClient gives each connection a transport of its own and takes nothing from the environment.
-func newAPIClient(conn Connection, large *largeTurns) (*api.Client, error) {
+func newAPIClient(conn Connection, refuse func(netip.AddrPort) error, large *largeTurns) (*api.Client, error) {
 	if conn.Address == "" {
 		return nil, errors.New("no address")
 	}
 	// HTTP/1.1 only, as in Nomad's own client: one request that hangs then holds up no other.
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout, Control: notLinkLocal}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout, Control: control(conn, refuse)}
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,

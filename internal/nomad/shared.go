@@ -23,13 +23,13 @@ func newShared() shared {
 
 // cluster is the one Cluster of a connection.
 type cluster struct {
-	o      Options
-	log    logr.Logger
-	remote *remote
-	state  *state
-	checks *tokenChecks
-	gate   *gate
-	shared shared
+	o        Options
+	log      logr.Logger
+	remote   *remote
+	state    *state
+	checks   *tokenChecks
+	gate     *gate
+	shared   shared
 	lastUsed moment
 	// lastBeat is when the watcher of the nodes began its last round.
 	lastBeat moment

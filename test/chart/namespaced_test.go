@@ -117,3 +117,18 @@ func TestChartForSomeNamespaces(t *testing.T) {
 		t.Errorf("bound are %v", bound)
 	}
 }
+
+// Helm installs the same ranges that kustomize does, and those that it is given.
+func TestChartNamesTheClustersRanges(t *testing.T) {
+	for want, set := range map[string]string{
+		`"--nomad-denied-cidrs=10.52.0.0/16,10.53.0.0/16"`:                               "replicas=2",
+		`"--nomad-denied-cidrs=10.0.0.0/8,fd00::/8","--nomad-allowed-cidrs=10.1.2.3/32"`: "nomad.deniedCIDRs={10.0.0.0/8,fd00::/8},nomad.allowedCIDRs={10.1.2.3/32}",
+	} {
+		if out := must(t, helm, "template", release, chart, "--set", set); !strings.Contains(out, want) {
+			t.Errorf("%s gives no %s", set, want)
+		}
+	}
+	if out, err := run(t, helm, "template", release, chart, "--set", "nomad.deniedCIDRs={10.53.0.0}"); err == nil {
+		t.Errorf("what is no range is taken: %s", out)
+	}
+}

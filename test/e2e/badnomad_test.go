@@ -3,8 +3,11 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +44,28 @@ func TestUnreachableNomadIsReported(t *testing.T) {
 		})
 	change(t, "nowhere", func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = "" })
 	eventually(t, "nowhere", "the pool to heal", time.Minute, allReady(1))
+}
+
+// What a pool may name is one thing, where that leads another: the API server, and what is on the controller's host but
+// isn't allowed, are refused where they are dialled.
+func TestAddressesThatPoolsMayNotReachAreRefused(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was reached") }))
+	t.Cleanup(server.Close)
+	// The test environment's controller may dial 127.0.0.0/8. To dial 0.0.0.0 leads to the same host.
+	here := strings.Replace(server.URL, "127.0.0.1", "0.0.0.0", 1)
+	for name, c := range map[string]struct {
+		address string
+		says    []string
+	}{
+		"inside": {here, []string{"the address 0.0.0.0 is no other host's", "--nomad-allowed-cidrs=0.0.0.0/32"}},
+		"apiserver": {w.APIFaults.URL, []string{"the address " + strings.TrimPrefix(w.APIFaults.URL, "https://"),
+			"the Kubernetes API server"}},
+	} {
+		create(t, newPool(name, 0, func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = c.address }))
+		eventually(t, name, "the pool to tell of it", time.Minute, reports(v1alpha1.PoolNomadReachable,
+			v1alpha1.ReasonCredentials, append(c.says, "check that spec.nomad.address is right")...))
+	}
 }
 
 // A token that Nomad doesn't know, and a Secret that isn't there, are reported as such, and heal.

@@ -97,6 +97,7 @@ func (w *Environment) newController(ctx context.Context, o ControllerOptions) (*
 					"--leader-election-namespace=" + fixtures.ProductNamespace,
 					fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", health),
 					fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", metrics),
+					"--nomad-allowed-cidrs=127.0.0.0/8", // everything is there, and so are servers that tests make pools name
 					"--metrics-cert-dir=" + certDir, fmt.Sprintf("--metrics-secure=%t", !o.PlainMetrics),
 				}, o.Args...),
 				Env: append(append(os.Environ(), env...), o.Env...),

@@ -1,0 +1,103 @@
+package nomad
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"k8s.io/utils/clock"
+)
+
+// A name may lead anywhere, so what is refused is the address that is dialled.
+func TestLinkLocalAddressesAreNotDialled(t *testing.T) {
+	for address, refused := range map[string]bool{
+		"http://169.254.169.254:1": true, "http://[fe80::1]:1": true, "http://[::ffff:169.254.1.1]:1": true,
+		"http://[fe80::1%25lo]:1": true, "http://127.0.0.1:1": false,
+	} {
+		for _, foreign := range []bool{false, true} {
+			c, err := newAPIClient(Connection{Address: address, Foreign: foreign}, nil,
+				newLargeTurns(clock.RealClock{}, newShared()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = c.Status().Leader()
+			if got := errors.Is(err, errLinkLocal); got != refused || err == nil {
+				t.Errorf("%s: %v", address, err)
+			}
+		}
+	}
+}
+
+// What is refused to connections of others is the address that a name leads to, with its port, and isn't refused to the
+// operator's own.
+func TestForeignAddressesAreRefused(t *testing.T) {
+	f := newFakeServer(t)
+	port := f.Listener.Addr().(*net.TCPAddr).Port
+	refusing := errors.New("the address isn't for you; do this")
+	var asked []string
+	clusters := NewClusters(Options{RefuseAddress: func(to netip.AddrPort) error {
+		asked = append(asked, to.String())
+		return refusing
+	}})
+	byName := "http://localhost:" + strings.TrimPrefix(f.URL, "http://127.0.0.1:")
+	for _, address := range []string{f.URL, byName} {
+		asked = nil
+		own := clusters.Get(Connection{Address: address})
+		if err := own.Cordon(t.Context(), nodeA); !errors.Is(err, ErrNodeNotFound) || len(asked) > 0 {
+			t.Errorf("the own %s: %v", address, err)
+		}
+		foreign := clusters.Get(Connection{Address: address, Foreign: true})
+		err := foreign.Cordon(t.Context(), nodeA)
+		if foreign == own || !errors.Is(err, ErrUnreachable) || !errors.Is(err, refusing) || Cause(err) != refusing.Error() {
+			t.Errorf("%s: %v, because %q", address, err, Cause(err))
+		}
+		if len(asked) == 0 || netip.MustParseAddrPort(asked[0]).Port() != uint16(port) {
+			t.Errorf("%s: asked for %v", address, asked)
+		}
+	}
+}
+
+// A server that may be asked leads nowhere else.
+func TestRedirectsDontGetAroundRefusals(t *testing.T) {
+	reached := false
+	inner := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+	defer inner.Close()
+	outer := httptest.NewServer(http.RedirectHandler(inner.URL, http.StatusTemporaryRedirect))
+	defer outer.Close()
+	clusters := NewClusters(Options{RefuseAddress: func(to netip.AddrPort) error {
+		if "http://"+to.String() != outer.URL {
+			return errors.New("refused")
+		}
+		return nil
+	}})
+	c := clusters.Get(Connection{Address: outer.URL, Foreign: true})
+	if err := errors.Join(c.Cordon(t.Context(), nodeA), c.Purge(t.Context(), nodeA)); err == nil || reached {
+		t.Errorf("reached: %v, %v", reached, err)
+	}
+}
+
+// It is said at once, and a person must mend it.
+func TestRefusedAddressesAreReported(t *testing.T) {
+	f := newFakeServer(t)
+	clusters := NewClusters(Options{RefuseAddress: func(netip.AddrPort) error { return errors.New("name another") }})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { _ = clusters.Start(ctx); close(ended) }()
+	c := clusters.Get(Connection{Address: f.URL, Foreign: true})
+	eventually(t, "the refusal", func() bool {
+		h := c.View().Health
+		return h == Health{State: HealthAddressRefused, Cause: "name another"} && h.Misconfigured()
+	})
+	cancel()
+	<-ended
+	f.locked(func() {
+		if len(f.requests) > 0 {
+			t.Errorf("it was asked: %v", f.requests)
+		}
+	})
+}
