@@ -100,7 +100,7 @@ func inherit(defaults Config, of asker, spec v1alpha1.NomadConnection) (Config, 
 		if err := mayName(defaults.Addresses, of, nomad.Connection{Address: address, Region: spec.Region}); err != nil {
 			return Config{}, err
 		}
-		return Config{Connection: nomad.Connection{Address: address, Foreign: true, Region: spec.Region,
+		return Config{Connection: nomad.Connection{Address: address, OfPool: true, Region: spec.Region,
 			CACert: defaults.CACert}, TokenIn: inNoSecret}, nil
 	}
 	conn := defaults

@@ -75,17 +75,17 @@ func TestResolve(t *testing.T) {
 		},
 		"default credentials stay at the default address": {
 			spec: v1alpha1.NomadConnection{Address: "https://other:4646"},
-			want: Config{Connection: nomad.Connection{Address: "https://other:4646", Foreign: true}, TokenIn: inNoSecret},
+			want: Config{Connection: nomad.Connection{Address: "https://other:4646", OfPool: true}, TokenIn: inNoSecret},
 		},
 		"token of the Secret": {
 			spec:   v1alpha1.NomadConnection{Address: "https://other:4646"},
 			secret: secretWith(map[string]string{"token": "theirs\n", "unrelated": "x"}),
-			want:   Config{Connection: nomad.Connection{Address: "https://other:4646", Foreign: true, Token: "theirs"}},
+			want:   Config{Connection: nomad.Connection{Address: "https://other:4646", OfPool: true, Token: "theirs"}},
 		},
 		"a CA alone in the Secret": {
 			spec:   v1alpha1.NomadConnection{Address: "https://other:4646"},
 			secret: secretWith(map[string]string{"ca.crt": ""}),
-			want:   Config{Connection: nomad.Connection{Address: "https://other:4646", Foreign: true}},
+			want:   Config{Connection: nomad.Connection{Address: "https://other:4646", OfPool: true}},
 		},
 		"a CA alone in the Secret at the own address: not with the own token": {
 			secret: secretWith(map[string]string{"ca.crt": ""}),
@@ -95,7 +95,7 @@ func TestResolve(t *testing.T) {
 		"a server name": {
 			spec:   v1alpha1.NomadConnection{Address: "https://other:4646"},
 			secret: secretWith(map[string]string{"tls-server-name": "server.us.nomad\n"}),
-			want:   Config{Connection: nomad.Connection{Address: "https://other:4646", Foreign: true, TLSServerName: "server.us.nomad"}},
+			want:   Config{Connection: nomad.Connection{Address: "https://other:4646", OfPool: true, TLSServerName: "server.us.nomad"}},
 		},
 		"token of the Secret at the own address": {
 			secret: secretWith(map[string]string{"token": "theirs"}),

@@ -21,7 +21,7 @@ func isRefusedAddress(err error) bool {
 }
 
 // control refuses addresses as they are dialled: a name may lead to any, and another one each time. Nobody's connection
-// leads to a link-local one. Where the connection is Foreign, refuse is asked, too.
+// leads to a link-local one. Where a pool has chosen the address, refuse is asked, too.
 func control(conn Connection, refuse func(netip.AddrPort) error) func(_, address string, _ syscall.RawConn) error {
 	return func(_, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
@@ -32,7 +32,7 @@ func control(conn Connection, refuse func(netip.AddrPort) error) func(_, address
 		if to.Addr().IsLinkLocalUnicast() {
 			return addressRefused{errLinkLocal}
 		}
-		if !conn.Foreign || refuse == nil {
+		if !conn.OfPool || refuse == nil {
 			return nil
 		}
 		if err := refuse(to); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	"k8s.io/utils/clock"
@@ -19,8 +20,8 @@ func TestLinkLocalAddressesAreNotDialled(t *testing.T) {
 		"http://169.254.169.254:1": true, "http://[fe80::1]:1": true, "http://[::ffff:169.254.1.1]:1": true,
 		"http://[fe80::1%25lo]:1": true, "http://127.0.0.1:1": false,
 	} {
-		for _, foreign := range []bool{false, true} {
-			c, err := newAPIClient(Connection{Address: address, Foreign: foreign}, nil,
+		for _, ofPool := range []bool{false, true} {
+			c, err := newAPIClient(Connection{Address: address, OfPool: ofPool}, nil,
 				newLargeTurns(clock.RealClock{}, newShared()))
 			if err != nil {
 				t.Fatal(err)
@@ -33,31 +34,41 @@ func TestLinkLocalAddressesAreNotDialled(t *testing.T) {
 	}
 }
 
-// What is refused to connections of others is the address that a name leads to, with its port, and isn't refused to the
-// operator's own.
-func TestForeignAddressesAreRefused(t *testing.T) {
+// What is refused for pools is the address that a name leads to, with its port, and isn't refused where the operator has
+// chosen it.
+func TestAddressesOfPoolsAreRefused(t *testing.T) {
 	f := newFakeServer(t)
 	port := f.Listener.Addr().(*net.TCPAddr).Port
 	refusing := errors.New("the address isn't for you; do this")
-	var asked []string
+	var (
+		mu    sync.Mutex
+		asked []netip.AddrPort
+	)
 	clusters := NewClusters(Options{RefuseAddress: func(to netip.AddrPort) error {
-		asked = append(asked, to.String())
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, to)
 		return refusing
 	}})
+	sinceThen := func() []netip.AddrPort {
+		mu.Lock()
+		defer mu.Unlock()
+		defer func() { asked = nil }()
+		return asked
+	}
 	byName := "http://localhost:" + strings.TrimPrefix(f.URL, "http://127.0.0.1:")
 	for _, address := range []string{f.URL, byName} {
-		asked = nil
-		own := clusters.Get(Connection{Address: address})
-		if err := own.Cordon(t.Context(), nodeA); !errors.Is(err, ErrNodeNotFound) || len(asked) > 0 {
-			t.Errorf("the own %s: %v", address, err)
+		operators := clusters.Get(Connection{Address: address})
+		if err := operators.Cordon(t.Context(), nodeA); !errors.Is(err, ErrNodeNotFound) || len(sinceThen()) > 0 {
+			t.Errorf("the operator's %s: %v", address, err)
 		}
-		foreign := clusters.Get(Connection{Address: address, Foreign: true})
-		err := foreign.Cordon(t.Context(), nodeA)
-		if foreign == own || !errors.Is(err, ErrUnreachable) || !errors.Is(err, refusing) || Cause(err) != refusing.Error() {
+		pools := clusters.Get(Connection{Address: address, OfPool: true})
+		err := pools.Cordon(t.Context(), nodeA)
+		if pools == operators || !errors.Is(err, ErrUnreachable) || !errors.Is(err, refusing) || Cause(err) != refusing.Error() {
 			t.Errorf("%s: %v, because %q", address, err, Cause(err))
 		}
-		if len(asked) == 0 || netip.MustParseAddrPort(asked[0]).Port() != uint16(port) {
-			t.Errorf("%s: asked for %v", address, asked)
+		if tos := sinceThen(); len(tos) == 0 || int(tos[0].Port()) != port {
+			t.Errorf("%s: asked for %v", address, tos)
 		}
 	}
 }
@@ -75,7 +86,7 @@ func TestRedirectsDontGetAroundRefusals(t *testing.T) {
 		}
 		return nil
 	}})
-	c := clusters.Get(Connection{Address: outer.URL, Foreign: true})
+	c := clusters.Get(Connection{Address: outer.URL, OfPool: true})
 	if err := errors.Join(c.Cordon(t.Context(), nodeA), c.Purge(t.Context(), nodeA)); err == nil || reached {
 		t.Errorf("reached: %v, %v", reached, err)
 	}
@@ -88,7 +99,7 @@ func TestRefusedAddressesAreReported(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { _ = clusters.Start(ctx); close(ended) }()
-	c := clusters.Get(Connection{Address: f.URL, Foreign: true})
+	c := clusters.Get(Connection{Address: f.URL, OfPool: true})
 	eventually(t, "the refusal", func() bool {
 		h := c.View().Health
 		return h == Health{State: HealthAddressRefused, Cause: "name another"} && h.Misconfigured()

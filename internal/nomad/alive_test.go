@@ -53,7 +53,7 @@ func TestAnOutageOfNomadIsNoStuckWatcher(t *testing.T) {
 	}
 }
 
-// A clock that is set, or a machine that was suspended, makes no watcher stuck and no cluster idle: what is compared has
+// A clock that is set, or a host that was suspended, makes no watcher stuck and no cluster idle: what is compared has
 // the reading of the monotonic clock, which time.Time shows as m=.
 func TestBeatsAreMonotonic(t *testing.T) {
 	c := NewClusters(Options{}).Get(Connection{Address: "http://127.0.0.1:1"}).(*cluster)

@@ -22,7 +22,8 @@ type Options struct {
 	// no IDs mean that its health changed, which concerns all that use the cluster. It is called from the watchers, at the
 	// same time from several, and must not block. nil: it isn't called.
 	OnChange func(of Cluster, nodeIDs []string)
-	// RefuseAddress is asked for each address, with its port, that is about to be dialled for a connection that is Foreign.
+	// RefuseAddress is asked for each address, with its port, that is about to be dialled for a connection whose OfPool
+	// is set.
 	// An error refuses it, and its text is the Cause of the health. It must not block. nil: none is refused.
 	RefuseAddress func(netip.AddrPort) error
 	// PollNodes is how long a list of nodes waits for a change before it is answered anyway: how old a View may be while

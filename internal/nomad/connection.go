@@ -15,9 +15,9 @@ import (
 type Connection struct {
 	// Address is the URL of Nomad's HTTP API, without a path.
 	Address string
-	// Foreign: it isn't the controller's operator who chose the address, so that not every address may be dialled for it
-	// (Options.RefuseAddress).
-	Foreign bool
+	// OfPool: it isn't the controller's operator who chose the address, but a pool's author, so that not everything that
+	// it leads to may be dialled (Options.RefuseAddress).
+	OfPool bool
 	// Region is the Nomad region; empty: that of the agent at Address.
 	Region string
 	// Token is the secret ID of an ACL token; empty: anonymous.
@@ -73,7 +73,7 @@ func (c Connection) key() string {
 	h := sha256.New()
 	for _, field := range [][]byte{
 		[]byte(c.Address), []byte(c.Region), []byte(c.Token), c.CACert, c.ClientCert, c.ClientKey, []byte(c.TLSServerName),
-		[]byte(c.AuthMethod), []byte(c.JWTFile), strconv.AppendBool(nil, c.Foreign),
+		[]byte(c.AuthMethod), []byte(c.JWTFile), strconv.AppendBool(nil, c.OfPool),
 	} {
 		// The length first, so that no two lists of fields run together to the same bytes.
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(field))))

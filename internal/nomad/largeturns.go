@@ -27,29 +27,29 @@ var errLargeSlow = errors.New("a large answer came so slowly that none is read f
 // largeTurns are the turns of a connection to decode large answers.
 type largeTurns struct {
 	clock clock.PassiveClock
-	// all are shared by all connections, and own are those of this one.
-	all, own *semaphore.Weighted
+	// all are shared by all connections, and each has one of them at a time, for which its requests wait.
+	all, one *semaphore.Weighted
 
 	mu     sync.Mutex
 	paused time.Time // until when
 }
 
 func newLargeTurns(c clock.PassiveClock, all shared) *largeTurns {
-	return &largeTurns{clock: c, all: all.large, own: semaphore.NewWeighted(1)}
+	return &largeTurns{clock: c, all: all.large, one: semaphore.NewWeighted(1)}
 }
 
 // acquire waits for a turn, as long as the request may last. It returns what gives it back. A request that keeps it too
 // long is aborted.
 func (l *largeTurns) acquire(ctx context.Context, abort context.CancelCauseFunc) (release func(), err error) {
-	if err := l.own.Acquire(ctx, 1); err != nil {
+	if err := l.one.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
 	if l.isPaused() {
-		l.own.Release(1)
+		l.one.Release(1)
 		return nil, errLargeSlow
 	}
 	if err := l.all.Acquire(ctx, 1); err != nil {
-		l.own.Release(1)
+		l.one.Release(1)
 		return nil, err
 	}
 	late := time.AfterFunc(largeFor, func() {
@@ -59,7 +59,7 @@ func (l *largeTurns) acquire(ctx context.Context, abort context.CancelCauseFunc)
 	return func() {
 		late.Stop()
 		l.all.Release(1)
-		l.own.Release(1)
+		l.one.Release(1)
 	}, nil
 }
 

@@ -56,7 +56,7 @@ func TestAddressesThatPoolsMayNotReachAreRefused(t *testing.T) {
 	here := strings.Replace(server.URL, "127.0.0.1", "0.0.0.0", 1)
 	for name, c := range map[string]struct {
 		address string
-		says    []string
+		parts   []string
 	}{
 		"inside": {here, []string{"the address 0.0.0.0 is no other host's", "--nomad-allowed-cidrs=0.0.0.0/32"}},
 		"apiserver": {w.APIFaults.URL, []string{"the address " + strings.TrimPrefix(w.APIFaults.URL, "https://"),
@@ -64,7 +64,7 @@ func TestAddressesThatPoolsMayNotReachAreRefused(t *testing.T) {
 	} {
 		create(t, newPool(name, 0, func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = c.address }))
 		eventually(t, name, "the pool to tell of it", time.Minute, reports(v1alpha1.PoolNomadReachable,
-			v1alpha1.ReasonCredentials, append(c.says, "check that spec.nomad.address is right")...))
+			v1alpha1.ReasonCredentials, append(c.parts, "check that spec.nomad.address is right")...))
 	}
 }
 
