@@ -1,13 +1,11 @@
 package nomadtarget
 
 import (
-	"encoding/json"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/hashicorp/nomad-autoscaler/sdk"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 )
@@ -52,30 +50,3 @@ func fieldManager(action sdk.ScalingAction) string {
 
 // oneLine is a strategy's reason as it is logged.
 func oneLine(reason string) string { return strings.Join(strings.Fields(reason), " ") }
-
-// dryRunCount is the count that a dry run would have set; ok is false if the action has none. Numbers in Meta cross
-// gRPC as JSON and come out as float64.
-func dryRunCount(action sdk.ScalingAction) (count int64, ok bool) {
-	switch n := action.Meta[metaDryRunCount].(type) {
-	case int64:
-		return n, true
-	case int:
-		return int64(n), true
-	case float64:
-		return int64(n), true
-	case json.Number:
-		count, err := n.Int64()
-		return count, err == nil
-	default:
-		return 0, false
-	}
-}
-
-// dryRun logs what would have been requested.
-func (t *Target) dryRun(ref types.NamespacedName, action sdk.ScalingAction) {
-	fields := []any{"pool", ref.String(), "policy", policyID(action), "reason", oneLine(action.Reason)}
-	if count, ok := dryRunCount(action); ok {
-		fields = append(fields, "would_be", count)
-	}
-	t.log.Info("dry run: the pool is left as it is", fields...)
-}

@@ -16,10 +16,12 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/ptr"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -28,8 +30,8 @@ import (
 const testToken = "token-abcde:s3cr3t-b3ar3r"
 
 // apiServer serves NomadNodePools over TLS the way a kube-apiserver does, as far as the plugin can tell: GET, merge
-// PATCH of the scale subresource and nothing else, for that is all that the plugin may; optimistic locking, a bearer
-// token, and CEL's refusal of replicas out of bounds.
+// PATCH of the scale subresource and, if it is to take them, Events, and nothing else, for that is all that the plugin
+// may; optimistic locking, a bearer token, and CEL's refusal of replicas out of bounds.
 type apiServer struct {
 	*httptest.Server
 
@@ -37,6 +39,9 @@ type apiServer struct {
 	pools    map[string]*v1alpha1.NomadNodePool // by namespace/name
 	version  int
 	requests []string
+	// events are those that were made; takesEvents: the plugin may make some.
+	events      []eventsv1.Event
+	takesEvents bool
 
 	// before, if set, sees each request first; returning true means that it has answered. Called without the lock.
 	before func(w http.ResponseWriter, r *http.Request) bool
@@ -113,6 +118,10 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// /apis/<group>/<version>/namespaces/<ns>/nomadnodepools/<name>[/scale]
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	if r.Method == http.MethodPost && len(parts) == 6 && parts[1] == eventsv1.GroupName && parts[5] == "events" {
+		s.event(w, r)
+		return
+	}
 	if len(parts) < 7 || parts[1] != v1alpha1.GroupVersion.Group || parts[5] != "nomadnodepools" {
 		http.NotFound(w, r)
 		return
@@ -136,6 +145,27 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Error(w, r.Method, http.StatusMethodNotAllowed)
 	}
+}
+
+func (s *apiServer) event(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.takesEvents {
+		refuse(w, apierrors.NewForbidden(schema.GroupResource{Group: eventsv1.GroupName, Resource: "events"}, "", nil))
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	e := &eventsv1.Event{}
+	if err == nil {
+		_, _, err = scheme.Codecs.UniversalDeserializer().Decode(body, nil, e) // Kubernetes' own kinds come as protobuf
+	}
+	if err != nil {
+		refuse(w, apierrors.NewBadRequest(err.Error()))
+		return
+	}
+	s.events = append(s.events, *e)
+	e.APIVersion, e.Kind = eventsv1.SchemeGroupVersion.String(), "Event"
+	answer(w, http.StatusCreated, e)
 }
 
 // scale is called with the lock held.

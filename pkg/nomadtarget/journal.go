@@ -15,6 +15,7 @@ type journal struct {
 	counts  map[types.NamespacedName]int64
 	remarks map[types.NamespacedName]map[string]bool
 	scalers map[types.NamespacedName]scaler
+	dryRuns map[dryRunner]emittedDryRun
 }
 
 // A scaler is the policy that scaled a pool last, and when.

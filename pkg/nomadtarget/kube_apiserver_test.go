@@ -11,6 +11,7 @@ import (
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -52,26 +53,31 @@ func install(ctx context.Context, c client.Client) error {
 	if err := c.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: systemNamespace}}); err != nil {
 		return err
 	}
-	for _, file := range []string{"rbac/autoscaler_role.yaml", "rbac/autoscaler_service_account.yaml",
-		"autoscaler/role_binding.yaml"} {
-		text, err := os.ReadFile(filepath.Join(config, filepath.FromSlash(file)))
-		if err != nil {
-			return err
-		}
-		objects, err := kube.Decode(text)
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		for _, o := range objects {
-			if o.GetKind() == "RoleBinding" {
-				o.SetNamespace("default") // that of the pools, as with kubectl apply -n
-			}
-		}
-		if err := kube.Create(ctx, c, objects...); err != nil {
+	for _, file := range []string{"rbac/autoscaler_role.yaml", "rbac/autoscaler_events_role.yaml",
+		"rbac/autoscaler_service_account.yaml", "autoscaler/role_binding.yaml"} {
+		if err := create(ctx, c, file); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 	}
 	return nil
+}
+
+// create makes what a file of config has, in the namespace of the pools, as kubectl apply -n does.
+func create(ctx context.Context, c client.Client, file string) error {
+	text, err := os.ReadFile(filepath.Join("..", "..", "config", filepath.FromSlash(file)))
+	if err != nil {
+		return err
+	}
+	objects, err := kube.Decode(text)
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if o.GetKind() == "RoleBinding" {
+			o.SetNamespace("default")
+		}
+	}
+	return kube.Create(ctx, c, objects...)
 }
 
 const workersPool = `
@@ -143,6 +149,58 @@ func TestRealAPIServer(t *testing.T) {
 	t.Run("optimistic lock", func(t *testing.T) { testRealConflict(t, cp, target) })
 	t.Run("limits", func(t *testing.T) { testRealLimits(t, target) })
 	t.Run("rights", func(t *testing.T) { testRealRights(t, target, kubeconfig) })
+	t.Run("dry run", func(t *testing.T) { testRealDryRun(t, cp, target) }) // last, because it gives another right
+}
+
+// An Event of a dry run is made with the shipped role where that is bound, and kubectl describe finds it.
+func testRealDryRun(t *testing.T, cp *kube.ControlPlane, target *Target) {
+	made := func() (events []eventsv1.Event) {
+		t.Helper()
+		var all eventsv1.EventList
+		if err := cp.Client.List(t.Context(), &all, client.InNamespace("default")); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range all.Items {
+			if e.Reason == reasonDryRun {
+				events = append(events, e)
+			}
+		}
+		return events
+	}
+	run := func(count int64) {
+		t.Helper()
+		if err := target.Scale(dry(count, "p-1"), workers); err != nil {
+			t.Error(err)
+		}
+		target.background.Wait()
+	}
+	run(4)
+	if got := made(); len(got) > 0 {
+		t.Fatalf("without the right there are %v", got)
+	}
+	if err := create(t.Context(), cp.Client, "autoscaler/events_role_binding.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(30 * time.Second) // a role is in force a moment later
+	for count := int64(5); len(made()) == 0 && time.Now().Before(deadline); count++ {
+		run(count)
+		time.Sleep(100 * time.Millisecond)
+	}
+	before := len(made())
+	run(2)
+	run(2)
+	events := made()
+	if len(events) != before+1 {
+		t.Fatalf("%d Events became %v", before, events)
+	}
+	pool := readWorkers(t, cp.Client)
+	for _, e := range events {
+		// kubectl describe looks for all of these.
+		if of := e.Regarding; of.Name != "workers" || of.Kind != "NomadNodePool" || of.UID != pool.GetUID() ||
+			e.Type != corev1.EventTypeNormal {
+			t.Errorf("an Event is %+v", e)
+		}
+	}
 }
 
 // scalers are the field managers that the API server has as owners of the pool's number, by the scale subresource or

@@ -210,28 +210,6 @@ func TestScaleErrorsAreHarmless(t *testing.T) {
 	}
 }
 
-func TestDryRunOnlyLogs(t *testing.T) {
-	server := newAPIServer(t, complete(3))
-	target, logs := newConfiguredTarget(t, server)
-	action := to(7)
-	action.SetDryRun()
-	for range 2 {
-		if err := target.Scale(action, workers); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := server.pool().DesiredReplicas(); got != 3 || len(server.writes()) > 0 {
-		t.Errorf("replicas = %d, writes = %v; want 3 and none", got, server.writes())
-	}
-	if len(logs.lines(`"@level":"info"`, "dry run", `"pool":"default/workers"`, `"would_be":7`, `"policy":"p-1"`)) != 2 {
-		t.Errorf("log:\n%s", logs)
-	}
-	server.Close()
-	if err := target.Scale(action, workers); err != nil {
-		t.Errorf("dry run with the server down = %v", err)
-	}
-}
-
 // The API server refuses a field manager of more than 128 bytes, and one that can't be printed.
 func TestFieldManager(t *testing.T) {
 	for id, want := range map[string]string{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,8 @@ type Target struct {
 	jobPolicies atomic.Bool
 	now         func() time.Time
 	reported    journal
+	// background are the Events that are being written: nobody waits for these but tests.
+	background sync.WaitGroup
 }
 
 var _ target.Target = (*Target)(nil)

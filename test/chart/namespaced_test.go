@@ -132,3 +132,39 @@ func TestChartNamesTheClustersRanges(t *testing.T) {
 		t.Errorf("what is no range is taken: %s", out)
 	}
 }
+
+// The autoscaler's account makes Events of dry runs where it was asked for, and nowhere by itself.
+func TestDryRunEventsAreBoundWhereAskedFor(t *testing.T) {
+	template := []string{"template", release, chart, "--namespace", "other"}
+	bound := func(args ...string) (bindings []string) {
+		t.Helper()
+		for _, object := range documents(must(t, helm, append(template, args...)...)) {
+			if strings.Contains(object, "kind: RoleBinding") && strings.Contains(object, "name: nomad-harvester-autoscaler") {
+				bindings = append(bindings, object)
+			}
+		}
+		return bindings
+	}
+	if got := bound(); len(got) > 0 {
+		t.Errorf("by default there are\n%s", got)
+	}
+	got := bound("--set", "autoscaler.dryRunEvents={team-b,team-c}")
+	if len(got) != 2 || !strings.Contains(got[0], "namespace: team-b") || !strings.Contains(got[1], "namespace: team-c") {
+		t.Fatalf("want one for each namespace, got\n%s", got)
+	}
+	file, err := os.ReadFile(root + "/config/autoscaler/events_role_binding.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"\n  name: nomad-harvester-autoscaler-events\n", "namespace: other"} {
+		if !strings.Contains(got[0], part) {
+			t.Errorf("%q isn't in\n%s", part, got[0])
+		}
+	}
+	if !strings.Contains(string(file), "\n  name: nomad-harvester-autoscaler-events\n") {
+		t.Errorf("the file binds another role:\n%s", file)
+	}
+	if got := bound("--set", "autoscaler.dryRunEvents={team-b}", "--set", "autoscaler.enabled=false"); len(got) > 0 {
+		t.Errorf("without an account there are\n%s", got)
+	}
+}

@@ -84,6 +84,8 @@ var (
 			get virtualmachines.kubevirt.io here
 			delete virtualmachines.kubevirt.io here
 			create events here
+			create events.events.k8s.io here
+			patch events.events.k8s.io here
 			get nomadnodepools.nomad.harvesterhci.io elsewhere
 			patch nomadnodepools.nomad.harvesterhci.io/scale elsewhere`,
 		"viewer": `
