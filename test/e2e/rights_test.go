@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -31,6 +32,7 @@ var (
 		{APIGroups: []string{"harvesterhci.io"}, Resources: []string{"virtualmachineimages"}, Verbs: []string{"get"}},
 		{APIGroups: []string{"k8s.cni.cncf.io"}, Resources: []string{"network-attachment-definitions"}, Verbs: []string{"get"}},
 		{APIGroups: []string{"harvesterhci.io"}, Resources: []string{"virtualmachinetemplateversions"}, Verbs: []string{"get"}},
+		{APIGroups: []string{"harvesterhci.io"}, Resources: []string{"keypairs"}, Verbs: []string{"get"}},
 	}
 )
 
@@ -58,6 +60,15 @@ func TestOthersGetNothingThroughAPool(t *testing.T) {
 		"many-no-image":      {[]rbacv1.PolicyRule{vmRights}, sharedRights[1:], withMany("default"), "may not get virtualmachineimages"},
 		"many-no-network":    {[]rbacv1.PolicyRule{vmRights}, sharedRights[:1], withMany("default"), "may not get network-attachment"},
 		"many-elsewhere":     {[]rbacv1.PolicyRule{vmRights}, sharedRights, withMany("default", "other"), "may not get virtualmachineimages"},
+		"no-key-pair":        {[]rbacv1.PolicyRule{vmRights}, sharedRights[:3], withKeyPairs("default/ops"), "may not get keypairs.harvesterhci.io default/ops"},
+		"key-pair":           {[]rbacv1.PolicyRule{vmRights}, sharedRights, withKeyPairs("default/ops"), ""},
+		"key-pair-of-theirs": {[]rbacv1.PolicyRule{vmRights}, sharedRights[:3], withKeyPairs(fixtures.Namespace+"/ops", "harvester-public/x"), ""},
+		"many-key-pairs":     {[]rbacv1.PolicyRule{vmRights}, sharedRights, withKeyPairs(slices.Repeat([]string{"default/a"}, 32)...), ""},
+		"many-no-key-pair":   {[]rbacv1.PolicyRule{vmRights}, sharedRights, withKeyPairs("default/a", "b/b", "default/c"), "may not get keypairs"},
+		"key-pairs-of-three": {[]rbacv1.PolicyRule{vmRights}, sharedRights, withKeyPairs("default/a", "b/b", "c/c"), "more than two namespaces"},
+		"overlaid-network":   {[]rbacv1.PolicyRule{vmRights}, sharedRights[:1], overlaidNetwork("default/vlan-9", false), "network-attachment-definitions.k8s.cni.cncf.io default/vlan-9"},
+		"overlaid-of-theirs": {[]rbacv1.PolicyRule{vmRights}, sharedRights[:1], overlaidNetwork(fixtures.Namespace+"/vlan-9", false), ""},
+		"overlaid-strangely": {[]rbacv1.PolicyRule{vmRights}, sharedRights, overlaidNetwork("default/vlan-9", true), ""},
 		"of-three":           {[]rbacv1.PolicyRule{vmRights}, sharedRights, withMany("default", "b", "c"), "more than two namespaces"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -220,6 +231,22 @@ func ofTemplate(p *v1alpha1.NomadNodePool) {
 func imagesOfTheirs(p *v1alpha1.NomadNodePool) {
 	p.Spec.Template.Disks[0].Image = fixtures.Namespace + "/image-abcde"
 	p.Spec.Template.Networks[0].Name = fixtures.Namespace + "/vlan-1"
+}
+
+func withKeyPairs(names ...string) func(*v1alpha1.NomadNodePool) {
+	return func(p *v1alpha1.NomadNodePool) { p.Spec.Template.SSHKeys = names }
+}
+
+// overlaidNetwork has the overlay add a network, or, strangely, what looks a little like one.
+func overlaidNetwork(name string, strange bool) func(*v1alpha1.NomadNodePool) {
+	return func(p *v1alpha1.NomadNodePool) {
+		p.Spec.Template.Networks[0].Name = fixtures.Namespace + "/vlan-1"
+		overlay := `{"template":{"spec":{"networks":[{"name":"more","multus":{"networkName":%q}}]}}}`
+		if strange {
+			overlay = `{"template":{"spec":{"networks":[1,{"multus":[%q]},{"multus":{"networkName":2}},{"multus":null},{}]}}}`
+		}
+		p.Spec.Template.VirtualMachine = &runtime.RawExtension{Raw: fmt.Appendf(nil, overlay, name)}
+	}
 }
 
 // withMany gives a pool as many images and networks as it may have, of namespaces in turn.
