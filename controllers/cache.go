@@ -40,6 +40,7 @@ func trimVM(o any) (any, error) {
 		return o, nil
 	}
 	vm.ManagedFields = nil
+	dropOtherKeys(&vm.ObjectMeta)
 	vm.Spec = kubevirtv1.VirtualMachineSpec{RunStrategy: vm.Spec.RunStrategy}
 	vm.Status = kubevirtv1.VirtualMachineStatus{PrintableStatus: vm.Status.PrintableStatus,
 		Conditions: vm.Status.Conditions}
@@ -53,6 +54,7 @@ func trimInstance(o any) (any, error) {
 		return o, nil
 	}
 	vmi.ManagedFields = nil
+	dropOtherKeys(&vmi.ObjectMeta)
 	vmi.Spec = kubevirtv1.VirtualMachineInstanceSpec{EvictionStrategy: vmi.Spec.EvictionStrategy}
 	vmi.Status = kubevirtv1.VirtualMachineInstanceStatus{Phase: vmi.Status.Phase, NodeName: vmi.Status.NodeName,
 		EvacuationNodeName: vmi.Status.EvacuationNodeName, Conditions: vmi.Status.Conditions,

@@ -3,8 +3,6 @@ package controllers
 import (
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/pool"
 	"github.com/nomad-harvester/nomad-harvester/internal/vm"
@@ -25,25 +23,6 @@ func ofUsed(cached any) (any, error) {
 		ofLength(&o.Spec.Template)
 	}
 	return cached, nil
-}
-
-// dropOtherKeys takes other people's labels and annotations off.
-func dropOtherKeys(m *metav1.ObjectMeta) {
-	m.Labels, m.Annotations = productKeys(m.Labels), productKeys(m.Annotations)
-}
-
-// productKeys are the keys of this project, in a new map: one from which keys are deleted keeps its size.
-func productKeys(all map[string]string) map[string]string {
-	var kept map[string]string
-	for key, value := range all {
-		if strings.HasPrefix(key, v1alpha1.GroupVersion.Group+"/") {
-			if kept == nil {
-				kept = map[string]string{}
-			}
-			kept[key] = value
-		}
-	}
-	return kept
 }
 
 // tooLong stands for every overlay that is refused for its length.

@@ -8,9 +8,11 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint/blueprinttest"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // mostCached is how many bytes the controller may hold of a pool, or of a member: with 1,000 pools some 130 MiB of the
@@ -47,11 +49,32 @@ func TestCachedIsBounded(t *testing.T) {
 	}
 }
 
+// Of VMs, too, which whoever may make some marks as members as he likes.
+func TestCachedVMIsBounded(t *testing.T) {
+	vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: "nomad-clients", Name: "vm"}}
+	vmi := &kubevirtv1.VirtualMachineInstance{ObjectMeta: vm.ObjectMeta}
+	for _, m := range []*metav1.ObjectMeta{&vm.ObjectMeta, &vmi.ObjectMeta} {
+		around(m)
+		m.Annotations[nodestate.RemovedClaimsAnnotation] = strings.Repeat("a", 20<<10)
+	}
+	for _, trimmed := range []func() (any, error){func() (any, error) { return trimVM(vm) },
+		func() (any, error) { return trimInstance(vmi) }} {
+		object, err := trimmed()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if doc, err := json.Marshal(object); err != nil || len(doc) > 16<<10 {
+			t.Errorf("%d bytes of %T are cached, %v", len(doc), object, err)
+		}
+	}
+}
+
 // around puts what the API server lets somebody put onto an object: a copy of it, and a history.
 func around(m *metav1.ObjectMeta) {
 	m.Annotations = map[string]string{
-		"kubectl.kubernetes.io/last-applied-configuration": strings.Repeat("a", 200<<10),
-		v1alpha1.RetryJoinsAnnotation:                      "now",
+		"kubectl.kubernetes.io/last-applied-configuration": strings.Repeat("a", 100<<10),
+		v1alpha1.GroupVersion.Group + "/made-up":           strings.Repeat("a", 75<<10),
+		v1alpha1.RetryJoinsAnnotation:                      strings.Repeat("a", 75<<10),
 	}
 	m.Labels = map[string]string{}
 	for i := range 1000 {
@@ -96,7 +119,7 @@ func heap() int64 {
 func TestCachedHoldsWhatIsUsed(t *testing.T) {
 	p := blueprinttest.LargestPool("nomad-clients")
 	around(&p.ObjectMeta)
-	p.Labels[v1alpha1.PoolLabel] = "largest"
+	p.Labels[v1alpha1.PoolLabel], p.Annotations[v1alpha1.RetryJoinsAnnotation] = "largest", "now"
 	want := p.DeepCopy()
 	if _, err := ofUsed(p); err != nil {
 		t.Fatal(err)

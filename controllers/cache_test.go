@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"math/rand"
 	"reflect"
 	"testing"
 
@@ -51,9 +52,16 @@ func filler(seed int64) *randfill.Filler {
 func TestCacheKeepsWhatIsDecidedBy(t *testing.T) {
 	for seed := range int64(200) {
 		vm, vmi, n := &kubevirtv1.VirtualMachine{}, &kubevirtv1.VirtualMachineInstance{}, &v1alpha1.NomadNode{}
-		f := filler(seed)
+		f, random := filler(seed), rand.New(rand.NewSource(seed))
 		f.Fill(vm)
 		f.Fill(vmi)
+		vm.Annotations = map[string]string{"example.com/other": "x"}
+		for _, key := range []string{v1alpha1.NodeIDAnnotation, v1alpha1.PoolUIDAnnotation, v1alpha1.MemberAnnotation,
+			v1alpha1.AllowDeleteAnnotation, nodestate.AboveQuotaAnnotation, nodestate.RemovedClaimsAnnotation} {
+			if random.Intn(4) > 0 {
+				vm.Annotations[key] = "some " + key
+			}
+		}
 		if seed%2 == 0 {
 			n.Status.VM.UID = string(vm.UID)
 		}

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// runStrategyAnnotation is what a halted VM is started with. Harvester:
+	// RunStrategyAnnotation is what a halted VM is started with. Harvester:
 	// pkg/webhook/resources/virtualmachine/mutator.go.
-	runStrategyAnnotation = "harvesterhci.io/vmRunStrategy"
+	RunStrategyAnnotation = "harvesterhci.io/vmRunStrategy"
 	// capacityRetry is how soon to try again to start a VM that its namespace's quota doesn't allow: quotas have no watch.
 	capacityRetry = 15 * time.Second
 )
@@ -22,7 +22,7 @@ const (
 // the start, and nothing is written.
 func (r *Reconciler) startVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	after, strategy := s.vm.DeepCopy(), kubevirtv1.RunStrategyAlways
-	if kept := s.vm.Annotations[runStrategyAnnotation]; kept != "" {
+	if kept := s.vm.Annotations[RunStrategyAnnotation]; kept != "" {
 		strategy = kubevirtv1.VirtualMachineRunStrategy(kept)
 	}
 	after.Spec.RunStrategy = &strategy

@@ -26,7 +26,7 @@ func haltedForQuota() *fixture {
 		halted := kubevirtv1.RunStrategyHalted
 		vm.Spec.RunStrategy = &halted
 		vm.Annotations = map[string]string{nodestate.AboveQuotaAnnotation: "cpu insufficient resources due to resource quota",
-			runStrategyAnnotation: "RerunOnFailure"}
+			RunStrategyAnnotation: "RerunOnFailure"}
 		n.Status.BlockedBy = v1alpha1.BlockedByCapacity
 		n.Status.Conditions = []metav1.Condition{
 			{Type: v1alpha1.NodeVMReady, Status: "False", Reason: v1alpha1.ReasonVMAboveQuota,
