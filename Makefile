@@ -136,12 +136,10 @@ cover: ## Run the unit tests and print what they cover: a line a package, and th
 	@$(SHORT)
 
 FUZZTIME ?= 20s
+FUZZ_AT_ONCE ?= 1
 .PHONY: fuzz
-fuzz: ## Run each fuzz target for FUZZTIME=20s
-	@grep -rnoE --include='*_test.go' '^func Fuzz\w+' api controllers internal pkg | while IFS=: read -r file _ target; do \
-		echo "fuzz: $${target#func } of $$(dirname $$file) for $(FUZZTIME)"; \
-		go test -short -vet=off -run '^$$' -fuzz "^$${target#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x ./$$(dirname $$file) </dev/null || exit 1; \
-	done
+fuzz: ## Run each fuzz target for FUZZTIME=20s, FUZZ_AT_ONCE=1 of them side by side
+	@FUZZTIME=$(FUZZTIME) FUZZ_AT_ONCE=$(FUZZ_AT_ONCE) hack/fuzz.sh
 
 .PHONY: test-long
 test-long: ## Fuzz each target for a minute, and run 20,000 schedules of the simulator: an hour or so
