@@ -62,9 +62,17 @@ func (c clipped) Unwrap() error { return c.error }
 
 func clip(err error) error {
 	if text := err.Error(); len(text) > maxError {
-		return clipped{err, strings.ToValidUTF8(text[:maxError], "") + "…"}
+		return clipped{err, clipText(text)}
 	}
 	return err
+}
+
+// clipText is a text that may hold names from a server, short enough to be kept.
+func clipText(text string) string {
+	if len(text) > maxError {
+		return strings.ToValidUTF8(text[:maxError], "") + "…"
+	}
+	return text
 }
 
 func kindOf(err error) error {

@@ -19,6 +19,14 @@ func namespace(name string, capabilities ...string) namespaceRule {
 	return namespaceRule{Name: name, Capabilities: capabilities}
 }
 
+func grantsOf(policies []policyRules) grants {
+	all := newCombined()
+	for _, p := range policies {
+		all.add(p)
+	}
+	return all.grants()
+}
+
 func TestGrants(t *testing.T) {
 	for name, tc := range map[string]struct {
 		policies []policyRules

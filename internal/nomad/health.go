@@ -98,7 +98,7 @@ func healthRefused(err error) Health {
 func healthOf(g grants) Health {
 	switch {
 	case len(g.hiddenNamespaces) > 0:
-		return Health{State: HealthTokenLacksReadJob, Lacks: readJobRules(g.hiddenNamespaces)}
+		return Health{State: HealthTokenLacksReadJob, Lacks: clipText(readJobRules(g.hiddenNamespaces))}
 	case !g.nodeWrite:
 		return Health{State: HealthTokenLacksNodeWrite, Lacks: nodeWriteRule}
 	}

@@ -3,6 +3,8 @@ package nomad
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -54,7 +56,8 @@ func refusedOr(err error) (tokenCheck, error) {
 	return tokenCheck{}, err
 }
 
-// versionOf names the state of the token, its roles and its policies by the index of the write that made it.
+// versionOf is a hash of the indices of the writes that made the token, its roles and its policies: it is kept for as
+// long as the connection is.
 func versionOf(self *api.ACLToken, roles []*api.ACLRoleListStub, policies []*api.ACLPolicyListStub) string {
 	parts := []string{fmt.Sprintf("token %s@%d", self.AccessorID, self.ModifyIndex)}
 	for _, role := range roles {
@@ -64,12 +67,13 @@ func versionOf(self *api.ACLToken, roles []*api.ACLRoleListStub, policies []*api
 		parts = append(parts, fmt.Sprintf("policy %s@%d", policy.Name, policy.ModifyIndex))
 	}
 	slices.Sort(parts)
-	return strings.Join(parts, ", ")
+	hash := sha256.Sum256([]byte(strings.Join(parts, ", ")))
+	return hex.EncodeToString(hash[:])
 }
 
 // healthBy reads the policies' rules and judges what they grant.
 func (r *remote) healthBy(ctx context.Context, stubs []*api.ACLPolicyListStub) (Health, error) {
-	policies := make([]policyRules, 0, len(stubs))
+	all := newCombined()
 	for _, stub := range stubs {
 		rules, err := r.policyRules(ctx, stub.Name)
 		switch code, _ := statusOf(err); {
@@ -81,9 +85,11 @@ func (r *remote) healthBy(ctx context.Context, stubs []*api.ACLPolicyListStub) (
 		case err != nil:
 			return Health{}, err
 		}
-		policies = append(policies, *rules)
+		if !all.add(*rules) {
+			return Health{State: HealthTokenUnverifiable, Cause: errTooLarge.Error()}, nil
+		}
 	}
-	return healthOf(grantsOf(policies)), nil
+	return healthOf(all.grants()), nil
 }
 
 // aclsDisabled reports if the error means that the cluster runs without ACLs. Newer servers answer with a token of that
@@ -127,9 +133,18 @@ func (r *remote) roles(ctx context.Context, self *api.ACLToken) (roles []*api.AC
 func (r *remote) policies(ctx context.Context) (policies []*api.ACLPolicyListStub, err error) {
 	err = r.query(ctx, "list own policies", api.QueryOptions{}, func(q *api.QueryOptions) (err error) {
 		policies, _, err = r.api.ACLPolicies().List(q)
-		return cmp.Or(err, whole(policies))
+		return cmp.Or(err, whole(policies), plausible(policies))
 	})
 	return policies, err
+}
+
+// plausible returns an error if there are more policies than a token has, or one has a longer name than Nomad allows.
+func plausible(policies []*api.ACLPolicyListStub) error {
+	if len(policies) > maxPolicies ||
+		slices.ContainsFunc(policies, func(p *api.ACLPolicyListStub) bool { return len(p.Name) > maxPolicyName }) {
+		return errTooLarge
+	}
+	return nil
 }
 
 // policyRules reads the parsed rules of one policy. The API's own type for policies leaves them out.
