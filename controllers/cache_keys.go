@@ -19,8 +19,8 @@ var usedKeys = []string{
 	nodestate.AboveQuotaAnnotation, nodestate.RemovedClaimsAnnotation, node.RunStrategyAnnotation,
 }
 
-// dropOtherKeys takes the labels and annotations off that nobody here uses, and shortens the others. Whoever may write an
-// object, or mark a VM as a member, may put 256 KiB of them onto each.
+// dropOtherKeys takes the labels and annotations off that nobody here uses, and shortens the others. Whoever may write
+// an object, or mark a VM as a member, may put 256 KiB of them onto each.
 func dropOtherKeys(m *metav1.ObjectMeta) {
 	m.Labels, m.Annotations = used(m.Labels), used(m.Annotations)
 }

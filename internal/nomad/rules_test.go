@@ -12,10 +12,10 @@ import (
 // manyPolicies answers as a server whose token has so many policies with such names, each with rules.
 func manyPolicies(n int, name, rules string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/v1/acl/token/self":
+		switch r.URL.Path {
+		case "/v1/acl/token/self":
 			_, _ = io.WriteString(w, `{"AccessorID":"a","Type":"client"}`)
-		case r.URL.Path == "/v1/acl/policies":
+		case "/v1/acl/policies":
 			var stubs []string
 			for i := range n {
 				stubs = append(stubs, fmt.Sprintf(`{"Name":"p-%d-%s","ModifyIndex":3}`, i, name))

@@ -60,8 +60,8 @@ func dryRunCount(action sdk.ScalingAction) (count int64, ok bool) {
 	}
 }
 
-// emitDryRun makes the Event. client-go's recorder doesn't: it counts an Event that differs in its text alone as one more
-// of the first, whose number it would then show; and it logs each refusal.
+// emitDryRun makes the Event. client-go's recorder doesn't: it counts an Event that differs in its text alone as one
+// more of the first, whose number it would then show; and it logs each refusal.
 func (t *Target) emitDryRun(c client.Client, ref types.NamespacedName, action sdk.ScalingAction, count int64) {
 	var err error
 	defer t.recoverAs(&err, "the Event of a dry run")

@@ -23,8 +23,8 @@ type emittedDryRun struct {
 // make Events may have come later than the policy.
 const eventRetry = 10 * time.Minute
 
-// dryRun reports if an Event is to be emitted of a dry run, because the count has changed or because the Event before has
-// failed some time ago, and records that it does.
+// dryRun reports if an Event is to be emitted of a dry run, because the count has changed or because the Event before
+// has failed some time ago, and records that it is.
 func (j *journal) dryRun(pool types.NamespacedName, policy string, count int64, now time.Time) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
