@@ -197,7 +197,7 @@ func TestANomadFarAwayIsNotSlow(t *testing.T) {
 	})
 }
 
-// Ten kinds of hostile servers, watched and asked all the time, take a bounded memory, and don't end the process.
+// All kinds of hostile servers, watched and asked all the time, take a bounded memory, and don't end the process.
 func TestHostileServersTakeBoundedMemory(t *testing.T) {
 	clusters := NewClusters(Options{})
 	var servers []*httptest.Server

@@ -25,6 +25,7 @@ func Servers() map[string]http.Handler {
 		"types":      http.HandlerFunc(wrongTypes),
 		"redirects":  http.HandlerFunc(redirects),
 		"slow-drips": http.HandlerFunc(drips),
+		"policies":   policies(),
 	}
 }
 
@@ -50,6 +51,32 @@ func lists(list func(request int64) []byte) http.Handler {
 			http.Error(w, "ACL support disabled", http.StatusBadRequest)
 		default:
 			<-r.Context().Done()
+		}
+	})
+}
+
+// policies gives the token hundreds of policies, each with other rules of some megabytes.
+func policies() http.Handler {
+	var stubs []string
+	for i := range 900 {
+		stubs = append(stubs, fmt.Sprintf(`{"Name":"p-%d","ModifyIndex":1}`, i))
+	}
+	list, long := "["+strings.Join(stubs, ",")+"]", strings.Repeat("n", 180)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v1/acl/token/self":
+			_, _ = io.WriteString(w, `{"AccessorID":"a","Type":"client"}`)
+		case "/v1/acl/policies":
+			_, _ = io.WriteString(w, list)
+		case "/v1/nodes", "/v1/allocations":
+			_, _ = io.WriteString(w, "[]")
+		default:
+			of := strings.TrimPrefix(r.URL.Path, "/v1/acl/policy/")
+			_, _ = io.WriteString(w, `{"RulesJSON":{"Namespaces":[`)
+			for i := range 15_000 {
+				_, _ = fmt.Fprintf(w, `{"Name":"%s-%d-%s"},`, of, i, long)
+			}
+			_, _ = io.WriteString(w, `{"Name":"*"}]}}`)
 		}
 	})
 }
