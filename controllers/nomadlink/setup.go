@@ -11,8 +11,8 @@ import (
 )
 
 // SetupWithManager adds the watchers of Nomad to a manager, and returns the connections and the source of events.
-// defaults reads the default connection, for what pools leave unset; addresses are for what they set. A watcher that doesn't go on makes the process
-// neither ready nor healthy, so that it is started again.
+// defaults reads the default connection, for what pools leave unset; addresses are for what they set. A watcher that
+// doesn't go on makes the process neither ready nor healthy, so that it is started again.
 func SetupWithManager(mgr ctrl.Manager, defaults func() (Config, error),
 	addresses Addresses) (*Connections, *NomadSource, error) {
 	c := &Connections{Reader: mgr.GetAPIReader(), ReadDefaults: defaults, Clock: clock.RealClock{}}

@@ -134,10 +134,8 @@ func Cause(err error) string {
 	if code, body := statusOf(err); code != 0 {
 		return fmt.Sprintf("%d %s", code, localPort.ReplaceAllString(cmp.Or(body, http.StatusText(code)), ""))
 	}
-	for _, is := range shownAsTheyAre {
-		if errors.Is(err, is) {
-			return is.Error()
-		}
+	if text := inOwnWords(err); text != "" {
+		return text
 	}
 	var (
 		login   loginRefused
@@ -147,11 +145,8 @@ func Cause(err error) string {
 		network *net.OpError
 		request *url.Error
 		busy    *BusyError
-		refused addressRefused
 	)
 	switch {
-	case errors.As(err, &refused):
-		return refused.Error()
 	case errors.As(err, &login):
 		return login.cause
 	case errors.As(err, &dns) && dns.IsNotFound:
@@ -179,6 +174,19 @@ func Cause(err error) string {
 // shownAsTheyAre are errors of our own whose text names the cause.
 var shownAsTheyAre = []error{errSuspended, errTooManyNodes, errTooManyAllocations, errTooLarge, errLargeSlow,
 	errNoRules}
+
+// inOwnWords returns the text of an error that names its cause in words that may be shown; empty: there is none.
+func inOwnWords(err error) string {
+	if refused, is := errors.AsType[addressRefused](err); is {
+		return refused.Error()
+	}
+	for _, is := range shownAsTheyAre {
+		if errors.Is(err, is) {
+			return is.Error()
+		}
+	}
+	return ""
+}
 
 // showable replaces a text that may not go into a condition because it is long or not one line: a server may have put
 // names from its certificate into it.
