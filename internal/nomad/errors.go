@@ -134,7 +134,7 @@ func Cause(err error) string {
 	if code, body := statusOf(err); code != 0 {
 		return fmt.Sprintf("%d %s", code, localPort.ReplaceAllString(cmp.Or(body, http.StatusText(code)), ""))
 	}
-	if text := inOwnWords(err); text != "" {
+	if text := showableText(err); text != "" {
 		return text
 	}
 	var (
@@ -175,8 +175,8 @@ func Cause(err error) string {
 var shownAsTheyAre = []error{errSuspended, errTooManyNodes, errTooManyAllocations, errTooLarge, errLargeSlow,
 	errNoRules}
 
-// inOwnWords returns the text of an error that names its cause in words that may be shown; empty: there is none.
-func inOwnWords(err error) string {
+// showableText returns the text of an error that names its cause in words that may be shown; empty: there is none.
+func showableText(err error) string {
 	if refused, is := errors.AsType[addressRefused](err); is {
 		return refused.Error()
 	}
