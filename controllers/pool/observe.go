@@ -45,7 +45,7 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 		Deleting: p.DeletionTimestamp != nil, ScaleIn: p.Spec.ScaleIn, Rollout: p.Spec.Rollout, Health: p.Spec.Health,
 		NomadRecovered: link.View.RecoveredSince, NomadKnown: link.Known, NomadNotAsked: link.NotAsked,
 		Servers: p.Spec.Nomad.Servers, NomadLeader: link.View.Leader, NomadMisconfigured: link.Misconfigured,
-		NomadReason: link.Reason, NomadMessage: link.Message}
+		NomadReason: link.Reason, NomadMessage: link.Message, WithoutTLS: p.Spec.Nomad.ClientTLSSecretRef == nil}
 	s.scale = lastScale(p, s.snapshot.Now)
 	s.snapshot.LastScale, s.snapshot.LastDown = s.scale.ScaleTime.Time, nodestate.TimeOf(s.scale.DownTime)
 	if err := r.resolveTemplate(ctx, s); err != nil {

@@ -53,14 +53,23 @@ func Conditions(s Snapshot, p Plan, o Outcome) map[string]metav1.Condition {
 func nomadReachable(x *index) metav1.Condition {
 	switch {
 	case x.NomadKnown:
-		return condition.True(x.NomadReason, x.NomadMessage)
+		return condition.True(x.NomadReason, x.NomadMessage+withoutTLS(x))
 	case x.UsageUnknown: // one question without an answer says nothing about the next
-		return condition.True(x.NomadReason, "Nomad answers.")
+		return condition.True(x.NomadReason, "Nomad answers."+withoutTLS(x))
 	case x.NomadNotAsked:
 		return condition.Unknown(x.NomadReason, x.NomadMessage)
 	default:
 		return condition.False(x.NomadReason, x.NomadMessage)
 	}
+}
+
+// withoutTLS says what nobody would notice: all works without it.
+func withoutTLS(x *index) string {
+	if !x.WithoutTLS {
+		return ""
+	}
+	return " New members talk to its servers in plain text, unless a file of the template sets tls: " +
+		"spec.nomad.clientTLSSecretRef isn't set."
 }
 
 func scalingOut(x *index, p Plan, o Outcome, c Counts) metav1.Condition {

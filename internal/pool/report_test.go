@@ -113,6 +113,8 @@ func TestOtherConditions(t *testing.T) {
 	})
 	runReports(t, v1alpha1.PoolNomadReachable, []reportCase{
 		{name: "answers", s: snapshot(0), status: true, reason: v1alpha1.ReasonReachable, message: "answers"},
+		{name: "answers, and members have no TLS", s: snapshot(0), change: func(s *pool.Snapshot) { s.WithoutTLS = true },
+			status: true, reason: v1alpha1.ReasonReachable, message: "spec.nomad.clientTLSSecretRef isn't set"},
 		{name: "doesn't", s: snapshot(0), change: nomadUnknown, reason: v1alpha1.ReasonUnreachable, message: "doesn't answer"},
 		{name: "not asked yet", s: snapshot(0), change: unknownYet, reason: v1alpha1.ReasonUnknown},
 		{name: "answers, but not how busy the members are", s: snapshot(0), change: func(s *pool.Snapshot) {

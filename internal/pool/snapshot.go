@@ -61,6 +61,8 @@ type Snapshot struct {
 	// not known.
 	Servers     []string
 	NomadLeader string
+	// WithoutTLS is true if new members are given no certificate to talk to the servers with.
+	WithoutTLS bool
 	// NomadMisconfigured is true if Nomad isn't known because of the connection or the token, which a person must mend.
 	NomadMisconfigured bool
 	// NomadReason and NomadMessage say how Nomad is, for the condition.
