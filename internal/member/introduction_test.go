@@ -14,6 +14,9 @@ func TestIntroductionsLastUntilTheTimeToJoinIsOver(t *testing.T) {
 		0: 30 * time.Minute, 5 * time.Minute: 30 * time.Minute, 10 * time.Minute: 31*time.Minute + 30*time.Second,
 		time.Hour: 81*time.Minute + 30*time.Second,
 	} {
+		if member.IntroductionStale(20*time.Minute) || !member.IntroductionStale(20*time.Minute+1) {
+			t.Error("a token is put into a VM for twenty minutes")
+		}
 		got := member.IntroductionTTL(joinTimeout)
 		if got != want {
 			t.Errorf("%s: %s, want %s", joinTimeout, got, want)
@@ -85,6 +88,8 @@ func TestIntroductionIsRenewedWhileTheGuestWaits(t *testing.T) {
 			wake: time.Second},
 		{name: "halted by a person, stale", o: booting(stopped, staleIn(0)), step: member.RenewIntroduction},
 		{name: "it boots", o: booting(staleIn(0)), step: member.Wait,
+			wake: 9*time.Minute - 30*time.Second},
+		{name: "it boots, and has a token that isn't stale", o: booting(staleIn(time.Minute)), step: member.Wait,
 			wake: 9*time.Minute - 30*time.Second},
 		{name: "it has joined before", o: booting(full, joined, staleIn(0)), step: member.Wait},
 		{name: "it leaves", o: booting(full, requesting, staleIn(0)), step: member.MarkDrained},
