@@ -1,7 +1,7 @@
-// Command mutants tests the tests of the pure rooms: it has one operator of a room changed at a time, and the room's
-// tests must fail.
+// Command mutants tests the tests of the pure packages: it has one operator changed at a time, and the tests of its
+// package must fail.
 //
-//	go run ./hack/mutants                  every room; make mutants
+//	go run ./hack/mutants                  every one; make mutants
 //	go run ./hack/mutants internal/pool    only this one
 //
 // gremlins (tools/mutants) makes the mutants, with the settings of .gremlins.yaml. A mutant that changes nothing that
@@ -18,12 +18,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
 )
 
-// rooms are pure, so that a test of each of their decisions is a matter of milliseconds.
-var rooms = []string{"internal/pool", "internal/member"}
+// pure packages: a test of each of their decisions is a matter of milliseconds.
+var pure = []string{"internal/pool", "internal/member"}
 
 func main() {
 	if filepath.Base(os.Args[0]) == "go" {
@@ -31,7 +32,7 @@ func main() {
 		return
 	}
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, flag.Args())
 	stop()
 	fail(err)
@@ -61,31 +62,31 @@ func run(ctx context.Context, only []string) error {
 		return err
 	}
 	if len(only) == 0 {
-		only = rooms
+		only = pure
 	}
 	var wrong []error
-	for _, room := range only {
-		wrong = append(wrong, try(ctx, paths[binaries.Gremlins], root, filepath.Clean(room), listed))
+	for _, dir := range only {
+		wrong = append(wrong, try(ctx, paths[binaries.Gremlins], root, filepath.Clean(dir), listed))
 	}
 	return errors.Join(wrong...)
 }
 
-// try runs gremlins on one room and holds what it reports to the list.
-func try(ctx context.Context, gremlins, root, room string, listed []survivor) error {
-	fmt.Printf("mutants: %s; that takes minutes\n", room)
-	r, tooFew, err := unleash(ctx, gremlins, root, room)
+// try runs gremlins on one package and holds what it reports to the list.
+func try(ctx context.Context, gremlins, root, dir string, listed []survivor) error {
+	fmt.Printf("mutants: %s; that takes minutes\n", dir)
+	r, tooFew, err := unleash(ctx, gremlins, root, dir)
 	if err != nil {
-		return fmt.Errorf("%s: %w", room, err)
+		return fmt.Errorf("%s: %w", dir, err)
 	}
-	left, err := r.survivors(root, room)
+	left, err := r.survivors(root, dir)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("mutants: %s: the tests notice %d, which is %.1f %%; %d aren't noticed; %.0f s\n",
-		room, r.Killed, r.Efficacy, len(left), r.Seconds)
-	wrong := compare(room, left, listed)
+		dir, r.Killed, r.Efficacy, len(left), r.Seconds)
+	wrong := compare(dir, left, listed)
 	if tooFew {
-		wrong = append(wrong, fmt.Errorf("%s: %.1f %% is less than .gremlins.yaml asks for", room, r.Efficacy))
+		wrong = append(wrong, fmt.Errorf("%s: %.1f %% is less than .gremlins.yaml asks for", dir, r.Efficacy))
 	}
 	return errors.Join(wrong...)
 }

@@ -46,7 +46,9 @@ func TestWhatSurvives(t *testing.T) {
 }
 
 func TestSurvivorsAreHeldToTheList(t *testing.T) {
-	s := func(code string) survivor { return survivor{File: "internal/x/x.go", Mutation: "INVERT_LOGICAL", Code: code} }
+	s := func(code string) survivor {
+		return survivor{File: "internal/x/x.go", Mutation: "INVERT_LOGICAL", Code: code}
+	}
 	other := survivor{File: "internal/y/y.go", Mutation: "INVERT_LOGICAL", Code: "a"}
 	for name, c := range map[string]struct {
 		left, listed []survivor
@@ -57,7 +59,7 @@ func TestSurvivorsAreHeldToTheList(t *testing.T) {
 		"listed, and there twice": {left: []survivor{s("a"), s("a")}, listed: []survivor{s("a")}},
 		"not listed":              {left: []survivor{s("a"), s("b")}, listed: []survivor{s("a")}, wrong: `code: "b"`},
 		"noticed, or gone":        {left: []survivor{s("a")}, listed: []survivor{s("a"), s("b")}, wrong: `"b" is noticed`},
-		"of another room":         {listed: []survivor{other}},
+		"of another package":      {listed: []survivor{other}},
 	} {
 		var text []string
 		for _, err := range compare("internal/x", c.left, c.listed) {

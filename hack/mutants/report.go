@@ -40,12 +40,12 @@ type survivor struct {
 	place, status string
 }
 
-// survivors are the mutants of a room that weren't killed: nor are those that no test reached, or whose tests took too
-// long. One that doesn't compile is none.
-func (r report) survivors(root, room string) ([]survivor, error) {
+// survivors are the mutants of a package that weren't killed. Those that no test reached, or whose tests took too long,
+// weren't. One that doesn't compile is none.
+func (r report) survivors(root, dir string) ([]survivor, error) {
 	var out []survivor
 	for _, f := range r.Files {
-		name := path.Join(filepath.ToSlash(room), f.Name)
+		name := path.Join(filepath.ToSlash(dir), f.Name)
 		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
 		if err != nil {
 			return nil, err

@@ -16,9 +16,9 @@ const belowThreshold = 10
 // measure how long the tests may take.
 const goFlags = "-short -vet=off -count=1 -ldflags=-w -trimpath"
 
-// unleash runs gremlins on a copy of the module that holds nothing but what the rooms are built of. tooFew is true if
+// unleash runs gremlins on a copy of the module that holds nothing but what they are built of. tooFew is true if
 // its threshold isn't met.
-func unleash(ctx context.Context, gremlins, root, room string) (r report, tooFew bool, err error) {
+func unleash(ctx context.Context, gremlins, root, dir string) (r report, tooFew bool, err error) {
 	scratch, err := os.MkdirTemp("", "mutants-")
 	if err != nil {
 		return r, false, err
@@ -33,7 +33,7 @@ func unleash(ctx context.Context, gremlins, root, room string) (r report, tooFew
 		return r, false, err
 	}
 	cmd := exec.CommandContext(ctx, gremlins, "unleash", "--silent", "--config", filepath.Join(root, ".gremlins.yaml"),
-		"--output", file, filepath.Join(module, room))
+		"--output", file, filepath.Join(module, dir))
 	cmd.Dir, cmd.Stderr = module, os.Stderr
 	cmd.Env = append(os.Environ(), append(env, "CGO_ENABLED=0", "GOFLAGS="+goFlags, "TMPDIR="+scratch)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends the tests that it runs
