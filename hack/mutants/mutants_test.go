@@ -107,3 +107,23 @@ func TestEverythingIsReached(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestTestsThatDrawAreFound(t *testing.T) {
+	dir := t.TempDir()
+	source := `package x
+
+func TestTable(t *testing.T) { _ = rapid.Int() }
+func TestProperty(t *testing.T) { rapid.Check(t, func(t *rapid.T) {}) }
+func TestSome(t *testing.T) { t.Run("a", rapid.MakeCheck(nil)) }
+func helper(t *testing.T) { rapid.Check(t, nil) }
+`
+	for name, text := range map[string]string{"x_test.go": source, "x.go": "package x\n", "testdata": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := drawing(dir)
+	if want := "TestProperty TestSome"; err != nil || strings.Join(got, " ") != want {
+		t.Errorf("got %q, %v, want %s", got, err, want)
+	}
+}

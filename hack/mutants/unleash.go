@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"time"
 )
 
 // belowThreshold is gremlins' exit code when the tests notice fewer mutants than its threshold asks for.
@@ -28,6 +30,14 @@ func unleash(ctx context.Context, gremlins, root, dir string) (r report, tooFew 
 	if err := copyModule(root, module); err != nil {
 		return r, false, err
 	}
+	random, err := drawing(filepath.Join(module, dir))
+	if err != nil {
+		return r, false, err
+	}
+	flags := goFlags
+	if len(random) > 0 {
+		flags += " -skip=^(" + strings.Join(random, "|") + ")$"
+	}
 	env, err := goInFront(filepath.Join(scratch, "path"))
 	if err != nil {
 		return r, false, err
@@ -35,8 +45,8 @@ func unleash(ctx context.Context, gremlins, root, dir string) (r report, tooFew 
 	cmd := exec.CommandContext(ctx, gremlins, "unleash", "--silent", "--config", filepath.Join(root, ".gremlins.yaml"),
 		"--output", file, filepath.Join(module, dir))
 	cmd.Dir, cmd.Stderr = module, os.Stderr
-	cmd.Env = append(os.Environ(), append(env, "CGO_ENABLED=0", "GOFLAGS="+goFlags, "TMPDIR="+scratch)...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it ends the tests that it runs
+	cmd.Env = append(os.Environ(), append(env, "CGO_ENABLED=0", "GOFLAGS="+flags, "TMPDIR="+scratch)...)
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, 10*time.Second
 	err = cmd.Run()
 	if exited := (*exec.ExitError)(nil); errors.As(err, &exited) && exited.ExitCode() == belowThreshold {
 		tooFew, err = true, nil
