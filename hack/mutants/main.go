@@ -24,7 +24,7 @@ import (
 )
 
 // pure packages: a test of each of their decisions is a matter of milliseconds.
-var pure = []string{"internal/pool", "internal/member"}
+var pure = []string{"internal/pool", "internal/member", "internal/nodestate", "internal/orphan"}
 
 func main() {
 	if filepath.Base(os.Args[0]) == "go" {

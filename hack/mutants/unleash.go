@@ -16,7 +16,7 @@ const belowThreshold = 10
 
 // goFlags are for every run of the tests: as fast as may be, and never from the cache, by whose time gremlins would
 // measure how long the tests may take.
-const goFlags = "-short -vet=off -count=1 -ldflags=-w -trimpath"
+const goFlags = "-short -vet=off -count=1 -gcflags=-dwarf=false -ldflags=-w -trimpath"
 
 // unleash runs gremlins on a copy of the module that holds nothing but what they are built of. tooFew is true if
 // its threshold isn't met.
