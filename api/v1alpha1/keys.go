@@ -19,6 +19,8 @@ const (
 	NodeIDAnnotation = "nomad.harvesterhci.io/node-id"
 	// IntroductionTimeAnnotation on a member's cloud-init Secret is when the introduction token in it was made.
 	IntroductionTimeAnnotation = "nomad.harvesterhci.io/introduction-time"
+	// CertificateExpirationTimeAnnotation on a member's cloud-init Secret is when the client certificate in it ends.
+	CertificateExpirationTimeAnnotation = "nomad.harvesterhci.io/certificate-expiration-time"
 
 	// DeleteNextAnnotation on a NomadNode makes it the first to go when the pool shrinks. Any value.
 	DeleteNextAnnotation = "nomad.harvesterhci.io/delete-next"

@@ -22,7 +22,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
-	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 	"github.com/nomad-harvester/nomad-harvester/internal/render"
 )
 
@@ -141,7 +140,8 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, 
 	if err != nil {
 		return templateProblem(err)
 	}
-	if err := r.Client.Create(ctx, rendered.VM); err != nil {
+	// Strictly, as kubectl does: the API server would drop fields of a KubeVirt that is newer than the cluster's.
+	if err := r.Client.Create(ctx, rendered.VM, client.FieldValidation(metav1.FieldValidationStrict)); err != nil {
 		if apierrors.IsAlreadyExists(err) {
 			return nil // The next observation shows whether the member owns it.
 		}
@@ -149,9 +149,6 @@ func (r *Reconciler) createVM(ctx context.Context, s *scope, _ member.Decision, 
 	}
 	made := nodestate.VMOf(s.node, rendered.VM)
 	s.vm, out.VM = rendered.VM, &made
-	if s.observed.Node.CertificateEnd.IsZero() { // the Secret was made before a crash
-		out.CertificateEnd = preflight.CertificateEnd(&s.node.Spec.Nomad.NomadClient, s.facts)
-	}
 	return nil
 }
 
@@ -203,6 +200,14 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 			seen := nomadlink.NodeOf(s.node, in.Node)
 			seen.StopTime, seen.Live, seen.LiveKnown = s.observed.Nomad.StopTime, memberAllocations(in.Live), true
 			out.Nomad, out.RetryAfter = &seen, viewRetry
+			return nil
+		}
+		other, err := r.busyOther(ctx, s, in)
+		if err != nil {
+			return err
+		}
+		if other != nil {
+			out.Nomad, out.RetryAfter = &nodestate.Nomad{Known: true, Other: other}, viewRetry
 			return nil
 		}
 	}
@@ -307,6 +312,11 @@ func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, 
 			return err
 		}
 		if open(in, s.node.Spec.ScaleIn.Drain) {
+			return r.reopen(ctx, s, out)
+		}
+		if other, err := r.busyOther(ctx, s, in); err != nil {
+			return err
+		} else if other != nil {
 			return r.reopen(ctx, s, out)
 		}
 	}

@@ -10,18 +10,21 @@ import (
 )
 
 // extendDrain writes the new deadline of a drain that is sent late, before it is sent. It asks Nomad's leader if that
-// is so: the view may be older than a drain that was sent in time, and its deadline must not move.
+// is so: the view may be older than a drain that was sent in time, and its deadline must not move. To a node that isn't
+// the member's none is sent, and of one that isn't in the view the leader has just been asked (observeByID).
 func (r *Reconciler) extendDrain(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	fresh, found, err := r.asked(ctx, s, out)
-	if err != nil || out.Nomad != nil { // or the node is external
-		return err
-	}
-	if !found || !member.Overdue(fresh) {
-		out.RetryAfter = viewRetry // the view catches up in a moment
-		return nil
+	if s.observed.Nomad.Registered {
+		fresh, found, err := r.asked(ctx, s, out)
+		if err != nil || out.Nomad != nil { // or the node is external
+			return err
+		}
+		if !found || !member.Overdue(fresh) {
+			out.RetryAfter = viewRetry // the view catches up in a moment
+			return nil
+		}
 	}
 	deadline := metav1.NewTime(member.NewDeadline(s.observed))
-	err = r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime = deadline })
+	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime = deadline })
 	if err == nil {
 		r.Events.drainExtended(s.node)
 	}

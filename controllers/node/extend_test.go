@@ -65,3 +65,37 @@ func TestLateDrainIsExtendedBeforeItIsSent(t *testing.T) {
 		})
 	}
 }
+
+// Nor is the VM of a member whose node Nomad doesn't know deleted as soon as a Nomad can be asked that was away until
+// the deadline had passed: its guest joins again.
+func TestMemberThatNomadHasForgottenGetsTimeAfterAnOutage(t *testing.T) {
+	deadline := now.Add(-time.Hour)
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, deadline.Add(-15*time.Minute), deadline)
+		return running(n, s, nomad.Node{Status: nomad.NodeReady})
+	})
+	s.nomad.view.Nodes, s.nomad.inside, s.nomad.view.RecoveredSince = nil, nomad.Inspection{}, now
+	s.reconcile(t)
+	n := s.node(t)
+	if left := n.Spec.Drain.DeadlineTime.Sub(now); left != 15*time.Minute+time.Second || n.Status.DrainResult != "" {
+		t.Errorf("it has %s, drained as %q", left, n.Status.DrainResult)
+	}
+	if e := s.event(); !strings.Contains(e, "DrainExtended") {
+		t.Errorf("event %q", e)
+	}
+	for _, at := range []time.Duration{0, 15 * time.Minute} {
+		s.clock.SetTime(now.Add(at))
+		s.nomad.view.Taken = s.clock.Now()
+		if s.reconcile(t); s.node(t).Status.DrainResult != "" {
+			t.Errorf("drained after %s", at)
+		}
+	}
+	s.clock.SetTime(now.Add(17 * time.Minute))
+	s.nomad.view.Taken = s.clock.Now()
+	if s.reconcile(t); s.node(t).Status.DrainResult != v1alpha1.DrainEmpty {
+		t.Error("it is waited for after its time is over")
+	}
+	if calls := strings.Join(s.nomad.calls, " "); strings.Contains(calls, "drain") {
+		t.Errorf("Nomad was asked to %q", calls)
+	}
+}

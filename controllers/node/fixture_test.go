@@ -36,13 +36,17 @@ type nomadStub struct {
 	view   nomad.View
 	allocs nomad.AllocationsView
 	inside nomad.Inspection // what the leader answers
+	// others are the nodes that say that they are the member, with what the leader answers of them.
+	others []nomad.Inspection
 	token  error
 	// refuses is why it doesn't say what is inside; nil: it does.
 	refuses error
-	calls   []string
-	tracks  bool
-	stops   time.Duration // how long the remaining allocations may take to stop
-	mute    bool          // it doesn't answer that
+	// hides is why it doesn't list the nodes of a member; nil: it does.
+	hides  error
+	calls  []string
+	tracks bool
+	stops  time.Duration // how long the remaining allocations may take to stop
+	mute   bool          // it doesn't answer that
 }
 
 func (n *nomadStub) Get(nomad.Connection) nomad.Cluster         { return n }
@@ -63,12 +67,26 @@ func (n *nomadStub) StopTime(context.Context, string) (time.Duration, error) {
 
 func (n *nomadStub) Purge(context.Context, string) error { n.called("purge"); return nil }
 
-func (n *nomadStub) Inspect(context.Context, string) (nomad.Inspection, error) {
+func (n *nomadStub) Inspect(_ context.Context, id string) (nomad.Inspection, error) {
 	n.called("inspect")
 	if n.refuses != nil {
 		return nomad.Inspection{}, n.refuses
 	}
+	for _, in := range n.others {
+		if in.Node.ID == id {
+			return in, nil
+		}
+	}
 	return n.inside, nil
+}
+
+func (n *nomadStub) NodesOf(context.Context, string, string) ([]nomad.Node, error) {
+	n.called("list")
+	var nodes []nomad.Node
+	for _, in := range n.others {
+		nodes = append(nodes, in.Node)
+	}
+	return nodes, n.hides
 }
 
 func (n *nomadStub) Drain(context.Context, string, nomad.DrainOptions) (bool, error) {
@@ -311,8 +329,8 @@ func TestOldIntroductionTokenIsRenewedBeforeTheVM(t *testing.T) {
 		mode    v1alpha1.IntroductionTokenMode
 		renewed bool
 	}{
-		"fresh":            {20 * time.Minute, "", false},
-		"old":              {20*time.Minute + time.Second, "", true},
+		"fresh":            {20*time.Minute - time.Second, "", false},
+		"old":              {20 * time.Minute, "", true},
 		"old, but no JWTs": {time.Hour, v1alpha1.IntroductionNever, false},
 	} {
 		t.Run(name, func(t *testing.T) {

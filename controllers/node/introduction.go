@@ -72,13 +72,26 @@ func introduced(secret *corev1.Secret, token string, now time.Time) {
 	}
 }
 
-// observeIntroduction finds out when the introduction token of a guest that waits to boot must be renewed.
-func (r *Reconciler) observeIntroduction(ctx context.Context, s *scope) error {
-	secret, err := r.readSecret(ctx, s)
-	if err != nil || secret == nil {
+// introductionTime is when the introduction token in a Secret was made; false: it was made without one.
+func introductionTime(secret *corev1.Secret) (time.Time, bool) {
+	made, err := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.IntroductionTimeAnnotation])
+	return made, err == nil
+}
+
+// observeWaiting finds out if the Secret of a guest that waits to boot is there, and when the introduction token in it
+// must be renewed.
+func (r *Reconciler) observeWaiting(ctx context.Context, s *scope) error {
+	secret, found, err := r.anySecret(ctx, s)
+	switch {
+	case err != nil:
 		return err
+	case !found:
+		s.observed.SecretMissing = true
+		return r.observeTemplate(ctx, s)
+	case !ofMember(secret, s.node):
+		return nil
 	}
-	if made, err := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.IntroductionTimeAnnotation]); err == nil {
+	if made, introduced := introductionTime(secret); introduced {
 		s.observed.IntroductionStaleAt = member.IntroductionStaleAt(made)
 	}
 	s.observed.HasIntroductionToken = cloudinit.Introduces(secret.Data[cloudinit.UserDataKey])

@@ -52,6 +52,9 @@ func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope
 		return nil, err
 	}
 	r.observeDenied(ctx, s)
+	if err := r.observeSuspension(ctx, s); err != nil {
+		return nil, err
+	}
 	if err := r.observeParts(ctx, s); err != nil {
 		return nil, err
 	}
@@ -152,8 +155,8 @@ func read(ctx context.Context, from client.Reader, key types.NamespacedName, o c
 func (r *Reconciler) observeParts(ctx context.Context, s *scope) error {
 	starts := !s.observed.Node.Leaving() && !s.observed.Node.VMMade
 	making := starts && !s.observed.VM.Exists
-	if member.WaitsToBoot(s.observed) {
-		return r.observeIntroduction(ctx, s)
+	if member.NeedsSecret(s.observed) {
+		return r.observeWaiting(ctx, s)
 	}
 	removing := s.observed.Node.Drained && (!s.observed.VM.Exists || !s.observed.VM.Owned)
 	if !starts && !removing {
@@ -226,6 +229,7 @@ func (r *Reconciler) membersOf(ctx context.Context, n *v1alpha1.NomadNode) ([]v1
 func observeNomad(s *scope, siblings []string) {
 	s.observed.Nomad = nodestate.Nomad{Known: s.link.Known, Why: s.link.Message, Misconfigured: s.link.Misconfigured,
 		NotAsked: s.link.NotAsked, Leader: s.link.View.Leader}
+	s.observed.NomadRecovered = s.link.View.RecoveredSince
 	for _, id := range siblings {
 		if v, ok := s.link.View.Nodes[id]; ok && v.Eligible {
 			s.observed.SiblingsEligible = true

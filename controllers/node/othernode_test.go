@@ -95,3 +95,68 @@ func TestLeavingGuestUnderAnotherIDIsWaitedFor(t *testing.T) {
 		})
 	}
 }
+
+// What the guest of a drained member has got under another ID since is waited for before its VM is deleted, whatever
+// the view shows; an answer that is missing isn't one that nothing is there.
+func TestVMOfAGuestUnderAnotherIDStaysWhileItHasWork(t *testing.T) {
+	other := func(change func(*nomad.Inspection)) []nomad.Inspection {
+		in := nomad.Inspection{Found: true, Live: []nomad.Allocation{alloc},
+			Node: nomad.Node{ID: otherID, Name: "p-1", Status: nomad.NodeReady, PoolUID: "u", Member: "p-1"}}
+		change(&in)
+		return []nomad.Inspection{in}
+	}
+	absent, down := nomad.Inspection{}, nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeDown}}
+	for name, c := range map[string]struct {
+		member, other nomad.Inspection
+		hides         error
+		goes          bool
+	}{
+		"it has work":                   {member: absent, other: other(asItIs)[0]},
+		"it has work, its node is down": {member: down, other: other(asItIs)[0]},
+		"Nomad doesn't list them":       {member: absent, hides: nomad.ErrUnreachable},
+		"it has none":                   {member: absent, other: other(func(in *nomad.Inspection) { in.Live = nil })[0], goes: true},
+		"its node lives": {member: nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeReady}},
+			other: other(asItIs)[0], goes: true},
+		"it is another's": {member: absent, other: other(func(in *nomad.Inspection) { in.Node.Member = "p-2" })[0], goes: true},
+		"it is down":      {member: absent, other: other(func(in *nomad.Inspection) { in.Node.Status = nomad.NodeDown })[0], goes: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := drained(nomad.Health{State: nomad.HealthReachable}, nothing)
+			s.nomad.view.Nodes = nil
+			s.nomad.inside, s.nomad.hides, s.nomad.others = c.member, c.hides, []nomad.Inspection{c.other}
+			for range 4 {
+				if _, err := s.Reconcile(t.Context(), request); err != nil && c.hides == nil {
+					t.Fatal(err)
+				}
+			}
+			if got := s.vmGone(t); got != c.goes {
+				t.Errorf("the VM is gone: %t, Nomad was asked to %q", got, s.nomad.calls)
+			}
+			if reopened := s.node(t).Spec.Drain.ID == "request-2"; reopened != (!c.goes && c.hides == nil) {
+				t.Errorf("drained once more: %t", reopened)
+			}
+		})
+	}
+}
+
+// Nor is it marked as drained while Nomad's leader shows such work and the view doesn't yet.
+func TestGuestUnderAnotherIDThatIsNotListedYetIsNotDrained(t *testing.T) {
+	s := underOther(nomad.Node{Name: "p-1", Status: nomad.NodeReady, PoolUID: "u", Member: "p-1"},
+		func(n *v1alpha1.NomadNode) {
+			n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainJoinTimeout, now, now.Add(15*time.Minute))
+		})
+	s.nomad.others, s.nomad.inside = []nomad.Inspection{s.nomad.inside}, nomad.Inspection{}
+	s.nomad.view.Nodes = nil
+	s.reconcile(t)
+	n := s.node(t)
+	if d := nodestate.Condition(n, v1alpha1.NodeDrainCompleted); n.Status.DrainResult != "" ||
+		d.Reason != v1alpha1.ReasonWaitingForAllocations || !strings.Contains(d.Message, otherID) {
+		t.Errorf("%+v", d)
+	}
+	s.nomad.hides = nomad.ErrUnreachable
+	if _, err := s.Reconcile(t.Context(), request); err == nil || s.node(t).Status.DrainResult != "" {
+		t.Errorf("without an answer: %v, drained as %q", err, s.node(t).Status.DrainResult)
+	}
+}
+
+func asItIs(*nomad.Inspection) {}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -53,7 +54,7 @@ func (r *Reconciler) renewSecret(ctx context.Context, s *scope, d member.Decisio
 func (r *Reconciler) writeSecret(ctx context.Context, s *scope, secret *corev1.Secret, out *member.Outcome) error {
 	err := r.Client.Create(ctx, secret)
 	out.Secret = err == nil
-	out.CertificateEnd = preflight.CertificateEnd(&s.node.Spec.Nomad.NomadClient, s.facts)
+	out.CertificateEnd = certificateEnd(secret, s.observed.Node)
 	out.Introduction = cloudinit.Introduces(secret.Data[cloudinit.UserDataKey])
 	if apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("a Secret %s that isn't this member's is in the way: %w", secret.Name, err)
@@ -91,7 +92,25 @@ func (r *Reconciler) renderSecret(ctx context.Context, s *scope, out *member.Out
 		return nil, templateProblem(err)
 	}
 	introduced(rendered.Secret, token, s.observed.Now)
+	certified(rendered.Secret, preflight.CertificateEnd(&s.node.Spec.Nomad.NomadClient, s.facts))
 	return rendered.Secret, nil
+}
+
+// certified notes in a Secret when the client certificate in it ends. Once the Secret is there nothing else tells: the
+// process may die before the member's status is written, and what the certificate was taken from may change.
+func certified(secret *corev1.Secret, end time.Time) {
+	if !end.IsZero() {
+		metav1.SetMetaDataAnnotation(&secret.ObjectMeta, v1alpha1.CertificateExpirationTimeAnnotation,
+			end.UTC().Format(time.RFC3339))
+	}
+}
+
+// certificateEnd is when the client certificate in a Secret ends; if that isn't noted, what the status says.
+func certificateEnd(secret *corev1.Secret, n nodestate.Node) time.Time {
+	if end, err := time.Parse(time.RFC3339, secret.Annotations[v1alpha1.CertificateExpirationTimeAnnotation]); err == nil {
+		return end
+	}
+	return n.CertificateEnd
 }
 
 // templateProblem is the error of a template of which nothing can be rendered. Nobody refused it, and no retry mends
@@ -110,9 +129,16 @@ func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	s.observed.Secret = secret != nil
-	s.observed.SecretStale = secret != nil && s.node.Spec.Nomad.IntroductionToken != v1alpha1.IntroductionNever &&
-		member.IntroductionStale(s.observed.Now.Sub(secret.CreationTimestamp.Time))
+	if s.observed.Secret = secret != nil; secret != nil {
+		s.observed.Node.CertificateEnd = certificateEnd(secret, s.observed.Node)
+		made, introduced := introductionTime(secret)
+		if !introduced { // Nomad gave none then, and may give one by now
+			made = secret.CreationTimestamp.Time
+		}
+		if s.node.Spec.Nomad.IntroductionToken != v1alpha1.IntroductionNever {
+			s.observed.IntroductionStaleAt = member.IntroductionStaleAt(made)
+		}
+	}
 	if !s.observed.Node.Leaving() { // otherwise the Secret goes, and nobody acts on this
 		s.observed.HasIntroductionToken = secret != nil && cloudinit.Introduces(secret.Data[cloudinit.UserDataKey])
 	}
@@ -121,11 +147,21 @@ func (r *Reconciler) observeSecret(ctx context.Context, s *scope) error {
 
 // readSecret reads the member's cloud-init Secret; nil: it has none.
 func (r *Reconciler) readSecret(ctx context.Context, s *scope) (*corev1.Secret, error) {
-	secret := &corev1.Secret{}
-	key := types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}
-	found, err := read(ctx, r.Live, key, secret)
-	if err != nil || !found || secret.Labels[v1alpha1.NodeLabel] != s.node.Name {
+	secret, found, err := r.anySecret(ctx, s)
+	if err != nil || !found || !ofMember(secret, s.node) {
 		return nil, err
 	}
 	return secret, nil
+}
+
+// anySecret reads the Secret that the member's VM names, whosever it is.
+func (r *Reconciler) anySecret(ctx context.Context, s *scope) (secret *corev1.Secret, found bool, err error) {
+	secret = &corev1.Secret{}
+	key := types.NamespacedName{Namespace: s.node.Namespace, Name: blueprint.SecretName(blueprint.MemberOf(s.node))}
+	found, err = read(ctx, r.Live, key, secret)
+	return secret, found, err
+}
+
+func ofMember(secret *corev1.Secret, n *v1alpha1.NomadNode) bool {
+	return secret.Labels[v1alpha1.NodeLabel] == n.Name
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -32,7 +33,8 @@ const finalizer = "nomad.harvesterhci.io/in-use"
 // uninstallPolicy is the name of the policy that refuses to have the installation removed, and of its binding.
 const uninstallPolicy = "nomad-harvester-uninstall"
 
-// guardedPolicies are the names of the policies, and of their bindings, that stay while there are members.
+// guardedPolicies are the names of the policies, and of their bindings, that stay while there are members. The first
+// guards the others.
 var guardedPolicies = []string{uninstallPolicy, "nomad-harvester-member-delete", "nomad-harvester-namespace-delete"}
 
 // reportedPolicies are those that may go while there are members, but not without a word. What they refuse is listed in
@@ -148,38 +150,61 @@ func used(ctx context.Context, from client.Reader) (bool, error) {
 // guard arms or disarms the policies and bindings that exist: an installation may do without them. It returns those
 // that should be armed, and are missing or being deleted.
 func (u *Guard) guard(ctx context.Context, on bool) ([]unprotected, error) {
+	if !on {
+		return nil, u.disarm(ctx)
+	}
 	var missing []unprotected
 	var errs []error
-	check := func(kind string, o client.Object, change func()) { // nil only looks
+	check := func(o client.Object, change func()) { // nil only looks
 		there, err := u.change(ctx, o, change)
 		if meta.IsNoMatchError(err) {
 			return // a Kubernetes before 1.30 has no such policies, which need not be reported
 		}
 		errs = append(errs, err)
-		if err == nil && on && (!there || o.GetDeletionTimestamp() != nil) {
-			missing = append(missing, unprotected{o, kind, o.GetName(), there})
+		if err == nil && (!there || o.GetDeletionTimestamp() != nil) {
+			missing = append(missing, unprotected{o, kindOf(o), o.GetName(), there})
 		}
 	}
-	for _, name := range guardedPolicies {
-		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		check(bindingKind, binding, func() {
-			setFinalizer(binding, on)
-			switch {
-			case name == uninstallPolicy && on:
-				binding.Spec.MatchResources = nil
-			case name == uninstallPolicy:
-				binding.Spec.MatchResources = selectsNothing
-			}
-		})
-		policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		check(policyKind, policy, func() { setFinalizer(policy, on) })
+	for _, o := range byName(guardedPolicies) {
+		check(o, func() { arm(o, true) })
 	}
-	for _, name := range reportedPolicies {
-		identity := metav1.ObjectMeta{Name: name}
-		check(bindingKind, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: identity}, nil)
-		check(policyKind, &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: identity}, nil)
+	for _, o := range byName(reportedPolicies) {
+		check(o, nil)
 	}
 	return missing, errors.Join(errs...)
+}
+
+// disarm lets the binding go last that keeps the installation from being removed, and nothing more after a failure. So
+// whoever may remove the controller finds nothing that only the controller could have released.
+func (u *Guard) disarm(ctx context.Context) error {
+	for _, o := range slices.Backward(byName(guardedPolicies)) {
+		if _, err := u.change(ctx, o, func() { arm(o, false) }); err != nil && !meta.IsNoMatchError(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// byName returns bindings and policies of these names.
+func byName(names []string) []client.Object {
+	var objects []client.Object
+	for _, name := range names {
+		objects = append(objects,
+			&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}},
+			&admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	}
+	return objects
+}
+
+// arm has a policy or a binding stay, or go.
+func arm(o client.Object, on bool) {
+	setFinalizer(o, on)
+	if b, ok := o.(*admissionv1.ValidatingAdmissionPolicyBinding); ok && b.Name == uninstallPolicy {
+		b.Spec.MatchResources = nil
+		if !on {
+			b.Spec.MatchResources = selectsNothing
+		}
+	}
 }
 
 // change changes an object, if it is there; nil: nothing of it.

@@ -69,6 +69,47 @@ func TestInstallationIsGuardedWhileThereAreMembers(t *testing.T) {
 	check(false)
 }
 
+// Whoever sees that the installation may be removed removes the controller too. What only it can release has gone by
+// then, wherever it was interrupted, and the next process goes on.
+func TestInstallationMayBeRemovedAfterAllElse(t *testing.T) {
+	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}
+	for most := range 2 * len(guardedPolicies) {
+		inner := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(append(installed(), pool.DeepCopy())...).Build()
+		if _, err := guardOf(inner).reconcile(t.Context(), ctrl.Request{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := inner.Delete(t.Context(), pool.DeepCopy()); err != nil {
+			t.Fatal(err)
+		}
+		patches := 0
+		c := interceptor.NewClient(inner, interceptor.Funcs{Patch: func(ctx context.Context, c client.WithWatch,
+			o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			if patches++; patches > most {
+				return context.Canceled
+			}
+			return c.Patch(ctx, o, p, opts...)
+		}})
+		if _, err := guardOf(c).reconcile(t.Context(), ctrl.Request{}); err == nil {
+			t.Fatalf("%d patches were enough", most)
+		}
+		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: uninstallPolicy}}
+		if err := inner.Get(t.Context(), client.ObjectKeyFromObject(binding), binding); err != nil {
+			t.Fatal(err)
+		}
+		if binding.Spec.MatchResources != nil {
+			t.Errorf("after %d patches the installation may be removed", most)
+		}
+		if _, err := guardOf(inner).reconcile(t.Context(), ctrl.Request{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range byName(guardedPolicies) {
+			if err := inner.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil || len(o.GetFinalizers()) > 0 {
+				t.Errorf("%s %s is held: %v", kindOf(o), o.GetName(), err)
+			}
+		}
+	}
+}
+
 // A controller of some namespaces doesn't see the others' pools in its cache. They count all the same.
 func TestInstallationIsGuardedForPoolsOfOtherNamespaces(t *testing.T) {
 	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "p"}}

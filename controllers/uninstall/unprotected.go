@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -12,6 +13,13 @@ const (
 	policyKind  = "validatingadmissionpolicy"
 	bindingKind = "validatingadmissionpolicybinding"
 )
+
+func kindOf(o client.Object) string {
+	if _, ok := o.(*admissionv1.ValidatingAdmissionPolicyBinding); ok {
+		return bindingKind
+	}
+	return policyKind
+}
 
 // unprotected is a policy or binding that is missing or being deleted while there are members.
 type unprotected struct {

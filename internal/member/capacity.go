@@ -16,6 +16,9 @@ const (
 	// startRetry is how long after a start the controller waits before it starts a VM again that Harvester halted once
 	// more. Harvester's admission checks quotas that Rancher set; other quotas stop the VM only when it is about to run.
 	startRetry = time.Minute
+	// startTimeout is how long after a start the VM may take to run before it no longer counts as one that waits for its
+	// quota. Harvester halts it sooner if the quota still has no capacity for it.
+	startTimeout = 5 * time.Minute
 )
 
 // lacksCapacity reports whether the VM waits for host capacity or namespace quota, with the condition to show.
@@ -23,7 +26,7 @@ func lacksCapacity(o nodestate.State) (metav1.Condition, bool) {
 	switch {
 	case !o.VM.Owned || o.VM.Deleting || o.Instance.Running:
 		return metav1.Condition{}, false
-	case o.VM.AboveQuota != "": // Harvester removes the annotation when the VM runs
+	case aboveQuota(o):
 		return condition.False(v1alpha1.ReasonVMAboveQuota,
 			"Harvester keeps the VM halted, because the namespace's quota has no room for it: "+o.VM.AboveQuota+
 				". Raise the quota or remove what uses it up"+thenStarted(o.Node)), true
@@ -34,6 +37,22 @@ func lacksCapacity(o nodestate.State) (metav1.Condition, bool) {
 	default:
 		return metav1.Condition{}, false
 	}
+}
+
+// aboveQuota is true for a VM that waits for its namespace's quota. Harvester's annotation alone doesn't tell: it stays
+// until the VM runs, and a VM that was started may never do so for another reason. What was written last counts, so
+// that nothing changes in what is said of a VM that Harvester halts again.
+func aboveQuota(o nodestate.State) bool {
+	return o.VM.AboveQuota != "" && (o.VM.Halted || untilStarted(o) > 0)
+}
+
+// untilStarted is for how much longer a VM that was started counts as waiting for its quota; 0: it doesn't, or wasn't
+// started.
+func untilStarted(o nodestate.State) time.Duration {
+	if o.VM.AboveQuota == "" || o.VM.Halted || !o.Node.LackedCapacity() {
+		return 0
+	}
+	return max(o.Node.CapacityAvailableTime.Add(startTimeout).Sub(o.Now), 0)
 }
 
 func thenStarted(r nodestate.Node) string {
@@ -66,10 +85,4 @@ func startHalted(o nodestate.State) (Decision, bool) {
 		return Decision{Step: Wait, Wake: left}, true
 	}
 	return Decision{Step: StartVM}, true
-}
-
-// joinExpired is JoinExpired, which knows only what was written last, together with what is observed now.
-func joinExpired(o nodestate.State) bool {
-	_, lacks := lacksCapacity(o)
-	return !lacks && o.Node.JoinExpired(o.Now)
 }

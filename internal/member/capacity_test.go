@@ -41,7 +41,8 @@ func TestVMWithoutCapacityIsReported(t *testing.T) {
 			"is then started by itself"},
 		{"halted by Harvester when it had joined", steady(aboveQuota), "False", v1alpha1.ReasonVMAboveQuota,
 			"then start the VM, or delete"},
-		{"started, not running yet", booting(aboveQuota, starting), "False", v1alpha1.ReasonVMAboveQuota, ""},
+		{"started, not running yet", booting(aboveQuota, starting, wasBlocked(v1alpha1.BlockedByCapacity), capacityAt(now)),
+			"False", v1alpha1.ReasonVMAboveQuota, ""},
 		{"halted by somebody", booting(halted, noInstance), "False", v1alpha1.ReasonVMStopped, ""},
 		{"it runs again, Harvester removes its annotation in a moment",
 			booting(func(o *nodestate.State) { o.VM.AboveQuota = "once" }), "True", v1alpha1.ReasonVMRunning, ""},
@@ -124,5 +125,38 @@ func TestTimeToJoinBeginsWithCapacity(t *testing.T) {
 	if c := decide(booting(late,
 		unschedulable(time.Hour))).Conditions[v1alpha1.NodeJoined]; c.Reason != v1alpha1.ReasonJoining {
 		t.Errorf("no host, just found: %+v", c)
+	}
+}
+
+// Harvester's annotation stays until the VM runs. A VM that was started, and isn't halted again, counts as waiting for
+// its quota for some minutes. Then its time to join begins, once, and what is said of it doesn't change any more.
+func TestStartedVMDoesNotWaitForItsQuotaForEver(t *testing.T) {
+	started := func(o *nodestate.State) { o.VM.Halted = false }
+	waits := func(after time.Duration, changes ...change) nodestate.State {
+		return booting(append([]change{aboveQuota, started, wasBlocked(v1alpha1.BlockedByCapacity), capacityAt(now),
+			later(after)}, changes...)...)
+	}
+	runSteps(t, []stepCase{
+		{name: "just started", o: waits(time.Second), step: member.Wait, wake: 5*time.Minute - time.Second},
+		{name: "not for long", o: waits(5*time.Minute - time.Second), step: member.Wait, wake: time.Second},
+	})
+	o := waits(5 * time.Minute)
+	d := decide(o)
+	if d.BlockedBy != "" || !d.CapacityAvailableTime.Equal(o.Now) ||
+		d.Conditions[v1alpha1.NodeVMReady].Reason != v1alpha1.ReasonVMStarting {
+		t.Errorf("blocked by %q, capacity since %s, %+v", d.BlockedBy, d.CapacityAvailableTime, d.Conditions)
+	}
+	for _, after := range []time.Duration{0, time.Minute, 10*time.Minute - time.Second, 10 * time.Minute} {
+		o.Node.BlockedBy, o.Node.CapacityAvailableTime = d.BlockedBy, d.CapacityAvailableTime
+		next := decide(with(o, later(after)))
+		expired := next.Conditions[v1alpha1.NodeJoined].Reason == v1alpha1.ReasonJoinTimeout
+		if next.BlockedBy != "" || !next.CapacityAvailableTime.Equal(d.CapacityAvailableTime) ||
+			expired != (after == 10*time.Minute) {
+			t.Errorf("after %s: blocked by %q, capacity since %s, its time is over: %t", after, next.BlockedBy,
+				next.CapacityAvailableTime, expired)
+		}
+	}
+	if d := decide(waits(time.Hour, aboveQuota)); d.BlockedBy != v1alpha1.BlockedByCapacity {
+		t.Errorf("halted again it is blocked by %q", d.BlockedBy)
 	}
 }

@@ -69,6 +69,8 @@ func next(o nodestate.State) Decision {
 		return Decision{Step: RequestDrain, Reason: v1alpha1.DrainEvacuation}
 	case !o.VM.Exists:
 		return provision(o)
+	case secretLost(o):
+		return Decision{Step: CreateSecret}
 	case introductionStale(o):
 		return Decision{Step: RenewIntroduction}
 	default:
@@ -112,7 +114,7 @@ func provision(o nodestate.State) Decision {
 		return Decision{Step: Wait, Wake: problemRetry}
 	case !o.Secret:
 		return Decision{Step: CreateSecret}
-	case o.SecretStale:
+	case tokenStale(o):
 		return Decision{Step: RenewSecret}
 	default:
 		return Decision{Step: CreateVM}
@@ -134,15 +136,15 @@ func live(o nodestate.State) Decision {
 		return d
 	}
 	if _, lacks := lacksCapacity(o); o.Node.Joined || lacks {
-		d := Decision{Step: Wait}
+		d := Decision{Step: Wait, Wake: untilStarted(o)}
 		if o.VM.Halted {
 			d.Wake = problemRetry // a VM whose labels were removed has no watch; somebody may have started it
 		}
 		return d
 	}
-	left := o.Node.JoinDeadline().Sub(o.Now)
+	left := joinDeadline(o).Sub(o.Now)
 	switch {
-	case o.Nomad.Other != nil: // no change of its allocations wakes the member
+	case o.Nomad.Other != nil, o.Suspended: // no change of its allocations, or of its pool, wakes the member
 		return Decision{Step: Wait, Wake: problemRetry}
 	case o.Instance.Exists && left > otherNodeMargin:
 		left -= otherNodeMargin

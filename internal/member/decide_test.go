@@ -12,11 +12,13 @@ import (
 
 func TestMemberIsMadeInOrder(t *testing.T) {
 	secret := func(o *nodestate.State) { o.Secret = true }
-	stale := func(o *nodestate.State) { o.SecretStale = true }
+	stale := func(o *nodestate.State) { o.IntroductionStaleAt = o.Now }
+	soon := func(o *nodestate.State) { o.IntroductionStaleAt = o.Now.Add(time.Second) }
 	runSteps(t, []stepCase{
 		{name: "nothing exists", o: fresh(), step: member.CreateSecret},
 		{name: "a VM without its Secret would start for ever", o: fresh(secret), step: member.CreateVM},
 		{name: "its introduction token is about to run out", o: fresh(secret, stale), step: member.RenewSecret},
+		{name: "not yet", o: fresh(secret, soon), step: member.CreateVM},
 		{name: "nothing to renew before it is there", o: fresh(stale), step: member.CreateSecret},
 		{name: "a VM that runs has read it", o: booting(secret, stale), step: member.Wait,
 			wake: 8*time.Minute + 30*time.Second},

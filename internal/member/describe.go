@@ -223,12 +223,12 @@ func joined(o nodestate.State) metav1.Condition {
 }
 
 // untilWhen is when a guest must have joined, in words. It is empty until that is fixed: the time to join begins when
-// the VM is made, or gets the capacity that it lacked.
+// the VM is made, gets the capacity that it lacked, or when its pool judges again whether members join.
 func untilWhen(o nodestate.State) string {
-	if _, lacks := lacksCapacity(o); lacks || !o.Node.VMMade || o.VM.Halted || o.Node.LackedCapacity() {
+	if _, lacks := lacksCapacity(o); lacks || !o.Node.VMMade || o.VM.Halted || o.Node.LackedCapacity() || o.Suspended {
 		return ""
 	}
-	return " until " + stamp(o.Node.JoinDeadline()) + " (health.joinTimeout)"
+	return " until " + stamp(joinDeadline(o)) + " (health.joinTimeout)"
 }
 
 // drainNomadUnknownCondition tells why the drain makes no progress while Nomad can't be asked, when the member goes

@@ -56,7 +56,10 @@ func drainAbsent(o nodestate.State) Decision {
 	if retainedAbsent(o) {
 		return Decision{Step: Wait}
 	}
-	if left := untilAbsentIsFinal(o); left > 0 {
+	switch left := untilAbsentIsFinal(o); {
+	case waitsForAbsent(o) && hadNoTime(o):
+		return Decision{Step: ExtendDrain}
+	case left > 0:
 		return Decision{Step: Wait, Wake: left}
 	}
 	return markDrained(false, absentResult(o), "Nomad has no node of this ID, so there is nothing to drain.")
@@ -71,18 +74,21 @@ func cordon(o nodestate.State) Decision {
 	return Decision{Step: Cordon}
 }
 
-// untilAbsentIsFinal is how much longer a drain waits for a node that Nomad doesn't know. It waits if the node had
-// joined and its guest runs, because a client that lives registers again: Nomad may have been restored from a snapshot,
-// or be another cluster than before.
+// untilAbsentIsFinal is how much longer a drain waits for a node that Nomad doesn't know.
 func untilAbsentIsFinal(o nodestate.State) time.Duration {
-	if !o.Node.Joined || !o.Instance.Exists {
+	if !waitsForAbsent(o) {
 		return 0
 	}
 	return untilGivenUp(o)
 }
 
+// waitsForAbsent is true for a member whose node Nomad doesn't know, if the node had joined and its guest runs: a
+// client that lives registers again. Nomad may have been restored from a snapshot, or be another cluster than before,
+// or have forgotten the node while its servers didn't hear of it.
+func waitsForAbsent(o nodestate.State) bool { return o.Node.Joined && o.Instance.Exists }
+
 func retainedAbsent(o nodestate.State) bool {
-	return o.Node.DrainOnTimeout() == v1alpha1.DrainRetain && o.Node.Joined && o.Instance.Exists
+	return o.Node.DrainOnTimeout() == v1alpha1.DrainRetain && waitsForAbsent(o)
 }
 
 func goneResult(o nodestate.State) v1alpha1.DrainResult {
@@ -126,7 +132,10 @@ func drainExternal(o nodestate.State) Decision {
 	if o.Node.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return Decision{Step: Wait}
 	}
-	if left := untilGivenUp(o); left > 0 {
+	switch left := untilGivenUp(o); {
+	case hadNoTime(o):
+		return Decision{Step: ExtendDrain}
+	case left > 0:
 		return Decision{Step: Wait, Wake: left}
 	}
 	return markDrained(true, v1alpha1.DrainDeadlinePassed,

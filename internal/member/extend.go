@@ -30,7 +30,20 @@ func Overdue(o nodestate.State) bool {
 	if o.Nomad.Draining && !o.Nomad.DrainStarted.IsZero() {
 		left += max(o.Now.Sub(o.Nomad.DrainStarted), 0)
 	}
-	whole := drainTime(o.Node)
+	return tooLittle(left, o.Node)
+}
+
+// hadNoTime is true for a drain request whose time was nearly over when Nomad could be asked again, or by this process
+// for the first time. It is for members to which no drain can be sent, and that nevertheless get the time of one: their
+// node isn't known, or isn't theirs, and nothing in Nomad shows when that time began. A guest whose node Nomad has
+// forgotten registers again, and its drain is sent then; one that works under another ID ends its work.
+func hadNoTime(o nodestate.State) bool {
+	return tooLittle(o.Node.Drain.DeadlineTime.Sub(o.NomadRecovered), o.Node)
+}
+
+// tooLittle is true if that is less than what must be left of a drain's time when it begins.
+func tooLittle(left time.Duration, r nodestate.Node) bool {
+	whole := drainTime(r)
 	return whole > 0 && left < min(leastDrainTime, whole/2)
 }
 

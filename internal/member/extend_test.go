@@ -66,3 +66,34 @@ func TestLateDrainGetsItsTime(t *testing.T) {
 		t.Errorf("it gets %s, until %s", left, got)
 	}
 }
+
+// A member to which no drain can be sent gets that time from when Nomad could be asked.
+func TestTimeOfADrainThatCannotBeSent(t *testing.T) {
+	known := func(d time.Duration) change { // for so long
+		return func(o *nodestate.State) { o.NomadRecovered = o.Now.Add(-d) }
+	}
+	external := func(o *nodestate.State) { o.Nomad = nodestate.Nomad{Known: true, External: "db"} }
+	works := registeredAs(otherID, service("web"))
+	back := known(time.Second)
+	runSteps(t, []stepCase{
+		{name: "absent, Nomad was away past the deadline", o: requested(notInNomad, overdue(time.Hour), back),
+			step: member.ExtendDrain},
+		{name: "absent, it came back in time", o: requested(notInNomad, overdue(time.Hour), known(time.Hour+2*time.Minute)),
+			step: member.MarkDrained},
+		{name: "absent, it came back a moment before", o: requested(notInNomad, overdue(time.Hour),
+			known(time.Hour+2*time.Minute-time.Second)), step: member.ExtendDrain},
+		{name: "absent, before its deadline", o: requested(notInNomad, back), step: member.Wait,
+			wake: 14*time.Minute + member.ForceGrace},
+		{name: "absent, and never joined", o: booting(asked, overdue(time.Hour), back), step: member.MarkDrained},
+		{name: "absent, and its guest is gone", o: requested(notInNomad, overdue(time.Hour), back, noInstance),
+			step: member.MarkDrained},
+		{name: "absent, and retained", o: requested(notInNomad, retain, overdue(time.Hour), back), step: member.Wait},
+		{name: "its VM was deleted", o: requested(notInNomad, leaves(v1alpha1.DrainVMDeleted), overdue(time.Hour), back),
+			step: member.MarkDrained},
+		{name: "external", o: requested(external, overdue(time.Hour), back), step: member.ExtendDrain},
+		{name: "external, in time", o: requested(external, overdue(time.Hour), known(2*time.Hour)), step: member.MarkDrained},
+		{name: "works under another ID", o: booting(asked, works, overdue(time.Hour), back), step: member.ExtendDrain},
+		{name: "works under another ID, in time", o: booting(asked, works, overdue(time.Hour), known(2*time.Hour)),
+			step: member.MarkDrained},
+	})
+}

@@ -28,8 +28,10 @@ func IntroductionTTL(joinTimeout time.Duration) time.Duration {
 // IntroductionStaleAt is when a token that was made at a time must be renewed.
 func IntroductionStaleAt(made time.Time) time.Time { return made.Add(introductionUse) }
 
-// IntroductionStale reports if a token that was made so long ago may expire before a guest made now has joined.
-func IntroductionStale(age time.Duration) bool { return age > introductionUse }
+// tokenStale is true if that time has come.
+func tokenStale(o nodestate.State) bool {
+	return !o.IntroductionStaleAt.IsZero() && !o.Now.Before(o.IntroductionStaleAt)
+}
 
 // WaitsToBoot is true for a member whose VM is there and whose guest can't boot yet, for lack of capacity or because
 // somebody has halted the VM. When it boots, it reads its introduction token, which must be valid then.
@@ -41,7 +43,7 @@ func WaitsToBoot(o nodestate.State) bool {
 
 // introductionStale is true for such a member if its introduction token must be renewed.
 func introductionStale(o nodestate.State) bool {
-	return WaitsToBoot(o) && !o.IntroductionStaleAt.IsZero() && !o.Now.Before(o.IntroductionStaleAt)
+	return WaitsToBoot(o) && tokenStale(o)
 }
 
 // untilIntroductionStale is how long until that is so; 0: it isn't waited for.

@@ -15,23 +15,30 @@ import (
 // for its pool to know before it would replace the member, and so late that few members are looked for.
 const otherNodeMargin = 30 * time.Second
 
-// ChecksForOther is true for a member whose guest runs and hasn't joined, when its time to join is nearly up, or when
-// it leaves: the guest may have registered under another ID, and have work.
+// ChecksForOther is true for a member whose guest runs, and not under the member's ID, when its time to join is nearly
+// up, or when it leaves: the guest may have registered under another ID, and have work. One that had joined may have
+// done so since, because somebody has removed its data directory.
 func ChecksForOther(o nodestate.State) bool {
 	switch r := o.Node; {
-	case !o.Nomad.Known || o.Nomad.Registered || o.Nomad.External != "" || r.Joined || r.Drained:
+	case r.Drained || !MayHaveOther(o):
 		return false
-	case !o.Instance.Exists || o.VM.Exists && !o.VM.Owned:
-		return false
+	case r.Leaving():
+		return true
 	default:
-		return r.Leaving() || !o.Now.Before(r.JoinDeadline().Add(-otherNodeMargin))
+		return !r.Joined && !o.Nomad.Registered && !o.Now.Before(joinDeadline(o).Add(-otherNodeMargin))
 	}
+}
+
+// MayHaveOther is true for a member whose guest runs while Nomad has no node of the member's ID that lives.
+func MayHaveOther(o nodestate.State) bool {
+	lives := o.Nomad.Registered && o.Nomad.Status != "down"
+	return o.Nomad.Known && !lives && o.Nomad.External == "" && o.Instance.Exists && (!o.VM.Exists || o.VM.Owned)
 }
 
 // otherWork are the allocations on the node as which the guest has registered under another ID, without those that a
 // drain wouldn't wait for.
 func otherWork(o nodestate.State) []nodestate.Allocation {
-	if o.Nomad.Registered || o.Nomad.Other == nil {
+	if o.Nomad.Other == nil {
 		return nil
 	}
 	return WaitedFor(o.Nomad.Other.Live, o.Node.Policy)
@@ -56,7 +63,10 @@ func drainOther(o nodestate.State) Decision {
 	if o.Node.DrainOnTimeout() == v1alpha1.DrainRetain {
 		return Decision{Step: Wait, Wake: problemRetry}
 	}
-	if left := untilGivenUp(o); left > 0 {
+	switch left := untilGivenUp(o); {
+	case hadNoTime(o):
+		return Decision{Step: ExtendDrain}
+	case left > 0:
 		return Decision{Step: Wait, Wake: min(left, problemRetry)}
 	}
 	return markDrained(true, v1alpha1.DrainDeadlinePassed,

@@ -29,6 +29,7 @@ func asked(o *nodestate.State) {
 
 func TestWhoIsLookedForUnderAnotherID(t *testing.T) {
 	nearly := later(8*time.Minute + 30*time.Second)
+	status := func(is string) change { return func(o *nodestate.State) { o.Nomad.Status = is } }
 	for name, c := range map[string]struct {
 		o    nodestate.State
 		want bool
@@ -40,7 +41,10 @@ func TestWhoIsLookedForUnderAnotherID(t *testing.T) {
 		"its VM is gone, its instance isn't": {booting(asked, vmOnlyGone), true},
 		"it has time":                        {booting(later(8*time.Minute + 29*time.Second)), false},
 		"it has joined":                      {steady(nearly), false},
-		"it had joined":                      {steady(notInNomad, asked), false},
+		"it had joined":                      {steady(notInNomad, asked), true},
+		"it had joined, its node is down":    {steady(status("down"), asked), true},
+		"it stays":                           {steady(notInNomad, nearly), false},
+		"its node is disconnected":           {steady(status("disconnected"), asked), false},
 		"no guest runs":                      {booting(nearly, noInstance), false},
 		"the VM isn't its own":               {booting(nearly, externalVM), false},
 		"its ID is taken":                    {booting(nearly, func(o *nodestate.State) { o.Nomad.External = "db" }), false},
@@ -99,6 +103,8 @@ func TestLeavingGuestUnderAnotherID(t *testing.T) {
 		{name: "its deadline has passed", o: booting(asked, works, overdue(member.ForceGrace)), step: member.MarkDrained},
 		{name: "it has none", o: booting(asked, registeredAs(otherID, nil)), step: member.MarkDrained},
 		{name: "its VM is deleted", o: booting(asked, works, noVM), step: member.MarkDrained},
+		{name: "it had joined", o: steady(asked, works), step: member.Wait, wake: 15 * time.Second},
+		{name: "its own node is down", o: steady(asked, works, nodeDown), step: member.Wait, wake: 15 * time.Second},
 	})
 	waits := decide(booting(asked, works)).Conditions[v1alpha1.NodeDrainCompleted]
 	if waits.Reason != v1alpha1.ReasonWaitingForAllocations || !strings.Contains(waits.Message, "web") ||
@@ -110,6 +116,9 @@ func TestLeavingGuestUnderAnotherID(t *testing.T) {
 		t.Errorf("%+v", d.Drained)
 	}
 }
+
+// nodeDown adds the member's own node, which is down.
+func nodeDown(o *nodestate.State) { o.Nomad.Registered, o.Nomad.Status = true, "down" }
 
 // What was written of another ID is believed only while Nomad can't be asked.
 func TestGuestUnderAnotherIDThanBefore(t *testing.T) {

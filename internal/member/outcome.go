@@ -54,7 +54,7 @@ func (out Outcome) After(s nodestate.State) nodestate.State {
 		s.Node.CertificateEnd = out.CertificateEnd
 	}
 	if out.Secret {
-		s.Secret, s.SecretStale, s.HasIntroductionToken = true, false, out.Introduction
+		s.Secret, s.SecretMissing, s.HasIntroductionToken, s.IntroductionStaleAt = true, false, out.Introduction, time.Time{}
 	}
 	if out.IntroductionRemoved {
 		s.HasIntroductionToken = false

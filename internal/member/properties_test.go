@@ -78,7 +78,8 @@ func anyNomad(t *rapid.T) nodestate.Nomad {
 
 func anyObserved(t *rapid.T) nodestate.State {
 	o := nodestate.State{Now: now, Node: anyNode(t), Nomad: anyNomad(t), Secret: flag(t, "secret"),
-		SecretStale: flag(t, "secret stale"), SiblingsEligible: flag(t, "siblings"), PoolDeleted: flag(t, "pool deleted")}
+		SecretMissing: flag(t, "secret missing"), NomadRecovered: anyTime(t, "Nomad recovered"),
+		SiblingsEligible: flag(t, "siblings"), PoolDeleted: flag(t, "pool deleted")}
 	if flag(t, "VM") {
 		o.VM = nodestate.VM{Exists: true, Owned: flag(t, "owned"), Deleting: flag(t, "VM deleting"),
 			Halted:        flag(t, "halted"),
@@ -108,7 +109,7 @@ func anyObserved(t *rapid.T) nodestate.State {
 }
 
 var (
-	making   = []member.Step{member.CreateSecret, member.RenewSecret, member.CreateVM}
+	making   = []member.Step{member.RenewSecret, member.CreateVM}
 	inNomad  = []member.Step{member.CancelDrain, member.Cordon, member.Drain, member.ResendDrain, member.Purge}
 	removals = []member.Step{member.DeleteNomadNode, member.ListClaims, member.DeleteVM, member.HaltVM, member.Purge,
 		member.DeleteClaims, member.DeleteSecret, member.Release}
@@ -144,9 +145,13 @@ func TestDecisionsAreSafe(t *testing.T) {
 		if slices.Contains(making, d.Step) {
 			must(wanted && !o.VM.Exists && !r.VMMade, "a VM is made once, and only of what is wanted")
 		}
+		waits := wanted && o.VM.Owned && !o.VM.Deleting && !r.Joined && !o.Instance.Running
 		if d.Step == member.RenewIntroduction {
-			must(wanted && o.VM.Owned && !o.VM.Deleting && !r.Joined && !o.Instance.Running,
-				"only a guest that waits to boot gets another token")
+			must(waits, "only a guest that waits to boot gets another token")
+		}
+		if d.Step == member.CreateSecret {
+			must(waits && o.SecretMissing || wanted && !o.VM.Exists && !r.VMMade,
+				"a Secret is made before its VM, or again for a guest that waits to boot")
 		}
 		must(!d.Late || !o.Nomad.NotAsked, "no timeout of Nomad ends before it was asked")
 		if d.Step == member.StartVM {
@@ -183,8 +188,10 @@ func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 		)
 		must(again || !member.Overdue(o), "allocations get their time")
 	case d.Step == member.ExtendDrain:
-		must(o.Nomad.Known && o.Nomad.Registered && !o.Nomad.Eligible && o.Nomad.DrainID != in.ID,
-			"only the deadline of a drain that was not sent moves")
+		sent := o.Nomad.Registered && (o.Nomad.Eligible || o.Nomad.DrainID == in.ID)
+		runs := o.Nomad.Registered || o.Instance.Exists && in.DeadlineTime.Before(&metav1.Time{
+			Time: o.NomadRecovered.Add(o.Node.Policy.Deadline.Duration)})
+		must(o.Nomad.Known && !sent && runs, "only the deadline of a drain that could not be sent moves")
 	case d.Step == member.ResendDrain:
 		must(o.Node.Resent != in.ID, "a drain is resent once")
 		must(!member.Rechecks(o), "nothing is drained of a member that leaves only if it is empty, before Nomad was asked")

@@ -25,7 +25,7 @@ func vmReady(o nodestate.State) metav1.Condition {
 	if c, ok := stuck(o); ok {
 		return c
 	}
-	if c, ok := lacksCapacity(o); ok {
+	if c, ok := cannotBoot(o); ok {
 		return c
 	}
 	switch {
@@ -52,6 +52,14 @@ func vmReady(o nodestate.State) metav1.Condition {
 	default:
 		return condition.False(v1alpha1.ReasonVMStarting, starting(o.VM))
 	}
+}
+
+// cannotBoot reports whether something is in the way of a VM that waits to boot, with the condition to show.
+func cannotBoot(o nodestate.State) (metav1.Condition, bool) {
+	if c, ok := secretNotMade(o); ok {
+		return c, true
+	}
+	return lacksCapacity(o)
 }
 
 // byOthers is true if somebody else deleted a VM whose member isn't drained.

@@ -20,21 +20,23 @@ type State struct {
 	Instance Instance
 	// Secret is true while the cloud-init Secret exists.
 	Secret bool
-	// SecretStale is true when the introduction token in the Secret may expire before a guest made now has joined. Only
-	// observed while the VM is to be made.
-	SecretStale bool
+	// SecretMissing is true if somebody has deleted the Secret of a VM whose guest waits to boot. Only observed while
+	// member.NeedsSecret.
+	SecretMissing bool
 	// HasIntroductionToken is true while the Secret holds an introduction token. Once the VM has been seen, the status
 	// tells that.
 	HasIntroductionToken bool
-	// IntroductionStaleAt is when the introduction token in the Secret of a VM whose guest waits to boot must be renewed;
-	// zero: there is none. Only observed while member.WaitsToBoot.
+	// IntroductionStaleAt is when the introduction token in the Secret must be renewed, because it may expire before a guest
+	// that boots then has joined; zero: there is none. Only observed while the VM is to be made, or member.NeedsSecret.
 	IntroductionStaleAt time.Time
 	// Claims are those that still exist. Only observed for a member that is being removed.
 	Claims []Claim
 	// Nomad is the member's Nomad node.
 	Nomad Nomad
-	// Problem is what keeps the member's VM from being rendered or made now; nil: nothing. Only observed while the VM is
-	// to be made.
+	// NomadRecovered is since when Nomad can be asked, and its servers have had the same leader; zero: not known.
+	NomadRecovered time.Time
+	// Problem is what keeps the member's VM or Secret from being rendered or made now; nil: nothing. Only observed while
+	// one of them is to be made.
 	Problem *Blocked
 	// Refused is why the API server has just refused a step of the removal, in its words; nil: it has not. It comes from
 	// the outcome of the step, not from an observation.
@@ -44,6 +46,10 @@ type State struct {
 	PurgeTimeout time.Duration
 	// PoolDeleted is true when the member's pool is gone, or is being deleted. Only observed while NeedsPool.
 	PoolDeleted bool
+	// Suspended is true while the member's pool doesn't judge if it joins, and Resumed is when that was over last; zero:
+	// never. Only observed while member.AwaitsJoin.
+	Suspended bool
+	Resumed   time.Time
 	// SiblingsEligible is true while another member with a drain request is still eligible in Nomad.
 	SiblingsEligible bool
 }

@@ -96,6 +96,14 @@ func (c *cluster) Inspect(ctx context.Context, nodeID string) (inspection Inspec
 	return inspection, nil
 }
 
+func (c *cluster) NodesOf(ctx context.Context, poolUID, member string) (nodes []Node, err error) {
+	err = c.call(ctx, func(ctx context.Context) error {
+		nodes, err = c.remote.nodesOf(ctx, poolUID, member)
+		return err
+	})
+	return nodes, err
+}
+
 func (c *cluster) StopTime(ctx context.Context, nodeID string) (longest time.Duration, err error) {
 	err = c.call(ctx, func(ctx context.Context) error {
 		longest, err = c.remote.stopTime(ctx, nodeID)

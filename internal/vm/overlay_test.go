@@ -230,6 +230,16 @@ func TestOverlayIsRefused(t *testing.T) {
 			"template.spec.volumes",
 			"disks of the host",
 		},
+		"a path of the pod": {
+			`{"template":{"spec":{"volumes":[{"name":"x","containerPath":{"path":"/var/run/secrets"}}]}}}`,
+			"template.spec.volumes",
+			"use spec.template.disks",
+		},
+		"a utility volume": {
+			`{"template":{"spec":{"utilityVolumes":[{"name":"x","claimName":"x"}]}}}`,
+			"template.spec.utilityVolumes",
+			"leave them to KubeVirt",
+		},
 		"another cloud-init": {
 			`{"template":{"spec":{"volumes":[{"name":"x","cloudInitNoCloud":{"userData":"x"}}]}}}`,
 			"template.spec.volumes",

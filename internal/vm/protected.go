@@ -113,6 +113,8 @@ var protectedLists = []protectedField{
 	{"template.spec.volumes",
 		"claims, disks of the host and cloud-init belong to one VM alone; use spec.template.disks and spec.template.cloudInit",
 		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return exclusiveVolumes(s.Template.Spec.Volumes) }},
+	{"template.spec.utilityVolumes", "claims belong to one VM alone; leave them to KubeVirt, which attaches them",
+		func(s, _ *kubevirtv1.VirtualMachineSpec) any { return s.Template.Spec.UtilityVolumes }},
 	{
 		"template.spec.networks",
 		"the networks of the members are spec.template.networks, in which type: Management is the pod network; others can be added, as multus networks of the form namespace/name",
@@ -194,12 +196,15 @@ func controllersDisks(s *kubevirtv1.VirtualMachineSpec, n int) any {
 	}{disks, all[n-1]}
 }
 
-// exclusiveVolumes are the volumes that only one VM can have: claims in any form, files of the host, and cloud-init.
+// exclusiveVolumes are the volumes of other kinds than those that any number of VMs can have. They are claims in any
+// form, files of the host, and cloud-init.
 func exclusiveVolumes(all []kubevirtv1.Volume) []kubevirtv1.Volume {
 	var kept []kubevirtv1.Volume
 	for _, v := range all {
-		if v.PersistentVolumeClaim != nil || v.DataVolume != nil || v.Ephemeral != nil || v.MemoryDump != nil ||
-			v.HostDisk != nil || v.CloudInitNoCloud != nil || v.CloudInitConfigDrive != nil || v.Sysprep != nil {
+		other := v.VolumeSource
+		other.ContainerDisk, other.EmptyDisk, other.DownwardMetrics = nil, nil, nil
+		other.ConfigMap, other.Secret, other.DownwardAPI, other.ServiceAccount = nil, nil, nil, nil
+		if other != (kubevirtv1.VolumeSource{}) {
 			kept = append(kept, v)
 		}
 	}

@@ -109,15 +109,7 @@ func asDefaultCredentials(t *testing.T, certificates map[string][]byte, values m
 // asDocumented runs the commands of docs/install.md that let the controller log in.
 func asDocumented(t *testing.T, server *nomad.Server) {
 	t.Helper()
-	var script string
-	for _, block := range strings.Split(string(contentOf(t, "../../docs/install.md")), "```")[1:] {
-		if text, isShell := strings.CutPrefix(block, "sh\n"); isShell && strings.Contains(text, "auth-method create") {
-			script = text
-		}
-	}
-	if script == "" {
-		t.Fatal("docs/install.md has no such commands")
-	}
+	script := documented(t, "install.md", "auth-method create")
 	product, err := w.ProductBinary(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -136,4 +128,16 @@ func asDocumented(t *testing.T, server *nomad.Server) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+}
+
+// documented is the shell script in a page of docs that has these words.
+func documented(t *testing.T, page, words string) string {
+	t.Helper()
+	for _, block := range strings.Split(string(contentOf(t, filepath.Join("../../docs", page))), "```")[1:] {
+		if script, isShell := strings.CutPrefix(block, "sh\n"); isShell && strings.Contains(script, words) {
+			return script
+		}
+	}
+	t.Fatalf("docs/%s has no script with %q", page, words)
+	return ""
 }

@@ -3,6 +3,8 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -141,6 +143,20 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 	}
 	c.p.w.running.observed[nodeID] = observation{at: at, open: x.Eligible}
 	return in, nil
+}
+
+// NodesOf is nomad.Cluster's.
+func (c *cluster) NodesOf(_ context.Context, poolUID, member string) (out []nomad.Node, err error) {
+	err = c.ask("list nodes", false, func() error {
+		for _, x := range c.p.w.nomad.nodes {
+			if n := c.p.w.nomad.withMeta(x.seen()); n.PoolUID == poolUID && n.Member == member {
+				out = append(out, x.seen())
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(out, func(a, b nomad.Node) int { return strings.Compare(a.ID, b.ID) })
+	return out, err
 }
 
 // Usage is nomad.Cluster's.

@@ -9,7 +9,6 @@ import (
 	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
-	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -119,7 +118,6 @@ func (w *Environment) nurse() {
 	}
 	w.removeOrphaned()
 	w.free()
-	w.bootable()
 	w.show()
 	w.uncordon()
 	p := w.pool()
@@ -131,18 +129,6 @@ func (w *Environment) nurse() {
 		w.edit("has mended the cause, and asks for another try", func(p *v1alpha1.NomadNodePool) {
 			p.Annotations = map[string]string{v1alpha1.RetryJoinsAnnotation: w.now.Format(time.RFC3339)}
 		})
-	}
-}
-
-// bootable takes Harvester's annotation off a VM that was halted above its quota and whose Secret somebody has deleted
-// since. Harvester does so when the VM runs, which it never will: until then the member counts as waiting for the
-// quota.
-func (w *Environment) bootable() {
-	for _, o := range w.store.all(kindVM) {
-		if vm := o.(*kubevirtv1.VirtualMachine); !halted(vm) && !w.kubevirt.bootable(vm) {
-			change(w.store, vm,
-				func(vm *kubevirtv1.VirtualMachine) { delete(vm.Annotations, nodestate.AboveQuotaAnnotation) })
-		}
 	}
 }
 

@@ -21,6 +21,12 @@ func capacityMutants() []Mutation {
 		instead("never start what was halted for a quota", member.Wait, func(_ nodestate.State, d member.Decision) bool {
 			return d.Step == member.StartVM
 		}),
+		sees("let a VM without its Secret wait for its quota", func(o *nodestate.State) {
+			o.SecretMissing = false
+			if o.VM.AboveQuota != "" && o.Node.LackedCapacity() {
+				o.Node.CapacityAvailableTime = o.Now
+			}
+		}),
 		sees("take a lack of capacity for a failure to join", func(o *nodestate.State) { o.Instance.Unschedulable = "" }),
 		sees("replace members whose VM somebody has halted", func(o *nodestate.State) {
 			o.VM.Halted = o.VM.Halted && o.VM.AboveQuota != ""

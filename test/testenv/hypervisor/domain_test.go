@@ -10,7 +10,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/hypervisor/guest"
 )
 
-// failing is a Nomad client that ends as it is told.
+// failing is a Nomad client that ends as a test wants it to.
 type failing struct {
 	guest.Guest
 	done chan struct{}
