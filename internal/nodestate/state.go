@@ -26,8 +26,9 @@ type State struct {
 	// HasIntroductionToken is true while the Secret holds an introduction token. Once the VM has been seen, the status
 	// tells that.
 	HasIntroductionToken bool
-	// IntroductionStaleAt is when the introduction token in the Secret must be renewed, because it may expire before a guest
-	// that boots then has joined; zero: there is none. Only observed while the VM is to be made, or member.NeedsSecret.
+	// IntroductionStaleAt is when the introduction token in the Secret must be renewed, because it may expire before a
+	// guest that boots then has joined; zero: there is none. Only observed while the VM is to be made, or
+	// member.NeedsSecret.
 	IntroductionStaleAt time.Time
 	// Claims are those that still exist. Only observed for a member that is being removed.
 	Claims []Claim
