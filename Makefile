@@ -141,9 +141,14 @@ FUZZ_AT_ONCE ?= 1
 fuzz: ## Run each fuzz target for FUZZTIME=20s, FUZZ_AT_ONCE=1 of them side by side
 	@FUZZTIME=$(FUZZTIME) FUZZ_AT_ONCE=$(FUZZ_AT_ONCE) hack/fuzz.sh
 
+.PHONY: mutants
+mutants: ## Change one operator of the pure packages at a time; their tests must notice each
+	@go run ./hack/mutants
+
 .PHONY: test-long
-test-long: ## Fuzz each target for a minute, and run 20,000 schedules of the simulator: an hour or so
+test-long: ## Fuzz each target for a minute, run mutants, and 20,000 schedules of the simulator: an hour or two
 	$(MAKE) --no-print-directory fuzz FUZZTIME=60s
+	$(MAKE) --no-print-directory mutants
 	$(MAKE) --no-print-directory sim SCHEDULES=20000
 
 SCHEDULES ?= 1000

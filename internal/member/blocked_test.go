@@ -22,6 +22,9 @@ func TestWhatBlocksAMember(t *testing.T) {
 			v1alpha1.BlockedByTemplate},
 		"no token": {fresh(func(o *nodestate.State) { o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByToken} }),
 			v1alpha1.BlockedByToken},
+		"no such image for the next, and its own VM isn't in its status yet": {booting(func(o *nodestate.State) {
+			o.Node.VMMade, o.Problem = false, &nodestate.Blocked{By: v1alpha1.BlockedByTemplate}
+		}), ""},
 		"an external VM":   {fresh(externalVM), v1alpha1.BlockedByName},
 		"an external node": {fresh(externalNode), v1alpha1.BlockedByNodeID},
 		"an external node, found when its VM was made": {booting(externalNode), ""},

@@ -83,6 +83,9 @@ func TestVMHaltedForItsQuotaIsStartedAgain(t *testing.T) {
 		{name: "leaving", o: booting(aboveQuota, requesting), step: member.MarkDrained},
 		{name: "the scheduler has time", o: booting(unschedulable(10 * time.Second)), step: member.Wait,
 			wake: 20 * time.Second},
+		{name: "no host, and had capacity a moment ago: no start is waited for",
+			o:    booting(unschedulable(time.Minute), wasBlocked(v1alpha1.BlockedByCapacity), capacityAt(now)),
+			step: member.Wait},
 		{name: "no host: the time to join doesn't run", o: booting(unschedulable(time.Minute)), step: member.Wait},
 	})
 }

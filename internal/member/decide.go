@@ -23,13 +23,22 @@ const (
 func Next(o nodestate.State) Decision {
 	o = believed(o)
 	d := next(o)
-	if d.Step == Wait && !o.Nomad.Known && (d.Wake == 0 || d.Wake > unknownRetry) {
-		d.Wake = unknownRetry
+	if d.Step != Wait {
+		return d
 	}
-	if left := untilIntroductionStale(o); d.Step == Wait && left > 0 && (d.Wake == 0 || d.Wake > left) {
-		d.Wake = left
+	if !o.Nomad.Known {
+		d.Wake = sooner(d.Wake, unknownRetry)
 	}
+	d.Wake = sooner(d.Wake, untilIntroductionStale(o))
 	return d
+}
+
+// sooner returns the earlier of two waits; 0: none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }
 
 // believed drops what a Nomad that can't be asked reported earlier: it may be old, or only a part of the truth.
@@ -141,10 +150,7 @@ func live(o nodestate.State) Decision {
 		left -= otherNodeMargin
 	}
 	scheduling := o.Instance.UnschedulableSince.Add(schedulingTimeout).Sub(o.Now)
-	if o.Instance.Unschedulable != "" && scheduling > 0 {
-		left = min(left, scheduling)
-	}
-	return Decision{Step: Wait, Wake: max(left, 0)}
+	return Decision{Step: Wait, Wake: sooner(max(left, 0), max(scheduling, 0))}
 }
 
 // cancelDrain undoes a canceled drain request. The request stays in spec until Nomad has ended the drain, so that a

@@ -47,6 +47,8 @@ func TestProblemBlocksCreationAndIsCheckedAgain(t *testing.T) {
 func TestJoinDeadlineWakesOnce(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "a second before", o: booting(later(9*time.Minute - time.Second)), step: member.Wait, wake: time.Second},
+		{name: "looked for under another ID: then its time is over next", o: booting(later(8*time.Minute + 30*time.Second)),
+			step: member.Wait, wake: 30 * time.Second},
 		{name: "at the deadline", o: booting(later(9 * time.Minute)), step: member.Wait},
 		{name: "long after", o: booting(later(time.Hour)), step: member.Wait},
 		{name: "joined once, down now", o: steady(func(o *nodestate.State) { o.Nomad.Status = "down" }), step: member.Wait},

@@ -254,7 +254,7 @@ func resendOr(o nodestate.State, otherwise Decision) Decision {
 	}
 	// Somebody else's drain stays as it is until the deadline. It may have no deadline of its own.
 	mayResend := o.Nomad.DrainID == o.Node.Drain.ID || pastDeadline(o)
-	if o.Node.Policy.IgnoreSystemJobs || !o.Nomad.Draining || !mayResend || o.Node.Resent == o.Node.Drain.ID {
+	if !mayResend || o.Node.Resent == o.Node.Drain.ID {
 		return otherwise
 	}
 	if left := since.Add(stallTimeout).Sub(o.Now); left > 0 {

@@ -99,6 +99,7 @@ func TestDeadline(t *testing.T) {
 		{draining(nil, retain, overdue(time.Hour)), false, v1alpha1.ReasonEmpty},
 		{draining(service("web"), overdue(grace)), true, v1alpha1.ReasonDeadline},
 		{booting(requesting), false, v1alpha1.ReasonNeverJoined},
+		{booting(requesting, noVM), true, v1alpha1.ReasonVMGone},
 		{requested(notInNomad, overdue(grace)), false, v1alpha1.ReasonEmpty},
 		{requested(notInNomad, noInstance), false, v1alpha1.ReasonEmpty},
 		{fresh(requesting), true, v1alpha1.ReasonNeverJoined},

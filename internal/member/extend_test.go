@@ -51,6 +51,12 @@ func TestLateDrainGetsItsTime(t *testing.T) {
 		{name: "ended by a person", o: requested(cordoned, ended, later(time.Hour)), step: member.Drain},
 		{name: "drained by somebody else, in time", o: requested(cordoned, overdue(0), drained(2*time.Minute)),
 			step: member.Drain},
+		{name: "drained by somebody else, and that for less than this is late", step: member.ExtendDrain,
+			o: requested(cordoned, overdue(90*time.Second), drained(3*time.Minute))},
+		{name: "was drained by somebody else, which is over", o: requested(cordoned, at(90*time.Second), drained(time.Minute),
+			func(o *nodestate.State) { o.Nomad.Draining = false }), step: member.ExtendDrain},
+		{name: "drained by somebody else, nobody knows since when", o: requested(cordoned, overdue(0), drained(0),
+			func(o *nodestate.State) { o.Nomad.DrainStarted = time.Time{} }), step: member.ExtendDrain},
 		{name: "drained by somebody else, late", o: requested(cordoned, overdue(time.Hour), drained(time.Minute)),
 			step: member.ExtendDrain},
 	})

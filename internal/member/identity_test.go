@@ -78,6 +78,8 @@ func TestExternalNode(t *testing.T) {
 			time.Hour + member.ForceGrace},
 		"ends then": {func(o *nodestate.State) { o.Now = now.Add(2 * time.Hour) }, member.MarkDrained,
 			v1alpha1.ReasonDeadline, 0},
+		"at the very moment": {func(o *nodestate.State) { o.Now = now.Add(time.Hour + member.ForceGrace) }, member.MarkDrained,
+			v1alpha1.ReasonDeadline, 0},
 		"never with Retain": {func(o *nodestate.State) {
 			o.Now, o.Node.Policy.OnTimeout = now.Add(2*time.Hour), v1alpha1.DrainRetain
 		}, member.Wait, v1alpha1.ReasonNodeIDTaken, 0},
@@ -121,6 +123,62 @@ func TestTakenIDStaysTakenWhileNomadIsUnknown(t *testing.T) {
 		if is.Step != member.Wait || is.BlockedBy != v1alpha1.BlockedByNodeID ||
 			is.Conditions[v1alpha1.NodeStalled].Status != was.Conditions[v1alpha1.NodeStalled].Status {
 			t.Errorf("%s: %s, blocked by %q, %+v", name, is.Step, is.BlockedBy, is.Conditions[v1alpha1.NodeStalled])
+		}
+	}
+}
+
+func TestWhatIsSaidOfAnExternalNode(t *testing.T) {
+	external := func(o *nodestate.State) { o.Nomad.External = `it is called "db"` }
+	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
+		{"known", fresh(external), "False", v1alpha1.ReasonNodeIDTaken,
+			`exists that isn't the member's: it is called "db". Nothing is done to it. If this NomadNode is a copy`},
+		{"known before Nomad was away", fresh(nomadUnknown, func(o *nodestate.State) { o.Node.IDTaken = true }), "False",
+			v1alpha1.ReasonNodeIDTaken, "exists that isn't the member's. Nothing is done to it."},
+	})
+	runConditions(t, v1alpha1.NodeDrainCompleted, []conditionCase{
+		{"it leaves", requested(external), "False", v1alpha1.ReasonNodeIDTaken, "The member's VM goes at the drain deadline."},
+		{"it leaves, retained", requested(external, retain), "False", v1alpha1.ReasonNodeIDTaken,
+			"onTimeout is Retain, so the member's VM stays: if nothing runs on it, set onTimeout to Force: in the pool"},
+	})
+}
+
+// The list of nodes has no meta. A node of another name is looked at alone before the controller changes it.
+func TestIdentityIsConfirmedBeforeANodeIsChanged(t *testing.T) {
+	kept := func(o *nodestate.State) { o.Node.Purge = false }
+	other := member.Identity{Name: "renamed"}
+	for name, c := range map[string]struct {
+		o    nodestate.State
+		n    member.Identity
+		want bool
+	}{
+		"it drains":                        {requested(), other, true},
+		"a canceled drain is being undone": {requested(canceled, cordoned), other, true},
+		"it is to be purged":               {removing(), other, true},
+		"its node may stay in Nomad":       {removing(kept), other, false},
+		"its drain was canceled and over":  {requested(canceled), other, false},
+		"it is wanted":                     {steady(), other, false},
+		"it is called as the member is":    {requested(), member.Identity{Name: "pool-1"}, false},
+		"Nomad unknown":                    {requested(nomadUnknown), other, false},
+		"Nomad unknown, by its name":       {requested(nomadUnknown), member.Identity{Name: "pool-1"}, false},
+	} {
+		if got := member.ConfirmIdentity(c.o, "pool-1", c.n); got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
+		}
+	}
+}
+
+func TestGuestThatWasNeverMade(t *testing.T) {
+	for name, c := range map[string]struct {
+		o    nodestate.State
+		want bool
+	}{
+		"nothing is there":                  {fresh(), true},
+		"its VM was made":                   {booting(noVM), false},
+		"its VM isn't in its status yet":    {fresh(func(o *nodestate.State) { o.VM.Exists = true }), false},
+		"its instance is all that is there": {fresh(func(o *nodestate.State) { o.Instance.Exists = true }), false},
+	} {
+		if got := member.NeverMade(c.o); got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
 		}
 	}
 }

@@ -86,6 +86,8 @@ func TestIntroductionIsRenewedWhileTheGuestWaits(t *testing.T) {
 		{name: "halted by a person, stale", o: booting(stopped, staleIn(0)), step: member.RenewIntroduction},
 		{name: "it boots", o: booting(staleIn(0)), step: member.Wait,
 			wake: 9*time.Minute - 30*time.Second},
+		{name: "it boots, and has a token that isn't stale", o: booting(staleIn(time.Minute)), step: member.Wait,
+			wake: 9*time.Minute - 30*time.Second},
 		{name: "it has joined before", o: booting(full, joined, staleIn(0)), step: member.Wait},
 		{name: "it leaves", o: booting(full, requesting, staleIn(0)), step: member.MarkDrained},
 	})

@@ -13,7 +13,7 @@ func AwaitsJoin(o nodestate.State) bool { return o.Node.VMMade && !o.Node.Joined
 // while Nomad can't be asked or Harvester is upgraded, all that time begins anew (internal/pool: Resumed).
 func joinDeadline(o nodestate.State) time.Time {
 	first := o.Node.JoinDeadline()
-	if again := o.Resumed.Add(o.Node.JoinTimeout); AwaitsJoin(o) && !o.Resumed.IsZero() && again.After(first) {
+	if again := o.Resumed.Add(o.Node.JoinTimeout); AwaitsJoin(o) && again.After(first) {
 		return again
 	}
 	return first

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
@@ -78,12 +79,25 @@ func TestRestartReportsWhatIsNew(t *testing.T) {
 		{"drain requested meanwhile", with(written(steady()), notAsked, requesting), "False", v1alpha1.ReasonDraining,
 			"leaving"},
 		{"canceled meanwhile", with(written(requested()), notAsked, canceled), "Unknown", v1alpha1.ReasonNomadUnknown, ""},
+		{"drained meanwhile", removing(notAsked, func(o *nodestate.State) {
+			before := written(requested())
+			o.Node.LastConditions, o.Node.Phase = before.Node.LastConditions, before.Node.Phase
+		}), "False", v1alpha1.ReasonRemoving, ""},
 		{"asked, and no answer", with(written(steady()), nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown,
 			"doesn't answer"},
 	})
 	runConditions(t, v1alpha1.NodeDrainCompleted, []conditionCase{
 		{"drain requested meanwhile", with(written(steady()), notAsked, requesting), "False", v1alpha1.ReasonNomadUnknown,
 			"Held"},
+	})
+	noToken := func(o *nodestate.State) {
+		o.Problem = &nodestate.Blocked{By: v1alpha1.BlockedByToken,
+			Problem: condition.Problem{Reason: v1alpha1.ReasonIntroductionToken, Message: "no token"}}
+	}
+	runConditions(t, v1alpha1.NodeStalled, []conditionCase{
+		{"halted meanwhile", with(written(steady()), notAsked, halted, noInstance), "True", v1alpha1.ReasonVMStopped, ""},
+		{"no token: Nomad may give one, so what was written stays", with(written(fresh(noToken)), notAsked), "True",
+			v1alpha1.ReasonIntroductionToken, "no token"},
 	})
 	runConditions(t, v1alpha1.NodeVMReady, []conditionCase{
 		{"the VM needs no Nomad", with(written(steady()), notAsked, noInstance), "False", v1alpha1.ReasonVMStarting, ""},

@@ -119,3 +119,22 @@ func TestLeavingGuestUnderAnotherID(t *testing.T) {
 
 // nodeDown adds the member's own node, which is down.
 func nodeDown(o *nodestate.State) { o.Nomad.Registered, o.Nomad.Status = true, "down" }
+
+// What was written of another ID is believed only while Nomad can't be asked.
+func TestGuestUnderAnotherIDThanBefore(t *testing.T) {
+	const third = "cccccccc-0000-4000-8000-000000000003"
+	before := written(booting(later(time.Hour), registeredAs(otherID, service("web"))))
+	runConditions(t, v1alpha1.NodeStalled, []conditionCase{
+		{"under a third one", with(before, registeredAs(third, service("web"))), "True", v1alpha1.ReasonNodeIDDiffers, third},
+	})
+}
+
+// It is kept only as long as nothing else is known of it.
+func TestGuestUnderAnotherIDDoesNotBlockWhoJoinedOrLeaves(t *testing.T) {
+	works := registeredAs(otherID, service("web"))
+	for name, o := range map[string]nodestate.State{"joined": steady(works), "leaves": booting(asked, works)} {
+		if by := decide(o).BlockedBy; by != "" {
+			t.Errorf("%s: blocked by %q", name, by)
+		}
+	}
+}

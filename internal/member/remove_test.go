@@ -109,6 +109,7 @@ func TestVMIsKeptWhileNomadCantBeAsked(t *testing.T) {
 func TestExternalVMIsLeftAloneAndBlocksNothing(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "never owned", o: fresh(externalVM, requesting), step: member.MarkDrained},
+		{name: "never owned, Nomad unknown", o: fresh(externalVM, requesting, nomadUnknown), step: member.MarkDrained},
 		{name: "drained", o: removing(externalVM, notInNomad), step: member.Release},
 		{name: "drained, node to be purged", o: removing(externalVM), step: member.Purge},
 		{name: "the member's guest still runs beside it",
@@ -164,7 +165,10 @@ func TestPoolIsNeededOnlyWhileAVMWaits(t *testing.T) {
 		"an external VM":    {removing(nomadUnknown, externalVM), false},
 		"ends in any case": {removing(nomadUnknown,
 			func(o *nodestate.State) { o.Node.DrainResult = v1alpha1.DrainDeadlinePassed }), false},
-		"no guest runs":      {removing(nomadUnknown, noVM), false},
+		"no guest runs": {removing(nomadUnknown, noVM), false},
+		"drained before, has got work since, and Nomad answers": {requested(deleted, func(o *nodestate.State) {
+			o.Node.DeletedByController = true
+		}), false},
 		"wanted, and steady": {steady(nomadUnknown), false},
 	} {
 		if got := member.NeedsPool(c.o); got != c.want {

@@ -32,3 +32,24 @@ func TestDrainOfAFormerRequestIsUndone(t *testing.T) {
 		{name: "its VM was deleted", o: steady(drainsFor(drainID), vmGone), step: member.RequestDrain, reason: "VMDeleted"},
 	})
 }
+
+func TestWhichDrainIsForNothing(t *testing.T) {
+	drains := func(o *nodestate.State) { o.Nomad.Draining, o.Nomad.DrainID = true, drainID }
+	for name, c := range map[string]struct {
+		o    nodestate.State
+		want bool
+	}{
+		"its request is gone":      {steady(drains), true},
+		"it is requested":          {requested(drains), false},
+		"it is drained":            {steady(drains, func(o *nodestate.State) { o.Node.Drained = true }), false},
+		"its NomadNode is deleted": {steady(drains, deleted), false},
+		"Nomad unknown":            {steady(drains, nomadUnknown), false},
+		"not in Nomad":             {steady(drains, func(o *nodestate.State) { o.Nomad.Registered = false }), false},
+		"over":                     {steady(drains, func(o *nodestate.State) { o.Nomad.Draining = false }), false},
+		"somebody else's":          {steady(drains, func(o *nodestate.State) { o.Nomad.DrainID = "" }), false},
+	} {
+		if got := member.DrainsForNothing(c.o); got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
+		}
+	}
+}

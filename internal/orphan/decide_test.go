@@ -90,6 +90,8 @@ func TestWhatIsRemoved(t *testing.T) {
 				o.Resources[i].Member = ""
 			}
 		}, nil},
+		{"the Secret that others lead to, where one doesn't",
+			func(o *orphan.Observed) { o.Resources[0].Secret = "" }, []string{secret, data, root, node}},
 		{"no Secret where its name doesn't follow", func(o *orphan.Observed) {
 			for i := range o.Resources {
 				o.Resources[i].Secret = ""

@@ -23,6 +23,11 @@ func TestEndOfCertificatesIsSaidInTime(t *testing.T) {
 	restarted := func(s *pool.Snapshot) {
 		s.Rollout = v1alpha1.RolloutSpec{Type: v1alpha1.RollingUpdate, RestartedAt: &metav1.Time{Time: now}}
 	}
+	// ofMonth was given a certificate for 30 days when it was made.
+	ofMonth := func(m *pool.Member) { m.Created = now.Add(-24 * day) }
+	aging := func(kind v1alpha1.RolloutType, most time.Duration) func(*pool.Snapshot) {
+		return func(s *pool.Snapshot) { s.Rollout = v1alpha1.RolloutSpec{Type: kind, MaxAge: window(most)} }
+	}
 	for name, c := range map[string]struct {
 		members []pool.Member
 		change  func(*pool.Snapshot)
@@ -37,7 +42,15 @@ func TestEndOfCertificatesIsSaidInTime(t *testing.T) {
 		"of a short life, soon": {[]pool.Member{member("a", given(30*time.Minute))}, nil, "that of a at", 0},
 		"it has ended":          {[]pool.Member{member("a", old, given(-day))}, nil, "that of a at 2026-02-28", 0},
 		"who leaves":            {[]pool.Member{member("a", old, given(day), func(m *pool.Member) { m.Leaving = true })}, nil, "", 0},
-		"being replaced":        {[]pool.Member{member("a", old, given(day))}, restarted, "", 0},
+		"replaced for its age before, with a fifth to spare": {[]pool.Member{member("a", ofMonth, given(6*day))},
+			aging(v1alpha1.RollingUpdate, 25*day), "", 0},
+		"replaced for its age before, and with less to spare": {[]pool.Member{member("a", ofMonth, given(6*day))},
+			aging(v1alpha1.RollingUpdate, 25*day+time.Second), "that of a at", 0},
+		"replaced for its age, if somebody deletes it": {[]pool.Member{member("a", ofMonth, given(6*day))},
+			aging(v1alpha1.OnDelete, 25*day), "that of a at", 0},
+		"replaced for its age, if it weren't protected": {[]pool.Member{member("a", ofMonth, given(6*day), protected)},
+			aging(v1alpha1.RollingUpdate, 25*day), "that of a at", 0},
+		"being replaced": {[]pool.Member{member("a", old, given(day))}, restarted, "", 0},
 	} {
 		s := snapshot(len(c.members), c.members...)
 		if c.change != nil {

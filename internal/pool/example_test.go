@@ -30,7 +30,7 @@ func ExampleDecide() {
 func ExampleDecide_scaleOut() {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := pool.Snapshot{Now: noon, Replicas: 5, Revision: "a1", NomadKnown: true}
-	for len(s.Members) < s.Replicas {
+	for range 2 {
 		p := pool.Decide(s)
 		fmt.Println("make", p.Create)
 		for range p.Create {

@@ -80,6 +80,8 @@ func TestOrdinalsGoOnAfterALostRecord(t *testing.T) {
 		"the last one isn't recorded":   {3, []int64{2, 3}, 4},
 		"an earlier one is gone":        {3, []int64{5}, 6},
 		"many were made at once":        {1, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18}, 19},
+		"as far ahead as may be":        {3, []int64{18}, 19},
+		"further ahead than may be":     {3, []int64{19}, 3},
 		"an old one far behind is left": {40, []int64{0}, 40},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -56,9 +56,7 @@ func (p Plan) departures() int {
 
 // wakeIn has the pool planned again after d at the latest; d <= 0 changes nothing.
 func (p *Plan) wakeIn(d time.Duration) {
-	if d > 0 && (p.Wake == 0 || d < p.Wake) {
-		p.Wake = d
-	}
+	p.Wake = sooner(p.Wake, max(d, 0))
 }
 
 // Decide plans a pool's next step. Leaving members don't count: a drain may take a quarter of an hour, while capacity

@@ -26,7 +26,7 @@ func NeedsQuota(s Snapshot) bool {
 // fitQuota returns how many of n new members fit into the quotas, and if these aren't all, why. Harvester admits a VM
 // above its namespace's quota, and then halts it.
 func fitQuota(x *index, n int) (int, *condition.Problem) {
-	if x.Quota == nil || n <= 0 {
+	if x.Quota == nil {
 		return n, nil
 	}
 	capacity := max(x.Quota.Capacity-len(x.withoutVM), 0)

@@ -26,6 +26,7 @@ func TestQuota(t *testing.T) {
 		s                pool.Snapshot
 	}{
 		"capacity for all":           {5, 2, false, snapshot(4, member("a"), member("b", young))},
+		"capacity for just as many":  {2, 2, false, snapshot(4, member("a"), member("b", young))},
 		"capacity for one":           {1, 1, true, snapshot(4, member("a"), member("b"))},
 		"no capacity":                {0, 0, true, snapshot(4, member("a"), member("b"))},
 		"taken by one that has none": {1, 0, true, snapshot(4, member("a"), member("b"), member("c", pending))},
@@ -68,5 +69,31 @@ func TestQuotaDoesNotHoldARollout(t *testing.T) {
 	capacity(0)(&s)
 	if p := pool.Decide(s); len(p.Outdated) != 1 || p.RolloutBlocked != nil {
 		t.Errorf("%+v", p)
+	}
+}
+
+// To observe the quotas costs a request, so that is done only if members are to be made.
+func TestQuotaIsObservedIfMembersAreMade(t *testing.T) {
+	for name, c := range map[string]struct {
+		s      pool.Snapshot
+		change func(*pool.Snapshot)
+		makes  bool
+		want   bool
+	}{
+		"one is missing":                {s: snapshot(2, member("a")), makes: true, want: true},
+		"as wanted":                     {s: snapshot(1, member("a"))},
+		"too many":                      {s: snapshot(0, member("a"))},
+		"reclaimed instead":             {s: snapshot(1, member("a", reclaimable(time.Minute)))},
+		"one is missing, paused":        {s: snapshot(2, member("a")), change: paused, makes: true},
+		"one is missing, deleted":       {s: snapshot(2, member("a")), change: deleting, makes: true},
+		"one is missing, without image": {s: snapshot(2, member("a")), change: badImage, makes: true},
+		"as wanted, without image":      {s: snapshot(1, member("a")), change: badImage},
+	} {
+		if c.change != nil {
+			c.change(&c.s)
+		}
+		if makes, needs := pool.MakesMembers(c.s), pool.NeedsQuota(c.s); makes != c.makes || needs != c.want {
+			t.Errorf("%s: makes members %t, needs the quota %t, want %t and %t", name, makes, needs, c.makes, c.want)
+		}
 	}
 }

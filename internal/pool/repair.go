@@ -94,10 +94,10 @@ func without(ms []*Member, named map[string]bool) []*Member {
 
 // sooner returns the earlier of two waits; 0: none.
 func sooner(a, b time.Duration) time.Duration {
-	if a == 0 || b != 0 && b < a {
-		return b
+	if a == 0 || b == 0 {
+		return max(a, b)
 	}
-	return a
+	return min(a, b)
 }
 
 // recoveryLeft returns for how much longer what Nomad reports of its nodes' health isn't acted upon.
@@ -160,6 +160,6 @@ func NeedsHosts(s Snapshot) bool {
 		return false
 	}
 	x := newIndex(s)
-	return s.Suspension.open() || len(x.failed)+len(x.unhealthy) > 0 ||
+	return s.Suspension.open() || len(x.unhealthy) > 0 ||
 		slices.ContainsFunc(x.joinExpired, func(m *Member) bool { return !m.Halted })
 }

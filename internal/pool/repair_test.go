@@ -78,6 +78,10 @@ func TestRepair(t *testing.T) {
 			unhealthy: []string{"down0", "down1"}},
 		{name: "one is being replaced already", s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainUnhealthy)))),
 			blocked: v1alpha1.ReasonRepairing},
+		{name: "one that didn't join is being replaced already",
+			s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainJoinTimeout)))), blocked: v1alpha1.ReasonRepairing},
+		{name: "one leaves for a scale-in, which is no repair",
+			s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainScaleIn)))), unhealthy: []string{"down0"}},
 		{name: "one is being replaced already, but its VM doesn't go",
 			s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainUnhealthy), stuck))), unhealthy: []string{"down0"}},
 		{name: "one is joining", s: tended(all(some(3, "up"), some(1, "down", unhealthy(long)), some(1, "new", joining))),
@@ -92,10 +96,28 @@ func TestRepair(t *testing.T) {
 		{name: "two are just back: the third may follow",
 			s:       tended(all(some(2, "up"), some(2, "back", back(20*time.Second)), down(1)[4:])),
 			blocked: v1alpha1.ReasonTooManyUnhealthy, wake: 40 * time.Second},
+		{name: "two came back one after the other: the sooner of both counts",
+			s: tended(all(some(2, "up"), some(1, "back", back(20*time.Second)), some(1, "first", back(30*time.Second)),
+				down(1)[4:])), blocked: v1alpha1.ReasonTooManyUnhealthy, wake: 30 * time.Second},
 		{name: "two are back for long", s: tended(all(some(2, "up"), some(2, "back", back(time.Minute)), down(1)[4:])),
 			unhealthy: []string{"down0"}},
 		{name: "two have just joined", s: tended(all(some(2, "up"), some(2, "new", fresh), down(1)[4:])),
 			unhealthy: []string{"down0"}},
+		{name: "two have joined and were ready a little later",
+			s: tended(all(some(2, "up"), some(2, "new", func(m *pool.Member) {
+				m.JoinedAt, m.ReadySince = now.Add(-10*time.Second), now.Add(-5*time.Second)
+			}), down(1)[4:])), unhealthy: []string{"down0"}},
+		{name: "down for long, though its time to join would go on", s: tended(down(1, func(m *pool.Member) {
+			m.JoinDeadline = now.Add(time.Hour)
+		})), unhealthy: []string{"down0"}},
+		{name: "without an unhealthyTimeout nobody is replaced",
+			s: tended(down(1), func(s *pool.Snapshot) { s.Health.UnhealthyTimeout.Duration = 0 })},
+		{name: "the sooner of two waits: a member's",
+			s:    tended(all(some(3, "up"), some(1, "down", unhealthy(time.Minute)), some(1, "cert", given(2*time.Hour)))),
+			wake: 4 * time.Minute},
+		{name: "the sooner of two waits: a certificate's",
+			s:    tended(all(some(3, "up"), some(1, "down", unhealthy(time.Minute)), some(1, "cert", given(31*time.Minute)))),
+			wake: 40 * time.Second},
 		{name: "a pool of one", s: func() pool.Snapshot {
 			s := tended(some(1, "down", unhealthy(long)))
 			s.Replicas = 1
@@ -124,6 +146,8 @@ func TestRepair(t *testing.T) {
 				func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(int32(1)) }),
 			blocked: v1alpha1.ReasonRepairing,
 		},
+		{name: "a victim takes the place of one that may leave", s: tended(all(down(2), some(1, "up5")), atMost(1)),
+			blocked: v1alpha1.ReasonRepairing},
 		{
 			name: "whose VM doesn't go no longer leaves",
 			s: tended(all(down(1), some(1, "out", leavingFor(v1alpha1.DrainScaleIn), stuck)),
@@ -177,5 +201,23 @@ func TestNextRepairWaitsForTheSuccessor(t *testing.T) {
 	p := pool.Decide(s)
 	if p.Create != 1 || len(p.Unhealthy) > 0 || p.RepairBlocked == nil {
 		t.Errorf("create %d, replaced %v, blocked by %v", p.Create, p.Unhealthy, p.RepairBlocked)
+	}
+}
+
+// Hosts are observed only if it matters what Harvester does with them.
+func TestHostsAreObservedIfMembersDontWork(t *testing.T) {
+	for name, c := range map[string]struct {
+		s    pool.Snapshot
+		want bool
+	}{
+		"all work":                       {tended(some(5, "up")), false},
+		"one is down":                    {tended(all(some(4, "up"), some(1, "down", unhealthy(time.Hour)))), true},
+		"one didn't join":                {tended(all(some(4, "up"), some(1, "late", late))), true},
+		"one didn't join, as it halted":  {tended(all(some(4, "up"), some(1, "late", late, halted))), false},
+		"one is down, of a deleted pool": {tended(some(1, "down", unhealthy(time.Hour)), deleting), false},
+	} {
+		if got := pool.NeedsHosts(c.s); got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
+		}
 	}
 }

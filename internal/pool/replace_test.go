@@ -30,6 +30,8 @@ func TestRefusedMembersOfAFormerTemplateAreReplaced(t *testing.T) {
 		{name: "its name is taken", s: snapshot(1, member("a", lacks(v1alpha1.ReasonVMNameTaken))), replace: []string{"a"}},
 		{name: "its name is taken, and it was made just now",
 			s: snapshot(1, member("a", lacks(v1alpha1.ReasonVMNameTaken), age(29*time.Second))), wake: time.Second},
+		{name: "its name is taken, and it was made half a minute ago",
+			s: snapshot(1, member("a", lacks(v1alpha1.ReasonVMNameTaken), age(30*time.Second))), replace: []string{"a"}},
 		{name: "Nomad gives no token", s: snapshot(1, member("a", lacks(v1alpha1.ReasonIntroductionToken)))},
 		{name: "outdated, and nobody knows if its VM was made",
 			s: snapshot(1, member("a", outdated, lacks(v1alpha1.ReasonCreateFailed)))},

@@ -157,6 +157,15 @@ func TestRollout(t *testing.T) {
 			s: rolling(all(old(2), some(1, "sick", outdated, noCapacity)), budget("0", "1")), out: []string{"sick0"}},
 		{name: "the image is gone", s: rolling(old(3), budget("1", "1"), badImage), blocked: v1alpha1.ReasonImageNotFound,
 			wake: 15 * time.Second},
+		{name: "one that didn't join is replaced: it is the one that may be missing",
+			s: rolling(all(old(1), some(1, "late", outdated, late), some(1, "sick", outdated, notReady)), budget("0", "1"))},
+		{name: "maxConcurrent: just enough", s: rolling(all(old(2), fresh(2)), atMost(1)), out: []string{"old0"}},
+		{name: "maxConcurrent: one that didn't join takes the place",
+			s:       rolling(all(old(2), fresh(2), some(1, "late", outdated, late)), to(4), budget("1", "1"), atMost(1)),
+			blocked: v1alpha1.ReasonMaxConcurrent},
+		{name: "maxConcurrent: one that doesn't work takes the place",
+			s:   rolling(all(old(2), fresh(2), some(1, "sick", outdated, notReady)), to(4), budget("1", "1"), atMost(1)),
+			out: []string{"sick0"}, blocked: v1alpha1.ReasonMaxConcurrent},
 		{
 			name: "maxConcurrent",
 			s: rolling(all(old(2), fresh(2), some(1, "out", leavingFor(v1alpha1.DrainScaleIn))),
@@ -192,6 +201,11 @@ func within(ago time.Duration) func(*pool.Snapshot) {
 	return func(s *pool.Snapshot) {
 		s.ScaleIn.StabilizationWindow, s.LastScale, s.LastDown = window(time.Minute), now.Add(-ago), now.Add(-ago)
 	}
+}
+
+// atMost is scaleIn.maxConcurrent.
+func atMost(n int32) func(*pool.Snapshot) {
+	return func(s *pool.Snapshot) { s.ScaleIn.MaxConcurrent = ptr(n) }
 }
 
 func scaledUp(s *pool.Snapshot) { s.LastDown = time.Time{} }
@@ -233,7 +247,10 @@ func TestRolloutForTheirAge(t *testing.T) {
 		`create 0, outdated ["m0"], wake 59m0s`, 2)
 	runAges("all at once: the budgets hold", rolling(some(3, "m"), maxAge(time.Hour), budget("0", "1")),
 		`create 0, outdated ["m0"], wake 0s`, 0)
+	runAges("a greatest age of nothing is none", rolling(some(3, "m"), maxAge(0)), `create 0, outdated [], wake 0s`, 3)
 	runAges("protected", rolling(some(3, "m", protected), maxAge(time.Hour)), `create 0, outdated [], wake 0s`, 0)
+	runAges("protected, and old enough soon: nobody waits for that",
+		rolling(some(3, "m", protected), maxAge(61*time.Minute)), `create 0, outdated [], wake 0s`, 3)
 	runAges(
 		"OnDelete",
 		rolling(some(3, "m"), maxAge(time.Hour), restart(time.Minute),

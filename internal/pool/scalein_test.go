@@ -132,6 +132,8 @@ func TestScaleInIsBlocked(t *testing.T) {
 		{name: "stabilizing", s: two(), change: scaled(20 * time.Second), scaleInBlocked: v1alpha1.ReasonStabilizationWindow,
 			wake: 40 * time.Second},
 		{name: "stable", s: two(), change: scaled(time.Minute), victims: []string{"a"}},
+		{name: "a change, but no window", s: two(), change: func(s *pool.Snapshot) { s.LastScale = now },
+			victims: []string{"a"}},
 		{name: "a window but no change ever", s: two(),
 			change: func(s *pool.Snapshot) { s.ScaleIn.StabilizationWindow = window(time.Minute) }, victims: []string{"a"}},
 		{name: "stabilizing doesn't block growth", s: snapshot(1), change: scaled(0), create: 1},
@@ -160,6 +162,9 @@ func TestMaxConcurrent(t *testing.T) {
 			change: func(s *pool.Snapshot) { limit(2)(s); s.ScaleIn.Strategy = v1alpha1.Empty }, scaleInBlocked: limited},
 		{name: "more leave than may, the limit was lowered",
 			s: snapshot(0, all(some(3, "a"), some(5, "z", leaving(time.Minute)))...), change: limit(2), scaleInBlocked: limited},
+		{name: "protection bounds as tightly: it is what a person can lift",
+			s: snapshot(0, all(some(2, "a", protected), some(1, "b"))...), change: limit(1), victims: []string{"b0"},
+			scaleInBlocked: v1alpha1.ReasonAllProtected, wake: 10 * time.Second},
 		{name: "protection is the tighter bound", s: snapshot(0, all(some(2, "a", protected), some(1, "b"))...),
 			change: limit(2), victims: []string{"b0"}, scaleInBlocked: v1alpha1.ReasonAllProtected, wake: 10 * time.Second},
 	})

@@ -83,6 +83,8 @@ func TestTimeBeginsAnewAfterASuspension(t *testing.T) {
 		"down since a moment after it": {member: member("a", unhealthy(30*time.Second)),
 			wake: 4*time.Minute + 30*time.Second, unhealthy: true},
 		"works": {member: member("a")},
+		"joins, with less left of its own than it will get": {member: member("a", joining,
+			func(m *pool.Member) { m.JoinDeadline = now.Add(time.Minute) }), wake: time.Minute},
 		"joins, with time left of its own": {member: member("a", joining,
 			func(m *pool.Member) { m.JoinDeadline = now.Add(time.Hour) }), wake: time.Hour},
 	} {

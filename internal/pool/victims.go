@@ -33,7 +33,7 @@ func victims(x *index, n int) ([]string, *condition.Problem) {
 		return chosen, nil
 	case len(candidates)+canceling >= n:
 		return chosen, drainsBeingCanceled
-	case protected > 0 && len(candidates)+protected >= n:
+	case len(candidates)+protected >= n:
 		return chosen, &condition.Problem{v1alpha1.ReasonAllProtected,
 			"Too few members may leave: the others carry the annotation " + v1alpha1.ProtectAnnotation +
 				". To let one go: kubectl annotate nn MEMBER " + v1alpha1.ProtectAnnotation + "-"}

@@ -40,6 +40,8 @@ const (
 	ControllerGen Tool = "controller-gen"
 	// KubeAPILinter is a golangci-lint with one linter more.
 	KubeAPILinter Tool = "kube-api-linter"
+	// Gremlins makes mutants of our decisions, which tests must notice.
+	Gremlins Tool = "gremlins"
 )
 
 // Environment lists the programs of the test environment in the order in which they are
@@ -54,7 +56,7 @@ func Environment() []Tool {
 
 // Development lists the programs that check and generate our own code.
 func Development() []Tool {
-	return []Tool{ControllerGen, GolangciLint, KubeAPILinter}
+	return []Tool{ControllerGen, GolangciLint, KubeAPILinter, Gremlins}
 }
 
 // Demo lists those of them that an environment with an autoscaler needs.

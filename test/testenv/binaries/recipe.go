@@ -33,6 +33,7 @@ const (
 	apiLinter   = "sigs.k8s.io/kube-api-linter"
 	helm        = "helm.sh/helm/v4"
 	prometheus  = "github.com/prometheus/prometheus"
+	gremlins    = "github.com/go-gremlins/gremlins"
 )
 
 var (
@@ -65,6 +66,7 @@ var recipes = map[Tool]recipe{
 	KubeAPILinter: {module: "lint", pkg: apiLinter + "/cmd/golangci-lint-kube-api-linter", version: apiLinter,
 		typical: 2 * time.Minute},
 	ControllerGen: {module: "lint", pkg: controlTool + "/cmd/controller-gen", version: controlTool, typical: time.Minute},
+	Gremlins:      {module: "mutants", pkg: gremlins + "/cmd/gremlins", version: gremlins, typical: time.Minute},
 }
 
 // plan is a recipe applied to this checkout and this cache.
