@@ -163,7 +163,12 @@ type loseKey struct{}
 // ServeHTTP applies the faults and forwards.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f, struck, epoch := p.strike(r)
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx := r.Context()
+	lost := struck && f.Status == 0 && f.Effect == LoseAnswer
+	if lost { // also to a client that is killed while it waits for the answer
+		ctx = context.WithValue(context.WithoutCancel(ctx), loseKey{}, true)
+	}
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(epoch, cancel)()
 	if f.Delay > 0 {
@@ -181,8 +186,6 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case struck && f.Effect == Refuse:
 		panic(http.ErrAbortHandler)
-	case struck && f.Effect == LoseAnswer:
-		ctx = context.WithValue(ctx, loseKey{}, true)
 	}
 	p.forward.ServeHTTP(w, r.WithContext(ctx))
 }

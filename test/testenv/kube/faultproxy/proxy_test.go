@@ -2,6 +2,7 @@ package faultproxy_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -108,6 +109,30 @@ func TestFaults(t *testing.T) {
 				t.Errorf("after removal: %q, %v", got, err)
 			}
 		})
+	}
+}
+
+// A client that is killed as soon as a request is on its way has it done all the same.
+func TestAnswerIsLostOnAClientThatEnds(t *testing.T) {
+	p, c, requests := start(t)
+	ctx, end := context.WithCancel(t.Context())
+	p.Inject(faultproxy.Fault{Effect: faultproxy.LoseAnswer, Delay: 50 * time.Millisecond, Match: func(*http.Request) bool {
+		end()
+		return true
+	}})
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL+"/x", strings.NewReader("hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := c.Do(request); err == nil {
+		_ = resp.Body.Close()
+		t.Error("there was an answer")
+	}
+	for deadline := time.Now().Add(10 * time.Second); len(p.Writes()) == 0 && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	if n, writes := requests.Load(), p.Writes(); n != 1 || len(writes) != 1 || writes[0].Status != http.StatusOK {
+		t.Errorf("%d requests reached the backend, and recorded was %+v", n, writes)
 	}
 }
 
