@@ -26,7 +26,7 @@ var ordinary = []string{
 var unrecorded = []string{" Event GuardBroken", " Event DeleteRefused", "pool TemplateValid/ImageFailed ",
 	"pool TemplateValid/CertificateNotYetValid ", "pool NomadReachable/TooManyNodes ",
 	"pool NomadReachable/TooManyConnections ", "member Joined/NodeIDDiffers ", "pool ScalingOut/NodeIDDiffers ",
-	" Event NodeIDDiffers", "pool UpToDate/CertificateExpires ", " Event CertificateExpires"}
+	" Event NodeIDDiffers", " Event DrainExtended", "pool UpToDate/CertificateExpires ", " Event CertificateExpires"}
 
 // docs/troubleshooting.md quotes only messages that were written during the end-to-end tests, which record them in
 // docs/messages.txt. make test names what it has just recorded.
