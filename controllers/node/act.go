@@ -202,8 +202,8 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 			out.Nomad, out.RetryAfter = &seen, viewRetry
 			return nil
 		}
-		other, err := r.busyOther(ctx, s, in)
-		if err != nil {
+		other, known, err := r.busyOther(ctx, s, in, out)
+		if err != nil || !known {
 			return err
 		}
 		if other != nil {
@@ -314,9 +314,11 @@ func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, 
 		if open(in, s.node.Spec.ScaleIn.Drain) {
 			return r.reopen(ctx, s, out)
 		}
-		if other, err := r.busyOther(ctx, s, in); err != nil {
+		other, known, err := r.busyOther(ctx, s, in, out)
+		if err != nil || !known {
 			return err
-		} else if other != nil {
+		}
+		if other != nil {
 			return r.reopen(ctx, s, out)
 		}
 	}

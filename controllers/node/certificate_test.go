@@ -15,6 +15,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint/blueprinttest"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // certified48h is a member that is to be made, with a certificate that ends in two days.
@@ -80,10 +81,28 @@ func TestEndOfACertificateOutlivesTheProcess(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.facts = factsCache{}
+			if withVM { // which Harvester has halted meanwhile, so that it waits to boot
+				haltForQuota(t, s)
+			}
 			s.reconcile(t)
 			if got := s.node(t).Status.Nomad.CertificateExpirationTime; got == nil || !got.Time.Equal(end) {
 				t.Errorf("its certificate ends at %v, want %s", got, end)
 			}
 		})
+	}
+}
+
+// haltForQuota does to the member's VM what Harvester does.
+func haltForQuota(t *testing.T, s *fixture) {
+	t.Helper()
+	vm := &kubevirtv1.VirtualMachine{}
+	if err := s.Client.Get(t.Context(), client.ObjectKey{Namespace: "ns", Name: "p-1"}, vm); err != nil {
+		t.Fatal(err)
+	}
+	halted := kubevirtv1.RunStrategyHalted
+	vm.Spec.RunStrategy = &halted
+	metav1.SetMetaDataAnnotation(&vm.ObjectMeta, nodestate.AboveQuotaAnnotation, "cpu")
+	if err := s.Client.Update(t.Context(), vm); err != nil {
+		t.Fatal(err)
 	}
 }

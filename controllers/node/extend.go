@@ -13,7 +13,7 @@ import (
 // is so: the view may be older than a drain that was sent in time, and its deadline must not move. To a node that isn't
 // the member's none is sent, and of one that isn't in the view the leader has just been asked (observeByID).
 func (r *Reconciler) extendDrain(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	if s.observed.Nomad.Registered {
+	if s.observed.Nomad.Registered && s.observed.Nomad.Other == nil {
 		fresh, found, err := r.asked(ctx, s, out)
 		if err != nil || out.Nomad != nil { // or the node is external
 			return err

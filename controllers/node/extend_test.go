@@ -99,3 +99,29 @@ func TestMemberThatNomadHasForgottenGetsTimeAfterAnOutage(t *testing.T) {
 		t.Errorf("Nomad was asked to %q", calls)
 	}
 }
+
+// So does one whose guest works under another ID while its own node is down, to which the drain was sent in time. Once:
+// then the time that it was given counts.
+func TestMemberThatWorksUnderAnotherIDGetsTimeAfterAnOutage(t *testing.T) {
+	deadline := now.Add(time.Minute)
+	other := nomad.Node{ID: otherID, Name: "p-1", Status: nomad.NodeReady, PoolUID: "u", Member: "p-1"}
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, deadline.Add(-15*time.Minute), deadline)
+		n.Status.CordonedDrain = "request-1"
+		return running(n, s, nomad.Node{Status: nomad.NodeDown, LastDrain: &nomad.Drain{DrainID: "request-1"}})
+	})
+	s.nomad.view.Nodes[otherID] = other
+	s.nomad.others = []nomad.Inspection{{Found: true, Node: other, Live: []nomad.Allocation{alloc}}}
+	s.nomad.view.RecoveredSince = now
+	for range 3 {
+		s.reconcile(t)
+	}
+	if left := s.node(t).Spec.Drain.DeadlineTime.Sub(now); left != 15*time.Minute+time.Second {
+		t.Errorf("it has %s, and Nomad was asked to %q", left, s.nomad.calls)
+	}
+	s.clock.SetTime(now.Add(20 * time.Minute))
+	s.nomad.view.Taken = s.clock.Now()
+	if s.reconcile(t); s.node(t).Status.DrainResult != v1alpha1.DrainDeadlinePassed {
+		t.Errorf("it is waited for after its time is over: %+v", s.node(t).Status)
+	}
+}

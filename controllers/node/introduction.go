@@ -94,6 +94,7 @@ func (r *Reconciler) observeWaiting(ctx context.Context, s *scope) error {
 	if made, introduced := introductionTime(secret); introduced {
 		s.observed.IntroductionStaleAt = member.IntroductionStaleAt(made)
 	}
+	s.observed.Node.CertificateEnd = certificateEnd(secret, s.observed.Node)
 	s.observed.HasIntroductionToken = cloudinit.Introduces(secret.Data[cloudinit.UserDataKey])
 	return nil
 }

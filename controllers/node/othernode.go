@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
@@ -21,7 +22,7 @@ func (r *Reconciler) observeOther(ctx context.Context, s *scope) error {
 	}
 	var ids []string
 	for id, v := range s.link.View.Nodes {
-		if mayBeOther(s, v) {
+		if resemblesOther(s, v) {
 			ids = append(ids, id)
 		}
 	}
@@ -30,8 +31,7 @@ func (r *Reconciler) observeOther(ctx context.Context, s *scope) error {
 		return err
 	}
 	if err != nil { // it may have work
-		s.observed.Nomad = nodestate.Nomad{Why: fmt.Sprintf(
-			"Its list has a node of this member's name under another ID, and asked for that it says: %s", nomad.Cause(err))}
+		s.observed.Nomad = unknownOther(err)
 		return nil
 	}
 	s.observed.Nomad.Other = other
@@ -40,36 +40,69 @@ func (r *Reconciler) observeOther(ctx context.Context, s *scope) error {
 
 // busyOther does the same before a step that can't be undone, and asks Nomad's leader for the list too: the guest
 // may have registered a moment ago, or got work since it was looked at. It returns a node that has work which a drain
-// waits for; nil: the guest has none. in is what the leader answers of the member's own node.
-func (r *Reconciler) busyOther(ctx context.Context, s *scope, in nomad.Inspection) (*nodestate.OtherNode, error) {
+// waits for; nil: the guest has none. in is what the leader answers of the member's own node. known is false if too
+// many nodes may be the guest: the outcome says so, and the step isn't taken before the member's time is over.
+func (r *Reconciler) busyOther(ctx context.Context, s *scope, in nomad.Inspection,
+	out *member.Outcome) (busy *nodestate.OtherNode, known bool, err error) {
 	fresh := s.observed
 	fresh.Nomad = nodestate.Nomad{Known: true}
 	if in.Found {
 		fresh.Nomad = nomadlink.NodeOf(s.node, in.Node)
 	}
 	if !member.MayHaveOther(fresh) {
-		return nil, nil
+		return nil, true, nil
 	}
 	nodes, err := s.link.Cluster.NodesOf(ctx, s.node.Spec.PoolUID, s.node.Name)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	var ids []string
 	for _, v := range nodes {
-		if mayBeOther(s, v) {
+		if v.ID != s.node.Spec.NodeID && v.Status != nomad.NodeDown {
 			ids = append(ids, v.ID)
 		}
 	}
 	other, err := r.inspectOthers(ctx, s, ids)
-	if other == nil || len(member.WaitedFor(other.Live, s.node.Spec.ScaleIn.Drain)) == 0 {
-		return nil, err
+	switch {
+	case errors.Is(err, errTooManyOthers) && member.GivenUp(s.observed):
+		return nil, true, nil
+	case errors.Is(err, errTooManyOthers):
+		unknown := unknownOther(err)
+		out.Nomad, out.RetryAfter = &unknown, othersRetry
+		return nil, false, nil
+	case other == nil || len(member.WaitedFor(other.Live, s.node.Spec.ScaleIn.Drain)) == 0:
+		return nil, true, err
 	}
-	return other, nil
+	return other, true, nil
+}
+
+const (
+	// maxOthers is how many nodes are looked at to find the guest of one member: each takes several requests, and a
+	// hostile server may list any number.
+	maxOthers = 5
+	// othersRetry is when to look again if there are more: only a person changes that, or the member's deadline.
+	othersRetry = 30 * time.Second
+)
+
+// errTooManyOthers is like an answer that is missing, but doesn't come either when it is waited for.
+var errTooManyOthers = fmt.Errorf("more than %d nodes may be this member's guest under another ID: drain and purge "+
+	"those that aren't (nomad node status), and have Nomad admit clients with an introduction token alone", maxOthers)
+
+// unknownOther describes a member of which it isn't known if its guest works under another ID.
+func unknownOther(err error) nodestate.Nomad {
+	if errors.Is(err, errTooManyOthers) {
+		return nodestate.Nomad{Why: err.Error()}
+	}
+	return nodestate.Nomad{Why: fmt.Sprintf(
+		"Its list has a node of this member's name under another ID, and asked for that it says: %s", nomad.Cause(err))}
 }
 
 // inspectOthers asks Nomad's leader for nodes, and returns the one that says that it is this member's guest; nil: none
 // does. If there are several, one with work counts.
 func (r *Reconciler) inspectOthers(ctx context.Context, s *scope, ids []string) (*nodestate.OtherNode, error) {
+	if len(ids) > maxOthers {
+		return nil, errTooManyOthers
+	}
 	slices.Sort(ids)
 	var found *nodestate.OtherNode
 	for _, id := range ids {
@@ -87,9 +120,9 @@ func (r *Reconciler) inspectOthers(ctx context.Context, s *scope, ids []string) 
 	return found, nil
 }
 
-// mayBeOther is true for a listed node of another ID that has the member's name or its VM's address. Nothing runs on
-// one that is down.
-func mayBeOther(s *scope, v nomad.Node) bool {
+// resemblesOther is true for a listed node of another ID that has the member's name or its VM's address. Nothing runs
+// on one that is down.
+func resemblesOther(s *scope, v nomad.Node) bool {
 	address := s.node.Status.VM.Address
 	return v.ID != s.node.Spec.NodeID && v.Status != nomad.NodeDown &&
 		(v.Name == s.node.Name || address != "" && v.Address == address)

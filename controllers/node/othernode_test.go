@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -160,3 +161,45 @@ func TestGuestUnderAnotherIDThatIsNotListedYetIsNotDrained(t *testing.T) {
 }
 
 func asItIs(*nomad.Inspection) {}
+
+// Whoever may register clients can have any number say that they are a member. Few are looked at; that there are more
+// holds the member's VM until the time of its drain is over, and no longer.
+func TestManyNodesThatSayTheyAreAMemberHoldItForItsTime(t *testing.T) {
+	many := func(s *fixture) {
+		for i := range maxOthers + 1 {
+			id := fmt.Sprintf("cccccccc-0000-4000-8000-%012d", i)
+			s.nomad.others = append(s.nomad.others, nomad.Inspection{Found: true,
+				Node: nomad.Node{ID: id, Name: "x", Status: nomad.NodeReady, PoolUID: "u", Member: "p-1"}})
+		}
+	}
+	for name, c := range map[string]struct {
+		deadline  time.Duration // from now
+		onTimeout v1alpha1.DrainTimeoutAction
+		goes      bool
+	}{
+		"before the deadline":           {time.Minute, v1alpha1.DrainForce, false},
+		"after it":                      {-time.Hour, v1alpha1.DrainForce, true},
+		"after it, and it's to be kept": {-time.Hour, v1alpha1.DrainRetain, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := drained(nomad.Health{State: nomad.HealthReachable}, func(n *v1alpha1.NomadNode) []client.Object {
+				n.Spec.Drain.DeadlineTime = metav1.NewTime(now.Add(c.deadline))
+				n.Spec.ScaleIn.Drain.OnTimeout = c.onTimeout
+				return nil
+			})
+			s.nomad.view.Nodes, s.nomad.inside = nil, nomad.Inspection{}
+			many(s)
+			for range 4 {
+				if _, err := s.Reconcile(t.Context(), request); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := s.vmGone(t); got != c.goes {
+				t.Errorf("the VM is gone: %t, Nomad was asked to %q", got, s.nomad.calls)
+			}
+			if asked := strings.Count(strings.Join(s.nomad.calls, " "), "inspect"); asked > 4 {
+				t.Errorf("Nomad was asked to %q", s.nomad.calls)
+			}
+		})
+	}
+}

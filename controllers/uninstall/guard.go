@@ -106,6 +106,7 @@ func (u *Guard) reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, err
 	}
 	missing, err := u.guard(ctx, used)
 	if err != nil {
+		u.inUse = nil // some are changed, and others not
 		return ctrl.Result{}, fmt.Errorf("protecting the installation: %w", err)
 	}
 	u.inUse, u.checkedAt = &used, now

@@ -110,6 +110,43 @@ func TestInstallationMayBeRemovedAfterAllElse(t *testing.T) {
 	}
 }
 
+// A pool that is made while the guard is half gone has all of it back at once.
+func TestGuardThatIsHalfGoneComesBackForTheNextPool(t *testing.T) {
+	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}
+	inner := fake.NewClientBuilder().WithScheme(kube.Scheme()).WithObjects(append(installed(), pool.DeepCopy())...).Build()
+	patches, most := 0, 100
+	u := guardOf(interceptor.NewClient(inner, interceptor.Funcs{Patch: func(ctx context.Context, c client.WithWatch,
+		o client.Object, p client.Patch, opts ...client.PatchOption) error {
+		if patches++; patches > most {
+			return context.DeadlineExceeded
+		}
+		return c.Patch(ctx, o, p, opts...)
+	}}))
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := u.reconcile(t.Context(), ctrl.Request{})
+	must(err)
+	must(inner.Delete(t.Context(), pool.DeepCopy()))
+	patches, most = 0, 2
+	if _, err := u.reconcile(t.Context(), ctrl.Request{}); err == nil {
+		t.Fatal("it has gone")
+	}
+	most = 100
+	must(inner.Create(t.Context(), pool.DeepCopy()))
+	_, err = u.reconcile(t.Context(), ctrl.Request{})
+	must(err)
+	for _, o := range byName(guardedPolicies) {
+		must(inner.Get(t.Context(), client.ObjectKeyFromObject(o), o))
+		if !slices.Contains(o.GetFinalizers(), finalizer) {
+			t.Errorf("%s %s isn't guarded", kindOf(o), o.GetName())
+		}
+	}
+}
+
 // A controller of some namespaces doesn't see the others' pools in its cache. They count all the same.
 func TestInstallationIsGuardedForPoolsOfOtherNamespaces(t *testing.T) {
 	pool := &v1alpha1.NomadNodePool{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "p"}}

@@ -37,6 +37,12 @@ func forceEnd(o nodestate.State) time.Time {
 // untilGivenUp is how much longer a drain waits for a node that Nomad doesn't report, or not as the member's.
 func untilGivenUp(o nodestate.State) time.Duration { return givenUpAt(o).Sub(o.Now) }
 
+// GivenUp is true for a member that leaves and goes although it isn't known what it has: the time that its drain had is
+// over, and onTimeout is Force.
+func GivenUp(o nodestate.State) bool {
+	return o.Node.Drain != nil && o.Node.DrainOnTimeout() != v1alpha1.DrainRetain && untilGivenUp(o) <= 0
+}
+
 func givenUpAt(o nodestate.State) time.Time {
 	return o.Node.Drain.DeadlineTime.Add(stopGrace(o, ForceGrace))
 }

@@ -20,7 +20,8 @@ type Cluster interface {
 	// Inspect asks the leader for the node, then for its live allocations, and then if the token still sees all of them.
 	// If it doesn't, that is an error, and the health has the reason. A missing node is not an error.
 	Inspect(ctx context.Context, nodeID string) (Inspection, error)
-	// NodesOf asks the leader for the nodes that say in their meta that they are this member, whatever their IDs.
+	// NodesOf asks the leader for the nodes that say in their meta that they are this member, whatever their IDs, and that
+	// aren't down. It returns MaxNodesOf of them at most.
 	NodesOf(ctx context.Context, poolUID, member string) ([]Node, error)
 	// StopTime is how long the node's live allocations may take to stop, as their jobs are promised: the shutdown_delay of
 	// the group, and then the shutdown_delay and kill_timeout of its leader, of the slowest of its other tasks, and of the

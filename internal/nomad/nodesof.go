@@ -2,19 +2,21 @@ package nomad
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/nomad/api"
 )
 
-// maxNodesOf bounds how many nodes that say they are one member are read: its guest is one of them, or two, and whoever
-// may register clients can have any number say so.
-const maxNodesOf = 100
+// MaxNodesOf is how many nodes that say they are one member are read at most: its guest is one of them, or two, and
+// whoever may register clients can have any number say so.
+const MaxNodesOf = 20
 
-// nodesOf lists the nodes whose meta names the member. Only the leader answers.
+// nodesOf lists the nodes whose meta names the member, and that aren't down: a guest that loses its data directory with
+// each start leaves one each time. Only the leader answers.
 func (r *remote) nodesOf(ctx context.Context, poolUID, member string) ([]Node, error) {
-	filter := fmt.Sprintf(`%q in Meta and Meta[%q] == %q and Meta[%q] == %q`, MetaPoolUID, MetaPoolUID, poolUID,
-		MetaMember, member)
+	filter := fmt.Sprintf(`Status != %q and %q in Meta and Meta[%q] == %q and Meta[%q] == %q`, NodeDown, MetaPoolUID,
+		MetaPoolUID, poolUID, MetaMember, member)
 	var out []Node
 	err := r.query(ctx, "list the nodes of member "+member, api.QueryOptions{Filter: filter},
 		func(q *api.QueryOptions) error {
@@ -23,7 +25,7 @@ func (r *remote) nodesOf(ctx context.Context, poolUID, member string) ([]Node, e
 				switch {
 				case !nodeIDPattern.MatchString(stub.ID): // as in listNodes
 					return nil
-				case len(out) == maxNodesOf:
+				case len(out) == MaxNodesOf:
 					return errTooManyNodes
 				}
 				n := nodeFromStub(stub)
@@ -32,6 +34,9 @@ func (r *remote) nodesOf(ctx context.Context, poolUID, member string) ([]Node, e
 			})
 			return err
 		})
+	if errors.Is(err, errTooManyNodes) { // which shows enough
+		return out, nil
+	}
 	if err != nil {
 		return nil, err
 	}

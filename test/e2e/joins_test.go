@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -88,7 +89,13 @@ func TestMembersThatNeverJoin(t *testing.T) {
 	bootedInVain(t, lost...)
 	lift()
 	change(t, "probe", joinWithin(patient))
-	eventually(t, "probe", "the next member to join", time.Minute, allReady(1))
+	eventually(t, "probe", "the next member to join", time.Minute, both(allReady(1),
+		func(p *v1alpha1.NomadNodePool, _ []v1alpha1.NomadNode) error { // which is written a moment later
+			if results := p.Status.Joins.Results; !results[len(results)-1].Joined {
+				return fmt.Errorf("recorded is %+v", results)
+			}
+			return nil
+		}))
 	checkPause(t, lost)
 
 	lift = w.Hypervisor.GuestNeverJoins(newGuests(t, "probe"))

@@ -33,7 +33,8 @@ func (c *checks) inTime(t *task, m *memberTruth, x *node, d *drain) {
 	if x.drain != nil {
 		given += c.w.now.Sub(x.last.StartedAt)
 	}
-	if whole > 0 && given < min(leastTime, whole/2) && (x.drain == nil || x.touched.Before(t.asOf)) {
+	if whole > 0 && given < min(leastTime, whole/2) && (x.drain == nil || x.touched.Before(t.asOf)) &&
+		len(c.w.nomad.live(x.id)) > 0 { // those of a client that was away longer than its heartbeat are lost already
 		c.w.violate("I1", m.name, "a drain that was never sent gives allocations %s, of %s", given, whole)
 	}
 }
