@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
 // Within is how long a write that was sent may take after the process was asked to end. It is well below the time that
@@ -44,6 +46,9 @@ func (w writes) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // WrappedRoundTripper is the transport below, for those that look for one that can be closed or configured.
 func (w writes) WrappedRoundTripper() http.RoundTripper { return w.next }
+
+// CloseIdleConnections is what http.Client asks for.
+func (w writes) CloseIdleConnections() { utilnet.CloseIdleConnectionsFor(w.next) }
 
 // body ends the request's context when it was read.
 type body struct {

@@ -99,6 +99,30 @@ func TestNothingIsLeftOfAWrite(t *testing.T) {
 	})
 }
 
+// idle is a transport that has idle connections until they are closed, and other is one below another.
+type (
+	idle  struct{ closed *bool }
+	other struct{ http.RoundTripper }
+)
+
+func (idle) RoundTrip(*http.Request) (*http.Response, error) { return nil, http.ErrNotSupported }
+func (i idle) CloseIdleConnections()                         { *i.closed = true }
+func (o other) WrappedRoundTripper() http.RoundTripper       { return o.RoundTripper }
+
+// Connections that nobody uses any more, and that a token was sent over, don't outlive the client.
+func TestIdleConnectionsAreClosed(t *testing.T) {
+	for name, below := range map[string]func(http.RoundTripper) http.RoundTripper{
+		"at once": func(r http.RoundTripper) http.RoundTripper { return r },
+		"deeper":  func(r http.RoundTripper) http.RoundTripper { return other{r} },
+	} {
+		closed := false
+		client := http.Client{Transport: Writes(below(idle{&closed}))}
+		if client.CloseIdleConnections(); !closed {
+			t.Errorf("%s: they stay open", name)
+		}
+	}
+}
+
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
