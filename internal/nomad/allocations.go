@@ -82,10 +82,11 @@ func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string, h *holdi
 	var k keptBytes
 	former := replacedBy{}
 	bytes, err := r.listAllocations(ctx, nodeIDs, isLive+` or `+isReplaced, brief, func(s *api.AllocationListStub) error {
-		if ended(s) {
-			former.add(s)
-		} else {
+		switch {
+		case !ended(s):
 			live[s.NodeID] = append(live[s.NodeID], allocationFromStub(s))
+		case !former.add(s):
+			return nil
 		}
 		texts := textsOf(s)
 		return errors.Join(h.add(texts...), k.add(texts...))
@@ -124,8 +125,8 @@ func (r *remote) runningAllocations(ctx context.Context, node Node) ([]Allocatio
 			switch failed := s.ClientStatus == api.AllocClientStatusFailed; {
 			case !ended(s), failed && node.Status != NodeDown && !allDead(s):
 				out = append(out, allocationFromStub(s))
-			case node.Status != NodeDown: // the data on a node that is down can't be fetched
-				former.add(s)
+			case node.Status == NodeDown, !former.add(s): // the data on a node that is down can't be fetched
+				return nil
 			}
 			texts := textsOf(s)
 			return errors.Join(h.add(texts...), k.add(texts...))

@@ -31,6 +31,11 @@ func TestBreaker(t *testing.T) {
 		"not its turn":         same(&BusyError{}),
 		"not asked":            same(fmt.Errorf("%w: %w", ErrUnreachable, errSuspended)),
 		"the caller gave up":   same(Classify("ask", context.Canceled)),
+		"too many allocations": same(Classify("ask", errTooManyAllocations)),
+		"too many nodes":       same(Classify("ask", errTooManyNodes)),
+		"too large":            same(Classify("ask", errTooLarge)),
+		"large and slow":       same(Classify("ask", errLargeSlow)),
+		"no room in between":   slices.Concat(fails(breakerFailures-1), []step{{Classify("ask", errTooManyNodes), false}, {silent, true}}),
 	} {
 		var b breaker
 		now := time.Unix(1e9, 0)

@@ -194,6 +194,22 @@ func TestTooManyAllocationsAreReported(t *testing.T) {
 	}
 }
 
+// What has failed long ago, and Nomad hasn't collected yet, is read but not kept.
+func TestAllocationsThatAreNotKeptTakeNoRoom(t *testing.T) {
+	running, replaced := running(maxAllocations+1, 300), `"NextAllocation":"x","ClientStatus":"failed"`
+	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		seen := httptest.NewRecorder()
+		running(seen, r)
+		_, _ = io.WriteString(w, strings.ReplaceAll(seen.Body.String(), `"ClientStatus":"running"`, replaced))
+	}).(*cluster)
+	if in, err := c.remote.inspect(t.Context(), nodeA); err != nil || !in.Found || len(in.Live) > 0 {
+		t.Errorf("got %d, %v", len(in.Live), err)
+	}
+	if live, err := c.remote.live(t.Context(), []string{nodeA}); err != nil || len(live[nodeA]) > 0 {
+		t.Errorf("the poll got %d, %v", len(live[nodeA]), err)
+	}
+}
+
 // A poll that is beyond the limit leaves no node empty, and what it took is given back.
 func TestAPollThatIsTooLongCompletesNoDrain(t *testing.T) {
 	var count atomic.Int64

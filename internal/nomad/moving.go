@@ -28,13 +28,15 @@ const (
 // replacedBy are allocations that have ended, by the ID of the next.
 type replacedBy map[string]Allocation
 
-// add takes an allocation that has ended, if another has taken its place.
-func (r replacedBy) add(s *api.AllocationListStub) {
-	if nodeIDPattern.MatchString(s.NextAllocation) {
-		a := allocationFromStub(s)
-		a.MovingTo = s.NextAllocation
-		r[s.NextAllocation] = a
+// add takes an allocation that has ended, if another has taken its place, and returns whether it has taken it.
+func (r replacedBy) add(s *api.AllocationListStub) bool {
+	if !nodeIDPattern.MatchString(s.NextAllocation) {
+		return false
 	}
+	a := allocationFromStub(s)
+	a.MovingTo = s.NextAllocation
+	r[s.NextAllocation] = a
+	return true
 }
 
 // unknown has the nodes whose allocations aren't known, with the reason.
