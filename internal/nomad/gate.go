@@ -23,7 +23,8 @@ const (
 	// all the time that a call has otherwise.
 	slowCallsAtOnce = 3
 	// farCallsAtOnce is how many calls there are at once to all servers together that are far, and farCallsEach to each.
-	// A server is far for slowFor after a call that took longer than nearly, though it wasn't slow.
+	// A server is far for slowFor after a call that took longer than nearly, though it wasn't slow. Those that are have
+	// their turns one after the other.
 	farCallsAtOnce, farCallsEach = 3, 2
 	// slowFor is for how long a server counts as slow, unless a prompt answer shows that it has recovered. One that is
 	// slow again within this time isn't taken for recovered so soon: it would hold workers again and again.
@@ -35,7 +36,8 @@ type gate struct {
 	clock clock.PassiveClock
 	turns *semaphore.Weighted
 	// slowTurns and farTurns are shared by all clusters.
-	slowTurns, farTurns *semaphore.Weighted
+	slowTurns *semaphore.Weighted
+	farTurns  *fairTurns
 
 	mu     sync.Mutex
 	calls  int               // under way
@@ -72,12 +74,12 @@ func (g *gate) enter(ctx context.Context) (*turn, error) {
 	g.mu.Lock()
 	far := g.far()
 	g.mu.Unlock()
-	if far && !g.farTurns.TryAcquire(1) {
+	if far && !g.farTurns.take(g, g.clock.Now()) {
 		release()
 		return nil, g.busy()
 	}
 	if far {
-		release = func() { g.turns.Release(turns); g.farTurns.Release(1) }
+		release = func() { g.turns.Release(turns); g.farTurns.giveBack() }
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

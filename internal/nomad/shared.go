@@ -12,12 +12,13 @@ import (
 type shared struct {
 	// slowTurns and farTurns are the turns of servers that are slow, or far (gate), and nodes and allocations the memory
 	// for lists of them (holding). large are the turns of large answers (largeTurns).
-	slowTurns, farTurns, nodes, allocations, large *semaphore.Weighted
+	slowTurns, nodes, allocations, large *semaphore.Weighted
+	farTurns                             *fairTurns
 }
 
 func newShared() shared {
 	return shared{slowTurns: semaphore.NewWeighted(slowCallsAtOnce),
-		farTurns: semaphore.NewWeighted(farCallsAtOnce), nodes: semaphore.NewWeighted(maxReserved),
+		farTurns: &fairTurns{free: farCallsAtOnce}, nodes: semaphore.NewWeighted(maxReserved),
 		allocations: semaphore.NewWeighted(maxAllocationsReserved), large: semaphore.NewWeighted(largeAtOnce)}
 }
 
