@@ -17,8 +17,8 @@ const (
 )
 
 // Addresses are what may not be dialled for a Nomad that a pool names, whatever its name leads to. Otherwise a pool's
-// author would learn what answers where the controller can reach and he can't. Loopback, unspecified and multicast
-// addresses aren't dialled whatever they are; of link-local ones internal/nomad dials none for anybody.
+// author would learn what answers where the controller can reach and he can't. Loopback, unspecified, multicast and
+// broadcast addresses aren't dialled whatever they are; of link-local ones internal/nomad dials none for anybody.
 type Addresses struct {
 	// Denied are ranges that aren't dialled, such as those of the cluster's own Pods and Services.
 	Denied []netip.Prefix
@@ -79,6 +79,13 @@ func (a Addresses) refuse(to netip.AddrPort) error {
 // hostItself are addresses that lead to the host that dials them.
 var hostItself = netip.MustParsePrefix("0.0.0.0/8")
 
+var (
+	broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	// intoIPv4 are ranges that lead to addresses of IPv4. Where in the first these are depends on the network (RFC 8215),
+	// and the second isn't used any more (RFC 4291).
+	intoIPv4 = []netip.Prefix{netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("::/96")}
+)
+
 // kindOf is what keeps an address from being dialled by itself; empty: nothing does.
 func kindOf(addr netip.Addr) string {
 	switch {
@@ -88,6 +95,10 @@ func kindOf(addr netip.Addr) string {
 		return "no other host's address"
 	case addr.IsMulticast():
 		return "a multicast address"
+	case addr == broadcast:
+		return "the broadcast address"
+	case slices.ContainsFunc(intoIPv4, func(p netip.Prefix) bool { return p.Contains(addr) }):
+		return "of a range that leads to IPv4, maybe to what is denied"
 	}
 	return ""
 }

@@ -18,7 +18,7 @@ import (
 func TestLinkLocalAddressesAreNotDialled(t *testing.T) {
 	for address, refused := range map[string]bool{
 		"http://169.254.169.254:1": true, "http://[fe80::1]:1": true, "http://[::ffff:169.254.1.1]:1": true,
-		"http://[fe80::1%25lo]:1": true, "http://127.0.0.1:1": false,
+		"http://[fe80::1%25lo]:1": true, "http://127.0.0.1:1": false, "http://[64:ff9b::169.254.169.254]:1": true,
 	} {
 		for _, ofPool := range []bool{false, true} {
 			c, err := newAPIClient(Connection{Address: address, OfPool: ofPool}, nil,
@@ -30,6 +30,53 @@ func TestLinkLocalAddressesAreNotDialled(t *testing.T) {
 			if got := errors.Is(err, errLinkLocal); got != refused || err == nil {
 				t.Errorf("%s: %v", address, err)
 			}
+		}
+	}
+}
+
+// An address of IPv6 may lead to one of IPv4.
+func TestEmbeddedAddresses(t *testing.T) {
+	for address, want := range map[string]string{
+		"10.0.0.1": "", "2a00::a00:1": "", "fd00::10.0.0.1": "", "::1": "", "::": "", "64:ff9a::10.0.0.1": "",
+		"64:ff9b::10.53.0.1": "10.53.0.1", "64:ff9b::127.0.0.1": "127.0.0.1", "64:ff9b:0:1::10.53.0.1": "",
+		"64:ff9b:1::10.53.0.1": "10.53.0.1", "64:ff9b:1:7:8::169.254.169.254": "169.254.169.254",
+		"64:ff9b:1:a35:0:100::": "", "64:ff9b:2::10.53.0.1": "", "::10.53.0.1": "10.53.0.1", "::ffff:0:10.53.0.1": "10.53.0.1",
+		"2002:a35:1::": "10.53.0.1", "2002:a9fe:a9fe:7::8": "169.254.169.254", "2003:a35:1::": "",
+	} {
+		if got, is := embedded(netip.MustParseAddr(address)); is != (want != "") || is && got.String() != want {
+			t.Errorf("%s: %s, %t", address, got, is)
+		}
+	}
+}
+
+// Both the address and the one that it leads to are asked for.
+func TestDialledAddresses(t *testing.T) {
+	denied := errors.New("denied")
+	for address, tc := range map[string]struct {
+		ofPool bool
+		denies string
+		want   error
+	}{
+		"10.53.0.1:443":                 {true, "10.53.0.0/16", denied},
+		"[::ffff:10.53.0.1]:443":        {true, "10.53.0.0/16", denied},
+		"[64:ff9b::10.53.0.1]:443":      {true, "10.53.0.0/16", denied},
+		"[64:ff9b::10.53.0.1]:444":      {false, "10.53.0.0/16", nil},
+		"[64:ff9b::10.54.0.1]:443":      {true, "10.53.0.0/16", nil},
+		"[64:ff9b::10.55.0.1]:443":      {true, "64:ff9b::/96", denied},
+		"[2002:a35:1::1]:443":           {true, "10.53.0.0/16", denied},
+		"[2002:a9fe:a9fe::1]:443":       {false, "10.53.0.0/16", errLinkLocal},
+		"[64:ff9b::169.254.169.254]:80": {false, "10.53.0.0/16", errLinkLocal},
+		"[::169.254.169.254]:80":        {false, "10.53.0.0/16", errLinkLocal},
+		"[::1]:443":                     {true, "0.0.0.0/8", nil}, // it is no 0.0.0.1
+	} {
+		dial := control(Connection{OfPool: tc.ofPool}, func(to netip.AddrPort) error {
+			if netip.MustParsePrefix(tc.denies).Contains(to.Addr()) && to.Port() == 443 {
+				return denied
+			}
+			return nil
+		})
+		if err := dial("tcp", address, nil); !errors.Is(err, tc.want) || (err == nil) != (tc.want == nil) {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
 }
