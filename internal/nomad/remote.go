@@ -2,27 +2,13 @@ package nomad
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/netip"
 	"regexp"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
 	"golang.org/x/sync/semaphore"
-
-	"github.com/nomad-harvester/nomad-harvester/internal/finish"
 )
-
-// dialTimeout bounds each step of making a connection.
-const dialTimeout = 10 * time.Second
-
-// requestsAtOnce is how many requests a connection has at once. The watchers have seven at most (the lists of nodes and
-// of allocations, the leader or the token, and jobsAtATime), and the workers callsAtOnce.
-const requestsAtOnce = 16
 
 // remote sends single requests to one cluster. It keeps no state but caches, and no Connection: a struct with a
 // Connection in a field can print its secrets.
@@ -47,41 +33,6 @@ func newRemote(conn Connection, o Options, all shared) *remote {
 	}
 	r.api = client
 	return r
-}
-
-// newAPIClient gives each connection a transport of its own and takes nothing from the environment.
-func newAPIClient(conn Connection, refuse func(netip.AddrPort) error, large *largeTurns) (*api.Client, error) {
-	if conn.Address == "" {
-		return nil, errors.New("no address")
-	}
-	// HTTP/1.1 only, as in Nomad's own client: one request that hangs then holds up no other.
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout, Control: control(conn, refuse)}
-	transport := &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
-		TLSHandshakeTimeout:    dialTimeout,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		MaxConnsPerHost:        requestsAtOnce,
-		MaxIdleConnsPerHost:    4,
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: maxHeader,
-	}
-	client := &http.Client{
-		Transport: transport,
-		// Nomad's API never redirects, and the header with the token would go along to wherever the redirect leads.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	err := api.ConfigureTLS(client, &api.TLSConfig{
-		CACertPEM:     conn.CACert,
-		ClientCertPEM: conn.ClientCert,
-		ClientKeyPEM:  conn.ClientKey,
-		TLSServerName: conn.TLSServerName,
-	})
-	if err != nil {
-		return nil, err
-	}
-	client.Transport = finish.Writes(boundedBy(transport, large))
-	return api.NewClient(&api.Config{Address: conn.Address, Region: conn.Region, SecretID: conn.Token, HttpClient: client})
 }
 
 // query does one read. Its timeout is added to the time that the server may wait for a change.
