@@ -27,7 +27,7 @@ func (b *breaker) note(err error, now time.Time) {
 	if _, busy := errors.AsType[*BusyError](err); busy || errors.Is(err, errSuspended) {
 		return // it wasn't sent
 	}
-	if isOwnBound(err) {
+	if isBeyondLimits(err) {
 		return // it was answered, or others' answers take the room
 	}
 	if code, _ := statusOf(err); code != 0 || !errors.Is(err, ErrUnreachable) {

@@ -35,7 +35,7 @@ func TestBreaker(t *testing.T) {
 		"too many nodes":       same(Classify("ask", errTooManyNodes)),
 		"too large":            same(Classify("ask", errTooLarge)),
 		"large and slow":       same(Classify("ask", errLargeSlow)),
-		"no room in between":   slices.Concat(fails(breakerFailures-1), []step{{Classify("ask", errTooManyNodes), false}, {silent, true}}),
+		"too many in between":  slices.Concat(fails(breakerFailures-1), []step{{Classify("ask", errTooManyNodes), false}, {silent, true}}),
 	} {
 		var b breaker
 		now := time.Unix(1e9, 0)

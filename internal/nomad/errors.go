@@ -172,16 +172,16 @@ func Cause(err error) string {
 	return errNoResponse.Error()
 }
 
-// ownBounds are that an answer wasn't read to its end, because it is more than is read or kept. Nomad has answered, but
-// nothing is known of what it said.
-var ownBounds = []error{errTooManyNodes, errTooManyAllocations, errTooLarge, errLargeSlow}
+// beyondLimits are that an answer wasn't read to its end, because it is more than is read or kept. Nomad has answered,
+// but nothing is known of what it said.
+var beyondLimits = []error{errTooManyNodes, errTooManyAllocations, errTooLarge, errLargeSlow}
 
-func isOwnBound(err error) bool {
-	return slices.ContainsFunc(ownBounds, func(bound error) bool { return errors.Is(err, bound) })
+func isBeyondLimits(err error) bool {
+	return slices.ContainsFunc(beyondLimits, func(bound error) bool { return errors.Is(err, bound) })
 }
 
 // shownAsTheyAre are errors of our own whose text names the cause.
-var shownAsTheyAre = append([]error{errSuspended, errNoRules}, ownBounds...)
+var shownAsTheyAre = append([]error{errSuspended, errNoRules}, beyondLimits...)
 
 // showableText returns the text of an error that names its cause in words that may be shown; empty: there is none.
 func showableText(err error) string {

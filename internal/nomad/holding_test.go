@@ -195,7 +195,7 @@ func TestTooManyAllocationsAreReported(t *testing.T) {
 }
 
 // What has failed long ago, and Nomad hasn't collected yet, is read but not kept.
-func TestAllocationsThatAreNotKeptTakeNoRoom(t *testing.T) {
+func TestAllocationsThatAreNotKeptTakeNoMemory(t *testing.T) {
 	running, replaced := running(maxAllocations+1, 300), `"NextAllocation":"x","ClientStatus":"failed"`
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		seen := httptest.NewRecorder()

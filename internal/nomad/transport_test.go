@@ -52,9 +52,9 @@ func TestTheProxyIsTheOperators(t *testing.T) {
 // A proxy that the environment names badly isn't gone around.
 func TestABadProxyIsAnError(t *testing.T) {
 	bad := errors.New("it is none")
-	client := http.Client{Transport: newTransport(Connection{Address: "http://127.0.0.1:1"}, nil,
-		func(*http.Request) (*url.URL, error) { return nil, bad })}
-	if resp, err := client.Get("http://127.0.0.1:1"); !errors.Is(err, bad) {
-		t.Errorf("got %v, %v", resp, err)
+	transport := newTransport(Connection{Address: "http://127.0.0.1:1"}, nil,
+		func(*http.Request) (*url.URL, error) { return nil, bad })
+	if _, err := transport.Proxy(nil); !errors.Is(err, bad) {
+		t.Errorf("got %v", err)
 	}
 }
