@@ -2,7 +2,6 @@ package nomad
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -79,7 +78,6 @@ func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string, h *holdi
 	for _, id := range nodeIDs {
 		live[id] = nil
 	}
-	var k keptBytes
 	former := replacedBy{}
 	bytes, err := r.listAllocations(ctx, nodeIDs, isLive+` or `+isReplaced, brief, func(s *api.AllocationListStub) error {
 		switch {
@@ -88,8 +86,7 @@ func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string, h *holdi
 		case !former.add(s):
 			return nil
 		}
-		texts := textsOf(s)
-		return errors.Join(h.add(texts...), k.add(texts...))
+		return h.add(textsOf(s)...)
 	})
 	if err != nil {
 		return allocationList{bytes: bytes}, err
@@ -113,11 +110,8 @@ func byID(a, b Allocation) int { return strings.Compare(a.ID, b.ID) }
 // runningAllocations returns what is lost if the node's guest stops now: its live allocations and, unless the node is
 // down, its failed allocations with a task that runs or is yet to run.
 func (r *remote) runningAllocations(ctx context.Context, node Node) ([]Allocation, error) {
-	var (
-		out []Allocation
-		k   keptBytes
-		h   = holdingAllocations(r.allocations)
-	)
+	var out []Allocation
+	h := holdingAllocations(r.allocations)
 	defer h.release() // whoever asks keeps the result for a moment only
 	former := replacedBy{}
 	_, err := r.listAllocations(ctx, []string{node.ID}, isLiveOrFailed+` or `+isReplaced, withStates,
@@ -128,8 +122,7 @@ func (r *remote) runningAllocations(ctx context.Context, node Node) ([]Allocatio
 			case node.Status == NodeDown, !former.add(s): // the data on a node that is down can't be fetched
 				return nil
 			}
-			texts := textsOf(s)
-			return errors.Join(h.add(texts...), k.add(texts...))
+			return h.add(textsOf(s)...)
 		})
 	if err != nil {
 		return nil, err

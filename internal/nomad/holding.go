@@ -39,7 +39,7 @@ type holding struct {
 	holdingOf
 	items int
 	// reserved is what was taken of the semaphore, and lent what of it belongs to the list that is kept meanwhile.
-	bytes, reserved, lent int64
+	bytes, texts, reserved, lent int64
 }
 
 // holdingOf is what is the same for all lists of a kind.
@@ -84,15 +84,19 @@ func (h *holding) keep() {
 	h.lent = 0
 }
 
-// add counts an item with these texts.
+// add counts an item with these texts. However much is free, the texts of a list have a limit.
 func (h *holding) add(texts ...string) error {
 	h.items++
 	h.bytes += h.each
 	for _, t := range texts {
 		h.bytes += int64(len(t))
+		h.texts += int64(len(t))
 	}
-	if h.items > h.most {
+	switch {
+	case h.items > h.most:
 		return h.full
+	case h.texts > maxKept:
+		return errTooLarge
 	}
 	for h.reserved < h.bytes-h.free {
 		if !h.of.TryAcquire(reservedChunk) {

@@ -98,6 +98,24 @@ func TestNodesShareTheirMemory(t *testing.T) {
 	again.release()
 }
 
+// The texts of a list have a limit, however much is free and however few items there are.
+func TestTextsThatAreKeptHaveALimit(t *testing.T) {
+	for name, h := range map[string]*holding{
+		"nodes":       holdingNodes(semaphore.NewWeighted(10 * maxKept)),
+		"allocations": holdingAllocations(semaphore.NewWeighted(10 * maxKept)),
+	} {
+		if err := h.add(strings.Repeat("n", maxKept-1), "n"); err != nil {
+			t.Errorf("%s: as many as may be: %v", name, err)
+		}
+		if err := h.add("n"); !errors.Is(err, errTooLarge) {
+			t.Errorf("%s: one more: %v", name, err)
+		}
+		if err := h.again().add("n"); err != nil {
+			t.Errorf("%s: the next list: %v", name, err)
+		}
+	}
+}
+
 func TestPauseAfterALongList(t *testing.T) {
 	for _, tc := range []struct {
 		bytes    int64

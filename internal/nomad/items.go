@@ -64,19 +64,6 @@ func decodeItems[T any](l *limited, each func(*T) error) error {
 	return err
 }
 
-// keptBytes counts the bytes of the texts that are kept of a list.
-type keptBytes int
-
-func (k *keptBytes) add(texts ...string) error {
-	for _, t := range texts {
-		*k += keptBytes(len(t))
-	}
-	if *k > maxKept {
-		return errTooLarge
-	}
-	return nil
-}
-
 func orNoResponse(err error) error {
 	if err == nil {
 		return errNoResponse

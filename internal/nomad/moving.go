@@ -3,7 +3,6 @@ package nomad
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -82,10 +81,7 @@ func (r *remote) moving(ctx context.Context, former replacedBy, h *holding) ([]A
 
 // beginning returns the next allocations that haven't begun to run, the newest first.
 func (r *remote) beginning(ctx context.Context, former replacedBy, failed unknown, h *holding) []beginning {
-	var (
-		out []beginning
-		k   keptBytes
-	)
+	var out []beginning
 	for chunk := range slices.Chunk(r.migrations.unfinished(former), nodesPerRequest) {
 		q := api.QueryOptions{
 			Namespace: api.AllNamespacesNamespace, Params: withStates,
@@ -98,7 +94,7 @@ func (r *remote) beginning(ctx context.Context, former replacedBy, failed unknow
 				case !slices.Contains(chunk, s.ID):
 				case mayFetch(s, former[s.ID].NodeID):
 					found = append(found, beginningFrom(s))
-					return errors.Join(h.add(s.Namespace, s.JobID, s.TaskGroup), k.add(s.Namespace, s.JobID, s.TaskGroup))
+					return h.add(s.Namespace, s.JobID, s.TaskGroup)
 				default:
 					r.migrations.finish(s.ID)
 				}

@@ -36,15 +36,13 @@ func (r *remote) listNodes(ctx context.Context, index uint64, wait time.Duration
 	}
 	out := nodeList{nodes: map[string]Node{}}
 	err := r.query(ctx, "list nodes", q, func(q *api.QueryOptions) error {
-		var k keptBytes
 		got, err := items(r, "/v1/nodes", q, maxItem, maxItemTokens, func(stub *api.NodeListStub) error {
 			if !nodeIDPattern.MatchString(stub.ID) { // no member has another kind of ID, but a client may give itself one
 				return nil
 			}
 			n := nodeFromStub(stub)
 			out.nodes[n.ID] = n
-			texts := n.texts()
-			return errors.Join(h.add(texts...), k.add(texts...))
+			return h.add(n.texts()...)
 		})
 		out.next, out.bytes = nextIndex(index, got.index), got.bytes
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/hashicorp/nomad/api"
 )
@@ -20,17 +21,17 @@ func (r *remote) nodesOf(ctx context.Context, poolUID, member string) ([]Node, e
 	var out []Node
 	err := r.query(ctx, "list the nodes of member "+member, api.QueryOptions{Filter: filter},
 		func(q *api.QueryOptions) error {
-			var k keptBytes
+			h := holding{holdingOf: holdingOf{free: math.MaxInt64, most: MaxNodesOf, full: errTooManyNodes}}
 			_, err := items(r, "/v1/nodes", q, maxItem, maxItemTokens, func(stub *api.NodeListStub) error {
-				switch {
-				case !nodeIDPattern.MatchString(stub.ID): // as in listNodes
+				if !nodeIDPattern.MatchString(stub.ID) { // as in listNodes
 					return nil
-				case len(out) == MaxNodesOf:
-					return errTooManyNodes
 				}
 				n := nodeFromStub(stub)
+				if err := h.add(n.texts()...); err != nil {
+					return err
+				}
 				out = append(out, n)
-				return k.add(n.texts()...)
+				return nil
 			})
 			return err
 		})
