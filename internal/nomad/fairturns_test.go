@@ -3,6 +3,7 @@ package nomad
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -42,8 +43,8 @@ func TestFarServersHaveTheirTurnsOneAfterTheOther(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				all := newShared()
 				var running sync.WaitGroup
-				for range hostile {
-					g := newGate(clock.RealClock{}, all)
+				for i := range hostile {
+					g := newGate(clock.RealClock{}, all, fmt.Sprint(i))
 					for range 2 * callsAtOnce {
 						running.Go(func() {
 							for ctx.Err() == nil {
@@ -52,7 +53,7 @@ func TestFarServersHaveTheirTurnsOneAfterTheOther(t *testing.T) {
 						})
 					}
 				}
-				healthy := newGate(clock.RealClock{}, all)
+				healthy := newGate(clock.RealClock{}, all, "healthy")
 				called(ctx, healthy, promptly, 0) // now it is known to be far
 				var longest time.Duration
 				for range 10 {

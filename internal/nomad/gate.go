@@ -38,6 +38,9 @@ type gate struct {
 	// slowTurns and farTurns are shared by all clusters.
 	slowTurns *semaphore.Weighted
 	farTurns  *fairTurns
+	// address is the server's, and reputations has what others need to know of it.
+	address     string
+	reputations *reputations
 
 	mu     sync.Mutex
 	calls  int               // under way
@@ -51,9 +54,11 @@ type gate struct {
 	retries              retries
 }
 
-func newGate(c clock.PassiveClock, all shared) *gate {
+func newGate(c clock.PassiveClock, all shared, address string) *gate {
+	known := all.reputations.of(address, c.Now())
 	return &gate{clock: c, turns: semaphore.NewWeighted(callsAtOnce), slowTurns: all.slowTurns, farTurns: all.farTurns,
-		asked: map[int]time.Time{}}
+		address: address, reputations: all.reputations, asked: map[int]time.Time{},
+		slowUntil: known.slowUntil, farUntil: known.farUntil}
 }
 
 // enter waits for a turn, for a moment only. A BusyError has when to try again.
@@ -159,6 +164,7 @@ func (g *gate) ended(took time.Duration, prompt bool, now time.Time) {
 	case now.Before(g.slowUntil) && !g.relapsed:
 		g.slowUntil, g.recovered = time.Time{}, now
 	}
+	g.reputations.note(g.address, reputation{g.slowUntil, g.farUntil}, now)
 }
 
 func (g *gate) busy() error {

@@ -3,6 +3,7 @@ package nomad
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -18,7 +19,7 @@ import (
 // testGate is the gate of a server that has answered promptly.
 func testGate() (*gate, *clocktesting.FakePassiveClock) {
 	clock := clocktesting.NewFakePassiveClock(time.Unix(1e9, 0))
-	g := newGate(clock, newShared())
+	g := newGate(clock, newShared(), "a")
 	g.prompt = true
 	return g, clock
 }
@@ -152,8 +153,8 @@ func TestAPromptAnswerClearsASlowServer(t *testing.T) {
 func TestSlowServersShareTheirTurns(t *testing.T) {
 	clock := clocktesting.NewFakePassiveClock(time.Unix(1e9, 0))
 	shared, admitted := newShared(), 0
-	for range 10 {
-		g := newGate(clock, shared)
+	for i := range 10 {
+		g := newGate(clock, shared, fmt.Sprint(i))
 		g.slowUntil = clock.Now().Add(slowFor)
 		if _, err := g.enter(t.Context()); err == nil {
 			admitted++
@@ -162,7 +163,7 @@ func TestSlowServersShareTheirTurns(t *testing.T) {
 	if admitted != slowCallsAtOnce {
 		t.Errorf("%d wait at once", admitted)
 	}
-	prompt := newGate(clock, shared)
+	prompt := newGate(clock, shared, "another")
 	if _, err := prompt.enter(t.Context()); err != nil {
 		t.Errorf("a prompt server waits for slow ones: %v", err)
 	}
@@ -172,8 +173,8 @@ func TestSlowServersShareTheirTurns(t *testing.T) {
 func TestFarServersShareTheirTurns(t *testing.T) {
 	clock := clocktesting.NewFakePassiveClock(time.Unix(1e9, 0))
 	shared, admitted := newShared(), 0
-	for range 10 {
-		g := newGate(clock, shared)
+	for i := range 10 {
+		g := newGate(clock, shared, fmt.Sprint(i))
 		_, end := entered(t, g)
 		clock.SetTime(clock.Now().Add(nearly + 1))
 		end(nil)
@@ -188,7 +189,7 @@ func TestFarServersShareTheirTurns(t *testing.T) {
 	if admitted != farCallsAtOnce {
 		t.Errorf("%d wait at once", admitted)
 	}
-	if _, err := newGate(clock, shared).enter(t.Context()); err != nil {
+	if _, err := newGate(clock, shared, "another").enter(t.Context()); err != nil {
 		t.Errorf("a server that isn't far waits for those that are: %v", err)
 	}
 }

@@ -14,12 +14,14 @@ type shared struct {
 	// for lists of them (holding). large are the turns of large answers (largeTurns).
 	slowTurns, nodes, allocations, large *semaphore.Weighted
 	farTurns                             *fairTurns
+	reputations                          *reputations
 }
 
 func newShared() shared {
 	return shared{slowTurns: semaphore.NewWeighted(slowCallsAtOnce),
 		farTurns: &fairTurns{free: farCallsAtOnce}, nodes: semaphore.NewWeighted(maxReserved),
-		allocations: semaphore.NewWeighted(maxAllocationsReserved), large: semaphore.NewWeighted(largeAtOnce)}
+		allocations: semaphore.NewWeighted(maxAllocationsReserved), large: semaphore.NewWeighted(largeAtOnce),
+		reputations: &reputations{by: map[string]reputation{}}}
 }
 
 // cluster is the one Cluster of a connection.
@@ -53,7 +55,7 @@ func newCluster(conn Connection, o Options, all shared) *cluster {
 	remote.logsIn(conn, o.Clock, log)
 	return &cluster{
 		o: o, log: log, address: conn.Address, remote: remote, state: newState(initial),
-		checks: newTokenChecks(), gate: newGate(o.Clock, all), shared: all,
+		checks: newTokenChecks(), gate: newGate(o.Clock, all, conn.Address), shared: all,
 		healthLog: healthLog{state: initial.State},
 		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
 	}
