@@ -178,7 +178,10 @@ func (u *Guard) guard(ctx context.Context, on bool) ([]unprotected, error) {
 // disarm lets the binding go last that keeps the installation from being removed, and nothing more after a failure. So
 // whoever may remove the controller finds nothing that only the controller could have released.
 func (u *Guard) disarm(ctx context.Context) error {
-	for _, o := range slices.Backward(byName(guardedPolicies)) {
+	// The bindings first: Kubernetes takes no change of one that has parameters once its policy has gone.
+	others, last := byName(guardedPolicies[1:]), byName(guardedPolicies[:1])
+	slices.Reverse(last)
+	for _, o := range slices.Concat(others, last) {
 		if _, err := u.change(ctx, o, func() { arm(o, false) }); err != nil && !meta.IsNoMatchError(err) {
 			return err
 		}

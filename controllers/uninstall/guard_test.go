@@ -2,6 +2,7 @@ package uninstall
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,6 +88,9 @@ func TestInstallationMayBeRemovedAfterAllElse(t *testing.T) {
 			if patches++; patches > most {
 				return context.Canceled
 			}
+			if err := policyIsThere(ctx, c, o); err != nil {
+				return err
+			}
 			return c.Patch(ctx, o, p, opts...)
 		}})
 		if _, err := guardOf(c).reconcile(t.Context(), ctrl.Request{}); err == nil {
@@ -99,7 +103,8 @@ func TestInstallationMayBeRemovedAfterAllElse(t *testing.T) {
 		if binding.Spec.MatchResources != nil {
 			t.Errorf("after %d patches the installation may be removed", most)
 		}
-		if _, err := guardOf(inner).reconcile(t.Context(), ctrl.Request{}); err != nil {
+		most = 100
+		if _, err := guardOf(c).reconcile(t.Context(), ctrl.Request{}); err != nil {
 			t.Fatal(err)
 		}
 		for _, o := range byName(guardedPolicies) {
@@ -108,6 +113,22 @@ func TestInstallationMayBeRemovedAfterAllElse(t *testing.T) {
 			}
 		}
 	}
+}
+
+// policyIsThere refuses what Kubernetes does of a binding with parameters once its policy may have gone, because it is
+// being deleted and nothing holds it any more.
+func policyIsThere(ctx context.Context, c client.Client, o client.Object) error {
+	if kindOf(o) == policyKind || o.GetName() == uninstallPolicy {
+		return nil
+	}
+	policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: o.GetName()}}
+	if err := c.Get(ctx, client.ObjectKeyFromObject(policy), policy); err != nil {
+		return err
+	}
+	if !slices.Contains(policy.Finalizers, finalizer) {
+		return fmt.Errorf("spec.paramRef: Forbidden: unable to get policy %s", policy.Name)
+	}
+	return nil
 }
 
 // A pool that is made while the guard is half gone has all of it back at once.
