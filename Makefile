@@ -49,8 +49,6 @@ GOTEST := go test -vet=off -ldflags=-w -timeout $(TEST_TIMEOUT)
 BUILT := $(CURDIR)/bin/test
 E2E := cd test/e2e && $(BUILT)/e2e.test -test.timeout $(TEST_TIMEOUT)
 CHAINS := test-e2e test-others test-rest
-# What the controllers have said during the tests: docs/troubleshooting.md is held to the words of today.
-RECORDED := $(BUILT)/messages.txt
 # Wherever a test runs, it is the same file.
 ifneq ($(findstring /,$(NOMAD_BIN)),)
 export NOMAD_BIN := $(abspath $(NOMAD_BIN))
@@ -64,9 +62,7 @@ test: ## Run the unit, integration and end-to-end tests
 	@hack/needs.sh test
 	@$(WHICH_NOMAD)
 	go vet -composites=false ./... # a Problem is a reason and a message everywhere
-	@rm -f $(RECORDED)
-	@$(say_nomad) export NOMAD_HARVESTER_RECORD=$(RECORDED) && $(MAKE) --no-print-directory -j3 --output-sync=target $(CHAINS)
-	@NOMAD_HARVESTER_RECORDED=$(RECORDED) $(GOTEST) -count=1 -run '^TestTroubleshootingQuotes' ./controllers
+	@$(say_nomad) $(MAKE) --no-print-directory -j3 --output-sync=target $(CHAINS)
 	@$(MAKE) --no-print-directory contract # alone, because it measures times of Nomad's
 
 # Three chains of tests side by side: each waits a lot, for Nomad's and Kubernetes' own time.
@@ -102,11 +98,12 @@ test-race: ## Run what isn't end-to-end once more, with the race detector, and p
 	CGO_ENABLED=1 $(GOTEST) -race -short -skip '$(ALONE)' -coverprofile=$(COVERAGE) $(UNIT) ./test/standin/...
 	@$(print_coverage)
 
+MESSAGES := docs/messages.txt
 .PHONY: messages
 messages: ## Gather what the controllers say during the tests into docs/messages.txt; troubleshooting is held to it
-	@mkdir -p $(BUILT) && rm -f $(RECORDED)
-	NOMAD_HARVESTER_RECORD=$(RECORDED) $(MAKE) --no-print-directory -j3 --output-sync=target $(CHAINS)
-	mv $(RECORDED) docs/messages.txt
+	@mkdir -p $(BUILT) && rm -f $(BUILT)/messages.txt
+	NOMAD_HARVESTER_RECORD=$(BUILT)/messages.txt $(MAKE) --no-print-directory -j3 --output-sync=target $(CHAINS)
+	mv $(BUILT)/messages.txt $(MESSAGES)
 
 .PHONY: test-guest
 test-guest: ## Boot whole machines with qemu, and scale a pool of them; CI runs it too

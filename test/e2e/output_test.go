@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
@@ -114,25 +113,20 @@ func (o *output) add(what, message string) {
 	}
 }
 
-// addTo adds what was seen to what the file holds already: the tests run in several environments, at the same time.
-func (o *output) addTo(name string) error {
-	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
+// addTo adds what was seen to what the file holds already: the tests run in several environments.
+func (o *output) addTo(file string) error {
+	old, err := os.Open(file)
+	switch {
+	case os.IsNotExist(err):
+	case err != nil:
 		return err
-	}
-	defer func() { _ = file.Close() }()
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		return err
-	}
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		if what, message, ok := strings.Cut(lines.Text(), ": "); ok {
-			o.add(what, message)
+	default:
+		defer func() { _ = old.Close() }()
+		for lines := bufio.NewScanner(old); lines.Scan(); {
+			if what, message, ok := strings.Cut(lines.Text(), ": "); ok {
+				o.add(what, message)
+			}
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -142,9 +136,5 @@ func (o *output) addTo(name string) error {
 			fmt.Fprintf(&b, "%s: %s\n", what, strings.ReplaceAll(message, "\n", " "))
 		}
 	}
-	if err := file.Truncate(0); err != nil {
-		return err
-	}
-	_, err = file.WriteAt([]byte(b.String()), 0)
-	return err
+	return os.WriteFile(file, []byte(b.String()), 0o644)
 }
