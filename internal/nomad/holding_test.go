@@ -207,6 +207,7 @@ func lastErr(_ Inspection, err error) error { return err }
 // A cluster has a limit of its own as well.
 func TestTooManyAllocationsAreReported(t *testing.T) {
 	c := answering(t, running(maxAllocations+1, 1)).(*cluster)
+	c.remote.timeout = time.Minute // for a busy CPU
 	if _, err := c.remote.live(t.Context(), []string{nodeA}); !errors.Is(err, errTooManyAllocations) {
 		t.Errorf("got %v", err)
 	}
@@ -220,6 +221,7 @@ func TestAllocationsThatAreNotKeptTakeNoMemory(t *testing.T) {
 		running(seen, r)
 		_, _ = io.WriteString(w, strings.ReplaceAll(seen.Body.String(), `"ClientStatus":"running"`, replaced))
 	}).(*cluster)
+	c.remote.timeout = time.Minute // for a busy CPU
 	if in, err := c.remote.inspect(t.Context(), nodeA); err != nil || !in.Found || len(in.Live) > 0 {
 		t.Errorf("got %d, %v", len(in.Live), err)
 	}
