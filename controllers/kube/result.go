@@ -11,6 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // Again is how soon to reconcile again after a step. Most steps also cause an event that comes sooner.
@@ -51,20 +53,12 @@ func passing(err error) (again time.Duration, passes bool) {
 			if !passes {
 				return 0, false
 			}
-			again = Sooner(again, max(next, Again))
+			again = nodestate.Sooner(again, max(next, Again))
 		}
 		return again, true
 	default:
 		return 0, false
 	}
-}
-
-// Sooner is the shorter of two waits; 0: none.
-func Sooner(wait, other time.Duration) time.Duration {
-	if wait <= 0 || other <= 0 {
-		return max(wait, other)
-	}
-	return min(wait, other)
 }
 
 // Exactly is the precondition that the object still has this UID.

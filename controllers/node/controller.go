@@ -96,9 +96,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return kube.Result(ctx, true, 0, err)
 	}
 	if pause := pause(s, out); pause > 0 {
-		return ctrl.Result{RequeueAfter: kube.Sooner(pause, rest)}, nil
+		return ctrl.Result{RequeueAfter: nodestate.Sooner(pause, rest)}, nil
 	}
-	return kube.Result(ctx, d.Step != member.Wait, kube.Sooner(requeueAfter(d.Wake), rest), nil)
+	return kube.Result(ctx, d.Step != member.Wait, nodestate.Sooner(requeueAfter(d.Wake), rest), nil)
 }
 
 // pause is how long to wait before the next reconcile, whatever the step; 0: the step decides. A node that isn't in

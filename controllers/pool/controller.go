@@ -16,6 +16,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -70,7 +71,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	syncErr := r.syncMembers(ctx, s)
 	rest, reportErr := r.report(ctx, s, plan, out)
 	err = errors.Join(planErr, syncErr, reportErr)
-	return kube.Result(ctx, plan.Acts(), kube.Sooner(requeueAfter(s, plan.Wake), rest), err)
+	return kube.Result(ctx, plan.Acts(), nodestate.Sooner(requeueAfter(s, plan.Wake), rest), err)
 }
 
 // applyFresh plans again with what the API server holds now, because the cache may not show what was written a moment

@@ -27,18 +27,10 @@ func Next(o nodestate.State) Decision {
 		return d
 	}
 	if !o.Nomad.Known {
-		d.Wake = sooner(d.Wake, unknownRetry)
+		d.Wake = nodestate.Sooner(d.Wake, unknownRetry)
 	}
-	d.Wake = sooner(d.Wake, untilIntroductionStale(o))
+	d.Wake = nodestate.Sooner(d.Wake, untilIntroductionStale(o))
 	return d
-}
-
-// sooner returns the earlier of two waits; 0: none.
-func sooner(a, b time.Duration) time.Duration {
-	if a == 0 || b == 0 {
-		return max(a, b)
-	}
-	return min(a, b)
 }
 
 // believed drops what a Nomad that can't be asked reported earlier: it may be old, or only a part of the truth.
@@ -150,7 +142,7 @@ func live(o nodestate.State) Decision {
 		left -= otherNodeMargin
 	}
 	scheduling := o.Instance.UnschedulableSince.Add(schedulingTimeout).Sub(o.Now)
-	return Decision{Step: Wait, Wake: sooner(max(left, 0), max(scheduling, 0))}
+	return Decision{Step: Wait, Wake: max(nodestate.Sooner(left, scheduling), 0)}
 }
 
 // cancelDrain undoes a canceled drain request. The request stays in spec until Nomad has ended the drain, so that a

@@ -1,6 +1,10 @@
 package pool
 
-import "time"
+import (
+	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+)
 
 // upToDate reports whether a member needs no replacement by a rollout: it was made from the present template, neither
 // before rollout.restartedAt nor longer ago than rollout.maxAge, and is in the pool's Nomad cluster.
@@ -26,10 +30,10 @@ func nextAged(x *index) time.Duration {
 			continue
 		}
 		if at := x.Rollout.RestartedAt; at != nil {
-			next = sooner(next, max(at.Sub(x.Now), 0))
+			next = nodestate.Sooner(next, at.Sub(x.Now))
 		}
 		if most := x.Rollout.MaxAge; most != nil {
-			next = sooner(next, max(m.Created.Add(most.Duration).Sub(x.Now), 0))
+			next = nodestate.Sooner(next, m.Created.Add(most.Duration).Sub(x.Now))
 		}
 	}
 	return next

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // certificateNotice is how long before a member's certificate ends the pool says so; of one that was given for less
@@ -39,7 +40,7 @@ func (x *index) addToExpiring(m *Member) {
 	case left <= 0:
 		x.expiring = append(x.expiring, m)
 	default:
-		x.nextExpiring = sooner(x.nextExpiring, left)
+		x.nextExpiring = nodestate.Sooner(x.nextExpiring, left)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // index is a snapshot with its subsets by name. Each is defined here, or by the function that its comment names, and
@@ -173,10 +174,10 @@ func (x *index) addToHealth(m *Member) {
 	case m.JoinExpired && m.VMMade:
 		x.failed = append(x.failed, m)
 	case !m.Joined && m.VMMade && m.JoinDeadline.After(x.Now): // its own status may have said long ago that its time is up
-		x.nextBroken = sooner(x.nextBroken, m.JoinDeadline.Sub(x.Now))
+		x.nextBroken = nodestate.Sooner(x.nextBroken, m.JoinDeadline.Sub(x.Now))
 	case m.Ready || m.UnhealthyTime.IsZero() || x.Health.UnhealthyTimeout.Duration <= 0:
 	case unhealthyIn > 0:
-		x.nextBroken = sooner(x.nextBroken, unhealthyIn)
+		x.nextBroken = nodestate.Sooner(x.nextBroken, unhealthyIn)
 	default:
 		x.unhealthy = append(x.unhealthy, m)
 	}

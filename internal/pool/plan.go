@@ -56,7 +56,7 @@ func (p Plan) departures() int {
 
 // wakeIn has the pool planned again after d at the latest; d <= 0 changes nothing.
 func (p *Plan) wakeIn(d time.Duration) {
-	p.Wake = sooner(p.Wake, max(d, 0))
+	p.Wake = nodestate.Sooner(p.Wake, d)
 }
 
 // Decide plans a pool's next step. Leaving members don't count: a drain may take a quarter of an hour, while capacity

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // recoveryTime is how long what Nomad reports of its nodes' health isn't acted upon after it came back or changed its
@@ -92,14 +93,6 @@ func without(ms []*Member, named map[string]bool) []*Member {
 	return out
 }
 
-// sooner returns the earlier of two waits; 0: none.
-func sooner(a, b time.Duration) time.Duration {
-	if a == 0 || b == 0 {
-		return max(a, b)
-	}
-	return min(a, b)
-}
-
 // recoveryLeft returns for how much longer what Nomad reports of its nodes' health isn't acted upon.
 func (s *Snapshot) recoveryLeft() time.Duration {
 	if s.NomadRecovered.IsZero() {
@@ -121,7 +114,7 @@ func (s *Snapshot) maxInFlight() int {
 func tooMany(x *index) (many bool, wake time.Duration) {
 	for _, m := range x.unsteady {
 		if m.UnhealthyTime.IsZero() {
-			wake = sooner(wake, m.ReadySince.Add(recoveryTime).Sub(x.Now))
+			wake = nodestate.Sooner(wake, m.ReadySince.Add(recoveryTime).Sub(x.Now))
 		}
 	}
 	return len(x.unsteady) > share(x.Health.MaxUnhealthy, x.Replicas, true, x.Replicas), wake
