@@ -37,8 +37,7 @@ func tokenStale(o nodestate.State) bool {
 // somebody has halted the VM. When it boots, it reads its introduction token, which must be valid then.
 func WaitsToBoot(o nodestate.State) bool {
 	_, lacks := lacksCapacity(o)
-	return !o.Node.Joined && !o.Node.Leaving() && o.VM.Owned && !o.VM.Deleting && !o.Instance.Running &&
-		(lacks || o.VM.Halted)
+	return NeedsSecret(o) && (lacks || o.VM.Halted)
 }
 
 // introductionStale is true for such a member if its introduction token must be renewed.
