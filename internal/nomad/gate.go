@@ -47,18 +47,18 @@ type gate struct {
 	asked  map[int]time.Time // since when each request of theirs is under way
 	number int               // of the latest request
 	prompt bool              // so was the latest call
-	// slowUntil is until when the server counts as slow, and recovered when a prompt answer last ended that.
-	slowUntil, recovered time.Time
-	relapsed             bool
-	farUntil             time.Time
-	retries              retries
+	// What is known of the server, recovered is when a prompt answer last ended its being slow, and relapsed is true if
+	// it was slow again soon after.
+	reputation
+	recovered time.Time
+	relapsed  bool
+	retries   retries
 }
 
 func newGate(c clock.PassiveClock, all shared, address string) *gate {
-	known := all.reputations.of(address, c.Now())
 	return &gate{clock: c, turns: semaphore.NewWeighted(callsAtOnce), slowTurns: all.slowTurns, farTurns: all.farTurns,
 		address: address, reputations: all.reputations, asked: map[int]time.Time{},
-		slowUntil: known.slowUntil, farUntil: known.farUntil}
+		reputation: all.reputations.of(address)}
 }
 
 // enter waits for a turn, for a moment only. A BusyError has when to try again.
@@ -164,7 +164,7 @@ func (g *gate) ended(took time.Duration, prompt bool, now time.Time) {
 	case now.Before(g.slowUntil) && !g.relapsed:
 		g.slowUntil, g.recovered = time.Time{}, now
 	}
-	g.reputations.note(g.address, reputation{g.slowUntil, g.farUntil}, now)
+	g.reputations.note(g.address, g.reputation, now)
 }
 
 func (g *gate) busy() error {

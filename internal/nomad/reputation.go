@@ -20,14 +20,11 @@ func (r reputation) lasts(now time.Time) bool {
 	return now.Before(r.slowUntil) || now.Before(r.farUntil)
 }
 
-// of is zero for a server of which nothing is known.
-func (r *reputations) of(address string, now time.Time) reputation {
+// of is zero for a server of which nothing is known. What it was until some time ago says nothing.
+func (r *reputations) of(address string) reputation {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if known := r.by[address]; known.lasts(now) {
-		return known
-	}
-	return reputation{}
+	return r.by[address]
 }
 
 // note keeps the worst that any connection has found: a server may answer one promptly, and let others wait.
