@@ -36,16 +36,20 @@ func fieldManager(action sdk.ScalingAction) string {
 	if id == "" {
 		return v1alpha1.AutoscalerFieldManager
 	}
-	name := strings.Map(func(r rune) rune {
+	return clamp(strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return '_'
 		}
 		return r
-	}, v1alpha1.AutoscalerFieldManager+"/"+id)
-	if len(name) > maxManager {
-		name = strings.ToValidUTF8(name[:maxManager], "")
+	}, v1alpha1.AutoscalerFieldManager+"/"+id), maxManager)
+}
+
+// clamp shortens text to limit bytes of valid UTF-8.
+func clamp(text string, limit int) string {
+	if len(text) > limit {
+		text = text[:limit]
 	}
-	return name
+	return strings.ToValidUTF8(text, "")
 }
 
 // oneLine is a strategy's reason as it is logged.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/hashicorp/nomad-autoscaler/sdk"
 	corev1 "k8s.io/api/core/v1"
@@ -113,12 +112,4 @@ func instance() string {
 		host = "unknown"
 	}
 	return clamp(v1alpha1.AutoscalerFieldManager+"-"+host, maxInstance)
-}
-
-// clamp shortens text to limit bytes of valid UTF-8.
-func clamp(text string, limit int) string {
-	if len(text) > limit {
-		text = text[:limit]
-	}
-	return strings.ToValidUTF8(text, "")
 }
