@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -70,14 +68,5 @@ func documentedHostCommands(t *testing.T, host string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin := t.TempDir()
-	if err := os.Symlink(programs[binaries.Kubectl], filepath.Join(bin, "kubectl")); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "sh", "-eu")
-	cmd.Stdin, cmd.Dir = strings.NewReader(script), t.TempDir()
-	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KUBECONFIG="+w.Kubeconfig, "HOST="+host)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	runScript(t, script, map[string]string{"kubectl": programs[binaries.Kubectl]}, "HOST="+host)
 }

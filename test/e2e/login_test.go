@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -114,30 +113,7 @@ func asDocumented(t *testing.T, server *nomad.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin := t.TempDir()
-	for name, to := range map[string]string{"nomad": nomadtest.Bin(t), "nomad-harvester": product} {
-		if err := os.Symlink(to, filepath.Join(bin, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.CommandContext(t.Context(), "sh", "-eu")
-	cmd.Stdin, cmd.Dir = strings.NewReader(script), t.TempDir()
-	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "KUBECONFIG="+w.Kubeconfig, "NOMAD_ADDR="+server.Addr,
+	runScript(t, script, map[string]string{"nomad": nomadtest.Bin(t), "nomad-harvester": product}, "NOMAD_ADDR="+server.Addr,
 		"NOMAD_TOKEN="+server.Token, "NOMAD_CACERT="+server.CACert, "NOMAD_CLIENT_CERT="+server.ClientCert,
 		"NOMAD_CLIENT_KEY="+server.ClientKey)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-}
-
-// documented is the shell script in a page of docs that has these words.
-func documented(t *testing.T, page, words string) string {
-	t.Helper()
-	for _, block := range strings.Split(string(contentOf(t, filepath.Join("../../docs", page))), "```")[1:] {
-		if script, isShell := strings.CutPrefix(block, "sh\n"); isShell && strings.Contains(script, words) {
-			return script
-		}
-	}
-	t.Fatalf("docs/%s has no script with %q", page, words)
-	return ""
 }
