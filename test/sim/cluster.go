@@ -149,7 +149,7 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 func (c *cluster) NodesOf(_ context.Context, poolUID, member string) (out []nomad.Node, err error) {
 	err = c.ask("list nodes", false, func() error {
 		for _, x := range c.p.w.nomad.nodes {
-			if n := c.p.w.nomad.withMeta(x.seen()); n.PoolUID == poolUID && n.Member == member {
+			if n := c.p.w.nomad.withMeta(x.seen()); n.Status != nomad.NodeDown && n.PoolUID == poolUID && n.Member == member {
 				out = append(out, x.seen())
 			}
 		}
