@@ -29,7 +29,7 @@ func TestTheControllerLogsInToNomad(t *testing.T) {
 		"AUTH_METHOD": "nomad-harvester"})
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: fixtures.Namespace, Name: "login-tls"}, Data: certificates}
 	createObject(t, secret)
-	create(t, newPool("login", 1, func(p *v1alpha1.NomadNodePool) {
+	create(t, newPool("login", 0, func(p *v1alpha1.NomadNodePool) {
 		p.Spec.Nomad.Servers = []string{server.RPCAddr}
 		p.Spec.Nomad.ClientTLSSecretRef = &v1alpha1.SecretRef{Name: secret.Name}
 	}))
@@ -39,6 +39,11 @@ func TestTheControllerLogsInToNomad(t *testing.T) {
 			"login refused: "+cause, `"nomad-harvester"`, "docs/install.md"))
 	}
 	refused("the missing ServiceAccount token to be told", "the file "+authToken)
+	// Now the controller has read the credentials anew. Until then a member would be introduced by the other tests' Nomad, and
+	// this one never lets it in.
+	if err := scale(t, "login", 1); err != nil {
+		t.Fatal(err)
+	}
 
 	jwt, err := w.Kube.Token(t.Context(), fixtures.ProductNamespace, testenv.ControllerServiceAccount, "nomad")
 	if err != nil {
