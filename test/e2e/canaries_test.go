@@ -35,9 +35,9 @@ func TestSecretsThatAreWrongAreNotRepeated(t *testing.T) {
 		"no-mapping": {func(s string) map[string]string {
 			return map[string]string{"x": fmt.Sprintf("#cloud-config\nusers: %s\n%s: 1\n%s: 2\n", s, s, s)}
 		}, userDataOf("no-mapping"), v1alpha1.PoolTemplateValid, v1alpha1.ReasonTemplateInvalid},
-		"no-key": {func(s string) map[string]string {
+		"no-private-key": {func(s string) map[string]string {
 			return map[string]string{"ca.crt": s, "tls.crt": s, "tls.key": "-----BEGIN " + s + "-----"}
-		}, clientTLS("no-key"), v1alpha1.PoolTemplateValid, v1alpha1.ReasonTemplateInvalid},
+		}, clientTLS("no-private-key"), v1alpha1.PoolTemplateValid, v1alpha1.ReasonTemplateInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -123,9 +124,15 @@ func newPool(name string, replicas int32, change ...func(*v1alpha1.NomadNodePool
 	return p
 }
 
+// pools are the tests that made them, by name: tests that run side by side can't share one, and whether they do is chance.
+var pools sync.Map
+
 // create makes a pool, and in the end deletes it and checks that nothing is left of it.
 func create(t *testing.T, p *v1alpha1.NomadNodePool) {
 	t.Helper()
+	if other, taken := pools.LoadOrStore(p.Name, t.Name()); taken && other != t.Name() {
+		t.Fatalf("%s makes a pool %s too", other, p.Name)
+	}
 	if err := w.Client.Create(t.Context(), p); err != nil {
 		t.Fatalf("creating pool %s: %v", p.Name, err)
 	}
@@ -285,17 +292,35 @@ func describe(ctx context.Context, pool string) string {
 	if err != nil {
 		return err.Error()
 	}
-	fmt.Fprintf(&b, "pool %s: %d replicas, status %+v\n", pool, p.DesiredReplicas(), p.Status)
-	for _, n := range nodes {
-		fmt.Fprintf(&b, "member %s: deleted %v drain %+v status %+v\n", n.Name, n.DeletionTimestamp, n.Spec.Drain, n.Status)
-	}
+	// The guests come first: what CI keeps of a long output is its beginning and its end.
 	for _, g := range w.Hypervisor.Guests() {
 		if g.VM.Namespace == p.Namespace && strings.HasPrefix(g.VM.Name, pool+"-") {
 			fmt.Fprintf(&b, "guest %s:\n%s\n", g.VM.Name, tail(g.LogFile, 10, ""))
 		}
 	}
-	fmt.Fprintf(&b, "controller:\n%s\n", tail(controller.Spec.LogFile, 40, `"level":"Level(`))
+	for _, e := range w.Hypervisor.Trace() {
+		if e.VM.Namespace == p.Namespace && strings.HasPrefix(e.VM.Name, pool+"-") {
+			fmt.Fprintf(&b, "%s %s %s %s %s\n", e.Time.Format(time.TimeOnly), e.VM.Name, e.Kind, e.NodeID, e.Detail)
+		}
+	}
+	fmt.Fprintf(&b, "pool %s: %d replicas, %d ready, joins %+v\n", pool, p.DesiredReplicas(), p.Status.ReadyReplicas, p.Status.Joins)
+	unexpected(&b, p.Status.Conditions)
+	for _, n := range nodes {
+		fmt.Fprintf(&b, "member %s: %s, deleted %v, node %s, drain %+v\n", n.Name, n.Status.Phase, n.DeletionTimestamp, n.Spec.NodeID,
+			n.Spec.Drain)
+		unexpected(&b, n.Status.Conditions)
+	}
+	fmt.Fprintf(&b, "controller:\n%s\n", tail(controller.Spec.LogFile, 20, `"level":"Level(`))
 	return b.String()
+}
+
+// unexpected prints the conditions that aren't as they should be.
+func unexpected(out *strings.Builder, conditions []metav1.Condition) {
+	for _, c := range conditions {
+		if c.Reason != v1alpha1.ReasonAsExpected {
+			fmt.Fprintf(out, "  %s %s=%s %s: %s\n", c.LastTransitionTime.Format(time.TimeOnly), c.Type, c.Status, c.Reason, c.Message)
+		}
+	}
 }
 
 // tail is the end of a log, without the lines that hold what is of no interest.

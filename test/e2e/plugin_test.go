@@ -133,7 +133,7 @@ func (a *agent) checkSound(t *testing.T) {
 // The plugin in the real agent: one agent, seven policies, of which no one's trouble is another's.
 func TestPluginInTheRealAgent(t *testing.T) {
 	t.Parallel()
-	create(t, newPool("held", 0, func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = true }))
+	create(t, newPool("paused-one", 0, func(p *v1alpha1.NomadNodePool) { p.Spec.Paused = true }))
 	create(t, newPool("dry", 0))
 	create(t, newPool("capped", 0, func(p *v1alpha1.NomadNodePool) { p.Spec.MaxReplicas = ptr.To[int32](2) }))
 	create(t, newPool("floored", 1, func(p *v1alpha1.NomadNodePool) { p.Spec.MinReplicas = ptr.To[int32](1) }))
@@ -144,13 +144,13 @@ func TestPluginInTheRealAgent(t *testing.T) {
 	}
 	eventually(t, "sinks", "the pool to settle", time.Minute, allReady(1))
 	a := startAgent(t, map[string]string{
-		"sinks.hcl":   fixedPolicy("sinks", 0),
-		"not-yet.hcl": fixedPolicy("not-yet", 1),
-		"held.hcl":    fixedPolicy("held", 3),
-		"dry.hcl":     fixedPolicy("dry", 4, `dry-run = "true"`),
-		"capped.hcl":  fixedPolicy("capped", 5),
-		"floored.hcl": fixedPolicy("floored", 0),
-		"grows.hcl":   fixedPolicy("grows", 1, `cpu_request = "4"`, `memory_request = "8Gi"`),
+		"sinks.hcl":      fixedPolicy("sinks", 0),
+		"not-yet.hcl":    fixedPolicy("not-yet", 1),
+		"paused-one.hcl": fixedPolicy("paused-one", 3),
+		"dry.hcl":        fixedPolicy("dry", 4, `dry-run = "true"`),
+		"capped.hcl":     fixedPolicy("capped", 5),
+		"floored.hcl":    fixedPolicy("floored", 0),
+		"grows.hcl":      fixedPolicy("grows", 1, `cpu_request = "4"`, `memory_request = "8Gi"`),
 	})
 	t.Run("scale out", func(t *testing.T) { scalesOut(t, a) })
 	t.Run("scale in to none", func(t *testing.T) {
@@ -166,8 +166,8 @@ func TestPluginInTheRealAgent(t *testing.T) {
 		a.logs(t, "[INFO]", "scaled", fixtures.Namespace+"/sinks", "to=0", "policy=")
 	})
 	t.Run("paused", func(t *testing.T) {
-		a.logs(t, "[INFO]", "pool is not ready to be scaled", fixtures.Namespace+"/held", "reason=Paused")
-		unmoved(t, "held", 0)
+		a.logs(t, "[INFO]", "pool is not ready to be scaled", fixtures.Namespace+"/paused-one", "reason=Paused")
+		unmoved(t, "paused-one", 0)
 	})
 	t.Run("dry run", func(t *testing.T) {
 		a.logs(t, "dry run: the pool is left as it is", "dry", "would_be=4")
