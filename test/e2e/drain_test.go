@@ -52,6 +52,7 @@ func TestDrainedMemberWaitsForNomad(t *testing.T) {
 		t.Fatal(err)
 	}
 	reported(t, "awaits", "Drained", "")
+	eventually(t, "awaits", "its node to be shown as it stays", time.Minute, nomadStatus("ineligible", 1))
 	way.cutOff()
 	waits := memberReports(1, v1alpha1.NodeReady, v1alpha1.ReasonNomadUnknown,
 		"Drained, but its VM stays until Nomad has been asked")

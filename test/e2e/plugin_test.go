@@ -68,7 +68,19 @@ func startAgent(t *testing.T, policies map[string]string, change ...func(*testen
 			t.Error(err)
 		}
 	})
-	return &agent{a, a.Process().Pid(), a.PluginPids()}
+	started := &agent{Autoscaler: a, pid: a.Process().Pid()}
+	ctx, cancel := context.WithTimeout(t.Context(), slack*20*time.Second)
+	defer cancel()
+	// It is healthy before it has started its plugins.
+	if err := process.WaitFor(ctx, poll, "the plugin to be started", func(context.Context) error {
+		if started.plugins = a.PluginPids(); len(started.plugins) == 0 {
+			return errNotYet
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return started
 }
 
 // lines are the lines of the log that hold all the words.
