@@ -21,7 +21,7 @@ import (
 
 // A list of allocations that began too long ago doesn't show that a node is empty.
 func TestOldListOfAllocationsShowsNoEmptyNode(t *testing.T) {
-	for age, believed := range map[time.Duration]bool{0: true, nomadlink.ViewLimit: false} {
+	for age, believed := range map[time.Duration]bool{0: true, nomadlink.AllocationsLimit: false} {
 		s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 			n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now, now.Add(time.Hour))
 			s.nomad.allocs = nomad.AllocationsView{Started: now.Add(-age),

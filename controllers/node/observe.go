@@ -252,7 +252,7 @@ func observeNomad(s *scope, siblings []string) {
 	if v.Status == nomad.NodeDown { // no allocation can fetch data from it
 		live = slices.DeleteFunc(slices.Clone(live), func(a nomad.Allocation) bool { return a.MovingTo != "" })
 	}
-	o.LiveKnown = asked && s.observed.Now.Sub(allocs.Started) < nomadlink.ViewLimit
+	o.LiveKnown = asked && s.observed.Now.Sub(allocs.Started) < nomadlink.AllocationsLimit
 	o.Live = memberAllocations(live)
 	if allocs.Err != nil {
 		o.LiveProblem = nomad.Cause(allocs.Err)

@@ -21,8 +21,14 @@ import (
 )
 
 const (
-	// ViewLimit is how old the last answer of Nomad may be. Older ones count as unknown, and unknown is not down.
-	ViewLimit = 30 * time.Second
+	// ViewLimit is how old the last list of Nomad's nodes may be. An older one counts as unknown, and unknown is not down.
+	// While all is well it is as old as a list waits for a change, and some more until that is answered (internal/nomad:
+	// Options.PollNodes).
+	ViewLimit = time.Minute
+	// ActLimit is how old it may be for members to be chosen by it that leave or stay. It is listed anew for that.
+	ActLimit = 30 * time.Second
+	// AllocationsLimit is how old the last list of allocations may be.
+	AllocationsLimit = 30 * time.Second
 	// credentialsTTL is how long credentials are cached.
 	credentialsTTL = 5 * time.Second
 	// credentialsExpiry is how long a credentials Secret is kept after it was last needed. Pools and members that need it
@@ -87,6 +93,9 @@ type Link struct {
 	// Reason and Message are those of the condition: why it is not known, or that it is.
 	Reason, Message string
 }
+
+// Aged is true if the view is too old to choose members by it.
+func (l Link) Aged(now time.Time) bool { return now.Sub(l.View.Taken) > ActLimit }
 
 // Link returns the Nomad cluster of a pool or member, by its spec.nomad. If the pool or member is being deleted and its
 // credentials Secret is gone, as after `kubectl delete -f`, the Secret's last content is used, because the nodes still

@@ -23,7 +23,7 @@ func TestBatchJobsOnANode(t *testing.T) {
 		"runs on each node": {[]nomad.Allocation{on("sysbatch", "run")}, 0, nodestate.Batch{Known: true, Live: true}},
 		"one of two stops": {[]nomad.Allocation{on("batch", "stop"), on("batch", "run")}, 0,
 			nodestate.Batch{Known: true, Live: true, Stopping: true}},
-		"too old": {nil, nomadlink.ViewLimit, nodestate.Batch{}},
+		"too old": {nil, nomadlink.AllocationsLimit, nodestate.Batch{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			view := nomad.AllocationsView{Started: now.Add(-c.age), Live: map[string][]nomad.Allocation{"n": c.live}}

@@ -65,7 +65,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	plan, out := r.Decide(s.snapshot), pool.Outcome{}
 	var planErr error
-	if plan.Acts() && scaleRecorded(s) {
+	switch {
+	case !plan.Acts() || !scaleRecorded(s):
+	case plan.Chooses() && s.link.Cluster != nil && s.link.Aged(s.snapshot.Now):
+		s.link.Cluster.Refresh() // the next reconcile chooses
+	default:
 		s, plan, out, planErr = r.applyFresh(ctx, s, plan)
 	}
 	syncErr := r.syncMembers(ctx, s)

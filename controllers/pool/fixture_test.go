@@ -32,11 +32,13 @@ const fixtureNodeID = "aaaaaaaa-0000-4000-8000-000000000001"
 // nomadStub is a Nomad cluster that shows a given view. What isn't stubbed isn't asked.
 type nomadStub struct {
 	nomad.Cluster
-	view nomad.View
+	view      nomad.View
+	refreshes int
 }
 
 func (n *nomadStub) Get(nomad.Connection) nomad.Cluster { return n }
 func (n *nomadStub) View() nomad.View                   { return n.view }
+func (n *nomadStub) Refresh()                           { n.refreshes++ }
 func (n *nomadStub) Allocations() nomad.AllocationsView { return nomad.AllocationsView{} }
 
 // fixture is the reconciler of one pool with one member, which works.

@@ -26,7 +26,7 @@ func memberFacts(n *v1alpha1.NomadNode, link nomadlink.Link, now time.Time) pool
 // batchOn returns what is known of the batch jobs' allocations on a node. The node's controller has them polled.
 func batchOn(allocs nomad.AllocationsView, nodeID string, now time.Time) nodestate.Batch {
 	live, asked := allocs.Live[nodeID]
-	out := nodestate.Batch{Known: asked && now.Sub(allocs.Started) < nomadlink.ViewLimit}
+	out := nodestate.Batch{Known: asked && now.Sub(allocs.Started) < nomadlink.AllocationsLimit}
 	for _, a := range live {
 		if a.JobType == "batch" || a.JobType == "sysbatch" {
 			out.Live, out.Stopping = true, out.Stopping || a.DesiredStatus == "stop"

@@ -28,6 +28,12 @@ var (
 	withStates = map[string]string{"task_states": "true"}
 )
 
+// since is what a list of allocations waits for: any change in the cluster after the index. The zero value: nothing.
+type since struct {
+	index uint64
+	wait  time.Duration // at most
+}
+
 // filterFor selects the allocations of the nodes that are something. One expression rather than a hundred "or": Nomad
 // evaluates the filter for each allocation there is. The IDs are checked, so that nothing in them needs quoting.
 func filterFor(nodeIDs []string, is string) string {
@@ -36,17 +42,18 @@ func filterFor(nodeIDs []string, is string) string {
 
 // listAllocations calls each with every allocation of the nodes that is something. It asks for all namespaces: the list
 // of one node's allocations leaves out what the token may not see without an error, this list is refused when the token
-// may see none (Nomad: nomad/node_endpoint.go, GetAllocs; nomad/alloc_endpoint.go, List). It returns how many bytes
-// were read, also if it failed.
+// may see none (Nomad: nomad/node_endpoint.go, GetAllocs; nomad/alloc_endpoint.go, List). The answer has the first
+// request's index, and how many bytes were read, also if it failed.
 func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is string, params map[string]string,
-	each func(*api.AllocationListStub) error) (bytes int64, err error) {
+	after since, each func(*api.AllocationListStub) error) (all answer, err error) {
 	for _, id := range nodeIDs {
 		if err := checkNodeID(id); err != nil {
-			return 0, err
+			return answer{}, err
 		}
 	}
 	for chunk := range slices.Chunk(nodeIDs, nodesPerRequest) {
-		q := api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: filterFor(chunk, is), Params: params}
+		q := api.QueryOptions{Namespace: api.AllNamespacesNamespace, Filter: filterFor(chunk, is), Params: params,
+			WaitIndex: after.index, WaitTime: after.wait}
 		err := r.query(ctx, "list allocations", q, func(q *api.QueryOptions) error {
 			got, err := items(r, "/v1/allocations", q, maxItem, maxItemTokens, func(stub *api.AllocationListStub) error {
 				if !slices.Contains(chunk, stub.NodeID) {
@@ -54,42 +61,49 @@ func (r *remote) listAllocations(ctx context.Context, nodeIDs []string, is strin
 				}
 				return each(stub)
 			})
-			bytes += got.bytes
+			all.bytes += got.bytes
+			if all.index == 0 { // those of the later requests are higher, and what changed before them would be missed
+				all.index = got.index
+			}
 			return err
 		})
 		if err != nil {
-			return bytes, err
+			return all, err
 		}
+		after = since{} // the first request has waited
 	}
-	return bytes, nil
+	return all, nil
 }
 
 // allocationList is an answer to a list of allocations.
 type allocationList struct {
 	live  map[string][]Allocation
-	bytes int64 // how many were read, also if it failed
+	bytes int64  // how many were read, also if it failed
+	next  uint64 // the index to wait for; 0: not all is known yet
 }
 
 // liveAllocations returns the live allocations of the nodes, sorted by ID, with an entry for each node whose
 // allocations are known. The error is why those of the other nodes are unknown. If the map is nil, those of all nodes
 // are. They are kept within h.
-func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string, h *holding) (allocationList, error) {
+func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string, after since,
+	h *holding) (allocationList, error) {
 	live := make(map[string][]Allocation, len(nodeIDs))
 	for _, id := range nodeIDs {
 		live[id] = nil
 	}
 	former := replacedBy{}
-	bytes, err := r.listAllocations(ctx, nodeIDs, isLive+` or `+isReplaced, brief, func(s *api.AllocationListStub) error {
-		switch {
-		case !ended(s):
-			live[s.NodeID] = append(live[s.NodeID], allocationFromStub(s))
-		case !former.add(s):
-			return nil
-		}
-		return h.add(textsOf(s)...)
-	})
+	got, err := r.listAllocations(ctx, nodeIDs, isLive+` or `+isReplaced, brief, after,
+		func(s *api.AllocationListStub) error {
+			switch {
+			case !ended(s):
+				live[s.NodeID] = append(live[s.NodeID], allocationFromStub(s))
+			case !former.add(s):
+				return nil
+			}
+			return h.add(textsOf(s)...)
+		})
 	if err != nil {
-		return allocationList{bytes: bytes}, err
+		return allocationList{bytes: got.bytes}, err
 	}
 	r.migrations.keep(former)
 	moving, unknown := r.moving(ctx, former, h)
@@ -102,7 +116,11 @@ func (r *remote) liveAllocations(ctx context.Context, nodeIDs []string, h *holdi
 	for _, allocs := range live {
 		slices.SortFunc(allocs, byID)
 	}
-	return allocationList{live, bytes}, unknown.err()
+	out := allocationList{live: live, bytes: got.bytes}
+	if len(moving) == 0 && len(unknown) == 0 { // more is learnt of those without any change
+		out.next = nextIndex(after.index, got.index)
+	}
+	return out, unknown.err()
 }
 
 func byID(a, b Allocation) int { return strings.Compare(a.ID, b.ID) }
@@ -114,7 +132,7 @@ func (r *remote) runningAllocations(ctx context.Context, node Node) ([]Allocatio
 	h := holdingAllocations(r.allocations)
 	defer h.release() // whoever asks keeps the result for a moment only
 	former := replacedBy{}
-	_, err := r.listAllocations(ctx, []string{node.ID}, isLiveOrFailed+` or `+isReplaced, withStates,
+	_, err := r.listAllocations(ctx, []string{node.ID}, isLiveOrFailed+` or `+isReplaced, withStates, since{},
 		func(s *api.AllocationListStub) error {
 			switch failed := s.ClientStatus == api.AllocClientStatusFailed; {
 			case !ended(s), failed && node.Status != NodeDown && !allDead(s):
@@ -173,7 +191,7 @@ func (r *remote) usage(ctx context.Context, nodeIDs []string) (map[string]Usage,
 	for _, id := range nodeIDs {
 		usage[id] = Usage{}
 	}
-	_, err := r.listAllocations(ctx, nodeIDs, isLive, withUsage, func(s *api.AllocationListStub) error {
+	_, err := r.listAllocations(ctx, nodeIDs, isLive, withUsage, since{}, func(s *api.AllocationListStub) error {
 		usage[s.NodeID] = usage[s.NodeID].plus(s)
 		return nil
 	})

@@ -12,6 +12,9 @@ import (
 type Cluster interface {
 	// View is the latest known state of the nodes; it never blocks.
 	View() View
+	// Refresh has the nodes listed soon rather than when one of them changes; it never blocks. The View that comes of it
+	// is as new as whoever takes something away needs it. OnChange isn't called unless something has changed.
+	Refresh()
 	// Allocations is the latest known state of the tracked nodes' allocations; it never blocks.
 	Allocations() AllocationsView
 	// TrackAllocations adds a node to those whose allocations are polled, or removes it. The poll runs only while there is

@@ -27,16 +27,22 @@ type Options struct {
 	// An error refuses it, and its text is the Cause of the health. It must not block. nil: none is refused.
 	RefuseAddress func(netip.AddrPort) error
 	// PollNodes is how long a list of nodes waits for a change before it is answered anyway: how old a View may be while
-	// all is well. Default 10 s.
+	// all is well. Default 45 s, because load balancers give up a request that has no answer after 50 or 60 s.
 	PollNodes time.Duration
+	// AskLeader is how long after the leader was asked for it is asked for again with the next list of nodes, if that has
+	// a change. Default 10 s.
+	AskLeader time.Duration
 	// MinInterval is the least time between the starts of two lists of nodes, and the first pause after a failure.
 	// Default 500 ms.
 	MinInterval time.Duration
-	// PollAllocations is the time between two lists of allocations while some are tracked. Default 1 s.
+	// PollAllocations is the least time between the starts of two lists of allocations while some are tracked.
+	// Default 1 s.
 	PollAllocations time.Duration
+	// AwaitAllocations is how long a list of allocations waits for a change before it is answered anyway. Default 10 s.
+	AwaitAllocations time.Duration
 	// CheckToken is the time between two checks of what the token grants. Default 3 min.
 	CheckToken time.Duration
-	// RequestTimeout of a single request, on top of PollNodes where that applies. Default 10 s.
+	// RequestTimeout of a single request, on top of the time that it waits for a change. Default 10 s.
 	RequestTimeout time.Duration
 	// IdleAfter is how long a cluster is watched after it was last asked for anything, View and Allocations included.
 	// After that OnChange isn't called any more. So a caller that waits for a change has to call Clusters.Get and View
@@ -55,9 +61,11 @@ func (o Options) withDefaults() Options {
 	if o.Log.GetSink() == nil {
 		o.Log = logr.Discard()
 	}
-	o.PollNodes = cmp.Or(o.PollNodes, 10*time.Second)
+	o.PollNodes = cmp.Or(o.PollNodes, 45*time.Second)
+	o.AskLeader = cmp.Or(o.AskLeader, 10*time.Second)
 	o.MinInterval = cmp.Or(o.MinInterval, 500*time.Millisecond)
 	o.PollAllocations = cmp.Or(o.PollAllocations, time.Second)
+	o.AwaitAllocations = cmp.Or(o.AwaitAllocations, 10*time.Second)
 	o.CheckToken = cmp.Or(o.CheckToken, 3*time.Minute)
 	o.RequestTimeout = cmp.Or(o.RequestTimeout, 10*time.Second)
 	o.IdleAfter = cmp.Or(o.IdleAfter, 10*time.Minute)

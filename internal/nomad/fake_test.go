@@ -33,6 +33,7 @@ type fakeServer struct {
 	policies map[string]*policyRules
 	requests []string // method and path
 	waited   []uint64 // index of each list of nodes
+	polled   []uint64 // and of each list of allocations that may wait
 	headers  []http.Header
 	logins   []api.ACLLoginRequest
 }
@@ -147,20 +148,7 @@ func (f *fakeServer) count(request string) (n int) {
 }
 
 func (f *fakeServer) listNodes(w http.ResponseWriter, r *http.Request) {
-	index, _ := strconv.ParseUint(r.URL.Query().Get("index"), 10, 64)
-	wait, _ := time.ParseDuration(r.URL.Query().Get("wait"))
-	f.mu.Lock()
-	f.waited = append(f.waited, index)
-	changed, now := f.changed, f.index
-	f.mu.Unlock()
-	if index != 0 && now == index {
-		select {
-		case <-changed:
-		case <-time.After(wait):
-		case <-r.Context().Done():
-			return
-		}
-	}
+	f.await(r, &f.waited)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	stubs := []*api.NodeListStub{}
@@ -172,6 +160,23 @@ func (f *fakeServer) listNodes(w http.ResponseWriter, r *http.Request) {
 		})
 	}
 	f.answer(w, stubs)
+}
+
+// await notes the index that a request waits for, and waits.
+func (f *fakeServer) await(r *http.Request, noted *[]uint64) {
+	index, _ := strconv.ParseUint(r.URL.Query().Get("index"), 10, 64)
+	wait, _ := time.ParseDuration(r.URL.Query().Get("wait"))
+	f.mu.Lock()
+	*noted = append(*noted, index)
+	changed, now := f.changed, f.index
+	f.mu.Unlock()
+	if index != 0 && now == index {
+		select {
+		case <-changed:
+		case <-time.After(wait):
+		case <-r.Context().Done():
+		}
+	}
 }
 
 // answer is called with the lock held.
@@ -237,6 +242,7 @@ func drainFake(n *api.Node, req api.NodeUpdateDrainRequest) {
 }
 
 func (f *fakeServer) listAllocations(w http.ResponseWriter, r *http.Request) {
+	f.await(r, &f.polled)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	filter := r.URL.Query().Get("filter")
@@ -331,7 +337,7 @@ func watched(t *testing.T, conn Connection, seen *changes) Cluster {
 	t.Helper()
 	clusters := NewClusters(Options{
 		OnChange: seen.note, PollNodes: 200 * time.Millisecond, MinInterval: 10 * time.Millisecond,
-		PollAllocations: 20 * time.Millisecond, CheckToken: time.Second, RequestTimeout: 500 * time.Millisecond,
+		PollAllocations: 20 * time.Millisecond, AwaitAllocations: 200 * time.Millisecond, CheckToken: time.Second, RequestTimeout: 500 * time.Millisecond,
 	})
 	ended := make(chan error, 1)
 	go func() { ended <- clusters.Start(t.Context()) }()

@@ -23,7 +23,7 @@ func (r *remote) nodes(ctx context.Context, index uint64) (map[string]Node, erro
 
 // live are the allocations that are listed, within memory of their own.
 func (r *remote) live(ctx context.Context, nodeIDs []string) (map[string][]Allocation, error) {
-	list, err := r.liveAllocations(ctx, nodeIDs, holdingAllocations(semaphore.NewWeighted(maxAllocationsReserved)))
+	list, err := r.liveAllocations(ctx, nodeIDs, since{}, holdingAllocations(semaphore.NewWeighted(maxAllocationsReserved)))
 	return list.live, err
 }
 
@@ -165,7 +165,7 @@ func TestAllocationsShareTheirMemory(t *testing.T) {
 	var kept []*holding
 	keep := func(c *cluster) error {
 		h := holdingAllocations(of)
-		list, err := c.remote.liveAllocations(t.Context(), []string{nodeA}, h)
+		list, err := c.remote.liveAllocations(t.Context(), []string{nodeA}, since{}, h)
 		if kept = append(kept, h); err != nil && list.live != nil {
 			t.Error("a list that isn't complete is given")
 		}

@@ -40,7 +40,8 @@ type cluster struct {
 
 	healthLog healthLog
 
-	wakeNodes, wakeToken, wakePoll chan struct{}
+	// refresh ends the wait of a list of nodes, and wakePoll that of a list of allocations.
+	wakeNodes, wakeToken, refresh, wakePoll chan struct{}
 }
 
 var _ Cluster = (*cluster)(nil)
@@ -57,7 +58,8 @@ func newCluster(conn Connection, o Options, all shared) *cluster {
 		o: o, log: log, address: conn.Address, remote: remote, state: newState(initial),
 		checks: newTokenChecks(), gate: newGate(o.Clock, all, conn.Address), shared: all,
 		healthLog: healthLog{state: initial.State},
-		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), wakePoll: make(chan struct{}, 1),
+		wakeNodes: make(chan struct{}, 1), wakeToken: make(chan struct{}, 1), refresh: make(chan struct{}, 1),
+		wakePoll: make(chan struct{}, 1),
 	}
 }
 
@@ -78,6 +80,8 @@ func (c *cluster) Allocations() AllocationsView {
 	c.use()
 	return c.state.allocationsView()
 }
+
+func (c *cluster) Refresh() { wake(c.refresh) }
 
 func (c *cluster) TrackAllocations(nodeID string, on bool) {
 	c.use()

@@ -17,6 +17,10 @@ import (
 // dialTimeout bounds each step of making a connection.
 const dialTimeout = 10 * time.Second
 
+// keepAlive has a connection end whose other side is gone, after 25 s, so that a list which waits there for a change
+// isn't waited for in vain.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}
+
 // requestsAtOnce is how many requests a connection has at once. The watchers have seven at most (the lists of nodes and
 // of allocations, the leader or the token, and jobsAtATime), and the workers callsAtOnce.
 const requestsAtOnce = 16
@@ -58,7 +62,7 @@ func newTransport(conn Connection, refuse func(netip.AddrPort) error,
 		refuse = nil
 	}
 	// HTTP/1.1 only, as in Nomad's own client: one request that hangs then holds up no other.
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout, Control: control(conn, refuse)}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAliveConfig: keepAlive, Control: control(conn, refuse)}
 	return &http.Transport{
 		Proxy:                  func(*http.Request) (*url.URL, error) { return proxy, err },
 		DialContext:            dialer.DialContext,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -58,10 +59,15 @@ func (c *cluster) watchNodes(ctx context.Context) {
 		c.beat()
 		began := c.o.Clock.Now()
 		reading := kept.again()
-		list, err := c.remote.listNodes(ctx, index, c.o.PollNodes, reading)
-		if ctx.Err() != nil {
+		waiting, woken := untilWoken(ctx, wakes(c.refresh, index != 0))
+		list, err := c.remote.listNodes(waiting, index, c.o.PollNodes, reading)
+		if early := woken(); ctx.Err() != nil {
 			reading.giveUp()
 			return
+		} else if early && err != nil {
+			reading.giveUp()
+			index = 0
+			continue
 		}
 		if err != nil {
 			reading.giveUp()
@@ -74,12 +80,12 @@ func (c *cluster) watchNodes(ctx context.Context) {
 			continue
 		}
 		// In a cluster that never had a node the index is 0, which would mean not to wait.
-		index, failures, pauses = max(list.next, 1), 0, backoff(c.o.MinInterval)
-		answered := c.o.Clock.Now()
+		next, answered := max(list.next, 1), c.o.Clock.Now()
 		// The leader is noted before the nodes, because a change of leader may be why they look down.
-		if answered.Sub(askedFor) >= c.o.PollNodes && c.noteLeader(ctx) {
+		if c.leaderDue(answered.Sub(askedFor), next != index) && c.noteLeader(ctx) {
 			askedFor = answered
 		}
+		index, failures, pauses = next, 0, backoff(c.o.MinInterval)
 		changed, health := c.state.listed(list.nodes, answered)
 		reading.keep()
 		kept = reading
@@ -121,9 +127,14 @@ func (c *cluster) watchToken(ctx context.Context) {
 // second.
 func tokenFloor(interval time.Duration) time.Duration { return min(interval, 5*time.Second) }
 
-// watchAllocations polls while something is tracked.
+// watchAllocations follows the allocations of what is tracked: each request waits at the server until some allocation
+// changes.
 func (c *cluster) watchAllocations(ctx context.Context) {
 	pauses, kept := backoff(c.o.PollAllocations), holdingAllocations(c.shared.allocations)
+	var (
+		of     []string // what the latest list was of
+		latest uint64   // its index
+	)
 	defer func() { kept.release() }()
 	for ctx.Err() == nil {
 		ids := c.state.trackedNodes()
@@ -137,11 +148,20 @@ func (c *cluster) watchAllocations(ctx context.Context) {
 		}
 		started := c.o.Clock.Now()
 		reading := kept.again()
-		list, err := c.remote.liveAllocations(ctx, ids, reading)
-		if ctx.Err() != nil {
+		if !slices.Equal(ids, of) {
+			of, latest = ids, 0
+		}
+		waiting, woken := untilWoken(ctx, wakes(c.wakePoll, latest != 0))
+		list, err := c.remote.liveAllocations(waiting, ids, since{latest, c.o.AwaitAllocations}, reading)
+		if early := woken(); ctx.Err() != nil {
 			reading.giveUp()
 			return
+		} else if early && err != nil {
+			reading.giveUp()
+			continue // what is tracked has changed
 		}
+		latest = list.next
+		waited := c.o.Clock.Since(started)
 		c.noteError(err)
 		if list.live == nil {
 			reading.giveUp()
@@ -156,7 +176,43 @@ func (c *cluster) watchAllocations(ctx context.Context) {
 		c.pause(ctx, listPause(list.bytes, nil)-c.o.PollAllocations, nil)
 		// Nodes are tracked one after the other: the first part of the pause lets them come together.
 		c.pause(ctx, c.o.PollAllocations/4, nil)
-		c.pause(ctx, c.o.PollAllocations*3/4, c.wakePoll)
+		c.pause(ctx, c.o.PollAllocations*3/4-waited, c.wakePoll)
+	}
+}
+
+// leaderDue is true if the leader is to be asked for again. A list without a change tells nothing that depends on it.
+func (c *cluster) leaderDue(ago time.Duration, changed bool) bool {
+	return ago >= c.o.AskLeader && changed || ago >= 2*c.o.PollNodes
+}
+
+// wakes is what ends a request early, if it waits for a change.
+func wakes(wake <-chan struct{}, waits bool) <-chan struct{} {
+	if !waits {
+		return nil
+	}
+	return wake
+}
+
+// untilWoken has a request's context end as soon as something is sent on wake. woken ends it in any case, and returns
+// whether something was.
+func untilWoken(ctx context.Context, wake <-chan struct{}) (waiting context.Context, woken func() bool) {
+	if wake == nil {
+		return ctx, func() bool { return false }
+	}
+	waiting, cancel := context.WithCancel(ctx)
+	early := make(chan bool)
+	go func() {
+		select {
+		case <-wake:
+			cancel()
+			early <- true
+		case <-waiting.Done():
+			early <- false
+		}
+	}()
+	return waiting, func() bool {
+		cancel()
+		return <-early
 	}
 }
 

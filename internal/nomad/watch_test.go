@@ -208,7 +208,7 @@ func TestAllocationsArePolledOnlyWhileTracked(t *testing.T) {
 	}
 
 	calls := seen.of(nodeA)
-	f.locked(func() { f.allocs[0].ClientStatus = "complete" })
+	f.change(func() { f.allocs[0].ClientStatus = "complete" })
 	eventually(t, "OnChange for the end",
 		func() bool { return seen.of(nodeA) > calls && len(c.Allocations().Live[nodeA]) == 1 })
 

@@ -46,7 +46,12 @@ type Outcome struct {
 
 // Acts reports whether the plan changes anything.
 func (p Plan) Acts() bool {
-	return p.Create > 0 || len(p.CancelDrains) > 0 || len(p.Replace) > 0 || p.departures() > 0
+	return p.Create > 0 || p.Chooses()
+}
+
+// Chooses is true if the plan acts on members that there are, chosen by what Nomad knows of them.
+func (p Plan) Chooses() bool {
+	return len(p.CancelDrains) > 0 || len(p.Replace) > 0 || p.departures() > 0
 }
 
 // departures returns of how many members the plan requests the drain.

@@ -16,7 +16,7 @@ import (
 
 // viewLimit is how old the controller's view of Nomad may be before it counts as unknown (controllers/nomadlink:
 // ViewLimit).
-const viewLimit = 30 * time.Second
+const viewLimit = time.Minute
 
 // While Nomad is away nobody is chosen to leave, and who is leaving already goes no further. When it is back all go on.
 func TestNobodyLeavesWhileNomadIsAway(t *testing.T) {

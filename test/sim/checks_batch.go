@@ -11,7 +11,7 @@ func (c *checks) notTwice(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	if x == nil {
 		return
 	}
-	known := t.began.Add(-viewLimit)
+	known := t.began.Add(-allocationsLimit)
 	for _, a := range c.w.nomad.on(m.nodeID) {
 		if a.job.kind != batch || !a.stopping {
 			continue

@@ -17,6 +17,9 @@ func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	if !t.known && !t.p.nomad.known() {
 		c.w.violate("I1", m.name, "a member was chosen though Nomad couldn't be asked")
 	}
+	if age := t.began.Sub(t.p.nomad.view.Taken); age > actLimit {
+		c.w.violate("I1", m.name, "a member was chosen by a view that is %s old", age)
+	}
 	c.withinLimits(t, m, n)
 	switch n.Spec.Drain.Reason {
 	case v1alpha1.DrainRollout:

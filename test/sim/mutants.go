@@ -267,6 +267,7 @@ func seamMutants() []Mutation {
 		clusterOf("trust Nomad when it says complete",
 			func(_ *process, c nomad.Cluster) nomad.Cluster { return trusting{c} }),
 		clusterOf("trust the view instead of asking", func(_ *process, c nomad.Cluster) nomad.Cluster { return viewing{c} }),
+		clusterOf("choose by an old view", func(_ *process, c nomad.Cluster) nomad.Cluster { return ageless{c} }),
 		clusterOf("take no answer for no allocations", func(_ *process, c nomad.Cluster) nomad.Cluster { return deaf{c} }),
 		clusterOf("believe a token that sees nothing",
 			func(_ *process, c nomad.Cluster) nomad.Cluster { return credulous{c} }),

@@ -15,15 +15,18 @@ import (
 
 const (
 	// pollNodes and minInterval are internal/nomad's Options of these names, pollAllocations too.
-	pollNodes   = 10 * time.Second
+	pollNodes   = 45 * time.Second
 	minInterval = 500 * time.Millisecond
 	// listTimeouts is internal/nomad's.
 	listTimeouts    = 3
 	pollAllocations = time.Second
 	// checkToken is how often the token is read. The real ones take 3 min, and read it at once when they are refused.
 	checkToken = time.Minute
-	// viewLimit is how old a view may be (controllers/nomadlink: ViewLimit).
-	viewLimit = 30 * time.Second
+	// These are controllers/nomadlink's of the same names: how old a view may be, also to choose members by it, and how
+	// old a list of allocations.
+	viewLimit        = time.Minute
+	actLimit         = 30 * time.Second
+	allocationsLimit = 30 * time.Second
 )
 
 func notFound(err error) bool { return errors.Is(err, nomad.ErrNodeNotFound) }
@@ -137,13 +140,22 @@ func (c *cluster) list(index uint64) {
 		default:
 			w.nomad.waiting = append(w.nomad.waiting, c)
 			w.after(pollNodes, func() {
-				if c.round == round && slices.Contains(w.nomad.waiting, c) {
-					w.nomad.waiting = slices.DeleteFunc(w.nomad.waiting, func(o *cluster) bool { return o == c })
-					c.answer()
+				if c.round == round {
+					c.Refresh()
 				}
 			})
 		}
 	})
+}
+
+// Refresh is nomad.Cluster's.
+func (c *cluster) Refresh() {
+	n := c.p.w.nomad
+	if !slices.Contains(n.waiting, c) {
+		return
+	}
+	n.waiting = slices.DeleteFunc(n.waiting, func(o *cluster) bool { return o == c })
+	c.answer()
 }
 
 // answer is the end of a list: what it shows is as of now, and arrives later. Once in a while a server answers that is
