@@ -73,6 +73,8 @@ const (
 	ReasonCreateFailed = "CreateFailed"
 	// ReasonDraining: members are draining or being removed.
 	ReasonDraining = "Draining"
+	// ReasonDrainUndone: Nomad accepts that the node is made ineligible or drained, but doesn't show it.
+	ReasonDrainUndone = "DrainUndone"
 	// ReasonAllProtected: fewer members may be chosen than should leave.
 	ReasonAllProtected = "AllProtected"
 	// ReasonStabilizationWindow: the scale-in waits for scaleIn.stabilizationWindow.

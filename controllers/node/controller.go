@@ -44,6 +44,7 @@ type Reconciler struct {
 	pace     kube.Pace
 	facts    factsCache
 	denials  denials
+	accepted accepted
 }
 
 // haltRetry is how soon the controller tries again to halt a deleted VM, when admission denied that too.
@@ -79,6 +80,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			r.tracking.set(req.NamespacedName, nil, "")
 			r.pace.Forget(req.NamespacedName)
 			r.denials.forget(req.NamespacedName)
+			r.accepted.forget(req.NamespacedName)
 			r.Connections.ForgetMember(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
@@ -20,7 +22,11 @@ func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, ou
 	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
 		return err
 	}
-	return ignoreNodeNotFound(s.link.Cluster.Cordon(ctx, s.node.Spec.NodeID))
+	err := s.link.Cluster.Cordon(ctx, s.node.Spec.NodeID)
+	if err == nil {
+		r.accepted.cordoned(client.ObjectKeyFromObject(s.node), keyOf(nodestate.Of(s.node)), r.Clock.Now())
+	}
+	return ignoreNodeNotFound(err)
 }
 
 // writeCordonedDrain records that the node is made ineligible for the drain request. It does so before the cordon, so
@@ -83,7 +89,11 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 		return err
 	}
 	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
-	if o := s.observed.Nomad; sent && (!o.LiveKnown || len(o.Live) > 0) { // else it is over at once, and that has an Event
+	if sent {
+		r.accepted.drained(client.ObjectKeyFromObject(s.node), keyOf(nodestate.Of(s.node)), r.Clock.Now())
+	}
+	again := !s.observed.Drain.First.IsZero() && !s.observed.Nomad.Draining         // because Nomad doesn't show it
+	if o := s.observed.Nomad; sent && !again && (!o.LiveKnown || len(o.Live) > 0) { // else it is over at once, and that has an Event
 		r.Events.drainStarted(s.node)
 	}
 	return ignoreNodeNotFound(err)

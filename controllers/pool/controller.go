@@ -65,11 +65,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	plan, out := r.Decide(s.snapshot), pool.Outcome{}
 	var planErr error
-	switch {
-	case !plan.Acts() || !scaleRecorded(s):
-	case plan.Chooses() && s.link.Cluster != nil && s.link.Aged(s.snapshot.Now):
-		s.link.Cluster.Refresh() // the next reconcile chooses
-	default:
+	if plan.Acts() && scaleRecorded(s) {
 		s, plan, out, planErr = r.applyFresh(ctx, s, plan)
 	}
 	syncErr := r.syncMembers(ctx, s)
@@ -92,6 +88,10 @@ func (r *Reconciler) applyFresh(ctx context.Context, old *scope,
 	}
 	plan := r.Decide(s.snapshot)
 	if !scaleRecorded(s) {
+		return s, plan, pool.Outcome{}, nil
+	}
+	if plan.Chooses() && s.link.Cluster != nil && s.link.Aged(s.snapshot.Now) {
+		s.link.Cluster.Refresh() // the next reconcile chooses
 		return s, plan, pool.Outcome{}, nil
 	}
 	out, err := r.apply(ctx, s, plan)

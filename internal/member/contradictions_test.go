@@ -14,7 +14,7 @@ import (
 // reachable is a state in which a member can be: a Nomad node is its own only if its VM was made (member.NeverMade).
 func reachable(t *rapid.T) nodestate.State {
 	o := anyObserved(t)
-	if o.Nomad.Registered && !o.VM.Owned {
+	if o.Nomad.Registered {
 		o.Node.VMMade = true
 	}
 	o.Node.Phase = rapid.SampledFrom([]v1alpha1.NodePhase{"", v1alpha1.NodeJoining, v1alpha1.NodePhaseReady,

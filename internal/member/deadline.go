@@ -70,7 +70,8 @@ func stopGrace(o nodestate.State, unknown time.Duration) time.Duration {
 // only what is left by then matters.
 func AsksStopTime(o nodestate.State) bool {
 	switch r := o.Node; {
-	case !o.DrainRequested() || r.Policy.OnTimeout == v1alpha1.DrainRetain || !o.Nomad.Registered || o.Nomad.Eligible:
+	case !o.DrainRequested() || r.Policy.OnTimeout == v1alpha1.DrainRetain || !o.Nomad.Registered ||
+		o.Nomad.Eligible && o.Drain.First.IsZero():
 		return false
 	case o.Nomad.LiveKnown && len(o.Nomad.Live) == 0:
 		return false

@@ -297,6 +297,8 @@ func draining(o nodestate.State, d Decision) metav1.Condition {
 		return idTaken(o)
 	case waits && !o.Nomad.Registered:
 		return absent(o)
+	case undone(o):
+		return drainUndone(o)
 	case waits && o.SiblingsEligible && !o.Nomad.Draining:
 		return condition.False(v1alpha1.ReasonDraining, "The other members that leave are made ineligible first.")
 	case (waits || Rechecks(o)) && !o.Nomad.LiveKnown && o.Nomad.LiveProblem != "":

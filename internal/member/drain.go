@@ -44,7 +44,10 @@ func drain(o nodestate.State) Decision {
 		!o.Nomad.Draining {
 		return Decision{Step: Wait, Wake: min(left, siblingPoll)}
 	}
-	if !drainSent(o) || mustForce(o) || policyChanged(o) {
+	switch {
+	case !drainSent(o):
+		return send(o)
+	case mustForce(o), policyChanged(o):
 		return sendFirst(o)
 	}
 	return await(o)
@@ -68,10 +71,16 @@ func drainAbsent(o nodestate.State) Decision {
 // cordon makes the node ineligible before it is drained. A node that somebody made eligible after its drain may have
 // new work, so it is drained again; that makes it ineligible as well.
 func cordon(o nodestate.State) Decision {
-	if !o.Nomad.Draining && o.Nomad.DrainCompleted && o.Nomad.DrainID == o.Node.Drain.ID {
-		return Decision{Step: Drain}
+	reopened := !o.Nomad.Draining && o.Nomad.DrainCompleted && o.Nomad.DrainID == o.Node.Drain.ID
+	left := o.Cordon.RepeatIn(o.Now)
+	switch {
+	case reopened, cordonUndone(o) && !Rechecks(o):
+		return send(o)
+	case left > 0:
+		return Decision{Step: Wait, Wake: left}
+	default:
+		return Decision{Step: Cordon}
 	}
-	return Decision{Step: Cordon}
 }
 
 // untilAbsentIsFinal is how much longer a drain waits for a node that Nomad doesn't know.

@@ -76,10 +76,21 @@ func anyNomad(t *rapid.T) nodestate.Nomad {
 	return n
 }
 
+// anyAccepted is what Nomad has accepted, or hasn't.
+func anyAccepted(t *rapid.T, what string) nodestate.Accepted {
+	if !flag(t, what+" accepted") {
+		return nodestate.Accepted{}
+	}
+	return nodestate.Accepted{First: anyTime(t, what+" first accepted"), Last: anyTime(t, what+" last accepted")}
+}
+
 func anyObserved(t *rapid.T) nodestate.State {
 	o := nodestate.State{Now: now, Node: anyNode(t), Nomad: anyNomad(t), Secret: flag(t, "secret"),
 		SecretMissing: flag(t, "secret missing"), NomadRecovered: anyTime(t, "Nomad recovered"),
 		SiblingsEligible: flag(t, "siblings"), PoolDeleted: flag(t, "pool deleted")}
+	if o.Node.Drain != nil {
+		o.Cordon, o.Drain = anyAccepted(t, "cordon"), anyAccepted(t, "drain")
+	}
 	if flag(t, "VM") {
 		o.VM = nodestate.VM{Exists: true, Owned: flag(t, "owned"), Deleting: flag(t, "VM deleting"),
 			Halted:        flag(t, "halted"),

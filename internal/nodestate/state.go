@@ -51,6 +51,9 @@ type State struct {
 	// never. Only observed while member.AwaitsJoin.
 	Suspended bool
 	Resumed   time.Time
+	// Cordon and Drain are when Nomad accepted these for the drain request; zero: not yet, by this process. Nomad's list
+	// may not show them.
+	Cordon, Drain Accepted
 	// SiblingsEligible is true while another member with a drain request is still eligible in Nomad.
 	SiblingsEligible bool
 }

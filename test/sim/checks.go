@@ -63,6 +63,7 @@ type memberTruth struct {
 	forced                bool                 // rightly at its deadline
 	halted                time.Time            // since when somebody has its VM halted; zero: nobody
 	resent                map[string]time.Time // by drain request: when it was written that its drain was resent
+	drained               map[string]time.Time // by drain request: when Nomad accepted its drain last
 	current               string               // the drain request in force; empty: none
 	over                  map[string]time.Time // by ID: when drain requests ceased to stand
 	marked                string               // the drain request that is written, even if it was canceled; empty: none
@@ -227,7 +228,8 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 	}
 	m := &memberTruth{
 		name: n.Name, nodeID: n.Spec.NodeID, poolUID: n.Spec.PoolUID, claims: blueprint.ClaimNames(blueprint.MemberOf(n)),
-		requests: map[string]time.Time{}, resent: map[string]time.Time{}, over: map[string]time.Time{},
+		requests: map[string]time.Time{}, resent: map[string]time.Time{}, drained: map[string]time.Time{},
+		over: map[string]time.Time{},
 	}
 	c.members[n.Name], c.byNodeID[m.nodeID] = m, m
 	c.notTooMany(t, n, "a member was made")

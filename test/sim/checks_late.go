@@ -27,6 +27,9 @@ func (c *checks) inTime(t *task, m *memberTruth, x *node, d *drain) {
 		n.Spec.Drain.Reason == v1alpha1.DrainVMDeleted || x.last != nil && x.last.DrainID == d.request {
 		return
 	}
+	if sent := m.drained[d.request]; !sent.IsZero() && !sent.Before(t.recovered) {
+		return // it isn't the first, and Nomad wasn't away since
+	}
 	in := n.Spec.Drain
 	whole := min(in.DeadlineTime.Sub(in.RequestTime.Time), n.Spec.ScaleIn.Drain.Deadline.Duration)
 	given := d.force.Sub(c.w.now)

@@ -70,6 +70,7 @@ func (c *checks) drains(t *task, doing, nodeID string, d *drain, found time.Time
 	c.notTooSoon(m, d)
 	if !resend {
 		c.inTime(t, m, x, d)
+		m.drained[d.request] = c.w.now
 	}
 }
 

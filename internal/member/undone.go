@@ -1,0 +1,76 @@
+package member
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/condition"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+)
+
+// Whoever may write nodes in Nomad may undo a cordon or cancel a drain each time, and a server may accept both and show
+// neither. That must not hold a member for longer than its drain may take.
+
+// send has the drain sent that Nomad doesn't show. If it has accepted it, it is sent again after longer and longer
+// pauses, and once after the deadline, for Nomad to stop at once what is left. Then that has the time to stop that its
+// jobs were promised.
+func send(o nodestate.State) Decision {
+	if o.Drain.First.IsZero() {
+		return sendFirst(o)
+	}
+	if o.Drain.Last.Before(o.NomadRecovered) && Overdue(o) { // Nomad was away since, and may have forgotten it
+		return Decision{Step: ExtendDrain}
+	}
+	wake := o.Drain.RepeatIn(o.Now)
+	switch forces := o.Node.DrainOnTimeout() != v1alpha1.DrainRetain; {
+	case forces && stopsAtOnce(o):
+		if wake = undoneEnd(o).Sub(o.Now); wake <= 0 {
+			return markDrained(true, v1alpha1.DrainDeadlinePassed,
+				"The drain deadline has passed and onTimeout is Force. Nomad has accepted the drain, but doesn't show it.")
+		}
+	case forces:
+		wake = min(wake, o.Node.Drain.DeadlineTime.Sub(o.Now))
+	}
+	if wake > 0 {
+		return Decision{Step: Wait, Wake: wake}
+	}
+	return Decision{Step: Drain}
+}
+
+// stopsAtOnce is true if Nomad has accepted the drain after its deadline.
+func stopsAtOnce(o nodestate.State) bool { return !o.Drain.Last.Before(o.Node.Drain.DeadlineTime.Time) }
+
+// undoneEnd is when a member goes whose drain Nomad doesn't show, if onTimeout is Force.
+func undoneEnd(o nodestate.State) time.Time {
+	end := o.Node.Drain.DeadlineTime.Time
+	if stopsAtOnce(o) {
+		end = o.Drain.Last
+	}
+	unknown := MaxGrace
+	if o.Nomad.LiveKnown && len(o.Nomad.Live) == 0 { // how long nothing takes to stop isn't asked
+		unknown = ForceGrace
+	}
+	return end.Add(stopGrace(o, unknown))
+}
+
+// cordonUndone is true if Nomad has accepted some time ago that the node is made ineligible, and shows it as eligible.
+// A drain makes it ineligible too.
+func cordonUndone(o nodestate.State) bool { return o.Nomad.Eligible && isOld(o.Cordon, o.Now) }
+
+func isOld(a nodestate.Accepted, now time.Time) bool {
+	return !a.First.IsZero() && now.Sub(a.First) >= siblingTimeout
+}
+
+// undone is true if Nomad has accepted the cordon or the drain some time ago, and doesn't show it.
+func undone(o nodestate.State) bool { return cordonUndone(o) || isOld(o.Drain, o.Now) && !drainSent(o) }
+
+func drainUndone(o nodestate.State) metav1.Condition {
+	text := "Nomad accepts that the node is made ineligible and drained, but doesn't show it: somebody undoes it (nomad node " +
+		"status " + o.Node.ID + " lists the node's events), or its servers are ill. It is asked again every 15 s."
+	if o.Node.DrainOnTimeout() != v1alpha1.DrainRetain && !Rechecks(o) {
+		text += " The member goes at " + stamp(undoneEnd(o)) + " at the latest."
+	}
+	return condition.False(v1alpha1.ReasonDrainUndone, text)
+}
