@@ -22,7 +22,7 @@ func TestLinkLocalAddressesAreNotDialled(t *testing.T) {
 	} {
 		for _, ofPool := range []bool{false, true} {
 			c, err := newAPIClient(Connection{Address: address, OfPool: ofPool}, nil,
-				newLargeTurns(clock.RealClock{}, newShared()))
+				newLargeTurns(clock.RealClock{}, newShared(), address))
 			if err != nil {
 				t.Fatal(err)
 			}

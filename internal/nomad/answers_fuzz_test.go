@@ -2,12 +2,14 @@ package nomad
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,11 +141,15 @@ func answered(t *testing.T, by http.RoundTripper) *cluster {
 	return answeredWith(t, by, newShared())
 }
 
+// servers has each of them have an address of its own.
+var servers atomic.Int64
+
 func answeredWith(t *testing.T, by http.RoundTripper, all shared) *cluster {
 	t.Helper()
-	c := newCluster(Connection{Address: "http://nomad.invalid"}, Options{}.withDefaults(), all)
-	client, err := api.NewClient(&api.Config{Address: "http://nomad.invalid",
-		HttpClient: &http.Client{Transport: boundedBy(by, newLargeTurns(c.o.Clock, all))}})
+	at := fmt.Sprintf("http://nomad-%d.invalid", servers.Add(1))
+	c := newCluster(Connection{Address: at}, Options{}.withDefaults(), all)
+	client, err := api.NewClient(&api.Config{Address: at,
+		HttpClient: &http.Client{Transport: boundedBy(by, newLargeTurns(c.o.Clock, all, c.address))}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,10 +262,9 @@ func ask(t *testing.T, c *cluster) {
 		t.Errorf("a token of %d bytes", len(jwt))
 	}
 	c.noteLeader(t.Context())
-	if !c.shared.large.TryAcquire(largeAtOnce) {
+	if c.shared.large.free() != largeAtOnce {
 		t.Fatal("a turn wasn't given back")
 	}
-	c.shared.large.Release(largeAtOnce)
 }
 
 // modest checks that an error neither floods a log nor a condition.

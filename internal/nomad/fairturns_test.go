@@ -73,21 +73,60 @@ func TestFarServersHaveTheirTurnsOneAfterTheOther(t *testing.T) {
 	}
 }
 
+// Nor do slow ones keep all turns, whose calls last as long as any may. One that waits for its own answer claims none.
+func TestSlowServersHaveTheirTurnsOneAfterTheOther(t *testing.T) {
+	const last, hostile = 30 * time.Second, 7
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		all := newShared()
+		slow := func(name string) *gate {
+			g := newGate(clock.RealClock{}, all, name)
+			g.slowUntil = time.Now().Add(24 * time.Hour)
+			return g
+		}
+		var running sync.WaitGroup
+		for i := range hostile {
+			g := slow(fmt.Sprint(i))
+			for range 2 {
+				running.Go(func() {
+					for ctx.Err() == nil {
+						called(ctx, g, last, 10*time.Millisecond)
+					}
+				})
+			}
+		}
+		healthy := slow("healthy")
+		var longest time.Duration
+		for range 10 {
+			time.Sleep(promptly)
+			patient, end := context.WithTimeout(ctx, time.Hour)
+			longest = max(longest, called(patient, healthy, promptly, 0))
+			end()
+		}
+		cancel()
+		running.Wait()
+		const rounds = (hostile + slowCallsAtOnce - 1) / slowCallsAtOnce
+		if t.Logf("it waited %s", longest); longest > rounds*(last+retryFirst) {
+			t.Error("it waited too long")
+		}
+	})
+}
+
 // Who was refused first has the next turn, unless it doesn't come back for it.
 func TestFairTurns(t *testing.T) {
 	turns, now := &fairTurns{free: 1}, time.Unix(1e9, 0)
-	var a, b, c gate
+	const a, b, c = "a", "b", "c"
 	for i, step := range []struct {
 		after time.Duration
 		ended bool // a turn before
-		by    *gate
+		by    string
 		want  bool
 	}{
-		{0, false, &a, true}, {0, false, &b, false}, {0, false, &c, false}, {0, false, &a, false}, // in this order
-		{0, true, &a, false}, {0, false, &c, false}, {0, false, &b, true}, {0, false, &b, false},
-		{0, true, &b, false}, {0, false, &c, true}, // c, a, b
-		{claimFor - 1, true, &b, false}, {1, false, &b, true}, // a didn't come back
-		{claimFor, true, &a, true},
+		{0, false, a, true}, {0, false, b, false}, {0, false, c, false}, {0, false, a, false}, // in this order
+		{0, true, a, false}, {0, false, c, false}, {0, false, b, true}, {0, false, b, false},
+		{0, true, b, false}, {0, false, c, true}, // c, a, b
+		{claimFor - 1, true, b, false}, {1, false, b, true}, // a didn't come back
+		{claimFor, true, a, true},
 	} {
 		if step.ended {
 			turns.giveBack()

@@ -20,7 +20,7 @@ const (
 	callsAtOnce = 4
 	turnWait    = 100 * time.Millisecond
 	// slowCallsAtOnce is how many calls there are at once to all slow servers together, and one to each. These have
-	// all the time that a call has otherwise.
+	// all the time that a call has otherwise, and their turns one after the other.
 	slowCallsAtOnce = 3
 	// farCallsAtOnce is how many calls there are at once to all servers together that are far, and farCallsEach to each.
 	// A server is far for slowFor after a call that took longer than nearly, though it wasn't slow. Those that are have
@@ -36,8 +36,7 @@ type gate struct {
 	clock clock.PassiveClock
 	turns *semaphore.Weighted
 	// slowTurns and farTurns are shared by all clusters.
-	slowTurns *semaphore.Weighted
-	farTurns  *fairTurns
+	slowTurns, farTurns *fairTurns
 	// address is the server's, and reputations has what others need to know of it.
 	address     string
 	reputations *reputations
@@ -79,7 +78,7 @@ func (g *gate) enter(ctx context.Context) (*turn, error) {
 	g.mu.Lock()
 	far := g.far()
 	g.mu.Unlock()
-	if far && !g.farTurns.take(g, g.clock.Now()) {
+	if far && !g.farTurns.take(g.address, g.clock.Now()) {
 		release()
 		return nil, g.busy()
 	}
@@ -122,18 +121,14 @@ func (g *gate) each() int64 {
 func (g *gate) far() bool { return g.clock.Now().Before(g.farUntil) }
 
 func (g *gate) enterSlow() (*turn, error) {
-	if !g.slowTurns.TryAcquire(1) {
-		return nil, g.busy()
-	}
 	g.mu.Lock()
-	alone := g.calls == 0
-	if alone {
-		defer g.mu.Unlock()
-		return g.admit(true, func() { g.slowTurns.Release(1) }), nil
+	defer g.mu.Unlock()
+	now := g.clock.Now()
+	// One that isn't alone makes no claim: it couldn't use a turn.
+	if alone := g.calls == 0; !alone || !g.slowTurns.take(g.address, now) {
+		return nil, &BusyError{after: g.retries.next(now)}
 	}
-	g.mu.Unlock()
-	g.slowTurns.Release(1)
-	return nil, g.busy()
+	return g.admit(true, g.slowTurns.giveBack), nil
 }
 
 // admit is called with the lock held.

@@ -27,7 +27,7 @@ type remote struct {
 
 func newRemote(conn Connection, o Options, all shared) *remote {
 	r := &remote{timeout: o.RequestTimeout, migrations: newMigrations(), allocations: all.allocations}
-	client, err := newAPIClient(conn, o.RefuseAddress, newLargeTurns(o.Clock, all))
+	client, err := newAPIClient(conn, o.RefuseAddress, newLargeTurns(o.Clock, all, conn.Address))
 	if err != nil {
 		r.broken = fmt.Errorf("connection to Nomad at %s: %w", conn.Address, err)
 	}

@@ -10,17 +10,18 @@ import (
 
 // shared is what all clusters have together.
 type shared struct {
-	// slowTurns and farTurns are the turns of servers that are slow, or far (gate), and nodes and allocations the memory
-	// for lists of them (holding). large are the turns of large answers (largeTurns).
-	slowTurns, nodes, allocations, large *semaphore.Weighted
-	farTurns                             *fairTurns
-	reputations                          *reputations
+	// slowTurns and farTurns are the turns of servers that are slow, or far (gate), and large those of large answers.
+	slowTurns, farTurns *fairTurns
+	large               *allLargeTurns
+	// nodes and allocations are the memory for lists of them (holding).
+	nodes, allocations *semaphore.Weighted
+	reputations        *reputations
 }
 
 func newShared() shared {
-	return shared{slowTurns: semaphore.NewWeighted(slowCallsAtOnce),
-		farTurns: &fairTurns{free: farCallsAtOnce}, nodes: semaphore.NewWeighted(maxReserved),
-		allocations: semaphore.NewWeighted(maxAllocationsReserved), large: semaphore.NewWeighted(largeAtOnce),
+	return shared{slowTurns: &fairTurns{free: slowCallsAtOnce}, farTurns: &fairTurns{free: farCallsAtOnce},
+		large: newAllLargeTurns(), nodes: semaphore.NewWeighted(maxReserved),
+		allocations: semaphore.NewWeighted(maxAllocationsReserved),
 		reputations: &reputations{by: map[string]reputation{}}}
 }
 
