@@ -41,11 +41,20 @@ func refused(c Config, h nomad.Health) (reason, message string) {
 	}
 }
 
+// readOnTheWay says what nobody would notice: all works without TLS. The controller's own token isn't sent so.
+func readOnTheWay(c Config) string {
+	if c.Token == "" || !plain(c.Address) {
+		return ""
+	}
+	return fmt.Sprintf(" But the token is sent to %s for everybody on the way to read; name an address with https:// in %s.",
+		c.Address, cmp.Or(c.AddressIn, inSpecAddress))
+}
+
 // explain returns the reason and message for a health. The message names the place where it can be mended.
 func explain(c Config, h nomad.Health) (reason, message string) {
 	switch h.State {
 	case nomad.HealthReachable:
-		return v1alpha1.ReasonReachable, "Nomad answers, and the token may see and do what it must."
+		return v1alpha1.ReasonReachable, "Nomad answers, and the token may see and do what it must." + readOnTheWay(c)
 	case nomad.HealthNoConnection:
 		return v1alpha1.ReasonCredentials, h.Cause +
 			"; correct spec.nomad, the Secret that it names, or the controller's own Secret " + DefaultsSecret

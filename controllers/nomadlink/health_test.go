@@ -43,6 +43,11 @@ func TestWordsForHealth(t *testing.T) {
 	}{
 		"fine": {defaults, nomad.Health{State: nomad.HealthReachable}, "Reachable",
 			`Nomad answers, and the token may see and do what it must.`},
+		"a token over http": {Config{Connection: nomad.Connection{Address: "http://other:4646", OfPool: true, Token: "t"}},
+			nomad.Health{State: nomad.HealthReachable}, "Reachable", "Nomad answers, and the token may see and do what it must. " +
+				"But the token is sent to http://other:4646 for everybody on the way to read; name an address with https:// in spec.nomad.address."},
+		"over http without a token": {Config{Connection: nomad.Connection{Address: "http://other:4646", OfPool: true}},
+			nomad.Health{State: nomad.HealthReachable}, "Reachable", "Nomad answers, and the token may see and do what it must."},
 		"nothing heard": {defaults, nomad.Health{State: nomad.HealthUnknown}, "Unknown",
 			`Nomad at https://default:4646 has not answered yet`},
 		"broken": {defaults,
