@@ -118,6 +118,19 @@ func TestChartForSomeNamespaces(t *testing.T) {
 	}
 }
 
+// Policies and bindings know the controller by its namespace, so the chart leaves no other one in them.
+func TestChartNamesItsNamespaceAlone(t *testing.T) {
+	out := must(t, helm, "template", release, chart, "--namespace", "elsewhere")
+	for _, object := range documents(out) {
+		if strings.Contains(object, namespace) {
+			t.Errorf("%s is named in\n%s", namespace, object)
+		}
+	}
+	if n := strings.Count(out, "system:serviceaccount:elsewhere:nomad-harvester-controller"); n < 4 {
+		t.Errorf("%d policies know the controller", n)
+	}
+}
+
 // Helm installs the same ranges that kustomize does, and those that it is given.
 func TestChartNamesTheClustersRanges(t *testing.T) {
 	for want, set := range map[string]string{
