@@ -30,6 +30,10 @@ func Launch(cmd *exec.Cmd, logs io.Writer) (t target.Target, stop func(), err er
 		host.Kill()
 		return nil, nil, fmt.Errorf("starting the plugin: %w", err)
 	}
+	if at := host.ReattachConfig(); at == nil || at.Addr.Network() != "unix" {
+		host.Kill()
+		return nil, nil, fmt.Errorf("others can reach the plugin, because it isn't at a socket of this host: %+v", at)
+	}
 	raw, err := rpc.Dispense(sdk.PluginTypeTarget)
 	if err != nil {
 		host.Kill()
