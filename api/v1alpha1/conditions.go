@@ -95,6 +95,8 @@ const (
 	ReasonTooManyConnections = "TooManyConnections"
 	// ReasonCredentials: the Secret with the token or certificates is missing or unusable, or Nomad refuses the token.
 	ReasonCredentials = "CredentialsInvalid"
+	// ReasonAddressRefused: the address of Nomad leads to what isn't dialled, for pools or for anybody.
+	ReasonAddressRefused = "AddressRefused"
 	// ReasonLoginRefused: the controller can't log in to Nomad with its ServiceAccount's token.
 	ReasonLoginRefused = "LoginRefused"
 	// ReasonTokenLacksReadJob: allocations of some namespaces are invisible to the token, so that busy nodes look empty.

@@ -72,7 +72,7 @@ func explain(c Config, h nomad.Health) (reason, message string) {
 			cmp.Or(c.AddressIn, inSpecAddress),
 		)
 	case nomad.HealthAddressRefused:
-		return v1alpha1.ReasonCredentials, fmt.Sprintf(
+		return v1alpha1.ReasonAddressRefused, fmt.Sprintf(
 			"Nomad at %s isn't asked; check that %s is right: %s. Meanwhile nothing is drained or deleted, unless its deletion "+
 				"was asked for", c.Address, cmp.Or(c.AddressIn, inSpecAddress), h.Cause)
 	case nomad.HealthUnresponsive:

@@ -63,7 +63,7 @@ func TestWordsForHealth(t *testing.T) {
 		"another is away": {at(other, theirs), away, "Unreachable",
 			`Nomad at https://other:4646 can't be asked: connection refused; check that spec.nomad.address is right and that the controller can reach it. Meanwhile nothing is drained or deleted, unless its deletion was asked for`},
 		"an address that isn't dialled": {at(other, theirs),
-			nomad.Health{State: nomad.HealthAddressRefused, Cause: "the address 10.53.0.1 is ours"}, "CredentialsInvalid",
+			nomad.Health{State: nomad.HealthAddressRefused, Cause: "the address 10.53.0.1 is ours"}, "AddressRefused",
 			"Nomad at https://other:4646 isn't asked; check that spec.nomad.address is right: the address 10.53.0.1 is ours. Meanwhile nothing is drained or deleted, unless its deletion was asked for"},
 		"lists alone": {defaults, nomad.Health{State: nomad.HealthUnresponsive, Cause: "no answer in time"}, "Unreachable",
 			`Nomad at https://default:4646 lists its nodes, but several other requests in a row had no answer: no answer in time; see the log of its servers, and what is between them and the controller. It is asked again within a minute. Meanwhile nothing is drained or deleted, unless its deletion was asked for`},

@@ -64,7 +64,7 @@ func TestAddressesThatPoolsMayNotReachAreRefused(t *testing.T) {
 	} {
 		create(t, newPool(name, 0, func(p *v1alpha1.NomadNodePool) { p.Spec.Nomad.Address = c.address }))
 		eventually(t, name, "the pool to tell of it", time.Minute, reports(v1alpha1.PoolNomadReachable,
-			v1alpha1.ReasonCredentials, append(c.parts, "check that spec.nomad.address is right")...))
+			v1alpha1.ReasonAddressRefused, append(c.parts, "check that spec.nomad.address is right")...))
 	}
 }
 
