@@ -177,7 +177,8 @@ func TestDryRunEventsAreBoundWhereAskedFor(t *testing.T) {
 	if !strings.Contains(string(file), "\n  name: nomad-harvester-autoscaler-events\n") {
 		t.Errorf("the file binds another role:\n%s", file)
 	}
-	if got := bound("--set", "autoscaler.dryRunEvents={team-b}", "--set", "autoscaler.enabled=false"); len(got) > 0 {
-		t.Errorf("without an account there are\n%s", got)
+	out, err := run(t, helm, append(template, "--set", "autoscaler.dryRunEvents={team-b}", "--set", "autoscaler.enabled=false")...)
+	if err == nil || !strings.Contains(out, "dryRunEvents names namespaces (team-b)") || !strings.Contains(out, "autoscaler.enabled=true") {
+		t.Errorf("without an account: %v\n%s", err, out)
 	}
 }
