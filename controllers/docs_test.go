@@ -25,7 +25,8 @@ var ordinary = []string{
 var unrecorded = []string{" Event GuardBroken", " Event DeleteRefused", "pool TemplateValid/ImageFailed ",
 	"pool TemplateValid/CertificateNotYetValid ", "pool NomadReachable/TooManyNodes ",
 	"pool NomadReachable/TooManyConnections ", "member Joined/NodeIDDiffers ", "pool ScalingOut/NodeIDDiffers ",
-	" Event NodeIDDiffers", " Event DrainExtended", "pool UpToDate/CertificateExpires ", " Event CertificateExpires"}
+	" Event NodeIDDiffers", " Event DrainExtended", "pool UpToDate/CertificateExpires ", " Event CertificateExpires",
+	" Event DryRun"}
 
 // docs/troubleshooting.md quotes only messages that were written during the end-to-end tests, which record them in
 // docs/messages.txt.
@@ -57,6 +58,22 @@ func TestTroubleshootingHasARowForEachReason(t *testing.T) {
 		if !strings.Contains(text, "**E** `"+call[1]+"`") {
 			t.Errorf("docs/troubleshooting.md has no row for the event %s", call[1])
 		}
+	}
+}
+
+// What our own client of Nomad doesn't read, or doesn't keep, is told in its words.
+func TestTroubleshootingHasTheLimitsOfAnswers(t *testing.T) {
+	text, found := read(t, "../docs/troubleshooting.md"), 0
+	for _, file := range []string{"bounded.go", "holding.go", "largeturns.go"} {
+		for _, err := range regexp.MustCompile(`err[A-Z]\w+ = (?:errors\.New|fmt\.Errorf)\(\s*"([^,"]+)`).FindAllStringSubmatch(read(t,
+			"../internal/nomad/"+file), -1) {
+			if found++; !strings.Contains(text, err[1]) {
+				t.Errorf("docs/troubleshooting.md has no row that says %q", err[1])
+			}
+		}
+	}
+	if found != 4 {
+		t.Errorf("%d limits found", found)
 	}
 }
 
