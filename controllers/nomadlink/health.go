@@ -46,8 +46,8 @@ func readOnTheWay(c Config) string {
 	if c.Token == "" || !plain(c.Address) {
 		return ""
 	}
-	return fmt.Sprintf(" But the token is sent to %s for everybody on the way to read; name an address with https:// in %s.",
-		c.Address, cmp.Or(c.AddressIn, inSpecAddress))
+	return fmt.Sprintf(" But the token is sent to %s for everybody on the way to read; name an address with https:// in "+
+		"%s.", c.Address, cmp.Or(c.AddressIn, inSpecAddress))
 }
 
 // explain returns the reason and message for a health. The message names the place where it can be mended.

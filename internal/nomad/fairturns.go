@@ -10,8 +10,8 @@ import (
 const claimFor = 3 * time.Second
 
 // fairTurns are turns that servers share, by their addresses. Those that were refused one have the next that are free,
-// in their order, and who had one is behind them. Otherwise a few servers whose calls last as long as they may, and that
-// come back at once, would have all turns again and again. Nobody waits here: that would hold workers.
+// in their order, and who had one is behind them. Otherwise a few servers whose calls last as long as they may, and
+// that come back at once, would have all turns again and again. Nobody waits here: that would hold workers.
 type fairTurns struct {
 	mu   sync.Mutex
 	free int
