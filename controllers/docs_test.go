@@ -61,7 +61,7 @@ func TestTroubleshootingHasARowForEachReason(t *testing.T) {
 	}
 }
 
-// What our own client of Nomad doesn't read, or doesn't keep, is told in its words.
+// What our own client of Nomad doesn't read, or doesn't keep, is described in its words.
 func TestTroubleshootingHasTheLimitsOfAnswers(t *testing.T) {
 	text, found := read(t, "../docs/troubleshooting.md"), 0
 	for _, file := range []string{"bounded.go", "holding.go", "largeturns.go"} {
