@@ -26,6 +26,8 @@ type Options struct {
 	Name                                    string
 	Region, Datacenter, NodePool, NodeClass string
 	Meta                                    map[string]string
+	// HTTPAddr is where the node says that it answers HTTP, which a simulated one doesn't; empty means 127.0.0.1:4646.
+	HTTPAddr string
 	// CPUMHz and MemoryMiB are the node's resources; 0 means 4000 and 8192.
 	CPUMHz, MemoryMiB int
 
@@ -74,7 +76,7 @@ func defaults(o *Options) {
 	for _, d := range []struct {
 		field *string
 		value string
-	}{{&o.Region, "global"}, {&o.Datacenter, "dc1"}, {&o.NodePool, "default"}} {
+	}{{&o.Region, "global"}, {&o.Datacenter, "dc1"}, {&o.NodePool, "default"}, {&o.HTTPAddr, "127.0.0.1:4646"}} {
 		if *d.field == "" {
 			*d.field = d.value
 		}

@@ -112,7 +112,7 @@ func (c *Client) node() message {
 	return message{
 		"ID": c.state.id, "SecretID": c.state.secret, "Name": o.Name, "Status": "initializing",
 		"Datacenter": o.Datacenter, "NodePool": o.NodePool, "NodeClass": o.NodeClass, "Meta": o.Meta,
-		"HTTPAddr": "127.0.0.1:4646",
+		"HTTPAddr": o.HTTPAddr,
 		"Attributes": map[string]string{
 			"kernel.name": "linux", "arch": "amd64", "cpu.arch": "amd64", "nomad.version": "1.11.3",
 			"unique.hostname": o.Name, "driver.raw_exec": "1", "driver.mock_driver": "1",

@@ -69,6 +69,12 @@ func (a *running) here(r *http.Request) bool {
 
 // mayClient is nil if the request's token may do what it asks for.
 func (a *running) mayClient(r *http.Request) error {
+	if strings.HasSuffix(r.URL.Path, "/snapshot") && a.config.ACL.Enabled {
+		if !a.client.MayFetch(r) {
+			return acl.ErrPermissionDenied
+		}
+		return nil
+	}
 	may, err := a.resolve(r)
 	if err != nil {
 		return err
@@ -78,7 +84,7 @@ func (a *running) mayClient(r *http.Request) error {
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/v1/client/fs/logs/"):
 		allowed = may.AllowNamespaceOp(namespace, acl.ReadLogs) || may.AllowNamespaceOp(namespace, acl.ReadFS)
-	case strings.HasPrefix(path, "/v1/client/fs/"), strings.HasSuffix(path, "/snapshot"):
+	case strings.HasPrefix(path, "/v1/client/fs/"):
 		allowed = may.AllowNamespaceOp(namespace, acl.ReadFS)
 	case strings.HasSuffix(path, "/exec"):
 		allowed = may.AllowNamespaceOp(namespace, acl.AllocExec)

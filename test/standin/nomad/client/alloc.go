@@ -42,18 +42,7 @@ func newAlloc(c *Client, spec *api.Allocation) *alloc {
 	return a
 }
 
-func (a *alloc) group() *api.TaskGroup {
-	spec := a.spec.Load()
-	if spec.Job == nil {
-		return nil
-	}
-	for _, g := range spec.Job.TaskGroups {
-		if state.Value(g.Name) == spec.TaskGroup {
-			return g
-		}
-	}
-	return nil
-}
+func (a *alloc) group() *api.TaskGroup { return state.GroupOf(a.spec.Load()) }
 
 // version is that of the servers' last change.
 func (a *alloc) version() uint64 { return a.spec.Load().AllocModifyIndex }
@@ -102,13 +91,9 @@ func (a *alloc) end() {
 
 // run takes the tasks through their lifecycle: prestart, then the main ones with their sidecars, then poststop.
 func (a *alloc) run(ctx context.Context) {
-	for _, dir := range []string{"alloc/logs", "alloc/data", "alloc/tmp"} {
-		if err := os.MkdirAll(filepath.Join(a.dir, dir), 0o777); err != nil {
-			a.client.log.Error("making the directory of an allocation", "alloc", a.id, "error", err)
-		}
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	a.prepare(ctx)
 	go a.watchHealth(ctx)
 	killed := make(chan struct{}) // closed when the main tasks and sidecars are to be killed
 	var kill sync.Once
@@ -134,6 +119,36 @@ func (a *alloc) run(ctx context.Context) {
 	}
 	a.phase(make(chan struct{}), func() {}, isPoststop, false) // neither a stop nor a failure keeps these from running
 	a.client.due()
+}
+
+// prepare makes the directory, and fetches what the allocation before has left in its own, before any task is set up.
+func (a *alloc) prepare(ctx context.Context) {
+	fresh := !a.hasBegun()
+	for _, t := range a.tasks {
+		t.receive()
+	}
+	a.makeDir()
+	if fresh {
+		a.fetch(ctx)
+	}
+}
+
+func (a *alloc) makeDir() {
+	for _, dir := range []string{"alloc/logs", "alloc/data", "alloc/tmp"} {
+		if err := os.MkdirAll(filepath.Join(a.dir, dir), 0o777); err != nil {
+			a.client.log.Error("making the directory of an allocation", "alloc", a.id, "error", err)
+		}
+	}
+}
+
+// hasBegun reports if a task was set up, here or by an earlier agent.
+func (a *alloc) hasBegun() bool {
+	for _, t := range a.tasks {
+		if t.hasBegun() {
+			return true
+		}
+	}
+	return false
 }
 
 // phase runs the tasks of a kind, and returns when all of them that aren't sidecars have ended. It reports if one

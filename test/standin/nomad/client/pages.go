@@ -26,6 +26,7 @@ func (c *Client) pages() http.Handler {
 	mux.HandleFunc("GET /v1/client/fs/readat/{id}", asFile(c.onFile(cat)))
 	mux.HandleFunc("GET /v1/client/fs/logs/{id}", c.logs)
 	mux.HandleFunc("/v1/client/allocation/{id}/exec", c.exec)
+	mux.HandleFunc("GET /v1/client/allocation/{id}/snapshot", c.snapshot)
 	mux.HandleFunc("GET /v1/client/allocation/{id}/stats",
 		func(w http.ResponseWriter, _ *http.Request) { sendJSON(w, map[string]any{}) })
 	mux.HandleFunc("GET /v1/client/stats", sendStats)

@@ -109,12 +109,26 @@ func (t *task) eventWith(kind, message string, details map[string]string, change
 	t.alloc.client.due()
 }
 
+// receive says that the task is here, if that wasn't said before.
+func (t *task) receive() {
+	if s := t.snapshot(); s.State == taskPending && len(s.Events) == 0 {
+		t.event(api.TaskReceived, "Task received by client", nil)
+	}
+}
+
+// hasBegun reports if the task was set up, or is over.
+func (t *task) hasBegun() bool {
+	s := t.snapshot()
+	return s.State != taskPending ||
+		slices.ContainsFunc(s.Events, func(e *api.TaskEvent) bool { return e.Type != api.TaskReceived })
+}
+
 // run runs the task until it has ended for good, or killed is closed, and reports if it ended well.
 func (t *task) run(killed <-chan struct{}) bool {
 	if !t.begin() {
 		return true
 	}
-	t.event("Received", "Task received by client", nil)
+	t.event(api.TaskSetup, "Building Task Directory", nil)
 	var restarts []time.Time
 	for {
 		ok, stopped := t.once(killed)

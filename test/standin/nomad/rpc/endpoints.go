@@ -130,6 +130,19 @@ func (a *Alloc) GetAllocs(r *GetAllocsRequest, reply *GetAllocsReply) error {
 	return nil
 }
 
+// FormerRequest is that of Alloc.Former.
+type FormerRequest struct {
+	Request
+	AllocID string
+}
+
+// Former tells what is to be known of an allocation to fetch its data. Nomad's clients ask for the allocation and its
+// node, and have the token with what they are to run.
+func (a *Alloc) Former(r *FormerRequest, reply *server.Former) error {
+	*reply = a.server.Former(r.AllocID)
+	return nil
+}
+
 // ACL are the methods by which clients find out what a token may do.
 type ACL struct{ server *server.Server }
 

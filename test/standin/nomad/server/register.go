@@ -150,9 +150,10 @@ func (s *Server) ClientAllocs(ctx context.Context, id, secret string,
 	}
 	index := s.store.AwaitAllocs(ctx, id, minIndex)
 	allocs := map[string]uint64{}
-	for _, a := range state.Allocs.By(s.store.Read(), state.ByNode, id) {
+	snapshot := s.store.Read()
+	for _, a := range state.Allocs.By(snapshot, state.ByNode, id) {
 		// Of one that is lost the client may know nothing yet, and be running it.
-		if !state.Terminal(a) || !state.ServerTerminal(a) || a.ClientStatus == state.ClientLost {
+		if !state.Terminal(a) || !state.ServerTerminal(a) || a.ClientStatus == state.ClientLost || isFetched(snapshot, a) {
 			allocs[a.ID] = a.AllocModifyIndex
 		}
 	}
