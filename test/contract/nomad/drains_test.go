@@ -51,6 +51,39 @@ func (c *check) drains(id string, while time.Duration) {
 	})
 }
 
+// stopsBatch has a drain stop the only allocation of a batch job, which takes some seconds, on one of two nodes.
+func (c *check) stopsBatch() (nodeID, job string) {
+	n := c.node(simclient.Options{StopDelay: 5 * time.Second})
+	job = c.run(c.job("batch", 1))
+	c.awaitRunning(job, 1)
+	c.node(simclient.Options{Name: c.id + "-2"})
+	c.drain(n.ID(), -1)
+	c.awaitDrained(n.ID())
+	c.awaitAllocations(job, "being stopped", 1,
+		func(a *api.AllocationListStub) bool { return a.DesiredStatus == "stop" && a.ClientStatus == "running" })
+	return n.ID(), job
+}
+
+// placed wants a job to have had so many allocations.
+func (c *check) placed(job string, want int) error {
+	list, _, err := c.api.Jobs().Allocations(job, true, nil)
+	if err == nil && len(list) != want {
+		err = fmt.Errorf("it has %d allocations", len(list))
+	}
+	return err
+}
+
+// isAtLeast asks the servers for their version.
+func (c *check) isAtLeast(version ...int) bool {
+	self, err := c.api.Agent().Self()
+	c.must(err)
+	text, _ := self.Config["Version"].(map[string]any)["Version"].(string)
+	var is [3]int
+	_, err = fmt.Sscanf(text, "%d.%d.%d", &is[0], &is[1], &is[2])
+	c.must(err)
+	return slices.Compare(is[:], version) >= 0
+}
+
 var drains = []behaviour{
 	{"drain-of-missing-node-500", "§1 Errors", func(c *check) {
 		_, err := c.api.Nodes().
@@ -254,6 +287,27 @@ var drains = []behaviour{
 		c.drain(n.ID(), time.Second)
 		c.awaitDrained(n.ID())
 		c.equal("status", c.allocations(job)[0].ClientStatus, "running")
+	}},
+	{"drain-replaces-no-batch-that-it-stops", "§2 By job type", func(c *check) {
+		id, job := c.stopsBatch()
+		c.awaitClient(job, "complete", 1)
+		c.eligible(id, true)
+		c.stays("the job", 2*time.Second, func() error { return c.placed(job, 1) })
+	}},
+	{"drain-of-batch-that-stops-is-taken-back-too-early", "field l, nomad#28008", func(c *check) {
+		id, job := c.stopsBatch()
+		c.eligible(id, true)
+		if c.isAtLeast(2, 0, 4) {
+			c.stays("the job", 4*time.Second, func() error { return c.placed(job, 1) })
+			return
+		}
+		c.await("the job to run twice", func() error { return c.placed(job, 2) })
+		first := c.allocations(job)[1] // the newest comes first
+		if created := c.allocations(job)[0].CreateTime; created < first.CreateTime {
+			first = c.allocations(job)[0]
+		}
+		c.equal("the first", first.DesiredStatus+"/"+first.ClientStatus, "stop/running")
+		c.awaitRunning(job, 1)
 	}},
 	{"drain-may-leave-system-jobs", "§2", func(c *check) {
 		id := c.node().ID()

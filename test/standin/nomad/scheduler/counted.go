@@ -65,6 +65,8 @@ func (p *planner) fate(group *api.TaskGroup, a *api.Allocation) fate {
 		return fateKeep // it has done its work
 	case a.ClientStatus == state.ClientFailed && a.DesiredStatus == state.DesiredRun:
 		return p.failed(group, a)
+	case isDrained(a) && state.ServerTerminal(a) && !p.gone(a):
+		return p.drained(a)
 	case state.Terminal(a):
 		return fateForget
 	case p.gone(a):
@@ -77,6 +79,9 @@ func (p *planner) fate(group *api.TaskGroup, a *api.Allocation) fate {
 		return fateForget
 	case migrates(a):
 		p.stop(a, Migrating)
+		if isDrained(a) {
+			return fateKeep
+		}
 		return fateReplace
 	}
 	return p.updated(group, a)
@@ -130,7 +135,7 @@ func (p *planner) dropSurplus(keep []*api.Allocation, want int) []*api.Allocatio
 	for len(keep) > want {
 		last := keep[len(keep)-1]
 		keep = keep[:len(keep)-1]
-		if !state.Terminal(last) {
+		if !state.Terminal(last) && !state.ServerTerminal(last) {
 			p.stop(last, NotNeeded)
 		}
 	}

@@ -215,6 +215,50 @@ func TestBatchRunsOnce(t *testing.T) {
 	}
 }
 
+// What a drain has stopped of a batch job isn't replaced, unless its node is made eligible while it is being stopped: then
+// it runs a second time, once.
+func TestDrainedBatchRunsTwiceOnlyIfItsNodeIsEligibleTooEarly(t *testing.T) {
+	for name, tc := range map[string]struct {
+		whileStopping, afterwards bool
+		want                      string
+	}{
+		"never eligible again":      {false, false, ""},
+		"eligible after it stopped": {false, true, ""},
+		"eligible while it stops":   {true, true, "b:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, j := newCluster("a"), job(state.TypeBatch, 1)
+			c.evaluate(j)
+			c.nodes["b"] = newCluster("b").nodes["b"]
+			c.set(func(a *api.Allocation) {
+				a.ClientStatus, a.CreateIndex = state.ClientRunning, 1
+				a.DesiredTransition = api.DesiredTransition{Migrate: new(true), MigrateDisablePlacement: new(true)}
+			})
+			c.nodes["a"].SchedulingEligibility = state.Ineligible
+			c.evaluate(j)
+			if c.evaluate(j); c.stopped(Migrating) != 1 || c.where() != "" {
+				t.Errorf("%d stopped, placed again on %q", c.stopped(Migrating), c.where())
+			}
+			for _, at := range []struct{ eligible, stopped bool }{{tc.whileStopping, false}, {tc.afterwards, true}} {
+				if at.eligible {
+					c.nodes["a"].SchedulingEligibility = state.Eligible
+				}
+				if at.stopped {
+					c.allocs[0].ClientStatus = state.ClientComplete
+				}
+				c.nodes["a"].NodeResources.Cpu.CpuShares = 0 // so that it's clear where it's placed
+				for range 2 {
+					c.evaluate(j)
+					c.set(func(a *api.Allocation) { a.CreateIndex = 2 })
+				}
+			}
+			if got := c.where(); got != tc.want {
+				t.Errorf("runs on %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestSystemIsOnEachNode(t *testing.T) {
 	c, j := newCluster("a", "b"), job(state.TypeSystem, 1)
 	c.evaluate(j)

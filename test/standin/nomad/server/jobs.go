@@ -258,7 +258,7 @@ func (s *Server) StopAlloc(id string) (JobUpdate, error) {
 		if a == nil {
 			return Errorf(http.StatusNotFound, "alloc not found")
 		}
-		s.migrate(tx, id, now)
+		s.migrate(tx, id, now, false)
 		return nil
 	})
 	update.EvalCreateIndex = update.Index

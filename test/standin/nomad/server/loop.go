@@ -151,7 +151,7 @@ func (s *Server) drain(now time.Time) {
 	}
 	_, err := s.store.Write(func(tx *state.Txn) error {
 		for _, id := range actions.Migrate {
-			s.migrate(tx, id, now)
+			s.migrate(tx, id, now, true)
 		}
 		for _, done := range actions.Complete {
 			s.complete(tx, done, now)
@@ -163,7 +163,9 @@ func (s *Server) drain(now time.Time) {
 	}
 }
 
-func (s *Server) migrate(tx *state.Txn, id string, now time.Time) {
+// migrate has an allocation stopped. What takes its place is decided by its job; but what a drain stops of a batch job
+// isn't replaced.
+func (s *Server) migrate(tx *state.Txn, id string, now time.Time, drain bool) {
 	a := state.Allocs.Get(tx, id)
 	if a == nil || state.Terminal(a) || state.ServerTerminal(a) {
 		return
@@ -171,6 +173,9 @@ func (s *Server) migrate(tx *state.Txn, id string, now time.Time) {
 	c := *a
 	yes := true
 	c.DesiredTransition.Migrate = &yes
+	if drain && a.Job != nil && state.Value(a.Job.Type) == state.TypeBatch {
+		c.DesiredTransition.MigrateDisablePlacement = &yes
+	}
 	c.ModifyTime = now.UnixNano()
 	c.AllocModifyIndex = tx.Index
 	state.Allocs.Put(tx, &c)
