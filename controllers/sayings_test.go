@@ -1,0 +1,127 @@
+package controllers
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// docs/troubleshooting.md quotes what the code says today: a message that is changed fails here, not only when the
+// messages are recorded the next time.
+func TestTroubleshootingQuotesTheCode(t *testing.T) {
+	var said []saying
+	for _, dir := range []string{"../api", "../controllers", "../internal"} {
+		said = append(said, sayingsIn(t, dir)...)
+	}
+	conditions, events := quoted(read(t, "../docs/troubleshooting.md"))
+	for _, q := range slices.Concat(conditions, events) {
+		for _, part := range q.parts {
+			if !slices.ContainsFunc(said, func(s saying) bool { return s.has(part) }) {
+				t.Errorf("no code says %q, which docs/troubleshooting.md quotes of%s", part, " "+strings.TrimSpace(q.what))
+			}
+		}
+	}
+}
+
+// saying is a text of the code: what stands between the values that are put in.
+type saying []string
+
+// value is where a value is put into a text.
+const value = "\x00"
+
+var verb = regexp.MustCompile(`%[-+#]?[0-9.]*[a-zA-Z]`)
+
+// sayingsIn are the texts of the code below a directory, but not of its tests.
+func sayingsIn(t *testing.T, dir string) (all []saying) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if e, ok := n.(ast.Expr); ok {
+				if text := textOf(e); strings.Trim(text, value) != "" {
+					all = append(all, strings.Split(verb.ReplaceAllString(text, value), value))
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// textOf is what a literal, or a sum with literals, has for a text; whatever else is a value.
+func textOf(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if text, err := strconv.Unquote(e.Value); e.Kind == token.STRING && err == nil {
+			return text
+		}
+	case *ast.BinaryExpr:
+		if e.Op == token.ADD {
+			return textOf(e.X) + textOf(e.Y)
+		}
+	case *ast.ParenExpr:
+		return textOf(e.X)
+	}
+	return value
+}
+
+// enough is how many letters of a quote a piece has to have, for a quote to begin in it.
+const enough = 7
+
+// has reports if the text, with some values, may have the part of a quote in it.
+func (s saying) has(part string) bool {
+	for i, piece := range s {
+		if strings.Contains(piece, part) {
+			return true
+		}
+		for n := enough; n < len(part); n++ {
+			if strings.HasSuffix(piece, part[:n]) && s[i+1:].goesOn(part[n:]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// goesOn reports if what is left of a quote is a value, then the next piece or its beginning, and so on.
+func (s saying) goesOn(left string) bool {
+	if len(s) == 0 {
+		return false
+	}
+	for at := 1; at < len(left); at++ {
+		after, whole := strings.CutPrefix(left[at:], s[0])
+		if strings.HasPrefix(s[0], left[at:]) || whole && s[0] != "" && s[1:].goesOn(after) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestSayingHas(t *testing.T) {
+	said := saying{"The Nomad node ", " is ", ". Look at its host."}
+	for part, want := range map[string]bool{
+		"Look at its": true, "Nomad node x is down": false, "The Nomad node x is down. Look": true,
+		"Nomad node x is": true, "The Nomad node x was": false, "x is down. Look": false, "Look at its hosts": false,
+	} {
+		if got := said.has(part); got != want {
+			t.Errorf("%q: %t, want %t", part, got, want)
+		}
+	}
+}
