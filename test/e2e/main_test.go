@@ -66,7 +66,7 @@ var defaultCredentials, authToken string
 
 func TestMain(m *testing.M) {
 	var tests testenv.Tests = scanned{m}
-	seen := &output{seen: map[string][]string{}}
+	seen := &output{}
 	if recordTo != "" {
 		tests = recording{tests, seen}
 	}

@@ -1,14 +1,12 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
+	"github.com/nomad-harvester/nomad-harvester/test/record"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv"
 )
 
@@ -25,13 +24,10 @@ import (
 // is made so (make messages), and docs/troubleshooting.md is held to it.
 var recordTo = os.Getenv("NOMAD_HARVESTER_RECORD")
 
-// mostMessages is how many different messages of one condition's reason are kept, to show what varies.
-const mostMessages = 8
-
 // output is what `kubectl describe` would have shown of pools and members, at any moment.
 type output struct {
 	mu   sync.Mutex
-	seen map[string][]string // by kind and condition or Event
+	seen record.Messages // by kind and condition or Event
 	// dir is the directory of the environment, whose name is another one each time.
 	dir string
 }
@@ -107,34 +103,27 @@ func (o *output) conditions(kind string, all []metav1.Condition) {
 func (o *output) add(what, message string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	message = strings.ReplaceAll(message, o.dir, "/tmp/testenv")
-	if got := o.seen[what]; len(got) < mostMessages && !slices.Contains(got, message) {
-		o.seen[what] = append(got, message)
-	}
+	o.seen.Add(what, strings.ReplaceAll(message, o.dir, "/tmp/testenv"))
 }
 
-// addTo adds what was seen to what the file holds already: the tests run in several environments.
-func (o *output) addTo(file string) error {
-	old, err := os.Open(file)
-	switch {
-	case os.IsNotExist(err):
-	case err != nil:
+// addTo adds what was seen to what the file holds already: the tests run in several environments, side by side.
+func (o *output) addTo(name string) error {
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
 		return err
-	default:
-		defer func() { _ = old.Close() }()
-		for lines := bufio.NewScanner(old); lines.Scan(); {
-			if what, message, ok := strings.Cut(lines.Text(), ": "); ok {
-				o.add(what, message)
-			}
-		}
+	}
+	defer func() { _ = file.Close() }() // which gives the lock back, too
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		return err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var b strings.Builder
-	for _, what := range slices.Sorted(maps.Keys(o.seen)) {
-		for _, message := range slices.Sorted(slices.Values(o.seen[what])) {
-			fmt.Fprintf(&b, "%s: %s\n", what, strings.ReplaceAll(message, "\n", " "))
-		}
+	if err := o.seen.Read(file); err != nil {
+		return err
 	}
-	return os.WriteFile(file, []byte(b.String()), 0o644)
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err = file.WriteAt([]byte(o.seen.String()), 0)
+	return err
 }
