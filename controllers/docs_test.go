@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -46,19 +47,74 @@ func TestTroubleshootingQuotesTheRecordedMessages(t *testing.T) {
 // Whatever may be wrong has a row in the table.
 func TestTroubleshootingHasARowForEachReason(t *testing.T) {
 	text := read(t, "../docs/troubleshooting.md")
-	for _, c := range regexp.MustCompile(`Reason[A-Za-z]+ = "([A-Za-z]+)"`).FindAllStringSubmatch(read(t,
-		"../api/v1alpha1/conditions.go"), -1) {
-		if !strings.Contains(text, "/"+c[1]+"`") && !slices.Contains(ordinary, c[1]) {
-			t.Errorf("docs/troubleshooting.md has no row for the reason %s", c[1])
+	reasons := reasonsIn(t, "../api/v1alpha1/conditions.go")
+	for _, reason := range reasons {
+		if !strings.Contains(text, "/"+reason+"`") && !slices.Contains(ordinary, reason) {
+			t.Errorf("docs/troubleshooting.md has no row for the reason %s", reason)
 		}
 	}
-	emitters := read(t, "pool/events.go") + read(t, "node/events.go") + read(t, "gc/events.go") + read(t,
-		"uninstall/events.go")
-	for _, call := range regexp.MustCompile(`e\.Warn(?:Of)?\([a-z]+, (?:[a-z]+, )?"([A-Za-z]+)"`).FindAllStringSubmatch(emitters, -1) {
-		if !strings.Contains(text, "**E** `"+call[1]+"`") {
-			t.Errorf("docs/troubleshooting.md has no row for the event %s", call[1])
+	var warnings []string
+	files, err := filepath.Glob("*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !strings.HasSuffix(file, "_test.go") && filepath.Dir(file) != "kube" { // where the methods are
+			warnings = append(warnings, warningsIn(t, file)...)
 		}
 	}
+	for _, reason := range warnings {
+		if !strings.Contains(text, "**E** `"+reason+"`") {
+			t.Errorf("docs/troubleshooting.md has no row for the event %s", reason)
+		}
+	}
+	if len(reasons) < 60 || len(warnings) < 25 {
+		t.Errorf("only %d reasons and %d warnings found", len(reasons), len(warnings))
+	}
+}
+
+// reasonsIn are the values of the constants that are called Reason….
+func reasonsIn(t *testing.T, file string) (all []string) {
+	t.Helper()
+	ast.Inspect(parse(t, file), func(n ast.Node) bool {
+		if c, ok := n.(*ast.ValueSpec); ok && len(c.Values) == 1 && strings.HasPrefix(c.Names[0].Name, "Reason") {
+			all = append(all, textOf(c.Values[0]))
+		}
+		return true
+	})
+	return all
+}
+
+// warns are the methods that emit Warning Events. The last one hands its reason on to another of them.
+var warns = []string{"Warn", "WarnOf", "warnOfVM"}
+
+// warningsIn are the reasons of the Warning Events that a file emits: the first text that is given to what warns.
+func warningsIn(t *testing.T, file string) (all []string) {
+	t.Helper()
+	ast.Inspect(parse(t, file), func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		f, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok || !slices.Contains(warns, f.Sel.Name) || slices.ContainsFunc(call.Args, isReason) {
+			return true
+		}
+		reason := slices.IndexFunc(call.Args, func(e ast.Expr) bool { return textOf(e) != value })
+		if reason < 0 {
+			t.Errorf("%s emits a warning whose reason is no text, so that nobody can look for its row", file)
+			return true
+		}
+		all = append(all, textOf(call.Args[reason]))
+		return true
+	})
+	return all
+}
+
+// isReason is true of the parameter that a method hands on.
+func isReason(e ast.Expr) bool {
+	name, ok := e.(*ast.Ident)
+	return ok && name.Name == "reason"
 }
 
 // What our own client of Nomad doesn't read, or doesn't keep, is described in its words.
@@ -118,15 +174,20 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// stringsIn are the string literals of a Go file.
-func stringsIn(t *testing.T, file string) map[string]bool {
+func parse(t *testing.T, file string) *ast.File {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return f
+}
+
+// stringsIn are the string literals of a Go file.
+func stringsIn(t *testing.T, file string) map[string]bool {
+	t.Helper()
 	out := map[string]bool{}
-	ast.Inspect(f, func(n ast.Node) bool {
+	ast.Inspect(parse(t, file), func(n ast.Node) bool {
 		if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING {
 			if s, err := strconv.Unquote(l.Value); err == nil {
 				out[s] = true

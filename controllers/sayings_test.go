@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
 	"io/fs"
 	"path/filepath"
@@ -45,11 +44,7 @@ func sayingsIn(t *testing.T, dir string) (all []saying) {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		if err != nil {
-			return err
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
+		ast.Inspect(parse(t, path), func(n ast.Node) bool {
 			if e, ok := n.(ast.Expr); ok {
 				if text := textOf(e); strings.Trim(text, value) != "" {
 					all = append(all, strings.Split(verb.ReplaceAllString(text, value), value))

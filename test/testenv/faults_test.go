@@ -2,9 +2,11 @@ package testenv_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	nomadapi "github.com/hashicorp/nomad/api"
 	corev1 "k8s.io/api/core/v1"
@@ -39,10 +41,18 @@ func TestProgramsComeBackAfterACrash(t *testing.T) {
 	waitReady(t, w, nodeID)
 }
 
+// A paused program answers nobody, though its port is open, until it is resumed.
 func TestPausedProgramResumes(t *testing.T) {
 	p := shared.Process("nomad")
 	if err := p.Pause(); err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Resume() })
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if _, _, err := shared.Nomad.Nodes().List((&nomadapi.QueryOptions{}).WithContext(ctx)); !errors.Is(err,
+		context.DeadlineExceeded) {
+		t.Errorf("a paused Nomad was asked: %v", err)
 	}
 	if err := p.Resume(); err != nil {
 		t.Fatal(err)
