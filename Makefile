@@ -96,6 +96,7 @@ ALONE := ^(Test(Answers|Refusals)ThatGrowAreCutOff|TestLargestPoolTakesLittleCPU
 .PHONY: test-race
 test-race: ## Run what isn't end-to-end once more, with the race detector, and print what it covers; needs gcc
 	CGO_ENABLED=1 $(GOTEST) -race -short -skip '$(ALONE)' -coverprofile=$(COVERAGE) $(UNIT) ./test/standin/...
+	CGO_ENABLED=1 $(GOTEST) -race -short ./test/sim ./hack/... # which say nothing of what the unit tests cover
 	@$(print_coverage)
 
 MESSAGES := docs/messages.txt

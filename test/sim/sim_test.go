@@ -14,11 +14,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The first schedules, each time the same.
+// The first schedules, each time the same. A few are enough for the race detector, which is about what they share.
 func TestSchedules(t *testing.T) {
 	schedules := 1000
 	if testing.Short() {
-		schedules = 50
+		schedules = 16
 	}
 	summary := sim.RunMany(
 		sim.Options{First: 1, Schedules: schedules, Workers: 2, Emit: func(trace string) { t.Error(trace) }})
@@ -30,7 +30,11 @@ func TestSchedules(t *testing.T) {
 
 // The same seed gives the same schedule, to the letter.
 func TestSchedulesRepeat(t *testing.T) {
-	for seed := range uint64(10) {
+	seeds := uint64(10)
+	if testing.Short() {
+		seeds = 2
+	}
+	for seed := range seeds {
 		sc := sim.FromSeed(seed)
 		if a, b := sim.Trace(sc), sim.Trace(sc); a != b {
 			t.Errorf("seed %d has two traces", seed)
