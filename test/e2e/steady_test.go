@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -47,9 +48,10 @@ func TestSteadyPoolsWriteNothing(t *testing.T) {
 	eventually(t, "held", "the pool to say that its member is protected", time.Minute,
 		reports(v1alpha1.PoolScalingIn, v1alpha1.ReasonAllProtected))
 
+	// Details of a member's status are written ten seconds late.
 	var before map[string]string
 	eventually(t, "steady", "what happened before to be over", time.Minute,
-		lasts(5*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
+		lasts(15*time.Second, func(*v1alpha1.NomadNodePool, []v1alpha1.NomadNode) error {
 			now := fingerprint(t)
 			was := before
 			before = now
@@ -58,18 +60,89 @@ func TestSteadyPoolsWriteNothing(t *testing.T) {
 			}
 			return nil
 		}))
-	// A slow machine makes Nomad miss a heartbeat; a pool that tells of it is right to. What the
-	// controller does by itself, it does each time.
+	// The controller is made to look at each pool and member again, and has nothing to write: so it doesn't matter how
+	// rarely it does that by itself. A slow machine makes Nomad miss a heartbeat, and a pool that tells of it is right to:
+	// that alone is a reason to look once more.
 	for range 3 {
-		before = fingerprint(t)
+		missed, earlier := missedHeartbeats(t), reconciles(t)
+		before := touched(t, fingerprint(t))
 		time.Sleep(20 * time.Second) // this is what is tested
 		changed := differences(before, fingerprint(t))
+		if now := reconciles(t); now["nomadnodepool"] < earlier["nomadnodepool"]+3 || now["nomadnode"] < earlier["nomadnode"]+3 {
+			t.Fatalf("the controller didn't look at three pools and three members again: %v, then %v", earlier, now)
+		}
 		if len(changed) == 0 {
 			return
 		}
 		t.Logf("in 20 s: %v", changed)
+		if missedHeartbeats(t) == missed {
+			t.Fatalf("with nothing to do, something changed; controller:\n%s", controller.Process().Tail(10))
+		}
 	}
-	t.Errorf("three times in 20 s, with nothing to do, something changed; controller:\n%s", controller.Process().Tail(10))
+	t.Error("three times in 20 s Nomad missed heartbeats, so that nothing was tested")
+}
+
+// touched changes an annotation of each pool and member that means nothing, and returns the fingerprint with that.
+func touched(t *testing.T, before map[string]string) map[string]string {
+	t.Helper()
+	touch := client.RawPatch("application/merge-patch+json",
+		fmt.Appendf(nil, `{"metadata":{"annotations":{"example.com/touched":%q}}}`, time.Now()))
+	for _, pool := range steadyPools {
+		p, nodes, err := read(t.Context(), pool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := []client.Object{p}
+		for i := range nodes {
+			all = append(all, &nodes[i])
+		}
+		for _, o := range all {
+			if err := w.Client.Patch(t.Context(), o, touch); err != nil {
+				t.Fatal(err)
+			}
+			before[keyOf(o)] = o.GetResourceVersion()
+		}
+	}
+	return before
+}
+
+// reconciles are how often the controllers of pools and of members have looked, by their names.
+func reconciles(t *testing.T) map[string]float64 {
+	t.Helper()
+	text, err := controller.Metrics(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]float64{}
+	for _, m := range reconciled.FindAllStringSubmatch(text, -1) {
+		n, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[m[1]] += n
+	}
+	return out
+}
+
+var reconciled = regexp.MustCompile(`(?m)^controller_runtime_reconcile_total\{controller="([^"]+)",[^}]*\} (\S+)$`)
+
+// missedHeartbeats is what Nomad tells of nodes that it didn't hear of in time.
+func missedHeartbeats(t *testing.T) (all string) {
+	t.Helper()
+	for _, pool := range steadyPools {
+		for _, stub := range nomadNodes(pool) {
+			n, _, err := w.Nomad.Nodes().Info(stub.ID, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range n.Events {
+				if strings.Contains(e.Message, "heartbeat") || strings.Contains(e.Message, "registered") {
+					all += fmt.Sprintln(n.Name, e.Timestamp, e.Message)
+				}
+			}
+		}
+	}
+	return all
 }
 
 var steadyPools = []string{"steady", "held", "short"}
@@ -96,13 +169,13 @@ func fingerprint(t *testing.T) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out["pool "+pool] = p.ResourceVersion
+		out[keyOf(p)] = p.ResourceVersion
 		for _, l := range []client.ObjectList{
 			&v1alpha1.NomadNodeList{}, &kubevirtv1.VirtualMachineList{}, &corev1.SecretList{},
 			&corev1.PersistentVolumeClaimList{},
 		} {
 			for _, o := range objects(t, l, pool) {
-				out[fmt.Sprintf("%T %s", o, o.GetName())] = o.GetResourceVersion()
+				out[keyOf(o)] = o.GetResourceVersion()
 			}
 		}
 		for _, n := range nomadNodes(pool) {
@@ -126,6 +199,9 @@ func fingerprint(t *testing.T) map[string]string {
 	out["the controller's log"] = fmt.Sprint(logged(string(log)))
 	return out
 }
+
+// keyOf is what an object is called in a fingerprint.
+func keyOf(o client.Object) string { return fmt.Sprintf("%T %s", o, o.GetName()) }
 
 // debugging matches the lines of a log that are written only because it is as verbose as it can be.
 var debugging = regexp.MustCompile(`"level":"(debug|Level\(-\d+\))"`)
