@@ -15,14 +15,14 @@ import (
 // docs/troubleshooting.md quotes what the code says today: a message that is changed fails here, not only when the
 // messages are recorded the next time.
 func TestTroubleshootingQuotesTheCode(t *testing.T) {
-	var said []saying
+	var texts []saying
 	for _, dir := range []string{"../api", "../controllers", "../internal"} {
-		said = append(said, sayingsIn(t, dir)...)
+		texts = append(texts, sayingsIn(t, dir)...)
 	}
 	conditions, events := quoted(read(t, "../docs/troubleshooting.md"))
 	for _, q := range slices.Concat(conditions, events) {
 		for _, part := range q.parts {
-			if !slices.ContainsFunc(said, func(s saying) bool { return s.has(part) }) {
+			if !slices.ContainsFunc(texts, func(s saying) bool { return s.has(part) }) {
 				t.Errorf("no code says %q, which docs/troubleshooting.md quotes of%s", part, " "+strings.TrimSpace(q.what))
 			}
 		}
@@ -110,12 +110,12 @@ func (s saying) goesOn(left string) bool {
 }
 
 func TestSayingHas(t *testing.T) {
-	said := saying{"The Nomad node ", " is ", ". Look at its host."}
+	texts := saying{"The Nomad node ", " is ", ". Look at its host."}
 	for part, want := range map[string]bool{
 		"Look at its": true, "Nomad node x is down": false, "The Nomad node x is down. Look": true,
 		"Nomad node x is": true, "The Nomad node x was": false, "x is down. Look": false, "Look at its hosts": false,
 	} {
-		if got := said.has(part); got != want {
+		if got := texts.has(part); got != want {
 			t.Errorf("%q: %t, want %t", part, got, want)
 		}
 	}

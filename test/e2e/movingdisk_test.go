@@ -82,7 +82,7 @@ else touch kept && mkfifo pipe && pwd > %[1]s/data; fi && exec sleep 86400`, dis
 	return disk
 }
 
-// open lets go on whoever copies the data, and fails if there is nobody.
+// open has whoever copies the data go on, and fails if there is nobody.
 func (d movingDisk) open(t *testing.T) {
 	t.Helper()
 	dir, err := os.ReadFile(filepath.Join(d.dir, "data"))

@@ -16,7 +16,7 @@ import (
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
-	"github.com/nomad-harvester/nomad-harvester/test/record"
+	"github.com/nomad-harvester/nomad-harvester/test/messages"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv"
 )
 
@@ -27,7 +27,7 @@ var recordTo = os.Getenv("NOMAD_HARVESTER_RECORD")
 // output is what `kubectl describe` would have shown of pools and members, at any moment.
 type output struct {
 	mu   sync.Mutex
-	seen record.Messages // by kind and condition or Event
+	seen messages.Set // by kind and condition or Event
 	// dir is the directory of the environment, whose name is another one each time.
 	dir string
 }

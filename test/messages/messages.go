@@ -1,4 +1,4 @@
-package record
+package messages
 
 import (
 	"bufio"
@@ -12,29 +12,29 @@ import (
 // longest is the length in bytes of the longest line that is read.
 const longest = 1 << 20
 
-// Messages are those of several speakers, one of each shape. The zero value is empty.
-type Messages struct {
-	said map[string]map[string]string // by who and of what, then by shape
+// Set has those of several speakers, one of each shape. The zero value is empty.
+type Set struct {
+	texts map[string]map[string]string // by who and of what, then by shape
 }
 
 // Add takes a message. Of two that have the same shape the first in order is kept, whichever came first, so that the
 // order in which things are said makes no difference.
-func (m *Messages) Add(who, message string) {
+func (m *Set) Add(who, message string) {
 	message = strings.ReplaceAll(message, "\n", " ")
-	if m.said == nil {
-		m.said = map[string]map[string]string{}
+	if m.texts == nil {
+		m.texts = map[string]map[string]string{}
 	}
-	if m.said[who] == nil {
-		m.said[who] = map[string]string{}
+	if m.texts[who] == nil {
+		m.texts[who] = map[string]string{}
 	}
 	shape := Shape(message)
-	if kept, ok := m.said[who][shape]; !ok || message < kept {
-		m.said[who][shape] = message
+	if kept, ok := m.texts[who][shape]; !ok || message < kept {
+		m.texts[who][shape] = message
 	}
 }
 
 // Read adds what was written before.
-func (m *Messages) Read(r io.Reader) error {
+func (m *Set) Read(r io.Reader) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, longest)
 	for lines.Scan() {
@@ -46,10 +46,10 @@ func (m *Messages) Read(r io.Reader) error {
 }
 
 // String has a line for each message.
-func (m *Messages) String() string {
+func (m *Set) String() string {
 	var b strings.Builder
-	for _, who := range slices.Sorted(maps.Keys(m.said)) {
-		for _, message := range slices.Sorted(maps.Values(m.said[who])) {
+	for _, who := range slices.Sorted(maps.Keys(m.texts)) {
+		for _, message := range slices.Sorted(maps.Values(m.texts[who])) {
 			fmt.Fprintf(&b, "%s: %s\n", who, message)
 		}
 	}

@@ -1,4 +1,4 @@
-package record
+package messages
 
 import (
 	"strings"
@@ -36,10 +36,10 @@ func TestShapesAreTheSameOrNot(t *testing.T) {
 	}
 }
 
-// The record doesn't depend on what was said first, and is read as it was written.
-func TestRecordOfTheSameIsTheSame(t *testing.T) {
+// The set doesn't depend on what came first, and is read as it was written.
+func TestSetOfTheSameIsTheSame(t *testing.T) {
 	lines := []string{"within 5s", "within 9s", "of another shape\nin two lines"}
-	var there, back, again Messages
+	var there, back, again Set
 	for i := range lines {
 		there.Add("pool Event A", lines[i])
 		back.Add("pool Event A", lines[len(lines)-1-i])
