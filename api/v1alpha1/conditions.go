@@ -93,7 +93,8 @@ const (
 	ReasonTooManyNodes = "TooManyNodes"
 	// ReasonTooManyConnections: the pools of the namespace use as many connections to Nomad as one namespace may.
 	ReasonTooManyConnections = "TooManyConnections"
-	// ReasonCredentials: the Secret with the token or certificates is missing or unusable, or Nomad refuses the token.
+	// ReasonCredentials: the Secret with the token or certificates is missing or unusable, Nomad refuses the token, or
+	// there is no TLS connection because of a certificate of either side or of the address's scheme.
 	ReasonCredentials = "CredentialsInvalid"
 	// ReasonAddressRefused: the address of Nomad leads to what isn't dialled, for pools or for anybody.
 	ReasonAddressRefused = "AddressRefused"

@@ -9,6 +9,8 @@ type Config struct {
 	// AddressIn and TokenIn are where address and token were found, or are to be put, in words for the conditions;
 	// empty: in spec.nomad, and in the Secret that it names.
 	AddressIn, TokenIn string
+	// TLSIn is the same of what TLS needs; zero: in the Secret that spec.nomad names.
+	TLSIn tlsPlaces
 	// Namespaces are those whose pools may use the token and the client certificate of the default connection, and
 	// Addresses are those that pools may name beside the default one.
 	Namespaces, Addresses allowed

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
@@ -100,13 +101,26 @@ func (d defaults) read() (Config, error) {
 	names, field = value(allowedAddressesKey)
 	conn.Addresses, err = parseAllowed(field, names, "a host and port such as nomad.example.com:4646", 0)
 	errs = append(errs, err)
-	conn.Region, _ = value("NOMAD_REGION")
-	conn.TLSServerName, _ = value("NOMAD_TLS_SERVER_NAME")
-	errs = append(errs, d.readTLS(&conn.Connection))
+	conn.Region, field = value("NOMAD_REGION")
+	errs = append(errs, checkRegion(field, conn.Region))
+	name, field := value("NOMAD_TLS_SERVER_NAME")
+	conn.TLSServerName, err = checkServerName(field, name)
+	errs = append(errs, err, d.readTLS(&conn.Connection))
+	if conn.TLSIn = tlsInDefaultsSecret; d.dir == "" {
+		conn.TLSIn = tlsInEnvironment
+	}
 	if err := errors.Join(errs...); err != nil {
 		return Config{Addresses: conn.Addresses}, err
 	}
 	return conn, nil
+}
+
+// checkRegion refuses what no region can be called, as the API does of a pool's.
+func checkRegion(field, region string) error {
+	if strings.ContainsFunc(region, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return fmt.Errorf("%s: %.80q has white space in it; use the name of a region alone, such as global", field, region)
+	}
+	return nil
 }
 
 // authMethodKey names the auth method of Nomad's to log in to.

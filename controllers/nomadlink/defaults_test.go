@@ -154,6 +154,9 @@ func TestDefaultConfig(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if tls := map[bool]tlsPlaces{true: tlsInEnvironment, false: tlsInDefaultsSecret}[dir == ""]; got.TLSIn != tls {
+				t.Errorf("what TLS needs is said to be in %+v", got.TLSIn)
+			}
 			if want := c.want(dir); !same(got, want) {
 				t.Errorf("got %s (%s, %s), want %s (%s, %s)", got, got.AddressIn, got.TokenIn, want, want.AddressIn, want.TokenIn)
 			}
@@ -185,6 +188,10 @@ func TestDefaultConfigRefuses(t *testing.T) {
 		"addresses": {nil, map[string]string{"ALLOWED_ADDRESSES": "https://n:4646"},
 			[]string{"ALLOWED_ADDRESSES", `"https://n:4646"`, "nomad.example.com:4646"}},
 		"CA": {map[string]string{"ca.crt": "x"}, nil, []string{"key ca.crt", "PEM"}},
+		"server name": {map[string]string{"NOMAD_TLS_SERVER_NAME": "a b"}, nil,
+			[]string{"key NOMAD_TLS_SERVER_NAME", `"a b"`, "server.REGION.nomad"}},
+		"server name of env": {nil, map[string]string{"NOMAD_TLS_SERVER_NAME": "a\nb"}, []string{`NOMAD_TLS_SERVER_NAME: "a\nb"`}},
+		"region":             {map[string]string{"NOMAD_REGION": "e u"}, nil, []string{"key NOMAD_REGION", `"e u"`}},
 		"key is missing": {map[string]string{"tls.crt": cert}, nil,
 			[]string{"key tls.key", "is missing while key tls.crt"}},
 		"no pair": {map[string]string{"tls.crt": cert, "tls.key": otherKey}, nil,

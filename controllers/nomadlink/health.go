@@ -75,6 +75,9 @@ func explain(c Config, h nomad.Health) (reason, message string) {
 		return v1alpha1.ReasonAddressRefused, fmt.Sprintf(
 			"Nomad at %s isn't asked; check that %s is right: %s. Meanwhile nothing is drained or deleted, unless its deletion "+
 				"was asked for", c.Address, cmp.Or(c.AddressIn, inSpecAddress), h.Cause)
+	case nomad.HealthWrongScheme, nomad.HealthUntrusted, nomad.HealthNameMismatch, nomad.HealthClientCertificate,
+		nomad.HealthServerTLS:
+		return v1alpha1.ReasonCredentials, explainTLS(c, h)
 	case nomad.HealthUnresponsive:
 		return v1alpha1.ReasonUnreachable, fmt.Sprintf(
 			"Nomad at %s lists its nodes, but several other requests in a row had no answer: %s; see the log of its servers, and "+

@@ -101,7 +101,7 @@ func inherit(defaults Config, of asker, spec v1alpha1.NomadConnection) (Config, 
 			return Config{}, err
 		}
 		return Config{Connection: nomad.Connection{Address: address, OfPool: true, Region: spec.Region,
-			CACert: defaults.CACert}, TokenIn: inNoSecret}, nil
+			CACert: defaults.CACert}, TokenIn: inNoSecret, TLSIn: tlsInNoSecret}, nil
 	}
 	conn := defaults
 	conn.Region = cmp.Or(spec.Region, defaults.Region)
@@ -130,7 +130,7 @@ func withSecret(defaults Config, secret *corev1.Secret) (Config, error) {
 	}
 	conn := defaults
 	conn.Token, conn.TokenIn, conn.ClientCert, conn.ClientKey = "", "", nil, nil
-	conn.AuthMethod, conn.JWTFile = "", ""
+	conn.AuthMethod, conn.JWTFile, conn.TLSIn = "", "", tlsPlaces{}
 	found := false
 	if raw, ok := secret.Data[secretToken]; ok {
 		token, err := checkToken(key(secretToken), string(raw))
@@ -143,7 +143,11 @@ func withSecret(defaults Config, secret *corev1.Secret) (Config, error) {
 		conn.CACert, found = raw, true
 	}
 	if raw, ok := secret.Data[secretServerName]; ok {
-		conn.TLSServerName, found = strings.TrimSpace(string(raw)), true
+		name, err := checkServerName(key(secretServerName), string(raw))
+		if err != nil {
+			return Config{}, err
+		}
+		conn.TLSServerName, found = name, true
 	}
 	cert, hasCert := secret.Data[secretClientCert]
 	private, hasKey := secret.Data[secretClientKey]

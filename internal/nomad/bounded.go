@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -95,6 +96,11 @@ func (b *bounded) CloseIdleConnections() {
 	}
 }
 
+// wantsTLS is what servers say to a request without TLS where they speak HTTPS, with a 400: Go's, and so Nomad's own,
+// without a Content-Type, and nginx and Apache, in a page.
+var wantsTLS = []string{"Client sent an HTTP request to an HTTPS server.",
+	"The plain HTTP request was sent to HTTPS port", "speaking plain HTTP to an SSL-enabled server port"}
+
 // quote returns the body of a refusal if it is one line of plain text, as Nomad writes it. Otherwise it returns the
 // status and the media type: the body may be a page of any server that can be reached from here, and the text goes into
 // a condition that others read.
@@ -106,6 +112,11 @@ func quote(resp *http.Response) (_ string, err error) {
 	}
 	text := string(bytes.TrimSpace(body))
 	kind := mediaType(resp.Header)
+	if resp.StatusCode == http.StatusBadRequest && slices.ContainsFunc(wantsTLS, func(phrase string) bool {
+		return strings.Contains(text, phrase)
+	}) {
+		return "", errSpeaksHTTPS
+	}
 	if text == "" || kind == "text/plain" && len(text) <= maxQuote && oneLine(text) {
 		return text, nil
 	}

@@ -3,7 +3,6 @@ package nomad
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -138,10 +137,12 @@ func Cause(err error) string {
 	if text := showableText(err); text != "" {
 		return text
 	}
+	if fault, is := faultOf(err); is {
+		return fault.Cause
+	}
 	var (
 		login   loginRefused
 		dns     *net.DNSError
-		expired x509.CertificateInvalidError
 		errno   syscall.Errno
 		network *net.OpError
 		request *url.Error
@@ -154,8 +155,6 @@ func Cause(err error) string {
 		return fmt.Sprintf("no such host: %s", dns.Name)
 	case errors.As(err, &dns):
 		return fmt.Sprintf("the name %s can't be resolved", dns.Name)
-	case errors.As(err, &expired) && expired.Reason == x509.Expired:
-		return "the certificate has expired or is not yet valid"
 	case errors.As(err, &busy):
 		return busyText
 	case errors.As(err, &errno):
@@ -185,9 +184,6 @@ var shownAsTheyAre = append([]error{errSuspended, errNoRules}, beyondLimits...)
 
 // showableText returns the text of an error that names its cause in words that may be shown; empty: there is none.
 func showableText(err error) string {
-	if refused, is := errors.AsType[addressRefused](err); is {
-		return refused.Error()
-	}
 	for _, is := range shownAsTheyAre {
 		if errors.Is(err, is) {
 			return is.Error()
@@ -196,8 +192,7 @@ func showableText(err error) string {
 	return ""
 }
 
-// showable replaces a text that may not go into a condition because it is long or not one line: a server may have put
-// names from its certificate into it.
+// showable replaces a text that may not go into a condition because it is long or not one line.
 func showable(text string) string {
 	if len(text) > maxQuote || !oneLine(text) {
 		return errNoResponse.Error()

@@ -22,6 +22,17 @@ const (
 	HealthUnreachable HealthState = "Unreachable"
 	// HealthAddressRefused: the address that it is at isn't dialled, for Cause.
 	HealthAddressRefused HealthState = "AddressRefused"
+	// HealthWrongScheme: it speaks HTTP where the address says https, or HTTPS where that says http, for Cause.
+	HealthWrongScheme HealthState = "WrongScheme"
+	// HealthUntrusted: its certificate isn't signed by an authority that the connection trusts, for Cause.
+	HealthUntrusted HealthState = "Untrusted"
+	// HealthNameMismatch: its certificate is for another name than is expected, for Cause.
+	HealthNameMismatch HealthState = "NameMismatch"
+	// HealthClientCertificate: it wants a client certificate and has none, or refuses the one that it has, for Cause.
+	HealthClientCertificate HealthState = "ClientCertificate"
+	// HealthServerTLS: its certificate has expired, or something else of its TLS isn't in order, for Cause. Nothing of the
+	// connection can mend that.
+	HealthServerTLS HealthState = "ServerTLS"
 	// HealthUnresponsive: it answers the lists of nodes, but not what it was asked after that, for Cause. It isn't asked
 	// for a while.
 	HealthUnresponsive HealthState = "Unresponsive"
@@ -63,7 +74,8 @@ func (h Health) NoPathToRegion() bool { return strings.Contains(h.Cause, noPathT
 func (h Health) Misconfigured() bool {
 	switch h.State {
 	case HealthNoConnection, HealthTokenRefused, HealthLoginRefused, HealthTokenUnverifiable, HealthTokenLacksReadJob,
-		HealthTokenLacksNodeWrite, HealthTooManyNodes, HealthAddressRefused:
+		HealthTokenLacksNodeWrite, HealthTooManyNodes, HealthAddressRefused, HealthWrongScheme, HealthUntrusted,
+		HealthNameMismatch, HealthClientCertificate, HealthServerTLS:
 		return !h.Passes
 	default:
 		return false
@@ -94,6 +106,14 @@ func healthRefused(err error) Health {
 	return Health{State: HealthTokenRefused, Cause: Cause(err)}
 }
 
+// unverifiable is when nothing could be learnt of the token.
+func unverifiable(err error) Health {
+	if fault, is := faultOf(err); is {
+		return fault
+	}
+	return Health{State: HealthTokenUnverifiable, Cause: Cause(err), Passes: errors.Is(err, ErrUnreachable)}
+}
+
 // healthOf turns what the token grants into a verdict. Read-job comes first: without it busy nodes look empty.
 func healthOf(g grants) Health {
 	switch {
@@ -116,6 +136,7 @@ func readJobRules(namespaces []string) string {
 // healthFrom combines the error of the latest list with the latest check of the token. An error of the list is the
 // newer fact and wins.
 func healthFrom(listErr error, token Health) Health {
+	fault, is := faultOf(listErr)
 	switch {
 	case errors.Is(listErr, ErrForbidden) && (token.OK() || errors.Is(listErr, ErrLoginRefused)):
 		return healthRefused(listErr)
@@ -123,8 +144,8 @@ func healthFrom(listErr error, token Health) Health {
 		return token
 	case errors.Is(listErr, errTooManyNodes):
 		return Health{State: HealthTooManyNodes}
-	case isRefusedAddress(listErr):
-		return Health{State: HealthAddressRefused, Cause: Cause(listErr)}
+	case is:
+		return fault
 	case listErr != nil:
 		return Health{State: HealthUnreachable, Cause: Cause(listErr)}
 	}

@@ -25,10 +25,10 @@ func (r *remote) checkToken(ctx context.Context) (tokenCheck, error) {
 	switch {
 	case aclsDisabled(err):
 		return tokenCheck{health: Health{State: HealthReachable}, noACLs: true}, nil
-	case errors.Is(err, ErrUnreachable), errors.Is(err, context.Canceled):
-		return tokenCheck{}, err
-	case err != nil: // a secret that isn't a token gives a 500, with a text that differs from version to version
+	case refusesToken(err):
 		return tokenCheck{health: healthRefused(err)}, nil
+	case err != nil:
+		return tokenCheck{}, err
 	case self.AccessorID == disabledAccessor:
 		return tokenCheck{health: Health{State: HealthReachable}, noACLs: true}, nil
 	case self.Type == managementType:
@@ -46,6 +46,13 @@ func (r *remote) checkToken(ctx context.Context) (tokenCheck, error) {
 	}
 	health, err := r.healthBy(ctx, policies)
 	return tokenCheck{health: health, grants: versionOf(self, roles, policies)}, err
+}
+
+// refusesToken reports if an answer to the request for the token itself refuses that. A secret that isn't a token gives
+// a 500, with a text that differs from version to version. Other answers, such as a 404, aren't of Nomad's.
+func refusesToken(err error) bool {
+	code, _ := statusOf(err)
+	return errors.Is(err, ErrForbidden) || code == http.StatusInternalServerError && !errors.Is(err, ErrUnreachable)
 }
 
 // refusedOr turns a refusal into a result.

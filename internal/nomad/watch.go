@@ -111,8 +111,7 @@ func (c *cluster) watchToken(ctx context.Context) {
 			// The first failures leave the earlier result in force: if Nomad is unreachable the list of nodes fails as well and
 			// reports it.
 			if failures++; failures >= maxTokenFailures {
-				unverifiable := Health{State: HealthTokenUnverifiable, Cause: Cause(err), Passes: true}
-				c.noteHealth(c.state.judged(unverifiable, c.o.Clock.Now()))
+				c.noteHealth(c.state.judged(unverifiable(err), c.o.Clock.Now()))
 			}
 			c.pause(ctx, pauses.Step(), nil)
 			continue
