@@ -18,8 +18,10 @@ const (
 	MaxNote = 1024
 	// MaxMessage is for conditions: short enough to read, and long enough for the answer of a webhook.
 	MaxMessage = 4096
-	// MaxWord is for single values of a status, as kubectl shows them in a column, and for the name of an allocation.
+	// MaxWord is for single values of a status, and for the name of an allocation.
 	MaxWord = 512
+	// MaxColumn is for what kubectl shows in a column.
+	MaxColumn = 32
 )
 
 // Clamp shortens text to limit bytes of valid UTF-8. The API server would replace invalid bytes, so that the stored

@@ -90,7 +90,7 @@ func setNomadStatus(st *v1alpha1.NomadNodeStatus, s *scope, is nodestate.State) 
 	v.ShortID, v.Cluster = short(s.node.Spec.NodeID), s.link.Where
 	switch {
 	case o.Status != "ready":
-		v.Status = kube.Clamp(o.Status, kube.MaxWord)
+		v.Status = o.Status
 	case o.Draining:
 		v.Status = "draining"
 	case !o.Eligible:
