@@ -110,6 +110,7 @@ func bindCIDRs(fs *flag.FlagSet, to *[]netip.Prefix, name, usage string) {
 func Run(ctx context.Context, c Config) error {
 	zl := newLogger(c.Log)
 	defer func() { _ = zl.Sync() }() // stderr can't always be synced
+	defer redirectStdLog(zl)()
 	log := zapr.NewLogger(zl)
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)

@@ -7,8 +7,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// NodeOf is the state of a member's Nomad node, without its allocations. A server may say anything for its status: those
-// of Nomad's are short.
+// NodeOf is the state of a member's Nomad node, without its allocations. A server may say anything for its
+// status; Nomad's are short.
 func NodeOf(n *v1alpha1.NomadNode, v nomad.Node) nodestate.Nomad {
 	o := nodestate.Nomad{Known: true, Registered: true, CreateIndex: v.CreateIndex,
 		Status: kube.Clamp(v.Status, kube.MaxColumn), Eligible: v.Eligible, Draining: v.Draining,

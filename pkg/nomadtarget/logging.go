@@ -1,6 +1,8 @@
 package nomadtarget
 
 import (
+	"bytes"
+	stdlog "log"
 	"strings"
 
 	"github.com/go-logr/logr"
@@ -9,12 +11,28 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 )
 
-// bridgeLogs sends what client-go and controller-runtime log to the agent. Without it their lines are lost: go-plugin
-// replaces the process's stdout and stderr by streams that the agent throws away.
+// bridgeLogs sends what client-go, controller-runtime and Go's own packages log to the agent. Without it the lines of
+// the first two are lost: go-plugin replaces the process's stdout and stderr by streams that the agent throws away.
 func bridgeLogs(log hclog.Logger) {
 	l := logr.New(&hclogSink{log: log.Named("kubernetes")})
 	klog.SetLogger(l)
 	ctrllog.SetLogger(l)
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(stdLines{log.Named("go")})
+}
+
+// maxStdLine is how many bytes of a line of Go's own packages are logged. net/http quotes up to 4 KiB of what a server
+// sends without having been asked.
+const maxStdLine = 256
+
+// stdLines is the output of the standard logger.
+type stdLines struct{ log hclog.Logger }
+
+// Write is io.Writer's; p is one line.
+func (s stdLines) Write(p []byte) (int, error) {
+	text := bytes.TrimSpace(p)
+	s.log.Info("a line of Go's own packages", "text", strings.ToValidUTF8(string(text[:min(len(text), maxStdLine)]), ""))
+	return len(p), nil
 }
 
 // hclogSink is a logr.LogSink that writes to hclog: V(0) at INFO, V(1) at DEBUG, more talkative levels not at all.
