@@ -106,7 +106,9 @@ func (s *state) judge(at time.Time) (changed bool) {
 	before := s.health
 	// With a good token alone nothing is known: the nodes have to be listed, too.
 	now := healthFrom(s.listErr, s.token)
-	if !now.OK() || !s.taken.IsZero() {
+	// Nor is a token to blame for which nothing could be learnt: the first list is about to say if Nomad answers at all.
+	early := now.OK() || now.State == HealthTokenUnverifiable && s.listErr == nil
+	if !early || !s.taken.IsZero() {
 		s.health = now
 	}
 	s.recovered.setHealthy(s.health.OK(), at)

@@ -185,8 +185,7 @@ func TestWrongSchemeIsReported(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := watched(t, Connection{Address: tc.address, Token: "t"}, &changes{})
 			eventually(t, "to be told", func() bool { return c.View().Health.State != HealthUnknown })
-			eventually(t, "to stay so", func() bool { return c.View().Health == tc.want })
-			if got := c.View().Health; got.Misconfigured() != (got.State == HealthWrongScheme) {
+			if got := c.View().Health; got != tc.want || got.Misconfigured() != (got.State == HealthWrongScheme) {
 				t.Errorf("%+v waits for a person: %t", got, got.Misconfigured())
 			}
 		})
@@ -203,6 +202,12 @@ func TestTokenIsNotRefusedByOthersAnswers(t *testing.T) {
 		found, err := direct(f).(*cluster).remote.checkToken(t.Context())
 		if refused := err == nil && found.health.State == HealthTokenRefused; refused != refuses || !refused && err == nil {
 			t.Errorf("%d: %+v, %v", code, found.health, err)
+		}
+		if err == nil {
+			continue
+		}
+		if h := unverifiable(err); h.State != HealthTokenUnverifiable || h.Misconfigured() == (code == http.StatusBadGateway) {
+			t.Errorf("%d: %+v, and it waits for a person: %t", code, h, h.Misconfigured())
 		}
 	}
 }
