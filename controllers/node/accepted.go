@@ -10,8 +10,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// accepted remembers what Nomad has accepted for each member's drain request. Its zero value remembers nothing. Nothing is
-// written of it: another process sends it again, and counts from then.
+// accepted remembers what Nomad has accepted for each member's drain request. Its zero value remembers nothing. Nothing
+// is written of it: another process sends it again, and counts from then.
 type accepted struct {
 	mu sync.Mutex
 	by map[types.NamespacedName]acceptedFor

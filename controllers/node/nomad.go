@@ -92,8 +92,9 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 	if sent {
 		r.accepted.drained(client.ObjectKeyFromObject(s.node), keyOf(nodestate.Of(s.node)), r.Clock.Now())
 	}
-	again := !s.observed.Drain.First.IsZero() && !s.observed.Nomad.Draining         // because Nomad doesn't show it
-	if o := s.observed.Nomad; sent && !again && (!o.LiveKnown || len(o.Live) > 0) { // else it is over at once, and that has an Event
+	again := !s.observed.Drain.First.IsZero() && !s.observed.Nomad.Draining // because Nomad doesn't show it
+	o := s.observed.Nomad
+	if sent && !again && (!o.LiveKnown || len(o.Live) > 0) { // else it is over at once, and that has an Event
 		r.Events.drainStarted(s.node)
 	}
 	return ignoreNodeNotFound(err)
