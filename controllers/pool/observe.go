@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -46,6 +47,11 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 		NomadRecovered: link.View.RecoveredSince, NomadKnown: link.Known, NomadNotAsked: link.NotAsked,
 		Servers: p.Spec.Nomad.Servers, NomadLeader: link.View.Leader, NomadMisconfigured: link.Misconfigured,
 		NomadReason: link.Reason, NomadMessage: link.Message, WithoutTLS: p.Spec.Nomad.ClientTLSSecretRef == nil}
+	if s.snapshot.Deleting && !slices.Contains(p.Finalizers, metav1.FinalizerDeleteDependents) {
+		s.snapshot.HeldBy = slices.DeleteFunc(slices.Clone(p.Finalizers), func(f string) bool {
+			return f == metav1.FinalizerOrphanDependents
+		})
+	}
 	s.scale = lastScale(p, s.snapshot.Now)
 	s.snapshot.LastScale, s.snapshot.LastDown = s.scale.ScaleTime.Time, nodestate.TimeOf(s.scale.DownTime)
 	if err := r.resolveTemplate(ctx, s); err != nil {

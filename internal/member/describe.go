@@ -203,6 +203,8 @@ func joined(o nodestate.State) metav1.Condition {
 		return condition.True(v1alpha1.ReasonJoined, "The guest has joined Nomad.")
 	case o.Nomad.MetaChanged:
 		return metaChanged(o)
+	case o.Node.Joined && o.Node.Drained && !o.Instance.Exists:
+		return condition.False(v1alpha1.ReasonRemoving, "The node has left Nomad with the member's VM.")
 	case o.Node.Joined:
 		return condition.False(v1alpha1.ReasonNodeDown,
 			"Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; "+

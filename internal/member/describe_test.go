@@ -187,6 +187,8 @@ func TestJoined(t *testing.T) {
 		{"unknown, has not joined", booting(nomadUnknown), "Unknown", v1alpha1.ReasonNomadUnknown, "doesn't answer"},
 		{"purged by somebody", steady(notInNomad), "False", v1alpha1.ReasonNodeDown,
 			"If that lasts for health.unhealthyTimeout the member is replaced"},
+		{"purged with the member", steady(notInNomad, noVM, func(o *nodestate.State) { o.Node.Drained = true }), "False",
+			v1alpha1.ReasonRemoving, "left Nomad with the member's VM"},
 	})
 }
 

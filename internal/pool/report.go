@@ -3,6 +3,7 @@ package pool
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -163,10 +164,25 @@ func paused(x *index) metav1.Condition {
 	return condition.False(v1alpha1.ReasonAsExpected, "spec.paused is not set.")
 }
 
+// removing tells what becomes of a pool that is being deleted.
+func removing(x *index) metav1.Condition {
+	if len(x.HeldBy) > 0 && len(x.active) > 0 {
+		return held(x).False()
+	}
+	return condition.False(v1alpha1.ReasonRemoving, "The pool is being deleted; its members drain.")
+}
+
+// held is the problem of a pool that somebody's finalizers keep.
+func held(x *index) condition.Problem {
+	return condition.Problem{Reason: v1alpha1.ReasonDeleteStuck, Message: "The pool is to be deleted, but the finalizers " +
+		strings.Join(x.HeldBy, ", ") + " keep it. Kubernetes deletes its members after it, so they work on until then. " +
+		"Look for the controllers that set these."}
+}
+
 // ready sums the other conditions up. What an operator must act on comes first.
 func ready(x *index, p Plan, o Outcome, c Counts, all map[string]metav1.Condition) metav1.Condition {
 	if x.Deleting {
-		return condition.False(v1alpha1.ReasonRemoving, "The pool is being deleted; its members drain.")
+		return removing(x)
 	}
 	for _, t := range []string{v1alpha1.PoolTemplateValid, v1alpha1.PoolNomadReachable, v1alpha1.PoolJoinsHealthy} {
 		if all[t].Status != metav1.ConditionTrue && (t != v1alpha1.PoolJoinsHealthy || joinsFail(x)) {
