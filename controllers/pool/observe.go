@@ -48,7 +48,7 @@ func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, fro
 		Servers: p.Spec.Nomad.Servers, NomadLeader: link.View.Leader, NomadMisconfigured: link.Misconfigured,
 		NomadReason: link.Reason, NomadMessage: link.Message, WithoutTLS: p.Spec.Nomad.ClientTLSSecretRef == nil}
 	if s.snapshot.Deleting && !slices.Contains(p.Finalizers, metav1.FinalizerDeleteDependents) {
-		s.snapshot.HeldBy = slices.DeleteFunc(slices.Clone(p.Finalizers), func(f string) bool {
+		s.snapshot.KeptBy = slices.DeleteFunc(slices.Clone(p.Finalizers), func(f string) bool {
 			return f == metav1.FinalizerOrphanDependents
 		})
 	}

@@ -203,12 +203,8 @@ func joined(o nodestate.State) metav1.Condition {
 		return condition.True(v1alpha1.ReasonJoined, "The guest has joined Nomad.")
 	case o.Nomad.MetaChanged:
 		return metaChanged(o)
-	case o.Node.Joined && o.Node.Drained && !o.Instance.Exists:
-		return condition.False(v1alpha1.ReasonRemoving, "The node has left Nomad with the member's VM.")
 	case o.Node.Joined:
-		return condition.False(v1alpha1.ReasonNodeDown,
-			"Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; "+
-				"if it doesn't, look at the console of its VM (nomad.service)."+thenReplaced(o))
+		return forgotten(o)
 	case o.Nomad.Other != nil:
 		return underOtherID(o)
 	case joinExpired(o):
@@ -222,6 +218,16 @@ func joined(o nodestate.State) metav1.Condition {
 		return condition.False(v1alpha1.ReasonJoining,
 			"Waiting for the guest to join Nomad"+untilWhen(o)+". "+condition.Servers(o.Node.Servers, o.Nomad.Leader))
 	}
+}
+
+// forgotten tells why Nomad doesn't know the node of a member that had joined.
+func forgotten(o nodestate.State) metav1.Condition {
+	if o.Node.Drained && !o.Instance.Exists {
+		return condition.False(v1alpha1.ReasonRemoving, "The node has left Nomad with the member's VM.")
+	}
+	return condition.False(v1alpha1.ReasonNodeDown,
+		"Nomad no longer knows the node: it was purged, or its state was lost. A client that lives registers again; "+
+			"if it doesn't, look at the console of its VM (nomad.service)."+thenReplaced(o))
 }
 
 // untilWhen is when a guest must have joined, in words. It is empty until that is fixed: the time to join begins when

@@ -26,8 +26,8 @@ type Snapshot struct {
 	Paused bool
 	// Deleting is true once the pool has a deletionTimestamp; its members are deleted by ownership.
 	Deleting bool
-	// HeldBy are the finalizers of a pool that is being deleted and whose members are deleted when it has gone.
-	HeldBy []string
+	// KeptBy are the finalizers of a pool that is being deleted and whose members are deleted when it has gone.
+	KeptBy []string
 	// Revision is that of the present template.
 	Revision string
 	// ScaleIn are the rules for members that leave.

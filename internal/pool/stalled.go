@@ -18,8 +18,8 @@ func stalled(x *index, o Outcome, all map[string]metav1.Condition) metav1.Condit
 	lacks := x.firstBlocked(x.needsPerson)
 	because := metav1.Condition{}
 	switch {
-	case x.Deleting && len(x.HeldBy) > 0 && len(x.active) > 0:
-		return held(x).True()
+	case x.Deleting && len(x.KeptBy) > 0 && len(x.active) > 0:
+		return keptFromGoing(x).True()
 	case x.Deleting:
 		// Its members' conditions explain it.
 	case slices.ContainsFunc(x.Problems, needsMending) || x.firstBlocked(templateStalls) != nil:

@@ -29,7 +29,7 @@ func TestHowAPoolIsShown(t *testing.T) {
 		return func(s *pool.Snapshot) { s.Problems = []condition.Problem{{Reason: reason, Message: "in its words"}} }
 	}
 	deleting := func(s *pool.Snapshot) { badImage(s); s.Deleting = true }
-	held := func(s *pool.Snapshot) { s.Deleting, s.HeldBy = true, []string{"example.com/x"} }
+	kept := func(s *pool.Snapshot) { s.Deleting, s.KeptBy = true, []string{"example.com/x"} }
 	noToken := member("b", lacks(v1alpha1.ReasonIntroductionToken))
 	for name, c := range map[string]struct {
 		s      pool.Snapshot
@@ -64,9 +64,9 @@ func TestHowAPoolIsShown(t *testing.T) {
 		"certificate for later": {s: snapshot(1, member("a")), change: problem(v1alpha1.ReasonCertificateNotYetValid),
 			want: conditiontest.UnderWay},
 		"deleted": {s: snapshot(1, member("a")), change: deleting, want: conditiontest.UnderWay},
-		"deleted, held by others": {s: snapshot(1, member("a")), change: held, want: conditiontest.Wrong,
+		"deleted, kept by others": {s: snapshot(1, member("a")), change: kept, want: conditiontest.Wrong,
 			by: v1alpha1.PoolReady},
-		"deleted, held by others, whose members leave": {s: snapshot(1, member("a", leaving(time.Minute))), change: held,
+		"deleted, kept by others, whose members leave": {s: snapshot(1, member("a", leaving(time.Minute))), change: kept,
 			want: conditiontest.UnderWay},
 
 		"import failed": {s: snapshot(1, member("a")), change: problem(v1alpha1.ReasonImageFailed),
