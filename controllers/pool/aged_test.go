@@ -2,12 +2,40 @@ package pool
 
 import (
 	"testing"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
+
+// While Nomad is away a blocked member is replaced all the same, and others are made.
+func TestPoolReplacesABlockedMemberWhileNomadIsAway(t *testing.T) {
+	s := newFixture(func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+		n.Status.JoinedTime, n.Status.VM.UID, n.Status.BlockedBy = nil, "", v1alpha1.BlockedByName
+		n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.NodeVMReady, Status: metav1.ConditionFalse,
+			Reason: v1alpha1.ReasonVMNameTaken, Message: "taken", LastTransitionTime: metav1.NewTime(now.Add(-time.Hour))}}
+	})
+	s.nomad.view = nomad.View{Health: nomad.Health{State: nomad.HealthUnreachable}}
+	if _, err := s.Reconcile(t.Context(),
+		ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "ns", Name: "p"}}); err != nil {
+		t.Fatal(err)
+	}
+	var l v1alpha1.NomadNodeList
+	if err := s.Client.List(t.Context(), &l); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range l.Items {
+		if n.Name == "p-1" || s.nomad.refreshes != 0 {
+			t.Errorf("%s is left, blocked by %q; asked anew %d times", n.Name, n.Status.BlockedBy, s.nomad.refreshes)
+		}
+	}
+}
 
 // Nobody is chosen by a view that is old, though it counts as known. It is taken anew first.
 func TestPoolChoosesByAFreshView(t *testing.T) {

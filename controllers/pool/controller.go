@@ -90,11 +90,12 @@ func (r *Reconciler) applyFresh(ctx context.Context, old *scope,
 	if !scaleRecorded(s) {
 		return s, plan, pool.Outcome{}, nil
 	}
+	now := plan
 	if plan.Chooses() && s.link.Cluster != nil && s.link.Aged(s.snapshot.Now) {
-		s.link.Cluster.Refresh() // the next reconcile chooses
-		return s, plan, pool.Outcome{}, nil
+		s.link.Cluster.Refresh()
+		now = plan.WithoutChoices() // the next reconcile chooses
 	}
-	out, err := r.apply(ctx, s, plan)
+	out, err := r.apply(ctx, s, now)
 	return s, plan, out, err
 }
 

@@ -46,12 +46,16 @@ type Outcome struct {
 
 // Acts reports whether the plan changes anything.
 func (p Plan) Acts() bool {
-	return p.Create > 0 || p.Chooses()
+	return p.Create > 0 || len(p.Replace) > 0 || p.Chooses()
 }
 
-// Chooses is true if the plan acts on members that there are, chosen by what Nomad knows of them.
-func (p Plan) Chooses() bool {
-	return len(p.CancelDrains) > 0 || len(p.Replace) > 0 || p.departures() > 0
+// Chooses is true if the plan has members leave or stay, which are chosen by what Nomad knows of them.
+func (p Plan) Chooses() bool { return len(p.CancelDrains) > 0 || p.departures() > 0 }
+
+// WithoutChoices is the plan without these.
+func (p Plan) WithoutChoices() Plan {
+	p.CancelDrains, p.Victims, p.Outdated, p.Failed, p.Unhealthy = nil, nil, nil, nil, nil
+	return p
 }
 
 // departures returns of how many members the plan requests the drain.
