@@ -20,6 +20,7 @@ type accepted struct {
 type acceptedFor struct {
 	request       drainKey
 	cordon, drain nodestate.Accepted
+	extended      bool // it was given more time
 }
 
 // drainKey is a drain request, and what the drain does at its deadline.
@@ -54,6 +55,12 @@ func (a *accepted) cordoned(name types.NamespacedName, key drainKey, now time.Ti
 func (a *accepted) drained(name types.NamespacedName, key drainKey, now time.Time) {
 	is := a.of(name, key)
 	is.drain = is.drain.At(now)
+	a.keep(name, is)
+}
+
+func (a *accepted) extended(name types.NamespacedName, key drainKey) {
+	is := a.of(name, key)
+	is.extended = true
 	a.keep(name, is)
 }
 

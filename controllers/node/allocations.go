@@ -34,7 +34,7 @@ func allocationName(a nomad.Allocation) string {
 	return name + ", placed " + a.CreateTime.UTC().Format(time.RFC3339)
 }
 
-// tracking remembers which Nomad cluster is polled each second for which member's allocations, so that the poll can be
+// tracking remembers which Nomad cluster is asked for which member's allocations, so that the poll can be
 // ended when the NomadNode is gone, or when its connection leads to another cluster. A restart ends all polls.
 type tracking struct {
 	mu sync.Mutex

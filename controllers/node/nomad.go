@@ -89,7 +89,7 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 		return err
 	}
 	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
-	if sent {
+	if err == nil && (sent || nodestate.Of(s.node).Cordoned()) { // else Nomad has it, though its list may not show it yet
 		r.accepted.drained(client.ObjectKeyFromObject(s.node), keyOf(nodestate.Of(s.node)), r.Clock.Now())
 	}
 	again := !s.observed.Drain.First.IsZero() && !s.observed.Nomad.Draining // because Nomad doesn't show it

@@ -37,9 +37,17 @@ func drain(o nodestate.State) Decision {
 		return drainOther(o)
 	case !o.Nomad.Registered:
 		return drainAbsent(o)
+	case Rechecks(o) && pastDeadline(o) && undone(o):
+		return Decision{Step: RecordCancel} // it can't be made sure that the member is empty
 	case o.Nomad.Eligible:
 		return cordon(o)
+	default:
+		return drainIneligible(o)
 	}
+}
+
+// drainIneligible has the drain of a node sent, and then waits for its end.
+func drainIneligible(o nodestate.State) Decision {
 	if left := o.Node.Drain.RequestTime.Add(siblingTimeout).Sub(o.Now); o.SiblingsEligible && left > 0 &&
 		!o.Nomad.Draining {
 		return Decision{Step: Wait, Wake: min(left, siblingPoll)}

@@ -20,12 +20,12 @@ func send(o nodestate.State) Decision {
 	if o.Drain.First.IsZero() {
 		return sendFirst(o)
 	}
-	if o.Drain.Last.Before(o.NomadRecovered) && Overdue(o) { // Nomad was away since, and may have forgotten it
-		return Decision{Step: ExtendDrain}
+	if o.Drain.Last.Before(o.NomadRecovered) && !o.DrainExtended && Overdue(o) {
+		return Decision{Step: ExtendDrain} // Nomad was away since, and may have forgotten it
 	}
 	wake := o.Drain.RepeatIn(o.Now)
 	switch forces := o.Node.DrainOnTimeout() != v1alpha1.DrainRetain; {
-	case forces && stopsAtOnce(o):
+	case forces && stopsAtOnce(o) && !Rechecks(o):
 		if wake = undoneEnd(o).Sub(o.Now); wake <= 0 {
 			return markDrained(true, v1alpha1.DrainDeadlinePassed,
 				"The drain deadline has passed and onTimeout is Force. Nomad has accepted the drain, but doesn't show it.")
@@ -68,9 +68,15 @@ func undone(o nodestate.State) bool { return cordonUndone(o) || isOld(o.Drain, o
 
 func drainUndone(o nodestate.State) metav1.Condition {
 	text := "Nomad accepts that the node is made ineligible and drained, but doesn't show it: somebody undoes it (nomad node " +
-		"status " + o.Node.ID + " lists the node's events), or its servers are ill. It is asked again every 15 s."
-	if o.Node.DrainOnTimeout() != v1alpha1.DrainRetain && !Rechecks(o) {
-		text += " The member goes at " + stamp(undoneEnd(o)) + " at the latest."
+		"status " + o.Node.ID + " lists the node's events), or its servers are ill."
+	switch {
+	case Rechecks(o):
+		text += " It is asked again at least every 15 s, until " + stamp(o.Node.Drain.DeadlineTime.Time) +
+			"; then the member stays, because it is to leave only if it is empty."
+	case o.Node.DrainOnTimeout() == v1alpha1.DrainRetain:
+		text += " It is asked again at least every 15 s."
+	default:
+		text += " The member goes at about " + stamp(undoneEnd(o)) + "."
 	}
 	return condition.False(v1alpha1.ReasonDrainUndone, text)
 }

@@ -37,6 +37,9 @@ func TestCordonThatIsUndone(t *testing.T) {
 		{name: "but one that holds only for an empty member needs it first",
 			o: requested(cordonAccepted(time.Minute, 14*time.Second), onlyIf(v1alpha1.Empty)), step: member.Wait,
 			wake: time.Second},
+		{name: "and that one ends with its deadline",
+			o:    requested(overdue(0), cordonAccepted(time.Minute, time.Second), onlyIf(v1alpha1.Empty)),
+			step: member.RecordCancel},
 		{name: "shown in the end", o: requested(cordonAccepted(time.Minute, time.Second), shut), step: member.Drain},
 	})
 }
@@ -61,6 +64,15 @@ func TestDrainThatIsUndone(t *testing.T) {
 		{name: "unless Nomad was away since",
 			o: draining(service("web"), notShown, overdue(-time.Second), drainAccepted(time.Hour, time.Minute),
 				func(o *nodestate.State) { o.NomadRecovered = o.Now.Add(-time.Second) }), step: member.ExtendDrain},
+		{name: "which is given once",
+			o: draining(service("web"), notShown, overdue(-time.Second), drainAccepted(time.Hour, time.Minute),
+				func(o *nodestate.State) { o.NomadRecovered, o.DrainExtended = o.Now.Add(-time.Second), true }), step: member.Drain},
+		{name: "one that holds only for an empty member stops nothing",
+			o: draining(service("web"), notShown, overdue(-time.Second), drainAccepted(time.Hour, time.Minute),
+				onlyIf(v1alpha1.Empty)), step: member.Drain},
+		{name: "nor after its deadline, when it ends",
+			o: draining(service("web"), notShown, overdue(time.Minute), drainAccepted(time.Hour, grace),
+				onlyIf(v1alpha1.Empty)), step: member.RecordCancel},
 		{name: "with Retain it is sent again and again",
 			o: draining(service("web"), notShown, retain, overdue(time.Hour), drainAccepted(time.Hour, time.Minute)), step: member.Drain},
 		{name: "nothing needs no time", o: requested(overdue(time.Minute), cordonAccepted(time.Hour, time.Second),
@@ -80,8 +92,8 @@ func TestWhatIsUndoneIsSaid(t *testing.T) {
 		ends     string
 	}{
 		"cordon, a moment ago":   {requested(cordonAccepted(time.Second, 0)), false, ""},
-		"cordon, some time ago":  {requested(cordonAccepted(time.Minute, 0), stops(0)), true, "goes at 2026-03-01T12:14:40Z"},
-		"drain, some time ago":   {draining(nil, notShown, drainAccepted(time.Minute, 0)), true, "goes at 2026-03-01T12:14:40Z"},
+		"cordon, some time ago":  {requested(cordonAccepted(time.Minute, 0), stops(0)), true, "goes at about 2026-03-01T12:14:40Z"},
+		"drain, some time ago":   {draining(nil, notShown, drainAccepted(time.Minute, 0)), true, "goes at about 2026-03-01T12:14:40Z"},
 		"drain, after its time":  {draining(nil, notShown, overdue(time.Minute), drainAccepted(time.Hour, 0)), true, "goes at"},
 		"with Retain":            {draining(nil, notShown, retain, drainAccepted(time.Minute, 0)), true, ""},
 		"drain that Nomad shows": {draining(service("web"), drainAccepted(time.Hour, 0)), false, ""},
