@@ -112,7 +112,8 @@ func quote(resp *http.Response) (_ string, err error) {
 	}
 	text := string(bytes.TrimSpace(body))
 	kind := mediaType(resp.Header)
-	if resp.StatusCode == http.StatusBadRequest && slices.ContainsFunc(wantsTLS, func(phrase string) bool {
+	plain := resp.Request != nil && resp.Request.URL.Scheme == "http" // else what answers speaks so with a proxy
+	if plain && resp.StatusCode == http.StatusBadRequest && slices.ContainsFunc(wantsTLS, func(phrase string) bool {
 		return strings.Contains(text, phrase)
 	}) {
 		return "", errSpeaksHTTPS

@@ -22,6 +22,7 @@ type state struct {
 
 	allocations AllocationsView
 	tracked     map[string]struct{}
+	added       uint64 // how many were ever tracked
 }
 
 func newState(initial Health) *state {
@@ -126,6 +127,7 @@ func (s *state) track(nodeID string, on bool) (added bool) {
 	switch {
 	case on && !tracked:
 		s.tracked[nodeID] = struct{}{}
+		s.added++
 		return true
 	case !on && tracked:
 		delete(s.tracked, nodeID)
@@ -136,10 +138,11 @@ func (s *state) track(nodeID string, on bool) (added bool) {
 	return false
 }
 
-func (s *state) trackedNodes() []string {
+// trackedNodes returns them, and a number that rises with each that is added.
+func (s *state) trackedNodes() (ids []string, added uint64) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return slices.Sorted(maps.Keys(s.tracked))
+	return slices.Sorted(maps.Keys(s.tracked)), s.added
 }
 
 // polled records the answer to a poll that began at started, with the error if it doesn't cover all nodes, and returns

@@ -8,11 +8,14 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 )
@@ -189,6 +192,18 @@ func TestWrongSchemeIsReported(t *testing.T) {
 				t.Errorf("%+v waits for a person: %t", got, got.Misconfigured())
 			}
 		})
+	}
+}
+
+// A proxy that speaks TLS with us and plain HTTP with Nomad passes the same words on. To take http:// for it would be
+// wrong, and show the token to whoever listens.
+func TestWrongSchemeBehindAProxyIsItsMatter(t *testing.T) {
+	for scheme, wrong := range map[string]bool{"http": true, "https": false} {
+		_, err := quote(&http.Response{StatusCode: http.StatusBadRequest, Body: io.NopCloser(strings.NewReader(wantsTLS[0])),
+			Request: &http.Request{URL: &url.URL{Scheme: scheme}}})
+		if errors.Is(err, errSpeaksHTTPS) != wrong {
+			t.Errorf("%s: %v", scheme, err)
+		}
 	}
 }
 

@@ -57,6 +57,19 @@ func TestAllocationsAreAskedForWhenTheyChange(t *testing.T) {
 	})
 }
 
+// A node that was left out and is tracked again has no entry, so that it isn't waited for either.
+func TestAllocationsOfANodeThatIsTrackedAgainAreAskedForAtOnce(t *testing.T) {
+	f := newFakeServer(t)
+	f.nodes[nodeA] = fakeNode(nodeA)
+	c := patient(t, f)
+	for range 3 {
+		c.TrackAllocations(nodeA, true)
+		eventually(t, "it waits for a change", isWaiting(f, &f.polled))
+		eventually(t, "they are known", func() bool { _, known := c.Allocations().Live[nodeA]; return known })
+		c.TrackAllocations(nodeA, false)
+	}
+}
+
 // What moves is found out by looking again, and no change of an allocation says that it is known now.
 func TestAllocationsAreAskedForAgainWhileDataMoves(t *testing.T) {
 	f := newFakeServer(t)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -49,6 +48,7 @@ func (c *cluster) run(ctx context.Context) {
 func (c *cluster) watchNodes(ctx context.Context) {
 	var (
 		index    uint64
+		changed  bool // since the leader was asked for
 		failures int
 		pauses   = backoff(c.o.MinInterval)
 		askedFor time.Time // the leader
@@ -59,6 +59,9 @@ func (c *cluster) watchNodes(ctx context.Context) {
 		c.beat()
 		began := c.o.Clock.Now()
 		reading := kept.again()
+		if index == 0 { // this list is what they ask for
+			clearWake(c.refresh)
+		}
 		waiting, woken := untilWoken(ctx, wakes(c.refresh, index != 0))
 		list, err := c.remote.listNodes(waiting, index, c.o.PollNodes, reading)
 		if early := woken(); ctx.Err() != nil {
@@ -82,15 +85,16 @@ func (c *cluster) watchNodes(ctx context.Context) {
 		// In a cluster that never had a node the index is 0, which would mean not to wait.
 		next, answered := max(list.next, 1), c.o.Clock.Now()
 		// The leader is noted before the nodes, because a change of leader may be why they look down.
-		if c.leaderDue(answered.Sub(askedFor), next != index) && c.noteLeader(ctx) {
-			askedFor = answered
+		changed = changed || next != index
+		if c.leaderDue(answered.Sub(askedFor), changed) && c.noteLeader(ctx) {
+			askedFor, changed = answered, false
 		}
 		index, failures, pauses = next, 0, backoff(c.o.MinInterval)
-		changed, health := c.state.listed(list.nodes, answered)
+		ids, health := c.state.listed(list.nodes, answered)
 		reading.keep()
 		kept = reading
 		c.noteHealth(health)
-		c.noteChanged(changed)
+		c.noteChanged(ids)
 		// Any write to any node of the whole cluster ends the wait, not only to members.
 		c.pause(ctx, max(c.o.MinInterval-c.o.Clock.Since(began), listPause(list.bytes, nil)), nil)
 	}
@@ -131,12 +135,12 @@ func tokenFloor(interval time.Duration) time.Duration { return min(interval, 5*t
 func (c *cluster) watchAllocations(ctx context.Context) {
 	pauses, kept := backoff(c.o.PollAllocations), holdingAllocations(c.shared.allocations)
 	var (
-		of     []string // what the latest list was of
-		latest uint64   // its index
+		of     uint64 // when a node was last added to those that the latest list is of
+		latest uint64 // its index
 	)
 	defer func() { kept.release() }()
 	for ctx.Err() == nil {
-		ids := c.state.trackedNodes()
+		ids, added := c.state.trackedNodes()
 		if len(ids) == 0 {
 			kept.release() // what is kept of a node goes when it isn't tracked any more
 			select {
@@ -147,8 +151,8 @@ func (c *cluster) watchAllocations(ctx context.Context) {
 		}
 		started := c.o.Clock.Now()
 		reading := kept.again()
-		if !slices.Equal(ids, of) {
-			of, latest = ids, 0
+		if added != of {
+			of, latest = added, 0
 		}
 		waiting, woken := untilWoken(ctx, wakes(c.wakePoll, latest != 0))
 		list, err := c.remote.liveAllocations(waiting, ids, since{latest, c.o.AwaitAllocations}, reading)
@@ -157,7 +161,7 @@ func (c *cluster) watchAllocations(ctx context.Context) {
 			return
 		} else if early && err != nil {
 			reading.giveUp()
-			continue // what is tracked has changed
+			continue // a node was added
 		}
 		latest = list.next
 		waited := c.o.Clock.Since(started)
@@ -199,7 +203,7 @@ func untilWoken(ctx context.Context, wake <-chan struct{}) (waiting context.Cont
 		return ctx, func() bool { return false }
 	}
 	waiting, cancel := context.WithCancel(ctx)
-	early := make(chan bool)
+	early := make(chan bool, 1) // nobody may ask for it
 	go func() {
 		select {
 		case <-wake:
@@ -233,6 +237,14 @@ func (c *cluster) pause(ctx context.Context, d time.Duration, wake <-chan struct
 func wake(ch chan<- struct{}) {
 	select {
 	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// clearWake forgets what was sent on wake and nobody has received.
+func clearWake(ch <-chan struct{}) {
+	select {
+	case <-ch:
 	default:
 	}
 }
