@@ -93,7 +93,13 @@ func (a *alloc) end() {
 func (a *alloc) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	begun := a.hasBegun()
 	a.prepare(ctx)
+	if !begun && a.isToStop() { // while it fetched its disk
+		a.end()
+		a.client.due()
+		return
+	}
 	go a.watchHealth(ctx)
 	killed := make(chan struct{}) // closed when the main tasks and sidecars are to be killed
 	var kill sync.Once
@@ -119,6 +125,15 @@ func (a *alloc) run(ctx context.Context) {
 	}
 	a.phase(make(chan struct{}), func() {}, isPoststop, false) // neither a stop nor a failure keeps these from running
 	a.client.due()
+}
+
+func (a *alloc) isToStop() bool {
+	select {
+	case <-a.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // prepare makes the directory, and fetches what the allocation before has left in its own, before any task is set up.
