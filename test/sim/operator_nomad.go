@@ -88,12 +88,31 @@ func drainNode(w *Environment, s *stream) {
 	}
 }
 
+// cancelDrain is done once, or again and again for a while.
 func cancelDrain(w *Environment, s *stream) {
-	if x := w.anyNode(s); x != nil {
-		w.note("operator", x.name, "cancels the drain in Nomad, and makes the node eligible")
-		_ = w.nomad.setDrain(x.id, nil, operator) // it was there a moment ago
-		_ = w.nomad.setEligible(x.id, true, operator)
+	x := w.anyNode(s)
+	if x == nil {
+		return
 	}
+	w.note("operator", x.name, "cancels the drain in Nomad, and makes the node eligible")
+	w.undo(x.id)
+	if !s.once(3) {
+		return
+	}
+	until := w.now.Add(s.between(20*time.Second, 20*time.Minute))
+	w.note("operator", x.name, "does so again and again for a while")
+	var again func()
+	again = func() {
+		if w.undo(x.id) && w.now.Before(until) {
+			w.after(500*time.Millisecond, again)
+		}
+	}
+	again()
+}
+
+// undo is false if the node is gone.
+func (w *Environment) undo(nodeID string) bool {
+	return w.nomad.setDrain(nodeID, nil, operator) == nil && w.nomad.setEligible(nodeID, true, operator) == nil
 }
 
 func purgeNode(w *Environment, s *stream) {
