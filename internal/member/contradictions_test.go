@@ -1,6 +1,7 @@
 package member_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,12 +17,17 @@ func reachable(t *rapid.T) nodestate.State {
 	o := anyObserved(t)
 	if o.Nomad.Registered {
 		o.Node.VMMade = true
+		o.Node.Joined = o.Node.Joined || o.VM.Halted // a guest that Harvester has halted since has joined before
 	}
 	o.Node.Phase = rapid.SampledFrom([]v1alpha1.NodePhase{"", v1alpha1.NodeJoining, v1alpha1.NodePhaseReady,
 		v1alpha1.NodeIneligible, v1alpha1.NodeUnhealthy, v1alpha1.NodeDraining}).Draw(t, "phase")
 	if flag(t, "described before") {
+		was := rapid.SampledFrom([]metav1.ConditionStatus{"True", "False", "Unknown"}).Draw(t, "was ready")
+		if (was == metav1.ConditionTrue) != (o.Node.Phase == v1alpha1.NodePhaseReady) {
+			was = metav1.ConditionUnknown
+		}
 		o.Node.LastConditions = map[string]metav1.Condition{v1alpha1.NodeReady: {
-			Status: rapid.SampledFrom([]metav1.ConditionStatus{"True", "False", "Unknown"}).Draw(t, "was ready"),
+			Status: was,
 			Reason: "Written", Message: "What was written before."}}
 	}
 	return o
@@ -35,13 +41,15 @@ func TestNothingSaidOfAMemberContradicts(t *testing.T) {
 		ready, joined := d.Conditions[v1alpha1.NodeReady], d.Conditions[v1alpha1.NodeJoined]
 		must := func(ok bool, what string) {
 			if !ok {
-				t.Errorf("%s: phase %s, next %s, %+v", what, d.Phase, d.Step, d.Conditions)
+				t.Errorf("%s: phase %s, blocked by %q, next %s, %+v", what, d.Phase, d.BlockedBy, d.Step, d.Conditions)
 			}
 		}
 		if ready.Status == metav1.ConditionTrue && !o.Nomad.NotAsked {
 			must(d.Phase == v1alpha1.NodePhaseReady && joined.Status == metav1.ConditionTrue,
 				"Ready is of a member that has joined and works")
-			must(d.BlockedBy == "" || d.BlockedBy == v1alpha1.BlockedByHalt, "Ready is of a member that nothing blocks")
+			must(slices.Contains([]v1alpha1.BlockedCause{"", v1alpha1.BlockedByHalt, v1alpha1.BlockedByQuota,
+				v1alpha1.BlockedByCapacity}, d.BlockedBy),
+				"Ready is of a member that nothing blocks, but that its VM has just been halted")
 		}
 		if d.Phase == v1alpha1.NodePhaseReady {
 			must(ready.Status != metav1.ConditionFalse, "the phase Ready isn't denied by the condition")

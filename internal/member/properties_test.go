@@ -89,7 +89,7 @@ func anyObserved(t *rapid.T) nodestate.State {
 		SecretMissing: flag(t, "secret missing"), NomadRecovered: anyTime(t, "Nomad recovered"),
 		SiblingsEligible: flag(t, "siblings"), PoolDeleted: flag(t, "pool deleted")}
 	if o.Node.Drain != nil {
-		o.Cordon, o.Drain = anyAccepted(t, "cordon"), anyAccepted(t, "drain")
+		o.Cordon, o.Drain, o.DrainExtended = anyAccepted(t, "cordon"), anyAccepted(t, "drain"), flag(t, "extended")
 	}
 	if flag(t, "VM") {
 		o.VM = nodestate.VM{Exists: true, Owned: flag(t, "owned"), Deleting: flag(t, "VM deleting"),
@@ -179,27 +179,33 @@ func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 	switch d.Step {
 	case member.Cordon, member.ExtendDrain, member.Drain, member.ResendDrain, member.MarkDrained:
 		must(in != nil && !in.Canceled, "draining needs a request that stands")
-	case member.RecordCancel, member.CancelDrain, member.ClearDrainRequest:
+	case member.RecordCancel:
+		ends := member.Rechecks(o) && !now.Before(in.DeadlineTime.Time)
+		must(in != nil && (in.Canceled || ends) && o.Node.DeletedAt.IsZero(),
+			"only what holds for an empty member ends with its deadline")
+	case member.CancelDrain, member.ClearDrainRequest:
 		must(in != nil && in.Canceled && o.Node.DeletedAt.IsZero(), "only a canceled request is undone")
 	case member.RequestDrain:
 		must(d.Reason != "" && (in == nil || in.Canceled), "a request that stands is never replaced")
 	}
+	undone := !o.Cordon.First.IsZero() && now.Sub(o.Cordon.First) >= 10*time.Second && !member.Rechecks(o)
 	switch {
 	case d.Step == member.Drain:
 		again := o.Nomad.DrainCompleted && o.Nomad.DrainID == in.ID
-		must(!o.Nomad.Eligible || again, "a node is ineligible before it is drained for the first time")
+		must(!o.Nomad.Eligible || again || undone, "a node is ineligible before it is drained for the first time")
 		forced := o.Node.Policy.OnTimeout != v1alpha1.DrainRetain && !now.Before(in.DeadlineTime.Time)
 		other := o.Nomad.DrainID == in.ID && o.Nomad.DrainOnTimeout != "" &&
 			(o.Nomad.DrainOnTimeout != o.Node.DrainOnTimeout() ||
 				o.Nomad.DrainIgnoreSystemJobs != o.Node.Policy.IgnoreSystemJobs)
 		must(
-			!o.Nomad.Draining || other ||
+			!o.Nomad.Draining || other || o.Nomad.Eligible && undone ||
 				(forced || member.Rechecks(o) && !now.Before(in.DeadlineTime.Time)) && o.Nomad.DrainID != in.ID,
 			"a running drain is sent again only to end somebody else's, or because the policy was changed",
 		)
-		must(again || !member.Overdue(o), "allocations get their time")
+		must(again || !o.Drain.First.IsZero() || !member.Overdue(o), "allocations get their time")
 	case d.Step == member.ExtendDrain:
-		sent := o.Nomad.Registered && (o.Nomad.Eligible || o.Nomad.DrainID == in.ID)
+		sent := o.Nomad.Registered && (o.Nomad.Eligible && !undone || !o.Nomad.Eligible && o.Nomad.DrainID == in.ID) &&
+			(o.Drain.First.IsZero() || !o.Drain.Last.Before(o.NomadRecovered) || o.DrainExtended)
 		runs := o.Nomad.Registered || o.Instance.Exists && in.DeadlineTime.Before(&metav1.Time{
 			Time: o.NomadRecovered.Add(o.Node.Policy.Deadline.Duration)})
 		must(o.Nomad.Known && !sent && runs, "only the deadline of a drain that could not be sent moves")

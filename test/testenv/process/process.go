@@ -1,6 +1,7 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -168,8 +169,40 @@ func (p *Process) Kill() error {
 	return nil
 }
 
-// Pause stops the process group with SIGSTOP: it keeps its sockets and answers nothing.
-func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
+// Pause stops the process group with SIGSTOP: it keeps its sockets and answers nothing. The kernel stops each thread
+// when that is about to run next, so Pause waits until all threads of the first process are.
+func (p *Process) Pause() error {
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), pauseTimeout)
+	defer cancel()
+	return WaitFor(ctx, time.Millisecond, p.spec.Name+" to be paused", func(context.Context) error {
+		return stopped(p.Pid())
+	})
+}
+
+// pauseTimeout is far more than the kernel needs.
+const pauseTimeout = 10 * time.Second
+
+// stopped is an error while a thread of the process isn't stopped: the third field of its stat, after the name in
+// parentheses, is T then. A process that is gone is stopped.
+func stopped(pid int) error {
+	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		return err
+	}
+	for _, file := range stats {
+		stat, err := os.ReadFile(file)
+		if err != nil {
+			continue // the thread has ended
+		}
+		if _, state, found := bytes.Cut(stat, []byte(") ")); found && state[0] != 'T' && state[0] != 'Z' {
+			return fmt.Errorf("%s is in state %c", file, state[0])
+		}
+	}
+	return nil
+}
 
 // Resume continues a paused process group.
 func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
