@@ -23,8 +23,11 @@ func send(o nodestate.State) Decision {
 	if o.Drain.Last.Before(o.NomadRecovered) && !o.DrainExtended && Overdue(o) {
 		return Decision{Step: ExtendDrain} // Nomad was away since, and may have forgotten it
 	}
+	if !o.Nomad.Eligible && o.Nomad.LiveKnown && len(waitedFor(o)) == 0 { // by somebody else's drain, say
+		return markDrained(false, v1alpha1.DrainEmpty, "No allocation is left on the Nomad node.")
+	}
 	wake := o.Drain.RepeatIn(o.Now)
-	switch forces := o.Node.DrainOnTimeout() != v1alpha1.DrainRetain; {
+	switch forces := o.Node.Policy.OnTimeout != v1alpha1.DrainRetain; {
 	case forces && stopsAtOnce(o) && !Rechecks(o):
 		if wake = undoneEnd(o).Sub(o.Now); wake <= 0 {
 			return markDrained(true, v1alpha1.DrainDeadlinePassed,
@@ -73,7 +76,7 @@ func drainUndone(o nodestate.State) metav1.Condition {
 	case Rechecks(o):
 		text += " It is asked again at least every 15 s, until " + stamp(o.Node.Drain.DeadlineTime.Time) +
 			"; then the member stays, because it is to leave only if it is empty."
-	case o.Node.DrainOnTimeout() == v1alpha1.DrainRetain:
+	case o.Node.Policy.OnTimeout == v1alpha1.DrainRetain:
 		text += " It is asked again at least every 15 s."
 	default:
 		text += " The member goes at about " + stamp(undoneEnd(o)) + "."

@@ -73,6 +73,15 @@ func TestDrainThatIsUndone(t *testing.T) {
 		{name: "nor after its deadline, when it ends",
 			o: draining(service("web"), notShown, overdue(time.Minute), drainAccepted(time.Hour, grace),
 				onlyIf(v1alpha1.Empty)), step: member.RecordCancel},
+		{name: "what is empty by then has left", o: draining(nil, notShown, drainAccepted(time.Hour, time.Second)),
+			step: member.MarkDrained},
+		{name: "Retain holds for a member whose VM was deleted as well",
+			o: draining(service("web"), notShown, retain, overdue(time.Hour), drainAccepted(time.Hour, grace),
+				func(o *nodestate.State) {
+					d := o.Node.Drain.DeepCopy()
+					d.Reason = v1alpha1.DrainVMDeleted
+					o.Node.Drain = d
+				}), step: member.Drain},
 		{name: "with Retain it is sent again and again",
 			o: draining(service("web"), notShown, retain, overdue(time.Hour), drainAccepted(time.Hour, time.Minute)), step: member.Drain},
 		{name: "nothing needs no time", o: requested(overdue(time.Minute), cordonAccepted(time.Hour, time.Second),
@@ -93,9 +102,9 @@ func TestWhatIsUndoneIsSaid(t *testing.T) {
 	}{
 		"cordon, a moment ago":   {requested(cordonAccepted(time.Second, 0)), false, ""},
 		"cordon, some time ago":  {requested(cordonAccepted(time.Minute, 0), stops(0)), true, "goes at about 2026-03-01T12:14:40Z"},
-		"drain, some time ago":   {draining(nil, notShown, drainAccepted(time.Minute, 0)), true, "goes at about 2026-03-01T12:14:40Z"},
-		"drain, after its time":  {draining(nil, notShown, overdue(time.Minute), drainAccepted(time.Hour, 0)), true, "goes at"},
-		"with Retain":            {draining(nil, notShown, retain, drainAccepted(time.Minute, 0)), true, ""},
+		"drain, some time ago":   {draining(service("web"), notShown, drainAccepted(time.Minute, 0)), true, "goes at about 2026-03-01T12:14:40Z"},
+		"drain, after its time":  {draining(service("web"), notShown, overdue(time.Minute), drainAccepted(time.Hour, 0)), true, "goes at"},
+		"with Retain":            {draining(service("web"), notShown, retain, drainAccepted(time.Minute, 0)), true, ""},
 		"drain that Nomad shows": {draining(service("web"), drainAccepted(time.Hour, 0)), false, ""},
 	} {
 		got := decide(c.o).Conditions[v1alpha1.NodeDrainCompleted]
