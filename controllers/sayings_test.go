@@ -77,8 +77,13 @@ func textOf(e ast.Expr) string {
 	return value
 }
 
-// enough is how many letters of a quote a piece has to have, for a quote to begin in it.
-const enough = 7
+const (
+	// enough is how many letters of a quote a piece has to have, for a quote to begin in it, and few for one to end in it
+	// after a value of several words that isn't short.
+	enough, few = 7, 3
+	// longest is how long a value may be, in which no sentence ends.
+	short, longest = 12, 80
+)
 
 // has reports if the text, with some values, may have the part of a quote in it.
 func (s saying) has(part string) bool {
@@ -100,9 +105,10 @@ func (s saying) goesOn(left string) bool {
 	if len(s) == 0 {
 		return false
 	}
-	for at := 1; at < len(left); at++ {
+	for at := 1; at < len(left) && at <= longest && !strings.HasSuffix(left[:at], ". "); at++ {
 		after, whole := strings.CutPrefix(left[at:], s[0])
-		if strings.HasPrefix(s[0], left[at:]) || whole && s[0] != "" && s[1:].goesOn(after) {
+		ends := len(after) >= few || at <= short || !strings.Contains(left[:at], " ")
+		if ends && strings.HasPrefix(s[0], left[at:]) || whole && s[0] != "" && s[1:].goesOn(after) {
 			return true
 		}
 	}
@@ -114,6 +120,7 @@ func TestSayingHas(t *testing.T) {
 	for part, want := range map[string]bool{
 		"Look at its": true, "Nomad node x is down": false, "The Nomad node x is down. Look": true,
 		"Nomad node x is": true, "The Nomad node x was": false, "x is down. Look": false, "Look at its hosts": false,
+		"The Nomad node was thrown away ": false, "The Nomad node x. It is gone is down": false,
 	} {
 		if got := texts.has(part); got != want {
 			t.Errorf("%q: %t, want %t", part, got, want)

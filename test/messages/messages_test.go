@@ -26,7 +26,7 @@ func TestShapesAreTheSameOrNot(t *testing.T) {
 		"causes":               {"can't be asked: EOF; check", "can't be asked: connection refused; check", false},
 		"words that are short": {"the VM is gone", "the VM is halted", false},
 		"fields": {`spec.template.disks[0].image: "a" doesn't exist`,
-			`spec.template.networks[0].name: "a" doesn't exist`, false},
+			`spec.template.networks[0].image: "a" doesn't exist`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if one, other := Shape(tc.one), Shape(tc.other); (one == other) != tc.same {

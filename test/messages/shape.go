@@ -14,7 +14,7 @@ var varying = []struct {
 	// What Kubernetes has named: five of the letters and digits that it takes for that. Before it may stand the name of a
 	// pool, which each test has its own.
 	{regexp.MustCompile(`\b[a-z0-9]+(-[a-z0-9]+)*-[bcdfghjklmnpqrstvwxz2456789]{5}\b`), "NAME"},
-	{regexp.MustCompile(`[\w-]+(\.[\w-]+)+\[\d+\]`), "ALLOCATION"}, // by job, group and index
+	{regexp.MustCompile(`(^|[\s,;/])[\w-]+\.[\w-]+\[\d+\]`), "${1}ALLOCATION"}, // by job, group and index
 	{regexp.MustCompile(`(ALLOCATION[^,;]*, (running|pending|TIME)[^;.]*)(; ALLOCATION[^;.]*)+`), "$1"},
 	{regexp.MustCompile(`\bNAME(, NAME)+`), "NAMES"},
 	{regexp.MustCompile(`\d+`), "N"},
