@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,16 +9,12 @@ import (
 
 // Pace remembers when the status of each object was last written, so that mere details are written only so often. Its
 // zero value remembers nothing.
-type Pace struct {
-	mu sync.Mutex
-	at map[types.NamespacedName]time.Time
-}
+type Pace struct{ at ByName[time.Time] }
 
 // Left is how much longer details of an object wait; 0: they don't.
 func (p *Pace) Left(name types.NamespacedName, now time.Time, interval time.Duration) time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	left := p.at[name].Add(interval).Sub(now)
+	at, _ := p.at.Get(name)
+	left := at.Add(interval).Sub(now)
 	if left > interval { // the clock was set back
 		return 0
 	}
@@ -34,18 +29,7 @@ func DropMessages(conditions []metav1.Condition) {
 }
 
 // Wrote notes that the status is written now.
-func (p *Pace) Wrote(name types.NamespacedName, now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.at == nil {
-		p.at = map[types.NamespacedName]time.Time{}
-	}
-	p.at[name] = now
-}
+func (p *Pace) Wrote(name types.NamespacedName, now time.Time) { p.at.Put(name, now) }
 
 // Forget forgets an object that is gone.
-func (p *Pace) Forget(name types.NamespacedName) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.at, name)
-}
+func (p *Pace) Forget(name types.NamespacedName) { p.at.Forget(name) }

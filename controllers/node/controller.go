@@ -43,8 +43,8 @@ type Reconciler struct {
 	tracking tracking
 	pace     kube.Pace
 	facts    factsCache
-	denials  denials
-	accepted accepted
+	denials  kube.ByName[denial]
+	accepted kube.ByName[accepted]
 }
 
 // haltRetry is how soon the controller tries again to halt a deleted VM, when admission denied that too.
@@ -79,8 +79,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if apierrors.IsNotFound(err) {
 			r.tracking.set(req.NamespacedName, nil, "")
 			r.pace.Forget(req.NamespacedName)
-			r.denials.forget(req.NamespacedName)
-			r.accepted.forget(req.NamespacedName)
+			r.denials.Forget(req.NamespacedName)
+			r.accepted.Forget(req.NamespacedName)
 			r.Connections.ForgetMember(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -18,39 +17,16 @@ import (
 // deniedInterval is how often admission is asked for one VM: each of its events wakes the member.
 const deniedInterval = 5 * time.Second
 
-// denials remember what admission said last of each VM that is being deleted.
-type denials struct {
-	mu   sync.Mutex
-	last map[types.NamespacedName]denial
-}
-
+// denial is what admission said last of a VM that is being deleted.
 type denial struct {
 	denied *nodestate.Blocked
 	at     time.Time
 }
 
-// get returns what admission said within the last deniedInterval.
-func (d *denials) get(name types.NamespacedName, now time.Time) (denied *nodestate.Blocked, asked bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	last, ok := d.last[name]
-	age := now.Sub(last.at)
-	return last.denied, ok && age >= 0 && age < deniedInterval
-}
-
-func (d *denials) put(name types.NamespacedName, denied *nodestate.Blocked, now time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.last == nil {
-		d.last = map[types.NamespacedName]denial{}
-	}
-	d.last[name] = denial{denied, now}
-}
-
-func (d *denials) forget(name types.NamespacedName) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.last, name)
+// lasts is true within deniedInterval.
+func (d denial) lasts(now time.Time) bool {
+	age := now.Sub(d.at)
+	return age >= 0 && age < deniedInterval
 }
 
 // observeDenied sends a dry run of an empty patch to see if admission allows changes of a deleted VM whose guest is
@@ -60,13 +36,13 @@ func (r *Reconciler) observeDenied(ctx context.Context, s *scope) {
 		return
 	}
 	name := client.ObjectKeyFromObject(s.node)
-	if denied, asked := r.denials.get(name, s.observed.Now); asked {
-		s.observed.VM.Denied = denied
+	if last, asked := r.denials.Get(name); asked && last.lasts(s.observed.Now) {
+		s.observed.VM.Denied = last.denied
 		return
 	}
 	err := r.Client.Patch(ctx, s.vm.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{}`)), client.DryRunAll)
 	s.observed.VM.Denied = kube.Refusal(err)
-	r.denials.put(name, s.observed.VM.Denied, s.observed.Now)
+	r.denials.Put(name, denial{s.observed.VM.Denied, s.observed.Now})
 	if err != nil && s.observed.VM.Denied == nil {
 		log.FromContext(ctx).V(1).Info("can't tell why the deleted VM stays", "cause", err.Error())
 	}

@@ -2,13 +2,12 @@ package node
 
 import (
 	"context"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
-	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // extendDrain writes the new deadline of a drain that is sent late, before it is sent. It asks Nomad's leader if that
@@ -28,7 +27,7 @@ func (r *Reconciler) extendDrain(ctx context.Context, s *scope, _ member.Decisio
 	deadline := metav1.NewTime(member.NewDeadline(s.observed))
 	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime = deadline })
 	if err == nil {
-		r.accepted.extended(client.ObjectKeyFromObject(s.node), keyOf(nodestate.Of(s.node)))
+		r.noteAccepted(s.node, func(a *accepted, _ time.Time) { a.extended = true })
 		r.Events.drainExtended(s.node)
 	}
 	return err

@@ -3,8 +3,7 @@ package node
 import (
 	"context"
 	"errors"
-
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/nomadlink"
@@ -24,7 +23,7 @@ func (r *Reconciler) cordon(ctx context.Context, s *scope, _ member.Decision, ou
 	}
 	err := s.link.Cluster.Cordon(ctx, s.node.Spec.NodeID)
 	if err == nil {
-		r.accepted.cordoned(client.ObjectKeyFromObject(s.node), keyOf(nodestate.Of(s.node)), r.Clock.Now())
+		r.noteAccepted(s.node, func(a *accepted, now time.Time) { a.cordon = a.cordon.At(now) })
 	}
 	return ignoreNodeNotFound(err)
 }
@@ -90,7 +89,7 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 	}
 	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
 	if err == nil && (sent || nodestate.Of(s.node).Cordoned()) { // else Nomad has it, though its list may not show it yet
-		r.accepted.drained(client.ObjectKeyFromObject(s.node), keyOf(nodestate.Of(s.node)), r.Clock.Now())
+		r.noteAccepted(s.node, func(a *accepted, now time.Time) { a.drain = a.drain.At(now) })
 	}
 	again := !s.observed.Drain.First.IsZero() && !s.observed.Nomad.Draining // because Nomad doesn't show it
 	o := s.observed.Nomad

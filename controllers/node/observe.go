@@ -43,7 +43,7 @@ func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope
 	s := &scope{node: n.DeepCopy()}
 	s.observed = nodestate.State{Now: r.Clock.Now(), Node: nodestate.Of(n), PurgeTimeout: r.PurgeTimeout,
 		HasIntroductionToken: n.Status.HasIntroductionToken}
-	known := r.accepted.of(client.ObjectKeyFromObject(n), keyOf(s.observed.Node))
+	known := r.acceptedFor(n)
 	s.observed.Cordon, s.observed.Drain, s.observed.DrainExtended = known.cordon, known.drain, known.extended
 	link, err := r.Connections.Link(ctx, n, n.Spec.Nomad)
 	if err != nil {
