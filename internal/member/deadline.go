@@ -58,6 +58,8 @@ func stopGrace(o nodestate.State, unknown time.Duration) time.Duration {
 	switch {
 	case !o.Instance.Exists, o.Nomad.Status == "down":
 		return ForceGrace
+	case stop == nil && o.Nomad.LiveKnown && len(o.Nomad.Live) == 0: // how long nothing takes to stop isn't asked
+		return ForceGrace
 	case stop == nil:
 		return unknown
 	default:

@@ -79,7 +79,7 @@ func drainAbsent(o nodestate.State) Decision {
 // cordon makes the node ineligible before it is drained. A node that somebody made eligible after its drain may have
 // new work, so it is drained again; that makes it ineligible as well.
 func cordon(o nodestate.State) Decision {
-	reopened := !o.Nomad.Draining && o.Nomad.DrainCompleted && o.Nomad.DrainID == o.Node.Drain.ID
+	reopened := drainSent(o) && !o.Nomad.Draining
 	left := o.Cordon.RepeatIn(o.Now)
 	switch {
 	case reopened, cordonUndone(o) && !Rechecks(o):
@@ -217,7 +217,7 @@ func await(o nodestate.State) Decision {
 	}
 	waited := waitedFor(o)
 	if len(waited) == 0 {
-		return markDrained(false, v1alpha1.DrainEmpty, "No allocation is left on the Nomad node.")
+		return markEmpty()
 	}
 	if o.Node.Policy.OnTimeout == v1alpha1.DrainRetain {
 		return resendOr(o, Decision{Step: Wait, Wake: max(o.Node.Drain.DeadlineTime.Sub(o.Now), 0)})
@@ -321,6 +321,10 @@ func WaitedFor(live []nodestate.Allocation, p v1alpha1.DrainPolicy) []nodestate.
 
 func markDrained(unchecked bool, result v1alpha1.DrainResult, message string) Decision {
 	return Decision{Step: MarkDrained, Unchecked: unchecked, Drained: Drained{result, message}}
+}
+
+func markEmpty() Decision {
+	return markDrained(false, v1alpha1.DrainEmpty, "No allocation is left on the Nomad node.")
 }
 
 // Blocking names the allocations that a drain waits for, at most limit of them.

@@ -24,7 +24,7 @@ func send(o nodestate.State) Decision {
 		return Decision{Step: ExtendDrain} // Nomad was away since, and may have forgotten it
 	}
 	if !o.Nomad.Eligible && o.Nomad.LiveKnown && len(waitedFor(o)) == 0 { // by somebody else's drain, say
-		return markDrained(false, v1alpha1.DrainEmpty, "No allocation is left on the Nomad node.")
+		return markEmpty()
 	}
 	wake := o.Drain.RepeatIn(o.Now)
 	switch forces := o.Node.Policy.OnTimeout != v1alpha1.DrainRetain; {
@@ -51,11 +51,7 @@ func undoneEnd(o nodestate.State) time.Time {
 	if stopsAtOnce(o) {
 		end = o.Drain.Last
 	}
-	unknown := MaxGrace
-	if o.Nomad.LiveKnown && len(o.Nomad.Live) == 0 { // how long nothing takes to stop isn't asked
-		unknown = ForceGrace
-	}
-	return end.Add(stopGrace(o, unknown))
+	return end.Add(stopGrace(o, MaxGrace))
 }
 
 // cordonUndone is true if Nomad has accepted some time ago that the node is made ineligible, and shows it as eligible.

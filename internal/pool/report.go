@@ -166,15 +166,18 @@ func paused(x *index) metav1.Condition {
 
 // removing tells what becomes of a pool that is being deleted.
 func removing(x *index) metav1.Condition {
-	if len(x.KeptBy) > 0 && len(x.active) > 0 {
-		return keptFromGoing(x).False()
+	if problem := keptFromGoing(x); problem != nil {
+		return problem.False()
 	}
 	return condition.False(v1alpha1.ReasonRemoving, "The pool is being deleted; its members drain.")
 }
 
-// keptFromGoing is the problem of a pool that somebody's finalizers keep.
-func keptFromGoing(x *index) condition.Problem {
-	return condition.Problem{Reason: v1alpha1.ReasonDeleteStuck, Message: fmt.Sprintf(
+// keptFromGoing is the problem of a pool that somebody's finalizers keep while its members work on; nil: there is none.
+func keptFromGoing(x *index) *condition.Problem {
+	if len(x.KeptBy) == 0 || len(x.active) == 0 {
+		return nil
+	}
+	return &condition.Problem{Reason: v1alpha1.ReasonDeleteStuck, Message: fmt.Sprintf(
 		"The pool is to be deleted, but the finalizers %s keep it. Kubernetes deletes its members after it, so they work on "+
 			"until then. Look for the controllers that set these.", strings.Join(x.KeptBy, ", "))}
 }

@@ -18,10 +18,11 @@ func stalled(x *index, o Outcome, all map[string]metav1.Condition) metav1.Condit
 	lacks := x.firstBlocked(x.needsPerson)
 	because := metav1.Condition{}
 	switch {
-	case x.Deleting && len(x.KeptBy) > 0 && len(x.active) > 0:
-		return keptFromGoing(x).True()
 	case x.Deleting:
-		// Its members' conditions explain it.
+		if problem := keptFromGoing(x); problem != nil {
+			return problem.True()
+		}
+		// Otherwise its members' conditions explain it.
 	case slices.ContainsFunc(x.Problems, needsMending) || x.firstBlocked(templateStalls) != nil:
 		because = all[v1alpha1.PoolTemplateValid]
 	case x.NomadMisconfigured:
