@@ -62,7 +62,7 @@ func (c *cluster) watchNodes(ctx context.Context) {
 		if index == 0 { // this list is what they ask for
 			clearWake(c.refresh)
 		}
-		waiting, woken := untilWoken(ctx, wakes(c.refresh, index != 0))
+		waiting, woken := untilWoken(ctx, c.refresh, index != 0)
 		list, err := c.remote.listNodes(waiting, index, c.o.PollNodes, reading)
 		if early := woken(); ctx.Err() != nil {
 			reading.giveUp()
@@ -154,7 +154,7 @@ func (c *cluster) watchAllocations(ctx context.Context) {
 		if added != of {
 			of, latest = added, 0
 		}
-		waiting, woken := untilWoken(ctx, wakes(c.wakePoll, latest != 0))
+		waiting, woken := untilWoken(ctx, c.wakePoll, latest != 0)
 		list, err := c.remote.liveAllocations(waiting, ids, since{latest, c.o.AwaitAllocations}, reading)
 		if early := woken(); ctx.Err() != nil {
 			reading.giveUp()
@@ -188,18 +188,10 @@ func (c *cluster) leaderDue(ago time.Duration, changed bool) bool {
 	return ago >= c.o.AskLeader && changed || ago >= 2*c.o.PollNodes
 }
 
-// wakes is what ends a request early, if it waits for a change.
-func wakes(wake <-chan struct{}, waits bool) <-chan struct{} {
+// untilWoken has the context of a request that waits for a change end as soon as something is sent on wake. woken ends
+// it in any case, and returns whether something was. A request that doesn't wait isn't ended early.
+func untilWoken(ctx context.Context, wake <-chan struct{}, waits bool) (waiting context.Context, woken func() bool) {
 	if !waits {
-		return nil
-	}
-	return wake
-}
-
-// untilWoken has a request's context end as soon as something is sent on wake. woken ends it in any case, and returns
-// whether something was.
-func untilWoken(ctx context.Context, wake <-chan struct{}) (waiting context.Context, woken func() bool) {
-	if wake == nil {
 		return ctx, func() bool { return false }
 	}
 	waiting, cancel := context.WithCancel(ctx)
