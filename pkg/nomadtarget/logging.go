@@ -30,8 +30,7 @@ type stdLines struct{ log hclog.Logger }
 
 // Write is io.Writer's; p is one line.
 func (s stdLines) Write(p []byte) (int, error) {
-	text := bytes.TrimSpace(p)
-	s.log.Info("a line of Go's own packages", "text", strings.ToValidUTF8(string(text[:min(len(text), maxStdLine)]), ""))
+	s.log.Info("a line of Go's own packages", "text", clamp(string(bytes.TrimSpace(p)), maxStdLine))
 	return len(p), nil
 }
 
