@@ -33,6 +33,29 @@ func called(ctx context.Context, g *gate, takes, pause time.Duration) (waited ti
 	return time.Since(began)
 }
 
+// crowd has a server's calls last so long, several at the same time, and begin again at once, until the context ends.
+func crowd(ctx context.Context, running *sync.WaitGroup, g *gate, calls int, last time.Duration) {
+	for range calls {
+		running.Go(func() {
+			for ctx.Err() == nil {
+				called(ctx, g, last, 10*time.Millisecond)
+			}
+		})
+	}
+}
+
+// longestWait is how long a server that calls now and then, ten times in all, waits for a turn at most. Each time it
+// gives up after the timeout.
+func longestWait(ctx context.Context, g *gate, timeout time.Duration) (longest time.Duration) {
+	for range 10 {
+		time.Sleep(promptly)
+		patient, end := context.WithTimeout(ctx, timeout)
+		longest = max(longest, called(patient, g, promptly, 0))
+		end()
+	}
+	return longest
+}
+
 // Servers whose calls last nearly as long as those of a server may that isn't slow, and that come back at once, leave
 // others that are far their turns.
 func TestFarServersHaveTheirTurnsOneAfterTheOther(t *testing.T) {
@@ -44,24 +67,11 @@ func TestFarServersHaveTheirTurnsOneAfterTheOther(t *testing.T) {
 				all := newShared()
 				var running sync.WaitGroup
 				for i := range hostile {
-					g := newGate(clock.RealClock{}, all, fmt.Sprint(i))
-					for range 2 * callsAtOnce {
-						running.Go(func() {
-							for ctx.Err() == nil {
-								called(ctx, g, last, 10*time.Millisecond)
-							}
-						})
-					}
+					crowd(ctx, &running, newGate(clock.RealClock{}, all, fmt.Sprint(i)), 2*callsAtOnce, last)
 				}
 				healthy := newGate(clock.RealClock{}, all, "healthy")
 				called(ctx, healthy, promptly, 0) // now it is known to be far
-				var longest time.Duration
-				for range 10 {
-					time.Sleep(promptly)
-					patient, end := context.WithTimeout(ctx, time.Minute)
-					longest = max(longest, called(patient, healthy, promptly, 0))
-					end()
-				}
+				longest := longestWait(ctx, healthy, time.Minute)
 				cancel()
 				running.Wait()
 				rounds := time.Duration((hostile + farCallsAtOnce - 1) / farCallsAtOnce)
@@ -86,23 +96,9 @@ func TestSlowServersHaveTheirTurnsOneAfterTheOther(t *testing.T) {
 		}
 		var running sync.WaitGroup
 		for i := range hostile {
-			g := slow(fmt.Sprint(i))
-			for range 2 {
-				running.Go(func() {
-					for ctx.Err() == nil {
-						called(ctx, g, last, 10*time.Millisecond)
-					}
-				})
-			}
+			crowd(ctx, &running, slow(fmt.Sprint(i)), 2, last)
 		}
-		healthy := slow("healthy")
-		var longest time.Duration
-		for range 10 {
-			time.Sleep(promptly)
-			patient, end := context.WithTimeout(ctx, time.Hour)
-			longest = max(longest, called(patient, healthy, promptly, 0))
-			end()
-		}
+		longest := longestWait(ctx, slow("healthy"), time.Hour)
 		cancel()
 		running.Wait()
 		const rounds = (hostile + slowCallsAtOnce - 1) / slowCallsAtOnce
