@@ -79,6 +79,15 @@ func (d deaf) View() nomad.View {
 	return v
 }
 
+// Inspect always has an answer.
+func (d deaf) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, error) {
+	in, err := d.Cluster.Inspect(ctx, nodeID)
+	if err != nil {
+		return nomad.Inspection{}, nil //nolint:nilerr // the bug
+	}
+	return in, nil
+}
+
 // ageless takes each view for new, as long as Nomad answers.
 type ageless struct{ nomad.Cluster }
 
@@ -89,15 +98,6 @@ func (a ageless) View() nomad.View {
 		v.Taken = p.w.now
 	}
 	return v
-}
-
-// Inspect always has an answer.
-func (d deaf) Inspect(ctx context.Context, nodeID string) (nomad.Inspection, error) {
-	in, err := d.Cluster.Inspect(ctx, nodeID)
-	if err != nil {
-		return nomad.Inspection{}, nil //nolint:nilerr // the bug
-	}
-	return in, nil
 }
 
 // halfCancel ends the drain and leaves the node ineligible.

@@ -93,9 +93,7 @@ func (a *alloc) end() {
 func (a *alloc) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	begun := a.hasBegun()
-	a.prepare(ctx)
-	if !begun && a.isToStop() { // while it fetched its disk
+	if fresh := a.prepare(ctx); fresh && a.isToStop() { // while it fetched its disk
 		a.end()
 		a.client.due()
 		return
@@ -137,8 +135,9 @@ func (a *alloc) isToStop() bool {
 }
 
 // prepare makes the directory, and fetches what the allocation before has left in its own, before any task is set up.
-func (a *alloc) prepare(ctx context.Context) {
-	fresh := !a.hasBegun()
+// fresh is true if none was.
+func (a *alloc) prepare(ctx context.Context) (fresh bool) {
+	fresh = !a.hasBegun()
 	for _, t := range a.tasks {
 		t.receive()
 	}
@@ -146,6 +145,7 @@ func (a *alloc) prepare(ctx context.Context) {
 	if fresh {
 		a.fetch(ctx)
 	}
+	return fresh
 }
 
 func (a *alloc) makeDir() {
