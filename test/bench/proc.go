@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
@@ -32,10 +30,10 @@ func usageOf(pid int) (usage, error) {
 	return parseUsage(stat, status)
 }
 
-// parseUsage reads proc_pid_stat(5), whose second field is a name that may hold anything, and proc_pid_status(5).
+// parseUsage reads proc_pid_stat(5) and proc_pid_status(5).
 func parseUsage(stat, status []byte) (usage, error) {
 	const user, system = 11, 12 // of the fields after the name
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	fields := process.StatFields(stat)
 	if len(fields) <= system {
 		return usage{}, fmt.Errorf("no times in %q", stat)
 	}

@@ -3,7 +3,6 @@ package e2e
 import (
 	"crypto/rand"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +61,7 @@ func TestSecretsOfAMemberAreInItsSecretAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate, key := contents(t, pair.CertFile), contents(t, pair.KeyFile)
+	certificate, key := string(contentOf(t, pair.CertFile)), string(contentOf(t, pair.KeyFile))
 	if n := w.Secrets.AddAllIn("the key of a client", key); n != 1 {
 		t.Fatalf("%d keys in a file with one", n)
 	}
@@ -107,13 +106,4 @@ func noLeaks(t *testing.T) {
 	if err != nil || len(leaks) > 0 {
 		t.Errorf("%s\n%v", strings.Join(leaks, "\n"), err)
 	}
-}
-
-func contents(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

@@ -1,12 +1,13 @@
 package nomad
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"syscall"
+
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 // childID tells a process from a later one with the same process ID.
@@ -45,14 +46,13 @@ func readChild(pid int) (childID, error) {
 	if err != nil {
 		return childID{}, err
 	}
-	// The name, field 2, is in parentheses and may hold anything.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	fields := process.StatFields(stat)
 	const state, parent, started = 0, 1, 19 // counted from the third, the first here
-	if len(fields) <= started || string(fields[state]) == "Z" {
+	if len(fields) <= started || fields[state] == "Z" {
 		return childID{}, os.ErrNotExist
 	}
-	ppid, err := strconv.Atoi(string(fields[parent]))
-	return childID{parent: ppid, started: string(fields[started])}, err
+	ppid, err := strconv.Atoi(fields[parent])
+	return childID{parent: ppid, started: fields[started]}, err
 }
 
 // killOne ends one process, not its group; one that is gone already is fine.

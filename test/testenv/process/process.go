@@ -1,7 +1,6 @@
 package process
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -185,8 +184,7 @@ func (p *Process) Pause() error {
 // pauseTimeout is far more than the kernel needs.
 const pauseTimeout = 10 * time.Second
 
-// stopped is an error while a thread of the process isn't stopped: the third field of its stat, after the name in
-// parentheses, is T then. A process that is gone is stopped.
+// stopped is an error while a thread of the process isn't stopped. A process that is gone is stopped.
 func stopped(pid int) error {
 	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 	if err != nil {
@@ -197,8 +195,8 @@ func stopped(pid int) error {
 		if err != nil {
 			continue // the thread has ended
 		}
-		if _, state, found := bytes.Cut(stat, []byte(") ")); found && state[0] != 'T' && state[0] != 'Z' {
-			return fmt.Errorf("%s is in state %c", file, state[0])
+		if fields := StatFields(stat); len(fields) > 0 && fields[0] != "T" && fields[0] != "Z" {
+			return fmt.Errorf("%s is in state %s", file, fields[0])
 		}
 	}
 	return nil
