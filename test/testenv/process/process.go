@@ -169,16 +169,22 @@ func (p *Process) Kill() error {
 }
 
 // Pause stops the process group with SIGSTOP: it keeps its sockets and answers nothing. The kernel stops each thread
-// when that is about to run next, so Pause waits until all threads of the first process are.
+// when that is about to run next, so Pause waits until all threads of the first process are. The others are stopped
+// after it: a process that starts a program with vfork can't be stopped until its child has executed that program, which
+// a child that is stopped never does.
 func (p *Process) Pause() error {
-	if err := p.signal(syscall.SIGSTOP); err != nil {
+	if err := p.kill(p.Pid(), syscall.SIGSTOP); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), pauseTimeout)
 	defer cancel()
-	return WaitFor(ctx, time.Millisecond, p.spec.Name+" to be paused", func(context.Context) error {
+	err := WaitFor(ctx, time.Millisecond, p.spec.Name+" to be paused", func(context.Context) error {
 		return stopped(p.Pid())
 	})
+	if err != nil {
+		return err
+	}
+	return p.signal(syscall.SIGSTOP)
 }
 
 // pauseTimeout is far more than the kernel needs.
@@ -208,8 +214,11 @@ func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
 // reapGroup ends what the leader of the group left behind.
 func (p *Process) reapGroup() error { return p.signal(syscall.SIGKILL) }
 
-func (p *Process) signal(sig syscall.Signal) error {
-	err := syscall.Kill(-p.Pid(), sig)
+// signal reaches the whole process group.
+func (p *Process) signal(sig syscall.Signal) error { return p.kill(-p.Pid(), sig) }
+
+func (p *Process) kill(pid int, sig syscall.Signal) error {
+	err := syscall.Kill(pid, sig)
 	if err != nil && !errors.Is(err, syscall.ESRCH) { // no such group: it has ended already
 		return fmt.Errorf("send %s to %s (pid %d): %w", sig, p.spec.Name, p.Pid(), err)
 	}

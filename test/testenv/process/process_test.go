@@ -134,6 +134,20 @@ func TestPausedProcessCanBeStopped(t *testing.T) {
 	}
 }
 
+// A shell that is starting a program when it is paused waits for its child to execute that.
+func TestPauseOfAProcessThatStartsPrograms(t *testing.T) {
+	p := shell(t, `echo up; while :; do /bin/true; done`)
+	waitForLog(t, p, "up")
+	for range 100 {
+		if err := p.Pause(); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Resume(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestWaitReadyReportsAnEarlyEnd(t *testing.T) {
 	p := shell(t, `echo "cannot bind"; exit 7`)
 	err := p.WaitReady(t.Context(), time.Millisecond, func(context.Context) error { return errors.New("no answer") })
