@@ -14,7 +14,7 @@ import (
 type accepted struct {
 	request       drainKey
 	cordon, drain nodestate.Accepted
-	extended      bool // it was given more time
+	extended      bool // it was given more time since
 }
 
 // drainKey is a drain request, and what the drain does at its deadline.

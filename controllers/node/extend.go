@@ -27,7 +27,7 @@ func (r *Reconciler) extendDrain(ctx context.Context, s *scope, _ member.Decisio
 	deadline := metav1.NewTime(member.NewDeadline(s.observed))
 	err := r.patchNode(ctx, s, func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime = deadline })
 	if err == nil {
-		r.noteAccepted(s.node, func(a *accepted, _ time.Time) { a.extended = true })
+		r.noteAccepted(s.node, func(a *accepted, _ time.Time) { a.extended = !a.drain.First.IsZero() })
 		r.Events.drainExtended(s.node)
 	}
 	return err

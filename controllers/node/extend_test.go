@@ -125,3 +125,23 @@ func TestMemberThatWorksUnderAnotherIDGetsTimeAfterAnOutage(t *testing.T) {
 		t.Errorf("it is waited for after its time is over: %+v", s.node(t).Status)
 	}
 }
+
+// A Nomad that is restored from a snapshot has forgotten the drains that it had accepted, those among them that were sent
+// late. They get their time once more, and only once: whoever restores it each time doesn't hold the member for ever.
+func TestLateDrainThatNomadForgetsIsExtendedOnceMore(t *testing.T) {
+	deadline := now.Add(-time.Hour)
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, deadline.Add(-15*time.Minute), deadline)
+		n.Status.CordonedDrain = "request-1"
+		return running(n, s, nomad.Node{Status: nomad.NodeReady})
+	})
+	s.nomad.inside = nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeReady}}
+	for i, want := range []bool{true, true, false} {
+		s.reconcile(t)
+		if got := s.node(t).Spec.Drain.DeadlineTime.After(s.clock.Now()); got != want {
+			t.Errorf("restored %d times: extended %t", i, got)
+		}
+		s.clock.SetTime(s.clock.Now().Add(time.Hour))
+		s.nomad.view.Taken, s.nomad.view.RecoveredSince = s.clock.Now(), s.clock.Now()
+	}
+}
