@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,10 +25,12 @@ const timeout = 10 * time.Minute
 // bench is a run: the environment, its controller, and what was measured so far.
 type bench struct {
 	options
-	env        *testenv.Environment
-	client     client.WithWatch
-	controller *testenv.Controller
-	report     report
+	env    *testenv.Environment
+	client client.WithWatch
+	// asController makes NomadNodes, which nobody else may.
+	asController client.Client
+	controller   *testenv.Controller
+	report       report
 }
 
 func (b *bench) start(ctx context.Context) error {
@@ -36,6 +39,12 @@ func (b *bench) start(ctx context.Context) error {
 		return err
 	}
 	if b.client, err = client.NewWithWatch(b.env.RESTConfig, client.Options{Scheme: scheme}); err != nil {
+		return err
+	}
+	impersonating := rest.CopyConfig(b.env.RESTConfig)
+	impersonating.Impersonate = rest.ImpersonationConfig{
+		UserName: fmt.Sprintf("system:serviceaccount:%s:%s", fixtures.ProductNamespace, testenv.ControllerServiceAccount)}
+	if b.asController, err = client.New(impersonating, client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
 	b.controller, err = b.env.StartController(ctx, testenv.ControllerOptions{Args: []string{"--leader-elect=false"}})

@@ -143,7 +143,7 @@ func (b *bench) makeBare(ctx context.Context, c copied, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.client.Create(ctx, member); err != nil {
+	if err := b.asController.Create(ctx, member); err != nil {
 		return err
 	}
 	status := func(field string, value any) error {
