@@ -13,9 +13,11 @@ import (
 )
 
 const (
-	// detailInterval is how often details of a member are written at most: while it starts, its VM goes through half a
-	// dozen states in a few seconds, and nobody reads each of them.
+	// detailInterval is how often details of a member are written at most.
 	detailInterval = 10 * time.Second
+	// startInterval is the same for a member that starts. Its VM and its guest go through half a dozen states, and nobody
+	// reads each of them; that the VM runs, and that the guest is ready, is written at once.
+	startInterval = 30 * time.Second
 	// removalInterval is the same for a member that is being removed: there is no more to be said of it, unless something
 	// is in its way, which isn't a detail.
 	removalInterval = time.Minute
@@ -28,8 +30,11 @@ func (r *Reconciler) rest(s *scope, status v1alpha1.NomadNodeStatus) time.Durati
 		return 0
 	}
 	interval := detailInterval
-	if s.observed.Node.Drained {
+	switch is := s.observed.Node; {
+	case is.Drained:
 		interval = removalInterval
+	case !is.Joined && !is.Leaving():
+		interval = startInterval
 	}
 	return r.pace.Left(client.ObjectKeyFromObject(s.node), s.observed.Now, interval)
 }

@@ -5,8 +5,10 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
 // A write of its own is for what somebody acts on, or a later step rests on.
@@ -61,5 +63,37 @@ func observe(s *v1alpha1.NomadNodeStatus, generation int64) {
 	s.ObservedGeneration = generation
 	for i := range s.Conditions {
 		s.Conditions[i].ObservedGeneration = generation
+	}
+}
+
+func TestDetailsRest(t *testing.T) {
+	joined := func(is *nodestate.Node) { is.Joined = true }
+	for name, c := range map[string]struct {
+		node func(*nodestate.Node)
+		want time.Duration
+	}{
+		"it starts":           {func(*nodestate.Node) {}, startInterval},
+		"it never joined":     {func(is *nodestate.Node) { is.Drain = &v1alpha1.DrainRequest{} }, detailInterval},
+		"it works":            {joined, detailInterval},
+		"it is being removed": {func(is *nodestate.Node) { is.Joined, is.Drained = true, true }, removalInterval},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := &v1alpha1.NomadNode{}
+			s := &scope{node: n, observed: nodestate.State{Now: now}}
+			c.node(&s.observed.Node)
+			r := &Reconciler{}
+			details := v1alpha1.NomadNodeStatus{VM: v1alpha1.VMStatus{Status: "Starting"}}
+			if got := r.rest(s, details); got != 0 {
+				t.Errorf("the first details rest for %s", got)
+			}
+			r.pace.Wrote(client.ObjectKeyFromObject(n), now)
+			if got := r.rest(s, details); got != c.want {
+				t.Errorf("details rest for %s", got)
+			}
+			details.Phase = v1alpha1.NodeJoining
+			if got := r.rest(s, details); got != 0 {
+				t.Errorf("a phase rests for %s", got)
+			}
+		})
 	}
 }
