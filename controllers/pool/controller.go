@@ -107,7 +107,7 @@ func scaleRecorded(s *scope) bool {
 
 // detailInterval is how often counts and words of a pool are written at most, of which a hundred members that come at
 // once would make a hundred.
-const detailInterval = time.Second
+const detailInterval = 2 * time.Second
 
 // report writes the status, if it changed, and then emits the Events of the change. It returns when to report what
 // isn't written yet; 0: nothing.
