@@ -217,8 +217,9 @@ type CloudInit struct {
 	// networkDataSecretRef names a key of a Secret in the pool's namespace that holds the networkData.
 	// +optional
 	NetworkDataSecretRef *SecretKeyRef `json:"networkDataSecretRef,omitempty"`
-	// guestAgent installs and starts qemu-guest-agent, without which Harvester can't show the VM's address. false: the
-	// image has it already, or has no way to install packages.
+	// guestAgent installs and starts qemu-guest-agent, without which Harvester can't show the VM's address. The guest
+	// installs it before it joins Nomad: if it can't reach its distribution's packages, that takes minutes longer.
+	// false: the image has it already, or has no way to install packages.
 	// The default is false.
 	// +kubebuilder:default=false
 	// +optional
