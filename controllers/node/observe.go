@@ -40,7 +40,7 @@ type scope struct {
 }
 
 func (r *Reconciler) observe(ctx context.Context, n *v1alpha1.NomadNode) (*scope, error) {
-	s := &scope{node: n.DeepCopy()}
+	s := &scope{node: n}
 	s.observed = nodestate.State{Now: r.Clock.Now(), Node: nodestate.Of(n), PurgeTimeout: r.PurgeTimeout,
 		HasIntroductionToken: n.Status.HasIntroductionToken}
 	known := r.acceptedFor(n)

@@ -206,8 +206,8 @@ func propagate(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 func (r *Reconciler) syncMembers(ctx context.Context, s *scope) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(s.members)) {
-		n := s.members[name]
-		before := n.DeepCopy()
+		before := s.members[name]
+		n := before.DeepCopy()
 		if n.DeletionTimestamp == nil {
 			propagate(s.pool, n) // the drain policy of a deleted member may have been changed to end its drain
 		}

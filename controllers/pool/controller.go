@@ -59,7 +59,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	s, err := r.observe(ctx, p, r.Client, client.MatchingFields{kube.PoolUIDField: string(p.UID)})
+	s, err := r.observe(ctx, p, r.Client, client.UnsafeDisableDeepCopy,
+		client.MatchingFields{kube.PoolUIDField: string(p.UID)})
 	if err != nil {
 		return ctrl.Result{}, err
 	}

@@ -21,7 +21,8 @@ import (
 
 // scope is one pool in one reconcile: what was read, and what follows from it.
 type scope struct {
-	pool     *v1alpha1.NomadNodePool
+	pool *v1alpha1.NomadNodePool
+	// members are the cache's own, which nobody may change, until applyFresh has read them anew.
 	members  map[string]*v1alpha1.NomadNode
 	link     nomadlink.Link
 	snapshot pool.Snapshot
