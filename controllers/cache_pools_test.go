@@ -9,6 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubevirtv1 "kubevirt.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/blueprint/blueprinttest"
@@ -29,11 +30,11 @@ func TestCachedIsBounded(t *testing.T) {
 		Template: pool.Spec.Template, Nomad: pool.Spec.Nomad}}
 	for name, c := range map[string]struct {
 		object any
-		fresh  func() any
+		fresh  func() client.Object
 	}{
-		"pool":                      {pool, func() any { return &v1alpha1.NomadNodePool{} }},
-		"pool with a refused part":  {overlong, func() any { return &v1alpha1.NomadNodePool{} }},
-		"member of the largest one": {member, func() any { return &v1alpha1.NomadNode{} }},
+		"pool":                      {pool, func() client.Object { return &v1alpha1.NomadNodePool{} }},
+		"pool with a refused part":  {overlong, func() client.Object { return &v1alpha1.NomadNodePool{} }},
+		"member of the largest one": {member, func() client.Object { return &v1alpha1.NomadNode{} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			doc, err := json.Marshal(c.object)
@@ -57,12 +58,8 @@ func TestCachedVMIsBounded(t *testing.T) {
 		around(m)
 		m.Annotations[nodestate.RemovedClaimsAnnotation] = strings.Repeat("a", 20<<10)
 	}
-	for _, trimmed := range []func() (any, error){func() (any, error) { return trimVM(vm) },
-		func() (any, error) { return trimInstance(vmi) }} {
-		object, err := trimmed()
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, object := range []client.Object{vm, vmi} {
+		trim(t, object)
 		if doc, err := json.Marshal(object); err != nil || len(doc) > 16<<10 {
 			t.Errorf("%d bytes of %T are cached, %v", len(doc), object, err)
 		}
@@ -86,21 +83,18 @@ func around(m *metav1.ObjectMeta) {
 }
 
 // cachedSize is how much memory an informer needs for an object that it reads.
-func cachedSize(t *testing.T, doc []byte, fresh func() any) int {
+func cachedSize(t *testing.T, doc []byte, fresh func() client.Object) int {
 	t.Helper()
 	const n = 20
-	var kept [n]any
+	var kept [n]client.Object
 	before := heap()
 	for i := range kept {
 		read := fresh()
 		if err := json.Unmarshal(doc, read); err != nil {
 			t.Fatal(err)
 		}
-		object, err := ofUsed(read)
-		if err != nil {
-			t.Fatal(err)
-		}
-		kept[i] = object
+		trim(t, read)
+		kept[i] = read
 	}
 	after := heap()
 	runtime.KeepAlive(kept)
@@ -121,9 +115,7 @@ func TestCachedHoldsWhatIsUsed(t *testing.T) {
 	around(&p.ObjectMeta)
 	p.Labels[v1alpha1.PoolLabel], p.Annotations[v1alpha1.RetryJoinsAnnotation] = "largest", "now"
 	want := p.DeepCopy()
-	if _, err := ofUsed(p); err != nil {
-		t.Fatal(err)
-	}
+	trim(t, p)
 	if len(p.Annotations) != 1 || p.Annotations[v1alpha1.RetryJoinsAnnotation] != "now" || len(p.Labels) != 1 ||
 		p.Labels[v1alpha1.PoolLabel] != "largest" || len(p.ManagedFields) != 2 {
 		t.Errorf("left of the metadata: %v, %v, %d managedFields", p.Annotations, p.Labels, len(p.ManagedFields))

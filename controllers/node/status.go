@@ -2,6 +2,7 @@ package node
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
@@ -48,13 +49,18 @@ func setVMStatus(st *v1alpha1.NomadNodeStatus, s *scope, o nodestate.State) {
 	v.Host, v.Address = "", ""
 	if s.vmi != nil {
 		v.Host = s.vmi.Status.NodeName
-		for _, i := range s.vmi.Status.Interfaces {
-			if i.IP != "" {
-				v.Address = i.IP
-				break
-			}
+		v.Address = AddressOf(s.vmi.Status.Interfaces)
+	}
+}
+
+// AddressOf is the first address of an instance; empty: it has none.
+func AddressOf(all []kubevirtv1.VirtualMachineInstanceNetworkInterface) string {
+	for _, i := range all {
+		if i.IP != "" {
+			return i.IP
 		}
 	}
+	return ""
 }
 
 func setNomadStatus(st *v1alpha1.NomadNodeStatus, s *scope, is nodestate.State) {

@@ -58,11 +58,22 @@ func VMOf(n *v1alpha1.NomadNode, vm *kubevirtv1.VirtualMachine) VM {
 		out.DeletingSince = vm.DeletionTimestamp.Time
 	}
 	for _, c := range vm.Status.Conditions {
-		if c.Type == kubevirtv1.VirtualMachineFailure && c.Status == corev1.ConditionTrue {
+		if VMFails(c) {
 			out.Failure = c.Message
 		}
 	}
 	return out
+}
+
+// VMFails is true for the condition that says why a VM can't run. No other one of a VM is read.
+func VMFails(c kubevirtv1.VirtualMachineCondition) bool {
+	return c.Type == kubevirtv1.VirtualMachineFailure && c.Status == corev1.ConditionTrue
+}
+
+// Unschedulable is true for the condition that says why no host takes an instance. No other one of an instance is read.
+func Unschedulable(c kubevirtv1.VirtualMachineInstanceCondition) bool {
+	return string(c.Type) == string(corev1.PodScheduled) && c.Status == corev1.ConditionFalse &&
+		c.Reason == corev1.PodReasonUnschedulable
 }
 
 // InstanceOf reads a VM's instance.
@@ -77,8 +88,7 @@ func InstanceOf(vmi *kubevirtv1.VirtualMachineInstance) Instance {
 	// KubeVirt copies the Pod's condition (KubeVirt: pkg/virt-controller/watch/vmi/lifecycle.go). It writes the same
 	// condition while a claim is missing, but then there is no Pod, and the phase is Pending.
 	for _, c := range vmi.Status.Conditions {
-		if vmi.IsScheduling() && string(c.Type) == string(corev1.PodScheduled) && c.Status == corev1.ConditionFalse &&
-			c.Reason == corev1.PodReasonUnschedulable {
+		if vmi.IsScheduling() && Unschedulable(c) {
 			out.Unschedulable, out.UnschedulableSince = c.Message, c.LastTransitionTime.Time
 		}
 	}
