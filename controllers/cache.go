@@ -27,7 +27,7 @@ func CacheOptions(namespaces []string) cache.Options {
 		in[name] = cache.Config{}
 	}
 	t := &trimmer{}
-	return cache.Options{DefaultNamespaces: in, DefaultTransform: t.trim,
+	return cache.Options{DefaultNamespaces: in, DefaultTransform: t.trim, NewInformer: t.newInformer,
 		ByObject: map[client.Object]cache.ByObject{
 			&kubevirtv1.VirtualMachine{}:         {Label: marked},
 			&kubevirtv1.VirtualMachineInstance{}: {Label: marked},
