@@ -88,7 +88,7 @@ func (s *shared) labelsOf(labels map[string]string) map[string]string {
 // member shares what a member was made from, and what most members say of themselves.
 func (s *shared) member(n *v1alpha1.NomadNode) {
 	s.specOf(n)
-	n.Status.Conditions = slices.Clone(n.Status.Conditions) // a decoded list is longer than it says
+	n.Status.Conditions = slices.Clone(n.Status.Conditions) // a decoded list has capacity for more
 	for i := range n.Status.Conditions {
 		c := &n.Status.Conditions[i]
 		s.textsOf(&c.Type, (*string)(&c.Status), &c.Reason, &c.Message) //nolint:forbidigo // nothing is decided by it
