@@ -170,8 +170,8 @@ func (p *Process) Kill() error {
 
 // Pause stops the process group with SIGSTOP: it keeps its sockets and answers nothing. The kernel stops each thread
 // when that is about to run next, so Pause waits until all threads of the first process are. The others are stopped
-// after it: a process that starts a program with vfork can't be stopped until its child has executed that program, which
-// a child that is stopped never does.
+// after it: a process that starts a program with vfork can't be stopped until its child has executed that program,
+// which a child that is stopped never does.
 func (p *Process) Pause() error {
 	if err := p.kill(p.Pid(), syscall.SIGSTOP); err != nil {
 		return err
