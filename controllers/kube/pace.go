@@ -14,8 +14,13 @@ type Pace struct{ at ByName[time.Time] }
 // Left is how much longer details of an object wait; 0: they don't.
 func (p *Pace) Left(name types.NamespacedName, now time.Time, interval time.Duration) time.Duration {
 	at, _ := p.at.Get(name)
-	left := at.Add(interval).Sub(now)
-	if left > interval { // the clock was set back
+	return pauseLeft(at, now, interval)
+}
+
+// pauseLeft is how much is left of a pause that began then.
+func pauseLeft(since, now time.Time, pause time.Duration) time.Duration {
+	left := since.Add(pause).Sub(now)
+	if left > pause { // the clock was set back
 		return 0
 	}
 	return max(left, 0)

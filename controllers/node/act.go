@@ -395,6 +395,7 @@ func (r *Reconciler) patchNode(ctx context.Context, s *scope, change func(*v1alp
 		return err
 	}
 	s.node, s.latest = after, true
+	r.written.Wrote(after, r.Clock.Now())
 	return nil
 }
 

@@ -42,6 +42,7 @@ type Reconciler struct {
 
 	tracking tracking
 	pace     kube.Pace
+	written  kube.OwnWrites
 	facts    factsCache
 	denials  kube.ByName[denial]
 	accepted kube.ByName[accepted]
@@ -79,11 +80,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if apierrors.IsNotFound(err) {
 			r.tracking.set(req.NamespacedName, nil, "")
 			r.pace.Forget(req.NamespacedName)
+			r.written.Forget(req.NamespacedName)
 			r.denials.Forget(req.NamespacedName)
 			r.accepted.Forget(req.NamespacedName)
 			r.Connections.ForgetMember(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if lag := r.written.Lag(n, r.Clock.Now()); lag > 0 {
+		return ctrl.Result{RequeueAfter: lag}, nil
 	}
 	s, err := r.observe(ctx, n)
 	if err != nil {
@@ -143,6 +148,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope, status v1alpha1.
 	}
 	s.node, s.latest = after, true
 	r.pace.Wrote(client.ObjectKeyFromObject(after), s.observed.Now)
+	r.written.Wrote(after, r.Clock.Now())
 	if before.Status.Phase != after.Status.Phase {
 		log.FromContext(ctx).Info("phase", "from", before.Status.Phase, "to", after.Status.Phase)
 	}
