@@ -62,14 +62,19 @@ test: ## Run the unit, integration and end-to-end tests
 	@hack/needs.sh test
 	@$(WHICH_NOMAD)
 	go vet -composites=false ./... # a Problem is a reason and a message everywhere
+	@rm -f $(SAID)
 	@$(say_nomad) $(MAKE) --no-print-directory -j3 --output-sync=target $(CHAINS)
 	@$(MAKE) --no-print-directory contract # alone, because it measures times of Nomad's
+	@$(say_nomad) go run ./hack/messages # whatever the controllers said is in docs/messages.txt
 
 # Three chains of tests side by side: each waits a lot, for Nomad's and Kubernetes' own time.
 .PHONY: $(CHAINS) test-built
 # Of memory there is enough, of processors there isn't: a quarter of an API server's time would go into collecting garbage.
 $(CHAINS) test-guest: export GOGC := 400
 $(CHAINS): export NOMAD_HARVESTER_PRODUCT := $(BUILT)/nomad-harvester
+# To which each run of the end-to-end tests adds what the controllers say.
+SAID := $(BUILT)/messages.txt
+$(CHAINS): export NOMAD_HARVESTER_RECORD := $(SAID)
 $(CHAINS): test-built
 test-built:
 	@go run ./hack/tools >/dev/null # all at once, so that what they share is compiled once
@@ -99,12 +104,9 @@ test-race: ## Run what isn't end-to-end once more, with the race detector, and p
 	CGO_ENABLED=1 $(GOTEST) -race -short ./test/sim ./hack/... # which say nothing of what the unit tests cover
 	@$(print_coverage)
 
-MESSAGES := docs/messages.txt
 .PHONY: messages
-messages: ## Gather what the controllers say during the tests into docs/messages.txt; troubleshooting is held to it
-	@mkdir -p $(BUILT) && rm -f $(BUILT)/messages.txt
-	NOMAD_HARVESTER_RECORD=$(BUILT)/messages.txt $(MAKE) --no-print-directory -j3 --output-sync=target $(CHAINS)
-	mv $(BUILT)/messages.txt $(MESSAGES)
+messages: ## Add what the controllers said during the last make test to docs/messages.txt; troubleshooting is held to it
+	@go run ./hack/messages -add
 
 .PHONY: test-guest
 test-guest: ## Boot whole machines with qemu, and scale a pool of them; CI runs it too

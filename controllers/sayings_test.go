@@ -1,81 +1,52 @@
 package controllers
 
 import (
-	"go/ast"
-	"go/token"
-	"io/fs"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/nomad-harvester/nomad-harvester/test/messages"
 )
 
 // docs/troubleshooting.md quotes what the code says today: a message that is changed fails here, not only when the
 // messages are recorded the next time.
 func TestTroubleshootingQuotesTheCode(t *testing.T) {
-	var texts []saying
+	var texts []messages.Text
 	for _, dir := range []string{"../api", "../controllers", "../internal"} {
-		texts = append(texts, sayingsIn(t, dir)...)
+		in, err := messages.TextsIn(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, in...)
 	}
 	conditions, events := quoted(read(t, "../docs/troubleshooting.md"))
 	for _, q := range slices.Concat(conditions, events) {
 		for _, part := range q.parts {
-			if !slices.ContainsFunc(texts, func(s saying) bool { return s.has(part) }) {
+			if !slices.ContainsFunc(texts, func(s messages.Text) bool { return saying(s).has(part) }) {
 				t.Errorf("no code says %q, which docs/troubleshooting.md quotes of%s", part, " "+strings.TrimSpace(q.what))
 			}
 		}
 	}
 }
 
-// saying is a text of the code: what stands between the values that are put in.
-type saying []string
-
-// value is where a value is put into a text.
-const value = "\x00"
-
-var verb = regexp.MustCompile(`%[-+#]?[0-9.]*[a-zA-Z]`)
-
-// sayingsIn are the texts of the code below a directory, but not of its tests.
-func sayingsIn(t *testing.T, dir string) (all []saying) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		ast.Inspect(parse(t, path), func(n ast.Node) bool {
-			if e, ok := n.(ast.Expr); ok {
-				if text := textOf(e); strings.Trim(text, value) != "" {
-					all = append(all, strings.Split(verb.ReplaceAllString(text, value), value))
-				}
-			}
-			return true
-		})
-		return nil
-	})
+// docs/messages.txt has nothing that the code can't say any more. What a test run said and it lacks, hack/messages finds.
+func TestTheRecordIsWhatTheCodeSays(t *testing.T) {
+	var record messages.Set
+	if err := record.Read(strings.NewReader(read(t, "../docs/messages.txt"))); err != nil {
+		t.Fatal(err)
+	}
+	code, err := messages.SaidBy("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
+	for who, message := range code.Unsayable(&record).All() {
+		t.Errorf("no code says (take it out, or let `make messages` do so; what another program says is in "+
+			"test/messages/others.go):\n%s: %s", who, message)
+	}
 }
 
-// textOf is what a literal, or a sum with literals, has for a text; whatever else is a value.
-func textOf(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		if text, err := strconv.Unquote(e.Value); e.Kind == token.STRING && err == nil {
-			return text
-		}
-	case *ast.BinaryExpr:
-		if e.Op == token.ADD {
-			return textOf(e.X) + textOf(e.Y)
-		}
-	case *ast.ParenExpr:
-		return textOf(e.X)
-	}
-	return value
-}
+// saying is a text of the code: what stands between the values that are put in.
+type saying messages.Text
 
 const (
 	// enough is how many letters of a quote a piece has to have, for a quote to begin in it, and few for one to end in it

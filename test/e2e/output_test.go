@@ -20,8 +20,8 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/test/testenv"
 )
 
-// recordTo is the file to which what the controllers said during the tests is added, if it is set. docs/messages.txt
-// is made so (make messages), and docs/troubleshooting.md is held to it.
+// recordTo is the file to which what the controllers said during the tests is added, if it is set. `make test` sets it,
+// and compares it with docs/messages.txt in the end; `make messages` adds it to that.
 var recordTo = os.Getenv("NOMAD_HARVESTER_RECORD")
 
 // output is what `kubectl describe` would have shown of pools and members, at any moment.

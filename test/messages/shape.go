@@ -20,8 +20,10 @@ var varying = []struct {
 	{regexp.MustCompile(`\d+`), "N"},
 }
 
-// Shape is what messages have in common that say the same of others, at another time.
+// Shape is what messages have in common that say the same of others, at another time. What other programs say is
+// another's each time.
 func Shape(message string) string {
+	message = Own(message)
 	for _, v := range varying {
 		message = v.pattern.ReplaceAllString(message, v.by)
 	}

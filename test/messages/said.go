@@ -1,0 +1,91 @@
+package messages
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Said is what the code can say: its constant texts, of which messages are made.
+type Said struct {
+	// texts are those of at least two words, by which a message is known; the longest come first.
+	texts []string
+	// reasons are the texts without a value: reasons of conditions and Events, and types of conditions, are among them.
+	reasons map[string]bool
+}
+
+// speaking are the directories whose code speaks of pools and members.
+var speaking = []string{"api", "controllers", "internal"}
+
+// twoWords are what a text has to have. What has less is in other programs' words as well, or in a name.
+var twoWords = regexp.MustCompile(`[A-Za-z']{2,}[^A-Za-z']+[A-Za-z']{2,}`)
+
+// SaidBy returns what the code below the root of the repository can say.
+func SaidBy(root string) (*Said, error) {
+	var texts []Text
+	for _, dir := range speaking {
+		in, err := TextsIn(filepath.Join(root, dir))
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, in...)
+	}
+	return newSaid(texts), nil
+}
+
+func newSaid(texts []Text) *Said {
+	s := &Said{reasons: map[string]bool{}}
+	for _, text := range texts {
+		if len(text) == 1 {
+			s.reasons[text[0]] = true
+		}
+		for _, piece := range text {
+			if piece = oneLine(strings.TrimSpace(piece)); twoWords.MatchString(piece) {
+				s.texts = append(s.texts, piece)
+			}
+		}
+	}
+	slices.SortFunc(s.texts, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	s.texts = slices.Compact(s.texts)
+	return s
+}
+
+// Unrecorded names what was said, with its first message, and isn't in the record: a reason, or a text of the code.
+// Words of other programs don't count, and nor does the company in which a text is said, because both are others each
+// time: what goes wrong first is chance, and so is what Nomad answers to the request that it is just asked.
+func (s *Said) Unrecorded(said, record *Set) (lacks []string) {
+	all, known := record.String(), map[string]bool{}
+	for who := range record.All() {
+		known[reasonOf(who)] = true
+	}
+	lack := func(what, who, message string) {
+		known[what] = true
+		lacks = append(lacks, fmt.Sprintf("%q, of\n\t%s: %s", what, who, message))
+	}
+	for who, message := range said.All() {
+		if reason := reasonOf(who); !known[reason] {
+			lack(reason, who, message)
+		}
+		own := Own(message)
+		for _, text := range s.texts {
+			if !known[text] && strings.Contains(own, text) && !strings.Contains(all, text) {
+				lack(text, who, message)
+				break // the longest; shorter ones are mostly parts of it
+			}
+		}
+	}
+	return lacks
+}
+
+// reasonOf is of which kind of object something is said, and for which reason: which of its conditions has a reason
+// first may be chance.
+func reasonOf(who string) string {
+	kind, what, _ := strings.Cut(who, " ")
+	if _, reason, ok := strings.Cut(what, "/"); ok {
+		what, _, _ = strings.Cut(reason, " ")
+	}
+	return kind + " " + what
+}

@@ -1,0 +1,58 @@
+package messages
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Unsayable are the messages of a record that no code says: it has no such reason, or there are words in the message
+// that are no text of the code's, no value and no other program's.
+func (s *Said) Unsayable(record *Set) *Set {
+	gone := &Set{}
+	for who, message := range record.All() {
+		if !s.hasReason(who) || s.foreign(message) != "" {
+			gone.Add(who, message)
+		}
+	}
+	return gone
+}
+
+// hasReason goes by "pool Event Reason" or "pool Condition/Reason Status".
+func (s *Said) hasReason(who string) bool {
+	_, what, _ := strings.Cut(who, " ")
+	if reason, ok := strings.CutPrefix(what, "Event "); ok {
+		return s.reasons[reason]
+	}
+	what, _, _ = strings.Cut(what, " ")
+	condition, reason, _ := strings.Cut(what, "/")
+	return s.reasons[condition] && s.reasons[reason]
+}
+
+var (
+	// values are what Shape and Own put in the place of others, and what is quoted.
+	values = regexp.MustCompile(`"[^"]*"|\b(TIME|ID|ADDRESS|NAMES?|ALLOCATION|N|WORDS)\b`)
+	// threeWords are no value, but a sentence or a part of one.
+	threeWords = regexp.MustCompile(`\b[A-Za-z']+[,;]? [A-Za-z']+[,;]? [A-Za-z']+\b`)
+)
+
+// foreign is a part of a message that isn't made of the code's texts, or empty.
+func (s *Said) foreign(message string) string {
+	message = Own(message)
+	left := []byte(message)
+	for _, text := range s.texts {
+		for at := 0; ; at++ {
+			next := strings.Index(message[at:], text)
+			if next < 0 {
+				break
+			}
+			at += next
+			copy(left[at:], strings.Repeat("\n", len(text)))
+		}
+	}
+	for part := range strings.SplitSeq(string(left), "\n") {
+		if words := threeWords.FindString(values.ReplaceAllString(Shape(part), "\n")); words != "" {
+			return words
+		}
+	}
+	return ""
+}
