@@ -66,12 +66,14 @@ func (c *check) next(job, former string) *api.AllocationListStub {
 	})[0]
 }
 
-// events are the kinds of what is said of an allocation's only task.
+// events are the kinds of what is said of an allocation's only task: nothing, before its client has told of it.
 func (c *check) events(job, id string) (status string, kinds []string) {
 	for _, a := range c.allocations(job) {
 		if a.ID == id {
-			for _, e := range a.TaskStates["task"].Events {
-				kinds = append(kinds, e.Type)
+			if task := a.TaskStates["task"]; task != nil {
+				for _, e := range task.Events {
+					kinds = append(kinds, e.Type)
+				}
 			}
 			return a.ClientStatus, kinds
 		}
@@ -101,6 +103,24 @@ func (c *check) movedBetweenAgents(change ...func(*api.Job)) []string {
 	return lines(out)
 }
 
+// movesFrom begins the move of a job's only allocation to an agent, by a drain of the node that it runs on. Its data is
+// fetched from an address, whoever answers there, and what the next allocation finds is in a file.
+func (c *check) movesFrom(address string) (node, job, before, found string) {
+	from := c.node(simclient.Options{HTTPAddr: address})
+	found = filepath.Join(c.dir(), "out")
+	job = c.run(c.jobOf("service", 1, remembers(found), migrates))
+	before = c.awaitRunning(job, 1)[0].ID
+	c.agent()
+	c.drain(from.ID(), time.Hour)
+	return from.ID(), job, before, found
+}
+
+// finds waits until a task has said what of its data it finds, and compares that.
+func (c *check) finds(in string, want ...string) {
+	c.await("what it finds", func() error { return atLeast(len(want), lines(in)) })
+	c.equal("found", lines(in), want)
+}
+
 func atLeast(n int, words []string) error {
 	if len(words) < n {
 		return fmt.Errorf("only %v", words)
@@ -117,20 +137,15 @@ var migrations = []behaviour{
 	}},
 	{"migrate-has-the-next-allocation-pend-while-it-fetches", "cases C2", func(c *check) {
 		from := c.archive(map[string]string{"alloc/data/kept": "shared\n", "task/local/kept": "own\n"})
-		old := c.node(simclient.Options{HTTPAddr: from.address})
-		out := filepath.Join(c.dir(), "out")
-		job := c.run(c.jobOf("service", 1, remembers(out), migrates))
-		before := c.awaitRunning(job, 1)[0]
-		c.agent()
-		c.drain(old.ID(), time.Hour)
-		next := c.next(job, before.ID)
+		node, job, before, out := c.movesFrom(from.address)
+		next := c.next(job, before)
 		select {
 		case path := <-from.asked:
-			c.equal("asked for", path, "/v1/client/allocation/"+before.ID+"/snapshot")
+			c.equal("asked for", path, "/v1/client/allocation/"+before+"/snapshot")
 		case <-time.After(c.timeout):
 			c.fatalf("nobody fetches: %+v", next)
 		}
-		c.awaitDrained(old.ID()) // which the drain doesn't wait for
+		c.awaitDrained(node) // which the drain doesn't wait for
 		// It was received, and nothing is set up: by that whoever drains a node sees that its data is still needed.
 		c.stays("the allocation", 2*time.Second, func() error {
 			if status, kinds := c.events(job, next.ID); status != "pending" || slices.Contains(kinds, api.TaskSetup) {
@@ -141,7 +156,7 @@ var migrations = []behaviour{
 		if _, kinds := c.events(job, next.ID); !slices.Contains(kinds, api.TaskReceived) {
 			c.fatalf("it wasn't received: %v", kinds)
 		}
-		former, _, err := c.api.Allocations().Info(before.ID, nil)
+		former, _, err := c.api.Allocations().Info(before, nil)
 		c.must(err)
 		c.holds("the former names the next", former.NextAllocation == next.ID && former.ClientStatus == "complete",
 			former.NextAllocation, former.ClientStatus)
@@ -150,22 +165,15 @@ var migrations = []behaviour{
 		if _, kinds := c.events(job, next.ID); !slices.Contains(kinds, api.TaskSetup) {
 			c.fatalf("it was never set up: %v", kinds)
 		}
-		c.await("what it finds", func() error { return atLeast(2, lines(out)) })
-		c.equal("found", lines(out), []string{"shared", "own"})
+		c.finds(out, "shared", "own")
 	}},
 	{"migrate-from-a-node-that-is-gone-begins-empty", "cases C2", func(c *check) {
 		port, err := process.FreePort() // where nobody answers
 		c.must(err)
-		old := c.node(simclient.Options{HTTPAddr: fmt.Sprintf("127.0.0.1:%d", port)})
-		out := filepath.Join(c.dir(), "out")
-		job := c.run(c.jobOf("service", 1, remembers(out), migrates))
-		before := c.awaitRunning(job, 1)[0]
-		c.agent()
-		c.drain(old.ID(), time.Hour)
-		next := c.next(job, before.ID)
+		_, job, before, out := c.movesFrom(fmt.Sprintf("127.0.0.1:%d", port))
+		next := c.next(job, before)
 		c.awaitRunning(job, 1)
-		c.await("what it finds", func() error { return atLeast(2, lines(out)) })
-		c.equal("found", lines(out), []string{"fresh", "fresh"})
+		c.finds(out, "fresh", "fresh")
 		c.equal("the one", c.awaitRunning(job, 1)[0].ID, next.ID)
 	}},
 	{"migrate-cut-off-begins-empty", "cases C2", func(c *check) {
@@ -178,14 +186,8 @@ var migrations = []behaviour{
 			panic(http.ErrAbortHandler)
 		}))
 		c.later(func() error { cut.Close(); return nil })
-		old := c.node(simclient.Options{HTTPAddr: strings.TrimPrefix(cut.URL, "http://")})
-		out := filepath.Join(c.dir(), "out")
-		job := c.run(c.jobOf("service", 1, remembers(out), migrates))
-		c.awaitRunning(job, 1)
-		c.agent()
-		c.drain(old.ID(), time.Hour)
-		c.await("what it finds", func() error { return atLeast(2, lines(out)) })
-		c.equal("found", lines(out), []string{"fresh", "fresh"})
+		_, _, _, out := c.movesFrom(strings.TrimPrefix(cut.URL, "http://"))
+		c.finds(out, "fresh", "fresh")
 	}},
 }
 
