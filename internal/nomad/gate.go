@@ -126,7 +126,7 @@ func (g *gate) enterSlow() (*turn, error) {
 	now := g.clock.Now()
 	// One that isn't alone makes no claim: it couldn't use a turn.
 	if alone := g.calls == 0; !alone || !g.slowTurns.take(g.address, now) {
-		return nil, &BusyError{after: g.retries.next(now)}
+		return nil, g.busyAt(now)
 	}
 	return g.admit(true, g.slowTurns.giveBack), nil
 }
@@ -165,5 +165,8 @@ func (g *gate) ended(took time.Duration, prompt bool, now time.Time) {
 func (g *gate) busy() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return &BusyError{after: g.retries.next(g.clock.Now())}
+	return g.busyAt(g.clock.Now())
 }
+
+// busyAt is called with the lock held.
+func (g *gate) busyAt(now time.Time) error { return &BusyError{after: g.retries.next(now)} }
