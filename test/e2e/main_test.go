@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -295,7 +294,7 @@ func describe(ctx context.Context, pool string) string {
 	// The guests come first: what CI keeps of a long output is its beginning and its end.
 	for _, g := range w.Hypervisor.Guests() {
 		if g.VM.Namespace == p.Namespace && strings.HasPrefix(g.VM.Name, pool+"-") {
-			fmt.Fprintf(&b, "guest %s:\n%s\n", g.VM.Name, tail(g.LogFile, 10, ""))
+			fmt.Fprintf(&b, "guest %s:\n%s\n", g.VM.Name, process.Tail(g.LogFile, 10))
 		}
 	}
 	for _, e := range w.Hypervisor.Trace() {
@@ -310,7 +309,7 @@ func describe(ctx context.Context, pool string) string {
 			n.Spec.Drain)
 		unexpected(&b, n.Status.Conditions)
 	}
-	fmt.Fprintf(&b, "controller:\n%s\n", tail(controller.Spec.LogFile, 20, `"level":"Level(`))
+	fmt.Fprintf(&b, "controller:\n%s\n", process.Tail(controller.Spec.LogFile, 20, `"level":"Level(`))
 	return b.String()
 }
 
@@ -321,16 +320,4 @@ func unexpected(out *strings.Builder, conditions []metav1.Condition) {
 			fmt.Fprintf(out, "  %s %s=%s %s: %s\n", c.LastTransitionTime.Format(time.TimeOnly), c.Type, c.Status, c.Reason, c.Message)
 		}
 	}
-}
-
-// tail is the end of a log, without the lines that hold what is of no interest.
-func tail(file string, lines int, without string) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err.Error()
-	}
-	all := slices.DeleteFunc(strings.Split(strings.TrimSpace(string(text)), "\n"), func(line string) bool {
-		return without != "" && strings.Contains(line, without)
-	})
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

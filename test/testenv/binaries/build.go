@@ -1,7 +1,6 @@
 package binaries
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/nomad-harvester/nomad-harvester/test/testenv/process"
 )
 
 const (
@@ -44,7 +45,7 @@ func (s *workshop) build(ctx context.Context, p plan) error {
 	err = goCommand(ctx, p.dir, env, log, append([]string{"build", "-o", unfinished}, p.args()...)...)
 	stop()
 	if err != nil {
-		return fmt.Errorf("building %s: %w\n%s(all of it: %s)", p, err, tail(log.Name(), tailLines), log.Name())
+		return fmt.Errorf("building %s: %w\n%s\n(all of it: %s)", p, err, process.Tail(log.Name(), tailLines), log.Name())
 	}
 	if err := os.Rename(unfinished, p.path); err != nil {
 		return err
@@ -98,16 +99,4 @@ func goProcess(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
-}
-
-// tail returns the last lines of a file, each ended by a newline; what cannot be
-// read is left out, for it only decorates an error.
-func tail(path string, lines int) string {
-	content, _ := os.ReadFile(path)
-	content = bytes.TrimRight(content, "\n")
-	if len(content) == 0 {
-		return ""
-	}
-	all := bytes.Split(content, []byte("\n"))
-	return string(bytes.Join(all[max(0, len(all)-lines):], []byte("\n"))) + "\n"
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -223,27 +221,4 @@ func (p *Process) kill(pid int, sig syscall.Signal) error {
 		return fmt.Errorf("send %s to %s (pid %d): %w", sig, p.spec.Name, p.Pid(), err)
 	}
 	return nil
-}
-
-// tailBytes bounds what Tail reads.
-const tailBytes = 64 << 10
-
-// Tail returns the last n lines of the log, for error messages; empty if there is no log.
-func (p *Process) Tail(n int) string {
-	f, err := os.Open(p.spec.LogFile)
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err == nil && info.Size() > tailBytes {
-		if _, err := f.Seek(-tailBytes, io.SeekEnd); err != nil {
-			return ""
-		}
-	}
-	b, err := io.ReadAll(io.LimitReader(f, tailBytes))
-	if err != nil {
-		return ""
-	}
-	lines := strings.Split(strings.TrimRight(string(b), "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
