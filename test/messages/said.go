@@ -53,7 +53,7 @@ func newSaid(texts []Text) *Said {
 	return s
 }
 
-// Unrecorded names what was said, with its first message, and isn't in the record: a reason, or a text of the code.
+// Unrecorded names what was said and isn't in the record, a reason or a text of the code, each with its first message.
 // Words of other programs don't count, and nor does the company in which a text is said, because both are others each
 // time: what goes wrong first is chance, and so is what Nomad answers to the request that it is just asked.
 func (s *Said) Unrecorded(said, record *Set) (lacks []string) {
@@ -63,6 +63,7 @@ func (s *Said) Unrecorded(said, record *Set) (lacks []string) {
 	}
 	lack := func(what, who, message string) {
 		known[what] = true
+		all += Own(message) // of whose other texts nothing has to be said
 		lacks = append(lacks, fmt.Sprintf("%q, of\n\t%s: %s", what, who, message))
 	}
 	for who, message := range said.All() {
@@ -71,9 +72,9 @@ func (s *Said) Unrecorded(said, record *Set) (lacks []string) {
 		}
 		own := Own(message)
 		for _, text := range s.texts {
-			if !known[text] && strings.Contains(own, text) && !strings.Contains(all, text) {
-				lack(text, who, message)
-				break // the longest; shorter ones are mostly parts of it
+			if strings.Contains(own, text) && !strings.Contains(all, text) {
+				lack(text, who, message) // the longest
+				break
 			}
 		}
 	}

@@ -39,11 +39,13 @@ func TestUnrecorded(t *testing.T) {
 		"a reason of another kind":          {"member Ready/Unreachable False: Nomad at x", []string{`"member Unreachable"`}},
 		"an Event is no condition":          {"pool Ready/Joined False: Nomad at x", []string{`"pool Joined"`}},
 		"a text":                            {"pool Ready/Unreachable False: Members were made, and can't be seen to join: Nomad at x", []string{`"Members were made, and can't be seen to join:"`}},
-		"reason and text":                   {"pool Ready/VMStopped False: The VM of member a is halted. Start it, or delete its NomadNode.", []string{`"pool VMStopped"`, `"is halted. Start it, or delete its NomadNode."`}},
+		"a message is named once":           {"pool Ready/VMStopped False: The VM of member a is halted. Start it, or delete its NomadNode.", []string{`"pool VMStopped"`}},
 		"a text of two lines":               {"pool Ready/Unreachable False: Two lines of one text", []string{`"Two lines of one text"`}},
 		"the code's text in another's word": {`pool Ready/Unreachable False: admission webhook "x" denied the request: the VM of member is halted. Two lines of one text`, nil},
 		"once each": {"pool Ready/VMStopped False: Two lines of one text\npool ScalingOut/VMStopped True: Two lines of one text",
-			[]string{`"pool VMStopped"`, `"Two lines of one text"`}},
+			[]string{`"pool VMStopped"`}},
+		"two messages": {"pool Ready/Unreachable False: Two lines of one text\npool ScalingOut/VMStopped True: Two lines of one text",
+			[]string{`"Two lines of one text"`, `"pool VMStopped"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := code.Unrecorded(set(strings.Split(tc.said, "\n")...), record)
