@@ -26,7 +26,7 @@ var ordinary = []string{
 // unrecorded are messages that docs/messages.txt lacks, because the end-to-end tests record what is said of pools and
 // members alone, and don't bring about all of it.
 var unrecorded = []string{" Event GuardBroken", " Event DeleteRefused", "pool TemplateValid/ImageFailed ",
-	"pool TemplateValid/CertificateNotYetValid ", "pool NomadReachable/TooManyNodes ",
+	"pool TemplateValid/CertificateNotYetValid ",
 	"pool NomadReachable/TooManyConnections ", "member Joined/NodeIDDiffers ", "pool ScalingOut/NodeIDDiffers ",
 	" Event NodeIDDiffers", "pool UpToDate/CertificateExpires ", " Event CertificateExpires",
 	" Event DryRun"}
