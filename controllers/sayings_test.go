@@ -9,7 +9,7 @@ import (
 )
 
 // docs/troubleshooting.md quotes what the code says today: a message that is changed fails here, not only when the
-// messages are recorded the next time.
+// messages are documenteded the next time.
 func TestTroubleshootingQuotesTheCode(t *testing.T) {
 	var texts []messages.Text
 	for _, dir := range []string{"../api", "../controllers", "../internal"} {
@@ -30,16 +30,16 @@ func TestTroubleshootingQuotesTheCode(t *testing.T) {
 }
 
 // docs/messages.txt has nothing that the code can't say any more. What a test run said and it lacks, hack/messages finds.
-func TestTheRecordIsWhatTheCodeSays(t *testing.T) {
-	var record messages.Set
-	if err := record.Read(strings.NewReader(read(t, "../docs/messages.txt"))); err != nil {
+func TestTheMessagesAreTheCodes(t *testing.T) {
+	var documented messages.Set
+	if err := documented.Read(strings.NewReader(read(t, "../docs/messages.txt"))); err != nil {
 		t.Fatal(err)
 	}
-	code, err := messages.SaidBy("..")
+	code, err := messages.ReadCode("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for who, message := range code.Unsayable(&record).All() {
+	for who, message := range code.Unsayable(&documented).All() {
 		t.Errorf("no code says (take it out, or let `make messages` do so; what another program says is in "+
 			"test/messages/others.go):\n%s: %s", who, message)
 	}

@@ -38,19 +38,19 @@ func run(out io.Writer, root, saidFile string, add bool) error {
 	if err != nil {
 		return err
 	}
-	recordFile := filepath.Join(root, "docs", "messages.txt")
-	record, err := read(recordFile)
+	documentedIn := filepath.Join(root, "docs", "messages.txt")
+	documented, err := read(documentedIn)
 	if err != nil {
 		return err
 	}
-	code, err := messages.SaidBy(root)
+	code, err := messages.ReadCode(root)
 	if err != nil {
 		return err
 	}
 	if add {
-		return rewrite(out, recordFile, code, record, said)
+		return rewrite(out, documentedIn, code, documented, said)
 	}
-	lacks := code.Unrecorded(said, record)
+	lacks := code.Undocumented(said, documented)
 	for _, lack := range lacks {
 		fmt.Fprintln(out, "docs/messages.txt lacks", lack)
 	}
@@ -72,10 +72,10 @@ func read(name string) (*messages.Set, error) {
 }
 
 // rewrite keeps what wasn't said this time, because not all is said each time.
-func rewrite(out io.Writer, name string, code *messages.Said, record, said *messages.Set) error {
-	gone := code.Unsayable(record)
+func rewrite(out io.Writer, name string, code *messages.Code, documented, said *messages.Set) error {
+	gone := code.Unsayable(documented)
 	var whole messages.Set
-	for who, message := range record.All() {
+	for who, message := range documented.All() {
 		if !gone.Has(who, message) {
 			whole.Add(who, message)
 		}

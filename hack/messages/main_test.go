@@ -17,12 +17,12 @@ const (
 )
 `
 
-func repository(t *testing.T, record string) string {
+func repository(t *testing.T, documented string) string {
 	t.Helper()
 	root := t.TempDir()
 	for name, text := range map[string]string{
 		"api/says.go": code, "controllers/doc.go": "package controllers", "internal/doc.go": "package internal",
-		"docs/messages.txt": record,
+		"docs/messages.txt": documented,
 	} {
 		name = filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -53,7 +53,7 @@ const (
 
 func TestWhatIsLackingIsNamedWithTheCommand(t *testing.T) {
 	for name, tc := range map[string]struct {
-		record, said, lacks string
+		documented, said, lacks string
 	}{
 		"nothing":          {halted + joined, other, ""},
 		"a message":        {halted, joined + other, `"pool Event Joined"`},
@@ -62,7 +62,7 @@ func TestWhatIsLackingIsNamedWithTheCommand(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			err := run(&out, repository(t, tc.record), file(t, tc.said), false)
+			err := run(&out, repository(t, tc.documented), file(t, tc.said), false)
 			if tc.lacks == "" && err != nil {
 				t.Errorf("%v: %s", err, out.String())
 			}

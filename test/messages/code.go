@@ -1,60 +1,92 @@
 package messages
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
+	"cmp"
+	"fmt"
 	"path/filepath"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 )
 
-// Value is where a value is put into a text.
-const Value = "\x00"
-
-// Text is a text of the code: what stands between the values that are put in.
-type Text []string
-
-var verb = regexp.MustCompile(`%[-+#]?[0-9.]*[a-zA-Z]`)
-
-// TextsIn are the texts of the code below a directory, but not of its tests.
-func TextsIn(dir string) (all []Text, err error) {
-	err = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		if err != nil {
-			return err
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			if e, ok := n.(ast.Expr); ok {
-				if text := Constant(e); strings.Trim(text, Value) != "" {
-					all = append(all, strings.Split(verb.ReplaceAllString(text, Value), Value))
-				}
-			}
-			return true
-		})
-		return nil
-	})
-	return all, err
+// Code is the code as far as it speaks: its constant texts, of which messages are made.
+type Code struct {
+	// texts are those of at least two words, by which a message is known; the longest come first.
+	texts []string
+	// reasons are the texts without a value: reasons of conditions and Events, and types of conditions, are among them.
+	reasons map[string]bool
 }
 
-// Constant is what a literal, or a sum with literals, has for a text; whatever else is a Value.
-func Constant(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		if text, err := strconv.Unquote(e.Value); e.Kind == token.STRING && err == nil {
-			return text
+// speaking are the directories whose code speaks of pools and members.
+var speaking = []string{"api", "controllers", "internal"}
+
+// twoWords are what a text has to have. What has less is in other programs' words as well, or in a name.
+var twoWords = regexp.MustCompile(`[A-Za-z']{2,}[^A-Za-z']+[A-Za-z']{2,}`)
+
+// ReadCode reads the code below the root of the repository.
+func ReadCode(root string) (*Code, error) {
+	var texts []Text
+	for _, dir := range speaking {
+		in, err := TextsIn(filepath.Join(root, dir))
+		if err != nil {
+			return nil, err
 		}
-	case *ast.BinaryExpr:
-		if e.Op == token.ADD {
-			return Constant(e.X) + Constant(e.Y)
-		}
-	case *ast.ParenExpr:
-		return Constant(e.X)
+		texts = append(texts, in...)
 	}
-	return Value
+	return newCode(texts), nil
+}
+
+func newCode(texts []Text) *Code {
+	c := &Code{reasons: map[string]bool{}}
+	for _, text := range texts {
+		if len(text) == 1 {
+			c.reasons[text[0]] = true
+		}
+		for _, piece := range text {
+			if piece = oneLine(strings.TrimSpace(piece)); twoWords.MatchString(piece) {
+				c.texts = append(c.texts, piece)
+			}
+		}
+	}
+	slices.SortFunc(c.texts, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	c.texts = slices.Compact(c.texts)
+	return c
+}
+
+// Undocumented names what is reported and isn't documented, a reason or a text of the code, each with its first message.
+// Words of other programs don't count, and nor does the company in which a text is said, because both are others each
+// time: what goes wrong first is chance, and so is what Nomad answers to the request that it is just asked.
+func (c *Code) Undocumented(reported, documented *Set) (lacks []string) {
+	all, known := documented.String(), map[string]bool{}
+	for who := range documented.All() {
+		known[reasonOf(who)] = true
+	}
+	lack := func(what, who, message string) {
+		known[what] = true
+		all += WithoutOthers(message) // whose other texts need no line of their own
+		lacks = append(lacks, fmt.Sprintf("%q, of\n\t%s: %s", what, who, message))
+	}
+	for who, message := range reported.All() {
+		if reason := reasonOf(who); !known[reason] {
+			lack(reason, who, message)
+		}
+		left := WithoutOthers(message)
+		for _, text := range c.texts {
+			if strings.Contains(left, text) && !strings.Contains(all, text) {
+				lack(text, who, message) // the longest
+				break
+			}
+		}
+	}
+	return lacks
+}
+
+// reasonOf is of which kind of object something is said, and for which reason: which of its conditions has a reason
+// first may be chance.
+func reasonOf(who string) string {
+	kind, what, _ := strings.Cut(who, " ")
+	if _, reason, ok := strings.Cut(what, "/"); ok {
+		what, _, _ = strings.Cut(reason, " ")
+	}
+	return kind + " " + what
 }

@@ -25,8 +25,8 @@ var others = []*regexp.Regexp{
 	regexp.MustCompile(`()fault injected by the test[^.;]*()`),
 }
 
-// Own is a message without the words of other programs.
-func Own(message string) string {
+// WithoutOthers is a message without the words of other programs.
+func WithoutOthers(message string) string {
 	for _, words := range others {
 		message = words.ReplaceAllString(message, "${1}WORDS${2}")
 	}

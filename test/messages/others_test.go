@@ -63,7 +63,7 @@ func TestOurOwnWordsStay(t *testing.T) {
 		`keeps it: pods "a" is forbidden: no. Raise the quota`:  "keeps it: WORDS. Raise the quota",
 		"Waiting for 500 allocations; at most 512 MiB":          "Waiting for 500 allocations; at most 512 MiB",
 	} {
-		if got := Own(message); got != want {
+		if got := WithoutOthers(message); got != want {
 			t.Errorf("%q: got %q, want %q", message, got, want)
 		}
 	}

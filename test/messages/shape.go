@@ -23,7 +23,7 @@ var varying = []struct {
 // Shape is what messages have in common that say the same of others, at another time. What other programs say is
 // another's each time.
 func Shape(message string) string {
-	message = Own(message)
+	message = WithoutOthers(message)
 	for _, v := range varying {
 		message = v.pattern.ReplaceAllString(message, v.by)
 	}

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Unsayable are the messages of a record that no code says: it has no such reason, or there are words in the message
+// Unsayable are the documented messages that no code says: it has no such reason, or there are words in the message
 // that are no text of the code's, no value and no other program's.
-func (s *Said) Unsayable(record *Set) *Set {
+func (c *Code) Unsayable(documented *Set) *Set {
 	gone := &Set{}
-	for who, message := range record.All() {
-		if !s.hasReason(who) || s.foreign(message) != "" {
+	for who, message := range documented.All() {
+		if !c.hasReason(who) || c.unexplained(message) != "" {
 			gone.Add(who, message)
 		}
 	}
@@ -18,28 +18,28 @@ func (s *Said) Unsayable(record *Set) *Set {
 }
 
 // hasReason goes by "pool Event Reason" or "pool Condition/Reason Status".
-func (s *Said) hasReason(who string) bool {
+func (c *Code) hasReason(who string) bool {
 	_, what, _ := strings.Cut(who, " ")
 	if reason, ok := strings.CutPrefix(what, "Event "); ok {
-		return s.reasons[reason]
+		return c.reasons[reason]
 	}
 	what, _, _ = strings.Cut(what, " ")
 	condition, reason, _ := strings.Cut(what, "/")
-	return s.reasons[condition] && s.reasons[reason]
+	return c.reasons[condition] && c.reasons[reason]
 }
 
 var (
-	// values are what Shape and Own put in the place of others, and what is quoted.
+	// values are what Shape and WithoutOthers put in the place of others, and what is quoted.
 	values = regexp.MustCompile(`"[^"]*"|\b(TIME|ID|ADDRESS|NAMES?|ALLOCATION|N|WORDS)\b`)
 	// threeWords are no value, but a sentence or a part of one.
 	threeWords = regexp.MustCompile(`\b[A-Za-z']+[,;]? [A-Za-z']+[,;]? [A-Za-z']+\b`)
 )
 
-// foreign is a part of a message that isn't made of the code's texts, or empty.
-func (s *Said) foreign(message string) string {
-	message = Own(message)
+// unexplained is a part of a message that isn't made of the code's texts, or empty.
+func (c *Code) unexplained(message string) string {
+	message = WithoutOthers(message)
 	left := []byte(message)
-	for _, text := range s.texts {
+	for _, text := range c.texts {
 		for at := 0; ; at++ {
 			next := strings.Index(message[at:], text)
 			if next < 0 {

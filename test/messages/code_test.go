@@ -7,7 +7,7 @@ import (
 )
 
 // code says two conditions, an Event and what may be wrong with Nomad.
-var code = newSaid([]Text{
+var code = newCode([]Text{
 	{"Ready"}, {"ScalingOut"}, {"Unreachable"}, {"VMStopped"}, {"Joined"},
 	{"Nomad at ", " can't be asked: ", "; check that the address is right"},
 	{"Members were made, and can't be seen to join: ", ""},
@@ -25,14 +25,14 @@ func set(lines ...string) *Set {
 	return &s
 }
 
-func TestUnrecorded(t *testing.T) {
-	record := set("pool Ready/Unreachable False: Nomad at http://10.0.0.1:1 can't be asked: connection refused; check that the address is right",
+func TestUndocumented(t *testing.T) {
+	documented := set("pool Ready/Unreachable False: Nomad at http://10.0.0.1:1 can't be asked: connection refused; check that the address is right",
 		"pool Event Joined: Nomad node 1758c4e1-eb1e-40ee-9176-917af4e5c215 has joined its pool")
 	for name, tc := range map[string]struct {
-		said string
-		want []string
+		reported string
+		want     []string
 	}{
-		"the same":                          {record.String(), nil},
+		"the same":                          {documented.String(), nil},
 		"another program's words":           {"pool Ready/Unreachable False: Nomad at http://[::1]:2 can't be asked: the pipe is broken; check that the address is right", nil},
 		"another condition":                 {"pool ScalingOut/Unreachable True: Nomad at http://10.0.0.1:1 can't be asked: EOF; check that the address is right", nil},
 		"a reason":                          {"pool Ready/VMStopped False: Nomad at x", []string{`"pool VMStopped"`}},
@@ -48,7 +48,7 @@ func TestUnrecorded(t *testing.T) {
 			[]string{`"Two lines of one text"`, `"pool VMStopped"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := code.Unrecorded(set(strings.Split(tc.said, "\n")...), record)
+			got := code.Undocumented(set(strings.Split(tc.reported, "\n")...), documented)
 			for i := range got {
 				got[i], _, _ = strings.Cut(got[i], ", of\n")
 			}
