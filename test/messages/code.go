@@ -21,7 +21,7 @@ type Code struct {
 var speaking = []string{"api", "controllers", "internal"}
 
 // twoWords are what a text has to have. What has less is in other programs' words as well, or in a name.
-var twoWords = regexp.MustCompile(`[A-Za-z']{2,}[^A-Za-z']+[A-Za-z']{2,}`)
+var twoWords = regexp.MustCompile(`[A-Za-z']{2,}[^A-Za-z']* [^A-Za-z']*[A-Za-z']{2,}`)
 
 // ReadCode reads the code below the root of the repository.
 func ReadCode(root string) (*Code, error) {

@@ -73,6 +73,7 @@ func TestUnsayable(t *testing.T) {
 		"an Event that is gone": {"pool Event Left: Nomad node a has joined its pool", true},
 		"another wording":       {"pool Ready/VMStopped False: The VM of member a is halted. Start it, or delete the NomadNode.", true},
 		"another end":           {"pool Event Joined: Nomad node a has joined its pool. It takes work now", true},
+		"a path":                {"pool Event Joined: Nomad node nomad.example.com/of-the-lab.org/a=b has joined its pool", false},
 		"quoted":                {`pool Event Joined: Nomad node "a with a long name" has joined its pool`, false},
 	} {
 		t.Run(name, func(t *testing.T) {

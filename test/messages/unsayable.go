@@ -29,8 +29,8 @@ func (c *Code) hasReason(who string) bool {
 }
 
 var (
-	// values are what Shape and WithoutOthers put in the place of others, and what is quoted.
-	values = regexp.MustCompile(`"[^"]*"|\b(TIME|ID|ADDRESS|NAMES?|ALLOCATION|N|WORDS)\b`)
+	// values are what is quoted, paths and keys, and what Shape and WithoutOthers put in the place of others.
+	values = regexp.MustCompile(`"[^"]*"|[^\s"]+[./=][^\s"]+|\b(TIME|ID|ADDRESS|NAMES?|ALLOCATION|N|WORDS)\b`)
 	// threeWords are no value, but a sentence or a part of one.
 	threeWords = regexp.MustCompile(`\b[A-Za-z']+[,;]? [A-Za-z']+[,;]? [A-Za-z']+\b`)
 )
