@@ -55,8 +55,8 @@ func run(out io.Writer, root, saidFile string, add bool) error {
 		fmt.Fprintln(out, "docs/messages.txt lacks", lack)
 	}
 	if len(lacks) > 0 {
-		return errors.New("the controllers said what docs/messages.txt lacks; `make messages` adds it, without another test run " +
-			"(what is reported by chance alone: test/messages/chance.go)")
+		return errors.New("the controllers said what docs/messages.txt lacks; `make messages` adds it, without another " +
+			"test run (what is reported by chance alone: test/messages/chance.go)")
 	}
 	fmt.Fprintln(out, "messages: docs/messages.txt has all that the controllers said")
 	return nil

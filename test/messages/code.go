@@ -53,10 +53,10 @@ func newCode(texts []Text) *Code {
 	return c
 }
 
-// Undocumented names what is reported and isn't documented, a reason or a text of the code, each with its first message.
-// Words of other programs don't count, and nor does the company in which a text is said, because both are others each
-// time: what goes wrong first is chance, and so is what Nomad answers to the request that it is just asked. Nor do texts
-// that are reported by chance.
+// Undocumented names what is reported and isn't documented, a reason or a text of the code, each with its first
+// message. Words of other programs don't count, and nor does the company in which a text is said, because both are
+// others each time: what goes wrong first is chance, and so is what Nomad answers to the request that it is just asked.
+// Nor do texts that are reported by chance.
 func (c *Code) Undocumented(reported, documented *Set) (lacks []string) {
 	all, known := documented.String(), map[string]bool{}
 	for who := range documented.All() {
