@@ -78,8 +78,8 @@ func TestWhatIsLackingIsNamedWithTheCommand(t *testing.T) {
 func TestAdd(t *testing.T) {
 	root := repository(t, gone+halted)
 	var out strings.Builder
-	if err := run(&out, root, file(t, joined+"pool Ready/VMStopped False: The VM of member a-2v4wz is halted. Start it.\n"),
-		true); err != nil {
+	sameShape := "pool Ready/VMStopped False: The VM of member a-2v4wz is halted. Start it.\n"
+	if err := run(&out, root, file(t, joined+sameShape), true); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(filepath.Join(root, "docs", "messages.txt"))

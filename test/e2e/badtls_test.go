@@ -43,7 +43,8 @@ func TestNomadsTLSFaultsAreReported(t *testing.T) {
 			[]string{"its certificate is for example.com", `and not for "server.global.nomad"`,
 				"into the Secret that spec.nomad.credentialsSecretRef names as the key tls-server-name"}},
 		"nameless": {mutual.URL, map[string]string{"ca.crt": ca}, []string{
-			"it ended the TLS handshake: certificate required", "put a valid client certificate, signed by the CA of Nomad's agents, and its private key into"}},
+			"it ended the TLS handshake: certificate required",
+			"put a valid client certificate, signed by the CA of Nomad's agents, and its private key into"}},
 		"speakshttps": {strings.Replace(secure.URL, "https:", "http:", 1), nil,
 			[]string{"it speaks HTTPS; use https:// in spec.nomad.address"}},
 		"speakshttp": {strings.Replace(plain.URL, "http:", "https:", 1), nil,
