@@ -100,7 +100,8 @@ func (s *workshop) buildGuestImage(ctx context.Context, nomad, dir string) error
 	} // mmdebstrap unmounts what it mounted
 	cmd.WaitDelay = 15 * time.Second
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("building the guest image: %w\n%s\n(all of it: %s)", err, process.Tail(log.Name(), tailLines), log.Name())
+		return fmt.Errorf("building the guest image: %w\n%s\n(all of it: %s)", err, process.Tail(log.Name(), tailLines),
+			log.Name())
 	}
 	if err := os.Rename(unfinished, dir); err != nil {
 		return err
