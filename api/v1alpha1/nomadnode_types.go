@@ -393,6 +393,11 @@ type NomadStatus struct {
 	// stops them then, and may miss that moment. Unset: others are left too, or none.
 	// +optional
 	OnlySystemTime *metav1.Time `json:"onlySystemTime,omitempty"`
+	// forcedTime is since when the allocations that are left after the drain deadline have their time to stop, with
+	// onTimeout Force: the deadline, or when the drain was sent or ended if that was later. It is written once, and what
+	// Nomad reports later doesn't move the end of the drain. Unset: the deadline hasn't passed, or nothing is forced.
+	// +optional
+	ForcedTime *metav1.Time `json:"forcedTime,omitempty"`
 	// blocking names some of the allocations that the drain waits for.
 	// +listType=atomic
 	// +optional

@@ -692,6 +692,10 @@ func (in *NomadStatus) DeepCopyInto(out *NomadStatus) {
 		in, out := &in.OnlySystemTime, &out.OnlySystemTime
 		*out = (*in).DeepCopy()
 	}
+	if in.ForcedTime != nil {
+		in, out := &in.ForcedTime, &out.ForcedTime
+		*out = (*in).DeepCopy()
+	}
 	if in.Blocking != nil {
 		in, out := &in.Blocking, &out.Blocking
 		*out = make([]string, len(*in))

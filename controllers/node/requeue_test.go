@@ -26,7 +26,8 @@ func TestMemberKeepsItsNomadWatched(t *testing.T) {
 		"before a far deadline": {func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime.Time = now.Add(time.Hour) },
 			nomadlink.Refresh},
 		"before a near deadline": {func(n *v1alpha1.NomadNode) { n.Spec.Drain.DeadlineTime.Time = now.Add(time.Second) },
-			41 * time.Second},
+			time.Second},
+		"at the deadline": {func(*v1alpha1.NomadNode) {}, 40 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {

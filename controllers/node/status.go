@@ -23,7 +23,7 @@ func statusOf(s *scope, n *v1alpha1.NomadNode, out member.Outcome, d member.Desc
 	st.Nomad.CertificateExpirationTime = nodestate.MetaTime(o.Node.CertificateEnd)
 	st.JoinedTime = nodestate.MetaTime(d.JoinedTime)
 	st.UnhealthyTime = nodestate.MetaTime(d.UnhealthyTime)
-	st.Nomad.OnlySystemTime = nodestate.MetaTime(d.OnlySystemTime)
+	st.Nomad.OnlySystemTime, st.Nomad.ForcedTime = nodestate.MetaTime(d.OnlySystemTime), nodestate.MetaTime(d.ForcedTime)
 	st.VM.CapacityAvailableTime = nodestate.MetaTime(d.CapacityAvailableTime)
 	for _, t := range v1alpha1.NodeConditions {
 		kube.SetCondition(&st.Conditions, t, d.Conditions[t], n.Generation, o.Now)

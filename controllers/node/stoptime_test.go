@@ -83,3 +83,32 @@ func TestDataOfADownNodeIsNotWaitedFor(t *testing.T) {
 		}
 	}
 }
+
+// Since when what is left has its time to stop is written at the first look after the deadline, and a server that
+// reports another time at each look doesn't move it.
+func TestTimeOfForceIsWrittenOnce(t *testing.T) {
+	s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true}, alloc)
+	reports := func(after time.Duration) {
+		s.at(14*time.Minute + after)
+		s.nomad.view.Nodes[testNodeID].LastDrain.UpdatedAt = s.clock.Now()
+		s.reconcile(t)
+	}
+	reports(-time.Second)
+	if got := s.node(t).Status.Nomad.ForcedTime; got != nil {
+		t.Errorf("%s is written before the deadline", got)
+	}
+	for _, after := range []time.Duration{3 * time.Second, 20 * time.Second, 42 * time.Second} {
+		reports(after)
+		st := s.node(t).Status
+		if got, want := st.Nomad.ForcedTime, now.Add(14*time.Minute+3*time.Second); got == nil || !got.Time.Equal(want) {
+			t.Errorf("%s after the deadline %s is written", after, got)
+		}
+		if st.DrainResult != "" {
+			t.Errorf("drained %s after the deadline", after)
+		}
+	}
+	reports(43 * time.Second)
+	if got := s.node(t).Status.DrainResult; got != v1alpha1.DrainDeadlinePassed {
+		t.Errorf("the drain ended with %q", got)
+	}
+}

@@ -22,16 +22,40 @@ const (
 
 func pastDeadline(o nodestate.State) bool { return !o.Now.Before(o.Node.Drain.DeadlineTime.Time) }
 
-// forceEnd is when a forced drain is over. The time to stop begins at the deadline, or later if the drain was sent or
-// ended later: a controller that was away, or a late change to Force, must not shorten it.
-func forceEnd(o nodestate.State) time.Time {
+// forceEnd is when a forced drain is over.
+func forceEnd(o nodestate.State) time.Time { return stopsSince(o).Add(stopGrace(o, MaxGrace)) }
+
+// stopsSince is since when what is left after the deadline has its time to stop: since the deadline, or later if the
+// drain was sent or ended later, because a controller that was away, or a late change to Force, must not shorten it.
+// What was written of that first counts: a server that reports a later time at each look, or somebody who cancels the
+// drain again and again, must not move the end for ever.
+func stopsSince(o nodestate.State) time.Time {
 	end := o.Node.Drain.DeadlineTime.Time
+	if first := o.Node.ForcedTime; !first.Before(end) {
+		return first
+	}
 	for _, sent := range []time.Time{o.Nomad.DrainStarted, o.Nomad.DrainUpdated} {
 		if sent.After(end) && sent.Before(o.Now.Add(mostSkew)) {
 			end = sent
 		}
 	}
-	return end.Add(stopGrace(o, MaxGrace))
+	return end
+}
+
+// forcedTime is what is written of that, once for each deadline, as soon as Nomad shows the drain as it is to be. If
+// onTimeout is Retain, or becomes so, nothing is stopped.
+func forcedTime(o nodestate.State) time.Time {
+	switch {
+	case !o.DrainRequested(), o.Node.DrainOnTimeout() == v1alpha1.DrainRetain, !pastDeadline(o):
+		return time.Time{}
+	case !o.Nomad.Known, !o.Nomad.Registered, !drainSent(o), mustForce(o), policyChanged(o):
+		return o.Node.ForcedTime
+	}
+	since := stopsSince(o)
+	if second := since.Truncate(time.Second); second.Before(since) { // the API server keeps whole seconds
+		return second.Add(time.Second)
+	}
+	return since
 }
 
 // untilGivenUp is how much longer a drain waits for a node that Nomad doesn't report, or not as the member's.

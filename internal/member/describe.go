@@ -24,6 +24,8 @@ type Description struct {
 	// OnlySystemTime is since when only allocations of system jobs have been left on a draining node; zero: there are
 	// others, or none.
 	OnlySystemTime time.Time
+	// ForcedTime is since when what is left after the drain deadline has its time to stop; zero: it isn't forced to yet.
+	ForcedTime time.Time
 	// BlockedBy is what blocks the member; empty: nothing does.
 	BlockedBy v1alpha1.BlockedCause
 	// Phase and Conditions describe the member.
@@ -38,7 +40,7 @@ func Describe(before nodestate.State, out Outcome) Description {
 	return Description{
 		JoinedTime:    o.Node.JoinedAt,
 		UnhealthyTime: unhealthyTime(o), CapacityAvailableTime: capacityAvailableTime(o), OnlySystemTime: onlySystemTime(o),
-		BlockedBy: blockedBy(o), Phase: phase(o, d), Conditions: conditions(o, d)}
+		ForcedTime: forcedTime(o), BlockedBy: blockedBy(o), Phase: phase(o, d), Conditions: conditions(o, d)}
 }
 
 // joins notes that a member has joined once its Nomad node is ready for the first time.

@@ -19,11 +19,11 @@ func TestDrainInOrder(t *testing.T) {
 		{name: "ineligible", o: requested(cordoned), step: member.Drain},
 		{name: "sent, allocations not read yet", o: draining(nil, func(o *nodestate.State) { o.Nomad.LiveKnown = false }),
 			step: member.Wait, wake: time.Second},
-		{name: "allocations left", o: draining(service("web")), step: member.Wait, wake: 14*time.Minute + grace},
+		{name: "allocations left", o: draining(service("web")), step: member.Wait, wake: 14 * time.Minute},
 		{name: "empty", o: draining(nil), step: member.MarkDrained},
 		{name: "complete and empty", o: draining(nil, complete), step: member.MarkDrained},
 		{name: "complete, but allocations still run", o: draining(service("web"), complete), step: member.Wait,
-			wake: 14*time.Minute + grace},
+			wake: 14 * time.Minute},
 		{name: "open for ever, but empty", o: draining(nil, later(5*time.Minute)), step: member.MarkDrained},
 		{name: "made eligible by somebody",
 			o:    draining(service("web"), func(o *nodestate.State) { o.Nomad.Eligible, o.Nomad.Draining = true, false }),
@@ -34,7 +34,7 @@ func TestDrainInOrder(t *testing.T) {
 			step: member.Drain},
 		{name: "lost allocations count until they end",
 			o: draining(service("web"), func(o *nodestate.State) { o.Nomad.Status = "disconnected" }), step: member.Wait,
-			wake: 14*time.Minute + grace},
+			wake: 14 * time.Minute},
 	})
 }
 
@@ -48,13 +48,13 @@ func TestDrainIsSentOncePerRequest(t *testing.T) {
 	}
 	runSteps(t, []stepCase{
 		{name: "complete under this request", o: draining(service("web"), lastDrain(drainID, true)), step: member.Wait,
-			wake: 14*time.Minute + grace},
+			wake: 14 * time.Minute},
 		{name: "complete under an older request", o: draining(service("web"), lastDrain("request-0", true)),
 			step: member.Drain},
 		{name: "canceled in Nomad by somebody", o: draining(service("web"), lastDrain(drainID, false)), step: member.Drain},
 		{name: "complete by somebody else's request", o: draining(service("web"), lastDrain("", true)), step: member.Drain},
 		{name: "somebody else's drain serves as well", o: draining(service("web"), othersDrain), step: member.Wait,
-			wake: 14*time.Minute + grace},
+			wake: 14 * time.Minute},
 	})
 }
 
@@ -155,7 +155,7 @@ func TestChangeOfOnTimeoutReachesNomad(t *testing.T) {
 	updated := func(ago time.Duration) change {
 		return func(o *nodestate.State) { o.Nomad.DrainUpdated = o.Now.Add(-ago) }
 	}
-	wait := 14*time.Minute + grace
+	wait := 14 * time.Minute
 	runSteps(t, []stepCase{
 		{name: "force, as sent", o: draining(service("web"), sentForce), step: member.Wait, wake: wait},
 		{name: "retain, as sent", o: draining(service("web"), sentRetain, retain), step: member.Wait, wake: 14 * time.Minute},
@@ -188,7 +188,7 @@ func TestChangeOfIgnoreSystemJobsReachesNomad(t *testing.T) {
 			o.Nomad.DrainOnTimeout, o.Nomad.DrainIgnoreSystemJobs = v1alpha1.DrainForce, ignore
 		}
 	}
-	wait := 14*time.Minute + grace
+	wait := 14 * time.Minute
 	runSteps(t, []stepCase{
 		{name: "ignored, as sent", o: draining(service("web"), sent(true), ignoreSystem), step: member.Wait, wake: wait},
 		{name: "to ignore", o: draining(service("web"), sent(false), ignoreSystem), step: member.Drain},
@@ -272,7 +272,7 @@ func TestSiblingsAreWaitedForButNotForLong(t *testing.T) {
 		{name: "all ineligible", o: requested(just, cordoned), step: member.Drain},
 		{name: "timeout over", o: requested(just, siblings, cordoned, later(6*time.Second)), step: member.Drain},
 		{name: "is draining already", o: draining(service("web"), just, siblings), step: member.Wait,
-			wake: 15*time.Minute + grace},
+			wake: 15 * time.Minute},
 	})
 }
 
@@ -284,7 +284,7 @@ func TestStalledDrainIsResentOnce(t *testing.T) {
 	resent := func(id string) change { return func(o *nodestate.State) { o.Node.Resent = id } }
 	ignoreSystem := func(o *nodestate.State) { o.Node.Policy.IgnoreSystemJobs = true }
 	stalled := system("logs")
-	wait := 14*time.Minute + grace
+	wait := 14 * time.Minute
 	runSteps(t, []stepCase{
 		{name: "the last other one has just ended, of a drain that began long ago", o: draining(stalled), step: member.Wait,
 			wake: 5 * time.Second},

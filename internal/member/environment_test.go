@@ -62,7 +62,8 @@ func (w *environment) observe() nodestate.State {
 
 // wakes is the part of an observation that has a watch. Time, claims, Secrets and quotas have none.
 func wakes(o nodestate.State) nodestate.State {
-	o.Now, o.Claims, o.Secret, o.VM.Denied, o.Node.OnlySystemTime = time.Time{}, nil, false, nil, time.Time{}
+	o.Now, o.Claims, o.Secret, o.VM.Denied = time.Time{}, nil, false, nil
+	o.Node.OnlySystemTime, o.Node.ForcedTime = time.Time{}, time.Time{}
 	return o
 }
 

@@ -94,7 +94,7 @@ func anyEnvironment(t *rapid.T) *environment {
 func (w *environment) step() {
 	version, o := w.version, w.observe()
 	d := decide(o)
-	w.is.Node.OnlySystemTime = d.OnlySystemTime // the status write records it
+	w.is.Node.OnlySystemTime, w.is.Node.ForcedTime = d.OnlySystemTime, d.ForcedTime // the status write records them
 	if d.Step == member.Wait {
 		w.wait(o, d.Wake)
 		return

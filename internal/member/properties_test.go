@@ -30,7 +30,7 @@ func anyNode(t *rapid.T) nodestate.Node {
 	r := nodestate.Node{
 		Created: anyTime(t, "created"), JoinTimeout: joinTimeout, Joined: flag(t, "joined"), Drained: flag(t, "drained"),
 		VMMade: flag(t, "VM made"), DeletedByController: flag(t, "deleted by controller"), Purge: flag(t, "purge"),
-		Resent: rapid.SampledFrom([]string{"", drainID, "request-0"}).Draw(t, "resent"),
+		Resent: rapid.SampledFrom([]string{"", drainID, "request-0"}).Draw(t, "resent"), ForcedTime: anyTime(t, "forced"),
 		Policy: v1alpha1.DrainPolicy{
 			IgnoreSystemJobs: flag(t, "ignore system jobs"), Deadline: metav1.Duration{Duration: 15 * time.Minute},
 			OnTimeout: rapid.SampledFrom([]v1alpha1.DrainTimeoutAction{v1alpha1.DrainForce, v1alpha1.DrainRetain, ""}).

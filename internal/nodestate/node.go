@@ -55,6 +55,8 @@ type Node struct {
 	StopTime *time.Duration
 	// OnlySystemTime is the last written value; zero: none.
 	OnlySystemTime time.Time
+	// ForcedTime is the last written value; zero: none.
+	ForcedTime time.Time
 	// BlockedBy is what blocked the member when that was last written; empty: nothing.
 	BlockedBy v1alpha1.BlockedCause
 	// IDTaken is true if the member's ID belonged to an external node in Nomad when that was last written.
@@ -93,6 +95,7 @@ func Of(n *v1alpha1.NomadNode) Node {
 		Purge:                 n.Spec.ScaleIn.Purge == nil || *n.Spec.ScaleIn.Purge,
 		CapacityAvailableTime: TimeOf(st.VM.CapacityAvailableTime), UnhealthyTime: TimeOf(st.UnhealthyTime),
 		OnlySystemTime: TimeOf(st.Nomad.OnlySystemTime), CertificateEnd: TimeOf(st.Nomad.CertificateExpirationTime),
+		ForcedTime: TimeOf(st.Nomad.ForcedTime),
 	}
 	_, r.DeleteNext = n.Annotations[v1alpha1.DeleteNextAnnotation]
 	_, r.Protected = n.Annotations[v1alpha1.ProtectAnnotation]
