@@ -12,9 +12,10 @@ import (
 
 // extendDrain writes the new deadline of a drain that is sent late, before it is sent. It asks Nomad's leader if that
 // is so: the view may be older than a drain that was sent in time, and its deadline must not move. To a node that isn't
-// the member's none is sent, and of one that isn't in the view the leader has just been asked (observeByID).
+// the member's none is sent, and of one that isn't in the view the leader has just been asked (observeByID). Nor is one
+// sent to that of a member whose guest has work under another ID.
 func (r *Reconciler) extendDrain(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
-	if s.observed.Nomad.Registered && s.observed.Nomad.Other == nil {
+	if s.observed.Nomad.Registered && !member.HasOtherWork(s.observed) {
 		fresh, found, err := r.asked(ctx, s, out)
 		if err != nil || out.Nomad != nil { // or the node is external
 			return err

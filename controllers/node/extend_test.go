@@ -145,3 +145,23 @@ func TestLateDrainThatNomadForgetsIsExtendedOnceMore(t *testing.T) {
 		s.nomad.view.Taken, s.nomad.view.RecoveredSince = s.clock.Now(), s.clock.Now()
 	}
 }
+
+// One that has no work under its other ID is drained as any member whose node is down: its deadline doesn't move if the
+// drain was sent in time, as Nomad's leader knows.
+func TestMemberThatIsIdleUnderAnotherIDIsntExtendedUnasked(t *testing.T) {
+	deadline := now.Add(time.Minute)
+	other := nomad.Node{ID: otherID, Name: "p-1", Status: nomad.NodeReady, PoolUID: "u", Member: "p-1"}
+	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, deadline.Add(-15*time.Minute), deadline)
+		n.Status.CordonedDrain = "request-1"
+		return running(n, s, nomad.Node{Status: nomad.NodeDown})
+	})
+	s.nomad.view.Nodes[otherID] = other
+	s.nomad.others = []nomad.Inspection{{Found: true, Node: other}}
+	s.nomad.inside = nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeDown,
+		LastDrain: &nomad.Drain{DrainID: "request-1", Status: nomad.DrainComplete}}}
+	s.reconcile(t)
+	if got := s.node(t).Spec.Drain.DeadlineTime; !got.Time.Equal(deadline) {
+		t.Errorf("its deadline moved by %s, and Nomad was asked to %q", got.Sub(deadline), s.nomad.calls)
+	}
+}

@@ -140,6 +140,8 @@ func live(o nodestate.State) Decision {
 		return Decision{Step: Wait, Wake: problemRetry}
 	case o.Instance.Exists && left > otherNodeMargin:
 		left -= otherNodeMargin
+	case left <= 0 && ChecksForOther(o): // it may get work under another ID until its pool replaces it
+		return Decision{Step: Wait, Wake: problemRetry}
 	}
 	scheduling := o.Instance.UnschedulableSince.Add(schedulingTimeout).Sub(o.Now)
 	return Decision{Step: Wait, Wake: max(nodestate.Sooner(left, scheduling), 0)}

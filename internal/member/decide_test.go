@@ -44,13 +44,15 @@ func TestProblemBlocksCreationAndIsCheckedAgain(t *testing.T) {
 	})
 }
 
-func TestJoinDeadlineWakesOnce(t *testing.T) {
+// Once it has passed the guest is only looked for under another ID, again and again.
+func TestJoinDeadlineWakes(t *testing.T) {
 	runSteps(t, []stepCase{
 		{name: "a second before", o: booting(later(9*time.Minute - time.Second)), step: member.Wait, wake: time.Second},
 		{name: "looked for under another ID: then its time is over next", o: booting(later(8*time.Minute + 30*time.Second)),
 			step: member.Wait, wake: 30 * time.Second},
-		{name: "at the deadline", o: booting(later(9 * time.Minute)), step: member.Wait},
-		{name: "long after", o: booting(later(time.Hour)), step: member.Wait},
+		{name: "at the deadline", o: booting(later(9 * time.Minute)), step: member.Wait, wake: 15 * time.Second},
+		{name: "long after", o: booting(later(time.Hour)), step: member.Wait, wake: 15 * time.Second},
+		{name: "long after, and no guest runs", o: booting(later(time.Hour), noInstance), step: member.Wait},
 		{name: "joined once, down now", o: steady(func(o *nodestate.State) { o.Nomad.Status = "down" }), step: member.Wait},
 		{name: "somebody else's VM has the name", o: fresh(externalVM), step: member.Wait, wake: 15 * time.Second},
 	})

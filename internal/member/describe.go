@@ -292,7 +292,7 @@ func drainCompleted(o nodestate.State, d Decision) metav1.Condition {
 			return was
 		}
 		return drainNomadUnknownCondition(o)
-	case len(otherWork(o)) > 0:
+	case HasOtherWork(o) && o.DrainRequested():
 		return waitsForOther(o)
 	default:
 		return draining(o, d)

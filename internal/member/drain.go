@@ -33,7 +33,7 @@ func drain(o nodestate.State) Decision {
 		return drainNomadUnknown(o)
 	case o.Nomad.External != "":
 		return drainExternal(o)
-	case len(otherWork(o)) > 0:
+	case HasOtherWork(o):
 		return drainOther(o)
 	case !o.Nomad.Registered:
 		return drainAbsent(o)

@@ -24,12 +24,12 @@ func TestTimeToJoinBeginsAnewWithThePools(t *testing.T) {
 		until   time.Time // zero: it isn't said
 		wake    time.Duration
 	}{
-		"never suspended":       {o: booting(late), expired: true},
+		"never suspended":       {o: booting(late), expired: true, wake: 15 * time.Second},
 		"suspended":             {o: booting(late, suspended), wake: 15 * time.Second},
 		"suspended before":      {o: booting(late, suspended, resumed(time.Hour)), wake: 15 * time.Second},
 		"over a moment ago":     {o: booting(late, resumed(0)), until: now.Add(70 * time.Minute), wake: 9*time.Minute + 30*time.Second},
 		"over nearly as long":   {o: booting(late, resumed(10*time.Minute-time.Second)), until: now.Add(time.Hour + time.Second), wake: time.Second},
-		"over for all its time": {o: booting(late, resumed(10*time.Minute)), expired: true},
+		"over for all its time": {o: booting(late, resumed(10*time.Minute)), expired: true, wake: 15 * time.Second},
 		"over before it was made": {o: booting(func(o *nodestate.State) { o.Resumed = now.Add(-2 * time.Minute) }),
 			until: now.Add(9 * time.Minute), wake: 8*time.Minute + 30*time.Second},
 	} {

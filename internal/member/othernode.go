@@ -44,6 +44,9 @@ func otherWork(o nodestate.State) []nodestate.Allocation {
 	return WaitedFor(o.Nomad.Other.Live, o.Node.Policy)
 }
 
+// HasOtherWork is true for a member whose guest has work under another ID, that a drain waits for.
+func HasOtherWork(o nodestate.State) bool { return len(otherWork(o)) > 0 }
+
 // worksUnderOtherID is true for a member that isn't replaced although it hasn't joined, because its guest has work
 // under another ID. While Nomad can't be asked, what was written last counts.
 func worksUnderOtherID(o nodestate.State) bool {
@@ -53,7 +56,7 @@ func worksUnderOtherID(o nodestate.State) bool {
 	case !o.Nomad.Known:
 		return o.Node.BlockedBy == v1alpha1.BlockedByOtherNode
 	default:
-		return len(otherWork(o)) > 0
+		return HasOtherWork(o)
 	}
 }
 

@@ -138,3 +138,33 @@ func TestGuestUnderAnotherIDDoesNotBlockWhoJoinedOrLeaves(t *testing.T) {
 		}
 	}
 }
+
+// Before its drain is requested, because that was refused a moment ago, and when it is canceled, one that leaves is
+// described as well.
+func TestDeletedMemberWithWorkUnderAnotherIDIsDescribed(t *testing.T) {
+	elsewhere := func(o *nodestate.State) {
+		o.Nomad = nodestate.Nomad{Known: true, Other: &nodestate.OtherNode{ID: "b", Live: service("web")}}
+	}
+	for name, o := range map[string]nodestate.State{
+		"not requested yet":         steady(deleted, elsewhere),
+		"not requested yet, retain": steady(deleted, elsewhere, retain),
+		"canceled":                  requested(canceled, deleted, elsewhere),
+	} {
+		if c := decide(o).Conditions[v1alpha1.NodeDrainCompleted]; c.Status != "False" || c.Reason != v1alpha1.ReasonDraining {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
+// A guest that hasn't joined in time may register under another ID later, or again after a reboot, and work until the
+// member is replaced, which may have to wait for its turn. No change of that node wakes the member.
+func TestMemberThatHasNotJoinedIsLookedForAgain(t *testing.T) {
+	expired := later(joinTimeout + time.Minute)
+	runSteps(t, []stepCase{
+		{name: "its guest runs", o: booting(expired), step: member.Wait, wake: 15 * time.Second},
+		{name: "no guest runs", o: booting(expired, noInstance), step: member.Wait},
+		{name: "it has registered under its own ID", o: booting(expired, func(o *nodestate.State) {
+			o.Nomad.Registered, o.Nomad.Status = true, "initializing"
+		}), step: member.Wait},
+	})
+}

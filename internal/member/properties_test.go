@@ -60,6 +60,12 @@ func anyNode(t *rapid.T) nodestate.Node {
 func anyNomad(t *rapid.T) nodestate.Nomad {
 	n := nodestate.Nomad{Known: flag(t, "Nomad known"), Why: "Nomad doesn't answer.", LiveKnown: flag(t, "live known")}
 	n.NotAsked = !n.Known && flag(t, "not asked")
+	if flag(t, "other node") {
+		n.Other = &nodestate.OtherNode{ID: "other"}
+		for range rapid.IntRange(0, 2).Draw(t, "other allocations") {
+			n.Other.Live = append(n.Other.Live, nodestate.Allocation{Name: "b", System: flag(t, "other system")})
+		}
+	}
 	if n.Registered = flag(t, "registered"); !n.Registered {
 		return n
 	}
