@@ -42,10 +42,12 @@ type checks struct {
 	violation *Violation
 	members   map[string]*memberTruth // by name
 	byNodeID  map[string]*memberTruth
-	owned     map[types.UID]string // the VMs that the controllers made, and whose
-	orphaned  map[types.UID]bool   // VMs and Secrets that were made for members that another leader had released
-	secrets   map[types.UID]bool   // the Secrets that they made
-	asked     []asked              // what was asked of pools, the oldest first
+	otherIDs  map[string]*memberTruth // by the other ID: whose guest has registered under it
+	otherIDOf map[types.UID]string    // by VM: the other ID of its guest
+	owned     map[types.UID]string    // the VMs that the controllers made, and whose
+	orphaned  map[types.UID]bool      // VMs and Secrets that were made for members that another leader had released
+	secrets   map[types.UID]bool      // the Secrets that they made
+	asked     []asked                 // what was asked of pools, the oldest first
 }
 
 // memberTruth is what the controllers have done about a member.
@@ -74,13 +76,16 @@ type memberTruth struct {
 	reported              bool                 // people know that its VM is there without a NomadNode
 	released              time.Time            // when its NomadNode went; zero: it is there
 	unpurged              bool                 // released with purge false
+	force                 force                // its drain, if that is forced
+	lateSent              map[string]time.Time // by drain request: when it was first sent after its deadline
 	late                  bool                 // released although Nomad couldn't be asked
 }
 
 func newChecks(w *Environment) *checks {
 	c := &checks{w: w, members: map[string]*memberTruth{}, byNodeID: map[string]*memberTruth{},
-		owned: map[types.UID]string{}, orphaned: map[types.UID]bool{}, secrets: map[types.UID]bool{}}
+		otherIDs: map[string]*memberTruth{}, otherIDOf: map[types.UID]string{}, owned: map[types.UID]string{}, orphaned: map[types.UID]bool{}, secrets: map[types.UID]bool{}}
 	w.store.watchers = append(w.store.watchers, c.watch)
+	c.watchForce()
 	return c
 }
 
@@ -117,6 +122,7 @@ func (c *checks) watch(was, is client.Object) {
 // shown keeps the books on what a member's NomadNode says.
 func (m *memberTruth) shown(is *v1alpha1.NomadNode, now time.Time) {
 	m.requested(is.Spec.Drain, now)
+	m.isForced(is, now)
 	if is.Status.VM.UID != "" && m.vmKnown.IsZero() {
 		m.vmKnown = now
 	}
@@ -229,7 +235,7 @@ func (c *checks) created(t *task, n *v1alpha1.NomadNode) {
 	m := &memberTruth{
 		name: n.Name, nodeID: n.Spec.NodeID, poolUID: n.Spec.PoolUID, claims: blueprint.ClaimNames(blueprint.MemberOf(n)),
 		requests: map[string]time.Time{}, resent: map[string]time.Time{}, drained: map[string]time.Time{},
-		over: map[string]time.Time{},
+		over: map[string]time.Time{}, lateSent: map[string]time.Time{},
 	}
 	c.members[n.Name], c.byNodeID[m.nodeID] = m, m
 	c.notTooMany(t, n, "a member was made")

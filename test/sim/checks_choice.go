@@ -28,6 +28,7 @@ func (c *checks) chosen(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	case v1alpha1.DrainJoinTimeout, v1alpha1.DrainUnhealthy:
 		c.breakerBlocks(t, n, "a member leaves")
 		c.patient(t, m, n)
+		c.worksElsewhere(t, m, n)
 	default:
 		c.notTooFew(t, m, n)
 	}

@@ -15,7 +15,12 @@ func (c *checks) extends(t *task, m *memberTruth, was, is *v1alpha1.DrainRequest
 	seen, asked := t.observed[m.nodeID]
 	x := c.w.nomad.nodes[m.nodeID]
 	sent := x != nil && x.last != nil && x.last.DrainID == was.ID
-	return t.what == "node" && asked && (!sent || x.touched.After(seen.at)) &&
+	unsent := asked && (!sent || x.touched.After(seen.at))
+	for _, x := range c.othersOf(m) { // to which none is sent
+		_, asked := t.observed[x.id]
+		unsent = unsent || asked && len(c.w.nomad.on(x.id)) > 0
+	}
+	return t.what == "node" && unsent &&
 		is.DeadlineTime.After(was.DeadlineTime.Time) && is.RequestTime.Equal(&was.RequestTime)
 }
 

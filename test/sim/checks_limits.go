@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
@@ -103,6 +104,8 @@ func (c *checks) joins(t *task, m *memberTruth, n *v1alpha1.NomadNode) bool {
 	switch {
 	case leaving(n) || n.Status.JoinedTime != nil || made == nil || ready == nil || !m.vmKnown.Before(t.began):
 		return false
+	case c.otherIDOf[types.UID(n.Status.VM.UID)] != "":
+		return false // its guest has taken another ID
 	case ready.Reason != v1alpha1.ReasonVMRunning || !ready.LastTransitionTime.Time.Before(t.began):
 		return false // lacks capacity, or did when the reconcile began
 	case c.w.now.Sub(made.Time) >= n.Spec.Health.JoinTimeout.Duration:

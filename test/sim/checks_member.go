@@ -13,7 +13,11 @@ import (
 // waitedFor are the allocations that a member's drain waits for.
 func (c *checks) waitedFor(m *memberTruth, p v1alpha1.DrainPolicy) []*alloc {
 	var out []*alloc
-	for _, a := range c.w.nomad.on(m.nodeID) {
+	on := c.w.nomad.on(m.nodeID)
+	for _, x := range c.othersOf(m) {
+		on = append(on, c.w.nomad.on(x.id)...)
+	}
+	for _, a := range on {
 		if a.job.kind != system || !p.IgnoreSystemJobs {
 			out = append(out, a)
 		}
@@ -36,9 +40,8 @@ func (c *checks) drained(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	if vm := c.vmOf(m); vm == nil || vm.DeletionTimestamp != nil {
 		return // somebody else's doing
 	}
-	seen, asked := t.observed[m.nodeID]
 	for _, a := range c.atStake(m, n) {
-		if !asked || seen.open || a.placed.Before(seen.at) {
+		if c.couldSee(t, m, a) {
 			c.w.violate("I1", m.name, "called drained (%s) while %s lives", d.Reason, a.name())
 		}
 	}
@@ -92,8 +95,10 @@ func (c *checks) vmStopped(t *task, m *memberTruth, vm *kubevirtv1.VirtualMachin
 // unseeable reports whether an allocation was placed while the request to stop the guest was on its way, or while a
 // Nomad that can't be asked was waited for with a member that a user wants gone.
 func (c *checks) unseeable(t *task, m *memberTruth, n *v1alpha1.NomadNode, a *alloc) bool {
-	seen, asked := t.observed[m.nodeID]
-	if asked {
+	if seen, asked := t.observed[m.nodeID]; asked {
+		if a.node.id != m.nodeID {
+			return !c.couldSee(t, m, a)
+		}
 		return !seen.open && a.placed.After(seen.at)
 	}
 	wantedGone := m.deletedByUser || c.poolOf(n) == nil

@@ -24,6 +24,10 @@ func (c *checks) nomadNode(m *memberTruth) *v1alpha1.NomadNode {
 // asksNomad checks a write to Nomad before it takes effect.
 func (c *checks) asksNomad(t *task, doing, nodeID string) {
 	m, x := c.byNodeID[nodeID], c.w.nomad.nodes[nodeID]
+	if o := c.otherIDs[nodeID]; o != nil && doing == "purge" && t.what == "gc" {
+		c.collected(t, o, "a Nomad node of another ID")
+		return
+	}
 	if m == nil {
 		c.w.violate("I6", nodeID, "%s of a Nomad node that isn't a member's", doing)
 		return
@@ -68,6 +72,9 @@ func (c *checks) drains(t *task, doing, nodeID string, d *drain, found time.Time
 		c.w.violate("I3", m.name, "somebody else's drain was taken over before our own deadline")
 	}
 	c.notTooSoon(m, d)
+	if n := c.nomadNode(m); n != nil && n.Spec.Drain != nil && n.Spec.Drain.ID == d.request {
+		m.sentLate(n, c.w.now)
+	}
 	if !resend {
 		c.inTime(t, m, x, d)
 		m.drained[d.request] = c.w.now

@@ -92,7 +92,7 @@ func (c *cluster) info(nodeID string) (nomad.Node, time.Time, error) {
 		if x == nil {
 			return errNotFound
 		}
-		out, at = x.seen(), c.p.w.now
+		out, at = c.p.w.nomad.report(x), c.p.w.now
 		if x.drain != nil {
 			out.ForceDeadline = x.drain.force
 		}
@@ -148,6 +148,7 @@ func (c *cluster) Inspect(_ context.Context, nodeID string) (nomad.Inspection, e
 // NodesOf is nomad.Cluster's.
 func (c *cluster) NodesOf(_ context.Context, poolUID, member string) (out []nomad.Node, err error) {
 	err = c.ask("list nodes", false, func() error {
+		c.p.w.running.sought = c.p.w.now
 		for _, x := range c.p.w.nomad.nodes {
 			if n := c.p.w.nomad.withMeta(x.seen()); n.Status != nomad.NodeDown && n.PoolUID == poolUID && n.Member == member {
 				out = append(out, x.seen())

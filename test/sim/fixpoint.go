@@ -92,6 +92,9 @@ func (w *Environment) leaks(members map[string]bool) (about, what string) {
 func (w *Environment) leakInNomad(members map[string]bool) (about, what string) {
 	for _, nodeID := range w.nomad.order {
 		m := w.checks.byNodeID[nodeID]
+		if o := w.checks.otherIDs[nodeID]; o != nil && !members[o.name] && w.purgedByGC(o) {
+			return o.name, "the Nomad node of its guest's other ID is left"
+		}
 		if m != nil && m.unpurged && w.nomad.nodes[nodeID].hidden {
 			continue // released by a policy that left it to Nomad's garbage collection, and no collector can find it
 		}
@@ -120,6 +123,7 @@ func (w *Environment) nurse() {
 	w.free()
 	w.show()
 	w.uncordon()
+	w.moveOthersWork()
 	p := w.pool()
 	if p == nil {
 		return

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -19,13 +20,14 @@ type guest struct {
 	cut      bool // nothing gets through between it and Nomad
 	stopping bool
 	orphan   bool // its VM is gone without it
+	another  bool // it registers under another ID next time
 }
 
 func newGuest(w *Environment, vm *kubevirtv1.VirtualMachine) *guest {
 	g := &guest{w: w, name: vm.Name, vm: vm.UID}
 	// The guest of a copy of a member's VM doesn't join under the member's ID.
 	if w.checks.owned[vm.UID] != "" {
-		g.nodeID = w.checks.members[vm.Name].nodeID
+		g.nodeID = cmp.Or(w.checks.otherIDOf[vm.UID], w.checks.members[vm.Name].nodeID)
 	}
 	return g
 }
@@ -44,6 +46,9 @@ func (g *guest) boot() {
 	}
 	g.w.after(wait, func() {
 		if !g.stopping && !g.refusesToken() {
+			if g.mislays() {
+				g.mislay()
+			}
 			g.lives = true
 			g.w.nomad.register(g)
 		}
@@ -81,6 +86,9 @@ func (g *guest) restart(away time.Duration) {
 	g.stop()
 	g.w.after(away, func() {
 		if !g.stopping && !g.lives {
+			if g.another {
+				g.mislay()
+			}
 			g.lives = true
 			g.w.nomad.register(g)
 		}

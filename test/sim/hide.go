@@ -35,7 +35,7 @@ func (w *Environment) show() {
 
 // actNames are the names of all that can be left out of a schedule.
 func actNames() []string {
-	names := []string{hides, noCapacity, restores}
+	names := []string{hides, noCapacity, restores, otherIDs, stubborn}
 	for _, a := range acts {
 		names = append(names, a.name)
 	}

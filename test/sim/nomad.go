@@ -30,6 +30,12 @@ type nomadServer struct {
 	spells int
 	// restored is when they were restored from a snapshot last.
 	restored time.Time
+	// mislaid is the chance by which guests lack their ID; nil: none do.
+	mislaid *stream
+	// hangs is the chance by which tasks don't stop in time; nil: all do.
+	hangs *stream
+	// restless servers report each drain as if it were sent, or had ended, just now.
+	restless bool
 	// past are earlier states, for answers that go back.
 	past []snapshot
 }
@@ -56,6 +62,8 @@ type node struct {
 	cordonedBy  string    // who made it ineligible
 	cordonedAt  time.Time // when
 	touched     time.Time // when its drain or eligibility changed last
+	registered  time.Time // when it was there first
+	downSince   time.Time // when it was called down last
 	missed      bool      // the drainer has missed the end of the last allocation
 }
 
@@ -111,7 +119,7 @@ func (n *nomadServer) snapshot() snapshot {
 	out := snapshot{n.w.now, n.ledSince, map[string]nomad.Node{}}
 	for _, x := range n.nodes {
 		if x.owned && !x.hidden {
-			out.nodes[x.id] = x.seen()
+			out.nodes[x.id] = n.report(x)
 		}
 	}
 	n.past = append(n.past, out)
@@ -161,7 +169,7 @@ func (n *nomadServer) register(g *guest) {
 	x := n.nodes[g.nodeID]
 	if x == nil {
 		x = &node{id: g.nodeID, name: g.name, poolUID: n.w.checks.members[g.name].poolUID, owned: true, eligible: true,
-			createIndex: n.index}
+			createIndex: n.index, registered: n.w.now}
 		n.nodes[x.id] = x
 		n.order = append(n.order, x.id)
 	}
@@ -181,22 +189,27 @@ func (n *nomadServer) register(g *guest) {
 
 // lost is called when a client has stopped: its node is down when heartbeats have been missed.
 func (n *nomadServer) lost(g *guest) {
+	nodeID := g.nodeID
 	n.when(n.w.chance.of("nomad").between(10*time.Second, 30*time.Second), func() {
-		x := n.nodes[g.nodeID]
-		if x == nil || x.guest != g || g.joined || g.lives && !g.cut || x.status == nomad.NodeDown {
+		x, same := n.nodes[nodeID], g.nodeID == nodeID
+		if x == nil || x.guest != g || same && (g.joined || g.lives && !g.cut) || x.status == nomad.NodeDown {
 			return
 		}
 		if n.disconnected(x) {
 			return
 		}
-		x.status = nomad.NodeDown
-		n.w.note("Nomad", x.name, "the node is down")
+		n.down(x)
 		for _, a := range n.on(x.id) {
 			n.ended(a, "lost")
 		}
 		n.changed()
 		n.poll(x)
 	})
+}
+
+func (n *nomadServer) down(x *node) {
+	x.status, x.downSince = nomad.NodeDown, n.w.now
+	n.w.note("Nomad", x.name, "the node is down")
 }
 
 // disconnected has a node whose allocations may be out of touch for a while be called so, instead of down.
@@ -222,8 +235,7 @@ func (n *nomadServer) disconnected(x *node) bool {
 	n.changed()
 	n.when(longest(n.jobs), func() {
 		if n.nodes[x.id] == x && x.status == nomad.NodeDisconnected {
-			x.status = nomad.NodeDown
-			n.w.note("Nomad", x.name, "the node is down")
+			n.down(x)
 			for _, a := range n.on(x.id) {
 				n.ended(a, "lost") // what had failed
 			}
@@ -337,7 +349,7 @@ func (n *nomadServer) purge(nodeID string) error {
 	delete(n.nodes, nodeID)
 	n.order = slices.DeleteFunc(n.order, func(s string) bool { return s == nodeID })
 	n.changed()
-	if g := x.guest; g != nil && g.lives {
+	if g := x.guest; g != nil && g.lives && g.nodeID == nodeID {
 		n.when(1400*time.Millisecond, func() {
 			if n.nodes[nodeID] == nil {
 				n.register(g)

@@ -80,6 +80,8 @@ func (w *Environment) operate() {
 	w.hide()
 	w.lackCapacity()
 	w.restore()
+	w.misregister()
+	w.resist()
 	s := w.chance.of("operator")
 	for range w.Acts {
 		a := acts[s.IntN(len(acts))]

@@ -19,6 +19,7 @@ type task struct {
 	request   ctrl.Request
 	began     time.Time
 	observed  map[string]observation // by Nomad node ID: the latest observation of it within this task
+	sought    time.Time              // when it looked for nodes of other IDs last
 	resume    func() (time.Duration, bool)
 	stop      func()
 	yield     func(time.Duration) bool

@@ -173,7 +173,8 @@ func (n *nomadServer) stopAlloc(a *alloc) {
 		return
 	}
 	a.stopping, a.stopped = true, n.w.now
-	n.when(n.w.chance.of("scheduler").rarely(4, 3*time.Second, 30*time.Second), func() { n.ended(a, "complete") })
+	takes := n.w.chance.of("scheduler").rarely(4, 3*time.Second, 30*time.Second) + n.hang()
+	n.when(takes, func() { n.ended(a, "complete") })
 	n.evaluate()
 }
 

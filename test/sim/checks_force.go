@@ -1,0 +1,100 @@
+package sim
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+)
+
+// force is the drain of a member that is to end at its deadline, whatever is left.
+type force struct {
+	request  string
+	deadline time.Time
+	// since is when it became so: what was asked for may have been changed.
+	since time.Time
+}
+
+// forcesOf returns the member's drain request, if it is forced; the zero value if it isn't, or is over.
+func forcesOf(n *v1alpha1.NomadNode) force {
+	in := n.Spec.Drain
+	if in == nil || in.Canceled || n.Spec.Nomad.Address == nowhere ||
+		meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrainCompleted) ||
+		n.Spec.ScaleIn.Drain.OnTimeout == v1alpha1.DrainRetain && in.Reason != v1alpha1.DrainVMDeleted {
+		return force{}
+	}
+	return force{request: in.ID, deadline: in.DeadlineTime.Time}
+}
+
+// isForced keeps the books on since when a member's drain has been forced as it is.
+func (m *memberTruth) isForced(n *v1alpha1.NomadNode, now time.Time) {
+	f := forcesOf(n)
+	f.since = now
+	if f.request == m.force.request && f.deadline.Equal(m.force.deadline) {
+		f.since = m.force.since
+	}
+	m.force = f
+}
+
+// lateForce is how much later than it must a forced drain may be found to be over, and lateWithFaults while requests
+// fail, and are sent again later and later.
+const lateForce, lateWithFaults = time.Minute, 4 * time.Minute
+
+// watchForce looks at all forced drains, again and again.
+func (c *checks) watchForce() {
+	c.w.after(10*time.Second, func() {
+		late := lateForce
+		if c.w.faulty || c.w.now.Sub(c.w.calm) < lateWithFaults {
+			late = lateWithFaults
+		}
+		for _, o := range c.w.store.all(kindNode) {
+			if m := c.members[o.GetName()]; m != nil && m.force.request != "" {
+				c.endsInTime(m, late)
+			}
+		}
+		c.watchForce()
+	})
+}
+
+// endsInTime checks that a forced drain is over by its deadline and the time that tasks have to stop. That begins later
+// if somebody asked for it later, if it was sent only after the deadline, or if the controllers couldn't do, or know,
+// anything.
+func (c *checks) endsInTime(m *memberTruth, late time.Duration) {
+	f := m.force
+	for _, at := range []time.Time{f.since, m.lateSent[f.request], c.disturbed()} {
+		if at.After(f.deadline) {
+			f.deadline = at
+		}
+	}
+	if over := c.w.now.Sub(f.deadline); over > member.ForceGrace+late {
+		c.w.violate("I1", m.name, "a forced drain isn't over %s after its deadline", over)
+	}
+}
+
+// sentLate notes the first drain for a request that is sent after its deadline.
+func (m *memberTruth) sentLate(n *v1alpha1.NomadNode, now time.Time) {
+	if in := n.Spec.Drain; m.lateSent[in.ID].IsZero() && !now.Before(in.DeadlineTime.Time) {
+		m.lateSent[in.ID] = now
+	}
+}
+
+// disturbed is when something last kept the controllers from asking Nomad, or from knowing what it answered before.
+func (c *checks) disturbed() time.Time {
+	n := c.w.nomad
+	latest := c.w.processes[len(c.w.processes)-1].booted
+	for _, p := range c.w.processes {
+		for _, at := range []time.Time{p.died, p.nomad.cut} {
+			if at.After(latest) {
+				latest = at
+			}
+		}
+	}
+	for _, at := range []time.Time{n.away, n.slow, n.readJobLost, n.ledSince, n.restored} {
+		if at.After(latest) {
+			latest = at
+		}
+	}
+	return latest
+}

@@ -1,0 +1,60 @@
+package sim
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/internal/member"
+	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
+	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
+	"github.com/nomad-harvester/nomad-harvester/internal/pool"
+)
+
+// forceMutants have forced drains go on.
+func forceMutants() []Mutation {
+	return []Mutation{
+		sees("count the end of a forced drain from Nomad's last report",
+			func(o *nodestate.State) { o.Node.ForcedTime = time.Time{} }),
+		sees("give all tasks the longest time to stop", func(o *nodestate.State) {
+			longest := member.MaxGrace
+			o.Nomad.StopTime = &longest
+		}),
+		instead("never give up a forced drain", member.Wait, func(_ nodestate.State, d member.Decision) bool {
+			return d.Step == member.MarkDrained && d.Drained.Result == v1alpha1.DrainDeadlinePassed
+		}),
+	}
+}
+
+// otherIDMutants mistake guests that work under another ID.
+func otherIDMutants() []Mutation {
+	return []Mutation{
+		sees("overlook guests that work under another ID", func(o *nodestate.State) { o.Nomad.Other = nil }),
+		poolSees("replace guests that work under another ID", func(s *pool.Snapshot) {
+			for i := range s.Members {
+				if b := s.Members[i].Blocked; b != nil && b.By == v1alpha1.BlockedByOtherNode {
+					s.Members[i].Blocked = nil
+				}
+			}
+		}),
+		describes("don't name the other ID", func(_ nodestate.State, d member.Description) {
+			if c := d.Conditions[v1alpha1.NodeJoined]; c.Reason == v1alpha1.ReasonNodeIDDiffers {
+				d.Conditions[v1alpha1.NodeJoined] = metav1.Condition{Status: c.Status, Reason: v1alpha1.ReasonJoining,
+					Message: "The guest hasn't registered."}
+			}
+		}),
+		{Name: "don't look once more for another ID",
+			Cluster: func(_ *process, c nomad.Cluster) nomad.Cluster { return incurious{c} }},
+	}
+}
+
+// incurious finds no nodes of a member.
+type incurious struct{ nomad.Cluster }
+
+// NodesOf finds none.
+func (i incurious) NodesOf(ctx context.Context, poolUID, member string) ([]nomad.Node, error) {
+	_, err := i.Cluster.NodesOf(ctx, poolUID, member)
+	return nil, err
+}
