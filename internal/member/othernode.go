@@ -63,7 +63,7 @@ func worksUnderOtherID(o nodestate.State) bool {
 // drainOther waits for the work of a guest that has registered under another ID. Nothing is done to that node: why the
 // guest has it isn't known. Allocations that end there wake nobody.
 func drainOther(o nodestate.State) Decision {
-	if o.Node.DrainOnTimeout() == v1alpha1.DrainRetain {
+	if o.Node.Policy.OnTimeout == v1alpha1.DrainRetain { // also if its VM is deleted, and its guest runs on
 		return Decision{Step: Wait, Wake: problemRetry}
 	}
 	switch left := untilGivenUp(o); {
@@ -94,7 +94,7 @@ const clientIDFile = "/opt/nomad/data/client/client-id"
 func waitsForOther(o nodestate.State) metav1.Condition {
 	message := "The guest has registered as Nomad node " + o.Nomad.Other.ID + ", not under the member's ID " + o.Node.ID +
 		", and has work there, which is waited for: " + strings.Join(named(otherWork(o), 3), "; ") + ". "
-	if o.Node.DrainOnTimeout() == v1alpha1.DrainRetain {
+	if o.Node.Policy.OnTimeout == v1alpha1.DrainRetain {
 		message += "onTimeout is Retain, so that may take as long as it will"
 	} else {
 		message += "The member goes at " + stamp(givenUpAt(o)) + " at the latest"

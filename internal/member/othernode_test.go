@@ -103,6 +103,9 @@ func TestLeavingGuestUnderAnotherID(t *testing.T) {
 		{name: "its deadline has passed", o: booting(asked, works, overdue(member.ForceGrace)), step: member.MarkDrained},
 		{name: "it has none", o: booting(asked, registeredAs(otherID, nil)), step: member.MarkDrained},
 		{name: "its VM is deleted", o: booting(asked, works, noVM), step: member.MarkDrained},
+		{name: "its VM is deleted, Retain, and its guest runs on", o: booting(asked, works, retain, vmOnlyGone,
+			func(o *nodestate.State) { o.Node.Drain.Reason = v1alpha1.DrainVMDeleted }, overdue(time.Hour)),
+			step: member.Wait, wake: 15 * time.Second},
 		{name: "it had joined", o: steady(asked, works), step: member.Wait, wake: 15 * time.Second},
 		{name: "its own node is down", o: steady(asked, works, nodeDown), step: member.Wait, wake: 15 * time.Second},
 	})

@@ -83,7 +83,8 @@ type memberTruth struct {
 
 func newChecks(w *Environment) *checks {
 	c := &checks{w: w, members: map[string]*memberTruth{}, byNodeID: map[string]*memberTruth{},
-		otherIDs: map[string]*memberTruth{}, otherIDOf: map[types.UID]string{}, owned: map[types.UID]string{}, orphaned: map[types.UID]bool{}, secrets: map[types.UID]bool{}}
+		otherIDs: map[string]*memberTruth{}, otherIDOf: map[types.UID]string{},
+		owned: map[types.UID]string{}, orphaned: map[types.UID]bool{}, secrets: map[types.UID]bool{}}
 	w.store.watchers = append(w.store.watchers, c.watch)
 	c.watchForce()
 	return c

@@ -22,7 +22,7 @@ func forcesOf(n *v1alpha1.NomadNode) force {
 	in := n.Spec.Drain
 	if in == nil || in.Canceled || n.Spec.Nomad.Address == nowhere ||
 		meta.IsStatusConditionTrue(n.Status.Conditions, v1alpha1.NodeDrainCompleted) ||
-		n.Spec.ScaleIn.Drain.OnTimeout == v1alpha1.DrainRetain && in.Reason != v1alpha1.DrainVMDeleted {
+		n.Spec.ScaleIn.Drain.OnTimeout == v1alpha1.DrainRetain {
 		return force{}
 	}
 	return force{request: in.ID, deadline: in.DeadlineTime.Time}

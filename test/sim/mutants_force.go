@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"context"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -9,7 +8,6 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/member"
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
-	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -45,16 +43,5 @@ func otherIDMutants() []Mutation {
 					Message: "The guest hasn't registered."}
 			}
 		}),
-		{Name: "don't look once more for another ID",
-			Cluster: func(_ *process, c nomad.Cluster) nomad.Cluster { return incurious{c} }},
 	}
-}
-
-// incurious finds no nodes of a member.
-type incurious struct{ nomad.Cluster }
-
-// NodesOf finds none.
-func (i incurious) NodesOf(ctx context.Context, poolUID, member string) ([]nomad.Node, error) {
-	_, err := i.Cluster.NodesOf(ctx, poolUID, member)
-	return nil, err
 }

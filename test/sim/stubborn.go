@@ -18,6 +18,22 @@ func (w *Environment) resist() {
 		return
 	}
 	w.nomad.hangs, w.nomad.restless = s, s.once(2)
+	if w.nomad.restless {
+		w.nomad.stir()
+	}
+}
+
+// stir has restless servers answer lists that wait for a change, while a node is, or was, drained.
+func (n *nomadServer) stir() {
+	n.w.after(10*time.Second, func() {
+		for _, nodeID := range n.order {
+			if x := n.nodes[nodeID]; x.last != nil && !x.eligible && n.answers() {
+				n.changed()
+				break
+			}
+		}
+		n.stir()
+	})
 }
 
 // hang is how much longer than usual a task takes to stop.
