@@ -38,7 +38,7 @@ func MayHaveOther(o nodestate.State) bool {
 // otherWork are the allocations on the node as which the guest has registered under another ID, without those that a
 // drain wouldn't wait for.
 func otherWork(o nodestate.State) []nodestate.Allocation {
-	if o.Nomad.Other == nil {
+	if o.Nomad.Other == nil || !MayHaveOther(o) {
 		return nil
 	}
 	return WaitedFor(o.Nomad.Other.Live, o.Node.Policy)

@@ -214,7 +214,8 @@ func checkDrain(o nodestate.State, d member.Decision, must func(bool, string)) {
 			(o.Drain.First.IsZero() || !o.Drain.Last.Before(o.NomadRecovered) || o.DrainExtended)
 		runs := o.Nomad.Registered || o.Instance.Exists && in.DeadlineTime.Before(&metav1.Time{
 			Time: o.NomadRecovered.Add(o.Node.Policy.Deadline.Duration)})
-		must(o.Nomad.Known && !sent && runs, "only the deadline of a drain that could not be sent moves")
+		must(o.Nomad.Known && (!sent || member.HasOtherWork(o)) && runs,
+			"only the deadline of a drain that could not be sent moves, or that isn't where the guest works")
 	case d.Step == member.ResendDrain:
 		must(o.Node.Resent != in.ID, "a drain is resent once")
 		must(!member.Rechecks(o), "nothing is drained of a member that leaves only if it is empty, before Nomad was asked")
