@@ -84,8 +84,8 @@ func TestDataOfADownNodeIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// Since when what is left has its time to stop is written at the first look after the deadline, and a server that
-// reports another time at each look doesn't move it.
+// Since when what is left has its time to stop is written as soon as it is checked after the deadline, and a server that
+// reports another time at each poll doesn't move it.
 func TestTimeOfForceIsWrittenOnce(t *testing.T) {
 	s := emptied(nomad.Node{Status: nomad.NodeReady, Draining: true}, alloc)
 	reports := func(after time.Duration) {

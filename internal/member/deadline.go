@@ -27,7 +27,7 @@ func forceEnd(o nodestate.State) time.Time { return stopsSince(o).Add(stopGrace(
 
 // stopsSince is since when what is left after the deadline has its time to stop: since the deadline, or later if the
 // drain was sent or ended later, because a controller that was away, or a late change to Force, must not shorten it.
-// What was written of that first counts: a server that reports a later time at each look, or somebody who cancels the
+// What was written of that first counts: a server that reports a later time at each poll, or somebody who cancels the
 // drain again and again, must not move the end for ever.
 func stopsSince(o nodestate.State) time.Time {
 	end := o.Node.Drain.DeadlineTime.Time

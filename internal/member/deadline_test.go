@@ -8,7 +8,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nodestate"
 )
 
-// A server that says at each look that the drain was sent, began or ended just now doesn't hold a forced drain beyond
+// A server that says at each poll that the drain was sent, began or ended just now doesn't hold a forced drain beyond
 // its deadline and the time to stop.
 func TestForcedDrainEndsWhateverNomadReports(t *testing.T) {
 	for name, report := range map[string]change{
@@ -20,13 +20,13 @@ func TestForcedDrainEndsWhateverNomadReports(t *testing.T) {
 	} {
 		o := draining(service("web"))
 		deadline := o.Node.Drain.DeadlineTime.Time
-		for looks := 0; ; looks++ {
+		for checks := 0; ; checks++ {
 			d := decide(with(o, report))
 			if d.Step == member.MarkDrained {
 				break
 			}
-			if d.Step != member.Wait || d.Wake <= 0 || looks > 2000 {
-				t.Fatalf("%s: %s, wakes in %s, after %d looks", name, d.Step, d.Wake, looks)
+			if d.Step != member.Wait || d.Wake <= 0 || checks > 2000 {
+				t.Fatalf("%s: %s, wakes in %s, after %d checks", name, d.Step, d.Wake, checks)
 			}
 			o.Node.ForcedTime = d.ForcedTime
 			o.Now = o.Now.Add(d.Wake)

@@ -227,12 +227,12 @@ func await(o nodestate.State) Decision {
 		return markDrained(true, v1alpha1.DrainDeadlinePassed,
 			"The drain deadline has passed and onTimeout is Force. Cut off: "+strings.Join(Blocking(o, maxCut), ", ")+".")
 	}
-	return resendOr(o, Decision{Step: Wait, Wake: untilNextLook(o, end.Sub(o.Now))})
+	return resendOr(o, Decision{Step: Wait, Wake: untilNextCheck(o, end.Sub(o.Now))})
 }
 
-// untilNextLook shortens the wait for the end of a drain. At the deadline it is written since when what is left has its
-// time to stop, and how long that is counts from then. While that isn't known it is asked for again.
-func untilNextLook(o nodestate.State, left time.Duration) time.Duration {
+// untilNextCheck shortens the wait for the end of a drain. At the deadline it is written since when what is left has
+// its time to stop, and how long that is counts from then. While that isn't known it is asked for again.
+func untilNextCheck(o nodestate.State, left time.Duration) time.Duration {
 	switch {
 	case !pastDeadline(o):
 		return min(left, o.Node.Drain.DeadlineTime.Sub(o.Now))
@@ -259,7 +259,7 @@ func awaitAllocationsUnknown(o nodestate.State) Decision {
 			"The drain deadline has passed and onTimeout is Force. "+
 				"If allocations were left can't be told, because Nomad doesn't list them.")
 	}
-	return Decision{Step: Wait, Wake: min(poll, untilNextLook(o, left))}
+	return Decision{Step: Wait, Wake: min(poll, untilNextCheck(o, left))}
 }
 
 // resendOr sends a drain a second time, once, if only allocations of system jobs are left: Nomad stops them when

@@ -74,9 +74,13 @@ func (c *checks) endsInTime(m *memberTruth, late time.Duration) {
 }
 
 // sentLate notes the first drain for a request that is sent after its deadline.
-func (m *memberTruth) sentLate(n *v1alpha1.NomadNode, now time.Time) {
-	if in := n.Spec.Drain; m.lateSent[in.ID].IsZero() && !now.Before(in.DeadlineTime.Time) {
-		m.lateSent[in.ID] = now
+func (c *checks) sentLate(m *memberTruth, d *drain) {
+	n := c.nomadNode(m)
+	if n == nil || n.Spec.Drain == nil || n.Spec.Drain.ID != d.request || !m.lateSent[d.request].IsZero() {
+		return
+	}
+	if !c.w.now.Before(n.Spec.Drain.DeadlineTime.Time) {
+		m.lateSent[d.request] = c.w.now
 	}
 }
 

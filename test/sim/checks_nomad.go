@@ -72,9 +72,7 @@ func (c *checks) drains(t *task, doing, nodeID string, d *drain, found time.Time
 		c.w.violate("I3", m.name, "somebody else's drain was taken over before our own deadline")
 	}
 	c.notTooSoon(m, d)
-	if n := c.nomadNode(m); n != nil && n.Spec.Drain != nil && n.Spec.Drain.ID == d.request {
-		m.sentLate(n, c.w.now)
-	}
+	c.sentLate(m, d)
 	if !resend {
 		c.inTime(t, m, x, d)
 		m.drained[d.request] = c.w.now

@@ -11,7 +11,7 @@ import (
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
-// otherIDs is the name of what has guests register under another ID than their member's in some schedules: their image,
+// otherIDs is the name of what has guests join under another ID than their member's in some schedules: their image,
 // or their user data, gives their agent another data directory, or somebody removes it. It isn't one of the acts, so
 // that the others stay what they are in each schedule.
 const otherIDs = "other ID"
@@ -74,13 +74,13 @@ func (c *checks) couldSee(t *task, m *memberTruth, a *alloc) bool {
 	case asked:
 		return a.placed.Before(seen.at)
 	default: // it has looked for such nodes when this one wasn't there yet, or while the member's own lived
-		return t.sought.IsZero() && !c.ownLived(t, m) || a.node.registered.Before(t.sought)
+		return t.sought.IsZero() && !c.nodeLived(t, m) || a.node.registered.Before(t.sought)
 	}
 }
 
-// ownLived reports whether Nomad had a node of the member's ID that lived, a moment ago or still: then no other is
+// nodeLived reports whether Nomad had a node of the member's ID that lived, a moment ago or still: then no other is
 // looked for.
-func (c *checks) ownLived(t *task, m *memberTruth) bool {
+func (c *checks) nodeLived(t *task, m *memberTruth) bool {
 	x := c.w.nomad.nodes[m.nodeID]
 	return x != nil && (x.status != nomad.NodeDown || !x.downSince.Before(t.began.Add(-mostLag)))
 }

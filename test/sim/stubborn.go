@@ -7,7 +7,7 @@ import (
 )
 
 // stubborn is the name of what makes drains end late in some schedules: tasks that don't stop when they are told to,
-// and servers that report at each look that a drain was sent, or ended, just now. It isn't one of the acts, so that the
+// and servers that report at each poll that a drain was sent, or ended, just now. It isn't one of the acts, so that the
 // others stay what they are in each schedule.
 const stubborn = "never stop"
 
