@@ -42,7 +42,7 @@ type Reconciler struct {
 
 	tracking tracking
 	pace     kube.Pace
-	written  kube.OwnWrites
+	written  kube.Writes
 	facts    factsCache
 	denials  kube.ByName[denial]
 	accepted kube.ByName[accepted]

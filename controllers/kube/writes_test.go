@@ -9,20 +9,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-func TestOwnWrites(t *testing.T) {
+func TestWrites(t *testing.T) {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	at := func(version string) client.Object {
 		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "a", ResourceVersion: version}}
 	}
-	var o OwnWrites
+	var w Writes
 	check := func(what string, cached client.Object, after, want time.Duration) {
 		t.Helper()
-		if got := o.Lag(cached, noon.Add(after)); got != want {
+		if got := w.Lag(cached, noon.Add(after)); got != want {
 			t.Errorf("%s: waits for %s, not %s", what, got, want)
 		}
 	}
 	check("never written", at("9"), 0, 0)
-	o.Wrote(at("10"), noon)
+	w.Wrote(at("10"), noon)
 	check("as before the write", at("9"), cacheLag/4, cacheLag*3/4)
 	check("as before some write", at("7"), 0, cacheLag)
 	check("as written", at("10"), 0, 0)
@@ -30,6 +30,6 @@ func TestOwnWrites(t *testing.T) {
 	check("of no known order", at(""), 0, 0)
 	check("forgotten by an etcd that was restored", at("9"), cacheLag, 0)
 	check("the clock was set back", at("9"), -time.Hour, 0)
-	o.Forget(client.ObjectKeyFromObject(at("")))
+	w.Forget(client.ObjectKeyFromObject(at("")))
 	check("gone, and made again", at("9"), 0, 0)
 }

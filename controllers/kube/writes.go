@@ -12,24 +12,24 @@ import (
 // etcd was restored from a backup and has forgotten the write.
 const cacheLag = time.Second
 
-// OwnWrites remembers the last write of each object by this process, so that nothing is decided by what the cache held
+// Writes remembers the last write of each object by this process, so that nothing is decided by what the cache held
 // before it. Its zero value remembers nothing.
-type OwnWrites struct{ of ByName[ownWrite] }
+type Writes struct{ of ByName[write] }
 
-type ownWrite struct {
+type write struct {
 	version string
 	at      time.Time
 }
 
 // Wrote notes that the object was written now, as the API server has answered.
-func (o *OwnWrites) Wrote(after client.Object, now time.Time) {
-	o.of.Put(client.ObjectKeyFromObject(after), ownWrite{after.GetResourceVersion(), now})
+func (w *Writes) Wrote(after client.Object, now time.Time) {
+	w.of.Put(client.ObjectKeyFromObject(after), write{after.GetResourceVersion(), now})
 }
 
 // Lag is how long to wait at most for the cache to show what was written; 0: it shows that, or has had its time. The
 // event that brings it wakes whoever watches the object.
-func (o *OwnWrites) Lag(cached client.Object, now time.Time) time.Duration {
-	last, known := o.of.Get(client.ObjectKeyFromObject(cached))
+func (w *Writes) Lag(cached client.Object, now time.Time) time.Duration {
+	last, known := w.of.Get(client.ObjectKeyFromObject(cached))
 	order, err := resourceversion.CompareResourceVersion(cached.GetResourceVersion(), last.version)
 	if !known || err != nil || order >= 0 {
 		return 0
@@ -38,4 +38,4 @@ func (o *OwnWrites) Lag(cached client.Object, now time.Time) time.Duration {
 }
 
 // Forget forgets an object that is gone.
-func (o *OwnWrites) Forget(name types.NamespacedName) { o.of.Forget(name) }
+func (w *Writes) Forget(name types.NamespacedName) { w.of.Forget(name) }
