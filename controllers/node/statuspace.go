@@ -45,18 +45,15 @@ func onlyDetails(a, b v1alpha1.NomadNodeStatus) bool {
 }
 
 // withoutDetails keeps what later steps rest on and what people and programs act on: the times, the phase, what blocks
-// the member, and the status and the reason of its conditions. Of what VMReady says, Ready says what matters, and until
-// the member has joined of what Joined says too: a client that Nomad knows is ready a moment later.
+// the member, and the status and the reason of its conditions. Of what VMReady says Ready says what matters. In which
+// Nomad a guest has registered is no detail, ready or not: nothing else shows that it isn't in the one that the
+// connection leads to a moment later.
 func withoutDetails(s v1alpha1.NomadNodeStatus) v1alpha1.NomadNodeStatus {
 	s = *s.DeepCopy()
 	s.VM.Status, s.VM.Address, s.VM.Host = "", "", ""
 	s.Nomad.Status, s.Nomad.Allocations, s.Nomad.Blocking = "", nil, nil
 	kube.DropMessages(s.Conditions)
-	dropCondition(&s, v1alpha1.NodeVMReady)
-	if s.JoinedTime == nil {
-		s.Nomad.ShortID, s.Nomad.Cluster = "", ""
-		dropCondition(&s, v1alpha1.NodeJoined)
-	}
+	s.Conditions = slices.DeleteFunc(s.Conditions, func(c metav1.Condition) bool { return c.Type == v1alpha1.NodeVMReady })
 	if s.DrainResult != "" { // its deletion is a new generation, and nothing follows from the spec any more
 		s.ObservedGeneration = 0
 		for i := range s.Conditions {
@@ -64,8 +61,4 @@ func withoutDetails(s v1alpha1.NomadNodeStatus) v1alpha1.NomadNodeStatus {
 		}
 	}
 	return s
-}
-
-func dropCondition(s *v1alpha1.NomadNodeStatus, kind string) {
-	s.Conditions = slices.DeleteFunc(s.Conditions, func(c metav1.Condition) bool { return c.Type == kind })
 }

@@ -37,7 +37,7 @@ func TestDetailsOfAStatus(t *testing.T) {
 		"registered": {booting, func(s *v1alpha1.NomadNodeStatus) {
 			s.Nomad.ShortID, s.Nomad.Cluster, s.Nomad.Status = "aaaaaaaa", "http://nomad", "initializing"
 			s.Conditions[0] = joined
-		}, true},
+		}, false},
 		"ready":        {booting, func(s *v1alpha1.NomadNodeStatus) { *s = ready }, false},
 		"late":         {booting, func(s *v1alpha1.NomadNodeStatus) { s.Conditions[1] = late }, false},
 		"in time":      {booting, func(s *v1alpha1.NomadNodeStatus) { s.Phase = v1alpha1.NodeJoining }, false},
