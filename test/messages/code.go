@@ -56,30 +56,29 @@ func newCode(texts []Text) *Code {
 // Undocumented names what is reported and isn't documented, a reason or a text of the code, each with its first
 // message. Words of other programs don't count, and nor does the company in which a text is said, because both are
 // others each time: what goes wrong first is chance, and so is what Nomad answers to the request that it is just asked.
-// Nor do texts that are reported by chance.
-func (c *Code) Undocumented(reported, documented *Set) (lacks []string) {
+func (c *Code) Undocumented(reported, documented *Set) (reasons, texts []string) {
 	all, known := documented.String(), map[string]bool{}
 	for who := range documented.All() {
 		known[reasonOf(who)] = true
 	}
-	lack := func(what, who, message string) {
-		known[what] = true
-		all += WithoutOthers(message) // whose other texts need no line of their own
-		lacks = append(lacks, fmt.Sprintf("%q, of\n\t%s: %s", what, who, message))
-	}
 	for who, message := range reported.All() {
-		if reason := reasonOf(who); !known[reason] {
-			lack(reason, who, message)
+		left, lacks := WithoutOthers(message), func(what string) string {
+			return fmt.Sprintf("%q, of\n\t%s: %s", what, who, message)
 		}
-		left := WithoutOthers(message)
+		if reason := reasonOf(who); !known[reason] {
+			known[reason] = true
+			all += left // whose texts need no line of their own
+			reasons = append(reasons, lacks(reason))
+		}
 		for _, text := range c.texts {
-			if strings.Contains(left, text) && !strings.Contains(all, text) && !byChance(reasonOf(who), text) {
-				lack(text, who, message) // the longest
+			if strings.Contains(left, text) && !strings.Contains(all, text) {
+				all += left
+				texts = append(texts, lacks(text)) // the longest
 				break
 			}
 		}
 	}
-	return lacks
+	return reasons, texts
 }
 
 // reasonOf is of which kind of object something is said, and for which reason: which of its conditions has a reason
