@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -195,22 +196,38 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 			return err
 		}
 		if open(in, s.node.Spec.ScaleIn.Drain) {
-			// The view differs, and catches up in a moment. If it doesn't, the controller must not ask the leader all the time.
-			// Until then the leader's answer describes the member.
 			seen := nomadlink.NodeOf(s.node, in.Node)
 			seen.StopTime, seen.Live, seen.LiveKnown = s.observed.Nomad.StopTime, memberAllocations(in.Live), true
-			out.Nomad, out.RetryAfter = &seen, viewRetry
-			return nil
+			return r.byLeader(ctx, s, seen, out)
 		}
 		other, known, err := r.busyOther(ctx, s, in, out)
 		if err != nil || !known {
 			return err
 		}
 		if other != nil {
-			out.Nomad, out.RetryAfter = &nodestate.Nomad{Known: true, Other: other}, viewRetry
-			return nil
+			return r.byLeader(ctx, s, nodestate.Nomad{Known: true, Other: other}, out)
 		}
 	}
+	return r.recordDrained(ctx, s, d, out)
+}
+
+// byLeader decides by what the leader answers of a member that by the view is empty. Until the view catches up, that
+// describes the member, and the leader isn't asked all the time. But the two may differ for as long as a job likes: the
+// view doesn't have an allocation that has failed and whose poststop task runs. A member whose time is over goes.
+func (r *Reconciler) byLeader(ctx context.Context, s *scope, leads nodestate.Nomad, out *member.Outcome) error {
+	// What Nomad would have to stop is over, so that no job was promised time for that.
+	stopped := leads
+	stopped.StopTime = new(time.Duration)
+	out.Nomad = &stopped
+	if d := r.Next(out.After(s.observed)); d.Step == member.MarkDrained && d.Unchecked {
+		return r.recordDrained(ctx, s, d, out)
+	}
+	out.Nomad, out.RetryAfter = &leads, viewRetry
+	return nil
+}
+
+// recordDrained writes how the drain ended.
+func (r *Reconciler) recordDrained(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	err := r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = d.Drained.Result
 		st.DeletedByController = st.DeletedByController || s.node.DeletionTimestamp == nil

@@ -112,3 +112,25 @@ func TestTimeOfForceIsWrittenOnce(t *testing.T) {
 		t.Errorf("the drain ended with %q", got)
 	}
 }
+
+// A job can hold a member no longer than its drain may take, by a poststop task that never ends either: Nomad's leader
+// reports its allocation, and the list of those that run doesn't.
+func TestCleaningUpHoldsNoMemberBeyondItsTime(t *testing.T) {
+	s := emptied(nomad.Node{Status: nomad.NodeReady})
+	s.nomad.view.Nodes[testNodeID].LastDrain.Status = nomad.DrainComplete
+	cleans := alloc
+	cleans.ClientStatus = "failed"
+	node := s.nomad.view.Nodes[testNodeID]
+	node.Name = "p-1"
+	s.nomad.inside = nomad.Inspection{Found: true, Node: node, Live: []nomad.Allocation{cleans}}
+	for _, c := range []struct {
+		after time.Duration
+		want  v1alpha1.DrainResult
+	}{{0, ""}, {13 * time.Minute, ""}, {14*time.Minute + 30*time.Second, ""}, {16 * time.Minute, v1alpha1.DrainDeadlinePassed}} {
+		s.at(c.after)
+		s.reconcile(t)
+		if got := s.node(t).Status.DrainResult; got != c.want {
+			t.Errorf("after %s: %q", c.after, got)
+		}
+	}
+}
