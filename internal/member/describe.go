@@ -194,6 +194,8 @@ func joined(o nodestate.State) metav1.Condition {
 		return condition.Unknown(v1alpha1.ReasonNomadUnknown, o.Nomad.Why)
 	case o.Nomad.External != "":
 		return idTaken(o)
+	case o.Nomad.Other != nil && !o.Node.Joined: // a node of the member's ID is down, if there is one
+		return underOtherID(o)
 	case o.Nomad.Misplaced != "":
 		return misplaced(o)
 	case o.Nomad.Registered && o.Nomad.Namesake != "":
@@ -207,8 +209,6 @@ func joined(o nodestate.State) metav1.Condition {
 		return metaChanged(o)
 	case o.Node.Joined:
 		return forgotten(o)
-	case o.Nomad.Other != nil:
-		return underOtherID(o)
 	case joinExpired(o):
 		return condition.False(v1alpha1.ReasonJoinTimeout,
 			"The guest didn't join Nomad within health.joinTimeout. "+
@@ -474,7 +474,7 @@ func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condit
 	case c[v1alpha1.NodeVMReady].Status != "True":
 		v := c[v1alpha1.NodeVMReady]
 		return condition.False(v.Reason, v.Message)
-	case o.Nomad.Registered:
+	case o.Nomad.Registered && o.Nomad.Other == nil:
 		return condition.False(v1alpha1.ReasonJoining, fmt.Sprintf("The Nomad node is %s.", o.Nomad.Status))
 	default:
 		v := c[v1alpha1.NodeJoined]

@@ -25,7 +25,7 @@ func ChecksForOther(o nodestate.State) bool {
 	case r.Leaving():
 		return true
 	default:
-		return !r.Joined && !o.Nomad.Registered && !o.Now.Before(joinDeadline(o).Add(-otherNodeMargin))
+		return !r.Joined && !o.Now.Before(joinDeadline(o).Add(-otherNodeMargin))
 	}
 }
 

@@ -22,6 +22,11 @@ func registeredAs(id string, live []nodestate.Allocation) change {
 	}
 }
 
+// registered has the guest registered under the member's ID.
+func registered(status string) change {
+	return func(o *nodestate.State) { o.Nomad.Registered, o.Nomad.Status = true, status }
+}
+
 // asked has the drain of a booting member requested.
 func asked(o *nodestate.State) {
 	o.Node.Drain = drainRequest(now.Add(-time.Minute), now.Add(14*time.Minute))
@@ -34,22 +39,24 @@ func TestWhoIsLookedForUnderAnotherID(t *testing.T) {
 		o    nodestate.State
 		want bool
 	}{
-		"its time is nearly up":              {booting(nearly), true},
-		"its time is up":                     {booting(later(time.Hour)), true},
-		"it leaves":                          {booting(asked), true},
-		"it is deleted":                      {booting(deleted), true},
-		"its VM is gone, its instance isn't": {booting(asked, vmOnlyGone), true},
-		"it has time":                        {booting(later(8*time.Minute + 29*time.Second)), false},
-		"it has joined":                      {steady(nearly), false},
-		"it had joined":                      {steady(notInNomad, asked), true},
-		"it had joined, its node is down":    {steady(status("down"), asked), true},
-		"it stays":                           {steady(notInNomad, nearly), false},
-		"its node is disconnected":           {steady(status("disconnected"), asked), false},
-		"no guest runs":                      {booting(nearly, noInstance), false},
-		"the VM isn't its own":               {booting(nearly, externalVM), false},
-		"its ID is taken":                    {booting(nearly, func(o *nodestate.State) { o.Nomad.External = "db" }), false},
-		"Nomad isn't known":                  {booting(nearly, nomadUnknown), false},
-		"it is drained":                      {booting(asked, func(o *nodestate.State) { o.Node.Drained = true }), false},
+		"its time is nearly up":                 {booting(nearly), true},
+		"its time is up":                        {booting(later(time.Hour)), true},
+		"its node was never ready, and is down": {booting(nearly, registered("down")), true},
+		"its node was never ready, and lives":   {booting(nearly, registered("initializing")), false},
+		"it leaves":                             {booting(asked), true},
+		"it is deleted":                         {booting(deleted), true},
+		"its VM is gone, its instance isn't":    {booting(asked, vmOnlyGone), true},
+		"it has time":                           {booting(later(8*time.Minute + 29*time.Second)), false},
+		"it has joined":                         {steady(nearly), false},
+		"it had joined":                         {steady(notInNomad, asked), true},
+		"it had joined, its node is down":       {steady(status("down"), asked), true},
+		"it stays":                              {steady(notInNomad, nearly), false},
+		"its node is disconnected":              {steady(status("disconnected"), asked), false},
+		"no guest runs":                         {booting(nearly, noInstance), false},
+		"the VM isn't its own":                  {booting(nearly, externalVM), false},
+		"its ID is taken":                       {booting(nearly, func(o *nodestate.State) { o.Nomad.External = "db" }), false},
+		"Nomad isn't known":                     {booting(nearly, nomadUnknown), false},
+		"it is drained":                         {booting(asked, func(o *nodestate.State) { o.Node.Drained = true }), false},
 	} {
 		if got := member.ChecksForOther(c.o); got != c.want {
 			t.Errorf("%s: %t", name, got)
@@ -59,7 +66,16 @@ func TestWhoIsLookedForUnderAnotherID(t *testing.T) {
 
 // A guest that has work under another ID isn't taken for one that never joined.
 func TestGuestUnderAnotherIDIsKept(t *testing.T) {
-	o := booting(later(time.Hour), registeredAs(otherID, service("web")))
+	for name, o := range map[string]nodestate.State{
+		"never seen under its own": booting(later(time.Hour), registeredAs(otherID, service("web"))),
+		"seen there, never ready":  booting(later(time.Hour), registeredAs(otherID, service("web")), registered("down")),
+	} {
+		t.Run(name, func(t *testing.T) { isKept(t, o) })
+	}
+}
+
+func isKept(t *testing.T, o nodestate.State) {
+	t.Helper()
 	d := decide(o)
 	joined, stalled := d.Conditions[v1alpha1.NodeJoined], d.Conditions[v1alpha1.NodeStalled]
 	if d.BlockedBy != v1alpha1.BlockedByOtherNode || d.Step != member.Wait || d.Wake != 15*time.Second {
