@@ -13,7 +13,7 @@ func (c *checks) notTwice(t *task, m *memberTruth, n *v1alpha1.NomadNode) {
 	}
 	known := t.began.Add(-allocationsLimit)
 	for _, a := range c.w.nomad.on(m.nodeID) {
-		if a.job.kind != batch || !a.stopping {
+		if a.job.kind != batch || !a.stopping || a.status == failed { // of that Nomad waits for nothing any more
 			continue
 		}
 		forced := x.last != nil && x.last.DrainID == n.Spec.Drain.ID && !n.Spec.Drain.DeadlineTime.After(t.began)

@@ -55,6 +55,8 @@ func (w *Environment) unrestInNomad(m *memberTruth) string {
 	switch {
 	case g == nil || !g.lives:
 		return "is restarting"
+	case g.nodeID != m.nodeID: // its own node isn't down yet, perhaps
+		return "works under another ID"
 	case x == nil || x.status != nomad.NodeReady:
 		return "isn't ready in Nomad"
 	case x.guest != g || !g.joined:
@@ -128,6 +130,7 @@ func (w *Environment) nurse() {
 	if p == nil {
 		return
 	}
+	w.replaceLost(p)
 	if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolJoinsHealthy); c != nil &&
 		c.Reason == v1alpha1.ReasonJoinsFailing {
 		w.edit("has mended the cause, and asks for another try", func(p *v1alpha1.NomadNodePool) {

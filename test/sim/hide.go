@@ -14,7 +14,7 @@ func (w *Environment) hide() {
 		w.after(s.between(0, w.Span), func() {
 			if x := w.anyNode(s); x != nil && w.faulty {
 				w.note("job", x.name, "takes the pool's UID out of its node's meta")
-				x.hidden = true
+				x.hidden, x.hiddenOnce = true, true
 				w.nomad.changed()
 			}
 		})

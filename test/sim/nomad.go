@@ -53,6 +53,7 @@ type node struct {
 	poolUID     string
 	owned       bool // a member's, by the meta that it was given
 	hidden      bool // a job has taken that out of its meta, so that it isn't listed for the controllers
+	hiddenOnce  bool // it was so at some time
 	guest       *guest
 	status      string
 	eligible    bool

@@ -53,12 +53,12 @@ func (g *guest) mislays() bool {
 	return s != nil && g.w.faulty && g.w.checks.otherIDOf[g.vm] == "" && s.once(3)
 }
 
-// othersOf are the Nomad nodes that a member's guests have registered under other IDs, and that the controllers can
-// find.
+// othersOf are the Nomad nodes that a member's guests have registered under other IDs, and that the controllers could
+// find all the time: one that a job has hidden from them is like anybody's.
 func (c *checks) othersOf(m *memberTruth) []*node {
 	var out []*node
 	for _, nodeID := range c.w.nomad.order {
-		if x := c.w.nomad.nodes[nodeID]; c.otherIDs[nodeID] == m && x.status != nomad.NodeDown && !x.hidden {
+		if x := c.w.nomad.nodes[nodeID]; c.otherIDs[nodeID] == m && x.status != nomad.NodeDown && !x.hiddenOnce {
 			out = append(out, x)
 		}
 	}
@@ -100,6 +100,22 @@ func (c *checks) worksElsewhere(t *task, m *memberTruth, n *v1alpha1.NomadNode) 
 	}
 }
 
+// replaceLost is what an operator does about guests that are lost under other IDs, when their pool replaces nobody
+// because too many members are unhealthy: to delete their NomadNodes.
+func (w *Environment) replaceLost(p *v1alpha1.NomadNodePool) {
+	ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.PoolReady)
+	if ready == nil || ready.Reason != v1alpha1.ReasonTooManyUnhealthy {
+		return
+	}
+	for _, o := range w.store.all(kindNode) {
+		m := w.checks.members[o.GetName()]
+		if g := w.checks.guestOf(m); g != nil && g.nodeID != m.nodeID && o.GetDeletionTimestamp() == nil {
+			w.note("operator", m.name, "deletes the NomadNode of a guest that has lost its ID")
+			_ = w.store.remove(idOf(o), o.GetUID()) // gone already is as good
+		}
+	}
+}
+
 // moveOthersWork is what an operator does about guests that work under another ID, as the conditions say: to drain the
 // node that they name, and delete the NomadNode.
 func (w *Environment) moveOthersWork() {
@@ -111,12 +127,14 @@ func (w *Environment) moveOthersWork() {
 		}
 		for _, nodeID := range w.nomad.order {
 			x := w.nomad.nodes[nodeID]
-			if x.drain != nil || !strings.Contains(joined.Message, "nomad node drain -enable "+nodeID+")") {
+			if n.DeletionTimestamp != nil || !strings.Contains(joined.Message, "nomad node drain -enable "+nodeID+")") {
 				continue
 			}
 			w.note("operator", n.Name, "drains Nomad node %s, and deletes the NomadNode", nodeID)
-			_ = w.nomad.setDrain(nodeID, &drain{}, operator) // it is there
-			_ = w.store.remove(idOf(n), n.UID)               // gone already is as good
+			if x.drain == nil {
+				_ = w.nomad.setDrain(nodeID, &drain{}, operator) // it is there
+			}
+			_ = w.store.remove(idOf(n), n.UID) // gone already is as good
 		}
 	}
 }
