@@ -40,6 +40,7 @@ func (t *trimmer) inPages(list toolscache.ListWithContextFunc) toolscache.ListWi
 			return err
 		})
 	})
+	pages.FullListIfExpired = false // the informer begins anew
 	return func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		o.ResourceVersion, o.ResourceVersionMatch, o.Limit = "", "", pageSize
 		all, _, err := pages.ListWithAlloc(ctx, o)

@@ -6,9 +6,13 @@ import (
 	"strconv"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	toolscache "k8s.io/client-go/tools/cache"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 )
 
@@ -61,5 +65,41 @@ func TestListsAreReadInPages(t *testing.T) {
 				t.Errorf("asked for %+v", a)
 			}
 		}
+	}
+}
+
+// A list of which the API server has forgotten the state before its last page is begun anew by the informer, in pages
+// too: as a whole it may be more than the controller has room for.
+func TestExpiredListIsBegunAnewInPages(t *testing.T) {
+	expired := false
+	lw := &toolscache.ListWatch{
+		ListWithContextFunc: func(_ context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			page := &kubevirtv1.VirtualMachineInstanceList{Items: make([]kubevirtv1.VirtualMachineInstance, 1)}
+			page.ResourceVersion, page.Items[0].Name = "7", "first"+o.Continue
+			switch {
+			case o.Limit == 0:
+				t.Error("all are asked for at once")
+			case o.Continue == "":
+				page.Continue = "-next"
+			case !expired:
+				expired = true
+				return nil, apierrors.NewResourceExpired("too old")
+			}
+			return page, nil
+		},
+		WatchFuncWithContext: func(_ context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			if o.SendInitialEvents != nil {
+				return nil, apierrors.NewInvalid(schema.GroupKind{}, "", nil)
+			}
+			return watch.NewFake(), nil
+		},
+	}
+	informer := new(trimmer).newInformer(lw, &kubevirtv1.VirtualMachineInstance{}, 0, toolscache.Indexers{})
+	go informer.RunWithContext(t.Context())
+	if !toolscache.WaitForCacheSync(t.Context().Done(), informer.HasSynced) || !expired {
+		t.Fatal("the informer hasn't read the list")
+	}
+	if got := informer.GetStore().ListKeys(); len(got) != 2 {
+		t.Errorf("it has read %v", got)
 	}
 }
