@@ -22,8 +22,8 @@ func elsewhere(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode, link nomadlink.
 	if _, here := link.View.Nodes[n.Spec.NodeID]; link.Known && here {
 		return false // the same cluster by another address; the node's ID was made for this member alone
 	}
-	// Its guest has not been seen in any cluster yet, and will join the pool's: an address was corrected.
-	coming := n.Status.JoinedTime == nil && is.Region == was.Region &&
+	// Its guest has not been seen in any cluster yet, ready or not, and will join the pool's: an address was corrected.
+	coming := n.Status.JoinedTime == nil && n.Status.Nomad.Cluster == "" && is.Region == was.Region &&
 		slices.Equal(n.Spec.Nomad.Servers, p.Spec.Nomad.Servers)
 	return !coming
 }

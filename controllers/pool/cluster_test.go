@@ -55,6 +55,10 @@ func TestMembersStayInTheClusterThatTheyJoined(t *testing.T) {
 		"joined there":                     {false, func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {}, false},
 		"the same cluster by another name": {true, func(*v1alpha1.NomadNodePool, *v1alpha1.NomadNode) {}, true},
 		"an address is corrected":          {false, never, true},
+		"registered there, isn't ready": {false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
+			never(p, n)
+			n.Status.Nomad.Cluster = formerAddress
+		}, false},
 		"other servers, may have joined": {false, func(p *v1alpha1.NomadNodePool, n *v1alpha1.NomadNode) {
 			never(p, n)
 			n.Spec.Nomad.Servers = []string{"former"}
