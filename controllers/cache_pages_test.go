@@ -69,7 +69,7 @@ func TestListsAreReadInPages(t *testing.T) {
 }
 
 // A list of which the API server has forgotten the state before its last page is begun anew by the informer, in pages
-// too: as a whole it may be more than the controller has room for.
+// too: as a whole it may be more than the controller's memory allows.
 func TestExpiredListIsBegunAnewInPages(t *testing.T) {
 	expired := false
 	lw := &toolscache.ListWatch{

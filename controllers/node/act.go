@@ -208,7 +208,7 @@ func (r *Reconciler) markDrained(ctx context.Context, s *scope, d member.Decisio
 			return r.byLeader(ctx, s, nodestate.Nomad{Known: true, Other: other}, out)
 		}
 	}
-	return r.recordDrained(ctx, s, d, out)
+	return r.writeDrained(ctx, s, d, out)
 }
 
 // byLeader decides by what the leader answers of a member that by the view is empty. Until the view catches up, that
@@ -220,14 +220,14 @@ func (r *Reconciler) byLeader(ctx context.Context, s *scope, leads nodestate.Nom
 	stopped.StopTime = new(time.Duration)
 	out.Nomad = &stopped
 	if d := r.Next(out.After(s.observed)); d.Step == member.MarkDrained && d.Unchecked {
-		return r.recordDrained(ctx, s, d, out)
+		return r.writeDrained(ctx, s, d, out)
 	}
 	out.Nomad, out.RetryAfter = &leads, viewRetry
 	return nil
 }
 
-// recordDrained writes how the drain ended.
-func (r *Reconciler) recordDrained(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
+// writeDrained writes how the drain ended.
+func (r *Reconciler) writeDrained(ctx context.Context, s *scope, d member.Decision, out *member.Outcome) error {
 	err := r.writeFact(ctx, s, out, func(st *v1alpha1.NomadNodeStatus) {
 		st.DrainResult = d.Drained.Result
 		st.DeletedByController = st.DeletedByController || s.node.DeletionTimestamp == nil

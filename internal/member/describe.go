@@ -198,13 +198,8 @@ func joined(o nodestate.State) metav1.Condition {
 		return underOtherID(o)
 	case o.Nomad.Misplaced != "":
 		return misplaced(o)
-	case o.Nomad.Registered && o.Nomad.Namesake != "":
-		return condition.True(v1alpha1.ReasonNameShared,
-			fmt.Sprintf("The guest has joined Nomad, and another client with its name as well: node %s. It may be a copy of "+
-				"the VM, or somebody who has read the member's introduction token. Look at it (nomad node status %s) and, if it "+
-				"isn't yours, stop it and purge it.", o.Nomad.Namesake, o.Nomad.Namesake))
-	case o.Nomad.Registered:
-		return condition.True(v1alpha1.ReasonJoined, "The guest has joined Nomad.")
+	case o.Nomad.Registered && !neverReady(o):
+		return hasJoined(o)
 	case o.Nomad.MetaChanged:
 		return metaChanged(o)
 	case o.Node.Joined:
@@ -220,6 +215,25 @@ func joined(o nodestate.State) metav1.Condition {
 		return condition.False(v1alpha1.ReasonJoining,
 			"Waiting for the guest to join Nomad"+untilWhen(o)+". "+condition.Servers(o.Node.Servers, o.Nomad.Leader))
 	}
+}
+
+// hasJoined tells of a guest that has registered, and of others that have its name.
+func hasJoined(o nodestate.State) metav1.Condition {
+	if o.Nomad.Namesake == "" {
+		return condition.True(v1alpha1.ReasonJoined, "The guest has joined Nomad.")
+	}
+	return condition.True(v1alpha1.ReasonNameShared,
+		fmt.Sprintf("The guest has joined Nomad, and another client with its name as well: node %s. It may be a copy of "+
+			"the VM, or somebody who has read the member's introduction token. Look at it (nomad node status %s) and, if it "+
+			"isn't yours, stop it and purge it.", o.Nomad.Namesake, o.Nomad.Namesake))
+}
+
+// neverReady is true for a wanted member that didn't join in time, even if its guest has registered.
+func neverReady(o nodestate.State) bool { return !o.Node.Joined && !o.Node.Leaving() && joinExpired(o) }
+
+// onItsWay is true for a guest that has registered and may get ready yet.
+func onItsWay(o nodestate.State) bool {
+	return o.Nomad.Registered && o.Nomad.Other == nil && !neverReady(o)
 }
 
 // forgotten tells why Nomad doesn't know the node of a member that had joined.
@@ -474,7 +488,7 @@ func wantedReady(o nodestate.State, c map[string]metav1.Condition) metav1.Condit
 	case c[v1alpha1.NodeVMReady].Status != "True":
 		v := c[v1alpha1.NodeVMReady]
 		return condition.False(v.Reason, v.Message)
-	case o.Nomad.Registered && o.Nomad.Other == nil:
+	case onItsWay(o):
 		return condition.False(v1alpha1.ReasonJoining, fmt.Sprintf("The Nomad node is %s.", o.Nomad.Status))
 	default:
 		v := c[v1alpha1.NodeJoined]
