@@ -165,3 +165,34 @@ func TestMemberThatIsIdleUnderAnotherIDIsntExtendedUnasked(t *testing.T) {
 		t.Errorf("its deadline moved by %s, and Nomad was asked to %q", got.Sub(deadline), s.nomad.calls)
 	}
 }
+
+// The time for which what runs there has been drained for somebody else counts, but not if that drain was canceled
+// since it was seen: Nomad's leader knows.
+func TestCanceledDrainOfOthersGivesNoTime(t *testing.T) {
+	drains := func(is bool) nomad.Node {
+		return nomad.Node{ID: testNodeID, Name: "p-1", Status: nomad.NodeReady, Draining: is,
+			LastDrain: &nomad.Drain{Status: nomad.DrainDraining, StartedAt: now.Add(-time.Hour)}}
+	}
+	for name, c := range map[string]struct {
+		leads nomad.Node
+		calls string
+	}{
+		"it still runs":   {drains(true), "inspect drain"},
+		"it was canceled": {drains(false), "inspect"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+				n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, now.Add(-16*time.Minute),
+					now.Add(-time.Minute))
+				n.Spec.ScaleIn.Drain.OnTimeout, n.Status.CordonedDrain = v1alpha1.DrainForce, "request-1"
+				s.nomad.allocs = nomad.AllocationsView{Started: now, Live: map[string][]nomad.Allocation{testNodeID: {alloc}}}
+				return running(n, s, drains(true))
+			})
+			s.nomad.inside = nomad.Inspection{Found: true, Node: c.leads}
+			s.reconcile(t)
+			if calls := strings.Join(s.nomad.calls, " "); calls != c.calls {
+				t.Errorf("Nomad was asked to %q", calls)
+			}
+		})
+	}
+}

@@ -87,6 +87,9 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
 		return err
 	}
+	if goOn, err := r.othersDrain(ctx, s, out); err != nil || !goOn {
+		return err
+	}
 	sent, err := s.link.Cluster.Drain(ctx, s.node.Spec.NodeID, drainRequest(s))
 	if err == nil && (sent || nodestate.Of(s.node).Cordoned()) { // else Nomad has it, though its list may not show it yet
 		r.noteAccepted(s.node, func(a *accepted, now time.Time) { a.drain = a.drain.At(now) })
@@ -97,6 +100,23 @@ func (r *Reconciler) drain(ctx context.Context, s *scope, _ member.Decision, out
 		r.Events.drainStarted(s.node)
 	}
 	return ignoreNodeNotFound(err)
+}
+
+// othersDrain asks Nomad's leader if somebody else's drain still runs, where only for that what is left on the node has
+// had its time. It returns true if the member is to be drained.
+func (r *Reconciler) othersDrain(ctx context.Context, s *scope, out *member.Outcome) (bool, error) {
+	if !member.OnlyByOthers(s.observed) {
+		return true, nil
+	}
+	fresh, found, err := r.asked(ctx, s, out)
+	if err != nil || out.Nomad != nil { // or the node is external
+		return false, err
+	}
+	if !found || member.Overdue(fresh) {
+		out.RetryAfter = viewRetry // the view catches up in a moment
+		return false, nil
+	}
+	return true, nil
 }
 
 // recheck asks Nomad's leader once more before a drain: for the node first, then for its allocations, so that none can

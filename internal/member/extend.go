@@ -33,6 +33,14 @@ func Overdue(o nodestate.State) bool {
 	return tooLittle(left, o.Node)
 }
 
+// OnlyByOthers is true for a drain request that is overdue but for somebody else's drain, which may have been canceled
+// since it was seen.
+func OnlyByOthers(o nodestate.State) bool {
+	without := o
+	without.Nomad.Draining = false
+	return !Overdue(o) && Overdue(without)
+}
+
 // hadNoTime is true for a drain request whose time was nearly over when Nomad could be asked again, or by this process
 // for the first time. It is for members to which no drain can be sent, and that nevertheless get the time of one: their
 // node isn't known, or isn't theirs, and nothing in Nomad shows when that time began. A guest whose node Nomad has
