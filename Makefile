@@ -157,10 +157,13 @@ SEED ?= 1
 sim: ## Run SCHEDULES=1000 schedules of the simulator, from SEED=1 on
 	@go run ./test/sim/cmd -schedules $(SCHEDULES) -seed $(SEED)
 
-.PHONY: bench
+.PHONY: bench bench-try
 bench: ## Measure how fast pools grow and shrink, beside a bare loop and KubeVirt's own pool
 	@$(WHICH_NOMAD)
 	@go run ./test/bench
+
+bench-try: ## Run some rows of make bench once, with two or three members: that it works, not how fast it is
+	@go run ./test/bench -rows P1,P2,P3,P7,P9,P12 -runs 1 -many 2 -running 3 -sizes 2,3 -out $(BUILT)/bench.json
 
 .PHONY: generate
 generate: ## Write the generated code and manifests anew
