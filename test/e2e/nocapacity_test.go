@@ -15,19 +15,19 @@ func TestBlockedByCapacity(t *testing.T) {
 	t.Parallel()
 	const (
 		words = "0/3 nodes are available: 3 Insufficient memory."
-		// toJoin is more than the scheduler is given before it counts as having found no host (internal/member:
-		// roomPatience).
-		toJoin = time.Minute
+		// toJoin passes while the pool is watched. It is asked for once the scheduler has found no host: until then it is
+		// this machine that may be busy.
+		toJoin = 30 * time.Second
 	)
 	create(t, newPool("roomless", 1, joinWithin(patient)))
 	eventually(t, "roomless", "the pool to settle", time.Minute, allReady(1))
 	lift := w.Hypervisor.NoCapacityFor(newGuests(t, "roomless"))
 	t.Cleanup(lift)
-	change(t, "roomless",
-		changes(joinWithin(toJoin), func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](2) }))
-	eventually(t, "roomless", "the member to say that there is no room", time.Minute,
+	change(t, "roomless", func(p *v1alpha1.NomadNodePool) { p.Spec.Replicas = ptr.To[int32](2) })
+	eventually(t, "roomless", "the member to say that there is no room", 3*time.Minute,
 		memberReports(1, v1alpha1.NodeVMReady, v1alpha1.ReasonVMUnschedulable, words))
-	eventually(t, "roomless", "the pool to say so", 15*time.Second,
+	change(t, "roomless", joinWithin(toJoin))
+	eventually(t, "roomless", "the pool to say so", time.Minute,
 		reports(v1alpha1.PoolReady, v1alpha1.ReasonVMUnschedulable, words))
 	rests(t, "roomless", 35*time.Second) // and its time to join passes
 	p, _, err := read(t.Context(), "roomless")

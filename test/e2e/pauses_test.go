@@ -22,13 +22,16 @@ func TestPausesDoubleUntilTheBreakerOpens(t *testing.T) {
 	t.Cleanup(lift)
 	tokenSecret(t, "pauses", w.NomadToken)
 	create(t, newPool("pauses", 1, joinWithin(impatient), ofGeneration("first")))
-	made := map[string]time.Time{}
+	made, asked := map[string]time.Time{}, map[string]time.Time{}
 	var results []v1alpha1.JoinResult
 	paused := false
 	eventually(t, "pauses", "the breaker to open", recoveryTime+time.Minute,
 		func(p *v1alpha1.NomadNodePool, nodes []v1alpha1.NomadNode) error {
 			for _, n := range nodes {
 				made[n.Name] = n.CreationTimestamp.Time
+				if n.Spec.Drain != nil {
+					asked[n.Name] = n.Spec.Drain.RequestTime.Time
+				}
 			}
 			paused = paused || reports(v1alpha1.PoolScalingOut, v1alpha1.ReasonBackOff)(p, nodes) == nil
 			if p.Status.Joins != nil {
@@ -37,10 +40,15 @@ func TestPausesDoubleUntilTheBreakerOpens(t *testing.T) {
 			return reports(v1alpha1.PoolJoinsHealthy, v1alpha1.ReasonJoinsFailing)(p, nodes)
 		})
 	reported(t, "pauses", "BreakerOpened", "")
-	if len(results) != 3 || !paused {
-		t.Fatalf("the results are %+v; a pause was told: %v", results, paused)
+	if len(results) != 3 {
+		t.Fatalf("the results are %+v", results)
 	}
 	for i, want := range []time.Duration{firstPause, 2 * firstPause} {
+		// On a busy machine a pause may be over before the member before it is asked to leave.
+		left := results[i].ResultTime.Add(want).Sub(asked[results[i].Member])
+		if !paused && !asked[results[i].Member].IsZero() && left > firstPause/2 {
+			t.Errorf("no pause was told, and there was one of %s", left)
+		}
 		if pause := made[results[i+1].Member].Sub(results[i].ResultTime.Time); pause < want {
 			t.Errorf("member %d was made %s after the one before had failed, not after %s", i+2, pause, want)
 		}
