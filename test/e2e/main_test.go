@@ -56,13 +56,8 @@ const verbose = "--zap-log-level=10"
 var controllerArgs = append([]string{"--leader-elect=false", "--purge-timeout=" + purgeTimeout.String(), verbose},
 	gcArgs...)
 
-const (
-	// memoryEnv is config/manager/deployment.yaml's.
-	memoryEnv = "GOMEMLIMIT=220MiB"
-	// mutationEnv has client-go end the controller if it changes an object of the cache, which others read: pools share
-	// their members with it, and members share parts.
-	mutationEnv = "KUBE_CACHE_MUTATION_DETECTOR=true"
-)
+// memoryEnv is config/manager/deployment.yaml's.
+const memoryEnv = "GOMEMLIMIT=220MiB"
 
 // defaultCredentials is where the default credentials may be put, as a Secret is mounted, and authToken the controller's
 // token for Nomad, as kubelet puts it.
@@ -84,8 +79,7 @@ func TestMain(m *testing.M) {
 				}
 				authToken = filepath.Join(w.Dir, "nomad-auth-token")
 				args := append(controllerArgs, "--nomad-credentials-dir="+defaultCredentials, "--nomad-auth-token-file="+authToken)
-				c, err := w.StartController(context.Background(),
-					testenv.ControllerOptions{Args: args, Env: []string{memoryEnv, mutationEnv}})
+				c, err := w.StartController(context.Background(), testenv.ControllerOptions{Args: args, Env: []string{memoryEnv}})
 				if err != nil {
 					exit(err)
 				}
