@@ -84,11 +84,11 @@ test-built:
 test-e2e:
 	$(say_nomad) $(E2E) -test.skip '$(CRASHES)|$(OTHERS)' -test.parallel 6
 test-others:
-	$(say_nomad) export NOMAD_HARVESTER_GUESTS=simulated && $(E2E) -test.run '$(OTHERS)' -test.parallel 8
+	$(say_nomad) export NOMAD_HARVESTER_GUESTS=simulated && $(E2E) -test.run '$(OTHERS)' -test.parallel 6
 	$(say_nomad) export NOMAD_HARVESTER_GUESTS=simulated NOMAD_HARVESTER_PLATFORM=harvester-lite-1.5 && $(E2E) -test.run '$(ANY_HARVESTER)'
 test-rest:
 	$(say_nomad) $(E2E) -test.run '$(CRASHES)'
-	$(say_nomad) $(GOTEST) -p 3 $$(go list ./... | grep -vE '/test/(e2e|guest|sim|contract/.*)$$')
+	$(say_nomad) $(GOTEST) -p 2 $$(go list ./... | grep -vE '/test/(e2e|guest|sim|contract/.*)$$')
 	@$(MAKE) --no-print-directory test-race
 test-sim:
 	nice -n 19 $(GOTEST) ./test/sim
