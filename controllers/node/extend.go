@@ -16,13 +16,8 @@ import (
 // sent to that of a member whose guest has work under another ID.
 func (r *Reconciler) extendDrain(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {
 	if s.observed.Nomad.Registered && !member.HasOtherWork(s.observed) {
-		fresh, found, err := r.asked(ctx, s, out)
-		if err != nil || out.Nomad != nil { // or the node is external
+		if overdue, err := r.confirmOverdue(ctx, s, true, out); err != nil || !overdue {
 			return err
-		}
-		if !found || !member.Overdue(fresh) {
-			out.RetryAfter = viewRetry // the view catches up in a moment
-			return nil
 		}
 	}
 	deadline := metav1.NewTime(member.NewDeadline(s.observed))
@@ -32,4 +27,18 @@ func (r *Reconciler) extendDrain(ctx context.Context, s *scope, _ member.Decisio
 		r.Events.drainExtended(s.node)
 	}
 	return err
+}
+
+// confirmOverdue asks Nomad's leader if the drain is overdue, or isn't, as the view has it. It returns false if the
+// leader knows better, and if the node is gone or another's: then the step isn't taken.
+func (r *Reconciler) confirmOverdue(ctx context.Context, s *scope, overdue bool, out *member.Outcome) (bool, error) {
+	fresh, found, err := r.asked(ctx, s, out)
+	if err != nil || out.Nomad != nil { // or the node is external
+		return false, err
+	}
+	if !found || member.Overdue(fresh) != overdue {
+		out.RetryAfter = viewRetry // the view catches up in a moment
+		return false, nil
+	}
+	return true, nil
 }

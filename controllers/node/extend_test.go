@@ -26,6 +26,15 @@ func (d *timed) Drain(ctx context.Context, nodeID string, o nomad.DrainOptions) 
 	return d.nomadStub.Drain(ctx, nodeID, o)
 }
 
+// cordonedUntil has a member of which the node is made ineligible for a drain that ends then.
+func cordonedUntil(deadline time.Time, node nomad.Node) *fixture {
+	return newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
+		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, deadline.Add(-15*time.Minute), deadline)
+		n.Status.CordonedDrain = "request-1"
+		return running(n, s, node)
+	})
+}
+
 // A drain that couldn't be sent until its deadline had passed gets a new one, which is written before it is sent. A
 // drain that was sent in time, as Nomad's leader knows, doesn't.
 func TestLateDrainIsExtendedBeforeItIsSent(t *testing.T) {
@@ -43,11 +52,7 @@ func TestLateDrainIsExtendedBeforeItIsSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			deadline := now.Add(-time.Hour)
-			s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
-				n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, deadline.Add(-15*time.Minute), deadline)
-				n.Status.CordonedDrain = "request-1"
-				return running(n, s, nomad.Node{Status: nomad.NodeReady})
-			})
+			s := cordonedUntil(deadline, nomad.Node{Status: nomad.NodeReady})
 			s.nomad.inside = c.inside
 			cluster := &timed{nomadStub: s.nomad}
 			s.Connections.Clusters = cluster
@@ -105,11 +110,7 @@ func TestMemberThatNomadHasForgottenGetsTimeAfterAnOutage(t *testing.T) {
 func TestMemberThatWorksUnderAnotherIDGetsTimeAfterAnOutage(t *testing.T) {
 	deadline := now.Add(time.Minute)
 	other := nomad.Node{ID: otherID, Name: "p-1", Status: nomad.NodeReady, PoolUID: "u", Member: "p-1"}
-	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
-		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, deadline.Add(-15*time.Minute), deadline)
-		n.Status.CordonedDrain = "request-1"
-		return running(n, s, nomad.Node{Status: nomad.NodeDown, LastDrain: &nomad.Drain{DrainID: "request-1"}})
-	})
+	s := cordonedUntil(deadline, nomad.Node{Status: nomad.NodeDown, LastDrain: &nomad.Drain{DrainID: "request-1"}})
 	s.nomad.view.Nodes[otherID] = other
 	s.nomad.others = []nomad.Inspection{{Found: true, Node: other, Live: []nomad.Allocation{alloc}}}
 	s.nomad.view.RecoveredSince = now
@@ -130,11 +131,7 @@ func TestMemberThatWorksUnderAnotherIDGetsTimeAfterAnOutage(t *testing.T) {
 // late. They get their time once more, and only once: whoever restores it each time doesn't hold the member for ever.
 func TestLateDrainThatNomadForgetsIsExtendedOnceMore(t *testing.T) {
 	deadline := now.Add(-time.Hour)
-	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
-		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, deadline.Add(-15*time.Minute), deadline)
-		n.Status.CordonedDrain = "request-1"
-		return running(n, s, nomad.Node{Status: nomad.NodeReady})
-	})
+	s := cordonedUntil(deadline, nomad.Node{Status: nomad.NodeReady})
 	s.nomad.inside = nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeReady}}
 	for i, want := range []bool{true, true, false} {
 		s.reconcile(t)
@@ -151,11 +148,7 @@ func TestLateDrainThatNomadForgetsIsExtendedOnceMore(t *testing.T) {
 func TestMemberThatIsIdleUnderAnotherIDIsntExtendedUnasked(t *testing.T) {
 	deadline := now.Add(time.Minute)
 	other := nomad.Node{ID: otherID, Name: "p-1", Status: nomad.NodeReady, PoolUID: "u", Member: "p-1"}
-	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
-		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainScaleIn, deadline.Add(-15*time.Minute), deadline)
-		n.Status.CordonedDrain = "request-1"
-		return running(n, s, nomad.Node{Status: nomad.NodeDown})
-	})
+	s := cordonedUntil(deadline, nomad.Node{Status: nomad.NodeDown})
 	s.nomad.view.Nodes[otherID] = other
 	s.nomad.others = []nomad.Inspection{{Found: true, Node: other}}
 	s.nomad.inside = nomad.Inspection{Found: true, Node: nomad.Node{Name: "p-1", Status: nomad.NodeDown,

@@ -108,15 +108,7 @@ func (r *Reconciler) othersDrain(ctx context.Context, s *scope, out *member.Outc
 	if !member.OnlyByOthers(s.observed) {
 		return true, nil
 	}
-	fresh, found, err := r.asked(ctx, s, out)
-	if err != nil || out.Nomad != nil { // or the node is external
-		return false, err
-	}
-	if !found || member.Overdue(fresh) {
-		out.RetryAfter = viewRetry // the view catches up in a moment
-		return false, nil
-	}
-	return true, nil
+	return r.confirmOverdue(ctx, s, false, out)
 }
 
 // recheck asks Nomad's leader once more before a drain: for the node first, then for its allocations, so that none can
