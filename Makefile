@@ -165,7 +165,7 @@ bench: ## Measure how fast pools grow and shrink, beside a bare loop and KubeVir
 	@$(WHICH_NOMAD)
 	@go run ./test/bench
 
-bench-try: ## Run some rows of make bench once, with two or three members: that it works, not how fast it is
+bench-try: ## Run some rows of make bench once, with three members: that it works, not how fast it is
 	@go run ./test/bench -rows P1,P12 -runs 1 -many 0 -running 3 -out $(BUILT)/bench.json
 
 .PHONY: generate

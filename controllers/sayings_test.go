@@ -9,7 +9,7 @@ import (
 )
 
 // docs/troubleshooting.md quotes what the code says today: a message that is changed fails here, not only when the
-// messages are documenteded the next time.
+// messages are recorded the next time.
 func TestTroubleshootingQuotesTheCode(t *testing.T) {
 	var texts []messages.Text
 	for _, dir := range []string{"../api", "../controllers", "../internal"} {

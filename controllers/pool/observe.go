@@ -37,7 +37,7 @@ type scope struct {
 
 func (r *Reconciler) observe(ctx context.Context, p *v1alpha1.NomadNodePool, from client.Reader,
 	which ...client.ListOption) (*scope, error) {
-	s := &scope{pool: p.DeepCopy(), members: map[string]*v1alpha1.NomadNode{}}
+	s := &scope{pool: p, members: map[string]*v1alpha1.NomadNode{}}
 	link, err := r.Connections.Link(ctx, p, p.Spec.Nomad)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,10 +40,8 @@ func (b *bench) start(ctx context.Context) error {
 	if b.client, err = client.NewWithWatch(b.env.RESTConfig, client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
-	impersonating := rest.CopyConfig(b.env.RESTConfig)
-	impersonating.Impersonate = rest.ImpersonationConfig{
-		UserName: fmt.Sprintf("system:serviceaccount:%s:%s", fixtures.ProductNamespace, testenv.ControllerServiceAccount)}
-	if b.asController, err = client.New(impersonating, client.Options{Scheme: scheme}); err != nil {
+	controller := b.env.ConfigAs(fixtures.ProductNamespace, testenv.ControllerServiceAccount)
+	if b.asController, err = client.New(controller, client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
 	b.controller, err = b.env.StartController(ctx, testenv.ControllerOptions{Args: []string{"--leader-elect=false"}})

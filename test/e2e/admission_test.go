@@ -12,7 +12,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -62,12 +61,8 @@ func grant(t *testing.T, namespace string, rights ...rbacv1.PolicyRule) {
 // as is a client for a service account that nobody has to make or to lend.
 func as(t *testing.T, namespace, account string) client.Client {
 	t.Helper()
-	config := rest.CopyConfig(w.RESTConfig)
-	config.Impersonate = rest.ImpersonationConfig{
-		UserName: "system:serviceaccount:" + namespace + ":" + account,
-		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
-	}
-	c, err := client.New(config, client.Options{Scheme: w.Client.Scheme(), Mapper: w.Client.RESTMapper()})
+	c, err := client.New(w.ConfigAs(namespace, account),
+		client.Options{Scheme: w.Client.Scheme(), Mapper: w.Client.RESTMapper()})
 	if err != nil {
 		t.Fatal(err)
 	}

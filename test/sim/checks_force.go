@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -63,12 +64,8 @@ func (c *checks) watchForce() {
 // anything.
 func (c *checks) endsInTime(m *memberTruth, late time.Duration) {
 	f := m.force
-	for _, at := range []time.Time{f.since, m.lateSent[f.request], c.disturbed()} {
-		if at.After(f.deadline) {
-			f.deadline = at
-		}
-	}
-	if over := c.w.now.Sub(f.deadline); over > member.ForceGrace+late {
+	from := latest(f.deadline, f.since, m.lateSent[f.request], c.disturbed())
+	if over := c.w.now.Sub(from); over > member.ForceGrace+late {
 		c.w.violate("I1", m.name, "a forced drain isn't over %s after its deadline", over)
 	}
 }
@@ -87,18 +84,11 @@ func (c *checks) sentLate(m *memberTruth, d *drain) {
 // disturbed is when something last kept the controllers from asking Nomad, or from knowing what it answered before.
 func (c *checks) disturbed() time.Time {
 	n := c.w.nomad
-	latest := c.w.processes[len(c.w.processes)-1].booted
+	times := []time.Time{n.away, n.slow, n.readJobLost, n.ledSince, n.restored}
 	for _, p := range c.w.processes {
-		for _, at := range []time.Time{p.died, p.nomad.cut} {
-			if at.After(latest) {
-				latest = at
-			}
-		}
+		times = append(times, p.died, p.nomad.cut)
 	}
-	for _, at := range []time.Time{n.away, n.slow, n.readJobLost, n.ledSince, n.restored} {
-		if at.After(latest) {
-			latest = at
-		}
-	}
-	return latest
+	return latest(append(times, c.w.processes[len(c.w.processes)-1].booted)...)
 }
+
+func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }

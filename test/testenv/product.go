@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
 
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/kube"
@@ -22,6 +23,16 @@ const (
 	ControllerServiceAccount = "nomad-harvester-controller"
 	AutoscalerServiceAccount = "nomad-harvester-autoscaler"
 )
+
+// ConfigAs is the administrator's configuration for acting as a service account, which needn't exist.
+func (w *Environment) ConfigAs(namespace, account string) *rest.Config {
+	config := rest.CopyConfig(w.RESTConfig)
+	config.Impersonate = rest.ImpersonationConfig{
+		UserName: "system:serviceaccount:" + namespace + ":" + account,
+		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
+	}
+	return config
+}
 
 // InstallProduct applies the kinds, the roles and, if there is one, the admission policy of this
 // repository's config directory, and waits until the kinds are served. It does so once per environment.
