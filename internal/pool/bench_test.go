@@ -2,6 +2,7 @@ package pool_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -33,22 +34,39 @@ func BenchmarkDecide(b *testing.B) {
 	forLargePools(b, func(s pool.Snapshot) { pool.Decide(s) })
 }
 
-// forLargePools measures what is done with a pool at rest, in a scale-in and in a rollout.
+// TestDecideAllocatesLittle holds the plan to 64 KiB, whatever the machine.
+func TestDecideAllocatesLittle(t *testing.T) {
+	const most, runs = 64 << 10, 20
+	for name, s := range largePools() {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range runs {
+			pool.Decide(s)
+		}
+		runtime.ReadMemStats(&after)
+		if got := (after.TotalAlloc - before.TotalAlloc) / runs; got > most {
+			t.Errorf("%s: the plan for %d members allocated %d bytes, at most %d are allowed", name, manyMembers, got, most)
+		}
+	}
+}
+
 func forLargePools(b *testing.B, do func(pool.Snapshot)) {
-	for _, c := range []struct {
-		name string
-		s    pool.Snapshot
-	}{
-		{"at rest", largePool(manyMembers, 0)},
-		{"scale-in of half", largePool(manyMembers/2, 0)},
-		{"rollout, half done", largePool(manyMembers, manyMembers/2)},
-	} {
-		b.Run(c.name, func(b *testing.B) {
+	for name, s := range largePools() {
+		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				do(c.s)
+				do(s)
 			}
 		})
+	}
+}
+
+// largePools are a pool at rest, one in a scale-in and one in a rollout.
+func largePools() map[string]pool.Snapshot {
+	return map[string]pool.Snapshot{
+		"at rest":            largePool(manyMembers, 0),
+		"scale-in of half":   largePool(manyMembers/2, 0),
+		"rollout, half done": largePool(manyMembers, manyMembers/2),
 	}
 }
 

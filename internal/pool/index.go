@@ -82,7 +82,8 @@ type index struct {
 
 // newIndex visits each member once.
 func newIndex(s Snapshot) *index {
-	x := &index{Snapshot: s, active: make([]*Member, 0, len(s.Members)), recovering: s.recoveryLeft()}
+	all := func() []*Member { return make([]*Member, 0, len(s.Members)) } // of those that have most members, most of the time
+	x := &index{Snapshot: s, active: all(), updated: all(), available: all(), recovering: s.recoveryLeft()}
 	for i := range x.Members {
 		m := &x.Members[i]
 		if m.Leaving {
@@ -219,16 +220,23 @@ func youngestDrain(a, b *Member) int {
 }
 
 func names(ms []*Member) []string {
-	var out []string
-	for _, m := range ms {
-		out = append(out, m.Name)
+	if len(ms) == 0 {
+		return nil
+	}
+	out := make([]string, len(ms))
+	for i, m := range ms {
+		out[i] = m.Name
 	}
 	return out
 }
 
 // setOf returns the names as a set.
 func setOf(groups ...[]string) map[string]bool {
-	out := map[string]bool{}
+	n := 0
+	for _, group := range groups {
+		n += len(group)
+	}
+	out := make(map[string]bool, n)
 	for _, group := range groups {
 		for _, name := range group {
 			out[name] = true

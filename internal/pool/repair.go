@@ -22,8 +22,7 @@ const joinSlack = 5 * time.Second
 // place. Whatever looks like a cause outside of the single member blocks it.
 func repair(x *index, p *Plan) {
 	p.wakeIn(x.nextBroken)
-	victims := setOf(p.Victims)
-	failed, unhealthy := without(x.failed, victims), without(x.unhealthy, victims)
+	failed, unhealthy := without(x.failed, p.Victims), without(x.unhealthy, p.Victims)
 	maintenance := len(x.inMaintenance) > 0
 	if maintenance || x.Suspension.open() {
 		p.wakeIn(problemRetry) // no event is sent when it ends
@@ -83,8 +82,11 @@ func repairBlocked(x *index, p *Plan) *condition.Problem {
 }
 
 // without returns the members that aren't named, in a slice of its own.
-func without(ms []*Member, named map[string]bool) []*Member {
-	var out []*Member
+func without(ms []*Member, names []string) []*Member {
+	if len(ms) == 0 {
+		return nil
+	}
+	named, out := setOf(names), []*Member(nil)
 	for _, m := range ms {
 		if !named[m.Name] {
 			out = append(out, m)

@@ -17,7 +17,7 @@ const nameTakenTimeout = 30 * time.Second
 // member whose VM could not be made for another reason than a refusal may have one, since only the answer may have been
 // lost.
 func replace(x *index, p *Plan) {
-	if x.Paused {
+	if x.Paused || len(x.blocked) == 0 {
 		return
 	}
 	victims := setOf(p.Victims)

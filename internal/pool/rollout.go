@@ -115,7 +115,13 @@ func templateProblem(x *index) *condition.Problem {
 // anyway and those whose last drain is still being canceled.
 func split(x *index, p *Plan) (unavailableOld, availableOld []*Member) {
 	leaving := setOf(p.Failed, p.Unhealthy, p.Replace)
-	for _, m := range slices.SortedFunc(slices.Values(x.outdated), x.victimsOrder) {
+	ordered := make([]ranked, len(x.outdated))
+	for i, m := range x.outdated {
+		ordered[i] = x.rank(m)
+	}
+	slices.SortFunc(ordered, x.victimsOrder)
+	for _, r := range ordered {
+		m := r.Member
 		available, _ := x.availableIn(m)
 		switch {
 		case leaving[m.Name] || m.CancelingDrain:

@@ -16,14 +16,18 @@ func keep(x *index) map[string]bool {
 	if x.maxSurge == 0 {
 		return nil
 	}
-	var stay []*Member
+	var stay []ranked
 	for _, m := range x.active {
 		if m.Revision == x.Revision && !m.Joined && !m.DeleteNext {
-			stay = append(stay, m)
+			stay = append(stay, x.rank(m))
 		}
 	}
 	slices.SortFunc(stay, x.victimsOrder)
-	return setOf(names(stay[max(len(stay)-x.maxSurge, 0):]))
+	kept := map[string]bool{}
+	for _, m := range stay[max(len(stay)-x.maxSurge, 0):] {
+		kept[m.Name] = true
+	}
+	return kept
 }
 
 // scaleIn chooses the members of the surplus that leave now.

@@ -13,8 +13,7 @@ import (
 // strategy, then by name. Protected members are never chosen, nor are those whose last drain is still being canceled.
 // If there are too few, the problem says why.
 func victims(x *index, n int) ([]string, *condition.Problem) {
-	var candidates []*Member
-	protected, canceling := 0, 0
+	candidates, protected, canceling := make([]ranked, 0, len(x.active)), 0, 0
 	for _, m := range x.active {
 		switch {
 		case x.kept[m.Name]:
@@ -23,11 +22,14 @@ func victims(x *index, n int) ([]string, *condition.Problem) {
 		case m.CancelingDrain:
 			canceling++
 		case x.mayBeVictim(m):
-			candidates = append(candidates, m)
+			candidates = append(candidates, x.rank(m))
 		}
 	}
 	slices.SortFunc(candidates, x.victimsOrder)
-	chosen := names(candidates[:min(n, len(candidates))])
+	chosen := make([]string, min(n, len(candidates)))
+	for i := range chosen {
+		chosen[i] = candidates[i].Name
+	}
 	switch {
 	case len(candidates) >= n:
 		return chosen, nil
@@ -86,9 +88,18 @@ func OnlyIf(s Snapshot, name string) v1alpha1.ScaleInStrategy {
 	return ""
 }
 
+// ranked is a member with what its place among victims depends on, so that a sort computes that once a member.
+type ranked struct {
+	*Member
+	urgency int
+	load    float64
+}
+
+func (x *index) rank(m *Member) ranked { return ranked{m, x.urgency(m), x.Usage[m.Name].Load} }
+
 // victimsOrder puts the member that leaves sooner first.
-func (x *index) victimsOrder(a, b *Member) int {
-	if c := x.urgency(b) - x.urgency(a); c != 0 {
+func (s *Snapshot) victimsOrder(a, b ranked) int {
+	if c := b.urgency - a.urgency; c != 0 {
 		return c
 	}
 	if !a.Joined {
@@ -96,12 +107,12 @@ func (x *index) victimsOrder(a, b *Member) int {
 		if c := b.Created.Compare(a.Created); c != 0 {
 			return c
 		}
-		return byName(a, b)
+		return byName(a.Member, b.Member)
 	}
-	if c := x.strategyOrder(a, b); c != 0 {
+	if c := s.strategyOrder(a, b); c != 0 {
 		return c
 	}
-	return byName(a, b)
+	return byName(a.Member, b.Member)
 }
 
 // urgency returns how much sooner than others a member leaves, whatever the strategy: each reason outweighs all that
@@ -124,13 +135,13 @@ func (x *index) urgency(m *Member) int {
 
 // strategyOrder orders two members by the strategy alone. The Nomad Autoscaler's empty strategies keep the order in
 // which Nomad lists nodes, which is the newest first.
-func (s *Snapshot) strategyOrder(a, b *Member) int {
+func (s *Snapshot) strategyOrder(a, b ranked) int {
 	newest := cmp.Compare(b.CreateIndex, a.CreateIndex)
 	switch s.ScaleIn.Strategy {
 	case v1alpha1.OldestCreateIndex:
 		return -newest
 	case v1alpha1.LeastBusy, "":
-		return cmp.Or(cmp.Compare(s.Usage[a.Name].Load, s.Usage[b.Name].Load), newest)
+		return cmp.Or(cmp.Compare(a.load, b.load), newest)
 	default:
 		return newest
 	}
