@@ -71,6 +71,7 @@ func TestUnsayable(t *testing.T) {
 		"two texts":             {"pool ScalingOut/AddressRefused True: Members were made, and can't be seen to join: Nomad at http://10.0.0.1:1 can't be asked: EOF; check that the address is right", false},
 		"an Event":              {"pool Event Joined: Nomad node 1758c4e1-eb1e-40ee-9176-917af4e5c215 has joined its pool", false},
 		"another program":       {`pool Ready/VMStopped False: admission webhook "x" denied the request: it has no name at all`, false},
+		"a strict API server":   {`pool Ready/VMStopped False: VirtualMachine in version "v1" cannot be handled as a VirtualMachine: strict decoding error: unknown field "spec.x"`, false},
 		"a reason that is gone": {"pool Ready/Halted False: The VM of member a is halted. Start it, or delete its NomadNode.", true},
 		"a condition":           {"pool Works/VMStopped False: The VM of member a is halted. Start it, or delete its NomadNode.", true},
 		"an Event that is gone": {"pool Event Left: Nomad node a has joined its pool", true},

@@ -10,6 +10,7 @@ var others = []*regexp.Regexp{
 	// The API server: what is forbidden, there already, and what went wrong in it.
 	regexp.MustCompile(`()[a-z.]+ "[^"]+" is forbidden: .*?(\. Raise the quota|$)`),
 	regexp.MustCompile(`()[a-z.]+ "[^"]+" already exists()`),
+	regexp.MustCompile(`()[A-Z]\w+ in version "[^"]+" cannot be handled as an? .*()`),
 	regexp.MustCompile(`()an error on the server \(.*\) has prevented the request from succeeding \(.*\)()`),
 	// The scheduler and KubeVirt.
 	regexp.MustCompile(`()\d+/\d+ nodes are available: .*?(\. Make room|$)`),
