@@ -39,9 +39,17 @@ func (c *factsCache) get(n *v1alpha1.NomadNode, now time.Time) (blueprint.Facts,
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	g, ok := c.entries[revisionOf(n)]
-	// What was read before the member was made isn't for it: a Secret may have been changed, and the member be made for
+	if !ok || now.Sub(g.at) >= factsFor {
+		return blueprint.Facts{}, false
+	}
+	// What was copied before the member was made isn't for it: a Secret may have been changed, and the member be made for
 	// that. Kubernetes has whole seconds, so it may have been made a second later than it says.
-	return g.facts, ok && now.Sub(g.at) < factsFor && !g.at.Before(n.CreationTimestamp.Add(time.Second))
+	return g.facts, !copied(g.facts) || !g.at.Before(n.CreationTimestamp.Add(time.Second))
+}
+
+// copied is true if something of what was read goes into the member as it was. All else is named by its name.
+func copied(f blueprint.Facts) bool {
+	return len(f.Secrets) > 0 || len(f.KeyPairs) > 0 || f.From != nil
 }
 
 func (c *factsCache) put(n *v1alpha1.NomadNode, f blueprint.Facts, now time.Time) {
