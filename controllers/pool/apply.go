@@ -207,13 +207,14 @@ func (r *Reconciler) syncMembers(ctx context.Context, s *scope) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(s.members)) {
 		before := s.members[name]
-		n := before.DeepCopy()
+		n := *before // the cache's own, in which only whole fields are replaced
+		n.Labels = maps.Clone(before.Labels)
 		if n.DeletionTimestamp == nil {
-			propagate(s.pool, n) // the drain policy of a deleted member may have been changed to end its drain
+			propagate(s.pool, &n) // the drain policy of a deleted member may have been changed to end its drain
 		}
-		connect(s.pool, n, s.link)
+		connect(s.pool, &n, s.link)
 		if !equality.Semantic.DeepEqual(before.Spec, n.Spec) || !maps.Equal(before.Labels, n.Labels) {
-			errs = append(errs, r.patch(ctx, n, before))
+			errs = append(errs, r.patch(ctx, n.DeepCopy(), before))
 		}
 	}
 	return errors.Join(errs...)
