@@ -17,6 +17,10 @@ func Refusal(err error) *nodestate.Blocked {
 	switch {
 	case err == nil:
 		return nil
+	case strings.Contains(err.Error(), "status unknown for quota"):
+		// A ResourceQuota that was just made (Kubernetes: plugin/pkg/admission/resourcequota/controller.go, CheckRequest):
+		// in a moment it has been counted.
+		return nil
 	case strings.Contains(err.Error(), "exceeded quota"), strings.Contains(err.Error(), "resource quota"):
 		return &nodestate.Blocked{By: v1alpha1.BlockedByQuota,
 			Problem: condition.Problem{Reason: v1alpha1.ReasonQuotaExceeded, Message: err.Error()}}

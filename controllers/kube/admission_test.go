@@ -26,6 +26,8 @@ func TestRefusal(t *testing.T) {
 			v1alpha1.ReasonAdmissionDenied},
 		"a quota": {apierrors.NewForbidden(vms, "a", errors.New("exceeded quota: q")),
 			v1alpha1.ReasonQuotaExceeded},
+		"a quota that isn't counted yet": {apierrors.NewForbidden(vms, "a",
+			errors.New("status unknown for quota: few-vms, resources: count/virtualmachines.kubevirt.io")), ""},
 		"a webhook that is away": {apierrors.NewInternalError(errors.New("failed calling webhook: connection refused")), ""},
 		"a timeout":              {apierrors.NewTimeoutError("slow", 1), ""},
 		"a conflict":             {apierrors.NewConflict(vms, "a", errors.New("old")), ""},
