@@ -185,8 +185,7 @@ func (b *bench) deleteBare(ctx context.Context, c copied, name string) error {
 // are left out, because all its VMs would name the same claims: it has less to do, and so its VMs aren't waited for to
 // run.
 func (b *bench) vmPoolLife(ctx context.Context, c copied, n int) (life, error) {
-	l := life{}
-	const name = "kubevirts"
+	l, name := life{}, "kubevirts-"+c.pool // KubeVirt's controller remembers what it expects of a pool by its name
 	vms, err := watchClock(ctx, b.client, vmKind, ofPool(name)...)
 	if err != nil {
 		return l, err
