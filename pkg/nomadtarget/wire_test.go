@@ -1,26 +1,45 @@
 package nomadtarget
 
 import (
+	"context"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	targetplugin "github.com/hashicorp/nomad-autoscaler/plugins/target"
 	"github.com/hashicorp/nomad-autoscaler/sdk"
+	"k8s.io/client-go/tools/metrics"
 	"k8s.io/klog/v2"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/nomad-harvester/nomad-harvester/pkg/nomadtarget/nomadtargettest"
 )
 
-const testChatter = "NOMADTARGET_TEST_CHATTER"
+const (
+	testChatter = "NOMADTARGET_TEST_CHATTER"
+	testPanic   = "NOMADTARGET_TEST_PANIC"
+)
+
+// panicsOnce panics within the first request of each verb, where client-go notes how long it has taken.
+type panicsOnce struct{ verbs sync.Map }
+
+func (p *panicsOnce) Observe(_ context.Context, verb string, _ url.URL, _ time.Duration) {
+	if _, again := p.verbs.LoadOrStore(verb, true); !again {
+		panic("boom in the first " + verb)
+	}
+}
 
 // TestMain lets the test binary be the plugin, chosen as the product's binary chooses.
 func TestMain(m *testing.M) {
 	if IsPluginLaunch(os.Environ()) {
+		if os.Getenv(testPanic) != "" {
+			metrics.RequestLatency = &panicsOnce{}
+		}
 		if os.Getenv(testChatter) != "" {
 			go func() {
 				// Serve sets the loggers; until then these lines are lost.
@@ -103,6 +122,34 @@ func TestPluginProcess(t *testing.T) {
 	logs.await(t, "[WARN]", "Unreachable")
 	if strings.Contains(logs.String(), "s3cr3t") || len(logs.lines("[WARN]", "Unreachable")) != 1 {
 		t.Errorf("the agent's log:\n%s", logs)
+	}
+}
+
+// A panic costs the call in which it is. The process goes on, and so do the other policies that it serves: one that has
+// died would stay dead until the agent is restarted.
+func TestPluginProcessOutlivesAPanic(t *testing.T) {
+	server := newAPIServer(t, complete(3))
+	target, logs := launch(t, "harvester", testPanic+"=1")
+	if err := target.SetConfig(server.agentConfig()); err != nil {
+		t.Fatal(err)
+	}
+	if status, err := target.Status(workers); err != nil || status.Ready {
+		t.Errorf("Status that panics = %+v, %v; want not ready, and no error", status, err)
+	}
+	if status, err := target.Status(workers); err != nil || !status.Ready || status.Count != 3 {
+		t.Errorf("the next Status = %+v, %v", status, err)
+	}
+	if err := target.Scale(to(5), workers); err == nil || harmful(err.Error()) {
+		t.Errorf("Scale that panics = %v", err)
+	}
+	if err := target.Scale(to(6), workers); err != nil {
+		t.Errorf("the next Scale = %v", err)
+	}
+	if got := server.pool().DesiredReplicas(); got != 6 {
+		t.Errorf("replicas %d; want 6", got)
+	}
+	for _, verb := range []string{"GET", "PATCH"} {
+		logs.await(t, "[ERROR]", "internal error", "boom in the first "+verb)
 	}
 }
 
