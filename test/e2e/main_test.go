@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
+	"github.com/nomad-harvester/nomad-harvester/pkg/nomadtarget"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
@@ -64,6 +65,10 @@ const memoryEnv = "GOMEMLIMIT=220MiB"
 var defaultCredentials, authToken string
 
 func TestMain(m *testing.M) {
+	if nomadtarget.IsPluginLaunch(os.Environ()) {
+		servePanicking()
+		return
+	}
 	var tests testenv.Tests = scanned{m}
 	seen := &output{}
 	if recordTo != "" {

@@ -19,6 +19,8 @@ namespace "*" { policy = "scale" }
 
 // AutoscalerOptions say how to run a Nomad Autoscaler with our plugin.
 type AutoscalerOptions struct {
+	// Plugin is the program that is the plugin; empty: the product.
+	Plugin string
 	// Policies maps file names ending in .hcl to the HCL of scaling policies.
 	Policies map[string]string
 	// PluginConfig is added to the `config` of the target block, and wins.
@@ -39,9 +41,11 @@ func (w *Environment) StartAutoscaler(ctx context.Context, o AutoscalerOptions) 
 	if err != nil {
 		return nil, err
 	}
-	program, err := w.ProductBinary(ctx)
-	if err != nil {
-		return nil, err
+	program := o.Plugin
+	if program == "" {
+		if program, err = w.ProductBinary(ctx); err != nil {
+			return nil, err
+		}
 	}
 	kubeconfig, err := w.Kube.KubeconfigFor(ctx, fixtures.ProductNamespace, AutoscalerServiceAccount)
 	if err != nil {
