@@ -204,6 +204,7 @@ vulncheck: ## Look for known vulnerabilities in what the product is linked of; n
 
 .PHONY: image
 image: build ## Build the container image, with docker or CONTAINER_TOOL=podman or buildah
+	@touch -d @$(SOURCE_DATE_EPOCH) bin/nomad-harvester LICENSE NOTICE # their times are in the image
 	$(CONTAINER_TOOL) build -t $(IMAGE) .
 
 .PHONY: needs

@@ -39,8 +39,8 @@ var guardedPolicies = []string{uninstallPolicy, "nomad-harvester-member-delete",
 
 // reportedPolicies are those that may go while there are members, but not without a word. What they refuse is listed in
 // docs/security.md.
-var reportedPolicies = []string{"nomad-harvester-controller-secrets", "nomad-harvester-member-create",
-	"nomad-harvester-member-marks", "nomad-harvester-pool-author"}
+var reportedPolicies = []string{"nomad-harvester-controller-secrets", "nomad-harvester-controller-vms",
+	"nomad-harvester-member-create", "nomad-harvester-member-marks", "nomad-harvester-pool-author"}
 
 // selectsNothing matches no object. The binding has it while there are no pools and members. The manifests leave the
 // field out, so that applying them again changes nothing, and the installation is protected also without a controller.
@@ -51,7 +51,7 @@ var selectsNothing = &admissionv1.MatchResources{
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-uninstall;nomad-harvester-member-delete;nomad-harvester-namespace-delete,verbs=get;patch
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools;nomadnodes,verbs=list
 // +kubebuilder:rbac:groups=events.k8s.io,namespace=default,resources=events,verbs=create;patch
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-controller-secrets;nomad-harvester-member-create;nomad-harvester-member-marks;nomad-harvester-pool-author,verbs=get
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=nomad-harvester-controller-secrets;nomad-harvester-controller-vms;nomad-harvester-member-create;nomad-harvester-member-marks;nomad-harvester-pool-author,verbs=get
 
 // checkInterval is the time between two checks of the policies. They aren't watched, and somebody may delete or apply
 // them meanwhile.

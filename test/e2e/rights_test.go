@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
@@ -139,7 +141,8 @@ func TestOthersCantUnmarkAMember(t *testing.T) {
 	})
 }
 
-// Who takes the controller's place makes no tokens of service accounts, and takes nobody's Secrets away.
+// Who takes the controller's place makes no tokens of service accounts, takes nobody's Secrets away, and gets into the
+// platform's namespaces by no VM.
 func TestOthersInTheControllersPlace(t *testing.T) {
 	t.Parallel()
 	controller := as(t, fixtures.ProductNamespace, testenv.ControllerServiceAccount)
@@ -177,6 +180,22 @@ func TestOthersInTheControllersPlace(t *testing.T) {
 	asks(t, nothing, patching(members, fmt.Sprintf(`{"metadata":{"labels":{%q:"p-2"}}}`, v1alpha1.NodeLabel)))
 	asks(t, others, patching(members, fmt.Sprintf(`{"metadata":{"labels":{%q:null}}}`, v1alpha1.NodeLabel)))
 	asks(t, others, patching(somebodys, `{"data":{"userdata":"Yw=="}}`))
+	// With a VM come the Secrets of its namespace, and the tokens of its service accounts.
+	vmIn := func(namespace string, annotations map[string]string) *kubevirtv1.VirtualMachine {
+		return &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "x-1",
+			Labels: map[string]string{v1alpha1.PoolLabel: "x"}, Annotations: annotations},
+			Spec: kubevirtv1.VirtualMachineSpec{RunStrategy: ptr.To(kubevirtv1.RunStrategyHalted),
+				Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{}}}
+	}
+	marks := map[string]string{v1alpha1.PoolUIDAnnotation: "u", v1alpha1.MemberAnnotation: "x-1"}
+	asks(t, "namespace kube-system is of the platform", func() error {
+		return controller.Create(t.Context(), vmIn(metav1.NamespaceSystem, marks), client.DryRunAll)
+	})
+	for _, annotations := range []map[string]string{nil, {v1alpha1.PoolUIDAnnotation: "u", v1alpha1.MemberAnnotation: "x-2"}} {
+		asks(t, "makes only VMs of members", func() error {
+			return controller.Create(t.Context(), vmIn(fixtures.Namespace, annotations), client.DryRunAll)
+		})
+	}
 	// Nobody's Secret becomes a member's by a label.
 	unlabeled.Name = "unlabeled-cloudinit"
 	createObject(t, unlabeled)
