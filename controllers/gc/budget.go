@@ -3,13 +3,12 @@ package gc
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 )
 
@@ -58,20 +57,14 @@ func inEach[T any](ctx context.Context, each func(n, limit int, do func(int) err
 	return append(errs, err)
 }
 
-// inParallel calls a function for each number below n, some at a time, and returns all errors. A panic, which nobody
-// would catch there, is one of them.
+// inParallel calls a function for each number below n, some at a time, and returns all errors. A panic is one of them.
 func inParallel(n, limit int, do func(int) error) error {
 	errs := make([]error, n)
 	var g errgroup.Group
 	g.SetLimit(limit)
 	for i := range n {
 		g.Go(func() error {
-			defer func() {
-				if p := recover(); p != nil {
-					errs[i] = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-				}
-			}()
-			errs[i] = do(i)
+			errs[i] = kube.CatchPanic(func() error { return do(i) })
 			return nil
 		})
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -73,14 +72,17 @@ func (s *Collector) Start(ctx context.Context) error {
 }
 
 // collectSafely turns a panic into an error of this run, so that the process goes on.
-func (s *Collector) collectSafely(ctx context.Context) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.seen, s.answers = orphan.Seen{}, nil // they may be half written
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return s.Collect(ctx)
+func (s *Collector) collectSafely(ctx context.Context) error {
+	whole := false
+	err := kube.CatchPanic(func() error {
+		err := s.Collect(ctx)
+		whole = true
+		return err
+	})
+	if !whole {
+		s.seen, s.answers = orphan.Seen{}, nil // they may be half written
+	}
+	return err
 }
 
 // Collect runs once, and removes what has been orphaned for long enough.

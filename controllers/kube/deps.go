@@ -1,6 +1,8 @@
 package kube
 
 import (
+	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -22,8 +24,19 @@ type Deps struct {
 	Namespaces []string
 }
 
+// CatchPanic calls a function and turns a panic into an error. In a goroutine of its own nobody else would, and the
+// process, which serves all pools, would end.
+func CatchPanic(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return do()
+}
+
 // InParallel calls a function for each number below n, some at a time, and returns one of their errors, if any. After
-// an error it begins with no further one.
+// an error it begins with no further one. A panic is an error.
 func InParallel(n, limit int, do func(i int) error) error {
 	var failed atomic.Bool
 	var g errgroup.Group
@@ -33,7 +46,7 @@ func InParallel(n, limit int, do func(i int) error) error {
 			if failed.Load() {
 				return nil
 			}
-			err := do(i)
+			err := CatchPanic(func() error { return do(i) })
 			if err != nil {
 				failed.Store(true)
 			}

@@ -72,7 +72,8 @@ func (r *Reconciler) requestDrains(ctx context.Context, s *scope, names []string
 	errs, leaving := make([]error, len(names)), make([]*v1alpha1.NomadNode, len(names))
 	_ = r.Each(len(names), requestsAtOnce, func(i int) error { // an error with one member doesn't stop the others
 		n := s.members[names[i]]
-		if errs[i] = r.requestDrain(ctx, s, n, reason); errs[i] == nil {
+		errs[i] = kube.CatchPanic(func() error { return r.requestDrain(ctx, s, n, reason) })
+		if errs[i] == nil {
 			leaving[i] = n
 		}
 		return nil

@@ -149,7 +149,7 @@ func (r *remote) learnJobs(ctx context.Context, next []beginning) map[jobKey]err
 		}
 		asked[b.job] = true
 		group.Go(func() error {
-			err := r.learnJob(ctx, b)
+			err := catchPanic(func() error { return r.learnJob(ctx, b) }) // here nobody else would
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
