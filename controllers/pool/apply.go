@@ -70,10 +70,9 @@ const requestsAtOnce = 16
 // requestDrains has members leave.
 func (r *Reconciler) requestDrains(ctx context.Context, s *scope, names []string, reason v1alpha1.DrainReason) error {
 	errs, leaving := make([]error, len(names)), make([]*v1alpha1.NomadNode, len(names))
-	_ = r.Each(len(names), requestsAtOnce, func(i int) error { // an error with one member doesn't stop the others
+	failed := r.Each(len(names), requestsAtOnce, func(i int) error { // an error with one member doesn't stop the others
 		n := s.members[names[i]]
-		errs[i] = kube.CatchPanic(func() error { return r.requestDrain(ctx, s, n, reason) })
-		if errs[i] == nil {
+		if errs[i] = r.requestDrain(ctx, s, n, reason); errs[i] == nil {
 			leaving[i] = n
 		}
 		return nil
@@ -82,7 +81,7 @@ func (r *Reconciler) requestDrains(ctx context.Context, s *scope, names []string
 	if reason == v1alpha1.DrainScaleIn && len(leaving) > 0 {
 		r.Events.scaleIn(s.pool, leaving)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, failed)...)
 }
 
 func (r *Reconciler) requestDrain(ctx context.Context, s *scope, n *v1alpha1.NomadNode,
