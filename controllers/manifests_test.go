@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -43,6 +44,39 @@ func TestMetricsAreServedWhereTheyAreLookedFor(t *testing.T) {
 	in := network.Spec.Ingress
 	if len(in) != 1 || len(in[0].From) == 0 || len(in[0].Ports) != 1 || in[0].Ports[0].Port.String() != "metrics" {
 		t.Errorf("let in are %+v", in)
+	}
+}
+
+// The NetworkPolicy lets the controller reach everything but a cloud's metadata, which is link-local, and names wherever
+// they are cached.
+func TestTheControllerReachesNothingLinkLocal(t *testing.T) {
+	network := &networkingv1.NetworkPolicy{}
+	readYAML(t, "../config/manager/network_policy.yaml", network)
+	if !slices.Contains(network.Spec.PolicyTypes, networkingv1.PolicyTypeEgress) {
+		t.Fatalf("it is of %v", network.Spec.PolicyTypes)
+	}
+	notNames := func(p networkingv1.NetworkPolicyPort) bool {
+		return p.Port == nil || p.Port.IntValue() != 53 || p.EndPort != nil
+	}
+	for _, rule := range network.Spec.Egress {
+		if len(rule.Ports) > 0 && !slices.ContainsFunc(rule.Ports, notNames) {
+			continue
+		}
+		if len(rule.To) == 0 {
+			t.Errorf("a rule is of everything: %+v", rule)
+		}
+		for _, to := range rule.To {
+			block := to.IPBlock
+			if block == nil {
+				t.Fatalf("a rule isn't of addresses: %+v", to)
+			}
+			reached := netip.MustParsePrefix(block.CIDR)
+			for _, linkLocal := range []string{"169.254.0.0/16", "fe80::/10"} {
+				if reached.Overlaps(netip.MustParsePrefix(linkLocal)) && !slices.Contains(block.Except, linkLocal) {
+					t.Errorf("%s is reached by %+v", linkLocal, block)
+				}
+			}
+		}
 	}
 }
 
