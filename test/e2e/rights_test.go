@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	kubevirtv1 "kubevirt.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -181,21 +180,18 @@ func TestOthersInTheControllersPlace(t *testing.T) {
 	asks(t, others, patching(members, fmt.Sprintf(`{"metadata":{"labels":{%q:null}}}`, v1alpha1.NodeLabel)))
 	asks(t, others, patching(somebodys, `{"data":{"userdata":"Yw=="}}`))
 	// With a VM come the Secrets of its namespace, and the tokens of its service accounts.
-	vmIn := func(namespace string, annotations map[string]string) *kubevirtv1.VirtualMachine {
-		return &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "x-1",
-			Labels: map[string]string{v1alpha1.PoolLabel: "x"}, Annotations: annotations},
-			Spec: kubevirtv1.VirtualMachineSpec{RunStrategy: ptr.To(kubevirtv1.RunStrategyHalted),
-				Template: &kubevirtv1.VirtualMachineInstanceTemplateSpec{}}}
+	create(t, newPool("placed", 1))
+	eventually(t, "placed", "the pool to settle", time.Minute, allReady(1))
+	placed := vms(t, "placed")[0]
+	making := func(namespace, name string, annotations map[string]string) func() error {
+		vm := &kubevirtv1.VirtualMachine{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: placed.Labels,
+			Annotations: annotations}, Spec: placed.Spec}
+		return func() error { return controller.Create(t.Context(), vm.DeepCopy(), client.DryRunAll) }
 	}
-	marks := map[string]string{v1alpha1.PoolUIDAnnotation: "u", v1alpha1.MemberAnnotation: "x-1"}
-	asks(t, "namespace kube-system is of the platform", func() error {
-		return controller.Create(t.Context(), vmIn(metav1.NamespaceSystem, marks), client.DryRunAll)
-	})
-	for _, annotations := range []map[string]string{nil, {v1alpha1.PoolUIDAnnotation: "u", v1alpha1.MemberAnnotation: "x-2"}} {
-		asks(t, "makes only VMs of members", func() error {
-			return controller.Create(t.Context(), vmIn(fixtures.Namespace, annotations), client.DryRunAll)
-		})
-	}
+	marks := map[string]string{v1alpha1.PoolUIDAnnotation: "u", v1alpha1.MemberAnnotation: placed.Name}
+	asks(t, "namespace kube-system is of the platform", making(metav1.NamespaceSystem, placed.Name, marks))
+	asks(t, "makes only VMs of members", making(fixtures.Namespace, "x-1", marks))
+	asks(t, "makes only VMs of members", making(fixtures.Namespace, "x-1", nil))
 	// Nobody's Secret becomes a member's by a label.
 	unlabeled.Name = "unlabeled-cloudinit"
 	createObject(t, unlabeled)
