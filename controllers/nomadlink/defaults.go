@@ -31,7 +31,7 @@ const DefaultsSecret = "nomad-harvester-nomad"
 // A directory that doesn't exist counts as empty, because the Secret that is mounted there may be made later. If dir is
 // empty only the environment is read. Without NOMAD_ADDR the address stays empty, and each pool has to set one. The
 // errors name the file or variable, and the remedy; with an error there is nothing but the addresses that pools may
-// name.
+// name, and they are nil only if these can't be read.
 func DefaultConfig(dir, jwtFile string, getenv func(string) string) (Config, error) {
 	d := defaults{dir, jwtFile, getenv}
 	for range 3 {
@@ -98,9 +98,11 @@ func (d defaults) read() (Config, error) {
 	names, field := value(allowedNamespacesKey)
 	conn.Namespaces, err = parseAllowed(field, names, "a namespace, NAMESPACE/NODE-POOL or NAMESPACE/NODE-POOL/REGION", 2)
 	errs = append(errs, err)
-	names, field = value(allowedAddressesKey)
-	conn.Addresses, err = parseAllowed(field, names, "a host and port such as nomad.example.com:4646", 0)
+	addresses, err := d.allowedAddresses()
 	errs = append(errs, err)
+	if len(addresses) > 0 {
+		conn.Addresses = addresses
+	}
 	conn.Region, field = value("NOMAD_REGION")
 	errs = append(errs, checkRegion(field, conn.Region))
 	name, field := value("NOMAD_TLS_SERVER_NAME")
@@ -110,9 +112,22 @@ func (d defaults) read() (Config, error) {
 		conn.TLSIn = tlsInEnvironment
 	}
 	if err := errors.Join(errs...); err != nil {
-		return Config{Addresses: conn.Addresses}, err
+		return Config{Addresses: addresses}, err
 	}
 	return conn, nil
+}
+
+// allowedAddresses are those that pools may name; nil: they can't be read.
+func (d defaults) allowedAddresses() (allowed, error) {
+	names, field, err := d.value(allowedAddressesKey)
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := parseAllowed(field, names, "a host and port such as nomad.example.com:4646", 0)
+	if err != nil {
+		return nil, err
+	}
+	return append(allowed{}, addresses...), nil
 }
 
 // checkRegion refuses what no region can be called, as the API does of a pool's.

@@ -241,6 +241,23 @@ func TestDefaultConfigSaysWhatPoolsMay(t *testing.T) {
 	}
 }
 
+// What else is wrong doesn't keep an address in use that was taken off the list.
+func TestDefaultConfigWithAnErrorSaysWhichAddresses(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  int // addresses; -1: they aren't known
+	}{
+		"none any more": {map[string]string{"NOMAD_ADDR": "x"}, 0},
+		"one":           {map[string]string{"NOMAD_ADDR": "x", "ALLOWED_ADDRESSES": "n:4646"}, 1},
+		"no list":       {map[string]string{"ALLOWED_ADDRESSES": "https://n:4646"}, -1},
+	} {
+		conn, err := DefaultConfig(directory(t, c.files), jwtFile, environment(nil))
+		if err == nil || (conn.Addresses == nil) != (c.want < 0) || len(conn.Addresses) != max(c.want, 0) {
+			t.Errorf("%s: %q, %v", name, conn.Addresses, err)
+		}
+	}
+}
+
 // A Secret is exchanged as a whole while it is read: what is used is all of one, or all of the next.
 func TestDefaultConfigIsOfOneVersion(t *testing.T) {
 	dir := t.TempDir()
