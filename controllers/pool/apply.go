@@ -81,7 +81,7 @@ func (r *Reconciler) requestDrains(ctx context.Context, s *scope, names []string
 	if reason == v1alpha1.DrainScaleIn && len(leaving) > 0 {
 		r.Events.scaleIn(s.pool, leaving)
 	}
-	return errors.Join(append(errs, failed)...)
+	return errors.Join(failed, errors.Join(errs...))
 }
 
 func (r *Reconciler) requestDrain(ctx context.Context, s *scope, n *v1alpha1.NomadNode,
