@@ -34,7 +34,7 @@ func BenchmarkDecide(b *testing.B) {
 	forLargePools(b, func(s pool.Snapshot) { pool.Decide(s) })
 }
 
-// TestDecideAllocatesLittle holds the plan to 64 KiB, whatever the machine.
+// TestDecideAllocatesLittle holds the plan to 64 KiB, on any processor.
 func TestDecideAllocatesLittle(t *testing.T) {
 	const most, runs = 64 << 10, 20
 	for name, s := range largePools() {

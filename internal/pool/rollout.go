@@ -115,12 +115,12 @@ func templateProblem(x *index) *condition.Problem {
 // anyway and those whose last drain is still being canceled.
 func split(x *index, p *Plan) (unavailableOld, availableOld []*Member) {
 	leaving := setOf(p.Failed, p.Unhealthy, p.Replace)
-	ordered := make([]ranked, len(x.outdated))
+	ranking := make([]ranked, len(x.outdated))
 	for i, m := range x.outdated {
-		ordered[i] = x.rank(m)
+		ranking[i] = x.rank(m)
 	}
-	slices.SortFunc(ordered, x.victimsOrder)
-	for _, r := range ordered {
+	slices.SortFunc(ranking, x.victimsOrder)
+	for _, r := range ranking {
 		m := r.Member
 		available, _ := x.availableIn(m)
 		switch {
