@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -289,14 +290,8 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
 		return err
 	}
-	before := s.vm.DeepCopy()
-	after := s.vm.DeepCopy()
-	if after.Annotations == nil {
-		after.Annotations = map[string]string{}
-	}
-	after.Annotations[nodestate.RemovedClaimsAnnotation] = strings.Join(nodestate.ClaimsOf(s.node), ",")
-	// A merge patch of this one key: our types may lack fields of the VM, so it must never be written back whole.
-	err := r.Client.Patch(ctx, after, client.MergeFrom(before))
+	names := strings.Join(nodestate.ClaimsOf(s.node), ",")
+	err := r.patchRemovedClaims(ctx, s, &names)
 	if kube.Refusal(err) != nil {
 		// Harvester refuses every change of a VM whose network is gone, but not its deletion. Then the controller deletes the
 		// claims itself.
@@ -309,9 +304,11 @@ func (r *Reconciler) listClaims(ctx context.Context, s *scope, d member.Decision
 // unlistClaims takes the names of claims off a VM that isn't to go: who copies the VM would copy them. Harvester's UI
 // says nothing of a refused deletion, so what it shows of the VM does.
 func (r *Reconciler) unlistClaims(ctx context.Context, s *scope, _ member.Decision, _ *member.Outcome) error {
-	patch := client.RawPatch(types.MergePatchType,
-		fmt.Appendf(nil, `{"metadata":{"annotations":{%q:null},"uid":%q}}`, nodestate.RemovedClaimsAnnotation, s.vm.UID))
-	err := r.Client.Patch(ctx, s.vm.DeepCopy(), patch)
+	// The cache may show what was listed for the member's removal before it shows that the member leaves.
+	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
+		return err
+	}
+	err := r.patchRemovedClaims(ctx, s, nil)
 	if err == nil {
 		r.Events.deletionRefused(s.vm, s.node)
 	}
@@ -319,6 +316,18 @@ func (r *Reconciler) unlistClaims(ctx context.Context, s *scope, _ member.Decisi
 		return nil
 	}
 	return client.IgnoreNotFound(err)
+}
+
+// patchRemovedClaims sets which claims Harvester removes with the VM, or, if names is nil, takes that off. It is a merge
+// patch of this one key, because our types may lack fields of the VM, so that it must never be written back whole. With
+// the UID in it another VM that has the name by now is left alone.
+func (r *Reconciler) patchRemovedClaims(ctx context.Context, s *scope, names *string) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": s.vm.UID, "annotations": map[string]*string{nodestate.RemovedClaimsAnnotation: names}}})
+	if err != nil {
+		return err
+	}
+	return r.Client.Patch(ctx, s.vm.DeepCopy(), client.RawPatch(types.MergePatchType, patch))
 }
 
 func (r *Reconciler) deleteVM(ctx context.Context, s *scope, _ member.Decision, out *member.Outcome) error {

@@ -167,8 +167,18 @@ func TestCanceledRequestIsNotSentToNomad(t *testing.T) {
 
 // A VM runs on if somebody removed the finalizer of its NomadNode, however long a cache still has that.
 func TestVMWhoseNomadNodeIsGoneIsNotDeleted(t *testing.T) {
+	for name, listed := range map[string]map[string]string{
+		"its claims are to be listed": nil, "it names its claims": {nodestate.RemovedClaimsAnnotation: "c"},
+	} {
+		t.Run(name, func(t *testing.T) { vmWithoutNomadNode(t, listed) })
+	}
+}
+
+func vmWithoutNomadNode(t *testing.T, annotations map[string]string) {
+	t.Helper()
 	s := newFixture(func(n *v1alpha1.NomadNode, s *fixture) []client.Object {
 		objects := running(n, s, nomad.Node{Status: nomad.NodeReady})
+		objects[0].SetAnnotations(annotations)
 		ago := metav1.NewTime(now)
 		n.DeletionTimestamp, n.Finalizers = &ago, []string{v1alpha1.NodeFinalizer}
 		n.Spec.Drain = nodestate.NewDrainRequest("request-1", v1alpha1.DrainDeleted, now, now)

@@ -44,6 +44,9 @@ func (r *Reconciler) renewSecret(ctx context.Context, s *scope, d member.Decisio
 	if err != nil || secret == nil {
 		return err
 	}
+	if latest, err := r.upToDate(ctx, s); err != nil || !latest {
+		return err
+	}
 	if err := r.deleteSecret(ctx, s, d, out); err != nil {
 		return err
 	}

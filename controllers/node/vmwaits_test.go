@@ -73,6 +73,7 @@ func TestVMOfADrainedMemberWaitsForNomad(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := drained(c.health, c.change)
+			s.nomad.refuses = nomad.ErrUnreachable // it isn't asked in vain
 			if res := s.reconcile(t); !c.gone && res.RequeueAfter != 15*time.Second {
 				t.Errorf("reconciles again after %s", res.RequeueAfter)
 			}
