@@ -359,7 +359,7 @@ type NomadNodePoolStatus struct {
 	// +kubebuilder:default=0
 	// +optional
 	Replicas int32 `json:"replicas"`
-	// readyReplicas is how many members are ready and eligible in Nomad.
+	// readyReplicas is how many members are ready and eligible in Nomad; while that can't be asked, how many were.
 	// +kubebuilder:default=0
 	// +optional
 	ReadyReplicas int32 `json:"readyReplicas"`

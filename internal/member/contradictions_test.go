@@ -19,6 +19,19 @@ func reachable(t *rapid.T) nodestate.State {
 		o.Node.VMMade = true
 		o.Node.Joined = o.Node.Joined || o.VM.Halted // a guest that Harvester has halted since has joined before
 	}
+	switch where := rapid.IntRange(0, 9).Draw(t, "where"); {
+	case where == 0 && o.Nomad.Known:
+		o.Nomad = nodestate.Nomad{Known: true, External: "it is called x"}
+	case where == 1 && o.Nomad.Registered:
+		o.Nomad.Misplaced = "node pool x, not y,"
+	case where == 2 && o.Nomad.Registered:
+		o.Nomad.Namesake = "another"
+	case where == 3 && o.Nomad.Known && !o.Nomad.Registered && o.Node.Joined:
+		o.Nomad.MetaChanged = true
+	}
+	if o.Instance.Exists && !o.Instance.Running && flag(t, "unschedulable") {
+		o.Instance.Unschedulable, o.Instance.UnschedulableSince = "no host", anyTime(t, "unschedulable since")
+	}
 	o.Node.Phase = rapid.SampledFrom([]v1alpha1.NodePhase{"", v1alpha1.NodeJoining, v1alpha1.NodePhaseReady,
 		v1alpha1.NodeIneligible, v1alpha1.NodeUnhealthy, v1alpha1.NodeDraining}).Draw(t, "phase")
 	if flag(t, "described before") {

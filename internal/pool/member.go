@@ -27,6 +27,8 @@ func MemberOf(s nodestate.State) Member {
 	m.CreateIndex = n.CreateIndex
 	if n.Known {
 		setByNomad(&m, n, s.Now)
+	} else {
+		m.WorkedLast = r.Phase == v1alpha1.NodePhaseReady
 	}
 	if r.Drain != nil {
 		m.LeavingSince, m.LeavingReason, m.CancelingDrain = r.Drain.RequestTime.Time, r.Drain.Reason, !r.Leaving()

@@ -56,6 +56,14 @@ func TestMemberWorksIfNomadSaysSo(t *testing.T) {
 			t.Errorf("%s: ready %t since %s, down %t", name, m.Ready, m.ReadySince, m.Down)
 		}
 	}
+	for phase, want := range map[v1alpha1.NodePhase]bool{v1alpha1.NodePhaseReady: true, v1alpha1.NodeIneligible: false} {
+		s := works(written, func(s *nodestate.State) { s.Node.Phase = phase })
+		known := pool.MemberOf(s)
+		s.Nomad = nodestate.Nomad{}
+		if unknown := pool.MemberOf(s); known.WorkedLast || unknown.Ready || unknown.WorkedLast != want {
+			t.Errorf("phase %s: Nomad known: %t, unknown: %t", phase, known.WorkedLast, unknown.WorkedLast)
+		}
+	}
 	if m := pool.MemberOf(works(status("down"), written)); !m.ReadySince.IsZero() {
 		t.Errorf("one that is down was never ready, and is since %s", m.ReadySince)
 	}

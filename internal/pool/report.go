@@ -21,7 +21,7 @@ func (x *index) counts() Counts {
 	c := Counts{Replicas: len(x.active), Updated: len(x.updated), Draining: len(x.Members) - len(x.active)}
 	for _, m := range x.active {
 		switch {
-		case m.Ready:
+		case m.Ready, m.WorkedLast && !x.NomadKnown:
 			c.Ready++
 		case m.isJoining():
 			c.Joining++

@@ -22,6 +22,15 @@ func TestCounts(t *testing.T) {
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+	workedLast := func(m *pool.Member) { m.Ready, m.WorkedLast = false, true }
+	s = snapshot(9, member("a", workedLast), member("b", notReady))
+	if got, want := pool.Count(s), (pool.Counts{Replicas: 2, Updated: 2, Unhealthy: 2}); got != want {
+		t.Errorf("Nomad says that they don't work: %+v, want %+v", got, want)
+	}
+	nomadUnknown(&s)
+	if got, want := pool.Count(s), (pool.Counts{Replicas: 2, Ready: 1, Updated: 2, Unhealthy: 1}); got != want {
+		t.Errorf("Nomad can't be asked, and one worked last: %+v, want %+v", got, want)
+	}
 	if got := pool.Count(snapshot(0)); got != (pool.Counts{}) {
 		t.Errorf("an empty pool counts %+v", got)
 	}
@@ -75,6 +84,8 @@ func TestScalingOutCondition(t *testing.T) {
 			reason: v1alpha1.ReasonAsExpected},
 		{name: "joining, and Nomad can't be asked", s: snapshot(1, member("a", joining)), change: nomadUnknown, status: true,
 			reason: v1alpha1.ReasonJoining, message: "can't be seen to join: Nomad doesn't answer."},
+		{name: "a halted one isn't on its way", s: snapshot(1, member("a", joining, halted)),
+			reason: v1alpha1.ReasonAsExpected},
 		{name: "late ones no longer count as on their way", s: snapshot(1, member("a", late)),
 			reason: v1alpha1.ReasonAsExpected},
 		{name: "late ones, and the breaker is open", s: snapshot(1, member("a", late)), change: withJoins("---", 0),
@@ -194,6 +205,8 @@ func TestReadyCondition(t *testing.T) {
 		{name: "being replaced", s: tended(all(some(4, "a"), some(1, "b", leavingFor(v1alpha1.DrainUnhealthy)))),
 			reason: v1alpha1.ReasonRepairing},
 		{name: "down", s: snapshot(1, member("a", notReady)), reason: v1alpha1.ReasonMembersNotReady},
+		{name: "halted before it joined", s: snapshot(1, member("a", joining, halted)), reason: v1alpha1.ReasonVMStopped,
+			message: "of member a"},
 		{name: "reclaimed", s: snapshot(1, member("a", reclaimable(0))), reason: v1alpha1.ReasonMembersMissing},
 		{name: "deleting", s: snapshot(1, member("a")), change: deleting, reason: v1alpha1.ReasonRemoving},
 		{name: "template", s: snapshot(1), change: everything, failed: true, reason: v1alpha1.ReasonImageNotFound},

@@ -108,6 +108,9 @@ type Member struct {
 	Ready bool
 	// ReadySince is since when.
 	ReadySince time.Time
+	// WorkedLast is true for a member that its own status shows as working while Nomad can't be asked: it did when Nomad
+	// could, and unknown is not down. It is for counts alone.
+	WorkedLast bool
 	// Down is true while Nomad reports the member's node as down: nothing runs there. A node that Nomad doesn't know, or
 	// that is disconnected, may have work.
 	Down bool
