@@ -171,3 +171,8 @@ func deleting(s *pool.Snapshot) { s.Deleting = true }
 func nomadUnknown(s *pool.Snapshot) {
 	s.NomadKnown, s.NomadReason, s.NomadMessage = false, v1alpha1.ReasonUnreachable, "Nomad doesn't answer."
 }
+
+// joinsFor gives a member that has joined for so long a deadline, of a pool whose joinTimeout is that of tended.
+func joinsFor(d time.Duration) memberChange {
+	return func(m *pool.Member) { m.JoinDeadline = now.Add(10*time.Minute - d) }
+}

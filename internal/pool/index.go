@@ -43,6 +43,10 @@ type index struct {
 	// work, by name. nextBroken is how long until the next member is one of them; 0: none will be.
 	failed, unhealthy []*Member
 	nextBroken        time.Duration
+	// ailing is true if the time of some members runs, to join or to work again, and may have to stand still (isAiling).
+	// nextAiling is how long until it does for the next one; 0: for none.
+	ailing     bool
+	nextAiling time.Duration
 	// expiring are the active members whose certificate ends soon, the first first (expiresIn). nextExpiring is how long
 	// until there is another one; 0: there will be none.
 	expiring     []*Member
@@ -168,6 +172,8 @@ func (x *index) addToHealth(m *Member) {
 	if x.isUnsteady(m) {
 		x.unsteady = append(x.unsteady, m)
 	}
+	ails, ailsIn := x.isAiling(m)
+	x.ailing, x.nextAiling = x.ailing || ails, nodestate.Sooner(x.nextAiling, ailsIn)
 	unhealthyIn := m.UnhealthyTime.Add(x.Health.UnhealthyTimeout.Duration).Sub(x.Now)
 	switch {
 	case m.Protected || m.CancelingDrain || m.Halted || m.HostMaintenance || m.Blocked != nil:

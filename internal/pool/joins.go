@@ -156,4 +156,6 @@ var blockedByJoins = blockedBy(v1alpha1.BlockedByJoins, v1alpha1.ReasonJoinsFail
 
 // isJoining reports whether a member is on its way to join. One that can't be made, or can't run, isn't: nor is one whose
 // VM somebody has halted.
-func (m *Member) isJoining() bool { return !m.Joined && !m.JoinExpired && m.Blocked == nil && !m.Halted }
+func (m *Member) isJoining() bool {
+	return !m.Joined && !m.JoinExpired && m.Blocked == nil && !m.Halted
+}

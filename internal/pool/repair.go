@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -22,6 +21,10 @@ const joinSlack = 5 * time.Second
 // place. Whatever looks like a cause outside of the single member blocks it.
 func repair(x *index, p *Plan) {
 	p.wakeIn(x.nextBroken)
+	p.wakeIn(x.nextAiling)
+	if x.ailing && x.nextBroken > 0 {
+		p.wakeIn(problemRetry) // no event is sent when an upgrade or a maintenance begins
+	}
 	failed, unhealthy := without(x.failed, p.Victims), without(x.unhealthy, p.Victims)
 	maintenance := len(x.inMaintenance) > 0
 	if maintenance || x.Suspension.open() {
@@ -148,13 +151,29 @@ func share(v *intstr.IntOrString, all int, roundUp bool, unset int) int {
 	return n
 }
 
-// NeedsHosts reports whether the plan, or the evidence of how members joined, depends on what Harvester does with its
-// hosts and itself. Only then the hosts are observed.
-func NeedsHosts(s Snapshot) bool {
-	if s.Deleting {
-		return false
+// slowJoin is how long a member may take to join before the hosts are observed because of it. Most members have joined by
+// then.
+const slowJoin = time.Minute
+
+// isAiling reports whether the time of a member runs, to join or to work again, so that it matters if something
+// suspends that meanwhile: what is over before the time is up is found only if it was seen. in is how long until that is
+// so of a member that has just begun to join; 0: it isn't waited for.
+func (s *Snapshot) isAiling(m *Member) (ails bool, in time.Duration) {
+	switch {
+	case m.Halted:
+		return false, 0
+	case m.JoinExpired:
+		return true, 0
+	case m.Joined:
+		return !m.Ready && !m.Protected && m.Blocked == nil && !m.UnhealthyTime.IsZero(), 0
+	case !m.VMMade || m.Blocked != nil:
+		return false, 0
 	}
-	x := newIndex(s)
-	return s.Suspension.open() || len(x.unhealthy) > 0 ||
-		slices.ContainsFunc(x.joinExpired, func(m *Member) bool { return !m.Halted })
+	began := m.JoinDeadline.Add(-s.Health.JoinTimeout.Duration)
+	in = max(began.Add(slowJoin).Sub(s.Now), 0)
+	return in == 0, in
 }
+
+// NeedsHosts reports whether the plan, the evidence of how members joined, or the time of members that don't work or join
+// depends on what Harvester does with its hosts and itself. Only then the hosts are observed.
+func NeedsHosts(s Snapshot) bool { return !s.Deleting && (s.Suspension.open() || newIndex(s).ailing) }

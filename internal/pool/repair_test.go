@@ -40,6 +40,7 @@ func tended(members []pool.Member, changes ...func(*pool.Snapshot)) pool.Snapsho
 	s.Health = v1alpha1.HealthSpec{
 		UnhealthyTimeout: metav1.Duration{
 			Duration: 5 * time.Minute}, MaxUnhealthy: ptr(intstr.FromString("40%")), MaxInFlight: ptr(int32(1)),
+		JoinTimeout: metav1.Duration{Duration: 10 * time.Minute},
 	}
 	for _, c := range changes {
 		c(&s)
@@ -60,6 +61,7 @@ func TestRepair(t *testing.T) {
 		s.Replicas, s.LastScale, s.ScaleIn.StabilizationWindow = 4, now, window(time.Hour)
 	}
 	empty := func(s *pool.Snapshot) { s.Replicas, s.ScaleIn.Strategy = 4, v1alpha1.Empty }
+	const nearly = 5*time.Minute - 10*time.Second
 	cases := []struct {
 		name              string
 		s                 pool.Snapshot
@@ -71,8 +73,16 @@ func TestRepair(t *testing.T) {
 		{name: "down for long", s: tended(down(1)), unhealthy: []string{"down0"}},
 		{name: "back, which its own status doesn't say yet",
 			s: tended(all(some(4, "up"), some(1, "down", unhealthy(time.Hour), func(m *pool.Member) { m.Ready = true })))},
-		{name: "down, but not for long", s: tended(all(some(4, "up"), some(1, "down", unhealthy(time.Minute)))),
-			wake: 4 * time.Minute},
+		{name: "down, but not for long: an upgrade may begin", s: tended(all(some(4, "up"), some(1, "down", unhealthy(time.Minute)))),
+			wake: 15 * time.Second},
+		{name: "down, and its time is nearly up", s: tended(all(some(4, "up"), some(1, "down", unhealthy(nearly)))),
+			wake: 10 * time.Second},
+		{name: "joins, for a moment", s: tended(all(some(4, "up"), some(1, "new", joining, joinsFor(20*time.Second)))),
+			wake: 40 * time.Second},
+		{name: "joins slowly: an upgrade may begin", s: tended(all(some(4, "up"), some(1, "new", joining, joinsFor(time.Minute)))),
+			wake: 15 * time.Second},
+		{name: "joins slowly, and its time is nearly up",
+			s: tended(all(some(4, "up"), some(1, "new", joining, joinsFor(10*time.Minute-10*time.Second)))), wake: 10 * time.Second},
 		{name: "two are down: one at a time", s: tended(down(2)), unhealthy: []string{"down0"}},
 		{name: "two at a time", s: tended(down(2), func(s *pool.Snapshot) { s.Health.MaxInFlight = ptr(int32(2)) }),
 			unhealthy: []string{"down0", "down1"}},
@@ -113,11 +123,11 @@ func TestRepair(t *testing.T) {
 		{name: "without an unhealthyTimeout nobody is replaced",
 			s: tended(down(1), func(s *pool.Snapshot) { s.Health.UnhealthyTimeout.Duration = 0 })},
 		{name: "the sooner of two waits: a member's",
-			s:    tended(all(some(3, "up"), some(1, "down", unhealthy(time.Minute)), some(1, "cert", given(2*time.Hour)))),
-			wake: 4 * time.Minute},
+			s:    tended(all(some(3, "up"), some(1, "down", unhealthy(nearly)), some(1, "cert", given(2*time.Hour)))),
+			wake: 10 * time.Second},
 		{name: "the sooner of two waits: a certificate's",
-			s:    tended(all(some(3, "up"), some(1, "down", unhealthy(time.Minute)), some(1, "cert", given(31*time.Minute)))),
-			wake: 40 * time.Second},
+			s:    tended(all(some(3, "up"), some(1, "down", unhealthy(time.Minute)), some(1, "cert", given(30*time.Minute+15*time.Second)))),
+			wake: 10 * time.Second},
 		{name: "a pool of one", s: func() pool.Snapshot {
 			s := tended(some(1, "down", unhealthy(long)))
 			s.Replicas = 1
@@ -206,12 +216,26 @@ func TestNextRepairWaitsForTheSuccessor(t *testing.T) {
 
 // Hosts are observed only if it matters what Harvester does with them.
 func TestHostsAreObservedIfMembersDontWork(t *testing.T) {
+	full := func(m *pool.Member) { m.Blocked = blocked(v1alpha1.ReasonVMUnschedulable) }
+	isReady := func(m *pool.Member) { m.Ready = true }
 	for name, c := range map[string]struct {
 		s    pool.Snapshot
 		want bool
 	}{
-		"all work":                       {tended(some(5, "up")), false},
-		"one is down":                    {tended(all(some(4, "up"), some(1, "down", unhealthy(time.Hour)))), true},
+		"all work":                         {tended(some(5, "up")), false},
+		"one is down":                      {tended(all(some(4, "up"), some(1, "down", unhealthy(time.Hour)))), true},
+		"one is down since a moment":       {tended(all(some(4, "up"), some(1, "down", unhealthy(0)))), true},
+		"one is down, and halted":          {tended(all(some(4, "up"), some(1, "down", unhealthy(time.Hour), halted))), false},
+		"one is down, and protected":       {tended(all(some(4, "up"), some(1, "down", unhealthy(time.Hour), protected))), false},
+		"one is down for want of capacity": {tended(all(some(4, "up"), some(1, "down", unhealthy(time.Hour), full))), false},
+		"one is back":                      {tended(all(some(4, "up"), some(1, "back", unhealthy(time.Hour), isReady))), false},
+		"one is ineligible":                {tended(all(some(4, "up"), some(1, "held", notReady))), false},
+		"one joins":                        {tended(all(some(4, "up"), some(1, "new", joining, joinsFor(59*time.Second)))), false},
+		"one joins slowly":                 {tended(all(some(4, "up"), some(1, "new", joining, joinsFor(time.Minute)))), true},
+		"one joins slowly, and halted":     {tended(all(some(4, "up"), some(1, "new", joining, joinsFor(time.Hour), halted))), false},
+		"one can't join for want of capacity": {tended(all(some(4, "up"), some(1, "new", joining, joinsFor(time.Hour), full))),
+			false},
+		"one isn't made yet":             {tended(all(some(4, "up"), some(1, "new", joining, pending, joinsFor(time.Hour)))), false},
 		"one didn't join":                {tended(all(some(4, "up"), some(1, "late", late))), true},
 		"one didn't join, as it halted":  {tended(all(some(4, "up"), some(1, "late", late, halted))), false},
 		"one is down, of a deleted pool": {tended(some(1, "down", unhealthy(time.Hour)), deleting), false},

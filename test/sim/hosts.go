@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -200,5 +201,11 @@ func (c *checks) rushed(t *task, n *v1alpha1.NomadNode, from, over time.Time) bo
 		return false
 	}
 	out := began.Add(timeout)
-	return from.Before(out) && out.Add(lag).Before(over) && over.Add(timeout-time.Second).After(c.w.now)
+	if from.Before(out) && out.Add(lag).Before(over) && over.Add(timeout-time.Second).After(c.w.now) {
+		return true
+	}
+	stood := earliest(over, c.w.now).Sub(latest(from, began.Time)) // for how long the time stood still
+	return stood > lag && c.w.now.Sub(began.Time)-stood < timeout-lag
 }
+
+func earliest(times ...time.Time) time.Time { return slices.MinFunc(times, time.Time.Compare) }
