@@ -129,7 +129,7 @@ func TestStaleMemberNamesNoClaims(t *testing.T) {
 	}
 }
 
-// The names of claims stay on a VM of which Harvester refuses every change, and nobody is told that it was changed.
+// The names of claims stay on a VM of which Harvester refuses every change, and no Event says that it was changed.
 func TestNamesOfClaimsThatCantBeTakenOff(t *testing.T) {
 	s := names["not named any more"]()
 	s.reconcile(t) // writes what is found

@@ -21,7 +21,9 @@ func TestSiblingsNeedNoLabels(t *testing.T) {
 		return n
 	}
 	n := of("p-1", "u")
-	c := kubetest.Client().WithObjects(n, of("p-2", "u"), of("p-3", "other")).Build()
+	stays := of("p-4", "u")
+	stays.Spec.Drain.Cancel(now)
+	c := kubetest.Client().WithObjects(n, of("p-2", "u"), of("p-3", "other"), stays).Build()
 	copied := 0
 	counting := interceptor.NewClient(c, interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
@@ -34,7 +36,7 @@ func TestSiblingsNeedNoLabels(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0] != "p-2" {
 		t.Errorf("siblings %v, %v", got, err)
 	}
-	if copied != 2 {
-		t.Errorf("%d members were copied, of a pool of 2", copied)
+	if copied != 3 {
+		t.Errorf("%d members were copied, of a pool of 3", copied)
 	}
 }
