@@ -156,9 +156,9 @@ func TestLeaderKnowsBetter(t *testing.T) {
 		calls        string
 		cordoned     string
 	}{
-		"the node is another's by now": {ineligible, nomad.Node{Name: "x", Status: nomad.NodeReady}, onlyIfEmpty, "inspect", ""},
+		"the node is another's by now":                             {ineligible, nomad.Node{Name: "x", Status: nomad.NodeReady}, onlyIfEmpty, "inspect", ""},
 		"it is eligible by now, which is written before the drain": {ineligible, eligible, asIs, "inspect drain", "request-1"},
-		"it was ineligible before": {ineligible, ineligible, asIs, "inspect drain", ""},
+		"it was ineligible before":                                 {ineligible, ineligible, asIs, "inspect drain", ""},
 		"canceled, and somebody else drains it by now": {sent, others, func(n *v1alpha1.NomadNode) {
 			n.Spec.Drain.Cancel(now.Add(-time.Minute))
 			n.Status.CordonedDrain = "request-1"
