@@ -1,30 +1,57 @@
 package gc
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/nomad"
 	"github.com/nomad-harvester/nomad-harvester/internal/orphan"
 )
 
-// A client that comes back between a run's decision and its purge keeps its node: Nomad is asked once more right before.
+// A client that comes back between a run's decision and its purge keeps its node, and so does one that is somebody
+// else's by then: Nomad is asked once more right before.
 func TestNodeThatComesBackIsNotPurged(t *testing.T) {
-	s := newFixture()
-	runs := 0
-	s.nomad.answered = func() {
-		if runs++; runs == 4 { // the run at the end of the grace period has observed the node, and decides
-			n := s.nomad.inside[lostID]
-			n.Status = nomad.NodeReady
-			s.nomad.inside[lostID] = n
+	for name, change := range map[string]func(*nomad.Node){
+		"it works":            func(n *nomad.Node) { n.Status = nomad.NodeReady },
+		"of another pool":     func(n *nomad.Node) { n.PoolUID = "other" },
+		"of another member":   func(n *nomad.Node) { n.Member = "p-2" },
+		"nothing has changed": nil,
+	} {
+		s := newFixture()
+		runs := 0
+		s.nomad.answered = func() {
+			if runs++; runs == 4 && change != nil { // the run at the end of the grace period has observed the node, and decides
+				n := s.nomad.inside[lostID]
+				change(&n)
+				s.nomad.inside[lostID] = n
+			}
+		}
+		s.collectFor(t, 15*time.Minute)
+		if runs != 5 || len(s.nomad.purged) > 0 != (change == nil) {
+			t.Errorf("%s: asked %d times, purged %q", name, runs, s.nomad.purged)
 		}
 	}
+}
+
+// What is removed is what was observed: another object of its name stays.
+func TestOrphansAreRemovedByTheirUID(t *testing.T) {
+	s := newFixture()
+	given := map[string]bool{}
+	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			given[o.GetName()] = (&client.DeleteOptions{}).ApplyOptions(opts).Preconditions != nil
+			return c.Delete(ctx, o, opts...)
+		},
+	})
 	s.collectFor(t, 15*time.Minute)
-	if runs != 5 || len(s.nomad.purged) > 0 {
-		t.Errorf("asked %d times, purged %q", runs, s.nomad.purged)
+	if !given[lostClaim] || !given[lostName] {
+		t.Errorf("removed with their UID: %v", given)
 	}
 }
 

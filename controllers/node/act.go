@@ -318,9 +318,9 @@ func (r *Reconciler) unlistClaims(ctx context.Context, s *scope, _ member.Decisi
 	return client.IgnoreNotFound(err)
 }
 
-// patchRemovedClaims sets which claims Harvester removes with the VM, or, if names is nil, takes that off. It is a merge
-// patch of this one key, because our types may lack fields of the VM, so that it must never be written back whole. With
-// the UID in it another VM that has the name by now is left alone.
+// patchRemovedClaims sets which claims Harvester removes with the VM, or, if names is nil, takes that off. It is a
+// merge patch of this one key, because our types may lack fields of the VM, so that it must never be written back
+// whole. With the UID in it another VM that has the name by now is left alone.
 func (r *Reconciler) patchRemovedClaims(ctx context.Context, s *scope, names *string) error {
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
 		"uid": s.vm.UID, "annotations": map[string]*string{nodestate.RemovedClaimsAnnotation: names}}})

@@ -134,7 +134,8 @@ func TestNamesOfClaimsThatCantBeTakenOff(t *testing.T) {
 	s := names["not named any more"]()
 	s.reconcile(t) // writes what is found
 	patchVM(t, s, map[string]string{nodestate.RemovedClaimsAnnotation: "c"})
-	for s.event() != "" {
+	for e := s.event(); e != ""; e = s.event() {
+		t.Log(e)
 	}
 	s.fails(func(verb string, o client.Object) error {
 		if _, vm := o.(*kubevirtv1.VirtualMachine); vm {

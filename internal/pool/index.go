@@ -98,6 +98,7 @@ func newIndex(s Snapshot) *index {
 		x.addToRollout(m)
 		x.addToProgress(m)
 		x.addToHealth(m)
+		x.addToAiling(m)
 		x.addToExpiring(m)
 	}
 	for _, set := range [][]*Member{x.joinExpired, x.blocked, x.halted, x.failed, x.unhealthy} {
@@ -172,8 +173,6 @@ func (x *index) addToHealth(m *Member) {
 	if x.isUnsteady(m) {
 		x.unsteady = append(x.unsteady, m)
 	}
-	ails, ailsIn := x.isAiling(m)
-	x.ailing, x.nextAiling = x.ailing || ails, nodestate.Sooner(x.nextAiling, ailsIn)
 	unhealthyIn := m.UnhealthyTime.Add(x.Health.UnhealthyTimeout.Duration).Sub(x.Now)
 	switch {
 	case m.Protected || m.CancelingDrain || m.Halted || m.HostMaintenance || m.Blocked != nil:
@@ -188,6 +187,12 @@ func (x *index) addToHealth(m *Member) {
 	default:
 		x.unhealthy = append(x.unhealthy, m)
 	}
+}
+
+// addToAiling notes whether the time of an active member runs.
+func (x *index) addToAiling(m *Member) {
+	ails, in := x.isAiling(m)
+	x.ailing, x.nextAiling = x.ailing || ails, nodestate.Sooner(x.nextAiling, in)
 }
 
 // count derives the numbers, each from those before it.

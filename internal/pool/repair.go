@@ -151,13 +151,13 @@ func share(v *intstr.IntOrString, all int, roundUp bool, unset int) int {
 	return n
 }
 
-// slowJoin is how long a member may take to join before the hosts are observed because of it. Most members have joined by
-// then.
+// slowJoin is how long a member may take to join before the hosts are observed because of it. Most members have joined
+// by then.
 const slowJoin = time.Minute
 
 // isAiling reports whether the time of a member runs, to join or to work again, so that it matters if something
-// suspends that meanwhile: what is over before the time is up is found only if it was seen. in is how long until that is
-// so of a member that has just begun to join; 0: it isn't waited for.
+// suspends that meanwhile: what is over before the time is up is found only if it was seen. in is how long until that
+// is so of a member that has just begun to join; 0: it isn't waited for.
 func (s *Snapshot) isAiling(m *Member) (ails bool, in time.Duration) {
 	switch {
 	case m.Halted:
@@ -174,6 +174,6 @@ func (s *Snapshot) isAiling(m *Member) (ails bool, in time.Duration) {
 	return in == 0, in
 }
 
-// NeedsHosts reports whether the plan, the evidence of how members joined, or the time of members that don't work or join
-// depends on what Harvester does with its hosts and itself. Only then the hosts are observed.
+// NeedsHosts reports whether the plan, the evidence of how members joined, or the time of members that don't work or
+// join depends on what Harvester does with its hosts and itself. Only then the hosts are observed.
 func NeedsHosts(s Snapshot) bool { return !s.Deleting && (s.Suspension.open() || newIndex(s).ailing) }
