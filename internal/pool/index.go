@@ -86,7 +86,7 @@ type index struct {
 
 // newIndex visits each member once.
 func newIndex(s Snapshot) *index {
-	all := func() []*Member { return make([]*Member, 0, len(s.Members)) } // of those that have most members, most of the time
+	all := func() []*Member { return make([]*Member, 0, len(s.Members)) } // most members are in these, most of the time
 	x := &index{Snapshot: s, active: all(), updated: all(), available: all(), recovering: s.recoveryLeft()}
 	for i := range x.Members {
 		m := &x.Members[i]
