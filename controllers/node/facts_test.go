@@ -31,8 +31,8 @@ func TestFactsAreNotOlderThanTheMember(t *testing.T) {
 		"an image, the same second": {blueprint.Facts{Images: map[string]blueprint.Image{"i": {}}}, second, true},
 	} {
 		var c factsCache
-		c.put(of(tc.made), tc.facts, second.Add(100*time.Millisecond))
-		if _, got := c.get(of(tc.made), second.Add(700*time.Millisecond)); got != tc.want {
+		c.Put(revisionOf(of(tc.made)), tc.facts, second.Add(100*time.Millisecond))
+		if _, got := c.of(of(tc.made), second.Add(700*time.Millisecond)); got != tc.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}

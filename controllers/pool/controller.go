@@ -36,7 +36,8 @@ type Reconciler struct {
 	// Each is kube.InParallel.
 	Each func(n, limit int, do func(i int) error) error
 
-	pace kube.Pace
+	pace  kube.Pace
+	hosts hosts
 }
 
 // +kubebuilder:rbac:groups=nomad.harvesterhci.io,resources=nomadnodepools,verbs=get;list;watch;patch,roleName=nomad-harvester-controller-namespaces

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/nomad-harvester/nomad-harvester/controllers/kube"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 	"github.com/nomad-harvester/nomad-harvester/internal/preflight"
 )
@@ -37,32 +39,58 @@ var (
 // +kubebuilder:rbac:groups=management.harvesterhci.io,resources=upgradeplans,verbs=list
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get
 
-// observeHosts reads what Harvester does with its hosts, if members are about to be replaced because they don't work:
-// then their hosts may be the cause.
+// hosts remembers what Harvester does with its hosts and itself: a pool whose members are slow to join, or don't work, is
+// reconciled for each change of each of them.
+type hosts struct {
+	upgrade     kube.Recent[struct{}, *pool.Upgrade]
+	maintenance kube.Recent[string, bool]
+}
+
+// observeHosts reads what Harvester does with its hosts while members are slow to join, or don't work: the hosts may be
+// the cause.
 func (r *Reconciler) observeHosts(ctx context.Context, s *scope) error {
 	if !pool.NeedsHosts(s.snapshot) {
 		return nil
 	}
 	var err error
-	if s.snapshot.Upgrade, err = upgrading(ctx, r.Live); err != nil {
+	if s.snapshot.Upgrade, err = r.upgrading(ctx, s.snapshot.Now); err != nil {
 		return err
 	}
-	inMaintenance := map[string]bool{}
 	for i := range s.snapshot.Members {
 		m := &s.snapshot.Members[i]
-		host := m.Host
-		if host == "" || m.Leaving || m.Ready {
+		if m.Host == "" || m.Leaving || m.Ready {
 			continue
 		}
-		if _, asked := inMaintenance[host]; !asked {
-			if inMaintenance[host], err = maintained(ctx, r.Live, host); err != nil {
-				return err
-			}
+		if m.HostMaintenance, err = r.maintained(ctx, m.Host, s.snapshot.Now); err != nil {
+			return err
 		}
-		m.HostMaintenance = inMaintenance[host]
 	}
 	s.snapshot.HostsKnown = true
 	return nil
+}
+
+func (r *Reconciler) upgrading(ctx context.Context, now time.Time) (*pool.Upgrade, error) {
+	u, _, ok := r.hosts.upgrade.Get(struct{}{}, now)
+	if ok {
+		return u, nil
+	}
+	u, err := upgrading(ctx, r.Live)
+	if err == nil {
+		r.hosts.upgrade.Put(struct{}{}, u, now)
+	}
+	return u, err
+}
+
+func (r *Reconciler) maintained(ctx context.Context, host string, now time.Time) (bool, error) {
+	is, _, ok := r.hosts.maintenance.Get(host, now)
+	if ok {
+		return is, nil
+	}
+	is, err := maintained(ctx, r.Live, host)
+	if err == nil {
+		r.hosts.maintenance.Put(host, is, now)
+	}
+	return is, err
 }
 
 // upgrading returns the upgrade of Harvester that is under way, in one of its two ways; nil: none.

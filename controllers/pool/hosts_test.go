@@ -1,13 +1,16 @@
 package pool
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
@@ -55,6 +58,38 @@ func TestUpgradesOfHarvesterAreSeen(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})
+	}
+}
+
+// Each change of each member that is slow to join wakes its pool.
+func TestHostsAreReadOnceInTwoSeconds(t *testing.T) {
+	lists, gets, at := 0, 0, now
+	r := &Reconciler{Live: interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			lists++
+			return nil
+		},
+		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			gets++
+			return nil
+		},
+	})}
+	observe := func() {
+		down := pool.Member{Name: "a", Host: "host-1", Joined: true, UnhealthyTime: at}
+		s := &scope{snapshot: pool.Snapshot{Now: at, Members: []pool.Member{down, down}}}
+		if err := r.observeHosts(t.Context(), s); err != nil || !s.snapshot.HostsKnown {
+			t.Fatalf("known: %t, %v", s.snapshot.HostsKnown, err)
+		}
+	}
+	for range 3 {
+		observe()
+	}
+	if lists != 2 || gets != 1 { // upgrades and plans, and one host
+		t.Errorf("%d lists and %d hosts were read, not 2 and 1", lists, gets)
+	}
+	at = at.Add(2 * time.Second)
+	if observe(); lists != 4 || gets != 2 {
+		t.Errorf("later %d lists and %d hosts were read in all, not 4 and 2", lists, gets)
 	}
 }
 
