@@ -24,17 +24,21 @@ import (
 
 // agentKeys are what a user's file can't set, and why.
 var agentKeys = map[string]string{
-	"data_dir":         "the member's ID is below it",
-	"server":           "a member is a client only",
-	"name":             "it is the member's",
-	"region":           "it is spec.nomad.region of the pool",
-	"datacenter":       "it is spec.nomad.datacenter of the pool",
-	"client.enabled":   "a member is a client",
-	"client.state_dir": "the member's ID is in it",
-	"client.alloc_dir": "the data of jobs is in " + nomadAllocDir + ", where a disk can be mounted",
-	"client.node_pool": "it is spec.nomad.nodePool of the pool",
-
+	"data_dir":          "the member's ID is below it",
+	"server":            "a member is a client only",
+	"name":              "it is the member's",
+	"region":            "it is spec.nomad.region of the pool",
+	"datacenter":        "it is spec.nomad.datacenter of the pool",
+	"client.enabled":    "a member is a client",
+	"client.state_dir":  "the member's ID is in it",
+	"client.alloc_dir":  "the data of jobs is in " + nomadAllocDir + ", where a disk can be mounted",
+	"client.node_pool":  "it is spec.nomad.nodePool of the pool",
 	"client.node_class": "it is spec.nomad.nodeClass of the pool",
+
+	// With those of another cluster the guest might register there.
+	"client.servers":                "they are spec.nomad.servers of the pool",
+	"client.server_join.retry_join": "they are spec.nomad.servers of the pool",
+	"client.server_join.start_join": "they are spec.nomad.servers of the pool",
 
 	"client.meta." + v1alpha1.MetaPoolUID: "it tells whose member the node is",
 	"client.meta." + v1alpha1.MetaPool:    "it tells whose member the node is",
