@@ -37,9 +37,9 @@ func sites() []site {
 		{
 			name: "plain",
 			behaviours: join(nodeLists, nodeReads, eligibilities, drains, drainMetas, purges, heartbeats, allocationLists, jobs,
-				placements, tasks, migrations, agents, pools, clientAgents, clientFiles, commands),
+				placements, tasks, migrations, agents, pools, clientAgents, clientFiles, commands, locks),
 		},
-		{name: "acl", options: acl, behaviours: join(tokens, policies, logins, aclClients, aclMigrations)},
+		{name: "acl", options: acl, behaviours: join(tokens, policies, logins, aclClients, aclMigrations, aclLocks)},
 		{name: "warn", options: acl, behaviours: introductions, introduces: true},
 		{name: "strict", options: strict, behaviours: strictIntroductions, introduces: true},
 		{name: "none", options: none, behaviours: noIntroductions, introduces: true},

@@ -3,6 +3,7 @@ package nomad_test
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -163,6 +164,37 @@ var jobs = []behaviour{
 		status, _, err := c.api.Jobs().ScaleStatus(job, nil)
 		c.must(err)
 		c.equal("desired", status.TaskGroups["group"].Desired, 2)
+	}},
+	{"job-scaling-block-is-a-policy", "Nomad Autoscaler: policy/nomad/source.go", func(c *check) {
+		c.pool()
+		j := c.job("service", 0, func(j *api.Job) {
+			check := []any{map[string]any{"strategy": []any{map[string]any{"fixed-value": []any{map[string]any{"value": "2"}}}}}}
+			j.TaskGroups[0].Scaling = &api.ScalingPolicy{Min: new(int64(0)), Max: new(int64(9)), Enabled: new(true),
+				Type: api.ScalingPolicyTypeHorizontal, Policy: map[string]any{"check": []any{map[string]any{"fixed": check}}}}
+		})
+		policies := func() []*api.ScalingPolicyListStub {
+			list, _, err := c.api.Scaling().ListPolicies(&api.QueryOptions{Params: map[string]string{"job": *j.ID}})
+			c.must(err)
+			return list
+		}
+		c.equal("before", len(policies()), 0)
+		c.run(j)
+		list := policies()
+		c.equal("policies", len(list), 1)
+		c.holds("whose they are", list[0].Enabled && reflect.DeepEqual(list[0].Target,
+			map[string]string{"Namespace": "default", "Job": *j.ID, "Group": "group"}), *list[0])
+		p, _, err := c.api.Scaling().GetPolicy(list[0].ID, nil)
+		c.must(err)
+		c.holds("as it was sent", *p.Min == 0 && *p.Max == 9 && reflect.DeepEqual(p.Policy,
+			j.TaskGroups[0].Scaling.Policy), p)
+		_, _, err = c.api.Jobs().Deregister(*j.ID, false, nil)
+		c.must(err)
+		c.await("its end", func() error {
+			if n := len(policies()); n > 0 {
+				return fmt.Errorf("there are %d", n)
+			}
+			return nil
+		})
 	}},
 	{"job-deregistered-stops", "§2", func(c *check) {
 		c.node()

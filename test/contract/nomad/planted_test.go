@@ -75,9 +75,16 @@ const (
 	nodePath  = `^/v1/node/[0-9a-f-]{36}$`
 	drainPath = `^/v1/node/[0-9a-f-]{36}/drain$`
 	purgePath = `^/v1/node/[0-9a-f-]{36}/purge$`
+	varPath   = `^/v1/var/`
 )
 
 var plainPlants = []plant{
+	{name: "a lock that is held is an error of the server", method: "PUT", path: varPath,
+		answer: status(409, 500, "locked"), finds: []string{"lock-that-is-held-conflicts", "lock-renewed-by-its-holder"}},
+	{name: "a lock is given without its ID", method: "PUT", path: varPath, answer: words(`"ID":"[^"]*"`, `"ID":""`),
+		finds: []string{"lock-makes-its-variable"}},
+	{name: "whoever renews may", method: "PUT", path: varPath, answer: status(409, 200, `{"Path":""}`),
+		finds: []string{"lock-released-is-free-at-once", "lock-that-isnt-there-isnt-renewed"}},
 	{name: "a missing node is a 500 for readers", method: "GET", path: nodePath, answer: status(404, 500, notThere),
 		finds: []string{"read-missing-node-404"}},
 	{name: "purge of a missing node is a 404", method: "PUT", path: purgePath, answer: status(500, 404, notThere),

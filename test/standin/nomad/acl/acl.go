@@ -11,6 +11,8 @@ type ACL struct {
 	namespaces  ruleSet
 	nodePools   ruleSet
 	hostVolumes ruleSet
+	// variables are the rules on paths, by variableName.
+	variables ruleSet
 	// levels by the kind of thing: agent, node, operator, quota, plugin.
 	levels map[string]string
 }
@@ -20,11 +22,13 @@ var Management = &ACL{management: true}
 
 // New combines policies (facts/nomad.md §4): rules of one name add up, "deny" beats all.
 func New(policies ...*Policy) *ACL {
-	a := &ACL{namespaces: ruleSet{}, nodePools: ruleSet{}, hostVolumes: ruleSet{}, levels: map[string]string{}}
+	a := &ACL{namespaces: ruleSet{}, nodePools: ruleSet{}, hostVolumes: ruleSet{}, variables: ruleSet{},
+		levels: map[string]string{}}
 	for _, p := range policies {
 		a.namespaces.add(p.Namespaces)
 		a.nodePools.add(p.NodePools)
 		a.hostVolumes.add(p.HostVolumes)
+		a.variables.addPaths(p.Namespaces)
 		for kind, rule := range map[string]*LevelRule{
 			"agent": p.Agent, "node": p.Node, "operator": p.Operator, "quota": p.Quota, "plugin": p.Plugin,
 		} {
@@ -54,6 +58,23 @@ func (s ruleSet) add(rules []*Rule) {
 		s[r.Name] = append(s[r.Name], r.Capabilities...)
 	}
 }
+
+// addPaths takes the rules on variables, which are inside those of their namespace.
+func (s ruleSet) addPaths(namespaces []*Rule) {
+	for _, n := range namespaces {
+		if n.Variables == nil {
+			continue
+		}
+		for _, p := range n.Variables.Paths {
+			name := variableName(n.Name, p.PathSpec)
+			s[name] = append(s[name], p.Capabilities...)
+		}
+	}
+}
+
+// variableName is what globs of namespace and path are compared with together (Nomad: acl/acl.go,
+// matchingVariablesCapabilitySet).
+func variableName(namespace, path string) string { return namespace + "\x00" + path }
 
 // allows goes by the rule of that very name, else by the closest glob alone.
 func (s ruleSet) allows(name, capability string) bool {

@@ -64,18 +64,40 @@ func TestShorthandIsSpelledOut(t *testing.T) {
 func TestRefusedPolicies(t *testing.T) {
 	for rules, word := range map[string]string{
 		``: "empty",
-		`namespace "x" { capabilities = ["fly"] }`:         "Invalid namespace capability 'fly'",
-		`namespace "x" { policy = "list" }`:                "Invalid namespace policy",
-		`namespace "a b" { policy = "read" }`:              "Invalid namespace name",
-		`node { policy = "scale" }`:                        "Invalid node policy",
-		`nod { policy = "read" }`:                          "Invalid or duplicate policy keys",
-		`node {`:                                           "Failed to parse",
-		`node_pool "p" { policy = "scale" }`:               "Invalid node pool policy",
-		`host_volume "h" { capabilities = ["mount-all"] }`: "Invalid host volume capability",
+		`namespace "x" { capabilities = ["fly"] }`:                            "Invalid namespace capability 'fly'",
+		`namespace "x" { variables { path "p" { capabilities = ["fly"] } } }`: "Invalid variable capability 'fly'",
+		`namespace "x" { policy = "list" }`:                                   "Invalid namespace policy",
+		`namespace "a b" { policy = "read" }`:                                 "Invalid namespace name",
+		`node { policy = "scale" }`:                                           "Invalid node policy",
+		`nod { policy = "read" }`:                                             "Invalid or duplicate policy keys",
+		`node {`:                                                              "Failed to parse",
+		`node_pool "p" { policy = "scale" }`:                                  "Invalid node pool policy",
+		`host_volume "h" { capabilities = ["mount-all"] }`:                    "Invalid host volume capability",
 	} {
 		if _, err := acl.Parse(rules); err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%s: %v", rules, err)
 		}
+	}
+}
+
+func TestVariablesHaveRulesOfTheirOwn(t *testing.T) {
+	a := parse(t, `namespace "*" { policy = "write" variables { path "a/*" { capabilities = ["read"] } } }
+		namespace "x" { variables { path "a/b" { capabilities = ["write"] } path "c" { capabilities = ["deny", "read"] } } }`)
+	for _, tc := range []struct {
+		namespace, path, capability string
+		want                        bool
+	}{
+		{"y", "a/b", acl.VariablesCapabilityRead, true}, {"y", "a/b", acl.VariablesCapabilityList, true},
+		{"y", "a/b", acl.VariablesCapabilityWrite, false}, {"y", "b", acl.VariablesCapabilityRead, false},
+		{"x", "a/b", acl.VariablesCapabilityWrite, true}, {"x", "a/b", acl.VariablesCapabilityRead, false},
+		{"x", "a/c", acl.VariablesCapabilityRead, true}, {"x", "c", acl.VariablesCapabilityRead, false},
+	} {
+		if got := a.AllowVariableOperation(tc.namespace, tc.path, tc.capability); got != tc.want {
+			t.Errorf("%s of %s in %s: %t", tc.capability, tc.path, tc.namespace, got)
+		}
+	}
+	if a.AllowNamespaceOp("x", acl.ReadJob) {
+		t.Error("a rule of the very namespace doesn't replace that of all")
 	}
 }
 

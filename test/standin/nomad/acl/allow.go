@@ -18,6 +18,11 @@ func (a *ACL) AllowNodePoolOp(pool, capability string) bool {
 	return a != nil && (a.management || a.nodePools.allows(pool, capability))
 }
 
+// AllowVariableOperation reports if the capability is granted on the path of a variable.
+func (a *ACL) AllowVariableOperation(namespace, path, capability string) bool {
+	return a != nil && (a.management || a.variables.allows(variableName(namespace, path), capability))
+}
+
 // AllowNodeRead reports if nodes may be read.
 func (a *ACL) AllowNodeRead() bool { return a.reads("node") }
 

@@ -49,6 +49,14 @@ const (
 	NodePoolCapabilityWrite  = "write"
 )
 
+// Capabilities on paths of variables.
+const (
+	VariablesCapabilityList    = "list"
+	VariablesCapabilityRead    = "read"
+	VariablesCapabilityWrite   = "write"
+	VariablesCapabilityDestroy = "destroy"
+)
+
 var (
 	readCapabilities = []string{
 		ListJobs, ParseJob, ReadJob, CSIListVolume, CSIReadVolume, ReadJobScaling, ListScalingPolicies, ReadScalingPolicy,
@@ -64,6 +72,8 @@ var (
 		CapabilityDeny, AllocNodeExec, SentinelOverride, CSIRegisterPlugin)
 	nodePoolCapabilities = []string{CapabilityDeny, NodePoolCapabilityDelete, NodePoolCapabilityRead,
 		NodePoolCapabilityWrite}
+	variablesCapabilities = []string{CapabilityDeny, VariablesCapabilityList, VariablesCapabilityRead,
+		VariablesCapabilityWrite, VariablesCapabilityDestroy}
 	hostVolumeCapabilities = []string{CapabilityDeny, "mount-readonly", "mount-readwrite"}
 )
 

@@ -24,7 +24,7 @@ type Rule struct {
 	Name         string `hcl:",key"`
 	Policy       string
 	Capabilities []string
-	// Variables are the paths of Nomad's variables; kept for those who read the policy, nothing here has variables.
+	// Variables are the paths of Nomad's variables. No other right in the namespace grants anything on them.
 	Variables *VariablesRule `hcl:"variables" json:",omitempty"`
 }
 
@@ -104,6 +104,28 @@ func (p *Policy) expand() error {
 			if rule.Capabilities, err = part.kind.expand(rule.Policy, rule.Capabilities); err != nil {
 				return err
 			}
+			if err := rule.Variables.expand(rule.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// expand refuses what is no capability on variables. Who may read may list (Nomad: acl/policy.go).
+func (r *VariablesRule) expand(namespace string) error {
+	if r == nil {
+		return nil
+	}
+	for _, p := range r.Paths {
+		for _, c := range p.Capabilities {
+			if !slices.Contains(variablesCapabilities, c) {
+				return refused("Invalid variable capability '%s' in namespace %s", c, namespace)
+			}
+		}
+		reads := slices.Contains(p.Capabilities, VariablesCapabilityRead)
+		if reads && !slices.Contains(p.Capabilities, VariablesCapabilityList) {
+			p.Capabilities = append(p.Capabilities, VariablesCapabilityList)
 		}
 	}
 	return nil

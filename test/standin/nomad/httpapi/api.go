@@ -45,6 +45,7 @@ func New(s *server.Server, o Options) *API {
 	for _, routes := range []map[string]methods{
 		nodeRoutes, allocationRoutes, jobRoutes, evaluationRoutes, scalingRoutes, namespaceRoutes,
 		aclRoutes, authRoutes, agentRoutes, operatorRoutes, clientRoutes, streamRoutes, searchRoutes,
+		variableRoutes,
 	} {
 		for path, m := range routes {
 			a.mux.HandleFunc(path, a.serve(m))

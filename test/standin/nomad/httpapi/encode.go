@@ -15,6 +15,12 @@ type raw struct {
 	body        []byte
 }
 
+// withStatus is an answer of another status than 200.
+type withStatus struct {
+	code  int
+	value any
+}
+
 // answer writes what a handler returned.
 func answer(w http.ResponseWriter, r *http.Request, value any, err error) {
 	switch {
@@ -37,6 +43,10 @@ func answer(w http.ResponseWriter, r *http.Request, value any, err error) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if coded, ok := value.(withStatus); ok {
+		w.WriteHeader(coded.code)
+		value = coded.value
+	}
 	encoder := json.NewEncoder(out)
 	if r.URL.Query().Has("pretty") {
 		encoder.SetIndent("", "    ")

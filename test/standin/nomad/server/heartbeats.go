@@ -36,7 +36,7 @@ func (s *Server) forget(id string) {
 }
 
 // restart is what a new leader begins with: clients have failover_heartbeat_ttl to be heard of, dead ones look ready
-// until then (facts/nomad.md §10.28), and the drainer looks at all drains anew.
+// until then (facts/nomad.md §10.28), locks are good for another whole term, and the drainer looks at all drains anew.
 func (s *Server) restart(now time.Time) {
 	snapshot := s.store.Read()
 	s.beats.mu.Lock()
@@ -47,6 +47,7 @@ func (s *Server) restart(now time.Time) {
 		}
 	}
 	s.beats.mu.Unlock()
+	s.restoreLocks(snapshot, now)
 	s.mu.Lock()
 	quirks := s.drainer.Quirks
 	s.drainer = newDrainer(quirks)

@@ -83,6 +83,7 @@ func (s *Server) loop(ctx context.Context) {
 			continue
 		}
 		s.expire(now)
+		s.expireLocks(now)
 		s.schedule(now)
 		s.drain(now)
 		s.collect(now)

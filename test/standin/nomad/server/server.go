@@ -30,6 +30,7 @@ type Server struct {
 
 	work    work
 	beats   heartbeats
+	locks   locks
 	cluster cluster
 	clients clients
 
@@ -63,6 +64,7 @@ func New(c Config) (*Server, error) {
 	s.drainer.Quirks = c.Quirks
 	s.work.init()
 	s.beats.init()
+	s.locks.init()
 	s.cluster.init(s)
 	s.clients.init()
 	return s, nil

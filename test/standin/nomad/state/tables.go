@@ -55,6 +55,10 @@ var (
 		Name: "node_pools", id: func(p *api.NodePool) string { return p.Name },
 		stamp: stamped(func(p *api.NodePool) (create, modify *uint64) { return &p.CreateIndex, &p.ModifyIndex }),
 	})
+	Variables = table(&Table[api.Variable]{
+		Name: "variables", id: func(v *api.Variable) string { return Key(v.Namespace, v.Path) },
+		stamp: stamped(func(v *api.Variable) (create, modify *uint64) { return &v.CreateIndex, &v.ModifyIndex }),
+	})
 	Settings = table(&Table[Setting]{
 		Name: "settings", id: func(s *Setting) string { return s.Name },
 		stamp: stamped(func(s *Setting) (create, modify *uint64) { return &s.CreateIndex, &s.ModifyIndex }),
