@@ -52,6 +52,15 @@ type agent struct {
 
 func startAgent(t *testing.T, policies map[string]string, change ...func(*testenv.AutoscalerOptions)) *agent {
 	t.Helper()
+	a := launchAgent(t, policies, change...)
+	a.awaitPlugin(t, 20*time.Second)
+	return a
+}
+
+// launchAgent starts an agent that may have no plugin for now: it is healthy before it has started its plugins, and in
+// HA it has none until it leads.
+func launchAgent(t *testing.T, policies map[string]string, change ...func(*testenv.AutoscalerOptions)) *agent {
+	t.Helper()
 	o := testenv.AutoscalerOptions{Policies: policies}
 	for _, c := range change {
 		c(&o)
@@ -68,19 +77,21 @@ func startAgent(t *testing.T, policies map[string]string, change ...func(*testen
 			t.Error(err)
 		}
 	})
-	started := &agent{Autoscaler: a, pid: a.Process().Pid()}
-	ctx, cancel := context.WithTimeout(t.Context(), slack*20*time.Second)
+	return &agent{Autoscaler: a, pid: a.Process().Pid()}
+}
+
+func (a *agent) awaitPlugin(t *testing.T, within time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), slack*within)
 	defer cancel()
-	// It is healthy before it has started its plugins.
 	if err := process.WaitFor(ctx, poll, "the plugin to be started", func(context.Context) error {
-		if started.plugins = a.PluginPids(); len(started.plugins) == 0 {
+		if a.plugins = a.PluginPids(); len(a.plugins) == 0 {
 			return errNotYet
 		}
 		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return started
 }
 
 // lines are the lines of the log that hold all the words.

@@ -5,16 +5,26 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"time"
 
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/binaries"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/fixtures"
 	"github.com/nomad-harvester/nomad-harvester/test/testenv/nomad"
 )
 
-// autoscalerPolicy is what the autoscaler's agent needs for nomad-apm.
+// autoscalerPolicy is what docs/autoscaler.md gives the autoscaler's agent: the right to measure, and that to the lock
+// of agents in HA.
 const autoscalerPolicy = `
 node { policy = "read" }
 namespace "*" { policy = "scale" }
+namespace "default" {
+  policy = "scale"
+  variables {
+    path "nomad-autoscaler/lock" {
+      capabilities = ["write"]
+    }
+  }
+}
 `
 
 // AutoscalerOptions say how to run a Nomad Autoscaler with our plugin.
@@ -29,6 +39,10 @@ type AutoscalerOptions struct {
 	PluginEnv []string
 	// PrometheusAddr adds the APM prometheus with that address; empty leaves it out.
 	PrometheusAddr string
+	// Namespace is Nomad's whose jobs' scaling blocks are policies as well; empty: "default".
+	Namespace string
+	// LockTTL and LockDelay are those of the lock of agents in HA; a LockTTL of 0: no HA.
+	LockTTL, LockDelay time.Duration
 }
 
 // StartAutoscaler installs and builds the product if need be, and runs an autoscaler agent with our plugin,
@@ -64,7 +78,8 @@ func (w *Environment) StartAutoscaler(ctx context.Context, o AutoscalerOptions) 
 		NomadAddr: w.NomadAddr, NomadToken: token,
 		CACert: w.NomadServer.CACert, ClientCert: w.NomadServer.ClientCert, ClientKey: w.NomadServer.ClientKey,
 		PluginBin: program, PluginConfig: config, PluginEnv: o.PluginEnv,
-		Policies: o.Policies, PrometheusAddr: o.PrometheusAddr,
+		Policies: o.Policies, PrometheusAddr: o.PrometheusAddr, Namespace: o.Namespace,
+		LockTTL: o.LockTTL, LockDelay: o.LockDelay,
 	})
 	if err != nil {
 		return nil, err

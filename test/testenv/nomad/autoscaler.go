@@ -34,6 +34,10 @@ type AutoscalerOptions struct {
 	Policies map[string]string
 	// PrometheusAddr adds the APM `prometheus` with that address; empty leaves it out.
 	PrometheusAddr string
+	// Namespace is the one whose jobs' scaling blocks are policies as well; empty: "default".
+	Namespace string
+	// LockTTL and LockDelay are those of the lock by which agents in HA agree on who leads; a LockTTL of 0: no HA.
+	LockTTL, LockDelay time.Duration
 }
 
 // Autoscaler is a running Nomad Autoscaler agent.
@@ -51,8 +55,8 @@ type Autoscaler struct {
 	children map[int]childID // every plugin process seen; some may be orphans by now
 }
 
-// StartAutoscaler starts an agent and returns when its health endpoint answers: then the plugin has been
-// launched and configured, because the agent exits when it can't be.
+// StartAutoscaler starts an agent and returns when its health endpoint answers: soon the plugin is launched and
+// configured then, or the agent exits. In HA the agent that doesn't lead answers as well, and has no plugin.
 func StartAutoscaler(ctx context.Context, o AutoscalerOptions) (*Autoscaler, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

@@ -32,7 +32,17 @@ nomad {
   ca_cert     = {{ q .CACert }}
   client_cert = {{ q .ClientCert }}
   client_key  = {{ q .ClientKey }}
+{{- if .Namespace }}
+  namespace   = [{{ q .Namespace }}]
+{{- end }}
 }
+{{- if .LockTTL }}
+high_availability {
+  enabled    = true
+  lock_ttl   = "{{ .LockTTL }}"
+  lock_delay = "{{ .LockDelay }}"
+}
+{{- end }}
 policy {
   dir                         = {{ q .PolicyDir }}
   default_cooldown            = "1s"
