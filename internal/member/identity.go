@@ -52,8 +52,11 @@ func ConfirmIdentity(o nodestate.State, member string, n Identity) bool {
 		(o.DrainRequested() || cancelPending(o) || o.Node.Drained && o.Node.Purge)
 }
 
-// NeverMade is true for a member whose guest was never made: it can't own a Nomad node of its ID.
-func NeverMade(o nodestate.State) bool { return !o.Node.VMMade && !o.VM.Exists && !o.Instance.Exists }
+// NeverMade is true for a member whose guest was never made: it can't own a Nomad node of its ID. A guest that has
+// registered was made, though its VM may have gone before that was recorded.
+func NeverMade(o nodestate.State) bool {
+	return !o.Node.VMMade && !o.Node.SeenInNomad && !o.VM.Exists && !o.Instance.Exists
+}
 
 // idTaken describes a member whose ID belongs to an external node in Nomad.
 func idTaken(o nodestate.State) metav1.Condition {

@@ -176,6 +176,7 @@ func TestGuestThatWasNeverMade(t *testing.T) {
 		"its VM was made":                   {booting(noVM), false},
 		"its VM isn't in its status yet":    {fresh(func(o *nodestate.State) { o.VM.Exists = true }), false},
 		"its instance is all that is there": {fresh(func(o *nodestate.State) { o.Instance.Exists = true }), false},
+		"its guest was seen in Nomad":       {fresh(func(o *nodestate.State) { o.Node.SeenInNomad = true }), false},
 	} {
 		if got := member.NeverMade(c.o); got != c.want {
 			t.Errorf("%s: %t, want %t", name, got, c.want)

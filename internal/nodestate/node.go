@@ -73,6 +73,8 @@ type Node struct {
 	Resent string
 	// VMMade is true once the member's VM has been seen. A member's VM is never made twice.
 	VMMade bool
+	// SeenInNomad is true once a Nomad node has been seen that is the member's.
+	SeenInNomad bool
 	// Purge is true if the Nomad node is to be removed from Nomad.
 	Purge bool
 }
@@ -92,6 +94,7 @@ func Of(n *v1alpha1.NomadNode) Node {
 		BlockedBy: st.BlockedBy, IDTaken: st.Nomad.IDTaken, Phase: st.Phase, LastConditions: lastConditions(n),
 		CordonedFor: st.CordonedDrain, Resent: st.ResentDrain,
 		VMMade:                st.VM.UID != "",
+		SeenInNomad:           st.Nomad.Cluster != "",
 		Purge:                 n.Spec.ScaleIn.Purge == nil || *n.Spec.ScaleIn.Purge,
 		CapacityAvailableTime: TimeOf(st.VM.CapacityAvailableTime), UnhealthyTime: TimeOf(st.UnhealthyTime),
 		OnlySystemTime: TimeOf(st.Nomad.OnlySystemTime), CertificateEnd: TimeOf(st.Nomad.CertificateExpirationTime),
