@@ -12,7 +12,7 @@ import (
 
 // memberFacts returns what a pool knows of one of its members.
 func memberFacts(n *v1alpha1.NomadNode, link nomadlink.Link, now time.Time) pool.Member {
-	s := nodestate.State{Now: now, Node: nodestate.Of(n)}
+	s := nodestate.State{Now: now, Node: nodestate.Of(n), NomadRecovered: link.View.RecoveredSince}
 	if v, found := link.View.Nodes[n.Spec.NodeID]; found {
 		s.Nomad = nomadlink.NodeOf(n, v)
 	}

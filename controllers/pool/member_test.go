@@ -54,6 +54,18 @@ func TestMemberThatIsSeenReadyHasJoined(t *testing.T) {
 	}
 }
 
+// The Nomad that a member is in needn't be its pool's, so it is known of each member if that can be asked.
+func TestMemberHasANomadOfItsOwn(t *testing.T) {
+	l := linkTo(nil)
+	l.View.RecoveredSince = now.Add(-time.Second)
+	if m := memberFacts(factMember(nil), l, now); m.NomadUnknown || !m.NomadRecovered.Equal(l.View.RecoveredSince) {
+		t.Errorf("unknown %t, recovered %s", m.NomadUnknown, m.NomadRecovered)
+	}
+	if l.Known = false; !memberFacts(factMember(nil), l, now).NomadUnknown {
+		t.Error("it can't be asked")
+	}
+}
+
 func TestOnlyANodeThatIsDownIsDown(t *testing.T) {
 	for name, c := range map[string]struct {
 		link nomadlink.Link

@@ -78,12 +78,12 @@ func (j Joins) Update(key string, s Snapshot) Joins {
 
 // joinResult returns how a member fared; ok is false while that is open. A member that left before its time was up is
 // no evidence, nor is one that may be kept from joining by something else than the template: a Nomad that its guest
-// couldn't reach until a moment ago, an upgrade of Harvester, or the maintenance of its host.
+// can't reach, or couldn't until a moment ago, an upgrade of Harvester, or the maintenance of its host.
 func (s *Snapshot) joinResult(m *Member) (r JoinResult, ok bool) {
 	switch {
 	case m.Joined:
 		return JoinResult{m.Name, true, m.JoinedAt.Truncate(time.Second)}, !m.JoinedAt.IsZero()
-	case s.recoveryLeft() > 0 || s.Upgrade != nil || m.HostMaintenance:
+	case !s.judges(m) || s.Upgrade != nil || m.HostMaintenance:
 		return JoinResult{}, false
 	case m.JoinExpired && !m.Halted && m.Blocked == nil && (!m.Leaving || m.LeavingReason == v1alpha1.DrainJoinTimeout):
 		return JoinResult{m.Name, false, m.JoinDeadline.Truncate(time.Second)}, true

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -40,6 +41,12 @@ func repair(x *index, p *Plan) {
 	if p.RepairBlocked = repairBlocked(x, p); p.RepairBlocked != nil {
 		return
 	}
+	broken := slices.Concat(failed, unhealthy)
+	failed, unhealthy = judged(x, p, failed), judged(x, p, unhealthy)
+	if len(failed)+len(unhealthy) == 0 {
+		p.RepairBlocked = unjudged(broken)
+		return
+	}
 	// One that has gone already may not have its successor yet: those that are made now will be joining.
 	free := min(x.maxInFlight()-len(x.joining)-len(x.repairing)-p.Create, x.mayLeave-p.departures())
 	if free <= 0 {
@@ -77,12 +84,31 @@ func repairBlocked(x *index, p *Plan) *condition.Problem {
 				"). If that upgrade is stuck for good, this ends it: " + x.Upgrade.End}
 	case x.recovering > 0:
 		p.wakeIn(x.recovering)
-		return &condition.Problem{v1alpha1.ReasonNomadRecovering,
-			"Nobody is replaced yet, because Nomad has just come back or changed its leader."}
+		return nomadRecovering
 	default:
 		return nil
 	}
 }
+
+// judged returns the members whose Nomad, which needn't be the pool's, can be asked, and has not just come back.
+func judged(x *index, p *Plan, ms []*Member) []*Member {
+	return slices.DeleteFunc(ms, func(m *Member) bool {
+		p.wakeIn(x.recoveryLeftOf(m))
+		return !x.judges(m)
+	})
+}
+
+// unjudged returns why none of the members is replaced, because of the Nomad that they are in.
+func unjudged(ms []*Member) *condition.Problem {
+	if slices.ContainsFunc(ms, func(m *Member) bool { return m.NomadUnknown }) {
+		return &condition.Problem{v1alpha1.ReasonNomadUnknown,
+			"Nobody is replaced while Nomad can't be asked: those that don't work are in another cluster than the pool's."}
+	}
+	return nomadRecovering
+}
+
+var nomadRecovering = &condition.Problem{v1alpha1.ReasonNomadRecovering,
+	"Nobody is replaced yet, because Nomad has just come back or changed its leader."}
 
 // without returns the members that aren't named, in a slice of its own.
 func without(ms []*Member, names []string) []*Member {
@@ -99,12 +125,22 @@ func without(ms []*Member, names []string) []*Member {
 }
 
 // recoveryLeft returns for how much longer what Nomad reports of its nodes' health isn't acted upon.
-func (s *Snapshot) recoveryLeft() time.Duration {
-	if s.NomadRecovered.IsZero() {
+func (s *Snapshot) recoveryLeft() time.Duration { return s.recoveryLeftSince(s.NomadRecovered) }
+
+// recoveryLeftOf is the same for one member, which may be in another Nomad than the pool's.
+func (s *Snapshot) recoveryLeftOf(m *Member) time.Duration {
+	return max(s.recoveryLeft(), s.recoveryLeftSince(m.NomadRecovered))
+}
+
+func (s *Snapshot) recoveryLeftSince(recovered time.Time) time.Duration {
+	if recovered.IsZero() {
 		return 0
 	}
-	return max(s.NomadRecovered.Add(recoveryTime).Sub(s.Now), 0)
+	return max(recovered.Add(recoveryTime).Sub(s.Now), 0)
 }
+
+// judges reports whether what the member's Nomad reports of its node's health is acted upon.
+func (s *Snapshot) judges(m *Member) bool { return !m.NomadUnknown && s.recoveryLeftOf(m) == 0 }
 
 func (s *Snapshot) maxInFlight() int {
 	if s.Health.MaxInFlight == nil {

@@ -26,6 +26,14 @@ func fresh(m *pool.Member) {
 	m.JoinedAt, m.ReadySince = now.Add(-10*time.Second), now.Add(-9*time.Second)
 }
 
+// awayInUnknown is in another Nomad than the pool's, which can't be asked.
+func awayInUnknown(m *pool.Member) { m.Elsewhere, m.NomadUnknown = true, true }
+
+// awaySince is in another Nomad than the pool's, which could be asked again some time ago.
+func awaySince(recovered time.Duration) memberChange {
+	return func(m *pool.Member) { m.Elsewhere, m.NomadRecovered = true, now.Add(-recovered) }
+}
+
 func halted(m *pool.Member)        { m.Halted = true }
 func stuck(m *pool.Member)         { m.Stuck = true }
 func inMaintenance(m *pool.Member) { m.HostMaintenance = true }
@@ -83,6 +91,15 @@ func TestRepair(t *testing.T) {
 			wake: 15 * time.Second},
 		{name: "joins slowly, and its time is nearly up",
 			s: tended(all(some(4, "up"), some(1, "new", joining, joinsFor(10*time.Minute-10*time.Second)))), wake: 10 * time.Second},
+		{name: "the Nomad that it is in can't be asked", s: tended(down(1, awayInUnknown)),
+			blocked: v1alpha1.ReasonNomadUnknown},
+		{name: "the Nomad that it is in has just come back", s: tended(down(1, awaySince(20*time.Second))),
+			blocked: v1alpha1.ReasonNomadRecovering, wake: 40 * time.Second},
+		{name: "the Nomad that it is in came back a minute ago", s: tended(down(1, awaySince(time.Minute))),
+			unhealthy: []string{"down0"}},
+		{name: "another is in the pool's",
+			s:         tended(all(down(1)[1:], some(1, "away", unhealthy(long), awayInUnknown))),
+			unhealthy: []string{"down0"}},
 		{name: "two are down: one at a time", s: tended(down(2)), unhealthy: []string{"down0"}},
 		{name: "two at a time", s: tended(down(2), func(s *pool.Snapshot) { s.Health.MaxInFlight = ptr(int32(2)) }),
 			unhealthy: []string{"down0", "down1"}},

@@ -63,13 +63,16 @@ func awaitsJoins(s Snapshot) bool {
 // Resumed returns the snapshot in which the timeouts of members to join, or to work again, began anew when the last
 // suspension was over.
 func (s Snapshot) Resumed() Snapshot {
-	from := s.Suspension.Resumed
-	if from.IsZero() {
-		return s
-	}
 	s.Members = slices.Clone(s.Members)
 	for i := range s.Members {
 		m := &s.Members[i]
+		from := s.Suspension.Resumed
+		if m.Elsewhere && m.NomadRecovered.After(from) {
+			from = m.NomadRecovered // the pool notes since when its own Nomad is known alone
+		}
+		if from.IsZero() {
+			continue
+		}
 		if until := from.Add(s.Health.JoinTimeout.Duration); m.JoinExpired && m.JoinDeadline.Before(until) {
 			m.JoinDeadline, m.JoinExpired = until, !s.Now.Before(until)
 		}

@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/nomad-harvester/nomad-harvester/api/v1alpha1"
 	"github.com/nomad-harvester/nomad-harvester/internal/pool"
 )
 
@@ -114,6 +115,39 @@ func TestTimeBeginsAnewAfterASuspension(t *testing.T) {
 				t.Errorf("when its time is up: failed %v, unhealthy %v", p.Failed, p.Unhealthy)
 			}
 		})
+	}
+}
+
+// The time to join, and not to work, begins anew too when another Nomad than the pool's is known again, that a member is
+// in.
+func TestTimeBeginsAnewInAnotherNomad(t *testing.T) {
+	for name, test := range map[string]struct {
+		member pool.Member
+		wake   time.Duration
+	}{
+		"didn't join":  {member("a", late, awaySince(2*time.Minute)), 8 * time.Minute},
+		"doesn't work": {member("a", unhealthy(time.Hour), awaySince(2*time.Minute)), 3 * time.Minute},
+	} {
+		s := tended(all(some(4, "up"), []pool.Member{test.member}), func(s *pool.Snapshot) {
+			s.Health.JoinTimeout = metav1.Duration{Duration: 10 * time.Minute}
+			s.Rollout.Type = v1alpha1.OnDelete
+		})
+		if p := pool.Decide(s.Resumed()); len(p.Failed)+len(p.Unhealthy) > 0 || p.Wake != test.wake {
+			t.Errorf("%s: failed %v, unhealthy %v, next plan in %s", name, p.Failed, p.Unhealthy, p.Wake)
+		}
+		s.Now = now.Add(test.wake)
+		if p := pool.Decide(s.Resumed()); len(p.Failed)+len(p.Unhealthy) != 1 {
+			t.Errorf("%s: never replaced", name)
+		}
+	}
+}
+
+// Nor is a member replaced that hasn't joined another Nomad than the pool's, while that can't be asked.
+func TestNobodyIsReplacedWhoseNomadIsUnknown(t *testing.T) {
+	p := pool.Decide(tended(all(some(4, "up"), some(1, "a", late, awayInUnknown)),
+		func(s *pool.Snapshot) { s.Rollout.Type = v1alpha1.OnDelete }))
+	if len(p.Failed) > 0 || p.RepairBlocked == nil || p.RepairBlocked.Reason != v1alpha1.ReasonNomadUnknown {
+		t.Errorf("failed %v, blocked by %v", p.Failed, p.RepairBlocked)
 	}
 }
 

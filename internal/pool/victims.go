@@ -71,7 +71,7 @@ func (s *Snapshot) mayBeVictim(m *Member) bool {
 // name, or it has none. A member that is merely not ready, because an operator made its node ineligible or Nomad lost
 // contact with it, may have some.
 func (s *Snapshot) leavesAnyway(m *Member) bool {
-	return m.DeleteNext || !m.Joined && !m.worksUnderOtherID() || m.Down && s.recoveryLeft() == 0
+	return m.DeleteNext || !m.Joined && !m.worksUnderOtherID() || m.Down && s.judges(m)
 }
 
 // OnlyIf returns the strategy that a victim's drain request depends on; empty: none. Under a strategy that lets only
@@ -123,7 +123,7 @@ func (x *index) urgency(m *Member) int {
 		m.DeleteNext,
 		m.JoinExpired,
 		!m.Joined,
-		!m.Ready && x.recovering == 0, // while Nomad recovers it may be ready in a moment
+		!m.Ready && x.judges(m), // while Nomad recovers it may be ready in a moment
 		!x.upToDate(m),
 	} {
 		if n *= 2; reason {
